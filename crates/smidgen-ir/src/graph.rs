@@ -1,0 +1,105 @@
+//! The graph: tensors, operators in an order in which they can run, inputs and outputs.
+
+use crate::op::Op;
+use crate::tensor::{Tensor, TensorId};
+
+/// Index of an operator in [`Graph::operators`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct OpId(pub u32);
+
+impl OpId {
+    /// The index as a `usize`.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One operator with the tensors it reads and writes.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Operator {
+    /// What it computes.
+    pub op: Op,
+    /// Tensors read, in the order that the [`Op`] variant documents. An absent optional input is simply not there.
+    pub inputs: Vec<TensorId>,
+    /// Tensors written.
+    pub outputs: Vec<TensorId>,
+    /// Index of the operator in the file it came from.
+    pub source: Option<u32>,
+}
+
+/// A network: what is computed, without any decision about memory.
+///
+/// Invariants, checked by [`validate`](crate::validate()): operators are in an order in which each reads only graph inputs,
+/// constants and what an earlier operator wrote; each tensor is written once; shapes and types agree with what
+/// [shape inference](crate::infer) says.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Graph {
+    /// Name of the network; may be empty.
+    pub name: String,
+    /// All tensors; [`TensorId`] indexes this.
+    pub tensors: Vec<Tensor>,
+    /// All operators, in execution order; [`OpId`] indexes this.
+    pub operators: Vec<Operator>,
+    /// Tensors that the caller fills.
+    pub inputs: Vec<TensorId>,
+    /// Tensors that the caller reads.
+    pub outputs: Vec<TensorId>,
+}
+
+impl Graph {
+    /// An empty graph.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
+
+    /// The tensor with this index.
+    ///
+    /// # Panics
+    /// If the index is out of range, which a validated graph excludes for every index it holds.
+    pub fn tensor(&self, id: TensorId) -> &Tensor {
+        &self.tensors[id.index()]
+    }
+
+    /// Adds a tensor.
+    pub fn add_tensor(&mut self, tensor: Tensor) -> TensorId {
+        let id = TensorId(u32::try_from(self.tensors.len()).expect("fewer than 2^32 tensors"));
+        self.tensors.push(tensor);
+        id
+    }
+
+    /// Adds a tensor and makes it a graph input.
+    pub fn add_input(&mut self, tensor: Tensor) -> TensorId {
+        let id = self.add_tensor(tensor);
+        self.inputs.push(id);
+        id
+    }
+
+    /// Appends an operator.
+    pub fn add_operator(&mut self, op: Op, inputs: Vec<TensorId>, outputs: Vec<TensorId>) -> OpId {
+        let id = OpId(u32::try_from(self.operators.len()).expect("fewer than 2^32 operators"));
+        self.operators.push(Operator { op, inputs, outputs, source: None });
+        id
+    }
+
+    /// For each tensor, the operator that writes it.
+    pub fn producers(&self) -> Vec<Option<OpId>> {
+        let mut producers = vec![None; self.tensors.len()];
+        for (i, operator) in self.operators.iter().enumerate() {
+            for t in &operator.outputs {
+                producers[t.index()] = Some(OpId(i as u32));
+            }
+        }
+        producers
+    }
+
+    /// For each tensor, the operators that read it, in order; one that reads it twice is listed twice.
+    pub fn consumers(&self) -> Vec<Vec<OpId>> {
+        let mut consumers = vec![Vec::new(); self.tensors.len()];
+        for (i, operator) in self.operators.iter().enumerate() {
+            for t in &operator.inputs {
+                consumers[t.index()].push(OpId(i as u32));
+            }
+        }
+        consumers
+    }
+}

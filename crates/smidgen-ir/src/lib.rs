@@ -1,0 +1,21 @@
+//! The graph that every smidgen front end produces and everything else starts from.
+//!
+//! A [`Graph`] says *what* is computed and nothing of memory: [tensors](Tensor) with a shape and a [type](DataType), and typed
+//! [operators](Op) in an order in which they can run. Activations are NHWC; weights keep TensorFlow Lite's layouts. Nothing
+//! here reads a file format or knows a board.
+//!
+//! The contract: if the validator accepts a graph, nothing after it panics.
+#![forbid(unsafe_code)]
+
+pub mod graph;
+pub mod op;
+pub mod tensor;
+pub mod window;
+
+pub use graph::{Graph, OpId, Operator};
+pub use op::{
+    Activation, AxisSlice, BinaryKind, ConvParams, Op, PadValue, Padding, PoolKind, ReduceKind, ReshapeKind,
+    ResizeKind, UnaryKind,
+};
+pub use tensor::{DataType, ElementType, Quantisation, Shape, Tensor, TensorId};
+pub use window::Window;

@@ -1,0 +1,15 @@
+//! The kernels: `no_std`, no heap, no global state.
+//!
+//! Every kernel works inside one arena slice, so that an output may overlap an input where the planner has shown that to be
+//! safe: inputs and outputs are [`View`]s (offsets into the arena), never two borrowed slices. A kernel computes one
+//! [`Region`] (rows and columns) of its output; rows may lie in a ring. The layer-wise, streaming and patch schedules thereby
+//! run the same code.
+//!
+//! Constants (weights, biases, multipliers, tables) are slices outside the arena.
+//!
+//! The invariant that matters: the result of a region never depends on how the output was cut into regions.
+#![no_std]
+
+pub mod view;
+
+pub use view::{Region, View};

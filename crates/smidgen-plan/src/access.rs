@@ -1,0 +1,111 @@
+//! What a step reads and when: declared by each kernel, and all that scheduling and safe overlap need to know of it.
+//!
+//! Along each of the three axes of a tensor seen as `[rows, cols, depth]`, a [`Reach`] says which input indices an output index
+//! needs; an [`Order`] says in what pieces the output is written and how long the input of a piece is still read.
+
+/// Which input indices one output index needs, along one axis. Ranges are clipped to the input.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// Output index `i` needs input indices `i * stride - before .. i * stride - before + extent`. Element-wise operators have
+    /// `extent` 1, `stride` 1, `before` 0; a negative `before` skips input (slices), a positive one beyond the input is padding.
+    Window {
+        /// Input indices covered, gaps of dilation included.
+        extent: usize,
+        /// Input steps for each output step.
+        stride: usize,
+        /// Indices before the input's first that output index 0 begins at.
+        before: isize,
+    },
+    /// Output index `i` needs `table[i].0 .. table[i].1`; both bounds never decrease with `i`.
+    Table(Vec<(usize, usize)>),
+    /// Every output index needs every input index.
+    All,
+}
+
+impl Reach {
+    /// Output index `i` needs input index `i`.
+    pub const SAME: Reach = Reach::Window { extent: 1, stride: 1, before: 0 };
+
+    /// The input range that outputs `out.0 .. out.1` need, clipped to `0 .. input`; empty ranges come back as `(n, n)`.
+    pub fn needs(&self, out: (usize, usize), input: usize) -> (usize, usize) {
+        if out.0 >= out.1 {
+            return (0, 0);
+        }
+        match self {
+            Reach::Window { extent, stride, before } => {
+                let start = (out.0 * stride) as isize - before;
+                let end = ((out.1 - 1) * stride + extent) as isize - before;
+                let end = end.clamp(0, input as isize) as usize;
+                (start.clamp(0, end as isize) as usize, end)
+            }
+            Reach::Table(table) => {
+                let (start, end) = (table[out.0].0, table[out.1 - 1].1.min(input));
+                (start.min(end), end)
+            }
+            Reach::All => (0, input),
+        }
+    }
+}
+
+/// The input box that an output box needs: one [`Reach`] for each axis of `[rows, cols, depth]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Access {
+    /// Along rows.
+    pub rows: Reach,
+    /// Along columns.
+    pub cols: Reach,
+    /// Along channels.
+    pub depth: Reach,
+}
+
+impl Access {
+    /// Element `i` of the output needs element `i` of the input.
+    pub const SAME: Access = Access { rows: Reach::SAME, cols: Reach::SAME, depth: Reach::SAME };
+    /// Every element of the output needs the whole input.
+    pub const ALL: Access = Access { rows: Reach::All, cols: Reach::All, depth: Reach::All };
+}
+
+/// The pieces, in row-major order, in which a run writes its region.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Block {
+    /// This many consecutive elements, never across the end of a row of the region.
+    Elements(usize),
+    /// This many consecutive pixels with all their channels, never across the end of a row of the region.
+    Pixels(usize),
+    /// One row of the region.
+    Row,
+    /// The whole run: nothing of the input may be overwritten before the last read.
+    Run,
+}
+
+/// In what pieces a kernel writes, and how long it reads.
+///
+/// The promise: the kernel handles the blocks of a run in row-major order. If `staged`, it has read everything that a block
+/// needs before it writes any byte of that block. If not, it may read the block's input until it has written the block's last
+/// element. Either way it never again reads what only earlier blocks need.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Order {
+    /// The pieces.
+    pub block: Block,
+    /// Reads of a block come before its writes.
+    pub staged: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_are_clipped_at_both_ends() {
+        let reach = Reach::Window { extent: 3, stride: 2, before: 1 };
+        assert_eq!(reach.needs((0, 1), 8), (0, 2));
+        assert_eq!(reach.needs((1, 3), 8), (1, 6));
+        assert_eq!(reach.needs((4, 5), 8), (7, 8));
+        // Wholly in the padding.
+        let pad = Reach::Window { extent: 1, stride: 1, before: 2 };
+        assert_eq!(pad.needs((0, 2), 5), (0, 0));
+        assert_eq!(pad.needs((7, 9), 5), (5, 5));
+        let slice = Reach::Window { extent: 1, stride: 1, before: -3 };
+        assert_eq!(slice.needs((0, 2), 8), (3, 5));
+    }
+}

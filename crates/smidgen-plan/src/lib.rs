@@ -1,0 +1,17 @@
+//! From a [graph](smidgen_ir::Graph) to a [`Program`]: lowering, schedules, and the smallest arena.
+//!
+//! 1. Lowering resolves every operator into [`Step`]s: kernel, packed constants, requantisation, and what it reads when.
+//! 2. A schedule writes a flat list of [`Run`]s.
+//! 3. Simulating the list gives the live bytes of every buffer, and from these the offsets follow.
+#![forbid(unsafe_code)]
+
+pub mod access;
+pub mod kernel;
+pub mod program;
+
+pub use access::{Access, Block, Order, Reach};
+pub use kernel::Kernel;
+pub use program::{
+    Buffer, BufferId, BufferSpec, Bytes, Constant, ConstantId, Extent, Lowered, Operand, Port, Program, Run, Step,
+    StepId, Target,
+};

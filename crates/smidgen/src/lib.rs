@@ -1,0 +1,2 @@
+//! The library façade and the command line of smidgen.
+#![forbid(unsafe_code)]

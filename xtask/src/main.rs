@@ -1,0 +1,2 @@
+//! `cargo xtask demo` and `cargo xtask test`.
+fn main() {}
