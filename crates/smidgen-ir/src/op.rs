@@ -250,10 +250,12 @@ pub enum Op {
         /// Fused activation; None where quantised.
         activation: Activation,
     },
-    /// Cuts the input into as many equal outputs as the operator has, along `axis`.
+    /// Cuts the input into `parts` equal outputs along `axis`.
     Split {
         /// The axis.
         axis: usize,
+        /// Number of outputs; divides the axis' size.
+        parts: usize,
     },
     /// Stacks equal-shaped inputs along a new `axis`.
     Pack {
