@@ -1,0 +1,113 @@
+//! The Python environment of the differential tests: made when missing, reused when complete.
+//!
+//! It lies in `.venv` at the workspace's root. A copy of requirements.txt inside it is written last and says that it is
+//! complete; without that stamp, or with another's, it is made anew. So an interrupted set-up is never mistaken for a whole one.
+
+use crate::Error;
+use crate::process::{check, root, succeeds};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The variable by which tests and benches learn which Python has the reference interpreter.
+pub const PYTHON_VARIABLE: &str = "SMIDGEN_PYTHON";
+
+const REQUIREMENTS: &str = include_str!("../requirements.txt");
+const STAMP: &str = "smidgen-requirements.txt";
+
+/// A Python that can import the reference interpreter: the one that `SMIDGEN_PYTHON` names, else that of `.venv`, which is
+/// made if need be (from the network).
+pub fn reference_python() -> Result<PathBuf, Error> {
+    if let Some(python) = std::env::var_os(PYTHON_VARIABLE) {
+        let python = PathBuf::from(python);
+        if imports_reference(&python) {
+            return Ok(python);
+        }
+        return Err(Error::Failed(format!(
+            "{PYTHON_VARIABLE} names {}, which cannot import ai_edge_litert and numpy; \
+             unset it to have an environment made in .venv, or install what xtask/requirements.txt lists",
+            python.display()
+        )));
+    }
+    let venv = root().join(".venv");
+    let python = interpreter_of(&venv);
+    let complete = std::fs::read_to_string(venv.join(STAMP)).is_ok_and(|stamp| stamp == REQUIREMENTS);
+    if complete && imports_reference(&python) {
+        return Ok(python);
+    }
+    let made = make(&venv, &python);
+    if made.is_err() {
+        // Nothing half-made stays behind; that it cannot be removed matters less than why it could not be made.
+        let _ = std::fs::remove_dir_all(&venv);
+    }
+    made.map(|()| python)
+}
+
+fn make(venv: &Path, python: &Path) -> Result<(), Error> {
+    let system = system_python()?;
+    println!("setting up the reference interpreter in .venv (once)");
+    if venv.exists() {
+        std::fs::remove_dir_all(venv).map_err(|e| Error::Failed(format!("cannot replace .venv: {e}")))?;
+    }
+    check(Command::new(system).args(["-m", "venv"]).arg(venv))?;
+    let requirements = root().join("xtask/requirements.txt");
+    check(
+        Command::new(python)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", "-r"])
+            .arg(requirements),
+    )
+    .map_err(|_| {
+        Error::Failed("pip could not install what xtask/requirements.txt lists (its message is above)".to_owned())
+    })?;
+    if !imports_reference(python) {
+        return Err(Error::Failed("the environment was made, but cannot import ai_edge_litert".to_owned()));
+    }
+    std::fs::write(venv.join(STAMP), REQUIREMENTS)
+        .map_err(|e| Error::Failed(format!("cannot write {STAMP} in .venv: {e}")))
+}
+
+/// A Python of at least 3.11 with the modules that make an environment.
+fn system_python() -> Result<&'static str, Error> {
+    if let Some(python) = usable_python() {
+        return Ok(python);
+    }
+    if install_with_apt()
+        && let Some(python) = usable_python()
+    {
+        return Ok(python);
+    }
+    Err(Error::Failed(
+        "no Python 3.11 or newer with its `venv` and `ensurepip` modules; install it \
+         (Debian, Ubuntu: apt-get install python3 python3-venv; macOS: brew install python)"
+            .to_owned(),
+    ))
+}
+
+fn usable_python() -> Option<&'static str> {
+    const PROBE: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
+    ["python3", "python"].into_iter().find(|python| succeeds(Command::new(python).args(["-c", PROBE])))
+}
+
+/// Tries Debian's packages, where that needs no question answered: as root, or with a sudo that asks for no password.
+fn install_with_apt() -> bool {
+    const INSTALL: [&str; 6] = ["apt-get", "install", "--yes", "--no-install-recommends", "python3", "python3-venv"];
+    if !succeeds(Command::new("apt-get").arg("--version")) {
+        return false;
+    }
+    let as_root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0");
+    let prefix: &[&str] = if as_root { &[] } else { &["sudo", "--non-interactive"] };
+    let run = |command: &[&str]| {
+        let words: Vec<&str> = prefix.iter().chain(command).copied().collect();
+        succeeds(Command::new(words[0]).args(&words[1..]).env("DEBIAN_FRONTEND", "noninteractive"))
+    };
+    println!("installing python3 and python3-venv with apt-get");
+    run(&INSTALL) || (run(&["apt-get", "update"]) && run(&INSTALL))
+}
+
+fn interpreter_of(venv: &Path) -> PathBuf {
+    if cfg!(windows) { venv.join("Scripts").join("python.exe") } else { venv.join("bin").join("python") }
+}
+
+fn imports_reference(python: impl AsRef<OsStr>) -> bool {
+    succeeds(Command::new(python).args(["-c", "import numpy, ai_edge_litert.interpreter"]))
+}

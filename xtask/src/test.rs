@@ -1,0 +1,116 @@
+//! `cargo xtask test`: everything a change must pass.
+
+use crate::Error;
+use crate::process::{cargo, check};
+use crate::setup::{PYTHON_VARIABLE, reference_python};
+use std::time::Instant;
+
+const HELP: &str = "\
+usage: cargo xtask test [--quick] [FILTER]...
+
+Checks the format, runs clippy, all tests and the documentation's build, warnings being errors.
+With a FILTER only those tests run whose name contains it, and none of the other checks.
+
+The differential tests need TensorFlow Lite's reference interpreter. It is installed into .venv the first time; with
+SMIDGEN_PYTHON set, that Python is used instead. Where it cannot be installed these tests are skipped and the run says
+so, but if the variable CI is `true` that is an error.
+
+  --quick    without the differential tests
+
+examples:
+  cargo xtask test
+  cargo xtask test --quick
+  cargo xtask test conv_2d_int8
+";
+
+struct Options<'a> {
+    quick: bool,
+    filters: Vec<&'a str>,
+}
+
+/// Runs the checks in turn and stops at the first that fails.
+pub fn run(arguments: &[String]) -> Result<(), Error> {
+    let Some(options) = parse(arguments)? else {
+        print!("{HELP}");
+        return Ok(());
+    };
+    let python = if options.quick { None } else { python_or_skip()? };
+    let mut tests = cargo(&["test", "--workspace"]);
+    match &python {
+        Some(python) => tests.env(PYTHON_VARIABLE, python),
+        None => tests.env_remove(PYTHON_VARIABLE),
+    };
+    if !options.filters.is_empty() {
+        // Cargo takes one filter itself; the test programs take any number after `--`.
+        return check(tests.arg("--").args(&options.filters));
+    }
+    let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);
+    docs.env("RUSTDOCFLAGS", "-D warnings");
+    let mut steps = [
+        ("format", cargo(&["fmt", "--check"])),
+        ("clippy", cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])),
+        ("tests", tests),
+        ("docs", docs),
+    ];
+    let mut summary = String::new();
+    for (name, command) in &mut steps {
+        println!("== {name}");
+        let start = Instant::now();
+        check(command)?;
+        summary += &format!("{name} {:.0} s, ", start.elapsed().as_secs_f64());
+    }
+    println!("all checks passed: {}", summary.trim_end_matches(", "));
+    if python.is_none() {
+        println!("the differential tests against the reference interpreter were skipped");
+    }
+    Ok(())
+}
+
+/// `None` if help is asked for.
+fn parse(arguments: &[String]) -> Result<Option<Options<'_>>, Error> {
+    let mut options = Options { quick: false, filters: Vec::new() };
+    for argument in arguments {
+        match argument.as_str() {
+            "--help" | "-h" => return Ok(None),
+            "--quick" => options.quick = true,
+            "--" => {}
+            flag if flag.starts_with('-') => {
+                return Err(Error::Usage(format!("`cargo xtask test` has no `{flag}`; see `cargo xtask test --help`")));
+            }
+            filter => options.filters.push(filter),
+        }
+    }
+    Ok(Some(options))
+}
+
+/// The reference interpreter's Python, or `None` where it cannot be had and need not be.
+fn python_or_skip() -> Result<Option<std::path::PathBuf>, Error> {
+    match reference_python() {
+        Ok(python) => Ok(Some(python)),
+        Err(Error::Failed(message)) if std::env::var("CI").as_deref() != Ok("true") => {
+            eprintln!("warning: {message}");
+            eprintln!("warning: the differential tests will be skipped");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn options_and_filters_are_told_apart() {
+        let arguments = words("--quick conv_2d -- pad");
+        let options = parse(&arguments).unwrap().unwrap();
+        assert!(options.quick);
+        assert_eq!(options.filters, ["conv_2d", "pad"]);
+        assert!(parse(&words("conv --help")).unwrap().is_none());
+        assert!(matches!(parse(&words("--fast")), Err(Error::Usage(_))));
+    }
+}
