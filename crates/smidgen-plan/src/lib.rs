@@ -8,6 +8,7 @@
 pub mod access;
 pub mod kernel;
 pub mod program;
+pub mod validate;
 
 pub use access::{Access, Block, Order, Reach};
 pub use kernel::Kernel;
