@@ -8,11 +8,13 @@
 #![forbid(unsafe_code)]
 
 pub mod graph;
+pub mod infer;
 pub mod op;
 pub mod tensor;
 pub mod window;
 
 pub use graph::{Graph, OpId, Operator};
+pub use infer::{Inferred, ShapeError, infer};
 pub use op::{
     Activation, AxisSlice, BinaryKind, ConvParams, Op, PadValue, Padding, PoolKind, ReduceKind, ReshapeKind,
     ResizeKind, UnaryKind,
