@@ -25,7 +25,7 @@
 mod live;
 mod shadow;
 
-pub use live::{LiveRanges, live_ranges};
+pub use live::{LiveRanges, Occupancy, Span, live_ranges, occupancy};
 
 use crate::program::{Buffer, BufferId, Extent, Operand, Program, Run, Step};
 
