@@ -1,0 +1,141 @@
+//! `.npz`: a ZIP archive with one `.npy` file for each array.
+
+use super::array::Array;
+use super::npy::{self, NpyError};
+use std::io::{Cursor, Read, Write};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+/// Bytes that one array of an archive may unpack to. A megabyte of ZIP can promise a gigabyte; no network input comes near.
+const MAX_ARRAY_BYTES: u64 = 1 << 30;
+
+/// Why an archive, or an array of it, could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum NpzError {
+    /// Not a ZIP archive, or a damaged one.
+    #[error("not a NumPy archive (.npz): it is not a readable ZIP file")]
+    Zip(#[source] zip::result::ZipError),
+    /// An entry that cannot be unpacked.
+    #[error("the array `{name}` cannot be unpacked")]
+    Entry {
+        /// The array's name.
+        name: String,
+        /// What went wrong.
+        source: std::io::Error,
+    },
+    /// An entry that unpacks to more than a gigabyte.
+    #[error("the array `{0}` unpacks to more than 1 GiB")]
+    TooLarge(String),
+    /// An entry that is not an array.
+    #[error("the array `{name}` cannot be read")]
+    Npy {
+        /// The array's name.
+        name: String,
+        /// What went wrong.
+        source: NpyError,
+    },
+}
+
+/// A `.npz` file; each array is unpacked when asked for.
+#[derive(Debug)]
+pub struct Archive {
+    zip: ZipArchive<Cursor<Vec<u8>>>,
+    names: Vec<String>,
+}
+
+impl Archive {
+    /// Reads the directory of an archive.
+    ///
+    /// # Errors
+    /// If the bytes are not a ZIP archive.
+    pub fn new(bytes: Vec<u8>) -> Result<Self, NpzError> {
+        let zip = ZipArchive::new(Cursor::new(bytes)).map_err(NpzError::Zip)?;
+        let names = (0..zip.len())
+            .filter_map(|i| zip.name_for_index(i)?.ok()?.strip_suffix(".npy").map(str::to_owned))
+            .collect();
+        Ok(Self { zip, names })
+    }
+
+    /// The arrays' names, in the archive's order.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The array with this name, or `None` if there is none.
+    ///
+    /// # Errors
+    /// If it cannot be unpacked or is not an array that smidgen reads.
+    pub fn get(&mut self, name: &str) -> Result<Option<Array>, NpzError> {
+        let Some(index) = self.zip.index_for_name(&format!("{name}.npy")) else { return Ok(None) };
+        let entry = self.zip.by_index(index).map_err(NpzError::Zip)?;
+        let mut bytes = Vec::new();
+        // The limit holds for what comes out, whatever the directory says.
+        entry
+            .take(MAX_ARRAY_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|source| NpzError::Entry { name: name.to_owned(), source })?;
+        if bytes.len() as u64 > MAX_ARRAY_BYTES {
+            return Err(NpzError::TooLarge(name.to_owned()));
+        }
+        npy::parse(&bytes).map(Some).map_err(|source| NpzError::Npy { name: name.to_owned(), source })
+    }
+}
+
+/// The bytes of an archive of these arrays. The same arrays give the same bytes.
+pub fn to_bytes(arrays: &[(String, Array)]) -> Vec<u8> {
+    // Entries carry a fixed date (ZIP's earliest), not the time of writing.
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .last_modified_time(zip::DateTime::default());
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, array) in arrays {
+        zip.start_file(format!("{name}.npy"), options).expect("array names are short and distinct");
+        zip.write_all(&npy::to_bytes(array)).expect("writing to memory does not fail");
+    }
+    zip.finish().expect("writing to memory does not fail").into_inner()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two() -> Vec<(String, Array)> {
+        vec![
+            ("input_0".into(), Array::from_i8(&[1, 3], &[1, -2, 3])),
+            ("output_0_0".into(), Array::from_f32(&[2], &[0.5, -0.25])),
+        ]
+    }
+
+    #[test]
+    fn what_is_written_reads_back_and_is_the_same_each_time() {
+        let bytes = to_bytes(&two());
+        assert_eq!(bytes, to_bytes(&two()));
+        let mut archive = Archive::new(bytes).unwrap();
+        assert_eq!(archive.names(), ["input_0", "output_0_0"]);
+        for (name, array) in two() {
+            assert_eq!(archive.get(&name).unwrap(), Some(array));
+        }
+        assert_eq!(archive.get("input_1").unwrap(), None);
+    }
+
+    #[test]
+    fn damage_is_an_error() {
+        assert!(matches!(Archive::new(b"not a zip".to_vec()), Err(NpzError::Zip(_))));
+        let whole = to_bytes(&two());
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0xff;
+            if let Ok(mut archive) = Archive::new(bytes) {
+                for name in archive.names().to_vec() {
+                    let _ = archive.get(&name);
+                }
+            }
+            let _ = Archive::new(whole[..at].to_vec());
+        }
+        let mut entry = ZipWriter::new(Cursor::new(Vec::new()));
+        entry.start_file("a.npy", SimpleFileOptions::default()).unwrap();
+        entry.write_all(b"text").unwrap();
+        let mut archive = Archive::new(entry.finish().unwrap().into_inner()).unwrap();
+        assert!(matches!(archive.get("a"), Err(NpzError::Npy { source: NpyError::Magic, .. })));
+    }
+}

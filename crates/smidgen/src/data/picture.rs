@@ -1,0 +1,363 @@
+//! From a photograph to a network's input: size, channels, and the real numbers that the network was trained on.
+
+use super::array::{Array, Dtype};
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits, imageops::FilterType};
+use smidgen_ir::{DataType, ElementType, Graph, Op, Shape};
+use std::fmt;
+use std::io::Cursor;
+
+/// How a picture of another aspect ratio is brought to the network's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Fit {
+    /// Scale both sides independently: nothing is lost, shapes are distorted.
+    #[default]
+    Stretch,
+    /// Scale until the smaller side fits and cut the middle out.
+    Crop,
+}
+
+/// What the caller asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Normalise {
+    /// Deduce it from the range of real numbers that the input's quantisation can hold.
+    #[default]
+    Auto,
+    /// This one.
+    Fixed(Normalisation),
+}
+
+/// The value that a network gets for a pixel of 0 to 255.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Normalisation {
+    /// The pixel itself. An int8 input gets the pixel minus 128 as its stored byte, whatever its scale.
+    Raw,
+    /// `pixel / 127.5 - 1`: -1 to 1.
+    Symmetric,
+    /// `pixel / 255`: 0 to 1.
+    Unit,
+}
+
+impl Normalisation {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Symmetric => "symmetric",
+            Self::Unit => "unit",
+        }
+    }
+
+    /// The real number for a pixel.
+    fn real(self, pixel: u8) -> f64 {
+        let pixel = f64::from(pixel);
+        match self {
+            Self::Raw => pixel,
+            Self::Symmetric => pixel / 127.5 - 1.0,
+            Self::Unit => pixel / 255.0,
+        }
+    }
+
+    /// The one whose real numbers fill the range of a quantised input, if one does within 5 %.
+    fn filling(low: f64, high: f64) -> Option<Self> {
+        let slack = 0.05 * (high - low);
+        [(Self::Raw, 0.0, 255.0), (Self::Raw, -128.0, 127.0), (Self::Symmetric, -1.0, 1.0), (Self::Unit, 0.0, 1.0)]
+            .into_iter()
+            .find(|(_, l, h)| (low - l).abs() <= slack && (high - h).abs() <= slack)
+            .map(|(normalisation, ..)| normalisation)
+    }
+}
+
+impl fmt::Display for Normalisation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why a picture could not be read or does not suit the input.
+#[derive(Debug, thiserror::Error)]
+pub enum PictureError {
+    /// Not a picture, or a damaged or unsupported one.
+    #[error("not a picture that can be read")]
+    Decode(#[source] image::ImageError),
+    /// The network's input is not a picture's.
+    #[error("the input `{name}` is {shape}, which is not one picture of 1, 3 or 4 channels")]
+    NotAPicture {
+        /// The input tensor's name.
+        name: String,
+        /// Its shape.
+        shape: Shape,
+    },
+    /// The network's input has an element type that pixels cannot be brought to.
+    #[error("the input `{name}` is {element} without a scale; pixels can only become float32 or quantised integers")]
+    Element {
+        /// The input tensor's name.
+        name: String,
+        /// Its element type.
+        element: ElementType,
+    },
+}
+
+/// What a network's input asks of a picture.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PictureInput {
+    /// Shape of the input tensor: `[1, height, width, channels]`, or without the leading 1.
+    shape: Vec<usize>,
+    height: u32,
+    width: u32,
+    channels: usize,
+    element: ElementType,
+    /// Scale and zero point: the input's own, or that of the QUANTIZE that a float input goes into.
+    quantisation: Option<(f32, i32)>,
+}
+
+/// A picture made into a network's input.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Prepared {
+    /// The input.
+    pub array: Array,
+    /// What a pixel became.
+    pub normalisation: Normalisation,
+    /// Why that, in words.
+    pub reason: String,
+    /// True if nothing in the model says how pixels are to be normalised, so that `normalisation` is a guess.
+    pub guessed: bool,
+}
+
+impl PictureInput {
+    /// What graph input `index` asks for.
+    ///
+    /// # Errors
+    /// If that input is not shaped like one picture, or its elements are neither float32 nor quantised integers.
+    ///
+    /// # Panics
+    /// If the graph has no such input.
+    pub fn of(graph: &Graph, index: usize) -> Result<Self, PictureError> {
+        let id = graph.inputs[index];
+        let tensor = graph.tensor(id);
+        let not = || PictureError::NotAPicture { name: tensor.name.clone(), shape: tensor.shape.clone() };
+        let (height, width, channels) = match *tensor.shape.dims() {
+            [1, h, w, c] | [h, w, c] if matches!(c, 1 | 3 | 4) => (h, w, c),
+            _ => return Err(not()),
+        };
+        let side = |n: usize| u32::try_from(n).ok().filter(|n| (1..=1 << 16).contains(n)).ok_or_else(not);
+        let quantisation = match &tensor.dtype {
+            DataType::Plain(ElementType::Float32) => graph
+                .operators
+                .iter()
+                .find(|o| matches!(o.op, Op::Quantize) && o.inputs.contains(&id))
+                .and_then(|o| graph.tensor(o.outputs[0]).per_tensor()),
+            DataType::Quantised(..) => tensor.per_tensor(),
+            DataType::Plain(_) => None,
+        };
+        if tensor.element() != ElementType::Float32 && quantisation.is_none() {
+            return Err(PictureError::Element { name: tensor.name.clone(), element: tensor.element() });
+        }
+        Ok(Self {
+            shape: tensor.shape.dims().to_vec(),
+            height: side(height)?,
+            width: side(width)?,
+            channels,
+            element: tensor.element(),
+            quantisation,
+        })
+    }
+
+    /// Height, width and channels.
+    pub fn size(&self) -> [usize; 3] {
+        [self.height as usize, self.width as usize, self.channels]
+    }
+
+    /// Real numbers that the quantisation can hold, taken for int8: what a float input is quantised to as well.
+    fn range(&self) -> Option<(f64, f64)> {
+        let (scale, zero_point) = self.quantisation?;
+        let (low, high) = match self.element {
+            ElementType::Int16 => (-32768, 32767),
+            _ => (-128, 127),
+        };
+        let real = |q: i32| f64::from(scale) * (f64::from(q) - f64::from(zero_point));
+        Some((real(low), real(high)))
+    }
+
+    /// Which normalisation is meant, why, and whether that is a guess.
+    fn choose(&self, normalise: Normalise) -> (Normalisation, String, bool) {
+        if let Normalise::Fixed(normalisation) = normalise {
+            return (normalisation, "as asked".into(), false);
+        }
+        match self.range() {
+            Some((low, high)) => match Normalisation::filling(low, high) {
+                Some(normalisation) => {
+                    (normalisation, format!("the input holds real numbers from {low:.3} to {high:.3}"), false)
+                }
+                None => (
+                    Normalisation::Raw,
+                    format!(
+                        "the input holds real numbers from {low:.3} to {high:.3}, which fits neither 0..255, 0..1 nor -1..1"
+                    ),
+                    true,
+                ),
+            },
+            None => (Normalisation::Unit, "a float input does not say what range it was trained on".into(), true),
+        }
+    }
+
+    /// Makes pixels `[height, width, channels]` of exactly [`size`](Self::size) into the input.
+    ///
+    /// # Panics
+    /// If there are more or fewer pixels.
+    pub fn from_pixels(&self, pixels: &[u8], normalise: Normalise) -> Prepared {
+        let (normalisation, reason, guessed) = self.choose(normalise);
+        let data: Vec<u8> = match (self.element, self.quantisation) {
+            (ElementType::Float32, _) | (_, None) => {
+                pixels.iter().flat_map(|&p| (normalisation.real(p) as f32).to_le_bytes()).collect()
+            }
+            (ElementType::Int8, Some(_)) if normalisation == Normalisation::Raw => {
+                pixels.iter().map(|&p| p ^ 0x80).collect()
+            }
+            (element, Some((scale, zero_point))) => {
+                let bytes = element.bits().div_ceil(8);
+                let high = (1i64 << (element.bits() - 1)) - 1;
+                let stored = |p: u8| {
+                    let q = (normalisation.real(p) / f64::from(scale)).round() as i64 + i64::from(zero_point);
+                    q.clamp(-high - 1, high)
+                };
+                pixels.iter().flat_map(|&p| stored(p).to_le_bytes().into_iter().take(bytes)).collect()
+            }
+        };
+        let array = Array::new(Dtype::of(self.element), &self.shape, data);
+        Prepared { array, normalisation, reason, guessed }
+    }
+}
+
+/// A decoded picture.
+#[derive(Clone, Debug)]
+pub struct Picture(DynamicImage);
+
+impl Picture {
+    /// Decodes JPEG, PNG or BMP, told apart by their first bytes, and turns it upright as its EXIF entry says.
+    ///
+    /// # Errors
+    /// If the bytes are none of these, are damaged, or would take more than 512 MiB.
+    pub fn decode(bytes: &[u8]) -> Result<Self, PictureError> {
+        let mut reader = ImageReader::new(Cursor::new(bytes))
+            .with_guessed_format()
+            .map_err(|e| PictureError::Decode(image::ImageError::IoError(e)))?;
+        reader.limits(Limits::default());
+        let decode = |reader: ImageReader<_>| {
+            let mut decoder = reader.into_decoder()?;
+            let orientation = decoder.orientation()?;
+            let mut picture = DynamicImage::from_decoder(decoder)?;
+            picture.apply_orientation(orientation);
+            Ok(picture)
+        };
+        decode(reader).map(Self).map_err(PictureError::Decode)
+    }
+
+    /// True if these bytes begin like a picture that [`decode`](Self::decode) knows.
+    pub fn recognises(bytes: &[u8]) -> bool {
+        bytes.starts_with(b"\xff\xd8\xff") || bytes.starts_with(b"\x89PNG\r\n\x1a\n") || bytes.starts_with(b"BM")
+    }
+
+    /// Width and height in pixels.
+    pub fn size(&self) -> (u32, u32) {
+        (self.0.width(), self.0.height())
+    }
+
+    /// Resizes (by area-weighted linear interpolation), converts to the input's channels, and normalises. Pixels of a picture
+    /// that already has the right size are taken as they are.
+    pub fn prepare(&self, input: &PictureInput, normalise: Normalise, fit: Fit) -> Prepared {
+        let (width, height) = (input.width, input.height);
+        let sized = match fit {
+            _ if self.size() == (width, height) => None,
+            Fit::Stretch => Some(self.0.resize_exact(width, height, FilterType::Triangle)),
+            Fit::Crop => Some(self.0.resize_to_fill(width, height, FilterType::Triangle)),
+        };
+        let sized = sized.as_ref().unwrap_or(&self.0);
+        let pixels = match input.channels {
+            1 => sized.to_luma8().into_raw(),
+            3 => sized.to_rgb8().into_raw(),
+            _ => sized.to_rgba8().into_raw(),
+        };
+        input.from_pixels(&pixels, normalise)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smidgen_ir::Tensor;
+
+    fn graph(shape: impl Into<Shape>, dtype: DataType) -> Graph {
+        let mut graph = Graph::new("");
+        graph.add_input(Tensor::activation("x", shape, dtype));
+        graph
+    }
+
+    fn chosen(scale: f32, zero_point: i32) -> (Normalisation, bool) {
+        let input = PictureInput::of(&graph([1, 1, 1, 3], DataType::int8(scale, zero_point)), 0).unwrap();
+        let prepared = input.from_pixels(&[0, 1, 2], Normalise::Auto);
+        (prepared.normalisation, prepared.guessed)
+    }
+
+    #[test]
+    fn the_quantisation_says_what_pixels_become() {
+        assert_eq!(chosen(1.0, -128), (Normalisation::Raw, false));
+        assert_eq!(chosen(1.0, 0), (Normalisation::Raw, false));
+        assert_eq!(chosen(1.0 / 255.0, -128), (Normalisation::Unit, false));
+        assert_eq!(chosen(1.0 / 128.0, -1), (Normalisation::Symmetric, false));
+        assert_eq!(chosen(1.0 / 127.5, 0), (Normalisation::Symmetric, false));
+        assert_eq!(chosen(0.0235, -18), (Normalisation::Raw, true));
+    }
+
+    #[test]
+    fn the_common_quantisations_all_store_the_pixel_minus_128() {
+        let pixels: Vec<u8> = (0..=255).collect();
+        for (scale, zero_point) in [(1.0, -128), (1.0 / 255.0, -128), (2.0 / 255.0, -1)] {
+            let input = PictureInput::of(&graph([1, 16, 16, 1], DataType::int8(scale, zero_point)), 0).unwrap();
+            let stored = input.from_pixels(&pixels, Normalise::Auto).array;
+            for (p, &q) in pixels.iter().zip(&stored.data) {
+                let difference = i32::from(q as i8) - (i32::from(*p) - 128);
+                assert!(difference.abs() <= 1, "scale {scale}: pixel {p} is stored as {}", q as i8);
+            }
+        }
+    }
+
+    #[test]
+    fn a_float_input_takes_the_range_of_the_quantize_behind_it() {
+        let mut g = graph([2, 2, 1], DataType::FLOAT32);
+        let plain = PictureInput::of(&g, 0).unwrap().from_pixels(&[0, 51, 102, 255], Normalise::Auto);
+        assert_eq!((plain.normalisation, plain.guessed), (Normalisation::Unit, true));
+        assert_eq!(plain.array.to_f32().unwrap(), [0.0, 0.2, 0.4, 1.0]);
+        let q = g.add_tensor(Tensor::activation("q", [2, 2, 1], DataType::int8(1.0 / 127.5, 0)));
+        g.add_operator(Op::Quantize, vec![g.inputs[0]], vec![q]);
+        let quantised = PictureInput::of(&g, 0).unwrap().from_pixels(&[0, 51, 102, 255], Normalise::Auto);
+        assert_eq!((quantised.normalisation, quantised.guessed), (Normalisation::Symmetric, false));
+        assert_eq!(quantised.array.to_f32().unwrap(), [-1.0, -0.6, -0.2, 1.0]);
+    }
+
+    #[test]
+    fn inputs_that_are_no_picture_are_refused() {
+        let of = |g: Graph| PictureInput::of(&g, 0);
+        assert!(matches!(of(graph([1, 640], DataType::FLOAT32)), Err(PictureError::NotAPicture { .. })));
+        assert!(matches!(of(graph([2, 8, 8, 3], DataType::FLOAT32)), Err(PictureError::NotAPicture { .. })));
+        assert!(matches!(of(graph([1, 8, 8, 2], DataType::FLOAT32)), Err(PictureError::NotAPicture { .. })));
+        assert!(matches!(of(graph([8, 8, 1], DataType::Plain(ElementType::Int32))), Err(PictureError::Element { .. })));
+    }
+
+    #[test]
+    fn pictures_are_resized_and_change_their_channels() {
+        let mut png = Cursor::new(Vec::new());
+        let rgb = image::RgbImage::from_fn(8, 4, |x, _| image::Rgb([if x < 4 { 0 } else { 255 }; 3]));
+        rgb.write_to(&mut png, image::ImageFormat::Png).unwrap();
+        assert!(Picture::recognises(png.get_ref()));
+        let picture = Picture::decode(png.get_ref()).unwrap();
+        let input = PictureInput::of(&graph([1, 2, 2, 1], DataType::int8(1.0, -128)), 0).unwrap();
+        let stored = |fit| picture.prepare(&input, Normalise::Auto, fit).array.to_f64();
+        let stretched = stored(Fit::Stretch);
+        assert!(stretched[0] < -64.0 && stretched[1] > 64.0, "{stretched:?}");
+        assert_eq!(stretched[0], stretched[2]);
+        let cropped = stored(Fit::Crop);
+        assert!(cropped[0] < -64.0 && cropped[1] > 64.0, "{cropped:?}");
+        assert!(matches!(Picture::decode(b"BMtext"), Err(PictureError::Decode(_))));
+        assert!(matches!(Picture::decode(b""), Err(PictureError::Decode(_))));
+    }
+}

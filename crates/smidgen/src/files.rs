@@ -1,0 +1,178 @@
+//! Files: reading with a clear word on what is wrong with one, and writing so that nothing half-written is ever seen.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Largest file that is read. Also ends the reading of a device that never does.
+const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// Why a file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The system says no.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A folder where a file is meant.
+    #[error("`{}` is a folder, not a file", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// No bytes.
+    #[error("`{}` is empty", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// More than a gigabyte.
+    #[error("`{}` is larger than 1 GiB", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The system says no.
+    #[error("cannot write `{}`", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+impl FileError {
+    /// What the user can do about it.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Read { path, source } if source.kind() == io::ErrorKind::NotFound => Some(match siblings(path) {
+                Some(names) => format!("its folder has {names}"),
+                None => "check the path".into(),
+            }),
+            Self::Read { .. } => None,
+            Self::Folder { path } => siblings(&path.join("x.tflite")).map(|names| format!("it holds {names}")),
+            Self::Empty { .. } => Some("the download or export that made it may have been interrupted".into()),
+            Self::TooLarge { .. } => Some("no model for a microcontroller is that large; is it the right file?".into()),
+            Self::Write { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull => Some("free some space; nothing was left behind".into()),
+                io::ErrorKind::NotFound => Some("make the folder first".into()),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// Files beside `path` with its extension: up to four names.
+fn siblings(path: &Path) -> Option<String> {
+    const SHOWN: usize = 4;
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .ok()?
+        .filter_map(|entry| Some(PathBuf::from(entry.ok()?.file_name())))
+        .filter(|name| name.extension() == path.extension())
+        .map(|name| format!("`{}`", name.display()))
+        .collect();
+    names.sort();
+    let more = names.len().saturating_sub(SHOWN);
+    names.truncate(SHOWN);
+    let listed = names.join(", ");
+    match (names.len(), more) {
+        (0, _) => None,
+        (_, 0) => Some(listed),
+        _ => Some(format!("{listed} and {more} more")),
+    }
+}
+
+/// The bytes of a file.
+///
+/// # Errors
+/// If it is missing, a folder, empty, larger than 1 GiB, or cannot be read.
+pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    let fail = |source| FileError::Read { path: path.to_owned(), source };
+    let file = File::open(path).map_err(fail)?;
+    if file.metadata().map_err(fail)?.is_dir() {
+        return Err(FileError::Folder { path: path.to_owned() });
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(fail)?;
+    match bytes.len() as u64 {
+        0 => Err(FileError::Empty { path: path.to_owned() }),
+        n if n > MAX_FILE_BYTES => Err(FileError::TooLarge { path: path.to_owned() }),
+        _ => Ok(bytes),
+    }
+}
+
+/// Writes a file as a whole: into a temporary file beside it, which then takes its name. Another process sees the old file or
+/// the new one, and a failure leaves the old one. What is not a regular file (a pipe, `/dev/null`) is written to directly.
+///
+/// # Errors
+/// If the folder is missing or not writable, the disk is full, or the target is a folder.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let fail = |source| FileError::Write { path: path.to_owned(), source };
+    // A link stays one: its target is what gets replaced.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    match fs::metadata(&target) {
+        Ok(found) if found.is_dir() => return Err(FileError::Folder { path: path.to_owned() }),
+        Ok(found) if !found.is_file() => return fs::write(&target, bytes).map_err(fail),
+        _ => {}
+    }
+    let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".smidgen-");
+    // As for any file a program writes; the process' mask takes away what it takes away.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder).map_err(fail)?;
+    file.write_all(bytes).map_err(fail)?;
+    file.as_file().sync_all().map_err(fail)?;
+    file.persist(&target).map_err(|e| fail(e.error))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_says_what_is_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.tflite");
+        assert!(matches!(read(folder.path()), Err(FileError::Folder { .. })));
+        let missing = read(&path).unwrap_err();
+        assert_eq!(missing.help().as_deref(), Some("check the path"));
+        fs::write(folder.path().join("other.tflite"), "x").unwrap();
+        assert_eq!(missing.help().as_deref(), Some("its folder has `other.tflite`"));
+        fs::write(&path, "").unwrap();
+        assert!(matches!(read(&path), Err(FileError::Empty { .. })));
+    }
+
+    #[test]
+    fn writing_replaces_the_whole_file_and_leaves_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        write_atomically(&path, b"a long first version").unwrap();
+        write_atomically(&path, b"second").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(matches!(write_atomically(folder.path(), b"x"), Err(FileError::Folder { .. })));
+        let nowhere = write_atomically(&folder.path().join("no/such/out"), b"x").unwrap_err();
+        assert_eq!(nowhere.help().as_deref(), Some("make the folder first"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("out"), folder.path().join("link"));
+        fs::write(&path, "old").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        write_atomically(&link, b"new").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+    }
+}
