@@ -16,3 +16,5 @@ pub use program::{
     Buffer, BufferId, BufferSpec, Bytes, Constant, ConstantId, Extent, Lowered, Operand, Port, Program, Run, Step,
     StepId, Target,
 };
+pub use smidgen_ir::ElementType;
+pub use smidgen_kernels::Region;

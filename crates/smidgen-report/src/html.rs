@@ -1,0 +1,226 @@
+//! The report as one HTML file without outside references.
+
+use crate::map::nice_step;
+use crate::summary::Summary;
+use minijinja::Environment;
+use serde::Serialize;
+use smidgen_plan::Program;
+use smidgen_plan::validate::{Occupancy, Span};
+use std::fmt::Write;
+
+const TEMPLATE: &str = include_str!("../templates/plan.html");
+
+/// The template could not be rendered, which is a fault of smidgen.
+#[derive(Debug, thiserror::Error)]
+#[error("the report could not be rendered; please report this")]
+pub struct HtmlError(#[from] minijinja::Error);
+
+/// A shape in plots whose x axis runs from 0 to 1000 (the whole time) and whose y axis from 0 (top) to 1000.
+#[derive(Serialize)]
+struct Shape {
+    path: String,
+    hue: usize,
+    name: String,
+    detail: String,
+}
+
+#[derive(Serialize)]
+struct Tick {
+    /// Position in per cent.
+    at: f64,
+    label: String,
+}
+
+#[derive(Serialize)]
+struct Band<'a> {
+    schedule: &'a str,
+    detail: &'a str,
+    /// Left edge and width in per cent.
+    left: f64,
+    width: f64,
+    odd: bool,
+}
+
+#[derive(Serialize)]
+struct Dot<'a> {
+    /// Position in per cent, from the left and from the top.
+    left: f64,
+    top: f64,
+    schedule: &'a str,
+    chosen: bool,
+    bytes: String,
+    instructions: String,
+    extra: String,
+}
+
+/// What the template sees.
+#[derive(Serialize)]
+struct Page<'a> {
+    summary: &'a Summary,
+    shapes: Vec<Shape>,
+    curve: String,
+    ticks: Vec<Tick>,
+    segments: Vec<Band<'a>>,
+    pareto: Vec<Dot<'a>>,
+    pareto_budget: Option<f64>,
+    budget_line: Option<f64>,
+    budget_label: Option<String>,
+    runs: usize,
+    arena: String,
+    peak: String,
+}
+
+/// Renders the report.
+///
+/// # Errors
+/// [`HtmlError`] if the template itself is wrong, which the tests exclude for every field used here.
+pub fn html(program: &Program, occupancy: &Occupancy, summary: &Summary) -> Result<String, HtmlError> {
+    let runs = program.runs.len().max(1);
+    // The budget line belongs into the picture where it is near; a board with ten times the memory would flatten the plan.
+    let budget = summary.budget.as_ref().map(|b| b.bytes);
+    let top = budget.filter(|&b| b <= 3 * program.arena_bytes).unwrap_or(0).max(program.arena_bytes).max(1);
+    let x = |run: usize| run as f64 * 1000.0 / runs as f64;
+    let y = |bytes: usize| bytes as f64 * 1000.0 / top as f64;
+
+    let shapes: Vec<Shape> = occupancy
+        .buffers
+        .iter()
+        .enumerate()
+        .filter(|(_, spans)| !spans.is_empty())
+        .map(|(id, spans)| {
+            let buffer = &program.buffers[id];
+            let extent = buffer.spec.extent;
+            let layout = if buffer.width < extent.cols {
+                format!("tile of {} rows by {} columns", buffer.slots, buffer.width)
+            } else if buffer.slots < extent.rows {
+                format!("ring of {} rows", buffer.slots)
+            } else {
+                "stored whole".to_owned()
+            };
+            let (first, last) = (spans[0].runs.start, spans[spans.len() - 1].runs.end - 1);
+            Shape {
+                path: outline(spans, &x, &y),
+                // The golden angle keeps neighbours apart.
+                hue: id * 137 % 360,
+                name: buffer.spec.name.clone(),
+                detail: format!(
+                    "{}x{}x{}, {layout}, {} at {}, runs {first} to {last}",
+                    extent.rows,
+                    extent.cols,
+                    extent.depth,
+                    crate::bytes(buffer.bytes()),
+                    buffer.offset,
+                ),
+            }
+        })
+        .collect();
+
+    let mut curve = String::from("M0,1000");
+    for (run, &live) in occupancy.live_bytes.iter().enumerate() {
+        if run == 0 || occupancy.live_bytes[run - 1] != live {
+            let _ = write!(curve, " L{:.2},{:.2}", x(run), 1000.0 - y(live));
+        }
+        if run + 1 == runs || occupancy.live_bytes.get(run + 1) != Some(&live) {
+            let _ = write!(curve, " L{:.2},{:.2}", x(run + 1), 1000.0 - y(live));
+        }
+    }
+    curve.push_str(" L1000,1000 Z");
+
+    let step = nice_step(top, 6);
+    let ticks: Vec<Tick> = (0..=top / step).map(|i| Tick { at: y(i * step) / 10.0, label: kib(i * step) }).collect();
+    let segments = summary
+        .segments
+        .iter()
+        .enumerate()
+        .map(|(i, s)| {
+            let (from, to) = (x(s.runs.start) / 10.0, x(s.runs.end) / 10.0);
+            Band { schedule: &s.schedule, detail: &s.detail, left: from, width: to - from, odd: i % 2 == 1 }
+        })
+        .collect();
+    let widest = summary.pareto.iter().map(|p| p.total_bytes).max().unwrap_or(1) as f64 * 1.08;
+    let slowest = summary.pareto.iter().map(|p| p.instructions).max().unwrap_or(1) as f64 * 1.08;
+    let pareto = summary
+        .pareto
+        .iter()
+        .map(|p| Dot {
+            left: p.total_bytes as f64 * 100.0 / widest,
+            top: 100.0 - p.instructions as f64 * 100.0 / slowest,
+            schedule: &p.schedule,
+            chosen: p.chosen,
+            bytes: crate::bytes(p.total_bytes),
+            instructions: format!("{:.2} M", p.instructions as f64 / 1e6),
+            extra: format!("{:.1} %", p.extra_macs_percent),
+        })
+        .collect();
+    let pareto_budget = budget.map(|b| b as f64 * 100.0 / widest).filter(|&at| at <= 100.0);
+
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::Html);
+    environment.add_template("plan.html", TEMPLATE)?;
+    let budget_line = budget.filter(|&b| b <= top).map(|b| y(b) / 10.0);
+    let page = Page {
+        summary,
+        shapes,
+        curve,
+        ticks,
+        segments,
+        pareto,
+        pareto_budget,
+        budget_line,
+        budget_label: budget.map(crate::bytes),
+        runs: program.runs.len(),
+        arena: crate::bytes(program.arena_bytes),
+        peak: crate::bytes(occupancy.live_bytes.iter().copied().max().unwrap_or(0)),
+    };
+    Ok(environment.get_template("plan.html")?.render(&page)?)
+}
+
+/// The outline of a buffer's spans: forward along the upper edges, back along the lower ones; one closed part for each stretch
+/// of time without a gap.
+fn outline(spans: &[Span], x: &impl Fn(usize) -> f64, y: &impl Fn(usize) -> f64) -> String {
+    let mut path = String::new();
+    let mut rest = spans;
+    while !rest.is_empty() {
+        let gap = rest.windows(2).position(|w| w[0].runs.end != w[1].runs.start);
+        let (part, later) = rest.split_at(gap.map_or(rest.len(), |g| g + 1));
+        for (i, span) in part.iter().enumerate() {
+            let at = y(span.bytes.start);
+            let verb = if i == 0 { 'M' } else { 'L' };
+            let _ = write!(path, "{verb}{:.2},{at:.2} L{:.2},{at:.2} ", x(span.runs.start), x(span.runs.end));
+        }
+        for span in part.iter().rev() {
+            let at = y(span.bytes.end);
+            let _ = write!(path, "L{:.2},{at:.2} L{:.2},{at:.2} ", x(span.runs.end), x(span.runs.start));
+        }
+        path.push_str("Z ");
+        rest = later;
+    }
+    path
+}
+
+fn kib(bytes: usize) -> String {
+    if bytes < 10_000 { bytes.to_string() } else { format!("{} k", bytes / 1000) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outlines_close_at_gaps() {
+        let spans =
+            [Span { runs: 0..2, bytes: 0..10 }, Span { runs: 2..3, bytes: 4..10 }, Span { runs: 5..6, bytes: 0..2 }];
+        let path = outline(&spans, &|r| r as f64, &|b| b as f64);
+        assert_eq!(path.matches('M').count(), 2);
+        assert_eq!(path.matches('Z').count(), 2);
+        assert!(path.starts_with("M0.00,0.00 L2.00,0.00 L2.00,4.00 L3.00,4.00 L3.00,10.00"), "{path}");
+    }
+
+    #[test]
+    fn names_from_a_model_cannot_break_out_of_the_page() {
+        let summary = Summary { model: "</title><script>alert(1)</script>".to_owned(), ..Summary::default() };
+        let page = html(&Program::default(), &Occupancy::default(), &summary).unwrap();
+        assert!(!page.contains("<script>alert"), "{page}");
+        assert!(page.contains("&lt;script&gt;alert"), "{page}");
+    }
+}
