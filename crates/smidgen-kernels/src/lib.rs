@@ -7,9 +7,18 @@
 //!
 //! Constants (weights, biases, multipliers, tables) are slices outside the arena.
 //!
+//! [`int8`] and [`float`] hold one file per operator family; [`requant`] holds the integer arithmetic that they share.
+//!
 //! The invariant that matters: the result of a region never depends on how the output was cut into regions.
 #![no_std]
 
+pub mod float;
+pub mod geometry;
+pub mod int8;
+pub mod movement;
+pub mod requant;
 pub mod view;
 
+pub use geometry::Window2d;
+pub use requant::Rounding;
 pub use view::{Region, View};

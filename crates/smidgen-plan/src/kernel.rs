@@ -1,5 +1,115 @@
-//! The kernels a step can name, each with its resolved parameters.
+//! The kernels a step can name, each with its resolved parameters, and what each demands of the step that names it.
 
-/// A kernel and its parameters; constants and operands are listed in the [`Step`](crate::Step).
+use crate::program::{Extent, Step};
+use smidgen_ir::ElementType;
+use smidgen_kernels::Window2d;
+use smidgen_kernels::float::Clamp;
+use smidgen_kernels::int8::Int8;
+
+/// A kernel and its parameters; constants and operands are listed in the [`Step`].
+///
+/// Each variant's documentation gives its inputs and its constants in order.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Kernel {}
+pub enum Kernel {
+    /// Brings a constant into the arena. No inputs. Constants: the elements, row-major.
+    Load {
+        /// Element type of the output.
+        element: ElementType,
+    },
+    /// CONV_2D on int8, simple form. Input: `x`. Constants: weights `[O,KH,KW,C]`, then [bias, multipliers, shifts](CHANNELS).
+    Conv2dI8 {
+        /// The window.
+        window: Window2d,
+        /// Zero points, clamp, rounding.
+        quant: Int8,
+    },
+    /// CONV_2D on float32. Input: `x`. Constants: weights `[O,KH,KW,C]`, bias `[O]`.
+    Conv2dF32 {
+        /// The window.
+        window: Window2d,
+        /// What the activation allows.
+        clamp: Clamp,
+    },
+    /// FULLY_CONNECTED on int8, simple form. Input: `x` as `[rows, 1, K]`. Constants: weights `[O,K]`, then
+    /// [bias, multipliers, shifts](CHANNELS).
+    FullyConnectedI8 {
+        /// K.
+        inputs: usize,
+        /// O.
+        outputs: usize,
+        /// Zero point of the weights.
+        weight_zero: i32,
+        /// Zero points, clamp, rounding.
+        quant: Int8,
+    },
+}
+
+/// The three constants that give each output channel its bias (int32), requantisation multiplier (int32) and shift (int8).
+pub const CHANNELS: [usize; 3] = [4, 4, 1];
+
+/// What a kernel demands of its step, so that running it can neither read nor write out of bounds.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Demands {
+    /// Element type and extent of each input. An input that is a constant has as many elements.
+    pub inputs: Vec<(ElementType, Extent)>,
+    /// Element type and extent of each output.
+    pub outputs: Vec<(ElementType, Extent)>,
+    /// Bytes of each constant.
+    pub constants: Vec<usize>,
+    /// Bytes of scratch.
+    pub scratch: usize,
+    /// Bytes of state.
+    pub state: usize,
+}
+
+impl Kernel {
+    /// What the kernel demands of its step, given the extents that the step claims.
+    pub fn demands(&self, step: &Step) -> Demands {
+        let output = step.outputs.first().map_or(Extent { rows: 0, cols: 0, depth: 0 }, |t| t.extent);
+        match self {
+            Kernel::Load { element } => Demands {
+                outputs: vec![(*element, output)],
+                constants: vec![output.elements() * element.bits().div_ceil(8)],
+                ..Demands::default()
+            },
+            Kernel::Conv2dI8 { window, .. } => windowed(
+                window,
+                ElementType::Int8,
+                output,
+                with_channels(window.patch() * window.output[2], window.output[2]),
+            ),
+            Kernel::Conv2dF32 { window, .. } => windowed(
+                window,
+                ElementType::Float32,
+                output,
+                vec![window.patch() * window.output[2] * 4, window.output[2] * 4],
+            ),
+            Kernel::FullyConnectedI8 { inputs, outputs, .. } => {
+                dense(*inputs, *outputs, ElementType::Int8, output, with_channels(inputs * outputs, *outputs))
+            }
+        }
+    }
+}
+
+/// Bytes of int8 weights and of what follows them.
+fn with_channels(weights: usize, outputs: usize) -> Vec<usize> {
+    [weights].into_iter().chain(CHANNELS.map(|bytes| bytes * outputs)).collect()
+}
+
+/// Rows of `inputs` elements in, rows of `outputs` elements out.
+fn dense(inputs: usize, outputs: usize, element: ElementType, output: Extent, constants: Vec<usize>) -> Demands {
+    let extent = |depth| (element, Extent { rows: output.rows, cols: 1, depth });
+    Demands { inputs: vec![extent(inputs)], outputs: vec![extent(outputs)], constants, ..Demands::default() }
+}
+
+/// One input and one output of a windowed operator; the output's rows say how many images there are.
+fn windowed(window: &Window2d, element: ElementType, output: Extent, constants: Vec<usize>) -> Demands {
+    let images = output.rows / window.output[0].max(1);
+    let extent = |[h, w, c]: [usize; 3]| (element, Extent { rows: images * h, cols: w, depth: c });
+    Demands {
+        inputs: vec![extent(window.input)],
+        outputs: vec![extent(window.output)],
+        constants,
+        ..Demands::default()
+    }
+}

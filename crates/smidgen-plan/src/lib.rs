@@ -7,11 +7,14 @@
 
 pub mod access;
 pub mod kernel;
+pub mod lower;
 pub mod program;
+pub mod simple;
 pub mod validate;
 
 pub use access::{Access, Block, Order, Reach};
-pub use kernel::Kernel;
+pub use kernel::{Demands, Kernel};
+pub use lower::{KernelSet, LowerError, LowerOptions, Reference, lower};
 pub use program::{
     Buffer, BufferId, BufferSpec, Bytes, Constant, ConstantId, Extent, Lowered, Operand, Port, Program, Run, Step,
     StepId, Target,

@@ -158,6 +158,27 @@ pub struct Step {
     pub macs: u64,
 }
 
+impl Step {
+    /// A step that has nothing but its kernel and how it proceeds: no operands, constants, state or scratch, and only whole runs.
+    pub fn new(kernel: Kernel, order: Order) -> Self {
+        Self {
+            name: String::new(),
+            op: None,
+            kernel,
+            inputs: Vec::new(),
+            constants: Vec::new(),
+            outputs: Vec::new(),
+            access: Vec::new(),
+            order,
+            partial: false,
+            consumes: false,
+            state_bytes: 0,
+            scratch_bytes: 0,
+            macs: 0,
+        }
+    }
+}
+
 /// A graph input or output as the caller sees it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Port {

@@ -1,0 +1,124 @@
+//! From a step to the call of its kernel.
+
+use crate::arena::Aligned;
+use smidgen_kernels::int8::Channels;
+use smidgen_kernels::{Region, View, float, int8, movement};
+use smidgen_plan::{Buffer, Extent, Kernel, Operand, Program, Step};
+
+/// Packed constants at aligned addresses.
+#[derive(Clone, Debug)]
+pub(crate) struct Constants {
+    all: Aligned,
+    starts: Vec<usize>,
+    lens: Vec<usize>,
+}
+
+impl Constants {
+    pub fn new(program: &Program) -> Self {
+        let (all, starts) = Aligned::joined(program.constants.iter().map(|c| c.bytes.as_slice()));
+        Self { all, starts, lens: program.constants.iter().map(|c| c.bytes.len()).collect() }
+    }
+
+    pub fn bytes(&self, index: usize) -> &[u8] {
+        &self.all.bytes()[self.starts[index]..][..self.lens[index]]
+    }
+}
+
+/// One run of one step.
+pub(crate) struct Call<'a> {
+    pub program: &'a Program,
+    pub constants: &'a Constants,
+    /// For each buffer, the first column that it holds.
+    pub columns: &'a [usize],
+    pub step: &'a Step,
+    pub region: Region,
+}
+
+impl Call<'_> {
+    /// The elements of constant `i` of the step.
+    fn constant<T: bytemuck::Pod>(&self, i: usize) -> &[T] {
+        bytemuck::cast_slice(self.constants.bytes(self.step.constants[i].index()))
+    }
+
+    /// Bias, multipliers and shifts, from constant `first` of the step on.
+    fn channels(&self, first: usize) -> Channels<'_> {
+        Channels { bias: self.constant(first), multipliers: self.constant(first + 1), shifts: self.constant(first + 2) }
+    }
+
+    /// Where input `i` lies, counted in its elements. An input that is a constant has no place: it is an empty view.
+    fn input(&self, i: usize) -> View {
+        match self.step.inputs[i] {
+            Operand::Buffer(id, extent) => {
+                view(&self.program.buffers[id.index()], extent, self.columns[id.index()], false)
+            }
+            Operand::Constant(_) => View { base: 0, row_stride: 0, rows: 1, x0: 0, pixel_stride: 0 },
+        }
+    }
+
+    /// Where output `i` lies, counted in its elements.
+    fn output(&self, i: usize) -> View {
+        let target = self.step.outputs[i];
+        view(&self.program.buffers[target.buffer.index()], target.extent, self.columns[target.buffer.index()], false)
+    }
+
+    /// Where output `i` lies, counted in bytes.
+    fn output_bytes(&self, i: usize) -> View {
+        let target = self.step.outputs[i];
+        view(&self.program.buffers[target.buffer.index()], target.extent, self.columns[target.buffer.index()], true)
+    }
+
+    /// Runs the kernel.
+    pub fn run(&self, arena: &mut Aligned) {
+        let region = self.region;
+        match &self.step.kernel {
+            Kernel::Load { element } => {
+                let (extent, bytes) = (self.step.outputs[0].extent, element.bits().div_ceil(8));
+                let pixel = extent.depth * bytes;
+                movement::load(arena.bytes_mut(), self.output_bytes(0), region, extent.cols, pixel, self.constant(0));
+            }
+            Kernel::Conv2dI8 { window, quant } => int8::conv2d(
+                arena.typed_mut(),
+                self.input(0),
+                self.output(0),
+                region,
+                window,
+                quant,
+                self.constant(0),
+                self.channels(1),
+            ),
+            Kernel::Conv2dF32 { window, clamp } => float::conv2d(
+                arena.typed_mut(),
+                self.input(0),
+                self.output(0),
+                region,
+                window,
+                *clamp,
+                self.constant(0),
+                self.constant(1),
+            ),
+            Kernel::FullyConnectedI8 { inputs, outputs, weight_zero, quant } => int8::fully_connected(
+                arena.typed_mut(),
+                self.input(0),
+                self.output(0),
+                region,
+                [*inputs, *outputs],
+                *weight_zero,
+                quant,
+                self.constant(0),
+                self.channels(1),
+            ),
+        }
+    }
+}
+
+/// A buffer seen with an extent; `column` is the first column it holds. Counted in elements, or in bytes.
+fn view(buffer: &Buffer, extent: Extent, column: usize, in_bytes: bool) -> View {
+    let bytes = buffer.spec.element_bytes();
+    let unit = if in_bytes { bytes } else { 1 };
+    let base = buffer.offset / bytes * unit;
+    if extent != buffer.spec.extent {
+        return View::linear(base, extent.rows, extent.cols, extent.depth * unit);
+    }
+    let pixel = extent.depth * unit;
+    View { base, row_stride: buffer.width * pixel, rows: buffer.slots, x0: column, pixel_stride: pixel }
+}

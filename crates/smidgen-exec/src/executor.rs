@@ -1,0 +1,228 @@
+//! The executor: an arena, the constants, and a loop over the runs.
+
+use crate::arena::Aligned;
+use crate::check;
+use crate::dispatch::{Call, Constants};
+use crate::error::ExecError;
+use smidgen_plan::{Operand, Program, Run, StepId};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A Program with an arena to run it in.
+///
+/// The kernels overwrite inputs as they go, so every input is set anew before each run.
+///
+/// ```
+/// # use smidgen_exec::Executor;
+/// # let program = smidgen_plan::Program::default();
+/// # let image: Vec<Vec<u8>> = Vec::new();
+/// let mut executor = Executor::new(program)?;
+/// for (i, bytes) in image.iter().enumerate() {
+///     executor.set_input(i, bytes)?;
+/// }
+/// executor.run();
+/// # if false {
+/// let first = executor.output(0);
+/// # }
+/// # Ok::<(), smidgen_exec::ExecError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Executor {
+    program: Arc<Program>,
+    constants: Constants,
+    arena: Aligned,
+    /// For each buffer, the first column that it holds.
+    columns: Vec<usize>,
+    /// For each input that is streamed, what the caller set.
+    streamed: Vec<Option<Vec<u8>>>,
+    /// With poison: for each run, the byte ranges that live after it.
+    live: Option<Vec<Vec<Range<usize>>>>,
+}
+
+impl Executor {
+    /// Checks the Program and makes an arena for it.
+    ///
+    /// # Errors
+    /// If any run could read or write outside what it may. Whether it reads the *right* bytes is not asked here.
+    pub fn new(program: impl Into<Arc<Program>>) -> Result<Self, ExecError> {
+        let program = program.into();
+        check::check(&program)?;
+        let mut streamed = vec![None; program.inputs.len()];
+        for run in &program.runs {
+            if let Run::Await { input, .. } = *run {
+                streamed[input] = Some(Vec::new());
+            }
+        }
+        Ok(Self {
+            constants: Constants::new(&program),
+            arena: Aligned::zeroed(program.arena_bytes),
+            columns: vec![0; program.buffers.len()],
+            streamed,
+            live: None,
+            program,
+        })
+    }
+
+    /// After every run, overwrites each byte of the arena that is not in one of that run's `live` ranges, so that a read of
+    /// anything else gives a wrong number. `live` has one entry for each run; the ranges are bytes of the arena.
+    ///
+    /// # Errors
+    /// If there is not one entry for each run, or a range is not inside the arena.
+    pub fn with_poison(mut self, live: Vec<Vec<Range<usize>>>) -> Result<Self, ExecError> {
+        let fail = |reason: &str| Err(ExecError::Bounds { what: "live ranges".into(), reason: reason.into() });
+        if live.len() != self.program.runs.len() {
+            return fail("there must be one list for each run");
+        }
+        if live.iter().flatten().any(|r| r.start > r.end || r.end > self.program.arena_bytes) {
+            return fail("a range is not inside the arena");
+        }
+        self.live = Some(live);
+        Ok(self)
+    }
+
+    /// The Program that is run.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Fills graph input `index`: little endian, row-major.
+    ///
+    /// # Errors
+    /// If there is no such input, or it has another size.
+    pub fn set_input(&mut self, index: usize, bytes: &[u8]) -> Result<(), ExecError> {
+        let count = self.program.inputs.len();
+        let Some(Operand::Buffer(id, _)) = self.program.inputs.get(index).map(|port| port.operand) else {
+            return Err(ExecError::NoInput { index, count });
+        };
+        let buffer = &self.program.buffers[id.index()];
+        let expected = buffer.spec.bytes();
+        if bytes.len() != expected {
+            return Err(ExecError::InputSize { index, expected, given: bytes.len() });
+        }
+        match &mut self.streamed[index] {
+            Some(kept) => {
+                kept.clear();
+                kept.extend_from_slice(bytes);
+            }
+            // An input that is not streamed but kept in a ring could not hold what is set here.
+            None if buffer.slots < buffer.spec.extent.rows => {
+                return Err(ExecError::InputSize { index, expected: buffer.bytes(), given: bytes.len() });
+            }
+            None => self.arena.bytes_mut()[buffer.offset..][..expected].copy_from_slice(bytes),
+        }
+        Ok(())
+    }
+
+    /// Runs the whole schedule. Rows of a streamed input come from what [`set_input`](Self::set_input) was given.
+    pub fn run(&mut self) {
+        self.run_with(&mut |_| {});
+    }
+
+    /// Like [`run`](Self::run), calling `observer` after each run of a step.
+    pub fn run_with(&mut self, observer: &mut dyn FnMut(Finished)) {
+        let streamed = std::mem::take(&mut self.streamed);
+        let program = Arc::clone(&self.program);
+        let mut push = |input: usize, y0: usize, y1: usize, rows: &mut [u8]| {
+            let Operand::Buffer(id, _) = program.inputs[input].operand else { return };
+            let row = program.buffers[id.index()].spec.row_bytes();
+            // Not set: the rows stay zero.
+            if let Some(from) = streamed[input].as_ref().and_then(|bytes| bytes.get(y0 * row..y1 * row)) {
+                rows.copy_from_slice(from);
+            }
+        };
+        self.execute(&mut push, observer);
+        self.streamed = streamed;
+    }
+
+    /// Runs the whole schedule, asking `rows(input, y0, y1, bytes)` to fill `bytes` with rows `y0 .. y1` of a streamed input
+    /// whenever the schedule awaits them.
+    pub fn run_streamed(&mut self, mut rows: impl FnMut(usize, usize, usize, &mut [u8])) {
+        self.execute(&mut rows, &mut |_| {});
+    }
+
+    /// The bytes of graph output `index`, little endian, row-major.
+    ///
+    /// # Panics
+    /// If the network has no such output.
+    pub fn output(&self, index: usize) -> &[u8] {
+        match self.program.outputs[index].operand {
+            Operand::Buffer(id, _) => {
+                let buffer = &self.program.buffers[id.index()];
+                &self.arena.bytes()[buffer.offset..][..buffer.bytes()]
+            }
+            Operand::Constant(id) => self.constants.bytes(id.index()),
+        }
+    }
+
+    fn execute(&mut self, rows: &mut dyn FnMut(usize, usize, usize, &mut [u8]), observer: &mut dyn FnMut(Finished)) {
+        let Self { program, constants, arena, columns, live, .. } = self;
+        let mut pushed = Vec::new();
+        for (i, run) in program.runs.iter().enumerate() {
+            match *run {
+                Run::Await { input, y0, y1 } => {
+                    let Operand::Buffer(id, _) = program.inputs[input].operand else { continue };
+                    let buffer = &program.buffers[id.index()];
+                    let row = buffer.spec.row_bytes();
+                    pushed.clear();
+                    pushed.resize((y1 - y0) * row, 0);
+                    rows(input, y0, y1, &mut pushed);
+                    for (y, bytes) in (y0..y1).zip(pushed.chunks_exact(row.max(1))) {
+                        arena.bytes_mut()[buffer.offset + y % buffer.slots * row..][..row].copy_from_slice(bytes);
+                    }
+                }
+                Run::Compute { step: id, region } => {
+                    let step = &program.steps[id.index()];
+                    for target in &step.outputs {
+                        let buffer = &program.buffers[target.buffer.index()];
+                        if buffer.width < buffer.spec.extent.cols {
+                            columns[target.buffer.index()] = region.x0;
+                        }
+                    }
+                    Call { program, constants, columns, step, region }.run(arena);
+                    observer(Finished { program, arena, run: i, step: id });
+                }
+            }
+            if let Some(live) = live {
+                poison(arena.bytes_mut(), &live[i], i);
+            }
+        }
+    }
+}
+
+/// Overwrites everything outside `live` with bytes that differ from run to run.
+fn poison(arena: &mut [u8], live: &[Range<usize>], run: usize) {
+    let mut ranges = live.to_vec();
+    ranges.sort_by_key(|r| r.start);
+    let garbage = |i: usize| (i.wrapping_mul(167).wrapping_add(run.wrapping_mul(59)) % 251) as u8 ^ 0x80;
+    let mut from = 0;
+    for range in ranges.into_iter().chain([arena.len()..arena.len()]) {
+        for (i, byte) in arena.iter_mut().enumerate().take(range.start).skip(from) {
+            *byte = garbage(i);
+        }
+        from = from.max(range.end);
+    }
+}
+
+/// What an observer sees after a run of a step.
+pub struct Finished<'a> {
+    program: &'a Program,
+    arena: &'a Aligned,
+    /// Index of the run.
+    pub run: usize,
+    /// The step that ran.
+    pub step: StepId,
+}
+
+impl Finished<'_> {
+    /// The Program that is being run.
+    pub fn program(&self) -> &Program {
+        self.program
+    }
+
+    /// The bytes of output `index` of the step, where it is stored whole: complete if the run computed all of it.
+    pub fn output(&self, index: usize) -> Option<&[u8]> {
+        let target = self.program.steps[self.step.index()].outputs.get(index)?;
+        let buffer = &self.program.buffers[target.buffer.index()];
+        check::whole(self.program, target.buffer).then(|| &self.arena.bytes()[buffer.offset..][..buffer.bytes()])
+    }
+}

@@ -1,0 +1,28 @@
+//! Kernels over float32 activations and weights.
+
+mod conv2d;
+
+pub use conv2d::conv2d;
+
+/// The real interval that a fused activation allows.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Clamp {
+    /// Least output.
+    pub min: f32,
+    /// Greatest output; not below `min`.
+    pub max: f32,
+}
+
+impl Clamp {
+    /// `x`, or the nearer end. Not a number stays so.
+    #[inline]
+    pub fn apply(self, x: f32) -> f32 {
+        if x < self.min {
+            self.min
+        } else if x > self.max {
+            self.max
+        } else {
+            x
+        }
+    }
+}

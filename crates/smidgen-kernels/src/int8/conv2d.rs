@@ -1,0 +1,41 @@
+//! CONV_2D, simple form: the definition written down. It is the oracle of every faster form.
+
+use super::{Channels, Int8};
+use crate::geometry::Window2d;
+use crate::view::{Region, View};
+
+/// `y[r, x, o] = requantise(bias[o] + sum over taps and channels of (x - input_zero) * w)`; taps in the padding add nothing.
+///
+/// `weights` are `[O, KH, KW, C]`. Order: one element at a time, all reads before its write.
+pub fn conv2d(
+    arena: &mut [i8],
+    input: View,
+    output: View,
+    region: Region,
+    window: &Window2d,
+    quant: &Int8,
+    weights: &[i8],
+    channels: Channels,
+) {
+    let ([in_h, _, in_c], [out_h, _, out_c]) = (window.input, window.output);
+    for row in region.y0..region.y1 {
+        let image = row / out_h * in_h;
+        let (taps_y, y0) = window.taps(0, row % out_h);
+        for x in region.x0..region.x1 {
+            let (taps_x, x0) = window.taps(1, x);
+            for o in 0..out_c {
+                let mut acc = 0i32;
+                for (i, ky) in taps_y.clone().enumerate() {
+                    for (j, kx) in taps_x.clone().enumerate() {
+                        let from = input.at(image + y0 + i * window.dilation[0], x0 + j * window.dilation[1]);
+                        let at = ((o * window.size[0] + ky) * window.size[1] + kx) * in_c;
+                        for (&v, &w) in arena[from..from + in_c].iter().zip(&weights[at..at + in_c]) {
+                            acc = acc.wrapping_add((v as i32 - quant.input_zero).wrapping_mul(w as i32));
+                        }
+                    }
+                }
+                arena[output.at(row, x) + o] = channels.finish(o, acc, quant);
+            }
+        }
+    }
+}

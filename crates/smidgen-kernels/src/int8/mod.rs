@@ -1,0 +1,47 @@
+//! Kernels over int8 activations and weights with int32 accumulators.
+//!
+//! Accumulators wrap: a network whose sums leave 32 bits is wrong in every engine, and must not stop this one.
+
+mod conv2d;
+mod fully_connected;
+
+pub use conv2d::conv2d;
+pub use fully_connected::fully_connected;
+
+use crate::requant::{Factor, Rounding};
+
+/// What the integer kernels know of the quantisation of their input and output.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Int8 {
+    /// Zero point of the input.
+    pub input_zero: i32,
+    /// Zero point of the output.
+    pub output_zero: i32,
+    /// Least stored output that the activation allows.
+    pub min: i8,
+    /// Greatest stored output that the activation allows; not below `min`.
+    pub max: i8,
+    /// How accumulators are rounded.
+    pub rounding: Rounding,
+}
+
+/// Constants with one entry for each output channel.
+#[derive(Clone, Copy, Debug)]
+pub struct Channels<'a> {
+    /// Added to the accumulator.
+    pub bias: &'a [i32],
+    /// [`Factor::multiplier`] from accumulator to output.
+    pub multipliers: &'a [i32],
+    /// [`Factor::shift`].
+    pub shifts: &'a [i8],
+}
+
+impl Channels<'_> {
+    /// The stored output for the accumulator (bias not yet added) of a channel.
+    #[inline]
+    pub fn finish(&self, channel: usize, acc: i32, quant: &Int8) -> i8 {
+        let factor = Factor { multiplier: self.multipliers[channel], shift: self.shifts[channel] };
+        let scaled = factor.apply(acc.wrapping_add(self.bias[channel]), quant.rounding);
+        scaled.wrapping_add(quant.output_zero).clamp(quant.min as i32, quant.max as i32) as i8
+    }
+}

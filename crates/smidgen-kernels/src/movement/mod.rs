@@ -1,0 +1,5 @@
+//! Kernels that move bytes and compute nothing, whatever the element type.
+
+mod load;
+
+pub use load::load;

@@ -1,0 +1,125 @@
+//! Requantisation: from an int32 accumulator to the output's scale, by a Q31 multiplier and a power of two.
+//!
+//! A real factor `M` is `multiplier * 2^(shift - 31)` with `multiplier` in `[2^30, 2^31)`. TensorFlow Lite multiplies by it in two
+//! ways that differ by one step in rare ties, and which operator uses which depends on its version: see [`Rounding`].
+
+/// How the product of accumulator and multiplier is rounded.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Rounding {
+    /// Twice: the doubling high half of the product rounded, ties upwards; then a right shift rounded, ties away from zero.
+    Twice,
+    /// Once: the 64-bit product shifted right by `31 - shift`, ties upwards.
+    Once,
+}
+
+/// `M = multiplier * 2^(shift - 31)`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Factor {
+    /// In `[2^30, 2^31)`, or 0 for a factor of 0 or too small to matter.
+    pub multiplier: i32,
+    /// Power of two; positive shifts left. In `-31 ..= 30`.
+    pub shift: i8,
+}
+
+impl Factor {
+    /// Splits a finite factor of at least 0 as TensorFlow Lite's `QuantizeMultiplier` does: frexp, then rounding the fraction to 31
+    /// bits. Factors under `2^-32` become 0, those of `2^30` and over the greatest that can be represented.
+    pub fn new(real: f64) -> Self {
+        if real <= 0.0 || !real.is_finite() {
+            return Self::default();
+        }
+        let (fraction, exponent) = libm::frexp(real);
+        let mut multiplier = libm::round(fraction * (1i64 << 31) as f64) as i64;
+        let mut shift = exponent;
+        if multiplier == 1 << 31 {
+            multiplier /= 2;
+            shift += 1;
+        }
+        if shift < -31 {
+            return Self::default();
+        }
+        if shift > 30 {
+            return Self { multiplier: i32::MAX, shift: 30 };
+        }
+        Self { multiplier: multiplier as i32, shift: shift as i8 }
+    }
+
+    /// `x * M`, rounded as named.
+    #[inline]
+    pub fn apply(self, x: i32, rounding: Rounding) -> i32 {
+        match rounding {
+            Rounding::Twice => self.twice(x),
+            Rounding::Once => self.once(x),
+        }
+    }
+
+    /// `x * M`, [rounded twice](Rounding::Twice).
+    #[inline]
+    pub fn twice(self, x: i32) -> i32 {
+        let shifted = x.wrapping_shl(self.shift.max(0) as u32);
+        round_shift(high_mul(shifted, self.multiplier), (-self.shift).max(0) as u32)
+    }
+
+    /// `x * M`, [rounded once](Rounding::Once).
+    #[inline]
+    pub fn once(self, x: i32) -> i32 {
+        let total = (31 - self.shift as i32) as u32;
+        ((x as i64 * self.multiplier as i64 + (1i64 << (total - 1))) >> total) as i32
+    }
+}
+
+/// High half of `2 * a * b`, rounded, ties upwards. `b` must not be negative, which spares the one case that saturates.
+#[inline]
+pub fn high_mul(a: i32, b: i32) -> i32 {
+    ((a as i64 * b as i64 + (1 << 30)) >> 31) as i32
+}
+
+/// `x / 2^shift`, rounded, ties away from zero. `shift` is at most 31.
+#[inline]
+pub fn round_shift(x: i32, shift: u32) -> i32 {
+    // Adding half a step rounds ties upwards; negative numbers need a hair less.
+    let half = (1i64 << shift) >> 1;
+    ((x as i64 + half - i64::from(x < 0 && shift > 0)) >> shift) as i32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn ties_round_as_named() {
+        assert_eq!([-6, -3, -2, -1, 0, 1, 2, 3, 6].map(|x| round_shift(x, 1)), [-3, -2, -1, -1, 0, 1, 1, 2, 3]);
+        assert_eq!(round_shift(-7, 0), -7);
+        assert_eq!(round_shift(i32::MIN, 31), -1);
+        // 2 a b = -3 * 2^31 / 2: a tie, upwards.
+        assert_eq!(high_mul(-3, 1 << 30), -1);
+        assert_eq!(high_mul(3, 1 << 30), 2);
+        let half = Factor::new(0.5);
+        assert_eq!(half, Factor { multiplier: 1 << 30, shift: 0 });
+        assert_eq!((half.once(-3), half.twice(-3)), (-1, -1));
+        let quarter = Factor::new(0.25);
+        assert_eq!((quarter.once(-6), quarter.twice(-6)), (-1, -2));
+    }
+
+    #[test]
+    fn factors_at_the_ends() {
+        assert_eq!(Factor::new(0.0), Factor::default());
+        assert_eq!(Factor::new(f64::NAN), Factor::default());
+        assert_eq!(Factor::new(1e-12), Factor::default());
+        assert_eq!(Factor::new(1e300), Factor { multiplier: i32::MAX, shift: 30 });
+        // Rounds up to the next power of two.
+        assert_eq!(Factor::new(1.0 - 1e-12), Factor { multiplier: 1 << 30, shift: 1 });
+        assert_eq!(Factor::new(1e-12).twice(i32::MAX), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn both_roundings_stay_within_a_step_of_the_product(x in -(1 << 24)..(1 << 24), real in 1e-7f64..2.0) {
+            let factor = Factor::new(real);
+            let exact = x as f64 * factor.multiplier as f64 * libm::exp2(factor.shift as f64 - 31.0);
+            prop_assert!((factor.once(x) as f64 - exact).abs() <= 0.5 + 1e-6);
+            prop_assert!((factor.twice(x) as f64 - exact).abs() <= 1.0 + 1e-6);
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What the lowering of every operator shares: where each tensor lies, and the steps and constants so far.
+
+use super::error::Refusal;
+use super::options::LowerOptions;
+use crate::access::{Block, Order};
+use crate::kernel::Kernel;
+use crate::program::{
+    BufferId, BufferSpec, Constant, ConstantId, Extent, Lowered, Operand, Port, Step, StepId, Target,
+};
+use smidgen_ir::{ElementType, Graph, OpId, Tensor, TensorId};
+
+/// Where a tensor's elements are.
+#[derive(Clone, Copy)]
+enum Place {
+    /// In a buffer, possibly one that another tensor of as many elements named first.
+    Buffer(BufferId),
+    /// A constant: the tensor whose data it is.
+    Constant(TensorId),
+}
+
+/// A graph on its way to steps.
+pub(super) struct Builder<'g> {
+    /// The graph.
+    pub graph: &'g Graph,
+    /// What the caller chose.
+    pub options: LowerOptions,
+    lowered: Lowered,
+    places: Vec<Option<Place>>,
+    /// For constant tensors, the buffer into which they were loaded.
+    loaded: Vec<Option<BufferId>>,
+    /// For constant tensors, the constant that holds their elements as they are.
+    plain: Vec<Option<ConstantId>>,
+    current: usize,
+}
+
+impl<'g> Builder<'g> {
+    /// Starts with the graph's inputs and constants in their places.
+    pub fn new(graph: &'g Graph, options: LowerOptions) -> Self {
+        let count = graph.tensors.len();
+        let mut builder = Self {
+            graph,
+            options,
+            lowered: Lowered { name: graph.name.clone(), ..Lowered::default() },
+            places: vec![None; count],
+            loaded: vec![None; count],
+            plain: vec![None; count],
+            current: 0,
+        };
+        for (i, tensor) in graph.tensors.iter().enumerate() {
+            if tensor.is_constant() {
+                builder.places[i] = Some(Place::Constant(TensorId(i as u32)));
+            }
+        }
+        for &tensor in &graph.inputs {
+            let operand = builder.input(tensor);
+            builder.lowered.inputs.push(Port { tensor, operand });
+        }
+        builder
+    }
+
+    /// Says which operator the next steps come from.
+    pub fn begin(&mut self, operator: usize) {
+        self.current = operator;
+    }
+
+    /// Adds the graph's outputs and gives the result.
+    pub fn finish(mut self) -> Lowered {
+        for &tensor in &self.graph.outputs {
+            let operand = self.input(tensor);
+            self.lowered.outputs.push(Port { tensor, operand });
+        }
+        self.lowered
+    }
+
+    /// The graph's tensor.
+    pub fn tensor(&self, id: TensorId) -> &'g Tensor {
+        self.graph.tensor(id)
+    }
+
+    /// A tensor as something to read: its buffer seen with its own extent, or the constant with its elements. For kernels that
+    /// can read a constant in place of an activation.
+    pub fn input(&mut self, id: TensorId) -> Operand {
+        match self.places[id.index()] {
+            Some(Place::Buffer(buffer)) => Operand::Buffer(buffer, Extent::of(self.tensor(id).shape.dims())),
+            Some(Place::Constant(origin)) => Operand::Constant(self.plain_constant(origin)),
+            None => {
+                let buffer = self.buffer(id);
+                Operand::Buffer(buffer, Extent::of(self.tensor(id).shape.dims()))
+            }
+        }
+    }
+
+    /// A tensor as something to read from the arena, seen with its own extent. A constant is loaded into a buffer by a step of
+    /// its own, once.
+    pub fn activation(&mut self, id: TensorId) -> Operand {
+        let extent = Extent::of(self.tensor(id).shape.dims());
+        self.activation_as(id, extent)
+    }
+
+    /// Like [`activation`](Self::activation), but seen with another extent of as many elements.
+    pub fn activation_as(&mut self, id: TensorId, extent: Extent) -> Operand {
+        match self.input(id) {
+            Operand::Buffer(buffer, _) => Operand::Buffer(buffer, extent),
+            Operand::Constant(constant) => {
+                let buffer = match self.loaded[id.index()] {
+                    Some(buffer) => buffer,
+                    None => self.load(id, constant),
+                };
+                Operand::Buffer(buffer, extent)
+            }
+        }
+    }
+
+    /// The buffer that an operator's output is written to, seen with the tensor's own extent.
+    pub fn target(&mut self, id: TensorId) -> Target {
+        let extent = Extent::of(self.tensor(id).shape.dims());
+        self.target_as(id, extent)
+    }
+
+    /// Like [`target`](Self::target), but seen with another extent of as many elements.
+    pub fn target_as(&mut self, id: TensorId, extent: Extent) -> Target {
+        let buffer = match self.places[id.index()] {
+            Some(Place::Buffer(buffer)) => buffer,
+            _ => self.buffer(id),
+        };
+        Target { buffer, extent }
+    }
+
+    /// Makes `output` another name for the bytes of `input`.
+    pub fn alias(&mut self, input: TensorId, output: TensorId) -> Result<(), Refusal> {
+        let (from, to) = (self.tensor(input), self.tensor(output));
+        if from.element() != to.element() || from.shape.elements() != to.shape.elements() {
+            return Err(Refusal("a change of shape keeps the element type and the number of elements".into()));
+        }
+        self.input(input);
+        self.places[output.index()] = self.places[input.index()];
+        Ok(())
+    }
+
+    /// Adds a constant.
+    pub fn constant(&mut self, name: impl Into<String>, bytes: Vec<u8>, align: usize) -> ConstantId {
+        let id = ConstantId(self.lowered.constants.len() as u32);
+        self.lowered.constants.push(Constant { name: name.into(), bytes, align });
+        id
+    }
+
+    /// Adds a constant of int32 elements.
+    pub fn constant_i32(&mut self, name: impl Into<String>, values: &[i32]) -> ConstantId {
+        self.constant(name, values.iter().flat_map(|v| v.to_le_bytes()).collect(), 4)
+    }
+
+    /// Adds a constant of float32 elements.
+    pub fn constant_f32(&mut self, name: impl Into<String>, values: &[f32]) -> ConstantId {
+        self.constant(name, values.iter().flat_map(|v| v.to_le_bytes()).collect(), 4)
+    }
+
+    /// Adds a constant of int8 elements.
+    pub fn constant_i8(&mut self, name: impl Into<String>, values: &[i8]) -> ConstantId {
+        self.constant(name, values.iter().map(|&v| v as u8).collect(), 1)
+    }
+
+    /// Adds a step for the current operator. Its name is the operator's and its first output's.
+    pub fn push(&mut self, mut step: Step) -> StepId {
+        let operator = &self.graph.operators[self.current];
+        if step.name.is_empty() {
+            let output = operator.outputs.first().map_or("", |&t| self.tensor(t).name.as_str());
+            step.name = format!("{} {output}", operator.op.name()).trim_end().to_owned();
+        }
+        step.op = Some(OpId(self.current as u32));
+        let id = StepId(self.lowered.steps.len() as u32);
+        self.lowered.steps.push(step);
+        id
+    }
+
+    fn buffer(&mut self, id: TensorId) -> BufferId {
+        let tensor = self.tensor(id);
+        let buffer = BufferId(self.lowered.buffers.len() as u32);
+        self.lowered.buffers.push(BufferSpec {
+            name: tensor.name.clone(),
+            tensor: Some(id),
+            element: tensor.element(),
+            extent: Extent::of(tensor.shape.dims()),
+        });
+        if !tensor.is_constant() {
+            self.places[id.index()] = Some(Place::Buffer(buffer));
+        }
+        buffer
+    }
+
+    fn plain_constant(&mut self, id: TensorId) -> ConstantId {
+        if let Some(constant) = self.plain[id.index()] {
+            return constant;
+        }
+        let tensor = self.tensor(id);
+        let bytes = match tensor.element() {
+            // A byte for each element, as in the arena.
+            ElementType::Int4 => tensor.integers().unwrap_or_default().iter().map(|&v| v as u8).collect(),
+            _ => tensor.data.as_ref().map_or_else(Vec::new, |data| data.to_vec()),
+        };
+        let constant = self.constant(tensor.name.clone(), bytes, tensor.element().bits().div_ceil(8));
+        self.plain[id.index()] = Some(constant);
+        constant
+    }
+
+    fn load(&mut self, id: TensorId, constant: ConstantId) -> BufferId {
+        let tensor = self.tensor(id);
+        let extent = Extent::of(tensor.shape.dims());
+        let buffer = self.buffer(id);
+        self.push(Step {
+            name: format!("load {}", tensor.name),
+            constants: vec![constant],
+            outputs: vec![Target { buffer, extent }],
+            partial: true,
+            ..Step::new(Kernel::Load { element: tensor.element() }, Order { block: Block::Pixels(1), staged: true })
+        });
+        self.loaded[id.index()] = Some(buffer);
+        buffer
+    }
+}

@@ -1,0 +1,22 @@
+//! What can stop lowering.
+
+/// Why a graph cannot be lowered.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum LowerError {
+    /// An operator has no kernel for its types or parameters.
+    #[error("operator {index} {operator} (writes `{output}`): {reason}")]
+    Unsupported {
+        /// Index of the operator in the graph.
+        index: usize,
+        /// Its name.
+        operator: &'static str,
+        /// Name of its first output tensor.
+        output: String,
+        /// What does not fit, and what would.
+        reason: String,
+    },
+}
+
+/// Why one operator cannot be lowered: the reason in words.
+#[derive(Debug)]
+pub(super) struct Refusal(pub String);

@@ -1,0 +1,90 @@
+//! FULLY_CONNECTED.
+
+use super::builder::Builder;
+use super::error::Refusal;
+use super::quant::{self, unsupported};
+use crate::access::{Access, Block, Order, Reach};
+use crate::kernel::Kernel;
+use crate::program::{ConstantId, Extent, Step};
+use smidgen_ir::{Activation, ElementType, Operator, Quantisation, Tensor};
+use smidgen_kernels::Rounding;
+use smidgen_kernels::int8::Int8;
+use smidgen_kernels::requant::Factor;
+
+pub(super) fn fully_connected(
+    builder: &mut Builder,
+    operator: &Operator,
+    activation: Activation,
+) -> Result<(), Refusal> {
+    let x = builder.tensor(operator.inputs[0]);
+    match x.element() {
+        ElementType::Int8 => int8(builder, operator, activation),
+        other => Err(unsupported(x, other)),
+    }
+}
+
+fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> Result<(), Refusal> {
+    let (x, weights) = (builder.tensor(operator.inputs[0]), builder.tensor(operator.inputs[1]));
+    let bias = operator.inputs.get(2).map(|&t| builder.tensor(t));
+    let y = builder.tensor(operator.outputs[0]);
+    let [outputs, inputs] = sizes(x, weights, y)?;
+    let ((input_scale, input_zero), (output_scale, output_zero)) = (quant::int8(x)?, quant::int8(y)?);
+    let (min, max) = quant::clamp(activation, output_scale, output_zero);
+    let (factors, rounding, weight_zero) = match weights.dtype.quantisation() {
+        Some(&Quantisation::PerTensor { scale, zero_point }) => {
+            // The product of the scales is taken in single precision here, unlike per channel.
+            let real = (input_scale * scale) as f64 / output_scale as f64;
+            (vec![Factor::new(real); outputs], builder.options.reference.fully_connected(), zero_point)
+        }
+        _ => (quant::factors(input_scale, weights, output_scale, outputs)?, Rounding::Twice, 0),
+    };
+    let quant = Int8 { input_zero, output_zero, min, max, rounding };
+    let values = quant::weights_i8(weights)?;
+    let bias = quant::bias_i32(bias, outputs)?;
+    let packed = builder.constant_i8(weights.name.clone(), &values);
+    let [bias, multipliers, shifts] = quant::channels(builder, operator.outputs[0], &bias, &factors);
+    let kernel = Kernel::FullyConnectedI8 { inputs, outputs, weight_zero, quant };
+    let order = Order { block: Block::Elements(1), staged: true };
+    push(builder, operator, [outputs, inputs], Step::new(kernel, order), vec![packed, bias, multipliers, shifts]);
+    Ok(())
+}
+
+/// `[O, K]`, checked against the input and the output.
+fn sizes(x: &Tensor, weights: &Tensor, y: &Tensor) -> Result<[usize; 2], Refusal> {
+    let &[outputs, inputs] = weights.shape.dims() else {
+        return Err(Refusal(format!(
+            "the weights `{}` are {}; two dimensions are supported",
+            weights.name, weights.shape
+        )));
+    };
+    let rows = x.shape.elements().checked_div(inputs).unwrap_or(0);
+    if rows * inputs != x.shape.elements() || rows * outputs != y.shape.elements() {
+        return Err(Refusal(format!(
+            "the weights `{}` of {} do not take `{}` of {} to {}",
+            weights.name, weights.shape, x.name, x.shape, y.shape
+        )));
+    }
+    Ok([outputs, inputs])
+}
+
+fn push(
+    builder: &mut Builder,
+    operator: &Operator,
+    [outputs, inputs]: [usize; 2],
+    step: Step,
+    constants: Vec<ConstantId>,
+) {
+    let rows = builder.tensor(operator.inputs[0]).shape.elements().checked_div(inputs).unwrap_or(0);
+    let extent = |depth| Extent { rows, cols: 1, depth };
+    let input = builder.activation_as(operator.inputs[0], extent(inputs));
+    let output = builder.target_as(operator.outputs[0], extent(outputs));
+    builder.push(Step {
+        inputs: vec![input],
+        constants,
+        outputs: vec![output],
+        access: vec![Access { rows: Reach::SAME, cols: Reach::SAME, depth: Reach::All }],
+        partial: true,
+        macs: (rows * inputs * outputs) as u64,
+        ..step
+    });
+}

@@ -1,0 +1,70 @@
+//! Lowering: from a graph to [steps](crate::Step) with every parameter resolved, and no decision about memory.
+//!
+//! One file for each operator family; [`operator`] matches every operator, so that a new one cannot be forgotten. Arithmetic that
+//! gives multipliers and clamps is in double precision, in the order of operations of TensorFlow Lite, whose bytes it must
+//! reproduce.
+//!
+//! An operator that only relabels bytes becomes no step: its output names the buffer of its input, seen with another extent.
+
+mod builder;
+mod conv;
+mod error;
+mod fully_connected;
+mod options;
+mod quant;
+mod window;
+
+pub use error::LowerError;
+pub use options::{KernelSet, LowerOptions, Reference};
+
+use crate::program::Lowered;
+use builder::Builder;
+use error::Refusal;
+use smidgen_ir::{Graph, Op, Operator};
+
+/// Turns a validated graph into steps.
+///
+/// # Errors
+/// [`LowerError`] names the first operator that has no kernel for its types, and says why.
+pub fn lower(graph: &Graph, options: &LowerOptions) -> Result<Lowered, LowerError> {
+    let mut builder = Builder::new(graph, *options);
+    for (index, item) in graph.operators.iter().enumerate() {
+        builder.begin(index);
+        operator(&mut builder, item).map_err(|refusal| LowerError::Unsupported {
+            index,
+            operator: item.op.name(),
+            output: item.outputs.first().map_or_else(String::new, |&t| graph.tensor(t).name.clone()),
+            reason: refusal.0,
+        })?;
+    }
+    Ok(builder.finish())
+}
+
+/// Lowers one operator.
+fn operator(builder: &mut Builder, operator: &Operator) -> Result<(), Refusal> {
+    match &operator.op {
+        Op::Conv2d(params) => conv::conv2d(builder, operator, params),
+        Op::Reshape { .. } => builder.alias(operator.inputs[0], operator.outputs[0]),
+        Op::FullyConnected { activation, .. } => fully_connected::fully_connected(builder, operator, *activation),
+        Op::DepthwiseConv2d { .. }
+        | Op::TransposeConv { .. }
+        | Op::Binary { .. }
+        | Op::Pool2d { .. }
+        | Op::Reduce { .. }
+        | Op::Pad { .. }
+        | Op::Transpose { .. }
+        | Op::Concatenation { .. }
+        | Op::Split { .. }
+        | Op::Pack { .. }
+        | Op::Unpack { .. }
+        | Op::Slice { .. }
+        | Op::StridedSlice { .. }
+        | Op::Resize { .. }
+        | Op::Softmax { .. }
+        | Op::Unary(_)
+        | Op::Prelu
+        | Op::ArgMax { .. }
+        | Op::Quantize
+        | Op::Dequantize => Err(Refusal("there is no kernel for this operator".into())),
+    }
+}

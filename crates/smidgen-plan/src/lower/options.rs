@@ -1,0 +1,42 @@
+//! The choices that lowering leaves to its caller.
+
+use smidgen_kernels::Rounding;
+
+/// Whose bytes to reproduce, where versions of TensorFlow Lite differ. Every such difference is decided by a method here.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Reference {
+    /// The reference kernels of LiteRT 2.3.
+    #[default]
+    LiteRt2_3,
+    /// TensorFlow Lite 2.14 and TensorFlow Lite Micro, which agree with each other.
+    TfLite2_14,
+}
+
+impl Reference {
+    /// Rounding of FULLY_CONNECTED with one scale for all weights.
+    pub fn fully_connected(self) -> Rounding {
+        match self {
+            Self::LiteRt2_3 => Rounding::Once,
+            Self::TfLite2_14 => Rounding::Twice,
+        }
+    }
+}
+
+/// Which kernels to choose where there are several for an operator. All give the same bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum KernelSet {
+    /// The simple kernels, which are the oracle of the others.
+    Reference,
+    /// The fast ones, with scratch small enough for a device.
+    #[default]
+    Fast,
+}
+
+/// Options of [`lower`](super::lower()).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct LowerOptions {
+    /// Whose bytes to reproduce.
+    pub reference: Reference,
+    /// Which kernels to use.
+    pub kernels: KernelSet,
+}

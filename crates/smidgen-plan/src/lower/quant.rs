@@ -1,0 +1,119 @@
+//! Quantisation parameters as the integer kernels want them.
+
+use super::builder::Builder;
+use super::error::Refusal;
+use crate::program::ConstantId;
+use smidgen_ir::{Activation, ElementType, Tensor, TensorId};
+use smidgen_kernels::requant::Factor;
+
+/// Scale and zero point of an int8 activation.
+pub(super) fn int8(tensor: &Tensor) -> Result<(f32, i32), Refusal> {
+    match (tensor.element(), tensor.per_tensor()) {
+        (ElementType::Int8, Some(pair)) => Ok(pair),
+        (ElementType::Int8, None) => {
+            Err(Refusal(format!("`{}` is int8 without one scale for the whole tensor", tensor.name)))
+        }
+        (other, _) => Err(unsupported(tensor, other)),
+    }
+}
+
+/// The refusal of an element type that the operator has no kernel for.
+pub(super) fn unsupported(tensor: &Tensor, element: ElementType) -> Refusal {
+    Refusal(format!("`{}` is {element}; there are kernels for i8 and f32", tensor.name))
+}
+
+/// The stored integers to which an activation clamps an int8 output, as TensorFlow Lite's `CalculateActivationRangeQuantized`
+/// gives them: in single precision, rounding half away from zero.
+pub(super) fn clamp(activation: Activation, scale: f32, zero_point: i32) -> (i8, i8) {
+    let (low, high) = activation.range();
+    let stored = |real: f32, unbounded: i32| {
+        if real.is_finite() {
+            // The cast saturates, so an absurd scale cannot overflow.
+            (zero_point as i64 + libm::roundf(real / scale) as i64).clamp(-128, 127) as i32
+        } else {
+            unbounded
+        }
+    };
+    (stored(low, -128) as i8, stored(high, 127) as i8)
+}
+
+/// The int8 elements of constant weights.
+pub(super) fn weights_i8(tensor: &Tensor) -> Result<Vec<i8>, Refusal> {
+    match tensor.element() {
+        ElementType::Int8 | ElementType::Int4 => {}
+        other => return Err(Refusal(format!("the weights `{}` are {other}; i8 or i4 is supported", tensor.name))),
+    }
+    let values = tensor.integers().ok_or_else(|| not_constant(tensor))?;
+    Ok(values.into_iter().map(|v| v as i8).collect())
+}
+
+/// The int32 elements of an optional constant bias; zeros if it is absent.
+pub(super) fn bias_i32(tensor: Option<&Tensor>, channels: usize) -> Result<Vec<i32>, Refusal> {
+    let Some(tensor) = tensor else { return Ok(vec![0; channels]) };
+    match (tensor.element(), tensor.integers()) {
+        (ElementType::Int32, Some(values)) if values.len() == channels => Ok(values),
+        (ElementType::Int32, None) => Err(not_constant(tensor)),
+        _ => Err(Refusal(format!(
+            "the bias `{}` is {} {}; i32 with {channels} elements is supported",
+            tensor.name,
+            tensor.shape,
+            tensor.element()
+        ))),
+    }
+}
+
+/// The float32 elements of constant weights.
+pub(super) fn weights_f32(tensor: &Tensor) -> Result<Vec<f32>, Refusal> {
+    match (tensor.element(), tensor.floats()) {
+        (ElementType::Float32, Some(values)) => Ok(values),
+        (ElementType::Float32, None) => Err(not_constant(tensor)),
+        (other, _) => Err(Refusal(format!("`{}` is {other}; f32 is supported beside f32", tensor.name))),
+    }
+}
+
+/// The float32 elements of an optional constant bias; zeros if it is absent.
+pub(super) fn bias_f32(tensor: Option<&Tensor>, channels: usize) -> Result<Vec<f32>, Refusal> {
+    let Some(tensor) = tensor else { return Ok(vec![0.0; channels]) };
+    let values = weights_f32(tensor)?;
+    if values.len() != channels {
+        return Err(Refusal(format!(
+            "the bias `{}` has {} elements for {channels} channels",
+            tensor.name,
+            values.len()
+        )));
+    }
+    Ok(values)
+}
+
+/// The refusal of a computed tensor where only a constant is supported.
+pub(super) fn not_constant(tensor: &Tensor) -> Refusal {
+    Refusal(format!("`{}` must be a constant", tensor.name))
+}
+
+/// From accumulators to outputs, `input * weight / output`, for each of the output's channels.
+pub(super) fn factors(input: f32, weights: &Tensor, output: f32, channels: usize) -> Result<Vec<Factor>, Refusal> {
+    let quantisation =
+        weights.dtype.quantisation().ok_or_else(|| Refusal(format!("the weights `{}` have no scale", weights.name)))?;
+    if let smidgen_ir::Quantisation::PerChannel { scales, .. } = quantisation
+        && scales.len() != channels
+    {
+        return Err(Refusal(format!(
+            "the weights `{}` have {} scales for {channels} output channels",
+            weights.name,
+            scales.len()
+        )));
+    }
+    Ok((0..channels).map(|o| Factor::new(input as f64 * quantisation.scale(o) as f64 / output as f64)).collect())
+}
+
+/// Packs bias, multipliers and shifts as the integer kernels list them after their weights.
+pub(super) fn channels(builder: &mut Builder, output: TensorId, bias: &[i32], factors: &[Factor]) -> [ConstantId; 3] {
+    let name = &builder.tensor(output).name;
+    let multipliers: Vec<i32> = factors.iter().map(|f| f.multiplier).collect();
+    let shifts: Vec<i8> = factors.iter().map(|f| f.shift).collect();
+    [
+        builder.constant_i32(format!("{name} bias"), bias),
+        builder.constant_i32(format!("{name} multipliers"), &multipliers),
+        builder.constant_i8(format!("{name} shifts"), &shifts),
+    ]
+}
