@@ -8,6 +8,9 @@ use smidgen_plan::{Operand, Program, Run, StepId};
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Fills rows of a streamed input: which input, the first row, one past the last, and where to.
+type PushRows<'a> = dyn FnMut(usize, usize, usize, &mut [u8]) + 'a;
+
 /// A Program with an arena to run it in.
 ///
 /// The kernels overwrite inputs as they go, so every input is set anew before each run.
@@ -154,7 +157,7 @@ impl Executor {
         }
     }
 
-    fn execute(&mut self, rows: &mut dyn FnMut(usize, usize, usize, &mut [u8]), observer: &mut dyn FnMut(Finished)) {
+    fn execute(&mut self, rows: &mut PushRows, observer: &mut dyn FnMut(Finished)) {
         let Self { program, constants, arena, columns, live, .. } = self;
         let mut pushed = Vec::new();
         for (i, run) in program.runs.iter().enumerate() {
@@ -195,7 +198,7 @@ fn poison(arena: &mut [u8], live: &[Range<usize>], run: usize) {
     ranges.sort_by_key(|r| r.start);
     let garbage = |i: usize| (i.wrapping_mul(167).wrapping_add(run.wrapping_mul(59)) % 251) as u8 ^ 0x80;
     let mut from = 0;
-    for range in ranges.into_iter().chain([arena.len()..arena.len()]) {
+    for range in ranges.into_iter().chain(std::iter::once(arena.len()..arena.len())) {
         for (i, byte) in arena.iter_mut().enumerate().take(range.start).skip(from) {
             *byte = garbage(i);
         }
