@@ -7,12 +7,15 @@
 //! The contract: if the validator accepts a graph, nothing after it panics.
 #![forbid(unsafe_code)]
 
+pub mod cost;
 pub mod graph;
 pub mod infer;
 pub mod op;
 pub mod tensor;
+pub mod validate;
 pub mod window;
 
+pub use cost::{Cost, OperatorCost, ReceptiveField, cost};
 pub use graph::{Graph, OpId, Operator};
 pub use infer::{Inferred, ShapeError, infer};
 pub use op::{
@@ -20,4 +23,5 @@ pub use op::{
     ResizeKind, UnaryKind,
 };
 pub use tensor::{DataType, ElementType, Quantisation, Shape, Tensor, TensorId};
+pub use validate::{ValidateError, validate};
 pub use window::Window;

@@ -159,6 +159,21 @@ impl DataType {
     }
 }
 
+impl fmt::Display for DataType {
+    /// Prints `f32`, `i8 (scale 0.5, zero point 3)`, or `i8 (16 scales along axis 0)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(e) => write!(f, "{e}"),
+            Self::Quantised(e, Quantisation::PerTensor { scale, zero_point }) => {
+                write!(f, "{e} (scale {scale}, zero point {zero_point})")
+            }
+            Self::Quantised(e, Quantisation::PerChannel { axis, scales, .. }) => {
+                write!(f, "{e} ({} scales along axis {axis})", scales.len())
+            }
+        }
+    }
+}
+
 /// Dimensions, outermost first. Activations are NHWC. A scalar has rank 0 and one element.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Shape(pub Vec<usize>);

@@ -1,0 +1,178 @@
+//! The validator that every front end and every rewrite must pass.
+//!
+//! The contract: if [`validate`] accepts a graph, nothing after it panics. It enforces, in this order:
+//!
+//! Structure
+//! 1. Every tensor that an operator or the graph names exists.
+//! 2. The graph has an output. Its inputs are distinct; none is a constant.
+//! 3. Each tensor is written at most once, and never if it is a constant or a graph input.
+//! 4. Each operator reads only graph inputs, constants and what an earlier operator wrote; the same holds for the graph's
+//!    outputs. Otherwise the error says whether sorting would help or names the cycle.
+//!
+//! Tensors
+//! 5. No tensor has more than [`MAX_RANK`] dimensions, a dimension of 0, or more than [`MAX_BYTES`] bytes; all of them together
+//!    fit `isize`.
+//! 6. A constant has exactly the bytes of its shape and element type.
+//! 7. Quantised elements are int4, int8, int16 or int32. Scales are finite and positive, zero points lie in the element type's
+//!    range, and a per-channel quantisation names an axis of the tensor and has one entry for each index along it.
+//! 8. Only constants are int4, quantised int32 or quantised per channel.
+//!
+//! Operators
+//! 9. Shapes and element types of the outputs are those that [`infer`] says, which also checks every parameter against its
+//!    input: axes, permutations, slices, strides of at least 1, windows that fit.
+//! 10. No stride, dilation, window, padding or output size is above 2^31 - 1. A PAD's value is of the tensor's type and in its
+//!     range. The factor of a SOFTMAX is positive and finite, the slope of a LEAKY_RELU finite. MINIMUM, MAXIMUM and quantised
+//!     CONCATENATIONs have no fused activation.
+//! 11. Weights, biases and PRELU's slopes are constant.
+//! 12. Arithmetic is on float32 throughout or on per-tensor quantised int8 throughout. Then weights are int8 or int4 (those of
+//!     convolutions with zero points 0, per-channel scales along the output channels) and biases int32. QUANTIZE makes int8 of
+//!     float32 or int8; DEQUANTIZE makes float32 of int8 or of any quantised constant; ARG_MAX makes int32 or int64.
+//! 13. Operators that only move elements, pools, resizes, MINIMUM and MAXIMUM have outputs of exactly their inputs' type and
+//!     quantisation; only CONCATENATION may requantise int8. The output of int8 SOFTMAX and LOGISTIC has scale 1/256 and zero
+//!     point -128.
+//! 14. The factor from an operator's accumulator to its output (input scale times weight scale over output scale) is below 2^30,
+//!     for ADD and SUB below 2^19, so that it can be written as a multiplier and a shift.
+//! 15. The multiply-accumulates of the whole graph can be counted in 64 bits.
+//!
+//! Whether an int32 accumulator can overflow is not checked here: it depends on the weights.
+
+mod error;
+mod order;
+mod tensors;
+mod types;
+
+pub use error::{OperatorFault, OperatorRef, TensorFault, TensorRef, ValidateError};
+
+use crate::cost;
+use crate::graph::{Graph, OpId, Operator};
+use crate::infer::{Inferred, infer};
+use crate::op::{Activation, BinaryKind, Op, PadValue, Padding, UnaryKind};
+use crate::tensor::{ElementType, Tensor};
+
+/// Most dimensions of a tensor.
+pub const MAX_RANK: usize = 6;
+/// Most bytes of one tensor; also the greatest size along an axis and the greatest parameter.
+pub const MAX_BYTES: usize = i32::MAX as usize;
+
+/// Checks every invariant in the [module's list](self).
+///
+/// # Errors
+/// The first violation found, naming the operator or tensor.
+pub fn validate(graph: &Graph) -> Result<(), ValidateError> {
+    order::check(graph)?;
+    tensors::check(graph)?;
+    for (i, operator) in graph.operators.iter().enumerate() {
+        check_operator(graph, operator).map_err(|fault| ValidateError::Operator {
+            operator: OperatorRef::new(graph, OpId(i as u32)),
+            fault: fault.into(),
+        })?;
+    }
+    cost::checked_total_macs(graph).ok_or(ValidateError::TooManyMacs)?;
+    Ok(())
+}
+
+fn check_operator(graph: &Graph, operator: &Operator) -> Result<(), OperatorFault> {
+    let inputs: Vec<&Tensor> = operator.inputs.iter().map(|&t| graph.tensor(t)).collect();
+    parameters(&operator.op)?;
+    let inferred = infer(&operator.op, &inputs)?;
+    outputs(graph, operator, &inferred)?;
+    if let Op::Pad { value, .. } = operator.op {
+        pad_value(value, inputs[0].element())?;
+    }
+    types::check(graph, operator)
+}
+
+fn outputs(graph: &Graph, operator: &Operator, inferred: &[Inferred]) -> Result<(), OperatorFault> {
+    if operator.outputs.len() != inferred.len() {
+        return Err(OperatorFault::OutputCount { expected: inferred.len(), found: operator.outputs.len() });
+    }
+    for (&id, expected) in operator.outputs.iter().zip(inferred) {
+        let found = graph.tensor(id);
+        if found.shape != expected.shape {
+            let (expected, found) = (expected.shape.clone(), found.shape.clone());
+            return Err(OperatorFault::OutputShape { tensor: TensorRef::new(graph, id), expected, found });
+        }
+        if let Some(element) = expected.element
+            && element != found.element()
+        {
+            let tensor = TensorRef::new(graph, id);
+            return Err(OperatorFault::OutputElement { tensor, expected: element, found: found.element() });
+        }
+    }
+    Ok(())
+}
+
+/// Ranges of the parameters that [`infer`] does not bound.
+fn parameters(op: &Op) -> Result<(), OperatorFault> {
+    let small = |parameter: &'static str, values: &[usize]| match values.iter().find(|&&v| v > MAX_BYTES) {
+        Some(&found) => Err(OperatorFault::TooLarge { parameter, found }),
+        None => Ok(()),
+    };
+    let padding = |padding: &Padding| match *padding {
+        Padding::Explicit { top, bottom, left, right } => small("the padding", &[top, bottom, left, right]),
+        Padding::Same | Padding::Valid => Ok(()),
+    };
+    let finite = |parameter: &'static str, value: f32| match value.is_finite() {
+        true => Ok(()),
+        false => Err(OperatorFault::NotFinite { parameter, found: value }),
+    };
+    match op {
+        Op::Conv2d(conv) | Op::DepthwiseConv2d { conv, .. } => {
+            small("the stride", &conv.stride)?;
+            small("the dilation", &conv.dilation)?;
+            padding(&conv.padding)
+        }
+        Op::TransposeConv { stride, output, .. } => {
+            small("the stride", stride)?;
+            small("the output size", output)
+        }
+        Op::Pool2d { window, stride, .. } => {
+            small("the window", window)?;
+            small("the stride", stride)
+        }
+        Op::Pad { pads, .. } => small("the padding", pads.as_flattened()),
+        Op::StridedSlice { axes } => {
+            small("the slice's stride", &axes.iter().map(|a| a.stride.unsigned_abs()).collect::<Vec<_>>())
+        }
+        Op::Softmax { beta } => {
+            finite("beta", *beta)?;
+            if *beta <= 0.0 {
+                return Err(OperatorFault::NotPositive { parameter: "beta", found: *beta });
+            }
+            Ok(())
+        }
+        Op::Unary(UnaryKind::LeakyRelu { alpha }) => finite("alpha", *alpha),
+        Op::Binary { kind: BinaryKind::Minimum | BinaryKind::Maximum, activation }
+            if *activation != Activation::None =>
+        {
+            Err(OperatorFault::FusedActivation)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn pad_value(value: PadValue, element: ElementType) -> Result<(), OperatorFault> {
+    let range = element_range(element);
+    let fits = match (value, range) {
+        (PadValue::Zero, _) => true,
+        (PadValue::Float(_), None) => true,
+        (PadValue::Integer(v), Some((low, high))) => (low..=high).contains(&v),
+        (PadValue::Float(_), Some(_)) | (PadValue::Integer(_), None) => false,
+    };
+    if fits { Ok(()) } else { Err(OperatorFault::PadValue { value, element }) }
+}
+
+/// Least and greatest stored integer of an element type, as far as 32 bits hold them; `None` for floats.
+pub(crate) fn element_range(element: ElementType) -> Option<(i32, i32)> {
+    match element {
+        ElementType::Float32 => None,
+        ElementType::Int4 => Some((-8, 7)),
+        ElementType::Int8 => Some((i8::MIN.into(), i8::MAX.into())),
+        ElementType::Int16 => Some((i16::MIN.into(), i16::MAX.into())),
+        ElementType::Int32 | ElementType::Int64 => Some((i32::MIN, i32::MAX)),
+        ElementType::Bool => Some((0, 1)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

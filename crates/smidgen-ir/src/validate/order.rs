@@ -1,0 +1,137 @@
+//! Structure: names that exist, one writer for each tensor, and an order in which the operators can run.
+
+use super::{OperatorFault, OperatorRef, TensorRef, ValidateError};
+use crate::graph::{Graph, OpId};
+use crate::tensor::TensorId;
+
+pub(super) fn check(graph: &Graph) -> Result<(), ValidateError> {
+    names(graph)?;
+    let writers = writers(graph)?;
+    let mut written: Vec<bool> = graph.tensors.iter().map(|t| t.is_constant()).collect();
+    for t in &graph.inputs {
+        written[t.index()] = true;
+    }
+    for (i, operator) in graph.operators.iter().enumerate() {
+        if let Some(&t) = operator.inputs.iter().find(|t| !written[t.index()]) {
+            return Err(unordered(graph, &writers, OpId(i as u32), t));
+        }
+        for t in &operator.outputs {
+            written[t.index()] = true;
+        }
+    }
+    match graph.outputs.iter().find(|t| !written[t.index()]) {
+        Some(&t) => Err(ValidateError::OutputNotWritten { tensor: TensorRef::new(graph, t) }),
+        None => Ok(()),
+    }
+}
+
+fn names(graph: &Graph) -> Result<(), ValidateError> {
+    let count = graph.tensors.len();
+    let exist = |ids: &[TensorId], user: &dyn Fn() -> String| match ids.iter().find(|t| t.index() >= count) {
+        Some(&id) => Err(ValidateError::NoSuchTensor { user: user(), id, count }),
+        None => Ok(()),
+    };
+    exist(&graph.inputs, &|| "the list of graph inputs".into())?;
+    exist(&graph.outputs, &|| "the list of graph outputs".into())?;
+    for (i, operator) in graph.operators.iter().enumerate() {
+        let user = || OperatorRef::new(graph, OpId(i as u32)).to_string();
+        exist(&operator.inputs, &user)?;
+        exist(&operator.outputs, &user)?;
+    }
+    if graph.outputs.is_empty() {
+        return Err(ValidateError::NoOutput);
+    }
+    let mut listed = vec![false; count];
+    for &t in &graph.inputs {
+        if graph.tensor(t).is_constant() {
+            return Err(ValidateError::ConstantInput { tensor: TensorRef::new(graph, t) });
+        }
+        if std::mem::replace(&mut listed[t.index()], true) {
+            return Err(ValidateError::DuplicateInput { tensor: TensorRef::new(graph, t) });
+        }
+    }
+    Ok(())
+}
+
+/// The operator that writes each tensor.
+fn writers(graph: &Graph) -> Result<Vec<Option<OpId>>, ValidateError> {
+    let mut writers: Vec<Option<OpId>> = vec![None; graph.tensors.len()];
+    let mut inputs = vec![false; graph.tensors.len()];
+    for t in &graph.inputs {
+        inputs[t.index()] = true;
+    }
+    for (i, operator) in graph.operators.iter().enumerate() {
+        for &t in &operator.outputs {
+            let tensor = TensorRef::new(graph, t);
+            let fault = if graph.tensor(t).is_constant() {
+                OperatorFault::WritesConstant { tensor }
+            } else if inputs[t.index()] {
+                OperatorFault::WritesInput { tensor }
+            } else if let Some(first) = writers[t.index()] {
+                OperatorFault::WrittenTwice { tensor, first: OperatorRef::new(graph, first) }
+            } else {
+                writers[t.index()] = Some(OpId(i as u32));
+                continue;
+            };
+            return Err(ValidateError::Operator {
+                operator: OperatorRef::new(graph, OpId(i as u32)),
+                fault: fault.into(),
+            });
+        }
+    }
+    Ok(writers)
+}
+
+/// Says why `operator` cannot read `tensor`: nothing writes it, a cycle does, or it comes too late.
+fn unordered(graph: &Graph, writers: &[Option<OpId>], operator: OpId, tensor: TensorId) -> ValidateError {
+    let reference = TensorRef::new(graph, tensor);
+    let fault = match writers[tensor.index()] {
+        None => OperatorFault::NeverWritten { tensor: reference },
+        Some(writer) => {
+            if let Some(operators) = cycle(graph, writers, operator) {
+                return ValidateError::Cycle { operators };
+            }
+            OperatorFault::OutOfOrder { tensor: reference, writer: OperatorRef::new(graph, writer) }
+        }
+    };
+    ValidateError::Operator { operator: OperatorRef::new(graph, operator), fault: fault.into() }
+}
+
+/// A cycle among the operators that `start` depends on, in the order in which data would flow.
+fn cycle(graph: &Graph, writers: &[Option<OpId>], start: OpId) -> Option<Vec<OperatorRef>> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum State {
+        New,
+        Open,
+        Done,
+    }
+    let mut state = vec![State::New; graph.operators.len()];
+    // Depth first without recursion, since a file decides the depth: each entry is an operator and its next input to follow.
+    let mut path = vec![(start, 0usize)];
+    state[start.index()] = State::Open;
+    while let Some((op, next)) = path.last_mut() {
+        let Some(t) = graph.operators[op.index()].inputs.get(*next) else {
+            state[op.index()] = State::Done;
+            path.pop();
+            continue;
+        };
+        *next += 1;
+        let Some(writer) = writers[t.index()] else { continue };
+        match state[writer.index()] {
+            State::Done => {}
+            State::New => {
+                state[writer.index()] = State::Open;
+                path.push((writer, 0));
+            }
+            State::Open => {
+                let from = path.iter().position(|&(op, _)| op == writer)?;
+                // The path goes from reader to writer; data flows the other way.
+                let mut operators: Vec<OpId> = path[from..].iter().rev().map(|&(op, _)| op).collect();
+                let first = operators.iter().enumerate().min_by_key(|&(_, op)| *op).map_or(0, |(i, _)| i);
+                operators.rotate_left(first);
+                return Some(operators.into_iter().map(|op| OperatorRef::new(graph, op)).collect());
+            }
+        }
+    }
+    None
+}

@@ -1,0 +1,81 @@
+//! Each tensor by itself: size, data, quantisation.
+
+use super::{MAX_BYTES, MAX_RANK, TensorFault, TensorRef, ValidateError, element_range};
+use crate::graph::Graph;
+use crate::tensor::{DataType, ElementType, Quantisation, Tensor, TensorId};
+
+pub(super) fn check(graph: &Graph) -> Result<(), ValidateError> {
+    let mut total = 0usize;
+    for (i, tensor) in graph.tensors.iter().enumerate() {
+        let at = |fault| ValidateError::Tensor { tensor: TensorRef::new(graph, TensorId(i as u32)), fault };
+        let bytes = size(tensor).map_err(at)?;
+        quantisation(tensor).map_err(at)?;
+        total = total.checked_add(bytes).filter(|&n| isize::try_from(n).is_ok()).ok_or(ValidateError::TooManyBytes)?;
+    }
+    Ok(())
+}
+
+fn size(tensor: &Tensor) -> Result<usize, TensorFault> {
+    let (shape, element) = (&tensor.shape, tensor.element());
+    if shape.rank() > MAX_RANK {
+        return Err(TensorFault::Rank { found: shape.clone() });
+    }
+    if shape.0.contains(&0) {
+        return Err(TensorFault::Empty { found: shape.clone() });
+    }
+    // Two int4 elements share a byte, but their count must fit as well.
+    let elements = shape.checked_elements().filter(|&n| n <= MAX_BYTES);
+    let bytes = elements.and_then(|n| element.bytes(n)).filter(|&n| n <= MAX_BYTES);
+    let bytes = bytes.ok_or_else(|| TensorFault::TooLarge { found: shape.clone() })?;
+    match &tensor.data {
+        Some(data) if data.len() != bytes => {
+            Err(TensorFault::DataLength { shape: shape.clone(), element, expected: bytes, found: data.len() })
+        }
+        _ => Ok(bytes),
+    }
+}
+
+fn quantisation(tensor: &Tensor) -> Result<(), TensorFault> {
+    let element = tensor.element();
+    let constant_only = || match tensor.is_constant() {
+        true => Ok(()),
+        false => Err(TensorFault::ConstantOnly { found: tensor.dtype.clone() }),
+    };
+    if element == ElementType::Int4 {
+        constant_only()?;
+    }
+    let DataType::Quantised(_, quantisation) = &tensor.dtype else { return Ok(()) };
+    match element {
+        ElementType::Int4 | ElementType::Int8 | ElementType::Int16 => {}
+        ElementType::Int32 => constant_only()?,
+        ElementType::Float32 | ElementType::Int64 | ElementType::Bool => {
+            return Err(TensorFault::QuantisedElement { found: element });
+        }
+    }
+    match quantisation {
+        Quantisation::PerTensor { scale, zero_point } => pair(*scale, *zero_point, element),
+        Quantisation::PerChannel { axis, scales, zero_points } => {
+            let rank = tensor.shape.rank();
+            let &channels = tensor.shape.0.get(*axis).ok_or(TensorFault::ChannelAxis { axis: *axis, rank })?;
+            for (what, found) in [("scales", scales.len()), ("zero points", zero_points.len())] {
+                if found != channels {
+                    return Err(TensorFault::ChannelCount { what, axis: *axis, expected: channels, found });
+                }
+            }
+            constant_only()?;
+            scales.iter().zip(zero_points).try_for_each(|(&s, &z)| pair(s, z, element))
+        }
+    }
+}
+
+fn pair(scale: f32, zero_point: i32, element: ElementType) -> Result<(), TensorFault> {
+    if !(scale.is_finite() && scale > 0.0) {
+        return Err(TensorFault::Scale { found: scale });
+    }
+    match element_range(element) {
+        Some((least, most)) if !(least..=most).contains(&zero_point) => {
+            Err(TensorFault::ZeroPoint { found: zero_point, element, least, most })
+        }
+        _ => Ok(()),
+    }
+}

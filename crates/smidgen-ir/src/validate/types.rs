@@ -1,0 +1,261 @@
+//! Which types each operator takes and makes, which inputs must be constant, and how far scales may lie apart.
+
+use super::{OperatorFault, TensorRef};
+use crate::graph::{Graph, Operator};
+use crate::op::{Activation, BinaryKind, Op, UnaryKind};
+use crate::tensor::{DataType, ElementType, Quantisation, Tensor, TensorId};
+
+/// An operator's accumulator times a factor gives its output; bound on that factor, as a power of two.
+const FACTOR_LIMIT: u32 = 30;
+/// The same for ADD and SUB, whose accumulator has 20 fractional bits and one bit of head room.
+const SUM_FACTOR_LIMIT: u32 = 19;
+
+pub(super) fn check(graph: &Graph, operator: &Operator) -> Result<(), OperatorFault> {
+    let rules = Rules { graph, operator };
+    match &operator.op {
+        Op::Conv2d(_) | Op::TransposeConv { .. } => rules.weighted(0, true),
+        Op::DepthwiseConv2d { .. } => rules.weighted(3, true),
+        Op::FullyConnected { .. } => rules.weighted(0, false),
+        Op::Binary { kind, .. } => match kind {
+            BinaryKind::Add | BinaryKind::Sub => {
+                rules.arithmetic()?;
+                rules.ratios(SUM_FACTOR_LIMIT)
+            }
+            BinaryKind::Mul => {
+                rules.arithmetic()?;
+                rules.product()
+            }
+            BinaryKind::Minimum | BinaryKind::Maximum => {
+                rules.arithmetic()?;
+                rules.unchanged()
+            }
+        },
+        Op::Pool2d { .. } | Op::Resize { .. } => {
+            rules.arithmetic()?;
+            rules.unchanged()
+        }
+        Op::Softmax { .. } | Op::Unary(UnaryKind::Logistic) => {
+            rules.arithmetic()?;
+            rules.probability()
+        }
+        Op::Unary(UnaryKind::LeakyRelu { alpha }) => {
+            rules.arithmetic()?;
+            rules.ratios(FACTOR_LIMIT)?;
+            rules.slope(*alpha)
+        }
+        Op::Reduce { .. } | Op::Unary(_) => {
+            rules.arithmetic()?;
+            rules.ratios(FACTOR_LIMIT)
+        }
+        Op::Prelu => {
+            rules.constant(1, "alpha")?;
+            rules.arithmetic()?;
+            rules.ratios(FACTOR_LIMIT)?;
+            rules.product()
+        }
+        Op::Concatenation { activation, .. } => {
+            // int8 inputs may be requantised; anything else is only copied.
+            if !rules.all_int8() {
+                return rules.unchanged();
+            }
+            if *activation != Activation::None {
+                return Err(OperatorFault::FusedActivation);
+            }
+            rules.ratios(FACTOR_LIMIT)
+        }
+        Op::Pad { .. }
+        | Op::Reshape { .. }
+        | Op::Transpose { .. }
+        | Op::Split { .. }
+        | Op::Pack { .. }
+        | Op::Unpack { .. }
+        | Op::Slice { .. }
+        | Op::StridedSlice { .. } => rules.unchanged(),
+        Op::ArgMax { .. } => {
+            rules.real(operator.inputs[0])?;
+            let plain = |d: &DataType| {
+                matches!(d, DataType::Plain(ElementType::Int32)) || matches!(d, DataType::Plain(ElementType::Int64))
+            };
+            rules.expect(operator.outputs[0], "i32 or i64 without quantisation", plain)
+        }
+        Op::Quantize => {
+            rules.real(operator.inputs[0])?;
+            rules.expect(operator.outputs[0], INT8, is_int8)?;
+            rules.ratios(FACTOR_LIMIT)
+        }
+        Op::Dequantize => {
+            let input = operator.inputs[0];
+            if graph.tensor(input).is_constant() {
+                rules.expect(input, "quantised integers", |d| d.quantisation().is_some())?;
+            } else {
+                rules.expect(input, INT8, is_int8)?;
+            }
+            rules.expect(operator.outputs[0], "f32", is_float)
+        }
+    }
+}
+
+const INT8: &str = "i8 quantised per tensor";
+
+fn is_float(dtype: &DataType) -> bool {
+    *dtype == DataType::FLOAT32
+}
+
+fn is_int8(dtype: &DataType) -> bool {
+    matches!(dtype, DataType::Quantised(ElementType::Int8, Quantisation::PerTensor { .. }))
+}
+
+struct Rules<'a> {
+    graph: &'a Graph,
+    operator: &'a Operator,
+}
+
+impl Rules<'_> {
+    fn tensor(&self, id: TensorId) -> &Tensor {
+        self.graph.tensor(id)
+    }
+
+    fn expect(
+        &self,
+        id: TensorId,
+        expected: impl Into<String>,
+        accept: impl Fn(&DataType) -> bool,
+    ) -> Result<(), OperatorFault> {
+        let found = &self.tensor(id).dtype;
+        if accept(found) {
+            return Ok(());
+        }
+        let (tensor, found) = (TensorRef::new(self.graph, id), found.clone());
+        Err(OperatorFault::Type { tensor, expected: expected.into(), found })
+    }
+
+    /// The tensor stands for real numbers that kernels compute with.
+    fn real(&self, id: TensorId) -> Result<(), OperatorFault> {
+        self.expect(id, "f32, or i8 quantised per tensor", |d| is_float(d) || is_int8(d))
+    }
+
+    fn constant(&self, input: usize, what: &'static str) -> Result<(), OperatorFault> {
+        match self.operator.inputs.get(input) {
+            Some(&id) if !self.tensor(id).is_constant() => {
+                Err(OperatorFault::NotConstant { what, tensor: TensorRef::new(self.graph, id) })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn ids(&self) -> impl Iterator<Item = TensorId> {
+        self.operator.inputs.iter().chain(&self.operator.outputs).copied()
+    }
+
+    fn all_int8(&self) -> bool {
+        self.ids().all(|t| is_int8(&self.tensor(t).dtype))
+    }
+
+    /// All inputs and outputs are float32, or all are int8.
+    fn arithmetic(&self) -> Result<(), OperatorFault> {
+        let first = self.operator.inputs[0];
+        self.real(first)?;
+        if is_float(&self.tensor(first).dtype) {
+            self.ids().try_for_each(|t| self.expect(t, "f32, like the first input", is_float))
+        } else {
+            self.ids().try_for_each(|t| self.expect(t, format!("{INT8}, like the first input"), is_int8))
+        }
+    }
+
+    /// All inputs and outputs have exactly the first input's type.
+    fn unchanged(&self) -> Result<(), OperatorFault> {
+        let first = &self.tensor(self.operator.inputs[0]).dtype;
+        self.ids().try_for_each(|t| self.expect(t, format!("{first}, like the first input"), |d| d == first))
+    }
+
+    /// A convolution or fully connected layer, with output channels along `axis` of the weights.
+    fn weighted(&self, axis: usize, symmetric: bool) -> Result<(), OperatorFault> {
+        self.constant(1, "the weights")?;
+        self.constant(2, "the bias")?;
+        let (x, weights, y) = (self.operator.inputs[0], self.operator.inputs[1], self.operator.outputs[0]);
+        let bias = self.operator.inputs.get(2).copied();
+        self.real(x)?;
+        if is_float(&self.tensor(x).dtype) {
+            return [Some(weights), bias, Some(y)]
+                .into_iter()
+                .flatten()
+                .try_for_each(|t| self.expect(t, "f32, like the first input", is_float));
+        }
+        let expected = match symmetric {
+            true => format!("i8 or i4 with zero points 0, quantised per tensor or along axis {axis}"),
+            false => format!("i8 or i4, quantised per tensor or along axis {axis}"),
+        };
+        self.expect(weights, expected, |d| {
+            let DataType::Quantised(ElementType::Int8 | ElementType::Int4, quantisation) = d else { return false };
+            match quantisation {
+                Quantisation::PerTensor { zero_point, .. } => !symmetric || *zero_point == 0,
+                // Per-channel zero points have no kernel anywhere: the format requires 0.
+                Quantisation::PerChannel { axis: a, zero_points, .. } => {
+                    *a == axis && zero_points.iter().all(|&z| z == 0)
+                }
+            }
+        })?;
+        if let Some(bias) = bias {
+            self.expect(bias, "i32", |d| d.element() == ElementType::Int32)?;
+        }
+        self.expect(y, INT8, is_int8)?;
+        let largest = match self.tensor(weights).dtype.quantisation() {
+            Some(Quantisation::PerTensor { scale, .. }) => *scale,
+            Some(Quantisation::PerChannel { scales, .. }) => scales.iter().copied().fold(0.0, f32::max),
+            None => return Ok(()),
+        };
+        self.factor(self.scale(x) * f64::from(largest), y, FACTOR_LIMIT)
+    }
+
+    /// The int8 output of a function with values in 0..1 has scale 1/256 and zero point -128.
+    fn probability(&self) -> Result<(), OperatorFault> {
+        let y = self.operator.outputs[0];
+        if is_float(&self.tensor(y).dtype) {
+            return Ok(());
+        }
+        let fixed = DataType::int8(1.0 / 256.0, -128);
+        self.expect(y, fixed.to_string(), |d| *d == fixed)
+    }
+
+    /// The scale of a per-tensor quantised tensor; 1 for any other.
+    fn scale(&self, id: TensorId) -> f64 {
+        self.tensor(id).per_tensor().map_or(1.0, |(scale, _)| f64::from(scale))
+    }
+
+    fn factor(&self, accumulator: f64, output: TensorId, limit: u32) -> Result<(), OperatorFault> {
+        let factor = accumulator / self.scale(output);
+        if factor < f64::from(1u32 << limit) {
+            return Ok(());
+        }
+        Err(OperatorFault::Factor { tensor: TensorRef::new(self.graph, output), factor, limit })
+    }
+
+    /// Each input's scale over each output's stays below the limit. Floats have scale 1 on both sides and always pass.
+    fn ratios(&self, limit: u32) -> Result<(), OperatorFault> {
+        if !self.all_int8() {
+            return Ok(());
+        }
+        for &x in &self.operator.inputs {
+            self.operator.outputs.iter().try_for_each(|&y| self.factor(self.scale(x), y, limit))?;
+        }
+        Ok(())
+    }
+
+    /// The factor of a LEAKY_RELU's negative side stays below the limit.
+    fn slope(&self, alpha: f32) -> Result<(), OperatorFault> {
+        if !self.all_int8() {
+            return Ok(());
+        }
+        let accumulator = self.scale(self.operator.inputs[0]) * f64::from(alpha.abs());
+        self.factor(accumulator, self.operator.outputs[0], FACTOR_LIMIT)
+    }
+
+    /// The product of the inputs' scales over the output's stays below the limit.
+    fn product(&self) -> Result<(), OperatorFault> {
+        if !self.all_int8() {
+            return Ok(());
+        }
+        let accumulator = self.operator.inputs.iter().map(|&x| self.scale(x)).product();
+        self.factor(accumulator, self.operator.outputs[0], FACTOR_LIMIT)
+    }
+}
