@@ -6,18 +6,24 @@
 #![forbid(unsafe_code)]
 
 pub mod access;
+pub mod assign;
 pub mod kernel;
 pub mod lower;
+pub mod overlap;
+pub mod place;
 pub mod program;
 pub mod simple;
+pub mod simulate;
 pub mod validate;
 
 pub use access::{Access, Block, Order, Reach};
 pub use kernel::{Demands, Kernel};
 pub use lower::{KernelSet, LowerError, LowerOptions, Reference, lower};
+pub use place::{Estimate, PlaceError, PlacementReport, estimate, place};
 pub use program::{
     Buffer, BufferId, BufferSpec, Bytes, Constant, ConstantId, Extent, Lowered, Operand, Port, Program, Run, Step,
     StepId, Target,
 };
+pub use simulate::{Layout, SimulateError, Storage};
 pub use smidgen_ir::ElementType;
 pub use smidgen_kernels::Region;

@@ -1,0 +1,365 @@
+//! From live windows to the least distance between any two things in the arena.
+//!
+//! With `[a, b)` the live windows, `A` may lie below `B` exactly when `off_B - off_A >= b_A - a_B` at every moment at which both
+//! are live. Across runs the windows of [`simulate`](crate::simulate) say all; within a run that reads one buffer and writes
+//! another, both stored whole, the kernel's own order of reads and writes gives the finer bound.
+
+mod within;
+
+use crate::access::Block;
+use crate::assign::Constraints;
+use crate::program::{BufferId, BufferSpec, Lowered, Operand, Run, Step, StepId};
+use crate::simulate::{Liveness, Storage, Touch, Window};
+use within::{Blocks, Reader, Writer, within};
+
+/// Alignment of scratch and of state in bytes: kernels see them as 32-bit words.
+pub const WORD_ALIGN: usize = 4;
+
+/// Alignment of a buffer in bytes: the size of an element, since kernels index the arena by elements. Int8 needs none: kernels
+/// that load it by words do so with instructions that take any address, or go through their scratch.
+pub fn buffer_align(spec: &BufferSpec) -> usize {
+    spec.element_bytes().max(1)
+}
+
+/// Something that takes room in the arena.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Object {
+    /// A buffer.
+    Buffer(BufferId),
+    /// The scratch of a step, live during each of its runs.
+    Scratch(StepId),
+    /// The state of a consuming step, live from its first run to its last.
+    State(StepId),
+}
+
+/// How objects are numbered: all buffers, then the scratch of every step, then the state of every step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Objects {
+    /// Number of buffers.
+    pub buffers: usize,
+    /// Number of steps.
+    pub steps: usize,
+}
+
+impl Objects {
+    /// The objects of a lowered graph.
+    pub fn of(lowered: &Lowered) -> Self {
+        Self { buffers: lowered.buffers.len(), steps: lowered.steps.len() }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.buffers + 2 * self.steps
+    }
+
+    /// The number of an object.
+    pub fn index(&self, object: Object) -> usize {
+        match object {
+            Object::Buffer(id) => id.index(),
+            Object::Scratch(id) => self.buffers + id.index(),
+            Object::State(id) => self.buffers + self.steps + id.index(),
+        }
+    }
+
+    /// The object with a number.
+    pub fn object(&self, index: usize) -> Object {
+        if index < self.buffers {
+            Object::Buffer(BufferId(index as u32))
+        } else if index < self.buffers + self.steps {
+            Object::Scratch(StepId((index - self.buffers) as u32))
+        } else {
+            Object::State(StepId((index - self.buffers - self.steps) as u32))
+        }
+    }
+}
+
+/// What must hold for offsets, and how many bytes are live when.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Overlap {
+    /// Sizes, alignments and distances of all [`Objects`].
+    pub constraints: Constraints,
+    /// For each run, the most bytes live at one moment of it: no arena can be smaller.
+    pub live_bytes: Vec<usize>,
+}
+
+/// Distances between all objects, from the simulation of `runs`.
+pub fn overlap(lowered: &Lowered, runs: &[Run], storage: &[Storage], liveness: &Liveness) -> Overlap {
+    let objects = Objects::of(lowered);
+    let sizes = sizes(lowered, liveness);
+    let aligns = (0..objects.count()).map(|i| match objects.object(i) {
+        Object::Buffer(id) => buffer_align(&lowered.buffers[id.index()]),
+        Object::Scratch(_) | Object::State(_) => WORD_ALIGN,
+    });
+    let mut constraints = Constraints::new(sizes.iter().copied().zip(aligns));
+    let live_bytes = Walk::new(lowered, runs, storage, liveness, &sizes).run(&mut constraints);
+    constraints.live_bytes = live_bytes.iter().copied().max().unwrap_or(0);
+    Overlap { constraints, live_bytes }
+}
+
+/// For each run, the most bytes live at one moment of it, without the distances: as [`overlap`] gives, but cheaper.
+pub fn live_bytes(lowered: &Lowered, runs: &[Run], storage: &[Storage], liveness: &Liveness) -> Vec<usize> {
+    Walk::new(lowered, runs, storage, liveness, &sizes(lowered, liveness)).run(&mut ())
+}
+
+fn sizes(lowered: &Lowered, liveness: &Liveness) -> Vec<usize> {
+    let scratch = lowered.steps.iter().map(|s| s.scratch_bytes);
+    let state = lowered.steps.iter().map(|s| s.state_bytes);
+    liveness.bytes.iter().copied().chain(scratch).chain(state).collect()
+}
+
+/// Who wants to know of pairs.
+trait Sink {
+    /// `below` and `above` are live together with these windows.
+    fn pair(&mut self, below: (usize, Window), above: (usize, Window));
+    /// `above` must lie at least this far above `below`, where it lies above.
+    fn distance(&mut self, below: usize, above: usize, bytes: isize);
+    /// False if pairs are of no interest.
+    const PAIRS: bool;
+}
+
+impl Sink for () {
+    fn pair(&mut self, _: (usize, Window), _: (usize, Window)) {}
+    fn distance(&mut self, _: usize, _: usize, _: isize) {}
+    const PAIRS: bool = false;
+}
+
+impl Sink for Constraints {
+    fn pair(&mut self, below: (usize, Window), above: (usize, Window)) {
+        self.require(below.0, above.0, below.1.end as isize - above.1.start as isize);
+        self.require(above.0, below.0, above.1.end as isize - below.1.start as isize);
+    }
+    fn distance(&mut self, below: usize, above: usize, bytes: isize) {
+        self.require(below, above, bytes);
+    }
+    const PAIRS: bool = true;
+}
+
+/// What is live between two runs.
+struct Walk<'a> {
+    lowered: &'a Lowered,
+    runs: &'a [Run],
+    storage: &'a [Storage],
+    liveness: &'a Liveness,
+    sizes: &'a [usize],
+    objects: Objects,
+    window: Vec<Option<Window>>,
+    alive: Vec<usize>,
+    total: usize,
+}
+
+/// An object that the current run touches.
+#[derive(Clone, Copy)]
+struct Active {
+    object: usize,
+    during: Window,
+    after: Option<Window>,
+    reads: bool,
+    writes: bool,
+}
+
+impl<'a> Walk<'a> {
+    fn new(
+        lowered: &'a Lowered,
+        runs: &'a [Run],
+        storage: &'a [Storage],
+        liveness: &'a Liveness,
+        sizes: &'a [usize],
+    ) -> Self {
+        let objects = Objects::of(lowered);
+        let window = vec![None; objects.count()];
+        Self { lowered, runs, storage, liveness, sizes, objects, window, alive: Vec::new(), total: 0 }
+    }
+
+    fn set(&mut self, object: usize, window: Option<Window>) {
+        let bytes = |w: Option<Window>| w.map_or(0, |w| w.end - w.start);
+        let old = std::mem::replace(&mut self.window[object], window);
+        self.total = self.total - bytes(old) + bytes(window);
+        match (old, window) {
+            (None, Some(_)) => self.alive.push(object),
+            (Some(_), None) => self.alive.retain(|&o| o != object),
+            _ => {}
+        }
+    }
+
+    fn run<S: Sink>(mut self, sink: &mut S) -> Vec<usize> {
+        let initial = &self.liveness.initial;
+        for (i, &(a, window_a, needed)) in initial.iter().enumerate() {
+            for &(b, window_b, _) in &initial[..i] {
+                sink.pair((a.index(), window_a), (b.index(), window_b));
+            }
+            self.set(a.index(), needed);
+        }
+        let written_first: usize = initial.iter().map(|(_, window, _)| window.end - window.start).sum();
+        let mut peaks = Vec::with_capacity(self.runs.len());
+        let mut active = Vec::new();
+        for (index, run) in self.runs.iter().enumerate() {
+            let step = match *run {
+                Run::Compute { step, .. } => Some((step, &self.lowered.steps[step.index()])),
+                Run::Await { .. } => None,
+            };
+            self.collect_active(index, step, run, &mut active);
+            let mut passive_bytes = self.total;
+            for a in &active {
+                passive_bytes -= self.window[a.object].map_or(0, |w| w.end - w.start);
+            }
+            if S::PAIRS {
+                for &object in &self.alive {
+                    if active.iter().any(|a| a.object == object) {
+                        continue;
+                    }
+                    if let Some(window) = self.window[object] {
+                        for a in &active {
+                            sink.pair((a.object, a.during), (object, window));
+                        }
+                    }
+                }
+            }
+            let mut peak = passive_bytes + self.active_pairs(index, run, step, &active, sink);
+            if index == 0 {
+                peak = peak.max(written_first);
+            }
+            peaks.push(peak);
+            for a in &active {
+                if self.window[a.object] != a.after {
+                    self.set(a.object, a.after);
+                }
+            }
+        }
+        peaks
+    }
+
+    fn collect_active(&self, index: usize, step: Option<(StepId, &Step)>, run: &Run, active: &mut Vec<Active>) {
+        active.clear();
+        active.extend(self.liveness.touches(index).iter().map(|touch| Active {
+            object: touch.buffer.index(),
+            during: touch.during,
+            after: touch.after,
+            reads: touch.reads,
+            writes: touch.writes,
+        }));
+        if let (Some((id, step)), Run::Compute { region, .. }) = (step, run) {
+            let mut own = |object, bytes: usize, lasts: bool| {
+                if bytes > 0 {
+                    let object = self.objects.index(object);
+                    let during = Window { start: 0, end: bytes };
+                    active.push(Active { object, during, after: lasts.then_some(during), reads: true, writes: true });
+                }
+            };
+            own(Object::Scratch(id), step.scratch_bytes, false);
+            let rows = match step.inputs.first() {
+                Some(Operand::Buffer(_, extent)) => extent.rows,
+                _ => 0,
+            };
+            own(Object::State(id), step.state_bytes, step.consumes && region.y1 < rows);
+        }
+        active.retain(|a| self.sizes[a.object] > 0);
+    }
+
+    /// Reports the pairs among what the run touches; returns the most bytes of it live at one moment.
+    fn active_pairs<S: Sink>(
+        &self,
+        index: usize,
+        run: &Run,
+        step: Option<(StepId, &Step)>,
+        active: &[Active],
+        sink: &mut S,
+    ) -> usize {
+        let bytes = |w: Window| w.end - w.start;
+        let is_input = |a: &Active| a.reads && !a.writes;
+        let is_output = |a: &Active| a.writes && !a.reads;
+        let (Some((_, step)), Run::Compute { region, .. }) = (step, run) else {
+            return active.iter().map(|a| bytes(a.during)).sum();
+        };
+        let order = step.order;
+        let depth = step.outputs.first().map_or(1, |o| o.extent.depth);
+        let one_block = if step.consumes || step.outputs.len() > 1 {
+            order.staged && order.block == Block::Run
+        } else {
+            Blocks::new(order, *region, depth).reads_all_first()
+        };
+        // Pairs of one input and one output get their own treatment; all others are as between runs.
+        for (i, a) in active.iter().enumerate() {
+            for b in &active[..i] {
+                let mixed = is_input(a) && is_output(b) || is_input(b) && is_output(a);
+                if !mixed {
+                    sink.pair((a.object, a.during), (b.object, b.during));
+                }
+            }
+        }
+        let common: usize = active.iter().filter(|a| !is_input(a) && !is_output(a)).map(|a| bytes(a.during)).sum();
+        if one_block {
+            // Outputs that were live before still are while the inputs are read; new rows come when the reading is done.
+            let touch = |a: &Active| self.liveness.touches(index).iter().find(|t| t.buffer.index() == a.object);
+            let (mut reading, mut writing) = (common, common);
+            for output in active.iter().filter(|a| is_output(a)) {
+                let before = touch(output).and_then(|t: &Touch| t.before);
+                reading += before.map_or(0, bytes);
+                writing += bytes(output.during);
+                for input in active.iter().filter(|a| is_input(a)) {
+                    if let Some(before) = before {
+                        sink.pair((output.object, before), (input.object, input.during));
+                    }
+                    if let Some(after) = input.after {
+                        sink.pair((output.object, output.during), (input.object, after));
+                    }
+                }
+            }
+            for input in active.iter().filter(|a| is_input(a)) {
+                reading += bytes(input.during);
+                writing += input.after.map_or(0, bytes);
+            }
+            return reading.max(writing);
+        }
+        let whole = |a: &Active| a.object < self.objects.buffers && self.storage[a.object] == Storage::Whole;
+        let writer = active.iter().find(|a| is_output(a));
+        let fine = (!step.consumes && step.outputs.len() == 1).then_some(writer).flatten().filter(|w| whole(w));
+        let Some(output) = fine else {
+            for input in active.iter().filter(|a| is_input(a)) {
+                for output in active.iter().filter(|a| is_output(a)) {
+                    sink.pair((output.object, output.during), (input.object, input.during));
+                }
+            }
+            return active.iter().map(|a| bytes(a.during)).sum();
+        };
+        let target = &step.outputs[0];
+        let before = self.liveness.touches(index).iter().find(|t| t.buffer == target.buffer).and_then(|t| t.before);
+        let writer = Writer {
+            extent: target.extent,
+            element: self.lowered.buffers[output.object].element_bytes(),
+            live: (output.during.start, before.map_or(output.during.start, |w| w.end)),
+        };
+        let mut readers = Vec::new();
+        let mut others = 0;
+        for input in active.iter().filter(|a| is_input(a)) {
+            if !whole(input) {
+                sink.pair((output.object, output.during), (input.object, input.during));
+                others += bytes(input.during);
+                continue;
+            }
+            let operands = step.inputs.iter().zip(&step.access).filter_map(|(operand, access)| match operand {
+                Operand::Buffer(id, extent) if id.index() == input.object => Some((access, *extent)),
+                _ => None,
+            });
+            readers.push((
+                input,
+                Reader {
+                    operands: operands.collect(),
+                    element: self.lowered.buffers[input.object].element_bytes(),
+                    end: input.during.end,
+                    after: input.after.map(|w| w.start),
+                },
+            ));
+        }
+        let (inputs, readers): (Vec<&Active>, Vec<Reader>) = readers.into_iter().unzip();
+        let within = within(order, *region, writer, &readers);
+        for (input, distance) in inputs.iter().zip(within.distance) {
+            if let Some(distance) = distance {
+                sink.distance(output.object, input.object, distance);
+                // The end of the input stays where it is until the run is over.
+                let distance = input.during.end as isize - output.during.start as isize;
+                sink.distance(input.object, output.object, distance);
+            }
+        }
+        common + others + within.peak
+    }
+}

@@ -1,0 +1,262 @@
+//! How far an output stored whole may reach into an input stored whole while one run computes it.
+//!
+//! With `w(k)` the end of the output bytes written when the first `k` blocks are done, and `r(k)` the first input byte that
+//! block `k`, a later block or a later run still reads (addresses from each buffer's own start), the output may lie `D` bytes
+//! below the input exactly when `D >= w - r` at every moment. A staged kernel passes through the moments `(w(k), r(k))` for
+//! `k = 0 ..= n`, any other through `(w(k + 1), r(k))` for `k < n` and `(w(n), r(n))` at last.
+//!
+//! Both are affine in row, column and block number except where a window leaves the padding, and `r` is a minimum of a few such
+//! pieces, so `w - r` is convex between these places and greatest at one of their corners: only those are looked at.
+
+use crate::access::{Access, Block, Order, Reach};
+use crate::program::Extent;
+use smidgen_kernels::Region;
+
+/// The output of a run, as its kernel sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Writer {
+    pub extent: Extent,
+    /// Bytes of an element.
+    pub element: usize,
+    /// Window of what is live before the run, empty at the region's first byte if nothing is.
+    pub live: (usize, usize),
+}
+
+/// One buffer that a run reads.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader<'a> {
+    /// Each operand that is this buffer.
+    pub operands: Vec<(&'a Access, Extent)>,
+    /// Bytes of an element.
+    pub element: usize,
+    /// End of what is live before and during the run.
+    pub end: usize,
+    /// First byte that a later run reads.
+    pub after: Option<usize>,
+}
+
+/// What the moments of a run come to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Within {
+    /// For each reader, the least distance from the output's start up to the reader's; `None` if never live together.
+    pub distance: Vec<Option<isize>>,
+    /// Most bytes of output and readers live at one moment.
+    pub peak: usize,
+}
+
+/// The position of an element in the region.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    row: usize,
+    col: usize,
+    channel: usize,
+}
+
+/// A run cut into blocks, all of which have the same number of elements but the last of each row.
+#[derive(Clone, Copy)]
+pub(crate) struct Blocks {
+    region: Region,
+    depth: usize,
+    elements: usize,
+    per_row: usize,
+    rows_per_block: usize,
+    staged: bool,
+}
+
+impl Blocks {
+    pub fn new(order: Order, region: Region, depth: usize) -> Self {
+        let row = (region.x1 - region.x0) * depth;
+        let (elements, rows_per_block) = match order.block {
+            Block::Elements(n) => (n.clamp(1, row.max(1)), 1),
+            Block::Pixels(n) => ((n.max(1) * depth).min(row), 1),
+            Block::Row => (row, 1),
+            Block::Run => (row, region.y1 - region.y0),
+        };
+        let per_row = if rows_per_block > 1 { 1 } else { row.div_ceil(elements.max(1)) };
+        Self { region, depth, elements, per_row, rows_per_block, staged: order.staged }
+    }
+
+    /// The whole run reads before it writes.
+    pub fn reads_all_first(&self) -> bool {
+        self.staged && self.per_row == 1 && self.rows_per_block == self.region.y1 - self.region.y0
+    }
+
+    fn count(&self) -> usize {
+        (self.region.y1 - self.region.y0) / self.rows_per_block.max(1) * self.per_row
+    }
+
+    /// First element of block `k`; `None` past the last.
+    fn start(&self, k: usize) -> Option<Place> {
+        let row = self.region.y0 + k / self.per_row * self.rows_per_block;
+        let element = k % self.per_row * self.elements;
+        (row < self.region.y1).then(|| Place {
+            row,
+            col: self.region.x0 + element / self.depth,
+            channel: element % self.depth,
+        })
+    }
+
+    /// End of block `k` in bytes of the output.
+    fn end(&self, k: usize, writer: &Writer) -> usize {
+        let row = self.region.y0 + (k / self.per_row + 1) * self.rows_per_block - 1;
+        let width = (self.region.x1 - self.region.x0) * self.depth;
+        let element = ((k % self.per_row + 1) * self.elements).min(width);
+        ((row * writer.extent.cols + self.region.x0) * writer.extent.depth + element) * writer.element
+    }
+}
+
+impl Reader<'_> {
+    /// First byte that the element at `at`, one after it in the region, or a later run reads; `end` if none does.
+    fn first_needed(&self, at: Option<Place>, region: Region) -> usize {
+        let mut first = self.after.unwrap_or(self.end);
+        if let Some(at) = at {
+            for (access, extent) in &self.operands {
+                let mut byte = |row, col, channel| {
+                    let row = first_index(&access.rows, row, extent.rows);
+                    let col = first_index(&access.cols, col, extent.cols);
+                    let channel = first_index(&access.depth, channel, extent.depth);
+                    first = first.min(((row * extent.cols + col) * extent.depth + channel) * self.element);
+                };
+                // Bounds never decrease along an axis, so the next pixel and the next row stand for all after them.
+                byte(at.row, at.col, at.channel);
+                if at.col + 1 < region.x1 {
+                    byte(at.row, at.col + 1, 0);
+                }
+                if at.row + 1 < region.y1 {
+                    byte(at.row + 1, region.x0, 0);
+                }
+            }
+        }
+        first.min(self.end)
+    }
+}
+
+fn first_index(reach: &Reach, index: usize, input: usize) -> usize {
+    reach.needs((index, index + 1), input).0
+}
+
+/// The moments of one run.
+pub(crate) fn within(order: Order, region: Region, writer: Writer, readers: &[Reader]) -> Within {
+    let blocks = Blocks::new(order, region, writer.extent.depth);
+    let mut result = Within { distance: vec![None; readers.len()], peak: 0 };
+    let mut moment = |written: usize, next: Option<Place>| {
+        let written = written.max(writer.live.1);
+        let mut total = written - writer.live.0;
+        for (reader, distance) in readers.iter().zip(&mut result.distance) {
+            let first = reader.first_needed(next, region);
+            total += reader.end - first;
+            if first < reader.end && written > writer.live.0 {
+                let needed = written as isize - first as isize;
+                *distance = Some(distance.map_or(needed, |d| d.max(needed)));
+            }
+        }
+        result.peak = result.peak.max(total);
+    };
+    let count = blocks.count();
+    // Before anything is written, and when all is.
+    moment(writer.live.1, blocks.start(0));
+    moment(if count == 0 { 0 } else { blocks.end(count - 1, &writer) }, None);
+    for k in candidates(&blocks, readers) {
+        moment(blocks.end(k, &writer), blocks.start(if blocks.staged { k + 1 } else { k }));
+    }
+    result
+}
+
+/// The blocks at which the greatest distance or sum can be attained.
+fn candidates(blocks: &Blocks, readers: &[Reader]) -> Vec<usize> {
+    let count = blocks.count();
+    if count <= 64 {
+        return (0..count).collect();
+    }
+    let Blocks { region, depth, elements, per_row, .. } = *blocks;
+    let (mut rows, mut cols, mut channels) = (Marks::new(), Marks::new(), Marks::new());
+    for reader in readers {
+        for (access, extent) in &reader.operands {
+            rows.add_reach(&access.rows, extent.rows);
+            cols.add_reach(&access.cols, extent.cols);
+            channels.add_reach(&access.depth, extent.depth);
+        }
+        // The last block at which the reader is live: beyond it the sum goes on, the distance does not.
+        if reader.after.is_none() {
+            let live = |k: usize| reader.first_needed(blocks.start(k), region) < reader.end;
+            let last = partition(count, live).saturating_sub(1);
+            if let Some(place) = blocks.start(last) {
+                rows.add(place.row);
+                cols.add(place.col);
+                channels.add(place.channel);
+            }
+        }
+    }
+    let in_row: Vec<usize> = if elements % depth == 0 {
+        let pixels = elements / depth;
+        cols.near(region.x0, region.x1, pixels, per_row)
+    } else if depth.is_multiple_of(elements) {
+        let per_pixel = depth / elements;
+        let channels = channels.near(0, depth, elements, per_pixel);
+        let cols = cols.near(region.x0, region.x1, 1, region.x1 - region.x0);
+        cols.iter().flat_map(|col| channels.iter().map(move |channel| col * per_pixel + channel)).collect()
+    } else {
+        (0..per_row).collect()
+    };
+    let rows = rows.near(region.y0, region.y1, 1, region.y1 - region.y0);
+    rows.iter().flat_map(|row| in_row.iter().map(move |k| row * per_row + k)).collect()
+}
+
+/// How many of `0 .. count` come before `holds` turns false.
+fn partition(count: usize, holds: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if holds(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
+/// Output indices along one axis at which the first needed input index may change its slope.
+struct Marks {
+    at: Vec<usize>,
+    everywhere: bool,
+}
+
+impl Marks {
+    fn new() -> Self {
+        Self { at: Vec::new(), everywhere: false }
+    }
+
+    fn add(&mut self, index: usize) {
+        self.at.push(index);
+    }
+
+    fn add_reach(&mut self, reach: &Reach, input: usize) {
+        match reach {
+            Reach::All => {}
+            Reach::Table(_) => self.everywhere = true,
+            Reach::Window { stride, before, .. } => {
+                let stride = (*stride).max(1) as isize;
+                self.add((before / stride).max(0) as usize);
+                self.add(((before + input as isize) / stride).max(0) as usize);
+            }
+        }
+    }
+
+    /// The blocks of `size` indices each, of `count` that cover `start .. end`, that lie at a mark, beside one, or at an end.
+    fn near(&self, start: usize, end: usize, size: usize, count: usize) -> Vec<usize> {
+        if self.everywhere {
+            return (0..count).collect();
+        }
+        let marks = self.at.iter().filter(|&&at| at + 2 * size >= start && at <= end + 2 * size);
+        let near = marks.flat_map(|&at| {
+            let block = at.saturating_sub(start) / size;
+            block.saturating_sub(2)..(block + 3).min(count)
+        });
+        let mut blocks: Vec<usize> =
+            near.chain([0, 1, 2, count.saturating_sub(2), count.saturating_sub(1)]).filter(|&b| b < count).collect();
+        blocks.sort_unstable();
+        blocks.dedup();
+        blocks
+    }
+}

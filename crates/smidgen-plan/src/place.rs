@@ -1,0 +1,106 @@
+//! From a list of runs to a finished [`Program`]: simulate, find distances, assign offsets.
+
+use crate::assign::{Method, assign};
+use crate::overlap::{Object, Objects, live_bytes, overlap};
+use crate::program::{Buffer, Bytes, Lowered, Program, Run};
+use crate::simulate::{Layout, SimulateError, Storage, simulate};
+
+/// A schedule cannot be placed.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum PlaceError {
+    /// The list of runs is wrong.
+    #[error(transparent)]
+    Simulate(#[from] SimulateError),
+}
+
+/// What placing a schedule came to.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PlacementReport {
+    /// Bytes of the arena: buffers, rings, scratch and state.
+    pub arena_bytes: usize,
+    /// No arena for this list of runs is smaller. Equal to `arena_bytes` if `optimal`.
+    pub lower_bound: usize,
+    /// The arena is the smallest for this list of runs.
+    pub optimal: bool,
+    /// How the offsets were found.
+    pub method: Method,
+    /// For each run, the most bytes live at one moment of it.
+    pub live_bytes: Vec<usize>,
+}
+
+/// What a list of runs needs at least.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Estimate {
+    /// The most bytes live at one moment, scratch and state counted: a lower bound of the arena, mostly attained.
+    pub live_bytes: usize,
+    /// The run at which they are live (the first of several).
+    pub run: usize,
+    /// Size of each buffer as it is kept.
+    pub layouts: Vec<Layout>,
+}
+
+/// The lower bound of the arena that [`place`] would give, at a fraction of the cost.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn estimate(lowered: &Lowered, runs: &[Run], storage: &[Storage]) -> Result<Estimate, PlaceError> {
+    let liveness = simulate(lowered, runs, storage)?;
+    let bytes = live_bytes(lowered, runs, storage, &liveness);
+    let most = bytes.iter().copied().max().unwrap_or(0);
+    let run = bytes.iter().position(|&b| b == most).unwrap_or(0);
+    Ok(Estimate { live_bytes: most, run, layouts: liveness.layouts })
+}
+
+/// Finds the smallest arena in which `runs` can be executed.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn place(
+    lowered: Lowered,
+    runs: Vec<Run>,
+    storage: Vec<Storage>,
+) -> Result<(Program, PlacementReport), PlaceError> {
+    let liveness = simulate(&lowered, &runs, &storage)?;
+    let overlap = overlap(&lowered, &runs, &storage, &liveness);
+    let assignment = assign(&overlap.constraints);
+    let objects = Objects::of(&lowered);
+
+    let sizes = &overlap.constraints.sizes;
+    let place_of = |object| {
+        let index = objects.index(object);
+        let len = sizes[index];
+        Bytes { offset: if len == 0 { 0 } else { assignment.offsets[index] }, len }
+    };
+    let step_ids = || (0..lowered.steps.len()).map(|i| crate::program::StepId(i as u32));
+    let program = Program {
+        arena_bytes: assignment.bytes,
+        scratch: step_ids().map(|id| place_of(Object::Scratch(id))).collect(),
+        state: step_ids().map(|id| place_of(Object::State(id))).collect(),
+        name: lowered.name,
+        constants: lowered.constants,
+        buffers: lowered
+            .buffers
+            .into_iter()
+            .zip(&liveness.layouts)
+            .enumerate()
+            .map(|(index, (spec, layout))| Buffer {
+                spec,
+                offset: assignment.offsets[index],
+                slots: layout.slots,
+                width: layout.width,
+            })
+            .collect(),
+        steps: lowered.steps,
+        runs,
+        inputs: lowered.inputs,
+        outputs: lowered.outputs,
+    };
+    let report = PlacementReport {
+        arena_bytes: assignment.bytes,
+        lower_bound: assignment.lower_bound,
+        optimal: assignment.optimal,
+        method: assignment.method,
+        live_bytes: overlap.live_bytes,
+    };
+    Ok((program, report))
+}
