@@ -1,2 +1,22 @@
 //! Reads and writes TensorFlow Lite files as [`smidgen_ir::Graph`]s.
+//!
+//! [`read`] gives the graph that the file describes, nothing folded and nothing left out: parameters that the format keeps in
+//! constant tensors (axes, paddings, shapes) become fields of the operators, and tensors that nothing uses are dropped. [`check`]
+//! lists everything in the way of reading a file, and [`SUPPORTED`] what can be read.
+//!
+//! The invariant that matters: no file, however hostile, makes the reader panic, run for long, or take more memory than a fixed
+//! multiple of the file's size. Offsets are followed only by `flat`, which checks each one, and whatever is copied is
+//! charged to a budget.
+//!
+//! Layers, from the bytes up: `flat` (checked tables), `schema` (field numbers), `support` (the operators), `read`, `write`.
 #![forbid(unsafe_code)]
+
+mod error;
+mod flat;
+mod read;
+mod schema;
+mod support;
+
+pub use error::{ErrorKind, ReadError, Subject, Unsupported};
+pub use read::{check, read};
+pub use support::{SUPPORTED, SupportEntry};

@@ -1,0 +1,235 @@
+//! One operator of the file as its decoder sees it: tensors, options, and the checks that most operators share.
+
+use super::Wiring;
+use super::tensors::Source;
+use crate::flat::{Fault, Field, Held, Record};
+use crate::schema::operator;
+use crate::support::Builtin;
+use smidgen_ir::{Activation, ElementType, Padding};
+use std::borrow::Cow;
+
+/// Why an operator cannot be decoded.
+pub(super) enum Trouble {
+    /// Its tables are damaged.
+    Damaged(Fault),
+    /// It contradicts itself or its tensors.
+    Malformed(String),
+    /// It asks for something that is not supported.
+    Unsupported { reason: String, hint: Cow<'static, str> },
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Self {
+        Self::Damaged(fault)
+    }
+}
+
+/// `Trouble::Malformed` as an error.
+pub(super) fn malformed<T>(what: impl Into<String>) -> Result<T, Trouble> {
+    Err(Trouble::Malformed(what.into()))
+}
+
+/// `Trouble::Unsupported` as an error.
+pub(super) fn unsupported<T>(reason: impl Into<String>, hint: &'static str) -> Result<T, Trouble> {
+    Err(Trouble::Unsupported { reason: reason.into(), hint: hint.into() })
+}
+
+/// An operator to decode.
+pub(super) struct Call<'a> {
+    pub builtin: Builtin,
+    /// Indices of the inputs in the file; `None` for an absent one.
+    pub inputs: &'a [Option<usize>],
+    /// Indices of the outputs in the file.
+    pub outputs: &'a [usize],
+    options: Option<Record<'a>>,
+    tensors: &'a [Source],
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn new(builtin: Builtin, wiring: &'a Wiring<'a>, tensors: &'a [Source]) -> Result<Self, Trouble> {
+        let tag = wiring.record.get(operator::builtin_options_type)?.unwrap_or(0);
+        let expected = super::operators::options(builtin);
+        let options = match wiring.record.get(operator::builtin_options)? {
+            Some(options) if tag == expected => Some(options),
+            // Options that this operator does not have are as good as none; so are those with which no table comes.
+            Some(_) if tag != 0 && expected != 0 => {
+                return malformed(format!("its options are of type {tag}, where {expected} is expected"));
+            }
+            _ => None,
+        };
+        Ok(Self { builtin, inputs: &wiring.inputs, outputs: &wiring.outputs, options, tensors })
+    }
+
+    /// A field of the options, if it is there.
+    pub(super) fn option<T: Held>(&self, field: Field<T>) -> Result<Option<T::View<'a>>, Trouble> {
+        Ok(match &self.options {
+            Some(options) => options.get(field)?,
+            None => None,
+        })
+    }
+
+    /// An integer field of the options, or the schema's default.
+    pub(super) fn number(&self, field: Field<i32>, default: i32) -> Result<i32, Trouble> {
+        Ok(self.option(field)?.unwrap_or(default))
+    }
+
+    /// A boolean field of the options, false if absent.
+    pub(super) fn flag(&self, field: Field<bool>) -> Result<bool, Trouble> {
+        Ok(self.option(field)?.unwrap_or(false))
+    }
+
+    /// An integer field of the options that has to be at least 1.
+    pub(super) fn positive(&self, field: Field<i32>, default: i32, name: &str) -> Result<usize, Trouble> {
+        match self.number(field, default)? {
+            n @ 1.. => Ok(n as usize),
+            n => malformed(format!("its {name} is {n}; it must be at least 1")),
+        }
+    }
+
+    /// Checks the number of inputs and outputs.
+    pub(super) fn arity(&self, inputs: std::ops::RangeInclusive<usize>, outputs: usize) -> Result<(), Trouble> {
+        if !inputs.contains(&self.inputs.len()) {
+            let (least, most) = (inputs.start(), inputs.end());
+            let range = if least == most { least.to_string() } else { format!("{least} to {most}") };
+            return malformed(format!("it has {} inputs, where {range} are expected", self.inputs.len()));
+        }
+        if self.outputs.len() != outputs {
+            return malformed(format!("it has {} outputs, where {outputs} are expected", self.outputs.len()));
+        }
+        Ok(())
+    }
+
+    /// The index in the file of an input that must be there.
+    pub(super) fn index(&self, input: usize) -> Result<usize, Trouble> {
+        match self.inputs.get(input) {
+            Some(Some(index)) => Ok(*index),
+            _ => malformed(format!("its input {input} is absent, which only a bias may be")),
+        }
+    }
+
+    /// An input that must be there.
+    pub(super) fn input(&self, input: usize) -> Result<&'a Source, Trouble> {
+        Ok(&self.tensors[self.index(input)?])
+    }
+
+    /// An output; the caller has checked that there are so many.
+    pub(super) fn output(&self, output: usize) -> &'a Source {
+        &self.tensors[self.outputs[output]]
+    }
+
+    /// Checks that the element type of a data input is one that the support table lists.
+    pub(super) fn data(&self, input: usize) -> Result<&'a Source, Trouble> {
+        let source = self.input(input)?;
+        let entry = self.builtin.entry();
+        if !entry.types.contains(&source.element()) {
+            let names: Vec<&str> = entry.types.iter().map(|t| t.name()).collect();
+            return Err(Trouble::Unsupported {
+                reason: format!("{} does not take {}", entry.name, source.element()),
+                hint: format!("supported are {}", names.join(", ")).into(),
+            });
+        }
+        Ok(source)
+    }
+
+    /// The integers of a constant that is a parameter, at most `most` of them.
+    pub(super) fn parameter(&self, input: usize, name: &str, most: usize) -> Result<Vec<i64>, Trouble> {
+        let source = self.input(input)?;
+        let Some(data) = &source.data else {
+            return unsupported(
+                format!("its {name} is computed at run time"),
+                "give the network a fixed input shape when converting it, so that this becomes a constant",
+            );
+        };
+        if !matches!(source.element(), ElementType::Int32 | ElementType::Int64) {
+            return malformed(format!("its {name} is of type {}", source.element()));
+        }
+        if data.len() > most * 8 {
+            return malformed(format!("its {name} has more than {most} elements"));
+        }
+        match source.integers() {
+            Some(integers) if integers.len() <= most => Ok(integers),
+            _ => malformed(format!("its {name} has more than {most} elements")),
+        }
+    }
+
+    /// The one integer of a constant that is a parameter.
+    pub(super) fn scalar(&self, input: usize, name: &str) -> Result<i64, Trouble> {
+        match self.parameter(input, name, 1)?.as_slice() {
+            [value] => Ok(*value),
+            _ => malformed(format!("its {name} is empty")),
+        }
+    }
+
+    /// Checks that an input is a constant.
+    pub(super) fn constant(&self, input: usize, name: &str) -> Result<&'a Source, Trouble> {
+        let source = self.input(input)?;
+        if source.data.is_none() {
+            return unsupported(
+                format!("its {name} is computed at run time"),
+                "only a constant is supported there: freeze the network before converting it",
+            );
+        }
+        Ok(source)
+    }
+
+    /// Indices of data, weights and bias from `x`, `weights` and (where given) `bias`, after the checks of [`Call::data`] and
+    /// [`Call::constant`].
+    pub(super) fn weighted(&self, x: usize, weights: usize, bias: usize) -> Result<Vec<usize>, Trouble> {
+        let input = self.data(x)?.element();
+        let kernel = self.constant(weights, "weights")?.element();
+        let agree = match (input, kernel) {
+            (ElementType::Int8, ElementType::Int8 | ElementType::Int4) => true,
+            // Dynamic range quantisation: the reference quantises the input as it comes.
+            (ElementType::Float32, ElementType::Int8) => self.builtin == Builtin::Conv2d,
+            (input, kernel) => input == kernel,
+        };
+        if !agree {
+            return unsupported(
+                format!("its input is {input} but its weights are {kernel}"),
+                "quantise both activations and weights, or neither",
+            );
+        }
+        let mut used = vec![self.index(x)?, self.index(weights)?];
+        if let Some(Some(index)) = self.inputs.get(bias) {
+            self.constant(bias, "bias")?;
+            used.push(*index);
+        }
+        Ok(used)
+    }
+
+    /// The fused activation.
+    pub(super) fn activation(&self, field: Field<i8>) -> Result<Activation, Trouble> {
+        match self.option(field)?.unwrap_or(0) {
+            0 => Ok(Activation::None),
+            1 => Ok(Activation::Relu),
+            2 => Ok(Activation::ReluN1To1),
+            3 => Ok(Activation::Relu6),
+            other => unsupported(
+                match other {
+                    4 => "its fused activation is TANH".to_string(),
+                    5 => "its fused activation is SIGN_BIT".to_string(),
+                    _ => format!("its fused activation is number {other}"),
+                },
+                "fused activations are RELU, RELU_N1_TO_1 and RELU6; use a separate operator",
+            ),
+        }
+    }
+
+    /// SAME or VALID.
+    pub(super) fn padding(&self, field: Field<i8>) -> Result<Padding, Trouble> {
+        match self.option(field)?.unwrap_or(0) {
+            0 => Ok(Padding::Same),
+            1 => Ok(Padding::Valid),
+            other => malformed(format!("its padding is number {other}; 0 is SAME and 1 is VALID")),
+        }
+    }
+}
+
+/// An axis counted from the front: below `rank`, where the file may count it from the back.
+pub(super) fn axis(value: i64, rank: usize) -> Result<usize, Trouble> {
+    let counted = if value < 0 { value.checked_add(rank as i64) } else { Some(value) };
+    match counted.and_then(|axis| usize::try_from(axis).ok()).filter(|&axis| axis < rank) {
+        Some(axis) => Ok(axis),
+        None => malformed(format!("its axis {value} is out of range for {rank} dimensions")),
+    }
+}

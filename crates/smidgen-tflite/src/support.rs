@@ -1,0 +1,120 @@
+//! Which operators can be read and written, in one table: the reader and the writer match on [`Builtin`] exhaustively, and
+//! [`SUPPORTED`] is printed from the same list.
+
+use smidgen_ir::ElementType::{self, Bool, Float32, Int8, Int16, Int32, Int64};
+
+/// One row of the support table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SupportEntry {
+    /// The operator's name in TensorFlow Lite's schema.
+    pub name: &'static str,
+    /// Element types of its data inputs. Weights are int8 or packed int4 with int8 inputs, and float32 with float32 inputs.
+    pub types: &'static [ElementType],
+    /// What is supported of it, and what is not.
+    pub remarks: &'static str,
+}
+
+/// Types on which smidgen computes.
+const COMPUTE: &[ElementType] = &[Int8, Float32];
+/// Types that it moves around.
+const MOVE: &[ElementType] = &[Int8, Float32, Int16, Int32, Int64, Bool];
+/// Types that QUANTIZE takes.
+const QUANTIZED: &[ElementType] = &[Float32, Int8];
+/// Types that DEQUANTIZE takes.
+const DEQUANTIZED: &[ElementType] = &[Int8];
+
+macro_rules! builtins {
+    ($($variant:ident = $code:literal $name:literal $types:ident $remarks:literal,)*) => {
+        /// A supported operator.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub(crate) enum Builtin {
+            $($variant,)*
+        }
+
+        impl Builtin {
+            /// The operator with this value of `BuiltinOperator`, if it is supported.
+            pub(crate) fn from_code(code: i32) -> Option<Self> {
+                match code {
+                    $($code => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+
+            /// Its value of `BuiltinOperator`.
+            #[allow(dead_code)]
+            pub(crate) fn code(self) -> i32 {
+                match self {
+                    $(Self::$variant => $code,)*
+                }
+            }
+
+            /// Its row of the support table.
+            pub(crate) fn entry(self) -> &'static SupportEntry {
+                &SUPPORTED[self as usize]
+            }
+        }
+
+        /// Every supported operator, in alphabetical order.
+        pub const SUPPORTED: &[SupportEntry] = &[
+            $(SupportEntry { name: $name, types: $types, remarks: $remarks },)*
+        ];
+    };
+}
+
+builtins! {
+    Add = 0 "ADD" COMPUTE "broadcasting; fused activation",
+    ArgMax = 56 "ARG_MAX" COMPUTE "constant axis; output int32 or int64",
+    AveragePool2d = 1 "AVERAGE_POOL_2D" COMPUTE "SAME and VALID; fused activation",
+    Concatenation = 2 "CONCATENATION" MOVE "any axis; fused activation on float32 only",
+    Conv2d = 3 "CONV_2D" COMPUTE "constant weights, per tensor or per channel; int8 weights on float32 too; dilation; fused activation; one group",
+    DepthwiseConv2d = 4 "DEPTHWISE_CONV_2D" COMPUTE "any multiplier; constant weights, per tensor or per channel; dilation; fused activation",
+    Dequantize = 6 "DEQUANTIZE" DEQUANTIZED "to float32",
+    ExpandDims = 70 "EXPAND_DIMS" MOVE "constant axis",
+    FullyConnected = 9 "FULLY_CONNECTED" COMPUTE "constant weights, per tensor or per channel; optional bias; fused activation",
+    HardSwish = 117 "HARD_SWISH" COMPUTE "",
+    LeakyRelu = 98 "LEAKY_RELU" COMPUTE "",
+    Logistic = 14 "LOGISTIC" COMPUTE "",
+    Maximum = 55 "MAXIMUM" COMPUTE "broadcasting",
+    MaxPool2d = 17 "MAX_POOL_2D" COMPUTE "SAME and VALID; fused activation",
+    Mean = 40 "MEAN" COMPUTE "constant axes",
+    Minimum = 57 "MINIMUM" COMPUTE "broadcasting",
+    Mul = 18 "MUL" COMPUTE "broadcasting; fused activation",
+    Pack = 83 "PACK" MOVE "any axis",
+    Pad = 34 "PAD" MOVE "constant paddings",
+    PadV2 = 60 "PADV2" MOVE "constant paddings and value",
+    Prelu = 54 "PRELU" COMPUTE "constant alpha, broadcasting",
+    Quantize = 114 "QUANTIZE" QUANTIZED "to int8",
+    Relu = 19 "RELU" COMPUTE "",
+    Relu6 = 21 "RELU6" COMPUTE "",
+    ReluN1To1 = 20 "RELU_N1_TO_1" COMPUTE "",
+    Reshape = 22 "RESHAPE" MOVE "shape from a constant or from the options; one -1",
+    ResizeBilinear = 23 "RESIZE_BILINEAR" COMPUTE "constant size; align_corners, half_pixel_centers",
+    ResizeNearestNeighbor = 97 "RESIZE_NEAREST_NEIGHBOR" COMPUTE "constant size; align_corners, half_pixel_centers",
+    Slice = 65 "SLICE" MOVE "constant begin and size",
+    Softmax = 25 "SOFTMAX" COMPUTE "over the last axis; beta",
+    Split = 49 "SPLIT" MOVE "constant axis",
+    Squeeze = 43 "SQUEEZE" MOVE "listed dimensions, or all of size 1",
+    StridedSlice = 45 "STRIDED_SLICE" MOVE "constant begin, end and strides; begin, end, ellipsis and shrink masks; no new axes",
+    Sub = 41 "SUB" COMPUTE "broadcasting; fused activation",
+    Sum = 74 "SUM" COMPUTE "constant axes",
+    Tanh = 28 "TANH" COMPUTE "",
+    Transpose = 39 "TRANSPOSE" MOVE "constant permutation",
+    TransposeConv = 67 "TRANSPOSE_CONV" COMPUTE "constant output shape and weights; optional bias; SAME and VALID; fused activation",
+    Unpack = 88 "UNPACK" MOVE "any axis",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::OPERATORS;
+
+    #[test]
+    fn the_table_agrees_with_the_schema_and_is_sorted() {
+        let supported: Vec<Builtin> = (0..OPERATORS.len() as i32).filter_map(Builtin::from_code).collect();
+        assert_eq!(supported.len(), SUPPORTED.len());
+        for builtin in supported {
+            assert_eq!(builtin.entry().name, OPERATORS[builtin.code() as usize]);
+        }
+        assert!(SUPPORTED.is_sorted_by_key(|entry| entry.name));
+    }
+}
