@@ -1,8 +1,10 @@
 //! From a step to the call of its kernel.
 
 use crate::arena::Aligned;
-use smidgen_kernels::int8::Channels;
-use smidgen_kernels::{Region, View, float, int8, movement};
+use smidgen_ir::PoolKind;
+use smidgen_kernels::float::Clamp;
+use smidgen_kernels::int8::{Channels, Int8};
+use smidgen_kernels::{Region, View, Window2d, float, int8, movement};
 use smidgen_plan::{Buffer, Extent, Kernel, Operand, Program, Step};
 
 /// Packed constants at aligned addresses.
@@ -76,26 +78,26 @@ impl Call<'_> {
                 let pixel = extent.depth * bytes;
                 movement::load(arena.bytes_mut(), self.output_bytes(0), region, extent.cols, pixel, self.constant(0));
             }
-            Kernel::Conv2dI8 { window, quant } => int8::conv2d(
-                arena.typed_mut(),
-                self.input(0),
-                self.output(0),
-                region,
-                window,
-                quant,
-                self.constant(0),
-                self.channels(1),
-            ),
-            Kernel::Conv2dF32 { window, clamp } => float::conv2d(
-                arena.typed_mut(),
-                self.input(0),
-                self.output(0),
-                region,
-                window,
-                *clamp,
-                self.constant(0),
-                self.constant(1),
-            ),
+            Kernel::Conv2dI8 { window, quant } => self.int8(arena, int8::conv2d, window, quant),
+            Kernel::DepthwiseI8 { window, quant } => self.int8(arena, int8::depthwise, window, quant),
+            Kernel::TransposeConvI8 { window, quant } => self.int8(arena, int8::transpose_conv, window, quant),
+            Kernel::Conv2dF32 { window, clamp } => self.float(arena, float::conv2d, window, *clamp),
+            Kernel::DepthwiseF32 { window, clamp } => self.float(arena, float::depthwise, window, *clamp),
+            Kernel::TransposeConvF32 { window, clamp } => self.float(arena, float::transpose_conv, window, *clamp),
+            Kernel::PoolI8 { kind, window, clamp } => {
+                let kernel = match kind {
+                    PoolKind::Average => int8::average_pool,
+                    PoolKind::Max => int8::max_pool,
+                };
+                kernel(arena.typed_mut(), self.input(0), self.output(0), region, window, *clamp);
+            }
+            Kernel::PoolF32 { kind, window, clamp } => {
+                let kernel = match kind {
+                    PoolKind::Average => float::average_pool,
+                    PoolKind::Max => float::max_pool,
+                };
+                kernel(arena.typed_mut(), self.input(0), self.output(0), region, window, *clamp);
+            }
             Kernel::FullyConnectedI8 { inputs, outputs, weight_zero, quant } => int8::fully_connected(
                 arena.typed_mut(),
                 self.input(0),
@@ -107,9 +109,34 @@ impl Call<'_> {
                 self.constant(0),
                 self.channels(1),
             ),
+            Kernel::FullyConnectedF32 { inputs, outputs, clamp } => float::fully_connected(
+                arena.typed_mut(),
+                self.input(0),
+                self.output(0),
+                region,
+                [*inputs, *outputs],
+                *clamp,
+                self.constant(0),
+                self.constant(1),
+            ),
         }
     }
+
+    /// Runs an int8 kernel with a window and weights.
+    fn int8(&self, arena: &mut Aligned, kernel: WindowI8, window: &Window2d, quant: &Int8) {
+        let (input, output) = (self.input(0), self.output(0));
+        kernel(arena.typed_mut(), input, output, self.region, window, quant, self.constant(0), self.channels(1));
+    }
+
+    /// Runs a float32 kernel with a window and weights.
+    fn float(&self, arena: &mut Aligned, kernel: WindowF32, window: &Window2d, clamp: Clamp) {
+        let (input, output) = (self.input(0), self.output(0));
+        kernel(arena.typed_mut(), input, output, self.region, window, clamp, self.constant(0), self.constant(1));
+    }
 }
+
+type WindowI8 = fn(&mut [i8], View, View, Region, &Window2d, &Int8, &[i8], Channels);
+type WindowF32 = fn(&mut [f32], View, View, Region, &Window2d, Clamp, &[f32], &[f32]);
 
 /// A buffer seen with an extent; `column` is the first column it holds. Counted in elements, or in bytes.
 fn view(buffer: &Buffer, extent: Extent, column: usize, in_bytes: bool) -> View {

@@ -24,9 +24,14 @@ pub struct Window2d {
 }
 
 impl Window2d {
+    /// Number of taps.
+    pub const fn area(&self) -> usize {
+        self.size[0] * self.size[1]
+    }
+
     /// Taps times input channels: the length of the dot product of a convolution.
     pub const fn patch(&self) -> usize {
-        self.size[0] * self.size[1] * self.input[2]
+        self.area() * self.input[2]
     }
 
     /// Outputs for each input channel, of a depthwise convolution.

@@ -1,7 +1,7 @@
 //! The kernels a step can name, each with its resolved parameters, and what each demands of the step that names it.
 
 use crate::program::{Extent, Step};
-use smidgen_ir::ElementType;
+use smidgen_ir::{ElementType, PoolKind};
 use smidgen_kernels::Window2d;
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::Int8;
@@ -27,6 +27,62 @@ pub enum Kernel {
     Conv2dF32 {
         /// The window.
         window: Window2d,
+        /// What the activation allows.
+        clamp: Clamp,
+    },
+    /// DEPTHWISE_CONV_2D on int8, simple form. Input: `x`. Constants: weights `[KH,KW,O]`, then
+    /// [bias, multipliers, shifts](CHANNELS).
+    DepthwiseI8 {
+        /// The window.
+        window: Window2d,
+        /// Zero points, clamp, rounding.
+        quant: Int8,
+    },
+    /// DEPTHWISE_CONV_2D on float32. Input: `x`. Constants: weights `[KH,KW,O]`, bias `[O]`.
+    DepthwiseF32 {
+        /// The window.
+        window: Window2d,
+        /// What the activation allows.
+        clamp: Clamp,
+    },
+    /// TRANSPOSE_CONV on int8. Input: `x`. Constants: weights `[O,KH,KW,C]`, then [bias, multipliers, shifts](CHANNELS).
+    TransposeConvI8 {
+        /// The window.
+        window: Window2d,
+        /// Zero points, clamp, rounding.
+        quant: Int8,
+    },
+    /// TRANSPOSE_CONV on float32. Input: `x`. Constants: weights `[O,KH,KW,C]`, bias `[O]`.
+    TransposeConvF32 {
+        /// The window.
+        window: Window2d,
+        /// What the activation allows.
+        clamp: Clamp,
+    },
+    /// AVERAGE_POOL_2D or MAX_POOL_2D on int8. Input: `x`.
+    PoolI8 {
+        /// Which.
+        kind: PoolKind,
+        /// The window.
+        window: Window2d,
+        /// Least and greatest stored output that the activation allows.
+        clamp: [i8; 2],
+    },
+    /// AVERAGE_POOL_2D or MAX_POOL_2D on float32. Input: `x`.
+    PoolF32 {
+        /// Which.
+        kind: PoolKind,
+        /// The window.
+        window: Window2d,
+        /// What the activation allows.
+        clamp: Clamp,
+    },
+    /// FULLY_CONNECTED on float32. Input: `x` as `[rows, 1, K]`. Constants: weights `[O,K]`, bias `[O]`.
+    FullyConnectedF32 {
+        /// K.
+        inputs: usize,
+        /// O.
+        outputs: usize,
         /// What the activation allows.
         clamp: Clamp,
     },
@@ -66,24 +122,30 @@ impl Kernel {
     /// What the kernel demands of its step, given the extents that the step claims.
     pub fn demands(&self, step: &Step) -> Demands {
         let output = step.outputs.first().map_or(Extent { rows: 0, cols: 0, depth: 0 }, |t| t.extent);
+        use ElementType::{Float32, Int8};
         match self {
             Kernel::Load { element } => Demands {
                 outputs: vec![(*element, output)],
                 constants: vec![output.elements() * element.bits().div_ceil(8)],
                 ..Demands::default()
             },
-            Kernel::Conv2dI8 { window, .. } => windowed(
-                window,
-                ElementType::Int8,
-                output,
-                with_channels(window.patch() * window.output[2], window.output[2]),
-            ),
-            Kernel::Conv2dF32 { window, .. } => windowed(
-                window,
-                ElementType::Float32,
-                output,
-                vec![window.patch() * window.output[2] * 4, window.output[2] * 4],
-            ),
+            Kernel::Conv2dI8 { window, .. } | Kernel::TransposeConvI8 { window, .. } => {
+                windowed(window, Int8, output, with_channels(window.patch() * window.output[2], window.output[2]))
+            }
+            Kernel::Conv2dF32 { window, .. } | Kernel::TransposeConvF32 { window, .. } => {
+                windowed(window, Float32, output, with_bias(window.patch() * window.output[2], window.output[2]))
+            }
+            Kernel::DepthwiseI8 { window, .. } => {
+                windowed(window, Int8, output, with_channels(window.area() * window.output[2], window.output[2]))
+            }
+            Kernel::DepthwiseF32 { window, .. } => {
+                windowed(window, Float32, output, with_bias(window.area() * window.output[2], window.output[2]))
+            }
+            Kernel::PoolI8 { window, .. } => windowed(window, Int8, output, Vec::new()),
+            Kernel::PoolF32 { window, .. } => windowed(window, Float32, output, Vec::new()),
+            Kernel::FullyConnectedF32 { inputs, outputs, .. } => {
+                dense(*inputs, *outputs, Float32, output, with_bias(inputs * outputs, *outputs))
+            }
             Kernel::FullyConnectedI8 { inputs, outputs, .. } => {
                 dense(*inputs, *outputs, ElementType::Int8, output, with_channels(inputs * outputs, *outputs))
             }
@@ -94,6 +156,11 @@ impl Kernel {
 /// Bytes of int8 weights and of what follows them.
 fn with_channels(weights: usize, outputs: usize) -> Vec<usize> {
     [weights].into_iter().chain(CHANNELS.map(|bytes| bytes * outputs)).collect()
+}
+
+/// Bytes of float32 weights and of the bias.
+fn with_bias(weights: usize, outputs: usize) -> Vec<usize> {
+    vec![weights * 4, outputs * 4]
 }
 
 /// Rows of `inputs` elements in, rows of `outputs` elements out.

@@ -1,8 +1,16 @@
 //! Kernels over float32 activations and weights.
 
 mod conv2d;
+mod depthwise;
+mod fully_connected;
+mod pool;
+mod transpose_conv;
 
 pub use conv2d::conv2d;
+pub use depthwise::depthwise;
+pub use fully_connected::fully_connected;
+pub use pool::{average_pool, max_pool};
+pub use transpose_conv::transpose_conv;
 
 /// The real interval that a fused activation allows.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -3,10 +3,16 @@
 //! Accumulators wrap: a network whose sums leave 32 bits is wrong in every engine, and must not stop this one.
 
 mod conv2d;
+mod depthwise;
 mod fully_connected;
+mod pool;
+mod transpose_conv;
 
 pub use conv2d::conv2d;
+pub use depthwise::depthwise;
 pub use fully_connected::fully_connected;
+pub use pool::{average_pool, max_pool};
+pub use transpose_conv::transpose_conv;
 
 use crate::requant::{Factor, Rounding};
 

@@ -1,89 +1,148 @@
-//! CONV_2D.
+//! CONV_2D, DEPTHWISE_CONV_2D and TRANSPOSE_CONV.
 
 use super::builder::Builder;
 use super::error::Refusal;
 use super::quant::{self, unsupported};
-use super::window::{self, nhwc};
-use crate::access::{Block, Order};
+use super::window;
+use crate::access::{Access, Block, Order};
 use crate::kernel::Kernel;
-use crate::program::Step;
-use smidgen_ir::{ConvParams, ElementType, Operator, Tensor};
+use crate::program::{ConstantId, Step};
+use smidgen_ir::{Activation, ConvParams, ElementType, Operator, Padding, Tensor};
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::Int8;
 use smidgen_kernels::{Rounding, Window2d};
 
+/// The simple kernels write an element once they have read all of its window.
+const ELEMENT_WISE: Order = Order { block: Block::Elements(1), staged: true };
+
 pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvParams) -> Result<(), Refusal> {
-    let x = builder.tensor(operator.inputs[0]);
+    let [x, weights, y] = tensors(builder, operator);
+    let [outputs, kh, kw, depth] = window::nhwc(weights)?;
+    let window = window::conv(x, y, [kh, kw], params)?;
+    expect(weights, [outputs, depth], [window.output[2], window.input[2]])?;
+    let kernel = match element(x)? {
+        Element::Int8 => Kernel::Conv2dI8 { window, quant: int8(x, y, params.activation)? },
+        Element::Float32 => Kernel::Conv2dF32 { window, clamp: clamp(params.activation) },
+    };
+    let constants = constants(builder, operator, window.output[2])?;
+    let access = |rows| window::access(&window, rows);
+    let macs = y.shape.elements() as u64 * window.patch() as u64;
+    push(builder, operator, &window, access, Step { constants, macs, ..Step::new(kernel, ELEMENT_WISE) });
+    Ok(())
+}
+
+pub(super) fn depthwise(
+    builder: &mut Builder,
+    operator: &Operator,
+    params: &ConvParams,
+    multiplier: usize,
+) -> Result<(), Refusal> {
+    let [x, weights, y] = tensors(builder, operator);
+    let [one, kh, kw, outputs] = window::nhwc(weights)?;
+    let window = window::conv(x, y, [kh, kw], params)?;
+    expect(weights, [one, outputs], [1, window.output[2]])?;
+    if multiplier == 0 || window.input[2].checked_mul(multiplier) != Some(window.output[2]) {
+        return Err(Refusal(format!(
+            "{} input channels times {multiplier} are not {} output channels",
+            window.input[2], window.output[2]
+        )));
+    }
+    let kernel = match element(x)? {
+        Element::Int8 => Kernel::DepthwiseI8 { window, quant: int8(x, y, params.activation)? },
+        Element::Float32 => Kernel::DepthwiseF32 { window, clamp: clamp(params.activation) },
+    };
+    let constants = constants(builder, operator, window.output[2])?;
+    let access = |rows| Access { depth: window::depth(multiplier, window.output[2]), ..window::access(&window, rows) };
+    let macs = y.shape.elements() as u64 * window.area() as u64;
+    push(builder, operator, &window, access, Step { constants, macs, ..Step::new(kernel, ELEMENT_WISE) });
+    Ok(())
+}
+
+pub(super) fn transpose_conv(
+    builder: &mut Builder,
+    operator: &Operator,
+    stride: [usize; 2],
+    padding: Padding,
+    activation: Activation,
+) -> Result<(), Refusal> {
+    let [x, weights, y] = tensors(builder, operator);
+    let [outputs, kh, kw, depth] = window::nhwc(weights)?;
+    let window = window::transposed(x, y, [kh, kw], stride, padding)?;
+    expect(weights, [outputs, depth], [window.output[2], window.input[2]])?;
+    let kernel = match element(x)? {
+        Element::Int8 => Kernel::TransposeConvI8 { window, quant: int8(x, y, activation)? },
+        Element::Float32 => Kernel::TransposeConvF32 { window, clamp: clamp(activation) },
+    };
+    let constants = constants(builder, operator, window.output[2])?;
+    let access = |rows| window::transposed_access(&window, rows);
+    let macs = x.shape.elements() as u64 * (window.area() * window.output[2]) as u64;
+    push(builder, operator, &window, access, Step { constants, macs, ..Step::new(kernel, ELEMENT_WISE) });
+    Ok(())
+}
+
+enum Element {
+    Int8,
+    Float32,
+}
+
+fn element(x: &Tensor) -> Result<Element, Refusal> {
     match x.element() {
-        ElementType::Int8 => conv2d_i8(builder, operator, params),
-        ElementType::Float32 => conv2d_f32(builder, operator, params),
+        ElementType::Int8 => Ok(Element::Int8),
+        ElementType::Float32 => Ok(Element::Float32),
         other => Err(unsupported(x, other)),
     }
 }
 
-fn conv2d_i8(builder: &mut Builder, operator: &Operator, params: &ConvParams) -> Result<(), Refusal> {
-    let (x, weights) = (builder.tensor(operator.inputs[0]), builder.tensor(operator.inputs[1]));
+fn tensors<'g>(builder: &Builder<'g>, operator: &Operator) -> [&'g Tensor; 3] {
+    [operator.inputs[0], operator.inputs[1], operator.outputs[0]].map(|t| builder.tensor(t))
+}
+
+fn expect(weights: &Tensor, given: [usize; 2], wanted: [usize; 2]) -> Result<(), Refusal> {
+    if given == wanted {
+        return Ok(());
+    }
+    Err(Refusal(format!(
+        "the weights `{}` of {} do not go with the shapes of input and output; only one group is supported",
+        weights.name, weights.shape
+    )))
+}
+
+fn int8(x: &Tensor, y: &Tensor, activation: Activation) -> Result<Int8, Refusal> {
+    let ((_, input_zero), (output_scale, output_zero)) = (quant::int8(x)?, quant::int8(y)?);
+    let (min, max) = quant::clamp(activation, output_scale, output_zero);
+    Ok(Int8 { input_zero, output_zero, min, max, rounding: Rounding::Twice })
+}
+
+fn clamp(activation: Activation) -> Clamp {
+    let (min, max) = activation.range();
+    Clamp { min, max }
+}
+
+/// Packs the weights as they are, and what each output channel needs.
+fn constants(builder: &mut Builder, operator: &Operator, outputs: usize) -> Result<Vec<ConstantId>, Refusal> {
+    let [x, weights, y] = tensors(builder, operator);
     let bias = operator.inputs.get(2).map(|&t| builder.tensor(t));
-    let y = builder.tensor(operator.outputs[0]);
-    let window = conv_window(x, weights, y, params)?;
-    let ((input_scale, input_zero), (output_scale, output_zero)) = (quant::int8(x)?, quant::int8(y)?);
-    let (min, max) = quant::clamp(params.activation, output_scale, output_zero);
-    let quant = Int8 { input_zero, output_zero, min, max, rounding: Rounding::Twice };
-    let outputs = window.output[2];
+    if x.element() == ElementType::Float32 {
+        let (values, bias) = (quant::weights_f32(weights)?, quant::bias_f32(bias, outputs)?);
+        let name = weights.name.clone();
+        return Ok(vec![builder.constant_f32(name.clone(), &values), builder.constant_f32(name + " bias", &bias)]);
+    }
+    let ((input_scale, _), (output_scale, _)) = (quant::int8(x)?, quant::int8(y)?);
     let factors = quant::factors(input_scale, weights, output_scale, outputs)?;
-    let values = quant::weights_i8(weights)?;
-    let bias = quant::bias_i32(bias, outputs)?;
-    let packed = builder.constant_i8(weights.name.clone(), &values);
-    let [bias, multipliers, shifts] = quant::channels(builder, operator.outputs[0], &bias, &factors);
-    let kernel = Kernel::Conv2dI8 { window, quant };
-    let order = Order { block: Block::Elements(1), staged: true };
-    push(builder, operator, &window, Step::new(kernel, order), vec![packed, bias, multipliers, shifts]);
-    Ok(())
+    let (values, bias) = (quant::weights_i8(weights)?, quant::bias_i32(bias, outputs)?);
+    let mut all = vec![builder.constant_i8(weights.name.clone(), &values)];
+    all.extend(quant::channels(builder, operator.outputs[0], &bias, &factors));
+    Ok(all)
 }
 
-fn conv2d_f32(builder: &mut Builder, operator: &Operator, params: &ConvParams) -> Result<(), Refusal> {
-    let (x, weights) = (builder.tensor(operator.inputs[0]), builder.tensor(operator.inputs[1]));
-    let bias = operator.inputs.get(2).map(|&t| builder.tensor(t));
-    let window = conv_window(x, weights, builder.tensor(operator.outputs[0]), params)?;
-    let (values, bias) = (quant::weights_f32(weights)?, quant::bias_f32(bias, window.output[2])?);
-    let packed = builder.constant_f32(weights.name.clone(), &values);
-    let bias = builder.constant_f32(format!("{} bias", weights.name), &bias);
-    let (min, max) = params.activation.range();
-    let kernel = Kernel::Conv2dF32 { window, clamp: Clamp { min, max } };
-    let order = Order { block: Block::Elements(1), staged: true };
-    push(builder, operator, &window, Step::new(kernel, order), vec![packed, bias]);
-    Ok(())
-}
-
-/// The window, with the weights checked against it.
-fn conv_window(x: &Tensor, weights: &Tensor, y: &Tensor, params: &ConvParams) -> Result<Window2d, Refusal> {
-    let [o, kh, kw, c] = nhwc(weights)?;
-    let window = window::conv(x, y, [kh, kw], params)?;
-    if c != window.input[2] {
-        return Err(Refusal(format!(
-            "the weights `{}` have {c} input channels, `{}` has {}; only one group is supported",
-            weights.name, x.name, window.input[2]
-        )));
-    }
-    if o != window.output[2] {
-        return Err(Refusal(format!(
-            "the weights `{}` are {}, the output is {}",
-            weights.name, weights.shape, y.shape
-        )));
-    }
-    Ok(window)
-}
-
-/// Adds the step of a convolution whose every output channel reads every input channel.
-fn push(builder: &mut Builder, operator: &Operator, window: &Window2d, step: Step, constants: Vec<crate::ConstantId>) {
+/// Adds a step with its operands.
+fn push(builder: &mut Builder, operator: &Operator, window: &Window2d, access: impl Fn(usize) -> Access, step: Step) {
     let (input, output) = (builder.activation(operator.inputs[0]), builder.target(operator.outputs[0]));
     builder.push(Step {
         inputs: vec![input],
-        constants,
         outputs: vec![output],
-        access: vec![window::access(window, output.extent)],
+        access: vec![access(output.extent.rows)],
         partial: output.extent.rows == window.output[0],
-        macs: output.extent.elements() as u64 * window.patch() as u64,
         ..step
     });
 }

@@ -8,6 +8,7 @@ use crate::kernel::Kernel;
 use crate::program::{ConstantId, Extent, Step};
 use smidgen_ir::{Activation, ElementType, Operator, Quantisation, Tensor};
 use smidgen_kernels::Rounding;
+use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::Int8;
 use smidgen_kernels::requant::Factor;
 
@@ -19,6 +20,7 @@ pub(super) fn fully_connected(
     let x = builder.tensor(operator.inputs[0]);
     match x.element() {
         ElementType::Int8 => int8(builder, operator, activation),
+        ElementType::Float32 => float32(builder, operator, activation),
         other => Err(unsupported(x, other)),
     }
 }
@@ -46,6 +48,20 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
     let kernel = Kernel::FullyConnectedI8 { inputs, outputs, weight_zero, quant };
     let order = Order { block: Block::Elements(1), staged: true };
     push(builder, operator, [outputs, inputs], Step::new(kernel, order), vec![packed, bias, multipliers, shifts]);
+    Ok(())
+}
+
+fn float32(builder: &mut Builder, operator: &Operator, activation: Activation) -> Result<(), Refusal> {
+    let (x, weights) = (builder.tensor(operator.inputs[0]), builder.tensor(operator.inputs[1]));
+    let bias = operator.inputs.get(2).map(|&t| builder.tensor(t));
+    let [outputs, inputs] = sizes(x, weights, builder.tensor(operator.outputs[0]))?;
+    let (values, bias) = (quant::weights_f32(weights)?, quant::bias_f32(bias, outputs)?);
+    let packed = builder.constant_f32(weights.name.clone(), &values);
+    let bias = builder.constant_f32(format!("{} bias", weights.name), &bias);
+    let (min, max) = activation.range();
+    let kernel = Kernel::FullyConnectedF32 { inputs, outputs, clamp: Clamp { min, max } };
+    let order = Order { block: Block::Elements(1), staged: true };
+    push(builder, operator, [outputs, inputs], Step::new(kernel, order), vec![packed, bias]);
     Ok(())
 }
 

@@ -11,6 +11,7 @@ mod conv;
 mod error;
 mod fully_connected;
 mod options;
+mod pool;
 mod quant;
 mod window;
 
@@ -44,12 +45,16 @@ pub fn lower(graph: &Graph, options: &LowerOptions) -> Result<Lowered, LowerErro
 fn operator(builder: &mut Builder, operator: &Operator) -> Result<(), Refusal> {
     match &operator.op {
         Op::Conv2d(params) => conv::conv2d(builder, operator, params),
+        Op::DepthwiseConv2d { conv, multiplier } => conv::depthwise(builder, operator, conv, *multiplier),
+        Op::TransposeConv { stride, padding, activation, .. } => {
+            conv::transpose_conv(builder, operator, *stride, *padding, *activation)
+        }
+        Op::Pool2d { kind, window, stride, padding, activation } => {
+            pool::pool(builder, operator, *kind, *window, *stride, *padding, *activation)
+        }
         Op::Reshape { .. } => builder.alias(operator.inputs[0], operator.outputs[0]),
         Op::FullyConnected { activation, .. } => fully_connected::fully_connected(builder, operator, *activation),
-        Op::DepthwiseConv2d { .. }
-        | Op::TransposeConv { .. }
-        | Op::Binary { .. }
-        | Op::Pool2d { .. }
+        Op::Binary { .. }
         | Op::Reduce { .. }
         | Op::Pad { .. }
         | Op::Transpose { .. }

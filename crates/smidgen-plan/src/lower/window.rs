@@ -2,16 +2,15 @@
 
 use super::error::Refusal;
 use crate::access::{Access, Reach};
-use crate::program::Extent;
 use smidgen_ir::{ConvParams, Padding, Tensor, Window};
 use smidgen_kernels::Window2d;
 
-/// The dimensions of a tensor that must have four.
+/// The dimensions of a tensor that must have four, none of them 0.
 pub(super) fn nhwc(tensor: &Tensor) -> Result<[usize; 4], Refusal> {
-    tensor
-        .shape
-        .nhwc()
-        .ok_or_else(|| Refusal(format!("`{}` is {}; four dimensions are supported", tensor.name, tensor.shape)))
+    match tensor.shape.nhwc() {
+        Some(dims) if !dims.contains(&0) => Ok(dims),
+        _ => Err(Refusal(format!("`{}` is {}; four dimensions above 0 are supported", tensor.name, tensor.shape))),
+    }
 }
 
 /// The window of a convolution from `x` to `y`.
@@ -40,30 +39,80 @@ pub(super) fn resolve(
     Ok(Window2d { input: [h, w, c], output: [oh, ow, oc], size, stride, dilation, before: [rows.before, cols.before] })
 }
 
-/// What an operator reads whose every output channel needs every input channel.
-pub(super) fn access(window: &Window2d, output: Extent) -> Access {
-    Access { rows: rows(window, output), cols: along(window, 1), depth: Reach::All }
-}
-
-/// Along rows. The images of a batch do not reach into each other.
-pub(super) fn rows(window: &Window2d, output: Extent) -> Reach {
-    let (in_h, out_h) = (window.input[0], window.output[0]);
-    let one = along(window, 0);
-    if output.rows == out_h {
-        return one;
+/// The window of a transposed convolution: that of the convolution from `y` to `x` which it transposes.
+pub(super) fn transposed(
+    x: &Tensor,
+    y: &Tensor,
+    size: [usize; 2],
+    stride: [usize; 2],
+    padding: Padding,
+) -> Result<Window2d, Refusal> {
+    let ([n, h, w, c], [on, oh, ow, oc]) = (nhwc(x)?, nhwc(y)?);
+    if n != on || stride.contains(&0) {
+        return Err(Refusal(format!("`{}` of {} does not give `{}` of {}", x.name, x.shape, y.name, y.shape)));
     }
-    let shifted = |row: usize| {
-        let (image, y) = (row / out_h, row % out_h);
-        let (start, end) = one.needs((y, y + 1), in_h);
-        (image * in_h + start, image * in_h + end)
+    // TensorFlow Lite takes the input's size as given, and pads by what the output and the padding say alone.
+    let before = |input: usize, axis: usize| -> usize {
+        let windows = match padding {
+            Padding::Same => input.div_ceil(stride[axis]),
+            _ => return 0,
+        };
+        let span = (windows.saturating_sub(1)).saturating_mul(stride[axis]).saturating_add(size[axis]);
+        span.saturating_sub(input) / 2
     };
-    Reach::Table((0..output.rows).map(shifted).collect())
+    let before = match padding {
+        Padding::Explicit { top, left, .. } => [top, left],
+        _ => [before(oh, 0), before(ow, 1)],
+    };
+    Ok(Window2d { input: [h, w, c], output: [oh, ow, oc], size, stride, dilation: [1, 1], before })
 }
 
-fn along(window: &Window2d, axis: usize) -> Reach {
-    Reach::Window {
+/// What an operator reads whose every output channel needs every input channel; `rows` are those of the output, over all images.
+pub(super) fn access(window: &Window2d, rows: usize) -> Access {
+    let along = |axis: usize| Reach::Window {
         extent: (window.size[axis] - 1) * window.dilation[axis] + 1,
         stride: window.stride[axis],
         before: window.before[axis] as isize,
+    };
+    let one_image = along(0);
+    let reach = if rows == window.output[0] {
+        one_image
+    } else {
+        batch(window, rows, |y| one_image.needs((y, y + 1), window.input[0]))
+    };
+    Access { rows: reach, cols: along(1), depth: Reach::All }
+}
+
+/// What a transposed convolution reads.
+pub(super) fn transposed_access(window: &Window2d, rows: usize) -> Access {
+    let sources = |axis: usize, out: usize| {
+        let range = window.sources(axis, out);
+        (range.start.min(window.input[axis]), range.end.min(window.input[axis]))
+    };
+    Access {
+        rows: batch(window, rows, |y| sources(0, y)),
+        cols: Reach::Table((0..window.output[1]).map(|x| sources(1, x)).collect()),
+        depth: Reach::All,
     }
+}
+
+/// Output channel `o` reads input channel `o / multiplier`.
+pub(super) fn depth(multiplier: usize, outputs: usize) -> Reach {
+    if multiplier == 1 {
+        return Reach::SAME;
+    }
+    Reach::Table((0..outputs).map(|o| (o / multiplier, o / multiplier + 1)).collect())
+}
+
+/// The images of a batch lie one below the other, and do not reach into each other.
+fn batch(window: &Window2d, rows: usize, one_image: impl Fn(usize) -> (usize, usize)) -> Reach {
+    let (in_h, out_h) = (window.input[0], window.output[0]);
+    Reach::Table(
+        (0..rows)
+            .map(|row| {
+                let (start, end) = one_image(row % out_h);
+                (row / out_h * in_h + start, row / out_h * in_h + end)
+            })
+            .collect(),
+    )
 }

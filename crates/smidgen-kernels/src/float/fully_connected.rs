@@ -1,0 +1,30 @@
+//! FULLY_CONNECTED.
+
+use super::Clamp;
+use crate::view::{Region, View};
+
+/// `y[r, o] = clamp(bias[o] + sum over k of x[r, k] * w[o, k])`.
+///
+/// `sizes` are K and O; `weights` are `[O, K]`. Order: one element at a time, all reads before its write.
+pub fn fully_connected(
+    arena: &mut [f32],
+    input: View,
+    output: View,
+    region: Region,
+    sizes: [usize; 2],
+    clamp: Clamp,
+    weights: &[f32],
+    bias: &[f32],
+) {
+    let [inputs, outputs] = sizes;
+    for row in region.y0..region.y1 {
+        let (from, to) = (input.row(row), output.row(row));
+        for o in 0..outputs {
+            let mut sum = 0f32;
+            for (&v, &w) in arena[from..from + inputs].iter().zip(&weights[o * inputs..][..inputs]) {
+                sum += v * w;
+            }
+            arena[to + o] = clamp.apply(sum + bias[o]);
+        }
+    }
+}

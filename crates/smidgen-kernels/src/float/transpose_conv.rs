@@ -1,0 +1,42 @@
+//! TRANSPOSE_CONV.
+
+use super::Clamp;
+use crate::geometry::Window2d;
+use crate::view::{Region, View};
+
+/// `y[r, x, o] = clamp(bias[o] + sum over the inputs whose window covers (r, x) of x * w)`.
+///
+/// Gathers what the definition scatters, so that any region can be computed and no accumulator image is needed. `weights` are
+/// `[O, KH, KW, C]`. Order: one element at a time, all reads before its write.
+pub fn transpose_conv(
+    arena: &mut [f32],
+    input: View,
+    output: View,
+    region: Region,
+    window: &Window2d,
+    clamp: Clamp,
+    weights: &[f32],
+    bias: &[f32],
+) {
+    let ([in_h, _, in_c], [out_h, _, out_c]) = (window.input, window.output);
+    for row in region.y0..region.y1 {
+        let (image, y) = (row / out_h * in_h, row % out_h);
+        for x in region.x0..region.x1 {
+            for o in 0..out_c {
+                let mut sum = 0f32;
+                for iy in window.sources(0, y) {
+                    let ky = y + window.before[0] - iy * window.stride[0];
+                    for ix in window.sources(1, x) {
+                        let kx = x + window.before[1] - ix * window.stride[1];
+                        let from = input.at(image + iy, ix);
+                        let at = ((o * window.size[0] + ky) * window.size[1] + kx) * in_c;
+                        for (&v, &w) in arena[from..from + in_c].iter().zip(&weights[at..at + in_c]) {
+                            sum += v * w;
+                        }
+                    }
+                }
+                arena[output.at(row, x) + o] = clamp.apply(sum + bias[o]);
+            }
+        }
+    }
+}
