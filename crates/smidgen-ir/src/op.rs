@@ -166,6 +166,10 @@ pub struct AxisSlice {
 pub enum Op {
     /// 2-D convolution. Inputs: `x [N,H,W,C]`, constant weights `[O,KH,KW,C/groups]`, `[constant bias [O]]?`. Output `[N,OH,OW,O]`.
     /// Only one group is supported.
+    ///
+    /// A float32 input may meet int8 weights (one scale, zero point 0): dynamic range quantisation. Each image of the input is
+    /// then quantised as it comes, with scale `s = max|x| / 127` and `q = round(x / s)` (half away from zero), and the output is
+    /// `sum(q * w) * (s * weight scale) + bias` in float32.
     Conv2d(ConvParams),
     /// Depthwise convolution with `multiplier` outputs for each input channel; output channel `c * multiplier + m`.
     /// Inputs: `x [N,H,W,C]`, constant weights `[1,KH,KW,C*multiplier]`, `[constant bias]?`. Output `[N,OH,OW,C*multiplier]`.

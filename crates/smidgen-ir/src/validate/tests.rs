@@ -43,6 +43,23 @@ fn a_sound_graph_is_accepted() {
 }
 
 #[test]
+fn a_float_convolution_takes_int8_weights_of_one_symmetric_scale() {
+    let with_weights = |weights: DataType| {
+        let mut g = int8_graph();
+        g.operators.truncate(1);
+        g.outputs = vec![TensorId(3)];
+        for t in [0, 2, 3] {
+            g.tensors[t].dtype = DataType::FLOAT32;
+        }
+        g.tensors[1].dtype = weights;
+        validate(&g).map_err(|error| error.to_string())
+    };
+    assert_eq!(with_weights(DataType::int8(0.1, 0)), Ok(()));
+    assert!(with_weights(DataType::int8(0.1, 1)).unwrap_err().contains("with zero point 0"));
+    assert!(with_weights(int8_graph().tensors[1].dtype.clone()).unwrap_err().contains("quantised per tensor"));
+}
+
+#[test]
 fn structure() {
     let t = TensorId;
     assert_eq!(

@@ -176,6 +176,16 @@ impl Rules<'_> {
         let bias = self.operator.inputs.get(2).copied();
         self.real(x)?;
         if is_float(&self.tensor(x).dtype) {
+            if matches!(self.operator.op, Op::Conv2d(_)) && self.tensor(weights).element() == ElementType::Int8 {
+                let symmetric = |d: &DataType| {
+                    is_int8(d) && d.quantisation().and_then(Quantisation::per_tensor).is_some_and(|(_, z)| z == 0)
+                };
+                self.expect(weights, format!("f32, or {INT8} with zero point 0"), symmetric)?;
+                return [bias, Some(y)]
+                    .into_iter()
+                    .flatten()
+                    .try_for_each(|t| self.expect(t, "f32, like the first input", is_float));
+            }
             return [Some(weights), bias, Some(y)]
                 .into_iter()
                 .flatten()
