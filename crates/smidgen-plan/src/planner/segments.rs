@@ -1,0 +1,148 @@
+//! Which segments, and a schedule for each: dynamic programming over the positions between steps.
+//!
+//! A segment's cost is the most bytes alive while it runs, what it reads and writes and what merely passes by included. First the
+//! least possible greatest cost is found; then, among all choices of segments that stay within it (or within a budget), the one
+//! that takes the fewest modelled instructions.
+
+use super::cost;
+use crate::Run;
+use crate::schedule::{Flow, Writer, live};
+
+/// How a segment is scheduled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// Steps whole, one after another.
+    Layer,
+    /// Row by row.
+    Stream,
+}
+
+/// Steps `from .. to` with their schedule.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Segment {
+    pub from: usize,
+    pub to: usize,
+    pub kind: Kind,
+    /// Most bytes alive, by the planner's quick view.
+    pub peak: usize,
+    /// Modelled instructions in hundredths.
+    pub instructions: u64,
+}
+
+/// The list of a segment that starts with everything before it done.
+pub(crate) fn runs(flow: &Flow, from: usize, to: usize, kind: Kind, stream_input: bool) -> Vec<Run> {
+    let mut writer = Writer::starting_at(flow, from, stream_input);
+    match kind {
+        Kind::Layer => writer.layer(from, to),
+        Kind::Stream => writer.stream(from, to),
+    }
+    writer.runs
+}
+
+/// A segment with its costs.
+pub(crate) fn evaluate(
+    flow: &Flow,
+    from: usize,
+    to: usize,
+    kind: Kind,
+    stream_input: bool,
+    width: &[usize],
+) -> Segment {
+    let runs = runs(flow, from, to, kind, stream_input);
+    let awaited =
+        |b: usize| runs.iter().any(|r| matches!(r, Run::Await { input, .. } if flow.input[b] == Some(*input)));
+    let mut before = flow.alive(from);
+    before.retain(|&b| !awaited(b));
+    let after = flow.alive(to);
+    let peak = live(flow, &runs, &before, &after, width, &vec![false; width.len()]).peak;
+    Segment { from, to, kind, peak, instructions: cost::hundredths(flow, &runs) }
+}
+
+/// All segments worth considering from step `start` on.
+pub(crate) struct Candidates {
+    start: usize,
+    end: usize,
+    /// For each position at which a segment ends, the segments that do.
+    ending: Vec<Vec<Segment>>,
+}
+
+/// More alive tensors than this at a position, and no streamed segment ends there.
+const MOST_ALIVE: usize = 3;
+/// A segment is not grown any longer once this many in a row were worse than what is already known to be possible.
+const PATIENCE: usize = 12;
+
+impl Candidates {
+    /// Evaluates segments.
+    pub fn new(flow: &Flow, start: usize, stream_input: bool) -> Self {
+        let end = flow.lowered.steps.len();
+        let width: Vec<usize> = flow.lowered.buffers.iter().map(|b| b.extent.cols).collect();
+        let mut ending: Vec<Vec<Segment>> = vec![Vec::new(); end + 1];
+        let mut bound = 0;
+        for s in start..end {
+            let segment = evaluate(flow, s, s + 1, Kind::Layer, stream_input, &width);
+            bound = bound.max(segment.peak);
+            ending[s + 1].push(segment);
+        }
+        let open: Vec<bool> = (0..=end).map(|at| flow.alive(at).len() <= MOST_ALIVE || at == end).collect();
+        for from in (start..end).filter(|&at| open[at] || at == start) {
+            let mut worse = 0;
+            for to in (from + 2..=end).filter(|&at| open[at]) {
+                if !(from..to).any(|s| flow.by_rows(s)) {
+                    continue;
+                }
+                let segment = evaluate(flow, from, to, Kind::Stream, stream_input, &width);
+                worse = if segment.peak > bound { worse + 1 } else { 0 };
+                ending[to].push(segment);
+                if worse > PATIENCE {
+                    break;
+                }
+            }
+        }
+        Self { start, end, ending }
+    }
+
+    /// The least possible greatest peak.
+    pub fn least_peak(&self) -> usize {
+        let mut best = vec![usize::MAX; self.end + 1];
+        best[self.start] = 0;
+        for to in self.start + 1..=self.end {
+            best[to] = self.ending[to].iter().map(|s| best[s.from].max(s.peak)).min().unwrap_or(usize::MAX);
+        }
+        best[self.end]
+    }
+
+    /// The segments that take the fewest instructions with no peak above `limit`; `None` if there are none.
+    pub fn fastest(&self, limit: usize) -> Option<Vec<Segment>> {
+        let mut best: Vec<Option<(u64, usize)>> = vec![None; self.end + 1];
+        let mut chosen: Vec<Option<Segment>> = vec![None; self.end + 1];
+        best[self.start] = Some((0, 0));
+        for to in self.start + 1..=self.end {
+            for segment in self.ending[to].iter().filter(|s| s.peak <= limit) {
+                if let Some((instructions, count)) = best[segment.from] {
+                    let cost = (instructions + segment.instructions, count + 1);
+                    if best[to].is_none_or(|b| cost < b) {
+                        best[to] = Some(cost);
+                        chosen[to] = Some(*segment);
+                    }
+                }
+            }
+        }
+        let mut segments = Vec::new();
+        let mut at = self.end;
+        while at > self.start {
+            let segment = chosen[at]?;
+            segments.push(segment);
+            at = segment.from;
+        }
+        segments.reverse();
+        Some(segments)
+    }
+
+    /// The distinct peaks of all candidates from `least` on, ascending: where the fastest choice can change.
+    pub fn limits(&self, least: usize) -> Vec<usize> {
+        let mut peaks: Vec<usize> = self.ending.iter().flatten().map(|s| s.peak).filter(|&p| p >= least).collect();
+        peaks.sort_unstable();
+        peaks.dedup();
+        peaks
+    }
+}

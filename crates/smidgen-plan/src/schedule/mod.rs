@@ -1,0 +1,43 @@
+//! Schedules: ways to write the flat list of runs that computes a network.
+//!
+//! A schedule is nothing but a list of [`Run`](crate::Run)s and a way to store each buffer. Every list computes the same bytes; how
+//! much memory it takes follows by simulation. Layer by layer and row by row compute each row once; tiles and strips compute
+//! halos again.
+
+mod choice;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod flow;
+mod live;
+mod merge;
+mod paper;
+mod stream;
+mod tiles;
+
+pub use choice::{ParseScheduleError, ScheduleChoice};
+pub use paper::{Unclipped, layer_bytes, unclipped};
+pub use tiles::TileError;
+
+use crate::{Run, Storage};
+
+pub(crate) use flow::Flow;
+pub(crate) use live::live;
+pub(crate) use merge::merge;
+pub(crate) use stream::Writer;
+pub(crate) use tiles::{Stage, Tiled, executed_macs, patches, stage, strips};
+
+/// How each buffer of a list is kept: a ring or a tile where fewer rows or columns than all are ever alive together.
+pub(crate) fn storage(flow: &Flow, runs: &[Run], width: &[usize], tile: &[bool]) -> Vec<Storage> {
+    let streamed =
+        |b: usize| runs.iter().any(|r| matches!(r, Run::Await { input, .. } if flow.input[b] == Some(*input)));
+    let whole: Vec<usize> = (0..width.len()).filter(|&b| flow.input[b].is_some() && !streamed(b)).collect();
+    let outputs: Vec<usize> = (0..width.len()).filter(|&b| flow.output[b]).collect();
+    let span = live(flow, runs, &whole, &outputs, width, tile).span;
+    (0..width.len())
+        .map(|b| match (tile[b], flow.plain[b] && span[b] < flow.rows(b)) {
+            (true, _) => Storage::Tile,
+            (false, true) => Storage::Ring,
+            (false, false) => Storage::Whole,
+        })
+        .collect()
+}
