@@ -12,6 +12,7 @@ pub mod graph;
 pub mod infer;
 pub mod op;
 pub mod tensor;
+pub mod text;
 pub mod validate;
 pub mod window;
 
