@@ -1,11 +1,13 @@
 //! From a step to the call of its kernel.
 
+mod elementwise;
+
 use crate::arena::Aligned;
 use smidgen_ir::PoolKind;
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::{Channels, Int8};
 use smidgen_kernels::{Region, View, Window2d, float, int8, movement};
-use smidgen_plan::{Buffer, Extent, Kernel, Operand, Program, Step};
+use smidgen_plan::{Buffer, Bytes, Extent, Kernel, Operand, Program, Step};
 
 /// Packed constants at aligned addresses.
 #[derive(Clone, Debug)]
@@ -33,6 +35,8 @@ pub(crate) struct Call<'a> {
     /// For each buffer, the first column that it holds.
     pub columns: &'a [usize],
     pub step: &'a Step,
+    /// Where the step's state lies.
+    pub state: Bytes,
     pub region: Region,
 }
 
@@ -119,6 +123,17 @@ impl Call<'_> {
                 self.constant(0),
                 self.constant(1),
             ),
+            Kernel::Elementwise(kernel) => self.elementwise(arena, kernel),
+            Kernel::Movement(kernel) => self.movement(arena, kernel),
+            Kernel::Reduction(kernel) => self.reduction(arena, kernel),
+            Kernel::ResizeI8 { scales } => {
+                let (input, output, depth) = (self.input(0), self.output(0), self.step.outputs[0].extent.depth);
+                int8::resize_bilinear(arena.typed_mut(), input, output, region, depth, scales);
+            }
+            Kernel::ResizeF32 { scales } => {
+                let (input, output, depth) = (self.input(0), self.output(0), self.step.outputs[0].extent.depth);
+                float::resize_bilinear(arena.typed_mut(), input, output, region, depth, scales);
+            }
         }
     }
 

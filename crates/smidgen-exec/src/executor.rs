@@ -181,7 +181,8 @@ impl Executor {
                             columns[target.buffer.index()] = region.x0;
                         }
                     }
-                    Call { program, constants, columns, step, region }.run(arena);
+                    let state = program.state[id.index()];
+                    Call { program, constants, columns, step, state, region }.run(arena);
                     observer(Finished { program, arena, run: i, step: id });
                 }
             }

@@ -7,18 +7,24 @@
 //!
 //! Constants (weights, biases, multipliers, tables) are slices outside the arena.
 //!
-//! [`int8`] and [`float`] hold one file per operator family; [`requant`] holds the integer arithmetic that they share.
+//! [`int8`] and [`float`] hold one file per operator family, [`movement`] what only moves bytes, [`convert`] what changes the element
+//! type; [`requant`] and [`fixed`] hold the integer arithmetic that they share.
 //!
 //! The invariant that matters: the result of a region never depends on how the output was cut into regions.
 #![no_std]
 
+pub mod convert;
+pub mod fixed;
 pub mod float;
 pub mod geometry;
 pub mod int8;
 pub mod movement;
+pub mod nd;
+pub mod operand;
 pub mod requant;
 pub mod view;
 
 pub use geometry::Window2d;
+pub use operand::Operand;
 pub use requant::Rounding;
 pub use view::{Region, View};

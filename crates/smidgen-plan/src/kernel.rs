@@ -1,10 +1,18 @@
 //! The kernels a step can name, each with its resolved parameters, and what each demands of the step that names it.
 
+mod elementwise;
+mod movement;
+mod reduction;
+
+pub use elementwise::{Broadcast, Elementwise};
+pub use movement::{AxisIndex, Movement};
+pub use reduction::{Axes, Reduction};
+
 use crate::program::{Extent, Step};
 use smidgen_ir::{ElementType, PoolKind};
-use smidgen_kernels::Window2d;
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::Int8;
+use smidgen_kernels::{Window2d, float, int8};
 
 /// A kernel and its parameters; constants and operands are listed in the [`Step`].
 ///
@@ -98,6 +106,22 @@ pub enum Kernel {
         /// Zero points, clamp, rounding.
         quant: Int8,
     },
+    /// An element-wise operator, SOFTMAX, or a conversion of element types.
+    Elementwise(Elementwise),
+    /// Movement of elements of any type.
+    Movement(Movement),
+    /// MEAN, SUM, ARG_MAX.
+    Reduction(Reduction),
+    /// RESIZE_BILINEAR on int8. Input: `x`.
+    ResizeI8 {
+        /// Rows (of one image) and columns.
+        scales: [int8::Scale; 2],
+    },
+    /// RESIZE_BILINEAR on float32. Input: `x`.
+    ResizeF32 {
+        /// Rows (of one image) and columns.
+        scales: [float::Scale; 2],
+    },
 }
 
 /// The three constants that give each output channel its bias (int32), requantisation multiplier (int32) and shift (int8).
@@ -149,8 +173,29 @@ impl Kernel {
             Kernel::FullyConnectedI8 { inputs, outputs, .. } => {
                 dense(*inputs, *outputs, ElementType::Int8, output, with_channels(inputs * outputs, *outputs))
             }
+            Kernel::Elementwise(kernel) => kernel.demands(step),
+            Kernel::Movement(kernel) => kernel.demands(step),
+            Kernel::Reduction(kernel) => kernel.demands(step),
+            Kernel::ResizeI8 { scales: [rows, cols] } => {
+                resize(ElementType::Int8, [rows.input, cols.input], [rows.output, cols.output], output)
+            }
+            Kernel::ResizeF32 { scales: [rows, cols] } => {
+                resize(ElementType::Float32, [rows.input, cols.input], [rows.output, cols.output], output)
+            }
         }
     }
+}
+
+/// `elements` elements as one pixel: how the kernels see tensors that they take whole, whatever their rank.
+pub(crate) fn flat(elements: usize) -> Extent {
+    Extent { rows: 1, cols: 1, depth: elements }
+}
+
+/// From images of one height and width to images of another, as many as the output has.
+fn resize(element: ElementType, from: [usize; 2], to: [usize; 2], output: Extent) -> Demands {
+    let images = output.rows / to[0].max(1);
+    let extent = |[h, w]: [usize; 2]| (element, Extent { rows: images * h, cols: w, depth: output.depth });
+    Demands { inputs: vec![extent(from)], outputs: vec![extent(to)], ..Demands::default() }
 }
 
 /// Bytes of int8 weights and of what follows them.

@@ -1,16 +1,26 @@
 //! Kernels over float32 activations and weights.
 
+mod binary;
 mod conv2d;
 mod depthwise;
 mod fully_connected;
 mod pool;
+mod reduce;
+mod resize;
+mod softmax;
 mod transpose_conv;
+mod unary;
 
+pub use binary::{Binary, binary, broadcast};
 pub use conv2d::conv2d;
 pub use depthwise::depthwise;
 pub use fully_connected::fully_connected;
 pub use pool::{average_pool, max_pool};
+pub use reduce::{reduce, reduce_image};
+pub use resize::{Scale, resize_bilinear};
+pub use softmax::softmax;
 pub use transpose_conv::transpose_conv;
+pub use unary::{Unary, unary};
 
 /// The real interval that a fused activation allows.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -2,16 +2,26 @@
 //!
 //! Accumulators wrap: a network whose sums leave 32 bits is wrong in every engine, and must not stop this one.
 
+mod binary;
 mod conv2d;
 mod depthwise;
 mod fully_connected;
 mod pool;
+mod reduce;
+mod resize;
+mod softmax;
+mod table;
 mod transpose_conv;
 
+pub use binary::{Binary, Prelu, Product, SUM_SHIFT, Sum, binary, broadcast};
 pub use conv2d::conv2d;
 pub use depthwise::depthwise;
 pub use fully_connected::fully_connected;
 pub use pool::{average_pool, max_pool};
+pub use reduce::{Reading, Reduce, reduce, reduce_image};
+pub use resize::{Scale, resize_bilinear};
+pub use softmax::softmax;
+pub use table::table;
 pub use transpose_conv::transpose_conv;
 
 use crate::requant::{Factor, Rounding};

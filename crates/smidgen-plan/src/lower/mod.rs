@@ -8,11 +8,18 @@
 
 mod builder;
 mod conv;
+mod convert;
+mod elementwise;
 mod error;
 mod fully_connected;
+mod movement;
 mod options;
 mod pool;
 mod quant;
+mod reduce;
+mod resize;
+mod softmax;
+mod tables;
 mod window;
 
 pub use error::LowerError;
@@ -54,22 +61,24 @@ fn operator(builder: &mut Builder, operator: &Operator) -> Result<(), Refusal> {
         }
         Op::Reshape { .. } => builder.alias(operator.inputs[0], operator.outputs[0]),
         Op::FullyConnected { activation, .. } => fully_connected::fully_connected(builder, operator, *activation),
-        Op::Binary { .. }
-        | Op::Reduce { .. }
-        | Op::Pad { .. }
-        | Op::Transpose { .. }
-        | Op::Concatenation { .. }
-        | Op::Split { .. }
-        | Op::Pack { .. }
-        | Op::Unpack { .. }
-        | Op::Slice { .. }
-        | Op::StridedSlice { .. }
-        | Op::Resize { .. }
-        | Op::Softmax { .. }
-        | Op::Unary(_)
-        | Op::Prelu
-        | Op::ArgMax { .. }
-        | Op::Quantize
-        | Op::Dequantize => Err(Refusal("there is no kernel for this operator".into())),
+        Op::Binary { kind, activation } => elementwise::binary(builder, operator, *kind, *activation),
+        Op::Unary(kind) => elementwise::unary(builder, operator, *kind),
+        Op::Prelu => elementwise::prelu(builder, operator),
+        Op::Softmax { beta } => softmax::softmax(builder, operator, *beta),
+        Op::Quantize => convert::quantize(builder, operator),
+        Op::Dequantize => convert::dequantize(builder, operator),
+        Op::ArgMax { axis } => convert::arg_max(builder, operator, *axis),
+        Op::Reduce { kind, axes, .. } => reduce::reduce(builder, operator, *kind, axes),
+        Op::Resize { kind, align_corners, half_pixel_centers, .. } => {
+            resize::resize(builder, operator, *kind, *align_corners, *half_pixel_centers)
+        }
+        Op::Pad { pads, value } => movement::pad(builder, operator, pads, *value),
+        Op::Slice { begin, size } => movement::slice(builder, operator, begin, size),
+        Op::StridedSlice { axes } => movement::strided_slice(builder, operator, axes),
+        Op::Split { axis, .. } => movement::split(builder, operator, *axis),
+        Op::Unpack { axis } => movement::unpack(builder, operator, *axis),
+        Op::Concatenation { axis, activation } => movement::concatenation(builder, operator, *axis, *activation),
+        Op::Pack { axis } => movement::pack(builder, operator, *axis),
+        Op::Transpose { perm } => movement::transpose(builder, operator, perm),
     }
 }

@@ -1,6 +1,7 @@
 //! The choices that lowering leaves to its caller.
 
 use smidgen_kernels::Rounding;
+use smidgen_kernels::int8::Reading;
 
 /// Whose bytes to reproduce, where versions of TensorFlow Lite differ. Every such difference is decided by a method here.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -13,11 +14,20 @@ pub enum Reference {
 }
 
 impl Reference {
-    /// Rounding of FULLY_CONNECTED.
+    /// Rounding of FULLY_CONNECTED with one scale for all weights.
     pub fn fully_connected(self) -> Rounding {
         match self {
             Self::LiteRt2_3 => Rounding::Once,
             Self::TfLite2_14 => Rounding::Twice,
+        }
+    }
+
+    /// How SUM reads int8. LiteRT 2.3's reference kernel takes stored bytes for unsigned ones, which gives the sum of the numbers
+    /// only where no byte is negative; its optimised kernels do not share this.
+    pub fn sum(self) -> Reading {
+        match self {
+            Self::LiteRt2_3 => Reading::Unsigned,
+            Self::TfLite2_14 => Reading::Signed,
         }
     }
 }

@@ -1,0 +1,105 @@
+//! Fixed-point functions of gemmlowp's `fixedpoint` header, which TensorFlow Lite's integer SOFTMAX and HARD_SWISH are defined by.
+//!
+//! `Qm.n` names an integer with `m` integer bits and `n` fraction bits beside the sign: its value is the integer over `2^n`.
+
+/// High half of `2 * a * b`, rounded, ties upwards, saturating: the product of a `Qm.n` and a `Q0.31`, as `Qm.n`.
+#[inline]
+pub fn mul(a: i32, b: i32) -> i32 {
+    if a == i32::MIN && b == i32::MIN {
+        return i32::MAX;
+    }
+    ((a as i64 * b as i64 + (1 << 30)) >> 31) as i32
+}
+
+/// The same for 16-bit numbers: the product of two `Q0.15`.
+#[inline]
+pub fn mul16(a: i16, b: i16) -> i16 {
+    if a == i16::MIN && b == i16::MIN {
+        return i16::MAX;
+    }
+    ((a as i32 * b as i32 + (1 << 14)) >> 15) as i16
+}
+
+/// `x * 2^bits`, saturating.
+#[inline]
+fn shift_left(x: i32, bits: u32) -> i32 {
+    ((x as i64) << bits).clamp(i32::MIN as i64, i32::MAX as i64) as i32
+}
+
+/// `exp(x)` for `x` in `Q5.26`, not positive; the result is `Q0.31`, and `i32::MAX` for 0.
+pub fn exp_of_negative(x: i32) -> i32 {
+    /// `exp(-2^k)` in `Q0.31`, for k from -2 to 4.
+    const POWERS: [i32; 7] = [1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242];
+    const QUARTER: i32 = 1 << 24;
+    if x == 0 {
+        return i32::MAX;
+    }
+    // x = within - rest: `within` in [-1/4, 0), and `rest` a multiple of 1/4, whose bits choose the factors.
+    let within = (x & (QUARTER - 1)) - QUARTER;
+    let rest = within.wrapping_sub(x);
+    let mut result = exp_within_quarter(shift_left(within, 5));
+    for (bit, &power) in POWERS.iter().enumerate() {
+        if rest & (QUARTER << bit) != 0 {
+            result = mul(result, power);
+        }
+    }
+    result
+}
+
+/// `exp(a)` for `a` in `[-1/4, 0)`, both `Q0.31`: the Taylor series about -1/8 to the fourth order.
+fn exp_within_quarter(a: i32) -> i32 {
+    const EXP_MINUS_EIGHTH: i32 = 1895147668;
+    const THIRD: i32 = 715827883;
+    let x = a.wrapping_add(1 << 28);
+    let x2 = mul(x, x);
+    let x3 = mul(x2, x);
+    let x4 = mul(x2, x2);
+    let x4_over_4 = crate::requant::round_shift(x4, 2);
+    let tail = crate::requant::round_shift(mul(x4_over_4.wrapping_add(x3), THIRD).wrapping_add(x2), 1);
+    EXP_MINUS_EIGHTH.wrapping_add(mul(EXP_MINUS_EIGHTH, x.wrapping_add(tail)))
+}
+
+/// `1 / (1 + a)` for `a` in `[0, 1)`, both `Q0.31`: three Newton-Raphson steps from `48/17 - 32/17 * d` with `d = (1 + a) / 2`.
+fn one_over_one_plus(a: i32) -> i32 {
+    const Q2_48_OVER_17: i32 = 1515870810;
+    const Q2_MINUS_32_OVER_17: i32 = -1010580540;
+    const Q2_ONE: i32 = 1 << 29;
+    let sum = a as i64 + i32::MAX as i64;
+    let half = ((sum + if sum >= 0 { 1 } else { -1 }) / 2) as i32;
+    let mut x = Q2_48_OVER_17.wrapping_add(mul(half, Q2_MINUS_32_OVER_17));
+    for _ in 0..3 {
+        let error = Q2_ONE.wrapping_sub(mul(half, x));
+        x = x.wrapping_add(shift_left(mul(x, error), 2));
+    }
+    shift_left(x, 1)
+}
+
+/// `1 / x` for a positive `x` with `integer_bits` integer bits: `(r, e)` with `1 / x = r * 2^(-31 - e)`, `r` in `Q0.31`.
+pub fn reciprocal(x: i32, integer_bits: i32) -> (i32, i32) {
+    let headroom = (x as u32).leading_zeros();
+    let fraction = ((x as u32).wrapping_shl(headroom)).wrapping_sub(1 << 31) as i32;
+    (one_over_one_plus(fraction), integer_bits - headroom as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn exp_is_close(x in i32::MIN..0) {
+            let real = libm::exp(x as f64 / (1 << 26) as f64);
+            let got = exp_of_negative(x) as f64 / (1u64 << 31) as f64;
+            prop_assert!((real - got).abs() < 1e-6, "{} {}", real, got);
+        }
+
+        #[test]
+        fn reciprocal_is_close(x in 1i32..i32::MAX) {
+            let (r, e) = reciprocal(x, 12);
+            let real = (1 << 19) as f64 / x as f64;
+            let got = r as f64 * libm::exp2((-31 - e) as f64);
+            prop_assert!((real / got - 1.0).abs() < 1e-6, "{} {}", real, got);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! MEAN and SUM of int8.
+
+use crate::nd::walk;
+use crate::requant::{Factor, Rounding};
+use crate::view::View;
+use core::ops::Range;
+
+/// How a reduction reads stored bytes and writes its result.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Reading {
+    /// As the signed integers that they are.
+    Signed,
+    /// As unsigned ones, `0 ..= 255`, on both sides: what LiteRT 2.3's reference kernel of SUM does with int8.
+    Unsigned,
+}
+
+/// Parameters of MEAN and SUM: `y = output_zero + factor * (sum of x - zeros)`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Reduce {
+    /// Input zero point times the number of elements that go into one output.
+    pub zeros: i32,
+    /// `s_x / s_y` for SUM; that over the number of elements for MEAN, with the reference's own rounding.
+    pub factor: Factor,
+    /// Zero point of the output.
+    pub output_zero: i32,
+    /// How stored bytes are read.
+    pub reading: Reading,
+    /// How the factor is rounded.
+    pub rounding: Rounding,
+}
+
+impl Reduce {
+    /// A stored input as the sum takes it.
+    #[inline]
+    pub fn read(&self, stored: u8) -> i32 {
+        match self.reading {
+            Reading::Signed => stored as i8 as i32,
+            Reading::Unsigned => stored as i32,
+        }
+    }
+
+    /// The stored output for a sum of stored inputs.
+    #[inline]
+    pub fn finish(&self, sum: i32) -> u8 {
+        let y = self.factor.apply(sum.wrapping_sub(self.zeros), self.rounding).wrapping_add(self.output_zero);
+        match self.reading {
+            Reading::Signed => y.clamp(i8::MIN as i32, i8::MAX as i32) as u8,
+            Reading::Unsigned => y.clamp(0, 255) as u8,
+        }
+    }
+}
+
+/// Reduction over all rows and columns, taking input rows `rows` of `total`: the first call (row 0) clears the sums, the last one
+/// writes the output's only pixel. `state` is the byte index of `depth` int32 sums.
+pub fn reduce_image(
+    arena: &mut [u8],
+    input: View,
+    output: View,
+    rows: Range<usize>,
+    [total, cols, depth]: [usize; 3],
+    state: usize,
+    reduce: &Reduce,
+) {
+    let state = state..state + 4 * depth;
+    if rows.start == 0 {
+        arena[state.clone()].fill(0);
+    }
+    for y in rows.clone() {
+        for x in 0..cols {
+            let from = input.at(y, x);
+            for c in 0..depth {
+                let at = state.start + 4 * c;
+                let sum = load(arena, at).wrapping_add(reduce.read(arena[from + c]));
+                arena[at..at + 4].copy_from_slice(&sum.to_le_bytes());
+            }
+        }
+    }
+    if rows.end == total {
+        let to = output.at(0, 0);
+        for c in 0..depth {
+            arena[to + c] = reduce.finish(load(arena, state.start + 4 * c));
+        }
+    }
+}
+
+fn load(arena: &[u8], at: usize) -> i32 {
+    i32::from_le_bytes([arena[at], arena[at + 1], arena[at + 2], arena[at + 3]])
+}
+
+/// Reduction over any axes of a tensor stored whole: `kept` and `reduced` are the sizes of the axes that stay and go, with the input's
+/// strides along them. `input` and `output` are element indices. The tensors must not overlap.
+pub fn reduce(
+    arena: &mut [u8],
+    input: usize,
+    output: usize,
+    kept: (&[usize], &[isize]),
+    reduced: (&[usize], &[isize]),
+    reduce: &Reduce,
+) {
+    let mut to = output;
+    walk(kept.0, [kept.1], |[outer]| {
+        let mut sum = 0i32;
+        walk(reduced.0, [reduced.1], |[inner]| {
+            sum = sum.wrapping_add(reduce.read(arena[input.wrapping_add_signed(outer + inner)]));
+        });
+        arena[to] = reduce.finish(sum);
+        to += 1;
+    });
+}

@@ -1,0 +1,22 @@
+//! TRANSPOSE and STRIDED_SLICE with negative strides: any map of indices that is a stride along each axis.
+
+use crate::nd::walk;
+
+/// `output[i] = input[first + sum of index * stride]` over the box `dims`, in row-major order. `input` and `output` are byte indices of
+/// the tensors, `first` and `strides` count elements of `element` bytes. The tensors must not overlap.
+pub fn permute(
+    arena: &mut [u8],
+    input: usize,
+    output: usize,
+    element: usize,
+    dims: &[usize],
+    first: usize,
+    strides: &[isize],
+) {
+    let mut to = output;
+    walk(dims, [strides], |[offset]| {
+        let from = input + first.wrapping_add_signed(offset) * element;
+        arena.copy_within(from..from + element, to);
+        to += element;
+    });
+}

@@ -1,0 +1,264 @@
+//! Element-wise operators of one and two operands.
+
+use super::builder::Builder;
+use super::error::Refusal;
+use super::quant::{self, unsupported};
+use super::tables::{self, Ends};
+use crate::access::{Access, Block, Order, Reach};
+use crate::kernel::{Broadcast, Elementwise, Kernel, flat};
+use crate::program::{ConstantId, Extent, Operand, Step};
+use smidgen_ir::{Activation, BinaryKind, ElementType, Operator, Tensor, TensorId, UnaryKind};
+use smidgen_kernels::float::Clamp;
+use smidgen_kernels::int8::{Prelu, Product, SUM_SHIFT, Sum};
+use smidgen_kernels::nd::MAX_RANK;
+use smidgen_kernels::requant::{Factor, Rounding};
+use smidgen_kernels::{float, int8};
+
+/// How every element-wise kernel proceeds, so that it can work in place.
+const ORDER: Order = Order { block: Block::Elements(1), staged: true };
+
+/// Adds a step that computes each element of the output from the same element of the only input.
+pub(super) fn push_one(builder: &mut Builder, operator: &Operator, kernel: Elementwise, constants: Vec<ConstantId>) {
+    let (input, output) = (builder.activation(operator.inputs[0]), builder.target(operator.outputs[0]));
+    builder.push(Step {
+        inputs: vec![input],
+        constants,
+        outputs: vec![output],
+        access: vec![Access::SAME],
+        partial: true,
+        ..Step::new(Kernel::Elementwise(kernel), ORDER)
+    });
+}
+
+pub(super) fn unary(builder: &mut Builder, operator: &Operator, kind: UnaryKind) -> Result<(), Refusal> {
+    let (x, y) = (builder.tensor(operator.inputs[0]), builder.tensor(operator.outputs[0]));
+    match x.element() {
+        ElementType::Int8 => {
+            let ends = Ends { from: quant::int8(x)?, to: quant::int8(y)? };
+            let table = tables::unary(kind, ends)?;
+            push_table(builder, operator, &table);
+        }
+        ElementType::Float32 => push_one(builder, operator, Elementwise::UnaryF32(real(kind)), vec![]),
+        other => return Err(unsupported(x, other)),
+    }
+    Ok(())
+}
+
+/// Adds a step that looks every element up.
+pub(super) fn push_table(builder: &mut Builder, operator: &Operator, table: &[i8; 256]) {
+    let name = format!("{} table", builder.tensor(operator.outputs[0]).name);
+    let table = builder.constant_i8(name, table);
+    push_one(builder, operator, Elementwise::TableI8, vec![table]);
+}
+
+fn real(kind: UnaryKind) -> float::Unary {
+    let clamp = |activation| float::Unary::Clamp(float_clamp(activation));
+    match kind {
+        UnaryKind::Logistic => float::Unary::Logistic,
+        UnaryKind::Tanh => float::Unary::Tanh,
+        UnaryKind::Relu => clamp(Activation::Relu),
+        UnaryKind::ReluN1To1 => clamp(Activation::ReluN1To1),
+        UnaryKind::Relu6 => clamp(Activation::Relu6),
+        UnaryKind::LeakyRelu { alpha } => float::Unary::LeakyRelu { alpha },
+        UnaryKind::HardSwish => float::Unary::HardSwish,
+    }
+}
+
+fn float_clamp(activation: Activation) -> Clamp {
+    let (min, max) = activation.range();
+    Clamp { min, max }
+}
+
+pub(super) fn binary(
+    builder: &mut Builder,
+    operator: &Operator,
+    kind: BinaryKind,
+    activation: Activation,
+) -> Result<(), Refusal> {
+    let [a, b] = [0, 1].map(|i| builder.tensor(operator.inputs[i]));
+    let y = builder.tensor(operator.outputs[0]);
+    match y.element() {
+        ElementType::Int8 => {
+            let function = match kind {
+                BinaryKind::Add => int8::Binary::Sum(sum(a, b, y, activation, false)?),
+                BinaryKind::Sub => int8::Binary::Sum(sum(a, b, y, activation, true)?),
+                BinaryKind::Mul => int8::Binary::Product(product(a, b, y, activation)?),
+                BinaryKind::Minimum => int8::Binary::Minimum,
+                BinaryKind::Maximum => int8::Binary::Maximum,
+            };
+            push_two(builder, operator, Two::Int8(function))
+        }
+        ElementType::Float32 => {
+            let function = match kind {
+                BinaryKind::Add => float::Binary::Add,
+                BinaryKind::Sub => float::Binary::Sub,
+                BinaryKind::Mul => float::Binary::Mul,
+                BinaryKind::Minimum => float::Binary::Minimum,
+                BinaryKind::Maximum => float::Binary::Maximum,
+            };
+            push_two(builder, operator, Two::Float32(function, float_clamp(activation)))
+        }
+        other => Err(unsupported(y, other)),
+    }
+}
+
+pub(super) fn prelu(builder: &mut Builder, operator: &Operator) -> Result<(), Refusal> {
+    let [x, alpha] = [0, 1].map(|i| builder.tensor(operator.inputs[i]));
+    let y = builder.tensor(operator.outputs[0]);
+    match y.element() {
+        ElementType::Int8 => {
+            let ((sx, zx), (sa, za), (sy, zy)) = (quant::int8(x)?, quant::int8(alpha)?, quant::int8(y)?);
+            let function = int8::Binary::Prelu(Prelu {
+                zeros: [zx, za],
+                positive: Factor::new((sx / sy) as f64),
+                negative: Factor::new((sx * sa / sy) as f64),
+                output_zero: zy,
+                rounding: Rounding::Twice,
+            });
+            push_two(builder, operator, Two::Int8(function))
+        }
+        ElementType::Float32 => {
+            push_two(builder, operator, Two::Float32(float::Binary::Prelu, float_clamp(Activation::None)))
+        }
+        other => Err(unsupported(y, other)),
+    }
+}
+
+/// ADD and SUB bring both operands to twice the greater scale, with 20 more bits.
+fn sum(a: &Tensor, b: &Tensor, y: &Tensor, activation: Activation, subtract: bool) -> Result<Sum, Refusal> {
+    let ((sa, za), (sb, zb), (sy, zy)) = (quant::int8(a)?, quant::int8(b)?, quant::int8(y)?);
+    let common = 2.0 * sa.max(sb) as f64;
+    let (min, max) = quant::clamp(activation, sy, zy);
+    Ok(Sum {
+        zeros: [za, zb],
+        factors: [Factor::new(sa as f64 / common), Factor::new(sb as f64 / common)],
+        output: Factor::new(common / ((1u32 << SUM_SHIFT) as f64 * sy as f64)),
+        output_zero: zy,
+        min,
+        max,
+        subtract,
+        rounding: Rounding::Twice,
+    })
+}
+
+fn product(a: &Tensor, b: &Tensor, y: &Tensor, activation: Activation) -> Result<Product, Refusal> {
+    let ((sa, za), (sb, zb), (sy, zy)) = (quant::int8(a)?, quant::int8(b)?, quant::int8(y)?);
+    let (min, max) = quant::clamp(activation, sy, zy);
+    // The product and quotient of the scales are taken in single precision.
+    let factor = Factor::new((sa * sb / sy) as f64);
+    Ok(Product { zeros: [za, zb], factor, output_zero: zy, min, max, rounding: Rounding::Twice })
+}
+
+/// A function of two operands.
+enum Two {
+    Int8(int8::Binary),
+    Float32(float::Binary, Clamp),
+}
+
+/// Adds a step for a function of two operands: by rows where broadcasting allows it, else whole.
+fn push_two(builder: &mut Builder, operator: &Operator, function: Two) -> Result<(), Refusal> {
+    let ids = [operator.inputs[0], operator.inputs[1]];
+    let output = builder.tensor(operator.outputs[0]).shape.dims();
+    let rows = ids.map(|id| rows_of(builder.tensor(id), output));
+    let [Some(a), Some(b)] = rows else { return push_broadcast(builder, operator, function) };
+    let operands = [a, b];
+    let kernel = match function {
+        Two::Int8(function) => Elementwise::BinaryI8 { function, operands },
+        Two::Float32(function, clamp) => Elementwise::BinaryF32 { function, clamp, operands },
+    };
+    let inputs = vec![seen(builder, ids[0], a), seen(builder, ids[1], b)];
+    let target = builder.target(operator.outputs[0]);
+    builder.push(Step {
+        inputs,
+        outputs: vec![target],
+        access: operands.iter().map(|&extent| access(extent, target.extent)).collect(),
+        partial: true,
+        ..Step::new(Kernel::Elementwise(kernel), ORDER)
+    });
+    Ok(())
+}
+
+/// A tensor as an operand seen with another extent.
+fn seen(builder: &mut Builder, id: TensorId, extent: Extent) -> Operand {
+    match builder.input(id) {
+        Operand::Buffer(buffer, _) => Operand::Buffer(buffer, extent),
+        constant => constant,
+    }
+}
+
+/// Along an axis where the operand is broadcast, every output index needs all of it.
+fn access(operand: Extent, output: Extent) -> Access {
+    let along = |operand: usize, output: usize| if operand == output { Reach::SAME } else { Reach::All };
+    Access {
+        rows: along(operand.rows, output.rows),
+        cols: along(operand.cols, output.cols),
+        depth: along(operand.depth, output.depth),
+    }
+}
+
+/// Dimensions with ones in front up to a rank.
+fn aligned(dims: &[usize], rank: usize) -> Vec<usize> {
+    let mut all = vec![1; rank - dims.len()];
+    all.extend_from_slice(dims);
+    all
+}
+
+/// An operand's extent beside an output with these dimensions, if views of rows and pixels can express how it is broadcast.
+fn rows_of(tensor: &Tensor, output: &[usize]) -> Option<Extent> {
+    let dims = aligned(tensor.shape.dims(), output.len());
+    // As `Extent::of` joins them: all but the last two dimensions, or (of two) the first, are rows.
+    let leading = match output.len() {
+        0 | 1 => 0,
+        2 => 1,
+        rank => rank - 2,
+    };
+    let (own, of_output) = (&dims[..leading], &output[..leading]);
+    // From where on the operand has all rows; before that it must be repeated.
+    let repeated = own.iter().take_while(|&&d| d == 1).count();
+    let all_ones = repeated == leading;
+    let same = own[repeated..] == of_output[repeated..];
+    let full = own == of_output;
+    // A constant can repeat a block of rows; a buffer may be a ring, which cannot.
+    (all_ones || full || (same && tensor.is_constant())).then(|| Extent::of(&dims))
+}
+
+/// Adds a step for any broadcast, run whole.
+fn push_broadcast(builder: &mut Builder, operator: &Operator, function: Two) -> Result<(), Refusal> {
+    let y = builder.tensor(operator.outputs[0]);
+    let dims = y.shape.dims().to_vec();
+    if dims.len() > MAX_RANK {
+        return Err(Refusal(format!("`{}` has {} dimensions; up to {MAX_RANK} are supported", y.name, dims.len())));
+    }
+    let ids = [operator.inputs[0], operator.inputs[1]];
+    let strides = ids.map(|id| {
+        let own = aligned(builder.tensor(id).shape.dims(), dims.len());
+        let all = strides(&own);
+        all.iter().zip(&own).map(|(&stride, &dim)| if dim == 1 { 0 } else { stride }).collect::<Vec<_>>()
+    });
+    let broadcast = Broadcast { dims, strides };
+    let kernel = match function {
+        Two::Int8(function) => Elementwise::BroadcastI8 { function, broadcast },
+        Two::Float32(function, clamp) => Elementwise::BroadcastF32 { function, clamp, broadcast },
+    };
+    let inputs = ids.map(|id| {
+        let elements = builder.tensor(id).shape.elements();
+        seen(builder, id, flat(elements))
+    });
+    let target = builder.target_as(operator.outputs[0], flat(y.shape.elements()));
+    builder.push(Step {
+        inputs: inputs.to_vec(),
+        outputs: vec![target],
+        access: vec![Access::ALL; 2],
+        ..Step::new(Kernel::Elementwise(kernel), Order { block: Block::Run, staged: false })
+    });
+    Ok(())
+}
+
+/// Elements from one index to the next along each axis of a row-major tensor.
+pub(super) fn strides(dims: &[usize]) -> Vec<isize> {
+    let mut strides = vec![1isize; dims.len()];
+    for axis in (1..dims.len()).rev() {
+        strides[axis - 1] = strides[axis] * dims[axis] as isize;
+    }
+    strides
+}

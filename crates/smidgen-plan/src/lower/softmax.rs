@@ -1,0 +1,42 @@
+//! SOFTMAX.
+
+use super::builder::Builder;
+use super::error::Refusal;
+use super::quant::{self, unsupported};
+use super::tables;
+use crate::access::{Access, Block, Order, Reach};
+use crate::kernel::{Elementwise, Kernel};
+use crate::program::Step;
+use smidgen_ir::{ElementType, Operator};
+
+pub(super) fn softmax(builder: &mut Builder, operator: &Operator, beta: f32) -> Result<(), Refusal> {
+    let (x, y) = (builder.tensor(operator.inputs[0]), builder.tensor(operator.outputs[0]));
+    if x.shape.rank() == 0 {
+        return Err(Refusal(format!("`{}` is a scalar; at least one dimension is needed", x.name)));
+    }
+    let (kernel, constants) = match (x.element(), y.element()) {
+        (ElementType::Int8, ElementType::Int8) => {
+            let ((scale, _), (output_scale, output_zero)) = (quant::int8(x)?, quant::int8(y)?);
+            if output_zero != -128 || (output_scale - 1.0 / 256.0).abs() > 0.001 / 256.0 {
+                return Err(Refusal(format!(
+                    "`{}` has scale {output_scale} and zero point {output_zero}; this operator writes 1/256 and -128",
+                    y.name
+                )));
+            }
+            let table = tables::exponentials(beta, scale)?;
+            (Elementwise::SoftmaxI8, vec![builder.constant_i32(format!("{} exponentials", y.name), &table)])
+        }
+        (ElementType::Float32, ElementType::Float32) => (Elementwise::SoftmaxF32 { beta }, vec![]),
+        (other, _) => return Err(unsupported(x, other)),
+    };
+    let (input, output) = (builder.activation(operator.inputs[0]), builder.target(operator.outputs[0]));
+    builder.push(Step {
+        inputs: vec![input],
+        constants,
+        outputs: vec![output],
+        access: vec![Access { rows: Reach::SAME, cols: Reach::SAME, depth: Reach::All }],
+        partial: true,
+        ..Step::new(Kernel::Elementwise(kernel), Order { block: Block::Pixels(1), staged: false })
+    });
+    Ok(())
+}

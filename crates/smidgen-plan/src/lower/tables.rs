@@ -1,0 +1,182 @@
+//! Tables of int8 functions, computed as TensorFlow Lite's reference kernels compute each element.
+
+use super::error::Refusal;
+use smidgen_ir::{Activation, UnaryKind};
+use smidgen_kernels::fixed;
+use smidgen_kernels::requant::{Factor, Rounding, round_shift};
+
+/// Scale and zero point of the input and of the output.
+#[derive(Clone, Copy)]
+pub(super) struct Ends {
+    /// Of the input.
+    pub from: (f32, i32),
+    /// Of the output.
+    pub to: (f32, i32),
+}
+
+/// The table of `f` from stored input to stored output, ordered as [`smidgen_kernels::int8::table`] wants it.
+fn table(f: impl Fn(i32) -> i32) -> [i8; 256] {
+    std::array::from_fn(|i| f(i as u8 as i8 as i32).clamp(-128, 127) as i8)
+}
+
+/// The table of an element-wise function.
+pub(super) fn unary(kind: UnaryKind, ends: Ends) -> Result<[i8; 256], Refusal> {
+    Ok(match kind {
+        // Exponentials in double precision and then rounded are what a good single-precision library gives.
+        UnaryKind::Logistic => real(ends, |x| 1.0 / (1.0 + libm::exp(-x as f64) as f32)),
+        UnaryKind::Tanh => real(ends, |x| libm::tanh(x as f64) as f32),
+        UnaryKind::Relu => relu(ends, Activation::Relu),
+        UnaryKind::ReluN1To1 => relu(ends, Activation::ReluN1To1),
+        UnaryKind::Relu6 => relu(ends, Activation::Relu6),
+        UnaryKind::LeakyRelu { alpha } => leaky_relu(ends, alpha),
+        UnaryKind::HardSwish => return hard_swish(ends),
+    })
+}
+
+/// Another quantisation of the same numbers: `z_y + (s_x / s_y) (x - z_x)`.
+pub(super) fn requantise(Ends { from: (sx, zx), to: (sy, zy) }: Ends) -> [i8; 256] {
+    let factor = Factor::new(sx as f64 / sy as f64);
+    table(|x| factor.apply(x - zx, Rounding::Twice).saturating_add(zy))
+}
+
+/// A function of real numbers in single precision.
+fn real(Ends { from: (sx, zx), to: (sy, zy) }: Ends, f: impl Fn(f32) -> f32) -> [i8; 256] {
+    let inverse = 1.0 / sy;
+    table(|x| (libm::roundf(f(sx * (x - zx) as f32) * inverse) + zy as f32) as i32)
+}
+
+/// Requantisation, clamped.
+fn relu(Ends { from: (sx, zx), to: (sy, zy) }: Ends, activation: Activation) -> [i8; 256] {
+    let (min, max) = super::quant::clamp(activation, sy, zy);
+    let factor = Factor::new((sx / sy) as f64);
+    table(|x| factor.apply(x - zx, Rounding::Twice).saturating_add(zy).max(min as i32).min(max as i32))
+}
+
+/// Requantisation with another factor for negative inputs. A negative slope is applied by its size, then negated.
+fn leaky_relu(Ends { from: (sx, zx), to: (sy, zy) }: Ends, alpha: f32) -> [i8; 256] {
+    let factor = Factor::new((sx / sy) as f64);
+    let slope = Factor::new((sx * alpha / sy).abs() as f64);
+    table(|x| {
+        let centred = x - zx;
+        let scaled = match (centred >= 0, alpha < 0.0) {
+            (true, _) => factor.apply(centred, Rounding::Twice),
+            (false, false) => slope.apply(centred, Rounding::Twice),
+            (false, true) => slope.apply(centred, Rounding::Twice).wrapping_neg(),
+        };
+        scaled.saturating_add(zy)
+    })
+}
+
+/// HARD_SWISH in 16-bit fixed point: `x` on a scale 128 times finer, times a "reluish" factor `(x / 3 + 1) / 2` clamped to `[0, 1)`.
+fn hard_swish(Ends { from: (sx, zx), to: (sy, zy) }: Ends) -> Result<[i8; 256], Refusal> {
+    let fine_scale = (1.0 / 128.0) * sx;
+    let output = Factor::new((fine_scale / sy) as f64);
+    let reluish = Factor::new((fine_scale / (3.0 / 32768.0)) as f64);
+    if output.shift > 0 {
+        return Err(Refusal(format!(
+            "the output's scale {sy} is under 1/128 of the input's, {sx}; the fixed-point form of this operator cannot express that"
+        )));
+    }
+    let (output_multiplier, reluish_multiplier) = (to_i16(output.multiplier), to_i16(reluish.multiplier));
+    Ok(table(|x| {
+        // A zero point outside int8 could leave 16 bits; the reference truncates.
+        let fine = (x.wrapping_sub(zx) as i16).wrapping_mul(1 << 7);
+        let unshifted = fixed::mul16(fine, output_multiplier);
+        let shift = reluish.shift as i32;
+        let mut gate = fine;
+        if shift > 0 {
+            gate = shift_left(gate, shift as u32 - 1);
+        }
+        gate = fixed::mul16(gate, reluish_multiplier);
+        if shift > 0 {
+            gate = shift_left(gate, 1);
+        }
+        if shift < 0 {
+            gate = round_shift(gate as i32, -shift as u32) as i16;
+        }
+        // From [-1, 1] to [0, 1].
+        let gate = (gate as i32 + (1 << 15)) >> 1;
+        let product = gate * unshifted as i32 / (1 << 15);
+        round_shift(product, -(output.shift as i32) as u32).saturating_add(zy)
+    }))
+}
+
+/// A Q31 multiplier as Q15.
+fn to_i16(multiplier: i32) -> i16 {
+    if multiplier >= 0x7fff_0000 { i16::MAX } else { ((multiplier + (1 << 15)) >> 16) as i16 }
+}
+
+fn shift_left(x: i16, bits: u32) -> i16 {
+    ((x as i64) << bits).clamp(i16::MIN as i64, i16::MAX as i64) as i16
+}
+
+/// `exp(-d * beta * scale)` in `Q0.31` for `d` from 0 to 255, as integer SOFTMAX wants it; 0 where it is too small to count.
+pub(super) fn exponentials(beta: f32, scale: f32) -> Result<[i32; 256], Refusal> {
+    /// Integer bits of the exponent's fixed-point form.
+    const INTEGER_BITS: i32 = 5;
+    let real = (beta as f64 * scale as f64 * (1i64 << (31 - INTEGER_BITS)) as f64).min(i32::MAX as f64);
+    let (fraction, shift) = libm::frexp(real);
+    let multiplier = libm::round(fraction * (1i64 << 31) as f64);
+    // A multiplier that rounds up to one is a half with one more shift.
+    let (multiplier, shift) =
+        if multiplier == (1i64 << 31) as f64 { (1 << 30, shift + 1) } else { (multiplier as i32, shift) };
+    if !(0..=31).contains(&shift) || multiplier <= 0 {
+        return Err(Refusal(format!("beta {beta} times the input's scale {scale} is not within 2^-26 .. 2^5")));
+    }
+    let most = ((1i64 << INTEGER_BITS) - 1) * (1i64 << (31 - INTEGER_BITS)) / (1i64 << shift);
+    Ok(std::array::from_fn(|d| {
+        if d as i64 > most {
+            return 0;
+        }
+        fixed::exp_of_negative(fixed::mul((-(d as i64) << shift) as i32, multiplier))
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Largest difference in steps between a table and the real function.
+    fn error(table: &[i8; 256], ends: Ends, f: impl Fn(f64) -> f64) -> f64 {
+        (0..256)
+            .map(|i| {
+                let x = (i as u8 as i8 as i32 - ends.from.1) as f64 * ends.from.0 as f64;
+                let exact = (f(x) / ends.to.0 as f64 + ends.to.1 as f64).clamp(-128.0, 127.0);
+                (table[i] as f64 - exact).abs()
+            })
+            .fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn tables_are_within_a_step_of_the_real_function() {
+        type Real = fn(f64) -> f64;
+        let cases: [(UnaryKind, (f32, i32), Real, f64); 7] = [
+            (UnaryKind::Logistic, (1.0 / 256.0, -128), |x| 1.0 / (1.0 + (-x).exp()), 0.51),
+            (UnaryKind::Tanh, (1.0 / 128.0, 0), f64::tanh, 0.51),
+            (UnaryKind::Relu, (0.03, -128), |x| x.max(0.0), 1.0),
+            (UnaryKind::ReluN1To1, (0.01, 3), |x| x.clamp(-1.0, 1.0), 1.0),
+            (UnaryKind::Relu6, (0.04, -128), |x| x.clamp(0.0, 6.0), 1.0),
+            (UnaryKind::LeakyRelu { alpha: -0.3 }, (0.04, 0), |x| if x < 0.0 { -0.3f32 as f64 * x } else { x }, 1.0),
+            (UnaryKind::HardSwish, (0.04, -120), |x| x * (x + 3.0).clamp(0.0, 6.0) / 6.0, 1.5),
+        ];
+        for (kind, to, f, bound) in cases {
+            for from in [(0.05f32, -128), (0.05, 127), (0.02, 7), (0.9, 0)] {
+                let ends = Ends { from, to };
+                let error = error(&unary(kind, ends).unwrap(), ends, f);
+                assert!(error <= bound, "{kind:?} from {from:?} to {to:?}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn exponentials_fall_from_one() {
+        let table = exponentials(1.0, 0.1).unwrap();
+        assert_eq!(table[0], i32::MAX);
+        for (d, &e) in table.iter().enumerate() {
+            assert!((e as f64 / (1u64 << 31) as f64 - (-0.1f32 as f64 * d as f64).exp()).abs() < 1e-6, "{d}");
+        }
+        // Where one step is more than 31 it is all or nothing.
+        assert_eq!(exponentials(1.0, 32.0).unwrap()[1..], [0; 255]);
+        assert!(exponentials(1.0, 1e-9).is_err());
+    }
+}
