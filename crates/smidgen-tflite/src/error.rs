@@ -95,6 +95,45 @@ impl From<Fault> for ReadError {
     }
 }
 
+/// Why a graph could not be written.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum WriteError {
+    /// An operator that the format cannot express, or whose tensors do not fit it.
+    #[error("operator {index} {operator}, which writes {output}: {what}")]
+    Operator {
+        /// Its index in the graph.
+        index: usize,
+        /// Its name.
+        operator: String,
+        /// Name of the tensor that it writes, quoted and shortened.
+        output: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// A tensor that the format cannot express, or that contradicts itself.
+    #[error("tensor {index} {name}: {what}")]
+    Tensor {
+        /// Its index in the graph.
+        index: usize,
+        /// Its name, quoted and shortened.
+        name: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// A tensor is named that the graph does not have.
+    #[error("{what}")]
+    Graph {
+        /// What is wrong.
+        what: String,
+    },
+    /// The file would be larger than the format's offsets reach.
+    #[error("the file would have {bytes} bytes; a TensorFlow Lite file has less than 2 GiB")]
+    TooLarge {
+        /// How large, about.
+        bytes: usize,
+    },
+}
+
 /// What an [`Unsupported`] is about.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Subject {

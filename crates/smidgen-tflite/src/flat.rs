@@ -51,7 +51,6 @@ impl<T> Field<T> {
     }
 
     /// Where the field's offset stands in a table's vtable: after its two sizes, two bytes for each field.
-    #[allow(dead_code)]
     pub(crate) const fn slot(self) -> u16 {
         4 + 2 * self.id
     }

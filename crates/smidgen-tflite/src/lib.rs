@@ -2,7 +2,8 @@
 //!
 //! [`read`] gives the graph that the file describes, nothing folded and nothing left out: parameters that the format keeps in
 //! constant tensors (axes, paddings, shapes) become fields of the operators, and tensors that nothing uses are dropped. [`check`]
-//! lists everything in the way of reading a file, and [`SUPPORTED`] what can be read.
+//! lists everything in the way of reading a file, and [`SUPPORTED`] what can be read. [`write`](write()) turns a graph into a file
+//! again, which the reference interpreter runs.
 //!
 //! The invariant that matters: no file, however hostile, makes the reader panic, run for long, or take more memory than a fixed
 //! multiple of the file's size. Offsets are followed only by `flat`, which checks each one, and whatever is copied is
@@ -16,7 +17,9 @@ mod flat;
 mod read;
 mod schema;
 mod support;
+mod write;
 
-pub use error::{ErrorKind, ReadError, Subject, Unsupported};
+pub use error::{ErrorKind, ReadError, Subject, Unsupported, WriteError};
 pub use read::{check, read};
 pub use support::{SUPPORTED, SupportEntry};
+pub use write::write;

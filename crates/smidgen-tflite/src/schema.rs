@@ -11,7 +11,7 @@ pub(crate) const VERSION: u32 = 3;
 macro_rules! tables {
     ($($(#[$doc:meta])* $module:ident $table:literal { $($field:ident: $holds:ty = $id:literal,)* })*) => {$(
         $(#[$doc])*
-        #[allow(non_upper_case_globals, unused_imports, dead_code)] // named as in the schema
+        #[allow(non_upper_case_globals, unused_imports)] // named as in the schema
         pub(crate) mod $module {
             use super::*;
             $(pub(crate) const $field: Field<$holds> = Field::new($table, stringify!($field), $id);)*

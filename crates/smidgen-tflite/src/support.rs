@@ -41,7 +41,6 @@ macro_rules! builtins {
             }
 
             /// Its value of `BuiltinOperator`.
-            #[allow(dead_code)]
             pub(crate) fn code(self) -> i32 {
                 match self {
                     $(Self::$variant => $code,)*
@@ -101,6 +100,49 @@ builtins! {
     Transpose = 39 "TRANSPOSE" MOVE "constant permutation",
     TransposeConv = 67 "TRANSPOSE_CONV" COMPUTE "constant output shape and weights; optional bias; SAME and VALID; fused activation",
     Unpack = 88 "UNPACK" MOVE "any axis",
+}
+
+/// The value of `BuiltinOptions` that goes with an operator; 0 where it has none of interest.
+pub(crate) fn options(builtin: Builtin) -> u8 {
+    match builtin {
+        Builtin::Conv2d => 1,
+        Builtin::DepthwiseConv2d => 2,
+        Builtin::AveragePool2d | Builtin::MaxPool2d => 5,
+        Builtin::FullyConnected => 8,
+        Builtin::Softmax => 9,
+        Builtin::Concatenation => 10,
+        Builtin::Add => 11,
+        Builtin::ResizeBilinear => 15,
+        Builtin::Reshape => 17,
+        Builtin::Mul => 21,
+        Builtin::Mean | Builtin::Sum => 27,
+        Builtin::Sub => 28,
+        Builtin::Squeeze => 30,
+        Builtin::StridedSlice => 32,
+        Builtin::Split => 35,
+        Builtin::ArgMax => 40,
+        Builtin::TransposeConv => 49,
+        Builtin::Pack => 59,
+        Builtin::Unpack => 64,
+        Builtin::ResizeNearestNeighbor => 74,
+        Builtin::LeakyRelu => 75,
+        Builtin::Dequantize
+        | Builtin::ExpandDims
+        | Builtin::HardSwish
+        | Builtin::Logistic
+        | Builtin::Maximum
+        | Builtin::Minimum
+        | Builtin::Pad
+        | Builtin::PadV2
+        | Builtin::Prelu
+        | Builtin::Quantize
+        | Builtin::Relu
+        | Builtin::Relu6
+        | Builtin::ReluN1To1
+        | Builtin::Slice
+        | Builtin::Tanh
+        | Builtin::Transpose => 0,
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::Wiring;
 use super::tensors::Source;
 use crate::flat::{Fault, Field, Held, Record};
 use crate::schema::operator;
-use crate::support::Builtin;
+use crate::support::{Builtin, options};
 use smidgen_ir::{Activation, ElementType, Padding};
 use std::borrow::Cow;
 
@@ -48,7 +48,7 @@ pub(super) struct Call<'a> {
 impl<'a> Call<'a> {
     pub(super) fn new(builtin: Builtin, wiring: &'a Wiring<'a>, tensors: &'a [Source]) -> Result<Self, Trouble> {
         let tag = wiring.record.get(operator::builtin_options_type)?.unwrap_or(0);
-        let expected = super::operators::options(builtin);
+        let expected = options(builtin);
         let options = match wiring.record.get(operator::builtin_options)? {
             Some(options) if tag == expected => Some(options),
             // Options that this operator does not have are as good as none; so are those with which no table comes.

@@ -16,3 +16,25 @@ pub fn models() -> Vec<(String, Vec<u8>)> {
     let name = |path: &PathBuf| path.file_stem().expect("a file name").to_string_lossy().into_owned();
     paths.iter().map(|path| (name(path), std::fs::read(path).expect("a readable model"))).collect()
 }
+
+/// Reproducible numbers (splitmix64).
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`, which is not 0.
+    #[allow(dead_code)] // not every test binary needs it
+    pub fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+}

@@ -1,0 +1,165 @@
+//! The graph as the format has it: parameters as tensors, operators as builtins with options.
+
+use super::options::Options;
+use crate::error::{WriteError, quoted};
+use crate::support::Builtin;
+use smidgen_ir::{DataType, ElementType, Graph, Shape, Tensor, TensorId};
+use std::borrow::Cow;
+
+/// A tensor of the file.
+pub(super) struct DraftTensor<'g> {
+    pub name: Cow<'g, str>,
+    pub shape: Vec<i32>,
+    pub dtype: Cow<'g, DataType>,
+    /// A constant's bytes.
+    pub data: Option<Cow<'g, [u8]>>,
+    /// Index in the file that the graph came from.
+    source: Option<u32>,
+    used: bool,
+}
+
+impl DraftTensor<'_> {
+    /// Bytes that it takes in the file, or a little more.
+    pub(super) fn size(&self) -> usize {
+        let scales = match self.dtype.quantisation() {
+            Some(smidgen_ir::Quantisation::PerChannel { scales, .. }) => 12 * scales.len(),
+            _ => 12,
+        };
+        100 + self.name.len() + 4 * self.shape.len() + scales + self.data.as_ref().map_or(0, |data| data.len() + 64)
+    }
+}
+
+/// An operator of the file.
+pub(super) struct DraftOperator {
+    pub builtin: Builtin,
+    pub version: i32,
+    /// Indices into [`Draft::tensors`].
+    pub inputs: Vec<usize>,
+    pub outputs: Vec<usize>,
+    pub options: Options,
+}
+
+/// A file in the making.
+pub(super) struct Draft<'g> {
+    pub graph: &'g Graph,
+    pub name: &'g str,
+    /// The graph's tensors, then those that the format needs beside them.
+    pub tensors: Vec<DraftTensor<'g>>,
+    pub operators: Vec<DraftOperator>,
+    pub inputs: Vec<usize>,
+    pub outputs: Vec<usize>,
+}
+
+impl<'g> Draft<'g> {
+    pub(super) fn of(graph: &'g Graph) -> Result<Self, WriteError> {
+        let mut draft = Draft {
+            graph,
+            name: &graph.name,
+            tensors: Vec::with_capacity(graph.tensors.len()),
+            operators: Vec::with_capacity(graph.operators.len()),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+        };
+        for (i, tensor) in graph.tensors.iter().enumerate() {
+            draft.tensors.push(converted(i, tensor)?);
+        }
+        draft.inputs = draft.ports(&graph.inputs, "input")?;
+        draft.outputs = draft.ports(&graph.outputs, "output")?;
+        for (i, operator) in graph.operators.iter().enumerate() {
+            draft.lower(i, operator)?;
+        }
+        Ok(draft)
+    }
+
+    fn ports(&mut self, ids: &[TensorId], what: &str) -> Result<Vec<usize>, WriteError> {
+        let count = self.graph.tensors.len();
+        ids.iter()
+            .map(|id| match self.graph.tensors.get(id.index()) {
+                Some(_) => {
+                    self.tensors[id.index()].used = true;
+                    Ok(id.index())
+                }
+                None => Err(WriteError::Graph { what: format!("graph {what} {id} is not one of its {count} tensors") }),
+            })
+            .collect()
+    }
+
+    /// Adds an operator and marks its tensors used.
+    pub(super) fn push(&mut self, operator: DraftOperator) {
+        for &t in operator.inputs.iter().chain(&operator.outputs) {
+            self.tensors[t].used = true;
+        }
+        self.operators.push(operator);
+    }
+
+    /// A tensor computed at run time that the graph does not have.
+    pub(super) fn activation(&mut self, name: String, shape: Vec<i32>, dtype: &'g DataType) -> usize {
+        self.add(name, shape, Cow::Borrowed(dtype), None)
+    }
+
+    /// A constant int32 parameter: a list, or a scalar.
+    pub(super) fn parameter(&mut self, name: String, values: &[i32], scalar: bool) -> usize {
+        let shape = if scalar { Vec::new() } else { vec![values.len() as i32] };
+        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        self.constant(name, shape, Cow::Owned(DataType::Plain(ElementType::Int32)), bytes)
+    }
+
+    /// A constant that the graph does not have. Each operator gets its own, so that there are never fewer tensors than in the
+    /// file that the graph came from and all can keep their places; the bytes of equal ones are shared when written.
+    pub(super) fn constant(
+        &mut self,
+        name: String,
+        shape: Vec<i32>,
+        dtype: Cow<'g, DataType>,
+        bytes: Vec<u8>,
+    ) -> usize {
+        self.add(name, shape, dtype, Some(bytes))
+    }
+
+    fn add(&mut self, name: String, shape: Vec<i32>, dtype: Cow<'g, DataType>, data: Option<Vec<u8>>) -> usize {
+        let (name, data) = (Cow::Owned(name), data.map(Cow::Owned));
+        self.tensors.push(DraftTensor { name, shape, dtype, data, source: None, used: false });
+        self.tensors.len() - 1
+    }
+
+    /// The used tensors in the order of the file: each at its `source`, the others in the gaps. If they do not all find their
+    /// place so, in the graph's order.
+    pub(super) fn slots(&self) -> Vec<usize> {
+        let used: Vec<usize> = (0..self.tensors.len()).filter(|&t| self.tensors[t].used).collect();
+        let mut slots: Vec<Option<usize>> = vec![None; used.len()];
+        let mut rest = Vec::new();
+        for &t in &used {
+            match self.tensors[t].source {
+                None => rest.push(t),
+                Some(source) => match slots.get_mut(source as usize) {
+                    Some(slot @ None) => *slot = Some(t),
+                    _ => return used,
+                },
+            }
+        }
+        let mut rest = rest.into_iter();
+        slots.into_iter().filter_map(|slot| slot.or_else(|| rest.next())).collect()
+    }
+}
+
+fn converted(index: usize, tensor: &Tensor) -> Result<DraftTensor<'_>, WriteError> {
+    let fail = |what: String| WriteError::Tensor { index, name: quoted(&tensor.name), what };
+    let elements = tensor.shape.checked_elements().and_then(|n| tensor.element().bytes(n));
+    let bytes = elements.ok_or_else(|| fail("its size cannot be represented".into()))?;
+    if let Some(data) = tensor.data.as_ref().filter(|data| data.len() != bytes) {
+        return Err(fail(format!("it has {} bytes of data where {} elements take {bytes}", data.len(), tensor.shape)));
+    }
+    Ok(DraftTensor {
+        name: Cow::Borrowed(&tensor.name),
+        shape: dims(&tensor.shape).ok_or_else(|| fail(format!("the shape {} is too large", tensor.shape)))?,
+        dtype: Cow::Borrowed(&tensor.dtype),
+        data: tensor.data.as_deref().map(Cow::Borrowed),
+        source: tensor.source,
+        used: false,
+    })
+}
+
+/// The dimensions as the format stores them.
+pub(super) fn dims(shape: &Shape) -> Option<Vec<i32>> {
+    shape.0.iter().map(|&d| i32::try_from(d).ok()).collect()
+}

@@ -1,0 +1,148 @@
+//! From a graph to bytes: operators are lowered to the format's (a [`Draft`]), tensors numbered, tables built.
+
+mod draft;
+mod operators;
+mod options;
+mod shapes;
+mod tree;
+mod versions;
+
+use crate::error::WriteError;
+use crate::flat::Many;
+use crate::schema::{IDENTIFIER, VERSION, buffer, model, operator, operator_code, quantization, subgraph, tensor};
+use draft::{Draft, DraftTensor};
+use smidgen_ir::{DataType, ElementType, Graph, Quantisation};
+use std::collections::HashMap;
+use tree::Node;
+
+/// Most bytes of constants and lists; a FlatBuffer's offsets reach 2 GiB.
+const MAX_BYTES: usize = 2_000_000_000;
+
+/// Writes a graph as a TensorFlow Lite file. The same graph gives the same bytes.
+///
+/// Tensors keep their place in the file that they came from ([`Tensor::source`](smidgen_ir::Tensor::source)) as far as there
+/// are so many; those that nothing uses are left out. Parameters become constant tensors again. Padding that the format cannot
+/// give a convolution becomes a PAD before it. Reading the file gives the same graph, but for that PAD and for `source`, and
+/// writing that one gives the same bytes.
+///
+/// # Errors
+/// [`WriteError`], for a graph that [`smidgen_ir::validate()`] would refuse or that the format cannot hold.
+pub fn write(graph: &Graph) -> Result<Vec<u8>, WriteError> {
+    let draft = Draft::of(graph)?;
+    let size: usize = draft.tensors.iter().map(DraftTensor::size).sum::<usize>()
+        + draft.operators.iter().map(|o| 100 + 4 * (o.inputs.len() + o.outputs.len())).sum::<usize>();
+    if size > MAX_BYTES {
+        return Err(WriteError::TooLarge { bytes: size });
+    }
+    Ok(tree::serialise(&file(&draft), IDENTIFIER))
+}
+
+fn file<'a>(draft: &'a Draft<'_>) -> Node<'a> {
+    let order = draft.slots();
+    let mut place = vec![0i32; order.len()];
+    for (slot, &t) in order.iter().enumerate() {
+        place[t] = slot as i32;
+    }
+    let mut buffers = Buffers::default();
+    let tensors = order.iter().map(|&t| tensor_node(&draft.tensors[t], &mut buffers)).collect();
+    let mut codes: Vec<(i32, i32)> = Vec::new();
+    let mut operators = Vec::new();
+    for o in &draft.operators {
+        let code = (o.builtin.code(), o.version);
+        let index = codes.iter().position(|&c| c == code).unwrap_or_else(|| {
+            codes.push(code);
+            codes.len() - 1
+        });
+        let listed = |tensors: &[usize]| tensors.iter().map(|&t| place[t]).collect();
+        let mut node = Node::default()
+            .with(operator::opcode_index, index as u32)
+            .with(operator::inputs, listed(&o.inputs))
+            .with(operator::outputs, listed(&o.outputs));
+        if let Some(options) = options::node(&o.options) {
+            node = node
+                .with(operator::builtin_options_type, crate::support::options(o.builtin))
+                .with(operator::builtin_options, options);
+        }
+        operators.push(node);
+    }
+    let codes = codes.into_iter().map(|(code, version)| {
+        Node::default()
+            // Readers older than the newer field look here; they know no operator above 127.
+            .with(operator_code::deprecated_builtin_code, i8::try_from(code).unwrap_or(i8::MAX))
+            .with(operator_code::version, version)
+            .with(operator_code::builtin_code, code)
+    });
+    let port = |tensors: &[usize]| tensors.iter().map(|&t| place[t]).collect::<Vec<i32>>();
+    let subgraph = Node::default()
+        .with(subgraph::tensors, tensors)
+        .with(subgraph::inputs, port(&draft.inputs))
+        .with(subgraph::outputs, port(&draft.outputs))
+        .with(subgraph::operators, operators)
+        .with(subgraph::name, draft.name.to_string());
+    Node::default()
+        .with(model::version, VERSION)
+        .with::<Many>(model::operator_codes, codes.collect())
+        .with(model::subgraphs, vec![subgraph])
+        .with(model::description, "smidgen".to_string())
+        .with(model::buffers, buffers.nodes)
+}
+
+/// The constants' bytes, each stored once.
+struct Buffers<'a> {
+    nodes: Vec<Node<'a>>,
+    index: HashMap<&'a [u8], u32>,
+}
+
+impl Default for Buffers<'_> {
+    fn default() -> Self {
+        // Buffer 0 is empty by convention: that of tensors computed at run time.
+        Self { nodes: vec![Node::default()], index: HashMap::from([(&[] as &[u8], 0)]) }
+    }
+}
+
+impl<'a> Buffers<'a> {
+    fn of(&mut self, bytes: &'a [u8]) -> u32 {
+        *self.index.entry(bytes).or_insert_with(|| {
+            self.nodes.push(Node::default().with(buffer::data, bytes));
+            (self.nodes.len() - 1) as u32
+        })
+    }
+}
+
+fn tensor_node<'a>(source: &'a DraftTensor<'_>, buffers: &mut Buffers<'a>) -> Node<'a> {
+    let node = Node::default()
+        .with(tensor::shape, source.shape.clone())
+        .with(tensor::element, element_code(source.dtype.element()))
+        .with(tensor::buffer, buffers.of(source.data.as_deref().unwrap_or_default()))
+        .with(tensor::name, source.name.to_string());
+    match source.dtype.as_ref() {
+        DataType::Plain(_) => node,
+        DataType::Quantised(_, quantisation) => node.with(tensor::quantization, quantisation_node(quantisation)),
+    }
+}
+
+fn quantisation_node<'a>(quantisation: &Quantisation) -> Node<'a> {
+    let (scales, zero_points, axis) = match quantisation {
+        Quantisation::PerTensor { scale, zero_point } => (vec![*scale], vec![i64::from(*zero_point)], 0),
+        Quantisation::PerChannel { axis, scales, zero_points } => {
+            (scales.clone(), zero_points.iter().map(|&z| z.into()).collect(), *axis as i32)
+        }
+    };
+    Node::default()
+        .with(quantization::scale, scales)
+        .with(quantization::zero_point, zero_points)
+        .with(quantization::quantized_dimension, axis)
+}
+
+/// The value of `TensorType`.
+fn element_code(element: ElementType) -> i8 {
+    match element {
+        ElementType::Float32 => 0,
+        ElementType::Int32 => 2,
+        ElementType::Int64 => 4,
+        ElementType::Bool => 6,
+        ElementType::Int16 => 7,
+        ElementType::Int8 => 9,
+        ElementType::Int4 => 17,
+    }
+}
