@@ -89,6 +89,9 @@ pub fn plan(lowered: &Lowered, options: &PlanOptions) -> Result<Plan, PlanError>
     Ok(best.expect("there is at least the order of the graph"))
 }
 
+/// The ways to count what is alive; the first predicts best what placing comes to.
+const MEASURES: [segments::Measure; 2] = [|peak| peak.rings, |peak| peak.slots];
+
 struct Planner<'a> {
     flow: Flow<'a>,
     options: &'a PlanOptions,
@@ -137,17 +140,19 @@ impl Planner<'_> {
 
     /// The plan with the smallest arena among a few of which the quick view says that they are smallest.
     fn least(&self, candidates: &Candidates) -> Result<Plan, PlanError> {
-        let least = candidates.least_peak();
         let mut lists: Vec<Vec<Segment>> = Vec::new();
         // A slightly looser limit can place better, and one stream over all has no borders that cost.
-        for limit in [least, least + least / 64, least + least / 24] {
-            lists.extend(candidates.fastest(limit));
+        for measure in MEASURES {
+            let least = candidates.least_peak(measure);
+            for limit in [least, least + least / 64, least + least / 24] {
+                lists.extend(candidates.fastest(limit, measure));
+            }
         }
         lists.push(vec![self.segment(0, self.flow.lowered.steps.len(), Kind::Stream)]);
         lists.dedup();
         let mut best: Option<Plan> = None;
         for segments in lists {
-            if best.as_ref().is_some_and(|b| segments.iter().any(|s| s.peak > b.report.total_bytes)) {
+            if best.as_ref().is_some_and(|b| segments.iter().any(|s| s.peak.slots > b.report.total_bytes)) {
                 continue;
             }
             let plan = self.place(self.untiled(&segments))?;
@@ -167,7 +172,7 @@ impl Planner<'_> {
         let mut limit = budget;
         // Placing may need more than the quick view says: then ask for that much less.
         for _ in 0..4 {
-            let Some(segments) = candidates.fastest(limit) else { break };
+            let Some(segments) = candidates.fastest(limit, MEASURES[0]) else { break };
             let plan = self.place(self.untiled(&segments))?;
             match plan.report.total_bytes.checked_sub(budget) {
                 None | Some(0) => return Ok(plan),
@@ -185,10 +190,10 @@ impl Planner<'_> {
         let (stage, tiled) = self.tiles(choice)?;
         let candidates = Candidates::new(&self.flow, stage.steps, false);
         let limit = match (self.options.objective, self.options.budget) {
-            (Objective::Speed, Some(budget)) => budget.max(candidates.least_peak()),
-            _ => candidates.least_peak(),
+            (Objective::Speed, Some(budget)) => budget.max(candidates.least_peak(MEASURES[0])),
+            _ => candidates.least_peak(MEASURES[0]),
         };
-        let rest = candidates.fastest(limit).unwrap_or_default();
+        let rest = candidates.fastest(limit, MEASURES[0]).unwrap_or_default();
         self.place(self.list(Some((choice, stage, tiled)), &rest))
     }
 
@@ -276,7 +281,6 @@ impl Planner<'_> {
             match merged.last_mut() {
                 Some(last) if last.kind == Kind::Layer && segment.kind == Kind::Layer => {
                     last.to = segment.to;
-                    last.peak = last.peak.max(segment.peak);
                     last.instructions += segment.instructions;
                 }
                 _ => merged.push(segment),

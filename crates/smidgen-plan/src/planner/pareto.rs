@@ -1,7 +1,7 @@
 //! The front of plans of which none is better in everything: SRAM against modelled instructions and recomputation.
 
 use super::segments::{Candidates, Kind};
-use super::{Plan, PlanError, PlanOptions, Planner};
+use super::{MEASURES, Plan, PlanError, PlanOptions, Planner};
 use crate::Lowered;
 use crate::schedule::{Flow, ScheduleChoice};
 
@@ -54,8 +54,8 @@ pub fn pareto(lowered: &Lowered, stream_input: bool) -> Result<Vec<PlanPoint>, P
         add(&planner.place(planner.untiled(&[segment]))?, PlanOptions { schedule, ..base.clone() });
     }
     let mut lists = Vec::new();
-    for limit in candidates.limits(candidates.least_peak()) {
-        let Some(segments) = candidates.fastest(limit) else { continue };
+    for limit in candidates.limits(candidates.least_peak(MEASURES[0])) {
+        let Some(segments) = candidates.fastest(limit, MEASURES[0]) else { continue };
         let instructions: u64 = segments.iter().map(|s| s.instructions).sum();
         if lists.last().is_none_or(|&(_, least, _)| instructions < least) {
             lists.push((limit, instructions, segments));

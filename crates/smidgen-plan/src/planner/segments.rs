@@ -6,7 +6,7 @@
 
 use super::cost;
 use crate::Run;
-use crate::schedule::{Flow, Writer, live};
+use crate::schedule::{Flow, Peak, Writer, live};
 
 /// How a segment is scheduled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct Segment {
     pub to: usize,
     pub kind: Kind,
     /// Most bytes alive, by the planner's quick view.
-    pub peak: usize,
+    pub peak: Peak,
     /// Modelled instructions in hundredths.
     pub instructions: u64,
 }
@@ -66,6 +66,9 @@ pub(crate) struct Candidates {
     ending: Vec<Vec<Segment>>,
 }
 
+/// Which of the two ways to count counts.
+pub(crate) type Measure = fn(Peak) -> usize;
+
 /// More alive tensors than this at a position, and no streamed segment ends there.
 const MOST_ALIVE: usize = 3;
 /// A segment is not grown any longer once this many in a row were worse than what is already known to be possible.
@@ -80,7 +83,7 @@ impl Candidates {
         let mut bound = 0;
         for s in start..end {
             let segment = evaluate(flow, s, s + 1, Kind::Layer, stream_input, &width);
-            bound = bound.max(segment.peak);
+            bound = bound.max(segment.peak.rings);
             ending[s + 1].push(segment);
         }
         let open: Vec<bool> = (0..=end).map(|at| flow.alive(at).len() <= MOST_ALIVE || at == end).collect();
@@ -91,7 +94,7 @@ impl Candidates {
                     continue;
                 }
                 let segment = evaluate(flow, from, to, Kind::Stream, stream_input, &width);
-                worse = if segment.peak > bound { worse + 1 } else { 0 };
+                worse = if segment.peak.rings > bound { worse + 1 } else { 0 };
                 ending[to].push(segment);
                 if worse > PATIENCE {
                     break;
@@ -102,22 +105,22 @@ impl Candidates {
     }
 
     /// The least possible greatest peak.
-    pub fn least_peak(&self) -> usize {
+    pub fn least_peak(&self, measure: Measure) -> usize {
         let mut best = vec![usize::MAX; self.end + 1];
         best[self.start] = 0;
         for to in self.start + 1..=self.end {
-            best[to] = self.ending[to].iter().map(|s| best[s.from].max(s.peak)).min().unwrap_or(usize::MAX);
+            best[to] = self.ending[to].iter().map(|s| best[s.from].max(measure(s.peak))).min().unwrap_or(usize::MAX);
         }
         best[self.end]
     }
 
     /// The segments that take the fewest instructions with no peak above `limit`; `None` if there are none.
-    pub fn fastest(&self, limit: usize) -> Option<Vec<Segment>> {
+    pub fn fastest(&self, limit: usize, measure: Measure) -> Option<Vec<Segment>> {
         let mut best: Vec<Option<(u64, usize)>> = vec![None; self.end + 1];
         let mut chosen: Vec<Option<Segment>> = vec![None; self.end + 1];
         best[self.start] = Some((0, 0));
         for to in self.start + 1..=self.end {
-            for segment in self.ending[to].iter().filter(|s| s.peak <= limit) {
+            for segment in self.ending[to].iter().filter(|s| measure(s.peak) <= limit) {
                 if let Some((instructions, count)) = best[segment.from] {
                     let cost = (instructions + segment.instructions, count + 1);
                     if best[to].is_none_or(|b| cost < b) {
@@ -140,7 +143,8 @@ impl Candidates {
 
     /// The distinct peaks of all candidates from `least` on, ascending: where the fastest choice can change.
     pub fn limits(&self, least: usize) -> Vec<usize> {
-        let mut peaks: Vec<usize> = self.ending.iter().flatten().map(|s| s.peak).filter(|&p| p >= least).collect();
+        let mut peaks: Vec<usize> =
+            self.ending.iter().flatten().map(|s| s.peak.rings).filter(|&p| p >= least).collect();
         peaks.sort_unstable();
         peaks.dedup();
         peaks

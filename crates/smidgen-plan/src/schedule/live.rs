@@ -11,7 +11,16 @@ pub(crate) struct Live {
     /// For each buffer, the most rows from the first to the last that are alive at one time.
     pub span: Vec<usize>,
     /// The most bytes alive during any run, scratch and state included.
-    pub peak: usize,
+    pub peak: Peak,
+}
+
+/// The most bytes alive at one time, counted in two ways.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Peak {
+    /// With all of a ring while any of its rows is alive: what placing mostly comes to.
+    pub rings: usize,
+    /// With the slots of a ring from the first to the last that holds a row: less, while rings fill and drain.
+    pub slots: usize,
 }
 
 /// The rows of one buffer that are still needed, walking backwards.
@@ -61,6 +70,18 @@ struct Row {
     state: Option<usize>,
     /// True for the first of the runs of a consuming step.
     starts: bool,
+}
+
+impl Row {
+    /// Goes back to before the row.
+    fn leave(&self, hulls: &mut [Hull]) {
+        for &(b, lo, hi) in self.writes.iter().filter(|_| !self.continues) {
+            hulls[b] = hulls[b].without(lo, hi);
+        }
+        for &(b, lo, hi) in &self.reads {
+            hulls[b] = hulls[b].join(lo, hi);
+        }
+    }
 }
 
 /// The rows that a run reads and writes; a run of many rows that its kernel computes row by row is cut into rows.
@@ -149,59 +170,61 @@ pub(crate) fn live(
         rows(flow, run, tile, &mut list);
     }
     let mut span = vec![0; buffers.len()];
-    // First the capacities, then the bytes: a ring takes its whole capacity whenever any of its rows is alive.
+    // First the capacities, then the bytes.
     walk(flow, &list, after, |b, hull| span[b] = span[b].max(hull.rows()));
     for &b in before.iter().chain(after) {
         span[b] = span[b].max(flow.rows(b));
     }
-    let size = |b: usize, hull: Hull| match hull.rows() {
+    let all = |b: usize, hull: Hull| match hull.rows() {
         0 => 0,
         rows if span[b] >= flow.rows(b) => rows * row_bytes[b],
         _ => span[b] * row_bytes[b],
     };
-    let mut now = vec![0; buffers.len()];
-    let (mut total, mut peak) = (0usize, 0usize);
-    let mut hulls = vec![Hull::default(); buffers.len()];
-    let mut states = 0;
+    let slots = |b: usize, hull: Hull| match hull.rows() {
+        0 => 0,
+        // Rows that wrap around lie at both ends.
+        rows if hull.lo % span[b] + rows > span[b] => span[b] * row_bytes[b],
+        rows => rows * row_bytes[b],
+    };
+    let rings = most_bytes(flow, &list, after, all);
+    let slots = most_bytes(flow, &list, after, slots);
+    Live { span, peak: Peak { rings, slots } }
+}
+
+/// The most bytes alive during any row, where `size` gives the bytes of a buffer of which some rows are alive.
+fn most_bytes(flow: &Flow, list: &[Row], after: &[usize], size: impl Fn(usize, Hull) -> usize) -> usize {
+    let mut now = vec![0; flow.lowered.buffers.len()];
+    let mut hulls = vec![Hull::default(); flow.lowered.buffers.len()];
+    let (mut total, mut peak, mut states) = (0, 0, 0);
     for &b in after {
         hulls[b] = Hull { lo: 0, hi: flow.rows(b) };
         now[b] = size(b, hulls[b]);
         total += now[b];
     }
-    let mut alive_state = vec![false; flow.lowered.steps.len()];
+    let mut state = vec![false; flow.lowered.steps.len()];
     for row in list.iter().rev() {
         let mut during = total;
-        let mut touch = |b: usize, lo: usize, hi: usize| {
-            let bytes = size(b, hulls[b].join(lo, hi));
-            during += bytes - now[b].min(bytes);
-        };
         for &(b, lo, hi) in row.reads.iter().chain(&row.writes) {
-            touch(b, lo, hi);
+            during += size(b, hulls[b].join(lo, hi)).saturating_sub(now[b]);
         }
         if let Some(s) = row.state
-            && !alive_state[s]
+            && !std::mem::replace(&mut state[s], true)
         {
-            alive_state[s] = true;
             states += flow.lowered.steps[s].state_bytes;
         }
         peak = peak.max(during + row.scratch + states);
         if let (true, Some(s)) = (row.starts, row.state) {
-            alive_state[s] = false;
+            state[s] = false;
             states -= flow.lowered.steps[s].state_bytes;
         }
-        for &(b, lo, hi) in row.writes.iter().filter(|_| !row.continues) {
-            hulls[b] = hulls[b].without(lo, hi);
-        }
-        for &(b, lo, hi) in &row.reads {
-            hulls[b] = hulls[b].join(lo, hi);
-        }
+        row.leave(&mut hulls);
         for &(b, ..) in row.reads.iter().chain(&row.writes) {
             let bytes = size(b, hulls[b]);
             total = total + bytes - now[b];
             now[b] = bytes;
         }
     }
-    Live { span, peak }
+    peak
 }
 
 /// Calls `seen` with the rows of each touched buffer that are alive during each row.
@@ -214,11 +237,6 @@ fn walk(flow: &Flow, list: &[Row], after: &[usize], mut seen: impl FnMut(usize, 
         for &(b, lo, hi) in row.reads.iter().chain(&row.writes) {
             seen(b, hulls[b].join(lo, hi));
         }
-        for &(b, lo, hi) in row.writes.iter().filter(|_| !row.continues) {
-            hulls[b] = hulls[b].without(lo, hi);
-        }
-        for &(b, lo, hi) in &row.reads {
-            hulls[b] = hulls[b].join(lo, hi);
-        }
+        row.leave(&mut hulls);
     }
 }

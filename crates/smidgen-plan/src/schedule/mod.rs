@@ -21,7 +21,7 @@ pub use tiles::TileError;
 use crate::{Run, Storage};
 
 pub(crate) use flow::Flow;
-pub(crate) use live::live;
+pub(crate) use live::{Peak, live};
 pub(crate) use merge::merge;
 pub(crate) use stream::Writer;
 pub(crate) use tiles::{Stage, Tiled, executed_macs, patches, stage, strips};

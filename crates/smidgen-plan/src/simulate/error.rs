@@ -73,12 +73,4 @@ pub enum SimulateError {
         /// The buffer's name.
         buffer: String,
     },
-    /// A part of a row is written to a ring of full rows.
-    #[error("run {run} writes part of a row of {buffer}, which is a ring of full rows")]
-    PartOfRow {
-        /// The run.
-        run: usize,
-        /// The buffer's name.
-        buffer: String,
-    },
 }

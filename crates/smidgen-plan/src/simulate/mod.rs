@@ -2,7 +2,8 @@
 //!
 //! A buffer's bytes are live from when they are written until their last read. Their *window* is the smallest byte range, from
 //! the buffer's own start, that holds them all. The window of a buffer stored whole moves: reading top to bottom frees its
-//! first rows, writing top to bottom adds rows at its end. A ring or a tile is live as a whole while any row of it is.
+//! first rows, writing top to bottom adds rows at its end. Of a ring or a tile, the slots between the first and the last that
+//! hold a live row are live: few while it fills and drains, all of them where the rows wrap around.
 //!
 //! The invariant: outside the windows reported here no byte of a buffer is ever read again before it is written again.
 
@@ -21,7 +22,7 @@ use smidgen_kernels::Region;
 pub enum Storage {
     /// Every row in its own place.
     Whole,
-    /// As many slots of full rows as are ever live together.
+    /// As many slots of full rows as are ever live together. A row may be written in parts, left to right.
     Ring,
     /// As [`Storage::Ring`], but of row segments: as wide as the widest run that writes it. All rows held at one time begin at
     /// the same column; writing at another first column drops them.
@@ -328,11 +329,14 @@ impl<'a> Reader<'a> {
         block: Block3,
     ) -> Result<(), SimulateError> {
         let storage = self.storage[buffer];
-        if storage == Storage::Ring && block.cols != (0, extent.cols) {
-            return Err(SimulateError::PartOfRow { run, buffer: self.lowered.buffers[buffer].name.clone() });
-        }
         let (draft, span) = self.draft(run, first, buffer, extent, block)?;
-        draft.solid = is_empty(draft.write) && (storage != Storage::Whole || block.is_solid(extent));
+        // A row of a ring that is written in parts, left to right, begins with its first part and lives through the others.
+        let solid = match storage {
+            Storage::Whole => block.is_solid(extent),
+            Storage::Ring => block.cols.0 == 0,
+            Storage::Tile => true,
+        };
+        draft.solid = is_empty(draft.write) && solid;
         draft.write = union(draft.write, span);
         self.widths[buffer] = self.widths[buffer].max(block.cols.1 - block.cols.0);
         self.produced[buffer].write(block, extent);
@@ -449,7 +453,14 @@ fn find_windows(
     let window = |b: usize, span: Span| {
         (!is_empty(span)).then(|| match storage[b] {
             Storage::Whole => Window { start: span.0, end: span.1 },
-            Storage::Ring | Storage::Tile => Window { start: 0, end: bytes[b] },
+            Storage::Ring | Storage::Tile => {
+                let slots = layouts[b].slots;
+                let slot = bytes[b] / slots;
+                let (first, rows) = (span.0 % slots, span.1 - span.0);
+                // Rows that wrap around lie at both ends.
+                let (first, last) = if first + rows <= slots { (first, first + rows) } else { (0, slots) };
+                Window { start: first * slot, end: last * slot }
+            }
         })
     };
     let touches = drafts.iter().zip(spans).map(|(draft, (before, during, after))| Touch {
