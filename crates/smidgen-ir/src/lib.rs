@@ -11,6 +11,7 @@ pub mod cost;
 pub mod graph;
 pub mod infer;
 pub mod op;
+pub mod passes;
 pub mod tensor;
 pub mod text;
 pub mod validate;

@@ -331,7 +331,9 @@ pub enum OperatorFault {
         element: ElementType,
     },
     /// An input that must be constant is not.
-    #[error("{what}, {tensor}, must be constant; fold constants first, or make it a constant in the source")]
+    #[error(
+        "{what}, {tensor}, must be constant, but depends on an input of the graph; make it a constant in the source"
+    )]
     NotConstant {
         /// `the weights`, `the bias` or `alpha`.
         what: &'static str,

@@ -23,7 +23,8 @@
 //! 10. No stride, dilation, window, padding or output size is above 2^31 - 1. A PAD's value is of the tensor's type and in its
 //!     range. The factor of a SOFTMAX is positive and finite, the slope of a LEAKY_RELU finite. MINIMUM, MAXIMUM and quantised
 //!     CONCATENATIONs have no fused activation.
-//! 11. Weights, biases and PRELU's slopes are constant.
+//! 11. Weights, biases and PRELU's slopes are constant, or computed from constants alone: then
+//!     [`fold_constants`](crate::passes::fold_constants) makes constants of them.
 //! 12. Arithmetic is on float32 throughout or on per-tensor quantised int8 throughout. Then weights are int8 or int4 (those of
 //!     convolutions with zero points 0, per-channel scales along the output channels) and biases int32; only CONV_2D takes int8
 //!     weights with float32, with one scale and zero point 0. QUANTIZE makes int8 of float32 or int8; DEQUANTIZE makes float32
@@ -48,6 +49,7 @@ use crate::cost;
 use crate::graph::{Graph, OpId, Operator};
 use crate::infer::{Inferred, infer};
 use crate::op::{Activation, BinaryKind, Op, PadValue, Padding, UnaryKind};
+use crate::passes::foldable;
 use crate::tensor::{ElementType, Tensor};
 
 /// Most dimensions of a tensor.
@@ -62,8 +64,9 @@ pub const MAX_BYTES: usize = i32::MAX as usize;
 pub fn validate(graph: &Graph) -> Result<(), ValidateError> {
     order::check(graph)?;
     tensors::check(graph)?;
+    let foldable = foldable(graph);
     for (i, operator) in graph.operators.iter().enumerate() {
-        check_operator(graph, operator).map_err(|fault| ValidateError::Operator {
+        check_operator(graph, operator, &foldable).map_err(|fault| ValidateError::Operator {
             operator: OperatorRef::new(graph, OpId(i as u32)),
             fault: fault.into(),
         })?;
@@ -72,7 +75,7 @@ pub fn validate(graph: &Graph) -> Result<(), ValidateError> {
     Ok(())
 }
 
-fn check_operator(graph: &Graph, operator: &Operator) -> Result<(), OperatorFault> {
+fn check_operator(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Result<(), OperatorFault> {
     let inputs: Vec<&Tensor> = operator.inputs.iter().map(|&t| graph.tensor(t)).collect();
     parameters(&operator.op)?;
     let inferred = infer(&operator.op, &inputs)?;
@@ -80,7 +83,7 @@ fn check_operator(graph: &Graph, operator: &Operator) -> Result<(), OperatorFaul
     if let Op::Pad { value, .. } = operator.op {
         pad_value(value, inputs[0].element())?;
     }
-    types::check(graph, operator)
+    types::check(graph, operator, foldable)
 }
 
 fn outputs(graph: &Graph, operator: &Operator, inferred: &[Inferred]) -> Result<(), OperatorFault> {

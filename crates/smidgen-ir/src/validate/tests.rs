@@ -178,6 +178,19 @@ fn operators() {
     assert!(message(|g| g.tensors[2].dtype = DataType::FLOAT32).contains("%2 \"b\" is of type f32; expected i32"));
 }
 
+#[test]
+fn weights_may_be_computed_from_constants() {
+    let mut g = int8_graph();
+    let (w, mut per_tensor) = (TensorId(1), g.tensors[1].clone());
+    per_tensor.dtype = DataType::int8(0.1, 0);
+    per_tensor.data = None;
+    g.tensors[1].dtype = DataType::int8(0.2, 0);
+    let requantised = g.add_tensor(per_tensor);
+    g.operators.insert(0, Operator { op: Op::Quantize, inputs: vec![w], outputs: vec![requantised], source: None });
+    g.operators[1].inputs[1] = requantised;
+    assert_eq!(validate(&g), Ok(()));
+}
+
 /// A graph of one operator on activations of these types, all of shape 1x4x4x2.
 fn single(op: Op, inputs: &[DataType], output: DataType) -> Result<(), ValidateError> {
     let mut g = Graph::new("single");

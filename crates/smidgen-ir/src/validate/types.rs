@@ -10,8 +10,8 @@ const FACTOR_LIMIT: u32 = 30;
 /// The same for ADD and SUB, whose accumulator has 20 fractional bits and one bit of head room.
 const SUM_FACTOR_LIMIT: u32 = 19;
 
-pub(super) fn check(graph: &Graph, operator: &Operator) -> Result<(), OperatorFault> {
-    let rules = Rules { graph, operator };
+pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Result<(), OperatorFault> {
+    let rules = Rules { graph, operator, foldable };
     match &operator.op {
         Op::Conv2d(_) | Op::TransposeConv { .. } => rules.weighted(0, true),
         Op::DepthwiseConv2d { .. } => rules.weighted(3, true),
@@ -108,6 +108,8 @@ fn is_int8(dtype: &DataType) -> bool {
 struct Rules<'a> {
     graph: &'a Graph,
     operator: &'a Operator,
+    /// Which tensors are constants or computed from constants alone.
+    foldable: &'a [bool],
 }
 
 impl Rules<'_> {
@@ -136,7 +138,7 @@ impl Rules<'_> {
 
     fn constant(&self, input: usize, what: &'static str) -> Result<(), OperatorFault> {
         match self.operator.inputs.get(input) {
-            Some(&id) if !self.tensor(id).is_constant() => {
+            Some(&id) if !self.foldable[id.index()] => {
                 Err(OperatorFault::NotConstant { what, tensor: TensorRef::new(self.graph, id) })
             }
             _ => Ok(()),

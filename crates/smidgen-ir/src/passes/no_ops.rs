@@ -1,0 +1,138 @@
+//! Operators that change nothing, or only the shape.
+
+use super::{Flow, remove_operators};
+use crate::graph::{Graph, Operator};
+use crate::op::{Activation, Op, ReshapeKind, ResizeKind};
+use crate::tensor::ElementType;
+
+/// Removes operators whose output is their input: reshapes, paddings, slices, transpositions, resizes and pools that change
+/// nothing, splits and concatenations of one part, QUANTIZE between equal types, and DEQUANTIZE followed by QUANTIZE to the same
+/// type. What only drops or adds dimensions of size 1 becomes a RESHAPE, and of reshapes in a row the last reads the first's input.
+///
+/// A graph output stays a tensor of its own: an operator between an input or constant and an output is kept.
+pub fn remove_no_ops(graph: &mut Graph) -> usize {
+    let mut flow = Flow::of(graph);
+    let mut changes = 0;
+    let mut gone = vec![false; graph.operators.len()];
+    for (i, gone) in gone.iter_mut().enumerate() {
+        if let Some(reshape) = as_reshape(graph, &graph.operators[i]) {
+            graph.operators[i].op = reshape;
+            changes += 1;
+        }
+        changes += usize::from(skip_reshape(graph, &mut flow, i));
+        changes += usize::from(skip_round_trip(graph, &mut flow, i));
+        if is_identity(graph, &graph.operators[i]) && bypass(graph, &mut flow, i) {
+            *gone = true;
+            changes += 1;
+        }
+    }
+    remove_operators(graph, &gone);
+    changes
+}
+
+/// The RESHAPE that does the same as an operator which only moves dimensions of size 1 about.
+fn as_reshape(graph: &Graph, operator: &Operator) -> Option<Op> {
+    let (x, y) = (&graph.tensor(*operator.inputs.first()?).shape, &graph.tensor(*operator.outputs.first()?).shape);
+    let same_order = match &operator.op {
+        Op::Transpose { perm } => {
+            let moved: Vec<usize> = perm.iter().copied().filter(|&axis| x.0[axis] != 1).collect();
+            moved.is_sorted() && !perm.is_sorted()
+        }
+        Op::Pack { .. } => operator.inputs.len() == 1,
+        Op::Unpack { .. } => operator.outputs.len() == 1,
+        Op::StridedSlice { axes } => {
+            let whole = axes.iter().zip(&x.0).all(|(a, &size)| a.len == size && (a.stride == 1 || size == 1));
+            whole && axes.iter().any(|a| a.shrink)
+        }
+        _ => false,
+    };
+    same_order.then(|| Op::Reshape { kind: ReshapeKind::Reshape, shape: y.0.clone() })
+}
+
+/// Lets a reshape of a reshape read the first one's input.
+fn skip_reshape(graph: &mut Graph, flow: &mut Flow, i: usize) -> bool {
+    let reshape = |graph: &Graph, i: usize| matches!(graph.operators[i].op, Op::Reshape { .. });
+    if !reshape(graph, i) {
+        return false;
+    }
+    let Some(first) = flow.producer(graph.operators[i].inputs[0]) else { return false };
+    if !reshape(graph, first) {
+        return false;
+    }
+    let x = graph.operators[first].inputs[0];
+    flow.set_input(graph, i, 0, x);
+    true
+}
+
+/// Lets what reads a QUANTIZE of a DEQUANTIZE read the DEQUANTIZE's input, if all integers come back as they were.
+fn skip_round_trip(graph: &mut Graph, flow: &mut Flow, i: usize) -> bool {
+    if graph.operators[i].op != Op::Quantize {
+        return false;
+    }
+    let (real, y) = (graph.operators[i].inputs[0], graph.operators[i].outputs[0]);
+    let Some(first) = flow.producer(real) else { return false };
+    let Operator { op: Op::Dequantize, inputs, .. } = &graph.operators[first] else { return false };
+    let x = inputs[0];
+    let same = graph.tensor(x).dtype == graph.tensor(y).dtype;
+    // The steps of int8 must all be finite floats.
+    let finite = graph.tensor(x).per_tensor().is_some_and(|(scale, _)| (scale * 256.0).is_finite());
+    if !same || !finite {
+        return false;
+    }
+    flow.set_input(graph, i, 0, x);
+    true
+}
+
+fn is_identity(graph: &Graph, operator: &Operator) -> bool {
+    let ([x, ..], [y]) = (operator.inputs.as_slice(), operator.outputs.as_slice()) else { return false };
+    let (x, y) = (graph.tensor(*x), graph.tensor(*y));
+    if x.shape != y.shape || x.dtype != y.dtype {
+        return false;
+    }
+    match &operator.op {
+        // Shapes and types are equal, so these copy.
+        Op::Reshape { .. } | Op::Pad { .. } | Op::Slice { .. } | Op::Split { .. } | Op::Quantize => true,
+        Op::Concatenation { activation, .. } => operator.inputs.len() == 1 && *activation == Activation::None,
+        Op::Transpose { perm } => perm.is_sorted(),
+        Op::StridedSlice { axes } => axes.iter().zip(&x.shape.0).all(|(a, &size)| a.stride == 1 || size == 1),
+        // Between equal sizes every sample falls on a pixel; in floats its neighbour, weighted 0, may still be infinite.
+        Op::Resize { kind, .. } => *kind == ResizeKind::Nearest || x.element() != ElementType::Float32,
+        Op::Pool2d { window, stride, activation, .. } => {
+            *window == [1, 1] && *stride == [1, 1] && *activation == Activation::None
+        }
+        Op::Conv2d(_)
+        | Op::DepthwiseConv2d { .. }
+        | Op::TransposeConv { .. }
+        | Op::FullyConnected { .. }
+        | Op::Binary { .. }
+        | Op::Reduce { .. }
+        | Op::Pack { .. }
+        | Op::Unpack { .. }
+        | Op::Softmax { .. }
+        | Op::Unary(_)
+        | Op::Prelu
+        | Op::ArgMax { .. }
+        | Op::Dequantize => false,
+    }
+}
+
+/// Takes the identity `i` out of the flow of data. False if both its ends are the caller's.
+fn bypass(graph: &mut Graph, flow: &mut Flow, i: usize) -> bool {
+    let (x, y) = (graph.operators[i].inputs[0], graph.operators[i].outputs[0]);
+    if !flow.is_output(y) {
+        flow.redirect(graph, y, x);
+        return true;
+    }
+    // The output keeps its tensor: what made the input makes the output instead.
+    match flow.producer(x) {
+        Some(first) if !flow.is_output(x) => {
+            for t in graph.operators[first].outputs.iter_mut().filter(|t| **t == x) {
+                *t = y;
+            }
+            flow.producers[y.index()] = Some(first);
+            flow.redirect(graph, x, y);
+            true
+        }
+        _ => false,
+    }
+}
