@@ -1,4 +1,5 @@
 //! The real models, where they are.
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use std::path::PathBuf;
 
