@@ -122,7 +122,25 @@ fn check_step(program: &Program, index: usize, step: &Step) -> Result<(), String
         }
     }
     range(program, &program.scratch, index, demands.scratch, "scratch")?;
-    range(program, &program.state, index, demands.state, "state")
+    range(program, &program.state, index, demands.state, "state")?;
+    apart(program, index, step)
+}
+
+/// Scratch and state are borrowed beside the operands, so they must not touch them or each other.
+fn apart(program: &Program, index: usize, step: &Step) -> Result<(), String> {
+    let buffers = step.inputs.iter().filter_map(|o| o.buffer()).chain(step.outputs.iter().map(|t| t.buffer));
+    let mut taken: Vec<Bytes> = buffers
+        .map(|id| &program.buffers[id.index()])
+        .map(|buffer| Bytes { offset: buffer.offset, len: buffer.bytes() })
+        .collect();
+    for own in [program.scratch[index], program.state[index]] {
+        let clash = |other: &Bytes| own.offset < other.offset + other.len && other.offset < own.offset + own.len;
+        if own.len > 0 && taken.iter().any(clash) {
+            return Err("its scratch or state overlaps what it reads or writes".into());
+        }
+        taken.push(own);
+    }
+    Ok(())
 }
 
 /// A buffer seen with an extent: the same, or as many elements of a buffer stored whole.

@@ -6,8 +6,8 @@ use crate::arena::Aligned;
 use smidgen_ir::PoolKind;
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::{Channels, Int8};
-use smidgen_kernels::{Region, View, Window2d, float, int8, movement};
-use smidgen_plan::{Buffer, Bytes, Extent, Kernel, Operand, Program, Step};
+use smidgen_kernels::{Isa, Region, View, Window2d, float, int8, movement};
+use smidgen_plan::{Buffer, Bytes, Extent, Kernel, Operand, Program, Step, StepId};
 
 /// Packed constants at aligned addresses.
 #[derive(Clone, Debug)]
@@ -34,9 +34,11 @@ pub(crate) struct Call<'a> {
     pub constants: &'a Constants,
     /// For each buffer, the first column that it holds.
     pub columns: &'a [usize],
+    pub id: StepId,
     pub step: &'a Step,
     /// Where the step's state lies.
     pub state: Bytes,
+    pub isa: Isa,
     pub region: Region,
 }
 
@@ -49,6 +51,11 @@ impl Call<'_> {
     /// Bias, multipliers and shifts, from constant `first` of the step on.
     fn channels(&self, first: usize) -> Channels<'_> {
         Channels { bias: self.constant(first), multipliers: self.constant(first + 1), shifts: self.constant(first + 2) }
+    }
+
+    /// Byte offset of the step's scratch.
+    fn scratch(&self) -> usize {
+        self.program.scratch[self.id.index()].offset
     }
 
     /// Where input `i` lies, counted in its elements. An input that is a constant has no place: it is an empty view.
@@ -84,6 +91,40 @@ impl Call<'_> {
             }
             Kernel::Conv2dI8 { window, quant } => self.int8(arena, int8::conv2d, window, quant),
             Kernel::DepthwiseI8 { window, quant } => self.int8(arena, int8::depthwise, window, quant),
+            Kernel::Conv2dI8Fast { window, quant } => int8::fast::conv2d(
+                self.isa,
+                arena.typed_mut(),
+                self.input(0),
+                self.output(0),
+                region,
+                self.scratch(),
+                window,
+                quant,
+                self.constant(0),
+                self.channels(1),
+            ),
+            Kernel::DepthwiseI8Fast { window, quant } => int8::fast::depthwise(
+                self.isa,
+                arena.typed_mut(),
+                self.input(0),
+                self.output(0),
+                region,
+                window,
+                quant,
+                self.constant(0),
+                self.channels(1),
+            ),
+            Kernel::FullyConnectedI8Fast { inputs, outputs, quant } => int8::fast::fully_connected(
+                self.isa,
+                arena.typed_mut(),
+                self.input(0),
+                self.output(0),
+                region,
+                [*inputs, *outputs],
+                quant,
+                self.constant(0),
+                self.channels(1),
+            ),
             Kernel::TransposeConvI8 { window, quant } => self.int8(arena, int8::transpose_conv, window, quant),
             Kernel::Conv2dF32 { window, clamp } => self.float(arena, float::conv2d, window, *clamp),
             Kernel::DepthwiseF32 { window, clamp } => self.float(arena, float::depthwise, window, *clamp),

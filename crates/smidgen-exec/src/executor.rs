@@ -4,6 +4,7 @@ use crate::arena::Aligned;
 use crate::check;
 use crate::dispatch::{Call, Constants};
 use crate::error::ExecError;
+use smidgen_kernels::Isa;
 use smidgen_plan::{Operand, Program, Run, StepId};
 use std::ops::Range;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ type PushRows<'a> = dyn FnMut(usize, usize, usize, &mut [u8]) + 'a;
 pub struct Executor {
     program: Arc<Program>,
     constants: Constants,
+    isa: Isa,
     arena: Aligned,
     /// For each buffer, the first column that it holds.
     columns: Vec<usize>,
@@ -58,6 +60,7 @@ impl Executor {
         }
         Ok(Self {
             constants: Constants::new(&program),
+            isa: Isa::detect(),
             arena: Aligned::zeroed(program.arena_bytes),
             columns: vec![0; program.buffers.len()],
             streamed,
@@ -158,7 +161,7 @@ impl Executor {
     }
 
     fn execute(&mut self, rows: &mut PushRows, observer: &mut dyn FnMut(Finished)) {
-        let Self { program, constants, arena, columns, live, .. } = self;
+        let Self { program, constants, arena, columns, live, isa, .. } = self;
         let mut pushed = Vec::new();
         for (i, run) in program.runs.iter().enumerate() {
             match *run {
@@ -182,7 +185,7 @@ impl Executor {
                         }
                     }
                     let state = program.state[id.index()];
-                    Call { program, constants, columns, step, state, region }.run(arena);
+                    Call { program, constants, columns, id, step, state, isa: *isa, region }.run(arena);
                     observer(Finished { program, arena, run: i, step: id });
                 }
             }

@@ -8,16 +8,18 @@
 //! Constants (weights, biases, multipliers, tables) are slices outside the arena.
 //!
 //! [`int8`] and [`float`] hold one file per operator family, [`movement`] what only moves bytes, [`convert`] what changes the element
-//! type; [`requant`] and [`fixed`] hold the integer arithmetic that they share.
+//! type; [`requant`] and [`fixed`] hold the integer arithmetic that they share, and [`isa`] the inner loops that exist once for each
+//! instruction set.
 //!
 //! The invariant that matters: the result of a region never depends on how the output was cut into regions.
-#![no_std]
+#![cfg_attr(not(feature = "std"), no_std)]
 
 pub mod convert;
 pub mod fixed;
 pub mod float;
 pub mod geometry;
 pub mod int8;
+pub mod isa;
 pub mod movement;
 pub mod nd;
 pub mod operand;
@@ -25,6 +27,7 @@ pub mod requant;
 pub mod view;
 
 pub use geometry::Window2d;
+pub use isa::Isa;
 pub use operand::Operand;
 pub use requant::Rounding;
 pub use view::{Region, View};

@@ -11,7 +11,7 @@ pub use reduction::{Axes, Reduction};
 use crate::program::{Extent, Step};
 use smidgen_ir::{ElementType, PoolKind};
 use smidgen_kernels::float::Clamp;
-use smidgen_kernels::int8::Int8;
+use smidgen_kernels::int8::{Int8, fast};
 use smidgen_kernels::{Window2d, float, int8};
 
 /// A kernel and its parameters; constants and operands are listed in the [`Step`].
@@ -31,6 +31,15 @@ pub enum Kernel {
         /// Zero points, clamp, rounding.
         quant: Int8,
     },
+    /// CONV_2D on int8, fast form. Input: `x`. Constants: weights `[O,KH,KW,C]`
+    /// [padded](smidgen_kernels::int8::fast::conv2d_weights), then [bias, multipliers, shifts](CHANNELS) with a
+    /// [folded](smidgen_kernels::int8::fast::fold_bias) bias.
+    Conv2dI8Fast {
+        /// The window.
+        window: Window2d,
+        /// Zero points, clamp, rounding.
+        quant: Int8,
+    },
     /// CONV_2D on float32. Input: `x`. Constants: weights `[O,KH,KW,C]`, bias `[O]`.
     Conv2dF32 {
         /// The window.
@@ -41,6 +50,13 @@ pub enum Kernel {
     /// DEPTHWISE_CONV_2D on int8, simple form. Input: `x`. Constants: weights `[KH,KW,O]`, then
     /// [bias, multipliers, shifts](CHANNELS).
     DepthwiseI8 {
+        /// The window.
+        window: Window2d,
+        /// Zero points, clamp, rounding.
+        quant: Int8,
+    },
+    /// DEPTHWISE_CONV_2D on int8 with one output for each input channel, fast form. Input and constants as in the simple form.
+    DepthwiseI8Fast {
         /// The window.
         window: Window2d,
         /// Zero points, clamp, rounding.
@@ -93,6 +109,16 @@ pub enum Kernel {
         outputs: usize,
         /// What the activation allows.
         clamp: Clamp,
+    },
+    /// FULLY_CONNECTED on int8 with weights whose zero point is 0, fast form. Input and constants as in the simple form, the bias
+    /// [folded](smidgen_kernels::int8::fast::fold_bias).
+    FullyConnectedI8Fast {
+        /// K.
+        inputs: usize,
+        /// O.
+        outputs: usize,
+        /// Zero points, clamp, rounding.
+        quant: Int8,
     },
     /// FULLY_CONNECTED on int8, simple form. Input: `x` as `[rows, 1, K]`. Constants: weights `[O,K]`, then
     /// [bias, multipliers, shifts](CHANNELS).
@@ -159,7 +185,11 @@ impl Kernel {
             Kernel::Conv2dF32 { window, .. } | Kernel::TransposeConvF32 { window, .. } => {
                 windowed(window, Float32, output, with_bias(window.patch() * window.output[2], window.output[2]))
             }
-            Kernel::DepthwiseI8 { window, .. } => {
+            Kernel::Conv2dI8Fast { window, .. } => Demands {
+                scratch: fast::conv2d_scratch(window),
+                ..windowed(window, Int8, output, with_channels(fast::conv2d_weights(window), window.output[2]))
+            },
+            Kernel::DepthwiseI8 { window, .. } | Kernel::DepthwiseI8Fast { window, .. } => {
                 windowed(window, Int8, output, with_channels(window.area() * window.output[2], window.output[2]))
             }
             Kernel::DepthwiseF32 { window, .. } => {
@@ -170,7 +200,7 @@ impl Kernel {
             Kernel::FullyConnectedF32 { inputs, outputs, .. } => {
                 dense(*inputs, *outputs, Float32, output, with_bias(inputs * outputs, *outputs))
             }
-            Kernel::FullyConnectedI8 { inputs, outputs, .. } => {
+            Kernel::FullyConnectedI8 { inputs, outputs, .. } | Kernel::FullyConnectedI8Fast { inputs, outputs, .. } => {
                 dense(*inputs, *outputs, ElementType::Int8, output, with_channels(inputs * outputs, *outputs))
             }
             Kernel::Elementwise(kernel) => kernel.demands(step),

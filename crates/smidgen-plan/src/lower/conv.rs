@@ -2,6 +2,7 @@
 
 use super::builder::Builder;
 use super::error::Refusal;
+use super::options::KernelSet;
 use super::quant::{self, unsupported};
 use super::window;
 use crate::access::{Access, Block, Order};
@@ -9,7 +10,7 @@ use crate::kernel::Kernel;
 use crate::program::{ConstantId, Step};
 use smidgen_ir::{Activation, ConvParams, ElementType, Operator, Padding, Tensor};
 use smidgen_kernels::float::Clamp;
-use smidgen_kernels::int8::Int8;
+use smidgen_kernels::int8::{Int8, fast};
 use smidgen_kernels::{Rounding, Window2d};
 
 /// The simple kernels write an element once they have read all of its window.
@@ -20,14 +21,23 @@ pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvPa
     let [outputs, kh, kw, depth] = window::nhwc(weights)?;
     let window = window::conv(x, y, [kh, kw], params)?;
     expect(weights, [outputs, depth], [window.output[2], window.input[2]])?;
+    let fast = builder.options.kernels == KernelSet::Fast;
     let kernel = match element(x)? {
+        Element::Int8 if fast => Kernel::Conv2dI8Fast { window, quant: int8(x, y, params.activation)? },
         Element::Int8 => Kernel::Conv2dI8 { window, quant: int8(x, y, params.activation)? },
         Element::Float32 => Kernel::Conv2dF32 { window, clamp: clamp(params.activation) },
     };
-    let constants = constants(builder, operator, window.output[2])?;
+    let mut step = Step::new(kernel, ELEMENT_WISE);
+    step.constants = if let Kernel::Conv2dI8Fast { quant, .. } = &step.kernel {
+        step.order = Order { block: Block::Pixels(2), staged: true };
+        step.scratch_bytes = fast::conv2d_scratch(&window).next_multiple_of(4);
+        fast_constants(builder, operator, &window, quant)?
+    } else {
+        constants(builder, operator, window.output[2])?
+    };
     let access = |rows| window::access(&window, rows);
     let macs = y.shape.elements() as u64 * window.patch() as u64;
-    push(builder, operator, &window, access, Step { constants, macs, ..Step::new(kernel, ELEMENT_WISE) });
+    push(builder, operator, &window, access, Step { macs, ..step });
     Ok(())
 }
 
@@ -48,6 +58,9 @@ pub(super) fn depthwise(
         )));
     }
     let kernel = match element(x)? {
+        Element::Int8 if builder.options.kernels == KernelSet::Fast && multiplier == 1 => {
+            Kernel::DepthwiseI8Fast { window, quant: int8(x, y, params.activation)? }
+        }
         Element::Int8 => Kernel::DepthwiseI8 { window, quant: int8(x, y, params.activation)? },
         Element::Float32 => Kernel::DepthwiseF32 { window, clamp: clamp(params.activation) },
     };
@@ -120,18 +133,46 @@ fn clamp(activation: Activation) -> Clamp {
 
 /// Packs the weights as they are, and what each output channel needs.
 fn constants(builder: &mut Builder, operator: &Operator, outputs: usize) -> Result<Vec<ConstantId>, Refusal> {
-    let [x, weights, y] = tensors(builder, operator);
+    let [x, weights, _] = tensors(builder, operator);
     let bias = operator.inputs.get(2).map(|&t| builder.tensor(t));
     if x.element() == ElementType::Float32 {
         let (values, bias) = (quant::weights_f32(weights)?, quant::bias_f32(bias, outputs)?);
         let name = weights.name.clone();
         return Ok(vec![builder.constant_f32(name.clone(), &values), builder.constant_f32(name + " bias", &bias)]);
     }
-    let ((input_scale, _), (output_scale, _)) = (quant::int8(x)?, quant::int8(y)?);
-    let factors = quant::factors(input_scale, weights, output_scale, outputs)?;
     let (values, bias) = (quant::weights_i8(weights)?, quant::bias_i32(bias, outputs)?);
-    let mut all = vec![builder.constant_i8(weights.name.clone(), &values)];
-    all.extend(quant::channels(builder, operator.outputs[0], &bias, &factors));
+    int8_constants(builder, operator, &values, &bias)
+}
+
+/// The same for the fast convolution: weights padded, bias folded.
+fn fast_constants(
+    builder: &mut Builder,
+    operator: &Operator,
+    window: &Window2d,
+    quant: &Int8,
+) -> Result<Vec<ConstantId>, Refusal> {
+    let [_, weights, _] = tensors(builder, operator);
+    let bias = operator.inputs.get(2).map(|&t| builder.tensor(t));
+    let mut values = quant::weights_i8(weights)?;
+    let mut bias = quant::bias_i32(bias, window.output[2])?;
+    for (bias, weights) in bias.iter_mut().zip(values.chunks_exact(window.patch())) {
+        *bias = fast::fold_bias(*bias, quant.input_zero, weights.iter().copied());
+    }
+    values.resize(fast::conv2d_weights(window), 0);
+    int8_constants(builder, operator, &values, &bias)
+}
+
+fn int8_constants(
+    builder: &mut Builder,
+    operator: &Operator,
+    values: &[i8],
+    bias: &[i32],
+) -> Result<Vec<ConstantId>, Refusal> {
+    let [x, weights, y] = tensors(builder, operator);
+    let ((input_scale, _), (output_scale, _)) = (quant::int8(x)?, quant::int8(y)?);
+    let factors = quant::factors(input_scale, weights, output_scale, bias.len())?;
+    let mut all = vec![builder.constant_i8(weights.name.clone(), values)];
+    all.extend(quant::channels(builder, operator.outputs[0], bias, &factors));
     Ok(all)
 }
 

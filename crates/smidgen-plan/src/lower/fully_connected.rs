@@ -2,6 +2,7 @@
 
 use super::builder::Builder;
 use super::error::Refusal;
+use super::options::KernelSet;
 use super::quant::{self, unsupported};
 use crate::access::{Access, Block, Order, Reach};
 use crate::kernel::Kernel;
@@ -9,7 +10,7 @@ use crate::program::{ConstantId, Extent, Step};
 use smidgen_ir::{Activation, ElementType, Operator, Quantisation, Tensor};
 use smidgen_kernels::Rounding;
 use smidgen_kernels::float::Clamp;
-use smidgen_kernels::int8::Int8;
+use smidgen_kernels::int8::{Int8, fast};
 use smidgen_kernels::requant::Factor;
 
 pub(super) fn fully_connected(
@@ -42,10 +43,17 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
     };
     let quant = Int8 { input_zero, output_zero, min, max, rounding };
     let values = quant::weights_i8(weights)?;
-    let bias = quant::bias_i32(bias, outputs)?;
+    let mut bias = quant::bias_i32(bias, outputs)?;
+    let kernel = if builder.options.kernels == KernelSet::Fast && weight_zero == 0 && inputs > 0 {
+        for (bias, weights) in bias.iter_mut().zip(values.chunks_exact(inputs)) {
+            *bias = fast::fold_bias(*bias, input_zero, weights.iter().copied());
+        }
+        Kernel::FullyConnectedI8Fast { inputs, outputs, quant }
+    } else {
+        Kernel::FullyConnectedI8 { inputs, outputs, weight_zero, quant }
+    };
     let packed = builder.constant_i8(weights.name.clone(), &values);
     let [bias, multipliers, shifts] = quant::channels(builder, operator.outputs[0], &bias, &factors);
-    let kernel = Kernel::FullyConnectedI8 { inputs, outputs, weight_zero, quant };
     let order = Order { block: Block::Elements(1), staged: true };
     push(builder, operator, [outputs, inputs], Step::new(kernel, order), vec![packed, bias, multipliers, shifts]);
     Ok(())

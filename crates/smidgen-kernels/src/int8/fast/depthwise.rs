@@ -1,0 +1,54 @@
+//! DEPTHWISE_CONV_2D with one output for each input channel, many channels at a time.
+
+use crate::geometry::Window2d;
+use crate::int8::{Channels, Int8};
+use crate::isa::Isa;
+use crate::view::{Region, View};
+
+/// Channels whose accumulators are held at a time.
+const LANES: usize = 32;
+
+/// The same as [`depthwise`](crate::int8::depthwise()) where the input has as many channels as the output.
+///
+/// Order: as the simple form, an element at a time; that it reads the windows of several elements of one pixel before it writes the
+/// first keeps that promise.
+pub fn depthwise(
+    isa: Isa,
+    arena: &mut [i8],
+    input: View,
+    output: View,
+    region: Region,
+    window: &Window2d,
+    quant: &Int8,
+    weights: &[i8],
+    channels: Channels,
+) {
+    let ([in_h, ..], [out_h, _, depth]) = (window.input, window.output);
+    let zero = quant.input_zero as i16;
+    for row in region.y0..region.y1 {
+        let image = row / out_h * in_h;
+        let (taps_y, y0) = window.taps(0, row % out_h);
+        for x in region.x0..region.x1 {
+            let (taps_x, x0) = window.taps(1, x);
+            let to = output.at(row, x);
+            for first in (0..depth).step_by(LANES) {
+                let count = LANES.min(depth - first);
+                let mut acc = [0i32; LANES];
+                let acc = &mut acc[..count];
+                if taps_x.is_empty() {
+                    isa.finish(acc, first, channels, quant, &mut arena[to + first..][..count]);
+                    continue;
+                }
+                for (i, ky) in taps_y.clone().enumerate() {
+                    let line = input.at(image + y0 + i * window.dilation[0], x0) + first;
+                    for (j, kx) in taps_x.clone().enumerate() {
+                        let from = line + j * window.dilation[1] * input.pixel_stride;
+                        let at = (ky * window.size[1] + kx) * depth + first;
+                        isa.multiply_add(acc, &arena[from..from + count], zero, &weights[at..at + count]);
+                    }
+                }
+                isa.finish(acc, first, channels, quant, &mut arena[to + first..][..count]);
+            }
+        }
+    }
+}
