@@ -9,12 +9,25 @@ mod protocol;
 
 use std::env;
 use std::io::{BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// The environment variable that names the Python to use.
 pub const PYTHON_VARIABLE: &str = "SMIDGEN_PYTHON";
 
 const WORKER: &str = include_str!("worker.py");
+
+/// The folder with real models and goldens: `SMIDGEN_SHARED`, or `shared` beside the checkout. `None`, and a note on standard
+/// error that `what` is skipped, where there is none.
+pub fn shared(what: &str) -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let folder = env::var_os("SMIDGEN_SHARED").map_or_else(beside, PathBuf::from);
+    let found = folder.join("models").is_dir();
+    if !found {
+        eprintln!("skipped {what}: there is no {}", folder.join("models").display());
+    }
+    found.then_some(folder)
+}
 
 /// Why the reference gave no result.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

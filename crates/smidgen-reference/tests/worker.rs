@@ -1,18 +1,6 @@
 //! The interpreter process itself: refusals, crashes, intermediates.
 
-use smidgen_reference::{Case, Error, Kernels, Reference};
-use std::path::PathBuf;
-
-/// The folder with real models, or `None` (and a note on standard error) where it is absent.
-fn shared(what: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("SMIDGEN_SHARED")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")), PathBuf::from);
-    let found = folder.join("models").is_dir();
-    if !found {
-        eprintln!("skipped {what}: no {}", folder.display());
-    }
-    found.then_some(folder)
-}
+use smidgen_reference::{Case, Error, Kernels, Reference, shared};
 
 #[test]
 fn a_refusal_is_an_error_and_the_process_lives_on() {

@@ -1,7 +1,5 @@
-//! What the tests read and write: the real models where they are, and small graphs of every operator.
+//! The real models, where they are.
 #![allow(dead_code, reason = "each test file uses a part")]
-
-pub mod samples;
 
 use std::path::PathBuf;
 
@@ -36,6 +34,7 @@ impl Random {
     }
 
     /// A number below `bound`, which is not 0.
+    #[allow(dead_code)] // not every test binary needs it
     pub fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }

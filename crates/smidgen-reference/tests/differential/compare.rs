@@ -1,0 +1,70 @@
+//! Are two outputs the same?
+
+use smidgen_ir::ElementType;
+
+/// Relative error that two floats may have.
+const TOLERANCE: f32 = 1e-5;
+
+/// Where two tensors' bytes first differ by more than they may.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Difference {
+    /// Index of the first element that differs.
+    pub index: usize,
+    /// How many differ.
+    pub count: usize,
+    /// The reference's value.
+    pub expected: String,
+    /// Our value.
+    pub got: String,
+}
+
+/// Compares the bytes of two tensors of the same element type: integers for equality, floats to 1e-5 relative.
+pub fn difference(element: ElementType, expected: &[u8], got: &[u8]) -> Option<Difference> {
+    if expected.len() != got.len() {
+        let show = |bytes: &[u8]| format!("{} bytes", bytes.len());
+        return Some(Difference { index: 0, count: 0, expected: show(expected), got: show(got) });
+    }
+    let width = element.bits().div_ceil(8);
+    let pairs = || expected.chunks_exact(width).zip(got.chunks_exact(width)).enumerate();
+    let differs = |a: &[u8], b: &[u8]| a != b && !(element == ElementType::Float32 && close(float(a), float(b)));
+    let (index, (a, b)) = pairs().find(|(_, (a, b))| differs(a, b))?;
+    let count = pairs().filter(|(_, (a, b))| differs(a, b)).count();
+    Some(Difference { index, count, expected: show(element, a), got: show(element, b) })
+}
+
+fn float(bytes: &[u8]) -> f32 {
+    f32::from_le_bytes(bytes.try_into().expect("a float has four bytes"))
+}
+
+fn close(a: f32, b: f32) -> bool {
+    // Below the least normal number a float has fewer bits than the tolerance asks for.
+    let tolerance = (TOLERANCE * a.abs().max(b.abs())).max(f32::MIN_POSITIVE * TOLERANCE);
+    a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= tolerance
+}
+
+fn show(element: ElementType, bytes: &[u8]) -> String {
+    match element {
+        ElementType::Float32 => format!("{:?}", float(bytes)),
+        _ => {
+            // Sign-extend from the top byte.
+            let fill = if bytes[bytes.len() - 1] & 0x80 == 0 { 0 } else { 0xff };
+            let mut wide = [fill; 8];
+            wide[..bytes.len()].copy_from_slice(bytes);
+            i64::from_le_bytes(wide).to_string()
+        }
+    }
+}
+
+#[test]
+fn one_step_and_one_part_in_ten_thousand_are_differences() {
+    let found = difference(ElementType::Int8, &[1, 2, 0xff], &[1, 2, 0xfe]).unwrap();
+    assert_eq!((found.index, found.count, found.expected.as_str(), found.got.as_str()), (2, 1, "-1", "-2"));
+    assert_eq!(difference(ElementType::Int8, &[1, 2], &[1, 2]), None);
+    assert!(difference(ElementType::Int8, &[1, 2], &[1]).is_some());
+    let floats = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>();
+    let near = difference(ElementType::Float32, &floats(&[1.0, -0.0, 1e9]), &floats(&[1.000009, 0.0, 1e9]));
+    assert_eq!(near, None);
+    let far = difference(ElementType::Float32, &floats(&[0.0, 1.0]), &floats(&[0.0, 1.0001])).unwrap();
+    assert_eq!((far.index, far.count), (1, 1));
+    assert!(difference(ElementType::Float32, &floats(&[0.0]), &floats(&[f32::NAN])).is_some());
+}

@@ -1,0 +1,281 @@
+"""Writes models of one operator that say things in ways our own writer never does: negative axes, masks, dimensions left open,
+parameters in either of two places. Arguments: how many models of each kind, and the seed.
+
+To standard output, for each model: u32 length and bytes of its kind, u32 length and bytes of the file (little endian).
+"""
+
+import os
+import struct
+import sys
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+TYPES = {
+    np.dtype(np.float32): schema.TensorType.FLOAT32,
+    np.dtype(np.int32): schema.TensorType.INT32,
+    np.dtype(np.int64): schema.TensorType.INT64,
+}
+
+
+class Input:
+    """A float32 input of the model."""
+
+    def __init__(self, shape):
+        self.shape = shape
+
+
+def tensor(shape, dtype, buffer, name):
+    made = schema.TensorT()
+    made.shape = [int(n) for n in shape]
+    made.type = TYPES[np.dtype(dtype)]
+    made.buffer = buffer
+    made.name = name
+    return made
+
+
+def build(case, output_shapes):
+    """The bytes of a model of one operator. `case`: code, options, operands (Input, array, or None), outputs, their type."""
+    code, options, operands, outputs, dtype = case
+    graph = schema.SubGraphT()
+    graph.tensors, graph.inputs, graph.outputs = [], [], []
+    model = schema.ModelT()
+    model.version = 3
+    model.buffers = [schema.BufferT()]
+    operator = schema.OperatorT()
+    operator.inputs, operator.outputs = [], []
+    for i, operand in enumerate(operands):
+        if operand is None:
+            operator.inputs.append(-1)
+            continue
+        operator.inputs.append(len(graph.tensors))
+        if isinstance(operand, Input):
+            graph.inputs.append(len(graph.tensors))
+            graph.tensors.append(tensor(operand.shape, np.float32, 0, f"operand{i}"))
+        else:
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(operand.tobytes(), dtype=np.uint8)
+            graph.tensors.append(tensor(operand.shape, operand.dtype, len(model.buffers), f"operand{i}"))
+            model.buffers.append(buffer)
+    for i in range(outputs):
+        operator.outputs.append(len(graph.tensors))
+        graph.outputs.append(len(graph.tensors))
+        shape = output_shapes[i] if output_shapes else [1]
+        graph.tensors.append(tensor(shape, dtype, 0, f"output{i}"))
+    operator.opcodeIndex = 0
+    if options is not None:
+        kind = type(options).__name__[: -len("T")]
+        operator.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
+        operator.builtinOptions = options
+    graph.operators = [operator]
+    operator_code = schema.OperatorCodeT()
+    operator_code.builtinCode = operator_code.deprecatedBuiltinCode = getattr(schema.BuiltinOperator, code)
+    operator_code.version = 1
+    model.operatorCodes = [operator_code]
+    model.subgraphs = [graph]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def complete(case):
+    """The model with the output shapes that the interpreter finds, or None if it refuses."""
+    try:
+        model = build(case, None)
+        interpreter = Interpreter(model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+        interpreter.allocate_tensors()
+        shapes = [detail["shape"] for detail in interpreter.get_output_details()]
+    except (RuntimeError, ValueError):
+        return None
+    if any(0 in shape for shape in shapes):
+        return None
+    return build(case, shapes)
+
+
+def options(kind, **fields):
+    made = getattr(schema, kind + "OptionsT")()
+    for name, value in fields.items():
+        setattr(made, name, value)
+    return made
+
+
+def dims(rng, low, high):
+    return [int(n) for n in rng.integers(1, 7, rng.integers(low, high + 1))]
+
+
+def ints(values, dtype=np.int32):
+    return np.array(values, dtype=dtype)
+
+
+def strided_slice(rng):
+    shape = dims(rng, 1, 4)
+    # Fewer entries than axes: the other axes are taken whole.
+    count = int(rng.integers(1, len(shape) + 1))
+    begin = [int(rng.integers(-n - 2, n + 2)) for n in shape[:count]]
+    end = [int(rng.integers(-n - 2, n + 2)) for n in shape[:count]]
+    strides = [int(rng.choice([1, 1, 2, 3, -1, -2])) for _ in range(count)]
+    masks = [int(rng.integers(0, 1 << count)) if rng.random() < 0.5 else 0 for _ in range(3)]
+    for axis in range(count):
+        if masks[2] >> axis & 1:
+            # A dropped axis must name an index that exists.
+            begin[axis] = int(rng.integers(-shape[axis], shape[axis]))
+            strides[axis] = 1
+            masks[0] &= ~(1 << axis)
+    made = options("StridedSlice", beginMask=masks[0], endMask=masks[1], shrinkAxisMask=masks[2],
+                   ellipsisMask=0, newAxisMask=0)
+    return "STRIDED_SLICE", made, [Input(shape), ints(begin), ints(end), ints(strides)], 1, np.float32
+
+
+def strided_slice_inserting(rng):
+    """With an ellipsis or new axes."""
+    shape = dims(rng, 1, 3)
+    entries = [int(rng.integers(0, n)) for n in shape[: rng.integers(0, len(shape) + 1)]]
+    begin, end = list(entries), [b + 1 for b in entries]
+    ellipsis_mask = new_axis_mask = 0
+    at = int(rng.integers(0, len(begin) + 1))
+    if rng.random() < 0.5:
+        begin.insert(at, 0)
+        end.insert(at, 0)
+        ellipsis_mask = 1 << at
+        begin[at + 1:] = [0] * len(begin[at + 1:])
+        end[at + 1:] = [1] * len(end[at + 1:])
+    else:
+        begin.insert(at, 0)
+        end.insert(at, 1)
+        new_axis_mask = 1 << at
+    made = options("StridedSlice", beginMask=0, endMask=0, shrinkAxisMask=0,
+                   ellipsisMask=ellipsis_mask, newAxisMask=new_axis_mask)
+    return "STRIDED_SLICE", made, [Input(shape), ints(begin), ints(end), ints([1] * len(begin))], 1, np.float32
+
+
+def slice_to_the_end(rng):
+    shape = dims(rng, 1, 4)
+    begin = [int(rng.integers(0, n)) for n in shape]
+    size = [-1 if rng.random() < 0.5 else int(rng.integers(1, n - b + 1)) for n, b in zip(shape, begin)]
+    dtype = np.int64 if rng.random() < 0.3 else np.int32
+    return "SLICE", options("Slice"), [Input(shape), ints(begin, dtype), ints(size, dtype)], 1, np.float32
+
+
+def reshape(rng):
+    shape = dims(rng, 1, 4)
+    target = [int(n) for n in rng.permutation(shape)]
+    if rng.random() < 0.7:
+        target[int(rng.integers(0, len(target)))] = -1
+    made = options("Reshape", newShape=target)
+    place = rng.random()
+    if place < 0.4:
+        return "RESHAPE", made, [Input(shape)], 1, np.float32
+    if place < 0.7:
+        return "RESHAPE", None, [Input(shape), ints(target)], 1, np.float32
+    return "RESHAPE", made, [Input(shape), ints(target)], 1, np.float32
+
+
+def squeeze(rng):
+    shape = dims(rng, 1, 3)
+    for _ in range(rng.integers(1, 3)):
+        shape.insert(int(rng.integers(0, len(shape) + 1)), 1)
+    ones = [axis for axis, n in enumerate(shape) if n == 1]
+    chosen = [axis - len(shape) if rng.random() < 0.5 else axis for axis in ones if rng.random() < 0.5]
+    return "SQUEEZE", options("Squeeze", squeezeDims=chosen), [Input(shape)], 1, np.float32
+
+
+def any_axis(rng, rank):
+    return int(rng.integers(-rank, rank))
+
+
+def expand_dims(rng):
+    shape = dims(rng, 1, 4)
+    axis = any_axis(rng, len(shape) + 1)
+    operand = ints(axis) if rng.random() < 0.5 else ints([axis])
+    return "EXPAND_DIMS", options("ExpandDims"), [Input(shape), operand], 1, np.float32
+
+
+def reduce(rng):
+    shape = dims(rng, 1, 4)
+    axes = [any_axis(rng, len(shape)) for _ in range(rng.integers(1, 4))]
+    operand = ints(axes[0]) if rng.random() < 0.3 else ints(axes)
+    made = options("Reducer", keepDims=bool(rng.random() < 0.5))
+    return str(rng.choice(["MEAN", "SUM"])), made, [Input(shape), operand], 1, np.float32
+
+
+def arg_max(rng):
+    shape = dims(rng, 1, 4)
+    axis = ints(any_axis(rng, len(shape)), np.int64 if rng.random() < 0.3 else np.int32)
+    wide = bool(rng.random() < 0.5)
+    made = options("ArgMax", outputType=schema.TensorType.INT64 if wide else schema.TensorType.INT32)
+    operand = axis if rng.random() < 0.5 else axis.reshape(1)
+    return "ARG_MAX", made, [Input(shape), operand], 1, np.int64 if wide else np.int32
+
+
+def concatenation(rng):
+    shape = dims(rng, 1, 4)
+    made = options("Concatenation", axis=any_axis(rng, len(shape)), fusedActivationFunction=0)
+    return "CONCATENATION", made, [Input(shape)] * int(rng.integers(1, 4)), 1, np.float32
+
+
+def split(rng):
+    shape = dims(rng, 1, 4)
+    axis = any_axis(rng, len(shape))
+    parts = int(rng.integers(1, 4))
+    shape[axis] *= parts
+    operand = ints(axis) if rng.random() < 0.5 else ints([axis])
+    return "SPLIT", options("Split", numSplits=parts), [operand, Input(shape)], parts, np.float32
+
+
+def pack(rng):
+    shape = dims(rng, 1, 3)
+    count = int(rng.integers(1, 4))
+    made = options("Pack", valuesCount=count, axis=any_axis(rng, len(shape) + 1))
+    return "PACK", made, [Input(shape)] * count, 1, np.float32
+
+
+def unpack(rng):
+    shape = dims(rng, 1, 4)
+    axis = any_axis(rng, len(shape))
+    return "UNPACK", options("Unpack", num=shape[axis], axis=axis), [Input(shape)], shape[axis], np.float32
+
+
+def pad(rng):
+    shape = dims(rng, 1, 4)
+    pads = rng.integers(0, 3, (len(shape), 2)).astype(np.int64 if rng.random() < 0.5 else np.int32)
+    if rng.random() < 0.5:
+        return "PAD", options("Pad"), [Input(shape), pads], 1, np.float32
+    fill = np.array(rng.normal(), dtype=np.float32)
+    return "PADV2", options("PadV2"), [Input(shape), pads, fill if rng.random() < 0.5 else fill.reshape(1)], 1, np.float32
+
+
+def without_bias(rng):
+    """An absent bias as index -1."""
+    weights = rng.normal(size=(3, 5)).astype(np.float32)
+    made = options("FullyConnected", fusedActivationFunction=int(rng.integers(0, 4)), weightsFormat=0,
+                   keepNumDims=bool(rng.random() < 0.5))
+    return "FULLY_CONNECTED", made, [Input(dims(rng, 1, 2) + [5]), weights, None], 1, np.float32
+
+
+KINDS = [
+    strided_slice, strided_slice_inserting, slice_to_the_end, reshape, squeeze, expand_dims, reduce, arg_max, concatenation,
+    split, pack, unpack, pad, without_bias,
+]
+
+
+def main():
+    count, seed = int(sys.argv[1]), int(sys.argv[2])
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    for kind in KINDS:
+        rng = np.random.default_rng(seed)
+        made = 0
+        while made < count:
+            model = complete(kind(rng))
+            if model is None:
+                continue
+            made += 1
+            for part in (kind.__name__.encode(), model):
+                out.write(struct.pack("<I", len(part)))
+                out.write(part)
+    out.close()
+
+
+main()

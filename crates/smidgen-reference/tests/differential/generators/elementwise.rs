@@ -1,0 +1,196 @@
+//! Operators that treat every element alike, and reductions.
+
+use crate::draw::{Builder, Draw};
+use smidgen_ir::{Activation, BinaryKind, DataType, ElementType, Graph, Op, ReduceKind, UnaryKind};
+
+/// Dimensions of two operands that broadcast together.
+fn operands(draw: &mut Draw) -> [Vec<usize>; 2] {
+    let a = draw.dims(1, 5);
+    let mut pair = [a.clone(), a];
+    if draw.chance(40) {
+        return pair;
+    }
+    if draw.chance(30) {
+        // One element against many.
+        let which = draw.between(0, 1);
+        pair[which] = if draw.chance(50) { vec![] } else { vec![1] };
+        return pair;
+    }
+    for dims in &mut pair {
+        for dim in dims.iter_mut() {
+            if draw.chance(25) {
+                *dim = 1;
+            }
+        }
+    }
+    let which = draw.between(0, 1);
+    let cut = draw.between(0, pair[which].len() - 1);
+    pair[which].drain(..cut);
+    pair
+}
+
+fn binary(draw: &mut Draw, kind: BinaryKind) -> Option<Graph> {
+    let [a, b] = operands(draw);
+    let x = draw.dtype();
+    let extremum = matches!(kind, BinaryKind::Minimum | BinaryKind::Maximum);
+    let (y, output) = if extremum {
+        (x.clone(), x.clone())
+    } else {
+        let y = draw.dtype_like(&x);
+        let output = match (kind, x.quantisation(), y.quantisation()) {
+            (BinaryKind::Mul, Some(p), Some(q)) => {
+                // The real products are about 74^2 steps wide.
+                let scale = p.scale(0) * q.scale(0) * 5400.0 / draw.log_uniform(5.0, 400.0);
+                DataType::int8(scale, draw.zero_point())
+            }
+            _ => draw.dtype_like(&x),
+        };
+        (y, output)
+    };
+    let activation = if extremum { Activation::None } else { draw.activation() };
+    let op = Op::Binary { kind, activation };
+    let builder = Builder::default();
+    let builder = match draw.between(0, 4) {
+        0 => {
+            let constant = draw.constant("a", a, x);
+            builder.constant(constant).input(b, y)
+        }
+        1 | 2 => {
+            let constant = draw.constant("b", b, y);
+            builder.input(a, x).constant(constant)
+        }
+        _ => builder.input(a, x).input(b, y),
+    };
+    builder.finish(op, output)
+}
+
+pub fn add(draw: &mut Draw) -> Option<Graph> {
+    binary(draw, BinaryKind::Add)
+}
+
+pub fn sub(draw: &mut Draw) -> Option<Graph> {
+    binary(draw, BinaryKind::Sub)
+}
+
+pub fn mul(draw: &mut Draw) -> Option<Graph> {
+    binary(draw, BinaryKind::Mul)
+}
+
+pub fn minimum(draw: &mut Draw) -> Option<Graph> {
+    binary(draw, BinaryKind::Minimum)
+}
+
+pub fn maximum(draw: &mut Draw) -> Option<Graph> {
+    binary(draw, BinaryKind::Maximum)
+}
+
+fn unary(draw: &mut Draw, kind: UnaryKind, output: Option<DataType>) -> Option<Graph> {
+    let x = draw.dtype();
+    let shape = draw.dims(1, 5);
+    let output = match output {
+        Some(fixed) if draw.int8() => fixed,
+        _ => draw.dtype_like(&x),
+    };
+    Builder::default().input(shape, x).finish(Op::Unary(kind), output)
+}
+
+pub fn logistic(draw: &mut Draw) -> Option<Graph> {
+    unary(draw, UnaryKind::Logistic, Some(DataType::int8(1.0 / 256.0, -128)))
+}
+
+pub fn tanh(draw: &mut Draw) -> Option<Graph> {
+    unary(draw, UnaryKind::Tanh, Some(DataType::int8(1.0 / 128.0, 0)))
+}
+
+pub fn relu(draw: &mut Draw) -> Option<Graph> {
+    unary(draw, UnaryKind::Relu, None)
+}
+
+pub fn relu_n1_to_1(draw: &mut Draw) -> Option<Graph> {
+    unary(draw, UnaryKind::ReluN1To1, None)
+}
+
+pub fn relu6(draw: &mut Draw) -> Option<Graph> {
+    unary(draw, UnaryKind::Relu6, None)
+}
+
+pub fn leaky_relu(draw: &mut Draw) -> Option<Graph> {
+    let alpha = match draw.between(0, 3) {
+        0 => draw.pick(&[0.0, 0.1, 0.2, 0.5, 1.0]),
+        1 => draw.float(-1.5, 1.5),
+        _ => draw.log_uniform(1e-3, 1.0),
+    };
+    unary(draw, UnaryKind::LeakyRelu { alpha }, None)
+}
+
+pub fn hard_swish(draw: &mut Draw) -> Option<Graph> {
+    unary(draw, UnaryKind::HardSwish, None)
+}
+
+pub fn prelu(draw: &mut Draw) -> Option<Graph> {
+    let x = draw.dtype();
+    let shape = draw.dims(1, 4);
+    let mut alpha: Vec<usize> = shape.iter().map(|&d| if draw.chance(60) { 1 } else { d }).collect();
+    let cut = draw.between(0, alpha.len() - 1);
+    alpha.drain(..cut);
+    let alpha_type = match draw.int8() {
+        true => DataType::int8(draw.log_uniform(1e-3, 0.02), draw.zero_point()),
+        false => DataType::FLOAT32,
+    };
+    let output = draw.dtype_like(&x);
+    let alpha = draw.constant("alpha", alpha, alpha_type);
+    Builder::default().input(shape, x).constant(alpha).finish(Op::Prelu, output)
+}
+
+fn reduce(draw: &mut Draw, kind: ReduceKind) -> Option<Graph> {
+    let x = draw.dtype();
+    let shape = draw.dims(1, 5);
+    // Global pooling is what networks have; any set of axes is what the format has.
+    let axes = if shape.len() == 4 && draw.chance(40) {
+        vec![1, 2]
+    } else {
+        let axes: Vec<usize> = (0..shape.len()).filter(|_| draw.chance(50)).collect();
+        if axes.is_empty() { vec![draw.between(0, shape.len() - 1)] } else { axes }
+    };
+    let mut output = draw.dtype_like(&x);
+    if kind == ReduceKind::Sum
+        && let Some((scale, zero_point)) = output.quantisation().and_then(|q| q.per_tensor())
+    {
+        let count: usize = axes.iter().map(|&a| shape[a]).product();
+        output = DataType::int8(scale * (count as f32).sqrt(), zero_point);
+    }
+    let op = Op::Reduce { kind, axes, keep_dims: draw.chance(50) };
+    Builder::default().input(shape, x).finish(op, output)
+}
+
+pub fn mean(draw: &mut Draw) -> Option<Graph> {
+    reduce(draw, ReduceKind::Mean)
+}
+
+pub fn sum(draw: &mut Draw) -> Option<Graph> {
+    reduce(draw, ReduceKind::Sum)
+}
+
+pub fn arg_max(draw: &mut Draw) -> Option<Graph> {
+    let x = draw.dtype();
+    let shape = draw.dims(1, 4);
+    let axis = draw.between(0, shape.len() - 1);
+    let output = DataType::Plain(draw.pick(&[ElementType::Int32, ElementType::Int64]));
+    Builder::default().input(shape, x).finish(Op::ArgMax { axis }, output)
+}
+
+/// From float to int8, or from int8 to int8.
+pub fn quantize(draw: &mut Draw) -> Option<Graph> {
+    let x = draw.dtype();
+    let shape = draw.dims(1, 4);
+    let output = match draw.int8() {
+        true => draw.dtype_like(&x),
+        false => DataType::int8(draw.log_uniform(1e-3, 1.0), draw.zero_point()),
+    };
+    Builder::default().input(shape, x).finish(Op::Quantize, output)
+}
+
+pub fn dequantize(draw: &mut Draw) -> Option<Graph> {
+    let x = draw.dtype();
+    Builder::default().input(draw.dims(1, 4), x).finish(Op::Dequantize, DataType::FLOAT32)
+}

@@ -1,0 +1,5 @@
+//! Random graphs of one operator: one function for each.
+
+pub mod elementwise;
+pub mod movement;
+pub mod windowed;

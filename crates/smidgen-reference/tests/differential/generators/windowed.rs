@@ -1,0 +1,162 @@
+//! Operators with weights or windows.
+
+use crate::draw::{Builder, Draw};
+use smidgen_ir::{ConvParams, DataType, ElementType, Graph, Op, Padding, PoolKind, Quantisation, ResizeKind, Tensor};
+
+/// Weights and bias of a convolution or fully connected layer, and the type of its output.
+struct Weighted {
+    weights: Tensor,
+    bias: Option<Tensor>,
+    output: DataType,
+}
+
+/// Draws weights of `shape` with `channels` outputs along `axis`; `taps` is the number of products in one output.
+fn weighted(draw: &mut Draw, x: &DataType, shape: Vec<usize>, axis: usize, taps: usize) -> Weighted {
+    let channels = shape[axis];
+    let with_bias = draw.chance(80);
+    let Some((input_scale, _)) = x.quantisation().and_then(Quantisation::per_tensor) else {
+        let weights = draw.constant("weights", shape, DataType::FLOAT32);
+        let bias = with_bias.then(|| draw.constant("bias", [channels], DataType::FLOAT32));
+        return Weighted { weights, bias, output: DataType::FLOAT32 };
+    };
+    let base = draw.log_uniform(1e-3, 0.1);
+    let per_channel = draw.chance(60);
+    let weight_scales: Vec<f32> =
+        if per_channel { (0..channels).map(|_| base * draw.log_uniform(0.1, 10.0)).collect() } else { vec![base] };
+    let quantisation = |axis, scales: Vec<f32>| {
+        if per_channel {
+            let zero_points = vec![0; scales.len()];
+            Quantisation::PerChannel { axis, scales, zero_points }
+        } else {
+            Quantisation::PerTensor { scale: scales[0], zero_point: 0 }
+        }
+    };
+    let least = if draw.chance(20) { -128 } else { -127 };
+    let data = draw.int8s(shape.iter().product(), least);
+    let weights_type = DataType::Quantised(ElementType::Int8, quantisation(axis, weight_scales.clone()));
+    let weights = Tensor::constant("weights", shape, weights_type, data);
+
+    // Typical |accumulator| of uniform int8 operands, so that outputs spread over the range or beyond it.
+    let typical = 5400.0 * (taps as f32).sqrt();
+    let multiplier = if draw.chance(5) { draw.log_uniform(1.0, 4.0) } else { draw.log_uniform(5.0, 400.0) / typical };
+    let output = DataType::int8(input_scale * base / multiplier, draw.zero_point());
+    let bias = with_bias.then(|| {
+        // Accumulators far outside the output's range, but not so far that a factor above 1 overflows: the reference wraps.
+        let most = if draw.chance(10) && multiplier < 1.0 { 1 << 26 } else { (2.0 * typical) as i32 };
+        let data = draw.int32s(channels, most);
+        let scales = weight_scales.iter().map(|s| s * input_scale).collect();
+        Tensor::constant("bias", [channels], DataType::Quantised(ElementType::Int32, quantisation(0, scales)), data)
+    });
+    Weighted { weights, bias, output }
+}
+
+fn padding(draw: &mut Draw) -> Padding {
+    if draw.chance(50) { Padding::Same } else { Padding::Valid }
+}
+
+fn conv(draw: &mut Draw) -> ConvParams {
+    let stride = if draw.chance(50) { [1, 1] } else { [draw.between(1, 3), draw.between(1, 3)] };
+    let dilation = if draw.chance(70) { [1, 1] } else { [draw.between(1, 3), draw.between(1, 3)] };
+    ConvParams { stride, dilation, padding: padding(draw), activation: draw.activation() }
+}
+
+fn kernel_size(draw: &mut Draw) -> [usize; 2] {
+    match draw.between(0, 4) {
+        0 => [1, 1],
+        1 | 2 => [3, 3],
+        _ => [draw.dim(7), draw.dim(7)],
+    }
+}
+
+pub fn conv_2d(draw: &mut Draw) -> Option<Graph> {
+    let x = draw.dtype();
+    let [kh, kw] = kernel_size(draw);
+    let (c, o) = (draw.channels(), draw.channels());
+    let shape = [draw.batch(), draw.dim(12), draw.dim(12), c];
+    let w = weighted(draw, &x, vec![o, kh, kw, c], 0, kh * kw * c);
+    let op = Op::Conv2d(conv(draw));
+    Builder::default().input(shape, x).constant(w.weights).maybe_constant(w.bias).finish(op, w.output)
+}
+
+pub fn depthwise_conv_2d(draw: &mut Draw) -> Option<Graph> {
+    let x = draw.dtype();
+    let [kh, kw] = kernel_size(draw);
+    let multiplier = if draw.chance(60) { 1 } else { draw.between(1, 8) };
+    let c = if multiplier > 1 { draw.dim(6) } else { draw.channels() };
+    let shape = [draw.batch(), draw.dim(13), draw.dim(13), c];
+    let w = weighted(draw, &x, vec![1, kh, kw, c * multiplier], 3, kh * kw);
+    let op = Op::DepthwiseConv2d { conv: conv(draw), multiplier };
+    Builder::default().input(shape, x).constant(w.weights).maybe_constant(w.bias).finish(op, w.output)
+}
+
+pub fn transpose_conv(draw: &mut Draw) -> Option<Graph> {
+    let x = draw.dtype();
+    let [kh, kw] = kernel_size(draw);
+    let (c, o) = (draw.channels().min(17), draw.channels().min(17));
+    let shape = [draw.batch(), draw.dim(7), draw.dim(7), c];
+    let w = weighted(draw, &x, vec![o, kh, kw, c], 0, kh * kw * c);
+    let stride = [draw.between(1, 3), draw.between(1, 3)];
+    let padding = padding(draw);
+    // Every output size for which the transposed convolution leads back to the input's.
+    let mut output = |input: usize, size: usize, stride: usize| match padding {
+        Padding::Same => draw.between((input - 1) * stride + 1, input * stride),
+        _ => (input - 1) * stride + size + draw.between(0, stride - 1),
+    };
+    let output = [output(shape[1], kh, stride[0]), output(shape[2], kw, stride[1])];
+    let op = Op::TransposeConv { stride, padding, output, activation: draw.activation() };
+    Builder::default().input(shape, x).constant(w.weights).maybe_constant(w.bias).finish(op, w.output)
+}
+
+pub fn fully_connected(draw: &mut Draw) -> Option<Graph> {
+    let x = draw.dtype();
+    let k = if draw.chance(50) { draw.channels() } else { draw.dim(300) };
+    let o = draw.channels();
+    let mut shape = draw.dims(1, 3);
+    shape.iter_mut().for_each(|d| *d = (*d).min(6));
+    shape.push(k);
+    let w = weighted(draw, &x, vec![o, k], 0, k);
+    let op = Op::FullyConnected { keep_num_dims: draw.chance(40), activation: draw.activation() };
+    Builder::default().input(shape, x).constant(w.weights).maybe_constant(w.bias).finish(op, w.output)
+}
+
+fn pool(draw: &mut Draw, kind: PoolKind) -> Option<Graph> {
+    let x = draw.dtype();
+    let shape = [draw.batch(), draw.dim(13), draw.dim(13), draw.channels()];
+    let window = if draw.chance(20) { [shape[1], shape[2]] } else { [draw.dim(5), draw.dim(5)] };
+    let stride = [draw.between(1, 3), draw.between(1, 3)];
+    let op = Op::Pool2d { kind, window, stride, padding: padding(draw), activation: draw.activation() };
+    Builder::default().input(shape, x.clone()).finish(op, x)
+}
+
+pub fn average_pool_2d(draw: &mut Draw) -> Option<Graph> {
+    pool(draw, PoolKind::Average)
+}
+
+pub fn max_pool_2d(draw: &mut Draw) -> Option<Graph> {
+    pool(draw, PoolKind::Max)
+}
+
+fn resize(draw: &mut Draw, kind: ResizeKind) -> Option<Graph> {
+    let x = draw.dtype();
+    let shape = [draw.batch(), draw.dim(10), draw.dim(10), draw.channels()];
+    let output = if draw.chance(30) { [shape[1] * 2, shape[2] * 2] } else { [draw.dim(17), draw.dim(17)] };
+    let (align_corners, half_pixel_centers) = draw.pick(&[(false, false), (true, false), (false, true)]);
+    let op = Op::Resize { kind, output, align_corners, half_pixel_centers };
+    Builder::default().input(shape, x.clone()).finish(op, x)
+}
+
+pub fn resize_nearest_neighbor(draw: &mut Draw) -> Option<Graph> {
+    resize(draw, ResizeKind::Nearest)
+}
+
+pub fn resize_bilinear(draw: &mut Draw) -> Option<Graph> {
+    resize(draw, ResizeKind::Bilinear)
+}
+
+pub fn softmax(draw: &mut Draw) -> Option<Graph> {
+    let x = draw.dtype();
+    let shape = draw.dims(1, 4);
+    let beta = if draw.chance(60) { 1.0 } else { draw.log_uniform(0.1, 4.0) };
+    let output = if draw.int8() { DataType::int8(1.0 / 256.0, -128) } else { DataType::FLOAT32 };
+    Builder::default().input(shape, x).finish(Op::Softmax { beta }, output)
+}

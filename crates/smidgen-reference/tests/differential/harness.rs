@@ -1,0 +1,178 @@
+//! Draws cases until enough are accepted by the reference, compares, and reports the smallest that differs.
+
+use crate::compare::{Difference, difference};
+use crate::draw::{Draw, FULL_SIZE, Numbers};
+use crate::ours::{self, KERNEL_SETS};
+use smidgen_ir::Graph;
+use smidgen_ir::text::print;
+use smidgen_reference::{Case, Error, Outcome, Reference};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Mutex;
+
+/// Cases that the reference must accept, for each operator and type.
+const CASES: usize = 300;
+/// Samples run through each model.
+const SAMPLES: usize = 3;
+/// Seeds tried for each smaller size after a mismatch.
+const SHRINK_SEEDS: u64 = 60;
+/// A generator of which the reference refuses more than this many times what it must accept is wrong itself.
+const MOST_REFUSED: usize = 3;
+
+/// Draws a graph of one operator, or `None` if what was drawn does not fit together.
+pub type Generator = fn(&mut Draw) -> Option<Graph>;
+
+/// Idle interpreter processes, shared by the tests of this program.
+static IDLE: Mutex<Vec<Reference>> = Mutex::new(Vec::new());
+
+struct Drawn {
+    seed: u64,
+    size: usize,
+    graph: Graph,
+    /// What our reader made of what our writer wrote.
+    back: Graph,
+    case: Case,
+}
+
+/// What was wrong with a case.
+pub enum Fault {
+    /// We could not write, read or run it.
+    Ours(String),
+    /// The reference has no result.
+    Reference(Error),
+    /// The results differ.
+    Differs {
+        /// Our kernels and which sample and output.
+        at: String,
+        /// How.
+        difference: Difference,
+    },
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Ours(message) => f.write_str(message),
+            Fault::Reference(error) => error.fmt(f),
+            Fault::Differs { at, difference: d } => write!(
+                f,
+                "{at}: {} elements differ, first element {}: reference {}, ours {}",
+                d.count, d.index, d.expected, d.got
+            ),
+        }
+    }
+}
+
+/// Runs one operator's differential test.
+///
+/// # Panics
+/// If anything differs: with the number of cases that do, and the smallest found.
+pub fn run(name: &str, numbers: Numbers, generate: Generator) {
+    let idle = IDLE.lock().unwrap().pop();
+    let Some(mut reference) = idle.or_else(|| Reference::start_or_skip(name)) else { return };
+    let mut accepted = 0;
+    let mut refusals: BTreeMap<String, usize> = BTreeMap::new();
+    let mut faults: Vec<(Drawn, Fault)> = Vec::new();
+    let mut seed = 0;
+    while accepted < CASES {
+        let mut batch = Vec::new();
+        while batch.len() < CASES - accepted {
+            match draw(seed, FULL_SIZE, numbers, generate) {
+                Ok(Some(drawn)) => batch.push(drawn),
+                Ok(None) => {}
+                Err(fault) => panic!("{name} {numbers:?}, seed {seed}: {fault}"),
+            }
+            seed += 1;
+        }
+        for (drawn, verdict) in judge(&mut reference, batch) {
+            match verdict {
+                Err(Fault::Reference(Error::Refused(message))) => *refusals.entry(message).or_default() += 1,
+                Ok(()) => accepted += 1,
+                Err(fault) => {
+                    accepted += 1;
+                    faults.push((drawn, fault));
+                }
+            }
+        }
+        let refused: usize = refusals.values().sum();
+        assert!(refused <= MOST_REFUSED * CASES, "{name} {numbers:?}: the reference refuses too many: {refusals:#?}");
+    }
+    println!("{name} {numbers:?}: {accepted} cases accepted, {} refused", refusals.values().sum::<usize>());
+    for (message, count) in &refusals {
+        println!("  refused {count} times: {message}");
+    }
+    if faults.is_empty() {
+        IDLE.lock().unwrap().push(reference);
+        return;
+    }
+    let count = faults.len();
+    let smallest = shrink(&mut reference, numbers, generate).or_else(|| faults.into_iter().next());
+    let (drawn, fault) = smallest.expect("there is a fault");
+    panic!(
+        "{name} {numbers:?}: {count} of {accepted} cases differ from the reference\nseed {}, size {}: {fault}\n{}",
+        drawn.seed,
+        drawn.size,
+        print(&drawn.graph)
+    );
+}
+
+/// Runs a model's file in the reference and here, on random inputs.
+///
+/// # Errors
+/// Whatever differs or fails, a refusal of the reference included.
+pub fn check_file(reference: &mut Reference, model: &[u8], draw: &mut Draw) -> Result<(), Fault> {
+    let graph = ours::read(model).map_err(Fault::Ours)?;
+    let samples: Vec<_> = (0..SAMPLES).map(|_| draw.sample(&graph)).collect();
+    let case = Case { model: model.to_vec(), samples, ..Case::default() };
+    let outcome = reference.run_case(&case).map_err(Fault::Reference)?;
+    compare(&graph, &case, &outcome)
+}
+
+/// Draws the case of a seed. `Ok(None)` if what was drawn does not fit together.
+fn draw(seed: u64, size: usize, numbers: Numbers, generate: Generator) -> Result<Option<Drawn>, String> {
+    let mut source = Draw::new(seed, size, numbers);
+    let Some(graph) = generate(&mut source) else { return Ok(None) };
+    let written = ours::write(&graph).and_then(|model| Ok((ours::read(&model)?, model)));
+    let (back, model) = written.map_err(|e| format!("{e}\n{}", print(&graph)))?;
+    let samples = (0..SAMPLES).map(|_| source.sample(&graph)).collect();
+    Ok(Some(Drawn { seed, size, graph, back, case: Case { model, samples, ..Case::default() } }))
+}
+
+fn judge(reference: &mut Reference, batch: Vec<Drawn>) -> Vec<(Drawn, Result<(), Fault>)> {
+    let cases: Vec<Case> = batch.iter().map(|drawn| drawn.case.clone()).collect();
+    let results = reference.run_batch(&cases);
+    let verdicts = batch.into_iter().zip(results).map(|(drawn, result)| {
+        let verdict = result.map_err(Fault::Reference).and_then(|outcome| compare(&drawn.back, &drawn.case, &outcome));
+        (drawn, verdict)
+    });
+    verdicts.collect()
+}
+
+/// Runs the graph with every kernel set and compares with what the reference gave.
+fn compare(graph: &Graph, case: &Case, outcome: &Outcome) -> Result<(), Fault> {
+    for kernels in KERNEL_SETS {
+        let got = ours::run(graph, kernels, &case.samples)
+            .map_err(|message| Fault::Ours(format!("{kernels:?} kernels: {message}")))?;
+        for (sample, (expected, got)) in outcome.samples.iter().zip(&got).enumerate() {
+            for (output, &id) in graph.outputs.iter().enumerate() {
+                let element = graph.tensor(id).element();
+                if let Some(difference) = difference(element, &expected.outputs[output], &got[output]) {
+                    let at = format!("{kernels:?} kernels, sample {sample}, output {output}");
+                    return Err(Fault::Differs { at, difference });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The first faulty case of the smallest size that has one.
+fn shrink(reference: &mut Reference, numbers: Numbers, generate: Generator) -> Option<(Drawn, Fault)> {
+    [1, 2, 3, 4, 6, 9, 13].into_iter().find_map(|size| {
+        let drawn = (0..SHRINK_SEEDS).filter_map(|seed| draw(seed, size, numbers, generate).ok().flatten()).collect();
+        judge(reference, drawn).into_iter().find_map(|(drawn, verdict)| match verdict {
+            Ok(()) | Err(Fault::Reference(Error::Refused(_))) => None,
+            Err(fault) => Some((drawn, fault)),
+        })
+    })
+}

@@ -1,0 +1,54 @@
+//! Differential tests against TensorFlow Lite's reference kernels: integer outputs must be byte-equal, floats equal to 1e-5
+//! relative.
+//!
+//! - This file: random models of one operator, written by our writer, run by the reference and by our executor.
+//! - [`foreign`]: models of one operator written by another writer, in forms that ours never writes.
+//! - [`models`]: whole networks.
+//!
+//! To run those of one operator: `cargo xtask test conv_2d::int8`.
+
+mod compare;
+mod draw;
+mod foreign;
+mod generators;
+mod harness;
+mod models;
+mod ours;
+
+use draw::Numbers;
+
+macro_rules! differential {
+    ($($family:ident: $($operator:ident),+;)+) => {$($(
+        mod $operator {
+            use super::*;
+
+            #[test]
+            fn int8() {
+                harness::run(stringify!($operator), Numbers::Int8, generators::$family::$operator);
+            }
+
+            #[test]
+            fn float() {
+                harness::run(stringify!($operator), Numbers::Float, generators::$family::$operator);
+            }
+        }
+    )+)+};
+}
+
+differential! {
+    windowed: conv_2d, depthwise_conv_2d, transpose_conv, fully_connected, average_pool_2d, max_pool_2d,
+        resize_nearest_neighbor, resize_bilinear, softmax;
+    elementwise: add, sub, mul, minimum, maximum, mean, sum, logistic, tanh, relu, relu_n1_to_1, relu6, leaky_relu, prelu,
+        hard_swish, arg_max, quantize;
+    movement: pad, padv2, reshape, squeeze, expand_dims, transpose, concatenation, split, pack, unpack, slice, strided_slice;
+}
+
+/// DEQUANTIZE has integers on one side only.
+mod dequantize {
+    use super::*;
+
+    #[test]
+    fn int8() {
+        harness::run("dequantize", Numbers::Int8, generators::elementwise::dequantize);
+    }
+}

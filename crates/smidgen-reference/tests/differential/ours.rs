@@ -1,0 +1,42 @@
+//! Our side: read, validate, lower, plan layer by layer, run.
+
+use smidgen_exec::Executor;
+use smidgen_ir::Graph;
+use smidgen_plan::{KernelSet, LowerOptions, lower, simple};
+
+/// The kernel sets that must agree with the reference.
+pub const KERNEL_SETS: [KernelSet; 2] = [KernelSet::Reference, KernelSet::Fast];
+
+/// An executor of the layer-wise plan.
+pub fn executor(graph: &Graph, kernels: KernelSet) -> Result<Executor, String> {
+    let options = LowerOptions { kernels, ..LowerOptions::default() };
+    let lowered = lower(graph, &options).map_err(|e| format!("lowering: {e}"))?;
+    Executor::new(simple::layer_wise(&lowered)).map_err(|e| format!("executor: {e}"))
+}
+
+/// The bytes of each output for each sample, or what went wrong.
+pub fn run(graph: &Graph, kernels: KernelSet, samples: &[Vec<Vec<u8>>]) -> Result<Vec<Vec<Vec<u8>>>, String> {
+    let mut executor = executor(graph, kernels)?;
+    let mut results = Vec::new();
+    for sample in samples {
+        for (i, input) in sample.iter().enumerate() {
+            executor.set_input(i, input).map_err(|e| format!("input {i}: {e}"))?;
+        }
+        executor.run();
+        results.push((0..graph.outputs.len()).map(|i| executor.output(i).to_vec()).collect());
+    }
+    Ok(results)
+}
+
+/// Validates a graph and writes it.
+pub fn write(graph: &Graph) -> Result<Vec<u8>, String> {
+    smidgen_ir::validate(graph).map_err(|e| format!("validating what was generated: {e}"))?;
+    smidgen_tflite::write(graph).map_err(|e| format!("writing: {e}"))
+}
+
+/// Reads a file and validates what was read.
+pub fn read(model: &[u8]) -> Result<Graph, String> {
+    let graph = smidgen_tflite::read(model).map_err(|e| format!("reading: {e}"))?;
+    smidgen_ir::validate(&graph).map_err(|e| format!("validating what was read: {e}"))?;
+    Ok(graph)
+}
