@@ -10,6 +10,8 @@ mod check;
 mod dispatch;
 mod error;
 mod executor;
+mod fold;
 
 pub use error::ExecError;
 pub use executor::{Executor, Finished};
+pub use fold::fold_constants;

@@ -22,8 +22,8 @@ const MAX_BYTES: usize = 2_000_000_000;
 ///
 /// Tensors keep their place in the file that they came from ([`Tensor::source`](smidgen_ir::Tensor::source)) as far as there
 /// are so many; those that nothing uses are left out. Parameters become constant tensors again. Padding that the format cannot
-/// give a convolution becomes a PAD before it. Reading the file gives the same graph, but for that PAD and for `source`, and
-/// writing that one gives the same bytes.
+/// give a convolution becomes a PAD before it, and a CONV_2D without a bias gets one of zeros, as the reference interpreter wants
+/// it. Reading the file gives the same graph, but for these and for `source`, and writing that one gives the same bytes.
 ///
 /// # Errors
 /// [`WriteError`], for a graph that [`smidgen_ir::validate()`] would refuse or that the format cannot hold.

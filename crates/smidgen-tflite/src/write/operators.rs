@@ -6,8 +6,8 @@ use super::{element_code, shapes, versions};
 use crate::error::{WriteError, quoted};
 use crate::support::Builtin;
 use smidgen_ir::{
-    AxisSlice, BinaryKind, ConvParams, ElementType, Op, Operator, PadValue, Padding, PoolKind, ReduceKind, ReshapeKind,
-    ResizeKind, Tensor, TensorId, UnaryKind, Window,
+    AxisSlice, BinaryKind, ConvParams, DataType, ElementType, Op, Operator, PadValue, Padding, PoolKind, Quantisation,
+    ReduceKind, ReshapeKind, ResizeKind, Tensor, TensorId, UnaryKind, Window,
 };
 use std::borrow::Cow;
 
@@ -108,6 +108,10 @@ impl<'g> Lowering<'g, '_> {
                 let padding = self.padding(conv)?;
                 let (stride, dilation) = (self.pair(conv.stride)?, self.pair(conv.dilation)?);
                 let options = Options::Conv { padding, stride, dilation, activation: activation(conv.activation) };
+                if self.inputs.len() == 2 {
+                    let bias = self.zero_bias()?;
+                    self.inputs.push(bias);
+                }
                 self.with(Builtin::Conv2d, options)
             }
             Op::DepthwiseConv2d { conv, multiplier } => {
@@ -172,7 +176,7 @@ impl<'g> Lowering<'g, '_> {
                 Ok((builtin, self.and(axes), Options::Reducer { keep_dims: *keep_dims }))
             }
             Op::Pad { pads, value } => {
-                let paddings = self.paddings(pads)?;
+                let paddings = self.paddings(&self.output()?.name, pads)?;
                 let mut inputs = self.and(paddings);
                 match self.pad_value(*value)? {
                     None => Ok((Builtin::Pad, inputs, Options::None)),
@@ -283,8 +287,8 @@ impl<'g> Lowering<'g, '_> {
             self.int(padded.unwrap_or(usize::MAX))
         });
         let shape = shape.collect::<Result<Vec<_>, _>>()?;
-        let paddings = self.paddings(&pads)?;
         let name = format!("{}/padded", self.output()?.name);
+        let paddings = self.paddings(&name, &pads)?;
         let padded = self.draft.activation(name, shape, &x.dtype);
         let (inputs, outputs) = (vec![self.inputs[0], paddings], vec![padded]);
         let version = versions::version(Builtin::Pad, &self.draft.tensors, &inputs, &outputs, &Options::None);
@@ -293,12 +297,43 @@ impl<'g> Lowering<'g, '_> {
         Ok(1)
     }
 
-    /// PAD's parameter: a row of before and after for each axis.
-    fn paddings(&mut self, pads: &[[usize; 2]]) -> Result<usize, WriteError> {
+    /// A bias of zeros, without which the reference interpreter takes no CONV_2D.
+    fn zero_bias(&mut self) -> Result<usize, WriteError> {
+        let (x, weights) = (self.input(0)?, self.input(1)?);
+        let channels = weights.shape.0.first().copied().unwrap_or(0);
+        // Two int4 weights to a byte; anything less is no weight for some channel.
+        if channels > 2 * weights.data.as_ref().map_or(0, |data| data.len()) {
+            return Err(self.fail("its weights are not a constant, or empty"));
+        }
+        let dtype = match (x.per_tensor(), weights.dtype.quantisation()) {
+            (Some((x, _)), Some(weights)) => {
+                // A product that vanishes would be no scale; that of a bias of zeros says nothing anyway.
+                let scale = |weights: &f32| (x * weights).clamp(f32::MIN_POSITIVE, f32::MAX);
+                let quantisation = match weights {
+                    Quantisation::PerTensor { scale: s, .. } => {
+                        Quantisation::PerTensor { scale: scale(s), zero_point: 0 }
+                    }
+                    Quantisation::PerChannel { scales, .. } => Quantisation::PerChannel {
+                        axis: 0,
+                        scales: scales.iter().map(scale).collect(),
+                        zero_points: vec![0; scales.len()],
+                    },
+                };
+                DataType::Quantised(ElementType::Int32, quantisation)
+            }
+            _ => DataType::FLOAT32,
+        };
+        let name = format!("{}/bias", self.output()?.name);
+        let shape = vec![self.int(channels)?];
+        Ok(self.draft.constant(name, shape, Cow::Owned(dtype), vec![0; 4 * channels]))
+    }
+
+    /// The parameter of the PAD that writes `output`: a row of before and after for each axis.
+    fn paddings(&mut self, output: &str, pads: &[[usize; 2]]) -> Result<usize, WriteError> {
         let values = self.ints(pads.iter().flatten().copied())?;
-        let name = format!("{}/paddings", self.output()?.name);
+        let name = format!("{output}/paddings");
         let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        let dtype = Cow::Owned(smidgen_ir::DataType::Plain(ElementType::Int32));
+        let dtype = Cow::Owned(DataType::Plain(ElementType::Int32));
         Ok(self.draft.constant(name, vec![pads.len() as i32, 2], dtype, bytes))
     }
 

@@ -1,5 +1,7 @@
-//! The real models, where they are.
+//! What the tests read and write: the real models where they are, and small graphs of every operator.
 #![allow(dead_code, reason = "each test file uses a part")]
+
+pub mod samples;
 
 use std::path::PathBuf;
 
@@ -34,7 +36,6 @@ impl Random {
     }
 
     /// A number below `bound`, which is not 0.
-    #[allow(dead_code)] // not every test binary needs it
     pub fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }

@@ -1,0 +1,37 @@
+//! Folding constants with the very kernels that would compute them at run time.
+
+use crate::executor::Executor;
+use smidgen_ir::{Graph, Op, Quantisation, Tensor, passes};
+use smidgen_plan::simple::layer_wise;
+use smidgen_plan::{LowerOptions, lower};
+
+/// Replaces the outputs of operators that read only constants by constants; the count of those operators. One that no kernel
+/// computes stays, and so does what would add too much: see [`smidgen_ir::passes::fold_constants`]. The graph must be valid.
+pub fn fold_constants(graph: &mut Graph, options: &LowerOptions) -> usize {
+    passes::fold_constants(graph, |alone| {
+        if alone.operators[0].op == Op::Dequantize {
+            return Some(vec![real(alone.tensor(alone.operators[0].inputs[0]))?]);
+        }
+        let program = layer_wise(&lower(alone, options).ok()?);
+        let mut executor = Executor::new(program).ok()?;
+        executor.run();
+        Some((0..alone.outputs.len()).map(|i| executor.output(i).to_vec()).collect())
+    })
+}
+
+/// The real numbers, as float32, for which a constant's integers stand. Only constants are quantised per channel or to four
+/// bits, so no kernel reads those.
+fn real(tensor: &Tensor) -> Option<Vec<u8>> {
+    let (integers, quantisation) = (tensor.integers()?, tensor.dtype.quantisation()?);
+    let (axis, scales, zero_points) = match quantisation {
+        Quantisation::PerTensor { scale, zero_point } => (0, vec![*scale], vec![*zero_point]),
+        Quantisation::PerChannel { axis, scales, zero_points } => (*axis + 1, scales.clone(), zero_points.clone()),
+    };
+    // Elements from one channel to the next; a single channel holds them all.
+    let step: usize = tensor.shape.dims()[axis..].iter().product();
+    let float = |(i, &value): (usize, &i32)| {
+        let channel = i / step % scales.len();
+        scales[channel] * (i64::from(value) - i64::from(zero_points[channel])) as f32
+    };
+    Some(integers.iter().enumerate().map(float).flat_map(f32::to_le_bytes).collect())
+}

@@ -1,0 +1,70 @@
+//! Every operator goes through a file and back, and the reference interpreter takes the file.
+
+mod common;
+
+use smidgen_ir::{Graph, Op, Padding, validate};
+use smidgen_reference::Reference;
+use smidgen_tflite::{SUPPORTED, read, write};
+
+fn anonymous(mut graph: Graph) -> Graph {
+    graph.tensors.iter_mut().for_each(|tensor| tensor.source = None);
+    graph.operators.iter_mut().for_each(|operator| operator.source = None);
+    graph
+}
+
+#[test]
+fn every_operator_comes_back() {
+    for (name, graph) in common::samples::graphs() {
+        validate(&graph).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let file = write(&graph).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let again = read(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
+        validate(&again).unwrap_or_else(|error| panic!("{name}, read: {error}"));
+        assert!(write(&again).unwrap() == file, "{name}: the second file differs");
+        let again = anonymous(again);
+        let explicit = |graph: &Graph| match &graph.operators[0].op {
+            Op::Conv2d(conv) | Op::DepthwiseConv2d { conv, .. } => matches!(conv.padding, Padding::Explicit { .. }),
+            _ => false,
+        };
+        if explicit(&graph) {
+            let names: Vec<&str> = again.operators.iter().map(|operator| operator.op.name()).collect();
+            assert_eq!(names, ["PAD", graph.operators[0].op.name()], "{name}");
+        } else if name.starts_with("conv") && name.ends_with("without bias") {
+            let bias = again.tensor(again.operators[0].inputs[2]);
+            assert!(bias.data.as_deref().unwrap().iter().all(|&byte| byte == 0), "{name}");
+        } else {
+            assert_eq!(again.operators, anonymous(graph.clone()).operators, "{name}");
+            assert!(again == anonymous(graph), "{name}: the graphs differ");
+        }
+    }
+}
+
+#[test]
+fn the_samples_hold_every_supported_operator() {
+    let mut names: Vec<&str> = Vec::new();
+    let graphs = common::samples::graphs();
+    graphs.iter().flat_map(|(_, graph)| &graph.operators).for_each(|operator| names.push(operator.op.name()));
+    for entry in SUPPORTED {
+        assert!(names.contains(&entry.name), "no sample of {}", entry.name);
+    }
+}
+
+#[test]
+fn the_reference_interpreter_takes_every_sample() {
+    let Some(mut reference) = Reference::start_or_skip("the interpreter on every operator") else { return };
+    let mut refused = Vec::new();
+    for (name, graph) in common::samples::graphs() {
+        let zeros = graph.inputs.iter().map(|&id| vec![0; graph.tensor(id).bytes()]).collect::<Vec<_>>();
+        match reference.run(&write(&graph).unwrap(), &zeros) {
+            Ok(outputs) => {
+                let sizes: Vec<usize> = graph.outputs.iter().map(|&id| graph.tensor(id).bytes()).collect();
+                assert_eq!(outputs.iter().map(Vec::len).collect::<Vec<_>>(), sizes, "{name}");
+            }
+            Err(error) => {
+                assert!(error.to_string().contains("support"), "{name}: {error}");
+                refused.push(name);
+            }
+        }
+    }
+    // Types that the interpreter does not move with these operators.
+    assert_eq!(refused, ["unpack int64", "split bool", "pack bool"]);
+}
