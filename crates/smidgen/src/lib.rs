@@ -1,5 +1,26 @@
-//! The library façade and the command line of smidgen.
+//! Deep learning on microcontrollers: the library behind the `smidgen` command.
+//!
+//! A [`Network`] is read from a TensorFlow Lite file, checked, and can then be changed, counted ([`Network::cost`]) and run
+//! ([`Network::run`]). Its bytes are those of TensorFlow Lite's reference kernels, which [`verify()`] checks against a file of
+//! reference outputs. [`data`] brings arrays and pictures to what a network takes.
+//!
+//! The parts behind this façade are crates of their own, re-exported as [`ir`], [`tflite`], [`plan`] and [`exec`].
+//!
+//! Without the feature `cli` (on by default) the crate is the library alone.
 #![forbid(unsafe_code)]
 
 pub mod data;
+pub mod error;
 pub mod files;
+pub mod network;
+pub mod verify;
+
+pub use data::{Array, Dtype};
+pub use error::{Error, ErrorKind};
+pub use network::{Network, Runner};
+pub use smidgen_exec as exec;
+pub use smidgen_ir as ir;
+pub use smidgen_plan as plan;
+pub use smidgen_plan::{LowerOptions, Reference};
+pub use smidgen_tflite as tflite;
+pub use verify::verify;

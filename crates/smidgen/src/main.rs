@@ -1,2 +1,31 @@
-//! The `smidgen` command.
-fn main() {}
+//! The `smidgen` command: a thin shell around the library of the same name.
+//!
+//! One file for each command under `commands`; what they share is beside them. No command panics on any input, prints to
+//! a closed pipe, or leaves a half-written file.
+#![forbid(unsafe_code)]
+
+mod commands;
+mod terminal;
+
+use clap::Parser;
+use commands::{Cli, Failure};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    terminal::report_panics();
+    let cli = Cli::parse();
+    let result = std::panic::catch_unwind(|| commands::run(&cli));
+    match result {
+        Ok(Ok(commands::Answer::Yes)) => ExitCode::SUCCESS,
+        Ok(Ok(commands::Answer::No(code))) => code.into(),
+        Ok(Err(Failure::Output(error))) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            // The reader has seen enough. What a shell expects of a program that SIGPIPE ended.
+            ExitCode::from(128 + 13)
+        }
+        Ok(Err(failure)) => {
+            terminal::print_failure(&failure);
+            failure.code().into()
+        }
+        Err(_) => commands::Code::Internal.into(),
+    }
+}

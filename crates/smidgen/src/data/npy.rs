@@ -5,7 +5,8 @@
 
 use super::array::{Array, Dtype};
 
-const MAGIC: &[u8] = b"\x93NUMPY";
+/// The first bytes of every `.npy` file.
+pub const MAGIC: &[u8] = b"\x93NUMPY";
 
 /// Why bytes are not a `.npy` array that smidgen reads.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

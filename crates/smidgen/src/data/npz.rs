@@ -6,6 +6,9 @@ use std::io::{Cursor, Read, Write};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
+/// The first bytes of every ZIP archive that holds something.
+pub const MAGIC: &[u8] = b"PK";
+
 /// Bytes that one array of an archive may unpack to. A megabyte of ZIP can promise a gigabyte; no network input comes near.
 const MAX_ARRAY_BYTES: u64 = 1 << 30;
 

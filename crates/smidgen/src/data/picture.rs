@@ -1,6 +1,7 @@
 //! From a photograph to a network's input: size, channels, and the real numbers that the network was trained on.
 
 use super::array::{Array, Dtype};
+use super::input::quantise;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, imageops::FilterType};
 use smidgen_ir::{DataType, ElementType, Graph, Op, Shape};
 use std::fmt;
@@ -123,6 +124,19 @@ pub struct Prepared {
     pub guessed: bool,
 }
 
+impl Prepared {
+    /// What a pixel became and why: `normalised as symmetric (-1..1), since ...`.
+    pub fn describe(&self) -> String {
+        let range = match self.normalisation {
+            Normalisation::Raw if self.array.dtype == Dtype::Int8 => "stored as pixel - 128",
+            Normalisation::Raw => "0..255",
+            Normalisation::Symmetric => "-1..1",
+            Normalisation::Unit => "0..1",
+        };
+        format!("normalised `{}` ({range}), {}", self.normalisation, self.reason)
+    }
+}
+
 impl PictureInput {
     /// What graph input `index` asks for.
     ///
@@ -186,17 +200,17 @@ impl PictureInput {
         match self.range() {
             Some((low, high)) => match Normalisation::filling(low, high) {
                 Some(normalisation) => {
-                    (normalisation, format!("the input holds real numbers from {low:.3} to {high:.3}"), false)
+                    (normalisation, format!("since the input holds real numbers from {low:.3} to {high:.3}"), false)
                 }
                 None => (
                     Normalisation::Raw,
                     format!(
-                        "the input holds real numbers from {low:.3} to {high:.3}, which fits neither 0..255, 0..1 nor -1..1"
+                        "since the input holds real numbers from {low:.3} to {high:.3}, which fits neither 0..255, 0..1 nor -1..1"
                     ),
                     true,
                 ),
             },
-            None => (Normalisation::Unit, "a float input does not say what range it was trained on".into(), true),
+            None => (Normalisation::Unit, "since a float input does not say what range it was trained on".into(), true),
         }
     }
 
@@ -214,13 +228,8 @@ impl PictureInput {
                 pixels.iter().map(|&p| p ^ 0x80).collect()
             }
             (element, Some((scale, zero_point))) => {
-                let bytes = element.bits().div_ceil(8);
-                let high = (1i64 << (element.bits() - 1)) - 1;
-                let stored = |p: u8| {
-                    let q = (normalisation.real(p) / f64::from(scale)).round() as i64 + i64::from(zero_point);
-                    q.clamp(-high - 1, high)
-                };
-                pixels.iter().flat_map(|&p| stored(p).to_le_bytes().into_iter().take(bytes)).collect()
+                let reals: Vec<f64> = pixels.iter().map(|&p| normalisation.real(p)).collect();
+                quantise(&reals, scale, zero_point, element)
             }
         };
         let array = Array::new(Dtype::of(self.element), &self.shape, data);

@@ -1,0 +1,91 @@
+//! `smidgen check`: everything in the way of a network, at once.
+
+use super::format::count;
+use super::options::Model;
+use super::output::{BAD, GOOD, Output};
+use super::table::{Column, Table};
+use super::{Answer, Code, Failure};
+use clap::Args;
+use serde_json::{Value, json};
+use smidgen::network::as_text;
+use smidgen::plan::LowerError;
+use smidgen::tflite::{self, Subject, Unsupported};
+use smidgen::{Error, LowerOptions, Network, files};
+
+/// List everything in a model that smidgen does not support, with what to do about it
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  smidgen check model.tflite
+  smidgen check model.tflite --json
+
+Lists every unsupported operator, type and feature at once, each with its place in the network and a hint. Exit code
+0: all is supported; 3: something is not; 4: the file is damaged.")]
+pub struct Check {
+    #[command(flatten)]
+    model: Model,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const COLUMNS: [Column; 4] =
+    [Column::left("where", 0), Column::left("what", 0), Column::left("what to do", 0), Column::left("tensors", 1)];
+
+impl Check {
+    pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
+        let path = &self.model.path;
+        let found = obstacles(&files::read(path)?).map_err(|e| e.at(path))?;
+        let answer = if found.is_empty() { Answer::Yes } else { Answer::No(Code::Unsupported) };
+        if self.json {
+            out.json(&json!({ "supported": found.is_empty(), "unsupported": found.iter().map(describe).collect::<Vec<_>>() }))?;
+            return Ok(answer);
+        }
+        if found.is_empty() {
+            out.line(format!("{GOOD}supported{GOOD:#}  {}", path.display()))?;
+            return Ok(answer);
+        }
+        out.line(format!("{BAD}unsupported{BAD:#}  {}: {}", path.display(), count(found.len(), "obstacle")))?;
+        out.line("")?;
+        let mut table = Table::new(&COLUMNS);
+        for Unsupported { subject, tensors, reason, hint } in &found {
+            table.row(vec![subject.to_string(), reason.clone(), hint.to_string(), tensors.clone()]);
+        }
+        out.print(table.render(out.width))?;
+        Ok(answer)
+    }
+}
+
+/// What stands in the way of reading the model, or else (where it can be read) of running it.
+fn obstacles(bytes: &[u8]) -> Result<Vec<Unsupported>, Error> {
+    if as_text(bytes).is_none() {
+        let found = tflite::check(bytes)?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    let without_kernel = |LowerError::Unsupported { index, operator, output, reason }| Unsupported {
+        subject: Subject::Operator { index, name: operator.into() },
+        tensors: format!("-> {output:?}"),
+        reason,
+        hint: "`smidgen ops` shows what is supported of it".into(),
+    };
+    let obstacles = Network::from_bytes(bytes)?.obstacles(&LowerOptions::default());
+    Ok(obstacles.into_iter().map(without_kernel).collect())
+}
+
+fn describe(found: &Unsupported) -> Value {
+    let (kind, index, name) = match &found.subject {
+        Subject::Operator { index, name } => ("operator", Some(index), Some(name)),
+        Subject::Tensor { index, name } => ("tensor", Some(index), Some(name)),
+        Subject::File => ("file", None, None),
+    };
+    json!({
+        "kind": kind,
+        "index": index,
+        "name": name,
+        "tensors": found.tensors,
+        "reason": found.reason,
+        "hint": found.hint,
+    })
+}

@@ -1,0 +1,105 @@
+//! Why a command could not do what was asked, and the exit code that says so.
+
+use smidgen::{Error, ErrorKind};
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+/// The table of exit codes in `--help`.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0    done, and the answer is yes
+  1    done, and the answer is no: `verify` found a difference
+  2    the request cannot be carried out: wrong arguments, no such file, no room to write
+  3    unsupported: the file is sound, but asks for what smidgen does not do
+  4    malformed: the file is damaged or contradicts itself
+  5    does not fit
+  6    a fault of smidgen's own: please report it
+  141  whoever read the output closed it early";
+
+/// Exit codes other than success.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Code {
+    Differs = 1,
+    Request = 2,
+    Unsupported = 3,
+    Malformed = 4,
+    DoesNotFit = 5,
+    Internal = 6,
+}
+
+impl From<Code> for ExitCode {
+    fn from(code: Code) -> Self {
+        ExitCode::from(code as u8)
+    }
+}
+
+impl From<ErrorKind> for Code {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Request => Self::Request,
+            ErrorKind::Unsupported => Self::Unsupported,
+            ErrorKind::Malformed => Self::Malformed,
+            ErrorKind::DoesNotFit => Self::DoesNotFit,
+            ErrorKind::Internal => Self::Internal,
+        }
+    }
+}
+
+/// Why a command stopped.
+#[derive(Debug)]
+pub enum Failure {
+    /// The library says why.
+    Library(Error),
+    /// The arguments do not go together: what is wrong, and what would be right.
+    Usage { message: String, help: String },
+    /// Standard output cannot be written to.
+    Output(io::Error),
+}
+
+impl Failure {
+    pub fn usage(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), help: help.into() }
+    }
+
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Library(error) => error.kind().into(),
+            Self::Usage { .. } | Self::Output(_) => Code::Request,
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::Library(error) => error.help(),
+            Self::Usage { help, .. } => Some(help.clone()),
+            Self::Output(_) => None,
+        }
+    }
+
+    /// What is behind it.
+    pub fn source_error(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Library(error) => std::error::Error::source(error),
+            Self::Usage { .. } => None,
+            Self::Output(error) => Some(error),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Library(error) => fmt::Display::fmt(error, f),
+            Self::Usage { message, .. } => f.write_str(message),
+            Self::Output(_) => f.write_str("cannot write to standard output"),
+        }
+    }
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Library(error.into())
+    }
+}

@@ -1,0 +1,86 @@
+//! The command line: one variant of [`Command`] and one file for each command.
+//!
+//! To add one: a file with its arguments and a `run`, a variant of [`Command`], and its line in [`run`]. The compiler names the
+//! rest.
+
+mod check;
+
+mod failure;
+mod format;
+mod inspect;
+mod ops;
+mod options;
+mod output;
+mod run;
+mod table;
+mod verify;
+
+pub use failure::{Code, Failure};
+
+use clap::{Args, Parser, Subcommand};
+use output::{Output, Verbosity};
+
+/// What a command found out, where it did what was asked.
+pub enum Answer {
+    /// All is well.
+    Yes,
+    /// The answer is no: what was to be verified differs, what was to be checked is not supported.
+    No(Code),
+}
+
+/// The command line.
+#[derive(Parser, Debug)]
+#[command(
+    name = "smidgen",
+    version,
+    about = "Deep learning on microcontrollers",
+    long_about = "Deep learning on microcontrollers: read a network, see what it costs, run it with the very bytes of the \
+                  reference kernels.",
+    arg_required_else_help = true,
+    subcommand_required = true,
+    disable_help_subcommand = true,
+    after_long_help = failure::EXIT_CODES,
+    after_help = "`smidgen COMMAND --help` explains each by example."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    global: Global,
+}
+
+#[derive(Args, Debug)]
+struct Global {
+    /// Print results only: no notes, no warnings
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Print more about each step
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Inspect(inspect::Inspect),
+    Run(run::Run),
+    Verify(verify::Verify),
+    Check(check::Check),
+    Ops(ops::Ops),
+}
+
+/// Does what the command line says.
+pub fn run(cli: &Cli) -> Result<Answer, Failure> {
+    let verbosity = match cli.global {
+        Global { quiet: true, .. } => Verbosity::Quiet,
+        Global { verbose: true, .. } => Verbosity::Verbose,
+        Global { .. } => Verbosity::Normal,
+    };
+    let mut out = Output::new(verbosity);
+    match &cli.command {
+        Command::Inspect(command) => command.run(&mut out),
+        Command::Run(command) => command.run(&mut out),
+        Command::Verify(command) => command.run(&mut out),
+        Command::Check(command) => command.run(&mut out),
+        Command::Ops(command) => command.run(&mut out),
+    }
+}

@@ -1,0 +1,44 @@
+//! `smidgen ops`: the support table, printed from the list that the reader goes by.
+
+use super::output::Output;
+use super::table::{Column, Table};
+use super::{Answer, Failure};
+use clap::Args;
+use serde_json::{Value, json};
+use smidgen::tflite::{SUPPORTED, SupportEntry};
+
+/// List the supported operators
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  smidgen ops
+  smidgen ops --json
+
+Types are those of an operator's data. Weights follow them: int8 or packed int4 beside int8, float32 beside float32.")]
+pub struct Ops {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const COLUMNS: [Column; 3] = [Column::left("operator", 0), Column::left("types", 0), Column::left("remarks", 0)];
+
+impl Ops {
+    pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
+        let types = |entry: &SupportEntry| entry.types.iter().map(|t| t.name()).collect::<Vec<_>>();
+        if self.json {
+            let rows: Vec<Value> = SUPPORTED
+                .iter()
+                .map(|e| json!({ "operator": e.name, "types": types(e), "remarks": e.remarks }))
+                .collect();
+            out.json(&Value::Array(rows))?;
+        } else {
+            let mut table = Table::new(&COLUMNS);
+            for entry in SUPPORTED {
+                table.row(vec![entry.name.into(), types(entry).join(" "), entry.remarks.into()]);
+            }
+            out.print(table.render(out.width))?;
+        }
+        Ok(Answer::Yes)
+    }
+}

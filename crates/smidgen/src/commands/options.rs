@@ -1,0 +1,70 @@
+//! Arguments that several commands share.
+
+use clap::{Args, ValueEnum};
+use smidgen::ir::Graph;
+use smidgen::{LowerOptions, Network, Reference};
+use std::path::PathBuf;
+
+use super::Failure;
+
+/// The model to work on.
+#[derive(Args, Debug)]
+pub struct Model {
+    /// The network: a TensorFlow Lite file, or the text that `inspect --ir` prints
+    #[arg(value_name = "MODEL")]
+    pub path: PathBuf,
+}
+
+impl Model {
+    pub fn open(&self) -> Result<Network, Failure> {
+        Ok(Network::open(&self.path)?)
+    }
+}
+
+/// Whose bytes to reproduce.
+#[derive(Args, Debug)]
+pub struct ReferenceOption {
+    /// Whose bytes to reproduce, where versions of TensorFlow Lite differ
+    #[arg(long, value_enum, default_value_t)]
+    pub reference: ReferenceName,
+}
+
+impl ReferenceOption {
+    pub fn options(&self) -> LowerOptions {
+        LowerOptions { reference: self.reference.into(), ..LowerOptions::default() }
+    }
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ReferenceName {
+    /// The reference kernels of LiteRT 2.3
+    #[default]
+    Litert,
+    /// TensorFlow Lite 2.14 and TensorFlow Lite Micro
+    Tflm,
+}
+
+impl ReferenceName {
+    pub const ALL: [Self; 2] = [Self::Litert, Self::Tflm];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Litert => "litert",
+            Self::Tflm => "tflm",
+        }
+    }
+}
+
+impl From<ReferenceName> for Reference {
+    fn from(name: ReferenceName) -> Self {
+        match name {
+            ReferenceName::Litert => Self::LiteRt2_3,
+            ReferenceName::Tflm => Self::TfLite2_14,
+        }
+    }
+}
+
+/// A network's name for headings: the graph's, unless that is a converter's default.
+pub fn title(graph: &Graph) -> Option<&str> {
+    Some(graph.name.as_str()).filter(|name| !name.is_empty() && *name != "main")
+}

@@ -1,0 +1,215 @@
+//! `smidgen verify`: the same bytes as the reference, or where not and why.
+
+use super::format::{count, real, thousands};
+use super::options::{Model, ReferenceName, ReferenceOption};
+use super::output::{BAD, GOOD, Output};
+use super::{Answer, Code, Failure};
+use clap::Args;
+use serde_json::{Value, json};
+use smidgen::Network;
+use smidgen::data::Archive;
+use smidgen::files;
+use smidgen::verify::{Checked, Mismatch, Report, Rule};
+use std::path::PathBuf;
+
+/// Compare a network's outputs with those of a reference, to the byte
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  smidgen verify model.tflite --golden model.npz
+  smidgen verify model.tflite --golden model.npz --json
+
+The golden file holds `input_K` and `output_K_J` for sample K and output J (`input_K_I` where the network has several
+inputs), and may hold `tensor_I`: the value of tensor I of the model file for sample 0, from which the first operator
+that differs is found. With numpy and an interpreter at hand:
+  numpy.savez(\"model.npz\", input_0=x, output_0_0=y, tensor_7=interpreter.get_tensor(7))
+
+Integers must be equal, and so must floats that an integer network gives. Floats of an all-float network may differ by
+1e-5 of the greatest magnitude in their tensor. Exit code 0: all equal; 1: something differs.")]
+pub struct Verify {
+    #[command(flatten)]
+    model: Model,
+    /// Reference inputs and outputs
+    #[arg(short, long, value_name = "FILE.npz")]
+    golden: PathBuf,
+    #[command(flatten)]
+    reference: ReferenceOption,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Verify {
+    pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
+        let network = self.model.open()?;
+        let report = self.report(&network, self.reference.reference)?;
+        let other = (!report.passes()).then(|| self.agreeing_reference(&network)).transpose()?.flatten();
+        if self.json {
+            out.json(&describe(&network, &report, other))?;
+        } else if report.passes() {
+            out.line(format!("{GOOD}equal{GOOD:#}  {}", self.model.path.display()))?;
+            out.note(compared(&report))?;
+            for checked in report.intermediates.iter().chain(&report.outputs) {
+                out.detail(format!("  {}", row(&network, checked)))?;
+            }
+        } else {
+            self.explain(out, &network, &report, other)?;
+        }
+        Ok(if report.passes() { Answer::Yes } else { Answer::No(Code::Differs) })
+    }
+
+    fn report(&self, network: &Network, reference: ReferenceName) -> Result<Report, Failure> {
+        let golden = || -> Result<Report, smidgen::Error> {
+            let mut archive = Archive::new(files::read(&self.golden)?)?;
+            let options = ReferenceOption { reference }.options();
+            smidgen::verify(network, &mut archive, &options)
+        };
+        // What the network itself is at fault for is not the golden file's.
+        golden().map_err(|error| match error {
+            smidgen::Error::Lower(_) => error.at(&self.model.path).into(),
+            _ => error.at(&self.golden).into(),
+        })
+    }
+
+    /// Another reference whose bytes the golden file does hold.
+    fn agreeing_reference(&self, network: &Network) -> Result<Option<ReferenceName>, Failure> {
+        for name in ReferenceName::ALL.into_iter().filter(|&name| name != self.reference.reference) {
+            if self.report(network, name)?.passes() {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
+    fn explain(
+        &self,
+        out: &mut Output,
+        network: &Network,
+        report: &Report,
+        other: Option<ReferenceName>,
+    ) -> Result<(), Failure> {
+        let differing = report.outputs.iter().filter(|c| c.outcome.is_err()).count();
+        out.line(format!(
+            "{BAD}different{BAD:#}  {}: {} of {}",
+            self.model.path.display(),
+            thousands(differing as u64),
+            count(report.outputs.len(), "output"),
+        ))?;
+        if let Some((checked, mismatch)) = report.first_mismatch() {
+            let d = &mismatch.difference;
+            let from = if report.intermediates.is_empty() {
+                "the file has no intermediate tensors, so the operator that went wrong may be an earlier one"
+            } else {
+                "everything before it agrees"
+            };
+            out.line(format!("first: {} ({from})", place(network, checked)))?;
+            out.line(format!(
+                "  {} of {} differ, by at most {}, at {:?}: {} here, {} in the reference",
+                thousands(d.differing as u64),
+                count(d.elements, "element"),
+                real(d.largest),
+                d.at,
+                real(d.ours),
+                real(d.reference),
+            ))?;
+            out.line(format!("  usual cause: {}", mismatch.cause))?;
+        }
+        if let Some(other) = other {
+            let other = other.name();
+            out.line(format!("with --reference {other} all is equal: the golden file comes from that version"))?;
+        }
+        out.note(compared(report))?;
+        for checked in report.intermediates.iter().chain(&report.outputs) {
+            if out.verbose() || checked.outcome.is_err() && checked.array.starts_with("output") {
+                out.note(format!("  {}", row(network, checked)))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What was compared, in words.
+fn compared(report: &Report) -> String {
+    let between = match report.intermediates.len() {
+        0 => "no intermediate tensors".to_owned(),
+        n => format!("{} of sample 0", count(n, "intermediate tensor")),
+    };
+    let float = report.outputs.iter().any(|c| c.rule != Rule::Bits);
+    let exact = match float {
+        true => format!("within 1e-5 of the greatest; at most {} was needed", real(report.worst_allowed())),
+        false => "to the byte".to_owned(),
+    };
+    format!(
+        "compared {}: {} and {between}, {exact}",
+        count(report.samples, "sample"),
+        count(report.outputs.len(), "output")
+    )
+}
+
+/// The array, the operator that writes it and the tensor's name.
+fn place(network: &Network, checked: &Checked) -> String {
+    let graph = network.graph();
+    let name = &graph.tensor(checked.tensor).name;
+    match checked.operator {
+        Some(id) => {
+            format!(
+                "operator {} {}, which writes `{name}` ({})",
+                id.0,
+                graph.operators[id.index()].op.name(),
+                checked.array
+            )
+        }
+        None => format!("`{name}` ({})", checked.array),
+    }
+}
+
+fn row(network: &Network, checked: &Checked) -> String {
+    let outcome = match &checked.outcome {
+        Ok(0.0) => "equal".to_owned(),
+        Ok(relative) => format!("within {}", real(*relative)),
+        Err(Mismatch { difference: d, .. }) => {
+            format!(
+                "{} of {} differ, by at most {}",
+                thousands(d.differing as u64),
+                thousands(d.elements as u64),
+                real(d.largest)
+            )
+        }
+    };
+    format!("{:14} {outcome:10}  {}", checked.array, place(network, checked))
+}
+
+fn describe(network: &Network, report: &Report, other: Option<ReferenceName>) -> Value {
+    let graph = network.graph();
+    let checked = |c: &Checked| {
+        let operator = c.operator.map(|id| json!({ "index": id.0, "name": graph.operators[id.index()].op.name() }));
+        let mut value = json!({
+            "array": c.array,
+            "tensor": graph.tensor(c.tensor).name,
+            "operator": operator,
+            "equal": c.outcome.is_ok(),
+        });
+        match &c.outcome {
+            Ok(relative) => value["relative_difference"] = json!(relative),
+            Err(Mismatch { difference: d, cause }) => {
+                value["differing"] = json!(d.differing);
+                value["elements"] = json!(d.elements);
+                value["largest"] = json!(d.largest);
+                value["at"] = json!(d.at);
+                value["ours"] = json!(d.ours);
+                value["reference"] = json!(d.reference);
+                value["cause"] = json!(cause.to_string());
+            }
+        }
+        value
+    };
+    json!({
+        "equal": report.passes(),
+        "samples": report.samples,
+        "first_difference": report.first_mismatch().map(|(c, _)| checked(c)),
+        "outputs": report.outputs.iter().map(checked).collect::<Vec<_>>(),
+        "intermediates": report.intermediates.iter().map(checked).collect::<Vec<_>>(),
+        "not_compared": report.not_compared,
+        "equal_with_reference": other.map(ReferenceName::name),
+    })
+}

@@ -1,0 +1,360 @@
+//! From a file to a network's input, whatever the file is: what suits is taken as it is, what can be converted without a
+//! guess is converted, and what was done is said.
+
+use super::npy;
+use super::npz::{self, Archive};
+use super::picture::{Fit, Normalisation, Normalise, Picture, PictureInput};
+use super::{Array, Dtype};
+use crate::error::Error;
+use crate::files;
+use smidgen_ir::{ElementType, Graph, Shape};
+use std::path::Path;
+
+/// Why an array does not suit a network's input.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+pub enum InputError {
+    /// An archive without an array that is clearly meant.
+    #[error("none of the arrays is called `input_{index}` or `{tensor}`; the archive holds {names}")]
+    Ambiguous {
+        /// Index of the network's input.
+        index: usize,
+        /// The input tensor's name.
+        tensor: String,
+        /// The arrays' names.
+        names: String,
+    },
+    /// An archive without the array that was asked for.
+    #[error("there is no array `{name}`; the archive holds {names}")]
+    NoSuchArray {
+        /// The name asked for.
+        name: String,
+        /// The arrays' names.
+        names: String,
+    },
+    /// Another shape.
+    #[error("the network's input `{tensor}` is {expected}; the array is {given}")]
+    Shape {
+        /// The input tensor's name.
+        tensor: String,
+        /// Its element type and shape.
+        expected: String,
+        /// The array's.
+        given: String,
+    },
+    /// Another element type, which cannot be converted without a guess.
+    #[error("the network's input `{tensor}` is {expected}; the array is {given}")]
+    Type {
+        /// The input tensor's name.
+        tensor: String,
+        /// Its element type and shape.
+        expected: String,
+        /// The array's.
+        given: String,
+        /// What would be taken.
+        taken: &'static str,
+    },
+}
+
+impl InputError {
+    /// What the user can do about it.
+    pub fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::Ambiguous { .. } => "name the array: `--array NAME`".into(),
+            Self::NoSuchArray { .. } => return None,
+            Self::Shape { expected, .. } => {
+                format!("an array of that shape is needed ({expected}); `smidgen inspect` shows every input")
+            }
+            Self::Type { taken, .. } => format!("this input takes {taken}"),
+        })
+    }
+}
+
+/// What a file holds.
+#[derive(Debug)]
+pub enum Source {
+    /// A `.npy` array.
+    Array(Array),
+    /// A `.npz` archive.
+    Archive(Archive),
+    /// A picture.
+    Picture(Picture),
+}
+
+impl Source {
+    /// Opens a file, told apart by its first bytes and not by its name.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is none of the three.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let bytes = files::read(path)?;
+        Self::from_bytes(bytes).map_err(|e| e.at(path))
+    }
+
+    fn from_bytes(bytes: Vec<u8>) -> Result<Self, Error> {
+        Ok(if bytes.starts_with(npy::MAGIC) {
+            Self::Array(npy::parse(&bytes)?)
+        } else if bytes.starts_with(npz::MAGIC) {
+            Self::Archive(Archive::new(bytes)?)
+        } else {
+            Self::Picture(Picture::decode(&bytes)?)
+        })
+    }
+}
+
+/// The array of an archive that is meant for input `index`: the one called `name` if that is given, else `input_INDEX`,
+/// `input_0_INDEX` (a golden file's first sample), the tensor's own name, or the only one there is.
+///
+/// # Errors
+/// If there is no such array, or it cannot be read.
+pub fn pick(archive: &mut Archive, graph: &Graph, index: usize, name: Option<&str>) -> Result<(String, Array), Error> {
+    let tensor = graph.tensor(graph.inputs[index]).name.clone();
+    let listed = |archive: &Archive| {
+        const SHOWN: usize = 8;
+        let names = archive.names();
+        let mut text = names.iter().take(SHOWN).map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+        match names.len() {
+            0 => text.push_str("nothing"),
+            n if n > SHOWN => text.push_str(&format!(" and {} more", n - SHOWN)),
+            _ => {}
+        }
+        text
+    };
+    let candidates = match name {
+        Some(name) => vec![name.to_owned()],
+        None => {
+            let only = archive.names().first().filter(|_| archive.names().len() == 1).cloned();
+            [format!("input_{index}"), format!("input_0_{index}"), tensor.clone()].into_iter().chain(only).collect()
+        }
+    };
+    for candidate in candidates {
+        if let Some(array) = archive.get(&candidate)? {
+            return Ok((candidate, array));
+        }
+    }
+    let names = listed(archive);
+    Err(match name {
+        Some(name) => InputError::NoSuchArray { name: name.to_owned(), names }.into(),
+        None => InputError::Ambiguous { index, tensor, names }.into(),
+    })
+}
+
+/// Brings an array to what graph input `index` takes, and says what was done (nothing: an empty text).
+///
+/// Taken are: the input's own element type; float64 for float32; real numbers (float32, float64) for a quantised input, which
+/// are quantised with its scale; and, where the input is a picture, uint8 pixels, which are normalised as a picture's are. A
+/// leading 1 more or less in the shape does not matter.
+///
+/// # Errors
+/// If the shape differs, or the element type cannot be converted without a guess.
+pub fn adapt(graph: &Graph, index: usize, array: Array, normalise: Normalise) -> Result<(Array, String), Error> {
+    let tensor = graph.tensor(graph.inputs[index]);
+    let wanted = Dtype::of(tensor.element());
+    let expected = || format!("{wanted} {}", tensor.shape);
+    if without_batch(&array.shape) != without_batch(tensor.shape.dims()) {
+        return Err(
+            InputError::Shape { tensor: tensor.name.clone(), expected: expected(), given: array.describe() }.into()
+        );
+    }
+    let shape = tensor.shape.dims().to_vec();
+    let given = array.dtype;
+    if given == wanted {
+        return Ok((Array { shape, ..array }, String::new()));
+    }
+    match (given, wanted, tensor.per_tensor()) {
+        (Dtype::Float64, Dtype::Float32, _) => {
+            let values: Vec<f32> = array.to_f64().iter().map(|&v| v as f32).collect();
+            Ok((Array::from_f32(&shape, &values), "float64 rounded to float32".into()))
+        }
+        (Dtype::Float32 | Dtype::Float64, _, Some((scale, zero_point))) => {
+            let data = quantise(&array.to_f64(), scale, zero_point, tensor.element());
+            let note = format!("real numbers quantised with scale {scale} and zero point {zero_point}");
+            Ok((Array::new(wanted, &shape, data), note))
+        }
+        (Dtype::Uint8, ..) if PictureInput::of(graph, index).is_ok() => {
+            let prepared = PictureInput::of(graph, index)?.from_pixels(&array.data, normalise);
+            Ok((prepared.array.clone(), format!("pixels; {}", prepared.describe())))
+        }
+        _ => Err(InputError::Type {
+            tensor: tensor.name.clone(),
+            expected: expected(),
+            given: array.describe(),
+            taken: match tensor.per_tensor() {
+                Some(_) => "its stored integers, real numbers (float32) to be quantised, or uint8 pixels of a picture",
+                None if wanted == Dtype::Float32 => "float32, or uint8 pixels of a picture",
+                None => "exactly that type",
+            },
+        }
+        .into()),
+    }
+}
+
+/// Stored integers, little endian, of real numbers: divided by the scale, rounded to the nearest (ties away from zero, as
+/// TensorFlow Lite's QUANTIZE does), shifted by the zero point, and clamped.
+pub(super) fn quantise(reals: &[f64], scale: f32, zero_point: i32, element: ElementType) -> Vec<u8> {
+    let bytes = element.bits().div_ceil(8);
+    let high = (1i128 << (element.bits() - 1)) - 1;
+    let stored = |real: f64| {
+        // The cast saturates, and takes what is not a number to zero.
+        let q = (real / f64::from(scale)).round() as i64;
+        (i128::from(q) + i128::from(zero_point)).clamp(-high - 1, high) as i64
+    };
+    reals.iter().flat_map(|&real| stored(real).to_le_bytes().into_iter().take(bytes)).collect()
+}
+
+/// Dimensions without leading ones.
+fn without_batch(dims: &[usize]) -> &[usize] {
+    let ones = dims.iter().take_while(|&&d| d == 1).count();
+    &dims[ones..]
+}
+
+/// Where one network input came from and what became of it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Prepared {
+    /// The input.
+    pub array: Array,
+    /// What was read and what was done to it, in words.
+    pub story: String,
+    /// Set if something had to be guessed: which, and how to settle it.
+    pub warning: Option<String>,
+}
+
+/// Reads the file for graph input `index` and makes it into that input. `name` is the array to take from an archive.
+///
+/// # Errors
+/// If the file cannot be read or does not suit the input.
+pub fn load(
+    graph: &Graph,
+    index: usize,
+    path: &Path,
+    name: Option<&str>,
+    normalise: Normalise,
+    fit: Fit,
+) -> Result<Prepared, Error> {
+    let shown = path.display();
+    let prepared = |source: &str, (array, note): (Array, String)| {
+        let story = if note.is_empty() { source.to_owned() } else { format!("{source}: {note}") };
+        Prepared { array, story, warning: None }
+    };
+    let inner = || -> Result<Prepared, Error> {
+        match Source::open(path)? {
+            Source::Array(array) => Ok(prepared(&format!("{shown}"), adapt(graph, index, array, normalise)?)),
+            Source::Archive(mut archive) => {
+                let (name, array) = pick(&mut archive, graph, index, name)?;
+                Ok(prepared(&format!("{shown}, array `{name}`"), adapt(graph, index, array, normalise)?))
+            }
+            Source::Picture(picture) => {
+                let input = PictureInput::of(graph, index)?;
+                let made = picture.prepare(&input, normalise, fit);
+                let (width, height) = picture.size();
+                let [to_height, to_width, channels] = input.size();
+                let sized = match (fit, (width as usize, height as usize) == (to_width, to_height)) {
+                    (_, true) => format!("{width}x{height}"),
+                    (Fit::Stretch, _) => format!("{width}x{height}, scaled to {to_width}x{to_height}"),
+                    (Fit::Crop, _) => format!("{width}x{height}, scaled and cropped to {to_width}x{to_height}"),
+                };
+                let colour = if channels == 1 { "grey" } else { "colour" };
+                let warning = made.guessed.then(|| {
+                    let other = [Normalisation::Raw, Normalisation::Symmetric, Normalisation::Unit]
+                        .iter()
+                        .map(|n| n.name())
+                        .collect::<Vec<_>>()
+                        .join("|");
+                    format!(
+                        "normalisation `{}` is a guess, {}; if the classes make no sense, choose with --normalise \
+                         {other}",
+                        made.normalisation, made.reason
+                    )
+                });
+                let story = format!("{shown}: {colour} picture of {sized}; {}", made.describe());
+                Ok(Prepared { array: made.array, story, warning })
+            }
+        }
+    };
+    inner().map_err(|e| e.at(path))
+}
+
+/// Real numbers of an output: dequantised where it is quantised, else the values themselves.
+///
+/// # Panics
+/// If the array is not that of the graph's output `index`.
+pub fn reals(graph: &Graph, index: usize, array: &Array) -> Vec<f64> {
+    let tensor = graph.tensor(graph.outputs[index]);
+    assert_eq!(Shape(array.shape.clone()), tensor.shape, "the shape of output {index}");
+    let values = array.to_f64();
+    match tensor.per_tensor() {
+        Some((scale, zero)) => values.iter().map(|v| f64::from(scale) * (v - f64::from(zero))).collect(),
+        None => values,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smidgen_ir::{DataType, Tensor};
+
+    fn graph(shape: impl Into<Shape>, dtype: DataType) -> Graph {
+        let mut graph = Graph::new("");
+        graph.add_input(Tensor::activation("x", shape, dtype));
+        graph
+    }
+
+    fn adapted(graph: &Graph, array: Array) -> Result<(Array, String), Error> {
+        adapt(graph, 0, array, Normalise::Auto)
+    }
+
+    #[test]
+    fn what_suits_is_taken_as_it_is() {
+        let g = graph([1, 4], DataType::int8(0.5, 3));
+        let array = Array::from_i8(&[4], &[1, 2, 3, 4]);
+        assert_eq!(adapted(&g, array).unwrap(), (Array::from_i8(&[1, 4], &[1, 2, 3, 4]), String::new()));
+    }
+
+    #[test]
+    fn real_numbers_are_quantised() {
+        let g = graph([1, 4], DataType::int8(0.5, 3));
+        let (array, note) = adapted(&g, Array::from_f32(&[1, 4], &[0.0, 0.25, -0.25, 1000.0])).unwrap();
+        assert_eq!(array, Array::from_i8(&[1, 4], &[3, 4, 2, 127]));
+        assert_eq!(note, "real numbers quantised with scale 0.5 and zero point 3");
+        let nan = adapted(&g, Array::from_f32(&[4], &[f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0])).unwrap().0;
+        assert_eq!(nan, Array::from_i8(&[1, 4], &[3, 127, -128, 3]));
+    }
+
+    #[test]
+    fn pixels_are_normalised_as_a_picture_is() {
+        let g = graph([1, 1, 2, 1], DataType::int8(1.0 / 255.0, -128));
+        let (array, _) = adapted(&g, Array::new(Dtype::Uint8, &[1, 2, 1], vec![0, 255])).unwrap();
+        assert_eq!(array, Array::from_i8(&[1, 1, 2, 1], &[-128, 127]));
+    }
+
+    #[test]
+    fn what_does_not_suit_is_refused_by_name() {
+        let g = graph([1, 4], DataType::FLOAT32);
+        let shape = adapted(&g, Array::from_f32(&[5], &[0.0; 5])).unwrap_err();
+        assert_eq!(shape.to_string(), "the network's input `x` is float32 1x4; the array is float32 5");
+        let dtype = adapted(&g, Array::from_i8(&[4], &[0; 4])).unwrap_err();
+        assert!(matches!(dtype, Error::Input(InputError::Type { .. })), "{dtype}");
+    }
+
+    #[test]
+    fn an_archive_is_searched_by_name() {
+        let g = graph([1], DataType::FLOAT32);
+        let one = |v: f32| Array::from_f32(&[1], &[v]);
+        let archive = |names: &[&str]| {
+            let arrays: Vec<_> = names.iter().enumerate().map(|(i, n)| (n.to_string(), one(i as f32))).collect();
+            Archive::new(npz::to_bytes(&arrays)).unwrap()
+        };
+        let found = |names: &[&str], name| pick(&mut archive(names), &g, 0, name).map(|(name, _)| name);
+        assert_eq!(found(&["y", "input_0"], None).unwrap(), "input_0");
+        assert_eq!(found(&["y", "x"], None).unwrap(), "x");
+        assert_eq!(found(&["y"], None).unwrap(), "y");
+        assert_eq!(found(&["y", "z"], Some("z")).unwrap(), "z");
+        assert!(matches!(found(&["y", "z"], None), Err(Error::Input(InputError::Ambiguous { .. }))));
+        assert!(matches!(found(&["y"], Some("z")), Err(Error::Input(InputError::NoSuchArray { .. }))));
+        assert!(matches!(Source::from_bytes(b"text".to_vec()), Err(Error::Picture(_))));
+    }
+
+    #[test]
+    fn a_wrong_type_in_a_file_is_the_requests_fault() {
+        assert_eq!(Error::from(npy::NpyError::Dtype("<c8".into())).kind(), crate::ErrorKind::Request);
+    }
+}

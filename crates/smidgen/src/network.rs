@@ -1,0 +1,231 @@
+//! The network: read, check, change, run.
+
+use crate::data::{Array, Dtype};
+use crate::error::Error;
+use crate::files;
+use smidgen_exec::Executor;
+use smidgen_ir::cost::Cost;
+use smidgen_ir::{Graph, Operator, TensorId};
+use smidgen_plan::{LowerError, LowerOptions, Program, Target};
+use std::path::Path;
+
+/// A network that has been read and found valid.
+///
+/// ```no_run
+/// use smidgen::{Array, Network};
+///
+/// let network = Network::open("person-detect.tflite")?;
+/// println!("{} multiply-accumulates", network.cost().macs);
+/// let outputs = network.run(&[Array::from_i8(&[1, 96, 96, 1], &[0; 9216])])?;
+/// println!("{:?}", outputs[0].to_f64());
+/// # Ok::<(), smidgen::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Network {
+    graph: Graph,
+}
+
+impl Network {
+    /// Reads a file: TensorFlow Lite's format, or the [textual form](smidgen_ir::text) of a graph, told apart by the first bytes.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is damaged, or asks for what smidgen does not do.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        Self::from_bytes(&files::read(path)?).map_err(|e| e.at(path))
+    }
+
+    /// Reads the bytes of a file, as [`open`](Self::open) does.
+    ///
+    /// # Errors
+    /// If they are damaged, or ask for what smidgen does not do.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        match as_text(bytes) {
+            Some(text) => Self::from_text(text),
+            None => Self::from_tflite(bytes),
+        }
+    }
+
+    /// Parses the [textual form](smidgen_ir::text) of a graph.
+    ///
+    /// # Errors
+    /// If the text is not a graph, or not a valid one.
+    pub fn from_text(text: &str) -> Result<Self, Error> {
+        Self::from_graph(smidgen_ir::text::parse(text)?)
+    }
+
+    /// Reads the bytes of a TensorFlow Lite file.
+    ///
+    /// # Errors
+    /// If they are damaged, or ask for what smidgen does not do.
+    pub fn from_tflite(bytes: &[u8]) -> Result<Self, Error> {
+        Self::from_graph(smidgen_tflite::read(bytes)?)
+    }
+
+    /// Takes a graph.
+    ///
+    /// # Errors
+    /// If it is not valid.
+    pub fn from_graph(graph: Graph) -> Result<Self, Error> {
+        smidgen_ir::validate(&graph)?;
+        Ok(Self { graph })
+    }
+
+    /// What is computed.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// What it costs: exact counts.
+    pub fn cost(&self) -> Cost {
+        smidgen_ir::cost::cost(&self.graph)
+    }
+
+    /// Compiles for running layer by layer: every tensor whole, one after the other.
+    ///
+    /// # Errors
+    /// If an operator has no kernel for its types or parameters.
+    pub fn compile(&self, options: &LowerOptions) -> Result<Program, Error> {
+        Ok(smidgen_plan::simple::layer_wise(&smidgen_plan::lower(&self.graph, options)?))
+    }
+
+    /// Every operator that has no kernel for its types or parameters, and the reason; empty if [`compile`](Self::compile)
+    /// succeeds with these options.
+    pub fn obstacles(&self, options: &LowerOptions) -> Vec<LowerError> {
+        let alone = |index: usize| {
+            let mut graph = Graph::new("");
+            let Operator { op, inputs, outputs, source } = &self.graph.operators[index];
+            let mut add = |ids: &[TensorId]| -> Vec<TensorId> {
+                ids.iter().map(|&id| graph.add_tensor(self.graph.tensor(id).clone())).collect()
+            };
+            let (inputs, outputs) = (add(inputs), add(outputs));
+            graph.inputs = inputs.iter().copied().filter(|&id| !graph.tensor(id).is_constant()).collect();
+            graph.outputs = outputs.clone();
+            graph.operators.push(Operator { op: op.clone(), inputs, outputs, source: *source });
+            graph
+        };
+        if smidgen_plan::lower(&self.graph, options).is_ok() {
+            return Vec::new();
+        }
+        let refused = (0..self.graph.operators.len()).filter_map(|index| {
+            let LowerError::Unsupported { operator, output, reason, .. } =
+                smidgen_plan::lower(&alone(index), options).err()?;
+            Some(LowerError::Unsupported { index, operator, output, reason })
+        });
+        refused.collect()
+    }
+
+    /// Runs once, with the default options. To run often, make a [`Runner`].
+    ///
+    /// # Errors
+    /// If the network cannot be compiled.
+    ///
+    /// # Panics
+    /// If an input has another shape or element type than the network's.
+    pub fn run(&self, inputs: &[Array]) -> Result<Vec<Array>, Error> {
+        Runner::new(self, &LowerOptions::default())?.run(inputs)
+    }
+}
+
+/// The text, if this is the textual form of a graph: its first word is `graph`, perhaps after comments.
+pub fn as_text(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let first = text.lines().map(str::trim_start).find(|line| !line.is_empty() && !line.starts_with("//"))?;
+    first.starts_with("graph").then_some(text)
+}
+
+/// A network made ready to run: compiled, with an arena.
+#[derive(Clone, Debug)]
+pub struct Runner<'a> {
+    graph: &'a Graph,
+    executor: Executor,
+}
+
+impl<'a> Runner<'a> {
+    /// Compiles layer by layer.
+    ///
+    /// # Errors
+    /// If an operator has no kernel for its types or parameters.
+    pub fn new(network: &'a Network, options: &LowerOptions) -> Result<Self, Error> {
+        Self::with_program(network, network.compile(options)?)
+    }
+
+    /// Runs a Program made from this network's graph.
+    ///
+    /// # Errors
+    /// If the Program is not sound.
+    pub fn with_program(network: &'a Network, program: Program) -> Result<Self, Error> {
+        Ok(Self { graph: network.graph(), executor: Executor::new(program)? })
+    }
+
+    /// The Program that is run.
+    pub fn program(&self) -> &Program {
+        self.executor.program()
+    }
+
+    /// The outputs for these inputs.
+    ///
+    /// # Errors
+    /// If the executor refuses an input.
+    ///
+    /// # Panics
+    /// If an input has another shape or element type than the network's, or their number differs.
+    pub fn run(&mut self, inputs: &[Array]) -> Result<Vec<Array>, Error> {
+        self.run_with(inputs, |_, _| {})
+    }
+
+    /// Like [`run`](Self::run), showing every tensor that a step writes, in the order of execution. Tensors that merely relabel
+    /// another's bytes (RESHAPE) are shown with it.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    ///
+    /// # Panics
+    /// As [`run`](Self::run).
+    pub fn run_with(
+        &mut self,
+        inputs: &[Array],
+        mut observe: impl FnMut(TensorId, &Array),
+    ) -> Result<Vec<Array>, Error> {
+        let graph = self.graph;
+        assert_eq!(inputs.len(), graph.inputs.len(), "number of inputs");
+        for (i, (array, &id)) in inputs.iter().zip(&graph.inputs).enumerate() {
+            let tensor = graph.tensor(id);
+            assert_eq!(
+                (array.dtype, array.shape.as_slice()),
+                (Dtype::of(tensor.element()), tensor.shape.dims()),
+                "type and shape of input {i}"
+            );
+            self.executor.set_input(i, &array.data)?;
+        }
+        self.executor.run_with(&mut |finished| {
+            let program = finished.program();
+            for (k, Target { buffer, .. }) in program.steps[finished.step.index()].outputs.iter().enumerate() {
+                let (Some(bytes), Some(id)) = (finished.output(k), program.buffers[buffer.index()].spec.tensor) else {
+                    continue;
+                };
+                for id in relabelled(graph, id) {
+                    observe(id, &array(graph, id, bytes));
+                }
+            }
+        });
+        Ok(graph.outputs.iter().enumerate().map(|(i, &id)| array(graph, id, self.executor.output(i))).collect())
+    }
+}
+
+/// A tensor and those that relabel its bytes, in the graph's order.
+fn relabelled(graph: &Graph, id: TensorId) -> Vec<TensorId> {
+    let mut alike = vec![id];
+    for operator in &graph.operators {
+        if matches!(operator.op, smidgen_ir::Op::Reshape { .. }) && alike.contains(&operator.inputs[0]) {
+            alike.extend(&operator.outputs);
+        }
+    }
+    alike
+}
+
+/// Bytes as the executor holds them (an output that is a constant keeps its packing), as an array.
+fn array(graph: &Graph, id: TensorId, bytes: &[u8]) -> Array {
+    let tensor = graph.tensor(id);
+    Array { dtype: Dtype::of(tensor.element()), shape: tensor.shape.dims().to_vec(), data: bytes.to_vec() }
+}

@@ -1,0 +1,160 @@
+//! Golden files: reference inputs, outputs and intermediate tensors, by the names of their arrays.
+//!
+//! `input_K` (or `input_K_I` where there are several), `output_K_J` and `tensor_I`, where K counts samples, J the network's outputs,
+//! and I its inputs or (for `tensor_I`, which belongs to sample 0) the tensors of the model file.
+
+use crate::data::{Archive, Array, Dtype};
+use crate::error::Error;
+use smidgen_ir::{Graph, TensorId};
+
+/// Why a golden file does not suit a network.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum GoldenError {
+    /// No `output_K_J`.
+    #[error("not a golden file: it holds no array `output_K_J`, only {names}")]
+    NoOutputs {
+        /// What it holds.
+        names: String,
+    },
+    /// An output without its input.
+    #[error("it holds outputs of sample {sample} but no `{name}`")]
+    NoInput {
+        /// The sample.
+        sample: usize,
+        /// The array that is missing.
+        name: String,
+    },
+    /// An output that the network does not have.
+    #[error("it holds `{name}`, but the network has {outputs} output(s)")]
+    NoSuchOutput {
+        /// The array.
+        name: String,
+        /// How many outputs the network has.
+        outputs: usize,
+    },
+    /// Another shape or element type than the network's.
+    #[error("its array `{name}` is {given}; the network's `{tensor}` is {expected}")]
+    Mismatch {
+        /// The array.
+        name: String,
+        /// Its element type and shape.
+        given: String,
+        /// The network's tensor.
+        tensor: String,
+        /// Its element type and shape.
+        expected: String,
+    },
+}
+
+impl GoldenError {
+    /// What the user can do about it.
+    pub fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::NoOutputs { .. } | Self::NoInput { .. } => {
+                "a golden file holds `input_K` and `output_K_J` for each sample K and output J; \
+                 `smidgen run MODEL --input FILE --output GOLDEN.npz` writes one"
+                    .into()
+            }
+            Self::NoSuchOutput { .. } | Self::Mismatch { .. } => "is it the golden file of this very model?".into(),
+        })
+    }
+}
+
+/// A golden file beside the network it was made from.
+pub struct Golden<'a> {
+    graph: &'a Graph,
+    archive: &'a mut Archive,
+    /// For each sample, its number and the network's outputs that it holds.
+    samples: Vec<(usize, Vec<usize>)>,
+}
+
+impl<'a> Golden<'a> {
+    /// Lists the samples.
+    ///
+    /// # Errors
+    /// If there are none, or one holds an output that the network does not have.
+    pub fn new(graph: &'a Graph, archive: &'a mut Archive) -> Result<Self, Error> {
+        let mut samples = std::collections::BTreeMap::<usize, Vec<usize>>::new();
+        for name in archive.names() {
+            let Some((k, j)) = name.strip_prefix("output_").and_then(|rest| rest.split_once('_')) else { continue };
+            let (Ok(k), Ok(j)) = (k.parse(), j.parse()) else { continue };
+            if j >= graph.outputs.len() {
+                return Err(GoldenError::NoSuchOutput { name: name.clone(), outputs: graph.outputs.len() }.into());
+            }
+            samples.entry(k).or_default().push(j);
+        }
+        if samples.is_empty() {
+            let names: Vec<_> = archive.names().iter().take(6).map(|name| format!("`{name}`")).collect();
+            let names = if names.is_empty() { "nothing".into() } else { names.join(", ") };
+            return Err(GoldenError::NoOutputs { names }.into());
+        }
+        samples.values_mut().for_each(|outputs| outputs.sort_unstable());
+        Ok(Self { graph, archive, samples: samples.into_iter().collect() })
+    }
+
+    /// Each sample's number and the network's outputs that it holds.
+    pub fn samples(&self) -> &[(usize, Vec<usize>)] {
+        &self.samples
+    }
+
+    /// The network's inputs for a sample.
+    ///
+    /// # Errors
+    /// If one is missing, or of another shape or type than the network's.
+    pub fn inputs(&mut self, sample: usize) -> Result<Vec<Array>, Error> {
+        let single = self.graph.inputs.len() == 1;
+        let mut inputs = Vec::new();
+        for (i, &id) in self.graph.inputs.iter().enumerate() {
+            let (short, long) = (format!("input_{sample}"), format!("input_{sample}_{i}"));
+            let found = match self.archive.get(&long)? {
+                Some(array) => Some((long.clone(), array)),
+                None if single => self.archive.get(&short)?.map(|array| (short.clone(), array)),
+                None => None,
+            };
+            let missing = || GoldenError::NoInput { sample, name: if single { short } else { long } };
+            let (name, array) = found.ok_or_else(missing)?;
+            inputs.push(self.checked(name, id, array)?);
+        }
+        Ok(inputs)
+    }
+
+    /// The reference's output `output` for a sample that [`samples`](Self::samples) lists with it.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is of another shape or type than the network's.
+    pub fn output(&mut self, sample: usize, output: usize) -> Result<Array, Error> {
+        let name = format!("output_{sample}_{output}");
+        let array = self.archive.get(&name)?.ok_or(GoldenError::NoInput { sample, name: name.clone() })?;
+        self.checked(name, self.graph.outputs[output], array)
+    }
+
+    /// The reference's value of a tensor for sample 0, if the file holds it with the shape and type that the network's has.
+    /// (Some interpreters report a constant shape for what they resized, or bytes for packed int4.)
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn tensor(&mut self, id: TensorId) -> Result<Option<Array>, Error> {
+        let Some(source) = self.graph.tensor(id).source else { return Ok(None) };
+        let found = self.archive.get(&format!("tensor_{source}"))?;
+        Ok(found.filter(|array| self.suits(id, array)))
+    }
+
+    /// Number of `tensor_I` arrays.
+    pub fn tensors(&self) -> usize {
+        self.archive.names().iter().filter(|name| name.starts_with("tensor_")).count()
+    }
+
+    fn suits(&self, id: TensorId, array: &Array) -> bool {
+        let tensor = self.graph.tensor(id);
+        array.dtype == Dtype::of(tensor.element()) && array.shape == tensor.shape.dims()
+    }
+
+    fn checked(&self, name: String, id: TensorId, array: Array) -> Result<Array, Error> {
+        if self.suits(id, &array) {
+            return Ok(array);
+        }
+        let tensor = self.graph.tensor(id);
+        let expected = format!("{} {}", Dtype::of(tensor.element()), tensor.shape);
+        Err(GoldenError::Mismatch { name, given: array.describe(), tensor: tensor.name.clone(), expected }.into())
+    }
+}

@@ -1,0 +1,80 @@
+//! Files that are not what they should be, full disks and closed pipes: a clear word, the right exit code, no panic.
+
+use crate::support::{Folder, TINY, finish};
+use smidgen::data::Array;
+use std::fs;
+use std::io::Read;
+use std::process::Stdio;
+
+#[test]
+fn files_that_are_no_models_are_told_apart() {
+    let folder = Folder::new();
+    folder
+        .write("tiny.ir", TINY)
+        .write("empty.tflite", "")
+        .write("text.tflite", "hello")
+        .write("bad.ir", "graph \"x\"\n%0");
+    fs::create_dir(folder.path("folder")).unwrap();
+    for command in ["inspect", "check"] {
+        let error = |file: &str, code: i32| {
+            let stderr = folder.smidgen(&[command, file]).expect(code).stderr;
+            assert!(stderr.contains(file), "{stderr}");
+            stderr
+        };
+        assert!(error("missing.ir", 2).contains("tiny.ir"), "names what is there instead");
+        assert!(error("folder", 2).contains("is a folder"));
+        assert!(error("empty.tflite", 4).contains("is empty"));
+        assert!(error("text.tflite", 4).contains("TensorFlow Lite"));
+        assert!(error("bad.ir", 4).contains("line 2"));
+    }
+}
+
+#[test]
+fn errors_are_plain_text_where_no_terminal_is() {
+    let folder = Folder::new();
+    let stderr = folder.smidgen(&["inspect", "missing.tflite"]).expect(2).stderr;
+    assert!(!stderr.contains('\x1b'), "{stderr:?}");
+    let forced = finish(folder.command(&["inspect", "missing.tflite"]).env("CLICOLOR_FORCE", "1"));
+    assert!(forced.expect(2).stderr.contains('\x1b'));
+}
+
+#[test]
+fn a_failed_write_leaves_nothing_and_keeps_the_old_file() {
+    let folder = Folder::new();
+    folder.write("tiny.ir", TINY).npy("x.npy", &Array::from_i8(&[1, 4, 4, 1], &[0; 16])).write("old.npz", "old");
+    let before = folder.files();
+    let run = |output: &str| folder.smidgen(&["run", "tiny.ir", "--input", "x.npy", "--output", output]);
+    assert!(run("no/such/folder/out.npz").expect(2).stderr.contains("make the folder first"));
+    assert!(run(".").expect(2).stderr.contains("is a folder"));
+    assert_eq!(folder.files(), before);
+    assert_eq!(fs::read(folder.path("old.npz")).unwrap(), b"old");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_said_to_be_full() {
+    let folder = Folder::new();
+    folder.write("tiny.ir", TINY).npy("x.npy", &Array::from_i8(&[1, 4, 4, 1], &[0; 16]));
+    let finished = folder.smidgen(&["run", "tiny.ir", "--input", "x.npy", "--output", "/dev/full"]).expect(2);
+    assert!(finished.stderr.contains("cannot write `/dev/full`"), "{}", finished.stderr);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = folder.command(&["ops"]).stdout(full).stderr(Stdio::null()).status().unwrap();
+    assert_eq!(status.code(), Some(2));
+}
+
+#[test]
+fn a_closed_pipe_ends_it_quietly() {
+    let folder = Folder::new();
+    // More text than any pipe holds.
+    let many = (0..20_000)
+        .fold(TINY.to_owned(), |text, i| text + &format!("%{} \"a tensor of no use\" : i32[1] = [0]\n", i + 9));
+    folder.write("tiny.ir", many);
+    let mut child =
+        folder.command(&["inspect", "--ir", "tiny.ir"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut start = [0; 10];
+    child.stdout.take().unwrap().read_exact(&mut start).unwrap();
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(141));
+    assert_eq!(stderr, "");
+}

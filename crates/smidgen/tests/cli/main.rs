@@ -1,0 +1,10 @@
+//! The `smidgen` command as its users run it: the real binary in a fresh folder.
+
+mod check;
+mod help;
+mod hostile;
+mod inspect;
+mod run;
+
+mod support;
+mod verify;
