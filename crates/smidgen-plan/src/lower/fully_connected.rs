@@ -8,7 +8,6 @@ use crate::access::{Access, Block, Order, Reach};
 use crate::kernel::Kernel;
 use crate::program::{ConstantId, Extent, Step};
 use smidgen_ir::{Activation, ElementType, Operator, Quantisation, Tensor};
-use smidgen_kernels::Rounding;
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::{Int8, fast};
 use smidgen_kernels::requant::Factor;
@@ -33,13 +32,14 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
     let [outputs, inputs] = sizes(x, weights, y)?;
     let ((input_scale, input_zero), (output_scale, output_zero)) = (quant::int8(x)?, quant::int8(y)?);
     let (min, max) = quant::clamp(activation, output_scale, output_zero);
-    let (factors, rounding, weight_zero) = match weights.dtype.quantisation() {
+    let rounding = builder.options.reference.fully_connected();
+    let (factors, weight_zero) = match weights.dtype.quantisation() {
         Some(&Quantisation::PerTensor { scale, zero_point }) => {
             // The product of the scales is taken in single precision here, unlike per channel.
             let real = (input_scale * scale) as f64 / output_scale as f64;
-            (vec![Factor::new(real); outputs], builder.options.reference.fully_connected(), zero_point)
+            (vec![Factor::new(real); outputs], zero_point)
         }
-        _ => (quant::factors(input_scale, weights, output_scale, outputs)?, Rounding::Twice, 0),
+        _ => (quant::factors(input_scale, weights, output_scale, outputs)?, 0),
     };
     let quant = Int8 { input_zero, output_zero, min, max, rounding };
     let values = quant::weights_i8(weights)?;

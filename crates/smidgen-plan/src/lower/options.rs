@@ -14,7 +14,7 @@ pub enum Reference {
 }
 
 impl Reference {
-    /// Rounding of FULLY_CONNECTED with one scale for all weights.
+    /// Rounding of FULLY_CONNECTED.
     pub fn fully_connected(self) -> Rounding {
         match self {
             Self::LiteRt2_3 => Rounding::Once,
