@@ -81,8 +81,8 @@ pub enum Block {
 /// In what pieces a kernel writes, and how long it reads.
 ///
 /// The promise: the kernel handles the blocks of a run in row-major order. If `staged`, it has read everything that a block
-/// needs before it writes any byte of that block. If not, it may read the block's input until it has written the block's last
-/// element. Either way it never again reads what only earlier blocks need.
+/// needs before it writes any byte of that block. If not, it may read the block's input until just before it writes the block's
+/// last element. Either way it never again reads what only earlier blocks need.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Order {
     /// The pieces.

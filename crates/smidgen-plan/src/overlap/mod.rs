@@ -272,7 +272,10 @@ impl<'a> Walk<'a> {
         };
         let order = step.order;
         let depth = step.outputs.first().map_or(1, |o| o.extent.depth);
-        let one_block = if step.consumes || step.outputs.len() > 1 {
+        let one_block = if step.consumes {
+            // The last run may look at its rows again while it writes.
+            false
+        } else if step.outputs.len() > 1 {
             order.staged && order.block == Block::Run
         } else {
             Blocks::new(order, *region, depth).reads_all_first()
@@ -345,6 +348,7 @@ impl<'a> Walk<'a> {
                 Reader {
                     operands: operands.collect(),
                     element: self.lowered.buffers[input.object].element_bytes(),
+                    output_depth: depth,
                     end: input.during.end,
                     after: input.after.map(|w| w.start),
                 },

@@ -2,8 +2,8 @@
 //!
 //! With `w(k)` the end of the output bytes written when the first `k` blocks are done, and `r(k)` the first input byte that
 //! block `k`, a later block or a later run still reads (addresses from each buffer's own start), the output may lie `D` bytes
-//! below the input exactly when `D >= w - r` at every moment. A staged kernel passes through the moments `(w(k), r(k))` for
-//! `k = 0 ..= n`, any other through `(w(k + 1), r(k))` for `k < n` and `(w(n), r(n))` at last.
+//! below the input exactly when `D >= w - r` at every moment. Every kernel passes through the moments `(w(k), r(k))` for
+//! `k = 0 ..= n`; one that is not staged also through `(w(k + 1) - e, r(k))`, with `e` the size of the block's last element.
 //!
 //! Both are affine in row, column and block number except where a window leaves the padding, and `r` is a minimum of a few such
 //! pieces, so `w - r` is convex between these places and greatest at one of their corners: only those are looked at.
@@ -29,6 +29,8 @@ pub(crate) struct Reader<'a> {
     pub operands: Vec<(&'a Access, Extent)>,
     /// Bytes of an element.
     pub element: usize,
+    /// Channels of the run's output.
+    pub output_depth: usize,
     /// End of what is live before and during the run.
     pub end: usize,
     /// First byte that a later run reads.
@@ -111,33 +113,55 @@ impl Reader<'_> {
         let mut first = self.after.unwrap_or(self.end);
         if let Some(at) = at {
             for (access, extent) in &self.operands {
-                let mut byte = |row, col, channel| {
-                    let row = first_index(&access.rows, row, extent.rows);
-                    let col = first_index(&access.cols, col, extent.cols);
-                    let channel = first_index(&access.depth, channel, extent.depth);
-                    first = first.min(((row * extent.cols + col) * extent.depth + channel) * self.element);
+                let next_row = |from| next_reading(&access.rows, from, region.y1, extent.rows);
+                let next_col = |from| next_reading(&access.cols, from, region.x1, extent.cols);
+                let next_channel = |from| next_reading(&access.depth, from, self.output_depth, extent.depth);
+                let mut byte = |row: Option<usize>, col: Option<usize>, channel: Option<usize>| {
+                    if let (Some(row), Some(col), Some(channel)) = (row, col, channel) {
+                        first = first.min(((row * extent.cols + col) * extent.depth + channel) * self.element);
+                    }
                 };
-                // Bounds never decrease along an axis, so the next pixel and the next row stand for all after them.
-                byte(at.row, at.col, at.channel);
-                if at.col + 1 < region.x1 {
-                    byte(at.row, at.col + 1, 0);
+                // Bounds never decrease along an axis, so the next pixel and the next row that read anything stand for all
+                // after them.
+                let exactly = |next: Option<(usize, usize)>, index| next.filter(|n| n.0 == index).map(|n| n.1);
+                let input = |next: Option<(usize, usize)>| next.map(|n| n.1);
+                let row = exactly(next_row(at.row), at.row);
+                if row.is_some() {
+                    byte(row, exactly(next_col(at.col), at.col), input(next_channel(at.channel)));
+                    byte(row, input(next_col(at.col + 1)), input(next_channel(0)));
                 }
-                if at.row + 1 < region.y1 {
-                    byte(at.row + 1, region.x0, 0);
-                }
+                byte(input(next_row(at.row + 1)), input(next_col(region.x0)), input(next_channel(0)));
             }
         }
         first.min(self.end)
     }
 }
 
-fn first_index(reach: &Reach, index: usize, input: usize) -> usize {
-    reach.needs((index, index + 1), input).0
+/// The first output index of `from .. to` that reads any input along one axis, and the first input index it reads.
+fn next_reading(reach: &Reach, from: usize, to: usize, input: usize) -> Option<(usize, usize)> {
+    // Windows wholly in the padding before the input are passed over at once; in the padding after it all are empty.
+    let from = match *reach {
+        Reach::Window { extent, stride, before } => {
+            let beyond = before - extent as isize + 1;
+            from.max((beyond.max(0) as usize).div_ceil(stride.max(1)))
+        }
+        Reach::Table(_) | Reach::All => from,
+    };
+    (from..to).find_map(|index| {
+        let (start, end) = reach.needs((index, index + 1), input);
+        if start < end { Some(Some((index, start))) } else { matches!(reach, Reach::Window { .. }).then_some(None) }
+    })?
 }
 
 /// The moments of one run.
 pub(crate) fn within(order: Order, region: Region, writer: Writer, readers: &[Reader]) -> Within {
     let blocks = Blocks::new(order, region, writer.extent.depth);
+    moments(blocks, candidates(&blocks, readers), writer, readers)
+}
+
+/// The greatest distances and sum, looking only at these blocks.
+fn moments(blocks: Blocks, look_at: Vec<usize>, writer: Writer, readers: &[Reader]) -> Within {
+    let region = blocks.region;
     let mut result = Within { distance: vec![None; readers.len()], peak: 0 };
     let mut moment = |written: usize, next: Option<Place>| {
         let written = written.max(writer.live.1);
@@ -156,8 +180,12 @@ pub(crate) fn within(order: Order, region: Region, writer: Writer, readers: &[Re
     // Before anything is written, and when all is.
     moment(writer.live.1, blocks.start(0));
     moment(if count == 0 { 0 } else { blocks.end(count - 1, &writer) }, None);
-    for k in candidates(&blocks, readers) {
-        moment(blocks.end(k, &writer), blocks.start(if blocks.staged { k + 1 } else { k }));
+    for k in look_at {
+        let end = blocks.end(k, &writer);
+        if !blocks.staged {
+            moment(end - writer.element, blocks.start(k));
+        }
+        moment(end, blocks.start(k + 1));
     }
     result
 }
@@ -235,9 +263,10 @@ impl Marks {
         match reach {
             Reach::All => {}
             Reach::Table(_) => self.everywhere = true,
-            Reach::Window { stride, before, .. } => {
+            Reach::Window { extent, stride, before } => {
                 let stride = (*stride).max(1) as isize;
                 self.add((before / stride).max(0) as usize);
+                self.add(((before - *extent as isize) / stride).max(0) as usize);
                 self.add(((before + input as isize) / stride).max(0) as usize);
             }
         }
@@ -258,5 +287,76 @@ impl Marks {
         blocks.sort_unstable();
         blocks.dedup();
         blocks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn reach() -> impl Strategy<Value = Reach> {
+        prop_oneof![
+            Just(Reach::SAME),
+            Just(Reach::All),
+            (1usize..8, 1usize..4, -3isize..9).prop_map(|(extent, stride, before)| Reach::Window {
+                extent,
+                stride,
+                before
+            }),
+            (1usize..4, 1usize..4)
+                .prop_map(|(up, extent)| { Reach::Table((0..200).map(|i| (i / up, i / up + extent)).collect()) }),
+        ]
+    }
+
+    fn access() -> impl Strategy<Value = Access> {
+        (reach(), reach(), reach()).prop_map(|(rows, cols, depth)| Access { rows, cols, depth })
+    }
+
+    fn extent() -> impl Strategy<Value = Extent> {
+        (1usize..40, 1usize..40, 1usize..13).prop_map(|(rows, cols, depth)| Extent { rows, cols, depth })
+    }
+
+    fn block() -> impl Strategy<Value = Block> {
+        prop_oneof![
+            (1usize..9).prop_map(Block::Elements),
+            (1usize..30).prop_map(Block::Elements),
+            (1usize..6).prop_map(Block::Pixels),
+            Just(Block::Row),
+            Just(Block::Run),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn a_few_blocks_are_enough(
+            block in block(),
+            staged: bool,
+            out in extent(),
+            inputs in prop::collection::vec((access(), extent(), prop::option::of(0usize..3000)), 1..3),
+            element in prop::sample::select(vec![1usize, 4]),
+            cut in (0usize..40, 1usize..40, 0usize..40, 1usize..40),
+        ) {
+            let (y0, x0) = (cut.0 % out.rows, cut.2 % out.cols);
+            let region = Region { y0, y1: (y0 + cut.1).min(out.rows), x0, x1: (x0 + cut.3).min(out.cols) };
+            let first = (y0 * out.cols + x0) * out.depth * element;
+            let writer = Writer { extent: out, element, live: (first, first) };
+            let readers: Vec<Reader> = inputs
+                .iter()
+                .map(|(access, extent, after)| Reader {
+                    operands: vec![(access, *extent)],
+                    element: 1,
+                    output_depth: out.depth,
+                    end: extent.elements(),
+                    after: after.filter(|&a| a < extent.elements()),
+                })
+                .collect();
+            let order = Order { block, staged };
+            let blocks = Blocks::new(order, region, out.depth);
+            let all = moments(blocks, (0..blocks.count()).collect(), writer, &readers);
+            prop_assert_eq!(within(order, region, writer, &readers), all);
+        }
     }
 }

@@ -256,8 +256,8 @@ impl<'a> Reader<'a> {
             return Err(SimulateError::Region { run, step: name() });
         }
         if step.consumes {
-            let expected = std::mem::replace(&mut self.next[index], region.y1 % extent.rows.max(1));
-            if region.y0 != expected {
+            let expected = std::mem::replace(&mut self.next[index], region.y1);
+            if region.y0 != expected || (region.x0, region.x1) != (0, extent.cols) {
                 return Err(SimulateError::OutOfOrder { run, step: name(), row: region.y0, expected });
             }
             return Ok(region.y1 == extent.rows);
@@ -441,8 +441,11 @@ fn find_windows(
     let layouts: Vec<Layout> = (0..count)
         .map(|b| {
             let extent = lowered.buffers[b].extent;
-            let width = if storage[b] == Storage::Tile { widths[b] } else { extent.cols };
-            Layout { slots: if storage[b] == Storage::Whole { extent.rows } else { slots[b] }, width }
+            match storage[b] {
+                Storage::Whole => Layout { slots: extent.rows, width: extent.cols },
+                Storage::Ring => Layout { slots: slots[b].max(1), width: extent.cols },
+                Storage::Tile => Layout { slots: slots[b].max(1), width: widths[b].max(1) },
+            }
         })
         .collect();
     let bytes: Vec<usize> = layouts
