@@ -140,4 +140,3 @@ pub fn tiny_golden(samples: usize) -> Vec<(String, Array)> {
     }
     arrays
 }
-
