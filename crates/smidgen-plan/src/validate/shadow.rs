@@ -165,7 +165,7 @@ impl Shadow<'_> {
         Err(InvalidProgram::Region { run, name, y0: r.y0, y1: r.y1, x0: r.x0, x1: r.x1, why })
     }
 
-    /// One run of a consuming step: reads its rows; the last one then writes the output while the rows may still be read.
+    /// One run of a consuming step: reads its rows; the last one then writes the output.
     fn consume(&mut self, run: usize, index: usize, r: Region) -> Result<(), InvalidProgram> {
         let step = &self.program.steps[index];
         let Operand::Buffer(id, extent) = step.inputs[0] else { return Ok(()) };
@@ -182,8 +182,10 @@ impl Shadow<'_> {
                 self.tile_holds(run, target.buffer, e, (0, e.cols))?;
                 self.write(target.buffer, e, Box3 { rows: (0, e.rows), cols: (0, e.cols), depth: (0, e.depth) });
             }
-            // The kernel may look at its last rows and at its sums while it writes.
-            self.read(run, step, id, extent, rows)?;
+            // The kernel may look at its sums while it writes, and at its last rows too unless it is staged.
+            if !step.order.staged {
+                self.read(run, step, id, extent, rows)?;
+            }
             let state = self.program.state[index];
             if let Some(address) = self.first_other(state.offset, state.len, STATE + index as Tag) {
                 return Err(InvalidProgram::Trampled { run, name: step.name.clone(), what: "state", address });

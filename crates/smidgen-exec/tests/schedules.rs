@@ -1,0 +1,120 @@
+//! Every schedule of a network gives the bytes that running it layer by layer gives.
+
+use smidgen_exec::Executor;
+use smidgen_plan::validate::{live_ranges, validate};
+use smidgen_plan::{
+    LowerOptions, Lowered, Objective, Operand, PlanError, PlanOptions, Program, ScheduleChoice, lower, plan, simple,
+};
+use std::path::PathBuf;
+
+/// The real models beside the checkout or in `SMIDGEN_SHARED`, by name, in order. Empty, with a note, if there are none.
+fn models() -> Vec<(String, Lowered)> {
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let folder = std::env::var_os("SMIDGEN_SHARED").map_or_else(beside, PathBuf::from).join("models");
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        eprintln!("skipped the real models: there is no {}", folder.display());
+        return Vec::new();
+    };
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("a folder entry").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|e| e == "tflite"));
+    paths.sort();
+    let read = |path: &PathBuf| {
+        let mut graph = smidgen_tflite::read(&std::fs::read(path).expect("a readable model")).expect("a model");
+        smidgen_ir::passes::clean_up(&mut graph);
+        let lowered = lower(&graph, &LowerOptions::default());
+        lowered.map_err(|error| eprintln!("skipped {}: {error}", path.display())).ok()
+    };
+    let name = |path: &PathBuf| path.file_stem().expect("a file name").to_string_lossy().into_owned();
+    paths.iter().filter_map(|path| Some((name(path), read(path)?))).collect()
+}
+
+/// Input bytes that look like nothing in particular; floats between -2 and 2.
+fn inputs(lowered: &Lowered) -> Vec<Vec<u8>> {
+    let of = |(i, port): (usize, &smidgen_plan::Port)| match port.operand {
+        Operand::Buffer(id, _) => {
+            let spec = &lowered.buffers[id.index()];
+            let mut state = 0x9e37_79b9_7f4a_7c15u64 ^ i as u64;
+            let mut next = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 40) as u32
+            };
+            match spec.element {
+                smidgen_plan::ElementType::Float32 => (0..spec.bytes() / 4)
+                    .flat_map(|_| ((next() & 0xffff) as f32 / 16384.0 - 2.0).to_le_bytes())
+                    .collect(),
+                _ => (0..spec.bytes()).map(|_| next() as u8).collect(),
+            }
+        }
+        Operand::Constant(_) => Vec::new(),
+    };
+    lowered.inputs.iter().enumerate().map(of).collect()
+}
+
+fn outputs(program: Program, inputs: &[Vec<u8>], poison: bool) -> Vec<Vec<u8>> {
+    let live = poison.then(|| live_ranges(&program).after);
+    let mut executor = Executor::new(program).expect("an executable program");
+    if let Some(live) = live {
+        executor = executor.with_poison(live).expect("ranges inside the arena");
+    }
+    for (i, bytes) in inputs.iter().enumerate() {
+        executor.set_input(i, bytes).expect("an input of this size");
+    }
+    executor.run();
+    (0..executor.program().outputs.len()).map(|i| executor.output(i).to_vec()).collect()
+}
+
+/// All schedules to try: name and options.
+fn schedules() -> Vec<PlanOptions> {
+    let choices = [
+        "layer",
+        "stream",
+        "auto",
+        "patch:2x2@2",
+        "patch:3x2@4",
+        "patch:2x3@6",
+        "patch:4x4@8",
+        "strips:2@5",
+        "strips:3@8",
+    ];
+    let mut all: Vec<PlanOptions> = choices
+        .iter()
+        .map(|c| PlanOptions { schedule: c.parse().expect("a schedule"), ..PlanOptions::default() })
+        .collect();
+    all.push(PlanOptions { schedule: ScheduleChoice::Stream, stream_input: true, ..PlanOptions::default() });
+    all.push(PlanOptions { stream_input: true, ..PlanOptions::default() });
+    all.push(PlanOptions { objective: Objective::Speed, budget: Some(60_000), ..PlanOptions::default() });
+    all
+}
+
+/// Compares every schedule that suits the network with the layer-wise oracle; returns how many did.
+fn check(name: &str, lowered: &Lowered, schedules: &[PlanOptions]) -> usize {
+    let inputs = inputs(lowered);
+    let expected = outputs(simple::layer_wise(lowered), &inputs, false);
+    let mut suited = 0;
+    for options in schedules {
+        let label =
+            format!("{name}, {}{}", options.schedule, if options.stream_input { ", input streamed" } else { "" });
+        let plan = match plan(lowered, options) {
+            Ok(plan) => plan,
+            // Not every first K operators can be tiled.
+            Err(PlanError::Tile(error)) => {
+                eprintln!("{label}: {error}");
+                continue;
+            }
+            Err(error) => panic!("{label}: {error}"),
+        };
+        validate(&plan.program).unwrap_or_else(|error| panic!("{label}: {error}"));
+        suited += 1;
+        println!("{label}: {} bytes, at least {}", plan.report.total_bytes, plan.report.lower_bound_bytes);
+        assert_eq!(outputs(plan.program, &inputs, true), expected, "{label}");
+    }
+    suited
+}
+
+#[test]
+fn every_schedule_of_every_model_gives_the_same_bytes() {
+    for (name, lowered) in models() {
+        let suited = check(&name, &lowered, &schedules());
+        assert!(suited >= 6, "{name}: only {suited} schedules suit it");
+    }
+}
