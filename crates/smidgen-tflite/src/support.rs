@@ -19,9 +19,9 @@ const COMPUTE: &[ElementType] = &[Int8, Float32];
 /// Types that it moves around.
 const MOVE: &[ElementType] = &[Int8, Float32, Int16, Int32, Int64, Bool];
 /// Types that QUANTIZE takes.
-const QUANTIZED: &[ElementType] = &[Float32, Int8];
+const QUANTIZED: &[ElementType] = &[Float32, Int8, Int16];
 /// Types that DEQUANTIZE takes.
-const DEQUANTIZED: &[ElementType] = &[Int8];
+const DEQUANTIZED: &[ElementType] = &[Int8, Int16];
 
 macro_rules! builtins {
     ($($variant:ident = $code:literal $name:literal $types:ident $remarks:literal,)*) => {
@@ -82,7 +82,7 @@ builtins! {
     Pad = 34 "PAD" MOVE "constant paddings",
     PadV2 = 60 "PADV2" MOVE "constant paddings and value",
     Prelu = 54 "PRELU" COMPUTE "constant alpha, broadcasting",
-    Quantize = 114 "QUANTIZE" QUANTIZED "to int8",
+    Quantize = 114 "QUANTIZE" QUANTIZED "to int8 or int16",
     Relu = 19 "RELU" COMPUTE "",
     Relu6 = 21 "RELU6" COMPUTE "",
     ReluN1To1 = 20 "RELU_N1_TO_1" COMPUTE "",

@@ -27,8 +27,8 @@
 //!     [`fold_constants`](crate::passes::fold_constants) makes constants of them.
 //! 12. Arithmetic is on float32 throughout or on per-tensor quantised int8 throughout. Then weights are int8 or int4 (those of
 //!     convolutions with zero points 0, per-channel scales along the output channels) and biases int32; only CONV_2D takes int8
-//!     weights with float32, with one scale and zero point 0. QUANTIZE makes int8 of float32 or int8; DEQUANTIZE makes float32
-//!     of int8 or of any quantised constant; ARG_MAX makes int32 or int64.
+//!     weights with float32, with one scale and zero point 0. QUANTIZE makes int8 or int16 of float32, int8 or int16;
+//!     DEQUANTIZE makes float32 of int8, int16 or any quantised constant; ARG_MAX makes int32 or int64.
 //! 13. Operators that only move elements, pools, resizes, MINIMUM and MAXIMUM have outputs of exactly their inputs' type and
 //!     quantisation; only CONCATENATION may requantise int8. The output of int8 SOFTMAX and LOGISTIC has scale 1/256 and zero
 //!     point -128.

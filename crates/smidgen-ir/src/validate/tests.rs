@@ -249,6 +249,8 @@ fn types() {
     );
     assert!(one(Op::Quantize, &f, &a) && one(Op::Quantize, &a, &b));
     assert!(!one(Op::Quantize, &f, &f) && !one(Op::Quantize, &i32_, &a));
+    let i16_ = DataType::Quantised(ElementType::Int16, Quantisation::PerTensor { scale: 1.0, zero_point: 0 });
+    assert!(one(Op::Quantize, &f, &i16_) && one(Op::Quantize, &i16_, &a) && one(Op::Dequantize, &i16_, &f));
     assert!(one(Op::Dequantize, &a, &f) && !one(Op::Dequantize, &f, &f) && !one(Op::Dequantize, &a, &a));
     assert!(
         one(Op::ArgMax { axis: 3 }, &a, &i32_) && one(Op::ArgMax { axis: 1 }, &f, &DataType::Plain(ElementType::Int64))

@@ -79,8 +79,10 @@ pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Re
             rules.expect(operator.outputs[0], "i32 or i64 without quantisation", plain)
         }
         Op::Quantize => {
-            rules.real(operator.inputs[0])?;
-            rules.expect(operator.outputs[0], INT8, is_int8)?;
+            rules.expect(operator.inputs[0], "f32, or i8 or i16 quantised per tensor", |d| {
+                is_float(d) || is_int8(d) || is_int16(d)
+            })?;
+            rules.expect(operator.outputs[0], INT8_OR_INT16, |d| is_int8(d) || is_int16(d))?;
             rules.ratios(FACTOR_LIMIT)
         }
         Op::Dequantize => {
@@ -88,7 +90,7 @@ pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Re
             if graph.tensor(input).is_constant() {
                 rules.expect(input, "quantised integers", |d| d.quantisation().is_some())?;
             } else {
-                rules.expect(input, INT8, is_int8)?;
+                rules.expect(input, INT8_OR_INT16, |d| is_int8(d) || is_int16(d))?;
             }
             rules.expect(operator.outputs[0], "f32", is_float)
         }
@@ -103,6 +105,12 @@ fn is_float(dtype: &DataType) -> bool {
 
 fn is_int8(dtype: &DataType) -> bool {
     matches!(dtype, DataType::Quantised(ElementType::Int8, Quantisation::PerTensor { .. }))
+}
+
+const INT8_OR_INT16: &str = "i8 or i16 quantised per tensor";
+
+fn is_int16(dtype: &DataType) -> bool {
+    matches!(dtype, DataType::Quantised(ElementType::Int16, Quantisation::PerTensor { .. }))
 }
 
 struct Rules<'a> {

@@ -172,6 +172,13 @@ impl<'g> Builder<'g> {
         id
     }
 
+    /// A buffer for what an operator computes on the way to its output.
+    pub fn temporary(&mut self, name: String, element: ElementType, extent: Extent) -> BufferId {
+        let buffer = BufferId(self.lowered.buffers.len() as u32);
+        self.lowered.buffers.push(BufferSpec { name, tensor: None, element, extent });
+        buffer
+    }
+
     fn buffer(&mut self, id: TensorId) -> BufferId {
         let tensor = self.tensor(id);
         let buffer = BufferId(self.lowered.buffers.len() as u32);

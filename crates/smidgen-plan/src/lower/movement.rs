@@ -6,10 +6,13 @@
 use super::builder::Builder;
 use super::elementwise::strides;
 use super::error::Refusal;
+use super::quant;
+use super::tables::{self, Ends};
 use crate::access::{Access, Block, Order, Reach};
-use crate::kernel::{AxisIndex, Kernel, Movement, flat};
-use crate::program::{Extent, Operand, Step, Target};
+use crate::kernel::{AxisIndex, Elementwise, Kernel, Movement, flat};
+use crate::program::{BufferId, Extent, Operand, Step, Target};
 use smidgen_ir::{Activation, AxisSlice, ElementType, Operator, PadValue, Tensor, TensorId};
+use smidgen_kernels::float::{self, Clamp};
 use smidgen_kernels::movement::Axis;
 use smidgen_kernels::nd::MAX_RANK;
 
@@ -184,87 +187,117 @@ pub(super) fn concatenation(
     axis: usize,
     activation: Activation,
 ) -> Result<(), Refusal> {
-    if activation != Activation::None {
-        return Err(Refusal("a fused activation is not supported".into()));
-    }
     let y = builder.tensor(operator.outputs[0]);
-    for &input in &operator.inputs {
-        let x = builder.tensor(input);
-        if x.dtype.quantisation() != y.dtype.quantisation() {
-            return Err(Refusal(format!(
-                "`{}` and `{}` differ in scale or zero point; all tensors that are joined must have the same",
-                x.name, y.name
-            )));
-        }
+    let joined = y.shape.dims().to_vec();
+    let mut pieces = Vec::new();
+    for &id in &operator.inputs {
+        let x = builder.tensor(id);
+        let operand = match x.dtype.quantisation() == y.dtype.quantisation() {
+            true => builder.input(id),
+            false => requantised(builder, id, y)?,
+        };
+        pieces.push((operand, x.shape.dims().to_vec()));
     }
-    let pieces = operator.inputs.iter().map(|&id| (id, builder.tensor(id).shape.dims().to_vec())).collect();
-    push_concat(builder, operator, pieces, axis, y.shape.dims().to_vec());
+    let output = builder.target(operator.outputs[0]);
+    if activation == Activation::None {
+        push_concat(builder, pieces, axis, &joined, output.buffer, y.element());
+        return Ok(());
+    }
+    if y.element() != ElementType::Float32 {
+        return Err(Refusal("a fused activation is supported on f32 only".into()));
+    }
+    let before = builder.temporary(format!("{} before activation", y.name), y.element(), output.extent);
+    push_concat(builder, pieces, axis, &joined, before, y.element());
+    let (min, max) = activation.range();
+    builder.push(Step {
+        inputs: vec![Operand::Buffer(before, output.extent)],
+        outputs: vec![output],
+        access: vec![Access::SAME],
+        partial: true,
+        ..Step::new(
+            Kernel::Elementwise(Elementwise::UnaryF32(float::Unary::Clamp(Clamp { min, max }))),
+            Order { block: Block::Elements(1), staged: true },
+        )
+    });
     Ok(())
+}
+
+/// An int8 tensor in the quantisation of another, by a step of its own.
+fn requantised(builder: &mut Builder, id: TensorId, to: &Tensor) -> Result<Operand, Refusal> {
+    let x = builder.tensor(id);
+    let table = tables::requantise(Ends { from: quant::int8(x)?, to: quant::int8(to)? });
+    let table = builder.constant_i8(format!("{} table", x.name), &table);
+    let (input, extent) = (builder.activation(id), Extent::of(x.shape.dims()));
+    let buffer = builder.temporary(format!("{} requantised", x.name), x.element(), extent);
+    builder.push(Step {
+        name: format!("requantise {}", x.name),
+        inputs: vec![input],
+        constants: vec![table],
+        outputs: vec![Target { buffer, extent }],
+        access: vec![Access::SAME],
+        partial: true,
+        ..Step::new(Kernel::Elementwise(Elementwise::TableI8), Order { block: Block::Elements(1), staged: true })
+    });
+    Ok(Operand::Buffer(buffer, extent))
 }
 
 pub(super) fn pack(builder: &mut Builder, operator: &Operator, axis: usize) -> Result<(), Refusal> {
     let y = builder.tensor(operator.outputs[0]);
-    let pieces = (operator.inputs.iter())
-        .map(|&id| {
-            let mut dims = builder.tensor(id).shape.dims().to_vec();
-            dims.insert(axis, 1);
-            (id, dims)
-        })
-        .collect();
-    push_concat(builder, operator, pieces, axis, y.shape.dims().to_vec());
+    let mut pieces = Vec::new();
+    for &id in &operator.inputs {
+        let mut dims = builder.tensor(id).shape.dims().to_vec();
+        dims.insert(axis, 1);
+        pieces.push((builder.input(id), dims));
+    }
+    let output = builder.target(operator.outputs[0]).buffer;
+    push_concat(builder, pieces, axis, y.shape.dims(), output, y.element());
     Ok(())
 }
 
 /// Adds a step that joins `pieces`, seen with these dimensions, along `axis` to a tensor of dimensions `joined`.
 fn push_concat(
     builder: &mut Builder,
-    operator: &Operator,
-    pieces: Vec<(TensorId, Vec<usize>)>,
+    pieces: Vec<(Operand, Vec<usize>)>,
     axis: usize,
-    joined: Vec<usize>,
+    joined: &[usize],
+    output: BufferId,
+    element: ElementType,
 ) {
     let outer: usize = joined[..axis].iter().product();
     let rank = joined.len();
-    let of_rows = if rank >= 3 { rank - 2 } else { rank.saturating_sub(1) };
-    // The view's axis, and the extent of a tensor with these dimensions.
-    type See = fn(usize, usize, &[usize]) -> Extent;
-    let as_it_is: See = |_, _, dims| Extent::of(dims);
-    let (along, see): (Axis, See) = if axis + 1 == rank {
-        (Axis::Depth, as_it_is)
-    } else if axis + 2 == rank && rank >= 3 {
-        (Axis::Cols, as_it_is)
-    } else if axis < of_rows && outer == 1 {
-        (Axis::Rows, as_it_is)
-    } else {
-        // Everything from the axis on becomes the channels of as many pixels as there are indices before it.
-        (Axis::Depth, |outer, axis, dims| Extent { rows: outer, cols: 1, depth: dims[axis..].iter().product() })
+    // Where the axis is one of the view's, the view is that of the tensors. Else everything from the axis on becomes the channels
+    // of as many pixels as there are indices before it.
+    let along = match rank - axis {
+        1 => Some(Axis::Depth),
+        2 if rank >= 3 => Some(Axis::Cols),
+        _ if outer == 1 => Some(Axis::Rows),
+        _ => None,
     };
-    let size = |extent: Extent| match along {
-        Axis::Rows => extent.rows,
-        Axis::Cols => extent.cols,
-        Axis::Depth => extent.depth,
+    let see = |dims: &[usize]| match along {
+        Some(_) => Extent::of(dims),
+        None => Extent { rows: outer, cols: 1, depth: dims[axis..].iter().product() },
     };
-    let element = builder.tensor(operator.outputs[0]).element();
+    let along = along.unwrap_or(Axis::Depth);
     let (mut inputs, mut access, mut sizes, mut offset) = (Vec::new(), Vec::new(), Vec::new(), 0);
-    for (id, dims) in &pieces {
-        let extent = see(outer, axis, dims);
-        inputs.push(match builder.input(*id) {
+    for (operand, dims) in &pieces {
+        let extent = see(dims);
+        inputs.push(match *operand {
             Operand::Buffer(buffer, _) => Operand::Buffer(buffer, extent),
             constant => constant,
         });
         let shifted = Reach::Window { extent: 1, stride: 1, before: offset as isize };
-        access.push(match along {
-            Axis::Rows => Access { rows: shifted, ..Access::SAME },
-            Axis::Cols => Access { cols: shifted, ..Access::SAME },
-            Axis::Depth => Access { depth: shifted, ..Access::SAME },
-        });
-        sizes.push(size(extent));
-        offset += size(extent);
+        let (size, reach) = match along {
+            Axis::Rows => (extent.rows, Access { rows: shifted, ..Access::SAME }),
+            Axis::Cols => (extent.cols, Access { cols: shifted, ..Access::SAME }),
+            Axis::Depth => (extent.depth, Access { depth: shifted, ..Access::SAME }),
+        };
+        access.push(reach);
+        sizes.push(size);
+        offset += size;
     }
-    let target = builder.target_as(operator.outputs[0], see(outer, axis, &joined));
     builder.push(Step {
         inputs,
-        outputs: vec![target],
+        outputs: vec![Target { buffer: output, extent: see(joined) }],
         access,
         partial: true,
         ..Step::new(
