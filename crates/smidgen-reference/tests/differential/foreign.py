@@ -128,26 +128,22 @@ def strided_slice(rng):
     return "STRIDED_SLICE", made, [Input(shape), ints(begin), ints(end), ints(strides)], 1, np.float32
 
 
-def strided_slice_inserting(rng):
-    """With an ellipsis or new axes."""
-    shape = dims(rng, 1, 3)
-    entries = [int(rng.integers(0, n)) for n in shape[: rng.integers(0, len(shape) + 1)]]
-    begin, end = list(entries), [b + 1 for b in entries]
-    ellipsis_mask = new_axis_mask = 0
+def strided_slice_with_ellipsis(rng):
+    shape = dims(rng, 1, 4)
+    begin = [int(rng.integers(0, n)) for n in shape[: rng.integers(0, len(shape) + 1)]]
     at = int(rng.integers(0, len(begin) + 1))
-    if rng.random() < 0.5:
-        begin.insert(at, 0)
-        end.insert(at, 0)
-        ellipsis_mask = 1 << at
-        begin[at + 1:] = [0] * len(begin[at + 1:])
-        end[at + 1:] = [1] * len(end[at + 1:])
-    else:
-        begin.insert(at, 0)
-        end.insert(at, 1)
-        new_axis_mask = 1 << at
-    made = options("StridedSlice", beginMask=0, endMask=0, shrinkAxisMask=0,
-                   ellipsisMask=ellipsis_mask, newAxisMask=new_axis_mask)
+    # What comes after the ellipsis counts from the last axis, so only index 0 is sure to exist there.
+    begin = begin[:at] + [0] * (len(begin) - at + 1)
+    end = [b + 1 for b in begin]
+    shrink = (1 << int(rng.integers(0, len(begin)))) & ~(1 << at)
+    made = options("StridedSlice", beginMask=0, endMask=0, shrinkAxisMask=shrink, ellipsisMask=1 << at, newAxisMask=0)
     return "STRIDED_SLICE", made, [Input(shape), ints(begin), ints(end), ints([1] * len(begin))], 1, np.float32
+
+
+def unsupported_new_axis(rng):
+    shape = dims(rng, 1, 3)
+    made = options("StridedSlice", beginMask=0, endMask=0, shrinkAxisMask=0, ellipsisMask=0, newAxisMask=1)
+    return "STRIDED_SLICE", made, [Input(shape), ints([0]), ints([1]), ints([1])], 1, np.float32
 
 
 def slice_to_the_end(rng):
@@ -255,8 +251,8 @@ def without_bias(rng):
 
 
 KINDS = [
-    strided_slice, strided_slice_inserting, slice_to_the_end, reshape, squeeze, expand_dims, reduce, arg_max, concatenation,
-    split, pack, unpack, pad, without_bias,
+    strided_slice, strided_slice_with_ellipsis, unsupported_new_axis, slice_to_the_end, reshape, squeeze, expand_dims, reduce,
+    arg_max, concatenation, split, pack, unpack, pad, without_bias,
 ]
 
 

@@ -1,8 +1,8 @@
 //! Models of one operator that another writer made, in forms that ours never writes: negative axes, masks, dimensions left
-//! open, parameters in either of two places. foreign.py makes them.
+//! open, parameters in either of two places. foreign.py makes them. What we do not support is named as such.
 
 use crate::draw::{Draw, FULL_SIZE, Numbers};
-use crate::harness;
+use crate::harness::{self, Fault};
 use smidgen_reference::{PYTHON_VARIABLE, Reference};
 use std::process::{Command, Stdio};
 
@@ -35,12 +35,17 @@ fn parameters_in_every_form() {
     for (index, pair) in parts(&made.stdout).chunks_exact(2).enumerate() {
         let kind = String::from_utf8_lossy(&pair[0]).into_owned();
         let mut draw = Draw::new(index as u64, FULL_SIZE, Numbers::Float);
-        if let Err(fault) = harness::check_file(&mut reference, &pair[1], &mut draw) {
-            faults.push(format!("{kind} {index}: {fault}"));
+        match harness::check_file(&mut reference, &pair[1], &mut draw) {
+            Err(Fault::Ours(message)) if kind == "unsupported_new_axis" => {
+                assert!(message.contains("STRIDED_SLICE") && message.contains("it inserts new axes"), "{message}");
+            }
+            Ok(()) if kind != "unsupported_new_axis" => {}
+            Ok(()) => faults.push(format!("{kind} {index}: was accepted")),
+            Err(fault) => faults.push(format!("{kind} {index}: {fault}")),
         }
         kinds.insert(kind);
     }
-    assert!(kinds.len() >= 14, "{kinds:?}");
+    assert!(kinds.len() >= 15, "{kinds:?}");
     assert!(
         faults.is_empty(),
         "{} faults, the first ones:\n{}",

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Mutex;
 
-/// Cases that the reference must accept, for each operator and type.
+/// Cases that the reference must accept, for each operator and type, unless the variable `SMIDGEN_CASES` says another number.
 const CASES: usize = 300;
 /// Samples run through each model.
 const SAMPLES: usize = 3;
@@ -70,13 +70,14 @@ impl fmt::Display for Fault {
 pub fn run(name: &str, numbers: Numbers, generate: Generator) {
     let idle = IDLE.lock().unwrap().pop();
     let Some(mut reference) = idle.or_else(|| Reference::start_or_skip(name)) else { return };
+    let cases = std::env::var("SMIDGEN_CASES").map_or(CASES, |n| n.parse().expect("SMIDGEN_CASES is a number"));
     let mut accepted = 0;
     let mut refusals: BTreeMap<String, usize> = BTreeMap::new();
     let mut faults: Vec<(Drawn, Fault)> = Vec::new();
     let mut seed = 0;
-    while accepted < CASES {
+    while accepted < cases {
         let mut batch = Vec::new();
-        while batch.len() < CASES - accepted {
+        while batch.len() < CASES.min(cases - accepted) {
             match draw(seed, FULL_SIZE, numbers, generate) {
                 Ok(Some(drawn)) => batch.push(drawn),
                 Ok(None) => {}
@@ -95,7 +96,7 @@ pub fn run(name: &str, numbers: Numbers, generate: Generator) {
             }
         }
         let refused: usize = refusals.values().sum();
-        assert!(refused <= MOST_REFUSED * CASES, "{name} {numbers:?}: the reference refuses too many: {refusals:#?}");
+        assert!(refused <= MOST_REFUSED * cases, "{name} {numbers:?}: the reference refuses too many: {refusals:#?}");
     }
     println!("{name} {numbers:?}: {accepted} cases accepted, {} refused", refusals.values().sum::<usize>());
     for (message, count) in &refusals {

@@ -52,3 +52,13 @@ mod dequantize {
         harness::run("dequantize", Numbers::Int8, generators::elementwise::dequantize);
     }
 }
+
+/// CONV_2D is the one operator that may have int8 weights among floats.
+mod conv_2d_dynamic_range {
+    use super::*;
+
+    #[test]
+    fn float() {
+        harness::run("conv_2d_dynamic_range", Numbers::Float, generators::windowed::conv_2d_dynamic_range);
+    }
+}

@@ -251,9 +251,13 @@ pub(super) fn strided_slice(call: &Call<'_>) -> Result<Decoded, Trouble> {
     }
     let mut axes = Vec::new();
     for i in 0..entries {
+        if axes.len() == rank {
+            // Only an ellipsis that took an axis where none was left for it leads here; TensorFlow Lite ignores the rest.
+            break;
+        }
         if ellipsis(i) {
-            // The ellipsis takes whole axes, so many that the entries after it meet the last ones.
-            for _ in 0..rank - (entries - 1) {
+            // The ellipsis takes whole axes, so many that the entries after it meet the last ones, but at least one.
+            for _ in 0..(rank - (entries - 1)).max(1) {
                 axes.push(AxisSlice { start: 0, stride: 1, len: x.shape[axes.len()], shrink: false });
             }
             continue;

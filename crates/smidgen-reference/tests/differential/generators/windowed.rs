@@ -78,6 +78,19 @@ pub fn conv_2d(draw: &mut Draw) -> Option<Graph> {
     Builder::default().input(shape, x).constant(w.weights).maybe_constant(w.bias).finish(op, w.output)
 }
 
+/// Float activations and int8 weights of one scale: dynamic range quantisation.
+pub fn conv_2d_dynamic_range(draw: &mut Draw) -> Option<Graph> {
+    let [kh, kw] = kernel_size(draw);
+    let (c, o) = (draw.channels(), draw.channels());
+    let shape = [draw.batch(), draw.dim(12), draw.dim(12), c];
+    let scale = draw.log_uniform(1e-3, 0.1);
+    let weights = draw.constant("weights", vec![o, kh, kw, c], DataType::int8(scale, 0));
+    let bias = draw.chance(80).then(|| draw.constant("bias", [o], DataType::FLOAT32));
+    let op = Op::Conv2d(conv(draw));
+    let builder = Builder::default().input(shape, DataType::FLOAT32).constant(weights).maybe_constant(bias);
+    builder.finish(op, DataType::FLOAT32)
+}
+
 pub fn depthwise_conv_2d(draw: &mut Draw) -> Option<Graph> {
     let x = draw.dtype();
     let [kh, kw] = kernel_size(draw);
