@@ -108,6 +108,10 @@ impl Call<'_> {
                 let sizes = [extent.rows, extent.cols, extent.depth];
                 int8::reduce_image(arena.bytes_mut(), input, output, rows, sizes, self.state.offset, reduce);
             }
+            Reduction::PoolI8 { input: extent, clamp } => {
+                let sizes = [extent.rows, extent.cols, extent.depth];
+                int8::average_image(arena.bytes_mut(), input, output, rows, sizes, self.state.offset, *clamp);
+            }
             Reduction::ImageF32 { input: extent, divisor } => {
                 let sizes = [extent.rows, extent.cols, extent.depth];
                 float::reduce_image(arena.typed_mut(), input, output, rows, sizes, self.state.offset / 4, *divisor);

@@ -19,7 +19,7 @@ pub use conv2d::conv2d;
 pub use depthwise::depthwise;
 pub use fully_connected::fully_connected;
 pub use pool::{average_pool, max_pool};
-pub use reduce::{Reading, Reduce, reduce, reduce_image};
+pub use reduce::{Reading, Reduce, average_image, reduce, reduce_image};
 pub use resize::{Scale, resize_bilinear};
 pub use softmax::softmax;
 pub use table::table;

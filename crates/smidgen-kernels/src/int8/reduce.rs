@@ -1,5 +1,6 @@
-//! MEAN and SUM of int8.
+//! MEAN and SUM of int8, and AVERAGE_POOL_2D over a whole image, which is summed alike.
 
+use super::pool::rounded_mean;
 use crate::nd::walk;
 use crate::requant::{Factor, Rounding};
 use crate::view::View;
@@ -57,9 +58,39 @@ pub fn reduce_image(
     input: View,
     output: View,
     rows: Range<usize>,
-    [total, cols, depth]: [usize; 3],
+    sizes: [usize; 3],
     state: usize,
     reduce: &Reduce,
+) {
+    sum_image(arena, input, output, rows, sizes, state, |stored| reduce.read(stored), |sum| reduce.finish(sum));
+}
+
+/// AVERAGE_POOL_2D whose one window is the whole image: the mean rounded half away from zero, clamped to `[min, max]`. Rows, sizes and
+/// state as in [`reduce_image`].
+pub fn average_image(
+    arena: &mut [u8],
+    input: View,
+    output: View,
+    rows: Range<usize>,
+    sizes: [usize; 3],
+    state: usize,
+    clamp: [i8; 2],
+) {
+    let count = (sizes[0] * sizes[1]) as i32;
+    let finish = |sum| rounded_mean(sum, count, clamp) as u8;
+    sum_image(arena, input, output, rows, sizes, state, |stored| stored as i8 as i32, finish);
+}
+
+/// Sums each channel over rows as they come, and finishes the sums after the last.
+fn sum_image(
+    arena: &mut [u8],
+    input: View,
+    output: View,
+    rows: Range<usize>,
+    [total, cols, depth]: [usize; 3],
+    state: usize,
+    read: impl Fn(u8) -> i32,
+    finish: impl Fn(i32) -> u8,
 ) {
     let state = state..state + 4 * depth;
     if rows.start == 0 {
@@ -70,7 +101,7 @@ pub fn reduce_image(
             let from = input.at(y, x);
             for c in 0..depth {
                 let at = state.start + 4 * c;
-                let sum = load(arena, at).wrapping_add(reduce.read(arena[from + c]));
+                let sum = load(arena, at).wrapping_add(read(arena[from + c]));
                 arena[at..at + 4].copy_from_slice(&sum.to_le_bytes());
             }
         }
@@ -78,7 +109,7 @@ pub fn reduce_image(
     if rows.end == total {
         let to = output.at(0, 0);
         for c in 0..depth {
-            arena[to + c] = reduce.finish(load(arena, state.start + 4 * c));
+            arena[to + c] = finish(load(arena, state.start + 4 * c));
         }
     }
 }
@@ -106,4 +137,43 @@ pub fn reduce(
         arena[to] = reduce.finish(sum);
         to += 1;
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Window2d;
+    use crate::int8::average_pool;
+    use crate::view::Region;
+    use std::vec::Vec;
+
+    #[test]
+    fn an_average_row_by_row_is_the_average_of_the_window() {
+        let sizes @ [rows, cols, depth] = [5, 3, 4];
+        let len = rows * cols * depth;
+        for seed in 0..50u8 {
+            let image: Vec<u8> =
+                (0..len).map(|i| (i as u8).wrapping_mul(77).wrapping_add(seed).wrapping_mul(13)).collect();
+            let (input, output) = (View::linear(0, rows, cols, depth), View::linear(len, 1, 1, depth));
+            let window = Window2d {
+                input: sizes,
+                output: [1, 1, depth],
+                size: [rows, cols],
+                stride: [1, 1],
+                dilation: [1, 1],
+                before: [0, 0],
+            };
+            let mut whole: Vec<i8> = image.iter().map(|&b| b as i8).chain([0; 4]).collect();
+            average_pool(&mut whole, input, output, Region::whole(1, 1), &window, [-90, 90]);
+            // A ring of two rows is enough. The state follows the output.
+            let ring = View { rows: 2, ..input };
+            let mut arena = std::vec![0; len + depth + 4 * depth];
+            for y in 0..rows {
+                arena[ring.row(y)..][..cols * depth].copy_from_slice(&image[y * cols * depth..][..cols * depth]);
+                average_image(&mut arena, ring, output, y..y + 1, sizes, len + depth, [-90, 90]);
+            }
+            let mean: Vec<i8> = arena[len..len + depth].iter().map(|&b| b as i8).collect();
+            assert_eq!(mean, whole[len..]);
+        }
+    }
 }

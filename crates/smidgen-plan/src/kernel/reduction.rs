@@ -16,7 +16,16 @@ pub enum Reduction {
         /// Zero points, factor, rounding.
         reduce: int8::Reduce,
     },
-    /// MEAN or SUM of float32 over all rows and columns; consumes its input. Input: `x`. State: a float32 for each channel.
+    /// AVERAGE_POOL_2D of int8 whose only window is the whole image; consumes its input. Input: `x`. State: an int32 for each
+    /// channel.
+    PoolI8 {
+        /// The input.
+        input: Extent,
+        /// Least and greatest stored output that the activation allows.
+        clamp: [i8; 2],
+    },
+    /// MEAN or SUM of float32 over all rows and columns, or AVERAGE_POOL_2D without activation whose only window is the whole
+    /// image; consumes its input. Input: `x`. State: a float32 for each channel.
     ImageF32 {
         /// The input.
         input: Extent,
@@ -84,7 +93,7 @@ impl Reduction {
             ..Demands::default()
         };
         match self {
-            Self::ImageI8 { input, .. } => image(i8, *input),
+            Self::ImageI8 { input, .. } | Self::PoolI8 { input, .. } => image(i8, *input),
             Self::ImageF32 { input, .. } => image(f32, *input),
             Self::AnyI8 { kept, reduced, .. } => whole(i8, kept.elements() * reduced.elements(), i8, kept.elements()),
             Self::AnyF32 { kept, reduced, .. } => {

@@ -5,9 +5,10 @@ use super::error::Refusal;
 use super::quant::{self, unsupported};
 use super::window;
 use crate::access::{Access, Block, Order, Reach};
-use crate::kernel::Kernel;
-use crate::program::Step;
+use crate::kernel::{Kernel, Reduction};
+use crate::program::{Extent, Step};
 use smidgen_ir::{Activation, ElementType, Operator, Padding, PoolKind};
+use smidgen_kernels::Window2d;
 use smidgen_kernels::float::Clamp;
 
 pub(super) fn pool(
@@ -40,6 +41,18 @@ pub(super) fn pool(
         other => return Err(unsupported(x, other)),
     };
     let (input, output) = (builder.activation(operator.inputs[0]), builder.target(operator.outputs[0]));
+    if let Some(reduction) = over_image(&kernel, &window, output.extent.rows) {
+        // Taken in row by row, the image need never be there as a whole.
+        builder.push(Step {
+            inputs: vec![input],
+            outputs: vec![output],
+            access: vec![Access::ALL],
+            consumes: true,
+            state_bytes: 4 * output.extent.depth,
+            ..Step::new(Kernel::Reduction(reduction), Order { block: Block::Run, staged: true })
+        });
+        return Ok(());
+    }
     builder.push(Step {
         inputs: vec![input],
         outputs: vec![output],
@@ -48,4 +61,23 @@ pub(super) fn pool(
         ..Step::new(kernel, Order { block: Block::Elements(1), staged: true })
     });
     Ok(())
+}
+
+/// The reduction that an average over all of one image is.
+fn over_image(kernel: &Kernel, window: &Window2d, rows: usize) -> Option<Reduction> {
+    let [height, width, depth] = window.input;
+    let covers = |axis: usize| window.size[axis] >= window.before[axis] + window.input[axis];
+    if rows != 1 || window.output[..2] != [1, 1] || !covers(0) || !covers(1) {
+        return None;
+    }
+    let input = Extent { rows: height, cols: width, depth };
+    let (min, max) = Activation::None.range();
+    let unbounded = Clamp { min, max };
+    match *kernel {
+        Kernel::PoolI8 { kind: PoolKind::Average, clamp, .. } => Some(Reduction::PoolI8 { input, clamp }),
+        Kernel::PoolF32 { kind: PoolKind::Average, clamp, .. } if clamp == unbounded => {
+            Some(Reduction::ImageF32 { input, divisor: (height * width) as f32 })
+        }
+        _ => None,
+    }
 }
