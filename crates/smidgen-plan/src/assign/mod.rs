@@ -6,6 +6,13 @@
 //! The invariant: whatever [`assign`] returns keeps every constraint, and `lower_bound` is at most what any assignment needs.
 
 mod heuristic;
+mod problem;
+mod search;
+#[cfg(test)]
+mod tests;
+
+use problem::{Fate, Problem};
+use search::{Outcome, search};
 
 /// What offsets must keep.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,6 +25,8 @@ pub struct Constraints {
     distance: Vec<isize>,
     /// A number of bytes below which no arena can be, known beforehand: the most bytes live at one time.
     pub live_bytes: usize,
+    /// For each object, the most bytes live at a time at which it is: those with the most are placed with the most care.
+    pub heat: Vec<usize>,
 }
 
 const FREE: isize = isize::MIN;
@@ -27,7 +36,7 @@ impl Constraints {
     pub fn new(objects: impl IntoIterator<Item = (usize, usize)>) -> Self {
         let (sizes, aligns): (Vec<usize>, Vec<usize>) = objects.into_iter().unzip();
         let n = sizes.len();
-        Self { sizes, aligns, distance: vec![FREE; n * n], live_bytes: 0 }
+        Self { sizes, aligns, distance: vec![FREE; n * n], live_bytes: 0, heat: vec![0; n] }
     }
 
     /// Number of objects.
@@ -81,16 +90,63 @@ pub struct Assignment {
     pub optimal: bool,
 }
 
-/// Finds offsets.
+/// How many pairs one exact search may visit, and all searches together: a measure of time that is the same on every machine.
+const SEARCH_BUDGET: usize = 4_000_000;
+const TOTAL_BUDGET: usize = 40_000_000;
+
+/// Finds offsets: by first fit and local search, and if these do not meet the lower bound by exact search for smaller arenas, until
+/// one is found that is proven smallest or the budget is spent.
 pub fn assign(constraints: &Constraints) -> Assignment {
-    let (offsets, bytes) = heuristic::best(constraints);
-    let lower_bound = constraints.live_bytes.max(constraints.sizes.iter().copied().max().unwrap_or(0));
-    let optimal = bytes == lower_bound;
-    Assignment {
-        offsets,
-        bytes,
-        lower_bound,
-        method: if optimal { Method::Heuristic } else { Method::Budget },
-        optimal,
+    let (problem, fates) = Problem::reduced(constraints);
+    let least_size = constraints.sizes.iter().copied().max().unwrap_or(0);
+    let bound = constraints.live_bytes.max(least_size) as isize;
+    let (mut at, top) = heuristic::best(&problem, bound);
+    let top = top.max(least_size as isize);
+    let mut method = Method::Heuristic;
+    let (mut lower, mut upper) = (bound, top);
+    if lower < upper {
+        method = Method::Exact;
+        let mut left = TOTAL_BUDGET;
+        // Below `unknown` nothing is known above `lower`.
+        let mut unknown = lower;
+        while unknown < upper && left > 0 {
+            // The bound itself is often met: try it first, then halve.
+            let bytes = if unknown == bound { bound } else { unknown + (upper - unknown) / 2 };
+            let mut budget = SEARCH_BUDGET.min(left);
+            let given = budget;
+            let outcome = search(&problem, bytes, &mut budget);
+            left -= given - budget;
+            match outcome {
+                Outcome::Found(found) => {
+                    upper = problem.top(&found).max(least_size as isize);
+                    at = found;
+                }
+                Outcome::None => {
+                    unknown = bytes + 1;
+                    lower = unknown;
+                }
+                Outcome::Unknown => {
+                    left = if budget == left { 0 } else { left };
+                    unknown = bytes + 1;
+                }
+            }
+        }
+        if lower < upper {
+            method = Method::Budget;
+        }
     }
+    let mut offsets: Vec<usize> = vec![0; constraints.len()];
+    for (offset, fate) in offsets.iter_mut().zip(&fates) {
+        if let Fate::Kept(i) = fate {
+            *offset = at[*i] as usize;
+        }
+    }
+    for i in 0..offsets.len() {
+        let mut stand_in = i;
+        while let Fate::With(j) = fates[stand_in] {
+            stand_in = j;
+        }
+        offsets[i] = offsets[stand_in];
+    }
+    Assignment { offsets, bytes: upper as usize, lower_bound: lower as usize, method, optimal: lower == upper }
 }

@@ -113,6 +113,8 @@ trait Sink {
     fn pair(&mut self, below: (usize, Window), above: (usize, Window));
     /// `above` must lie at least this far above `below`, where it lies above.
     fn distance(&mut self, below: usize, above: usize, bytes: isize);
+    /// These are live while so many bytes are.
+    fn heat(&mut self, objects: impl Iterator<Item = usize>, bytes: usize);
     /// False if pairs are of no interest.
     const PAIRS: bool;
 }
@@ -120,6 +122,7 @@ trait Sink {
 impl Sink for () {
     fn pair(&mut self, _: (usize, Window), _: (usize, Window)) {}
     fn distance(&mut self, _: usize, _: usize, _: isize) {}
+    fn heat(&mut self, _: impl Iterator<Item = usize>, _: usize) {}
     const PAIRS: bool = false;
 }
 
@@ -130,6 +133,11 @@ impl Sink for Constraints {
     }
     fn distance(&mut self, below: usize, above: usize, bytes: isize) {
         self.require(below, above, bytes);
+    }
+    fn heat(&mut self, objects: impl Iterator<Item = usize>, bytes: usize) {
+        for object in objects {
+            self.heat[object] = self.heat[object].max(bytes);
+        }
     }
     const PAIRS: bool = true;
 }
@@ -219,6 +227,7 @@ impl<'a> Walk<'a> {
                 peak = peak.max(written_first);
             }
             peaks.push(peak);
+            sink.heat(self.alive.iter().copied().chain(active.iter().map(|a| a.object)), peak);
             for a in &active {
                 if self.window[a.object] != a.after {
                     self.set(a.object, a.after);

@@ -1,0 +1,251 @@
+//! Exact search: is there an assignment of at most so many bytes?
+//!
+//! Each object has an interval of offsets. Deciding for a pair which lies below the other moves interval ends; a pair that has
+//! only one order left is decided at once. Where every object at the low end of its interval keeps all pairs, that is a
+//! solution. Otherwise a pair that is not kept is decided, one way first and then the other.
+
+use super::problem::{Problem, align_up};
+
+/// What a search came to.
+pub(super) enum Outcome {
+    /// Offsets.
+    Found(Vec<isize>),
+    /// Proof that there is none.
+    None,
+    /// The budget ran out.
+    Unknown,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Relation {
+    Open,
+    ABelow,
+    BBelow,
+}
+
+enum Undo {
+    Low(usize, isize),
+    High(usize, isize),
+    Pair(usize),
+}
+
+/// Looks for an assignment of at most `bytes`, visiting at most `budget` pairs.
+pub(super) fn search(problem: &Problem, bytes: isize, budget: &mut usize) -> Outcome {
+    let n = problem.len();
+    let high: Vec<isize> = (0..n).map(|i| (bytes - problem.sizes[i]) & -problem.aligns[i]).collect();
+    if high.iter().any(|&high| high < 0) {
+        return Outcome::None;
+    }
+    let mut search = Search {
+        problem,
+        low: vec![0; n],
+        high,
+        relation: vec![Relation::Open; problem.pairs.len()],
+        trail: Vec::new(),
+        queue: (0..n).collect(),
+        queued: vec![true; n],
+        budget,
+    };
+    search.break_symmetry();
+    match search.propagate().and_then(|()| search.solve()) {
+        Ok(()) => Outcome::Found(search.low),
+        Err(Stop::Contradiction) => Outcome::None,
+        Err(Stop::Budget) => Outcome::Unknown,
+    }
+}
+
+enum Stop {
+    Contradiction,
+    Budget,
+}
+
+struct Search<'a> {
+    problem: &'a Problem,
+    low: Vec<isize>,
+    high: Vec<isize>,
+    relation: Vec<Relation>,
+    trail: Vec<Undo>,
+    queue: Vec<usize>,
+    queued: Vec<bool>,
+    budget: &'a mut usize,
+}
+
+impl Search<'_> {
+    /// Two objects that could change places without anyone noticing keep the order of their numbers.
+    fn break_symmetry(&mut self) {
+        for p in 0..self.problem.pairs.len() {
+            let pair = self.problem.pairs[p];
+            let (a, b) = (pair.a, pair.b);
+            let alike = self.problem.sizes[a] == self.problem.sizes[b]
+                && self.problem.aligns[a] == self.problem.aligns[b]
+                && pair.a_below == pair.b_below
+                && self.problem.of[a].len() == self.problem.of[b].len();
+            let view = |from: usize, without: usize| {
+                let mut seen: Vec<_> = self.problem.of[from]
+                    .iter()
+                    .map(|&p| self.problem.pairs[p].seen_from(from))
+                    .filter(|(other, ..)| *other != without)
+                    .collect();
+                seen.sort_unstable();
+                seen
+            };
+            if alike && view(a, b) == view(b, a) {
+                self.relation[p] = Relation::ABelow;
+            }
+        }
+    }
+
+    fn raise(&mut self, i: usize, low: isize) -> Result<(), Stop> {
+        let low = align_up(low, self.problem.aligns[i]);
+        if low > self.low[i] {
+            self.trail.push(Undo::Low(i, self.low[i]));
+            self.low[i] = low;
+            self.enqueue(i);
+            if low > self.high[i] {
+                return Err(Stop::Contradiction);
+            }
+        }
+        Ok(())
+    }
+
+    fn lower(&mut self, i: usize, high: isize) -> Result<(), Stop> {
+        let high = high & -self.problem.aligns[i];
+        if high < self.high[i] {
+            self.trail.push(Undo::High(i, self.high[i]));
+            self.high[i] = high;
+            self.enqueue(i);
+            if self.low[i] > high {
+                return Err(Stop::Contradiction);
+            }
+        }
+        Ok(())
+    }
+
+    fn enqueue(&mut self, i: usize) {
+        if !self.queued[i] {
+            self.queued[i] = true;
+            self.queue.push(i);
+        }
+    }
+
+    fn decide(&mut self, p: usize, relation: Relation) -> Result<(), Stop> {
+        self.trail.push(Undo::Pair(p));
+        self.relation[p] = relation;
+        self.apply(p)
+    }
+
+    /// Moves interval ends as a decided pair demands.
+    fn apply(&mut self, p: usize) -> Result<(), Stop> {
+        let pair = self.problem.pairs[p];
+        let (below, above, distance) = match self.relation[p] {
+            Relation::Open => return Ok(()),
+            Relation::ABelow => (pair.a, pair.b, pair.a_below),
+            Relation::BBelow => (pair.b, pair.a, pair.b_below),
+        };
+        self.raise(above, self.low[below] + distance)?;
+        self.lower(below, self.high[above] - distance)
+    }
+
+    fn propagate(&mut self) -> Result<(), Stop> {
+        let result = self.propagate_all();
+        if result.is_err() {
+            for &i in &self.queue {
+                self.queued[i] = false;
+            }
+            self.queue.clear();
+        }
+        result
+    }
+
+    fn propagate_all(&mut self) -> Result<(), Stop> {
+        while let Some(i) = self.queue.pop() {
+            self.queued[i] = false;
+            let problem = self.problem;
+            let of = &problem.of[i];
+            *self.budget = self.budget.checked_sub(of.len() + 1).ok_or(Stop::Budget)?;
+            for &p in of {
+                if self.relation[p] == Relation::Open {
+                    let pair = &problem.pairs[p];
+                    let a_can = self.low[pair.a] + pair.a_below <= self.high[pair.b];
+                    let b_can = self.low[pair.b] + pair.b_below <= self.high[pair.a];
+                    match (a_can, b_can) {
+                        (true, true) => {}
+                        (false, false) => return Err(Stop::Contradiction),
+                        (true, false) => self.decide(p, Relation::ABelow)?,
+                        (false, true) => self.decide(p, Relation::BBelow)?,
+                    }
+                } else {
+                    self.apply(p)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The pair to decide next, and how first; `None` if the low ends keep all pairs.
+    fn choose(&mut self) -> Result<Option<(usize, Relation)>, Stop> {
+        *self.budget = self.budget.checked_sub(self.problem.pairs.len() / 4 + 1).ok_or(Stop::Budget)?;
+        let mut best: Option<(isize, usize, Relation)> = None;
+        for (p, pair) in self.problem.pairs.iter().enumerate() {
+            if self.relation[p] != Relation::Open {
+                continue;
+            }
+            let apart = self.low[pair.b] - self.low[pair.a];
+            if apart >= pair.a_below || -apart >= pair.b_below {
+                continue;
+            }
+            let a_slack = self.high[pair.b] - self.low[pair.a] - pair.a_below;
+            let b_slack = self.high[pair.a] - self.low[pair.b] - pair.b_below;
+            // A pair with little room either way decides most.
+            let room = 2 * a_slack.min(b_slack) + a_slack.max(b_slack);
+            if best.is_none_or(|(least, ..)| room < least) {
+                best = Some((room, p, if a_slack >= b_slack { Relation::ABelow } else { Relation::BBelow }));
+            }
+        }
+        Ok(best.map(|(_, p, relation)| (p, relation)))
+    }
+
+    fn solve(&mut self) -> Result<(), Stop> {
+        // Open decisions: the trail's length before them, and what is left to try.
+        let mut stack: Vec<(usize, Option<(usize, Relation)>)> = Vec::new();
+        while let Some((p, first)) = self.choose()? {
+            let second = if first == Relation::ABelow { Relation::BBelow } else { Relation::ABelow };
+            stack.push((self.trail.len(), Some((p, second))));
+            let mut result = self.decide(p, first).and_then(|()| self.propagate());
+            while let Err(stop) = result {
+                self.drop_queue();
+                if matches!(stop, Stop::Budget) {
+                    return Err(stop);
+                }
+                let Some((mark, other)) = stack.pop() else {
+                    return Err(Stop::Contradiction);
+                };
+                self.undo(mark);
+                result = match other {
+                    Some((p, relation)) => {
+                        stack.push((mark, None));
+                        self.decide(p, relation).and_then(|()| self.propagate())
+                    }
+                    None => Err(Stop::Contradiction),
+                };
+            }
+        }
+        Ok(())
+    }
+
+    fn drop_queue(&mut self) {
+        for i in std::mem::take(&mut self.queue) {
+            self.queued[i] = false;
+        }
+    }
+
+    fn undo(&mut self, mark: usize) {
+        for undo in self.trail.drain(mark..).rev() {
+            match undo {
+                Undo::Low(i, low) => self.low[i] = low,
+                Undo::High(i, high) => self.high[i] = high,
+                Undo::Pair(p) => self.relation[p] = Relation::Open,
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+use super::*;
+use proptest::prelude::*;
+
+/// Whether offsets keep every constraint.
+fn keeps(constraints: &Constraints, offsets: &[usize]) -> bool {
+    let n = constraints.len();
+    (0..n).all(|i| {
+        offsets[i].is_multiple_of(constraints.aligns[i])
+            && (0..i).all(|j| {
+                let apart = offsets[i] as isize - offsets[j] as isize;
+                match (constraints.distance(j, i), constraints.distance(i, j)) {
+                    (Some(up), Some(down)) => {
+                        constraints.sizes[i] == 0 || constraints.sizes[j] == 0 || apart >= up || -apart >= down
+                    }
+                    _ => true,
+                }
+            })
+    })
+}
+
+/// The least arena, by trying every offset.
+fn brute_force(constraints: &Constraints) -> usize {
+    fn fits(constraints: &Constraints, offsets: &mut Vec<usize>, bytes: usize) -> bool {
+        let i = offsets.len();
+        if i == constraints.len() {
+            return true;
+        }
+        (0..=bytes - constraints.sizes[i]).step_by(constraints.aligns[i]).any(|offset| {
+            offsets.push(offset);
+            let kept = (0..i).all(|j| {
+                let apart = offset as isize - offsets[j] as isize;
+                match (constraints.distance(j, i), constraints.distance(i, j)) {
+                    (Some(up), Some(down)) => apart >= up || -apart >= down,
+                    _ => true,
+                }
+            });
+            let found = kept && fits(constraints, offsets, bytes);
+            offsets.pop();
+            found
+        })
+    }
+    let least = constraints.sizes.iter().copied().max().unwrap_or(0);
+    (least..).find(|&bytes| fits(constraints, &mut Vec::new(), bytes)).unwrap()
+}
+
+/// Random objects with lives, some pairs of which overlap: one ends where the other begins, and shrinks as it grows.
+fn instance(objects: &[(usize, usize, usize, usize)], overlaps: &[usize]) -> Constraints {
+    let mut constraints = Constraints::new(objects.iter().map(|&(size, align, ..)| (size, 1 << (align % 3))));
+    let life = |i: usize| (objects[i].2, objects[i].2 + objects[i].3);
+    for i in 0..objects.len() {
+        for j in 0..i {
+            let (a, b) = (life(i), life(j));
+            if a.0 > b.1 || b.0 > a.1 {
+                continue;
+            }
+            let (mut up, down) = (objects[j].0 as isize, objects[i].0 as isize);
+            if a.1 == b.0 || b.1 == a.0 {
+                up -= overlaps[(i * 7 + j) % overlaps.len()].min(objects[i].0 + objects[j].0) as isize;
+            }
+            constraints.require(j, i, up);
+            constraints.require(i, j, down);
+        }
+    }
+    let end = (0..objects.len()).map(|i| life(i).1).max().unwrap_or(0);
+    for t in 0..=end {
+        let live: Vec<usize> = (0..objects.len()).filter(|&i| life(i).0 <= t && t <= life(i).1).collect();
+        let bytes: usize = live.iter().map(|&i| objects[i].0).sum();
+        for &i in &live {
+            constraints.heat[i] = constraints.heat[i].max(bytes);
+        }
+    }
+    constraints
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn small_instances_are_solved_to_the_optimum(
+        objects in prop::collection::vec((1usize..9, 0usize..3, 0usize..6, 0usize..4), 1..6),
+        overlaps in prop::collection::vec(0usize..14, 8),
+    ) {
+        let constraints = instance(&objects, &overlaps);
+        let found = assign(&constraints);
+        prop_assert!(keeps(&constraints, &found.offsets), "{found:?}");
+        prop_assert!(found.optimal);
+        prop_assert_eq!(found.bytes, found.lower_bound);
+        prop_assert_eq!(found.bytes, brute_force(&constraints));
+        let end = found.offsets.iter().zip(&constraints.sizes).map(|(o, s)| o + s).max().unwrap();
+        prop_assert_eq!(end, found.bytes);
+    }
+
+    #[test]
+    fn larger_instances_keep_every_constraint(
+        objects in prop::collection::vec((1usize..5000, 0usize..3, 0usize..40, 0usize..6), 1..60),
+        overlaps in prop::collection::vec(0usize..4000, 8),
+    ) {
+        let constraints = instance(&objects, &overlaps);
+        let found = assign(&constraints);
+        prop_assert!(keeps(&constraints, &found.offsets));
+        prop_assert!(found.lower_bound <= found.bytes);
+        prop_assert_eq!(&found, &assign(&constraints));
+    }
+}
