@@ -5,23 +5,91 @@
 use super::problem::{Problem, align_up};
 
 /// How many visits of one object to another the local search may make: a measure of time that is the same on every machine.
-const BUDGET: usize = 6_000_000;
+const BUDGET: usize = 1_000_000;
 
-/// Offsets and the greatest end. Stops as soon as the end is at `enough`.
-pub(super) fn best(problem: &Problem, enough: isize) -> (Vec<isize>, isize) {
-    let n = problem.len();
-    let mut fit = FirstFit::new(problem);
-    let mut best = (vec![0; n], isize::MAX, Vec::new());
-    for order in orders(problem) {
-        let top = fit.run(&order);
-        if top < best.1 {
-            best = (fit.at.clone(), top, order);
+/// The best assignment that first fit has found so far.
+pub(super) struct Heuristic<'a> {
+    fit: FirstFit<'a>,
+    at: Vec<isize>,
+    top: isize,
+    order: Vec<usize>,
+}
+
+impl<'a> Heuristic<'a> {
+    /// The best of several orders.
+    pub fn new(problem: &'a Problem) -> Self {
+        let fit = FirstFit::new(problem);
+        let mut heuristic = Self { fit, at: vec![], top: isize::MAX, order: vec![] };
+        for order in orders(problem) {
+            let top = heuristic.fit.run(&order);
+            heuristic.take(&order, top);
+        }
+        heuristic
+    }
+
+    /// Offsets.
+    pub fn at(&self) -> &[isize] {
+        &self.at
+    }
+
+    /// The greatest end.
+    pub fn top(&self) -> isize {
+        self.top
+    }
+
+    /// Keeps what first fit has just found with this order, if it is better.
+    fn take(&mut self, order: &[usize], top: isize) {
+        if top < self.top {
+            self.at.clone_from(&self.fit.at);
+            self.top = top;
+            self.order = order.to_vec();
         }
     }
-    if n > 1 && best.1 > enough {
-        improve(problem, &mut fit, &mut best, enough);
+
+    /// Moves what lies in the way of the topmost object in the order, and keeps what does not make it worse, until the greatest end is
+    /// at `enough` or the budget is spent.
+    pub fn improve(&mut self, enough: isize) {
+        let n = self.order.len();
+        if n < 2 {
+            return;
+        }
+        let mut random = 0x2545_f491_4f6c_dd1d_u64;
+        let mut below = |n: usize| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            ((random >> 33) % n as u64) as usize
+        };
+        let (mut order, mut top, mut at) = (self.order.clone(), self.top, self.at.clone());
+        let mut stale = 0;
+        while self.fit.visits < BUDGET && self.top > enough {
+            let mut candidate = order.clone();
+            let chain = chain(self.fit.problem, &at, top);
+            for _ in 0..1 + below(2) {
+                let moved = if below(4) > 0 { chain[below(chain.len())] } else { below(n) };
+                let from = candidate.iter().position(|&i| i == moved).unwrap_or(0);
+                let to = if below(2) == 0 { below(from + 1) } else { below(n) };
+                let moved = candidate.remove(from);
+                candidate.insert(to, moved);
+            }
+            let found = self.fit.run(&candidate);
+            self.take(&candidate, found);
+            stale = if found < top { 0 } else { stale + 1 };
+            if found <= top {
+                (order, top) = (candidate, found);
+                at.clone_from(&self.fit.at);
+            } else if stale > 40 * n {
+                // Begin again near the best.
+                order.clone_from(&self.order);
+                for _ in 0..4 {
+                    order.swap(below(n), below(n));
+                }
+                top = self.fit.run(&order);
+                at.clone_from(&self.fit.at);
+                stale = 0;
+            }
+        }
     }
-    (best.0, best.1)
 }
 
 fn orders(problem: &Problem) -> Vec<Vec<usize>> {
@@ -45,56 +113,6 @@ fn orders(problem: &Problem) -> Vec<Vec<usize>> {
         (0..n).collect(),
         (0..n).rev().collect(),
     ]
-}
-
-/// Moves what lies in the way of the topmost object in the order, and keeps what does not make it worse.
-fn improve(problem: &Problem, fit: &mut FirstFit, best: &mut (Vec<isize>, isize, Vec<usize>), enough: isize) {
-    let n = problem.len();
-    let mut random = 0x2545_f491_4f6c_dd1d_u64;
-    let mut below = |n: usize| {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        ((random >> 33) % n as u64) as usize
-    };
-    let (mut order, mut top) = (best.2.clone(), best.1);
-    let mut stale = 0;
-    let mut at = best.0.clone();
-    while fit.visits < BUDGET && best.1 > enough {
-        let mut candidate = order.clone();
-        let chain = chain(problem, &at, top);
-        // Bring a member of the chain, or anything, to an earlier or random position.
-        let moves = 1 + below(2);
-        for _ in 0..moves {
-            let moved = if below(4) > 0 { chain[below(chain.len())] } else { below(n) };
-            let from = candidate.iter().position(|&i| i == moved).unwrap_or(0);
-            let to = if below(2) == 0 { below(from + 1) } else { below(n) };
-            let moved = candidate.remove(from);
-            candidate.insert(to, moved);
-        }
-        let found = fit.run(&candidate);
-        stale += 1;
-        if found <= top {
-            if found < top {
-                stale = 0;
-            }
-            (order, top) = (candidate, found);
-            at.clone_from(&fit.at);
-            if top < best.1 {
-                *best = (at.clone(), top, order.clone());
-            }
-        } else if stale > 40 * n {
-            // Begin again from a shuffled neighbourhood of the best.
-            order.clone_from(&best.2);
-            for _ in 0..4 {
-                let (i, j) = (below(n), below(n));
-                order.swap(i, j);
-            }
-            top = fit.run(&order);
-            at.clone_from(&fit.at);
-            stale = 0;
-        }
-    }
 }
 
 /// The topmost object, what it rests on, and so on down.
@@ -134,7 +152,7 @@ impl<'a> FirstFit<'a> {
         self.placed.fill(false);
         for &i in order {
             self.forbidden.clear();
-            self.visits += self.problem.of[i].len();
+            self.visits += self.problem.of[i].len() + 1;
             for &p in &self.problem.of[i] {
                 let (j, above, below) = self.problem.pairs[p].seen_from(i);
                 if self.placed[j] {

@@ -11,6 +11,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 
+use heuristic::Heuristic;
 use problem::{Fate, Problem};
 use search::{Outcome, search};
 
@@ -91,50 +92,32 @@ pub struct Assignment {
 }
 
 /// How many pairs one exact search may visit, and all searches together: a measure of time that is the same on every machine.
-const SEARCH_BUDGET: usize = 4_000_000;
-const TOTAL_BUDGET: usize = 40_000_000;
+const SEARCH_BUDGET: usize = 400_000;
+const TOTAL_BUDGET: usize = 4_000_000;
 
-/// Finds offsets: by first fit and local search, and if these do not meet the lower bound by exact search for smaller arenas, until
-/// one is found that is proven smallest or the budget is spent.
+/// Finds offsets: by first fit in several orders; where that does not meet the lower bound by exact search for ever smaller arenas
+/// and ever greater bounds; and where this leaves a gap by local search.
 pub fn assign(constraints: &Constraints) -> Assignment {
     let (problem, fates) = Problem::reduced(constraints);
     let least_size = constraints.sizes.iter().copied().max().unwrap_or(0);
     let bound = constraints.live_bytes.max(least_size) as isize;
-    let (mut at, top) = heuristic::best(&problem, bound);
-    let top = top.max(least_size as isize);
+    let mut heuristic = Heuristic::new(&problem);
+    let mut range = Range { lower: bound, upper: heuristic.top(), at: heuristic.at().to_vec() };
     let mut method = Method::Heuristic;
-    let (mut lower, mut upper) = (bound, top);
-    if lower < upper {
+    if range.is_open() {
         method = Method::Exact;
-        let mut left = TOTAL_BUDGET;
-        // Below `unknown` nothing is known above `lower`.
-        let mut unknown = lower;
-        while unknown < upper && left > 0 {
-            // The bound itself is often met: try it first, then halve.
-            let bytes = if unknown == bound { bound } else { unknown + (upper - unknown) / 2 };
-            let mut budget = SEARCH_BUDGET.min(left);
-            let given = budget;
-            let outcome = search(&problem, bytes, &mut budget);
-            left -= given - budget;
-            match outcome {
-                Outcome::Found(found) => {
-                    upper = problem.top(&found).max(least_size as isize);
-                    at = found;
-                }
-                Outcome::None => {
-                    unknown = bytes + 1;
-                    lower = unknown;
-                }
-                Outcome::Unknown => {
-                    left = if budget == left { 0 } else { left };
-                    unknown = bytes + 1;
-                }
-            }
-        }
-        if lower < upper {
-            method = Method::Budget;
+        range.close(&problem);
+    }
+    if range.is_open() {
+        method = Method::Budget;
+        heuristic.improve(range.lower);
+        if heuristic.top() < range.upper {
+            (range.upper, range.at) = (heuristic.top(), heuristic.at().to_vec());
+            range.close(&problem);
         }
     }
+    let Range { lower, upper, at } = range;
+    let upper = upper.max(least_size as isize);
     let mut offsets: Vec<usize> = vec![0; constraints.len()];
     for (offset, fate) in offsets.iter_mut().zip(&fates) {
         if let Fate::Kept(i) = fate {
@@ -149,4 +132,47 @@ pub fn assign(constraints: &Constraints) -> Assignment {
         offsets[i] = offsets[stand_in];
     }
     Assignment { offsets, bytes: upper as usize, lower_bound: lower as usize, method, optimal: lower == upper }
+}
+
+/// Between a proven bound and the best assignment so far.
+struct Range {
+    lower: isize,
+    upper: isize,
+    at: Vec<isize>,
+}
+
+impl Range {
+    fn is_open(&self) -> bool {
+        self.lower < self.upper
+    }
+
+    /// Searches for smaller assignments, and proves that there are none below `lower`, until both meet or the budget is spent.
+    fn close(&mut self, problem: &Problem) {
+        let mut left = TOTAL_BUDGET;
+        // The lower bound is often met: try it first, then halve what lies between.
+        let mut bytes = self.lower;
+        // No search has been able to tell for sizes below this one.
+        let mut untold = self.lower;
+        while untold < self.upper && left > 0 {
+            let given = SEARCH_BUDGET.min(left);
+            let mut budget = given;
+            let outcome = search(problem, bytes, &mut budget);
+            left -= given - budget;
+            match outcome {
+                Outcome::Found(found) => {
+                    self.upper = problem.top(&found);
+                    self.at = found;
+                }
+                Outcome::None => {
+                    untold = bytes + 1;
+                    self.lower = untold;
+                }
+                Outcome::Unknown => {
+                    left = left.saturating_sub(given / 8);
+                    untold = bytes + 1;
+                }
+            }
+            bytes = untold + (self.upper - untold) / 2;
+        }
+    }
 }

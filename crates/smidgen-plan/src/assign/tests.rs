@@ -61,8 +61,12 @@ fn instance(objects: &[(usize, usize, usize, usize)], overlaps: &[usize]) -> Con
             constraints.require(i, j, down);
         }
     }
+    // Between two moments nothing overlaps: lives that only touch a moment are not counted there.
     let end = (0..objects.len()).map(|i| life(i).1).max().unwrap_or(0);
     for t in 0..=end {
+        let within = |i: &usize| life(*i).0 < t && t < life(*i).1;
+        let bytes = (0..objects.len()).filter(within).map(|i| objects[i].0).sum();
+        constraints.live_bytes = constraints.live_bytes.max(bytes);
         let live: Vec<usize> = (0..objects.len()).filter(|&i| life(i).0 <= t && t <= life(i).1).collect();
         let bytes: usize = live.iter().map(|&i| objects[i].0).sum();
         for &i in &live {
@@ -89,6 +93,10 @@ proptest! {
         let end = found.offsets.iter().zip(&constraints.sizes).map(|(o, s)| o + s).max().unwrap();
         prop_assert_eq!(end, found.bytes);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn larger_instances_keep_every_constraint(
@@ -101,4 +109,51 @@ proptest! {
         prop_assert!(found.lower_bound <= found.bytes);
         prop_assert_eq!(&found, &assign(&constraints));
     }
+}
+
+/// A random instance of the kind that layers give: each object dies where the next are born, some live on.
+fn chain_instance(random: &mut impl FnMut(usize) -> usize, count: usize) -> Constraints {
+    let objects: Vec<_> = (0..count)
+        .map(|i| {
+            let most = if random(4) == 0 { 20_000 } else { 4000 };
+            let size = 1 + random(most);
+            (size, random(3), i, if random(4) == 0 { 2 + random(6) } else { 1 })
+        })
+        .collect();
+    let overlaps: Vec<usize> = (0..8).map(|_| random(6000)).collect();
+    instance(&objects, &overlaps)
+}
+
+fn gaps(instances: usize, count: impl Fn(&mut dyn FnMut(usize) -> usize) -> usize) -> (usize, f64, f64) {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move |n: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        ((state >> 33) % n as u64) as usize
+    };
+    let (mut optimal, mut sum, mut worst) = (0, 0.0, 0.0_f64);
+    for _ in 0..instances {
+        let n = count(&mut random);
+        let found = assign(&chain_instance(&mut random, n));
+        let gap = (found.bytes - found.lower_bound) as f64 / found.lower_bound as f64 * 100.0;
+        optimal += usize::from(found.optimal);
+        sum += gap;
+        worst = worst.max(gap);
+    }
+    (optimal, sum / instances as f64, worst)
+}
+
+#[test]
+fn most_instances_are_proven_optimal() {
+    let (optimal, mean, worst) = gaps(40, |random| 10 + random(40));
+    assert!(optimal >= 30, "{optimal} of 40 are optimal, mean gap {mean:.2} %, worst {worst:.2} %");
+}
+
+/// Prints the gap between the assignment and the proven bound over 1,000 random instances of 20 to 120 objects.
+#[test]
+#[ignore = "a measurement, not a check"]
+fn gap_over_a_thousand_instances() {
+    let (optimal, mean, worst) = gaps(1000, |random| 20 + random(100));
+    println!("{optimal} of 1000 proven optimal; gap to the bound: mean {mean:.3} %, worst {worst:.2} %");
 }
