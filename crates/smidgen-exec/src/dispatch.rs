@@ -128,6 +128,17 @@ impl Call<'_> {
             Kernel::TransposeConvI8 { window, quant } => self.int8(arena, int8::transpose_conv, window, quant),
             Kernel::Conv2dF32 { window, clamp } => self.float(arena, float::conv2d, window, *clamp),
             Kernel::DepthwiseF32 { window, clamp } => self.float(arena, float::depthwise, window, *clamp),
+            Kernel::Conv2dHybrid { window, clamp, weight_scale } => float::conv2d_hybrid(
+                arena.typed_mut(),
+                self.input(0),
+                self.output(0),
+                region,
+                window,
+                *clamp,
+                *weight_scale,
+                self.constant(0),
+                self.constant(1),
+            ),
             Kernel::TransposeConvF32 { window, clamp } => self.float(arena, float::transpose_conv, window, *clamp),
             Kernel::PoolI8 { kind, window, clamp } => {
                 let kernel = match kind {

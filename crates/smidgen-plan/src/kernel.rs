@@ -47,6 +47,15 @@ pub enum Kernel {
         /// What the activation allows.
         clamp: Clamp,
     },
+    /// CONV_2D on float32 with int8 weights. Input: `x`. Constants: weights `[O,KH,KW,C]` int8, bias `[O]` float32.
+    Conv2dHybrid {
+        /// The window.
+        window: Window2d,
+        /// What the activation allows.
+        clamp: Clamp,
+        /// Scale of the weights.
+        weight_scale: f32,
+    },
     /// DEPTHWISE_CONV_2D on int8, simple form. Input: `x`. Constants: weights `[KH,KW,O]`, then
     /// [bias, multipliers, shifts](CHANNELS).
     DepthwiseI8 {
@@ -189,6 +198,10 @@ impl Kernel {
                 scratch: fast::conv2d_scratch(window),
                 ..windowed(window, Int8, output, with_channels(fast::conv2d_weights(window), window.output[2]))
             },
+            Kernel::Conv2dHybrid { window, .. } => {
+                let outputs = window.output[2];
+                windowed(window, Float32, output, vec![window.patch() * outputs, outputs * 4])
+            }
             Kernel::DepthwiseI8 { window, .. } | Kernel::DepthwiseI8Fast { window, .. } => {
                 windowed(window, Int8, output, with_channels(window.area() * window.output[2], window.output[2]))
             }

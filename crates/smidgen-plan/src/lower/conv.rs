@@ -21,6 +21,9 @@ pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvPa
     let [outputs, kh, kw, depth] = window::nhwc(weights)?;
     let window = window::conv(x, y, [kh, kw], params)?;
     expect(weights, [outputs, depth], [window.output[2], window.input[2]])?;
+    if x.element() == ElementType::Float32 && weights.element() == ElementType::Int8 {
+        return hybrid(builder, operator, &window, params.activation);
+    }
     let fast = builder.options.kernels == KernelSet::Fast;
     let kernel = match element(x)? {
         Element::Int8 if fast => Kernel::Conv2dI8Fast { window, quant: int8(x, y, params.activation)? },
@@ -38,6 +41,38 @@ pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvPa
     let access = |rows| window::access(&window, rows);
     let macs = y.shape.elements() as u64 * window.patch() as u64;
     push(builder, operator, &window, access, Step { macs, ..step });
+    Ok(())
+}
+
+/// Float activations, int8 weights with one scale. As every output needs the greatest input, only whole runs make sense.
+fn hybrid(
+    builder: &mut Builder,
+    operator: &Operator,
+    window: &Window2d,
+    activation: Activation,
+) -> Result<(), Refusal> {
+    let [_, weights, y] = tensors(builder, operator);
+    let Some((weight_scale, 0)) = weights.per_tensor() else {
+        return Err(Refusal(format!(
+            "float input with int8 weights `{}` that have a zero point or a scale for each channel; one scale is supported",
+            weights.name
+        )));
+    };
+    let bias = operator.inputs.get(2).map(|&t| builder.tensor(t));
+    let (values, bias) = (quant::weights_i8(weights)?, quant::bias_f32(bias, window.output[2])?);
+    let name = weights.name.clone();
+    let constants = vec![builder.constant_i8(name.clone(), &values), builder.constant_f32(name + " bias", &bias)];
+    let kernel = Kernel::Conv2dHybrid { window: *window, clamp: clamp(activation), weight_scale };
+    let macs = y.shape.elements() as u64 * window.patch() as u64;
+    let (input, output) = (builder.activation(operator.inputs[0]), builder.target(operator.outputs[0]));
+    builder.push(Step {
+        inputs: vec![input],
+        outputs: vec![output],
+        access: vec![Access::ALL],
+        constants,
+        macs,
+        ..Step::new(kernel, ELEMENT_WISE)
+    });
     Ok(())
 }
 
