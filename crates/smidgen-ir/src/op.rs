@@ -247,11 +247,11 @@ pub enum Op {
         /// A permutation of the axes.
         perm: Vec<usize>,
     },
-    /// Joins inputs along `axis`. At least one input; all quantised alike or (int8) requantised to the output.
+    /// Joins inputs along `axis`. At least one input; inputs and output have one type and quantisation.
     Concatenation {
         /// The axis.
         axis: usize,
-        /// Fused activation; None where quantised.
+        /// Fused activation; None unless the elements are float32.
         activation: Activation,
     },
     /// Cuts the input into `parts` equal outputs along `axis`.

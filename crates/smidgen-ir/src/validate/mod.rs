@@ -21,8 +21,8 @@
 //! 9. Shapes and element types of the outputs are those that [`infer`] says, which also checks every parameter against its
 //!    input: axes, permutations, slices, strides of at least 1, windows that fit.
 //! 10. No stride, dilation, window, padding or output size is above 2^31 - 1. A PAD's value is of the tensor's type and in its
-//!     range. The factor of a SOFTMAX is positive and finite, the slope of a LEAKY_RELU finite. MINIMUM, MAXIMUM and quantised
-//!     CONCATENATIONs have no fused activation.
+//!     range. The factor of a SOFTMAX is positive and finite, the slope of a LEAKY_RELU finite. MINIMUM, MAXIMUM and
+//!     CONCATENATIONs of anything but float32 have no fused activation.
 //! 11. Weights, biases and PRELU's slopes are constant, or computed from constants alone: then
 //!     [`fold_constants`](crate::passes::fold_constants) makes constants of them.
 //! 12. Arithmetic is on float32 throughout or on per-tensor quantised int8 throughout. Then weights are int8 or int4 (those of
@@ -30,7 +30,7 @@
 //!     weights with float32, with one scale and zero point 0. QUANTIZE makes int8 or int16 of float32, int8 or int16;
 //!     DEQUANTIZE makes float32 of int8, int16 or any quantised constant; ARG_MAX makes int32 or int64.
 //! 13. Operators that only move elements, pools, resizes, MINIMUM and MAXIMUM have outputs of exactly their inputs' type and
-//!     quantisation; only CONCATENATION may requantise int8. The output of int8 SOFTMAX and LOGISTIC has scale 1/256 and zero
+//!     quantisation. The output of int8 SOFTMAX and LOGISTIC has scale 1/256 and zero
 //!     point -128.
 //! 14. The factor from an operator's accumulator to its output (input scale times weight scale over output scale) is below 2^30,
 //!     for ADD and SUB below 2^19, so that it can be written as a multiplier and a shift.

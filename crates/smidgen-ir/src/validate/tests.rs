@@ -221,7 +221,9 @@ fn types() {
     let fused = Op::Binary { kind: BinaryKind::Maximum, activation: Activation::Relu };
     assert!(!two(fused, &a, &a, &a));
     let join = |activation| Op::Concatenation { axis: 3, activation };
-    assert!(two(join(Activation::None), &a, &b, &b));
+    assert!(two(join(Activation::None), &a, &a, &a));
+    assert!(!two(join(Activation::None), &a, &b, &b));
+    assert!(!two(join(Activation::Relu), &i32_, &i32_, &i32_));
     assert!(two(join(Activation::None), &i32_, &i32_, &i32_));
     assert!(two(join(Activation::Relu), &f, &f, &f));
     assert!(!two(join(Activation::Relu), &a, &a, &a));

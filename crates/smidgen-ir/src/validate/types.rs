@@ -54,14 +54,10 @@ pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Re
             rules.product()
         }
         Op::Concatenation { activation, .. } => {
-            // int8 inputs may be requantised; anything else is only copied.
-            if !rules.all_int8() {
-                return rules.unchanged();
-            }
-            if *activation != Activation::None {
+            if *activation != Activation::None && !is_float(&graph.tensor(operator.inputs[0]).dtype) {
                 return Err(OperatorFault::FusedActivation);
             }
-            rules.ratios(FACTOR_LIMIT)
+            rules.unchanged()
         }
         Op::Pad { .. }
         | Op::Reshape { .. }
