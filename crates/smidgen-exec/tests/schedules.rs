@@ -8,7 +8,7 @@ use smidgen_plan::{
 use std::path::PathBuf;
 
 /// The real models beside the checkout or in `SMIDGEN_SHARED`, by name, in order. Empty, with a note, if there are none.
-fn models() -> Vec<(String, Lowered)> {
+fn models(io_int8: bool) -> Vec<(String, Lowered)> {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let folder = std::env::var_os("SMIDGEN_SHARED").map_or_else(beside, PathBuf::from).join("models");
     let Ok(entries) = std::fs::read_dir(&folder) else {
@@ -21,6 +21,9 @@ fn models() -> Vec<(String, Lowered)> {
     let read = |path: &PathBuf| {
         let mut graph = smidgen_tflite::read(&std::fs::read(path).expect("a readable model")).expect("a model");
         smidgen_ir::passes::clean_up(&mut graph);
+        if io_int8 {
+            smidgen_ir::passes::cut_io(&mut graph);
+        }
         let lowered = lower(&graph, &LowerOptions::default());
         lowered.map_err(|error| eprintln!("skipped {}: {error}", path.display())).ok()
     };
@@ -113,8 +116,41 @@ fn check(name: &str, lowered: &Lowered, schedules: &[PlanOptions]) -> usize {
 
 #[test]
 fn every_schedule_of_every_model_gives_the_same_bytes() {
-    for (name, lowered) in models() {
+    for (name, lowered) in models(false) {
         let suited = check(&name, &lowered, &schedules());
         assert!(suited >= 6, "{name}: only {suited} schedules suit it");
+    }
+}
+
+/// What the arena may take with int8 inputs and outputs and nothing recomputed: whole input, streamed input.
+const BUDGETS: [(&str, usize, Option<usize>); 7] = [
+    ("mcunet-vww", 27_000, Some(20_000)),
+    ("mcunet-person-detection", 86_000, None),
+    ("mlperf-resnet8", 20_500, None),
+    ("mlperf-kws", 9_500, None),
+    ("mlperf-ad", 1_500, None),
+    ("person-detect", 19_000, Some(17_000)),
+    ("mcunet-5fps-imagenet", 60_000, Some(33_000)),
+];
+
+#[test]
+fn plans_of_the_models_stay_within_their_budgets() {
+    for (name, lowered) in models(true) {
+        let Some(&(_, whole, streamed)) = BUDGETS.iter().find(|(of, ..)| *of == name) else { continue };
+        for (stream_input, budget) in [(false, whole), (true, streamed.unwrap_or(whole))] {
+            let start = std::time::Instant::now();
+            let plan = plan(&lowered, &PlanOptions { stream_input, ..PlanOptions::default() }).expect("a plan");
+            let r = &plan.report;
+            println!(
+                "{name}{}: {} bytes, at least {}{}, budget {budget}; {} runs; planned in {} ms",
+                if stream_input { ", input streamed" } else { "" },
+                r.total_bytes,
+                r.lower_bound_bytes,
+                if r.optimal { " (optimal)" } else { "" },
+                r.runs,
+                start.elapsed().as_millis()
+            );
+            assert!(r.extra_macs_percent == 0.0 && r.total_bytes <= budget, "{name}: {} > {budget}", r.total_bytes);
+        }
     }
 }

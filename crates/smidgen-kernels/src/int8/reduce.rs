@@ -141,6 +141,8 @@ pub fn reduce(
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
     use crate::geometry::Window2d;
     use crate::int8::average_pool;
