@@ -39,7 +39,7 @@ pub fn write(graph: &Graph) -> Result<Vec<u8>, WriteError> {
 
 fn file<'a>(draft: &'a Draft<'_>) -> Node<'a> {
     let order = draft.slots();
-    let mut place = vec![0i32; order.len()];
+    let mut place = vec![0i32; draft.tensors.len()];
     for (slot, &t) in order.iter().enumerate() {
         place[t] = slot as i32;
     }
