@@ -6,7 +6,7 @@ use crate::verify::GoldenError;
 use smidgen_exec::ExecError;
 use smidgen_ir::{text::ParseError, validate::ValidateError};
 use smidgen_plan::LowerError;
-use smidgen_tflite::ReadError;
+use smidgen_tflite::{ReadError, WriteError};
 use std::path::{Path, PathBuf};
 
 /// Who can do something about an error.
@@ -48,6 +48,12 @@ pub enum Error {
     /// The graph contradicts itself.
     #[error(transparent)]
     Invalid(#[from] ValidateError),
+    /// A rewrite has spoilt the graph.
+    #[error("a rewrite of smidgen's has made the network invalid")]
+    Pass(#[source] ValidateError),
+    /// The graph cannot be written as a TensorFlow Lite file.
+    #[error(transparent)]
+    Write(#[from] WriteError),
     /// No kernel computes an operator as the graph asks for it.
     #[error(transparent)]
     Lower(#[from] LowerError),
@@ -91,9 +97,9 @@ impl Error {
                 smidgen_tflite::ErrorKind::Malformed => ErrorKind::Malformed,
                 smidgen_tflite::ErrorKind::Unsupported => ErrorKind::Unsupported,
             },
-            Self::Lower(_) => ErrorKind::Unsupported,
+            Self::Lower(_) | Self::Write(_) => ErrorKind::Unsupported,
             Self::Text(_) | Self::Invalid(_) => ErrorKind::Malformed,
-            Self::Exec(_) => ErrorKind::Internal,
+            Self::Exec(_) | Self::Pass(_) => ErrorKind::Internal,
             Self::Npy(NpyError::Dtype(_)) => ErrorKind::Request,
             Self::Npz(NpzError::Npy { source: NpyError::Dtype(_), .. }) => ErrorKind::Request,
             Self::Npy(_) | Self::Npz(_) | Self::Picture(PictureError::Decode(_)) => ErrorKind::Malformed,
@@ -119,7 +125,8 @@ impl Error {
             }
             Self::Text(_) => "`smidgen inspect MODEL --ir` shows the textual form of a network",
             Self::Lower(_) => "`smidgen ops` shows what is supported of each operator",
-            Self::Exec(_) => {
+            Self::Write(_) => "`smidgen convert --clean` may rewrite what the format cannot say",
+            Self::Exec(_) | Self::Pass(_) => {
                 "this is a fault of smidgen's: please report it, with the command and, if you may share it, the model"
             }
             Self::Npy(NpyError::Dtype(_)) | Self::Npz(NpzError::Npy { source: NpyError::Dtype(_), .. }) => {

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::files;
 use smidgen_exec::Executor;
 use smidgen_ir::cost::Cost;
-use smidgen_ir::{Graph, Operator, TensorId};
+use smidgen_ir::{Graph, Operator, TensorId, passes};
 use smidgen_plan::{LowerError, LowerOptions, Program, Target};
 use std::path::Path;
 
@@ -79,6 +79,45 @@ impl Network {
     /// What it costs: exact counts.
     pub fn cost(&self) -> Cost {
         smidgen_ir::cost::cost(&self.graph)
+    }
+
+    /// The bytes of a TensorFlow Lite file of this network; the same network gives the same bytes.
+    ///
+    /// # Errors
+    /// If the graph holds what the format cannot say.
+    pub fn to_tflite(&self) -> Result<Vec<u8>, Error> {
+        Ok(smidgen_tflite::write(&self.graph)?)
+    }
+
+    /// Folds constants and padding, and drops operators that do nothing and tensors that nobody needs. Outputs keep their bytes.
+    /// Returns the number of rewrites.
+    ///
+    /// # Errors
+    /// If that gave an invalid graph, which is a fault of smidgen's.
+    pub fn clean_up(&mut self) -> Result<usize, Error> {
+        let mut graph = self.graph.clone();
+        let folded = smidgen_exec::fold_constants(&mut graph, &LowerOptions::default());
+        let rewrites = folded + passes::clean_up(&mut graph);
+        self.replace(graph)?;
+        Ok(rewrites)
+    }
+
+    /// Cuts the QUANTIZE at each input and the DEQUANTIZE at each output, so that the network takes and gives integers. Returns
+    /// how many were cut.
+    ///
+    /// # Errors
+    /// If that gave an invalid graph, which is a fault of smidgen's.
+    pub fn cut_io(&mut self) -> Result<usize, Error> {
+        let mut graph = self.graph.clone();
+        let cut = passes::cut_io(&mut graph);
+        self.replace(graph)?;
+        Ok(cut)
+    }
+
+    fn replace(&mut self, graph: Graph) -> Result<(), Error> {
+        smidgen_ir::validate(&graph).map_err(Error::Pass)?;
+        self.graph = graph;
+        Ok(())
     }
 
     /// Compiles for running layer by layer: every tensor whole, one after the other.

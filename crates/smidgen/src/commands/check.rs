@@ -1,7 +1,6 @@
 //! `smidgen check`: everything in the way of a network, at once.
 
-use super::format::count;
-use super::options::Model;
+use super::format::{count, wrap};
 use super::output::{BAD, GOOD, Output};
 use super::table::{Column, Table};
 use super::{Answer, Code, Failure};
@@ -11,6 +10,7 @@ use smidgen::network::as_text;
 use smidgen::plan::LowerError;
 use smidgen::tflite::{self, Subject, Unsupported};
 use smidgen::{Error, LowerOptions, Network, files};
+use std::path::PathBuf;
 
 /// List everything in a model that smidgen does not support, with what to do about it
 #[derive(Args, Debug)]
@@ -19,22 +19,22 @@ Examples:
   smidgen check model.tflite
   smidgen check model.tflite --json
 
-Lists every unsupported operator, type and feature at once, each with its place in the network and a hint. Exit code
+Lists every unsupported operator, type and feature at once, each with its place in the network and a hint. Exit code \
 0: all is supported; 3: something is not; 4: the file is damaged.")]
 pub struct Check {
-    #[command(flatten)]
-    model: Model,
+    /// The network: a TensorFlow Lite file, or the text that `inspect --ir` prints
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-const COLUMNS: [Column; 4] =
-    [Column::left("where", 0), Column::left("what", 0), Column::left("what to do", 0), Column::left("tensors", 1)];
+const COLUMNS: [Column; 3] = [Column::left("where", 0), Column::left("what", 0), Column::left("tensors", 0)];
 
 impl Check {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
-        let path = &self.model.path;
+        let path = &self.model;
         let found = obstacles(&files::read(path)?).map_err(|e| e.at(path))?;
         let answer = if found.is_empty() { Answer::Yes } else { Answer::No(Code::Unsupported) };
         if self.json {
@@ -48,10 +48,20 @@ impl Check {
         out.line(format!("{BAD}unsupported{BAD:#}  {}: {}", path.display(), count(found.len(), "obstacle")))?;
         out.line("")?;
         let mut table = Table::new(&COLUMNS);
+        let mut hints: Vec<(&str, Vec<String>)> = Vec::new();
         for Unsupported { subject, tensors, reason, hint } in &found {
-            table.row(vec![subject.to_string(), reason.clone(), hint.to_string(), tensors.clone()]);
+            table.row(vec![subject.to_string(), reason.clone(), tensors.clone()]);
+            // Many obstacles have one remedy.
+            match hints.iter_mut().find(|(known, _)| known == hint) {
+                Some((_, subjects)) => subjects.push(subject.to_string()),
+                None => hints.push((hint, vec![subject.to_string()])),
+            }
         }
         out.print(table.render(out.width))?;
+        out.line("\nwhat to do")?;
+        for (hint, subjects) in hints {
+            out.line(wrap(&format!("  {}: {hint}", subjects.join(", ")), out.width, 4))?;
+        }
         Ok(answer)
     }
 }

@@ -38,6 +38,31 @@ pub fn real(v: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
+/// Text broken between words into lines of at most `width` characters, all but the first indented by `indent`.
+pub fn wrap(text: &str, width: usize, indent: usize) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    // Spaces at the start are the first line's own indentation.
+    let lead = text.len() - text.trim_start().len();
+    for word in text.trim_start().split(' ') {
+        let length = word.chars().count();
+        if out.is_empty() {
+            out.push_str(&" ".repeat(lead));
+            column = lead;
+        } else if column + 1 + length > width {
+            out.push('\n');
+            out.push_str(&" ".repeat(indent));
+            column = indent;
+        } else {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += length;
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +74,7 @@ mod tests {
         assert_eq!(bytes(640), "640 bytes");
         assert_eq!([0, 1, 2].map(|n| count(n, "step")), ["0 steps", "1 step", "2 steps"]);
         let texts = [0.0, 1.0, -2.5, 0.007843137718, 255.0, 1e-12, 1234567.8].map(real);
+        assert_eq!(wrap("  one two three  four", 9, 3), "  one two\n   three \n   four");
         assert_eq!(texts, ["0", "1", "-2.5", "0.00784314", "255", "1.0000e-12", "1234568"]);
     }
 }

@@ -8,7 +8,7 @@ use super::{Answer, Failure};
 use clap::Args;
 use serde_json::{Value, json};
 use smidgen::Network;
-use smidgen::ir::{DataType, ElementType, Graph, Quantisation, Tensor, TensorId};
+use smidgen::ir::{DataType, ElementType, Graph, Op, Quantisation, Tensor, TensorId};
 
 /// Show a network's operators, shapes and costs
 #[derive(Args, Debug)]
@@ -19,9 +19,9 @@ Examples:
   smidgen inspect model.tflite -v         also each operator's tensors by name
   smidgen inspect model.tflite --ir       the whole network as text, which reads back as a model
 
-Multiply-accumulates (MACs), weight bytes and activation bytes are exact counts. The largest activation pair is
-the greatest sum of what one operator reads and writes: no plan that runs operator by operator, without
-overlapping the two, needs less.")]
+Multiply-accumulates (MACs), weight bytes and activation bytes are exact counts. The largest activation pair is the \
+greatest sum of what one operator reads and writes: no plan that runs operator by operator, without overlapping the two, \
+needs less.")]
 pub struct Inspect {
     #[command(flatten)]
     model: Model,
@@ -139,6 +139,10 @@ fn largest_pair(graph: &Graph) -> Option<(usize, usize)> {
     let activation = |id: &TensorId| Some(graph.tensor(*id)).filter(|t| !t.is_constant()).map_or(0, Tensor::bytes);
     let pair = |i: usize| -> usize {
         let operator = &graph.operators[i];
+        if matches!(operator.op, Op::Reshape { .. }) {
+            // It only relabels the bytes it reads.
+            return operator.outputs.iter().map(activation).sum();
+        }
         // An operand read twice is held once.
         let mut read = operator.inputs.clone();
         read.sort_unstable();

@@ -4,6 +4,7 @@
 //! rest.
 
 mod check;
+mod convert;
 
 mod failure;
 mod format;
@@ -50,6 +51,7 @@ pub struct Cli {
 }
 
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Common options")]
 struct Global {
     /// Print results only: no notes, no warnings
     #[arg(short, long, global = true, conflicts_with = "verbose")]
@@ -66,6 +68,7 @@ enum Command {
     Verify(verify::Verify),
     Check(check::Check),
     Ops(ops::Ops),
+    Convert(convert::Convert),
 }
 
 /// Does what the command line says.
@@ -82,5 +85,6 @@ pub fn run(cli: &Cli) -> Result<Answer, Failure> {
         Command::Verify(command) => command.run(&mut out),
         Command::Check(command) => command.run(&mut out),
         Command::Ops(command) => command.run(&mut out),
+        Command::Convert(command) => command.run(&mut out),
     }
 }

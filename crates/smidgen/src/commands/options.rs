@@ -13,11 +13,31 @@ pub struct Model {
     /// The network: a TensorFlow Lite file, or the text that `inspect --ir` prints
     #[arg(value_name = "MODEL")]
     pub path: PathBuf,
+    /// Rewrite it first, with the same results: fold constants and padding, drop operators that do nothing
+    #[arg(long)]
+    pub clean: bool,
+    /// Cut the QUANTIZE and DEQUANTIZE at its ends, so that it takes and gives integers
+    #[arg(long, value_enum, value_name = "TYPE")]
+    pub io: Option<IoType>,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IoType {
+    /// The stored integers of a quantised network
+    Int8,
 }
 
 impl Model {
+    /// Reads the network and rewrites it as asked.
     pub fn open(&self) -> Result<Network, Failure> {
-        Ok(Network::open(&self.path)?)
+        let mut network = Network::open(&self.path)?;
+        if self.io == Some(IoType::Int8) {
+            network.cut_io()?;
+        }
+        if self.clean {
+            network.clean_up()?;
+        }
+        Ok(network)
     }
 }
 

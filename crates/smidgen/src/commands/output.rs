@@ -55,6 +55,11 @@ impl Output {
         if self.verbosity > Verbosity::Quiet { self.line(text) } else { Ok(()) }
     }
 
+    /// Like [`note`](Self::note), broken into lines that fit, all but the first indented.
+    pub fn wrapped(&mut self, text: &str, indent: usize) -> Result<(), Failure> {
+        self.note(super::format::wrap(text, self.width, indent))
+    }
+
     /// Prints a line that only `-v` asks for.
     pub fn detail(&mut self, text: impl AsRef<str>) -> Result<(), Failure> {
         if self.verbose() { self.line(text) } else { Ok(()) }

@@ -27,9 +27,9 @@ Examples:
   smidgen run model.tflite --input left.npy --input right.npy
       a network with two inputs
 
-What a pixel becomes is always printed. `auto` takes the normalisation whose real numbers fill the range of the
-input's quantisation: 0..255 is raw, 0..1 unit, -1..1 symmetric. A float input takes that of the QUANTIZE behind
-it. Where nothing fits, a warning says what was guessed.")]
+What a pixel becomes is always printed. `auto` takes the normalisation whose real numbers fill the range of the \
+input's quantisation: 0..255 is raw, 0..1 unit, -1..1 symmetric. A float input takes that of the QUANTIZE behind it. \
+Where nothing fits, pixels are spread over that range (0..1 where there is none), and a warning says so.")]
 pub struct Run {
     #[command(flatten)]
     model: Model,
@@ -72,6 +72,8 @@ enum NormaliseName {
     Symmetric,
     /// 0..1
     Unit,
+    /// The pixel's byte taken for a signed one, as TensorFlow Lite Micro's person detection wants it
+    Bytes,
 }
 
 impl From<NormaliseName> for Normalise {
@@ -81,6 +83,7 @@ impl From<NormaliseName> for Normalise {
             NormaliseName::Raw => Self::Fixed(Normalisation::Raw),
             NormaliseName::Symmetric => Self::Fixed(Normalisation::Symmetric),
             NormaliseName::Unit => Self::Fixed(Normalisation::Unit),
+            NormaliseName::Bytes => Self::Fixed(Normalisation::Bytes),
         }
     }
 }
@@ -135,7 +138,7 @@ impl Run {
             return Ok(Answer::Yes);
         }
         for (i, prepared) in prepared.iter().enumerate() {
-            out.note(format!("input {i}  {}", prepared.story))?;
+            out.wrapped(&format!("input {i}  {}", prepared.story), 9)?;
         }
         for (j, output) in outputs.iter().enumerate() {
             let tensor = graph.tensor(graph.outputs[j]);

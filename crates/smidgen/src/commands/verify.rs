@@ -1,6 +1,6 @@
 //! `smidgen verify`: the same bytes as the reference, or where not and why.
 
-use super::format::{count, real, thousands};
+use super::format::{count, real, thousands, wrap};
 use super::options::{Model, ReferenceName, ReferenceOption};
 use super::output::{BAD, GOOD, Output};
 use super::{Answer, Code, Failure};
@@ -19,12 +19,12 @@ Examples:
   smidgen verify model.tflite --golden model.npz
   smidgen verify model.tflite --golden model.npz --json
 
-The golden file holds `input_K` and `output_K_J` for sample K and output J (`input_K_I` where the network has several
-inputs), and may hold `tensor_I`: the value of tensor I of the model file for sample 0, from which the first operator
+The golden file holds `input_K` and `output_K_J` for sample K and output J (`input_K_I` where the network has several \
+inputs), and may hold `tensor_I`: the value of tensor I of the model file for sample 0, from which the first operator \
 that differs is found. With numpy and an interpreter at hand:
   numpy.savez(\"model.npz\", input_0=x, output_0_0=y, tensor_7=interpreter.get_tensor(7))
 
-Integers must be equal, and so must floats that an integer network gives. Floats of an all-float network may differ by
+Integers must be equal, and so must floats that an integer network gives. Floats of an all-float network may differ by \
 1e-5 of the greatest magnitude in their tensor. Exit code 0: all equal; 1: something differs.")]
 pub struct Verify {
     #[command(flatten)]
@@ -102,7 +102,7 @@ impl Verify {
             } else {
                 "everything before it agrees"
             };
-            out.line(format!("first: {} ({from})", place(network, checked)))?;
+            out.line(wrap(&format!("first: {} ({from})", place(network, checked)), out.width, 2))?;
             out.line(format!(
                 "  {} of {} differ, by at most {}, at {:?}: {} here, {} in the reference",
                 thousands(d.differing as u64),
@@ -112,7 +112,7 @@ impl Verify {
                 real(d.ours),
                 real(d.reference),
             ))?;
-            out.line(format!("  usual cause: {}", mismatch.cause))?;
+            out.line(wrap(&format!("  usual cause: {}", mismatch.cause), out.width, 4))?;
         }
         if let Some(other) = other {
             let other = other.name();

@@ -3,7 +3,7 @@
 
 use super::npy;
 use super::npz::{self, Archive};
-use super::picture::{Fit, Normalisation, Normalise, Picture, PictureInput};
+use super::picture::{Fit, Normalise, Picture, PictureInput};
 use super::{Array, Dtype};
 use crate::error::Error;
 use crate::files;
@@ -254,14 +254,9 @@ pub fn load(
                 };
                 let colour = if channels == 1 { "grey" } else { "colour" };
                 let warning = made.guessed.then(|| {
-                    let other = [Normalisation::Raw, Normalisation::Symmetric, Normalisation::Unit]
-                        .iter()
-                        .map(|n| n.name())
-                        .collect::<Vec<_>>()
-                        .join("|");
                     format!(
-                        "normalisation `{}` is a guess, {}; if the classes make no sense, choose with --normalise \
-                         {other}",
+                        "normalisation `{}` is a guess, {}; if the classes make no sense, choose another with \
+                         --normalise",
                         made.normalisation, made.reason
                     )
                 });

@@ -18,7 +18,7 @@ pub enum Fit {
 }
 
 /// What the caller asks for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub enum Normalise {
     /// Deduce it from the range of real numbers that the input's quantisation can hold.
     #[default]
@@ -28,7 +28,7 @@ pub enum Normalise {
 }
 
 /// The value that a network gets for a pixel of 0 to 255.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Normalisation {
     /// The pixel itself. An int8 input gets the pixel minus 128 as its stored byte, whatever its scale.
     Raw,
@@ -36,6 +36,15 @@ pub enum Normalisation {
     Symmetric,
     /// `pixel / 255`: 0 to 1.
     Unit,
+    /// The pixel's byte taken for a signed one: 0 to 127, then -128 to -1. What TensorFlow Lite Micro's person detection expects.
+    Bytes,
+    /// Spread evenly over all that the input's quantisation can hold.
+    Fill {
+        /// The real number for pixel 0.
+        low: f64,
+        /// The real number for pixel 255.
+        high: f64,
+    },
 }
 
 impl Normalisation {
@@ -45,16 +54,20 @@ impl Normalisation {
             Self::Raw => "raw",
             Self::Symmetric => "symmetric",
             Self::Unit => "unit",
+            Self::Bytes => "bytes",
+            Self::Fill { .. } => "fill",
         }
     }
 
     /// The real number for a pixel.
     fn real(self, pixel: u8) -> f64 {
-        let pixel = f64::from(pixel);
+        let value = f64::from(pixel);
         match self {
-            Self::Raw => pixel,
-            Self::Symmetric => pixel / 127.5 - 1.0,
-            Self::Unit => pixel / 255.0,
+            Self::Raw => value,
+            Self::Symmetric => value / 127.5 - 1.0,
+            Self::Unit => value / 255.0,
+            Self::Bytes => f64::from(pixel as i8),
+            Self::Fill { low, high } => low + (high - low) * value / 255.0,
         }
     }
 
@@ -128,10 +141,12 @@ impl Prepared {
     /// What a pixel became and why: `normalised as symmetric (-1..1), since ...`.
     pub fn describe(&self) -> String {
         let range = match self.normalisation {
-            Normalisation::Raw if self.array.dtype == Dtype::Int8 => "stored as pixel - 128",
-            Normalisation::Raw => "0..255",
-            Normalisation::Symmetric => "-1..1",
-            Normalisation::Unit => "0..1",
+            Normalisation::Raw if self.array.dtype == Dtype::Int8 => "stored as pixel - 128".into(),
+            Normalisation::Raw => "0..255".into(),
+            Normalisation::Symmetric => "-1..1".into(),
+            Normalisation::Unit => "0..1".into(),
+            Normalisation::Bytes => "the pixel's byte, taken for a signed one".into(),
+            Normalisation::Fill { low, high } => format!("{low:.3}..{high:.3}"),
         };
         format!("normalised `{}` ({range}), {}", self.normalisation, self.reason)
     }
@@ -203,7 +218,7 @@ impl PictureInput {
                     (normalisation, format!("since the input holds real numbers from {low:.3} to {high:.3}"), false)
                 }
                 None => (
-                    Normalisation::Raw,
+                    Normalisation::Fill { low, high },
                     format!(
                         "since the input holds real numbers from {low:.3} to {high:.3}, which fits neither 0..255, 0..1 nor -1..1"
                     ),
@@ -227,6 +242,7 @@ impl PictureInput {
             (ElementType::Int8, Some(_)) if normalisation == Normalisation::Raw => {
                 pixels.iter().map(|&p| p ^ 0x80).collect()
             }
+            (ElementType::Int8, Some(_)) if normalisation == Normalisation::Bytes => pixels.to_vec(),
             (element, Some((scale, zero_point))) => {
                 let reals: Vec<f64> = pixels.iter().map(|&p| normalisation.real(p)).collect();
                 quantise(&reals, scale, zero_point, element)
@@ -314,7 +330,8 @@ mod tests {
         assert_eq!(chosen(1.0 / 255.0, -128), (Normalisation::Unit, false));
         assert_eq!(chosen(1.0 / 128.0, -1), (Normalisation::Symmetric, false));
         assert_eq!(chosen(1.0 / 127.5, 0), (Normalisation::Symmetric, false));
-        assert_eq!(chosen(0.0235, -18), (Normalisation::Raw, true));
+        let (normalisation, guessed) = chosen(0.0235, -18);
+        assert!(matches!(normalisation, Normalisation::Fill { low, high } if low < -2.5 && high > 3.4) && guessed);
     }
 
     #[test]
@@ -328,6 +345,19 @@ mod tests {
                 assert!(difference.abs() <= 1, "scale {scale}: pixel {p} is stored as {}", q as i8);
             }
         }
+    }
+
+    #[test]
+    fn what_is_asked_for_is_taken() {
+        let with = |normalisation, scale, zero| {
+            let input = PictureInput::of(&graph([1, 2, 2, 1], DataType::int8(scale, zero)), 0).unwrap();
+            input.from_pixels(&[0, 127, 128, 255], Normalise::Fixed(normalisation)).array.to_f64()
+        };
+        assert_eq!(with(Normalisation::Raw, 0.3, 5), [-128.0, -1.0, 0.0, 127.0]);
+        assert_eq!(with(Normalisation::Bytes, 0.3, 5), [0.0, 127.0, -128.0, -1.0]);
+        assert_eq!(with(Normalisation::Unit, 0.01, 5), [5.0, 55.0, 55.0, 105.0]);
+        assert_eq!(with(Normalisation::Symmetric, 0.01, 5), [-95.0, 5.0, 5.0, 105.0]);
+        assert_eq!(with(Normalisation::Fill { low: -12.8, high: 12.7 }, 0.1, 0), [-128.0, -1.0, 0.0, 127.0]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `smidgen check`.
 
 use crate::support::{Folder, TINY};
+use std::fs;
 
 #[test]
 fn a_supported_network_passes() {
@@ -8,4 +9,46 @@ fn a_supported_network_passes() {
     folder.write("tiny.ir", TINY);
     assert_eq!(folder.smidgen(&["check", "tiny.ir"]).expect(0).stdout, "supported  tiny.ir\n");
     assert_eq!(folder.smidgen(&["check", "tiny.ir", "--json"]).expect(0).json()["supported"], true);
+}
+
+/// Two operators that will be made into ones that no front end reads.
+const TWO: &str = r#"
+graph "two"
+inputs(%0)
+outputs(%2)
+
+%0 "x" : f32[1x4]
+%1 "between" : f32[1x4] = RELU(%0)
+%2 "y" : f32[1x4] = RELU(%1)
+"#;
+
+/// RELU in TensorFlow Lite's schema.
+const RELU: u8 = 19;
+/// COS, which has no options either.
+const COS: u8 = 108;
+
+#[test]
+fn every_obstacle_is_listed_at_once() {
+    let folder = Folder::new();
+    folder.write("two.ir", TWO).smidgen(&["convert", "two.ir", "two.tflite"]).expect(0);
+    let bytes = fs::read(folder.path("two.tflite")).unwrap();
+    // The operator code is a single byte of the file. Which one: the one whose change makes the reader name COS.
+    let with = |at: usize| {
+        let mut bytes = bytes.clone();
+        bytes[at] = COS;
+        bytes
+    };
+    let named = |bytes: &[u8]| {
+        smidgen::tflite::check(bytes).is_ok_and(|found| found.iter().any(|f| f.to_string().contains("COS")))
+    };
+    let changed = (0..bytes.len()).filter(|&at| bytes[at] == RELU).map(with).find(|bytes| named(bytes));
+    folder.write("cos.tflite", changed.expect("the byte that says RELU"));
+    insta::assert_snapshot!("check_unsupported", folder.smidgen(&["check", "cos.tflite"]).expect(3).stdout);
+    let json = folder.smidgen(&["check", "cos.tflite", "--json"]).expect(3).json();
+    assert_eq!(json["supported"], false);
+    let listed = json["unsupported"].as_array().unwrap();
+    assert_eq!(listed.iter().map(|u| u["index"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 1]);
+    // Every other command says so too, and where to look.
+    let stderr = folder.smidgen(&["inspect", "cos.tflite"]).expect(3).stderr;
+    assert!(stderr.contains("COS") && stderr.contains("smidgen check"), "{stderr}");
 }

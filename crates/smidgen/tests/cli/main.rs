@@ -1,6 +1,7 @@
 //! The `smidgen` command as its users run it: the real binary in a fresh folder.
 
 mod check;
+mod convert;
 mod help;
 mod hostile;
 mod inspect;

@@ -65,7 +65,8 @@ fn the_normalisation_can_be_chosen() {
     let run = |n: &str| folder.smidgen(&["run", "tiny.ir", "--input", "x.png", "--normalise", n]).expect(0).stdout;
     assert!(run("raw").contains("normalised `raw` (stored as pixel - 128), as asked"));
     assert!(run("symmetric").contains("normalised `symmetric` (-1..1), as asked"));
-    assert!(run("auto").contains("normalised `unit` (0..1), since the input holds real numbers from 0.000 to 1.000"));
+    assert!(run("bytes").contains("normalised `bytes`"));
+    assert!(run("auto").contains("normalised `unit` (0..1), since the input holds real numbers"));
     folder.smidgen(&["run", "tiny.ir", "--input", "x.png", "--normalise", "imagenet"]).expect(2);
 }
 
@@ -74,7 +75,7 @@ fn a_guess_is_a_warning() {
     let folder = tiny();
     folder.write("odd.ir", TINY.replace("{0.003921569; -128}", "{0.0235; -18}"));
     let finished = folder.smidgen(&["run", "odd.ir", "--input", "x.png"]).expect(0);
-    assert!(finished.stderr.contains("normalisation `raw` is a guess"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("normalisation `fill` is a guess"), "{}", finished.stderr);
     assert_eq!(folder.smidgen(&["run", "odd.ir", "--input", "x.png", "-q"]).expect(0).stderr, "");
 }
 

@@ -3,7 +3,7 @@
 use smidgen::data::{Array, npy, npz};
 use smidgen::{Network, Runner};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A small int8 network of a 4x4 grey picture with pixels 0..1: convolution, reshape, three classes.
@@ -139,4 +139,15 @@ pub fn tiny_golden(samples: usize) -> Vec<(String, Array)> {
         arrays.push((format!("output_{k}_0"), outputs[0].clone()));
     }
     arrays
+}
+
+/// The folder of real models: `SMIDGEN_SHARED`, or `../shared` beside the checkout. `None`, said aloud, where there is none.
+pub fn shared() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let folder = std::env::var_os("SMIDGEN_SHARED").map_or(beside, PathBuf::from);
+    if folder.join("models").is_dir() {
+        return Some(folder);
+    }
+    println!("skipped: no real models in {}", folder.display());
+    None
 }

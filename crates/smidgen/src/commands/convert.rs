@@ -1,0 +1,58 @@
+//! `smidgen convert`: read, rewrite, write.
+
+use super::format::{bytes, count};
+use super::options::Model;
+use super::output::Output;
+use super::{Answer, Failure};
+use clap::Args;
+use smidgen::{Network, files};
+use std::path::PathBuf;
+
+/// Write a model anew as a TensorFlow Lite file, cleaned up on request
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  smidgen convert model.tflite small.tflite --clean
+      without padding that a convolution can do itself, constants computed anew each time, and operators that do nothing
+  smidgen convert model.tflite device.tflite --io int8 --clean
+      also with int8 inputs and outputs instead of float ones
+  smidgen convert model.ir model.tflite
+      from the text that `inspect --ir` prints
+
+Results keep their bytes. The file is written as a whole or not at all, and the same model gives the same bytes.")]
+pub struct Convert {
+    #[command(flatten)]
+    model: Model,
+    /// The file to write
+    #[arg(value_name = "OUT.tflite")]
+    out: PathBuf,
+}
+
+impl Convert {
+    pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
+        if self.out.extension().is_none_or(|extension| extension != "tflite") {
+            return Err(Failure::usage(
+                format!("`{}` does not end in .tflite", self.out.display()),
+                "TensorFlow Lite files are what can be written; `smidgen inspect MODEL --ir` prints text",
+            ));
+        }
+        let before = Network::open(&self.model.path)?;
+        let after = self.model.open()?;
+        let written = after.to_tflite().map_err(|e| e.at(&self.model.path))?;
+        // What cannot be read back must not replace what can.
+        Network::from_tflite(&written).map_err(|e| e.at(&self.out))?;
+        files::write_atomically(&self.out, &written)?;
+        let operators = |network: &Network| network.graph().operators.len();
+        let was = match (operators(&before), operators(&after)) {
+            (before, after) if before == after => String::new(),
+            (before, _) => format!(" (of {before})"),
+        };
+        out.note(format!(
+            "{}: {}{was}, {}",
+            self.out.display(),
+            count(operators(&after), "operator"),
+            bytes(written.len())
+        ))?;
+        Ok(Answer::Yes)
+    }
+}
