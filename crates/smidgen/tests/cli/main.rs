@@ -6,6 +6,7 @@ mod help;
 mod hostile;
 mod inspect;
 mod run;
+mod shared;
 
 mod support;
 mod verify;
