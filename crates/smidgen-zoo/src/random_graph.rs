@@ -21,6 +21,8 @@ pub struct RandomGraphOptions {
     pub heads: bool,
     /// Only chains of windows, element-wise operators and residual blocks: what can be computed row by row.
     pub streamable: bool,
+    /// Float inputs and outputs, with QUANTIZE and DEQUANTIZE around an int8 body.
+    pub float_io: bool,
 }
 
 impl Default for RandomGraphOptions {
@@ -34,6 +36,7 @@ impl Default for RandomGraphOptions {
             macs: 100_000,
             heads: true,
             streamable: false,
+            float_io: false,
         }
     }
 }
@@ -44,7 +47,9 @@ pub fn random_graph(seed: u64, options: &RandomGraphOptions) -> Graph {
     let mut b = Builder::new(&format!("random-{seed}"), options.precision, seed);
     let (height, width) = (b.size(options.image.max(1)), b.size(options.image.max(1)));
     let channels = 1 + b.random().below(options.channels.clamp(1, 8));
-    let mut sketch = Sketch { options, open: vec![b.input([1, height, width, channels])], b };
+    let shape = [1, height, width, channels];
+    let input = if options.float_io { b.float_input(shape) } else { b.input(shape) };
+    let mut sketch = Sketch { options, open: vec![input], b };
     let blocks = 1 + sketch.b.random().below(options.blocks.max(1));
     for _ in 0..blocks {
         sketch.block();
@@ -344,6 +349,9 @@ impl Sketch<'_> {
         }
         let mut outputs = vec![end];
         outputs.append(&mut self.open);
+        if self.options.float_io {
+            outputs = outputs.into_iter().map(|y| self.b.dequantise(y)).collect();
+        }
         self.b.finish(&outputs)
     }
 

@@ -3,17 +3,21 @@
 use super::{Flow, remove_operators};
 use crate::graph::{Graph, Operator};
 use crate::op::{Activation, Op, ReshapeKind, ResizeKind};
-use crate::tensor::ElementType;
+use crate::tensor::{ElementType, TensorId};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// Removes operators whose output is their input: reshapes, paddings, slices, transpositions, resizes and pools that change
 /// nothing, splits and concatenations of one part, QUANTIZE between equal types, and DEQUANTIZE followed by QUANTIZE to the same
-/// type. What only drops or adds dimensions of size 1 becomes a RESHAPE, and of reshapes in a row the last reads the first's input.
+/// type. What only drops or adds dimensions of size 1 becomes a RESHAPE, of reshapes in a row the last reads the
+/// first's input, and of equal reshapes of one tensor the first serves all.
 ///
 /// A graph output stays a tensor of its own: an operator between an input or constant and an output is kept.
 pub fn remove_no_ops(graph: &mut Graph) -> usize {
     let mut flow = Flow::of(graph);
     let mut changes = 0;
     let mut gone = vec![false; graph.operators.len()];
+    let mut reshapes = HashMap::new();
     for (i, gone) in gone.iter_mut().enumerate() {
         if let Some(reshape) = as_reshape(graph, &graph.operators[i]) {
             graph.operators[i].op = reshape;
@@ -21,7 +25,9 @@ pub fn remove_no_ops(graph: &mut Graph) -> usize {
         }
         changes += usize::from(skip_reshape(graph, &mut flow, i));
         changes += usize::from(skip_round_trip(graph, &mut flow, i));
-        if is_identity(graph, &graph.operators[i]) && bypass(graph, &mut flow, i) {
+        if is_identity(graph, &graph.operators[i]) && bypass(graph, &mut flow, i)
+            || is_repeated(graph, &mut flow, &mut reshapes, i)
+        {
             *gone = true;
             changes += 1;
         }
@@ -81,6 +87,29 @@ fn skip_round_trip(graph: &mut Graph, flow: &mut Flow, i: usize) -> bool {
     }
     flow.set_input(graph, i, 0, x);
     true
+}
+
+/// Lets what reads a reshape read an earlier one of the same tensor to the same shape. `reshapes` holds those met so far.
+fn is_repeated(
+    graph: &mut Graph,
+    flow: &mut Flow,
+    reshapes: &mut HashMap<(TensorId, Vec<usize>), usize>,
+    i: usize,
+) -> bool {
+    let Operator { op: Op::Reshape { shape, .. }, inputs, outputs, .. } = &graph.operators[i] else { return false };
+    let y = outputs[0];
+    match reshapes.entry((inputs[0], shape.clone())) {
+        Entry::Vacant(entry) => {
+            entry.insert(i);
+            false
+        }
+        Entry::Occupied(_) if flow.is_output(y) => false,
+        Entry::Occupied(entry) => {
+            let first = graph.operators[*entry.get()].outputs[0];
+            flow.redirect(graph, y, first);
+            true
+        }
+    }
 }
 
 fn is_identity(graph: &Graph, operator: &Operator) -> bool {

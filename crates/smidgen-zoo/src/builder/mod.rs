@@ -80,6 +80,9 @@ impl Values {
     }
 }
 
+/// Values of a graph's inputs.
+const INPUT: Values = Values { mean_square: 1.0 / 3.0, low: -1.0, high: 1.0 };
+
 /// Builds one graph. Methods append an operator and return its output.
 ///
 /// # Panics
@@ -101,8 +104,18 @@ impl Builder {
 
     /// A graph input with values between -1 and 1.
     pub fn input(&mut self, shape: impl Into<Shape>) -> Node {
-        let values = Values { mean_square: 1.0 / 3.0, low: -1.0, high: 1.0 };
-        let dtype = self.data_type(values);
+        let dtype = self.data_type(INPUT);
+        self.input_of(shape, dtype)
+    }
+
+    /// A float32 graph input with values between -1 and 1; in an int8 graph the input of a QUANTIZE, whose output this returns.
+    pub fn float_input(&mut self, shape: impl Into<Shape>) -> Node {
+        let x = self.input_of(shape, DataType::FLOAT32);
+        self.quantise(x)
+    }
+
+    fn input_of(&mut self, shape: impl Into<Shape>, dtype: DataType) -> Node {
+        let values = INPUT;
         let index = self.graph.inputs.len();
         let name = if index == 0 { "input".to_string() } else { format!("input{index}") };
         let node = self.add(Tensor::activation(name, shape, dtype), values);
