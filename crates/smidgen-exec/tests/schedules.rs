@@ -7,10 +7,15 @@ use smidgen_plan::{
 };
 use std::path::PathBuf;
 
+/// The folder with real models and data: beside the checkout, or `SMIDGEN_SHARED`.
+fn shared() -> PathBuf {
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    std::env::var_os("SMIDGEN_SHARED").map_or_else(beside, PathBuf::from)
+}
+
 /// The real models beside the checkout or in `SMIDGEN_SHARED`, by name, in order. Empty, with a note, if there are none.
 fn models(io_int8: bool) -> Vec<(String, Lowered)> {
-    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let folder = std::env::var_os("SMIDGEN_SHARED").map_or_else(beside, PathBuf::from).join("models");
+    let folder = shared().join("models");
     let Ok(entries) = std::fs::read_dir(&folder) else {
         eprintln!("skipped the real models: there is no {}", folder.display());
         return Vec::new();
@@ -153,4 +158,60 @@ fn plans_of_the_models_stay_within_their_budgets() {
             assert!(r.extra_macs_percent == 0.0 && r.total_bytes <= budget, "{name}: {} > {budget}", r.total_bytes);
         }
     }
+}
+
+#[test]
+fn every_schedule_of_random_graphs_gives_the_same_bytes() {
+    for seed in 0..1000u64 {
+        let graph = smidgen_zoo::random_graph(seed, &smidgen_zoo::RandomGraphOptions::default());
+        let lowered = lower(&graph, &LowerOptions::default()).expect("supported operators");
+        let (n, operators) = (seed as usize, 1 + seed as usize % 7);
+        let tiled = match n % 3 {
+            0 => ScheduleChoice::Strips { count: 2 + n % 2, operators },
+            _ => ScheduleChoice::Patch { rows: 1 + n % 3, cols: 1 + n / 3 % 3, operators },
+        };
+        let choose = |schedule, stream_input| PlanOptions { schedule, stream_input, ..PlanOptions::default() };
+        let schedules = [
+            choose(ScheduleChoice::Layer, false),
+            choose(ScheduleChoice::Stream, n % 2 == 0),
+            choose(ScheduleChoice::Auto, n % 2 == 1),
+            choose(tiled, false),
+        ];
+        check(&format!("seed {seed}"), &lowered, &schedules);
+    }
+}
+
+/// Plans a network of the zoo and checks that what it needs is within a budget and the bytes are right.
+fn check_zoo(name: &str, graph: &smidgen_ir::Graph, options: &PlanOptions, budget: usize) {
+    let lowered = lower(graph, &LowerOptions::default()).expect("supported operators");
+    let start = std::time::Instant::now();
+    let plan = plan(&lowered, options).expect("a plan");
+    let report = &plan.report;
+    println!(
+        "{name}: {} bytes, at least {} for this list; planned in {} ms",
+        report.total_bytes,
+        report.lower_bound_bytes,
+        start.elapsed().as_millis()
+    );
+    assert!(report.total_bytes <= budget && report.extra_macs_percent == 0.0);
+    validate(&plan.program).expect("a valid program");
+    let inputs = inputs(&lowered);
+    assert_eq!(outputs(plan.program, &inputs, false), outputs(simple::layer_wise(&lowered), &inputs, false));
+}
+
+#[test]
+fn a_network_with_channel_gates_fits() {
+    check_zoo("gated, 224x224", &smidgen_zoo::gated(224, 6, 1), &PlanOptions::default(), 300 << 10);
+}
+
+#[test]
+fn a_published_network_fits_with_a_streamed_input() {
+    let file = shared().join("data/mcunet-architectures/mcunet-320kb-1mb_imagenet.json");
+    let Ok(json) = std::fs::read_to_string(&file) else {
+        eprintln!("skipped: there is no {}", file.display());
+        return;
+    };
+    let graph = smidgen_zoo::mcunet(&json, 1).expect("a network");
+    let options = PlanOptions { stream_input: true, ..PlanOptions::default() };
+    check_zoo("mcunet-320kb-1mb, 176x176, input streamed", &graph, &options, 70_000);
 }
