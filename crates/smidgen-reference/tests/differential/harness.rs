@@ -5,9 +5,11 @@ use crate::draw::{Draw, FULL_SIZE, Numbers};
 use crate::ours::{self, KERNEL_SETS};
 use smidgen_ir::Graph;
 use smidgen_ir::text::print;
+use smidgen_plan::KernelSet;
 use smidgen_reference::{Case, Error, Outcome, Reference};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::iter;
 use std::sync::Mutex;
 
 /// Cases that the reference must accept, for each operator and type, unless the variable `SMIDGEN_CASES` says another number.
@@ -149,18 +151,26 @@ fn judge(reference: &mut Reference, batch: Vec<Drawn>) -> Vec<(Drawn, Result<(),
     verdicts.collect()
 }
 
-/// Runs the graph with every kernel set and compares with what the reference gave.
+/// Runs the graph with every kernel set, before and after the passes, and compares with what the reference gave.
 fn compare(graph: &Graph, case: &Case, outcome: &Outcome) -> Result<(), Fault> {
-    for kernels in KERNEL_SETS {
-        let got = ours::run(graph, kernels, &case.samples)
-            .map_err(|message| Fault::Ours(format!("{kernels:?} kernels: {message}")))?;
-        for (sample, (expected, got)) in outcome.samples.iter().zip(&got).enumerate() {
-            for (output, &id) in graph.outputs.iter().enumerate() {
-                let element = graph.tensor(id).element();
-                if let Some(difference) = difference(element, &expected.outputs[output], &got[output]) {
-                    let at = format!("{kernels:?} kernels, sample {sample}, output {output}");
-                    return Err(Fault::Differs { at, difference });
-                }
+    let rewritten = ours::rewritten(graph);
+    let variants = rewritten.iter().map(|graph| ("after the passes, ", graph));
+    for (when, graph) in iter::once(("", graph)).chain(variants) {
+        for kernels in KERNEL_SETS {
+            let at = format!("{when}{kernels:?} kernels");
+            compare_one(graph, kernels, case, outcome, at)?;
+        }
+    }
+    Ok(())
+}
+
+fn compare_one(graph: &Graph, kernels: KernelSet, case: &Case, outcome: &Outcome, at: String) -> Result<(), Fault> {
+    let got = ours::run(graph, kernels, &case.samples).map_err(|message| Fault::Ours(format!("{at}: {message}")))?;
+    for (sample, (expected, got)) in outcome.samples.iter().zip(&got).enumerate() {
+        for (output, &id) in graph.outputs.iter().enumerate() {
+            let element = graph.tensor(id).element();
+            if let Some(difference) = difference(element, &expected.outputs[output], &got[output]) {
+                return Err(Fault::Differs { at: format!("{at}, sample {sample}, output {output}"), difference });
             }
         }
     }

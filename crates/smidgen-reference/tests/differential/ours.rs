@@ -1,7 +1,7 @@
 //! Our side: read, validate, lower, plan layer by layer, run.
 
-use smidgen_exec::Executor;
-use smidgen_ir::Graph;
+use smidgen_exec::{Executor, fold_constants};
+use smidgen_ir::{Graph, passes};
 use smidgen_plan::{KernelSet, LowerOptions, lower, simple};
 
 /// The kernel sets that must agree with the reference.
@@ -26,6 +26,13 @@ pub fn run(graph: &Graph, kernels: KernelSet, samples: &[Vec<Vec<u8>>]) -> Resul
         results.push((0..graph.outputs.len()).map(|i| executor.output(i).to_vec()).collect());
     }
     Ok(results)
+}
+
+/// The graph after every pass that must keep its bytes, or `None` if they change nothing.
+pub fn rewritten(graph: &Graph) -> Option<Graph> {
+    let mut graph = graph.clone();
+    let changes = passes::clean_up(&mut graph) + fold_constants(&mut graph, &LowerOptions::default());
+    (changes > 0).then_some(graph)
 }
 
 /// Validates a graph and writes it.

@@ -67,9 +67,10 @@ impl<'g> Lowering<'g, '_> {
         Ok([self.int(h)?, self.int(w)?])
     }
 
+    /// Input `i` as the graph has it: a PAD put in front does not change it.
     fn input(&self, i: usize) -> Result<&'g Tensor, WriteError> {
-        let t = self.inputs.get(i).ok_or_else(|| self.fail(format!("it has no input {i}")))?;
-        Ok(&self.draft.graph.tensors[*t])
+        let t = self.operator.inputs.get(i).ok_or_else(|| self.fail(format!("it has no input {i}")))?;
+        Ok(self.draft.graph.tensor(*t))
     }
 
     fn output(&self) -> Result<&'g Tensor, WriteError> {

@@ -57,7 +57,14 @@ fn padding(draw: &mut Draw) -> Padding {
 fn conv(draw: &mut Draw) -> ConvParams {
     let stride = if draw.chance(50) { [1, 1] } else { [draw.between(1, 3), draw.between(1, 3)] };
     let dilation = if draw.chance(70) { [1, 1] } else { [draw.between(1, 3), draw.between(1, 3)] };
-    ConvParams { stride, dilation, padding: padding(draw), activation: draw.activation() }
+    let padding = match draw.chance(15) {
+        true => {
+            let [top, bottom, left, right] = [0; 4].map(|_| draw.between(0, 3));
+            Padding::Explicit { top, bottom, left, right }
+        }
+        false => padding(draw),
+    };
+    ConvParams { stride, dilation, padding, activation: draw.activation() }
 }
 
 fn kernel_size(draw: &mut Draw) -> [usize; 2] {
@@ -84,7 +91,9 @@ pub fn conv_2d_dynamic_range(draw: &mut Draw) -> Option<Graph> {
     let (c, o) = (draw.channels(), draw.channels());
     let shape = [draw.batch(), draw.dim(12), draw.dim(12), c];
     let scale = draw.log_uniform(1e-3, 0.1);
-    let weights = draw.constant("weights", vec![o, kh, kw, c], DataType::int8(scale, 0));
+    // The format wants weights in -127 ..= 127, and here the reference relies on it.
+    let data = draw.int8s(o * kh * kw * c, -127);
+    let weights = Tensor::constant("weights", [o, kh, kw, c], DataType::int8(scale, 0), data);
     let bias = draw.chance(80).then(|| draw.constant("bias", [o], DataType::FLOAT32));
     let op = Op::Conv2d(conv(draw));
     let builder = Builder::default().input(shape, DataType::FLOAT32).constant(weights).maybe_constant(bias);
