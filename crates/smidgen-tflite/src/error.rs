@@ -1,6 +1,7 @@
 //! What reading and writing can fail with. Each message names where, and what to do where there is something to do.
 
 use crate::flat::Fault;
+use crate::support::SUPPORTED;
 use std::borrow::Cow;
 use std::fmt;
 use thiserror::Error;
@@ -188,20 +189,21 @@ impl fmt::Display for Unsupported {
     }
 }
 
-/// The first few, and how many more there are.
+/// The reason given for an operator that [`SUPPORTED`] does not have.
+pub(crate) const UNKNOWN_OPERATOR: &str = "this operator is not supported";
+
+/// The first few, how many more there are, and where it helps the operators to choose from.
 fn list(all: &[Unsupported]) -> String {
     const SHOWN: usize = 3;
-    let mut text = String::from("not supported: ");
-    for (i, entry) in all.iter().take(SHOWN).enumerate() {
-        if i > 0 {
-            text.push_str("\nnot supported: ");
-        }
-        text.push_str(&entry.to_string());
-    }
+    let mut lines: Vec<String> = all.iter().take(SHOWN).map(|entry| format!("not supported: {entry}")).collect();
     if all.len() > SHOWN {
-        text.push_str(&format!("\nand {} more", all.len() - SHOWN));
+        lines.push(format!("and {} more", all.len() - SHOWN));
     }
-    text
+    if all.iter().any(|entry| entry.reason == UNKNOWN_OPERATOR) {
+        let names: Vec<&str> = SUPPORTED.iter().map(|entry| entry.name).collect();
+        lines.push(format!("supported operators: {}", names.join(", ")));
+    }
+    lines.join("\n")
 }
 
 /// A name from a file as messages show it: quoted, control characters escaped, cut after 60 characters.

@@ -151,6 +151,13 @@ impl<'a> Record<'a> {
         Ok(self.get(field)?.unwrap_or(Numbers { bytes: &[], at: self.at, of: PhantomData }))
     }
 
+    /// Byte offset in the file of the vector of tables that a field refers to.
+    #[cfg(test)]
+    pub(crate) fn position(&self, field: Field<Many>) -> Option<usize> {
+        let records = self.get(field).ok()??;
+        records.elements.map(|(buffer, _)| buffer.offset_from_start)
+    }
+
     /// A fault of this table's field, for what only the caller can know to be wrong.
     pub(crate) fn fault<T>(&self, field: Field<T>, what: impl fmt::Display) -> Fault {
         field.fault(self.at, what)
@@ -271,15 +278,17 @@ fn vector(
     }
     let first = vector.offset_from_start + 4;
     if !vector.offset_from_start.is_multiple_of(4) || !first.is_multiple_of(size) {
-        return Err(ErrorKind::InvalidOffset);
+        // planus has no kind for this; its own use of this one cannot come about, as strings are read as bytes.
+        return Err(ErrorKind::MissingNullTerminator);
     }
     Ok((vector, len))
 }
 
 fn describe(kind: ErrorKind) -> String {
     match kind {
-        ErrorKind::InvalidOffset => "its offset leads outside the file, or to a place that is not aligned".into(),
+        ErrorKind::InvalidOffset => "its offset leads outside the file".into(),
         ErrorKind::InvalidLength => "it is longer than the file".into(),
+        ErrorKind::MissingNullTerminator => "its offset leads to a place that is not aligned".into(),
         ErrorKind::InvalidVtableLength { length } => format!("a table cannot have a field list of {length} bytes"),
         other => other.to_string(),
     }

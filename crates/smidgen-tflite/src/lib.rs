@@ -14,6 +14,8 @@
 
 mod error;
 mod flat;
+#[cfg(test)]
+mod hostile;
 mod read;
 mod schema;
 mod support;

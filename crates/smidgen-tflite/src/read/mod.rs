@@ -6,15 +6,14 @@ mod movement;
 mod operators;
 mod tensors;
 
-use crate::error::{ReadError, Subject, Unsupported, quoted};
+use crate::error::{ReadError, Subject, UNKNOWN_OPERATOR, Unsupported, quoted};
 use crate::flat::{Numbers, Record};
 use crate::schema::{CUSTOM, IDENTIFIER, OPERATORS, VERSION, model, operator, operator_code, subgraph};
-use crate::support::{Builtin, SUPPORTED};
+use crate::support::Builtin;
 use budget::Budget;
 use call::{Call, Trouble};
 use smidgen_ir::{Graph, Operator, Shape, Tensor, TensorId};
 use std::borrow::Cow;
-use std::sync::LazyLock;
 use tensors::Source;
 
 /// Reads a TensorFlow Lite file.
@@ -119,7 +118,7 @@ impl<'a> Reader<'a> {
         for (index, wiring) in wirings.iter().enumerate() {
             let (name, trouble) = match &codes[wiring.code] {
                 Code::Unknown { name, hint } => {
-                    let reason = "this operator is not supported".to_string();
+                    let reason = UNKNOWN_OPERATOR.to_string();
                     (name.as_str(), Trouble::Unsupported { reason, hint: Cow::Borrowed(*hint) })
                 }
                 Code::Known(builtin) => {
@@ -204,13 +203,13 @@ impl<'a> Reader<'a> {
                     let name = record.get(operator_code::custom_code)?.map_or(String::new(), |text| text.lossy());
                     let hint = match name.strip_prefix("Flex") {
                         Some(_) => "convert without \"select TensorFlow operators\"",
-                        None => "replace this custom operator by supported ones",
+                        None => REPLACE,
                     };
                     Code::Unknown { name: format!("CUSTOM {}", quoted(&name)), hint }
                 }
                 None => match usize::try_from(code).ok().and_then(|code| OPERATORS.get(code)) {
                     Some(name) => Code::Unknown { name: (*name).into(), hint: hint_for(name) },
-                    None => Code::Unknown { name: format!("number {code}"), hint: &SUPPORTED_LIST },
+                    None => Code::Unknown { name: format!("number {code}"), hint: REPLACE },
                 },
             };
             self.budget.take(size_of::<Code>() + code.name().len())?;
@@ -252,10 +251,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-static SUPPORTED_LIST: LazyLock<String> = LazyLock::new(|| {
-    let names: Vec<&str> = SUPPORTED.iter().map(|entry| entry.name).collect();
-    format!("supported are {}", names.join(", "))
-});
+const REPLACE: &str = "replace it by supported operators";
 
 /// What to do about a builtin operator that is not supported.
 fn hint_for(name: &str) -> &'static str {
@@ -264,7 +260,7 @@ fn hint_for(name: &str) -> &'static str {
         "VAR_HANDLE" | "READ_VARIABLE" | "ASSIGN_VARIABLE" => "freeze the network's variables before converting it",
         "SHAPE" | "RANK" => "give the network a fixed input shape when converting it, so that shapes become constants",
         "DENSIFY" => "convert the network without sparse weights",
-        _ => &SUPPORTED_LIST,
+        _ => REPLACE,
     }
 }
 
@@ -277,7 +273,7 @@ fn listed(wiring: &Wiring<'_>, tensors: &[Source]) -> String {
         if of.len() > SHOWN {
             names.push(format!("{} more", of.len() - SHOWN));
         }
-        names.join(", ")
+        if names.is_empty() { "nothing".into() } else { names.join(", ") }
     }
     let outputs: Vec<Option<usize>> = wiring.outputs.iter().take(SHOWN + 1).copied().map(Some).collect();
     format!("{} -> {}", side(&wiring.inputs, tensors), side(&outputs, tensors))

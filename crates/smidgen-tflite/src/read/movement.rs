@@ -21,7 +21,7 @@ pub(super) fn all(call: &Call<'_>) -> Result<Vec<usize>, Trouble> {
 fn size(value: i64, name: &str) -> Result<usize, Trouble> {
     match usize::try_from(value) {
         Ok(size) if value <= i64::from(i32::MAX) => Ok(size),
-        _ => malformed(format!("its {name} holds {value}")),
+        _ => malformed(format!("{value} in its {name}")),
     }
 }
 

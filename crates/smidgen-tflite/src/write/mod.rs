@@ -2,9 +2,9 @@
 
 mod draft;
 mod operators;
-mod options;
+pub(crate) mod options;
 mod shapes;
-mod tree;
+pub(crate) mod tree;
 mod versions;
 
 use crate::error::WriteError;
@@ -34,7 +34,7 @@ pub fn write(graph: &Graph) -> Result<Vec<u8>, WriteError> {
     if size > MAX_BYTES {
         return Err(WriteError::TooLarge { bytes: size });
     }
-    Ok(tree::serialise(&file(&draft), IDENTIFIER))
+    Ok(tree::serialise(&file(&draft), IDENTIFIER, size))
 }
 
 fn file<'a>(draft: &'a Draft<'_>) -> Node<'a> {

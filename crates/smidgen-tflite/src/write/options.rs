@@ -8,7 +8,7 @@ use crate::schema::{
 use smidgen_ir::Activation;
 
 /// Options as the format has them: `[height, width]` where there are two, activations and paddings by their numbers.
-pub(super) enum Options {
+pub(crate) enum Options {
     None,
     Conv { padding: i8, stride: [i32; 2], dilation: [i32; 2], activation: i8 },
     Depthwise { padding: i8, stride: [i32; 2], dilation: [i32; 2], activation: i8, multiplier: i32 },
@@ -32,7 +32,7 @@ pub(super) enum Options {
 }
 
 /// The number of a fused activation.
-pub(super) fn activation(activation: Activation) -> i8 {
+pub(crate) fn activation(activation: Activation) -> i8 {
     match activation {
         Activation::None => 0,
         Activation::Relu => 1,
@@ -42,7 +42,7 @@ pub(super) fn activation(activation: Activation) -> i8 {
 }
 
 /// The table of options, if there are any.
-pub(super) fn node<'a>(options: &Options) -> Option<Node<'a>> {
+pub(crate) fn node<'a>(options: &Options) -> Option<Node<'a>> {
     let node = Node::default();
     Some(match *options {
         Options::None => return None,

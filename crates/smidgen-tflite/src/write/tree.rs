@@ -16,6 +16,8 @@ enum Value<'a> {
     U8(u8),
     I32(i32),
     U32(u32),
+    #[cfg(test)]
+    U64(u64),
     F32(f32),
     Text(String),
     Bytes(&'a [u8]),
@@ -28,10 +30,10 @@ enum Value<'a> {
 
 /// A table to be written.
 #[derive(Default)]
-pub(super) struct Node<'a>(Vec<(u16, Value<'a>)>);
+pub(crate) struct Node<'a>(Vec<(u16, Value<'a>)>);
 
 /// What may be put in a [`Field`] of type `Self`.
-pub(super) trait Holds<'a> {
+pub(crate) trait Holds<'a> {
     type Input;
     #[doc(hidden)]
     fn put(node: &mut Node<'a>, slot: u16, input: Self::Input);
@@ -61,17 +63,23 @@ holds! {
     Many, Vec<Node<'a>> => Tables;
 }
 
+#[cfg(test)]
+holds! {
+    u64, u64 => U64;
+}
+
 impl<'a> Node<'a> {
     /// The table with this field added. Fields are written even where they hold the schema's default.
-    pub(super) fn with<T: Holds<'a>>(mut self, field: Field<T>, value: T::Input) -> Self {
+    pub(crate) fn with<T: Holds<'a>>(mut self, field: Field<T>, value: T::Input) -> Self {
         T::put(&mut self, field.slot(), value);
         self
     }
 }
 
-/// The bytes of a file with this root table, a multiple of 16 so that aligned parts stay so from the file's start.
-pub(super) fn serialise(root: &Node<'_>, identifier: &str) -> Vec<u8> {
-    let mut builder = FlatBufferBuilder::new();
+/// The bytes of a file with this root table, a multiple of 16 so that aligned parts stay so from the file's start. `size` is
+/// about how many they will be.
+pub(crate) fn serialise(root: &Node<'_>, identifier: &str, size: usize) -> Vec<u8> {
+    let mut builder = FlatBufferBuilder::with_capacity(size);
     let root = table(&mut builder, root);
     // The root offset and the identifier come in front: 8 bytes.
     pad(&mut builder, 8);
@@ -98,6 +106,8 @@ fn table<'b>(builder: &mut FlatBufferBuilder<'b>, node: &Node<'_>) -> WIPOffset<
             (Value::U8(v), _) => builder.push_slot_always(*slot, *v),
             (Value::I32(v), _) => builder.push_slot_always(*slot, *v),
             (Value::U32(v), _) => builder.push_slot_always(*slot, *v),
+            #[cfg(test)]
+            (Value::U64(v), _) => builder.push_slot_always(*slot, *v),
             (Value::F32(v), _) => builder.push_slot_always(*slot, *v),
             // Everything else is a child and was matched above.
             _ => {}
@@ -110,10 +120,13 @@ fn table<'b>(builder: &mut FlatBufferBuilder<'b>, node: &Node<'_>) -> WIPOffset<
 fn child(builder: &mut FlatBufferBuilder<'_>, value: &Value<'_>) -> Option<WIPOffset<UnionWIPOffset>> {
     Some(match value {
         Value::Bool(_) | Value::I8(_) | Value::U8(_) | Value::I32(_) | Value::U32(_) | Value::F32(_) => return None,
+        #[cfg(test)]
+        Value::U64(_) => return None,
         Value::Text(text) => builder.create_string(text).as_union_value(),
         Value::Bytes(bytes) => {
-            pad(builder, bytes.len());
-            builder.create_vector(bytes).as_union_value()
+            // A string of bytes is a vector of bytes with a zero behind it, and is copied at once.
+            pad(builder, bytes.len() + 1);
+            builder.create_byte_string(bytes).as_union_value()
         }
         Value::I32s(list) => builder.create_vector(list).as_union_value(),
         Value::I64s(list) => builder.create_vector(list).as_union_value(),
