@@ -4,6 +4,7 @@
 //! that failed or could not be made, 2 for a wrong command line.
 
 mod bench;
+mod demo;
 mod process;
 mod setup;
 mod test;
@@ -32,6 +33,12 @@ pub struct Command {
 }
 
 const COMMANDS: &[Command] = &[
+    Command {
+        name: "demo",
+        arguments: "",
+        summary: "read a network, see what it costs, run it on pictures, compare its bytes",
+        run: demo::run,
+    },
     Command {
         name: "test",
         arguments: "[--quick] [FILTER]...",

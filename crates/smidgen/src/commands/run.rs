@@ -188,10 +188,13 @@ impl Run {
         let stored = output.to_f64();
         let width = labels.iter().map(|l| l.chars().count()).max().unwrap_or(0);
         let mut text = String::new();
+        // Four decimals where that is apt for all, so that the points stand below each other.
+        let greatest = reals.iter().fold(0f64, |m, v| m.max(v.abs()));
+        let value = |v: f64| if (0.01..1e6).contains(&greatest) { format!("{v:.4}") } else { real(v) };
         for i in best(reals, self.top) {
             let label = labels.get(i).map_or("", String::as_str);
             let raw = if quantised { format!("  (stored {})", stored[i]) } else { String::new() };
-            text.push_str(&format!("  {i:5}  {label:width$}  {:>11}{raw}\n", real(reals[i])));
+            text.push_str(&format!("  {i:5}  {label:width$}  {:>11}{raw}\n", value(reals[i])));
         }
         text
     }
