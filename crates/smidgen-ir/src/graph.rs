@@ -31,7 +31,7 @@ pub struct Operator {
 ///
 /// Invariants, checked by [`validate`](crate::validate()): operators are in an order in which each reads only graph inputs,
 /// constants and what an earlier operator wrote; each tensor is written once; shapes and types agree with what
-/// [shape inference](crate::infer) says.
+/// [shape inference](crate::infer()) says.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Graph {
     /// Name of the network; may be empty.
