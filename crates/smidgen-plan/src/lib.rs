@@ -21,7 +21,7 @@ pub mod validate;
 pub use access::{Access, Block, Order, Reach};
 pub use kernel::{Demands, Kernel};
 pub use lower::{KernelSet, LowerError, LowerOptions, Reference, lower};
-pub use place::{Estimate, PlaceError, PlacementReport, estimate, place};
+pub use place::{Estimate, PlaceError, PlacementReport, estimate, outline, place};
 pub use planner::{Objective, Plan, PlanError, PlanOptions, PlanPoint, PlanReport, advise, pareto, plan};
 pub use program::{
     Buffer, BufferId, BufferSpec, Bytes, Constant, ConstantId, Extent, Lowered, Operand, Port, Program, Run, Step,

@@ -1,6 +1,6 @@
 //! From a list of runs to a finished [`Program`]: simulate, find distances, assign offsets.
 
-use crate::assign::{Method, assign};
+use crate::assign::{Effort, Method, assign};
 use crate::overlap::{Object, Objects, live_bytes, overlap};
 use crate::program::{Buffer, Bytes, Lowered, Program, Run};
 use crate::simulate::{Layout, SimulateError, Storage, simulate};
@@ -51,6 +51,15 @@ pub fn estimate(lowered: &Lowered, runs: &[Run], storage: &[Storage]) -> Result<
     Ok(Estimate { live_bytes: most, run, layouts: liveness.layouts })
 }
 
+/// Bytes of the arena that a quick search for offsets finds: [`place`] finds no more, at many times the cost.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn outline(lowered: &Lowered, runs: &[Run], storage: &[Storage]) -> Result<usize, PlaceError> {
+    let liveness = simulate(lowered, runs, storage)?;
+    Ok(assign(&overlap(lowered, runs, storage, &liveness).constraints, Effort::Quick).bytes)
+}
+
 /// Finds the smallest arena in which `runs` can be executed.
 ///
 /// # Errors
@@ -62,7 +71,7 @@ pub fn place(
 ) -> Result<(Program, PlacementReport), PlaceError> {
     let liveness = simulate(&lowered, &runs, &storage)?;
     let overlap = overlap(&lowered, &runs, &storage, &liveness);
-    let assignment = assign(&overlap.constraints);
+    let assignment = assign(&overlap.constraints, Effort::Thorough);
     let objects = Objects::of(&lowered);
 
     let sizes = &overlap.constraints.sizes;

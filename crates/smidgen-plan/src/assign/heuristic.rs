@@ -2,6 +2,7 @@
 //!
 //! Every assignment that cannot be pushed further down is what first fit makes of some order, so searching orders misses nothing.
 
+use super::Effort;
 use super::problem::{Problem, align_up};
 
 /// How many visits of one object to another the local search may make: a measure of time that is the same on every machine.
@@ -48,7 +49,7 @@ impl<'a> Heuristic<'a> {
 
     /// Moves what lies in the way of the topmost object in the order, and keeps what does not make it worse, until the greatest end is
     /// at `enough` or the budget is spent.
-    pub fn improve(&mut self, enough: isize) {
+    pub fn improve(&mut self, enough: isize, effort: Effort) {
         let n = self.order.len();
         if n < 2 {
             return;
@@ -62,7 +63,8 @@ impl<'a> Heuristic<'a> {
         };
         let (mut order, mut top, mut at) = (self.order.clone(), self.top, self.at.clone());
         let mut stale = 0;
-        while self.fit.visits < BUDGET && self.top > enough {
+        let budget = effort.of(BUDGET);
+        while self.fit.visits < budget && self.top > enough {
             let mut candidate = order.clone();
             let chain = chain(self.fit.problem, &at, top);
             for _ in 0..1 + below(2) {

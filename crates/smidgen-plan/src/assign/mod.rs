@@ -95,9 +95,28 @@ pub struct Assignment {
 const SEARCH_BUDGET: usize = 400_000;
 const TOTAL_BUDGET: usize = 4_000_000;
 
+/// How hard to search.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Effort {
+    /// A small part of the budget: enough to tell which of many lists are worth a thorough search.
+    Quick,
+    /// All of it.
+    #[default]
+    Thorough,
+}
+
+impl Effort {
+    fn of(self, budget: usize) -> usize {
+        match self {
+            Effort::Quick => budget / 40,
+            Effort::Thorough => budget,
+        }
+    }
+}
+
 /// Finds offsets: by first fit in several orders; where that does not meet the lower bound by exact search for ever smaller arenas
 /// and ever greater bounds; and where this leaves a gap by local search.
-pub fn assign(constraints: &Constraints) -> Assignment {
+pub fn assign(constraints: &Constraints, effort: Effort) -> Assignment {
     let (problem, fates) = Problem::reduced(constraints);
     let least_size = constraints.sizes.iter().copied().max().unwrap_or(0);
     let bound = constraints.live_bytes.max(least_size) as isize;
@@ -106,14 +125,14 @@ pub fn assign(constraints: &Constraints) -> Assignment {
     let mut method = Method::Heuristic;
     if range.is_open() {
         method = Method::Exact;
-        range.close(&problem);
+        range.close(&problem, effort);
     }
     if range.is_open() {
         method = Method::Budget;
-        heuristic.improve(range.lower);
+        heuristic.improve(range.lower, effort);
         if heuristic.top() < range.upper {
             (range.upper, range.at) = (heuristic.top(), heuristic.at().to_vec());
-            range.close(&problem);
+            range.close(&problem, effort);
         }
     }
     let Range { lower, upper, at } = range;
@@ -147,14 +166,14 @@ impl Range {
     }
 
     /// Searches for smaller assignments, and proves that there are none below `lower`, until both meet or the budget is spent.
-    fn close(&mut self, problem: &Problem) {
-        let mut left = TOTAL_BUDGET;
+    fn close(&mut self, problem: &Problem, effort: Effort) {
+        let mut left = effort.of(TOTAL_BUDGET);
         // The lower bound is often met: try it first, then halve what lies between.
         let mut bytes = self.lower;
         // No search has been able to tell for sizes below this one.
         let mut untold = self.lower;
         while untold < self.upper && left > 0 {
-            let given = SEARCH_BUDGET.min(left);
+            let given = effort.of(SEARCH_BUDGET).min(left);
             let mut budget = given;
             let outcome = search(problem, bytes, &mut budget);
             left -= given - budget;

@@ -85,7 +85,7 @@ proptest! {
         overlaps in prop::collection::vec(0usize..14, 8),
     ) {
         let constraints = instance(&objects, &overlaps);
-        let found = assign(&constraints);
+        let found = assign(&constraints, Effort::Thorough);
         prop_assert!(keeps(&constraints, &found.offsets), "{found:?}");
         prop_assert!(found.optimal);
         prop_assert_eq!(found.bytes, found.lower_bound);
@@ -104,10 +104,10 @@ proptest! {
         overlaps in prop::collection::vec(0usize..4000, 8),
     ) {
         let constraints = instance(&objects, &overlaps);
-        let found = assign(&constraints);
+        let found = assign(&constraints, Effort::Thorough);
         prop_assert!(keeps(&constraints, &found.offsets));
         prop_assert!(found.lower_bound <= found.bytes);
-        prop_assert_eq!(&found, &assign(&constraints));
+        prop_assert_eq!(&found, &assign(&constraints, Effort::Thorough));
     }
 }
 
@@ -135,7 +135,7 @@ fn gaps(instances: usize, count: impl Fn(&mut dyn FnMut(usize) -> usize) -> usiz
     let (mut optimal, mut sum, mut worst) = (0, 0.0, 0.0_f64);
     for _ in 0..instances {
         let n = count(&mut random);
-        let found = assign(&chain_instance(&mut random, n));
+        let found = assign(&chain_instance(&mut random, n), Effort::Thorough);
         let gap = (found.bytes - found.lower_bound) as f64 / found.lower_bound as f64 * 100.0;
         optimal += usize::from(found.optimal);
         sum += gap;

@@ -92,6 +92,9 @@ pub fn plan(lowered: &Lowered, options: &PlanOptions) -> Result<Plan, PlanError>
 /// The ways to count what is alive; the first predicts best what placing comes to.
 const MEASURES: [segments::Measure; 2] = [|peak| peak.rings, |peak| peak.slots];
 
+/// Lists that are placed thoroughly.
+const FINALISTS: usize = 2;
+
 struct Planner<'a> {
     flow: Flow<'a>,
     options: &'a PlanOptions,
@@ -150,12 +153,17 @@ impl Planner<'_> {
         }
         lists.push(vec![self.segment(0, self.flow.lowered.steps.len(), Kind::Stream)]);
         lists.dedup();
-        let mut best: Option<Plan> = None;
+        // A quick look at each says which few are worth a thorough search for offsets.
+        let mut ranked = Vec::with_capacity(lists.len());
         for segments in lists {
-            if best.as_ref().is_some_and(|b| segments.iter().any(|s| s.peak.slots > b.report.total_bytes)) {
-                continue;
-            }
-            let plan = self.place(self.untiled(&segments))?;
+            let list = self.untiled(&segments);
+            let bytes = crate::outline(self.flow.lowered, &list.runs, &list.storage)?;
+            ranked.push((bytes, list.instructions, list));
+        }
+        ranked.sort_by_key(|&(bytes, instructions, _)| (bytes, instructions));
+        let mut best: Option<Plan> = None;
+        for (_, _, list) in ranked.into_iter().take(FINALISTS) {
+            let plan = self.place(list)?;
             if best.as_ref().is_none_or(|b| self.better(&plan.report, &b.report)) {
                 best = Some(plan);
             }
