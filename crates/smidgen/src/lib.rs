@@ -9,6 +9,11 @@
 //! Without the feature `cli` (on by default) the crate is the library alone.
 #![forbid(unsafe_code)]
 
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 pub mod data;
 pub mod error;
 pub mod files;

@@ -13,9 +13,9 @@ pub fn thousands(n: u64) -> String {
     text
 }
 
-/// `55,296 bytes (54.0 KiB)`; below 1 KiB only the bytes.
+/// `55,296 B (54.0 KiB)`; below 1 KiB only the bytes.
 pub fn bytes(n: usize) -> String {
-    let exact = format!("{} bytes", thousands(n as u64));
+    let exact = format!("{} B", thousands(n as u64));
     if n < 1024 { exact } else { format!("{exact} ({:.1} KiB)", n as f64 / 1024.0) }
 }
 
@@ -70,8 +70,8 @@ mod tests {
     #[test]
     fn numbers_read_well() {
         assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!(bytes(55_296), "55,296 bytes (54.0 KiB)");
-        assert_eq!(bytes(640), "640 bytes");
+        assert_eq!(bytes(55_296), "55,296 B (54.0 KiB)");
+        assert_eq!(bytes(640), "640 B");
         assert_eq!([0, 1, 2].map(|n| count(n, "step")), ["0 steps", "1 step", "2 steps"]);
         let texts = [0.0, 1.0, -2.5, 0.007843137718, 255.0, 1e-12, 1234567.8].map(real);
         assert_eq!(wrap("  one two three  four", 9, 3), "  one two\n   three \n   four");
