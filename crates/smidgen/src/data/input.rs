@@ -31,6 +31,9 @@ pub enum InputError {
         /// The arrays' names.
         names: String,
     },
+    /// Neither an array, nor an archive, nor a picture.
+    #[error("neither a NumPy array or archive (.npy, .npz) nor a picture (JPEG, PNG, BMP)")]
+    Unrecognised,
     /// Another shape.
     #[error("the network's input `{tensor}` is {expected}; the array is {given}")]
     Shape {
@@ -61,6 +64,7 @@ impl InputError {
         Some(match self {
             Self::Ambiguous { .. } => "name the array: `--array NAME`".into(),
             Self::NoSuchArray { .. } => return None,
+            Self::Unrecognised => "files are told apart by their first bytes, not by their names".into(),
             Self::Shape { expected, .. } => {
                 format!("an array of that shape is needed ({expected}); `smidgen inspect` shows every input")
             }
@@ -95,8 +99,10 @@ impl Source {
             Self::Array(npy::parse(&bytes)?)
         } else if bytes.starts_with(npz::MAGIC) {
             Self::Archive(Archive::new(bytes)?)
-        } else {
+        } else if Picture::recognises(&bytes) {
             Self::Picture(Picture::decode(&bytes)?)
+        } else {
+            return Err(InputError::Unrecognised.into());
         })
     }
 }
@@ -345,7 +351,8 @@ mod tests {
         assert_eq!(found(&["y", "z"], Some("z")).unwrap(), "z");
         assert!(matches!(found(&["y", "z"], None), Err(Error::Input(InputError::Ambiguous { .. }))));
         assert!(matches!(found(&["y"], Some("z")), Err(Error::Input(InputError::NoSuchArray { .. }))));
-        assert!(matches!(Source::from_bytes(b"text".to_vec()), Err(Error::Picture(_))));
+        assert!(matches!(Source::from_bytes(b"text".to_vec()), Err(Error::Input(InputError::Unrecognised))));
+        assert!(matches!(Source::from_bytes(b"BMtext".to_vec()), Err(Error::Picture(_))));
     }
 
     #[test]
