@@ -96,3 +96,18 @@ fn every_hostile_model_is_answered_by_its_kind() {
     }
     assert!(seen[3] > 5 && seen[4] > 20, "{seen:?}");
 }
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_it_and_leaves_nothing() {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+    let folder = Folder::new();
+    // A pipe that nobody writes to: the command waits for its model.
+    let pipe = folder.path("model.tflite");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut child = folder.command(&["convert", "model.tflite", "out.tflite"]).stderr(Stdio::piped()).spawn().unwrap();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().signal(), Some(2));
+    assert_eq!(folder.files(), ["model.tflite"]);
+}
