@@ -23,6 +23,22 @@ pub enum Reach {
 }
 
 impl Reach {
+    /// Index `i` needs the range `ranges[i]` of input indices, whatever their order: widened so that bounds never decrease. That is
+    /// all that counts for overlap, since what a later output index needs must be kept anyway.
+    pub fn covering(mut ranges: Vec<(usize, usize)>) -> Reach {
+        let mut end = 0;
+        for range in &mut ranges {
+            end = range.1.max(end);
+            range.1 = end;
+        }
+        let mut start = usize::MAX;
+        for range in ranges.iter_mut().rev() {
+            start = range.0.min(start);
+            range.0 = start;
+        }
+        Reach::Table(ranges)
+    }
+
     /// Output index `i` needs input index `i`.
     pub const SAME: Reach = Reach::Window { extent: 1, stride: 1, before: 0 };
 
@@ -94,6 +110,12 @@ pub struct Order {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ranges_in_any_order_are_covered() {
+        let reach = Reach::covering(vec![(4, 5), (0, 1), (6, 8), (2, 3)]);
+        assert_eq!(reach, Reach::Table(vec![(0, 5), (0, 5), (2, 8), (2, 8)]));
+    }
 
     #[test]
     fn windows_are_clipped_at_both_ends() {

@@ -1,10 +1,10 @@
 //! QUANTIZE, DEQUANTIZE and ARG_MAX.
 
 use super::builder::Builder;
-use super::elementwise::{push_one, push_table};
+use super::elementwise::{push_one, push_table, walked};
 use super::error::Refusal;
 use super::tables::{self, Ends};
-use crate::access::{Access, Block, Order};
+use crate::access::{Block, Order};
 use crate::kernel::{Elementwise, Kernel, Reduction, flat};
 use crate::program::Step;
 use smidgen_ir::{ElementType, Operator, Tensor};
@@ -79,15 +79,18 @@ pub(super) fn arg_max(builder: &mut Builder, operator: &Operator, axis: usize) -
     }
     let dims = x.shape.dims();
     let shape = [dims[..axis].iter().product(), dims[axis], dims[axis + 1..].iter().product()];
+    let [outer, size, inner] = shape;
     let input = builder.activation_as(operator.inputs[0], flat(x.shape.elements()));
     let output = builder.target_as(operator.outputs[0], flat(y.shape.elements()));
+    // From the first to the last of the elements that are compared.
+    let length = size.saturating_sub(1) * inner + 1;
     builder.push(Step {
         inputs: vec![input],
         outputs: vec![output],
-        access: vec![Access::ALL],
+        access: vec![walked(&[outer, inner], 0, &[(size * inner) as isize, 1], length)],
         ..Step::new(
             Kernel::Reduction(Reduction::ArgMax { shape, from, to }),
-            Order { block: Block::Run, staged: false },
+            Order { block: Block::Elements(1), staged: true },
         )
     });
     Ok(())

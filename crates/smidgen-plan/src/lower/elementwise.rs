@@ -235,6 +235,7 @@ fn push_broadcast(builder: &mut Builder, operator: &Operator, function: Two) -> 
         let all = strides(&own);
         all.iter().zip(&own).map(|(&stride, &dim)| if dim == 1 { 0 } else { stride }).collect::<Vec<_>>()
     });
+    let access = strides.each_ref().map(|strides| walked(&dims, 0, strides, 1)).to_vec();
     let broadcast = Broadcast { dims, strides };
     let kernel = match function {
         Two::Int8(function) => Elementwise::BroadcastI8 { function, broadcast },
@@ -248,10 +249,29 @@ fn push_broadcast(builder: &mut Builder, operator: &Operator, function: Two) -> 
     builder.push(Step {
         inputs: inputs.to_vec(),
         outputs: vec![target],
-        access: vec![Access::ALL; 2],
-        ..Step::new(Kernel::Elementwise(kernel), Order { block: Block::Run, staged: false })
+        access,
+        ..Step::new(Kernel::Elementwise(kernel), Order { block: Block::Elements(1), staged: true })
     });
     Ok(())
+}
+
+/// Elements of an output beyond which [`walked`] does not spell out what each reads.
+const MOST_WALKED: usize = 1 << 18;
+
+/// The access of a kernel that sees its tensors flat and writes the elements of the box `dims` in order, reading for each the
+/// `length` elements from `first + index * strides` on.
+pub(super) fn walked(dims: &[usize], first: usize, strides: &[isize], length: usize) -> Access {
+    let count: usize = dims.iter().product();
+    if count > MOST_WALKED {
+        return Access::ALL;
+    }
+    let mut starts = vec![first as isize];
+    for (&dim, &stride) in dims.iter().zip(strides) {
+        let along = |&start: &isize| (0..dim as isize).map(move |i| start + i * stride);
+        starts = starts.iter().flat_map(along).collect();
+    }
+    let ranges = starts.iter().map(|&start| (start as usize, start as usize + length)).collect();
+    Access { rows: Reach::SAME, cols: Reach::SAME, depth: Reach::covering(ranges) }
 }
 
 /// Elements from one index to the next along each axis of a row-major tensor.

@@ -4,7 +4,7 @@
 //! its tensors are seen as, the tensors are seen with another extent, which only asks that they are stored whole.
 
 use super::builder::Builder;
-use super::elementwise::strides;
+use super::elementwise::{strides, walked};
 use super::error::Refusal;
 use super::quant;
 use super::tables::{self, Ends};
@@ -333,14 +333,15 @@ fn push_permute(
     }
     let elements = x.shape.elements();
     let input = builder.activation_as(operator.inputs[0], flat(elements));
+    let element = x.element();
     let target = builder.target_as(operator.outputs[0], flat(dims.iter().product()));
     builder.push(Step {
         inputs: vec![input],
         outputs: vec![target],
-        access: vec![Access::ALL],
+        access: vec![walked(&dims, first, &strides, 1)],
         ..Step::new(
-            Kernel::Movement(Movement::Permute { element: x.element(), elements, dims, first, strides }),
-            Order { block: Block::Run, staged: false },
+            Kernel::Movement(Movement::Permute { element, elements, dims, first, strides }),
+            Order { block: Block::Elements(1), staged: true },
         )
     });
     Ok(())

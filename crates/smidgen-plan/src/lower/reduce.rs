@@ -1,7 +1,7 @@
 //! MEAN and SUM.
 
 use super::builder::Builder;
-use super::elementwise::strides;
+use super::elementwise::{strides, walked};
 use super::error::Refusal;
 use super::options::Reference;
 use super::quant::{self, unsupported};
@@ -59,13 +59,21 @@ pub(super) fn reduce(
         if image { (input_extent, 4 * input_extent.depth) } else { (flat(x.shape.elements()), 0) };
     let input = builder.activation_as(operator.inputs[0], input_extent);
     let output = builder.target_as(operator.outputs[0], flat(y.shape.elements()));
+    let (access, block) = match &kernel {
+        Reduction::AnyI8 { kept, reduced, .. } | Reduction::AnyF32 { kept, reduced, .. } => {
+            // From the first to the last of the elements that one sum takes in.
+            let last: isize = reduced.dims.iter().zip(&reduced.strides).map(|(&d, s)| (d as isize - 1) * s).sum();
+            (walked(&kept.dims, 0, &kept.strides, (last + 1).max(0) as usize), Block::Elements(1))
+        }
+        _ => (Access::ALL, Block::Run),
+    };
     builder.push(Step {
         inputs: vec![input],
         outputs: vec![output],
-        access: vec![Access::ALL],
+        access: vec![access],
         consumes: image,
         state_bytes,
-        ..Step::new(Kernel::Reduction(kernel), Order { block: Block::Run, staged: image })
+        ..Step::new(Kernel::Reduction(kernel), Order { block, staged: true })
     });
     Ok(())
 }

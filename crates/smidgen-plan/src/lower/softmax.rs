@@ -30,13 +30,16 @@ pub(super) fn softmax(builder: &mut Builder, operator: &Operator, beta: f32) -> 
         (other, _) => return Err(unsupported(x, other)),
     };
     let (input, output) = (builder.activation(operator.inputs[0]), builder.target(operator.outputs[0]));
+    // A pixel is read whole before its first element is written, and from then on element by element.
+    let depth = output.extent.depth;
+    let depth = Reach::Table((0..depth).map(|c| (c, depth)).collect());
     builder.push(Step {
         inputs: vec![input],
         constants,
         outputs: vec![output],
-        access: vec![Access { rows: Reach::SAME, cols: Reach::SAME, depth: Reach::All }],
+        access: vec![Access { rows: Reach::SAME, cols: Reach::SAME, depth }],
         partial: true,
-        ..Step::new(Kernel::Elementwise(kernel), Order { block: Block::Pixels(1), staged: false })
+        ..Step::new(Kernel::Elementwise(kernel), Order { block: Block::Elements(1), staged: true })
     });
     Ok(())
 }

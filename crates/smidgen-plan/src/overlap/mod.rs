@@ -282,8 +282,8 @@ impl<'a> Walk<'a> {
         let order = step.order;
         let depth = step.outputs.first().map_or(1, |o| o.extent.depth);
         let one_block = if step.consumes {
-            // The last run may look at its rows again while it writes.
-            false
+            // Unless it is staged, the last run may look at its rows again while it writes.
+            order.staged
         } else if step.outputs.len() > 1 {
             order.staged && order.block == Block::Run
         } else {

@@ -110,7 +110,7 @@ impl Planner<'_> {
                 self.place(self.untiled(&[segment]))
             }
             ScheduleChoice::Stream => {
-                let segment = self.segment(0, end, Kind::Stream { parts: 1 });
+                let segment = self.segment(0, end, Kind::Stream);
                 self.place(self.untiled(&[segment]))
             }
             ScheduleChoice::Auto => self.auto(),
@@ -119,7 +119,11 @@ impl Planner<'_> {
     }
 
     fn segment(&self, from: usize, to: usize, kind: Kind) -> Segment {
-        segments::evaluate(&self.flow, from, to, kind, self.options.stream_input)
+        segments::evaluate(&self.flow, from, to, kind, self.options.stream_input, &self.full_width())
+    }
+
+    fn full_width(&self) -> Vec<usize> {
+        self.flow.lowered.buffers.iter().map(|b| b.extent.cols).collect()
     }
 
     /// Segments and their schedules by dynamic programming. Nothing is recomputed, unless nothing else fits the budget.
@@ -147,7 +151,7 @@ impl Planner<'_> {
                 lists.extend(candidates.fastest(limit, measure));
             }
         }
-        lists.push(vec![self.segment(0, self.flow.lowered.steps.len(), Kind::Stream { parts: 1 })]);
+        lists.push(vec![self.segment(0, self.flow.lowered.steps.len(), Kind::Stream)]);
         lists.dedup();
         // A quick look at each says which few are worth a thorough search for offsets.
         let mut ranked = Vec::with_capacity(lists.len());
@@ -201,7 +205,7 @@ impl Planner<'_> {
         self.place(self.list(Some((choice, stage, tiled)), &rest))
     }
 
-    fn tiles(&self, choice: ScheduleChoice) -> Result<(schedule::Stage, schedule::Parts), PlanError> {
+    fn tiles(&self, choice: ScheduleChoice) -> Result<(schedule::Stage, schedule::Tiled), PlanError> {
         let (ScheduleChoice::Patch { operators, .. } | ScheduleChoice::Strips { operators, .. }) = choice else {
             unreachable!("only tiled schedules come here")
         };
@@ -262,12 +266,14 @@ impl Planner<'_> {
     }
 
     /// The list of a tiled stage, if there is one, and the segments after it.
-    fn list(&self, tiled: Option<(ScheduleChoice, schedule::Stage, schedule::Parts)>, segments: &[Segment]) -> List {
+    fn list(&self, tiled: Option<(ScheduleChoice, schedule::Stage, schedule::Tiled)>, segments: &[Segment]) -> List {
         let flow = &self.flow;
-        let mut columns = schedule::Columns::full(flow);
+        let mut width = self.full_width();
+        let mut tile = vec![false; width.len()];
         let (mut runs, mut reports) = (Vec::new(), Vec::new());
         if let Some((choice, stage, tiled)) = tiled {
-            columns.add(&tiled.tiles);
+            width = tiled.width;
+            tile = tiled.tile;
             let name = match choice {
                 ScheduleChoice::Patch { rows, cols, .. } => format!("patch:{rows}x{cols}"),
                 ScheduleChoice::Strips { count, .. } => format!("strips:{count}"),
@@ -289,18 +295,16 @@ impl Planner<'_> {
             }
         }
         for segment in merged {
-            let list = segments::write(flow, segment.from, segment.to, segment.kind, self.options.stream_input);
+            let list = segments::runs(flow, segment.from, segment.to, segment.kind, self.options.stream_input);
             let name = match segment.kind {
                 Kind::Layer => "layer".to_owned(),
-                Kind::Stream { parts: 1 } => "stream".to_owned(),
-                Kind::Stream { parts } => format!("stream in {parts} parts"),
+                Kind::Stream => "stream".to_owned(),
             };
             reports.push(SegmentReport::new(flow.lowered, segment.from, segment.to, name, segment.instructions));
-            columns.add(&list.tiles);
-            runs.extend(list.runs);
+            runs.extend(list);
         }
         schedule::merge(flow, &mut runs);
-        let storage = schedule::storage(flow, &runs, &columns);
+        let storage = schedule::storage(flow, &runs, &width, &tile);
         let instructions = cost::hundredths(flow, &runs);
         List { runs, storage, segments: reports, instructions }
     }
