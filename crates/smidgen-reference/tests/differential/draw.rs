@@ -19,6 +19,8 @@ pub struct Draw {
     size: usize,
     /// What activations are.
     pub numbers: Numbers,
+    /// Weights among int8 activations are int4.
+    pub int4_weights: bool,
 }
 
 /// The size at which cases are drawn first.
@@ -26,7 +28,7 @@ pub const FULL_SIZE: usize = 34;
 
 impl Draw {
     pub fn new(seed: u64, size: usize, numbers: Numbers) -> Self {
-        Self { rng: StdRng::seed_from_u64(seed), size, numbers }
+        Self { rng: StdRng::seed_from_u64(seed), size, numbers, int4_weights: false }
     }
 
     pub fn int8(&self) -> bool {

@@ -62,3 +62,13 @@ mod conv_2d_dynamic_range {
         harness::run("conv_2d_dynamic_range", Numbers::Float, generators::windowed::conv_2d_dynamic_range);
     }
 }
+
+/// Weights of half a byte.
+mod int4_weights {
+    use super::*;
+
+    #[test]
+    fn int8() {
+        harness::run("int4_weights", Numbers::Int8, generators::windowed::int4_weights);
+    }
+}

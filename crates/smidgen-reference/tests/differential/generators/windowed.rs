@@ -31,13 +31,19 @@ fn weighted(draw: &mut Draw, x: &DataType, shape: Vec<usize>, axis: usize, taps:
             Quantisation::PerTensor { scale: scales[0], zero_point: 0 }
         }
     };
-    let least = if draw.chance(20) { -128 } else { -127 };
-    let data = draw.int8s(shape.iter().product(), least);
-    let weights_type = DataType::Quantised(ElementType::Int8, quantisation(axis, weight_scales.clone()));
+    let count = shape.iter().product();
+    let (element, data) = if draw.int4_weights {
+        // Two to a byte; a last half byte is not used.
+        (ElementType::Int4, draw.int8s(count, -128)[..count.div_ceil(2)].to_vec())
+    } else {
+        let least = if draw.chance(20) { -128 } else { -127 };
+        (ElementType::Int8, draw.int8s(count, least))
+    };
+    let weights_type = DataType::Quantised(element, quantisation(axis, weight_scales.clone()));
     let weights = Tensor::constant("weights", shape, weights_type, data);
 
     // Typical |accumulator| of uniform int8 operands, so that outputs spread over the range or beyond it.
-    let typical = 5400.0 * (taps as f32).sqrt();
+    let typical = if draw.int4_weights { 330.0 } else { 5400.0 } * (taps as f32).sqrt();
     let multiplier = if draw.chance(5) { draw.log_uniform(1.0, 4.0) } else { draw.log_uniform(5.0, 400.0) / typical };
     let output = DataType::int8(input_scale * base / multiplier, draw.zero_point());
     let bias = with_bias.then(|| {
@@ -83,6 +89,16 @@ pub fn conv_2d(draw: &mut Draw) -> Option<Graph> {
     let w = weighted(draw, &x, vec![o, kh, kw, c], 0, kh * kw * c);
     let op = Op::Conv2d(conv(draw));
     Builder::default().input(shape, x).constant(w.weights).maybe_constant(w.bias).finish(op, w.output)
+}
+
+/// CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED with int4 weights.
+pub fn int4_weights(draw: &mut Draw) -> Option<Graph> {
+    draw.int4_weights = true;
+    match draw.between(0, 2) {
+        0 => conv_2d(draw),
+        1 => depthwise_conv_2d(draw),
+        _ => fully_connected(draw),
+    }
 }
 
 /// Float activations and int8 weights of one scale: dynamic range quantisation.
