@@ -4,8 +4,8 @@ use crate::map::nice_step;
 use crate::summary::Summary;
 use minijinja::Environment;
 use serde::Serialize;
-use smidgen_plan::Program;
 use smidgen_plan::validate::{Occupancy, Span};
+use smidgen_plan::{Program, Run};
 use std::fmt::Write;
 
 const TEMPLATE: &str = include_str!("../templates/plan.html");
@@ -58,6 +58,8 @@ struct Dot<'a> {
 struct Page<'a> {
     summary: &'a Summary,
     shapes: Vec<Shape>,
+    scratch: String,
+    state: String,
     curve: String,
     ticks: Vec<Tick>,
     segments: Vec<Band<'a>>,
@@ -161,6 +163,8 @@ pub fn html(program: &Program, occupancy: &Occupancy, summary: &Summary) -> Resu
     let page = Page {
         summary,
         shapes,
+        scratch: outline(&scratch_spans(program), &x, &y),
+        state: state_spans(program).iter().map(|span| outline(std::slice::from_ref(span), &x, &y)).collect(),
         curve,
         ticks,
         segments,
@@ -173,6 +177,35 @@ pub fn html(program: &Program, occupancy: &Occupancy, summary: &Summary) -> Resu
         peak: crate::bytes(occupancy.live_bytes.iter().copied().max().unwrap_or(0)),
     };
     Ok(environment.get_template("plan.html")?.render(&page)?)
+}
+
+/// The scratch of each run.
+fn scratch_spans(program: &Program) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    for (i, run) in program.runs.iter().enumerate() {
+        let Run::Compute { step, .. } = *run else { continue };
+        let scratch = program.scratch[step.index()];
+        let bytes = scratch.offset..scratch.offset + scratch.len;
+        match spans.last_mut() {
+            _ if bytes.is_empty() => {}
+            Some(last) if last.runs.end == i && last.bytes == bytes => last.runs.end = i + 1,
+            _ => spans.push(Span { runs: i..i + 1, bytes }),
+        }
+    }
+    spans
+}
+
+/// The accumulators of each consuming step, from its first run to its last.
+fn state_spans(program: &Program) -> Vec<Span> {
+    let of = |run: &Run, id: usize| matches!(run, Run::Compute { step, .. } if step.index() == id);
+    let states = program.state.iter().enumerate().filter(|(_, state)| state.len > 0);
+    states
+        .filter_map(|(id, state)| {
+            let first = program.runs.iter().position(|run| of(run, id))?;
+            let last = program.runs.iter().rposition(|run| of(run, id))?;
+            Some(Span { runs: first..last + 1, bytes: state.offset..state.offset + state.len })
+        })
+        .collect()
 }
 
 /// The outline of a buffer's spans: forward along the upper edges, back along the lower ones; one closed part for each stretch

@@ -12,26 +12,33 @@ pub use html::{HtmlError, html};
 pub use map::MemoryMap;
 pub use summary::{Budget, Figure, ParetoPoint, Segment, StepRow, Summary};
 
-/// `27,004 B (26.4 KiB)`: bytes with thousands separators, and KiB from 1 KiB on.
-pub fn bytes(n: usize) -> String {
+/// `1,234,567`.
+pub fn thousands(n: u64) -> String {
     let digits = n.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, c) in digits.chars().enumerate() {
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
         if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            grouped.push(',');
+            text.push(',');
         }
-        grouped.push(c);
+        text.push(digit);
     }
-    if n < 1024 { format!("{grouped} B") } else { format!("{grouped} B ({:.1} KiB)", n as f64 / 1024.0) }
+    text
+}
+
+/// `55,296 bytes (54.0 KiB)`; below 1 KiB only the bytes.
+pub fn bytes(n: usize) -> String {
+    let exact = format!("{} bytes", thousands(n as u64));
+    if n < 1024 { exact } else { format!("{exact} ({:.1} KiB)", n as f64 / 1024.0) }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
-    fn bytes_are_grouped_by_thousands() {
-        assert_eq!(super::bytes(0), "0 B");
-        assert_eq!(super::bytes(999), "999 B");
-        assert_eq!(super::bytes(27_004), "27,004 B (26.4 KiB)");
-        assert_eq!(super::bytes(1_048_576), "1,048,576 B (1024.0 KiB)");
+    fn numbers_are_grouped_by_thousands() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(bytes(55_296), "55,296 bytes (54.0 KiB)");
+        assert_eq!(bytes(640), "640 bytes");
     }
 }

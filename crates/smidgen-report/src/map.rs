@@ -177,8 +177,8 @@ mod tests {
                 "      50 |.BBB\n",
                 "     100 +----\n",
                 "   bytes  time: 4 runs\n",
-                "  A low (50 B)\n",
-                "  B high (50 B)\n",
+                "  A low (50 bytes)\n",
+                "  B high (50 bytes)\n",
             )
         );
     }

@@ -9,12 +9,12 @@ pub(crate) const IDENTIFIER: &str = "TFL3";
 pub(crate) const VERSION: u32 = 3;
 
 macro_rules! tables {
-    ($($(#[$doc:meta])* $module:ident $table:literal { $($field:ident: $holds:ty = $id:literal,)* })*) => {$(
+    ($($(#[$doc:meta])* $module:ident $table:literal { $($(#[$when:meta])* $field:ident: $holds:ty = $id:literal,)* })*) => {$(
         $(#[$doc])*
         #[allow(non_upper_case_globals, unused_imports)] // named as in the schema
         pub(crate) mod $module {
             use super::*;
-            $(pub(crate) const $field: Field<$holds> = Field::new($table, stringify!($field), $id);)*
+            $($(#[$when])* pub(crate) const $field: Field<$holds> = Field::new($table, stringify!($field), $id);)*
         }
     )*};
 }
@@ -52,6 +52,8 @@ tables! {
         quantization: One = 4,
         is_variable: bool = 5,
         sparsity: One = 6,
+        #[cfg(test)]
+        shape_signature: Vector<i32> = 7,
         external_buffer: u32 = 10,
     }
     /// A tensor's quantisation.

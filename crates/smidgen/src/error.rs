@@ -3,9 +3,11 @@
 use crate::data::{input::InputError, npy::NpyError, npz::NpzError, picture::PictureError};
 use crate::files::FileError;
 use crate::verify::GoldenError;
+use smidgen_boards::BoardError;
 use smidgen_exec::ExecError;
 use smidgen_ir::{text::ParseError, validate::ValidateError};
-use smidgen_plan::LowerError;
+use smidgen_plan::validate::InvalidProgram;
+use smidgen_plan::{LowerError, PlanError};
 use smidgen_tflite::{ReadError, WriteError};
 use std::path::{Path, PathBuf};
 
@@ -60,6 +62,15 @@ pub enum Error {
     /// The executor refuses the Program.
     #[error("the executor refuses a Program that smidgen made")]
     Exec(#[from] ExecError),
+    /// The schedule does not suit the network.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The planner made a Program that the validator refuses.
+    #[error("the plan is not sound")]
+    UnsoundPlan(#[from] InvalidProgram),
+    /// No such board.
+    #[error(transparent)]
+    Board(#[from] BoardError),
     /// Not a NumPy array.
     #[error(transparent)]
     Npy(#[from] NpyError),
@@ -99,7 +110,12 @@ impl Error {
             },
             Self::Lower(_) | Self::Write(_) => ErrorKind::Unsupported,
             Self::Text(_) | Self::Invalid(_) => ErrorKind::Malformed,
-            Self::Exec(_) | Self::Pass(_) => ErrorKind::Internal,
+            Self::Exec(_) | Self::Pass(_) | Self::UnsoundPlan(_) | Self::Plan(PlanError::Place(_)) => {
+                ErrorKind::Internal
+            }
+            Self::Plan(_) => ErrorKind::Request,
+            Self::Board(BoardError::Malformed { .. }) => ErrorKind::Malformed,
+            Self::Board(_) => ErrorKind::Request,
             Self::Npy(NpyError::Dtype(_)) => ErrorKind::Request,
             Self::Npz(NpzError::Npy { source: NpyError::Dtype(_), .. }) => ErrorKind::Request,
             Self::Npy(_) | Self::Npz(_) | Self::Picture(PictureError::Decode(_)) => ErrorKind::Malformed,
@@ -123,10 +139,16 @@ impl Error {
             Self::Read(_) | Self::Invalid(_) => {
                 "the file is damaged or was written by a faulty converter: convert or download it again"
             }
+            Self::Plan(PlanError::Tile(_) | PlanError::StreamedTiles(_)) => {
+                "`smidgen inspect --clean` numbers the operators; `--schedule auto` finds a schedule by itself"
+            }
+            Self::Board(_) => {
+                "`smidgen boards` lists the boards; `smidgen boards NAME --toml` prints one to start your own file from"
+            }
             Self::Text(_) => "`smidgen inspect MODEL --ir` shows the textual form of a network",
             Self::Lower(_) => "`smidgen ops` shows what is supported of each operator",
             Self::Write(_) => "`smidgen convert --clean` may rewrite what the format cannot say",
-            Self::Exec(_) | Self::Pass(_) => {
+            Self::Exec(_) | Self::Pass(_) | Self::UnsoundPlan(_) | Self::Plan(PlanError::Place(_)) => {
                 "this is a fault of smidgen's: please report it, with the command and, if you may share it, the model"
             }
             Self::Npy(NpyError::Dtype(_)) | Self::Npz(NpzError::Npy { source: NpyError::Dtype(_), .. }) => {

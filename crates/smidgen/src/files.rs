@@ -67,7 +67,7 @@ impl FileError {
     }
 }
 
-/// Files beside `path` with its extension: up to four names.
+/// Files beside `path` with its extension, those that begin like it first: up to four names.
 fn siblings(path: &Path) -> Option<String> {
     const SHOWN: usize = 4;
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -75,12 +75,14 @@ fn siblings(path: &Path) -> Option<String> {
         .ok()?
         .filter_map(|entry| Some(PathBuf::from(entry.ok()?.file_name())))
         .filter(|name| name.extension() == path.extension())
-        .map(|name| format!("`{}`", name.display()))
+        .map(|name| name.display().to_string())
         .collect();
-    names.sort();
+    let wanted = path.file_name().unwrap_or_default().to_string_lossy();
+    let common = |name: &str| name.chars().zip(wanted.chars()).take_while(|(a, b)| a == b).count();
+    names.sort_by(|a, b| common(b).cmp(&common(a)).then(a.cmp(b)));
     let more = names.len().saturating_sub(SHOWN);
     names.truncate(SHOWN);
-    let listed = names.join(", ");
+    let listed = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match (names.len(), more) {
         (0, _) => None,
         (_, 0) => Some(listed),
@@ -145,8 +147,10 @@ mod tests {
         assert!(matches!(read(folder.path()), Err(FileError::Folder { .. })));
         let missing = read(&path).unwrap_err();
         assert_eq!(missing.help().as_deref(), Some("check the path"));
-        fs::write(folder.path().join("other.tflite"), "x").unwrap();
-        assert_eq!(missing.help().as_deref(), Some("its folder has `other.tflite`"));
+        for name in ["a.tflite", "b.txt", "model.tflite"] {
+            fs::write(folder.path().join(name), "x").unwrap();
+        }
+        assert_eq!(missing.help().as_deref(), Some("its folder has `model.tflite`, `a.tflite`"));
         fs::write(&path, "").unwrap();
         assert!(matches!(read(&path), Err(FileError::Empty { .. })));
     }

@@ -4,10 +4,16 @@
 //! ([`Network::run`]). Its bytes are those of TensorFlow Lite's reference kernels, which [`verify()`] checks against a file of
 //! reference outputs. [`data`] brings arrays and pictures to what a network takes.
 //!
-//! The parts behind this façade are crates of their own, re-exported as [`ir`], [`tflite`], [`plan`] and [`exec`].
+//! The parts behind this façade are crates of their own, re-exported as [`ir`], [`tflite`],
+//! [`plan`], [`exec`], [`boards`] and [`report`].
 //!
 //! Without the feature `cli` (on by default) the crate is the library alone.
 #![forbid(unsafe_code)]
+
+/// The examples of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
 
 pub mod data;
 pub mod error;
@@ -18,9 +24,11 @@ pub mod verify;
 pub use data::{Array, Dtype};
 pub use error::{Error, ErrorKind};
 pub use network::{Network, Runner};
+pub use smidgen_boards as boards;
 pub use smidgen_exec as exec;
 pub use smidgen_ir as ir;
 pub use smidgen_plan as plan;
 pub use smidgen_plan::{LowerOptions, Reference};
+pub use smidgen_report as report;
 pub use smidgen_tflite as tflite;
 pub use verify::verify;

@@ -110,7 +110,7 @@ impl Planner<'_> {
                 self.place(self.untiled(&[segment]))
             }
             ScheduleChoice::Stream => {
-                let segment = self.segment(0, end, Kind::Stream);
+                let segment = self.segment(0, end, Kind::Stream { parts: 1 });
                 self.place(self.untiled(&[segment]))
             }
             ScheduleChoice::Auto => self.auto(),
@@ -119,11 +119,7 @@ impl Planner<'_> {
     }
 
     fn segment(&self, from: usize, to: usize, kind: Kind) -> Segment {
-        segments::evaluate(&self.flow, from, to, kind, self.options.stream_input, &self.full_width())
-    }
-
-    fn full_width(&self) -> Vec<usize> {
-        self.flow.lowered.buffers.iter().map(|b| b.extent.cols).collect()
+        segments::evaluate(&self.flow, from, to, kind, self.options.stream_input)
     }
 
     /// Segments and their schedules by dynamic programming. Nothing is recomputed, unless nothing else fits the budget.
@@ -151,7 +147,7 @@ impl Planner<'_> {
                 lists.extend(candidates.fastest(limit, measure));
             }
         }
-        lists.push(vec![self.segment(0, self.flow.lowered.steps.len(), Kind::Stream)]);
+        lists.push(vec![self.segment(0, self.flow.lowered.steps.len(), Kind::Stream { parts: 1 })]);
         lists.dedup();
         // A quick look at each says which few are worth a thorough search for offsets.
         let mut ranked = Vec::with_capacity(lists.len());
@@ -205,7 +201,7 @@ impl Planner<'_> {
         self.place(self.list(Some((choice, stage, tiled)), &rest))
     }
 
-    fn tiles(&self, choice: ScheduleChoice) -> Result<(schedule::Stage, schedule::Tiled), PlanError> {
+    fn tiles(&self, choice: ScheduleChoice) -> Result<(schedule::Stage, schedule::Parts), PlanError> {
         let (ScheduleChoice::Patch { operators, .. } | ScheduleChoice::Strips { operators, .. }) = choice else {
             unreachable!("only tiled schedules come here")
         };
@@ -266,14 +262,12 @@ impl Planner<'_> {
     }
 
     /// The list of a tiled stage, if there is one, and the segments after it.
-    fn list(&self, tiled: Option<(ScheduleChoice, schedule::Stage, schedule::Tiled)>, segments: &[Segment]) -> List {
+    fn list(&self, tiled: Option<(ScheduleChoice, schedule::Stage, schedule::Parts)>, segments: &[Segment]) -> List {
         let flow = &self.flow;
-        let mut width = self.full_width();
-        let mut tile = vec![false; width.len()];
+        let mut columns = schedule::Columns::full(flow);
         let (mut runs, mut reports) = (Vec::new(), Vec::new());
         if let Some((choice, stage, tiled)) = tiled {
-            width = tiled.width;
-            tile = tiled.tile;
+            columns.add(&tiled.tiles);
             let name = match choice {
                 ScheduleChoice::Patch { rows, cols, .. } => format!("patch:{rows}x{cols}"),
                 ScheduleChoice::Strips { count, .. } => format!("strips:{count}"),
@@ -295,16 +289,18 @@ impl Planner<'_> {
             }
         }
         for segment in merged {
-            let list = segments::runs(flow, segment.from, segment.to, segment.kind, self.options.stream_input);
+            let list = segments::write(flow, segment.from, segment.to, segment.kind, self.options.stream_input);
             let name = match segment.kind {
                 Kind::Layer => "layer".to_owned(),
-                Kind::Stream => "stream".to_owned(),
+                Kind::Stream { parts: 1 } => "stream".to_owned(),
+                Kind::Stream { parts } => format!("stream in {parts} parts"),
             };
             reports.push(SegmentReport::new(flow.lowered, segment.from, segment.to, name, segment.instructions));
-            runs.extend(list);
+            columns.add(&list.tiles);
+            runs.extend(list.runs);
         }
         schedule::merge(flow, &mut runs);
-        let storage = schedule::storage(flow, &runs, &width, &tile);
+        let storage = schedule::storage(flow, &runs, &columns);
         let instructions = cost::hundredths(flow, &runs);
         List { runs, storage, segments: reports, instructions }
     }

@@ -48,7 +48,7 @@ pub fn pareto(lowered: &Lowered, stream_input: bool) -> Result<Vec<PlanPoint>, P
         });
     };
     add(&planner.least(&candidates)?, base.clone());
-    for kind in [Kind::Layer, Kind::Stream] {
+    for kind in [Kind::Layer, Kind::Stream { parts: 1 }] {
         let schedule = if kind == Kind::Layer { ScheduleChoice::Layer } else { ScheduleChoice::Stream };
         let segment = planner.segment(0, lowered.steps.len(), kind);
         add(&planner.place(planner.untiled(&[segment]))?, PlanOptions { schedule, ..base.clone() });

@@ -6,15 +6,18 @@
 
 use super::cost;
 use crate::Run;
-use crate::schedule::{Flow, Peak, Writer, live};
+use crate::schedule::{Columns, Flow, Parts, Peak, Writer, in_parts, live};
 
 /// How a segment is scheduled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
     /// Steps whole, one after another.
     Layer,
-    /// Row by row.
-    Stream,
+    /// Row by row; rows that are used up at once in this many parts.
+    Stream {
+        /// 1: whole rows.
+        parts: usize,
+    },
 }
 
 /// Steps `from .. to` with their schedule.
@@ -30,31 +33,29 @@ pub(crate) struct Segment {
 }
 
 /// The list of a segment that starts with everything before it done.
-pub(crate) fn runs(flow: &Flow, from: usize, to: usize, kind: Kind, stream_input: bool) -> Vec<Run> {
+pub(crate) fn write(flow: &Flow, from: usize, to: usize, kind: Kind, stream_input: bool) -> Parts {
     let mut writer = Writer::starting_at(flow, from, stream_input);
     match kind {
         Kind::Layer => writer.layer(from, to),
-        Kind::Stream => writer.stream(from, to),
+        Kind::Stream { .. } => writer.stream(from, to),
     }
-    writer.runs
+    match kind {
+        Kind::Stream { parts } if parts > 1 => in_parts(flow, &writer.runs, parts),
+        _ => Parts { runs: writer.runs, tiles: Vec::new() },
+    }
 }
 
 /// A segment with its costs.
-pub(crate) fn evaluate(
-    flow: &Flow,
-    from: usize,
-    to: usize,
-    kind: Kind,
-    stream_input: bool,
-    width: &[usize],
-) -> Segment {
-    let runs = runs(flow, from, to, kind, stream_input);
+pub(crate) fn evaluate(flow: &Flow, from: usize, to: usize, kind: Kind, stream_input: bool) -> Segment {
+    let Parts { runs, tiles } = write(flow, from, to, kind, stream_input);
+    let mut storage = Columns::full(flow);
+    storage.add(&tiles);
     let awaited =
         |b: usize| runs.iter().any(|r| matches!(r, Run::Await { input, .. } if flow.input[b] == Some(*input)));
     let mut before = flow.alive(from);
     before.retain(|&b| !awaited(b));
     let after = flow.alive(to);
-    let peak = live(flow, &runs, &before, &after, width, &vec![false; width.len()]).peak;
+    let peak = live(flow, &runs, &before, &after, &storage).peak;
     Segment { from, to, kind, peak, instructions: cost::hundredths(flow, &runs) }
 }
 
@@ -71,6 +72,8 @@ pub(crate) type Measure = fn(Peak) -> usize;
 
 /// More alive tensors than this at a position, and no streamed segment ends there.
 const MOST_ALIVE: usize = 3;
+/// Into how many parts rows are cut that are used up at once.
+const PARTS: usize = 4;
 /// A segment is not grown any longer once this many in a row were worse than what is already known to be possible.
 const PATIENCE: usize = 12;
 
@@ -78,11 +81,10 @@ impl Candidates {
     /// Evaluates segments.
     pub fn new(flow: &Flow, start: usize, stream_input: bool) -> Self {
         let end = flow.lowered.steps.len();
-        let width: Vec<usize> = flow.lowered.buffers.iter().map(|b| b.extent.cols).collect();
         let mut ending: Vec<Vec<Segment>> = vec![Vec::new(); end + 1];
         let mut bound = 0;
         for s in start..end {
-            let segment = evaluate(flow, s, s + 1, Kind::Layer, stream_input, &width);
+            let segment = evaluate(flow, s, s + 1, Kind::Layer, stream_input);
             bound = bound.max(segment.peak.rings);
             ending[s + 1].push(segment);
         }
@@ -93,9 +95,13 @@ impl Candidates {
                 if !(from..to).any(|s| flow.by_rows(s)) {
                     continue;
                 }
-                let segment = evaluate(flow, from, to, Kind::Stream, stream_input, &width);
-                worse = if segment.peak.rings > bound { worse + 1 } else { 0 };
-                ending[to].push(segment);
+                let whole = evaluate(flow, from, to, Kind::Stream { parts: 1 }, stream_input);
+                let parts = evaluate(flow, from, to, Kind::Stream { parts: PARTS }, stream_input);
+                worse = if parts.peak.rings > bound { worse + 1 } else { 0 };
+                ending[to].push(whole);
+                if parts.peak != whole.peak {
+                    ending[to].push(parts);
+                }
                 if worse > PATIENCE {
                     break;
                 }

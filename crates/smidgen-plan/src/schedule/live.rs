@@ -3,6 +3,7 @@
 //! This is the planner's quick view, one row at a time, by which it compares thousands of candidate segments. It assumes that the bytes
 //! alive at a moment can be packed without gaps; placing the finished list then says what the arena really takes.
 
+use super::Columns;
 use super::flow::Flow;
 use crate::{Block, Operand, Run};
 
@@ -152,22 +153,14 @@ fn rows(flow: &Flow, run: &Run, tile: &[bool], sink: &mut Vec<Row>) {
 }
 
 /// Walks a list backwards. `after` says which buffers are wholly alive when it has ended, `before` which are alive when it
-/// begins; `width` gives the columns that each buffer stores, `tile` those that are kept
-/// in tiles.
-pub(crate) fn live(
-    flow: &Flow,
-    runs: &[Run],
-    before: &[usize],
-    after: &[usize],
-    width: &[usize],
-    tile: &[bool],
-) -> Live {
+/// begins; `columns` says what is stored of each buffer.
+pub(crate) fn live(flow: &Flow, runs: &[Run], before: &[usize], after: &[usize], columns: &Columns) -> Live {
     let buffers = &flow.lowered.buffers;
     let row_bytes: Vec<usize> =
-        buffers.iter().zip(width).map(|(b, w)| w * b.extent.depth * b.element_bytes()).collect();
+        buffers.iter().zip(&columns.width).map(|(b, w)| w * b.extent.depth * b.element_bytes()).collect();
     let mut list = Vec::with_capacity(runs.len());
     for run in runs {
-        rows(flow, run, tile, &mut list);
+        rows(flow, run, &columns.tile, &mut list);
     }
     let mut span = vec![0; buffers.len()];
     // First the capacities, then the bytes.

@@ -11,6 +11,7 @@ mod flow;
 mod live;
 mod merge;
 mod paper;
+mod parts;
 mod stream;
 mod tiles;
 
@@ -23,18 +24,44 @@ use crate::{Run, Storage};
 pub(crate) use flow::Flow;
 pub(crate) use live::{Peak, live};
 pub(crate) use merge::merge;
+pub(crate) use parts::{Parts, in_parts};
 pub(crate) use stream::Writer;
-pub(crate) use tiles::{Stage, Tiled, executed_macs, patches, stage, strips};
+pub(crate) use tiles::{Stage, executed_macs, patches, stage, strips};
+
+/// Which columns of each buffer are stored.
+pub(crate) struct Columns {
+    /// How many.
+    pub width: Vec<usize>,
+    /// Whether the buffer is kept in tiles, whose first column changes.
+    pub tile: Vec<bool>,
+}
+
+impl Columns {
+    /// All columns of every buffer.
+    pub fn full(flow: &Flow) -> Self {
+        let width: Vec<usize> = flow.lowered.buffers.iter().map(|b| b.extent.cols).collect();
+        Self { tile: vec![false; width.len()], width }
+    }
+
+    /// Keeps these buffers in tiles of so many columns.
+    pub fn add(&mut self, tiles: &[(usize, usize)]) {
+        for &(b, width) in tiles {
+            self.width[b] = width;
+            self.tile[b] = true;
+        }
+    }
+}
 
 /// How each buffer of a list is kept: a ring or a tile where fewer rows or columns than all are ever alive together.
-pub(crate) fn storage(flow: &Flow, runs: &[Run], width: &[usize], tile: &[bool]) -> Vec<Storage> {
+pub(crate) fn storage(flow: &Flow, runs: &[Run], columns: &Columns) -> Vec<Storage> {
     let streamed =
         |b: usize| runs.iter().any(|r| matches!(r, Run::Await { input, .. } if flow.input[b] == Some(*input)));
-    let whole: Vec<usize> = (0..width.len()).filter(|&b| flow.input[b].is_some() && !streamed(b)).collect();
-    let outputs: Vec<usize> = (0..width.len()).filter(|&b| flow.output[b]).collect();
-    let span = live(flow, runs, &whole, &outputs, width, tile).span;
-    (0..width.len())
-        .map(|b| match (tile[b], flow.plain[b] && span[b] < flow.rows(b)) {
+    let count = flow.lowered.buffers.len();
+    let whole: Vec<usize> = (0..count).filter(|&b| flow.input[b].is_some() && !streamed(b)).collect();
+    let outputs: Vec<usize> = (0..count).filter(|&b| flow.output[b]).collect();
+    let span = live(flow, runs, &whole, &outputs, columns).span;
+    (0..count)
+        .map(|b| match (columns.tile[b], flow.plain[b] && span[b] < flow.rows(b)) {
             (true, _) => Storage::Tile,
             (false, true) => Storage::Ring,
             (false, false) => Storage::Whole,

@@ -181,7 +181,7 @@ impl<'f, 'a> Writer<'f, 'a> {
 mod tests {
     use super::*;
     use crate::schedule::fixture::{Net, mobilenet_v2};
-    use crate::schedule::live;
+    use crate::schedule::{Columns, live};
     use crate::{Lowered, StepId};
 
     /// How often each row of each step is computed (of a consuming step: taken in).
@@ -229,9 +229,7 @@ mod tests {
         let net = net.outputs(&[d]);
         let flow = Flow::new(&net);
         let runs = streamed(&net, true);
-        let tile = vec![false; 5];
-        let width = vec![8; 5];
-        let span = live(&flow, &runs, &[], &[d], &width, &tile).span;
+        let span = live(&flow, &runs, &[], &[d], &Columns::full(&flow)).span;
         // Row r of the sum needs rows r - 3 ..= r + 3 of `a` through both convolutions, and row r itself.
         assert_eq!((span[x], span[a], span[b], span[c]), (3, 5, 3, 1));
     }
@@ -270,9 +268,7 @@ mod tests {
         let flow = Flow::new(&net);
         let runs = streamed(&net, true);
         assert!(counts(&net, &runs).iter().flatten().all(|&n| n == 1));
-        let tile = vec![false; 6];
-        let width = vec![4, 4, 1, 1, 4, 1];
-        let span = live(&flow, &runs, &[], &[p], &width, &tile).span;
+        let span = live(&flow, &runs, &[], &[p], &Columns::full(&flow)).span;
         assert_eq!((span[x], span[a], span[y]), (3, 8, 1));
     }
 }

@@ -4,6 +4,7 @@
 //! tensor ends and nowhere else.
 
 use super::flow::Flow;
+use super::parts::Parts;
 use super::stream::Writer;
 use crate::{Reach, Run};
 use smidgen_kernels::Region;
@@ -108,20 +109,10 @@ fn parts(size: usize, count: usize) -> Result<impl Iterator<Item = (usize, usize
     Ok((0..count).map(move |i| (i * size / count, (i + 1) * size / count)))
 }
 
-/// A tiled list and the columns that each buffer has to store.
-pub(crate) struct Tiled {
-    /// The list.
-    pub runs: Vec<Run>,
-    /// For each buffer, the columns that are stored: of what is kept in tiles, the widest region that a run computes.
-    pub width: Vec<usize>,
-    /// For each buffer, whether it is kept in tiles.
-    pub tile: Vec<bool>,
-}
-
 /// MCUNetV2's schedule: `rows` by `cols` tiles of the stage's output, each computed step after step.
-pub(crate) fn patches(flow: &Flow, stage: Stage, rows: usize, cols: usize) -> Result<Tiled, TileError> {
+pub(crate) fn patches(flow: &Flow, stage: Stage, rows: usize, cols: usize) -> Result<Parts, TileError> {
     let extent = flow.lowered.buffers[stage.output].extent;
-    let mut tiled = Tiled { runs: Vec::new(), width: full_width(flow, stage), tile: tiles(flow, stage) };
+    let (mut runs, mut width) = (Vec::new(), vec![0; flow.lowered.buffers.len()]);
     let across = parts(extent.cols, cols)?;
     for (y0, y1) in parts(extent.rows, rows)? {
         for (x0, x1) in across.clone() {
@@ -129,47 +120,36 @@ pub(crate) fn patches(flow: &Flow, stage: Stage, rows: usize, cols: usize) -> Re
             for s in 0..stage.steps {
                 for b in flow.writes(s) {
                     if let Some(region) = boxes[b] {
-                        tiled.runs.push(Run::Compute { step: Flow::step_id(s), region });
-                        widen(&mut tiled.width, stage, b, region.x1 - region.x0);
+                        runs.push(Run::Compute { step: Flow::step_id(s), region });
+                        width[b] = width[b].max(region.x1 - region.x0);
                     }
                 }
             }
         }
     }
-    Ok(tiled)
+    Ok(Parts { runs, tiles: tiles(flow, stage, &width) })
 }
 
 /// `count` column strips of the stage's output, each row by row.
-pub(crate) fn strips(flow: &Flow, stage: Stage, count: usize) -> Result<Tiled, TileError> {
+pub(crate) fn strips(flow: &Flow, stage: Stage, count: usize) -> Result<Parts, TileError> {
     let extent = flow.lowered.buffers[stage.output].extent;
-    let mut width = full_width(flow, stage);
+    let mut width = vec![0; flow.lowered.buffers.len()];
     let mut writer = Writer::starting_at(flow, 0, false);
     for (x0, x1) in parts(extent.cols, count)? {
         let boxes = boxes(flow, stage, Region { y0: 0, y1: extent.rows, x0, x1 });
         for (b, region) in boxes.iter().enumerate() {
-            widen(&mut width, stage, b, region.map_or(0, |r| r.x1 - r.x0));
+            width[b] = width[b].max(region.map_or(0, |r| r.x1 - r.x0));
         }
         let cols = boxes.iter().map(|region| region.map_or((0, 0), |r| (r.x0, r.x1))).collect();
         writer.strip(0, stage.steps, stage.output, cols);
     }
-    Ok(Tiled { runs: writer.runs, width, tile: tiles(flow, stage) })
+    Ok(Parts { runs: writer.runs, tiles: tiles(flow, stage, &width) })
 }
 
-/// What the stage keeps in tiles: all that it computes but its output.
-fn tiles(flow: &Flow, stage: Stage) -> Vec<bool> {
-    (0..flow.producer.len()).map(|b| flow.producer[b].is_some_and(|p| p < stage.steps) && b != stage.output).collect()
-}
-
-/// Full width for what the stage does not keep in tiles, 0 for the rest.
-fn full_width(flow: &Flow, stage: Stage) -> Vec<usize> {
-    let buffers = flow.lowered.buffers.iter();
-    buffers.zip(tiles(flow, stage)).map(|(spec, tile)| if tile { 0 } else { spec.extent.cols }).collect()
-}
-
-fn widen(width: &mut [usize], stage: Stage, b: usize, to: usize) {
-    if b != stage.output {
-        width[b] = width[b].max(to);
-    }
+/// What the stage keeps in tiles, with their columns: all that it computes but its output.
+fn tiles(flow: &Flow, stage: Stage, width: &[usize]) -> Vec<(usize, usize)> {
+    let inside = |b: usize| flow.producer[b].is_some_and(|p| p < stage.steps) && b != stage.output;
+    (0..width.len()).filter(|&b| inside(b)).map(|b| (b, width[b])).collect()
 }
 
 /// Multiply-accumulates that a list executes, exactly.

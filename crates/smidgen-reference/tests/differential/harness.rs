@@ -6,7 +6,7 @@ use crate::ours::{self, KERNEL_SETS};
 use smidgen_ir::Graph;
 use smidgen_ir::text::print;
 use smidgen_plan::KernelSet;
-use smidgen_reference::{Case, Error, Outcome, Reference};
+use smidgen_reference::{Case, Error, Outcome, Reference, Sample};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::iter;
@@ -186,4 +186,17 @@ fn shrink(reference: &mut Reference, numbers: Numbers, generate: Generator) -> O
             Err(fault) => Some((drawn, fault)),
         })
     })
+}
+
+#[test]
+fn one_wrong_byte_is_found() {
+    let drawn = draw(3, FULL_SIZE, Numbers::Int8, crate::generators::windowed::conv_2d).unwrap().expect("seed 3 fits");
+    let right = ours::run(&drawn.back, KernelSet::Reference, &drawn.case.samples).unwrap();
+    let samples = right.into_iter().map(|outputs| Sample { outputs, ..Sample::default() }).collect();
+    let mut outcome = Outcome { samples, seconds: 0.0 };
+    assert!(compare(&drawn.back, &drawn.case, &outcome).is_ok());
+    let last = outcome.samples[SAMPLES - 1].outputs[0].last_mut().expect("outputs are not empty");
+    *last ^= 1;
+    let fault = compare(&drawn.back, &drawn.case, &outcome).unwrap_err();
+    assert!(matches!(fault, Fault::Differs { ref difference, .. } if difference.count == 1), "{fault}");
 }

@@ -6,12 +6,12 @@ use crate::support::{Builtin, options};
 use crate::write::options::{Options, node};
 use crate::write::tree::{Node, serialise};
 
-pub(super) const FLOAT: i8 = 0;
-pub(super) const INT32: i8 = 2;
-pub(super) const INT8: i8 = 9;
+pub(crate) const FLOAT: i8 = 0;
+pub(crate) const INT32: i8 = 2;
+pub(crate) const INT8: i8 = 9;
 
 /// A file in the making. It starts with one input, tensor 0 `x`: float32 of shape 1x4.
-pub(super) struct File {
+pub(crate) struct File {
     pub version: u32,
     pub tensors: Vec<Node<'static>>,
     pub buffers: Vec<Node<'static>>,
@@ -22,7 +22,7 @@ pub(super) struct File {
 }
 
 impl File {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             version: VERSION,
             tensors: vec![tensor_node("x", &[1, 4], FLOAT)],
@@ -35,7 +35,7 @@ impl File {
     }
 
     /// A file whose only operator reads tensor 0 and writes tensor 1, `y`, of `shape`.
-    pub(super) fn one(builtin: Builtin, options: Options, shape: &[i32]) -> Self {
+    pub(crate) fn one(builtin: Builtin, options: Options, shape: &[i32]) -> Self {
         let mut file = Self::new();
         file.activation("y", shape, FLOAT);
         file.operator(builtin, &[0], &[1], options);
@@ -44,32 +44,32 @@ impl File {
     }
 
     /// Adds a tensor and gives its index.
-    pub(super) fn tensor(&mut self, node: Node<'static>) -> i32 {
+    pub(crate) fn tensor(&mut self, node: Node<'static>) -> i32 {
         self.tensors.push(node);
         self.tensors.len() as i32 - 1
     }
 
-    pub(super) fn activation(&mut self, name: &str, shape: &[i32], element: i8) -> i32 {
+    pub(crate) fn activation(&mut self, name: &str, shape: &[i32], element: i8) -> i32 {
         self.tensor(tensor_node(name, shape, element))
     }
 
-    pub(super) fn constant(&mut self, name: &str, shape: &[i32], element: i8, bytes: Vec<u8>) -> i32 {
+    pub(crate) fn constant(&mut self, name: &str, shape: &[i32], element: i8, bytes: Vec<u8>) -> i32 {
         let index = self.buffer(Node::default().with(buffer::data, bytes.leak()));
         self.tensor(tensor_node(name, shape, element).with(tensor::buffer, index))
     }
 
     /// A constant of type int32 with one dimension.
-    pub(super) fn integers(&mut self, name: &str, values: &[i32]) -> i32 {
+    pub(crate) fn integers(&mut self, name: &str, values: &[i32]) -> i32 {
         let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         self.constant(name, &[values.len() as i32], INT32, bytes)
     }
 
-    pub(super) fn buffer(&mut self, node: Node<'static>) -> u32 {
+    pub(crate) fn buffer(&mut self, node: Node<'static>) -> u32 {
         self.buffers.push(node);
         self.buffers.len() as u32 - 1
     }
 
-    pub(super) fn operator(&mut self, builtin: Builtin, inputs: &[i32], outputs: &[i32], with: Options) {
+    pub(crate) fn operator(&mut self, builtin: Builtin, inputs: &[i32], outputs: &[i32], with: Options) {
         let code = self.code(builtin.code());
         let mut record = operator_node(code, inputs, outputs);
         if let Some(table) = node(&with) {
@@ -79,12 +79,12 @@ impl File {
         self.operators.push(record);
     }
 
-    pub(super) fn code(&mut self, code: i32) -> u32 {
+    pub(crate) fn code(&mut self, code: i32) -> u32 {
         self.codes.push(Node::default().with(operator_code::builtin_code, code));
         self.codes.len() as u32 - 1
     }
 
-    pub(super) fn bytes(self) -> Vec<u8> {
+    pub(crate) fn bytes(self) -> Vec<u8> {
         let subgraph = Node::default()
             .with(subgraph::tensors, self.tensors)
             .with(subgraph::inputs, self.inputs)
@@ -99,14 +99,14 @@ impl File {
     }
 }
 
-pub(super) fn tensor_node(name: &str, shape: &[i32], element: i8) -> Node<'static> {
+pub(crate) fn tensor_node(name: &str, shape: &[i32], element: i8) -> Node<'static> {
     Node::default()
         .with(tensor::shape, shape.to_vec())
         .with(tensor::element, element)
         .with(tensor::name, name.to_string())
 }
 
-pub(super) fn operator_node(code: u32, inputs: &[i32], outputs: &[i32]) -> Node<'static> {
+pub(crate) fn operator_node(code: u32, inputs: &[i32], outputs: &[i32]) -> Node<'static> {
     Node::default()
         .with(operator::opcode_index, code)
         .with(operator::inputs, inputs.to_vec())
@@ -114,12 +114,12 @@ pub(super) fn operator_node(code: u32, inputs: &[i32], outputs: &[i32]) -> Node<
 }
 
 /// A tensor `q` of type int8 and shape 1x4 with these scales and zero points along this axis.
-pub(super) fn quantised(scales: &[f32], zero_points: &[i64], axis: i32) -> Node<'static> {
+pub(crate) fn quantised(scales: &[f32], zero_points: &[i64], axis: i32) -> Node<'static> {
     quantised_as(tensor_node("q", &[1, 4], INT8), scales, zero_points, axis)
 }
 
 /// The tensor with these scales and zero points along this axis.
-pub(super) fn quantised_as(node: Node<'static>, scales: &[f32], zero_points: &[i64], axis: i32) -> Node<'static> {
+pub(crate) fn quantised_as(node: Node<'static>, scales: &[f32], zero_points: &[i64], axis: i32) -> Node<'static> {
     let parameters = Node::default()
         .with(quantization::scale, scales.to_vec())
         .with(quantization::zero_point, zero_points.to_vec())
@@ -128,7 +128,7 @@ pub(super) fn quantised_as(node: Node<'static>, scales: &[f32], zero_points: &[i
 }
 
 /// Every place of the file that holds the forward offset to `target`, which is made to point to `to` instead.
-pub(super) fn redirect(bytes: &mut [u8], target: usize, to: usize) {
+pub(crate) fn redirect(bytes: &mut [u8], target: usize, to: usize) {
     for place in (0..bytes.len() - 3).step_by(4) {
         let word: [u8; 4] = bytes[place..place + 4].try_into().unwrap_or_default();
         if place < target && u32::from_le_bytes(word) as usize == target - place {
@@ -138,6 +138,6 @@ pub(super) fn redirect(bytes: &mut [u8], target: usize, to: usize) {
 }
 
 /// Byte offset of the first place that holds these bytes.
-pub(super) fn find(bytes: &[u8], wanted: &[u8]) -> usize {
+pub(crate) fn find(bytes: &[u8], wanted: &[u8]) -> usize {
     bytes.windows(wanted.len()).position(|window| window == wanted).expect("the bytes are in the file")
 }

@@ -3,7 +3,7 @@
 //! `tests/hostile/` holds them as bytes, for the fuzzer to start from and for other loaders to try. They are built here: set
 //! `SMIDGEN_BLESS` to write them anew after a change.
 
-mod build;
+pub(crate) mod build;
 mod files;
 
 use crate::{ErrorKind, check, read, write};

@@ -5,6 +5,8 @@ mod call;
 mod movement;
 mod operators;
 mod tensors;
+#[cfg(test)]
+mod tests;
 
 use crate::error::{ReadError, Subject, UNKNOWN_OPERATOR, Unsupported, quoted};
 use crate::flat::{Numbers, Record};

@@ -271,7 +271,11 @@ pub(super) fn strided_slice(call: &Call<'_>) -> Result<Decoded, Trouble> {
         };
         let from_front = |index: i64| if index < 0 { index.saturating_add(dim) } else { index };
         if shrink(i) {
-            let start = from_front(begin);
+            if stride < 0 {
+                // The reference leaves such an output unwritten.
+                return malformed(format!("a stride of {stride} along axis {}, which is dropped", axes.len()));
+            }
+            let start = if begin_mask(i) { 0 } else { from_front(begin) };
             if !(0..dim).contains(&start) {
                 return malformed(format!("index {begin} is out of range for axis {} of {dim}", axes.len()));
             }

@@ -1,23 +1,6 @@
 //! Numbers as people read them.
 
-/// `1,234,567`.
-pub fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `55,296 bytes (54.0 KiB)`; below 1 KiB only the bytes.
-pub fn bytes(n: usize) -> String {
-    let exact = format!("{} bytes", thousands(n as u64));
-    if n < 1024 { exact } else { format!("{exact} ({:.1} KiB)", n as f64 / 1024.0) }
-}
+pub use smidgen::report::{bytes, thousands};
 
 /// `1 operator`, `2 operators`.
 pub fn count(n: usize, what: &str) -> String {
@@ -69,9 +52,6 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!(bytes(55_296), "55,296 bytes (54.0 KiB)");
-        assert_eq!(bytes(640), "640 bytes");
         assert_eq!([0, 1, 2].map(|n| count(n, "step")), ["0 steps", "1 step", "2 steps"]);
         let texts = [0.0, 1.0, -2.5, 0.007843137718, 255.0, 1e-12, 1234567.8].map(real);
         assert_eq!(wrap("  one two three  four", 9, 3), "  one two\n   three \n   four");

@@ -3,15 +3,16 @@
 //! To add one: a file with its arguments and a `run`, a variant of [`Command`], and its line in [`run`]. The compiler names the
 //! rest.
 
+mod boards;
 mod check;
 mod convert;
-
 mod failure;
 mod format;
 mod inspect;
 mod ops;
 mod options;
 mod output;
+mod plan;
 mod run;
 mod table;
 mod verify;
@@ -66,6 +67,8 @@ enum Command {
     Inspect(inspect::Inspect),
     Run(run::Run),
     Verify(verify::Verify),
+    Plan(plan::Plan),
+    Boards(boards::Boards),
     Check(check::Check),
     Ops(ops::Ops),
     Convert(convert::Convert),
@@ -83,6 +86,8 @@ pub fn run(cli: &Cli) -> Result<Answer, Failure> {
         Command::Inspect(command) => command.run(&mut out),
         Command::Run(command) => command.run(&mut out),
         Command::Verify(command) => command.run(&mut out),
+        Command::Plan(command) => command.run(&mut out),
+        Command::Boards(command) => command.run(&mut out),
         Command::Check(command) => command.run(&mut out),
         Command::Ops(command) => command.run(&mut out),
         Command::Convert(command) => command.run(&mut out),

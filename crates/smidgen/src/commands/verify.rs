@@ -97,10 +97,12 @@ impl Verify {
         ))?;
         if let Some((checked, mismatch)) = report.first_mismatch() {
             let d = &mismatch.difference;
-            let from = if report.intermediates.is_empty() {
+            let from = if checked.array.starts_with("tensor_") {
+                "everything before it agrees"
+            } else if report.intermediates.is_empty() {
                 "the file has no intermediate tensors, so the operator that went wrong may be an earlier one"
             } else {
-                "everything before it agrees"
+                "what lies between is known for sample 0 only, and agrees there"
             };
             out.line(wrap(&format!("first: {} ({from})", place(network, checked)), out.width, 2))?;
             out.line(format!(

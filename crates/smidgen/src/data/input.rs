@@ -31,6 +31,9 @@ pub enum InputError {
         /// The arrays' names.
         names: String,
     },
+    /// Neither an array, nor an archive, nor a picture.
+    #[error("neither a NumPy array or archive (.npy, .npz) nor a picture (JPEG, PNG, BMP)")]
+    Unrecognised,
     /// Another shape.
     #[error("the network's input `{tensor}` is {expected}; the array is {given}")]
     Shape {
@@ -61,6 +64,7 @@ impl InputError {
         Some(match self {
             Self::Ambiguous { .. } => "name the array: `--array NAME`".into(),
             Self::NoSuchArray { .. } => return None,
+            Self::Unrecognised => "files are told apart by their first bytes, not by their names".into(),
             Self::Shape { expected, .. } => {
                 format!("an array of that shape is needed ({expected}); `smidgen inspect` shows every input")
             }
@@ -95,8 +99,10 @@ impl Source {
             Self::Array(npy::parse(&bytes)?)
         } else if bytes.starts_with(npz::MAGIC) {
             Self::Archive(Archive::new(bytes)?)
-        } else {
+        } else if Picture::recognises(&bytes) {
             Self::Picture(Picture::decode(&bytes)?)
+        } else {
+            return Err(InputError::Unrecognised.into());
         })
     }
 }
@@ -188,14 +194,14 @@ pub fn adapt(graph: &Graph, index: usize, array: Array, normalise: Normalise) ->
     }
 }
 
-/// Stored integers, little endian, of real numbers: divided by the scale, rounded to the nearest (ties away from zero, as
-/// TensorFlow Lite's QUANTIZE does), shifted by the zero point, and clamped.
-pub(super) fn quantise(reals: &[f64], scale: f32, zero_point: i32, element: ElementType) -> Vec<u8> {
+/// Stored integers, little endian, of real numbers: divided by the scale in single precision and rounded to the nearest, ties
+/// away from zero (as TensorFlow Lite's QUANTIZE does), shifted by the zero point, and clamped.
+pub(crate) fn quantise(reals: &[f64], scale: f32, zero_point: i32, element: ElementType) -> Vec<u8> {
     let bytes = element.bits().div_ceil(8);
     let high = (1i128 << (element.bits() - 1)) - 1;
     let stored = |real: f64| {
         // The cast saturates, and takes what is not a number to zero.
-        let q = (real / f64::from(scale)).round() as i64;
+        let q = (real as f32 / scale).round() as i64;
         (i128::from(q) + i128::from(zero_point)).clamp(-high - 1, high) as i64
     };
     reals.iter().flat_map(|&real| stored(real).to_le_bytes().into_iter().take(bytes)).collect()
@@ -266,6 +272,14 @@ pub fn load(
         }
     };
     inner().map_err(|e| e.at(path))
+}
+
+/// Real numbers as float32 of an array of stored integers: `scale * (stored - zero_point)`, as DEQUANTIZE gives them.
+pub(crate) fn dequantise(array: &Array, scale: f32, zero_point: i32) -> Array {
+    // The product is exact in double precision, so that it is rounded once.
+    let real = |stored: f64| (f64::from(scale) * (stored - f64::from(zero_point))) as f32;
+    let values: Vec<f32> = array.to_f64().into_iter().map(real).collect();
+    Array::from_f32(&array.shape, &values)
 }
 
 /// Real numbers of an output: dequantised where it is quantised, else the values themselves.
@@ -345,7 +359,8 @@ mod tests {
         assert_eq!(found(&["y", "z"], Some("z")).unwrap(), "z");
         assert!(matches!(found(&["y", "z"], None), Err(Error::Input(InputError::Ambiguous { .. }))));
         assert!(matches!(found(&["y"], Some("z")), Err(Error::Input(InputError::NoSuchArray { .. }))));
-        assert!(matches!(Source::from_bytes(b"text".to_vec()), Err(Error::Picture(_))));
+        assert!(matches!(Source::from_bytes(b"text".to_vec()), Err(Error::Input(InputError::Unrecognised))));
+        assert!(matches!(Source::from_bytes(b"BMtext".to_vec()), Err(Error::Picture(_))));
     }
 
     #[test]

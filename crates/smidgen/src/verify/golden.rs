@@ -3,6 +3,7 @@
 //! `input_K` (or `input_K_I` where there are several), `output_K_J` and `tensor_I`, where K counts samples, J the network's outputs,
 //! and I its inputs or (for `tensor_I`, which belongs to sample 0) the tensors of the model file.
 
+use crate::data::input::quantise;
 use crate::data::{Archive, Array, Dtype};
 use crate::error::Error;
 use smidgen_ir::{Graph, TensorId};
@@ -97,7 +98,8 @@ impl<'a> Golden<'a> {
         &self.samples
     }
 
-    /// The network's inputs for a sample.
+    /// The network's inputs for a sample. Where the network's ends were cut to integers but the file holds real numbers, these
+    /// are quantised as the QUANTIZE that was cut did it.
     ///
     /// # Errors
     /// If one is missing, or of another shape or type than the network's.
@@ -113,12 +115,21 @@ impl<'a> Golden<'a> {
             };
             let missing = || GoldenError::NoInput { sample, name: if single { short } else { long } };
             let (name, array) = found.ok_or_else(missing)?;
-            inputs.push(self.checked(name, id, array)?);
+            let array = self.checked(name, id, array)?;
+            let tensor = self.graph.tensor(id);
+            inputs.push(match tensor.per_tensor() {
+                Some((scale, zero_point)) if array.dtype.is_float() => {
+                    let data = quantise(&array.to_f64(), scale, zero_point, tensor.element());
+                    Array::new(Dtype::of(tensor.element()), &array.shape, data)
+                }
+                _ => array,
+            });
         }
         Ok(inputs)
     }
 
-    /// The reference's output `output` for a sample that [`samples`](Self::samples) lists with it.
+    /// The reference's output `output` for a sample that [`samples`](Self::samples) lists with it. It may be the real numbers
+    /// (float32) of an output whose DEQUANTIZE was cut.
     ///
     /// # Errors
     /// If it cannot be read, or is of another shape or type than the network's.
@@ -150,10 +161,11 @@ impl<'a> Golden<'a> {
     }
 
     fn checked(&self, name: String, id: TensorId, array: Array) -> Result<Array, Error> {
-        if self.suits(id, &array) {
+        let tensor = self.graph.tensor(id);
+        let real = tensor.per_tensor().is_some() && array.dtype == Dtype::Float32;
+        if self.suits(id, &array) || real && array.shape == tensor.shape.dims() {
             return Ok(array);
         }
-        let tensor = self.graph.tensor(id);
         let expected = format!("{} {}", Dtype::of(tensor.element()), tensor.shape);
         Err(GoldenError::Mismatch { name, given: array.describe(), tensor: tensor.name.clone(), expected }.into())
     }

@@ -1,7 +1,8 @@
 //! Compares a network's outputs, and what lies between, with those of a reference.
 //!
 //! Integers must be equal to the byte. So must floats that an integer network gives (they are dequantised integers). Floats of
-//! an all-float network may differ by 1e-5 of the greatest magnitude in their tensor.
+//! an all-float network may differ by 1e-5 of the greatest magnitude in their tensor. A network whose float ends were cut is compared
+//! with the golden file of the whole one: its inputs are quantised and its outputs dequantised as the cut operators did it.
 
 pub mod cause;
 pub mod compare;
@@ -11,6 +12,7 @@ pub use cause::Cause;
 pub use compare::{Difference, Rule};
 pub use golden::{Golden, GoldenError};
 
+use crate::data::input::dequantise;
 use crate::data::{Archive, Array};
 use crate::error::Error;
 use crate::network::{Network, Runner};
@@ -91,7 +93,8 @@ pub fn verify(network: &Network, archive: &mut Archive, options: &LowerOptions) 
     let check = |name: String, tensor: TensorId, ours: &Array, reference: &Array| {
         let rule = rule(graph, tensor);
         let outcome = compare::compare(ours, reference, rule).map_err(|difference| {
-            let zero_point = graph.tensor(tensor).per_tensor().map_or(0, |(_, zero)| zero);
+            let quantised = graph.tensor(tensor).per_tensor().filter(|_| !reference.dtype.is_float());
+            let zero_point = quantised.map_or(0, |(_, zero)| zero);
             Mismatch { difference, cause: cause::diagnose(ours, reference, zero_point) }
         });
         Checked { array: name, tensor, operator: producers[tensor.index()], rule, outcome }
@@ -119,7 +122,11 @@ pub fn verify(network: &Network, archive: &mut Archive, options: &LowerOptions) 
         }
         for j in outputs {
             let reference = golden.output(sample, j)?;
-            report.outputs.push(check(format!("output_{sample}_{j}"), graph.outputs[j], &results[j], &reference));
+            let ours = match graph.tensor(graph.outputs[j]).per_tensor() {
+                Some((scale, zero_point)) if reference.dtype.is_float() => &dequantise(&results[j], scale, zero_point),
+                _ => &results[j],
+            };
+            report.outputs.push(check(format!("output_{sample}_{j}"), graph.outputs[j], ours, &reference));
         }
     }
     report.not_compared = golden.tensors().saturating_sub(report.intermediates.len());

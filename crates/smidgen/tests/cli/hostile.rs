@@ -4,6 +4,7 @@ use crate::support::{Folder, TINY, finish};
 use smidgen::data::Array;
 use std::fs;
 use std::io::Read;
+use std::path::Path;
 use std::process::Stdio;
 
 #[test]
@@ -77,4 +78,36 @@ fn a_closed_pipe_ends_it_quietly() {
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(141));
     assert_eq!(stderr, "");
+}
+
+#[test]
+fn every_hostile_model_is_answered_by_its_kind() {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../smidgen-tflite/tests/hostile");
+    let folder = Folder::new();
+    let mut seen = [0; 5];
+    for entry in fs::read_dir(models).unwrap() {
+        let path = entry.unwrap().path();
+        let finished = folder.smidgen(&["check", path.to_str().unwrap()]);
+        let code = finished.code.expect("an exit code");
+        // 0: odd but sound; 3: unsupported; 4: malformed. Never a request that makes no sense, nor a fault of ours.
+        assert!(matches!(code, 0 | 3 | 4), "{}: {finished:?}", path.display());
+        assert!(code != 4 || finished.stderr.contains("help:"), "{finished:?}");
+        seen[code as usize] += 1;
+    }
+    assert!(seen[3] > 5 && seen[4] > 20, "{seen:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_it_and_leaves_nothing() {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+    let folder = Folder::new();
+    // A pipe that nobody writes to: the command waits for its model.
+    let pipe = folder.path("model.tflite");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut child = folder.command(&["convert", "model.tflite", "out.tflite"]).stderr(Stdio::piped()).spawn().unwrap();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().signal(), Some(2));
+    assert_eq!(folder.files(), ["model.tflite"]);
 }

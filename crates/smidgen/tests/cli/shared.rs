@@ -64,6 +64,8 @@ fn clean_up_keeps_the_bytes() {
         folder.smidgen(&["verify", "--clean", text(&model), "--golden", text(&golden)]).expect(0);
         folder.smidgen(&["convert", "--clean", "--io", "int8", text(&model), "out.tflite"]).expect(0);
         folder.smidgen(&["check", "out.tflite"]).expect(0);
+        // Real numbers of the golden file are taken to the integer ends and back.
+        folder.smidgen(&["verify", "--io", "int8", text(&model), "--golden", text(&golden)]).expect(0);
     }
 }
 

@@ -1,0 +1,292 @@
+//! What files say in more than one way, and what our own writer never says.
+
+use crate::hostile::build::{FLOAT, File, INT8, INT32, operator_node, quantised_as, tensor_node};
+use crate::schema::{buffer, operator, operator_code, strided_slice, tensor};
+use crate::support::{Builtin, options};
+use crate::write::options::Options;
+use crate::write::tree::Node;
+use crate::{read, write};
+use smidgen_ir::{AxisSlice, DataType, Graph, Op, Padding, Quantisation, ReduceKind, ReshapeKind};
+use smidgen_reference::{Case, Reference};
+
+const INT64: i8 = 4;
+
+/// The graph of a file that has to read.
+fn graph(file: File) -> Graph {
+    read(&file.bytes()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The first operator of a file that has to read.
+fn op(file: File) -> Op {
+    graph(file).operators.swap_remove(0).op
+}
+
+/// A file with an operator on `x` of this shape and further inputs that `parameters` adds.
+fn file(builtin: Builtin, x: &[i32], with: Options, parameters: impl FnOnce(&mut File) -> Vec<i32>) -> File {
+    let mut file = File { tensors: vec![tensor_node("x", x, FLOAT)], ..File::new() };
+    let y = file.activation("y", &[1], FLOAT);
+    let inputs = [vec![0], parameters(&mut file)].concat();
+    file.operator(builtin, &inputs, &[y], with);
+    file.outputs = vec![y];
+    file
+}
+
+fn none(_: &mut File) -> Vec<i32> {
+    Vec::new()
+}
+
+fn reshaped(kind: ReshapeKind, shape: &[usize]) -> Op {
+    Op::Reshape { kind, shape: shape.to_vec() }
+}
+
+#[test]
+fn shapes_come_from_a_tensor_or_from_the_options() {
+    let from_options =
+        |shape: &[i32], x: &[i32]| op(file(Builtin::Reshape, x, Options::Reshape { new_shape: shape.to_vec() }, none));
+    assert_eq!(from_options(&[3, -1], &[2, 6]), reshaped(ReshapeKind::Reshape, &[3, 4]));
+    assert_eq!(from_options(&[0], &[1, 1]), reshaped(ReshapeKind::Reshape, &[]));
+    assert_eq!(from_options(&[], &[1, 1]), reshaped(ReshapeKind::Reshape, &[]));
+    // The tensor wins where it is a vector.
+    let both = |dims: &[i32]| {
+        op(file(Builtin::Reshape, &[2, 6], Options::Reshape { new_shape: vec![12] }, |file| {
+            let bytes = [4i32, -1].iter().flat_map(|v| v.to_le_bytes()).collect();
+            vec![file.constant("shape", dims, INT32, bytes)]
+        }))
+    };
+    assert_eq!(both(&[2]), reshaped(ReshapeKind::Reshape, &[4, 3]));
+    assert_eq!(both(&[1, 2]), reshaped(ReshapeKind::Reshape, &[12]));
+}
+
+#[test]
+fn squeeze_without_dimensions_drops_all_of_size_one() {
+    let squeeze =
+        |dims: &[i32]| op(file(Builtin::Squeeze, &[1, 3, 1, 1], Options::Squeeze { dims: dims.to_vec() }, none));
+    assert_eq!(squeeze(&[]), reshaped(ReshapeKind::Squeeze, &[3]));
+    assert_eq!(squeeze(&[-1, 0]), reshaped(ReshapeKind::Squeeze, &[3, 1]));
+    assert_eq!(op(file(Builtin::Squeeze, &[1, 3], Options::None, none)), reshaped(ReshapeKind::Squeeze, &[3]));
+}
+
+#[test]
+fn axes_are_counted_from_either_end_and_in_32_or_64_bits() {
+    let mean = |axes: Vec<u8>, element: i8| {
+        op(file(Builtin::Mean, &[1, 4, 5, 3], Options::Reducer { keep_dims: true }, |file| {
+            let count = axes.len() as i32 / if element == INT64 { 8 } else { 4 };
+            vec![file.constant("axes", &[count], element, axes)]
+        }))
+    };
+    let expected = Op::Reduce { kind: ReduceKind::Mean, axes: vec![1, 2], keep_dims: true };
+    assert_eq!(mean([-2i32, 1, 2].iter().flat_map(|v| v.to_le_bytes()).collect(), INT32), expected);
+    assert_eq!(mean([2i64, -3].iter().flat_map(|v| v.to_le_bytes()).collect(), INT64), expected);
+    let expand = op(file(Builtin::ExpandDims, &[4, 5], Options::None, |file| vec![file.integers("axis", &[-1])]));
+    assert_eq!(expand, reshaped(ReshapeKind::ExpandDims, &[4, 5, 1]));
+    let pack = op(file(Builtin::Pack, &[4, 5], Options::Pack { values: 1, axis: -3 }, none));
+    assert_eq!(pack, Op::Pack { axis: 0 });
+}
+
+#[test]
+fn a_slice_of_size_minus_one_goes_to_the_end() {
+    let slice = op(file(Builtin::Slice, &[4, 5], Options::None, |file| {
+        vec![file.integers("begin", &[1, 2]), file.integers("size", &[-1, 2])]
+    }));
+    assert_eq!(slice, Op::Slice { begin: vec![1, 2], size: vec![3, 2] });
+}
+
+#[test]
+fn operators_of_either_age_are_found() {
+    let coded = |old: i8, new: Option<i32>| {
+        let mut code = Node::default().with(operator_code::deprecated_builtin_code, old);
+        if let Some(new) = new {
+            code = code.with(operator_code::builtin_code, new);
+        }
+        let mut file = file(Builtin::Relu, &[1, 4], Options::None, none);
+        file.codes = vec![code];
+        op(file).name()
+    };
+    assert_eq!(coded(21, None), "RELU6");
+    assert_eq!(coded(0, Some(19)), "RELU");
+    assert_eq!(coded(117, Some(117)), "HARD_SWISH");
+}
+
+#[test]
+fn an_open_batch_is_one_where_the_shape_says_so() {
+    let mut file = file(Builtin::Relu, &[1, 4], Options::None, none);
+    file.tensors[0] = tensor_node("x", &[1, 4], FLOAT).with(tensor::shape_signature, vec![-1, 4]);
+    assert_eq!(graph(file).tensors[0].shape.dims(), [1, 4]);
+}
+
+#[test]
+fn one_scale_is_that_of_the_tensor_and_a_bias_has_but_one_axis() {
+    let typed = |node: Node<'static>| {
+        let mut file = file(Builtin::Relu, &[1, 4], Options::None, none);
+        file.tensors[0] = node;
+        graph(file).tensors.swap_remove(0).dtype
+    };
+    let int8 = |shape: &[i32], scales: &[f32], zero_points: &[i64], axis| {
+        typed(quantised_as(tensor_node("q", shape, INT8), scales, zero_points, axis))
+    };
+    assert_eq!(int8(&[1, 4], &[0.5], &[3], 1), DataType::int8(0.5, 3));
+    assert_eq!(int8(&[1, 4], &[0.5], &[], 7), DataType::int8(0.5, 0));
+    assert_eq!(int8(&[1, 4], &[], &[], 0), DataType::Plain(smidgen_ir::ElementType::Int8));
+    let per_channel = |axis, zero_points: [i32; 4]| {
+        let zero_points = zero_points.to_vec();
+        let quantisation = Quantisation::PerChannel { axis, scales: vec![0.5; 4], zero_points };
+        DataType::Quantised(smidgen_ir::ElementType::Int8, quantisation)
+    };
+    assert_eq!(int8(&[1, 4], &[0.5; 4], &[2], 1), per_channel(1, [2; 4]));
+    assert_eq!(int8(&[4], &[0.5; 4], &[0, 1, 2, 3], 3), per_channel(0, [0, 1, 2, 3]));
+    // What a float tensor once was quantised by says nothing.
+    assert_eq!(typed(quantised_as(tensor_node("f", &[1, 4], FLOAT), &[0.0], &[900], 9)), DataType::FLOAT32);
+}
+
+#[test]
+fn constants_may_lie_behind_the_tables() {
+    let build = |offset: u64| {
+        let mut file = file(Builtin::Add, &[1, 4], Options::Arithmetic { activation: 0 }, |file| {
+            let outside = Node::default().with(buffer::offset, offset).with(buffer::size, 16);
+            let index = file.buffer(outside);
+            vec![file.tensor(tensor_node("c", &[1, 4], FLOAT).with(tensor::buffer, index))]
+        });
+        // Offsets 0 and 1 are placeholders of the converter's: no data.
+        if offset < 2 {
+            file.inputs.push(2);
+        }
+        file.bytes()
+    };
+    let length = build(2).len();
+    let values: Vec<u8> = [1.0f32, 2.0, 3.0, 4.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+    let graph = read(&[build(length as u64), values.clone()].concat()).unwrap();
+    assert_eq!(graph.tensors[2].floats(), Some(vec![1.0, 2.0, 3.0, 4.0]));
+    assert!(read(&[build(length as u64 + 1), values].concat()).is_err());
+    assert_eq!(read(&build(1)).unwrap().tensors[2].data, None);
+}
+
+#[test]
+fn an_absent_bias_is_no_input() {
+    let weights = |file: &mut File| vec![file.constant("w", &[2, 4], FLOAT, vec![0; 32]), -1];
+    let full = Options::FullyConnected { activation: 0, keep_num_dims: false };
+    assert_eq!(graph(file(Builtin::FullyConnected, &[1, 4], full, weights)).operators[0].inputs.len(), 2);
+}
+
+#[test]
+fn a_multiplier_that_is_not_stored_follows_from_the_shapes() {
+    let depthwise = Options::Depthwise { padding: 1, stride: [1, 1], dilation: [1, 1], activation: 0, multiplier: 0 };
+    let weights = |file: &mut File| vec![file.constant("w", &[1, 1, 1, 6], FLOAT, vec![0; 24])];
+    let found = op(file(Builtin::DepthwiseConv2d, &[1, 4, 4, 2], depthwise, weights));
+    assert!(
+        matches!(found, Op::DepthwiseConv2d { multiplier: 3, conv } if conv.padding == Padding::Valid),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn parameters_that_something_else_uses_stay() {
+    let mut file = file(Builtin::ExpandDims, &[1, 4], Options::None, |file| vec![file.integers("axis", &[0])]);
+    file.outputs.push(2);
+    let graph = graph(file);
+    assert_eq!(graph.tensors.len(), 3);
+    assert_eq!(graph.operators[0].inputs.len(), 1);
+    assert_eq!(graph.tensor(graph.outputs[1]).integers(), Some(vec![0]));
+}
+
+#[test]
+fn constants_are_aligned_in_written_files() {
+    let mut file = file(Builtin::Add, &[1, 4], Options::Arithmetic { activation: 0 }, |file| {
+        vec![file.constant("c", &[1, 4], FLOAT, [0xab; 16].to_vec())]
+    });
+    let z = file.activation("z", &[1, 4], FLOAT);
+    let d = file.constant("d", &[4], FLOAT, [0xcd; 16].to_vec());
+    file.operator(Builtin::Mul, &[1, d], &[z], Options::Arithmetic { activation: 0 });
+    file.outputs = vec![z];
+    let written = write(&graph(file)).unwrap();
+    assert!(written.len().is_multiple_of(16));
+    for fill in [0xab, 0xcd] {
+        let at = written.windows(16).position(|window| window == [fill; 16]).unwrap();
+        assert!(at.is_multiple_of(16), "byte {at}");
+    }
+}
+
+/// A STRIDED_SLICE of int8 with all of its masks, on `x` of this shape.
+fn strided(x: &[i32], lists: [&[i32]; 3], masks: [i32; 4], end_is_offset: bool) -> File {
+    let mut file = File { tensors: vec![tensor_node("x", x, INT8)], ..File::new() };
+    let y = file.activation("y", &[1], INT8);
+    let mut inputs = vec![0];
+    inputs.extend(lists.map(|list| file.integers("list", list)));
+    let code = file.code(Builtin::StridedSlice.code());
+    let table = Node::default()
+        .with(strided_slice::begin_mask, masks[0])
+        .with(strided_slice::end_mask, masks[1])
+        .with(strided_slice::ellipsis_mask, masks[2])
+        .with(strided_slice::new_axis_mask, 0)
+        .with(strided_slice::shrink_axis_mask, masks[3])
+        .with(strided_slice::end_is_offset, end_is_offset);
+    let node = operator_node(code, &inputs, &[y])
+        .with(operator::builtin_options_type, options(Builtin::StridedSlice))
+        .with(operator::builtin_options, table);
+    file.operators.push(node);
+    file.outputs = vec![y];
+    file
+}
+
+fn axes(file: File) -> Vec<AxisSlice> {
+    match op(file) {
+        Op::StridedSlice { axes } => axes,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn masks_become_plain_slices() {
+    let slice = |start, stride, len, shrink| AxisSlice { start, stride, len, shrink };
+    let [begin, end, strides] = [&[1, 0, 3][..], &[9, 0, 0], &[2, 1, -1]];
+    let found = axes(strided(&[4, 2, 5, 5], [begin, end, strides], [0, 4, 2, 0], false));
+    let expected = [slice(1, 2, 2, false), slice(0, 1, 2, false), slice(0, 1, 5, false), slice(3, -1, 4, false)];
+    assert_eq!(found, expected);
+    let found = axes(strided(&[4, 6], [&[-1, 1], &[0, 3], &[1, 2]], [0, 0, 0, 1], true));
+    assert_eq!(found, [slice(3, 1, 1, true), slice(1, 2, 2, false)]);
+}
+
+#[test]
+fn strided_slices_mean_what_the_reference_takes_them_for() {
+    let Some(mut reference) = Reference::start_or_skip("strided slices with masks") else { return };
+    let mut state = 7u64;
+    let mut below = |bound: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % bound
+    };
+    let shape = [3, 4, 5];
+    let x: Vec<u8> = (0..60).collect();
+    let mut cases = Vec::new();
+    let mut expected = Vec::new();
+    while cases.len() < 300 {
+        let lists: [Vec<i32>; 3] = std::array::from_fn(|list| {
+            let number = |_: usize| match list {
+                2 => [1, 1, 2, 3, -1, -2][below(6) as usize],
+                _ => below(15) as i32 - 7,
+            };
+            (0..3).map(number).collect()
+        });
+        let masks = [below(8) as i32, below(8) as i32, 0, [0, 0, 1, 2, 4][below(5) as usize]];
+        let model = strided(&shape, [&lists[0], &lists[1], &lists[2]], masks, false).bytes();
+        // Where an axis is dropped, an index out of range or a negative stride is an error of the file's.
+        let Ok(graph) = read(&model) else { continue };
+        let Op::StridedSlice { axes } = &graph.operators[0].op else { panic!("another operator") };
+        let mut taken = Vec::new();
+        for i in 0..axes[0].len {
+            for j in 0..axes[1].len {
+                for k in 0..axes[2].len {
+                    let index =
+                        |axis: usize, n: usize| (axes[axis].start as isize + n as isize * axes[axis].stride) as usize;
+                    taken.push(x[(index(0, i) * 4 + index(1, j)) * 5 + index(2, k)]);
+                }
+            }
+        }
+        cases.push(Case { model, samples: vec![vec![x.clone()]], ..Case::default() });
+        expected.push((taken, format!("{lists:?} masks {masks:?}")));
+    }
+    for (result, (taken, what)) in reference.run_batch(&cases).into_iter().zip(expected) {
+        match result {
+            Ok(outcome) => assert_eq!(outcome.samples[0].outputs, [taken], "{what}"),
+            Err(error) => panic!("{what}: {error}"),
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! `smidgen plan`: does a network fit a board, and how.
+
+mod present;
+
+use super::format::bytes;
+use super::options::{Model, ReferenceOption};
+use super::output::{BAD, GOOD, Output};
+use super::{Answer, Code, Failure};
+use clap::{Args, ValueEnum};
+use smidgen::boards::{self, Board};
+use smidgen::files::write_atomically;
+use smidgen::plan::planner::{Advice, Objective, PlanOptions, PlanPoint, advise, pareto};
+use smidgen::plan::validate::{occupancy, validate};
+use smidgen::plan::{self, Lowered};
+use smidgen::{Error, report};
+use std::path::PathBuf;
+
+/// Find the smallest memory for a network, or tell why it does not fit
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  smidgen plan model.tflite                             the smallest SRAM that computes the same bytes
+  smidgen plan model.tflite --board stm32f746           does it fit this board?
+  smidgen plan model.tflite --sram 64K --io int8        does it fit 64 KiB, fed with integers?
+  smidgen plan model.tflite --board rp2040 --objective speed       the fewest instructions that still fit
+  smidgen plan model.tflite --stream-input              no frame is stored: the camera's rows are pushed one by one
+  smidgen plan model.tflite --schedule patch:3x3@12     the first 12 operators in 3 by 3 patches, halos computed again
+  smidgen plan model.tflite --objective pareto          every plan that no other beats in SRAM and instructions
+  smidgen plan model.tflite --html plan.html            memory map, SRAM over time and alternatives as a page
+
+The network is cleaned up first: count operators by `smidgen inspect MODEL --clean`. Sizes are exact: buffers, rings, accumulators and kernel scratch lie in one arena. The stack and the application's own
+variables come on top. Every plan is replayed by a validator that shares nothing with the planner. Instructions are
+modelled. Without --board and --sram everything fits. The exit code is 5 if it does not.")]
+pub struct Plan {
+    #[command(flatten)]
+    model: Model,
+    /// Plan for this board: a name from `smidgen boards`, or your own file
+    #[arg(long, value_name = "NAME|FILE", conflicts_with = "sram")]
+    board: Option<String>,
+    /// Plan for this much SRAM: bytes, or with K or M for KiB or MiB
+    #[arg(long, value_name = "BYTES", value_parser = size)]
+    sram: Option<usize>,
+    /// auto, layer, stream, patch:ROWSxCOLS@OPERATORS or strips:COUNT@OPERATORS
+    #[arg(long, default_value = "auto")]
+    schedule: plan::schedule::ScheduleChoice,
+    /// What to be good at
+    #[arg(long, value_enum, default_value_t)]
+    objective: ObjectiveName,
+    /// The caller pushes rows of the input; no full frame is stored
+    #[arg(long)]
+    stream_input: bool,
+    #[command(flatten)]
+    reference: ReferenceOption,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Also write the report as one HTML file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum ObjectiveName {
+    /// The smallest SRAM
+    #[default]
+    Sram,
+    /// The fewest (modelled) instructions that fit
+    Speed,
+    /// The smallest SRAM, and every plan that no other beats in both
+    Pareto,
+}
+
+fn size(text: &str) -> Result<usize, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor: usize = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" | "kib" => 1 << 10,
+        "m" | "mb" | "mib" => 1 << 20,
+        other => return Err(format!("`{other}` is no unit: write bytes, or K or M for KiB or MiB")),
+    };
+    let n: usize = digits.parse().map_err(|_| "write a whole number, such as 262144 or 256K".to_owned())?;
+    n.checked_mul(factor).filter(|&n| n > 0).ok_or_else(|| "that is no size of a memory".to_owned())
+}
+
+/// Everything that was found out, for the three ways to present it.
+struct Findings<'a> {
+    model: String,
+    lowered: Lowered,
+    plan: plan::planner::Plan,
+    board: Option<Board>,
+    budget: Option<usize>,
+    constants: usize,
+    advice: Option<Advice>,
+    front: Vec<PlanPoint>,
+    command: &'a Plan,
+}
+
+impl Findings<'_> {
+    /// Bytes of flash missing for the constants alone.
+    fn flash_excess(&self) -> usize {
+        self.board.as_ref().map_or(0, |b| self.constants.saturating_sub(b.flash.bytes as usize))
+    }
+
+    fn fits(&self) -> bool {
+        self.plan.report.fits && self.flash_excess() == 0
+    }
+
+    fn verdict(&self) -> String {
+        let total = self.plan.report.total_bytes;
+        let mut text = match self.budget {
+            None => format!("Takes {} of SRAM.", bytes(total)),
+            Some(budget) if total <= budget => {
+                format!("Fits: takes {} of SRAM, {} are left.", bytes(total), bytes(budget - total))
+            }
+            Some(budget) => {
+                format!("Does not fit: takes {} of SRAM, {} too many.", bytes(total), bytes(total - budget))
+            }
+        };
+        if self.flash_excess() > 0 {
+            let excess = bytes(self.flash_excess());
+            text += &format!(
+                " Does not fit the flash: the constants take {}, {excess} too many. A narrower network, int4 weights or a \
+                 board with more flash would help.",
+                bytes(self.constants)
+            );
+        }
+        text
+    }
+}
+
+impl Plan {
+    pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
+        let board = self.board.as_deref().map(boards::find).transpose().map_err(Error::from)?;
+        let budget = self.sram.or(board.as_ref().map(|b| b.sram.bytes as usize));
+        let mut network = self.model.open()?;
+        network.clean_up().map_err(Failure::from)?;
+        let lowered = plan::lower(network.graph(), &self.reference.options()).map_err(Error::from)?;
+        let options = PlanOptions {
+            schedule: self.schedule,
+            objective: if self.objective == ObjectiveName::Speed { Objective::Speed } else { Objective::Sram },
+            budget,
+            stream_input: self.stream_input,
+        };
+        let plan = plan::planner::plan(&lowered, &options).map_err(Error::from)?;
+        validate(&plan.program).map_err(Error::from)?;
+        let front = if self.objective == ObjectiveName::Pareto {
+            pareto(&lowered, self.stream_input).map_err(Error::from)?
+        } else {
+            Vec::new()
+        };
+        let findings = Findings {
+            model: self.model.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+            advice: advise(&lowered, &options, &plan.report),
+            constants: plan.program.constants.iter().map(|c| c.bytes.len()).sum(),
+            lowered,
+            plan,
+            board,
+            budget,
+            front,
+            command: self,
+        };
+        let map = occupancy(&findings.plan.program);
+        if let Some(path) = &self.html {
+            let page = report::html(&findings.plan.program, &map, &present::summary(&findings, &map))
+                .map_err(|e| Failure::usage(e.to_string(), "leave --html out"))?;
+            write_atomically(path, page.as_bytes()).map_err(Error::from)?;
+        }
+        if self.json {
+            out.json(&present::json(&findings))?;
+        } else {
+            let style = if findings.fits() { GOOD } else { BAD };
+            out.line(format!("{style}{}{style:#}", findings.verdict()))?;
+            present::text(&findings, &map, out)?;
+            if let Some(path) = &self.html {
+                out.note(format!("report written to {}", path.display()))?;
+            }
+        }
+        Ok(if findings.fits() { Answer::Yes } else { Answer::No(Code::DoesNotFit) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(size("320K"), Ok(327_680));
+        assert_eq!(size("1MiB"), Ok(1 << 20));
+        assert_eq!(size("4096"), Ok(4096));
+        for wrong in ["", "K", "-1", "3.5K", "12q", "99999999999999999999", "18446744073709551615M", "0"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+}

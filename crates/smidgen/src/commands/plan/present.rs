@@ -1,0 +1,257 @@
+//! A plan as text, as JSON, and as what the HTML report needs.
+
+use super::Findings;
+use crate::commands::Failure;
+use crate::commands::format::{bytes, thousands};
+use crate::commands::output::{Output, STRONG};
+use crate::commands::table::{Column, Table};
+use serde_json::{Value, json};
+use smidgen::plan::validate::Occupancy;
+use smidgen::plan::{Extent, Run};
+use smidgen::report::{Budget, Figure, MemoryMap, ParetoPoint, Segment, StepRow, Summary};
+use std::ops::Range;
+
+const SEGMENTS: [Column; 5] = [
+    Column::left("schedule", 0),
+    Column::left("from", 0),
+    Column::left("to", 1),
+    Column::right("peak\nbytes", 0),
+    Column::right("instructions\n(modelled)", 2),
+];
+
+const STEPS: [Column; 7] = [
+    Column::right("#", 0),
+    Column::left("step", 0),
+    Column::left("output", 3),
+    Column::left("kept", 1),
+    Column::right("runs", 2),
+    Column::right("scratch\nbytes", 4),
+    Column::right("live\nbytes", 0),
+];
+
+const POINTS: [Column; 4] = [
+    Column::right("SRAM\nbytes", 0),
+    Column::right("instructions\n(modelled)", 0),
+    Column::right("extra\nMACs", 0),
+    Column::left("schedule", 1),
+];
+
+/// Sizes, segments, steps and the memory map.
+pub fn text(f: &Findings, map: &Occupancy, out: &mut Output) -> Result<(), Failure> {
+    let report = &f.plan.report;
+    for figure in figures(f) {
+        out.line(format!("  {:22} {} ({})", figure.label, figure.value, figure.kind))?;
+    }
+    if let Some(advice) = &f.advice {
+        out.line("")?;
+        out.line(advice.to_string())?;
+    }
+    out.line(format!("\n{STRONG}Segments{STRONG:#}"))?;
+    let mut table = Table::new(&SEGMENTS);
+    for segment in &report.segments {
+        table.row(vec![
+            segment.schedule.clone(),
+            format!("{} {}", segment.steps.start, short(&segment.first)),
+            format!("{} {}", segment.steps.end.saturating_sub(1), short(&segment.last)),
+            thousands(segment.peak_bytes as u64),
+            thousands(segment.instructions),
+        ]);
+    }
+    out.print(table.render(out.width))?;
+    out.line(format!("\n{STRONG}Steps{STRONG:#}"))?;
+    let mut table = Table::new(&STEPS);
+    for row in steps(f, map) {
+        table.row(vec![
+            row.index.to_string(),
+            short(&row.name).to_owned(),
+            row.shape,
+            report.steps[row.index].storage.clone(),
+            row.runs.to_string(),
+            thousands(row.scratch as u64),
+            thousands(row.live as u64),
+        ]);
+    }
+    out.print(table.render(out.width))?;
+    out.line(format!("\n{STRONG}Memory map{STRONG:#} (time across, addresses down)"))?;
+    let cells = out.width.saturating_sub(12).clamp(10, 84);
+    let drawn = MemoryMap::new(&f.plan.program, map, cells, 24).render(out.width, 12, true);
+    // The stream takes the colours out again where nobody wants them.
+    out.print(drawn)?;
+    if !f.front.is_empty() {
+        out.line(format!("\n{STRONG}Plans that no other beats{STRONG:#}"))?;
+        let mut table = Table::new(&POINTS);
+        for point in &f.front {
+            table.row(vec![
+                thousands(point.total_bytes as u64),
+                thousands(point.instructions),
+                format!("{:.1} %", point.extra_macs_percent),
+                point.schedule.clone(),
+            ]);
+        }
+        out.print(table.render(out.width))?;
+    }
+    Ok(())
+}
+
+/// `CONV_2D` of `CONV_2D conv1/act`: names from converters are long and say little.
+fn short(name: &str) -> &str {
+    name.split(' ').next().unwrap_or(name)
+}
+
+fn figures(f: &Findings) -> Vec<Figure> {
+    let report = &f.plan.report;
+    let figure =
+        |label: &str, value: String, kind: &str| Figure { label: label.to_owned(), value, kind: kind.to_owned() };
+    let bound = if report.optimal { "exact, attained" } else { "proven" };
+    let mut figures = vec![
+        figure("SRAM in all", bytes(report.total_bytes), "exact; stack not included"),
+        figure("arena", bytes(report.arena_bytes), "exact"),
+        figure("of it rings and tiles", bytes(report.ring_bytes), "exact, added up"),
+        figure("kernel scratch", bytes(report.scratch_bytes), "exact, largest"),
+        figure("accumulators", bytes(report.state_bytes), "exact"),
+        figure("lower bound", bytes(report.lower_bound_bytes), bound),
+        figure("constants in flash", bytes(f.constants), "exact; code comes on top"),
+        figure("instructions", thousands(report.instructions), "modelled"),
+        figure("extra MACs", format!("{:.1} %", report.extra_macs_percent), "exact"),
+        figure("schedule", report.schedule.clone(), &format!("{} runs", report.runs)),
+    ];
+    if let Some(unclipped) = report.extra_macs_unclipped_percent {
+        figures.push(figure("extra MACs, unclipped", format!("{unclipped:.1} %"), "convention of MCUNetV2"));
+    }
+    figures
+}
+
+fn shape(e: Extent) -> String {
+    format!("{}x{}x{}", e.rows, e.cols, e.depth)
+}
+
+/// For each run, the step that it computes (for awaited rows, the step that waits for them).
+fn step_of_runs(runs: &[Run]) -> Vec<usize> {
+    let mut steps = vec![0; runs.len()];
+    let mut next = 0;
+    for (i, run) in runs.iter().enumerate().rev() {
+        if let Run::Compute { step, .. } = run {
+            next = step.index();
+        }
+        steps[i] = next;
+    }
+    steps
+}
+
+fn steps(f: &Findings, map: &Occupancy) -> Vec<StepRow> {
+    let program = &f.plan.program;
+    let of_runs = step_of_runs(&program.runs);
+    let mut live = vec![0; program.steps.len()];
+    for (&step, &bytes) in of_runs.iter().zip(&map.live_bytes) {
+        live[step] = bytes.max(live[step]);
+    }
+    let schedule_of = |step: usize| {
+        let segment = f.plan.report.segments.iter().find(|s| s.steps.contains(&step));
+        segment.map_or_else(String::new, |s| s.schedule.clone())
+    };
+    let rows = program.steps.iter().zip(&f.plan.report.steps).enumerate();
+    rows.map(|(index, (step, said))| StepRow {
+        index,
+        name: step.name.clone(),
+        shape: step.outputs.first().map_or_else(String::new, |t| shape(t.extent)),
+        schedule: schedule_of(index),
+        runs: said.runs,
+        macs: said.macs,
+        scratch: said.scratch_bytes,
+        live: live[index],
+    })
+    .collect()
+}
+
+/// What the HTML report shows besides the program itself.
+pub fn summary(f: &Findings, map: &Occupancy) -> Summary {
+    let report = &f.plan.report;
+    let of_runs = step_of_runs(&f.plan.program.runs);
+    let runs_of = |steps: &Range<usize>| {
+        let first = of_runs.iter().position(|s| steps.contains(s)).unwrap_or(0);
+        let last = of_runs.iter().rposition(|s| steps.contains(s)).map_or(first, |i| i + 1);
+        first..last
+    };
+    let segments = report.segments.iter().map(|s| Segment {
+        schedule: s.schedule.clone(),
+        runs: runs_of(&s.steps),
+        detail: format!(
+            "steps {} to {}, at most {}",
+            s.steps.start,
+            s.steps.end.saturating_sub(1),
+            bytes(s.peak_bytes)
+        ),
+    });
+    let pareto = f.front.iter().map(|p| ParetoPoint {
+        schedule: p.schedule.clone(),
+        total_bytes: p.total_bytes,
+        instructions: p.instructions,
+        extra_macs_percent: p.extra_macs_percent,
+        chosen: p.total_bytes == report.total_bytes && p.instructions == report.instructions,
+    });
+    let advice = f.advice.as_ref().map(|a| format!(" {a}")).unwrap_or_default();
+    Summary {
+        model: f.model.clone(),
+        schedule: report.schedule.clone(),
+        budget: f.budget.map(|bytes| Budget {
+            name: f.board.as_ref().map_or_else(|| "the given size".to_owned(), |b| b.title.clone()),
+            bytes,
+        }),
+        verdict: f.verdict() + &advice,
+        fits: f.fits(),
+        figures: figures(f),
+        segments: segments.collect(),
+        steps: steps(f, map),
+        pareto: pareto.collect(),
+    }
+}
+
+/// Everything for programs.
+pub fn json(f: &Findings) -> Value {
+    let report = &f.plan.report;
+    let program = &f.plan.program;
+    json!({
+        "model": f.model,
+        "board": f.board.as_ref().map(|b| &b.name),
+        "sram_bytes": f.budget,
+        "fits": f.fits(),
+        "verdict": f.verdict(),
+        "arena_bytes": report.arena_bytes,
+        "scratch_bytes": report.scratch_bytes,
+        "ring_bytes": report.ring_bytes,
+        "state_bytes": report.state_bytes,
+        "total_bytes": report.total_bytes,
+        "lower_bound_bytes": report.lower_bound_bytes,
+        "optimal": report.optimal,
+        "constants_bytes": f.constants,
+        "macs": f.lowered.steps.iter().map(|s| s.macs).sum::<u64>(),
+        "extra_macs_percent": report.extra_macs_percent,
+        "extra_macs_unclipped_percent": report.extra_macs_unclipped_percent,
+        "modelled_instructions": report.instructions,
+        "schedule": report.schedule,
+        "stream_input": f.command.stream_input,
+        "runs": report.runs,
+        "segments": report.segments.iter().map(|s| json!({
+            "schedule": s.schedule, "first_step": s.steps.start, "end_step": s.steps.end,
+            "peak_bytes": s.peak_bytes, "modelled_instructions": s.instructions,
+        })).collect::<Vec<_>>(),
+        "steps": program.steps.iter().zip(&report.steps).map(|(step, said)| json!({
+            "name": said.name, "operator": step.op.map(|o| o.index()), "runs": said.runs, "rows": said.rows,
+            "macs": said.macs, "scratch_bytes": said.scratch_bytes, "output_bytes": said.output_bytes,
+            "kept": said.storage,
+        })).collect::<Vec<_>>(),
+        "buffers": program.buffers.iter().map(|b| json!({
+            "name": b.spec.name, "offset": b.offset, "bytes": b.bytes(), "row_slots": b.slots, "width": b.width,
+            "shape": [b.spec.extent.rows, b.spec.extent.cols, b.spec.extent.depth],
+        })).collect::<Vec<_>>(),
+        "advice": f.advice.as_ref().map(|a| json!({
+            "excess_bytes": a.excess, "bottleneck": a.bottleneck, "bottleneck_bytes": a.bottleneck_bytes,
+            "alternatives": a.alternatives.iter().map(|(what, bytes)| json!({ "options": what, "total_bytes": bytes }))
+                .collect::<Vec<_>>(),
+        })),
+        "pareto": f.front.iter().map(|p| json!({
+            "schedule": p.schedule, "total_bytes": p.total_bytes, "modelled_instructions": p.instructions,
+            "extra_macs_percent": p.extra_macs_percent,
+        })).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,33 @@
+//! Fills `corpus/read_tflite` with files to start from: one small network for each operator, the hostile files, and the real
+//! models beside the checkout (or in `SMIDGEN_SHARED`) if they are there.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+#[path = "../../../crates/smidgen-tflite/tests/common/samples.rs"]
+mod samples;
+
+fn main() -> io::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let corpus = root.join("corpus/read_tflite");
+    fs::create_dir_all(&corpus)?;
+    for (name, graph) in samples::graphs() {
+        let file = smidgen_tflite::write(&graph).map_err(io::Error::other)?;
+        fs::write(corpus.join(name.replace(' ', "-")), file)?;
+    }
+    let shared = env::var_os("SMIDGEN_SHARED").map_or_else(|| root.join("../../shared"), PathBuf::from);
+    for folder in [root.join("../crates/smidgen-tflite/tests/hostile"), shared.join("models")] {
+        let Ok(entries) = fs::read_dir(&folder) else {
+            eprintln!("skipped {}: there is no such folder", folder.display());
+            continue;
+        };
+        for entry in entries {
+            let path = entry?.path();
+            if let (Some(name), true) = (path.file_name(), path.extension().is_some_and(|e| e == "tflite")) {
+                fs::copy(&path, corpus.join(name))?;
+            }
+        }
+    }
+    println!("{} holds {} files", corpus.display(), fs::read_dir(&corpus)?.count());
+    Ok(())
+}
