@@ -1,6 +1,6 @@
 //! Lowering: from a graph to [steps](crate::Step) with every parameter resolved, and no decision about memory.
 //!
-//! One file for each operator family; [`operator`] matches every operator, so that a new one cannot be forgotten. Arithmetic that
+//! One file for each operator family; `operator` matches every operator, so that a new one cannot be forgotten. Arithmetic that
 //! gives multipliers and clamps is in double precision, in the order of operations of TensorFlow Lite, whose bytes it must
 //! reproduce.
 //!

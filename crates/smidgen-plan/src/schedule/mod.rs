@@ -1,6 +1,6 @@
 //! Schedules: ways to write the flat list of runs that computes a network.
 //!
-//! A schedule is nothing but a list of [`Run`](crate::Run)s and a way to store each buffer. Every list computes the same bytes; how
+//! A schedule is nothing but a list of [`Run`]s and a way to store each buffer. Every list computes the same bytes; how
 //! much memory it takes follows by simulation. Layer by layer and row by row compute each row once; tiles and strips compute
 //! halos again.
 
