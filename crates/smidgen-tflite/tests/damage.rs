@@ -124,6 +124,11 @@ fn damaged_files_cost_nothing_but_an_error() {
         }
     }
     let cut = files.len() * 200;
+    let hostile = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hostile")).expect("the hostile files");
+    for path in hostile.map(|entry| entry.expect("an entry").path()) {
+        let bytes = std::fs::read(&path).expect("a hostile file");
+        tally.try_file(&bytes, &|| path.display().to_string());
+    }
     for i in 0..20_000 {
         let (name, bytes) = &files[i % files.len()];
         let mut bytes = bytes.clone();

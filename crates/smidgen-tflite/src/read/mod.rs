@@ -293,12 +293,12 @@ fn order(
     let mut written = vec![false; tensors.len()];
     let graph = |what: String| ReadError::Graph { what };
     for &t in inputs {
-        let name = quoted(&tensors[t].name);
+        let name = || quoted(&tensors[t].name);
         if tensors[t].data.is_some() {
-            return Err(graph(format!("graph input {name} (tensor {t}) is a constant")));
+            return Err(graph(format!("graph input {} (tensor {t}) is a constant", name())));
         }
         if std::mem::replace(&mut written[t], true) {
-            return Err(graph(format!("tensor {t} {name} is a graph input twice")));
+            return Err(graph(format!("tensor {t} {} is a graph input twice", name())));
         }
     }
     let mut producers = written.clone();
@@ -324,12 +324,12 @@ fn order(
             }
         }
         for &t in &wiring.outputs {
-            let name = quoted(&tensors[t].name);
+            let name = || quoted(&tensors[t].name);
             if tensors[t].data.is_some() {
-                return Err(fail(format!("it writes {name} (tensor {t}), which is a constant")));
+                return Err(fail(format!("it writes {} (tensor {t}), which is a constant", name())));
             }
             if std::mem::replace(&mut written[t], true) {
-                return Err(fail(format!("it writes {name} (tensor {t}), which is written already")));
+                return Err(fail(format!("it writes {} (tensor {t}), which is written already", name())));
             }
         }
     }
