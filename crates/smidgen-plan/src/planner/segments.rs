@@ -52,10 +52,10 @@ pub(crate) fn evaluate(flow: &Flow, from: usize, to: usize, kind: Kind, stream_i
     storage.add(&tiles);
     let awaited =
         |b: usize| runs.iter().any(|r| matches!(r, Run::Await { input, .. } if flow.input[b] == Some(*input)));
-    let mut before = flow.alive(from);
+    let mut before = flow.alive(from).to_vec();
     before.retain(|&b| !awaited(b));
     let after = flow.alive(to);
-    let peak = live(flow, &runs, &before, &after, &storage).peak;
+    let peak = live(flow, &runs, &before, after, &storage).peak;
     Segment { from, to, kind, peak, instructions: cost::hundredths(flow, &runs) }
 }
 

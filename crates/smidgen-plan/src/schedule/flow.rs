@@ -19,6 +19,11 @@ pub(crate) struct Flow<'a> {
     pub plain: Vec<bool>,
     /// For each step, the length of the longest chain of steps up to it.
     pub depth: Vec<usize>,
+    /// For each step, its operands that are buffers, the one at the end of the longest chain first: what depends on least is
+    /// computed last, so that it waits least.
+    pub order: Vec<Vec<usize>>,
+    /// For each position between steps, from 0 to their number, the buffers alive there.
+    alive: Vec<Vec<usize>>,
 }
 
 impl<'a> Flow<'a> {
@@ -33,6 +38,8 @@ impl<'a> Flow<'a> {
             output: vec![false; n],
             plain: vec![true; n],
             depth: Vec::with_capacity(lowered.steps.len()),
+            order: Vec::with_capacity(lowered.steps.len()),
+            alive: Vec::new(),
         };
         for (i, port) in lowered.inputs.iter().enumerate() {
             if let Some(b) = port.operand.buffer() {
@@ -58,7 +65,15 @@ impl<'a> Flow<'a> {
                 flow.plain[target.buffer.index()] &= target.extent == lowered.buffers[target.buffer.index()].extent;
             }
             flow.depth.push(depth);
+            let mut operands: Vec<usize> =
+                (0..step.inputs.len()).filter(|&i| step.inputs[i].buffer().is_some()).collect();
+            operands.sort_by_key(|&i| {
+                let producer = step.inputs[i].buffer().and_then(|b| flow.producer[b.index()]);
+                std::cmp::Reverse(producer.map_or(0, |p| flow.depth[p] + 1))
+            });
+            flow.order.push(operands);
         }
+        flow.alive = (0..=lowered.steps.len()).map(|at| flow.alive_at(at)).collect();
         flow
     }
 
@@ -92,7 +107,11 @@ impl<'a> Flow<'a> {
 
     /// The buffers that are alive between steps `at - 1` and `at`: written (or given) before and read at or after, or read by the
     /// caller at the end. Ascending.
-    pub fn alive(&self, at: usize) -> Vec<usize> {
+    pub fn alive(&self, at: usize) -> &[usize] {
+        &self.alive[at]
+    }
+
+    fn alive_at(&self, at: usize) -> Vec<usize> {
         (0..self.lowered.buffers.len())
             .filter(|&b| {
                 let before = match self.producer[b] {

@@ -58,12 +58,21 @@ impl Hull {
     }
 }
 
+/// What a row reads or writes of one buffer.
+struct Touch {
+    buffer: usize,
+    lo: usize,
+    hi: usize,
+    write: bool,
+    /// The rows alive during the row, and before it.
+    during: Hull,
+    before: Hull,
+}
+
 /// One row (or one indivisible run) of a list.
 struct Row {
-    /// Buffers read, with the rows.
-    reads: Vec<(usize, usize, usize)>,
-    /// Buffers written, with the rows.
-    writes: Vec<(usize, usize, usize)>,
+    /// Where its touches end; they begin where those of the row before end.
+    end: usize,
     /// True if what is written are columns further right of rows that were begun before: those stay alive before it.
     continues: bool,
     scratch: usize,
@@ -73,82 +82,94 @@ struct Row {
     starts: bool,
 }
 
-impl Row {
-    /// Goes back to before the row.
-    fn leave(&self, hulls: &mut [Hull]) {
-        for &(b, lo, hi) in self.writes.iter().filter(|_| !self.continues) {
-            hulls[b] = hulls[b].without(lo, hi);
-        }
-        for &(b, lo, hi) in &self.reads {
-            hulls[b] = hulls[b].join(lo, hi);
-        }
-    }
+/// A list cut into rows.
+#[derive(Default)]
+struct List {
+    rows: Vec<Row>,
+    touches: Vec<Touch>,
 }
 
-/// The rows that a run reads and writes; a run of many rows that its kernel computes row by row is cut into rows.
-fn rows(flow: &Flow, run: &Run, tile: &[bool], sink: &mut Vec<Row>) {
-    let (s, region) = match *run {
-        Run::Await { input, y0, y1 } => {
-            if let Some(b) = flow.lowered.inputs[input].operand.buffer() {
-                let writes = vec![(b.index(), y0, y1)];
-                sink.push(Row { reads: Vec::new(), writes, continues: false, scratch: 0, state: None, starts: false });
+impl List {
+    /// Notes that the next row touches these rows of a buffer.
+    fn touch(&mut self, buffer: usize, (lo, hi): (usize, usize), write: bool) {
+        let first = self.rows.last().map_or(0, |r| r.end);
+        match self.touches[first..].iter_mut().find(|t| t.buffer == buffer && t.write == write) {
+            Some(touch) => {
+                let both = Hull { lo: touch.lo, hi: touch.hi }.join(lo, hi);
+                (touch.lo, touch.hi) = (both.lo, both.hi);
             }
+            None => {
+                let none = Hull::default();
+                self.touches.push(Touch { buffer, lo, hi, write, during: none, before: none });
+            }
+        }
+    }
+
+    /// Ends the next row.
+    fn end(&mut self, continues: bool, scratch: usize, state: Option<usize>, starts: bool) {
+        self.rows.push(Row { end: self.touches.len(), continues, scratch, state, starts });
+    }
+
+    /// Adds the rows that a run reads and writes; a run of many rows that its kernel computes row by row is cut into rows.
+    fn add(&mut self, flow: &Flow, run: &Run, tile: &[bool]) {
+        let (s, region) = match *run {
+            Run::Await { input, y0, y1 } => {
+                if let Some(b) = flow.lowered.inputs[input].operand.buffer() {
+                    self.touch(b.index(), (y0, y1), true);
+                    self.end(false, 0, None, false);
+                }
+                return;
+            }
+            Run::Compute { step, region } => (step.index(), region),
+        };
+        let step = &flow.lowered.steps[s];
+        if step.consumes {
+            let mut last = false;
+            for (i, operand) in step.inputs.iter().enumerate() {
+                if let Operand::Buffer(b, extent) = *operand {
+                    let part = i == 0 && flow.plain[b.index()];
+                    let rows = if part { (region.y0, region.y1) } else { (0, flow.rows(b.index())) };
+                    self.touch(b.index(), rows, false);
+                    last |= i == 0 && region.y1 == extent.rows;
+                }
+            }
+            for b in flow.writes(s).filter(|_| last) {
+                self.touch(b, (0, flow.rows(b)), true);
+            }
+            self.end(false, step.scratch_bytes, Some(s), region.y0 == 0);
             return;
         }
-        Run::Compute { step, region } => (step.index(), region),
-    };
-    let step = &flow.lowered.steps[s];
-    if step.consumes {
-        let mut reads = Vec::new();
-        let taking = Row {
-            reads: Vec::new(),
-            writes: Vec::new(),
-            continues: false,
-            scratch: step.scratch_bytes,
-            state: Some(s),
-            starts: region.y0 == 0,
-        };
-        for (i, operand) in step.inputs.iter().enumerate() {
-            if let Operand::Buffer(b, extent) = *operand {
-                let b = b.index();
-                let part = i == 0 && flow.plain[b];
-                reads.push(if part { (b, region.y0, region.y1) } else { (b, 0, flow.rows(b)) });
-                if i == 0 && region.y1 == extent.rows {
-                    let writes = flow.writes(s).map(|b| (b, 0, flow.rows(b))).collect();
-                    sink.push(Row { reads, writes, ..taking });
-                    return;
+        let by_rows = flow.by_rows(s);
+        let piece = if by_rows && step.order.block != Block::Run { 1 } else { (region.y1 - region.y0).max(1) };
+        let continues = region.x0 > 0 && flow.writes(s).all(|b| !tile[b]);
+        let mut y = region.y0;
+        while y < region.y1 {
+            let end = (y + piece).min(region.y1);
+            for (operand, access) in step.inputs.iter().zip(&step.access) {
+                if let Operand::Buffer(b, extent) = *operand {
+                    let b = b.index();
+                    let all = (0, flow.rows(b));
+                    self.touch(b, if flow.plain[b] { access.rows.needs((y, end), extent.rows) } else { all }, false);
                 }
             }
+            for b in flow.writes(s) {
+                self.touch(b, if by_rows { (y, end) } else { (0, flow.rows(b)) }, true);
+            }
+            self.end(continues, step.scratch_bytes, None, false);
+            y = end;
         }
-        sink.push(Row { reads, ..taking });
-        return;
     }
-    let piece = match flow.by_rows(s) && step.order.block != Block::Run {
-        true => 1,
-        false => (region.y1 - region.y0).max(1),
-    };
-    let mut y = region.y0;
-    while y < region.y1 {
-        let end = (y + piece).min(region.y1);
-        let reads = flow
-            .reads(s)
-            .zip(step.inputs.iter().filter(|i| i.buffer().is_some()))
-            .map(|((b, access), operand)| match *operand {
-                Operand::Buffer(_, extent) if flow.plain[b] => {
-                    let (lo, hi) = access.rows.needs((y, end), extent.rows);
-                    (b, lo, hi)
-                }
-                _ => (b, 0, flow.rows(b)),
-            })
-            .collect();
-        let writes = if flow.by_rows(s) {
-            flow.writes(s).map(|b| (b, y, end)).collect()
-        } else {
-            flow.writes(s).map(|b| (b, 0, flow.rows(b))).collect()
-        };
-        let continues = region.x0 > 0 && flow.writes(s).all(|b| !tile[b]);
-        sink.push(Row { reads, writes, continues, scratch: step.scratch_bytes, state: None, starts: false });
-        y = end;
+
+    /// Rows with their touches, last first.
+    fn backwards(&mut self) -> impl Iterator<Item = (&Row, &mut [Touch])> {
+        let rows = &self.rows;
+        let mut touches = self.touches.as_mut_slice();
+        (0..rows.len()).rev().map(move |i| {
+            let start = if i == 0 { 0 } else { rows[i - 1].end };
+            let (rest, own) = std::mem::take(&mut touches).split_at_mut(start);
+            touches = rest;
+            (&rows[i], own)
+        })
     }
 }
 
@@ -156,80 +177,75 @@ fn rows(flow: &Flow, run: &Run, tile: &[bool], sink: &mut Vec<Row>) {
 /// begins; `columns` says what is stored of each buffer.
 pub(crate) fn live(flow: &Flow, runs: &[Run], before: &[usize], after: &[usize], columns: &Columns) -> Live {
     let buffers = &flow.lowered.buffers;
-    let row_bytes: Vec<usize> =
-        buffers.iter().zip(&columns.width).map(|(b, w)| w * b.extent.depth * b.element_bytes()).collect();
-    let mut list = Vec::with_capacity(runs.len());
+    let mut list = List::default();
     for run in runs {
-        rows(flow, run, &columns.tile, &mut list);
+        list.add(flow, run, &columns.tile);
     }
+    // First what is alive and the capacities that this needs, then the bytes.
     let mut span = vec![0; buffers.len()];
-    // First the capacities, then the bytes.
-    walk(flow, &list, after, |b, hull| span[b] = span[b].max(hull.rows()));
+    let mut hulls = vec![Hull::default(); buffers.len()];
     for &b in before.iter().chain(after) {
-        span[b] = span[b].max(flow.rows(b));
+        span[b] = flow.rows(b);
     }
-    let all = |b: usize, hull: Hull| match hull.rows() {
-        0 => 0,
-        rows if span[b] >= flow.rows(b) => rows * row_bytes[b],
-        _ => span[b] * row_bytes[b],
-    };
-    let slots = |b: usize, hull: Hull| match hull.rows() {
-        0 => 0,
-        // Rows that wrap around lie at both ends.
-        rows if hull.lo % span[b] + rows > span[b] => span[b] * row_bytes[b],
-        rows => rows * row_bytes[b],
-    };
-    let rings = most_bytes(flow, &list, after, all);
-    let slots = most_bytes(flow, &list, after, slots);
-    Live { span, peak: Peak { rings, slots } }
-}
-
-/// The most bytes alive during any row, where `size` gives the bytes of a buffer of which some rows are alive.
-fn most_bytes(flow: &Flow, list: &[Row], after: &[usize], size: impl Fn(usize, Hull) -> usize) -> usize {
-    let mut now = vec![0; flow.lowered.buffers.len()];
-    let mut hulls = vec![Hull::default(); flow.lowered.buffers.len()];
-    let (mut total, mut peak, mut states) = (0, 0, 0);
     for &b in after {
         hulls[b] = Hull { lo: 0, hi: flow.rows(b) };
-        now[b] = size(b, hulls[b]);
-        total += now[b];
     }
-    let mut state = vec![false; flow.lowered.steps.len()];
-    for row in list.iter().rev() {
+    for (row, touches) in list.backwards() {
+        for touch in touches.iter_mut() {
+            touch.during = hulls[touch.buffer].join(touch.lo, touch.hi);
+            span[touch.buffer] = span[touch.buffer].max(touch.during.rows());
+        }
+        for touch in touches.iter().filter(|t| t.write && !row.continues) {
+            hulls[touch.buffer] = hulls[touch.buffer].without(touch.lo, touch.hi);
+        }
+        for touch in touches.iter().filter(|t| !t.write) {
+            hulls[touch.buffer] = hulls[touch.buffer].join(touch.lo, touch.hi);
+        }
+        for touch in touches {
+            touch.before = hulls[touch.buffer];
+        }
+    }
+    let row_bytes = |b: usize| columns.width[b] * buffers[b].extent.depth * buffers[b].element_bytes();
+    let size = |b: usize, hull: Hull| match hull.rows() {
+        0 => Peak::default(),
+        rows if span[b] >= flow.rows(b) => Peak { rings: rows * row_bytes(b), slots: rows * row_bytes(b) },
+        rows => {
+            // Rows that wrap around lie at both ends.
+            let slots = if hull.lo % span[b] + rows > span[b] { span[b] } else { rows };
+            Peak { rings: span[b] * row_bytes(b), slots: slots * row_bytes(b) }
+        }
+    };
+    let mut now = vec![Peak::default(); buffers.len()];
+    let (mut total, mut peak) = (Peak::default(), Peak::default());
+    for &b in after {
+        now[b] = size(b, Hull { lo: 0, hi: flow.rows(b) });
+        total = Peak { rings: total.rings + now[b].rings, slots: total.slots + now[b].slots };
+    }
+    let (mut states, mut state) = (0, vec![false; flow.lowered.steps.len()]);
+    for (row, touches) in list.backwards() {
         let mut during = total;
-        for &(b, lo, hi) in row.reads.iter().chain(&row.writes) {
-            during += size(b, hulls[b].join(lo, hi)).saturating_sub(now[b]);
+        for touch in touches.iter() {
+            let (size, now) = (size(touch.buffer, touch.during), now[touch.buffer]);
+            during.rings += size.rings.saturating_sub(now.rings);
+            during.slots += size.slots.saturating_sub(now.slots);
         }
         if let Some(s) = row.state
             && !std::mem::replace(&mut state[s], true)
         {
             states += flow.lowered.steps[s].state_bytes;
         }
-        peak = peak.max(during + row.scratch + states);
+        peak.rings = peak.rings.max(during.rings + row.scratch + states);
+        peak.slots = peak.slots.max(during.slots + row.scratch + states);
         if let (true, Some(s)) = (row.starts, row.state) {
             state[s] = false;
             states -= flow.lowered.steps[s].state_bytes;
         }
-        row.leave(&mut hulls);
-        for &(b, ..) in row.reads.iter().chain(&row.writes) {
-            let bytes = size(b, hulls[b]);
-            total = total + bytes - now[b];
-            now[b] = bytes;
+        for touch in touches.iter() {
+            let size = size(touch.buffer, touch.before);
+            let old = std::mem::replace(&mut now[touch.buffer], size);
+            total.rings = total.rings + size.rings - old.rings;
+            total.slots = total.slots + size.slots - old.slots;
         }
     }
-    peak
-}
-
-/// Calls `seen` with the rows of each touched buffer that are alive during each row.
-fn walk(flow: &Flow, list: &[Row], after: &[usize], mut seen: impl FnMut(usize, Hull)) {
-    let mut hulls = vec![Hull::default(); flow.lowered.buffers.len()];
-    for &b in after {
-        hulls[b] = Hull { lo: 0, hi: flow.rows(b) };
-    }
-    for row in list.iter().rev() {
-        for &(b, lo, hi) in row.reads.iter().chain(&row.writes) {
-            seen(b, hulls[b].join(lo, hi));
-        }
-        row.leave(&mut hulls);
-    }
+    Live { span, peak }
 }

@@ -13,9 +13,6 @@ pub(crate) struct Writer<'f, 'a> {
     cols: Vec<(usize, usize)>,
     /// For each consuming step, how many rows of its input it has taken in.
     taken: Vec<usize>,
-    /// For each step, its operands that are buffers, the one at the end of the longest chain first: what depends on least is
-    /// computed last, so that it waits least.
-    order: Vec<Vec<usize>>,
     /// The list.
     pub runs: Vec<Run>,
 }
@@ -33,20 +30,8 @@ impl<'f, 'a> Writer<'f, 'a> {
                 if exists { flow.rows(b) } else { 0 }
             })
             .collect();
-        let order = (0..flow.lowered.steps.len())
-            .map(|s| {
-                let step = &flow.lowered.steps[s];
-                let mut operands: Vec<usize> =
-                    (0..step.inputs.len()).filter(|&i| step.inputs[i].buffer().is_some()).collect();
-                operands.sort_by_key(|&i| {
-                    let b = step.inputs[i].buffer().map_or(0, |b| b.index());
-                    std::cmp::Reverse(flow.producer[b].map_or(0, |p| flow.depth[p] + 1))
-                });
-                operands
-            })
-            .collect();
         let cols = flow.lowered.buffers.iter().map(|b| (0, b.extent.cols)).collect();
-        Self { flow, done, cols, taken: vec![0; flow.lowered.steps.len()], order, runs: Vec::new() }
+        Self { flow, done, cols, taken: vec![0; flow.lowered.steps.len()], runs: Vec::new() }
     }
 
     /// Computes steps `from .. to` row by row, demanded by the rows of what is read after them.
@@ -120,8 +105,7 @@ impl<'f, 'a> Writer<'f, 'a> {
         let step = &self.flow.lowered.steps[s];
         let target = step.outputs[0];
         let y = self.done[target.buffer.index()];
-        for i in 0..self.order[s].len() {
-            let operand = self.order[s][i];
+        for &operand in &self.flow.order[s] {
             if let Operand::Buffer(b, extent) = step.inputs[operand] {
                 let upto = match self.flow.plain[b.index()] {
                     true => step.access[operand].rows.needs((y, y + 1), extent.rows).1,
@@ -142,8 +126,7 @@ impl<'f, 'a> Writer<'f, 'a> {
         let step = &self.flow.lowered.steps[s];
         let Some(target) = step.outputs.first().copied() else { return };
         let takes = self.flow.takes_rows(s);
-        for i in 0..self.order[s].len() {
-            let operand = self.order[s][i];
+        for &operand in &self.flow.order[s] {
             if let Some(b) = step.inputs[operand].buffer()
                 && !(takes && operand == 0)
             {
