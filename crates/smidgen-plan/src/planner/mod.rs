@@ -1,7 +1,7 @@
 //! Chooses a schedule: segments between positions in the network and a way to run each, so that the arena is least, or the
 //! fewest instructions are taken within a budget.
 //!
-//! Candidate lists come from [dynamic programming](segments) over a quick view of what is alive; each finalist is then placed exactly, and
+//! Candidate lists come from dynamic programming over a quick view of what is alive; each finalist is then placed exactly, and
 //! the placed size decides. The same input always gives the same plan.
 
 mod advice;
