@@ -138,11 +138,16 @@ impl Network {
             }
             9 => {
                 let axis = self.draw.range(0, 4);
-                let fits = |e: &TensorId| (0..4).all(|a| a == axis || self.dims(*e)[a] == dims[a]);
+                let dtype = self.graph.tensor(x).dtype.clone();
+                let fits = |e: &TensorId| {
+                    let shape = (0..4).all(|a| a == axis || self.dims(*e)[a] == dims[a]);
+                    shape && self.graph.tensor(*e).dtype == dtype
+                };
                 let others: Vec<TensorId> = earlier.iter().copied().filter(fits).collect();
-                let other = if others.is_empty() { x } else { self.draw.pick(&others) };
-                let dtype = self.dtype();
-                self.add(Op::Concatenation { axis, activation: Activation::None }, vec![x, other, x], Some(dtype))[0]
+                let constant = self.constant(dims.to_vec(), dtype);
+                let other = if others.is_empty() { constant } else { self.draw.pick(&others) };
+                let activation = if self.float { activation } else { Activation::None };
+                self.add(Op::Concatenation { axis, activation }, vec![x, other, constant], None)[0]
             }
             10 if c % 2 == 0 => {
                 let parts = self.add(Op::Split { axis: 3, parts: 2 }, vec![x], None);

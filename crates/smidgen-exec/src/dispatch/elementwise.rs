@@ -21,6 +21,11 @@ impl Call<'_> {
                 let [a, b] = [0, 1].map(|i| self.operand(i, operands[i]));
                 int8::binary(arena.typed_mut(), a, b, self.output(0), region, depth, function);
             }
+            Elementwise::SumI8 { sum, operands } => {
+                let [a, b] = [0, 1].map(|i| self.operand(i, operands[i]));
+                let table: &[i32; 256] = self.constant(0).try_into().expect("checked: 256 entries");
+                int8::table_sum(arena.typed_mut(), a, b, self.output(0), region, depth, sum, table);
+            }
             Elementwise::BinaryF32 { function, clamp, operands } => {
                 let [a, b] = [0, 1].map(|i| self.operand(i, operands[i]));
                 float::binary(arena.typed_mut(), a, b, self.output(0), region, depth, *function, *clamp);

@@ -19,11 +19,13 @@ pub fn reduce_image(
         arena[state..state + depth].fill(0.0);
     }
     for y in rows.clone() {
-        for x in 0..cols {
-            let from = input.at(y, x);
-            for c in 0..depth {
-                arena[state + c] += arena[from + c];
+        let from = input.row(y);
+        for c in 0..depth {
+            let mut sum = arena[state + c];
+            for x in 0..cols {
+                sum += arena[from + x * input.pixel_stride + c];
             }
+            arena[state + c] = sum;
         }
     }
     if rows.end == total {

@@ -14,7 +14,7 @@ mod softmax;
 mod table;
 mod transpose_conv;
 
-pub use binary::{Binary, Prelu, Product, SUM_SHIFT, Sum, binary, broadcast};
+pub use binary::{Binary, Prelu, Product, SUM_SHIFT, Sum, TableSum, binary, broadcast, table_sum};
 pub use conv2d::conv2d;
 pub use depthwise::depthwise;
 pub use fully_connected::fully_connected;

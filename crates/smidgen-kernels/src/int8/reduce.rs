@@ -115,7 +115,9 @@ fn sum_image(
 }
 
 fn load(arena: &[u8], at: usize) -> i32 {
-    i32::from_le_bytes([arena[at], arena[at + 1], arena[at + 2], arena[at + 3]])
+    let mut bytes = [0; 4];
+    bytes.copy_from_slice(&arena[at..at + 4]);
+    i32::from_le_bytes(bytes)
 }
 
 /// Reduction over any axes of a tensor stored whole: `kept` and `reduced` are the sizes of the axes that stay and go, with the input's

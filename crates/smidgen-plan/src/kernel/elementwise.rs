@@ -19,7 +19,15 @@ pub enum Elementwise {
         /// Extents of the operands: 1 along an axis is broadcast; a constant's rows may also divide the output's, and repeat.
         operands: [Extent; 2],
     },
-    /// The same of float32.
+    /// ADD or SUB of int8, fast form. Inputs: `a`, `b`, either of them perhaps a constant. Constants: 256 int32, see
+    /// [`int8::TableSum`].
+    SumI8 {
+        /// Its parameters.
+        sum: int8::TableSum,
+        /// As in `BinaryI8`.
+        operands: [Extent; 2],
+    },
+    /// ADD, SUB, MUL, MINIMUM, MAXIMUM or PRELU of float32. Inputs: as in `BinaryI8`.
     BinaryF32 {
         /// Which.
         function: float::Binary,
@@ -130,6 +138,7 @@ impl Elementwise {
         match self {
             Self::TableI8 => one(i8, i8, vec![256]),
             Self::BinaryI8 { operands, .. } => two(i8, operands),
+            Self::SumI8 { operands, .. } => Demands { constants: vec![256 * 4], ..two(i8, operands) },
             Self::BinaryF32 { operands, .. } => two(f32, operands),
             Self::BroadcastI8 { broadcast, .. } => broadcast.demands(i8),
             Self::BroadcastF32 { broadcast, .. } => broadcast.demands(f32),

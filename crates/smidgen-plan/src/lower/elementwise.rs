@@ -2,6 +2,7 @@
 
 use super::builder::Builder;
 use super::error::Refusal;
+use super::options::KernelSet;
 use super::quant::{self, unsupported};
 use super::tables::{self, Ends};
 use crate::access::{Access, Block, Order, Reach};
@@ -162,14 +163,25 @@ fn push_two(builder: &mut Builder, operator: &Operator, function: Two) -> Result
     let rows = ids.map(|id| rows_of(builder.tensor(id), output));
     let [Some(a), Some(b)] = rows else { return push_broadcast(builder, operator, function) };
     let operands = [a, b];
-    let kernel = match function {
-        Two::Int8(function) => Elementwise::BinaryI8 { function, operands },
-        Two::Float32(function, clamp) => Elementwise::BinaryF32 { function, clamp, operands },
+    let quick = match &function {
+        Two::Int8(int8::Binary::Sum(sum)) if builder.options.kernels == KernelSet::Fast => sum.with_table(),
+        _ => None,
+    };
+    let mut constants = Vec::new();
+    let kernel = match (quick, function) {
+        (Some((sum, table)), _) => {
+            let name = format!("{} terms", builder.tensor(operator.outputs[0]).name);
+            constants.push(builder.constant_i32(name, &table));
+            Elementwise::SumI8 { sum, operands }
+        }
+        (None, Two::Int8(function)) => Elementwise::BinaryI8 { function, operands },
+        (None, Two::Float32(function, clamp)) => Elementwise::BinaryF32 { function, clamp, operands },
     };
     let inputs = vec![seen(builder, ids[0], a), seen(builder, ids[1], b)];
     let target = builder.target(operator.outputs[0]);
     builder.push(Step {
         inputs,
+        constants,
         outputs: vec![target],
         access: operands.iter().map(|&extent| access(extent, target.extent)).collect(),
         partial: true,

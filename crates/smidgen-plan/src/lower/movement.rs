@@ -6,12 +6,10 @@
 use super::builder::Builder;
 use super::elementwise::{strides, walked};
 use super::error::Refusal;
-use super::quant;
-use super::tables::{self, Ends};
 use crate::access::{Access, Block, Order, Reach};
 use crate::kernel::{AxisIndex, Elementwise, Kernel, Movement, flat};
 use crate::program::{BufferId, Extent, Operand, Step, Target};
-use smidgen_ir::{Activation, AxisSlice, ElementType, Operator, PadValue, Tensor, TensorId};
+use smidgen_ir::{Activation, AxisSlice, ElementType, Operator, PadValue, Tensor};
 use smidgen_kernels::float::{self, Clamp};
 use smidgen_kernels::movement::Axis;
 use smidgen_kernels::nd::MAX_RANK;
@@ -191,12 +189,7 @@ pub(super) fn concatenation(
     let joined = y.shape.dims().to_vec();
     let mut pieces = Vec::new();
     for &id in &operator.inputs {
-        let x = builder.tensor(id);
-        let operand = match x.dtype.quantisation() == y.dtype.quantisation() {
-            true => builder.input(id),
-            false => requantised(builder, id, y)?,
-        };
-        pieces.push((operand, x.shape.dims().to_vec()));
+        pieces.push((builder.input(id), builder.tensor(id).shape.dims().to_vec()));
     }
     let output = builder.target(operator.outputs[0]);
     if activation == Activation::None {
@@ -220,25 +213,6 @@ pub(super) fn concatenation(
         )
     });
     Ok(())
-}
-
-/// An int8 tensor in the quantisation of another, by a step of its own.
-fn requantised(builder: &mut Builder, id: TensorId, to: &Tensor) -> Result<Operand, Refusal> {
-    let x = builder.tensor(id);
-    let table = tables::requantise(Ends { from: quant::int8(x)?, to: quant::int8(to)? });
-    let table = builder.constant_i8(format!("{} table", x.name), &table);
-    let (input, extent) = (builder.activation(id), Extent::of(x.shape.dims()));
-    let buffer = builder.temporary(format!("{} requantised", x.name), x.element(), extent);
-    builder.push(Step {
-        name: format!("requantise {}", x.name),
-        inputs: vec![input],
-        constants: vec![table],
-        outputs: vec![Target { buffer, extent }],
-        access: vec![Access::SAME],
-        partial: true,
-        ..Step::new(Kernel::Elementwise(Elementwise::TableI8), Order { block: Block::Elements(1), staged: true })
-    });
-    Ok(Operand::Buffer(buffer, extent))
 }
 
 pub(super) fn pack(builder: &mut Builder, operator: &Operator, axis: usize) -> Result<(), Refusal> {
