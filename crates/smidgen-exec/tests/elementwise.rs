@@ -200,7 +200,7 @@ fn run(program: Program, inputs: &[Vec<u8>], poison: bool) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Rows, columns, rings and overlaps follow from what a step declares, so a wrong declaration gives other bytes.
     #[test]

@@ -101,6 +101,24 @@ fn boxes(flow: &Flow, stage: Stage, tile: Region) -> Boxes {
     boxes
 }
 
+/// Goes back from a strip to the columns of each buffer that it needs; `(0, 0)` where it needs none. Rows do not matter: a strip
+/// computes them from the top, even those above the first that is needed.
+fn columns(flow: &Flow, stage: Stage, strip: (usize, usize)) -> Vec<(usize, usize)> {
+    let mut cols = vec![(0, 0); flow.lowered.buffers.len()];
+    cols[stage.output] = strip;
+    for s in (0..stage.steps).rev() {
+        let Some(out) = flow.writes(s).next().map(|b| cols[b]).filter(|(x0, x1)| x0 < x1) else { continue };
+        for (b, access) in flow.reads(s) {
+            let (x0, x1) = access.cols.needs(out, flow.lowered.buffers[b].extent.cols);
+            if x0 < x1 {
+                let old = cols[b];
+                cols[b] = if old.0 < old.1 { (old.0.min(x0), old.1.max(x1)) } else { (x0, x1) };
+            }
+        }
+    }
+    cols
+}
+
 /// Cuts `size` pixels into `count` parts that differ by at most one.
 fn parts(size: usize, count: usize) -> Result<impl Iterator<Item = (usize, usize)> + Clone, TileError> {
     if count > size {
@@ -136,11 +154,10 @@ pub(crate) fn strips(flow: &Flow, stage: Stage, count: usize) -> Result<Parts, T
     let mut width = vec![0; flow.lowered.buffers.len()];
     let mut writer = Writer::starting_at(flow, 0, false);
     for (x0, x1) in parts(extent.cols, count)? {
-        let boxes = boxes(flow, stage, Region { y0: 0, y1: extent.rows, x0, x1 });
-        for (b, region) in boxes.iter().enumerate() {
-            width[b] = width[b].max(region.map_or(0, |r| r.x1 - r.x0));
+        let cols = columns(flow, stage, (x0, x1));
+        for (b, &(x0, x1)) in cols.iter().enumerate() {
+            width[b] = width[b].max(x1 - x0);
         }
-        let cols = boxes.iter().map(|region| region.map_or((0, 0), |r| (r.x0, r.x1))).collect();
         writer.strip(0, stage.steps, stage.output, cols);
     }
     Ok(Parts { runs: writer.runs, tiles: tiles(flow, stage, &width) })
