@@ -65,7 +65,7 @@ builtins! {
     ArgMax = 56 "ARG_MAX" COMPUTE "constant axis; output int32 or int64",
     AveragePool2d = 1 "AVERAGE_POOL_2D" COMPUTE "SAME and VALID; fused activation",
     Concatenation = 2 "CONCATENATION" MOVE "any axis; fused activation on float32 only",
-    Conv2d = 3 "CONV_2D" COMPUTE "constant weights, per tensor or per channel; int8 weights on float32 too; dilation; fused activation; one group",
+    Conv2d = 3 "CONV_2D" COMPUTE "constant weights, per tensor or per channel; int8 weights of one scale on float32 too; dilation; fused activation; one group",
     DepthwiseConv2d = 4 "DEPTHWISE_CONV_2D" COMPUTE "any multiplier; constant weights, per tensor or per channel; dilation; fused activation",
     Dequantize = 6 "DEQUANTIZE" DEQUANTIZED "to float32",
     ExpandDims = 70 "EXPAND_DIMS" MOVE "constant axis",

@@ -176,11 +176,15 @@ impl<'a> Call<'a> {
     /// [`Call::constant`].
     pub(super) fn weighted(&self, x: usize, weights: usize, bias: usize) -> Result<Vec<usize>, Trouble> {
         let input = self.data(x)?.element();
-        let kernel = self.constant(weights, "weights")?.element();
+        let kernel_source = self.constant(weights, "weights")?;
+        let kernel = kernel_source.element();
         let agree = match (input, kernel) {
             (ElementType::Int8, ElementType::Int8 | ElementType::Int4) => true,
             // Dynamic range quantisation: the reference quantises the input as it comes.
-            (ElementType::Float32, ElementType::Int8) => self.builtin == Builtin::Conv2d,
+            (ElementType::Float32, ElementType::Int8) => {
+                let scale = kernel_source.dtype.as_ref().ok().and_then(|d| d.quantisation()?.per_tensor());
+                self.builtin == Builtin::Conv2d && scale.is_some_and(|(_, zero_point)| zero_point == 0)
+            }
             (input, kernel) => input == kernel,
         };
         if !agree {

@@ -5,7 +5,7 @@ use crate::schema::{buffer, operator, operator_code, strided_slice, tensor};
 use crate::support::{Builtin, options};
 use crate::write::options::Options;
 use crate::write::tree::Node;
-use crate::{read, write};
+use crate::{check, read, write};
 use smidgen_ir::{AxisSlice, DataType, Graph, Op, Padding, Quantisation, ReduceKind, ReshapeKind};
 use smidgen_reference::{Case, Reference};
 
@@ -176,6 +176,24 @@ fn a_multiplier_that_is_not_stored_follows_from_the_shapes() {
         matches!(found, Op::DepthwiseConv2d { multiplier: 3, conv } if conv.padding == Padding::Valid),
         "{found:?}"
     );
+}
+
+#[test]
+fn int8_weights_on_floats_need_one_scale() {
+    let conv = |scales: &[f32], zero_points: &[i64]| {
+        let options = Options::Conv { padding: 0, stride: [1, 1], dilation: [1, 1], activation: 0 };
+        let file = file(Builtin::Conv2d, &[1, 4, 4, 1], options, |file| {
+            let bytes = file.buffer(Node::default().with(buffer::data, &[1, 2]));
+            let weights = tensor_node("w", &[2, 1, 1, 1], INT8).with(tensor::buffer, bytes);
+            vec![file.tensor(quantised_as(weights, scales, zero_points, 0))]
+        });
+        check(&file.bytes()).unwrap().first().map(|found| found.reason.clone())
+    };
+    let refused = Some("its input is f32 but its weights are i8".to_string());
+    assert_eq!(conv(&[0.5], &[0]), None);
+    assert_eq!(conv(&[0.5, 0.25], &[0, 0]), refused);
+    assert_eq!(conv(&[0.5], &[1]), refused);
+    assert_eq!(conv(&[], &[]), refused);
 }
 
 #[test]
