@@ -11,6 +11,9 @@ mod pareto;
 mod report;
 mod segments;
 
+#[cfg(test)]
+mod tests;
+
 pub use advice::{Advice, advise};
 pub use pareto::{PlanPoint, pareto};
 pub use report::{PlanReport, SegmentReport, StepReport};
@@ -18,6 +21,7 @@ pub use report::{PlanReport, SegmentReport, StepReport};
 use crate::schedule::{self, Flow, ScheduleChoice, TileError};
 use crate::{Lowered, Program, Run, Storage};
 use segments::{Candidates, Kind, Segment};
+use std::cell::OnceCell;
 
 /// What a plan should be good at.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -80,7 +84,7 @@ pub(crate) struct List {
 pub fn plan(lowered: &Lowered, options: &PlanOptions) -> Result<Plan, PlanError> {
     let mut best: Option<Plan> = None;
     for lowered in order::candidates(lowered) {
-        let planner = Planner { flow: Flow::new(&lowered), options };
+        let planner = Planner::new(&lowered, options);
         let plan = planner.choose()?;
         if best.as_ref().is_none_or(|b| planner.better(&plan.report, &b.report)) {
             best = Some(plan);
@@ -98,9 +102,14 @@ const FINALISTS: usize = 2;
 struct Planner<'a> {
     flow: Flow<'a>,
     options: &'a PlanOptions,
+    candidates: OnceCell<Candidates>,
 }
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
+    fn new(lowered: &'a Lowered, options: &'a PlanOptions) -> Self {
+        Self { flow: Flow::new(lowered), options, candidates: OnceCell::new() }
+    }
+
     /// The best plan for one order of the steps.
     fn choose(&self) -> Result<Plan, PlanError> {
         let end = self.flow.lowered.steps.len();
@@ -124,10 +133,10 @@ impl Planner<'_> {
 
     /// Segments and their schedules by dynamic programming. Nothing is recomputed, unless nothing else fits the budget.
     fn auto(&self) -> Result<Plan, PlanError> {
-        let candidates = Candidates::new(&self.flow, 0, self.options.stream_input);
+        let candidates = self.candidates();
         let plan = match self.options.objective {
-            Objective::Sram => self.least(&candidates)?,
-            Objective::Speed => self.fastest(&candidates)?,
+            Objective::Sram => self.least(candidates)?,
+            Objective::Speed => self.fastest(candidates)?,
         };
         match self.options.budget {
             Some(budget) if plan.report.total_bytes > budget && !self.options.stream_input => {
@@ -142,9 +151,9 @@ impl Planner<'_> {
         let mut lists: Vec<Vec<Segment>> = Vec::new();
         // A slightly looser limit can place better, and one stream over all has no borders that cost.
         for measure in MEASURES {
-            let least = candidates.least_peak(measure);
+            let least = candidates.least_peak(0, measure);
             for limit in [least, least + least / 64, least + least / 24] {
-                lists.extend(candidates.fastest(limit, measure));
+                lists.extend(candidates.fastest(0, limit, measure));
             }
         }
         lists.push(vec![self.segment(0, self.flow.lowered.steps.len(), Kind::Stream { parts: 1 })]);
@@ -176,7 +185,7 @@ impl Planner<'_> {
         let mut limit = budget;
         // Placing may need more than the quick view says: then ask for that much less.
         for _ in 0..4 {
-            let Some(segments) = candidates.fastest(limit, MEASURES[0]) else { break };
+            let Some(segments) = candidates.fastest(0, limit, MEASURES[0]) else { break };
             let plan = self.place(self.untiled(&segments))?;
             match plan.report.total_bytes.checked_sub(budget) {
                 None | Some(0) => return Ok(plan),
@@ -188,17 +197,27 @@ impl Planner<'_> {
 
     /// Tiles in front and dynamic programming behind.
     fn tiled(&self, choice: ScheduleChoice) -> Result<Plan, PlanError> {
+        self.place(self.tiled_list(choice)?)
+    }
+
+    fn tiled_list(&self, choice: ScheduleChoice) -> Result<List, PlanError> {
         if self.options.stream_input {
             return Err(PlanError::StreamedTiles(choice));
         }
         let (stage, tiled) = self.tiles(choice)?;
-        let candidates = Candidates::new(&self.flow, stage.steps, false);
+        let candidates = self.candidates();
+        let least = candidates.least_peak(stage.steps, MEASURES[0]);
         let limit = match (self.options.objective, self.options.budget) {
-            (Objective::Speed, Some(budget)) => budget.max(candidates.least_peak(MEASURES[0])),
-            _ => candidates.least_peak(MEASURES[0]),
+            (Objective::Speed, Some(budget)) => budget.max(least),
+            _ => least,
         };
-        let rest = candidates.fastest(limit, MEASURES[0]).unwrap_or_default();
-        self.place(self.list(Some((choice, stage, tiled)), &rest))
+        let rest = candidates.fastest(stage.steps, limit, MEASURES[0]).unwrap_or_default();
+        Ok(self.list(Some((choice, stage, tiled)), &rest))
+    }
+
+    /// Candidate segments, evaluated when they are first asked for.
+    fn candidates(&self) -> &Candidates {
+        self.candidates.get_or_init(|| Candidates::new(&self.flow, self.options.stream_input))
     }
 
     fn tiles(&self, choice: ScheduleChoice) -> Result<(schedule::Stage, schedule::Parts), PlanError> {
@@ -216,12 +235,20 @@ impl Planner<'_> {
 
     /// The tiled plan that fits the budget and recomputes least; the given one if none fits.
     fn recomputing(&self, budget: usize, otherwise: Plan) -> Result<Plan, PlanError> {
-        let mut best: Option<Plan> = None;
+        let mut lists = Vec::new();
         for choice in self.tilings() {
-            let Ok(plan) = self.tiled(choice) else { continue };
-            let fits = plan.report.total_bytes <= budget;
-            if fits && best.as_ref().is_none_or(|b| plan.report.instructions < b.report.instructions) {
+            let Ok(list) = self.tiled_list(choice) else { continue };
+            let bytes = crate::outline(self.flow.lowered, &list.runs, &list.storage)?;
+            lists.push((list.instructions, bytes, list));
+        }
+        // The fastest of which a quick look says that they fit, until one does.
+        lists.sort_by_key(|&(instructions, bytes, _)| (bytes > budget, instructions, bytes));
+        let mut best: Option<Plan> = None;
+        for (.., list) in lists.into_iter().take(2 * FINALISTS) {
+            let plan = self.place(list)?;
+            if plan.report.total_bytes <= budget {
                 best = Some(plan);
+                break;
             }
         }
         Ok(best.unwrap_or(otherwise))

@@ -1,9 +1,9 @@
 //! The front of plans of which none is better in everything: SRAM against modelled instructions and recomputation.
 
-use super::segments::{Candidates, Kind};
-use super::{MEASURES, Plan, PlanError, PlanOptions, Planner};
+use super::segments::Kind;
+use super::{MEASURES, Objective, Plan, PlanError, PlanOptions, Planner, report};
 use crate::Lowered;
-use crate::schedule::{Flow, ScheduleChoice};
+use crate::schedule::ScheduleChoice;
 
 /// One plan of the front.
 #[derive(Clone, PartialEq, Debug)]
@@ -29,62 +29,73 @@ const MOST_POINTS: usize = 12;
 /// If a list cannot be placed, which is an error of ours.
 pub fn pareto(lowered: &Lowered, stream_input: bool) -> Result<Vec<PlanPoint>, PlanError> {
     let base = PlanOptions { stream_input, ..PlanOptions::default() };
-    let planner = Planner { flow: Flow::new(lowered), options: &base };
-    let candidates = Candidates::new(&planner.flow, 0, stream_input);
-    let mut points = Vec::new();
-    let mut add = |plan: &Plan, options: PlanOptions| {
-        let segments: Vec<String> = plan
-            .report
-            .segments
-            .iter()
-            .map(|s| format!("{}[{}..{}]", s.schedule, s.steps.start, s.steps.end))
-            .collect();
-        points.push(PlanPoint {
-            options,
-            schedule: segments.join(" "),
-            total_bytes: plan.report.total_bytes,
-            instructions: plan.report.instructions,
-            extra_macs_percent: plan.report.extra_macs_percent,
-        });
-    };
-    add(&planner.least(&candidates)?, base.clone());
-    for kind in [Kind::Layer, Kind::Stream { parts: 1 }] {
-        let schedule = if kind == Kind::Layer { ScheduleChoice::Layer } else { ScheduleChoice::Stream };
-        let segment = planner.segment(0, lowered.steps.len(), kind);
-        add(&planner.place(planner.untiled(&[segment]))?, PlanOptions { schedule, ..base.clone() });
-    }
+    let planner = Planner::new(lowered, &base);
+    let candidates = planner.candidates();
+    let end = lowered.steps.len();
+    // Lists with the options that ask for them; a quick look says which can be on the front at all.
     let mut lists = Vec::new();
-    for limit in candidates.limits(candidates.least_peak(MEASURES[0])) {
-        let Some(segments) = candidates.fastest(limit, MEASURES[0]) else { continue };
+    for (schedule, kind) in [(ScheduleChoice::Layer, Kind::Layer), (ScheduleChoice::Stream, Kind::Stream { parts: 1 })]
+    {
+        let options = PlanOptions { schedule, ..base.clone() };
+        lists.push((options, planner.untiled(&[planner.segment(0, end, kind)])));
+    }
+    let mut least = u64::MAX;
+    let mut fast = Vec::new();
+    for limit in candidates.limits(candidates.least_peak(0, MEASURES[0])) {
+        let Some(segments) = candidates.fastest(0, limit, MEASURES[0]) else { continue };
         let instructions: u64 = segments.iter().map(|s| s.instructions).sum();
-        if lists.last().is_none_or(|&(_, least, _)| instructions < least) {
-            lists.push((limit, instructions, segments));
+        if instructions < least {
+            least = instructions;
+            fast.push(segments);
         }
     }
-    let stride = lists.len().div_ceil(MOST_POINTS).max(1);
-    for (_, _, segments) in lists.into_iter().step_by(stride) {
-        let plan = planner.place(planner.untiled(&segments))?;
-        let budget = Some(plan.report.total_bytes);
-        add(&plan, PlanOptions { objective: super::Objective::Speed, budget, ..base.clone() });
+    let stride = fast.len().div_ceil(MOST_POINTS).max(1);
+    for segments in fast.into_iter().step_by(stride) {
+        lists.push((PlanOptions { objective: Objective::Speed, ..base.clone() }, planner.untiled(&segments)));
     }
     if !stream_input {
         for schedule in planner.tilings() {
-            if let Ok(plan) = planner.tiled(schedule) {
-                add(&plan, PlanOptions { schedule, ..base.clone() });
+            if let Ok(list) = planner.tiled_list(schedule) {
+                lists.push((PlanOptions { schedule, ..base.clone() }, list));
             }
         }
     }
-    Ok(front(points))
+    let mut quick = Vec::with_capacity(lists.len());
+    for (options, list) in lists {
+        quick.push((crate::outline(lowered, &list.runs, &list.storage)?, list.instructions, options, list));
+    }
+    let mut points = vec![point(&planner.least(candidates)?, base.clone())];
+    for (_, _, mut options, list) in front(quick, |q| (q.0, q.1)) {
+        let plan = report::finish(&planner.flow, list, &options)?;
+        if options.objective == Objective::Speed {
+            options.budget = Some(plan.report.total_bytes);
+        }
+        points.push(point(&plan, options));
+    }
+    Ok(front(points, |p| (p.total_bytes, p.instructions)))
 }
 
-/// The points that no other beats, by ascending SRAM.
-fn front(mut points: Vec<PlanPoint>) -> Vec<PlanPoint> {
-    points.sort_by_key(|p| (p.total_bytes, p.instructions));
-    let mut front: Vec<PlanPoint> = Vec::new();
-    for point in points {
-        if front.last().is_none_or(|last| point.instructions < last.instructions) {
-            front.push(point);
-        }
+fn point(plan: &Plan, options: PlanOptions) -> PlanPoint {
+    let segments = plan.report.segments.iter();
+    let segments: Vec<String> =
+        segments.map(|s| format!("{}[{}..{}]", s.schedule, s.steps.start, s.steps.end)).collect();
+    PlanPoint {
+        options,
+        schedule: segments.join(" "),
+        total_bytes: plan.report.total_bytes,
+        instructions: plan.report.instructions,
+        extra_macs_percent: plan.report.extra_macs_percent,
     }
-    front
+}
+
+/// What nothing else beats in both bytes and instructions, by ascending bytes.
+fn front<T>(mut all: Vec<T>, key: impl Fn(&T) -> (usize, u64)) -> Vec<T> {
+    all.sort_by_key(&key);
+    let mut least = u64::MAX;
+    all.retain(|one| {
+        let better = key(one).1 < least;
+        least = least.min(key(one).1);
+        better
+    });
+    all
 }

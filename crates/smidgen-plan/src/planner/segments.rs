@@ -59,9 +59,8 @@ pub(crate) fn evaluate(flow: &Flow, from: usize, to: usize, kind: Kind, stream_i
     Segment { from, to, kind, peak, instructions: cost::hundredths(flow, &runs) }
 }
 
-/// All segments worth considering from step `start` on.
+/// All segments worth considering.
 pub(crate) struct Candidates {
-    start: usize,
     end: usize,
     /// For each position at which a segment ends, the segments that do.
     ending: Vec<Vec<Segment>>,
@@ -79,17 +78,17 @@ const PATIENCE: usize = 12;
 
 impl Candidates {
     /// Evaluates segments.
-    pub fn new(flow: &Flow, start: usize, stream_input: bool) -> Self {
+    pub fn new(flow: &Flow, stream_input: bool) -> Self {
         let end = flow.lowered.steps.len();
         let mut ending: Vec<Vec<Segment>> = vec![Vec::new(); end + 1];
         let mut bound = 0;
-        for s in start..end {
+        for s in 0..end {
             let segment = evaluate(flow, s, s + 1, Kind::Layer, stream_input);
             bound = bound.max(segment.peak.rings);
             ending[s + 1].push(segment);
         }
-        let open: Vec<bool> = (0..=end).map(|at| flow.alive(at).len() <= MOST_ALIVE || at == end).collect();
-        for from in (start..end).filter(|&at| open[at] || at == start) {
+        let open: Vec<bool> = (0..=end).map(|at| flow.alive(at).len() <= MOST_ALIVE || at == 0 || at == end).collect();
+        for from in (0..end).filter(|&at| open[at]) {
             let mut worse = 0;
             for to in (from + 2..=end).filter(|&at| open[at]) {
                 if !(from..to).any(|s| flow.by_rows(s)) {
@@ -107,26 +106,31 @@ impl Candidates {
                 }
             }
         }
-        Self { start, end, ending }
+        Self { end, ending }
     }
 
-    /// The least possible greatest peak.
-    pub fn least_peak(&self, measure: Measure) -> usize {
+    /// The least possible greatest peak of the segments from step `start` on.
+    pub fn least_peak(&self, start: usize, measure: Measure) -> usize {
         let mut best = vec![usize::MAX; self.end + 1];
-        best[self.start] = 0;
-        for to in self.start + 1..=self.end {
-            best[to] = self.ending[to].iter().map(|s| best[s.from].max(measure(s.peak))).min().unwrap_or(usize::MAX);
+        best[start] = 0;
+        for to in start + 1..=self.end {
+            best[to] = self.ending[to]
+                .iter()
+                .filter(|s| s.from >= start)
+                .map(|s| best[s.from].max(measure(s.peak)))
+                .min()
+                .unwrap_or(usize::MAX);
         }
         best[self.end]
     }
 
-    /// The segments that take the fewest instructions with no peak above `limit`; `None` if there are none.
-    pub fn fastest(&self, limit: usize, measure: Measure) -> Option<Vec<Segment>> {
+    /// The segments from step `start` on that take the fewest instructions with no peak above `limit`; `None` if there are none.
+    pub fn fastest(&self, start: usize, limit: usize, measure: Measure) -> Option<Vec<Segment>> {
         let mut best: Vec<Option<(u64, usize)>> = vec![None; self.end + 1];
         let mut chosen: Vec<Option<Segment>> = vec![None; self.end + 1];
-        best[self.start] = Some((0, 0));
-        for to in self.start + 1..=self.end {
-            for segment in self.ending[to].iter().filter(|s| measure(s.peak) <= limit) {
+        best[start] = Some((0, 0));
+        for to in start + 1..=self.end {
+            for segment in self.ending[to].iter().filter(|s| s.from >= start && measure(s.peak) <= limit) {
                 if let Some((instructions, count)) = best[segment.from] {
                     let cost = (instructions + segment.instructions, count + 1);
                     if best[to].is_none_or(|b| cost < b) {
@@ -138,7 +142,7 @@ impl Candidates {
         }
         let mut segments = Vec::new();
         let mut at = self.end;
-        while at > self.start {
+        while at > start {
             let segment = chosen[at]?;
             segments.push(segment);
             at = segment.from;

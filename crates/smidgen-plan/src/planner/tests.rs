@@ -1,0 +1,92 @@
+use super::*;
+use crate::schedule::fixture::{Net, mobilenet_v2};
+use crate::validate::validate;
+
+fn options(schedule: &str) -> PlanOptions {
+    PlanOptions { schedule: schedule.parse().unwrap(), ..PlanOptions::default() }
+}
+
+/// Small enough to plan often: MobileNetV2 at 64 pixels.
+fn net() -> Lowered {
+    mobilenet_v2(64).0
+}
+
+#[test]
+fn the_plan_is_valid_small_and_the_same_every_time() {
+    let net = net();
+    let layer = plan(&net, &options("layer")).unwrap().report.total_bytes;
+    let auto = plan(&net, &options("auto")).unwrap();
+    assert!(auto.report.total_bytes < layer && auto.report.extra_macs_percent == 0.0);
+    assert_eq!(auto.report.total_bytes, auto.program.arena_bytes);
+    validate(&auto.program).unwrap();
+    assert_eq!(plan(&net, &options("auto")).unwrap(), auto);
+    let covered: Vec<usize> = auto.report.segments.iter().flat_map(|s| s.steps.clone()).collect();
+    assert_eq!(covered, (0..net.steps.len()).collect::<Vec<_>>());
+}
+
+#[test]
+fn more_memory_buys_speed_and_too_little_costs_recomputation() {
+    let net = net();
+    let least = plan(&net, &options("auto")).unwrap().report;
+    let ample = Some(2 * least.total_bytes);
+    let fast =
+        plan(&net, &PlanOptions { objective: Objective::Speed, budget: ample, ..PlanOptions::default() }).unwrap();
+    assert!(fast.report.fits && fast.report.instructions <= least.instructions);
+    let tight = PlanOptions { budget: Some(least.total_bytes - 1), ..PlanOptions::default() };
+    let tiled = plan(&net, &tight).unwrap().report;
+    if tiled.fits {
+        assert!(tiled.extra_macs_percent > 0.0);
+    } else {
+        assert_eq!(tiled.total_bytes, least.total_bytes);
+    }
+}
+
+#[test]
+fn tiles_report_what_they_compute_again() {
+    let (net, ends) = mobilenet_v2(64);
+    for schedule in [format!("patch:2x2@{}", ends[2]), format!("strips:3@{}", ends[2])] {
+        let plan = plan(&net, &options(&schedule)).unwrap();
+        validate(&plan.program).unwrap();
+        let unclipped = plan.report.extra_macs_unclipped_percent.unwrap();
+        assert!(plan.report.extra_macs_percent > 0.0 && plan.report.extra_macs_percent < unclipped);
+    }
+    let streamed = PlanOptions { stream_input: true, ..options("patch:2x2@3") };
+    assert!(matches!(plan(&net, &streamed), Err(PlanError::StreamedTiles(_))));
+}
+
+#[test]
+fn the_front_goes_from_small_to_fast() {
+    let front = pareto(&net(), false).unwrap();
+    assert!(front.len() >= 2);
+    for pair in front.windows(2) {
+        assert!(pair[0].total_bytes < pair[1].total_bytes && pair[0].instructions > pair[1].instructions);
+    }
+}
+
+#[test]
+fn advice_names_what_would_help() {
+    let net = net();
+    let tight = PlanOptions { budget: Some(10_000), ..options("layer") };
+    let report = plan(&net, &tight).unwrap().report;
+    let advice = advise(&net, &tight, &report).unwrap();
+    assert_eq!(advice.excess, report.total_bytes - 10_000);
+    assert!(advice.alternatives.iter().any(|(what, bytes)| what.contains("auto") && *bytes < report.total_bytes));
+    let ample = PlanOptions { budget: Some(10_000_000), ..options("layer") };
+    assert!(advise(&net, &ample, &plan(&net, &ample).unwrap().report).is_none());
+}
+
+#[test]
+fn independent_branches_run_in_the_order_that_keeps_least() {
+    // Both branches widen and narrow; the graph's order widens both before it narrows either.
+    let mut net = Net::default();
+    let x = net.input(8, 8, 2);
+    let a = net.conv(x, 3, 1, 32);
+    let b = net.conv(x, 3, 1, 32);
+    let c = net.conv(a, 3, 1, 2);
+    let d = net.conv(b, 3, 1, 2);
+    let y = net.add(c, d);
+    let net = net.outputs(&[y]);
+    let plan = plan(&net, &options("layer")).unwrap();
+    validate(&plan.program).unwrap();
+    assert!(plan.report.total_bytes < 2 * 8 * 8 * 32, "{}", plan.report.total_bytes);
+}
