@@ -1,14 +1,15 @@
 //! The `smidgen` command: a thin shell around the library of the same name.
 //!
-//! One file for each command under `commands`; what they share is beside them. No command panics on any input, prints to
+//! One file for each command under `commands`; what they share is under `console`. No command panics on any input, prints to
 //! a closed pipe, or leaves a half-written file.
 #![forbid(unsafe_code)]
 
 mod commands;
-mod terminal;
+mod console;
 
 use clap::Parser;
-use commands::{Cli, Failure};
+use commands::{Answer, Cli};
+use console::{Code, Failure, terminal};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -16,8 +17,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = std::panic::catch_unwind(|| commands::run(&cli));
     match result {
-        Ok(Ok(commands::Answer::Yes)) => ExitCode::SUCCESS,
-        Ok(Ok(commands::Answer::No(code))) => code.into(),
+        Ok(Ok(Answer::Yes)) => ExitCode::SUCCESS,
+        Ok(Ok(Answer::No(code))) => code.into(),
         Ok(Err(Failure::Output(error))) if error.kind() == std::io::ErrorKind::BrokenPipe => {
             // The reader has seen enough. What a shell expects of a program that SIGPIPE ended.
             ExitCode::from(128 + 13)
@@ -26,6 +27,6 @@ fn main() -> ExitCode {
             terminal::print_failure(&failure);
             failure.code().into()
         }
-        Err(_) => commands::Code::Internal.into(),
+        Err(_) => Code::Internal.into(),
     }
 }

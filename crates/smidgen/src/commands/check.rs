@@ -1,9 +1,10 @@
 //! `smidgen check`: everything in the way of a network, at once.
 
-use super::format::{count, wrap};
-use super::output::{BAD, GOOD, Output};
-use super::table::{Column, Table};
-use super::{Answer, Code, Failure};
+use super::Answer;
+use crate::console::format::{count, wrap};
+use crate::console::output::{BAD, GOOD, Output};
+use crate::console::table::{Column, Table};
+use crate::console::{Code, Failure};
 use clap::Args;
 use serde_json::{Value, json};
 use smidgen::network::as_text;

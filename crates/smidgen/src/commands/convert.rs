@@ -1,9 +1,10 @@
 //! `smidgen convert`: read, rewrite, write.
 
-use super::format::{bytes, count};
-use super::options::Model;
-use super::output::Output;
-use super::{Answer, Failure};
+use super::Answer;
+use crate::console::Failure;
+use crate::console::Output;
+use crate::console::format::{bytes, count};
+use crate::console::options::Model;
 use clap::Args;
 use smidgen::{Network, files};
 use std::path::PathBuf;

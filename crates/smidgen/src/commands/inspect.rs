@@ -1,10 +1,11 @@
 //! `smidgen inspect`: what a network computes and what that costs.
 
-use super::format::{bytes, count, real, thousands};
-use super::options::{Model, title};
-use super::output::{Output, STRONG};
-use super::table::{Column, Table};
-use super::{Answer, Failure};
+use super::Answer;
+use crate::console::Failure;
+use crate::console::format::{bytes, count, real, thousands};
+use crate::console::options::{Model, title};
+use crate::console::output::{Output, STRONG};
+use crate::console::table::{Column, Table};
 use clap::Args;
 use serde_json::{Value, json};
 use smidgen::Network;

@@ -1,26 +1,20 @@
 //! The command line: one variant of [`Command`] and one file for each command.
 //!
-//! To add one: a file with its arguments and a `run`, a variant of [`Command`], and its line in [`run`]. The compiler names the
-//! rest.
+//! To add one: a file with its arguments and a `run`, a variant of [`Command`], and its line in [`run`]. What commands share lies in
+//! [`console`](crate::console).
 
 mod boards;
 mod check;
 mod convert;
-mod failure;
-mod format;
 mod inspect;
 mod ops;
-mod options;
-mod output;
 mod plan;
 mod run;
-mod table;
 mod verify;
 
-pub use failure::{Code, Failure};
-
+use crate::console::output::{Output, Verbosity};
+use crate::console::{Code, Failure, failure};
 use clap::{Args, Parser, Subcommand};
-use output::{Output, Verbosity};
 
 /// What a command found out, where it did what was asked.
 pub enum Answer {

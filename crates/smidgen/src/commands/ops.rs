@@ -1,8 +1,9 @@
 //! `smidgen ops`: the support table, printed from the list that the reader goes by.
 
-use super::output::Output;
-use super::table::{Column, Table};
-use super::{Answer, Failure};
+use super::Answer;
+use crate::console::Failure;
+use crate::console::Output;
+use crate::console::table::{Column, Table};
 use clap::Args;
 use serde_json::{Value, json};
 use smidgen::tflite::{SUPPORTED, SupportEntry};

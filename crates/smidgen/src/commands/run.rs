@@ -1,10 +1,11 @@
 //! `smidgen run`: one inference on the host.
 
-use super::format::{count, real, thousands};
+use super::Answer;
 use super::inspect::port;
-use super::options::{Model, ReferenceOption};
-use super::output::{Output, STRONG};
-use super::{Answer, Failure};
+use crate::console::Failure;
+use crate::console::format::{count, real, thousands};
+use crate::console::options::{Model, ReferenceOption};
+use crate::console::output::{Output, STRONG};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use smidgen::data::input::{self, Prepared};

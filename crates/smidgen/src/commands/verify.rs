@@ -1,9 +1,10 @@
 //! `smidgen verify`: the same bytes as the reference, or where not and why.
 
-use super::format::{count, real, thousands, wrap};
-use super::options::{Model, ReferenceName, ReferenceOption};
-use super::output::{BAD, GOOD, Output};
-use super::{Answer, Code, Failure};
+use super::Answer;
+use crate::console::format::{count, real, thousands, wrap};
+use crate::console::options::{Model, ReferenceName, ReferenceOption};
+use crate::console::output::{BAD, GOOD, Output};
+use crate::console::{Code, Failure};
 use clap::Args;
 use serde_json::{Value, json};
 use smidgen::Network;

@@ -2,7 +2,7 @@
 
 use crate::support::Folder;
 
-const COMMANDS: [&str; 6] = ["inspect", "run", "verify", "check", "ops", "convert"];
+const COMMANDS: [&str; 8] = ["inspect", "run", "verify", "check", "ops", "convert", "plan", "boards"];
 
 #[test]
 fn help_is_as_reviewed() {

@@ -2,10 +2,11 @@
 
 mod present;
 
-use super::format::bytes;
-use super::options::{Model, ReferenceOption};
-use super::output::{BAD, GOOD, Output};
-use super::{Answer, Code, Failure};
+use super::Answer;
+use crate::console::format::bytes;
+use crate::console::options::{Model, ReferenceOption};
+use crate::console::output::{BAD, GOOD, Output};
+use crate::console::{Code, Failure};
 use clap::{Args, ValueEnum};
 use smidgen::boards::{self, Board};
 use smidgen::files::write_atomically;

@@ -1,10 +1,10 @@
 //! A plan as text, as JSON, and as what the HTML report needs.
 
 use super::Findings;
-use crate::commands::Failure;
-use crate::commands::format::{bytes, thousands};
-use crate::commands::output::{Output, STRONG};
-use crate::commands::table::{Column, Table};
+use crate::console::Failure;
+use crate::console::format::{bytes, thousands};
+use crate::console::output::{Output, STRONG};
+use crate::console::table::{Column, Table};
 use serde_json::{Value, json};
 use smidgen::plan::validate::Occupancy;
 use smidgen::plan::{Extent, Run};

@@ -1,6 +1,6 @@
 //! What the terminal is like, and errors brought to it.
 
-use crate::commands::Failure;
+use super::Failure;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, ThemeCharacters, ThemeStyles};
 use std::fmt;
 use std::io::{IsTerminal, Write};

@@ -1,7 +1,7 @@
 //! Where commands print. Results go to standard output, notes and warnings to standard error.
 
 use super::Failure;
-use crate::terminal;
+use super::terminal;
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 use std::io::Write;

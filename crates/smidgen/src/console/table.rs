@@ -37,7 +37,7 @@ pub struct Table<'a> {
 }
 
 /// No table is wider, however wide the terminal.
-const WIDEST: usize = crate::terminal::WIDTH;
+const WIDEST: usize = super::terminal::WIDTH;
 
 /// Spaces between columns.
 const GAP: usize = 2;

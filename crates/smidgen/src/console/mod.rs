@@ -1,0 +1,11 @@
+//! What all commands share: arguments, tables, numbers, output, and what a failure looks like.
+
+pub mod failure;
+pub mod format;
+pub mod options;
+pub mod output;
+pub mod table;
+pub mod terminal;
+
+pub use failure::{Code, Failure};
+pub use output::Output;
