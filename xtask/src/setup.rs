@@ -71,7 +71,7 @@ fn system_python() -> Result<&'static str, Error> {
     if let Some(python) = usable_python() {
         return Ok(python);
     }
-    if install_with_apt()
+    if install_with_apt(&["python3", "python3-venv"])
         && let Some(python) = usable_python()
     {
         return Ok(python);
@@ -89,8 +89,8 @@ fn usable_python() -> Option<&'static str> {
 }
 
 /// Tries Debian's packages, where that needs no question answered: as root, or with a sudo that asks for no password.
-fn install_with_apt() -> bool {
-    const INSTALL: [&str; 6] = ["apt-get", "install", "--yes", "--no-install-recommends", "python3", "python3-venv"];
+fn install_with_apt(packages: &[&str]) -> bool {
+    const INSTALL: [&str; 4] = ["apt-get", "install", "--yes", "--no-install-recommends"];
     if !succeeds(Command::new("apt-get").arg("--version")) {
         return false;
     }
@@ -100,8 +100,30 @@ fn install_with_apt() -> bool {
         let words: Vec<&str> = prefix.iter().chain(command).copied().collect();
         succeeds(Command::new(words[0]).args(&words[1..]).env("DEBIAN_FRONTEND", "noninteractive"))
     };
-    println!("installing python3 and python3-venv with apt-get");
-    run(&INSTALL) || (run(&["apt-get", "update"]) && run(&INSTALL))
+    let install = [&INSTALL, packages].concat();
+    println!("installing {} with apt-get", packages.join(" and "));
+    run(&install) || (run(&["apt-get", "update"]) && run(&install))
+}
+
+/// The browser that the report is tested in: looked for, and in CI installed where that needs no question answered. Elsewhere a
+/// browser is not installed unasked; its test then says that it was skipped.
+pub fn browser() -> Result<(), Error> {
+    let found = || {
+        ["chromium", "chromium-browser", "google-chrome"]
+            .into_iter()
+            .any(|program| succeeds(Command::new(program).arg("--version")))
+    };
+    if std::env::var_os("SMIDGEN_CHROMIUM").is_some() || std::env::var_os("CI").is_none() || found() {
+        return Ok(());
+    }
+    if install_with_apt(&["chromium"]) && found() {
+        return Ok(());
+    }
+    Err(Error::Failed(
+        "no Chromium to test the report in; install it (Debian: apt-get install chromium) or name one in \
+         SMIDGEN_CHROMIUM"
+            .to_owned(),
+    ))
 }
 
 fn interpreter_of(venv: &Path) -> PathBuf {

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::process::{cargo, check};
-use crate::setup::{PYTHON_VARIABLE, reference_python};
+use crate::setup::{PYTHON_VARIABLE, browser, reference_python};
 use std::time::Instant;
 
 const HELP: &str = "\
@@ -14,6 +14,8 @@ With a FILTER only those tests run whose name contains it, and none of the other
 The differential tests need TensorFlow Lite's reference interpreter. It is installed into .venv the first time; with
 SMIDGEN_PYTHON set, that Python is used instead. Where it cannot be installed these tests are skipped and the run says
 so, but if the variable CI is `true` that is an error.
+
+The page that `smidgen plan --html` writes is tested in Chromium, if there is one; in CI it is installed.
 
   --quick    without the differential tests
 
@@ -35,6 +37,7 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
         return Ok(());
     };
     let python = if options.quick { None } else { python_or_skip()? };
+    browser()?;
     let mut tests = cargo(&["test", "--workspace"]);
     match &python {
         Some(python) => tests.env(PYTHON_VARIABLE, python),

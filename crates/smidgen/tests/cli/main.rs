@@ -1,12 +1,13 @@
 //! The `smidgen` command as its users run it: the real binary in a fresh folder.
 
+mod boards;
 mod check;
 mod convert;
 mod help;
 mod hostile;
 mod inspect;
+mod plan;
 mod run;
 mod shared;
-
 mod support;
 mod verify;
