@@ -1,18 +1,42 @@
 //! `cargo xtask bench NAME`: measurements that take longer than a test may, or that need a set-up of their own.
 
 mod host_speed;
+mod planning;
 
+use crate::process::root;
 use crate::{Command, Error, dispatch};
+use std::path::PathBuf;
 
 /// Add a bench here.
-const BENCHES: &[Command] = &[Command {
-    name: "host-speed",
-    arguments: "",
-    summary: "classify CIFAR-10 on the host, beside TensorFlow Lite's default kernels",
-    run: host_speed::run,
-}];
+const BENCHES: &[Command] = &[
+    Command {
+        name: "host-speed",
+        arguments: "",
+        summary: "classify CIFAR-10 on the host, beside TensorFlow Lite's default kernels",
+        run: host_speed::run,
+    },
+    Command {
+        name: "planning",
+        arguments: "",
+        summary: "plan the real models and the published architectures: bytes, bounds, planning times",
+        run: planning::run,
+    },
+];
 
 /// Runs one bench, or lists them.
 pub fn run(arguments: &[String]) -> Result<(), Error> {
     dispatch("cargo xtask bench", BENCHES, arguments)
+}
+
+/// The folder with models and data: `SMIDGEN_SHARED`, or `shared` beside the checkout.
+fn shared() -> Result<PathBuf, Error> {
+    let beside = || root().join("../shared");
+    let folder = std::env::var_os("SMIDGEN_SHARED").map_or_else(beside, PathBuf::from);
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    Err(Error::Failed(format!(
+        "{} is not there; set SMIDGEN_SHARED to the folder with models/ and data/",
+        folder.display()
+    )))
 }

@@ -118,11 +118,33 @@ fn check(name: &str, lowered: &Lowered, schedules: &[PlanOptions]) -> usize {
     suited
 }
 
+/// The same tiling over the number of operators nearest to the one asked for that can be tiled so.
+fn suitable(lowered: &Lowered, choice: ScheduleChoice) -> Option<ScheduleChoice> {
+    let (ScheduleChoice::Patch { operators: wanted, .. } | ScheduleChoice::Strips { operators: wanted, .. }) = choice
+    else {
+        return Some(choice);
+    };
+    let mut counts: Vec<usize> = (1..=lowered.steps.len()).collect();
+    counts.sort_by_key(|&n| (n.abs_diff(wanted), n));
+    counts.into_iter().find_map(|n| {
+        let mut choice = choice;
+        if let ScheduleChoice::Patch { operators, .. } | ScheduleChoice::Strips { operators, .. } = &mut choice {
+            *operators = n;
+        }
+        plan(lowered, &PlanOptions { schedule: choice, ..PlanOptions::default() }).is_ok().then_some(choice)
+    })
+}
+
 #[test]
 fn every_schedule_of_every_model_gives_the_same_bytes() {
     for (name, lowered) in models(false) {
-        let suited = check(&name, &lowered, &schedules());
-        assert!(suited >= 6, "{name}: only {suited} schedules suit it");
+        let schedules: Vec<PlanOptions> = schedules()
+            .into_iter()
+            .filter_map(|options| Some(PlanOptions { schedule: suitable(&lowered, options.schedule)?, ..options }))
+            .collect();
+        // Vectors have no rows or columns to cut: the six tiled schedules suit pictures only.
+        let expected = if name == "mlperf-ad" { 6 } else { 12 };
+        assert_eq!(check(&name, &lowered, &schedules), expected, "{name}");
     }
 }
 

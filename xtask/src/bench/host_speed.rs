@@ -1,5 +1,6 @@
 //! `cargo xtask bench host-speed`: sets up what `host_speed` of smidgen-exec measures, and runs it.
 
+use super::shared;
 use crate::Error;
 use crate::process::{cargo, check, root};
 use crate::setup::{PYTHON_VARIABLE, reference_python};
@@ -18,19 +19,6 @@ pub fn run(_: &[String]) -> Result<(), Error> {
             .arg(model)
             .env(PYTHON_VARIABLE, python),
     )
-}
-
-/// The folder with models and data: `SMIDGEN_SHARED`, or `shared` beside the checkout.
-fn shared() -> Result<PathBuf, Error> {
-    let beside = || root().join("../shared");
-    let folder = std::env::var_os("SMIDGEN_SHARED").map_or_else(beside, PathBuf::from);
-    if folder.is_dir() {
-        return Ok(folder);
-    }
-    Err(Error::Failed(format!(
-        "{} is not there; set SMIDGEN_SHARED to the folder with models/ and data/",
-        folder.display()
-    )))
 }
 
 /// The test images of the archive, unpacked below target/ once.

@@ -20,14 +20,16 @@ use std::path::PathBuf;
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
-  smidgen plan model.tflite                             the smallest SRAM that computes the same bytes
-  smidgen plan model.tflite --board stm32f746           does it fit this board?
-  smidgen plan model.tflite --sram 64K --io int8        does it fit 64 KiB, fed with integers?
-  smidgen plan model.tflite --board rp2040 --objective speed       the fewest instructions that still fit
-  smidgen plan model.tflite --stream-input              no frame is stored: the camera's rows are pushed one by one
-  smidgen plan model.tflite --schedule patch:3x3@12     the first 12 operators in 3 by 3 patches, halos computed again
-  smidgen plan model.tflite --objective pareto          every plan that no other beats in SRAM and instructions
-  smidgen plan model.tflite --html plan.html            memory map, SRAM over time and alternatives as a page
+  smidgen plan model.tflite                        the smallest SRAM that computes the same bytes
+  smidgen plan model.tflite --board stm32f746      does it fit this board?
+  smidgen plan model.tflite --sram 64K --io int8   does it fit 64 KiB, fed with integers?
+  smidgen plan model.tflite --stream-input         no frame is stored: rows are pushed one by one
+  smidgen plan model.tflite --objective pareto     every plan that no other beats
+  smidgen plan model.tflite --html plan.html       memory map, SRAM over time, alternatives
+  smidgen plan model.tflite --board rp2040 --objective speed
+                                                   the fewest instructions that still fit
+  smidgen plan model.tflite --schedule patch:3x3@12
+                                                   the first 12 operators in 3 by 3 patches
 
 The network is cleaned up first: count operators by `smidgen inspect MODEL --clean`. Sizes are exact: buffers, rings, accumulators and kernel scratch lie in one arena. The stack and the application's own
 variables come on top. Every plan is replayed by a validator that shares nothing with the planner. Instructions are
