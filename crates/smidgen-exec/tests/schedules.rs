@@ -142,8 +142,9 @@ fn every_schedule_of_every_model_gives_the_same_bytes() {
             .into_iter()
             .filter_map(|options| Some(PlanOptions { schedule: suitable(&lowered, options.schedule)?, ..options }))
             .collect();
-        // Vectors have no rows or columns to cut: the six tiled schedules suit pictures only.
-        let expected = if name == "mlperf-ad" { 6 } else { 12 };
+        // The six tiled schedules do not suit vectors, which have no rows or columns, nor convolutions of float pictures with
+        // int8 weights, which quantise by the range of the whole picture.
+        let expected = if name == "mlperf-ad" || name == "mlperf-kws-float" { 6 } else { 12 };
         assert_eq!(check(&name, &lowered, &schedules), expected, "{name}");
     }
 }
