@@ -12,7 +12,7 @@ const HELP: &str = "\
 usage: cargo xtask demo
 
 Reads a network, shows what it computes and costs, runs it on pictures, and compares its output bytes with those of the
-reference where they are known. Uses person-detect.tflite of the folder ../shared (or SMIDGEN_SHARED) if there is one, and a
+reference where they are known, and plans its memory for a board. Uses person-detect.tflite of the folder ../shared (or SMIDGEN_SHARED) if there is one, and a
 network of its own making otherwise. Files are written to target/demo.
 ";
 
@@ -64,6 +64,7 @@ fn person_detection(shared: &Path, folder: &Path) -> Result<(), Error> {
         heading("Its output bytes beside the reference's, for eight pictures");
         smidgen(&["verify", text(&model), "--golden", text(&golden)])?;
     }
+    planning(&model, folder)?;
     closing(&model)
 }
 
@@ -84,7 +85,14 @@ fn own_network(folder: &Path) -> Result<(), Error> {
     smidgen(&["run", text(&model), "--input", text(&picture), "--top", "3", "--output", text(&result)])?;
     heading("Its bytes again, after folding and dropping what it does not need");
     smidgen(&["verify", text(&model), "--clean", "--golden", text(&result)])?;
+    planning(&model, folder)?;
     closing(&model)
+}
+
+fn planning(model: &Path, folder: &Path) -> Result<(), Error> {
+    heading("The smallest memory that gives the same bytes, for a board");
+    let page = folder.join("plan.html");
+    smidgen(&["plan", text(model), "--board", "stm32f412", "--html", text(&page)])
 }
 
 fn closing(model: &Path) -> Result<(), Error> {

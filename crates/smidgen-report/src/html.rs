@@ -95,7 +95,7 @@ pub fn html(program: &Program, occupancy: &Occupancy, summary: &Summary) -> Resu
             let layout = if buffer.width < extent.cols {
                 format!("tile of {} rows by {} columns", buffer.slots, buffer.width)
             } else if buffer.slots < extent.rows {
-                format!("ring of {} rows", buffer.slots)
+                format!("ring of {} row{}", buffer.slots, if buffer.slots == 1 { "" } else { "s" })
             } else {
                 "stored whole".to_owned()
             };

@@ -122,6 +122,7 @@ pub(super) fn finish(flow: &Flow, list: List, options: &PlanOptions) -> Result<P
                 output_bytes: buffer.map_or(0, |b| b.bytes()),
                 storage: buffer.map_or_else(String::new, |b| match (b.slots, b.width) {
                     (r, w) if w < b.spec.extent.cols => format!("tile of {r} x {w}"),
+                    (1, _) if b.spec.extent.rows > 1 => "ring of 1 row".to_owned(),
                     (r, _) if r < b.spec.extent.rows => format!("ring of {r} rows"),
                     _ => "whole".to_owned(),
                 }),
