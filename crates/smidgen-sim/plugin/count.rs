@@ -1,0 +1,138 @@
+//! A QEMU TCG plug-in that counts instructions exactly: how often each address was executed, and the running total at each
+//! marker instruction.
+//!
+//! Loaded by `qemu-system-* -plugin libcount.so,out=FILE`. When the machine stops it writes FILE, one record a line:
+//! `i ADDRESS OPCODE COUNT` (address and opcode in hexadecimal, the opcode as the bytes in memory order) and `m TOTAL` (instructions
+//! executed before a marker, in the order of the markers). Markers are the hint `yield` on Arm and `xori x0, x0, 1` on RISC-V, which
+//! compilers do not emit and which do nothing.
+//!
+//! Every instruction has a counter of its own that the translated code increments, so that blocks left early are counted right.
+#![allow(non_camel_case_types)]
+
+use std::collections::HashMap;
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::io::Write;
+use std::sync::Mutex;
+
+type Id = u64;
+
+// From QEMU's plug-in interface, version 1 (QEMU 6 to 8).
+unsafe extern "C" {
+    fn qemu_plugin_register_vcpu_tb_trans_cb(id: Id, cb: extern "C" fn(Id, *mut c_void));
+    fn qemu_plugin_register_atexit_cb(id: Id, cb: extern "C" fn(Id, *mut c_void), data: *mut c_void);
+    fn qemu_plugin_tb_n_insns(tb: *const c_void) -> usize;
+    fn qemu_plugin_tb_get_insn(tb: *const c_void, index: usize) -> *mut c_void;
+    fn qemu_plugin_insn_data(insn: *const c_void) -> *const u8;
+    fn qemu_plugin_insn_size(insn: *const c_void) -> usize;
+    fn qemu_plugin_insn_vaddr(insn: *const c_void) -> u64;
+    fn qemu_plugin_register_vcpu_insn_exec_inline(insn: *mut c_void, op: c_int, ptr: *mut c_void, imm: u64);
+    fn qemu_plugin_register_vcpu_insn_exec_cb(
+        insn: *mut c_void,
+        cb: extern "C" fn(c_uint, *mut c_void),
+        flags: c_int,
+        data: *mut c_void,
+    );
+}
+
+/// The version of the interface that this plug-in is written against.
+#[unsafe(no_mangle)]
+pub static qemu_plugin_version: c_int = 1;
+
+const ADD_U64: c_int = 0;
+const NO_REGS: c_int = 0;
+
+struct Counted {
+    opcode: Vec<u8>,
+    /// Leaked: the translated code keeps the address for as long as the process lives.
+    count: *mut u64,
+}
+
+// SAFETY: the pointers are only dereferenced at exit and in the marker's call-back, when the single vCPU does not run.
+unsafe impl Send for Counted {}
+
+struct State {
+    out: String,
+    counted: HashMap<u64, Counted>,
+    markers: Vec<u64>,
+}
+
+static STATE: Mutex<Option<State>> = Mutex::new(None);
+static mut TOTAL: u64 = 0;
+
+fn is_marker(opcode: &[u8]) -> bool {
+    matches!(opcode, [0x10, 0xbf] | [0x13, 0x40, 0x10, 0x00])
+}
+
+extern "C" fn at_marker(_cpu: c_uint, _data: *mut c_void) {
+    if let Some(state) = STATE.lock().unwrap().as_mut() {
+        // SAFETY: one vCPU, and it is in this call-back.
+        state.markers.push(unsafe { (&raw const TOTAL).read() });
+    }
+}
+
+extern "C" fn translated(_id: Id, tb: *mut c_void) {
+    let mut guard = STATE.lock().unwrap();
+    let Some(state) = guard.as_mut() else { return };
+    // SAFETY: QEMU hands a valid block, and the indices are below its count; the counters are leaked boxes and a static.
+    unsafe {
+        for index in 0..qemu_plugin_tb_n_insns(tb) {
+            let insn = qemu_plugin_tb_get_insn(tb, index);
+            let opcode = std::slice::from_raw_parts(qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn)).to_vec();
+            if is_marker(&opcode) {
+                qemu_plugin_register_vcpu_insn_exec_cb(insn, at_marker, NO_REGS, std::ptr::null_mut());
+            }
+            let counted = state
+                .counted
+                .entry(qemu_plugin_insn_vaddr(insn))
+                .or_insert_with(|| Counted { opcode, count: Box::leak(Box::new(0)) });
+            qemu_plugin_register_vcpu_insn_exec_inline(insn, ADD_U64, counted.count.cast(), 1);
+            qemu_plugin_register_vcpu_insn_exec_inline(insn, ADD_U64, (&raw mut TOTAL).cast(), 1);
+        }
+    }
+}
+
+extern "C" fn at_exit(_id: Id, _data: *mut c_void) {
+    let Some(state) = STATE.lock().unwrap().take() else { return };
+    let mut lines = Vec::new();
+    for total in &state.markers {
+        lines.push(format!("m {total}"));
+    }
+    let mut addresses: Vec<_> = state.counted.iter().collect();
+    addresses.sort_by_key(|(address, _)| **address);
+    for (address, counted) in addresses {
+        let opcode: String = counted.opcode.iter().map(|b| format!("{b:02x}")).collect();
+        // SAFETY: the machine has stopped.
+        lines.push(format!("i {address:08x} {opcode} {}", unsafe { counted.count.read() }));
+    }
+    lines.push(String::new());
+    let written = std::fs::File::create(&state.out).and_then(|mut f| f.write_all(lines.join("\n").as_bytes()));
+    if let Err(error) = written {
+        eprintln!("count: cannot write {}: {error}", state.out);
+    }
+}
+
+/// Called by QEMU. `argv` holds `out=FILE`.
+///
+/// # Safety
+/// QEMU passes `argc` valid C strings in `argv`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn qemu_plugin_install(
+    id: Id,
+    _info: *const c_void,
+    argc: c_int,
+    argv: *const *const c_char,
+) -> c_int {
+    // SAFETY: the caller's promise.
+    let arguments = (0..argc as usize).map(|i| unsafe { CStr::from_ptr(*argv.add(i)) }.to_string_lossy().into_owned());
+    let Some(out) = arguments.filter_map(|a| a.strip_prefix("out=").map(str::to_owned)).next_back() else {
+        eprintln!("count: the argument out=FILE is missing");
+        return 1;
+    };
+    *STATE.lock().unwrap() = Some(State { out, counted: HashMap::new(), markers: Vec::new() });
+    // SAFETY: the call-backs are functions of this library, which stays loaded.
+    unsafe {
+        qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+        qemu_plugin_register_atexit_cb(id, at_exit, std::ptr::null_mut());
+    }
+    0
+}

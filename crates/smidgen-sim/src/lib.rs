@@ -1,0 +1,19 @@
+//! Builds firmware for a board, runs it on an emulated core and counts what it does.
+//!
+//! - [`firmware`] gives it memory layout, start-up code and semihosting.
+//! - [`toolchain`] finds a compiler for the board's core, or says what to install.
+//! - [`qemu`] runs an ELF file on the emulated machine with the counting [plug-in](plugin).
+//! - [`profile`] turns the counts into instructions for each symbol and step, the executed mix, and an estimate of Cortex-M4
+//!   cycles.
+//! - [`elf`] reads code and constant sizes from the ELF file.
+//!
+//! Counts are exact and the same every time; only the cycle estimate is a model.
+#![forbid(unsafe_code)]
+
+pub mod elf;
+pub mod firmware;
+pub mod mix;
+pub mod plugin;
+pub mod profile;
+pub mod qemu;
+pub mod toolchain;

@@ -1,0 +1,130 @@
+//! Runs an ELF file on an emulated machine.
+
+use crate::plugin::{self, PluginError};
+use crate::profile::{Counts, ProfileError};
+use smidgen_boards::{Board, Core};
+use std::io::Read;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum QemuError {
+    /// The board has no emulated counterpart.
+    #[error("board `{0}` names no machine to emulate it; add a [qemu] table to its file")]
+    NoMachine(String),
+    /// QEMU does not run.
+    #[error("cannot run `{program}`; on Debian: `apt install {package}`")]
+    Missing {
+        /// The program.
+        program: &'static str,
+        /// Debian's package.
+        package: &'static str,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The counting plug-in could not be made.
+    #[error(transparent)]
+    Plugin(#[from] PluginError),
+    /// A temporary file could not be made or read.
+    #[error("cannot use a temporary folder")]
+    Temporary(#[source] std::io::Error),
+    /// The firmware did not come to an end.
+    #[error("the firmware was stopped after {seconds} seconds:\n{console}")]
+    Timeout {
+        /// How long it was given.
+        seconds: u64,
+        /// What it had printed.
+        console: String,
+    },
+    /// The firmware stopped with an error.
+    #[error("the firmware stopped with status {status}:\n{console}")]
+    Failed {
+        /// Exit status of the emulator.
+        status: i32,
+        /// What was printed.
+        console: String,
+    },
+    /// The counts could not be read.
+    #[error(transparent)]
+    Counts(#[from] ProfileError),
+}
+
+/// What a run gave.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What the firmware printed.
+    pub console: String,
+    /// What it executed.
+    pub counts: Counts,
+}
+
+fn emulator(core: Core) -> (&'static str, &'static str) {
+    match core {
+        Core::Rv32imc => ("qemu-system-riscv32", "qemu-system-misc"),
+        _ => ("qemu-system-arm", "qemu-system-arm"),
+    }
+}
+
+/// Runs `elf` on the board's machine until it exits by semihosting. Files that the firmware opens by semihosting are looked up
+/// in `folder`.
+///
+/// # Errors
+/// [`QemuError`]; a run that takes longer than `limit` is stopped.
+pub fn run(board: &Board, elf: &Path, folder: &Path, limit: Duration) -> Result<Outcome, QemuError> {
+    let machine = board.qemu.as_ref().ok_or_else(|| QemuError::NoMachine(board.name.clone()))?;
+    let plugin = plugin::library()?;
+    let work = tempfile::tempdir().map_err(QemuError::Temporary)?;
+    let counts = work.path().join("counts");
+    let (program, package) = emulator(board.core);
+    let mut child = Command::new(program)
+        .args(["-machine", &machine.machine, "-nographic", "-monitor", "none", "-serial", "none"])
+        .args(["-semihosting-config", "enable=on,target=native"])
+        .args(if board.core == Core::Rv32imc { &["-bios", "none"][..] } else { &[] })
+        .arg("-plugin")
+        .arg(format!("{},out={}", plugin.display(), counts.display()))
+        .arg("-kernel")
+        .arg(std::path::absolute(elf).map_err(QemuError::Temporary)?)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|source| QemuError::Missing { program, package, source })?;
+    // Both pipes are drained by threads, so that a talkative firmware cannot block.
+    let drain = |pipe: Option<Box<dyn Read + Send>>| {
+        std::thread::spawn(move || {
+            let mut text = Vec::new();
+            if let Some(mut pipe) = pipe {
+                // What was read before an error is still worth showing.
+                let _ = pipe.read_to_end(&mut text);
+            }
+            String::from_utf8_lossy(&text).into_owned()
+        })
+    };
+    let stdout = drain(child.stdout.take().map(|p| Box::new(p) as Box<dyn Read + Send>));
+    let stderr = drain(child.stderr.take().map(|p| Box::new(p) as Box<dyn Read + Send>));
+    let started = Instant::now();
+    let status = loop {
+        match child.try_wait().map_err(QemuError::Temporary)? {
+            Some(status) => break Some(status),
+            None if started.elapsed() > limit => {
+                // It may have ended in between, which is as good.
+                let _ = child.kill();
+                let _ = child.wait();
+                break None;
+            }
+            None => std::thread::sleep(Duration::from_millis(5)),
+        }
+    };
+    let console = stdout.join().unwrap_or_default() + &stderr.join().unwrap_or_default();
+    match status {
+        None => Err(QemuError::Timeout { seconds: limit.as_secs(), console }),
+        Some(status) if !status.success() => Err(QemuError::Failed { status: status.code().unwrap_or(-1), console }),
+        Some(_) => {
+            let text = std::fs::read_to_string(&counts).map_err(QemuError::Temporary)?;
+            Ok(Outcome { console, counts: Counts::parse(&text)? })
+        }
+    }
+}
