@@ -64,6 +64,8 @@ struct Page<'a> {
     ticks: Vec<Tick>,
     segments: Vec<Band<'a>>,
     pareto: Vec<Dot<'a>>,
+    levels: Vec<Tick>,
+    sizes: Vec<Tick>,
     pareto_budget: Option<f64>,
     budget_line: Option<f64>,
     budget_label: Option<String>,
@@ -129,7 +131,8 @@ pub fn html(program: &Program, occupancy: &Occupancy, summary: &Summary) -> Resu
     curve.push_str(" L1000,1000 Z");
 
     let step = nice_step(top, 6);
-    let ticks: Vec<Tick> = (0..=top / step).map(|i| Tick { at: y(i * step) / 10.0, label: kib(i * step) }).collect();
+    let ticks: Vec<Tick> =
+        (0..=top / step).map(|i| Tick { at: y(i * step) / 10.0, label: axis_label(i * step) }).collect();
     let segments = summary
         .segments
         .iter()
@@ -140,17 +143,29 @@ pub fn html(program: &Program, occupancy: &Occupancy, summary: &Summary) -> Resu
         })
         .collect();
     let widest = summary.pareto.iter().map(|p| p.total_bytes).max().unwrap_or(1) as f64 * 1.08;
-    let slowest = summary.pareto.iter().map(|p| p.instructions).max().unwrap_or(1) as f64 * 1.08;
+    // Instructions differ by a few per cent only, so their axis does not begin at 0; its ends are labelled.
+    let instructions = || summary.pareto.iter().map(|p| p.instructions);
+    let (fastest, slowest) = (instructions().min().unwrap_or(0), instructions().max().unwrap_or(0));
+    let height = |n: u64| 8.0 + 84.0 * (n - fastest) as f64 / (slowest - fastest).max(1) as f64;
+    let millions = |n: u64| format!("{:.2} M", n as f64 / 1e6);
+    let mut levels = vec![Tick { at: height(fastest), label: millions(fastest) }];
+    if slowest > fastest {
+        levels.push(Tick { at: height(slowest), label: millions(slowest) });
+    }
+    let step = nice_step(widest as usize, 5);
+    let sizes: Vec<Tick> = (1..=widest as usize / step)
+        .map(|i| Tick { at: (i * step) as f64 * 100.0 / widest, label: axis_label(i * step) })
+        .collect();
     let pareto = summary
         .pareto
         .iter()
         .map(|p| Dot {
             left: p.total_bytes as f64 * 100.0 / widest,
-            top: 100.0 - p.instructions as f64 * 100.0 / slowest,
+            top: 100.0 - height(p.instructions),
             schedule: &p.schedule,
             chosen: p.chosen,
             bytes: crate::bytes(p.total_bytes),
-            instructions: format!("{:.2} M", p.instructions as f64 / 1e6),
+            instructions: millions(p.instructions),
             extra: format!("{:.1} %", p.extra_macs_percent),
         })
         .collect();
@@ -169,6 +184,8 @@ pub fn html(program: &Program, occupancy: &Occupancy, summary: &Summary) -> Resu
         ticks,
         segments,
         pareto,
+        levels,
+        sizes,
         pareto_budget,
         budget_line,
         budget_label: budget.map(crate::bytes),
@@ -231,7 +248,7 @@ fn outline(spans: &[Span], x: &impl Fn(usize) -> f64, y: &impl Fn(usize) -> f64)
     path
 }
 
-fn kib(bytes: usize) -> String {
+fn axis_label(bytes: usize) -> String {
     if bytes < 10_000 { bytes.to_string() } else { format!("{} k", bytes / 1000) }
 }
 
