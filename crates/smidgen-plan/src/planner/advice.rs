@@ -10,7 +10,7 @@ use std::fmt;
 pub struct Advice {
     /// Bytes above the budget.
     pub excess: usize,
-    /// The segment that needs most: its schedule, first and last step.
+    /// The segment that needs most: its schedule, first and last step with their operators.
     pub bottleneck: String,
     /// Bytes alive in it.
     pub bottleneck_bytes: usize,
@@ -64,9 +64,21 @@ pub fn advise(lowered: &Lowered, options: &PlanOptions, report: &PlanReport) -> 
     let ratio = budget as f64 / report.total_bytes as f64;
     Some(Advice {
         excess,
-        bottleneck: format!("{} from {} to {}", segment.schedule, segment.first, segment.last),
+        bottleneck: format!(
+            "{} of steps {} {} to {} {}",
+            segment.schedule,
+            segment.steps.start,
+            operator(&segment.first),
+            segment.steps.end.saturating_sub(1),
+            operator(&segment.last)
+        ),
         bottleneck_bytes: segment.peak_bytes,
         alternatives,
         resolution: if segment.schedule == "stream" { ratio } else { libm::sqrt(ratio) },
     })
+}
+
+/// The operator in a step's name: tensor names from converters are long and say little.
+fn operator(name: &str) -> &str {
+    name.split(' ').next().unwrap_or(name)
 }
