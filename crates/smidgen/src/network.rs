@@ -189,11 +189,12 @@ impl<'a> Runner<'a> {
         Self::with_program(network, network.compile(options)?)
     }
 
-    /// Runs a Program made from this network's graph.
+    /// Runs a Program made from this network's graph, once the [validator](smidgen_plan::validate) has certified it.
     ///
     /// # Errors
     /// If the Program is not sound.
     pub fn with_program(network: &'a Network, program: Program) -> Result<Self, Error> {
+        smidgen_plan::validate::validate(&program)?;
         Ok(Self { graph: network.graph(), executor: Executor::new(program)? })
     }
 
