@@ -23,6 +23,7 @@ pub mod isa;
 pub mod movement;
 pub mod nd;
 pub mod operand;
+mod pooling;
 pub mod requant;
 pub mod view;
 

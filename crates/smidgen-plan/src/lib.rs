@@ -25,7 +25,7 @@ pub use place::{Estimate, PlaceError, PlacementReport, estimate, outline, place}
 pub use planner::{Objective, Plan, PlanError, PlanOptions, PlanPoint, PlanReport, advise, pareto, plan};
 pub use program::{
     Buffer, BufferId, BufferSpec, Bytes, Constant, ConstantId, Extent, Lowered, Operand, Port, Program, Run, Step,
-    StepId, Target,
+    StepId, Target, operator_of,
 };
 pub use schedule::ScheduleChoice;
 pub use simulate::{Layout, SimulateError, Storage};

@@ -279,3 +279,24 @@ pub struct Program {
     /// Graph outputs.
     pub outputs: Vec<Port>,
 }
+
+impl Program {
+    /// For each run, the step that it computes; for rows that are awaited, the step that waits for them: that of the next run
+    /// that computes.
+    pub fn steps_of_runs(&self) -> Vec<StepId> {
+        let mut steps = vec![StepId(0); self.runs.len()];
+        let mut next = StepId(0);
+        for (i, run) in self.runs.iter().enumerate().rev() {
+            if let Run::Compute { step, .. } = run {
+                next = *step;
+            }
+            steps[i] = next;
+        }
+        steps
+    }
+}
+
+/// The operator in a [step's name](Step::name), whose other part, the tensor's name, is long with most converters and says little.
+pub fn operator_of(step_name: &str) -> &str {
+    step_name.split(' ').next().unwrap_or(step_name)
+}

@@ -2,6 +2,7 @@
 
 use super::{Plan, PlanOptions, PlanReport, plan};
 use crate::Lowered;
+use crate::program::operator_of;
 use crate::schedule::ScheduleChoice;
 use std::fmt;
 
@@ -68,17 +69,12 @@ pub fn advise(lowered: &Lowered, options: &PlanOptions, report: &PlanReport) -> 
             "{} of steps {} {} to {} {}",
             segment.schedule,
             segment.steps.start,
-            operator(&segment.first),
+            operator_of(&segment.first),
             segment.steps.end.saturating_sub(1),
-            operator(&segment.last)
+            operator_of(&segment.last)
         ),
         bottleneck_bytes: segment.peak_bytes,
         alternatives,
         resolution: if segment.schedule == "stream" { ratio } else { libm::sqrt(ratio) },
     })
-}
-
-/// The operator in a step's name: tensor names from converters are long and say little.
-fn operator(name: &str) -> &str {
-    name.split(' ').next().unwrap_or(name)
 }

@@ -2,7 +2,7 @@
 
 use super::{List, Plan, PlanError, PlanOptions};
 use crate::schedule::{self, Flow, ScheduleChoice};
-use crate::{Lowered, Run, place};
+use crate::{Lowered, Program, Run, place};
 use std::ops::Range;
 
 /// A stretch of steps that run under one schedule.
@@ -136,7 +136,7 @@ pub(super) fn finish(flow: &Flow, list: List, options: &PlanOptions) -> Result<P
         }
     }
     let mut segments = list.segments;
-    measure(&mut segments, runs, &placed.live_bytes);
+    measure(&mut segments, &program, &placed.live_bytes);
     let kept = |b: &&crate::Buffer| b.slots < b.spec.extent.rows || b.width < b.spec.extent.cols;
     let bottleneck = (0..segments.len()).max_by_key(|&i| (segments[i].peak_bytes, std::cmp::Reverse(i))).unwrap_or(0);
     let total = program.arena_bytes;
@@ -163,18 +163,13 @@ pub(super) fn finish(flow: &Flow, list: List, options: &PlanOptions) -> Result<P
 }
 
 /// Sets each segment's number of runs and its most live bytes from the placed list.
-fn measure(segments: &mut [SegmentReport], runs: &[Run], live: &[usize]) {
+fn measure(segments: &mut [SegmentReport], program: &Program, live: &[usize]) {
     for segment in segments.iter_mut() {
         segment.runs = 0;
         segment.peak_bytes = 0;
     }
-    // Awaited rows belong to the segment that waits for them: that of the next step.
-    let mut step = 0;
-    for (run, &bytes) in runs.iter().zip(live).rev() {
-        if let Run::Compute { step: id, .. } = run {
-            step = id.index();
-        }
-        if let Some(segment) = segments.iter_mut().find(|s| s.steps.contains(&step)) {
+    for (step, &bytes) in program.steps_of_runs().iter().zip(live) {
+        if let Some(segment) = segments.iter_mut().find(|s| s.steps.contains(&step.index())) {
             segment.runs += 1;
             segment.peak_bytes = segment.peak_bytes.max(bytes);
         }

@@ -162,21 +162,23 @@ impl Plan {
             front,
             command: self,
         };
-        let map = occupancy(&findings.plan.program);
-        if let Some(path) = &self.html {
-            let page = report::html(&findings.plan.program, &map, &present::summary(&findings, &map))
+        // Nothing of the memory map goes into the JSON.
+        let map = (self.html.is_some() || !self.json).then(|| occupancy(&findings.plan.program));
+        if let (Some(path), Some(map)) = (&self.html, &map) {
+            let page = report::html(&findings.plan.program, map, &present::summary(&findings, map))
                 .map_err(|e| Failure::usage(e.to_string(), "leave --html out"))?;
             write_atomically(path, page.as_bytes()).map_err(Error::from)?;
         }
-        if self.json {
-            out.json(&present::json(&findings))?;
-        } else {
-            let style = if findings.fits() { GOOD } else { BAD };
-            out.line(format!("{style}{}{style:#}", findings.verdict()))?;
-            present::text(&findings, &map, out)?;
-            if let Some(path) = &self.html {
-                out.note(format!("report written to {}", path.display()))?;
+        match &map {
+            Some(map) if !self.json => {
+                let style = if findings.fits() { GOOD } else { BAD };
+                out.line(format!("{style}{}{style:#}", findings.verdict()))?;
+                present::text(&findings, map, out)?;
+                if let Some(path) = &self.html {
+                    out.note(format!("report written to {}", path.display()))?;
+                }
             }
+            _ => out.json(&present::json(&findings))?,
         }
         Ok(if findings.fits() { Answer::Yes } else { Answer::No(Code::DoesNotFit) })
     }

@@ -7,7 +7,7 @@ use crate::console::output::{Output, STRONG};
 use crate::console::table::{Column, Table};
 use serde_json::{Value, json};
 use smidgen::plan::validate::Occupancy;
-use smidgen::plan::{Extent, Run};
+use smidgen::plan::{Extent, StepId, operator_of};
 use smidgen::report::{Budget, Figure, MemoryMap, ParetoPoint, Segment, StepRow, Summary};
 use std::ops::Range;
 
@@ -51,8 +51,8 @@ pub fn text(f: &Findings, map: &Occupancy, out: &mut Output) -> Result<(), Failu
     for segment in &report.segments {
         table.row(vec![
             segment.schedule.clone(),
-            format!("{} {}", segment.steps.start, short(&segment.first)),
-            format!("{} {}", segment.steps.end.saturating_sub(1), short(&segment.last)),
+            format!("{} {}", segment.steps.start, operator_of(&segment.first)),
+            format!("{} {}", segment.steps.end.saturating_sub(1), operator_of(&segment.last)),
             thousands(segment.peak_bytes as u64),
             thousands(segment.instructions),
         ]);
@@ -63,7 +63,7 @@ pub fn text(f: &Findings, map: &Occupancy, out: &mut Output) -> Result<(), Failu
     for row in steps(f, map) {
         table.row(vec![
             row.index.to_string(),
-            short(&row.name).to_owned(),
+            operator_of(&row.name).to_owned(),
             row.shape,
             report.steps[row.index].storage.clone(),
             row.runs.to_string(),
@@ -91,11 +91,6 @@ pub fn text(f: &Findings, map: &Occupancy, out: &mut Output) -> Result<(), Failu
         out.print(table.render(out.width))?;
     }
     Ok(())
-}
-
-/// `CONV_2D` of `CONV_2D conv1/act`: names from converters are long and say little.
-fn short(name: &str) -> &str {
-    name.split(' ').next().unwrap_or(name)
 }
 
 fn figures(f: &Findings) -> Vec<Figure> {
@@ -130,25 +125,11 @@ fn shape(e: Extent) -> String {
     format!("{}x{}x{}", e.rows, e.cols, e.depth)
 }
 
-/// For each run, the step that it computes (for awaited rows, the step that waits for them).
-fn step_of_runs(runs: &[Run]) -> Vec<usize> {
-    let mut steps = vec![0; runs.len()];
-    let mut next = 0;
-    for (i, run) in runs.iter().enumerate().rev() {
-        if let Run::Compute { step, .. } = run {
-            next = step.index();
-        }
-        steps[i] = next;
-    }
-    steps
-}
-
 fn steps(f: &Findings, map: &Occupancy) -> Vec<StepRow> {
     let program = &f.plan.program;
-    let of_runs = step_of_runs(&program.runs);
     let mut live = vec![0; program.steps.len()];
-    for (&step, &bytes) in of_runs.iter().zip(&map.live_bytes) {
-        live[step] = bytes.max(live[step]);
+    for (step, &bytes) in program.steps_of_runs().iter().zip(&map.live_bytes) {
+        live[step.index()] = bytes.max(live[step.index()]);
     }
     let schedule_of = |step: usize| {
         let segment = f.plan.report.segments.iter().find(|s| s.steps.contains(&step));
@@ -171,10 +152,11 @@ fn steps(f: &Findings, map: &Occupancy) -> Vec<StepRow> {
 /// What the HTML report shows besides the program itself.
 pub fn summary(f: &Findings, map: &Occupancy) -> Summary {
     let report = &f.plan.report;
-    let of_runs = step_of_runs(&f.plan.program.runs);
+    let of_runs = f.plan.program.steps_of_runs();
     let runs_of = |steps: &Range<usize>| {
-        let first = of_runs.iter().position(|s| steps.contains(s)).unwrap_or(0);
-        let last = of_runs.iter().rposition(|s| steps.contains(s)).map_or(first, |i| i + 1);
+        let inside = |s: &StepId| steps.contains(&s.index());
+        let first = of_runs.iter().position(inside).unwrap_or(0);
+        let last = of_runs.iter().rposition(inside).map_or(first, |i| i + 1);
         first..last
     };
     let segments = report.segments.iter().map(|s| Segment {
