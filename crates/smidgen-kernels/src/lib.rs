@@ -20,6 +20,7 @@ pub mod float;
 pub mod geometry;
 pub mod int8;
 pub mod isa;
+pub mod memory;
 pub mod movement;
 pub mod nd;
 pub mod operand;
@@ -29,6 +30,7 @@ pub mod view;
 
 pub use geometry::Window2d;
 pub use isa::Isa;
+pub use memory::{Arena, Bounds, Certified, Checked, Flash};
 pub use operand::Operand;
 pub use requant::Rounding;
 pub use view::{Region, View};
