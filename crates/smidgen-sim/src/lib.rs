@@ -6,14 +6,18 @@
 //! - [`profile`] turns the counts into instructions for each symbol and step, the executed mix, and an estimate of Cortex-M4
 //!   cycles.
 //! - [`elf`] reads code and constant sizes from the ELF file.
+//! - [`report`] is all that was found, as JSON, and how two reports are compared.
+//! - [`doctor`] looks for what all this needs.
 //!
 //! Counts are exact and the same every time; only the cycle estimate is a model.
 #![forbid(unsafe_code)]
 
+pub mod doctor;
 pub mod elf;
 pub mod firmware;
 pub mod mix;
 pub mod plugin;
 pub mod profile;
 pub mod qemu;
+pub mod report;
 pub mod toolchain;

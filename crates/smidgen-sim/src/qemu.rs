@@ -1,7 +1,9 @@
 //! Runs an ELF file on an emulated machine.
 
+use crate::doctor::Emulator;
 use crate::plugin::{self, PluginError};
 use crate::profile::{Counts, ProfileError};
+use crate::toolchain;
 use smidgen_boards::{Board, Core};
 use std::io::Read;
 use std::path::Path;
@@ -65,6 +67,13 @@ fn emulator(core: Core) -> (&'static str, &'static str) {
         Core::Rv32imc => ("qemu-system-riscv32", "qemu-system-misc"),
         _ => ("qemu-system-arm", "qemu-system-arm"),
     }
+}
+
+/// Looks for the emulator of a core.
+pub fn find(core: Core) -> Emulator {
+    let (program, package) = emulator(core);
+    let version = toolchain::ask(Path::new(program), ["--version"]).map(|text| toolchain::first_line(&text));
+    Emulator { program, package, version }
 }
 
 /// Runs `elf` on the board's machine until it exits by semihosting. Files that the firmware opens by semihosting are looked up

@@ -32,6 +32,8 @@ pub struct Linker {
     pub program: PathBuf,
     /// rustc's name for the way to call it.
     pub flavour: &'static str,
+    /// First line of `--version`.
+    pub version: String,
 }
 
 /// The first linker found: LLVM's as rustup installs it, LLVM's from the system, GNU's for the architecture.
@@ -40,13 +42,18 @@ fn find_linker(target: &str, sysroots: &[PathBuf]) -> Option<Linker> {
         let hosts = std::fs::read_dir(sysroot.join("lib/rustlib")).into_iter().flatten().flatten();
         let mut programs: Vec<PathBuf> = hosts.map(|h| h.path().join("bin/rust-lld")).filter(|p| p.exists()).collect();
         programs.sort();
-        if let Some(program) = programs.into_iter().next() {
-            return Some(Linker { program, flavour: "ld.lld" });
+        let found = programs.into_iter().find_map(|program| {
+            let version = first_line(&ask(&program, ["-flavor", "gnu", "--version"])?);
+            Some(Linker { program, flavour: "ld.lld", version })
+        });
+        if found.is_some() {
+            return found;
         }
     }
     let gnu = if target.starts_with("riscv") { "riscv64-unknown-elf-ld" } else { "arm-none-eabi-ld" };
     [("ld.lld", "ld.lld"), (gnu, "ld")].into_iter().find_map(|(program, flavour)| {
-        ask(Path::new(program), ["--version"]).map(|_| Linker { program: program.into(), flavour })
+        let version = first_line(&ask(Path::new(program), ["--version"])?);
+        Some(Linker { program: program.into(), flavour, version })
     })
 }
 
@@ -101,7 +108,7 @@ impl Toolchain {
                 tried.push(format!("{} does not run", cargo.display()));
                 continue;
             }
-            let linker = linker.clone();
+            let (linker, version) = (linker.clone(), first_line(&version));
             let found = Self { target: target.to_owned(), cargo, rustc, builds_core: false, version, linker };
             if has_core(&sysroot.join("lib/rustlib").join(target).join("lib")) {
                 return Ok(found);
@@ -118,7 +125,7 @@ impl Toolchain {
     /// Arguments for `cargo rustc ... --` that link with this script. (In `RUSTFLAGS` they would have `core` built anew for every
     /// script.)
     pub fn link_arguments(&self, script: &Path) -> [String; 6] {
-        let Linker { program, flavour } = &self.linker;
+        let Linker { program, flavour, .. } = &self.linker;
         let [linker, flavour, script] = [
             format!("linker={}", program.display()),
             format!("linker-flavor={flavour}"),
@@ -149,7 +156,11 @@ fn has_core(lib: &Path) -> bool {
         .is_ok_and(|entries| entries.flatten().any(|e| e.file_name().to_string_lossy().starts_with("libcore-")))
 }
 
-fn ask<const N: usize>(program: &Path, arguments: [&str; N]) -> Option<String> {
+pub(crate) fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().trim().to_owned()
+}
+
+pub(crate) fn ask<const N: usize>(program: &Path, arguments: [&str; N]) -> Option<String> {
     let output = Command::new(program).args(arguments.map(OsStr::new)).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

@@ -5,7 +5,7 @@
 //! reference outputs. [`data`] brings arrays and pictures to what a network takes.
 //!
 //! The parts behind this façade are crates of their own, re-exported as [`ir`], [`tflite`],
-//! [`plan`], [`exec`], [`boards`] and [`report`].
+//! [`plan`], [`exec`], [`boards`], [`sim`] and [`report`].
 //!
 //! Without the feature `cli` (on by default) the crate is the library alone.
 #![forbid(unsafe_code)]
@@ -30,5 +30,6 @@ pub use smidgen_ir as ir;
 pub use smidgen_plan as plan;
 pub use smidgen_plan::{LowerOptions, Reference};
 pub use smidgen_report as report;
+pub use smidgen_sim as sim;
 pub use smidgen_tflite as tflite;
 pub use verify::verify;

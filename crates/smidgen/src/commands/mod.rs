@@ -6,6 +6,8 @@
 mod boards;
 mod check;
 mod convert;
+mod diff;
+mod doctor;
 mod inspect;
 mod ops;
 mod plan;
@@ -66,6 +68,8 @@ enum Command {
     Check(check::Check),
     Ops(ops::Ops),
     Convert(convert::Convert),
+    Diff(diff::Diff),
+    Doctor(doctor::Doctor),
 }
 
 /// Does what the command line says.
@@ -85,5 +89,7 @@ pub fn run(cli: &Cli) -> Result<Answer, Failure> {
         Command::Check(command) => command.run(&mut out),
         Command::Ops(command) => command.run(&mut out),
         Command::Convert(command) => command.run(&mut out),
+        Command::Diff(command) => command.run(&mut out),
+        Command::Doctor(command) => command.run(&mut out),
     }
 }

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 pub const EXIT_CODES: &str = "\
 Exit codes:
   0    done, and the answer is yes
-  1    done, and the answer is no: `verify` found a difference
+  1    done, and the answer is no: outputs differ, a limit is exceeded, a tool is missing
   2    the request cannot be carried out: wrong arguments, no such file, no room to write
   3    unsupported: the file is sound, but asks for what smidgen does not do
   4    malformed: the file is damaged or contradicts itself

@@ -2,7 +2,8 @@
 
 use crate::support::Folder;
 
-const COMMANDS: [&str; 8] = ["inspect", "run", "verify", "check", "ops", "convert", "plan", "boards"];
+const COMMANDS: [&str; 10] =
+    ["inspect", "run", "verify", "check", "ops", "convert", "plan", "boards", "diff", "doctor"];
 
 #[test]
 fn help_is_as_reviewed() {

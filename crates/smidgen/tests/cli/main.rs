@@ -3,6 +3,8 @@
 mod boards;
 mod check;
 mod convert;
+mod diff;
+mod doctor;
 mod help;
 mod hostile;
 mod inspect;
