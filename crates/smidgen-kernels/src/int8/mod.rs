@@ -5,6 +5,7 @@
 mod binary;
 mod conv2d;
 mod depthwise;
+pub mod device;
 pub mod fast;
 mod fully_connected;
 mod pool;

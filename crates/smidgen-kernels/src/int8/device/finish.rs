@@ -1,0 +1,183 @@
+//! From an accumulator to an int8 output, in three to five instructions and six bytes for each channel.
+//!
+//! # The arithmetic
+//! Inputs are staged 256 times as large ([`SCALE`]), which costs nothing: of a word of four int8, `x & 0xFF00FF00` holds elements 1 and 3
+//! so scaled, and `(x << 8) & 0xFF00FF00` elements 0 and 2. With weights as they are and a start that is scaled as well, accumulators are
+//! 256 times what the reference has. The zero point of the input is [folded](crate::int8::fast::fold_bias) into the bias; what lies in the
+//! padding is staged as the zero point. An output is
+//!
+//! ```text
+//! y = SSAT8((SMMLA(acc, m, C) - t) ASR j)        SMMLA(a, m, c) = c + floor(a * m / 2^32)
+//! t = K where acc < 0 and the layer is `by_sign`, else 0
+//! ```
+//!
+//! with `j` = [`Finish::shift`] for the whole layer and `m` = [`Channel::multiplier`] a number of up to 31 bits. Both floors together are the floor
+//! of one real number, so that this is a step function of `acc`, as the reference's output is, and the two are equal if they are
+//! equal on both sides of each of at most 255 steps. Lowering checks just that for each channel, over all accumulators that its
+//! weights can reach, with the words as they are stored; it also finds them, as the multipliers with this property are an interval.
+//!
+//! CONV_2D and DEPTHWISE_CONV_2D round twice, ties away from zero: steps are `2^-(n+1)` of an output before the half for positive accumulators,
+//! and as much behind it for negative ones, where `n` is the right shift of the channel's factor. In units of `2^-j` that is `K / 2` with
+//! `K = 2^(j-n)`, and as `m` holds the factor's 31 bits shifted right by `n + 7 - j`, `K = 256 LSR CLZ(m)`: it need not be stored.
+//! So `C = C0 + K / 2`, where `C0` = [`Finish::offset`] is zero point and half. Where rounding is done once, [`Finish::tie`] is 0 instead of 256,
+//! and so is `K`. Where all accumulators below 0 give -128 (after a ReLU), their `K` does not matter, and the layer is not `by_sign`.
+//!
+//! # The words
+//! Three for each pair of channels, then the extras, all little endian:
+//!
+//! ```text
+//! w0   multiplier of channel 0                w2   bits 0..16 half 0, bits 16..32 half 1
+//! w1   multiplier of channel 1
+//! ```
+//!
+//! With the top bit of `w0` clear, `m = w0`, whole, and channel 0 starts at `half0 * unit + ((w0 & low) << 8)`, `half0` taken as signed: the low
+//! bits of the bias are also those of the multiplier ([`Finish::unit`] is `256 << bits`, [`Finish::low`] is `(1 << bits) - 1`, `bits` at most
+//! [`MAX_LOW_BITS`]). On Armv7E-M: `AND t, low << 8, w0 LSL #8; SMLABB acc, w2, unit, t`, and `SMLATB` for channel 1.
+//!
+//! With the top bit set (rare: the bias is wider, or no such multiplier has these low bits) `m = w0 & 0x7FFFFFFF`, and the channel starts
+//! at extra number `half0`, taken as unsigned: word `3 * pairs + half0`. Channel 1 likewise. After an odd number of channels follows one of zeros.
+
+use crate::memory::{Bounds, Flash};
+
+/// Staged activations, and so accumulators, are this many times what they stand for.
+pub const SCALE: i32 = 256;
+
+/// Bits of a bias that a multiplier may share.
+pub const MAX_LOW_BITS: u32 = 6;
+
+/// Marks a channel whose start is an extra.
+pub const EXTRA: u32 = 1 << 31;
+
+/// How a layer's accumulators become outputs: what its channels share.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct Finish {
+    /// `(zero point << shift) + (1 << (shift - 1))`.
+    pub offset: i32,
+    /// Right shift, 1 to 22.
+    pub shift: u32,
+    /// 256 where accumulators are rounded twice, 0 where once.
+    pub tie: u32,
+    /// The low bits of a bias that are in its multiplier: a mask of at most [`MAX_LOW_BITS`] ones.
+    pub low: u32,
+    /// What the half that holds the rest of a bias counts in: `256 * (low + 1)`.
+    pub unit: i32,
+    /// Accumulators below 0 lose `K`. If not, none of them needs to.
+    pub by_sign: bool,
+    /// Number of extras.
+    pub extras: u16,
+}
+
+/// What one channel adds to its layer's [`Finish`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Channel {
+    /// `m`, at least 0.
+    pub multiplier: i32,
+    /// What its accumulators start with: the folded bias, 256 times.
+    pub start: i32,
+    /// `C`.
+    pub offset: i32,
+    /// `K`; 0 in a layer that is not [`by_sign`](Finish::by_sign).
+    pub tie: i32,
+}
+
+/// Words of a layer with so many channels.
+pub const fn words(channels: usize, extras: u16) -> usize {
+    channels.div_ceil(2) * 3 + extras as usize
+}
+
+/// `c + floor(a * m / 2^32)`, wrapping: the instruction of that name.
+#[inline(always)]
+pub fn smmla(a: i32, m: i32, c: i32) -> i32 {
+    c.wrapping_add(((a as i64 * m as i64) >> 32) as i32)
+}
+
+/// `x` clamped to 8 bits, signed.
+#[inline(always)]
+pub fn ssat8(x: i32) -> i8 {
+    x.clamp(-128, 127) as i8
+}
+
+impl Finish {
+    /// Channels `2 * pair` and `2 * pair + 1` of a layer that has `pairs` pairs.
+    ///
+    /// # Panics
+    /// If the words are checked and too few.
+    #[inline]
+    pub fn pair<B: Bounds>(&self, words: Flash<'_, u32, B>, pairs: usize, pair: usize) -> [Channel; 2] {
+        let [w0, w1, halves] = *words.array::<3>(pair.wrapping_mul(3));
+        [self.channel(words, pairs, w0, halves as u16), self.channel(words, pairs, w1, (halves >> 16) as u16)]
+    }
+
+    #[inline]
+    fn channel<B: Bounds>(&self, words: Flash<'_, u32, B>, pairs: usize, word: u32, half: u16) -> Channel {
+        let start = if word & EXTRA == 0 {
+            (half as i16 as i32).wrapping_mul(self.unit).wrapping_add(((word & self.low) << 8) as i32)
+        } else {
+            words[pairs.wrapping_mul(3).wrapping_add(half as usize)] as i32
+        };
+        self.with((word & !EXTRA) as i32, start)
+    }
+
+    /// The channel with this multiplier and this start.
+    #[inline]
+    pub fn with(&self, multiplier: i32, start: i32) -> Channel {
+        // A multiplier of 0 has 32 leading zeros; 31 give the same.
+        let tie = (self.tie >> multiplier.leading_zeros().min(31)) as i32;
+        let offset = self.offset.wrapping_add(tie >> 1);
+        Channel { multiplier, start, offset, tie: if self.by_sign { tie } else { 0 } }
+    }
+
+    /// The output for an accumulator that began with the channel's start.
+    #[inline(always)]
+    pub fn output(&self, channel: &Channel, acc: i32) -> i8 {
+        let tie = channel.tie & (acc >> 31);
+        ssat8(smmla(acc, channel.multiplier, channel.offset.wrapping_sub(tie)) >> (self.shift & 31))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::requant::Factor;
+
+    const FINISH: Finish =
+        Finish { offset: (-5 << 12) + (1 << 11), shift: 12, tie: 256, low: 7, unit: 256 * 8, by_sign: true, extras: 1 };
+
+    #[test]
+    fn words_are_read_as_described() {
+        let words = [0x4000_1235, 0x2000_0002 | EXTRA, 0x0000_fffe, -77i32 as u32];
+        assert_eq!(words.len(), super::words(1, 1));
+        let [first, second] = FINISH.pair(Flash::new(&words), 1, 0);
+        // Half -2 in units of 8, and 5 of the low bits.
+        assert_eq!((first.multiplier, first.start), (0x4000_1235, (-2 * 8 + 5) * SCALE));
+        assert_eq!((first.offset, first.tie), (FINISH.offset + 64, 128));
+        assert_eq!((second.multiplier, second.start), (0x2000_0002, -77));
+        assert_eq!((second.offset, second.tie), (FINISH.offset + 32, 64));
+    }
+
+    #[test]
+    fn multiplier_zero_gives_the_zero_point() {
+        let channel = FINISH.with(0, 0);
+        for acc in [i32::MIN, -1, 0, i32::MAX] {
+            assert_eq!(FINISH.output(&channel, acc), -5);
+        }
+    }
+
+    #[test]
+    fn both_roundings_of_a_factor_are_had() {
+        // 2^-4 is 2^30 with a right shift of 3, so m = 2^30 >> (3 + 7 - 10).
+        let factor = Factor { multiplier: 1 << 30, shift: -3 };
+        let finish = Finish { offset: 1 << 9, shift: 10, ..FINISH };
+        let (twice, once) = (finish.with(1 << 30, 0), Finish { tie: 0, ..finish }.with(1 << 30, 0));
+        assert_eq!((twice.tie, once.tie), (128, 0));
+        for acc in -1900..1900 {
+            assert_eq!(finish.output(&twice, acc * SCALE) as i32, factor.twice(acc), "{acc}");
+            assert_eq!(finish.output(&once, acc * SCALE) as i32, factor.once(acc), "{acc}");
+        }
+        let one_sided = Finish { by_sign: false, ..finish };
+        let above = one_sided.with(1 << 30, 0);
+        assert!((0..1900).all(|acc| one_sided.output(&above, acc * SCALE) as i32 == factor.twice(acc)));
+        assert_ne!(one_sided.output(&above, -8 * SCALE) as i32, factor.twice(-8));
+    }
+}
