@@ -1,5 +1,7 @@
 //! Bytes at an alignment that every element type is content with.
 
+use smidgen_kernels::Arena;
+
 /// Bytes whose first one lies at a multiple of 16.
 #[derive(Clone, Debug)]
 pub(crate) struct Aligned {
@@ -38,9 +40,9 @@ impl Aligned {
         &mut bytemuck::cast_slice_mut(&mut self.words)[..self.len]
     }
 
-    /// All whole elements of a type, from the first byte on.
-    pub fn typed_mut<T: bytemuck::Pod>(&mut self) -> &mut [T] {
+    /// All whole elements of a type, from the first byte on, for a kernel.
+    pub fn arena<T: bytemuck::Pod>(&mut self) -> Arena<'_, T> {
         let whole = self.len / size_of::<T>() * size_of::<T>();
-        bytemuck::cast_slice_mut(&mut self.bytes_mut()[..whole])
+        Arena::new(bytemuck::cast_slice_mut(&mut self.bytes_mut()[..whole]))
     }
 }

@@ -6,7 +6,7 @@ use crate::arena::Aligned;
 use smidgen_ir::PoolKind;
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::{Channels, Int8};
-use smidgen_kernels::{Isa, Region, View, Window2d, float, int8, movement};
+use smidgen_kernels::{Arena, Flash, Isa, Region, View, Window2d, float, int8, movement};
 use smidgen_plan::{Buffer, Bytes, Extent, Kernel, Operand, Program, Step, StepId};
 
 /// Packed constants at aligned addresses.
@@ -44,8 +44,13 @@ pub(crate) struct Call<'a> {
 
 impl Call<'_> {
     /// The elements of constant `i` of the step.
-    fn constant<T: bytemuck::Pod>(&self, i: usize) -> &[T] {
-        bytemuck::cast_slice(self.constants.bytes(self.step.constants[i].index()))
+    fn constant<T: bytemuck::Pod>(&self, i: usize) -> Flash<'_, T> {
+        Flash::new(bytemuck::cast_slice(self.constants.bytes(self.step.constants[i].index())))
+    }
+
+    /// Constant `i` of the step, which has an entry for each stored int8.
+    fn table<T: bytemuck::Pod>(&self, i: usize) -> &[T; 256] {
+        self.constant(i).array(0)
     }
 
     /// Bias, multipliers and shifts, from constant `first` of the step on.
@@ -87,13 +92,13 @@ impl Call<'_> {
             Kernel::Load { element } => {
                 let (extent, bytes) = (self.step.outputs[0].extent, element.bits().div_ceil(8));
                 let pixel = extent.depth * bytes;
-                movement::load(arena.bytes_mut(), self.output_bytes(0), region, extent.cols, pixel, self.constant(0));
+                movement::load(arena.arena(), self.output_bytes(0), region, extent.cols, pixel, self.constant(0));
             }
             Kernel::Conv2dI8 { window, quant } => self.int8(arena, int8::conv2d, window, quant),
             Kernel::DepthwiseI8 { window, quant } => self.int8(arena, int8::depthwise, window, quant),
             Kernel::Conv2dI8Fast { window, quant } => int8::fast::conv2d(
                 self.isa,
-                arena.typed_mut(),
+                arena.arena(),
                 self.input(0),
                 self.output(0),
                 region,
@@ -105,7 +110,7 @@ impl Call<'_> {
             ),
             Kernel::DepthwiseI8Fast { window, quant } => int8::fast::depthwise(
                 self.isa,
-                arena.typed_mut(),
+                arena.arena(),
                 self.input(0),
                 self.output(0),
                 region,
@@ -116,7 +121,7 @@ impl Call<'_> {
             ),
             Kernel::FullyConnectedI8Fast { inputs, outputs, quant } => int8::fast::fully_connected(
                 self.isa,
-                arena.typed_mut(),
+                arena.arena(),
                 self.input(0),
                 self.output(0),
                 region,
@@ -129,7 +134,7 @@ impl Call<'_> {
             Kernel::Conv2dF32 { window, clamp } => self.float(arena, float::conv2d, window, *clamp),
             Kernel::DepthwiseF32 { window, clamp } => self.float(arena, float::depthwise, window, *clamp),
             Kernel::Conv2dHybrid { window, clamp, weight_scale } => float::conv2d_hybrid(
-                arena.typed_mut(),
+                arena.arena(),
                 self.input(0),
                 self.output(0),
                 region,
@@ -145,17 +150,17 @@ impl Call<'_> {
                     PoolKind::Average => int8::average_pool,
                     PoolKind::Max => int8::max_pool,
                 };
-                kernel(arena.typed_mut(), self.input(0), self.output(0), region, window, *clamp);
+                kernel(arena.arena(), self.input(0), self.output(0), region, window, *clamp);
             }
             Kernel::PoolF32 { kind, window, clamp } => {
                 let kernel = match kind {
                     PoolKind::Average => float::average_pool,
                     PoolKind::Max => float::max_pool,
                 };
-                kernel(arena.typed_mut(), self.input(0), self.output(0), region, window, *clamp);
+                kernel(arena.arena(), self.input(0), self.output(0), region, window, *clamp);
             }
             Kernel::FullyConnectedI8 { inputs, outputs, weight_zero, quant } => int8::fully_connected(
-                arena.typed_mut(),
+                arena.arena(),
                 self.input(0),
                 self.output(0),
                 region,
@@ -166,7 +171,7 @@ impl Call<'_> {
                 self.channels(1),
             ),
             Kernel::FullyConnectedF32 { inputs, outputs, clamp } => float::fully_connected(
-                arena.typed_mut(),
+                arena.arena(),
                 self.input(0),
                 self.output(0),
                 region,
@@ -180,11 +185,11 @@ impl Call<'_> {
             Kernel::Reduction(kernel) => self.reduction(arena, kernel),
             Kernel::ResizeI8 { scales } => {
                 let (input, output, depth) = (self.input(0), self.output(0), self.step.outputs[0].extent.depth);
-                int8::resize_bilinear(arena.typed_mut(), input, output, region, depth, scales);
+                int8::resize_bilinear(arena.arena(), input, output, region, depth, scales);
             }
             Kernel::ResizeF32 { scales } => {
                 let (input, output, depth) = (self.input(0), self.output(0), self.step.outputs[0].extent.depth);
-                float::resize_bilinear(arena.typed_mut(), input, output, region, depth, scales);
+                float::resize_bilinear(arena.arena(), input, output, region, depth, scales);
             }
         }
     }
@@ -192,18 +197,18 @@ impl Call<'_> {
     /// Runs an int8 kernel with a window and weights.
     fn int8(&self, arena: &mut Aligned, kernel: WindowI8, window: &Window2d, quant: &Int8) {
         let (input, output) = (self.input(0), self.output(0));
-        kernel(arena.typed_mut(), input, output, self.region, window, quant, self.constant(0), self.channels(1));
+        kernel(arena.arena(), input, output, self.region, window, quant, self.constant(0), self.channels(1));
     }
 
     /// Runs a float32 kernel with a window and weights.
     fn float(&self, arena: &mut Aligned, kernel: WindowF32, window: &Window2d, clamp: Clamp) {
         let (input, output) = (self.input(0), self.output(0));
-        kernel(arena.typed_mut(), input, output, self.region, window, clamp, self.constant(0), self.constant(1));
+        kernel(arena.arena(), input, output, self.region, window, clamp, self.constant(0), self.constant(1));
     }
 }
 
-type WindowI8 = fn(&mut [i8], View, View, Region, &Window2d, &Int8, &[i8], Channels);
-type WindowF32 = fn(&mut [f32], View, View, Region, &Window2d, Clamp, &[f32], &[f32]);
+type WindowI8 = fn(Arena<'_, i8>, View, View, Region, &Window2d, &Int8, Flash<'_, i8>, Channels<'_>);
+type WindowF32 = fn(Arena<'_, f32>, View, View, Region, &Window2d, Clamp, Flash<'_, f32>, Flash<'_, f32>);
 
 /// A buffer seen with an extent; `column` is the first column it holds. Counted in elements, or in bytes.
 fn view(buffer: &Buffer, extent: Extent, column: usize, in_bytes: bool) -> View {

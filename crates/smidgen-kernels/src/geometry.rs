@@ -36,14 +36,23 @@ impl Window2d {
 
     /// Outputs for each input channel, of a depthwise convolution.
     pub const fn multiplier(&self) -> usize {
-        self.output[2] / self.input[2]
+        self.output[2] / if self.input[2] == 0 { 1 } else { self.input[2] }
+    }
+
+    /// For a row of the output, counted over all images: the first input row of its image, and which row of the image it is.
+    #[inline]
+    pub fn image_row(&self, row: usize) -> (usize, usize) {
+        let (image, y) = split(row, self.output[0]);
+        (image * self.input[0], y)
     }
 
     /// Along `axis` (0: height, 1: width), which taps of the window of output index `out` lie inside the input, and the input
     /// index of the first of them. With no tap inside, the range is empty and the index is 0.
     #[inline]
     pub fn taps(&self, axis: usize, out: usize) -> (Range<usize>, usize) {
-        let (start, dilation) = (out * self.stride[axis], self.dilation[axis]);
+        // Masked and at least 1, so that neither index nor division can panic.
+        let axis = axis & 1;
+        let (start, dilation) = (out * self.stride[axis], self.dilation[axis].max(1));
         let before = self.before[axis];
         // Tap t reads input index start + t * dilation - before.
         let first = before.saturating_sub(start).div_ceil(dilation);
@@ -55,11 +64,18 @@ impl Window2d {
     /// reaches it through tap `out + before - i * stride`.
     #[inline]
     pub fn sources(&self, axis: usize, out: usize) -> Range<usize> {
-        let (position, stride) = (out + self.before[axis], self.stride[axis]);
+        let axis = axis & 1;
+        let (position, stride) = (out + self.before[axis], self.stride[axis].max(1));
         let first = (position + 1).saturating_sub(self.size[axis]).div_ceil(stride);
         let end = (position / stride + 1).min(self.input[axis]);
         first..end.max(first)
     }
+}
+
+/// Quotient and remainder. Nothing panics where `height` is 0; most networks take one image, which needs no division.
+#[inline]
+pub(crate) fn split(row: usize, height: usize) -> (usize, usize) {
+    if row < height { (0, row) } else { (row / height.max(1), row % height.max(1)) }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! The invariant that matters: a kernel reaches activations and constants through these types alone, so that a run that passes
 //! with [`Checked`] makes exactly the accesses that the same run makes with [`Certified`].
 
+use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Index, IndexMut, Range};
@@ -20,7 +21,7 @@ mod sealed {
 use sealed::Sealed;
 
 /// Whether accesses are checked: [`Checked`] or [`Certified`].
-pub trait Bounds: Copy + Sealed + 'static {
+pub trait Bounds: Copy + fmt::Debug + Sealed + 'static {
     /// What is known of a length.
     #[doc(hidden)]
     type Len: Copy;
@@ -210,6 +211,21 @@ impl<'a, T, B: Bounds> Arena<'a, T, B> {
         B::check_range(self.len, from, from.wrapping_add(count));
         // SAFETY: checked, or vouched for by who made a certified arena.
         unsafe { self.start.as_ptr().add(from) }
+    }
+
+    /// Spans of `count` elements that may overlap: one to be read, say, while another is written.
+    ///
+    /// # Panics
+    /// As [`span`](Self::span).
+    #[inline(always)]
+    #[track_caller]
+    pub fn cells<const N: usize>(&mut self, from: [usize; N], count: usize) -> [&[Cell<T>]; N] {
+        from.map(|from| {
+            let start = self.pointer(from, count).cast::<Cell<T>>().cast_const();
+            // SAFETY: `pointer` gives `count` elements, a cell is laid out as what it holds, and the arena is borrowed mutably for as
+            // long as the cells live.
+            unsafe { slice::from_raw_parts(start, count) }
+        })
     }
 
     /// The `N` elements from `from` on.

@@ -1,6 +1,8 @@
 //! Walks over boxes of any rank, for the operators that no view of rows and pixels describes: general broadcasts, transpositions,
 //! general reductions. They always run whole, on tensors stored whole.
 
+use crate::memory::{Arena, Bounds, Checked, Element, Flash};
+
 /// Most dimensions that a walk supports.
 pub const MAX_RANK: usize = 8;
 
@@ -13,42 +15,37 @@ pub(crate) fn walk<const N: usize>(dims: &[usize], strides: [&[isize]; N], mut v
     }
     let mut index = [0usize; MAX_RANK];
     let mut offsets = [0isize; N];
-    loop {
+    'elements: loop {
         visit(offsets);
-        let mut axis = dims.len();
-        loop {
-            if axis == 0 {
-                return;
+        // The last axis that is not at its end steps on, and those after it begin anew.
+        for (axis, (index, &size)) in index.iter_mut().zip(dims).enumerate().rev() {
+            // `get` and not an index, which could panic.
+            let steps = strides.map(|strides| strides.get(axis).copied().unwrap_or(0));
+            *index += 1;
+            if *index < size {
+                offsets.iter_mut().zip(steps).for_each(|(offset, step)| *offset += step);
+                continue 'elements;
             }
-            axis -= 1;
-            index[axis] += 1;
-            for k in 0..N {
-                offsets[k] += strides[k][axis];
-            }
-            if index[axis] < dims[axis] {
-                break;
-            }
-            for k in 0..N {
-                offsets[k] -= strides[k][axis] * dims[axis] as isize;
-            }
-            index[axis] = 0;
+            *index = 0;
+            offsets.iter_mut().zip(steps).for_each(|(offset, step)| *offset -= step * (size - 1) as isize);
         }
+        return;
     }
 }
 
 /// An operand of a walk: which constant or, if `None`, the arena, and the element that offset 0 names.
 #[derive(Clone, Copy, Debug)]
-pub struct Whole<'a, T> {
+pub struct Whole<'a, T, B: Bounds = Checked> {
     /// The constant, or `None` for the arena.
-    pub constant: Option<&'a [T]>,
+    pub constant: Option<Flash<'a, T, B>>,
     /// Element index of offset 0.
     pub base: usize,
 }
 
-impl<T: Copy> Whole<'_, T> {
+impl<T: Element, B: Bounds> Whole<'_, T, B> {
     /// The element at an offset.
     #[inline]
-    pub(crate) fn get(&self, arena: &[T], offset: isize) -> T {
+    pub(crate) fn get(&self, arena: &Arena<'_, T, B>, offset: isize) -> T {
         let at = self.base.wrapping_add_signed(offset);
         match self.constant {
             Some(data) => data[at],
@@ -60,10 +57,10 @@ impl<T: Copy> Whole<'_, T> {
 /// `output[i] = f(a[..], b[..])` for all elements of the box `dims`; `output` is the element index of the first. The strides of an
 /// operand are 0 where it is broadcast.
 #[inline]
-pub(crate) fn zip<T: Copy>(
-    arena: &mut [T],
-    a: Whole<'_, T>,
-    b: Whole<'_, T>,
+pub(crate) fn zip<T: Element, B: Bounds>(
+    mut arena: Arena<'_, T, B>,
+    a: Whole<'_, T, B>,
+    b: Whole<'_, T, B>,
     output: usize,
     dims: &[usize],
     strides: [&[isize]; 2],
@@ -71,7 +68,7 @@ pub(crate) fn zip<T: Copy>(
 ) {
     let mut to = output;
     walk(dims, strides, |[at_a, at_b]| {
-        arena[to] = f(a.get(arena, at_a), b.get(arena, at_b));
+        arena[to] = f(a.get(&arena, at_a), b.get(&arena, at_b));
         to += 1;
     });
 }

@@ -82,6 +82,12 @@ pub fn round_shift(x: i32, shift: u32) -> i32 {
     ((x as i64 + half - i64::from(x < 0 && shift > 0)) >> shift) as i32
 }
 
+/// The nearest of `min ..= max`. Unlike `clamp` it has no way to panic.
+#[inline]
+pub(crate) fn limit(x: i32, min: i8, max: i8) -> i8 {
+    x.max(min as i32).min(max as i32) as i8
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

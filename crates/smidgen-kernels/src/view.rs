@@ -3,6 +3,8 @@
 //! Every tensor is seen as `[rows, cols, depth]`: rank 4 `[N,H,W,C]` is `[N*H, W, C]`, rank 2 `[M,K]` is `[M, 1, K]`, rank 1 `[K]` is
 //! `[1, 1, K]`, and any other rank joins all but its last two dimensions into rows.
 
+use crate::geometry::split;
+
 /// A tensor's rows in the arena, counted in elements of the arena slice that the kernel is given.
 ///
 /// Row `r` lies in slot `r % rows`. A tensor stored whole has at least as many slots as rows; fewer make a ring. Columns
@@ -30,8 +32,7 @@ impl View {
     /// Element index of column `x0` of row `row`.
     #[inline]
     pub fn row(&self, row: usize) -> usize {
-        // A tensor stored whole never wraps; the comparison spares it the division.
-        let slot = if row < self.rows { row } else { row % self.rows };
+        let (_, slot) = split(row, self.rows);
         self.base + slot * self.row_stride
     }
 

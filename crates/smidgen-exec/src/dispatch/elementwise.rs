@@ -4,7 +4,7 @@ use super::{Call, view};
 use crate::arena::Aligned;
 use smidgen_kernels::movement::{Gather, Index, Piece};
 use smidgen_kernels::nd::Whole;
-use smidgen_kernels::{View, convert, float, int8, movement, operand};
+use smidgen_kernels::{Flash, View, convert, float, int8, movement, operand};
 use smidgen_plan::kernel::{AxisIndex, Elementwise, Movement, Reduction};
 use smidgen_plan::{Extent, Operand};
 
@@ -14,52 +14,49 @@ impl Call<'_> {
         let depth = self.step.outputs[0].extent.depth;
         match kernel {
             Elementwise::TableI8 => {
-                let table: &[i8; 256] = self.constant(0).try_into().expect("checked: 256 entries");
-                int8::table(arena.typed_mut(), self.input(0), self.output(0), region, depth, table);
+                int8::table(arena.arena(), self.input(0), self.output(0), region, depth, self.table(0));
             }
             Elementwise::BinaryI8 { function, operands } => {
                 let [a, b] = [0, 1].map(|i| self.operand(i, operands[i]));
-                int8::binary(arena.typed_mut(), a, b, self.output(0), region, depth, function);
+                int8::binary(arena.arena(), a, b, self.output(0), region, depth, function);
             }
             Elementwise::SumI8 { sum, operands } => {
                 let [a, b] = [0, 1].map(|i| self.operand(i, operands[i]));
-                let table: &[i32; 256] = self.constant(0).try_into().expect("checked: 256 entries");
-                int8::table_sum(arena.typed_mut(), a, b, self.output(0), region, depth, sum, table);
+                int8::table_sum(arena.arena(), a, b, self.output(0), region, depth, sum, self.table(0));
             }
             Elementwise::BinaryF32 { function, clamp, operands } => {
                 let [a, b] = [0, 1].map(|i| self.operand(i, operands[i]));
-                float::binary(arena.typed_mut(), a, b, self.output(0), region, depth, *function, *clamp);
+                float::binary(arena.arena(), a, b, self.output(0), region, depth, *function, *clamp);
             }
             Elementwise::BroadcastI8 { function, broadcast } => {
                 let (a, b, to) = (self.whole(0), self.whole(1), self.output(0).base);
                 let strides = [&broadcast.strides[0][..], &broadcast.strides[1][..]];
-                int8::broadcast(arena.typed_mut(), a, b, to, &broadcast.dims, strides, function);
+                int8::broadcast(arena.arena(), a, b, to, &broadcast.dims, strides, function);
             }
             Elementwise::BroadcastF32 { function, clamp, broadcast } => {
                 let (a, b, to) = (self.whole(0), self.whole(1), self.output(0).base);
                 let strides = [&broadcast.strides[0][..], &broadcast.strides[1][..]];
-                float::broadcast(arena.typed_mut(), a, b, to, &broadcast.dims, strides, *function, *clamp);
+                float::broadcast(arena.arena(), a, b, to, &broadcast.dims, strides, *function, *clamp);
             }
             Elementwise::UnaryF32(function) => {
-                float::unary(arena.typed_mut(), self.input(0), self.output(0), region, depth, *function);
+                float::unary(arena.arena(), self.input(0), self.output(0), region, depth, *function);
             }
             Elementwise::SoftmaxI8 => {
-                let exponentials: &[i32; 256] = self.constant(0).try_into().expect("checked: 256 entries");
-                int8::softmax(arena.typed_mut(), self.input(0), self.output(0), region, depth, exponentials);
+                int8::softmax(arena.arena(), self.input(0), self.output(0), region, depth, self.table(0));
             }
             Elementwise::SoftmaxF32 { beta } => {
-                float::softmax(arena.typed_mut(), self.input(0), self.output(0), region, depth, *beta);
+                float::softmax(arena.arena(), self.input(0), self.output(0), region, depth, *beta);
             }
             &Elementwise::Quantise { to, scale, zero_point } => {
                 let (input, output) = (self.input(0), self.output(0));
-                convert::quantize(arena.bytes_mut(), input, output, region, depth, to, scale, zero_point);
+                convert::quantize(arena.arena(), input, output, region, depth, to, scale, zero_point);
             }
             &Elementwise::Dequantise { from, scale, zero_point } => {
                 let (input, output) = (self.input(0), self.output(0));
-                convert::dequantize(arena.bytes_mut(), input, output, region, depth, from, scale, zero_point);
+                convert::dequantize(arena.arena(), input, output, region, depth, from, scale, zero_point);
             }
             Elementwise::Requantise(how) => {
-                convert::requantise(arena.bytes_mut(), self.input(0), self.output(0), region, depth, how);
+                convert::requantise(arena.arena(), self.input(0), self.output(0), region, depth, how);
             }
         }
     }
@@ -83,7 +80,7 @@ impl Call<'_> {
                     index,
                     fill: *fill,
                 };
-                movement::gather(arena.bytes_mut(), self.input_bytes(0), self.output_bytes(0), self.region, &what);
+                movement::gather(arena.arena(), self.input_bytes(0), self.output_bytes(0), self.region, &what);
             }
             Movement::Concat { element, axis, sizes } => {
                 let bytes = element.bits().div_ceil(8);
@@ -95,12 +92,12 @@ impl Call<'_> {
                     movement::Axis::Depth => bytes,
                     movement::Axis::Rows | movement::Axis::Cols => output.depth * bytes,
                 };
-                movement::concat(arena.bytes_mut(), &pieces, *axis, self.output_bytes(0), self.region, pixel);
+                movement::concat(arena.arena(), &pieces, *axis, self.output_bytes(0), self.region, pixel);
             }
             Movement::Permute { element, dims, first, strides, .. } => {
                 let (from, to) = (self.input_bytes(0).base, self.output_bytes(0).base);
                 let bytes = element.bits().div_ceil(8);
-                movement::permute(arena.bytes_mut(), from, to, bytes, dims, *first, strides);
+                movement::permute(arena.arena(), from, to, bytes, dims, *first, strides);
             }
         }
     }
@@ -111,18 +108,18 @@ impl Call<'_> {
         match kernel {
             Reduction::ImageI8 { input: extent, reduce } => {
                 let sizes = [extent.rows, extent.cols, extent.depth];
-                int8::reduce_image(arena.bytes_mut(), input, output, rows, sizes, self.state.offset, reduce);
+                int8::reduce_image(arena.arena(), input, output, rows, sizes, self.state.offset, reduce);
             }
             Reduction::PoolI8 { input: extent, clamp } => {
                 let sizes = [extent.rows, extent.cols, extent.depth];
-                int8::average_image(arena.bytes_mut(), input, output, rows, sizes, self.state.offset, *clamp);
+                int8::average_image(arena.arena(), input, output, rows, sizes, self.state.offset, *clamp);
             }
             Reduction::ImageF32 { input: extent, divisor } => {
                 let sizes = [extent.rows, extent.cols, extent.depth];
-                float::reduce_image(arena.typed_mut(), input, output, rows, sizes, self.state.offset / 4, *divisor);
+                float::reduce_image(arena.arena(), input, output, rows, sizes, self.state.offset / 4, *divisor);
             }
             Reduction::AnyI8 { kept, reduced, reduce } => int8::reduce(
-                arena.bytes_mut(),
+                arena.arena(),
                 input.base,
                 output.base,
                 (&kept.dims, &kept.strides),
@@ -130,7 +127,7 @@ impl Call<'_> {
                 reduce,
             ),
             Reduction::AnyF32 { kept, reduced, divisor } => float::reduce(
-                arena.typed_mut(),
+                arena.arena(),
                 input.base,
                 output.base,
                 (&kept.dims, &kept.strides),
@@ -138,7 +135,7 @@ impl Call<'_> {
                 *divisor,
             ),
             &Reduction::ArgMax { shape, from, to } => {
-                convert::arg_max(arena.bytes_mut(), input.base, output.base, shape, from, to);
+                convert::arg_max(arena.arena(), input.base, output.base, shape, from, to);
             }
         }
     }
@@ -149,7 +146,7 @@ impl Call<'_> {
         let (constant, mut view) = match self.step.inputs[i] {
             Operand::Buffer(..) => (None, self.input(i)),
             Operand::Constant(id) => (
-                Some(bytemuck::cast_slice(self.constants.bytes(id.index()))),
+                Some(Flash::new(bytemuck::cast_slice(self.constants.bytes(id.index())))),
                 View::linear(0, extent.rows, extent.cols, extent.depth),
             ),
         };
@@ -164,7 +161,7 @@ impl Call<'_> {
         match self.step.inputs[i] {
             Operand::Buffer(..) => operand::Operand::arena(self.input_bytes(i)),
             Operand::Constant(id) => operand::Operand::constant(
-                self.constants.bytes(id.index()),
+                Flash::new(self.constants.bytes(id.index())),
                 View::linear(0, extent.rows, extent.cols, extent.depth * bytes),
             ),
         }
@@ -175,7 +172,7 @@ impl Call<'_> {
         match self.step.inputs[i] {
             Operand::Buffer(..) => Whole { constant: None, base: self.input(i).base },
             Operand::Constant(id) => {
-                Whole { constant: Some(bytemuck::cast_slice(self.constants.bytes(id.index()))), base: 0 }
+                Whole { constant: Some(Flash::new(bytemuck::cast_slice(self.constants.bytes(id.index())))), base: 0 }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! ADD, SUB, MUL, MINIMUM, MAXIMUM and PRELU of two float32 operands.
 
 use super::Clamp;
+use crate::memory::{Arena, Bounds};
 use crate::nd::{self, Whole};
 use crate::operand::{Operand, zip};
 use crate::view::{Region, View};
@@ -40,10 +41,10 @@ impl Binary {
 }
 
 /// `output[i] = clamp(f(a[i], b[i]))`. Order: one element at a time, reads before its write.
-pub fn binary(
-    arena: &mut [f32],
-    a: Operand<'_, f32>,
-    b: Operand<'_, f32>,
+pub fn binary<B: Bounds>(
+    arena: Arena<'_, f32, B>,
+    a: Operand<'_, f32, B>,
+    b: Operand<'_, f32, B>,
     output: View,
     region: Region,
     depth: usize,
@@ -59,10 +60,10 @@ pub fn binary(
 
 /// The same for any broadcast of tensors stored whole: `output` is the element index of the first of `dims` elements in row-major
 /// order, and the strides of an operand are 0 along the axes where it is broadcast. Order: one element at a time.
-pub fn broadcast(
-    arena: &mut [f32],
-    a: Whole<'_, f32>,
-    b: Whole<'_, f32>,
+pub fn broadcast<B: Bounds>(
+    arena: Arena<'_, f32, B>,
+    a: Whole<'_, f32, B>,
+    b: Whole<'_, f32, B>,
     output: usize,
     dims: &[usize],
     strides: [&[isize]; 2],

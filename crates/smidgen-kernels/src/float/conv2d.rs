@@ -2,25 +2,26 @@
 
 use super::Clamp;
 use crate::geometry::Window2d;
+use crate::memory::{Arena, Bounds, Flash};
 use crate::view::{Region, View};
 
 /// `y[r, x, o] = clamp(bias[o] + sum over taps and channels of x * w)`.
 ///
 /// `weights` are `[O, KH, KW, C]`. Order: one element at a time, all reads before its write.
-pub fn conv2d(
-    arena: &mut [f32],
+pub fn conv2d<B: Bounds>(
+    mut arena: Arena<'_, f32, B>,
     input: View,
     output: View,
     region: Region,
     window: &Window2d,
     clamp: Clamp,
-    weights: &[f32],
-    bias: &[f32],
+    weights: Flash<'_, f32, B>,
+    bias: Flash<'_, f32, B>,
 ) {
-    let ([in_h, _, in_c], [out_h, _, out_c]) = (window.input, window.output);
+    let (in_c, out_c) = (window.input[2], window.output[2]);
     for row in region.y0..region.y1 {
-        let image = row / out_h * in_h;
-        let (taps_y, y0) = window.taps(0, row % out_h);
+        let (image, y) = window.image_row(row);
+        let (taps_y, y0) = window.taps(0, y);
         for x in region.x0..region.x1 {
             let (taps_x, x0) = window.taps(1, x);
             for o in 0..out_c {

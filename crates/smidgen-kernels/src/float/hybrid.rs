@@ -5,27 +5,28 @@
 
 use super::Clamp;
 use crate::geometry::Window2d;
+use crate::memory::{Arena, Bounds, Flash};
 use crate::view::{Region, View};
 
 /// `y[r, x, o] = clamp(bias[o] + (max |x| / 127 * weight_scale) * sum over taps and channels of round(x * 127 / max |x|) * w)`.
 ///
 /// `weights` are `[O, KH, KW, C]`. Order: one element at a time; every one needs the whole image.
-pub fn conv2d_hybrid(
-    arena: &mut [f32],
+pub fn conv2d_hybrid<B: Bounds>(
+    mut arena: Arena<'_, f32, B>,
     input: View,
     output: View,
     region: Region,
     window: &Window2d,
     clamp: Clamp,
     weight_scale: f32,
-    weights: &[i8],
-    bias: &[f32],
+    weights: Flash<'_, i8, B>,
+    bias: Flash<'_, f32, B>,
 ) {
-    let ([in_h, _, in_c], [out_h, _, out_c]) = (window.input, window.output);
+    let (in_c, out_c) = (window.input[2], window.output[2]);
     for row in region.y0..region.y1 {
-        let image = row / out_h * in_h;
-        let (taps_y, y0) = window.taps(0, row % out_h);
-        let range = greatest(arena, input, image, window.input);
+        let (image, y) = window.image_row(row);
+        let (taps_y, y0) = window.taps(0, y);
+        let range = greatest(&arena, input, image, window.input);
         let (scale, inverse) = if range == 0.0 { (1.0, 0.0) } else { (range / 127.0, 127.0 / range) };
         let scale = scale * weight_scale;
         for x in region.x0..region.x1 {
@@ -49,7 +50,7 @@ pub fn conv2d_hybrid(
 }
 
 /// Greatest magnitude in the image whose first row is `first`.
-fn greatest(arena: &[f32], input: View, first: usize, [h, w, c]: [usize; 3]) -> f32 {
+fn greatest<B: Bounds>(arena: &Arena<'_, f32, B>, input: View, first: usize, [h, w, c]: [usize; 3]) -> f32 {
     let mut range = 0f32;
     for row in first..first + h {
         for x in 0..w {

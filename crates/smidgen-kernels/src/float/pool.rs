@@ -2,19 +2,26 @@
 
 use super::Clamp;
 use crate::geometry::Window2d;
+use crate::memory::{Arena, Bounds};
 use crate::pooling::pool;
 use crate::view::{Region, View};
 
 /// Mean of the window's elements that lie inside the input, clamped.
 ///
 /// Order: one element at a time, all reads before its write.
-pub fn average_pool(arena: &mut [f32], input: View, output: View, region: Region, window: &Window2d, clamp: Clamp) {
-    pool(arena, input, output, region, window, |values| {
-        let (mut sum, mut count) = (0f32, 0f32);
-        for value in values {
-            sum += value;
-            count += 1.0;
-        }
+pub fn average_pool<B: Bounds>(
+    arena: Arena<'_, f32, B>,
+    input: View,
+    output: View,
+    region: Region,
+    window: &Window2d,
+    clamp: Clamp,
+) {
+    let add = |(sum, count): &mut (f32, f32), value| {
+        *sum += value;
+        *count += 1.0;
+    };
+    pool(arena, input, output, region, window, (0.0, 0.0), add, |(sum, count)| {
         // A window wholly in the padding has no mean; zero is as good as any.
         clamp.apply(if count > 0.0 { sum / count } else { 0.0 })
     });
@@ -23,6 +30,13 @@ pub fn average_pool(arena: &mut [f32], input: View, output: View, region: Region
 /// Greatest of the window's elements, clamped.
 ///
 /// Order: one element at a time, all reads before its write.
-pub fn max_pool(arena: &mut [f32], input: View, output: View, region: Region, window: &Window2d, clamp: Clamp) {
-    pool(arena, input, output, region, window, |values| clamp.apply(values.fold(f32::MIN, f32::max)));
+pub fn max_pool<B: Bounds>(
+    arena: Arena<'_, f32, B>,
+    input: View,
+    output: View,
+    region: Region,
+    window: &Window2d,
+    clamp: Clamp,
+) {
+    pool(arena, input, output, region, window, f32::MIN, |max, v| *max = max.max(v), |v| clamp.apply(v));
 }

@@ -1,13 +1,14 @@
 //! MEAN and SUM of float32. Sums are taken in row-major order of the input, as the reference takes them.
 
+use crate::memory::{Arena, Bounds};
 use crate::nd::walk;
 use crate::view::View;
 use core::ops::Range;
 
 /// Reduction over all rows and columns, taking input rows `rows` of `total`: the first call (row 0) clears the sums, the last one
 /// writes the output's only pixel: each sum over `divisor`. `state` is the element index of `depth` sums.
-pub fn reduce_image(
-    arena: &mut [f32],
+pub fn reduce_image<B: Bounds>(
+    mut arena: Arena<'_, f32, B>,
     input: View,
     output: View,
     rows: Range<usize>,
@@ -16,7 +17,7 @@ pub fn reduce_image(
     divisor: f32,
 ) {
     if rows.start == 0 {
-        arena[state..state + depth].fill(0.0);
+        arena.span_mut(state, depth).fill(0.0);
     }
     for y in rows.clone() {
         let from = input.row(y);
@@ -38,8 +39,8 @@ pub fn reduce_image(
 
 /// Reduction over any axes of a tensor stored whole: `kept` and `reduced` are the sizes of the axes that stay and go, with the input's
 /// strides along them. `input` and `output` are element indices. The tensors must not overlap.
-pub fn reduce(
-    arena: &mut [f32],
+pub fn reduce<B: Bounds>(
+    mut arena: Arena<'_, f32, B>,
     input: usize,
     output: usize,
     kept: (&[usize], &[isize]),

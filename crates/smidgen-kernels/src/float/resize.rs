@@ -1,5 +1,7 @@
 //! RESIZE_BILINEAR of float32.
 
+use crate::geometry::split;
+use crate::memory::{Arena, Bounds};
 use crate::view::{Region, View};
 
 /// One axis of a bilinear resize.
@@ -22,8 +24,8 @@ impl Scale {
         let i = i as f32;
         let position = if self.half_pixel_centers { (i + 0.5) * self.step - 0.5 } else { i * self.step };
         let last = self.input as i32 - 1;
-        let before = (libm::floorf(position) as i32).clamp(0, last);
-        let after = (libm::ceilf(position) as i32).clamp(0, last);
+        let before = (libm::floorf(position) as i32).min(last).max(0);
+        let after = (libm::ceilf(position) as i32).min(last).max(0);
         (before as usize, after as usize, position - before as f32)
     }
 }
@@ -32,8 +34,8 @@ impl Scale {
 /// one image's height.
 ///
 /// Order: one element at a time, reads before its write.
-pub fn resize_bilinear(
-    arena: &mut [f32],
+pub fn resize_bilinear<B: Bounds>(
+    mut arena: Arena<'_, f32, B>,
     input: View,
     output: View,
     region: Region,
@@ -42,8 +44,9 @@ pub fn resize_bilinear(
 ) {
     let [height, width] = scales;
     for y in region.y0..region.y1 {
-        let image = y / height.output * height.input;
-        let (y0, y1, fy) = height.at(y % height.output);
+        let (image, row) = split(y, height.output);
+        let image = image * height.input;
+        let (y0, y1, fy) = height.at(row);
         for x in region.x0..region.x1 {
             let (x0, x1, fx) = width.at(x);
             let corner = |row: usize, col: usize| input.at(image + row, col);

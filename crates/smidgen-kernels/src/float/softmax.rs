@@ -1,11 +1,19 @@
 //! SOFTMAX over the channels of each pixel, float32.
 
+use crate::memory::{Arena, Bounds};
 use crate::view::{Region, View};
 
 /// `exp(beta * (x - max)) / sum` over the `depth` channels of each pixel.
 ///
 /// Order: one pixel at a time; its input is read until its last channel is written.
-pub fn softmax(arena: &mut [f32], input: View, output: View, region: Region, depth: usize, beta: f32) {
+pub fn softmax<B: Bounds>(
+    mut arena: Arena<'_, f32, B>,
+    input: View,
+    output: View,
+    region: Region,
+    depth: usize,
+    beta: f32,
+) {
     for y in region.y0..region.y1 {
         for x in region.x0..region.x1 {
             let (from, to) = (input.at(y, x), output.at(y, x));
@@ -16,7 +24,7 @@ pub fn softmax(arena: &mut [f32], input: View, output: View, region: Region, dep
                 arena[to + c] = e;
                 sum += e;
             }
-            for share in &mut arena[to..to + depth] {
+            for share in arena.span_mut(to, depth) {
                 *share /= sum;
             }
         }

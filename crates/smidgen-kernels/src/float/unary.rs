@@ -1,6 +1,7 @@
 //! LOGISTIC, TANH, the RELUs, LEAKY_RELU and HARD_SWISH of float32.
 
 use super::Clamp;
+use crate::memory::{Arena, Bounds};
 use crate::operand::map;
 use crate::view::{Region, View};
 
@@ -48,7 +49,14 @@ fn logistic(x: f32) -> f32 {
 }
 
 /// `output[i] = f(input[i])`. Order: one element at a time, read before write.
-pub fn unary(arena: &mut [f32], input: View, output: View, region: Region, depth: usize, function: Unary) {
+pub fn unary<B: Bounds>(
+    arena: Arena<'_, f32, B>,
+    input: View,
+    output: View,
+    region: Region,
+    depth: usize,
+    function: Unary,
+) {
     // One loop for the functions that are cheap enough for the decision to matter.
     match function {
         Unary::Clamp(clamp) => map(arena, input, output, region, depth, |x| clamp.apply(x)),

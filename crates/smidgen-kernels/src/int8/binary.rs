@@ -1,8 +1,9 @@
 //! ADD, SUB, MUL, MINIMUM, MAXIMUM and PRELU of two int8 operands.
 
+use crate::memory::{Arena, Bounds};
 use crate::nd::{self, Whole};
 use crate::operand::{Operand, zip};
-use crate::requant::{Factor, Rounding};
+use crate::requant::{Factor, Rounding, limit};
 use crate::view::{Region, View};
 
 /// Bits that [`Sum`] shifts its operands left by before it brings them to a common scale.
@@ -41,7 +42,7 @@ impl Sum {
         let (a, b) = (term(a, 0), term(b, 1));
         let sum = if self.subtract { a.wrapping_sub(b) } else { a.wrapping_add(b) };
         let y = self.output.apply(sum, self.rounding).wrapping_add(self.output_zero);
-        y.clamp(self.min as i32, self.max as i32) as i8
+        limit(y, self.min, self.max)
     }
 }
 
@@ -111,15 +112,15 @@ impl TableSum {
         let half = (1i32 << self.shift) >> 1;
         let negative = if self.shift == 0 { 0 } else { high >> 31 };
         let y = ((high + half + negative) >> self.shift).wrapping_add(self.output_zero);
-        y.clamp(self.min as i32, self.max as i32) as i8
+        limit(y, self.min, self.max)
     }
 }
 
 /// See [`TableSum`]. Order: one element at a time, reads before its write.
-pub fn table_sum(
-    arena: &mut [i8],
-    a: Operand<'_, i8>,
-    b: Operand<'_, i8>,
+pub fn table_sum<B: Bounds>(
+    arena: Arena<'_, i8, B>,
+    a: Operand<'_, i8, B>,
+    b: Operand<'_, i8, B>,
     output: View,
     region: Region,
     depth: usize,
@@ -157,7 +158,7 @@ impl Product {
     pub fn apply(&self, a: i8, b: i8) -> i8 {
         let product = (a as i32).wrapping_sub(self.zeros[0]).wrapping_mul((b as i32).wrapping_sub(self.zeros[1]));
         let y = self.factor.apply(product, self.rounding).wrapping_add(self.output_zero);
-        y.clamp(self.min as i32, self.max as i32) as i8
+        limit(y, self.min, self.max)
     }
 }
 
@@ -221,10 +222,10 @@ impl Binary {
 }
 
 /// `output[i] = f(a[i], b[i])`. Order: one element at a time, reads before its write.
-pub fn binary(
-    arena: &mut [i8],
-    a: Operand<'_, i8>,
-    b: Operand<'_, i8>,
+pub fn binary<B: Bounds>(
+    arena: Arena<'_, i8, B>,
+    a: Operand<'_, i8, B>,
+    b: Operand<'_, i8, B>,
     output: View,
     region: Region,
     depth: usize,
@@ -242,10 +243,10 @@ pub fn binary(
 
 /// The same for any broadcast of tensors stored whole: `output` is the element index of the first of `dims` elements in row-major
 /// order, and the strides of an operand are 0 along the axes where it is broadcast. Order: one element at a time.
-pub fn broadcast(
-    arena: &mut [i8],
-    a: Whole<'_, i8>,
-    b: Whole<'_, i8>,
+pub fn broadcast<B: Bounds>(
+    arena: Arena<'_, i8, B>,
+    a: Whole<'_, i8, B>,
+    b: Whole<'_, i8, B>,
     output: usize,
     dims: &[usize],
     strides: [&[isize]; 2],

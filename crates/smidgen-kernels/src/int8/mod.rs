@@ -26,7 +26,8 @@ pub use softmax::softmax;
 pub use table::table;
 pub use transpose_conv::transpose_conv;
 
-use crate::requant::{Factor, Rounding};
+use crate::memory::{Bounds, Checked, Flash};
+use crate::requant::{Factor, Rounding, limit};
 
 /// What the integer kernels know of the quantisation of their input and output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,21 +46,21 @@ pub struct Int8 {
 
 /// Constants with one entry for each output channel.
 #[derive(Clone, Copy, Debug)]
-pub struct Channels<'a> {
+pub struct Channels<'a, B: Bounds = Checked> {
     /// Added to the accumulator.
-    pub bias: &'a [i32],
+    pub bias: Flash<'a, i32, B>,
     /// [`Factor::multiplier`] from accumulator to output.
-    pub multipliers: &'a [i32],
+    pub multipliers: Flash<'a, i32, B>,
     /// [`Factor::shift`].
-    pub shifts: &'a [i8],
+    pub shifts: Flash<'a, i8, B>,
 }
 
-impl Channels<'_> {
+impl<B: Bounds> Channels<'_, B> {
     /// The stored output for the accumulator (bias not yet added) of a channel.
     #[inline]
     pub fn finish(&self, channel: usize, acc: i32, quant: &Int8) -> i8 {
         let factor = Factor { multiplier: self.multipliers[channel], shift: self.shifts[channel] };
         let scaled = factor.apply(acc.wrapping_add(self.bias[channel]), quant.rounding);
-        scaled.wrapping_add(quant.output_zero).clamp(quant.min as i32, quant.max as i32) as i8
+        limit(scaled.wrapping_add(quant.output_zero), quant.min, quant.max)
     }
 }

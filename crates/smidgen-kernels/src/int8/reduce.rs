@@ -1,6 +1,7 @@
 //! MEAN and SUM of int8, and AVERAGE_POOL_2D over a whole image, which is summed alike.
 
 use super::pool::rounded_mean;
+use crate::memory::{Arena, Bounds};
 use crate::nd::walk;
 use crate::requant::{Factor, Rounding};
 use crate::view::View;
@@ -53,8 +54,8 @@ impl Reduce {
 
 /// Reduction over all rows and columns, taking input rows `rows` of `total`: the first call (row 0) clears the sums, the last one
 /// writes the output's only pixel. `state` is the byte index of `depth` int32 sums.
-pub fn reduce_image(
-    arena: &mut [u8],
+pub fn reduce_image<B: Bounds>(
+    arena: Arena<'_, u8, B>,
     input: View,
     output: View,
     rows: Range<usize>,
@@ -67,8 +68,8 @@ pub fn reduce_image(
 
 /// AVERAGE_POOL_2D whose one window is the whole image: the mean rounded half away from zero, clamped to `[min, max]`. Rows, sizes and
 /// state as in [`reduce_image`].
-pub fn average_image(
-    arena: &mut [u8],
+pub fn average_image<B: Bounds>(
+    arena: Arena<'_, u8, B>,
     input: View,
     output: View,
     rows: Range<usize>,
@@ -82,8 +83,8 @@ pub fn average_image(
 }
 
 /// Sums each channel over rows as they come, and finishes the sums after the last.
-fn sum_image(
-    arena: &mut [u8],
+fn sum_image<B: Bounds>(
+    mut arena: Arena<'_, u8, B>,
     input: View,
     output: View,
     rows: Range<usize>,
@@ -92,38 +93,31 @@ fn sum_image(
     read: impl Fn(u8) -> i32,
     finish: impl Fn(i32) -> u8,
 ) {
-    let state = state..state + 4 * depth;
     if rows.start == 0 {
-        arena[state.clone()].fill(0);
+        arena.span_mut(state, 4 * depth).fill(0);
     }
     for y in rows.clone() {
         for x in 0..cols {
             let from = input.at(y, x);
             for c in 0..depth {
-                let at = state.start + 4 * c;
-                let sum = load(arena, at).wrapping_add(read(arena[from + c]));
-                arena[at..at + 4].copy_from_slice(&sum.to_le_bytes());
+                let at = state + 4 * c;
+                let sum = i32::from_le_bytes(arena.load(at)).wrapping_add(read(arena[from + c]));
+                arena.store(at, sum.to_le_bytes());
             }
         }
     }
     if rows.end == total {
         let to = output.at(0, 0);
         for c in 0..depth {
-            arena[to + c] = finish(load(arena, state.start + 4 * c));
+            arena[to + c] = finish(i32::from_le_bytes(arena.load(state + 4 * c)));
         }
     }
 }
 
-fn load(arena: &[u8], at: usize) -> i32 {
-    let mut bytes = [0; 4];
-    bytes.copy_from_slice(&arena[at..at + 4]);
-    i32::from_le_bytes(bytes)
-}
-
 /// Reduction over any axes of a tensor stored whole: `kept` and `reduced` are the sizes of the axes that stay and go, with the input's
 /// strides along them. `input` and `output` are element indices. The tensors must not overlap.
-pub fn reduce(
-    arena: &mut [u8],
+pub fn reduce<B: Bounds>(
+    mut arena: Arena<'_, u8, B>,
     input: usize,
     output: usize,
     kept: (&[usize], &[isize]),
@@ -168,13 +162,13 @@ mod tests {
                 before: [0, 0],
             };
             let mut whole: Vec<i8> = image.iter().map(|&b| b as i8).chain([0; 4]).collect();
-            average_pool(&mut whole, input, output, Region::whole(1, 1), &window, [-90, 90]);
+            average_pool(Arena::new(&mut whole), input, output, Region::whole(1, 1), &window, [-90, 90]);
             // A ring of two rows is enough. The state follows the output.
             let ring = View { rows: 2, ..input };
             let mut arena = std::vec![0; len + depth + 4 * depth];
             for y in 0..rows {
                 arena[ring.row(y)..][..cols * depth].copy_from_slice(&image[y * cols * depth..][..cols * depth]);
-                average_image(&mut arena, ring, output, y..y + 1, sizes, len + depth, [-90, 90]);
+                average_image(Arena::new(&mut arena), ring, output, y..y + 1, sizes, len + depth, [-90, 90]);
             }
             let mean: Vec<i8> = arena[len..len + depth].iter().map(|&b| b as i8).collect();
             assert_eq!(mean, whole[len..]);

@@ -1,5 +1,7 @@
 //! RESIZE_BILINEAR of int8, in 10-bit fixed point.
 
+use crate::geometry::split;
+use crate::memory::{Arena, Bounds};
 use crate::view::{Region, View};
 
 /// One axis of a bilinear resize, in `Q21.10`.
@@ -23,8 +25,8 @@ impl Scale {
         let position = (i as i32).wrapping_mul(self.step).wrapping_add(self.start);
         let last = self.input as i32 - 1;
         // Division by 1024 towards zero, as the reference has it.
-        let before = (position / 1024).clamp(0, last);
-        let after = (position.wrapping_add(1023) / 1024).clamp(0, last);
+        let before = (position / 1024).min(last).max(0);
+        let after = (position.wrapping_add(1023) / 1024).min(last).max(0);
         (before as usize, after as usize, position.wrapping_sub(before * 1024))
     }
 }
@@ -33,11 +35,19 @@ impl Scale {
 /// one image's height.
 ///
 /// Order: one element at a time, reads before its write.
-pub fn resize_bilinear(arena: &mut [i8], input: View, output: View, region: Region, depth: usize, scales: &[Scale; 2]) {
+pub fn resize_bilinear<B: Bounds>(
+    mut arena: Arena<'_, i8, B>,
+    input: View,
+    output: View,
+    region: Region,
+    depth: usize,
+    scales: &[Scale; 2],
+) {
     let [height, width] = scales;
     for y in region.y0..region.y1 {
-        let image = y / height.output * height.input;
-        let (y0, y1, fy) = height.at(y % height.output);
+        let (image, row) = split(y, height.output);
+        let image = image * height.input;
+        let (y0, y1, fy) = height.at(row);
         for x in region.x0..region.x1 {
             let (x0, x1, fx) = width.at(x);
             let corner = |row: usize, col: usize| input.at(image + row, col);

@@ -1,6 +1,7 @@
 //! SOFTMAX over the channels of each pixel, int8 to int8 with scale 1/256 and zero point -128.
 
 use crate::fixed;
+use crate::memory::{Arena, Bounds};
 use crate::requant::round_shift;
 use crate::view::{Region, View};
 
@@ -10,16 +11,23 @@ const SUM_INTEGER_BITS: u32 = 12;
 /// `exponentials[d]` is `exp(-d * beta * scale)` in `Q0.31`, and 0 where that is too small to count.
 ///
 /// Order: one pixel at a time; its input is read until its last channel is written.
-pub fn softmax(arena: &mut [i8], input: View, output: View, region: Region, depth: usize, exponentials: &[i32; 256]) {
+pub fn softmax<B: Bounds>(
+    mut arena: Arena<'_, i8, B>,
+    input: View,
+    output: View,
+    region: Region,
+    depth: usize,
+    exponentials: &[i32; 256],
+) {
     if depth == 0 {
         return;
     }
     for y in region.y0..region.y1 {
         for x in region.x0..region.x1 {
             let (from, to) = (input.at(y, x), output.at(y, x));
-            let pixel = &arena[from..from + depth];
+            let pixel = arena.span(from, depth);
             let max = pixel.iter().copied().max().unwrap_or(i8::MIN);
-            let exponential = |v: i8| exponentials[(max as i32 - v as i32) as usize];
+            let exponential = |v: i8| exponentials[max.wrapping_sub(v) as u8 as usize];
             let sum =
                 pixel.iter().fold(0i32, |sum, &v| sum.wrapping_add(round_shift(exponential(v), SUM_INTEGER_BITS)));
             let (scale, bits) = fixed::reciprocal(sum, SUM_INTEGER_BITS as i32);

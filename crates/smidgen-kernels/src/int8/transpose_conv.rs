@@ -2,25 +2,26 @@
 
 use super::{Channels, Int8};
 use crate::geometry::Window2d;
+use crate::memory::{Arena, Bounds, Flash};
 use crate::view::{Region, View};
 
 /// `y[r, x, o] = requantise(bias[o] + sum over the inputs whose window covers (r, x) of (x - input_zero) * w)`.
 ///
 /// Gathers what the definition scatters, so that any region can be computed and no accumulator image is needed. `weights` are
 /// `[O, KH, KW, C]`. Order: one element at a time, all reads before its write.
-pub fn transpose_conv(
-    arena: &mut [i8],
+pub fn transpose_conv<B: Bounds>(
+    mut arena: Arena<'_, i8, B>,
     input: View,
     output: View,
     region: Region,
     window: &Window2d,
     quant: &Int8,
-    weights: &[i8],
-    channels: Channels,
+    weights: Flash<'_, i8, B>,
+    channels: Channels<'_, B>,
 ) {
-    let ([in_h, _, in_c], [out_h, _, out_c]) = (window.input, window.output);
+    let (in_c, out_c) = (window.input[2], window.output[2]);
     for row in region.y0..region.y1 {
-        let (image, y) = (row / out_h * in_h, row % out_h);
+        let (image, y) = window.image_row(row);
         for x in region.x0..region.x1 {
             for o in 0..out_c {
                 let mut acc = 0i32;

@@ -2,6 +2,7 @@
 
 use super::portable;
 use crate::int8::{Channels, Int8};
+use crate::memory::{Arena, Bounds, Flash};
 use crate::requant::Rounding;
 use core::arch::x86_64::*;
 
@@ -103,20 +104,20 @@ fn narrow(v: __m256i) -> [i8; 8] {
 
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn two_by_four(
-    patches: &[i16],
+pub(super) fn two_by_four<B: Bounds>(
+    patches: &Arena<'_, i16, B>,
     stride: usize,
-    weights: &[i8],
+    weights: Flash<'_, i8, B>,
     patch: usize,
     o: usize,
-    channels: Channels,
+    channels: Channels<'_, B>,
     quant: &Int8,
 ) -> [[i8; 4]; 2] {
     if quant.rounding != Rounding::Twice {
         return portable::two_by_four(patches, stride, weights, patch, o, channels, quant);
     }
-    let (a, b) = (&patches[..stride], &patches[stride..][..stride]);
-    let rows: [&[i8]; 4] = core::array::from_fn(|c| &weights[(o + c) * patch..][..stride]);
+    let (a, b) = (patches.span(0, stride), patches.span(stride, stride));
+    let rows: [&[i8]; 4] = core::array::from_fn(|c| weights.span((o + c) * patch, stride));
     let mut first = [_mm256_setzero_si256(); 4];
     let mut second = [_mm256_setzero_si256(); 4];
     let mut i = 0;
@@ -138,9 +139,9 @@ pub(super) fn two_by_four(
         }
     }
     let acc = _mm256_set_m128i(sums(second), sums(first));
-    let acc = _mm256_add_epi32(acc, load_four(array(channels.bias, o)));
-    let multipliers = load_four(array(channels.multipliers, o));
-    let shifts: &[i8; 4] = array(channels.shifts, o);
+    let acc = _mm256_add_epi32(acc, load_four(channels.bias.array(o)));
+    let multipliers = load_four(channels.multipliers.array(o));
+    let shifts: &[i8; 4] = channels.shifts.array(o);
     let shifts = load_four(&shifts.map(i32::from));
     let [a, b, c, d, e, f, g, h] = narrow(requantise(acc, multipliers, shifts, quant));
     [[a, b, c, d], [e, f, g, h]]
@@ -194,16 +195,15 @@ pub(super) fn multiply_add(acc: &mut [i32], x: &[i8], zero: i16, w: &[i8]) {
 
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn finish(acc: &[i32], first: usize, channels: Channels, quant: &Int8, to: &mut [i8]) {
-    assert_eq!(acc.len(), to.len());
+pub(super) fn finish<B: Bounds>(acc: &[i32], first: usize, channels: Channels<'_, B>, quant: &Int8, to: &mut [i8]) {
     let mut i = 0;
     if quant.rounding == Rounding::Twice {
         while i + 8 <= acc.len() {
             let o = first + i;
-            let sum = _mm256_add_epi32(load_eight(array(acc, i)), load_eight(array(channels.bias, o)));
-            let shifts: &[i8; 8] = array(channels.shifts, o);
+            let sum = _mm256_add_epi32(load_eight(array(acc, i)), load_eight(channels.bias.array(o)));
+            let shifts: &[i8; 8] = channels.shifts.array(o);
             let shifts = load_eight(&shifts.map(i32::from));
-            let done = requantise(sum, load_eight(array(channels.multipliers, o)), shifts, quant);
+            let done = requantise(sum, load_eight(channels.multipliers.array(o)), shifts, quant);
             to[i..i + 8].copy_from_slice(&narrow(done));
             i += 8;
         }

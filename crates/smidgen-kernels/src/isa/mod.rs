@@ -8,6 +8,7 @@ mod avx2;
 mod portable;
 
 use crate::int8::{Channels, Int8};
+use crate::memory::{Arena, Bounds, Flash};
 
 /// Elements to which the patches of the fast convolution are padded.
 pub const PATCH_ALIGN: usize = 8;
@@ -43,16 +44,16 @@ impl Isa {
     /// then zeros. `weights` are `[O, patch]` followed by as many bytes of any value as the padding of one patch takes.
     ///
     /// # Panics
-    /// If a slice is too short for `o`.
+    /// If [`Checked`](crate::Checked) and patches or weights are too short for `o`.
     #[inline]
-    pub fn two_by_four(
+    pub fn two_by_four<B: Bounds>(
         self,
-        patches: &[i16],
+        patches: &Arena<'_, i16, B>,
         stride: usize,
-        weights: &[i8],
+        weights: Flash<'_, i8, B>,
         patch: usize,
         o: usize,
-        channels: Channels,
+        channels: Channels<'_, B>,
         quant: &Int8,
     ) -> [[i8; 4]; 2] {
         match self.0 {
@@ -107,12 +108,13 @@ impl Isa {
         }
     }
 
-    /// `to[i] =` the finished output of channel `first + i` for accumulator `acc[i]`, bias not yet added.
+    /// `to[i] =` the finished output of channel `first + i` for accumulator `acc[i]`, bias not yet added. `acc` and `to` have the same
+    /// length.
     ///
     /// # Panics
-    /// If the lengths of `acc` and `to` differ, or a channel is not there.
+    /// If [`Checked`](crate::Checked) and a channel is not there.
     #[inline]
-    pub fn finish(self, acc: &[i32], first: usize, channels: Channels, quant: &Int8, to: &mut [i8]) {
+    pub fn finish<B: Bounds>(self, acc: &[i32], first: usize, channels: Channels<'_, B>, quant: &Int8, to: &mut [i8]) {
         match self.0 {
             Level::Portable => portable::finish(acc, first, channels, quant, to),
             #[cfg(all(target_arch = "x86_64", feature = "std"))]

@@ -1,19 +1,20 @@
 //! The inner loops in plain Rust, written so that a compiler can vectorise them.
 
 use crate::int8::{Channels, Int8};
+use crate::memory::{Arena, Bounds, Flash};
 
 #[inline(always)]
-pub(super) fn two_by_four(
-    patches: &[i16],
+pub(super) fn two_by_four<B: Bounds>(
+    patches: &Arena<'_, i16, B>,
     stride: usize,
-    weights: &[i8],
+    weights: Flash<'_, i8, B>,
     patch: usize,
     o: usize,
-    channels: Channels,
+    channels: Channels<'_, B>,
     quant: &Int8,
 ) -> [[i8; 4]; 2] {
-    let (a, b) = (&patches[..patch], &patches[stride..][..patch]);
-    let rows: [&[i8]; 4] = core::array::from_fn(|c| &weights[(o + c) * patch..][..patch]);
+    let (a, b) = (patches.span(0, patch), patches.span(stride, patch));
+    let rows: [&[i8]; 4] = core::array::from_fn(|c| weights.span((o + c) * patch, patch));
     let mut out = [[0; 4]; 2];
     for c in 0..4 {
         let (mut first, mut second) = (0i32, 0i32);
@@ -53,8 +54,7 @@ pub(super) fn multiply_add(acc: &mut [i32], x: &[i8], zero: i16, w: &[i8]) {
 }
 
 #[inline(always)]
-pub(super) fn finish(acc: &[i32], first: usize, channels: Channels, quant: &Int8, to: &mut [i8]) {
-    assert_eq!(acc.len(), to.len());
+pub(super) fn finish<B: Bounds>(acc: &[i32], first: usize, channels: Channels<'_, B>, quant: &Int8, to: &mut [i8]) {
     for (i, (to, &acc)) in to.iter_mut().zip(acc).enumerate() {
         *to = channels.finish(first + i, acc, quant);
     }

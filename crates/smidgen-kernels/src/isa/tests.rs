@@ -2,6 +2,7 @@
 
 use super::{Isa, PATCH_ALIGN};
 use crate::int8::{Channels, Int8};
+use crate::memory::{Arena, Flash};
 use crate::requant::{Factor, Rounding};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -38,7 +39,7 @@ proptest! {
         let bias: Vec<i32> = rows.iter().map(|r| if small { 0 } else { r.3 }).collect();
         let multipliers: Vec<i32> = rows.iter().map(|r| r.2.multiplier).collect();
         let shifts: Vec<i8> = rows.iter().map(|r| r.2.shift).collect();
-        let channels = Channels { bias: &bias, multipliers: &multipliers, shifts: &shifts };
+        let channels = Channels { bias: Flash::new(&bias), multipliers: Flash::new(&multipliers), shifts: Flash::new(&shifts) };
         let mut outputs = [Isa::PORTABLE, Isa::detect()].map(|isa| {
             let mut to = std::vec![0i8; acc.len()];
             isa.finish(&acc, 0, channels, &quant, &mut to);
@@ -70,13 +71,14 @@ proptest! {
         let bias: Vec<i32> = (0..6).map(|_| random() as i32 * 100).collect();
         let multipliers: Vec<i32> = factors.iter().map(|f| f.multiplier).collect();
         let shifts: Vec<i8> = factors.iter().map(|f| f.shift).collect();
-        let channels = Channels { bias: &bias, multipliers: &multipliers, shifts: &shifts };
+        let channels = Channels { bias: Flash::new(&bias), multipliers: Flash::new(&multipliers), shifts: Flash::new(&shifts) };
+        let patches = Arena::new(&mut patches);
         let [portable, best] = [Isa::PORTABLE, Isa::detect()]
-            .map(|isa| isa.two_by_four(&patches, stride, &weights, patch, 2, channels, &quant));
+            .map(|isa| isa.two_by_four(&patches, stride, Flash::new(&weights), patch, 2, channels, &quant));
         prop_assert_eq!(portable, best);
         let single: Vec<i8> = (2..6)
             .map(|o| {
-                let acc = Isa::detect().dot_i16_i8(&patches[..patch], &weights[o * patch..]);
+                let acc = Isa::detect().dot_i16_i8(patches.span(0, patch), &weights[o * patch..]);
                 channels.finish(o, acc, &quant)
             })
             .collect();

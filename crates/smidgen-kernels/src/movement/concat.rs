@@ -1,5 +1,6 @@
 //! CONCATENATION and PACK along rows, columns or channels.
 
+use crate::memory::{Arena, Bounds, Checked};
 use crate::operand::Operand;
 use crate::view::{Region, View};
 
@@ -16,9 +17,9 @@ pub enum Axis {
 
 /// One of the tensors joined.
 #[derive(Clone, Copy, Debug)]
-pub struct Piece<'a> {
+pub struct Piece<'a, B: Bounds = Checked> {
     /// The tensor; its view counts bytes.
-    pub operand: Operand<'a, u8>,
+    pub operand: Operand<'a, u8, B>,
     /// Its size along the axis.
     pub size: usize,
 }
@@ -27,7 +28,14 @@ pub struct Piece<'a> {
 /// otherwise. Views count bytes.
 ///
 /// Order: one element at a time, read before write.
-pub fn concat(arena: &mut [u8], pieces: &[Piece<'_>], axis: Axis, output: View, region: Region, pixel: usize) {
+pub fn concat<B: Bounds>(
+    mut arena: Arena<'_, u8, B>,
+    pieces: &[Piece<'_, B>],
+    axis: Axis,
+    output: View,
+    region: Region,
+    pixel: usize,
+) {
     for y in region.y0..region.y1 {
         for x in region.x0..region.x1 {
             let mut to = output.at(y, x);
@@ -35,18 +43,18 @@ pub fn concat(arena: &mut [u8], pieces: &[Piece<'_>], axis: Axis, output: View, 
                 Axis::Depth => {
                     for piece in pieces {
                         let bytes = piece.size * pixel;
-                        copy(arena, &piece.operand, y, x, to, bytes);
+                        copy(&mut arena, &piece.operand, y, x, to, bytes);
                         to += bytes;
                     }
                 }
                 Axis::Rows => {
                     if let Some((piece, y)) = find(pieces, y) {
-                        copy(arena, &piece.operand, y, x, to, pixel);
+                        copy(&mut arena, &piece.operand, y, x, to, pixel);
                     }
                 }
                 Axis::Cols => {
                     if let Some((piece, x)) = find(pieces, x) {
-                        copy(arena, &piece.operand, y, x, to, pixel);
+                        copy(&mut arena, &piece.operand, y, x, to, pixel);
                     }
                 }
             }
@@ -55,7 +63,7 @@ pub fn concat(arena: &mut [u8], pieces: &[Piece<'_>], axis: Axis, output: View, 
 }
 
 /// The piece that holds index `i` of the output, and the index in it.
-fn find<'p, 'a>(pieces: &'p [Piece<'a>], mut i: usize) -> Option<(&'p Piece<'a>, usize)> {
+fn find<'p, 'a, B: Bounds>(pieces: &'p [Piece<'a, B>], mut i: usize) -> Option<(&'p Piece<'a, B>, usize)> {
     for piece in pieces {
         if i < piece.size {
             return Some((piece, i));
@@ -65,10 +73,17 @@ fn find<'p, 'a>(pieces: &'p [Piece<'a>], mut i: usize) -> Option<(&'p Piece<'a>,
     None
 }
 
-fn copy(arena: &mut [u8], from: &Operand<'_, u8>, y: usize, x: usize, to: usize, bytes: usize) {
+fn copy<B: Bounds>(
+    arena: &mut Arena<'_, u8, B>,
+    from: &Operand<'_, u8, B>,
+    y: usize,
+    x: usize,
+    to: usize,
+    bytes: usize,
+) {
     let at = from.view.at(y, x);
     match from.constant {
-        Some(data) => arena[to..to + bytes].copy_from_slice(&data[at..at + bytes]),
-        None => arena.copy_within(at..at + bytes, to),
+        Some(data) => arena.copy_constant(data, at, to, bytes),
+        None => arena.copy(at, to, bytes),
     }
 }

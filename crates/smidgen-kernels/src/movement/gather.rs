@@ -1,11 +1,12 @@
 //! PAD, PADV2, SLICE, STRIDED_SLICE, SPLIT, UNPACK and RESIZE_NEAREST_NEIGHBOR: each output element is one input element or the fill,
 //! and each axis chooses for itself.
 
+use crate::memory::{Arena, Bounds, Checked, Flash};
 use crate::view::{Region, View};
 
 /// Which input index an output index takes along one axis; outside the input lies the fill.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Index<'a> {
+#[derive(Clone, Copy, Debug)]
+pub enum Index<'a, B: Bounds = Checked> {
     /// `start + i * stride / divide`, rounded down.
     Affine {
         /// The input index of output index 0, perhaps outside the input.
@@ -16,19 +17,19 @@ pub enum Index<'a> {
         divide: usize,
     },
     /// One input index for each output index; negative: the fill.
-    Table(&'a [i32]),
+    Table(Flash<'a, i32, B>),
 }
 
-impl Index<'_> {
+impl<B: Bounds> Index<'_, B> {
     /// Output index `i` takes input index `i`.
-    pub const SAME: Index<'static> = Index::Affine { start: 0, stride: 1, divide: 1 };
+    pub const SAME: Self = Index::Affine { start: 0, stride: 1, divide: 1 };
 
     /// The input index that output index `i` takes, `None` for the fill.
     #[inline]
     pub fn get(&self, i: usize, size: usize) -> Option<usize> {
         let at = match *self {
             Index::Affine { start, stride, divide } => {
-                let steps = if divide == 1 { i * stride } else { i * stride / divide };
+                let steps = if divide == 1 { i * stride } else { i * stride / divide.max(1) };
                 start + steps as isize
             }
             Index::Table(table) => table[i] as isize,
@@ -38,8 +39,8 @@ impl Index<'_> {
 }
 
 /// What [`gather`] takes from where.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Gather<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Gather<'a, B: Bounds = Checked> {
     /// Rows, columns and channels of the input.
     pub input: [usize; 3],
     /// Channels of the output.
@@ -47,7 +48,7 @@ pub struct Gather<'a> {
     /// Bytes of an element, at most 8.
     pub element: usize,
     /// For rows, columns and channels.
-    pub index: [Index<'a>; 3],
+    pub index: [Index<'a, B>; 3],
     /// The first `element` bytes are the fill.
     pub fill: [u8; 8],
 }
@@ -55,12 +56,12 @@ pub struct Gather<'a> {
 /// `output[y, x, c] = input[index(y), index(x), index(c)]`, or the fill. Views count bytes.
 ///
 /// Order: where channels are taken in a row (stride 1), one pixel at a time, read before written; else one element at a time.
-pub fn gather(arena: &mut [u8], input: View, output: View, region: Region, what: &Gather<'_>) {
+pub fn gather<B: Bounds>(mut arena: Arena<'_, u8, B>, input: View, output: View, region: Region, what: &Gather<'_, B>) {
     let [rows, cols, depth] = what.input;
     let element = what.element;
-    let fill = |arena: &mut [u8], at: usize, count: usize| {
-        for slot in arena[at..at + count * element].chunks_exact_mut(element) {
-            slot.copy_from_slice(&what.fill[..element]);
+    let fill = |arena: &mut Arena<'_, u8, B>, at: usize, count: usize| {
+        for i in 0..count {
+            arena.span_mut(at + i * element, element).iter_mut().zip(what.fill).for_each(|(to, fill)| *to = fill);
         }
     };
     let contiguous = match what.index[2] {
@@ -72,28 +73,28 @@ pub fn gather(arena: &mut [u8], input: View, output: View, region: Region, what:
         for x in region.x0..region.x1 {
             let to = output.at(y, x);
             let (Some(row), Some(col)) = (row, what.index[1].get(x, cols)) else {
-                fill(arena, to, what.depth);
+                fill(&mut arena, to, what.depth);
                 continue;
             };
             let from = input.at(row, col);
             if let Some(start) = contiguous {
                 // Output channels `first .. end` lie inside the input.
-                let first = (-start).clamp(0, what.depth as isize) as usize;
-                let end = (depth as isize - start).clamp(first as isize, what.depth as isize) as usize;
+                let first = (-start).max(0).min(what.depth as isize) as usize;
+                let end = (depth as isize - start).min(what.depth as isize).max(first as isize) as usize;
                 let source = from + first.saturating_add_signed(start) * element;
                 if first < end {
-                    arena.copy_within(source..source + (end - first) * element, to + first * element);
+                    arena.copy(source, to + first * element, (end - first) * element);
                 }
-                fill(arena, to, first);
-                fill(arena, to + end * element, what.depth - end);
+                fill(&mut arena, to, first);
+                fill(&mut arena, to + end * element, what.depth - end);
             } else {
                 for c in 0..what.depth {
                     match what.index[2].get(c, depth) {
                         Some(channel) => {
                             let source = from + channel * element;
-                            arena.copy_within(source..source + element, to + c * element);
+                            arena.copy(source, to + c * element, element);
                         }
-                        None => fill(arena, to + c * element, 1),
+                        None => fill(&mut arena, to + c * element, 1),
                     }
                 }
             }

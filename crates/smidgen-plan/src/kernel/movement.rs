@@ -4,6 +4,7 @@ use super::{Demands, flat};
 use crate::access::Reach;
 use crate::program::{Extent, Step};
 use smidgen_ir::ElementType;
+use smidgen_kernels::Flash;
 use smidgen_kernels::movement::{Axis, Index};
 
 /// A kernel that moves elements of any type.
@@ -93,7 +94,7 @@ impl AxisIndex {
     pub fn kernel(&self) -> Index<'_> {
         match self {
             Self::Affine { start, stride, divide } => Index::Affine { start: *start, stride: *stride, divide: *divide },
-            Self::Table(table) => Index::Table(table),
+            Self::Table(table) => Index::Table(Flash::new(table)),
         }
     }
 

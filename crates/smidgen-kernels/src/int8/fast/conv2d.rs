@@ -3,10 +3,10 @@
 //! What a pixel's window covers is widened into a 16-bit patch in scratch, padding filled with the input's zero point; every
 //! output channel then is one dot product of its weights with that patch. Two pixels share each load of a weight.
 
-use super::split::{Rest, split};
 use crate::geometry::Window2d;
 use crate::int8::{Channels, Int8};
 use crate::isa::{Isa, PATCH_ALIGN};
+use crate::memory::{Arena, Around, Bounds, Flash};
 use crate::view::{Region, View};
 
 /// Pixels whose patches are in scratch at a time.
@@ -31,48 +31,48 @@ pub const fn conv2d_weights(window: &Window2d) -> usize {
 /// [folded](super::fold_bias); `scratch` is where [`conv2d_scratch`] bytes begin in the arena, aligned for 16 bits.
 ///
 /// Order: two pixels at a time (one at the end of an odd row), all reads before their writes.
-pub fn conv2d(
+pub fn conv2d<B: Bounds>(
     isa: Isa,
-    arena: &mut [i8],
+    arena: Arena<'_, i8, B>,
     input: View,
     output: View,
     region: Region,
     scratch: usize,
     window: &Window2d,
     quant: &Int8,
-    weights: &[i8],
-    channels: Channels,
+    weights: Flash<'_, i8, B>,
+    channels: Channels<'_, B>,
 ) {
     let (patch, stride) = (window.patch(), patch_stride(window));
     let depth = window.output[2];
-    let (mut rest, patches) = split(arena, scratch..scratch + conv2d_scratch(window));
-    patches.fill(0);
+    let (mut rest, mut patches) = arena.carve::<i16>(scratch, PIXELS * stride);
+    patches.span_mut(0, PIXELS * stride).fill(0);
     for row in region.y0..region.y1 {
         let mut x = region.x0;
         while x < region.x1 {
             let two = x + 1 < region.x1;
-            gather(isa, &rest, input, window, quant, row, x, &mut patches[..patch]);
+            gather(isa, &rest, input, window, quant, row, x, &mut patches, 0);
             if two {
-                gather(isa, &rest, input, window, quant, row, x + 1, &mut patches[stride..][..patch]);
+                gather(isa, &rest, input, window, quant, row, x + 1, &mut patches, stride);
             }
             let to = output.at(row, x);
             let next = to + output.pixel_stride;
             let mut o = 0;
             while o + 4 <= depth {
-                let [first, second] = isa.two_by_four(patches, stride, weights, patch, o, channels, quant);
-                rest.span_mut(to + o, 4).copy_from_slice(&first);
+                let [first, second] = isa.two_by_four(&patches, stride, weights, patch, o, channels, quant);
+                rest.store(to + o, first);
                 if two {
-                    rest.span_mut(next + o, 4).copy_from_slice(&second);
+                    rest.store(next + o, second);
                 }
                 o += 4;
             }
             for o in o..depth {
-                let row = &weights[o * patch..][..patch];
-                let first = isa.dot_i16_i8(&patches[..patch], row);
-                rest.span_mut(to + o, 1)[0] = channels.finish(o, first, quant);
+                let row = weights.span(o * patch, patch);
+                let first = isa.dot_i16_i8(patches.span(0, patch), row);
+                rest[to + o] = channels.finish(o, first, quant);
                 if two {
-                    let second = isa.dot_i16_i8(&patches[stride..][..patch], row);
-                    rest.span_mut(next + o, 1)[0] = channels.finish(o, second, quant);
+                    let second = isa.dot_i16_i8(patches.span(stride, patch), row);
+                    rest[next + o] = channels.finish(o, second, quant);
                 }
             }
             x += PIXELS;
@@ -80,17 +80,18 @@ pub fn conv2d(
     }
 }
 
-/// Widens what the window at `row`, `x` covers into `patch`.
+/// Widens what the window at `row`, `x` covers into the patch that begins at element `to` of `patches`.
 #[inline]
-fn gather(
+fn gather<B: Bounds>(
     isa: Isa,
-    arena: &Rest,
+    arena: &Around<'_, i8, B>,
     input: View,
     window: &Window2d,
     quant: &Int8,
     row: usize,
     x: usize,
-    patch: &mut [i16],
+    patches: &mut Arena<'_, i16, B>,
+    to: usize,
 ) {
     let depth = window.input[2];
     let image = row / window.output[0] * window.input[0];
@@ -99,24 +100,24 @@ fn gather(
     let inside = taps_x.len() * depth;
     let padding = quant.input_zero as i16;
     let line = window.size[1] * depth;
-    patch[..taps_y.start * line].fill(padding);
-    patch[taps_y.end * line..].fill(padding);
+    patches.span_mut(to, taps_y.start * line).fill(padding);
+    patches.span_mut(to + taps_y.end * line, window.patch() - taps_y.end * line).fill(padding);
     for (i, ky) in taps_y.enumerate() {
         let from = input.row(image + y0 + i * window.dilation[0]);
-        let line = &mut patch[ky * line..][..line];
-        line[..taps_x.start * depth].fill(padding);
-        line[taps_x.end * depth..].fill(padding);
+        let to = to + ky * line;
+        patches.span_mut(to, taps_x.start * depth).fill(padding);
+        patches.span_mut(to + taps_x.end * depth, line - taps_x.end * depth).fill(padding);
         if inside == 0 {
             continue;
         }
         let from = from + (x0 - input.x0) * input.pixel_stride;
-        let line = &mut line[taps_x.start * depth..][..inside];
+        let to = to + taps_x.start * depth;
         if window.dilation[1] == 1 && input.pixel_stride == depth {
-            isa.widen(arena.span(from, inside), line);
+            isa.widen(arena.span(from, inside), patches.span_mut(to, inside));
         } else {
             let step = window.dilation[1] * input.pixel_stride;
-            for (j, to) in line.chunks_exact_mut(depth).enumerate() {
-                isa.widen(arena.span(from + j * step, depth), to);
+            for j in 0..taps_x.len() {
+                isa.widen(arena.span(from + j * step, depth), patches.span_mut(to + j * depth, depth));
             }
         }
     }

@@ -3,6 +3,7 @@
 use crate::geometry::Window2d;
 use crate::int8::{Channels, Int8};
 use crate::isa::Isa;
+use crate::memory::{Arena, Bounds, Flash};
 use crate::view::{Region, View};
 
 /// Channels whose accumulators are held at a time.
@@ -12,22 +13,22 @@ const LANES: usize = 32;
 ///
 /// Order: as the simple form, an element at a time; that it reads the windows of several elements of one pixel before it writes the
 /// first keeps that promise.
-pub fn depthwise(
+pub fn depthwise<B: Bounds>(
     isa: Isa,
-    arena: &mut [i8],
+    mut arena: Arena<'_, i8, B>,
     input: View,
     output: View,
     region: Region,
     window: &Window2d,
     quant: &Int8,
-    weights: &[i8],
-    channels: Channels,
+    weights: Flash<'_, i8, B>,
+    channels: Channels<'_, B>,
 ) {
-    let ([in_h, ..], [out_h, _, depth]) = (window.input, window.output);
+    let depth = window.output[2];
     let zero = quant.input_zero as i16;
     for row in region.y0..region.y1 {
-        let image = row / out_h * in_h;
-        let (taps_y, y0) = window.taps(0, row % out_h);
+        let (image, y) = window.image_row(row);
+        let (taps_y, y0) = window.taps(0, y);
         for x in region.x0..region.x1 {
             let (taps_x, x0) = window.taps(1, x);
             let to = output.at(row, x);
@@ -36,7 +37,7 @@ pub fn depthwise(
                 let mut acc = [0i32; LANES];
                 let acc = &mut acc[..count];
                 if taps_x.is_empty() {
-                    isa.finish(acc, first, channels, quant, &mut arena[to + first..][..count]);
+                    isa.finish(acc, first, channels, quant, arena.span_mut(to + first, count));
                     continue;
                 }
                 for (i, ky) in taps_y.clone().enumerate() {
@@ -47,7 +48,7 @@ pub fn depthwise(
                         isa.multiply_add(acc, &arena[from..from + count], zero, &weights[at..at + count]);
                     }
                 }
-                isa.finish(acc, first, channels, quant, &mut arena[to + first..][..count]);
+                isa.finish(acc, first, channels, quant, arena.span_mut(to + first, count));
             }
         }
     }

@@ -6,7 +6,6 @@
 mod conv2d;
 mod depthwise;
 mod fully_connected;
-mod split;
 
 pub use conv2d::{conv2d, conv2d_scratch, conv2d_weights};
 pub use depthwise::depthwise;
