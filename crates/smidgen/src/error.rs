@@ -1,9 +1,8 @@
 //! Everything that can go wrong, and whose turn it is.
 
-use crate::data::{input::InputError, npy::NpyError, npz::NpzError, picture::PictureError};
-use crate::files::FileError;
 use crate::verify::GoldenError;
 use smidgen_boards::BoardError;
+use smidgen_data::{FileError, SetError, input::InputError, npy::NpyError, npz::NpzError, picture::PictureError};
 use smidgen_exec::ExecError;
 use smidgen_ir::{text::ParseError, validate::ValidateError};
 use smidgen_plan::validate::InvalidProgram;
@@ -38,9 +37,9 @@ pub enum Error {
         #[source]
         source: Box<Error>,
     },
-    /// A file could not be read or written.
+    /// A file could not be read or written, or does not suit a network's input.
     #[error(transparent)]
-    File(#[from] FileError),
+    Data(#[from] smidgen_data::Error),
     /// Not a TensorFlow Lite file that can be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -71,18 +70,6 @@ pub enum Error {
     /// No such board.
     #[error(transparent)]
     Board(#[from] BoardError),
-    /// Not a NumPy array.
-    #[error(transparent)]
-    Npy(#[from] NpyError),
-    /// Not a NumPy archive.
-    #[error(transparent)]
-    Npz(#[from] NpzError),
-    /// Not a picture, or not for this input.
-    #[error(transparent)]
-    Picture(#[from] PictureError),
-    /// An array that does not suit the network's input.
-    #[error(transparent)]
-    Input(#[from] InputError),
     /// A golden file that does not suit the network.
     #[error(transparent)]
     Golden(#[from] GoldenError),
@@ -92,8 +79,9 @@ impl Error {
     /// Says which file this is about.
     pub fn at(self, path: &Path) -> Self {
         match self {
-            // These name their file already.
-            Self::At { .. } | Self::File(_) => self,
+            // It names its file already.
+            Self::At { .. } => self,
+            Self::Data(error) => Self::Data(error.at(path)),
             _ => Self::At { path: path.to_owned(), source: Box::new(self) },
         }
     }
@@ -102,8 +90,8 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::At { source, .. } => source.kind(),
-            Self::File(FileError::Empty { .. }) => ErrorKind::Malformed,
-            Self::File(_) => ErrorKind::Request,
+            Self::Data(error) if error.is_malformed() => ErrorKind::Malformed,
+            Self::Data(_) => ErrorKind::Request,
             Self::Read(error) => match error.kind() {
                 smidgen_tflite::ErrorKind::Malformed => ErrorKind::Malformed,
                 smidgen_tflite::ErrorKind::Unsupported => ErrorKind::Unsupported,
@@ -116,10 +104,7 @@ impl Error {
             Self::Plan(_) => ErrorKind::Request,
             Self::Board(BoardError::Malformed { .. }) => ErrorKind::Malformed,
             Self::Board(_) => ErrorKind::Request,
-            Self::Npy(NpyError::Dtype(_)) => ErrorKind::Request,
-            Self::Npz(NpzError::Npy { source: NpyError::Dtype(_), .. }) => ErrorKind::Request,
-            Self::Npy(_) | Self::Npz(_) | Self::Picture(PictureError::Decode(_)) => ErrorKind::Malformed,
-            Self::Picture(_) | Self::Input(_) | Self::Golden(_) => ErrorKind::Request,
+            Self::Golden(_) => ErrorKind::Request,
         }
     }
 
@@ -127,8 +112,7 @@ impl Error {
     pub fn help(&self) -> Option<String> {
         let text = match self {
             Self::At { source, .. } => return source.help(),
-            Self::File(error) => return error.help(),
-            Self::Input(error) => return error.help(),
+            Self::Data(error) => return error.help(),
             Self::Golden(error) => return error.help(),
             Self::Read(ReadError::Unsupported(_)) => {
                 "`smidgen check` lists everything that stands in the way, `smidgen ops` what is supported"
@@ -151,14 +135,20 @@ impl Error {
             Self::Exec(_) | Self::Pass(_) | Self::UnsoundPlan(_) | Self::Plan(PlanError::Place(_)) => {
                 "this is a fault of smidgen's: please report it, with the command and, if you may share it, the model"
             }
-            Self::Npy(NpyError::Dtype(_)) | Self::Npz(NpzError::Npy { source: NpyError::Dtype(_), .. }) => {
-                "convert it first: `array.astype(\"float32\")`, or int8 as the network's input is stored"
-            }
-            Self::Npy(_) => "write it with `numpy.save(\"file.npy\", array)`",
-            Self::Npz(_) => "write it with `numpy.savez(\"file.npz\", input_0=array)`",
-            Self::Picture(PictureError::Decode(_)) => "JPEG, PNG and BMP can be read",
-            Self::Picture(_) => "hand in an array instead: `--input FILE.npy`",
         };
         Some(text.into())
     }
 }
+
+/// Errors of the parts of smidgen-data are its errors.
+macro_rules! through_data {
+    ($($part:ident),*) => {
+        $(impl From<$part> for Error {
+            fn from(error: $part) -> Self {
+                Self::Data(error.into())
+            }
+        })*
+    };
+}
+
+through_data!(FileError, NpyError, NpzError, PictureError, InputError, SetError);

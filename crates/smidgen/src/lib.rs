@@ -5,7 +5,7 @@
 //! reference outputs. [`data`] brings arrays and pictures to what a network takes.
 //!
 //! The parts behind this façade are crates of their own, re-exported as [`ir`], [`tflite`],
-//! [`plan`], [`exec`], [`boards`], [`sim`] and [`report`].
+//! [`data`], [`plan`], [`exec`], [`boards`], [`sim`] and [`report`].
 //!
 //! Without the feature `cli` (on by default) the crate is the library alone.
 #![forbid(unsafe_code)]
@@ -15,16 +15,15 @@
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
-pub mod data;
 pub mod error;
-pub mod files;
 pub mod network;
 pub mod verify;
 
-pub use data::{Array, Dtype};
 pub use error::{Error, ErrorKind};
 pub use network::{Network, Runner};
 pub use smidgen_boards as boards;
+pub use smidgen_data as data;
+pub use smidgen_data::{Array, Dtype, files};
 pub use smidgen_exec as exec;
 pub use smidgen_ir as ir;
 pub use smidgen_plan as plan;

@@ -1,12 +1,13 @@
 //! From a file to a network's input, whatever the file is: what suits is taken as it is, what can be converted without a
 //! guess is converted, and what was done is said.
 
-use super::npy;
-use super::npz::{self, Archive};
-use super::picture::{Fit, Normalise, Picture, PictureInput};
-use super::{Array, Dtype};
-use crate::error::Error;
+use crate::Error;
 use crate::files;
+use crate::npy;
+use crate::npz::{self, Archive};
+use crate::picture::{Fit, Normalise, Picture, PictureInput};
+use crate::set::{Content, Sample};
+use crate::{Array, Dtype};
 use smidgen_ir::{ElementType, Graph, Shape};
 use std::path::Path;
 
@@ -34,6 +35,14 @@ pub enum InputError {
     /// Neither an array, nor an archive, nor a picture.
     #[error("neither a NumPy array or archive (.npy, .npz) nor a picture (JPEG, PNG, BMP)")]
     Unrecognised,
+    /// More or fewer arrays than the network has inputs.
+    #[error("a sample has {given} of the network's {wanted} inputs")]
+    Count {
+        /// Arrays or pictures of the sample.
+        given: usize,
+        /// Inputs of the network.
+        wanted: usize,
+    },
     /// Another shape.
     #[error("the network's input `{tensor}` is {expected}; the array is {given}")]
     Shape {
@@ -64,6 +73,9 @@ impl InputError {
         Some(match self {
             Self::Ambiguous { .. } => "name the array: `--array NAME`".into(),
             Self::NoSuchArray { .. } => return None,
+            Self::Count { .. } => {
+                "networks with several inputs take an .npz file with the arrays `input_K_0`, `input_K_1`, ... for sample K".into()
+            }
             Self::Unrecognised => "files are told apart by their first bytes, not by their names".into(),
             Self::Shape { expected, .. } => {
                 format!("an array of that shape is needed ({expected}); `smidgen inspect` shows every input")
@@ -196,7 +208,7 @@ pub fn adapt(graph: &Graph, index: usize, array: Array, normalise: Normalise) ->
 
 /// Stored integers, little endian, of real numbers: divided by the scale in single precision and rounded to the nearest, ties
 /// away from zero (as TensorFlow Lite's QUANTIZE does), shifted by the zero point, and clamped.
-pub(crate) fn quantise(reals: &[f64], scale: f32, zero_point: i32, element: ElementType) -> Vec<u8> {
+pub fn quantise(reals: &[f64], scale: f32, zero_point: i32, element: ElementType) -> Vec<u8> {
     let bytes = element.bits().div_ceil(8);
     let high = (1i128 << (element.bits() - 1)) - 1;
     let stored = |real: f64| {
@@ -274,8 +286,66 @@ pub fn load(
     inner().map_err(|e| e.at(path))
 }
 
+/// Makes samples of a set into a network's inputs.
+#[derive(Clone, Debug)]
+pub struct Feeder<'g> {
+    graph: &'g Graph,
+    normalise: Normalise,
+    fit: Fit,
+}
+
+impl<'g> Feeder<'g> {
+    /// For this network. Pictures are normalised and fitted as given.
+    pub fn new(graph: &'g Graph, normalise: Normalise, fit: Fit) -> Self {
+        Self { graph, normalise, fit }
+    }
+
+    /// The inputs for a sample. Pictures, and arrays of pixels (uint8, `[height, width, channels]` or `[height, width]`), may have any
+    /// size; other arrays must have the input's shape.
+    ///
+    /// # Errors
+    /// If a picture cannot be decoded, or something does not suit its input.
+    pub fn inputs(&self, sample: &Sample) -> Result<Vec<Array>, Error> {
+        let wanted = self.graph.inputs.len();
+        let given = match &sample.content {
+            Content::Picture(_) => 1,
+            Content::Arrays(arrays) => arrays.len(),
+        };
+        if given != wanted {
+            return Err(InputError::Count { given, wanted }.into());
+        }
+        match &sample.content {
+            Content::Picture(bytes) => {
+                let input = PictureInput::of(self.graph, 0)?;
+                Ok(vec![Picture::decode(bytes)?.prepare(&input, self.normalise, self.fit).array])
+            }
+            Content::Arrays(arrays) => {
+                arrays.iter().enumerate().map(|(i, array)| self.array(i, array.clone())).collect()
+            }
+        }
+    }
+
+    fn array(&self, index: usize, array: Array) -> Result<Array, Error> {
+        if array.dtype == Dtype::Uint8
+            && let Ok(input) = PictureInput::of(self.graph, index)
+            && let Some(picture) = Picture::from_pixels(without_batch(&array.shape), &array.data)
+        {
+            return Ok(picture.prepare(&input, self.normalise, self.fit).array);
+        }
+        Ok(adapt(self.graph, index, array, self.normalise)?.0)
+    }
+
+    /// What pixels become, in words, and whether that is a guess; `None` if the network does not take one picture.
+    pub fn describe(&self) -> Option<(String, bool)> {
+        let input = PictureInput::of(self.graph, 0).ok().filter(|_| self.graph.inputs.len() == 1)?;
+        let [height, width, channels] = input.size();
+        let prepared = input.from_pixels(&vec![0; height * width * channels], self.normalise);
+        Some((prepared.describe(), prepared.guessed))
+    }
+}
+
 /// Real numbers as float32 of an array of stored integers: `scale * (stored - zero_point)`, as DEQUANTIZE gives them.
-pub(crate) fn dequantise(array: &Array, scale: f32, zero_point: i32) -> Array {
+pub fn dequantise(array: &Array, scale: f32, zero_point: i32) -> Array {
     // The product is exact in double precision, so that it is rounded once.
     let real = |stored: f64| (f64::from(scale) * (stored - f64::from(zero_point))) as f32;
     let values: Vec<f32> = array.to_f64().into_iter().map(real).collect();
@@ -365,6 +435,6 @@ mod tests {
 
     #[test]
     fn a_wrong_type_in_a_file_is_the_requests_fault() {
-        assert_eq!(Error::from(npy::NpyError::Dtype("<c8".into())).kind(), crate::ErrorKind::Request);
+        assert!(!Error::from(npy::NpyError::Dtype("<c8".into())).is_malformed());
     }
 }

@@ -1,7 +1,7 @@
 //! `.npz`: a ZIP archive with one `.npy` file for each array.
 
-use super::array::Array;
-use super::npy::{self, NpyError};
+use crate::array::Array;
+use crate::npy::{self, NpyError};
 use std::io::{Cursor, Read, Write};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};

@@ -1,8 +1,8 @@
 //! From a photograph to a network's input: size, channels, and the real numbers that the network was trained on.
 
-use super::array::{Array, Dtype};
-use super::input::quantise;
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits, imageops::FilterType};
+use crate::array::{Array, Dtype};
+use crate::input::quantise;
+use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageReader, Limits, imageops::FilterType};
 use smidgen_ir::{DataType, ElementType, Graph, Op, Shape};
 use std::fmt;
 use std::io::Cursor;
@@ -275,6 +275,24 @@ impl Picture {
             Ok(picture)
         };
         decode(reader).map(Self).map_err(PictureError::Decode)
+    }
+
+    /// A picture of these pixels: `[height, width, channels]` with 1, 3 or 4 channels, or `[height, width]`. `None` for any other
+    /// shape, or another number of bytes than the shape's.
+    pub fn from_pixels(shape: &[usize], pixels: &[u8]) -> Option<Self> {
+        let (height, width, channels) = match *shape {
+            [height, width] => (height, width, 1),
+            [height, width, channels] => (height, width, channels),
+            _ => return None,
+        };
+        let (width, height) = (u32::try_from(width).ok()?, u32::try_from(height).ok()?);
+        let pixels = pixels.to_vec();
+        Some(Self(match channels {
+            1 => DynamicImage::ImageLuma8(ImageBuffer::from_raw(width, height, pixels)?),
+            3 => DynamicImage::ImageRgb8(ImageBuffer::from_raw(width, height, pixels)?),
+            4 => DynamicImage::ImageRgba8(ImageBuffer::from_raw(width, height, pixels)?),
+            _ => return None,
+        }))
     }
 
     /// True if these bytes begin like a picture that [`decode`](Self::decode) knows.

@@ -3,7 +3,7 @@
 //!
 //! The invariant that matters: nothing is allocated on the word of the header; the elements it promises must be there.
 
-use super::array::{Array, Dtype};
+use crate::array::{Array, Dtype};
 
 /// The first bytes of every `.npy` file.
 pub const MAGIC: &[u8] = b"\x93NUMPY";

@@ -96,16 +96,34 @@ fn siblings(path: &Path) -> Option<String> {
 /// If it is missing, a folder, empty, larger than 1 GiB, or cannot be read.
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     let fail = |source| FileError::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(fail)?;
-    if file.metadata().map_err(fail)?.is_dir() {
-        return Err(FileError::Folder { path: path.to_owned() });
-    }
     let mut bytes = Vec::new();
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(fail)?;
+    open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(fail)?;
     match bytes.len() as u64 {
         0 => Err(FileError::Empty { path: path.to_owned() }),
         n if n > MAX_FILE_BYTES => Err(FileError::TooLarge { path: path.to_owned() }),
         _ => Ok(bytes),
+    }
+}
+
+/// At most `count` bytes from the beginning of a file.
+///
+/// # Errors
+/// If it is missing, a folder, empty, or cannot be read.
+pub fn first_bytes(path: &Path, count: u64) -> Result<Vec<u8>, FileError> {
+    let mut bytes = Vec::new();
+    open(path)?
+        .take(count)
+        .read_to_end(&mut bytes)
+        .map_err(|source| FileError::Read { path: path.to_owned(), source })?;
+    if bytes.is_empty() { Err(FileError::Empty { path: path.to_owned() }) } else { Ok(bytes) }
+}
+
+fn open(path: &Path) -> Result<File, FileError> {
+    let fail = |source| FileError::Read { path: path.to_owned(), source };
+    let file = File::open(path).map_err(fail)?;
+    match file.metadata().map_err(fail)?.is_dir() {
+        true => Err(FileError::Folder { path: path.to_owned() }),
+        false => Ok(file),
     }
 }
 

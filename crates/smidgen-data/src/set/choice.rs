@@ -1,0 +1,67 @@
+//! Choosing some of many, the same ones for the same seed on every machine.
+
+use super::Item;
+
+/// The bit mixer of MurmurHash3 (Appleby, 2011): each input bit changes half of the output's.
+fn mix(mut x: u64) -> u64 {
+    x = (x ^ (x >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    x = (x ^ (x >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    x ^ (x >> 33)
+}
+
+/// Indices of at most `count` items, ascending. Each class is shuffled by the seed; then classes give one item each in turn.
+pub(super) fn choose(items: &[Item], count: usize, seed: u64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    let key = |index: usize| mix(mix(seed).wrapping_add(index as u64));
+    order.sort_by_key(|&index| (items[index].class, key(index)));
+    let mut ranked: Vec<(usize, usize)> = Vec::with_capacity(order.len());
+    for (at, &index) in order.iter().enumerate() {
+        let rank = match ranked.last() {
+            Some(&(rank, _)) if items[order[at - 1]].class == items[index].class => rank + 1,
+            _ => 0,
+        };
+        ranked.push((rank, index));
+    }
+    // Stable, so that within a round classes keep their order.
+    ranked.sort_by_key(|&(rank, _)| rank);
+    let mut chosen: Vec<usize> = ranked.into_iter().take(count).map(|(_, index)| index).collect();
+    chosen.sort_unstable();
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn items(classes: &[usize]) -> Vec<Item> {
+        classes.iter().map(|&c| Item { name: String::new(), class: Some(c), place: 0 }).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn choices_are_distinct_balanced_and_repeatable(
+            classes in prop::collection::vec(0usize..4, 0..60), count in 0usize..70, seed: u64,
+        ) {
+            let items = items(&classes);
+            let chosen = choose(&items, count, seed);
+            prop_assert_eq!(&chosen, &choose(&items, count, seed));
+            prop_assert_eq!(chosen.len(), count.min(classes.len()));
+            prop_assert!(chosen.is_sorted_by(|a, b| a < b));
+            let of = |class: usize, of: &mut dyn Iterator<Item = usize>| of.filter(|&i| classes[i] == class).count();
+            let taken: Vec<usize> = (0..4).map(|c| of(c, &mut chosen.iter().copied())).collect();
+            let most = taken.iter().copied().max().unwrap_or(0);
+            for class in 0..4 {
+                let all = of(class, &mut (0..classes.len()));
+                prop_assert!(taken[class] + 1 >= most || taken[class] == all, "{taken:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn seeds_differ() {
+        let items = items(&[0; 100]);
+        assert_ne!(choose(&items, 10, 0), choose(&items, 10, 1));
+        assert_ne!(choose(&items, 10, 0), (0..10).collect::<Vec<_>>());
+    }
+}
