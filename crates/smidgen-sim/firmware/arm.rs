@@ -1,4 +1,5 @@
 /// A call to the host.
+#[inline(always)]
 fn call(operation: usize, argument: usize) -> usize {
     let result;
     // SAFETY: the block that `argument` points to outlives the call; the host reads and writes only what it describes.
@@ -6,6 +7,15 @@ fn call(operation: usize, argument: usize) -> usize {
         core::arch::asm!("bkpt 0xab", inlateout("r0") operation => result, in("r1") argument);
     }
     result
+}
+
+/// The stack pointer.
+#[inline(always)]
+pub fn stack_pointer() -> usize {
+    let sp;
+    // SAFETY: reads a register.
+    unsafe { core::arch::asm!("mov {0}, sp", out(reg) sp, options(nomem, nostack, preserves_flags)) };
+    sp
 }
 
 /// An instruction that does nothing but be counted by the plug-in.
@@ -24,7 +34,7 @@ core::arch::global_asm!(
     ".rept 14",
     ".word fault",
     ".endr",
-    ".text",
+    ".section .harness_text, \"ax\"",
     ".thumb_func",
     ".global fault",
     "fault:",
@@ -39,6 +49,7 @@ core::arch::global_asm!(
 /// # Safety
 /// Called by the processor.
 #[unsafe(no_mangle)]
+#[unsafe(link_section = ".harness_text")]
 pub unsafe extern "C" fn reset() -> ! {
     // SAFETY: the first thing to run; enabling the floating-point unit where there is one touches no memory.
     unsafe {

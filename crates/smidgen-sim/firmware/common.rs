@@ -1,4 +1,6 @@
 //! Runs a program on a bare core: start-up, semihosting, a painted stack. Made by smidgen.
+//!
+//! What lies in `.harness` sections is counted neither as the program's code nor as its memory.
 #![allow(dead_code)]
 
 use core::ptr::addr_of_mut;
@@ -14,7 +16,7 @@ unsafe extern "C" {
 }
 
 const PAINT: u32 = 0xdead_57ac;
-/// Bytes below the first frame that are painted: more stack than this is only known to be more.
+/// Bytes below the stack pointer that are painted: more stack than this is only known to be more.
 const PAINTED: usize = 16 * 1024;
 
 /// Makes `$main`, a `fn() -> bool`, the program: it exits with status 0 if that returns true.
@@ -23,6 +25,7 @@ macro_rules! main {
     ($main:path) => {
         /// Called by the start-up code.
         #[unsafe(no_mangle)]
+        #[unsafe(link_section = ".harness_text")]
         pub extern "C" fn program() -> ! {
             $crate::runtime::exit($main())
         }
@@ -33,12 +36,13 @@ unsafe extern "C" {
     fn program() -> !;
 }
 
-/// Initialises memory, paints the stack below the caller, and runs the program.
+/// Initialises memory and runs the program.
 ///
 /// # Safety
 /// Called once, by the start-up code, on the stack that the linker script gives.
+#[unsafe(link_section = ".harness_text")]
 unsafe extern "C" fn initialise() -> ! {
-    // SAFETY: the symbols delimit memory that nothing else uses yet; the painted part ends 64 bytes below this frame.
+    // SAFETY: the symbols delimit memory that nothing else uses yet.
     unsafe {
         let mut from = &raw const data_load;
         let mut to = addr_of_mut!(data_start);
@@ -51,30 +55,48 @@ unsafe extern "C" fn initialise() -> ! {
             to.write_volatile(0);
             to = to.add(1);
         }
-        let here = 0u32;
-        let end = ((&raw const here) as usize - 64) as *mut u32;
-        let lowest = (end as usize).saturating_sub(PAINTED) as *mut u32;
-        let mut to = addr_of_mut!(stack_low).max(lowest);
-        while to < end {
-            to.write_volatile(PAINT);
-            to = to.add(1);
-        }
         program()
     }
 }
 
-/// The most bytes of stack used so far.
-pub fn stack_used() -> usize {
-    // SAFETY: reads between the linker's bounds, which are mapped memory.
-    unsafe {
-        let top = addr_of_mut!(stack_top);
-        let lowest = (top as usize).saturating_sub(PAINTED) as *mut u32;
-        let mut at = addr_of_mut!(stack_low).max(lowest);
-        while at < top && at.read_volatile() == PAINT {
-            at = at.add(1);
+/// The lowest address that is painted.
+#[inline(always)]
+fn paint_from(stack: usize) -> *mut u32 {
+    addr_of_mut!(stack_low).max((stack.saturating_sub(PAINTED) & !3) as *mut u32)
+}
+
+/// Paints the stack below the caller, so that [`deepest_stack`] tells what is used from now on.
+#[inline(always)]
+pub fn paint_stack() {
+    let end = stack_pointer();
+    let mut to = paint_from(end);
+    while (to as usize) < end {
+        // SAFETY: what lies between the linker's bound and the stack pointer is memory that nobody uses; there are no interrupts.
+        unsafe {
+            to.write_volatile(PAINT);
+            to = to.add(1);
         }
-        top as usize - at as usize
     }
+}
+
+/// The most bytes of stack used below `from`, a stack pointer at which the stack was painted.
+#[unsafe(link_section = ".harness_text")]
+#[inline(never)]
+pub fn deepest_stack(from: usize) -> usize {
+    let mut at = paint_from(from);
+    // SAFETY: reads between the linker's bounds, which are mapped memory.
+    while (at as usize) < from && unsafe { at.read_volatile() } == PAINT {
+        // SAFETY: still below the stack pointer.
+        at = unsafe { at.add(1) };
+    }
+    from - at as usize
+}
+
+/// True if the stack has reached the lowest address that is its own (or more than is painted).
+#[inline(always)]
+pub fn stack_overflowed(from: usize) -> bool {
+    // SAFETY: reads a word of the stack's memory.
+    unsafe { paint_from(from).read_volatile() != PAINT }
 }
 
 const OPEN: usize = 0x01;
@@ -87,39 +109,66 @@ const READ_BINARY: usize = 1;
 const WRITE_BINARY: usize = 5;
 const APPLICATION_EXIT: usize = 0x2_0026;
 
-fn open(name: &core::ffi::CStr, mode: usize) -> Option<usize> {
-    let block = [name.as_ptr() as usize, mode, name.to_bytes().len()];
-    let handle = call(OPEN, block.as_ptr() as usize);
-    (handle as isize != -1).then_some(handle)
+/// A file of the host.
+pub struct File(usize);
+
+impl File {
+    #[inline(always)]
+    fn with_mode(name: &[u8], mode: usize) -> Option<Self> {
+        let block = [name.as_ptr() as usize, mode, name.len() - 1];
+        let handle = call(OPEN, block.as_ptr() as usize);
+        (handle as isize != -1).then_some(Self(handle))
+    }
+
+    /// Opens a file to read it from its start; the name ends in a zero byte.
+    #[inline(always)]
+    pub fn open(name: &[u8]) -> Option<Self> {
+        Self::with_mode(name, READ_BINARY)
+    }
+
+    /// Makes a file, or empties it, to write it; the name ends in a zero byte.
+    #[inline(always)]
+    pub fn create(name: &[u8]) -> Option<Self> {
+        Self::with_mode(name, WRITE_BINARY)
+    }
+
+    /// Fills `to` with the next bytes; true if there were as many.
+    #[inline(always)]
+    pub fn read(&self, to: &mut [u8]) -> bool {
+        let block = [self.0, to.as_mut_ptr() as usize, to.len()];
+        call(READ, block.as_ptr() as usize) == 0
+    }
+
+    /// Appends these bytes; true if that worked.
+    #[inline(always)]
+    pub fn write(&self, from: &[u8]) -> bool {
+        let block = [self.0, from.as_ptr() as usize, from.len()];
+        call(WRITE, block.as_ptr() as usize) == 0
+    }
+
+    /// Closes it.
+    #[inline(always)]
+    pub fn close(self) {
+        call(CLOSE, [self.0].as_ptr() as usize);
+    }
 }
 
-/// Fills `to` from the start of a file of the host; true if the file has at least as many bytes.
-pub fn read(name: &core::ffi::CStr, to: &mut [u8]) -> bool {
-    let Some(handle) = open(name, READ_BINARY) else { return false };
-    let block = [handle, to.as_mut_ptr() as usize, to.len()];
-    let missing = call(READ, block.as_ptr() as usize);
-    call(CLOSE, [handle].as_ptr() as usize);
-    missing == 0
-}
-
-/// Makes a file of the host with these bytes; true if that worked.
-pub fn write(name: &core::ffi::CStr, from: &[u8]) -> bool {
-    let Some(handle) = open(name, WRITE_BINARY) else { return false };
-    let block = [handle, from.as_ptr() as usize, from.len()];
-    let missing = call(WRITE, block.as_ptr() as usize);
-    call(CLOSE, [handle].as_ptr() as usize);
-    missing == 0
-}
+#[unsafe(link_section = ".harness_constants")]
+static TERMINAL: [u8; 4] = *b":tt\0";
+#[unsafe(link_section = ".harness_constants")]
+static PANIC: [u8; 6] = *b"panic\n";
 
 /// Prints text on the host.
-pub fn print(text: &str) {
-    if let Some(handle) = open(c":tt", WRITE_BINARY) {
-        call(WRITE, [handle, text.as_ptr() as usize, text.len()].as_ptr() as usize);
-        call(CLOSE, [handle].as_ptr() as usize);
+#[inline(always)]
+pub fn print(text: &[u8]) {
+    if let Some(terminal) = File::create(&TERMINAL) {
+        terminal.write(text);
+        terminal.close();
     }
 }
 
 /// Ends the emulation, with status 0 or 1.
+#[unsafe(link_section = ".harness_text")]
 pub fn exit(well: bool) -> ! {
     let block = [APPLICATION_EXIT, usize::from(!well)];
     call(EXIT_EXTENDED, block.as_ptr() as usize);
@@ -129,7 +178,8 @@ pub fn exit(well: bool) -> ! {
 
 /// Any panic ends the emulation with status 1.
 #[panic_handler]
+#[unsafe(link_section = ".harness_text")]
 fn panic(_: &core::panic::PanicInfo) -> ! {
-    print("panic\n");
+    print(&PANIC);
     exit(false)
 }

@@ -1,4 +1,5 @@
 /// A call to the host.
+#[inline(always)]
 fn call(operation: usize, argument: usize) -> usize {
     let result;
     // SAFETY: the block that `argument` points to outlives the call; the host reads and writes only what it describes.
@@ -15,6 +16,15 @@ fn call(operation: usize, argument: usize) -> usize {
         );
     }
     result
+}
+
+/// The stack pointer.
+#[inline(always)]
+pub fn stack_pointer() -> usize {
+    let sp;
+    // SAFETY: reads a register.
+    unsafe { core::arch::asm!("mv {0}, sp", out(reg) sp, options(nomem, nostack, preserves_flags)) };
+    sp
 }
 
 /// An instruction that does nothing but be counted by the plug-in.
@@ -39,6 +49,7 @@ core::arch::global_asm!(
 /// # Safety
 /// Called by the code at the reset address.
 #[unsafe(no_mangle)]
+#[unsafe(link_section = ".harness_text")]
 unsafe extern "C" fn start() -> ! {
     // SAFETY: the first thing to run with a stack.
     unsafe { initialise() }

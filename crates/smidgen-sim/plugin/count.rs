@@ -1,7 +1,8 @@
 //! A QEMU TCG plug-in that counts instructions exactly: how often each address was executed, and the running total at each
 //! marker instruction.
 //!
-//! Loaded by `qemu-system-* -plugin libcount.so,out=FILE`. When the machine stops it writes FILE, one record a line:
+//! Loaded by `qemu-system-* -plugin libcount.so,out=FILE[,from=M,to=N]`. With `from` and `to` the counts are those between marker M
+//! and marker N, which are numbered from 0. When the machine stops it writes FILE, one record a line:
 //! `i ADDRESS OPCODE COUNT` (address and opcode in hexadecimal, the opcode as the bytes in memory order) and `m TOTAL` (instructions
 //! executed before a marker, in the order of the markers). Markers are the hint `yield` on Arm and `xori x0, x0, 1` on RISC-V, which
 //! compilers do not emit and which do nothing.
@@ -52,6 +53,10 @@ unsafe impl Send for Counted {}
 
 struct State {
     out: String,
+    /// Numbers of the markers that begin and end what is counted.
+    window: Option<[usize; 2]>,
+    /// Counts when the first of them was met, and when the second was.
+    snapshots: [HashMap<u64, u64>; 2],
     counted: HashMap<u64, Counted>,
     markers: Vec<u64>,
 }
@@ -65,8 +70,14 @@ fn is_marker(opcode: &[u8]) -> bool {
 
 extern "C" fn at_marker(_cpu: c_uint, _data: *mut c_void) {
     if let Some(state) = STATE.lock().unwrap().as_mut() {
+        let number = state.markers.len();
         // SAFETY: one vCPU, and it is in this call-back.
         state.markers.push(unsafe { (&raw const TOTAL).read() });
+        if let Some(which) = state.window.and_then(|window| window.iter().position(|&marker| marker == number)) {
+            // SAFETY: as above.
+            let counts = state.counted.iter().map(|(&address, c)| (address, unsafe { c.count.read() }));
+            state.snapshots[which] = counts.collect();
+        }
     }
 }
 
@@ -101,8 +112,17 @@ extern "C" fn at_exit(_id: Id, _data: *mut c_void) {
     addresses.sort_by_key(|(address, _)| **address);
     for (address, counted) in addresses {
         let opcode: String = counted.opcode.iter().map(|b| format!("{b:02x}")).collect();
-        // SAFETY: the machine has stopped.
-        lines.push(format!("i {address:08x} {opcode} {}", unsafe { counted.count.read() }));
+        let count = match state.window {
+            Some(_) => {
+                let at = |which: usize| state.snapshots[which].get(address).copied().unwrap_or(0);
+                at(1).saturating_sub(at(0))
+            }
+            // SAFETY: the machine has stopped.
+            None => unsafe { counted.count.read() },
+        };
+        if count > 0 {
+            lines.push(format!("i {address:08x} {opcode} {count}"));
+        }
     }
     lines.push(String::new());
     let written = std::fs::File::create(&state.out).and_then(|mut f| f.write_all(lines.join("\n").as_bytes()));
@@ -111,7 +131,7 @@ extern "C" fn at_exit(_id: Id, _data: *mut c_void) {
     }
 }
 
-/// Called by QEMU. `argv` holds `out=FILE`.
+/// Called by QEMU. `argv` holds `out=FILE`, and perhaps `from=M` and `to=N`.
 ///
 /// # Safety
 /// QEMU passes `argc` valid C strings in `argv`.
@@ -123,12 +143,17 @@ pub unsafe extern "C" fn qemu_plugin_install(
     argv: *const *const c_char,
 ) -> c_int {
     // SAFETY: the caller's promise.
-    let arguments = (0..argc as usize).map(|i| unsafe { CStr::from_ptr(*argv.add(i)) }.to_string_lossy().into_owned());
-    let Some(out) = arguments.filter_map(|a| a.strip_prefix("out=").map(str::to_owned)).next_back() else {
+    let arguments: Vec<String> =
+        (0..argc as usize).map(|i| unsafe { CStr::from_ptr(*argv.add(i)) }.to_string_lossy().into_owned()).collect();
+    let value = |name: &str| arguments.iter().rev().find_map(|a| a.strip_prefix(name)?.strip_prefix('='));
+    let Some(out) = value("out") else {
         eprintln!("count: the argument out=FILE is missing");
         return 1;
     };
-    *STATE.lock().unwrap() = Some(State { out, counted: HashMap::new(), markers: Vec::new() });
+    let number = |name: &str| value(name).and_then(|text| text.parse().ok());
+    let window = number("from").zip(number("to")).map(|(from, to)| [from, to]);
+    let (counted, snapshots) = (HashMap::new(), [HashMap::new(), HashMap::new()]);
+    *STATE.lock().unwrap() = Some(State { out: out.to_owned(), window, snapshots, counted, markers: Vec::new() });
     // SAFETY: the call-backs are functions of this library, which stays loaded.
     unsafe {
         qemu_plugin_register_vcpu_tb_trans_cb(id, translated);

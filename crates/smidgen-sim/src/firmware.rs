@@ -3,6 +3,7 @@
 //! The runtime is one Rust file that is put beside the program's own `main.rs`; it paints the stack, so that the deepest use can be
 //! read afterwards, and talks to the host by semihosting.
 
+use crate::machine::{self, UnknownMachine};
 use smidgen_boards::{Board, Core};
 use std::fmt::Write;
 
@@ -13,41 +14,24 @@ const RISCV_RUNTIME: &str = include_str!("../firmware/riscv.rs");
 /// The part of the runtime that both share.
 const COMMON_RUNTIME: &str = include_str!("../firmware/common.rs");
 
-/// Source of the runtime module for a core. It exports `main!(function)`, `read`, `write`, `print`, `exit`, `stack_used` and
-/// `marker`.
+/// Source of the runtime module for a core. It exports `main!(function)`, files and text by semihosting (`File`, `read`, `write`,
+/// `print`, `exit`), the stack (`paint_stack`, `stack_pointer`, `deepest_stack`, `stack_overflowed`) and `marker`. All of it lies
+/// in sections of its own.
 pub fn runtime(core: Core) -> String {
     let start = if core == Core::Rv32imc { RISCV_RUNTIME } else { ARM_RUNTIME };
     format!("{COMMON_RUNTIME}\n{start}")
-}
-
-/// The board has no machine whose memory map is known.
-#[derive(Debug, thiserror::Error)]
-#[error("board `{board}` is emulated by `{machine}`, whose memory map is not known")]
-pub struct UnknownMachine {
-    board: String,
-    machine: String,
 }
 
 /// Linker script for running on the board's emulator: the addresses are the machine's, the sizes the board's own, so that what does
 /// not fit the board does not link. The stack takes what the variables leave and must be at least `stack` bytes.
 ///
 /// # Errors
-/// [`UnknownMachine`] if the board's machine is none of the boards that come with smidgen.
+/// [`UnknownMachine`] if the memory map of the board's machine is not known.
 pub fn linker_script(board: &Board, stack: u32) -> Result<String, UnknownMachine> {
-    let machine = board.qemu.as_ref().map_or("", |q| &q.machine);
-    let map = smidgen_boards::builtin()
-        .iter()
-        .find(|b| b.name == machine || b.name == format!("riscv32-{machine}"))
-        .ok_or_else(|| UnknownMachine { board: board.name.clone(), machine: machine.to_owned() })?;
+    let map = machine::map(board)?;
     let mut script = String::new();
-    // A board may have more than its machine where the machine's bank is small; then the machine is the limit.
-    for (name, ours, theirs) in [("FLASH", board.flash, map.flash), ("SRAM", board.sram, map.sram)] {
-        let _ = writeln!(
-            script,
-            "{name}_ORIGIN = {:#x};\n{name}_LENGTH = {};",
-            theirs.origin,
-            ours.bytes.min(theirs.bytes)
-        );
+    for (name, bank) in [("FLASH", map.flash), ("SRAM", map.sram), ("HARNESS", map.harness)] {
+        let _ = writeln!(script, "{name}_ORIGIN = {:#x};\n{name}_LENGTH = {};", bank.origin, bank.bytes);
     }
     let _ = writeln!(script, "LEAST_STACK = {stack};");
     script.push_str(include_str!("../firmware/link.ld"));

@@ -1,6 +1,7 @@
 //! Builds firmware for a board, runs it on an emulated core and counts what it does.
 //!
 //! - [`firmware`] gives it memory layout, start-up code and semihosting.
+//! - [`machine`] knows the emulator's memory maps.
 //! - [`toolchain`] finds a compiler for the board's core, or says what to install.
 //! - [`qemu`] runs an ELF file on the emulated machine with the counting [plug-in](plugin).
 //! - [`profile`] turns the counts into instructions for each symbol and step, the executed mix, and an estimate of Cortex-M4
@@ -15,6 +16,7 @@
 pub mod doctor;
 pub mod elf;
 pub mod firmware;
+pub mod machine;
 pub mod mix;
 pub mod plugin;
 pub mod profile;

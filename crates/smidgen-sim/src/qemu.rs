@@ -1,11 +1,13 @@
 //! Runs an ELF file on an emulated machine.
 
 use crate::doctor::Emulator;
+use crate::machine::{self, UnknownMachine};
 use crate::plugin::{self, PluginError};
 use crate::profile::{Counts, ProfileError};
 use crate::toolchain;
 use smidgen_boards::{Board, Core};
 use std::io::Read;
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -16,6 +18,9 @@ pub enum QemuError {
     /// The board has no emulated counterpart.
     #[error("board `{0}` names no machine to emulate it; add a [qemu] table to its file")]
     NoMachine(String),
+    /// Its counterpart is not one that is known here.
+    #[error(transparent)]
+    Machine(#[from] UnknownMachine),
     /// QEMU does not run.
     #[error("cannot run `{program}`; on Debian: `apt install {package}`")]
     Missing {
@@ -77,22 +82,31 @@ pub fn find(core: Core) -> Emulator {
 }
 
 /// Runs `elf` on the board's machine until it exits by semihosting. Files that the firmware opens by semihosting are looked up
-/// in `folder`.
+/// in `folder`. With a `window`, the counts of instructions are those between two markers, which are numbered from 0.
 ///
 /// # Errors
 /// [`QemuError`]; a run that takes longer than `limit` is stopped.
-pub fn run(board: &Board, elf: &Path, folder: &Path, limit: Duration) -> Result<Outcome, QemuError> {
+pub fn run(
+    board: &Board,
+    elf: &Path,
+    folder: &Path,
+    window: Option<Range<usize>>,
+    limit: Duration,
+) -> Result<Outcome, QemuError> {
     let machine = board.qemu.as_ref().ok_or_else(|| QemuError::NoMachine(board.name.clone()))?;
+    let map = machine::map(board)?;
     let plugin = plugin::library()?;
     let work = tempfile::tempdir().map_err(QemuError::Temporary)?;
     let counts = work.path().join("counts");
+    let window = window.map_or_else(String::new, |w| format!(",from={},to={}", w.start, w.end));
     let (program, package) = emulator(board.core);
     let mut child = Command::new(program)
         .args(["-machine", &machine.machine, "-nographic", "-monitor", "none", "-serial", "none"])
         .args(["-semihosting-config", "enable=on,target=native"])
         .args(if board.core == Core::Rv32imc { &["-bios", "none"][..] } else { &[] })
         .arg("-plugin")
-        .arg(format!("{},out={}", plugin.display(), counts.display()))
+        .arg(format!("{},out={}{window}", plugin.display(), counts.display()))
+        .args(&map.arguments)
         .arg("-kernel")
         .arg(std::path::absolute(elf).map_err(QemuError::Temporary)?)
         .current_dir(folder)
