@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod assign;
+mod digest;
 pub mod kernel;
 pub mod lower;
 pub mod overlap;

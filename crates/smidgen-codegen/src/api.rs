@@ -1,0 +1,433 @@
+//! Prints `lib.rs`: what the user of a generated crate sees.
+
+use crate::Options;
+use crate::call::real;
+use crate::ports::{Place, PortInfo};
+use crate::source::{Source, plain};
+use crate::steps::{shape, whereabouts};
+use crate::value::{atom, fill, numbers};
+use smidgen_plan::{Program, operator_of};
+
+/// What the file needs to know.
+pub(crate) struct Api<'a> {
+    pub program: &'a Program,
+    pub options: &'a Options,
+    pub inputs: Vec<PortInfo>,
+    pub outputs: Vec<PortInfo>,
+    /// Bytes of the constants, and where each begins.
+    pub constants: usize,
+    pub places: &'a [usize],
+    pub digest: u64,
+}
+
+impl Api<'_> {
+    fn streamed(&self) -> bool {
+        self.inputs.iter().any(|i| i.rows.is_some())
+    }
+
+    /// The only input that there is, if it is streamed.
+    fn only_stream(&self) -> Option<&PortInfo> {
+        match &self.inputs[..] {
+            [one] if one.rows.is_some() => Some(one),
+            _ => None,
+        }
+    }
+
+    /// The file.
+    pub fn print(&self) -> String {
+        let mut out = Source::default();
+        self.documentation(&mut out);
+        out.line("#![no_std]\n");
+        out.line("mod arena;");
+        out.line("mod constants;");
+        out.line("mod schedule;");
+        out.line("mod steps;\n");
+        out.line("pub use arena::{ARENA_BYTES, Arena};");
+        out.line("pub use constants::CONSTANT_BYTES;");
+        if self.outputs.iter().any(|o| matches!(o.place, Place::Constant(_))) {
+            out.line("use constants::array;");
+        }
+        out.line("use core::borrow::BorrowMut;");
+        out.line("use schedule::Progress;\n");
+        self.numbers(&mut out);
+        for port in &self.inputs {
+            self.port(port, "input", &mut out);
+        }
+        for port in &self.outputs {
+            self.port(port, "output", &mut out);
+        }
+        self.labels(&mut out);
+        self.pixels(&mut out);
+        self.model(&mut out);
+        out.text
+    }
+
+    fn documentation(&self, out: &mut Source) {
+        let Options { name, title, .. } = self.options;
+        let mut line = |text: &str| out.line(format!("//! {text}").trim_end());
+        line(&format!("`{}`, computed without heap and without operating system.", plain(title)));
+        line("");
+        line("```");
+        let krate = crate::source::identifier(name);
+        match (self.only_stream(), &self.inputs[..], &self.outputs[..]) {
+            (Some(input), _, _) => {
+                line(&format!("use {krate}::{{INPUT_ROWS, Model, Row}};"));
+                line("");
+                line("let mut model = Model::new();");
+                line(&format!("let row: Row = [{}; _];", zero(input.element)));
+                line("// Rows as they come from the camera; the last one completes the result.");
+                line("for _ in 1..INPUT_ROWS {");
+                line("    assert!(model.push_row(&row).is_none());");
+                line("}");
+                line("let output = model.push_row(&row).unwrap();");
+                line("# let _ = output;");
+            }
+            (None, [input], [_]) => {
+                line(&format!("use {krate}::{{Input, Model}};"));
+                line("");
+                line("let mut model = Model::new();");
+                line(&format!("let input: Input = [{}; _];", zero(input.element)));
+                line("let output = model.predict(&input);");
+                line("# let _ = output;");
+            }
+            _ => {
+                line(&format!("let mut model = {krate}::Model::new();"));
+                line("while model.step() == {krate}::Status::Running {}".replace("{krate}", &krate).as_str());
+            }
+        }
+        line("```");
+        line("");
+        line(
+            "[`Model::new`] owns its memory and can be the value of a `static`; [`Model::in_arena`] takes memory that other code uses between",
+        );
+        line("inferences. Nothing here panics.");
+        line("");
+        let total = self.program.arena_bytes;
+        line(&format!(
+            "- SRAM: {total} bytes of arena; [`SRAM_BYTES`] with the model's own few. The stack comes on top."
+        ));
+        line(&format!("- Flash: {} bytes of constants; code comes on top.", self.constants));
+        if let Some(board) = &self.options.board {
+            line(&format!("- Planned for: {}.", plain(board)));
+        }
+        line(&format!("- Made by smidgen {}; digest of the plan {:#018x}.", env!("CARGO_PKG_VERSION"), self.digest));
+        line("");
+        line("# Memory");
+        line("");
+        line("| step | operator | output | arena |");
+        line("|---:|---|---|---|");
+        for port in &self.inputs {
+            if let Place::Arena(offset) = port.place {
+                let shape = port.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
+                let held = port.rows.map_or(String::new(), |r| format!(", a ring of {} rows", r.slots));
+                let stored = port.rows.map_or(port.elements, |r| r.elements * r.slots);
+                let end = offset + stored * crate::call::element_size(port.element);
+                line(&format!("| | input | {shape} | bytes {offset}..{end}{held} |"));
+            }
+        }
+        for (i, step) in self.program.steps.iter().enumerate() {
+            for target in &step.outputs {
+                let (extent, place) = (shape(target.extent), whereabouts(self.program, target.buffer));
+                line(&format!("| {i} | {} | {extent} | {place} |", plain(operator_of(&step.name))));
+            }
+        }
+        line("");
+        line(
+            "Outputs may lie where inputs of the same step lie: an order of reading and writing in which that is right was proven when this",
+        );
+        line("was made, and no kernel here departs from it.");
+    }
+
+    fn numbers(&self, out: &mut Source) {
+        out.line("/// Bytes of SRAM: the arena and the model's own variables. The stack comes on top.");
+        out.line("pub const SRAM_BYTES: usize = size_of::<Model>();\n");
+        out.line("/// Digest of the plan that this code was printed from: `smidgen plan --json` gives the same for the same plan.");
+        out.line(format!("pub const DIGEST: u64 = {:#018x};\n", self.digest));
+    }
+
+    fn port(&self, port: &PortInfo, kind: &str, out: &mut Source) {
+        let upper = kind.to_ascii_uppercase() + &port.suffix;
+        let camel = port.camel(&(kind[..1].to_ascii_uppercase() + &kind[1..]));
+        let shape = port.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
+        out.line(format!("/// The {kind} `{}`: {shape}, row by row.", port.tensor));
+        out.line(format!("pub type {camel} = [{}; {}];\n", port.element, port.elements));
+        out.line(format!("/// Shape of [`{camel}`]."));
+        out.value(0, &format!("pub const {upper}_SHAPE: [usize; {}] = ", port.shape.len()), &numbers(&port.shape), ";");
+        out.line("");
+        if let Some((scale, zero)) = port.quantisation {
+            out.line(format!(
+                "/// A stored number `q` of [`{camel}`] stands for `{upper}_SCALE * (q - {upper}_ZERO_POINT)`."
+            ));
+            out.value(0, &format!("pub const {upper}_SCALE: f32 = "), &real(scale), ";\n");
+            out.line(format!("/// See [`{upper}_SCALE`]."));
+            out.value(0, &format!("pub const {upper}_ZERO_POINT: i32 = "), &atom(zero), ";\n");
+        }
+        if let Some(rows) = port.rows {
+            out.line(format!("/// A row of [`{camel}`]."));
+            out.line(format!("pub type {} = [{}; {}];\n", port.camel("Row"), port.element, rows.elements));
+            out.line(format!("/// Rows of [`{camel}`]."));
+            out.line(format!("pub const {upper}_ROWS: usize = {};\n", rows.count));
+        }
+    }
+
+    fn labels(&self, out: &mut Source) {
+        let labels = &self.options.labels;
+        if labels.is_empty() {
+            return;
+        }
+        out.line("/// Names of the classes, in the order of the output.");
+        out.line("#[rustfmt::skip]");
+        out.line(format!("pub const LABELS: [&str; {}] = [", labels.len()));
+        out.add(&fill(labels.iter().map(|l| format!("{l:?}")), 4));
+        out.line("];\n");
+    }
+
+    fn pixels(&self, out: &mut Source) {
+        let Some(pixels) = &self.options.pixels else { return };
+        out.line("/// The stored number for a pixel of 0 to 255.");
+        out.line("///");
+        out.line(format!("/// Normalised as {}.", plain(&pixels.description)));
+        let body = pixel_expression(&pixels.stored);
+        out.line("pub const fn pixel(value: u8) -> i8 {");
+        match body {
+            Some(expression) => out.line(format!("    {expression}")),
+            None => {
+                out.line("    #[rustfmt::skip]");
+                out.line("    const STORED: [i8; 256] = [");
+                out.add(&fill(pixels.stored.iter().map(ToString::to_string), 8));
+                out.line("    ];");
+                out.line("    STORED[value as usize]");
+            }
+        }
+        out.line("}\n");
+    }
+
+    fn model(&self, out: &mut Source) {
+        out.add(STATUS);
+        if self.streamed() {
+            out.line("    /// A row of a streamed input must be given before it goes on.");
+            out.line("    NeedsRow,");
+        }
+        out.line("    /// The outputs are there.");
+        out.line("    Done,\n}\n");
+        if self.outputs.len() > 1 {
+            out.line("/// All outputs. They lie in the arena until the next inference.");
+            out.line("pub struct Outputs<'a> {");
+            for port in &self.outputs {
+                out.line(format!("    /// `{}`.", port.tensor));
+                out.line(format!("    pub output{}: &'a {},", port.suffix, port.camel("Output")));
+            }
+            out.line("}\n");
+        }
+        out.line("/// The network, with an arena of its own or one that it was given.");
+        out.line("pub struct Model<A = Arena> {");
+        out.line("    arena: A,");
+        out.line("    progress: Progress,");
+        let streams: Vec<&PortInfo> = self.inputs.iter().filter(|i| i.rows.is_some()).collect();
+        for port in &streams {
+            out.line("    /// Where the next row goes.");
+            out.line(format!("    slot{}: u16,", port.suffix));
+        }
+        out.line("}\n");
+        let slots: String = streams.iter().map(|p| format!(", slot{}: 0", p.suffix)).collect();
+        out.line("impl Model {");
+        out.line("    /// A network with its own arena.");
+        out.line("    pub const fn new() -> Self {");
+        out.line(format!("        Self {{ arena: Arena::new(), progress: Progress::new(){slots} }}"));
+        out.line("    }\n}\n");
+        out.line("impl Default for Model {\n    fn default() -> Self {\n        Self::new()\n    }\n}\n");
+        out.line("impl<'a> Model<&'a mut Arena> {");
+        out.line("    /// A network that computes in the caller's arena; whatever is in there.");
+        out.line("    pub const fn in_arena(arena: &'a mut Arena) -> Self {");
+        out.line(format!("        Self {{ arena, progress: Progress::new(){slots} }}"));
+        out.line("    }\n}\n");
+        out.line("impl<A: BorrowMut<Arena>> Model<A> {");
+        self.predict(out);
+        for port in &self.inputs {
+            self.input(port, out);
+        }
+        out.line("    /// Begins a new inference, whatever has become of the last one.");
+        out.line("    pub fn restart(&mut self) {");
+        out.line("        self.progress = Progress::new();");
+        for port in &streams {
+            out.line(format!("        self.slot{} = 0;", port.suffix));
+        }
+        out.line("    }\n");
+        out.add(STEP);
+        for port in &self.outputs {
+            output(port, self.places, out);
+        }
+        if self.outputs.len() > 1 {
+            out.line("\n    /// All outputs, once the inference is done.");
+            out.line("    pub fn outputs(&self) -> Outputs<'_> {");
+            let fields: Vec<String> =
+                self.outputs.iter().map(|p| format!("output{0}: self.output{0}()", p.suffix)).collect();
+            out.line(format!("        Outputs {{ {} }}", fields.join(", ")));
+            out.line("    }");
+        }
+        out.line("}");
+    }
+
+    /// The type and the expression of what an inference gives.
+    fn result(&self) -> (&'static str, &'static str) {
+        match self.outputs.len() {
+            1 => ("&Output", "self.output()"),
+            _ => ("Outputs<'_>", "self.outputs()"),
+        }
+    }
+
+    fn predict(&self, out: &mut Source) {
+        let (of, result) = self.result();
+        let parameters: String =
+            self.inputs.iter().map(|p| format!(", input{}: &{}", p.suffix, p.camel("Input"))).collect();
+        out.line("    /// Computes the outputs for these inputs, which are copied into the arena.");
+        out.line(format!("    pub fn predict(&mut self{parameters}) -> {of} {{"));
+        out.line("        self.restart();");
+        for port in self.inputs.iter().filter(|p| p.rows.is_none()) {
+            out.line(format!("        *self.input{0}_mut() = *input{0};", port.suffix));
+        }
+        let streams: Vec<&PortInfo> = self.inputs.iter().filter(|i| i.rows.is_some()).collect();
+        if streams.is_empty() {
+            out.line("        while self.step() == Status::Running {}");
+        } else {
+            for port in &streams {
+                out.line(format!("        let mut rows{0} = input{0}.as_chunks().0.iter();", port.suffix));
+            }
+            out.line("        loop {");
+            out.line("            match self.step() {");
+            out.line("                Status::Running => {}");
+            out.line("                Status::Done => break,");
+            out.line("                Status::NeedsRow => {");
+            for port in &streams {
+                out.line(format!("                    if self.wants_row{0}() {{", port.suffix));
+                out.line(format!(
+                    "                        let Some(row) = rows{0}.next() else {{ break }};",
+                    port.suffix
+                ));
+                out.line(format!("                        self.give_row{0}(row);", port.suffix));
+                out.line("                    }");
+            }
+            out.line("                }\n            }\n        }");
+        }
+        out.line(format!("        {result}"));
+        out.line("    }\n");
+        if let Some(port) = self.only_stream() {
+            let rows = port.camel("Row");
+            out.line("    /// Takes the next row of the input and computes all that it makes possible. The last row of an input gives the result; the");
+            out.line("    /// row after that begins the next input.");
+            out.line(format!("    pub fn push_row(&mut self, row: &{rows}) -> Option<{of}> {{"));
+            out.line("        if self.run() == Status::Done {");
+            out.line("            self.restart();");
+            out.line("            self.run();");
+            out.line("        }");
+            out.line("        self.give_row(row);");
+            out.line(format!("        (self.run() == Status::Done).then(|| {result})"));
+            out.line("    }\n");
+            out.line("    /// Computes until there is nothing to do.");
+            out.line("    fn run(&mut self) -> Status {");
+            out.line("        loop {");
+            out.line("            let status = self.step();");
+            out.line("            if status != Status::Running {");
+            out.line("                return status;");
+            out.line("            }\n        }\n    }\n");
+        }
+    }
+
+    fn input(&self, port: &PortInfo, out: &mut Source) {
+        let suffix = &port.suffix;
+        let Place::Arena(offset) = port.place else { return };
+        match port.rows {
+            None => {
+                let camel = port.camel("Input");
+                out.line("    /// Where the input lies, to be filled in place (by a camera, say) before the first [`step`](Self::step) of an inference,");
+                out.line("    /// which overwrites it.");
+                out.line(format!("    pub fn input{suffix}_mut(&mut self) -> &mut {camel} {{"));
+                out.line(format!(
+                    "        self.arena.borrow_mut().get_mut::<{}, {offset}, {}>()",
+                    port.element, port.elements
+                ));
+                out.line("    }\n");
+            }
+            Some(rows) => {
+                let index = self.inputs.iter().position(|p| p == port).unwrap_or(0);
+                out.line(format!(
+                    "    /// Whether a row of the input{} is what [`step`](Self::step) waits for.",
+                    suffix.replace('_', " ")
+                ));
+                out.line(format!("    pub fn wants_row{suffix}(&mut self) -> bool {{"));
+                out.line(format!("        self.progress.awaits() == Some({index})"));
+                out.line("    }\n");
+                out.line("    /// Takes the next row, without computing anything: that is [`step`](Self::step)'s. False, and nothing is taken, where no row is");
+                out.line("    /// waited for.");
+                out.line(format!("    pub fn give_row{suffix}(&mut self, row: &{}) -> bool {{", port.camel("Row")));
+                out.line(format!("        let wanted = self.wants_row{suffix}();"));
+                out.line("        if wanted {");
+                let ring = format!("get_mut::<{}, {offset}, {}>()", port.element, rows.elements * rows.slots);
+                out.line(format!("            let ring = self.arena.borrow_mut().{ring};"));
+                out.line("            let (slots, _) = ring.as_chunks_mut();");
+                out.line(format!("            if let Some(slot) = slots.get_mut(self.slot{suffix} as usize) {{"));
+                out.line("                *slot = *row;");
+                out.line("            }");
+                out.line(format!("            self.slot{suffix} = if self.slot{suffix} < {} {{ self.slot{suffix} + 1 }} else {{ 0 }};", rows.slots - 1));
+                out.line("            self.progress.given();");
+                out.line("        }");
+                out.line("        wanted");
+                out.line("    }\n");
+            }
+        }
+    }
+}
+
+fn output(port: &PortInfo, places: &[usize], out: &mut Source) {
+    let camel = port.camel("Output");
+    out.line("");
+    out.line(format!("    /// The output `{}`, once the inference is done.", port.tensor));
+    out.line(format!("    pub fn output{}(&self) -> &{camel} {{", port.suffix));
+    match port.place {
+        Place::Arena(offset) => {
+            out.line(format!("        self.arena.borrow().get::<{}, {offset}, {}>()", port.element, port.elements));
+        }
+        Place::Constant(id) => out.line(format!("        const {{ array({}) }}", places[id])),
+    }
+    out.line("    }");
+}
+
+fn zero(element: &str) -> &'static str {
+    if element == "f32" { "0.0" } else { "0" }
+}
+
+/// An expression of `value` that gives these stored numbers, where a short one does.
+fn pixel_expression(stored: &[i8; 256]) -> Option<String> {
+    let all = |f: &dyn Fn(i32) -> i32| (0..256).all(|v| f(v) == stored[v as usize] as i32);
+    if all(&|v| v as u8 as i8 as i32) {
+        return Some("value as i8".to_owned());
+    }
+    if all(&|v| v - 128) {
+        return Some("(value ^ 0x80) as i8".to_owned());
+    }
+    // Rounded straight lines, in 16.16 fixed point.
+    let slope = (stored[255] as i32 - stored[0] as i32) << 16;
+    for slope in [slope / 255, slope / 255 + 1] {
+        for offset in (0..16).map(|half| ((stored[0] as i32) << 16) + (half << 12)) {
+            if all(&|v| (v * slope + offset) >> 16) {
+                return Some(format!("((value as i32 * {slope} + {offset}) >> 16) as i8").replace("+ -", "- "));
+            }
+        }
+    }
+    None
+}
+
+const STATUS: &str = "\
+/// What [`Model::step`] found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Status {
+    /// It did some of the work; there may be more.
+    Running,
+";
+
+const STEP: &str =
+    "    /// Does a part of the work: one run of the schedule. For schedulers that have other things to do in between.
+    pub fn step(&mut self) -> Status {
+        self.progress.step(self.arena.borrow_mut())
+    }
+";

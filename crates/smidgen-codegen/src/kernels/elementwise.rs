@@ -1,0 +1,164 @@
+//! Calls of the element-wise kernels, of SOFTMAX and of conversions.
+
+use crate::call::{Call, Site, factor, factors, real, rounding};
+use crate::value::{Value, array, atom, call as invoke, numbers, slice, structure};
+use smidgen_kernels::convert::{Requantise, Stored};
+use smidgen_kernels::{float, int8};
+use smidgen_plan::kernel::{Broadcast, Elementwise};
+
+pub(super) fn call(s: &Site, kernel: &Elementwise) -> Call {
+    let depth = s.depth();
+    // From one input to the output, `depth` channels to a pixel.
+    let map =
+        |function, element: &str| s.output(s.input(s.call(function).arena(element), 0)).region().count("depth", depth);
+    match kernel {
+        Elementwise::TableI8 => s.table(map("int8::table", "i8"), "table", 0, "i8"),
+        Elementwise::BinaryI8 { function, operands: [a, b] } => {
+            let call = s.operand(s.call("int8::binary").arena("i8"), "a", 0, *a, "i8");
+            let call = s.output(s.operand(call, "b", 1, *b, "i8")).region().count("depth", depth);
+            call.by_reference("function", "int8::Binary", binary_i8(function))
+        }
+        Elementwise::SumI8 { sum, operands: [a, b] } => {
+            let call = s.operand(s.call("int8::table_sum").arena("i8"), "a", 0, *a, "i8");
+            let call = s.output(s.operand(call, "b", 1, *b, "i8")).region().count("depth", depth);
+            s.table(call.by_reference("sum", "int8::TableSum", table_sum(sum)), "table", 0, "i32")
+        }
+        Elementwise::BinaryF32 { function, clamp, operands: [a, b] } => {
+            let call = s.operand(s.call("float::binary").arena("f32"), "a", 0, *a, "f32");
+            let call = s.output(s.operand(call, "b", 1, *b, "f32")).region().count("depth", depth);
+            call.by_value("function", "float::Binary", binary_f32(*function)).clamp(*clamp)
+        }
+        Elementwise::BroadcastI8 { function, broadcast } => {
+            let call = broadcasting(s, s.call("int8::broadcast").arena("i8"), "i8", broadcast);
+            call.by_reference("function", "int8::Binary", binary_i8(function))
+        }
+        Elementwise::BroadcastF32 { function, clamp, broadcast } => {
+            let call = broadcasting(s, s.call("float::broadcast").arena("f32"), "f32", broadcast);
+            call.by_value("function", "float::Binary", binary_f32(*function)).clamp(*clamp)
+        }
+        Elementwise::UnaryF32(function) => {
+            map("float::unary", "f32").by_value("function", "float::Unary", unary(*function))
+        }
+        Elementwise::SoftmaxI8 => s.table(map("int8::softmax", "i8"), "exponentials", 0, "i32"),
+        Elementwise::SoftmaxF32 { beta } => map("float::softmax", "f32").by_value("beta", "f32", real(*beta)),
+        Elementwise::Quantise { to, scale, zero_point } => {
+            let call = map("convert::quantize", "u8").by_value("to", "Stored", stored(*to));
+            call.by_value("scale", "f32", real(*scale)).by_value("zero_point", "i32", atom(zero_point))
+        }
+        Elementwise::Dequantise { from, scale, zero_point } => {
+            let call = map("convert::dequantize", "u8").by_value("from", "Stored", stored(*from));
+            call.by_value("scale", "f32", real(*scale)).by_value("zero_point", "i32", atom(zero_point))
+        }
+        Elementwise::Requantise(how) => {
+            map("convert::requantise", "u8").by_reference("how", "convert::Requantise", requantise(how))
+        }
+    }
+}
+
+fn broadcasting(s: &Site, call: Call, element: &str, broadcast: &Broadcast) -> Call {
+    let call = s.whole(s.whole(call, "a", 0, element), "b", 1, element);
+    let call = call.count("output", s.output_base(false));
+    let dims = slice(broadcast.dims.iter().map(atom));
+    let strides = array(broadcast.strides.iter().map(|axis| slice(axis.iter().map(atom))));
+    call.by_value("dims", "&'static [usize]", dims).by_value("strides", "[&'static [isize]; 2]", strides)
+}
+
+fn binary_i8(function: &int8::Binary) -> Value {
+    match function {
+        int8::Binary::Sum(s) => {
+            let fields = vec![
+                ("zeros", numbers(s.zeros)),
+                ("factors", factors(s.factors)),
+                ("output", factor(s.output)),
+                ("output_zero", atom(s.output_zero)),
+                ("min", atom(s.min)),
+                ("max", atom(s.max)),
+                ("subtract", atom(s.subtract)),
+                ("rounding", rounding(s.rounding)),
+            ];
+            invoke("int8::Binary::Sum", vec![structure("int8::Sum", fields)])
+        }
+        int8::Binary::Product(p) => {
+            let fields = vec![
+                ("zeros", numbers(p.zeros)),
+                ("factor", factor(p.factor)),
+                ("output_zero", atom(p.output_zero)),
+                ("min", atom(p.min)),
+                ("max", atom(p.max)),
+                ("rounding", rounding(p.rounding)),
+            ];
+            invoke("int8::Binary::Product", vec![structure("int8::Product", fields)])
+        }
+        int8::Binary::Prelu(p) => {
+            let fields = vec![
+                ("zeros", numbers(p.zeros)),
+                ("positive", factor(p.positive)),
+                ("negative", factor(p.negative)),
+                ("output_zero", atom(p.output_zero)),
+                ("rounding", rounding(p.rounding)),
+            ];
+            invoke("int8::Binary::Prelu", vec![structure("int8::Prelu", fields)])
+        }
+        int8::Binary::Minimum => atom("int8::Binary::Minimum"),
+        int8::Binary::Maximum => atom("int8::Binary::Maximum"),
+    }
+}
+
+fn table_sum(sum: &int8::TableSum) -> Value {
+    structure(
+        "int8::TableSum",
+        vec![
+            ("linear", atom(sum.linear)),
+            ("negate", atom(sum.negate)),
+            ("multiplier", atom(sum.multiplier)),
+            ("shift", atom(sum.shift)),
+            ("output_zero", atom(sum.output_zero)),
+            ("min", atom(sum.min)),
+            ("max", atom(sum.max)),
+        ],
+    )
+}
+
+fn binary_f32(function: float::Binary) -> Value {
+    atom(match function {
+        float::Binary::Add => "float::Binary::Add",
+        float::Binary::Sub => "float::Binary::Sub",
+        float::Binary::Mul => "float::Binary::Mul",
+        float::Binary::Minimum => "float::Binary::Minimum",
+        float::Binary::Maximum => "float::Binary::Maximum",
+        float::Binary::Prelu => "float::Binary::Prelu",
+    })
+}
+
+fn unary(function: float::Unary) -> Value {
+    match function {
+        float::Unary::Logistic => atom("float::Unary::Logistic"),
+        float::Unary::Tanh => atom("float::Unary::Tanh"),
+        float::Unary::Clamp(clamp) => invoke("float::Unary::Clamp", vec![crate::call::clamp(clamp)]),
+        float::Unary::LeakyRelu { alpha } => structure("float::Unary::LeakyRelu", vec![("alpha", real(alpha))]),
+        float::Unary::HardSwish => atom("float::Unary::HardSwish"),
+    }
+}
+
+pub(super) fn stored(stored: Stored) -> Value {
+    atom(match stored {
+        Stored::Int8 => "Stored::Int8",
+        Stored::Int16 => "Stored::Int16",
+        Stored::Int32 => "Stored::Int32",
+        Stored::Int64 => "Stored::Int64",
+        Stored::Float32 => "Stored::Float32",
+    })
+}
+
+fn requantise(how: &Requantise) -> Value {
+    structure(
+        "convert::Requantise",
+        vec![
+            ("from", stored(how.from)),
+            ("to", stored(how.to)),
+            ("zeros", numbers(how.zeros)),
+            ("factor", factor(how.factor)),
+            ("rounding", rounding(how.rounding)),
+        ],
+    )
+}

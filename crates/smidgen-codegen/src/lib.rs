@@ -1,0 +1,140 @@
+//! Prints a [`Program`] as a Rust crate for firmware: no heap, no operating system, nothing that panics.
+//!
+//! A generated crate is the Program written down: the steps with their kernels' parameters, the run list as bytes, the constants in one
+//! file, and a typed front. It needs the kernels and nothing else; their sources are written beside it. Nothing is decided here and
+//! nothing is left to be decided on the device.
+//!
+//! The invariant that matters: only a Program that `smidgen_plan::validate` has certified is printed, because generated code makes its
+//! accesses without checks.
+#![forbid(unsafe_code)]
+
+mod api;
+mod call;
+mod kernels;
+mod memory;
+mod ports;
+mod progress;
+mod runs;
+mod source;
+mod steps;
+mod value;
+mod vendor;
+
+pub use source::identifier;
+
+use smidgen_ir::Graph;
+use smidgen_plan::validate::{InvalidProgram, validate};
+use smidgen_plan::{BufferId, Program};
+use std::collections::BTreeMap;
+
+/// What the Program does not say.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Options {
+    /// Name of the crate; made an [`identifier`] of.
+    pub name: String,
+    /// The network's name for people: the model's file name, say.
+    pub title: String,
+    /// The board it was planned for.
+    pub board: Option<String>,
+    /// Names of the classes.
+    pub labels: Vec<String>,
+    /// What a pixel becomes, if the input is a picture.
+    pub pixels: Option<Pixels>,
+}
+
+/// The stored number for each pixel value.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Pixels {
+    /// For pixel values 0 to 255.
+    pub stored: [i8; 256],
+    /// How they were normalised, in words.
+    pub description: String,
+}
+
+/// Files by their path in the folder, with `/` between its parts.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// Why nothing was printed.
+#[derive(Debug, thiserror::Error)]
+pub enum CodegenError {
+    /// The validator refuses it.
+    #[error("the Program is not sound")]
+    Invalid(#[from] InvalidProgram),
+    /// More than the generated code can count.
+    #[error("the network has {count} {what}; generated code can count {most}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many.
+        count: usize,
+        /// The most that are possible.
+        most: usize,
+    },
+}
+
+/// The generated crate: manifest, sources, constants, and the kernels' sources in `kernels/`. The graph is the one that the Program
+/// was made from.
+///
+/// # Errors
+/// [`CodegenError`] if the validator refuses the Program, or if it has more runs of different kinds than 16 bits can count.
+pub fn rust_crate(program: &Program, graph: &Graph, options: &Options) -> Result<Files, CodegenError> {
+    validate(program)?;
+    let tiled = |&i: &usize| program.buffers[i].width < program.buffers[i].spec.extent.cols;
+    let tiles: Vec<BufferId> = (0..program.buffers.len()).filter(tiled).map(|i| BufferId(i as u32)).collect();
+    let schedule = runs::schedule(program);
+    for (what, count, most) in [
+        ("different runs", schedule.entries.len(), u16::MAX as usize - 1),
+        ("tiles", tiles.len(), call::NO_TILE as usize - 1),
+    ] {
+        if count > most {
+            return Err(CodegenError::TooMany { what, count, most });
+        }
+    }
+    let (constants, places) = memory::pack(program);
+    let count = tiles.len();
+    let steps = steps::print(program, &steps::Layout { tiles, places: places.clone() });
+    let (inputs, outputs) = ports::ports(program, graph);
+    let mut used = steps.constants.clone();
+    if outputs.iter().any(|o| matches!(o.place, ports::Place::Constant(_))) {
+        used.push("array");
+    }
+    let api = api::Api {
+        program,
+        options,
+        inputs,
+        outputs,
+        constants: constants.len(),
+        places: &places,
+        digest: program.digest(),
+    };
+    let mut files = vendor::kernels("kernels/", &kernels_package(options));
+    let text = [
+        ("Cargo.toml", manifest(options)),
+        ("rustfmt.toml", "max_width = 120\nuse_small_heuristics = \"Max\"\n".to_owned()),
+        ("src/lib.rs", api.print()),
+        ("src/arena.rs", memory::arena(program, &steps)),
+        ("src/constants.rs", memory::constants(constants.len(), &used)),
+        ("src/schedule.rs", progress::print(program, &schedule, count)),
+        ("src/steps.rs", steps.text),
+    ];
+    files.extend(text.map(|(path, text)| (path.to_owned(), text.into_bytes())));
+    files.insert("src/constants.bin".to_owned(), constants);
+    Ok(files)
+}
+
+fn package(options: &Options) -> String {
+    identifier(&options.name).replace('_', "-")
+}
+
+fn kernels_package(options: &Options) -> String {
+    package(options) + "-kernels"
+}
+
+fn manifest(options: &Options) -> String {
+    let (name, kernels) = (package(options), kernels_package(options));
+    format!(
+        "[package]\nname = \"{name}\"\ndescription = \"{}, computed without heap; made by smidgen\"\nversion = \"0.1.0\"\nedition = \
+         \"2024\"\nrust-version = \"1.88\"\npublish = false\n\n[dependencies]\nsmidgen-kernels = {{ package = \"{kernels}\", path = \"kernels\" }}\n",
+        source::plain(&options.title)
+    )
+}

@@ -1,0 +1,81 @@
+//! Text that is put together line by line.
+
+use crate::value::Value;
+
+/// A source file in the making.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Source {
+    pub text: String,
+}
+
+impl Source {
+    /// Adds text as it is, which ends in a line break if it is not empty.
+    pub fn add(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    /// Adds a line, without spaces at its end.
+    pub fn line(&mut self, text: impl AsRef<str>) {
+        self.text.push_str(text.as_ref().trim_end_matches(' '));
+        self.text.push('\n');
+    }
+
+    /// Adds `head` and a value, laid out, and what comes behind it on its last line.
+    pub fn value(&mut self, indent: usize, head: &str, value: &Value, tail: &str) {
+        let pad = " ".repeat(indent);
+        let printed = value.print(indent + head.chars().count(), tail.chars().count(), indent);
+        self.line(format!("{pad}{head}{printed}{tail}"));
+    }
+}
+
+/// A name from a model as it may stand in a comment or a string: printable ASCII without quotes and backslashes, and not too long.
+pub(crate) fn plain(name: &str) -> String {
+    const LONGEST: usize = 80;
+    let shown = |c: char| if (c.is_ascii_graphic() && !"`\"\\".contains(c)) || c == ' ' { c } else { '?' };
+    let mut text: String = name.chars().take(LONGEST).map(shown).collect();
+    if name.chars().count() > LONGEST {
+        text.push_str("...");
+    }
+    text
+}
+
+/// A name as an identifier of `[a-z0-9_]` that begins with a letter: for crates, C functions and files.
+pub fn identifier(name: &str) -> String {
+    let mut text = String::new();
+    for c in name.chars() {
+        if c.is_ascii_alphanumeric() {
+            text.push(c.to_ascii_lowercase());
+        } else if !text.is_empty() && !text.ends_with('_') {
+            text.push('_');
+        }
+    }
+    let text = text.trim_end_matches('_');
+    match text.chars().next() {
+        Some(c) if c.is_ascii_alphabetic() && !is_keyword(text) => text.to_owned(),
+        _ => format!("model_{text}").trim_end_matches('_').to_owned(),
+    }
+}
+
+/// Whether Rust, C or C++ reserves the word, as far as it may be the name of a file.
+fn is_keyword(word: &str) -> bool {
+    const WORDS: &str = "abstract as async auto await become bool box break case catch char class const continue core crate default \
+        delete do double dyn else enum explicit export extern false final float fn for friend gen goto if impl in inline int let \
+        long loop macro match mod move mut mutable namespace new operator override priv private protected pub public ref register \
+        return self short signed sizeof static std struct super switch template test this throw trait true try typedef typename \
+        typeof union unsafe unsigned unsized use using virtual void volatile where while yield";
+    WORDS.split_whitespace().any(|w| w == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_identifiers() {
+        let names = ["person-detect", "MCUNet 5fps!", "2nd", "", "für", "match", "a__b.", "core"];
+        let expected =
+            ["person_detect", "mcunet_5fps", "model_2nd", "model", "f_r", "model_match", "a_b", "model_core"];
+        assert_eq!(names.map(identifier), expected);
+        assert_eq!(plain("a\n`b\"\u{202e}"), "a??b??");
+    }
+}

@@ -1,0 +1,218 @@
+//! Generated crates, compiled for the host and run.
+
+use smidgen_codegen::{Options, rust_crate};
+use smidgen_exec::Executor;
+use smidgen_ir::{ElementType, Graph};
+use smidgen_plan::planner::{PlanOptions, plan};
+use smidgen_plan::{LowerOptions, Operand, Program, Run, ScheduleChoice, lower};
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A network with a schedule.
+pub struct Case {
+    pub name: String,
+    pub graph: Graph,
+    pub program: Program,
+}
+
+impl Case {
+    /// Plans the graph; `None` if the schedule does not suit it.
+    pub fn new(name: &str, graph: &Graph, schedule: &str, stream_input: bool) -> Option<Self> {
+        let lowered = lower(graph, &LowerOptions::default()).expect("supported operators");
+        let schedule: ScheduleChoice = schedule.parse().expect("a schedule");
+        let options = PlanOptions { schedule, stream_input, ..PlanOptions::default() };
+        let program = plan(&lowered, &options).ok()?.program;
+        Some(Self { name: name.to_owned(), graph: graph.clone(), program })
+    }
+
+    /// Bytes for every input that look like nothing in particular; floats between -2 and 2.
+    pub fn inputs(&self) -> Vec<Vec<u8>> {
+        let mut state = 0x9e37_79b9_7f4a_7c15u64;
+        let mut next = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as u32
+        };
+        let mut of = |id: smidgen_plan::BufferId| {
+            let spec = &self.program.buffers[id.index()].spec;
+            match spec.element {
+                ElementType::Float32 => (0..spec.bytes() / 4)
+                    .flat_map(|_| ((next() & 0xffff) as f32 / 16384.0 - 2.0).to_le_bytes())
+                    .collect::<Vec<u8>>(),
+                ElementType::Bool => (0..spec.bytes()).map(|_| next() as u8 & 1).collect(),
+                _ => (0..spec.bytes()).map(|_| next() as u8).collect(),
+            }
+        };
+        self.program.inputs.iter().filter_map(|port| port.operand.buffer()).map(&mut of).collect()
+    }
+
+    /// What the executor makes of them, output after output.
+    pub fn expected(&self, inputs: &[Vec<u8>]) -> Vec<u8> {
+        let mut executor = Executor::new(self.program.clone()).expect("an executable program");
+        for (i, bytes) in inputs.iter().enumerate() {
+            executor.set_input(i, bytes).expect("an input of this size");
+        }
+        executor.run();
+        (0..self.program.outputs.len()).flat_map(|i| executor.output(i).to_vec()).collect()
+    }
+
+    fn streamed(&self, input: usize) -> bool {
+        self.program.runs.iter().any(|run| matches!(run, Run::Await { input: i, .. } if *i == input))
+    }
+
+    /// A function of the runner that computes this network in every way that the crate offers.
+    fn runner(&self) -> String {
+        let (inputs, outputs) = (self.program.inputs.len(), self.program.outputs.len());
+        let suffix = |i: usize, count: usize| if count == 1 { String::new() } else { format!("_{i}") };
+        let name = &self.name;
+        let mut text = format!("pub fn {name}(inputs: &[u8]) -> Vec<u8> {{\n    let mut from = inputs;\n");
+        let mut arguments = String::new();
+        for (i, port) in self.program.inputs.iter().enumerate() {
+            let Operand::Buffer(id, _) = port.operand else { panic!("an input is a buffer") };
+            let element = self.program.buffers[id.index()].spec.element;
+            let camel = format!("Input{}", suffix(i, inputs).trim_start_matches('_'));
+            let of = if element == ElementType::Bool { "u8".to_owned() } else { element.name().to_owned() };
+            let _ = writeln!(
+                text,
+                "    let input_{i}: Box<{name}::{camel}> = Box::new(std::array::from_fn(|_| {{ let (a, b) = \
+                 from.split_first_chunk().unwrap(); from = b; {of}::from_le_bytes(*a) }}));"
+            );
+            let _ = write!(arguments, "&input_{i}, ");
+        }
+        let bytes = |model: &str| -> String {
+            let one = |j| format!("{model}.output{}().iter().flat_map(|v| v.to_le_bytes())", suffix(j, outputs));
+            let parts: Vec<String> = (1..outputs).map(|j| format!(".chain({})", one(j))).collect();
+            format!("{}{}.collect::<Vec<u8>>()", one(0), parts.concat())
+        };
+        let _ = writeln!(
+            text,
+            "    let mut own = Box::new({name}::Model::new());\n    own.predict({arguments});\n    let first = {};",
+            bytes("own")
+        );
+        // In memory that is not zero, a step at a time, twice, interrupted in between.
+        let _ = writeln!(
+            text,
+            "    let mut memory = vec![0xa5u8; {name}::ARENA_BYTES + 16];\n    let offset = memory.as_ptr().align_offset(16);\n    \
+             let arena = {name}::Arena::from_bytes(&mut memory[offset..]).unwrap();\n    let mut model = \
+             {name}::Model::in_arena(arena);\n    model.step();\n    model.restart();"
+        );
+        for (i, _) in self.program.inputs.iter().enumerate() {
+            let s = suffix(i, inputs);
+            if self.streamed(i) {
+                let _ = writeln!(text, "    let mut rows_{i} = input_{i}.as_chunks().0.iter();");
+            } else {
+                let _ = writeln!(text, "    *model.input{s}_mut() = *input_{i};");
+            }
+        }
+        text.push_str("    loop {\n        match model.step() {\n");
+        let _ = writeln!(text, "            {name}::Status::Running => {{}}");
+        let _ = writeln!(text, "            {name}::Status::Done => break,");
+        if (0..inputs).any(|i| self.streamed(i)) {
+            let _ = writeln!(text, "            {name}::Status::NeedsRow => {{");
+            for i in (0..inputs).filter(|&i| self.streamed(i)) {
+                let s = suffix(i, inputs);
+                let _ = writeln!(
+                    text,
+                    "                if model.wants_row{s}() {{ assert!(model.give_row{s}(rows_{i}.next().unwrap())); }}"
+                );
+            }
+            text.push_str("            }\n");
+        }
+        text.push_str("        }\n    }\n");
+        let _ = writeln!(text, "    let second = {};\n    assert_eq!(first, second, \"{name}\");", bytes("model"));
+        if inputs == 1 && self.streamed(0) && outputs == 1 {
+            let _ = writeln!(
+                text,
+                "    for _ in 0..2 {{\n        let (rows, _) = input_0.as_chunks();\n        let (last, others) = \
+                 rows.split_last().unwrap();\n        for row in others {{ assert!(own.push_row(row).is_none()); }}\n        \
+                 let pushed = own.push_row(last).unwrap().iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();\n        \
+                 assert_eq!(first, pushed, \"{name}\");\n    }}"
+            );
+        }
+        text.push_str("    first\n}\n\n");
+        text
+    }
+}
+
+/// Writes the crates of all cases and a program that runs them, and gives the folder.
+pub fn write(folder: &Path, cases: &[Case]) {
+    let mut manifest = "[package]\nname = \"runner\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
+                        [profile.dev]\nopt-level = 1\n\n[dependencies]\n"
+        .to_owned();
+    let mut main = String::new();
+    for case in cases {
+        let options = Options { name: case.name.clone(), title: format!("{}.tflite", case.name), ..Options::default() };
+        let files = rust_crate(&case.program, &case.graph, &options).expect("a sound Program");
+        for (path, bytes) in files {
+            put(&folder.join(&case.name).join(path), &bytes);
+        }
+        let package = case.name.replace('_', "-");
+        let _ = writeln!(manifest, "{package} = {{ path = \"{}\" }}", case.name);
+        main += &case.runner();
+    }
+    main += "fn main() {\n    let read = |name: &str| std::fs::read(name).unwrap();\n";
+    for case in cases {
+        let name = &case.name;
+        let _ = writeln!(main, "    std::fs::write(\"{name}.out\", {name}(&read(\"{name}.in\"))).unwrap();");
+        put(&folder.join(format!("{name}.in")), &case.inputs().concat());
+    }
+    main += "}\n";
+    put(&folder.join("Cargo.toml"), manifest.as_bytes());
+    put(&folder.join("src/main.rs"), main.as_bytes());
+}
+
+fn put(path: &Path, bytes: &[u8]) {
+    // Files that stay the same keep their time, so that nothing is compiled anew.
+    if fs::read(path).is_ok_and(|old| old == bytes) {
+        return;
+    }
+    fs::create_dir_all(path.parent().expect("a folder")).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+/// Runs cargo in a folder; panics with its messages if it fails.
+pub fn cargo(folder: &Path, arguments: &[&str]) {
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(arguments)
+        .current_dir(folder)
+        .env("CARGO_TARGET_DIR", folder.join("target"))
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{arguments:?}:\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Compiles and runs all cases and compares with the executor.
+pub fn compare(folder: &Path, cases: &[Case]) {
+    write(folder, cases);
+    cargo(folder, &["run", "--quiet", "--offline"]);
+    for case in cases {
+        let got = fs::read(folder.join(format!("{}.out", case.name))).unwrap();
+        assert_eq!(got, case.expected(&case.inputs()), "{}", case.name);
+    }
+}
+
+/// The folder for a test's crates: kept, so that the next run compiles only what has changed.
+pub fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+/// A real model, if the folder with them is there.
+pub fn shared(name: &str) -> Option<Graph> {
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let path = std::env::var_os("SMIDGEN_SHARED").map_or_else(beside, PathBuf::from).join("models").join(name);
+    let Ok(bytes) = fs::read(&path) else {
+        eprintln!("skipped: there is no {}", path.display());
+        return None;
+    };
+    let mut graph = smidgen_tflite::read(&bytes).expect("a model");
+    smidgen_exec::fold_constants(&mut graph, &LowerOptions::default());
+    smidgen_ir::passes::clean_up(&mut graph);
+    Some(graph)
+}
+
+/// Holds a generated crate to what a careful author would hold it to: no other layout than rustfmt's, nothing that clippy says.
+pub fn check_style(folder: &Path) {
+    cargo(folder, &["fmt", "--check"]);
+    cargo(folder, &["clippy", "--quiet", "--offline", "--", "-D", "warnings"]);
+}
