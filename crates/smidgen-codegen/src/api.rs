@@ -223,7 +223,8 @@ impl Api<'_> {
         out.line("pub struct Model<A = Arena> {");
         out.line("    arena: A,");
         out.line("    progress: Progress,");
-        let streams: Vec<&PortInfo> = self.inputs.iter().filter(|i| i.rows.is_some()).collect();
+        // A ring of one row has no next place.
+        let streams: Vec<&PortInfo> = self.inputs.iter().filter(|i| i.rows.is_some_and(|r| r.slots > 1)).collect();
         for port in &streams {
             out.line("    /// Where the next row goes.");
             out.line(format!("    slot{}: u16,", port.suffix));
@@ -364,11 +365,16 @@ impl Api<'_> {
                 out.line("        if wanted {");
                 let ring = format!("get_mut::<{}, {offset}, {}>()", port.element, rows.elements * rows.slots);
                 out.line(format!("            let ring = self.arena.borrow_mut().{ring};"));
-                out.line("            let (slots, _) = ring.as_chunks_mut();");
-                out.line(format!("            if let Some(slot) = slots.get_mut(self.slot{suffix} as usize) {{"));
-                out.line("                *slot = *row;");
-                out.line("            }");
-                out.line(format!("            self.slot{suffix} = if self.slot{suffix} < {} {{ self.slot{suffix} + 1 }} else {{ 0 }};", rows.slots - 1));
+                if rows.slots > 1 {
+                    out.line("            let (slots, _) = ring.as_chunks_mut();");
+                    out.line(format!("            if let Some(slot) = slots.get_mut(self.slot{suffix} as usize) {{"));
+                    out.line("                *slot = *row;");
+                    out.line("            }");
+                    let (slot, last) = (format!("self.slot{suffix}"), rows.slots - 1);
+                    out.line(format!("            {slot} = if {slot} < {last} {{ {slot} + 1 }} else {{ 0 }};"));
+                } else {
+                    out.line("            *ring = *row;");
+                }
                 out.line("            self.progress.given();");
                 out.line("        }");
                 out.line("        wanted");

@@ -35,6 +35,8 @@ pub(crate) struct Field {
 pub(crate) struct Call {
     /// Path under `smidgen_kernels`.
     pub function: &'static str,
+    /// Added to the names of what is generated, where fields differ in number from one call of the function to another.
+    pub variant: String,
     pub arguments: Vec<Argument>,
 }
 
@@ -42,12 +44,12 @@ impl Call {
     /// Name of the parameters' type: the path's words in upper camel case. Steps whose calls have the same fields share it.
     pub fn type_name(&self) -> String {
         let words = self.function.split("::").flat_map(|part| part.split('_'));
-        words.map(|w| w[..1].to_ascii_uppercase() + &w[1..]).collect()
+        words.map(|w| w[..1].to_ascii_uppercase() + &w[1..]).collect::<String>() + &self.variant
     }
 
     /// Name of the function that makes the call.
     pub fn function_name(&self) -> String {
-        self.function.replace("::", "_")
+        self.function.replace("::", "_") + &self.variant
     }
 
     /// All fields.
@@ -73,6 +75,11 @@ impl Call {
     /// As which elements the kernel sees the arena.
     pub fn memory(&self) -> Option<&str> {
         self.arguments.iter().find_map(|a| if let Argument::Arena(element) = a { Some(element.as_str()) } else { None })
+    }
+
+    /// Whether the kernel computes any region, and not always all.
+    pub fn takes_region(&self) -> bool {
+        self.arguments.iter().any(|a| matches!(a, Argument::Same(text) if text.starts_with("region")))
     }
 
     fn with(mut self, argument: Argument) -> Self {
@@ -155,7 +162,7 @@ pub(crate) struct Site<'a> {
 impl Site<'_> {
     /// A call without arguments yet.
     pub fn call(&self, function: &'static str) -> Call {
-        Call { function, arguments: Vec::new() }
+        Call { function, variant: String::new(), arguments: Vec::new() }
     }
 
     fn at(&self, call: Call, name: &'static str, operand: Option<(BufferId, Extent)>, bytes: bool) -> Call {
@@ -186,7 +193,7 @@ impl Site<'_> {
             "a" => "a_tile",
             _ => "b_tile",
         };
-        let tile = buffer.and_then(|id| self.tiles.iter().position(|&t| t == id)).map_or(NO_TILE, |i| i as u8);
+        let tile = self.tile(buffer);
         let field = |name, of: &str, value| Field { name, of: of.to_owned(), value, pass: String::new() };
         call.with(Argument::Made {
             fields: vec![field(name, of, value), field(tile_name, "u8", atom(tile))],
@@ -311,8 +318,8 @@ impl Site<'_> {
         made.by_value(name, &format!("Whole<'static, {element}, Certified>"), value)
     }
 
-    /// The pieces of a CONCATENATION, in bytes. A tile never is one of them.
-    pub fn pieces(&self, made: Call, sizes: &[usize], element: usize) -> Call {
+    /// The pieces of a CONCATENATION, in bytes.
+    pub fn pieces(&self, mut made: Call, sizes: &[usize], element: usize) -> Call {
         let extents = self.step.kernel.demands(self.step).inputs;
         let pieces = sizes.iter().zip(&extents).enumerate().map(|(i, (&size, &(_, extent)))| {
             let operand = match self.step.inputs[i] {
@@ -327,7 +334,25 @@ impl Site<'_> {
             };
             structure("movement::Piece", vec![("operand", operand), ("size", atom(size))])
         });
-        made.by_value("pieces", "&'static [movement::Piece<'static, Certified>]", slice(pieces))
+        if self.tiles.is_empty() {
+            return made.by_value("pieces", "&'static [movement::Piece<'static, Certified>]", slice(pieces));
+        }
+        let count = sizes.len();
+        let tile = |i| atom(self.tile(self.operand_buffer(i).map(|(id, _)| id)));
+        let field = |name, of, value| Field { name, of, value, pass: String::new() };
+        made.variant = count.to_string();
+        made.with(Argument::Made {
+            fields: vec![
+                field("pieces", format!("[movement::Piece<'static, Certified>; {count}]"), array(pieces)),
+                field("piece_tiles", format!("[u8; {count}]"), array((0..count).map(tile))),
+            ],
+            pass: "&tiles.pieces(p.pieces, p.piece_tiles)".to_owned(),
+        })
+    }
+
+    /// The tile's number in the parameters.
+    fn tile(&self, buffer: Option<BufferId>) -> u8 {
+        buffer.and_then(|id| self.tiles.iter().position(|&t| t == id)).map_or(NO_TILE, |i| i as u8)
     }
 }
 

@@ -118,7 +118,9 @@ pub fn rust_crate(program: &Program, graph: &Graph, options: &Options) -> Result
         ("src/steps.rs", steps.text),
     ];
     files.extend(text.map(|(path, text)| (path.to_owned(), text.into_bytes())));
-    files.insert("src/constants.bin".to_owned(), constants);
+    if !used.is_empty() {
+        files.insert("src/constants.bin".to_owned(), constants);
+    }
     Ok(files)
 }
 

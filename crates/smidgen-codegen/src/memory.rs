@@ -86,6 +86,12 @@ impl Arena {
 /// `constants.rs`, for this many bytes; `used` are the functions that the other files call.
 pub(crate) fn constants(len: usize, used: &[&str]) -> String {
     let mut out = Source::default();
+    if used.is_empty() {
+        out.line("//! The network has no constants.\n");
+        out.line("/// Bytes of the constants.");
+        out.line("pub const CONSTANT_BYTES: usize = 0;");
+        return out.text;
+    }
     out.line("//! Weights, biases and tables, in the order in which the kernels read them.\n");
     let certified = used.contains(&"Flash") || used.contains(&"elements");
     if certified {

@@ -2,7 +2,7 @@
 
 use crate::runs::{Entry, REPEAT, Schedule};
 use crate::source::Source;
-use crate::value::fill;
+use crate::value::{array, atom, fill, numbers, structure};
 use smidgen_plan::Program;
 
 /// The file.
@@ -66,12 +66,14 @@ fn entry_type(schedule: &Schedule, steps: usize, out: &mut Source) {
 
 fn entry_table(entries: &[Entry], partial: bool, out: &mut Source) {
     out.line("/// Every run that occurs.");
-    out.line(format!("static RUNS: [Run; {}] = [", entries.len()));
-    for e in entries {
-        let skip = if partial { format!("skip: {}, ", e.skip) } else { String::new() };
-        out.line(format!("    Run {{ step: {}, {skip}rows: {}, columns: [{}, {}] }},", e.step, e.rows, e.x0, e.x1));
-    }
-    out.line("];\n");
+    let run = |e: &Entry| {
+        let mut fields = vec![("step", atom(e.step))];
+        fields.extend(partial.then(|| ("skip", atom(e.skip))));
+        fields.extend([("rows", atom(e.rows)), ("columns", numbers([e.x0, e.x1]))]);
+        structure("Run", fields)
+    };
+    let all = array(entries.iter().map(run));
+    out.value(0, &format!("static RUNS: [Run; {}] = ", entries.len()), &all, ";\n");
 }
 
 fn code_table(schedule: &Schedule, out: &mut Source) {
@@ -126,8 +128,8 @@ fn progress(schedule: &Schedule, program: &Program, plain: bool, streamed: bool,
     out.line("}\n");
     out.line("impl Progress {");
     out.line("    pub const fn new() -> Self {");
-    let fields = fields.into_iter().map(|(name, value)| (name, crate::value::atom(value))).collect();
-    out.value(8, "", &crate::value::structure("Self", fields), "");
+    let fields = fields.into_iter().map(|(name, value)| (name, atom(value))).collect();
+    out.value(8, "", &structure("Self", fields), "");
     out.line("    }\n");
     out.line("    /// The run that comes next.");
     let receiver = if schedule.repeats { "&mut self" } else { "&self" };

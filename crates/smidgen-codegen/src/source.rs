@@ -23,7 +23,13 @@ impl Source {
     /// Adds `head` and a value, laid out, and what comes behind it on its last line.
     pub fn value(&mut self, indent: usize, head: &str, value: &Value, tail: &str) {
         let pad = " ".repeat(indent);
-        let printed = value.print(indent + head.chars().count(), tail.chars().count(), indent);
+        let after = tail.trim_end().chars().count();
+        let printed = value.print(indent + head.chars().count(), after, indent);
+        let below = value.print(indent + 4, after, indent + 4);
+        if head.ends_with("= ") && printed.contains('\n') && !below.contains('\n') {
+            // What fits on a line of its own gets one, rather than several.
+            return self.line(format!("{pad}{}\n{pad}    {below}{tail}", head.trim_end()));
+        }
         self.line(format!("{pad}{head}{printed}{tail}"));
     }
 }

@@ -3,7 +3,7 @@
 use crate::call::{Call, NO_TILE, Site};
 use crate::kernels;
 use crate::source::{Source, plain};
-use crate::value::{call as invoke, structure};
+use crate::value::{array, atom, call as invoke, structure};
 use smidgen_plan::{BufferId, Extent, Operand, Program, Step, StepId};
 
 /// Names that generated code takes from the kernels; used ones are imported.
@@ -69,8 +69,8 @@ pub(crate) fn print(program: &Program, layout: &Layout) -> Steps {
     body.line("}\n");
     compute(&kinds, tiled, &mut body);
     if tiled {
-        let operands = kinds.iter().any(|k| k.fields().any(|f| f.name == "a_tile"));
-        tiles(layout.tiles.len(), operands, &mut body);
+        let has = |name| kinds.iter().any(|k| k.fields().any(|f| f.name == name));
+        tiles(layout.tiles.len(), has("a_tile"), has("piece_tiles"), &mut body);
     }
     for (i, (step, call)) in program.steps.iter().zip(&calls).enumerate() {
         for line in describe(program, i, step) {
@@ -82,11 +82,8 @@ pub(crate) fn print(program: &Program, layout: &Layout) -> Steps {
         body.line("");
     }
     body.line("/// The steps in the order in which they depend on each other.");
-    body.line(format!("static STEPS: [Step; {}] = [", calls.len()));
-    for (i, call) in calls.iter().enumerate() {
-        body.line(format!("    Step::{}(&STEP_{i}),", call.type_name()));
-    }
-    body.line("];");
+    let all = array(calls.iter().enumerate().map(|(i, call)| atom(format!("Step::{}(&STEP_{i})", call.type_name()))));
+    body.value(0, &format!("static STEPS: [Step; {}] = ", calls.len()), &all, ";");
 
     let mut text = Source::default();
     text.line("//! The steps of the network: one kernel each, with every parameter resolved.\n");
@@ -156,7 +153,8 @@ fn parameters(call: &Call, tiled: bool, out: &mut Source) {
     // On its own stack frame, which is gone when the next step begins.
     out.line("#[inline(never)]");
     let tiles = if tiled { ", tiles: &mut Tiles" } else { "" };
-    out.line(format!("fn {}(arena: &mut Arena{tiles}, p: &{name}, region: Region) {{", call.function_name()));
+    let region = if call.takes_region() { "region" } else { "_" };
+    out.line(format!("fn {}(arena: &mut Arena{tiles}, p: &{name}, {region}: Region) {{", call.function_name()));
     if call.fields().any(|f| f.name == "output_tile") {
         out.line("    tiles.begin(p.output_tile, region.x0);");
     }
@@ -182,7 +180,7 @@ fn compute(kinds: &[&Call], tiled: bool, out: &mut Source) {
 }
 
 /// The generated type that follows the tiles.
-fn tiles(count: usize, operands: bool, out: &mut Source) {
+fn tiles(count: usize, operands: bool, pieces: bool, out: &mut Source) {
     out.line("/// For each buffer that stores only some columns at a time: the first one, which is that of the run that last wrote it.");
     out.line("#[derive(Clone, Copy)]");
     out.line(format!("pub(crate) struct Tiles([usize; {count}]);\n"));
@@ -199,7 +197,7 @@ fn tiles(count: usize, operands: bool, out: &mut Source) {
     out.line("    fn view(&self, view: View, tile: u8) -> View {");
     out.line("        View { x0: self.0.get(tile as usize).copied().unwrap_or(0), ..view }");
     out.line("    }");
-    if operands {
+    if operands || pieces {
         out.line("\n    /// The same of an operand.");
         out.line(
             "    fn operand<'a, T>(&self, operand: Operand<'a, T, Certified>, tile: u8) -> Operand<'a, T, Certified> {",
@@ -207,8 +205,25 @@ fn tiles(count: usize, operands: bool, out: &mut Source) {
         out.line("        Operand { view: self.view(operand.view, tile), ..operand }");
         out.line("    }");
     }
+    if pieces {
+        out.add(PIECES);
+    }
     out.line("}\n");
 }
+
+const PIECES: &str = "
+    /// The same of the pieces of a CONCATENATION.
+    fn pieces<const N: usize>(
+        &self,
+        mut pieces: [movement::Piece<'static, Certified>; N],
+        tiles: [u8; N],
+    ) -> [movement::Piece<'static, Certified>; N] {
+        for (piece, tile) in pieces.iter_mut().zip(tiles) {
+            piece.operand = self.operand(piece.operand, tile);
+        }
+        pieces
+    }
+";
 
 /// `48x48x8`.
 pub(crate) fn shape(extent: Extent) -> String {

@@ -77,6 +77,10 @@ impl Value {
         if before + flat.chars().count() + after <= WIDTH {
             return flat;
         }
+        if let ([(None, only @ Self::Group { .. })], ')') = (&items[..], *close) {
+            // An argument that is alone opens on the line of its call.
+            return format!("{open}{}{close}", only.print(before + open.chars().count(), after + 1, indent));
+        }
         let inner = indent + 4;
         let pad = " ".repeat(inner);
         let mut text = format!("{open}\n");
@@ -132,6 +136,10 @@ mod tests {
         assert_eq!(window.print(10, 1, 4), "Window { input: [1, 2], all: f(x) }");
         assert_eq!(window.print(100, 1, 4), "Window {\n        input: [1, 2],\n        all: f(x),\n    }");
         assert_eq!(structure("Empty", vec![]).flat(), "Empty {}");
+        assert_eq!(
+            call("f", vec![structure("S", vec![("a", atom(1))])]).print(110, 1, 4),
+            "f(S {\n        a: 1,\n    })"
+        );
     }
 
     #[test]

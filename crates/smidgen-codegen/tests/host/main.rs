@@ -2,17 +2,64 @@
 
 mod support;
 
+use smidgen_zoo::{RandomGraphOptions, random_graph};
 use support::{Case, check_style, compare, folder, shared};
+
+/// Random networks, each with two schedules.
+const SEEDS: u64 = 16;
+
+/// Every way to schedule.
+const SCHEDULES: [(&str, bool); 7] = [
+    ("layer", false),
+    ("stream", false),
+    ("stream", true),
+    ("auto", true),
+    ("patch:2x2@2", false),
+    ("patch:3x2@4", false),
+    ("strips:2@3", false),
+];
+
+#[test]
+fn random_networks_give_the_bytes_of_the_executor_under_every_schedule() {
+    let mut cases = Vec::new();
+    for seed in 0..SEEDS {
+        let graph = random_graph(seed, &RandomGraphOptions::default());
+        let mut planned = SCHEDULES.iter().filter_map(|(schedule, stream_input)| {
+            let name = schedule.replace([':', '@'], "_");
+            let input = if *stream_input { "_fed" } else { "" };
+            Case::new(&format!("g{seed}_{name}{input}"), &graph, schedule, *stream_input)
+        });
+        cases.extend(planned.nth(seed as usize % 3));
+        cases.extend(planned.next_back());
+    }
+    let folder = folder("random");
+    compare(&folder, &cases, true);
+    // All kinds of kernels occur among them, so all kinds of text.
+    for case in &cases {
+        check_style(&folder.join(&case.name));
+    }
+}
 
 #[test]
 fn real_networks_give_the_bytes_of_the_executor() {
-    let all = ["mlperf-kws", "person-detect"].map(|name| (name, shared(&format!("{name}.tflite"))));
-    let cases: Vec<Case> = all
-        .iter()
-        .filter_map(|(name, graph)| Case::new(&name.replace('-', "_"), graph.as_ref()?, "layer", false))
-        .collect();
+    let case = |model: &str, schedule: &str, stream: bool| {
+        let name = format!("{}_{}", model, schedule.replace([':', '@'], "_")).replace('-', "_");
+        Case::new(&name, &shared(&format!("{model}.tflite"))?, schedule, stream)
+    };
+    let cases: Vec<Case> =
+        [case("mlperf-kws", "layer", false), case("person-detect", "stream", true)].into_iter().flatten().collect();
     if !cases.is_empty() {
-        compare(&folder("real"), &cases);
-        check_style(&folder("real/mlperf_kws"));
+        // Each with its own kernels, as when two models go into one firmware.
+        let folder = folder("real");
+        compare(&folder, &cases, false);
+        cases.iter().for_each(|case| check_style(&folder.join(&case.name)));
     }
+}
+
+#[test]
+fn the_same_program_gives_the_same_files() {
+    let graph = random_graph(1, &RandomGraphOptions::default());
+    let files = || Case::new("same", &graph, "auto", false).expect("any graph").files();
+    let (first, second) = (files(), files());
+    assert!(first == second && first.len() > 20);
 }

@@ -1,6 +1,6 @@
 //! Generated crates, compiled for the host and run.
 
-use smidgen_codegen::{Options, rust_crate};
+use smidgen_codegen::{Files, Options, rust_crate};
 use smidgen_exec::Executor;
 use smidgen_ir::{ElementType, Graph};
 use smidgen_plan::planner::{PlanOptions, plan};
@@ -25,6 +25,12 @@ impl Case {
         let options = PlanOptions { schedule, stream_input, ..PlanOptions::default() };
         let program = plan(&lowered, &options).ok()?.program;
         Some(Self { name: name.to_owned(), graph: graph.clone(), program })
+    }
+
+    /// The generated crate.
+    pub fn files(&self) -> Files {
+        let options = Options { name: self.name.clone(), title: format!("{}.tflite", self.name), ..Options::default() };
+        rust_crate(&self.program, &self.graph, &options).expect("a sound Program")
     }
 
     /// Bytes for every input that look like nothing in particular; floats between -2 and 2.
@@ -136,15 +142,21 @@ impl Case {
 }
 
 /// Writes the crates of all cases and a program that runs them, and gives the folder.
-pub fn write(folder: &Path, cases: &[Case]) {
+pub fn write(folder: &Path, cases: &[Case], share: bool) {
     let mut manifest = "[package]\nname = \"runner\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
                         [profile.dev]\nopt-level = 1\n\n[dependencies]\n"
         .to_owned();
     let mut main = String::new();
     for case in cases {
-        let options = Options { name: case.name.clone(), title: format!("{}.tflite", case.name), ..Options::default() };
-        let files = rust_crate(&case.program, &case.graph, &options).expect("a sound Program");
-        for (path, bytes) in files {
+        for (path, mut bytes) in case.files() {
+            // One copy of the kernels for all, as users may have it too; compiling one for each would take long.
+            if let Some(first) = cases.first().filter(|first| share && path == "Cargo.toml" && first.name != case.name)
+            {
+                let (own, others) = (case.name.replace('_', "-"), first.name.replace('_', "-"));
+                let text = String::from_utf8(bytes).expect("a manifest");
+                let text = text.replace(&format!("\"{own}-kernels\""), &format!("\"{others}-kernels\""));
+                bytes = text.replace("\"kernels\"", &format!("\"../{}/kernels\"", first.name)).into_bytes();
+            }
             put(&folder.join(&case.name).join(path), &bytes);
         }
         let package = case.name.replace('_', "-");
@@ -173,18 +185,20 @@ fn put(path: &Path, bytes: &[u8]) {
 
 /// Runs cargo in a folder; panics with its messages if it fails.
 pub fn cargo(folder: &Path, arguments: &[&str]) {
+    // One folder for all of a test's crates, which share what they can.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("target");
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(arguments)
         .current_dir(folder)
-        .env("CARGO_TARGET_DIR", folder.join("target"))
+        .env("CARGO_TARGET_DIR", target)
         .output()
         .expect("cargo runs");
     assert!(output.status.success(), "{arguments:?}:\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Compiles and runs all cases and compares with the executor.
-pub fn compare(folder: &Path, cases: &[Case]) {
-    write(folder, cases);
+pub fn compare(folder: &Path, cases: &[Case], share: bool) {
+    write(folder, cases, share);
     cargo(folder, &["run", "--quiet", "--offline"]);
     for case in cases {
         let got = fs::read(folder.join(format!("{}.out", case.name))).unwrap();
