@@ -36,6 +36,8 @@ pub struct Options {
     pub title: String,
     /// The board it was planned for.
     pub board: Option<String>,
+    /// Whether the crate's feature `dsp` is on by default: the board's core has the DSP instructions of Armv7E-M.
+    pub dsp: bool,
     /// Names of the classes.
     pub labels: Vec<String>,
     /// What a pixel becomes, if the input is a picture.
@@ -134,9 +136,25 @@ fn kernels_package(options: &Options) -> String {
 
 fn manifest(options: &Options) -> String {
     let (name, kernels) = (package(options), kernels_package(options));
+    let title = source::plain(&options.title);
+    let default = if options.dsp { "\"dsp\"" } else { "" };
     format!(
-        "[package]\nname = \"{name}\"\ndescription = \"{}, computed without heap; made by smidgen\"\nversion = \"0.1.0\"\nedition = \
-         \"2024\"\nrust-version = \"1.88\"\npublish = false\n\n[dependencies]\nsmidgen-kernels = {{ package = \"{kernels}\", path = \"kernels\" }}\n",
-        source::plain(&options.title)
+        "\
+[package]
+name = \"{name}\"
+description = \"{title}, computed without heap; made by smidgen\"
+version = \"0.1.0\"
+edition = \"2024\"
+rust-version = \"1.88\"
+publish = false
+
+[features]
+default = [{default}]
+# For Arm cores with the DSP instructions of Armv7E-M: Cortex-M4, M7, and those M33 and M55 that have them.
+dsp = [\"smidgen-kernels/dsp\"]
+
+[dependencies]
+smidgen-kernels = {{ package = \"{kernels}\", path = \"kernels\" }}
+"
     )
 }
