@@ -4,6 +4,7 @@ use crate::arena::Aligned;
 use crate::check;
 use crate::dispatch::{Call, Constants};
 use crate::error::ExecError;
+use smidgen_ir::{Graph, Op, TensorId};
 use smidgen_kernels::Isa;
 use smidgen_plan::{Operand, Program, Run, StepId};
 use std::ops::Range;
@@ -226,10 +227,29 @@ impl Finished<'_> {
         self.program
     }
 
+    /// The graph's tensors that the step has computed, with their bytes where they are stored whole. A tensor that merely relabels
+    /// another's bytes is not among them.
+    pub fn tensors(&self) -> impl Iterator<Item = (TensorId, &[u8])> {
+        let targets = self.program.steps[self.step.index()].outputs.iter().enumerate();
+        targets
+            .filter_map(|(k, target)| Some((self.program.buffers[target.buffer.index()].spec.tensor?, self.output(k)?)))
+    }
+
     /// The bytes of output `index` of the step, where it is stored whole: complete if the run computed all of it.
     pub fn output(&self, index: usize) -> Option<&[u8]> {
         let target = self.program.steps[self.step.index()].outputs.get(index)?;
         let buffer = &self.program.buffers[target.buffer.index()];
         check::whole(self.program, target.buffer).then(|| &self.arena.bytes()[buffer.offset..][..buffer.bytes()])
     }
+}
+
+/// A tensor and those that relabel its bytes, in the graph's order: what [`Finished::tensors`] shows under the first of these names.
+pub fn relabelled(graph: &Graph, id: TensorId) -> Vec<TensorId> {
+    let mut alike = vec![id];
+    for operator in &graph.operators {
+        if matches!(operator.op, Op::Reshape { .. }) && alike.contains(&operator.inputs[0]) {
+            alike.extend(&operator.outputs);
+        }
+    }
+    alike
 }

@@ -13,5 +13,5 @@ mod executor;
 mod fold;
 
 pub use error::ExecError;
-pub use executor::{Executor, Finished};
+pub use executor::{Executor, Finished, relabelled};
 pub use fold::fold_constants;

@@ -3,10 +3,10 @@
 use crate::data::{Array, Dtype};
 use crate::error::Error;
 use crate::files;
-use smidgen_exec::Executor;
+use smidgen_exec::{Executor, relabelled};
 use smidgen_ir::cost::Cost;
 use smidgen_ir::{Graph, Operator, TensorId, passes};
-use smidgen_plan::{LowerError, LowerOptions, Program, Target};
+use smidgen_plan::{LowerError, LowerOptions, Program};
 use std::path::Path;
 
 /// A network that has been read and found valid.
@@ -239,11 +239,7 @@ impl<'a> Runner<'a> {
             self.executor.set_input(i, &array.data)?;
         }
         self.executor.run_with(&mut |finished| {
-            let program = finished.program();
-            for (k, Target { buffer, .. }) in program.steps[finished.step.index()].outputs.iter().enumerate() {
-                let (Some(bytes), Some(id)) = (finished.output(k), program.buffers[buffer.index()].spec.tensor) else {
-                    continue;
-                };
+            for (id, bytes) in finished.tensors() {
                 for id in relabelled(graph, id) {
                     observe(id, &array(graph, id, bytes));
                 }
@@ -251,17 +247,6 @@ impl<'a> Runner<'a> {
         });
         Ok(graph.outputs.iter().enumerate().map(|(i, &id)| array(graph, id, self.executor.output(i))).collect())
     }
-}
-
-/// A tensor and those that relabel its bytes, in the graph's order.
-fn relabelled(graph: &Graph, id: TensorId) -> Vec<TensorId> {
-    let mut alike = vec![id];
-    for operator in &graph.operators {
-        if matches!(operator.op, smidgen_ir::Op::Reshape { .. }) && alike.contains(&operator.inputs[0]) {
-            alike.extend(&operator.outputs);
-        }
-    }
-    alike
 }
 
 /// Bytes as the executor holds them (an output that is a constant keeps its packing), as an array.

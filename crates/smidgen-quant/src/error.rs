@@ -1,0 +1,78 @@
+//! Why a network cannot be quantised.
+
+use smidgen_exec::ExecError;
+use smidgen_ir::ValidateError;
+use smidgen_plan::LowerError;
+
+/// Why a network cannot be quantised.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+pub enum QuantError {
+    /// The graph is not valid.
+    #[error(transparent)]
+    Graph(ValidateError),
+    /// Part of the graph is quantised.
+    #[error("operator {operator} works with `{tensor}`, which is {dtype}: the network is quantised already")]
+    Quantised {
+        /// The operator's name.
+        operator: &'static str,
+        /// The tensor.
+        tensor: String,
+        /// Its type.
+        dtype: String,
+    },
+    /// Nothing in the graph is a float.
+    #[error("the network computes nothing with floats")]
+    NothingToDo,
+    /// A weight or another constant is not a number, or infinite.
+    #[error("the constant `{tensor}` of {operator} holds {value}")]
+    Constant {
+        /// The operator's name.
+        operator: &'static str,
+        /// The constant.
+        tensor: String,
+        /// What it holds.
+        value: f32,
+    },
+    /// No samples.
+    #[error("there are no samples to calibrate with")]
+    NoSamples,
+    /// A sample of another size.
+    #[error("sample {sample} has {given} bytes for the input `{tensor}`, which takes {expected}")]
+    Sample {
+        /// Index of the sample.
+        sample: usize,
+        /// The input's name.
+        tensor: String,
+        /// Bytes given.
+        given: usize,
+        /// Bytes wanted.
+        expected: usize,
+    },
+    /// A sample with more or fewer inputs.
+    #[error("sample {sample} has {given} inputs; the network has {expected}")]
+    InputCount {
+        /// Index of the sample.
+        sample: usize,
+        /// Inputs given.
+        given: usize,
+        /// Inputs wanted.
+        expected: usize,
+    },
+    /// A computed value is not finite.
+    #[error("with sample {sample}, the tensor `{tensor}` gets a value that is not a finite number")]
+    Value {
+        /// Index of the sample.
+        sample: usize,
+        /// The tensor.
+        tensor: String,
+    },
+    /// No kernel runs the float graph, or the integer graph.
+    #[error(transparent)]
+    Lower(#[from] LowerError),
+    /// The executor refuses a Program.
+    #[error(transparent)]
+    Exec(#[from] ExecError),
+    /// The result is not valid, which is a fault of this crate's.
+    #[error("quantisation has made the network invalid")]
+    Spoilt(#[source] ValidateError),
+}

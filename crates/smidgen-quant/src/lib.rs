@@ -1,0 +1,148 @@
+//! Post-training quantisation: a float graph and samples of its inputs become an integer graph.
+//!
+//! The scheme is TensorFlow Lite's for int8 (its "quantization specification"): activations have one scale and zero point for a
+//! tensor, weights one scale for each output channel and zero point 0 (one for all channels in FULLY_CONNECTED), biases are
+//! int32 with the product of both scales. The result is an ordinary [`Graph`]; whoever runs it needs nothing from here.
+//!
+//! In order:
+//! 1. `prepare`: constants folded, operators that int8 has no form for rewritten, what cannot be quantised refused.
+//! 2. `observe`: the graph is run over the samples with [`smidgen_exec`]; extremes, means and histograms of every tensor.
+//! 3. `equalise` (on request): channels scaled against each other where that changes no result.
+//! 4. [`range`]: the interval of each tensor that integers will represent.
+//! 5. `params`: scales and zero points; tensors that an operator ties together get the same ones.
+//! 6. `convert`: the integer graph, with `weights` quantised and biases corrected.
+//! 7. [`noise`]: the error that each operator adds, and what of it has piled up there.
+//!
+//! The same graph, samples and options give the same bytes, whatever the number of threads.
+#![forbid(unsafe_code)]
+
+mod convert;
+mod equalise;
+mod error;
+mod histogram;
+pub mod noise;
+mod observe;
+mod params;
+mod prepare;
+pub mod range;
+mod weights;
+
+pub use error::QuantError;
+pub use noise::Layer;
+pub use range::RangeMethod;
+
+use smidgen_ir::{Graph, TensorId, validate};
+
+/// The bytes of each of a network's inputs: little endian, row-major.
+pub type Inputs = Vec<Vec<u8>>;
+
+/// What goes in and comes out of the quantised network.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Ends {
+    /// The stored integers.
+    #[default]
+    Int8,
+    /// Floats, with a QUANTIZE and DEQUANTIZE around the integers.
+    Float32,
+}
+
+/// How to quantise.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Options {
+    /// How an activation's range follows from its values.
+    pub range: RangeMethod,
+    /// Scale channels against each other first (see [`Quantised::equalised`]).
+    pub equalise: bool,
+    /// Take from biases what rounding the weights adds to a layer's mean output.
+    pub correct_bias: bool,
+    /// Inputs and outputs.
+    pub ends: Ends,
+    /// For each input, the range of its values where that is known better than from samples: pixels have one.
+    pub inputs: Vec<Option<(f32, f32)>>,
+    /// Samples, from the first on, that the error of each layer is measured with.
+    pub noise_samples: usize,
+}
+
+impl Default for Options {
+    /// Ranges from least to greatest value, biases corrected, no equalisation, integer ends, errors from 32 samples.
+    fn default() -> Self {
+        Self {
+            range: RangeMethod::default(),
+            equalise: false,
+            correct_bias: true,
+            ends: Ends::default(),
+            inputs: Vec::new(),
+            noise_samples: 32,
+        }
+    }
+}
+
+/// What is being done, for a progress bar.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Stage {
+    /// Running the float network to find ranges.
+    Observe,
+    /// Running it again to find how values are spread.
+    Spread,
+    /// Comparing both networks.
+    Compare,
+}
+
+/// Called after each sample of each stage, from any thread.
+pub type Progress<'a> = &'a (dyn Fn(Stage) + Sync);
+
+/// A quantised network and what became of its layers.
+#[derive(Clone, Debug)]
+pub struct Quantised {
+    /// The integer graph.
+    pub graph: Graph,
+    /// One for each of its operators that computes something, in order.
+    pub layers: Vec<Layer>,
+    /// For each output of the network, its signal-to-noise ratio in decibels; `None` where nothing was lost, or where
+    /// the output is no real number.
+    pub outputs: Vec<Option<f64>>,
+    /// How many pairs of layers were equalised.
+    pub equalised: usize,
+}
+
+/// Quantises a float graph, with samples of its inputs.
+///
+/// # Errors
+/// [`QuantError`] if there are no samples or they do not fit, if the graph holds integers with a scale already, or if a weight or
+/// a value computed from a sample is not finite.
+pub fn quantise(
+    graph: &Graph,
+    samples: &[Inputs],
+    options: &Options,
+    progress: Progress<'_>,
+) -> Result<Quantised, QuantError> {
+    validate(graph).map_err(QuantError::Graph)?;
+    let mut float = prepare::prepare(graph)?;
+    observe::check_samples(&float, samples)?;
+    let mut seen = observe::observe(&float, samples, progress)?;
+    let mut equalised = 0;
+    if options.equalise {
+        equalised = equalise::equalise(&mut float, &seen);
+        if equalised > 0 {
+            seen = observe::observe(&float, samples, progress)?;
+        }
+    }
+    let mut ranges = observe::ranges(&float, samples, &seen, options.range, progress)?;
+    for (&id, known) in float.inputs.iter().zip(&options.inputs) {
+        if let (Some(known), Some(range)) = (known, &mut ranges[id.index()]) {
+            *range = *known;
+        }
+    }
+    let params = params::params(&float, &ranges);
+    let converted = convert::convert(&float, &params, &seen, options)?;
+    validate(&converted.graph).map_err(QuantError::Spoilt)?;
+    let measured = &samples[..samples.len().min(options.noise_samples.max(1))];
+    let (layers, outputs) = noise::measure(&float, &converted, &seen, measured, progress)?;
+    Ok(Quantised { graph: converted.graph, layers, outputs, equalised })
+}
+
+/// The quantised graph, and which tensor of the float graph each of its tensors stands for.
+struct Converted {
+    graph: Graph,
+    origin: Vec<Option<TensorId>>,
+}

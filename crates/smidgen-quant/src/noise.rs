@@ -1,0 +1,223 @@
+//! What quantisation costs, operator by operator: both networks run over samples, side by side.
+//!
+//! The ratio of signal to noise is `10 log10(sum(y^2) / sum((y - y')^2))` decibels over all elements of an output, with y the float
+//! network's values and y' the integer network's. 20 dB are a tenth of the signal's magnitude.
+
+use crate::error::QuantError;
+use crate::observe::{self, Seen, executor, floats, trace};
+use crate::params::Affine;
+use crate::{Converted, Inputs, Progress, Stage};
+use rayon::prelude::*;
+use smidgen_exec::Executor;
+use smidgen_ir::{DataType, ElementType, Graph, Op, Operator, Shape, Tensor, TensorId};
+
+/// An operator of the integer graph and what it does to the signal.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Layer {
+    /// Index of the operator in the integer graph.
+    pub operator: usize,
+    /// Its name.
+    pub kind: &'static str,
+    /// Its first output's name.
+    pub output: String,
+    /// Its first output's shape.
+    pub shape: Shape,
+    /// Its weights' type, if it has weights.
+    pub weights: Option<ElementType>,
+    /// Scale and zero point of its output.
+    pub scale: f32,
+    /// See `scale`.
+    pub zero_point: i32,
+    /// Real numbers that its output can represent.
+    pub represents: (f32, f32),
+    /// Least and greatest value of the float network there.
+    pub seen: (f32, f32),
+    /// Signal-to-noise ratio in decibels that this operator alone would leave: its inputs are the float network's values, quantised.
+    /// `None` if it adds nothing.
+    pub added: Option<f64>,
+    /// Signal-to-noise ratio in decibels of its output in the integer network, all errors before it included. `None` if there is no
+    /// noise.
+    pub total: Option<f64>,
+}
+
+/// Sums of squares.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+struct Power {
+    signal: f64,
+    noise: f64,
+}
+
+impl Power {
+    fn add(&mut self, other: Self) {
+        self.signal += other.signal;
+        self.noise += other.noise;
+    }
+
+    /// Least ratio that is told: whatever is worse is lost as well.
+    const LEAST: f64 = -99.0;
+
+    fn decibels(self) -> Option<f64> {
+        (self.noise > 0.0).then(|| (10.0 * (self.signal / self.noise).log10()).max(Self::LEAST))
+    }
+}
+
+/// What one sample tells: for each operator alone, for each of its outputs in the network.
+struct Measured {
+    alone: Vec<Power>,
+    network: Vec<Power>,
+    outputs: Vec<Power>,
+}
+
+/// An operator by itself, ready to run.
+#[derive(Clone)]
+struct Alone {
+    executor: Executor,
+    /// For each input of the executor, the integer graph's tensor.
+    inputs: Vec<TensorId>,
+}
+
+/// Measures every operator but those that only relabel, and the network's outputs.
+pub(crate) fn measure(
+    float: &Graph,
+    converted: &Converted,
+    seen: &Seen,
+    samples: &[Inputs],
+    progress: Progress<'_>,
+) -> Result<(Vec<Layer>, Vec<Option<f64>>), QuantError> {
+    let Converted { graph, origin } = converted;
+    let told: Vec<usize> = (0..graph.operators.len())
+        .filter(|&i| {
+            let Operator { op, outputs, .. } = &graph.operators[i];
+            !matches!(op, Op::Reshape { .. }) && graph.tensor(outputs[0]).element() == ElementType::Int8
+        })
+        .collect();
+    let alone = told.iter().map(|&i| self::alone(graph, i)).collect::<Result<Vec<Alone>, _>>()?;
+    let start = (executor(float)?, executor(graph)?, alone);
+    let one = |(float_executor, executor, alone): &mut (Executor, Executor, Vec<Alone>), inputs: &Inputs| {
+        let mut real: Vec<Vec<u8>> = vec![Vec::new(); float.tensors.len()];
+        trace(float_executor, float, inputs, &mut |id, bytes| real[id.index()] = bytes.to_vec())?;
+        let encoded = |id: TensorId| {
+            let bytes = origin[id.index()].map_or(&[][..], |o| &real[o.index()]);
+            encode(graph.tensor(id), bytes)
+        };
+        let mut stored: Vec<Vec<u8>> = vec![Vec::new(); graph.tensors.len()];
+        let ends: Inputs = graph.inputs.iter().map(|&id| encoded(id)).collect();
+        trace(executor, graph, &ends, &mut |id, bytes| stored[id.index()] = bytes.to_vec())?;
+        let power = |id: TensorId, bytes: &[u8]| {
+            let signal = origin[id.index()].map_or(&[][..], |o| &real[o.index()]);
+            compare(graph.tensor(id), signal, bytes)
+        };
+        let mut measured = Measured { alone: Vec::new(), network: Vec::new(), outputs: Vec::new() };
+        for (Alone { executor, inputs }, &i) in alone.iter_mut().zip(&told) {
+            for (k, &id) in inputs.iter().enumerate() {
+                executor.set_input(k, &encoded(id))?;
+            }
+            executor.run();
+            let (mut by_itself, mut all) = (Power::default(), Power::default());
+            for (k, &id) in graph.operators[i].outputs.iter().enumerate() {
+                by_itself.add(power(id, executor.output(k)));
+                all.add(power(id, &stored[id.index()]));
+            }
+            measured.alone.push(by_itself);
+            measured.network.push(all);
+        }
+        measured.outputs = graph.outputs.iter().map(|&id| power(id, &stored[id.index()])).collect();
+        progress(Stage::Compare);
+        Ok(measured)
+    };
+    let all: Vec<Measured> = samples.par_iter().map_init(|| start.clone(), one).collect::<Result<_, QuantError>>()?;
+    let sum = |of: &dyn Fn(&Measured) -> Power| {
+        let mut total = Power::default();
+        all.iter().for_each(|measured| total.add(of(measured)));
+        total.decibels()
+    };
+    let layers = told.iter().enumerate().map(|(k, &i)| {
+        let (added, total) = (sum(&|m| m.alone[k]), sum(&|m| m.network[k]));
+        layer(graph, i, origin, seen, [added, total])
+    });
+    let layers = layers.collect();
+    let outputs = (0..graph.outputs.len()).map(|k| sum(&|m| m.outputs[k])).collect();
+    Ok((layers, outputs))
+}
+
+fn layer(graph: &Graph, i: usize, origin: &[Option<TensorId>], seen: &Seen, [added, total]: [Option<f64>; 2]) -> Layer {
+    let operator = &graph.operators[i];
+    let id = operator.outputs[0];
+    let tensor = graph.tensor(id);
+    let (scale, zero_point) = tensor.per_tensor().unwrap_or((1.0, 0));
+    let affine = Affine { scale, zero_point };
+    let stats = origin[id.index()].and_then(|o| seen[o.index()].as_ref());
+    let weights = operator.inputs.get(1).map(|&id| graph.tensor(id));
+    let has_weights = crate::weights::Layout::of(&operator.op, &[1, 1]).is_some();
+    Layer {
+        operator: i,
+        kind: operator.op.name(),
+        output: tensor.name.clone(),
+        shape: tensor.shape.clone(),
+        weights: weights.filter(|_| has_weights).map(Tensor::element),
+        scale,
+        zero_point,
+        represents: affine.range(),
+        seen: stats.map_or((0.0, 0.0), |s| (s.low, s.high)),
+        added,
+        total,
+    }
+}
+
+/// A graph of this one operator.
+fn alone(graph: &Graph, i: usize) -> Result<Alone, QuantError> {
+    let Operator { op, inputs, outputs, .. } = &graph.operators[i];
+    let mut one = Graph::new("");
+    let mut read: Vec<TensorId> = Vec::new();
+    let ids: Vec<TensorId> = inputs
+        .iter()
+        .map(|&id| {
+            let tensor = graph.tensor(id);
+            if tensor.is_constant() {
+                return one.add_tensor(tensor.clone());
+            }
+            match read.iter().position(|&r| r == id) {
+                Some(at) => one.inputs[at],
+                None => {
+                    read.push(id);
+                    one.add_input(tensor.clone())
+                }
+            }
+        })
+        .collect();
+    let outputs: Vec<TensorId> = outputs.iter().map(|&id| one.add_tensor(graph.tensor(id).clone())).collect();
+    one.add_operator(op.clone(), ids, outputs.clone());
+    one.outputs = outputs;
+    Ok(Alone { executor: observe::executor(&one)?, inputs: read })
+}
+
+/// Float values in a tensor's own type.
+fn encode(tensor: &Tensor, bytes: &[u8]) -> Vec<u8> {
+    match (tensor.element(), tensor.per_tensor()) {
+        (ElementType::Int8, Some((scale, zero_point))) => {
+            let affine = Affine { scale, zero_point };
+            floats(bytes).into_iter().map(|v| affine.stored(v) as u8).collect()
+        }
+        _ => bytes.to_vec(),
+    }
+}
+
+/// Signal and noise of a tensor whose float values and stored ones are given; nothing where it is not about real numbers.
+fn compare(tensor: &Tensor, real: &[u8], stored: &[u8]) -> Power {
+    let mut power = Power::default();
+    let mut add = |signal: f32, found: f64| {
+        let signal = f64::from(signal);
+        power.add(Power { signal: signal * signal, noise: (signal - found) * (signal - found) });
+    };
+    match (&tensor.dtype, tensor.per_tensor()) {
+        (DataType::Quantised(ElementType::Int8, _), Some((scale, zero_point))) => {
+            let affine = Affine { scale, zero_point };
+            floats(real).iter().zip(stored).for_each(|(&r, &s)| add(r, affine.real(s as i8)));
+        }
+        (DataType::Plain(ElementType::Float32), _) => {
+            floats(real).iter().zip(floats(stored)).for_each(|(&r, s)| add(r, s.into()));
+        }
+        _ => {}
+    }
+    power
+}

@@ -1,0 +1,226 @@
+//! Runs a float graph over samples and keeps what quantisation needs to know of every tensor.
+
+use crate::error::QuantError;
+use crate::histogram::Histogram;
+use crate::range::{self, RangeMethod};
+use crate::{Inputs, Progress, Stage};
+use rayon::prelude::*;
+use smidgen_exec::{Executor, relabelled};
+use smidgen_ir::{DataType, Graph, Op, PadValue, TensorId};
+use smidgen_plan::simple::layer_wise;
+use smidgen_plan::{LowerOptions, lower};
+
+/// Paddings of at least this size stand for "never the greatest": no activation comes near.
+pub(crate) const ENDLESS: f32 = 1e30;
+
+/// What is known of a float tensor's values.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Stats {
+    pub low: f32,
+    pub high: f32,
+    /// Greatest magnitude of each channel, the index along the last axis.
+    pub magnitudes: Vec<f32>,
+    /// Sum of each channel's values.
+    sums: Vec<f64>,
+    /// Values of each channel.
+    count: u64,
+}
+
+impl Stats {
+    fn of(values: &[f32], channels: usize) -> Self {
+        let mut stats = Self {
+            low: f32::INFINITY,
+            high: f32::NEG_INFINITY,
+            magnitudes: vec![0.0; channels],
+            sums: vec![0.0; channels],
+            count: (values.len() / channels) as u64,
+        };
+        for pixel in values.chunks_exact(channels) {
+            for (c, &value) in pixel.iter().enumerate() {
+                stats.low = stats.low.min(value);
+                stats.high = stats.high.max(value);
+                stats.magnitudes[c] = stats.magnitudes[c].max(value.abs());
+                stats.sums[c] += f64::from(value);
+            }
+        }
+        stats
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.low = self.low.min(other.low);
+        self.high = self.high.max(other.high);
+        self.count += other.count;
+        self.magnitudes.iter_mut().zip(&other.magnitudes).for_each(|(a, &b)| *a = a.max(b));
+        self.sums.iter_mut().zip(&other.sums).for_each(|(a, b)| *a += b);
+    }
+
+    /// The mean of each channel.
+    pub fn means(&self) -> Vec<f64> {
+        self.sums.iter().map(|sum| sum / self.count.max(1) as f64).collect()
+    }
+}
+
+/// One entry for each tensor; `None` for constants and for what is no float.
+pub(crate) type Seen = Vec<Option<Stats>>;
+
+/// An executor for a graph, layer by layer.
+pub(crate) fn executor(graph: &Graph) -> Result<Executor, QuantError> {
+    Ok(Executor::new(layer_wise(&lower(graph, &LowerOptions::default())?))?)
+}
+
+/// Runs a graph on one sample and shows the bytes of its inputs and of every tensor that an operator computes.
+pub(crate) fn trace(
+    executor: &mut Executor,
+    graph: &Graph,
+    inputs: &Inputs,
+    show: &mut dyn FnMut(TensorId, &[u8]),
+) -> Result<(), QuantError> {
+    for (i, (bytes, &id)) in inputs.iter().zip(&graph.inputs).enumerate() {
+        executor.set_input(i, bytes)?;
+        relabelled(graph, id).into_iter().for_each(|id| show(id, bytes));
+    }
+    executor.run_with(&mut |finished| {
+        for (id, bytes) in finished.tensors() {
+            relabelled(graph, id).into_iter().for_each(|id| show(id, bytes));
+        }
+    });
+    Ok(())
+}
+
+/// Little-endian bytes as floats.
+pub(crate) fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect()
+}
+
+pub(crate) fn check_samples(graph: &Graph, samples: &[Inputs]) -> Result<(), QuantError> {
+    if samples.is_empty() {
+        return Err(QuantError::NoSamples);
+    }
+    for (sample, inputs) in samples.iter().enumerate() {
+        if inputs.len() != graph.inputs.len() {
+            return Err(QuantError::InputCount { sample, given: inputs.len(), expected: graph.inputs.len() });
+        }
+        for (bytes, &id) in inputs.iter().zip(&graph.inputs) {
+            let (tensor, given) = (graph.tensor(id), bytes.len());
+            if given != tensor.bytes() {
+                let expected = tensor.bytes();
+                return Err(QuantError::Sample { sample, tensor: tensor.name.clone(), given, expected });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Tensors whose values are padded with a number that stands for minus infinity: what lies between says nothing.
+fn endless(graph: &Graph) -> Vec<bool> {
+    let mut endless = vec![false; graph.tensors.len()];
+    for operator in &graph.operators {
+        if let Op::Pad { value: PadValue::Float(value), .. } = operator.op
+            && value.abs() >= ENDLESS
+        {
+            endless[operator.outputs[0].index()] = true;
+        }
+    }
+    endless
+}
+
+/// Runs every sample, each summed up by `each`, and gives the summaries in the samples' order.
+fn every<T: Send>(
+    graph: &Graph,
+    samples: &[Inputs],
+    (stage, progress): (Stage, Progress<'_>),
+    each: impl Fn(usize, &mut Executor, &Inputs) -> Result<T, QuantError> + Sync,
+) -> Result<Vec<T>, QuantError> {
+    let executor = executor(graph)?;
+    let one = |executor: &mut Executor, (sample, inputs): (usize, &Inputs)| {
+        let summary = each(sample, executor, inputs);
+        progress(stage);
+        summary
+    };
+    samples.par_iter().enumerate().map_init(|| executor.clone(), one).collect()
+}
+
+/// Extremes and means of every float tensor over the samples.
+pub(crate) fn observe(graph: &Graph, samples: &[Inputs], progress: Progress<'_>) -> Result<Seen, QuantError> {
+    let endless = endless(graph);
+    let summaries = every(graph, samples, (Stage::Observe, progress), |sample, executor, inputs| {
+        let mut seen: Seen = vec![None; graph.tensors.len()];
+        let mut fault = None;
+        trace(executor, graph, inputs, &mut |id, bytes| {
+            let tensor = graph.tensor(id);
+            if tensor.dtype != DataType::FLOAT32 || endless[id.index()] {
+                return;
+            }
+            let values = floats(bytes);
+            if fault.is_none() && !values.iter().all(|v| v.is_finite()) {
+                fault = Some(QuantError::Value { sample, tensor: tensor.name.clone() });
+            }
+            let channels = tensor.shape.dims().last().copied().unwrap_or(1).max(1);
+            seen[id.index()] = Some(Stats::of(&values, channels));
+        })?;
+        fault.map_or(Ok(seen), Err)
+    })?;
+    // In the samples' order, so that sums are the same however many threads there are.
+    let mut all: Seen = vec![None; graph.tensors.len()];
+    for seen in summaries {
+        for (total, one) in all.iter_mut().zip(seen) {
+            match (total.as_mut(), one) {
+                (Some(total), Some(one)) => total.merge(&one),
+                (None, one) => *total = one,
+                (Some(_), None) => {}
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The range of each tensor that was seen.
+pub(crate) fn ranges(
+    graph: &Graph,
+    samples: &[Inputs],
+    seen: &Seen,
+    method: RangeMethod,
+    progress: Progress<'_>,
+) -> Result<Vec<Option<(f32, f32)>>, QuantError> {
+    let extremes = || seen.iter().map(|stats| stats.as_ref().map(|s| (s.low.min(0.0), s.high.max(0.0)))).collect();
+    if !method.needs_histogram() {
+        return Ok(extremes());
+    }
+    let empty: Vec<Option<Histogram>> = seen
+        .iter()
+        .map(|stats| {
+            let stats = stats.as_ref()?;
+            let (low, high) = (f64::from(stats.low).min(0.0), f64::from(stats.high).max(0.0));
+            (low < high).then(|| Histogram::new(low, high))
+        })
+        .collect();
+    let mut all = empty.clone();
+    // A few at a time: a histogram of every tensor for every sample would be much.
+    for chunk in samples.chunks(16) {
+        let summaries = every(graph, chunk, (Stage::Spread, progress), |_, executor, inputs| {
+            let mut counted = empty.clone();
+            trace(executor, graph, inputs, &mut |id, bytes| {
+                if let Some(histogram) = &mut counted[id.index()] {
+                    histogram.add(&floats(bytes));
+                }
+            })?;
+            Ok(counted)
+        })?;
+        for summary in summaries {
+            for (total, one) in all.iter_mut().zip(&summary) {
+                if let (Some(total), Some(one)) = (total, one) {
+                    total.merge(one);
+                }
+            }
+        }
+    }
+    let mut ranges: Vec<Option<(f32, f32)>> = extremes();
+    let chosen: Vec<Option<(f64, f64)>> =
+        all.par_iter().map(|histogram| histogram.as_ref().map(|h| range::choose(h, method))).collect();
+    for (range, chosen) in ranges.iter_mut().zip(chosen) {
+        if let Some((low, high)) = chosen {
+            *range = Some((low as f32, high as f32));
+        }
+    }
+    Ok(ranges)
+}

@@ -1,0 +1,132 @@
+//! Brings a float graph to a form of which every operator has an int8 counterpart.
+
+use crate::error::QuantError;
+use smidgen_exec::fold_constants;
+use smidgen_ir::{
+    Activation, BinaryKind, DataType, ElementType, Graph, Op, Operator, ReduceKind, Tensor, TensorId, UnaryKind, passes,
+};
+use smidgen_plan::LowerOptions;
+
+/// A cleaned graph that computes the same: constants folded, weights of dynamic range quantisation made floats, fused
+/// activations of CONCATENATION made operators, SUM made MEAN times the count (the reference's int8 SUM is right only for
+/// bytes that are not negative), and activations fused into what they follow.
+pub(crate) fn prepare(graph: &Graph) -> Result<Graph, QuantError> {
+    let mut graph = graph.clone();
+    split(&mut graph);
+    fold_constants(&mut graph, &LowerOptions::default());
+    passes::clean_up(&mut graph);
+    fuse_activations(&mut graph);
+    passes::clean_up(&mut graph);
+    check(&graph)?;
+    Ok(graph)
+}
+
+/// Rewrites operators into several.
+fn split(graph: &mut Graph) {
+    let float = |graph: &Graph, id: TensorId| graph.tensor(id).dtype == DataType::FLOAT32;
+    for mut operator in std::mem::take(&mut graph.operators) {
+        let y = operator.outputs[0];
+        match &mut operator.op {
+            Op::Conv2d(_)
+                if float(graph, operator.inputs[0])
+                    && graph.tensor(operator.inputs[1]).element() == ElementType::Int8 =>
+            {
+                let weights = graph.tensor(operator.inputs[1]);
+                let real = Tensor::activation(weights.name.clone(), weights.shape.clone(), DataType::FLOAT32);
+                let real = graph.add_tensor(real);
+                graph.add_operator(Op::Dequantize, vec![operator.inputs[1]], vec![real]);
+                operator.inputs[1] = real;
+                graph.operators.push(operator);
+            }
+            Op::Concatenation { activation, .. } if *activation != Activation::None => {
+                let kind = match std::mem::take(activation) {
+                    Activation::ReluN1To1 => UnaryKind::ReluN1To1,
+                    Activation::Relu6 => UnaryKind::Relu6,
+                    Activation::Relu | Activation::None => UnaryKind::Relu,
+                };
+                let joined = graph.add_tensor(graph.tensor(y).clone());
+                operator.outputs[0] = joined;
+                graph.operators.push(operator);
+                graph.add_operator(Op::Unary(kind), vec![joined], vec![y]);
+            }
+            Op::Reduce { kind: kind @ ReduceKind::Sum, .. } if float(graph, y) => {
+                *kind = ReduceKind::Mean;
+                let mean = graph.add_tensor(graph.tensor(y).clone());
+                let elements = |id: TensorId| graph.tensor(id).shape.elements();
+                let count = elements(operator.inputs[0]) as f32 / elements(y).max(1) as f32;
+                let name = format!("{} count", graph.tensor(y).name);
+                let count = Tensor::constant(name, Vec::new(), DataType::FLOAT32, count.to_le_bytes());
+                let count = graph.add_tensor(count);
+                operator.outputs[0] = mean;
+                graph.operators.push(operator);
+                let times = Op::Binary { kind: BinaryKind::Mul, activation: Activation::None };
+                graph.add_operator(times, vec![mean, count], vec![y]);
+            }
+            _ => graph.operators.push(operator),
+        }
+    }
+}
+
+/// Makes an activation that follows a layer, and nothing else does, part of the layer: its output then needs no range for values
+/// that the activation takes away.
+fn fuse_activations(graph: &mut Graph) {
+    let (producers, consumers) = (graph.producers(), graph.consumers());
+    let mut gone = vec![false; graph.operators.len()];
+    for (i, gone) in gone.iter_mut().enumerate() {
+        let Operator { op: Op::Unary(kind), inputs, outputs, .. } = &graph.operators[i] else { continue };
+        let activation = match kind {
+            UnaryKind::Relu => Activation::Relu,
+            UnaryKind::Relu6 => Activation::Relu6,
+            UnaryKind::ReluN1To1 => Activation::ReluN1To1,
+            UnaryKind::Logistic | UnaryKind::Tanh | UnaryKind::LeakyRelu { .. } | UnaryKind::HardSwish => continue,
+        };
+        let (x, y) = (inputs[0], outputs[0]);
+        let Some(before) = producers[x.index()] else { continue };
+        let only = consumers[x.index()].len() == 1 && !graph.outputs.contains(&x);
+        if !only || graph.tensor(x).dtype != DataType::FLOAT32 {
+            continue;
+        }
+        let before = &mut graph.operators[before.index()];
+        if let Some(fused) = fused(&mut before.op)
+            && *fused == Activation::None
+        {
+            *fused = activation;
+            before.outputs[0] = y;
+            *gone = true;
+        }
+    }
+    let mut gone = gone.into_iter();
+    graph.operators.retain(|_| !gone.next().unwrap_or(false));
+}
+
+/// The fused activation of an operator that can have one.
+fn fused(op: &mut Op) -> Option<&mut Activation> {
+    match op {
+        Op::Conv2d(conv) | Op::DepthwiseConv2d { conv, .. } => Some(&mut conv.activation),
+        Op::TransposeConv { activation, .. } | Op::FullyConnected { activation, .. } => Some(activation),
+        Op::Binary { kind: BinaryKind::Add | BinaryKind::Sub | BinaryKind::Mul, activation } => Some(activation),
+        _ => None,
+    }
+}
+
+fn check(graph: &Graph) -> Result<(), QuantError> {
+    let mut floats = false;
+    for operator in &graph.operators {
+        for &id in operator.inputs.iter().chain(&operator.outputs) {
+            let tensor = graph.tensor(id);
+            floats |= tensor.dtype == DataType::FLOAT32;
+            if tensor.dtype.quantisation().is_some() {
+                return Err(QuantError::Quantised {
+                    operator: operator.op.name(),
+                    tensor: tensor.name.clone(),
+                    dtype: tensor.dtype.to_string(),
+                });
+            }
+            let values = tensor.floats().unwrap_or_default();
+            if let Some(&value) = values.iter().find(|v| !v.is_finite()) {
+                return Err(QuantError::Constant { operator: operator.op.name(), tensor: tensor.name.clone(), value });
+            }
+        }
+    }
+    if floats { Ok(()) } else { Err(QuantError::NothingToDo) }
+}
