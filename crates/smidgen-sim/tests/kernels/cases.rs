@@ -1,0 +1,258 @@
+//! Random calls of kernels: what a case is, and what most generators need.
+
+use crate::calls::{Kernel, Put};
+use smidgen_kernels::int8::Int8;
+use smidgen_kernels::requant::Factor;
+use smidgen_kernels::{Region, Rounding, View, Window2d};
+use smidgen_zoo::Random;
+use std::ops::Range;
+
+/// A kernel with its arguments.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub kernel: Kernel,
+    pub words: Vec<u32>,
+    pub constants: Vec<u8>,
+}
+
+impl Call {
+    pub fn new(kernel: Kernel) -> Self {
+        Self { kernel, words: Vec::new(), constants: Vec::new() }
+    }
+
+    /// The next argument.
+    pub fn put(mut self, argument: &impl Put) -> Self {
+        argument.put(&mut self.words);
+        self
+    }
+
+    /// The next argument: a constant.
+    pub fn constant<T: bytemuck::Pod>(mut self, elements: &[T]) -> Self {
+        self.constants.resize(self.constants.len().next_multiple_of(8), 0);
+        self.words.extend([self.constants.len() as u32, elements.len() as u32]);
+        self.constants.extend_from_slice(bytemuck::cast_slice(elements));
+        self
+    }
+
+    /// The next argument: an optional constant.
+    pub fn option<T: bytemuck::Pod>(self, elements: Option<&[T]>) -> Self {
+        match elements {
+            Some(elements) => self.put(&1u32).constant(elements),
+            None => self.put(&0u32),
+        }
+    }
+
+    /// The next two arguments: weights and channels.
+    pub fn layer(self, layer: &Layer) -> Self {
+        self.constant(&layer.weights).constant(&layer.bias).constant(&layer.multipliers).constant(&layer.shifts)
+    }
+}
+
+/// A call, the arena that it finds, and what it should leave behind.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub call: Call,
+    /// A simpler kernel that gives the same; if there is none, the kernel is its own oracle on the host.
+    pub oracle: Option<Call>,
+    pub arena: Vec<u8>,
+    /// Bytes that the kernel may leave in any state.
+    pub scratch: Range<usize>,
+}
+
+impl Case {
+    pub fn new(call: Call, arena: Vec<u8>) -> Self {
+        Self { call, oracle: None, arena, scratch: 0..0 }
+    }
+}
+
+/// Constants of a layer with int8 weights.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    pub weights: Vec<i8>,
+    pub bias: Vec<i32>,
+    pub multipliers: Vec<i32>,
+    pub shifts: Vec<i8>,
+}
+
+impl Layer {
+    /// `taps` weights for each of `outputs` channels.
+    pub fn new(random: &mut Random, taps: usize, outputs: usize) -> Self {
+        let factors: Vec<Factor> = (0..outputs)
+            .map(|_| match random.below(12) {
+                // Powers of two make ties.
+                0 => Factor::new((-(random.between(2, 12) as f64)).exp2()),
+                1 => Factor::new(1.0 + random.unit()),
+                _ => Factor::new((1.0 + random.unit()) / (taps as f64).sqrt() / 100.0),
+            })
+            .collect();
+        Self {
+            weights: signed(random, taps * outputs),
+            bias: (0..outputs).map(|_| random.between(-6000, 6000) as i32).collect(),
+            multipliers: factors.iter().map(|f| f.multiplier).collect(),
+            shifts: factors.iter().map(|f| f.shift).collect(),
+        }
+    }
+}
+
+pub fn bytes(random: &mut Random, count: usize) -> Vec<u8> {
+    (0..count).map(|_| random.bits() as u8).collect()
+}
+
+pub fn signed(random: &mut Random, count: usize) -> Vec<i8> {
+    (0..count).map(|_| random.bits() as i8).collect()
+}
+
+pub fn small(random: &mut Random, low: i64, high: i64) -> usize {
+    random.between(low, high) as usize
+}
+
+pub fn int8(random: &mut Random) -> i8 {
+    random.bits() as i8
+}
+
+pub fn rounding(random: &mut Random) -> Rounding {
+    random.choose(&[Rounding::Twice, Rounding::Once])
+}
+
+pub fn clamp(random: &mut Random) -> [i8; 2] {
+    random.choose(&[[-128, 127], [-128, 127], [-100, 90], [3, 3]])
+}
+
+pub fn quant(random: &mut Random) -> Int8 {
+    let [min, max] = clamp(random);
+    Int8 { input_zero: int8(random).into(), output_zero: int8(random).into(), min, max, rounding: rounding(random) }
+}
+
+pub fn factor(random: &mut Random) -> Factor {
+    Factor::new((random.unit() * 12.0 - 10.0).exp2())
+}
+
+/// A window on a small image; a third is pointwise, a third as networks have it, a third anything.
+pub fn window(random: &mut Random) -> Window2d {
+    let pair = |random: &mut Random, low, high| [(); 2].map(|()| small(random, low, high));
+    let image = pair(random, 1, 9);
+    let (size, stride, dilation, before) = match random.below(3) {
+        0 => ([1, 1], [1, 1], [1, 1], [0, 0]),
+        1 => {
+            let size = random.choose(&[3, 5, 7]);
+            let stride = random.choose(&[1, 2]);
+            let same = random.below(2) * (size / 2);
+            ([size; 2], [stride; 2], [1, 1], [same; 2])
+        }
+        _ => (pair(random, 1, 4), pair(random, 1, 3), pair(random, 1, 2), pair(random, 0, 3)),
+    };
+    let out = |axis: usize| {
+        // Padding after the image as before it; at least one window.
+        let extent = (size[axis] - 1) * dilation[axis] + 1;
+        (image[axis] + 2 * before[axis]).saturating_sub(extent) / stride[axis] + 1
+    };
+    let channels = |random: &mut Random, most: i64| match random.below(4) {
+        0 => small(random, 1, most),
+        _ => small(random, 1, most / 4) * 4,
+    };
+    let (inputs, outputs) = (channels(random, 40), channels(random, 24));
+    Window2d { input: [image[0], image[1], inputs], output: [out(0), out(1), outputs], size, stride, dilation, before }
+}
+
+/// Rows of a tensor that a call needs, and columns.
+#[derive(Clone, Copy, Debug)]
+pub struct Needs {
+    pub rows: (usize, usize),
+    pub cols: (usize, usize),
+}
+
+/// All of an image of so many rows and columns, a band of rows, or a tile.
+pub fn region(random: &mut Random, rows: usize, cols: usize) -> Region {
+    let part = |random: &mut Random, len: usize| {
+        let first = random.below(len);
+        (first, first + 1 + random.below(len - first))
+    };
+    let (y0, y1) = if random.chance(1, 2) { (0, rows) } else { part(random, rows) };
+    let (x0, x1) = if random.chance(2, 3) { (0, cols) } else { part(random, cols) };
+    Region { y0, y1, x0, x1 }
+}
+
+/// What a window's region needs of its input.
+pub fn needs(window: &Window2d, region: Region) -> Needs {
+    let along = |axis: usize, from: usize, to: usize| {
+        let inside = (from..to).map(|out| window.taps(axis, out)).filter(|(taps, _)| !taps.is_empty());
+        let ends = inside.map(|(taps, at)| (at, at + (taps.len() - 1) * window.dilation[axis] + 1));
+        ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or((0, 1))
+    };
+    Needs { rows: along(0, region.y0, region.y1), cols: along(1, region.x0, region.x1) }
+}
+
+/// An arena in the making.
+pub struct Space {
+    len: usize,
+}
+
+impl Space {
+    /// An empty one; what is placed first does not always come at 0.
+    pub fn new(random: &mut Random) -> Self {
+        Self { len: random.below(2) * 16 }
+    }
+
+    /// `bytes` bytes at a multiple of `alignment`, their offset.
+    pub fn take(&mut self, bytes: usize, alignment: usize) -> usize {
+        let at = self.len.next_multiple_of(alignment);
+        self.len = at + bytes;
+        at
+    }
+
+    /// A tensor `[rows, cols, depth]` of which a call needs a part: stored whole, as a ring of rows, as a tile, or with its pixels
+    /// apart. Counts elements of so many bytes.
+    pub fn view(&mut self, random: &mut Random, [rows, cols, depth]: [usize; 3], needs: Needs, bytes: usize) -> View {
+        let needed = needs.rows.1 - needs.rows.0;
+        let slots = match random.below(3) {
+            0 => rows,
+            1 => needed,
+            _ => small(random, needed as i64, rows as i64),
+        };
+        let (x0, width) = if random.chance(1, 2) { (0, cols) } else { (needs.cols.0, needs.cols.1 - needs.cols.0) };
+        let pixel_stride = depth + if random.chance(1, 6) { random.below(9) } else { 0 };
+        let elements = slots * width * pixel_stride;
+        // A gap before it makes its address odd now and then.
+        let gap = if bytes == 1 { random.choose(&[0, 0, 1, 2, 3]) } else { 0 };
+        let base = (self.take(gap + elements * bytes, bytes.max(4)) + gap) / bytes;
+        View { base, row_stride: width * pixel_stride, rows: slots, x0, pixel_stride }
+    }
+
+    /// The arena, full of random bytes.
+    pub fn fill(self, random: &mut Random) -> Vec<u8> {
+        bytes(random, self.len.next_multiple_of(8))
+    }
+}
+
+/// Input, output and region of a kernel with a window, and the arena so far.
+pub struct Placed {
+    pub input: View,
+    pub output: View,
+    pub region: Region,
+    pub space: Space,
+}
+
+/// Places the tensors of a kernel with a window; now and then a batch of two images.
+pub fn place(random: &mut Random, window: &Window2d) -> Placed {
+    let mut space = Space::new(random);
+    let ([h, w, c], [oh, ow, oc]) = (window.input, window.output);
+    if random.chance(1, 8) {
+        let whole = |rows, cols| Needs { rows: (0, rows), cols: (0, cols) };
+        let input = space.view(random, [2 * h, w, c], whole(2 * h, w), 1);
+        let output = space.view(random, [2 * oh, ow, oc], whole(2 * oh, ow), 1);
+        return Placed { input, output, region: Region::whole(2 * oh, ow), space };
+    }
+    let region = region(random, oh, ow);
+    let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
+    let needed = needs(window, region);
+    // Either may come first.
+    if random.chance(1, 2) {
+        let input = space.view(random, window.input, needed, 1);
+        let output = space.view(random, window.output, written, 1);
+        Placed { input, output, region, space }
+    } else {
+        let output = space.view(random, window.output, written, 1);
+        let input = space.view(random, window.input, needed, 1);
+        Placed { input, output, region, space }
+    }
+}

@@ -1,0 +1,62 @@
+//! The firmware that links every kernel.
+
+use crate::LIMITS;
+use smidgen_boards::Board;
+use smidgen_sim::{firmware, toolchain::Toolchain};
+use std::path::{Path, PathBuf};
+
+/// Writes a file unless it has this content already, so that cargo sees no change where there is none.
+fn write(path: &Path, text: &str) {
+    if std::fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return;
+    }
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+/// Builds it for a board; `None`, and a word on it, where there is no toolchain for the board's core.
+pub fn build(board: &Board) -> Option<PathBuf> {
+    let target = board.core.target();
+    let Ok(toolchain) = Toolchain::find(target) else {
+        eprintln!("skipped {}: no toolchain for {target}", board.name);
+        return None;
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let folder = tmp.join(format!("kernels-{}", board.name));
+    let features = if board.core.has_dsp() { "\"dsp\"" } else { "" };
+    let kernels = root.join("crates/smidgen-kernels");
+    let manifest = format!(
+        "[package]\nname = \"kernels-{}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
+         [dependencies.smidgen-kernels]\npath = {kernels:?}\ndefault-features = false\nfeatures = [{features}]\n\
+         [profile.release]\npanic = \"abort\"\nopt-level = 3\ndebug = true\n[workspace]\n",
+        board.name
+    );
+    write(&folder.join("Cargo.toml"), &manifest);
+    // The versions that everything else here is tested with.
+    if !folder.join("Cargo.lock").exists() {
+        std::fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+    }
+    write(&folder.join("src/main.rs"), include_str!("firmware/main.rs"));
+    write(&folder.join("src/calls.rs"), include_str!("firmware/calls.rs"));
+    write(&folder.join("src/runtime.rs"), &firmware::runtime(board.core));
+    let limits = format!(
+        "pub const WORDS: usize = {};\npub const CONSTANTS: usize = {};\npub const ARENA: usize = {};\n",
+        LIMITS.words, LIMITS.constants, LIMITS.arena
+    );
+    write(&folder.join("src/limits.rs"), &limits);
+    write(&folder.join("link.ld"), &firmware::linker_script(board, 1024).unwrap());
+    let shared = tmp.join("kernels");
+    let output = toolchain
+        .cargo("rustc")
+        .args(["--release", "--quiet", "--offline", "--manifest-path"])
+        .arg(folder.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&shared)
+        .arg("--")
+        .args(toolchain.link_arguments(&folder.join("link.ld")))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}: {}", board.name, String::from_utf8_lossy(&output.stderr));
+    Some(shared.join(target).join("release").join(format!("kernels-{}", board.name)))
+}

@@ -1,0 +1,316 @@
+//! Every kernel by its number, with arguments read from 32-bit words. The host and the firmware compile this very file, the host with
+//! checked memory, the firmware with certified.
+//!
+//! A new kernel is one line in [`kernels!`]; a structure that it takes, and that no other kernel took, one in [`wire!`].
+
+use smidgen_kernels::convert::{self, Requantise, Stored};
+use smidgen_kernels::int8::{self, Channels, Int8, Prelu, Product, Reading, Reduce, Scale, Sum, TableSum, fast};
+use smidgen_kernels::memory::Element;
+use smidgen_kernels::movement::{self, Axis, Gather, Index, Piece};
+use smidgen_kernels::nd::{MAX_RANK, Whole};
+use smidgen_kernels::requant::Factor;
+use smidgen_kernels::{Arena, Bounds, Flash, Isa, Operand, Region, Rounding, View, Window2d};
+
+/// Element types that words, constants and the arena can be seen as.
+#[cfg(target_os = "none")]
+pub trait Plain: Element {}
+#[cfg(target_os = "none")]
+impl<T: Element> Plain for T {}
+/// Element types that words, constants and the arena can be seen as.
+#[cfg(not(target_os = "none"))]
+pub trait Plain: Element + bytemuck::Pod {}
+#[cfg(not(target_os = "none"))]
+impl<T: Element + bytemuck::Pod> Plain for T {}
+
+/// Where arguments come from.
+pub trait Reader<'a, B: Bounds> {
+    /// The next word.
+    fn word(&mut self) -> u32;
+    /// `count` elements of the constants, from byte `offset` on.
+    fn constant<T: Plain>(&mut self, offset: usize, count: usize) -> Flash<'a, T, B>;
+}
+
+/// Where the arena comes from.
+pub trait Memory<'a, B: Bounds> {
+    /// All of it.
+    fn arena<T: Plain>(self) -> Arena<'a, T, B>;
+}
+
+/// What can be read from words.
+pub trait Wire<'a, B: Bounds>: Sized {
+    /// Reads one.
+    fn get(from: &mut impl Reader<'a, B>) -> Self;
+}
+
+/// What can be written to words: everything but constants, which a case adds itself.
+#[cfg(not(target_os = "none"))]
+pub trait Put {
+    /// Writes it.
+    fn put(&self, to: &mut Vec<u32>);
+}
+
+fn get<'a, B: Bounds, T: Wire<'a, B>>(from: &mut impl Reader<'a, B>) -> T {
+    T::get(from)
+}
+
+/// Numbers, and enumerations with a number for each variant.
+macro_rules! number {
+    ($($t:ty: |$word:ident| $read:expr, |$value:ident| $write:expr;)*) => { $(
+        impl<'a, B: Bounds> Wire<'a, B> for $t {
+            fn get(from: &mut impl Reader<'a, B>) -> Self {
+                let $word = from.word();
+                $read
+            }
+        }
+        #[cfg(not(target_os = "none"))]
+        impl Put for $t {
+            fn put(&self, to: &mut Vec<u32>) {
+                let $value = *self;
+                to.push($write);
+            }
+        }
+    )* };
+}
+number! {
+    u32: |w| w, |v| v;
+    i32: |w| w as i32, |v| v as u32;
+    i8: |w| w as i8, |v| v as u32;
+    u8: |w| w as u8, |v| v.into();
+    usize: |w| w as usize, |v| v as u32;
+    isize: |w| w as i32 as isize, |v| v as u32;
+    bool: |w| w != 0, |v| v.into();
+    Rounding: |w| if w == 0 { Rounding::Twice } else { Rounding::Once }, |v| u32::from(v == Rounding::Once);
+    Reading: |w| if w == 0 { Reading::Signed } else { Reading::Unsigned }, |v| u32::from(v == Reading::Unsigned);
+    Isa: |_w| Isa::PORTABLE, |_v| 0;
+    Stored: |w| match w {
+        0 => Stored::Int8,
+        1 => Stored::Int16,
+        2 => Stored::Int32,
+        _ => Stored::Int64,
+    }, |v| match v {
+        Stored::Int8 => 0,
+        Stored::Int16 => 1,
+        Stored::Int32 => 2,
+        _ => 3,
+    };
+    Axis: |w| match w {
+        0 => Axis::Rows,
+        1 => Axis::Cols,
+        _ => Axis::Depth,
+    }, |v| match v {
+        Axis::Rows => 0,
+        Axis::Cols => 1,
+        Axis::Depth => 2,
+    };
+}
+
+impl<'a, B: Bounds, T: Wire<'a, B>, const N: usize> Wire<'a, B> for [T; N] {
+    fn get(from: &mut impl Reader<'a, B>) -> Self {
+        core::array::from_fn(|_| T::get(from))
+    }
+}
+
+#[cfg(not(target_os = "none"))]
+impl<T: Put, const N: usize> Put for [T; N] {
+    fn put(&self, to: &mut Vec<u32>) {
+        self.iter().for_each(|v| v.put(to));
+    }
+}
+
+/// Structures, field by field.
+macro_rules! wire {
+    ($($t:ident { $($field:ident),* })*) => { $(
+        impl<'a, B: Bounds> Wire<'a, B> for $t {
+            fn get(from: &mut impl Reader<'a, B>) -> Self {
+                Self { $($field: Wire::<B>::get(from)),* }
+            }
+        }
+        #[cfg(not(target_os = "none"))]
+        impl Put for $t {
+            fn put(&self, to: &mut Vec<u32>) {
+                $( self.$field.put(to); )*
+            }
+        }
+    )* };
+}
+wire! {
+    View { base, row_stride, rows, x0, pixel_stride }
+    Region { y0, y1, x0, x1 }
+    Window2d { input, output, size, stride, dilation, before }
+    Int8 { input_zero, output_zero, min, max, rounding }
+    Factor { multiplier, shift }
+    Scale { input, output, step, start }
+    Sum { zeros, factors, output, output_zero, min, max, subtract, rounding }
+    TableSum { linear, negate, multiplier, shift, output_zero, min, max }
+    Product { zeros, factor, output_zero, min, max, rounding }
+    Prelu { zeros, positive, negative, output_zero, rounding }
+    Reduce { zeros, factor, output_zero, reading, rounding }
+    Requantise { from, to, zeros, factor, rounding }
+    Dims { rank, sizes }
+    Strides { rank, steps }
+}
+
+/// Sizes of a box, at most eight.
+#[derive(Clone, Copy, Debug)]
+pub struct Dims {
+    /// How many.
+    pub rank: usize,
+    /// The sizes, and then any.
+    pub sizes: [usize; MAX_RANK],
+}
+
+impl Dims {
+    fn get(&self) -> &[usize] {
+        self.sizes.get(..self.rank).unwrap_or(&[])
+    }
+}
+
+/// Strides along the axes of a box.
+#[derive(Clone, Copy, Debug)]
+pub struct Strides {
+    /// How many.
+    pub rank: usize,
+    /// The strides, and then any.
+    pub steps: [isize; MAX_RANK],
+}
+
+impl Strides {
+    fn get(&self) -> &[isize] {
+        self.steps.get(..self.rank).unwrap_or(&[])
+    }
+}
+
+impl<'a, B: Bounds, T: Plain> Wire<'a, B> for Flash<'a, T, B> {
+    fn get(from: &mut impl Reader<'a, B>) -> Self {
+        let (offset, count) = (from.word(), from.word());
+        from.constant(offset as usize, count as usize)
+    }
+}
+
+impl<'a, B: Bounds, T: Plain> Wire<'a, B> for Option<Flash<'a, T, B>> {
+    fn get(from: &mut impl Reader<'a, B>) -> Self {
+        (from.word() != 0).then(|| Wire::get(from))
+    }
+}
+
+impl<'a, B: Bounds> Wire<'a, B> for Channels<'a, B> {
+    fn get(from: &mut impl Reader<'a, B>) -> Self {
+        Self { bias: get(from), multipliers: get(from), shifts: get(from) }
+    }
+}
+
+impl<'a, B: Bounds, T: Plain> Wire<'a, B> for Operand<'a, T, B> {
+    fn get(from: &mut impl Reader<'a, B>) -> Self {
+        Self { constant: get(from), view: Wire::<B>::get(from), step: Wire::<B>::get(from) }
+    }
+}
+
+impl<'a, B: Bounds, T: Plain> Wire<'a, B> for Whole<'a, T, B> {
+    fn get(from: &mut impl Reader<'a, B>) -> Self {
+        Self { constant: get(from), base: Wire::<B>::get(from) }
+    }
+}
+
+impl<'a, B: Bounds> Wire<'a, B> for Piece<'a, B> {
+    fn get(from: &mut impl Reader<'a, B>) -> Self {
+        Self { operand: get(from), size: Wire::<B>::get(from) }
+    }
+}
+
+impl<'a, B: Bounds> Wire<'a, B> for Index<'a, B> {
+    fn get(from: &mut impl Reader<'a, B>) -> Self {
+        match from.word() {
+            0 => Self::Table(get(from)),
+            _ => {
+                Self::Affine { start: Wire::<B>::get(from), stride: Wire::<B>::get(from), divide: Wire::<B>::get(from) }
+            }
+        }
+    }
+}
+
+impl<'a, B: Bounds> Wire<'a, B> for Gather<'a, B> {
+    fn get(from: &mut impl Reader<'a, B>) -> Self {
+        Self {
+            input: Wire::<B>::get(from),
+            depth: Wire::<B>::get(from),
+            element: Wire::<B>::get(from),
+            index: get(from),
+            fill: Wire::<B>::get(from),
+        }
+    }
+}
+
+impl<'a, B: Bounds> Wire<'a, B> for int8::Binary {
+    fn get(from: &mut impl Reader<'a, B>) -> Self {
+        match from.word() {
+            0 => Self::Sum(Wire::<B>::get(from)),
+            1 => Self::Product(Wire::<B>::get(from)),
+            2 => Self::Prelu(Wire::<B>::get(from)),
+            3 => Self::Minimum,
+            _ => Self::Maximum,
+        }
+    }
+}
+
+#[cfg(not(target_os = "none"))]
+impl Put for int8::Binary {
+    fn put(&self, to: &mut Vec<u32>) {
+        match self {
+            Self::Sum(sum) => (0u32.put(to), sum.put(to)).0,
+            Self::Product(product) => (1u32.put(to), product.put(to)).0,
+            Self::Prelu(prelu) => (2u32.put(to), prelu.put(to)).0,
+            Self::Minimum => 3u32.put(to),
+            Self::Maximum => 4u32.put(to),
+        }
+    }
+}
+
+macro_rules! kernels {
+    ($memory:ident, $m:ident; $($name:ident => $call:expr;)*) => {
+        /// The kernels, in the order of their numbers.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        #[repr(u32)]
+        pub enum Kernel { $(
+            #[doc = stringify!($call)]
+            $name,
+        )* }
+
+        impl Kernel {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+        }
+
+        /// Reads the arguments of a kernel, and calls it.
+        pub fn run<'a, B: Bounds>(kernel: u32, $memory: impl Memory<'a, B>, $m: &mut impl Reader<'a, B>) {
+            $( if kernel == Kernel::$name as u32 { return $call; } )*
+        }
+    };
+}
+
+// Arguments are read from left to right.
+kernels! { memory, m;
+    Conv2d => int8::conv2d(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
+    Depthwise => int8::depthwise(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
+    TransposeConv => int8::transpose_conv(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
+    FullyConnected => int8::fully_connected(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
+    FastConv2d => fast::conv2d(get(m), memory.arena(), get(m), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
+    FastDepthwise => fast::depthwise(get(m), memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
+    FastFullyConnected => fast::fully_connected(get(m), memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
+    AveragePool => int8::average_pool(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
+    MaxPool => int8::max_pool(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
+    ResizeBilinear => int8::resize_bilinear(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
+    Softmax => int8::softmax(memory.arena(), get(m), get(m), get(m), get(m), get::<B, Flash<'_, i32, B>>(m).array(0));
+    Table => int8::table(memory.arena(), get(m), get(m), get(m), get(m), get::<B, Flash<'_, i8, B>>(m).array(0));
+    Binary => int8::binary(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m));
+    TableSum => int8::table_sum(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m), get::<B, Flash<'_, i32, B>>(m).array(0));
+    Broadcast => int8::broadcast(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), &get(m));
+    ReduceImage => int8::reduce_image(memory.arena(), get(m), get(m), get::<B, usize>(m)..get(m), get(m), get(m), &get(m));
+    AverageImage => int8::average_image(memory.arena(), get(m), get(m), get::<B, usize>(m)..get(m), get(m), get(m), get(m));
+    Reduce => int8::reduce(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), &get(m));
+    Load => movement::load(memory.arena(), get(m), get(m), get(m), get(m), get(m));
+    Concat => movement::concat(memory.arena(), &get::<B, [Piece<'_, B>; 3]>(m), get(m), get(m), get(m), get(m));
+    Gather => movement::gather(memory.arena(), get(m), get(m), get(m), &get(m));
+    Permute => movement::permute(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get(m), get::<B, Strides>(m).get());
+    Requantise => convert::requantise(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
+    ArgMax => convert::arg_max(memory.arena(), get(m), get(m), get(m), get(m), get(m));
+}

@@ -1,0 +1,487 @@
+//! A generator of random cases for each kernel.
+
+use crate::calls::{Dims, Kernel, Strides};
+use crate::cases::{
+    Call, Case, Layer, Needs, Space, bytes, clamp, factor, int8, place, quant, region, rounding, signed, small, window,
+};
+use smidgen_kernels::convert::{Requantise, Stored};
+use smidgen_kernels::int8::{Binary, Prelu, Product, Reading, Reduce, SUM_SHIFT, Scale, Sum, fast};
+use smidgen_kernels::movement::Axis;
+use smidgen_kernels::nd::MAX_RANK;
+use smidgen_kernels::requant::Factor;
+use smidgen_kernels::{Isa, Rounding, View};
+use smidgen_zoo::Random;
+
+/// A random case of a kernel.
+pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
+    match kernel {
+        Kernel::Conv2d | Kernel::FastConv2d => conv2d(kernel, random),
+        Kernel::Depthwise | Kernel::FastDepthwise => depthwise(kernel, random),
+        Kernel::TransposeConv => transpose_conv(random),
+        Kernel::FullyConnected | Kernel::FastFullyConnected => fully_connected(kernel, random),
+        Kernel::AveragePool | Kernel::MaxPool => pool(kernel, random),
+        Kernel::ResizeBilinear => resize(random),
+        Kernel::Softmax | Kernel::Table => table(kernel, random),
+        Kernel::Binary | Kernel::TableSum => binary(kernel, random),
+        Kernel::Broadcast => broadcast(random),
+        Kernel::ReduceImage | Kernel::AverageImage => reduce_image(kernel, random),
+        Kernel::Reduce => reduce(random),
+        Kernel::Load => load(random),
+        Kernel::Concat => concat(random),
+        Kernel::Gather => gather(random),
+        Kernel::Permute => permute(random),
+        Kernel::Requantise => requantise(random),
+        Kernel::ArgMax => arg_max(random),
+    }
+}
+
+fn conv2d(kernel: Kernel, random: &mut Random) -> Case {
+    let window = window(random);
+    let mut placed = place(random, &window);
+    let quant = quant(random);
+    let layer = Layer::new(random, window.patch(), window.output[2]);
+    let simple = Call::new(Kernel::Conv2d)
+        .put(&placed.input)
+        .put(&placed.output)
+        .put(&placed.region)
+        .put(&window)
+        .put(&quant)
+        .layer(&layer);
+    if kernel == Kernel::Conv2d {
+        return Case::new(simple, placed.space.fill(random));
+    }
+    let size = fast::conv2d_scratch(&window);
+    let scratch = placed.space.take(size, 4);
+    let folded = fold(&layer, window.patch(), fast::conv2d_weights(&window), quant.input_zero);
+    let call = Call::new(kernel)
+        .put(&Isa::PORTABLE)
+        .put(&placed.input)
+        .put(&placed.output)
+        .put(&placed.region)
+        .put(&scratch)
+        .put(&window)
+        .put(&quant)
+        .layer(&folded);
+    Case { oracle: Some(simple), scratch: scratch..scratch + size, ..Case::new(call, placed.space.fill(random)) }
+}
+
+/// Weights padded to `length` and the input's zero point folded into the bias.
+fn fold(layer: &Layer, taps: usize, length: usize, input_zero: i32) -> Layer {
+    let mut folded = layer.clone();
+    for (bias, weights) in folded.bias.iter_mut().zip(layer.weights.chunks_exact(taps)) {
+        *bias = fast::fold_bias(*bias, input_zero, weights.iter().copied());
+    }
+    folded.weights.resize(length, 77);
+    folded
+}
+
+fn depthwise(kernel: Kernel, random: &mut Random) -> Case {
+    let mut window = window(random);
+    let multiplier = if kernel == Kernel::Depthwise { small(random, 1, 3) } else { 1 };
+    window.output[2] = window.input[2] * multiplier;
+    let placed = place(random, &window);
+    let (quant, layer) = (quant(random), Layer::new(random, window.area(), window.output[2]));
+    let arguments = |call: Call| {
+        let call = call.put(&placed.input).put(&placed.output).put(&placed.region);
+        call.put(&window).put(&quant).layer(&layer)
+    };
+    let simple = arguments(Call::new(Kernel::Depthwise));
+    if kernel == Kernel::Depthwise {
+        return Case::new(simple, placed.space.fill(random));
+    }
+    let call = arguments(Call::new(kernel).put(&Isa::PORTABLE));
+    Case { oracle: Some(simple), ..Case::new(call, placed.space.fill(random)) }
+}
+
+fn transpose_conv(random: &mut Random) -> Case {
+    let mut window = window(random);
+    window.dilation = [1, 1];
+    for axis in 0..2 {
+        window.before[axis] = window.before[axis].min(window.size[axis] - 1);
+        window.output[axis] = (window.input[axis] - 1) * window.stride[axis] + window.size[axis] - window.before[axis];
+    }
+    let mut space = Space::new(random);
+    let [h, w, _] = window.input;
+    let region = region(random, window.output[0], window.output[1]);
+    let input = space.view(random, window.input, Needs { rows: (0, h), cols: (0, w) }, 1);
+    let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
+    let output = space.view(random, window.output, written, 1);
+    let layer = Layer::new(random, window.patch(), window.output[2]);
+    let quant = quant(random);
+    let call = Call::new(Kernel::TransposeConv).put(&input).put(&output).put(&region);
+    Case::new(call.put(&window).put(&quant).layer(&layer), space.fill(random))
+}
+
+fn fully_connected(kernel: Kernel, random: &mut Random) -> Case {
+    let rows = small(random, 1, 3);
+    let sizes = [small(random, 1, 90), small(random, 1, 20)];
+    let mut space = Space::new(random);
+    let region = region(random, rows, 1);
+    let needs = Needs { rows: (region.y0, region.y1), cols: (0, 1) };
+    let input = space.view(random, [rows, 1, sizes[0]], needs, 1);
+    let output = space.view(random, [rows, 1, sizes[1]], needs, 1);
+    let quant = quant(random);
+    let layer = Layer::new(random, sizes[0], sizes[1]);
+    let weight_zero = if kernel == Kernel::FullyConnected { random.between(-5, 5) as i32 } else { 0 };
+    let simple = Call::new(Kernel::FullyConnected).put(&input).put(&output).put(&region);
+    let simple = simple.put(&sizes).put(&weight_zero).put(&quant).layer(&layer);
+    let arena = space.fill(random);
+    if kernel == Kernel::FullyConnected {
+        return Case::new(simple, arena);
+    }
+    let folded = fold(&layer, sizes[0], sizes[0] * sizes[1], quant.input_zero);
+    let call = Call::new(kernel).put(&Isa::PORTABLE).put(&input).put(&output).put(&region);
+    Case { oracle: Some(simple), ..Case::new(call.put(&sizes).put(&quant).layer(&folded), arena) }
+}
+
+fn pool(kernel: Kernel, random: &mut Random) -> Case {
+    let mut window = window(random);
+    window.dilation = [1, 1];
+    window.output[2] = window.input[2];
+    let placed = place(random, &window);
+    let call = Call::new(kernel).put(&placed.input).put(&placed.output).put(&placed.region);
+    Case::new(call.put(&window).put(&clamp(random)), placed.space.fill(random))
+}
+
+fn resize(random: &mut Random) -> Case {
+    let mut scale = || {
+        let [input, output] = [small(random, 1, 6), small(random, 1, 12)];
+        let half = random.chance(1, 2);
+        let step = ((1024 * input + output / 2) / output) as i32;
+        Scale { input, output, step, start: if half { step / 2 - 512 } else { 0 } }
+    };
+    let scales = [scale(), scale()];
+    let depth = small(random, 1, 12);
+    let mut space = Space::new(random);
+    let [height, width] = scales;
+    let region = region(random, height.output, width.output);
+    let all = Needs { rows: (0, height.input), cols: (0, width.input) };
+    let input = space.view(random, [height.input, width.input, depth], all, 1);
+    let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
+    let output = space.view(random, [height.output, width.output, depth], written, 1);
+    let call = Call::new(Kernel::ResizeBilinear).put(&input).put(&output).put(&region).put(&depth).put(&scales);
+    Case::new(call, space.fill(random))
+}
+
+/// Input and output of the same shape: apart, or in place. With the shape, and the region with its needs.
+fn alike(
+    random: &mut Random,
+    space: &mut Space,
+    bytes: [usize; 2],
+) -> ([usize; 3], smidgen_kernels::Region, [View; 2]) {
+    let shape = [small(random, 1, 6), small(random, 1, 6), small(random, 1, 30)];
+    let region = region(random, shape[0], shape[1]);
+    let needs = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
+    let input = space.view(random, shape, needs, bytes[0]);
+    let in_place = bytes[0] == bytes[1] && random.chance(1, 3);
+    let output = if in_place { input } else { space.view(random, shape, needs, bytes[1]) };
+    (shape, region, [input, output])
+}
+
+fn table(kernel: Kernel, random: &mut Random) -> Case {
+    let mut space = Space::new(random);
+    let (shape, region, [input, mut output]) = alike(random, &mut space, [1, 1]);
+    if kernel == Kernel::Softmax && output == input {
+        // A pixel's input is read until its last channel is written.
+        let needs = Needs { rows: (0, shape[0]), cols: (0, shape[1]) };
+        output = space.view(random, shape, needs, 1);
+    }
+    let call = Call::new(kernel).put(&input).put(&output).put(&region).put(&shape[2]);
+    let call = match kernel {
+        Kernel::Softmax => {
+            let beta = random.unit() * 0.2;
+            let exponential = |d: i32| ((-(d as f64) * beta).exp() * (1u64 << 31) as f64).min(i32::MAX as f64) as i32;
+            call.constant(&std::array::from_fn::<i32, 256, _>(|d| exponential(d as i32)))
+        }
+        _ => call.constant(&signed(random, 256)),
+    };
+    Case::new(call, space.fill(random))
+}
+
+/// An operand of `shape` for a region, in the arena or constant, perhaps broadcast; appended to a call.
+fn operand(
+    random: &mut Random,
+    space: &mut Space,
+    shape: [usize; 3],
+    region: smidgen_kernels::Region,
+) -> (Option<Vec<i8>>, View, usize) {
+    let repeat = [(); 3].map(|()| random.chance(1, 6));
+    let own: [usize; 3] = std::array::from_fn(|i| if repeat[i] { 1 } else { shape[i] });
+    let needs = Needs {
+        rows: if repeat[0] { (0, 1) } else { (region.y0, region.y1) },
+        cols: if repeat[1] { (0, 1) } else { (region.x0, region.x1) },
+    };
+    let (constant, mut view) = if random.chance(1, 3) {
+        (Some(signed(random, own.iter().product())), View::linear(0, own[0], own[1], own[2]))
+    } else {
+        (None, space.view(random, own, needs, 1))
+    };
+    if repeat[1] {
+        (view.pixel_stride, view.x0) = (0, 0);
+    }
+    (constant, view, usize::from(!repeat[2] || shape[2] == 1))
+}
+
+fn function(random: &mut Random) -> Binary {
+    let zeros = [int8(random).into(), int8(random).into()];
+    let (output_zero, [min, max], rounding) = (int8(random).into(), clamp(random), rounding(random));
+    match random.below(5) {
+        0 => Binary::Sum(sum(random, rounding)),
+        1 => Binary::Product(Product { zeros, factor: factor(random), output_zero, min, max, rounding }),
+        2 => Binary::Prelu(Prelu { zeros, positive: factor(random), negative: factor(random), output_zero, rounding }),
+        3 => Binary::Minimum,
+        _ => Binary::Maximum,
+    }
+}
+
+fn sum(random: &mut Random, rounding: Rounding) -> Sum {
+    let [a, b, y] = [(); 3].map(|()| random.unit() + 1e-3);
+    let common = 2.0 * a.max(b);
+    let [min, max] = clamp(random);
+    Sum {
+        zeros: [int8(random).into(), int8(random).into()],
+        factors: [Factor::new(a / common), Factor::new(b / common)],
+        output: Factor::new(common / ((1 << SUM_SHIFT) as f64 * y)),
+        output_zero: int8(random).into(),
+        min,
+        max,
+        subtract: random.chance(1, 2),
+        rounding,
+    }
+}
+
+fn binary(kernel: Kernel, random: &mut Random) -> Case {
+    let mut space = Space::new(random);
+    let shape = [small(random, 1, 6), small(random, 1, 6), small(random, 1, 30)];
+    let region = region(random, shape[0], shape[1]);
+    let operands = [(); 2].map(|()| operand(random, &mut space, shape, region));
+    let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
+    let output = space.view(random, shape, written, 1);
+    let arguments = |mut call: Call| {
+        for (constant, view, step) in &operands {
+            call = call.option(constant.as_deref()).put(view).put(step);
+        }
+        call.put(&output).put(&region).put(&shape[2])
+    };
+    let arena = space.fill(random);
+    if kernel == Kernel::Binary {
+        return Case::new(arguments(Call::new(kernel)).put(&function(random)), arena);
+    }
+    let sum = sum(random, Rounding::Twice);
+    let (quick, table) = sum.with_table().expect("an output factor under 1");
+    let oracle = arguments(Call::new(Kernel::Binary)).put(&Binary::Sum(sum));
+    Case { oracle: Some(oracle), ..Case::new(arguments(Call::new(kernel)).put(&quick).constant(&table), arena) }
+}
+
+/// A box of random sizes, and row-major strides of it, 0 along some axes where `repeat`; the number of elements that they reach.
+fn cuboid(random: &mut Random, sizes: &[usize], repeat: bool) -> (Strides, usize) {
+    let mut steps = [0; MAX_RANK];
+    let mut count = 1;
+    for axis in (0..sizes.len()).rev() {
+        if !(repeat && random.chance(1, 3)) {
+            steps[axis] = count as isize;
+            count *= sizes[axis];
+        }
+    }
+    (Strides { rank: sizes.len(), steps }, count)
+}
+
+fn dims(sizes: &[usize]) -> Dims {
+    let mut all = [0; MAX_RANK];
+    all[..sizes.len()].copy_from_slice(sizes);
+    Dims { rank: sizes.len(), sizes: all }
+}
+
+fn sizes(random: &mut Random, rank: (i64, i64)) -> Vec<usize> {
+    (0..random.between(rank.0, rank.1)).map(|_| small(random, 1, 4)).collect()
+}
+
+fn broadcast(random: &mut Random) -> Case {
+    let sizes = sizes(random, (0, 5));
+    let mut space = Space::new(random);
+    let mut call = Call::new(Kernel::Broadcast);
+    let mut strides = Vec::new();
+    for _ in 0..2 {
+        let (steps, count) = cuboid(random, &sizes, true);
+        strides.push(steps);
+        if random.chance(1, 3) {
+            call = call.option(Some(&signed(random, count))).put(&0usize);
+        } else {
+            call = call.option::<i8>(None).put(&space.take(count, 1));
+        }
+    }
+    let output = space.take(sizes.iter().product(), 1);
+    let call = call.put(&output).put(&dims(&sizes)).put(&strides[0]).put(&strides[1]).put(&function(random));
+    Case::new(call, space.fill(random))
+}
+
+fn reduction(random: &mut Random, count: usize) -> Reduce {
+    Reduce {
+        zeros: random.between(-128, 127) as i32 * count as i32,
+        factor: Factor::new((0.5 + random.unit()) / count as f64),
+        output_zero: int8(random).into(),
+        reading: random.choose(&[Reading::Signed, Reading::Unsigned]),
+        rounding: rounding(random),
+    }
+}
+
+fn reduce_image(kernel: Kernel, random: &mut Random) -> Case {
+    let shape = [small(random, 1, 7), small(random, 1, 6), small(random, 1, 30)];
+    let mut space = Space::new(random);
+    let mut region = region(random, shape[0], 1);
+    region.x1 = shape[1];
+    let needs = Needs { rows: (region.y0, region.y1), cols: (0, shape[1]) };
+    let input = space.view(random, shape, needs, 1);
+    let output = space.view(random, [1, 1, shape[2]], Needs { rows: (0, 1), cols: (0, 1) }, 1);
+    let state = space.take(4 * shape[2], 4);
+    let mut arena = space.fill(random);
+    // Sums as they may be after some rows.
+    for sum in arena[state..state + 4 * shape[2]].chunks_exact_mut(4) {
+        sum.copy_from_slice(&(random.between(-5000, 5000) as i32).to_le_bytes());
+    }
+    let call = Call::new(kernel).put(&input).put(&output).put(&region.y0).put(&region.y1).put(&shape).put(&state);
+    let call = match kernel {
+        Kernel::ReduceImage => call.put(&reduction(random, shape[0] * shape[1])),
+        _ => call.put(&clamp(random)),
+    };
+    Case::new(call, arena)
+}
+
+fn reduce(random: &mut Random) -> Case {
+    let sizes = sizes(random, (1, 5));
+    let (strides, count) = cuboid(random, &sizes, false);
+    let (mut kept, mut reduced) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
+    for (&size, &step) in sizes.iter().zip(&strides.steps) {
+        let side = if random.chance(1, 2) { &mut kept } else { &mut reduced };
+        side.0.push(size);
+        side.1.push(step);
+    }
+    let mut space = Space::new(random);
+    let (input, output) = (space.take(count, 1), space.take(kept.0.iter().product(), 1));
+    let mut call = Call::new(Kernel::Reduce).put(&input).put(&output);
+    for (sizes, strides) in [&kept, &reduced] {
+        let mut steps = [0; MAX_RANK];
+        steps[..strides.len()].copy_from_slice(strides);
+        call = call.put(&dims(sizes)).put(&Strides { rank: strides.len(), steps });
+    }
+    let elements = reduced.0.iter().product();
+    Case::new(call.put(&reduction(random, elements)), space.fill(random))
+}
+
+fn load(random: &mut Random) -> Case {
+    let shape = [small(random, 1, 6), small(random, 1, 6), small(random, 1, 20)];
+    let region = region(random, shape[0], shape[1]);
+    let mut space = Space::new(random);
+    let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
+    let output = space.view(random, shape, written, 1);
+    let constant = bytes(random, shape.iter().product());
+    let call = Call::new(Kernel::Load).put(&output).put(&region).put(&shape[1]).put(&shape[2]);
+    Case::new(call.constant(&constant), space.fill(random))
+}
+
+fn concat(random: &mut Random) -> Case {
+    let axis = random.choose(&[Axis::Rows, Axis::Cols, Axis::Depth]);
+    let shape = [small(random, 1, 5), small(random, 1, 5), small(random, 1, 12)];
+    let along = axis as usize;
+    let mut space = Space::new(random);
+    let mut call = Call::new(Kernel::Concat);
+    let mut total = shape;
+    total[along] = 0;
+    for _ in 0..3 {
+        let mut own = shape;
+        own[along] = small(random, 1, 5);
+        total[along] += own[along];
+        let whole = Needs { rows: (0, own[0]), cols: (0, own[1]) };
+        call = if random.chance(1, 3) {
+            let constant = bytes(random, own.iter().product());
+            call.option(Some(&constant)).put(&View::linear(0, own[0], own[1], own[2]))
+        } else {
+            call.option::<u8>(None).put(&space.view(random, own, whole, 1))
+        };
+        call = call.put(&1usize).put(&own[along]);
+    }
+    let region = region(random, total[0], total[1]);
+    let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
+    let output = space.view(random, total, written, 1);
+    let pixel = if axis == Axis::Depth { 1 } else { shape[2] };
+    Case::new(call.put(&axis).put(&output).put(&region).put(&pixel), space.fill(random))
+}
+
+fn gather(random: &mut Random) -> Case {
+    let element = random.choose(&[1, 1, 1, 2, 4, 8]);
+    let [input, output] = [(); 2].map(|()| [small(random, 1, 6), small(random, 1, 6), small(random, 1, 9)]);
+    let mut space = Space::new(random);
+    let wide = |[rows, cols, depth]: [usize; 3]| [rows, cols, depth * element];
+    let region = region(random, output[0], output[1]);
+    let from = space.view(random, wide(input), Needs { rows: (0, input[0]), cols: (0, input[1]) }, 1);
+    let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
+    let to = space.view(random, wide(output), written, 1);
+    let mut call = Call::new(Kernel::Gather).put(&from).put(&to).put(&region);
+    call = call.put(&input).put(&output[2]).put(&element);
+    for axis in 0..3 {
+        call = if random.chance(1, 4) {
+            let table: Vec<i32> =
+                (0..output[axis]).map(|_| random.between(-1, input[axis] as i64 - 1) as i32).collect();
+            call.put(&0u32).constant(&table)
+        } else {
+            let [stride, divide] = if random.chance(1, 2) { [1, 1] } else { [(); 2].map(|()| small(random, 1, 3)) };
+            call.put(&1u32).put(&(random.between(-3, 3) as isize)).put(&stride).put(&divide)
+        };
+    }
+    let fill: [u8; 8] = std::array::from_fn(|_| random.bits() as u8);
+    Case::new(call.put(&fill), space.fill(random))
+}
+
+fn permute(random: &mut Random) -> Case {
+    let element = random.choose(&[1, 1, 2, 4, 8]);
+    let sizes = sizes(random, (1, 4));
+    let (strides, count) = cuboid(random, &sizes, false);
+    // Axes in another order, some backwards.
+    let mut axes: Vec<(usize, isize)> = sizes.iter().copied().zip(strides.steps).collect();
+    for i in (1..axes.len()).rev() {
+        axes.swap(i, random.below(i + 1));
+    }
+    let mut first = 0;
+    for (size, step) in &mut axes {
+        if random.chance(1, 4) {
+            first += *size * *step as usize - *step as usize;
+            *step = -*step;
+        }
+    }
+    let mut space = Space::new(random);
+    let (input, output) = (space.take(count * element, 8), space.take(count * element, 8));
+    let mut steps = [0; MAX_RANK];
+    axes.iter().zip(&mut steps).for_each(|(axis, step)| *step = axis.1);
+    let permuted: Vec<usize> = axes.iter().map(|axis| axis.0).collect();
+    let call = Call::new(Kernel::Permute).put(&input).put(&output).put(&element).put(&dims(&permuted)).put(&first);
+    Case::new(call.put(&Strides { rank: axes.len(), steps }), space.fill(random))
+}
+
+fn requantise(random: &mut Random) -> Case {
+    let types = [Stored::Int8, Stored::Int16, Stored::Int32];
+    let [from, to] = [(); 2].map(|()| random.choose(&types));
+    let mut space = Space::new(random);
+    let (shape, region, [input, output]) = alike(random, &mut space, [from.bytes(), to.bytes()]);
+    let how = Requantise {
+        from,
+        to,
+        zeros: [random.between(-128, 127) as i32, random.between(-128, 127) as i32],
+        factor: factor(random),
+        rounding: rounding(random),
+    };
+    let call = Call::new(Kernel::Requantise).put(&input).put(&output).put(&region).put(&shape[2]).put(&how);
+    Case::new(call, space.fill(random))
+}
+
+fn arg_max(random: &mut Random) -> Case {
+    let [from, to] = [
+        random.choose(&[Stored::Int8, Stored::Int16, Stored::Int32, Stored::Int64]),
+        random.choose(&[Stored::Int32, Stored::Int64]),
+    ];
+    let shape @ [outer, size, inner] = [small(random, 1, 4), small(random, 1, 12), small(random, 1, 4)];
+    let mut space = Space::new(random);
+    let input = space.take(outer * size * inner * from.bytes(), 8) / from.bytes();
+    let output = space.take(outer * inner * to.bytes(), 8) / to.bytes();
+    let call = Call::new(Kernel::ArgMax).put(&input).put(&output).put(&shape).put(&from).put(&to);
+    Case::new(call, space.fill(random))
+}

@@ -1,0 +1,188 @@
+//! Every kernel on emulated cores, by random cases: shapes, strides, paddings, rings, tiles.
+//!
+//! The host draws the cases from a seed, computes each with the simplest kernel that gives the same, with every access checked, and
+//! hands them to a firmware that links all kernels with certified memory. What the firmware leaves in the arena must be what the host
+//! expects, to the byte, outside the kernel's scratch. This is where hand-written assembly is tested. By default on the Cortex-M7
+//! alone; with `SMIDGEN_ALL_CORES=1` on one of each kind. `SMIDGEN_CASES` asks for another number of cases a kernel, and
+//! `SMIDGEN_KERNEL` for one kernel alone.
+
+#[path = "firmware/calls.rs"]
+mod calls;
+mod cases;
+mod firmware;
+mod generate;
+
+use calls::{Kernel, Memory, Plain, Reader};
+use cases::{Call, Case};
+use smidgen_boards::Board;
+use smidgen_kernels::{Arena, Checked, Flash};
+use smidgen_sim::qemu::{self, QemuError};
+use smidgen_zoo::Random;
+use std::ops::Range;
+use std::time::Duration;
+
+/// Most bytes of a case's parts. The smallest emulated board has 16 KiB of SRAM for them and the stack.
+struct Limits {
+    words: usize,
+    constants: usize,
+    arena: usize,
+}
+
+const LIMITS: Limits = Limits { words: 1024, constants: 6144, arena: 6144 };
+
+/// Bytes at an address that suits every type.
+struct Aligned(Vec<u64>);
+
+impl Aligned {
+    fn new(bytes: &[u8]) -> Self {
+        let mut words = vec![0; bytes.len().div_ceil(8)];
+        bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
+        Self(words)
+    }
+}
+
+struct HostArena<'a>(&'a mut [u64]);
+
+impl<'a> Memory<'a, Checked> for HostArena<'a> {
+    fn arena<T: Plain>(self) -> Arena<'a, T> {
+        Arena::new(bytemuck::cast_slice_mut(self.0))
+    }
+}
+
+struct HostReader<'a> {
+    words: std::slice::Iter<'a, u32>,
+    constants: &'a [u64],
+}
+
+impl<'a> Reader<'a, Checked> for HostReader<'a> {
+    fn word(&mut self) -> u32 {
+        *self.words.next().expect("a case has all arguments")
+    }
+
+    fn constant<T: Plain>(&mut self, offset: usize, count: usize) -> Flash<'a, T> {
+        let bytes: &[u8] = bytemuck::cast_slice(self.constants);
+        Flash::new(bytemuck::cast_slice(&bytes[offset..offset + count * size_of::<T>()]))
+    }
+}
+
+/// What a call leaves of an arena on the host.
+fn run(call: &Call, arena: &[u8]) -> Vec<u8> {
+    let (mut memory, constants) = (Aligned::new(arena), Aligned::new(&call.constants));
+    let mut reader = HostReader { words: call.words.iter(), constants: &constants.0 };
+    calls::run(call.kernel as u32, HostArena(&mut memory.0), &mut reader);
+    assert!(reader.words.next().is_none(), "a case has no more arguments than its kernel");
+    bytemuck::cast_slice(&memory.0)[..arena.len()].to_vec()
+}
+
+/// Cases of a kernel that keep to the limits.
+fn draw(kernel: Kernel, count: usize) -> Vec<Case> {
+    let mut random = Random::new(kernel as u64);
+    let fits = |case: &Case| {
+        let call = &case.call;
+        assert!(call.words.len() * 4 <= LIMITS.words, "{kernel:?} has too many arguments");
+        call.constants.len() <= LIMITS.constants && case.arena.len() <= LIMITS.arena
+    };
+    std::iter::repeat_with(|| generate::generate(kernel, &mut random)).filter(fits).take(count).collect()
+}
+
+/// The file that the firmware reads.
+fn file(cases: &[Case]) -> Vec<u8> {
+    let mut file = Vec::new();
+    for Case { call, arena, .. } in cases {
+        let header = [call.kernel as usize, call.words.len() * 4, call.constants.len(), arena.len()];
+        header.iter().for_each(|&n| file.extend((n as u32).to_le_bytes()));
+        call.words.iter().for_each(|w| file.extend(w.to_le_bytes()));
+        file.extend_from_slice(&call.constants);
+        file.extend_from_slice(arena);
+    }
+    file
+}
+
+/// The first byte that differs outside the scratch.
+fn difference(expected: &[u8], given: &[u8], scratch: &Range<usize>) -> Option<usize> {
+    (0..expected.len()).find(|i| !scratch.contains(i) && expected[*i] != given[*i])
+}
+
+fn selected() -> Vec<Kernel> {
+    let name = std::env::var("SMIDGEN_KERNEL").unwrap_or_default();
+    Kernel::ALL.iter().copied().filter(|k| name.is_empty() || format!("{k:?}") == name).collect()
+}
+
+fn cases() -> Vec<Case> {
+    let count = std::env::var("SMIDGEN_CASES").map_or(40, |n| n.parse().expect("SMIDGEN_CASES is a number"));
+    selected().into_iter().flat_map(|kernel| draw(kernel, count)).collect()
+}
+
+fn check(case: &Case, expected: &[u8], given: &[u8], place: &str) {
+    if let Some(at) = difference(expected, given, &case.scratch) {
+        panic!(
+            "{:?} on {place}: byte {at} of the arena is {} instead of {}\nscratch {:?}\narguments {:?}",
+            case.call.kernel, given[at] as i8, expected[at] as i8, case.scratch, case.call.words
+        );
+    }
+}
+
+#[test]
+fn kernels_give_what_the_simple_ones_give_on_the_host() {
+    for case in cases() {
+        let Some(oracle) = &case.oracle else { continue };
+        check(&case, &run(oracle, &case.arena), &run(&case.call, &case.arena), "the host");
+    }
+}
+
+#[test]
+fn kernels_give_the_same_bytes_on_emulated_cores() {
+    let all = std::env::var_os("SMIDGEN_ALL_CORES").is_some();
+    let names: &[&str] = if all {
+        &["mps2-an500", "mps2-an386", "mps2-an385", "microbit", "mps2-an505", "riscv32-virt"]
+    } else {
+        &["mps2-an500"]
+    };
+    let cases = cases();
+    let expected: Vec<Vec<u8>> =
+        cases.iter().map(|case| run(case.oracle.as_ref().unwrap_or(&case.call), &case.arena)).collect();
+    for name in names {
+        let board = smidgen_boards::find(name).expect("a board that comes with smidgen");
+        let Some(elf) = firmware::build(&board) else { continue };
+        run_on(&board, &elf, &cases, &expected);
+    }
+}
+
+fn run_on(board: &Board, elf: &std::path::Path, cases: &[Case], expected: &[Vec<u8>]) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("cases.bin"), file(cases)).unwrap();
+    let outcome = match qemu::run(board, elf, folder.path(), None, Duration::from_secs(300)) {
+        Ok(outcome) => outcome,
+        Err(QemuError::Missing { program, .. }) => {
+            eprintln!("skipped {}: {program} is not installed", board.name);
+            return;
+        }
+        Err(error) => {
+            // The last case that came back says where it stopped.
+            let done = std::fs::read(folder.path().join("results.bin")).unwrap_or_default().len();
+            let mut bytes = 0;
+            let stopped = cases.iter().find(|case| {
+                bytes += case.arena.len();
+                bytes > done
+            });
+            panic!("{}: {error}\nat {:?}", board.name, stopped.map(|case| (case.call.kernel, &case.call.words)));
+        }
+    };
+    let results = std::fs::read(folder.path().join("results.bin")).unwrap();
+    let mut rest = &results[..];
+    for (case, expected) in cases.iter().zip(expected) {
+        let Some((given, after)) = rest.split_at_checked(expected.len()) else {
+            panic!("{}: no result of {:?}", board.name, case.call.kernel)
+        };
+        check(case, expected, given, &board.name);
+        rest = after;
+    }
+    assert!(rest.is_empty(), "{}: {} bytes more than expected", board.name, rest.len());
+    // What is between a case's two markers, and not what is between two cases.
+    let counts: Vec<u64> = outcome.counts.between_markers().into_iter().step_by(2).collect();
+    assert_eq!(counts.len(), cases.len(), "{}", board.name);
+    for kernel in selected() {
+        let total: u64 = counts.iter().zip(cases).filter(|(_, c)| c.call.kernel == kernel).map(|(n, _)| n).sum();
+        eprintln!("{}: {kernel:?} {total} instructions", board.name);
+    }
+}
