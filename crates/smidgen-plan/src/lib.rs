@@ -8,6 +8,7 @@
 pub mod access;
 pub mod assign;
 mod digest;
+mod finish;
 pub mod kernel;
 pub mod lower;
 pub mod overlap;

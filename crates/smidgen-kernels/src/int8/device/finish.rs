@@ -54,7 +54,7 @@ pub const EXTRA: u32 = 1 << 31;
 pub struct Finish {
     /// `(zero point << shift) + (1 << (shift - 1))`.
     pub offset: i32,
-    /// Right shift, 1 to 22.
+    /// Right shift, 1 to [`MAX_SHIFT`].
     pub shift: u32,
     /// 256 where accumulators are rounded twice, 0 where once.
     pub tie: u32,
@@ -81,6 +81,9 @@ pub struct Channel {
     pub tie: i32,
 }
 
+/// The greatest [`Finish::shift`]: with more, an offset could leave 32 bits.
+pub const MAX_SHIFT: u32 = 22;
+
 /// Words of a layer with so many channels.
 pub const fn words(channels: usize, extras: u16) -> usize {
     channels.div_ceil(2) * 3 + extras as usize
@@ -99,6 +102,21 @@ pub fn ssat8(x: i32) -> i8 {
 }
 
 impl Finish {
+    /// True if these are the words of so many channels: then [`pair`](Self::pair) reads none outside, and no shift is too wide.
+    pub fn is_sound(&self, words: &[u32], channels: usize) -> bool {
+        let bits = self.low.trailing_ones();
+        let parameters = (1..=MAX_SHIFT).contains(&self.shift)
+            && (self.tie == 0 || self.tie == 256)
+            && self.low == (1 << bits.min(MAX_LOW_BITS)) - 1
+            && self.unit == SCALE << bits;
+        let is_there = |word: u32, half: u32| word & EXTRA == 0 || (half as u16) < self.extras;
+        let in_range = |pair: &[u32]| is_there(pair[0], pair[2]) && is_there(pair[1], pair[2] >> 16);
+        let pairs = channels.div_ceil(2);
+        parameters
+            && words.len() == self::words(channels, self.extras)
+            && words.chunks_exact(3).take(pairs).all(in_range)
+    }
+
     /// Channels `2 * pair` and `2 * pair + 1` of a layer that has `pairs` pairs.
     ///
     /// # Panics

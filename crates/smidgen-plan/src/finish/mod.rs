@@ -1,0 +1,137 @@
+//! Constants for the cheap finish of the [device kernels](smidgen_kernels::int8::device::finish), with the proof that they are exact.
+//!
+//! A clamped int8 output is a step function of the accumulator, and so is what the device kernels compute. Both never decrease, so they
+//! are equal on all accumulators from the least to the greatest that a channel's weights can reach, if they are equal at these
+//! two and on both sides of each step of the reference. [`search`] finds words; [`proves`] reads them back as the kernels do and
+//! checks every such place. Nothing is used that has not passed [`proves`], so a fault of the search can cost speed, not bytes.
+
+mod search;
+#[cfg(test)]
+mod tests;
+
+use smidgen_kernels::int8::Int8;
+use smidgen_kernels::int8::device::Finish;
+use smidgen_kernels::int8::device::finish::SCALE;
+use smidgen_kernels::memory::Flash;
+use smidgen_kernels::requant::Factor;
+
+/// One output channel by its definition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Channel {
+    /// From accumulator to output.
+    pub factor: Factor,
+    /// What the accumulator starts with, the input's zero point folded in.
+    pub bias: i32,
+    /// The least accumulator, bias included, that any input gives.
+    pub low: i64,
+    /// The greatest.
+    pub high: i64,
+}
+
+impl Channel {
+    /// A channel with these weights, each of which meets an input from -128 to 127.
+    pub fn new(factor: Factor, bias: i32, weights: impl Iterator<Item = i8>) -> Self {
+        let (mut low, mut high) = (bias as i64, bias as i64);
+        for weight in weights {
+            let ends = (weight as i64 * -128, weight as i64 * 127);
+            low += ends.0.min(ends.1);
+            high += ends.0.max(ends.1);
+        }
+        Self { factor, bias, low, high }
+    }
+
+    /// The reference's output for an accumulator.
+    fn output(&self, acc: i64, quant: &Int8) -> i8 {
+        let scaled = self.factor.apply(acc as i32, quant.rounding);
+        scaled.wrapping_add(quant.output_zero).clamp(quant.min as i32, quant.max as i32) as i8
+    }
+
+    /// True if accumulators fit 32 bits when staged, and the reference's arithmetic cannot wrap on them.
+    fn is_in_range(&self) -> bool {
+        let limit = i64::from(i32::MAX / SCALE) - 2;
+        -limit <= self.low && self.high <= limit && self.factor.shift <= 7
+    }
+
+    /// The steps of the reference within reach: `(a, y)` where output `y` is the one at `a`, and another one at `a - 1`. The first is at
+    /// the least accumulator, whatever comes before it.
+    fn steps(&self, quant: &Int8) -> Vec<(i64, i8)> {
+        let mut steps = vec![(self.low, self.output(self.low, quant))];
+        let last = self.output(self.high, quant);
+        while let Some(&(from, y)) = steps.last()
+            && y < last
+        {
+            let at = self.first_above(from, y, quant);
+            steps.push((at, self.output(at, quant)));
+        }
+        steps
+    }
+
+    /// The first accumulator after `from` whose output is above `y`, where the greatest one's is.
+    fn first_above(&self, from: i64, y: i8, quant: &Int8) -> i64 {
+        let above = |acc: i64| self.output(acc, quant) > y;
+        // Half an output further than y itself, by the factor; the search starts there and is right wherever it starts.
+        let real = self.factor.multiplier as f64 * libm::exp2(self.factor.shift as f64 - 31.0);
+        let guess = ((y as f64 + 0.5 - quant.output_zero as f64) / real) as i64;
+        let mut step = 2;
+        let start = guess.clamp(from, self.high);
+        let (mut below, mut reached) = (start, start);
+        if above(start) {
+            while reached - step > from && above(reached - step) {
+                reached -= step;
+                step *= 2;
+            }
+            below = (reached - step).max(from);
+        } else {
+            while below + step < self.high && !above(below + step) {
+                below += step;
+                step *= 2;
+            }
+            reached = (below + step).min(self.high);
+        }
+        while reached - below > 1 {
+            let middle = below + (reached - below) / 2;
+            if above(middle) {
+                reached = middle;
+            } else {
+                below = middle;
+            }
+        }
+        reached
+    }
+}
+
+/// The packed form of a layer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Packed {
+    /// What the channels share.
+    pub finish: Finish,
+    /// [`words`](smidgen_kernels::int8::device::finish::words) of them.
+    pub words: Vec<u32>,
+}
+
+/// The cheapest packed form of a layer that is proven, if there is one.
+pub(crate) fn pack(channels: &[Channel], quant: &Int8) -> Option<Packed> {
+    if !channels.iter().all(Channel::is_in_range) {
+        return None;
+    }
+    search::search(channels, quant).filter(|packed| proves(packed, channels, quant))
+}
+
+/// True if the packed form gives the reference's output for every accumulator of every channel.
+pub(crate) fn proves(packed: &Packed, channels: &[Channel], quant: &Int8) -> bool {
+    let pairs = channels.len().div_ceil(2);
+    if !packed.finish.is_sound(&packed.words, channels.len()) {
+        return false;
+    }
+    channels.iter().enumerate().all(|(i, channel)| {
+        let unpacked = packed.finish.pair(Flash::new(&packed.words), pairs, i / 2)[i % 2];
+        let equal = |acc: i64| {
+            let staged = (acc - channel.bias as i64) * SCALE as i64 + unpacked.start as i64;
+            let output = |staged| packed.finish.output(&unpacked, staged);
+            i32::try_from(staged).is_ok_and(|staged| output(staged) == channel.output(acc, quant))
+        };
+        channel.is_in_range()
+            && equal(channel.high)
+            && channel.steps(quant).iter().all(|&(at, _)| equal(at) && (at == channel.low || equal(at - 1)))
+    })
+}

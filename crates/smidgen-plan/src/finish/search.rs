@@ -1,0 +1,204 @@
+//! The words of a layer: for each channel an interval of multipliers that are exact, and one in it that can be stored.
+
+use super::{Channel, Packed};
+use smidgen_kernels::Rounding;
+use smidgen_kernels::int8::Int8;
+use smidgen_kernels::int8::device::Finish;
+use smidgen_kernels::int8::device::finish::{EXTRA, MAX_LOW_BITS, MAX_SHIFT, SCALE};
+
+/// How far the start of an extra may lie from the bias, in staged units, to make up for what the shared offset lacks: a tie is at most
+/// one accumulator wide.
+const NUDGE: i64 = 2 * SCALE as i64;
+
+/// The layer's shift is as great as 31 bits of multiplier allow for its greatest factor, or a little less.
+const SHIFTS_TRIED: i32 = 4;
+
+/// The packed form with the fewest extras.
+pub(super) fn search(channels: &[Channel], quant: &Int8) -> Option<Packed> {
+    let tasks: Vec<Task> = channels.iter().map(|channel| Task::new(channel, quant)).collect();
+    // Factors of constant outputs do not matter.
+    let greatest = tasks.iter().filter(|task| task.steps.len() > 1).map(|task| task.channel.factor.shift).max();
+    let full = 7 - greatest.map_or(-1, i32::from);
+    (0..SHIFTS_TRIED).map(|less| full.min(MAX_SHIFT as i32) - less).filter(|&shift| shift > 0).find_map(|shift| {
+        let mut layer = Layer::new(&tasks, quant, shift);
+        let bits = layer.best_bits(&tasks);
+        layer.pack(&tasks, bits)
+    })
+}
+
+/// A channel and where its outputs change.
+struct Task<'a> {
+    channel: &'a Channel,
+    steps: Vec<(i64, i8)>,
+}
+
+impl<'a> Task<'a> {
+    fn new(channel: &'a Channel, quant: &Int8) -> Self {
+        Self { channel, steps: channel.steps(quant) }
+    }
+
+    /// True if what accumulators below 0 give does not tell them apart.
+    fn is_flat_below_zero(&self) -> bool {
+        self.steps.get(1).is_none_or(|&(at, _)| at >= 0) && (self.channel.low >= 0 || self.steps[0].1 == i8::MIN)
+    }
+}
+
+/// The choices made for a layer, and for each channel the multipliers that they leave.
+struct Layer {
+    finish: Finish,
+    intervals: Vec<Vec<(Start, Interval)>>,
+}
+
+/// What is added to a bias, in staged units, and leading zeros of the multiplier, which decide `K`.
+type Start = (i64, u32);
+
+/// Multipliers from the first to the last; none if the last is less.
+type Interval = (i64, i64);
+
+impl Layer {
+    fn new(tasks: &[Task], quant: &Int8, shift: i32) -> Self {
+        let tie = match quant.rounding {
+            Rounding::Twice => SCALE as u32,
+            Rounding::Once => 0,
+        };
+        let by_sign = tie != 0 && !tasks.iter().all(Task::is_flat_below_zero);
+        let offset = (quant.output_zero << shift) + (1 << (shift - 1));
+        let finish = Finish { offset, shift: shift as u32, tie, low: 0, unit: SCALE, by_sign, extras: 0 };
+        Self { finish, intervals: vec![Vec::new(); tasks.len()] }
+    }
+
+    /// The multipliers of channel `i` with this start.
+    fn interval(&mut self, tasks: &[Task], i: usize, start: Start) -> Interval {
+        if let Some(&(_, interval)) = self.intervals[i].iter().find(|(key, _)| *key == start) {
+            return interval;
+        }
+        let interval = exact(&self.finish, &tasks[i], start);
+        self.intervals[i].push((start, interval));
+        interval
+    }
+
+    /// The number of leading zeros that a channel's factor suggests, and its neighbours.
+    fn classes(&self, channel: &Channel) -> impl Iterator<Item = u32> + use<> {
+        let natural = 8 - self.finish.shift as i32 - channel.factor.shift as i32;
+        let natural = if channel.factor.multiplier == 0 { 32 } else { natural.clamp(1, 32) };
+        [natural, natural + 1, natural - 1]
+            .into_iter()
+            .filter(|class| (1..=32).contains(class))
+            .map(|class| class as u32)
+    }
+
+    /// The word and half of channel `i`, if it can do without an extra.
+    fn shared(&mut self, tasks: &[Task], i: usize, bits: u32) -> Option<(u32, u16)> {
+        let channel = tasks[i].channel;
+        for whole in [0, -1, 1] {
+            let field = channel.bias as i64 + whole;
+            let Ok(half) = i16::try_from(field >> bits) else { continue };
+            let low = field & ((1 << bits) - 1);
+            for class in self.classes(channel) {
+                let (first, last) = self.interval(tasks, i, (whole * SCALE as i64, class));
+                let multiplier = first + (low - first).rem_euclid(1 << bits);
+                if multiplier <= last {
+                    return Some((multiplier as u32, half as u16));
+                }
+            }
+        }
+        None
+    }
+
+    /// The word and start of channel `i` with an extra.
+    fn extra(&mut self, tasks: &[Task], i: usize) -> Option<(u32, i32)> {
+        let channel = tasks[i].channel;
+        let nudges = (0..=NUDGE).flat_map(|n| [n, -n]).skip(1);
+        // Coarse before fine: a wide interval is found soon.
+        let nudges = [32, 8, 1].into_iter().flat_map(|step| nudges.clone().filter(move |n| n % step == 0));
+        for nudge in nudges {
+            let start = i32::try_from(channel.bias as i64 * SCALE as i64 + nudge).ok()?;
+            for class in self.classes(channel) {
+                let (first, last) = exact(&self.finish, &tasks[i], (nudge, class));
+                if first <= last {
+                    return Some((first as u32, start));
+                }
+            }
+        }
+        None
+    }
+
+    /// The number of shared bits that needs the fewest extras, the least of them.
+    fn best_bits(&mut self, tasks: &[Task]) -> u32 {
+        let mut best = (usize::MAX, 0);
+        for bits in 0..=MAX_LOW_BITS {
+            let mut extras = 0;
+            for i in 0..tasks.len() {
+                extras += usize::from(self.shared(tasks, i, bits).is_none());
+                if extras >= best.0 {
+                    break;
+                }
+            }
+            best = best.min((extras, bits));
+            if extras == 0 {
+                break;
+            }
+        }
+        best.1
+    }
+
+    fn pack(mut self, tasks: &[Task], bits: u32) -> Option<Packed> {
+        let pairs = tasks.len().div_ceil(2);
+        let mut words = vec![0; 3 * pairs];
+        for i in 0..tasks.len() {
+            let (word, half) = match self.shared(tasks, i, bits) {
+                Some(shared) => shared,
+                None => {
+                    let (word, start) = self.extra(tasks, i)?;
+                    words.push(start as u32);
+                    (word | EXTRA, u16::try_from(words.len() - 3 * pairs - 1).ok()?)
+                }
+            };
+            words[i / 2 * 3 + i % 2] = word;
+            words[i / 2 * 3 + 2] |= (half as u32) << (16 * (i % 2));
+        }
+        let extras = u16::try_from(words.len() - 3 * pairs).ok()?;
+        let finish = Finish { low: (1 << bits) - 1, unit: SCALE << bits, extras, ..self.finish };
+        Some(Packed { finish, words })
+    }
+}
+
+/// The multipliers that give every output of the channel, among those with `class` leading zeros.
+fn exact(finish: &Finish, task: &Task, (nudge, class): Start) -> Interval {
+    // A multiplier of 0 has 32.
+    let mut bounds =
+        if finish.tie == 0 { (0, i32::MAX as i64) } else { ((1 << 32 >> class) / 2, (1 << 32 >> class) - 1) };
+    let with = finish.with(bounds.0 as i32, 0);
+    // Output y or more, where the accumulator is acc: acc' * m >= ((y << j) - C + K) << 32, all in staged units.
+    let at = |acc: i64, y: i64| {
+        let staged = acc * SCALE as i64 + nudge;
+        let tie = if staged < 0 { with.tie as i64 } else { 0 };
+        (staged, ((y << finish.shift) - with.offset as i64 + tie) << 32)
+    };
+    let mut bound = |(staged, least): (i64, i64), reached: bool| {
+        // staged * m >= least if reached, else staged * m <= least - 1.
+        let limit = if reached { least } else { least - 1 };
+        let (size, limit) = if staged < 0 { (-staged, -limit) } else { (staged, limit) };
+        if size == 0 {
+            // 0 >= limit, or 0 <= limit.
+            if if reached { limit > 0 } else { limit < 0 } {
+                bounds.1 = -1;
+            }
+        } else if reached == (staged > 0) {
+            bounds.0 = bounds.0.max(-(-limit).div_euclid(size));
+        } else {
+            bounds.1 = bounds.1.min(limit.div_euclid(size));
+        }
+    };
+    for (i, &(acc, y)) in task.steps.iter().enumerate() {
+        if y > i8::MIN {
+            bound(at(acc, y as i64), true);
+        }
+        // The last accumulator with this output must not have the next one.
+        let last = task.steps.get(i + 1).map_or(task.channel.high, |next| next.0 - 1);
+        if y < i8::MAX {
+            bound(at(last, y as i64 + 1), false);
+        }
+    }
+    bounds
+}

@@ -1,0 +1,112 @@
+use super::*;
+use proptest::prelude::*;
+use smidgen_kernels::Rounding;
+
+fn quant(output_zero: i32, rounding: Rounding) -> Int8 {
+    Int8 { input_zero: 0, output_zero, min: -128, max: 127, rounding }
+}
+
+/// True if the packed form gives the reference's output for every accumulator, each tried.
+fn equal_everywhere(packed: &Packed, channels: &[Channel], quant: &Int8) -> bool {
+    channels.iter().enumerate().all(|(i, channel)| {
+        let unpacked = packed.finish.pair(Flash::new(&packed.words), channels.len().div_ceil(2), i / 2)[i % 2];
+        (channel.low..=channel.high).all(|acc| {
+            let staged = (acc - channel.bias as i64) * SCALE as i64 + unpacked.start as i64;
+            i32::try_from(staged).is_ok_and(|s| packed.finish.output(&unpacked, s) == channel.output(acc, quant))
+        })
+    })
+}
+
+/// A layer whose accumulators are few enough to try them all: up to 2^17 for each channel.
+fn layer() -> impl Strategy<Value = (Vec<Channel>, Int8)> {
+    let channel = (prop::collection::vec(any::<i8>(), 1..5), -20_000i32..20_000, 1e-4f64..0.02)
+        .prop_map(|(weights, bias, real)| Channel::new(Factor::new(real), bias, weights.into_iter()));
+    let rounding = prop::bool::ANY.prop_map(|once| if once { Rounding::Once } else { Rounding::Twice });
+    let quant = (prop_oneof![Just(-128), -20..20], rounding).prop_map(|(zero, rounding)| quant(zero, rounding));
+    (prop::collection::vec(channel, 1..6), quant)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn what_is_packed_is_equal_everywhere((channels, quant) in layer()) {
+        let packed = pack(&channels, &quant).expect("layers like these can be packed");
+        prop_assert!(equal_everywhere(&packed, &channels, &quant));
+    }
+
+    #[test]
+    fn a_changed_word_is_refused_exactly_if_a_byte_changes(
+        (channels, quant) in layer(), word in any::<prop::sample::Index>(), flip in 0u32..31,
+    ) {
+        let mut packed = pack(&channels, &quant).expect("layers like these can be packed");
+        let word = word.index(packed.words.len());
+        packed.words[word] ^= 1 << flip;
+        prop_assert_eq!(proves(&packed, &channels, &quant), equal_everywhere(&packed, &channels, &quant));
+    }
+
+    #[test]
+    fn the_steps_are_those_of_the_reference((channels, quant) in layer()) {
+        for channel in &channels {
+            let mut slow = vec![(channel.low, channel.output(channel.low, &quant))];
+            for acc in channel.low + 1..=channel.high {
+                let y = channel.output(acc, &quant);
+                if y != slow[slow.len() - 1].1 {
+                    slow.push((acc, y));
+                }
+            }
+            prop_assert_eq!(channel.steps(&quant), slow);
+        }
+    }
+}
+
+#[test]
+fn changed_parameters_are_refused() {
+    let channels: Vec<Channel> =
+        (1..5).map(|i| Channel::new(Factor::new(0.003 * i as f64), -70 * i, [100, -90, 35].into_iter())).collect();
+    let quant = quant(-3, Rounding::Twice);
+    let right = pack(&channels, &quant).unwrap();
+    assert!(right.finish.by_sign);
+    let wrong = |change: fn(&mut Packed)| {
+        let mut packed = right.clone();
+        change(&mut packed);
+        !proves(&packed, &channels, &quant)
+    };
+    assert!(!wrong(|_| {}));
+    assert!(wrong(|p| p.finish.by_sign = false));
+    assert!(wrong(|p| p.finish.tie = 0));
+    assert!(wrong(|p| p.finish.shift -= 1));
+    assert!(wrong(|p| p.finish.offset += 1 << 9));
+    assert!(wrong(|p| p.finish.unit *= 2));
+    assert!(wrong(|p| p.words.truncate(3)));
+    assert!(wrong(|p| p.words.push(0)));
+    assert!(wrong(|p| p.words[0] |= 1 << 31));
+}
+
+#[test]
+fn after_a_relu_the_sign_needs_no_care() {
+    let channels = [Channel::new(Factor::new(0.004), 500, [100, -90, 35].into_iter())];
+    assert!(!pack(&channels, &quant(-128, Rounding::Twice)).unwrap().finish.by_sign);
+    assert!(!pack(&channels, &quant(-3, Rounding::Once)).unwrap().finish.by_sign);
+    assert!(pack(&channels, &quant(-127, Rounding::Twice)).unwrap().finish.by_sign);
+}
+
+#[test]
+fn extremes_are_packed_or_refused() {
+    let twice = quant(0, Rounding::Twice);
+    // Outputs that never change, whatever the scale.
+    for real in [0.0, 1e-9, 1e-3, 0.9] {
+        let channels = vec![Channel::new(Factor::new(real), 40, core::iter::empty()); 3];
+        assert!(equal_everywhere(&pack(&channels, &twice).unwrap(), &channels, &twice), "{real}");
+    }
+    assert_eq!(pack(&[], &twice).unwrap().words.len(), 0);
+    // More than 24 bits of accumulator.
+    assert_eq!(pack(&[Channel::new(Factor::new(1e-5), 1 << 23, core::iter::empty())], &twice), None);
+    // A clamp inside the range of int8.
+    let clamped = Int8 { max: 100, ..twice };
+    assert_eq!(pack(&[Channel::new(Factor::new(0.01), 0, [127, 127].into_iter())], &clamped), None);
+    // A bias that needs more bits than are stored becomes an extra.
+    let wide = [Channel::new(Factor::new(1e-5), 6_000_000, [90; 40].into_iter())];
+    let packed = pack(&wide, &twice).unwrap();
+    assert_eq!((packed.finish.extras, packed.words.len()), (1, 4));
+}
