@@ -121,6 +121,9 @@ fn check_step(program: &Program, index: usize, step: &Step) -> Result<(), String
             return Err(format!("constant {i} has {given} bytes where the kernel takes {wanted}"));
         }
     }
+    if !step.kernel.is_sound(|i| &program.constants[step.constants[i].index()].bytes) {
+        return Err("its constants point outside themselves".into());
+    }
     range(program, &program.scratch, index, demands.scratch, "scratch")?;
     range(program, &program.state, index, demands.state, "state")?;
     apart(program, index)

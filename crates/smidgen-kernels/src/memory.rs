@@ -404,6 +404,21 @@ impl<T, B: Bounds> Around<'_, T, B> {
         pointer
     }
 
+    /// Like [`Arena::load`].
+    ///
+    /// # Panics
+    /// As [`span`](Self::span).
+    #[inline(always)]
+    #[track_caller]
+    pub fn load<const N: usize>(&self, from: usize) -> [T; N]
+    where
+        T: Element,
+    {
+        let elements = self.all.load(from);
+        B::check_apart(self.hole, from, N);
+        elements
+    }
+
     /// Like [`Arena::store`].
     ///
     /// # Panics

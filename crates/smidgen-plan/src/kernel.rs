@@ -11,6 +11,7 @@ pub use reduction::{Axes, Reduction};
 use crate::program::{Extent, Step};
 use smidgen_ir::{ElementType, PoolKind};
 use smidgen_kernels::float::Clamp;
+use smidgen_kernels::int8::device::{self, Finish, finish};
 use smidgen_kernels::int8::{Int8, fast};
 use smidgen_kernels::{Window2d, float, int8};
 
@@ -39,6 +40,16 @@ pub enum Kernel {
         window: Window2d,
         /// Zero points, clamp, rounding.
         quant: Int8,
+    },
+    /// CONV_2D on int8, as firmware runs it. Input: `x`. Constants: weights from [`conv2d_pack`](device::conv2d_pack), the
+    /// [words](finish) of the channels.
+    Conv2dI8Device {
+        /// The window.
+        window: Window2d,
+        /// Zero point of the input.
+        input_zero: i8,
+        /// From accumulators to outputs.
+        finish: Finish,
     },
     /// CONV_2D on float32. Input: `x`. Constants: weights `[O,KH,KW,C]`, bias `[O]`.
     Conv2dF32 {
@@ -70,6 +81,16 @@ pub enum Kernel {
         window: Window2d,
         /// Zero points, clamp, rounding.
         quant: Int8,
+    },
+    /// DEPTHWISE_CONV_2D on int8 with one output for each input channel, as firmware runs it. Input: `x`. Constants: weights from
+    /// [`depthwise_pack`](device::depthwise_pack), the [words](finish) of the channels.
+    DepthwiseI8Device {
+        /// The window.
+        window: Window2d,
+        /// Zero point of the input.
+        input_zero: i8,
+        /// From accumulators to outputs.
+        finish: Finish,
     },
     /// DEPTHWISE_CONV_2D on float32. Input: `x`. Constants: weights `[KH,KW,O]`, bias `[O]`.
     DepthwiseF32 {
@@ -128,6 +149,16 @@ pub enum Kernel {
         outputs: usize,
         /// Zero points, clamp, rounding.
         quant: Int8,
+    },
+    /// FULLY_CONNECTED on int8 with weights whose zero point is 0, as firmware runs it. Input: `x` as `[rows, 1, K]`. Constants: weights
+    /// from [`fully_connected_pack`](device::fully_connected_pack), the [words](finish) of the channels.
+    FullyConnectedI8Device {
+        /// K.
+        inputs: usize,
+        /// O.
+        outputs: usize,
+        /// From accumulators to outputs.
+        finish: Finish,
     },
     /// FULLY_CONNECTED on int8, simple form. Input: `x` as `[rows, 1, K]`. Constants: weights `[O,K]`, then
     /// [bias, multipliers, shifts](CHANNELS).
@@ -198,6 +229,31 @@ impl Kernel {
                 scratch: fast::conv2d_scratch(window),
                 ..windowed(window, Int8, output, with_channels(fast::conv2d_weights(window), window.output[2]))
             },
+            Kernel::Conv2dI8Device { window, finish, .. } => Demands {
+                scratch: device::conv2d_scratch(window),
+                ..windowed(
+                    window,
+                    Int8,
+                    output,
+                    with_words(device::conv2d_weights(window) * 4, window.output[2], finish),
+                )
+            },
+            Kernel::DepthwiseI8Device { window, finish, .. } => Demands {
+                scratch: device::depthwise_scratch(window),
+                ..windowed(
+                    window,
+                    Int8,
+                    output,
+                    with_words(device::depthwise_weights(window), window.output[2], finish),
+                )
+            },
+            Kernel::FullyConnectedI8Device { inputs, outputs, finish } => {
+                let weights = device::fully_connected_weights([*inputs, *outputs]) * 4;
+                Demands {
+                    scratch: device::fully_connected_scratch(*inputs),
+                    ..dense(*inputs, *outputs, Int8, output, with_words(weights, *outputs, finish))
+                }
+            }
             Kernel::Conv2dHybrid { window, .. } => {
                 let outputs = window.output[2];
                 windowed(window, Float32, output, vec![window.patch() * outputs, outputs * 4])
@@ -227,6 +283,21 @@ impl Kernel {
             }
         }
     }
+
+    /// True if nothing in the constants, which have the sizes demanded, makes the kernel read outside them. `constant` gives the
+    /// bytes of each.
+    pub fn is_sound<'a>(&self, constant: impl Fn(usize) -> &'a [u8]) -> bool {
+        let (finish, channels) = match self {
+            Kernel::Conv2dI8Device { window, finish, .. } | Kernel::DepthwiseI8Device { window, finish, .. } => {
+                (finish, window.output[2])
+            }
+            Kernel::FullyConnectedI8Device { outputs, finish, .. } => (finish, *outputs),
+            _ => return true,
+        };
+        let words =
+            constant(1).chunks_exact(4).map(|bytes| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+        finish.is_sound(&words.collect::<Vec<_>>(), channels)
+    }
 }
 
 /// `elements` elements as one pixel: how the kernels see tensors that they take whole, whatever their rank.
@@ -244,6 +315,11 @@ fn resize(element: ElementType, from: [usize; 2], to: [usize; 2], output: Extent
 /// Bytes of int8 weights and of what follows them.
 fn with_channels(weights: usize, outputs: usize) -> Vec<usize> {
     [weights].into_iter().chain(CHANNELS.map(|bytes| bytes * outputs)).collect()
+}
+
+/// Bytes of packed weights and of the words of the channels.
+fn with_words(weights: usize, outputs: usize, finish: &Finish) -> Vec<usize> {
+    vec![weights, finish::words(outputs, finish.extras) * 4]
 }
 
 /// Bytes of float32 weights and of the bias.

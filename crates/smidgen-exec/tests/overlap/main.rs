@@ -191,7 +191,7 @@ fn overlap_is_safe_and_tight_for_every_kernel() {
                     continue;
                 }
                 let inputs = draw.sample(&graph);
-                for kernels in [KernelSet::Reference, KernelSet::Fast] {
+                for kernels in [KernelSet::Reference, KernelSet::Fast, KernelSet::Device] {
                     let label = format!("{operator} {numbers:?} seed {seed}, {kernels:?} kernels");
                     check(&label, &graph, kernels, &inputs, &mut tallies);
                 }

@@ -20,7 +20,7 @@ use smidgen_kernels::requant::Factor;
 pub(crate) struct Channel {
     /// From accumulator to output.
     pub factor: Factor,
-    /// What the accumulator starts with, the input's zero point folded in.
+    /// What the accumulator starts with, so that with the products that the kernel adds it becomes the reference's.
     pub bias: i32,
     /// The least accumulator, bias included, that any input gives.
     pub low: i64,
@@ -29,7 +29,7 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
-    /// A channel with these weights, each of which meets an input from -128 to 127.
+    /// A channel with these weights, each of which meets an input from -128 to 127, and a bias with the input's zero point folded in.
     pub fn new(factor: Factor, bias: i32, weights: impl Iterator<Item = i8>) -> Self {
         let (mut low, mut high) = (bias as i64, bias as i64);
         for weight in weights {
@@ -40,16 +40,21 @@ impl Channel {
         Self { factor, bias, low, high }
     }
 
+    /// The same for a kernel whose products need another start.
+    pub fn starting_at(self, bias: i32) -> Self {
+        Self { bias, ..self }
+    }
+
     /// The reference's output for an accumulator.
     fn output(&self, acc: i64, quant: &Int8) -> i8 {
         let scaled = self.factor.apply(acc as i32, quant.rounding);
         scaled.wrapping_add(quant.output_zero).clamp(quant.min as i32, quant.max as i32) as i8
     }
 
-    /// True if accumulators fit 32 bits when staged, and the reference's arithmetic cannot wrap on them.
+    /// True if the reference's arithmetic cannot wrap on the channel's accumulators.
     fn is_in_range(&self) -> bool {
-        let limit = i64::from(i32::MAX / SCALE) - 2;
-        -limit <= self.low && self.high <= limit && self.factor.shift <= 7
+        let limit = i64::from(i32::MAX >> self.factor.shift.max(0));
+        -limit <= self.low && self.high <= limit
     }
 
     /// The steps of the reference within reach: `(a, y)` where output `y` is the one at `a`, and another one at `a - 1`. The first is at

@@ -17,7 +17,7 @@ const SHIFTS_TRIED: i32 = 4;
 pub(super) fn search(channels: &[Channel], quant: &Int8) -> Option<Packed> {
     let tasks: Vec<Task> = channels.iter().map(|channel| Task::new(channel, quant)).collect();
     // Factors of constant outputs do not matter.
-    let greatest = tasks.iter().filter(|task| task.steps.len() > 1).map(|task| task.channel.factor.shift).max();
+    let greatest = tasks.iter().filter(|task| !task.is_constant()).map(|task| task.channel.factor.shift).max();
     let full = 7 - greatest.map_or(-1, i32::from);
     (0..SHIFTS_TRIED).map(|less| full.min(MAX_SHIFT as i32) - less).filter(|&shift| shift > 0).find_map(|shift| {
         let mut layer = Layer::new(&tasks, quant, shift);
@@ -35,6 +35,11 @@ struct Task<'a> {
 impl<'a> Task<'a> {
     fn new(channel: &'a Channel, quant: &Int8) -> Self {
         Self { channel, steps: channel.steps(quant) }
+    }
+
+    /// True if the output is the same for all accumulators.
+    fn is_constant(&self) -> bool {
+        self.steps.len() == 1
     }
 
     /// True if what accumulators below 0 give does not tell them apart.
@@ -77,24 +82,28 @@ impl Layer {
         interval
     }
 
-    /// The number of leading zeros that a channel's factor suggests, and its neighbours.
-    fn classes(&self, channel: &Channel) -> impl Iterator<Item = u32> + use<> {
-        let natural = 8 - self.finish.shift as i32 - channel.factor.shift as i32;
-        let natural = if channel.factor.multiplier == 0 { 32 } else { natural.clamp(1, 32) };
-        [natural, natural + 1, natural - 1]
-            .into_iter()
-            .filter(|class| (1..=32).contains(class))
-            .map(|class| class as u32)
+    /// The number of leading zeros that a channel's factor suggests, and its neighbours; all, where the output never changes.
+    fn classes(&self, task: &Task) -> impl Iterator<Item = u32> + use<> {
+        let factor = task.channel.factor;
+        let natural = 8 - self.finish.shift as i32 - factor.shift as i32;
+        let natural = if factor.multiplier == 0 { 32 } else { natural.clamp(1, 32) };
+        let others = if task.is_constant() { 1..33 } else { 1..1 };
+        let near = [natural, natural + 1, natural - 1].into_iter().filter(|class| (1..=32).contains(class));
+        near.chain(others).map(|class| class as u32)
     }
 
     /// The word and half of channel `i`, if it can do without an extra.
     fn shared(&mut self, tasks: &[Task], i: usize, bits: u32) -> Option<(u32, u16)> {
-        let channel = tasks[i].channel;
-        for whole in [0, -1, 1] {
-            let field = channel.bias as i64 + whole;
+        let task = &tasks[i];
+        let bias = task.channel.bias as i64;
+        // An output that never changes is also had with another bias, one that fits.
+        let fitting = bias.clamp(-1 << (15 + bits), (1 << (15 + bits)) - 1) - bias;
+        let other = (task.is_constant() && fitting != 0).then_some(fitting);
+        for whole in [0, -1, 1].into_iter().chain(other) {
+            let field = bias + whole;
             let Ok(half) = i16::try_from(field >> bits) else { continue };
             let low = field & ((1 << bits) - 1);
-            for class in self.classes(channel) {
+            for class in self.classes(task) {
                 let (first, last) = self.interval(tasks, i, (whole * SCALE as i64, class));
                 let multiplier = first + (low - first).rem_euclid(1 << bits);
                 if multiplier <= last {
@@ -113,7 +122,7 @@ impl Layer {
         let nudges = [32, 8, 1].into_iter().flat_map(|step| nudges.clone().filter(move |n| n % step == 0));
         for nudge in nudges {
             let start = i32::try_from(channel.bias as i64 * SCALE as i64 + nudge).ok()?;
-            for class in self.classes(channel) {
+            for class in self.classes(&tasks[i]) {
                 let (first, last) = exact(&self.finish, &tasks[i], (nudge, class));
                 if first <= last {
                     return Some((first as u32, start));
@@ -168,6 +177,10 @@ fn exact(finish: &Finish, task: &Task, (nudge, class): Start) -> Interval {
     // A multiplier of 0 has 32.
     let mut bounds =
         if finish.tie == 0 { (0, i32::MAX as i64) } else { ((1 << 32 >> class) / 2, (1 << 32 >> class) - 1) };
+    // What does not fit 32 bits when staged cannot be had.
+    if [task.channel.low, task.channel.high].iter().any(|acc| i32::try_from(acc * SCALE as i64 + nudge).is_err()) {
+        return (0, -1);
+    }
     let with = finish.with(bounds.0 as i32, 0);
     // Output y or more, where the accumulator is acc: acc' * m >= ((y << j) - C + K) << 32, all in staged units.
     let at = |acc: i64, y: i64| {

@@ -10,11 +10,18 @@ use crate::kernel::Kernel;
 use crate::program::{ConstantId, Step};
 use smidgen_ir::{Activation, ConvParams, ElementType, Operator, Padding, Tensor};
 use smidgen_kernels::float::Clamp;
+use smidgen_kernels::int8::device::{self, lanes};
 use smidgen_kernels::int8::{Int8, fast};
+use smidgen_kernels::requant::Factor;
 use smidgen_kernels::{Rounding, Window2d};
 
 /// The simple kernels write an element once they have read all of its window.
 const ELEMENT_WISE: Order = Order { block: Block::Elements(1), staged: true };
+
+/// Kernels that stage the windows of so many pixels read all of them before they write.
+fn pixel_wise(pixels: usize) -> Order {
+    Order { block: Block::Pixels(pixels), staged: true }
+}
 
 pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvParams) -> Result<(), Refusal> {
     let [x, weights, y] = tensors(builder, operator);
@@ -24,19 +31,29 @@ pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvPa
     if x.element() == ElementType::Float32 && weights.element() == ElementType::Int8 {
         return hybrid(builder, operator, &window, params.activation);
     }
-    let fast = builder.options.kernels == KernelSet::Fast;
-    let kernel = match element(x)? {
-        Element::Int8 if fast => Kernel::Conv2dI8Fast { window, quant: int8(x, y, params.activation)? },
-        Element::Int8 => Kernel::Conv2dI8 { window, quant: int8(x, y, params.activation)? },
-        Element::Float32 => Kernel::Conv2dF32 { window, clamp: clamp(params.activation) },
-    };
-    let mut step = Step::new(kernel, ELEMENT_WISE);
-    step.constants = if let Kernel::Conv2dI8Fast { quant, .. } = &step.kernel {
-        step.order = Order { block: Block::Pixels(2), staged: true };
-        step.scratch_bytes = fast::conv2d_scratch(&window).next_multiple_of(4);
-        fast_constants(builder, operator, &window, quant)?
-    } else {
-        constants(builder, operator, window.output[2])?
+    let set = builder.options.kernels;
+    let step = match element(x)? {
+        Element::Int8 => {
+            let quant = int8(x, y, params.activation)?;
+            let on_device =
+                if set == KernelSet::Device { device_conv2d(builder, operator, &window, &quant)? } else { None };
+            match on_device {
+                Some(step) => step,
+                None if set == KernelSet::Reference => Step {
+                    constants: constants(builder, operator, window.output[2])?,
+                    ..Step::new(Kernel::Conv2dI8 { window, quant }, ELEMENT_WISE)
+                },
+                None => Step {
+                    constants: fast_constants(builder, operator, &window, &quant)?,
+                    scratch_bytes: fast::conv2d_scratch(&window).next_multiple_of(4),
+                    ..Step::new(Kernel::Conv2dI8Fast { window, quant }, pixel_wise(2))
+                },
+            }
+        }
+        Element::Float32 => Step {
+            constants: constants(builder, operator, window.output[2])?,
+            ..Step::new(Kernel::Conv2dF32 { window, clamp: clamp(params.activation) }, ELEMENT_WISE)
+        },
     };
     let access = |rows| window::access(&window, rows);
     let macs = y.shape.elements() as u64 * window.patch() as u64;
@@ -92,18 +109,86 @@ pub(super) fn depthwise(
             window.input[2], window.output[2]
         )));
     }
+    let set = builder.options.kernels;
     let kernel = match element(x)? {
-        Element::Int8 if builder.options.kernels == KernelSet::Fast && multiplier == 1 => {
-            Kernel::DepthwiseI8Fast { window, quant: int8(x, y, params.activation)? }
+        Element::Int8 => {
+            let quant = int8(x, y, params.activation)?;
+            match (set, multiplier) {
+                (KernelSet::Reference, _) | (_, 2..) => Kernel::DepthwiseI8 { window, quant },
+                _ => Kernel::DepthwiseI8Fast { window, quant },
+            }
         }
-        Element::Int8 => Kernel::DepthwiseI8 { window, quant: int8(x, y, params.activation)? },
         Element::Float32 => Kernel::DepthwiseF32 { window, clamp: clamp(params.activation) },
     };
-    let constants = constants(builder, operator, window.output[2])?;
+    let on_device = match &kernel {
+        Kernel::DepthwiseI8Fast { quant, .. } if set == KernelSet::Device => {
+            device_depthwise(builder, operator, &window, quant)?
+        }
+        _ => None,
+    };
+    let step = match on_device {
+        Some(step) => step,
+        None => Step { constants: constants(builder, operator, window.output[2])?, ..Step::new(kernel, ELEMENT_WISE) },
+    };
     let access = |rows| Access { depth: window::depth(multiplier, window.output[2]), ..window::access(&window, rows) };
     let macs = y.shape.elements() as u64 * window.area() as u64;
-    push(builder, operator, &window, access, Step { constants, macs, ..Step::new(kernel, ELEMENT_WISE) });
+    push(builder, operator, &window, access, Step { macs, ..step });
     Ok(())
+}
+
+/// The step of a convolution on a device, where its finish is proven.
+fn device_conv2d(
+    builder: &mut Builder,
+    operator: &Operator,
+    window: &Window2d,
+    quant: &Int8,
+) -> Result<Option<Step>, Refusal> {
+    let values = quant::weights_i8(builder.tensor(operator.inputs[1]))?;
+    let (bias, factors) = biases(builder, operator, &values, quant, window.output[2])?;
+    let mut weights = vec![0; device::conv2d_weights(window)];
+    if !device::conv2d_pack(window, &values, &mut weights) {
+        return Ok(None);
+    }
+    let start = |bias, weights: &[i8]| lanes::start(bias, weights.iter().copied());
+    let Some(packed) = quant::finish(quant, &factors, &bias, &values, start) else { return Ok(None) };
+    let name = builder.tensor(operator.inputs[1]).name.clone();
+    let kernel = Kernel::Conv2dI8Device { window: *window, input_zero: quant.input_zero as i8, finish: packed.finish };
+    Ok(Some(Step {
+        constants: vec![
+            builder.constant_u32(name.clone(), &weights),
+            builder.constant_u32(format!("{name} channels"), &packed.words),
+        ],
+        scratch_bytes: device::conv2d_scratch(window).next_multiple_of(4),
+        ..Step::new(kernel, pixel_wise(device::CONV2D_PIXELS))
+    }))
+}
+
+/// The step of a depthwise convolution on a device, where its finish is proven.
+fn device_depthwise(
+    builder: &mut Builder,
+    operator: &Operator,
+    window: &Window2d,
+    quant: &Int8,
+) -> Result<Option<Step>, Refusal> {
+    let weights = builder.tensor(operator.inputs[1]);
+    let values = quant::weights_i8(weights)?;
+    let depth = window.output[2];
+    let by_channel: Vec<i8> = (0..depth).flat_map(|c| values.iter().skip(c).step_by(depth).copied()).collect();
+    let (bias, factors) = biases(builder, operator, &by_channel, quant, depth)?;
+    let Some(packed) = quant::finish(quant, &factors, &bias, &by_channel, |bias, _| bias) else { return Ok(None) };
+    let mut bytes = vec![0; device::depthwise_weights(window)];
+    device::depthwise_pack(window, &values, &mut bytes);
+    let name = weights.name.clone();
+    let kernel =
+        Kernel::DepthwiseI8Device { window: *window, input_zero: quant.input_zero as i8, finish: packed.finish };
+    Ok(Some(Step {
+        constants: vec![
+            builder.constant(name.clone(), bytes.iter().map(|&b| b as u8).collect(), 4),
+            builder.constant_u32(format!("{name} channels"), &packed.words),
+        ],
+        scratch_bytes: device::depthwise_scratch(window).next_multiple_of(4),
+        ..Step::new(kernel, ELEMENT_WISE)
+    }))
 }
 
 pub(super) fn transpose_conv(
@@ -176,7 +261,8 @@ fn constants(builder: &mut Builder, operator: &Operator, outputs: usize) -> Resu
         return Ok(vec![builder.constant_f32(name.clone(), &values), builder.constant_f32(name + " bias", &bias)]);
     }
     let (values, bias) = (quant::weights_i8(weights)?, quant::bias_i32(bias, outputs)?);
-    int8_constants(builder, operator, &values, &bias)
+    let factors = factors(builder, operator, outputs)?;
+    Ok(int8_constants(builder, operator, &values, &bias, &factors))
 }
 
 /// The same for the fast convolution: weights padded, bias folded.
@@ -186,29 +272,45 @@ fn fast_constants(
     window: &Window2d,
     quant: &Int8,
 ) -> Result<Vec<ConstantId>, Refusal> {
-    let [_, weights, _] = tensors(builder, operator);
-    let bias = operator.inputs.get(2).map(|&t| builder.tensor(t));
-    let mut values = quant::weights_i8(weights)?;
-    let mut bias = quant::bias_i32(bias, window.output[2])?;
-    for (bias, weights) in bias.iter_mut().zip(values.chunks_exact(window.patch())) {
-        *bias = fast::fold_bias(*bias, quant.input_zero, weights.iter().copied());
-    }
+    let mut values = quant::weights_i8(builder.tensor(operator.inputs[1]))?;
+    let (bias, factors) = biases(builder, operator, &values, quant, window.output[2])?;
     values.resize(fast::conv2d_weights(window), 0);
-    int8_constants(builder, operator, &values, &bias)
+    Ok(int8_constants(builder, operator, &values, &bias, &factors))
 }
 
+/// Biases with the input's zero point folded in, and factors; `values` has the weights of an output channel in a row.
+fn biases(
+    builder: &Builder,
+    operator: &Operator,
+    values: &[i8],
+    quant: &Int8,
+    outputs: usize,
+) -> Result<(Vec<i32>, Vec<Factor>), Refusal> {
+    let bias = operator.inputs.get(2).map(|&t| builder.tensor(t));
+    let mut bias = quant::bias_i32(bias, outputs)?;
+    quant::fold_biases(&mut bias, quant.input_zero, values);
+    Ok((bias, factors(builder, operator, outputs)?))
+}
+
+/// From accumulators to outputs, for each channel.
+fn factors(builder: &Builder, operator: &Operator, outputs: usize) -> Result<Vec<Factor>, Refusal> {
+    let [x, weights, y] = tensors(builder, operator);
+    let ((input_scale, _), (output_scale, _)) = (quant::int8(x)?, quant::int8(y)?);
+    quant::factors(input_scale, weights, output_scale, outputs)
+}
+
+/// Adds weights and what each output channel needs.
 fn int8_constants(
     builder: &mut Builder,
     operator: &Operator,
     values: &[i8],
     bias: &[i32],
-) -> Result<Vec<ConstantId>, Refusal> {
-    let [x, weights, y] = tensors(builder, operator);
-    let ((input_scale, _), (output_scale, _)) = (quant::int8(x)?, quant::int8(y)?);
-    let factors = quant::factors(input_scale, weights, output_scale, bias.len())?;
-    let mut all = vec![builder.constant_i8(weights.name.clone(), values)];
-    all.extend(quant::channels(builder, operator.outputs[0], bias, &factors));
-    Ok(all)
+    factors: &[Factor],
+) -> Vec<ConstantId> {
+    let name = builder.tensor(operator.inputs[1]).name.clone();
+    let mut all = vec![builder.constant_i8(name, values)];
+    all.extend(quant::channels(builder, operator.outputs[0], bias, factors));
+    all
 }
 
 /// Adds a step with its operands.

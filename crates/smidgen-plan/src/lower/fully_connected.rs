@@ -9,7 +9,8 @@ use crate::kernel::Kernel;
 use crate::program::{ConstantId, Extent, Step};
 use smidgen_ir::{Activation, ElementType, Operator, Quantisation, Tensor};
 use smidgen_kernels::float::Clamp;
-use smidgen_kernels::int8::{Int8, fast};
+use smidgen_kernels::int8::Int8;
+use smidgen_kernels::int8::device::{self, lanes};
 use smidgen_kernels::requant::Factor;
 
 pub(super) fn fully_connected(
@@ -44,19 +45,49 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
     let quant = Int8 { input_zero, output_zero, min, max, rounding };
     let values = quant::weights_i8(weights)?;
     let mut bias = quant::bias_i32(bias, outputs)?;
-    let kernel = if builder.options.kernels == KernelSet::Fast && weight_zero == 0 && inputs > 0 {
-        for (bias, weights) in bias.iter_mut().zip(values.chunks_exact(inputs)) {
-            *bias = fast::fold_bias(*bias, input_zero, weights.iter().copied());
+    let order = Order { block: Block::Elements(1), staged: true };
+    let simple = builder.options.kernels == KernelSet::Reference || weight_zero != 0 || inputs == 0;
+    let kernel = if simple {
+        Kernel::FullyConnectedI8 { inputs, outputs, weight_zero, quant }
+    } else {
+        quant::fold_biases(&mut bias, input_zero, &values);
+        if builder.options.kernels == KernelSet::Device
+            && let Some((kernel, weights, words)) = on_device([inputs, outputs], &quant, &factors, &bias, &values)
+        {
+            let name = builder.tensor(operator.inputs[1]).name.clone();
+            let constants = vec![
+                builder.constant_u32(name.clone(), &weights),
+                builder.constant_u32(format!("{name} channels"), &words),
+            ];
+            let scratch_bytes = device::fully_connected_scratch(inputs);
+            let order = Order { block: Block::Row, staged: true };
+            push(builder, operator, [outputs, inputs], Step { scratch_bytes, ..Step::new(kernel, order) }, constants);
+            return Ok(());
         }
         Kernel::FullyConnectedI8Fast { inputs, outputs, quant }
-    } else {
-        Kernel::FullyConnectedI8 { inputs, outputs, weight_zero, quant }
     };
     let packed = builder.constant_i8(weights.name.clone(), &values);
     let [bias, multipliers, shifts] = quant::channels(builder, operator.outputs[0], &bias, &factors);
-    let order = Order { block: Block::Elements(1), staged: true };
     push(builder, operator, [outputs, inputs], Step::new(kernel, order), vec![packed, bias, multipliers, shifts]);
     Ok(())
+}
+
+/// The device kernel with its weights and the words of its channels, where they are proven.
+fn on_device(
+    sizes: [usize; 2],
+    quant: &Int8,
+    factors: &[Factor],
+    bias: &[i32],
+    weights: &[i8],
+) -> Option<(Kernel, Vec<u32>, Vec<u32>)> {
+    let mut packed = vec![0; device::fully_connected_weights(sizes)];
+    if !device::fully_connected_pack(sizes, weights, &mut packed) {
+        return None;
+    }
+    let start = |bias, weights: &[i8]| lanes::start(bias, weights.iter().copied());
+    let channels = quant::finish(quant, factors, bias, weights, start)?;
+    let [inputs, outputs] = sizes;
+    Some((Kernel::FullyConnectedI8Device { inputs, outputs, finish: channels.finish }, packed, channels.words))
 }
 
 fn float32(builder: &mut Builder, operator: &Operator, activation: Activation) -> Result<(), Refusal> {

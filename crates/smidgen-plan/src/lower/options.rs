@@ -37,9 +37,12 @@ impl Reference {
 pub enum KernelSet {
     /// The simple kernels, which are the oracle of the others.
     Reference,
-    /// The fast ones, with scratch small enough for a device.
+    /// The fast ones, for the host.
     #[default]
     Fast,
+    /// What firmware runs, in the memory that it takes there: as [`Fast`](Self::Fast), but int8 operators with weights use the
+    /// [device kernels](smidgen_kernels::int8::device) wherever their cheap finish is proven to give the same bytes.
+    Device,
 }
 
 /// Options of [`lower`](super::lower()).

@@ -2,8 +2,10 @@
 
 use super::builder::Builder;
 use super::error::Refusal;
+use crate::finish::{Channel, Packed, pack};
 use crate::program::ConstantId;
 use smidgen_ir::{Activation, ElementType, Tensor, TensorId};
+use smidgen_kernels::int8::{Int8, fast};
 use smidgen_kernels::requant::Factor;
 
 /// Scale and zero point of an int8 activation.
@@ -104,6 +106,33 @@ pub(super) fn factors(input: f32, weights: &Tensor, output: f32, channels: usize
         )));
     }
     Ok((0..channels).map(|o| Factor::new(input as f64 * quantisation.scale(o) as f64 / output as f64)).collect())
+}
+
+/// The input's zero point folded into each bias; `weights` has those of a channel in a row.
+pub(super) fn fold_biases(bias: &mut [i32], input_zero: i32, weights: &[i8]) {
+    let each = weights.len().checked_div(bias.len()).unwrap_or(0);
+    for (bias, weights) in bias.iter_mut().zip(weights.chunks_exact(each.max(1))) {
+        *bias = fast::fold_bias(*bias, input_zero, weights.iter().copied());
+    }
+}
+
+/// The proven constants of a device kernel, where there are some. `bias` is [folded](fold_biases), `weights` has those of a channel in a
+/// row; `start` says what the kernel adds its products to, given bias and weights of a channel.
+pub(super) fn finish(
+    quant: &Int8,
+    factors: &[Factor],
+    bias: &[i32],
+    weights: &[i8],
+    start: impl Fn(i32, &[i8]) -> i32,
+) -> Option<Packed> {
+    let each = weights.len().checked_div(bias.len())?;
+    let channels: Vec<Channel> = (bias.iter().zip(factors))
+        .zip(weights.chunks_exact(each.max(1)))
+        .map(|((&bias, &factor), weights)| {
+            Channel::new(factor, bias, weights.iter().copied()).starting_at(start(bias, weights))
+        })
+        .collect();
+    pack(&channels, quant)
 }
 
 /// Packs bias, multipliers and shifts as the integer kernels list them after their weights.

@@ -5,7 +5,7 @@ use smidgen_ir::{Graph, passes};
 use smidgen_plan::{KernelSet, LowerOptions, lower, simple};
 
 /// The kernel sets that must agree with the reference.
-pub const KERNEL_SETS: [KernelSet; 2] = [KernelSet::Reference, KernelSet::Fast];
+pub const KERNEL_SETS: [KernelSet; 3] = [KernelSet::Reference, KernelSet::Fast, KernelSet::Device];
 
 /// An executor of the layer-wise plan.
 pub fn executor(graph: &Graph, kernels: KernelSet) -> Result<Executor, String> {
