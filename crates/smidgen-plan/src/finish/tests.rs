@@ -101,9 +101,9 @@ fn extremes_are_packed_or_refused() {
     }
     assert_eq!(pack(&[], &twice).unwrap().words.len(), 0);
     // More than 24 bits of accumulator, which are only had where they do not matter.
-    let wide = |real, rounding| pack(&[Channel::new(Factor::new(real), 1 << 24, [127; 400].into_iter())], rounding);
-    assert_eq!(wide(1e-6, &twice), None);
-    assert_eq!(wide(1e-2, &twice).unwrap().finish.extras, 0);
+    let wide = |real, weights| Channel::new(Factor::new(real), 1 << 24, core::iter::repeat_n(127, weights));
+    assert_eq!(pack(&[wide(1e-6, 400)], &twice), None);
+    assert_eq!(pack(&[wide(1e-2, 4)], &twice).unwrap().finish.extras, 0);
     // A clamp inside the range of int8.
     let clamped = Int8 { max: 100, ..twice };
     assert_eq!(pack(&[Channel::new(Factor::new(0.01), 0, [127, 127].into_iter())], &clamped), None);
