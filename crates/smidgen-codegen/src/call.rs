@@ -3,6 +3,7 @@
 use crate::value::{Value, array, atom, call, numbers, slice, structure};
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::Int8;
+use smidgen_kernels::int8::device::Finish;
 use smidgen_kernels::requant::Factor;
 use smidgen_kernels::{Rounding, View, Window2d};
 use smidgen_plan::{Buffer, BufferId, Extent, Operand, Program, Step, StepId};
@@ -134,6 +135,20 @@ impl Call {
     /// Zero points, clamp and rounding.
     pub fn quant(self, quant: &Int8) -> Self {
         self.by_reference("quant", "int8::Int8", self::quant(quant))
+    }
+
+    /// How a device kernel's accumulators become outputs.
+    pub fn finish(self, finish: &Finish) -> Self {
+        let fields = vec![
+            ("offset", atom(finish.offset)),
+            ("shift", atom(finish.shift)),
+            ("tie", atom(finish.tie)),
+            ("low", atom(finish.low)),
+            ("unit", atom(finish.unit)),
+            ("by_sign", atom(finish.by_sign)),
+            ("extras", atom(finish.extras)),
+        ];
+        self.by_reference("finish", "int8::device::Finish", structure("int8::device::Finish", fields))
     }
 
     /// Least and greatest real output.

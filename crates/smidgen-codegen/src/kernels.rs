@@ -11,6 +11,7 @@ use crate::value::{array, atom, numbers, structure};
 use smidgen_ir::PoolKind;
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::Int8;
+use smidgen_kernels::int8::device::Finish;
 use smidgen_kernels::{Window2d, float, int8};
 use smidgen_plan::Kernel;
 
@@ -37,6 +38,17 @@ pub(crate) fn call(s: &Site) -> Call {
         Kernel::FullyConnectedI8Fast { inputs, outputs, quant } => {
             let call = s.output(s.input(s.call("int8::fast::fully_connected").isa().arena("i8"), 0)).region();
             weights_i8(s, sizes(call, *inputs, *outputs).quant(quant))
+        }
+        Kernel::Conv2dI8Device { window, input_zero, finish } => {
+            device_windowed(s, "int8::device::conv2d", "u32", window, *input_zero, finish)
+        }
+        Kernel::DepthwiseI8Device { window, input_zero, finish } => {
+            device_windowed(s, "int8::device::depthwise", "i8", window, *input_zero, finish)
+        }
+        Kernel::FullyConnectedI8Device { inputs, outputs, finish } => {
+            let call = s.output(s.input(s.call("int8::device::fully_connected").arena("i8"), 0)).region();
+            let call = sizes(s.scratch(call), *inputs, *outputs).finish(finish);
+            s.constant(s.constant(call, "weights", 0, "u32"), "words", 1, "u32")
         }
         Kernel::FullyConnectedI8 { inputs, outputs, weight_zero, quant } => {
             let call = s.output(s.input(s.call("int8::fully_connected").arena("i8"), 0)).region();
@@ -111,6 +123,20 @@ pub(crate) fn call(s: &Site) -> Call {
 /// An int8 kernel with a window and weights.
 fn windowed_i8(s: &Site, function: &'static str, window: &Window2d, quant: &Int8) -> Call {
     weights_i8(s, s.output(s.input(s.call(function).arena("i8"), 0)).region().window(window).quant(quant))
+}
+
+/// A device kernel with a window and weights, which are of type `element`.
+fn device_windowed(
+    s: &Site,
+    function: &'static str,
+    element: &str,
+    window: &Window2d,
+    input_zero: i8,
+    finish: &Finish,
+) -> Call {
+    let call = s.output(s.input(s.call(function).arena("i8"), 0)).region();
+    let call = s.scratch(call).window(window).by_value("input_zero", "i8", atom(input_zero)).finish(finish);
+    s.constant(s.constant(call, "weights", 0, element), "words", 1, "u32")
 }
 
 /// A float32 kernel with a window and weights.
