@@ -48,11 +48,22 @@ pub enum ElfError {
     },
 }
 
+/// A section that takes memory.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Section {
+    /// Its name.
+    pub name: String,
+    /// Bytes.
+    pub bytes: u64,
+}
+
 /// An ELF file's sizes, functions in ascending order of address, and undefined or defined names.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Elf {
     /// Section sizes.
     pub sizes: Sizes,
+    /// The sections.
+    pub sections: Vec<Section>,
     /// Functions.
     pub functions: Vec<Symbol>,
     /// Every symbol name, sorted.
@@ -70,11 +81,19 @@ impl Elf {
         Self::parse(&bytes).map_err(|reason| ElfError::Malformed { path: shown, reason })
     }
 
+    /// Bytes of a section; 0 if there is none of that name.
+    pub fn section(&self, name: &str) -> u64 {
+        self.sections.iter().filter(|s| s.name == name).map(|s| s.bytes).sum()
+    }
+
     fn parse(bytes: &[u8]) -> Result<Self, String> {
         let file = object::File::parse(bytes).map_err(|e| e.to_string())?;
         let mut elf = Self::default();
         for section in file.sections() {
             let size = section.size();
+            if let Ok(name) = section.name() {
+                elf.sections.push(Section { name: name.to_owned(), bytes: size });
+            }
             match section.kind() {
                 SectionKind::Text => elf.sizes.code += size,
                 SectionKind::ReadOnlyData | SectionKind::ReadOnlyString => elf.sizes.constants += size,

@@ -1,5 +1,6 @@
 //! Builds firmware for a board, runs it on an emulated core and counts what it does.
 //!
+//! - [`harness`] puts a generated network into a program of its own, [`build`] compiles and links it, [`session`] runs it on samples.
 //! - [`firmware`] gives it memory layout, start-up code and semihosting.
 //! - [`machine`] knows the emulator's memory maps.
 //! - [`toolchain`] finds a compiler for the board's core, or says what to install.
@@ -13,13 +14,21 @@
 //! Counts are exact and the same every time; only the cycle estimate is a model.
 #![forbid(unsafe_code)]
 
+pub mod build;
+mod cache;
+pub mod checks;
 pub mod doctor;
 pub mod elf;
+mod error;
 pub mod firmware;
+pub mod harness;
 pub mod machine;
 pub mod mix;
 pub mod plugin;
 pub mod profile;
 pub mod qemu;
 pub mod report;
+pub mod session;
 pub mod toolchain;
+
+pub use error::Error;

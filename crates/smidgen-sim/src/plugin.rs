@@ -1,5 +1,6 @@
 //! The counting plug-in, compiled on first use.
 
+use crate::cache;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::process::Command;
@@ -34,13 +35,12 @@ pub fn library() -> Result<PathBuf, PluginError> {
     let version = Command::new("rustc").arg("-vV").output().map_err(PluginError::NoCompiler)?;
     let mut hasher = DefaultHasher::new();
     (SOURCE, version.stdout).hash(&mut hasher);
-    let folder = cache();
+    let folder = cache::folder("plug-in").map_err(|(path, source)| PluginError::Write { path, source })?;
     let path = folder.join(format!("count-{:016x}.so", hasher.finish()));
     if path.exists() {
         return Ok(path);
     }
     let write = |source| PluginError::Write { path: path.clone(), source };
-    std::fs::create_dir_all(&folder).map_err(write)?;
     let work = tempfile::tempdir_in(&folder).map_err(write)?;
     let (source, made) = (work.path().join("count.rs"), work.path().join("count.so"));
     std::fs::write(&source, SOURCE).map_err(write)?;
@@ -56,12 +56,4 @@ pub fn library() -> Result<PathBuf, PluginError> {
     // Renaming is atomic: whoever else compiles it at the same time ends up with the same file.
     std::fs::rename(&made, &path).map_err(write)?;
     Ok(path)
-}
-
-fn cache() -> PathBuf {
-    let base = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
-        .unwrap_or_else(std::env::temp_dir);
-    base.join("smidgen")
 }

@@ -2,6 +2,7 @@
 
 use crate::verify::GoldenError;
 use smidgen_boards::BoardError;
+use smidgen_codegen::CodegenError;
 use smidgen_data::{FileError, SetError, input::InputError, npy::NpyError, npz::NpzError, picture::PictureError};
 use smidgen_exec::ExecError;
 use smidgen_ir::{text::ParseError, validate::ValidateError};
@@ -70,6 +71,12 @@ pub enum Error {
     /// No such board.
     #[error(transparent)]
     Board(#[from] BoardError),
+    /// The Program cannot be printed as code.
+    #[error(transparent)]
+    Codegen(#[from] CodegenError),
+    /// Firmware could not be built or run.
+    #[error(transparent)]
+    Simulate(#[from] smidgen_sim::Error),
     /// A golden file that does not suit the network.
     #[error(transparent)]
     Golden(#[from] GoldenError),
@@ -105,6 +112,11 @@ impl Error {
             Self::Board(BoardError::Malformed { .. }) => ErrorKind::Malformed,
             Self::Board(_) => ErrorKind::Request,
             Self::Golden(_) => ErrorKind::Request,
+            Self::Codegen(CodegenError::Invalid(_)) => ErrorKind::Internal,
+            Self::Codegen(CodegenError::TooMany { .. }) => ErrorKind::Unsupported,
+            Self::Simulate(error) if error.does_not_fit() => ErrorKind::DoesNotFit,
+            Self::Simulate(error) if error.is_internal() => ErrorKind::Internal,
+            Self::Simulate(_) => ErrorKind::Request,
         }
     }
 
@@ -114,6 +126,8 @@ impl Error {
             Self::At { source, .. } => return source.help(),
             Self::Data(error) => return error.help(),
             Self::Golden(error) => return error.help(),
+            Self::Simulate(error) => return error.help(),
+            Self::Codegen(CodegenError::TooMany { .. }) => "another `--schedule` has fewer",
             Self::Read(ReadError::Unsupported(_)) => {
                 "`smidgen check` lists everything that stands in the way, `smidgen ops` what is supported"
             }
@@ -132,7 +146,11 @@ impl Error {
             Self::Text(_) => "`smidgen inspect MODEL --ir` shows the textual form of a network",
             Self::Lower(_) => "`smidgen ops` shows what is supported of each operator",
             Self::Write(_) => "`smidgen convert --clean` may rewrite what the format cannot say",
-            Self::Exec(_) | Self::Pass(_) | Self::UnsoundPlan(_) | Self::Plan(PlanError::Place(_)) => {
+            Self::Exec(_)
+            | Self::Pass(_)
+            | Self::UnsoundPlan(_)
+            | Self::Codegen(_)
+            | Self::Plan(PlanError::Place(_)) => {
                 "this is a fault of smidgen's: please report it, with the command and, if you may share it, the model"
             }
         };

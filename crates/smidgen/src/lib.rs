@@ -17,11 +17,13 @@ struct Readme;
 
 pub mod error;
 pub mod network;
+pub mod simulate;
 pub mod verify;
 
 pub use error::{Error, ErrorKind};
 pub use network::{Network, Runner};
 pub use smidgen_boards as boards;
+pub use smidgen_codegen as codegen;
 pub use smidgen_data as data;
 pub use smidgen_data::{Array, Dtype, files};
 pub use smidgen_exec as exec;

@@ -12,6 +12,7 @@ mod inspect;
 mod ops;
 mod plan;
 mod run;
+mod simulate;
 mod verify;
 
 use crate::console::output::{Output, Verbosity};
@@ -64,6 +65,7 @@ enum Command {
     Run(run::Run),
     Verify(verify::Verify),
     Plan(plan::Plan),
+    Simulate(simulate::Simulate),
     Boards(boards::Boards),
     Check(check::Check),
     Ops(ops::Ops),
@@ -85,6 +87,7 @@ pub fn run(cli: &Cli) -> Result<Answer, Failure> {
         Command::Run(command) => command.run(&mut out),
         Command::Verify(command) => command.run(&mut out),
         Command::Plan(command) => command.run(&mut out),
+        Command::Simulate(command) => command.run(&mut out),
         Command::Boards(command) => command.run(&mut out),
         Command::Check(command) => command.run(&mut out),
         Command::Ops(command) => command.run(&mut out),

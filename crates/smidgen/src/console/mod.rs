@@ -1,7 +1,9 @@
 //! What all commands share: arguments, tables, numbers, output, and what a failure looks like.
 
+pub mod classes;
 pub mod failure;
 pub mod format;
+pub mod inputs;
 pub mod options;
 pub mod output;
 pub mod table;

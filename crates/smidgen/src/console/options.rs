@@ -1,8 +1,11 @@
 //! Arguments that several commands share.
 
 use clap::{Args, ValueEnum};
+use smidgen::boards::{self, Board};
 use smidgen::ir::Graph;
-use smidgen::{LowerOptions, Network, Reference};
+use smidgen::plan::ScheduleChoice;
+use smidgen::plan::planner::PlanOptions;
+use smidgen::{Error, LowerOptions, Network, Reference};
 use std::path::PathBuf;
 
 use super::Failure;
@@ -38,6 +41,39 @@ impl Model {
             network.clean_up()?;
         }
         Ok(network)
+    }
+}
+
+/// The board that a network is meant for, and how it is planned for it.
+#[derive(Args, Debug)]
+pub struct Deployment {
+    /// The board: a name from `smidgen boards`, or your own file
+    #[arg(short, long, value_name = "NAME|FILE")]
+    pub board: String,
+    /// auto, layer, stream, patch:ROWSxCOLS@OPERATORS or strips:COUNT@OPERATORS
+    #[arg(long, default_value = "auto")]
+    pub schedule: ScheduleChoice,
+    /// The caller pushes rows of the input; no full frame is stored
+    #[arg(long)]
+    pub stream_input: bool,
+    #[command(flatten)]
+    pub reference: ReferenceOption,
+}
+
+impl Deployment {
+    /// The board.
+    pub fn board(&self) -> Result<Board, Failure> {
+        Ok(boards::find(&self.board).map_err(Error::from)?)
+    }
+
+    /// How memory is planned for it.
+    pub fn plan(&self, board: &Board) -> PlanOptions {
+        PlanOptions {
+            schedule: self.schedule,
+            stream_input: self.stream_input,
+            budget: Some(board.sram.bytes as usize),
+            ..PlanOptions::default()
+        }
     }
 }
 

@@ -90,15 +90,6 @@ pub fn verify(network: &Network, archive: &mut Archive, options: &LowerOptions) 
     let mut runner = Runner::new(network, options)?;
     let mut golden = Golden::new(graph, archive)?;
     let producers = graph.producers();
-    let check = |name: String, tensor: TensorId, ours: &Array, reference: &Array| {
-        let rule = rule(graph, tensor);
-        let outcome = compare::compare(ours, reference, rule).map_err(|difference| {
-            let quantised = graph.tensor(tensor).per_tensor().filter(|_| !reference.dtype.is_float());
-            let zero_point = quantised.map_or(0, |(_, zero)| zero);
-            Mismatch { difference, cause: cause::diagnose(ours, reference, zero_point) }
-        });
-        Checked { array: name, tensor, operator: producers[tensor.index()], rule, outcome }
-    };
     let mut report =
         Report { samples: golden.samples().len(), outputs: vec![], intermediates: vec![], not_compared: 0 };
     for (sample, outputs) in golden.samples().to_vec() {
@@ -111,7 +102,14 @@ pub fn verify(network: &Network, archive: &mut Archive, options: &LowerOptions) 
             match golden.tensor(id) {
                 Ok(Some(reference)) => {
                     let source = graph.tensor(id).source.unwrap_or_default();
-                    report.intermediates.push(check(format!("tensor_{source}"), id, ours, &reference));
+                    report.intermediates.push(check(
+                        graph,
+                        &producers,
+                        format!("tensor_{source}"),
+                        id,
+                        ours,
+                        &reference,
+                    ));
                 }
                 Ok(None) => {}
                 Err(error) => failed = Some(error),
@@ -120,17 +118,50 @@ pub fn verify(network: &Network, archive: &mut Archive, options: &LowerOptions) 
         if let Some(error) = failed {
             return Err(error);
         }
-        for j in outputs {
-            let reference = golden.output(sample, j)?;
-            let ours = match graph.tensor(graph.outputs[j]).per_tensor() {
-                Some((scale, zero_point)) if reference.dtype.is_float() => &dequantise(&results[j], scale, zero_point),
-                _ => &results[j],
-            };
-            report.outputs.push(check(format!("output_{sample}_{j}"), graph.outputs[j], ours, &reference));
-        }
+        report.outputs.extend(check_outputs(graph, &mut golden, sample, &outputs, &results)?);
     }
     report.not_compared = golden.tensors().saturating_sub(report.intermediates.len());
     Ok(report)
+}
+
+/// Compares the network's outputs for one sample, however they were computed, with those that the golden file lists.
+///
+/// # Errors
+/// If the file does not suit the network.
+pub fn check_outputs(
+    graph: &Graph,
+    golden: &mut Golden,
+    sample: usize,
+    outputs: &[usize],
+    results: &[Array],
+) -> Result<Vec<Checked>, Error> {
+    let producers = graph.producers();
+    let one = |&j: &usize| {
+        let reference = golden.output(sample, j)?;
+        let ours = match graph.tensor(graph.outputs[j]).per_tensor() {
+            Some((scale, zero_point)) if reference.dtype.is_float() => &dequantise(&results[j], scale, zero_point),
+            _ => &results[j],
+        };
+        Ok(check(graph, &producers, format!("output_{sample}_{j}"), graph.outputs[j], ours, &reference))
+    };
+    outputs.iter().map(one).collect()
+}
+
+fn check(
+    graph: &Graph,
+    producers: &[Option<OpId>],
+    array: String,
+    tensor: TensorId,
+    ours: &Array,
+    reference: &Array,
+) -> Checked {
+    let rule = rule(graph, tensor);
+    let outcome = compare::compare(ours, reference, rule).map_err(|difference| {
+        let quantised = graph.tensor(tensor).per_tensor().filter(|_| !reference.dtype.is_float());
+        let zero_point = quantised.map_or(0, |(_, zero)| zero);
+        Mismatch { difference, cause: cause::diagnose(ours, reference, zero_point) }
+    });
+    Checked { array, tensor, operator: producers[tensor.index()], rule, outcome }
 }
 
 /// When two values of a tensor count as equal.

@@ -11,5 +11,6 @@ mod inspect;
 mod plan;
 mod run;
 mod shared;
+mod simulate;
 mod support;
 mod verify;

@@ -141,6 +141,15 @@ pub fn tiny_golden(samples: usize) -> Vec<(String, Array)> {
     arrays
 }
 
+/// True if firmware for the core can be built and run here; if not, that is said aloud.
+pub fn simulates(core: smidgen::boards::Core) -> bool {
+    let findings = smidgen::sim::doctor::examine(core);
+    if !findings.simulates() {
+        println!("skipped: {core} cannot be simulated here; {}", findings.advice().join(" "));
+    }
+    findings.simulates()
+}
+
 /// The folder of real models: `SMIDGEN_SHARED`, or `../shared` beside the checkout. `None`, said aloud, where there is none.
 pub fn shared() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");

@@ -1,0 +1,209 @@
+//! Builds the firmware of a network for a board, or takes it from the cache.
+//!
+//! The cache holds ELF files by a digest of all that they are made from: sources, linker script, compiler, linker, flags. A network
+//! that was built before is not built again. Building goes on in one folder for each core, where `core` and the kernels stay
+//! compiled.
+
+use crate::cache;
+use crate::firmware;
+use crate::harness::{self, Files, Network};
+use crate::machine::UnknownMachine;
+use crate::toolchain::Toolchain;
+use smidgen_boards::{Board, Core};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// Stack that a board must have room for beside the network's variables: what generated code may take, and what the harness itself
+/// takes.
+pub const LEAST_STACK: u32 = 1024 + 256;
+
+/// Why there is no firmware.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The board's machine is not known.
+    #[error(transparent)]
+    Machine(#[from] UnknownMachine),
+    /// It does not fit the board.
+    #[error("{0}")]
+    DoesNotFit(#[from] DoesNotFit),
+    /// Files cannot be written.
+    #[error("cannot use the cache folder {}", path.display())]
+    Cache {
+        /// The folder or file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// cargo does not run.
+    #[error("cannot run `{}`", program.display())]
+    NoCargo {
+        /// The program.
+        program: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The compiler refuses what was generated.
+    #[error("the generated firmware does not compile:\n{0}")]
+    Refused(String),
+}
+
+/// What does not fit, and by how much.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{}", describe(board, regions))]
+pub struct DoesNotFit {
+    /// Name of the board.
+    pub board: String,
+    /// For each memory that is too small: `SRAM` or `FLASH`, its bytes, and how many are missing.
+    pub regions: Vec<(String, u64, u64)>,
+}
+
+fn describe(board: &str, regions: &[(String, u64, u64)]) -> String {
+    let one = |(name, bytes, excess): &(String, u64, u64)| match name.as_str() {
+        "SRAM" => format!(
+            "its SRAM of {bytes} bytes is {excess} bytes too small for the arena, variables and {LEAST_STACK} bytes of stack"
+        ),
+        "FLASH" => format!("its flash of {bytes} bytes is {excess} bytes too small for code and constants"),
+        other => format!("{other} of {bytes} bytes is {excess} bytes too small"),
+    };
+    format!("the firmware does not fit `{board}`: {}", regions.iter().map(one).collect::<Vec<_>>().join("; "))
+}
+
+impl DoesNotFit {
+    /// What the user can do about it.
+    pub fn help(&self) -> String {
+        let short = |name: &str| self.regions.iter().any(|(n, ..)| n == name);
+        let mut ways = Vec::new();
+        if short("SRAM") {
+            ways.push(
+                "`smidgen plan` tells what would make it smaller: `--schedule stream`, `--stream-input`, `--io int8`",
+            );
+        }
+        if short("FLASH") {
+            ways.push("a narrower network or int4 weights make the constants smaller");
+        }
+        ways.push("`smidgen boards` lists boards with more memory");
+        ways.join("; ")
+    }
+}
+
+/// The linker's complaints about memories that are too small; the linkers at hand word them alike.
+fn overflows(stderr: &str, board: &Board) -> Option<DoesNotFit> {
+    let mut regions: Vec<(String, u64, u64)> = Vec::new();
+    for line in stderr.lines() {
+        // LLVM: section '.bss' will not fit in region 'SRAM': overflowed by 12 bytes. GNU: region `SRAM' overflowed by 12 bytes.
+        let Some((before, after)) = line.split_once("overflowed by ") else { continue };
+        let Some(excess) = after.split(' ').next().and_then(|n| n.parse::<u64>().ok()) else { continue };
+        let Some((_, name)) = before.rsplit_once("region ") else { continue };
+        let name: String = name.chars().filter(char::is_ascii_uppercase).collect();
+        let bytes = if name == "FLASH" { board.flash.bytes } else { board.sram.bytes };
+        match regions.iter_mut().find(|(known, ..)| *known == name) {
+            // Each section that no longer fits is complained of, with all before it.
+            Some((_, _, most)) => *most = excess.max(*most),
+            None => regions.push((name, bytes.into(), excess)),
+        }
+    }
+    (!regions.is_empty()).then(|| DoesNotFit { board: board.name.clone(), regions })
+}
+
+/// Flags for the compiler that the target's name alone does not imply: DSP and vector instructions are optional in Armv8-M.
+pub fn compiler_flags(core: Core) -> &'static [&'static str] {
+    match core {
+        Core::CortexM33 => &["-Ctarget-cpu=cortex-m33"],
+        Core::CortexM55 => &["-Ctarget-cpu=cortex-m55"],
+        _ => &[],
+    }
+}
+
+/// All files of the firmware, and which of them is the linker script. Its name says what is in it: cargo links anew when it is given
+/// another name, but does not look into the file.
+fn project(network: &Network, board: &Board) -> Result<(Files, String), UnknownMachine> {
+    let mut files = Files::new();
+    for (path, bytes) in &network.files {
+        files.insert(format!("network/{path}"), bytes.clone());
+    }
+    let name = harness::package(&network.files).unwrap_or_default();
+    files.insert("Cargo.toml".into(), harness::manifest(&name).into_bytes());
+    files.insert("src/main.rs".into(), harness::main(network).into_bytes());
+    files.insert("src/runtime.rs".into(), firmware::runtime(board.core).into_bytes());
+    let script = firmware::linker_script(board, LEAST_STACK)?.into_bytes();
+    let name = format!("link-{}.ld", cache::key([&script[..]]));
+    files.insert(name.clone(), script);
+    Ok((files, name))
+}
+
+/// The firmware of a network as an ELF file.
+///
+/// # Errors
+/// [`BuildError`].
+pub fn build(network: &Network, board: &Board, toolchain: &Toolchain) -> Result<PathBuf, BuildError> {
+    let (files, script) = project(network, board)?;
+    let flags = compiler_flags(board.core);
+    let fail = |path: &Path| {
+        let path = path.to_owned();
+        move |source| BuildError::Cache { path, source }
+    };
+    let key = cache::key([
+        format!("{toolchain:?} {flags:?}").as_bytes(),
+        &files.iter().flat_map(|(p, b)| [p.as_bytes(), &b.len().to_le_bytes(), b].concat()).collect::<Vec<u8>>(),
+    ]);
+    let elves = cache::folder("elf").map_err(|(path, source)| BuildError::Cache { path, source })?;
+    let elf = elves.join(format!("{key}.elf"));
+    if elf.exists() {
+        return Ok(elf);
+    }
+    let compiler = cache::key([format!("{toolchain:?} {flags:?}").as_bytes()]);
+    let work = cache::folder(&format!("build-{}-{compiler}", board.core))
+        .map_err(|(path, source)| BuildError::Cache { path, source })?;
+    // One build at a time in this folder; the lock goes with the file.
+    let lock = File::create(work.join("lock")).map_err(fail(&work))?;
+    lock.lock().map_err(fail(&work))?;
+    cache::sync(&work.join("project"), &files).map_err(|(path, source)| BuildError::Cache { path, source })?;
+    let flags_variable = format!("CARGO_TARGET_{}_RUSTFLAGS", toolchain.target.to_uppercase().replace(['-', '.'], "_"));
+    let target = work.join("target");
+    let mut command = toolchain.cargo("rustc");
+    command
+        .args(["--release", "--quiet", "--manifest-path"])
+        .arg(work.join("project/Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target)
+        .current_dir(work.join("project"))
+        .env(flags_variable, flags.join(" "))
+        .arg("--")
+        .args(toolchain.link_arguments(&work.join("project").join(script)));
+    let output = command.output().map_err(|source| BuildError::NoCargo { program: toolchain.cargo.clone(), source })?;
+    if !output.status.success() {
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(match overflows(&stderr, board) {
+            Some(found) => found.into(),
+            None => BuildError::Refused(stderr),
+        });
+    }
+    let built = target.join(&toolchain.target).join("release/harness");
+    cache::insert(&built, &elf).map_err(fail(&elf))?;
+    Ok(elf)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn linkers_are_understood() {
+        let board = smidgen_boards::find("rp2040").unwrap();
+        let lld = "rust-lld: error: section '.bss' will not fit in region 'SRAM': overflowed by 1234 bytes\n\
+                   rust-lld: error: section '.stack' will not fit in region 'SRAM': overflowed by 2514 bytes";
+        let gnu =
+            "ld: harness section `.stack' will not fit in region `SRAM'\nld: region `SRAM' overflowed by 2514 bytes";
+        for text in [lld, gnu] {
+            let found = overflows(text, &board).unwrap();
+            assert_eq!(found.regions, [("SRAM".to_owned(), 270_336, 2514)]);
+            assert!(
+                found.to_string().contains("`rp2040`: its SRAM of 270336 bytes is 2514 bytes too small"),
+                "{found}"
+            );
+        }
+        let flash = overflows("ld: region `FLASH' overflowed by 7 bytes", &board).unwrap();
+        assert!(flash.to_string().contains("flash of 2097152 bytes is 7 bytes") && flash.help().contains("int4"));
+        assert_eq!(overflows("error: something else", &board), None);
+    }
+}

@@ -1,0 +1,143 @@
+//! Runs a network's firmware on samples and takes apart what came of it.
+
+use crate::elf::{Elf, ElfError, Symbol};
+use crate::harness::{self, Network, TRAILER};
+use crate::mix::Mix;
+use crate::qemu::{self, QemuError};
+use smidgen_boards::Board;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+/// Why there are no figures.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// From the emulator.
+    #[error(transparent)]
+    Qemu(#[from] QemuError),
+    /// The ELF file cannot be read.
+    #[error(transparent)]
+    Elf(#[from] ElfError),
+    /// A file for the firmware cannot be written, or its answer not read.
+    #[error("cannot use a temporary folder")]
+    Temporary(#[from] io::Error),
+    /// An input has another size than the network's.
+    #[error("sample {sample} has {given} bytes of inputs; the network takes {expected}")]
+    InputSize {
+        /// The sample.
+        sample: usize,
+        /// Bytes of all inputs.
+        expected: usize,
+        /// Bytes given.
+        given: usize,
+    },
+    /// The firmware used more stack than was reserved for it.
+    #[error("the network needs {0} bytes of stack or more, which is all that the board has left or that is watched")]
+    Stack(u32),
+    /// The firmware's answer is not what its source says.
+    #[error("the firmware's answer is not understood: {0}")]
+    Answer(String),
+}
+
+/// What one inference took.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sample {
+    /// The outputs' bytes.
+    pub outputs: Vec<Vec<u8>>,
+    /// Instructions executed.
+    pub instructions: u64,
+    /// Bytes of stack.
+    pub stack: u64,
+}
+
+/// What a run found.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Measured {
+    /// One entry for each sample.
+    pub samples: Vec<Sample>,
+    /// Instructions of each step for the first sample, by the step's index.
+    pub steps: Vec<u64>,
+    /// Functions by instructions of the first sample, most first.
+    pub symbols: Vec<(String, u64)>,
+    /// What kinds of instructions the first sample executed.
+    pub mix: Mix,
+    /// The firmware.
+    pub elf: Elf,
+}
+
+/// Runs the firmware on samples: for each, its inputs one after another.
+///
+/// # Errors
+/// [`SessionError`].
+pub fn run(
+    network: &Network,
+    board: &Board,
+    elf: &Path,
+    samples: &[Vec<u8>],
+    limit: Duration,
+) -> Result<Measured, SessionError> {
+    let expected: usize = network.inputs.iter().map(|i| i.bytes).sum();
+    if let Some((sample, given)) = samples.iter().enumerate().find(|(_, s)| s.len() != expected) {
+        return Err(SessionError::InputSize { sample, expected, given: given.len() });
+    }
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join(harness::JOB), harness::job(samples.len(), true))?;
+    std::fs::write(folder.path().join(harness::INPUTS), samples.concat())?;
+    let outcome = qemu::run(board, elf, folder.path(), Some(0..1), limit)?;
+    let answer = std::fs::read(folder.path().join(harness::OUTPUTS))?;
+    let between = outcome.counts.between_markers();
+    let samples = take_apart(network, &answer, samples.len(), &between)?;
+    let elf = Elf::read(elf)?;
+    // Between the passes, and after the last step.
+    let by_steps = between.get(2 * samples.len()..).unwrap_or_default();
+    if by_steps.len() != network.stretches.len() + 1 {
+        return Err(SessionError::Answer(format!(
+            "{} stretches between markers, {} runs",
+            by_steps.len(),
+            network.stretches.len()
+        )));
+    }
+    let mut steps = vec![0; network.stretches.iter().map(|s| s.index() + 1).max().unwrap_or(0)];
+    for (step, instructions) in network.stretches.iter().zip(by_steps) {
+        steps[step.index()] += instructions;
+    }
+    let functions = demangled(&elf.functions);
+    Ok(Measured {
+        symbols: outcome.counts.by_symbol(&functions),
+        mix: outcome.counts.mix(board.core),
+        samples,
+        steps,
+        elf,
+    })
+}
+
+fn take_apart(network: &Network, answer: &[u8], samples: usize, between: &[u64]) -> Result<Vec<Sample>, SessionError> {
+    let size = network.outputs.iter().sum::<usize>() + TRAILER;
+    if answer.len() != samples * size {
+        return Err(SessionError::Answer(format!("{} bytes for {samples} samples of {size}", answer.len())));
+    }
+    let mut found = Vec::new();
+    for (k, mut bytes) in answer.chunks_exact(size).enumerate() {
+        let mut outputs = Vec::new();
+        for &len in &network.outputs {
+            let (output, rest) = bytes.split_at(len);
+            outputs.push(output.to_vec());
+            bytes = rest;
+        }
+        let (words, _) = bytes.as_chunks::<4>();
+        let [stack, overflowed] = [0, 1].map(|i| words.get(i).copied().map_or(0, u32::from_le_bytes));
+        if overflowed != 0 {
+            return Err(SessionError::Stack(stack));
+        }
+        let Some(&instructions) = between.get(2 * k) else {
+            return Err(SessionError::Answer(format!("no markers for sample {k}")));
+        };
+        found.push(Sample { outputs, instructions, stack: stack.into() });
+    }
+    Ok(found)
+}
+
+/// Functions with the names that their authors gave them.
+fn demangled(functions: &[Symbol]) -> Vec<Symbol> {
+    functions.iter().map(|f| Symbol { name: format!("{:#}", rustc_demangle::demangle(&f.name)), ..f.clone() }).collect()
+}

@@ -1,0 +1,170 @@
+//! `smidgen simulate`: one network on an emulated board.
+
+pub mod present;
+
+use super::Answer;
+use crate::console::inputs::Preparation;
+use crate::console::options::{Deployment, IoType, Model};
+use crate::console::output::Output;
+use crate::console::{Code, Failure, classes};
+use clap::Args;
+use smidgen::boards::Board;
+use smidgen::data::{Archive, Array, Dtype};
+use smidgen::ir::Graph;
+use smidgen::sim::report::Options;
+use smidgen::simulate::{self, Job, Simulated};
+use smidgen::verify::Golden;
+use smidgen::{Error, Network, files};
+use std::path::{Path, PathBuf};
+
+/// Run a network as firmware on an emulated board, with exact counts
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  smidgen simulate model.tflite --board stm32f746
+      build firmware, run it on the emulated core: instructions, SRAM and flash as measured
+  smidgen simulate model.tflite --board stm32f746 --input cat.jpg --labels labels.txt
+      what it says of a picture
+  smidgen simulate model.tflite --board stm32f746 --golden model.npz --per-step
+      compared with reference outputs, with a table of steps
+  smidgen simulate model.tflite --board rp2040 --schedule stream --io int8 --json > report.json
+      everything for programs; `smidgen diff` compares two such files
+
+The firmware is generated code and kernels, linked for the board's memory sizes and run on QEMU's machine with the same \
+core. Instructions are counted exactly and are the same every time for the same compiler; the cycles of a Cortex-M4 are \
+modelled. Outputs are compared with the host's. SRAM is the arena with kernel scratch, the generated code's variables, and \
+the deepest stack; flash is code with constants. Without --golden and --input the input is noise from a seed.
+
+Exit code 0: done, and the outputs are right. 1: outputs differ from the host's or the golden file's. 2: a tool is missing \
+(`smidgen doctor`). 5: the network does not fit the board.")]
+pub struct Simulate {
+    #[command(flatten)]
+    model: Model,
+    #[command(flatten)]
+    deployment: Deployment,
+    /// Reference inputs and outputs, as for `smidgen verify`: every sample is run and compared
+    #[arg(short, long, value_name = "FILE.npz", conflicts_with = "input")]
+    golden: Option<PathBuf>,
+    /// What goes in: .npy, .npz, or a picture (JPEG, PNG, BMP); once for each of the network's inputs
+    #[arg(short, long, value_name = "FILE")]
+    input: Vec<PathBuf>,
+    #[command(flatten)]
+    preparation: Preparation,
+    /// Names of the classes, one on each line
+    #[arg(short, long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// How many classes to show
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    top: usize,
+    /// Also a table of steps
+    #[arg(long)]
+    per_step: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Simulate {
+    pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
+        let board = self.deployment.board()?;
+        let labels = self.labels.as_deref().map(classes::read_labels).transpose()?.unwrap_or_default();
+        let network = open(&self.model)?;
+        let samples = match &self.golden {
+            Some(_) => Vec::new(),
+            None if self.input.is_empty() => vec![noise(network.graph())],
+            None => {
+                let prepared = self.preparation.load(&self.input, network.graph())?;
+                for (i, p) in prepared.iter().enumerate() {
+                    if let Some(warning) = &p.warning {
+                        out.warn(warning);
+                    }
+                    if !self.json {
+                        out.wrapped(&format!("input {i}  {}", p.story), 9)?;
+                    }
+                }
+                vec![prepared.into_iter().map(|p| p.array).collect()]
+            }
+        };
+        let simulated = run(&self.model, &network, &self.deployment, &board, self.golden.as_deref(), samples)?;
+        let report = &simulated.report;
+        if self.json {
+            out.json(&serde_json::to_value(report).map_err(|e| Failure::usage(e.to_string(), "leave --json out"))?)?;
+        } else {
+            if !self.input.is_empty() {
+                present::outputs(out, network.graph(), &simulated.outputs[0], &labels, self.top)?;
+            }
+            present::text(out, report, self.per_step)?;
+        }
+        Ok(answer(report.matches_host && report.matches_golden != Some(false)))
+    }
+}
+
+/// The exit code that goes with right or wrong outputs.
+pub fn answer(right: bool) -> Answer {
+    if right { Answer::Yes } else { Answer::No(Code::Differs) }
+}
+
+/// The network as it is planned: cleaned up.
+pub fn open(model: &Model) -> Result<Network, Failure> {
+    let mut network = model.open()?;
+    network.clean_up()?;
+    Ok(network)
+}
+
+/// Simulates a network on these samples, or on all of a golden file.
+pub fn run(
+    model: &Model,
+    network: &Network,
+    deployment: &Deployment,
+    board: &Board,
+    golden: Option<&Path>,
+    samples: Vec<Vec<Array>>,
+) -> Result<Simulated, Failure> {
+    let name = model.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let job = Job {
+        model: &name,
+        network,
+        board,
+        lower: deployment.reference.options(),
+        plan: deployment.plan(board),
+        options: Options {
+            schedule: deployment.schedule.to_string(),
+            io: (model.io == Some(IoType::Int8)).then(|| "int8".to_owned()),
+            stream_input: deployment.stream_input,
+            reference: deployment.reference.reference.name().to_owned(),
+        },
+    };
+    let Some(path) = golden else { return Ok(simulate::simulate(&job, &samples).map_err(|e| e.at(&model.path))?) };
+    let at = |e: Error| e.at(path);
+    let mut archive = Archive::new(files::read(path)?).map_err(|e| at(e.into()))?;
+    let mut golden = Golden::new(network.graph(), &mut archive).map_err(at)?;
+    let numbers: Vec<usize> = golden.samples().iter().map(|(k, _)| *k).collect();
+    let samples = numbers.into_iter().map(|k| golden.inputs(k)).collect::<Result<Vec<_>, _>>().map_err(at)?;
+    let mut simulated = simulate::simulate(&job, &samples).map_err(|e| e.at(&model.path))?;
+    simulate::compare(network, &mut golden, &mut simulated).map_err(at)?;
+    Ok(simulated)
+}
+
+/// An input that looks like nothing in particular, the same every time: bytes that take every value, floats in -1..1.
+pub fn noise(graph: &Graph) -> Vec<Array> {
+    let mut state = 0x2545_f491_4f6c_dd1du64;
+    let mut next = move || {
+        // Knuth's multiplier for linear congruences of 64 bits; the high bits are the random ones.
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as u32
+    };
+    let one = |&id| {
+        let tensor = graph.tensor(id);
+        let dtype = Dtype::of(tensor.element());
+        let elements: usize = tensor.shape.dims().iter().product();
+        let data: Vec<u8> = match dtype {
+            Dtype::Float32 => {
+                (0..elements).flat_map(|_| ((next() & 0xffff) as f32 / 32768.0 - 1.0).to_le_bytes()).collect()
+            }
+            Dtype::Bool => (0..elements).map(|_| (next() & 1) as u8).collect(),
+            _ => (0..elements * dtype.size()).map(|_| next() as u8).collect(),
+        };
+        Array::new(dtype, tensor.shape.dims(), data)
+    };
+    graph.inputs.iter().map(one).collect()
+}

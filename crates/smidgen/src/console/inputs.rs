@@ -1,0 +1,97 @@
+//! Files for a network's inputs, and how they are brought to them.
+
+use super::Failure;
+use super::format::count;
+use clap::{Args, ValueEnum};
+use smidgen::data::input::{self, Prepared};
+use smidgen::data::picture::{Fit, Normalisation, Normalise};
+use smidgen::ir::Graph;
+use std::path::{Path, PathBuf};
+
+/// How files become inputs.
+#[derive(Args, Debug)]
+pub struct Preparation {
+    /// The array to take from an .npz file [default: input_0, or the only one]
+    #[arg(long, value_name = "NAME")]
+    array: Option<String>,
+    /// What a picture's pixels (0 to 255) become
+    #[arg(long, value_enum, default_value_t)]
+    normalise: NormaliseName,
+    /// How a picture of another shape is made to fit
+    #[arg(long, value_enum, default_value_t)]
+    fit: FitName,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum NormaliseName {
+    /// As the input's quantisation asks
+    #[default]
+    Auto,
+    /// 0..255; an int8 input stores the pixel minus 128
+    Raw,
+    /// -1..1
+    Symmetric,
+    /// 0..1
+    Unit,
+    /// The pixel's byte taken for a signed one, as TensorFlow Lite Micro's person detection wants it
+    Bytes,
+}
+
+impl From<NormaliseName> for Normalise {
+    fn from(name: NormaliseName) -> Self {
+        match name {
+            NormaliseName::Auto => Self::Auto,
+            NormaliseName::Raw => Self::Fixed(Normalisation::Raw),
+            NormaliseName::Symmetric => Self::Fixed(Normalisation::Symmetric),
+            NormaliseName::Unit => Self::Fixed(Normalisation::Unit),
+            NormaliseName::Bytes => Self::Fixed(Normalisation::Bytes),
+        }
+    }
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum FitName {
+    /// Scale both sides independently
+    #[default]
+    Stretch,
+    /// Scale until the smaller side fits and cut out the middle
+    Crop,
+}
+
+impl From<FitName> for Fit {
+    fn from(name: FitName) -> Self {
+        match name {
+            FitName::Stretch => Self::Stretch,
+            FitName::Crop => Self::Crop,
+        }
+    }
+}
+
+impl Preparation {
+    /// One input for each of the network's, from one file each or from one archive for all.
+    pub fn load(&self, files: &[PathBuf], graph: &Graph) -> Result<Vec<Prepared>, Failure> {
+        let wanted = graph.inputs.len();
+        // One archive can hold all inputs of a network.
+        let one_archive = files.len() == 1 && wanted > 1;
+        if files.len() != wanted && !one_archive {
+            let has = count(wanted, "input");
+            return Err(Failure::usage(
+                format!("the network has {has}, but {} given", count(files.len(), "file")),
+                "give `--input FILE` once for each, in the order that `smidgen inspect` shows",
+            ));
+        }
+        if self.array.is_some() && wanted > 1 {
+            return Err(Failure::usage(
+                "--array names one array, but the network has several inputs",
+                "name the arrays input_0, input_1, ... in the archive",
+            ));
+        }
+        (0..wanted)
+            .map(|i| {
+                let path: &Path = if one_archive { &files[0] } else { &files[i] };
+                let name = self.array.as_deref();
+                Ok(input::load(graph, i, path, name, self.normalise.into(), self.fit.into())?)
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,179 @@
+//! A network on an emulated board: planned, printed as code, built, run, and compared with the host.
+
+use crate::Error;
+use crate::data::Array;
+use crate::network::{Network, Runner};
+use crate::verify::{self, Golden};
+use smidgen_boards::{Board, Core};
+use smidgen_plan::planner::{Plan, PlanOptions, plan};
+use smidgen_plan::validate::{Occupancy, occupancy, validate};
+use smidgen_plan::{LowerOptions, Operand, Program, lower};
+use smidgen_sim::harness;
+use smidgen_sim::report::{Flash, Function, Mix, Options, SCHEMA, Simulation, Sram, Step, Versions};
+use smidgen_sim::session::{self, Measured};
+use smidgen_sim::toolchain::Toolchain;
+use smidgen_sim::{build, checks, qemu};
+use std::time::Duration;
+
+/// The emulator is stopped when a run takes longer.
+const LIMIT: Duration = Duration::from_secs(600);
+/// Functions listed in a report.
+const FUNCTIONS: usize = 40;
+
+/// What to simulate.
+#[derive(Clone, Debug)]
+pub struct Job<'a> {
+    /// The network's name in the report: its file name.
+    pub model: &'a str,
+    /// The network, cleaned up: what is planned is what is run.
+    pub network: &'a Network,
+    /// The board.
+    pub board: &'a Board,
+    /// How its operators become kernels.
+    pub lower: LowerOptions,
+    /// How its memory is planned.
+    pub plan: PlanOptions,
+    /// What to say of it in the report.
+    pub options: Options,
+}
+
+/// A simulation's report, and the outputs of every sample.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Simulated {
+    /// All figures.
+    pub report: Simulation,
+    /// For each sample the network's outputs, as the emulated core computed them.
+    pub outputs: Vec<Vec<Array>>,
+}
+
+/// Simulates a network on samples, each with one array for each of the network's inputs.
+///
+/// # Errors
+/// If it cannot be planned, does not fit the board, or a tool is missing. Outputs that differ from the host's are not an error: see
+/// [`Simulation::matches_host`].
+///
+/// # Panics
+/// If an array has another shape or element type than the network's input.
+pub fn simulate(job: &Job, samples: &[Vec<Array>]) -> Result<Simulated, Error> {
+    let lowered = lower(job.network.graph(), &job.lower)?;
+    let plan = plan(&lowered, &job.plan)?;
+    validate(&plan.program)?;
+    let files = smidgen_codegen::rust_crate(&plan.program, job.network.graph(), &codegen_options(job))?;
+    let network = harness::Network::new(&plan.program, files);
+    let toolchain = Toolchain::find(job.board.core.target()).map_err(smidgen_sim::Error::from)?;
+    let elf = build::build(&network, job.board, &toolchain).map_err(smidgen_sim::Error::from)?;
+    let inputs: Vec<Vec<u8>> =
+        samples.iter().map(|arrays| arrays.iter().flat_map(|a| a.data.iter().copied()).collect()).collect();
+    let measured = session::run(&network, job.board, &elf, &inputs, LIMIT).map_err(smidgen_sim::Error::from)?;
+    let mut host = Runner::with_program(job.network, plan.program.clone())?;
+    let (mut outputs, mut matches_host) = (Vec::new(), true);
+    for (arrays, sample) in samples.iter().zip(&measured.samples) {
+        let expected = host.run(arrays)?;
+        matches_host &= expected.iter().map(|a| &a.data).eq(&sample.outputs);
+        let of = |(array, bytes): (&Array, &Vec<u8>)| Array { data: bytes.clone(), ..array.clone() };
+        outputs.push(expected.iter().zip(&sample.outputs).map(of).collect());
+    }
+    let report = report(job, &plan, &toolchain, &measured, matches_host);
+    Ok(Simulated { report, outputs })
+}
+
+/// Compares the outputs with those of a golden file whose samples were simulated, in its order.
+///
+/// # Errors
+/// If the golden file does not suit the network.
+pub fn compare(network: &Network, golden: &mut Golden, simulated: &mut Simulated) -> Result<bool, Error> {
+    let mut equal = true;
+    for ((sample, outputs), ours) in golden.samples().to_vec().into_iter().zip(&simulated.outputs) {
+        let checked = verify::check_outputs(network.graph(), golden, sample, &outputs, ours)?;
+        equal &= checked.iter().all(|c| c.outcome.is_ok());
+    }
+    simulated.report.matches_golden = Some(equal);
+    Ok(equal)
+}
+
+fn codegen_options(job: &Job) -> smidgen_codegen::Options {
+    smidgen_codegen::Options {
+        // One name for all, so that what is compiled for one network serves the next.
+        name: "network".into(),
+        title: job.model.to_owned(),
+        board: Some(job.board.title.clone()),
+        ..Default::default()
+    }
+}
+
+fn report(job: &Job, plan: &Plan, toolchain: &Toolchain, measured: &Measured, matches_host: bool) -> Simulation {
+    let board = job.board;
+    let counts = || measured.samples.iter().map(|s| s.instructions);
+    let program = &plan.program;
+    let elf = &measured.elf;
+    let planned = plan.report.total_bytes as u64;
+    let statics = (elf.section(".data") + elf.section(".bss")).saturating_sub(program.arena_bytes as u64);
+    let stack = measured.samples.iter().map(|s| s.stack).max().unwrap_or(0);
+    let arena = plan.report.arena_bytes as u64;
+    let (code, constants) = (elf.section(".text"), elf.section(".rodata") + elf.section(".data"));
+    let arm = board.core != Core::Rv32imc;
+    let mix = measured.mix;
+    Simulation {
+        schema: SCHEMA,
+        model: job.model.to_owned(),
+        board: board.name.clone(),
+        core: board.core.name().to_owned(),
+        machine: board.qemu.as_ref().map_or_else(String::new, |q| q.machine.clone()),
+        options: job.options.clone(),
+        digest: format!("{:016x}", program.digest()),
+        versions: Versions {
+            smidgen: env!("CARGO_PKG_VERSION").to_owned(),
+            rustc: toolchain.version.clone(),
+            linker: toolchain.linker.version.clone(),
+            emulator: qemu::find(board.core).version.unwrap_or_default(),
+        },
+        samples: measured.samples.len(),
+        matches_host,
+        matches_golden: None,
+        instructions: counts().max().unwrap_or(0),
+        least_instructions: counts().min().unwrap_or(0),
+        macs: program.steps.iter().map(|s| s.macs).sum(),
+        sram: Sram { arena, scratch: planned - arena, statics, stack, total: planned + statics + stack, planned },
+        flash: Flash { code, constants, total: code + constants },
+        steps: steps(program, &occupancy(program), &measured.steps),
+        symbols: (measured.symbols.iter().take(FUNCTIONS))
+            .map(|(name, instructions)| Function { name: name.clone(), instructions: *instructions })
+            .collect(),
+        mix: arm.then_some(Mix {
+            loads: mix.loads,
+            stores: mix.stores,
+            multiplies: mix.multiplies,
+            extends: mix.extends,
+            branches: mix.branches,
+            others: mix.others,
+        }),
+        modelled_m4_cycles: arm.then_some(mix.m4_cycles),
+        checks: checks::check(elf),
+    }
+}
+
+fn steps(program: &Program, map: &Occupancy, instructions: &[u64]) -> Vec<Step> {
+    let mut steps: Vec<Step> = (program.steps.iter().enumerate())
+        .map(|(i, step)| {
+            let operands = step.inputs.iter().filter_map(|operand| match operand {
+                Operand::Constant(id) => Some(id),
+                Operand::Buffer(..) => None,
+            });
+            let constants = step.constants.iter().chain(operands);
+            Step {
+                name: step.name.clone(),
+                runs: 0,
+                instructions: instructions.get(i).copied().unwrap_or(0),
+                macs: step.macs,
+                sram: 0,
+                flash: constants.map(|id| program.constants[id.index()].bytes.len() as u64).sum(),
+            }
+        })
+        .collect();
+    for (id, &live) in program.steps_of_runs().iter().zip(&map.live_bytes) {
+        let step = &mut steps[id.index()];
+        step.runs += 1;
+        step.sram = step.sram.max(live as u64);
+    }
+    steps
+}
