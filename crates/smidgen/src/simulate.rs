@@ -97,6 +97,7 @@ fn codegen_options(job: &Job) -> smidgen_codegen::Options {
         name: "network".into(),
         title: job.model.to_owned(),
         board: Some(job.board.title.clone()),
+        dsp: job.board.core.has_dsp(),
         ..Default::default()
     }
 }

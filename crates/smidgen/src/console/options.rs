@@ -3,8 +3,9 @@
 use clap::{Args, ValueEnum};
 use smidgen::boards::{self, Board};
 use smidgen::ir::Graph;
-use smidgen::plan::ScheduleChoice;
+
 use smidgen::plan::planner::PlanOptions;
+use smidgen::plan::{KernelSet, ScheduleChoice};
 use smidgen::{Error, LowerOptions, Network, Reference};
 use std::path::PathBuf;
 
@@ -64,6 +65,11 @@ impl Deployment {
     /// The board.
     pub fn board(&self) -> Result<Board, Failure> {
         Ok(boards::find(&self.board).map_err(Error::from)?)
+    }
+
+    /// How operators become kernels: those that firmware runs.
+    pub fn lower(&self) -> LowerOptions {
+        LowerOptions { kernels: KernelSet::Device, ..self.reference.options() }
     }
 
     /// How memory is planned for it.

@@ -125,7 +125,7 @@ pub fn run(
         model: &name,
         network,
         board,
-        lower: deployment.reference.options(),
+        lower: deployment.lower(),
         plan: deployment.plan(board),
         options: Options {
             schedule: deployment.schedule.to_string(),
