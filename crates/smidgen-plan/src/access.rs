@@ -81,7 +81,7 @@ impl Access {
     pub const ALL: Access = Access { rows: Reach::All, cols: Reach::All, depth: Reach::All };
 }
 
-/// The pieces, in row-major order, in which a run writes its region.
+/// The pieces in which a run writes its region, in row-major order where nothing else is said.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Block {
     /// This many consecutive elements, never across the end of a row of the region.
@@ -90,13 +90,21 @@ pub enum Block {
     Pixels(usize),
     /// One row of the region.
     Row,
+    /// Bands of this many rows of the region (the last one may have fewer), and within a band this many channels of all its pixels after
+    /// the other. Where this is not staged, what follows for overlap is safe but not tight.
+    Planes {
+        /// Rows of a band.
+        rows: usize,
+        /// Channels of a block.
+        channels: usize,
+    },
     /// The whole run: nothing of the input may be overwritten before the last read.
     Run,
 }
 
 /// In what pieces a kernel writes, and how long it reads.
 ///
-/// The promise: the kernel handles the blocks of a run in row-major order. If `staged`, it has read everything that a block
+/// The promise: the kernel handles the blocks of a run in their order. If `staged`, it has read everything that a block
 /// needs before it writes any byte of that block. If not, it may read the block's input until just before it writes the block's
 /// last element. Either way it never again reads what only earlier blocks need.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -3,7 +3,8 @@
 //! With `w(k)` the end of the output bytes written when the first `k` blocks are done, and `r(k)` the first input byte that
 //! block `k`, a later block or a later run still reads (addresses from each buffer's own start), the output may lie `D` bytes
 //! below the input exactly when `D >= w - r` at every moment. Every kernel passes through the moments `(w(k), r(k))` for
-//! `k = 0 ..= n`; one that is not staged also through `(w(k + 1) - e, r(k))`, with `e` the size of the block's last element.
+//! `k = 0 ..= n`; one that is not staged also through `(w(k + 1) - e, r(k))`, with `e` the size of the block's last element. One that
+//! works on some channels of a band after the other does so through a moment before each of them; a band counts as a block.
 //!
 //! Both are affine in row, column and block number except where a window leaves the padding, and `r` is a minimum of a few such
 //! pieces, so `w - r` is convex between these places and greatest at one of their corners: only those are looked at.
@@ -62,6 +63,8 @@ pub(crate) struct Blocks {
     elements: usize,
     per_row: usize,
     rows_per_block: usize,
+    /// Channels of a block at a time; all of them but in planes.
+    channels: usize,
     staged: bool,
 }
 
@@ -72,19 +75,25 @@ impl Blocks {
             Block::Elements(n) => (n.clamp(1, row.max(1)), 1),
             Block::Pixels(n) => ((n.max(1) * depth).min(row), 1),
             Block::Row => (row, 1),
+            Block::Planes { rows, .. } => (row, rows.clamp(1, (region.y1 - region.y0).max(1))),
             Block::Run => (row, region.y1 - region.y0),
         };
         let per_row = if rows_per_block > 1 { 1 } else { row.div_ceil(elements.max(1)) };
-        Self { region, depth, elements, per_row, rows_per_block, staged: order.staged }
+        let channels = match order.block {
+            Block::Planes { channels, .. } => channels.clamp(1, depth.max(1)),
+            _ => depth,
+        };
+        Self { region, depth, elements, per_row, rows_per_block, channels, staged: order.staged }
     }
 
     /// The whole run reads before it writes.
     pub fn reads_all_first(&self) -> bool {
-        self.staged && self.per_row == 1 && self.rows_per_block == self.region.y1 - self.region.y0
+        let whole = self.rows_per_block == self.region.y1 - self.region.y0 && self.channels == self.depth;
+        self.staged && self.per_row == 1 && whole
     }
 
     fn count(&self) -> usize {
-        (self.region.y1 - self.region.y0) / self.rows_per_block.max(1) * self.per_row
+        (self.region.y1 - self.region.y0).div_ceil(self.rows_per_block.max(1)) * self.per_row
     }
 
     /// First element of block `k`; `None` past the last.
@@ -98,9 +107,15 @@ impl Blocks {
         })
     }
 
+    /// Rows of block `k`.
+    fn rows(&self, k: usize) -> (usize, usize) {
+        let start = self.region.y0 + k / self.per_row * self.rows_per_block;
+        (start, (start + self.rows_per_block).min(self.region.y1))
+    }
+
     /// End of block `k` in bytes of the output.
     fn end(&self, k: usize, writer: &Writer) -> usize {
-        let row = self.region.y0 + (k / self.per_row + 1) * self.rows_per_block - 1;
+        let row = (self.region.y0 + (k / self.per_row + 1) * self.rows_per_block).min(self.region.y1) - 1;
         let width = (self.region.x1 - self.region.x0) * self.depth;
         let element = ((k % self.per_row + 1) * self.elements).min(width);
         ((row * writer.extent.cols + self.region.x0) * writer.extent.depth + element) * writer.element
@@ -137,6 +152,24 @@ impl Reader<'_> {
     }
 }
 
+impl Reader<'_> {
+    /// First byte that the channels from `channel` on of some rows read, or any channel of a later row, or a later run.
+    fn first_of_channels(&self, rows: (usize, usize), channel: usize, region: Region) -> usize {
+        let mut first = self.after.unwrap_or(self.end);
+        for (access, extent) in &self.operands {
+            for (from, to, channel) in [(rows.0, rows.1, channel), (rows.1, region.y1, 0)] {
+                let row = next_reading(&access.rows, from, to, extent.rows);
+                let col = next_reading(&access.cols, region.x0, region.x1, extent.cols);
+                let channel = next_reading(&access.depth, channel, self.output_depth, extent.depth);
+                if let (Some(row), Some(col), Some(channel)) = (row, col, channel) {
+                    first = first.min(((row.1 * extent.cols + col.1) * extent.depth + channel.1) * self.element);
+                }
+            }
+        }
+        first.min(self.end)
+    }
+}
+
 /// The first output index of `from .. to` that reads any input along one axis, and the first input index it reads.
 fn next_reading(reach: &Reach, from: usize, to: usize, input: usize) -> Option<(usize, usize)> {
     // Windows wholly in the padding before the input are passed over at once; in the padding after it all are empty.
@@ -163,11 +196,11 @@ pub(crate) fn within(order: Order, region: Region, writer: Writer, readers: &[Re
 fn moments(blocks: Blocks, look_at: Vec<usize>, writer: Writer, readers: &[Reader]) -> Within {
     let region = blocks.region;
     let mut result = Within { distance: vec![None; readers.len()], peak: 0 };
-    let mut moment = |written: usize, next: Option<Place>| {
+    let mut moment = |written: usize, needed: &dyn Fn(&Reader) -> usize| {
         let written = written.max(writer.live.1);
         let mut total = written - writer.live.0;
         for (reader, distance) in readers.iter().zip(&mut result.distance) {
-            let first = reader.first_needed(next, region);
+            let first = needed(reader);
             total += reader.end - first;
             if first < reader.end && written > writer.live.0 {
                 let needed = written as isize - first as isize;
@@ -178,14 +211,20 @@ fn moments(blocks: Blocks, look_at: Vec<usize>, writer: Writer, readers: &[Reade
     };
     let count = blocks.count();
     // Before anything is written, and when all is.
-    moment(writer.live.1, blocks.start(0));
-    moment(if count == 0 { 0 } else { blocks.end(count - 1, &writer) }, None);
+    moment(writer.live.1, &|reader| reader.first_needed(blocks.start(0), region));
+    moment(if count == 0 { 0 } else { blocks.end(count - 1, &writer) }, &|reader| reader.first_needed(None, region));
     for k in look_at {
         let end = blocks.end(k, &writer);
         if !blocks.staged {
-            moment(end - writer.element, blocks.start(k));
+            moment(end - writer.element, &|reader| reader.first_needed(blocks.start(k), region));
+        } else if blocks.channels < blocks.depth {
+            // In between, both ends move on by as many channels.
+            for channel in [blocks.channels, (blocks.depth - 1) / blocks.channels * blocks.channels] {
+                let written = end - (blocks.depth - channel) * writer.element;
+                moment(written, &|reader| reader.first_of_channels(blocks.rows(k), channel, region));
+            }
         }
-        moment(end, blocks.start(k + 1));
+        moment(end, &|reader| reader.first_needed(blocks.start(k + 1), region));
     }
     result
 }
@@ -196,7 +235,7 @@ fn candidates(blocks: &Blocks, readers: &[Reader]) -> Vec<usize> {
     if count <= 64 {
         return (0..count).collect();
     }
-    let Blocks { region, depth, elements, per_row, .. } = *blocks;
+    let Blocks { region, depth, elements, per_row, rows_per_block, .. } = *blocks;
     let (mut rows, mut cols, mut channels) = (Marks::new(), Marks::new(), Marks::new());
     for reader in readers {
         for (access, extent) in &reader.operands {
@@ -226,7 +265,7 @@ fn candidates(blocks: &Blocks, readers: &[Reader]) -> Vec<usize> {
     } else {
         (0..per_row).collect()
     };
-    let rows = rows.near(region.y0, region.y1, 1, region.y1 - region.y0);
+    let rows = rows.near(region.y0, region.y1, rows_per_block, (region.y1 - region.y0).div_ceil(rows_per_block));
     rows.iter().flat_map(|row| in_row.iter().map(move |k| row * per_row + k)).collect()
 }
 
@@ -323,6 +362,7 @@ mod tests {
             (1usize..30).prop_map(Block::Elements),
             (1usize..6).prop_map(Block::Pixels),
             Just(Block::Row),
+            (1usize..5, 1usize..9).prop_map(|(rows, channels)| Block::Planes { rows, channels }),
             Just(Block::Run),
         ]
     }

@@ -140,7 +140,11 @@ impl List {
             return;
         }
         let by_rows = flow.by_rows(s);
-        let piece = if by_rows && step.order.block != Block::Run { 1 } else { (region.y1 - region.y0).max(1) };
+        let piece = match step.order.block {
+            Block::Planes { rows, .. } if by_rows => rows.max(1),
+            block if by_rows && block != Block::Run => 1,
+            _ => (region.y1 - region.y0).max(1),
+        };
         let continues = region.x0 > 0 && flow.writes(s).all(|b| !tile[b]);
         let mut y = region.y0;
         while y < region.y1 {

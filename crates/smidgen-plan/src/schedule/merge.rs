@@ -6,7 +6,7 @@ use crate::{Block, Run};
 /// Joins runs that follow each other directly, belong to one step and cover adjoining rows of the same columns.
 ///
 /// That costs no memory: with nothing between them, all that the second reads was there when the first ran, and all that the first
-/// wrote is there when the second has run. Only a step that may read until its run ends is left alone.
+/// wrote is there when the second has run. Only a step that would then write more rows before it has read them is left alone.
 pub(crate) fn merge(flow: &Flow, runs: &mut Vec<Run>) {
     let mut merged: Vec<Run> = Vec::with_capacity(runs.len());
     for run in runs.drain(..) {
@@ -15,7 +15,7 @@ pub(crate) fn merge(flow: &Flow, runs: &mut Vec<Run>) {
                 if *a == b
                     && before.y1 == region.y0
                     && (before.x0, before.x1) == (region.x0, region.x1)
-                    && flow.lowered.steps[a.index()].order.block != Block::Run =>
+                    && by_rows(flow.lowered.steps[a.index()].order.block) =>
             {
                 before.y1 = region.y1;
             }
@@ -26,4 +26,9 @@ pub(crate) fn merge(flow: &Flow, runs: &mut Vec<Run>) {
         }
     }
     *runs = merged;
+}
+
+/// Blocks stay what they are when runs are joined.
+fn by_rows(block: Block) -> bool {
+    !matches!(block, Block::Run | Block::Planes { rows: 2.., .. })
 }

@@ -441,6 +441,11 @@ fn blocks(step: &Step, r: Region) -> Vec<Stretch> {
         Block::Run => vec![part((r.y0, r.y1), (r.x0, r.x1))],
         Block::Row => rows.map(|y| part((y, y + 1), (r.x0, r.x1))).collect(),
         Block::Pixels(n) => rows.flat_map(|y| along(r.x0, r.x1, n).map(move |cols| part((y, y + 1), cols))).collect(),
+        Block::Planes { rows, channels } => along(r.y0, r.y1, rows)
+            .flat_map(|rows| {
+                along(0, depth, channels).map(move |depth| Stretch::one(Box3 { rows, cols: (r.x0, r.x1), depth }))
+            })
+            .collect(),
         Block::Elements(n) => rows
             .flat_map(|y| along(r.x0 * depth, r.x1 * depth, n).map(move |(at, to)| Stretch::of_row(y, at, to, depth)))
             .collect(),

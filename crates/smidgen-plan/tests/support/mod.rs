@@ -50,14 +50,15 @@ pub fn port(lowered: &Lowered, buffer: BufferId) -> Port {
 }
 
 pub fn order(random: &mut Random) -> Order {
-    let block = match random.below(6) {
+    let block = match random.below(7) {
         0 | 1 => Block::Pixels(random.range(1, 4)),
         2 => Block::Elements(random.range(1, 9)),
         3 => Block::Row,
         4 => Block::Run,
+        5 => Block::Planes { rows: random.range(1, 4), channels: random.range(1, 6) },
         _ => Block::Elements(1),
     };
-    Order { block, staged: random.chance(50) }
+    Order { block, staged: random.chance(50) || matches!(block, Block::Planes { .. }) }
 }
 
 /// A window along one axis and the size of its output.
