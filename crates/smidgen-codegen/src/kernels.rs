@@ -40,10 +40,12 @@ pub(crate) fn call(s: &Site) -> Call {
             weights_i8(s, sizes(call, *inputs, *outputs).quant(quant))
         }
         Kernel::Conv2dI8Device { window, input_zero, finish } => {
-            device_windowed(s, "int8::device::conv2d", "u32", window, *input_zero, finish)
+            let call = device_windowed(s, "int8::device::conv2d", window, *input_zero, finish);
+            s.constant(s.constant(call, "weights", 0, "u32"), "words", 1, "u32")
         }
-        Kernel::DepthwiseI8Device { window, input_zero, finish } => {
-            device_windowed(s, "int8::device::depthwise", "i8", window, *input_zero, finish)
+        Kernel::DepthwiseI8Device { window, input_zero, finish, rows } => {
+            let call = device_windowed(s, "int8::device::depthwise", window, *input_zero, finish).count("rows", *rows);
+            s.constant(s.constant(call, "weights", 0, "i8"), "words", 1, "u32")
         }
         Kernel::FullyConnectedI8Device { inputs, outputs, finish } => {
             let call = s.output(s.input(s.call("int8::device::fully_connected").arena("i8"), 0)).region();
@@ -126,17 +128,9 @@ fn windowed_i8(s: &Site, function: &'static str, window: &Window2d, quant: &Int8
 }
 
 /// A device kernel with a window and weights, which are of type `element`.
-fn device_windowed(
-    s: &Site,
-    function: &'static str,
-    element: &str,
-    window: &Window2d,
-    input_zero: i8,
-    finish: &Finish,
-) -> Call {
+fn device_windowed(s: &Site, function: &'static str, window: &Window2d, input_zero: i8, finish: &Finish) -> Call {
     let call = s.output(s.input(s.call(function).arena("i8"), 0)).region();
-    let call = s.scratch(call).window(window).by_value("input_zero", "i8", atom(input_zero)).finish(finish);
-    s.constant(s.constant(call, "weights", 0, element), "words", 1, "u32")
+    s.scratch(call).window(window).by_value("input_zero", "i8", atom(input_zero)).finish(finish)
 }
 
 /// A float32 kernel with a window and weights.

@@ -131,7 +131,7 @@ impl Call<'_> {
                 self.constant(0),
                 self.constant(1),
             ),
-            Kernel::DepthwiseI8Device { window, input_zero, finish } => int8::device::depthwise(
+            Kernel::DepthwiseI8Device { window, input_zero, finish, rows } => int8::device::depthwise(
                 arena.arena(),
                 self.input(0),
                 self.output(0),
@@ -140,6 +140,7 @@ impl Call<'_> {
                 window,
                 *input_zero,
                 finish,
+                *rows,
                 self.constant(0),
                 self.constant(1),
             ),

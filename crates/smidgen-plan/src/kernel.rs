@@ -91,6 +91,8 @@ pub enum Kernel {
         input_zero: i8,
         /// From accumulators to outputs.
         finish: Finish,
+        /// Output rows that are computed together.
+        rows: usize,
     },
     /// DEPTHWISE_CONV_2D on float32. Input: `x`. Constants: weights `[KH,KW,O]`, bias `[O]`.
     DepthwiseF32 {
@@ -238,8 +240,8 @@ impl Kernel {
                     with_words(device::conv2d_weights(window) * 4, window.output[2], finish),
                 )
             },
-            Kernel::DepthwiseI8Device { window, finish, .. } => Demands {
-                scratch: device::depthwise_scratch(window),
+            Kernel::DepthwiseI8Device { window, finish, rows, .. } => Demands {
+                scratch: device::depthwise_scratch(window, *rows),
                 ..windowed(
                     window,
                     Int8,

@@ -179,15 +179,24 @@ fn device_depthwise(
     let mut bytes = vec![0; device::depthwise_weights(window)];
     device::depthwise_pack(window, &values, &mut bytes);
     let name = weights.name.clone();
-    let kernel =
-        Kernel::DepthwiseI8Device { window: *window, input_zero: quant.input_zero as i8, finish: packed.finish };
+    let kernel = Kernel::DepthwiseI8Device {
+        window: *window,
+        input_zero: quant.input_zero as i8,
+        finish: packed.finish,
+        rows: 1,
+    };
+    let order = if device::depthwise_is_staged(window) {
+        Order { block: Block::Planes { rows: 1, channels: device::DEPTHWISE_CHANNELS }, staged: true }
+    } else {
+        ELEMENT_WISE
+    };
     Ok(Some(Step {
         constants: vec![
             builder.constant(name.clone(), bytes.iter().map(|&b| b as u8).collect(), 4),
             builder.constant_u32(format!("{name} channels"), &packed.words),
         ],
-        scratch_bytes: device::depthwise_scratch(window).next_multiple_of(4),
-        ..Step::new(kernel, ELEMENT_WISE)
+        scratch_bytes: device::depthwise_scratch(window, 1).next_multiple_of(4),
+        ..Step::new(kernel, order)
     }))
 }
 

@@ -14,6 +14,8 @@ mod fully_connected;
 pub mod lanes;
 
 pub use conv2d::{CONV2D_PIXELS, conv2d, conv2d_pack, conv2d_scratch, conv2d_weights};
-pub use depthwise::{depthwise, depthwise_pack, depthwise_scratch, depthwise_weights};
+pub use depthwise::{
+    DEPTHWISE_CHANNELS, depthwise, depthwise_is_staged, depthwise_pack, depthwise_scratch, depthwise_weights,
+};
 pub use finish::{Channel, Finish};
 pub use fully_connected::{fully_connected, fully_connected_pack, fully_connected_scratch, fully_connected_weights};

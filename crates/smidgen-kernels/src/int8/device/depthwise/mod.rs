@@ -1,0 +1,411 @@
+//! DEPTHWISE_CONV_2D with one output for each input channel.
+//!
+//! Four channels at a time, a band of rows at a time: the pixels that the band reads are staged in scratch as 16-bit numbers, each
+//! channel's in a plane of its own, with the padding filled in; so are the weights. Then the blocks of [`portable`] (on Armv7E-M those
+//! written by hand) compute the band for one channel after the other. Windows of 3x3, 5x5 and 7x7 with stride 1 or 2 take this way;
+//! all others are computed from the arena, four channels at a time.
+//!
+//! The invariant that matters: staged memory is laid out alike for every core, so that the walk here, with all its offsets, is what
+//! the tests of the host run.
+
+#[cfg(all(target_arch = "arm", feature = "dsp"))]
+mod armv7em;
+mod general;
+mod portable;
+
+#[cfg(all(target_arch = "arm", feature = "dsp"))]
+use armv7em as blocks;
+#[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+use portable as blocks;
+
+use super::finish::{Channel, Finish};
+use crate::geometry::Window2d;
+use crate::memory::{Arena, Around, Bounds, Flash};
+use crate::view::{Region, View};
+
+/// Channels staged at a time.
+const GROUP: usize = 4;
+
+/// Bytes from a staged row of a channel to the next.
+const PITCH: usize = 112;
+
+/// Bytes of a channel's staged row where rows are so narrow that all four channels lie side by side.
+const NARROW: usize = PITCH / GROUP;
+
+/// Staged pixels that a row has room for.
+const WIDEST: usize = PITCH / 2;
+
+/// Blocks may load this many bytes beyond the last staged pixel.
+const BEYOND: usize = 8;
+
+/// Most output rows of a band.
+const MOST_ROWS: usize = 8;
+
+/// Most staged rows: those of the highest band of the greatest window and stride.
+const MOST_STAGED: usize = (MOST_ROWS - 1) * 2 + 7;
+
+/// What a call is told of its layer.
+struct Layer<'a> {
+    window: &'a Window2d,
+    input_zero: i8,
+    finish: &'a Finish,
+}
+
+/// A window that the blocks know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Shape {
+    /// Taps: 3, 5 or 7, in rows and columns.
+    size: usize,
+    /// 1 or 2, in rows and columns.
+    stride: usize,
+}
+
+impl Shape {
+    /// `None` if the blocks do not know the window, or if one lies in the padding with all its rows or columns.
+    fn of(window: &Window2d) -> Option<Shape> {
+        let Window2d { input, output, size: [size, width], stride: [stride, across], dilation, before } = *window;
+        let known = matches!(size, 3 | 5 | 7) && size == width && matches!(stride, 1 | 2) && stride == across;
+        let touches =
+            |axis: usize| before[axis] < size && output[axis].saturating_sub(1) * stride < input[axis] + before[axis];
+        let shape = Shape { size, stride };
+        let known = known && dilation == [1, 1] && touches(0) && touches(1);
+        // A wide row is computed in parts, which keeps the promised order only if there are several groups of channels.
+        (known && (output[1] <= shape.columns() || input[2] > GROUP)).then_some(shape)
+    }
+
+    /// 16-bit numbers of a row of staged weights. With stride 1, pairs of neighbours: taps 0 1, 1 2, 2 3 and so on; with stride
+    /// 2, each tap once, and one more of any value.
+    const fn weight_row(self) -> usize {
+        if self.stride == 1 { 2 * (self.size - 1) } else { self.size + 1 }
+    }
+
+    /// 16-bit numbers of a channel's staged weights.
+    const fn weights(self) -> usize {
+        self.size * self.weight_row()
+    }
+
+    /// Output columns that can be staged at a time.
+    const fn columns(self) -> usize {
+        ((WIDEST - self.size) >> (self.stride - 1)) + 1
+    }
+
+    /// Input pixels from the first that `count` outputs read to the last.
+    const fn span(self, count: usize) -> usize {
+        (count - 1) * self.stride + self.size
+    }
+}
+
+/// Output columns to compute at a time, of so many: as equal parts as possible.
+const fn part(shape: Shape, columns: usize) -> usize {
+    let parts = columns.div_ceil(shape.columns());
+    columns.div_ceil(if parts == 0 { 1 } else { parts })
+}
+
+/// Bytes from a channel's first staged row to the next channel's, where rows of `width` pixels are staged.
+const fn plane(width: usize, rows: usize) -> usize {
+    if width * 2 <= NARROW { NARROW } else { rows * PITCH }
+}
+
+/// Channels that the staged form computes at a time.
+pub const DEPTHWISE_CHANNELS: usize = GROUP;
+
+/// True if windows like this one are staged, by bands of rows; see [`depthwise`].
+pub fn depthwise_is_staged(window: &Window2d) -> bool {
+    Shape::of(window).is_some()
+}
+
+/// Bytes of scratch, aligned for 32 bits; `rows` is what [`depthwise`] is told.
+pub fn depthwise_scratch(window: &Window2d, rows: usize) -> usize {
+    let Some(shape) = Shape::of(window) else { return 0 };
+    let [height, columns, _] = window.output;
+    let staged = shape.span(rows.clamp(1, MOST_ROWS).min(height.max(1))).min(window.input[0]);
+    let planes = match plane(shape.span(part(shape, columns.max(1))), staged) {
+        NARROW => staged * PITCH,
+        plane => GROUP * plane,
+    };
+    GROUP * shape.weights() * 2 + planes + BEYOND
+}
+
+/// Bytes of the packed weights.
+pub const fn depthwise_weights(window: &Window2d) -> usize {
+    window.area() * window.output[2]
+}
+
+/// Packs `[KH, KW, C]` weights: `[C / 4, KH, KW, 4]`, then `[KH, KW, C % 4]`.
+///
+/// # Panics
+/// If a slice is not as long as the window says.
+pub fn depthwise_pack(window: &Window2d, weights: &[i8], to: &mut [i8]) {
+    assert_eq!((weights.len(), to.len()), (depthwise_weights(window), depthwise_weights(window)));
+    let (taps, channels) = (window.area(), window.output[2]);
+    for (tap, row) in weights.chunks_exact(channels.max(1)).enumerate() {
+        for (c, &weight) in row.iter().enumerate() {
+            let first = c / GROUP * GROUP;
+            let width = GROUP.min(channels - first);
+            to[first * taps + tap * width + c - first] = weight;
+        }
+    }
+}
+
+/// An output row of a band. Offsets that were moved back may be negative, and wrap.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Row {
+    /// Rows of the window that lie above the image or below it, times 8. As many are skipped at the start.
+    skip: usize,
+    /// Offset in bytes of the first staged pixel of the row, moved back by the rows that are skipped.
+    pixels: usize,
+    /// Offset in bytes of the first staged weight, moved back likewise.
+    weights: usize,
+    /// Offset of the first output.
+    output: usize,
+}
+
+/// What the blocks are told: of a band of rows, a part of its columns, and four channels.
+///
+/// Places are counted in bytes from [`blocks::origin`]: of the arena, or of scratch.
+#[repr(C)]
+struct Band {
+    /// Number of staged rows; at least 1.
+    staged: usize,
+    /// The four channels in the arena.
+    input: usize,
+    /// Bytes from one input pixel to the next.
+    input_stride: usize,
+    /// The staged pair that the first pixel belongs to, in the first row of the first channel.
+    to: usize,
+    /// Bytes from one channel's staged pixels to the next.
+    plane: usize,
+    /// Four bytes of padding.
+    padding: u32,
+    /// How many pixels a row has: bit 0 one behind padding, bits 8.. four at a time, bit 1 two more, bit 2 one before padding.
+    pieces: usize,
+    /// First staged pixel of the first channel.
+    pixels: usize,
+    /// Staged weights of the first channel.
+    weights: usize,
+    /// The four channels.
+    channels: *const [Record; GROUP],
+    /// The four channels in the arena.
+    output: usize,
+    /// Bytes from one output pixel to the next.
+    output_stride: usize,
+    /// Number of output rows; at least 1.
+    count: usize,
+    /// Outputs of a row times 256, plus the shift of the [`Finish`].
+    columns: usize,
+    /// For each staged row, the offset of its first pixel in the arena.
+    input_rows: [usize; MOST_STAGED],
+    /// The output rows.
+    rows: [Row; MOST_ROWS],
+}
+
+/// A [`Channel`](super::Channel): start, multiplier, offset and tie.
+type Record = [i32; 4];
+
+/// DEPTHWISE_CONV_2D with weights from [`depthwise_pack`] and channels that [`Finish`] describes, whose starts are the
+/// [folded](crate::int8::fast::fold_bias) biases. `input_zero` is the input's zero point; `scratch` is where [`depthwise_scratch`] bytes begin in
+/// the arena, aligned for 32 bits. `rows` output rows, 1 to 8, are computed together: more of them stage each input row less often.
+///
+/// Order: where the window [is staged](depthwise_is_staged), bands of `rows` rows (which never span two images) and in a band
+/// [`DEPTHWISE_CHANNELS`] channels after the other, all that they read before their first write. Else one element at a time, reads before
+/// its write.
+pub fn depthwise<B: Bounds>(
+    arena: Arena<'_, i8, B>,
+    input: View,
+    output: View,
+    region: Region,
+    scratch: usize,
+    window: &Window2d,
+    input_zero: i8,
+    finish: &Finish,
+    rows: usize,
+    weights: Flash<'_, i8, B>,
+    words: Flash<'_, u32, B>,
+) {
+    let layer = &Layer { window, input_zero, finish };
+    let Some(shape) = Shape::of(window) else {
+        return general::depthwise(arena, input, output, region, layer, weights, words);
+    };
+    if region.x0 >= region.x1 {
+        return;
+    }
+    let bytes = depthwise_scratch(window, rows);
+    let (mut around, aligned) = arena.carve::<i32>(scratch, bytes / 4);
+    let (_, mut staged) = aligned.carve::<i16>(0, bytes / 2);
+    let part = part(shape, region.x1 - region.x0);
+    let mut band = Band::EMPTY;
+    let mut row = region.y0;
+    while row < region.y1 {
+        let (image, y) = window.image_row(row);
+        // A band lies in one image.
+        let rows = rows.clamp(1, MOST_ROWS).min(region.y1 - row).min(window.output[0] - y);
+        let mut x0 = region.x0;
+        while x0 < region.x1 {
+            let x1 = region.x1.min(x0 + part);
+            let place = Place { image, y, row, rows, x0, x1 };
+            band.lay(&place, shape, layer, input, output, &mut around, &mut staged);
+            band.compute(shape, layer, weights, words, &mut around, &mut staged);
+            x0 = x1;
+        }
+        row += rows;
+    }
+}
+
+/// A band of rows and a part of its columns.
+struct Place {
+    /// First input row of the image.
+    image: usize,
+    /// First output row within the image.
+    y: usize,
+    /// The same over all images.
+    row: usize,
+    /// Number of output rows.
+    rows: usize,
+    /// First output column.
+    x0: usize,
+    /// One past the last.
+    x1: usize,
+}
+
+impl Band {
+    const EMPTY: Band = Band {
+        staged: 0,
+        input: 0,
+        input_stride: 0,
+        to: 0,
+        plane: 0,
+        padding: 0,
+        pieces: 0,
+        pixels: 0,
+        weights: 0,
+        channels: core::ptr::null(),
+        output: 0,
+        output_stride: 0,
+        count: 0,
+        columns: 0,
+        input_rows: [0; MOST_STAGED],
+        rows: [Row { skip: 0, pixels: 0, weights: 0, output: 0 }; MOST_ROWS],
+    };
+
+    /// Lays out scratch: staged weights, then staged pixels. Writes the padding that the pixels of no channel touch.
+    fn lay<B: Bounds>(
+        &mut self,
+        place: &Place,
+        shape: Shape,
+        layer: &Layer<'_>,
+        input: View,
+        output: View,
+        around: &mut Around<'_, i8, B>,
+        scratch: &mut Arena<'_, i16, B>,
+    ) {
+        let Window2d { input: [height, width, _], before, .. } = *layer.window;
+        let Shape { size, stride } = shape;
+        // Input rows and columns of the band, from the top and left of the padding.
+        let (top, left) = (place.y * stride, place.x0 * stride);
+        let span = shape.span(place.x1 - place.x0);
+        let first_row = top.saturating_sub(before[0]);
+        let end_row = (top + shape.span(place.rows)).saturating_sub(before[0]).min(height);
+        let first = left.saturating_sub(before[1]);
+        let end = (left + span).saturating_sub(before[1]).min(width);
+        let (padding, pixels) = (before[1].saturating_sub(left), end - first);
+        let staged = end_row - first_row;
+        let plane = plane(span, staged);
+        let planes = GROUP * shape.weights() * 2;
+        let rest = pixels - (padding & 1);
+        let origin = (blocks::origin_of_arena(around), blocks::origin_of_scratch(scratch));
+        self.staged = staged;
+        self.input = origin.0;
+        self.input_stride = input.pixel_stride;
+        self.to = origin.1 + planes + padding / 2 * 4;
+        self.plane = plane;
+        self.padding = u32::from_ne_bytes([layer.input_zero as u8; 4]);
+        self.pieces = (rest / 4) << 8 | (rest & 1) << 2 | (rest & 2) | padding & 1;
+        self.pixels = origin.1 + planes;
+        self.weights = origin.1;
+        self.output = origin.0;
+        self.output_stride = output.pixel_stride;
+        self.count = place.rows;
+        self.columns = (place.x1 - place.x0) << 8 | layer.finish.shift as usize;
+        for (i, at) in self.input_rows.iter_mut().take(staged).enumerate() {
+            *at = input.at(place.image + first_row + i, first);
+        }
+        for (i, row) in self.rows.iter_mut().take(place.rows).enumerate() {
+            // The rows of the window that lie inside the image.
+            let start = (place.y + i) * stride;
+            let tap = before[0].saturating_sub(start);
+            let from = start.saturating_sub(before[0]);
+            let inside = (start + size).saturating_sub(before[0]).min(height) - from;
+            let skip = size - inside;
+            *row = Row {
+                skip: skip * 8,
+                pixels: ((from - first_row) * PITCH).wrapping_sub(skip * PITCH),
+                weights: (tap * shape.weight_row() * 2).wrapping_sub(skip * shape.weight_row() * 2),
+                output: output.at(place.row + i, place.x0),
+            };
+        }
+        let zero = layer.input_zero as i16 * 256;
+        for row in 0..staged {
+            for channel in 0..GROUP {
+                let at = (planes + row * PITCH + channel * plane) / 2;
+                let behind = (padding + pixels).next_multiple_of(2);
+                scratch.span_mut(at, padding / 2 * 2).fill(zero);
+                scratch.span_mut(at + behind, span.saturating_sub(behind)).fill(zero);
+            }
+        }
+    }
+
+    /// Pixels of a row that lie in the image.
+    fn width(&self) -> usize {
+        (self.pieces >> 8) * 4 + (self.pieces & 1) + (self.pieces & 2) + (self.pieces >> 2 & 1)
+    }
+
+    /// Bytes of the staged pixels.
+    #[cfg(all(target_arch = "arm", feature = "dsp"))]
+    fn staged_bytes(&self) -> usize {
+        if self.plane == NARROW { self.staged * PITCH } else { GROUP * self.plane }
+    }
+
+    /// Computes all channels.
+    fn compute<B: Bounds>(
+        &mut self,
+        shape: Shape,
+        layer: &Layer<'_>,
+        weights: Flash<'_, i8, B>,
+        words: Flash<'_, u32, B>,
+        around: &mut Around<'_, i8, B>,
+        scratch: &mut Arena<'_, i16, B>,
+    ) {
+        let channels = layer.window.input[2];
+        let pairs = channels.div_ceil(2);
+        let (input, output) = (self.input, self.output);
+        let mut first = 0;
+        while first < channels {
+            let pair = first / 2;
+            let [a, b] = layer.finish.pair(words, pairs, pair);
+            let [c, d] =
+                if pair + 1 < pairs { layer.finish.pair(words, pairs, pair + 1) } else { [Channel::default(); 2] };
+            let records = [record(a), record(b), record(c), record(d)];
+            let at = first * shape.size * shape.size;
+            if first + GROUP <= channels {
+                self.input = input.wrapping_add(first);
+                self.output = output.wrapping_add(first);
+                self.channels = &records;
+                blocks::stage_weights(shape, weights, at, GROUP, scratch);
+                blocks::stage_pixels(self, first, GROUP, around, scratch);
+                blocks::compute(shape, layer.finish, self, first, GROUP, &records, around, scratch);
+            } else {
+                let few = channels - first;
+                portable::stage_weights(shape, weights, at, few, scratch);
+                portable::stage_pixels(self, first, few, around, scratch);
+                portable::compute(shape, layer.finish, self, first, few, &records, around, scratch);
+            }
+            first += GROUP;
+        }
+    }
+}
+
+#[inline(always)]
+fn record(channel: Channel) -> Record {
+    [channel.start, channel.multiplier, channel.offset, channel.tie]
+}

@@ -1,0 +1,148 @@
+//! The blocks of the depthwise convolution in plain Rust: what they do, for cores of every kind.
+
+use super::{Band, PITCH, Record, Shape};
+use crate::int8::device::finish::{Finish, SCALE};
+use crate::memory::{Arena, Around, Bounds, Flash};
+
+/// Where places in the arena are counted from.
+#[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+pub(super) fn origin_of_arena<B: Bounds>(_: &mut Around<'_, i8, B>) -> usize {
+    0
+}
+
+/// The same for scratch.
+#[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+pub(super) fn origin_of_scratch<B: Bounds>(_: &mut Arena<'_, i16, B>) -> usize {
+    0
+}
+
+/// Where tap `tap` of a row lies in a row of staged weights; see [`Shape::weight_row`].
+const fn place(stride: usize, tap: usize) -> usize {
+    match (stride, tap) {
+        (1, 0) => 0,
+        (1, _) => 2 * tap - 1,
+        _ => tap,
+    }
+}
+
+/// Stages the weights of `count` channels, which begin at element `at`: from `[KH, KW, count]` to `count` times the rows that
+/// [`Shape::weight_row`] describes, at the start of scratch.
+pub(super) fn stage_weights<B: Bounds>(
+    shape: Shape,
+    weights: Flash<'_, i8, B>,
+    at: usize,
+    count: usize,
+    scratch: &mut Arena<'_, i16, B>,
+) {
+    let Shape { size, stride } = shape;
+    for channel in 0..count {
+        for row in 0..size {
+            let to = channel * shape.weights() + row * shape.weight_row();
+            for tap in 0..size {
+                let weight = weights[at + (row * size + tap) * count + channel] as i16;
+                scratch[to + place(stride, tap)] = weight;
+                // All but the first and the last tap of stride 1 are staged twice: behind their left neighbour, before their right one.
+                if stride == 1 && tap > 0 && tap + 1 < size {
+                    scratch[to + place(stride, tap) + 1] = weight;
+                }
+            }
+        }
+    }
+}
+
+/// Stages the pixels of channels `first .. first + count`, [`SCALE`] times what they are, padding beside them included.
+pub(super) fn stage_pixels<B: Bounds>(
+    band: &Band,
+    first: usize,
+    count: usize,
+    around: &mut Around<'_, i8, B>,
+    scratch: &mut Arena<'_, i16, B>,
+) {
+    let scaled = |x: i8| x as i16 * SCALE as i16;
+    let padding = scaled(band.padding as u8 as i8);
+    let width = band.width();
+    for (row, &from) in band.input_rows.iter().take(band.staged).enumerate() {
+        for channel in 0..count {
+            let mut to = (band.to - band.weights + row * PITCH + channel * band.plane) / 2;
+            if band.pieces & 1 != 0 {
+                scratch[to] = padding;
+                to += 1;
+            }
+            let mut from = from + first + channel;
+            for x in 0..width {
+                scratch[to + x] = scaled(around[from]);
+                from += band.input_stride;
+            }
+            if band.pieces & 4 != 0 {
+                scratch[to + width] = padding;
+            }
+        }
+    }
+}
+
+/// Computes channels `first .. first + count` of the band from what is staged.
+pub(super) fn compute<B: Bounds>(
+    shape: Shape,
+    finish: &Finish,
+    band: &Band,
+    first: usize,
+    count: usize,
+    records: &[Record],
+    around: &mut Around<'_, i8, B>,
+    scratch: &mut Arena<'_, i16, B>,
+) {
+    for (channel, record) in records.iter().take(count).enumerate() {
+        let at = Channel { index: channel, output: first + channel, record, finish };
+        match shape.size {
+            3 => at.compute::<3, B>(shape, band, around, scratch),
+            5 => at.compute::<5, B>(shape, band, around, scratch),
+            _ => at.compute::<7, B>(shape, band, around, scratch),
+        }
+    }
+}
+
+/// One channel of a group.
+struct Channel<'a> {
+    /// Which of the group.
+    index: usize,
+    /// Which of all.
+    output: usize,
+    record: &'a Record,
+    finish: &'a Finish,
+}
+
+impl Channel<'_> {
+    /// Computes the channel with a window of `K` by `K`.
+    fn compute<const K: usize, B: Bounds>(
+        &self,
+        shape: Shape,
+        band: &Band,
+        around: &mut Around<'_, i8, B>,
+        scratch: &Arena<'_, i16, B>,
+    ) {
+        let [start, multiplier, offset, tie] = *self.record;
+        let channel = super::Channel { multiplier, start, offset, tie };
+        let all_weights = self.index * shape.weights() * 2;
+        let all_pixels = band.pixels - band.weights + self.index * band.plane;
+        for row in band.rows.iter().take(band.count) {
+            let weights = all_weights.wrapping_add(row.weights);
+            let mut output = row.output + self.output;
+            let mut pixels = all_pixels.wrapping_add(row.pixels);
+            for _ in 0..band.columns >> 8 {
+                let mut acc = start;
+                for i in row.skip / 8..K {
+                    let weights =
+                        scratch.span(weights.wrapping_add(i * shape.weight_row() * 2) / 2, shape.weight_row());
+                    let pixels: &[i16] = scratch.span(pixels.wrapping_add(i * PITCH) / 2, K);
+                    for j in 0..K {
+                        let weight = weights[place(shape.stride, j)];
+                        acc = acc.wrapping_add(pixels[j] as i32 * weight as i32);
+                    }
+                }
+                around[output] = self.finish.output(&channel, acc);
+                output += band.output_stride;
+                pixels = pixels.wrapping_add(shape.stride * 2);
+            }
+        }
+    }
+}
