@@ -22,9 +22,9 @@ mod vendor;
 
 pub use source::identifier;
 
-use smidgen_ir::Graph;
+use smidgen_ir::{ElementType, Graph};
 use smidgen_plan::validate::{InvalidProgram, validate};
-use smidgen_plan::{BufferId, Program};
+use smidgen_plan::{BufferId, Kernel, Program};
 use std::collections::BTreeMap;
 
 /// What the Program does not say.
@@ -109,7 +109,7 @@ pub fn rust_crate(program: &Program, graph: &Graph, options: &Options) -> Result
         places: &places,
         digest: program.digest(),
     };
-    let mut files = vendor::kernels("kernels/", &kernels_package(options));
+    let mut files = vendor::kernels("kernels/", &kernels_package(options), floats(program));
     let text = [
         ("Cargo.toml", manifest(options)),
         ("rustfmt.toml", "max_width = 120\nuse_small_heuristics = \"Max\"\n".to_owned()),
@@ -124,6 +124,14 @@ pub fn rust_crate(program: &Program, graph: &Graph, options: &Options) -> Result
         files.insert("src/constants.bin".to_owned(), constants);
     }
     Ok(files)
+}
+
+/// Whether a kernel computes with floats; one that only moves them does not.
+fn floats(program: &Program) -> bool {
+    program.steps.iter().filter(|step| !matches!(step.kernel, Kernel::Load { .. } | Kernel::Movement(_))).any(|step| {
+        let demands = step.kernel.demands(step);
+        demands.inputs.iter().chain(&demands.outputs).any(|(element, _)| *element == ElementType::Float32)
+    })
 }
 
 fn package(options: &Options) -> String {

@@ -7,15 +7,15 @@ const SOURCES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/kernels.rs"
 const MANIFEST: &str = include_str!("../../smidgen-kernels/Cargo.toml");
 
 /// The crate of the kernels, without its tests, under a folder. Packages of one build must differ in name or version, so it is named
-/// after the model, and only its library is called what it is.
-pub(crate) fn kernels(folder: &str, package: &str) -> Files {
+/// after the model, and only its library is called what it is. Without `float` it depends on no other crate.
+pub(crate) fn kernels(folder: &str, package: &str, float: bool) -> Files {
     let mut files = Files::new();
     for (path, text) in SOURCES {
         if path.rsplit('/').next() != Some("tests.rs") {
             files.insert(format!("{folder}src/{path}"), without_tests(text).into_bytes());
         }
     }
-    files.insert(format!("{folder}Cargo.toml"), manifest(MANIFEST, package).into_bytes());
+    files.insert(format!("{folder}Cargo.toml"), manifest(MANIFEST, package, float).into_bytes());
     files
 }
 
@@ -50,7 +50,7 @@ fn without_tests(text: &str) -> String {
 
 /// A manifest for the kernels by themselves: what they inherit from the workspace is written out, what only their tests need is left
 /// out.
-fn manifest(text: &str, package: &str) -> String {
+fn manifest(text: &str, package: &str, float: bool) -> String {
     let mut out = String::new();
     let mut kept = true;
     for line in text.lines() {
@@ -62,13 +62,16 @@ fn manifest(text: &str, package: &str) -> String {
         }
         let line = match line.split_once(".workspace = true") {
             None if line.starts_with("name = ") => format!("name = {package:?}"),
+            _ if !float && line.starts_with("libm.") => continue,
+            None if !float && line.starts_with("default = ") => "default = []".to_owned(),
+            None if !float && line.starts_with("float = ") => "float = []".to_owned(),
             None => line.to_owned(),
             Some(("version", _)) => format!("version = {:?}", env!("CARGO_PKG_VERSION")),
             Some(("edition", _)) => "edition = \"2024\"".to_owned(),
             Some(("rust-version", _)) => "rust-version = \"1.88\"".to_owned(),
             Some(("license", _)) => "license = \"MIT OR Apache-2.0\"".to_owned(),
             Some(("authors", _)) => continue,
-            Some((dependency, _)) => format!("{dependency} = {:?}", dependency_version(dependency)),
+            Some((dependency, _)) => format!("{dependency}.version = {:?}", dependency_version(dependency)),
         };
         if line == "[dependencies]" {
             out.push_str("[lib]\nname = \"smidgen_kernels\"\n\n");
@@ -95,11 +98,18 @@ mod tests {
     fn tests_are_left_behind() {
         let text = "fn f() {\n}\n\n#[cfg(all(test, unix))]\nmod tests;\n\n#[cfg(test)]\nmod more {\n    fn g() {}\n}\n";
         assert_eq!(without_tests(text), "fn f() {\n}\n");
-        let files = kernels("", "a-kernels");
+        let files = kernels("", "a-kernels", true);
         assert!(files.len() > 20);
         for (path, text) in &files {
             let text = std::str::from_utf8(text).unwrap();
             assert!(!text.contains("#[test]") && !text.contains("workspace"), "{path}");
         }
+    }
+
+    #[test]
+    fn integer_networks_need_no_other_crate() {
+        let [with, without] = [true, false].map(|float| manifest(MANIFEST, "k", float));
+        assert!(with.contains("libm.version") && with.contains("default = [\"float\"]"), "{with}");
+        assert!(!without.contains("libm") && without.contains("default = []"), "{without}");
     }
 }

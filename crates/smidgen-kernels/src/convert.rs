@@ -18,6 +18,7 @@ pub enum Stored {
     /// Two's complement, 64 bits.
     Int64,
     /// IEEE 754 single precision.
+    #[cfg(feature = "float")]
     Float32,
 }
 
@@ -27,7 +28,9 @@ impl Stored {
         match self {
             Self::Int8 => 1,
             Self::Int16 => 2,
-            Self::Int32 | Self::Float32 => 4,
+            Self::Int32 => 4,
+            #[cfg(feature = "float")]
+            Self::Float32 => 4,
             Self::Int64 => 8,
         }
     }
@@ -38,6 +41,7 @@ impl Stored {
             Self::Int8 => (i8::MIN as i32, i8::MAX as i32),
             Self::Int16 => (i16::MIN as i32, i16::MAX as i32),
             Self::Int32 | Self::Int64 => (i32::MIN, i32::MAX),
+            #[cfg(feature = "float")]
             Self::Float32 => (0, 0),
         }
     }
@@ -50,6 +54,7 @@ impl Stored {
             Self::Int16 => i16::from_le_bytes(arena.load(2 * at)) as i32,
             Self::Int32 => i32::from_le_bytes(arena.load(4 * at)),
             Self::Int64 => i64::from_le_bytes(arena.load(8 * at)).clamp(i32::MIN as i64, i32::MAX as i64) as i32,
+            #[cfg(feature = "float")]
             Self::Float32 => load_float(arena, at) as i32,
         }
     }
@@ -62,16 +67,19 @@ impl Stored {
             Self::Int16 => arena.store(2 * at, (value as i16).to_le_bytes()),
             Self::Int32 => arena.store(4 * at, value.to_le_bytes()),
             Self::Int64 => arena.store(8 * at, (value as i64).to_le_bytes()),
+            #[cfg(feature = "float")]
             Self::Float32 => store_float(arena, at, value as f32),
         }
     }
 }
 
+#[cfg(feature = "float")]
 #[inline]
 fn load_float<B: Bounds>(arena: &Arena<'_, u8, B>, at: usize) -> f32 {
     f32::from_le_bytes(arena.load(4 * at))
 }
 
+#[cfg(feature = "float")]
 #[inline]
 fn store_float<B: Bounds>(arena: &mut Arena<'_, u8, B>, at: usize, value: f32) {
     arena.store(4 * at, value.to_le_bytes());
@@ -99,6 +107,7 @@ fn convert<B: Bounds>(
 /// Float32 to integers: `round(x / scale) + zero_point`, ties away from zero, clamped to the output's range; NaN becomes the zero point.
 ///
 /// Order: one element at a time, read before write.
+#[cfg(feature = "float")]
 pub fn quantize<B: Bounds>(
     arena: Arena<'_, u8, B>,
     input: View,
@@ -119,6 +128,7 @@ pub fn quantize<B: Bounds>(
 }
 
 /// Integers to float32: `scale * (x - zero_point)`. Order: one element at a time, read before write.
+#[cfg(feature = "float")]
 pub fn dequantize<B: Bounds>(
     arena: Arena<'_, u8, B>,
     input: View,
@@ -183,6 +193,7 @@ pub fn arg_max<B: Bounds>(
             let mut best = 0;
             for k in 1..size {
                 let greater = match from_type {
+                    #[cfg(feature = "float")]
                     Stored::Float32 => {
                         let (new, old) = (load_float(&arena, at(k)), load_float(&arena, at(best)));
                         new > old || (old.is_nan() && !new.is_nan())

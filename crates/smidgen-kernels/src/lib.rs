@@ -16,6 +16,7 @@
 
 pub mod convert;
 pub mod fixed;
+#[cfg(feature = "float")]
 pub mod float;
 pub mod geometry;
 pub mod int8;

@@ -24,6 +24,7 @@ pub struct Factor {
 impl Factor {
     /// Splits a finite factor of at least 0 as TensorFlow Lite's `QuantizeMultiplier` does: frexp, then rounding the fraction to 31
     /// bits. Factors under `2^-32` become 0, those of `2^30` and over the greatest that can be represented.
+    #[cfg(feature = "float")]
     pub fn new(real: f64) -> Self {
         if real <= 0.0 || !real.is_finite() {
             return Self::default();

@@ -1,23 +1,43 @@
 //! Random calls of kernels: what a case is, and what most generators need.
 
 use crate::calls::{Kernel, Put};
+use crate::floats::FloatKernel;
 use smidgen_kernels::int8::Int8;
 use smidgen_kernels::requant::Factor;
 use smidgen_kernels::{Region, Rounding, View, Window2d};
 use smidgen_zoo::Random;
 use std::ops::Range;
 
+/// One of all kernels.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Id {
+    pub number: u32,
+    pub name: &'static str,
+}
+
+impl From<Kernel> for Id {
+    fn from(kernel: Kernel) -> Self {
+        Self { number: kernel.number(), name: kernel.name() }
+    }
+}
+
+impl From<FloatKernel> for Id {
+    fn from(kernel: FloatKernel) -> Self {
+        Self { number: kernel.number(), name: kernel.name() }
+    }
+}
+
 /// A kernel with its arguments.
 #[derive(Clone, Debug)]
 pub struct Call {
-    pub kernel: Kernel,
+    pub kernel: Id,
     pub words: Vec<u32>,
     pub constants: Vec<u8>,
 }
 
 impl Call {
-    pub fn new(kernel: Kernel) -> Self {
-        Self { kernel, words: Vec::new(), constants: Vec::new() }
+    pub fn new(kernel: impl Into<Id>) -> Self {
+        Self { kernel: kernel.into(), words: Vec::new(), constants: Vec::new() }
     }
 
     /// The next argument.
@@ -232,14 +252,14 @@ pub struct Placed {
     pub space: Space,
 }
 
-/// Places the tensors of a kernel with a window; now and then a batch of two images.
-pub fn place(random: &mut Random, window: &Window2d) -> Placed {
+/// Places the tensors of a kernel with a window, elements of so many bytes; now and then a batch of two images.
+pub fn place(random: &mut Random, window: &Window2d, bytes: usize) -> Placed {
     let mut space = Space::new(random);
     let ([h, w, c], [oh, ow, oc]) = (window.input, window.output);
     if random.chance(1, 8) {
         let whole = |rows, cols| Needs { rows: (0, rows), cols: (0, cols) };
-        let input = space.view(random, [2 * h, w, c], whole(2 * h, w), 1);
-        let output = space.view(random, [2 * oh, ow, oc], whole(2 * oh, ow), 1);
+        let input = space.view(random, [2 * h, w, c], whole(2 * h, w), bytes);
+        let output = space.view(random, [2 * oh, ow, oc], whole(2 * oh, ow), bytes);
         return Placed { input, output, region: Region::whole(2 * oh, ow), space };
     }
     let region = region(random, oh, ow);
@@ -247,12 +267,12 @@ pub fn place(random: &mut Random, window: &Window2d) -> Placed {
     let needed = needs(window, region);
     // Either may come first.
     if random.chance(1, 2) {
-        let input = space.view(random, window.input, needed, 1);
-        let output = space.view(random, window.output, written, 1);
+        let input = space.view(random, window.input, needed, bytes);
+        let output = space.view(random, window.output, written, bytes);
         Placed { input, output, region, space }
     } else {
-        let output = space.view(random, window.output, written, 1);
-        let input = space.view(random, window.input, needed, 1);
+        let output = space.view(random, window.output, written, bytes);
+        let input = space.view(random, window.input, needed, bytes);
         Placed { input, output, region, space }
     }
 }

@@ -4,6 +4,7 @@ use crate::LIMITS;
 use smidgen_boards::Board;
 use smidgen_sim::{firmware, toolchain::Toolchain};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 /// Writes a file unless it has this content already, so that cargo sees no change where there is none.
 fn write(path: &Path, text: &str) {
@@ -15,7 +16,9 @@ fn write(path: &Path, text: &str) {
 }
 
 /// Builds it for a board; `None`, and a word on it, where there is no toolchain for the board's core.
-pub fn build(board: &Board) -> Option<PathBuf> {
+pub fn build(board: &Board, floats: bool) -> Option<PathBuf> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock();
     let target = board.core.target();
     let Ok(toolchain) = Toolchain::find(target) else {
         eprintln!("skipped {}: no toolchain for {target}", board.name);
@@ -23,14 +26,17 @@ pub fn build(board: &Board) -> Option<PathBuf> {
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let folder = tmp.join(format!("kernels-{}", board.name));
-    let features = if board.core.has_dsp() { "\"dsp\"" } else { "" };
+    let name = format!("kernels-{}{}", board.name, if floats { "-float" } else { "" });
+    let folder = tmp.join(&name);
+    let features = [(board.core.has_dsp(), "dsp"), (floats, "float")];
+    let features: Vec<&str> = features.iter().filter(|f| f.0).map(|f| f.1).collect();
+    let default = if floats { "\"float\"" } else { "" };
     let kernels = root.join("crates/smidgen-kernels");
     let manifest = format!(
-        "[package]\nname = \"kernels-{}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
-         [dependencies.smidgen-kernels]\npath = {kernels:?}\ndefault-features = false\nfeatures = [{features}]\n\
-         [profile.release]\npanic = \"abort\"\nopt-level = 3\ndebug = true\n[workspace]\n",
-        board.name
+        "[package]\nname = {name:?}\nversion = \"0.0.0\"\nedition = \"2024\"\n\
+         [dependencies.smidgen-kernels]\npath = {kernels:?}\ndefault-features = false\nfeatures = {features:?}\n\
+         [features]\ndefault = [{default}]\nfloat = []\n\
+         [profile.release]\npanic = \"abort\"\nopt-level = 3\ndebug = true\n[workspace]\n"
     );
     write(&folder.join("Cargo.toml"), &manifest);
     // The versions that everything else here is tested with.
@@ -39,6 +45,7 @@ pub fn build(board: &Board) -> Option<PathBuf> {
     }
     write(&folder.join("src/main.rs"), include_str!("firmware/main.rs"));
     write(&folder.join("src/calls.rs"), include_str!("firmware/calls.rs"));
+    write(&folder.join("src/floats.rs"), include_str!("firmware/floats.rs"));
     write(&folder.join("src/runtime.rs"), &firmware::runtime(board.core));
     let limits = format!(
         "pub const WORDS: usize = {};\npub const CONSTANTS: usize = {};\npub const ARENA: usize = {};\n",
@@ -58,5 +65,5 @@ pub fn build(board: &Board) -> Option<PathBuf> {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}: {}", board.name, String::from_utf8_lossy(&output.stderr));
-    Some(shared.join(target).join("release").join(format!("kernels-{}", board.name)))
+    Some(shared.join(target).join("release").join(name))
 }

@@ -37,7 +37,7 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
 
 fn conv2d(kernel: Kernel, random: &mut Random) -> Case {
     let window = window(random);
-    let mut placed = place(random, &window);
+    let mut placed = place(random, &window, 1);
     let quant = quant(random);
     let layer = Layer::new(random, window.patch(), window.output[2]);
     let simple = Call::new(Kernel::Conv2d)
@@ -79,7 +79,7 @@ fn depthwise(kernel: Kernel, random: &mut Random) -> Case {
     let mut window = window(random);
     let multiplier = if kernel == Kernel::Depthwise { small(random, 1, 3) } else { 1 };
     window.output[2] = window.input[2] * multiplier;
-    let placed = place(random, &window);
+    let placed = place(random, &window, 1);
     let (quant, layer) = (quant(random), Layer::new(random, window.area(), window.output[2]));
     let arguments = |call: Call| {
         let call = call.put(&placed.input).put(&placed.output).put(&placed.region);
@@ -138,7 +138,7 @@ fn pool(kernel: Kernel, random: &mut Random) -> Case {
     let mut window = window(random);
     window.dilation = [1, 1];
     window.output[2] = window.input[2];
-    let placed = place(random, &window);
+    let placed = place(random, &window, 1);
     let call = Call::new(kernel).put(&placed.input).put(&placed.output).put(&placed.region);
     Case::new(call.put(&window).put(&clamp(random)), placed.space.fill(random))
 }
@@ -163,8 +163,8 @@ fn resize(random: &mut Random) -> Case {
     Case::new(call, space.fill(random))
 }
 
-/// Input and output of the same shape: apart, or in place. With the shape, and the region with its needs.
-fn alike(
+/// Input and output of the same shape: apart, or in place; elements of so many bytes. The shape, the region, and both views.
+pub fn alike(
     random: &mut Random,
     space: &mut Space,
     bytes: [usize; 2],
@@ -274,7 +274,7 @@ fn binary(kernel: Kernel, random: &mut Random) -> Case {
 }
 
 /// A box of random sizes, and row-major strides of it, 0 along some axes where `repeat`; the number of elements that they reach.
-fn cuboid(random: &mut Random, sizes: &[usize], repeat: bool) -> (Strides, usize) {
+pub fn cuboid(random: &mut Random, sizes: &[usize], repeat: bool) -> (Strides, usize) {
     let mut steps = [0; MAX_RANK];
     let mut count = 1;
     for axis in (0..sizes.len()).rev() {
@@ -286,13 +286,13 @@ fn cuboid(random: &mut Random, sizes: &[usize], repeat: bool) -> (Strides, usize
     (Strides { rank: sizes.len(), steps }, count)
 }
 
-fn dims(sizes: &[usize]) -> Dims {
+pub fn dims(sizes: &[usize]) -> Dims {
     let mut all = [0; MAX_RANK];
     all[..sizes.len()].copy_from_slice(sizes);
     Dims { rank: sizes.len(), sizes: all }
 }
 
-fn sizes(random: &mut Random, rank: (i64, i64)) -> Vec<usize> {
+pub fn sizes(random: &mut Random, rank: (i64, i64)) -> Vec<usize> {
     (0..random.between(rank.0, rank.1)).map(|_| small(random, 1, 4)).collect()
 }
 

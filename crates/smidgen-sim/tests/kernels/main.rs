@@ -10,15 +10,21 @@
 mod calls;
 mod cases;
 mod firmware;
+#[path = "firmware/floats.rs"]
+mod floats;
 mod generate;
+mod generate_floats;
 
 use calls::{Kernel, Memory, Plain, Reader};
-use cases::{Call, Case};
+use cases::{Call, Case, Id};
+use floats::FloatKernel;
 use smidgen_boards::Board;
 use smidgen_kernels::{Arena, Checked, Flash};
+use smidgen_sim::elf::Elf;
 use smidgen_sim::qemu::{self, QemuError};
 use smidgen_zoo::Random;
 use std::ops::Range;
+use std::path::Path;
 use std::time::Duration;
 
 /// Most bytes of a case's parts. The smallest emulated board has 16 KiB of SRAM for them and the stack.
@@ -69,27 +75,28 @@ impl<'a> Reader<'a, Checked> for HostReader<'a> {
 fn run(call: &Call, arena: &[u8]) -> Vec<u8> {
     let (mut memory, constants) = (Aligned::new(arena), Aligned::new(&call.constants));
     let mut reader = HostReader { words: call.words.iter(), constants: &constants.0 };
-    calls::run(call.kernel as u32, HostArena(&mut memory.0), &mut reader);
+    let run = if call.kernel.number < 1000 { calls::run } else { floats::run };
+    assert!(run(call.kernel.number, HostArena(&mut memory.0), &mut reader), "{} has a number", call.kernel.name);
     assert!(reader.words.next().is_none(), "a case has no more arguments than its kernel");
     bytemuck::cast_slice(&memory.0)[..arena.len()].to_vec()
 }
 
 /// Cases of a kernel that keep to the limits.
-fn draw(kernel: Kernel, count: usize) -> Vec<Case> {
-    let mut random = Random::new(kernel as u64);
+fn draw(generator: &Generator, count: usize) -> Vec<Case> {
+    let mut random = Random::new(generator.kernel.number.into());
     let fits = |case: &Case| {
         let call = &case.call;
-        assert!(call.words.len() * 4 <= LIMITS.words, "{kernel:?} has too many arguments");
+        assert!(call.words.len() * 4 <= LIMITS.words, "{} has too many arguments", call.kernel.name);
         call.constants.len() <= LIMITS.constants && case.arena.len() <= LIMITS.arena
     };
-    std::iter::repeat_with(|| generate::generate(kernel, &mut random)).filter(fits).take(count).collect()
+    std::iter::repeat_with(|| (generator.draw)(&mut random)).filter(fits).take(count).collect()
 }
 
 /// The file that the firmware reads.
 fn file(cases: &[Case]) -> Vec<u8> {
     let mut file = Vec::new();
     for Case { call, arena, .. } in cases {
-        let header = [call.kernel as usize, call.words.len() * 4, call.constants.len(), arena.len()];
+        let header = [call.kernel.number as usize, call.words.len() * 4, call.constants.len(), arena.len()];
         header.iter().for_each(|&n| file.extend((n as u32).to_le_bytes()));
         call.words.iter().for_each(|w| file.extend(w.to_le_bytes()));
         file.extend_from_slice(&call.constants);
@@ -103,52 +110,114 @@ fn difference(expected: &[u8], given: &[u8], scratch: &Range<usize>) -> Option<u
     (0..expected.len()).find(|i| !scratch.contains(i) && expected[*i] != given[*i])
 }
 
-fn selected() -> Vec<Kernel> {
-    let name = std::env::var("SMIDGEN_KERNEL").unwrap_or_default();
-    Kernel::ALL.iter().copied().filter(|k| name.is_empty() || format!("{k:?}") == name).collect()
+/// Draws cases of one kernel.
+struct Generator {
+    kernel: Id,
+    draw: Box<dyn Fn(&mut Random) -> Case>,
 }
 
-fn cases() -> Vec<Case> {
+fn generators(floats: bool) -> Vec<Generator> {
+    let name = std::env::var("SMIDGEN_KERNEL").unwrap_or_default();
+    let integers = Kernel::ALL
+        .iter()
+        .map(|&k| Generator { kernel: k.into(), draw: Box::new(move |random| generate::generate(k, random)) });
+    let float = FloatKernel::ALL
+        .iter()
+        .map(|&k| Generator { kernel: k.into(), draw: Box::new(move |random| generate_floats::generate(k, random)) });
+    let all: Vec<Generator> = if floats { integers.chain(float).collect() } else { integers.collect() };
+    all.into_iter().filter(|g| name.is_empty() || g.kernel.name == name).collect()
+}
+
+fn cases(floats: bool) -> Vec<Case> {
     let count = std::env::var("SMIDGEN_CASES").map_or(40, |n| n.parse().expect("SMIDGEN_CASES is a number"));
-    selected().into_iter().flat_map(|kernel| draw(kernel, count)).collect()
+    generators(floats).iter().flat_map(|generator| draw(generator, count)).collect()
 }
 
 fn check(case: &Case, expected: &[u8], given: &[u8], place: &str) {
     if let Some(at) = difference(expected, given, &case.scratch) {
         panic!(
-            "{:?} on {place}: byte {at} of the arena is {} instead of {}\nscratch {:?}\narguments {:?}",
-            case.call.kernel, given[at] as i8, expected[at] as i8, case.scratch, case.call.words
+            "{} on {place}: byte {at} of the arena is {} instead of {}\nscratch {:?}\narguments {:?}",
+            case.call.kernel.name, given[at] as i8, expected[at] as i8, case.scratch, case.call.words
         );
     }
 }
 
 #[test]
 fn kernels_give_what_the_simple_ones_give_on_the_host() {
-    for case in cases() {
+    for case in cases(true) {
         let Some(oracle) = &case.oracle else { continue };
         check(&case, &run(oracle, &case.arena), &run(&case.call, &case.arena), "the host");
     }
 }
 
-#[test]
-fn kernels_give_the_same_bytes_on_emulated_cores() {
-    let all = std::env::var_os("SMIDGEN_ALL_CORES").is_some();
-    let names: &[&str] = if all {
+/// The boards that tests run on: one, or one of each kind of core.
+fn boards() -> Vec<Board> {
+    let names: &[&str] = if std::env::var_os("SMIDGEN_ALL_CORES").is_some() {
         &["mps2-an500", "mps2-an386", "mps2-an385", "microbit", "mps2-an505", "riscv32-virt"]
     } else {
         &["mps2-an500"]
     };
-    let cases = cases();
-    let expected: Vec<Vec<u8>> =
-        cases.iter().map(|case| run(case.oracle.as_ref().unwrap_or(&case.call), &case.arena)).collect();
-    for name in names {
-        let board = smidgen_boards::find(name).expect("a board that comes with smidgen");
-        let Some(elf) = firmware::build(&board) else { continue };
-        run_on(&board, &elf, &cases, &expected);
+    names.iter().map(|name| smidgen_boards::find(name).expect("a board that comes with smidgen")).collect()
+}
+
+#[test]
+fn kernels_give_the_same_bytes_on_emulated_cores() {
+    // Floats are the same everywhere, but only on one core fast enough and small enough to be worth it.
+    for (i, board) in boards().iter().enumerate() {
+        let floats = i == 0;
+        let Some(elf) = firmware::build(board, floats) else { continue };
+        let cases = cases(floats);
+        let expected: Vec<Vec<u8>> =
+            cases.iter().map(|case| run(case.oracle.as_ref().unwrap_or(&case.call), &case.arena)).collect();
+        run_on(board, &elf, &cases, &expected, &generators(floats));
     }
 }
 
-fn run_on(board: &Board, elf: &std::path::Path, cases: &[Case], expected: &[Vec<u8>]) {
+/// Nothing that could panic is left in a firmware with all kernels, and nothing that computes with floats in one without `float`.
+#[test]
+fn certified_kernels_have_no_way_to_panic() {
+    for board in boards() {
+        for floats in [false, true] {
+            let Some(elf) = firmware::build(&board, floats) else { continue };
+            let names = Elf::read(&elf).unwrap().names;
+            let found =
+                |unwanted: &dyn Fn(&str) -> bool| -> Vec<&String> { names.iter().filter(|n| unwanted(n)).collect() };
+            assert!(names.iter().any(|n| n.contains("transpose_conv")), "{}: kernels have symbols", board.name);
+            let panics =
+                found(&|n| n.contains("panicking") || n.contains("slice_index") || n.contains("unwrap_failed"));
+            assert!(panics.is_empty(), "{}, floats {floats}: {panics:#?}", board.name);
+            if !floats {
+                let soft = found(&is_float);
+                assert!(soft.is_empty(), "{}: {soft:#?}", board.name);
+            }
+        }
+    }
+}
+
+/// Names of routines for floating point: libm's, the Arm run-time ABI's (`__aeabi_fadd`, `__aeabi_i2d`), and GCC's (`__addsf3`).
+fn is_float(name: &str) -> bool {
+    let arm = name.strip_prefix("__aeabi_").is_some_and(|n| {
+        let n = n.trim_start_matches(['u', 'i', 'l']);
+        n.starts_with(['f', 'd', 'h', '2']) && !n.starts_with("div")
+    });
+    let gcc = name.starts_with("__")
+        && ["sf", "df"].iter().any(|mode| name.trim_end_matches(['2', '3', 'i']).ends_with(mode));
+    arm || gcc || name.contains("libm")
+}
+
+#[test]
+fn float_routines_are_known_by_name() {
+    for name in
+        ["__aeabi_fadd", "__aeabi_dmul", "__aeabi_i2d", "__aeabi_ul2f", "__aeabi_d2iz", "__addsf3", "__floatsidf"]
+    {
+        assert!(is_float(name), "{name}");
+    }
+    for name in ["__aeabi_idiv", "__aeabi_uidivmod", "__aeabi_ldivmod", "__aeabi_lmul", "__aeabi_llsl", "__divsi3"] {
+        assert!(!is_float(name), "{name}");
+    }
+}
+
+fn run_on(board: &Board, elf: &Path, cases: &[Case], expected: &[Vec<u8>], generators: &[Generator]) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("cases.bin"), file(cases)).unwrap();
     let outcome = match qemu::run(board, elf, folder.path(), None, Duration::from_secs(300)) {
@@ -165,14 +234,14 @@ fn run_on(board: &Board, elf: &std::path::Path, cases: &[Case], expected: &[Vec<
                 bytes += case.arena.len();
                 bytes > done
             });
-            panic!("{}: {error}\nat {:?}", board.name, stopped.map(|case| (case.call.kernel, &case.call.words)));
+            panic!("{}: {error}\nat {:?}", board.name, stopped.map(|case| (case.call.kernel.name, &case.call.words)));
         }
     };
     let results = std::fs::read(folder.path().join("results.bin")).unwrap();
     let mut rest = &results[..];
     for (case, expected) in cases.iter().zip(expected) {
         let Some((given, after)) = rest.split_at_checked(expected.len()) else {
-            panic!("{}: no result of {:?}", board.name, case.call.kernel)
+            panic!("{}: no result of {}", board.name, case.call.kernel.name)
         };
         check(case, expected, given, &board.name);
         rest = after;
@@ -181,8 +250,8 @@ fn run_on(board: &Board, elf: &std::path::Path, cases: &[Case], expected: &[Vec<
     // What is between a case's two markers, and not what is between two cases.
     let counts: Vec<u64> = outcome.counts.between_markers().into_iter().step_by(2).collect();
     assert_eq!(counts.len(), cases.len(), "{}", board.name);
-    for kernel in selected() {
-        let total: u64 = counts.iter().zip(cases).filter(|(_, c)| c.call.kernel == kernel).map(|(n, _)| n).sum();
-        eprintln!("{}: {kernel:?} {total} instructions", board.name);
+    for Generator { kernel, .. } in generators {
+        let own = counts.iter().zip(cases).filter(|(_, case)| case.call.kernel == *kernel);
+        eprintln!("{}: {} {} instructions", board.name, kernel.name, own.map(|(count, _)| count).sum::<u64>());
     }
 }

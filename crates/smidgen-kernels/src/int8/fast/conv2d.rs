@@ -94,8 +94,8 @@ fn gather<B: Bounds>(
     to: usize,
 ) {
     let depth = window.input[2];
-    let image = row / window.output[0] * window.input[0];
-    let (taps_y, y0) = window.taps(0, row % window.output[0]);
+    let (image, y) = window.image_row(row);
+    let (taps_y, y0) = window.taps(0, y);
     let (taps_x, x0) = window.taps(1, x);
     let inside = taps_x.len() * depth;
     let padding = quant.input_zero as i16;

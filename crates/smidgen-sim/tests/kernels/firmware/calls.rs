@@ -49,7 +49,8 @@ pub trait Put {
     fn put(&self, to: &mut Vec<u32>);
 }
 
-fn get<'a, B: Bounds, T: Wire<'a, B>>(from: &mut impl Reader<'a, B>) -> T {
+/// Reads one, whatever it is.
+pub fn get<'a, B: Bounds, T: Wire<'a, B>>(from: &mut impl Reader<'a, B>) -> T {
     T::get(from)
 }
 
@@ -160,7 +161,8 @@ pub struct Dims {
 }
 
 impl Dims {
-    fn get(&self) -> &[usize] {
+    /// The sizes.
+    pub fn get(&self) -> &[usize] {
         self.sizes.get(..self.rank).unwrap_or(&[])
     }
 }
@@ -175,7 +177,8 @@ pub struct Strides {
 }
 
 impl Strides {
-    fn get(&self) -> &[isize] {
+    /// The strides.
+    pub fn get(&self) -> &[isize] {
         self.steps.get(..self.rank).unwrap_or(&[])
     }
 }
@@ -266,29 +269,48 @@ impl Put for int8::Binary {
 }
 
 macro_rules! kernels {
-    ($memory:ident, $m:ident; $($name:ident => $call:expr;)*) => {
+    ($kernels:ident from $first:literal; $memory:ident, $m:ident; $($name:ident => $call:expr;)*) => {
         /// The kernels, in the order of their numbers.
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[repr(u32)]
-        pub enum Kernel { $(
+        pub enum $kernels { $(
             #[doc = stringify!($call)]
             $name,
         )* }
 
-        impl Kernel {
+        #[cfg(not(target_os = "none"))]
+        impl $kernels {
             /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// Its name.
+            pub fn name(self) -> &'static str {
+                [$(stringify!($name)),*][self as usize]
+            }
+
+            /// The number by which the firmware knows it.
+            pub fn number(self) -> u32 {
+                self as u32 + $first
+            }
         }
 
-        /// Reads the arguments of a kernel, and calls it.
-        pub fn run<'a, B: Bounds>(kernel: u32, $memory: impl Memory<'a, B>, $m: &mut impl Reader<'a, B>) {
-            $( if kernel == Kernel::$name as u32 { return $call; } )*
+        /// Reads the arguments of a kernel, and calls it. True if there is one of this number.
+        pub fn run<'a, B: Bounds>(kernel: u32, $memory: impl Memory<'a, B>, $m: &mut impl Reader<'a, B>) -> bool {
+            let kernel = kernel.wrapping_sub($first);
+            $(
+                if kernel == $kernels::$name as u32 {
+                    $call;
+                    return true;
+                }
+            )*
+            false
         }
     };
 }
+pub(crate) use {kernels, number, wire};
 
 // Arguments are read from left to right.
-kernels! { memory, m;
+kernels! { Kernel from 0; memory, m;
     Conv2d => int8::conv2d(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
     Depthwise => int8::depthwise(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
     TransposeConv => int8::transpose_conv(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));

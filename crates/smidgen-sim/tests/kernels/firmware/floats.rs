@@ -1,0 +1,68 @@
+//! The kernels that compute with floats, as [`calls`](crate::calls) has the others. Only a firmware with the feature `float` has them.
+
+#[cfg(not(target_os = "none"))]
+use crate::calls::Put;
+use crate::calls::{Dims, Memory, Reader, Strides, Wire, get, kernels, number, wire};
+use smidgen_kernels::float::{self, Clamp, Unary};
+use smidgen_kernels::{Bounds, convert};
+
+number! {
+    f32: |w| f32::from_bits(w), |v| v.to_bits();
+    float::Binary: |w| match w {
+        0 => float::Binary::Add,
+        1 => float::Binary::Sub,
+        2 => float::Binary::Mul,
+        3 => float::Binary::Minimum,
+        4 => float::Binary::Maximum,
+        _ => float::Binary::Prelu,
+    }, |v| v as u32;
+}
+type FloatScale = float::Scale;
+wire! {
+    Clamp { min, max }
+    FloatScale { input, output, step, half_pixel_centers }
+}
+
+impl<'a, B: Bounds> Wire<'a, B> for Unary {
+    fn get(from: &mut impl Reader<'a, B>) -> Self {
+        match from.word() {
+            0 => Self::Logistic,
+            1 => Self::Tanh,
+            2 => Self::Clamp(Wire::<B>::get(from)),
+            3 => Self::LeakyRelu { alpha: Wire::<B>::get(from) },
+            _ => Self::HardSwish,
+        }
+    }
+}
+
+#[cfg(not(target_os = "none"))]
+impl Put for Unary {
+    fn put(&self, to: &mut Vec<u32>) {
+        match self {
+            Self::Logistic => 0u32.put(to),
+            Self::Tanh => 1u32.put(to),
+            Self::Clamp(clamp) => (2u32.put(to), clamp.put(to)).0,
+            Self::LeakyRelu { alpha } => (3u32.put(to), alpha.put(to)).0,
+            Self::HardSwish => 4u32.put(to),
+        }
+    }
+}
+
+kernels! { FloatKernel from 1000; memory, m;
+    FloatConv2d => float::conv2d(memory.arena(), get(m), get(m), get(m), &get(m), get(m), get(m), get(m));
+    FloatDepthwise => float::depthwise(memory.arena(), get(m), get(m), get(m), &get(m), get(m), get(m), get(m));
+    FloatTransposeConv => float::transpose_conv(memory.arena(), get(m), get(m), get(m), &get(m), get(m), get(m), get(m));
+    Conv2dHybrid => float::conv2d_hybrid(memory.arena(), get(m), get(m), get(m), &get(m), get(m), get(m), get(m), get(m));
+    FloatFullyConnected => float::fully_connected(memory.arena(), get(m), get(m), get(m), get(m), get(m), get(m), get(m));
+    FloatAveragePool => float::average_pool(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
+    FloatMaxPool => float::max_pool(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
+    FloatResizeBilinear => float::resize_bilinear(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
+    FloatSoftmax => float::softmax(memory.arena(), get(m), get(m), get(m), get(m), get(m));
+    FloatUnary => float::unary(memory.arena(), get(m), get(m), get(m), get(m), get(m));
+    FloatBinary => float::binary(memory.arena(), get(m), get(m), get(m), get(m), get(m), get(m), get(m));
+    FloatBroadcast => float::broadcast(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), get(m), get(m));
+    FloatReduceImage => float::reduce_image(memory.arena(), get(m), get(m), get::<B, usize>(m)..get(m), get(m), get(m), get(m));
+    FloatReduce => float::reduce(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), get(m));
+    Quantize => convert::quantize(memory.arena(), get(m), get(m), get(m), get(m), get(m), get(m), get(m));
+    Dequantize => convert::dequantize(memory.arena(), get(m), get(m), get(m), get(m), get(m), get(m), get(m));
+}

@@ -1,0 +1,225 @@
+//! A generator of random cases for each kernel that computes with floats.
+
+use crate::calls::Strides;
+use crate::cases::{Call, Case, Needs, Space, place, region, signed, small, window};
+use crate::floats::FloatKernel;
+use crate::generate::{alike, cuboid, dims, sizes};
+use smidgen_kernels::View;
+use smidgen_kernels::convert::Stored;
+use smidgen_kernels::float::{Binary, Clamp, Scale, Unary};
+use smidgen_kernels::nd::MAX_RANK;
+use smidgen_zoo::Random;
+
+/// A random case of a kernel. The arena is full of multiples of 1/16.
+pub fn generate(kernel: FloatKernel, random: &mut Random) -> Case {
+    let mut case = match kernel {
+        FloatKernel::FloatConv2d | FloatKernel::Conv2dHybrid => conv2d(kernel, random),
+        FloatKernel::FloatDepthwise => depthwise(random),
+        FloatKernel::FloatTransposeConv => transpose_conv(random),
+        FloatKernel::FloatFullyConnected => fully_connected(random),
+        FloatKernel::FloatAveragePool | FloatKernel::FloatMaxPool => pool(kernel, random),
+        FloatKernel::FloatResizeBilinear => resize(random),
+        FloatKernel::FloatSoftmax | FloatKernel::FloatUnary => unary(kernel, random),
+        FloatKernel::FloatBinary => binary(random),
+        FloatKernel::FloatBroadcast => broadcast(random),
+        FloatKernel::FloatReduceImage => reduce_image(random),
+        FloatKernel::FloatReduce => reduce(random),
+        FloatKernel::Quantize | FloatKernel::Dequantize => convert(kernel, random),
+    };
+    if kernel != FloatKernel::Dequantize {
+        let count = case.arena.len() / 4;
+        case.arena = bytemuck::cast_slice(&floats(random, count)).to_vec();
+    }
+    case
+}
+
+fn floats(random: &mut Random, count: usize) -> Vec<f32> {
+    signed(random, count).into_iter().map(|v| f32::from(v) / 16.0).collect()
+}
+
+fn clamp(random: &mut Random) -> Clamp {
+    let (min, max) = random.choose(&[(f32::NEG_INFINITY, f32::INFINITY), (0.0, f32::INFINITY), (0.0, 6.0)]);
+    Clamp { min, max }
+}
+
+fn conv2d(kernel: FloatKernel, random: &mut Random) -> Case {
+    let mut window = window(random);
+    let hybrid = kernel == FloatKernel::Conv2dHybrid;
+    let mut placed = place(random, &window, 4);
+    if hybrid {
+        // Every output needs the whole image.
+        let ([h, w, c], [oh, ow, oc]) = (window.input, window.output);
+        placed.space = Space::new(random);
+        placed.region = region(random, oh, ow);
+        let all = |rows, cols| Needs { rows: (0, rows), cols: (0, cols) };
+        placed.input = placed.space.view(random, [h, w, c], all(h, w), 4);
+        placed.output = placed.space.view(random, [oh, ow, oc], all(oh, ow), 4);
+        window.input = [h, w, c];
+    }
+    let call = Call::new(kernel).put(&placed.input).put(&placed.output).put(&placed.region);
+    let call = call.put(&window).put(&clamp(random));
+    let (count, outputs) = (window.patch() * window.output[2], window.output[2]);
+    let call = match hybrid {
+        true => call.put(&0.03f32).constant(&signed(random, count)),
+        false => call.constant(&floats(random, count)),
+    };
+    Case::new(call.constant(&floats(random, outputs)), placed.space.fill(random))
+}
+
+fn depthwise(random: &mut Random) -> Case {
+    let mut window = window(random);
+    window.output[2] = window.input[2] * small(random, 1, 3);
+    let placed = place(random, &window, 4);
+    let call = Call::new(FloatKernel::FloatDepthwise).put(&placed.input).put(&placed.output).put(&placed.region);
+    let call = call.put(&window).put(&clamp(random)).constant(&floats(random, window.area() * window.output[2]));
+    Case::new(call.constant(&floats(random, window.output[2])), placed.space.fill(random))
+}
+
+fn transpose_conv(random: &mut Random) -> Case {
+    let mut window = window(random);
+    window.dilation = [1, 1];
+    for axis in 0..2 {
+        window.before[axis] = window.before[axis].min(window.size[axis] - 1);
+        window.output[axis] = (window.input[axis] - 1) * window.stride[axis] + window.size[axis] - window.before[axis];
+    }
+    let mut space = Space::new(random);
+    let [h, w, _] = window.input;
+    let region = region(random, window.output[0], window.output[1]);
+    let input = space.view(random, window.input, Needs { rows: (0, h), cols: (0, w) }, 4);
+    let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
+    let output = space.view(random, window.output, written, 4);
+    let call = Call::new(FloatKernel::FloatTransposeConv).put(&input).put(&output).put(&region);
+    let call = call.put(&window).put(&clamp(random)).constant(&floats(random, window.patch() * window.output[2]));
+    Case::new(call.constant(&floats(random, window.output[2])), space.fill(random))
+}
+
+fn fully_connected(random: &mut Random) -> Case {
+    let sizes = [small(random, 1, 60), small(random, 1, 20)];
+    let rows = small(random, 1, 3);
+    let mut space = Space::new(random);
+    let region = region(random, rows, 1);
+    let needs = Needs { rows: (region.y0, region.y1), cols: (0, 1) };
+    let input = space.view(random, [rows, 1, sizes[0]], needs, 4);
+    let output = space.view(random, [rows, 1, sizes[1]], needs, 4);
+    let call = Call::new(FloatKernel::FloatFullyConnected).put(&input).put(&output).put(&region).put(&sizes);
+    let call = call.put(&clamp(random)).constant(&floats(random, sizes[0] * sizes[1]));
+    Case::new(call.constant(&floats(random, sizes[1])), space.fill(random))
+}
+
+fn pool(kernel: FloatKernel, random: &mut Random) -> Case {
+    let mut window = window(random);
+    window.dilation = [1, 1];
+    window.output[2] = window.input[2];
+    let placed = place(random, &window, 4);
+    let call = Call::new(kernel).put(&placed.input).put(&placed.output).put(&placed.region);
+    Case::new(call.put(&window).put(&clamp(random)), placed.space.fill(random))
+}
+
+fn resize(random: &mut Random) -> Case {
+    let scales = [(); 2].map(|()| {
+        let [input, output] = [small(random, 1, 6), small(random, 1, 12)];
+        Scale { input, output, step: input as f32 / output as f32, half_pixel_centers: random.chance(1, 2) }
+    });
+    let depth = small(random, 1, 12);
+    let mut space = Space::new(random);
+    let [height, width] = scales;
+    let region = region(random, height.output, width.output);
+    let all = Needs { rows: (0, height.input), cols: (0, width.input) };
+    let input = space.view(random, [height.input, width.input, depth], all, 4);
+    let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
+    let output = space.view(random, [height.output, width.output, depth], written, 4);
+    let call = Call::new(FloatKernel::FloatResizeBilinear).put(&input).put(&output).put(&region);
+    Case::new(call.put(&depth).put(&scales), space.fill(random))
+}
+
+fn unary(kernel: FloatKernel, random: &mut Random) -> Case {
+    let mut space = Space::new(random);
+    let (shape, region, [input, mut output]) = alike(random, &mut space, [4, 4]);
+    if kernel == FloatKernel::FloatSoftmax && output == input {
+        // A pixel's input is read until its last channel is written.
+        output = space.view(random, shape, Needs { rows: (0, shape[0]), cols: (0, shape[1]) }, 4);
+    }
+    let call = Call::new(kernel).put(&input).put(&output).put(&region).put(&shape[2]);
+    let call = match kernel {
+        FloatKernel::FloatSoftmax => call.put(&1.5f32),
+        _ => call.put(&random.choose(&[
+            Unary::Logistic,
+            Unary::Tanh,
+            Unary::Clamp(Clamp { min: 0.0, max: 6.0 }),
+            Unary::LeakyRelu { alpha: 0.1 },
+            Unary::HardSwish,
+        ])),
+    };
+    Case::new(call, space.fill(random))
+}
+
+fn function(random: &mut Random) -> Binary {
+    random.choose(&[Binary::Add, Binary::Sub, Binary::Mul, Binary::Minimum, Binary::Maximum, Binary::Prelu])
+}
+
+fn binary(random: &mut Random) -> Case {
+    let mut space = Space::new(random);
+    let (shape, region, [input, output]) = alike(random, &mut space, [4, 4]);
+    let constant = floats(random, shape[2]);
+    // The second operand is one pixel for all.
+    let repeated = View { rows: 1, pixel_stride: 0, ..View::linear(0, 1, 1, shape[2]) };
+    let call = Call::new(FloatKernel::FloatBinary).option::<f32>(None).put(&input).put(&1usize);
+    let call = call.option(Some(&constant)).put(&repeated).put(&1usize).put(&output).put(&region).put(&shape[2]);
+    Case::new(call.put(&function(random)).put(&clamp(random)), space.fill(random))
+}
+
+fn broadcast(random: &mut Random) -> Case {
+    let sizes = sizes(random, (0, 5));
+    let mut space = Space::new(random);
+    let mut call = Call::new(FloatKernel::FloatBroadcast);
+    let mut strides = Vec::new();
+    for _ in 0..2 {
+        let (steps, count) = cuboid(random, &sizes, true);
+        strides.push(steps);
+        call = call.option::<f32>(None).put(&(space.take(4 * count, 4) / 4));
+    }
+    let output = space.take(4 * sizes.iter().product::<usize>(), 4) / 4;
+    let call = call.put(&output).put(&dims(&sizes)).put(&strides[0]).put(&strides[1]);
+    Case::new(call.put(&function(random)).put(&clamp(random)), space.fill(random))
+}
+
+fn reduce_image(random: &mut Random) -> Case {
+    let shape = [small(random, 1, 7), small(random, 1, 6), small(random, 1, 30)];
+    let mut space = Space::new(random);
+    let region = region(random, shape[0], 1);
+    let needs = Needs { rows: (region.y0, region.y1), cols: (0, shape[1]) };
+    let input = space.view(random, shape, needs, 4);
+    let output = space.view(random, [1, 1, shape[2]], Needs { rows: (0, 1), cols: (0, 1) }, 4);
+    let state = space.take(4 * shape[2], 4) / 4;
+    let call = Call::new(FloatKernel::FloatReduceImage).put(&input).put(&output).put(&region.y0).put(&region.y1);
+    Case::new(call.put(&shape).put(&state).put(&((shape[0] * shape[1]) as f32)), space.fill(random))
+}
+
+fn reduce(random: &mut Random) -> Case {
+    let sizes = sizes(random, (1, 5));
+    let (strides, count) = cuboid(random, &sizes, false);
+    // The first axes stay, the others go.
+    let kept = random.below(sizes.len() + 1);
+    let mut space = Space::new(random);
+    let input = space.take(4 * count, 4) / 4;
+    let output = space.take(4 * sizes[..kept].iter().product::<usize>(), 4) / 4;
+    let mut call = Call::new(FloatKernel::FloatReduce).put(&input).put(&output);
+    for range in [0..kept, kept..sizes.len()] {
+        let mut steps = [0; MAX_RANK];
+        steps[..range.len()].copy_from_slice(&strides.steps[range.clone()]);
+        call = call.put(&dims(&sizes[range.clone()])).put(&Strides { rank: range.len(), steps });
+    }
+    Case::new(call.put(&(sizes[kept..].iter().product::<usize>() as f32)), space.fill(random))
+}
+
+fn convert(kernel: FloatKernel, random: &mut Random) -> Case {
+    let integer = random.choose(&[Stored::Int8, Stored::Int16, Stored::Int32]);
+    let bytes = match kernel {
+        FloatKernel::Quantize => [4, integer.bytes()],
+        _ => [integer.bytes(), 4],
+    };
+    let mut space = Space::new(random);
+    let (shape, region, [input, output]) = alike(random, &mut space, bytes);
+    let call = Call::new(kernel).put(&input).put(&output).put(&region).put(&shape[2]).put(&integer);
+    Case::new(call.put(&0.07f32).put(&(random.between(-128, 127) as i32)), space.fill(random))
+}
