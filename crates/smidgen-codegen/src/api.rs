@@ -74,7 +74,8 @@ impl Api<'_> {
                 line(&format!("use {krate}::{{INPUT_ROWS, Model, Row}};"));
                 line("");
                 line("let mut model = Model::new();");
-                line(&format!("let row: Row = [{}; _];", zero(input.element)));
+                let elements = input.rows.map_or(0, |r| r.elements);
+                line(&format!("let row: Row = [{}; {elements}];", zero(input.element)));
                 line("// Rows as they come from the camera; the last one completes the result.");
                 line("for _ in 1..INPUT_ROWS {");
                 line("    assert!(model.push_row(&row).is_none());");
@@ -86,7 +87,7 @@ impl Api<'_> {
                 line(&format!("use {krate}::{{Input, Model}};"));
                 line("");
                 line("let mut model = Model::new();");
-                line(&format!("let input: Input = [{}; _];", zero(input.element)));
+                line(&format!("let input: Input = [{}; {}];", zero(input.element), input.elements));
                 line("let output = model.predict(&input);");
                 line("# let _ = output;");
             }

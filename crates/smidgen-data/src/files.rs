@@ -44,6 +44,21 @@ pub enum FileError {
         /// The system's reason.
         source: io::Error,
     },
+    /// A folder to be replaced holds what smidgen did not write.
+    #[error("`{}` {}", path.display(), foreign(.file))]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// The file in it, if smidgen wrote the others.
+        file: Option<PathBuf>,
+    },
+}
+
+fn foreign(file: &Option<PathBuf>) -> String {
+    match file {
+        None => "is not empty, and not a folder that smidgen wrote".into(),
+        Some(file) => format!("holds `{}`, which smidgen did not write", file.display()),
+    }
 }
 
 impl FileError {
@@ -58,6 +73,7 @@ impl FileError {
             Self::Folder { path } => siblings(&path.join("x.tflite")).map(|names| format!("it holds {names}")),
             Self::Empty { .. } => Some("the download or export that made it may have been interrupted".into()),
             Self::TooLarge { .. } => Some("no model for a microcontroller is that large; is it the right file?".into()),
+            Self::Foreign { .. } => Some("name another folder, or delete this one yourself".into()),
             Self::Write { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull => Some("free some space; nothing was left behind".into()),
                 io::ErrorKind::NotFound => Some("make the folder first".into()),

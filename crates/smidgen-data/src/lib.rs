@@ -4,7 +4,7 @@
 //! - [`picture`]: photographs, and what a network's input asks of them.
 //! - [`input`]: from one file to one network input.
 //! - [`set`]: a folder, an archive or an `.npz` file as a list of samples, read one by one.
-//! - [`files`]: reading with a clear word on what is wrong, writing as a whole or not at all.
+//! - [`files`], [`folder`]: reading with a clear word on what is wrong, writing as a whole or not at all.
 //!
 //! What is read is judged by its first bytes, not by its name. The invariant that matters: no file makes anything here
 //! panic or take memory on its word alone.
@@ -13,6 +13,7 @@
 pub mod array;
 mod error;
 pub mod files;
+pub mod folder;
 pub mod input;
 pub mod npy;
 pub mod npz;
@@ -22,6 +23,7 @@ pub mod set;
 pub use array::{Array, Dtype};
 pub use error::Error;
 pub use files::FileError;
+pub use folder::write_folder;
 pub use input::{Feeder, Source, adapt};
 pub use npz::Archive;
 pub use picture::{Fit, Normalisation, Normalise, Picture, PictureInput};

@@ -5,7 +5,7 @@
 //! reference outputs. [`data`] brings arrays and pictures to what a network takes.
 //!
 //! The parts behind this façade are crates of their own, re-exported as [`ir`], [`tflite`],
-//! [`data`], [`plan`], [`exec`], [`boards`], [`sim`] and [`report`].
+//! [`data`], [`plan`], [`codegen`], [`exec`], [`boards`], [`sim`] and [`report`].
 //!
 //! Without the feature `cli` (on by default) the crate is the library alone.
 #![forbid(unsafe_code)]
@@ -15,6 +15,7 @@
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
+pub mod compile;
 pub mod error;
 pub mod network;
 pub mod simulate;

@@ -4,7 +4,7 @@ use smidgen_codegen::{Files, Options, rust_crate};
 use smidgen_exec::Executor;
 use smidgen_ir::{ElementType, Graph};
 use smidgen_plan::planner::{PlanOptions, plan};
-use smidgen_plan::{LowerOptions, Operand, Program, Run, ScheduleChoice, lower};
+use smidgen_plan::{KernelSet, LowerOptions, Operand, Program, Run, ScheduleChoice, lower};
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,9 +20,15 @@ pub struct Case {
 impl Case {
     /// Plans the graph; `None` if the schedule does not suit it.
     pub fn new(name: &str, graph: &Graph, schedule: &str, stream_input: bool) -> Option<Self> {
-        let lowered = lower(graph, &LowerOptions::default()).expect("supported operators");
+        Self::with_kernels(KernelSet::Device, name, graph, schedule, stream_input)
+    }
+
+    /// The same with one of the other sets of kernels.
+    pub fn with_kernels(set: KernelSet, name: &str, graph: &Graph, schedule: &str, stream: bool) -> Option<Self> {
+        let lowered =
+            lower(graph, &LowerOptions { kernels: set, ..LowerOptions::default() }).expect("supported operators");
         let schedule: ScheduleChoice = schedule.parse().expect("a schedule");
-        let options = PlanOptions { schedule, stream_input, ..PlanOptions::default() };
+        let options = PlanOptions { schedule, stream_input: stream, ..PlanOptions::default() };
         let program = plan(&lowered, &options).ok()?.program;
         Some(Self { name: name.to_owned(), graph: graph.clone(), program })
     }

@@ -5,6 +5,7 @@
 
 mod boards;
 mod check;
+mod compile;
 mod convert;
 mod diff;
 mod doctor;
@@ -65,6 +66,7 @@ enum Command {
     Run(run::Run),
     Verify(verify::Verify),
     Plan(plan::Plan),
+    Compile(compile::Compile),
     Simulate(simulate::Simulate),
     Boards(boards::Boards),
     Check(check::Check),
@@ -87,6 +89,7 @@ pub fn run(cli: &Cli) -> Result<Answer, Failure> {
         Command::Run(command) => command.run(&mut out),
         Command::Verify(command) => command.run(&mut out),
         Command::Plan(command) => command.run(&mut out),
+        Command::Compile(command) => command.run(&mut out),
         Command::Simulate(command) => command.run(&mut out),
         Command::Boards(command) => command.run(&mut out),
         Command::Check(command) => command.run(&mut out),

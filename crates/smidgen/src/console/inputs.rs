@@ -23,7 +23,7 @@ pub struct Preparation {
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
-enum NormaliseName {
+pub enum NormaliseName {
     /// As the input's quantisation asks
     #[default]
     Auto,

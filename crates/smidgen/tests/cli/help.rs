@@ -2,8 +2,8 @@
 
 use crate::support::Folder;
 
-const COMMANDS: [&str; 11] =
-    ["inspect", "run", "verify", "check", "ops", "convert", "plan", "boards", "diff", "doctor", "simulate"];
+const COMMANDS: [&str; 12] =
+    ["inspect", "run", "verify", "check", "ops", "convert", "plan", "compile", "boards", "diff", "doctor", "simulate"];
 
 #[test]
 fn help_is_as_reviewed() {

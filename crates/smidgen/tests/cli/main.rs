@@ -2,6 +2,7 @@
 
 mod boards;
 mod check;
+mod compile;
 mod convert;
 mod diff;
 mod doctor;

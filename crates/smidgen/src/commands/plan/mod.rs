@@ -12,8 +12,8 @@ use smidgen::boards::{self, Board};
 use smidgen::files::write_atomically;
 use smidgen::plan::planner::{Advice, Objective, PlanOptions, PlanPoint, advise, pareto};
 use smidgen::plan::validate::{occupancy, validate};
-use smidgen::plan::{self, Lowered};
-use smidgen::{Error, report};
+use smidgen::plan::{self, KernelSet, Lowered};
+use smidgen::{Error, LowerOptions, report};
 use std::path::PathBuf;
 
 /// Find the smallest memory for a network, or tell why it does not fit
@@ -137,7 +137,10 @@ impl Plan {
         let budget = self.sram.or(board.as_ref().map(|b| b.sram.bytes as usize));
         let mut network = self.model.open()?;
         network.clean_up().map_err(Failure::from)?;
-        let lowered = plan::lower(network.graph(), &self.reference.options()).map_err(Error::from)?;
+        // With a board, what is planned is what firmware does there.
+        let kernels = if board.is_some() { KernelSet::Device } else { KernelSet::default() };
+        let lowering = LowerOptions { kernels, ..self.reference.options() };
+        let lowered = plan::lower(network.graph(), &lowering).map_err(Error::from)?;
         let options = PlanOptions {
             schedule: self.schedule,
             objective: if self.objective == ObjectiveName::Speed { Objective::Speed } else { Objective::Sram },

@@ -218,6 +218,7 @@ pub fn json(f: &Findings) -> Value {
         "schedule": report.schedule,
         "stream_input": f.command.stream_input,
         "runs": report.runs,
+        "digest": format!("{:016x}", program.digest()),
         "segments": report.segments.iter().map(|s| json!({
             "schedule": s.schedule, "first_step": s.steps.start, "end_step": s.steps.end,
             "peak_bytes": s.peak_bytes, "modelled_instructions": s.instructions,

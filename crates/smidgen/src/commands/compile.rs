@@ -1,0 +1,234 @@
+//! `smidgen compile`: firmware code for a network and a board.
+
+use super::Answer;
+use crate::console::classes::read_labels;
+use crate::console::format::bytes;
+use crate::console::inputs::NormaliseName;
+use crate::console::options::{Deployment, Model};
+use crate::console::output::{BAD, GOOD, Output, STRONG};
+use crate::console::{Code, Failure};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use smidgen::codegen::{Files, Options, identifier};
+use smidgen::compile::{self, Compiled, Job};
+use smidgen::data::write_folder;
+use smidgen::plan::planner::advise;
+use smidgen::plan::validate::occupancy;
+use smidgen::report::MemoryMap;
+use smidgen::{Error, Network, plan};
+use std::path::{Path, PathBuf};
+
+/// Write firmware code for a network: a Rust crate
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  smidgen compile model.tflite --board stm32f746 -o out
+      a Rust crate in out/rust: no heap, no operating system, nothing that panics
+  smidgen compile model.tflite --board rp2040 --io int8 --stream-input -o out
+      rows of the picture are pushed one by one, so that no frame is stored
+  smidgen compile person.tflite --board nrf52840 --labels labels.txt --normalise bytes -o out
+      with the classes' names, and with a function that turns pixels into the network's input
+
+The network is planned as `smidgen plan` does with the same options, which shows what would fit
+and why. Everything that the code needs lies in the folder; the same model, options and version
+give the same bytes. The folder is written as a whole or not at all, and only a folder that
+smidgen wrote is replaced. If the board is too small, the exit code is 5 and nothing is written.")]
+pub struct Compile {
+    #[command(flatten)]
+    model: Model,
+    #[command(flatten)]
+    deployment: Deployment,
+    /// The folder to write
+    #[arg(short, long, value_name = "DIR")]
+    out: PathBuf,
+    /// What to write
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "rust")]
+    emit: Vec<Emit>,
+    /// Name of the crate and prefix of its names [default: the model's file name]
+    #[arg(long)]
+    name: Option<String>,
+    /// Names of the classes, one on each line
+    #[arg(short, long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// What a picture's pixels (0 to 255) become
+    #[arg(long, value_enum, default_value_t)]
+    normalise: NormaliseName,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum Emit {
+    /// A Rust crate without heap, with its kernels as source
+    Rust,
+}
+
+impl Compile {
+    pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
+        let board = self.deployment.board()?;
+        let mut network = self.model.open()?;
+        network.clean_up()?;
+        let job = Job {
+            network: &network,
+            board: &board,
+            lower: self.deployment.lower(),
+            plan: self.deployment.plan(&board),
+            options: self.options(&network, out)?,
+        };
+        let compiled = compile::compile(&job)?;
+        if let Some(verdict) = too_large(&job, &compiled)? {
+            if self.json {
+                out.json(&self.describe(&job, &compiled, &[]))?;
+            } else {
+                out.line(format!("{BAD}{verdict}{BAD:#}"))?;
+            }
+            return Ok(Answer::No(Code::DoesNotFit));
+        }
+        let mut files = Files::new();
+        for emit in &self.emit {
+            match emit {
+                Emit::Rust => add(&mut files, "rust", &compiled.rust),
+            }
+        }
+        write_folder(&self.out, &files).map_err(Error::from)?;
+        let names: Vec<&str> = files.keys().map(String::as_str).collect();
+        if self.json {
+            out.json(&self.describe(&job, &compiled, &names))?;
+        } else {
+            self.show(&job, &compiled, out)?;
+        }
+        Ok(Answer::Yes)
+    }
+
+    fn name(&self) -> String {
+        let stem = || self.model.path.file_stem().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+        identifier(&self.name.clone().unwrap_or_else(stem))
+    }
+
+    fn options(&self, network: &Network, out: &mut Output) -> Result<Options, Failure> {
+        let labels = self.labels.as_deref().map(read_labels).transpose()?.unwrap_or_default();
+        let graph = network.graph();
+        let sizes = || graph.outputs.iter().filter_map(|&id| graph.tensor(id).shape.checked_elements());
+        if !labels.is_empty() && !sizes().any(|n| n == labels.len()) {
+            let sizes: Vec<String> = sizes().map(|n| n.to_string()).collect();
+            return Err(Failure::usage(
+                format!("there are {} labels, but outputs of {} elements", labels.len(), sizes.join(" and ")),
+                "give one label on each line, in the order of the output",
+            ));
+        }
+        let pixels = compile::pixels(network, self.normalise.into());
+        if pixels.as_ref().is_some_and(|(_, guessed)| *guessed) {
+            out.warn("nothing in the model says how pixels are to be normalised; name it with --normalise");
+        }
+        Ok(Options {
+            name: self.name(),
+            title: self.model.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+            labels,
+            pixels: pixels.map(|(pixels, _)| pixels),
+            ..Options::default()
+        })
+    }
+
+    fn show(&self, job: &Job, compiled: &Compiled, out: &mut Output) -> Result<(), Failure> {
+        let report = &compiled.plan.report;
+        let board = job.board;
+        let folder = self.out.display();
+        out.line(format!("{GOOD}{folder} written for {}.{GOOD:#}", board.title))?;
+        let free = |all: u32, taken: usize| bytes((all as usize).saturating_sub(taken));
+        let constants = compiled.constants();
+        for (label, value) in [
+            (
+                "SRAM",
+                format!(
+                    "{} (exact; the stack comes on top), {} left",
+                    bytes(report.total_bytes),
+                    free(board.sram.bytes, report.total_bytes)
+                ),
+            ),
+            (
+                "constants in flash",
+                format!("{} (exact; code comes on top), {} left", bytes(constants), free(board.flash.bytes, constants)),
+            ),
+            ("schedule", format!("{}, {} runs", report.schedule, report.runs)),
+            ("digest of the plan", format!("{:016x}", compiled.plan.program.digest())),
+        ] {
+            out.line(format!("  {label:20} {value}"))?;
+        }
+        if let Some(pixels) = &job.options.pixels {
+            out.wrapped(&format!("  {:20} {}", "pixels", pixels.description), 23)?;
+        }
+        out.note(format!("\n{STRONG}Memory map{STRONG:#} (time across, addresses down)"))?;
+        let map = occupancy(&compiled.plan.program);
+        let cells = out.width.saturating_sub(12).clamp(10, 84);
+        out.note(MemoryMap::new(&compiled.plan.program, &map, cells, 16).render(out.width, 8, true).trim_end())?;
+        out.note(format!("\n{STRONG}Next{STRONG:#}"))?;
+        for line in self.next(&self.out) {
+            out.note(format!("  {line}"))?;
+        }
+        Ok(())
+    }
+
+    /// Commands that go on from here.
+    fn next(&self, folder: &Path) -> Vec<String> {
+        let mut lines = Vec::new();
+        for emit in &self.emit {
+            match emit {
+                Emit::Rust => {
+                    lines.push("in your firmware's Cargo.toml:".to_owned());
+                    let package = self.name().replace('_', "-");
+                    lines.push(format!("    {package} = {{ path = \"{}\" }}", folder.join("rust").display()));
+                    lines.push("what it offers:".to_owned());
+                    let manifest = folder.join("rust/Cargo.toml");
+                    lines.push(format!("    cargo doc --no-deps --open --manifest-path {}", manifest.display()));
+                }
+            }
+        }
+        lines
+    }
+
+    fn describe(&self, job: &Job, compiled: &Compiled, files: &[&str]) -> serde_json::Value {
+        let report = &compiled.plan.report;
+        json!({
+            "model": job.options.title,
+            "name": job.options.name,
+            "board": job.board.name,
+            "fits": compile::excess(compiled, job.board) == [0, 0],
+            "sram_bytes": report.total_bytes,
+            "constants_bytes": compiled.constants(),
+            "schedule": report.schedule,
+            "runs": report.runs,
+            "digest": format!("{:016x}", compiled.plan.program.digest()),
+            "folder": self.out,
+            "files": files,
+        })
+    }
+}
+
+fn add(files: &mut Files, folder: &str, from: &Files) {
+    files.extend(from.iter().map(|(name, bytes)| (format!("{folder}/{name}"), bytes.clone())));
+}
+
+/// Why the board is too small, and what would help.
+fn too_large(job: &Job, compiled: &Compiled) -> Result<Option<String>, Failure> {
+    let board = job.board;
+    let mut text = match compile::excess(compiled, board) {
+        [0, 0] => return Ok(None),
+        [0, flash] => format!(
+            "Does not fit the flash of {}: the constants take {}, {} too many. A narrower network, int4 weights or a board with more \
+             flash would help.",
+            board.title,
+            bytes(compiled.constants()),
+            bytes(flash)
+        ),
+        [sram, _] => {
+            let taken = bytes(compiled.plan.report.total_bytes);
+            format!("Does not fit {}: takes {taken} of SRAM, {} too many.", board.title, bytes(sram))
+        }
+    };
+    let lowered = plan::lower(job.network.graph(), &job.lower).map_err(Error::from)?;
+    if let Some(advice) = advise(&lowered, &job.plan, &compiled.plan.report) {
+        text += &format!("\n{advice}");
+    }
+    Ok(Some(text + "\nNothing was written."))
+}
