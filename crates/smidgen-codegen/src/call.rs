@@ -151,6 +151,12 @@ impl Call {
         self.by_reference("finish", "int8::device::Finish", structure("int8::device::Finish", fields))
     }
 
+    /// The code that goes with a device kernel's finish.
+    pub fn tails(self, finish: &Finish) -> Self {
+        let tails = format!("int8::device::Tails::new::<{}, {}>()", finish.shift, finish.by_sign);
+        self.by_value("tails", "int8::device::Tails", atom(tails))
+    }
+
     /// Least and greatest real output.
     pub fn clamp(self, clamp: Clamp) -> Self {
         self.by_value("clamp", "float::Clamp", self::clamp(clamp))

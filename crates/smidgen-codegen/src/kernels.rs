@@ -40,8 +40,8 @@ pub(crate) fn call(s: &Site) -> Call {
             weights_i8(s, sizes(call, *inputs, *outputs).quant(quant))
         }
         Kernel::Conv2dI8Device { window, input_zero, finish } => {
-            let call = device_windowed(s, "int8::device::conv2d", window, *input_zero, finish);
-            s.constant(s.constant(call, "weights", 0, "u32"), "words", 1, "u32")
+            let call = device_windowed(s, "int8::device::conv2d", window, *input_zero, finish).tails(finish);
+            s.constant(call, "packed", 0, "u32")
         }
         Kernel::DepthwiseI8Device { window, input_zero, finish, rows } => {
             let call = device_windowed(s, "int8::device::depthwise", window, *input_zero, finish).count("rows", *rows);
@@ -127,7 +127,7 @@ fn windowed_i8(s: &Site, function: &'static str, window: &Window2d, quant: &Int8
     weights_i8(s, s.output(s.input(s.call(function).arena("i8"), 0)).region().window(window).quant(quant))
 }
 
-/// A device kernel with a window and weights, which are of type `element`.
+/// A device kernel with a window and weights, but for its constants.
 fn device_windowed(s: &Site, function: &'static str, window: &Window2d, input_zero: i8, finish: &Finish) -> Call {
     let call = s.output(s.input(s.call(function).arena("i8"), 0)).region();
     s.scratch(call).window(window).by_value("input_zero", "i8", atom(input_zero)).finish(finish)

@@ -128,8 +128,8 @@ impl Call<'_> {
                 window,
                 *input_zero,
                 finish,
+                int8::device::Tails::of(finish),
                 self.constant(0),
-                self.constant(1),
             ),
             Kernel::DepthwiseI8Device { window, input_zero, finish, rows } => int8::device::depthwise(
                 arena.arena(),

@@ -41,8 +41,8 @@ pub enum Kernel {
         /// Zero points, clamp, rounding.
         quant: Int8,
     },
-    /// CONV_2D on int8, as firmware runs it. Input: `x`. Constants: weights from [`conv2d_pack`](device::conv2d_pack), the
-    /// [words](finish) of the channels.
+    /// CONV_2D on int8, as firmware runs it. Input: `x`. Constant: weights and [words](finish) of the channels from
+    /// [`conv2d_pack`](device::conv2d_pack).
     Conv2dI8Device {
         /// The window.
         window: Window2d,
@@ -233,12 +233,7 @@ impl Kernel {
             },
             Kernel::Conv2dI8Device { window, finish, .. } => Demands {
                 scratch: device::conv2d_scratch(window),
-                ..windowed(
-                    window,
-                    Int8,
-                    output,
-                    with_words(device::conv2d_weights(window) * 4, window.output[2], finish),
-                )
+                ..windowed(window, Int8, output, vec![device::conv2d_words(window, finish.extras) * 4])
             },
             Kernel::DepthwiseI8Device { window, finish, rows, .. } => Demands {
                 scratch: device::depthwise_scratch(window, *rows),
@@ -289,16 +284,19 @@ impl Kernel {
     /// True if nothing in the constants, which have the sizes demanded, makes the kernel read outside them. `constant` gives the
     /// bytes of each.
     pub fn is_sound<'a>(&self, constant: impl Fn(usize) -> &'a [u8]) -> bool {
-        let (finish, channels) = match self {
-            Kernel::Conv2dI8Device { window, finish, .. } | Kernel::DepthwiseI8Device { window, finish, .. } => {
-                (finish, window.output[2])
+        let words = |i| {
+            let words = constant(i).as_chunks::<4>().0;
+            words.iter().map(|&bytes| u32::from_le_bytes(bytes)).collect::<Vec<_>>()
+        };
+        let (finish, words, channels) = match self {
+            Kernel::Conv2dI8Device { window, finish, .. } => {
+                (finish, device::conv2d_finish(window, &words(0)).collect(), window.output[2])
             }
-            Kernel::FullyConnectedI8Device { outputs, finish, .. } => (finish, *outputs),
+            Kernel::DepthwiseI8Device { window, finish, .. } => (finish, words(1), window.output[2]),
+            Kernel::FullyConnectedI8Device { outputs, finish, .. } => (finish, words(1), *outputs),
             _ => return true,
         };
-        let words =
-            constant(1).chunks_exact(4).map(|bytes| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
-        finish.is_sound(&words.collect::<Vec<_>>(), channels)
+        finish.is_sound(&words, channels)
     }
 }
 

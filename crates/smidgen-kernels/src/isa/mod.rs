@@ -5,6 +5,8 @@
 
 #[cfg(all(target_arch = "x86_64", feature = "std"))]
 mod avx2;
+#[cfg(all(target_arch = "arm", feature = "dsp"))]
+pub(crate) mod dsp;
 mod portable;
 
 use crate::int8::{Channels, Int8};

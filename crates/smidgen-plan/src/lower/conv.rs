@@ -145,19 +145,18 @@ fn device_conv2d(
 ) -> Result<Option<Step>, Refusal> {
     let values = quant::weights_i8(builder.tensor(operator.inputs[1]))?;
     let (bias, factors) = biases(builder, operator, &values, quant, window.output[2])?;
-    let mut weights = vec![0; device::conv2d_weights(window)];
-    if !device::conv2d_pack(window, &values, &mut weights) {
+    let places = 0..window.patch().next_multiple_of(4);
+    let taps: Vec<Option<usize>> = places.map(|at| device::conv2d_tap(window, at)).collect();
+    let start = |bias, weights: &[i8]| lanes::start(bias, taps.iter().map(|tap| tap.map_or(0, |tap| weights[tap])));
+    let Some(packed) = quant::finish(quant, &factors, &bias, &values, start) else { return Ok(None) };
+    let mut words = vec![0; device::conv2d_words(window, packed.finish.extras)];
+    if !device::conv2d_pack(window, &values, &packed.words, &mut words) {
         return Ok(None);
     }
-    let start = |bias, weights: &[i8]| lanes::start(bias, weights.iter().copied());
-    let Some(packed) = quant::finish(quant, &factors, &bias, &values, start) else { return Ok(None) };
     let name = builder.tensor(operator.inputs[1]).name.clone();
     let kernel = Kernel::Conv2dI8Device { window: *window, input_zero: quant.input_zero as i8, finish: packed.finish };
     Ok(Some(Step {
-        constants: vec![
-            builder.constant_u32(name.clone(), &weights),
-            builder.constant_u32(format!("{name} channels"), &packed.words),
-        ],
+        constants: vec![builder.constant_u32(name, &words)],
         scratch_bytes: device::conv2d_scratch(window).next_multiple_of(4),
         ..Step::new(kernel, pixel_wise(device::CONV2D_PIXELS))
     }))

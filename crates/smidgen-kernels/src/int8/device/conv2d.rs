@@ -1,54 +1,155 @@
-//! CONV_2D: three pixels and two channels at a time.
+//! CONV_2D in blocks of up to three pixels by two channels.
+//!
+//! What the windows of a block's pixels cover is staged once, as [lanes], the pixels interleaved; then each pair of channels is one run
+//! through its weights and through the staged inputs. Padding is staged as the input's zero point.
+//!
+//! # The constant
+//! For each pair of channels its three [words](super::finish), then for each four taps of the patch `[KH, KW, C]` a [word of weights](lanes) of
+//! either channel; zeros fill up the last four, and a last channel without a partner. After all pairs the extras of the finish.
 
+use super::blocks::{self, Block, Source, Target};
 use super::finish::Finish;
 use super::lanes;
+use super::tails::Tails;
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Around, Bounds, Flash};
 use crate::view::{Region, View};
+use core::ops::Range;
 
-/// Pixels that are staged at a time, fewer at the end of a row.
+/// Pixels of a block, at most.
 pub const CONV2D_PIXELS: usize = 3;
 
-/// Words that a channel's weights take.
-const fn groups(window: &Window2d) -> usize {
-    window.patch().div_ceil(4)
+/// What only the window says of the form of scratch and constant.
+#[derive(Clone, Copy)]
+struct Layout {
+    /// Groups of four taps.
+    quads: usize,
+    /// Pixels of a block.
+    pixels: usize,
+    /// Elements of a row of the window.
+    row: usize,
+    /// How patches are staged.
+    mode: Mode,
+    /// Elements of a line, where a pixel's inputs are put together if they cannot be staged from where they are.
+    line: usize,
 }
 
-/// Bytes of scratch, aligned for 32 bits: the staged windows of the pixels.
+/// How patches are staged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// Row by row of the window, whose rows are multiples of four.
+    Rows,
+    /// Three rows of nine, see [`Source`].
+    Nines,
+    /// As a whole, put together in lines.
+    Whole,
+}
+
+impl Layout {
+    const fn of(window: &Window2d) -> Self {
+        let row = window.size[1] * window.input[2];
+        let quads = window.patch().div_ceil(4);
+        let pixels = if window.output[1] < CONV2D_PIXELS { window.output[1] } else { CONV2D_PIXELS };
+        let mode = match row % 4 {
+            0 => Mode::Rows,
+            _ if row == 9 && window.size[0] == 3 => Mode::Nines,
+            _ => Mode::Whole,
+        };
+        let line = match mode {
+            Mode::Rows if is_inside(window, 0) && is_inside(window, 1) => 0,
+            Mode::Rows => row,
+            _ => 4 * quads,
+        };
+        Self { quads, pixels, row, mode, line }
+    }
+
+    /// Words of staged inputs.
+    const fn staged(&self) -> usize {
+        self.pixels * 2 * self.quads
+    }
+
+    /// Places of runs: those of the rows of the window, and three for lines.
+    const fn table(&self, window: &Window2d) -> usize {
+        window.size[0] + 3
+    }
+}
+
+/// True if along an axis the window is a single tap that never lies in the padding, so that it can be staged from where it is.
+const fn is_inside(window: &Window2d, axis: usize) -> bool {
+    let last = window.output[axis].saturating_sub(1) * window.stride[axis];
+    window.size[axis] == 1 && window.before[axis] == 0 && last < window.input[axis]
+}
+
+/// Words of a pair of channels.
+const fn pair_words(window: &Window2d) -> usize {
+    3 + 2 * Layout::of(window).quads
+}
+
+/// Words of the constant of a layer with so many [extras](Finish::extras).
+pub const fn conv2d_words(window: &Window2d, extras: u16) -> usize {
+    window.output[2].div_ceil(2) * pair_words(window) + extras as usize
+}
+
+/// Which tap of `[KH, KW, C]` comes at a place of the words of weights; none where zeros fill up.
+pub fn conv2d_tap(window: &Window2d, at: usize) -> Option<usize> {
+    let tap = match Layout::of(window).mode {
+        Mode::Nines if at < 24 => at / 8 * 9 + at % 8,
+        Mode::Nines => (at - 24) * 9 + 8,
+        _ => at,
+    };
+    (tap < window.patch()).then_some(tap)
+}
+
+/// Bytes of lines, and of what a last channel without a partner needs.
+const fn line_bytes(window: &Window2d) -> usize {
+    let layout = Layout::of(window);
+    layout.pixels * layout.line + if window.output[2].is_multiple_of(2) { 0 } else { 2 * layout.pixels }
+}
+
+/// Bytes of scratch.
 pub const fn conv2d_scratch(window: &Window2d) -> usize {
-    CONV2D_PIXELS * groups(window) * 8
+    let layout = Layout::of(window);
+    4 * (layout.staged() + layout.table(window)) + line_bytes(window).next_multiple_of(4)
 }
 
-/// Number of words of the packed weights.
-pub const fn conv2d_weights(window: &Window2d) -> usize {
-    groups(window) * window.output[2]
-}
-
-/// Packs `[O, KH, KW, C]` weights, each channel filled up with zeros to a multiple of four: of every pair of channels the [words](lanes) in
-/// turn, the first channel's before the second's; of a last odd channel its own.
+/// Packs the constant from weights `[O, KH, KW, C]` and the [words of the finish](super::finish::words) of the layer's channels.
 ///
-/// Returns false, the words half done, if a weight of -128 does not fit.
+/// Returns false, the words half done, if a weight of -128 [does not fit](lanes::pack).
 ///
 /// # Panics
 /// If a slice is not as long as the window says.
-pub fn conv2d_pack(window: &Window2d, weights: &[i8], to: &mut [u32]) -> bool {
-    let (patch, groups) = (window.patch(), groups(window));
-    assert_eq!((weights.len(), to.len()), (patch * window.output[2], conv2d_weights(window)));
-    weights.chunks_exact(patch).enumerate().all(|(o, channel)| {
-        let paired = o % 2 == 1 || o + 1 < window.output[2];
-        let (first, step) = if paired { (o / 2 * 2 * groups + o % 2, 2) } else { (o * groups, 1) };
-        channel.chunks(4).enumerate().all(|(g, four)| {
-            let word = lanes::pack(core::array::from_fn(|i| four.get(i).copied().unwrap_or(0)));
-            to[first + g * step] = word.unwrap_or(0);
+pub fn conv2d_pack(window: &Window2d, weights: &[i8], words: &[u32], to: &mut [u32]) -> bool {
+    let (patch, channels, pair_words) = (window.patch(), window.output[2], pair_words(window));
+    let (words, extras) = words.split_at(channels.div_ceil(2) * 3);
+    assert_eq!((weights.len(), to.len()), (patch * channels, conv2d_words(window, extras.len() as u16)));
+    let (pairs, to_extras) = to.split_at_mut(channels.div_ceil(2) * pair_words);
+    to_extras.copy_from_slice(extras);
+    let mut pairs = pairs.chunks_exact_mut(pair_words).zip(words.chunks_exact(3)).enumerate();
+    pairs.all(|(pair, (to, words))| {
+        to[..3].copy_from_slice(words);
+        to[3..].iter_mut().enumerate().all(|(i, to)| {
+            let channel = 2 * pair + i % 2;
+            let weight = |tap| if channel < channels { weights[channel * patch + tap] } else { 0 };
+            let word = lanes::pack(core::array::from_fn(|j| conv2d_tap(window, i / 2 * 4 + j).map_or(0, weight)));
+            *to = word.unwrap_or(0);
             word.is_some()
         })
     })
 }
 
-/// CONV_2D with weights from [`conv2d_pack`] and channels that [`Finish`] describes, started as [`lanes::start`] says. `input_zero` is the
-/// input's zero point; `scratch` is where [`conv2d_scratch`] bytes begin in the arena, aligned for 32 bits.
+/// The [words of the finish](super::finish::words) that are in a constant.
+pub fn conv2d_finish<'a>(window: &Window2d, packed: &'a [u32]) -> impl Iterator<Item = u32> + use<'a> {
+    let pair_words = pair_words(window);
+    let (pairs, extras) = packed.split_at((window.output[2].div_ceil(2) * pair_words).min(packed.len()));
+    pairs.chunks_exact(pair_words).flat_map(|pair| &pair[..3]).chain(extras).copied()
+}
+
+/// `y[r, x, o] = finish(sum over taps and channels of (x - input_zero) * w)`, as [`int8::conv2d`](crate::int8::conv2d()) defines it.
 ///
-/// Order: [`CONV2D_PIXELS`] pixels at a time, all reads before their writes.
+/// `scratch` is where [`conv2d_scratch`] bytes begin in the arena, aligned for 32 bits; `packed` is the [constant](self) of
+/// [`conv2d_words`] words, whose channels [start](lanes::start) as lanes ask; `tails` are those of `finish`.
+///
+/// Order: [`CONV2D_PIXELS`] pixels at a time (fewer at the end of a row), all reads before their writes.
 pub fn conv2d<B: Bounds>(
     arena: Arena<'_, i8, B>,
     input: View,
@@ -58,76 +159,163 @@ pub fn conv2d<B: Bounds>(
     window: &Window2d,
     input_zero: i8,
     finish: &Finish,
-    weights: Flash<'_, u32, B>,
-    words: Flash<'_, u32, B>,
+    tails: Tails,
+    packed: Flash<'_, u32, B>,
 ) {
-    let (groups, depth) = (groups(window), window.output[2]);
-    let pairs = depth.div_ceil(2);
-    let (mut rest, mut staged) = arena.carve::<u32>(scratch, CONV2D_PIXELS * groups * 2);
+    let layout = Layout::of(window);
+    let (mut arena, scratch) = arena.carve::<u32>(scratch, conv2d_scratch(window) / 4);
+    let (mut staged, mut lines) = scratch.carve::<i8>(layout.staged() + layout.table(window), line_bytes(window));
+    let layer = Layer::new(layout, window, input, input_zero);
+    let block = |pixels| Block { quads: layout.quads, pixels, channels: window.output[2], finish, tails, packed };
     for row in region.y0..region.y1 {
+        let rows = layer.rows(row);
         let mut x = region.x0;
         while x < region.x1 {
             let pixels = (region.x1 - x).min(CONV2D_PIXELS);
-            for pixel in 0..pixels {
-                stage(&rest, input, window, input_zero, row, x + pixel, &mut staged, pixel);
-            }
-            for pair in 0..pairs {
-                let channels = finish.pair(words, pairs, pair);
-                let first = pair * 2 * groups;
-                let count = (depth - pair * 2).min(2);
-                for (c, channel) in channels.iter().enumerate().take(count) {
-                    for pixel in 0..pixels {
-                        let mut acc = channel.start;
-                        for g in 0..groups {
-                            let at = (g * CONV2D_PIXELS + pixel) * 2;
-                            acc = lanes::multiply(acc, weights[first + g * count + c], staged.load(at));
-                        }
-                        let to = output.at(row, x + pixel) + pair * 2 + c;
-                        rest[to] = finish.output(channel, acc);
-                    }
-                }
-            }
-            x += pixels;
+            let blocks = layer.blocks_in_place(&rows, x, region.x1, pixels);
+            let to = output.at(row, x);
+            let alone = layout.pixels * layout.line;
+            let target = Target { to, pixel_stride: output.pixel_stride, blocks: blocks.max(1), alone };
+            let source;
+            let source = if blocks > 0 {
+                source = layer.places(&arena, &mut staged, &rows, x);
+                Some(&source)
+            } else {
+                layer.put_together(&arena, &mut staged, &mut lines, &rows, x, pixels);
+                None
+            };
+            block(pixels).run(source, &mut staged, &mut arena, &mut lines, &target);
+            x += pixels * target.blocks;
         }
     }
 }
 
-/// Stages what the window at `row`, `x` covers as pixel number `pixel`: group by group, in each the pixels in turn.
-fn stage<B: Bounds>(
-    arena: &Around<'_, i8, B>,
+/// What does not change between blocks.
+struct Layer<'a> {
+    layout: Layout,
+    window: &'a Window2d,
     input: View,
-    window: &Window2d,
-    zero: i8,
-    row: usize,
-    x: usize,
-    staged: &mut Arena<'_, u32, B>,
-    pixel: usize,
-) {
-    let (image, y) = window.image_row(row);
-    let ((taps_y, y0), (taps_x, x0)) = (window.taps(0, y), window.taps(1, x));
-    let (mut four, mut count, mut at) = ([0; 4], 0, pixel * 2);
-    let mut push = |value: i8| {
-        four[count & 3] = value;
-        count += 1;
-        if count & 3 == 0 {
-            staged.store(at, lanes::stage(four));
-            at += CONV2D_PIXELS * 2;
+    input_zero: i8,
+    /// Columns of the output whose windows can be staged from where they are.
+    in_place: Range<usize>,
+}
+
+/// Rows of the input that a row of the output needs.
+struct Rows {
+    /// Rows of the window that lie inside the input.
+    taps: Range<usize>,
+    /// The input row of the first of them.
+    first: usize,
+}
+
+impl<'a> Layer<'a> {
+    fn new(layout: Layout, window: &'a Window2d, input: View, input_zero: i8) -> Self {
+        let [depth, taps, stride] = [window.input[2], window.size[1], window.stride[1].max(1)];
+        let is_joined = taps == 1 || (window.dilation[1] == 1 && input.pixel_stride == depth);
+        let in_place = if is_joined && layout.mode != Mode::Whole {
+            let end = (window.input[1] + window.before[1] + stride).saturating_sub(taps) / stride;
+            window.before[1].div_ceil(stride)..end
+        } else {
+            0..0
+        };
+        Self { layout, window, input, input_zero, in_place }
+    }
+
+    fn rows(&self, row: usize) -> Rows {
+        let (image, y) = self.window.image_row(row);
+        let (taps, first) = self.window.taps(0, y);
+        Rows { taps, first: image + first }
+    }
+
+    /// Index of the input's element at the first column of the window's row `ky`, which lies inside, of a window from `column` on.
+    #[inline(always)]
+    fn at(&self, rows: &Rows, ky: usize, column: usize) -> usize {
+        self.input.at(rows.first + (ky - rows.taps.start) * self.window.dilation[0], column)
+    }
+
+    /// How many blocks of `pixels` pixels, from column `x` of the output on and before `end`, can be staged from where their inputs are.
+    #[inline(always)]
+    fn blocks_in_place(&self, rows: &Rows, x: usize, end: usize, pixels: usize) -> usize {
+        let end = end.min(self.in_place.end);
+        if rows.taps.len() < self.window.size[0] || x < self.in_place.start || x >= end {
+            return 0;
         }
-    };
-    for ky in 0..window.size[0] {
-        for kx in 0..window.size[1] {
-            let inside = taps_y.contains(&ky) && taps_x.contains(&kx);
-            if !inside {
-                (0..window.input[2]).for_each(|_| push(zero));
-                continue;
+        // Only blocks at the end of a row have fewer than all pixels, and there is one.
+        if pixels < CONV2D_PIXELS { (end - x) / pixels } else { (end - x) / CONV2D_PIXELS }
+    }
+
+    /// The source of blocks from column `x` of the output on that are staged from where they are.
+    #[inline(always)]
+    fn places<B: Bounds>(
+        &self,
+        arena: &Around<'_, i8, B>,
+        staged: &mut Around<'_, u32, B>,
+        rows: &Rows,
+        x: usize,
+    ) -> Source {
+        let (window, table) = (self.window, self.layout.staged());
+        let column = x * window.stride[1] - window.before[1];
+        for ky in 0..window.size[0] {
+            let from = self.at(rows, ky, column);
+            staged[table + ky] = blocks::place(from, arena.span(from, self.layout.row));
+        }
+        let quads = if self.layout.mode == Mode::Nines { 0 } else { self.layout.row / 4 };
+        Source { table, runs: window.size[0], quads, step: window.stride[1] * self.input.pixel_stride }
+    }
+
+    /// Stages one block by way of the lines.
+    #[inline(never)]
+    fn put_together<B: Bounds>(
+        &self,
+        arena: &Around<'_, i8, B>,
+        staged: &mut Around<'_, u32, B>,
+        lines: &mut Arena<'_, i8, B>,
+        rows: &Rows,
+        x: usize,
+        pixels: usize,
+    ) {
+        let (layout, height) = (&self.layout, self.window.size[0]);
+        let table = layout.staged() + height;
+        let rows_at_a_time = if layout.mode == Mode::Rows { 1 } else { height };
+        let (mut at, mut ky) = (0, 0);
+        while ky < height {
+            for p in 0..pixels {
+                self.gather(arena, lines, p * layout.line, rows, ky..ky + rows_at_a_time, x + p);
             }
-            let from = input.at(
-                image + y0 + (ky - taps_y.start) * window.dilation[0],
-                x0 + (kx - taps_x.start) * window.dilation[1],
-            );
-            arena.span(from, window.input[2]).iter().for_each(|&value| push(value));
+            let (runs, quads) = match layout.mode {
+                Mode::Rows => (1, layout.row / 4),
+                Mode::Nines => (3, 0),
+                Mode::Whole => (1, layout.quads),
+            };
+            for run in 0..runs {
+                staged[table + run] = blocks::place(run * layout.row, lines.span(run * layout.row, 0));
+            }
+            let source = Source { table, runs, quads, step: layout.line };
+            blocks::stage(&source, lines, 0, pixels, staged, at);
+            at += 2 * pixels * quads;
+            ky += rows_at_a_time;
         }
     }
-    // What fills the last group meets weights of 0.
-    (window.patch()..groups(window) * 4).for_each(|_| push(0));
+
+    /// Puts rows `wanted` of the window of the pixel at column `x` together, from index `line` of the lines on.
+    fn gather<B: Bounds>(
+        &self,
+        arena: &Around<'_, i8, B>,
+        lines: &mut Arena<'_, i8, B>,
+        line: usize,
+        rows: &Rows,
+        wanted: Range<usize>,
+        x: usize,
+    ) {
+        let (window, depth) = (self.window, self.window.input[2]);
+        lines.span_mut(line, self.layout.line).fill(self.input_zero);
+        let (taps, column) = window.taps(1, x);
+        for ky in rows.taps.start.max(wanted.start)..rows.taps.end.min(wanted.end) {
+            for (i, kx) in taps.clone().enumerate() {
+                let from = self.at(rows, ky, column + i * window.dilation[1]);
+                let to = line + ((ky - wanted.start) * window.size[1] + kx) * depth;
+                lines.span_mut(to, depth).copy_from_slice(arena.span(from, depth));
+            }
+        }
+    }
 }

@@ -123,16 +123,25 @@ impl Finish {
     /// If the words are checked and too few.
     #[inline]
     pub fn pair<B: Bounds>(&self, words: Flash<'_, u32, B>, pairs: usize, pair: usize) -> [Channel; 2] {
-        let [w0, w1, halves] = *words.array::<3>(pair.wrapping_mul(3));
-        [self.channel(words, pairs, w0, halves as u16), self.channel(words, pairs, w1, (halves >> 16) as u16)]
+        self.pair_at(words, pair.wrapping_mul(3), pairs.wrapping_mul(3))
+    }
+
+    /// The pair of channels whose words begin at word `at`, where extras begin at word `extras`.
+    ///
+    /// # Panics
+    /// If the words are checked and too few.
+    #[inline]
+    pub fn pair_at<B: Bounds>(&self, words: Flash<'_, u32, B>, at: usize, extras: usize) -> [Channel; 2] {
+        let [w0, w1, halves] = *words.array::<3>(at);
+        [self.channel(words, extras, w0, halves as u16), self.channel(words, extras, w1, (halves >> 16) as u16)]
     }
 
     #[inline]
-    fn channel<B: Bounds>(&self, words: Flash<'_, u32, B>, pairs: usize, word: u32, half: u16) -> Channel {
+    fn channel<B: Bounds>(&self, words: Flash<'_, u32, B>, extras: usize, word: u32, half: u16) -> Channel {
         let start = if word & EXTRA == 0 {
             (half as i16 as i32).wrapping_mul(self.unit).wrapping_add(((word & self.low) << 8) as i32)
         } else {
-            words[pairs.wrapping_mul(3).wrapping_add(half as usize)] as i32
+            words[extras.wrapping_add(half as usize)] as i32
         };
         self.with((word & !EXTRA) as i32, start)
     }

@@ -7,15 +7,18 @@
 //! Constants must not grow: packed weights take what the weights do, but for filling up to whole words, and all else about six
 //! bytes for each channel.
 
+mod blocks;
 mod conv2d;
 mod depthwise;
 pub mod finish;
 mod fully_connected;
 pub mod lanes;
+mod tails;
 
-pub use conv2d::{CONV2D_PIXELS, conv2d, conv2d_pack, conv2d_scratch, conv2d_weights};
+pub use conv2d::{CONV2D_PIXELS, conv2d, conv2d_finish, conv2d_pack, conv2d_scratch, conv2d_tap, conv2d_words};
 pub use depthwise::{
     DEPTHWISE_CHANNELS, depthwise, depthwise_is_staged, depthwise_pack, depthwise_scratch, depthwise_weights,
 };
 pub use finish::{Channel, Finish};
 pub use fully_connected::{fully_connected, fully_connected_pack, fully_connected_scratch, fully_connected_weights};
+pub use tails::Tails;

@@ -1,0 +1,35 @@
+//! The code with which a layer's blocks end, chosen when compiling firmware, since the shift is a part of instructions.
+
+use super::finish::Finish;
+
+/// What the blocks of a layer jump to. Where there is no assembly, nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Tails {
+    #[cfg(all(target_arch = "arm", feature = "dsp"))]
+    pub(crate) conv: [crate::isa::dsp::conv::Code; 3],
+}
+
+impl Tails {
+    /// The tails of a [`Finish`] with this [`shift`](Finish::shift) and [`by_sign`](Finish::by_sign). Only what is asked for is linked.
+    pub const fn new<const SHIFT: u32, const BY_SIGN: bool>() -> Self {
+        const { assert!(SHIFT >= 1 && SHIFT <= super::finish::MAX_SHIFT) };
+        Self {
+            #[cfg(all(target_arch = "arm", feature = "dsp"))]
+            conv: crate::isa::dsp::conv::tails::<SHIFT, BY_SIGN>(),
+        }
+    }
+
+    /// The tails of any sound finish. Links all of them.
+    pub const fn of(finish: &Finish) -> Self {
+        macro_rules! choose {
+            ($($shift:literal)*) => {
+                match (finish.shift, finish.by_sign) {
+                    $(($shift, false) => Self::new::<$shift, false>(), ($shift, true) => Self::new::<$shift, true>(),)*
+                    (_, false) => Self::new::<1, false>(),
+                    (_, true) => Self::new::<1, true>(),
+                }
+            };
+        }
+        choose!(2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22)
+    }
+}
