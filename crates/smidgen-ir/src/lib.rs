@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cost;
+pub mod front;
 pub mod graph;
 pub mod infer;
 pub mod op;

@@ -2,18 +2,8 @@
 
 use crate::flat::Fault;
 use crate::support::SUPPORTED;
-use std::borrow::Cow;
-use std::fmt;
+use smidgen_ir::front::{ErrorKind, OverBudget, Unsupported};
 use thiserror::Error;
-
-/// Who has to act on an error.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum ErrorKind {
-    /// The file contradicts itself or the format: make it anew.
-    Malformed,
-    /// The file is right but asks for something that smidgen does not do: change the network or its conversion.
-    Unsupported,
-}
 
 /// Why a file could not be read.
 #[derive(Clone, PartialEq, Debug, Error)]
@@ -71,7 +61,7 @@ pub enum ReadError {
         what: String,
     },
     /// The network needs what smidgen does not do. Holds at least one entry: everything that stands in the way.
-    #[error("{}", list(.0))]
+    #[error("{}", Unsupported::list(.0, SUPPORTED))]
     Unsupported(Vec<Unsupported>),
 }
 
@@ -93,6 +83,12 @@ impl ReadError {
 impl From<Fault> for ReadError {
     fn from(Fault { place, offset, what }: Fault) -> Self {
         Self::Damaged { place, offset, what }
+    }
+}
+
+impl From<OverBudget> for ReadError {
+    fn from(OverBudget { limit }: OverBudget) -> Self {
+        Self::Inflated { limit }
     }
 }
 
@@ -133,84 +129,4 @@ pub enum WriteError {
         /// How large, about.
         bytes: usize,
     },
-}
-
-/// What an [`Unsupported`] is about.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Subject {
-    /// An operator.
-    Operator {
-        /// Its index in the file.
-        index: usize,
-        /// Its name; that of a custom one is its custom code.
-        name: String,
-    },
-    /// A tensor.
-    Tensor {
-        /// Its index in the file.
-        index: usize,
-        /// Its name, quoted and shortened.
-        name: String,
-    },
-    /// The file as a whole.
-    File,
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Operator { index, name } => write!(f, "operator {index} {name}"),
-            Self::Tensor { index, name } => write!(f, "tensor {index} {name}"),
-            Self::File => f.write_str("the file"),
-        }
-    }
-}
-
-/// One thing in a well-formed file that smidgen does not do.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Unsupported {
-    /// What it is about.
-    pub subject: Subject,
-    /// Tensors that say where in the network it is, as `"x", "w" -> "y"`; empty unless the subject is an operator.
-    pub tensors: String,
-    /// What is not supported.
-    pub reason: String,
-    /// What to do about it.
-    pub hint: Cow<'static, str>,
-}
-
-impl fmt::Display for Unsupported {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.subject)?;
-        if !self.tensors.is_empty() {
-            write!(f, " ({})", self.tensors)?;
-        }
-        write!(f, ": {}; {}", self.reason, self.hint)
-    }
-}
-
-/// The reason given for an operator that [`SUPPORTED`] does not have.
-pub(crate) const UNKNOWN_OPERATOR: &str = "this operator is not supported";
-
-/// The first few, how many more there are, and where it helps the operators to choose from.
-fn list(all: &[Unsupported]) -> String {
-    const SHOWN: usize = 3;
-    let mut lines: Vec<String> = all.iter().take(SHOWN).map(|entry| format!("not supported: {entry}")).collect();
-    if all.len() > SHOWN {
-        lines.push(format!("and {} more", all.len() - SHOWN));
-    }
-    if all.iter().any(|entry| entry.reason == UNKNOWN_OPERATOR) {
-        let names: Vec<&str> = SUPPORTED.iter().map(|entry| entry.name).collect();
-        lines.push(format!("supported operators: {}", names.join(", ")));
-    }
-    lines.join("\n")
-}
-
-/// A name from a file as messages show it: quoted, control characters escaped, cut after 60 characters.
-pub(crate) fn quoted(name: &str) -> String {
-    const SHOWN: usize = 60;
-    match name.char_indices().nth(SHOWN) {
-        None => format!("{name:?}"),
-        Some((end, _)) => format!("{:?}", format!("{}…", &name[..end])),
-    }
 }

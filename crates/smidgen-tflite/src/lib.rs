@@ -21,7 +21,8 @@ mod schema;
 mod support;
 mod write;
 
-pub use error::{ErrorKind, ReadError, Subject, Unsupported, WriteError};
+pub use error::{ReadError, WriteError};
 pub use read::{check, read};
-pub use support::{SUPPORTED, SupportEntry};
+pub use smidgen_ir::front::{ErrorKind, Subject, SupportEntry, Unsupported};
+pub use support::SUPPORTED;
 pub use write::write;

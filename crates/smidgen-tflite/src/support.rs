@@ -2,17 +2,7 @@
 //! [`SUPPORTED`] is printed from the same list.
 
 use smidgen_ir::ElementType::{self, Bool, Float32, Int8, Int16, Int32, Int64};
-
-/// One row of the support table.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SupportEntry {
-    /// The operator's name in TensorFlow Lite's schema.
-    pub name: &'static str,
-    /// Element types of its data inputs. Weights are int8 or packed int4 with int8 inputs, and float32 with float32 inputs.
-    pub types: &'static [ElementType],
-    /// What is supported of it, and what is not.
-    pub remarks: &'static str,
-}
+use smidgen_ir::front::SupportEntry;
 
 /// Types on which smidgen computes.
 const COMPUTE: &[ElementType] = &[Int8, Float32];

@@ -102,6 +102,7 @@ impl Error {
             Self::Read(error) => match error.kind() {
                 smidgen_tflite::ErrorKind::Malformed => ErrorKind::Malformed,
                 smidgen_tflite::ErrorKind::Unsupported => ErrorKind::Unsupported,
+                smidgen_tflite::ErrorKind::Request => ErrorKind::Request,
             },
             Self::Lower(_) | Self::Write(_) => ErrorKind::Unsupported,
             Self::Text(_) | Self::Invalid(_) => ErrorKind::Malformed,

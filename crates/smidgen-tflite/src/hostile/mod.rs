@@ -18,6 +18,7 @@ fn verdict(bytes: &[u8]) -> String {
             let kind = match error.kind() {
                 ErrorKind::Malformed => "malformed",
                 ErrorKind::Unsupported => "unsupported",
+                ErrorKind::Request => "request",
             };
             return format!("{kind}: {error}");
         }

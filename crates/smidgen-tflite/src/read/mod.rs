@@ -1,6 +1,5 @@
 //! From bytes to a graph: tables, then tensors, then operators, then the graph of what is used.
 
-mod budget;
 mod call;
 mod movement;
 mod operators;
@@ -8,12 +7,12 @@ mod tensors;
 #[cfg(test)]
 mod tests;
 
-use crate::error::{ReadError, Subject, UNKNOWN_OPERATOR, Unsupported, quoted};
+use crate::error::ReadError;
 use crate::flat::{Numbers, Record};
 use crate::schema::{CUSTOM, IDENTIFIER, OPERATORS, VERSION, model, operator, operator_code, subgraph};
 use crate::support::Builtin;
-use budget::Budget;
 use call::{Call, Trouble};
+use smidgen_ir::front::{Budget, Subject, Unsupported, listed as names, quoted};
 use smidgen_ir::{Graph, Operator, Shape, Tensor, TensorId};
 use std::borrow::Cow;
 use tensors::Source;
@@ -120,7 +119,7 @@ impl<'a> Reader<'a> {
         for (index, wiring) in wirings.iter().enumerate() {
             let (name, trouble) = match &codes[wiring.code] {
                 Code::Unknown { name, hint } => {
-                    let reason = UNKNOWN_OPERATOR.to_string();
+                    let reason = Unsupported::UNKNOWN_OPERATOR.to_string();
                     (name.as_str(), Trouble::Unsupported { reason, hint: Cow::Borrowed(*hint) })
                 }
                 Code::Known(builtin) => {
@@ -162,7 +161,7 @@ impl<'a> Reader<'a> {
     }
 
     fn report(&mut self, entry: Unsupported) -> Result<(), ReadError> {
-        self.budget.take(size_of::<Unsupported>() + entry.tensors.len() + entry.reason.len() + entry.hint.len())?;
+        self.budget.take(entry.bytes())?;
         self.unsupported.push(entry);
         Ok(())
     }
@@ -268,17 +267,9 @@ fn hint_for(name: &str) -> &'static str {
 
 /// The tensors of an operator: `"x", "w" -> "y"`, at most four on each side.
 fn listed(wiring: &Wiring<'_>, tensors: &[Source]) -> String {
-    const SHOWN: usize = 4;
-    fn side(of: &[Option<usize>], tensors: &[Source]) -> String {
-        let name = |t: &Option<usize>| t.map_or("none".into(), |t| quoted(&tensors[t].name));
-        let mut names: Vec<String> = of.iter().take(SHOWN).map(name).collect();
-        if of.len() > SHOWN {
-            names.push(format!("{} more", of.len() - SHOWN));
-        }
-        if names.is_empty() { "nothing".into() } else { names.join(", ") }
-    }
-    let outputs: Vec<Option<usize>> = wiring.outputs.iter().take(SHOWN + 1).copied().map(Some).collect();
-    format!("{} -> {}", side(&wiring.inputs, tensors), side(&outputs, tensors))
+    let inputs = wiring.inputs.iter().map(|t| t.map(|t| &*tensors[t].name));
+    let outputs = wiring.outputs.iter().map(|&t| Some(&*tensors[t].name));
+    format!("{} -> {}", names(inputs), names(outputs))
 }
 
 /// Checks that each operator reads only graph inputs, constants and what an earlier operator wrote, and that each tensor is

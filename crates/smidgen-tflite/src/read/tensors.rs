@@ -1,9 +1,10 @@
 //! Tensors: shape, type, quantisation and the bytes of constants.
 
 use super::Reader;
-use crate::error::{ReadError, quoted};
+use crate::error::ReadError;
 use crate::flat::{Numbers, Record, Records};
 use crate::schema::{TENSOR_TYPES, buffer, model, quantization, subgraph, tensor};
+use smidgen_ir::front::quoted;
 use smidgen_ir::{DataType, ElementType, Quantisation, Shape};
 use std::collections::HashMap;
 use std::sync::Arc;

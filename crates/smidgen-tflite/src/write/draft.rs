@@ -1,8 +1,9 @@
 //! The graph as the format has it: parameters as tensors, operators as builtins with options.
 
 use super::options::Options;
-use crate::error::{WriteError, quoted};
+use crate::error::WriteError;
 use crate::support::Builtin;
+use smidgen_ir::front::quoted;
 use smidgen_ir::{DataType, ElementType, Graph, Shape, Tensor, TensorId};
 use std::borrow::Cow;
 

@@ -3,8 +3,9 @@
 use super::draft::{Draft, DraftOperator};
 use super::options::{Options, activation};
 use super::{element_code, shapes, versions};
-use crate::error::{WriteError, quoted};
+use crate::error::WriteError;
 use crate::support::Builtin;
+use smidgen_ir::front::quoted;
 use smidgen_ir::{
     AxisSlice, BinaryKind, ConvParams, DataType, ElementType, Op, Operator, PadValue, Padding, PoolKind, Quantisation,
     ReduceKind, ReshapeKind, ResizeKind, Tensor, TensorId, UnaryKind, Window,

@@ -1,0 +1,170 @@
+//! What front ends share: how they say what they cannot take, and a bound on what reading may cost.
+//!
+//! A front end never trusts its file. Whatever it copies it charges to a [`Budget`] first, so that a small file that describes a
+//! huge graph is refused before the memory is taken.
+
+use crate::tensor::ElementType;
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::fmt;
+
+/// Who has to act on an error.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ErrorKind {
+    /// The file contradicts itself or the format: make it anew.
+    Malformed,
+    /// The file is right but asks for something that smidgen does not do: change the network or its conversion.
+    Unsupported,
+    /// The file is right but leaves open what the caller must say, such as a shape.
+    Request,
+}
+
+/// One row of a table of supported operators.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SupportEntry {
+    /// The operator's name in its format.
+    pub name: &'static str,
+    /// Element types of its data inputs. Weights are int8 or packed int4 with int8 inputs, and float32 with float32 inputs.
+    pub types: &'static [ElementType],
+    /// What is supported of it, and what is not.
+    pub remarks: &'static str,
+}
+
+/// What an [`Unsupported`] is about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Subject {
+    /// An operator.
+    Operator {
+        /// Its index in the file.
+        index: usize,
+        /// Its name; that of a custom one is its custom code.
+        name: String,
+    },
+    /// A tensor.
+    Tensor {
+        /// Its index in the file.
+        index: usize,
+        /// Its name, quoted and shortened.
+        name: String,
+    },
+    /// The file as a whole.
+    File,
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operator { index, name } => write!(f, "operator {index} {name}"),
+            Self::Tensor { index, name } => write!(f, "tensor {index} {name}"),
+            Self::File => f.write_str("the file"),
+        }
+    }
+}
+
+/// One thing in a well-formed file that smidgen does not do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unsupported {
+    /// What it is about.
+    pub subject: Subject,
+    /// Tensors that say where in the network it is, as `"x", "w" -> "y"`; empty unless the subject is an operator.
+    pub tensors: String,
+    /// What is not supported.
+    pub reason: String,
+    /// What to do about it.
+    pub hint: Cow<'static, str>,
+}
+
+impl Unsupported {
+    /// The reason given for an operator that the table of supported ones does not have.
+    pub const UNKNOWN_OPERATOR: &'static str = "this operator is not supported";
+
+    /// The first few as lines, how many more there are, and where it helps the operators to choose from.
+    pub fn list(all: &[Unsupported], supported: &[SupportEntry]) -> String {
+        const SHOWN: usize = 3;
+        let mut lines: Vec<String> = all.iter().take(SHOWN).map(|entry| format!("not supported: {entry}")).collect();
+        if all.len() > SHOWN {
+            lines.push(format!("and {} more", all.len() - SHOWN));
+        }
+        if all.iter().any(|entry| entry.reason == Self::UNKNOWN_OPERATOR) {
+            let names: Vec<&str> = supported.iter().map(|entry| entry.name).collect();
+            lines.push(format!("supported operators: {}", names.join(", ")));
+        }
+        lines.join("\n")
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.tensors.len() + self.reason.len() + self.hint.len()
+    }
+}
+
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.subject)?;
+        if !self.tensors.is_empty() {
+            write!(f, " ({})", self.tensors)?;
+        }
+        write!(f, ": {}; {}", self.reason, self.hint)
+    }
+}
+
+/// A name from a file as messages show it: quoted, control characters escaped, cut after 60 characters.
+pub fn quoted(name: &str) -> String {
+    const SHOWN: usize = 60;
+    match name.char_indices().nth(SHOWN) {
+        None => format!("{name:?}"),
+        Some((end, _)) => format!("{:?}", format!("{}…", &name[..end])),
+    }
+}
+
+/// Tensors of an operator as messages show them: `"x", "w"`, at most four; `none` for an absent one.
+pub fn listed<'a>(names: impl ExactSizeIterator<Item = Option<&'a str>>) -> String {
+    const SHOWN: usize = 4;
+    let more = names.len().saturating_sub(SHOWN);
+    let mut shown: Vec<String> = names.take(SHOWN).map(|name| name.map_or("none".into(), quoted)).collect();
+    if more > 0 {
+        shown.push(format!("{more} more"));
+    }
+    if shown.is_empty() { "nothing".into() } else { shown.join(", ") }
+}
+
+/// A bound on memory in proportion to the file: what is left of the grant.
+#[derive(Debug)]
+pub struct Budget {
+    limit: usize,
+    left: Cell<usize>,
+}
+
+/// The file asks for more memory than its size justifies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OverBudget {
+    /// Bytes of memory that a file of this size is granted.
+    pub limit: usize,
+}
+
+impl Budget {
+    /// Bytes of memory granted for each byte of the file. Networks in the wild need less than 3, tiny ones 10.
+    const FACTOR: usize = 16;
+    /// Bytes granted to every file.
+    const BASE: usize = 64 * 1024;
+
+    /// The grant of a file of `bytes` bytes.
+    pub fn for_file(bytes: usize) -> Self {
+        Self::of(bytes.saturating_mul(Self::FACTOR).saturating_add(Self::BASE))
+    }
+
+    /// A grant of `limit` bytes.
+    pub fn of(limit: usize) -> Self {
+        Self { limit, left: Cell::new(limit) }
+    }
+
+    /// Takes `bytes`.
+    ///
+    /// # Errors
+    /// If fewer are left.
+    pub fn take(&self, bytes: usize) -> Result<(), OverBudget> {
+        let left = self.left.get().checked_sub(bytes).ok_or(OverBudget { limit: self.limit })?;
+        self.left.set(left);
+        Ok(())
+    }
+}
