@@ -71,6 +71,8 @@ pub enum BinaryKind {
     Sub,
     /// `a * b`.
     Mul,
+    /// `a / b`; of float32 only.
+    Div,
     /// The smaller.
     Minimum,
     /// The larger.
@@ -115,6 +117,12 @@ pub enum UnaryKind {
     },
     /// `x * min(max(x + 3, 0), 6) / 6`.
     HardSwish,
+    /// `e^x`; of float32 only.
+    Exp,
+    /// Natural logarithm; of float32 only.
+    Log,
+    /// Square root; of float32 only.
+    Sqrt,
 }
 
 /// Which name a change of shape had in the source; all three only relabel the same bytes.
@@ -214,7 +222,7 @@ pub enum Op {
         window: [usize; 2],
         /// Steps between neighbouring windows.
         stride: [usize; 2],
-        /// Same or Valid.
+        /// Spatial padding, which counts as absent elements; explicit padding is narrower than the window.
         padding: Padding,
         /// Fused activation.
         activation: Activation,
@@ -326,6 +334,7 @@ impl Op {
                 BinaryKind::Add => "ADD",
                 BinaryKind::Sub => "SUB",
                 BinaryKind::Mul => "MUL",
+                BinaryKind::Div => "DIV",
                 BinaryKind::Minimum => "MINIMUM",
                 BinaryKind::Maximum => "MAXIMUM",
             },
@@ -364,6 +373,9 @@ impl Op {
                 UnaryKind::Relu6 => "RELU6",
                 UnaryKind::LeakyRelu { .. } => "LEAKY_RELU",
                 UnaryKind::HardSwish => "HARD_SWISH",
+                UnaryKind::Exp => "EXP",
+                UnaryKind::Log => "LOG",
+                UnaryKind::Sqrt => "SQRT",
             },
             Self::Prelu => "PRELU",
             Self::ArgMax { .. } => "ARG_MAX",

@@ -78,7 +78,13 @@ fn fuse_activations(graph: &mut Graph) {
             UnaryKind::Relu => Activation::Relu,
             UnaryKind::Relu6 => Activation::Relu6,
             UnaryKind::ReluN1To1 => Activation::ReluN1To1,
-            UnaryKind::Logistic | UnaryKind::Tanh | UnaryKind::LeakyRelu { .. } | UnaryKind::HardSwish => continue,
+            UnaryKind::Logistic
+            | UnaryKind::Tanh
+            | UnaryKind::LeakyRelu { .. }
+            | UnaryKind::HardSwish
+            | UnaryKind::Exp
+            | UnaryKind::Log
+            | UnaryKind::Sqrt => continue,
         };
         let (x, y) = (inputs[0], outputs[0]);
         let Some(before) = producers[x.index()] else { continue };

@@ -6,6 +6,8 @@ use smidgen_ir::front::SupportEntry;
 
 /// Types on which smidgen computes.
 const COMPUTE: &[ElementType] = &[Int8, Float32];
+/// Types of what has no integer form.
+const FLOAT: &[ElementType] = &[Float32];
 /// Types that it moves around.
 const MOVE: &[ElementType] = &[Int8, Float32, Int16, Int32, Int64, Bool];
 /// Types that QUANTIZE takes.
@@ -58,10 +60,13 @@ builtins! {
     Conv2d = 3 "CONV_2D" COMPUTE "constant weights, per tensor or per channel; int8 weights of one scale on float32 too; dilation; fused activation; one group",
     DepthwiseConv2d = 4 "DEPTHWISE_CONV_2D" COMPUTE "any multiplier; constant weights, per tensor or per channel; dilation; fused activation",
     Dequantize = 6 "DEQUANTIZE" DEQUANTIZED "to float32",
+    Div = 42 "DIV" FLOAT "broadcasting; fused activation",
+    Exp = 47 "EXP" FLOAT "",
     ExpandDims = 70 "EXPAND_DIMS" MOVE "constant axis",
     FullyConnected = 9 "FULLY_CONNECTED" COMPUTE "constant weights, per tensor or per channel; optional bias; fused activation",
     HardSwish = 117 "HARD_SWISH" COMPUTE "",
     LeakyRelu = 98 "LEAKY_RELU" COMPUTE "",
+    Log = 73 "LOG" FLOAT "",
     Logistic = 14 "LOGISTIC" COMPUTE "",
     Maximum = 55 "MAXIMUM" COMPUTE "broadcasting",
     MaxPool2d = 17 "MAX_POOL_2D" COMPUTE "SAME and VALID; fused activation",
@@ -82,6 +87,7 @@ builtins! {
     Slice = 65 "SLICE" MOVE "constant begin and size",
     Softmax = 25 "SOFTMAX" COMPUTE "over the last axis; beta",
     Split = 49 "SPLIT" MOVE "constant axis",
+    Sqrt = 75 "SQRT" FLOAT "",
     Squeeze = 43 "SQUEEZE" MOVE "listed dimensions, or all of size 1",
     StridedSlice = 45 "STRIDED_SLICE" MOVE "constant begin, end and strides; begin, end, ellipsis and shrink masks; no new axes",
     Sub = 41 "SUB" COMPUTE "broadcasting; fused activation",
@@ -107,6 +113,7 @@ pub(crate) fn options(builtin: Builtin) -> u8 {
         Builtin::Mul => 21,
         Builtin::Mean | Builtin::Sum => 27,
         Builtin::Sub => 28,
+        Builtin::Div => 29,
         Builtin::Squeeze => 30,
         Builtin::StridedSlice => 32,
         Builtin::Split => 35,
@@ -117,8 +124,10 @@ pub(crate) fn options(builtin: Builtin) -> u8 {
         Builtin::ResizeNearestNeighbor => 74,
         Builtin::LeakyRelu => 75,
         Builtin::Dequantize
+        | Builtin::Exp
         | Builtin::ExpandDims
         | Builtin::HardSwish
+        | Builtin::Log
         | Builtin::Logistic
         | Builtin::Maximum
         | Builtin::Minimum
@@ -130,6 +139,7 @@ pub(crate) fn options(builtin: Builtin) -> u8 {
         | Builtin::Relu6
         | Builtin::ReluN1To1
         | Builtin::Slice
+        | Builtin::Sqrt
         | Builtin::Tanh
         | Builtin::Transpose => 0,
     }

@@ -124,6 +124,7 @@ fn binary_f32(function: float::Binary) -> Value {
         float::Binary::Add => "float::Binary::Add",
         float::Binary::Sub => "float::Binary::Sub",
         float::Binary::Mul => "float::Binary::Mul",
+        float::Binary::Div => "float::Binary::Div",
         float::Binary::Minimum => "float::Binary::Minimum",
         float::Binary::Maximum => "float::Binary::Maximum",
         float::Binary::Prelu => "float::Binary::Prelu",
@@ -137,6 +138,9 @@ fn unary(function: float::Unary) -> Value {
         float::Unary::Clamp(clamp) => invoke("float::Unary::Clamp", vec![crate::call::clamp(clamp)]),
         float::Unary::LeakyRelu { alpha } => structure("float::Unary::LeakyRelu", vec![("alpha", real(alpha))]),
         float::Unary::HardSwish => atom("float::Unary::HardSwish"),
+        float::Unary::Exp => atom("float::Unary::Exp"),
+        float::Unary::Log => atom("float::Unary::Log"),
+        float::Unary::Sqrt => atom("float::Unary::Sqrt"),
     }
 }
 

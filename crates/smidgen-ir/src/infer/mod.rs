@@ -109,6 +109,12 @@ pub enum ShapeError {
     /// A kind of padding that the operator does not have.
     #[error("has explicit padding; only SAME and VALID are defined for it, so put a PAD before it")]
     ExplicitPadding,
+    /// A pool's padding is as wide as its window, so that a window could lie wholly in it.
+    #[error("its padding is not narrower than its window of {}x{} everywhere", .window[0], .window[1])]
+    WidePadding {
+        /// Height and width of the window.
+        window: [usize; 2],
+    },
     /// A window does not fit into its padded input even once.
     #[error("a window of {extent} (dilation included) does not fit into {input} {axis} with {padding} padding")]
     Window {

@@ -142,8 +142,10 @@ pub(super) fn fully_connected(keep_num_dims: bool, inputs: &[&Tensor]) -> Result
 }
 
 pub(super) fn pool(size: [usize; 2], stride: [usize; 2], padding: Padding, x: &Tensor) -> Result<Shape, ShapeError> {
-    if matches!(padding, Padding::Explicit { .. }) {
-        return Err(ShapeError::ExplicitPadding);
+    if let Padding::Explicit { top, bottom, left, right } = padding
+        && ([top, bottom].iter().any(|&p| p >= size[0]) || [left, right].iter().any(|&p| p >= size[1]))
+    {
+        return Err(ShapeError::WidePadding { window: size });
     }
     let [n, h, w, c] = nhwc(x, Role::Input(0))?;
     let oh = window(0, h, size[0], stride[0], 1, padding)?;

@@ -48,7 +48,7 @@
 //! | DEPTHWISE_CONV_2D | the same and `multiplier=n` |
 //! | TRANSPOSE_CONV | `stride=[h, w] padding=P output=[h, w]` (`activation=none`) |
 //! | FULLY_CONNECTED | (`keep_num_dims=false activation=none`) |
-//! | ADD SUB MUL MINIMUM MAXIMUM | (`activation=none`) |
+//! | ADD SUB MUL DIV MINIMUM MAXIMUM | (`activation=none`) |
 //! | AVERAGE_POOL_2D MAX_POOL_2D | `window=[h, w] stride=[h, w] padding=P` (`activation=none`) |
 //! | MEAN SUM | `axes=[...]` (`keep_dims=false`) |
 //! | PAD | `pads=[[before, after], ...]` |

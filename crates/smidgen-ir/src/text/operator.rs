@@ -83,7 +83,10 @@ pub(super) fn attributes(op: &Op) -> Vec<(&'static str, String)> {
             | UnaryKind::Relu
             | UnaryKind::ReluN1To1
             | UnaryKind::Relu6
-            | UnaryKind::HardSwish,
+            | UnaryKind::HardSwish
+            | UnaryKind::Exp
+            | UnaryKind::Log
+            | UnaryKind::Sqrt,
         )
         | Op::Prelu
         | Op::Quantize
@@ -311,6 +314,7 @@ pub(super) fn build(mut given: Given) -> Result<Op, ParseErrorKind> {
         "ADD" => binary(BinaryKind::Add, g)?,
         "SUB" => binary(BinaryKind::Sub, g)?,
         "MUL" => binary(BinaryKind::Mul, g)?,
+        "DIV" => binary(BinaryKind::Div, g)?,
         "MINIMUM" => binary(BinaryKind::Minimum, g)?,
         "MAXIMUM" => binary(BinaryKind::Maximum, g)?,
         "AVERAGE_POOL_2D" => g.pool(PoolKind::Average)?,
@@ -350,6 +354,9 @@ pub(super) fn build(mut given: Given) -> Result<Op, ParseErrorKind> {
         "RELU6" => Op::Unary(UnaryKind::Relu6),
         "LEAKY_RELU" => Op::Unary(UnaryKind::LeakyRelu { alpha: g.float("alpha")? }),
         "HARD_SWISH" => Op::Unary(UnaryKind::HardSwish),
+        "EXP" => Op::Unary(UnaryKind::Exp),
+        "LOG" => Op::Unary(UnaryKind::Log),
+        "SQRT" => Op::Unary(UnaryKind::Sqrt),
         "PRELU" => Op::Prelu,
         "QUANTIZE" => Op::Quantize,
         "DEQUANTIZE" => Op::Dequantize,

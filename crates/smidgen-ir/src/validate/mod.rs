@@ -25,7 +25,7 @@
 //!     CONCATENATIONs of anything but float32 have no fused activation.
 //! 11. Weights, biases and PRELU's slopes are constant, or computed from constants alone: then
 //!     [`fold_constants`](crate::passes::fold_constants) makes constants of them.
-//! 12. Arithmetic is on float32 throughout or on per-tensor quantised int8 throughout. Then weights are int8 or int4 (those of
+//! 12. Arithmetic is on float32 throughout or on per-tensor quantised int8 throughout; DIV, EXP, LOG and SQRT are on float32. Then weights are int8 or int4 (those of
 //!     convolutions with zero points 0, per-channel scales along the output channels) and biases int32; only CONV_2D takes int8
 //!     weights with float32, with one scale and zero point 0. QUANTIZE makes int8 or int16 of float32, int8 or int16;
 //!     DEQUANTIZE makes float32 of int8, int16 or any quantised constant; ARG_MAX makes int32 or int64.
@@ -130,9 +130,10 @@ fn parameters(op: &Op) -> Result<(), OperatorFault> {
             small("the stride", stride)?;
             small("the output size", output)
         }
-        Op::Pool2d { window, stride, .. } => {
+        Op::Pool2d { window, stride, padding: explicit, .. } => {
             small("the window", window)?;
-            small("the stride", stride)
+            small("the stride", stride)?;
+            padding(explicit)
         }
         Op::Pad { pads, .. } => small("the padding", pads.as_flattened()),
         Op::StridedSlice { axes } => {

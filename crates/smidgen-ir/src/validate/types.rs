@@ -25,6 +25,7 @@ pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Re
                 rules.arithmetic()?;
                 rules.product()
             }
+            BinaryKind::Div => rules.floats(),
             BinaryKind::Minimum | BinaryKind::Maximum => {
                 rules.arithmetic()?;
                 rules.unchanged()
@@ -43,6 +44,7 @@ pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Re
             rules.ratios(FACTOR_LIMIT)?;
             rules.slope(*alpha)
         }
+        Op::Unary(UnaryKind::Exp | UnaryKind::Log | UnaryKind::Sqrt) => rules.floats(),
         Op::Reduce { .. } | Op::Unary(_) => {
             rules.arithmetic()?;
             rules.ratios(FACTOR_LIMIT)
@@ -166,6 +168,11 @@ impl Rules<'_> {
         } else {
             self.ids().try_for_each(|t| self.expect(t, format!("{INT8}, like the first input"), is_int8))
         }
+    }
+
+    /// All inputs and outputs are float32.
+    fn floats(&self) -> Result<(), OperatorFault> {
+        self.ids().try_for_each(|t| self.expect(t, "f32", is_float))
     }
 
     /// All inputs and outputs have exactly the first input's type.

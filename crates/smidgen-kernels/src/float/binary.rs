@@ -1,4 +1,4 @@
-//! ADD, SUB, MUL, MINIMUM, MAXIMUM and PRELU of two float32 operands.
+//! ADD, SUB, MUL, DIV, MINIMUM, MAXIMUM and PRELU of two float32 operands.
 
 use super::Clamp;
 use crate::memory::{Arena, Bounds};
@@ -15,6 +15,8 @@ pub enum Binary {
     Sub,
     /// `a * b`.
     Mul,
+    /// `a / b`.
+    Div,
     /// The smaller; `b` unless `a < b`.
     Minimum,
     /// The larger; `b` unless `a > b`.
@@ -31,6 +33,7 @@ impl Binary {
             Self::Add => a + b,
             Self::Sub => a - b,
             Self::Mul => a * b,
+            Self::Div => a / b,
             Self::Minimum if a < b => a,
             Self::Maximum if a > b => a,
             Self::Minimum | Self::Maximum => b,

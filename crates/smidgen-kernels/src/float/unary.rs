@@ -1,4 +1,4 @@
-//! LOGISTIC, TANH, the RELUs, LEAKY_RELU and HARD_SWISH of float32.
+//! LOGISTIC, TANH, the RELUs, LEAKY_RELU, HARD_SWISH, EXP, LOG and SQRT of float32.
 
 use super::Clamp;
 use crate::memory::{Arena, Bounds};
@@ -21,6 +21,12 @@ pub enum Unary {
     },
     /// `x * min(max(x + 3, 0), 6) / 6`.
     HardSwish,
+    /// `e^x`.
+    Exp,
+    /// Natural logarithm.
+    Log,
+    /// Square root.
+    Sqrt,
 }
 
 impl Unary {
@@ -39,6 +45,9 @@ impl Unary {
                 }
             }
             Self::HardSwish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
+            Self::Exp => libm::expf(x),
+            Self::Log => libm::logf(x),
+            Self::Sqrt => libm::sqrtf(x),
         }
     }
 }

@@ -27,7 +27,7 @@ pub enum Elementwise {
         /// As in `BinaryI8`.
         operands: [Extent; 2],
     },
-    /// ADD, SUB, MUL, MINIMUM, MAXIMUM or PRELU of float32. Inputs: as in `BinaryI8`.
+    /// ADD, SUB, MUL, DIV, MINIMUM, MAXIMUM or PRELU of float32. Inputs: as in `BinaryI8`.
     BinaryF32 {
         /// Which.
         function: float::Binary,

@@ -62,6 +62,9 @@ fn real(kind: UnaryKind) -> float::Unary {
         UnaryKind::Relu6 => clamp(Activation::Relu6),
         UnaryKind::LeakyRelu { alpha } => float::Unary::LeakyRelu { alpha },
         UnaryKind::HardSwish => float::Unary::HardSwish,
+        UnaryKind::Exp => float::Unary::Exp,
+        UnaryKind::Log => float::Unary::Log,
+        UnaryKind::Sqrt => float::Unary::Sqrt,
     }
 }
 
@@ -84,6 +87,7 @@ pub(super) fn binary(
                 BinaryKind::Add => int8::Binary::Sum(sum(a, b, y, activation, false)?),
                 BinaryKind::Sub => int8::Binary::Sum(sum(a, b, y, activation, true)?),
                 BinaryKind::Mul => int8::Binary::Product(product(a, b, y, activation)?),
+                BinaryKind::Div => return Err(unsupported(y, ElementType::Int8)),
                 BinaryKind::Minimum => int8::Binary::Minimum,
                 BinaryKind::Maximum => int8::Binary::Maximum,
             };
@@ -94,6 +98,7 @@ pub(super) fn binary(
                 BinaryKind::Add => float::Binary::Add,
                 BinaryKind::Sub => float::Binary::Sub,
                 BinaryKind::Mul => float::Binary::Mul,
+                BinaryKind::Div => float::Binary::Div,
                 BinaryKind::Minimum => float::Binary::Minimum,
                 BinaryKind::Maximum => float::Binary::Maximum,
             };

@@ -30,6 +30,9 @@ pub(super) fn unary(kind: UnaryKind, ends: Ends) -> Result<[i8; 256], Refusal> {
         UnaryKind::Relu6 => relu(ends, Activation::Relu6),
         UnaryKind::LeakyRelu { alpha } => leaky_relu(ends, alpha),
         UnaryKind::HardSwish => return hard_swish(ends),
+        UnaryKind::Exp | UnaryKind::Log | UnaryKind::Sqrt => {
+            return Err(Refusal("this function is supported on f32 only".into()));
+        }
     })
 }
 

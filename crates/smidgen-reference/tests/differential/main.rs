@@ -53,6 +53,31 @@ mod dequantize {
     }
 }
 
+/// Operators without an integer form.
+mod of_floats {
+    use super::*;
+
+    #[test]
+    fn div() {
+        harness::run("div", Numbers::Float, generators::elementwise::div);
+    }
+
+    #[test]
+    fn exp() {
+        harness::run("exp", Numbers::Float, generators::elementwise::exp);
+    }
+
+    #[test]
+    fn log() {
+        harness::run("log", Numbers::Float, generators::elementwise::log);
+    }
+
+    #[test]
+    fn sqrt() {
+        harness::run("sqrt", Numbers::Float, generators::elementwise::sqrt);
+    }
+}
+
 /// CONV_2D is the one operator that may have int8 weights among floats.
 mod conv_2d_dynamic_range {
     use super::*;

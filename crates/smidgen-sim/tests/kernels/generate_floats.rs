@@ -148,13 +148,23 @@ fn unary(kernel: FloatKernel, random: &mut Random) -> Case {
             Unary::Clamp(Clamp { min: 0.0, max: 6.0 }),
             Unary::LeakyRelu { alpha: 0.1 },
             Unary::HardSwish,
+            // Not the other two, whose results for negative numbers are no numbers, of any bits.
+            Unary::Exp,
         ])),
     };
     Case::new(call, space.fill(random))
 }
 
 fn function(random: &mut Random) -> Binary {
-    random.choose(&[Binary::Add, Binary::Sub, Binary::Mul, Binary::Minimum, Binary::Maximum, Binary::Prelu])
+    random.choose(&[
+        Binary::Add,
+        Binary::Sub,
+        Binary::Mul,
+        Binary::Div,
+        Binary::Minimum,
+        Binary::Maximum,
+        Binary::Prelu,
+    ])
 }
 
 fn binary(random: &mut Random) -> Case {

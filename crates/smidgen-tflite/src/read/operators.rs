@@ -22,6 +22,7 @@ impl Call<'_> {
             Builtin::Add => self.binary(BinaryKind::Add),
             Builtin::Sub => self.binary(BinaryKind::Sub),
             Builtin::Mul => self.binary(BinaryKind::Mul),
+            Builtin::Div => self.binary(BinaryKind::Div),
             Builtin::Minimum => self.binary(BinaryKind::Minimum),
             Builtin::Maximum => self.binary(BinaryKind::Maximum),
             Builtin::AveragePool2d => self.pool(PoolKind::Average),
@@ -50,6 +51,9 @@ impl Call<'_> {
             Builtin::Relu6 => self.one(Op::Unary(UnaryKind::Relu6)),
             Builtin::LeakyRelu => self.one(Op::Unary(UnaryKind::LeakyRelu { alpha: self.float(leaky_relu::alpha)? })),
             Builtin::HardSwish => self.one(Op::Unary(UnaryKind::HardSwish)),
+            Builtin::Exp => self.one(Op::Unary(UnaryKind::Exp)),
+            Builtin::Log => self.one(Op::Unary(UnaryKind::Log)),
+            Builtin::Sqrt => self.one(Op::Unary(UnaryKind::Sqrt)),
             Builtin::Prelu => self.prelu(),
             Builtin::ArgMax => self.arg_max(),
             Builtin::Quantize => self.one(Op::Quantize),
@@ -164,7 +168,9 @@ impl Call<'_> {
         self.data(0)?;
         self.data(1)?;
         let activation = match kind {
-            BinaryKind::Add | BinaryKind::Sub | BinaryKind::Mul => self.activation(arithmetic::activation)?,
+            BinaryKind::Add | BinaryKind::Sub | BinaryKind::Mul | BinaryKind::Div => {
+                self.activation(arithmetic::activation)?
+            }
             BinaryKind::Minimum | BinaryKind::Maximum => Activation::None,
         };
         Ok((Op::Binary { kind, activation }, vec![self.index(0)?, self.index(1)?]))

@@ -107,7 +107,7 @@ impl<'g> Lowering<'g, '_> {
         let op = &self.operator.op;
         match op {
             Op::Conv2d(conv) => {
-                let padding = self.padding(conv)?;
+                let padding = self.conv_padding(conv)?;
                 let (stride, dilation) = (self.pair(conv.stride)?, self.pair(conv.dilation)?);
                 let options = Options::Conv { padding, stride, dilation, activation: activation(conv.activation) };
                 if self.inputs.len() == 2 {
@@ -117,7 +117,7 @@ impl<'g> Lowering<'g, '_> {
                 self.with(Builtin::Conv2d, options)
             }
             Op::DepthwiseConv2d { conv, multiplier } => {
-                let padding = self.padding(conv)?;
+                let padding = self.conv_padding(conv)?;
                 let options = Options::Depthwise {
                     padding,
                     stride: self.pair(conv.stride)?,
@@ -152,13 +152,22 @@ impl<'g> Lowering<'g, '_> {
                     BinaryKind::Add => self.with(Builtin::Add, options),
                     BinaryKind::Sub => self.with(Builtin::Sub, options),
                     BinaryKind::Mul => self.with(Builtin::Mul, options),
+                    BinaryKind::Div => self.with(Builtin::Div, options),
                     BinaryKind::Minimum => self.plain(Builtin::Minimum),
                     BinaryKind::Maximum => self.plain(Builtin::Maximum),
                 }
             }
             Op::Pool2d { kind, window, stride, padding, activation: fused } => {
+                let padding = match (kind, self.input(0)?.element()) {
+                    (PoolKind::Average, _) => self.plain_padding(*padding)?,
+                    // What is less than any other element is never the greatest.
+                    (PoolKind::Max, ElementType::Float32) => {
+                        self.padding(*padding, *window, *stride, [1, 1], PadValue::Float(f32::MIN))?
+                    }
+                    (PoolKind::Max, _) => self.padding(*padding, *window, *stride, [1, 1], PadValue::Integer(-128))?,
+                };
                 let options = Options::Pool {
-                    padding: self.plain_padding(*padding)?,
+                    padding,
                     stride: self.pair(*stride)?,
                     window: self.pair(*window)?,
                     activation: activation(*fused),
@@ -242,6 +251,9 @@ impl<'g> Lowering<'g, '_> {
                 UnaryKind::Relu6 => self.plain(Builtin::Relu6),
                 UnaryKind::LeakyRelu { alpha } => self.with(Builtin::LeakyRelu, Options::LeakyRelu { alpha: *alpha }),
                 UnaryKind::HardSwish => self.plain(Builtin::HardSwish),
+                UnaryKind::Exp => self.plain(Builtin::Exp),
+                UnaryKind::Log => self.plain(Builtin::Log),
+                UnaryKind::Sqrt => self.plain(Builtin::Sqrt),
             },
             Op::Prelu => self.plain(Builtin::Prelu),
             Op::ArgMax { axis } => {
@@ -264,20 +276,34 @@ impl<'g> Lowering<'g, '_> {
         }
     }
 
-    /// The padding's number. Padding that is neither SAME nor VALID is put in a PAD of its own in front.
-    fn padding(&mut self, conv: &ConvParams) -> Result<i8, WriteError> {
-        let Padding::Explicit { top, bottom, left, right } = conv.padding else {
-            return self.plain_padding(conv.padding);
+    fn conv_padding(&mut self, conv: &ConvParams) -> Result<i8, WriteError> {
+        let Some([_, kh, kw, _]) = self.input(1)?.shape.nhwc() else {
+            return Err(self.fail("its weights need four dimensions"));
         };
-        let (x, weights) = (self.input(0)?, self.input(1)?);
-        let (Some(image), Some(kernel)) = (x.shape.nhwc(), weights.shape.nhwc()) else {
-            return Err(self.fail("its input and weights need four dimensions"));
+        self.padding(conv.padding, [kh, kw], conv.stride, conv.dilation, PadValue::Zero)
+    }
+
+    /// The number of a window's padding. Padding that is neither SAME nor VALID is put in a PAD of its own in front, which fills
+    /// with `value`.
+    fn padding(
+        &mut self,
+        padding: Padding,
+        window: [usize; 2],
+        stride: [usize; 2],
+        dilation: [usize; 2],
+        value: PadValue,
+    ) -> Result<i8, WriteError> {
+        let Padding::Explicit { top, bottom, left, right } = padding else {
+            return self.plain_padding(padding);
+        };
+        let x = self.input(0)?;
+        let Some(image) = x.shape.nhwc() else {
+            return Err(self.fail("its input needs four dimensions"));
         };
         let resolve = |padding, axis: usize| {
-            let (size, taps) = (image[1 + axis], kernel[1 + axis]);
-            Window::resolve(size, taps, conv.stride[axis], conv.dilation[axis], padding, axis)
+            Window::resolve(image[1 + axis], window[axis], stride[axis], dilation[axis], padding, axis)
         };
-        let wanted = [resolve(conv.padding, 0), resolve(conv.padding, 1)];
+        let wanted = [resolve(padding, 0), resolve(padding, 1)];
         for (number, padding) in [(0, Padding::Same), (1, Padding::Valid)] {
             if wanted == [resolve(padding, 0), resolve(padding, 1)] && wanted[0].is_some() {
                 return Ok(number);
@@ -292,9 +318,12 @@ impl<'g> Lowering<'g, '_> {
         let name = format!("{}/padded", self.output()?.name);
         let paddings = self.paddings(&name, &pads)?;
         let padded = self.draft.activation(name, shape, &x.dtype);
-        let (inputs, outputs) = (vec![self.inputs[0], paddings], vec![padded]);
-        let version = versions::version(Builtin::Pad, &self.draft.tensors, &inputs, &outputs, &Options::None);
-        self.draft.push(DraftOperator { builtin: Builtin::Pad, version, inputs, outputs, options: Options::None });
+        let fill = self.pad_value(value)?;
+        let builtin = if fill.is_some() { Builtin::PadV2 } else { Builtin::Pad };
+        let inputs = [self.inputs[0], paddings].into_iter().chain(fill).collect::<Vec<_>>();
+        let outputs = vec![padded];
+        let version = versions::version(builtin, &self.draft.tensors, &inputs, &outputs, &Options::None);
+        self.draft.push(DraftOperator { builtin, version, inputs, outputs, options: Options::None });
         self.inputs[0] = padded;
         Ok(1)
     }

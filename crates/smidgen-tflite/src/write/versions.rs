@@ -87,6 +87,10 @@ pub(super) fn version(
         | Builtin::ArgMax => by_type(x, &[(Int8, 2)]),
         Builtin::ReluN1To1
         | Builtin::LeakyRelu
+        | Builtin::Div
+        | Builtin::Exp
+        | Builtin::Log
+        | Builtin::Sqrt
         | Builtin::HardSwish
         | Builtin::Prelu
         | Builtin::Reshape

@@ -148,6 +148,14 @@ fn computing(kind: &str, x: &DataType, y: &DataType, add: &mut impl FnMut(&str, 
         let op = Op::Binary { kind: op, activation: Activation::Relu };
         add(&format!("{} {kind}", op.name()), single(op, &[x4, (&[1, 1, 6, 1], x)], vec![], y));
     }
+    if *x == FLOAT {
+        let op = Op::Binary { kind: BinaryKind::Div, activation: Activation::Relu6 };
+        add("div float", single(op, &[x4, (&[1, 1, 6, 1], x)], vec![], y));
+        for unary in [UnaryKind::Exp, UnaryKind::Log, UnaryKind::Sqrt] {
+            let op = Op::Unary(unary);
+            add(&format!("{} float", op.name()), single(op, &[x4], vec![], y));
+        }
+    }
     for op in [BinaryKind::Minimum, BinaryKind::Maximum] {
         let op = Op::Binary { kind: op, activation: Activation::None };
         let half = constant("half", &[2], x.clone());

@@ -5,7 +5,7 @@ use super::{Builder, Node, Precision, Taps, Values};
 use smidgen_ir::{Activation, BinaryKind, DataType, Op, PoolKind, ReduceKind, ResizeKind, UnaryKind};
 
 impl Builder {
-    /// ADD, SUB, MUL, MINIMUM or MAXIMUM with broadcasting. For the last two the second operand is first brought to the first
+    /// ADD, SUB, MUL, DIV (of floats only), MINIMUM or MAXIMUM with broadcasting. For the last two the second operand is first brought to the first
     /// one's quantisation, and the activation is ignored.
     pub fn binary(&mut self, kind: BinaryKind, a: Node, b: Node, activation: Activation) -> Node {
         let (x, y) = (self.values(a), self.values(b));
@@ -22,6 +22,12 @@ impl Builder {
                 let ends = [x.low * y.low, x.low * y.high, x.high * y.low, x.high * y.high];
                 let (low, high) = ends.iter().fold((f64::MAX, f64::MIN), |(l, h), &v| (l.min(v), h.max(v)));
                 Values::new(x.mean_square * y.mean_square, low, high)
+            }
+            BinaryKind::Div => {
+                // Away from zero, where quotients have no bound.
+                let nearest = if y.low > 0.0 { y.low } else { 1e-3 };
+                let bound = x.low.abs().max(x.high.abs()) / nearest;
+                Values::new(x.mean_square / y.mean_square.max(1e-6), -bound, bound)
             }
             BinaryKind::Minimum | BinaryKind::Maximum => {
                 let b = self.converted(b, a);
@@ -110,6 +116,15 @@ impl Builder {
             // The least value is -3/8, at -3/2.
             UnaryKind::HardSwish => {
                 Values { mean_square: v.mean_square / 2.0, low: v.low.clamp(-0.375, 0.0), high: v.high.max(0.1) }
+            }
+            // Of a normal distribution, the mean of exp(2x) is exp(2 variance).
+            UnaryKind::Exp => Values { mean_square: (2.0 * v.mean_square).exp(), low: v.low.exp(), high: v.high.exp() },
+            UnaryKind::Log => {
+                let [low, high] = [v.low, v.high].map(|v| v.max(1e-6).ln());
+                Values { mean_square: deviation.max(1e-6).ln().powi(2), low, high }
+            }
+            UnaryKind::Sqrt => {
+                Values { mean_square: deviation, low: v.low.max(0.0).sqrt(), high: v.high.max(0.0).sqrt() }
             }
         };
         self.push_one(Op::Unary(kind), &[x], values)

@@ -76,6 +76,10 @@ pub fn mul(draw: &mut Draw) -> Option<Graph> {
     binary(draw, BinaryKind::Mul)
 }
 
+pub fn div(draw: &mut Draw) -> Option<Graph> {
+    binary(draw, BinaryKind::Div)
+}
+
 pub fn minimum(draw: &mut Draw) -> Option<Graph> {
     binary(draw, BinaryKind::Minimum)
 }
@@ -125,6 +129,18 @@ pub fn leaky_relu(draw: &mut Draw) -> Option<Graph> {
 
 pub fn hard_swish(draw: &mut Draw) -> Option<Graph> {
     unary(draw, UnaryKind::HardSwish, None)
+}
+
+pub fn exp(draw: &mut Draw) -> Option<Graph> {
+    unary(draw, UnaryKind::Exp, None)
+}
+
+pub fn sqrt(draw: &mut Draw) -> Option<Graph> {
+    unary(draw, UnaryKind::Sqrt, None)
+}
+
+pub fn log(draw: &mut Draw) -> Option<Graph> {
+    unary(draw, UnaryKind::Log, None)
 }
 
 pub fn prelu(draw: &mut Draw) -> Option<Graph> {

@@ -12,8 +12,9 @@ number! {
         0 => float::Binary::Add,
         1 => float::Binary::Sub,
         2 => float::Binary::Mul,
-        3 => float::Binary::Minimum,
-        4 => float::Binary::Maximum,
+        3 => float::Binary::Div,
+        4 => float::Binary::Minimum,
+        5 => float::Binary::Maximum,
         _ => float::Binary::Prelu,
     }, |v| v as u32;
 }
@@ -30,7 +31,10 @@ impl<'a, B: Bounds> Wire<'a, B> for Unary {
             1 => Self::Tanh,
             2 => Self::Clamp(Wire::<B>::get(from)),
             3 => Self::LeakyRelu { alpha: Wire::<B>::get(from) },
-            _ => Self::HardSwish,
+            4 => Self::HardSwish,
+            5 => Self::Exp,
+            6 => Self::Log,
+            _ => Self::Sqrt,
         }
     }
 }
@@ -44,6 +48,9 @@ impl Put for Unary {
             Self::Clamp(clamp) => (2u32.put(to), clamp.put(to)).0,
             Self::LeakyRelu { alpha } => (3u32.put(to), alpha.put(to)).0,
             Self::HardSwish => 4u32.put(to),
+            Self::Exp => 5u32.put(to),
+            Self::Log => 6u32.put(to),
+            Self::Sqrt => 7u32.put(to),
         }
     }
 }
