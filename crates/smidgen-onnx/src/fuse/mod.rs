@@ -1,0 +1,53 @@
+//! Rewrites of the graph that a file's operators come to: what the format says in several operators, the graph says in one.
+//!
+//! They compute the same function, but sums in another order, so results may differ in the last bits. Each takes a valid
+//! graph and leaves one.
+
+mod activation;
+mod affine;
+mod flatten;
+
+use smidgen_ir::{Graph, OpId, TensorId, passes};
+
+/// Applies all rewrites until none applies.
+pub(crate) fn fuse(graph: &mut Graph) {
+    loop {
+        let changes = flatten::sink(graph)
+            + flatten::absorb(graph)
+            + affine::fold(graph)
+            + activation::hard_swish(graph)
+            + activation::absorb(graph);
+        if changes == 0 {
+            break;
+        }
+        passes::remove_dead(graph);
+    }
+    passes::clean_up(graph);
+}
+
+/// Who writes and who reads each tensor, as it was before a pass began; a pass changes each operator once at most.
+struct Flow {
+    producers: Vec<Option<OpId>>,
+    consumers: Vec<Vec<OpId>>,
+    outputs: Vec<TensorId>,
+}
+
+impl Flow {
+    fn of(graph: &Graph) -> Self {
+        Self { producers: graph.producers(), consumers: graph.consumers(), outputs: graph.outputs.clone() }
+    }
+
+    /// The operator that writes a tensor which one operator reads, once, and nothing else.
+    fn sole(&self, tensor: TensorId) -> Option<OpId> {
+        let once = self.consumers[tensor.index()].len() == 1 && !self.outputs.contains(&tensor);
+        self.producers[tensor.index()].filter(|_| once)
+    }
+
+    /// The only operator that reads a tensor, if it is no output.
+    fn reader(&self, tensor: TensorId) -> Option<OpId> {
+        match self.consumers[tensor.index()][..] {
+            [reader] if !self.outputs.contains(&tensor) => Some(reader),
+            _ => None,
+        }
+    }
+}

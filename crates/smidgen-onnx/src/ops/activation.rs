@@ -1,0 +1,257 @@
+//! Element-wise functions of one operand, and Softmax.
+
+use super::arithmetic::{binary, operand, scalar};
+use super::{FIXED_PARAMETERS, Outputs, reduce};
+use crate::call::{Call, Value};
+use crate::emit::Active;
+use crate::trouble::Trouble;
+use smidgen_ir::{BinaryKind, DataType, Op, ReduceKind, UnaryKind};
+
+const FLOAT: &DataType = &DataType::FLOAT32;
+
+pub(crate) fn apply(call: &mut Call<'_, '_>, x: &Active, kind: UnaryKind) -> Result<Active, Trouble> {
+    let id = call.emit.one(Op::Unary(kind), vec![x.id], FLOAT)?;
+    Ok(Active { id, ..x.clone() })
+}
+
+pub(crate) fn unary(call: &mut Call<'_, '_>, kind: UnaryKind) -> Outputs {
+    let x = call.float_input(0)?;
+    Ok(vec![Value::Active(apply(call, &x, kind)?)])
+}
+
+pub fn relu(call: &mut Call<'_, '_>) -> Outputs {
+    unary(call, UnaryKind::Relu)
+}
+
+pub fn sigmoid(call: &mut Call<'_, '_>) -> Outputs {
+    unary(call, UnaryKind::Logistic)
+}
+
+pub fn tanh(call: &mut Call<'_, '_>) -> Outputs {
+    unary(call, UnaryKind::Tanh)
+}
+
+pub fn hard_swish(call: &mut Call<'_, '_>) -> Outputs {
+    unary(call, UnaryKind::HardSwish)
+}
+
+pub fn sqrt(call: &mut Call<'_, '_>) -> Outputs {
+    unary(call, UnaryKind::Sqrt)
+}
+
+pub fn exp(call: &mut Call<'_, '_>) -> Outputs {
+    unary(call, UnaryKind::Exp)
+}
+
+pub fn log(call: &mut Call<'_, '_>) -> Outputs {
+    unary(call, UnaryKind::Log)
+}
+
+pub fn leaky_relu(call: &mut Call<'_, '_>) -> Outputs {
+    let alpha = call.float("alpha", 0.01)?;
+    unary(call, UnaryKind::LeakyRelu { alpha })
+}
+
+/// `x` where positive, else `alpha * (exp(x) - 1)`: as `max(x, 0) + alpha * (exp(min(x, 0)) - 1)`.
+fn exponential(call: &mut Call<'_, '_>, alpha: f32, scale: f32) -> Outputs {
+    let x = Value::Active(call.float_input(0)?);
+    let positive = binary(call, BinaryKind::Maximum, &x, &scalar(0.0))?;
+    let Value::Active(negative) = binary(call, BinaryKind::Minimum, &x, &scalar(0.0))? else {
+        return Err(Trouble::Consequence);
+    };
+    let power = Value::Active(apply(call, &negative, UnaryKind::Exp)?);
+    let below = binary(call, BinaryKind::Sub, &power, &scalar(1.0))?;
+    let below = binary(call, BinaryKind::Mul, &below, &scalar(alpha))?;
+    let mut y = binary(call, BinaryKind::Add, &positive, &below)?;
+    if scale != 1.0 {
+        y = binary(call, BinaryKind::Mul, &y, &scalar(scale))?;
+    }
+    Ok(vec![y])
+}
+
+pub fn elu(call: &mut Call<'_, '_>) -> Outputs {
+    let alpha = call.float("alpha", 1.0)?;
+    exponential(call, alpha, 1.0)
+}
+
+pub fn selu(call: &mut Call<'_, '_>) -> Outputs {
+    // The defaults of the operator's definition.
+    let (alpha, gamma) = (call.float("alpha", 1.673_263_2)?, call.float("gamma", 1.050_701)?);
+    exponential(call, alpha, gamma)
+}
+
+/// `max(0, min(1, alpha * x + beta))`.
+pub fn hard_sigmoid(call: &mut Call<'_, '_>) -> Outputs {
+    let (alpha, beta) = (call.float("alpha", 0.2)?, call.float("beta", 0.5)?);
+    let x = Value::Active(call.float_input(0)?);
+    let mut y = binary(call, BinaryKind::Mul, &x, &scalar(alpha))?;
+    y = binary(call, BinaryKind::Add, &y, &scalar(beta))?;
+    y = binary(call, BinaryKind::Maximum, &y, &scalar(0.0))?;
+    Ok(vec![binary(call, BinaryKind::Minimum, &y, &scalar(1.0))?])
+}
+
+/// `x * sigmoid(alpha * x)`.
+pub fn swish(call: &mut Call<'_, '_>) -> Outputs {
+    let alpha = call.float("alpha", 1.0)?;
+    let x = Value::Active(call.float_input(0)?);
+    let inner = match alpha {
+        1.0 => x.clone(),
+        _ => binary(call, BinaryKind::Mul, &x, &scalar(alpha))?,
+    };
+    let Value::Active(inner) = inner else { return Err(Trouble::Consequence) };
+    let gate = Value::Active(apply(call, &inner, UnaryKind::Logistic)?);
+    Ok(vec![binary(call, BinaryKind::Mul, &x, &gate)?])
+}
+
+/// The tanh form of Gelu: `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))`.
+pub fn gelu(call: &mut Call<'_, '_>) -> Outputs {
+    if call.text("approximate")?.unwrap_or("none") != "tanh" {
+        return Err(Trouble::unsupported(
+            "it is the exact form, by erf",
+            "use the tanh form: GELU(approximate=\"tanh\")",
+        ));
+    }
+    let x = Value::Active(call.float_input(0)?);
+    let square = binary(call, BinaryKind::Mul, &x, &x)?;
+    let cubic = binary(call, BinaryKind::Mul, &square, &scalar(0.044715))?;
+    let factor = binary(call, BinaryKind::Add, &cubic, &scalar(1.0))?;
+    let inner = binary(call, BinaryKind::Mul, &factor, &x)?;
+    let inner = binary(call, BinaryKind::Mul, &inner, &scalar((2.0 / std::f32::consts::PI).sqrt()))?;
+    let Value::Active(inner) = inner else { return Err(Trouble::Consequence) };
+    let tanh = Value::Active(apply(call, &inner, UnaryKind::Tanh)?);
+    let gate = binary(call, BinaryKind::Add, &tanh, &scalar(1.0))?;
+    let gate = binary(call, BinaryKind::Mul, &gate, &scalar(0.5))?;
+    Ok(vec![binary(call, BinaryKind::Mul, &x, &gate)?])
+}
+
+/// The RELU that clamps to this interval.
+fn relu_of(low: f32, high: f32) -> Option<UnaryKind> {
+    match (low, high) {
+        (0.0, 6.0) => Some(UnaryKind::Relu6),
+        (-1.0, 1.0) => Some(UnaryKind::ReluN1To1),
+        (0.0, f32::INFINITY | f32::MAX) => Some(UnaryKind::Relu),
+        _ => None,
+    }
+}
+
+pub fn clip(call: &mut Call<'_, '_>) -> Outputs {
+    let x = call.float_input(0)?;
+    let bound = |call: &Call<'_, '_>, i: usize, open: f32| match call.inputs.get(i) {
+        Some(Some(Value::Constant(c))) if c.count() == 1 => Some(c.floats()[0]),
+        Some(None) | None => Some(open),
+        Some(Some(_)) => None,
+    };
+    let (low, high) = (bound(call, 1, f32::NEG_INFINITY), bound(call, 2, f32::INFINITY));
+    if let (Some(low), Some(high)) = (low, high)
+        && let Some(kind) = relu_of(low, high)
+    {
+        return unary(call, kind);
+    }
+    let mut y = Value::Active(x);
+    for (i, bound, open, kind) in
+        [(1, low, f32::NEG_INFINITY, BinaryKind::Maximum), (2, high, f32::INFINITY, BinaryKind::Minimum)]
+    {
+        if bound != Some(open) {
+            let limit = call.value(i)?.clone();
+            y = binary(call, kind, &y, &limit)?;
+        }
+    }
+    Ok(vec![y])
+}
+
+pub fn prelu(call: &mut Call<'_, '_>) -> Outputs {
+    let x = call.float_input(0)?;
+    let slope = call.constant(1, "its slope")?;
+    if slope.dims.len() > x.layout.len() {
+        return Err(Trouble::Malformed(format!("its slope of shape {:?} has more axes than its input", slope.dims)));
+    }
+    let slope = operand(call.emit, &slope, &x.layout)?;
+    let id = call.emit.one(Op::Prelu, vec![x.id, slope], FLOAT)?;
+    Ok(vec![call.like(id, &x)])
+}
+
+/// The input with the axis of a Softmax last in the graph's tensor, as a matrix if several axes are normalised together.
+fn normalised(call: &mut Call<'_, '_>) -> Result<(Active, Vec<usize>), Trouble> {
+    let x = call.float_input(0)?;
+    let dims = call.emit.dims(&x);
+    let rank = dims.len();
+    let axis = call.int("axis")?.unwrap_or(if call.opset < 13 { 1 } else { -1 });
+    if call.opset < 13 {
+        // All axes from the given one on are normalised together.
+        let axis = if axis == rank as i64 { rank } else { call.axis(axis, rank)? };
+        if dims[axis..].iter().skip(1).any(|&d| d != 1) || axis == rank {
+            let flat = vec![dims[..axis].iter().product(), dims[axis..].iter().product()];
+            let flat = call.emit.reshape(&x, &flat)?;
+            let flat = call.emit.arrange(&flat, &[0, 1])?;
+            return Ok((flat, dims));
+        }
+        return Ok((last(call, &x, axis)?, dims));
+    }
+    let axis = call.axis(axis, rank)?;
+    Ok((last(call, &x, axis)?, dims))
+}
+
+/// The input with `axis` last, up to axes of size 1.
+fn last(call: &mut Call<'_, '_>, x: &Active, axis: usize) -> Result<Active, Trouble> {
+    let mut layout: Vec<usize> = x.layout.iter().copied().filter(|&a| a != axis).collect();
+    layout.push(axis);
+    call.emit.arrange(x, &layout)
+}
+
+pub fn softmax(call: &mut Call<'_, '_>) -> Outputs {
+    let (x, dims) = normalised(call)?;
+    let id = call.emit.one(Op::Softmax { beta: 1.0 }, vec![x.id], FLOAT)?;
+    let y = Active { id, ..x };
+    Ok(vec![Value::Active(call.emit.reshape(&y, &dims)?)])
+}
+
+/// `x - log(sum(exp(x)))`, with the greatest element taken off first, so that nothing overflows.
+pub fn log_softmax(call: &mut Call<'_, '_>) -> Outputs {
+    let (x, dims) = normalised(call)?;
+    let axis = x.layout[x.layout.len() - 1];
+    let greatest = Value::Active(reduce::greatest(call, &x, &[axis])?);
+    let Value::Active(centred) = binary(call, BinaryKind::Sub, &Value::Active(x), &greatest)? else {
+        return Err(Trouble::Consequence);
+    };
+    let powers = apply(call, &centred, UnaryKind::Exp)?;
+    let op = Op::Reduce { kind: ReduceKind::Sum, axes: vec![powers.layout.len() - 1], keep_dims: true };
+    let sum = Active { id: call.emit.one(op, vec![powers.id], FLOAT)?, ..powers };
+    let log = Value::Active(apply(call, &sum, UnaryKind::Log)?);
+    match binary(call, BinaryKind::Sub, &Value::Active(centred), &log)? {
+        Value::Active(y) => Ok(vec![Value::Active(call.emit.reshape(&y, &dims)?)]),
+        other => Ok(vec![other]),
+    }
+}
+
+pub fn identity(call: &mut Call<'_, '_>) -> Outputs {
+    Ok(vec![call.value(0)?.clone()])
+}
+
+/// In inference it does nothing.
+pub fn dropout(call: &mut Call<'_, '_>) -> Outputs {
+    if call.node.outputs.iter().skip(1).any(|name| !name.is_empty()) {
+        return Err(Trouble::unsupported("it is asked for its mask", FIXED_PARAMETERS));
+    }
+    let training =
+        call.optional(2, "its training mode")?.and_then(|c| c.ints()).is_some_and(|v| v.iter().any(|&v| v != 0));
+    if training {
+        return Err(Trouble::unsupported(
+            "it is in training mode",
+            "export the network in evaluation mode: `model.eval()`",
+        ));
+    }
+    identity(call)
+}
+
+pub fn cast(call: &mut Call<'_, '_>) -> Outputs {
+    let x = call.active(0)?;
+    let to = crate::constant::Element::of(call.int("to")?.unwrap_or(0));
+    if to == Ok(x.element) {
+        return identity(call);
+    }
+    let to = to.map_or_else(|name| name, |element| element.name().into());
+    Err(Trouble::unsupported(
+        format!("it converts {} to {to} at run time", x.element.name()),
+        "export the network in float32 throughout",
+    ))
+}

@@ -1,0 +1,172 @@
+//! Element-wise arithmetic of several operands, with broadcasting.
+
+use super::{FIXED_PARAMETERS, Outputs};
+use crate::call::{Call, Value, float_value};
+use crate::constant::{Constant, Element};
+use crate::emit::{Active, Emitter, identity};
+use crate::trouble::Trouble;
+use smidgen_ir::{Activation, BinaryKind, DataType, Op, TensorId};
+
+const FLOAT: &DataType = &DataType::FLOAT32;
+
+/// A scalar.
+pub(crate) fn scalar(value: f32) -> Value {
+    Value::Constant(Constant::from_f64(Element::F32, vec![], [f64::from(value)].into_iter()).into())
+}
+
+fn dims(emit: &Emitter, value: &Value) -> Result<Vec<usize>, Trouble> {
+    match value {
+        Value::Constant(constant) => Ok(constant.dims.clone()),
+        Value::Active(active) => Ok(emit.dims(active)),
+        Value::Missing => Err(Trouble::Consequence),
+    }
+}
+
+/// The same with leading axes of size 1.
+fn lifted(of: &[usize], rank: usize) -> Vec<usize> {
+    [vec![1; rank.saturating_sub(of.len())], of.to_vec()].concat()
+}
+
+/// A constant operand with its axes as `layout` has them, without leading axes of size 1.
+pub(crate) fn operand(emit: &mut Emitter, constant: &Constant, layout: &[usize]) -> Result<TensorId, Trouble> {
+    let turned = constant.reshaped(lifted(&constant.dims, layout.len())).transposed(layout);
+    let ones = turned.dims.iter().take_while(|&&d| d == 1).count().min(turned.dims.len().saturating_sub(1));
+    let turned = turned.reshaped(turned.dims[ones..].to_vec());
+    emit.constant(&turned, &identity(turned.dims.len()))
+}
+
+/// One operator on two operands.
+pub(crate) fn binary(call: &mut Call<'_, '_>, kind: BinaryKind, a: &Value, b: &Value) -> Result<Value, Trouble> {
+    let emit = &mut *call.emit;
+    let sizes = [dims(emit, a)?, dims(emit, b)?];
+    let rank = sizes[0].len().max(sizes[1].len());
+    let mut active: Vec<Option<Active>> = Vec::new();
+    for (value, size) in [a, b].into_iter().zip(&sizes) {
+        active.push(match value {
+            Value::Active(x) => Some(emit.reshape(x, &lifted(size, rank))?),
+            _ => None,
+        });
+    }
+    // The larger operand stays as it lies.
+    let count = |i: usize| sizes[i].iter().product::<usize>();
+    let leader = match (&active[0], &active[1]) {
+        (Some(a), Some(b)) => Some(if count(1) > count(0) { b } else { a }),
+        (a, b) => a.as_ref().or(b.as_ref()),
+    };
+    let layout = leader.map_or_else(|| identity(rank), |x| x.layout.clone());
+    let mut inputs = Vec::new();
+    for (value, active) in [a, b].into_iter().zip(&active) {
+        let id = match (value, active) {
+            (_, Some(x)) => emit.arrange(x, &layout)?.id,
+            (Value::Constant(constant), None) => operand(emit, constant, &layout)?,
+            _ => return Err(Trouble::Consequence),
+        };
+        if emit.graph.tensor(id).dtype != DataType::FLOAT32 {
+            let reason = format!("it computes with {}, and smidgen computes with float32", emit.graph.tensor(id).dtype);
+            return Err(Trouble::unsupported(reason, "export the network in float32"));
+        }
+        inputs.push(id);
+    }
+    let id = emit.one(Op::Binary { kind, activation: Activation::None }, inputs, FLOAT)?;
+    Ok(float_value(id, layout))
+}
+
+fn two(call: &mut Call<'_, '_>, kind: BinaryKind) -> Outputs {
+    let (a, b) = (call.value(0)?.clone(), call.value(1)?.clone());
+    Ok(vec![binary(call, kind, &a, &b)?])
+}
+
+pub fn add(call: &mut Call<'_, '_>) -> Outputs {
+    two(call, BinaryKind::Add)
+}
+
+pub fn sub(call: &mut Call<'_, '_>) -> Outputs {
+    two(call, BinaryKind::Sub)
+}
+
+pub fn mul(call: &mut Call<'_, '_>) -> Outputs {
+    two(call, BinaryKind::Mul)
+}
+
+/// Any number of operands, in order.
+fn several(call: &mut Call<'_, '_>, kind: BinaryKind) -> Result<Value, Trouble> {
+    let mut result = call.value(0)?.clone();
+    if call.inputs.len() == 1 {
+        let x = call.float_input(0)?;
+        return Ok(Value::Active(x));
+    }
+    for i in 1..call.inputs.len() {
+        let next = call.value(i)?.clone();
+        result = binary(call, kind, &result, &next)?;
+    }
+    Ok(result)
+}
+
+pub fn sum(call: &mut Call<'_, '_>) -> Outputs {
+    Ok(vec![several(call, BinaryKind::Add)?])
+}
+
+pub fn max(call: &mut Call<'_, '_>) -> Outputs {
+    Ok(vec![several(call, BinaryKind::Maximum)?])
+}
+
+pub fn min(call: &mut Call<'_, '_>) -> Outputs {
+    Ok(vec![several(call, BinaryKind::Minimum)?])
+}
+
+pub fn mean(call: &mut Call<'_, '_>) -> Outputs {
+    let sum = several(call, BinaryKind::Add)?;
+    let share = scalar(1.0 / call.inputs.len() as f32);
+    Ok(vec![binary(call, BinaryKind::Mul, &sum, &share)?])
+}
+
+pub fn div(call: &mut Call<'_, '_>) -> Outputs {
+    two(call, BinaryKind::Div)
+}
+
+pub fn neg(call: &mut Call<'_, '_>) -> Outputs {
+    let x = Value::Active(call.float_input(0)?);
+    Ok(vec![binary(call, BinaryKind::Mul, &x, &scalar(-1.0))?])
+}
+
+pub fn abs(call: &mut Call<'_, '_>) -> Outputs {
+    let x = Value::Active(call.float_input(0)?);
+    let negative = binary(call, BinaryKind::Mul, &x, &scalar(-1.0))?;
+    Ok(vec![binary(call, BinaryKind::Maximum, &x, &negative)?])
+}
+
+pub fn reciprocal(call: &mut Call<'_, '_>) -> Outputs {
+    let x = Value::Active(call.float_input(0)?);
+    Ok(vec![binary(call, BinaryKind::Div, &scalar(1.0), &x)?])
+}
+
+/// Pow with the exponents 1, 2, 3 and 4, as products.
+pub fn pow(call: &mut Call<'_, '_>) -> Outputs {
+    let x = Value::Active(call.float_input(0)?);
+    let exponent = call.constant(1, "its exponent")?;
+    let values = exponent.reals();
+    let square = |call: &mut Call<'_, '_>, x: &Value| binary(call, BinaryKind::Mul, x, x);
+    let result = match *values {
+        [1.0] => x,
+        [2.0] => square(call, &x)?,
+        [3.0] => {
+            let y = square(call, &x)?;
+            binary(call, BinaryKind::Mul, &y, &x)?
+        }
+        [4.0] => {
+            let y = square(call, &x)?;
+            square(call, &y)?
+        }
+        [0.5] => return super::activation::unary(call, smidgen_ir::UnaryKind::Sqrt),
+        _ => {
+            let reason = format!("its exponents are {:?}", &values[..values.len().min(4)]);
+            return Err(Trouble::unsupported(reason, FIXED_PARAMETERS));
+        }
+    };
+    if let (Value::Active(y), true) = (&result, exponent.dims.len() > 1) {
+        let rank = exponent.dims.len().max(y.layout.len());
+        let shape = lifted(&call.emit.dims(y), rank);
+        return Ok(vec![Value::Active(call.emit.reshape(y, &shape)?)]);
+    }
+    Ok(vec![result])
+}

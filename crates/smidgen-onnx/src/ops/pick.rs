@@ -1,0 +1,179 @@
+//! Parts of a tensor: Slice, Split, Gather with constant indices.
+
+use super::{FIXED_PARAMETERS, Outputs};
+use crate::call::{Call, Value};
+use crate::emit::Active;
+use crate::trouble::Trouble;
+use smidgen_ir::{Activation, AxisSlice, Op};
+
+/// For each axis the first index, the step and the number of indices that a Slice takes.
+pub(crate) fn ranges(call: &Call<'_, '_>, dims: &[usize]) -> Result<Vec<(usize, i64, usize)>, Trouble> {
+    let mut ranges: Vec<(usize, i64, usize)> = dims.iter().map(|&size| (0, 1, size)).collect();
+    let required = |list: Option<Vec<i64>>| list.ok_or_else(|| Trouble::Malformed("it has no begin or end".into()));
+    let starts = required(call.list(1, "its begin")?)?;
+    let ends = required(call.list(2, "its end")?)?;
+    let axes = match call.list(3, "its list of axes")? {
+        Some(axes) => axes,
+        None => (0..starts.len() as i64).collect(),
+    };
+    let steps = call.list(4, "its steps")?.unwrap_or_else(|| vec![1; starts.len()]);
+    if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
+        return Err(Trouble::Malformed("its lists have different lengths".into()));
+    }
+    for (i, &axis) in axes.iter().enumerate() {
+        let axis = call.axis(axis, dims.len())?;
+        let (size, step) = (dims[axis] as i64, steps[i]);
+        let from_end = |v: i64| if v < 0 { v.saturating_add(size) } else { v };
+        // Going backwards the first may be the last index, and the end lies before the first.
+        let (start, end) = match step {
+            0 => return Err(Trouble::Malformed("its step is 0".into())),
+            _ if size == 0 => (0, 0),
+            1.. => (from_end(starts[i]).clamp(0, size), from_end(ends[i]).clamp(0, size)),
+            _ => (from_end(starts[i]).clamp(0, size - 1), from_end(ends[i]).clamp(-1, size - 1)),
+        };
+        let distance = if step > 0 { end - start } else { start - end };
+        let len = if distance <= 0 { 0 } else { (distance as u64).div_ceil(step.unsigned_abs()) };
+        ranges[axis] = (start as usize, step, len as usize);
+    }
+    Ok(ranges)
+}
+
+/// The part of `x` with `len` indices from `first` in steps of `step` along each of the file's axes.
+fn part(call: &mut Call<'_, '_>, x: &Active, ranges: &[(usize, i64, usize)]) -> Result<Active, Trouble> {
+    if ranges.iter().any(|&(_, _, len)| len == 0) {
+        return Err(Trouble::unsupported("it takes nothing of its input", "leave it out"));
+    }
+    let dims = call.emit.dims(x);
+    if ranges.iter().zip(&dims).all(|(&range, &size)| range == (0, 1, size)) {
+        return Ok(x.clone());
+    }
+    let own: Vec<_> = x.layout.iter().map(|&axis| ranges[axis]).collect();
+    let op = if own.iter().all(|&(_, step, len)| step == 1 || len == 1) {
+        Op::Slice { begin: own.iter().map(|r| r.0).collect(), size: own.iter().map(|r| r.2).collect() }
+    } else {
+        let axes = own.iter().map(|&(start, step, len)| AxisSlice {
+            start,
+            stride: if len == 1 { 1 } else { step as isize },
+            len,
+            shrink: false,
+        });
+        Op::StridedSlice { axes: axes.collect() }
+    };
+    let dtype = call.emit.dtype(x).clone();
+    let id = call.emit.one(op, vec![x.id], &dtype)?;
+    Ok(Active { id, ..x.clone() })
+}
+
+pub fn slice(call: &mut Call<'_, '_>) -> Outputs {
+    let x = call.active(0)?;
+    let ranges = ranges(call, &call.emit.dims(&x))?;
+    Ok(vec![Value::Active(part(call, &x, &ranges)?)])
+}
+
+/// The sizes of a Split's outputs along its axis.
+pub(crate) fn split_sizes(call: &Call<'_, '_>, size: usize) -> Result<Vec<usize>, Trouble> {
+    let outputs = call.node.outputs.len();
+    let listed = match call.list(1, "its list of sizes")? {
+        None => call.ints("split")?,
+        list => list,
+    };
+    let sizes = match listed {
+        Some(list) => list.iter().map(|&n| usize::try_from(n).ok()).collect::<Option<Vec<_>>>(),
+        None => {
+            let parts = call.int("num_outputs")?.map_or(Some(outputs), |n| usize::try_from(n).ok());
+            parts.filter(|&n| n > 0 && n == outputs).map(|parts| {
+                let each = size.div_ceil(parts);
+                (0..parts).map(|i| each.min(size.saturating_sub(i * each))).collect()
+            })
+        }
+    };
+    let fit = |sizes: &Vec<usize>| {
+        sizes.len() == outputs && sizes.iter().try_fold(0usize, |n, &s| n.checked_add(s)) == Some(size)
+    };
+    sizes.filter(fit).ok_or_else(|| Trouble::Malformed(format!("{size} cannot be cut into its {outputs} outputs")))
+}
+
+pub fn split(call: &mut Call<'_, '_>) -> Outputs {
+    let x = call.active(0)?;
+    let dims = call.emit.dims(&x);
+    let axis = call.axis(call.int("axis")?.unwrap_or(0), dims.len())?;
+    let sizes = split_sizes(call, dims[axis])?;
+    if sizes.len() > 1 && sizes.iter().all(|&s| s == sizes[0] && s > 0) {
+        let own = x.layout.iter().position(|&a| a == axis).unwrap_or(axis);
+        let dtype = call.emit.dtype(&x).clone();
+        let parts = call.emit.push(Op::Split { axis: own, parts: sizes.len() }, vec![x.id], &dtype)?;
+        return Ok(parts.into_iter().map(|id| call.like(id, &x)).collect());
+    }
+    let mut outputs = Vec::with_capacity(sizes.len());
+    let mut begin = 0;
+    for size in sizes {
+        let mut ranges: Vec<_> = dims.iter().map(|&d| (0, 1, d)).collect();
+        ranges[axis] = (begin, 1, size);
+        begin += size;
+        outputs.push(Value::Active(part(call, &x, &ranges)?));
+    }
+    Ok(outputs)
+}
+
+/// Most separate runs of indices that a Gather may have.
+const MOST_RUNS: usize = 64;
+
+pub fn gather(call: &mut Call<'_, '_>) -> Outputs {
+    let x = call.active(0)?;
+    let dims = call.emit.dims(&x);
+    let axis = call.axis(call.int("axis")?.unwrap_or(0), dims.len())?;
+    let indices = call.constant(1, "its list of indices")?;
+    let list = indices.ints().ok_or_else(|| Trouble::Malformed("its indices are not integers".into()))?;
+    let list = list.iter().map(|&i| call.axis(i, dims[axis])).collect::<Result<Vec<usize>, _>>();
+    let list =
+        list.map_err(|_| Trouble::Malformed(format!("an index is outside axis {axis} of size {}", dims[axis])))?;
+    let runs = runs(&list);
+    if runs.is_empty() || runs.len() > MOST_RUNS {
+        let reason = format!("its indices make {} separate runs", runs.len());
+        return Err(Trouble::unsupported(reason, FIXED_PARAMETERS));
+    }
+    let mut parts = Vec::with_capacity(runs.len());
+    for run in runs {
+        let mut ranges: Vec<_> = dims.iter().map(|&d| (0, 1, d)).collect();
+        ranges[axis] = run;
+        parts.push(part(call, &x, &ranges)?.id);
+    }
+    let own = x.layout.iter().position(|&a| a == axis).unwrap_or(axis);
+    let dtype = call.emit.dtype(&x).clone();
+    let id = match *parts {
+        [id] => id,
+        _ => call.emit.one(Op::Concatenation { axis: own, activation: Activation::None }, parts, &dtype)?,
+    };
+    let taken = Active { id, ..x };
+    // The axis becomes those of the indices.
+    let shape = [&dims[..axis], &indices.dims, &dims[axis + 1..]].concat();
+    Ok(vec![Value::Active(call.emit.reshape(&taken, &shape)?)])
+}
+
+/// First index, step and length of runs that together are the list.
+fn runs(list: &[usize]) -> Vec<(usize, i64, usize)> {
+    let mut runs: Vec<(usize, i64, usize)> = Vec::new();
+    for &index in list {
+        match runs.last_mut() {
+            Some((first, step, len)) if *len == 1 && index != *first => {
+                (*step, *len) = (index as i64 - *first as i64, 2)
+            }
+            Some((first, step, len)) if *len > 1 && index as i64 == *first as i64 + *step * *len as i64 => *len += 1,
+            _ => runs.push((index, 1, 1)),
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::runs;
+
+    #[test]
+    fn indices_are_taken_in_runs() {
+        assert_eq!(runs(&[4]), [(4, 1, 1)]);
+        assert_eq!(runs(&[0, 2, 4, 5]), [(0, 2, 3), (5, 1, 1)]);
+        assert_eq!(runs(&[3, 2, 1]), [(3, -1, 3)]);
+        assert_eq!(runs(&[1, 1]), [(1, 1, 1), (1, 1, 1)]);
+    }
+}

@@ -1,0 +1,93 @@
+//! MaxPool, AveragePool and the global pools.
+
+use super::image::{Image, Windowing};
+use super::{FIXED_PARAMETERS, Outputs};
+use crate::call::{Call, Value};
+use crate::trouble::Trouble;
+use smidgen_ir::{Activation, DataType, Op, PadValue, Padding, PoolKind, ReduceKind};
+
+const FLOAT: &DataType = &DataType::FLOAT32;
+
+pub fn max_pool(call: &mut Call<'_, '_>) -> Outputs {
+    if call.node.outputs.iter().skip(1).any(|name| !name.is_empty()) {
+        return Err(Trouble::unsupported("it is asked for the indices of the greatest elements", FIXED_PARAMETERS));
+    }
+    pool(call, PoolKind::Max)
+}
+
+pub fn average_pool(call: &mut Call<'_, '_>) -> Outputs {
+    pool(call, PoolKind::Average)
+}
+
+fn pool(call: &mut Call<'_, '_>, kind: PoolKind) -> Outputs {
+    let x = call.float_input(0)?;
+    let mut image = Image::of(call, &x)?;
+    let kernel = call.ints("kernel_shape")?.ok_or_else(|| Trouble::Malformed("it has no `kernel_shape`".into()))?;
+    let window = image.pair(Some(kernel), 1, "kernel_shape")?;
+    let mut windowing = Windowing::of(call, &image, window)?;
+    if windowing.dilation != [1, 1] {
+        return Err(Trouble::unsupported("its window is dilated", FIXED_PARAMETERS));
+    }
+    let mut beyond = [0; 2];
+    if call.flag("ceil_mode", false)? {
+        beyond = [0, 1].map(|axis| rounding_up(&image, &windowing, axis));
+    }
+    if kind == PoolKind::Average
+        && call.flag("count_include_pad", false)?
+        && [windowing.before, windowing.after] != [[0; 2]; 2]
+    {
+        // The padding counts, so it becomes pixels.
+        let [top, left] = windowing.before;
+        let [bottom, right] = windowing.after;
+        let pads = vec![[0, 0], [top, bottom], [left, right], [0, 0]];
+        image.id = call.emit.one(Op::Pad { pads, value: PadValue::Zero }, vec![image.id], FLOAT)?;
+        image.dims[1] = image.dims[1].saturating_add(top + bottom);
+        image.dims[2] = image.dims[2].saturating_add(left + right);
+        (windowing.before, windowing.after) = ([0; 2], [0; 2]);
+    }
+    for (after, beyond) in windowing.after.iter_mut().zip(beyond) {
+        *after += beyond;
+    }
+    let padding = windowing.padding(&image);
+    if let Padding::Explicit { top, bottom, left, right } = padding
+        && (top >= window[0] || bottom >= window[0] || left >= window[1] || right >= window[1])
+    {
+        return Err(Trouble::Malformed(format!("its padding is wider than its window of {window:?}")));
+    }
+    let op = Op::Pool2d { kind, window, stride: windowing.stride, padding, activation: Activation::None };
+    let id = call.emit.one(op, vec![image.id], FLOAT)?;
+    Ok(vec![Value::Active(image.result(call, id)?)])
+}
+
+/// Further padding that makes room for a last window that begins inside the padded image but ends outside.
+fn rounding_up(image: &Image, windowing: &Windowing, axis: usize) -> usize {
+    let size = image.dims[axis + 1];
+    let padded = size.saturating_add(windowing.before[axis]).saturating_add(windowing.after[axis]);
+    let Some(room) = padded.checked_sub(windowing.kernel[axis]) else { return 0 };
+    let stride = windowing.stride[axis];
+    let more = room.div_ceil(stride) * stride - room;
+    // A window that would begin behind the image is left out.
+    let begins = room.div_ceil(stride) * stride;
+    if begins >= size.saturating_add(windowing.before[axis]) { 0 } else { more }
+}
+
+pub fn global_average_pool(call: &mut Call<'_, '_>) -> Outputs {
+    let x = call.float_input(0)?;
+    let rank = x.layout.len();
+    if rank < 3 {
+        return Err(Trouble::Malformed(format!("its input has {rank} dimensions")));
+    }
+    let axes: Vec<usize> = (0..rank).filter(|&i| x.layout[i] >= 2).collect();
+    let id = call.emit.one(Op::Reduce { kind: ReduceKind::Mean, axes, keep_dims: true }, vec![x.id], FLOAT)?;
+    Ok(vec![call.like(id, &x)])
+}
+
+pub fn global_max_pool(call: &mut Call<'_, '_>) -> Outputs {
+    let x = call.float_input(0)?;
+    let image = Image::of(call, &x)?;
+    let window = [image.dims[1], image.dims[2]];
+    let (stride, padding) = ([1, 1], Padding::Valid);
+    let op = Op::Pool2d { kind: PoolKind::Max, window, stride, padding, activation: Activation::None };
+    let id = call.emit.one(op, vec![image.id], FLOAT)?;
+    Ok(vec![Value::Active(image.result(call, id)?)])
+}

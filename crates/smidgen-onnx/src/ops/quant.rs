@@ -1,0 +1,119 @@
+//! QuantizeLinear and DequantizeLinear: the ends of quantised parts of a network.
+//!
+//! Here they become QUANTIZE and DEQUANTIZE around float operators; [`fuse`](crate::fuse) then makes integer operators of those
+//! between. The graph has int8 only: uint8 values are held as int8, 128 less, with a zero point 128 less.
+
+use super::{FIXED_PARAMETERS, Outputs};
+use crate::call::{Call, Value};
+use crate::constant::{Constant, Element};
+use crate::emit::Active;
+use crate::trouble::Trouble;
+use smidgen_ir::{DataType, ElementType, Op, Quantisation};
+
+/// Scales and zero points along an axis; one of each without an axis.
+struct Parameters {
+    scales: Vec<f32>,
+    zeros: Vec<i64>,
+    axis: usize,
+    element: Option<Element>,
+}
+
+fn parameters(call: &Call<'_, '_>, rank: usize) -> Result<Parameters, Trouble> {
+    let (scale, zero) = (call.constant(1, "its scale")?, call.optional(2, "its zero point")?);
+    let scales = scale.floats();
+    let zeros = match &zero {
+        Some(zero) => zero.ints().ok_or_else(|| Trouble::unsupported("it is quantised to floats", FIXED_PARAMETERS))?,
+        None => vec![0; scales.len()],
+    };
+    if scale.dims.len() > 1 || call.int("block_size")?.unwrap_or(0) != 0 {
+        return Err(Trouble::unsupported("it has scales for blocks", "use one scale for each channel"));
+    }
+    if scales.is_empty() || zeros.len() != scales.len() || scales.iter().any(|s| !(s.is_finite() && *s > 0.0)) {
+        return Err(Trouble::Malformed("its scales and zero points are impossible".into()));
+    }
+    let axis = match scales.len() {
+        1 => 0,
+        _ => call.axis(call.int("axis")?.unwrap_or(1), rank)?,
+    };
+    Ok(Parameters { scales, zeros, axis, element: zero.map(|z| z.element) })
+}
+
+/// The graph's type for per-tensor quantised values.
+fn dtype(parameters: &Parameters, element: Element) -> Result<DataType, Trouble> {
+    let ([scale], [zero]) = (parameters.scales.as_slice(), parameters.zeros.as_slice()) else {
+        return Err(Trouble::unsupported(
+            "values computed at run time have a scale for each channel",
+            "quantise activations per tensor",
+        ));
+    };
+    let (stored, zero) = match element {
+        Element::I8 => (ElementType::Int8, *zero),
+        Element::U8 => (ElementType::Int8, *zero - 128),
+        Element::I16 => (ElementType::Int16, *zero),
+        other => {
+            let reason = format!("it quantises to {}", other.name());
+            return Err(Trouble::unsupported(reason, "quantise activations to int8 or uint8"));
+        }
+    };
+    let zero_point = i32::try_from(zero).unwrap_or(i32::MAX);
+    Ok(DataType::Quantised(stored, Quantisation::PerTensor { scale: *scale, zero_point }))
+}
+
+pub fn quantize(call: &mut Call<'_, '_>) -> Outputs {
+    let x = call.float_input(0)?;
+    let parameters = parameters(call, x.layout.len())?;
+    let element = match parameters.element {
+        Some(element) => element,
+        None => match call.int("output_dtype")? {
+            Some(code) if code != 0 => Element::of(code).map_err(|n| Trouble::unsupported(n, FIXED_PARAMETERS))?,
+            _ => Element::U8,
+        },
+    };
+    let dtype = dtype(&parameters, element)?;
+    let id = call.emit.one(Op::Quantize, vec![x.id], &dtype)?;
+    Ok(vec![Value::Active(Active { id, layout: x.layout, element })])
+}
+
+pub fn dequantize(call: &mut Call<'_, '_>) -> Outputs {
+    let x = match call.value(0)?.clone() {
+        Value::Constant(constant) => return constant_dequantized(call, &constant),
+        Value::Active(x) => x,
+        Value::Missing => return Err(Trouble::Consequence),
+    };
+    let parameters = parameters(call, x.layout.len())?;
+    let wanted = dtype(&parameters, x.element)?;
+    let found = call.emit.dtype(&x).clone();
+    if found != wanted {
+        // An input of the network has its scale from here.
+        let plain = found == DataType::Plain(ElementType::Int8) && x.element == Element::I8;
+        if !(plain && call.emit.graph.inputs.contains(&x.id)) {
+            let reason = format!("it takes {found} for {wanted}");
+            return Err(Trouble::unsupported(reason, "let it have the scale and zero point of what made its input"));
+        }
+        call.emit.graph.tensors[x.id.index()].dtype = wanted;
+    }
+    let id = call.emit.one(Op::Dequantize, vec![x.id], &DataType::FLOAT32)?;
+    Ok(vec![Value::Active(Active { id, layout: x.layout, element: Element::F32 })])
+}
+
+/// Weights: floats that remember the scales of the integers they were.
+fn constant_dequantized(call: &Call<'_, '_>, x: &Constant) -> Outputs {
+    let parameters = parameters(call, x.dims.len())?;
+    let Some(ints) = x.ints() else {
+        return Err(Trouble::unsupported("it dequantises floats", FIXED_PARAMETERS));
+    };
+    let (axis, count) = (parameters.axis, parameters.scales.len());
+    if count > 1 && x.dims[axis] != count {
+        return Err(Trouble::Malformed(format!("it has {count} scales for {} channels", x.dims[axis])));
+    }
+    let inner: usize = x.dims.iter().skip(axis + 1).product();
+    call.emit.budget.take(12 * ints.len())?;
+    let real = |(i, &stored): (usize, &i64)| {
+        let channel = if count == 1 { 0 } else { i / inner.max(1) % count };
+        // As the operator's definition has it: the difference of integers, times the scale in single precision.
+        f64::from((stored - parameters.zeros[channel]) as f32 * parameters.scales[channel])
+    };
+    let constant = Constant::from_f64(Element::F32, x.dims.clone(), ints.iter().enumerate().map(real));
+    let constant = Constant { name: x.name.clone(), scales: Some(parameters.scales.into()), ..constant };
+    Ok(vec![Value::Constant(constant.into())])
+}

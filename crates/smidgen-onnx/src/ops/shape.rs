@@ -1,0 +1,74 @@
+//! The shapes that Reshape, Flatten, Squeeze and Unsqueeze ask for: of tensors at run time and of constants alike.
+
+use crate::call::{Call, axis_of};
+use crate::trouble::Trouble;
+
+/// What the node makes of an input of shape `from`.
+pub(crate) fn reshaped(call: &Call<'_, '_>, from: &[usize]) -> Result<Vec<usize>, Trouble> {
+    match call.node.op {
+        "Flatten" => {
+            let axis = call.int("axis")?.unwrap_or(1);
+            let axis = if axis == from.len() as i64 { from.len() } else { axis_of(axis, from.len())? };
+            let product = |dims: &[usize]| dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+            let joined = product(&from[..axis]).zip(product(&from[axis..]));
+            joined.map(|(a, b)| vec![a, b]).ok_or_else(|| Trouble::Malformed("its input is too large".into()))
+        }
+        "Squeeze" => {
+            let gone = match listed_axes(call)? {
+                Some(axes) => call.axes(&axes, from.len())?,
+                None => (0..from.len()).filter(|&i| from[i] == 1).collect(),
+            };
+            if let Some(&axis) = gone.iter().find(|&&a| from[a] != 1) {
+                return Err(Trouble::Malformed(format!("axis {axis} has size {} and cannot be dropped", from[axis])));
+            }
+            Ok((0..from.len()).filter(|i| !gone.contains(i)).map(|i| from[i]).collect())
+        }
+        "Unsqueeze" => {
+            let axes = listed_axes(call)?.ok_or_else(|| Trouble::Malformed("it has no list of axes".into()))?;
+            let new = call.axes(&axes, from.len() + axes.len())?;
+            let mut old = from.iter();
+            let rank = from.len() + new.len();
+            Ok((0..rank).map(|i| if new.contains(&i) { 1 } else { old.next().copied().unwrap_or(1) }).collect())
+        }
+        _ => wanted(call, from),
+    }
+}
+
+/// An attribute in older operator sets, an input in newer ones.
+fn listed_axes(call: &Call<'_, '_>) -> Result<Option<Vec<i64>>, Trouble> {
+    match call.list(1, "its list of axes")? {
+        None => call.ints("axes"),
+        list => Ok(list),
+    }
+}
+
+/// The shape of a Reshape: 0 keeps a size, one -1 is what is left.
+fn wanted(call: &Call<'_, '_>, from: &[usize]) -> Result<Vec<usize>, Trouble> {
+    let shape = call.list(1, "its shape")?.ok_or_else(|| Trouble::Malformed("it has no shape".into()))?;
+    let impossible = || Trouble::Malformed(format!("{from:?} cannot be given the shape {shape:?}"));
+    let keep = !call.flag("allowzero", false)?;
+    let mut dims = Vec::with_capacity(shape.len());
+    let mut open = None;
+    for (i, &size) in shape.iter().enumerate() {
+        dims.push(match size {
+            0 if keep => *from.get(i).ok_or_else(impossible)?,
+            -1 if open.is_none() => {
+                open = Some(i);
+                1
+            }
+            size => usize::try_from(size).map_err(|_| impossible())?,
+        });
+    }
+    let product = |dims: &[usize]| match dims.contains(&0) {
+        true => Some(0),
+        false => dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d)),
+    };
+    let (total, known) = product(from).zip(product(&dims)).ok_or_else(impossible)?;
+    if let Some(open) = open {
+        dims[open] = total.checked_div(known).ok_or_else(impossible)?;
+    }
+    if product(&dims) != Some(total) {
+        return Err(impossible());
+    }
+    Ok(dims)
+}

@@ -1,0 +1,54 @@
+//! What a caller can say about a file, and what it learns beside the graph.
+
+use smidgen_ir::Graph;
+use std::fmt;
+use std::io;
+
+/// Reads bytes of another file: its name relative to the network's folder, the first byte, and how many.
+pub type ExternalData<'a> = dyn Fn(&str, u64, usize) -> io::Result<Vec<u8>> + 'a;
+
+/// What the file leaves open.
+#[derive(Default)]
+pub struct Options<'a> {
+    /// Shapes of inputs by name, in the file's order of axes, for those that the file leaves open. The first axis of an input of
+    /// several is 1 where nothing is said.
+    pub shapes: Vec<(String, Vec<usize>)>,
+    /// How to read weights that lie in files beside the network's. Names that lead out of the network's folder never get here.
+    pub external: Option<Box<ExternalData<'a>>>,
+}
+
+impl fmt::Debug for Options<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("shapes", &self.shapes).field("external", &self.external.is_some()).finish()
+    }
+}
+
+/// A network that has been read.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Import {
+    /// What is computed.
+    pub graph: Graph,
+    /// One for each input of the graph.
+    pub inputs: Vec<Port>,
+    /// One for each output of the graph.
+    pub outputs: Vec<Port>,
+}
+
+/// How an input or output of the file appears in the graph.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Port {
+    /// Its name in the file.
+    pub name: String,
+    /// Its shape in the file.
+    pub shape: Vec<usize>,
+    /// For each axis of the graph's tensor, the file's axis that lies there: `[0, 2, 3, 1]` for an image of the file's
+    /// `[N,C,H,W]` that is `[N,H,W,C]` in the graph.
+    pub axes: Vec<usize>,
+}
+
+impl Port {
+    /// True if graph and file order the axes differently.
+    pub fn is_rearranged(&self) -> bool {
+        !self.axes.is_sorted()
+    }
+}

@@ -1,0 +1,143 @@
+//! Which operators can be read, in one table: the reader finds translations in it, and [`SUPPORTED`] is printed from it.
+
+use crate::ops::{Translate, activation, arithmetic, conv, matrix, movement, norm, pick, pool, quant, reduce, resize};
+use smidgen_ir::ElementType::{self, Bool, Float32, Int8, Int16, Int32, Int64};
+use smidgen_ir::front::SupportEntry;
+
+/// Types on which smidgen computes. Quantised networks compute on int8 between QuantizeLinear and DequantizeLinear.
+const COMPUTE: &[ElementType] = &[Float32];
+/// Types that it moves around.
+const MOVE: &[ElementType] = &[Float32, Int8, Int16, Int32, Int64, Bool];
+/// Types that DequantizeLinear takes.
+const STORED: &[ElementType] = &[Int8, Int16];
+/// Operators on what is known when reading.
+const CONSTANT: &[ElementType] = &[];
+
+macro_rules! operators {
+    ($($name:literal $types:ident $translate:expr, $remarks:literal;)*) => {
+        /// Every supported operator, in alphabetical order.
+        pub const SUPPORTED: &[SupportEntry] = &[
+            $(SupportEntry { name: $name, types: $types, remarks: $remarks },)*
+        ];
+
+        /// The translation of each, in the same order; `None` for those that are only computed when reading.
+        const TRANSLATIONS: &[Option<Translate>] = &[$($translate,)*];
+    };
+}
+
+operators! {
+    "Abs" COMPUTE Some(arithmetic::abs), "";
+    "Add" COMPUTE Some(arithmetic::add), "broadcasting";
+    "And" CONSTANT None, "";
+    "ArgMax" COMPUTE Some(reduce::arg_max), "the first of equal elements";
+    "AveragePool" COMPUTE Some(pool::average_pool), "images and lines; ceil_mode; no dilation";
+    "BatchNormalization" COMPUTE Some(norm::batch_normalization), "inference; folded into the layer before";
+    "Cast" MOVE Some(activation::cast), "of constants; otherwise to the same type";
+    "Ceil" CONSTANT None, "";
+    "Clip" COMPUTE Some(activation::clip), "RELU and RELU6 where the bounds are theirs";
+    "Concat" MOVE Some(movement::concat), "any axis";
+    "Constant" CONSTANT None, "";
+    "ConstantOfShape" CONSTANT None, "";
+    "Conv" COMPUTE Some(conv::conv), "images and lines; constant weights; any groups, strides, dilations and padding";
+    "ConvTranspose" COMPUTE Some(conv::conv_transpose), "images and lines; constant weights";
+    "DepthToSpace" MOVE Some(movement::depth_to_space), "DCR and CRD";
+    "DequantizeLinear" STORED Some(quant::dequantize), "of constants, per tensor or per channel; at run time per tensor";
+    "Div" COMPUTE Some(arithmetic::div), "broadcasting";
+    "Dropout" MOVE Some(activation::dropout), "inference, where it does nothing";
+    "Elu" COMPUTE Some(activation::elu), "";
+    "Equal" CONSTANT None, "";
+    "Exp" COMPUTE Some(activation::exp), "";
+    "Expand" MOVE Some(movement::expand), "constant shape; other types than float32 only where it adds axes";
+    "Flatten" MOVE Some(movement::reshape), "any axis";
+    "Floor" CONSTANT None, "";
+    "Gather" MOVE Some(pick::gather), "constant indices in up to 64 runs";
+    "Gelu" COMPUTE Some(activation::gelu), "the tanh form";
+    "Gemm" COMPUTE Some(matrix::gemm), "one operand constant";
+    "GlobalAveragePool" COMPUTE Some(pool::global_average_pool), "";
+    "GlobalMaxPool" COMPUTE Some(pool::global_max_pool), "images and lines";
+    "Greater" CONSTANT None, "";
+    "GreaterOrEqual" CONSTANT None, "";
+    "HardSigmoid" COMPUTE Some(activation::hard_sigmoid), "";
+    "HardSwish" COMPUTE Some(activation::hard_swish), "also where it is spelt as x * HardSigmoid(x)";
+    "Identity" MOVE Some(activation::identity), "";
+    "InstanceNormalization" COMPUTE Some(norm::instance_normalization), "";
+    "LayerNormalization" COMPUTE Some(norm::layer_normalization), "";
+    "LeakyRelu" COMPUTE Some(activation::leaky_relu), "";
+    "Less" CONSTANT None, "";
+    "LessOrEqual" CONSTANT None, "";
+    "Log" COMPUTE Some(activation::log), "";
+    "LogSoftmax" COMPUTE Some(activation::log_softmax), "any axis";
+    "MatMul" COMPUTE Some(matrix::matmul), "one operand a constant matrix";
+    "Max" COMPUTE Some(arithmetic::max), "broadcasting";
+    "MaxPool" COMPUTE Some(pool::max_pool), "images and lines; ceil_mode; no dilation, no indices";
+    "Mean" COMPUTE Some(arithmetic::mean), "broadcasting";
+    "Min" COMPUTE Some(arithmetic::min), "broadcasting";
+    "Mod" CONSTANT None, "";
+    "Mul" COMPUTE Some(arithmetic::mul), "broadcasting";
+    "Neg" COMPUTE Some(arithmetic::neg), "";
+    "Not" CONSTANT None, "";
+    "Or" CONSTANT None, "";
+    "PRelu" COMPUTE Some(activation::prelu), "constant slope";
+    "Pad" MOVE Some(movement::pad), "with a constant; negative padding cuts";
+    "Pow" COMPUTE Some(arithmetic::pow), "exponents 0.5, 1, 2, 3 and 4";
+    "QuantizeLinear" COMPUTE Some(quant::quantize), "per tensor to int8, uint8 or int16";
+    "Range" CONSTANT None, "";
+    "Reciprocal" COMPUTE Some(arithmetic::reciprocal), "";
+    "ReduceL2" COMPUTE Some(reduce::l2), "constant axes";
+    "ReduceMax" COMPUTE Some(reduce::max), "constant axes";
+    "ReduceMean" COMPUTE Some(reduce::mean), "constant axes";
+    "ReduceMin" CONSTANT None, "";
+    "ReduceProd" CONSTANT None, "";
+    "ReduceSum" COMPUTE Some(reduce::sum), "constant axes";
+    "ReduceSumSquare" COMPUTE Some(reduce::sum_square), "constant axes";
+    "Relu" COMPUTE Some(activation::relu), "";
+    "Reshape" MOVE Some(movement::reshape), "constant shape";
+    "Resize" COMPUTE Some(resize::resize), "images and lines, nearest and bilinear; constant size or scales";
+    "Round" CONSTANT None, "";
+    "Selu" COMPUTE Some(activation::selu), "";
+    "Shape" CONSTANT None, "of any tensor, since shapes are fixed";
+    "Sigmoid" COMPUTE Some(activation::sigmoid), "";
+    "Size" CONSTANT None, "of any tensor, since shapes are fixed";
+    "Slice" MOVE Some(pick::slice), "constant bounds and steps";
+    "Softmax" COMPUTE Some(activation::softmax), "any axis";
+    "SpaceToDepth" MOVE Some(movement::space_to_depth), "";
+    "Split" MOVE Some(pick::split), "constant sizes";
+    "Sqrt" COMPUTE Some(activation::sqrt), "";
+    "Squeeze" MOVE Some(movement::reshape), "constant axes";
+    "Sub" COMPUTE Some(arithmetic::sub), "broadcasting";
+    "Sum" COMPUTE Some(arithmetic::sum), "broadcasting";
+    "Swish" COMPUTE Some(activation::swish), "";
+    "Tanh" COMPUTE Some(activation::tanh), "";
+    "Tile" MOVE Some(movement::tile), "constant counts";
+    "Transpose" MOVE Some(movement::transpose), "any permutation, mostly for free";
+    "Unsqueeze" MOVE Some(movement::reshape), "constant axes";
+    "Upsample" COMPUTE Some(resize::resize), "images and lines, nearest and bilinear; constant scales";
+    "Where" CONSTANT None, "";
+}
+
+/// What is known of an operator of this name.
+pub(crate) enum Known {
+    /// It has a translation.
+    Translated(Translate),
+    /// It is computed when reading, of constants.
+    Folded,
+    /// It is not supported.
+    Unknown,
+}
+
+pub(crate) fn find(name: &str) -> Known {
+    match SUPPORTED.binary_search_by(|entry| entry.name.cmp(name)) {
+        Ok(index) => TRANSLATIONS[index].map_or(Known::Folded, Known::Translated),
+        Err(_) => Known::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_order() {
+        assert!(SUPPORTED.windows(2).all(|w| w[0].name < w[1].name));
+    }
+}
