@@ -6,7 +6,11 @@ mod random;
 #[test]
 fn depthwise_layers() {
     let mut memory = Box::new(depthwise::Memory::NEW);
+    let mut checked = 0;
     for seed in 0..3000 {
-        assert!(depthwise::check(seed, &mut memory), "case {seed}");
+        let right = depthwise::check(seed, &mut memory);
+        assert_ne!(right, Some(false), "case {seed}");
+        checked += usize::from(right.is_some());
     }
+    assert!(checked > 2500, "only {checked} cases fit");
 }

@@ -362,9 +362,9 @@ stage_weights!(
 /// pixels, r1 = output, r2 = the row's `skip`, r4 = weights, r12 = stride of output pixels, lr = [`Band::columns`], and goes on at 19. It may
 /// change all registers but r12, which `$channel` sets.
 ///
-/// Frame: 0 start four times, 16 multiplier, 20 addend, 24 tie, 28 stride of output pixels, 32 two words of the row's own, 40 pixels
+/// Frame: 0 what the row's outputs start with, four times, 16 multiplier, 20 addend, 24 tie, 28 stride of output pixels, 32 two words of the row's own, 40 pixels
 /// and weights of the channel, 48 its output, 52 columns, 56 the band's `pixels`, 60 next row, 64 rows left, 68 channels left, 72 next
-/// record, 76 plane.
+/// record, 76 plane, 80 start.
 macro_rules! group {
     ($name:ident, $bytes:literal, $channel:literal, $($row:expr),+ $(,)?) => {
         /// Computes four channels.
@@ -376,7 +376,7 @@ macro_rules! group {
             naked_asm!(concat!(
                 ".arch armv7e-m
                 push {{r4-r11, lr}}
-                sub sp, sp, #80
+                sub sp, sp, #88
                 adds r0, r0, #28
                 ldm r0, {{r1-r5}}
                 ldr r6, [r0, #24]
@@ -393,6 +393,7 @@ macro_rules! group {
                 ldm r0!, {{r1-r4}}
                 str r0, [sp, #72]
                 strd r1, r1, [sp]
+                str r1, [sp, #80]
                 ", $channel, "
                 strd r2, r3, [sp, #16]
                 str r4, [sp, #24]
@@ -411,7 +412,10 @@ macro_rules! group {
                 adds r1, r6, r5
                 ",
                 $($row,)+
-                "19:
+                "17:
+                ldr r3, [sp, #80]
+                strd r3, r3, [sp]
+                19:
                 ldrd r8, r9, [sp, #60]
                 b 11b
                 18:
@@ -427,10 +431,48 @@ macro_rules! group {
                 subs r2, r2, #1
                 str r2, [sp, #68]
                 bne 10b
-                add sp, sp, #80
+                add sp, sp, #88
                 pop {{r4-r11, pc}}"
             ))
         }
+    };
+}
+
+/// Where some rows of the window (r2 above bit 8) lie in the padding: sets what the row's outputs start with, given how to add the
+/// weights of one row at r7, times the padding in r10, to r11. Changes r3 and r6-r11.
+macro_rules! padded {
+    ($bytes:literal, $sum:expr) => {
+        concat!(
+            "ldr r3, [sp, #56]
+            ldr r10, [r3, #-8]
+            and r10, r10, #0xff00ff00
+            ldr r7, [sp, #44]
+            ldr r11, [sp, #80]
+            lsrs r6, r2, #8
+            15:
+            lsrs r6, r6, #1
+            bcc 16f
+            ",
+            $sum,
+            "
+            16:
+            add.w r7, r7, #",
+            $bytes,
+            "
+            bne 15b
+            strd r11, r11, [sp]
+            "
+        )
+    };
+}
+
+/// One pair of taps, and the last tap, which is the upper or the lower half of its word.
+macro_rules! sum_of_taps {
+    ($($pair:literal)*; $last:literal $half:literal) => {
+        concat!(
+            $("ldr r8, [r7, #", $pair, "]\n smlad r11, r10, r8, r11\n ",)*
+            "ldr r8, [r7, #", $last, "]\n smlab", $half, " r11, r10, r8, r11\n "
+        )
     };
 }
 
@@ -548,19 +590,33 @@ macro_rules! one_of_3x3 {
     };
 }
 
+/// The end of a row: of one that started as the channel does, and of one that did not.
+macro_rules! end_of_row {
+    (4) => {
+        "ldrd r8, r9, [sp, #60]
+        b 11b
+        "
+    };
+    ($label:literal) => {
+        "b 17f
+        "
+    };
+}
+
 /// 3x3: all outputs of a row, two at a time, from the given rows of the window.
 macro_rules! row_of_3x3 {
-    ($label:literal, $two:expr, $one:expr, plain) => {
+    ($label:tt, $two:expr, $one:expr, plain) => {
         row_of_3x3!(
             $label,
             $two,
             $one,
             concat!("ldrd r2, r3, [sp, #16]\n ", finish!(plain, "r4"), finish!(plain, "r5")),
-            concat!("ldrd r2, r3, [sp, #16]\n ", finish!(plain, "r4"))
+            concat!("ldrd r2, r3, [sp, #16]\n ", finish!(plain, "r4")),
+            end_of_row!($label)
         )
     };
     // Signed: the first two weights make room for the sign, and come back from the frame.
-    ($label:literal, $two:expr, $one:expr, signed) => {
+    ($label:tt, $two:expr, $one:expr, signed) => {
         row_of_3x3!(
             $label,
             $two,
@@ -571,10 +627,11 @@ macro_rules! row_of_3x3 {
                 finish!(signed, "r5", "r6", "r7"),
                 "ldrd r6, r7, [sp, #32]\n "
             ),
-            concat!("ldrd r2, r3, [sp, #16]\n ldr r6, [sp, #24]\n ", finish!(signed, "r4", "r6", "r7"))
+            concat!("ldrd r2, r3, [sp, #16]\n ldr r6, [sp, #24]\n ", finish!(signed, "r4", "r6", "r7")),
+            end_of_row!($label)
         )
     };
-    ($label:literal, $two:expr, $one:expr, $finish_two:expr, $finish_one:expr) => {
+    ($label:tt, $two:expr, $one:expr, $finish_two:expr, $finish_one:expr, $end:expr) => {
         concat!(
             $label,
             ":
@@ -593,17 +650,16 @@ macro_rules! row_of_3x3 {
             3:
             adds lr, lr, #256
             bpl 7f
-            ldrd r8, r9, [sp, #60]
-            b 11b
-            7:
+            ",
+            $end,
+            "7:
             ldr r4, [sp]
             ",
             $one,
             $finish_one,
             "strb r4, [r1]
-            ldrd r8, r9, [sp, #60]
-            b 11b
-            "
+            ",
+            $end
         )
     };
 }
@@ -614,15 +670,19 @@ macro_rules! group_3x3 {
             $name,
             24,
             "ldr r12, [sp, #28]",
-            "ldm r4, {{r6-r11}}
+            "cbz r2, 8f
+            ",
+            padded!(8, sum_of_taps!(0; 4 "t")),
+            "8:
+            ldm r4, {{r6-r11}}
             strd r6, r7, [sp, #32]
             cbz r2, 4f
+            uxtb r2, r2
             cmp r2, #8
             beq 5f
             b 6f
             ",
-            row_of_3x3!(
-                "4",
+            row_of_3x3!(4,
                 concat!(
                     two_of_3x3!(1, "], #4", "r6", "r7"),
                     two_of_3x3!(1, ", #108]", "r8", "r9"),
@@ -635,8 +695,7 @@ macro_rules! group_3x3 {
                 ),
                 $finish
             ),
-            row_of_3x3!(
-                "5",
+            row_of_3x3!(5,
                 concat!(
                     "adds r0, #4
                     ",
@@ -646,8 +705,7 @@ macro_rules! group_3x3 {
                 concat!(one_of_3x3!(1, "112", "r8", "r9"), one_of_3x3!(1, "224", "r10", "r11")),
                 $finish
             ),
-            row_of_3x3!(
-                "6",
+            row_of_3x3!(6,
                 concat!(
                     "adds r0, #4
                     ",
@@ -663,15 +721,19 @@ macro_rules! group_3x3 {
             $name,
             24,
             "ldr r12, [sp, #28]",
-            "ldm r4, {{r6-r11}}
+            "cbz r2, 8f
+            ",
+            padded!(8, sum_of_taps!(0; 4 "b")),
+            "8:
+            ldm r4, {{r6-r11}}
             strd r6, r7, [sp, #32]
             cbz r2, 4f
+            uxtb r2, r2
             cmp r2, #8
             beq 5f
             b 6f
             ",
-            row_of_3x3!(
-                "4",
+            row_of_3x3!(4,
                 concat!(
                     two_of_3x3!(2, "], #8", "]", "r6", "r7"),
                     two_of_3x3!(2, ", #104]", ", #112]", "r8", "r9"),
@@ -684,8 +746,7 @@ macro_rules! group_3x3 {
                 ),
                 $finish
             ),
-            row_of_3x3!(
-                "5",
+            row_of_3x3!(5,
                 concat!(
                     "adds r0, #8
                     ",
@@ -695,8 +756,7 @@ macro_rules! group_3x3 {
                 concat!(one_of_3x3!(2, "112", "r8", "r9"), one_of_3x3!(2, "224", "r10", "r11")),
                 $finish
             ),
-            row_of_3x3!(
-                "6",
+            row_of_3x3!(6,
                 concat!(
                     "adds r0, #8
                     ",
@@ -719,12 +779,19 @@ group_3x3!(signed_3x3_s2, 2, signed);
 ///
 /// The plain form lies on the way; the signed one is jumped to if the sign (r8) is not 0.
 macro_rules! group_of_four {
-    ($name:ident, $bytes:literal, $table:expr, $step:literal, $four:expr, $two:expr) => {
+    ($name:ident, $bytes:literal, $padded:expr, $table:expr, $step:literal, $four:expr, $two:expr) => {
         group!(
             $name,
             $bytes,
             "strd r1, r1, [sp, #8]",
-            "mov r12, r4
+            "cmp r2, #0
+            beq 7f
+            ",
+            $padded,
+            "strd r11, r11, [sp, #8]
+            7:
+            mov r12, r4
+            uxtb r2, r2
             adr.w r6, 8f
             add r6, r6, r2
             ldrd r2, r3, [r6]
@@ -762,11 +829,11 @@ macro_rules! group_of_four {
             b 2b
             5:
             adds lr, lr, #768
-            bmi 19f
+            bmi 9f
             strb r7, [r1, r9]
             add r1, r1, r9, lsl #1
             cmp lr, #256
-            blo 19f
+            blo 9f
             4:
             ldrd r4, r5, [sp]
             ldr.w pc, [sp, #36]
@@ -790,8 +857,11 @@ macro_rules! group_of_four {
             finish!(signed, "r5", "r8", "r10"),
             "strb r4, [r1]
             tst lr, #512
-            beq 19f
+            beq 9f
             strb r5, [r1, r9]
+            9:
+            ldr r3, [sp, #80]
+            strd r3, r3, [sp, #8]
             "
         );
     };
@@ -1084,6 +1154,7 @@ macro_rules! rows {
 group_of_four!(
     rows_5x5_s1,
     80,
+    padded!(16, sum_of_taps!(0 8; 12 "t")),
     entries!(64, 40, 0 1 2 3 4),
     8,
     rows!("12", four_of_5x5_s1, 0 1 2 3 4),
@@ -1092,6 +1163,7 @@ group_of_four!(
 group_of_four!(
     rows_5x5_s2,
     60,
+    padded!(12, sum_of_taps!(0 4; 8 "b")),
     entries!(68, 40, 0 1 2 3 4),
     16,
     rows!("12", four_of_5x5_s2, 0 1 2 3 4),
@@ -1100,6 +1172,7 @@ group_of_four!(
 group_of_four!(
     rows_7x7_s1,
     168,
+    padded!(24, sum_of_taps!(0 8 16; 20 "t")),
     entries!(88, 52, 0 1 2 3 4 5 6),
     8,
     rows!("12", four_of_7x7_s1, 0 1 2 3 4 5 6),
@@ -1108,6 +1181,7 @@ group_of_four!(
 group_of_four!(
     rows_7x7_s2,
     112,
+    padded!(16, sum_of_taps!(0 4 8; 12 "b")),
     entries!(88, 52, 0 1 2 3 4 5 6),
     16,
     rows!("12", four_of_7x7_s2, 0 1 2 3 4 5 6),

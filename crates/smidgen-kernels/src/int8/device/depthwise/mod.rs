@@ -151,7 +151,8 @@ pub fn depthwise_pack(window: &Window2d, weights: &[i8], to: &mut [i8]) {
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Row {
-    /// Rows of the window that lie above the image or below it, times 8. As many are skipped at the start.
+    /// Bits 0..8: 8 times the number of rows of the window that lie above the image or below it; as many are skipped at the start.
+    /// From bit 8 on, a bit for each row of the window that is one of them: its taps all meet the padding.
     skip: usize,
     /// Offset in bytes of the first staged pixel of the row, moved back by the rows that are skipped.
     pixels: usize,
@@ -338,7 +339,7 @@ impl Band {
             let inside = (start + size).saturating_sub(before[0]).min(height) - from;
             let skip = size - inside;
             *row = Row {
-                skip: skip * 8,
+                skip: (skip * 8) | ((((1 << size) - 1) ^ (((1 << inside) - 1) << tap)) << 8),
                 pixels: ((from - first_row) * PITCH).wrapping_sub(skip * PITCH),
                 weights: (tap * shape.weight_row() * 2).wrapping_sub(skip * shape.weight_row() * 2),
                 output: output.at(place.row + i, place.x0),

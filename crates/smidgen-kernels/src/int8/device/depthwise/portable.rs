@@ -1,6 +1,6 @@
 //! The blocks of the depthwise convolution in plain Rust: what they do, for cores of every kind.
 
-use super::{Band, PITCH, Record, Shape};
+use super::{Band, PITCH, Record, Row, Shape};
 use crate::int8::device::finish::{Finish, SCALE};
 use crate::memory::{Arena, Around, Bounds, Flash};
 
@@ -112,6 +112,24 @@ struct Channel<'a> {
 }
 
 impl Channel<'_> {
+    /// What the rows of the window add that lie above or below the image: the same for all outputs of a row.
+    fn padded<const K: usize, B: Bounds>(
+        &self,
+        shape: Shape,
+        band: &Band,
+        row: &Row,
+        scratch: &Arena<'_, i16, B>,
+    ) -> i32 {
+        let mut sum = 0i32;
+        for i in (0..K).filter(|i| row.skip >> (8 + i) & 1 != 0) {
+            let weights = scratch.span(self.index * shape.weights() + i * shape.weight_row(), shape.weight_row());
+            for j in 0..K {
+                sum += weights[place(shape.stride, j)] as i32;
+            }
+        }
+        sum.wrapping_mul(band.padding as u8 as i8 as i32 * SCALE)
+    }
+
     /// Computes the channel with a window of `K` by `K`.
     fn compute<const K: usize, B: Bounds>(
         &self,
@@ -128,9 +146,11 @@ impl Channel<'_> {
             let weights = all_weights.wrapping_add(row.weights);
             let mut output = row.output + self.output;
             let mut pixels = all_pixels.wrapping_add(row.pixels);
+            let skip = (row.skip & 255) / 8;
+            let start = start.wrapping_add(self.padded::<K, B>(shape, band, row, scratch));
             for _ in 0..band.columns >> 8 {
                 let mut acc = start;
-                for i in row.skip / 8..K {
+                for i in skip..K {
                     let weights =
                         scratch.span(weights.wrapping_add(i * shape.weight_row() * 2) / 2, shape.weight_row());
                     let pixels: &[i16] = scratch.span(pixels.wrapping_add(i * PITCH) / 2, K);
