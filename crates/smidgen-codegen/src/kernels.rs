@@ -49,7 +49,7 @@ pub(crate) fn call(s: &Site) -> Call {
         }
         Kernel::FullyConnectedI8Device { inputs, outputs, finish } => {
             let call = s.output(s.input(s.call("int8::device::fully_connected").arena("i8"), 0)).region();
-            let call = sizes(s.scratch(call), *inputs, *outputs).finish(finish);
+            let call = sizes(call, *inputs, *outputs).finish(finish);
             s.constant(s.constant(call, "weights", 0, "u32"), "words", 1, "u32")
         }
         Kernel::FullyConnectedI8 { inputs, outputs, weight_zero, quant } => {

@@ -149,7 +149,6 @@ impl Call<'_> {
                 self.input(0),
                 self.output(0),
                 region,
-                self.scratch(),
                 [*inputs, *outputs],
                 finish,
                 self.constant(0),

@@ -13,7 +13,7 @@ fn shared() -> PathBuf {
     std::env::var_os("SMIDGEN_SHARED").map_or_else(beside, PathBuf::from)
 }
 
-/// The real models beside the checkout or in `SMIDGEN_SHARED`, by name, in order. Empty, with a note, if there are none.
+/// The real models as firmware runs them, from beside the checkout or `SMIDGEN_SHARED`, by name, in order. Empty, with a note, if there are none.
 fn models(io_int8: bool) -> Vec<(String, Lowered)> {
     let folder = shared().join("models");
     let Ok(entries) = std::fs::read_dir(&folder) else {
@@ -29,7 +29,7 @@ fn models(io_int8: bool) -> Vec<(String, Lowered)> {
         if io_int8 {
             smidgen_ir::passes::cut_io(&mut graph);
         }
-        lower(&graph, &LowerOptions::default()).expect("supported operators")
+        lower(&graph, &LowerOptions::default().for_device()).expect("supported operators")
     };
     let name = |path: &PathBuf| path.file_stem().expect("a file name").to_string_lossy().into_owned();
     paths.iter().map(|path| (name(path), read(path))).collect()

@@ -246,10 +246,7 @@ impl Kernel {
             },
             Kernel::FullyConnectedI8Device { inputs, outputs, finish } => {
                 let weights = device::fully_connected_weights([*inputs, *outputs]) * 4;
-                Demands {
-                    scratch: device::fully_connected_scratch(*inputs),
-                    ..dense(*inputs, *outputs, Int8, output, with_words(weights, *outputs, finish))
-                }
+                dense(*inputs, *outputs, Int8, output, with_words(weights, *outputs, finish))
             }
             Kernel::Conv2dHybrid { window, .. } => {
                 let outputs = window.output[2];

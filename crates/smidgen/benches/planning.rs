@@ -60,7 +60,7 @@ fn main() {
         let graph = smidgen_zoo::mcunet(&json, 1).expect("an architecture");
         let name = stem(&path);
         let (_, zoo, engine) = *PUBLISHED.iter().find(|(of, ..)| *of == name).unwrap_or(&("", "-", "-"));
-        let lowered = lower(&graph, &LowerOptions::default()).expect("supported operators");
+        let lowered = lower(&graph, &LowerOptions::default().for_device()).expect("supported operators");
         let ((whole, a), (streamed, b)) = (timed(&lowered, false), timed(&lowered, true));
         println!(
             "{name:33} {:>4} {:>7.2} {zoo:>5} {engine:>5} {:>10} {:>10} {:>6}",
@@ -75,7 +75,7 @@ fn main() {
 
 /// One line; returns the longer of the two planning times.
 fn row(name: &str, graph: &Graph) -> Duration {
-    let lowered = lower(graph, &LowerOptions::default()).expect("supported operators");
+    let lowered = lower(graph, &LowerOptions::default().for_device()).expect("supported operators");
     let mut line = format!("{name:26}");
     let mut longest = Duration::ZERO;
     for streamed in [false, true] {

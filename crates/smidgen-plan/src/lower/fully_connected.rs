@@ -59,9 +59,8 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
                 builder.constant_u32(name.clone(), &weights),
                 builder.constant_u32(format!("{name} channels"), &words),
             ];
-            let scratch_bytes = device::fully_connected_scratch(inputs);
-            let order = Order { block: Block::Row, staged: true };
-            push(builder, operator, [outputs, inputs], Step { scratch_bytes, ..Step::new(kernel, order) }, constants);
+            let order = Order { block: Block::Elements(4), staged: true };
+            push(builder, operator, [outputs, inputs], Step::new(kernel, order), constants);
             return Ok(());
         }
         Kernel::FullyConnectedI8Fast { inputs, outputs, quant }

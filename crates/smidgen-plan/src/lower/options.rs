@@ -53,3 +53,10 @@ pub struct LowerOptions {
     /// Which kernels to use.
     pub kernels: KernelSet,
 }
+
+impl LowerOptions {
+    /// The same with the kernels that firmware runs.
+    pub fn for_device(self) -> Self {
+        Self { kernels: KernelSet::Device, ..self }
+    }
+}

@@ -1,5 +1,8 @@
 //! FULLY_CONNECTED: four channels at a time.
 
+#[cfg(all(target_arch = "arm", feature = "dsp"))]
+mod armv7em;
+
 use super::finish::Finish;
 use super::lanes;
 use crate::memory::{Arena, Bounds, Flash};
@@ -7,11 +10,6 @@ use crate::view::{Region, View};
 
 /// Channels whose weights lie side by side, fewer at the end.
 const CHANNELS: usize = 4;
-
-/// Bytes of scratch for so many inputs, aligned for 32 bits: the staged row.
-pub const fn fully_connected_scratch(inputs: usize) -> usize {
-    inputs.div_ceil(4) * 8
-}
 
 /// Number of words of the packed weights of `[inputs, outputs]`.
 pub const fn fully_connected_weights(sizes: [usize; 2]) -> usize {
@@ -40,16 +38,16 @@ pub fn fully_connected_pack(sizes: [usize; 2], weights: &[i8], to: &mut [u32]) -
     })
 }
 
-/// FULLY_CONNECTED with weights from [`fully_connected_pack`] and channels that [`Finish`] describes, started as [`lanes::start`] says. `scratch`
-/// is where [`fully_connected_scratch`] bytes begin in the arena, aligned for 32 bits.
+/// FULLY_CONNECTED with weights from [`fully_connected_pack`] and channels that [`Finish`] describes, started as [`lanes::start`] says.
 ///
-/// Order: a row at a time, all reads before its writes.
+/// Inputs are staged anew for every four channels, which costs little and needs no scratch.
+///
+/// Order: four elements at a time, all reads before their writes.
 pub fn fully_connected<B: Bounds>(
-    arena: Arena<'_, i8, B>,
+    mut arena: Arena<'_, i8, B>,
     input: View,
     output: View,
     region: Region,
-    scratch: usize,
     sizes: [usize; 2],
     finish: &Finish,
     weights: Flash<'_, u32, B>,
@@ -57,20 +55,15 @@ pub fn fully_connected<B: Bounds>(
 ) {
     let [inputs, outputs] = sizes;
     let (groups, pairs) = (inputs.div_ceil(4), outputs.div_ceil(2));
-    let (mut rest, mut staged) = arena.carve::<u32>(scratch, groups * 2);
     for row in region.y0..region.y1 {
-        let from = input.row(row);
-        for g in 0..inputs / 4 {
-            staged.store(g * 2, lanes::stage(rest.load(from + g * 4)));
+        let (from, to) = (input.row(row), output.row(row));
+        // What fills the last group meets weights of 0.
+        let whole = inputs / 4;
+        let mut last = [0; 4];
+        for (i, value) in last.iter_mut().enumerate().take(inputs % 4) {
+            *value = arena[from + whole * 4 + i];
         }
-        if inputs % 4 != 0 {
-            // What fills the last group meets weights of 0.
-            let mut four = [0; 4];
-            for (i, value) in four.iter_mut().enumerate().take(inputs % 4) {
-                *value = rest[from + inputs / 4 * 4 + i];
-            }
-            staged.store(inputs / 4 * 2, lanes::stage(four));
-        }
+        let last = lanes::stage(last);
         let mut o = 0;
         while o < outputs {
             let count = (outputs - o).min(CHANNELS);
@@ -78,38 +71,44 @@ pub fn fully_connected<B: Bounds>(
             let [third, fourth] = if count > 2 { finish.pair(words, pairs, o / 2 + 1) } else { Default::default() };
             let channels = [first, second, third, fourth];
             let mut acc = channels.map(|channel| channel.start);
+            let at = o * groups;
             if count == CHANNELS {
-                four(weights, o * groups, &staged, groups, &mut acc);
+                four(&mut acc, weights.span(at, whole * CHANNELS), arena.span(from, whole * 4));
             } else {
-                for g in 0..groups {
-                    let inputs = staged.load(g * 2);
+                for g in 0..whole {
+                    let inputs = lanes::stage(arena.load(from + g * 4));
                     for (c, acc) in acc.iter_mut().enumerate().take(count) {
-                        *acc = lanes::multiply(*acc, weights[o * groups + g * count + c], inputs);
+                        *acc = lanes::multiply(*acc, weights[at + g * count + c], inputs);
                     }
                 }
             }
-            for (c, (channel, acc)) in channels.iter().zip(acc).enumerate().take(count) {
-                rest[output.row(row) + o + c] = finish.output(channel, acc);
+            for (c, (channel, &acc)) in channels.iter().zip(&acc).enumerate().take(count) {
+                let rest = if groups > whole { weights[at + whole * count + c] } else { 0 };
+                arena[to + o + c] = finish.output(channel, lanes::multiply(acc, rest, last));
             }
             o += CHANNELS;
         }
     }
 }
 
-/// Adds the products of all groups to the accumulators of four channels whose weights begin at word `at`.
+/// Adds the products of all inputs, four for each four words of weights, to the accumulators of four channels.
+#[cfg(not(all(target_arch = "arm", feature = "dsp")))]
 #[inline(always)]
-fn four<B: Bounds>(
-    weights: Flash<'_, u32, B>,
-    at: usize,
-    staged: &Arena<'_, u32, B>,
-    groups: usize,
-    acc: &mut [i32; CHANNELS],
-) {
-    for g in 0..groups {
-        let inputs = staged.load(g * 2);
-        let words = weights.array::<CHANNELS>(at + g * CHANNELS);
+fn four(acc: &mut [i32; CHANNELS], weights: &[u32], inputs: &[i8]) {
+    for (words, inputs) in weights.as_chunks::<CHANNELS>().0.iter().zip(inputs.as_chunks().0) {
+        let inputs = lanes::stage(*inputs);
         for (acc, &word) in acc.iter_mut().zip(words) {
             *acc = lanes::multiply(*acc, word, inputs);
         }
     }
+}
+
+/// The same by the instructions that [`lanes`] names: 17 for four inputs.
+#[cfg(all(target_arch = "arm", feature = "dsp"))]
+#[inline(always)]
+fn four(acc: &mut [i32; CHANNELS], weights: &[u32], inputs: &[i8]) {
+    let groups = inputs.len() / 4;
+    debug_assert_eq!(weights.len(), groups * CHANNELS);
+    // SAFETY: weights are four words, inputs four bytes for each group; the caller took both slices by these numbers.
+    unsafe { armv7em::four(weights.as_ptr(), inputs.as_ptr(), groups, acc) }
 }

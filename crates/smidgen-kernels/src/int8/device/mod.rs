@@ -20,5 +20,5 @@ pub use depthwise::{
     DEPTHWISE_CHANNELS, depthwise, depthwise_is_staged, depthwise_pack, depthwise_scratch, depthwise_weights,
 };
 pub use finish::{Channel, Finish};
-pub use fully_connected::{fully_connected, fully_connected_pack, fully_connected_scratch, fully_connected_weights};
+pub use fully_connected::{fully_connected, fully_connected_pack, fully_connected_weights};
 pub use tails::Tails;

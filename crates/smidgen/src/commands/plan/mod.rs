@@ -137,10 +137,7 @@ impl Plan {
         let budget = self.sram.or(board.as_ref().map(|b| b.sram.bytes as usize));
         let mut network = self.model.open()?;
         network.clean_up().map_err(Failure::from)?;
-        // With a board, what is planned is what firmware does there.
-        let kernels = if board.is_some() { KernelSet::Device } else { KernelSet::default() };
-        let lowering = LowerOptions { kernels, ..self.reference.options() };
-        let lowered = plan::lower(network.graph(), &lowering).map_err(Error::from)?;
+        let lowered = plan::lower(network.graph(), &self.reference.options().for_device()).map_err(Error::from)?;
         let options = PlanOptions {
             schedule: self.schedule,
             objective: if self.objective == ObjectiveName::Speed { Objective::Speed } else { Objective::Sram },
