@@ -4,6 +4,7 @@
 //! A new kernel is one line in [`kernels!`]; a structure that it takes, and that no other kernel took, one in [`wire!`].
 
 use smidgen_kernels::convert::{self, Requantise, Stored};
+use smidgen_kernels::int8::device::{self, Finish};
 use smidgen_kernels::int8::{self, Channels, Int8, Prelu, Product, Reading, Reduce, Scale, Sum, TableSum, fast};
 use smidgen_kernels::memory::Element;
 use smidgen_kernels::movement::{self, Axis, Gather, Index, Piece};
@@ -75,6 +76,7 @@ macro_rules! number {
 number! {
     u32: |w| w, |v| v;
     i32: |w| w as i32, |v| v as u32;
+    u16: |w| w as u16, |v| v.into();
     i8: |w| w as i8, |v| v as u32;
     u8: |w| w as u8, |v| v.into();
     usize: |w| w as usize, |v| v as u32;
@@ -140,6 +142,7 @@ wire! {
     Window2d { input, output, size, stride, dilation, before }
     Int8 { input_zero, output_zero, min, max, rounding }
     Factor { multiplier, shift }
+    Finish { offset, shift, tie, low, unit, by_sign, extras }
     Scale { input, output, step, start }
     Sum { zeros, factors, output, output_zero, min, max, subtract, rounding }
     TableSum { linear, negate, multiplier, shift, output_zero, min, max }
@@ -318,6 +321,9 @@ kernels! { Kernel from 0; memory, m;
     FastConv2d => fast::conv2d(get(m), memory.arena(), get(m), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
     FastDepthwise => fast::depthwise(get(m), memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
     FastFullyConnected => fast::fully_connected(get(m), memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
+    DeviceConv2d => device::conv2d(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), &get(m), get(m), get(m));
+    DeviceDepthwise => device::depthwise(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), &get(m), get(m), get(m));
+    DeviceFullyConnected => device::fully_connected(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
     AveragePool => int8::average_pool(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
     MaxPool => int8::max_pool(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
     ResizeBilinear => int8::resize_bilinear(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
