@@ -156,13 +156,15 @@ fn device_depthwise(random: &mut Random) -> Case {
     let mut window = window(random);
     window.output[2] = window.input[2];
     let mut placed = place(random, &window);
-    let size = device::depthwise_scratch(&window);
+    let band = small(random, 1, 4);
+    let size = device::depthwise_scratch(&window, band);
     let scratch = placed.space.take(size, 4);
     let (finish, words) = finish(random, window.output[2]);
     let mut weights = vec![0i8; device::depthwise_weights(&window)];
     device::depthwise_pack(&window, &symmetric(random, window.area() * window.output[2]), &mut weights);
     let call = Call::new(Kernel::DeviceDepthwise).put(&placed.input).put(&placed.output).put(&placed.region);
-    let call = call.put(&scratch).put(&window).put(&int8(random)).put(&finish).constant(&weights).constant(&words);
+    let call =
+        call.put(&scratch).put(&window).put(&int8(random)).put(&finish).put(&band).constant(&weights).constant(&words);
     Case { scratch: scratch..scratch + size, ..Case::new(call, placed.space.fill(random)) }
 }
 

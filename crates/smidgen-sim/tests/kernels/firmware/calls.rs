@@ -322,7 +322,7 @@ kernels! { Kernel from 0; memory, m;
     FastDepthwise => fast::depthwise(get(m), memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
     FastFullyConnected => fast::fully_connected(get(m), memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
     DeviceConv2d => device::conv2d(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), &get(m), get(m), get(m));
-    DeviceDepthwise => device::depthwise(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), &get(m), get(m), get(m));
+    DeviceDepthwise => device::depthwise(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), &get(m), get(m), get(m), get(m));
     DeviceFullyConnected => device::fully_connected(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
     AveragePool => int8::average_pool(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
     MaxPool => int8::max_pool(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
