@@ -141,7 +141,7 @@ fn fully_connected(kernel: Kernel, random: &mut Random) -> Case {
 
 fn device_conv2d(random: &mut Random) -> Case {
     let window = window(random);
-    let mut placed = place(random, &window);
+    let mut placed = place(random, &window, 1);
     let size = device::conv2d_scratch(&window);
     let scratch = placed.space.take(size, 4);
     let (finish, words) = finish(random, window.output[2]);
@@ -155,7 +155,7 @@ fn device_conv2d(random: &mut Random) -> Case {
 fn device_depthwise(random: &mut Random) -> Case {
     let mut window = window(random);
     window.output[2] = window.input[2];
-    let mut placed = place(random, &window);
+    let mut placed = place(random, &window, 1);
     let band = small(random, 1, 4);
     let size = device::depthwise_scratch(&window, band);
     let scratch = placed.space.take(size, 4);
