@@ -145,10 +145,10 @@ fn device_conv2d(random: &mut Random) -> Case {
     let size = device::conv2d_scratch(&window);
     let scratch = placed.space.take(size, 4);
     let (finish, words) = finish(random, window.output[2]);
-    let mut weights = vec![0u32; device::conv2d_weights(&window)];
-    assert!(device::conv2d_pack(&window, &symmetric(random, window.patch() * window.output[2]), &mut weights));
+    let mut packed = vec![0u32; device::conv2d_words(&window, finish.extras)];
+    assert!(device::conv2d_pack(&window, &symmetric(random, window.patch() * window.output[2]), &words, &mut packed));
     let call = Call::new(Kernel::DeviceConv2d).put(&placed.input).put(&placed.output).put(&placed.region).put(&scratch);
-    let call = call.put(&window).put(&int8(random)).put(&finish).constant(&weights).constant(&words);
+    let call = call.put(&window).put(&int8(random)).put(&finish).constant(&packed);
     Case { scratch: scratch..scratch + size, ..Case::new(call, placed.space.fill(random)) }
 }
 

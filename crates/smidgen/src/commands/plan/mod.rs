@@ -12,8 +12,8 @@ use smidgen::boards::{self, Board};
 use smidgen::files::write_atomically;
 use smidgen::plan::planner::{Advice, Objective, PlanOptions, PlanPoint, advise, pareto};
 use smidgen::plan::validate::{occupancy, validate};
-use smidgen::plan::{self, KernelSet, Lowered};
-use smidgen::{Error, LowerOptions, report};
+use smidgen::plan::{self, Lowered};
+use smidgen::{Error, report};
 use std::path::PathBuf;
 
 /// Find the smallest memory for a network, or tell why it does not fit
