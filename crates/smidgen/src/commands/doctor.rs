@@ -1,6 +1,7 @@
 //! `smidgen doctor`: what is installed of what building and emulating needs.
 
 use super::Answer;
+use crate::console::format::short;
 use crate::console::output::{BAD, GOOD, Output};
 use crate::console::table::{Column, Table};
 use crate::console::{Code, Failure};
@@ -114,21 +115,6 @@ fn show(out: &mut Output, findings: &[Findings], plug_in: &Result<PathBuf, Plugi
     Ok(())
 }
 
-/// A version without what its maker appends in parentheses.
-fn short(version: &str) -> String {
-    let mut depth = 0u32;
-    let mut text = String::new();
-    for c in version.chars() {
-        match c {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            c if depth == 0 => text.push(c),
-            _ => {}
-        }
-    }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 fn describe_plug_in(plug_in: &Result<PathBuf, PluginError>) -> Value {
     match plug_in {
         Ok(path) => json!({ "compiles": true, "path": path }),
@@ -152,17 +138,4 @@ fn describe(f: &Findings, counts: bool) -> Value {
         "tried": f.toolchain.as_ref().err().map(|e| &e.tried),
         "advice": f.advice(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::short;
-
-    #[test]
-    fn versions_lose_their_appendages() {
-        assert_eq!(short("rustc 1.95.0 (59807616e 2026-04-14)"), "rustc 1.95.0");
-        assert_eq!(short("GNU ld (2.40-2+18+b1) 2.40"), "GNU ld 2.40");
-        assert_eq!(short("QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg (x))"), "QEMU emulator version 7.2.22");
-        assert_eq!(short(") odd ("), "odd");
-    }
 }

@@ -3,6 +3,7 @@
 //! To add one: a file with its arguments and a `run`, a variant of [`Command`], and its line in [`run`]. What commands share lies in
 //! [`console`](crate::console).
 
+mod bench;
 mod boards;
 mod check;
 mod compile;
@@ -68,6 +69,7 @@ enum Command {
     Plan(plan::Plan),
     Compile(compile::Compile),
     Simulate(simulate::Simulate),
+    Bench(bench::Bench),
     Boards(boards::Boards),
     Check(check::Check),
     Ops(ops::Ops),
@@ -91,6 +93,7 @@ pub fn run(cli: &Cli) -> Result<Answer, Failure> {
         Command::Plan(command) => command.run(&mut out),
         Command::Compile(command) => command.run(&mut out),
         Command::Simulate(command) => command.run(&mut out),
+        Command::Bench(command) => command.run(&mut out),
         Command::Boards(command) => command.run(&mut out),
         Command::Check(command) => command.run(&mut out),
         Command::Ops(command) => command.run(&mut out),

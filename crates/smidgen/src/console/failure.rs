@@ -98,6 +98,28 @@ impl fmt::Display for Failure {
     }
 }
 
+/// A failure on one line: what it is, and the causes behind it.
+pub struct Notice<'a>(pub &'a Failure);
+
+impl fmt::Display for Notice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // That a file cannot be used is said by naming it; why is what follows.
+        let mut said = self.0.to_string();
+        let mut source = self.0.source_error();
+        if source.is_some() {
+            said.clear();
+        }
+        while let Some(error) = source {
+            let text = error.to_string();
+            if !said.contains(&text) {
+                said = if said.is_empty() { text } else { format!("{said}: {text}") };
+            }
+            source = error.source();
+        }
+        f.write_str(&said)
+    }
+}
+
 impl<E: Into<Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         Self::Library(error.into())

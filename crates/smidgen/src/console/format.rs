@@ -21,6 +21,21 @@ pub fn real(v: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
+/// A version without what its maker appends in parentheses.
+pub fn short(version: &str) -> String {
+    let mut depth = 0u32;
+    let mut text = String::new();
+    for c in version.chars() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            c if depth == 0 => text.push(c),
+            _ => {}
+        }
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Text broken between words into lines of at most `width` characters, all but the first indented by `indent`.
 pub fn wrap(text: &str, width: usize, indent: usize) -> String {
     let mut out = String::new();
@@ -49,6 +64,14 @@ pub fn wrap(text: &str, width: usize, indent: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_lose_their_appendages() {
+        assert_eq!(short("rustc 1.95.0 (59807616e 2026-04-14)"), "rustc 1.95.0");
+        assert_eq!(short("GNU ld (2.40-2+18+b1) 2.40"), "GNU ld 2.40");
+        assert_eq!(short("QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg (x))"), "QEMU emulator version 7.2.22");
+        assert_eq!(short(") odd ("), "odd");
+    }
 
     #[test]
     fn numbers_read_well() {

@@ -9,5 +9,5 @@ pub mod output;
 pub mod table;
 pub mod terminal;
 
-pub use failure::{Code, Failure};
+pub use failure::{Code, Failure, Notice};
 pub use output::Output;

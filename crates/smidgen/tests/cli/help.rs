@@ -2,8 +2,10 @@
 
 use crate::support::Folder;
 
-const COMMANDS: [&str; 12] =
-    ["inspect", "run", "verify", "check", "ops", "convert", "plan", "compile", "boards", "diff", "doctor", "simulate"];
+const COMMANDS: [&str; 13] = [
+    "inspect", "run", "verify", "check", "ops", "convert", "plan", "compile", "boards", "diff", "doctor", "simulate",
+    "bench",
+];
 
 #[test]
 fn help_is_as_reviewed() {

@@ -2,6 +2,7 @@
 
 use crate::support::{Folder, TINY, simulates, tiny_golden};
 use smidgen::boards::Core;
+use std::fs;
 
 /// A folder with a small network, its golden file, and a board; nothing where it cannot be simulated.
 fn tiny() -> Option<Folder> {
@@ -60,6 +61,26 @@ fn streamed_inputs_and_files_are_taken() {
     assert_eq!(classes(&said), classes(&host));
     assert_eq!(classes(&said).len(), 3);
     run(&["--input", "x.png", "--golden", "golden.npz"]).expect(2);
+}
+
+#[test]
+fn a_folder_is_benched_and_its_failures_are_listed() {
+    let Some(folder) = tiny() else { return };
+    fs::create_dir(folder.path("models")).unwrap();
+    fs::rename(folder.path("golden.npz"), folder.path("models/one.npz")).unwrap();
+    folder.smidgen(&["convert", "tiny.ir", "models/one.tflite"]).expect(0);
+    let bench = |more: &[&str]| folder.smidgen(&[&["bench", "--board", "stm32f746"], more].concat());
+    let json = bench(&["models", "--golden", "models", "--json"]).expect(0).json();
+    assert_eq!(json["models"][0]["matches_golden"], true, "{json}");
+    folder.write("bench.json", json.to_string());
+    folder.smidgen(&["diff", "bench.json", "bench.json", "--fail-on", "sram=+0,flash.code=+0"]).expect(0);
+    folder.write("models/two.tflite", "not a model");
+    let said = bench(&["models"]).expect(4).stdout;
+    assert!(said.contains("one") && said.contains("two.tflite: "), "{said}");
+    let twice = bench(&["models/one.tflite", "models"]).expect(2).stderr;
+    assert!(twice.contains("same name"), "{twice}");
+    fs::create_dir(folder.path("empty")).unwrap();
+    assert!(bench(&["empty"]).expect(2).stderr.contains("no .tflite"));
 }
 
 #[test]

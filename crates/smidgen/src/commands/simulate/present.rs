@@ -1,7 +1,7 @@
 //! A simulation as text.
 
 use crate::commands::inspect::port;
-use crate::console::format::{bytes, count, thousands};
+use crate::console::format::{bytes, count, short, thousands};
 use crate::console::output::{BAD, GOOD, Output, STRONG};
 use crate::console::table::{Column, Table};
 use crate::console::{Failure, classes};
@@ -117,7 +117,8 @@ pub fn text(out: &mut Output, report: &Simulation, per_step: bool) -> Result<(),
     }
     let versions = &report.versions;
     out.note(format!("  {} on {}, plan {}", report.board, report.machine, report.digest))?;
-    out.note(format!("  {}, {}, {}", versions.rustc, versions.linker, versions.emulator))
+    let versions = [&versions.rustc, &versions.linker, &versions.emulator].map(|version| short(version));
+    out.note(format!("  {}", versions.join(", ")))
 }
 
 fn steps(report: &Simulation, width: usize) -> String {
