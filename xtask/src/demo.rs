@@ -1,20 +1,28 @@
-//! `cargo xtask demo`: what smidgen does, on one network, in a few seconds.
+//! `cargo xtask demo`: what smidgen does, on one network: from a model file to firmware that runs on an emulated board.
 //!
 //! With real models at hand (`../shared`, or the folder in `SMIDGEN_SHARED`) that is TensorFlow Lite Micro's person detection on
 //! two photographs; else a network made here, on a picture made here.
 
 use crate::Error;
 use crate::process::{cargo, check, root};
+use crate::setup::emulation;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const HELP: &str = "\
 usage: cargo xtask demo
 
-Reads a network, shows what it computes and costs, runs it on pictures, and compares its output bytes with those of the
-reference where they are known, and plans its memory for a board. Uses person-detect.tflite of the folder ../shared (or SMIDGEN_SHARED) if there is one, and a
-network of its own making otherwise. Files are written to target/demo.
+Reads a network, shows what it computes and costs, plans its memory for a board, builds it as firmware for that board, runs
+that on the emulated core with pictures as input, and compares its output bytes with those of the host and of the reference
+where they are known. Uses person-detect.tflite of the folder ../shared (or SMIDGEN_SHARED) if there is one, and a network of its
+own making otherwise. Files are written to target/demo.
+
+Firmware needs a compiler for the board's core and QEMU: what is missing is installed where that needs no question
+answered, else the demo says what to install and ends without that part.
 ";
+
+/// The board that the network is compiled for.
+const BOARD: &str = "stm32f746";
 
 /// Seed of the network that is made where no real one is at hand.
 const SEED: u64 = 2026;
@@ -34,9 +42,16 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
     fs::create_dir_all(root().join(folder)).map_err(|e| failed(folder, e))?;
     println!("Building smidgen (the first time takes a minute or two) ...");
     check(&mut cargo(&["build", "--quiet", "--package", "smidgen"]))?;
+    let emulated = match emulation("thumbv7em-none-eabihf") {
+        Ok(()) => true,
+        Err(missing) => {
+            println!("\n{missing}\nThe demo goes on without firmware.");
+            false
+        }
+    };
     match shared() {
-        Some(shared) => person_detection(&shared, folder),
-        None => own_network(folder),
+        Some(shared) => person_detection(&shared, folder, emulated),
+        None => own_network(folder, emulated),
     }
 }
 
@@ -46,29 +61,50 @@ fn shared() -> Option<PathBuf> {
     exists(&folder.join("models/person-detect.tflite")).then_some(folder)
 }
 
-fn person_detection(shared: &Path, folder: &Path) -> Result<(), Error> {
+/// Photographs that come with the network, and what is on them.
+const PICTURES: [(&str, &str); 2] = [("person.bmp", "with a person"), ("no_person.bmp", "without one")];
+
+fn person_detection(shared: &Path, folder: &Path, emulated: bool) -> Result<(), Error> {
     let model = shared.join("models/person-detect.tflite");
     let labels = write(folder, "labels.txt", b"no person\nperson\n")?;
     heading("A network that finds people in 96x96 grey pictures, as TensorFlow Lite Micro ships it: what it costs");
     smidgen(&["inspect", text(&model)])?;
-    for (picture, what) in [("person.bmp", "with a person"), ("no_person.bmp", "without one")] {
+    planning(&model, folder)?;
+    let golden = shared.join("golden/person-detect.npz");
+    if !emulated {
+        for (picture, what) in PICTURES {
+            let picture = shared.join("data/images").join(picture);
+            if exists(&picture) {
+                heading(&format!("The network on a picture {what}, on this computer"));
+                let arguments = ["run", text(&model), "--input", text(&picture), "--labels", text(&labels)];
+                smidgen(&[&arguments[..], &["--normalise", "bytes"]].concat())?;
+            }
+        }
+        if exists(&golden) {
+            heading("Its output bytes beside the reference's, for eight pictures");
+            smidgen(&["verify", text(&model), "--golden", text(&golden)])?;
+        }
+        return closing(&model);
+    }
+    for (picture, what) in PICTURES {
         let picture = shared.join("data/images").join(picture);
         if exists(&picture) {
-            heading(&format!("The network on a picture {what}"));
-            let arguments = ["run", text(&model), "--input", text(&picture), "--labels", text(&labels)];
-            smidgen(&[&arguments[..], &["--normalise", "bytes"]].concat())?;
+            heading(&format!("Firmware on the emulated Cortex-M7 of that board, with a picture {what}"));
+            let arguments = ["simulate", text(&model), "--board", BOARD, "--input", text(&picture)];
+            let more = ["--labels", text(&labels), "--normalise", "bytes"];
+            smidgen(&[&arguments[..], &more].concat())?;
         }
     }
-    let golden = shared.join("golden/person-detect.npz");
     if exists(&golden) {
-        heading("Its output bytes beside the reference's, for eight pictures");
-        smidgen(&["verify", text(&model), "--golden", text(&golden)])?;
+        heading(
+            "The firmware's output bytes beside the reference's, for eight pictures, and where the instructions go",
+        );
+        smidgen(&["simulate", text(&model), "--board", BOARD, "--golden", text(&golden), "--per-step"])?;
     }
-    planning(&model, folder)?;
     closing(&model)
 }
 
-fn own_network(folder: &Path) -> Result<(), Error> {
+fn own_network(folder: &Path, emulated: bool) -> Result<(), Error> {
     println!(
         "No real models beside the checkout, so the demo makes a network with random weights; its classes mean nothing."
     );
@@ -86,13 +122,19 @@ fn own_network(folder: &Path) -> Result<(), Error> {
     heading("Its bytes again, after folding and dropping what it does not need");
     smidgen(&["verify", text(&model), "--clean", "--golden", text(&result)])?;
     planning(&model, folder)?;
+    if emulated {
+        heading("Firmware on the emulated Cortex-M7 of that board, with the same picture: its bytes are the host's");
+        let arguments =
+            ["simulate", text(&model), "--board", BOARD, "--input", text(&picture), "--top", "3", "--per-step"];
+        smidgen(&arguments)?;
+    }
     closing(&model)
 }
 
 fn planning(model: &Path, folder: &Path) -> Result<(), Error> {
     heading("The smallest memory that gives the same bytes, for a board");
     let page = folder.join("plan.html");
-    smidgen(&["plan", text(model), "--board", "stm32f412", "--html", text(&page)])
+    smidgen(&["plan", text(model), "--board", BOARD, "--html", text(&page)])
 }
 
 fn closing(model: &Path) -> Result<(), Error> {

@@ -36,7 +36,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "demo",
         arguments: "",
-        summary: "read a network, see what it costs, run it on pictures, compare its bytes",
+        summary: "from a network to firmware on an emulated board: costs, memory, prediction, counts",
         run: demo::run,
     },
     Command {

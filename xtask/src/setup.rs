@@ -105,6 +105,45 @@ fn install_with_apt(packages: &[&str]) -> bool {
     run(&install) || (run(&["apt-get", "update"]) && run(&install))
 }
 
+/// What building firmware for a target and running it needs: a compiler and QEMU. What is missing is installed where that needs no question answered: the target with rustup, else Debian's compiler with the standard library's
+/// sources; QEMU from Debian. Otherwise the error says what to install.
+pub fn emulation(target: &str) -> Result<(), Error> {
+    let riscv = target.starts_with("riscv");
+    if !compiler_for(target) {
+        let rustup = ["target", "add", target];
+        println!("looking for a compiler for {target}");
+        if !succeeds(Command::new("rustup").args(rustup)) {
+            // One at a time: some may be there, and a mirror may lack one.
+            ["rustc-web", "cargo-web", "rust-web-src", "lld"]
+                .iter()
+                .for_each(|&package| drop(install_with_apt(&[package])));
+        }
+        if !compiler_for(target) {
+            return Err(Error::Failed(format!(
+                "no Rust compiler for {target}; install one: `rustup target add {target}`, or on Debian `apt-get install \
+                 rustc-web cargo-web rust-web-src lld`"
+            )));
+        }
+    }
+    let (program, package) =
+        if riscv { ("qemu-system-riscv32", "qemu-system-misc") } else { ("qemu-system-arm", "qemu-system-arm") };
+    let found = || succeeds(Command::new(program).arg("--version"));
+    if found() || install_with_apt(&[package]) && found() {
+        return Ok(());
+    }
+    Err(Error::Failed(format!("no {program}; install it (Debian: apt-get install {package})")))
+}
+
+/// True if some compiler here has `core` for the target, or its sources. (`smidgen doctor` looks more closely.)
+fn compiler_for(target: &str) -> bool {
+    ["rustc", "/usr/bin/rustc"].into_iter().any(|rustc| {
+        let asked = Command::new(rustc).args(["--print", "sysroot"]).output();
+        let Ok(sysroot) = asked.map(|o| PathBuf::from(String::from_utf8_lossy(&o.stdout).trim())) else { return false };
+        let library = sysroot.join("lib/rustlib");
+        library.join(target).join("lib").is_dir() || library.join("src/rust/library/core/Cargo.toml").is_file()
+    })
+}
+
 /// The browser that the report is tested in: looked for, and in CI installed where that needs no question answered. Elsewhere a
 /// browser is not installed unasked; its test then says that it was skipped.
 pub fn browser() -> Result<(), Error> {

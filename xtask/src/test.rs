@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::process::{cargo, check};
-use crate::setup::{PYTHON_VARIABLE, browser, reference_python};
+use crate::setup::{PYTHON_VARIABLE, browser, emulation, reference_python};
 use std::time::Instant;
 
 const HELP: &str = "\
@@ -15,6 +15,9 @@ The differential tests need TensorFlow Lite's reference interpreter. It is insta
 SMIDGEN_PYTHON set, that Python is used instead. Where it cannot be installed these tests are skipped and the run says
 so, but if the variable CI is `true` that is an error.
 
+Tests that run firmware on emulated cores need compilers for these cores and QEMU. Where they are missing, these tests are
+skipped and say so; in CI (the variable CI is `true`) they are installed, or it is an error.
+
 The page that `smidgen plan --html` writes is tested in Chromium, if there is one; in CI it is installed.
 
   --quick    without the differential tests
@@ -24,6 +27,15 @@ examples:
   cargo xtask test --quick
   cargo xtask test conv_2d_int8
 ";
+
+/// Targets of the emulated cores that tests run firmware on.
+const TARGETS: [&str; 5] = [
+    "thumbv6m-none-eabi",
+    "thumbv7m-none-eabi",
+    "thumbv7em-none-eabihf",
+    "thumbv8m.main-none-eabihf",
+    "riscv32imc-unknown-none-elf",
+];
 
 struct Options<'a> {
     quick: bool,
@@ -38,6 +50,9 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
     };
     let python = if options.quick { None } else { python_or_skip()? };
     browser()?;
+    if std::env::var("CI").as_deref() == Ok("true") {
+        TARGETS.iter().try_for_each(|target| emulation(target))?;
+    }
     let mut tests = cargo(&["test", "--workspace"]);
     match &python {
         Some(python) => tests.env(PYTHON_VARIABLE, python),
