@@ -44,10 +44,11 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
     check(&mut cargo(&["build", "--quiet", "--package", "smidgen"]))?;
     let emulated = match emulation("thumbv7em-none-eabihf") {
         Ok(()) => true,
-        Err(missing) => {
+        Err(Error::Failed(missing)) => {
             println!("\n{missing}\nThe demo goes on without firmware.");
             false
         }
+        Err(error) => return Err(error),
     };
     match shared() {
         Some(shared) => person_detection(&shared, folder, emulated),

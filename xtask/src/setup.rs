@@ -114,9 +114,10 @@ pub fn emulation(target: &str) -> Result<(), Error> {
         println!("looking for a compiler for {target}");
         if !succeeds(Command::new("rustup").args(rustup)) {
             // One at a time: some may be there, and a mirror may lack one.
-            ["rustc-web", "cargo-web", "rust-web-src", "lld"]
-                .iter()
-                .for_each(|&package| drop(install_with_apt(&[package])));
+            for package in ["rustc-web", "cargo-web", "rust-web-src", "lld"] {
+                // Whether that was enough is asked below.
+                let _ = install_with_apt(&[package]);
+            }
         }
         if !compiler_for(target) {
             return Err(Error::Failed(format!(

@@ -1,13 +1,14 @@
 //! A network on an emulated board: planned, printed as code, built, run, and compared with the host.
 
 use crate::Error;
+use crate::compile::{self, Compiled};
 use crate::data::Array;
 use crate::network::{Network, Runner};
 use crate::verify::{self, Golden};
-use smidgen_boards::{Board, Core};
-use smidgen_plan::planner::{Plan, PlanOptions, plan};
-use smidgen_plan::validate::{Occupancy, occupancy, validate};
-use smidgen_plan::{LowerOptions, Operand, Program, lower};
+use smidgen_boards::Core;
+use smidgen_plan::planner::Plan;
+use smidgen_plan::validate::{Occupancy, occupancy};
+use smidgen_plan::{Operand, Program};
 use smidgen_sim::harness;
 use smidgen_sim::report::{Flash, Function, Mix, Options, SCHEMA, Simulation, Sram, Step, Versions};
 use smidgen_sim::session::{self, Measured};
@@ -25,14 +26,8 @@ const FUNCTIONS: usize = 40;
 pub struct Job<'a> {
     /// The network's name in the report: its file name.
     pub model: &'a str,
-    /// The network, cleaned up: what is planned is what is run.
-    pub network: &'a Network,
-    /// The board.
-    pub board: &'a Board,
-    /// How its operators become kernels.
-    pub lower: LowerOptions,
-    /// How its memory is planned.
-    pub plan: PlanOptions,
+    /// What is compiled. The crate's name does not matter.
+    pub compile: compile::Job<'a>,
     /// What to say of it in the report.
     pub options: Options,
 }
@@ -55,17 +50,17 @@ pub struct Simulated {
 /// # Panics
 /// If an array has another shape or element type than the network's input.
 pub fn simulate(job: &Job, samples: &[Vec<Array>]) -> Result<Simulated, Error> {
-    let lowered = lower(job.network.graph(), &job.lower)?;
-    let plan = plan(&lowered, &job.plan)?;
-    validate(&plan.program)?;
-    let files = smidgen_codegen::rust_crate(&plan.program, job.network.graph(), &codegen_options(job))?;
-    let network = harness::Network::new(&plan.program, files);
-    let toolchain = Toolchain::find(job.board.core.target()).map_err(smidgen_sim::Error::from)?;
-    let elf = build::build(&network, job.board, &toolchain).map_err(smidgen_sim::Error::from)?;
+    let compile::Job { network: graph, board, .. } = job.compile;
+    // One name for all, so that what is compiled for one network serves the next.
+    let options = smidgen_codegen::Options { name: "network".into(), ..job.compile.options.clone() };
+    let Compiled { plan, rust } = compile::compile(&compile::Job { options, ..job.compile.clone() })?;
+    let network = harness::Network::new(&plan.program, rust);
+    let toolchain = Toolchain::find(board.core.target()).map_err(smidgen_sim::Error::from)?;
+    let elf = build::build(&network, board, &toolchain).map_err(smidgen_sim::Error::from)?;
     let inputs: Vec<Vec<u8>> =
         samples.iter().map(|arrays| arrays.iter().flat_map(|a| a.data.iter().copied()).collect()).collect();
-    let measured = session::run(&network, job.board, &elf, &inputs, LIMIT).map_err(smidgen_sim::Error::from)?;
-    let mut host = Runner::with_program(job.network, plan.program.clone())?;
+    let measured = session::run(&network, board, &elf, &inputs, LIMIT).map_err(smidgen_sim::Error::from)?;
+    let mut host = Runner::with_program(graph, plan.program.clone())?;
     let (mut outputs, mut matches_host) = (Vec::new(), true);
     for (arrays, sample) in samples.iter().zip(&measured.samples) {
         let expected = host.run(arrays)?;
@@ -91,19 +86,8 @@ pub fn compare(network: &Network, golden: &mut Golden, simulated: &mut Simulated
     Ok(equal)
 }
 
-fn codegen_options(job: &Job) -> smidgen_codegen::Options {
-    smidgen_codegen::Options {
-        // One name for all, so that what is compiled for one network serves the next.
-        name: "network".into(),
-        title: job.model.to_owned(),
-        board: Some(job.board.title.clone()),
-        dsp: job.board.core.has_dsp(),
-        ..Default::default()
-    }
-}
-
 fn report(job: &Job, plan: &Plan, toolchain: &Toolchain, measured: &Measured, matches_host: bool) -> Simulation {
-    let board = job.board;
+    let board = job.compile.board;
     let counts = || measured.samples.iter().map(|s| s.instructions);
     let program = &plan.program;
     let elf = &measured.elf;

@@ -9,6 +9,7 @@ use crate::console::output::Output;
 use crate::console::{Code, Failure, classes};
 use clap::Args;
 use smidgen::boards::Board;
+use smidgen::compile;
 use smidgen::data::{Archive, Array, Dtype};
 use smidgen::ir::Graph;
 use smidgen::sim::report::Options;
@@ -123,10 +124,13 @@ pub fn run(
     let name = model.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     let job = Job {
         model: &name,
-        network,
-        board,
-        lower: deployment.lower(),
-        plan: deployment.plan(board),
+        compile: compile::Job {
+            network,
+            board,
+            lower: deployment.lower(),
+            plan: deployment.plan(board),
+            options: smidgen::codegen::Options { title: name.clone(), ..Default::default() },
+        },
         options: Options {
             schedule: deployment.schedule.to_string(),
             io: (model.io == Some(IoType::Int8)).then(|| "int8".to_owned()),
