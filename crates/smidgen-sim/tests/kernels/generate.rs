@@ -4,9 +4,8 @@ use crate::calls::{Dims, Kernel, Strides};
 use crate::cases::{
     Call, Case, Layer, Needs, Space, bytes, clamp, factor, int8, place, quant, region, rounding, signed, small, window,
 };
+use crate::generate_device;
 use smidgen_kernels::convert::{Requantise, Stored};
-use smidgen_kernels::int8::device::finish::{EXTRA, MAX_LOW_BITS, SCALE};
-use smidgen_kernels::int8::device::{self, Finish};
 use smidgen_kernels::int8::{Binary, Prelu, Product, Reading, Reduce, SUM_SHIFT, Scale, Sum, fast};
 use smidgen_kernels::movement::Axis;
 use smidgen_kernels::nd::MAX_RANK;
@@ -21,9 +20,9 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::Depthwise | Kernel::FastDepthwise => depthwise(kernel, random),
         Kernel::TransposeConv => transpose_conv(random),
         Kernel::FullyConnected | Kernel::FastFullyConnected => fully_connected(kernel, random),
-        Kernel::DeviceConv2d => device_conv2d(random),
-        Kernel::DeviceDepthwise => device_depthwise(random),
-        Kernel::DeviceFullyConnected => device_fully_connected(random),
+        Kernel::DeviceConv2d => generate_device::conv2d(random),
+        Kernel::DeviceDepthwise => generate_device::depthwise(random),
+        Kernel::DeviceFullyConnected => generate_device::fully_connected(random),
         Kernel::AveragePool | Kernel::MaxPool => pool(kernel, random),
         Kernel::ResizeBilinear => resize(random),
         Kernel::Softmax | Kernel::Table => table(kernel, random),
@@ -137,82 +136,6 @@ fn fully_connected(kernel: Kernel, random: &mut Random) -> Case {
     let folded = fold(&layer, sizes[0], sizes[0] * sizes[1], quant.input_zero);
     let call = Call::new(kernel).put(&Isa::PORTABLE).put(&input).put(&output).put(&region);
     Case { oracle: Some(simple), ..Case::new(call.put(&sizes).put(&quant).layer(&folded), arena) }
-}
-
-fn device_conv2d(random: &mut Random) -> Case {
-    let window = window(random);
-    let mut placed = place(random, &window, 1);
-    let size = device::conv2d_scratch(&window);
-    let scratch = placed.space.take(size, 4);
-    let (finish, words) = finish(random, window.output[2]);
-    let mut packed = vec![0u32; device::conv2d_words(&window, finish.extras)];
-    assert!(device::conv2d_pack(&window, &symmetric(random, window.patch() * window.output[2]), &words, &mut packed));
-    let call = Call::new(Kernel::DeviceConv2d).put(&placed.input).put(&placed.output).put(&placed.region).put(&scratch);
-    let call = call.put(&window).put(&int8(random)).put(&finish).constant(&packed);
-    Case { scratch: scratch..scratch + size, ..Case::new(call, placed.space.fill(random)) }
-}
-
-fn device_depthwise(random: &mut Random) -> Case {
-    let mut window = window(random);
-    window.output[2] = window.input[2];
-    let mut placed = place(random, &window, 1);
-    let band = small(random, 1, 4);
-    let size = device::depthwise_scratch(&window, band);
-    let scratch = placed.space.take(size, 4);
-    let (finish, words) = finish(random, window.output[2]);
-    let mut weights = vec![0i8; device::depthwise_weights(&window)];
-    device::depthwise_pack(&window, &symmetric(random, window.area() * window.output[2]), &mut weights);
-    let call = Call::new(Kernel::DeviceDepthwise).put(&placed.input).put(&placed.output).put(&placed.region);
-    let call =
-        call.put(&scratch).put(&window).put(&int8(random)).put(&finish).put(&band).constant(&weights).constant(&words);
-    Case { scratch: scratch..scratch + size, ..Case::new(call, placed.space.fill(random)) }
-}
-
-fn device_fully_connected(random: &mut Random) -> Case {
-    let rows = small(random, 1, 3);
-    let sizes = [small(random, 1, 90), small(random, 1, 20)];
-    let mut space = Space::new(random);
-    let region = region(random, rows, 1);
-    let needs = Needs { rows: (region.y0, region.y1), cols: (0, 1) };
-    let input = space.view(random, [rows, 1, sizes[0]], needs, 1);
-    let output = space.view(random, [rows, 1, sizes[1]], needs, 1);
-    let (finish, words) = finish(random, sizes[1]);
-    let mut weights = vec![0u32; device::fully_connected_weights(sizes)];
-    assert!(device::fully_connected_pack(sizes, &symmetric(random, sizes[0] * sizes[1]), &mut weights));
-    let call = Call::new(Kernel::DeviceFullyConnected).put(&input).put(&output).put(&region).put(&sizes);
-    Case::new(call.put(&finish).constant(&weights).constant(&words), space.fill(random))
-}
-
-/// Weights as converters give them: no -128.
-fn symmetric(random: &mut Random, count: usize) -> Vec<i8> {
-    signed(random, count).into_iter().map(|w| w.max(-127)).collect()
-}
-
-/// How accumulators of a device kernel become outputs, and the words of so many channels; every eighth or so starts at an extra.
-fn finish(random: &mut Random, channels: usize) -> (Finish, Vec<u32>) {
-    let bits = small(random, 0, MAX_LOW_BITS as i64) as u32;
-    let shift = small(random, 8, 16) as u32;
-    let offset = (i32::from(int8(random)) << shift) + (1 << (shift - 1));
-    let (tie, by_sign) = (random.choose(&[0, 256]), random.chance(1, 2));
-    let pairs = channels.div_ceil(2);
-    let (mut words, mut extras) = (vec![0; 3 * pairs], Vec::new());
-    for channel in 0..channels {
-        // Of all sizes, so that outputs are spread and ties differ.
-        let mut word = (random.bits() as u32 >> 1 | 1 << 30) >> random.below(8);
-        let mut half = random.bits() as u16;
-        if random.chance(1, 8) {
-            word |= EXTRA;
-            half = extras.len() as u16;
-            extras.push(random.between(-1 << 24, 1 << 24) as u32);
-        }
-        words[channel / 2 * 3 + channel % 2] = word;
-        words[channel / 2 * 3 + 2] |= u32::from(half) << (16 * (channel % 2));
-    }
-    let finish =
-        Finish { offset, shift, tie, low: (1 << bits) - 1, unit: SCALE << bits, by_sign, extras: extras.len() as u16 };
-    words.extend(extras);
-    assert!(finish.is_sound(&words, channels));
-    (finish, words)
 }
 
 fn pool(kernel: Kernel, random: &mut Random) -> Case {

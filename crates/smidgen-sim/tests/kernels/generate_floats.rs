@@ -148,8 +148,9 @@ fn unary(kernel: FloatKernel, random: &mut Random) -> Case {
             Unary::Clamp(Clamp { min: 0.0, max: 6.0 }),
             Unary::LeakyRelu { alpha: 0.1 },
             Unary::HardSwish,
-            // Not the other two, whose results for negative numbers are no numbers, of any bits.
             Unary::Exp,
+            Unary::Log,
+            Unary::Sqrt,
         ])),
     };
     Case::new(call, space.fill(random))

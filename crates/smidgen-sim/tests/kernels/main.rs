@@ -13,6 +13,7 @@ mod firmware;
 #[path = "firmware/floats.rs"]
 mod floats;
 mod generate;
+mod generate_device;
 mod generate_floats;
 
 use calls::{Kernel, Memory, Plain, Reader};
@@ -105,9 +106,14 @@ fn file(cases: &[Case]) -> Vec<u8> {
     file
 }
 
-/// The first byte that differs outside the scratch.
-fn difference(expected: &[u8], given: &[u8], scratch: &Range<usize>) -> Option<usize> {
-    (0..expected.len()).find(|i| !scratch.contains(i) && expected[*i] != given[*i])
+/// The first byte that differs outside the scratch. Processors differ in the bits of what is not a number, and may.
+fn difference(expected: &[u8], given: &[u8], scratch: &Range<usize>, floats: bool) -> Option<usize> {
+    let is_nan = |bytes: &[u8], i: usize| {
+        let word = i / 4 * 4;
+        bytes[word..].first_chunk().is_some_and(|&four| f32::from_le_bytes(four).is_nan())
+    };
+    let nan = |i| floats && is_nan(expected, i) && is_nan(given, i);
+    (0..expected.len()).find(|&i| !scratch.contains(&i) && expected[i] != given[i] && !nan(i))
 }
 
 /// Draws cases of one kernel.
@@ -134,7 +140,7 @@ fn cases(floats: bool) -> Vec<Case> {
 }
 
 fn check(case: &Case, expected: &[u8], given: &[u8], place: &str) {
-    if let Some(at) = difference(expected, given, &case.scratch) {
+    if let Some(at) = difference(expected, given, &case.scratch, case.call.kernel.number >= 1000) {
         panic!(
             "{} on {place}: byte {at} of the arena is {} instead of {}\nscratch {:?}\narguments {:?}",
             case.call.kernel.name, given[at] as i8, expected[at] as i8, case.scratch, case.call.words

@@ -208,7 +208,10 @@ mod dsp {
                 pixels: self.pixels,
                 quads: self.quads,
                 finish: self.finish,
-                tail: self.tails.conv[self.pixels - 1],
+                // Not an index, which could panic.
+                tail: match (self.pixels, self.tails.conv) {
+                    (1, [tail, ..]) | (2, [_, tail, _]) | (_, [.., tail]) => tail,
+                },
                 extras: self.packed.span(self.extras(), self.finish.extras as usize).as_ptr(),
                 staged: staged.span(0, 2 * self.pixels * self.quads).as_ptr(),
             };

@@ -97,8 +97,13 @@ impl Shape {
 
 /// Output columns to compute at a time, of so many: as equal parts as possible.
 const fn part(shape: Shape, columns: usize) -> usize {
-    let parts = columns.div_ceil(shape.columns());
-    columns.div_ceil(if parts == 0 { 1 } else { parts })
+    let parts = columns.div_ceil(one_or_more(shape.columns()));
+    columns.div_ceil(one_or_more(parts))
+}
+
+/// `n`, which the compiler then knows to be a divisor that cannot panic.
+const fn one_or_more(n: usize) -> usize {
+    if n == 0 { 1 } else { n }
 }
 
 /// Bytes from a channel's first staged row to the next channel's, where rows of `width` pixels are staged.

@@ -122,9 +122,9 @@ impl Channel<'_> {
     ) -> i32 {
         let mut sum = 0i32;
         for i in (0..K).filter(|i| row.skip >> (8 + i) & 1 != 0) {
-            let weights = scratch.span(self.index * shape.weights() + i * shape.weight_row(), shape.weight_row());
+            let weights = self.index * shape.weights() + i * shape.weight_row();
             for j in 0..K {
-                sum += weights[place(shape.stride, j)] as i32;
+                sum += scratch[weights + place(shape.stride, j)] as i32;
             }
         }
         sum.wrapping_mul(band.padding as u8 as i8 as i32 * SCALE)
@@ -151,12 +151,11 @@ impl Channel<'_> {
             for _ in 0..band.columns >> 8 {
                 let mut acc = start;
                 for i in skip..K {
-                    let weights =
-                        scratch.span(weights.wrapping_add(i * shape.weight_row() * 2) / 2, shape.weight_row());
-                    let pixels: &[i16] = scratch.span(pixels.wrapping_add(i * PITCH) / 2, K);
+                    let weights = weights.wrapping_add(i * shape.weight_row() * 2) / 2;
+                    let pixels = pixels.wrapping_add(i * PITCH) / 2;
                     for j in 0..K {
-                        let weight = weights[place(shape.stride, j)];
-                        acc = acc.wrapping_add(pixels[j] as i32 * weight as i32);
+                        let weight = scratch[weights + place(shape.stride, j)];
+                        acc = acc.wrapping_add(scratch[pixels + j] as i32 * weight as i32);
                     }
                 }
                 around[output] = self.finish.output(&channel, acc);
