@@ -157,7 +157,7 @@ pub(super) use portable::{place, stage};
 #[cfg(all(target_arch = "arm", feature = "dsp"))]
 mod dsp {
     use super::*;
-    use crate::isa::dsp::conv::{Frame, Layer, Stage, conv, stage_code};
+    use crate::isa::dsp::conv::{Layer, Out, Stage, stage_code};
 
     /// As the portable one.
     #[inline(always)]
@@ -201,10 +201,8 @@ mod dsp {
             target: &Target,
         ) {
             let pairs = self.channels / 2;
-            let is_odd = self.channels % 2 == 1;
-            // What is alone is computed a block at a time, while its inputs are staged.
-            let calls = if is_odd { target.blocks } else { 1 };
-            let layer = Layer {
+            let stage = source.map(|source| words(source, staged));
+            let mut layer = Layer {
                 pixels: self.pixels,
                 quads: self.quads,
                 finish: self.finish,
@@ -214,29 +212,36 @@ mod dsp {
                 },
                 extras: self.packed.span(self.extras(), self.finish.extras as usize).as_ptr(),
                 staged: staged.span(0, 2 * self.pixels * self.quads).as_ptr(),
+                stage,
             };
-            let stage = source.map(|source| words(source, staged));
-            let weights = self.packed.span(0, pairs * self.pair_words()).as_ptr();
+            // What is alone is computed a block at a time, by way of the lines, after the block's pairs. All calls are made from one place, so
+            // that the frame is on the stack once.
+            let is_odd = self.channels % 2 == 1;
+            let (calls, blocks) = if is_odd { (2 * target.blocks, 1) } else { (1, target.blocks) };
             for call in 0..calls {
-                let to = target.to + call * self.pixels * target.pixel_stride;
-                let column = source.map_or(0, |source| call * self.pixels * source.step);
-                if pairs > 0 {
-                    let blocks = target.blocks / calls;
-                    let count = (blocks * self.pixels - 1) * target.pixel_stride + 2 * pairs;
-                    let out = arena.pointer(to, count);
-                    let frame =
-                        Frame::new(&layer, stage.as_ref(), column, weights, [pairs, blocks], out, target.pixel_stride);
-                    // SAFETY: constant, inputs, staged inputs and outputs are as many as the frame says.
-                    unsafe { conv(self.pixels)(&frame) }
+                let is_alone = call % 2 == 1;
+                let to = target.to + call / 2 * self.pixels * target.pixel_stride;
+                let column = source.map_or(0, |source| call / 2 * self.pixels * source.step);
+                let (first, count) = if is_alone { (pairs, 1) } else { (0, pairs) };
+                if count == 0 {
+                    continue;
                 }
-                if is_odd {
-                    let weights = self.packed.span(pairs * self.pair_words(), self.pair_words()).as_ptr();
-                    let alone = lines.pointer(target.alone, 2 * self.pixels);
-                    // The inputs are still staged if there was a pair; if not, the frame stages them.
-                    let stage = if pairs == 0 { stage.as_ref() } else { None };
-                    let frame = Frame::new(&layer, stage, column, weights, [1, 1], alone, 2);
-                    // SAFETY: as above, for two outputs of each pixel.
-                    unsafe { conv(self.pixels)(&frame) }
+                let out = if is_alone {
+                    Out { to: lines.pointer(target.alone, 2 * self.pixels), pixel_stride: 2 }
+                } else {
+                    let elements = (blocks * self.pixels - 1) * target.pixel_stride + 2 * pairs;
+                    Out { to: arena.pointer(to, elements), pixel_stride: target.pixel_stride }
+                };
+                if is_alone && pairs > 0 {
+                    // Still staged; where the inputs were, outputs may be by now.
+                    layer.stage = None;
+                } else {
+                    layer.stage = stage;
+                }
+                let weights = self.packed.span(first * self.pair_words(), count * self.pair_words()).as_ptr();
+                // SAFETY: constant, inputs, staged inputs and outputs are as many as is said.
+                unsafe { layer.run(weights, count, blocks, &out, column) }
+                if is_alone {
                     for p in 0..self.pixels {
                         arena[to + p * target.pixel_stride + self.channels - 1] = lines[target.alone + 2 * p];
                     }

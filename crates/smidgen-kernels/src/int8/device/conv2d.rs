@@ -308,13 +308,19 @@ impl<'a> Layer<'a> {
         x: usize,
     ) {
         let (window, depth) = (self.window, self.window.input[2]);
-        lines.span_mut(line, self.layout.line).fill(self.input_zero);
         let (taps, column) = window.taps(1, x);
-        for ky in rows.taps.start.max(wanted.start)..rows.taps.end.min(wanted.end) {
-            for (i, kx) in taps.clone().enumerate() {
+        let inside = rows.taps.start.max(wanted.start)..rows.taps.end.min(wanted.end);
+        if taps.len() < window.size[1] || inside.len() < wanted.len() {
+            lines.span_mut(line, self.layout.line).fill(self.input_zero);
+        }
+        // Pieces that are neighbours in the input are copied at once.
+        let is_joined = window.dilation[1] == 1 && self.input.pixel_stride == depth;
+        let (pieces, length) = if is_joined { (1, taps.len() * depth) } else { (taps.len(), depth) };
+        for ky in inside {
+            for i in 0..pieces {
                 let from = self.at(rows, ky, column + i * window.dilation[1]);
-                let to = line + ((ky - wanted.start) * window.size[1] + kx) * depth;
-                lines.span_mut(to, depth).copy_from_slice(arena.span(from, depth));
+                let to = line + ((ky - wanted.start) * window.size[1] + taps.start + i) * depth;
+                lines.span_mut(to, length).copy_from_slice(arena.span(from, length));
             }
         }
     }

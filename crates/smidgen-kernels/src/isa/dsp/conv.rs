@@ -24,12 +24,6 @@ const CHAIN: usize = 16;
 /// A place in the code that the blocks jump to.
 pub(crate) type Code = unsafe extern "C" fn();
 
-/// Computes and stores the channels of a frame's blocks.
-///
-/// # Safety
-/// The frame's pointers must be good for as much as the frame says.
-pub(crate) type Conv = unsafe extern "C" fn(*const Frame);
-
 /// Stages one block: as [`Stage`] says, `column` bytes further on, to as many words.
 ///
 /// # Safety
@@ -50,6 +44,16 @@ pub(crate) struct Layer<'a> {
     pub extras: *const u32,
     /// Staged inputs.
     pub staged: *const u32,
+    /// From where they are staged; if from nowhere, they are already.
+    pub stage: Option<Stage>,
+}
+
+/// Where blocks write.
+pub(crate) struct Out {
+    /// The first output of the first pixel.
+    pub to: *mut i8,
+    /// Bytes from pixel to pixel.
+    pub pixel_stride: usize,
 }
 
 /// From where a block is staged: see [`Source`](crate::int8::device), whose table holds addresses here.
@@ -68,7 +72,7 @@ pub(crate) struct Stage {
 
 /// What the blocks keep in memory.
 #[repr(C)]
-pub(crate) struct Frame {
+struct Frame {
     /// Multipliers of the pair at hand; while staging, two arguments.
     multipliers: [u32; 2],
     out: *mut i8,
@@ -98,20 +102,31 @@ pub(crate) struct Frame {
 
 const _: () = assert!(size_of::<Frame>() == 104);
 
-impl Frame {
-    /// For `blocks` blocks of `pairs` pairs of channels whose words begin at `weights`; the first output of the first pixel is written to
-    /// `out`. Without `stage`, inputs must be staged already.
+impl Layer<'_> {
+    /// Computes `pairs` pairs of channels, whose words begin at `weights`, of `blocks` blocks; the inputs of the first block are `column` bytes
+    /// behind their places.
+    ///
+    /// # Safety
+    /// All pointers must be good for as much as that says.
     #[inline(always)]
-    pub fn new(
-        layer: &Layer,
-        stage: Option<&Stage>,
-        column: usize,
-        weights: *const u32,
-        [pairs, blocks]: [usize; 2],
-        out: *mut i8,
-        pixel_stride: usize,
-    ) -> Self {
+    pub unsafe fn run(&self, weights: *const u32, pairs: usize, blocks: usize, out: &Out, column: usize) {
+        let frame = Frame::new(self, weights, [pairs, blocks], out, column);
+        let code = match self.pixels {
+            1 => smidgen_conv1,
+            2 => smidgen_conv2,
+            _ => smidgen_conv3,
+        };
+        // SAFETY: the caller's promise.
+        unsafe { code(&frame) }
+    }
+}
+
+impl Frame {
+    #[inline(always)]
+    fn new(layer: &Layer, weights: *const u32, [pairs, blocks]: [usize; 2], out: &Out, column: usize) -> Self {
         let (pixels, finish) = (layer.pixels, layer.finish);
+        let &Out { to: out, pixel_stride } = out;
+        let stage = layer.stage.as_ref();
         let [chain, exit, check] = match pixels {
             1 => [smidgen_conv1_chain as Code, smidgen_conv1_exit, smidgen_conv1_check],
             2 => [smidgen_conv2_chain as Code, smidgen_conv2_exit, smidgen_conv2_check],
@@ -146,16 +161,6 @@ impl Frame {
             column_step: stage.map_or(0, |stage| pixels * stage.step),
             stage_code: stage.map(|stage| stage_code(pixels, stage.quads)),
         }
-    }
-}
-
-/// The code of blocks of so many pixels.
-#[inline(always)]
-pub(crate) fn conv(pixels: usize) -> Conv {
-    match pixels {
-        1 => smidgen_conv1,
-        2 => smidgen_conv2,
-        _ => smidgen_conv3,
     }
 }
 
