@@ -5,7 +5,7 @@ use crate::Error;
 use crate::files;
 use crate::npy;
 use crate::npz::{self, Archive};
-use crate::picture::{Fit, Normalise, Picture, PictureInput};
+use crate::picture::{self, Fit, Normalise, Picture, PictureInput};
 use crate::set::{Content, Sample};
 use crate::{Array, Dtype};
 use smidgen_ir::{ElementType, Graph, Shape};
@@ -335,11 +335,20 @@ impl<'g> Feeder<'g> {
         Ok(adapt(self.graph, index, array, self.normalise)?.0)
     }
 
-    /// What pixels become, in words, and whether that is a guess; `None` if the network does not take one picture.
-    pub fn describe(&self) -> Option<(String, bool)> {
+    /// The least and the greatest real number that a pixel can become; `None` if the network does not take one picture.
+    pub fn pixel_range(&self) -> Option<(f64, f64)> {
+        Some(self.sample_pixels()?.normalisation.range())
+    }
+
+    fn sample_pixels(&self) -> Option<picture::Prepared> {
         let input = PictureInput::of(self.graph, 0).ok().filter(|_| self.graph.inputs.len() == 1)?;
         let [height, width, channels] = input.size();
-        let prepared = input.from_pixels(&vec![0; height * width * channels], self.normalise);
+        Some(input.from_pixels(&vec![0; height * width * channels], self.normalise))
+    }
+
+    /// What pixels become, in words, and whether that is a guess; `None` if the network does not take one picture.
+    pub fn describe(&self) -> Option<(String, bool)> {
+        let prepared = self.sample_pixels()?;
         Some((prepared.describe(), prepared.guessed))
     }
 }

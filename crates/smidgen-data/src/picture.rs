@@ -71,6 +71,14 @@ impl Normalisation {
         }
     }
 
+    /// The least and the greatest real number that a pixel can become.
+    pub fn range(self) -> (f64, f64) {
+        match self {
+            Self::Bytes => (-128.0, 127.0),
+            _ => (self.real(0), self.real(255)),
+        }
+    }
+
     /// The one whose real numbers fill the range of a quantised input, if one does within 5 %.
     fn filling(low: f64, high: f64) -> Option<Self> {
         let slack = 0.05 * (high - low);

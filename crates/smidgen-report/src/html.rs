@@ -9,6 +9,8 @@ use smidgen_plan::{Program, Run};
 use std::fmt::Write;
 
 const TEMPLATE: &str = include_str!("../templates/plan.html");
+/// What all pages look like.
+pub(crate) const STYLE: &str = include_str!("../templates/style.css");
 
 /// The template could not be rendered, which is a fault of smidgen.
 #[derive(Debug, thiserror::Error)]
@@ -173,6 +175,7 @@ pub fn html(program: &Program, occupancy: &Occupancy, summary: &Summary) -> Resu
 
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::Html);
+    environment.add_template("style.css", STYLE)?;
     environment.add_template("plan.html", TEMPLATE)?;
     let budget_line = budget.filter(|&b| b <= top).map(|b| y(b) / 10.0);
     let page = Page {

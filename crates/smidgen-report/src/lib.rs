@@ -6,6 +6,7 @@
 
 pub mod html;
 pub mod map;
+pub mod quant;
 pub mod summary;
 
 pub use html::{HtmlError, html};

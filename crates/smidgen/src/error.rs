@@ -1,5 +1,6 @@
 //! Everything that can go wrong, and whose turn it is.
 
+use crate::evaluate::EvaluateError;
 use crate::verify::GoldenError;
 use smidgen_boards::BoardError;
 use smidgen_codegen::CodegenError;
@@ -8,6 +9,7 @@ use smidgen_exec::ExecError;
 use smidgen_ir::{text::ParseError, validate::ValidateError};
 use smidgen_plan::validate::InvalidProgram;
 use smidgen_plan::{LowerError, PlanError};
+use smidgen_quant::QuantError;
 use smidgen_tflite::{ReadError, WriteError};
 use std::path::{Path, PathBuf};
 
@@ -56,6 +58,12 @@ pub enum Error {
     /// The graph cannot be written as a TensorFlow Lite file.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// The network cannot be quantised.
+    #[error(transparent)]
+    Quant(#[from] QuantError),
+    /// The network cannot be evaluated on these samples.
+    #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
     /// No kernel computes an operator as the graph asks for it.
     #[error(transparent)]
     Lower(#[from] LowerError),
@@ -112,12 +120,23 @@ impl Error {
             Self::Plan(_) => ErrorKind::Request,
             Self::Board(BoardError::Malformed { .. }) => ErrorKind::Malformed,
             Self::Board(_) => ErrorKind::Request,
-            Self::Golden(_) => ErrorKind::Request,
             Self::Codegen(CodegenError::Invalid(_)) => ErrorKind::Internal,
             Self::Codegen(CodegenError::TooMany { .. }) => ErrorKind::Unsupported,
             Self::Simulate(error) if error.does_not_fit() => ErrorKind::DoesNotFit,
             Self::Simulate(error) if error.is_internal() => ErrorKind::Internal,
             Self::Simulate(_) => ErrorKind::Request,
+            Self::Golden(_) | Self::Evaluate(_) => ErrorKind::Request,
+            Self::Quant(error) => match error {
+                QuantError::Spoilt(_) | QuantError::Exec(_) => ErrorKind::Internal,
+                QuantError::Lower(_) => ErrorKind::Unsupported,
+                QuantError::Graph(_) | QuantError::Constant { .. } => ErrorKind::Malformed,
+                QuantError::Quantised { .. }
+                | QuantError::NothingToDo
+                | QuantError::NoSamples
+                | QuantError::Sample { .. }
+                | QuantError::InputCount { .. }
+                | QuantError::Value { .. } => ErrorKind::Request,
+            },
         }
     }
 
@@ -129,6 +148,19 @@ impl Error {
             Self::Golden(error) => return error.help(),
             Self::Simulate(error) => return error.help(),
             Self::Codegen(CodegenError::TooMany { .. }) => "another `--schedule` has fewer",
+            Self::Evaluate(error) => return Some(error.help()),
+            Self::Quant(error) => match error {
+                QuantError::Quantised { .. } => "hand in the float network that it was made from",
+                QuantError::Constant { .. } => "training diverged, or the file is damaged: export the network again",
+                QuantError::Value { .. } => {
+                    "the samples hold numbers that no network can take, or are scaled unlike the data it was trained on"
+                }
+                QuantError::Lower(_) => "`smidgen ops` shows what is supported of each operator",
+                QuantError::Spoilt(_) | QuantError::Exec(_) => {
+                    "this is a fault of smidgen's: please report it, with the command and, if you may share it, the model"
+                }
+                _ => return None,
+            },
             Self::Read(ReadError::Unsupported(_)) => {
                 "`smidgen check` lists everything that stands in the way, `smidgen ops` what is supported"
             }

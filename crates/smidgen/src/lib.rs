@@ -5,7 +5,7 @@
 //! reference outputs. [`data`] brings arrays and pictures to what a network takes.
 //!
 //! The parts behind this façade are crates of their own, re-exported as [`ir`], [`tflite`],
-//! [`data`], [`plan`], [`codegen`], [`exec`], [`boards`], [`sim`] and [`report`].
+//! [`data`], [`quant`], [`plan`], [`codegen`], [`exec`], [`boards`], [`sim`] and [`report`].
 //!
 //! Without the feature `cli` (on by default) the crate is the library alone.
 #![forbid(unsafe_code)]
@@ -17,11 +17,13 @@ struct Readme;
 
 pub mod compile;
 pub mod error;
+pub mod evaluate;
 pub mod network;
 pub mod simulate;
 pub mod verify;
 
 pub use error::{Error, ErrorKind};
+pub use evaluate::{Evaluation, evaluate};
 pub use network::{Network, Runner};
 pub use smidgen_boards as boards;
 pub use smidgen_codegen as codegen;
@@ -31,6 +33,7 @@ pub use smidgen_exec as exec;
 pub use smidgen_ir as ir;
 pub use smidgen_plan as plan;
 pub use smidgen_plan::{LowerOptions, Reference};
+pub use smidgen_quant as quant;
 pub use smidgen_report as report;
 pub use smidgen_sim as sim;
 pub use smidgen_tflite as tflite;

@@ -3,7 +3,7 @@
 use super::layout::pick;
 use super::{Part, SetError};
 use crate::Error;
-use crate::array::Array;
+use crate::array::{Array, Dtype};
 use crate::npy;
 use crate::npz::Archive;
 use std::collections::BTreeSet;
@@ -108,6 +108,14 @@ impl Stacked {
         }
     }
 
+    /// The elements' type; of several arrays, the first one's.
+    pub(super) fn dtype(&self) -> Option<Dtype> {
+        match self {
+            Self::Rows { array, .. } => Some(array.dtype),
+            Self::Each(samples) => Some(samples.first()?.first()?.dtype),
+        }
+    }
+
     pub(super) fn name(&self, index: usize) -> String {
         match self {
             Self::Rows { name, .. } => format!("{name}[{index}]"),
@@ -148,7 +156,6 @@ fn class_numbers(name: String, array: &Array, samples: usize) -> Result<Vec<usiz
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::array::Dtype;
     use crate::npz;
 
     fn bytes(dims: &[usize], from: u8) -> Array {

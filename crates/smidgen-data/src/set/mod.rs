@@ -11,7 +11,7 @@ mod folder;
 mod layout;
 
 use crate::Error;
-use crate::array::Array;
+use crate::array::{Array, Dtype};
 use crate::files;
 use crate::npy;
 use crate::npz;
@@ -227,6 +227,14 @@ impl Dataset {
     /// The classes' names, sorted; empty if the set is not labelled.
     pub fn classes(&self) -> &[String] {
         &self.classes
+    }
+
+    /// True if the samples are pictures, or arrays of bytes that may be pixels.
+    pub fn holds_pixels(&self) -> bool {
+        match &self.source {
+            Source::Folder | Source::Archive => true,
+            Source::Stacked(stacked) => stacked.dtype() == Some(Dtype::Uint8),
+        }
     }
 
     /// The part that was taken, where the set has several.

@@ -10,9 +10,11 @@ mod compile;
 mod convert;
 mod diff;
 mod doctor;
+mod eval;
 mod inspect;
 mod ops;
 mod plan;
+mod quantize;
 mod run;
 mod simulate;
 mod verify;
@@ -66,6 +68,8 @@ enum Command {
     Inspect(inspect::Inspect),
     Run(run::Run),
     Verify(verify::Verify),
+    Eval(eval::Eval),
+    Quantize(quantize::Quantize),
     Plan(plan::Plan),
     Compile(compile::Compile),
     Simulate(simulate::Simulate),
@@ -90,6 +94,8 @@ pub fn run(cli: &Cli) -> Result<Answer, Failure> {
         Command::Inspect(command) => command.run(&mut out),
         Command::Run(command) => command.run(&mut out),
         Command::Verify(command) => command.run(&mut out),
+        Command::Eval(command) => command.run(&mut out),
+        Command::Quantize(command) => command.run(&mut out),
         Command::Plan(command) => command.run(&mut out),
         Command::Compile(command) => command.run(&mut out),
         Command::Simulate(command) => command.run(&mut out),

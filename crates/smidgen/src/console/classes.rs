@@ -3,6 +3,7 @@
 use super::Failure;
 use super::format::real;
 use smidgen::data::Array;
+pub use smidgen::evaluate::best;
 use smidgen::files;
 use std::path::Path;
 
@@ -35,30 +36,10 @@ pub fn is_classes(output: &Array) -> bool {
     output.shape.iter().filter(|&&d| d != 1).count() <= 1 && output.elements() <= MOST_CLASSES
 }
 
-/// Indices of the greatest values, the first of equals first.
-pub fn best(reals: &[f64], count: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..reals.len()).collect();
-    order.sort_by(|&a, &b| reals[b].total_cmp(&reals[a]).then(a.cmp(&b)));
-    order.truncate(count);
-    order
-}
-
 /// One label a line; trailing empty lines do not count.
 pub fn read_labels(path: &Path) -> Result<Vec<String>, Failure> {
     let text = String::from_utf8(files::read(path)?).map_err(|_| {
         Failure::usage(format!("`{}` is not text", path.display()), "labels are UTF-8 text, one on each line")
     })?;
     Ok(text.trim_end().lines().map(|line| line.trim().to_owned()).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_best_come_first_and_equals_in_order() {
-        assert_eq!(best(&[0.1, 0.7, 0.7, 0.2], 3), [1, 2, 3]);
-        assert_eq!(best(&[f64::NAN, 1.0], 5).len(), 2);
-        assert!(best(&[], 5).is_empty());
-    }
 }

@@ -15,6 +15,7 @@ Exit codes:
   4    malformed: the file is damaged or contradicts itself
   5    does not fit
   6    a fault of smidgen's own: please report it
+  130  interrupted by Ctrl-C: what is printed covers what was done until then
   141  whoever read the output closed it early";
 
 /// Exit codes other than success.
@@ -26,6 +27,7 @@ pub enum Code {
     Malformed = 4,
     DoesNotFit = 5,
     Internal = 6,
+    Interrupted = 130,
 }
 
 impl From<Code> for ExitCode {

@@ -14,12 +14,19 @@ pub struct Preparation {
     /// The array to take from an .npz file [default: input_0, or the only one]
     #[arg(long, value_name = "NAME")]
     array: Option<String>,
+    #[command(flatten)]
+    pixels: Pixels,
+}
+
+/// How pictures are made into inputs.
+#[derive(Args, Debug)]
+pub struct Pixels {
     /// What a picture's pixels (0 to 255) become
     #[arg(long, value_enum, default_value_t)]
-    normalise: NormaliseName,
+    pub normalise: NormaliseName,
     /// How a picture of another shape is made to fit
     #[arg(long, value_enum, default_value_t)]
-    fit: FitName,
+    pub fit: FitName,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -50,7 +57,7 @@ impl From<NormaliseName> for Normalise {
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
-enum FitName {
+pub enum FitName {
     /// Scale both sides independently
     #[default]
     Stretch,
@@ -90,7 +97,7 @@ impl Preparation {
             .map(|i| {
                 let path: &Path = if one_archive { &files[0] } else { &files[i] };
                 let name = self.array.as_deref();
-                Ok(input::load(graph, i, path, name, self.normalise.into(), self.fit.into())?)
+                Ok(input::load(graph, i, path, name, self.pixels.normalise.into(), self.pixels.fit.into())?)
             })
             .collect()
     }

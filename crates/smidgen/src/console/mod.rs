@@ -6,6 +6,8 @@ pub mod format;
 pub mod inputs;
 pub mod options;
 pub mod output;
+pub mod progress;
+pub mod samples;
 pub mod table;
 pub mod terminal;
 

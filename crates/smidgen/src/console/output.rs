@@ -35,6 +35,10 @@ impl Output {
         self.verbosity == Verbosity::Verbose
     }
 
+    pub fn quiet(&self) -> bool {
+        self.verbosity == Verbosity::Quiet
+    }
+
     /// Prints a result.
     pub fn print(&mut self, text: impl AsRef<str>) -> Result<(), Failure> {
         anstream::stdout().lock().write_all(text.as_ref().as_bytes()).map_err(Failure::Output)

@@ -1,0 +1,245 @@
+//! `smidgen eval`: how often a classifier is right.
+
+use super::Answer;
+use crate::console::classes::read_labels;
+use crate::console::format::thousands;
+use crate::console::options::{Model, ReferenceOption};
+use crate::console::output::{Output, STRONG};
+use crate::console::samples::Data;
+use crate::console::table::{Column, Table};
+use crate::console::{Code, Failure, progress};
+use clap::Args;
+use serde_json::{Value, json};
+use smidgen::data::set::Part;
+use smidgen::{Evaluation, Runner, evaluate};
+use std::path::PathBuf;
+
+/// Count how often a classifier is right, over a labelled set
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  smidgen eval model.tflite --data photos/
+      photos/CLASS/*.jpg; photos/test/CLASS/*.jpg if there are parts
+  smidgen eval model.tflite --data cifar10.tar.gz --samples 1000 --json
+      1,000 of an archive's pictures, as many of each class; nothing is unpacked to disk
+  smidgen eval model.tflite --data digits.npz --split test
+      the arrays x_test and y_test
+
+Classes are the folders' names, sorted; the network's outputs are taken to be in that order unless --labels says which \
+is which. Pictures of other sizes are scaled (see --fit). Ctrl-C stops and prints what has been counted.")]
+pub struct Eval {
+    #[command(flatten)]
+    model: Model,
+    #[command(flatten)]
+    data: Data,
+    /// Names of the network's classes in the order of its output, one on each line
+    #[arg(short, long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// Take only so many samples, as many of each class as possible
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    samples: Option<u64>,
+    /// Which samples are taken
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    reference: ReferenceOption,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Classes beyond which a matrix tells less than its most frequent confusions.
+const MOST_IN_MATRIX: usize = 30;
+/// Confusions listed.
+const LISTED: usize = 10;
+
+const COLUMNS: [Column; 6] = [
+    Column::right("#", 1),
+    Column::left("class", 0),
+    Column::right("samples", 3),
+    Column::right("right", 0),
+    Column::right("of those\nnamed so", 4),
+    Column::left("most often taken for", 2),
+];
+
+impl Eval {
+    pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
+        let network = self.model.open()?;
+        let labels = self.labels.as_deref().map(read_labels).transpose()?;
+        let set = self.data.open(Part::Test)?;
+        let feeder = self.data.feeder(network.graph());
+        let count = self.samples.map_or(usize::MAX, |n| n as usize);
+        let indices = set.choose(count, self.seed);
+        if !self.json {
+            self.data.tell(out, &set, &feeder, indices.len())?;
+        }
+        let runner = Runner::new(&network, &self.reference.options())?;
+        let (bar, stop) = (progress::bar(out, "evaluating", indices.len()), progress::stop_on_interrupt());
+        let done = || bar.inc(1);
+        let result = evaluate(network.graph(), &runner, &set, &indices, (&feeder, labels.as_deref()), (&done, &stop));
+        bar.finish_and_clear();
+        let result = result?;
+        if self.json {
+            out.json(&describe(&result, set.part()))?;
+        } else {
+            out.print(show(&result, out.width))?;
+        }
+        if result.stopped {
+            let (counted, all) = (thousands(result.samples), thousands(indices.len() as u64));
+            out.warn(format!("interrupted after {counted} of {all} samples"));
+            return Ok(Answer::No(Code::Interrupted));
+        }
+        Ok(Answer::Yes)
+    }
+}
+
+fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 { "-".into() } else { format!("{:.2} %", 100.0 * part as f64 / whole as f64) }
+}
+
+fn show(result: &Evaluation, width: usize) -> String {
+    let Evaluation { classes, confusion, top1, top5, samples, .. } = result;
+    let mut text = format!(
+        "{STRONG}top-1 {}{STRONG:#} ({} of {})\n",
+        percent(*top1, *samples),
+        thousands(*top1),
+        thousands(*samples)
+    );
+    if classes.len() > 5 {
+        text += &format!("top-5 {} ({})\n", percent(*top5, *samples), thousands(*top5));
+    }
+    text.push('\n');
+    if classes.len() <= MOST_IN_MATRIX {
+        let mut table = Table::new(&COLUMNS);
+        for (c, row) in confusion.iter().enumerate() {
+            let all: u64 = row.iter().sum();
+            let named: u64 = confusion.iter().map(|row| row[c]).sum();
+            let other = (0..classes.len()).filter(|&p| p != c && row[p] > 0).max_by_key(|&p| (row[p], usize::MAX - p));
+            let other = other.map_or_else(String::new, |p| format!("{} ({})", classes[p], percent(row[p], all)));
+            table.row(vec![
+                c.to_string(),
+                classes[c].clone(),
+                thousands(all),
+                percent(row[c], all),
+                percent(row[c], named),
+                other,
+            ]);
+        }
+        text += &table.render(width);
+        text.push('\n');
+        text += &matrix(result, width);
+    } else {
+        text += &confusions(result);
+    }
+    text
+}
+
+/// Rows are classes, columns what the network took them for: counts if they fit, else per cent of the row. What is still too wide is
+/// cut into blocks of columns.
+fn matrix(result: &Evaluation, width: usize) -> String {
+    let Evaluation { classes, confusion, .. } = result;
+    let number = |n: u64| if n == 0 { "\u{b7}".to_owned() } else { n.to_string() };
+    let counts: Vec<Vec<String>> = confusion.iter().map(|row| row.iter().map(|&n| number(n)).collect()).collect();
+    let share = |row: &Vec<u64>| {
+        let all = row.iter().sum::<u64>().max(1);
+        row.iter().map(|&n| number((100 * n + all / 2) / all)).collect::<Vec<_>>()
+    };
+    let shares: Vec<Vec<String>> = confusion.iter().map(share).collect();
+    let widest = |cells: &[Vec<String>]| {
+        let cells = cells.iter().flatten().map(|cell| cell.chars().count()).max().unwrap_or(1);
+        cells.max((classes.len() - 1).to_string().len()) + 1
+    };
+    // Room for a row's name: the number, and as much of the class as half of the line allows.
+    let longest = classes.iter().map(|c| c.chars().count()).max().unwrap_or(0);
+    let digits = (classes.len() - 1).to_string().len();
+    let name = longest.min((width / 3).saturating_sub(digits + 1));
+    let head = digits + 1 + name;
+    let fits = |cells: &[Vec<String>]| head + classes.len() * widest(cells) <= width;
+    let (cells, unit) = if fits(&counts) { (&counts, "samples") } else { (&shares, "per cent of the row") };
+    let column = widest(cells);
+    let block = (width.saturating_sub(head) / column).max(1);
+    let mut text = format!("rows: the class; columns: what it was taken for; {unit}\n");
+    for from in (0..classes.len()).step_by(block) {
+        let columns = from..(from + block).min(classes.len());
+        text += &" ".repeat(head);
+        columns.clone().for_each(|c| text += &format!("{c:>column$}"));
+        text.push('\n');
+        for (c, row) in cells.iter().enumerate() {
+            let short: String = classes[c].chars().take(name).collect();
+            text += &format!("{c:>digits$} {short:name$}");
+            columns.clone().for_each(|p| text += &format!("{:>column$}", row[p]));
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// The most frequent confusions.
+fn confusions(result: &Evaluation) -> String {
+    let Evaluation { classes, confusion, .. } = result;
+    let mut all: Vec<(u64, usize, usize)> = Vec::new();
+    for (c, row) in confusion.iter().enumerate() {
+        all.extend(row.iter().enumerate().filter(|&(p, &n)| p != c && n > 0).map(|(p, &n)| (n, c, p)));
+    }
+    all.sort_by_key(|&(n, c, p)| (u64::MAX - n, c, p));
+    let mut text = String::from("most frequent confusions (--json has the whole matrix)\n");
+    for (n, c, p) in all.into_iter().take(LISTED) {
+        text += &format!("  {:>6}  {} taken for {}\n", thousands(n), classes[c], classes[p]);
+    }
+    text
+}
+
+fn describe(result: &Evaluation, part: Option<&str>) -> Value {
+    json!({
+        "samples": result.samples,
+        "part": part,
+        "top1": result.accuracy(),
+        "top5": result.top5 as f64 / result.samples.max(1) as f64,
+        "classes": result.classes,
+        "confusion": result.confusion,
+        "interrupted": result.stopped,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(classes: usize) -> Evaluation {
+        let confusion: Vec<Vec<u64>> = (0..classes)
+            .map(|c| (0..classes).map(|p| if c == p { 900 } else { ((c * 7 + p * 3) % 5 * 8) as u64 }).collect())
+            .collect();
+        Evaluation {
+            classes: (0..classes).map(|c| format!("class-{c}")).collect(),
+            top1: 900 * classes as u64,
+            top5: 950 * classes as u64,
+            samples: confusion.iter().flatten().sum(),
+            confusion,
+            stopped: false,
+        }
+    }
+
+    #[test]
+    fn a_wide_terminal_shows_counts() {
+        insta::assert_snapshot!("eval_wide", anstream::adapter::strip_str(&show(&example(4), 100)).to_string());
+    }
+
+    #[test]
+    fn a_narrow_one_shows_shares_and_blocks() {
+        insta::assert_snapshot!("eval_narrow", anstream::adapter::strip_str(&show(&example(10), 36)).to_string());
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal() {
+        for classes in [2, 10, 30, 31] {
+            for width in [30, 40, 80, 100] {
+                let text = anstream::adapter::strip_str(&show(&example(classes), width)).to_string();
+                let wide =
+                    text.lines().filter(|l| !l.starts_with("rows:") && !l.starts_with('(') && !l.starts_with("most"));
+                for line in wide {
+                    assert!(line.chars().count() <= width, "{classes} classes, {width} columns: {line}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Sets of samples, and how they are brought to a network's input.
+
+use super::format::thousands;
+use super::inputs::Pixels;
+use super::{Failure, Output};
+use clap::Args;
+use smidgen::Error;
+use smidgen::data::set::Part;
+use smidgen::data::{Dataset, Feeder};
+use smidgen::ir::Graph;
+use std::path::PathBuf;
+
+/// Samples to work on.
+#[derive(Args, Debug)]
+pub struct Data {
+    /// The samples: a folder of pictures with a folder for each class, a .tar or .tar.gz of one, or an .npz file
+    #[arg(long, value_name = "DIR|TAR|NPZ")]
+    pub data: PathBuf,
+    /// The part of the data to take, where it has several: train, val, test
+    #[arg(long, value_name = "NAME")]
+    pub split: Option<String>,
+    #[command(flatten)]
+    pub pixels: Pixels,
+}
+
+impl Data {
+    /// Lists the samples; `part` is what is taken unless a split is named.
+    pub fn open(&self, part: Part) -> Result<Dataset, Failure> {
+        let part = self.split.clone().map_or(part, Part::Named);
+        Ok(Dataset::open(&self.data, &part).map_err(Error::from)?)
+    }
+
+    /// Makes samples into a network's inputs.
+    pub fn feeder<'g>(&self, graph: &'g Graph) -> Feeder<'g> {
+        Feeder::new(graph, self.pixels.normalise.into(), self.pixels.fit.into())
+    }
+
+    /// Tells which samples are taken and what becomes of pixels, and warns where that is a guess.
+    pub fn tell(&self, out: &mut Output, set: &Dataset, feeder: &Feeder, count: usize) -> Result<(), Failure> {
+        let part = set.part().map_or_else(String::new, |part| format!(", part `{part}`"));
+        let all = match set.items().len() {
+            all if all == count => String::new(),
+            all => format!(" of {}", thousands(all as u64)),
+        };
+        let mut text = format!("data  {}{part}: {}{all} samples", self.data.display(), thousands(count as u64));
+        if set.holds_pixels()
+            && let Some((story, guessed)) = feeder.describe()
+        {
+            text += &format!("; pixels {story}");
+            if guessed {
+                out.warn(
+                    "what pixels become is a guess: if results make no sense, choose another with --normalise \
+                     (raw, unit, symmetric)",
+                );
+            }
+        }
+        out.wrapped(&text, 6)
+    }
+}

@@ -1,0 +1,184 @@
+//! How often a classifier is right, counted over a labelled set of samples.
+
+use crate::data::{Dataset, Feeder, input};
+use crate::error::Error;
+use crate::network::Runner;
+use rayon::prelude::*;
+use smidgen_ir::Graph;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Classes of which the right one may be any for a prediction to count in [`Evaluation::top5`].
+const TOP: usize = 5;
+
+/// Why a network cannot be evaluated on a set.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum EvaluateError {
+    /// Samples without classes.
+    #[error("the samples have no labels")]
+    Unlabelled,
+    /// No output is a list of classes.
+    #[error("the network has no output with one number for each class; it has {outputs}")]
+    NoClasses {
+        /// The outputs' shapes.
+        outputs: String,
+    },
+    /// The data have more classes than the network.
+    #[error("the data have {data} classes, the network's output has {network}")]
+    TooManyClasses {
+        /// Classes of the data.
+        data: usize,
+        /// Elements of the output.
+        network: usize,
+    },
+    /// A class of the data that the labels do not name.
+    #[error("the class `{class}` of the data is not among the labels")]
+    UnknownClass {
+        /// The class.
+        class: String,
+    },
+}
+
+impl EvaluateError {
+    pub(crate) fn help(&self) -> String {
+        match self {
+            Self::Unlabelled => "pictures go into one folder for each class; an .npz file has its labels in `y`",
+            Self::NoClasses { .. } => "only classifiers can be evaluated",
+            Self::TooManyClasses { .. } => "is this the set that the network was trained on?",
+            Self::UnknownClass { .. } => "the labels name one class on each line, as the data's folders are called",
+        }
+        .into()
+    }
+}
+
+/// What was counted.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Evaluation {
+    /// Names of the network's classes, in the order of its output; the number where no name is known.
+    pub classes: Vec<String>,
+    /// `confusion[c][p]`: samples of class `c` that the network took for `p`.
+    pub confusion: Vec<Vec<u64>>,
+    /// Samples whose class came first.
+    pub top1: u64,
+    /// Samples whose class was among the first five.
+    pub top5: u64,
+    /// Samples counted.
+    pub samples: u64,
+    /// True if it was stopped before all were counted.
+    pub stopped: bool,
+}
+
+impl Evaluation {
+    /// Share of samples whose class came first, 0 to 1.
+    pub fn accuracy(&self) -> f64 {
+        self.top1 as f64 / self.samples.max(1) as f64
+    }
+}
+
+/// Runs a network over samples of a set, on all cores.
+///
+/// Of several outputs the first with one number for each class counts. Class `c` of the data is element `c` of the output; if the
+/// network's `labels` are given, the element of that name. Equal numbers rank in the output's order.
+///
+/// `done` is called after each sample; once `stop` is set, what has been counted is returned.
+///
+/// # Errors
+/// If samples are not labelled, cannot be read or do not suit the network, or classes do not go together.
+pub fn evaluate(
+    graph: &Graph,
+    runner: &Runner,
+    set: &Dataset,
+    indices: &[usize],
+    (feeder, labels): (&Feeder, Option<&[String]>),
+    (done, stop): (&(dyn Fn() + Sync), &AtomicBool),
+) -> Result<Evaluation, Error> {
+    if set.classes().is_empty() {
+        return Err(EvaluateError::Unlabelled.into());
+    }
+    let (output, count) = class_output(graph, set.classes().len())?;
+    // Numbers, as an .npz file has them, are places already; so are names where nothing says otherwise.
+    let numbered = set.classes().iter().enumerate().all(|(i, class)| *class == i.to_string());
+    let places: Vec<usize> = match labels.filter(|_| !numbered) {
+        None => (0..set.classes().len()).collect(),
+        Some(labels) => {
+            let place = |class: &String| {
+                let found = labels.iter().position(|label| label == class).filter(|&p| p < count);
+                found.ok_or_else(|| EvaluateError::UnknownClass { class: class.clone() })
+            };
+            set.classes().iter().map(place).collect::<Result<_, _>>()?
+        }
+    };
+    let ranked = set
+        .read(indices)
+        .take_while(|_| !stop.load(Ordering::Relaxed))
+        .par_bridge()
+        .map_init(
+            || runner.clone(),
+            |runner, sample| -> Result<(usize, Vec<usize>), Error> {
+                let sample = sample?;
+                let at = |error: crate::data::Error| error.at(&set.path_of(sample.index));
+                let inputs = feeder.inputs(&sample).map_err(at)?;
+                let outputs = runner.run(&inputs)?;
+                let reals = input::reals(graph, output, &outputs[output]);
+                let class = places[sample.class.unwrap_or(0)];
+                done();
+                Ok((class, best(&reals, TOP)))
+            },
+        )
+        .collect::<Result<Vec<_>, Error>>()?;
+    let name = |i: usize| {
+        let own = labels.and_then(|labels| labels.get(i).cloned());
+        let data = || places.iter().position(|&p| p == i).map(|c| set.classes()[c].clone());
+        own.or_else(data).unwrap_or_else(|| i.to_string())
+    };
+    let mut counted = Evaluation {
+        classes: (0..count).map(name).collect(),
+        confusion: vec![vec![0; count]; count],
+        top1: 0,
+        top5: 0,
+        samples: ranked.len() as u64,
+        stopped: ranked.len() < indices.len(),
+    };
+    for (class, best) in &ranked {
+        counted.confusion[*class][best[0]] += 1;
+        counted.top1 += u64::from(best[0] == *class);
+        counted.top5 += u64::from(best.contains(class));
+    }
+    Ok(counted)
+}
+
+/// The first output that can be a list of so many classes, and its elements.
+fn class_output(graph: &Graph, classes: usize) -> Result<(usize, usize), EvaluateError> {
+    // The confusion matrix takes the square of this.
+    const MOST: usize = 4096;
+    let shapes: Vec<_> = graph.outputs.iter().map(|&id| &graph.tensor(id).shape).collect();
+    let listed = |dims: &[usize]| dims.iter().filter(|&&d| d != 1).count() == 1;
+    let found = shapes.iter().position(|s| listed(s.dims()) && s.elements() <= MOST);
+    let Some(output) = found else {
+        let outputs = shapes.iter().map(|s| s.to_string()).collect::<Vec<_>>().join(", ");
+        return Err(EvaluateError::NoClasses { outputs });
+    };
+    match shapes[output].elements() {
+        network if network < classes => Err(EvaluateError::TooManyClasses { data: classes, network }),
+        network => Ok((output, network)),
+    }
+}
+
+/// Indices of the greatest values, the first of equals first.
+pub fn best(reals: &[f64], count: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..reals.len()).collect();
+    order.sort_by(|&a, &b| reals[b].total_cmp(&reals[a]).then(a.cmp(&b)));
+    order.truncate(count);
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_come_first_and_equals_in_order() {
+        assert_eq!(best(&[0.1, 0.7, 0.7, 0.2], 3), [1, 2, 3]);
+        assert_eq!(best(&[f64::NAN, 1.0], 5).len(), 2);
+        assert!(best(&[], 5).is_empty());
+    }
+}
