@@ -1,6 +1,7 @@
 //! From the values of a tensor to the interval that its integers represent.
 
 use crate::histogram::{BINS, Histogram};
+use std::fmt;
 use std::str::FromStr;
 
 /// How the range of an activation is chosen.
@@ -25,6 +26,17 @@ impl RangeMethod {
     /// True if it needs more than extremes.
     pub(crate) fn needs_histogram(self) -> bool {
         self != Self::MinMax
+    }
+}
+
+impl fmt::Display for RangeMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MinMax => f.write_str("minmax"),
+            Self::Percentile(clipped) => write!(f, "percentile:{}", 100.0 - clipped),
+            Self::Entropy => f.write_str("entropy"),
+            Self::MeanSquaredError => f.write_str("mse"),
+        }
     }
 }
 
@@ -193,6 +205,9 @@ mod tests {
     fn methods_by_name() {
         assert_eq!("mse".parse(), Ok(RangeMethod::MeanSquaredError));
         assert_eq!("percentile:99.5".parse(), Ok(RangeMethod::Percentile(0.5)));
+        for method in ["minmax", "entropy", "mse", "percentile:99.5"] {
+            assert_eq!(method.parse::<RangeMethod>().unwrap().to_string(), method);
+        }
         for text in ["", "max", "percentile:", "percentile:101", "percentile:nan"] {
             assert!(text.parse::<RangeMethod>().is_err(), "{text}");
         }

@@ -50,6 +50,8 @@ pub struct Eval {
 
 /// Classes beyond which a matrix tells less than its most frequent confusions.
 const MOST_IN_MATRIX: usize = 30;
+/// Letters of a class that still tell it.
+const SHORTEST: usize = 4;
 /// Confusions listed.
 const LISTED: usize = 10;
 
@@ -99,12 +101,9 @@ fn percent(part: u64, whole: u64) -> String {
 
 fn show(result: &Evaluation, width: usize) -> String {
     let Evaluation { classes, confusion, top1, top5, samples, .. } = result;
-    let mut text = format!(
-        "{STRONG}top-1 {}{STRONG:#} ({} of {})\n",
-        percent(*top1, *samples),
-        thousands(*top1),
-        thousands(*samples)
-    );
+    let (share, counts) = (percent(*top1, *samples), format!("({} of {})", thousands(*top1), thousands(*samples)));
+    let gap = if share.len() + counts.len() + 7 > width { "\n  " } else { " " };
+    let mut text = format!("{STRONG}top-1 {share}{STRONG:#}{gap}{counts}\n");
     if classes.len() > 5 {
         text += &format!("top-5 {} ({})\n", percent(*top5, *samples), thousands(*top5));
     }
@@ -149,10 +148,11 @@ fn matrix(result: &Evaluation, width: usize) -> String {
         let cells = cells.iter().flatten().map(|cell| cell.chars().count()).max().unwrap_or(1);
         cells.max((classes.len() - 1).to_string().len()) + 1
     };
-    // Room for a row's name: the number, and as much of the class as half of the line allows.
+    // Names give way to numbers, down to a few letters.
     let longest = classes.iter().map(|c| c.chars().count()).max().unwrap_or(0);
     let digits = (classes.len() - 1).to_string().len();
-    let name = longest.min((width / 3).saturating_sub(digits + 1));
+    let left = width.saturating_sub(digits + 1 + classes.len() * widest(&shares));
+    let name = longest.min(if left < SHORTEST { width / 3 } else { left });
     let head = digits + 1 + name;
     let fits = |cells: &[Vec<String>]| head + classes.len() * widest(cells) <= width;
     let (cells, unit) = if fits(&counts) { (&counts, "samples") } else { (&shares, "per cent of the row") };

@@ -228,7 +228,7 @@ impl Quantize {
         });
         QuantSummary {
             model: self.model.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
-            method: format!("{:?}", self.range),
+            method: self.range.to_string(),
             good: worst(&quantised.layers).is_none(),
             verdict,
             figures,

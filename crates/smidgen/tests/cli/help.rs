@@ -2,9 +2,9 @@
 
 use crate::support::Folder;
 
-const COMMANDS: [&str; 13] = [
-    "inspect", "run", "verify", "check", "ops", "convert", "plan", "compile", "boards", "diff", "doctor", "simulate",
-    "bench",
+const COMMANDS: [&str; 15] = [
+    "inspect", "run", "verify", "eval", "quantize", "check", "ops", "convert", "plan", "compile", "boards", "diff",
+    "doctor", "simulate", "bench",
 ];
 
 #[test]

@@ -10,6 +10,7 @@ mod help;
 mod hostile;
 mod inspect;
 mod plan;
+mod quantize;
 mod run;
 mod shared;
 mod simulate;

@@ -83,3 +83,51 @@ fn pictures_are_recognised() {
     assert_eq!(best("person-detect.tflite", "no_person.bmp", &bytes), 0);
     assert_eq!(best("mcunet-vww.tflite", "person.jpg", &[]), 1);
 }
+
+/// Top-1 of the float network on these test pictures, as TensorFlow Lite's float kernels give it.
+const RESNET8_FLOAT: f64 = 0.7548;
+
+#[test]
+fn resnet8_loses_little_to_int8() {
+    let Some(shared) = shared() else { return };
+    let folder = Folder::new();
+    let (model, data) = (shared.join("models/mlperf-resnet8-float.tflite"), shared.join("data/cifar10-images.tar.gz"));
+    let quantise = |out: &str| {
+        let arguments = ["quantize", text(&model), "-o", out, "--data", text(&data), "--normalise", "raw"];
+        folder.smidgen(&arguments).expect(0);
+    };
+    quantise("a.tflite");
+    quantise("b.tflite");
+    assert_eq!(fs::read(folder.path("a.tflite")).unwrap(), fs::read(folder.path("b.tflite")).unwrap());
+    // Nothing needs to be said about pixels here: the input's quantisation tells.
+    let counted = folder.smidgen(&["eval", "a.tflite", "--data", text(&data), "--json"]).expect(0).json();
+    assert_eq!(counted["samples"], 10_000);
+    let top1 = counted["top1"].as_f64().unwrap();
+    assert!((top1 - RESNET8_FLOAT).abs() <= 0.003, "{top1}");
+}
+
+#[test]
+fn kws_hears_the_same_words_in_int8() {
+    let Some(shared) = shared() else { return };
+    let folder = Folder::new();
+    let bytes = fs::read(shared.join("golden/mlperf-kws-float.npz")).unwrap();
+    let mut golden = Archive::new(bytes).unwrap();
+    let twin = smidgen::Network::open(shared.join("models/mlperf-kws.tflite")).unwrap();
+    let (model, data) = (shared.join("models/mlperf-kws-float.tflite"), shared.join("golden/mlperf-kws-float.npz"));
+    folder
+        .smidgen(&["quantize", text(&model), "-o", "kws.tflite", "--data", text(&data), "--ends", "float32"])
+        .expect(0);
+    let network = smidgen::Network::open(folder.path("kws.tflite")).unwrap();
+    let best = |array: &smidgen::Array| smidgen::evaluate::best(&array.to_f64(), 1);
+    for k in 0.. {
+        let Some(input) = golden.get(&format!("input_{k}")).unwrap() else {
+            assert!(k > 0);
+            break;
+        };
+        let expected = best(&golden.get(&format!("output_{k}_0")).unwrap().unwrap());
+        assert_eq!(best(&network.run(std::slice::from_ref(&input)).unwrap()[0]), expected, "sample {k}");
+        // MLCommons' own int8 network of the same weights, on the same numbers.
+        let stored = smidgen::data::adapt(twin.graph(), 0, input, Default::default()).unwrap().0;
+        assert_eq!(best(&twin.run(&[stored]).unwrap()[0]), expected, "sample {k}");
+    }
+}

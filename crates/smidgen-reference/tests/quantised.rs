@@ -1,0 +1,83 @@
+//! Networks that smidgen quantised, in the reference interpreter: every output byte must agree.
+
+use smidgen::data::set::Part;
+use smidgen::data::{Archive, Dataset, Feeder, Fit, Normalisation, Normalise};
+use smidgen::quant::{Ends, Inputs, Options, RangeMethod, quantise};
+use smidgen::{Array, Dtype, Network, Runner};
+use smidgen_ir::Graph;
+use smidgen_reference::{Case, Reference, shared};
+use smidgen_zoo::{Precision, Random, RandomGraphOptions, random_graph};
+
+/// Quantises and compares all outputs for the first samples.
+fn check(reference: &mut Reference, name: &str, graph: &Graph, samples: &[Inputs], options: &Options) {
+    let quantised = quantise(graph, samples, options, &|_| {}).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let network = Network::from_graph(quantised.graph).unwrap();
+    let graph = network.graph();
+    let mut runner = Runner::new(&network, &Default::default()).unwrap();
+    // The integers of the quantised inputs: those of all samples' floats, by the network's own scale.
+    let encode = |inputs: &Inputs| -> Vec<Array> {
+        let arrays = inputs.iter().zip(&graph.inputs).map(|(bytes, &id)| {
+            let tensor = graph.tensor(id);
+            let float = Array::new(Dtype::Float32, tensor.shape.dims(), bytes.clone());
+            match tensor.per_tensor() {
+                None => float,
+                Some((scale, zero)) => {
+                    let data = smidgen::data::input::quantise(&float.to_f64(), scale, zero, tensor.element());
+                    Array::new(Dtype::of(tensor.element()), tensor.shape.dims(), data)
+                }
+            }
+        });
+        arrays.collect()
+    };
+    let inputs: Vec<Vec<Array>> = samples.iter().take(8).map(encode).collect();
+    let case = Case {
+        model: network.to_tflite().unwrap(),
+        samples: inputs.iter().map(|arrays| arrays.iter().map(|a| a.data.clone()).collect()).collect(),
+        ..Case::default()
+    };
+    let outcome = reference.run_case(&case).unwrap_or_else(|e| panic!("{name}: {e}"));
+    for (k, (arrays, theirs)) in inputs.iter().zip(&outcome.samples).enumerate() {
+        let ours = runner.run(arrays).unwrap();
+        let ours: Vec<&Vec<u8>> = ours.iter().map(|array| &array.data).collect();
+        assert!(ours.iter().copied().eq(&theirs.outputs), "{name}, sample {k}: {ours:?} and {:?}", theirs.outputs);
+    }
+}
+
+#[test]
+fn real_networks_agree() {
+    let Some(mut reference) = Reference::start_or_skip("quantised networks") else { return };
+    let Some(shared) = shared("quantised real networks") else { return };
+    let network = Network::open(shared.join("models/mlperf-resnet8-float.tflite")).unwrap();
+    let set = Dataset::open(&shared.join("data/cifar10-images.tar.gz"), &Part::Training).unwrap();
+    let feeder = Feeder::new(network.graph(), Normalise::Fixed(Normalisation::Raw), Fit::Stretch);
+    let inputs = |sample| feeder.inputs(&sample).unwrap().into_iter().map(|array| array.data).collect();
+    let samples: Vec<Inputs> = set.read(&set.choose(200, 0)).map(|sample| inputs(sample.unwrap())).collect();
+    check(&mut reference, "resnet8", network.graph(), &samples, &Options::default());
+
+    let network = Network::open(shared.join("models/mlperf-kws-float.tflite")).unwrap();
+    let mut golden = Archive::new(std::fs::read(shared.join("golden/mlperf-kws-float.npz")).unwrap()).unwrap();
+    let samples: Vec<Inputs> =
+        (0..).map_while(|k| Some(vec![golden.get(&format!("input_{k}")).unwrap()?.data])).collect();
+    let options = Options { range: RangeMethod::MeanSquaredError, ..Options::default() };
+    check(&mut reference, "kws", network.graph(), &samples, &options);
+}
+
+#[test]
+fn random_networks_agree() {
+    let Some(mut reference) = Reference::start_or_skip("quantised random networks") else { return };
+    for seed in 0..40 {
+        let options =
+            RandomGraphOptions { precision: Precision::Float32, image: 12, channels: 8, ..Default::default() };
+        let graph = random_graph(seed, &options);
+        let mut random = Random::new(seed);
+        let mut floats = |n: usize| (0..n).flat_map(|_| ((2.0 * random.unit() - 1.0) as f32).to_le_bytes()).collect();
+        let mut sample = || graph.inputs.iter().map(|&id| floats(graph.tensor(id).shape.elements())).collect();
+        let samples: Vec<Inputs> = (0..4).map(|_| sample()).collect();
+        let options = Options {
+            equalise: seed % 2 == 0,
+            ends: if seed % 3 == 0 { Ends::Float32 } else { Ends::Int8 },
+            ..Options::default()
+        };
+        check(&mut reference, &format!("seed {seed}"), &graph, &samples, &options);
+    }
+}

@@ -1,0 +1,146 @@
+//! `smidgen quantize` and `smidgen eval`.
+
+use crate::support::Folder;
+use smidgen::data::set::Part;
+use smidgen::data::{Array, Dataset, Dtype, Feeder, Fit, Normalisation, Normalise, npz};
+use smidgen::{Network, Runner, evaluate};
+use std::fs;
+use std::sync::atomic::AtomicBool;
+
+/// A float network that tells dark, middling and bright pictures of 4x4 apart: the mean, against two thresholds.
+const BRIGHTNESS: &str = r#"
+graph "brightness"
+inputs(%0)
+outputs(%6)
+
+%0 "picture" : f32[1x4x4x1]
+%1 "kernel" : f32[1x1x1x1] = [2.0]
+%2 "grey" : f32[1x4x4x1] = CONV_2D(%0, %1) stride=[1, 1] padding=same activation=relu
+%3 "mean" : f32[1x1] = MEAN(%2) axes=[1, 2]
+%4 "weights" : f32[3x1] = [-4.0, 0.0, 4.0]
+%5 "bias" : f32[3] = [3.0, 0.5, -5.0]
+%6 "classes" : f32[1x3] = FULLY_CONNECTED(%3, %4, %5)
+"#;
+
+/// Pictures of three brightnesses, some of them of other sizes than the network's.
+fn pictures(folder: &Folder) {
+    for (class, level) in [("a-dark", 10u8), ("b-middling", 128), ("c-bright", 250)] {
+        fs::create_dir_all(folder.path("set").join(class)).unwrap();
+        for i in 0..4u32 {
+            let picture = image::GrayImage::from_pixel(4 + 3 * i, 4 + i, image::Luma([level - 5 + i as u8]));
+            picture.save(folder.path("set").join(class).join(format!("{i}.png"))).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_network_is_quantised_and_stays_right() {
+    let folder = Folder::new();
+    pictures(&folder);
+    folder.write("float.ir", BRIGHTNESS);
+    for method in ["minmax", "mse", "percentile:99", "entropy"] {
+        let arguments = ["quantize", "float.ir", "-o", "out.tflite", "--data", "set", "--range", method];
+        let told = folder.smidgen(&arguments).expect(0);
+        assert!(told.stdout.contains("12 samples") && told.stdout.contains("output 0"), "{}", told.stdout);
+        assert!(told.stderr.contains("guess"), "{}", told.stderr);
+        let first = fs::read(folder.path("out.tflite")).unwrap();
+        folder.smidgen(&arguments).expect(0);
+        assert_eq!(fs::read(folder.path("out.tflite")).unwrap(), first, "{method}");
+        let counted = folder.smidgen(&["eval", "out.tflite", "--data", "set", "--json"]).expect(0).json();
+        assert_eq!(counted["top1"], 1.0, "{method}: {counted}");
+        assert_eq!(counted["classes"], serde_json::json!(["a-dark", "b-middling", "c-bright"]));
+        assert_eq!(counted["confusion"][1], serde_json::json!([0, 4, 0]));
+    }
+    assert_eq!(folder.files(), ["float.ir", "out.tflite", "set"], "no temporary file is left");
+}
+
+#[test]
+fn the_report_and_the_json_name_every_layer() {
+    let folder = Folder::new();
+    pictures(&folder);
+    folder.write("float.ir", BRIGHTNESS);
+    let arguments = ["quantize", "float.ir", "-o", "o.tflite", "--data", "set", "--normalise", "unit", "--equalise"];
+    let more = ["--ends", "float32", "--samples", "5", "--report", "r.html", "--json"];
+    let json = folder.smidgen(&[&arguments[..], &more].concat()).expect(0).json();
+    let kinds: Vec<&str> = json["layers"].as_array().unwrap().iter().map(|l| l["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["QUANTIZE", "CONV_2D", "MEAN", "FULLY_CONNECTED"]);
+    assert_eq!(json["samples"], 5);
+    let page = fs::read_to_string(folder.path("r.html")).unwrap();
+    assert!(kinds.iter().all(|kind| page.contains(kind)), "{page}");
+    // Pixels fill 0..1 whatever the samples hold.
+    let network = Network::open(folder.path("o.tflite")).unwrap();
+    let first = &network.graph().operators[0];
+    assert_eq!(network.graph().tensor(first.outputs[0]).per_tensor(), Some((1.0 / 255.0, -128)));
+}
+
+#[test]
+fn what_cannot_be_quantised_is_refused() {
+    let folder = Folder::new();
+    pictures(&folder);
+    fs::create_dir(folder.path("empty")).unwrap();
+    folder.write("float.ir", BRIGHTNESS).write("nan.ir", BRIGHTNESS.replace("[2.0]", "[bits7fc00000]"));
+    let tried = |model: &str, out: &str, data: &str| folder.smidgen(&["quantize", model, "-o", out, "--data", data]);
+    let empty = tried("float.ir", "o.tflite", "empty").expect(2);
+    assert!(empty.stderr.contains("holds no pictures"), "{}", empty.stderr);
+    let nan = tried("nan.ir", "o.tflite", "set").expect(4);
+    assert!(nan.stderr.contains("`kernel` of CONV_2D holds NaN"), "{}", nan.stderr);
+    tried("float.ir", "o.onnx", "set").expect(2);
+    tried("float.ir", "missing/o.tflite", "set").expect(2);
+    folder.write("set/b-middling/broken.jpg", "no picture");
+    let broken = tried("float.ir", "o.tflite", "set").expect(4);
+    assert!(broken.stderr.contains("broken.jpg"), "{}", broken.stderr);
+    fs::remove_file(folder.path("set/b-middling/broken.jpg")).unwrap();
+    tried("float.ir", "o.tflite", "set").expect(0);
+    let twice = tried("o.tflite", "p.tflite", "set").expect(2);
+    assert!(twice.stderr.contains("quantised already"), "{}", twice.stderr);
+    assert_eq!(folder.files(), ["empty", "float.ir", "nan.ir", "o.tflite", "set"]);
+}
+
+#[test]
+fn arrays_are_samples_too() {
+    let folder = Folder::new();
+    let pixels = |level: u8| vec![level; 16];
+    let x = Array::new(Dtype::Uint8, &[3, 4, 4], [250, 10, 130].into_iter().flat_map(pixels).collect());
+    let y = Array::new(Dtype::Int64, &[3], [2i64, 0, 1].into_iter().flat_map(i64::to_le_bytes).collect());
+    folder.npz("set.npz", &[("x_train", x.clone()), ("x_test", x), ("y_test", y)]).write("float.ir", BRIGHTNESS);
+    folder.smidgen(&["quantize", "float.ir", "-o", "o.tflite", "--data", "set.npz", "--normalise", "unit"]).expect(0);
+    let counted = folder.smidgen(&["eval", "o.tflite", "--data", "set.npz", "--json"]).expect(0).json();
+    assert_eq!((counted["top1"].as_f64(), counted["part"].as_str()), (Some(1.0), Some("test")));
+    let unlabelled = folder.smidgen(&["eval", "o.tflite", "--data", "set.npz", "--split", "train"]).expect(2);
+    assert!(unlabelled.stderr.contains("no labels"), "{}", unlabelled.stderr);
+}
+
+#[test]
+fn labels_say_which_output_is_which() {
+    let folder = Folder::new();
+    pictures(&folder);
+    folder.write("float.ir", BRIGHTNESS).write("labels.txt", "c-bright\nb-middling\na-dark\n");
+    let with = |labels: &str| {
+        let arguments = ["eval", "float.ir", "--data", "set", "--normalise", "unit", "--labels", labels, "--json"];
+        folder.smidgen(&arguments)
+    };
+    // The other way round, the darkest and the brightest are taken for each other.
+    let counted = with("labels.txt").expect(0).json();
+    assert_eq!(counted["confusion"], serde_json::json!([[0, 0, 4], [0, 4, 0], [4, 0, 0]]));
+    folder.write("other.txt", "a-dark\nb-middling\n");
+    let unknown = with("other.txt").expect(2);
+    assert!(unknown.stderr.contains("`c-bright`"), "{}", unknown.stderr);
+}
+
+#[test]
+fn an_interrupted_evaluation_tells_what_it_has() {
+    let folder = Folder::new();
+    let x = Array::from_f32(&[2, 4, 4, 1], &[0.5; 32]);
+    let y = Array::new(Dtype::Uint8, &[2], vec![0, 1]);
+    folder.write("set.npz", npz::to_bytes(&[("x".into(), x), ("y".into(), y)]));
+    let network = Network::from_text(BRIGHTNESS).unwrap();
+    let runner = Runner::new(&network, &Default::default()).unwrap();
+    let set = Dataset::open(&folder.path("set.npz"), &Part::Test).unwrap();
+    let feeder = Feeder::new(network.graph(), Normalise::Fixed(Normalisation::Unit), Fit::Stretch);
+    let counted = |stop: bool| {
+        let stop = AtomicBool::new(stop);
+        evaluate(network.graph(), &runner, &set, &[0, 1], (&feeder, None), (&|| {}, &stop)).unwrap()
+    };
+    assert_eq!((counted(true).samples, counted(true).stopped), (0, true));
+    assert_eq!((counted(false).samples, counted(false).stopped), (2, false));
+}
