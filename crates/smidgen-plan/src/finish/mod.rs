@@ -51,34 +51,49 @@ impl Channel {
         scaled.wrapping_add(quant.output_zero).clamp(quant.min as i32, quant.max as i32) as i8
     }
 
-    /// True if the reference's arithmetic cannot wrap on the channel's accumulators.
+    /// True if the reference's outputs never decrease between two places where its accumulators wrap.
     fn is_in_range(&self) -> bool {
         let limit = i64::from(i32::MAX >> self.factor.shift.max(0));
-        -limit <= self.low && self.high <= limit
+        self.factor.shift <= 0 || -limit <= self.low && self.high <= limit
     }
 
-    /// The steps of the reference within reach: `(a, y)` where output `y` is the one at `a`, and another one at `a - 1`. The first is at
+    /// The accumulators from the least to the greatest, cut where 32 bits wrap: a bias that a converter limited to 32 bits lies at
+    /// their very end. In each piece, outputs never decrease.
+    fn pieces(&self, quant: &Int8) -> Vec<Piece> {
+        const WRAP: i64 = 1 << 32;
+        let turn = |acc: i64| (acc - i64::from(i32::MIN)).div_euclid(WRAP);
+        (turn(self.low)..=turn(self.high))
+            .map(|turn| {
+                let first = i64::from(i32::MIN) + turn * WRAP;
+                let (low, high) = (self.low.max(first), self.high.min(first + WRAP - 1));
+                Piece { low, high, steps: self.steps(low, high, quant) }
+            })
+            .collect()
+    }
+
+    /// The steps of the reference in a piece: `(a, y)` where output `y` is the one at `a`, and another one at `a - 1`. The first is at
     /// the least accumulator, whatever comes before it.
-    fn steps(&self, quant: &Int8) -> Vec<(i64, i8)> {
-        let mut steps = vec![(self.low, self.output(self.low, quant))];
-        let last = self.output(self.high, quant);
+    fn steps(&self, low: i64, high: i64, quant: &Int8) -> Vec<(i64, i8)> {
+        let mut steps = vec![(low, self.output(low, quant))];
+        let last = self.output(high, quant);
         while let Some(&(from, y)) = steps.last()
             && y < last
         {
-            let at = self.first_above(from, y, quant);
+            let at = self.first_above(from, high, y, quant);
             steps.push((at, self.output(at, quant)));
         }
         steps
     }
 
-    /// The first accumulator after `from` whose output is above `y`, where the greatest one's is.
-    fn first_above(&self, from: i64, y: i8, quant: &Int8) -> i64 {
+    /// The first accumulator after `from` whose output is above `y`, where that of `high` is.
+    fn first_above(&self, from: i64, high: i64, y: i8, quant: &Int8) -> i64 {
         let above = |acc: i64| self.output(acc, quant) > y;
         // Half an output further than y itself, by the factor; the search starts there and is right wherever it starts.
         let real = self.factor.multiplier as f64 * libm::exp2(self.factor.shift as f64 - 31.0);
+        let wrapped = from - from as i32 as i64;
         let guess = ((y as f64 + 0.5 - quant.output_zero as f64) / real) as i64;
         let mut step = 2;
-        let start = guess.clamp(from, self.high);
+        let start = guess.saturating_add(wrapped).clamp(from, high);
         let (mut below, mut reached) = (start, start);
         if above(start) {
             while reached - step > from && above(reached - step) {
@@ -87,11 +102,11 @@ impl Channel {
             }
             below = (reached - step).max(from);
         } else {
-            while below + step < self.high && !above(below + step) {
+            while below + step < high && !above(below + step) {
                 below += step;
                 step *= 2;
             }
-            reached = (below + step).min(self.high);
+            reached = (below + step).min(high);
         }
         while reached - below > 1 {
             let middle = below + (reached - below) / 2;
@@ -103,6 +118,13 @@ impl Channel {
         }
         reached
     }
+}
+
+/// Accumulators between which 32 bits do not wrap.
+struct Piece {
+    low: i64,
+    high: i64,
+    steps: Vec<(i64, i8)>,
 }
 
 /// The packed form of a layer.
@@ -130,13 +152,15 @@ pub(crate) fn proves(packed: &Packed, channels: &[Channel], quant: &Int8) -> boo
     }
     channels.iter().enumerate().all(|(i, channel)| {
         let unpacked = packed.finish.pair(Flash::new(&packed.words), pairs, i / 2)[i % 2];
-        let equal = |acc: i64| {
-            let staged = (acc - channel.bias as i64) * SCALE as i64 + unpacked.start as i64;
-            let output = |staged| packed.finish.output(&unpacked, staged);
-            i32::try_from(staged).is_ok_and(|staged| output(staged) == channel.output(acc, quant))
+        let staged = |acc: i64| (acc - channel.bias as i64) * SCALE as i64 + unpacked.start as i64;
+        let equal = |acc: i64| packed.finish.output(&unpacked, staged(acc) as i32) == channel.output(acc, quant);
+        // Staged accumulators may wrap as well, but only where the reference's do.
+        let turns = |acc: i64| staged(acc) - i64::from(staged(acc) as i32);
+        let is_exact = |piece: &Piece| {
+            turns(piece.low) == turns(piece.high)
+                && equal(piece.high)
+                && piece.steps.iter().all(|&(at, _)| equal(at) && (at == piece.low || equal(at - 1)))
         };
-        channel.is_in_range()
-            && equal(channel.high)
-            && channel.steps(quant).iter().all(|&(at, _)| equal(at) && (at == channel.low || equal(at - 1)))
+        channel.is_in_range() && channel.pieces(quant).iter().all(is_exact)
     })
 }

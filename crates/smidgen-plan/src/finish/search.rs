@@ -1,6 +1,6 @@
 //! The words of a layer: for each channel an interval of multipliers that are exact, and one in it that can be stored.
 
-use super::{Channel, Packed};
+use super::{Channel, Packed, Piece};
 use smidgen_kernels::Rounding;
 use smidgen_kernels::int8::Int8;
 use smidgen_kernels::int8::device::Finish;
@@ -29,22 +29,27 @@ pub(super) fn search(channels: &[Channel], quant: &Int8) -> Option<Packed> {
 /// A channel and where its outputs change.
 struct Task<'a> {
     channel: &'a Channel,
-    steps: Vec<(i64, i8)>,
+    pieces: Vec<Piece>,
 }
 
 impl<'a> Task<'a> {
     fn new(channel: &'a Channel, quant: &Int8) -> Self {
-        Self { channel, steps: channel.steps(quant) }
+        Self { channel, pieces: channel.pieces(quant) }
     }
 
     /// True if the output is the same for all accumulators.
     fn is_constant(&self) -> bool {
-        self.steps.len() == 1
+        let mut outputs = self.pieces.iter().flat_map(|piece| &piece.steps).map(|step| step.1);
+        let first = outputs.next();
+        outputs.all(|y| Some(y) == first)
     }
 
     /// True if what accumulators below 0 give does not tell them apart.
     fn is_flat_below_zero(&self) -> bool {
-        self.steps.get(1).is_none_or(|&(at, _)| at >= 0) && (self.channel.low >= 0 || self.steps[0].1 == i8::MIN)
+        let flat = |piece: &Piece| {
+            piece.steps.get(1).is_none_or(|&(at, _)| at >= 0) && (piece.low >= 0 || piece.steps[0].1 == i8::MIN)
+        };
+        self.pieces.len() > 1 || self.pieces.iter().all(flat)
     }
 }
 
@@ -82,12 +87,12 @@ impl Layer {
         interval
     }
 
-    /// The number of leading zeros that a channel's factor suggests, and its neighbours; all, where the output never changes.
+    /// The number of leading zeros that a channel's factor suggests, and its neighbours; all, where few outputs occur.
     fn classes(&self, task: &Task) -> impl Iterator<Item = u32> + use<> {
         let factor = task.channel.factor;
         let natural = 8 - self.finish.shift as i32 - factor.shift as i32;
         let natural = if factor.multiplier == 0 { 32 } else { natural.clamp(1, 32) };
-        let others = if task.is_constant() { 1..33 } else { 1..1 };
+        let others = if task.is_constant() || task.pieces.len() > 1 { 1..33 } else { 1..1 };
         let near = [natural, natural + 1, natural - 1].into_iter().filter(|class| (1..=32).contains(class));
         near.chain(others).map(|class| class as u32)
     }
@@ -118,14 +123,15 @@ impl Layer {
     fn extra(&mut self, tasks: &[Task], i: usize) -> Option<(u32, i32)> {
         let channel = tasks[i].channel;
         let nudges = (0..=NUDGE).flat_map(|n| [n, -n]).skip(1);
+        // Where the reference wraps, so must the staged accumulator: half of 32 bits further, it does at the same place.
+        let turned = if tasks[i].pieces.len() > 1 { 1 << 31 } else { 0 };
         // Coarse before fine: a wide interval is found soon.
         let nudges = [32, 8, 1].into_iter().flat_map(|step| nudges.clone().filter(move |n| n % step == 0));
-        for nudge in nudges {
-            let start = i32::try_from(channel.bias as i64 * SCALE as i64 + nudge).ok()?;
+        for nudge in nudges.map(|nudge| nudge + turned) {
             for class in self.classes(&tasks[i]) {
                 let (first, last) = exact(&self.finish, &tasks[i], (nudge, class));
                 if first <= last {
-                    return Some((first as u32, start));
+                    return Some((first as u32, (channel.bias as i64 * SCALE as i64 + nudge) as i32));
                 }
             }
         }
@@ -177,14 +183,11 @@ fn exact(finish: &Finish, task: &Task, (nudge, class): Start) -> Interval {
     // A multiplier of 0 has 32.
     let mut bounds =
         if finish.tie == 0 { (0, i32::MAX as i64) } else { ((1 << 32 >> class) / 2, (1 << 32 >> class) - 1) };
-    // What does not fit 32 bits when staged cannot be had.
-    if [task.channel.low, task.channel.high].iter().any(|acc| i32::try_from(acc * SCALE as i64 + nudge).is_err()) {
-        return (0, -1);
-    }
     let with = finish.with(bounds.0 as i32, 0);
+    let staged = |acc: i64| acc * SCALE as i64 + nudge;
     // Output y or more, where the accumulator is acc: acc' * m >= ((y << j) - C + K) << 32, all in staged units.
     let at = |acc: i64, y: i64| {
-        let staged = acc * SCALE as i64 + nudge;
+        let staged = staged(acc) as i32 as i64;
         let tie = if staged < 0 { with.tie as i64 } else { 0 };
         (staged, ((y << finish.shift) - with.offset as i64 + tie) << 32)
     };
@@ -203,14 +206,21 @@ fn exact(finish: &Finish, task: &Task, (nudge, class): Start) -> Interval {
             bounds.1 = bounds.1.min(limit.div_euclid(size));
         }
     };
-    for (i, &(acc, y)) in task.steps.iter().enumerate() {
-        if y > i8::MIN {
-            bound(at(acc, y as i64), true);
+    for piece in &task.pieces {
+        // The kernel's sums may wrap where the reference's do, and nowhere else.
+        let turns = |acc: i64| staged(acc) - i64::from(staged(acc) as i32);
+        if turns(piece.low) != turns(piece.high) {
+            return (0, -1);
         }
-        // The last accumulator with this output must not have the next one.
-        let last = task.steps.get(i + 1).map_or(task.channel.high, |next| next.0 - 1);
-        if y < i8::MAX {
-            bound(at(last, y as i64 + 1), false);
+        for (i, &(acc, y)) in piece.steps.iter().enumerate() {
+            if y > i8::MIN {
+                bound(at(acc, y as i64), true);
+            }
+            // The last accumulator with this output must not have the next one.
+            let last = piece.steps.get(i + 1).map_or(piece.high, |next| next.0 - 1);
+            if y < i8::MAX {
+                bound(at(last, y as i64 + 1), false);
+            }
         }
     }
     bounds

@@ -82,9 +82,13 @@ pub fn fully_connected<B: Bounds>(
                     }
                 }
             }
+            if groups > whole {
+                for (c, acc) in acc.iter_mut().enumerate().take(count) {
+                    *acc = lanes::multiply(*acc, weights[at + whole * count + c], last);
+                }
+            }
             for (c, (channel, &acc)) in channels.iter().zip(&acc).enumerate().take(count) {
-                let rest = if groups > whole { weights[at + whole * count + c] } else { 0 };
-                arena[to + o + c] = finish.output(channel, lanes::multiply(acc, rest, last));
+                arena[to + o + c] = finish.output(channel, acc);
             }
             o += CHANNELS;
         }
