@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod c;
 mod call;
 mod kernels;
 mod memory;
@@ -124,6 +125,36 @@ pub fn rust_crate(program: &Program, graph: &Graph, options: &Options) -> Result
         files.insert("src/constants.bin".to_owned(), constants);
     }
     Ok(files)
+}
+
+/// What a C program needs of the same network: the files that are ready, by their path, and a project whose static library is to be
+/// put beside them as `lib/libNAME.a`, `NAME` being the [`identifier`] of the name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CLibrary {
+    /// The library's name: the prefix of all that it exports.
+    pub name: String,
+    /// Header and CMake file.
+    pub files: Files,
+    /// The Rust project.
+    pub project: Files,
+}
+
+/// Prints a Program for C. `rust` is what [`rust_crate`] gave for the same arguments.
+pub fn c_library(program: &Program, graph: &Graph, options: &Options, rust: &Files) -> CLibrary {
+    let (inputs, outputs) = ports::ports(program, graph);
+    let tiles = program.buffers.iter().filter(|b| b.width < b.spec.extent.cols).count();
+    let (constants, _) = memory::pack(program);
+    let c = c::C { program, options, inputs, outputs, tiles, constants: constants.len() };
+    let name = identifier(&options.name);
+    let text = |files: &[(String, String)]| -> Files {
+        files.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes())).collect()
+    };
+    let mut project =
+        text(&[("Cargo.toml".to_owned(), c.manifest(&package(options))), ("src/lib.rs".to_owned(), c.exports())]);
+    project.extend(rust.iter().map(|(path, bytes)| (format!("network/{path}"), bytes.clone())));
+    let files =
+        text(&[(format!("include/{name}.h"), c.header(program.digest())), ("CMakeLists.txt".to_owned(), c.cmake())]);
+    CLibrary { name, files, project }
 }
 
 /// Whether a kernel computes with floats; one that only moves them does not.

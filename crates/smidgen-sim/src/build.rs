@@ -151,36 +151,54 @@ pub fn build(network: &Network, board: &Board, toolchain: &Toolchain) -> Result<
     if elf.exists() {
         return Ok(elf);
     }
+    let (_lock, folder) =
+        compile(&files, board.core, toolchain, |project| toolchain.link_arguments(&project.join(&script)).to_vec())
+            .map_err(|error| match error {
+                BuildError::Refused(stderr) => match overflows(&stderr, board) {
+                    Some(found) => found.into(),
+                    None => BuildError::Refused(stderr),
+                },
+                other => other,
+            })?;
+    let built = folder.join("harness");
+    cache::insert(&built, &elf).map_err(fail(&elf))?;
+    Ok(elf)
+}
+
+/// Compiles a project for a core; `arguments` are rustc's for the project in this folder. Gives the folder of the results, which stay
+/// for as long as the file is open: it is the lock that lets one build at a time have the core's folder.
+pub(crate) fn compile(
+    files: &Files,
+    core: Core,
+    toolchain: &Toolchain,
+    arguments: impl FnOnce(&Path) -> Vec<String>,
+) -> Result<(File, PathBuf), BuildError> {
+    let flags = compiler_flags(core);
     let compiler = cache::key([format!("{toolchain:?} {flags:?}").as_bytes()]);
-    let work = cache::folder(&format!("build-{}-{compiler}", board.core))
+    let work = cache::folder(&format!("build-{core}-{compiler}"))
         .map_err(|(path, source)| BuildError::Cache { path, source })?;
-    // One build at a time in this folder; the lock goes with the file.
-    let lock = File::create(work.join("lock")).map_err(fail(&work))?;
-    lock.lock().map_err(fail(&work))?;
-    cache::sync(&work.join("project"), &files).map_err(|(path, source)| BuildError::Cache { path, source })?;
+    let fail = |source| BuildError::Cache { path: work.clone(), source };
+    let lock = File::create(work.join("lock")).map_err(fail)?;
+    lock.lock().map_err(fail)?;
+    let project = work.join("project");
+    cache::sync(&project, files).map_err(|(path, source)| BuildError::Cache { path, source })?;
     let flags_variable = format!("CARGO_TARGET_{}_RUSTFLAGS", toolchain.target.to_uppercase().replace(['-', '.'], "_"));
     let target = work.join("target");
     let mut command = toolchain.cargo("rustc");
     command
         .args(["--release", "--quiet", "--manifest-path"])
-        .arg(work.join("project/Cargo.toml"))
+        .arg(project.join("Cargo.toml"))
         .arg("--target-dir")
         .arg(&target)
-        .current_dir(work.join("project"))
+        .current_dir(&project)
         .env(flags_variable, flags.join(" "))
         .arg("--")
-        .args(toolchain.link_arguments(&work.join("project").join(script)));
+        .args(arguments(&project));
     let output = command.output().map_err(|source| BuildError::NoCargo { program: toolchain.cargo.clone(), source })?;
     if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        return Err(match overflows(&stderr, board) {
-            Some(found) => found.into(),
-            None => BuildError::Refused(stderr),
-        });
+        return Err(BuildError::Refused(String::from_utf8_lossy(&output.stderr).into_owned()));
     }
-    let built = target.join(&toolchain.target).join("release/harness");
-    cache::insert(&built, &elf).map_err(fail(&elf))?;
-    Ok(elf)
+    Ok((lock, target.join(&toolchain.target).join("release")))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! - [`harness`] puts a generated network into a program of its own, [`build`] compiles and links it, [`session`] runs it on samples.
 //! - [`firmware`] gives it memory layout, start-up code and semihosting.
+//! - [`library`] builds a static library for C programs.
 //! - [`machine`] knows the emulator's memory maps.
 //! - [`toolchain`] finds a compiler for the board's core, or says what to install.
 //! - [`qemu`] runs an ELF file on the emulated machine with the counting [plug-in](plugin).
@@ -22,6 +23,7 @@ pub mod elf;
 mod error;
 pub mod firmware;
 pub mod harness;
+pub mod library;
 pub mod machine;
 pub mod mix;
 pub mod plugin;

@@ -2,13 +2,15 @@
 
 use crate::error::Error;
 use crate::network::Network;
-use smidgen_boards::Board;
+use smidgen_boards::{Board, Core};
 use smidgen_codegen::{Files, Options, Pixels};
 use smidgen_data::PictureInput;
 use smidgen_data::picture::Normalise;
 use smidgen_ir::ElementType;
 use smidgen_plan::planner::{Plan, PlanOptions, plan};
 use smidgen_plan::{LowerOptions, lower};
+use smidgen_sim::library::library;
+use smidgen_sim::toolchain::Toolchain;
 
 /// What to compile.
 #[derive(Clone, Debug)]
@@ -32,6 +34,8 @@ pub struct Compiled {
     pub plan: Plan,
     /// The Rust crate.
     pub rust: Files,
+    /// What it was printed with.
+    pub options: Options,
 }
 
 impl Compiled {
@@ -52,7 +56,42 @@ pub fn compile(job: &Job) -> Result<Compiled, Error> {
     let options =
         Options { board: Some(job.board.title.clone()), dsp: job.board.core.has_dsp(), ..job.options.clone() };
     let rust = smidgen_codegen::rust_crate(&plan.program, job.network.graph(), &options)?;
-    Ok(Compiled { plan, rust })
+    Ok(Compiled { plan, rust, options })
+}
+
+/// How floating-point numbers are passed to C functions, which all of a program must agree about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum FloatAbi {
+    /// In registers of the floating-point unit, where the core may have one.
+    #[default]
+    Hard,
+    /// In ordinary registers: what `-mfloat-abi=soft` and `softfp` ask for.
+    Soft,
+}
+
+impl FloatAbi {
+    /// The Rust target for a core.
+    fn target(self, core: Core) -> String {
+        match self {
+            Self::Hard => core.target().to_owned(),
+            Self::Soft => core.target().replace("eabihf", "eabi"),
+        }
+    }
+}
+
+/// Builds the C library: header, CMake file and `lib/libNAME.a`.
+///
+/// # Errors
+/// If there is no compiler for the board's core, or it refuses what was generated.
+pub fn c_library(job: &Job, compiled: &Compiled, abi: FloatAbi) -> Result<Files, Error> {
+    let options = &compiled.options;
+    let made = smidgen_codegen::c_library(&compiled.plan.program, job.network.graph(), options, &compiled.rust);
+    let core = job.board.core;
+    let toolchain = Toolchain::find(&abi.target(core)).map_err(smidgen_sim::Error::from)?;
+    let archive = library(&made.project, &made.name, core, &toolchain).map_err(smidgen_sim::Error::from)?;
+    let mut files = made.files;
+    files.insert(format!("lib/lib{}.a", made.name), archive);
+    Ok(files)
 }
 
 /// What the network takes too much of: bytes of SRAM and of flash, for the arena and the constants alone.

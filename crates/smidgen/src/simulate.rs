@@ -53,7 +53,7 @@ pub fn simulate(job: &Job, samples: &[Vec<Array>]) -> Result<Simulated, Error> {
     let compile::Job { network: graph, board, .. } = job.compile;
     // One name for all, so that what is compiled for one network serves the next.
     let options = smidgen_codegen::Options { name: "network".into(), ..job.compile.options.clone() };
-    let Compiled { plan, rust } = compile::compile(&compile::Job { options, ..job.compile.clone() })?;
+    let Compiled { plan, rust, .. } = compile::compile(&compile::Job { options, ..job.compile.clone() })?;
     let network = harness::Network::new(&plan.program, rust);
     let toolchain = Toolchain::find(board.core.target()).map_err(smidgen_sim::Error::from)?;
     let elf = build::build(&network, board, &toolchain).map_err(smidgen_sim::Error::from)?;

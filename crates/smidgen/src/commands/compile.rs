@@ -10,7 +10,7 @@ use crate::console::{Code, Failure};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use smidgen::codegen::{Files, Options, identifier};
-use smidgen::compile::{self, Compiled, Job};
+use smidgen::compile::{self, Compiled, FloatAbi, Job};
 use smidgen::data::write_folder;
 use smidgen::plan::planner::advise;
 use smidgen::plan::validate::occupancy;
@@ -18,12 +18,14 @@ use smidgen::report::MemoryMap;
 use smidgen::{Error, Network, plan};
 use std::path::{Path, PathBuf};
 
-/// Write firmware code for a network: a Rust crate
+/// Write firmware code for a network: a Rust crate, a C library
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
   smidgen compile model.tflite --board stm32f746 -o out
       a Rust crate in out/rust: no heap, no operating system, nothing that panics
+  smidgen compile model.tflite --board nrf52840 --emit rust,c -o out
+      also a static library and a header in out/c; needs a Rust compiler for the core (`smidgen doctor`)
   smidgen compile model.tflite --board rp2040 --io int8 --stream-input -o out
       rows of the picture are pushed one by one, so that no frame is stored
   smidgen compile person.tflite --board nrf52840 --labels labels.txt --normalise bytes -o out
@@ -53,6 +55,9 @@ pub struct Compile {
     /// What a picture's pixels (0 to 255) become
     #[arg(long, value_enum, default_value_t)]
     normalise: NormaliseName,
+    /// How C functions pass floating-point numbers; all of a C program must agree
+    #[arg(long, value_enum, value_name = "ABI", default_value_t)]
+    float_abi: FloatAbiName,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -62,6 +67,26 @@ pub struct Compile {
 enum Emit {
     /// A Rust crate without heap, with its kernels as source
     Rust,
+    /// A static library, a header for C and C++, a CMake file
+    C,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum FloatAbiName {
+    /// In the registers of the floating-point unit, where the core may have one: -mfloat-abi=hard
+    #[default]
+    Hard,
+    /// In ordinary registers: -mfloat-abi=soft and softfp
+    Soft,
+}
+
+impl From<FloatAbiName> for FloatAbi {
+    fn from(name: FloatAbiName) -> Self {
+        match name {
+            FloatAbiName::Hard => Self::Hard,
+            FloatAbiName::Soft => Self::Soft,
+        }
+    }
 }
 
 impl Compile {
@@ -89,6 +114,7 @@ impl Compile {
         for emit in &self.emit {
             match emit {
                 Emit::Rust => add(&mut files, "rust", &compiled.rust),
+                Emit::C => add(&mut files, "c", &compile::c_library(&job, &compiled, self.float_abi.into())?),
             }
         }
         write_folder(&self.out, &files).map_err(Error::from)?;
@@ -181,6 +207,13 @@ impl Compile {
                     lines.push("what it offers:".to_owned());
                     let manifest = folder.join("rust/Cargo.toml");
                     lines.push(format!("    cargo doc --no-deps --open --manifest-path {}", manifest.display()));
+                }
+                Emit::C => {
+                    let (name, c) = (self.name(), folder.join("c"));
+                    lines.push("in your C project's CMakeLists.txt:".to_owned());
+                    lines.push(format!("    add_subdirectory({} {name})", c.display()));
+                    lines.push(format!("    target_link_libraries(your_firmware {name})"));
+                    lines.push(format!("or: -I{0}/include {0}/lib/lib{name}.a", c.display()));
                 }
             }
         }

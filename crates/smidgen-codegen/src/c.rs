@@ -1,0 +1,367 @@
+//! Prints what a C or C++ program needs: a header, a CMake file, and the Rust crate that exports the functions under C's names.
+//!
+//! The names all begin with the model's, so that several models can be linked into one program.
+
+use crate::Options;
+use crate::ports::PortInfo;
+use crate::source::{Source, identifier, plain};
+use smidgen_plan::Program;
+
+/// What is printed from.
+pub(crate) struct C<'a> {
+    pub program: &'a Program,
+    pub options: &'a Options,
+    pub inputs: Vec<PortInfo>,
+    pub outputs: Vec<PortInfo>,
+    pub tiles: usize,
+    pub constants: usize,
+}
+
+/// A function: what it is for, its result, its name behind the model's, its parameters in C and in Rust, its body in Rust.
+struct Function {
+    about: String,
+    result: (String, String),
+    name: String,
+    parameters: Vec<(String, String)>,
+    body: String,
+}
+
+impl C<'_> {
+    fn name(&self) -> String {
+        identifier(&self.options.name)
+    }
+
+    /// Bytes that a model takes in a C program: at least those of Rust's `Model`, which the exporting crate asserts.
+    fn opaque_bytes(&self) -> usize {
+        let counters = 4 * self.program.steps.len() + 4 * self.tiles + 4 * self.inputs.len() + 32;
+        self.program.arena_bytes.next_multiple_of(16) + counters.next_multiple_of(16)
+    }
+
+    fn functions(&self) -> Vec<Function> {
+        let name = self.name();
+        let model = || ("model".to_owned(), format!("{name} *model|*mut Model"));
+        let unit = || ("void".to_owned(), String::new());
+        let pointer = |port: &PortInfo, kind: &str| {
+            (format!("const {} *", c_type(port.element)), format!(" -> *const {}", port.camel(kind)))
+        };
+        let mut all = vec![
+            Function {
+                about: "Makes a model ready. Call it once, before anything else.".into(),
+                result: unit(),
+                name: "init".into(),
+                parameters: vec![model()],
+                body: "// SAFETY: the caller gives memory for a model, and a new model is all zeros.\n    unsafe { model.write_bytes(0, 1) }".into(),
+            },
+            Function {
+                about: format!(
+                    "The digest of the plan that the library was made from: `{}_DIGEST` if header and library belong together.",
+                    name.to_ascii_uppercase()
+                ),
+                result: ("uint64_t".into(), " -> u64".into()),
+                name: "digest".into(),
+                parameters: vec![],
+                body: "network::DIGEST".into(),
+            },
+        ];
+        let mut predict = vec![model()];
+        let mut passed = Vec::new();
+        for port in &self.inputs {
+            let input = format!("input{}", port.suffix);
+            predict.push((
+                input.clone(),
+                format!("const {} *{input}|*const {}", c_type(port.element), port.camel("Input")),
+            ));
+            passed.push(format!("&*{input}"));
+        }
+        let (result, value) = match &self.outputs[..] {
+            [one] => (pointer(one, "Output"), ""),
+            _ => (unit(), ";"),
+        };
+        all.push(Function {
+            about:
+                "Computes the outputs for these inputs, which are copied. The result stays until the next inference."
+                    .into(),
+            result,
+            name: "predict".into(),
+            parameters: predict,
+            body: format!("{CALL}    unsafe {{ (*model).predict({}){value} }}", passed.join(", ")),
+        });
+        for port in &self.inputs {
+            self.input(port, &mut all);
+        }
+        all.push(Function {
+            about: "Begins a new inference, whatever has become of the last one.".into(),
+            result: unit(),
+            name: "restart".into(),
+            parameters: vec![model()],
+            body: format!("{CALL}    unsafe {{ (*model).restart() }}"),
+        });
+        let upper = name.to_ascii_uppercase();
+        all.push(Function {
+            about: format!(
+                "Does a part of the work, for schedulers that have other things to do in between. Gives {upper}_RUNNING, {upper}_NEEDS_ROW \
+                 or {upper}_DONE."
+            ),
+            result: ("int".into(), " -> core::ffi::c_int".into()),
+            name: "step".into(),
+            parameters: vec![model()],
+            body: format!("{CALL}    match unsafe {{ (*model).step() }} {{\n{}    }}", self.statuses()),
+        });
+        for port in &self.outputs {
+            all.push(Function {
+                about: format!("The output `{}`, {} numbers, once the inference is done.", port.tensor, port.elements),
+                result: pointer(port, "Output"),
+                name: format!("output{}", port.suffix),
+                parameters: vec![("model".into(), format!("const {name} *model|*const Model"))],
+                body: format!("{CALL}    unsafe {{ (*model).output{}() }}", port.suffix),
+            });
+        }
+        if self.options.pixels.is_some() {
+            all.push(Function {
+                about: "The stored number for a pixel of 0 to 255.".into(),
+                result: ("int8_t".into(), " -> i8".into()),
+                name: "pixel".into(),
+                parameters: vec![("value".into(), "uint8_t value|u8".into())],
+                body: "network::pixel(value)".into(),
+            });
+        }
+        if !self.options.labels.is_empty() {
+            all.push(Function {
+                about: "The name of a class; NULL if there is no such class.".into(),
+                result: ("const char *".into(), " -> *const core::ffi::c_char".into()),
+                name: "label".into(),
+                parameters: vec![("index".into(), "size_t index|usize".into())],
+                body: "LABELS.get(index).map_or(core::ptr::null(), |label| label.as_ptr())".into(),
+            });
+        }
+        all
+    }
+
+    fn input(&self, port: &PortInfo, all: &mut Vec<Function>) {
+        let name = self.name();
+        let model = || ("model".to_owned(), format!("{name} *model|*mut Model"));
+        let (suffix, of) = (&port.suffix, c_type(port.element));
+        let Some(_) = port.rows else {
+            all.push(Function {
+                about: "Where the input lies, to be filled in place before the first step of an inference, which overwrites it.".into(),
+                result: (format!("{of} *"), format!(" -> *mut {}", port.camel("Input"))),
+                name: format!("input{suffix}"),
+                parameters: vec![model()],
+                body: format!("{CALL}    unsafe {{ (*model).input{suffix}_mut() }}"),
+            });
+            return;
+        };
+        let row = ("row".to_owned(), format!("const {of} *row|*const {}", port.camel("Row")));
+        if let ([_], [output]) = (&self.inputs[..], &self.outputs[..]) {
+            all.push(Function {
+                about: "Takes the next row of the input and computes all that it makes possible. NULL until the last row of an input, which \
+                        gives the output; the row after that begins the next input."
+                    .into(),
+                result: (format!("const {} *", c_type(output.element)), " -> *const Output".into()),
+                name: "push_row".into(),
+                parameters: vec![model(), row.clone()],
+                body: format!(
+                    "{CALL}    unsafe {{ (*model).push_row(&*row) }}.map_or(core::ptr::null(), |output| core::ptr::from_ref(output))"
+                ),
+            });
+        }
+        all.push(Function {
+            about: "Takes the next row, without computing anything: that is left to the steps. 0, and nothing is taken, where no row is waited \
+                    for."
+                .into(),
+            result: ("int".into(), " -> core::ffi::c_int".into()),
+            name: format!("give_row{suffix}"),
+            parameters: vec![model(), row],
+            body: format!("{CALL}    unsafe {{ (*model).give_row{suffix}(&*row).into() }}"),
+        });
+    }
+
+    fn statuses(&self) -> String {
+        let mut text = "        Status::Running => 0,\n".to_owned();
+        if self.inputs.iter().any(|i| i.rows.is_some()) {
+            text += "        Status::NeedsRow => 1,\n";
+        }
+        text + "        Status::Done => 2,\n"
+    }
+
+    /// The header.
+    pub fn header(&self, digest: u64) -> String {
+        let name = self.name();
+        let upper = name.to_ascii_uppercase();
+        let mut out = Source::default();
+        out.line(format!("/* {}, computed without heap and without operating system.", comment(&self.options.title)));
+        out.line(" *");
+        out.line(format!(
+            " * Made by smidgen {}. For C99 and later, and for C++. Nothing here is safe to call for",
+            env!("CARGO_PKG_VERSION")
+        ));
+        out.line(" * the same model from two threads or interrupts at once; different models are independent.");
+        out.line(" */");
+        out.line(format!("#ifndef {upper}_H\n#define {upper}_H\n"));
+        out.line("#include <stddef.h>\n#include <stdint.h>\n");
+        out.line("#ifdef __cplusplus\nextern \"C\" {\n#endif\n");
+        out.line("/* What this was made by and from. */");
+        out.line(format!("#define {upper}_MADE_BY \"smidgen {}\"", env!("CARGO_PKG_VERSION")));
+        out.line(format!("#define {upper}_DIGEST UINT64_C({digest:#018x})\n"));
+        out.line("/* Bytes: of the arena (a model holds it), and of the constants in flash. */");
+        out.line(format!("#define {upper}_ARENA_BYTES {}", self.program.arena_bytes));
+        out.line(format!("#define {upper}_CONSTANT_BYTES {}\n", self.constants));
+        for (port, kind) in self.inputs.iter().map(|p| (p, "INPUT")).chain(self.outputs.iter().map(|p| (p, "OUTPUT"))) {
+            self.defines(port, &format!("{upper}_{kind}{}", port.suffix), &mut out);
+        }
+        if !self.options.labels.is_empty() {
+            out.line("/* Number of classes that have a name. */");
+            out.line(format!("#define {upper}_LABELS {}\n", self.options.labels.len()));
+        }
+        out.line("/* What a step found: there is more to do; a row must be given first; the outputs are there. */");
+        for (i, status) in ["RUNNING", "NEEDS_ROW", "DONE"].iter().enumerate() {
+            out.line(format!("#define {upper}_{status} {i}"));
+        }
+        out.line("\n/* Alignment of a model. */");
+        out.line(format!("#if defined(__cplusplus)\n#define {upper}_ALIGNED alignas(16)"));
+        out.line(format!(
+            "#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L\n#define {upper}_ALIGNED _Alignas(16)"
+        ));
+        out.line(format!("#else\n#define {upper}_ALIGNED __attribute__((aligned(16)))\n#endif\n"));
+        out.line("/* A model with its arena: make it a static variable. Its bytes are its own affair. */");
+        out.line(format!(
+            "typedef struct {name} {{\n    {upper}_ALIGNED unsigned char opaque[{}];\n}} {name};\n",
+            self.opaque_bytes()
+        ));
+        for function in self.functions() {
+            out.add(&wrapped(&function.about));
+            let parameters: Vec<&str> =
+                function.parameters.iter().filter_map(|(_, both)| both.split('|').next()).collect();
+            let list = if parameters.is_empty() { "void".to_owned() } else { parameters.join(", ") };
+            let gap = if function.result.0.ends_with('*') { "" } else { " " };
+            out.line(format!("{}{gap}{name}_{}({list});\n", function.result.0, function.name));
+        }
+        out.line("#ifdef __cplusplus\n}\n#endif\n");
+        out.line(format!("#endif /* {upper}_H */"));
+        out.text
+    }
+
+    fn defines(&self, port: &PortInfo, prefix: &str, out: &mut Source) {
+        let shape = port.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
+        out.line(format!(
+            "/* `{}`: {shape} numbers of type {}, row by row. */",
+            comment(&port.tensor),
+            c_type(port.element)
+        ));
+        out.line(format!("#define {prefix}_COUNT {}", port.elements));
+        if let Some((scale, zero)) = port.quantisation {
+            out.line(format!("/* A stored number q stands for {prefix}_SCALE * (q - {prefix}_ZERO_POINT). */"));
+            out.line(format!("#define {prefix}_SCALE {scale:?}f\n#define {prefix}_ZERO_POINT ({zero})"));
+        }
+        if let Some(rows) = port.rows {
+            out.line("/* Rows, and numbers in each. */");
+            out.line(format!("#define {prefix}_ROWS {}\n#define {prefix}_ROW_COUNT {}", rows.count, rows.elements));
+        }
+        out.line("");
+    }
+
+    /// The exporting crate's source.
+    pub fn exports(&self) -> String {
+        let name = self.name();
+        let mut out = Source::default();
+        out.line("//! The functions of the network under C's names.\n#![no_std]\n");
+        let mut used = vec!["Model".to_owned(), "Status".to_owned()];
+        let functions = self.functions();
+        let mut text = String::new();
+        for function in &functions {
+            let parameters: Vec<String> = (function.parameters.iter())
+                .filter_map(|(name, both)| Some(format!("{name}: {}", both.split_once('|')?.1)))
+                .collect();
+            let safety = if function.body.contains("unsafe") { "unsafe " } else { "" };
+            text += &format!(
+                "\n/// {}\n{}#[unsafe(no_mangle)]\npub {safety}extern \"C\" fn {name}_{}({}){} {{\n    {}\n}}\n",
+                function.about,
+                if safety.is_empty() {
+                    ""
+                } else {
+                    "///\n/// # Safety\n/// Pointers are those that the header asks for.\n"
+                },
+                function.name,
+                parameters.join(", "),
+                function.result.1,
+                function.body
+            );
+        }
+        for port in &self.inputs {
+            used.extend(["Input", "Row"].map(|kind| port.camel(kind)));
+        }
+        used.extend(self.outputs.iter().map(|port| port.camel("Output")));
+        used.retain(|name| text.contains(name.as_str()));
+        used.sort();
+        out.line(format!("use network::{{{}}};\n", used.join(", ")));
+        out.line(format!(
+            "const _: () = assert!(size_of::<Model>() <= {} && align_of::<Model>() <= 16);\n",
+            self.opaque_bytes()
+        ));
+        if !self.options.labels.is_empty() {
+            out.line(format!("static LABELS: [&core::ffi::CStr; {}] = [", self.options.labels.len()));
+            self.options.labels.iter().for_each(|label| out.line(format!("    c{:?},", label.replace('\0', ""))));
+            out.line("];\n");
+        }
+        out.line("/// Never called: no panic is left in the network. A library must have one.");
+        out.line("#[panic_handler]\nfn panic(_: &core::panic::PanicInfo<'_>) -> ! {\n    loop {}\n}");
+        out.add(&text);
+        out.text
+    }
+
+    /// The exporting crate's manifest; the network lies in `network/`.
+    pub fn manifest(&self, package: &str) -> String {
+        let name = self.name();
+        format!(
+            "[package]\nname = \"{package}-c\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[lib]\nname = \"{name}\"\ncrate-type = \
+             [\"staticlib\"]\n\n[dependencies]\nnetwork = {{ package = \"{package}\", path = \"network\" }}\n\n[profile.release]\nopt-level = \
+             3\nlto = true\ncodegen-units = 1\npanic = \"abort\"\n\n[workspace]\n"
+        )
+    }
+
+    /// The CMake file.
+    pub fn cmake(&self) -> String {
+        let name = self.name();
+        format!(
+            "# add_subdirectory(this folder), then target_link_libraries(your_firmware {name}).\ncmake_minimum_required(VERSION \
+             3.13)\nadd_library({name} STATIC IMPORTED GLOBAL)\nset_target_properties({name} PROPERTIES\n    IMPORTED_LOCATION \
+             \"${{CMAKE_CURRENT_LIST_DIR}}/lib/lib{name}.a\"\n    INTERFACE_INCLUDE_DIRECTORIES \"${{CMAKE_CURRENT_LIST_DIR}}/include\")\n"
+        )
+    }
+}
+
+const CALL: &str = "// SAFETY: the caller gives valid pointers to what the header says, and an initialised model.\n";
+
+/// A name in a C comment, which it must not end.
+fn comment(name: &str) -> String {
+    plain(name).replace("*/", "* /").replace("/*", "/ *")
+}
+
+/// Text as a C comment of lines that are not too long.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec!["/*".to_owned()];
+    for word in comment_words(text) {
+        let line = lines.last_mut().expect("one to begin with");
+        if line.len() + word.len() > 96 {
+            lines.push(format!(" * {word}"));
+        } else {
+            line.push_str(&format!(" {word}"));
+        }
+    }
+    lines.join("\n") + " */\n"
+}
+
+fn comment_words(text: &str) -> Vec<String> {
+    text.replace("*/", "* /").replace("/*", "/ *").split(' ').map(str::to_owned).collect()
+}
+
+fn c_type(element: &str) -> &'static str {
+    match element {
+        "f32" => "float",
+        "u8" => "uint8_t",
+        "i16" => "int16_t",
+        "i32" => "int32_t",
+        "i64" => "int64_t",
+        _ => "int8_t",
+    }
+}

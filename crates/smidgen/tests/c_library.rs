@@ -1,0 +1,152 @@
+//! The C example, built and run on an emulated Cortex-M7, and two models in one C program. Skipped, with a note, where a tool is missing.
+
+use smidgen::boards::{self, Board};
+use smidgen::codegen::{Files, Options};
+use smidgen::compile::{FloatAbi, Job, c_library, compile};
+use smidgen::plan::{KernelSet, LowerOptions, PlanOptions, ScheduleChoice};
+use smidgen::sim::qemu::{self, QemuError};
+use smidgen::{Array, Network, Runner};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+const GCC: &str = "arm-none-eabi-gcc";
+
+fn job<'a>(
+    network: &'a Network,
+    board: &'a Board,
+    name: &str,
+    schedule: ScheduleChoice,
+    stream_input: bool,
+) -> Job<'a> {
+    Job {
+        network,
+        board,
+        lower: LowerOptions { kernels: KernelSet::Device, ..LowerOptions::default() },
+        plan: PlanOptions { schedule, stream_input, ..PlanOptions::default() },
+        options: Options { name: name.into(), title: name.into(), labels: vec!["a\"b*/".into()], ..Options::default() },
+    }
+}
+
+/// The library's files, or nothing and a note.
+fn library(job: &Job) -> Option<Files> {
+    let compiled = compile(job).expect("a network that can be compiled");
+    match c_library(job, &compiled, FloatAbi::Hard) {
+        Ok(files) => Some(files),
+        Err(smidgen::Error::Simulate(smidgen::sim::Error::Toolchain(error))) => {
+            eprintln!("skipped: {error}");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn write(folder: &Path, files: &Files) {
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+}
+
+/// Compiles and links; false, with a note, if there is no compiler.
+fn gcc(folder: &Path, arguments: &[&str]) -> bool {
+    let output = match Command::new(GCC).args(arguments).current_dir(folder).output() {
+        Ok(output) => output,
+        Err(error) => {
+            eprintln!("skipped: {GCC}: {error}");
+            return false;
+        }
+    };
+    assert!(output.status.success(), "{arguments:?}:\n{}", String::from_utf8_lossy(&output.stderr));
+    true
+}
+
+fn example(name: &str) -> String {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../examples/c").join(name).display().to_string()
+}
+
+const TARGET: [&str; 7] = [
+    "-mcpu=cortex-m7",
+    "-mfloat-abi=hard",
+    "-mfpu=fpv5-d16",
+    "-O2",
+    "-ffreestanding",
+    "-nostdlib",
+    "-Wl,--gc-sections",
+];
+const STRICT: [&str; 6] = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-std=c11", "-Iinclude"];
+
+#[test]
+fn the_example_computes_what_the_host_computes() {
+    let board = boards::find("mps2-an500").unwrap();
+    let network = Network::from_graph(smidgen_zoo::demo(1)).unwrap();
+    let job = job(&network, &board, "demo", ScheduleChoice::Auto, false);
+    let Some(files) = library(&job) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &files);
+    let (main, startup, script) = (example("main.c"), example("startup.c"), format!("-T{}", example("link.ld")));
+    let arguments = [&TARGET[..], &STRICT, &[&main, &startup, "lib/libdemo.a", &script, "-o", "demo.elf"]].concat();
+    if !gcc(folder.path(), &arguments) {
+        return;
+    }
+    // C++ takes the header as well.
+    let header =
+        ["-x", "c++", "-std=c++11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-fsyntax-only", "include/demo.h"];
+    assert!(gcc(folder.path(), &header));
+    let outcome =
+        match qemu::run(&board, &folder.path().join("demo.elf"), folder.path(), None, Duration::from_secs(120)) {
+            Ok(outcome) => outcome,
+            Err(QemuError::Missing { program, .. }) => return eprintln!("skipped: {program} is not installed"),
+            Err(error) => panic!("{error}"),
+        };
+    let shape = network.graph().tensor(network.graph().inputs[0]).shape.dims().to_vec();
+    let picture: Vec<i8> = (0..shape.iter().product()).map(|i: usize| ((i * 37 % 256) as i32 - 128) as i8).collect();
+    let expected =
+        Runner::new(&network, &LowerOptions::default()).unwrap().run(&[Array::from_i8(&shape, &picture)]).unwrap();
+    let printed: Vec<f64> = outcome.console.lines().map(|line| line.parse().unwrap_or(f64::NAN)).collect();
+    assert_eq!(printed, expected[0].to_f64(), "{}", outcome.console);
+}
+
+#[test]
+fn two_models_fit_into_one_program_and_no_name_is_anybody_elses() {
+    let board = boards::find("mps2-an500").unwrap();
+    let network = Network::from_graph(smidgen_zoo::demo(2)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let models = [("one", ScheduleChoice::Layer, false), ("other", ScheduleChoice::Stream, true)];
+    for (name, schedule, stream) in models {
+        let Some(files) = library(&job(&network, &board, name, schedule, stream)) else { return };
+        write(folder.path(), &files);
+    }
+    let program = "#include \"one.h\"\n#include \"other.h\"\nstatic one a;\nstatic other b;\nint8_t in[ONE_INPUT_COUNT];\n\
+        const char *volatile name;\n\
+        int main(void) {\n    one_init(&a);\n    other_init(&b);\n    const int8_t *x = one_predict(&a, in), *y = 0;\n    \
+        for (int i = 0; i < OTHER_INPUT_ROWS; i++) {\n        y = other_push_row(&b, in + i * OTHER_INPUT_ROW_COUNT);\n    }\n    \
+        name = one_label(0);\n    return y == 0 || x[0] != y[0] || other_label(1) != 0;\n}\n\
+        void finish(int status) {\n    const unsigned block[2] = {0x20026, (unsigned)status};\n    \
+        register int r0 __asm__(\"r0\") = 0x20;\n    register const void *r1 __asm__(\"r1\") = block;\n    \
+        __asm__ volatile(\"bkpt 0xab\" : \"+r\"(r0) : \"r\"(r1) : \"memory\");\n    for (;;) {\n    }\n}\n";
+    fs::write(folder.path().join("main.c"), program).unwrap();
+    let (startup, script) = (example("startup.c"), format!("-T{}", example("link.ld")));
+    let files = ["main.c", &startup, "lib/libone.a", "lib/libother.a", &script, "-o", "two.elf"];
+    if !gcc(folder.path(), &[&TARGET[..], &STRICT, &files].concat()) {
+        return;
+    }
+    match qemu::run(&board, &folder.path().join("two.elf"), folder.path(), None, Duration::from_secs(120)) {
+        Ok(_) => {}
+        Err(QemuError::Missing { program, .. }) => eprintln!("skipped: {program} is not installed"),
+        Err(error) => panic!("{error}"),
+    }
+    for name in ["one", "other"] {
+        let archive = format!("lib/lib{name}.a");
+        let nm = ["-g", "--defined-only", &archive];
+        let output = Command::new("arm-none-eabi-nm").args(nm).current_dir(folder.path()).output().expect("binutils");
+        let symbols = output.stdout;
+        for line in String::from_utf8_lossy(&symbols).lines() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let [_, kind, symbol] = words[..] else { continue };
+            assert!(matches!(kind, "W" | "V") || symbol.starts_with(&format!("{name}_")), "{line}");
+        }
+    }
+}
