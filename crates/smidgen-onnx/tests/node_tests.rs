@@ -81,7 +81,7 @@ fn compare(case: &Case, outputs: &[(smidgen_onnx::Port, Vec<u8>)]) -> Result<(),
 #[test]
 fn every_claimed_operator_passes_the_projects_own_tests() {
     let program = include_str!("python/node_cases.py");
-    let Some(mut child) = common::python(program, "onnx", "ONNX's node tests") else { return };
+    let Some(mut child) = common::python(program, &[], "onnx", "ONNX's node tests") else { return };
     let mut stream = Stream(BufReader::new(child.stdout.take().expect("piped")));
     let (mut passed, mut failed, mut skipped) = ([0; 3], Vec::new(), BTreeMap::<String, Vec<String>>::new());
     let mut total = 0;

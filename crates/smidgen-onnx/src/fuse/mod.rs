@@ -14,8 +14,9 @@ pub(crate) fn fuse(graph: &mut Graph) {
     loop {
         let changes = flatten::sink(graph)
             + flatten::absorb(graph)
-            + affine::fold(graph)
+            // What it recognises must not have gone into weights yet.
             + activation::hard_swish(graph)
+            + affine::fold(graph)
             + activation::absorb(graph);
         if changes == 0 {
             break;

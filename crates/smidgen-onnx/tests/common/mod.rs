@@ -1,6 +1,8 @@
 //! Running what has been read, and comparing with what another runtime gives.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod build;
+
 use smidgen_exec::Executor;
 use smidgen_ir::Graph;
 use smidgen_onnx::{Import, Port};
@@ -118,7 +120,7 @@ impl<R: std::io::Read> Stream<R> {
 }
 
 /// Starts a Python program with the modules that it imports, or says that `what` is skipped.
-pub fn python(program: &str, modules: &str, what: &str) -> Option<std::process::Child> {
+pub fn python(program: &str, arguments: &[&str], modules: &str, what: &str) -> Option<std::process::Child> {
     use std::process::{Command, Stdio};
     let Some(python) = std::env::var_os(smidgen_reference::PYTHON_VARIABLE) else {
         eprintln!("skipped {what}: {} is not set (`cargo xtask test` sets it)", smidgen_reference::PYTHON_VARIABLE);
@@ -129,6 +131,11 @@ pub fn python(program: &str, modules: &str, what: &str) -> Option<std::process::
         eprintln!("skipped {what}: {python:?} cannot import {modules}");
         return None;
     }
-    let child = Command::new(&python).args(["-c", program]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let child = Command::new(&python)
+        .args(["-c", program])
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
     Some(child.expect("Python runs"))
 }

@@ -1,0 +1,163 @@
+//! Files that cannot be taken: each with an error that says where and what to do.
+
+mod common;
+
+use common::build::{attribute, classifier, file, floats, graph, ints, node, number, port, raw};
+use common::names;
+use smidgen_onnx::{ErrorKind, Options, ReadError, check, is_onnx, read, read_with};
+
+const IMAGE: [Result<i64, &str>; 4] = [Err("batch"), Ok(3), Err("height"), Err("width")];
+
+fn relu(dims: &[Result<i64, &str>]) -> Vec<u8> {
+    file(17, graph(&[node("Relu", &["x"], &["y"])], &[], &[port("x", dims)], &[port("y", &[])]))
+}
+
+fn with_shape(bytes: &[u8], name: &str, dims: &[usize]) -> Result<smidgen_onnx::Import, ReadError> {
+    read_with(bytes, &Options { shapes: vec![(name.into(), dims.to_vec())], external: None })
+}
+
+fn refused(bytes: &[u8], kind: ErrorKind) -> String {
+    let error = read(bytes).expect_err("an error");
+    assert_eq!(error.kind(), kind, "{error}");
+    error.to_string()
+}
+
+#[test]
+fn an_open_batch_is_one_and_other_open_sizes_are_asked_for() {
+    let import = read(&relu(&[Err("batch"), Ok(3), Ok(8), Ok(6)])).unwrap();
+    assert_eq!(
+        (import.inputs[0].shape.as_slice(), import.inputs[0].axes.as_slice()),
+        (&[1, 3, 8, 6][..], &[0, 2, 3, 1][..])
+    );
+    assert_eq!(import.graph.tensor(import.graph.inputs[0]).shape.dims(), [1, 8, 6, 3]);
+    let ReadError::OpenShape { shape, example, .. } = read(&relu(&IMAGE)).unwrap_err() else { panic!("another error") };
+    assert_eq!((shape.as_str(), example.as_str()), ("batchx3xheightxwidth", "x=1,3,SIZE,SIZE"));
+    assert_eq!(with_shape(&relu(&IMAGE), "x", &[2, 3, 4, 4]).unwrap().inputs[0].shape, [2, 3, 4, 4]);
+}
+
+#[test]
+fn a_shape_that_does_not_suit_is_refused() {
+    for (name, dims, message) in [
+        ("x", &[1, 4, 8, 8][..], "the shape 1x4x8x8 does not suit input \"x\", which is batchx3xheightxwidth"),
+        ("x", &[1, 3, 8], "the shape 1x3x8 does not suit input \"x\", which is batchx3xheightxwidth"),
+        ("z", &[1, 3, 8, 8], "there is no input \"z\"; the inputs are \"x\""),
+    ] {
+        let both =
+            Options { shapes: vec![("x".into(), vec![1, 3, 8, 8]), (name.into(), dims.to_vec())], external: None };
+        let only = Options { shapes: vec![(name.into(), dims.to_vec())], external: None };
+        let error = read_with(&relu(&IMAGE), if name == "x" { &only } else { &both }).unwrap_err();
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Request, message));
+    }
+}
+
+#[test]
+fn every_unsupported_operator_is_named_with_its_place() {
+    let nodes = [node("Det", &["x"], &["a"]), node("Relu", &["a"], &["b"]), node("Cos", &["b"], &["y"])];
+    let bytes = file(17, graph(&nodes, &[], &[port("x", &[Ok(2), Ok(2)])], &[port("y", &[])]));
+    let found: Vec<String> =
+        check(&bytes, &Options::default()).unwrap().iter().map(|f| format!("{} ({})", f.subject, f.tensors)).collect();
+    // What reads the first is a consequence, unsupported or not.
+    assert_eq!(found, ["operator 0 Det (\"x\" -> \"a\")", "operator 2 Cos (\"b\" -> \"y\")"]);
+    let message = refused(&bytes, ErrorKind::Unsupported);
+    assert!(message.contains("operator 0 Det") && message.contains("supported operators: Abs, Add"), "{message}");
+}
+
+#[test]
+fn weights_must_be_numbers() {
+    for (value, shown) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf")] {
+        let nodes = [node("MatMul", &["x", "w"], &["y"])];
+        let weights = floats("w", &[2, 2], &[1.0, value, 0.5, 0.25]);
+        let bytes = file(17, graph(&nodes, &[weights], &[port("x", &[Ok(1), Ok(2)])], &[port("y", &[])]));
+        let message = refused(&bytes, ErrorKind::Malformed);
+        assert!(message.starts_with(&format!("constant \"w\" holds {shown}")), "{message}");
+    }
+}
+
+#[test]
+fn nodes_out_of_order_and_cycles_are_refused() {
+    let nodes = [node("Relu", &["b"], &["a"]), node("Relu", &["a"], &["b"])];
+    let bytes = file(17, graph(&nodes, &[], &[port("x", &[Ok(2)])], &[port("b", &[])]));
+    let message = refused(&bytes, ErrorKind::Malformed);
+    assert_eq!(
+        message,
+        "operator 0 Relu (\"b\" -> \"a\"): it reads \"b\", which is neither an input nor a constant, and which no earlier \
+         operator writes"
+    );
+    let twice = [node("Relu", &["x"], &["y"]), node("Relu", &["x"], &["y"])];
+    let bytes = file(17, graph(&twice, &[], &[port("x", &[Ok(2)])], &[port("y", &[])]));
+    assert!(refused(&bytes, ErrorKind::Malformed).contains("it writes \"y\", which is there already"));
+}
+
+#[test]
+fn sizes_beyond_all_bounds_are_refused() {
+    let huge = [Ok(1), Ok(1 << 40), Ok(1 << 40), Ok(1 << 40)];
+    read(&relu(&huge)).expect_err("2^120 elements");
+    let nodes = [node("ConstantOfShape", &["shape"], &["c"]), node("Add", &["x", "c"], &["y"])];
+    let bytes =
+        file(17, graph(&nodes, &[ints("shape", &[1 << 20, 1 << 20])], &[port("x", &[Ok(1)])], &[port("y", &[])]));
+    assert!(matches!(read(&bytes), Err(ReadError::Inflated { .. })));
+    let bytes = file(17, graph(&[], &[raw("w", 1, &[1 << 62, 8], &[0; 4])], &[], &[port("w", &[])]));
+    assert!(refused(&bytes, ErrorKind::Malformed).contains("impossible shape"));
+}
+
+#[test]
+fn weights_in_other_files_are_fetched_within_the_folder_only() {
+    use common::build::Message;
+    let external = |location: &str| {
+        let entry = |key: &str, value: &str| Message::default().text(1, key).text(2, value);
+        let tensor = Message::default().int(1, 2).int(1, 2).int(2, 1).text(8, "w").int(14, 1);
+        let weights = tensor.message(13, entry("location", location)).message(13, entry("offset", "8"));
+        file(
+            17,
+            graph(&[node("MatMul", &["x", "w"], &["y"])], &[weights], &[port("x", &[Ok(1), Ok(2)])], &[port("y", &[])]),
+        )
+    };
+    let fetch = |location: &str, offset: u64, bytes: usize| {
+        assert_eq!((location, offset, bytes), ("weights.bin", 8, 16));
+        Ok([1f32, 2.0, 3.0, 4.0].iter().flat_map(|v| v.to_le_bytes()).collect())
+    };
+    let import =
+        read_with(&external("weights.bin"), &Options { shapes: vec![], external: Some(Box::new(fetch)) }).unwrap();
+    assert_eq!(names(&import.graph), ["FULLY_CONNECTED"]);
+    for outside in ["../weights.bin", "/etc/passwd", "a/../../b", "", "c:weights"] {
+        let options = Options { shapes: vec![], external: Some(Box::new(|_, _, _| panic!("it was opened"))) };
+        let error = read_with(&external(outside), &options).unwrap_err();
+        assert!(error.to_string().contains("does not lie in the network's own folder"), "{outside}: {error}");
+    }
+    assert!(refused(&external("weights.bin"), ErrorKind::Request).contains("without its folder"));
+}
+
+#[test]
+fn other_operator_sets_and_element_types_are_refused() {
+    let old = file(9, graph(&[node("Relu", &["x"], &["y"])], &[], &[port("x", &[Ok(2)])], &[port("y", &[])]));
+    assert!(refused(&old, ErrorKind::Unsupported).contains("its operators are of set 9; sets 11 to 28 are supported"));
+    let nodes = [node("Add", &["x", "c"], &["y"])];
+    let half = raw("c", 10, &[2], &[0, 0x3c, 0, 0x40]);
+    let bytes = file(17, graph(&nodes, &[half], &[port("x", &[Ok(2)])], &[port("y", &[])]));
+    assert!(refused(&bytes, ErrorKind::Unsupported).contains("it computes with float16"));
+    assert!(matches!(read(b""), Err(ReadError::NotOnnx { .. })));
+    assert!(is_onnx(&classifier()) && !is_onnx(b"graph") && !is_onnx(b"\x08\x00\x00\x00TFL3"));
+}
+
+#[test]
+fn images_come_out_channels_last_and_fused() {
+    let import = read(&classifier()).unwrap();
+    assert_eq!(
+        names(&import.graph),
+        ["CONV_2D", "MAX_POOL_2D", "RESHAPE", "FULLY_CONNECTED", "SOFTMAX"],
+        "the shape, the normalisation, the activation and the transposition before the matrix are gone"
+    );
+    let nodes = [
+        node("Transpose", &["x"], &["t"]).message(5, attribute("perm", &[0, 3, 1, 2])),
+        node("GlobalAveragePool", &["t"], &["g"]),
+        node("Squeeze", &["g", "axes"], &["y"]),
+    ];
+    let image = [Ok(1), Ok(5), Ok(4), Ok(3)];
+    let bytes = file(17, graph(&nodes, &[ints("axes", &[2, 3])], &[port("x", &image)], &[port("y", &[])]));
+    let import = read(&bytes).unwrap();
+    assert_eq!(names(&import.graph), ["MEAN", "RESHAPE"], "an input that is channels last in the file stays so");
+    assert!(!import.inputs[0].is_rearranged());
+    let split = node("Split", &["x"], &["a", "b"]).message(5, number("axis", 1)).message(5, number("num_outputs", 2));
+    let bytes = file(18, graph(&[split], &[], &[port("x", &[Ok(1), Ok(4)])], &[port("a", &[]), port("b", &[])]));
+    assert_eq!(names(&read(&bytes).unwrap().graph), ["SPLIT"]);
+}
