@@ -6,7 +6,7 @@ use smidgen_boards::BoardError;
 use smidgen_codegen::CodegenError;
 use smidgen_data::{FileError, SetError, input::InputError, npy::NpyError, npz::NpzError, picture::PictureError};
 use smidgen_exec::ExecError;
-use smidgen_ir::{text::ParseError, validate::ValidateError};
+use smidgen_ir::{front, text::ParseError, validate::ValidateError};
 use smidgen_plan::validate::InvalidProgram;
 use smidgen_plan::{LowerError, PlanError};
 use smidgen_quant::QuantError;
@@ -28,6 +28,16 @@ pub enum ErrorKind {
     Internal,
 }
 
+impl From<front::ErrorKind> for ErrorKind {
+    fn from(kind: front::ErrorKind) -> Self {
+        match kind {
+            front::ErrorKind::Malformed => Self::Malformed,
+            front::ErrorKind::Unsupported => Self::Unsupported,
+            front::ErrorKind::Request => Self::Request,
+        }
+    }
+}
+
 /// Why something could not be done. [`source`](std::error::Error::source) leads to the details.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -46,6 +56,9 @@ pub enum Error {
     /// Not a TensorFlow Lite file that can be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// Not an ONNX file that can be read.
+    #[error(transparent)]
+    Onnx(#[from] smidgen_onnx::ReadError),
     /// Not the textual form of a graph.
     #[error(transparent)]
     Text(#[from] ParseError),
@@ -107,11 +120,8 @@ impl Error {
             Self::At { source, .. } => source.kind(),
             Self::Data(error) if error.is_malformed() => ErrorKind::Malformed,
             Self::Data(_) => ErrorKind::Request,
-            Self::Read(error) => match error.kind() {
-                smidgen_tflite::ErrorKind::Malformed => ErrorKind::Malformed,
-                smidgen_tflite::ErrorKind::Unsupported => ErrorKind::Unsupported,
-                smidgen_tflite::ErrorKind::Request => ErrorKind::Request,
-            },
+            Self::Read(error) => error.kind().into(),
+            Self::Onnx(error) => error.kind().into(),
             Self::Lower(_) | Self::Write(_) => ErrorKind::Unsupported,
             Self::Text(_) | Self::Invalid(_) => ErrorKind::Malformed,
             Self::Exec(_) | Self::Pass(_) | Self::UnsoundPlan(_) | Self::Plan(PlanError::Place(_)) => {
@@ -164,8 +174,24 @@ impl Error {
             Self::Read(ReadError::Unsupported(_)) => {
                 "`smidgen check` lists everything that stands in the way, `smidgen ops` what is supported"
             }
+            Self::Onnx(smidgen_onnx::ReadError::Unsupported(_)) => {
+                "`smidgen check` lists everything that stands in the way, `smidgen ops --format onnx` what is supported"
+            }
+            Self::Onnx(smidgen_onnx::ReadError::OpenShape { example, .. }) => {
+                return Some(format!("say it with `--shape {example}`, or export the network with fixed shapes"));
+            }
+            Self::Onnx(smidgen_onnx::ReadError::Shape { .. }) => {
+                "`--shape NAME=1,3,224,224` gives an input's shape in the file's order of axes"
+            }
+            Self::Onnx(smidgen_onnx::ReadError::External { .. }) => {
+                "keep the network's files together, or save it in one: `torch.onnx.export(..., external_data=False)`"
+            }
+            Self::Onnx(smidgen_onnx::ReadError::NotANumber { .. }) => {
+                "export the network again from a checkpoint whose training did not diverge"
+            }
+            Self::Onnx(_) => "the file is damaged or was written by a faulty exporter: export or download it again",
             Self::Read(ReadError::NotTflite { .. }) => {
-                "a model is a `.tflite` file, as the TensorFlow Lite converter writes it"
+                "a model is a `.tflite` file, as the TensorFlow Lite converter writes it, or an `.onnx` file, as PyTorch exports it"
             }
             Self::Read(_) | Self::Invalid(_) => {
                 "the file is damaged or was written by a faulty converter: convert or download it again"

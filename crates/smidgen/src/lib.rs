@@ -31,6 +31,7 @@ pub use smidgen_data as data;
 pub use smidgen_data::{Array, Dtype, files};
 pub use smidgen_exec as exec;
 pub use smidgen_ir as ir;
+pub use smidgen_onnx as onnx;
 pub use smidgen_plan as plan;
 pub use smidgen_plan::{LowerOptions, Reference};
 pub use smidgen_quant as quant;

@@ -5,9 +5,28 @@ use crate::error::Error;
 use crate::files;
 use smidgen_exec::{Executor, relabelled};
 use smidgen_ir::cost::Cost;
+use smidgen_ir::front::Unsupported;
 use smidgen_ir::{Graph, Operator, TensorId, passes};
+use smidgen_onnx::Port;
 use smidgen_plan::{LowerError, LowerOptions, Program};
+use std::io::{self, Read, Seek};
 use std::path::Path;
+
+/// What a file may leave open.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ReadOptions {
+    /// Shapes of inputs by name, in the file's order of axes; for ONNX files. The first axis is 1 where nothing is said.
+    pub shapes: Vec<(String, Vec<usize>)>,
+}
+
+/// How the axes of an ONNX file's inputs and outputs lie in the graph.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ports {
+    /// One for each input.
+    pub inputs: Vec<Port>,
+    /// One for each output.
+    pub outputs: Vec<Port>,
+}
 
 /// A network that has been read and found valid.
 ///
@@ -23,16 +42,37 @@ use std::path::Path;
 #[derive(Clone, Debug)]
 pub struct Network {
     graph: Graph,
+    ports: Option<Ports>,
 }
 
 impl Network {
-    /// Reads a file: TensorFlow Lite's format, or the [textual form](smidgen_ir::text) of a graph, told apart by the first bytes.
+    /// Reads a file: TensorFlow Lite's format, ONNX, or the [textual form](smidgen_ir::text) of a graph, told apart by the first
+    /// bytes.
     ///
     /// # Errors
-    /// If the file cannot be read, is damaged, or asks for what smidgen does not do.
+    /// If the file cannot be read, is damaged, asks for what smidgen does not do, or leaves open a shape.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with(path, &ReadOptions::default())
+    }
+
+    /// Reads a file as [`open`](Self::open) does, with what it leaves open.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and if shapes are given that do not suit the file.
+    pub fn open_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self, Error> {
         let path = path.as_ref();
-        Self::from_bytes(&files::read(path)?).map_err(|e| e.at(path))
+        let bytes = files::read(path)?;
+        let read = || {
+            if smidgen_onnx::is_onnx(&bytes) {
+                return Self::from_onnx(&bytes, &onnx_options(path, options));
+            }
+            if !options.shapes.is_empty() {
+                let what = "a shape is given, but this file is not ONNX and leaves none open".into();
+                return Err(smidgen_onnx::ReadError::Shape { what }.into());
+            }
+            Self::from_bytes(&bytes)
+        };
+        read().map_err(|e| e.at(path))
     }
 
     /// Reads the bytes of a file, as [`open`](Self::open) does.
@@ -42,8 +82,23 @@ impl Network {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         match as_text(bytes) {
             Some(text) => Self::from_text(text),
+            None if smidgen_onnx::is_onnx(bytes) => Self::from_onnx(bytes, &smidgen_onnx::Options::default()),
             None => Self::from_tflite(bytes),
         }
+    }
+
+    /// Reads the bytes of an ONNX file. Its images come out channels last; [`ports`](Self::ports) tells.
+    ///
+    /// # Errors
+    /// If they are damaged, ask for what smidgen does not do, or leave open what `options` does not say.
+    pub fn from_onnx(bytes: &[u8], options: &smidgen_onnx::Options<'_>) -> Result<Self, Error> {
+        let smidgen_onnx::Import { graph, inputs, outputs } = smidgen_onnx::read_with(bytes, options)?;
+        Ok(Self { ports: Some(Ports { inputs, outputs }), ..Self::from_graph(graph)? })
+    }
+
+    /// How the file's inputs and outputs lie in the graph, of a network that was read from an ONNX file.
+    pub fn ports(&self) -> Option<&Ports> {
+        self.ports.as_ref()
     }
 
     /// Parses the [textual form](smidgen_ir::text) of a graph.
@@ -68,7 +123,7 @@ impl Network {
     /// If it is not valid.
     pub fn from_graph(graph: Graph) -> Result<Self, Error> {
         smidgen_ir::validate(&graph)?;
-        Ok(Self { graph })
+        Ok(Self { graph, ports: None })
     }
 
     /// What is computed.
@@ -164,6 +219,34 @@ impl Network {
     pub fn run(&self, inputs: &[Array]) -> Result<Vec<Array>, Error> {
         Runner::new(self, &LowerOptions::default())?.run(inputs)
     }
+}
+
+/// Everything in a file that its reader does not support; empty if it can be read. Nothing of a graph's text is unsupported.
+///
+/// # Errors
+/// If the file cannot be read, is damaged, or leaves open a shape.
+pub fn unsupported(path: &Path, options: &ReadOptions) -> Result<Vec<Unsupported>, Error> {
+    let bytes = files::read(path)?;
+    if as_text(&bytes).is_some() {
+        return Ok(Vec::new());
+    }
+    if smidgen_onnx::is_onnx(&bytes) {
+        return smidgen_onnx::check(&bytes, &onnx_options(path, options)).map_err(|e| Error::from(e).at(path));
+    }
+    smidgen_tflite::check(&bytes).map_err(|e| Error::from(e).at(path))
+}
+
+/// Options for an ONNX file whose weights may lie in files beside it.
+fn onnx_options<'a>(path: &'a Path, options: &ReadOptions) -> smidgen_onnx::Options<'a> {
+    let external = move |location: &str, offset: u64, bytes: usize| {
+        let beside = path.parent().unwrap_or(Path::new("")).join(location);
+        let mut file = std::fs::File::open(beside)?;
+        file.seek(io::SeekFrom::Start(offset))?;
+        let mut data = Vec::new();
+        file.take(bytes as u64).read_to_end(&mut data)?;
+        Ok(data)
+    };
+    smidgen_onnx::Options { shapes: options.shapes.clone(), external: Some(Box::new(external)) }
 }
 
 /// The text, if this is the textual form of a graph: its first word is `graph`, perhaps after comments.

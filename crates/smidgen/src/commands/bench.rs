@@ -4,7 +4,7 @@ use super::Answer;
 use super::simulate::{noise, open, run};
 use crate::console::failure::Code;
 use crate::console::format::thousands;
-use crate::console::options::{Deployment, IoType, Model};
+use crate::console::options::{Deployment, IoType, Model, Shapes};
 use crate::console::output::Output;
 use crate::console::table::{Column, Table};
 use crate::console::{Failure, Notice};
@@ -126,7 +126,7 @@ impl Bench {
     }
 
     fn one(&self, path: &Path, board: &Board) -> Result<Simulation, Failure> {
-        let model = Model { path: path.to_owned(), clean: true, io: self.io };
+        let model = Model { path: path.to_owned(), shapes: Shapes::default(), clean: true, io: self.io };
         let network = open(&model)?;
         let golden = self.golden.as_ref().zip(path.file_stem()).map(|(folder, stem)| folder.join(stem));
         let golden = golden.map(|path| PathBuf::from(format!("{}.npz", path.display()))).filter(|path| path.exists());

@@ -2,16 +2,17 @@
 
 use super::Answer;
 use crate::console::format::{count, wrap};
+use crate::console::options::Shapes;
 use crate::console::output::{BAD, GOOD, Output};
 use crate::console::table::{Column, Table};
 use crate::console::{Code, Failure};
 use clap::Args;
 use serde_json::{Value, json};
-use smidgen::network::as_text;
+use smidgen::ir::front::{Subject, Unsupported};
+use smidgen::network::{ReadOptions, unsupported};
 use smidgen::plan::LowerError;
-use smidgen::tflite::{self, Subject, Unsupported};
-use smidgen::{Error, LowerOptions, Network, files};
-use std::path::PathBuf;
+use smidgen::{Error, LowerOptions, Network};
+use std::path::{Path, PathBuf};
 
 /// List everything in a model that smidgen does not support, with what to do about it
 #[derive(Args, Debug)]
@@ -23,9 +24,11 @@ Examples:
 Lists every unsupported operator, type and feature at once, each with its place in the network and a hint. Exit code \
 0: all is supported; 3: something is not; 4: the file is damaged.")]
 pub struct Check {
-    /// The network: a TensorFlow Lite file, or the text that `inspect --ir` prints
+    /// The network: a TensorFlow Lite or ONNX file, or the text that `inspect --ir` prints
     #[arg(value_name = "MODEL")]
     model: PathBuf,
+    #[command(flatten)]
+    shapes: Shapes,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -36,7 +39,7 @@ const COLUMNS: [Column; 3] = [Column::left("where", 0), Column::left("what", 0),
 impl Check {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
         let path = &self.model;
-        let found = obstacles(&files::read(path)?).map_err(|e| e.at(path))?;
+        let found = obstacles(path, &self.shapes.options())?;
         let answer = if found.is_empty() { Answer::Yes } else { Answer::No(Code::Unsupported) };
         if self.json {
             out.json(&json!({ "supported": found.is_empty(), "unsupported": found.iter().map(describe).collect::<Vec<_>>() }))?;
@@ -68,12 +71,10 @@ impl Check {
 }
 
 /// What stands in the way of reading the model, or else (where it can be read) of running it.
-fn obstacles(bytes: &[u8]) -> Result<Vec<Unsupported>, Error> {
-    if as_text(bytes).is_none() {
-        let found = tflite::check(bytes)?;
-        if !found.is_empty() {
-            return Ok(found);
-        }
+fn obstacles(path: &Path, options: &ReadOptions) -> Result<Vec<Unsupported>, Error> {
+    let found = unsupported(path, options)?;
+    if !found.is_empty() {
+        return Ok(found);
     }
     let without_kernel = |LowerError::Unsupported { index, operator, output, reason }| Unsupported {
         subject: Subject::Operator { index, name: operator.into() },
@@ -81,7 +82,7 @@ fn obstacles(bytes: &[u8]) -> Result<Vec<Unsupported>, Error> {
         reason,
         hint: "`smidgen ops` shows what is supported of it".into(),
     };
-    let obstacles = Network::from_bytes(bytes)?.obstacles(&LowerOptions::default());
+    let obstacles = Network::open_with(path, options)?.obstacles(&LowerOptions::default());
     Ok(obstacles.into_iter().map(without_kernel).collect())
 }
 

@@ -9,7 +9,7 @@ use clap::Args;
 use smidgen::{Network, files};
 use std::path::PathBuf;
 
-/// Write a model anew as a TensorFlow Lite file, cleaned up on request
+/// Write a model as a TensorFlow Lite file, cleaned up on request
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -17,6 +17,8 @@ Examples:
       without padding that a convolution can do itself, constants computed anew each time, and operators that do nothing
   smidgen convert model.tflite device.tflite --io int8 --clean
       also with int8 inputs and outputs instead of float ones
+  smidgen convert model.onnx model.tflite
+      from an ONNX file
   smidgen convert model.ir model.tflite
       from the text that `inspect --ir` prints
 
@@ -37,7 +39,7 @@ impl Convert {
                 "TensorFlow Lite files are what can be written; `smidgen inspect MODEL --ir` prints text",
             ));
         }
-        let before = Network::open(&self.model.path)?;
+        let before = self.model.as_it_is()?;
         let after = self.model.open()?;
         let written = after.to_tflite().map_err(|e| e.at(&self.model.path))?;
         // What cannot be read back must not replace what can.

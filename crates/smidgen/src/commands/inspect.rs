@@ -9,7 +9,8 @@ use crate::console::table::{Column, Table};
 use clap::Args;
 use serde_json::{Value, json};
 use smidgen::Network;
-use smidgen::ir::{DataType, ElementType, Graph, Op, Quantisation, Tensor, TensorId};
+use smidgen::ir::{DataType, ElementType, Graph, Op, Quantisation, Shape, Tensor, TensorId};
+use smidgen::onnx::Port;
 
 /// Show a network's operators, shapes and costs
 #[derive(Args, Debug)]
@@ -63,9 +64,12 @@ impl Inspect {
             count(graph.operators.len(), "operator"),
             count(graph.tensors.len(), "tensor"),
         ))?;
-        for (what, ids) in [("input", &graph.inputs), ("output", &graph.outputs)] {
+        let ports =
+            |inputs: bool| network.ports().map_or(&[][..], |ports| if inputs { &ports.inputs } else { &ports.outputs });
+        for (what, ids, ports) in [("input", &graph.inputs, ports(true)), ("output", &graph.outputs, ports(false))] {
             for (i, &id) in ids.iter().enumerate() {
-                out.line(format!("  {what:6} {i}  {}", port(graph.tensor(id))))?;
+                let layout = ports.get(i).map_or(String::new(), layout);
+                out.line(format!("  {what:6} {i}  {}{layout}", port(graph.tensor(id))))?;
             }
         }
         out.line("")?;
@@ -89,6 +93,17 @@ impl Inspect {
         }
         Ok(Answer::Yes)
     }
+}
+
+/// What the file has where the graph has a port with its axes in another order.
+fn layout(port: &Port) -> String {
+    if !port.is_rearranged() {
+        return String::new();
+    }
+    let channels_last = port.axes[0] == 0 && port.axes.ends_with(&[1]) && port.axes[1..port.axes.len() - 1].is_sorted();
+    let order =
+        if channels_last { "with the channels last".into() } else { format!("with its axes as {:?}", port.axes) };
+    format!("  (the file's {}, {order})", Shape(port.shape.clone()))
 }
 
 /// One line for each operator, and the totals.
@@ -214,6 +229,10 @@ fn describe(network: &Network) -> Value {
     let pair = largest_pair(graph);
     json!({
         "name": graph.name,
+        "layouts": network.ports().map(|ports| json!({
+            "inputs": ports.inputs.iter().map(describe_port).collect::<Vec<_>>(),
+            "outputs": ports.outputs.iter().map(describe_port).collect::<Vec<_>>(),
+        })),
         "inputs": graph.inputs.iter().map(tensor).collect::<Vec<_>>(),
         "outputs": graph.outputs.iter().map(tensor).collect::<Vec<_>>(),
         "operators": operators,
@@ -224,6 +243,11 @@ fn describe(network: &Network) -> Value {
         "largest_activation_pair_bytes": pair.map(|(_, n)| n),
         "largest_activation_pair_operator": pair.map(|(i, _)| i),
     })
+}
+
+/// The shape in the file, and for each axis of the tensor the file's.
+fn describe_port(port: &Port) -> Value {
+    json!({ "name": port.name, "file_shape": port.shape, "axes": port.axes })
 }
 
 fn quantisation(dtype: &DataType) -> Value {

@@ -4,38 +4,56 @@ use super::Answer;
 use crate::console::Failure;
 use crate::console::Output;
 use crate::console::table::{Column, Table};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use smidgen::tflite::{SUPPORTED, SupportEntry};
+use smidgen::ir::front::SupportEntry;
 
 /// List the supported operators
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
   smidgen ops
+  smidgen ops --format onnx
   smidgen ops --json
 
-Types are those of an operator's data. Weights follow them: int8 or packed int4 beside int8, float32 beside float32.")]
+Types are those of an operator's data. Weights follow them: int8 or packed int4 beside int8, float32 beside float32. An \
+ONNX operator without types is computed when reading, of constants.")]
 pub struct Ops {
+    /// The files' format
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, Default)]
+enum Format {
+    /// TensorFlow Lite
+    #[default]
+    Tflite,
+    /// ONNX
+    Onnx,
 }
 
 const COLUMNS: [Column; 3] = [Column::left("operator", 0), Column::left("types", 0), Column::left("remarks", 0)];
 
 impl Ops {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
+        let supported = match self.format {
+            Format::Tflite => smidgen::tflite::SUPPORTED,
+            Format::Onnx => smidgen::onnx::SUPPORTED,
+        };
         let types = |entry: &SupportEntry| entry.types.iter().map(|t| t.name()).collect::<Vec<_>>();
         if self.json {
-            let rows: Vec<Value> = SUPPORTED
+            let rows: Vec<Value> = supported
                 .iter()
                 .map(|e| json!({ "operator": e.name, "types": types(e), "remarks": e.remarks }))
                 .collect();
             out.json(&Value::Array(rows))?;
         } else {
             let mut table = Table::new(&COLUMNS);
-            for entry in SUPPORTED {
+            for entry in supported {
                 table.row(vec![entry.name.into(), types(entry).join(" "), entry.remarks.into()]);
             }
             out.print(table.render(out.width))?;

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use smidgen::boards::{self, Board};
 use smidgen::ir::Graph;
 
+use smidgen::network::ReadOptions;
 use smidgen::plan::planner::PlanOptions;
 use smidgen::plan::{KernelSet, ScheduleChoice};
 use smidgen::{Error, LowerOptions, Network, Reference};
@@ -14,9 +15,11 @@ use super::Failure;
 /// The model to work on.
 #[derive(Args, Debug)]
 pub struct Model {
-    /// The network: a TensorFlow Lite file, or the text that `inspect --ir` prints
+    /// The network: a TensorFlow Lite or ONNX file, or the text that `inspect --ir` prints
     #[arg(value_name = "MODEL")]
     pub path: PathBuf,
+    #[command(flatten)]
+    pub shapes: Shapes,
     /// Rewrite it first, with the same results: fold constants and padding, drop operators that do nothing
     #[arg(long)]
     pub clean: bool,
@@ -31,10 +34,38 @@ pub enum IoType {
     Int8,
 }
 
+/// Shapes that a file leaves open.
+#[derive(Args, Debug, Default)]
+pub struct Shapes {
+    /// Shape of an ONNX file's input, in the file's order: `x=1,3,96,96`; repeatable
+    #[arg(long = "shape", value_name = "INPUT=SIZES", value_parser = shape)]
+    shapes: Vec<(String, Vec<usize>)>,
+}
+
+impl Shapes {
+    pub fn options(&self) -> ReadOptions {
+        ReadOptions { shapes: self.shapes.clone() }
+    }
+}
+
+/// The name of an input and sizes that are at least 1.
+fn shape(text: &str) -> Result<(String, Vec<usize>), String> {
+    // A name may hold `=` itself; sizes do not.
+    let (name, sizes) = text.rsplit_once('=').ok_or("there is no `=`; write INPUT=1,3,96,96")?;
+    let sizes = sizes.split(',').map(|size| size.trim().parse().ok().filter(|&n: &usize| n > 0)).collect();
+    let sizes: Option<Vec<usize>> = sizes;
+    Ok((name.to_owned(), sizes.ok_or("sizes are numbers of at least 1 with commas between: 1,3,96,96")?))
+}
+
 impl Model {
+    /// Reads the network without rewriting it.
+    pub fn as_it_is(&self) -> Result<Network, Failure> {
+        Ok(Network::open_with(&self.path, &self.shapes.options())?)
+    }
+
     /// Reads the network and rewrites it as asked.
     pub fn open(&self) -> Result<Network, Failure> {
-        let mut network = Network::open(&self.path)?;
+        let mut network = self.as_it_is()?;
         if self.io == Some(IoType::Int8) {
             network.cut_io()?;
         }

@@ -1,0 +1,51 @@
+//! ONNX files, which every command takes as it takes the others.
+
+use crate::support::Folder;
+use std::fs;
+
+/// Conv, Relu, GlobalAveragePool, Flatten and Gemm on an image `batch x 3 x height x width`.
+const SMALL: &[u8] = include_bytes!("small.onnx");
+
+const SHAPE: [&str; 2] = ["--shape", "x=1,3,8,8"];
+
+fn folder() -> Folder {
+    let folder = Folder::new();
+    fs::write(folder.path("small.onnx"), SMALL).unwrap();
+    folder
+}
+
+#[test]
+fn open_sizes_are_asked_for_and_taken() {
+    let folder = folder();
+    let said = folder.smidgen(&["inspect", "small.onnx"]).expect(2).stderr;
+    assert!(said.contains("batchx3xheightxwidth") && said.contains("--shape x=1,3,SIZE,SIZE"), "{said}");
+    let said = folder.smidgen(&[&["inspect", "small.onnx"][..], &SHAPE].concat()).expect(0).stdout;
+    assert!(said.contains("f32 1x8x8x3  (the file's 1x3x8x8, with the channels last)"), "{said}");
+    assert!(said.contains("CONV_2D") && !said.contains("TRANSPOSE") && !said.contains("RELU"), "{said}");
+    let said = folder.smidgen(&["check", "small.onnx", "--shape", "x=1,8,8"]).expect(2).stderr;
+    assert!(said.contains("does not suit input \"x\""), "{said}");
+    folder.smidgen(&["check", "small.onnx", "--shape", "x=8x8"]).expect(2);
+    let said = folder.smidgen(&[&["inspect", "small.onnx", "--json"][..], &SHAPE].concat()).expect(0).json();
+    assert_eq!(said["layouts"]["inputs"][0]["axes"], serde_json::json!([0, 2, 3, 1]));
+}
+
+#[test]
+fn what_is_converted_is_the_same_network() {
+    let folder = folder();
+    folder.smidgen(&[&["convert", "small.onnx", "small.tflite"][..], &SHAPE].concat()).expect(0);
+    let text = |arguments: &[&str]| folder.smidgen(&[&["inspect", "--json"], arguments].concat()).expect(0).json();
+    let (onnx, tflite) = (text(&["small.onnx", SHAPE[0], SHAPE[1]]), text(&["small.tflite"]));
+    assert_eq!((&onnx["macs"], &onnx["output_bytes"]), (&tflite["macs"], &tflite["output_bytes"]));
+    let said = folder.smidgen(&["inspect", "small.tflite", SHAPE[0], SHAPE[1]]).expect(2).stderr;
+    assert!(said.contains("not ONNX"), "{said}");
+}
+
+#[test]
+fn damaged_files_and_the_list_of_operators() {
+    let folder = folder();
+    fs::write(folder.path("cut.onnx"), &SMALL[..300]).unwrap();
+    let said = folder.smidgen(&["inspect", "cut.onnx"]).expect(4).stderr;
+    assert!(said.contains("the file is damaged"), "{said}");
+    let said = folder.smidgen(&["ops", "--format", "onnx"]).expect(0).stdout;
+    assert!(said.contains("ConvTranspose") && !said.contains("CONV_2D"), "{said}");
+}
