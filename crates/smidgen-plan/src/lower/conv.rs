@@ -35,8 +35,11 @@ pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvPa
     let step = match element(x)? {
         Element::Int8 => {
             let quant = int8(x, y, params.activation)?;
-            let on_device =
-                if set == KernelSet::Device { device_conv2d(builder, operator, &window, &quant)? } else { None };
+            let on_device = if set == KernelSet::Device {
+                device_conv2d(builder, operator, &window, &quant, &quant::weights_i8(weights)?)?
+            } else {
+                None
+            };
             match on_device {
                 Some(step) => step,
                 None if set == KernelSet::Reference => Step {
@@ -124,6 +127,11 @@ pub(super) fn depthwise(
         Kernel::DepthwiseI8Fast { quant, .. } if set == KernelSet::Device => {
             device_depthwise(builder, operator, &window, quant)?
         }
+        // All outputs from one input channel: that is what CONV_2D does.
+        Kernel::DepthwiseI8 { quant, .. } if set == KernelSet::Device && window.input[2] == 1 => {
+            let values = by_channel(&quant::weights_i8(weights)?, outputs);
+            device_conv2d(builder, operator, &window, quant, &values)?
+        }
         _ => None,
     };
     let step = match on_device {
@@ -136,21 +144,26 @@ pub(super) fn depthwise(
     Ok(())
 }
 
-/// The step of a convolution on a device, where its finish is proven.
+/// `[KH, KW, O]` weights as `[O, KH, KW]`.
+fn by_channel(weights: &[i8], outputs: usize) -> Vec<i8> {
+    (0..outputs).flat_map(|o| weights.iter().skip(o).step_by(outputs).copied()).collect()
+}
+
+/// The step of a convolution on a device, where its finish is proven; `values` are `[O, KH, KW, C]`.
 fn device_conv2d(
     builder: &mut Builder,
     operator: &Operator,
     window: &Window2d,
     quant: &Int8,
+    values: &[i8],
 ) -> Result<Option<Step>, Refusal> {
-    let values = quant::weights_i8(builder.tensor(operator.inputs[1]))?;
-    let (bias, factors) = biases(builder, operator, &values, quant, window.output[2])?;
+    let (bias, factors) = biases(builder, operator, values, quant, window.output[2])?;
     let places = 0..window.patch().next_multiple_of(4);
     let taps: Vec<Option<usize>> = places.map(|at| device::conv2d_tap(window, at)).collect();
     let start = |bias, weights: &[i8]| lanes::start(bias, taps.iter().map(|tap| tap.map_or(0, |tap| weights[tap])));
-    let Some(packed) = quant::finish(quant, &factors, &bias, &values, start) else { return Ok(None) };
+    let Some(packed) = quant::finish(quant, &factors, &bias, values, start) else { return Ok(None) };
     let mut words = vec![0; device::conv2d_words(window, packed.finish.extras)];
-    if !device::conv2d_pack(window, &values, &packed.words, &mut words) {
+    if !device::conv2d_pack(window, values, &packed.words, &mut words) {
         return Ok(None);
     }
     let name = builder.tensor(operator.inputs[1]).name.clone();
@@ -172,7 +185,7 @@ fn device_depthwise(
     let weights = builder.tensor(operator.inputs[1]);
     let values = quant::weights_i8(weights)?;
     let depth = window.output[2];
-    let by_channel: Vec<i8> = (0..depth).flat_map(|c| values.iter().skip(c).step_by(depth).copied()).collect();
+    let by_channel = by_channel(&values, depth);
     let (bias, factors) = biases(builder, operator, &by_channel, quant, depth)?;
     let Some(packed) = quant::finish(quant, &factors, &bias, &by_channel, |bias, _| bias) else { return Ok(None) };
     let mut bytes = vec![0; device::depthwise_weights(window)];

@@ -10,6 +10,7 @@ mod order;
 mod pareto;
 mod report;
 mod segments;
+mod widen;
 
 #[cfg(test)]
 mod tests;
@@ -90,7 +91,7 @@ pub fn plan(lowered: &Lowered, options: &PlanOptions) -> Result<Plan, PlanError>
             best = Some(plan);
         }
     }
-    Ok(best.expect("there is at least the order of the graph"))
+    widen::widen(best.expect("there is at least the order of the graph"), options)
 }
 
 /// The ways to count what is alive; the first predicts best what placing comes to.
