@@ -23,6 +23,11 @@ pub(super) fn call(s: &Site, kernel: &Elementwise) -> Call {
             let call = s.output(s.operand(call, "b", 1, *b, "i8")).region().count("depth", depth);
             s.table(call.by_reference("sum", "int8::TableSum", table_sum(sum)), "table", 0, "i32")
         }
+        Elementwise::SumI8Device { terms, operands: [a, b] } => {
+            let call = s.operand(s.call("int8::device::sum").arena("i8"), "a", 0, *a, "i8");
+            let call = s.output(s.operand(call, "b", 1, *b, "i8")).region().count("depth", depth);
+            call.by_reference("terms", "int8::device::Terms", sum_terms(terms))
+        }
         Elementwise::BinaryF32 { function, clamp, operands: [a, b] } => {
             let call = s.operand(s.call("float::binary").arena("f32"), "a", 0, *a, "f32");
             let call = s.output(s.operand(call, "b", 1, *b, "f32")).region().count("depth", depth);
@@ -102,6 +107,11 @@ fn binary_i8(function: &int8::Binary) -> Value {
         int8::Binary::Minimum => atom("int8::Binary::Minimum"),
         int8::Binary::Maximum => atom("int8::Binary::Maximum"),
     }
+}
+
+fn sum_terms(terms: &int8::device::Terms) -> Value {
+    let fields = vec![("weights", numbers(terms.weights)), ("offset", atom(terms.offset))];
+    structure("int8::device::Terms", fields)
 }
 
 fn table_sum(sum: &int8::TableSum) -> Value {

@@ -24,6 +24,10 @@ impl Call<'_> {
                 let [a, b] = [0, 1].map(|i| self.operand(i, operands[i]));
                 int8::table_sum(arena.arena(), a, b, self.output(0), region, depth, sum, self.table(0));
             }
+            Elementwise::SumI8Device { terms, operands } => {
+                let [a, b] = [0, 1].map(|i| self.operand(i, operands[i]));
+                int8::device::sum(arena.arena(), a, b, self.output(0), region, depth, terms);
+            }
             Elementwise::BinaryF32 { function, clamp, operands } => {
                 let [a, b] = [0, 1].map(|i| self.operand(i, operands[i]));
                 float::binary(arena.arena(), a, b, self.output(0), region, depth, *function, *clamp);

@@ -2,6 +2,7 @@
 
 mod depthwise;
 mod random;
+mod sum;
 
 #[test]
 fn depthwise_layers() {
@@ -13,4 +14,11 @@ fn depthwise_layers() {
         checked += usize::from(right.is_some());
     }
     assert!(checked > 2500, "only {checked} cases fit");
+}
+
+#[test]
+fn sums() {
+    for seed in 0..2000 {
+        assert!(sum::check(seed), "case {seed}");
+    }
 }

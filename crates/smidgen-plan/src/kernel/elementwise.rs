@@ -27,6 +27,13 @@ pub enum Elementwise {
         /// As in `BinaryI8`.
         operands: [Extent; 2],
     },
+    /// ADD or SUB of int8, as firmware runs it. Inputs: `a`, `b`, either of them perhaps a constant.
+    SumI8Device {
+        /// Its parameters.
+        terms: int8::device::Terms,
+        /// As in `BinaryI8`.
+        operands: [Extent; 2],
+    },
     /// ADD, SUB, MUL, DIV, MINIMUM, MAXIMUM or PRELU of float32. Inputs: as in `BinaryI8`.
     BinaryF32 {
         /// Which.
@@ -138,6 +145,7 @@ impl Elementwise {
         match self {
             Self::TableI8 => one(i8, i8, vec![256]),
             Self::BinaryI8 { operands, .. } => two(i8, operands),
+            Self::SumI8Device { operands, .. } => two(i8, operands),
             Self::SumI8 { operands, .. } => Demands { constants: vec![256 * 4], ..two(i8, operands) },
             Self::BinaryF32 { operands, .. } => two(f32, operands),
             Self::BroadcastI8 { broadcast, .. } => broadcast.demands(i8),

@@ -4,6 +4,7 @@ use super::builder::Builder;
 use super::error::Refusal;
 use super::options::KernelSet;
 use super::quant::{self, unsupported};
+use super::sum;
 use super::tables::{self, Ends};
 use crate::access::{Access, Block, Order, Reach};
 use crate::kernel::{Broadcast, Elementwise, Kernel, flat};
@@ -168,12 +169,18 @@ fn push_two(builder: &mut Builder, operator: &Operator, function: Two) -> Result
     let rows = ids.map(|id| rows_of(builder.tensor(id), output));
     let [Some(a), Some(b)] = rows else { return push_broadcast(builder, operator, function) };
     let operands = [a, b];
+    let set = builder.options.kernels;
+    let on_device = match &function {
+        Two::Int8(int8::Binary::Sum(sum)) if set == KernelSet::Device => sum::terms(sum),
+        _ => None,
+    };
     let quick = match &function {
-        Two::Int8(int8::Binary::Sum(sum)) if builder.options.kernels == KernelSet::Fast => sum.with_table(),
+        Two::Int8(int8::Binary::Sum(sum)) if set != KernelSet::Reference && on_device.is_none() => sum.with_table(),
         _ => None,
     };
     let mut constants = Vec::new();
     let kernel = match (quick, function) {
+        _ if let Some(terms) = on_device => Elementwise::SumI8Device { terms, operands },
         (Some((sum, table)), _) => {
             let name = format!("{} terms", builder.tensor(operator.outputs[0]).name);
             constants.push(builder.constant_i32(name, &table));

@@ -19,6 +19,7 @@ mod quant;
 mod reduce;
 mod resize;
 mod softmax;
+mod sum;
 mod tables;
 mod window;
 

@@ -13,6 +13,7 @@ mod depthwise;
 pub mod finish;
 mod fully_connected;
 pub mod lanes;
+mod sum;
 mod tails;
 
 pub use conv2d::{CONV2D_PIXELS, conv2d, conv2d_finish, conv2d_pack, conv2d_scratch, conv2d_tap, conv2d_words};
@@ -21,4 +22,5 @@ pub use depthwise::{
 };
 pub use finish::{Channel, Finish};
 pub use fully_connected::{fully_connected, fully_connected_pack, fully_connected_weights};
+pub use sum::{SUM_BITS, Terms, sum};
 pub use tails::Tails;
