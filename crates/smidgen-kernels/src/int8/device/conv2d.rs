@@ -19,6 +19,9 @@ use core::ops::Range;
 /// Pixels of a block, at most.
 pub const CONV2D_PIXELS: usize = 3;
 
+/// Patches of up to so many elements are put together as a whole, longer ones row by row.
+const SHORT: usize = 160;
+
 /// What only the window says of the form of scratch and constant.
 #[derive(Clone, Copy)]
 struct Layout {
@@ -57,7 +60,7 @@ impl Layout {
         };
         let line = match mode {
             Mode::Rows if is_inside(window, 0) && is_inside(window, 1) => 0,
-            Mode::Rows => row,
+            Mode::Rows if window.patch() > SHORT => row,
             _ => 4 * quads,
         };
         Self { quads, pixels, row, mode, line }
@@ -276,14 +279,14 @@ impl<'a> Layer<'a> {
     ) {
         let (layout, height) = (&self.layout, self.window.size[0]);
         let table = layout.staged() + height;
-        let rows_at_a_time = if layout.mode == Mode::Rows { 1 } else { height };
+        let rows_at_a_time = if layout.line == layout.row { 1 } else { height };
         let (mut at, mut ky) = (0, 0);
         while ky < height {
             for p in 0..pixels {
                 self.gather(arena, lines, p * layout.line, rows, ky..ky + rows_at_a_time, x + p);
             }
             let (runs, quads) = match layout.mode {
-                Mode::Rows => (1, layout.row / 4),
+                Mode::Rows => (1, layout.line / 4),
                 Mode::Nines => (3, 0),
                 Mode::Whole => (1, layout.quads),
             };
@@ -320,7 +323,16 @@ impl<'a> Layer<'a> {
             for i in 0..pieces {
                 let from = self.at(rows, ky, column + i * window.dilation[1]);
                 let to = line + ((ky - wanted.start) * window.size[1] + taps.start + i) * depth;
-                lines.span_mut(to, length).copy_from_slice(arena.span(from, length));
+                // In place, since a call would take longer than most pieces.
+                let mut copied = 0;
+                while copied + 4 <= length {
+                    lines.store(to + copied, arena.load::<4>(from + copied));
+                    copied += 4;
+                }
+                while copied < length {
+                    lines[to + copied] = arena[from + copied];
+                    copied += 1;
+                }
             }
         }
     }
