@@ -1,8 +1,9 @@
 //! `cargo xtask test`: everything a change must pass.
 
 use crate::Error;
-use crate::process::{cargo, check};
+use crate::process::{cargo, check, root, succeeds};
 use crate::setup::{PYTHON_VARIABLE, browser, emulation, reference_python};
+use std::process::Command;
 use std::time::Instant;
 
 const HELP: &str = "\
@@ -19,6 +20,8 @@ Tests that run firmware on emulated cores need compilers for these cores and QEM
 skipped and say so; in CI (the variable CI is `true`) they are installed, or it is an error.
 
 The page that `smidgen plan --html` writes is tested in Chromium, if there is one; in CI it is installed.
+
+Where a nightly compiler with Miri is installed, it runs every kernel without checks of bounds.
 
   --quick    without the differential tests
 
@@ -77,11 +80,34 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
         check(command)?;
         summary += &format!("{name} {:.0} s, ", start.elapsed().as_secs_f64());
     }
+    match miri() {
+        Some(mut miri) => {
+            println!("== miri");
+            check(&mut miri)?;
+        }
+        None => println!("Miri was skipped: `rustup toolchain install nightly --component miri,rust-src` brings it"),
+    }
     println!("all checks passed: {}", summary.trim_end_matches(", "));
     if python.is_none() {
         println!("the differential tests against the reference interpreter were skipped");
     }
     Ok(())
+}
+
+/// Every kernel without checks under Miri, where a nightly compiler has it.
+fn miri() -> Option<Command> {
+    let cargo = |arguments: &[&str]| {
+        let mut command = Command::new("cargo");
+        command.arg("+nightly").arg("miri").args(arguments).current_dir(root());
+        command
+    };
+    if !succeeds(&mut cargo(&["--version"])) {
+        return None;
+    }
+    let mut command = cargo(&["test", "--quiet", "--package", "smidgen-sim", "--test", "kernels", "--", "memory"]);
+    // Miri builds everything its own way; tests may read the environment.
+    command.env("MIRIFLAGS", "-Zmiri-disable-isolation").env_remove("CARGO_TARGET_DIR");
+    Some(command)
 }
 
 /// `None` if help is asked for.
