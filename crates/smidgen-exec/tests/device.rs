@@ -77,5 +77,7 @@ fn device_kernels_give_the_bytes_of_the_fast_ones() {
             finishes.len(),
             constants as f64 / bytes as f64
         );
+        // Layers whose scales spread too far for one shift keep the general kernels; there are few.
+        assert!(finishes.len() + 2 >= layers, "{name}: only {} of {layers} layers proven", finishes.len());
     }
 }
