@@ -318,7 +318,12 @@ impl<'a> Layer<'a> {
         }
         // Pieces that are neighbours in the input are copied at once.
         let is_joined = window.dilation[1] == 1 && self.input.pixel_stride == depth;
-        let (pieces, length) = if is_joined { (1, taps.len() * depth) } else { (taps.len(), depth) };
+        let (pieces, length) = match (is_joined, taps.len()) {
+            // There is no column to read from.
+            (_, 0) => (0, 0),
+            (true, taps) => (1, taps * depth),
+            (false, taps) => (taps, depth),
+        };
         for ky in inside {
             for i in 0..pieces {
                 let from = self.at(rows, ky, column + i * window.dilation[1]);
