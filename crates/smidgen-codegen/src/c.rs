@@ -27,7 +27,7 @@ struct Function {
 }
 
 impl C<'_> {
-    fn name(&self) -> String {
+    pub fn name(&self) -> String {
         identifier(&self.options.name)
     }
 
@@ -355,7 +355,7 @@ fn comment_words(text: &str) -> Vec<String> {
     text.replace("*/", "* /").replace("/*", "/ *").split(' ').map(str::to_owned).collect()
 }
 
-fn c_type(element: &str) -> &'static str {
+pub(crate) fn c_type(element: &str) -> &'static str {
     match element {
         "f32" => "float",
         "u8" => "uint8_t",

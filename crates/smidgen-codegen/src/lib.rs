@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod arduino;
 mod c;
 mod call;
 mod kernels;
@@ -137,6 +138,8 @@ pub struct CLibrary {
     pub files: Files,
     /// The Rust project.
     pub project: Files,
+    /// What an Arduino library has besides header and archive.
+    pub arduino: Files,
 }
 
 /// Prints a Program for C. `rust` is what [`rust_crate`] gave for the same arguments.
@@ -154,7 +157,11 @@ pub fn c_library(program: &Program, graph: &Graph, options: &Options, rust: &Fil
     project.extend(rust.iter().map(|(path, bytes)| (format!("network/{path}"), bytes.clone())));
     let files =
         text(&[(format!("include/{name}.h"), c.header(program.digest())), ("CMakeLists.txt".to_owned(), c.cmake())]);
-    CLibrary { name, files, project }
+    let arduino = text(&[
+        ("library.properties".to_owned(), c.properties()),
+        ("examples/Predict/Predict.ino".to_owned(), c.sketch()),
+    ]);
+    CLibrary { name, files, project, arduino }
 }
 
 /// Whether a kernel computes with floats; one that only moves them does not.

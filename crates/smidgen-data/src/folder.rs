@@ -1,10 +1,12 @@
-//! Writing a folder as a whole, or not at all.
+//! Writing a folder as a whole, or not at all; or as a ZIP archive.
 
 use crate::files::FileError;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 /// The file in a written folder that lists what was written, a path on each line: with it the folder is known to be ours.
 const LIST: &str = ".smidgen";
@@ -50,6 +52,22 @@ pub fn write_folder(path: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<()
         }
         fail(error)
     })
+}
+
+/// Files as a ZIP archive: the same files give the same bytes.
+///
+/// # Panics
+/// If two files have the same name, or one is too long for the format.
+pub fn zipped(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Vec<u8> {
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .last_modified_time(zip::DateTime::default());
+    let mut zip = ZipWriter::new(io::Cursor::new(Vec::new()));
+    for (name, bytes) in files {
+        zip.start_file(name, options).expect("names are short and distinct");
+        zip.write_all(&bytes).expect("writing to memory does not fail");
+    }
+    zip.finish().expect("writing to memory does not fail").into_inner()
 }
 
 /// Whether there is a folder to be replaced, and one that may be.

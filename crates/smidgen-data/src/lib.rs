@@ -23,7 +23,7 @@ pub mod set;
 pub use array::{Array, Dtype};
 pub use error::Error;
 pub use files::FileError;
-pub use folder::write_folder;
+pub use folder::{write_folder, zipped};
 pub use input::{Feeder, Source, adapt};
 pub use npz::Archive;
 pub use picture::{Fit, Normalisation, Normalise, Picture, PictureInput};

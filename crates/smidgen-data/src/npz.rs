@@ -1,10 +1,10 @@
 //! `.npz`: a ZIP archive with one `.npy` file for each array.
 
 use crate::array::Array;
+use crate::folder::zipped;
 use crate::npy::{self, NpyError};
-use std::io::{Cursor, Read, Write};
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipArchive, ZipWriter};
+use std::io::{Cursor, Read};
+use zip::ZipArchive;
 
 /// The first bytes of every ZIP archive that holds something.
 pub const MAGIC: &[u8] = b"PK";
@@ -87,20 +87,14 @@ impl Archive {
 /// The bytes of an archive of these arrays. The same arrays give the same bytes.
 pub fn to_bytes(arrays: &[(String, Array)]) -> Vec<u8> {
     // Entries carry a fixed date (ZIP's earliest), not the time of writing.
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .last_modified_time(zip::DateTime::default());
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, array) in arrays {
-        zip.start_file(format!("{name}.npy"), options).expect("array names are short and distinct");
-        zip.write_all(&npy::to_bytes(array)).expect("writing to memory does not fail");
-    }
-    zip.finish().expect("writing to memory does not fail").into_inner()
+    zipped(arrays.iter().map(|(name, array)| (format!("{name}.npy"), npy::to_bytes(array))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
+    use zip::write::{SimpleFileOptions, ZipWriter};
 
     fn two() -> Vec<(String, Array)> {
         vec![

@@ -3,9 +3,9 @@
 use crate::error::Error;
 use crate::network::Network;
 use smidgen_boards::{Board, Core};
-use smidgen_codegen::{Files, Options, Pixels};
-use smidgen_data::PictureInput;
+use smidgen_codegen::{CLibrary, Files, Options, Pixels};
 use smidgen_data::picture::Normalise;
+use smidgen_data::{PictureInput, zipped};
 use smidgen_ir::ElementType;
 use smidgen_plan::planner::{Plan, PlanOptions, plan};
 use smidgen_plan::{LowerOptions, lower};
@@ -79,19 +79,55 @@ impl FloatAbi {
     }
 }
 
+fn c_sources(job: &Job, compiled: &Compiled) -> CLibrary {
+    let options = &compiled.options;
+    smidgen_codegen::c_library(&compiled.plan.program, job.network.graph(), options, &compiled.rust)
+}
+
+fn archive(made: &CLibrary, core: Core, abi: FloatAbi) -> Result<Vec<u8>, Error> {
+    let toolchain = Toolchain::find(&abi.target(core)).map_err(smidgen_sim::Error::from)?;
+    Ok(library(&made.project, &made.name, core, &toolchain).map_err(smidgen_sim::Error::from)?)
+}
+
 /// Builds the C library: header, CMake file and `lib/libNAME.a`.
 ///
 /// # Errors
 /// If there is no compiler for the board's core, or it refuses what was generated.
 pub fn c_library(job: &Job, compiled: &Compiled, abi: FloatAbi) -> Result<Files, Error> {
-    let options = &compiled.options;
-    let made = smidgen_codegen::c_library(&compiled.plan.program, job.network.graph(), options, &compiled.rust);
+    let mut made = c_sources(job, compiled);
+    let archive = archive(&made, job.board.core, abi)?;
+    made.files.insert(format!("lib/lib{}.a", made.name), archive);
+    Ok(made.files)
+}
+
+/// Builds an Arduino library: `NAME.zip`, to be added in the Arduino IDE. It holds the archive for both ways to pass floating-point
+/// numbers where the board's processor has them, since Arduino's cores differ in that.
+///
+/// # Errors
+/// As [`c_library`].
+pub fn arduino(job: &Job, compiled: &Compiled) -> Result<Files, Error> {
+    let made = c_sources(job, compiled);
     let core = job.board.core;
-    let toolchain = Toolchain::find(&abi.target(core)).map_err(smidgen_sim::Error::from)?;
-    let archive = library(&made.project, &made.name, core, &toolchain).map_err(smidgen_sim::Error::from)?;
-    let mut files = made.files;
-    files.insert(format!("lib/lib{}.a", made.name), archive);
-    Ok(files)
+    // The folder is named after the processor, as Arduino's cores do, and further after the floating-point unit.
+    let (processor, unit) = match core {
+        Core::CortexM4 => ("cortex-m4", Some("fpv4-sp-d16-hard")),
+        Core::CortexM7 => ("cortex-m7", Some("fpv5-d16-hard")),
+        Core::CortexM33 => ("cortex-m33", Some("fpv5-sp-d16-hard")),
+        Core::Rv32imc => (if job.board.name.starts_with("esp32") { "esp32c3" } else { "rv32imc" }, None),
+        other => (other.name(), None),
+    };
+    let mut files = made.arduino.clone();
+    let header = format!("{}.h", made.name);
+    files.extend(made.files.get(&format!("include/{header}")).map(|text| (format!("src/{header}"), text.clone())));
+    let soft = archive(&made, core, FloatAbi::Soft)?;
+    files.insert(format!("src/{processor}/lib{}.a", made.name), soft);
+    if let Some(unit) = unit {
+        let hard = archive(&made, core, FloatAbi::Hard)?;
+        files.insert(format!("src/{processor}/{unit}/lib{}.a", made.name), hard);
+    }
+    let name = &made.name;
+    let inside = files.into_iter().map(|(path, bytes)| (format!("{name}/{path}"), bytes));
+    Ok(Files::from([(format!("{name}.zip"), zipped(inside))]))
 }
 
 /// What the network takes too much of: bytes of SRAM and of flash, for the arena and the constants alone.

@@ -18,7 +18,7 @@ use smidgen::report::MemoryMap;
 use smidgen::{Error, Network, plan};
 use std::path::{Path, PathBuf};
 
-/// Write firmware code for a network: a Rust crate, a C library
+/// Write firmware code for a network: a Rust crate, a C or Arduino library
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -69,6 +69,8 @@ enum Emit {
     Rust,
     /// A static library, a header for C and C++, a CMake file
     C,
+    /// A library for the Arduino IDE, precompiled for the board's processor
+    Arduino,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -114,6 +116,7 @@ impl Compile {
         for emit in &self.emit {
             match emit {
                 Emit::Rust => add(&mut files, "rust", &compiled.rust),
+                Emit::Arduino => add(&mut files, "arduino", &compile::arduino(&job, &compiled)?),
                 Emit::C => add(&mut files, "c", &compile::c_library(&job, &compiled, self.float_abi.into())?),
             }
         }
@@ -207,6 +210,13 @@ impl Compile {
                     lines.push("what it offers:".to_owned());
                     let manifest = folder.join("rust/Cargo.toml");
                     lines.push(format!("    cargo doc --no-deps --open --manifest-path {}", manifest.display()));
+                }
+                Emit::Arduino => {
+                    let zip = folder.join("arduino").join(self.name()).with_extension("zip");
+                    lines.push(format!(
+                        "in the Arduino IDE: Sketch, Include Library, Add .ZIP Library: {}",
+                        zip.display()
+                    ));
                 }
                 Emit::C => {
                     let (name, c) = (self.name(), folder.join("c"));
