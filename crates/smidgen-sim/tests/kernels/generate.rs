@@ -26,7 +26,7 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::AveragePool | Kernel::MaxPool => pool(kernel, random),
         Kernel::ResizeBilinear => resize(random),
         Kernel::Softmax | Kernel::Table => table(kernel, random),
-        Kernel::Binary | Kernel::TableSum => binary(kernel, random),
+        Kernel::Binary | Kernel::TableSum | Kernel::DeviceSum => binary(kernel, random),
         Kernel::Broadcast => broadcast(random),
         Kernel::ReduceImage | Kernel::AverageImage => reduce_image(kernel, random),
         Kernel::Reduce => reduce(random),
@@ -270,6 +270,9 @@ fn binary(kernel: Kernel, random: &mut Random) -> Case {
     let arena = space.fill(random);
     if kernel == Kernel::Binary {
         return Case::new(arguments(Call::new(kernel)).put(&function(random)), arena);
+    }
+    if kernel == Kernel::DeviceSum {
+        return Case::new(arguments(Call::new(kernel)).put(&generate_device::terms(random)), arena);
     }
     let sum = sum(random, Rounding::Twice);
     let (quick, table) = sum.with_table().expect("an output factor under 1");

@@ -4,7 +4,7 @@
 use crate::calls::Kernel;
 use crate::cases::{Call, Case, Needs, Space, int8, place, region, signed, small, window};
 use smidgen_kernels::int8::device::finish::{EXTRA, MAX_LOW_BITS, SCALE};
-use smidgen_kernels::int8::device::{self, Finish};
+use smidgen_kernels::int8::device::{self, Finish, SUM_BITS, Terms};
 use smidgen_zoo::Random;
 
 pub fn conv2d(random: &mut Random) -> Case {
@@ -91,4 +91,12 @@ fn finish(random: &mut Random, channels: usize) -> (Finish, Vec<u32>) {
     words.extend(extras);
     assert!(finish.is_sound(&words, channels));
     (finish, words)
+}
+
+/// Operands of up to twice the output's scale, added or subtracted.
+pub fn terms(random: &mut Random) -> Terms {
+    Terms {
+        weights: [(); 2].map(|()| random.between(-1 << 29, 1 << 29) as i32),
+        offset: (i32::from(int8(random)) << SUM_BITS) + (1 << (SUM_BITS - 1)),
+    }
 }

@@ -4,7 +4,7 @@
 //! A new kernel is one line in [`kernels!`]; a structure that it takes, and that no other kernel took, one in [`wire!`].
 
 use smidgen_kernels::convert::{self, Requantise, Stored};
-use smidgen_kernels::int8::device::{self, Finish, Tails};
+use smidgen_kernels::int8::device::{self, Finish, Tails, Terms};
 use smidgen_kernels::int8::{self, Channels, Int8, Prelu, Product, Reading, Reduce, Scale, Sum, TableSum, fast};
 use smidgen_kernels::memory::Element;
 use smidgen_kernels::movement::{self, Axis, Gather, Index, Piece};
@@ -150,6 +150,7 @@ wire! {
     Prelu { zeros, positive, negative, output_zero, rounding }
     Reduce { zeros, factor, output_zero, reading, rounding }
     Requantise { from, to, zeros, factor, rounding }
+    Terms { weights, offset }
     Dims { rank, sizes }
     Strides { rank, steps }
 }
@@ -329,6 +330,7 @@ kernels! { Kernel from 0; memory, m;
     };
     DeviceDepthwise => device::depthwise(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), &get(m), get(m), get(m), get(m));
     DeviceFullyConnected => device::fully_connected(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
+    DeviceSum => device::sum(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m));
     AveragePool => int8::average_pool(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
     MaxPool => int8::max_pool(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
     ResizeBilinear => int8::resize_bilinear(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
