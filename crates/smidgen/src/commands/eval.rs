@@ -2,7 +2,7 @@
 
 use super::Answer;
 use crate::console::classes::read_labels;
-use crate::console::format::thousands;
+use crate::console::format::{thousands, wrap};
 use crate::console::options::{Model, ReferenceOption};
 use crate::console::output::{Output, STRONG};
 use crate::console::samples::Data;
@@ -128,7 +128,7 @@ fn show(result: &Evaluation, width: usize) -> String {
         text.push('\n');
         text += &matrix(result, width);
     } else {
-        text += &confusions(result);
+        text += &confusions(result, width);
     }
     text
 }
@@ -175,7 +175,7 @@ fn matrix(result: &Evaluation, width: usize) -> String {
 }
 
 /// The most frequent confusions.
-fn confusions(result: &Evaluation) -> String {
+fn confusions(result: &Evaluation, width: usize) -> String {
     let Evaluation { classes, confusion, .. } = result;
     let mut all: Vec<(u64, usize, usize)> = Vec::new();
     for (c, row) in confusion.iter().enumerate() {
@@ -184,7 +184,8 @@ fn confusions(result: &Evaluation) -> String {
     all.sort_by_key(|&(n, c, p)| (u64::MAX - n, c, p));
     let mut text = String::from("most frequent confusions (--json has the whole matrix)\n");
     for (n, c, p) in all.into_iter().take(LISTED) {
-        text += &format!("  {:>6}  {} taken for {}\n", thousands(n), classes[c], classes[p]);
+        let line = format!("  {:>6}  {} taken for {}", thousands(n), classes[c], classes[p]);
+        text += &(wrap(&line, width, 10) + "\n");
     }
     text
 }
