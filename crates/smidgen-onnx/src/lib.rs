@@ -10,8 +10,8 @@
 //! rearranged when reading, so that networks of images come out without a transposition.
 //!
 //! What only exists because of the format is gone from the graph: arithmetic on shapes is computed, batch normalisation becomes part of
-//! the weights before it, activations of the operator before them, and HARD_SWISH, SAME padding and integer operators are
-//! recognised where the file spells them out.
+//! the weights before it, activations of the operator before them, and HARD_SWISH and SAME padding are recognised where the file
+//! spells them out. Networks in QDQ form compute on floats between their QUANTIZE and DEQUANTIZE.
 //!
 //! The invariant that matters: no file, however hostile, makes the reader panic, run for long, or take more memory than a fixed
 //! multiple of the file's size. Views borrow the file; whatever is copied is charged to a budget.

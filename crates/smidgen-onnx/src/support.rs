@@ -4,7 +4,7 @@ use crate::ops::{Translate, activation, arithmetic, conv, matrix, movement, norm
 use smidgen_ir::ElementType::{self, Bool, Float32, Int8, Int16, Int32, Int64};
 use smidgen_ir::front::SupportEntry;
 
-/// Types on which smidgen computes. Quantised networks compute on int8 between QuantizeLinear and DequantizeLinear.
+/// Types on which smidgen computes.
 const COMPUTE: &[ElementType] = &[Float32];
 /// Types that it moves around.
 const MOVE: &[ElementType] = &[Float32, Int8, Int16, Int32, Int64, Bool];

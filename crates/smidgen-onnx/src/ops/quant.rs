@@ -1,7 +1,7 @@
 //! QuantizeLinear and DequantizeLinear: the ends of quantised parts of a network.
 //!
-//! Here they become QUANTIZE and DEQUANTIZE around float operators; [`fuse`](crate::fuse) then makes integer operators of those
-//! between. The graph has int8 only: uint8 values are held as int8, 128 less, with a zero point 128 less.
+//! They become QUANTIZE and DEQUANTIZE around float operators. The graph has int8 only: uint8 values are held as int8, 128 less,
+//! with a zero point 128 less.
 
 use super::{FIXED_PARAMETERS, Outputs};
 use crate::call::{Call, Value};
