@@ -237,10 +237,10 @@ mod tests {
         let mut emitter = Emitter::new("", Budget::for_file(1000));
         let x = image(&mut emitter, [1, 1, 1, 6]);
         emitter.reshape(&x, &[1, 6]).unwrap();
-        assert_eq!(names(&emitter), ["RESHAPE", "RESHAPE"]);
+        assert_eq!(names(&emitter), ["RESHAPE"]);
         let x = image(&mut emitter, [1, 5, 7, 6]);
         emitter.reshape(&x, &[1, 210]).unwrap();
-        assert_eq!(names(&emitter)[2..], ["TRANSPOSE", "RESHAPE"]);
+        assert_eq!(names(&emitter)[1..], ["TRANSPOSE", "RESHAPE"]);
     }
 
     #[test]
