@@ -314,8 +314,7 @@ impl C<'_> {
         let name = self.name();
         format!(
             "[package]\nname = \"{package}-c\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[lib]\nname = \"{name}\"\ncrate-type = \
-             [\"staticlib\"]\n\n[dependencies]\nnetwork = {{ package = \"{package}\", path = \"network\" }}\n\n[profile.release]\nopt-level = \
-             3\nlto = true\ncodegen-units = 1\npanic = \"abort\"\n\n[workspace]\n"
+             [\"staticlib\"]\n\n[dependencies]\nnetwork = {{ package = \"{package}\", path = \"network\" }}\n\n[profile.release]\nlto = true\ncodegen-units = 1\npanic = \"abort\"\n\n[workspace]\n"
         )
     }
 

@@ -105,6 +105,12 @@ fn overflows(stderr: &str, board: &Board) -> Option<DoesNotFit> {
     (!regions.is_empty()).then(|| DoesNotFit { board: board.name.clone(), regions })
 }
 
+/// How far to optimise. Where the inner loops are written by hand, what is left to the compiler is walks around them: small is as
+/// fast there, and takes less stack. Elsewhere the compiler makes the inner loops.
+pub fn optimisation(core: Core) -> &'static str {
+    if core.has_dsp() { "s" } else { "3" }
+}
+
 /// Flags for the compiler that the target's name alone does not imply: DSP and vector instructions are optional in Armv8-M.
 pub fn compiler_flags(core: Core) -> &'static [&'static str] {
     match core {
@@ -143,7 +149,7 @@ pub fn build(network: &Network, board: &Board, toolchain: &Toolchain) -> Result<
         move |source| BuildError::Cache { path, source }
     };
     let key = cache::key([
-        format!("{toolchain:?} {flags:?}").as_bytes(),
+        format!("{toolchain:?} {flags:?} {}", optimisation(board.core)).as_bytes(),
         &files.iter().flat_map(|(p, b)| [p.as_bytes(), &b.len().to_le_bytes(), b].concat()).collect::<Vec<u8>>(),
     ]);
     let elves = cache::folder("elf").map_err(|(path, source)| BuildError::Cache { path, source })?;
@@ -192,6 +198,7 @@ pub(crate) fn compile(
         .arg(&target)
         .current_dir(&project)
         .env(flags_variable, flags.join(" "))
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", optimisation(core))
         .arg("--")
         .args(arguments(&project));
     let output = command.output().map_err(|source| BuildError::NoCargo { program: toolchain.cargo.clone(), source })?;

@@ -93,7 +93,7 @@ pub(crate) fn main(network: &Network) -> String {
 pub(crate) fn manifest(name: &str) -> String {
     format!(
         "[package]\nname = \"harness\"\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n[dependencies]\nnetwork = {{ path = \
-         \"network\", package = \"{name}\" }}\n\n[profile.release]\nopt-level = 3\nlto = true\ncodegen-units = 1\npanic = \
+         \"network\", package = \"{name}\" }}\n\n[profile.release]\nlto = true\ncodegen-units = 1\npanic = \
          \"abort\"\n\n[workspace]\n"
     )
 }
