@@ -1,0 +1,174 @@
+//! Instructions, SRAM and flash of the networks at hand on emulated cores, compared exactly with what was reviewed, so that no
+//! change makes them worse unseen.
+//!
+//! The reviewed figures lie in `tests/figures/BOARD/COMPILER-LINKER.json`: another compiler gives other counts. Where there is no file
+//! for the one at hand the test says so, and everything else is still checked: output bytes, stack, what must not be in the firmware.
+//! `SMIDGEN_BLESS=1` writes the files.
+
+use serde_json::{Map, Value, json};
+use smidgen::boards;
+use smidgen::sim::{doctor, report};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Real networks, if there are any, and where their golden files are.
+fn shared() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let folder = std::env::var_os("SMIDGEN_SHARED").map_or(beside, PathBuf::from);
+    folder.join("models").is_dir().then_some(folder)
+}
+
+/// What is compared for each network.
+const FIGURES: [&str; 5] = ["instructions", "least_instructions", "macs", "sram", "flash"];
+
+/// Benches the project's own networks, and those of `only` (all for an empty list) of the real ones, on a board.
+fn bench(board: &str, only: &[&str]) {
+    let core = boards::find(board).unwrap().core;
+    let findings = doctor::examine(core);
+    if !findings.simulates() {
+        println!("skipped {board}: {}", findings.advice().join(" "));
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut models = Vec::new();
+    let own = [("zoo-demo", smidgen_zoo::demo(2026)), ("zoo-gated", smidgen_zoo::gated(32, 3, 2026))];
+    for (name, graph) in own.into_iter().filter(|_| only.is_empty()) {
+        let path = folder.path().join(name).with_extension("tflite");
+        fs::write(&path, smidgen::tflite::write(&graph).unwrap()).unwrap();
+        models.push(path);
+    }
+    let golden = match shared() {
+        Some(shared) => {
+            let all = fs::read_dir(shared.join("models")).unwrap().flatten().map(|entry| entry.path());
+            let mut found: Vec<PathBuf> = all.filter(|path| path.extension().is_some_and(|e| e == "tflite")).collect();
+            found
+                .retain(|path| only.is_empty() || only.iter().any(|o| path.file_stem().is_some_and(|stem| stem == *o)));
+            found.sort();
+            models.extend(found);
+            shared.join("golden")
+        }
+        None => {
+            println!("no real models: only the project's own networks are benched");
+            folder.path().to_owned()
+        }
+    };
+    if models.is_empty() {
+        return;
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_smidgen"))
+        .args(["bench", "--json", "--io", "int8", "--board", board, "--golden"])
+        .arg(golden)
+        .args(&models)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {said}"));
+    assert_eq!(report["failed"], json!([]), "{board}: {said}");
+    let networks = report["models"].as_array().unwrap();
+    assert_eq!(networks.len(), models.len());
+    networks.iter().for_each(|network| sound(board, network));
+    compare(board, networks);
+}
+
+/// What holds for every network, whatever the compiler.
+fn sound(board: &str, network: &Value) {
+    let name = network["model"].as_str().unwrap();
+    let at = format!("{name} on {board}: {network}");
+    assert_eq!(network["matches_host"], true, "{at}");
+    assert_ne!(network["matches_golden"], false, "{at}");
+    let n = |path: &str| network.pointer(path).and_then(Value::as_u64).unwrap();
+    assert!(n("/sram/stack") < 1024, "{at}");
+    assert!(n("/sram/total") < n("/sram/planned") + 1500, "{at}");
+    assert_eq!(network["checks"]["heap"], json!([]), "{at}");
+    if !name.contains("float") {
+        assert_eq!(network["checks"]["panics"], json!([]), "{at}");
+        assert_eq!(network["checks"]["floats"], json!([]), "{at}");
+    }
+}
+
+/// Compares with the reviewed figures for this compiler and linker, or writes them.
+fn compare(board: &str, networks: &[Value]) {
+    // `rustc 1.95.0 (...)` and `LLD 22.1.2 (...)` or `GNU ld (...) 2.40`.
+    let versions = &networks[0]["versions"];
+    let word = |field: &str, i: usize| versions[field].as_str().unwrap().split(' ').nth(i).unwrap_or("").to_owned();
+    let linker = versions["linker"].as_str().unwrap();
+    let linker = if linker.starts_with("LLD") { "lld" } else { "gnu" };
+    let key = format!("rustc-{}-{linker}", word("rustc", 1));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/figures").join(board).join(format!("{key}.json"));
+    let now: Vec<Value> = networks.iter().map(figures).collect();
+    let known: Vec<Value> = match fs::read_to_string(&path) {
+        Ok(text) => serde_json::from_str::<Value>(&text).unwrap()["models"].as_array().unwrap().clone(),
+        Err(_) => Vec::new(),
+    };
+    let name = |value: &Value| value["model"].as_str().unwrap_or_default().to_owned();
+    if std::env::var_os("SMIDGEN_BLESS").is_some() {
+        // Networks that are not at hand now keep their figures.
+        let mut all: Vec<Value> = known.into_iter().filter(|k| !now.iter().any(|n| name(n) == name(k))).collect();
+        all.extend(now);
+        all.sort_by_key(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, format!("{:#}\n", json!({ "models": all }))).unwrap();
+        return;
+    }
+    if known.is_empty() {
+        println!("no reviewed figures for {board} with {key}: SMIDGEN_BLESS=1 writes {}", path.display());
+        return;
+    }
+    let known: Vec<Value> = known.into_iter().filter(|k| now.iter().any(|n| name(n) == name(k))).collect();
+    if known != now {
+        let limits: Vec<report::Limit> = ["instructions", "sram", "sram.stack", "flash.code", "flash.constants"]
+            .iter()
+            .map(|figure| format!("{figure}=+0").parse().unwrap())
+            .collect();
+        let diff = report::compare(&json!({ "models": known }), &json!({ "models": now }), &limits).unwrap();
+        panic!(
+            "{board}, {key}: figures differ. If that is meant, SMIDGEN_BLESS=1 writes them anew.\n{}",
+            diff.markdown()
+        );
+    }
+}
+
+fn figures(network: &Value) -> Value {
+    let mut kept = Map::from_iter([("model".to_owned(), network["model"].clone())]);
+    kept.extend(FIGURES.iter().map(|&field| (field.to_owned(), network[field].clone())));
+    Value::Object(kept)
+}
+
+/// Networks that every core runs.
+const SMALL: [&str; 2] = ["mlperf-kws", "mlperf-ad"];
+
+#[test]
+fn cortex_m7() {
+    bench("mps2-an500", &[]);
+}
+
+#[test]
+fn cortex_m4() {
+    bench("mps2-an386", &[]);
+}
+
+#[test]
+fn cortex_m0() {
+    bench("rp2040", &SMALL);
+}
+
+#[test]
+fn cortex_m3() {
+    bench("mps2-an385", &SMALL);
+}
+
+#[test]
+fn cortex_m33() {
+    bench("mps2-an505", &SMALL);
+}
+
+#[test]
+fn cortex_m55() {
+    bench("mps3-an547", &SMALL);
+}
+
+#[test]
+fn riscv() {
+    bench("riscv32-virt", &SMALL);
+}
