@@ -52,7 +52,7 @@ pub fn map(board: &Board) -> Result<Map, UnknownMachine> {
     let (flash, sram, harness) = match machine {
         // Arm AN385, AN386, AN500: SSRAM1 at 0, SSRAM2 and 3 at 0x2000_0000; PSRAM.
         "mps2-an385" | "mps2-an386" | "mps2-an500" => {
-            let psram = if machine == "mps2-an385" { 0x2100_0000 } else { 0x6000_0000 };
+            let psram = if machine == "mps2-an500" { 0x6000_0000 } else { 0x2100_0000 };
             (bank(0, 4 << 20, flash), bank(0x2000_0000, 4 << 20, sram), psram)
         }
         // Arm AN505: SSRAM1 of 4 MiB, its last one for the harness; SSRAM2. The secure aliases.
