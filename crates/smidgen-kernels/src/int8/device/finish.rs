@@ -121,7 +121,7 @@ impl Finish {
     ///
     /// # Panics
     /// If the words are checked and too few.
-    #[inline]
+    #[inline(always)]
     pub fn pair<B: Bounds>(&self, words: Flash<'_, u32, B>, pairs: usize, pair: usize) -> [Channel; 2] {
         self.pair_at(words, pair.wrapping_mul(3), pairs.wrapping_mul(3))
     }
@@ -130,13 +130,13 @@ impl Finish {
     ///
     /// # Panics
     /// If the words are checked and too few.
-    #[inline]
+    #[inline(always)]
     pub fn pair_at<B: Bounds>(&self, words: Flash<'_, u32, B>, at: usize, extras: usize) -> [Channel; 2] {
         let [w0, w1, halves] = *words.array::<3>(at);
         [self.channel(words, extras, w0, halves as u16), self.channel(words, extras, w1, (halves >> 16) as u16)]
     }
 
-    #[inline]
+    #[inline(always)]
     fn channel<B: Bounds>(&self, words: Flash<'_, u32, B>, extras: usize, word: u32, half: u16) -> Channel {
         let start = if word & EXTRA == 0 {
             (half as i16 as i32).wrapping_mul(self.unit).wrapping_add(((word & self.low) << 8) as i32)
@@ -147,7 +147,7 @@ impl Finish {
     }
 
     /// The channel with this multiplier and this start.
-    #[inline]
+    #[inline(always)]
     pub fn with(&self, multiplier: i32, start: i32) -> Channel {
         // A multiplier of 0 has 32 leading zeros; 31 give the same.
         let tie = (self.tie >> multiplier.leading_zeros().min(31)) as i32;

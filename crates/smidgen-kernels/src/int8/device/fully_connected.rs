@@ -3,7 +3,7 @@
 #[cfg(all(target_arch = "arm", feature = "dsp"))]
 mod armv7em;
 
-use super::finish::Finish;
+use super::finish::{Channel, Finish};
 use super::lanes;
 use crate::memory::{Arena, Bounds, Flash};
 use crate::view::{Region, View};
@@ -66,29 +66,37 @@ pub fn fully_connected<B: Bounds>(
         let last = lanes::stage(last);
         let mut o = 0;
         while o < outputs {
-            let count = (outputs - o).min(CHANNELS);
             let [first, second] = finish.pair(words, pairs, o / 2);
-            let [third, fourth] = if count > 2 { finish.pair(words, pairs, o / 2 + 1) } else { Default::default() };
-            let channels = [first, second, third, fourth];
-            let mut acc = channels.map(|channel| channel.start);
             let at = o * groups;
-            if count == CHANNELS {
+            if outputs - o >= CHANNELS {
+                let [third, fourth] = finish.pair(words, pairs, o / 2 + 1);
+                let mut acc = [first.start, second.start, third.start, fourth.start];
                 four(&mut acc, weights.span(at, whole * CHANNELS), arena.span(from, whole * 4));
-            } else {
-                for g in 0..whole {
-                    let inputs = lanes::stage(arena.load(from + g * 4));
-                    for (c, acc) in acc.iter_mut().enumerate().take(count) {
-                        *acc = lanes::multiply(*acc, weights[at + g * count + c], inputs);
+                if groups > whole {
+                    for (c, acc) in acc.iter_mut().enumerate() {
+                        *acc = lanes::multiply(*acc, weights[at + whole * CHANNELS + c], last);
                     }
                 }
-            }
-            if groups > whole {
-                for (c, acc) in acc.iter_mut().enumerate().take(count) {
-                    *acc = lanes::multiply(*acc, weights[at + whole * count + c], last);
+                // Written out, as a compiler that is told to save space would not.
+                let [a, b, c, d] = acc;
+                arena[to + o] = finish.output(&first, a);
+                arena[to + o + 1] = finish.output(&second, b);
+                arena[to + o + 2] = finish.output(&third, c);
+                arena[to + o + 3] = finish.output(&fourth, d);
+            } else {
+                let count = outputs - o;
+                let third = if count > 2 { finish.pair(words, pairs, o / 2 + 1)[0] } else { Channel::default() };
+                for (c, channel) in [first, second, third].iter().enumerate().take(count) {
+                    let mut acc = channel.start;
+                    for g in 0..whole {
+                        let inputs = lanes::stage(arena.load(from + g * 4));
+                        acc = lanes::multiply(acc, weights[at + g * count + c], inputs);
+                    }
+                    if groups > whole {
+                        acc = lanes::multiply(acc, weights[at + whole * count + c], last);
+                    }
+                    arena[to + o + c] = finish.output(channel, acc);
                 }
-            }
-            for (c, (channel, &acc)) in channels.iter().zip(&acc).enumerate().take(count) {
-                arena[to + o + c] = finish.output(channel, acc);
             }
             o += CHANNELS;
         }
