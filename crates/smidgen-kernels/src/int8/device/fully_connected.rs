@@ -86,15 +86,19 @@ pub fn fully_connected<B: Bounds>(
             } else {
                 let count = outputs - o;
                 let third = if count > 2 { finish.pair(words, pairs, o / 2 + 1)[0] } else { Channel::default() };
-                for (c, channel) in [first, second, third].iter().enumerate().take(count) {
-                    let mut acc = channel.start;
+                let channels = [first, second, third];
+                let mut acc = channels.map(|channel| channel.start);
+                for (c, acc) in acc.iter_mut().enumerate().take(count) {
                     for g in 0..whole {
                         let inputs = lanes::stage(arena.load(from + g * 4));
-                        acc = lanes::multiply(acc, weights[at + g * count + c], inputs);
+                        *acc = lanes::multiply(*acc, weights[at + g * count + c], inputs);
                     }
                     if groups > whole {
-                        acc = lanes::multiply(acc, weights[at + whole * count + c], last);
+                        *acc = lanes::multiply(*acc, weights[at + whole * count + c], last);
                     }
+                }
+                // The first output may lie where an input was.
+                for (c, (channel, &acc)) in channels.iter().zip(&acc).enumerate().take(count) {
                     arena[to + o + c] = finish.output(channel, acc);
                 }
             }
