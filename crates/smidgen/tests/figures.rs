@@ -96,12 +96,13 @@ fn compare(board: &str, networks: &[Value]) {
     let linker = if linker.starts_with("LLD") { "lld" } else { "gnu" };
     let key = format!("rustc-{}-{linker}", word("rustc", 1));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/figures").join(board).join(format!("{key}.json"));
-    let now: Vec<Value> = networks.iter().map(figures).collect();
+    let name = |value: &Value| value["model"].as_str().unwrap_or_default().to_owned();
+    let mut now: Vec<Value> = networks.iter().map(figures).collect();
+    now.sort_by_key(name);
     let known: Vec<Value> = match fs::read_to_string(&path) {
         Ok(text) => serde_json::from_str::<Value>(&text).unwrap()["models"].as_array().unwrap().clone(),
         Err(_) => Vec::new(),
     };
-    let name = |value: &Value| value["model"].as_str().unwrap_or_default().to_owned();
     if std::env::var_os("SMIDGEN_BLESS").is_some() {
         // Networks that are not at hand now keep their figures.
         let mut all: Vec<Value> = known.into_iter().filter(|k| !now.iter().any(|n| name(n) == name(k))).collect();
