@@ -149,7 +149,7 @@ pub fn conv2d_finish<'a>(window: &Window2d, packed: &'a [u32]) -> impl Iterator<
 
 /// `y[r, x, o] = finish(sum over taps and channels of (x - input_zero) * w)`, as [`int8::conv2d`](crate::int8::conv2d()) defines it.
 ///
-/// `scratch` is where [`conv2d_scratch`] bytes begin in the arena, aligned for 32 bits; `packed` is the [constant](self) of
+/// `scratch` is where [`conv2d_scratch`] bytes begin in the arena, aligned for 32 bits; `packed` is the constant of
 /// [`conv2d_words`] words, whose channels [start](lanes::start) as lanes ask; `tails` are those of `finish`.
 ///
 /// Order: [`CONV2D_PIXELS`] pixels at a time (fewer at the end of a row), all reads before their writes.
