@@ -179,6 +179,35 @@ fn operators() {
 }
 
 #[test]
+fn int4_weights_are_for_three_operators() {
+    let int4 = |axis: usize, count: usize| {
+        let q = Quantisation::PerChannel { axis, scales: vec![0.1; count], zero_points: vec![0; count] };
+        DataType::Quantised(ElementType::Int4, q)
+    };
+    let with = |op: Op, shape: &[usize], axis: usize, y: &[usize]| {
+        let mut g = int8_graph();
+        g.operators.truncate(1);
+        g.outputs = vec![TensorId(3)];
+        g.operators[0].op = op;
+        g.operators[0].inputs.pop();
+        let count: usize = shape.iter().product();
+        // An odd count leaves half of the last byte unused.
+        g.tensors[1] = Tensor::constant("w", shape.to_vec(), int4(axis, shape[axis]), vec![0x78; count.div_ceil(2)]);
+        g.tensors[3].shape = y.to_vec().into();
+        validate(&g).map_err(|error| error.to_string())
+    };
+    assert_eq!(with(Op::Conv2d(conv()), &[3, 3, 3, 2], 0, &[1, 4, 4, 3]), Ok(()));
+    let depthwise = Op::DepthwiseConv2d { conv: conv(), multiplier: 1 };
+    assert_eq!(with(depthwise, &[1, 3, 3, 2], 3, &[1, 4, 4, 2]), Ok(()));
+    let full = Op::FullyConnected { keep_num_dims: true, activation: Activation::None };
+    assert_eq!(with(full, &[3, 2], 0, &[1, 4, 4, 3]), Ok(()));
+    let transposed =
+        Op::TransposeConv { stride: [1, 1], padding: Padding::Same, output: [4, 4], activation: Activation::None };
+    let refused = with(transposed, &[3, 3, 3, 2], 0, &[1, 4, 4, 3]).unwrap_err();
+    assert!(refused.contains("i4 weights are for CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED"), "{refused}");
+}
+
+#[test]
 fn weights_may_be_computed_from_constants() {
     let mut g = int8_graph();
     let (w, mut per_tensor) = (TensorId(1), g.tensors[1].clone());

@@ -13,7 +13,16 @@ const SUM_FACTOR_LIMIT: u32 = 19;
 pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Result<(), OperatorFault> {
     let rules = Rules { graph, operator, foldable };
     match &operator.op {
-        Op::Conv2d(_) | Op::TransposeConv { .. } => rules.weighted(0, true),
+        Op::Conv2d(_) => rules.weighted(0, true),
+        Op::TransposeConv { .. } => {
+            // Nothing computes with those: the reference has none either.
+            rules.expect(
+                operator.inputs[1],
+                "i8 or f32: i4 weights are for CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED",
+                |d| d.element() != ElementType::Int4,
+            )?;
+            rules.weighted(0, true)
+        }
         Op::DepthwiseConv2d { .. } => rules.weighted(3, true),
         Op::FullyConnected { .. } => rules.weighted(0, false),
         Op::Binary { kind, .. } => match kind {

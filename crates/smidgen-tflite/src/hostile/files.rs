@@ -1,6 +1,8 @@
 //! One file for each known way in which loaders of this format have fallen.
 
-use super::build::{FLOAT, File, INT8, INT32, find, operator_node, quantised, quantised_as, redirect, tensor_node};
+use super::build::{
+    FLOAT, File, INT4, INT8, INT32, find, operator_node, quantised, quantised_as, redirect, tensor_node,
+};
 use crate::flat::{Field, Many, Record};
 use crate::schema::{buffer, model, operator, operator_code, subgraph, tensor};
 use crate::support::Builtin;
@@ -14,6 +16,7 @@ pub(super) fn all() -> Vec<(&'static str, Vec<u8>)> {
     indices(&mut files);
     sizes(&mut files);
     quantisation(&mut files);
+    int4(&mut files);
     order(&mut files);
     operators(&mut files);
     movement(&mut files);
@@ -158,6 +161,43 @@ fn quantisation(files: &mut Files) {
     files.push(("quantised-axis-out-of-range", scaled(quantised(&[0.5; 4], &[0; 4], 7))));
     files.push(("negative-quantised-axis", scaled(quantised(&[0.5; 4], &[0; 4], -1))));
     files.push(("activation-per-channel", scaled(quantised(&[0.5; 4], &[0; 4], 1))));
+}
+
+/// Weights of half a byte where they cannot be, or of another size.
+fn int4(files: &mut Files) {
+    let file = |builtin, options, bytes: usize, zero_point: i64, constant: bool| {
+        let mut file = File::new();
+        file.tensors = vec![quantised_as(tensor_node("x", &[1, 4, 4, 3], INT8), &[0.5], &[0], 0)];
+        let data = if constant { vec![0x87; bytes] } else { Vec::new() };
+        let w = file.constant("w", &[1, 1, 1, 3], INT4, data);
+        let node = std::mem::take(&mut file.tensors[w as usize]);
+        file.tensors[w as usize] = quantised_as(node, &[0.5], &[zero_point], 0);
+        file.tensors.push(quantised_as(tensor_node("y", &[1, 4, 4, 1], INT8), &[0.5], &[0], 0));
+        let y = file.tensors.len() as i32 - 1;
+        let inputs = match builtin {
+            Builtin::TransposeConv => {
+                let size = file.integers("size", &[1, 4, 4, 1]);
+                vec![size, w, 0]
+            }
+            _ => vec![0, w],
+        };
+        file.operator(builtin, &inputs, &[y], options);
+        file.outputs = vec![y];
+        file.bytes()
+    };
+    let conv = || Options::Conv { padding: 0, stride: [1, 1], dilation: [1, 1], activation: 0 };
+    files.push(("int4-weights-of-an-odd-count", file(Builtin::Conv2d, conv(), 2, 0, true)));
+    files.push(("int4-weights-of-a-byte-each", file(Builtin::Conv2d, conv(), 3, 0, true)));
+    files.push(("int4-weights-too-short", file(Builtin::Conv2d, conv(), 1, 0, true)));
+    files.push(("int4-zero-point-out-of-range", file(Builtin::Conv2d, conv(), 2, 8, true)));
+    files.push(("int4-weights-at-run-time", file(Builtin::Conv2d, conv(), 2, 0, false)));
+    let transposed = Options::TransposeConv { padding: 0, stride: [1, 1], activation: 0 };
+    files.push(("int4-weights-of-transpose-conv", file(Builtin::TransposeConv, transposed, 2, 0, true)));
+    let mut activation = relu();
+    for (i, name) in ["x", "y"].into_iter().enumerate() {
+        activation.tensors[i] = quantised_as(tensor_node(name, &[1, 4], INT4), &[0.5], &[0], 0);
+    }
+    files.push(("int4-activations", activation.bytes()));
 }
 
 /// Operators in an order in which they cannot run.

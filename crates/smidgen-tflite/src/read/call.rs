@@ -179,6 +179,12 @@ impl<'a> Call<'a> {
         let kernel_source = self.constant(weights, "weights")?;
         let kernel = kernel_source.element();
         let agree = match (input, kernel) {
+            (ElementType::Int8, ElementType::Int4) if self.builtin == Builtin::TransposeConv => {
+                return unsupported(
+                    "its weights are i4",
+                    "int4 weights are for CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED; quantise these to int8",
+                );
+            }
             (ElementType::Int8, ElementType::Int8 | ElementType::Int4) => true,
             // Dynamic range quantisation: the reference quantises the input as it comes.
             (ElementType::Float32, ElementType::Int8) => {
