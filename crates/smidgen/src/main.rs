@@ -9,11 +9,12 @@ mod console;
 
 use clap::Parser;
 use commands::{Answer, Cli};
-use console::{Code, Failure, terminal};
+use console::{Code, Failure, interrupt, terminal};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     terminal::report_panics();
+    interrupt::handle();
     let cli = Cli::parse();
     let result = std::panic::catch_unwind(|| commands::run(&cli));
     match result {

@@ -1,12 +1,14 @@
-//! The C example, built and run on an emulated Cortex-M7, and two models in one C program. Skipped, with a note, where a tool is missing.
+//! The C example, built and run on an emulated Cortex-M7, two models in one C program, and the Arduino library with its sketch. Skipped,
+//! with a note, where a tool is missing.
 
 use smidgen::boards::{self, Board};
 use smidgen::codegen::{Files, Options};
-use smidgen::compile::{FloatAbi, Job, c_library, compile};
+use smidgen::compile::{FloatAbi, Job, arduino, c_library, compile};
 use smidgen::plan::{KernelSet, LowerOptions, PlanOptions, ScheduleChoice};
 use smidgen::sim::qemu::{self, QemuError};
 use smidgen::{Array, Network, Runner};
 use std::fs;
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -32,7 +34,11 @@ fn job<'a>(
 /// The library's files, or nothing and a note.
 fn library(job: &Job) -> Option<Files> {
     let compiled = compile(job).expect("a network that can be compiled");
-    match c_library(job, &compiled, FloatAbi::Hard) {
+    built(c_library(job, &compiled, FloatAbi::Hard))
+}
+
+fn built(made: Result<Files, smidgen::Error>) -> Option<Files> {
+    match made {
         Ok(files) => Some(files),
         Err(smidgen::Error::Simulate(smidgen::sim::Error::Toolchain(error))) => {
             eprintln!("skipped: {error}");
@@ -105,8 +111,103 @@ fn the_example_computes_what_the_host_computes() {
     let picture: Vec<i8> = (0..shape.iter().product()).map(|i: usize| ((i * 37 % 256) as i32 - 128) as i8).collect();
     let expected =
         Runner::new(&network, &LowerOptions::default()).unwrap().run(&[Array::from_i8(&shape, &picture)]).unwrap();
-    let printed: Vec<f64> = outcome.console.lines().map(|line| line.parse().unwrap_or(f64::NAN)).collect();
-    assert_eq!(printed, expected[0].to_f64(), "{}", outcome.console);
+    assert_eq!(numbers(&outcome.console), expected[0].to_f64(), "{}", outcome.console);
+}
+
+/// The numbers of a text, one on each line.
+fn numbers(text: &str) -> Vec<f64> {
+    text.lines().map(|line| line.parse().unwrap_or(f64::NAN)).collect()
+}
+
+/// As much of Arduino as the sketch uses, over semihosting, which ends after the first turn of its loop.
+const ARDUINO: &str = r#"
+extern "C" void finish(int status);
+static void call(int operation, const void *argument) {
+    register int r0 __asm__("r0") = operation;
+    register const void *r1 __asm__("r1") = argument;
+    __asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
+}
+struct Port {
+    void begin(long) {}
+    void println(int value) {
+        char text[8] = {0}, *at = text + 6;
+        int rest = value < 0 ? -value : value;
+        *at = '\n';
+        do {
+            *--at = (char)('0' + rest % 10);
+            rest /= 10;
+        } while (rest > 0);
+        if (value < 0) {
+            *--at = '-';
+        }
+        call(0x04, at);
+    }
+};
+static Port Serial;
+static void delay(int) { finish(0); }
+void setup();
+void loop();
+extern "C" void finish(int status) {
+    const unsigned block[2] = {0x20026, (unsigned)status};
+    call(0x20, block);
+    for (;;) {
+    }
+}
+int main() {
+    setup();
+    for (;;) {
+        loop();
+    }
+}
+"#;
+
+#[test]
+fn the_arduino_sketch_computes_what_the_host_computes() {
+    let board = boards::find("mps2-an500").unwrap();
+    let network = Network::from_graph(smidgen_zoo::demo(3)).unwrap();
+    let job = job(&network, &board, "demo", ScheduleChoice::Auto, false);
+    let compiled = compile(&job).unwrap();
+    let Some(made) = built(arduino(&job, &compiled)) else { return };
+    assert_eq!(made.keys().collect::<Vec<_>>(), ["demo.zip"]);
+    assert_eq!(Some(&made), built(arduino(&job, &compiled)).as_ref(), "the same bytes every time");
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = Files::new();
+    let mut zip = zip::ZipArchive::new(Cursor::new(&made["demo.zip"])).unwrap();
+    for index in 0..zip.len() {
+        let mut file = zip.by_index(index).unwrap();
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).unwrap();
+        files.insert(file.name().unwrap().into_owned(), bytes);
+    }
+    write(folder.path(), &files);
+    let properties = String::from_utf8_lossy(&files["demo/library.properties"]);
+    for field in ["name=demo", "version=", "architectures=*", "includes=demo.h", "precompiled=true", "ldflags=-ldemo"] {
+        assert!(properties.lines().any(|line| line.starts_with(field)), "{field}: {properties}");
+    }
+    fs::write(folder.path().join("Arduino.h"), ARDUINO).unwrap();
+    let sketch = files.keys().find(|name| name.ends_with(".ino")).expect("a sketch");
+    let expected = {
+        let shape = network.graph().tensor(network.graph().inputs[0]).shape.dims().to_vec();
+        let zeros = vec![0; shape.iter().product()];
+        Runner::new(&network, &LowerOptions::default()).unwrap().run(&[Array::from_i8(&shape, &zeros)]).unwrap()
+    };
+    let (startup, script) = (example("startup.c"), format!("-T{}", example("link.ld")));
+    for (abi, libraries) in [("hard", "-Ldemo/src/cortex-m7/fpv5-d16-hard"), ("softfp", "-Ldemo/src/cortex-m7")] {
+        let abi = format!("-mfloat-abi={abi}");
+        let target: Vec<&str> = TARGET.iter().map(|&t| if t.starts_with("-mfloat-abi") { &abi } else { t }).collect();
+        let compile =
+            ["-c", "-x", "c++", "-fno-exceptions", "-include", "Arduino.h", "-Idemo/src", sketch, "-o", "sketch.o"];
+        let link = ["sketch.o", &startup, libraries, "-ldemo", &script, "-o", "sketch.elf"];
+        if !gcc(folder.path(), &[&target[..], &compile].concat()) || !gcc(folder.path(), &[&target[..], &link].concat())
+        {
+            return;
+        }
+        match qemu::run(&board, &folder.path().join("sketch.elf"), folder.path(), None, Duration::from_secs(120)) {
+            Ok(outcome) => assert_eq!(numbers(&outcome.console), expected[0].to_f64(), "{}", outcome.console),
+            Err(QemuError::Missing { program, .. }) => return eprintln!("skipped: {program} is not installed"),
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 #[test]

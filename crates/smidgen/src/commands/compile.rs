@@ -4,6 +4,7 @@ use super::Answer;
 use crate::console::classes::read_labels;
 use crate::console::format::bytes;
 use crate::console::inputs::NormaliseName;
+use crate::console::interrupt;
 use crate::console::options::{Deployment, Model};
 use crate::console::output::{BAD, GOOD, Output, STRONG};
 use crate::console::{Code, Failure};
@@ -120,7 +121,7 @@ impl Compile {
                 Emit::C => add(&mut files, "c", &compile::c_library(&job, &compiled, self.float_abi.into())?),
             }
         }
-        write_folder(&self.out, &files).map_err(Error::from)?;
+        interrupt::finish(|| write_folder(&self.out, &files)).map_err(Error::from)?;
         let names: Vec<&str> = files.keys().map(String::as_str).collect();
         if self.json {
             out.json(&self.describe(&job, &compiled, &names))?;

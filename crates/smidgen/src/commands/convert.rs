@@ -1,12 +1,11 @@
 //! `smidgen convert`: read, rewrite, write.
 
 use super::Answer;
-use crate::console::Failure;
-use crate::console::Output;
 use crate::console::format::{bytes, count};
 use crate::console::options::Model;
+use crate::console::{Failure, Output, interrupt};
 use clap::Args;
-use smidgen::{Network, files};
+use smidgen::Network;
 use std::path::PathBuf;
 
 /// Write a model as a TensorFlow Lite file, cleaned up on request
@@ -44,7 +43,7 @@ impl Convert {
         let written = after.to_tflite().map_err(|e| e.at(&self.model.path))?;
         // What cannot be read back must not replace what can.
         Network::from_tflite(&written).map_err(|e| e.at(&self.out))?;
-        files::write_atomically(&self.out, &written)?;
+        interrupt::write(&self.out, &written)?;
         let operators = |network: &Network| network.graph().operators.len();
         let was = match (operators(&before), operators(&after)) {
             (before, after) if before == after => String::new(),

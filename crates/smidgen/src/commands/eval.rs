@@ -7,7 +7,7 @@ use crate::console::options::{Model, ReferenceOption};
 use crate::console::output::{Output, STRONG};
 use crate::console::samples::Data;
 use crate::console::table::{Column, Table};
-use crate::console::{Code, Failure, progress};
+use crate::console::{Code, Failure, interrupt, progress};
 use clap::Args;
 use serde_json::{Value, json};
 use smidgen::data::set::Part;
@@ -76,7 +76,7 @@ impl Eval {
             self.data.tell(out, &set, &feeder, indices.len())?;
         }
         let runner = Runner::new(&network, &self.reference.options())?;
-        let (bar, stop) = (progress::bar(out, "evaluating", indices.len()), progress::stop_on_interrupt());
+        let (bar, stop) = (progress::bar(out, "evaluating", indices.len()), interrupt::stop_flag());
         let done = || bar.inc(1);
         let result = evaluate(network.graph(), &runner, &set, &indices, (&feeder, labels.as_deref()), (&done, &stop));
         bar.finish_and_clear();

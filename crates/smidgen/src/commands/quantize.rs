@@ -6,7 +6,7 @@ use crate::console::options::Model;
 use crate::console::output::{BAD, Output};
 use crate::console::samples::Data;
 use crate::console::table::{Column, Table};
-use crate::console::{Failure, progress};
+use crate::console::{Failure, interrupt, progress};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use smidgen::data::Dataset;
@@ -14,7 +14,7 @@ use smidgen::data::set::Part;
 use smidgen::quant::{Ends, Inputs, Layer, Options, Quantised, RangeMethod, Stage, quantise};
 use smidgen::report::quant::{LayerRow, QuantSummary};
 use smidgen::report::{self, Figure};
-use smidgen::{Error, Network, files};
+use smidgen::{Error, Network};
 use std::path::PathBuf;
 
 /// Turn a float network into an int8 one, with samples of its inputs
@@ -129,12 +129,12 @@ impl Quantize {
         let written = result.to_tflite().map_err(at)?;
         // What cannot be read back must not replace what can.
         Network::from_tflite(&written).map_err(|e| e.at(&self.output))?;
-        files::write_atomically(&self.output, &written).map_err(Error::from)?;
+        interrupt::write(&self.output, &written)?;
         let sizes = [before, written.len()];
         if let Some(path) = &self.report {
             let page = report::quant::html(&self.summary(&quantised, samples.len(), sizes))
                 .map_err(|e| Failure::usage(e.to_string(), "leave --report out"))?;
-            files::write_atomically(path, page.as_bytes()).map_err(Error::from)?;
+            interrupt::write(path, page.as_bytes())?;
         }
         if self.json {
             out.json(&describe(&quantised, samples.len(), sizes))?;

@@ -6,13 +6,13 @@ use crate::console::format::{count, thousands};
 use crate::console::inputs::Preparation;
 use crate::console::options::{Model, ReferenceOption};
 use crate::console::output::{Output, STRONG};
-use crate::console::{Failure, classes};
+use crate::console::{Failure, classes, interrupt};
 use clap::Args;
 use serde_json::{Value, json};
+use smidgen::Runner;
 use smidgen::data::input::{self, Prepared};
 use smidgen::data::{Array, npz};
 use smidgen::ir::Graph;
-use smidgen::{Runner, files};
 use std::path::PathBuf;
 
 /// Run a network once on the host and show what it says
@@ -67,7 +67,7 @@ impl Run {
         let inputs: Vec<Array> = prepared.iter().map(|p| p.array.clone()).collect();
         let outputs = Runner::new(&network, &self.reference.options())?.run(&inputs)?;
         if let Some(path) = &self.output {
-            files::write_atomically(path, &npz::to_bytes(&named(&inputs, &outputs)))?;
+            interrupt::write(path, &npz::to_bytes(&named(&inputs, &outputs)))?;
         }
         if let Some(labels) = &labels
             && !outputs.iter().any(|o| o.elements() == labels.len())

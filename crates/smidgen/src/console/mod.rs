@@ -4,6 +4,7 @@ pub mod classes;
 pub mod failure;
 pub mod format;
 pub mod inputs;
+pub mod interrupt;
 pub mod options;
 pub mod output;
 pub mod progress;

@@ -116,12 +116,12 @@ fn an_interrupt_ends_it_and_leaves_nothing() {
             None if Instant::now() > deadline => {
                 child.kill().unwrap();
                 child.wait().unwrap();
-                println!("skipped: interrupts are ignored here, as in a background job");
-                return;
+                panic!("an interrupt does not end it");
             }
             None => std::thread::sleep(Duration::from_millis(10)),
         }
     };
-    assert_eq!(status.signal(), Some(2));
+    // By the signal itself where it came before the handler was set.
+    assert!(status.code() == Some(130) || status.signal() == Some(2), "{status}");
     assert_eq!(folder.files(), ["model.tflite"]);
 }

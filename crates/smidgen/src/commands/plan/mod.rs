@@ -6,10 +6,9 @@ use super::Answer;
 use crate::console::format::bytes;
 use crate::console::options::{Model, ReferenceOption};
 use crate::console::output::{BAD, GOOD, Output};
-use crate::console::{Code, Failure};
+use crate::console::{Code, Failure, interrupt};
 use clap::{Args, ValueEnum};
 use smidgen::boards::{self, Board};
-use smidgen::files::write_atomically;
 use smidgen::plan::planner::{Advice, Objective, PlanOptions, PlanPoint, advise, pareto};
 use smidgen::plan::validate::{occupancy, validate};
 use smidgen::plan::{self, Lowered};
@@ -167,7 +166,7 @@ impl Plan {
         if let (Some(path), Some(map)) = (&self.html, &map) {
             let page = report::html(&findings.plan.program, map, &present::summary(&findings, map))
                 .map_err(|e| Failure::usage(e.to_string(), "leave --html out"))?;
-            write_atomically(path, page.as_bytes()).map_err(Error::from)?;
+            interrupt::write(path, page.as_bytes())?;
         }
         match &map {
             Some(map) if !self.json => {

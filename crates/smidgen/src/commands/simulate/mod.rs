@@ -6,7 +6,7 @@ use super::Answer;
 use crate::console::inputs::Preparation;
 use crate::console::options::{Deployment, IoType, Model};
 use crate::console::output::Output;
-use crate::console::{Code, Failure, classes};
+use crate::console::{Code, Failure, classes, interrupt};
 use clap::Args;
 use smidgen::boards::Board;
 use smidgen::compile;
@@ -138,13 +138,15 @@ pub fn run(
             reference: deployment.reference.reference.name().to_owned(),
         },
     };
-    let Some(path) = golden else { return Ok(simulate::simulate(&job, &samples).map_err(|e| e.at(&model.path))?) };
+    let Some(path) = golden else {
+        return Ok(interrupt::finish(|| simulate::simulate(&job, &samples)).map_err(|e| e.at(&model.path))?);
+    };
     let at = |e: Error| e.at(path);
     let mut archive = Archive::new(files::read(path)?).map_err(|e| at(e.into()))?;
     let mut golden = Golden::new(network.graph(), &mut archive).map_err(at)?;
     let numbers: Vec<usize> = golden.samples().iter().map(|(k, _)| *k).collect();
     let samples = numbers.into_iter().map(|k| golden.inputs(k)).collect::<Result<Vec<_>, _>>().map_err(at)?;
-    let mut simulated = simulate::simulate(&job, &samples).map_err(|e| e.at(&model.path))?;
+    let mut simulated = interrupt::finish(|| simulate::simulate(&job, &samples)).map_err(|e| e.at(&model.path))?;
     simulate::compare(network, &mut golden, &mut simulated).map_err(at)?;
     Ok(simulated)
 }

@@ -1,0 +1,55 @@
+//! Ctrl-C: what is being written is finished or taken away before the command ends.
+
+use super::{Code, Failure};
+use smidgen::{Error, files};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Held while files lie about that belong to nobody yet.
+static FILES: Mutex<()> = Mutex::new(());
+/// Set by the first Ctrl-C, where a command ends by itself with what it has.
+static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+/// Whoever holds the files longer than this is not waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// From here on Ctrl-C ends the command with [`Code::Interrupted`]: at once, or when [`finish`] has.
+///
+/// Where no handler can be set, Ctrl-C does what it always does.
+pub fn handle() {
+    let _ = ctrlc::set_handler(|| {
+        if STOP.get().is_some_and(|stop| !stop.swap(true, Ordering::Relaxed)) {
+            return;
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            // Held until the process has ended, so that nothing new is begun.
+            let held = FILES.try_lock();
+            if held.is_ok() || Instant::now() > deadline {
+                std::process::exit(Code::Interrupted as i32);
+            }
+            sleep(PAUSE);
+        }
+    });
+}
+
+/// Does something that leaves files about while it runs and none when it returns; Ctrl-C waits for it.
+///
+/// Programs that it has started get the signal as well and end, so that this is soon.
+pub fn finish<T>(work: impl FnOnce() -> T) -> T {
+    let _held = FILES.lock().unwrap_or_else(PoisonError::into_inner);
+    work()
+}
+
+/// Writes a file as a whole or not at all.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    finish(|| files::write_atomically(path, bytes)).map_err(|error| Error::from(error).into())
+}
+
+/// Set by the first Ctrl-C, for commands that can end early; a second one ends the process.
+pub fn stop_flag() -> Arc<AtomicBool> {
+    STOP.get_or_init(Arc::default).clone()
+}
