@@ -3,7 +3,7 @@
 use crate::Options;
 use crate::call::real;
 use crate::ports::{Place, PortInfo};
-use crate::source::{Source, plain};
+use crate::source::{Source, count, plain, plain_up_to};
 use crate::steps::{shape, whereabouts};
 use crate::value::{atom, fill, numbers};
 use smidgen_plan::{Program, operator_of};
@@ -120,7 +120,7 @@ impl Api<'_> {
         for port in &self.inputs {
             if let Place::Arena(offset) = port.place {
                 let shape = port.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
-                let held = port.rows.map_or(String::new(), |r| format!(", a ring of {} rows", r.slots));
+                let held = port.rows.map_or(String::new(), |r| format!(", a ring of {}", count(r.slots, "row")));
                 let stored = port.rows.map_or(port.elements, |r| r.elements * r.slots);
                 let end = offset + stored * crate::call::element_size(port.element);
                 line(&format!("| | input | {shape} | bytes {offset}..{end}{held} |"));
@@ -187,7 +187,7 @@ impl Api<'_> {
         let Some(pixels) = &self.options.pixels else { return };
         out.line("/// The stored number for a pixel of 0 to 255.");
         out.line("///");
-        out.line(format!("/// Normalised as {}.", plain(&pixels.description)));
+        out.line(format!("/// Normalised as {}.", plain_up_to(&pixels.description, 240)));
         let body = pixel_expression(&pixels.stored);
         out.line("pub const fn pixel(value: u8) -> i8 {");
         match body {

@@ -196,6 +196,8 @@ impl C<'_> {
             env!("CARGO_PKG_VERSION")
         ));
         out.line(" * the same model from two threads or interrupts at once; different models are independent.");
+        out.line(" *");
+        self.example().iter().for_each(|line| out.line(format!(" *     {line}")));
         out.line(" */");
         out.line(format!("#ifndef {upper}_H\n#define {upper}_H\n"));
         out.line("#include <stddef.h>\n#include <stdint.h>\n");
@@ -239,6 +241,32 @@ impl C<'_> {
         out.line("#ifdef __cplusplus\n}\n#endif\n");
         out.line(format!("#endif /* {upper}_H */"));
         out.text
+    }
+
+    /// One inference, as a program has it.
+    fn example(&self) -> Vec<String> {
+        let (name, upper) = (self.name(), self.name().to_ascii_uppercase());
+        let mut lines = vec![format!("static {name} model;"), String::new(), format!("{name}_init(&model);")];
+        let inputs: String = self.inputs.iter().map(|port| format!(", input{}", port.suffix)).collect();
+        match (&self.inputs[..], &self.outputs[..]) {
+            ([input], [output]) if input.rows.is_some() => {
+                lines.push(format!("const {} *output = NULL;", c_type(output.element)));
+                lines.push(format!("for (int y = 0; y < {upper}_INPUT_ROWS; y++) {{"));
+                lines.push(format!("    output = {name}_push_row(&model, input + y * {upper}_INPUT_ROW_COUNT);"));
+                lines.push("}".to_owned());
+            }
+            (_, [output]) => {
+                lines.push(format!("const {} *output = {name}_predict(&model{inputs});", c_type(output.element)));
+            }
+            (_, outputs) => {
+                lines.push(format!("{name}_predict(&model{inputs});"));
+                lines.extend(outputs.iter().map(|output| {
+                    let (of, suffix) = (c_type(output.element), &output.suffix);
+                    format!("const {of} *output{suffix} = {name}_output{suffix}(&model);")
+                }));
+            }
+        }
+        lines
     }
 
     fn defines(&self, port: &PortInfo, prefix: &str, out: &mut Source) {

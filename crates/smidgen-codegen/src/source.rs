@@ -36,13 +36,22 @@ impl Source {
 
 /// A name from a model as it may stand in a comment or a string: printable ASCII without quotes and backslashes, and not too long.
 pub(crate) fn plain(name: &str) -> String {
-    const LONGEST: usize = 80;
+    plain_up_to(name, 80)
+}
+
+/// The same for a text of so many characters at most; what is longer ends in dots.
+pub(crate) fn plain_up_to(name: &str, longest: usize) -> String {
     let shown = |c: char| if (c.is_ascii_graphic() && !"`\"\\".contains(c)) || c == ' ' { c } else { '?' };
-    let mut text: String = name.chars().take(LONGEST).map(shown).collect();
-    if name.chars().count() > LONGEST {
+    let mut text: String = name.chars().take(longest).map(shown).collect();
+    if name.chars().count() > longest {
         text.push_str("...");
     }
     text
+}
+
+/// A number of things: `1 row`, `2 rows`.
+pub(crate) fn count(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 /// A name as an identifier of `[a-z0-9_]` that begins with a letter: for crates, C functions and files.

@@ -2,7 +2,7 @@
 
 use crate::call::{Call, NO_TILE, Site};
 use crate::kernels;
-use crate::source::{Source, plain};
+use crate::source::{Source, count, plain};
 use crate::value::{array, atom, call as invoke, structure};
 use smidgen_plan::{BufferId, Extent, Operand, Program, Step, StepId};
 
@@ -235,10 +235,10 @@ pub(crate) fn whereabouts(program: &Program, id: BufferId) -> String {
     let buffer = &program.buffers[id.index()];
     let mut text = format!("bytes {}..{}", buffer.offset, buffer.offset + buffer.bytes());
     if buffer.slots < buffer.spec.extent.rows {
-        text += &format!(", a ring of {} rows", buffer.slots);
+        text += &format!(", a ring of {}", count(buffer.slots, "row"));
     }
     if buffer.width < buffer.spec.extent.cols {
-        text += &format!(", {} columns at a time", buffer.width);
+        text += &format!(", {} at a time", count(buffer.width, "column"));
     }
     text
 }

@@ -70,3 +70,23 @@ fn the_same_program_gives_the_same_files() {
     let (first, second) = (files(), files());
     assert!(first == second && first.len() > 20);
 }
+
+/// What a user reads first, as it stands: a change of it shall be seen.
+#[test]
+fn generated_sources_read_as_recorded() {
+    let graph = smidgen_zoo::demo(1);
+    for (schedule, stream_input, paths) in [
+        ("layer", false, &["src/lib.rs", "src/steps.rs", "Cargo.toml", "include/demo.h"][..]),
+        ("stream", true, &["src/lib.rs", "include/demo.h"]),
+    ] {
+        let case = Case::new("demo", &graph, schedule, stream_input).expect("a schedule for it");
+        let mut files = case.files();
+        files.extend(smidgen_codegen::c_library(&case.program, &graph, &case.options(), &files).files);
+        // The digest follows from all the rest.
+        let digest = format!("{:016x}", case.program.digest());
+        for path in paths {
+            let text = String::from_utf8_lossy(&files[*path]).replace(&digest, "DIGEST");
+            insta::assert_snapshot!(format!("{schedule}_{}", path.replace(['/', '.'], "_")), text);
+        }
+    }
+}

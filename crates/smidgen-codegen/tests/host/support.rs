@@ -35,8 +35,12 @@ impl Case {
 
     /// The generated crate.
     pub fn files(&self) -> Files {
-        let options = Options { name: self.name.clone(), title: format!("{}.tflite", self.name), ..Options::default() };
-        rust_crate(&self.program, &self.graph, &options).expect("a sound Program")
+        rust_crate(&self.program, &self.graph, &self.options()).expect("a sound Program")
+    }
+
+    /// What it is printed with.
+    pub fn options(&self) -> Options {
+        Options { name: self.name.clone(), title: format!("{}.tflite", self.name), ..Options::default() }
     }
 
     /// Bytes for every input that look like nothing in particular; floats between -2 and 2.

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 /// Held while files lie about that belong to nobody yet.
 static FILES: Mutex<()> = Mutex::new(());
+/// Set once the command is to end.
+static ENDING: AtomicBool = AtomicBool::new(false);
 /// Set by the first Ctrl-C, where a command ends by itself with what it has.
 static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 /// Whoever holds the files longer than this is not waited for.
@@ -24,6 +26,7 @@ pub fn handle() {
         if STOP.get().is_some_and(|stop| !stop.swap(true, Ordering::Relaxed)) {
             return;
         }
+        ENDING.store(true, Ordering::SeqCst);
         let deadline = Instant::now() + PATIENCE;
         loop {
             // Held until the process has ended, so that nothing new is begun.
@@ -40,8 +43,13 @@ pub fn handle() {
 ///
 /// Programs that it has started get the signal as well and end, so that this is soon.
 pub fn finish<T>(work: impl FnOnce() -> T) -> T {
-    let _held = FILES.lock().unwrap_or_else(PoisonError::into_inner);
-    work()
+    let held = FILES.lock().unwrap_or_else(PoisonError::into_inner);
+    let done = work();
+    drop(held);
+    while ENDING.load(Ordering::SeqCst) {
+        sleep(PAUSE);
+    }
+    done
 }
 
 /// Writes a file as a whole or not at all.
