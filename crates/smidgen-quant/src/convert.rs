@@ -1,43 +1,81 @@
 //! From a float graph with a scale for each activation to an integer graph.
 
 use crate::error::QuantError;
+use crate::moments::{Moments, Patches};
 use crate::observe::Seen;
 use crate::params::{Affine, covering, is_tied};
-use crate::weights::{self, Layout};
-use crate::{Converted, Ends, Options};
+use crate::walk::Walk;
+use crate::weights::{self, Layout, Weights, Width};
+use crate::{Converted, Ends, Options, Rounding, compensate};
 use smidgen_ir::{DataType, ElementType, Graph, Op, Operator, PadValue, Quantisation, Tensor, TensorId};
 use std::collections::HashMap;
 
-/// Builds the integer graph. `params` has an entry for every float that is computed at run time.
+/// What an integer graph is built from.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan<'a> {
+    pub float: &'a Graph,
+    /// An entry for every float that is computed at run time.
+    pub params: &'a [Option<Affine>],
+    pub seen: &'a Seen,
+    pub options: &'a Options,
+    pub rounding: Rounding,
+}
+
+/// What a layer of 8 bits would be with 4.
+pub(crate) struct Alternative {
+    /// The float graph's operator.
+    pub operator: usize,
+    /// The integer graph's operator.
+    place: usize,
+    constants: Vec<Tensor>,
+}
+
+/// The integer graph with one layer changed.
+pub(crate) fn apply(graph: &Graph, alternative: &Alternative) -> Graph {
+    let mut graph = graph.clone();
+    let ids: Vec<TensorId> = alternative.constants.iter().map(|t| graph.add_tensor(t.clone())).collect();
+    let inputs = &mut graph.operators[alternative.place].inputs;
+    inputs.truncate(1);
+    inputs.extend(ids);
+    graph
+}
+
+/// Builds the integer graph with weights of these widths, one for each operator of the float graph. The networks are walked beside each
+/// other if rounding is compensated. With `alternatives`, layers are built with 4 bits as well.
 pub(crate) fn convert(
-    float: &Graph,
-    params: &[Option<Affine>],
-    seen: &Seen,
-    options: &Options,
-) -> Result<Converted, QuantError> {
+    plan: Plan<'_>,
+    widths: &[Width],
+    walk: Option<Walk<'_>>,
+    alternatives: bool,
+) -> Result<(Converted, Vec<Alternative>), QuantError> {
+    let Plan { float, .. } = plan;
     let mut build = Build {
-        float,
-        params,
-        seen,
-        options,
+        plan,
+        widths,
+        walk,
+        alternatives: alternatives.then(Vec::new),
         graph: Graph::new(&*float.name),
         origin: Vec::new(),
         placed: vec![None; float.tensors.len()],
         brought: HashMap::new(),
     };
     build.inputs();
-    for operator in &float.operators {
-        build.operator(operator);
+    for index in 0..float.operators.len() {
+        build.operator(index)?;
+        if let Some(walk) = &mut build.walk {
+            walk.pass(index, &build.graph, &build.origin)?;
+        }
     }
     build.outputs();
-    Ok(Converted { graph: build.graph, origin: build.origin })
+    Ok((Converted { graph: build.graph, origin: build.origin }, build.alternatives.unwrap_or_default()))
 }
 
 struct Build<'a> {
-    float: &'a Graph,
-    params: &'a [Option<Affine>],
-    seen: &'a Seen,
-    options: &'a Options,
+    plan: Plan<'a>,
+    widths: &'a [Width],
+    walk: Option<Walk<'a>>,
+    /// Layers built with 4 bits as well, if they are.
+    alternatives: Option<Vec<Alternative>>,
     graph: Graph,
     /// For each tensor of `graph`, the float tensor whose values it stands for.
     origin: Vec<Option<TensorId>>,
@@ -58,8 +96,8 @@ impl Build<'_> {
         if let Some(placed) = self.placed[id.index()] {
             return placed;
         }
-        let tensor = self.float.tensor(id);
-        let dtype = self.params[id.index()].map_or_else(|| tensor.dtype.clone(), Affine::dtype);
+        let tensor = self.plan.float.tensor(id);
+        let dtype = self.plan.params[id.index()].map_or_else(|| tensor.dtype.clone(), Affine::dtype);
         let tensor = Tensor { dtype, source: None, ..tensor.clone() };
         let placed = self.add(tensor, Some(id));
         self.placed[id.index()] = Some(placed);
@@ -67,25 +105,28 @@ impl Build<'_> {
     }
 
     fn inputs(&mut self) {
-        for &id in &self.float.inputs {
+        for &id in &self.plan.float.inputs {
             let inner = self.place(id);
             let mut outer = inner;
-            if self.params[id.index()].is_some() && self.options.ends == Ends::Float32 {
-                let tensor = self.float.tensor(id);
+            if self.plan.params[id.index()].is_some() && self.plan.options.ends == Ends::Float32 {
+                let tensor = self.plan.float.tensor(id);
                 self.graph.tensors[inner.index()].name.push_str(" quantised");
                 outer = self.add(Tensor { source: None, ..tensor.clone() }, Some(id));
                 self.graph.add_operator(Op::Quantize, vec![outer], vec![inner]);
             }
             self.graph.inputs.push(outer);
+            if let Some(walk) = &mut self.walk {
+                walk.enter(&self.graph, outer, id);
+            }
         }
     }
 
     fn outputs(&mut self) {
-        for &id in &self.float.outputs {
+        for &id in &self.plan.float.outputs {
             let inner = self.operand(id, None);
             let mut outer = inner;
-            if self.graph.tensor(inner).element() == ElementType::Int8 && self.options.ends == Ends::Float32 {
-                let tensor = self.float.tensor(id);
+            if self.graph.tensor(inner).element() == ElementType::Int8 && self.plan.options.ends == Ends::Float32 {
+                let tensor = self.plan.float.tensor(id);
                 outer = self.add(Tensor { source: None, data: None, ..tensor.clone() }, Some(id));
                 self.graph.tensors[inner.index()].name.push_str(" quantised");
                 self.graph.add_operator(Op::Dequantize, vec![inner], vec![outer]);
@@ -97,7 +138,7 @@ impl Build<'_> {
     /// What an operator reads in place of a float graph's tensor: with the scale and zero point that are asked for, or, if none are,
     /// with its own.
     fn operand(&mut self, id: TensorId, asked: Option<Affine>) -> TensorId {
-        let tensor = self.float.tensor(id);
+        let tensor = self.plan.float.tensor(id);
         if let Some(values) = tensor.floats() {
             let affine = asked.unwrap_or_else(|| covering(&values));
             let data: Vec<u8> = values.iter().map(|&v| affine.stored(v) as u8).collect();
@@ -105,7 +146,7 @@ impl Build<'_> {
             return self.add(constant, None);
         }
         let placed = self.place(id);
-        let Some(asked) = asked.filter(|asked| self.params[id.index()].is_some_and(|own| own != *asked)) else {
+        let Some(asked) = asked.filter(|asked| self.plan.params[id.index()].is_some_and(|own| own != *asked)) else {
             return placed;
         };
         let key = (placed, asked.scale.to_bits(), asked.zero_point);
@@ -120,16 +161,17 @@ impl Build<'_> {
         copy
     }
 
-    fn operator(&mut self, operator: &Operator) {
-        let first = self.float.tensor(operator.inputs[0]);
+    fn operator(&mut self, index: usize) -> Result<(), QuantError> {
+        let operator = &self.plan.float.operators[index];
+        let first = self.plan.float.tensor(operator.inputs[0]);
         if first.dtype == DataType::FLOAT32
             && let Some(weights) = operator.inputs.get(1)
-            && let Some(layout) = Layout::of(&operator.op, self.float.tensor(*weights).shape.dims())
+            && let Some(layout) = Layout::of(&operator.op, self.plan.float.tensor(*weights).shape.dims())
         {
-            return self.weighted(operator, &layout);
+            return self.weighted(index, &layout);
         }
         // Tied operators take their inputs with the output's scale and zero point.
-        let asked = if is_tied(&operator.op) { self.params[operator.outputs[0].index()] } else { None };
+        let asked = if is_tied(&operator.op) { self.plan.params[operator.outputs[0].index()] } else { None };
         let inputs = operator.inputs.iter().map(|&id| self.operand(id, asked)).collect();
         let op = match (&operator.op, asked) {
             (Op::Pad { pads, value: PadValue::Float(value) }, Some(affine)) => {
@@ -138,6 +180,7 @@ impl Build<'_> {
             (op, _) => op.clone(),
         };
         self.push(op, inputs, operator);
+        Ok(())
     }
 
     fn push(&mut self, op: Op, inputs: Vec<TensorId>, operator: &Operator) {
@@ -146,40 +189,99 @@ impl Build<'_> {
     }
 
     /// A layer with constant weights, and perhaps a bias.
-    fn weighted(&mut self, operator: &Operator, layout: &Layout) {
-        let [x, w] = [operator.inputs[0], operator.inputs[1]];
+    fn weighted(&mut self, index: usize, layout: &Layout) -> Result<(), QuantError> {
+        let operator = &self.plan.float.operators[index];
         // A constant input is rare: the layer would have been folded but for its size.
-        let input = self.operand(x, None);
-        let input_scale = self.graph.tensor(input).per_tensor().map_or(1.0, |(scale, _)| scale);
-        let weights = self.float.tensor(w);
-        let values = weights.floats().unwrap_or_default();
-        let bias = operator.inputs.get(2).map(|&id| self.float.tensor(id));
-        let reals = bias.and_then(Tensor::floats).unwrap_or_else(|| vec![0.0; layout.outputs]);
-        let quantised = weights::quantise(&values, layout, &reals, input_scale);
-        let mut reals: Vec<f64> = reals.into_iter().map(f64::from).collect();
-        if let (true, Some(stats)) = (self.options.correct_bias, &self.seen[x.index()]) {
-            let error = weights::mean_error(&values, layout, &quantised, &stats.means());
-            reals.iter_mut().zip(error).for_each(|(bias, error)| *bias -= error);
+        let input = self.operand(operator.inputs[0], None);
+        let moments = self.moments(operator, input)?;
+        let width = self.widths[index];
+        let constants = self.constants(operator, layout, input, moments.as_ref(), width);
+        let may_be_less = width == Width::Int8 && takes_int4(&operator.op);
+        if self.alternatives.is_some() && may_be_less {
+            let constants = self.constants(operator, layout, input, moments.as_ref(), Width::Int4);
+            let place = self.graph.operators.len();
+            self.alternatives.get_or_insert_default().push(Alternative { operator: index, place, constants });
         }
+        let mut inputs = vec![input];
+        for constant in constants {
+            inputs.push(self.add(constant, None));
+        }
+        self.push(operator.op.clone(), inputs, operator);
+        Ok(())
+    }
+
+    /// What a layer reads, if rounding asks for it.
+    fn moments(&mut self, operator: &Operator, input: TensorId) -> Result<Option<Moments>, QuantError> {
+        let float = self.plan.float;
+        let [x, weights] = [operator.inputs[0], operator.inputs[1]].map(|id| float.tensor(id));
+        let patches = Patches::of(&operator.op, x.shape.dims(), weights.shape.dims()).filter(|_| !x.is_constant());
+        let (Some(walk), Some(patches)) = (&mut self.walk, patches) else { return Ok(None) };
+        let centred = self.plan.options.correct_bias;
+        walk.moments(&self.graph, operator.inputs[0], input, Moments::new(patches), centred).map(Some)
+    }
+
+    /// A layer's weights of this width, and its bias if it has one or needs one.
+    fn constants(
+        &self,
+        operator: &Operator,
+        layout: &Layout,
+        input: TensorId,
+        moments: Option<&Moments>,
+        width: Width,
+    ) -> Vec<Tensor> {
+        let (float, options) = (self.plan.float, self.plan.options);
+        let input_scale = self.graph.tensor(input).per_tensor().map_or(1.0, |(scale, _)| scale);
+        let weights = float.tensor(operator.inputs[1]);
+        let values = weights.floats().unwrap_or_default();
+        let bias = operator.inputs.get(2).map(|&id| float.tensor(id));
+        let reals = bias.and_then(Tensor::floats).unwrap_or_else(|| vec![0.0; layout.outputs]);
+        let scales = weights::scales(&values, layout, &reals, input_scale, width);
+        let mut reals: Vec<f64> = reals.into_iter().map(f64::from).collect();
+        let correct = |reals: &mut [f64], by: Vec<f64>| {
+            if options.correct_bias {
+                reals.iter_mut().zip(by).for_each(|(bias, by)| *bias += by);
+            }
+        };
+        let quantised: Weights = match moments {
+            Some(moments) => {
+                let (quantised, shifts) = compensate::round(&values, layout, moments, &scales, width);
+                correct(&mut reals, shifts);
+                quantised
+            }
+            None => {
+                let clips = self.plan.rounding != Rounding::Nearest;
+                let chosen = if clips { scales.clipped(&values, layout, width) } else { scales.whole };
+                let quantised = weights::rounded(&values, layout, chosen, width);
+                if let Some(stats) = &self.plan.seen[operator.inputs[0].index()] {
+                    let error = weights::mean_error(&values, layout, &quantised, &stats.means());
+                    correct(&mut reals, error.into_iter().map(|e| -e).collect());
+                }
+                quantised
+            }
+        };
         let stored = weights::biases(&reals, input_scale, &quantised.scales);
-        let scheme = |axis: usize, scales: Vec<f32>| match layout.per_channel {
+        let scheme = |axis: usize, scales: Vec<f32>| match layout.per_channel(width) {
             true => Quantisation::PerChannel { axis, zero_points: vec![0; scales.len()], scales },
             false => Quantisation::PerTensor { scale: scales[0], zero_point: 0 },
         };
         let products = quantised.scales.iter().map(|&s| (f64::from(s) * f64::from(input_scale)) as f32).collect();
-        let constant = Tensor::constant(
+        let mut constants = vec![Tensor::constant(
             weights.name.clone(),
             weights.shape.clone(),
-            DataType::Quantised(ElementType::Int8, scheme(layout.axis, quantised.scales)),
-            quantised.stored.iter().map(|&v| v as u8).collect::<Vec<u8>>(),
-        );
-        let mut inputs = vec![input, self.add(constant, None)];
+            DataType::Quantised(width.element(), scheme(layout.axis, quantised.scales)),
+            width.bytes(&quantised.stored),
+        )];
         if bias.is_some() || stored.iter().any(|&b| b != 0) {
             let name = bias.map_or_else(|| format!("{} bias", weights.name), |bias| bias.name.clone());
             let bytes: Vec<u8> = stored.iter().flat_map(|b| b.to_le_bytes()).collect();
             let dtype = DataType::Quantised(ElementType::Int32, scheme(0, products));
-            inputs.push(self.add(Tensor::constant(name, [layout.outputs], dtype, bytes), None));
+            constants.push(Tensor::constant(name, [layout.outputs], dtype, bytes));
         }
-        self.push(operator.op.clone(), inputs, operator);
+        constants
     }
+}
+
+/// True if the operator's weights may have 4 bits.
+pub(crate) fn takes_int4(op: &Op) -> bool {
+    matches!(op, Op::Conv2d(_) | Op::DepthwiseConv2d { .. } | Op::FullyConnected { .. })
 }

@@ -66,6 +66,12 @@ pub enum QuantError {
         /// The tensor.
         tensor: String,
     },
+    /// Constants cannot be made as small as asked for.
+    #[error("with weights of 4 bits everywhere the constants still take {:.1} % of those of int8", 100.0 * .least)]
+    Ratio {
+        /// The least part of int8's constants that can be had.
+        least: f64,
+    },
     /// No kernel runs the float graph, or the integer graph.
     #[error(transparent)]
     Lower(#[from] LowerError),

@@ -2,7 +2,7 @@
 //!
 //! The scheme is TensorFlow Lite's for int8 (its "quantization specification"): activations have one scale and zero point for a
 //! tensor, weights one scale for each output channel and zero point 0 (one for all channels in FULLY_CONNECTED), biases are
-//! int32 with the product of both scales. The result is an ordinary [`Graph`]; whoever runs it needs nothing from here.
+//! int32 with the product of both scales. Weights may have 4 bits instead, always with a scale for each output channel. The result is an ordinary [`Graph`]; whoever runs it needs nothing from here.
 //!
 //! In order:
 //! 1. `prepare`: constants folded, operators that int8 has no form for rewritten, what cannot be quantised refused.
@@ -10,28 +10,36 @@
 //! 3. `equalise` (on request): channels scaled against each other where that changes no result.
 //! 4. [`range`]: the interval of each tensor that integers will represent.
 //! 5. `params`: scales and zero points; tensors that an operator ties together get the same ones.
-//! 6. `convert`: the integer graph, with `weights` quantised and biases corrected.
-//! 7. [`noise`]: the error that each operator adds, and what of it has piled up there.
+//! 6. `convert`: the integer graph, with `weights` quantised and biases corrected; `compensate` rounds them by what their layer
+//!    reads (`moments`), in a `walk` through both networks.
+//! 7. `widths`: which weights take 4 bits, where they are mixed; then `convert` once more.
+//! 8. [`noise`]: the error that each operator adds, and what of it has piled up there.
 //!
 //! The same graph, samples and options give the same bytes, whatever the number of threads.
 #![forbid(unsafe_code)]
 
+mod compensate;
 mod convert;
 mod equalise;
 mod error;
 mod histogram;
+mod moments;
 pub mod noise;
 mod observe;
 mod params;
 mod prepare;
 pub mod range;
+mod walk;
 mod weights;
+mod widths;
 
 pub use error::QuantError;
 pub use noise::Layer;
 pub use range::RangeMethod;
 
-use smidgen_ir::{Graph, TensorId, validate};
+use smidgen_ir::{ElementType, Graph, Operator, TensorId, cost, validate};
+use walk::Walk;
+use weights::Width;
 
 /// The bytes of each of a network's inputs: little endian, row-major.
 pub type Inputs = Vec<Vec<u8>>;
@@ -46,6 +54,30 @@ pub enum Ends {
     Float32,
 }
 
+/// How many bits weights take. 4 bits are for CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED; other layers keep 8.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub enum WeightBits {
+    /// 8 each.
+    #[default]
+    Int8,
+    /// 4 each.
+    Int4,
+    /// Some layers' 8, others' 4, such that weights and biases take at most this part of the bytes that they take at 8 bits. `None`:
+    /// 0.58, or as much more as 4 bits everywhere take.
+    Mixed(Option<f64>),
+}
+
+/// How weights are rounded.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Rounding {
+    /// To the nearest of steps that cover the greatest weight.
+    Nearest,
+    /// To the nearest, with steps of the least squared error: the greatest weights may be clipped.
+    Clipped,
+    /// Such that the errors of a layer's weights make up for each other on what the layer reads.
+    Compensated,
+}
+
 /// How to quantise.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Options {
@@ -55,6 +87,10 @@ pub struct Options {
     pub equalise: bool,
     /// Take from biases what rounding the weights adds to a layer's mean output.
     pub correct_bias: bool,
+    /// Bits of weights.
+    pub weights: WeightBits,
+    /// How weights are rounded; `None`: to the nearest where all have 8 bits, otherwise compensated.
+    pub rounding: Option<Rounding>,
     /// Inputs and outputs.
     pub ends: Ends,
     /// For each input, the range of its values where that is known better than from samples: pixels have one.
@@ -64,12 +100,15 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Ranges from least to greatest value, biases corrected, no equalisation, integer ends, errors from 32 samples.
+    /// Ranges from least to greatest value, weights of 8 bits, biases corrected, no equalisation, integer ends, errors from 32
+    /// samples.
     fn default() -> Self {
         Self {
             range: RangeMethod::default(),
             equalise: false,
             correct_bias: true,
+            weights: WeightBits::default(),
+            rounding: None,
             ends: Ends::default(),
             inputs: Vec::new(),
             noise_samples: 32,
@@ -84,11 +123,15 @@ pub enum Stage {
     Observe,
     /// Running it again to find how values are spread.
     Spread,
+    /// Rounding weights by what their layer reads: once for each operator, twice where widths are mixed.
+    Round,
+    /// Trying a layer with weights of 4 bits.
+    Try,
     /// Comparing both networks.
     Compare,
 }
 
-/// Called after each sample of each stage, from any thread.
+/// Called after each sample, operator or layer of each stage, from any thread.
 pub type Progress<'a> = &'a (dyn Fn(Stage) + Sync);
 
 /// A quantised network and what became of its layers.
@@ -103,6 +146,8 @@ pub struct Quantised {
     pub outputs: Vec<Option<f64>>,
     /// How many pairs of layers were equalised.
     pub equalised: usize,
+    /// Bytes of weights, biases and other constants, and what they would take with 8 bits for each weight.
+    pub constant_bytes: [usize; 2],
 }
 
 /// Quantises a float graph, with samples of its inputs.
@@ -134,11 +179,38 @@ pub fn quantise(
         }
     }
     let params = params::params(&float, &ranges);
-    let converted = convert::convert(&float, &params, &seen, options)?;
+    let rounding = options.rounding.unwrap_or(match options.weights {
+        WeightBits::Int8 => Rounding::Nearest,
+        WeightBits::Int4 | WeightBits::Mixed(_) => Rounding::Compensated,
+    });
+    let plan = convert::Plan { float: &float, params: &params, seen: &seen, options, rounding };
+    let walk = || (rounding == Rounding::Compensated).then(|| Walk::new(&float, samples, progress));
+    let all = |width: Width| {
+        let of = |operator: &Operator| if convert::takes_int4(&operator.op) { width } else { Width::Int8 };
+        float.operators.iter().map(of).collect::<Vec<Width>>()
+    };
+    let converted = match options.weights {
+        WeightBits::Int8 => convert::convert(plan, &all(Width::Int8), walk(), false)?.0,
+        WeightBits::Int4 => convert::convert(plan, &all(Width::Int4), walk(), false)?.0,
+        WeightBits::Mixed(ratio) => {
+            let (int8, alternatives) = convert::convert(plan, &all(Width::Int8), walk(), true)?;
+            validate(&int8.graph).map_err(QuantError::Spoilt)?;
+            let widths = widths::choose(&float, &int8, &alternatives, samples, ratio, progress)?;
+            convert::convert(plan, &widths, walk(), false)?.0
+        }
+    };
     validate(&converted.graph).map_err(QuantError::Spoilt)?;
     let measured = &samples[..samples.len().min(options.noise_samples.max(1))];
     let (layers, outputs) = noise::measure(&float, &converted, &seen, measured, progress)?;
-    Ok(Quantised { graph: converted.graph, layers, outputs, equalised })
+    let constant_bytes = constant_bytes(&converted.graph);
+    Ok(Quantised { graph: converted.graph, layers, outputs, equalised, constant_bytes })
+}
+
+/// Bytes of constants as they are, and with 8 bits for each weight.
+fn constant_bytes(graph: &Graph) -> [usize; 2] {
+    let bytes = cost(graph).parameter_bytes;
+    let int4 = graph.tensors.iter().filter(|t| t.element() == ElementType::Int4);
+    [bytes, bytes + int4.map(|t| t.shape.elements() - t.bytes()).sum::<usize>()]
 }
 
 /// The quantised graph, and which tensor of the float graph each of its tensors stands for.

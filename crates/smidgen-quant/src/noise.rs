@@ -24,6 +24,8 @@ pub struct Layer {
     pub shape: Shape,
     /// Its weights' type, if it has weights.
     pub weights: Option<ElementType>,
+    /// Bytes of its weights and biases.
+    pub constant_bytes: usize,
     /// Scale and zero point of its output.
     pub scale: f32,
     /// See `scale`.
@@ -70,10 +72,10 @@ struct Measured {
 
 /// An operator by itself, ready to run.
 #[derive(Clone)]
-struct Alone {
-    executor: Executor,
-    /// For each input of the executor, the integer graph's tensor.
-    inputs: Vec<TensorId>,
+pub(crate) struct Alone {
+    pub executor: Executor,
+    /// For each input of the executor, the graph's tensor.
+    pub inputs: Vec<TensorId>,
 }
 
 /// Measures every operator but those that only relabel, and the network's outputs.
@@ -149,12 +151,14 @@ fn layer(graph: &Graph, i: usize, origin: &[Option<TensorId>], seen: &Seen, [add
     let stats = origin[id.index()].and_then(|o| seen[o.index()].as_ref());
     let weights = operator.inputs.get(1).map(|&id| graph.tensor(id));
     let has_weights = crate::weights::Layout::of(&operator.op, &[1, 1]).is_some();
+    let constants = operator.inputs.iter().map(|&id| graph.tensor(id)).filter(|t| t.is_constant());
     Layer {
         operator: i,
         kind: operator.op.name(),
         output: tensor.name.clone(),
         shape: tensor.shape.clone(),
         weights: weights.filter(|_| has_weights).map(Tensor::element),
+        constant_bytes: constants.map(Tensor::bytes).sum(),
         scale,
         zero_point,
         represents: affine.range(),
@@ -164,8 +168,67 @@ fn layer(graph: &Graph, i: usize, origin: &[Option<TensorId>], seen: &Seen, [add
     }
 }
 
+/// Measures many integer networks against one float network.
+pub(crate) struct Trial<'a> {
+    samples: &'a [Inputs],
+    /// The float tensors that are compared: the outputs, or what a SOFTMAX makes them from, whose steps are finer.
+    watched: Vec<TensorId>,
+    /// For each sample, the bytes of what is watched.
+    real: Vec<Vec<Vec<u8>>>,
+}
+
+impl<'a> Trial<'a> {
+    pub fn new(float: &Graph, samples: &'a [Inputs]) -> Result<Self, QuantError> {
+        let producers = float.producers();
+        let before = |&id: &TensorId| match producers[id.index()].map(|op| &float.operators[op.index()]) {
+            Some(Operator { op: Op::Softmax { .. }, inputs, .. }) => inputs[0],
+            _ => id,
+        };
+        let watched: Vec<TensorId> = float.outputs.iter().map(before).collect();
+        let start = executor(float)?;
+        let one = |executor: &mut Executor, inputs: &Inputs| {
+            let mut real = vec![Vec::new(); watched.len()];
+            trace(executor, float, inputs, &mut |id, bytes| {
+                watched.iter().zip(&mut real).filter(|(w, _)| **w == id).for_each(|(_, real)| *real = bytes.to_vec());
+            })?;
+            Ok(real)
+        };
+        let real = samples.par_iter().map_init(|| start.clone(), one).collect::<Result<_, QuantError>>()?;
+        Ok(Self { samples, watched, real })
+    }
+
+    /// Noise of an integer network in parts of the signal, summed over what is watched.
+    pub fn noise(&self, Converted { graph, origin }: &Converted) -> Result<f64, QuantError> {
+        let start = executor(graph)?;
+        let one = |executor: &mut Executor, (inputs, real): (&Inputs, &Vec<Vec<u8>>)| {
+            let inputs: Inputs =
+                graph.inputs.iter().zip(inputs).map(|(&id, bytes)| encode(graph.tensor(id), bytes)).collect();
+            let mut found = vec![Power::default(); self.watched.len()];
+            trace(executor, graph, &inputs, &mut |id, bytes| {
+                // A tensor may be there at several scales; the operator's own output comes first.
+                let places = self.watched.iter().zip(&mut found).zip(real);
+                for ((_, power), real) in
+                    places.filter(|((w, p), _)| origin[id.index()] == Some(**w) && p.signal == 0.0)
+                {
+                    power.add(compare(graph.tensor(id), real, bytes));
+                }
+            })?;
+            Ok(found)
+        };
+        let all: Vec<Vec<Power>> = (self.samples.par_iter().zip(&self.real))
+            .map_init(|| start.clone(), one)
+            .collect::<Result<_, QuantError>>()?;
+        let of = |k: usize| {
+            let mut total = Power::default();
+            all.iter().for_each(|powers| total.add(powers[k]));
+            if total.signal > 0.0 { total.noise / total.signal } else { 0.0 }
+        };
+        Ok((0..self.watched.len()).map(of).sum())
+    }
+}
+
 /// A graph of this one operator.
-fn alone(graph: &Graph, i: usize) -> Result<Alone, QuantError> {
+pub(crate) fn alone(graph: &Graph, i: usize) -> Result<Alone, QuantError> {
     let Operator { op, inputs, outputs, .. } = &graph.operators[i];
     let mut one = Graph::new("");
     let mut read: Vec<TensorId> = Vec::new();
@@ -192,7 +255,7 @@ fn alone(graph: &Graph, i: usize) -> Result<Alone, QuantError> {
 }
 
 /// Float values in a tensor's own type.
-fn encode(tensor: &Tensor, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn encode(tensor: &Tensor, bytes: &[u8]) -> Vec<u8> {
     match (tensor.element(), tensor.per_tensor()) {
         (ElementType::Int8, Some((scale, zero_point))) => {
             let affine = Affine { scale, zero_point };

@@ -1,13 +1,51 @@
 //! Weights and biases as integers.
 
-use smidgen_ir::Op;
+use smidgen_ir::{ElementType, Op};
 
-/// Greatest magnitude of a stored int8 weight; -128 is not used, so that products of two stay below 2^14.
-const LARGEST: f32 = 127.0;
 /// Greatest magnitude of a stored bias: leaves the other half of int32 to the products.
 const LARGEST_BIAS: f64 = (1u32 << 30) as f64;
 /// Scales of one layer's channels are at most this far apart: a channel whose weights are smaller still cannot be seen in the output.
 const SPREAD: f32 = 1.0 / (1 << 24) as f32;
+
+/// Parts of the greatest weight that are tried as the end of a clipped range.
+const CLIPS: usize = 60;
+
+/// How a layer's weights are stored.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Width {
+    /// Half a byte.
+    Int4,
+    /// A byte.
+    Int8,
+}
+
+impl Width {
+    /// Greatest magnitude of a stored weight. -128 is not used, so that products of two bytes stay below 2^14, nor is -8: the
+    /// format wants both so.
+    pub fn largest(self) -> f32 {
+        match self {
+            Self::Int4 => 7.0,
+            Self::Int8 => 127.0,
+        }
+    }
+
+    /// The type of such weights.
+    pub fn element(self) -> ElementType {
+        match self {
+            Self::Int4 => ElementType::Int4,
+            Self::Int8 => ElementType::Int8,
+        }
+    }
+
+    /// The bytes of a constant: a byte each, or two weights in one, the first in the low half.
+    pub fn bytes(self, stored: &[i8]) -> Vec<u8> {
+        let half = |i: usize| stored.get(i).map_or(0, |&v| v as u8 & 15);
+        match self {
+            Self::Int4 => (0..stored.len()).step_by(2).map(|i| half(i) | half(i + 1) << 4).collect(),
+            Self::Int8 => stored.iter().map(|&v| v as u8).collect(),
+        }
+    }
+}
 
 /// Which channels an element of the weights connects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,13 +54,13 @@ pub(crate) struct Layout {
     pub outputs: usize,
     /// Axis of the output channels.
     pub axis: usize,
-    /// One scale for each output channel, not one for all.
-    pub per_channel: bool,
-    kind: Kind,
+    /// Weights of 8 bits have one scale for each output channel, not one for all.
+    own_scales: bool,
+    pub kind: Kind,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
+pub(crate) enum Kind {
     /// `[outputs, ..., inputs]`.
     Dense { per_output: usize, inputs: usize },
     /// `[..., outputs]`, `multiplier` outputs for each input.
@@ -32,20 +70,25 @@ enum Kind {
 impl Layout {
     /// For an operator's weights of this shape; `None` if it has none.
     pub fn of(op: &Op, shape: &[usize]) -> Option<Self> {
-        let dense = |per_channel| {
+        let dense = |own_scales| {
             let (&outputs, rest) = shape.split_first()?;
             let kind = Kind::Dense { per_output: rest.iter().product(), inputs: *rest.last()? };
-            Some(Self { outputs, axis: 0, per_channel, kind })
+            Some(Self { outputs, axis: 0, own_scales, kind })
         };
         match op {
             Op::Conv2d(_) | Op::TransposeConv { .. } => dense(true),
             Op::FullyConnected { .. } => dense(false),
             Op::DepthwiseConv2d { multiplier, .. } => {
                 let kind = Kind::Depthwise { multiplier: *multiplier };
-                Some(Self { outputs: *shape.last()?, axis: shape.len() - 1, per_channel: true, kind })
+                Some(Self { outputs: *shape.last()?, axis: shape.len() - 1, own_scales: true, kind })
             }
             _ => None,
         }
+    }
+
+    /// True if each output channel has a scale of its own. 4 bits are too few for one scale of all.
+    pub fn per_channel(&self, width: Width) -> bool {
+        self.own_scales || width == Width::Int4
     }
 
     /// The output channel that an element belongs to.
@@ -78,29 +121,75 @@ pub(crate) struct Weights {
     pub scales: Vec<f32>,
 }
 
-/// Quantises weights symmetrically. A channel's scale is large enough for its `bias` to fit int32 with an input of scale
-/// `input_scale`.
-pub(crate) fn quantise(values: &[f32], layout: &Layout, bias: &[f32], input_scale: f32) -> Weights {
+/// Scales of a layer's weights, symmetric about 0.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Scales {
+    /// One for each output channel: nothing is clipped.
+    pub whole: Vec<f32>,
+    /// The scale of all channels, where they must have one.
+    pub common: Option<f32>,
+    /// No channel's may be less: its bias must fit int32, and its outputs be seen beside other channels'.
+    pub least: Vec<f32>,
+}
+
+/// The scales for weights of this width. A channel's is large enough for its `bias` to fit int32 with an input of scale `input_scale`.
+pub(crate) fn scales(values: &[f32], layout: &Layout, bias: &[f32], input_scale: f32, width: Width) -> Scales {
     let mut greatest = vec![0f32; layout.outputs];
     for (i, &value) in values.iter().enumerate() {
         let most = &mut greatest[layout.output(i)];
         *most = most.max(value.abs());
     }
-    let mut scales: Vec<f32> = greatest.iter().map(|most| most / LARGEST).collect();
-    for (scale, &bias) in scales.iter_mut().zip(bias) {
-        *scale = scale.max((f64::from(bias.abs()) / (f64::from(input_scale) * LARGEST_BIAS)) as f32);
-    }
-    let largest = scales.iter().copied().fold(0.0, f32::max);
+    let fits = |bias: &f32| (f64::from(bias.abs()) / (f64::from(input_scale) * LARGEST_BIAS)) as f32;
+    let mut least: Vec<f32> = bias.iter().map(fits).collect();
+    let mut whole: Vec<f32> = greatest.iter().zip(&least).map(|(g, &l)| (g / width.largest()).max(l)).collect();
+    let largest = whole.iter().copied().fold(0.0, f32::max);
     // Weights that are all 0 may have any scale.
-    let largest = if largest < 1e-18 { 1.0 / LARGEST } else { largest };
-    match layout.per_channel {
-        true => scales.iter_mut().for_each(|scale| *scale = scale.max(largest * SPREAD)),
-        false => scales.fill(largest),
+    let largest = if largest < 1e-18 { 1.0 / width.largest() } else { largest };
+    if !layout.per_channel(width) {
+        whole.fill(largest);
+        let floor = least.iter().copied().fold(0.0, f32::max);
+        least.fill(floor);
+        return Scales { whole, common: Some(largest), least };
     }
-    let stored = values.iter().enumerate().map(|(i, &value)| {
-        let q = (value / scales[layout.output(i)]).round();
-        q.clamp(-LARGEST, LARGEST) as i8
-    });
+    for scale in whole.iter_mut().chain(&mut least) {
+        *scale = scale.max(largest * SPREAD);
+    }
+    Scales { whole, common: None, least }
+}
+
+impl Scales {
+    /// The scales with the least squared error of rounding and clipping together.
+    pub fn clipped(&self, values: &[f32], layout: &Layout, width: Width) -> Vec<f32> {
+        let channels = if self.common.is_some() { 1 } else { layout.outputs };
+        let mut best = vec![(f64::INFINITY, 0f32); channels];
+        // Of equals, the widest: it comes first.
+        for clip in (CLIPS / 4..=CLIPS).rev() {
+            let part = clip as f32 / CLIPS as f32;
+            let tried: Vec<f32> = self.whole.iter().zip(&self.least).map(|(w, &l)| (w * part).max(l)).collect();
+            let mut errors = vec![0.0; channels];
+            for (i, &value) in values.iter().enumerate() {
+                let output = layout.output(i);
+                let found = f64::from(tried[output]) * f64::from(nearest(value, tried[output], width));
+                errors[output.min(channels - 1)] += (found - f64::from(value)).powi(2);
+            }
+            for ((best, error), scale) in best.iter_mut().zip(errors).zip(tried) {
+                if error < best.0 {
+                    *best = (error, scale);
+                }
+            }
+        }
+        (0..layout.outputs).map(|output| best[output.min(channels - 1)].1).collect()
+    }
+}
+
+fn nearest(value: f32, scale: f32, width: Width) -> i8 {
+    let largest = width.largest();
+    (value / scale).round().clamp(-largest, largest) as i8
+}
+
+/// Rounds each weight to the nearest that can be stored.
+pub(crate) fn rounded(values: &[f32], layout: &Layout, scales: Vec<f32>, width: Width) -> Weights {
+    let stored = values.iter().enumerate().map(|(i, &value)| nearest(value, scales[layout.output(i)], width));
     Weights { stored: stored.collect(), scales }
 }
 
@@ -138,6 +227,33 @@ mod tests {
         Layout::of(&Op::Conv2d(params()), &[outputs, 1, 1, per_output]).unwrap()
     }
 
+    fn quantise(values: &[f32], layout: &Layout, bias: &[f32], input_scale: f32) -> Weights {
+        rounded(values, layout, scales(values, layout, bias, input_scale, Width::Int8).whole, Width::Int8)
+    }
+
+    #[test]
+    fn two_int4_share_a_byte() {
+        assert_eq!(Width::Int4.bytes(&[1, -1, 7, -7, -8]), [0xf1, 0x97, 0x08]);
+        assert_eq!(Width::Int8.bytes(&[1, -1]), [1, 255]);
+    }
+
+    #[test]
+    fn clipping_lessens_the_squared_error() {
+        // One weight of 3 among many below 1: in steps of 3/7 those lose much.
+        let values: Vec<f32> =
+            (0..400).map(|i| if i == 0 { 3.0 } else { (i * 37 % 101) as f32 / 50.5 - 1.0 }).collect();
+        let layout = dense(1, 400);
+        let scales = scales(&values, &layout, &[0.0], 1.0, Width::Int4);
+        let error = |scales: Vec<f32>| {
+            let found = rounded(&values, &layout, scales.clone(), Width::Int4);
+            let difference = |(&q, v): (&i8, &f32)| (f32::from(q) * scales[0] - v).powi(2);
+            found.stored.iter().zip(&values).map(difference).sum::<f32>()
+        };
+        let clipped = scales.clipped(&values, &layout, Width::Int4);
+        assert!(clipped[0] < 0.9 * scales.whole[0], "{clipped:?} of {:?}", scales.whole);
+        assert!(error(clipped.clone()) < 0.9 * error(scales.whole.clone()));
+    }
+
     #[test]
     fn elements_belong_to_channels() {
         let conv = Layout::of(&Op::Conv2d(params()), &[2, 3, 1, 4]).unwrap();
@@ -147,7 +263,7 @@ mod tests {
         assert!(
             !Layout::of(&Op::FullyConnected { keep_num_dims: false, activation: Activation::None }, &[2, 3])
                 .unwrap()
-                .per_channel
+                .per_channel(Width::Int8)
         );
         assert_eq!(Layout::of(&Op::Prelu, &[2, 3]), None);
     }

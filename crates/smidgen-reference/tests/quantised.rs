@@ -2,7 +2,7 @@
 
 use smidgen::data::set::Part;
 use smidgen::data::{Archive, Dataset, Feeder, Fit, Normalisation, Normalise};
-use smidgen::quant::{Ends, Inputs, Options, RangeMethod, quantise};
+use smidgen::quant::{Ends, Inputs, Options, RangeMethod, WeightBits, quantise};
 use smidgen::{Array, Dtype, Network, Runner};
 use smidgen_ir::Graph;
 use smidgen_reference::{Case, Reference, shared};
@@ -53,6 +53,10 @@ fn real_networks_agree() {
     let inputs = |sample| feeder.inputs(&sample).unwrap().into_iter().map(|array| array.data).collect();
     let samples: Vec<Inputs> = set.read(&set.choose(200, 0)).map(|sample| inputs(sample.unwrap())).collect();
     check(&mut reference, "resnet8", network.graph(), &samples, &Options::default());
+    for weights in [WeightBits::Int4, WeightBits::Mixed(None)] {
+        let options = Options { weights, ..Options::default() };
+        check(&mut reference, &format!("resnet8, {weights:?}"), network.graph(), &samples, &options);
+    }
 
     let network = Network::open(shared.join("models/mlperf-kws-float.tflite")).unwrap();
     let mut golden = Archive::new(std::fs::read(shared.join("golden/mlperf-kws-float.npz")).unwrap()).unwrap();

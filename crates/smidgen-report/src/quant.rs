@@ -20,6 +20,8 @@ pub struct LayerRow {
     pub shape: String,
     /// Its weights' type, if it has weights.
     pub weights: Option<String>,
+    /// Bytes of its weights and biases; 0 if it has none.
+    pub bytes: usize,
     /// Its output's scale.
     pub scale: String,
     /// Its output's zero point.
@@ -41,6 +43,8 @@ pub struct QuantSummary {
     pub model: String,
     /// How ranges were chosen.
     pub method: String,
+    /// Bits of weights.
+    pub weights: String,
     /// Verdict in a sentence.
     pub verdict: String,
     /// True if the verdict is good.

@@ -69,6 +69,7 @@ fn the_page_on_quantisation_fits_two_widths() {
         name: format!("<b>block_{index}</b>/{}", "a/long/name;".repeat(20)),
         shape: "1x96x96x64".to_owned(),
         weights: Some("i8".to_owned()),
+        bytes: 123_456,
         scale: "0.00784314".to_owned(),
         zero_point: -128,
         represents: (0.0, 6.0),

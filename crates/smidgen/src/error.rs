@@ -143,6 +143,7 @@ impl Error {
                 QuantError::Quantised { .. }
                 | QuantError::NothingToDo
                 | QuantError::NoSamples
+                | QuantError::Ratio { .. }
                 | QuantError::Sample { .. }
                 | QuantError::InputCount { .. }
                 | QuantError::Value { .. } => ErrorKind::Request,
@@ -164,6 +165,10 @@ impl Error {
                 QuantError::Constant { .. } => "training diverged, or the file is damaged: export the network again",
                 QuantError::Value { .. } => {
                     "the samples hold numbers that no network can take, or are scaled unlike the data it was trained on"
+                }
+                QuantError::Ratio { .. } => {
+                    "ask for a greater --flash-ratio; biases, and layers that are not CONV_2D, DEPTHWISE_CONV_2D or \
+                     FULLY_CONNECTED, keep their bytes"
                 }
                 QuantError::Lower(_) => "`smidgen ops` shows what is supported of each operator",
                 QuantError::Spoilt(_) | QuantError::Exec(_) => {

@@ -1,7 +1,7 @@
 //! `smidgen quantize`: from a float network to an integer one.
 
 use super::Answer;
-use crate::console::format::{bytes, count, real};
+use crate::console::format::{bytes, count, real, thousands};
 use crate::console::options::Model;
 use crate::console::output::{BAD, Output};
 use crate::console::samples::Data;
@@ -11,13 +11,14 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use smidgen::data::Dataset;
 use smidgen::data::set::Part;
-use smidgen::quant::{Ends, Inputs, Layer, Options, Quantised, RangeMethod, Stage, quantise};
+use smidgen::ir::ElementType;
+use smidgen::quant::{Ends, Inputs, Layer, Options, Quantised, RangeMethod, Rounding, Stage, WeightBits, quantise};
 use smidgen::report::quant::{LayerRow, QuantSummary};
 use smidgen::report::{self, Figure};
 use smidgen::{Error, Network};
 use std::path::PathBuf;
 
-/// Turn a float network into an int8 one, with samples of its inputs
+/// Turn a float network into one of int8, or of int4 weights, with samples of its inputs
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -27,9 +28,13 @@ Examples:
       rows of the array `x`, or `input_0`, `input_1`, ...; ranges of least squared error
   smidgen quantize model.tflite -o small.tflite --data photos.tar.gz --normalise raw --report cost.html
       pixels 0..255 as the network was trained on; a page that shows which layer costs what
+  smidgen quantize model.tflite -o small.tflite --data photos.tar.gz --weights mixed
+      weights of 4 bits where that harms least, of 8 elsewhere: at most 58 % of the bytes of int8
+  smidgen quantize model.tflite -o small.tflite --data photos.tar.gz --weights mixed --flash-ratio 0.7
+  smidgen quantize model.tflite -o small.tflite --data photos.tar.gz --weights int4 --equalise
 
 The scheme is TensorFlow Lite's: int8 activations with one scale and zero point, int8 weights with a scale for each output \
-channel, int32 biases. The same samples and options give the same bytes. `smidgen eval` tells what the result is worth.")]
+channel, int32 biases. Weights of 4 bits are stored two to a byte, as TensorFlow Lite does. The same samples and options give the same bytes. `smidgen eval` tells what the result is worth.")]
 pub struct Quantize {
     #[command(flatten)]
     model: Model,
@@ -53,6 +58,15 @@ pub struct Quantize {
     /// Leave biases as they are, instead of taking from them what rounding the weights adds on average
     #[arg(long)]
     keep_bias: bool,
+    /// Bits of weights: 8, 4, or 4 in the layers where that harms least
+    #[arg(long, value_enum, value_name = "BITS", default_value_t)]
+    weights: WeightsName,
+    /// With --weights mixed: what weights and biases may take, as a part of their bytes with int8 [default: 0.58]
+    #[arg(long, value_name = "PART", value_parser = part)]
+    flash_ratio: Option<f64>,
+    /// How weights are rounded [default: nearest with --weights int8, otherwise compensated]
+    #[arg(long, value_enum, value_name = "METHOD")]
+    rounding: Option<RoundingName>,
     /// What goes in and comes out of the network
     #[arg(long, value_enum, value_name = "TYPE", default_value_t)]
     ends: EndsName,
@@ -73,13 +87,42 @@ enum EndsName {
     Float32,
 }
 
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum WeightsName {
+    /// 8 bits each
+    #[default]
+    Int8,
+    /// 4 bits each, two to a byte
+    Int4,
+    /// 8 in some layers, 4 in others
+    Mixed,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum RoundingName {
+    /// To the nearest step, of steps that cover the greatest weight
+    Nearest,
+    /// To the nearest, of steps with the least squared error
+    Clipped,
+    /// So that errors make up for each other on what the layer reads
+    Compensated,
+}
+
+/// A part of a whole: more than 0, at most 1.
+fn part(text: &str) -> Result<f64, String> {
+    let part = text.parse().ok().filter(|part| *part > 0.0 && *part <= 1.0);
+    part.ok_or_else(|| "a number above 0, up to 1, such as 0.6".to_owned())
+}
+
 /// Decibels below which a layer deserves a look: noise of a tenth of the signal's magnitude.
 const POOR: f64 = 20.0;
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 9] = [
     Column::right("#", 0),
     Column::left("operator", 0),
     Column::left("output", 3),
+    Column::left("weights", 5),
+    Column::right("bytes", 6),
     Column::right("scale", 4),
     Column::right("zero\npoint", 5),
     Column::right("adds\ndB", 0),
@@ -92,6 +135,12 @@ impl Quantize {
             return Err(Failure::usage(
                 format!("`{}` does not end in .tflite", self.output.display()),
                 "TensorFlow Lite files are what can be written",
+            ));
+        }
+        if self.flash_ratio.is_some() && self.weights != WeightsName::Mixed {
+            return Err(Failure::usage(
+                "--flash-ratio is about --weights mixed",
+                "add --weights mixed, or leave it out",
             ));
         }
         let network = self.model.open()?;
@@ -109,15 +158,28 @@ impl Quantize {
             range: self.range,
             equalise: self.equalise,
             correct_bias: !self.keep_bias,
+            weights: match self.weights {
+                WeightsName::Int8 => WeightBits::Int8,
+                WeightsName::Int4 => WeightBits::Int4,
+                WeightsName::Mixed => WeightBits::Mixed(self.flash_ratio),
+            },
+            rounding: self.rounding.map(|rounding| match rounding {
+                RoundingName::Nearest => Rounding::Nearest,
+                RoundingName::Clipped => Rounding::Clipped,
+                RoundingName::Compensated => Rounding::Compensated,
+            }),
             ends: if self.ends == EndsName::Int8 { Ends::Int8 } else { Ends::Float32 },
             // Samples may lack the darkest or the brightest pixel; the range that pixels have is known.
             inputs: vec![known.map(|(low, high)| (low as f32, high as f32)); network.graph().inputs.len()],
             ..Options::default()
         };
+        let (operators, mixed) = (network.graph().operators.len(), self.weights == WeightsName::Mixed);
         let quantised = {
             let bars = [
                 (Stage::Observe, progress::bar(out, "observing", samples.len())),
                 (Stage::Spread, progress::bar(out, "counting", samples.len())),
+                (Stage::Round, progress::bar(out, "rounding", operators * if mixed { 2 } else { 1 })),
+                (Stage::Try, progress::bar(out, "trying", operators)),
                 (Stage::Compare, progress::bar(out, "comparing", samples.len().min(options.noise_samples))),
             ];
             let step = |stage| bars.iter().filter(|(s, _)| *s == stage).for_each(|(_, bar)| bar.inc(1));
@@ -169,6 +231,8 @@ impl Quantize {
                 layer.operator.to_string(),
                 layer.kind.to_owned(),
                 layer.shape.to_string(),
+                layer.weights.map_or("-", |w| w.name()).to_owned(),
+                if layer.constant_bytes > 0 { thousands(layer.constant_bytes as u64) } else { "-".to_owned() },
                 real(layer.scale.into()),
                 layer.zero_point.to_string(),
                 decibels(layer.added),
@@ -188,11 +252,17 @@ impl Quantize {
             let ratio = ratio.map_or_else(|| "no noise".to_owned(), |db| format!("{db:.1} dB"));
             out.line(format!("output {k}  {ratio}"))?;
         }
+        let [constants, int8] = quantised.constant_bytes;
+        if constants < int8 {
+            out.line(format!("weights and biases  {}", told_of_int8(constants, int8)))?;
+        }
         if let Some(worst) = worst(&quantised.layers) {
             let (style, db) = (BAD, decibels(worst.added));
             out.line(format!(
-                "{style}operator {} {} leaves {db} dB{style:#}: try --range mse, or --equalise",
-                worst.operator, worst.kind
+                "{style}operator {} {} leaves {db} dB{style:#}: try {}",
+                worst.operator,
+                worst.kind,
+                remedy(worst)
             ))?;
         }
         out.note(format!("{}: {}, of {}", self.output.display(), bytes(after), bytes(before)))
@@ -203,6 +273,10 @@ impl Quantize {
             |label: &str, value: String, kind: &str| Figure { label: label.to_owned(), value, kind: kind.to_owned() };
         let mut figures = vec![
             figure("File", bytes(after), &format!("exact; the float network takes {}", bytes(before))),
+            figure("Weights and biases", bytes(quantised.constant_bytes[0]), &{
+                let [constants, int8] = quantised.constant_bytes;
+                format!("exact; {} of what int8 takes", percent(constants, int8))
+            }),
             figure("Samples", samples.to_string(), &format!("seed {}", self.seed)),
         ];
         for (k, ratio) in quantised.outputs.iter().enumerate() {
@@ -219,6 +293,7 @@ impl Quantize {
             name: layer.output.clone(),
             shape: layer.shape.to_string(),
             weights: layer.weights.map(|w| w.name().to_owned()),
+            bytes: layer.constant_bytes,
             scale: real(layer.scale.into()),
             zero_point: layer.zero_point,
             represents: layer.represents,
@@ -229,11 +304,33 @@ impl Quantize {
         QuantSummary {
             model: self.model.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
             method: self.range.to_string(),
+            weights: match self.weights {
+                WeightsName::Int8 => "8 bits",
+                WeightsName::Int4 => "4 bits",
+                WeightsName::Mixed => "4 or 8 bits",
+            }
+            .to_owned(),
             good: worst(&quantised.layers).is_none(),
             verdict,
             figures,
             layers: rows.collect(),
         }
+    }
+}
+
+fn percent(part: usize, whole: usize) -> String {
+    format!("{:.1} %", 100.0 * part as f64 / whole.max(1) as f64)
+}
+
+fn told_of_int8(constants: usize, int8: usize) -> String {
+    format!("{}, {} of the {} of int8", bytes(constants), percent(constants, int8), bytes(int8))
+}
+
+/// What may help a layer that adds much noise.
+fn remedy(layer: &Layer) -> &'static str {
+    match layer.weights {
+        Some(ElementType::Int4) => "--weights mixed, or a greater --flash-ratio",
+        _ => "--range mse, or --equalise",
     }
 }
 
@@ -258,6 +355,7 @@ fn describe(quantised: &Quantised, samples: usize, [before, after]: [usize; 2]) 
                 "output": layer.output,
                 "shape": layer.shape.dims(),
                 "weights": layer.weights.map(|w| w.name()),
+                "constant_bytes": layer.constant_bytes,
                 "scale": layer.scale,
                 "zero_point": layer.zero_point,
                 "represents": layer.represents,
@@ -270,6 +368,8 @@ fn describe(quantised: &Quantised, samples: usize, [before, after]: [usize; 2]) 
     json!({
         "samples": samples,
         "bytes": after,
+        "constant_bytes": quantised.constant_bytes[0],
+        "int8_constant_bytes": quantised.constant_bytes[1],
         "float_bytes": before,
         "equalised_pairs": quantised.equalised,
         "outputs_db": quantised.outputs,

@@ -3,6 +3,7 @@
 use crate::support::Folder;
 use smidgen::data::set::Part;
 use smidgen::data::{Array, Dataset, Dtype, Feeder, Fit, Normalisation, Normalise, npz};
+use smidgen::ir::ElementType;
 use smidgen::{Network, Runner, evaluate};
 use std::fs;
 use std::sync::atomic::AtomicBool;
@@ -94,6 +95,60 @@ fn what_cannot_be_quantised_is_refused() {
     let twice = tried("o.tflite", "p.tflite", "set").expect(2);
     assert!(twice.stderr.contains("quantised already"), "{}", twice.stderr);
     assert_eq!(folder.files(), ["empty", "float.ir", "nan.ir", "o.tflite", "set"]);
+}
+
+#[test]
+fn weights_take_four_bits_where_asked_for() {
+    let folder = Folder::new();
+    pictures(&folder);
+    folder.write("float.ir", BRIGHTNESS);
+    let tried = |more: &[&str]| {
+        let arguments = ["quantize", "float.ir", "-o", "o.tflite", "--data", "set", "--normalise", "unit"];
+        folder.smidgen(&[&arguments[..], more].concat())
+    };
+    let kinds = |json: &serde_json::Value| -> Vec<String> {
+        let layers = json["layers"].as_array().unwrap().iter();
+        layers.filter_map(|l| l["weights"].as_str().map(str::to_owned)).collect()
+    };
+    for rounding in ["nearest", "clipped", "compensated"] {
+        let json = tried(&["--weights", "int4", "--rounding", rounding, "--json"]).expect(0).json();
+        assert_eq!(kinds(&json), ["i4", "i4"], "{rounding}");
+        // 1 + 3 weights and 3 biases: the first weight has a byte of its own in any case.
+        assert_eq!((json["constant_bytes"].as_u64(), json["int8_constant_bytes"].as_u64()), (Some(15), Some(16)));
+        let network = Network::open(folder.path("o.tflite")).unwrap();
+        let int4 = network.graph().tensors.iter().filter(|t| t.element() == ElementType::Int4);
+        assert_eq!(int4.map(|t| t.bytes()).sum::<usize>(), 3);
+        let counted = folder.smidgen(&["eval", "o.tflite", "--data", "set", "--json"]).expect(0).json();
+        assert_eq!(counted["top1"], 1.0, "{rounding}: {counted}");
+    }
+    let told = tried(&["--weights", "mixed", "--flash-ratio", "0.95", "--report", "r.html"]).expect(0);
+    assert!(told.stdout.contains("15 bytes") && told.stdout.contains("93.8 % of the 16 bytes"), "{}", told.stdout);
+    let page = fs::read_to_string(folder.path("r.html")).unwrap();
+    assert!(page.contains("weights of 4 or 8 bits") && page.contains("<td>i4</td>"), "{page}");
+    // As near as 4 bits come to the usual 58 %.
+    tried(&["--weights", "mixed"]).expect(0);
+    let json = tried(&["--weights", "mixed", "--flash-ratio", "1", "--json"]).expect(0).json();
+    assert_eq!(kinds(&json), ["i8", "i8"]);
+}
+
+#[test]
+fn wrong_widths_are_refused() {
+    let folder = Folder::new();
+    pictures(&folder);
+    folder.write("float.ir", BRIGHTNESS);
+    let refused = |more: &[&str], what: &str| {
+        let arguments = ["quantize", "float.ir", "-o", "o.tflite", "--data", "set"];
+        let told = folder.smidgen(&[&arguments[..], more].concat()).expect(2).stderr;
+        assert!(told.contains(what), "{told}");
+    };
+    refused(&["--weights", "int5"], "int8, int4, mixed");
+    refused(&["--weights", "mixed", "--flash-ratio", "0"], "above 0, up to 1");
+    refused(&["--weights", "mixed", "--flash-ratio", "1.5"], "above 0, up to 1");
+    refused(&["--weights", "mixed", "--flash-ratio", "nan"], "above 0, up to 1");
+    refused(&["--weights", "int4", "--flash-ratio", "0.7"], "--weights mixed");
+    refused(&["--weights", "mixed", "--flash-ratio", "0.5"], "still take 93.8 % of those of int8");
+    refused(&["--rounding", "up"], "compensated");
+    assert_eq!(folder.files(), ["float.ir", "set"]);
 }
 
 #[test]
