@@ -13,21 +13,32 @@ pub(crate) fn walk<const N: usize>(dims: &[usize], strides: [&[isize]; N], mut v
     if dims.contains(&0) {
         return;
     }
+    let (size, outer) = dims.split_last().map_or((1, dims), |(&size, outer)| (size, outer));
+    // `get` and not an index, which could panic.
+    let along = |axis: usize| strides.map(|strides| strides.get(axis).copied().unwrap_or(0));
+    let step = along(outer.len());
+    let mut line = |mut at: [isize; N]| {
+        for _ in 0..size {
+            visit(at);
+            at.iter_mut().zip(step).for_each(|(offset, step)| *offset += step);
+        }
+    };
+    if outer.is_empty() {
+        return line([0; N]);
+    }
     let mut index = [0usize; MAX_RANK];
     let mut offsets = [0isize; N];
-    'elements: loop {
-        visit(offsets);
-        // The last axis that is not at its end steps on, and those after it begin anew.
-        for (axis, (index, &size)) in index.iter_mut().zip(dims).enumerate().rev() {
-            // `get` and not an index, which could panic.
-            let steps = strides.map(|strides| strides.get(axis).copied().unwrap_or(0));
+    'lines: loop {
+        line(offsets);
+        // The last of the outer axes that is not at its end steps on, and those after it begin anew.
+        for (axis, (index, &size)) in index.iter_mut().zip(outer).enumerate().rev() {
             *index += 1;
             if *index < size {
-                offsets.iter_mut().zip(steps).for_each(|(offset, step)| *offset += step);
-                continue 'elements;
+                offsets.iter_mut().zip(along(axis)).for_each(|(offset, step)| *offset += step);
+                continue 'lines;
             }
             *index = 0;
-            offsets.iter_mut().zip(steps).for_each(|(offset, step)| *offset -= step * (size - 1) as isize);
+            offsets.iter_mut().zip(along(axis)).for_each(|(offset, step)| *offset -= step * (size - 1) as isize);
         }
         return;
     }

@@ -8,7 +8,7 @@ use crate::view::{Region, View};
 
 /// Mean of the window's elements that lie inside the input, clamped.
 ///
-/// Order: one element at a time, all reads before its write.
+/// Order: that of [`pool`], no worse than one element at a time, all reads before its write.
 pub fn average_pool<B: Bounds>(
     arena: Arena<'_, f32, B>,
     input: View,
@@ -17,19 +17,16 @@ pub fn average_pool<B: Bounds>(
     window: &Window2d,
     clamp: Clamp,
 ) {
-    let add = |(sum, count): &mut (f32, f32), value| {
-        *sum += value;
-        *count += 1.0;
-    };
-    pool(arena, input, output, region, window, (0.0, 0.0), add, |(sum, count)| {
+    let add = |sum: &mut f32, value| *sum += value;
+    pool(arena, input, output, region, window, 0.0, add, |sum, count| {
         // A window wholly in the padding has no mean; zero is as good as any.
-        clamp.apply(if count > 0.0 { sum / count } else { 0.0 })
+        clamp.apply(if count > 0 { sum / count as f32 } else { 0.0 })
     });
 }
 
 /// Greatest of the window's elements, clamped.
 ///
-/// Order: one element at a time, all reads before its write.
+/// Order: that of [`pool`], no worse than one element at a time, all reads before its write.
 pub fn max_pool<B: Bounds>(
     arena: Arena<'_, f32, B>,
     input: View,
@@ -38,5 +35,5 @@ pub fn max_pool<B: Bounds>(
     window: &Window2d,
     clamp: Clamp,
 ) {
-    pool(arena, input, output, region, window, f32::MIN, |max, v| *max = max.max(v), |v| clamp.apply(v));
+    pool(arena, input, output, region, window, f32::MIN, |max, v| *max = max.max(v), |v, _| clamp.apply(v));
 }

@@ -8,7 +8,7 @@ use crate::view::{Region, View};
 
 /// Mean of the window's elements that lie inside the input, rounded half away from zero, clamped to `[min, max]`.
 ///
-/// Order: one element at a time, all reads before its write.
+/// Order: that of [`pool`], no worse than one element at a time, all reads before its write.
 pub fn average_pool<B: Bounds>(
     arena: Arena<'_, i8, B>,
     input: View,
@@ -17,11 +17,8 @@ pub fn average_pool<B: Bounds>(
     window: &Window2d,
     clamp: [i8; 2],
 ) {
-    let add = |(sum, count): &mut (i32, i32), value| {
-        *sum = sum.wrapping_add(i32::from(value));
-        *count += 1;
-    };
-    pool(arena, input, output, region, window, (0, 0), add, |(sum, count)| rounded_mean(sum, count, clamp));
+    let add = |sum: &mut i32, value| *sum = sum.wrapping_add(i32::from(value));
+    pool(arena, input, output, region, window, 0, add, |sum, count| rounded_mean(sum, count as i32, clamp));
 }
 
 /// `sum / count` rounded half away from zero and clamped. A window wholly in the padding has no mean; zero is as good as any.
@@ -33,7 +30,7 @@ pub(super) fn rounded_mean(sum: i32, count: i32, [min, max]: [i8; 2]) -> i8 {
 
 /// Greatest of the window's elements, clamped to `[min, max]`.
 ///
-/// Order: one element at a time, all reads before its write.
+/// Order: that of [`pool`], no worse than one element at a time, all reads before its write.
 pub fn max_pool<B: Bounds>(
     arena: Arena<'_, i8, B>,
     input: View,
@@ -42,5 +39,5 @@ pub fn max_pool<B: Bounds>(
     window: &Window2d,
     [min, max]: [i8; 2],
 ) {
-    pool(arena, input, output, region, window, i8::MIN, |max, v| *max = v.max(*max), |v| v.max(min).min(max));
+    pool(arena, input, output, region, window, i8::MIN, |max, v| *max = v.max(*max), |v, _| v.max(min).min(max));
 }

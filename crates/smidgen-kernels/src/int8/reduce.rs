@@ -3,6 +3,7 @@
 use super::pool::rounded_mean;
 use crate::memory::{Arena, Bounds};
 use crate::nd::walk;
+use crate::pooling::{TOGETHER, Taps};
 use crate::requant::{Factor, Rounding};
 use crate::view::View;
 use core::ops::Range;
@@ -96,15 +97,21 @@ fn sum_image<B: Bounds>(
     if rows.start == 0 {
         arena.span_mut(state, 4 * depth).fill(0);
     }
-    for y in rows.clone() {
-        for x in 0..cols {
-            let from = input.at(y, x);
-            for c in 0..depth {
-                let at = state + 4 * c;
-                let sum = i32::from_le_bytes(arena.load(at)).wrapping_add(read(arena[from + c]));
-                arena.store(at, sum.to_le_bytes());
-            }
-        }
+    let taps = Taps { row: rows.start, rows: rows.len(), col: 0, cols };
+    let add = |sum: &mut i32, stored| *sum = sum.wrapping_add(read(stored));
+    let mut c = 0;
+    while c + TOGETHER <= depth {
+        let at = |i: usize| state + 4 * (c + i);
+        let sums: [i32; TOGETHER] = core::array::from_fn(|i| i32::from_le_bytes(arena.load(at(i))));
+        let sums = taps.add_together(&arena, input, c, sums, &add);
+        sums.iter().enumerate().for_each(|(i, sum)| arena.store(at(i), sum.to_le_bytes()));
+        c += TOGETHER;
+    }
+    while c < depth {
+        let at = state + 4 * c;
+        let sum = taps.add(&arena, input, c, i32::from_le_bytes(arena.load(at)), &add);
+        arena.store(at, sum.to_le_bytes());
+        c += 1;
     }
     if rows.end == total {
         let to = output.at(0, 0);

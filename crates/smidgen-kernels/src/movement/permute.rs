@@ -15,6 +15,14 @@ pub fn permute<B: Bounds>(
     strides: &[isize],
 ) {
     let mut to = output;
+    if element == 1 {
+        // The common case, as two instructions rather than a call.
+        walk(dims, [strides], |[offset]| {
+            arena[to] = arena[(input + first).wrapping_add_signed(offset)];
+            to += 1;
+        });
+        return;
+    }
     walk(dims, [strides], |[offset]| {
         let from = input + first.wrapping_add_signed(offset) * element;
         arena.copy(from, to, element);
