@@ -9,6 +9,7 @@ use crate::trouble::Trouble;
 use smidgen_ir::front::Budget;
 use smidgen_ir::{DataType, Graph, Op, ReshapeKind, Shape, Tensor, TensorId, infer};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A tensor that is computed at run time.
 #[derive(Clone, PartialEq, Debug)]
@@ -21,6 +22,26 @@ pub(crate) struct Active {
     pub element: Element,
 }
 
+/// Constants of floats that were made of integers, with the scale of all or of each output channel. They are known by their
+/// bytes' place in memory, which no renumbering of tensors changes and which stays taken as long as it is held here.
+#[derive(Clone, Default)]
+pub(crate) struct Scales(HashMap<*const u8, Known>);
+
+/// A constant's bytes, and its scales.
+type Known = (Arc<[u8]>, Arc<[f32]>);
+
+impl Scales {
+    pub fn insert(&mut self, tensor: &Tensor, scales: Arc<[f32]>) {
+        if let Some(data) = &tensor.data {
+            self.0.insert(data.as_ptr(), (data.clone(), scales));
+        }
+    }
+
+    pub fn get(&self, tensor: &Tensor) -> Option<Arc<[f32]>> {
+        self.0.get(&tensor.data.as_ref()?.as_ptr()).map(|(_, scales)| scales.clone())
+    }
+}
+
 /// A graph in the making.
 pub(crate) struct Emitter {
     pub graph: Graph,
@@ -28,6 +49,8 @@ pub(crate) struct Emitter {
     /// Index of the node that is being read.
     pub node: usize,
     arranged: HashMap<(TensorId, Vec<usize>), TensorId>,
+    /// Constants that were made of integers.
+    pub scales: Scales,
 }
 
 /// The layout in which graph and file agree.
@@ -45,7 +68,7 @@ pub(crate) fn channels_last(rank: usize) -> Vec<usize> {
 
 impl Emitter {
     pub fn new(name: &str, budget: Budget) -> Self {
-        Self { graph: Graph::new(name), budget, node: 0, arranged: HashMap::new() }
+        Self { graph: Graph::new(name), budget, node: 0, arranged: HashMap::new(), scales: Scales::default() }
     }
 
     /// Sizes along the file's axes.
@@ -140,7 +163,11 @@ impl Emitter {
             return Err(Trouble::unsupported("one of its operands has no elements", "leave it out"));
         }
         let name = constant.name.clone();
-        self.tensor(Tensor::constant(name, Shape(turned.dims), DataType::Plain(element), turned.data))
+        let id = self.tensor(Tensor::constant(name, Shape(turned.dims), DataType::Plain(element), turned.data))?;
+        if let Some(scales) = turned.scales {
+            self.scales.insert(self.graph.tensor(id), scales);
+        }
+        Ok(id)
     }
 
     /// The same elements with other sizes along the file's axes.

@@ -11,7 +11,8 @@
 //!
 //! What only exists because of the format is gone from the graph: arithmetic on shapes is computed, batch normalisation becomes part of
 //! the weights before it, activations of the operator before them, and HARD_SWISH and SAME padding are recognised where the file
-//! spells them out. Networks in QDQ form compute on floats between their QUANTIZE and DEQUANTIZE.
+//! spells them out. What is float between DequantizeLinear and QuantizeLinear in QDQ form computes on int8; what a file leaves
+//! without them stays float, and [`Import::notes`] names it.
 //!
 //! The invariant that matters: no file, however hostile, makes the reader panic, run for long, or take more memory than a fixed
 //! multiple of the file's size. Views borrow the file; whatever is copied is charged to a budget.

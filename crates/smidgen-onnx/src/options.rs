@@ -1,6 +1,7 @@
 //! What a caller can say about a file, and what it learns beside the graph.
 
 use smidgen_ir::Graph;
+use smidgen_ir::front::Unsupported;
 use std::fmt;
 use std::io;
 
@@ -32,6 +33,9 @@ pub struct Import {
     pub inputs: Vec<Port>,
     /// One for each output of the graph.
     pub outputs: Vec<Port>,
+    /// Of a network that is quantised already: operators that compute on floats all the same, why, and what to do about it. At
+    /// most 32.
+    pub notes: Vec<Unsupported>,
 }
 
 /// How an input or output of the file appears in the graph.

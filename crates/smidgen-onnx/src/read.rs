@@ -2,8 +2,9 @@
 
 use crate::call::{Call, Value};
 use crate::constant::{Constant, Element, decode};
-use crate::emit::{Active, Emitter, channels_last, identity};
+use crate::emit::{Active, Emitter, Scales, channels_last, identity};
 use crate::error::ReadError;
+use crate::fuse::Obstacle;
 use crate::options::{Import, Options, Port};
 use crate::schema::{Dim, External, Model, Node, Refused, TensorView, ValueInfo};
 use crate::support::{Known, find};
@@ -16,6 +17,9 @@ use std::rc::Rc;
 
 /// The operator sets that can be read.
 const OPSETS: std::ops::RangeInclusive<i64> = 11..=28;
+
+/// Most operators of a quantised network of which it is said that they compute on floats.
+const MOST_NOTES: usize = 32;
 
 /// True if these bytes look like an ONNX file: its first field is the version of the format.
 pub fn is_onnx(bytes: &[u8]) -> bool {
@@ -96,7 +100,7 @@ fn graph(bytes: &[u8], options: &Options<'_>) -> Outcome {
         if !translated.unsupported.is_empty() {
             return Ok(Err(translated.unsupported));
         }
-        let moved = moved(&translated.graph);
+        let moved = moved(&translated.graph, &translated.scales);
         if best.as_ref().is_none_or(|(least, _)| moved < *least) {
             best = Some((moved, translated));
         }
@@ -104,15 +108,25 @@ fn graph(bytes: &[u8], options: &Options<'_>) -> Outcome {
             break;
         }
     }
-    let Some((_, Translated { mut graph, inputs, outputs, .. })) = best else {
+    let Some((_, Translated { mut graph, scales, inputs, outputs, .. })) = best else {
         return Err(ReadError::Graph { what: "the file has no network".into() });
     };
     passes::remove_dead(&mut graph);
     validate(&graph)?;
-    fuse::fuse(&mut graph);
+    let obstacles = fuse::fuse(&mut graph, scales);
     numbers(&graph)?;
     validate(&graph)?;
-    Ok(Ok(Import { graph, inputs, outputs }))
+    let entry = |obstacle: &Obstacle| {
+        let node = file.nodes.get(obstacle.node)?;
+        let subject = Subject::Operator { index: obstacle.node, name: node.op.into() };
+        Some(Unsupported { subject, tensors: wiring(node), reason: obstacle.why.reason(), hint: obstacle.why.hint() })
+    };
+    let (refused, kept): (Vec<_>, Vec<_>) = obstacles.iter().partition(|o| o.why.refuses());
+    let entries = |list: Vec<&Obstacle>| list.into_iter().take(MOST_NOTES).filter_map(entry).collect::<Vec<_>>();
+    match entries(refused) {
+        refused if refused.is_empty() => Ok(Ok(Import { graph, inputs, outputs, notes: entries(kept) })),
+        refused => Ok(Err(refused)),
+    }
 }
 
 fn refused(refused: Refused) -> ReadError {
@@ -123,11 +137,11 @@ fn refused(refused: Refused) -> ReadError {
 }
 
 /// Elements that are moved by transpositions which neither end of the network asks for, once they are fused.
-fn moved(graph: &Graph) -> usize {
+fn moved(graph: &Graph, scales: &Scales) -> usize {
     let mut graph = graph.clone();
     passes::remove_dead(&mut graph);
     if validate(&graph).is_ok() {
-        fuse::fuse(&mut graph);
+        fuse::fuse(&mut graph, scales.clone());
     }
     let transposed = graph.operators.iter().filter(|o| matches!(o.op, Op::Transpose { .. }));
     transposed.map(|o| graph.tensor(o.outputs[0]).shape.elements()).sum()
@@ -313,6 +327,7 @@ fn input<'a>(info: &ValueInfo<'a>, options: &Options<'_>) -> Result<Result<Input
 /// What became of the file's nodes.
 struct Translated {
     graph: Graph,
+    scales: Scales,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
     unsupported: Vec<Unsupported>,
@@ -409,7 +424,7 @@ impl<'a, 's> Translation<'a, 's> {
             }
         }
         let Self { emit, inputs, unsupported, .. } = self;
-        Ok(Translated { graph: emit.graph, inputs, outputs, unsupported })
+        Ok(Translated { graph: emit.graph, scales: emit.scales, inputs, outputs, unsupported })
     }
 
     fn node(&mut self, index: usize, node: &'s Node<'a>) -> Result<(), ReadError> {
@@ -465,7 +480,9 @@ impl<'a, 's> Translation<'a, 's> {
     }
 
     fn translate(&mut self, node: &'s Node<'a>, inputs: Vec<Option<Value>>) -> Result<Vec<Value>, Trouble> {
-        if !matches!(node.domain, "" | "ai.onnx") {
+        // ONNX Runtime's quantiser writes these two in its own domain where the operator set is older than their types.
+        let contributed = node.domain == "com.microsoft" && matches!(node.op, "QuantizeLinear" | "DequantizeLinear");
+        if !matches!(node.domain, "" | "ai.onnx") && !contributed {
             return Err(Trouble::unsupported(
                 format!("{} (of {})", Unsupported::UNKNOWN_OPERATOR, quoted(node.domain)),
                 "export the network with standard operators",

@@ -6,6 +6,8 @@ use smidgen_ir::front::SupportEntry;
 
 /// Types on which smidgen computes.
 const COMPUTE: &[ElementType] = &[Float32];
+/// The same with int8, for operators between DequantizeLinear and QuantizeLinear.
+const INTEGER: &[ElementType] = &[Float32, Int8];
 /// Types that it moves around.
 const MOVE: &[ElementType] = &[Float32, Int8, Int16, Int32, Int64, Bool];
 /// Types that DequantizeLinear takes.
@@ -27,19 +29,19 @@ macro_rules! operators {
 
 operators! {
     "Abs" COMPUTE Some(arithmetic::abs), "";
-    "Add" COMPUTE Some(arithmetic::add), "broadcasting";
+    "Add" INTEGER Some(arithmetic::add), "broadcasting";
     "And" CONSTANT None, "";
-    "ArgMax" COMPUTE Some(reduce::arg_max), "the first of equal elements";
-    "AveragePool" COMPUTE Some(pool::average_pool), "images and lines; ceil_mode; no dilation";
+    "ArgMax" INTEGER Some(reduce::arg_max), "the first of equal elements";
+    "AveragePool" INTEGER Some(pool::average_pool), "images and lines; ceil_mode; no dilation";
     "BatchNormalization" COMPUTE Some(norm::batch_normalization), "inference; folded into the layer before";
     "Cast" MOVE Some(activation::cast), "of constants; otherwise to the same type";
     "Ceil" CONSTANT None, "";
-    "Clip" COMPUTE Some(activation::clip), "RELU and RELU6 where the bounds are theirs";
+    "Clip" INTEGER Some(activation::clip), "RELU and RELU6 where the bounds are theirs";
     "Concat" MOVE Some(movement::concat), "any axis";
     "Constant" CONSTANT None, "";
     "ConstantOfShape" CONSTANT None, "";
-    "Conv" COMPUTE Some(conv::conv), "images and lines; constant weights; any groups, strides, dilations and padding";
-    "ConvTranspose" COMPUTE Some(conv::conv_transpose), "images and lines; constant weights";
+    "Conv" INTEGER Some(conv::conv), "images and lines; constant weights; any groups, strides, dilations and padding";
+    "ConvTranspose" INTEGER Some(conv::conv_transpose), "images and lines; constant weights";
     "DepthToSpace" MOVE Some(movement::depth_to_space), "DCR and CRD";
     "DequantizeLinear" STORED Some(quant::dequantize), "of constants, per tensor or per channel; at run time per tensor";
     "Div" COMPUTE Some(arithmetic::div), "broadcasting";
@@ -52,32 +54,32 @@ operators! {
     "Floor" CONSTANT None, "";
     "Gather" MOVE Some(pick::gather), "constant indices in up to 64 runs";
     "Gelu" COMPUTE Some(activation::gelu), "the tanh form";
-    "Gemm" COMPUTE Some(matrix::gemm), "one operand constant";
-    "GlobalAveragePool" COMPUTE Some(pool::global_average_pool), "";
-    "GlobalMaxPool" COMPUTE Some(pool::global_max_pool), "images and lines";
+    "Gemm" INTEGER Some(matrix::gemm), "one operand constant";
+    "GlobalAveragePool" INTEGER Some(pool::global_average_pool), "";
+    "GlobalMaxPool" INTEGER Some(pool::global_max_pool), "images and lines";
     "Greater" CONSTANT None, "";
     "GreaterOrEqual" CONSTANT None, "";
-    "HardSigmoid" COMPUTE Some(activation::hard_sigmoid), "";
-    "HardSwish" COMPUTE Some(activation::hard_swish), "also where it is spelt as x * HardSigmoid(x)";
+    "HardSigmoid" INTEGER Some(activation::hard_sigmoid), "";
+    "HardSwish" INTEGER Some(activation::hard_swish), "also where it is spelt as x * HardSigmoid(x)";
     "Identity" MOVE Some(activation::identity), "";
     "InstanceNormalization" COMPUTE Some(norm::instance_normalization), "";
     "LayerNormalization" COMPUTE Some(norm::layer_normalization), "";
-    "LeakyRelu" COMPUTE Some(activation::leaky_relu), "";
+    "LeakyRelu" INTEGER Some(activation::leaky_relu), "";
     "Less" CONSTANT None, "";
     "LessOrEqual" CONSTANT None, "";
     "Log" COMPUTE Some(activation::log), "";
     "LogSoftmax" COMPUTE Some(activation::log_softmax), "any axis";
-    "MatMul" COMPUTE Some(matrix::matmul), "one operand a constant matrix";
-    "Max" COMPUTE Some(arithmetic::max), "broadcasting";
-    "MaxPool" COMPUTE Some(pool::max_pool), "images and lines; ceil_mode; no dilation, no indices";
+    "MatMul" INTEGER Some(matrix::matmul), "one operand a constant matrix";
+    "Max" INTEGER Some(arithmetic::max), "broadcasting";
+    "MaxPool" INTEGER Some(pool::max_pool), "images and lines; ceil_mode; no dilation, no indices";
     "Mean" COMPUTE Some(arithmetic::mean), "broadcasting";
-    "Min" COMPUTE Some(arithmetic::min), "broadcasting";
+    "Min" INTEGER Some(arithmetic::min), "broadcasting";
     "Mod" CONSTANT None, "";
-    "Mul" COMPUTE Some(arithmetic::mul), "broadcasting";
+    "Mul" INTEGER Some(arithmetic::mul), "broadcasting";
     "Neg" COMPUTE Some(arithmetic::neg), "";
     "Not" CONSTANT None, "";
     "Or" CONSTANT None, "";
-    "PRelu" COMPUTE Some(activation::prelu), "constant slope";
+    "PRelu" INTEGER Some(activation::prelu), "constant slope";
     "Pad" MOVE Some(movement::pad), "with a constant; negative padding cuts";
     "Pow" COMPUTE Some(arithmetic::pow), "exponents 0.5, 1, 2, 3 and 4";
     "QuantizeLinear" COMPUTE Some(quant::quantize), "per tensor to int8, uint8 or int16";
@@ -85,33 +87,33 @@ operators! {
     "Reciprocal" COMPUTE Some(arithmetic::reciprocal), "";
     "ReduceL2" COMPUTE Some(reduce::l2), "constant axes";
     "ReduceMax" COMPUTE Some(reduce::max), "constant axes";
-    "ReduceMean" COMPUTE Some(reduce::mean), "constant axes";
+    "ReduceMean" INTEGER Some(reduce::mean), "constant axes";
     "ReduceMin" CONSTANT None, "";
     "ReduceProd" CONSTANT None, "";
     "ReduceSum" COMPUTE Some(reduce::sum), "constant axes";
     "ReduceSumSquare" COMPUTE Some(reduce::sum_square), "constant axes";
-    "Relu" COMPUTE Some(activation::relu), "";
+    "Relu" INTEGER Some(activation::relu), "";
     "Reshape" MOVE Some(movement::reshape), "constant shape";
-    "Resize" COMPUTE Some(resize::resize), "images and lines, nearest and bilinear; constant size or scales";
+    "Resize" INTEGER Some(resize::resize), "images and lines, nearest and bilinear; constant size or scales";
     "Round" CONSTANT None, "";
     "Selu" COMPUTE Some(activation::selu), "";
     "Shape" CONSTANT None, "of any tensor, since shapes are fixed";
-    "Sigmoid" COMPUTE Some(activation::sigmoid), "";
+    "Sigmoid" INTEGER Some(activation::sigmoid), "";
     "Size" CONSTANT None, "of any tensor, since shapes are fixed";
     "Slice" MOVE Some(pick::slice), "constant bounds and steps";
-    "Softmax" COMPUTE Some(activation::softmax), "any axis";
+    "Softmax" INTEGER Some(activation::softmax), "any axis";
     "SpaceToDepth" MOVE Some(movement::space_to_depth), "";
     "Split" MOVE Some(pick::split), "constant sizes";
     "Sqrt" COMPUTE Some(activation::sqrt), "";
     "Squeeze" MOVE Some(movement::reshape), "constant axes";
-    "Sub" COMPUTE Some(arithmetic::sub), "broadcasting";
+    "Sub" INTEGER Some(arithmetic::sub), "broadcasting";
     "Sum" COMPUTE Some(arithmetic::sum), "broadcasting";
     "Swish" COMPUTE Some(activation::swish), "";
-    "Tanh" COMPUTE Some(activation::tanh), "";
+    "Tanh" INTEGER Some(activation::tanh), "";
     "Tile" MOVE Some(movement::tile), "constant counts";
     "Transpose" MOVE Some(movement::transpose), "any permutation, mostly for free";
     "Unsqueeze" MOVE Some(movement::reshape), "constant axes";
-    "Upsample" COMPUTE Some(resize::resize), "images and lines, nearest and bilinear; constant scales";
+    "Upsample" INTEGER Some(resize::resize), "images and lines, nearest and bilinear; constant scales";
     "Where" CONSTANT None, "";
 }
 

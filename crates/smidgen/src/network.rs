@@ -43,6 +43,7 @@ pub struct Ports {
 pub struct Network {
     graph: Graph,
     ports: Option<Ports>,
+    notes: Vec<Unsupported>,
 }
 
 impl Network {
@@ -92,13 +93,19 @@ impl Network {
     /// # Errors
     /// If they are damaged, ask for what smidgen does not do, or leave open what `options` does not say.
     pub fn from_onnx(bytes: &[u8], options: &smidgen_onnx::Options<'_>) -> Result<Self, Error> {
-        let smidgen_onnx::Import { graph, inputs, outputs } = smidgen_onnx::read_with(bytes, options)?;
-        Ok(Self { ports: Some(Ports { inputs, outputs }), ..Self::from_graph(graph)? })
+        let smidgen_onnx::Import { graph, inputs, outputs, notes } = smidgen_onnx::read_with(bytes, options)?;
+        Ok(Self { ports: Some(Ports { inputs, outputs }), notes, ..Self::from_graph(graph)? })
     }
 
     /// How the file's inputs and outputs lie in the graph, of a network that was read from an ONNX file.
     pub fn ports(&self) -> Option<&Ports> {
         self.ports.as_ref()
+    }
+
+    /// Of a network that was quantised already in an ONNX file: operators that compute on floats all the same, why, and what to do
+    /// about it. At most 32.
+    pub fn notes(&self) -> &[Unsupported] {
+        &self.notes
     }
 
     /// Parses the [textual form](smidgen_ir::text) of a graph.
@@ -123,7 +130,7 @@ impl Network {
     /// If it is not valid.
     pub fn from_graph(graph: Graph) -> Result<Self, Error> {
         smidgen_ir::validate(&graph)?;
-        Ok(Self { graph, ports: None })
+        Ok(Self { graph, ports: None, notes: Vec::new() })
     }
 
     /// What is computed.

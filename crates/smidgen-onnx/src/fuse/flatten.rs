@@ -1,7 +1,8 @@
 //! Transpositions that weights can absorb: the file flattens an image channels first, the graph has its channels last.
 
 use super::Flow;
-use smidgen_ir::{DataType, Graph, Op, Tensor};
+use crate::emit::Scales;
+use smidgen_ir::{ElementType, Graph, Op, Tensor};
 
 /// Lets element-wise operators come before a RESHAPE or TRANSPOSE of their input, where they may join what makes it and let the
 /// movement meet the layer that absorbs it.
@@ -50,7 +51,7 @@ pub(super) fn sink(graph: &mut Graph) -> usize {
 
 /// Lets each FULLY_CONNECTED that reads a RESHAPE of a TRANSPOSE read what was transposed, with the columns of its weights in that
 /// order.
-pub(super) fn absorb(graph: &mut Graph) -> usize {
+pub(super) fn absorb(graph: &mut Graph, scales: &mut Scales) -> usize {
     let flow = Flow::of(graph);
     let mut changes = 0;
     for i in 0..graph.operators.len() {
@@ -65,22 +66,29 @@ pub(super) fn absorb(graph: &mut Graph) -> usize {
         let source = graph.operators[transpose].inputs[0];
         let dims = graph.tensor(source).shape.dims().to_vec();
         let weights = graph.operators[i].inputs[1];
-        let (Some(values), &[_, columns]) = (graph.tensor(weights).floats(), graph.tensor(weights).shape.dims()) else {
-            continue;
+        let old = graph.tensor(weights);
+        let (Some(data), &[_, columns]) = (&old.data, old.shape.dims()) else { continue };
+        // Columns of int4 share bytes.
+        let size = match old.element() {
+            ElementType::Float32 => 4,
+            ElementType::Int8 => 1,
+            _ => continue,
         };
         if graph.tensor(graph.operators[i].inputs[0]).shape.dims().last() != Some(&columns) {
             continue;
         }
         let Some(order) = column_order(&dims, &perm, columns) else { continue };
-        let renewed = values.chunks_exact(columns).flat_map(|row| {
-            let mut sorted = vec![0f32; columns];
-            for (&to, &value) in order.iter().zip(row) {
-                sorted[to] = value;
+        let renewed = data.chunks_exact(columns * size).flat_map(|row| {
+            let mut sorted = vec![0; columns * size];
+            for (&to, value) in order.iter().zip(row.chunks_exact(size)) {
+                sorted[to * size..(to + 1) * size].copy_from_slice(value);
             }
-            sorted.into_iter().flat_map(f32::to_le_bytes)
+            sorted
         });
-        let old = graph.tensor(weights);
-        let constant = Tensor::constant(&*old.name, old.shape.clone(), DataType::FLOAT32, renewed.collect::<Vec<u8>>());
+        let constant = Tensor::constant(&*old.name, old.shape.clone(), old.dtype.clone(), renewed.collect::<Vec<u8>>());
+        if let Some(known) = scales.get(old) {
+            scales.insert(&constant, known);
+        }
         graph.operators[i].inputs[1] = graph.add_tensor(constant);
         graph.operators[reshape].inputs[0] = source;
         changes += 1;

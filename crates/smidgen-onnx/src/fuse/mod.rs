@@ -6,24 +6,38 @@
 mod activation;
 mod affine;
 mod flatten;
+mod quantised;
 
+use crate::emit::Scales;
 use smidgen_ir::{Graph, OpId, TensorId, passes};
 
-/// Applies all rewrites until none applies.
-pub(crate) fn fuse(graph: &mut Graph) {
+pub(crate) use quantised::Obstacle;
+
+/// Applies all rewrites until none applies. `scales` are those of constants made of integers. Says which operators of a quantised
+/// network are left on floats.
+pub(crate) fn fuse(graph: &mut Graph, mut scales: Scales) -> Vec<Obstacle> {
     loop {
         let changes = flatten::sink(graph)
-            + flatten::absorb(graph)
+            + flatten::absorb(graph, &mut scales)
             // What it recognises must not have gone into weights yet.
             + activation::hard_swish(graph)
             + affine::fold(graph)
-            + activation::absorb(graph);
+            + activation::absorb(graph)
+            + quantised::settle(graph);
         if changes == 0 {
             break;
         }
         passes::remove_dead(graph);
     }
+    let mut obstacles = Vec::new();
+    if quantised::is_quantised(graph) {
+        obstacles = quantised::make(graph, &scales);
+        passes::clean_up(graph);
+        // Weights now meet the movements directly.
+        flatten::absorb(graph, &mut scales);
+    }
     passes::clean_up(graph);
+    obstacles
 }
 
 /// Who writes and who reads each tensor, as it was before a pass began; a pass changes each operator once at most.

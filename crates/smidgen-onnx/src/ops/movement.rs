@@ -92,7 +92,10 @@ pub fn pad(call: &mut Call<'_, '_>) -> Outputs {
     }
     let fill = call.optional(2, "its fill")?;
     let element = call.emit.dtype(&x).element();
+    // Integers between QuantizeLinear and DequantizeLinear are filled with the stored 0, whatever it stands for.
+    let shift = if x.element == Element::U8 { 128 } else { 0 };
     let value = match fill.as_deref() {
+        None if call.emit.dtype(&x).quantisation().is_some() => PadValue::Integer(-shift),
         None => PadValue::Zero,
         Some(fill) if fill.count() != 1 => return Err(Trouble::Malformed("its fill is not one number".into())),
         Some(fill) if element == ElementType::Float32 => match fill.floats()[0] {
@@ -100,7 +103,7 @@ pub fn pad(call: &mut Call<'_, '_>) -> Outputs {
             real => PadValue::Float(real),
         },
         Some(fill) => match fill.ints().and_then(|v| i32::try_from(v[0]).ok()) {
-            Some(integer) => PadValue::Integer(integer),
+            Some(integer) => PadValue::Integer(integer.saturating_sub(shift)),
             None => return Err(Trouble::unsupported("its fill is beyond 32 bits", FIXED_PARAMETERS)),
         },
     };

@@ -18,15 +18,37 @@ struct Parameters {
     element: Option<Element>,
 }
 
+impl Parameters {
+    /// Which channel each element of a tensor of `dims` is of.
+    fn channels(&self, dims: &[usize]) -> Result<impl Fn(usize) -> usize + use<>, Trouble> {
+        let (axis, count) = (self.axis, self.scales.len());
+        if count > 1 && dims[axis] != count {
+            return Err(Trouble::Malformed(format!("it has {count} scales for {} channels", dims[axis])));
+        }
+        let inner = dims.iter().skip(axis + 1).product::<usize>().max(1);
+        Ok(move |i| if count == 1 { 0 } else { i / inner % count })
+    }
+
+    /// Scale and zero point of a channel.
+    fn of(&self, channel: usize) -> (f32, i64) {
+        (self.scales[channel], self.zeros[channel])
+    }
+}
+
+const TO_INTEGERS: &str = "quantise to int8 or uint8";
+
 fn parameters(call: &Call<'_, '_>, rank: usize) -> Result<Parameters, Trouble> {
     let (scale, zero) = (call.constant(1, "its scale")?, call.optional(2, "its zero point")?);
     let scales = scale.floats();
     let zeros = match &zero {
-        Some(zero) => zero.ints().ok_or_else(|| Trouble::unsupported("it is quantised to floats", FIXED_PARAMETERS))?,
+        Some(zero) => zero.ints().ok_or_else(|| Trouble::unsupported("it is quantised to floats", TO_INTEGERS))?,
         None => vec![0; scales.len()],
     };
     if scale.dims.len() > 1 || call.int("block_size")?.unwrap_or(0) != 0 {
-        return Err(Trouble::unsupported("it has scales for blocks", "use one scale for each channel"));
+        return Err(Trouble::unsupported(
+            "it has a scale for each block of a channel",
+            "quantise weights with one scale for each output channel",
+        ));
     }
     if scales.is_empty() || zeros.len() != scales.len() || scales.iter().any(|s| !(s.is_finite() && *s > 0.0)) {
         return Err(Trouble::Malformed("its scales and zero points are impossible".into()));
@@ -59,19 +81,53 @@ fn dtype(parameters: &Parameters, element: Element) -> Result<DataType, Trouble>
     Ok(DataType::Quantised(stored, Quantisation::PerTensor { scale: *scale, zero_point }))
 }
 
+/// The type that QuantizeLinear makes.
+fn target(call: &Call<'_, '_>, parameters: &Parameters) -> Result<Element, Trouble> {
+    match (parameters.element, call.int("output_dtype")?) {
+        (Some(element), _) => Ok(element),
+        (None, Some(code)) if code != 0 => Element::of(code).map_err(|n| Trouble::unsupported(n, FIXED_PARAMETERS)),
+        (None, _) => Ok(Element::U8),
+    }
+}
+
 pub fn quantize(call: &mut Call<'_, '_>) -> Outputs {
+    if let Value::Constant(constant) = call.value(0)?.clone() {
+        return constant_quantized(call, &constant);
+    }
     let x = call.float_input(0)?;
     let parameters = parameters(call, x.layout.len())?;
-    let element = match parameters.element {
-        Some(element) => element,
-        None => match call.int("output_dtype")? {
-            Some(code) if code != 0 => Element::of(code).map_err(|n| Trouble::unsupported(n, FIXED_PARAMETERS))?,
-            _ => Element::U8,
-        },
-    };
+    let element = target(call, &parameters)?;
     let dtype = dtype(&parameters, element)?;
     let id = call.emit.one(Op::Quantize, vec![x.id], &dtype)?;
     Ok(vec![Value::Active(Active { id, layout: x.layout, element })])
+}
+
+/// Weights that the file holds as floats, with the integers that they become beside them: as networks trained for quantisation are
+/// exported.
+fn constant_quantized(call: &Call<'_, '_>, x: &Constant) -> Outputs {
+    let parameters = parameters(call, x.dims.len())?;
+    let element = target(call, &parameters)?;
+    let (low, high) = match element {
+        Element::I4 => (-8, 7),
+        Element::U4 => (0, 15),
+        Element::I8 => (-128, 127),
+        Element::U8 => (0, 255),
+        Element::I16 => (-32768, 32767),
+        Element::U16 => (0, 65535),
+        other => return Err(Trouble::unsupported(format!("it quantises to {}", other.name()), TO_INTEGERS)),
+    };
+    if !x.element.is_float() {
+        return Err(Trouble::Malformed(format!("it quantises {}", x.element.name())));
+    }
+    call.emit.budget.take(12 * x.count())?;
+    let channel = parameters.channels(&x.dims)?;
+    let stored = x.floats().into_iter().enumerate().map(|(i, real)| {
+        let (scale, zero) = parameters.of(channel(i));
+        // As the operator's definition has it: ties to even, in single precision.
+        ((real / scale).round_ties_even() as i64).saturating_add(zero).clamp(low, high)
+    });
+    let constant = Constant::from_i64(element, x.dims.clone(), stored);
+    Ok(vec![Value::Constant(Constant { name: x.name.clone(), ..constant }.into())])
 }
 
 pub fn dequantize(call: &mut Call<'_, '_>) -> Outputs {
@@ -99,19 +155,16 @@ pub fn dequantize(call: &mut Call<'_, '_>) -> Outputs {
 /// Weights: floats that remember the scales of the integers they were.
 fn constant_dequantized(call: &Call<'_, '_>, x: &Constant) -> Outputs {
     let parameters = parameters(call, x.dims.len())?;
+    // Eight bytes for each while it is computed with, four that stay.
+    call.emit.budget.take(4 * x.count())?;
     let Some(ints) = x.ints() else {
-        return Err(Trouble::unsupported("it dequantises floats", FIXED_PARAMETERS));
+        return Err(Trouble::unsupported("it dequantises floats", TO_INTEGERS));
     };
-    let (axis, count) = (parameters.axis, parameters.scales.len());
-    if count > 1 && x.dims[axis] != count {
-        return Err(Trouble::Malformed(format!("it has {count} scales for {} channels", x.dims[axis])));
-    }
-    let inner: usize = x.dims.iter().skip(axis + 1).product();
-    call.emit.budget.take(12 * ints.len())?;
+    let channel = parameters.channels(&x.dims)?;
     let real = |(i, &stored): (usize, &i64)| {
-        let channel = if count == 1 { 0 } else { i / inner.max(1) % count };
+        let (scale, zero) = parameters.of(channel(i));
         // As the operator's definition has it: the difference of integers, times the scale in single precision.
-        f64::from((stored - parameters.zeros[channel]) as f32 * parameters.scales[channel])
+        f64::from(stored.saturating_sub(zero) as f32 * scale)
     };
     let constant = Constant::from_f64(Element::F32, x.dims.clone(), ints.iter().enumerate().map(real));
     let constant = Constant { name: x.name.clone(), scales: Some(parameters.scales.into()), ..constant };

@@ -50,7 +50,7 @@ pub fn inverse(axes: &[usize]) -> Vec<usize> {
 
 /// Runs a network on arrays of the file's layout, found by name; its outputs in the file's layout.
 pub fn run(import: &Import, arrays: &[Array]) -> Result<Vec<(Port, Vec<u8>)>, String> {
-    let Import { graph, inputs, outputs } = import;
+    let Import { graph, inputs, outputs, .. } = import;
     let lowered = lower(graph, &LowerOptions::default()).map_err(|e| format!("lowering: {e}"))?;
     let mut executor = Executor::new(simple::layer_wise(&lowered)).map_err(|e| format!("loading: {e}"))?;
     for (i, port) in inputs.iter().enumerate() {

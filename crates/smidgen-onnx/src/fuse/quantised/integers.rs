@@ -1,0 +1,155 @@
+//! Each operator that computes between DEQUANTIZE and QUANTIZE, as one on integers.
+
+use super::super::Flow;
+use super::{Obstacle, Why, constants, is_int8};
+use crate::emit::Scales;
+use smidgen_ir::{
+    Activation, BinaryKind, DataType, Graph, Op, Padding, PoolKind, ReduceKind, Tensor, TensorId, UnaryKind,
+};
+
+/// Rewrites every operator that can be, in place: no operator changes its index. `excluded` ones stay on floats, for these
+/// reasons.
+pub(super) fn make(graph: &mut Graph, scales: &Scales, excluded: &[(usize, String)]) -> Vec<Obstacle> {
+    let flow = Flow::of(graph);
+    let mut obstacles = Vec::new();
+    for i in 0..graph.operators.len() {
+        let found = match excluded.iter().find(|(index, _)| *index == i) {
+            Some((_, fault)) => Err(Why::Scales(fault.clone())),
+            // Nothing is changed unless all of it can be.
+            None => integer(graph, &flow, i, scales),
+        };
+        if let (Err(why), Some(node)) = (found, graph.operators[i].source) {
+            obstacles.push(Obstacle { node: node as usize, why });
+        }
+    }
+    obstacles
+}
+
+/// How an operator reads its inputs.
+enum Form {
+    /// An activation, weights whose output channels lie along this axis, a bias.
+    Weighted(usize),
+    /// Activations, perhaps constants.
+    Operands,
+    /// It only moves elements, of whatever type.
+    Moves,
+}
+
+fn form(op: &Op) -> Result<Form, Why> {
+    Ok(match op {
+        Op::Conv2d(_) | Op::TransposeConv { .. } | Op::FullyConnected { .. } => Form::Weighted(0),
+        Op::DepthwiseConv2d { .. } => Form::Weighted(3),
+        Op::Binary { kind: BinaryKind::Add | BinaryKind::Sub | BinaryKind::Mul, .. }
+        | Op::Prelu
+        | Op::Reduce { kind: ReduceKind::Mean, .. }
+        | Op::Pool2d { .. }
+        | Op::Resize { .. }
+        | Op::Softmax { .. }
+        | Op::Unary(
+            UnaryKind::Logistic
+            | UnaryKind::Tanh
+            | UnaryKind::Relu
+            | UnaryKind::Relu6
+            | UnaryKind::ReluN1To1
+            | UnaryKind::LeakyRelu { .. }
+            | UnaryKind::HardSwish,
+        ) => Form::Operands,
+        Op::Reduce { .. } | Op::Binary { .. } | Op::Unary(_) => return Err(Why::Form(op.name())),
+        Op::Pad { .. }
+        | Op::Reshape { .. }
+        | Op::Transpose { .. }
+        | Op::Concatenation { .. }
+        | Op::Split { .. }
+        | Op::Pack { .. }
+        | Op::Unpack { .. }
+        | Op::Slice { .. }
+        | Op::StridedSlice { .. }
+        | Op::ArgMax { .. }
+        | Op::Quantize
+        | Op::Dequantize => Form::Moves,
+    })
+}
+
+/// The int8 tensor that a float one is the DEQUANTIZE of.
+fn stored(graph: &Graph, flow: &Flow, id: TensorId) -> Option<TensorId> {
+    // What was made since has no DEQUANTIZE before it.
+    let producer = &graph.operators[flow.producers.get(id.index()).copied()??.index()];
+    let x = *producer.inputs.first()?;
+    (producer.op == Op::Dequantize && is_int8(&graph.tensor(x).dtype)).then_some(x)
+}
+
+/// Rewrites operator `i`, and lets the QUANTIZE behind it read its integers: that has nothing left to do if their type is the one
+/// it makes, and is dropped.
+fn integer(graph: &mut Graph, flow: &Flow, i: usize, scales: &Scales) -> Result<(), Why> {
+    let operator = graph.operators[i].clone();
+    if operator.op == Op::Quantize {
+        if let Some(x) = stored(graph, flow, operator.inputs[0]) {
+            graph.operators[i].inputs = vec![x];
+        }
+        return Ok(());
+    }
+    let y = operator.outputs[0];
+    let constant = operator.inputs.iter().all(|&id| graph.tensor(id).is_constant());
+    if graph.tensor(y).dtype != DataType::FLOAT32 || operator.outputs.len() != 1 || constant {
+        return Ok(());
+    }
+    let form = form(&operator.op)?;
+    let activations = match form {
+        Form::Weighted(_) => &operator.inputs[..1],
+        Form::Operands => &operator.inputs[..],
+        Form::Moves => return Ok(()),
+    };
+    for &id in activations.iter().filter(|&&id| !graph.tensor(id).is_constant()) {
+        if stored(graph, flow, id).is_none() {
+            let dequantized =
+                flow.producers[id.index()].is_some_and(|p| graph.operators[p.index()].op == Op::Dequantize);
+            return Err(if dequantized { Why::Wide } else { Why::Input(graph.tensor(id).name.clone()) });
+        }
+    }
+    let quantize = flow.reader(y).map(|id| id.index()).filter(|&q| graph.operators[q].op == Op::Quantize);
+    let quantize = quantize.ok_or(Why::Output)?;
+    let wanted = graph.tensor(graph.operators[quantize].outputs[0]).dtype.clone();
+    if !is_int8(&wanted) {
+        return Err(Why::Wide);
+    }
+    let mut inputs = Vec::with_capacity(operator.inputs.len());
+    for &id in activations {
+        inputs.push(match stored(graph, flow, id) {
+            Some(x) => x,
+            None => constants::operand(graph, scales, id)?,
+        });
+    }
+    if let Form::Weighted(axis) = form {
+        let may_shift = matches!(operator.op, Op::FullyConnected { .. });
+        let (weights, steps) = constants::weights(graph, scales, operator.inputs[1], axis, may_shift)?;
+        let scale = graph.tensor(inputs[0]).per_tensor().map_or(1.0, |(scale, _)| scale);
+        inputs.push(weights);
+        if let Some(&id) = operator.inputs.get(2) {
+            inputs.push(constants::bias(graph, id, scale, &steps)?);
+        }
+    }
+    let (op, made) = settled(graph, &operator.op, inputs[0], &wanted);
+    let Tensor { name, shape, .. } = graph.tensor(y).clone();
+    let result = graph.add_tensor(Tensor::activation(name, shape, made));
+    graph.operators[i].op = op;
+    graph.operators[i].inputs = inputs;
+    graph.operators[i].outputs = vec![result];
+    graph.operators[quantize].inputs = vec![result];
+    Ok(())
+}
+
+/// The operator on integers and the type that it makes, which for some is prescribed or that of the input `x`.
+fn settled(graph: &Graph, op: &Op, x: TensorId, wanted: &DataType) -> (Op, DataType) {
+    let input = &graph.tensor(x).dtype;
+    match *op {
+        Op::Softmax { .. } | Op::Unary(UnaryKind::Logistic) => (op.clone(), DataType::int8(1.0 / 256.0, -128)),
+        // The mean of a whole image may have another scale, and then it is rounded once only.
+        Op::Pool2d {
+            kind: PoolKind::Average, window, padding: Padding::Valid, activation: Activation::None, ..
+        } if input != wanted && graph.tensor(x).shape.dims().get(1..3) == Some(&window[..]) => {
+            (Op::Reduce { kind: ReduceKind::Mean, axes: vec![1, 2], keep_dims: true }, wanted.clone())
+        }
+        Op::Pool2d { .. } | Op::Resize { .. } => (op.clone(), input.clone()),
+        _ => (op.clone(), wanted.clone()),
+    }
+}

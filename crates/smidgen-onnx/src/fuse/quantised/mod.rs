@@ -1,0 +1,134 @@
+//! Networks that are already quantised, in QDQ form: float operators between DEQUANTIZE and QUANTIZE become operators on integers.
+//!
+//! Three steps. [`moves`] lets DEQUANTIZE pass below operators that only move or pick values, and QUANTIZE above them, so that
+//! these work on integers and each operator that computes meets its DEQUANTIZE and QUANTIZE directly. [`integers`] then rewrites
+//! each such operator. What does not suit stays on floats, which is right too, only larger and slower, and becomes an
+//! [`Obstacle`].
+
+mod constants;
+mod integers;
+mod moves;
+
+use crate::emit::Scales;
+use smidgen_ir::front::quoted;
+use smidgen_ir::{DataType, ElementType, Graph, Op, Quantisation, ValidateError, validate};
+use std::borrow::Cow;
+
+pub(super) use moves::settle;
+
+/// Most operators that are taken back to floats because integers cannot express their scales.
+const MOST_RETRIES: usize = 16;
+
+/// Why an operator of a quantised network computes on floats.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Why {
+    /// An input does not come from a DEQUANTIZE; its name.
+    Input(String),
+    /// The output does not go into a QUANTIZE alone.
+    Output,
+    /// An input or the output is quantised to int16.
+    Wide,
+    /// The weights are floats that were made of no integers.
+    Weights,
+    /// The weights' integers, less their zero points, lie between these: beyond int8.
+    Asymmetric(i64, i64),
+    /// The weights' scales are not those of output channels.
+    Axis,
+    /// The bias is beyond 32 bits in steps of the accumulator.
+    Bias,
+    /// A constant operand of several elements is a float one; its name.
+    Operand(String),
+    /// The operator has no form on int8; its name.
+    Form(&'static str),
+    /// The scales cannot be written as a multiplier and a shift.
+    Scales(String),
+}
+
+impl Why {
+    /// True if the network must be made anew: what the file means is integers, and only how they were chosen stands in the way.
+    pub fn refuses(&self) -> bool {
+        matches!(self, Self::Asymmetric(..))
+    }
+
+    pub fn reason(&self) -> String {
+        let what = match self {
+            Self::Asymmetric(low, high) => {
+                return format!(
+                    "its weights, less their zero points, are integers from {low} to {high}, and int8 holds -128 to 127"
+                );
+            }
+            Self::Input(name) => format!("its input {} does not come from DequantizeLinear", quoted(name)),
+            Self::Wide => "its activations are quantised to int16, and smidgen computes on int8".into(),
+            Self::Output => "its output does not go into QuantizeLinear alone".into(),
+            Self::Weights => "its weights do not come from DequantizeLinear".into(),
+            Self::Axis => "its weights have scales along another axis than that of its outputs".into(),
+            Self::Bias => "its bias is beyond 32 bits in steps of its input's scale times that of its weights".into(),
+            Self::Operand(name) => format!("its constant {} does not come from DequantizeLinear", quoted(name)),
+            Self::Form(name) => format!("{name} has no form on int8"),
+            Self::Scales(error) => format!("its scales do not suit each other: {error}"),
+        };
+        format!("it computes on floats: {what}")
+    }
+
+    pub fn hint(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Asymmetric(..) => {
+                "quantise weights symmetrically: `weight_type=QuantType.QInt8` with ONNX Runtime, a symmetric qscheme with PyTorch"
+            }
+            Self::Input(_) | Self::Output => "quantise the operators around it too, if it shall compute on integers",
+            Self::Weights | Self::Operand(_) => "quantise its constants too, if it shall compute on integers",
+            Self::Wide => "quantise activations to int8 or uint8",
+            Self::Axis => "give its weights one scale, or one for each output channel",
+            Self::Bias | Self::Scales(_) => "calibrate the network again, with samples of its real inputs",
+            Self::Form(_) => "replace it by an operator with a form on int8, which `smidgen ops` lists",
+        })
+    }
+}
+
+/// An operator that computes on floats.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Obstacle {
+    /// Index of its node in the file.
+    pub node: usize,
+    pub why: Why,
+}
+
+/// True if the network has parts on integers.
+pub(super) fn is_quantised(graph: &Graph) -> bool {
+    graph.operators.iter().any(|o| matches!(o.op, Op::Quantize | Op::Dequantize))
+}
+
+/// Makes integer operators where the file says how; says what stays on floats.
+pub(super) fn make(graph: &mut Graph, scales: &Scales) -> Vec<Obstacle> {
+    let mut excluded = Vec::new();
+    loop {
+        let mut trial = graph.clone();
+        let mut obstacles = integers::make(&mut trial, scales, &excluded);
+        match validate(&trial) {
+            Ok(()) => {
+                *graph = trial;
+                // A node may have become several operators.
+                let mut seen = Vec::new();
+                obstacles.retain(|o| {
+                    !seen.contains(&o.node) && {
+                        seen.push(o.node);
+                        true
+                    }
+                });
+                return obstacles;
+            }
+            Err(ValidateError::Operator { operator, fault }) if excluded.len() < MOST_RETRIES => {
+                if excluded.iter().any(|(index, _)| *index == operator.id.index()) {
+                    return obstacles;
+                }
+                excluded.push((operator.id.index(), fault.to_string()));
+            }
+            // The floats are what has been validated before.
+            Err(_) => return obstacles,
+        }
+    }
+}
+
+fn is_int8(dtype: &DataType) -> bool {
+    matches!(dtype, DataType::Quantised(ElementType::Int8, Quantisation::PerTensor { .. }))
+}
