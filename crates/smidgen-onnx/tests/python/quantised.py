@@ -5,11 +5,14 @@ quantisers. ONNX Runtime's own quantiser makes further ones where it is installe
 
 The format is that of node_cases.py: u8 1, blob name, blob model, u32 samples, for each: u32 inputs, tensors, u32 outputs,
 tensors, u32 outputs of the float network (or none), tensors; u8 0 at the end. Names that begin with "layers" come several times.
+
+With `--save FOLDER` it writes two of the networks as files instead, those of the command line's tests.
 """
 
 import importlib.util
 import os
 import struct
+import sys
 import tempfile
 import warnings
 from collections import Counter
@@ -227,6 +230,8 @@ class Quantiser:
         self.ranges = ranges(model, inputs)
         self.constants = {c.name: numpy_helper.to_array(c) for c in model.graph.initializer}
         self.nodes, self.made, self.scales = [], {}, {}
+        # Kinds of operators behind which nothing is quantised.
+        self.left = {"Split"}
 
     def add(self, name, array):
         self.made[name] = array
@@ -317,7 +322,7 @@ class Quantiser:
                 ) and node.op_type in ("Conv", "Gemm", "Add", "MatMul")
                 if fused:
                     real[name] = origin[name] = name
-                elif node.op_type == "Split" or node.op_type in PICKING - {"AveragePool"} and not self.style.around_picking:
+                elif node.op_type in self.left or node.op_type in PICKING - {"AveragePool"} and not self.style.around_picking:
                     real[name], origin[name] = name, origin[node.input[0]]
                 elif node.op_type in PICKING:
                     real[name], origin[name] = self.quantised(name, origin[node.input[0]]), name
@@ -443,6 +448,14 @@ def drawn(model):
 
 
 def main():
+    if sys.argv[1:2] == ["--save"]:
+        # The files of the command line's tests.
+        for network in (small, branches):
+            model = network(17)
+            quantiser = Quantiser(model, drawn(model)[0], STYLES["nothing around what picks"])
+            quantiser.left.add("HardSwish")
+            onnx.save(quantiser.run(), os.path.join(sys.argv[2], f"{network.__name__}-qdq.onnx"))
+        return
     stream = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     warnings.simplefilter("ignore")

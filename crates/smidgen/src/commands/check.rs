@@ -21,7 +21,8 @@ Examples:
   smidgen check model.tflite
   smidgen check model.tflite --json
 
-Lists every unsupported operator, type and feature at once, each with its place in the network and a hint. Exit code \
+Lists every unsupported operator, type and feature at once, each with its place in the network and a hint. Of a network \
+that is quantised already in an ONNX file it also names the operators that compute on floats all the same. Exit code \
 0: all is supported; 3: something is not; 4: the file is damaged.")]
 pub struct Check {
     /// The network: a TensorFlow Lite or ONNX file, or the text that `inspect --ir` prints
@@ -39,15 +40,16 @@ const COLUMNS: [Column; 3] = [Column::left("where", 0), Column::left("what", 0),
 impl Check {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
         let path = &self.model;
-        let found = obstacles(path, &self.shapes.options())?;
+        let (found, notes) = obstacles(path, &self.shapes.options())?;
         let answer = if found.is_empty() { Answer::Yes } else { Answer::No(Code::Unsupported) };
         if self.json {
-            out.json(&json!({ "supported": found.is_empty(), "unsupported": found.iter().map(describe).collect::<Vec<_>>() }))?;
+            let list = |entries: &[Unsupported]| entries.iter().map(describe).collect::<Vec<_>>();
+            out.json(&json!({ "supported": found.is_empty(), "unsupported": list(&found), "notes": list(&notes) }))?;
             return Ok(answer);
         }
         if found.is_empty() {
             out.line(format!("{GOOD}supported{GOOD:#}  {}", path.display()))?;
-            return Ok(answer);
+            return notes.iter().try_for_each(|note| out.wrapped(&format!("note: {note}"), 2)).map(|()| answer);
         }
         out.line(format!("{BAD}unsupported{BAD:#}  {}: {}", path.display(), count(found.len(), "obstacle")))?;
         out.line("")?;
@@ -70,11 +72,12 @@ impl Check {
     }
 }
 
-/// What stands in the way of reading the model, or else (where it can be read) of running it.
-fn obstacles(path: &Path, options: &ReadOptions) -> Result<Vec<Unsupported>, Error> {
+/// What stands in the way of reading the model, or else (where it can be read) of running it; and what there is to say about a
+/// model that runs.
+fn obstacles(path: &Path, options: &ReadOptions) -> Result<(Vec<Unsupported>, Vec<Unsupported>), Error> {
     let found = unsupported(path, options)?;
     if !found.is_empty() {
-        return Ok(found);
+        return Ok((found, Vec::new()));
     }
     let without_kernel = |LowerError::Unsupported { index, operator, output, reason }| Unsupported {
         subject: Subject::Operator { index, name: operator.into() },
@@ -82,8 +85,9 @@ fn obstacles(path: &Path, options: &ReadOptions) -> Result<Vec<Unsupported>, Err
         reason,
         hint: "`smidgen ops` shows what is supported of it".into(),
     };
-    let obstacles = Network::open_with(path, options)?.obstacles(&LowerOptions::default());
-    Ok(obstacles.into_iter().map(without_kernel).collect())
+    let network = Network::open_with(path, options)?;
+    let obstacles = network.obstacles(&LowerOptions::default());
+    Ok((obstacles.into_iter().map(without_kernel).collect(), network.notes().to_vec()))
 }
 
 fn describe(found: &Unsupported) -> Value {

@@ -77,6 +77,9 @@ impl Inspect {
         for line in summary(&network) {
             out.note(line)?;
         }
+        for note in network.notes() {
+            out.wrapped(&format!("note: {note}"), 2)?;
+        }
         if out.verbose() {
             out.line("")?;
             for (i, operator) in graph.operators.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! ONNX files, which every command takes as it takes the others.
 
-use crate::support::Folder;
+use crate::support::{Folder, simulates};
+use smidgen::boards::Core;
 use std::fs;
 
 /// Conv, Relu, GlobalAveragePool, Flatten and Gemm on an image `batch x 3 x height x width`.
@@ -49,4 +50,53 @@ fn damaged_files_and_the_list_of_operators() {
     assert!(said.contains("the file is damaged"), "{said}");
     let said = folder.smidgen(&["ops", "--format", "onnx"]).expect(0).stdout;
     assert!(said.contains("ConvTranspose") && !said.contains("CONV_2D"), "{said}");
+}
+
+/// A network with every kind of layer in QDQ form, and one whose HardSwish is not between DequantizeLinear and QuantizeLinear; both
+/// made by `quantised.py --save`, beside the tests of the reader.
+const QUANTISED: [(&str, &[u8]); 2] =
+    [("small-qdq.onnx", include_bytes!("small-qdq.onnx")), ("branches-qdq.onnx", include_bytes!("branches-qdq.onnx"))];
+
+fn quantised() -> Folder {
+    let folder = Folder::new();
+    for (name, bytes) in QUANTISED {
+        fs::write(folder.path(name), bytes).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn networks_in_qdq_form_are_integer_networks() {
+    let folder = quantised();
+    let said = folder.smidgen(&["inspect", "small-qdq.onnx", "--io", "int8", "--json"]).expect(0).json();
+    for operator in said["operators"].as_array().unwrap() {
+        assert_eq!(operator["outputs"][0]["type"], "i8", "{operator}");
+    }
+    let plain = folder.smidgen(&["check", "small-qdq.onnx"]).expect(0).stdout;
+    assert!(!plain.contains("note"), "{plain}");
+    let said = folder.smidgen(&["check", "branches-qdq.onnx"]).expect(0).stdout;
+    let told = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("HardSwish") && told.contains("its output does not go into QuantizeLinear alone"), "{said}");
+    let json = folder.smidgen(&["check", "branches-qdq.onnx", "--json"]).expect(0).json();
+    assert_eq!(json["notes"].as_array().unwrap().len(), 2, "{json}");
+    let said = folder.smidgen(&["inspect", "branches-qdq.onnx"]).expect(0).stdout;
+    assert!(said.contains("note: operator"), "{said}");
+    // What is written is an int8 network like any other.
+    folder.smidgen(&["convert", "small-qdq.onnx", "--io", "int8", "small.tflite"]).expect(0);
+    let text = |model: &str| folder.smidgen(&["inspect", "--json", "--clean", "--io", "int8", model]).expect(0).json();
+    assert_eq!(text("small-qdq.onnx")["macs"], text("small.tflite")["macs"]);
+}
+
+#[test]
+fn networks_in_qdq_form_are_planned_compiled_and_simulated() {
+    let folder = quantised();
+    for (name, _) in QUANTISED {
+        folder.smidgen(&["plan", name, "--board", "stm32f746"]).expect(0);
+        folder.smidgen(&["compile", name, "--board", "stm32f746", "--emit", "rust", "-o", "firmware"]).expect(0);
+        fs::remove_dir_all(folder.path("firmware")).unwrap();
+        if simulates(Core::CortexM7) {
+            let said = folder.smidgen(&["simulate", name, "--board", "stm32f746", "--json"]).expect(0).json();
+            assert_eq!(said["matches_host"], true, "{name}: {said}");
+        }
+    }
 }
