@@ -3,7 +3,7 @@
 use crate::value::{Value, array, atom, call, numbers, slice, structure};
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::Int8;
-use smidgen_kernels::int8::device::Finish;
+use smidgen_kernels::int8::device::{Finish, Width};
 use smidgen_kernels::requant::Factor;
 use smidgen_kernels::{Rounding, View, Window2d};
 use smidgen_plan::{Buffer, BufferId, Extent, Operand, Program, Step, StepId};
@@ -152,8 +152,11 @@ impl Call {
     }
 
     /// The code that goes with a device kernel's finish.
-    pub fn tails(self, finish: &Finish) -> Self {
-        let tails = format!("int8::device::Tails::new::<{}, {}>()", finish.shift, finish.by_sign);
+    pub fn tails(self, width: Width, finish: &Finish) -> Self {
+        let tails = format!(
+            "int8::device::Tails::new::<{}, {}>(int8::device::Width::{width:?})",
+            finish.shift, finish.by_sign
+        );
         self.by_value("tails", "int8::device::Tails", atom(tails))
     }
 

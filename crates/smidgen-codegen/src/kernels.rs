@@ -11,7 +11,7 @@ use crate::value::{array, atom, numbers, structure};
 use smidgen_ir::PoolKind;
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::Int8;
-use smidgen_kernels::int8::device::Finish;
+use smidgen_kernels::int8::device::{Finish, Width};
 use smidgen_kernels::{Window2d, float, int8};
 use smidgen_plan::Kernel;
 
@@ -39,16 +39,24 @@ pub(crate) fn call(s: &Site) -> Call {
             let call = s.output(s.input(s.call("int8::fast::fully_connected").isa().arena("i8"), 0)).region();
             weights_i8(s, sizes(call, *inputs, *outputs).quant(quant))
         }
-        Kernel::Conv2dI8Device { window, input_zero, finish } => {
-            let call = device_windowed(s, "int8::device::conv2d", window, *input_zero, finish).tails(finish);
+        Kernel::Conv2dI8Device { window, width, input_zero, finish } => {
+            let function = match width {
+                Width::Eight => "int8::device::conv2d",
+                Width::Four => "int8::device::conv2d_i4",
+            };
+            let call = device_windowed(s, function, window, *input_zero, finish).tails(*width, finish);
             s.constant(call, "packed", 0, "u32")
         }
         Kernel::DepthwiseI8Device { window, input_zero, finish, rows } => {
             let call = device_windowed(s, "int8::device::depthwise", window, *input_zero, finish).count("rows", *rows);
             s.constant(s.constant(call, "weights", 0, "i8"), "words", 1, "u32")
         }
-        Kernel::FullyConnectedI8Device { inputs, outputs, finish } => {
-            let call = s.output(s.input(s.call("int8::device::fully_connected").arena("i8"), 0)).region();
+        Kernel::FullyConnectedI8Device { inputs, outputs, width, finish } => {
+            let function = match width {
+                Width::Eight => "int8::device::fully_connected",
+                Width::Four => "int8::device::fully_connected_i4",
+            };
+            let call = s.output(s.input(s.call(function).arena("i8"), 0)).region();
             let call = sizes(call, *inputs, *outputs).finish(finish);
             s.constant(s.constant(call, "weights", 0, "u32"), "words", 1, "u32")
         }

@@ -5,6 +5,7 @@ mod elementwise;
 use crate::arena::Aligned;
 use smidgen_ir::PoolKind;
 use smidgen_kernels::float::Clamp;
+use smidgen_kernels::int8::device::Width;
 use smidgen_kernels::int8::{Channels, Int8};
 use smidgen_kernels::{Arena, Flash, Isa, Region, View, Window2d, float, int8, movement};
 use smidgen_plan::{Buffer, Bytes, Extent, Kernel, Operand, Program, Step, StepId};
@@ -119,7 +120,10 @@ impl Call<'_> {
                 self.constant(0),
                 self.channels(1),
             ),
-            Kernel::Conv2dI8Device { window, input_zero, finish } => int8::device::conv2d(
+            Kernel::Conv2dI8Device { window, width, input_zero, finish } => (match width {
+                Width::Eight => int8::device::conv2d,
+                Width::Four => int8::device::conv2d_i4,
+            })(
                 arena.arena(),
                 self.input(0),
                 self.output(0),
@@ -128,7 +132,7 @@ impl Call<'_> {
                 window,
                 *input_zero,
                 finish,
-                int8::device::Tails::of(finish),
+                int8::device::Tails::of(*width, finish),
                 self.constant(0),
             ),
             Kernel::DepthwiseI8Device { window, input_zero, finish, rows } => int8::device::depthwise(
@@ -144,7 +148,10 @@ impl Call<'_> {
                 self.constant(0),
                 self.constant(1),
             ),
-            Kernel::FullyConnectedI8Device { inputs, outputs, finish } => int8::device::fully_connected(
+            Kernel::FullyConnectedI8Device { inputs, outputs, width, finish } => (match width {
+                Width::Eight => int8::device::fully_connected,
+                Width::Four => int8::device::fully_connected_i4,
+            })(
                 arena.arena(),
                 self.input(0),
                 self.output(0),

@@ -11,7 +11,7 @@ pub use reduction::{Axes, Reduction};
 use crate::program::{Extent, Step};
 use smidgen_ir::{ElementType, PoolKind};
 use smidgen_kernels::float::Clamp;
-use smidgen_kernels::int8::device::{self, Finish, finish};
+use smidgen_kernels::int8::device::{self, Finish, Width, finish};
 use smidgen_kernels::int8::{Int8, fast};
 use smidgen_kernels::{Window2d, float, int8};
 
@@ -41,11 +41,13 @@ pub enum Kernel {
         /// Zero points, clamp, rounding.
         quant: Int8,
     },
-    /// CONV_2D on int8, as firmware runs it. Input: `x`. Constant: weights and [words](finish) of the channels from
+    /// CONV_2D on int8 with weights of int8 or int4, as firmware runs it. Input: `x`. Constant: weights and [words](finish) of the channels from
     /// [`conv2d_pack`](device::conv2d_pack).
     Conv2dI8Device {
         /// The window.
         window: Window2d,
+        /// Of the weights as they are packed.
+        width: Width,
         /// Zero point of the input.
         input_zero: i8,
         /// From accumulators to outputs.
@@ -152,13 +154,15 @@ pub enum Kernel {
         /// Zero points, clamp, rounding.
         quant: Int8,
     },
-    /// FULLY_CONNECTED on int8 with weights whose zero point is 0, as firmware runs it. Input: `x` as `[rows, 1, K]`. Constants: weights
+    /// FULLY_CONNECTED on int8 with weights of int8 or int4 whose zero point is 0, as firmware runs it. Input: `x` as `[rows, 1, K]`. Constants: weights
     /// from [`fully_connected_pack`](device::fully_connected_pack), the [words](finish) of the channels.
     FullyConnectedI8Device {
         /// K.
         inputs: usize,
         /// O.
         outputs: usize,
+        /// Of the weights as they are packed.
+        width: Width,
         /// From accumulators to outputs.
         finish: Finish,
     },
@@ -231,9 +235,9 @@ impl Kernel {
                 scratch: fast::conv2d_scratch(window),
                 ..windowed(window, Int8, output, with_channels(fast::conv2d_weights(window), window.output[2]))
             },
-            Kernel::Conv2dI8Device { window, finish, .. } => Demands {
+            Kernel::Conv2dI8Device { window, width, finish, .. } => Demands {
                 scratch: device::conv2d_scratch(window),
-                ..windowed(window, Int8, output, vec![device::conv2d_words(window, finish.extras) * 4])
+                ..windowed(window, Int8, output, vec![device::conv2d_words(window, *width, finish.extras) * 4])
             },
             Kernel::DepthwiseI8Device { window, finish, rows, .. } => Demands {
                 scratch: device::depthwise_scratch(window, *rows),
@@ -244,8 +248,8 @@ impl Kernel {
                     with_words(device::depthwise_weights(window), window.output[2], finish),
                 )
             },
-            Kernel::FullyConnectedI8Device { inputs, outputs, finish } => {
-                let weights = device::fully_connected_weights([*inputs, *outputs]) * 4;
+            Kernel::FullyConnectedI8Device { inputs, outputs, width, finish } => {
+                let weights = device::fully_connected_weights([*inputs, *outputs], *width) * 4;
                 dense(*inputs, *outputs, Int8, output, with_words(weights, *outputs, finish))
             }
             Kernel::Conv2dHybrid { window, .. } => {
@@ -285,15 +289,15 @@ impl Kernel {
             let words = constant(i).as_chunks::<4>().0;
             words.iter().map(|&bytes| u32::from_le_bytes(bytes)).collect::<Vec<_>>()
         };
-        let (finish, words, channels) = match self {
-            Kernel::Conv2dI8Device { window, finish, .. } => {
-                (finish, device::conv2d_finish(window, &words(0)).collect(), window.output[2])
+        let (finish, width, words, channels) = match self {
+            Kernel::Conv2dI8Device { window, width, finish, .. } => {
+                (finish, *width, device::conv2d_finish(window, *width, &words(0)).collect(), window.output[2])
             }
-            Kernel::DepthwiseI8Device { window, finish, .. } => (finish, words(1), window.output[2]),
-            Kernel::FullyConnectedI8Device { outputs, finish, .. } => (finish, words(1), *outputs),
+            Kernel::DepthwiseI8Device { window, finish, .. } => (finish, Width::Eight, words(1), window.output[2]),
+            Kernel::FullyConnectedI8Device { outputs, width, finish, .. } => (finish, *width, words(1), *outputs),
             _ => return true,
         };
-        finish.is_sound(&words, channels)
+        finish.is_sound(width, &words, channels)
     }
 }
 

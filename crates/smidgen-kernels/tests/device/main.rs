@@ -1,8 +1,25 @@
 //! The device kernels give what their definitions say. The same cases run on emulated cores, with the hand-written blocks.
 
+mod conv2d;
 mod depthwise;
+mod fully_connected;
+mod layer;
 mod random;
 mod sum;
+
+#[test]
+fn convolutions() {
+    for seed in 0..if cfg!(miri) { 20 } else { 4000 } {
+        assert!(conv2d::check(seed), "case {seed}");
+    }
+}
+
+#[test]
+fn fully_connected_layers() {
+    for seed in 0..if cfg!(miri) { 20 } else { 2000 } {
+        assert!(fully_connected::check(seed), "case {seed}");
+    }
+}
 
 #[test]
 fn depthwise_layers() {

@@ -10,8 +10,7 @@ mod search;
 mod tests;
 
 use smidgen_kernels::int8::Int8;
-use smidgen_kernels::int8::device::Finish;
-use smidgen_kernels::int8::device::finish::SCALE;
+use smidgen_kernels::int8::device::{Finish, Width};
 use smidgen_kernels::memory::Flash;
 use smidgen_kernels::requant::Factor;
 
@@ -136,23 +135,23 @@ pub(crate) struct Packed {
     pub words: Vec<u32>,
 }
 
-/// The cheapest packed form of a layer that is proven, if there is one.
-pub(crate) fn pack(channels: &[Channel], quant: &Int8) -> Option<Packed> {
+/// The cheapest packed form of a layer with weights of this width that is proven, if there is one.
+pub(crate) fn pack(channels: &[Channel], quant: &Int8, width: Width) -> Option<Packed> {
     if !channels.iter().all(Channel::is_in_range) {
         return None;
     }
-    search::search(channels, quant).filter(|packed| proves(packed, channels, quant))
+    search::search(channels, quant, width).filter(|packed| proves(packed, channels, quant, width))
 }
 
 /// True if the packed form gives the reference's output for every accumulator of every channel.
-pub(crate) fn proves(packed: &Packed, channels: &[Channel], quant: &Int8) -> bool {
+pub(crate) fn proves(packed: &Packed, channels: &[Channel], quant: &Int8, width: Width) -> bool {
     let pairs = channels.len().div_ceil(2);
-    if !packed.finish.is_sound(&packed.words, channels.len()) {
+    if !packed.finish.is_sound(width, &packed.words, channels.len()) {
         return false;
     }
     channels.iter().enumerate().all(|(i, channel)| {
-        let unpacked = packed.finish.pair(Flash::new(&packed.words), pairs, i / 2)[i % 2];
-        let staged = |acc: i64| (acc - channel.bias as i64) * SCALE as i64 + unpacked.start as i64;
+        let unpacked = packed.finish.pair_of(width, Flash::new(&packed.words), i / 2 * 3, pairs * 3)[i % 2];
+        let staged = |acc: i64| (acc - channel.bias as i64) * width.scale() as i64 + unpacked.start as i64;
         let equal = |acc: i64| packed.finish.output(&unpacked, staged(acc) as i32) == channel.output(acc, quant);
         // Staged accumulators may wrap as well, but only where the reference's do.
         let turns = |acc: i64| staged(acc) - i64::from(staged(acc) as i32);

@@ -3,24 +3,27 @@
 use super::{Channel, Packed, Piece};
 use smidgen_kernels::Rounding;
 use smidgen_kernels::int8::Int8;
-use smidgen_kernels::int8::device::Finish;
-use smidgen_kernels::int8::device::finish::{EXTRA, MAX_LOW_BITS, MAX_SHIFT, SCALE};
+use smidgen_kernels::int8::device::finish::{EXTRA, MAX_SHIFT, max_low_bits};
+use smidgen_kernels::int8::device::{Finish, Width};
 
-/// How far the start of an extra may lie from the bias, in staged units, to make up for what the shared offset lacks: a tie is at most
+/// How far the start of an extra may lie from the bias, in accumulators, to make up for what the shared offset lacks: a tie is at most
 /// one accumulator wide.
-const NUDGE: i64 = 2 * SCALE as i64;
+const NUDGE: i64 = 2;
+
+/// In how many steps of an accumulator nudges are tried: coarse before fine, as a wide interval is found soon.
+const NUDGES: [i64; 3] = [8, 32, 256];
 
 /// The layer's shift is as great as 31 bits of multiplier allow for its greatest factor, or a little less.
 const SHIFTS_TRIED: i32 = 4;
 
 /// The packed form with the fewest extras.
-pub(super) fn search(channels: &[Channel], quant: &Int8) -> Option<Packed> {
+pub(super) fn search(channels: &[Channel], quant: &Int8, width: Width) -> Option<Packed> {
     let tasks: Vec<Task> = channels.iter().map(|channel| Task::new(channel, quant)).collect();
     // Factors of constant outputs do not matter.
     let greatest = tasks.iter().filter(|task| !task.is_constant()).map(|task| task.channel.factor.shift).max();
-    let full = 7 - greatest.map_or(-1, i32::from);
+    let full = width.scale_bits() as i32 - 1 - greatest.map_or(-1, i32::from);
     (0..SHIFTS_TRIED).map(|less| full.min(MAX_SHIFT as i32) - less).filter(|&shift| shift > 0).find_map(|shift| {
-        let mut layer = Layer::new(&tasks, quant, shift);
+        let mut layer = Layer::new(&tasks, quant, width, shift);
         let bits = layer.best_bits(&tasks);
         layer.pack(&tasks, bits)
     })
@@ -55,6 +58,7 @@ impl<'a> Task<'a> {
 
 /// The choices made for a layer, and for each channel the multipliers that they leave.
 struct Layer {
+    width: Width,
     finish: Finish,
     intervals: Vec<Vec<(Start, Interval)>>,
 }
@@ -66,15 +70,15 @@ type Start = (i64, u32);
 type Interval = (i64, i64);
 
 impl Layer {
-    fn new(tasks: &[Task], quant: &Int8, shift: i32) -> Self {
+    fn new(tasks: &[Task], quant: &Int8, width: Width, shift: i32) -> Self {
         let tie = match quant.rounding {
-            Rounding::Twice => SCALE as u32,
+            Rounding::Twice => width.scale() as u32,
             Rounding::Once => 0,
         };
         let by_sign = tie != 0 && !tasks.iter().all(Task::is_flat_below_zero);
         let offset = (quant.output_zero << shift) + (1 << (shift - 1));
-        let finish = Finish { offset, shift: shift as u32, tie, low: 0, unit: SCALE, by_sign, extras: 0 };
-        Self { finish, intervals: vec![Vec::new(); tasks.len()] }
+        let finish = Finish { offset, shift: shift as u32, tie, low: 0, unit: width.scale(), by_sign, extras: 0 };
+        Self { width, finish, intervals: vec![Vec::new(); tasks.len()] }
     }
 
     /// The multipliers of channel `i` with this start.
@@ -82,7 +86,7 @@ impl Layer {
         if let Some(&(_, interval)) = self.intervals[i].iter().find(|(key, _)| *key == start) {
             return interval;
         }
-        let interval = exact(&self.finish, &tasks[i], start);
+        let interval = exact(&self.finish, self.width, &tasks[i], start);
         self.intervals[i].push((start, interval));
         interval
     }
@@ -90,7 +94,7 @@ impl Layer {
     /// The number of leading zeros that a channel's factor suggests, and its neighbours; all, where few outputs occur.
     fn classes(&self, task: &Task) -> impl Iterator<Item = u32> + use<> {
         let factor = task.channel.factor;
-        let natural = 8 - self.finish.shift as i32 - factor.shift as i32;
+        let natural = self.width.scale_bits() as i32 - self.finish.shift as i32 - factor.shift as i32;
         let natural = if factor.multiplier == 0 { 32 } else { natural.clamp(1, 32) };
         let others = if task.is_constant() || task.pieces.len() > 1 { 1..33 } else { 1..1 };
         let near = [natural, natural + 1, natural - 1].into_iter().filter(|class| (1..=32).contains(class));
@@ -109,7 +113,7 @@ impl Layer {
             let Ok(half) = i16::try_from(field >> bits) else { continue };
             let low = field & ((1 << bits) - 1);
             for class in self.classes(task) {
-                let (first, last) = self.interval(tasks, i, (whole * SCALE as i64, class));
+                let (first, last) = self.interval(tasks, i, (whole * self.width.scale() as i64, class));
                 let multiplier = first + (low - first).rem_euclid(1 << bits);
                 if multiplier <= last {
                     return Some((multiplier as u32, half as u16));
@@ -121,17 +125,16 @@ impl Layer {
 
     /// The word and start of channel `i` with an extra.
     fn extra(&mut self, tasks: &[Task], i: usize) -> Option<(u32, i32)> {
-        let channel = tasks[i].channel;
-        let nudges = (0..=NUDGE).flat_map(|n| [n, -n]).skip(1);
+        let (channel, scale) = (tasks[i].channel, self.width.scale() as i64);
+        let nudges = (0..=NUDGE * scale).flat_map(|n| [n, -n]).skip(1);
         // Where the reference wraps, so must the staged accumulator: half of 32 bits further, it does at the same place.
         let turned = if tasks[i].pieces.len() > 1 { 1 << 31 } else { 0 };
-        // Coarse before fine: a wide interval is found soon.
-        let nudges = [32, 8, 1].into_iter().flat_map(|step| nudges.clone().filter(move |n| n % step == 0));
+        let nudges = NUDGES.into_iter().flat_map(|steps| nudges.clone().filter(move |n| n % (scale / steps) == 0));
         for nudge in nudges.map(|nudge| nudge + turned) {
             for class in self.classes(&tasks[i]) {
-                let (first, last) = exact(&self.finish, &tasks[i], (nudge, class));
+                let (first, last) = exact(&self.finish, self.width, &tasks[i], (nudge, class));
                 if first <= last {
-                    return Some((first as u32, (channel.bias as i64 * SCALE as i64 + nudge) as i32));
+                    return Some((first as u32, (channel.bias as i64 * scale + nudge) as i32));
                 }
             }
         }
@@ -141,7 +144,7 @@ impl Layer {
     /// The number of shared bits that needs the fewest extras, the least of them.
     fn best_bits(&mut self, tasks: &[Task]) -> u32 {
         let mut best = (usize::MAX, 0);
-        for bits in 0..=MAX_LOW_BITS {
+        for bits in 0..=max_low_bits(self.width) {
             let mut extras = 0;
             for i in 0..tasks.len() {
                 extras += usize::from(self.shared(tasks, i, bits).is_none());
@@ -173,18 +176,18 @@ impl Layer {
             words[i / 2 * 3 + 2] |= (half as u32) << (16 * (i % 2));
         }
         let extras = u16::try_from(words.len() - 3 * pairs).ok()?;
-        let finish = Finish { low: (1 << bits) - 1, unit: SCALE << bits, extras, ..self.finish };
+        let finish = Finish { low: (1 << bits) - 1, unit: self.width.scale() << bits, extras, ..self.finish };
         Some(Packed { finish, words })
     }
 }
 
 /// The multipliers that give every output of the channel, among those with `class` leading zeros.
-fn exact(finish: &Finish, task: &Task, (nudge, class): Start) -> Interval {
+fn exact(finish: &Finish, width: Width, task: &Task, (nudge, class): Start) -> Interval {
     // A multiplier of 0 has 32.
     let mut bounds =
         if finish.tie == 0 { (0, i32::MAX as i64) } else { ((1 << 32 >> class) / 2, (1 << 32 >> class) - 1) };
     let with = finish.with(bounds.0 as i32, 0);
-    let staged = |acc: i64| acc * SCALE as i64 + nudge;
+    let staged = |acc: i64| acc * width.scale() as i64 + nudge;
     // Output y or more, where the accumulator is acc: acc' * m >= ((y << j) - C + K) << 32, all in staged units.
     let at = |acc: i64, y: i64| {
         let staged = staged(acc) as i32 as i64;

@@ -7,11 +7,11 @@ fn quant(output_zero: i32, rounding: Rounding) -> Int8 {
 }
 
 /// True if the packed form gives the reference's output for every accumulator, each tried.
-fn equal_everywhere(packed: &Packed, channels: &[Channel], quant: &Int8) -> bool {
+fn equal_everywhere(packed: &Packed, channels: &[Channel], quant: &Int8, width: Width) -> bool {
     channels.iter().enumerate().all(|(i, channel)| {
-        let unpacked = packed.finish.pair(Flash::new(&packed.words), channels.len().div_ceil(2), i / 2)[i % 2];
+        let unpacked = packed.finish.pair_of(width, Flash::new(&packed.words), i / 2 * 3, channels.len().div_ceil(2) * 3)[i % 2];
         (channel.low..=channel.high).all(|acc| {
-            let staged = (acc - channel.bias as i64) * SCALE as i64 + unpacked.start as i64;
+            let staged = (acc - channel.bias as i64) * width.scale() as i64 + unpacked.start as i64;
             packed.finish.output(&unpacked, staged as i32) == channel.output(acc, quant)
         })
     })
@@ -26,23 +26,27 @@ fn layer() -> impl Strategy<Value = (Vec<Channel>, Int8)> {
     (prop::collection::vec(channel, 1..6), quant)
 }
 
+fn width() -> impl Strategy<Value = Width> {
+    prop_oneof![Just(Width::Eight), Just(Width::Four)]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn what_is_packed_is_equal_everywhere((channels, quant) in layer()) {
-        let packed = pack(&channels, &quant).expect("layers like these can be packed");
-        prop_assert!(equal_everywhere(&packed, &channels, &quant));
+    fn what_is_packed_is_equal_everywhere((channels, quant) in layer(), width in width()) {
+        let packed = pack(&channels, &quant, width).expect("layers like these can be packed");
+        prop_assert!(equal_everywhere(&packed, &channels, &quant, width));
     }
 
     #[test]
     fn a_changed_word_is_refused_exactly_if_a_byte_changes(
-        (channels, quant) in layer(), word in any::<prop::sample::Index>(), flip in 0u32..31,
+        (channels, quant) in layer(), width in width(), word in any::<prop::sample::Index>(), flip in 0u32..31,
     ) {
-        let mut packed = pack(&channels, &quant).expect("layers like these can be packed");
+        let mut packed = pack(&channels, &quant, width).expect("layers like these can be packed");
         let word = word.index(packed.words.len());
         packed.words[word] ^= 1 << flip;
-        prop_assert_eq!(proves(&packed, &channels, &quant), equal_everywhere(&packed, &channels, &quant));
+        prop_assert_eq!(proves(&packed, &channels, &quant, width), equal_everywhere(&packed, &channels, &quant, width));
     }
 
     #[test]
@@ -62,15 +66,16 @@ proptest! {
 
 #[test]
 fn changed_parameters_are_refused() {
+    let width = Width::Eight;
     let channels: Vec<Channel> =
         (1..5).map(|i| Channel::new(Factor::new(0.003 * i as f64), -70 * i, [100, -90, 35].into_iter())).collect();
     let quant = quant(-3, Rounding::Twice);
-    let right = pack(&channels, &quant).unwrap();
+    let right = pack(&channels, &quant, width).unwrap();
     assert!(right.finish.by_sign);
     let wrong = |change: fn(&mut Packed)| {
         let mut packed = right.clone();
         change(&mut packed);
-        !proves(&packed, &channels, &quant)
+        !proves(&packed, &channels, &quant, width)
     };
     assert!(!wrong(|_| {}));
     assert!(wrong(|p| p.finish.by_sign = false));
@@ -78,6 +83,7 @@ fn changed_parameters_are_refused() {
     assert!(wrong(|p| p.finish.shift -= 1));
     assert!(wrong(|p| p.finish.offset += 1 << 9));
     assert!(wrong(|p| p.finish.unit *= 2));
+    assert!(!proves(&right, &channels, &quant, Width::Four));
     assert!(wrong(|p| p.words.truncate(3)));
     assert!(wrong(|p| p.words.push(0)));
     assert!(wrong(|p| p.words[0] |= 1 << 31));
@@ -94,8 +100,8 @@ fn accumulators_wrap_where_those_of_the_reference_do() {
                 Channel::new(Factor::new(real), bias, [0; 3].into_iter()),
                 Channel::new(Factor::new(0.003), 40, [100, -90, 35].into_iter()),
             ];
-            let packed = pack(&channels, &relu).expect("a packed form");
-            assert!(equal_everywhere(&packed, &channels, &relu), "{bias} {real}");
+            let packed = pack(&channels, &relu, Width::Eight).expect("a packed form");
+            assert!(equal_everywhere(&packed, &channels, &relu, Width::Eight), "{bias} {real}");
         }
     }
 }
@@ -103,9 +109,9 @@ fn accumulators_wrap_where_those_of_the_reference_do() {
 #[test]
 fn after_a_relu_the_sign_needs_no_care() {
     let channels = [Channel::new(Factor::new(0.004), 500, [100, -90, 35].into_iter())];
-    assert!(!pack(&channels, &quant(-128, Rounding::Twice)).unwrap().finish.by_sign);
-    assert!(!pack(&channels, &quant(-3, Rounding::Once)).unwrap().finish.by_sign);
-    assert!(pack(&channels, &quant(-127, Rounding::Twice)).unwrap().finish.by_sign);
+    assert!(!pack(&channels, &quant(-128, Rounding::Twice), Width::Eight).unwrap().finish.by_sign);
+    assert!(!pack(&channels, &quant(-3, Rounding::Once), Width::Eight).unwrap().finish.by_sign);
+    assert!(pack(&channels, &quant(-127, Rounding::Twice), Width::Eight).unwrap().finish.by_sign);
 }
 
 #[test]
@@ -114,18 +120,28 @@ fn extremes_are_packed_or_refused() {
     // Outputs that never change, whatever the scale.
     for real in [0.0, 1e-9, 1e-3, 0.9] {
         let channels = vec![Channel::new(Factor::new(real), 40, core::iter::empty()); 3];
-        assert!(equal_everywhere(&pack(&channels, &twice).unwrap(), &channels, &twice), "{real}");
+        assert!(equal_everywhere(&pack(&channels, &twice, Width::Eight).unwrap(), &channels, &twice, Width::Eight), "{real}");
     }
-    assert_eq!(pack(&[], &twice).unwrap().words.len(), 0);
+    assert_eq!(pack(&[], &twice, Width::Eight).unwrap().words.len(), 0);
     // More than 24 bits of accumulator, which are only had where they do not matter.
     let wide = |real, weights| Channel::new(Factor::new(real), 1 << 24, core::iter::repeat_n(127, weights));
-    assert_eq!(pack(&[wide(1e-6, 400)], &twice), None);
-    assert_eq!(pack(&[wide(1e-2, 4)], &twice).unwrap().finish.extras, 0);
+    assert_eq!(pack(&[wide(1e-6, 400)], &twice, Width::Eight), None);
+    assert_eq!(pack(&[wide(1e-2, 4)], &twice, Width::Eight).unwrap().finish.extras, 0);
     // A clamp inside the range of int8.
     let clamped = Int8 { max: 100, ..twice };
-    assert_eq!(pack(&[Channel::new(Factor::new(0.01), 0, [127, 127].into_iter())], &clamped), None);
+    assert_eq!(pack(&[Channel::new(Factor::new(0.01), 0, [127, 127].into_iter())], &clamped, Width::Eight), None);
     // A bias that needs more bits than are stored becomes an extra.
     let wide = [Channel::new(Factor::new(1e-5), 6_000_000, [90; 40].into_iter())];
-    let packed = pack(&wide, &twice).unwrap();
+    let packed = pack(&wide, &twice, Width::Eight).unwrap();
     assert_eq!((packed.finish.extras, packed.words.len()), (1, 4));
+}
+
+#[test]
+fn narrow_weights_scale_their_accumulators_more() {
+    let twice = quant(0, Rounding::Twice);
+    let channel = |bias| [Channel::new(Factor::new(1e-4), bias, [7; 400].into_iter())];
+    // 20 bits of accumulator, but not more.
+    assert!(pack(&channel(100_000), &twice, Width::Four).is_some());
+    assert_eq!(pack(&channel(300_000), &twice, Width::Four), None);
+    assert!(pack(&channel(300_000), &twice, Width::Eight).is_some());
 }

@@ -10,7 +10,7 @@ use crate::kernel::Kernel;
 use crate::program::{ConstantId, Step};
 use smidgen_ir::{Activation, ConvParams, ElementType, Operator, Padding, Tensor};
 use smidgen_kernels::float::Clamp;
-use smidgen_kernels::int8::device::{self, lanes};
+use smidgen_kernels::int8::device::{self, Width};
 use smidgen_kernels::int8::{Int8, fast};
 use smidgen_kernels::requant::Factor;
 use smidgen_kernels::{Rounding, Window2d};
@@ -160,14 +160,16 @@ fn device_conv2d(
     let (bias, factors) = biases(builder, operator, values, quant, window.output[2])?;
     let places = 0..window.patch().next_multiple_of(4);
     let taps: Vec<Option<usize>> = places.map(|at| device::conv2d_tap(window, at)).collect();
-    let start = |bias, weights: &[i8]| lanes::start(bias, taps.iter().map(|tap| tap.map_or(0, |tap| weights[tap])));
-    let Some(packed) = quant::finish(quant, &factors, &bias, values, start) else { return Ok(None) };
-    let mut words = vec![0; device::conv2d_words(window, packed.finish.extras)];
-    if !device::conv2d_pack(window, values, &packed.words, &mut words) {
-        return Ok(None);
-    }
-    let name = builder.tensor(operator.inputs[1]).name.clone();
-    let kernel = Kernel::Conv2dI8Device { window: *window, input_zero: quant.input_zero as i8, finish: packed.finish };
+    let pack = |&width: &Width| {
+        let start = |bias, weights: &[i8]| width.start(bias, taps.iter().map(|tap| tap.map_or(0, |tap| weights[tap])));
+        let packed = quant::finish(quant, &factors, &bias, values, width, start)?;
+        let mut words = vec![0; device::conv2d_words(window, width, packed.finish.extras)];
+        device::conv2d_pack(window, width, values, &packed.words, &mut words).then_some((width, packed.finish, words))
+    };
+    let weights = builder.tensor(operator.inputs[1]);
+    let Some((width, finish, words)) = quant::widths(weights).iter().find_map(pack) else { return Ok(None) };
+    let name = weights.name.clone();
+    let kernel = Kernel::Conv2dI8Device { window: *window, width, input_zero: quant.input_zero as i8, finish };
     Ok(Some(Step {
         constants: vec![builder.constant_u32(name, &words)],
         scratch_bytes: device::conv2d_scratch(window).next_multiple_of(4),
@@ -187,7 +189,10 @@ fn device_depthwise(
     let depth = window.output[2];
     let by_channel = by_channel(&values, depth);
     let (bias, factors) = biases(builder, operator, &by_channel, quant, depth)?;
-    let Some(packed) = quant::finish(quant, &factors, &bias, &by_channel, |bias, _| bias) else { return Ok(None) };
+    let plain = |bias, _: &[i8]| bias;
+    let Some(packed) = quant::finish(quant, &factors, &bias, &by_channel, Width::Eight, plain) else {
+        return Ok(None);
+    };
     let mut bytes = vec![0; device::depthwise_weights(window)];
     device::depthwise_pack(window, &values, &mut bytes);
     let name = weights.name.clone();

@@ -10,7 +10,7 @@ use crate::program::{ConstantId, Extent, Step};
 use smidgen_ir::{Activation, ElementType, Operator, Quantisation, Tensor};
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::Int8;
-use smidgen_kernels::int8::device::{self, lanes};
+use smidgen_kernels::int8::device::{self, Width};
 use smidgen_kernels::requant::Factor;
 
 pub(super) fn fully_connected(
@@ -52,7 +52,8 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
     } else {
         quant::fold_biases(&mut bias, input_zero, &values);
         if builder.options.kernels == KernelSet::Device
-            && let Some((kernel, weights, words)) = on_device([inputs, outputs], &quant, &factors, &bias, &values)
+            && let Some((kernel, weights, words)) = (quant::widths(weights).iter())
+                .find_map(|&width| on_device([inputs, outputs], width, &quant, &factors, &bias, &values))
         {
             let name = builder.tensor(operator.inputs[1]).name.clone();
             let constants = vec![
@@ -71,22 +72,23 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
     Ok(())
 }
 
-/// The device kernel with its weights and the words of its channels, where they are proven.
+/// The device kernel for weights of this width with its weights and the words of its channels, where they are proven.
 fn on_device(
     sizes: [usize; 2],
+    width: Width,
     quant: &Int8,
     factors: &[Factor],
     bias: &[i32],
     weights: &[i8],
 ) -> Option<(Kernel, Vec<u32>, Vec<u32>)> {
-    let mut packed = vec![0; device::fully_connected_weights(sizes)];
-    if !device::fully_connected_pack(sizes, weights, &mut packed) {
+    let mut packed = vec![0; device::fully_connected_weights(sizes, width)];
+    if !device::fully_connected_pack(sizes, width, weights, &mut packed) {
         return None;
     }
-    let start = |bias, weights: &[i8]| lanes::start(bias, weights.iter().copied());
-    let channels = quant::finish(quant, factors, bias, weights, start)?;
+    let start = |bias, weights: &[i8]| width.start(bias, weights.iter().copied());
+    let channels = quant::finish(quant, factors, bias, weights, width, start)?;
     let [inputs, outputs] = sizes;
-    Some((Kernel::FullyConnectedI8Device { inputs, outputs, finish: channels.finish }, packed, channels.words))
+    Some((Kernel::FullyConnectedI8Device { inputs, outputs, width, finish: channels.finish }, packed, channels.words))
 }
 
 fn float32(builder: &mut Builder, operator: &Operator, activation: Activation) -> Result<(), Refusal> {

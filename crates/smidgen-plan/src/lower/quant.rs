@@ -5,6 +5,7 @@ use super::error::Refusal;
 use crate::finish::{Channel, Packed, pack};
 use crate::program::ConstantId;
 use smidgen_ir::{Activation, ElementType, Tensor, TensorId};
+use smidgen_kernels::int8::device::Width;
 use smidgen_kernels::int8::{Int8, fast};
 use smidgen_kernels::requant::Factor;
 
@@ -116,13 +117,19 @@ pub(super) fn fold_biases(bias: &mut [i32], input_zero: i32, weights: &[i8]) {
     }
 }
 
-/// The proven constants of a device kernel, where there are some. `bias` is [folded](fold_biases), `weights` has those of a channel in a
+/// The widths in which a device kernel may store weights, the one that takes least first.
+pub(super) fn widths(weights: &Tensor) -> &'static [Width] {
+    if weights.element() == ElementType::Int4 { &[Width::Four, Width::Eight] } else { &[Width::Eight] }
+}
+
+/// The proven constants of a device kernel with weights of this width, where there are some. `bias` is [folded](fold_biases), `weights` has those of a channel in a
 /// row; `start` says what the kernel adds its products to, given bias and weights of a channel.
 pub(super) fn finish(
     quant: &Int8,
     factors: &[Factor],
     bias: &[i32],
     weights: &[i8],
+    width: Width,
     start: impl Fn(i32, &[i8]) -> i32,
 ) -> Option<Packed> {
     let each = weights.len().checked_div(bias.len())?;
@@ -132,7 +139,7 @@ pub(super) fn finish(
             Channel::new(factor, bias, weights.iter().copied()).starting_at(start(bias, weights))
         })
         .collect();
-    pack(&channels, quant)
+    pack(&channels, quant, width)
 }
 
 /// Packs bias, multipliers and shifts as the integer kernels list them after their weights.

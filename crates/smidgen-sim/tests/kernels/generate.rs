@@ -6,6 +6,7 @@ use crate::cases::{
 };
 use crate::generate_device;
 use smidgen_kernels::convert::{Requantise, Stored};
+use smidgen_kernels::int8::device::Width;
 use smidgen_kernels::int8::{Binary, Prelu, Product, Reading, Reduce, SUM_SHIFT, Scale, Sum, fast};
 use smidgen_kernels::movement::Axis;
 use smidgen_kernels::nd::MAX_RANK;
@@ -20,9 +21,11 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::Depthwise | Kernel::FastDepthwise => depthwise(kernel, random),
         Kernel::TransposeConv => transpose_conv(random),
         Kernel::FullyConnected | Kernel::FastFullyConnected => fully_connected(kernel, random),
-        Kernel::DeviceConv2d => generate_device::conv2d(random),
+        Kernel::DeviceConv2d => generate_device::conv2d(kernel, Width::Eight, random),
+        Kernel::DeviceConv2dI4 => generate_device::conv2d(kernel, Width::Four, random),
         Kernel::DeviceDepthwise => generate_device::depthwise(random),
-        Kernel::DeviceFullyConnected => generate_device::fully_connected(random),
+        Kernel::DeviceFullyConnected => generate_device::fully_connected(kernel, Width::Eight, random),
+        Kernel::DeviceFullyConnectedI4 => generate_device::fully_connected(kernel, Width::Four, random),
         Kernel::AveragePool | Kernel::MaxPool => pool(kernel, random),
         Kernel::ResizeBilinear => resize(random),
         Kernel::Softmax | Kernel::Table => table(kernel, random),

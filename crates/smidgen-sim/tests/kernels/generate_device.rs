@@ -3,11 +3,11 @@
 
 use crate::calls::Kernel;
 use crate::cases::{Call, Case, Needs, Space, int8, place, region, signed, small, window};
-use smidgen_kernels::int8::device::finish::{EXTRA, MAX_LOW_BITS, SCALE};
-use smidgen_kernels::int8::device::{self, Finish, SUM_BITS, Terms};
+use smidgen_kernels::int8::device::finish::{EXTRA, max_low_bits};
+use smidgen_kernels::int8::device::{self, Finish, SUM_BITS, Terms, Width};
 use smidgen_zoo::Random;
 
-pub fn conv2d(random: &mut Random) -> Case {
+pub fn conv2d(kernel: Kernel, width: Width, random: &mut Random) -> Case {
     let mut window = window(random);
     if random.chance(1, 6) {
         // As the first layer of a network has it.
@@ -16,10 +16,11 @@ pub fn conv2d(random: &mut Random) -> Case {
     let mut placed = place(random, &window, 1);
     let size = device::conv2d_scratch(&window);
     let scratch = placed.space.take(size, 4);
-    let (finish, words) = finish(random, window.output[2]);
-    let mut packed = vec![0u32; device::conv2d_words(&window, finish.extras)];
-    assert!(device::conv2d_pack(&window, &symmetric(random, window.patch() * window.output[2]), &words, &mut packed));
-    let call = Call::new(Kernel::DeviceConv2d).put(&placed.input).put(&placed.output).put(&placed.region).put(&scratch);
+    let (finish, words) = finish(random, width, window.output[2]);
+    let mut packed = vec![0u32; device::conv2d_words(&window, width, finish.extras)];
+    let weights = weights(random, width, window.patch() * window.output[2]);
+    assert!(device::conv2d_pack(&window, width, &weights, &words, &mut packed));
+    let call = Call::new(kernel).put(&placed.input).put(&placed.output).put(&placed.region).put(&scratch);
     let call = call.put(&window).put(&int8(random)).put(&finish).constant(&packed);
     Case { scratch: scratch..scratch + size, ..Case::new(call, placed.space.fill(random)) }
 }
@@ -37,16 +38,16 @@ pub fn depthwise(random: &mut Random) -> Case {
     let band = small(random, 1, 8);
     let size = device::depthwise_scratch(&window, band);
     let scratch = placed.space.take(size, 4);
-    let (finish, words) = finish(random, window.output[2]);
-    let mut weights = vec![0i8; device::depthwise_weights(&window)];
-    device::depthwise_pack(&window, &symmetric(random, window.area() * window.output[2]), &mut weights);
+    let (finish, words) = finish(random, Width::Eight, window.output[2]);
+    let mut packed = vec![0i8; device::depthwise_weights(&window)];
+    device::depthwise_pack(&window, &weights(random, Width::Eight, window.area() * window.output[2]), &mut packed);
     let call = Call::new(Kernel::DeviceDepthwise).put(&placed.input).put(&placed.output).put(&placed.region);
     let call =
-        call.put(&scratch).put(&window).put(&int8(random)).put(&finish).put(&band).constant(&weights).constant(&words);
+        call.put(&scratch).put(&window).put(&int8(random)).put(&finish).put(&band).constant(&packed).constant(&words);
     Case { scratch: scratch..scratch + size, ..Case::new(call, placed.space.fill(random)) }
 }
 
-pub fn fully_connected(random: &mut Random) -> Case {
+pub fn fully_connected(kernel: Kernel, width: Width, random: &mut Random) -> Case {
     let rows = small(random, 1, 3);
     let sizes = [small(random, 1, 90), small(random, 1, 20)];
     let mut space = Space::new(random);
@@ -54,24 +55,28 @@ pub fn fully_connected(random: &mut Random) -> Case {
     let needs = Needs { rows: (region.y0, region.y1), cols: (0, 1) };
     let input = space.view(random, [rows, 1, sizes[0]], needs, 1);
     let output = space.view(random, [rows, 1, sizes[1]], needs, 1);
-    let (finish, words) = finish(random, sizes[1]);
-    let mut weights = vec![0u32; device::fully_connected_weights(sizes)];
-    assert!(device::fully_connected_pack(sizes, &symmetric(random, sizes[0] * sizes[1]), &mut weights));
-    let call = Call::new(Kernel::DeviceFullyConnected).put(&input).put(&output).put(&region).put(&sizes);
-    Case::new(call.put(&finish).constant(&weights).constant(&words), space.fill(random))
+    let (finish, words) = finish(random, width, sizes[1]);
+    let mut packed = vec![0u32; device::fully_connected_weights(sizes, width)];
+    assert!(device::fully_connected_pack(sizes, width, &weights(random, width, sizes[0] * sizes[1]), &mut packed));
+    let call = Call::new(kernel).put(&input).put(&output).put(&region).put(&sizes);
+    Case::new(call.put(&finish).constant(&packed).constant(&words), space.fill(random))
 }
 
-/// Weights as converters give them: no -128.
-fn symmetric(random: &mut Random, count: usize) -> Vec<i8> {
-    signed(random, count).into_iter().map(|w| w.max(-127)).collect()
+/// Weights as converters give them: no -128. All of those of four bits.
+fn weights(random: &mut Random, width: Width, count: usize) -> Vec<i8> {
+    let all = signed(random, count).into_iter();
+    match width {
+        Width::Eight => all.map(|w| w.max(-127)).collect(),
+        Width::Four => all.map(|w| w >> 4).collect(),
+    }
 }
 
 /// How accumulators of a device kernel become outputs, and the words of so many channels; every eighth or so starts at an extra.
-fn finish(random: &mut Random, channels: usize) -> (Finish, Vec<u32>) {
-    let bits = small(random, 0, MAX_LOW_BITS as i64) as u32;
+fn finish(random: &mut Random, width: Width, channels: usize) -> (Finish, Vec<u32>) {
+    let bits = small(random, 0, max_low_bits(width).into()) as u32;
     let shift = small(random, 8, 16) as u32;
     let offset = (i32::from(int8(random)) << shift) + (1 << (shift - 1));
-    let (tie, by_sign) = (random.choose(&[0, 256]), random.chance(1, 2));
+    let (tie, by_sign) = (random.choose(&[0, width.scale() as u32]), random.chance(1, 2));
     let pairs = channels.div_ceil(2);
     let (mut words, mut extras) = (vec![0; 3 * pairs], Vec::new());
     for channel in 0..channels {
@@ -87,9 +92,9 @@ fn finish(random: &mut Random, channels: usize) -> (Finish, Vec<u32>) {
         words[channel / 2 * 3 + 2] |= u32::from(half) << (16 * (channel % 2));
     }
     let finish =
-        Finish { offset, shift, tie, low: (1 << bits) - 1, unit: SCALE << bits, by_sign, extras: extras.len() as u16 };
+        Finish { offset, shift, tie, low: (1 << bits) - 1, unit: width.scale() << bits, by_sign, extras: extras.len() as u16 };
     words.extend(extras);
-    assert!(finish.is_sound(&words, channels));
+    assert!(finish.is_sound(width, &words, channels));
     (finish, words)
 }
 

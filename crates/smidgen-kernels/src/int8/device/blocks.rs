@@ -2,6 +2,8 @@
 
 use super::finish::Finish;
 use super::tails::Tails;
+use super::weights::Weights;
+use core::marker::PhantomData;
 use crate::memory::{Arena, Around, Bounds, Flash};
 use core::ops::Index;
 
@@ -20,7 +22,9 @@ pub(super) struct Source {
 }
 
 /// A layer's blocks of some number of pixels.
-pub(super) struct Block<'a, B: Bounds> {
+pub(super) struct Block<'a, W, B: Bounds> {
+    /// How weights are stored.
+    pub weights: PhantomData<W>,
     /// Groups of four taps, at least 1.
     pub quads: usize,
     /// 1, 2 or 3.
@@ -32,7 +36,7 @@ pub(super) struct Block<'a, B: Bounds> {
     /// Its tails.
     #[cfg_attr(not(all(target_arch = "arm", feature = "dsp")), expect(dead_code, reason = "for assembly"))]
     pub tails: Tails,
-    /// The layer's constant: for each pair of channels three words and two for each group; then the extras.
+    /// The layer's constant: for each pair of channels three words and those of each group; then the extras.
     pub packed: Flash<'a, u32, B>,
 }
 
@@ -49,10 +53,10 @@ pub(super) struct Target {
     pub alone: usize,
 }
 
-impl<B: Bounds> Block<'_, B> {
+impl<W: Weights, B: Bounds> Block<'_, W, B> {
     /// Words of a pair of channels.
     const fn pair_words(&self) -> usize {
-        3 + 2 * self.quads
+        3 + W::WIDTH.words(2) * self.quads
     }
 
     /// Where the extras begin in the constant.
@@ -63,7 +67,6 @@ impl<B: Bounds> Block<'_, B> {
 
 #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
 mod portable {
-    use super::super::lanes;
     use super::*;
 
     /// What a [`Source`] says of a run that begins at `index` of its memory.
@@ -74,7 +77,7 @@ mod portable {
 
     /// Stages the inputs of `pixels` pixels from word `at` on. All runs begin `column` elements behind their places.
     #[inline(always)]
-    pub fn stage<B: Bounds>(
+    pub fn stage<W: Weights, B: Bounds>(
         source: &Source,
         memory: &impl Index<usize, Output = i8>,
         column: usize,
@@ -89,18 +92,18 @@ mod portable {
                 let mut from = staged[source.table + run] as usize + column;
                 for _ in 0..if source.quads == 0 { 2 } else { source.quads } {
                     let quad = [memory[from], memory[from + 1], memory[from + 2], memory[from + 3]];
-                    staged.store(to, lanes::stage(quad));
+                    staged.store(to, W::stage(quad));
                     (from, to) = (from + 4, to + 2 * pixels);
                 }
             }
             if source.quads == 0 {
                 let [a, b, c] = [0, 1, 2].map(|run| memory[staged[source.table + run] as usize + column + 8]);
-                staged.store(to, lanes::stage([a, b, c, 0]));
+                staged.store(to, W::stage([a, b, c, 0]));
             }
         }
     }
 
-    impl<B: Bounds> Block<'_, B> {
+    impl<W: Weights, B: Bounds> Block<'_, W, B> {
         /// Computes all channels of blocks and stores them. The inputs are staged from `source`, a block's after the one's before it; without
         /// a source those of one block are staged already.
         #[inline(always)]
@@ -114,7 +117,7 @@ mod portable {
         ) {
             for block in 0..target.blocks {
                 if let Some(source) = source {
-                    stage(source, arena, block * self.pixels * source.step, self.pixels, staged, 0);
+                    stage::<W, B>(source, arena, block * self.pixels * source.step, self.pixels, staged, 0);
                 }
                 let to = target.to + block * self.pixels * target.pixel_stride;
                 for pair in 0..self.channels.div_ceil(2) {
@@ -133,14 +136,13 @@ mod portable {
             pixel_stride: usize,
         ) {
             let at = pair * self.pair_words();
-            let channels = self.finish.pair_at(self.packed, at, self.extras());
+            let channels = self.finish.pair_of(W::WIDTH, self.packed, at, self.extras());
             for p in 0..self.pixels {
                 let mut accs = [channels[0].start, channels[1].start];
                 for quad in 0..self.quads {
-                    let &[w0, w1] = self.packed.array::<2>(at + 3 + 2 * quad);
+                    let words = at + 3 + W::WIDTH.words(2) * quad;
                     let from = 2 * (quad * self.pixels + p);
-                    let inputs = [staged[from], staged[from + 1]];
-                    accs = [lanes::multiply(accs[0], w0, inputs), lanes::multiply(accs[1], w1, inputs)];
+                    accs = W::multiply_pair(accs, self.packed, words, [staged[from], staged[from + 1]]);
                 }
                 let to = to + p * pixel_stride + 2 * pair;
                 arena[to] = self.finish.output(&channels[0], accs[0]);
@@ -157,7 +159,7 @@ pub(super) use portable::{place, stage};
 #[cfg(all(target_arch = "arm", feature = "dsp"))]
 mod dsp {
     use super::*;
-    use crate::isa::dsp::conv::{Layer, Out, Stage, stage_code};
+    use crate::isa::dsp::conv::{Form, Layer, Out, Stage};
 
     /// As the portable one.
     #[inline(always)]
@@ -174,7 +176,7 @@ mod dsp {
 
     /// As the portable one.
     #[inline(always)]
-    pub fn stage<B: Bounds>(
+    pub fn stage<W: Weights, B: Bounds>(
         source: &Source,
         _memory: &impl Index<usize, Output = i8>,
         column: usize,
@@ -186,10 +188,10 @@ mod dsp {
         let count = if source.quads == 0 { 7 } else { source.runs * source.quads };
         let to = staged.pointer(at, 2 * pixels * count);
         // SAFETY: the places are those of runs that are this long for each pixel, and there is room for their words.
-        unsafe { stage_code(pixels, source.quads)(stage.table, stage.runs, stage.quads, stage.step, column, to) }
+        unsafe { W::Form::stage(pixels, source.quads)(stage.table, stage.runs, stage.quads, stage.step, column, to) }
     }
 
-    impl<B: Bounds> Block<'_, B> {
+    impl<W: Weights, B: Bounds> Block<'_, W, B> {
         /// As the portable one.
         #[inline(always)]
         pub fn run(
@@ -240,7 +242,7 @@ mod dsp {
                 }
                 let weights = self.packed.span(first * self.pair_words(), count * self.pair_words()).as_ptr();
                 // SAFETY: constant, inputs, staged inputs and outputs are as many as is said.
-                unsafe { layer.run(weights, count, blocks, &out, column) }
+                unsafe { layer.run::<W::Form>(weights, count, blocks, &out, column) }
                 if is_alone {
                     for p in 0..self.pixels {
                         arena[to + p * target.pixel_stride + self.channels - 1] = lines[target.alone + 2 * p];

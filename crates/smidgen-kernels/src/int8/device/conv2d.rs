@@ -1,19 +1,21 @@
 //! CONV_2D in blocks of up to three pixels by two channels.
 //!
-//! What the windows of a block's pixels cover is staged once, as [lanes], the pixels interleaved; then each pair of channels is one run
+//! What the windows of a block's pixels cover is staged once, as [lanes](super::lanes), the pixels interleaved; then each pair of channels is one run
 //! through its weights and through the staged inputs. Padding is staged as the input's zero point.
 //!
 //! # The constant
-//! For each pair of channels its three [words](super::finish), then for each four taps of the patch `[KH, KW, C]` a [word of weights](lanes) of
-//! either channel; zeros fill up the last four, and a last channel without a partner. After all pairs the extras of the finish.
+//! For each pair of channels its three [words](super::finish), then for each four taps of the patch `[KH, KW, C]` a [word of
+//! weights](super::lanes) of either channel, or [one of both](super::nibbles) where weights have four bits; zeros fill up the last four, and
+//! a last channel without a partner. After all pairs the extras of the finish.
 
 use super::blocks::{self, Block, Source, Target};
 use super::finish::Finish;
-use super::lanes;
 use super::tails::Tails;
+use super::weights::{Eight, Four, Weights, Width};
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Around, Bounds, Flash};
 use crate::view::{Region, View};
+use core::marker::PhantomData;
 use core::ops::Range;
 
 /// Pixels of a block, at most.
@@ -84,13 +86,13 @@ const fn is_inside(window: &Window2d, axis: usize) -> bool {
 }
 
 /// Words of a pair of channels.
-const fn pair_words(window: &Window2d) -> usize {
-    3 + 2 * Layout::of(window).quads
+const fn pair_words(window: &Window2d, width: Width) -> usize {
+    3 + width.words(2) * Layout::of(window).quads
 }
 
 /// Words of the constant of a layer with so many [extras](Finish::extras).
-pub const fn conv2d_words(window: &Window2d, extras: u16) -> usize {
-    window.output[2].div_ceil(2) * pair_words(window) + extras as usize
+pub const fn conv2d_words(window: &Window2d, width: Width, extras: u16) -> usize {
+    window.output[2].div_ceil(2) * pair_words(window, width) + extras as usize
 }
 
 /// Which tap of `[KH, KW, C]` comes at a place of the words of weights; none where zeros fill up.
@@ -117,32 +119,38 @@ pub const fn conv2d_scratch(window: &Window2d) -> usize {
 
 /// Packs the constant from weights `[O, KH, KW, C]` and the [words of the finish](super::finish::words) of the layer's channels.
 ///
-/// Returns false, the words half done, if a weight of -128 [does not fit](lanes::pack).
+/// Returns false, the words half done, if a weight does not fit: one of -128 [may not](super::lanes::pack), and none of more than four
+/// bits where so many are asked for.
 ///
 /// # Panics
 /// If a slice is not as long as the window says.
-pub fn conv2d_pack(window: &Window2d, weights: &[i8], words: &[u32], to: &mut [u32]) -> bool {
-    let (patch, channels, pair_words) = (window.patch(), window.output[2], pair_words(window));
+pub fn conv2d_pack(window: &Window2d, width: Width, weights: &[i8], words: &[u32], to: &mut [u32]) -> bool {
+    let (patch, channels, pair_words) = (window.patch(), window.output[2], pair_words(window, width));
     let (words, extras) = words.split_at(channels.div_ceil(2) * 3);
-    assert_eq!((weights.len(), to.len()), (patch * channels, conv2d_words(window, extras.len() as u16)));
+    assert_eq!((weights.len(), to.len()), (patch * channels, conv2d_words(window, width, extras.len() as u16)));
     let (pairs, to_extras) = to.split_at_mut(channels.div_ceil(2) * pair_words);
     to_extras.copy_from_slice(extras);
     let mut pairs = pairs.chunks_exact_mut(pair_words).zip(words.chunks_exact(3)).enumerate();
     pairs.all(|(pair, (to, words))| {
         to[..3].copy_from_slice(words);
-        to[3..].iter_mut().enumerate().all(|(i, to)| {
-            let channel = 2 * pair + i % 2;
-            let weight = |tap| if channel < channels { weights[channel * patch + tap] } else { 0 };
-            let word = lanes::pack(core::array::from_fn(|j| conv2d_tap(window, i / 2 * 4 + j).map_or(0, weight)));
-            *to = word.unwrap_or(0);
-            word.is_some()
+        to[3..].chunks_exact_mut(width.words(2)).enumerate().all(|(quad, to)| {
+            let weight = |channel: usize, tap: usize| {
+                let channel = 2 * pair + channel;
+                let weight = |tap| if channel < channels { weights[channel * patch + tap] } else { 0 };
+                conv2d_tap(window, 4 * quad + tap).map_or(0, weight)
+            };
+            width.pack(2, weight, to)
         })
     })
 }
 
 /// The [words of the finish](super::finish::words) that are in a constant.
-pub fn conv2d_finish<'a>(window: &Window2d, packed: &'a [u32]) -> impl Iterator<Item = u32> + use<'a> {
-    let pair_words = pair_words(window);
+pub fn conv2d_finish<'a>(
+    window: &Window2d,
+    width: Width,
+    packed: &'a [u32],
+) -> impl Iterator<Item = u32> + use<'a> {
+    let pair_words = pair_words(window, width);
     let (pairs, extras) = packed.split_at((window.output[2].div_ceil(2) * pair_words).min(packed.len()));
     pairs.chunks_exact(pair_words).flat_map(|pair| &pair[..3]).chain(extras).copied()
 }
@@ -150,10 +158,42 @@ pub fn conv2d_finish<'a>(window: &Window2d, packed: &'a [u32]) -> impl Iterator<
 /// `y[r, x, o] = finish(sum over taps and channels of (x - input_zero) * w)`, as [`int8::conv2d`](crate::int8::conv2d()) defines it.
 ///
 /// `scratch` is where [`conv2d_scratch`] bytes begin in the arena, aligned for 32 bits; `packed` is the constant of
-/// [`conv2d_words`] words, whose channels [start](lanes::start) as lanes ask; `tails` are those of `finish`.
+/// [`conv2d_words`] words of [`Width::Eight`], whose channels [start](Width::start) as that asks; `tails` are those of `finish`.
 ///
 /// Order: [`CONV2D_PIXELS`] pixels at a time (fewer at the end of a row), all reads before their writes.
 pub fn conv2d<B: Bounds>(
+    arena: Arena<'_, i8, B>,
+    input: View,
+    output: View,
+    region: Region,
+    scratch: usize,
+    window: &Window2d,
+    input_zero: i8,
+    finish: &Finish,
+    tails: Tails,
+    packed: Flash<'_, u32, B>,
+) {
+    run::<Eight, B>(arena, input, output, region, scratch, window, input_zero, finish, tails, packed);
+}
+
+/// [`conv2d`] with weights of [`Width::Four`].
+pub fn conv2d_i4<B: Bounds>(
+    arena: Arena<'_, i8, B>,
+    input: View,
+    output: View,
+    region: Region,
+    scratch: usize,
+    window: &Window2d,
+    input_zero: i8,
+    finish: &Finish,
+    tails: Tails,
+    packed: Flash<'_, u32, B>,
+) {
+    run::<Four, B>(arena, input, output, region, scratch, window, input_zero, finish, tails, packed);
+}
+
+#[inline(always)]
+fn run<W: Weights, B: Bounds>(
     arena: Arena<'_, i8, B>,
     input: View,
     output: View,
@@ -169,7 +209,8 @@ pub fn conv2d<B: Bounds>(
     let (mut arena, scratch) = arena.carve::<u32>(scratch, conv2d_scratch(window) / 4);
     let (mut staged, mut lines) = scratch.carve::<i8>(layout.staged() + layout.table(window), line_bytes(window));
     let layer = Layer::new(layout, window, input, input_zero);
-    let block = |pixels| Block { quads: layout.quads, pixels, channels: window.output[2], finish, tails, packed };
+    let (quads, channels) = (layout.quads, window.output[2]);
+    let block = |pixels| Block { weights: PhantomData::<W>, quads, pixels, channels, finish, tails, packed };
     for row in region.y0..region.y1 {
         let rows = layer.rows(row);
         let mut x = region.x0;
@@ -184,7 +225,7 @@ pub fn conv2d<B: Bounds>(
                 source = layer.places(&arena, &mut staged, &rows, x);
                 Some(&source)
             } else {
-                layer.put_together(&arena, &mut staged, &mut lines, &rows, x, pixels);
+                layer.put_together::<W, B>(&arena, &mut staged, &mut lines, &rows, x, pixels);
                 None
             };
             block(pixels).run(source, &mut staged, &mut arena, &mut lines, &target);
@@ -268,7 +309,7 @@ impl<'a> Layer<'a> {
 
     /// Stages one block by way of the lines.
     #[inline(never)]
-    fn put_together<B: Bounds>(
+    fn put_together<W: Weights, B: Bounds>(
         &self,
         arena: &Around<'_, i8, B>,
         staged: &mut Around<'_, u32, B>,
@@ -294,7 +335,7 @@ impl<'a> Layer<'a> {
                 staged[table + run] = blocks::place(run * layout.row, lines.span(run * layout.row, 0));
             }
             let source = Source { table, runs, quads, step: layout.line };
-            blocks::stage(&source, lines, 0, pixels, staged, at);
+            blocks::stage::<W, B>(&source, lines, 0, pixels, staged, at);
             at += 2 * pixels * quads;
             ky += rows_at_a_time;
         }

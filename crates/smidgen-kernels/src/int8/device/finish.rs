@@ -3,7 +3,8 @@
 //! # The arithmetic
 //! Inputs are staged 256 times as large ([`SCALE`]), which costs nothing: of a word of four int8, `x & 0xFF00FF00` holds elements 1 and 3
 //! so scaled, and `(x << 8) & 0xFF00FF00` elements 0 and 2. With weights as they are and a start that is scaled as well, accumulators are
-//! 256 times what the reference has. The zero point of the input is [folded](crate::int8::fast::fold_bias) into the bias; what lies in the
+//! 256 times what the reference has. (With [weights of four bits](super::nibbles) it is the weights that are scaled, and by 4096: read
+//! [`Width::scale`] for 256 then, and [`Width::scale_bits`] for 8.) The zero point of the input is [folded](crate::int8::fast::fold_bias) into the bias; what lies in the
 //! padding is staged as the zero point. An output is
 //!
 //! ```text
@@ -37,13 +38,19 @@
 //! With the top bit set (rare: the bias is wider, or no such multiplier has these low bits) `m = w0 & 0x7FFFFFFF`, and the channel starts
 //! at extra number `half0`, taken as unsigned: word `3 * pairs + half0`. Channel 1 likewise. After an odd number of channels follows one of zeros.
 
+use super::weights::Width;
 use crate::memory::{Bounds, Flash};
 
-/// Staged activations, and so accumulators, are this many times what they stand for.
-pub const SCALE: i32 = 256;
+/// Accumulators are this many times what they stand for, where weights have eight bits.
+pub const SCALE: i32 = Width::Eight.scale();
 
-/// Bits of a bias that a multiplier may share.
-pub const MAX_LOW_BITS: u32 = 6;
+/// Bits of a bias that a multiplier may share, where weights have eight bits.
+pub const MAX_LOW_BITS: u32 = max_low_bits(Width::Eight);
+
+/// Bits of a bias that a multiplier may share: as many as leave the unit in a signed half.
+pub const fn max_low_bits(width: Width) -> u32 {
+    14 - width.scale_bits()
+}
 
 /// Marks a channel whose start is an extra.
 pub const EXTRA: u32 = 1 << 31;
@@ -56,7 +63,7 @@ pub struct Finish {
     pub offset: i32,
     /// Right shift, 1 to [`MAX_SHIFT`].
     pub shift: u32,
-    /// 256 where accumulators are rounded twice, 0 where once.
+    /// 256 (the scale) where accumulators are rounded twice, 0 where once.
     pub tie: u32,
     /// The low bits of a bias that are in its multiplier: a mask of at most [`MAX_LOW_BITS`] ones.
     pub low: u32,
@@ -73,7 +80,7 @@ pub struct Finish {
 pub struct Channel {
     /// `m`, at least 0.
     pub multiplier: i32,
-    /// What its accumulators start with: the folded bias, 256 times.
+    /// What its accumulators start with: the folded bias, 256 (the scale) times.
     pub start: i32,
     /// `C`.
     pub offset: i32,
@@ -102,13 +109,13 @@ pub fn ssat8(x: i32) -> i8 {
 }
 
 impl Finish {
-    /// True if these are the words of so many channels: then [`pair`](Self::pair) reads none outside, and no shift is too wide.
-    pub fn is_sound(&self, words: &[u32], channels: usize) -> bool {
+    /// True if these are the words of so many channels with weights of this width: then [`pair`](Self::pair) reads none outside, and no shift is too wide.
+    pub fn is_sound(&self, width: Width, words: &[u32], channels: usize) -> bool {
         let bits = self.low.trailing_ones();
         let parameters = (1..=MAX_SHIFT).contains(&self.shift)
-            && (self.tie == 0 || self.tie == 256)
-            && self.low == (1 << bits.min(MAX_LOW_BITS)) - 1
-            && self.unit == SCALE << bits;
+            && (self.tie == 0 || self.tie == 1 << width.scale_bits())
+            && self.low == (1 << bits.min(max_low_bits(width))) - 1
+            && self.unit == width.scale() << bits;
         let is_there = |word: u32, half: u32| word & EXTRA == 0 || (half as u16) < self.extras;
         let in_range = |pair: &[u32]| is_there(pair[0], pair[2]) && is_there(pair[1], pair[2] >> 16);
         let pairs = channels.div_ceil(2);
@@ -132,14 +139,37 @@ impl Finish {
     /// If the words are checked and too few.
     #[inline(always)]
     pub fn pair_at<B: Bounds>(&self, words: Flash<'_, u32, B>, at: usize, extras: usize) -> [Channel; 2] {
+        self.pair_of(Width::Eight, words, at, extras)
+    }
+
+    /// The same of channels with weights of any width.
+    ///
+    /// # Panics
+    /// If the words are checked and too few.
+    #[inline(always)]
+    pub fn pair_of<B: Bounds>(
+        &self,
+        width: Width,
+        words: Flash<'_, u32, B>,
+        at: usize,
+        extras: usize,
+    ) -> [Channel; 2] {
         let [w0, w1, halves] = *words.array::<3>(at);
-        [self.channel(words, extras, w0, halves as u16), self.channel(words, extras, w1, (halves >> 16) as u16)]
+        let channel = |word, half| self.channel(width, words, extras, word, half);
+        [channel(w0, halves as u16), channel(w1, (halves >> 16) as u16)]
     }
 
     #[inline(always)]
-    fn channel<B: Bounds>(&self, words: Flash<'_, u32, B>, extras: usize, word: u32, half: u16) -> Channel {
+    fn channel<B: Bounds>(
+        &self,
+        width: Width,
+        words: Flash<'_, u32, B>,
+        extras: usize,
+        word: u32,
+        half: u16,
+    ) -> Channel {
         let start = if word & EXTRA == 0 {
-            (half as i16 as i32).wrapping_mul(self.unit).wrapping_add(((word & self.low) << 8) as i32)
+            (half as i16 as i32).wrapping_mul(self.unit).wrapping_add(((word & self.low) << width.scale_bits()) as i32)
         } else {
             words[extras.wrapping_add(half as usize)] as i32
         };

@@ -4,7 +4,9 @@
 mod armv7em;
 
 use super::finish::{Channel, Finish};
-use super::lanes;
+#[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+use super::{lanes, nibbles};
+use super::weights::{Eight, Four, Weights, Width};
 use crate::memory::{Arena, Bounds, Flash};
 use crate::view::{Region, View};
 
@@ -12,38 +14,66 @@ use crate::view::{Region, View};
 const CHANNELS: usize = 4;
 
 /// Number of words of the packed weights of `[inputs, outputs]`.
-pub const fn fully_connected_weights(sizes: [usize; 2]) -> usize {
-    sizes[0].div_ceil(4) * sizes[1]
+pub const fn fully_connected_weights(sizes: [usize; 2], width: Width) -> usize {
+    sizes[0].div_ceil(4) * width.words(sizes[1])
 }
 
-/// Packs `[O, K]` weights, each channel filled up with zeros to a multiple of four: of every four channels the [words](lanes) in turn; of the
-/// last one to three likewise.
+/// Packs `[O, K]` weights, each channel filled up with zeros to a multiple of four: of every four channels the [words](super::lanes) in turn,
+/// or with four bits the [words of two](super::nibbles); of the last one to three likewise.
 ///
-/// Returns false, the words half done, if a weight of -128 does not fit.
+/// Returns false, the words half done, if a weight [does not fit](super::conv2d_pack).
 ///
 /// # Panics
 /// If a slice is not as long as the sizes say, or there are no inputs.
-pub fn fully_connected_pack(sizes: [usize; 2], weights: &[i8], to: &mut [u32]) -> bool {
+pub fn fully_connected_pack(sizes: [usize; 2], width: Width, weights: &[i8], to: &mut [u32]) -> bool {
     let [inputs, outputs] = sizes;
-    let groups = inputs.div_ceil(4);
-    assert_eq!((weights.len(), to.len()), (inputs * outputs, fully_connected_weights(sizes)));
-    weights.chunks_exact(inputs).enumerate().all(|(o, channel)| {
-        let first = o / CHANNELS * CHANNELS;
-        let step = CHANNELS.min(outputs - first);
-        channel.chunks(4).enumerate().all(|(g, four)| {
-            let word = lanes::pack(core::array::from_fn(|i| four.get(i).copied().unwrap_or(0)));
-            to[first * groups + g * step + o - first] = word.unwrap_or(0);
-            word.is_some()
+    assert!(inputs > 0);
+    assert_eq!((weights.len(), to.len()), (inputs * outputs, fully_connected_weights(sizes, width)));
+    let to = to.chunks_mut(width.words(CHANNELS) * inputs.div_ceil(4));
+    weights.chunks(CHANNELS * inputs).zip(to).all(|(channels, to)| {
+        let count = channels.len() / inputs;
+        to.chunks_exact_mut(width.words(count)).enumerate().all(|(g, to)| {
+            let weight = |c: usize, i: usize| if 4 * g + i < inputs { channels[c * inputs + 4 * g + i] } else { 0 };
+            width.pack(count, weight, to)
         })
     })
 }
 
-/// FULLY_CONNECTED with weights from [`fully_connected_pack`] and channels that [`Finish`] describes, started as [`lanes::start`] says.
+/// FULLY_CONNECTED with weights of [`Width::Eight`] from [`fully_connected_pack`] and channels that [`Finish`] describes, started as
+/// [`Width::start`] says.
 ///
 /// Inputs are staged anew for every four channels, which costs little and needs no scratch.
 ///
 /// Order: four elements at a time, all reads before their writes.
 pub fn fully_connected<B: Bounds>(
+    arena: Arena<'_, i8, B>,
+    input: View,
+    output: View,
+    region: Region,
+    sizes: [usize; 2],
+    finish: &Finish,
+    weights: Flash<'_, u32, B>,
+    words: Flash<'_, u32, B>,
+) {
+    run::<Eight, B>(arena, input, output, region, sizes, finish, weights, words);
+}
+
+/// [`fully_connected`] with weights of [`Width::Four`].
+pub fn fully_connected_i4<B: Bounds>(
+    arena: Arena<'_, i8, B>,
+    input: View,
+    output: View,
+    region: Region,
+    sizes: [usize; 2],
+    finish: &Finish,
+    weights: Flash<'_, u32, B>,
+    words: Flash<'_, u32, B>,
+) {
+    run::<Four, B>(arena, input, output, region, sizes, finish, weights, words);
+}
+
+#[inline(always)]
+fn run<W: Inner, B: Bounds>(
     mut arena: Arena<'_, i8, B>,
     input: View,
     output: View,
@@ -63,18 +93,20 @@ pub fn fully_connected<B: Bounds>(
         for (i, value) in last.iter_mut().enumerate().take(inputs % 4) {
             *value = arena[from + whole * 4 + i];
         }
-        let last = lanes::stage(last);
+        let last = W::stage(last);
         let mut o = 0;
         while o < outputs {
-            let [first, second] = finish.pair(words, pairs, o / 2);
-            let at = o * groups;
+            let pair = |pair: usize| finish.pair_of(W::WIDTH, words, pair.wrapping_mul(3), pairs.wrapping_mul(3));
+            let [first, second] = pair(o / 2);
+            let at = W::WIDTH.words(o) * groups;
             if outputs - o >= CHANNELS {
-                let [third, fourth] = finish.pair(words, pairs, o / 2 + 1);
+                let [third, fourth] = pair(o / 2 + 1);
                 let mut acc = [first.start, second.start, third.start, fourth.start];
-                four(&mut acc, weights.span(at, whole * CHANNELS), arena.span(from, whole * 4));
+                let step = W::WIDTH.words(CHANNELS);
+                W::four(&mut acc, weights.span(at, whole * step), arena.span(from, whole * 4));
                 if groups > whole {
                     for (c, acc) in acc.iter_mut().enumerate() {
-                        *acc = lanes::multiply(*acc, weights[at + whole * CHANNELS + c], last);
+                        *acc = W::multiply(*acc, weights, at + whole * step, c, last);
                     }
                 }
                 // Written out, as a compiler that is told to save space would not.
@@ -85,16 +117,17 @@ pub fn fully_connected<B: Bounds>(
                 arena[to + o + 3] = finish.output(&fourth, d);
             } else {
                 let count = outputs - o;
-                let third = if count > 2 { finish.pair(words, pairs, o / 2 + 1)[0] } else { Channel::default() };
+                let third = if count > 2 { pair(o / 2 + 1)[0] } else { Channel::default() };
                 let channels = [first, second, third];
                 let mut acc = channels.map(|channel| channel.start);
                 for (c, acc) in acc.iter_mut().enumerate().take(count) {
+                    let step = W::WIDTH.words(count);
                     for g in 0..whole {
-                        let inputs = lanes::stage(arena.load(from + g * 4));
-                        *acc = lanes::multiply(*acc, weights[at + g * count + c], inputs);
+                        let inputs = W::stage(arena.load(from + g * 4));
+                        *acc = W::multiply(*acc, weights, at + g * step, c, inputs);
                     }
                     if groups > whole {
-                        *acc = lanes::multiply(*acc, weights[at + whole * count + c], last);
+                        *acc = W::multiply(*acc, weights, at + whole * step, c, last);
                     }
                 }
                 // The first output may lie where an input was.
@@ -107,24 +140,58 @@ pub fn fully_connected<B: Bounds>(
     }
 }
 
-/// Adds the products of all inputs, four for each four words of weights, to the accumulators of four channels.
+/// The inner loop.
+trait Inner: Weights {
+    /// Adds the products of all inputs, four for each four channels' words, to the accumulators of four channels.
+    fn four(acc: &mut [i32; CHANNELS], weights: &[u32], inputs: &[i8]);
+}
+
 #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
-#[inline(always)]
-fn four(acc: &mut [i32; CHANNELS], weights: &[u32], inputs: &[i8]) {
-    for (words, inputs) in weights.as_chunks::<CHANNELS>().0.iter().zip(inputs.as_chunks().0) {
-        let inputs = lanes::stage(*inputs);
-        for (acc, &word) in acc.iter_mut().zip(words) {
-            *acc = lanes::multiply(*acc, word, inputs);
+impl Inner for Eight {
+    #[inline(always)]
+    fn four(acc: &mut [i32; CHANNELS], weights: &[u32], inputs: &[i8]) {
+        for (words, inputs) in weights.as_chunks::<CHANNELS>().0.iter().zip(inputs.as_chunks().0) {
+            let inputs = Self::stage(*inputs);
+            for (acc, &word) in acc.iter_mut().zip(words) {
+                *acc = lanes::multiply(*acc, word, inputs);
+            }
         }
     }
 }
 
-/// The same by the instructions that [`lanes`] names: 17 for four inputs.
+#[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+impl Inner for Four {
+    #[inline(always)]
+    fn four(acc: &mut [i32; CHANNELS], weights: &[u32], inputs: &[i8]) {
+        for (words, inputs) in weights.as_chunks::<{ CHANNELS / 2 }>().0.iter().zip(inputs.as_chunks().0) {
+            let inputs = Self::stage(*inputs);
+            for (acc, &word) in acc.as_chunks_mut::<2>().0.iter_mut().zip(words) {
+                *acc = [nibbles::multiply(acc[0], word, 0, inputs), nibbles::multiply(acc[1], word, 1, inputs)];
+            }
+        }
+    }
+}
+
 #[cfg(all(target_arch = "arm", feature = "dsp"))]
-#[inline(always)]
-fn four(acc: &mut [i32; CHANNELS], weights: &[u32], inputs: &[i8]) {
-    let groups = inputs.len() / 4;
-    debug_assert_eq!(weights.len(), groups * CHANNELS);
-    // SAFETY: weights are four words, inputs four bytes for each group; the caller took both slices by these numbers.
-    unsafe { armv7em::four(weights.as_ptr(), inputs.as_ptr(), groups, acc) }
+impl Inner for Eight {
+    /// By the instructions that [`lanes`](super::lanes) names: 17 for four inputs.
+    #[inline(always)]
+    fn four(acc: &mut [i32; CHANNELS], weights: &[u32], inputs: &[i8]) {
+        let groups = inputs.len() / 4;
+        debug_assert_eq!(weights.len(), groups * CHANNELS);
+        // SAFETY: weights are four words, inputs four bytes for each group; the caller took both slices by these numbers.
+        unsafe { armv7em::four(weights.as_ptr(), inputs.as_ptr(), groups, acc) }
+    }
+}
+
+#[cfg(all(target_arch = "arm", feature = "dsp"))]
+impl Inner for Four {
+    /// By the instructions that [`nibbles`](super::nibbles) names: 20 for four inputs.
+    #[inline(always)]
+    fn four(acc: &mut [i32; CHANNELS], weights: &[u32], inputs: &[i8]) {
+        let groups = inputs.len() / 4;
+        debug_assert_eq!(weights.len(), groups * CHANNELS / 2);
+        // SAFETY: weights are two words, inputs four bytes for each group; the caller took both slices by these numbers.
+        unsafe { armv7em::four_i4(weights.as_ptr(), inputs.as_ptr(), groups, acc) }
+    }
 }

@@ -47,7 +47,7 @@ pub fn multiply(acc: i32, weights: u32, [a, b]: [u32; 2]) -> i32 {
 
 /// Two 16-bit numbers as one word.
 #[inline(always)]
-fn join(low: i32, high: i32) -> u32 {
+pub(super) fn join(low: i32, high: i32) -> u32 {
     low as u16 as u32 | (high as u32) << 16
 }
 

@@ -1,6 +1,7 @@
 //! The code with which a layer's blocks end, chosen when compiling firmware, since the shift is a part of instructions.
 
 use super::finish::Finish;
+use super::weights::Width;
 
 /// What the blocks of a layer jump to. Where there is no assembly, nothing.
 #[derive(Clone, Copy, Debug)]
@@ -10,23 +11,28 @@ pub struct Tails {
 }
 
 impl Tails {
-    /// The tails of a [`Finish`] with this [`shift`](Finish::shift) and [`by_sign`](Finish::by_sign). Only what is asked for is linked.
-    pub const fn new<const SHIFT: u32, const BY_SIGN: bool>() -> Self {
+    /// The tails of a [`Finish`] with this [`shift`](Finish::shift) and [`by_sign`](Finish::by_sign), for weights of this width. Only what
+    /// is asked for is linked.
+    #[cfg_attr(not(all(target_arch = "arm", feature = "dsp")), expect(unused_variables, reason = "for assembly"))]
+    pub const fn new<const SHIFT: u32, const BY_SIGN: bool>(width: Width) -> Self {
         const { assert!(SHIFT >= 1 && SHIFT <= super::finish::MAX_SHIFT) };
         Self {
             #[cfg(all(target_arch = "arm", feature = "dsp"))]
-            conv: crate::isa::dsp::conv::tails::<SHIFT, BY_SIGN>(),
+            conv: match width {
+                Width::Eight => crate::isa::dsp::conv::tails::eight::<SHIFT, BY_SIGN>(),
+                Width::Four => crate::isa::dsp::conv::tails::four::<SHIFT, BY_SIGN>(),
+            },
         }
     }
 
     /// The tails of any sound finish. Links all of them.
-    pub const fn of(finish: &Finish) -> Self {
+    pub const fn of(width: Width, finish: &Finish) -> Self {
         macro_rules! choose {
             ($($shift:literal)*) => {
                 match (finish.shift, finish.by_sign) {
-                    $(($shift, false) => Self::new::<$shift, false>(), ($shift, true) => Self::new::<$shift, true>(),)*
-                    (_, false) => Self::new::<1, false>(),
-                    (_, true) => Self::new::<1, true>(),
+                    $(($shift, false) => Self::new::<$shift, false>(width), ($shift, true) => Self::new::<$shift, true>(width),)*
+                    (_, false) => Self::new::<1, false>(width),
+                    (_, true) => Self::new::<1, true>(width),
                 }
             };
         }

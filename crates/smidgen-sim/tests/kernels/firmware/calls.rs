@@ -4,7 +4,7 @@
 //! A new kernel is one line in [`kernels!`]; a structure that it takes, and that no other kernel took, one in [`wire!`].
 
 use smidgen_kernels::convert::{self, Requantise, Stored};
-use smidgen_kernels::int8::device::{self, Finish, Tails, Terms};
+use smidgen_kernels::int8::device::{self, Finish, Tails, Terms, Width};
 use smidgen_kernels::int8::{self, Channels, Int8, Prelu, Product, Reading, Reduce, Scale, Sum, TableSum, fast};
 use smidgen_kernels::memory::Element;
 use smidgen_kernels::movement::{self, Axis, Gather, Index, Piece};
@@ -272,6 +272,17 @@ impl Put for int8::Binary {
     }
 }
 
+fn device_conv2d<'a, B: Bounds>(width: Width, arena: Arena<'_, i8, B>, m: &mut impl Reader<'a, B>) {
+    let (input, output, region, scratch) = (get::<B, View>(m), get::<B, View>(m), get::<B, Region>(m), get::<B, usize>(m));
+    let (window, input_zero, finish) = (get::<B, Window2d>(m), get::<B, i8>(m), get::<B, Finish>(m));
+    let tails = Tails::of(width, &finish);
+    let kernel = match width {
+        Width::Eight => device::conv2d,
+        Width::Four => device::conv2d_i4,
+    };
+    kernel(arena, input, output, region, scratch, &window, input_zero, &finish, tails, get(m));
+}
+
 macro_rules! kernels {
     ($kernels:ident from $first:literal; $memory:ident, $m:ident; $($name:ident => $call:expr;)*) => {
         /// The kernels, in the order of their numbers.
@@ -322,14 +333,11 @@ kernels! { Kernel from 0; memory, m;
     FastConv2d => fast::conv2d(get(m), memory.arena(), get(m), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
     FastDepthwise => fast::depthwise(get(m), memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
     FastFullyConnected => fast::fully_connected(get(m), memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
-    DeviceConv2d => {
-        let (input, output, region, scratch) = (get::<B, View>(m), get::<B, View>(m), get::<B, Region>(m), get::<B, usize>(m));
-        let (window, input_zero, finish) = (get::<B, Window2d>(m), get::<B, i8>(m), get::<B, Finish>(m));
-        let tails = Tails::of(&finish);
-        device::conv2d(memory.arena(), input, output, region, scratch, &window, input_zero, &finish, tails, get(m))
-    };
+    DeviceConv2d => device_conv2d(Width::Eight, memory.arena(), m);
+    DeviceConv2dI4 => device_conv2d(Width::Four, memory.arena(), m);
     DeviceDepthwise => device::depthwise(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), &get(m), get(m), get(m), get(m));
     DeviceFullyConnected => device::fully_connected(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
+    DeviceFullyConnectedI4 => device::fully_connected_i4(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
     DeviceSum => device::sum(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m));
     AveragePool => int8::average_pool(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
     MaxPool => int8::max_pool(memory.arena(), get(m), get(m), get(m), &get(m), get(m));

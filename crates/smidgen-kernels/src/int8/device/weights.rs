@@ -1,0 +1,132 @@
+//! How weights lie in the constants of device kernels.
+
+use super::{lanes, nibbles};
+use crate::memory::{Bounds, Flash};
+
+/// How many bits a weight takes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Width {
+    /// As in [`lanes`].
+    Eight,
+    /// As in [`nibbles`].
+    Four,
+}
+
+impl Width {
+    /// Accumulators are 2 to the power of this times what they stand for: what staging and extraction give for nothing.
+    pub const fn scale_bits(self) -> u32 {
+        match self {
+            Self::Eight => 8,
+            Self::Four => 12,
+        }
+    }
+
+    /// Accumulators are this many times what they stand for.
+    pub const fn scale(self) -> i32 {
+        1 << self.scale_bits()
+    }
+
+    /// Words of the weights of so many channels that meet the same four inputs.
+    pub const fn words(self, channels: usize) -> usize {
+        match self {
+            Self::Eight => channels,
+            Self::Four => channels.div_ceil(2),
+        }
+    }
+
+    /// What accumulators start with, given what they would with plain products: `bias`, to which the input's zero point has been
+    /// [folded](crate::int8::fast::fold_bias). `weights` are the channel's, in the order of the words.
+    pub fn start(self, bias: i32, weights: impl Iterator<Item = i8>) -> i32 {
+        match self {
+            Self::Eight => lanes::start(bias, weights),
+            Self::Four => bias,
+        }
+    }
+
+    /// Packs the weights of so many channels that meet the same four inputs into as many [words](Self::words). False if one does not fit.
+    ///
+    /// # Panics
+    /// If there are more or fewer words.
+    pub(super) fn pack(self, channels: usize, weight: impl Fn(usize, usize) -> i8, to: &mut [u32]) -> bool {
+        assert_eq!(to.len(), self.words(channels));
+        let of = |channel: usize| core::array::from_fn(|i| if channel < channels { weight(channel, i) } else { 0 });
+        to.iter_mut().enumerate().all(|(i, to)| {
+            let word = match self {
+                Self::Eight => lanes::pack(of(i)),
+                Self::Four => nibbles::pack([of(2 * i), of(2 * i + 1)]),
+            };
+            *to = word.unwrap_or(0);
+            word.is_some()
+        })
+    }
+}
+
+/// A [`Width`] as a type, so that a kernel is compiled for each.
+pub(super) trait Weights {
+    const WIDTH: Width;
+
+    #[cfg(all(target_arch = "arm", feature = "dsp"))]
+    type Form: crate::isa::dsp::conv::Form;
+
+    /// Stages four inputs.
+    fn stage(inputs: [i8; 4]) -> [u32; 2];
+
+    /// `acc` and the products of four staged inputs with the weights of a channel; `at` is the first of the words for all channels
+    /// that meet them.
+    fn multiply<B: Bounds>(acc: i32, words: Flash<'_, u32, B>, at: usize, channel: usize, inputs: [u32; 2]) -> i32;
+
+    /// The same for the first two of the channels.
+    fn multiply_pair<B: Bounds>(acc: [i32; 2], words: Flash<'_, u32, B>, at: usize, inputs: [u32; 2]) -> [i32; 2];
+}
+
+/// [`Width::Eight`].
+pub(super) struct Eight;
+
+impl Weights for Eight {
+    const WIDTH: Width = Width::Eight;
+
+    #[cfg(all(target_arch = "arm", feature = "dsp"))]
+    type Form = crate::isa::dsp::conv::Eight;
+
+    #[inline(always)]
+    fn stage(inputs: [i8; 4]) -> [u32; 2] {
+        lanes::stage(inputs)
+    }
+
+    #[inline(always)]
+    fn multiply<B: Bounds>(acc: i32, words: Flash<'_, u32, B>, at: usize, channel: usize, inputs: [u32; 2]) -> i32 {
+        lanes::multiply(acc, words[at + channel], inputs)
+    }
+
+    #[inline(always)]
+    fn multiply_pair<B: Bounds>(acc: [i32; 2], words: Flash<'_, u32, B>, at: usize, inputs: [u32; 2]) -> [i32; 2] {
+        let &[w0, w1] = words.array::<2>(at);
+        [lanes::multiply(acc[0], w0, inputs), lanes::multiply(acc[1], w1, inputs)]
+    }
+}
+
+/// [`Width::Four`].
+pub(super) struct Four;
+
+impl Weights for Four {
+    const WIDTH: Width = Width::Four;
+
+    #[cfg(all(target_arch = "arm", feature = "dsp"))]
+    type Form = crate::isa::dsp::conv::Four;
+
+    #[inline(always)]
+    fn stage(inputs: [i8; 4]) -> [u32; 2] {
+        nibbles::stage(inputs)
+    }
+
+    #[inline(always)]
+    fn multiply<B: Bounds>(acc: i32, words: Flash<'_, u32, B>, at: usize, channel: usize, inputs: [u32; 2]) -> i32 {
+        nibbles::multiply(acc, words[at + channel / 2], channel % 2, inputs)
+    }
+
+    #[inline(always)]
+    fn multiply_pair<B: Bounds>(acc: [i32; 2], words: Flash<'_, u32, B>, at: usize, inputs: [u32; 2]) -> [i32; 2] {
+        let word = words[at];
+        [nibbles::multiply(acc[0], word, 0, inputs), nibbles::multiply(acc[1], word, 1, inputs)]
+    }
+}
