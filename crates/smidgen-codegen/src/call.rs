@@ -153,10 +153,8 @@ impl Call {
 
     /// The code that goes with a device kernel's finish.
     pub fn tails(self, width: Width, finish: &Finish) -> Self {
-        let tails = format!(
-            "int8::device::Tails::new::<{}, {}>(int8::device::Width::{width:?})",
-            finish.shift, finish.by_sign
-        );
+        let tails =
+            format!("int8::device::Tails::new::<{}, {}>(int8::device::Width::{width:?})", finish.shift, finish.by_sign);
         self.by_value("tails", "int8::device::Tails", atom(tails))
     }
 

@@ -1,8 +1,10 @@
 //! The kernels that firmware runs, on the host: the same bytes, and hardly more constants than weights and biases.
 
 use smidgen_exec::Executor;
-use smidgen_ir::{ElementType, Graph, Op};
-use smidgen_plan::{Kernel, KernelSet, LowerOptions, Lowered, Operand, lower, simple};
+use smidgen_ir::{DataType, ElementType, Graph, Op, Quantisation};
+use smidgen_kernels::int8::device::Width;
+use smidgen_plan::{Kernel, KernelSet, LowerOptions, Lowered, Operand, Step, lower, simple};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// The real integer models beside the checkout or in `SMIDGEN_SHARED`, by name, in order. Empty, with a note, if there are none.
@@ -42,6 +44,28 @@ fn outputs(lowered: &Lowered, seed: u64) -> Vec<Vec<u8>> {
     (0..lowered.outputs.len()).map(|i| executor.output(i).to_vec()).collect()
 }
 
+/// The graph with weights of four bits: rounded from those of eight, whose scales become sixteen times as large.
+fn narrowed(graph: &Graph) -> Graph {
+    let mut graph = graph.clone();
+    let takes_weights = |op: &Op| matches!(op, Op::Conv2d(_) | Op::DepthwiseConv2d { .. } | Op::FullyConnected { .. });
+    let weights: BTreeSet<_> = graph.operators.iter().filter(|o| takes_weights(&o.op)).map(|o| o.inputs[1]).collect();
+    for id in weights {
+        let tensor = &mut graph.tensors[id.index()];
+        let DataType::Quantised(ElementType::Int8, quantisation) = &mut tensor.dtype else { continue };
+        match quantisation {
+            Quantisation::PerTensor { scale, .. } => *scale *= 16.0,
+            Quantisation::PerChannel { scales, .. } => scales.iter_mut().for_each(|scale| *scale *= 16.0),
+        }
+        tensor.dtype = DataType::Quantised(ElementType::Int4, quantisation.clone());
+        let nibble = |&byte: &u8| ((byte as i8 as f32 / 16.0).round() as i8).clamp(-8, 7) as u8 & 15;
+        let bytes = tensor.data.as_ref().expect("constant weights");
+        let packed: Vec<u8> = bytes.chunks(2).map(|two| nibble(&two[0]) | two.get(1).map_or(0, nibble) << 4).collect();
+        tensor.data = Some(packed.into());
+    }
+    smidgen_ir::validate(&graph).expect("a valid graph");
+    graph
+}
+
 /// Bytes of the weights and biases as the file has them, and how many operators have some.
 fn weights(graph: &Graph) -> (usize, usize) {
     let weighted: Vec<_> = (graph.operators.iter())
@@ -79,5 +103,37 @@ fn device_kernels_give_the_bytes_of_the_fast_ones() {
         );
         // Layers whose scales spread too far for one shift keep the general kernels; there are few.
         assert!(finishes.len() + 2 >= layers, "{name}: only {} of {layers} layers proven", finishes.len());
+    }
+}
+
+#[test]
+fn weights_of_four_bits_give_the_bytes_of_the_fast_kernels_and_take_half_of_the_flash() {
+    for (name, graph) in models() {
+        let graph = narrowed(&graph);
+        let [fast, device] = [KernelSet::Fast, KernelSet::Device].map(|kernels| {
+            lower(&graph, &LowerOptions { kernels, ..LowerOptions::default() }).expect("supported operators")
+        });
+        for seed in 0..2 {
+            assert_eq!(outputs(&device, seed), outputs(&fast, seed), "{name}");
+        }
+        let bytes = |step: &Step| step.constants.iter().map(|c| device.constants[c.index()].bytes.len()).sum::<usize>();
+        let (mut layers, mut narrow, mut taken, mut weights) = (0, 0, 0, 0);
+        for step in &device.steps {
+            let (width, count) = match &step.kernel {
+                Kernel::Conv2dI8Device { window, width, .. } => (*width, window.patch() * window.output[2]),
+                Kernel::FullyConnectedI8Device { inputs, outputs, width, .. } => (*width, inputs * outputs),
+                _ => continue,
+            };
+            layers += 1;
+            if width == Width::Four {
+                narrow += 1;
+                taken += bytes(step);
+                weights += count;
+            }
+        }
+        println!("{name}: {narrow} of {layers} layers with weights of four bits, {weights} weights in {taken} bytes");
+        assert!(narrow + 2 >= layers, "{name}: only {narrow} of {layers} layers");
+        // Six bytes for each channel, and what fills up words.
+        assert!(taken < weights * 7 / 10, "{name}: {weights} weights in {taken} bytes");
     }
 }

@@ -4,7 +4,8 @@
 use super::layer::Layer;
 use super::random::Random;
 use smidgen_kernels::int8::device::{
-    CONV2D_PIXELS, Tails, Width, conv2d, conv2d_finish, conv2d_i4, conv2d_pack, conv2d_scratch, conv2d_tap, conv2d_words,
+    CONV2D_PIXELS, Tails, Width, conv2d, conv2d_finish, conv2d_i4, conv2d_pack, conv2d_scratch, conv2d_tap,
+    conv2d_words,
 };
 use smidgen_kernels::memory::{Arena, Flash};
 use smidgen_kernels::{Region, View, Window2d};

@@ -9,7 +9,8 @@ fn quant(output_zero: i32, rounding: Rounding) -> Int8 {
 /// True if the packed form gives the reference's output for every accumulator, each tried.
 fn equal_everywhere(packed: &Packed, channels: &[Channel], quant: &Int8, width: Width) -> bool {
     channels.iter().enumerate().all(|(i, channel)| {
-        let unpacked = packed.finish.pair_of(width, Flash::new(&packed.words), i / 2 * 3, channels.len().div_ceil(2) * 3)[i % 2];
+        let unpacked =
+            packed.finish.pair_of(width, Flash::new(&packed.words), i / 2 * 3, channels.len().div_ceil(2) * 3)[i % 2];
         (channel.low..=channel.high).all(|acc| {
             let staged = (acc - channel.bias as i64) * width.scale() as i64 + unpacked.start as i64;
             packed.finish.output(&unpacked, staged as i32) == channel.output(acc, quant)
@@ -120,7 +121,10 @@ fn extremes_are_packed_or_refused() {
     // Outputs that never change, whatever the scale.
     for real in [0.0, 1e-9, 1e-3, 0.9] {
         let channels = vec![Channel::new(Factor::new(real), 40, core::iter::empty()); 3];
-        assert!(equal_everywhere(&pack(&channels, &twice, Width::Eight).unwrap(), &channels, &twice, Width::Eight), "{real}");
+        assert!(
+            equal_everywhere(&pack(&channels, &twice, Width::Eight).unwrap(), &channels, &twice, Width::Eight),
+            "{real}"
+        );
     }
     assert_eq!(pack(&[], &twice, Width::Eight).unwrap().words.len(), 0);
     // More than 24 bits of accumulator, which are only had where they do not matter.

@@ -91,8 +91,15 @@ fn finish(random: &mut Random, width: Width, channels: usize) -> (Finish, Vec<u3
         words[channel / 2 * 3 + channel % 2] = word;
         words[channel / 2 * 3 + 2] |= u32::from(half) << (16 * (channel % 2));
     }
-    let finish =
-        Finish { offset, shift, tie, low: (1 << bits) - 1, unit: width.scale() << bits, by_sign, extras: extras.len() as u16 };
+    let finish = Finish {
+        offset,
+        shift,
+        tie,
+        low: (1 << bits) - 1,
+        unit: width.scale() << bits,
+        by_sign,
+        extras: extras.len() as u16,
+    };
     words.extend(extras);
     assert!(finish.is_sound(width, &words, channels));
     (finish, words)

@@ -3,8 +3,8 @@
 use super::finish::Finish;
 use super::tails::Tails;
 use super::weights::Weights;
-use core::marker::PhantomData;
 use crate::memory::{Arena, Around, Bounds, Flash};
+use core::marker::PhantomData;
 use core::ops::Index;
 
 /// From where the inputs of blocks are staged: for each pixel several runs of inputs, one after the other.

@@ -145,11 +145,7 @@ pub fn conv2d_pack(window: &Window2d, width: Width, weights: &[i8], words: &[u32
 }
 
 /// The [words of the finish](super::finish::words) that are in a constant.
-pub fn conv2d_finish<'a>(
-    window: &Window2d,
-    width: Width,
-    packed: &'a [u32],
-) -> impl Iterator<Item = u32> + use<'a> {
+pub fn conv2d_finish<'a>(window: &Window2d, width: Width, packed: &'a [u32]) -> impl Iterator<Item = u32> + use<'a> {
     let pair_words = pair_words(window, width);
     let (pairs, extras) = packed.split_at((window.output[2].div_ceil(2) * pair_words).min(packed.len()));
     pairs.chunks_exact(pair_words).flat_map(|pair| &pair[..3]).chain(extras).copied()

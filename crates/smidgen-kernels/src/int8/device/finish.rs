@@ -147,13 +147,7 @@ impl Finish {
     /// # Panics
     /// If the words are checked and too few.
     #[inline(always)]
-    pub fn pair_of<B: Bounds>(
-        &self,
-        width: Width,
-        words: Flash<'_, u32, B>,
-        at: usize,
-        extras: usize,
-    ) -> [Channel; 2] {
+    pub fn pair_of<B: Bounds>(&self, width: Width, words: Flash<'_, u32, B>, at: usize, extras: usize) -> [Channel; 2] {
         let [w0, w1, halves] = *words.array::<3>(at);
         let channel = |word, half| self.channel(width, words, extras, word, half);
         [channel(w0, halves as u16), channel(w1, (halves >> 16) as u16)]

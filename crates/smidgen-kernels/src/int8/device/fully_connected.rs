@@ -4,9 +4,9 @@
 mod armv7em;
 
 use super::finish::{Channel, Finish};
+use super::weights::{Eight, Four, Weights, Width};
 #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
 use super::{lanes, nibbles};
-use super::weights::{Eight, Four, Weights, Width};
 use crate::memory::{Arena, Bounds, Flash};
 use crate::view::{Region, View};
 

@@ -273,7 +273,8 @@ impl Put for int8::Binary {
 }
 
 fn device_conv2d<'a, B: Bounds>(width: Width, arena: Arena<'_, i8, B>, m: &mut impl Reader<'a, B>) {
-    let (input, output, region, scratch) = (get::<B, View>(m), get::<B, View>(m), get::<B, Region>(m), get::<B, usize>(m));
+    let (input, output, region, scratch) =
+        (get::<B, View>(m), get::<B, View>(m), get::<B, Region>(m), get::<B, usize>(m));
     let (window, input_zero, finish) = (get::<B, Window2d>(m), get::<B, i8>(m), get::<B, Finish>(m));
     let tails = Tails::of(width, &finish);
     let kernel = match width {
