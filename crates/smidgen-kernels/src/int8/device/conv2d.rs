@@ -205,8 +205,9 @@ fn run<W: Weights, B: Bounds>(
     let (mut arena, scratch) = arena.carve::<u32>(scratch, conv2d_scratch(window) / 4);
     let (mut staged, mut lines) = scratch.carve::<i8>(layout.staged() + layout.table(window), line_bytes(window));
     let layer = Layer::new(layout, window, input, input_zero);
-    let (quads, channels) = (layout.quads, window.output[2]);
-    let block = |pixels| Block { weights: PhantomData::<W>, quads, pixels, channels, finish, tails, packed };
+    let weights = PhantomData::<W>;
+    let block =
+        |pixels| Block { weights, quads: layout.quads, pixels, channels: window.output[2], finish, tails, packed };
     for row in region.y0..region.y1 {
         let rows = layer.rows(row);
         let mut x = region.x0;

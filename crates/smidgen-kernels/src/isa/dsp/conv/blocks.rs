@@ -1,67 +1,59 @@
 //! The blocks themselves.
 
-use super::{Code, Frame};
+use super::{Block, Code, Eight, Form, Four, Frame, StageCode, stage};
 use core::arch::global_asm;
 
-/// The code of a block.
-pub(super) struct Block {
-    /// Its beginning.
-    pub run: unsafe extern "C" fn(*const Frame),
-    /// The unrolled steps.
-    pub chain: Code,
-    /// Behind them.
-    pub exit: Code,
-    /// Where it is seen whether there are more.
-    pub check: Code,
-}
+impl Form for Eight {
+    const SCALE_BITS: u32 = 8;
 
-/// The block of so many pixels for weights of eight bits.
-#[inline(always)]
-pub(super) fn eight(pixels: usize) -> Block {
-    match pixels {
-        1 => Block {
-            run: smidgen_conv1,
-            chain: smidgen_conv1_chain,
-            exit: smidgen_conv1_exit,
-            check: smidgen_conv1_check,
-        },
-        2 => Block {
-            run: smidgen_conv2,
-            chain: smidgen_conv2_chain,
-            exit: smidgen_conv2_exit,
-            check: smidgen_conv2_check,
-        },
-        _ => Block {
-            run: smidgen_conv3,
-            chain: smidgen_conv3_chain,
-            exit: smidgen_conv3_exit,
-            check: smidgen_conv3_check,
-        },
+    #[inline(always)]
+    fn block(pixels: usize) -> Block {
+        match pixels {
+            1 => smidgen_conv1,
+            2 => smidgen_conv2,
+            _ => smidgen_conv3,
+        }
+    }
+
+    #[inline(always)]
+    fn places(pixels: usize) -> [Code; 3] {
+        match pixels {
+            1 => [smidgen_conv1_chain, smidgen_conv1_exit, smidgen_conv1_check],
+            2 => [smidgen_conv2_chain, smidgen_conv2_exit, smidgen_conv2_check],
+            _ => [smidgen_conv3_chain, smidgen_conv3_exit, smidgen_conv3_check],
+        }
+    }
+
+    #[inline(always)]
+    fn stage(pixels: usize, quads: usize) -> StageCode {
+        stage::eight(pixels, quads)
     }
 }
 
-/// The block of so many pixels for weights of four bits.
-#[inline(always)]
-pub(super) fn four(pixels: usize) -> Block {
-    match pixels {
-        1 => Block {
-            run: smidgen_conv1_i4,
-            chain: smidgen_conv1_i4_chain,
-            exit: smidgen_conv1_i4_exit,
-            check: smidgen_conv1_i4_check,
-        },
-        2 => Block {
-            run: smidgen_conv2_i4,
-            chain: smidgen_conv2_i4_chain,
-            exit: smidgen_conv2_i4_exit,
-            check: smidgen_conv2_i4_check,
-        },
-        _ => Block {
-            run: smidgen_conv3_i4,
-            chain: smidgen_conv3_i4_chain,
-            exit: smidgen_conv3_i4_exit,
-            check: smidgen_conv3_i4_check,
-        },
+impl Form for Four {
+    const SCALE_BITS: u32 = 12;
+
+    #[inline(always)]
+    fn block(pixels: usize) -> Block {
+        match pixels {
+            1 => smidgen_conv1_i4,
+            2 => smidgen_conv2_i4,
+            _ => smidgen_conv3_i4,
+        }
+    }
+
+    #[inline(always)]
+    fn places(pixels: usize) -> [Code; 3] {
+        match pixels {
+            1 => [smidgen_conv1_i4_chain, smidgen_conv1_i4_exit, smidgen_conv1_i4_check],
+            2 => [smidgen_conv2_i4_chain, smidgen_conv2_i4_exit, smidgen_conv2_i4_check],
+            _ => [smidgen_conv3_i4_chain, smidgen_conv3_i4_exit, smidgen_conv3_i4_check],
+        }
+    }
+
+    #[inline(always)]
+    fn stage(pixels: usize, quads: usize) -> StageCode {
+        stage::four(pixels, quads)
     }
 }
 

@@ -22,7 +22,6 @@ mod stage;
 pub(crate) mod tails;
 
 use crate::int8::device::Finish;
-use blocks::Block;
 use core::ptr::null;
 
 /// Steps of four inputs that are unrolled.
@@ -30,6 +29,12 @@ const CHAIN: usize = 16;
 
 /// A place in the code that the blocks jump to.
 pub(crate) type Code = unsafe extern "C" fn();
+
+/// A block: computes what its frame says.
+///
+/// # Safety
+/// The frame's pointers must be good for as much as it says.
+type Block = unsafe extern "C" fn(*const Frame);
 
 /// Stages one block: as [`Stage`] says, `column` bytes further on, to as many words.
 ///
@@ -43,6 +48,8 @@ pub(crate) trait Form {
     const SCALE_BITS: u32;
     /// The block of so many pixels.
     fn block(pixels: usize) -> Block;
+    /// Its unrolled steps, what is behind them, and where it is seen whether there are more.
+    fn places(pixels: usize) -> [Code; 3];
     /// The code that stages so many pixels from runs of so many words.
     fn stage(pixels: usize, quads: usize) -> StageCode;
 }
@@ -50,36 +57,8 @@ pub(crate) trait Form {
 /// Weights of eight bits, see [`lanes`](crate::int8::device::lanes).
 pub(crate) struct Eight;
 
-impl Form for Eight {
-    const SCALE_BITS: u32 = 8;
-
-    #[inline(always)]
-    fn block(pixels: usize) -> Block {
-        blocks::eight(pixels)
-    }
-
-    #[inline(always)]
-    fn stage(pixels: usize, quads: usize) -> StageCode {
-        stage::eight(pixels, quads)
-    }
-}
-
 /// Weights of four bits, see [`nibbles`](crate::int8::device::nibbles).
 pub(crate) struct Four;
-
-impl Form for Four {
-    const SCALE_BITS: u32 = 12;
-
-    #[inline(always)]
-    fn block(pixels: usize) -> Block {
-        blocks::four(pixels)
-    }
-
-    #[inline(always)]
-    fn stage(pixels: usize, quads: usize) -> StageCode {
-        stage::four(pixels, quads)
-    }
-}
 
 /// What all blocks of a layer with as many pixels share.
 pub(crate) struct Layer<'a> {
@@ -161,27 +140,19 @@ impl Layer<'_> {
     /// All pointers must be good for as much as that says.
     #[inline(always)]
     pub unsafe fn run<F: Form>(&self, weights: *const u32, pairs: usize, blocks: usize, out: &Out, column: usize) {
-        let block = F::block(self.pixels);
-        let frame = Frame::new::<F>(self, &block, weights, [pairs, blocks], out, column);
+        let frame = Frame::new::<F>(self, weights, [pairs, blocks], out, column);
         // SAFETY: the caller's promise.
-        unsafe { (block.run)(&frame) }
+        unsafe { F::block(self.pixels)(&frame) }
     }
 }
 
 impl Frame {
     #[inline(always)]
-    fn new<F: Form>(
-        layer: &Layer,
-        block: &Block,
-        weights: *const u32,
-        [pairs, blocks]: [usize; 2],
-        out: &Out,
-        column: usize,
-    ) -> Self {
+    fn new<F: Form>(layer: &Layer, weights: *const u32, [pairs, blocks]: [usize; 2], out: &Out, column: usize) -> Self {
         let (pixels, finish) = (layer.pixels, layer.finish);
         let &Out { to: out, pixel_stride } = out;
         let stage = layer.stage.as_ref();
-        let [chain, exit, check] = [block.chain, block.exit, block.check].map(|code| code as *const () as usize);
+        let [chain, exit, check] = F::places(pixels).map(|code| code as *const () as usize);
         // The first step is in line.
         let left = layer.quads.wrapping_sub(1);
         let first = if left == 0 { 0 } else { left.wrapping_sub(1) % CHAIN + 1 };
