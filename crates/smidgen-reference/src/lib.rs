@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod protocol;
+mod version;
 
 use std::env;
 use std::io::{BufReader, BufWriter, Write};

@@ -1,6 +1,7 @@
 //! The bytes that go to the worker and come back; worker.py documents them.
 
-use crate::{Case, Error, Kernels, Outcome, Sample};
+use crate::{Case, Error, Kernels, Outcome, Sample, version};
+use std::borrow::Cow;
 use std::io::{self, Read, Write};
 
 const DEFAULT_KERNELS: u8 = 1;
@@ -18,7 +19,11 @@ pub fn write_case(to: &mut impl Write, case: &Case) -> io::Result<()> {
     let kernels = if case.kernels == Kernels::Default { DEFAULT_KERNELS } else { 0 };
     let tensors = if case.intermediates { ALL_TENSORS } else { 0 };
     to.write_all(&[kernels | tensors])?;
-    write_blob(to, &case.model)?;
+    let model = match case.kernels {
+        Kernels::Reference => version::known(&case.model),
+        Kernels::Default => Cow::Borrowed(&*case.model),
+    };
+    write_blob(to, &model)?;
     write_count(to, case.samples.len())?;
     for sample in &case.samples {
         write_count(to, sample.len())?;

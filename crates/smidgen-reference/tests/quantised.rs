@@ -64,6 +64,8 @@ fn real_networks_agree() {
         (0..).map_while(|k| Some(vec![golden.get(&format!("input_{k}")).unwrap()?.data])).collect();
     let options = Options { range: RangeMethod::MeanSquaredError, ..Options::default() };
     check(&mut reference, "kws", network.graph(), &samples, &options);
+    let options = Options { weights: WeightBits::Int4, ..options };
+    check(&mut reference, "kws, int4", network.graph(), &samples, &options);
 }
 
 #[test]
@@ -80,6 +82,7 @@ fn random_networks_agree() {
         let options = Options {
             equalise: seed % 2 == 0,
             ends: if seed % 3 == 0 { Ends::Float32 } else { Ends::Int8 },
+            weights: if seed % 4 == 3 { WeightBits::Int4 } else { WeightBits::Int8 },
             ..Options::default()
         };
         check(&mut reference, &format!("seed {seed}"), &graph, &samples, &options);

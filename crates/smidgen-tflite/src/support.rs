@@ -94,7 +94,7 @@ builtins! {
     Sum = 74 "SUM" COMPUTE "constant axes",
     Tanh = 28 "TANH" COMPUTE "",
     Transpose = 39 "TRANSPOSE" MOVE "constant permutation",
-    TransposeConv = 67 "TRANSPOSE_CONV" COMPUTE "constant output shape and weights; optional bias; SAME and VALID; fused activation",
+    TransposeConv = 67 "TRANSPOSE_CONV" COMPUTE "constant output shape and weights, not of int4; optional bias; SAME and VALID; fused activation",
     Unpack = 88 "UNPACK" MOVE "any axis",
 }
 

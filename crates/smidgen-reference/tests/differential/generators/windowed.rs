@@ -91,10 +91,14 @@ pub fn conv_2d(draw: &mut Draw) -> Option<Graph> {
     Builder::default().input(shape, x).constant(w.weights).maybe_constant(w.bias).finish(op, w.output)
 }
 
-/// CONV_2D or FULLY_CONNECTED with int4 weights. The reference has no DEPTHWISE_CONV_2D of such weights.
+/// CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED with int4 weights.
 pub fn int4_weights(draw: &mut Draw) -> Option<Graph> {
     draw.int4_weights = true;
-    if draw.chance(60) { conv_2d(draw) } else { fully_connected(draw) }
+    match draw.between(0, 9) {
+        0..=3 => conv_2d(draw),
+        4..=6 => depthwise_conv_2d(draw),
+        _ => fully_connected(draw),
+    }
 }
 
 /// Float activations and int8 weights of one scale: dynamic range quantisation.
