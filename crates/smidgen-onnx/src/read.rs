@@ -548,6 +548,7 @@ impl<'a, 's> Translation<'a, 's> {
 fn hint_for(name: &str) -> &'static str {
     match name {
         "If" | "Loop" | "Scan" => "export the network without control flow",
+        "Erf" => "use the tanh form of GELU: GELU(approximate=\"tanh\")",
         "LSTM" | "GRU" | "RNN" => "use convolutions along time",
         "NonZero" | "NonMaxSuppression" | "TopK" | "Unique" | "Compress" => {
             "end the network before it, and do this in your own code"

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::build::{Message, attribute, file, floats, graph, node, number, port, quantised, raw};
+use common::build::{Message, attribute, file, floats, graph, ints, node, number, port, quantised, raw};
 use common::names;
 use smidgen_ir::{Activation, Op, Tensor};
 use smidgen_onnx::{ErrorKind, Import, ReadError, check, read};
@@ -247,6 +247,29 @@ fn a_movement_needs_no_quantisation_of_its_own() {
     assert_eq!(names(&import.graph), ["QUANTIZE", "MAX_POOL_2D", "DEQUANTIZE"]);
     let Op::Pool2d { activation, .. } = import.graph.operators[1].op else { panic!("another operator") };
     assert_eq!(activation, Activation::Relu);
+}
+
+#[test]
+fn long_chains_of_movements_are_passed_at_once() {
+    let length = 4000;
+    // What may be taken up grows with the file.
+    let room = raw("room", I8, &[1 << 20], &[0; 1 << 20]);
+    let constants =
+        [ints("begin", &[1]), ints("end", &[i64::MAX]), floats("s", &[], &[0.5]), raw("z", U8, &[], &[10]), room];
+    let mut nodes = vec![node("Exp", &["x"], &["x0"])];
+    let names = |i: usize| (format!("x{i}"), format!("x{}", i + 1));
+    for (from, to) in (0..length).map(names) {
+        nodes.push(node("Slice", &[&from, "begin", "end"], &[&to]));
+    }
+    nodes.push(node("QuantizeLinear", &[&format!("x{length}"), "s", "z"], &["q"]));
+    nodes.push(node("DequantizeLinear", &["q", "s", "z"], &["y"]));
+    let bytes = file(13, graph(&nodes, &constants, &[port("x", &[Ok(length as i64 + 3)])], &[port("y", &[])]));
+    let start = std::time::Instant::now();
+    let import = read(&bytes).unwrap();
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+    let found = common::names(&import.graph);
+    assert_eq!((&found[..3], found.len()), (&["EXP", "QUANTIZE", "SLICE"][..], length + 3));
+    assert!(import.notes[0].reason.contains("EXP"), "{}", import.notes[0]);
 }
 
 #[test]

@@ -13,11 +13,12 @@ use crate::emit::Scales;
 use smidgen_ir::front::quoted;
 use smidgen_ir::{DataType, ElementType, Graph, Op, Quantisation, ValidateError, validate};
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 pub(super) use moves::settle;
 
 /// Most operators that are taken back to floats because integers cannot express their scales.
-const MOST_RETRIES: usize = 16;
+const MOST_RETRIES: usize = 4;
 
 /// Why an operator of a quantised network computes on floats.
 #[derive(Clone, PartialEq, Debug)]
@@ -108,13 +109,8 @@ pub(super) fn make(graph: &mut Graph, scales: &Scales) -> Vec<Obstacle> {
             Ok(()) => {
                 *graph = trial;
                 // A node may have become several operators.
-                let mut seen = Vec::new();
-                obstacles.retain(|o| {
-                    !seen.contains(&o.node) && {
-                        seen.push(o.node);
-                        true
-                    }
-                });
+                let mut seen = HashSet::new();
+                obstacles.retain(|o| seen.insert(o.node));
                 return obstacles;
             }
             Err(ValidateError::Operator { operator, fault }) if excluded.len() < MOST_RETRIES => {

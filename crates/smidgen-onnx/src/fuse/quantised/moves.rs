@@ -6,10 +6,13 @@ use super::super::Flow;
 use super::constants::{round_to, rounded};
 use super::is_int8;
 use smidgen_ir::{
-    Activation, BinaryKind, DataType, Graph, Op, Operator, PadValue, PoolKind, Quantisation, ReshapeKind, ResizeKind,
-    Tensor, TensorId, UnaryKind,
+    Activation, BinaryKind, DataType, Graph, Op, OpId, Operator, PadValue, PoolKind, Quantisation, ReshapeKind,
+    ResizeKind, Tensor, TensorId, UnaryKind,
 };
 use std::collections::HashMap;
+
+/// Most types of integers of one tensor that are compared.
+const MOST_TYPES: usize = 8;
 
 /// Moves all of them as far as they go. Returns the number of changes.
 pub(crate) fn settle(graph: &mut Graph) -> usize {
@@ -33,7 +36,8 @@ fn merge(graph: &mut Graph) -> usize {
         }
         let (x, y) = (operator.inputs[0], operator.outputs[0]);
         let known = made.entry(x).or_default();
-        match known.iter().find(|&&first| graph.tensor(first).dtype == graph.tensor(y).dtype) {
+        // Files that have more types of one tensor than these want no merging.
+        match known.iter().rev().take(MOST_TYPES).find(|&&first| graph.tensor(first).dtype == graph.tensor(y).dtype) {
             Some(&first) => {
                 instead.insert(y, first);
             }
@@ -79,22 +83,30 @@ fn stored_constant(graph: &mut Graph, id: TensorId, dtype: &DataType) -> Option<
     Some(graph.add_tensor(constant))
 }
 
-/// Which operators are QUANTIZEs.
-fn quantizes(graph: &Graph) -> Vec<bool> {
-    graph.operators.iter().map(|o| o.op == Op::Quantize).collect()
+/// Which operators are at the ends of integers, as it was before a pass began.
+struct Kinds {
+    quantize: Vec<bool>,
+    dequantize: Vec<bool>,
+}
+
+impl Kinds {
+    fn of(graph: &Graph) -> Self {
+        let are = |op: Op| graph.operators.iter().map(|o| o.op == op).collect();
+        Self { quantize: are(Op::Quantize), dequantize: are(Op::Dequantize) }
+    }
 }
 
 /// Makes operators that pick work on the integers that their inputs are the DEQUANTIZE of.
 fn lower(graph: &mut Graph) -> usize {
     let flow = Flow::of(graph);
-    let quantizes = quantizes(graph);
+    let kinds = Kinds::of(graph);
     let mut stored: HashMap<TensorId, TensorId> = HashMap::new();
     let mut changes = 0;
     for operator in std::mem::take(&mut graph.operators) {
         if operator.op == Op::Dequantize && is_int8(&graph.tensor(operator.inputs[0]).dtype) {
             stored.insert(operator.outputs[0], operator.inputs[0]);
         }
-        let quantised = flow.reader(operator.outputs[0]).is_some_and(|r| quantizes[r.index()]);
+        let quantised = flow.reader(operator.outputs[0]).is_some_and(|r| kinds.quantize[r.index()]);
         match lowered(graph, &operator, &stored, quantised) {
             Some(operators) => {
                 let outer = operators.iter().filter(|o| o.op == Op::Dequantize);
@@ -188,50 +200,70 @@ fn clamping(kind: UnaryKind, dtype: &DataType, shape: &[usize]) -> Option<Op> {
     })
 }
 
-/// Makes operators that pick work on the integers that a QUANTIZE behind them makes.
+/// Makes operators that pick work on the integers that a QUANTIZE behind them makes: one walk from the outputs, on which each
+/// QUANTIZE comes along until it meets what it cannot pass.
 fn raise(graph: &mut Graph) -> usize {
     let flow = Flow::of(graph);
+    let kinds = Kinds::of(graph);
     let mut changes = 0;
-    let mut gone = quantizes(graph);
-    let mut instead: Vec<Option<Vec<Operator>>> = vec![None; graph.operators.len()];
-    for (i, gone) in gone.iter_mut().enumerate().filter(|(_, quantizes)| **quantizes) {
-        *gone = false;
-        let Some(before) = flow.sole(graph.operators[i].inputs[0]).map(|id| id.index()) else { continue };
-        if let Some(operators) = raised(graph, &flow, before, i) {
-            instead[before] = Some(operators);
-            *gone = true;
-            changes += 1;
+    // By the tensor that it reads alone, each QUANTIZE on its way.
+    let mut pending: HashMap<TensorId, Operator> = HashMap::new();
+    let mut reversed = Vec::with_capacity(graph.operators.len());
+    for (i, operator) in std::mem::take(&mut graph.operators).into_iter().enumerate().rev() {
+        if operator.op == Op::Quantize && flow.reader(operator.inputs[0]).is_some() {
+            pending.insert(operator.inputs[0], operator);
+            continue;
+        }
+        let behind: Vec<Operator> = operator.outputs.iter().filter_map(|y| pending.remove(y)).collect();
+        match raised(graph, (&flow, &kinds), i, &operator, &behind) {
+            Some((above, picking)) => {
+                reversed.push(picking);
+                for quantize in above {
+                    match flow.reader(quantize.inputs[0]) {
+                        Some(_) => drop(pending.insert(quantize.inputs[0], quantize)),
+                        None => reversed.push(quantize),
+                    }
+                }
+                changes += 1;
+            }
+            None => {
+                reversed.extend(behind);
+                reversed.push(operator);
+            }
         }
     }
-    let operators = std::mem::take(&mut graph.operators);
-    for ((operator, gone), instead) in operators.into_iter().zip(gone).zip(instead) {
-        match instead {
-            Some(operators) => graph.operators.extend(operators),
-            None if gone => {}
-            None => graph.operators.push(operator),
-        }
-    }
+    // Those of the network's inputs; in an order that is the same every time.
+    let mut first: Vec<Operator> = pending.into_values().collect();
+    first.sort_by_key(|quantize| quantize.inputs[0]);
+    reversed.extend(first);
+    reversed.reverse();
+    graph.operators = reversed;
     changes
 }
 
-/// A QUANTIZE of each input of operator `before`, and that operator on integers, which writes what the QUANTIZE `behind` it wrote.
-fn raised(graph: &mut Graph, flow: &Flow, before: usize, behind: usize) -> Option<Vec<Operator>> {
-    let operator = graph.operators[before].clone();
-    let result = graph.operators[behind].outputs[0];
+/// A QUANTIZE of each input of operator `i`, and that operator on integers, which writes what the QUANTIZE `behind` it wrote.
+fn raised(
+    graph: &mut Graph,
+    (flow, kinds): (&Flow, &Kinds),
+    i: usize,
+    operator: &Operator,
+    behind: &[Operator],
+) -> Option<(Vec<Operator>, Operator)> {
+    let [quantize] = behind else { return None };
+    let result = quantize.outputs[0];
     let dtype = graph.tensor(result).dtype.clone();
     let op = picking(&operator.op, &dtype).filter(|_| operator.outputs.len() == 1)?;
     // Something else that reads an input would have it as floats all the same.
     let quantised = |id: &TensorId| {
-        let readers = &flow.consumers[id.index()];
+        let suits = |reader: &OpId| reader.index() == i || kinds.quantize[reader.index()];
         graph.tensor(*id).is_constant()
-            || flow.reader(*id).is_some()
-            || flow.producers[id.index()].is_some_and(|p| graph.operators[p.index()].op == Op::Dequantize)
-            || readers.iter().all(|r| r.index() == before || graph.operators[r.index()].op == Op::Quantize)
+            || flow.producers[id.index()].is_some_and(|p| kinds.dequantize[p.index()])
+            || flow.consumers[id.index()].iter().all(suits)
     };
     if !operator.inputs.iter().all(quantised) {
         return None;
     }
-    let mut operators = Vec::new();
+    let mut above = Vec::new();
     let mut inputs = Vec::with_capacity(operator.inputs.len());
     for &id in &operator.inputs {
         if graph.tensor(id).is_constant() {
@@ -240,13 +272,11 @@ fn raised(graph: &mut Graph, flow: &Flow, before: usize, behind: usize) -> Optio
         }
         let Tensor { name, shape, .. } = graph.tensor(id).clone();
         let x = graph.add_tensor(Tensor::activation(name, shape, dtype.clone()));
-        let source = graph.operators[behind].source;
-        operators.push(Operator { op: Op::Quantize, inputs: vec![id], outputs: vec![x], source });
+        above.push(Operator { op: Op::Quantize, inputs: vec![id], outputs: vec![x], source: quantize.source });
         inputs.push(x);
     }
     let (op, inputs) = without_idle_bound(graph, op, inputs);
-    operators.push(Operator { op, inputs, outputs: vec![result], source: operator.source });
-    Some(operators)
+    Some((above, Operator { op, inputs, outputs: vec![result], source: operator.source }))
 }
 
 /// The integers that suit a function with bounded values: those that LOGISTIC must have, and 255 steps up to 6.
