@@ -1,9 +1,13 @@
-//! Fills `corpus/read_tflite` with files to start from: one small network for each operator, the hostile files, and the real
-//! models beside the checkout (or in `SMIDGEN_SHARED`) if they are there.
+//! Fills `corpus/` with files to start from. For `read_tflite`: one small network for each operator, the hostile files, and the real
+//! models beside the checkout (or in `SMIDGEN_SHARED`) if they are there. For `read_onnx`: the networks of its reader's tests and of
+//! the command line's.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+#[allow(dead_code, reason = "the tests use more")]
+#[path = "../../../crates/smidgen-onnx/tests/common/build.rs"]
+mod build;
 #[path = "../../../crates/smidgen-tflite/tests/common/samples.rs"]
 mod samples;
 
@@ -26,6 +30,24 @@ fn main() -> io::Result<()> {
             if let (Some(name), true) = (path.file_name(), path.extension().is_some_and(|e| e == "tflite")) {
                 fs::copy(&path, corpus.join(name))?;
             }
+        }
+    }
+    println!("{} holds {} files", corpus.display(), fs::read_dir(&corpus)?.count());
+    onnx(root)
+}
+
+fn onnx(root: &Path) -> io::Result<()> {
+    let corpus = root.join("corpus/read_onnx");
+    fs::create_dir_all(&corpus)?;
+    for (name, file) in
+        [("classifier", build::classifier()), ("mixer", build::mixer()), ("quantised", build::quantised())]
+    {
+        fs::write(corpus.join(name), file)?;
+    }
+    for entry in fs::read_dir(root.join("../crates/smidgen/tests/cli"))? {
+        let path = entry?.path();
+        if let (Some(name), true) = (path.file_name(), path.extension().is_some_and(|e| e == "onnx")) {
+            fs::copy(&path, corpus.join(name))?;
         }
     }
     println!("{} holds {} files", corpus.display(), fs::read_dir(&corpus)?.count());
