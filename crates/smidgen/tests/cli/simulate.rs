@@ -4,6 +4,39 @@ use crate::support::{Folder, TINY, simulates, tiny_golden};
 use smidgen::boards::Core;
 use std::fs;
 
+/// A float network of 12x12 pictures in three colours, with odd numbers of channels and random weights.
+fn colourful() -> String {
+    let mut state = 1u32;
+    let mut constant = |count: usize| {
+        let numbers = (0..count).map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            format!("{:?}", (state >> 8) as f32 / 2f32.powi(24) - 0.5)
+        });
+        format!("[{}]", numbers.collect::<Vec<_>>().join(", "))
+    };
+    let [stem, spread, narrow, wide, classes] = [7 * 27, 9 * 7, 13 * 7, 10 * 9 * 13, 5 * 10].map(&mut constant);
+    format!(
+        r#"
+graph "colourful"
+inputs(%0)
+outputs(%10)
+
+%0 "picture" : f32[1x12x12x3]
+%1 "stem" : f32[7x3x3x3] = {stem}
+%2 "a" : f32[1x6x6x7] = CONV_2D(%0, %1) stride=[2, 2] padding=same activation=relu6
+%3 "spread" : f32[1x3x3x7] = {spread}
+%4 "b" : f32[1x6x6x7] = DEPTHWISE_CONV_2D(%2, %3) stride=[1, 1] padding=same multiplier=1
+%5 "narrow" : f32[13x1x1x7] = {narrow}
+%6 "c" : f32[1x6x6x13] = CONV_2D(%4, %5) stride=[1, 1] padding=same
+%7 "wide" : f32[10x3x3x13] = {wide}
+%8 "d" : f32[1x4x4x10] = CONV_2D(%6, %7) stride=[1, 1] padding=valid activation=relu
+%9 "mean" : f32[1x10] = MEAN(%8) axes=[1, 2]
+%11 "weights" : f32[5x10] = {classes}
+%10 "classes" : f32[1x5] = FULLY_CONNECTED(%9, %11)
+"#
+    )
+}
+
 /// A folder with a small network, its golden file, and a board; nothing where it cannot be simulated.
 fn tiny() -> Option<Folder> {
     if !simulates(Core::CortexM7) {
@@ -103,4 +136,40 @@ fn what_does_not_fit_says_by_how_much() {
     assert!(flat.contains("smidgen plan") && flat.contains("int4 weights"), "{stderr}");
     folder.smidgen(&["simulate", "tiny.ir", "--board", "stm32f745"]).expect(2);
     folder.smidgen(&["simulate", "tiny.ir"]).expect(2);
+}
+
+#[test]
+fn weights_of_four_bits_give_the_bytes_of_the_host() {
+    // With hand-written inner blocks, and without.
+    let narrow = ["mixed", "int4"].map(|weights| (weights, Core::CortexM7, "mps2-an500"));
+    let runs = narrow.into_iter().chain([("int4", Core::CortexM0, "microbit")]);
+    let runs: Vec<_> = runs.filter(|&(_, core, _)| simulates(core)).collect();
+    if runs.is_empty() {
+        return;
+    }
+    let folder = Folder::new();
+    folder.write("float.ir", colourful());
+    for (class, tint) in [("a", 40u32), ("b", 170)] {
+        fs::create_dir_all(folder.path("set").join(class)).unwrap();
+        for i in 0..3u32 {
+            let pixel = |x: u32, y: u32| [x * 20 + tint, y * 17 + i * 60, x * y * 5 + tint * i].map(|v| v as u8);
+            let picture = image::RgbImage::from_fn(12, 12, |x, y| image::Rgb(pixel(x, y)));
+            picture.save(folder.path("set").join(class).join(format!("{i}.png"))).unwrap();
+        }
+    }
+    let constants = runs.iter().map(|(weights, _, board)| {
+        let quantize: &[&str] = &["quantize", "float.ir", "-o", "o.tflite", "--data", "set", "--normalise", "unit"];
+        let ratio: &[&str] = if *weights == "mixed" { &["--flash-ratio", "0.75"] } else { &[] };
+        folder.smidgen(&[quantize, &["--weights", weights], ratio].concat()).expect(0);
+        let simulated = ["set/a/1.png", "set/b/2.png"].map(|picture| {
+            let simulate = ["simulate", "o.tflite", "--board", board, "--io", "int8", "--input", picture, "--json"];
+            let report = folder.smidgen(&simulate).expect(0).json();
+            assert_eq!(report["matches_host"], true, "{weights} on {board}: {report}");
+            report["flash"]["constants"].as_u64().unwrap()
+        });
+        simulated[0]
+    });
+    let constants: Vec<u64> = constants.collect();
+    // Parameters of steps included, which differ from core to core.
+    assert!(runs.len() < 3 || constants[1] + 100 < constants[0], "{constants:?}");
 }
