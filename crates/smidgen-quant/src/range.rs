@@ -79,7 +79,7 @@ pub(crate) fn choose(histogram: &Histogram, method: RangeMethod) -> (f64, f64) {
             let (from, to) = (histogram.quantile(share).min(0.0), histogram.quantile(1.0 - share).max(0.0));
             if from < to { (from, to) } else { (low, high) }
         }
-        RangeMethod::Entropy => search(histogram, (low, high), divergence),
+        RangeMethod::Entropy => search(&without_zeros(histogram), (low, high), divergence),
         RangeMethod::MeanSquaredError => search(histogram, (low, high), squared_error),
     }
 }
@@ -118,6 +118,17 @@ fn squared_error(histogram: &Histogram, (from, to): (f64, f64)) -> f64 {
         if outside > 0.0 { outside * outside } else { rounding }
     };
     bins.map(|(bin, &count)| count as f64 * error(bin)).sum()
+}
+
+/// The histogram with no more values at 0 than beside it. A stored integer stands for 0 exactly in any range, so nothing is lost
+/// where a ReLU leaves half of all values there; but such a peak among coarse steps would look like a loss that only narrow ranges avoid.
+fn without_zeros(histogram: &Histogram) -> Histogram {
+    let mut rest = histogram.clone();
+    let zero = ((-histogram.low / histogram.width()) as usize).min(BINS - 1);
+    let beside = [zero.checked_sub(1), Some(zero + 1)].into_iter().flatten();
+    let most = beside.filter_map(|bin| histogram.counts.get(bin).copied()).max().unwrap_or(0);
+    rest.counts[zero] = rest.counts[zero].min(most);
+    rest
 }
 
 /// Kullback-Leibler divergence of the distribution that 256 steps leave, where each step's values are taken to be spread evenly
@@ -199,6 +210,16 @@ mod tests {
             let (from, to) = choose(&histogram, method);
             assert!(from == 0.0 && to > 0.97, "{method:?}: {from}..{to}");
         }
+    }
+
+    #[test]
+    fn what_a_relu_takes_away_does_not_narrow_the_range() {
+        let mut histogram = Histogram::new(0.0, 1.0);
+        // Falling evenly to the end, and as many zeros.
+        let values = (0..100_000).map(|i| 1.0 - ((i as f32 + 0.5) / 100_000.0).sqrt());
+        histogram.add(&values.flat_map(|v| [v, 0.0]).collect::<Vec<_>>());
+        let (from, to) = choose(&histogram, RangeMethod::Entropy);
+        assert!(from == 0.0 && to > 0.8, "{from}..{to}");
     }
 
     #[test]
