@@ -85,6 +85,25 @@ const fn is_inside(window: &Window2d, axis: usize) -> bool {
     window.size[axis] == 1 && window.before[axis] == 0 && last < window.input[axis]
 }
 
+/// Columns of the output whose windows can be staged from where they are, in rows whose windows lie inside the input. `is_dense`: an
+/// input pixel follows the other.
+#[inline(always)]
+fn columns_in_place(window: &Window2d, mode: Mode, is_dense: bool) -> Range<usize> {
+    let [taps, stride] = [window.size[1], window.stride[1].max(1)];
+    let is_joined = taps == 1 || (window.dilation[1] == 1 && is_dense);
+    if !is_joined || mode == Mode::Whole {
+        return 0..0;
+    }
+    let end = (window.input[1] + window.before[1] + stride).saturating_sub(taps) / stride;
+    window.before[1].div_ceil(stride)..end
+}
+
+/// Columns of the output whose windows are staged from where they are, where input pixels follow one another. All others, and those in rows
+/// whose windows reach into the padding, are first put together, which takes longer.
+pub fn conv2d_in_place(window: &Window2d) -> Range<usize> {
+    columns_in_place(window, Layout::of(window).mode, true)
+}
+
 /// Words of a pair of channels.
 const fn pair_words(window: &Window2d, width: Width) -> usize {
     3 + width.words(2) * Layout::of(window).quads
@@ -251,14 +270,7 @@ struct Rows {
 
 impl<'a> Layer<'a> {
     fn new(layout: Layout, window: &'a Window2d, input: View, input_zero: i8) -> Self {
-        let [depth, taps, stride] = [window.input[2], window.size[1], window.stride[1].max(1)];
-        let is_joined = taps == 1 || (window.dilation[1] == 1 && input.pixel_stride == depth);
-        let in_place = if is_joined && layout.mode != Mode::Whole {
-            let end = (window.input[1] + window.before[1] + stride).saturating_sub(taps) / stride;
-            window.before[1].div_ceil(stride)..end
-        } else {
-            0..0
-        };
+        let in_place = columns_in_place(window, layout.mode, input.pixel_stride == window.input[2]);
         Self { layout, window, input, input_zero, in_place }
     }
 

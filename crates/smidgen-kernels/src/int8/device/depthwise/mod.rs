@@ -119,6 +119,11 @@ pub fn depthwise_is_staged(window: &Window2d) -> bool {
     Shape::of(window).is_some()
 }
 
+/// Output columns that the staged form computes at a time, of so many; `None` if the window is not staged.
+pub fn depthwise_columns(window: &Window2d, columns: usize) -> Option<usize> {
+    Shape::of(window).map(|shape| part(shape, columns.max(1)))
+}
+
 /// Bytes of scratch, aligned for 32 bits; `rows` is what [`depthwise`] is told.
 pub fn depthwise_scratch(window: &Window2d, rows: usize) -> usize {
     let Some(shape) = Shape::of(window) else { return 0 };
