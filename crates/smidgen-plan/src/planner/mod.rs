@@ -6,29 +6,33 @@
 
 mod advice;
 mod cost;
+mod form;
 mod order;
 mod pareto;
 mod report;
 mod segments;
-mod widen;
+mod tune;
 
 #[cfg(test)]
 mod tests;
 
 pub use advice::{Advice, advise};
 pub use pareto::{PlanPoint, pareto};
-pub use report::{PlanReport, SegmentReport, StepReport};
+pub use report::{Least, PlanReport, SegmentReport, StepReport};
 
 use crate::schedule::{self, Flow, ScheduleChoice, TileError};
 use crate::{Lowered, Program, Run, Storage};
+use form::Form;
 use segments::{Candidates, Kind, Segment};
 use std::cell::OnceCell;
 
 /// What a plan should be good at.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Objective {
-    /// The smallest arena.
+    /// Little SRAM, but not at the price of much speed.
     #[default]
+    Balanced,
+    /// The smallest arena.
     Sram,
     /// The fewest (modelled) instructions that the budget allows.
     Speed,
@@ -83,15 +87,23 @@ pub(crate) struct List {
 /// # Errors
 /// If the schedule asked for does not suit the network.
 pub fn plan(lowered: &Lowered, options: &PlanOptions) -> Result<Plan, PlanError> {
-    let mut best: Option<Plan> = None;
-    for lowered in order::candidates(lowered) {
-        let planner = Planner::new(&lowered, options);
-        let plan = planner.choose()?;
-        if best.as_ref().is_none_or(|b| planner.better(&plan.report, &b.report)) {
-            best = Some(plan);
+    let orders = order::candidates(lowered);
+    let planners: Vec<Planner> = orders.iter().map(|lowered| Planner::new(lowered, options)).collect();
+    let mut best: Option<(&Planner, Choice)> = None;
+    for planner in &planners {
+        let choice = planner.choose()?;
+        if best.as_ref().is_none_or(|(_, b)| planner.better(&choice.plan.report, &b.plan.report)) {
+            best = Some((planner, choice));
         }
     }
-    widen::widen(best.expect("there is at least the order of the graph"), options)
+    let (planner, choice) = best.expect("there is at least the order of the graph");
+    tune::tune(planner, choice)
+}
+
+/// A plan with single rows, and what it was made from.
+struct Choice {
+    form: Form,
+    plan: Plan,
 }
 
 /// The ways to count what is alive; the first predicts best what placing comes to.
@@ -112,84 +124,80 @@ impl<'a> Planner<'a> {
     }
 
     /// The best plan for one order of the steps.
-    fn choose(&self) -> Result<Plan, PlanError> {
-        let end = self.flow.lowered.steps.len();
+    fn choose(&self) -> Result<Choice, PlanError> {
         match self.options.schedule {
-            ScheduleChoice::Layer => {
-                let segment = self.segment(0, end, Kind::Layer);
-                self.place(self.untiled(&[segment]))
-            }
-            ScheduleChoice::Stream => {
-                let segment = self.segment(0, end, Kind::Stream { parts: 1 });
-                self.place(self.untiled(&[segment]))
-            }
+            ScheduleChoice::Layer => self.place(self.one(Kind::Layer)),
+            ScheduleChoice::Stream => self.place(self.one(Kind::Stream { parts: 1 })),
             ScheduleChoice::Auto => self.auto(),
-            tiled => self.tiled(tiled),
+            tiled => self.place(self.tiled(tiled)?),
         }
     }
 
-    fn segment(&self, from: usize, to: usize, kind: Kind) -> Segment {
-        segments::evaluate(&self.flow, from, to, kind, self.options.stream_input)
+    /// All steps in one segment.
+    fn one(&self, kind: Kind) -> Form {
+        let end = self.flow.lowered.steps.len();
+        self.untiled(vec![segments::evaluate(&self.flow, 0, end, kind, self.options.stream_input)])
+    }
+
+    fn untiled(&self, segments: Vec<Segment>) -> Form {
+        Form::new(&self.flow, None, segments)
     }
 
     /// Segments and their schedules by dynamic programming. Nothing is recomputed, unless nothing else fits the budget.
-    fn auto(&self) -> Result<Plan, PlanError> {
+    fn auto(&self) -> Result<Choice, PlanError> {
         let candidates = self.candidates();
-        let plan = match self.options.objective {
-            Objective::Sram => self.least(candidates)?,
+        let choice = match self.options.objective {
+            Objective::Balanced | Objective::Sram => self.least(candidates)?,
             Objective::Speed => self.fastest(candidates)?,
         };
         match self.options.budget {
-            Some(budget) if plan.report.total_bytes > budget && !self.options.stream_input => {
-                self.recomputing(budget, plan)
+            Some(budget) if choice.plan.report.total_bytes > budget && !self.options.stream_input => {
+                self.recomputing(budget, choice)
             }
-            _ => Ok(plan),
+            _ => Ok(choice),
         }
     }
 
     /// The plan with the smallest arena among a few of which the quick view says that they are smallest.
-    fn least(&self, candidates: &Candidates) -> Result<Plan, PlanError> {
-        let mut lists: Vec<Vec<Segment>> = Vec::new();
+    fn least(&self, candidates: &Candidates) -> Result<Choice, PlanError> {
+        let mut forms: Vec<Form> = Vec::new();
         // A slightly looser limit can place better, and one stream over all has no borders that cost.
         for measure in MEASURES {
             let least = candidates.least_peak(0, measure);
             for limit in [least, least + least / 64, least + least / 24] {
-                lists.extend(candidates.fastest(0, limit, measure));
+                forms.extend(candidates.fastest(0, limit, measure).map(|segments| self.untiled(segments)));
             }
         }
-        lists.push(vec![self.segment(0, self.flow.lowered.steps.len(), Kind::Stream { parts: 1 })]);
-        lists.dedup();
+        forms.push(self.one(Kind::Stream { parts: 1 }));
+        forms.dedup();
         // A quick look at each says which few are worth a thorough search for offsets.
-        let mut ranked = Vec::with_capacity(lists.len());
-        for segments in lists {
-            let list = self.untiled(&segments);
+        let mut ranked = Vec::with_capacity(forms.len());
+        for form in forms {
+            let list = self.list(&form)?;
             let bytes = crate::outline(self.flow.lowered, &list.runs, &list.storage)?;
-            ranked.push((bytes, list.instructions, list));
+            ranked.push((bytes, list.instructions, form));
         }
         ranked.sort_by_key(|&(bytes, instructions, _)| (bytes, instructions));
-        let mut best: Option<Plan> = None;
-        for (_, _, list) in ranked.into_iter().take(FINALISTS) {
-            let plan = self.place(list)?;
-            if best.as_ref().is_none_or(|b| self.better(&plan.report, &b.report)) {
-                best = Some(plan);
+        let mut best: Option<Choice> = None;
+        for (_, _, form) in ranked.into_iter().take(FINALISTS) {
+            let choice = self.place(form)?;
+            if best.as_ref().is_none_or(|b| self.better(&choice.plan.report, &b.plan.report)) {
+                best = Some(choice);
             }
         }
         Ok(best.expect("at least one list"))
     }
 
     /// The plan with the fewest instructions that fits the budget; the smallest if none does.
-    fn fastest(&self, candidates: &Candidates) -> Result<Plan, PlanError> {
-        let Some(budget) = self.options.budget else {
-            let segment = self.segment(0, self.flow.lowered.steps.len(), Kind::Layer);
-            return self.place(self.untiled(&[segment]));
-        };
+    fn fastest(&self, candidates: &Candidates) -> Result<Choice, PlanError> {
+        let Some(budget) = self.options.budget else { return self.place(self.one(Kind::Layer)) };
         let mut limit = budget;
         // Placing may need more than the quick view says: then ask for that much less.
         for _ in 0..4 {
             let Some(segments) = candidates.fastest(0, limit, MEASURES[0]) else { break };
-            let plan = self.place(self.untiled(&segments))?;
-            match plan.report.total_bytes.checked_sub(budget) {
-                None | Some(0) => return Ok(plan),
+            let choice = self.place(self.untiled(segments))?;
+            match choice.plan.report.total_bytes.checked_sub(budget) {
+                None | Some(0) => return Ok(choice),
                 Some(excess) => limit = limit.saturating_sub(excess),
             }
         }
@@ -197,15 +205,11 @@ impl<'a> Planner<'a> {
     }
 
     /// Tiles in front and dynamic programming behind.
-    fn tiled(&self, choice: ScheduleChoice) -> Result<Plan, PlanError> {
-        self.place(self.tiled_list(choice)?)
-    }
-
-    fn tiled_list(&self, choice: ScheduleChoice) -> Result<List, PlanError> {
+    fn tiled(&self, choice: ScheduleChoice) -> Result<Form, PlanError> {
         if self.options.stream_input {
             return Err(PlanError::StreamedTiles(choice));
         }
-        let (stage, tiled) = self.tiles(choice)?;
+        let (stage, _) = form::tiles(&self.flow, choice)?;
         let candidates = self.candidates();
         let least = candidates.least_peak(stage.steps, MEASURES[0]);
         let limit = match (self.options.objective, self.options.budget) {
@@ -213,7 +217,7 @@ impl<'a> Planner<'a> {
             _ => least,
         };
         let rest = candidates.fastest(stage.steps, limit, MEASURES[0]).unwrap_or_default();
-        Ok(self.list(Some((choice, stage, tiled)), &rest))
+        Ok(Form::new(&self.flow, Some(choice), rest))
     }
 
     /// Candidate segments, evaluated when they are first asked for.
@@ -221,34 +225,22 @@ impl<'a> Planner<'a> {
         self.candidates.get_or_init(|| Candidates::new(&self.flow, self.options.stream_input))
     }
 
-    fn tiles(&self, choice: ScheduleChoice) -> Result<(schedule::Stage, schedule::Parts), PlanError> {
-        let (ScheduleChoice::Patch { operators, .. } | ScheduleChoice::Strips { operators, .. }) = choice else {
-            unreachable!("only tiled schedules come here")
-        };
-        let stage = schedule::stage(&self.flow, operators)?;
-        let tiled = match choice {
-            ScheduleChoice::Patch { rows, cols, .. } => schedule::patches(&self.flow, stage, rows, cols)?,
-            ScheduleChoice::Strips { count, .. } => schedule::strips(&self.flow, stage, count)?,
-            _ => unreachable!("only tiled schedules come here"),
-        };
-        Ok((stage, tiled))
-    }
-
     /// The tiled plan that fits the budget and recomputes least; the given one if none fits.
-    fn recomputing(&self, budget: usize, otherwise: Plan) -> Result<Plan, PlanError> {
-        let mut lists = Vec::new();
+    fn recomputing(&self, budget: usize, otherwise: Choice) -> Result<Choice, PlanError> {
+        let mut forms = Vec::new();
         for choice in self.tilings() {
-            let Ok(list) = self.tiled_list(choice) else { continue };
+            let Ok(form) = self.tiled(choice) else { continue };
+            let Ok(list) = self.list(&form) else { continue };
             let bytes = crate::outline(self.flow.lowered, &list.runs, &list.storage)?;
-            lists.push((list.instructions, bytes, list));
+            forms.push((list.instructions, bytes, form));
         }
         // The fastest of which a quick look says that they fit, until one does.
-        lists.sort_by_key(|&(instructions, bytes, _)| (bytes > budget, instructions, bytes));
-        let mut best: Option<Plan> = None;
-        for (.., list) in lists.into_iter().take(2 * FINALISTS) {
-            let plan = self.place(list)?;
-            if plan.report.total_bytes <= budget {
-                best = Some(plan);
+        forms.sort_by_key(|&(instructions, bytes, _)| (bytes > budget, instructions, bytes));
+        let mut best: Option<Choice> = None;
+        for (.., form) in forms.into_iter().take(2 * FINALISTS) {
+            let choice = self.place(form)?;
+            if choice.plan.report.total_bytes <= budget {
+                best = Some(choice);
                 break;
             }
         }
@@ -285,55 +277,12 @@ impl<'a> Planner<'a> {
         key(a) < key(b)
     }
 
-    fn untiled(&self, segments: &[Segment]) -> List {
-        self.list(None, segments)
+    fn list(&self, form: &Form) -> Result<List, PlanError> {
+        form.list(&self.flow, self.options.stream_input)
     }
 
-    /// The list of a tiled stage, if there is one, and the segments after it.
-    fn list(&self, tiled: Option<(ScheduleChoice, schedule::Stage, schedule::Parts)>, segments: &[Segment]) -> List {
-        let flow = &self.flow;
-        let mut columns = schedule::Columns::full(flow);
-        let (mut runs, mut reports) = (Vec::new(), Vec::new());
-        if let Some((choice, stage, tiled)) = tiled {
-            columns.add(&tiled.tiles);
-            let name = match choice {
-                ScheduleChoice::Patch { rows, cols, .. } => format!("patch:{rows}x{cols}"),
-                ScheduleChoice::Strips { count, .. } => format!("strips:{count}"),
-                other => other.to_string(),
-            };
-            let instructions = cost::hundredths(flow, &tiled.runs);
-            reports.push(SegmentReport::new(flow.lowered, 0, stage.steps, name, instructions));
-            runs.extend(tiled.runs);
-        }
-        // Consecutive layer-wise steps are one segment to the reader.
-        let mut merged: Vec<Segment> = Vec::new();
-        for &segment in segments {
-            match merged.last_mut() {
-                Some(last) if last.kind == Kind::Layer && segment.kind == Kind::Layer => {
-                    last.to = segment.to;
-                    last.instructions += segment.instructions;
-                }
-                _ => merged.push(segment),
-            }
-        }
-        for segment in merged {
-            let list = segments::write(flow, segment.from, segment.to, segment.kind, self.options.stream_input);
-            let name = match segment.kind {
-                Kind::Layer => "layer".to_owned(),
-                Kind::Stream { parts: 1 } => "stream".to_owned(),
-                Kind::Stream { parts } => format!("stream in {parts} parts"),
-            };
-            reports.push(SegmentReport::new(flow.lowered, segment.from, segment.to, name, segment.instructions));
-            columns.add(&list.tiles);
-            runs.extend(list.runs);
-        }
-        schedule::merge(flow, &mut runs);
-        let storage = schedule::storage(flow, &runs, &columns);
-        let instructions = cost::hundredths(flow, &runs);
-        List { runs, storage, segments: reports, instructions }
-    }
-
-    fn place(&self, list: List) -> Result<Plan, PlanError> {
-        report::finish(&self.flow, list, self.options)
+    fn place(&self, form: Form) -> Result<Choice, PlanError> {
+        let plan = report::finish(&self.flow, self.list(&form)?, self.options)?;
+        Ok(Choice { form, plan })
     }
 }

@@ -1,7 +1,7 @@
 //! The front of plans of which none is better in everything: SRAM against modelled instructions and recomputation.
 
 use super::segments::Kind;
-use super::{MEASURES, Objective, Plan, PlanError, PlanOptions, Planner, report};
+use super::{MEASURES, Objective, Plan, PlanError, PlanOptions, Planner, tune};
 use crate::Lowered;
 use crate::schedule::ScheduleChoice;
 
@@ -28,16 +28,14 @@ const MOST_POINTS: usize = 12;
 /// # Errors
 /// If a list cannot be placed, which is an error of ours.
 pub fn pareto(lowered: &Lowered, stream_input: bool) -> Result<Vec<PlanPoint>, PlanError> {
-    let base = PlanOptions { stream_input, ..PlanOptions::default() };
+    let base = PlanOptions { stream_input, objective: Objective::Sram, ..PlanOptions::default() };
     let planner = Planner::new(lowered, &base);
     let candidates = planner.candidates();
-    let end = lowered.steps.len();
-    // Lists with the options that ask for them; a quick look says which can be on the front at all.
-    let mut lists = Vec::new();
+    // Forms with the options that ask for them; a quick look says which can be on the front at all.
+    let mut forms = Vec::new();
     for (schedule, kind) in [(ScheduleChoice::Layer, Kind::Layer), (ScheduleChoice::Stream, Kind::Stream { parts: 1 })]
     {
-        let options = PlanOptions { schedule, ..base.clone() };
-        lists.push((options, planner.untiled(&[planner.segment(0, end, kind)])));
+        forms.push((PlanOptions { schedule, ..base.clone() }, planner.one(kind)));
     }
     let mut least = u64::MAX;
     let mut fast = Vec::new();
@@ -51,25 +49,29 @@ pub fn pareto(lowered: &Lowered, stream_input: bool) -> Result<Vec<PlanPoint>, P
     }
     let stride = fast.len().div_ceil(MOST_POINTS).max(1);
     for segments in fast.into_iter().step_by(stride) {
-        lists.push((PlanOptions { objective: Objective::Speed, ..base.clone() }, planner.untiled(&segments)));
+        forms.push((PlanOptions { objective: Objective::Speed, ..base.clone() }, planner.untiled(segments)));
     }
     if !stream_input {
         for schedule in planner.tilings() {
-            if let Ok(list) = planner.tiled_list(schedule) {
-                lists.push((PlanOptions { schedule, ..base.clone() }, list));
+            if let Ok(form) = planner.tiled(schedule) {
+                forms.push((PlanOptions { schedule, ..base.clone() }, form));
             }
         }
     }
-    let mut quick = Vec::with_capacity(lists.len());
-    for (options, list) in lists {
-        quick.push((crate::outline(lowered, &list.runs, &list.storage)?, list.instructions, options, list));
-    }
-    let mut points = vec![point(&planner.least(candidates)?, base.clone())];
-    for (_, _, mut options, list) in front(quick, |q| (q.0, q.1)) {
-        let plan = report::finish(&planner.flow, list, &options)?;
+    let mut quick = Vec::with_capacity(forms.len());
+    for (mut options, form) in forms {
+        let Ok(list) = planner.list(&form) else { continue };
+        let bytes = crate::outline(lowered, &list.runs, &list.storage)?;
         if options.objective == Objective::Speed {
-            options.budget = Some(plan.report.total_bytes);
+            options.budget = Some(bytes);
         }
+        quick.push((bytes, list.instructions, options));
+    }
+    let mut points = Vec::new();
+    let balanced = PlanOptions { objective: Objective::Balanced, ..base.clone() };
+    for options in [base.clone(), balanced].into_iter().chain(front(quick, |q| (q.0, q.1)).into_iter().map(|q| q.2)) {
+        let planner = Planner { candidates: candidates.clone().into(), ..Planner::new(lowered, &options) };
+        let plan = tune::tune(&planner, planner.choose()?)?;
         points.push(point(&plan, options));
     }
     Ok(front(points, |p| (p.total_bytes, p.instructions)))

@@ -1,6 +1,6 @@
 //! What is to be said about a plan. Sizes are exact; instructions are [modelled](super::cost); multiply-accumulates are exact.
 
-use super::{List, Plan, PlanError, PlanOptions};
+use super::{List, Plan, PlanError, PlanOptions, cost};
 use crate::schedule::{self, Flow, ScheduleChoice};
 use crate::{Lowered, Program, Run, place};
 use std::ops::Range;
@@ -50,12 +50,23 @@ pub struct StepReport {
     pub rows: usize,
     /// Multiply-accumulates of the whole output, once.
     pub macs: u64,
+    /// Modelled instructions of all its runs.
+    pub instructions: u64,
     /// Bytes of scratch.
     pub scratch_bytes: usize,
     /// Bytes that its output takes in the arena as it is kept.
     pub output_bytes: usize,
     /// How its output is kept: `whole`, `ring of R rows` or `tile of R x C`.
     pub storage: String,
+}
+
+/// The least that the network was found to take under the schedule asked for, nothing computed twice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Least {
+    /// Bytes of SRAM: [`PlanReport::total_bytes`] of that plan.
+    pub total_bytes: usize,
+    /// Its modelled instructions.
+    pub instructions: u64,
 }
 
 /// What a plan takes.
@@ -91,8 +102,21 @@ pub struct PlanReport {
     pub bottleneck: usize,
     /// One entry for each step, in the program's order.
     pub steps: Vec<StepReport>,
+    /// What a smaller plan takes, where this one takes more bytes to be faster.
+    pub least: Option<Least>,
     /// True if the total is within the budget, or there is none.
     pub fits: bool,
+}
+
+impl PlanReport {
+    /// What was traded, in a line: bytes above the [least](Self::least) for fewer instructions.
+    pub fn traded(&self) -> Option<String> {
+        let least = self.least?;
+        let more = self.total_bytes.saturating_sub(least.total_bytes);
+        let fewer = least.instructions.saturating_sub(self.instructions);
+        let percent = 100.0 * fewer as f64 / least.instructions.max(1) as f64;
+        Some(format!("{more} bytes more than the least, {percent:.1} % fewer instructions"))
+    }
 }
 
 /// Places a list and reports on it.
@@ -118,6 +142,7 @@ pub(super) fn finish(flow: &Flow, list: List, options: &PlanOptions) -> Result<P
                 runs: 0,
                 rows: 0,
                 macs: step.macs,
+                instructions: 0,
                 scratch_bytes: step.scratch_bytes,
                 output_bytes: buffer.map_or(0, |b| b.bytes()),
                 storage: buffer.map_or_else(String::new, |b| match (b.slots, b.width) {
@@ -131,10 +156,13 @@ pub(super) fn finish(flow: &Flow, list: List, options: &PlanOptions) -> Result<P
         .collect();
     for run in runs {
         if let Run::Compute { step, region } = run {
-            steps[step.index()].runs += 1;
-            steps[step.index()].rows += region.y1 - region.y0;
+            let said = &mut steps[step.index()];
+            said.runs += 1;
+            said.rows += region.y1 - region.y0;
+            said.instructions += cost::of_run(lowered, run);
         }
     }
+    steps.iter_mut().for_each(|said| said.instructions /= 100);
     let mut segments = list.segments;
     measure(&mut segments, &program, &placed.live_bytes);
     let kept = |b: &&crate::Buffer| b.slots < b.spec.extent.rows || b.width < b.spec.extent.cols;
@@ -157,6 +185,7 @@ pub(super) fn finish(flow: &Flow, list: List, options: &PlanOptions) -> Result<P
         segments,
         bottleneck,
         steps,
+        least: None,
         fits: options.budget.is_none_or(|budget| total <= budget),
     };
     Ok(Plan { program, report })

@@ -32,22 +32,24 @@ pub(crate) struct Segment {
     pub instructions: u64,
 }
 
-/// The list of a segment that starts with everything before it done.
-pub(crate) fn write(flow: &Flow, from: usize, to: usize, kind: Kind, stream_input: bool) -> Parts {
+/// The list of a segment that starts with everything before it done. `most` says for each step into how many parts the rows may be cut
+/// that begin at it.
+pub(crate) fn write(flow: &Flow, from: usize, to: usize, kind: Kind, most: &[usize], stream_input: bool) -> Parts {
     let mut writer = Writer::starting_at(flow, from, stream_input);
     match kind {
         Kind::Layer => writer.layer(from, to),
         Kind::Stream { .. } => writer.stream(from, to),
     }
     match kind {
-        Kind::Stream { parts } if parts > 1 => in_parts(flow, &writer.runs, parts),
+        Kind::Stream { parts } if parts > 1 => in_parts(flow, &writer.runs, |s| parts.min(most[s])),
         _ => Parts { runs: writer.runs, tiles: Vec::new() },
     }
 }
 
 /// A segment with its costs.
 pub(crate) fn evaluate(flow: &Flow, from: usize, to: usize, kind: Kind, stream_input: bool) -> Segment {
-    let Parts { runs, tiles } = write(flow, from, to, kind, stream_input);
+    let most = vec![usize::MAX; flow.lowered.steps.len()];
+    let Parts { runs, tiles } = write(flow, from, to, kind, &most, stream_input);
     let mut storage = Columns::full(flow);
     storage.add(&tiles);
     let awaited =
@@ -56,10 +58,11 @@ pub(crate) fn evaluate(flow: &Flow, from: usize, to: usize, kind: Kind, stream_i
     before.retain(|&b| !awaited(b));
     let after = flow.alive(to);
     let peak = live(flow, &runs, &before, after, &storage).peak;
-    Segment { from, to, kind, peak, instructions: cost::hundredths(flow, &runs) }
+    Segment { from, to, kind, peak, instructions: cost::hundredths(flow.lowered, &runs) }
 }
 
 /// All segments worth considering.
+#[derive(Clone)]
 pub(crate) struct Candidates {
     end: usize,
     /// For each position at which a segment ends, the segments that do.

@@ -27,12 +27,13 @@ fn the_plan_is_valid_small_and_the_same_every_time() {
 #[test]
 fn more_memory_buys_speed_and_too_little_costs_recomputation() {
     let net = net();
-    let least = plan(&net, &options("auto")).unwrap().report;
+    let sram = PlanOptions { objective: Objective::Sram, ..options("auto") };
+    let least = plan(&net, &sram).unwrap().report;
     let ample = Some(2 * least.total_bytes);
     let fast =
         plan(&net, &PlanOptions { objective: Objective::Speed, budget: ample, ..PlanOptions::default() }).unwrap();
     assert!(fast.report.fits && fast.report.instructions <= least.instructions);
-    let tight = PlanOptions { budget: Some(least.total_bytes - 1), ..PlanOptions::default() };
+    let tight = PlanOptions { budget: Some(least.total_bytes - 1), ..sram };
     let tiled = plan(&net, &tight).unwrap().report;
     if tiled.fits {
         assert!(tiled.extra_macs_percent > 0.0);

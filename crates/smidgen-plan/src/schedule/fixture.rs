@@ -5,6 +5,8 @@ use crate::{
     Target,
 };
 use smidgen_ir::{OpId, TensorId};
+use smidgen_kernels::Window2d;
+use smidgen_kernels::int8::device;
 
 /// Builds a [`Lowered`] step by step; buffers are named by index.
 #[derive(Default)]
@@ -130,6 +132,30 @@ impl Net {
         y = self.depthwise(y, k, stride);
         y = self.conv(y, 1, 1, depth);
         if self.extent(x) == self.extent(y) { self.add(y, x) } else { y }
+    }
+
+    /// Gives every depthwise step the kernel that firmware has for it, whose constants nobody reads here.
+    pub fn staged(&mut self) {
+        for step in self.0.steps.iter_mut().filter(|step| step.name.starts_with("depthwise")) {
+            let (Operand::Buffer(_, x), Reach::Window { extent: k, stride, before }) =
+                (step.inputs[0], &step.access[0].rows)
+            else {
+                continue;
+            };
+            let y = step.outputs[0].extent;
+            let window = Window2d {
+                input: [x.rows, x.cols, x.depth],
+                output: [y.rows, y.cols, y.depth],
+                size: [*k; 2],
+                stride: [*stride; 2],
+                dilation: [1; 2],
+                before: [*before as usize; 2],
+            };
+            let finish = device::Finish { offset: 0, shift: 1, tie: 0, low: 0, unit: 256, by_sign: false, extras: 0 };
+            step.kernel = Kernel::DepthwiseI8Device { window, input_zero: 0, finish, rows: 1 };
+            step.order = Order { block: Block::Planes { rows: 1, channels: device::DEPTHWISE_CHANNELS }, staged: true };
+            step.scratch_bytes = device::depthwise_scratch(&window, 1).next_multiple_of(4);
+        }
     }
 
     /// The network with these outputs.

@@ -1,6 +1,6 @@
 //! The steps as a network of buffers: who writes and reads what, and where one tensor is all that is alive.
 
-use crate::{Access, Lowered, Operand, StepId};
+use crate::{Access, Block, Lowered, Operand, StepId};
 
 /// Producers and readers of every buffer of a [`Lowered`].
 pub(crate) struct Flow<'a> {
@@ -97,6 +97,14 @@ impl<'a> Flow<'a> {
     pub fn by_rows(&self, s: usize) -> bool {
         let step = &self.lowered.steps[s];
         step.partial && !step.consumes && step.outputs.len() == 1 && self.plain[step.outputs[0].buffer.index()]
+    }
+
+    /// Rows that the kernel of step `s` computes together; at least 1.
+    pub fn together(&self, s: usize) -> usize {
+        match self.lowered.steps[s].order.block {
+            Block::Planes { rows, .. } => rows.max(1),
+            _ => 1,
+        }
     }
 
     /// True if step `s` takes the rows of its first input one by one.

@@ -15,7 +15,7 @@ pub(crate) fn merge(flow: &Flow, runs: &mut Vec<Run>) {
                 if *a == b
                     && before.y1 == region.y0
                     && (before.x0, before.x1) == (region.x0, region.x1)
-                    && by_rows(flow.lowered.steps[a.index()].order.block) =>
+                    && stays(flow.lowered.steps[a.index()].order.block, before.y1 - before.y0) =>
             {
                 before.y1 = region.y1;
             }
@@ -28,7 +28,42 @@ pub(crate) fn merge(flow: &Flow, runs: &mut Vec<Run>) {
     *runs = merged;
 }
 
-/// Blocks stay what they are when runs are joined.
-fn by_rows(block: Block) -> bool {
-    !matches!(block, Block::Run | Block::Planes { rows: 2.., .. })
+/// True if blocks stay what they are when more rows are joined to so many.
+fn stays(block: Block, rows: usize) -> bool {
+    match block {
+        Block::Run => false,
+        Block::Planes { rows: together, .. } => rows.is_multiple_of(together.max(1)),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::StepId;
+    use crate::schedule::fixture::Net;
+    use smidgen_kernels::Region;
+
+    #[test]
+    fn rows_are_joined_where_blocks_stay_what_they_are() {
+        let mut net = Net::default();
+        let x = net.input(9, 8, 4);
+        let a = net.depthwise(x, 3, 1);
+        net.staged();
+        let mut net = net.outputs(&[a]);
+        let joined = |net: &crate::Lowered, ends: &[usize]| -> usize {
+            let run =
+                |y: &[usize]| Run::Compute { step: StepId(0), region: Region { y0: y[0], y1: y[1], x0: 0, x1: 8 } };
+            let mut runs: Vec<Run> = ends.windows(2).map(run).collect();
+            merge(&Flow::new(net), &mut runs);
+            runs.len()
+        };
+        assert_eq!(joined(&net, &[0, 1, 2, 5, 9]), 1);
+        net.steps[0].order.block = Block::Planes { rows: 2, channels: 4 };
+        // Rows 0..2, 2..4 and 4..9 are whole bands; 0..1 and 2..5 are not.
+        assert_eq!(joined(&net, &[0, 2, 4, 9]), 1);
+        assert_eq!(joined(&net, &[0, 1, 2, 5, 9]), 4);
+        net.steps[0].order.block = Block::Run;
+        assert_eq!(joined(&net, &[0, 2, 4, 9]), 3);
+    }
 }

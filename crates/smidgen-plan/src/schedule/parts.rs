@@ -15,9 +15,9 @@ pub(crate) struct Parts {
     pub tiles: Vec<(usize, usize)>,
 }
 
-/// Cuts every chain of runs that pass a row on to each other, column for column, into `parts`. `runs` computes single rows of full
-/// width.
-pub(crate) fn in_parts(flow: &Flow, runs: &[Run], parts: usize) -> Parts {
+/// Cuts every chain of runs that pass a row on to each other, column for column, into as many parts as `parts` says of the step that
+/// begins it. `runs` computes rows of full width; those that are computed several together stay whole.
+pub(crate) fn in_parts(flow: &Flow, runs: &[Run], parts: impl Fn(usize) -> usize) -> Parts {
     // A buffer can be cut if each of its rows is read by the very next run, and by no other.
     let mut passes_on = vec![true; flow.lowered.buffers.len()];
     for (t, run) in runs.iter().enumerate() {
@@ -39,8 +39,7 @@ pub(crate) fn in_parts(flow: &Flow, runs: &[Run], parts: usize) -> Parts {
         }
         let chain = &runs[t..=end];
         t = end + 1;
-        let columns = row(flow, &chain[0]).map_or(0, |(_, region)| region.x1);
-        let parts = parts.min(columns);
+        let (columns, parts) = row(flow, &chain[0]).map_or((0, 1), |(s, region)| (region.x1, parts(s).min(region.x1)));
         if chain.len() == 1 || parts < 2 {
             cut.runs.extend_from_slice(chain);
             continue;
@@ -103,7 +102,7 @@ mod tests {
         let flow = Flow::new(&net);
         let mut writer = Writer::starting_at(&flow, 0, false);
         writer.stream(0, 5);
-        let cut = in_parts(&flow, &writer.runs, 3);
+        let cut = in_parts(&flow, &writer.runs, |_| 3);
         // Expanded rows wait for the window, sums for the stride; depthwise and projected rows are used up at once.
         assert_eq!(cut.tiles, [(b, 4), (c, 4)]);
         let area = |runs: &[Run]| -> usize {

@@ -1,4 +1,5 @@
-//! Row by row: each row is computed when the first row that needs it is, and only once.
+//! Row by row: each row is computed when the first row that needs it is, and only once. A step whose kernel computes several rows
+//! together computes as many each time.
 
 use super::flow::Flow;
 use crate::{Operand, Run};
@@ -100,15 +101,16 @@ impl<'f, 'a> Writer<'f, 'a> {
         }
     }
 
-    /// Computes the next row of a step's output.
+    /// Computes the next row of a step's output, or as many as its kernel computes together.
     fn row(&mut self, s: usize) {
         let step = &self.flow.lowered.steps[s];
         let target = step.outputs[0];
         let y = self.done[target.buffer.index()];
+        let end = (y + self.flow.together(s)).min(target.extent.rows);
         for &operand in &self.flow.order[s] {
             if let Operand::Buffer(b, extent) = step.inputs[operand] {
                 let upto = match self.flow.plain[b.index()] {
-                    true => step.access[operand].rows.needs((y, y + 1), extent.rows).1,
+                    true => step.access[operand].rows.needs((y, end), extent.rows).1,
                     false => self.flow.rows(b.index()),
                 };
                 self.demand(b.index(), upto);
@@ -116,9 +118,9 @@ impl<'f, 'a> Writer<'f, 'a> {
         }
         let (x0, x1) = self.cols[target.buffer.index()];
         if x0 < x1 {
-            self.runs.push(Run::Compute { step: Flow::step_id(s), region: Region { y0: y, y1: y + 1, x0, x1 } });
+            self.runs.push(Run::Compute { step: Flow::step_id(s), region: Region { y0: y, y1: end, x0, x1 } });
         }
-        self.done[target.buffer.index()] += 1;
+        self.done[target.buffer.index()] = end;
     }
 
     /// Computes the rest of a step's output at once, or by taking the rows of its input as they come.
@@ -165,7 +167,7 @@ mod tests {
     use super::*;
     use crate::schedule::fixture::{Net, mobilenet_v2};
     use crate::schedule::{Columns, live};
-    use crate::{Lowered, StepId};
+    use crate::{Block, Lowered, StepId};
 
     /// How often each row of each step is computed (of a consuming step: taken in).
     fn counts(net: &Lowered, runs: &[Run]) -> Vec<Vec<usize>> {
@@ -215,6 +217,32 @@ mod tests {
         let span = live(&flow, &runs, &[], &[d], &Columns::full(&flow)).span;
         // Row r of the sum needs rows r - 3 ..= r + 3 of `a` through both convolutions, and row r itself.
         assert_eq!((span[x], span[a], span[b], span[c]), (3, 5, 3, 1));
+    }
+
+    #[test]
+    fn rows_that_are_computed_together_come_together() {
+        let mut net = Net::default();
+        let x = net.input(10, 8, 4);
+        let a = net.conv(x, 1, 1, 8);
+        let b = net.depthwise(a, 3, 1);
+        let c = net.conv(b, 1, 1, 4);
+        net.staged();
+        let mut net = net.outputs(&[c]);
+        net.steps[1].order.block = Block::Planes { rows: 4, channels: 4 };
+        let flow = Flow::new(&net);
+        let runs = streamed(&net, false);
+        let of = |s: u32| -> Vec<(usize, usize)> {
+            let rows = runs.iter().filter_map(|run| match run {
+                Run::Compute { step, region } if *step == StepId(s) => Some((region.y0, region.y1)),
+                _ => None,
+            });
+            rows.collect()
+        };
+        assert_eq!(of(1), [(0, 4), (4, 8), (8, 10)]);
+        assert_eq!(of(2).len(), 10);
+        assert!(counts(&net, &runs).iter().flatten().all(|&n| n == 1));
+        let span = live(&flow, &runs, &[x], &[c], &Columns::full(&flow)).span;
+        assert_eq!((span[a], span[b]), (6, 4));
     }
 
     #[test]
