@@ -6,9 +6,9 @@ use crate::data::Array;
 use crate::network::{Network, Runner};
 use crate::verify::{self, Golden};
 use smidgen_boards::Core;
+use smidgen_plan::Operand;
 use smidgen_plan::planner::Plan;
 use smidgen_plan::validate::{Occupancy, occupancy};
-use smidgen_plan::{Operand, Program};
 use smidgen_sim::harness;
 use smidgen_sim::report::{Flash, Function, Mix, Options, SCHEMA, Simulation, Sram, Step, Versions};
 use smidgen_sim::session::{self, Measured};
@@ -120,7 +120,7 @@ fn report(job: &Job, plan: &Plan, toolchain: &Toolchain, measured: &Measured, ma
         macs: program.steps.iter().map(|s| s.macs).sum(),
         sram: Sram { arena, scratch: planned - arena, statics, stack, total: planned + statics + stack, planned },
         flash: Flash { code, constants, total: code + constants },
-        steps: steps(program, &occupancy(program), &measured.steps),
+        steps: steps(plan, &occupancy(program), &measured.steps),
         symbols: (measured.symbols.iter().take(FUNCTIONS))
             .map(|(name, instructions)| Function { name: name.clone(), instructions: *instructions })
             .collect(),
@@ -137,7 +137,8 @@ fn report(job: &Job, plan: &Plan, toolchain: &Toolchain, measured: &Measured, ma
     }
 }
 
-fn steps(program: &Program, map: &Occupancy, instructions: &[u64]) -> Vec<Step> {
+fn steps(plan: &Plan, map: &Occupancy, instructions: &[u64]) -> Vec<Step> {
+    let program = &plan.program;
     let mut steps: Vec<Step> = (program.steps.iter().enumerate())
         .map(|(i, step)| {
             let operands = step.inputs.iter().filter_map(|operand| match operand {
@@ -149,6 +150,7 @@ fn steps(program: &Program, map: &Occupancy, instructions: &[u64]) -> Vec<Step> 
                 name: step.name.clone(),
                 runs: 0,
                 instructions: instructions.get(i).copied().unwrap_or(0),
+                modelled_instructions: plan.report.steps.get(i).map_or(0, |said| said.instructions),
                 macs: step.macs,
                 sram: 0,
                 flash: constants.map(|id| program.constants[id.index()].bytes.len() as u64).sum(),

@@ -71,6 +71,9 @@ pub struct Options {
     pub io: Option<String>,
     /// True if the rows of the input are pushed by the caller.
     pub stream_input: bool,
+    /// Value of `--objective`; empty in reports from before there was one for simulations.
+    #[serde(default)]
+    pub objective: String,
     /// Value of `--reference`.
     pub reference: String,
 }
@@ -126,6 +129,9 @@ pub struct Step {
     pub runs: usize,
     /// Instructions of all its runs.
     pub instructions: u64,
+    /// What the planner took for that, by its model of a core with Armv7E-M.
+    #[serde(default)]
+    pub modelled_instructions: u64,
     /// Multiply-accumulates of its output.
     pub macs: u64,
     /// Bytes alive in the arena while it runs, at most.

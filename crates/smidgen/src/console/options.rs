@@ -5,7 +5,7 @@ use smidgen::boards::{self, Board};
 use smidgen::ir::Graph;
 
 use smidgen::network::ReadOptions;
-use smidgen::plan::planner::PlanOptions;
+use smidgen::plan::planner::{Objective, PlanOptions};
 use smidgen::plan::{KernelSet, ScheduleChoice};
 use smidgen::{Error, LowerOptions, Network, Reference};
 use std::path::PathBuf;
@@ -85,11 +85,46 @@ pub struct Deployment {
     /// auto, layer, stream, patch:ROWSxCOLS@OPERATORS or strips:COUNT@OPERATORS
     #[arg(long, default_value = "auto")]
     pub schedule: ScheduleChoice,
+    /// What its plan should be good at
+    #[arg(long, value_enum, default_value_t)]
+    pub objective: ObjectiveName,
     /// The caller pushes rows of the input; no full frame is stored
     #[arg(long)]
     pub stream_input: bool,
     #[command(flatten)]
     pub reference: ReferenceOption,
+}
+
+/// What a plan should be good at.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ObjectiveName {
+    /// Little SRAM: at most a sixteenth (or 1 KiB) above the least, where that saves instructions
+    #[default]
+    Balanced,
+    /// The smallest SRAM, whatever that costs
+    Sram,
+    /// The fewest (modelled) instructions that fit
+    Speed,
+}
+
+impl ObjectiveName {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Balanced => "balanced",
+            Self::Sram => "sram",
+            Self::Speed => "speed",
+        }
+    }
+}
+
+impl From<ObjectiveName> for Objective {
+    fn from(name: ObjectiveName) -> Self {
+        match name {
+            ObjectiveName::Balanced => Self::Balanced,
+            ObjectiveName::Sram => Self::Sram,
+            ObjectiveName::Speed => Self::Speed,
+        }
+    }
 }
 
 impl Deployment {
@@ -107,9 +142,9 @@ impl Deployment {
     pub fn plan(&self, board: &Board) -> PlanOptions {
         PlanOptions {
             schedule: self.schedule,
+            objective: self.objective.into(),
             stream_input: self.stream_input,
             budget: Some(board.sram.bytes as usize),
-            ..PlanOptions::default()
         }
     }
 }

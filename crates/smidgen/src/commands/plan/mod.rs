@@ -19,7 +19,8 @@ use std::path::PathBuf;
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
-  smidgen plan model.tflite                        the smallest SRAM that computes the same bytes
+  smidgen plan model.tflite                        little SRAM, and few instructions for it
+  smidgen plan model.tflite --objective sram       the smallest SRAM that computes the same bytes
   smidgen plan model.tflite --board stm32f746      does it fit this board?
   smidgen plan model.tflite --sram 64K --io int8   does it fit 64 KiB, fed with integers?
   smidgen plan model.tflite --stream-input         no frame is stored: rows are pushed one by one
@@ -47,7 +48,7 @@ pub struct Plan {
     schedule: plan::schedule::ScheduleChoice,
     /// What to be good at
     #[arg(long, value_enum, default_value_t)]
-    objective: ObjectiveName,
+    objective: Wanted,
     /// The caller pushes rows of the input; no full frame is stored
     #[arg(long)]
     stream_input: bool,
@@ -62,14 +63,26 @@ pub struct Plan {
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
-enum ObjectiveName {
-    /// The smallest SRAM
+enum Wanted {
+    /// Little SRAM: at most a sixteenth (or 1 KiB) above the least, where that saves instructions
     #[default]
+    Balanced,
+    /// The smallest SRAM, whatever that costs
     Sram,
     /// The fewest (modelled) instructions that fit
     Speed,
-    /// The smallest SRAM, and every plan that no other beats in both
+    /// As `balanced`, and every plan that no other beats in both
     Pareto,
+}
+
+impl From<Wanted> for Objective {
+    fn from(wanted: Wanted) -> Self {
+        match wanted {
+            Wanted::Balanced | Wanted::Pareto => Self::Balanced,
+            Wanted::Sram => Self::Sram,
+            Wanted::Speed => Self::Speed,
+        }
+    }
 }
 
 fn size(text: &str) -> Result<usize, String> {
@@ -139,13 +152,13 @@ impl Plan {
         let lowered = plan::lower(network.graph(), &self.reference.options().for_device()).map_err(Error::from)?;
         let options = PlanOptions {
             schedule: self.schedule,
-            objective: if self.objective == ObjectiveName::Speed { Objective::Speed } else { Objective::Sram },
+            objective: self.objective.into(),
             budget,
             stream_input: self.stream_input,
         };
         let plan = plan::planner::plan(&lowered, &options).map_err(Error::from)?;
         validate(&plan.program).map_err(Error::from)?;
-        let front = if self.objective == ObjectiveName::Pareto {
+        let front = if self.objective == Wanted::Pareto {
             pareto(&lowered, self.stream_input).map_err(Error::from)?
         } else {
             Vec::new()

@@ -115,6 +115,9 @@ fn figures(f: &Findings) -> Vec<Figure> {
         figure("extra MACs", format!("{:.1} %", report.extra_macs_percent), "exact"),
         figure("schedule", report.schedule.clone(), &format!("{} runs", report.runs)),
     ];
+    if let Some(traded) = report.traded() {
+        figures.insert(1, figure("traded", traded, "bytes exact, instructions modelled"));
+    }
     if let Some(unclipped) = report.extra_macs_unclipped_percent {
         figures.push(figure("extra MACs, unclipped", format!("{unclipped:.1} %"), "convention of MCUNetV2"));
     }
@@ -208,6 +211,10 @@ pub fn json(f: &Findings) -> Value {
         "ring_bytes": report.ring_bytes,
         "state_bytes": report.state_bytes,
         "total_bytes": report.total_bytes,
+        "traded": report.traded(),
+        "least": report.least.map(|l| json!({
+            "total_bytes": l.total_bytes, "modelled_instructions": l.instructions,
+        })),
         "lower_bound_bytes": report.lower_bound_bytes,
         "optimal": report.optimal,
         "constants_bytes": f.constants,
@@ -225,7 +232,7 @@ pub fn json(f: &Findings) -> Value {
         })).collect::<Vec<_>>(),
         "steps": program.steps.iter().zip(&report.steps).map(|(step, said)| json!({
             "name": said.name, "operator": step.op.map(|o| o.index()), "runs": said.runs, "rows": said.rows,
-            "macs": said.macs, "scratch_bytes": said.scratch_bytes, "output_bytes": said.output_bytes,
+            "macs": said.macs, "modelled_instructions": said.instructions, "scratch_bytes": said.scratch_bytes, "output_bytes": said.output_bytes,
             "kept": said.storage,
         })).collect::<Vec<_>>(),
         "buffers": program.buffers.iter().map(|b| json!({

@@ -135,6 +135,7 @@ pub fn run(
             schedule: deployment.schedule.to_string(),
             io: (model.io == Some(IoType::Int8)).then(|| "int8".to_owned()),
             stream_input: deployment.stream_input,
+            objective: deployment.objective.name().to_owned(),
             reference: deployment.reference.reference.name().to_owned(),
         },
     };
