@@ -72,7 +72,7 @@ impl Offer {
     /// what saves most for a byte.
     fn worth(&self, bytes: usize) -> (bool, u64, std::cmp::Reverse<usize>) {
         let more = self.bytes.saturating_sub(bytes) as u64;
-        let saves = if more == 0 { self.saves } else { self.saves / more };
+        let saves = self.saves.checked_div(more).unwrap_or(self.saves);
         (more == 0, saves, std::cmp::Reverse(self.step))
     }
 }
