@@ -7,6 +7,7 @@ use crate::view::{Region, View};
 
 /// See [`depthwise`](super::depthwise()). Order: one element at a time; that it reads the windows of a few elements of one pixel before it
 /// writes the first keeps that promise.
+#[inline(never)]
 pub(super) fn depthwise<B: Bounds>(
     mut arena: Arena<'_, i8, B>,
     input: View,

@@ -18,10 +18,12 @@ use armv7em as blocks;
 #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
 use portable as blocks;
 
-use super::finish::{Channel, Finish};
+use super::finish::Finish;
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Around, Bounds, Flash};
 use crate::view::{Region, View};
+use core::mem::MaybeUninit;
+use core::slice;
 
 /// Channels staged at a time.
 const GROUP: usize = 4;
@@ -49,6 +51,13 @@ struct Layer<'a> {
     window: &'a Window2d,
     input_zero: i8,
     finish: &'a Finish,
+}
+
+/// The layer's constants: packed weights, and the words of its channels.
+#[derive(Clone, Copy)]
+struct Constants<'a, B: Bounds> {
+    weights: Flash<'a, i8, B>,
+    words: Flash<'a, u32, B>,
 }
 
 /// A window that the blocks know.
@@ -206,13 +215,13 @@ struct Band {
     /// Outputs of a row times 256, plus the shift of the [`Finish`].
     columns: usize,
     /// For each staged row, the offset of its first pixel in the arena.
-    input_rows: [usize; MOST_STAGED],
+    input_rows: [MaybeUninit<usize>; MOST_STAGED],
     /// The output rows.
-    rows: [Row; MOST_ROWS],
+    rows: [MaybeUninit<Row>; MOST_ROWS],
 }
 
-/// A [`Channel`](super::Channel): start, multiplier, offset and tie.
-type Record = [i32; 4];
+/// A [`Channel`](super::finish::Channel): start twice, multiplier, offset and tie.
+type Record = [i32; 5];
 
 /// DEPTHWISE_CONV_2D with weights from [`depthwise_pack`] and channels that [`Finish`] describes, whose starts are the
 /// [folded](crate::int8::fast::fold_bias) biases. `input_zero` is the input's zero point; `scratch` is where [`depthwise_scratch`] bytes begin in
@@ -245,7 +254,7 @@ pub fn depthwise<B: Bounds>(
     let (mut around, aligned) = arena.carve::<i32>(scratch, bytes / 4);
     let (_, mut staged) = aligned.carve::<i16>(0, bytes / 2);
     let part = part(shape, region.x1 - region.x0);
-    let mut band = Band::EMPTY;
+    let mut band = Band::empty();
     let mut row = region.y0;
     while row < region.y1 {
         let (image, y) = window.image_row(row);
@@ -256,7 +265,7 @@ pub fn depthwise<B: Bounds>(
             let x1 = region.x1.min(x0 + part);
             let place = Place { image, y, row, rows, x0, x1 };
             band.lay(&place, shape, layer, input, output, &mut around, &mut staged);
-            band.compute(shape, layer, weights, words, &mut around, &mut staged);
+            band.compute(shape, layer, Constants { weights, words }, &mut around, &mut staged);
             x0 = x1;
         }
         row += rows;
@@ -280,26 +289,46 @@ struct Place {
 }
 
 impl Band {
-    const EMPTY: Band = Band {
-        staged: 0,
-        input: 0,
-        input_stride: 0,
-        to: 0,
-        plane: 0,
-        padding: 0,
-        pieces: 0,
-        pixels: 0,
-        weights: 0,
-        channels: core::ptr::null(),
-        output: 0,
-        output_stride: 0,
-        count: 0,
-        columns: 0,
-        input_rows: [0; MOST_STAGED],
-        rows: [Row { skip: 0, pixels: 0, weights: 0, output: 0 }; MOST_ROWS],
-    };
+    /// One without rows.
+    #[inline(always)]
+    fn empty() -> Self {
+        // Not a constant, which would be copied with all its rows.
+        Self {
+            staged: 0,
+            input: 0,
+            input_stride: 0,
+            to: 0,
+            plane: 0,
+            padding: 0,
+            pieces: 0,
+            pixels: 0,
+            weights: 0,
+            channels: core::ptr::null(),
+            output: 0,
+            output_stride: 0,
+            count: 0,
+            columns: 0,
+            input_rows: [MaybeUninit::uninit(); MOST_STAGED],
+            rows: [MaybeUninit::uninit(); MOST_ROWS],
+        }
+    }
+
+    /// For each staged row, the offset of its first pixel in the arena.
+    #[inline(always)]
+    fn input_rows(&self) -> &[usize] {
+        // SAFETY: `lay`, which alone sets `staged`, has written as many, and a slice of what is written is a slice of numbers.
+        unsafe { slice::from_raw_parts(self.input_rows.as_ptr().cast(), self.staged) }
+    }
+
+    /// The output rows.
+    #[inline(always)]
+    fn rows(&self) -> &[Row] {
+        // SAFETY: `lay`, which alone sets `count`, has written as many.
+        unsafe { slice::from_raw_parts(self.rows.as_ptr().cast(), self.count) }
+    }
 
     /// Lays out scratch: staged weights, then staged pixels. Writes the padding that the pixels of no channel touch.
+    #[inline(never)]
     fn lay<B: Bounds>(
         &mut self,
         place: &Place,
@@ -325,7 +354,6 @@ impl Band {
         let planes = GROUP * shape.weights() * 2;
         let rest = pixels - (padding & 1);
         let origin = (blocks::origin_of_arena(around), blocks::origin_of_scratch(scratch));
-        self.staged = staged;
         self.input = origin.0;
         self.input_stride = input.pixel_stride;
         self.to = origin.1 + planes + padding / 2 * 4;
@@ -336,10 +364,11 @@ impl Band {
         self.weights = origin.1;
         self.output = origin.0;
         self.output_stride = output.pixel_stride;
-        self.count = place.rows;
         self.columns = (place.x1 - place.x0) << 8 | layer.finish.shift as usize;
+        self.staged = staged.min(MOST_STAGED);
+        self.count = place.rows.min(MOST_ROWS);
         for (i, at) in self.input_rows.iter_mut().take(staged).enumerate() {
-            *at = input.at(place.image + first_row + i, first);
+            at.write(input.at(place.image + first_row + i, first));
         }
         for (i, row) in self.rows.iter_mut().take(place.rows).enumerate() {
             // The rows of the window that lie inside the image.
@@ -348,20 +377,27 @@ impl Band {
             let from = start.saturating_sub(before[0]);
             let inside = (start + size).saturating_sub(before[0]).min(height) - from;
             let skip = size - inside;
-            *row = Row {
+            row.write(Row {
                 skip: (skip * 8) | ((((1 << size) - 1) ^ (((1 << inside) - 1) << tap)) << 8),
                 pixels: ((from - first_row) * PITCH).wrapping_sub(skip * PITCH),
                 weights: (tap * shape.weight_row() * 2).wrapping_sub(skip * shape.weight_row() * 2),
                 output: output.at(place.row + i, place.x0),
-            };
+            });
         }
+        // Elements of a row that no pixel shares a word with.
         let zero = layer.input_zero as i16 * 256;
-        for row in 0..staged {
-            for channel in 0..GROUP {
-                let at = (planes + row * PITCH + channel * plane) / 2;
-                let behind = (padding + pixels).next_multiple_of(2);
-                scratch.span_mut(at, padding / 2 * 2).fill(zero);
-                scratch.span_mut(at + behind, span.saturating_sub(behind)).fill(zero);
+        let mut x = if padding < 2 { (padding + pixels).next_multiple_of(2) } else { 0 };
+        while x < span {
+            let mut at = planes / 2 + x;
+            for _ in 0..staged {
+                for channel in 0..GROUP {
+                    scratch[at + channel * plane / 2] = zero;
+                }
+                at += PITCH / 2;
+            }
+            x += 1;
+            if x == padding / 2 * 2 {
+                x = (padding + pixels).next_multiple_of(2);
             }
         }
     }
@@ -382,41 +418,15 @@ impl Band {
         &mut self,
         shape: Shape,
         layer: &Layer<'_>,
-        weights: Flash<'_, i8, B>,
-        words: Flash<'_, u32, B>,
+        constants: Constants<'_, B>,
         around: &mut Around<'_, i8, B>,
         scratch: &mut Arena<'_, i16, B>,
     ) {
         let channels = layer.window.input[2];
-        let pairs = channels.div_ceil(2);
-        let (input, output) = (self.input, self.output);
-        let mut first = 0;
-        while first < channels {
-            let pair = first / 2;
-            let [a, b] = layer.finish.pair(words, pairs, pair);
-            let [c, d] =
-                if pair + 1 < pairs { layer.finish.pair(words, pairs, pair + 1) } else { [Channel::default(); 2] };
-            let records = [record(a), record(b), record(c), record(d)];
-            let at = first * shape.size * shape.size;
-            if first + GROUP <= channels {
-                self.input = input.wrapping_add(first);
-                self.output = output.wrapping_add(first);
-                self.channels = &records;
-                blocks::stage_weights(shape, weights, at, GROUP, scratch);
-                blocks::stage_pixels(self, first, GROUP, around, scratch);
-                blocks::compute(shape, layer.finish, self, first, GROUP, &records, around, scratch);
-            } else {
-                let few = channels - first;
-                portable::stage_weights(shape, weights, at, few, scratch);
-                portable::stage_pixels(self, first, few, around, scratch);
-                portable::compute(shape, layer.finish, self, first, few, &records, around, scratch);
-            }
-            first += GROUP;
+        let (groups, few) = (channels / GROUP, channels % GROUP);
+        blocks::groups(self, shape, layer, groups, constants, around, scratch);
+        if few != 0 {
+            portable::group(self, shape, layer, groups * GROUP, few, constants, around, scratch);
         }
     }
-}
-
-#[inline(always)]
-fn record(channel: Channel) -> Record {
-    [channel.start, channel.multiplier, channel.offset, channel.tie]
 }

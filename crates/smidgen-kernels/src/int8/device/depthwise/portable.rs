@@ -1,7 +1,9 @@
 //! The blocks of the depthwise convolution in plain Rust: what they do, for cores of every kind.
 
-use super::{Band, PITCH, Record, Row, Shape};
-use crate::int8::device::finish::{Finish, SCALE};
+#[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+use super::GROUP;
+use super::{Band, Constants, Layer, PITCH, Row, Shape};
+use crate::int8::device::finish::{Channel, Finish, SCALE};
 use crate::memory::{Arena, Around, Bounds, Flash};
 
 /// Where places in the arena are counted from.
@@ -25,9 +27,53 @@ const fn place(stride: usize, tap: usize) -> usize {
     }
 }
 
+/// Computes the first `groups` whole groups of channels.
+#[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+pub(super) fn groups<B: Bounds>(
+    band: &mut Band,
+    shape: Shape,
+    layer: &Layer<'_>,
+    groups: usize,
+    constants: Constants<'_, B>,
+    around: &mut Around<'_, i8, B>,
+    scratch: &mut Arena<'_, i16, B>,
+) {
+    for i in 0..groups {
+        group(band, shape, layer, i * GROUP, GROUP, constants, around, scratch);
+    }
+}
+
+/// Stages and computes channels `first .. first + count`, at most [`GROUP`](super::GROUP), which are packed together.
+#[inline(never)]
+pub(super) fn group<B: Bounds>(
+    band: &Band,
+    shape: Shape,
+    layer: &Layer<'_>,
+    first: usize,
+    count: usize,
+    constants: Constants<'_, B>,
+    around: &mut Around<'_, i8, B>,
+    scratch: &mut Arena<'_, i16, B>,
+) {
+    let Constants { weights, words } = constants;
+    let pairs = layer.window.input[2].div_ceil(2);
+    stage_weights(shape, weights, first * shape.size * shape.size, count, scratch);
+    stage_pixels(band, first, count, around, scratch);
+    for index in 0..count {
+        let [even, odd] = layer.finish.pair(words, pairs, (first + index) / 2);
+        let channel = if index % 2 == 0 { even } else { odd };
+        let at = Lane { index, output: first + index, channel, finish: layer.finish };
+        match shape.size {
+            3 => at.compute::<3, B>(shape, band, around, scratch),
+            5 => at.compute::<5, B>(shape, band, around, scratch),
+            _ => at.compute::<7, B>(shape, band, around, scratch),
+        }
+    }
+}
+
 /// Stages the weights of `count` channels, which begin at element `at`: from `[KH, KW, count]` to `count` times the rows that
 /// [`Shape::weight_row`] describes, at the start of scratch.
-pub(super) fn stage_weights<B: Bounds>(
+fn stage_weights<B: Bounds>(
     shape: Shape,
     weights: Flash<'_, i8, B>,
     at: usize,
@@ -51,7 +97,7 @@ pub(super) fn stage_weights<B: Bounds>(
 }
 
 /// Stages the pixels of channels `first .. first + count`, [`SCALE`] times what they are, padding beside them included.
-pub(super) fn stage_pixels<B: Bounds>(
+fn stage_pixels<B: Bounds>(
     band: &Band,
     first: usize,
     count: usize,
@@ -61,7 +107,7 @@ pub(super) fn stage_pixels<B: Bounds>(
     let scaled = |x: i8| x as i16 * SCALE as i16;
     let padding = scaled(band.padding as u8 as i8);
     let width = band.width();
-    for (row, &from) in band.input_rows.iter().take(band.staged).enumerate() {
+    for (row, &from) in band.input_rows().iter().enumerate() {
         for channel in 0..count {
             let mut to = (band.to - band.weights + row * PITCH + channel * band.plane) / 2;
             if band.pieces & 1 != 0 {
@@ -80,38 +126,17 @@ pub(super) fn stage_pixels<B: Bounds>(
     }
 }
 
-/// Computes channels `first .. first + count` of the band from what is staged.
-pub(super) fn compute<B: Bounds>(
-    shape: Shape,
-    finish: &Finish,
-    band: &Band,
-    first: usize,
-    count: usize,
-    records: &[Record],
-    around: &mut Around<'_, i8, B>,
-    scratch: &mut Arena<'_, i16, B>,
-) {
-    for (channel, record) in records.iter().take(count).enumerate() {
-        let at = Channel { index: channel, output: first + channel, record, finish };
-        match shape.size {
-            3 => at.compute::<3, B>(shape, band, around, scratch),
-            5 => at.compute::<5, B>(shape, band, around, scratch),
-            _ => at.compute::<7, B>(shape, band, around, scratch),
-        }
-    }
-}
-
 /// One channel of a group.
-struct Channel<'a> {
+struct Lane<'a> {
     /// Which of the group.
     index: usize,
     /// Which of all.
     output: usize,
-    record: &'a Record,
+    channel: Channel,
     finish: &'a Finish,
 }
 
-impl Channel<'_> {
+impl Lane<'_> {
     /// What the rows of the window add that lie above or below the image: the same for all outputs of a row.
     fn padded<const K: usize, B: Bounds>(
         &self,
@@ -138,16 +163,14 @@ impl Channel<'_> {
         around: &mut Around<'_, i8, B>,
         scratch: &Arena<'_, i16, B>,
     ) {
-        let [start, multiplier, offset, tie] = *self.record;
-        let channel = super::Channel { multiplier, start, offset, tie };
         let all_weights = self.index * shape.weights() * 2;
         let all_pixels = band.pixels - band.weights + self.index * band.plane;
-        for row in band.rows.iter().take(band.count) {
+        for row in band.rows() {
             let weights = all_weights.wrapping_add(row.weights);
             let mut output = row.output + self.output;
             let mut pixels = all_pixels.wrapping_add(row.pixels);
             let skip = (row.skip & 255) / 8;
-            let start = start.wrapping_add(self.padded::<K, B>(shape, band, row, scratch));
+            let start = self.channel.start.wrapping_add(self.padded::<K, B>(shape, band, row, scratch));
             for _ in 0..band.columns >> 8 {
                 let mut acc = start;
                 for i in skip..K {
@@ -158,7 +181,7 @@ impl Channel<'_> {
                         acc = acc.wrapping_add(scratch[pixels + j] as i32 * weight as i32);
                     }
                 }
-                around[output] = self.finish.output(&channel, acc);
+                around[output] = self.finish.output(&self.channel, acc);
                 output += band.output_stride;
                 pixels = pixels.wrapping_add(shape.stride * 2);
             }
