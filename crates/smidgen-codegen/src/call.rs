@@ -147,6 +147,7 @@ impl Call {
             ("unit", atom(finish.unit)),
             ("by_sign", atom(finish.by_sign)),
             ("extras", atom(finish.extras)),
+            ("own_shifts", atom(finish.own_shifts)),
         ];
         self.by_reference("finish", "int8::device::Finish", structure("int8::device::Finish", fields))
     }

@@ -297,7 +297,8 @@ impl Kernel {
             Kernel::FullyConnectedI8Device { outputs, width, finish, .. } => (finish, *width, words(1), *outputs),
             _ => return true,
         };
-        finish.is_sound(width, &words, channels)
+        let may_own = matches!(self, Kernel::DepthwiseI8Device { .. });
+        (may_own || !finish.own_shifts) && finish.is_sound(width, &words, channels)
     }
 }
 

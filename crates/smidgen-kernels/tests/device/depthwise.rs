@@ -1,6 +1,7 @@
 //! Random depthwise layers, computed by the device kernel and by the definition. Runs on the host and on emulated cores.
 
 use super::random::Random;
+use smidgen_kernels::int8::device::finish::EXTRA;
 use smidgen_kernels::int8::device::{Finish, depthwise, depthwise_pack, depthwise_scratch};
 use smidgen_kernels::memory::{Arena, Flash};
 use smidgen_kernels::{Region, View, Window2d};
@@ -60,7 +61,7 @@ pub fn check(seed: u64, memory: &mut Memory) -> Option<bool> {
     let ([in_h, in_w, channels], [out_h, out_w, _]) = (window.input, window.output);
     let images = 1 + random.below(2) * random.below(2);
     let shift = 6 + random.below(9) as u32;
-    let finish = Finish {
+    let mut finish = Finish {
         offset: (random.byte() as i32) << shift | 1 << (shift - 1),
         shift,
         tie: random.pick(&[0, 256]),
@@ -68,6 +69,7 @@ pub fn check(seed: u64, memory: &mut Memory) -> Option<bool> {
         unit: 8 * 256,
         by_sign: random.below(2) == 0,
         extras: 0,
+        own_shifts: random.below(2) == 0,
     };
     let input_zero = random.byte();
     let band = 1 + random.below(8);
@@ -107,9 +109,22 @@ pub fn check(seed: u64, memory: &mut Memory) -> Option<bool> {
     let bytes = |words: &mut [u32]| unsafe {
         core::slice::from_raw_parts_mut(words.as_mut_ptr().cast::<i8>(), words.len() * 4)
     };
+    for channel in 0..channels {
+        if random.below(4) != 0 {
+            continue;
+        }
+        let (word, half) = (channel / 2 * 3 + channel % 2, channel / 2 * 3 + 2);
+        let (extra, side) = (finish.extras as u32, 16 * (channel as u32 % 2));
+        memory.words[word] |= EXTRA;
+        memory.words[half] = memory.words[half] & !(0xffff << side) | extra << side;
+        // The low bits are a shift less than the layer's.
+        let start = random.next() >> 8 << 8;
+        memory.words[3 * pairs + finish.extras as usize] = start | random.below(shift as usize) as u32;
+        finish.extras += 1;
+    }
     let packed = &mut bytes(&mut memory.packed)[..weights];
     depthwise_pack(&window, &memory.weights[..weights], packed);
-    let words = Flash::new(&memory.words[..3 * pairs]);
+    let words = Flash::new(&memory.words[..3 * pairs + finish.extras as usize]);
     let arena = &mut bytes(&mut memory.arena)[..total];
     for byte in arena.iter_mut() {
         *byte = random.byte();

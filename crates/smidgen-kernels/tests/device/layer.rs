@@ -40,6 +40,7 @@ impl Layer {
             unit: width.scale() << bits,
             by_sign: random.below(2) == 0,
             extras: extras.len() as u16,
+            own_shifts: false,
         };
         words.extend(extras);
         assert!(finish.is_sound(width, &words, channels));

@@ -143,6 +143,14 @@ pub(crate) fn pack(channels: &[Channel], quant: &Int8, width: Width) -> Option<P
     search::search(channels, quant, width).filter(|packed| proves(packed, channels, quant, width))
 }
 
+/// The same where channels may have shifts of their own, for a layer that one shift does not do for.
+pub(crate) fn pack_with_own_shifts(channels: &[Channel], quant: &Int8, width: Width) -> Option<Packed> {
+    if !channels.iter().all(Channel::is_in_range) {
+        return None;
+    }
+    search::search_own_shifts(channels, quant, width).filter(|packed| proves(packed, channels, quant, width))
+}
+
 /// True if the packed form gives the reference's output for every accumulator of every channel.
 pub(crate) fn proves(packed: &Packed, channels: &[Channel], quant: &Int8, width: Width) -> bool {
     let pairs = channels.len().div_ceil(2);

@@ -3,7 +3,7 @@
 use super::{Channel, Packed, Piece};
 use smidgen_kernels::Rounding;
 use smidgen_kernels::int8::Int8;
-use smidgen_kernels::int8::device::finish::{EXTRA, MAX_SHIFT, max_low_bits};
+use smidgen_kernels::int8::device::finish::{EXTRA, MAX_SHIFT, OWN, max_low_bits};
 use smidgen_kernels::int8::device::{Finish, Width};
 
 /// How far the start of an extra may lie from the bias, in accumulators, to make up for what the shared offset lacks: a tie is at most
@@ -22,11 +22,21 @@ pub(super) fn search(channels: &[Channel], quant: &Int8, width: Width) -> Option
     // Factors of constant outputs do not matter.
     let greatest = tasks.iter().filter(|task| !task.is_constant()).map(|task| task.channel.factor.shift).max();
     let full = width.scale_bits() as i32 - 1 - greatest.map_or(-1, i32::from);
-    (0..SHIFTS_TRIED).map(|less| full.min(MAX_SHIFT as i32) - less).filter(|&shift| shift > 0).find_map(|shift| {
+    (0..SHIFTS_TRIED)
+        .map(|less| full.min(MAX_SHIFT as i32) - less)
+        .filter(|&shift| shift > 0)
+        .find_map(|shift| Layer::new(&tasks, quant, width, shift).pack_best(&tasks))
+}
+
+/// The same with extras that hold shifts: with a greater shift for most channels, those of the greatest factors have less.
+pub(super) fn search_own_shifts(channels: &[Channel], quant: &Int8, width: Width) -> Option<Packed> {
+    let tasks: Vec<Task> = channels.iter().map(|channel| Task::new(channel, quant)).collect();
+    let pack = |shift| {
         let mut layer = Layer::new(&tasks, quant, width, shift);
-        let bits = layer.best_bits(&tasks);
-        layer.pack(&tasks, bits)
-    })
+        layer.finish.own_shifts = true;
+        layer.pack_best(&tasks)
+    };
+    (1..=MAX_SHIFT as i32).filter_map(pack).min_by_key(|packed| packed.finish.extras)
 }
 
 /// A channel and where its outputs change.
@@ -77,7 +87,16 @@ impl Layer {
         };
         let by_sign = tie != 0 && !tasks.iter().all(Task::is_flat_below_zero);
         let offset = (quant.output_zero << shift) + (1 << (shift - 1));
-        let finish = Finish { offset, shift: shift as u32, tie, low: 0, unit: width.scale(), by_sign, extras: 0 };
+        let finish = Finish {
+            offset,
+            shift: shift as u32,
+            tie,
+            low: 0,
+            unit: width.scale(),
+            by_sign,
+            extras: 0,
+            own_shifts: false,
+        };
         Self { width, finish, intervals: vec![Vec::new(); tasks.len()] }
     }
 
@@ -92,9 +111,9 @@ impl Layer {
     }
 
     /// The number of leading zeros that a channel's factor suggests, and its neighbours; all, where few outputs occur.
-    fn classes(&self, task: &Task) -> impl Iterator<Item = u32> + use<> {
+    fn classes(&self, shift: u32, task: &Task) -> impl Iterator<Item = u32> + use<> {
         let factor = task.channel.factor;
-        let natural = self.width.scale_bits() as i32 - self.finish.shift as i32 - factor.shift as i32;
+        let natural = self.width.scale_bits() as i32 - shift as i32 - factor.shift as i32;
         let natural = if factor.multiplier == 0 { 32 } else { natural.clamp(1, 32) };
         let others = if task.is_constant() || task.pieces.len() > 1 { 1..33 } else { 1..1 };
         let near = [natural, natural + 1, natural - 1].into_iter().filter(|class| (1..=32).contains(class));
@@ -112,7 +131,7 @@ impl Layer {
             let field = bias + whole;
             let Ok(half) = i16::try_from(field >> bits) else { continue };
             let low = field & ((1 << bits) - 1);
-            for class in self.classes(task) {
+            for class in self.classes(self.finish.shift, task) {
                 let (first, last) = self.interval(tasks, i, (whole * self.width.scale() as i64, class));
                 let multiplier = first + (low - first).rem_euclid(1 << bits);
                 if multiplier <= last {
@@ -129,16 +148,39 @@ impl Layer {
         let nudges = (0..=NUDGE * scale).flat_map(|n| [n, -n]).skip(1);
         // Where the reference wraps, so must the staged accumulator: half of 32 bits further, it does at the same place.
         let turned = if tasks[i].pieces.len() > 1 { 1 << 31 } else { 0 };
-        let nudges = NUDGES.into_iter().flat_map(|steps| nudges.clone().filter(move |n| n % (scale / steps) == 0));
-        for nudge in nudges.map(|nudge| nudge + turned) {
-            for class in self.classes(&tasks[i]) {
-                let (first, last) = exact(&self.finish, self.width, &tasks[i], (nudge, class));
-                if first <= last {
-                    return Some((first as u32, (channel.bias as i64 * scale + nudge) as i32));
+        let fine = NUDGES.into_iter().flat_map(|steps| nudges.clone().filter(move |n| n % (scale / steps) == 0));
+        // Where an extra holds a shift, the start's low bits are none.
+        let coarse = nudges.clone().filter(|n| n & i64::from(OWN) == 0);
+        let nudges: Vec<i64> = if self.finish.own_shifts { coarse.collect() } else { fine.collect() };
+        for less in self.own_shifts(channel) {
+            let finish = self.finish.less(less);
+            for nudge in nudges.iter().map(|nudge| nudge + turned) {
+                for class in self.classes(finish.shift, &tasks[i]) {
+                    let (first, last) = exact(&finish, self.width, &tasks[i], (nudge, class));
+                    if first <= last {
+                        return Some((first as u32, (channel.bias as i64 * scale + nudge) as i32 | less as i32));
+                    }
                 }
             }
         }
         None
+    }
+
+    /// How much less than the layer's a channel's shift may be, the least first: as 31 bits of multiplier allow for its factor, or a little less.
+    fn own_shifts(&self, channel: &Channel) -> std::ops::Range<u32> {
+        if !self.finish.own_shifts {
+            return 0..1;
+        }
+        let shift = self.finish.shift;
+        let full = self.width.scale_bits() as i32 - 1 - i32::from(channel.factor.shift);
+        let least = shift - full.clamp(1, shift as i32) as u32;
+        least..shift.min(least + SHIFTS_TRIED as u32)
+    }
+
+    /// The packed form with the best number of shared bits.
+    fn pack_best(mut self, tasks: &[Task]) -> Option<Packed> {
+        let bits = self.best_bits(tasks);
+        self.pack(tasks, bits)
     }
 
     /// The number of shared bits that needs the fewest extras, the least of them.

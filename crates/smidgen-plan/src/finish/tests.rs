@@ -149,3 +149,19 @@ fn narrow_weights_scale_their_accumulators_more() {
     assert_eq!(pack(&channel(300_000), &twice, Width::Four), None);
     assert!(pack(&channel(300_000), &twice, Width::Eight).is_some());
 }
+
+#[test]
+fn a_channel_may_have_its_own_shift() {
+    // Factors 2^11 apart, with as many accumulators as 49 taps give: one shift leaves too few bits to the least.
+    let wide = |real, bias| Channel::new(Factor::new(real), bias, (0..49).map(|i| 127 - (i % 3) as i8));
+    let channels = [wide(0.45, 3), wide(1.613e-4, -70_001), wide(4.37e-4, 40_000), wide(0.00213, 40_000)];
+    for quant in [quant(-128, Rounding::Twice), quant(5, Rounding::Twice)] {
+        assert_eq!(pack(&channels, &quant, Width::Eight), None);
+        let packed = pack_with_own_shifts(&channels, &quant, Width::Eight).unwrap();
+        assert!(packed.finish.own_shifts && packed.finish.extras > 0);
+        assert!(equal_everywhere(&packed, &channels, &quant, Width::Eight));
+        // The shift is proven with the rest.
+        let other = Packed { words: packed.words.iter().map(|w| w ^ 1).collect(), ..packed };
+        assert!(!proves(&other, &channels, &quant, Width::Eight));
+    }
+}

@@ -162,7 +162,7 @@ fn device_conv2d(
     let taps: Vec<Option<usize>> = places.map(|at| device::conv2d_tap(window, at)).collect();
     let pack = |&width: &Width| {
         let start = |bias, weights: &[i8]| width.start(bias, taps.iter().map(|tap| tap.map_or(0, |tap| weights[tap])));
-        let packed = quant::finish(quant, &factors, &bias, values, width, start)?;
+        let packed = quant::finish(quant, &factors, &bias, values, width, false, start)?;
         let mut words = vec![0; device::conv2d_words(window, width, packed.finish.extras)];
         device::conv2d_pack(window, width, values, &packed.words, &mut words).then_some((width, packed.finish, words))
     };
@@ -190,7 +190,7 @@ fn device_depthwise(
     let by_channel = by_channel(&values, depth);
     let (bias, factors) = biases(builder, operator, &by_channel, quant, depth)?;
     let plain = |bias, _: &[i8]| bias;
-    let Some(packed) = quant::finish(quant, &factors, &bias, &by_channel, Width::Eight, plain) else {
+    let Some(packed) = quant::finish(quant, &factors, &bias, &by_channel, Width::Eight, true, plain) else {
         return Ok(None);
     };
     let mut bytes = vec![0; device::depthwise_weights(window)];

@@ -86,7 +86,7 @@ fn on_device(
         return None;
     }
     let start = |bias, weights: &[i8]| width.start(bias, weights.iter().copied());
-    let channels = quant::finish(quant, factors, bias, weights, width, start)?;
+    let channels = quant::finish(quant, factors, bias, weights, width, false, start)?;
     let [inputs, outputs] = sizes;
     Some((Kernel::FullyConnectedI8Device { inputs, outputs, width, finish: channels.finish }, packed, channels.words))
 }

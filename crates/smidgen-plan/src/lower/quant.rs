@@ -2,7 +2,7 @@
 
 use super::builder::Builder;
 use super::error::Refusal;
-use crate::finish::{Channel, Packed, pack};
+use crate::finish::{Channel, Packed, pack, pack_with_own_shifts};
 use crate::program::ConstantId;
 use smidgen_ir::{Activation, ElementType, Tensor, TensorId};
 use smidgen_kernels::int8::device::Width;
@@ -123,13 +123,15 @@ pub(super) fn widths(weights: &Tensor) -> &'static [Width] {
 }
 
 /// The proven constants of a device kernel with weights of this width, where there are some. `bias` is [folded](fold_biases), `weights` has those of a channel in a
-/// row; `start` says what the kernel adds its products to, given bias and weights of a channel.
+/// row; `start` says what the kernel adds its products to, given bias and weights of a channel; `own_shifts`, that the
+/// kernel can do with [shifts of channels' own](smidgen_kernels::int8::device::Finish::own_shifts).
 pub(super) fn finish(
     quant: &Int8,
     factors: &[Factor],
     bias: &[i32],
     weights: &[i8],
     width: Width,
+    own_shifts: bool,
     start: impl Fn(i32, &[i8]) -> i32,
 ) -> Option<Packed> {
     let each = weights.len().checked_div(bias.len())?;
@@ -139,7 +141,8 @@ pub(super) fn finish(
             Channel::new(factor, bias, weights.iter().copied()).starting_at(start(bias, weights))
         })
         .collect();
-    pack(&channels, quant, width)
+    let own = || if own_shifts { pack_with_own_shifts(&channels, quant, width) } else { None };
+    pack(&channels, quant, width).or_else(own)
 }
 
 /// Packs bias, multipliers and shifts as the integer kernels list them after their weights.

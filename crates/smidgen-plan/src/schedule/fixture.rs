@@ -151,7 +151,16 @@ impl Net {
                 dilation: [1; 2],
                 before: [*before as usize; 2],
             };
-            let finish = device::Finish { offset: 0, shift: 1, tie: 0, low: 0, unit: 256, by_sign: false, extras: 0 };
+            let finish = device::Finish {
+                offset: 0,
+                shift: 1,
+                tie: 0,
+                low: 0,
+                unit: 256,
+                by_sign: false,
+                extras: 0,
+                own_shifts: false,
+            };
             step.kernel = Kernel::DepthwiseI8Device { window, input_zero: 0, finish, rows: 1 };
             step.order = Order { block: Block::Planes { rows: 1, channels: device::DEPTHWISE_CHANNELS }, staged: true };
             step.scratch_bytes = device::depthwise_scratch(&window, 1).next_multiple_of(4);

@@ -38,7 +38,14 @@ pub fn depthwise(random: &mut Random) -> Case {
     let band = small(random, 1, 8);
     let size = device::depthwise_scratch(&window, band);
     let scratch = placed.space.take(size, 4);
-    let (finish, words) = finish(random, Width::Eight, window.output[2]);
+    let (mut finish, mut words) = finish(random, Width::Eight, window.output[2]);
+    finish.own_shifts = random.chance(1, 2);
+    if finish.own_shifts {
+        for extra in words.iter_mut().skip(3 * window.output[2].div_ceil(2)) {
+            *extra = *extra & !255 | random.below(finish.shift as usize) as u32;
+        }
+    }
+    assert!(finish.is_sound(Width::Eight, &words, window.output[2]));
     let mut packed = vec![0i8; device::depthwise_weights(&window)];
     device::depthwise_pack(&window, &weights(random, Width::Eight, window.area() * window.output[2]), &mut packed);
     let call = Call::new(Kernel::DeviceDepthwise).put(&placed.input).put(&placed.output).put(&placed.region);
@@ -99,6 +106,7 @@ fn finish(random: &mut Random, width: Width, channels: usize) -> (Finish, Vec<u3
         unit: width.scale() << bits,
         by_sign,
         extras: extras.len() as u16,
+        own_shifts: false,
     };
     words.extend(extras);
     assert!(finish.is_sound(width, &words, channels));

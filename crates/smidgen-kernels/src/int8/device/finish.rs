@@ -37,6 +37,10 @@
 //!
 //! With the top bit set (rare: the bias is wider, or no such multiplier has these low bits) `m = w0 & 0x7FFFFFFF`, and the channel starts
 //! at extra number `half0`, taken as unsigned: word `3 * pairs + half0`. Channel 1 likewise. After an odd number of channels follows one of zeros.
+//!
+//! One shift for a whole layer leaves few bits to the multipliers of channels whose factor is thousands of times less than another's. Where
+//! that is too few, some channels have a shift of their own ([`Finish::own_shifts`]; depthwise convolutions alone can do that): the low eight bits of an
+//! extra then say by how much less than the layer's it is, and count as zeros in the start.
 
 use super::weights::Width;
 use crate::memory::{Bounds, Flash};
@@ -73,6 +77,8 @@ pub struct Finish {
     pub by_sign: bool,
     /// Number of extras.
     pub extras: u16,
+    /// The low eight bits of an extra are what its channel's shift is less than [`shift`](Self::shift).
+    pub own_shifts: bool,
 }
 
 /// What one channel adds to its layer's [`Finish`].
@@ -86,7 +92,12 @@ pub struct Channel {
     pub offset: i32,
     /// `K`; 0 in a layer that is not [`by_sign`](Finish::by_sign).
     pub tie: i32,
+    /// `j`.
+    pub shift: u32,
 }
+
+/// The low bits of an extra that are a shift, where there are [own shifts](Finish::own_shifts).
+pub const OWN: i32 = 255;
 
 /// The greatest [`Finish::shift`]: with more, an offset could leave 32 bits.
 pub const MAX_SHIFT: u32 = 22;
@@ -117,10 +128,13 @@ impl Finish {
             && self.low == (1 << bits.min(max_low_bits(width))) - 1
             && self.unit == width.scale() << bits;
         let is_there = |word: u32, half: u32| word & EXTRA == 0 || (half as u16) < self.extras;
+        // A shift of its own is at least 1.
+        let shifts = |extra: &u32| !self.own_shifts || extra & (OWN as u32) < self.shift;
         let in_range = |pair: &[u32]| is_there(pair[0], pair[2]) && is_there(pair[1], pair[2] >> 16);
         let pairs = channels.div_ceil(2);
         parameters
             && words.len() == self::words(channels, self.extras)
+            && words.iter().skip(3 * pairs).all(shifts)
             && words.chunks_exact(3).take(pairs).all(in_range)
     }
 
@@ -162,12 +176,21 @@ impl Finish {
         word: u32,
         half: u16,
     ) -> Channel {
-        let start = if word & EXTRA == 0 {
-            (half as i16 as i32).wrapping_mul(self.unit).wrapping_add(((word & self.low) << width.scale_bits()) as i32)
+        let (start, less) = if word & EXTRA == 0 {
+            let low = ((word & self.low) << width.scale_bits()) as i32;
+            ((half as i16 as i32).wrapping_mul(self.unit).wrapping_add(low), 0)
         } else {
-            words[extras.wrapping_add(half as usize)] as i32
+            let extra = words[extras.wrapping_add(half as usize)] as i32;
+            let own = if self.own_shifts { OWN } else { 0 };
+            (extra & !own, (extra & own) as u32)
         };
-        self.with((word & !EXTRA) as i32, start)
+        self.less(less).with((word & !EXTRA) as i32, start)
+    }
+
+    /// The same with a shift that is so much less.
+    #[inline(always)]
+    pub fn less(&self, less: u32) -> Finish {
+        Finish { offset: self.offset >> (less & 31), shift: self.shift.wrapping_sub(less), ..*self }
     }
 
     /// The channel with this multiplier and this start.
@@ -176,14 +199,14 @@ impl Finish {
         // A multiplier of 0 has 32 leading zeros; 31 give the same.
         let tie = (self.tie >> multiplier.leading_zeros().min(31)) as i32;
         let offset = self.offset.wrapping_add(tie >> 1);
-        Channel { multiplier, start, offset, tie: if self.by_sign { tie } else { 0 } }
+        Channel { multiplier, start, offset, tie: if self.by_sign { tie } else { 0 }, shift: self.shift }
     }
 
     /// The output for an accumulator that began with the channel's start.
     #[inline(always)]
     pub fn output(&self, channel: &Channel, acc: i32) -> i8 {
         let tie = channel.tie & (acc >> 31);
-        ssat8(smmla(acc, channel.multiplier, channel.offset.wrapping_sub(tie)) >> (self.shift & 31))
+        ssat8(smmla(acc, channel.multiplier, channel.offset.wrapping_sub(tie)) >> (channel.shift & 31))
     }
 }
 
@@ -192,8 +215,16 @@ mod tests {
     use super::*;
     use crate::requant::Factor;
 
-    const FINISH: Finish =
-        Finish { offset: (-5 << 12) + (1 << 11), shift: 12, tie: 256, low: 7, unit: 256 * 8, by_sign: true, extras: 1 };
+    const FINISH: Finish = Finish {
+        offset: (-5 << 12) + (1 << 11),
+        shift: 12,
+        tie: 256,
+        low: 7,
+        unit: 256 * 8,
+        by_sign: true,
+        extras: 1,
+        own_shifts: false,
+    };
 
     #[test]
     fn words_are_read_as_described() {
@@ -205,6 +236,16 @@ mod tests {
         assert_eq!((first.offset, first.tie), (FINISH.offset + 64, 128));
         assert_eq!((second.multiplier, second.start), (0x2000_0002, -77));
         assert_eq!((second.offset, second.tie), (FINISH.offset + 32, 64));
+    }
+
+    #[test]
+    fn an_extra_may_hold_a_shift() {
+        let finish = Finish { own_shifts: true, ..FINISH };
+        let words = [0x4000_1235 | EXTRA, 0, 0, (-77 * SCALE) as u32 | 2];
+        assert!(finish.is_sound(&words, 1) && !finish.is_sound(&[words[0], 0, 0, 12], 1));
+        let [own, shared] = finish.pair(Flash::new(&words), 1, 0);
+        assert_eq!((own.start, own.shift, shared.shift), (-77 * SCALE, 10, 12));
+        assert_eq!(own.offset - 64, (-5 << 10) + (1 << 9));
     }
 
     #[test]

@@ -142,7 +142,7 @@ wire! {
     Window2d { input, output, size, stride, dilation, before }
     Int8 { input_zero, output_zero, min, max, rounding }
     Factor { multiplier, shift }
-    Finish { offset, shift, tie, low, unit, by_sign, extras }
+    Finish { offset, shift, tie, low, unit, by_sign, extras, own_shifts }
     Scale { input, output, step, start }
     Sum { zeros, factors, output, output_zero, min, max, subtract, rounding }
     TableSum { linear, negate, multiplier, shift, output_zero, min, max }

@@ -220,8 +220,8 @@ struct Band {
     rows: [MaybeUninit<Row>; MOST_ROWS],
 }
 
-/// A [`Channel`](super::finish::Channel): start twice, multiplier, offset and tie.
-type Record = [i32; 5];
+/// A [`Channel`](super::finish::Channel): start twice, multiplier, offset, tie, and the band's `columns` with the channel's shift.
+type Record = [i32; 6];
 
 /// DEPTHWISE_CONV_2D with weights from [`depthwise_pack`] and channels that [`Finish`] describes, whose starts are the
 /// [folded](crate::int8::fast::fold_bias) biases. `input_zero` is the input's zero point; `scratch` is where [`depthwise_scratch`] bytes begin in

@@ -21,10 +21,9 @@ macro_rules! group {
                 sub sp, sp, #88
                 adds r0, r0, #28
                 ldm r0, {{r1-r5}}
-                ldr r6, [r0, #24]
                 ldr r7, [r0, #-12]
                 strd r1, r2, [sp, #40]
-                strd r4, r6, [sp, #48]
+                str r4, [sp, #48]
                 str r0, [sp, #56]
                 strd r3, r7, [sp, #72]
                 str r5, [sp, #28]
@@ -32,13 +31,14 @@ macro_rules! group {
                 str r1, [sp, #68]
                 10:
                 ldr r0, [sp, #72]
-                ldm r0!, {{r1-r5}}
+                ldm r0!, {{r1-r6}}
                 str r0, [sp, #72]
                 strd r1, r2, [sp]
                 str r1, [sp, #80]
                 ", $channel, "
                 strd r3, r4, [sp, #16]
                 str r5, [sp, #24]
+                str r6, [sp, #52]
                 ldr r0, [sp, #56]
                 add r8, r0, #112
                 ldr r9, [r0, #20]

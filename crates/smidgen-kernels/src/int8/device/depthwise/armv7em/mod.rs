@@ -57,9 +57,11 @@ struct Walk<'a> {
     sign: u32,
     stage_weights: StageWeights,
     compute: Compute,
+    /// The bits of an extra that are a shift.
+    own: i32,
 }
 
-const _: () = assert!(size_of::<Walk>() == 52);
+const _: () = assert!(size_of::<Walk>() == 56);
 
 /// Computes the first `groups` whole groups of channels; see [`portable::group`](super::portable::group).
 #[inline(never)]
@@ -111,6 +113,7 @@ pub(super) fn groups<B: Bounds>(
         sign: 0u32.wrapping_sub(finish.by_sign as u32),
         stage_weights,
         compute,
+        own: if finish.own_shifts { finish::OWN } else { 0 },
     };
     // SAFETY: rows, outputs, scratch and constants were checked, or vouched for, and nothing else uses arena or scratch. Weights are
     // aligned, since the constant is and whole groups of four bytes lie before; so is scratch.
@@ -118,7 +121,7 @@ pub(super) fn groups<B: Bounds>(
 }
 
 /// Unpacks a channel to the next [`Record`] (r6), given its word (a register) and the half that holds the rest of its start: `b` or `t` of r2.
-/// Offset r8, tie r9, low r10, unit r11, sign r12; changes r3 and lr. With a start of its own, goes to `$extra` and back to `$on`.
+/// Columns r7, offset r8, tie r9, low r10, unit r11, sign r12; changes r3 and lr. With a start of its own, goes to `$extra` and back to `$on`.
 macro_rules! channel {
     ($word:literal, $half:literal, $extra:literal, $on:literal) => {
         concat!(
@@ -134,9 +137,6 @@ macro_rules! channel {
             smlab",
             $half,
             " r3, r11, r2, r3
-            ",
-            $on,
-            ":
             strd r3, r3, [r6], #8
             clz lr, ",
             $word,
@@ -147,13 +147,16 @@ macro_rules! channel {
             strd ",
             $word,
             ", r3, [r6], #8
-            str lr, [r6], #4
+            strd lr, r7, [r6], #8
+            ",
+            $on,
+            ":
             "
         )
     };
 }
 
-/// The start of a channel that has one of its own, given how to bring its number to r3.
+/// The same for a channel with a start of its own and perhaps a shift, given how to bring its number to r3.
 macro_rules! extra {
     ($word:literal, $number:literal, $on:literal) => {
         concat!(
@@ -161,11 +164,35 @@ macro_rules! extra {
             "
             ldr lr, [r4, #20]
             ldr r3, [lr, r3, lsl #2]
+            ldr lr, [r4, #52]
             bic ",
             $word,
             ", ",
             $word,
             ", #0x80000000
+            and lr, lr, r3
+            sub r3, r3, lr
+            strd r3, r3, [r6], #8
+            clz r3, ",
+            $word,
+            "
+            lsr r3, r9, r3
+            str ",
+            $word,
+            ", [r6], #4
+            asr ",
+            $word,
+            ", r8, lr
+            add ",
+            $word,
+            ", ",
+            $word,
+            ", r3, lsr #1
+            and r3, r3, r12
+            sub lr, r7, lr
+            stm r6!, {{",
+            $word,
+            ", r3, lr}}
             b ",
             $on,
             "b
@@ -180,27 +207,28 @@ macro_rules! extra {
 /// What the walk and its band name is good for as many groups.
 #[unsafe(naked)]
 unsafe extern "C" fn walk_groups(walk: &mut Walk<'_>) {
-    // r4: the walk, r5: words, then the band, r6: records, r7: pairs left. Frame: four records.
+    // r4: the walk, r5: words, then the band, r6: records. Frame: four records.
     naked_asm!(
         concat!(
             ".arch armv7e-m
             push {{r4-r11, lr}}
-            sub sp, sp, #84
+            sub sp, sp, #100
             mov r4, r0
             ldr r5, [r4]
             str sp, [r5, #36]
             10:
+            ldr r7, [r5, #52]
             ldr r5, [r4, #16]
             add r1, r4, #24
             ldm r1, {{r8-r12}}
             mov r6, sp
-            movs r7, #2
             11:
             ldm r5!, {{r0-r2}}
             ",
             channel!("r0", "b", "3", "4"),
             channel!("r1", "t", "5", "6"),
-            "subs r7, r7, #1
+            "add r3, sp, #96
+            cmp r6, r3
             bne 11b
             str r5, [r4, #16]
             ldr r5, [r4]
@@ -225,7 +253,7 @@ unsafe extern "C" fn walk_groups(walk: &mut Walk<'_>) {
             subs r0, r0, #1
             str r0, [r4, #4]
             bne 10b
-            add sp, sp, #84
+            add sp, sp, #100
             pop {{r4-r11, pc}}
             3:
             ",

@@ -134,7 +134,7 @@ macro_rules! row_of_3x3 {
 /// Four channels: the rows of the band, and for each of them the channels. Weights are in r6-r11.
 ///
 /// Frame: 0 the channel's record, with which its outputs start, 8 multiplier and addend, 16 tie; 24 its first two weights; 32 of the next channel: pixels,
-/// output, weights, record; 48 the end of the records, plane, columns, stride of output pixels, 64 the row's `skip`, how far its weights
+/// output, weights, record; 48 the end of the records, plane, 60 stride of output pixels, 64 the row's `skip`, how far its weights
 /// were moved back and [`ROW`] more, 72 next row, rows left, 80 the band's pixels and weights, output, records, 96 padding.
 macro_rules! group_3x3 {
     ($name:ident, $last:literal, $finish:ident, $all:expr, $two:expr, $one:expr, $all_of_one:expr, $two_of_one:expr, $one_of_one:expr) => {
@@ -155,14 +155,13 @@ macro_rules! group_3x3 {
                 and r1, r1, #0xff00ff00
                 str r1, [sp, #96]
                 ldr r5, [r0, #16]
-                ldr r6, [r0, #52]
                 adds r0, r0, #28
                 ldm r0, {{r0-r3, r7}}
-                add r4, r2, #80
+                add r4, r2, #96
                 strd r0, r1, [sp, #80]
                 strd r3, r2, [sp, #88]
-                add r8, sp, #48
-                stm r8, {{r4-r7}}
+                strd r4, r5, [sp, #48]
+                str r7, [sp, #60]
                 10:
                 ldrd r0, r1, [sp, #72]
                 ldm r0!, {{r2-r5}}
@@ -179,12 +178,12 @@ macro_rules! group_3x3 {
                 strd r4, r7, [sp, #40]
                 11:
                 add r12, sp, #32
-                ldm r12, {{r2-r7, lr}}
+                ldm r12, {{r2-r7}}
                 mov r0, r2
                 mov r1, r3
                 add r2, r2, r7
                 adds r3, r3, #1
-                ldm r5!, {{r6-r10}}
+                ldm r5!, {{r6-r10, lr}}
                 stm sp, {{r6-r10}}
                 ldm r4!, {{r6-r11}}
                 stm r12, {{r2-r5}}
