@@ -136,7 +136,7 @@ mod portable {
             pixel_stride: usize,
         ) {
             let at = pair * self.pair_words();
-            let channels = self.finish.pair_of(W::WIDTH, self.packed, at, self.extras());
+            let channels = self.finish.without_own_shifts().pair_of(W::WIDTH, self.packed, at, self.extras());
             for p in 0..self.pixels {
                 let mut accs = [channels[0].start, channels[1].start];
                 for quad in 0..self.quads {

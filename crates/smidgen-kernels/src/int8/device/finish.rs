@@ -187,6 +187,12 @@ impl Finish {
         self.less(less).with((word & !EXTRA) as i32, start)
     }
 
+    /// The same for kernels that have one shift for all, which spares them the question.
+    #[inline(always)]
+    pub fn without_own_shifts(&self) -> Finish {
+        Finish { own_shifts: false, ..*self }
+    }
+
     /// The same with a shift that is so much less.
     #[inline(always)]
     pub fn less(&self, less: u32) -> Finish {
@@ -242,7 +248,7 @@ mod tests {
     fn an_extra_may_hold_a_shift() {
         let finish = Finish { own_shifts: true, ..FINISH };
         let words = [0x4000_1235 | EXTRA, 0, 0, (-77 * SCALE) as u32 | 2];
-        assert!(finish.is_sound(&words, 1) && !finish.is_sound(&[words[0], 0, 0, 12], 1));
+        assert!(finish.is_sound(Width::Eight, &words, 1) && !finish.is_sound(Width::Eight, &[words[0], 0, 0, 12], 1));
         let [own, shared] = finish.pair(Flash::new(&words), 1, 0);
         assert_eq!((own.start, own.shift, shared.shift), (-77 * SCALE, 10, 12));
         assert_eq!(own.offset - 64, (-5 << 10) + (1 << 9));

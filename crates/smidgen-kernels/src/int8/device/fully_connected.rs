@@ -96,7 +96,9 @@ fn run<W: Inner, B: Bounds>(
         let last = W::stage(last);
         let mut o = 0;
         while o < outputs {
-            let pair = |pair: usize| finish.pair_of(W::WIDTH, words, pair.wrapping_mul(3), pairs.wrapping_mul(3));
+            let pair = |pair: usize| {
+                finish.without_own_shifts().pair_of(W::WIDTH, words, pair.wrapping_mul(3), pairs.wrapping_mul(3))
+            };
             let [first, second] = pair(o / 2);
             let at = W::WIDTH.words(o) * groups;
             if outputs - o >= CHANNELS {
