@@ -163,8 +163,11 @@ impl Finish {
     #[inline(always)]
     pub fn pair_of<B: Bounds>(&self, width: Width, words: Flash<'_, u32, B>, at: usize, extras: usize) -> [Channel; 2] {
         let [w0, w1, halves] = *words.array::<3>(at);
-        let channel = |word, half| self.channel(width, words, extras, word, half);
-        [channel(w0, halves as u16), channel(w1, (halves >> 16) as u16)]
+        // Written out, as a closure would not be inlined where space is saved.
+        [
+            self.channel(width, words, extras, w0, halves as u16),
+            self.channel(width, words, extras, w1, (halves >> 16) as u16),
+        ]
     }
 
     #[inline(always)]

@@ -84,7 +84,7 @@ fn run<W: Inner, B: Bounds>(
     words: Flash<'_, u32, B>,
 ) {
     let [inputs, outputs] = sizes;
-    let (groups, pairs) = (inputs.div_ceil(4), outputs.div_ceil(2));
+    let (groups, extras) = (inputs.div_ceil(4), outputs.div_ceil(2).wrapping_mul(3));
     for row in region.y0..region.y1 {
         let (from, to) = (input.row(row), output.row(row));
         // What fills the last group meets weights of 0.
@@ -96,13 +96,10 @@ fn run<W: Inner, B: Bounds>(
         let last = W::stage(last);
         let mut o = 0;
         while o < outputs {
-            let pair = |pair: usize| {
-                finish.without_own_shifts().pair_of(W::WIDTH, words, pair.wrapping_mul(3), pairs.wrapping_mul(3))
-            };
-            let [first, second] = pair(o / 2);
+            let [first, second] = finish.without_own_shifts().pair_of(W::WIDTH, words, o / 2 * 3, extras);
             let at = W::WIDTH.words(o) * groups;
             if outputs - o >= CHANNELS {
-                let [third, fourth] = pair(o / 2 + 1);
+                let [third, fourth] = finish.without_own_shifts().pair_of(W::WIDTH, words, o / 2 * 3 + 3, extras);
                 let mut acc = [first.start, second.start, third.start, fourth.start];
                 let step = W::WIDTH.words(CHANNELS);
                 W::four(&mut acc, weights.span(at, whole * step), arena.span(from, whole * 4));
@@ -119,7 +116,11 @@ fn run<W: Inner, B: Bounds>(
                 arena[to + o + 3] = finish.output(&fourth, d);
             } else {
                 let count = outputs - o;
-                let third = if count > 2 { pair(o / 2 + 1)[0] } else { Channel::default() };
+                let third = if count > 2 {
+                    finish.without_own_shifts().pair_of(W::WIDTH, words, o / 2 * 3 + 3, extras)[0]
+                } else {
+                    Channel::default()
+                };
                 let channels = [first, second, third];
                 let mut acc = channels.map(|channel| channel.start);
                 for (c, acc) in acc.iter_mut().enumerate().take(count) {
