@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use smidgen_kernels::Rounding;
 
 fn quant(output_zero: i32, rounding: Rounding) -> Int8 {
@@ -36,7 +37,8 @@ proptest! {
 
     #[test]
     fn what_is_packed_is_equal_everywhere((channels, quant) in layer(), width in width()) {
-        let packed = pack(&channels, &quant, width).expect("layers like these can be packed");
+        // A layer whose channels' scales spread far may have no common shift: then the general form is kept.
+        let Some(packed) = pack(&channels, &quant, width) else { return Ok(()) };
         prop_assert!(equal_everywhere(&packed, &channels, &quant, width));
     }
 
@@ -44,7 +46,7 @@ proptest! {
     fn a_changed_word_is_refused_exactly_if_a_byte_changes(
         (channels, quant) in layer(), width in width(), word in any::<prop::sample::Index>(), flip in 0u32..31,
     ) {
-        let mut packed = pack(&channels, &quant, width).expect("layers like these can be packed");
+        let Some(mut packed) = pack(&channels, &quant, width) else { return Ok(()) };
         let word = word.index(packed.words.len());
         packed.words[word] ^= 1 << flip;
         prop_assert_eq!(proves(&packed, &channels, &quant, width), equal_everywhere(&packed, &channels, &quant, width));
@@ -63,6 +65,18 @@ proptest! {
             prop_assert_eq!(channel.steps(channel.low, channel.high, &quant), slow);
         }
     }
+}
+
+#[test]
+fn hardly_a_layer_is_refused() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut refused = 0;
+    for _ in 0..400 {
+        let (channels, quant) = layer().new_tree(&mut runner).unwrap().current();
+        let width = width().new_tree(&mut runner).unwrap().current();
+        refused += usize::from(pack(&channels, &quant, width).is_none());
+    }
+    assert!(refused <= 4, "{refused} of 400");
 }
 
 #[test]
