@@ -130,9 +130,12 @@ pub fn arduino(job: &Job, compiled: &Compiled) -> Result<Files, Error> {
     Ok(Files::from([(format!("{name}.zip"), zipped(inside))]))
 }
 
-/// What the network takes too much of: bytes of SRAM and of flash, for the arena and the constants alone.
-pub fn excess(compiled: &Compiled, board: &Board) -> [usize; 2] {
-    let sram = compiled.plan.report.total_bytes.saturating_sub(board.sram.bytes as usize);
+/// What the network takes too much of: bytes of the SRAM that it may take (the plan's budget, or all of the board's) and of flash, for the
+/// arena and the constants alone.
+pub fn excess(job: &Job, compiled: &Compiled) -> [usize; 2] {
+    let board = job.board;
+    let sram = job.plan.budget.unwrap_or(usize::MAX).min(board.sram.bytes as usize);
+    let sram = compiled.plan.report.total_bytes.saturating_sub(sram);
     [sram, compiled.constants().saturating_sub(board.flash.bytes as usize)]
 }
 

@@ -95,6 +95,14 @@ pub enum Error {
     /// The Program cannot be printed as code.
     #[error(transparent)]
     Codegen(#[from] CodegenError),
+    /// The plan takes more than the network may have, which is less than the board has.
+    #[error("the plan takes {taken} bytes of SRAM; {budget} are allowed")]
+    Budget {
+        /// Bytes of the plan.
+        taken: usize,
+        /// Bytes allowed.
+        budget: usize,
+    },
     /// Firmware could not be built or run.
     #[error(transparent)]
     Simulate(#[from] smidgen_sim::Error),
@@ -132,6 +140,7 @@ impl Error {
             Self::Board(_) => ErrorKind::Request,
             Self::Codegen(CodegenError::Invalid(_)) => ErrorKind::Internal,
             Self::Codegen(CodegenError::TooMany { .. }) => ErrorKind::Unsupported,
+            Self::Budget { .. } => ErrorKind::DoesNotFit,
             Self::Simulate(error) if error.does_not_fit() => ErrorKind::DoesNotFit,
             Self::Simulate(error) if error.is_internal() => ErrorKind::Internal,
             Self::Simulate(_) => ErrorKind::Request,
@@ -158,6 +167,7 @@ impl Error {
             Self::Data(error) => return error.help(),
             Self::Golden(error) => return error.help(),
             Self::Simulate(error) => return error.help(),
+            Self::Budget { .. } => "`smidgen plan` shows what takes them, and what would make the network smaller",
             Self::Codegen(CodegenError::TooMany { .. }) => "another `--schedule` has fewer",
             Self::Evaluate(error) => return Some(error.help()),
             Self::Quant(error) => match error {

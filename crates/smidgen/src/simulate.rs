@@ -54,6 +54,11 @@ pub fn simulate(job: &Job, samples: &[Vec<Array>]) -> Result<Simulated, Error> {
     // One name for all, so that what is compiled for one network serves the next.
     let options = smidgen_codegen::Options { name: "network".into(), ..job.compile.options.clone() };
     let Compiled { plan, rust, .. } = compile::compile(&compile::Job { options, ..job.compile.clone() })?;
+    // Beyond the board's own SRAM the linker says by how much, with all that lies beside the arena.
+    let taken = plan.report.total_bytes;
+    if let Some(budget) = job.compile.plan.budget.filter(|&b| b < taken && b < board.sram.bytes as usize) {
+        return Err(Error::Budget { taken, budget });
+    }
     let network = harness::Network::new(&plan.program, rust);
     let toolchain = Toolchain::find(board.core.target()).map_err(smidgen_sim::Error::from)?;
     let elf = build::build(&network, board, &toolchain).map_err(smidgen_sim::Error::from)?;

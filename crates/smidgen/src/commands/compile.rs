@@ -237,7 +237,7 @@ impl Compile {
             "model": job.options.title,
             "name": job.options.name,
             "board": job.board.name,
-            "fits": compile::excess(compiled, job.board) == [0, 0],
+            "fits": compile::excess(job, compiled) == [0, 0],
             "sram_bytes": report.total_bytes,
             "constants_bytes": compiled.constants(),
             "schedule": report.schedule,
@@ -256,7 +256,7 @@ fn add(files: &mut Files, folder: &str, from: &Files) {
 /// Why the board is too small, and what would help.
 fn too_large(job: &Job, compiled: &Compiled) -> Result<Option<String>, Failure> {
     let board = job.board;
-    let mut text = match compile::excess(compiled, board) {
+    let mut text = match compile::excess(job, compiled) {
         [0, 0] => return Ok(None),
         [0, flash] => format!(
             "Does not fit the flash of {}: the constants take {}, {} too many. A narrower network, int4 weights or a board with more \
@@ -267,7 +267,10 @@ fn too_large(job: &Job, compiled: &Compiled) -> Result<Option<String>, Failure> 
         ),
         [sram, _] => {
             let taken = bytes(compiled.plan.report.total_bytes);
-            format!("Does not fit {}: takes {taken} of SRAM, {} too many.", board.title, bytes(sram))
+            let what = job.plan.budget.filter(|&budget| budget < board.sram.bytes as usize);
+            let what =
+                what.map_or_else(|| board.title.clone(), |budget| format!("what --sram allows, {}", bytes(budget)));
+            format!("Does not fit {what}: takes {taken} of SRAM, {} too many.", bytes(sram))
         }
     };
     let lowered = plan::lower(job.network.graph(), &job.lower).map_err(Error::from)?;

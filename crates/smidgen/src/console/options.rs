@@ -91,6 +91,9 @@ pub struct Deployment {
     /// The caller pushes rows of the input; no full frame is stored
     #[arg(long)]
     pub stream_input: bool,
+    /// SRAM for the network, stack aside: bytes, or with K or M for KiB or MiB [default: all that the board has]
+    #[arg(long, value_name = "BYTES", value_parser = size)]
+    pub sram: Option<usize>,
     #[command(flatten)]
     pub reference: ReferenceOption,
 }
@@ -127,6 +130,19 @@ impl From<ObjectiveName> for Objective {
     }
 }
 
+/// Bytes of a memory, from text like `320K`.
+pub fn size(text: &str) -> Result<usize, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor: usize = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" | "kib" => 1 << 10,
+        "m" | "mb" | "mib" => 1 << 20,
+        other => return Err(format!("`{other}` is no unit: write bytes, or K or M for KiB or MiB")),
+    };
+    let n: usize = digits.parse().map_err(|_| "write a whole number, such as 262144 or 256K".to_owned())?;
+    n.checked_mul(factor).filter(|&n| n > 0).ok_or_else(|| "that is no size of a memory".to_owned())
+}
+
 impl Deployment {
     /// The board.
     pub fn board(&self) -> Result<Board, Failure> {
@@ -144,7 +160,7 @@ impl Deployment {
             schedule: self.schedule,
             objective: self.objective.into(),
             stream_input: self.stream_input,
-            budget: Some(board.sram.bytes as usize),
+            budget: Some(self.sram.unwrap_or(usize::MAX).min(board.sram.bytes as usize)),
         }
     }
 }
@@ -195,4 +211,19 @@ impl From<ReferenceName> for Reference {
 /// A network's name for headings: the graph's, unless that is a converter's default.
 pub fn title(graph: &Graph) -> Option<&str> {
     Some(graph.name.as_str()).filter(|name| !name.is_empty() && *name != "main")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(size("320K"), Ok(327_680));
+        assert_eq!(size("1MiB"), Ok(1 << 20));
+        assert_eq!(size("4096"), Ok(4096));
+        for wrong in ["", "K", "-1", "3.5K", "12q", "99999999999999999999", "18446744073709551615M", "0"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -72,6 +72,11 @@ fn what_cannot_be_is_refused_and_leaves_nothing() {
     folder.write("flat.toml", format!("{before}[flash]{}", bytes(after, 16)));
     let sram = folder.smidgen(&["compile", "tiny.ir", "--board", "small.toml", "-o", "out"]).expect(5).stdout;
     assert!(sram.contains("SRAM") && sram.contains("Nothing was written"), "{sram}");
+    let own = ["tiny.ir", "--board", "mps2-an500", "--sram", "16"];
+    let sram = folder.smidgen(&[&["compile"], &own[..], &["-o", "out"]].concat()).expect(5).stdout;
+    assert!(sram.contains("--sram allows, 16 bytes") && sram.contains("Nothing was written"), "{sram}");
+    let sram = folder.smidgen(&[&["simulate"], &own[..]].concat()).expect(5).stderr;
+    assert!(sram.contains("16 are allowed"), "{sram}");
     let flash = folder.smidgen(&["compile", "tiny.ir", "--board", "flat.toml", "-o", "out"]).expect(5).stdout;
     assert!(flash.contains("flash"), "{flash}");
     let labels = ["compile", "float.ir", "--board", "rp2040", "-l", "labels.txt", "-o"];

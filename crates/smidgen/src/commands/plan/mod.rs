@@ -4,7 +4,7 @@ mod present;
 
 use super::Answer;
 use crate::console::format::bytes;
-use crate::console::options::{Model, ReferenceOption};
+use crate::console::options::{Model, ReferenceOption, size};
 use crate::console::output::{BAD, GOOD, Output};
 use crate::console::{Code, Failure, interrupt};
 use clap::{Args, ValueEnum};
@@ -83,18 +83,6 @@ impl From<Wanted> for Objective {
             Wanted::Speed => Self::Speed,
         }
     }
-}
-
-fn size(text: &str) -> Result<usize, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let factor: usize = match text[digits.len()..].to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" | "kb" | "kib" => 1 << 10,
-        "m" | "mb" | "mib" => 1 << 20,
-        other => return Err(format!("`{other}` is no unit: write bytes, or K or M for KiB or MiB")),
-    };
-    let n: usize = digits.parse().map_err(|_| "write a whole number, such as 262144 or 256K".to_owned())?;
-    n.checked_mul(factor).filter(|&n| n > 0).ok_or_else(|| "that is no size of a memory".to_owned())
 }
 
 /// Everything that was found out, for the three ways to present it.
@@ -193,20 +181,5 @@ impl Plan {
             _ => out.json(&present::json(&findings))?,
         }
         Ok(if findings.fits() { Answer::Yes } else { Answer::No(Code::DoesNotFit) })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::size;
-
-    #[test]
-    fn sizes_have_units() {
-        assert_eq!(size("320K"), Ok(327_680));
-        assert_eq!(size("1MiB"), Ok(1 << 20));
-        assert_eq!(size("4096"), Ok(4096));
-        for wrong in ["", "K", "-1", "3.5K", "12q", "99999999999999999999", "18446744073709551615M", "0"] {
-            assert!(size(wrong).is_err(), "{wrong}");
-        }
     }
 }
