@@ -189,11 +189,11 @@ fn next_reading(reach: &Reach, from: usize, to: usize, input: usize) -> Option<(
 /// The moments of one run.
 pub(crate) fn within(order: Order, region: Region, writer: Writer, readers: &[Reader]) -> Within {
     let blocks = Blocks::new(order, region, writer.extent.depth);
-    moments(blocks, candidates(&blocks, readers), writer, readers)
+    moments(blocks, candidates(&blocks, readers), &boundaries(&blocks, readers), writer, readers)
 }
 
-/// The greatest distances and sum, looking only at these blocks.
-fn moments(blocks: Blocks, look_at: Vec<usize>, writer: Writer, readers: &[Reader]) -> Within {
+/// The greatest distances and sum, looking only at these blocks and, within them, only at these channels.
+fn moments(blocks: Blocks, look_at: Vec<usize>, boundaries: &[usize], writer: Writer, readers: &[Reader]) -> Within {
     let region = blocks.region;
     let mut result = Within { distance: vec![None; readers.len()], peak: 0 };
     let mut moment = |written: usize, needed: &dyn Fn(&Reader) -> usize| {
@@ -217,9 +217,8 @@ fn moments(blocks: Blocks, look_at: Vec<usize>, writer: Writer, readers: &[Reade
         let end = blocks.end(k, &writer);
         if !blocks.staged {
             moment(end - writer.element, &|reader| reader.first_needed(blocks.start(k), region));
-        } else if blocks.channels < blocks.depth {
-            // In between, both ends move on by as many channels.
-            for channel in [blocks.channels, (blocks.depth - 1) / blocks.channels * blocks.channels] {
+        } else {
+            for &channel in boundaries {
                 let written = end - (blocks.depth - channel) * writer.element;
                 moment(written, &|reader| reader.first_of_channels(blocks.rows(k), channel, region));
             }
@@ -227,6 +226,23 @@ fn moments(blocks: Blocks, look_at: Vec<usize>, writer: Writer, readers: &[Reade
         moment(end, &|reader| reader.first_needed(blocks.start(k + 1), region));
     }
     result
+}
+
+/// First channels of the groups of a block, but the first: those at which the greatest distance or sum can be attained.
+fn boundaries(blocks: &Blocks, readers: &[Reader]) -> Vec<usize> {
+    let all = (blocks.channels..blocks.depth).step_by(blocks.channels.max(1));
+    let mut operands = readers.iter().flat_map(|reader| &reader.operands);
+    let even = |reach: &Reach, input: usize| match *reach {
+        Reach::All => true,
+        Reach::SAME => input >= blocks.depth,
+        _ => false,
+    };
+    if operands.all(|(access, extent)| even(&access.depth, extent.depth)) {
+        // In between, the output's end moves on by as many channels as the input's, or that does not move.
+        let last = all.clone().next_back();
+        return all.take(1).chain(last).collect();
+    }
+    all.collect()
 }
 
 /// The blocks at which the greatest distance or sum can be attained.
@@ -395,7 +411,8 @@ mod tests {
                 .collect();
             let order = Order { block, staged };
             let blocks = Blocks::new(order, region, out.depth);
-            let all = moments(blocks, (0..blocks.count()).collect(), writer, &readers);
+            let channels: Vec<usize> = (blocks.channels..blocks.depth).step_by(blocks.channels).collect();
+            let all = moments(blocks, (0..blocks.count()).collect(), &channels, writer, &readers);
             prop_assert_eq!(within(order, region, writer, &readers), all);
         }
     }

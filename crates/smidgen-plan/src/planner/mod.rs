@@ -191,17 +191,35 @@ impl<'a> Planner<'a> {
     /// The plan with the fewest instructions that fits the budget; the smallest if none does.
     fn fastest(&self, candidates: &Candidates) -> Result<Choice, PlanError> {
         let Some(budget) = self.options.budget else { return self.place(self.one(Kind::Layer)) };
-        let mut limit = budget;
+        match self.within(candidates, budget)? {
+            Some(choice) => Ok(choice),
+            None => self.least(candidates),
+        }
+    }
+
+    /// The segments with the fewest instructions in so many bytes.
+    fn within(&self, candidates: &Candidates, bytes: usize) -> Result<Option<Choice>, PlanError> {
+        let mut limit = bytes;
         // Placing may need more than the quick view says: then ask for that much less.
         for _ in 0..4 {
             let Some(segments) = candidates.fastest(0, limit, MEASURES[0]) else { break };
             let choice = self.place(self.untiled(segments))?;
-            match choice.plan.report.total_bytes.checked_sub(budget) {
-                None | Some(0) => return Ok(choice),
+            match choice.plan.report.total_bytes.checked_sub(bytes) {
+                None | Some(0) => return Ok(Some(choice)),
                 Some(excess) => limit = limit.saturating_sub(excess),
             }
         }
-        self.least(candidates)
+        Ok(None)
+    }
+
+    /// Segments of the other kind than [`auto`](Self::auto) begins with, for plans of at most so many bytes. With single rows one kind has
+    /// fewer bytes and the other fewer instructions; which is faster once steps have used up all bytes shows only then.
+    fn rival(&self, limit: usize) -> Result<Option<Choice>, PlanError> {
+        match (self.options.schedule, self.options.objective) {
+            (ScheduleChoice::Auto, Objective::Balanced) => self.within(self.candidates(), limit),
+            (ScheduleChoice::Auto, Objective::Speed) if limit < usize::MAX => self.least(self.candidates()).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Tiles in front and dynamic programming behind.

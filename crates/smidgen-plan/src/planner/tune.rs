@@ -37,7 +37,14 @@ pub(super) fn tune(planner: &Planner, choice: Choice) -> Result<Plan, PlanError>
     if limit == least {
         return Ok(smallest);
     }
-    let Some(mut plan) = tuner.fastest(planner, limit)? else { return Ok(smallest) };
+    let mut plans: Vec<Plan> = tuner.fastest(planner, limit)?.into_iter().collect();
+    if let Some(rival) = planner.rival(limit)? {
+        plans.extend(Tuner::new(planner, rival.form)?.fastest(planner, limit)?);
+    }
+    let Some(mut plan) = plans.into_iter().min_by_key(|plan| (plan.report.instructions, plan.report.total_bytes))
+    else {
+        return Ok(smallest);
+    };
     if plan.report.instructions >= smallest.report.instructions {
         return Ok(smallest);
     }
