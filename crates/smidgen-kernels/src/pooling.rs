@@ -28,7 +28,9 @@ pub(crate) fn pool<T: Element, S: Copy, B: Bounds>(
         let (taps_y, y0) = window.taps(0, y);
         for x in region.x0..region.x1 {
             let (taps_x, x0) = window.taps(1, x);
-            let taps = Taps { row: image + y0, rows: taps_y.len(), col: x0, cols: taps_x.len() };
+            // Without columns there is no place that rows could be read at.
+            let rows = if taps_x.is_empty() { 0 } else { taps_y.len() };
+            let taps = Taps { row: image + y0, rows, col: x0, cols: taps_x.len() };
             let to = output.at(row, x);
             let mut c = 0;
             while c + TOGETHER <= depth {
