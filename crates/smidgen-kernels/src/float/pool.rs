@@ -8,7 +8,7 @@ use crate::view::{Region, View};
 
 /// Mean of the window's elements that lie inside the input, clamped.
 ///
-/// Order: that of [`pool`], no worse than one element at a time, all reads before its write.
+/// Order: up to four channels of a pixel at a time, reads before writes; no worse than one element at a time, all reads before its write.
 pub fn average_pool<B: Bounds>(
     arena: Arena<'_, f32, B>,
     input: View,
@@ -26,7 +26,7 @@ pub fn average_pool<B: Bounds>(
 
 /// Greatest of the window's elements, clamped.
 ///
-/// Order: that of [`pool`], no worse than one element at a time, all reads before its write.
+/// Order: up to four channels of a pixel at a time, reads before writes; no worse than one element at a time, all reads before its write.
 pub fn max_pool<B: Bounds>(
     arena: Arena<'_, f32, B>,
     input: View,

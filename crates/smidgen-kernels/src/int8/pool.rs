@@ -8,7 +8,7 @@ use crate::view::{Region, View};
 
 /// Mean of the window's elements that lie inside the input, rounded half away from zero, clamped to `[min, max]`.
 ///
-/// Order: that of [`pool`], no worse than one element at a time, all reads before its write.
+/// Order: up to four channels of a pixel at a time, reads before writes; no worse than one element at a time, all reads before its write.
 pub fn average_pool<B: Bounds>(
     arena: Arena<'_, i8, B>,
     input: View,
@@ -30,7 +30,7 @@ pub(super) fn rounded_mean(sum: i32, count: i32, [min, max]: [i8; 2]) -> i8 {
 
 /// Greatest of the window's elements, clamped to `[min, max]`.
 ///
-/// Order: that of [`pool`], no worse than one element at a time, all reads before its write.
+/// Order: up to four channels of a pixel at a time, reads before writes; no worse than one element at a time, all reads before its write.
 pub fn max_pool<B: Bounds>(
     arena: Arena<'_, i8, B>,
     input: View,
