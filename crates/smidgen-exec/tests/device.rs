@@ -57,10 +57,9 @@ fn narrowed(graph: &Graph) -> Graph {
             Quantisation::PerChannel { scales, .. } => scales.iter_mut().for_each(|scale| *scale *= 16.0),
         }
         tensor.dtype = DataType::Quantised(ElementType::Int4, quantisation.clone());
-        let nibble = |&byte: &u8| ((byte as i8 as f32 / 16.0).round() as i8).clamp(-8, 7) as u8 & 15;
+        let rounded = |&byte: &u8| ((byte as i8 as f32 / 16.0).round() as i8).clamp(-8, 7) as u8;
         let bytes = tensor.data.as_ref().expect("constant weights");
-        let packed: Vec<u8> = bytes.chunks(2).map(|two| nibble(&two[0]) | two.get(1).map_or(0, nibble) << 4).collect();
-        tensor.data = Some(packed.into());
+        tensor.data = Some(ElementType::Int4.pack(bytes.iter().map(rounded).collect()).into());
     }
     smidgen_ir::validate(&graph).expect("a valid graph");
     graph

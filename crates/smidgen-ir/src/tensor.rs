@@ -63,6 +63,15 @@ impl ElementType {
         Some(count.checked_mul(self.bits())?.div_ceil(8))
     }
 
+    /// The bytes of a constant with these elements, little endian: as they are, but for int4, which is given a byte each, of which the low
+    /// half counts, and comes out two to a byte, the first in the low half.
+    pub fn pack(self, elements: Vec<u8>) -> Vec<u8> {
+        match self {
+            Self::Int4 => elements.chunks(2).map(|two| two[0] & 15 | two.get(1).unwrap_or(&0) << 4).collect(),
+            _ => elements,
+        }
+    }
+
     /// The name in the textual form: `f32`, `i4`, `i8`, `i16`, `i32`, `i64`, `bool`.
     pub fn name(self) -> &'static str {
         match self {

@@ -37,13 +37,9 @@ impl Width {
         }
     }
 
-    /// The bytes of a constant: a byte each, or two weights in one, the first in the low half.
+    /// The bytes of a constant.
     pub fn bytes(self, stored: &[i8]) -> Vec<u8> {
-        let half = |i: usize| stored.get(i).map_or(0, |&v| v as u8 & 15);
-        match self {
-            Self::Int4 => (0..stored.len()).step_by(2).map(|i| half(i) | half(i + 1) << 4).collect(),
-            Self::Int8 => stored.iter().map(|&v| v as u8).collect(),
-        }
+        self.element().pack(stored.iter().map(|&v| v as u8).collect())
     }
 }
 

@@ -34,7 +34,7 @@ fn element_bytes(word: &str, element: ElementType, out: &mut Vec<u8>) -> Option<
         ElementType::Float32 => out.extend(parse_float(word)?.to_le_bytes()),
         ElementType::Int4 => {
             let value: i8 = word.parse().ok().filter(|v| (-8..=7).contains(v))?;
-            out.push(value as u8 & 0xf);
+            out.push(value as u8);
         }
         ElementType::Int8 => out.push(word.parse::<i8>().ok()? as u8),
         ElementType::Int16 => out.extend(word.parse::<i16>().ok()?.to_le_bytes()),
@@ -53,13 +53,6 @@ fn expected(element: ElementType, word: &str) -> ParseErrorKind {
     ParseErrorKind::Expected { expected: format!("a value of type {element}"), found: Token::Word(word).describe() }
 }
 
-fn pack(element: ElementType, bytes: Vec<u8>) -> Vec<u8> {
-    if element != ElementType::Int4 {
-        return bytes;
-    }
-    bytes.chunks(2).map(|pair| pair[0] | pair.get(1).unwrap_or(&0) << 4).collect()
-}
-
 /// The bytes of a constant written element by element. On a bad word the error comes with its index.
 pub(super) fn list(words: &[&str], element: ElementType, shape: &Shape) -> Result<Vec<u8>, (usize, ParseErrorKind)> {
     let count = shape.checked_elements().unwrap_or(usize::MAX);
@@ -70,7 +63,7 @@ pub(super) fn list(words: &[&str], element: ElementType, shape: &Shape) -> Resul
     for (i, word) in words.iter().enumerate() {
         element_bytes(word, element, &mut bytes).ok_or_else(|| (i, expected(element, word)))?;
     }
-    Ok(pack(element, bytes))
+    Ok(element.pack(bytes))
 }
 
 /// The number of elements of this shape, if `splat` may stand for that many.
@@ -83,7 +76,7 @@ pub(super) fn splat(word: &str, element: ElementType, shape: &Shape) -> Result<V
     let mut one = Vec::new();
     element_bytes(word, element, &mut one).ok_or_else(|| expected(element, word))?;
     let count = splat_count(element, shape).ok_or(ParseErrorKind::LargeSplat)?;
-    Ok(pack(element, one.repeat(count)))
+    Ok(element.pack(one.repeat(count)))
 }
 
 pub(super) fn hex(digits: &str) -> Option<Vec<u8>> {

@@ -137,18 +137,25 @@ pub(crate) struct Packed {
 
 /// The cheapest packed form of a layer with weights of this width that is proven, if there is one.
 pub(crate) fn pack(channels: &[Channel], quant: &Int8, width: Width) -> Option<Packed> {
-    if !channels.iter().all(Channel::is_in_range) {
-        return None;
-    }
-    search::search(channels, quant, width).filter(|packed| proves(packed, channels, quant, width))
+    proven(search::search, channels, quant, width)
 }
 
 /// The same where channels may have shifts of their own, for a layer that one shift does not do for.
 pub(crate) fn pack_with_own_shifts(channels: &[Channel], quant: &Int8, width: Width) -> Option<Packed> {
+    proven(search::search_own_shifts, channels, quant, width)
+}
+
+/// What a search finds, if it is proven.
+fn proven(
+    search: impl Fn(&[Channel], &Int8, Width) -> Option<Packed>,
+    channels: &[Channel],
+    quant: &Int8,
+    width: Width,
+) -> Option<Packed> {
     if !channels.iter().all(Channel::is_in_range) {
         return None;
     }
-    search::search_own_shifts(channels, quant, width).filter(|packed| proves(packed, channels, quant, width))
+    search(channels, quant, width).filter(|packed| proves(packed, channels, quant, width))
 }
 
 /// True if the packed form gives the reference's output for every accumulator of every channel.

@@ -33,6 +33,10 @@ fn more_memory_buys_speed_and_too_little_costs_recomputation() {
     let fast =
         plan(&net, &PlanOptions { objective: Objective::Speed, budget: ample, ..PlanOptions::default() }).unwrap();
     assert!(fast.report.fits && fast.report.instructions <= least.instructions);
+    assert!(
+        fast.report.least.is_none_or(|l| l.total_bytes <= least.total_bytes),
+        "the least is what --objective sram finds"
+    );
     let tight = PlanOptions { budget: Some(least.total_bytes - 1), ..sram };
     let tiled = plan(&net, &tight).unwrap().report;
     if tiled.fits {

@@ -32,13 +32,18 @@ pub(super) fn tune(planner: &Planner, choice: Choice) -> Result<Plan, PlanError>
         Objective::Balanced => (least + TOLERANCE_BYTES.max(least / TOLERANCE)).min(most),
         Objective::Speed => most,
     };
-    let mut tuner = Tuner::new(planner, choice.form)?;
+    let mut tuner = Tuner::new(planner, choice.form.clone())?;
     let smallest = tuner.fastest(planner, least)?.unwrap_or(choice.plan);
     if limit == least {
         return Ok(smallest);
     }
+    let figures = |plan: &Plan| Least { total_bytes: plan.report.total_bytes, instructions: plan.report.instructions };
+    let mut least = figures(&smallest);
     let mut plans: Vec<Plan> = tuner.fastest(planner, limit)?.into_iter().collect();
-    if let Some(rival) = planner.rival(limit)? {
+    if let Some(rival) = planner.rival(limit)?.filter(|rival| rival.form != choice.form) {
+        if rival.plan.report.total_bytes < least.total_bytes {
+            least = figures(&rival.plan);
+        }
         plans.extend(Tuner::new(planner, rival.form)?.fastest(planner, limit)?);
     }
     let Some(mut plan) = plans.into_iter().min_by_key(|plan| (plan.report.instructions, plan.report.total_bytes))
@@ -48,8 +53,7 @@ pub(super) fn tune(planner: &Planner, choice: Choice) -> Result<Plan, PlanError>
     if plan.report.instructions >= smallest.report.instructions {
         return Ok(smallest);
     }
-    plan.report.least =
-        Some(Least { total_bytes: smallest.report.total_bytes, instructions: smallest.report.instructions });
+    plan.report.least = Some(least);
     Ok(plan)
 }
 

@@ -2,7 +2,7 @@
 
 use super::Answer;
 use crate::console::classes::read_labels;
-use crate::console::format::{thousands, wrap};
+use crate::console::format::{percent, thousands, wrap};
 use crate::console::options::{Model, ReferenceOption};
 use crate::console::output::{Output, STRONG};
 use crate::console::samples::Data;
@@ -95,17 +95,13 @@ impl Eval {
     }
 }
 
-fn percent(part: u64, whole: u64) -> String {
-    if whole == 0 { "-".into() } else { format!("{:.2} %", 100.0 * part as f64 / whole as f64) }
-}
-
 fn show(result: &Evaluation, width: usize) -> String {
     let Evaluation { classes, confusion, top1, top5, samples, .. } = result;
-    let (share, counts) = (percent(*top1, *samples), format!("({} of {})", thousands(*top1), thousands(*samples)));
+    let (share, counts) = (percent(*top1, *samples, 2), format!("({} of {})", thousands(*top1), thousands(*samples)));
     let gap = if share.len() + counts.len() + 7 > width { "\n  " } else { " " };
     let mut text = format!("{STRONG}top-1 {share}{STRONG:#}{gap}{counts}\n");
     if classes.len() > 5 {
-        text += &format!("top-5 {} ({})\n", percent(*top5, *samples), thousands(*top5));
+        text += &format!("top-5 {} ({})\n", percent(*top5, *samples, 2), thousands(*top5));
     }
     text.push('\n');
     if classes.len() <= MOST_IN_MATRIX {
@@ -114,13 +110,13 @@ fn show(result: &Evaluation, width: usize) -> String {
             let all: u64 = row.iter().sum();
             let named: u64 = confusion.iter().map(|row| row[c]).sum();
             let other = (0..classes.len()).filter(|&p| p != c && row[p] > 0).max_by_key(|&p| (row[p], usize::MAX - p));
-            let other = other.map_or_else(String::new, |p| format!("{} ({})", classes[p], percent(row[p], all)));
+            let other = other.map_or_else(String::new, |p| format!("{} ({})", classes[p], percent(row[p], all, 2)));
             table.row(vec![
                 c.to_string(),
                 classes[c].clone(),
                 thousands(all),
-                percent(row[c], all),
-                percent(row[c], named),
+                percent(row[c], all, 2),
+                percent(row[c], named, 2),
                 other,
             ]);
         }

@@ -1,7 +1,7 @@
 //! `smidgen quantize`: from a float network to an integer one.
 
 use super::Answer;
-use crate::console::format::{bytes, count, real, thousands};
+use crate::console::format::{bytes, count, percent, real, thousands};
 use crate::console::options::Model;
 use crate::console::output::{BAD, Output};
 use crate::console::samples::Data;
@@ -275,7 +275,7 @@ impl Quantize {
             figure("File", bytes(after), &format!("exact; the float network takes {}", bytes(before))),
             figure("Weights and biases", bytes(quantised.constant_bytes[0]), &{
                 let [constants, int8] = quantised.constant_bytes;
-                format!("exact; {} of what int8 takes", percent(constants, int8))
+                format!("exact; {} of what int8 takes", percent(constants as u64, int8 as u64, 1))
             }),
             figure("Samples", samples.to_string(), &format!("seed {}", self.seed)),
         ];
@@ -318,12 +318,8 @@ impl Quantize {
     }
 }
 
-fn percent(part: usize, whole: usize) -> String {
-    format!("{:.1} %", 100.0 * part as f64 / whole.max(1) as f64)
-}
-
 fn told_of_int8(constants: usize, int8: usize) -> String {
-    format!("{}, {} of the {} of int8", bytes(constants), percent(constants, int8), bytes(int8))
+    format!("{}, {} of the {} of int8", bytes(constants), percent(constants as u64, int8 as u64, 1), bytes(int8))
 }
 
 /// What may help a layer that adds much noise.

@@ -7,6 +7,11 @@ pub fn count(n: usize, what: &str) -> String {
     format!("{} {what}{}", thousands(n as u64), if n == 1 { "" } else { "s" })
 }
 
+/// A part of a whole, with so many decimals; `-` if there is no whole.
+pub fn percent(part: u64, whole: u64, decimals: usize) -> String {
+    if whole == 0 { "-".into() } else { format!("{:.decimals$} %", 100.0 * part as f64 / whole as f64) }
+}
+
 /// A real number with about six significant digits and no trailing zeros: `0.00784314`, `-2.5`, `1e-12`.
 pub fn real(v: f64) -> String {
     let magnitude = v.abs();

@@ -4,9 +4,10 @@ mod present;
 
 use super::Answer;
 use crate::console::format::bytes;
-use crate::console::options::{Model, ReferenceOption, size};
+use crate::console::options::{Model, ObjectiveName, ReferenceOption, size};
 use crate::console::output::{BAD, GOOD, Output};
 use crate::console::{Code, Failure, interrupt};
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use smidgen::boards::{self, Board};
 use smidgen::plan::planner::{Advice, Objective, PlanOptions, PlanPoint, advise, pareto};
@@ -62,25 +63,41 @@ pub struct Plan {
     html: Option<PathBuf>,
 }
 
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Wanted {
-    /// Little SRAM: at most a sixteenth (or 1 KiB) above the least, where that saves instructions
-    #[default]
-    Balanced,
-    /// The smallest SRAM, whatever that costs
-    Sram,
-    /// The fewest (modelled) instructions that fit
-    Speed,
-    /// As `balanced`, and every plan that no other beats in both
+    /// One plan.
+    One(ObjectiveName),
+    /// A balanced one, and every plan that no other beats in both bytes and instructions.
     Pareto,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self::One(ObjectiveName::default())
+    }
+}
+
+impl ValueEnum for Wanted {
+    fn value_variants<'a>() -> &'a [Self] {
+        use ObjectiveName::{Balanced, Speed, Sram};
+        &[Self::One(Balanced), Self::One(Sram), Self::One(Speed), Self::Pareto]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::One(objective) => objective.to_possible_value(),
+            Self::Pareto => {
+                Some(PossibleValue::new("pareto").help("As `balanced`, and every plan that no other beats in both"))
+            }
+        }
+    }
 }
 
 impl From<Wanted> for Objective {
     fn from(wanted: Wanted) -> Self {
         match wanted {
-            Wanted::Balanced | Wanted::Pareto => Self::Balanced,
-            Wanted::Sram => Self::Sram,
-            Wanted::Speed => Self::Speed,
+            Wanted::One(objective) => objective.into(),
+            Wanted::Pareto => Self::Balanced,
         }
     }
 }
