@@ -4,6 +4,7 @@ use crate::value::{Value, array, atom, call, numbers, slice, structure};
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::Int8;
 use smidgen_kernels::int8::device::{Finish, Width};
+use smidgen_kernels::int16::{Int16, Multiplier};
 use smidgen_kernels::requant::Factor;
 use smidgen_kernels::{Rounding, View, Window2d};
 use smidgen_plan::{Buffer, BufferId, Extent, Operand, Program, Step, StepId};
@@ -135,6 +136,16 @@ impl Call {
     /// Zero points, clamp and rounding.
     pub fn quant(self, quant: &Int8) -> Self {
         self.by_reference("quant", "int8::Int8", self::quant(quant))
+    }
+
+    /// Clamp and multiplier of a layer on int16.
+    pub fn wide_quant(self, q: &Int16) -> Self {
+        let multiplier = match q.multiplier {
+            Multiplier::Reduced => "int16::Multiplier::Reduced",
+            Multiplier::Full => "int16::Multiplier::Full",
+        };
+        let fields = vec![("min", atom(q.min)), ("max", atom(q.max)), ("multiplier", atom(multiplier))];
+        self.by_reference("quant", "int16::Int16", structure("int16::Int16", fields))
     }
 
     /// How a device kernel's accumulators become outputs.
@@ -310,6 +321,16 @@ impl Site<'_> {
             vec![("bias", constant(0, "i32")), ("multipliers", constant(1, "i32")), ("shifts", constant(2, "i8"))],
         );
         call.by_value("channels", "int8::Channels<'static, Certified>", value)
+    }
+
+    /// The same for a layer on int16.
+    pub fn wide_channels(&self, call: Call, first: usize) -> Call {
+        let constant = |i: usize, element| self.elements(self.step.constants[first + i].index(), element);
+        let value = structure(
+            "int16::Channels",
+            vec![("bias", constant(0, "i64")), ("multipliers", constant(1, "i32")), ("shifts", constant(2, "i8"))],
+        );
+        call.by_value("channels", "int16::Channels<'static, Certified>", value)
     }
 
     /// Input `i`, seen with `extent` and broadcast to the output.

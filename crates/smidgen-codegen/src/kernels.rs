@@ -12,6 +12,7 @@ use smidgen_ir::PoolKind;
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::Int8;
 use smidgen_kernels::int8::device::{Finish, Width};
+use smidgen_kernels::int16::Int16;
 use smidgen_kernels::{Window2d, float, int8};
 use smidgen_plan::Kernel;
 
@@ -64,6 +65,14 @@ pub(crate) fn call(s: &Site) -> Call {
             let call = s.output(s.input(s.call("int8::fully_connected").arena("i8"), 0)).region();
             let call = sizes(call, *inputs, *outputs).by_value("weight_zero", "i32", atom(weight_zero));
             weights_i8(s, call.quant(quant))
+        }
+        Kernel::Conv2dI16 { window, quant } => windowed_i16(s, "int16::conv2d", window, quant),
+        Kernel::DepthwiseI16 { window, quant } => windowed_i16(s, "int16::depthwise", window, quant),
+        Kernel::TransposeConvI16 { window, quant } => windowed_i16(s, "int16::transpose_conv", window, quant),
+        Kernel::FullyConnectedI16 { inputs, outputs, quant } => {
+            let call = s.output(s.input(s.call("int16::fully_connected").arena("i16"), 0)).region();
+            let call = sizes(call, *inputs, *outputs).by_value("weight_zero", "i32", atom(0));
+            s.wide_channels(s.constant(call.wide_quant(quant), "weights", 0, "i8"), 1)
         }
         Kernel::Conv2dF32 { window, clamp } => windowed_f32(s, "float::conv2d", window, *clamp),
         Kernel::DepthwiseF32 { window, clamp } => windowed_f32(s, "float::depthwise", window, *clamp),
@@ -133,6 +142,12 @@ pub(crate) fn call(s: &Site) -> Call {
 /// An int8 kernel with a window and weights.
 fn windowed_i8(s: &Site, function: &'static str, window: &Window2d, quant: &Int8) -> Call {
     weights_i8(s, s.output(s.input(s.call(function).arena("i8"), 0)).region().window(window).quant(quant))
+}
+
+/// An int16 kernel with a window and weights.
+fn windowed_i16(s: &Site, function: &'static str, window: &Window2d, quant: &Int16) -> Call {
+    let call = s.output(s.input(s.call(function).arena("i16"), 0)).region().window(window).wide_quant(quant);
+    s.wide_channels(s.constant(call, "weights", 0, "i8"), 1)
 }
 
 /// A device kernel with a window and weights, but for its constants.

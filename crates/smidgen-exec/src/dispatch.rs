@@ -7,7 +7,8 @@ use smidgen_ir::PoolKind;
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::device::Width;
 use smidgen_kernels::int8::{Channels, Int8};
-use smidgen_kernels::{Arena, Flash, Isa, Region, View, Window2d, float, int8, movement};
+use smidgen_kernels::int16::Int16;
+use smidgen_kernels::{Arena, Flash, Isa, Region, View, Window2d, float, int8, int16, movement};
 use smidgen_plan::{Buffer, Bytes, Extent, Kernel, Operand, Program, Step, StepId};
 
 /// Packed constants at aligned addresses.
@@ -59,6 +60,12 @@ impl Call<'_> {
         Channels { bias: self.constant(first), multipliers: self.constant(first + 1), shifts: self.constant(first + 2) }
     }
 
+    /// The same for a layer on int16.
+    fn wide_channels(&self, first: usize) -> int16::Channels<'_> {
+        let (bias, multipliers, shifts) = (self.constant(first), self.constant(first + 1), self.constant(first + 2));
+        int16::Channels { bias, multipliers, shifts }
+    }
+
     /// Byte offset of the step's scratch.
     fn scratch(&self) -> usize {
         self.program.scratch[self.id.index()].offset
@@ -95,8 +102,8 @@ impl Call<'_> {
                 let pixel = extent.depth * bytes;
                 movement::load(arena.arena(), self.output_bytes(0), region, extent.cols, pixel, self.constant(0));
             }
-            Kernel::Conv2dI8 { window, quant } => self.int8(arena, int8::conv2d, window, quant),
-            Kernel::DepthwiseI8 { window, quant } => self.int8(arena, int8::depthwise, window, quant),
+            Kernel::Conv2dI8 { window, quant } => self.int8(arena, int8::conv2d::<Int8, _>, window, quant),
+            Kernel::DepthwiseI8 { window, quant } => self.int8(arena, int8::depthwise::<Int8, _>, window, quant),
             Kernel::Conv2dI8Fast { window, quant } => int8::fast::conv2d(
                 self.isa,
                 arena.arena(),
@@ -172,7 +179,25 @@ impl Call<'_> {
                 self.constant(0),
                 self.channels(1),
             ),
-            Kernel::TransposeConvI8 { window, quant } => self.int8(arena, int8::transpose_conv, window, quant),
+            Kernel::TransposeConvI8 { window, quant } => {
+                self.int8(arena, int8::transpose_conv::<Int8, _>, window, quant)
+            }
+            Kernel::Conv2dI16 { window, quant } => self.int16(arena, int16::conv2d::<Int16, _>, window, quant),
+            Kernel::DepthwiseI16 { window, quant } => self.int16(arena, int16::depthwise::<Int16, _>, window, quant),
+            Kernel::TransposeConvI16 { window, quant } => {
+                self.int16(arena, int16::transpose_conv::<Int16, _>, window, quant)
+            }
+            Kernel::FullyConnectedI16 { inputs, outputs, quant } => int16::fully_connected(
+                arena.arena(),
+                self.input(0),
+                self.output(0),
+                region,
+                [*inputs, *outputs],
+                0,
+                quant,
+                self.constant(0),
+                self.wide_channels(1),
+            ),
             Kernel::Conv2dF32 { window, clamp } => self.float(arena, float::conv2d, window, *clamp),
             Kernel::DepthwiseF32 { window, clamp } => self.float(arena, float::depthwise, window, *clamp),
             Kernel::Conv2dHybrid { window, clamp, weight_scale } => float::conv2d_hybrid(
@@ -242,6 +267,12 @@ impl Call<'_> {
         kernel(arena.arena(), input, output, self.region, window, quant, self.constant(0), self.channels(1));
     }
 
+    /// Runs an int16 kernel with a window and weights.
+    fn int16(&self, arena: &mut Aligned, kernel: WindowI16, window: &Window2d, quant: &Int16) {
+        let (input, output) = (self.input(0), self.output(0));
+        kernel(arena.arena(), input, output, self.region, window, quant, self.constant(0), self.wide_channels(1));
+    }
+
     /// Runs a float32 kernel with a window and weights.
     fn float(&self, arena: &mut Aligned, kernel: WindowF32, window: &Window2d, clamp: Clamp) {
         let (input, output) = (self.input(0), self.output(0));
@@ -250,6 +281,7 @@ impl Call<'_> {
 }
 
 type WindowI8 = fn(Arena<'_, i8>, View, View, Region, &Window2d, &Int8, Flash<'_, i8>, Channels<'_>);
+type WindowI16 = fn(Arena<'_, i16>, View, View, Region, &Window2d, &Int16, Flash<'_, i8>, int16::Channels<'_>);
 type WindowF32 = fn(Arena<'_, f32>, View, View, Region, &Window2d, Clamp, Flash<'_, f32>, Flash<'_, f32>);
 
 /// A buffer seen with an extent; `column` is the first column it holds. Counted in elements, or in bytes.

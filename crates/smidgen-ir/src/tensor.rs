@@ -152,6 +152,11 @@ impl DataType {
         Self::Quantised(ElementType::Int8, Quantisation::PerTensor { scale, zero_point })
     }
 
+    /// Per-tensor quantised int16, whose zero point is 0.
+    pub fn int16(scale: f32) -> Self {
+        Self::Quantised(ElementType::Int16, Quantisation::PerTensor { scale, zero_point: 0 })
+    }
+
     /// How one element is stored.
     pub fn element(&self) -> ElementType {
         match self {
@@ -301,6 +306,16 @@ impl Tensor {
     /// Scale and zero point, where the tensor is quantised with one pair.
     pub fn per_tensor(&self) -> Option<(f32, i32)> {
         self.dtype.quantisation().and_then(Quantisation::per_tensor)
+    }
+
+    /// The elements of a constant of any integer type or bool, widened to `i64`. `None` if the tensor is not a constant or holds floats.
+    pub fn wide_integers(&self) -> Option<Vec<i64>> {
+        match (self.element(), self.data.as_ref()) {
+            (ElementType::Int64, Some(data)) => {
+                Some(data.as_chunks().0.iter().map(|&b| i64::from_le_bytes(b)).collect())
+            }
+            _ => Some(self.integers()?.into_iter().map(i64::from).collect()),
+        }
     }
 
     /// The elements of a constant of type int4, int8, int16, int32 or bool, widened to `i32`.

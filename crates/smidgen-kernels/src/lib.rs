@@ -7,7 +7,7 @@
 //!
 //! Constants (weights, biases, multipliers, tables) are slices outside the arena.
 //!
-//! [`int8`] and [`float`] hold one file per operator family, [`movement`] what only moves bytes, [`convert`] what changes the element
+//! [`int8`], [`int16`] and [`float`] hold one file per operator family ([`definition`] what the integers share), [`movement`] what only moves bytes, [`convert`] what changes the element
 //! type; [`requant`] and [`fixed`] hold the integer arithmetic that they share, and [`isa`] the inner loops that exist once for each
 //! instruction set.
 //!
@@ -15,10 +15,12 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 
 pub mod convert;
+pub mod definition;
 pub mod fixed;
 #[cfg(feature = "float")]
 pub mod float;
 pub mod geometry;
+pub mod int16;
 pub mod int8;
 pub mod isa;
 pub mod memory;

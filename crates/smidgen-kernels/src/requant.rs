@@ -54,6 +54,28 @@ impl Factor {
         }
     }
 
+    /// `x * M` for a sum of 64 bits, `x` in `-2^47 .. 2^47` and `shift` below 8: the multiplier is rounded to 15 bits, the product once,
+    /// ties upwards. The low 32 bits of the result are kept.
+    #[inline]
+    pub fn reduced(self, x: i64) -> i32 {
+        let multiplier = if self.multiplier < 0x7fff_0000 { (self.multiplier + (1 << 15)) >> 16 } else { 0x7fff };
+        let total = (15 - self.shift as i32) as u32;
+        let half = 1i64.wrapping_shl(total.wrapping_sub(1));
+        x.wrapping_mul(i64::from(multiplier)).wrapping_add(half).wrapping_shr(total) as i32
+    }
+
+    /// The same with all bits of the multiplier.
+    #[inline]
+    pub fn full(self, x: i64) -> i32 {
+        // The product has up to 78 bits: its upper part in units of 2^16, to which nothing of the lower part's 16 bits can carry
+        // once half a step, which is a multiple of 2^16 since the shift is at least 24, has been added.
+        let low = (x as u64 & 0xffff).wrapping_mul(self.multiplier as u64);
+        let high = (x >> 16).wrapping_mul(i64::from(self.multiplier)).wrapping_add((low >> 16) as i64);
+        let total = (15 - self.shift as i32) as u32;
+        let half = 1i64.wrapping_shl(total.wrapping_sub(1));
+        high.wrapping_add(half).wrapping_shr(total) as i32
+    }
+
     /// `x * M`, [rounded twice](Rounding::Twice).
     #[inline]
     pub fn twice(self, x: i32) -> i32 {
@@ -121,6 +143,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn sums_of_64_bits_are_rounded_once(x in -(1i64 << 47)..(1i64 << 47), real in 1e-9f64..127.0) {
+            let factor = Factor::new(real);
+            let total = 31 - i32::from(factor.shift);
+            let rounded = |multiplier: i64, total: i32| {
+                ((i128::from(x) * i128::from(multiplier) + (1i128 << (total - 1))) >> total) as i32
+            };
+            prop_assert_eq!(factor.full(x), rounded(factor.multiplier.into(), total));
+            let reduced = ((i64::from(factor.multiplier) + (1 << 15)) >> 16).min(0x7fff);
+            prop_assert_eq!(factor.reduced(x), rounded(reduced, total - 16));
+        }
+
         #[test]
         fn both_roundings_stay_within_a_step_of_the_product(x in -(1 << 24)..(1 << 24), real in 1e-7f64..2.0) {
             let factor = Factor::new(real);

@@ -13,6 +13,7 @@ use smidgen_ir::{ElementType, PoolKind};
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::device::{self, Finish, Width, finish};
 use smidgen_kernels::int8::{Int8, fast};
+use smidgen_kernels::int16::Int16;
 use smidgen_kernels::{Window2d, float, int8};
 
 /// A kernel and its parameters; constants and operands are listed in the [`Step`].
@@ -52,6 +53,38 @@ pub enum Kernel {
         input_zero: i8,
         /// From accumulators to outputs.
         finish: Finish,
+    },
+    /// CONV_2D on int16 with int8 weights. Input: `x`. Constants: weights `[O,KH,KW,C]`, then [bias, multipliers, shifts](WIDE_CHANNELS).
+    Conv2dI16 {
+        /// The window.
+        window: Window2d,
+        /// Clamp.
+        quant: Int16,
+    },
+    /// DEPTHWISE_CONV_2D on int16 with int8 weights. Input: `x`. Constants: weights `[KH,KW,O]`, then
+    /// [bias, multipliers, shifts](WIDE_CHANNELS).
+    DepthwiseI16 {
+        /// The window.
+        window: Window2d,
+        /// Clamp.
+        quant: Int16,
+    },
+    /// TRANSPOSE_CONV on int16 with int8 weights. Input: `x`. Constants: as CONV_2D's.
+    TransposeConvI16 {
+        /// The window.
+        window: Window2d,
+        /// Clamp.
+        quant: Int16,
+    },
+    /// FULLY_CONNECTED on int16 with int8 weights. Input: `x`. Constants: weights `[O,K]`, then
+    /// [bias, multipliers, shifts](WIDE_CHANNELS).
+    FullyConnectedI16 {
+        /// K.
+        inputs: usize,
+        /// O.
+        outputs: usize,
+        /// Clamp.
+        quant: Int16,
     },
     /// CONV_2D on float32. Input: `x`. Constants: weights `[O,KH,KW,C]`, bias `[O]`.
     Conv2dF32 {
@@ -199,6 +232,9 @@ pub enum Kernel {
 /// The three constants that give each output channel its bias (int32), requantisation multiplier (int32) and shift (int8).
 pub const CHANNELS: [usize; 3] = [4, 4, 1];
 
+/// The same for layers on int16, whose bias is int64.
+pub const WIDE_CHANNELS: [usize; 3] = [8, 4, 1];
+
 /// What a kernel demands of its step, so that running it can neither read nor write out of bounds.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Demands {
@@ -218,7 +254,7 @@ impl Kernel {
     /// What the kernel demands of its step, given the extents that the step claims.
     pub fn demands(&self, step: &Step) -> Demands {
         let output = step.outputs.first().map_or(Extent { rows: 0, cols: 0, depth: 0 }, |t| t.extent);
-        use ElementType::{Float32, Int8};
+        use ElementType::{Float32, Int8, Int16};
         match self {
             Kernel::Load { element } => Demands {
                 outputs: vec![(*element, output)],
@@ -226,14 +262,31 @@ impl Kernel {
                 ..Demands::default()
             },
             Kernel::Conv2dI8 { window, .. } | Kernel::TransposeConvI8 { window, .. } => {
-                windowed(window, Int8, output, with_channels(window.patch() * window.output[2], window.output[2]))
+                let weights = window.patch() * window.output[2];
+                windowed(window, Int8, output, with_channels(weights, window.output[2], CHANNELS))
+            }
+            Kernel::Conv2dI16 { window, .. } | Kernel::TransposeConvI16 { window, .. } => {
+                let weights = window.patch() * window.output[2];
+                windowed(window, Int16, output, with_channels(weights, window.output[2], WIDE_CHANNELS))
+            }
+            Kernel::DepthwiseI16 { window, .. } => {
+                let weights = window.area() * window.output[2];
+                windowed(window, Int16, output, with_channels(weights, window.output[2], WIDE_CHANNELS))
+            }
+            Kernel::FullyConnectedI16 { inputs, outputs, .. } => {
+                dense(*inputs, *outputs, Int16, output, with_channels(inputs * outputs, *outputs, WIDE_CHANNELS))
             }
             Kernel::Conv2dF32 { window, .. } | Kernel::TransposeConvF32 { window, .. } => {
                 windowed(window, Float32, output, with_bias(window.patch() * window.output[2], window.output[2]))
             }
             Kernel::Conv2dI8Fast { window, .. } => Demands {
                 scratch: fast::conv2d_scratch(window),
-                ..windowed(window, Int8, output, with_channels(fast::conv2d_weights(window), window.output[2]))
+                ..windowed(
+                    window,
+                    Int8,
+                    output,
+                    with_channels(fast::conv2d_weights(window), window.output[2], CHANNELS),
+                )
             },
             Kernel::Conv2dI8Device { window, width, finish, .. } => Demands {
                 scratch: device::conv2d_scratch(window),
@@ -256,9 +309,12 @@ impl Kernel {
                 let outputs = window.output[2];
                 windowed(window, Float32, output, vec![window.patch() * outputs, outputs * 4])
             }
-            Kernel::DepthwiseI8 { window, .. } | Kernel::DepthwiseI8Fast { window, .. } => {
-                windowed(window, Int8, output, with_channels(window.area() * window.output[2], window.output[2]))
-            }
+            Kernel::DepthwiseI8 { window, .. } | Kernel::DepthwiseI8Fast { window, .. } => windowed(
+                window,
+                Int8,
+                output,
+                with_channels(window.area() * window.output[2], window.output[2], CHANNELS),
+            ),
             Kernel::DepthwiseF32 { window, .. } => {
                 windowed(window, Float32, output, with_bias(window.area() * window.output[2], window.output[2]))
             }
@@ -268,7 +324,7 @@ impl Kernel {
                 dense(*inputs, *outputs, Float32, output, with_bias(inputs * outputs, *outputs))
             }
             Kernel::FullyConnectedI8 { inputs, outputs, .. } | Kernel::FullyConnectedI8Fast { inputs, outputs, .. } => {
-                dense(*inputs, *outputs, ElementType::Int8, output, with_channels(inputs * outputs, *outputs))
+                dense(*inputs, *outputs, ElementType::Int8, output, with_channels(inputs * outputs, *outputs, CHANNELS))
             }
             Kernel::Elementwise(kernel) => kernel.demands(step),
             Kernel::Movement(kernel) => kernel.demands(step),
@@ -314,9 +370,9 @@ fn resize(element: ElementType, from: [usize; 2], to: [usize; 2], output: Extent
     Demands { inputs: vec![extent(from)], outputs: vec![extent(to)], ..Demands::default() }
 }
 
-/// Bytes of int8 weights and of what follows them.
-fn with_channels(weights: usize, outputs: usize) -> Vec<usize> {
-    [weights].into_iter().chain(CHANNELS.map(|bytes| bytes * outputs)).collect()
+/// Bytes of int8 weights and of what follows them, with so many bytes for each output channel.
+fn with_channels(weights: usize, outputs: usize, channels: [usize; 3]) -> Vec<usize> {
+    [weights].into_iter().chain(channels.map(|bytes| bytes * outputs)).collect()
 }
 
 /// Bytes of packed weights and of the words of the channels.

@@ -6,6 +6,8 @@ use smidgen_ir::front::SupportEntry;
 
 /// Types on which smidgen computes.
 const COMPUTE: &[ElementType] = &[Int8, Float32];
+/// The same for what has a form for int16 activations too.
+const WIDE: &[ElementType] = &[Int8, Int16, Float32];
 /// Types of what has no integer form.
 const FLOAT: &[ElementType] = &[Float32];
 /// Types that it moves around.
@@ -57,13 +59,13 @@ builtins! {
     ArgMax = 56 "ARG_MAX" COMPUTE "constant axis; output int32 or int64",
     AveragePool2d = 1 "AVERAGE_POOL_2D" COMPUTE "SAME and VALID; fused activation",
     Concatenation = 2 "CONCATENATION" MOVE "any axis; fused activation on float32 only",
-    Conv2d = 3 "CONV_2D" COMPUTE "constant weights, per tensor or per channel; int8 weights of one scale on float32 too; dilation; fused activation; one group",
-    DepthwiseConv2d = 4 "DEPTHWISE_CONV_2D" COMPUTE "any multiplier; constant weights, per tensor or per channel; dilation; fused activation",
+    Conv2d = 3 "CONV_2D" WIDE "constant weights, per tensor or per channel; int8 weights of one scale on float32 too; dilation; fused activation; one group",
+    DepthwiseConv2d = 4 "DEPTHWISE_CONV_2D" WIDE "any multiplier; constant weights, per tensor or per channel; dilation; fused activation",
     Dequantize = 6 "DEQUANTIZE" DEQUANTIZED "to float32",
     Div = 42 "DIV" FLOAT "broadcasting; fused activation",
     Exp = 47 "EXP" FLOAT "",
     ExpandDims = 70 "EXPAND_DIMS" MOVE "constant axis",
-    FullyConnected = 9 "FULLY_CONNECTED" COMPUTE "constant weights, per tensor or per channel; optional bias; fused activation",
+    FullyConnected = 9 "FULLY_CONNECTED" WIDE "constant weights, per tensor or per channel; optional bias; fused activation",
     HardSwish = 117 "HARD_SWISH" COMPUTE "",
     LeakyRelu = 98 "LEAKY_RELU" COMPUTE "",
     Log = 73 "LOG" FLOAT "",
@@ -94,7 +96,7 @@ builtins! {
     Sum = 74 "SUM" COMPUTE "constant axes",
     Tanh = 28 "TANH" COMPUTE "",
     Transpose = 39 "TRANSPOSE" MOVE "constant permutation",
-    TransposeConv = 67 "TRANSPOSE_CONV" COMPUTE "constant output shape and weights, not of int4; optional bias; SAME and VALID; fused activation",
+    TransposeConv = 67 "TRANSPOSE_CONV" WIDE "constant output shape and weights, not of int4; optional bias; SAME and VALID; fused activation",
     Unpack = 88 "UNPACK" MOVE "any axis",
 }
 

@@ -47,8 +47,8 @@ fn quantisation(tensor: &Tensor) -> Result<(), TensorFault> {
     let DataType::Quantised(_, quantisation) = &tensor.dtype else { return Ok(()) };
     match element {
         ElementType::Int4 | ElementType::Int8 | ElementType::Int16 => {}
-        ElementType::Int32 => constant_only()?,
-        ElementType::Float32 | ElementType::Int64 | ElementType::Bool => {
+        ElementType::Int32 | ElementType::Int64 => constant_only()?,
+        ElementType::Float32 | ElementType::Bool => {
             return Err(TensorFault::QuantisedElement { found: element });
         }
     }

@@ -9,6 +9,8 @@ use crate::tensor::{DataType, ElementType, Quantisation, Tensor, TensorId};
 const FACTOR_LIMIT: u32 = 30;
 /// The same for ADD and SUB, whose accumulator has 20 fractional bits and one bit of head room.
 const SUM_FACTOR_LIMIT: u32 = 19;
+/// The same for layers with weights on int16, whose 64-bit accumulators have room for no more.
+const WIDE_FACTOR_LIMIT: u32 = 7;
 
 pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Result<(), OperatorFault> {
     let rules = Rules { graph, operator, foldable };
@@ -54,13 +56,22 @@ pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Re
             rules.slope(*alpha)
         }
         Op::Unary(UnaryKind::Exp | UnaryKind::Log | UnaryKind::Sqrt) => rules.floats(),
+        Op::Unary(UnaryKind::HardSwish) => {
+            rules.narrow()?;
+            rules.ratios(FACTOR_LIMIT)
+        }
+        Op::Unary(UnaryKind::Tanh) => {
+            rules.arithmetic()?;
+            rules.ratios(FACTOR_LIMIT)?;
+            rules.fraction()
+        }
         Op::Reduce { .. } | Op::Unary(_) => {
             rules.arithmetic()?;
             rules.ratios(FACTOR_LIMIT)
         }
         Op::Prelu => {
             rules.constant(1, "alpha")?;
-            rules.arithmetic()?;
+            rules.narrow()?;
             rules.ratios(FACTOR_LIMIT)?;
             rules.product()
         }
@@ -86,7 +97,7 @@ pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Re
             rules.expect(operator.outputs[0], "i32 or i64 without quantisation", plain)
         }
         Op::Quantize => {
-            rules.expect(operator.inputs[0], "f32, or i8 or i16 quantised per tensor", |d| {
+            rules.expect(operator.inputs[0], "f32, i8 quantised per tensor, or i16 with zero point 0", |d| {
                 is_float(d) || is_int8(d) || is_int16(d)
             })?;
             rules.expect(operator.outputs[0], INT8_OR_INT16, |d| is_int8(d) || is_int16(d))?;
@@ -105,6 +116,7 @@ pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Re
 }
 
 const INT8: &str = "i8 quantised per tensor";
+const INT16: &str = "i16 quantised per tensor with zero point 0";
 
 fn is_float(dtype: &DataType) -> bool {
     *dtype == DataType::FLOAT32
@@ -114,10 +126,11 @@ fn is_int8(dtype: &DataType) -> bool {
     matches!(dtype, DataType::Quantised(ElementType::Int8, Quantisation::PerTensor { .. }))
 }
 
-const INT8_OR_INT16: &str = "i8 or i16 quantised per tensor";
+const INT8_OR_INT16: &str = "i8 quantised per tensor, or i16 with zero point 0";
 
+/// TensorFlow Lite's int16 is symmetric.
 fn is_int16(dtype: &DataType) -> bool {
-    matches!(dtype, DataType::Quantised(ElementType::Int16, Quantisation::PerTensor { .. }))
+    matches!(dtype, DataType::Quantised(ElementType::Int16, Quantisation::PerTensor { zero_point: 0, .. }))
 }
 
 struct Rules<'a> {
@@ -148,7 +161,8 @@ impl Rules<'_> {
 
     /// The tensor stands for real numbers that kernels compute with.
     fn real(&self, id: TensorId) -> Result<(), OperatorFault> {
-        self.expect(id, "f32, or i8 quantised per tensor", |d| is_float(d) || is_int8(d))
+        let expected = "f32, i8 quantised per tensor, or i16 with zero point 0";
+        self.expect(id, expected, |d| is_float(d) || is_int8(d) || is_int16(d))
     }
 
     fn constant(&self, input: usize, what: &'static str) -> Result<(), OperatorFault> {
@@ -164,19 +178,32 @@ impl Rules<'_> {
         self.operator.inputs.iter().chain(&self.operator.outputs).copied()
     }
 
-    fn all_int8(&self) -> bool {
-        self.ids().all(|t| is_int8(&self.tensor(t).dtype))
+    fn all_integers(&self) -> bool {
+        self.ids().all(|t| self.is_quantised(t))
     }
 
-    /// All inputs and outputs are float32, or all are int8.
+    fn is_quantised(&self, id: TensorId) -> bool {
+        let dtype = &self.tensor(id).dtype;
+        is_int8(dtype) || is_int16(dtype)
+    }
+
+    /// All inputs and outputs are float32, or all are int8, or all int16.
     fn arithmetic(&self) -> Result<(), OperatorFault> {
         let first = self.operator.inputs[0];
         self.real(first)?;
-        if is_float(&self.tensor(first).dtype) {
-            self.ids().try_for_each(|t| self.expect(t, "f32, like the first input", is_float))
-        } else {
-            self.ids().try_for_each(|t| self.expect(t, format!("{INT8}, like the first input"), is_int8))
-        }
+        let (expected, accept): (_, fn(&DataType) -> bool) = match self.tensor(first).element() {
+            ElementType::Float32 => ("f32", is_float),
+            ElementType::Int16 => (INT16, is_int16),
+            _ => (INT8, is_int8),
+        };
+        self.ids().try_for_each(|t| self.expect(t, format!("{expected}, like the first input"), accept))
+    }
+
+    /// The same, of an operator that has no form for int16.
+    fn narrow(&self) -> Result<(), OperatorFault> {
+        let expected = "f32, or i8 quantised per tensor: this operator has no form for i16";
+        self.expect(self.operator.inputs[0], expected, |d| is_float(d) || is_int8(d))?;
+        self.arithmetic()
     }
 
     /// All inputs and outputs are float32.
@@ -213,39 +240,63 @@ impl Rules<'_> {
                 .flatten()
                 .try_for_each(|t| self.expect(t, "f32, like the first input", is_float));
         }
+        let wide = is_int16(&self.tensor(x).dtype);
+        let (elements, symmetric) = if wide { ("i8", true) } else { ("i8 or i4", symmetric) };
         let expected = match symmetric {
-            true => format!("i8 or i4 with zero points 0, quantised per tensor or along axis {axis}"),
-            false => format!("i8 or i4, quantised per tensor or along axis {axis}"),
+            true => format!("{elements} with zero points 0, quantised per tensor or along axis {axis}"),
+            false => format!("{elements}, quantised per tensor or along axis {axis}"),
         };
         self.expect(weights, expected, |d| {
-            let DataType::Quantised(ElementType::Int8 | ElementType::Int4, quantisation) = d else { return false };
-            match quantisation {
-                Quantisation::PerTensor { zero_point, .. } => !symmetric || *zero_point == 0,
-                // Per-channel zero points have no kernel anywhere: the format requires 0.
-                Quantisation::PerChannel { axis: a, zero_points, .. } => {
-                    *a == axis && zero_points.iter().all(|&z| z == 0)
+            let DataType::Quantised(element, quantisation) = d else { return false };
+            let stored = *element == ElementType::Int8 || (!wide && *element == ElementType::Int4);
+            stored
+                && match quantisation {
+                    Quantisation::PerTensor { zero_point, .. } => !symmetric || *zero_point == 0,
+                    // Per-channel zero points have no kernel anywhere: the format requires 0.
+                    Quantisation::PerChannel { axis: a, zero_points, .. } => {
+                        *a == axis && zero_points.iter().all(|&z| z == 0)
+                    }
                 }
-            }
         })?;
         if let Some(bias) = bias {
-            self.expect(bias, "i32", |d| d.element() == ElementType::Int32)?;
+            if wide {
+                self.expect(bias, "i64, like all biases of layers on i16", |d| d.element() == ElementType::Int64)?;
+            } else {
+                self.expect(bias, "i32", |d| d.element() == ElementType::Int32)?;
+            }
         }
-        self.expect(y, INT8, is_int8)?;
+        if wide {
+            self.expect(y, format!("{INT16}, like the first input"), is_int16)?;
+        } else {
+            self.expect(y, INT8, is_int8)?;
+        }
         let largest = match self.tensor(weights).dtype.quantisation() {
             Some(Quantisation::PerTensor { scale, .. }) => *scale,
             Some(Quantisation::PerChannel { scales, .. }) => scales.iter().copied().fold(0.0, f32::max),
             None => return Ok(()),
         };
-        self.factor(self.scale(x) * f64::from(largest), y, FACTOR_LIMIT)
+        let limit = if wide { WIDE_FACTOR_LIMIT } else { FACTOR_LIMIT };
+        self.factor(self.scale(x) * f64::from(largest), y, limit)
     }
 
-    /// The int8 output of a function with values in 0..1 has scale 1/256 and zero point -128.
+    /// The output of a function with values in 0..1 has scale 1/256 and zero point -128 (int8), or 1/32768 and 0 (int16).
     fn probability(&self) -> Result<(), OperatorFault> {
         let y = self.operator.outputs[0];
-        if is_float(&self.tensor(y).dtype) {
+        let fixed = match self.tensor(y).element() {
+            ElementType::Float32 => return Ok(()),
+            ElementType::Int16 => DataType::int16(1.0 / 32768.0),
+            _ => DataType::int8(1.0 / 256.0, -128),
+        };
+        self.expect(y, fixed.to_string(), |d| *d == fixed)
+    }
+
+    /// The int16 output of a function with values in -1..1 has scale 1/32768.
+    fn fraction(&self) -> Result<(), OperatorFault> {
+        let y = self.operator.outputs[0];
+        if self.tensor(y).element() != ElementType::Int16 {
             return Ok(());
         }
-        let fixed = DataType::int8(1.0 / 256.0, -128);
+        let fixed = DataType::int16(1.0 / 32768.0);
         self.expect(y, fixed.to_string(), |d| *d == fixed)
     }
 
@@ -264,7 +315,7 @@ impl Rules<'_> {
 
     /// Each input's scale over each output's stays below the limit. Floats have scale 1 on both sides and always pass.
     fn ratios(&self, limit: u32) -> Result<(), OperatorFault> {
-        if !self.all_int8() {
+        if !self.all_integers() {
             return Ok(());
         }
         for &x in &self.operator.inputs {
@@ -275,7 +326,7 @@ impl Rules<'_> {
 
     /// The factor of a LEAKY_RELU's negative side stays below the limit.
     fn slope(&self, alpha: f32) -> Result<(), OperatorFault> {
-        if !self.all_int8() {
+        if !self.all_integers() {
             return Ok(());
         }
         let accumulator = self.scale(self.operator.inputs[0]) * f64::from(alpha.abs());
@@ -284,7 +335,7 @@ impl Rules<'_> {
 
     /// The product of the inputs' scales over the output's stays below the limit.
     fn product(&self) -> Result<(), OperatorFault> {
-        if !self.all_int8() {
+        if !self.all_integers() {
             return Ok(());
         }
         let accumulator = self.operator.inputs.iter().map(|&x| self.scale(x)).product();

@@ -3,29 +3,23 @@
 //! Accumulators wrap: a network whose sums leave 32 bits is wrong in every engine, and must not stop this one.
 
 mod binary;
-mod conv2d;
-mod depthwise;
 pub mod device;
 pub mod fast;
-mod fully_connected;
 mod pool;
 mod reduce;
 mod resize;
 mod softmax;
 mod table;
-mod transpose_conv;
 
+pub use crate::definition::{conv2d, depthwise, fully_connected, transpose_conv};
 pub use binary::{Binary, Prelu, Product, SUM_SHIFT, Sum, TableSum, binary, broadcast, table_sum};
-pub use conv2d::conv2d;
-pub use depthwise::depthwise;
-pub use fully_connected::fully_connected;
 pub use pool::{average_pool, max_pool};
 pub use reduce::{Reading, Reduce, average_image, reduce, reduce_image};
 pub use resize::{Scale, resize_bilinear};
 pub use softmax::softmax;
 pub use table::table;
-pub use transpose_conv::transpose_conv;
 
+use crate::definition::Arithmetic;
 use crate::memory::{Bounds, Checked, Flash};
 use crate::requant::{Factor, Rounding, limit};
 
@@ -62,5 +56,21 @@ impl<B: Bounds> Channels<'_, B> {
         let factor = Factor { multiplier: self.multipliers[channel], shift: self.shifts[channel] };
         let scaled = factor.apply(acc.wrapping_add(self.bias[channel]), quant.rounding);
         limit(scaled.wrapping_add(quant.output_zero), quant.min, quant.max)
+    }
+}
+
+impl Arithmetic for Int8 {
+    type Stored = i8;
+    type Sum = i32;
+    type Channels<'a, B: Bounds> = Channels<'a, B>;
+
+    #[inline]
+    fn add(&self, sum: &mut i32, x: i8, w: i32) {
+        *sum = sum.wrapping_add((i32::from(x) - self.input_zero).wrapping_mul(w));
+    }
+
+    #[inline]
+    fn finish<B: Bounds>(&self, channels: &Channels<'_, B>, channel: usize, sum: i32) -> i8 {
+        channels.finish(channel, sum, self)
     }
 }

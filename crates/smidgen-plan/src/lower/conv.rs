@@ -12,6 +12,7 @@ use smidgen_ir::{Activation, ConvParams, ElementType, Operator, Padding, Tensor}
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::device::{self, Width};
 use smidgen_kernels::int8::{Int8, fast};
+use smidgen_kernels::int16::{Int16, Multiplier};
 use smidgen_kernels::requant::Factor;
 use smidgen_kernels::{Rounding, Window2d};
 
@@ -52,6 +53,10 @@ pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvPa
                     ..Step::new(Kernel::Conv2dI8Fast { window, quant }, pixel_wise(2))
                 },
             }
+        }
+        Element::Int16 => {
+            let (constants, quant) = wide(builder, operator, params.activation, window.output[2])?;
+            Step { constants, ..Step::new(Kernel::Conv2dI16 { window, quant }, ELEMENT_WISE) }
         }
         Element::Float32 => Step {
             constants: constants(builder, operator, window.output[2])?,
@@ -113,6 +118,7 @@ pub(super) fn depthwise(
         )));
     }
     let set = builder.options.kernels;
+    let mut wide_constants = None;
     let kernel = match element(x)? {
         Element::Int8 => {
             let quant = int8(x, y, params.activation)?;
@@ -120,6 +126,11 @@ pub(super) fn depthwise(
                 (KernelSet::Reference, _) | (_, 2..) => Kernel::DepthwiseI8 { window, quant },
                 _ => Kernel::DepthwiseI8Fast { window, quant },
             }
+        }
+        Element::Int16 => {
+            let (constants, quant) = wide(builder, operator, params.activation, window.output[2])?;
+            wide_constants = Some(constants);
+            Kernel::DepthwiseI16 { window, quant }
         }
         Element::Float32 => Kernel::DepthwiseF32 { window, clamp: clamp(params.activation) },
     };
@@ -136,7 +147,13 @@ pub(super) fn depthwise(
     };
     let step = match on_device {
         Some(step) => step,
-        None => Step { constants: constants(builder, operator, window.output[2])?, ..Step::new(kernel, ELEMENT_WISE) },
+        None => {
+            let constants = match wide_constants {
+                Some(constants) => constants,
+                None => constants(builder, operator, window.output[2])?,
+            };
+            Step { constants, ..Step::new(kernel, ELEMENT_WISE) }
+        }
     };
     let access = |rows| Access { depth: window::depth(multiplier, window.output[2]), ..window::access(&window, rows) };
     let macs = y.shape.elements() as u64 * window.area() as u64;
@@ -228,11 +245,15 @@ pub(super) fn transpose_conv(
     let [outputs, kh, kw, depth] = window::nhwc(weights)?;
     let window = window::transposed(x, y, [kh, kw], stride, padding)?;
     expect(weights, [outputs, depth], [window.output[2], window.input[2]])?;
-    let kernel = match element(x)? {
-        Element::Int8 => Kernel::TransposeConvI8 { window, quant: int8(x, y, activation)? },
-        Element::Float32 => Kernel::TransposeConvF32 { window, clamp: clamp(activation) },
+    let plain = |builder: &mut Builder| constants(builder, operator, window.output[2]);
+    let (kernel, constants) = match element(x)? {
+        Element::Int8 => (Kernel::TransposeConvI8 { window, quant: int8(x, y, activation)? }, plain(builder)?),
+        Element::Int16 => {
+            let (constants, quant) = wide(builder, operator, activation, window.output[2])?;
+            (Kernel::TransposeConvI16 { window, quant }, constants)
+        }
+        Element::Float32 => (Kernel::TransposeConvF32 { window, clamp: clamp(activation) }, plain(builder)?),
     };
-    let constants = constants(builder, operator, window.output[2])?;
     let access = |rows| window::transposed_access(&window, rows);
     let macs = x.shape.elements() as u64 * (window.area() * window.output[2]) as u64;
     push(builder, operator, &window, access, Step { constants, macs, ..Step::new(kernel, ELEMENT_WISE) });
@@ -241,12 +262,14 @@ pub(super) fn transpose_conv(
 
 enum Element {
     Int8,
+    Int16,
     Float32,
 }
 
 fn element(x: &Tensor) -> Result<Element, Refusal> {
     match x.element() {
         ElementType::Int8 => Ok(Element::Int8),
+        ElementType::Int16 => Ok(Element::Int16),
         ElementType::Float32 => Ok(Element::Float32),
         other => Err(unsupported(x, other)),
     }
@@ -289,6 +312,25 @@ fn constants(builder: &mut Builder, operator: &Operator, outputs: usize) -> Resu
     let (values, bias) = (quant::weights_i8(weights)?, quant::bias_i32(bias, outputs)?);
     let factors = factors(builder, operator, outputs)?;
     Ok(int8_constants(builder, operator, &values, &bias, &factors))
+}
+
+/// The same for a layer on int16, and how it computes.
+fn wide(
+    builder: &mut Builder,
+    operator: &Operator,
+    activation: Activation,
+    outputs: usize,
+) -> Result<(Vec<ConstantId>, Int16), Refusal> {
+    let [x, weights, y] = tensors(builder, operator);
+    let bias = operator.inputs.get(2).map(|&t| builder.tensor(t));
+    let bias = quant::bias_i64(bias, outputs)?;
+    let (input_scale, output_scale) = (quant::int16(x)?, quant::int16(y)?);
+    let factors = quant::factors(input_scale, weights, output_scale, outputs)?;
+    let (min, max) = quant::wide_clamp(activation, output_scale);
+    let values = quant::weights_i8(weights)?;
+    let mut constants = vec![builder.constant_i8(weights.name.clone(), &values)];
+    constants.extend(quant::wide_channels(builder, operator.outputs[0], &bias, &factors));
+    Ok((constants, Int16 { min, max, multiplier: Multiplier::Reduced }))
 }
 
 /// The same for the fast convolution: weights padded, bias folded.

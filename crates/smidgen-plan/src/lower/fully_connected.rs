@@ -11,6 +11,7 @@ use smidgen_ir::{Activation, ElementType, Operator, Quantisation, Tensor};
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::Int8;
 use smidgen_kernels::int8::device::{self, Width};
+use smidgen_kernels::int16::{Int16, Multiplier};
 use smidgen_kernels::requant::Factor;
 
 pub(super) fn fully_connected(
@@ -21,6 +22,7 @@ pub(super) fn fully_connected(
     let x = builder.tensor(operator.inputs[0]);
     match x.element() {
         ElementType::Int8 => int8(builder, operator, activation),
+        ElementType::Int16 => int16(builder, operator, activation),
         ElementType::Float32 => float32(builder, operator, activation),
         other => Err(unsupported(x, other)),
     }
@@ -34,14 +36,8 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
     let ((input_scale, input_zero), (output_scale, output_zero)) = (quant::int8(x)?, quant::int8(y)?);
     let (min, max) = quant::clamp(activation, output_scale, output_zero);
     let rounding = builder.options.reference.fully_connected();
-    let (factors, weight_zero) = match weights.dtype.quantisation() {
-        Some(&Quantisation::PerTensor { scale, zero_point }) => {
-            // The product of the scales is taken in single precision here, unlike per channel.
-            let real = (input_scale * scale) as f64 / output_scale as f64;
-            (vec![Factor::new(real); outputs], zero_point)
-        }
-        _ => (quant::factors(input_scale, weights, output_scale, outputs)?, 0),
-    };
+    let factors = factors(input_scale, weights, output_scale, outputs)?;
+    let weight_zero = weights.per_tensor().map_or(0, |(_, zero_point)| zero_point);
     let quant = Int8 { input_zero, output_zero, min, max, rounding };
     let values = quant::weights_i8(weights)?;
     let mut bias = quant::bias_i32(bias, outputs)?;
@@ -89,6 +85,39 @@ fn on_device(
     let channels = quant::finish(quant, factors, bias, weights, width, false, start)?;
     let [inputs, outputs] = sizes;
     Some((Kernel::FullyConnectedI8Device { inputs, outputs, width, finish: channels.finish }, packed, channels.words))
+}
+
+fn int16(builder: &mut Builder, operator: &Operator, activation: Activation) -> Result<(), Refusal> {
+    let (x, weights) = (builder.tensor(operator.inputs[0]), builder.tensor(operator.inputs[1]));
+    let bias = operator.inputs.get(2).map(|&t| builder.tensor(t));
+    let y = builder.tensor(operator.outputs[0]);
+    let [outputs, inputs] = sizes(x, weights, y)?;
+    let (input_scale, output_scale) = (quant::int16(x)?, quant::int16(y)?);
+    let multiplier = builder.options.reference.wide_fully_connected();
+    let factors = match multiplier {
+        Multiplier::Full => quant::factors(input_scale, weights, output_scale, outputs)?,
+        Multiplier::Reduced => factors(input_scale, weights, output_scale, outputs)?,
+    };
+    let bias = quant::bias_i64(bias, outputs)?;
+    let (min, max) = quant::wide_clamp(activation, output_scale);
+    let values = quant::weights_i8(weights)?;
+    let kernel = Kernel::FullyConnectedI16 { inputs, outputs, quant: Int16 { min, max, multiplier } };
+    let packed = builder.constant_i8(weights.name.clone(), &values);
+    let [bias, multipliers, shifts] = quant::wide_channels(builder, operator.outputs[0], &bias, &factors);
+    let order = Order { block: Block::Elements(1), staged: true };
+    push(builder, operator, [outputs, inputs], Step::new(kernel, order), vec![packed, bias, multipliers, shifts]);
+    Ok(())
+}
+
+/// From accumulators to outputs, for each of the output's channels.
+fn factors(input: f32, weights: &Tensor, output: f32, channels: usize) -> Result<Vec<Factor>, Refusal> {
+    match weights.dtype.quantisation() {
+        // The product of the scales is taken in single precision here, unlike per channel.
+        Some(&Quantisation::PerTensor { scale, .. }) => {
+            Ok(vec![Factor::new((input * scale) as f64 / output as f64); channels])
+        }
+        _ => quant::factors(input, weights, output, channels),
+    }
 }
 
 fn float32(builder: &mut Builder, operator: &Operator, activation: Activation) -> Result<(), Refusal> {

@@ -2,6 +2,7 @@
 
 use smidgen_kernels::Rounding;
 use smidgen_kernels::int8::Reading;
+use smidgen_kernels::int16::Multiplier;
 
 /// Whose bytes to reproduce, where versions of TensorFlow Lite differ. Every such difference is decided by a method here.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -19,6 +20,14 @@ impl Reference {
         match self {
             Self::LiteRt2_3 => Rounding::Once,
             Self::TfLite2_14 => Rounding::Twice,
+        }
+    }
+
+    /// With how many bits FULLY_CONNECTED on int16 multiplies; 31 of the product of all scales in double precision, or 15 as other layers do.
+    pub fn wide_fully_connected(self) -> Multiplier {
+        match self {
+            Self::LiteRt2_3 => Multiplier::Full,
+            Self::TfLite2_14 => Multiplier::Reduced,
         }
     }
 

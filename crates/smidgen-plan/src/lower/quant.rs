@@ -5,6 +5,7 @@ use super::error::Refusal;
 use crate::finish::{Channel, Packed, pack, pack_with_own_shifts};
 use crate::program::ConstantId;
 use smidgen_ir::{Activation, ElementType, Tensor, TensorId};
+use smidgen_kernels::convert::Stored;
 use smidgen_kernels::int8::device::Width;
 use smidgen_kernels::int8::{Int8, fast};
 use smidgen_kernels::requant::Factor;
@@ -20,24 +21,48 @@ pub(super) fn int8(tensor: &Tensor) -> Result<(f32, i32), Refusal> {
     }
 }
 
-/// The refusal of an element type that the operator has no kernel for.
-pub(super) fn unsupported(tensor: &Tensor, element: ElementType) -> Refusal {
-    Refusal(format!("`{}` is {element}; there are kernels for i8 and f32", tensor.name))
+/// Scale of an int16 activation.
+pub(super) fn int16(tensor: &Tensor) -> Result<f32, Refusal> {
+    match (tensor.element(), tensor.per_tensor()) {
+        (ElementType::Int16, Some((scale, 0))) => Ok(scale),
+        (ElementType::Int16, _) => {
+            Err(Refusal(format!("`{}` is int16 without one scale for the whole tensor and zero point 0", tensor.name)))
+        }
+        (other, _) => Err(unsupported(tensor, other)),
+    }
 }
 
-/// The stored integers to which an activation clamps an int8 output, as TensorFlow Lite's `CalculateActivationRangeQuantized`
-/// gives them: in single precision, rounding half away from zero.
+/// The refusal of an element type that the operator has no kernel for.
+pub(super) fn unsupported(tensor: &Tensor, element: ElementType) -> Refusal {
+    Refusal(format!("`{}` is {element}; there are kernels for i8, i16 and f32", tensor.name))
+}
+
+/// The stored integers to which an activation clamps an int8 output.
 pub(super) fn clamp(activation: Activation, scale: f32, zero_point: i32) -> (i8, i8) {
+    let (low, high) = stored_range(activation, scale, zero_point, Stored::Int8);
+    (low as i8, high as i8)
+}
+
+/// The stored integers to which an activation clamps an int16 output.
+pub(super) fn wide_clamp(activation: Activation, scale: f32) -> (i16, i16) {
+    let (low, high) = stored_range(activation, scale, 0, Stored::Int16);
+    (low as i16, high as i16)
+}
+
+/// The least and greatest stored integer that an activation allows, as TensorFlow Lite's `CalculateActivationRangeQuantized` gives them: in
+/// single precision, rounding half away from zero.
+fn stored_range(activation: Activation, scale: f32, zero_point: i32, stored: Stored) -> (i32, i32) {
     let (low, high) = activation.range();
+    let (least, most) = stored.range();
     let stored = |real: f32, unbounded: i32| {
         if real.is_finite() {
             // The cast saturates, so an absurd scale cannot overflow.
-            (zero_point as i64 + libm::roundf(real / scale) as i64).clamp(-128, 127) as i32
+            (zero_point as i64 + libm::roundf(real / scale) as i64).clamp(least.into(), most.into()) as i32
         } else {
             unbounded
         }
     };
-    (stored(low, -128) as i8, stored(high, 127) as i8)
+    (stored(low, least), stored(high, most))
 }
 
 /// The int8 elements of constant weights.
@@ -56,13 +81,28 @@ pub(super) fn bias_i32(tensor: Option<&Tensor>, channels: usize) -> Result<Vec<i
     match (tensor.element(), tensor.integers()) {
         (ElementType::Int32, Some(values)) if values.len() == channels => Ok(values),
         (ElementType::Int32, None) => Err(not_constant(tensor)),
-        _ => Err(Refusal(format!(
-            "the bias `{}` is {} {}; i32 with {channels} elements is supported",
-            tensor.name,
-            tensor.shape,
-            tensor.element()
-        ))),
+        _ => Err(wrong_bias(tensor, ElementType::Int32, channels)),
     }
+}
+
+/// The int64 elements of an optional constant bias of a layer on int16; zeros if it is absent.
+pub(super) fn bias_i64(tensor: Option<&Tensor>, channels: usize) -> Result<Vec<i64>, Refusal> {
+    let Some(tensor) = tensor else { return Ok(vec![0; channels]) };
+    match (tensor.element(), tensor.wide_integers()) {
+        (ElementType::Int64, Some(values)) if values.len() == channels => Ok(values),
+        (ElementType::Int64, None) => Err(not_constant(tensor)),
+        _ => Err(wrong_bias(tensor, ElementType::Int64, channels)),
+    }
+}
+
+/// The refusal of a bias of another type or size.
+fn wrong_bias(tensor: &Tensor, element: ElementType, channels: usize) -> Refusal {
+    Refusal(format!(
+        "the bias `{}` is {} {}; {element} with {channels} elements is supported",
+        tensor.name,
+        tensor.shape,
+        tensor.element()
+    ))
 }
 
 /// The float32 elements of constant weights.
@@ -147,11 +187,29 @@ pub(super) fn finish(
 
 /// Packs bias, multipliers and shifts as the integer kernels list them after their weights.
 pub(super) fn channels(builder: &mut Builder, output: TensorId, bias: &[i32], factors: &[Factor]) -> [ConstantId; 3] {
+    let bias = builder.constant_i32(format!("{} bias", builder.tensor(output).name), bias);
+    let [multipliers, shifts] = scaling(builder, output, factors);
+    [bias, multipliers, shifts]
+}
+
+/// The same for a layer on int16.
+pub(super) fn wide_channels(
+    builder: &mut Builder,
+    output: TensorId,
+    bias: &[i64],
+    factors: &[Factor],
+) -> [ConstantId; 3] {
+    let bias = builder.constant_i64(format!("{} bias", builder.tensor(output).name), bias);
+    let [multipliers, shifts] = scaling(builder, output, factors);
+    [bias, multipliers, shifts]
+}
+
+/// Packs multipliers and shifts.
+fn scaling(builder: &mut Builder, output: TensorId, factors: &[Factor]) -> [ConstantId; 2] {
     let name = &builder.tensor(output).name;
     let multipliers: Vec<i32> = factors.iter().map(|f| f.multiplier).collect();
     let shifts: Vec<i8> = factors.iter().map(|f| f.shift).collect();
     [
-        builder.constant_i32(format!("{name} bias"), bias),
         builder.constant_i32(format!("{name} multipliers"), &multipliers),
         builder.constant_i8(format!("{name} shifts"), &shifts),
     ]

@@ -8,6 +8,8 @@ use smidgen_ir::{Activation, DataType, ElementType, Graph, Op, Quantisation, Sha
 pub enum Numbers {
     /// Quantised int8.
     Int8,
+    /// Quantised int16.
+    Int16,
     /// Float32.
     Float,
 }
@@ -104,6 +106,7 @@ impl Draw {
     pub fn dtype(&mut self) -> DataType {
         match self.numbers {
             Numbers::Float => DataType::FLOAT32,
+            Numbers::Int16 => DataType::int16(self.log_uniform(1e-5, 1e-2)),
             Numbers::Int8 => {
                 let scale = self.log_uniform(1e-3, 1.0);
                 DataType::int8(scale, self.zero_point())
@@ -111,14 +114,22 @@ impl Draw {
         }
     }
 
+    /// The type of an integer activation with this scale.
+    pub fn integer(&mut self, scale: f32) -> DataType {
+        match self.numbers {
+            Numbers::Int16 => DataType::int16(scale),
+            _ => DataType::int8(scale, self.zero_point()),
+        }
+    }
+
     /// The type of an activation whose real range is to that of `like` about as 1 to 1, or quite different.
     pub fn dtype_like(&mut self, like: &DataType) -> DataType {
         match like.quantisation().and_then(Quantisation::per_tensor) {
             None => like.clone(),
-            Some(pair) if self.chance(15) => DataType::int8(pair.0, pair.1),
+            Some(_) if self.chance(15) => like.clone(),
             Some((scale, _)) => {
                 let scale = scale * self.log_uniform(0.1, 6.0);
-                DataType::int8(scale, self.zero_point())
+                self.integer(scale)
             }
         }
     }
@@ -133,6 +144,20 @@ impl Draw {
             4 => (0..count).map(|_| self.pick(&[least, 127]) as u8).collect(),
             _ => (0..count).map(|_| self.rng.random_range(least..=127) as u8).collect(),
         }
+    }
+
+    /// `count` int16, drawn like [`int8s`](Self::int8s), little endian.
+    pub fn int16s(&mut self, count: usize) -> Vec<u8> {
+        let (least, most) = (i16::MIN, i16::MAX);
+        let values: Vec<i16> = match self.between(0, 9) {
+            0 => vec![most; count],
+            1 => vec![least; count],
+            2 => (0..count).map(|i| if i % 2 == 0 { most } else { least }).collect(),
+            3 => (0..count).map(|_| self.rng.random_range(-300..=300)).collect(),
+            4 => (0..count).map(|_| self.pick(&[least, most])).collect(),
+            _ => (0..count).map(|_| self.rng.random_range(least..=most)).collect(),
+        };
+        values.into_iter().flat_map(i16::to_le_bytes).collect()
     }
 
     /// `count` floats of one of several magnitudes.
@@ -154,6 +179,7 @@ impl Draw {
         match element {
             ElementType::Float32 => self.floats(shape.elements()),
             ElementType::Int8 => self.int8s(shape.elements(), -128),
+            ElementType::Int16 => self.int16s(shape.elements()),
             other => unreachable!("no generator makes inputs of type {other}"),
         }
     }
@@ -167,6 +193,11 @@ impl Draw {
 
     /// `count` int32 in `-most ..= most`, little endian.
     pub fn int32s(&mut self, count: usize, most: i32) -> Vec<u8> {
+        (0..count).flat_map(|_| self.rng.random_range(-most..=most).to_le_bytes()).collect()
+    }
+
+    /// `count` int64 in `-most ..= most`, little endian.
+    pub fn int64s(&mut self, count: usize, most: i64) -> Vec<u8> {
         (0..count).flat_map(|_| self.rng.random_range(-most..=most).to_le_bytes()).collect()
     }
 

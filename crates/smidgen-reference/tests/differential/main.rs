@@ -43,6 +43,24 @@ differential! {
     movement: pad, padv2, reshape, squeeze, expand_dims, transpose, concatenation, split, pack, unpack, slice, strided_slice;
 }
 
+/// Operators with a form for int16 activations, some with int8 weights.
+mod int16 {
+    use super::*;
+
+    macro_rules! wide {
+        ($($family:ident: $($operator:ident),+;)+) => {$($(
+            #[test]
+            fn $operator() {
+                harness::run(stringify!($operator), Numbers::Int16, generators::$family::$operator);
+            }
+        )+)+};
+    }
+
+    wide! {
+        windowed: conv_2d, depthwise_conv_2d, transpose_conv, fully_connected;
+    }
+}
+
 /// DEQUANTIZE has integers on one side only.
 mod dequantize {
     use super::*;

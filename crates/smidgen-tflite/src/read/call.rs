@@ -186,6 +186,7 @@ impl<'a> Call<'a> {
                 );
             }
             (ElementType::Int8, ElementType::Int8 | ElementType::Int4) => true,
+            (ElementType::Int16, kernel) => kernel == ElementType::Int8,
             // Dynamic range quantisation: the reference quantises the input as it comes.
             (ElementType::Float32, ElementType::Int8) => {
                 let scale = kernel_source.dtype.as_ref().ok().and_then(|d| d.quantisation()?.per_tensor());

@@ -336,6 +336,7 @@ impl<'g> Lowering<'g, '_> {
         if channels > 2 * weights.data.as_ref().map_or(0, |data| data.len()) {
             return Err(self.fail("its weights are not a constant, or empty"));
         }
+        let bias = if x.element() == ElementType::Int16 { ElementType::Int64 } else { ElementType::Int32 };
         let dtype = match (x.per_tensor(), weights.dtype.quantisation()) {
             (Some((x, _)), Some(weights)) => {
                 // A product that vanishes would be no scale; that of a bias of zeros says nothing anyway.
@@ -350,13 +351,14 @@ impl<'g> Lowering<'g, '_> {
                         zero_points: vec![0; scales.len()],
                     },
                 };
-                DataType::Quantised(ElementType::Int32, quantisation)
+                DataType::Quantised(bias, quantisation)
             }
             _ => DataType::FLOAT32,
         };
         let name = format!("{}/bias", self.output()?.name);
         let shape = vec![self.int(channels)?];
-        Ok(self.draft.constant(name, shape, Cow::Owned(dtype), vec![0; 4 * channels]))
+        let bytes = dtype.element().bytes(channels).unwrap_or_default();
+        Ok(self.draft.constant(name, shape, Cow::Owned(dtype), vec![0; bytes]))
     }
 
     /// The parameter of the PAD that writes `output`: a row of before and after for each axis.

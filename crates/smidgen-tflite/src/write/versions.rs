@@ -26,6 +26,9 @@ pub(super) fn version(
     let broadcast = input(0).map(|t| &t.shape) != input(1).map(|t| &t.shape);
     let widest = rank.max(input(1).map_or(0, |t| t.shape.len()));
     match builtin {
+        Builtin::Conv2d if x == Int16 => 4,
+        Builtin::DepthwiseConv2d if x == Int16 => 5,
+        Builtin::FullyConnected if x == Int16 => 7,
         Builtin::Conv2d => weights(x, element(1), per_channel(input(1)), [3, 7, 2, 5]),
         Builtin::DepthwiseConv2d => {
             let dilated = matches!(options, Options::Depthwise { dilation, .. } if *dilation != [1, 1]);

@@ -1,6 +1,6 @@
 //! Operators with weights or windows.
 
-use crate::draw::{Builder, Draw};
+use crate::draw::{Builder, Draw, Numbers};
 use smidgen_ir::{ConvParams, DataType, ElementType, Graph, Op, Padding, PoolKind, Quantisation, ResizeKind, Tensor};
 
 /// Weights and bias of a convolution or fully connected layer, and the type of its output.
@@ -45,12 +45,20 @@ fn weighted(draw: &mut Draw, x: &DataType, shape: Vec<usize>, axis: usize, taps:
     // Typical |accumulator| of uniform int8 operands, so that outputs spread over the range or beyond it.
     let typical = if draw.int4_weights { 330.0 } else { 5400.0 } * (taps as f32).sqrt();
     let multiplier = if draw.chance(5) { draw.log_uniform(1.0, 4.0) } else { draw.log_uniform(5.0, 400.0) / typical };
+    let scales: Vec<f32> = weight_scales.iter().map(|s| s * input_scale).collect();
+    if draw.numbers == Numbers::Int16 {
+        let output = DataType::int16(input_scale * base / multiplier.min(2.0));
+        let bias = with_bias.then(|| {
+            let data = draw.int64s(channels, 300 * typical as i64);
+            Tensor::constant("bias", [channels], DataType::Quantised(ElementType::Int64, quantisation(0, scales)), data)
+        });
+        return Weighted { weights, bias, output };
+    }
     let output = DataType::int8(input_scale * base / multiplier, draw.zero_point());
     let bias = with_bias.then(|| {
         // Accumulators far outside the output's range, but not so far that a factor above 1 overflows: the reference wraps.
         let most = if draw.chance(10) && multiplier < 1.0 { 1 << 26 } else { (2.0 * typical) as i32 };
         let data = draw.int32s(channels, most);
-        let scales = weight_scales.iter().map(|s| s * input_scale).collect();
         Tensor::constant("bias", [channels], DataType::Quantised(ElementType::Int32, quantisation(0, scales)), data)
     });
     Weighted { weights, bias, output }

@@ -327,10 +327,10 @@ pub(crate) use {kernels, number, wire};
 
 // Arguments are read from left to right.
 kernels! { Kernel from 0; memory, m;
-    Conv2d => int8::conv2d(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
-    Depthwise => int8::depthwise(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
-    TransposeConv => int8::transpose_conv(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
-    FullyConnected => int8::fully_connected(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
+    Conv2d => int8::conv2d::<int8::Int8, _>(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
+    Depthwise => int8::depthwise::<int8::Int8, _>(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
+    TransposeConv => int8::transpose_conv::<int8::Int8, _>(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
+    FullyConnected => int8::fully_connected::<int8::Int8, _>(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
     FastConv2d => fast::conv2d(get(m), memory.arena(), get(m), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
     FastDepthwise => fast::depthwise(get(m), memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
     FastFullyConnected => fast::fully_connected(get(m), memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));

@@ -1,6 +1,6 @@
 //! DEPTHWISE_CONV_2D, simple form.
 
-use super::{Channels, Int8};
+use super::Arithmetic;
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Bounds, Flash};
 use crate::view::{Region, View};
@@ -9,15 +9,15 @@ use crate::view::{Region, View};
 /// input channel; taps in the padding add nothing.
 ///
 /// `weights` are `[KH, KW, C * m]`. Order: one element at a time, all reads before its write.
-pub fn depthwise<B: Bounds>(
-    mut arena: Arena<'_, i8, B>,
+pub fn depthwise<A: Arithmetic, B: Bounds>(
+    mut arena: Arena<'_, A::Stored, B>,
     input: View,
     output: View,
     region: Region,
     window: &Window2d,
-    quant: &Int8,
+    quant: &A,
     weights: Flash<'_, i8, B>,
-    channels: Channels<'_, B>,
+    channels: A::Channels<'_, B>,
 ) {
     let (in_c, out_c) = (window.input[2], window.output[2]);
     let multiplier = window.multiplier();
@@ -28,16 +28,15 @@ pub fn depthwise<B: Bounds>(
             let (taps_x, x0) = window.taps(1, x);
             // In this nesting no division tells the input channel.
             for (c, o) in (0..in_c).flat_map(|c| (0..multiplier).map(move |m| (c, c * multiplier + m))) {
-                let mut acc = 0i32;
+                let mut acc = A::Sum::default();
                 for (i, ky) in taps_y.clone().enumerate() {
                     for (j, kx) in taps_x.clone().enumerate() {
                         let from = input.at(image + y0 + i * window.dilation[0], x0 + j * window.dilation[1]);
-                        let v = arena[from + c] as i32 - quant.input_zero;
                         let w = weights[(ky * window.size[1] + kx) * out_c + o] as i32;
-                        acc = acc.wrapping_add(v.wrapping_mul(w));
+                        quant.add(&mut acc, arena[from + c], w);
                     }
                 }
-                arena[output.at(row, x) + o] = channels.finish(o, acc, quant);
+                arena[output.at(row, x) + o] = quant.finish(&channels, o, acc);
             }
         }
     }

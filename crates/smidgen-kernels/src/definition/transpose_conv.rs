@@ -1,6 +1,6 @@
 //! TRANSPOSE_CONV.
 
-use super::{Channels, Int8};
+use super::Arithmetic;
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Bounds, Flash};
 use crate::view::{Region, View};
@@ -9,22 +9,22 @@ use crate::view::{Region, View};
 ///
 /// Gathers what the definition scatters, so that any region can be computed and no accumulator image is needed. `weights` are
 /// `[O, KH, KW, C]`. Order: one element at a time, all reads before its write.
-pub fn transpose_conv<B: Bounds>(
-    mut arena: Arena<'_, i8, B>,
+pub fn transpose_conv<A: Arithmetic, B: Bounds>(
+    mut arena: Arena<'_, A::Stored, B>,
     input: View,
     output: View,
     region: Region,
     window: &Window2d,
-    quant: &Int8,
+    quant: &A,
     weights: Flash<'_, i8, B>,
-    channels: Channels<'_, B>,
+    channels: A::Channels<'_, B>,
 ) {
     let (in_c, out_c) = (window.input[2], window.output[2]);
     for row in region.y0..region.y1 {
         let (image, y) = window.image_row(row);
         for x in region.x0..region.x1 {
             for o in 0..out_c {
-                let mut acc = 0i32;
+                let mut acc = A::Sum::default();
                 for iy in window.sources(0, y) {
                     let ky = y + window.before[0] - iy * window.stride[0];
                     for ix in window.sources(1, x) {
@@ -32,11 +32,11 @@ pub fn transpose_conv<B: Bounds>(
                         let from = input.at(image + iy, ix);
                         let at = ((o * window.size[0] + ky) * window.size[1] + kx) * in_c;
                         for (&v, &w) in arena[from..from + in_c].iter().zip(&weights[at..at + in_c]) {
-                            acc = acc.wrapping_add((v as i32 - quant.input_zero).wrapping_mul(w as i32));
+                            quant.add(&mut acc, v, w as i32);
                         }
                     }
                 }
-                arena[output.at(row, x) + o] = channels.finish(o, acc, quant);
+                arena[output.at(row, x) + o] = quant.finish(&channels, o, acc);
             }
         }
     }

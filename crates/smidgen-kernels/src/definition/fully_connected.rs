@@ -1,32 +1,32 @@
 //! FULLY_CONNECTED, simple form.
 
-use super::{Channels, Int8};
+use super::Arithmetic;
 use crate::memory::{Arena, Bounds, Flash};
 use crate::view::{Region, View};
 
 /// `y[r, o] = requantise(bias[o] + sum over k of (x[r, k] - input_zero) * (w[o, k] - weight_zero))`.
 ///
 /// `sizes` are K and O; `weights` are `[O, K]`. Order: one element at a time, all reads before its write.
-pub fn fully_connected<B: Bounds>(
-    mut arena: Arena<'_, i8, B>,
+pub fn fully_connected<A: Arithmetic, B: Bounds>(
+    mut arena: Arena<'_, A::Stored, B>,
     input: View,
     output: View,
     region: Region,
     sizes: [usize; 2],
     weight_zero: i32,
-    quant: &Int8,
+    quant: &A,
     weights: Flash<'_, i8, B>,
-    channels: Channels<'_, B>,
+    channels: A::Channels<'_, B>,
 ) {
     let [inputs, outputs] = sizes;
     for row in region.y0..region.y1 {
         let (from, to) = (input.row(row), output.row(row));
         for o in 0..outputs {
-            let mut acc = 0i32;
+            let mut acc = A::Sum::default();
             for (&v, &w) in arena[from..from + inputs].iter().zip(weights.span(o * inputs, inputs)) {
-                acc = acc.wrapping_add((v as i32 - quant.input_zero).wrapping_mul(w as i32 - weight_zero));
+                quant.add(&mut acc, v, w as i32 - weight_zero);
             }
-            arena[to + o] = channels.finish(o, acc, quant);
+            arena[to + o] = quant.finish(&channels, o, acc);
         }
     }
 }

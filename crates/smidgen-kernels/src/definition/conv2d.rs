@@ -1,6 +1,6 @@
-//! CONV_2D, simple form: the definition written down. It is the oracle of every faster form.
+//! CONV_2D, simple form.
 
-use super::{Channels, Int8};
+use super::Arithmetic;
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Bounds, Flash};
 use crate::view::{Region, View};
@@ -8,15 +8,15 @@ use crate::view::{Region, View};
 /// `y[r, x, o] = requantise(bias[o] + sum over taps and channels of (x - input_zero) * w)`; taps in the padding add nothing.
 ///
 /// `weights` are `[O, KH, KW, C]`. Order: one element at a time, all reads before its write.
-pub fn conv2d<B: Bounds>(
-    mut arena: Arena<'_, i8, B>,
+pub fn conv2d<A: Arithmetic, B: Bounds>(
+    mut arena: Arena<'_, A::Stored, B>,
     input: View,
     output: View,
     region: Region,
     window: &Window2d,
-    quant: &Int8,
+    quant: &A,
     weights: Flash<'_, i8, B>,
-    channels: Channels<'_, B>,
+    channels: A::Channels<'_, B>,
 ) {
     let (in_c, out_c) = (window.input[2], window.output[2]);
     for row in region.y0..region.y1 {
@@ -25,17 +25,17 @@ pub fn conv2d<B: Bounds>(
         for x in region.x0..region.x1 {
             let (taps_x, x0) = window.taps(1, x);
             for o in 0..out_c {
-                let mut acc = 0i32;
+                let mut acc = A::Sum::default();
                 for (i, ky) in taps_y.clone().enumerate() {
                     for (j, kx) in taps_x.clone().enumerate() {
                         let from = input.at(image + y0 + i * window.dilation[0], x0 + j * window.dilation[1]);
                         let at = ((o * window.size[0] + ky) * window.size[1] + kx) * in_c;
                         for (&v, &w) in arena[from..from + in_c].iter().zip(&weights[at..at + in_c]) {
-                            acc = acc.wrapping_add((v as i32 - quant.input_zero).wrapping_mul(w as i32));
+                            quant.add(&mut acc, v, w as i32);
                         }
                     }
                 }
-                arena[output.at(row, x) + o] = channels.finish(o, acc, quant);
+                arena[output.at(row, x) + o] = quant.finish(&channels, o, acc);
             }
         }
     }

@@ -1,0 +1,30 @@
+//! The layers with weights, simple form: their definitions written down, for any width of activations. They are the oracles of every
+//! faster form.
+
+mod conv2d;
+mod depthwise;
+mod fully_connected;
+mod transpose_conv;
+
+pub use conv2d::conv2d;
+pub use depthwise::depthwise;
+pub use fully_connected::fully_connected;
+pub use transpose_conv::transpose_conv;
+
+use crate::memory::{Bounds, Element};
+
+/// How a layer with weights computes on its activations.
+pub trait Arithmetic {
+    /// An activation as it is stored.
+    type Stored: Element;
+    /// A sum of products; its default is 0.
+    type Sum: Copy + Default;
+    /// What the layer has for each output channel.
+    type Channels<'a, B: Bounds>: Copy;
+
+    /// Adds the product of a stored input and a weight less its zero point.
+    fn add(&self, sum: &mut Self::Sum, x: Self::Stored, w: i32);
+
+    /// The stored output for the sum (bias not yet added) of a channel.
+    fn finish<B: Bounds>(&self, channels: &Self::Channels<'_, B>, channel: usize, sum: Self::Sum) -> Self::Stored;
+}

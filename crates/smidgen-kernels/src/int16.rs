@@ -1,0 +1,61 @@
+//! Kernels over int16 activations and int8 weights: TensorFlow Lite's "16x8". Activations are symmetric, so that no zero point
+//! takes part.
+
+pub use crate::definition::{conv2d, depthwise, fully_connected, transpose_conv};
+
+use crate::definition::Arithmetic;
+use crate::memory::{Bounds, Checked, Flash};
+use crate::requant::Factor;
+
+/// With how many bits a [`Factor`]'s multiplier meets a sum of 64 bits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Multiplier {
+    /// 15: see [`Factor::reduced`].
+    Reduced,
+    /// All 31: see [`Factor::full`].
+    Full,
+}
+
+/// What the kernels know of the quantisation of their output.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Int16 {
+    /// Least stored output that the activation allows.
+    pub min: i16,
+    /// Greatest stored output that the activation allows; not below `min`.
+    pub max: i16,
+    /// How sums are brought to the output's scale.
+    pub multiplier: Multiplier,
+}
+
+/// Constants with one entry for each output channel.
+#[derive(Clone, Copy, Debug)]
+pub struct Channels<'a, B: Bounds = Checked> {
+    /// Added to the accumulator.
+    pub bias: Flash<'a, i64, B>,
+    /// [`Factor::multiplier`] from accumulator to output.
+    pub multipliers: Flash<'a, i32, B>,
+    /// [`Factor::shift`], below 8.
+    pub shifts: Flash<'a, i8, B>,
+}
+
+impl Arithmetic for Int16 {
+    type Stored = i16;
+    type Sum = i64;
+    type Channels<'a, B: Bounds> = Channels<'a, B>;
+
+    #[inline]
+    fn add(&self, sum: &mut i64, x: i16, w: i32) {
+        *sum = sum.wrapping_add(i64::from(i32::from(x).wrapping_mul(w)));
+    }
+
+    #[inline]
+    fn finish<B: Bounds>(&self, channels: &Channels<'_, B>, channel: usize, sum: i64) -> i16 {
+        let factor = Factor { multiplier: channels.multipliers[channel], shift: channels.shifts[channel] };
+        let sum = sum.wrapping_add(channels.bias[channel]);
+        let scaled = match self.multiplier {
+            Multiplier::Reduced => factor.reduced(sum),
+            Multiplier::Full => factor.full(sum),
+        };
+        scaled.max(i32::from(self.min)).min(i32::from(self.max)) as i16
+    }
+}
