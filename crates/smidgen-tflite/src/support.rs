@@ -85,7 +85,7 @@ builtins! {
     ReluN1To1 = 20 "RELU_N1_TO_1" COMPUTE "",
     Reshape = 22 "RESHAPE" MOVE "shape from a constant or from the options; one -1",
     ResizeBilinear = 23 "RESIZE_BILINEAR" COMPUTE "constant size; align_corners, half_pixel_centers",
-    ResizeNearestNeighbor = 97 "RESIZE_NEAREST_NEIGHBOR" COMPUTE "constant size; align_corners, half_pixel_centers",
+    ResizeNearestNeighbor = 97 "RESIZE_NEAREST_NEIGHBOR" WIDE "constant size; align_corners, half_pixel_centers",
     Slice = 65 "SLICE" MOVE "constant begin and size",
     Softmax = 25 "SOFTMAX" COMPUTE "over the last axis; beta",
     Split = 49 "SPLIT" MOVE "constant axis",

@@ -57,7 +57,10 @@ mod int16 {
     }
 
     wide! {
-        windowed: conv_2d, depthwise_conv_2d, transpose_conv, fully_connected;
+        windowed: conv_2d, depthwise_conv_2d, transpose_conv, fully_connected, resize_nearest_neighbor;
+        elementwise: quantize, dequantize;
+        movement: pad, padv2, reshape, squeeze, expand_dims, transpose, concatenation, split, pack, unpack, slice,
+            strided_slice;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Operators that treat every element alike, and reductions.
 
-use crate::draw::{Builder, Draw};
-use smidgen_ir::{Activation, BinaryKind, DataType, ElementType, Graph, Op, ReduceKind, UnaryKind};
+use crate::draw::{Builder, Draw, Numbers};
+use smidgen_ir::{Activation, BinaryKind, DataType, ElementType, Graph, Op, Quantisation, ReduceKind, UnaryKind};
 
 /// Dimensions of two operands that broadcast together.
 fn operands(draw: &mut Draw) -> [Vec<usize>; 2] {
@@ -195,15 +195,27 @@ pub fn arg_max(draw: &mut Draw) -> Option<Graph> {
     Builder::default().input(shape, x).finish(Op::ArgMax { axis }, output)
 }
 
-/// From float to int8, or from int8 to int8.
+/// To the drawn integers from float, int8 or int16, or from them to int8.
 pub fn quantize(draw: &mut Draw) -> Option<Graph> {
-    let x = draw.dtype();
-    let shape = draw.dims(1, 4);
-    let output = match draw.int8() {
-        true => draw.dtype_like(&x),
-        false => DataType::int8(draw.log_uniform(1e-3, 1.0), draw.zero_point()),
+    let (x, output) = match draw.numbers {
+        Numbers::Float => (DataType::FLOAT32, DataType::int8(draw.log_uniform(1e-3, 1.0), draw.zero_point())),
+        Numbers::Int8 => {
+            let x = draw.dtype();
+            (x.clone(), draw.dtype_like(&x))
+        }
+        Numbers::Int16 => {
+            let wide = draw.dtype();
+            let scale = wide.quantisation().and_then(Quantisation::per_tensor).map_or(1.0, |(scale, _)| scale);
+            let narrow = DataType::int8(scale * 256.0 * draw.log_uniform(0.1, 6.0), draw.zero_point());
+            match draw.between(0, 3) {
+                0 => (DataType::FLOAT32, wide),
+                1 => (wide.clone(), draw.dtype_like(&wide)),
+                2 => (wide, narrow),
+                _ => (narrow, wide),
+            }
+        }
     };
-    Builder::default().input(shape, x).finish(Op::Quantize, output)
+    Builder::default().input(draw.dims(1, 4), x).finish(Op::Quantize, output)
 }
 
 pub fn dequantize(draw: &mut Draw) -> Option<Graph> {

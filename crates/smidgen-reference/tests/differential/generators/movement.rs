@@ -1,6 +1,6 @@
 //! Operators that only move elements.
 
-use crate::draw::{Builder, Draw};
+use crate::draw::{Builder, Draw, Numbers};
 use smidgen_ir::{Activation, AxisSlice, Graph, Op, PadValue, ReshapeKind};
 
 fn pads(draw: &mut Draw, rank: usize) -> Vec<[usize; 2]> {
@@ -20,9 +20,10 @@ pub fn pad(draw: &mut Draw) -> Option<Graph> {
 pub fn padv2(draw: &mut Draw) -> Option<Graph> {
     let x = draw.dtype();
     let shape = draw.dims(1, 5);
-    let value = match draw.int8() {
-        true => PadValue::Integer(draw.zero_point()),
-        false => PadValue::Float(draw.float(-10.0, 10.0)),
+    let value = match draw.numbers {
+        Numbers::Int8 => PadValue::Integer(draw.zero_point()),
+        Numbers::Int16 => PadValue::Integer(draw.between(0, 65535) as i32 - 32768),
+        Numbers::Float => PadValue::Float(draw.float(-10.0, 10.0)),
     };
     let op = Op::Pad { pads: pads(draw, shape.len()), value };
     Builder::default().input(shape, x.clone()).finish(op, x)
