@@ -1,9 +1,11 @@
 //! From a float graph with a scale for each activation to an integer graph.
 
+use crate::affine::Affine;
 use crate::error::QuantError;
+use crate::formats::Formats;
 use crate::moments::{Moments, Patches};
 use crate::observe::Seen;
-use crate::params::{Affine, covering, is_tied};
+use crate::params::is_tied;
 use crate::walk::Walk;
 use crate::weights::{self, Layout, Weights, Width};
 use crate::{Converted, Ends, Options, Rounding, compensate};
@@ -14,8 +16,8 @@ use std::collections::HashMap;
 #[derive(Clone, Copy)]
 pub(crate) struct Plan<'a> {
     pub float: &'a Graph,
-    /// An entry for every float that is computed at run time.
-    pub params: &'a [Option<Affine>],
+    /// How every float that is computed at run time is stored.
+    pub formats: &'a Formats<'a>,
     pub seen: &'a Seen,
     pub options: &'a Options,
     pub rounding: Rounding,
@@ -81,8 +83,8 @@ struct Build<'a> {
     origin: Vec<Option<TensorId>>,
     /// For each float tensor, what stands for it.
     placed: Vec<Option<TensorId>>,
-    /// Tensors brought to another scale, by what they were and the scale's bits and zero point.
-    brought: HashMap<(TensorId, u32, i32), TensorId>,
+    /// Tensors brought to another scale or type, by what they were and the type, the scale's bits and the zero point.
+    brought: HashMap<(TensorId, ElementType, u32, i32), TensorId>,
 }
 
 impl Build<'_> {
@@ -97,7 +99,7 @@ impl Build<'_> {
             return placed;
         }
         let tensor = self.plan.float.tensor(id);
-        let dtype = self.plan.params[id.index()].map_or_else(|| tensor.dtype.clone(), Affine::dtype);
+        let dtype = self.plan.formats.own(id).map_or_else(|| tensor.dtype.clone(), Affine::dtype);
         let tensor = Tensor { dtype, source: None, ..tensor.clone() };
         let placed = self.add(tensor, Some(id));
         self.placed[id.index()] = Some(placed);
@@ -108,7 +110,7 @@ impl Build<'_> {
         for &id in &self.plan.float.inputs {
             let inner = self.place(id);
             let mut outer = inner;
-            if self.plan.params[id.index()].is_some() && self.plan.options.ends == Ends::Float32 {
+            if self.plan.formats.own(id).is_some() && self.plan.options.ends == Ends::Float32 {
                 let tensor = self.plan.float.tensor(id);
                 self.graph.tensors[inner.index()].name.push_str(" quantised");
                 outer = self.add(Tensor { source: None, ..tensor.clone() }, Some(id));
@@ -123,9 +125,14 @@ impl Build<'_> {
 
     fn outputs(&mut self) {
         for &id in &self.plan.float.outputs {
-            let inner = self.operand(id, None);
+            let formats = self.plan.formats;
+            let asked = match self.plan.options.ends {
+                Ends::Int8 => formats.read(id, formats.asked[id.index()]),
+                Ends::Float32 => formats.own(id),
+            };
+            let inner = self.operand(id, asked);
             let mut outer = inner;
-            if self.graph.tensor(inner).element() == ElementType::Int8 && self.plan.options.ends == Ends::Float32 {
+            if Affine::of(self.graph.tensor(inner)).is_some() && self.plan.options.ends == Ends::Float32 {
                 let tensor = self.plan.float.tensor(id);
                 outer = self.add(Tensor { source: None, data: None, ..tensor.clone() }, Some(id));
                 self.graph.tensors[inner.index()].name.push_str(" quantised");
@@ -135,21 +142,20 @@ impl Build<'_> {
         }
     }
 
-    /// What an operator reads in place of a float graph's tensor: with the scale and zero point that are asked for, or, if none are,
-    /// with its own.
+    /// What an operator reads in place of a float graph's tensor, stored as it asks.
     fn operand(&mut self, id: TensorId, asked: Option<Affine>) -> TensorId {
         let tensor = self.plan.float.tensor(id);
         if let Some(values) = tensor.floats() {
-            let affine = asked.unwrap_or_else(|| covering(&values));
-            let data: Vec<u8> = values.iter().map(|&v| affine.stored(v) as u8).collect();
+            let affine = asked.unwrap_or_else(|| Affine::covering_all(&values, ElementType::Int8));
+            let data = affine.bytes(&values);
             let constant = Tensor::constant(tensor.name.clone(), tensor.shape.clone(), affine.dtype(), data);
             return self.add(constant, None);
         }
         let placed = self.place(id);
-        let Some(asked) = asked.filter(|asked| self.plan.params[id.index()].is_some_and(|own| own != *asked)) else {
+        let Some(asked) = asked.filter(|asked| self.plan.formats.own(id).is_some_and(|own| own != *asked)) else {
             return placed;
         };
-        let key = (placed, asked.scale.to_bits(), asked.zero_point);
+        let key = (placed, asked.element, asked.scale.to_bits(), asked.zero_point);
         if let Some(&brought) = self.brought.get(&key) {
             return brought;
         }
@@ -171,16 +177,28 @@ impl Build<'_> {
             return self.weighted(index, &layout);
         }
         // Tied operators take their inputs with the output's scale and zero point.
-        let asked = if is_tied(&operator.op) { self.plan.params[operator.outputs[0].index()] } else { None };
-        let inputs = operator.inputs.iter().map(|&id| self.operand(id, asked)).collect();
+        let asked = if is_tied(&operator.op) { self.plan.formats.own(operator.outputs[0]) } else { None };
+        let inputs =
+            operator.inputs.iter().map(|&id| self.operand(id, asked.or_else(|| self.read(index, id)))).collect();
         let op = match (&operator.op, asked) {
             (Op::Pad { pads, value: PadValue::Float(value) }, Some(affine)) => {
-                Op::Pad { pads: pads.clone(), value: PadValue::Integer(affine.stored(*value).into()) }
+                Op::Pad { pads: pads.clone(), value: PadValue::Integer(affine.stored(*value)) }
             }
             (op, _) => op.clone(),
         };
         self.push(op, inputs, operator);
         Ok(())
+    }
+
+    /// How an operator reads a float that nothing ties to its output.
+    fn read(&self, operator: usize, id: TensorId) -> Option<Affine> {
+        let Plan { float, formats, .. } = self.plan;
+        let wide = formats.operators[operator];
+        match float.tensor(id).floats() {
+            Some(values) if wide => Some(Affine::covering_all(&values, ElementType::Int16)),
+            Some(_) => None,
+            None => formats.read(id, wide),
+        }
     }
 
     fn push(&mut self, op: Op, inputs: Vec<TensorId>, operator: &Operator) {
@@ -192,11 +210,14 @@ impl Build<'_> {
     fn weighted(&mut self, index: usize, layout: &Layout) -> Result<(), QuantError> {
         let operator = &self.plan.float.operators[index];
         // A constant input is rare: the layer would have been folded but for its size.
-        let input = self.operand(operator.inputs[0], None);
+        let asked = self.read(index, operator.inputs[0]);
+        let input = self.operand(operator.inputs[0], asked);
         let moments = self.moments(operator, input)?;
-        let width = self.widths[index];
+        // Nothing computes with weights of 4 bits on int16.
+        let wide = self.plan.formats.operators[index];
+        let width = if wide { Width::Int8 } else { self.widths[index] };
         let constants = self.constants(operator, layout, input, moments.as_ref(), width);
-        let may_be_less = width == Width::Int8 && takes_int4(&operator.op);
+        let may_be_less = width == Width::Int8 && !wide && takes_int4(&operator.op);
         if self.alternatives.is_some() && may_be_less {
             let constants = self.constants(operator, layout, input, moments.as_ref(), Width::Int4);
             let place = self.graph.operators.len();
@@ -230,12 +251,12 @@ impl Build<'_> {
         width: Width,
     ) -> Vec<Tensor> {
         let (float, options) = (self.plan.float, self.plan.options);
-        let input_scale = self.graph.tensor(input).per_tensor().map_or(1.0, |(scale, _)| scale);
+        let input = Affine::of(self.graph.tensor(input)).unwrap_or(Affine::int8(1.0, 0));
         let weights = float.tensor(operator.inputs[1]);
         let values = weights.floats().unwrap_or_default();
         let bias = operator.inputs.get(2).map(|&id| float.tensor(id));
         let reals = bias.and_then(Tensor::floats).unwrap_or_else(|| vec![0.0; layout.outputs]);
-        let scales = weights::scales(&values, layout, &reals, input_scale, width);
+        let scales = weights::scales(&values, layout, &reals, input, width);
         let mut reals: Vec<f64> = reals.into_iter().map(f64::from).collect();
         let correct = |reals: &mut [f64], by: Vec<f64>| {
             if options.correct_bias {
@@ -259,12 +280,12 @@ impl Build<'_> {
                 quantised
             }
         };
-        let stored = weights::biases(&reals, input_scale, &quantised.scales);
+        let stored = weights::biases(&reals, input, &quantised.scales);
         let scheme = |axis: usize, scales: Vec<f32>| match layout.per_channel(width) {
             true => Quantisation::PerChannel { axis, zero_points: vec![0; scales.len()], scales },
             false => Quantisation::PerTensor { scale: scales[0], zero_point: 0 },
         };
-        let products = quantised.scales.iter().map(|&s| (f64::from(s) * f64::from(input_scale)) as f32).collect();
+        let products = quantised.scales.iter().map(|&s| (f64::from(s) * f64::from(input.scale)) as f32).collect();
         let mut constants = vec![Tensor::constant(
             weights.name.clone(),
             weights.shape.clone(),
@@ -273,8 +294,10 @@ impl Build<'_> {
         )];
         if bias.is_some() || stored.iter().any(|&b| b != 0) {
             let name = bias.map_or_else(|| format!("{} bias", weights.name), |bias| bias.name.clone());
-            let bytes: Vec<u8> = stored.iter().flat_map(|b| b.to_le_bytes()).collect();
-            let dtype = DataType::Quantised(ElementType::Int32, scheme(0, products));
+            let element = if input.is_wide() { ElementType::Int64 } else { ElementType::Int32 };
+            let each = element.bits() / 8;
+            let bytes: Vec<u8> = stored.iter().flat_map(|b| b.to_le_bytes().into_iter().take(each)).collect();
+            let dtype = DataType::Quantised(element, scheme(0, products));
             constants.push(Tensor::constant(name, [layout.outputs], dtype, bytes));
         }
         constants

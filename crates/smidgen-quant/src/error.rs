@@ -72,6 +72,20 @@ pub enum QuantError {
         /// The least part of int8's constants that can be had.
         least: f64,
     },
+    /// So little noise cannot be had.
+    #[error("with 16 bits for every activation the outputs' noise still lies only {most:.1} dB below the signal")]
+    Unreachable {
+        /// The signal-to-noise ratio that can be had, in decibels.
+        most: f64,
+    },
+    /// No activation and no operator has this name.
+    #[error("no activation and no operator of the network is called `{name}`; there are {}", listed(.near))]
+    UnknownLayer {
+        /// The name.
+        name: String,
+        /// Those most like it.
+        near: Vec<String>,
+    },
     /// No kernel runs the float graph, or the integer graph.
     #[error(transparent)]
     Lower(#[from] LowerError),
@@ -81,4 +95,8 @@ pub enum QuantError {
     /// The result is not valid, which is a fault of this crate's.
     #[error("quantisation has made the network invalid")]
     Spoilt(#[source] ValidateError),
+}
+
+fn listed(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

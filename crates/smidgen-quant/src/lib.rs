@@ -2,14 +2,17 @@
 //!
 //! The scheme is TensorFlow Lite's for int8 (its "quantization specification"): activations have one scale and zero point for a
 //! tensor, weights one scale for each output channel and zero point 0 (one for all channels in FULLY_CONNECTED), biases are
-//! int32 with the product of both scales. Weights may have 4 bits instead, always with a scale for each output channel. The result is an ordinary [`Graph`]; whoever runs it needs nothing from here.
+//! int32 with the product of both scales. Weights may have 4 bits instead, always with a scale for each output channel. Activations
+//! may be int16, symmetric about 0, in all layers or in some; biases are int64 there. The result is an ordinary [`Graph`]; whoever
+//! runs it needs nothing from here.
 //!
 //! In order:
 //! 1. `prepare`: constants folded, operators that int8 has no form for rewritten, what cannot be quantised refused.
 //! 2. `observe`: the graph is run over the samples with [`smidgen_exec`]; extremes, means and histograms of every tensor.
 //! 3. `equalise` (on request): channels scaled against each other where that changes no result.
 //! 4. [`range`]: the interval of each tensor that integers will represent.
-//! 5. `params`: scales and zero points; tensors that an operator ties together get the same ones.
+//! 5. `params`: scales and zero points; tensors that an operator ties together get the same ones. `formats`: which operators
+//!    compute on int16, and what lies between them and others; `needs`: which of them need it.
 //! 6. `convert`: the integer graph, with `weights` quantised and biases corrected; `compensate` rounds them by what their layer
 //!    reads (`moments`), in a `walk` through both networks.
 //! 7. `widths`: which weights take 4 bits, where they are mixed; then `convert` once more.
@@ -18,12 +21,15 @@
 //! The same graph, samples and options give the same bytes, whatever the number of threads.
 #![forbid(unsafe_code)]
 
+mod affine;
 mod compensate;
 mod convert;
 mod equalise;
 mod error;
+mod formats;
 mod histogram;
 mod moments;
+mod needs;
 pub mod noise;
 mod observe;
 mod params;
@@ -37,6 +43,7 @@ pub use error::QuantError;
 pub use noise::Layer;
 pub use range::RangeMethod;
 
+use formats::Formats;
 use smidgen_ir::{ElementType, Graph, Operator, TensorId, cost, validate};
 use walk::Walk;
 use weights::Width;
@@ -67,6 +74,19 @@ pub enum WeightBits {
     Mixed(Option<f64>),
 }
 
+/// How many bits activations take. Operators without a form for int16 (HARD_SWISH, PRELU and ARG_MAX) keep 8.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub enum ActivationBits {
+    /// 8 each.
+    #[default]
+    Int8,
+    /// 16 each, inputs and outputs as well. Weights have 8 then.
+    Int16,
+    /// Some layers' 16, others' 8, such that the outputs' noise (before a SOFTMAX) lies this many decibels below the signal. `None`:
+    /// at most twice the noise that 16 bits everywhere leave. Integer inputs and outputs keep 8.
+    Mixed(Option<f64>),
+}
+
 /// How weights are rounded.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Rounding {
@@ -87,8 +107,13 @@ pub struct Options {
     pub equalise: bool,
     /// Take from biases what rounding the weights adds to a layer's mean output.
     pub correct_bias: bool,
-    /// Bits of weights.
+    /// Bits of weights. Layers that compute on int16 keep 8.
     pub weights: WeightBits,
+    /// Bits of activations.
+    pub activations: ActivationBits,
+    /// Activations that get 16 bits in any case, by their name in the float network or by that of the operator that writes them. A named
+    /// input or output is int16 itself.
+    pub wide: Vec<String>,
     /// How weights are rounded; `None`: to the nearest where all have 8 bits, otherwise compensated.
     pub rounding: Option<Rounding>,
     /// Inputs and outputs.
@@ -100,7 +125,7 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Ranges from least to greatest value, weights of 8 bits, biases corrected, no equalisation, integer ends, errors from 32
+    /// Ranges from least to greatest value, weights and activations of 8 bits, biases corrected, no equalisation, integer ends, errors from 32
     /// samples.
     fn default() -> Self {
         Self {
@@ -108,6 +133,8 @@ impl Default for Options {
             equalise: false,
             correct_bias: true,
             weights: WeightBits::default(),
+            activations: ActivationBits::default(),
+            wide: Vec::new(),
             rounding: None,
             ends: Ends::default(),
             inputs: Vec::new(),
@@ -127,6 +154,8 @@ pub enum Stage {
     Round,
     /// Trying a layer with weights of 4 bits.
     Try,
+    /// Trying which activations need 16 bits.
+    Widen,
     /// Comparing both networks.
     Compare,
 }
@@ -146,15 +175,52 @@ pub struct Quantised {
     pub outputs: Vec<Option<f64>>,
     /// How many pairs of layers were equalised.
     pub equalised: usize,
+    /// What 16 bits for activations do, where some have them or were tried.
+    pub widened: Option<Widened>,
     /// Bytes of weights, biases and other constants, and what they would take with 8 bits for each weight.
     pub constant_bytes: [usize; 2],
+}
+
+/// A network with activations of 16 bits beside the one without.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Widened {
+    /// The network with int8 activations everywhere and weights of 8 bits.
+    pub int8: Graph,
+    /// Its signal-to-noise ratio in decibels at the outputs, or before a SOFTMAX; `None` if there is no noise.
+    pub int8_ratio: Option<f64>,
+    /// The same of the result's activations, with weights of 8 bits.
+    pub ratio: Option<f64>,
+    /// What was tried, with [`ActivationBits::Mixed`].
+    pub mixed: Option<Mixed>,
+}
+
+/// What was tried to find the activations that need 16 bits.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Mixed {
+    /// Signal-to-noise ratio in decibels with 16 bits for all of them; `None` if there is no noise.
+    pub int16_ratio: Option<f64>,
+    /// What was aimed at.
+    pub target: Option<f64>,
+    /// The activations, by the harm that 8 bits do to the outputs for what 16 cost.
+    pub tried: Vec<Tried>,
+}
+
+/// Activations that must have the same type.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Tried {
+    /// Their names.
+    pub tensors: Vec<String>,
+    /// Noise over signal at the outputs that 8 bits for these, and 16 for all others, add.
+    pub harm: f64,
+    /// True if they have 16 bits.
+    pub wide: bool,
 }
 
 /// Quantises a float graph, with samples of its inputs.
 ///
 /// # Errors
-/// [`QuantError`] if there are no samples or they do not fit, if the graph holds integers with a scale already, or if a weight or
-/// a value computed from a sample is not finite.
+/// [`QuantError`] if there are no samples or they do not fit, if the graph holds integers with a scale already, if a weight or
+/// a value computed from a sample is not finite, if a name is unknown, or if what is asked for cannot be had.
 pub fn quantise(
     graph: &Graph,
     samples: &[Inputs],
@@ -172,18 +238,36 @@ pub fn quantise(
             seen = observe::observe(&float, samples, progress)?;
         }
     }
-    let mut ranges = observe::ranges(&float, samples, &seen, options.range, progress)?;
-    for (&id, known) in float.inputs.iter().zip(&options.inputs) {
-        if let (Some(known), Some(range)) = (known, &mut ranges[id.index()]) {
-            *range = *known;
+    let ranges = |method: RangeMethod| {
+        let mut ranges = observe::ranges(&float, samples, &seen, method, progress)?;
+        for (&id, known) in float.inputs.iter().zip(&options.inputs) {
+            if let (Some(known), Some(range)) = (known, &mut ranges[id.index()]) {
+                *range = *known;
+            }
         }
-    }
-    let params = params::params(&float, &ranges);
+        Ok::<_, QuantError>(ranges)
+    };
+    // int16 has steps enough for all values that were seen.
+    let [narrow, wide] = [(options.range, ElementType::Int8), (RangeMethod::MinMax, ElementType::Int16)]
+        .map(|(method, element)| ranges(method).map(|ranges| params::params(&float, &ranges, element)));
+    let (narrow, wide) = (narrow?, wide?);
     let rounding = options.rounding.unwrap_or(match options.weights {
         WeightBits::Int8 => Rounding::Nearest,
         WeightBits::Int4 | WeightBits::Mixed(_) => Rounding::Compensated,
     });
-    let plan = convert::Plan { float: &float, params: &params, seen: &seen, options, rounding };
+    let measured = &samples[..samples.len().min(options.noise_samples.max(1))];
+    let formats = |asked: Vec<bool>| Formats::new(&float, [&narrow, &wide], asked);
+    let build = |asked: Vec<bool>| {
+        // What rounding has to walk through both networks for is too slow to be tried often.
+        let rounding = if rounding == Rounding::Compensated { Rounding::Nearest } else { rounding };
+        let plan = convert::Plan { float: &float, formats: &formats(asked), seen: &seen, options, rounding };
+        let converted = convert::convert(plan, &vec![Width::Int8; float.operators.len()], None, false)?.0;
+        validate(&converted.graph).map_err(QuantError::Spoilt)?;
+        Ok(converted)
+    };
+    let (asked, widened) = widen(&float, options, measured, &build, progress)?;
+    let formats = formats(asked);
+    let plan = convert::Plan { float: &float, formats: &formats, seen: &seen, options, rounding };
     let walk = || (rounding == Rounding::Compensated).then(|| Walk::new(&float, samples, progress));
     let all = |width: Width| {
         let of = |operator: &Operator| if convert::takes_int4(&operator.op) { width } else { Width::Int8 };
@@ -200,10 +284,60 @@ pub fn quantise(
         }
     };
     validate(&converted.graph).map_err(QuantError::Spoilt)?;
-    let measured = &samples[..samples.len().min(options.noise_samples.max(1))];
     let (layers, outputs) = noise::measure(&float, &converted, &seen, measured, progress)?;
     let constant_bytes = constant_bytes(&converted.graph);
-    Ok(Quantised { graph: converted.graph, layers, outputs, equalised, constant_bytes })
+    Ok(Quantised { graph: converted.graph, layers, outputs, equalised, widened, constant_bytes })
+}
+
+/// The activations that get 16 bits, and what that does if any do or were tried. `build` makes the integer network for a choice.
+fn widen(
+    float: &Graph,
+    options: &Options,
+    samples: &[Inputs],
+    build: &dyn Fn(Vec<bool>) -> Result<Converted, QuantError>,
+    progress: Progress<'_>,
+) -> Result<(Vec<bool>, Option<Widened>), QuantError> {
+    let none = vec![false; float.tensors.len()];
+    let named = needs::named(float, &options.wide)?;
+    if options.activations == ActivationBits::Int8 && options.wide.is_empty() {
+        return Ok((none, None));
+    }
+    let trial = noise::Trial::new(float, samples)?;
+    let mut measure = |asked: &[bool]| {
+        let noise = trial.noise(&build(asked.to_vec())?)?;
+        progress(Stage::Widen);
+        Ok(noise)
+    };
+    let decibels = |noise: f64| (noise > 0.0).then(|| -10.0 * noise.log10());
+    let (asked, mixed, noise) = match options.activations {
+        ActivationBits::Mixed(snr) => {
+            let mut fixed = none.clone();
+            if options.ends == Ends::Int8 {
+                float.inputs.iter().chain(&float.outputs).for_each(|id| fixed[id.index()] = true);
+            }
+            let found = needs::choose(float, &named, &fixed, snr, &mut measure)?;
+            let names = |ids: &[TensorId]| ids.iter().map(|&id| float.tensor(id).name.clone()).collect();
+            let tried = found.candidates.iter().zip(&found.taken);
+            let tried = tried.map(|(c, &wide)| Tried { tensors: names(&c.tensors), harm: c.harm, wide }).collect();
+            let taken = found.candidates.iter().zip(&found.taken).filter(|(_, taken)| **taken).map(|(c, _)| c);
+            let asked = needs::with(&named, taken);
+            let mixed = Mixed { int16_ratio: decibels(found.int16), target: decibels(found.target), tried };
+            (asked, Some(mixed), found.chosen)
+        }
+        ActivationBits::Int8 => {
+            let noise = measure(&named)?;
+            (named, None, noise)
+        }
+        ActivationBits::Int16 => {
+            let all: Vec<bool> =
+                (0..float.tensors.len()).map(|i| params::is_activation(float, TensorId(i as u32))).collect();
+            let noise = measure(&all)?;
+            (all, None, noise)
+        }
+    };
+    let int8 = build(none)?;
+    let int8_ratio = decibels(trial.noise(&int8)?);
+    Ok((asked, Some(Widened { int8: int8.graph, int8_ratio, ratio: decibels(noise), mixed })))
 }
 
 /// Bytes of constants as they are, and with 8 bits for each weight.

@@ -3,13 +3,13 @@
 //! The ratio of signal to noise is `10 log10(sum(y^2) / sum((y - y')^2))` decibels over all elements of an output, with y the float
 //! network's values and y' the integer network's. 20 dB are a tenth of the signal's magnitude.
 
+use crate::affine::{Affine, reals};
 use crate::error::QuantError;
 use crate::observe::{self, Seen, executor, floats, trace};
-use crate::params::Affine;
 use crate::{Converted, Inputs, Progress, Stage};
 use rayon::prelude::*;
 use smidgen_exec::Executor;
-use smidgen_ir::{DataType, ElementType, Graph, Op, Operator, Shape, Tensor, TensorId};
+use smidgen_ir::{ElementType, Graph, Op, Operator, Shape, Tensor, TensorId};
 
 /// An operator of the integer graph and what it does to the signal.
 #[derive(Clone, PartialEq, Debug)]
@@ -22,6 +22,8 @@ pub struct Layer {
     pub output: String,
     /// Its first output's shape.
     pub shape: Shape,
+    /// Its output's type: that of the activations it computes on.
+    pub activation: ElementType,
     /// Its weights' type, if it has weights.
     pub weights: Option<ElementType>,
     /// Bytes of its weights and biases.
@@ -90,7 +92,7 @@ pub(crate) fn measure(
     let told: Vec<usize> = (0..graph.operators.len())
         .filter(|&i| {
             let Operator { op, outputs, .. } = &graph.operators[i];
-            !matches!(op, Op::Reshape { .. }) && graph.tensor(outputs[0]).element() == ElementType::Int8
+            !matches!(op, Op::Reshape { .. }) && Affine::of(graph.tensor(outputs[0])).is_some()
         })
         .collect();
     let alone = told.iter().map(|&i| self::alone(graph, i)).collect::<Result<Vec<Alone>, _>>()?;
@@ -146,8 +148,7 @@ fn layer(graph: &Graph, i: usize, origin: &[Option<TensorId>], seen: &Seen, [add
     let operator = &graph.operators[i];
     let id = operator.outputs[0];
     let tensor = graph.tensor(id);
-    let (scale, zero_point) = tensor.per_tensor().unwrap_or((1.0, 0));
-    let affine = Affine { scale, zero_point };
+    let affine = Affine::of(tensor).unwrap_or(Affine::int8(1.0, 0));
     let stats = origin[id.index()].and_then(|o| seen[o.index()].as_ref());
     let weights = operator.inputs.get(1).map(|&id| graph.tensor(id));
     let has_weights = crate::weights::Layout::of(&operator.op, &[1, 1]).is_some();
@@ -157,10 +158,11 @@ fn layer(graph: &Graph, i: usize, origin: &[Option<TensorId>], seen: &Seen, [add
         kind: operator.op.name(),
         output: tensor.name.clone(),
         shape: tensor.shape.clone(),
+        activation: affine.element,
         weights: weights.filter(|_| has_weights).map(Tensor::element),
         constant_bytes: constants.map(Tensor::bytes).sum(),
-        scale,
-        zero_point,
+        scale: affine.scale,
+        zero_point: affine.zero_point,
         represents: affine.range(),
         seen: stats.map_or((0.0, 0.0), |s| (s.low, s.high)),
         added,
@@ -173,6 +175,8 @@ pub(crate) struct Trial<'a> {
     samples: &'a [Inputs],
     /// The float tensors that are compared: the outputs, or what a SOFTMAX makes them from, whose steps are finer.
     watched: Vec<TensorId>,
+    /// Whether each of them is an output.
+    ends: Vec<bool>,
     /// For each sample, the bytes of what is watched.
     real: Vec<Vec<Vec<u8>>>,
 }
@@ -181,10 +185,10 @@ impl<'a> Trial<'a> {
     pub fn new(float: &Graph, samples: &'a [Inputs]) -> Result<Self, QuantError> {
         let producers = float.producers();
         let before = |&id: &TensorId| match producers[id.index()].map(|op| &float.operators[op.index()]) {
-            Some(Operator { op: Op::Softmax { .. }, inputs, .. }) => inputs[0],
-            _ => id,
+            Some(Operator { op: Op::Softmax { .. }, inputs, .. }) => (inputs[0], false),
+            _ => (id, true),
         };
-        let watched: Vec<TensorId> = float.outputs.iter().map(before).collect();
+        let (watched, ends): (Vec<TensorId>, Vec<bool>) = float.outputs.iter().map(before).unzip();
         let start = executor(float)?;
         let one = |executor: &mut Executor, inputs: &Inputs| {
             let mut real = vec![Vec::new(); watched.len()];
@@ -194,24 +198,24 @@ impl<'a> Trial<'a> {
             Ok(real)
         };
         let real = samples.par_iter().map_init(|| start.clone(), one).collect::<Result<_, QuantError>>()?;
-        Ok(Self { samples, watched, real })
+        Ok(Self { samples, watched, ends, real })
     }
 
     /// Noise of an integer network in parts of the signal, summed over what is watched.
     pub fn noise(&self, Converted { graph, origin }: &Converted) -> Result<f64, QuantError> {
         let start = executor(graph)?;
+        // A tensor may be there at several scales; what comes out of the network is the last, what an operator computes the first.
+        let watched = self.watched.iter().zip(&self.ends).zip(&graph.outputs).map(|((&w, &ends), &output)| {
+            if ends { Some(output) } else { origin.iter().position(|o| *o == Some(w)).map(|i| TensorId(i as u32)) }
+        });
+        let watched: Vec<Option<TensorId>> = watched.collect();
         let one = |executor: &mut Executor, (inputs, real): (&Inputs, &Vec<Vec<u8>>)| {
             let inputs: Inputs =
                 graph.inputs.iter().zip(inputs).map(|(&id, bytes)| encode(graph.tensor(id), bytes)).collect();
-            let mut found = vec![Power::default(); self.watched.len()];
+            let mut found = vec![Power::default(); watched.len()];
             trace(executor, graph, &inputs, &mut |id, bytes| {
-                // A tensor may be there at several scales; the operator's own output comes first.
-                let places = self.watched.iter().zip(&mut found).zip(real);
-                for ((_, power), real) in
-                    places.filter(|((w, p), _)| origin[id.index()] == Some(**w) && p.signal == 0.0)
-                {
-                    power.add(compare(graph.tensor(id), real, bytes));
-                }
+                let places = watched.iter().zip(&mut found).zip(real).filter(|((w, _), _)| **w == Some(id));
+                places.for_each(|((_, power), real)| *power = compare(graph.tensor(id), real, bytes));
             })?;
             Ok(found)
         };
@@ -256,31 +260,15 @@ pub(crate) fn alone(graph: &Graph, i: usize) -> Result<Alone, QuantError> {
 
 /// Float values in a tensor's own type.
 pub(crate) fn encode(tensor: &Tensor, bytes: &[u8]) -> Vec<u8> {
-    match (tensor.element(), tensor.per_tensor()) {
-        (ElementType::Int8, Some((scale, zero_point))) => {
-            let affine = Affine { scale, zero_point };
-            floats(bytes).into_iter().map(|v| affine.stored(v) as u8).collect()
-        }
-        _ => bytes.to_vec(),
-    }
+    Affine::of(tensor).map_or_else(|| bytes.to_vec(), |affine| affine.bytes(&floats(bytes)))
 }
 
 /// Signal and noise of a tensor whose float values and stored ones are given; nothing where it is not about real numbers.
 fn compare(tensor: &Tensor, real: &[u8], stored: &[u8]) -> Power {
     let mut power = Power::default();
-    let mut add = |signal: f32, found: f64| {
+    for (signal, found) in floats(real).into_iter().zip(reals(tensor, stored).unwrap_or_default()) {
         let signal = f64::from(signal);
         power.add(Power { signal: signal * signal, noise: (signal - found) * (signal - found) });
-    };
-    match (&tensor.dtype, tensor.per_tensor()) {
-        (DataType::Quantised(ElementType::Int8, _), Some((scale, zero_point))) => {
-            let affine = Affine { scale, zero_point };
-            floats(real).iter().zip(stored).for_each(|(&r, &s)| add(r, affine.real(s as i8)));
-        }
-        (DataType::Plain(ElementType::Float32), _) => {
-            floats(real).iter().zip(floats(stored)).for_each(|(&r, s)| add(r, s.into()));
-        }
-        _ => {}
     }
     power
 }

@@ -1,54 +1,10 @@
 //! Scales and zero points of activations, from their ranges and from what operators ask of each other's.
 
+use crate::affine::Affine;
 use crate::observe::ENDLESS;
-use smidgen_ir::{BinaryKind, DataType, Graph, Op, Operator, PadValue, TensorId, UnaryKind};
+use smidgen_ir::{BinaryKind, DataType, ElementType, Graph, Op, Operator, PadValue, TensorId, UnaryKind};
 
-/// `real = scale * (stored - zero_point)` with int8 `stored`.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub(crate) struct Affine {
-    pub scale: f32,
-    pub zero_point: i32,
-}
-
-/// Least scale of an activation, far below any that a network can use; keeps products of scales normal numbers.
-const LEAST_SCALE: f64 = 1e-12;
-
-impl Affine {
-    /// Covers a range and 0, which a stored integer stands for exactly.
-    pub fn covering(low: f32, high: f32) -> Self {
-        let (low, high) = (f64::from(low).min(0.0), f64::from(high).max(0.0));
-        // A tensor that is always 0 may have any scale.
-        let high = if high - low < LEAST_SCALE { low + 1.0 } else { high };
-        let scale = ((high - low) / 255.0).max(LEAST_SCALE) as f32;
-        let zero_point = (-128.0 - low / f64::from(scale)).round().clamp(-128.0, 127.0) as i32;
-        Self { scale, zero_point }
-    }
-
-    /// The real numbers that -128 and 127 stand for.
-    pub fn range(self) -> (f32, f32) {
-        let real = |stored: i32| self.scale * (stored - self.zero_point) as f32;
-        (real(-128), real(127))
-    }
-
-    /// The stored integer nearest to a real number: divided in single precision and rounded half away from zero, as
-    /// TensorFlow Lite's QUANTIZE does.
-    pub fn stored(self, real: f32) -> i8 {
-        // The casts saturate.
-        ((real / self.scale).round() as i32).saturating_add(self.zero_point).clamp(-128, 127) as i8
-    }
-
-    /// The real number of a stored integer.
-    pub fn real(self, stored: i8) -> f64 {
-        f64::from(self.scale) * f64::from(i32::from(stored) - self.zero_point)
-    }
-
-    /// The type of a tensor that is stored so.
-    pub fn dtype(self) -> DataType {
-        DataType::int8(self.scale, self.zero_point)
-    }
-}
-
-/// True if int8 demands that inputs and outputs have one scale and zero point, since the operator only moves or picks values.
+/// True if integers demand that inputs and outputs have one scale and zero point, since the operator only moves or picks values.
 pub(crate) fn is_tied(op: &Op) -> bool {
     match op {
         Op::Pool2d { .. }
@@ -77,11 +33,15 @@ pub(crate) fn is_tied(op: &Op) -> bool {
     }
 }
 
-/// The scale and zero point that the scheme prescribes for an operator's output.
-fn prescribed(op: &Op) -> Option<Affine> {
+/// The scale and zero point that the scheme prescribes for an operator's output of this type.
+fn prescribed(op: &Op, element: ElementType) -> Option<Affine> {
+    let wide = element == ElementType::Int16;
     match op {
-        Op::Softmax { .. } | Op::Unary(UnaryKind::Logistic) => Some(Affine { scale: 1.0 / 256.0, zero_point: -128 }),
-        Op::Unary(UnaryKind::Tanh) => Some(Affine { scale: 1.0 / 128.0, zero_point: 0 }),
+        Op::Softmax { .. } | Op::Unary(UnaryKind::Logistic | UnaryKind::Tanh) if wide => {
+            Some(Affine::int16(1.0 / 32768.0))
+        }
+        Op::Softmax { .. } | Op::Unary(UnaryKind::Logistic) => Some(Affine::int8(1.0 / 256.0, -128)),
+        Op::Unary(UnaryKind::Tanh) => Some(Affine::int8(1.0 / 128.0, 0)),
         _ => None,
     }
 }
@@ -105,22 +65,45 @@ impl Groups {
     }
 }
 
-/// One entry for each tensor: its scale and zero point, or `None` for constants and for what is no float.
+/// True for a float that is computed at run time, or given.
+pub(crate) fn is_activation(graph: &Graph, id: TensorId) -> bool {
+    let tensor = graph.tensor(id);
+    tensor.dtype == DataType::FLOAT32 && !tensor.is_constant()
+}
+
+/// The floats that an operator reads and writes, constants left out.
+pub(crate) fn activations(graph: &Graph, operator: &Operator) -> Vec<TensorId> {
+    operator.inputs.iter().chain(&operator.outputs).copied().filter(|&id| is_activation(graph, id)).collect()
+}
+
+/// Tensors that operators tie together.
+fn tied(graph: &Graph) -> Groups {
+    let mut groups = Groups((0..graph.tensors.len()).collect());
+    for operator in graph.operators.iter().filter(|o| is_tied(&o.op)) {
+        activations(graph, operator).windows(2).for_each(|pair| groups.join(pair[0], pair[1]));
+    }
+    groups
+}
+
+/// The sets of activations that operators tie together, each in order; most have one member.
+pub(crate) fn groups(graph: &Graph) -> Vec<Vec<TensorId>> {
+    let mut groups = tied(graph);
+    let mut members: Vec<Vec<TensorId>> = vec![Vec::new(); graph.tensors.len()];
+    for id in (0..graph.tensors.len()).map(|i| TensorId(i as u32)).filter(|&id| is_activation(graph, id)) {
+        members[groups.of(id)].push(id);
+    }
+    members.retain(|members| !members.is_empty());
+    members
+}
+
+/// One entry for each tensor: its scale and zero point if it is stored as int8 or int16, or `None` for constants and for what is no
+/// float.
 ///
 /// Where an operator ties tensors together and the scheme prescribes one of them, all take the prescribed one if it holds their values;
 /// otherwise that one stays out, and its integers are brought to the others' scale when read.
-pub(crate) fn params(graph: &Graph, ranges: &[Option<(f32, f32)>]) -> Vec<Option<Affine>> {
-    let is_activation = |id: TensorId| {
-        let tensor = graph.tensor(id);
-        tensor.dtype == DataType::FLOAT32 && !tensor.is_constant()
-    };
-    let ends = |operator: &Operator| -> Vec<TensorId> {
-        operator.inputs.iter().chain(&operator.outputs).copied().filter(|&id| is_activation(id)).collect()
-    };
-    let mut groups = Groups((0..graph.tensors.len()).collect());
-    for operator in graph.operators.iter().filter(|o| is_tied(&o.op)) {
-        ends(operator).windows(2).for_each(|pair| groups.join(pair[0], pair[1]));
-    }
+pub(crate) fn params(graph: &Graph, ranges: &[Option<(f32, f32)>], element: ElementType) -> Vec<Option<Affine>> {
+    let is_activation = |id: TensorId| is_activation(graph, id);
+    let mut groups = tied(graph);
     let mut fixed: Vec<Option<Affine>> = vec![None; graph.tensors.len()];
     // The range of a group's members that nothing prescribes, and what is prescribed for others of it.
     let mut free: Vec<Option<(f32, f32)>> = vec![None; graph.tensors.len()];
@@ -130,13 +113,13 @@ pub(crate) fn params(graph: &Graph, ranges: &[Option<(f32, f32)>]) -> Vec<Option
         *range = Some((a.min(low), b.max(high)));
     };
     for operator in &graph.operators {
-        if let Some(affine) = prescribed(&operator.op)
+        if let Some(affine) = prescribed(&operator.op, element)
             && is_activation(operator.outputs[0])
         {
             fixed[operator.outputs[0].index()] = Some(affine);
             asked[groups.of(operator.outputs[0])].push(affine);
         }
-        let Some(&first) = ends(operator).first().filter(|_| is_tied(&operator.op)) else { continue };
+        let Some(&first) = activations(graph, operator).first().filter(|_| is_tied(&operator.op)) else { continue };
         let group = groups.of(first);
         for values in operator.inputs.iter().filter_map(|&id| graph.tensor(id).floats()) {
             values.iter().for_each(|&v| widen(&mut free[group], (v, v)));
@@ -166,11 +149,11 @@ pub(crate) fn params(graph: &Graph, ranges: &[Option<(f32, f32)>]) -> Vec<Option
                 let mut range = free[group];
                 all.iter().for_each(|affine| widen(&mut range, affine.range()));
                 let (low, high) = range.unwrap_or((0.0, 1.0));
-                Affine::covering(low, high)
+                Affine::covering(low, high, element)
             }
         });
     }
-    keep_factors_small(graph, &mut groups, &fixed, &mut common);
+    keep_factors_small(graph, &mut groups, &fixed, &mut common, element);
     let mut params = vec![None; graph.tensors.len()];
     for id in ids() {
         params[id.index()] = fixed[id.index()].or(common[groups.of(id)]);
@@ -180,14 +163,24 @@ pub(crate) fn params(graph: &Graph, ranges: &[Option<(f32, f32)>]) -> Vec<Option
 
 /// Raises output scales that are so small beside an operator's inputs that the factor between them would not fit a multiplier
 /// and a shift. That takes a layer whose outputs are almost always clipped, so no precision is lost that mattered.
-fn keep_factors_small(graph: &Graph, groups: &mut Groups, fixed: &[Option<Affine>], common: &mut [Option<Affine>]) {
+fn keep_factors_small(
+    graph: &Graph,
+    groups: &mut Groups,
+    fixed: &[Option<Affine>],
+    common: &mut [Option<Affine>],
+    element: ElementType,
+) {
     // Half of what the validator allows.
     const SUM: f64 = (1u64 << 18) as f64;
     const OTHER: f64 = (1u64 << 29) as f64;
+    // A quarter: an input that comes from int8 may have steps of nearly twice this size.
+    const WIDE: f64 = (1u64 << 5) as f64;
+    let weighted = if element == ElementType::Int16 { WIDE } else { OTHER };
     for operator in &graph.operators {
         let mut scale = |id: TensorId| -> f64 {
             let affine = match graph.tensor(id).floats() {
-                Some(values) => Some(covering(&values)),
+                // Weights are int8 always.
+                Some(values) => Some(Affine::covering_all(&values, ElementType::Int8)),
                 None => fixed[id.index()].or(common[groups.of(id)]),
             };
             affine.map_or(1.0, |a| f64::from(a.scale))
@@ -197,11 +190,10 @@ fn keep_factors_small(graph: &Graph, groups: &mut Groups, fixed: &[Option<Affine
         let least = match &operator.op {
             Op::Binary { kind: BinaryKind::Add | BinaryKind::Sub, .. } => greatest / SUM,
             // A weight's own scale is no greater than that of its range.
-            Op::Conv2d(_)
-            | Op::DepthwiseConv2d { .. }
-            | Op::TransposeConv { .. }
-            | Op::FullyConnected { .. }
-            | Op::Binary { kind: BinaryKind::Mul, .. } => inputs[0] * inputs[1] * 2.0 / OTHER,
+            Op::Conv2d(_) | Op::DepthwiseConv2d { .. } | Op::TransposeConv { .. } | Op::FullyConnected { .. } => {
+                inputs[0] * inputs[1] * 2.0 / weighted
+            }
+            Op::Binary { kind: BinaryKind::Mul, .. } => inputs[0] * inputs[1] * 2.0 / OTHER,
             Op::Prelu => inputs[0].max(inputs[0] * inputs[1]) / OTHER,
             Op::Unary(UnaryKind::LeakyRelu { alpha }) => inputs[0].max(inputs[0] * f64::from(alpha.abs())) / OTHER,
             Op::Unary(_) | Op::Reduce { .. } => greatest / OTHER,
@@ -214,42 +206,23 @@ fn keep_factors_small(graph: &Graph, groups: &mut Groups, fixed: &[Option<Affine
     }
 }
 
-/// Covers all of these values.
-pub(crate) fn covering(values: &[f32]) -> Affine {
-    let low = values.iter().copied().fold(0.0, f32::min);
-    let high = values.iter().copied().fold(0.0, f32::max);
-    Affine::covering(low, high)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use smidgen_ir::text;
 
-    #[test]
-    fn ranges_hold_zero_exactly() {
-        assert_eq!(Affine::covering(0.0, 255.0), Affine { scale: 1.0, zero_point: -128 });
-        assert_eq!(Affine::covering(5.0, 255.0), Affine { scale: 1.0, zero_point: -128 });
-        assert_eq!(Affine::covering(-1.0, 1.0).zero_point, -1);
-        assert_eq!(Affine::covering(-3.0, -1.0).zero_point, 127);
-        for (low, high) in [(0.0, 0.0), (-1e-30, 1e-30), (-1e30, 1e30), (0.0, f32::MAX)] {
-            let affine = Affine::covering(low, high);
-            assert!(affine.scale.is_normal() && affine.scale > 0.0, "{low}..{high}: {affine:?}");
-            assert_eq!(affine.real(affine.stored(0.0)), 0.0);
-        }
-    }
-
-    #[test]
-    fn stored_integers_round_and_saturate() {
-        let affine = Affine { scale: 0.5, zero_point: 3 };
-        let stored = [0.0, 0.25, -0.25, 1e9, -1e9, f32::INFINITY].map(|real| affine.stored(real));
-        assert_eq!(stored, [3, 4, 2, 127, -128, 127]);
+    fn covering(low: f32, high: f32) -> Affine {
+        Affine::covering(low, high, ElementType::Int8)
     }
 
     fn of(source: &str, ranges: &[(&str, (f32, f32))]) -> Vec<Option<Affine>> {
+        stored(source, ranges, ElementType::Int8)
+    }
+
+    fn stored(source: &str, ranges: &[(&str, (f32, f32))], element: ElementType) -> Vec<Option<Affine>> {
         let graph = text::parse(source).unwrap_or_else(|e| panic!("{e}: {source}"));
         let range = |name: &str| ranges.iter().find(|(n, _)| *n == name).map(|(_, range)| *range);
-        params(&graph, &graph.tensors.iter().map(|t| range(&t.name)).collect::<Vec<_>>())
+        params(&graph, &graph.tensors.iter().map(|t| range(&t.name)).collect::<Vec<_>>(), element)
     }
 
     #[test]
@@ -259,7 +232,7 @@ mod tests {
             %2 \"c\" : f32[1x4] = CONCATENATION(%0, %1) axis=1
             %3 \"d\" : f32[4x1] = RESHAPE(%2) shape=[4, 1]";
         let found = of(source, &[("a", (-1.0, 0.5)), ("b", (0.0, 3.0)), ("c", (-1.0, 3.0))]);
-        assert_eq!(found, [Some(Affine::covering(-1.0, 3.0)); 4]);
+        assert_eq!(found, [Some(covering(-1.0, 3.0)); 4]);
     }
 
     #[test]
@@ -273,15 +246,15 @@ mod tests {
                 %3 \"y\" : f32[1x4] = CONCATENATION(%1, %2) axis=1"
             )
         };
-        let fixed = Affine { scale: 1.0 / 256.0, zero_point: -128 };
+        let fixed = Affine::int8(1.0 / 256.0, -128);
         let ranges = [("x", (-9.0, 9.0)), ("p", (0.0, 1.0)), ("q", (0.0, 1.0)), ("y", (0.0, 1.0))];
         assert_eq!(of(&source("LOGISTIC"), &ranges)[1..], [Some(fixed); 3]);
         assert_eq!(of(&source("RELU"), &ranges)[1..], [Some(fixed); 3]);
         let tanh = of(&source("TANH"), &ranges);
-        assert_eq!(tanh[1..3], [Some(fixed), Some(Affine { scale: 1.0 / 128.0, zero_point: 0 })]);
-        assert_eq!(tanh[3], Some(Affine::covering(-1.0, 1.0)));
+        assert_eq!(tanh[1..3], [Some(fixed), Some(Affine::int8(1.0 / 128.0, 0))]);
+        assert_eq!(tanh[3], Some(covering(-1.0, 1.0)));
         let wide = of(&source("RELU"), &[("q", (0.0, 4.0)), ("y", (0.0, 4.0))]);
-        assert_eq!(wide[1..], [Some(fixed), Some(Affine::covering(0.0, 4.0)), Some(Affine::covering(0.0, 4.0))]);
+        assert_eq!(wide[1..], [Some(fixed), Some(covering(0.0, 4.0)), Some(covering(0.0, 4.0))]);
     }
 
     #[test]
@@ -292,7 +265,7 @@ mod tests {
             %2 \"m\" : f32[1x2] = MAXIMUM(%0, %1)
             %3 \"y\" : f32[1x4] = PADV2(%2) pads=[[0, 0], [1, 1]] value=-7.0";
         let found = of(source, &[("x", (-1.0, 1.0)), ("m", (0.0, 5.0)), ("y", (-7.0, 5.0))]);
-        assert_eq!([found[0], found[2], found[3]], [Some(Affine::covering(-7.0, 5.0)); 3]);
+        assert_eq!([found[0], found[2], found[3]], [Some(covering(-7.0, 5.0)); 3]);
     }
 
     #[test]
@@ -304,5 +277,31 @@ mod tests {
         let found = of(source, &[("x", (-1e9, 0.0)), ("y", (0.0, 0.0))]);
         let [x, y] = [found[0].unwrap(), found[2].unwrap()];
         assert!(x.scale / y.scale < (1 << 19) as f32, "{x:?} {y:?}");
+    }
+
+    #[test]
+    fn int16_is_symmetric_and_has_prescriptions_of_its_own() {
+        let source = "graph \"t\" inputs(%0) outputs(%3)
+            %0 \"x\" : f32[1x2]
+            %1 \"p\" : f32[1x2] = LOGISTIC(%0)
+            %2 \"t\" : f32[1x2] = TANH(%0)
+            %3 \"y\" : f32[1x4] = CONCATENATION(%1, %2) axis=1";
+        let ranges = [("x", (-3.0, 6.0)), ("p", (0.0, 1.0)), ("t", (-1.0, 1.0)), ("y", (-1.0, 1.0))];
+        let found = stored(source, &ranges, ElementType::Int16);
+        assert_eq!(found[0], Some(Affine::int16(6.0 / 32767.0)));
+        // Both are prescribed the same, so nothing lies between them and what joins them.
+        assert_eq!(found[1..], [Some(Affine::int16(1.0 / 32768.0)); 3]);
+    }
+
+    #[test]
+    fn factors_of_weighted_layers_on_int16_stay_small() {
+        let source = "graph \"t\" inputs(%0) outputs(%2)
+            %0 \"x\" : f32[1x2]
+            %1 : f32[1x2] = [100.0, -100.0]
+            %2 \"y\" : f32[1x1] = FULLY_CONNECTED(%0, %1)";
+        let found = stored(source, &[("x", (-300.0, 300.0)), ("y", (-0.001, 0.001))], ElementType::Int16);
+        let [x, y] = [found[0].unwrap(), found[2].unwrap()];
+        let factor = 2.0 * x.scale * (100.0 / 127.0) / y.scale;
+        assert!(factor < 128.0 && factor > 16.0, "{factor}");
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! At any time the values of all samples are held that an operator to come still reads; everything else is gone.
 
+use crate::affine::reals;
 use crate::error::QuantError;
 use crate::moments::Moments;
 use crate::noise::{Alone, alone, encode};
 use crate::observe::floats;
-use crate::params::Affine;
 use crate::{Inputs, Progress, Stage};
 use rayon::prelude::*;
 use smidgen_ir::{Graph, Tensor, TensorId};
@@ -73,9 +73,7 @@ impl<'a> Walk<'a> {
         self.catch_up(graph)?;
         let count = self.samples.len();
         let decoded = |tensor: &Tensor, bytes: &[u8]| -> Vec<f32> {
-            let Some((scale, zero_point)) = tensor.per_tensor() else { return floats(bytes) };
-            let affine = Affine { scale, zero_point };
-            bytes.iter().map(|&b| affine.real(b as i8) as f32).collect()
+            reals(tensor, bytes).unwrap_or_default().into_iter().map(|v| v as f32).collect()
         };
         for (i, [reals, founds]) in self.samples.iter().enumerate() {
             if let (Some(reals), Some(founds)) = (&reals[real.index()], &founds[found.index()]) {

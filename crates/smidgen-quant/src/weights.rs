@@ -1,9 +1,12 @@
 //! Weights and biases as integers.
 
+use crate::affine::Affine;
 use smidgen_ir::{ElementType, Op};
 
 /// Greatest magnitude of a stored bias: leaves the other half of int32 to the products.
 const LARGEST_BIAS: f64 = (1u32 << 30) as f64;
+/// The same beside int16, whose sums may have 48 bits with the sign: more do not fit 64 once multiplied.
+const LARGEST_WIDE_BIAS: f64 = (1u64 << 46) as f64;
 /// Scales of one layer's channels are at most this far apart: a channel whose weights are smaller still cannot be seen in the output.
 const SPREAD: f32 = 1.0 / (1 << 24) as f32;
 
@@ -124,18 +127,19 @@ pub(crate) struct Scales {
     pub whole: Vec<f32>,
     /// The scale of all channels, where they must have one.
     pub common: Option<f32>,
-    /// No channel's may be less: its bias must fit int32, and its outputs be seen beside other channels'.
+    /// No channel's may be less: its bias must fit, and its outputs be seen beside other channels'.
     pub least: Vec<f32>,
 }
 
-/// The scales for weights of this width. A channel's is large enough for its `bias` to fit int32 with an input of scale `input_scale`.
-pub(crate) fn scales(values: &[f32], layout: &Layout, bias: &[f32], input_scale: f32, width: Width) -> Scales {
+/// The scales for weights of this width. A channel's is large enough for its `bias` to fit with this input.
+pub(crate) fn scales(values: &[f32], layout: &Layout, bias: &[f32], input: Affine, width: Width) -> Scales {
     let mut greatest = vec![0f32; layout.outputs];
     for (i, &value) in values.iter().enumerate() {
         let most = &mut greatest[layout.output(i)];
         *most = most.max(value.abs());
     }
-    let fits = |bias: &f32| (f64::from(bias.abs()) / (f64::from(input_scale) * LARGEST_BIAS)) as f32;
+    let most = if input.is_wide() { LARGEST_WIDE_BIAS } else { LARGEST_BIAS };
+    let fits = |bias: &f32| (f64::from(bias.abs()) / (f64::from(input.scale) * most)) as f32;
     let mut least: Vec<f32> = bias.iter().map(fits).collect();
     let mut whole: Vec<f32> = greatest.iter().zip(&least).map(|(g, &l)| (g / width.largest()).max(l)).collect();
     let largest = whole.iter().copied().fold(0.0, f32::max);
@@ -202,10 +206,13 @@ pub(crate) fn mean_error(values: &[f32], layout: &Layout, weights: &Weights, mea
     error
 }
 
-/// Stored biases: `real = input_scale * scales[c] * stored`.
-pub(crate) fn biases(bias: &[f64], input_scale: f32, scales: &[f32]) -> Vec<i32> {
-    // The casts saturate.
-    let stored = |(&b, &s): (&f64, &f32)| (b / (f64::from(input_scale) * f64::from(s))).round() as i32;
+/// Stored biases: `real = input.scale * scales[c] * stored`. Beside int8 they fit int32.
+pub(crate) fn biases(bias: &[f64], input: Affine, scales: &[f32]) -> Vec<i64> {
+    let stored = |(&b, &s): (&f64, &f32)| {
+        let stored = (b / (f64::from(input.scale) * f64::from(s))).round();
+        // The casts saturate.
+        if input.is_wide() { stored as i64 } else { (stored as i32).into() }
+    };
     bias.iter().zip(scales).map(stored).collect()
 }
 
@@ -224,7 +231,12 @@ mod tests {
     }
 
     fn quantise(values: &[f32], layout: &Layout, bias: &[f32], input_scale: f32) -> Weights {
-        rounded(values, layout, scales(values, layout, bias, input_scale, Width::Int8).whole, Width::Int8)
+        rounded(
+            values,
+            layout,
+            scales(values, layout, bias, Affine::int8(input_scale, 0), Width::Int8).whole,
+            Width::Int8,
+        )
     }
 
     #[test]
@@ -239,7 +251,7 @@ mod tests {
         let values: Vec<f32> =
             (0..400).map(|i| if i == 0 { 3.0 } else { (i * 37 % 101) as f32 / 50.5 - 1.0 }).collect();
         let layout = dense(1, 400);
-        let scales = scales(&values, &layout, &[0.0], 1.0, Width::Int4);
+        let scales = scales(&values, &layout, &[0.0], Affine::int8(1.0, 0), Width::Int4);
         let error = |scales: Vec<f32>| {
             let found = rounded(&values, &layout, scales.clone(), Width::Int4);
             let difference = |(&q, v): (&i8, &f32)| (f32::from(q) * scales[0] - v).powi(2);
@@ -277,9 +289,9 @@ mod tests {
                 prop_assert!((f64::from(scale) * f64::from(stored) - f64::from(value)).abs() <= 0.5001 * f64::from(scale));
             }
             let reals: Vec<f64> = bias.iter().map(|&b| b.into()).collect();
-            for ((&stored, &real), &scale) in biases(&reals, input, &weights.scales).iter().zip(&reals).zip(&weights.scales) {
+            for ((&stored, &real), &scale) in biases(&reals, Affine::int8(input, 0), &weights.scales).iter().zip(&reals).zip(&weights.scales) {
                 let step = f64::from(input) * f64::from(scale);
-                prop_assert!((step * f64::from(stored) - real).abs() <= 0.5001 * step);
+                prop_assert!((step * stored as f64 - real).abs() <= 0.5001 * step);
                 // Scales are rounded to single precision.
                 prop_assert!(stored.unsigned_abs() <= (1 << 30) + (1 << 7));
             }
@@ -290,9 +302,22 @@ mod tests {
     fn channels_without_weights_keep_their_bias() {
         let weights = quantise(&[0.0; 4], &dense(2, 2), &[3.0, 0.0], 0.1);
         assert_eq!(weights.stored, [0; 4]);
-        let stored = biases(&[3.0, 0.0], 0.1, &weights.scales);
-        assert!((f64::from(stored[0]) * 0.1 * f64::from(weights.scales[0]) - 3.0).abs() < 1e-6, "{stored:?}");
+        let stored = biases(&[3.0, 0.0], Affine::int8(0.1, 0), &weights.scales);
+        assert!((stored[0] as f64 * 0.1 * f64::from(weights.scales[0]) - 3.0).abs() < 1e-6, "{stored:?}");
         assert!(quantise(&[0.0; 4], &dense(2, 2), &[0.0; 2], 0.1).scales.iter().all(|s| s.is_normal()));
+    }
+
+    #[test]
+    fn biases_beside_int16_have_64_bits() {
+        let layout = dense(1, 2);
+        let (bias, values) = ([3e4f32], [1e-4f32, -1e-4]);
+        let [narrow, wide] = [Affine::int8(1e-3, 0), Affine::int16(1e-3)];
+        // Beside int8 the weights' steps must grow for the bias to fit; beside int16 they need not.
+        let scales = [narrow, wide].map(|input| scales(&values, &layout, &bias, input, Width::Int8).whole);
+        assert!(scales[0][0] > 1e-2 && scales[1][0] == 1e-4 / 127.0, "{scales:?}");
+        let stored = biases(&[3e4], wide, &scales[1]);
+        assert!((stored[0] as f64 * f64::from(1e-3f32) * f64::from(scales[1][0]) - 3e4).abs() < 1e-6, "{stored:?}");
+        assert!(stored[0] > i32::MAX.into());
     }
 
     #[test]

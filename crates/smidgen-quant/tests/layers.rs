@@ -4,7 +4,7 @@ use smidgen_exec::Executor;
 use smidgen_ir::{Activation, Graph, Padding, PoolKind};
 use smidgen_plan::simple::layer_wise;
 use smidgen_plan::{LowerOptions, lower};
-use smidgen_quant::{Inputs, Options, quantise};
+use smidgen_quant::{ActivationBits, Inputs, Options, quantise};
 use smidgen_zoo::{Builder, Node, Precision, Random, Taps};
 
 fn run(graph: &Graph, input: &[u8]) -> Vec<u8> {
@@ -31,18 +31,24 @@ fn bound(graph: &Graph, weights: &[f32], channel: usize, per_channel: usize, mos
     1.001 * (products + sx * sw / 2.0 + sy)
 }
 
-/// Quantises a network of one layer and compares every output with the float network's.
+/// Quantises a network of one layer, with activations of either type, and compares every output with the float network's.
 fn check(seed: u64, build: impl FnOnce(&mut Builder) -> Node, depthwise: bool) {
     let mut builder = Builder::new("one", Precision::Float32, seed);
     let end = build(&mut builder);
     let graph = builder.finish(&[end]);
+    for activations in [ActivationBits::Int8, ActivationBits::Int16] {
+        check_graph(seed, &graph, depthwise, activations);
+    }
+}
+
+fn check_graph(seed: u64, graph: &Graph, depthwise: bool, activations: ActivationBits) {
     let mut random = Random::new(seed);
     let count = graph.tensor(graph.inputs[0]).shape.elements();
     let mut image =
         || -> Vec<u8> { (0..count).flat_map(|_| ((2.0 * random.unit() - 1.0) as f32).to_le_bytes()).collect() };
     let samples: Vec<Inputs> = (0..4).map(|_| vec![image()]).collect();
-    let options = Options { correct_bias: false, ..Options::default() };
-    let quantised = quantise(&graph, &samples, &options, &|_| {}).unwrap().graph;
+    let options = Options { correct_bias: false, activations, ..Options::default() };
+    let quantised = quantise(graph, &samples, &options, &|_| {}).unwrap().graph;
     let weights = graph.tensor(graph.operators[0].inputs[1]);
     let values = weights.floats().unwrap();
     let outputs = *quantised.tensor(quantised.outputs[0]).shape.dims().last().unwrap();
@@ -55,16 +61,22 @@ fn check(seed: u64, build: impl FnOnce(&mut Builder) -> Node, depthwise: bool) {
     let (sx, zx) = quantised.tensor(quantised.inputs[0]).per_tensor().unwrap();
     let (sy, zy) = quantised.tensor(quantised.outputs[0]).per_tensor().unwrap();
     for sample in &samples {
-        let real = floats(&run(&graph, &sample[0]));
-        let stored: Vec<u8> =
-            floats(&sample[0]).iter().map(|v| ((v / sx).round() as i32 + zx).clamp(-128, 127) as u8).collect();
-        for (i, (&y, &q)) in real.iter().zip(&run(&quantised, &stored)).enumerate() {
+        let real = floats(&run(graph, &sample[0]));
+        let stored = floats(&sample[0]).into_iter().map(|v| (v / sx).round() as i32 + zx);
+        let found: Vec<i32> = if activations == ActivationBits::Int8 {
+            let stored: Vec<u8> = stored.map(|q| q.clamp(-128, 127) as u8).collect();
+            run(&quantised, &stored).into_iter().map(|q| i32::from(q as i8)).collect()
+        } else {
+            let stored: Vec<u8> = stored.flat_map(|q| (q.clamp(-32768, 32767) as i16).to_le_bytes()).collect();
+            run(&quantised, &stored).as_chunks::<2>().0.iter().map(|&q| i16::from_le_bytes(q).into()).collect()
+        };
+        for (i, (&y, q)) in real.iter().zip(found).enumerate() {
             let channel = of_channel(i % outputs);
-            let found = f64::from(sy) * f64::from(i32::from(q as i8) - zy);
+            let found = f64::from(sy) * f64::from(q - zy);
             let bound = bound(&quantised, &channel, i % outputs, channel.len(), 1.0);
             assert!(
                 (found - f64::from(y)).abs() <= bound,
-                "seed {seed}, element {i}: {y} became {found}, bound {bound}"
+                "seed {seed}, {activations:?}, element {i}: {y} became {found}, bound {bound}"
             );
         }
     }

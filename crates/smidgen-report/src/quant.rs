@@ -18,6 +18,8 @@ pub struct LayerRow {
     pub name: String,
     /// Its output's shape.
     pub shape: String,
+    /// The type of the activations that it computes on.
+    pub activation: String,
     /// Its weights' type, if it has weights.
     pub weights: Option<String>,
     /// Bytes of its weights and biases; 0 if it has none.
@@ -43,6 +45,8 @@ pub struct QuantSummary {
     pub model: String,
     /// How ranges were chosen.
     pub method: String,
+    /// Types of activations.
+    pub activations: String,
     /// Bits of weights.
     pub weights: String,
     /// Verdict in a sentence.

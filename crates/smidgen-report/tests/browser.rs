@@ -68,6 +68,7 @@ fn the_page_on_quantisation_fits_two_widths() {
         kind: "DEPTHWISE_CONV_2D".to_owned(),
         name: format!("<b>block_{index}</b>/{}", "a/long/name;".repeat(20)),
         shape: "1x96x96x64".to_owned(),
+        activation: "i8".to_owned(),
         weights: Some("i8".to_owned()),
         bytes: 123_456,
         scale: "0.00784314".to_owned(),

@@ -153,6 +153,8 @@ impl Error {
                 | QuantError::NothingToDo
                 | QuantError::NoSamples
                 | QuantError::Ratio { .. }
+                | QuantError::Unreachable { .. }
+                | QuantError::UnknownLayer { .. }
                 | QuantError::Sample { .. }
                 | QuantError::InputCount { .. }
                 | QuantError::Value { .. } => ErrorKind::Request,
@@ -179,6 +181,13 @@ impl Error {
                 QuantError::Ratio { .. } => {
                     "ask for a greater --flash-ratio; biases, and layers that are not CONV_2D, DEPTHWISE_CONV_2D or \
                      FULLY_CONNECTED, keep their bytes"
+                }
+                QuantError::Unreachable { .. } => {
+                    "ask for a lesser --snr; what is left is the weights' noise, and that of integer inputs and outputs"
+                }
+                QuantError::UnknownLayer { .. } => {
+                    "`smidgen quantize --json` names every layer by its output; an activation that is fused into a layer has no \
+                     name of its own"
                 }
                 QuantError::Lower(_) => "`smidgen ops` shows what is supported of each operator",
                 QuantError::Spoilt(_) | QuantError::Exec(_) => {

@@ -11,14 +11,19 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use smidgen::data::Dataset;
 use smidgen::data::set::Part;
-use smidgen::ir::ElementType;
-use smidgen::quant::{Ends, Inputs, Layer, Options, Quantised, RangeMethod, Rounding, Stage, WeightBits, quantise};
+use smidgen::ir::{ElementType, Graph};
+use smidgen::plan::planner::PlanOptions;
+use smidgen::plan::{self, LowerOptions};
+use smidgen::quant::{
+    ActivationBits, Ends, Inputs, Layer, Options, Quantised, RangeMethod, Rounding, Stage, Tried, WeightBits, Widened,
+    quantise,
+};
 use smidgen::report::quant::{LayerRow, QuantSummary};
 use smidgen::report::{self, Figure};
 use smidgen::{Error, Network};
 use std::path::PathBuf;
 
-/// Turn a float network into one of int8, or of int4 weights, with samples of its inputs
+/// Turn a float network into one of int8, with int4 weights or int16 activations where wanted, with samples of its inputs
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -32,9 +37,16 @@ Examples:
       weights of 4 bits where that harms least, of 8 elsewhere: at most 58 % of the bytes of int8
   smidgen quantize model.tflite -o small.tflite --data photos.tar.gz --weights mixed --flash-ratio 0.7
   smidgen quantize model.tflite -o small.tflite --data photos.tar.gz --weights int4 --equalise
+  smidgen quantize model.tflite -o exact.tflite --data photos.tar.gz --activations mixed
+      activations of 16 bits where 8 add the most noise to the outputs, until twice the least noise is left
+  smidgen quantize model.tflite -o exact.tflite --data photos.tar.gz --activations mixed --snr 40
+  smidgen quantize model.tflite -o exact.tflite --data photos.tar.gz --wide conv2d_1/Relu --wide SOFTMAX
+      16 bits for an activation named by you, and for what operators of one kind write
 
 The scheme is TensorFlow Lite's: int8 activations with one scale and zero point, int8 weights with a scale for each output \
-channel, int32 biases. Weights of 4 bits are stored two to a byte, as TensorFlow Lite does. The same samples and options give the same bytes. `smidgen eval` tells what the result is worth.")]
+channel, int32 biases. Weights of 4 bits are stored two to a byte, as TensorFlow Lite does. Activations of 16 bits are its \
+16x8: int16 symmetric about 0, int8 weights, int64 biases; the producer and all readers of such an activation compute on int16, \
+with a QUANTIZE to and from int8 around them. The same samples and options give the same bytes. `smidgen eval` tells what the result is worth.")]
 pub struct Quantize {
     #[command(flatten)]
     model: Model,
@@ -64,6 +76,16 @@ pub struct Quantize {
     /// With --weights mixed: what weights and biases may take, as a part of their bytes with int8 [default: 0.58]
     #[arg(long, value_name = "PART", value_parser = part)]
     flash_ratio: Option<f64>,
+    /// Bits of activations: 8, 16, or 16 in the layers that need it
+    #[arg(long, value_enum, value_name = "BITS", default_value_t)]
+    activations: ActivationsName,
+    /// With --activations mixed: decibels of signal over noise that the outputs shall have, before a SOFTMAX [default: 3 less than 16 bits
+    /// everywhere give]
+    #[arg(long, value_name = "DB", value_parser = finite)]
+    snr: Option<f64>,
+    /// 16 bits for this activation, named as in --json, or for all that operators of this name write; repeatable
+    #[arg(long, value_name = "NAME")]
+    wide: Vec<String>,
     /// How weights are rounded [default: nearest with --weights int8, otherwise compensated]
     #[arg(long, value_enum, value_name = "METHOD")]
     rounding: Option<RoundingName>,
@@ -80,7 +102,7 @@ pub struct Quantize {
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
 enum EndsName {
-    /// The stored integers
+    /// The stored integers: int8, or int16 with --activations int16
     #[default]
     Int8,
     /// Floats, with a QUANTIZE and a DEQUANTIZE at the ends
@@ -95,6 +117,17 @@ enum WeightsName {
     /// 4 bits each, two to a byte
     Int4,
     /// 8 in some layers, 4 in others
+    Mixed,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum ActivationsName {
+    /// 8 bits each
+    #[default]
+    Int8,
+    /// 16 bits each, weights of 8
+    Int16,
+    /// 16 in the layers that need it, 8 in others
     Mixed,
 }
 
@@ -114,13 +147,20 @@ fn part(text: &str) -> Result<f64, String> {
     part.ok_or_else(|| "a number above 0, up to 1, such as 0.6".to_owned())
 }
 
+/// A number of decibels.
+fn finite(text: &str) -> Result<f64, String> {
+    let decibels = text.parse().ok().filter(|decibels: &f64| decibels.is_finite());
+    decibels.ok_or_else(|| "a number of decibels, such as 40".to_owned())
+}
+
 /// Decibels below which a layer deserves a look: noise of a tenth of the signal's magnitude.
 const POOR: f64 = 20.0;
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 10] = [
     Column::right("#", 0),
     Column::left("operator", 0),
     Column::left("output", 3),
+    Column::left("acti-\nvations", 4),
     Column::left("weights", 5),
     Column::right("bytes", 6),
     Column::right("scale", 4),
@@ -130,7 +170,8 @@ const COLUMNS: [Column; 9] = [
 ];
 
 impl Quantize {
-    pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
+    /// Refuses options that contradict each other.
+    fn check(&self) -> Result<(), Failure> {
         if self.output.extension().is_none_or(|extension| extension != "tflite") {
             return Err(Failure::usage(
                 format!("`{}` does not end in .tflite", self.output.display()),
@@ -143,6 +184,31 @@ impl Quantize {
                 "add --weights mixed, or leave it out",
             ));
         }
+        if self.snr.is_some() && self.activations != ActivationsName::Mixed {
+            return Err(Failure::usage(
+                "--snr is about --activations mixed",
+                "add --activations mixed, or leave it out",
+            ));
+        }
+        if self.activations == ActivationsName::Int16 {
+            if self.weights != WeightsName::Int8 {
+                return Err(Failure::usage(
+                    "nothing computes with weights of 4 bits on int16 activations",
+                    "leave --weights out, or take --activations mixed: weights of 4 bits are for its int8 layers",
+                ));
+            }
+            if !self.wide.is_empty() {
+                return Err(Failure::usage(
+                    "with --activations int16 all activations have 16 bits",
+                    "leave --wide out, or take it with --activations int8 or mixed",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
+        self.check()?;
         let network = self.model.open()?;
         let at = |error: Error| error.at(&self.model.path);
         let before = network.to_tflite().map_err(at)?.len();
@@ -163,6 +229,12 @@ impl Quantize {
                 WeightsName::Int4 => WeightBits::Int4,
                 WeightsName::Mixed => WeightBits::Mixed(self.flash_ratio),
             },
+            activations: match self.activations {
+                ActivationsName::Int8 => ActivationBits::Int8,
+                ActivationsName::Int16 => ActivationBits::Int16,
+                ActivationsName::Mixed => ActivationBits::Mixed(self.snr),
+            },
+            wide: self.wide.clone(),
             rounding: self.rounding.map(|rounding| match rounding {
                 RoundingName::Nearest => Rounding::Nearest,
                 RoundingName::Clipped => Rounding::Clipped,
@@ -179,6 +251,7 @@ impl Quantize {
                 (Stage::Observe, progress::bar(out, "observing", samples.len())),
                 (Stage::Spread, progress::bar(out, "counting", samples.len())),
                 (Stage::Round, progress::bar(out, "rounding", operators * if mixed { 2 } else { 1 })),
+                (Stage::Widen, progress::bar(out, "widening", operators + 2)),
                 (Stage::Try, progress::bar(out, "trying", operators)),
                 (Stage::Compare, progress::bar(out, "comparing", samples.len().min(options.noise_samples))),
             ];
@@ -193,15 +266,20 @@ impl Quantize {
         Network::from_tflite(&written).map_err(|e| e.at(&self.output))?;
         interrupt::write(&self.output, &written)?;
         let sizes = [before, written.len()];
+        let sram = match &quantised.widened {
+            Some(widened) => Some([planned(widened.int8.clone())?, planned(quantised.graph.clone())?]),
+            None => None,
+        };
+        let made = Made { quantised: &quantised, sizes, sram };
         if let Some(path) = &self.report {
-            let page = report::quant::html(&self.summary(&quantised, samples.len(), sizes))
+            let page = report::quant::html(&self.summary(&made, samples.len()))
                 .map_err(|e| Failure::usage(e.to_string(), "leave --report out"))?;
             interrupt::write(path, page.as_bytes())?;
         }
         if self.json {
-            out.json(&describe(&quantised, samples.len(), sizes))?;
+            out.json(&describe(&made, samples.len()))?;
         } else {
-            self.show(out, &quantised, sizes)?;
+            self.show(out, &made)?;
         }
         Ok(Answer::Yes)
     }
@@ -224,13 +302,15 @@ impl Quantize {
         Ok(samples.into_iter().map(|(_, inputs)| inputs).collect())
     }
 
-    fn show(&self, out: &mut Output, quantised: &Quantised, [before, after]: [usize; 2]) -> Result<(), Failure> {
+    fn show(&self, out: &mut Output, made: &Made<'_>) -> Result<(), Failure> {
+        let Made { quantised, sizes: [before, after], sram } = *made;
         let mut table = Table::new(&COLUMNS);
         for layer in &quantised.layers {
             table.row(vec![
                 layer.operator.to_string(),
                 layer.kind.to_owned(),
                 layer.shape.to_string(),
+                layer.activation.name().to_owned(),
                 layer.weights.map_or("-", |w| w.name()).to_owned(),
                 if layer.constant_bytes > 0 { thousands(layer.constant_bytes as u64) } else { "-".to_owned() },
                 real(layer.scale.into()),
@@ -256,6 +336,12 @@ impl Quantize {
         if constants < int8 {
             out.line(format!("weights and biases  {}", told_of_int8(constants, int8)))?;
         }
+        if let (Some(widened), Some([int8, now])) = (&quantised.widened, sram) {
+            for line in told_of_width(quantised, widened) {
+                out.line(line)?;
+            }
+            out.line(format!("SRAM as planned  {}, {} with int8", bytes(now), bytes(int8)))?;
+        }
         if let Some(worst) = worst(&quantised.layers) {
             let (style, db) = (BAD, decibels(worst.added));
             out.line(format!(
@@ -268,7 +354,8 @@ impl Quantize {
         out.note(format!("{}: {}, of {}", self.output.display(), bytes(after), bytes(before)))
     }
 
-    fn summary(&self, quantised: &Quantised, samples: usize, [before, after]: [usize; 2]) -> QuantSummary {
+    fn summary(&self, made: &Made<'_>, samples: usize) -> QuantSummary {
+        let Made { quantised, sizes: [before, after], sram } = *made;
         let figure =
             |label: &str, value: String, kind: &str| Figure { label: label.to_owned(), value, kind: kind.to_owned() };
         let mut figures = vec![
@@ -283,6 +370,13 @@ impl Quantize {
             let value = ratio.map_or_else(|| "no noise".to_owned(), |db| format!("{db:.1} dB"));
             figures.push(figure(&format!("Output {k}"), value, "signal over noise, measured"));
         }
+        if let (Some(widened), Some([int8, now])) = (&quantised.widened, sram) {
+            let [wide, all] = wide_layers(quantised);
+            figures.push(figure("Layers on int16", wide.to_string(), &format!("of {all}")));
+            let beside = |ratio| format!("measured before a SOFTMAX; with int8 {}", decibels_or_none(ratio));
+            figures.push(figure("Outputs", decibels_or_none(widened.ratio), &beside(widened.int8_ratio)));
+            figures.push(figure("SRAM", bytes(now), &format!("as planned; {} with int8", bytes(int8))));
+        }
         let verdict = match worst(&quantised.layers) {
             Some(worst) => format!("{} {} adds the most noise.", worst.kind, worst.output),
             None => "No operator adds more noise than a tenth of its signal.".to_owned(),
@@ -292,6 +386,7 @@ impl Quantize {
             kind: layer.kind.to_owned(),
             name: layer.output.clone(),
             shape: layer.shape.to_string(),
+            activation: layer.activation.name().to_owned(),
             weights: layer.weights.map(|w| w.name().to_owned()),
             bytes: layer.constant_bytes,
             scale: real(layer.scale.into()),
@@ -304,6 +399,12 @@ impl Quantize {
         QuantSummary {
             model: self.model.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
             method: self.range.to_string(),
+            activations: match wide_layers(quantised) {
+                [0, _] => "int8",
+                [wide, all] if wide == all => "int16",
+                _ => "int8 and int16",
+            }
+            .to_owned(),
             weights: match self.weights {
                 WeightsName::Int8 => "8 bits",
                 WeightsName::Int4 => "4 bits",
@@ -318,6 +419,51 @@ impl Quantize {
     }
 }
 
+/// What was made, for the ways to present it.
+#[derive(Clone, Copy)]
+struct Made<'a> {
+    quantised: &'a Quantised,
+    /// Bytes of both files.
+    sizes: [usize; 2],
+    /// Bytes of SRAM that int8 everywhere takes and that this takes, if they differ.
+    sram: Option<[usize; 2]>,
+}
+
+/// Bytes of SRAM of a network as `smidgen plan` plans it, unless told otherwise.
+fn planned(graph: Graph) -> Result<usize, Failure> {
+    let mut network = Network::from_graph(graph)?;
+    network.clean_up()?;
+    let lowered = plan::lower(network.graph(), &LowerOptions::default().for_device()).map_err(Error::from)?;
+    let plan = plan::planner::plan(&lowered, &PlanOptions::default()).map_err(Error::from)?;
+    Ok(plan.report.total_bytes)
+}
+
+/// How many operators compute on int16, of how many.
+fn wide_layers(quantised: &Quantised) -> [usize; 2] {
+    let layers = quantised.layers.iter().filter(|layer| layer.kind != "QUANTIZE");
+    let wide = layers.clone().filter(|layer| layer.activation == ElementType::Int16).count();
+    [wide, layers.count()]
+}
+
+fn decibels_or_none(ratio: Option<f64>) -> String {
+    ratio.map_or_else(|| "no noise".to_owned(), |db| format!("{db:.1} dB"))
+}
+
+/// What 16 bits for activations do, in words.
+fn told_of_width(quantised: &Quantised, widened: &Widened) -> Vec<String> {
+    let [wide, all] = wide_layers(quantised);
+    let quantizes = quantised.layers.iter().filter(|layer| layer.kind == "QUANTIZE").count();
+    let mut lines = vec![format!("int16 in {wide} of {all} layers, {} between types", count(quantizes, "QUANTIZE"))];
+    let (now, int8) = (decibels_or_none(widened.ratio), decibels_or_none(widened.int8_ratio));
+    let mut noise = format!("outputs (before a SOFTMAX)  {now}, with int8 {int8}");
+    if let Some(mixed) = &widened.mixed {
+        noise += &format!(", with int16 {}", decibels_or_none(mixed.int16_ratio));
+        noise += &mixed.target.map_or_else(String::new, |target| format!("; wanted: {target:.1} dB"));
+    }
+    lines.push(noise);
+    lines
+}
+
 fn told_of_int8(constants: usize, int8: usize) -> String {
     format!("{}, {} of the {} of int8", bytes(constants), percent(constants as u64, int8 as u64, 1), bytes(int8))
 }
@@ -326,6 +472,7 @@ fn told_of_int8(constants: usize, int8: usize) -> String {
 fn remedy(layer: &Layer) -> &'static str {
     match layer.weights {
         Some(ElementType::Int4) => "--weights mixed, or a greater --flash-ratio",
+        _ if layer.activation == ElementType::Int8 => "--range mse, --equalise, or --activations mixed",
         _ => "--range mse, or --equalise",
     }
 }
@@ -340,7 +487,8 @@ fn decibels(ratio: Option<f64>) -> String {
     ratio.map_or_else(|| "-".into(), |db| format!("{db:.1}"))
 }
 
-fn describe(quantised: &Quantised, samples: usize, [before, after]: [usize; 2]) -> Value {
+fn describe(made: &Made<'_>, samples: usize) -> Value {
+    let Made { quantised, sizes: [before, after], sram } = *made;
     let layers: Vec<Value> = quantised
         .layers
         .iter()
@@ -350,6 +498,7 @@ fn describe(quantised: &Quantised, samples: usize, [before, after]: [usize; 2]) 
                 "kind": layer.kind,
                 "output": layer.output,
                 "shape": layer.shape.dims(),
+                "activation": layer.activation.name(),
                 "weights": layer.weights.map(|w| w.name()),
                 "constant_bytes": layer.constant_bytes,
                 "scale": layer.scale,
@@ -361,6 +510,18 @@ fn describe(quantised: &Quantised, samples: usize, [before, after]: [usize; 2]) 
             })
         })
         .collect();
+    let widened = quantised.widened.as_ref().map(|widened| {
+        let tried = |t: &Tried| json!({ "activations": t.tensors, "noise_of_int8": t.harm, "int16": t.wide });
+        json!({
+            "ratio_db": widened.ratio,
+            "int8_ratio_db": widened.int8_ratio,
+            "int16_ratio_db": widened.mixed.as_ref().map(|m| m.int16_ratio),
+            "target_db": widened.mixed.as_ref().map(|m| m.target),
+            "tried": widened.mixed.as_ref().map(|m| m.tried.iter().map(tried).collect::<Vec<_>>()),
+            "sram_bytes": sram.map(|[_, now]| now),
+            "int8_sram_bytes": sram.map(|[int8, _]| int8),
+        })
+    });
     json!({
         "samples": samples,
         "bytes": after,
@@ -369,6 +530,7 @@ fn describe(quantised: &Quantised, samples: usize, [before, after]: [usize; 2]) 
         "float_bytes": before,
         "equalised_pairs": quantised.equalised,
         "outputs_db": quantised.outputs,
+        "widened": widened,
         "layers": layers,
     })
 }

@@ -199,3 +199,70 @@ fn an_interrupted_evaluation_tells_what_it_has() {
     assert_eq!((counted(true).samples, counted(true).stopped), (0, true));
     assert_eq!((counted(false).samples, counted(false).stopped), (2, false));
 }
+
+/// Three convolutions in a row of what is bright and dark.
+const CHAIN: &str = r#"
+graph "chain"
+inputs(%0)
+outputs(%6)
+
+%0 "picture" : f32[1x4x4x1]
+%1 "k1" : f32[2x1x1x1] = [2.0, -0.37]
+%2 "first" : f32[1x4x4x2] = CONV_2D(%0, %1) stride=[1, 1] padding=same
+%3 "k2" : f32[2x1x1x2] = [1.1, 0.3, -0.7, 2.0]
+%4 "second" : f32[1x4x4x2] = CONV_2D(%2, %3) stride=[1, 1] padding=same
+%5 "k3" : f32[1x1x1x2] = [0.6, -1.0]
+%6 "third" : f32[1x4x4x1] = CONV_2D(%4, %5) stride=[1, 1] padding=same
+"#;
+
+#[test]
+fn activations_take_sixteen_bits_where_asked_for() {
+    let folder = Folder::new();
+    pictures(&folder);
+    folder.write("float.ir", CHAIN);
+    let tried = |more: &[&str]| {
+        let arguments = ["quantize", "float.ir", "-o", "o.tflite", "--data", "set", "--normalise", "unit"];
+        folder.smidgen(&[&arguments[..], more].concat())
+    };
+    let layers = |json: &serde_json::Value| -> Vec<String> {
+        let layers = json["layers"].as_array().unwrap().iter();
+        layers.map(|l| format!("{} {}", l["kind"].as_str().unwrap(), l["activation"].as_str().unwrap())).collect()
+    };
+    let all = tried(&["--activations", "int16", "--report", "r.html", "--json"]).expect(0).json();
+    assert_eq!(layers(&all), ["CONV_2D i16"; 3]);
+    assert!(all["widened"]["ratio_db"].as_f64() > all["widened"]["int8_ratio_db"].as_f64(), "{all}");
+    assert!(["sram_bytes", "int8_sram_bytes"].iter().all(|key| all["widened"][key].as_u64() > Some(0)), "{all}");
+    assert!(fs::read_to_string(folder.path("r.html")).unwrap().contains("Quantised to int16"));
+    // What was written takes pictures as every other network does.
+    let path = folder.path("set/a-dark/1.png");
+    let ran = folder.smidgen(&["run", "o.tflite", "--input", path.to_str().unwrap(), "--normalise", "unit"]).expect(0);
+    assert!(ran.stdout.contains("third"), "{}", ran.stdout);
+
+    let named = tried(&["--wide", "first", "--json"]).expect(0).json();
+    assert_eq!(layers(&named), ["QUANTIZE i16", "CONV_2D i16", "CONV_2D i16", "QUANTIZE i8", "CONV_2D i8"]);
+    let told = tried(&["--wide", "first", "--weights", "int4"]).expect(0).stdout;
+    assert!(told.contains("int16 in 2 of 3 layers, 2 QUANTIZEs between types"), "{told}");
+    let mixed = tried(&["--activations", "mixed", "--json"]).expect(0).json();
+    let (reached, wanted) = (&mixed["widened"]["ratio_db"], &mixed["widened"]["target_db"]);
+    assert!(reached.as_f64().unwrap() >= wanted.as_f64().unwrap(), "{mixed}");
+    assert_eq!(mixed["widened"]["tried"].as_array().unwrap().len(), 2, "{mixed}");
+}
+
+#[test]
+fn what_cannot_have_sixteen_bits_is_refused() {
+    let folder = Folder::new();
+    pictures(&folder);
+    folder.write("float.ir", CHAIN);
+    let refused = |more: &[&str], says: &str| {
+        let arguments = ["quantize", "float.ir", "-o", "o.tflite", "--data", "set", "--normalise", "unit"];
+        let told = folder.smidgen(&[&arguments[..], more].concat()).expect(2);
+        assert!(told.stderr.contains(says), "{}", told.stderr);
+    };
+    refused(&["--activations", "int16", "--weights", "int4"], "weights of 4 bits on int16");
+    refused(&["--activations", "int16", "--wide", "first"], "all activations have 16 bits");
+    refused(&["--snr", "40"], "--activations mixed");
+    refused(&["--activations", "mixed", "--snr", "much"], "a number of decibels");
+    refused(&["--activations", "mixed", "--snr", "200"], "with 16 bits for every activation");
+    refused(&["--wide", "frist"], "`first`");
+    assert_eq!(folder.files(), ["float.ir", "set"]);
+}
