@@ -7,7 +7,7 @@ use crate::value::{array, atom, call as invoke, structure};
 use smidgen_plan::{BufferId, Extent, Operand, Program, Step, StepId};
 
 /// Names that generated code takes from the kernels; used ones are imported.
-const IMPORTS: [&str; 15] = [
+const IMPORTS: [&str; 16] = [
     "Certified",
     "Factor",
     "Isa",
@@ -20,6 +20,7 @@ const IMPORTS: [&str; 15] = [
     "Window2d",
     "convert",
     "float",
+    "int16",
     "int8",
     "movement",
     "nd",
@@ -87,7 +88,8 @@ pub(crate) fn print(program: &Program, layout: &Layout) -> Steps {
 
     let mut text = Source::default();
     text.line("//! The steps of the network: one kernel each, with every parameter resolved.\n");
-    let arena = ["f32", "i8", "u8"].into_iter().filter(|&e| kinds.iter().any(|k| k.memory() == Some(e))).collect();
+    let arena =
+        ["f32", "i16", "i8", "u8"].into_iter().filter(|&e| kinds.iter().any(|k| k.memory() == Some(e))).collect();
     let constants: Vec<_> = ["Flash", "array", "elements"].into_iter().filter(|name| word(&body.text, name)).collect();
     imports(&body.text, &constants, &mut text);
     text.add(&body.text);
@@ -126,6 +128,7 @@ fn imports(body: &str, constants: &[&str], out: &mut Source) {
         "Window2d",
         "convert",
         "float",
+        "int16",
         "int8",
         "movement",
     ]);
