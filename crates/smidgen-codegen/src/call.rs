@@ -4,7 +4,7 @@ use crate::value::{Value, array, atom, call, numbers, slice, structure};
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::Int8;
 use smidgen_kernels::int8::device::{Finish, Width};
-use smidgen_kernels::int16::{Int16, Multiplier};
+use smidgen_kernels::int16::{Int16, Multiplier, device as wide};
 use smidgen_kernels::requant::Factor;
 use smidgen_kernels::{Rounding, View, Window2d};
 use smidgen_plan::{Buffer, BufferId, Extent, Operand, Program, Step, StepId};
@@ -148,6 +148,12 @@ impl Call {
         self.by_reference("quant", "int16::Int16", structure("int16::Int16", fields))
     }
 
+    /// Clamp of a device kernel on int16.
+    pub fn wide_clamp(self, clamp: wide::Clamp) -> Self {
+        let value = structure("int16::device::Clamp", vec![("min", atom(clamp.min)), ("max", atom(clamp.max))]);
+        self.by_value("clamp", "int16::device::Clamp", value)
+    }
+
     /// How a device kernel's accumulators become outputs.
     pub fn finish(self, finish: &Finish) -> Self {
         let fields = vec![
@@ -280,9 +286,9 @@ impl Site<'_> {
         self.step.outputs[0].extent.depth
     }
 
-    /// The scratch's first byte.
-    pub fn scratch(&self, call: Call) -> Call {
-        call.count("scratch", self.program.scratch[self.id.index()].offset)
+    /// The scratch's first element of `size` bytes.
+    pub fn scratch(&self, call: Call, size: usize) -> Call {
+        call.count("scratch", self.program.scratch[self.id.index()].offset / size)
     }
 
     /// The state's first element of `size` bytes.

@@ -30,7 +30,7 @@ pub(crate) fn call(s: &Site) -> Call {
         Kernel::TransposeConvI8 { window, quant } => windowed_i8(s, "int8::transpose_conv", window, quant),
         Kernel::Conv2dI8Fast { window, quant } => {
             let call = s.output(s.input(s.call("int8::fast::conv2d").isa().arena("i8"), 0)).region();
-            weights_i8(s, s.scratch(call).window(window).quant(quant))
+            weights_i8(s, s.scratch(call, 1).window(window).quant(quant))
         }
         Kernel::DepthwiseI8Fast { window, quant } => {
             let call = s.output(s.input(s.call("int8::fast::depthwise").isa().arena("i8"), 0)).region();
@@ -69,6 +69,18 @@ pub(crate) fn call(s: &Site) -> Call {
         Kernel::Conv2dI16 { window, quant } => windowed_i16(s, "int16::conv2d", window, quant),
         Kernel::DepthwiseI16 { window, quant } => windowed_i16(s, "int16::depthwise", window, quant),
         Kernel::TransposeConvI16 { window, quant } => windowed_i16(s, "int16::transpose_conv", window, quant),
+        Kernel::Conv2dI16Device { window, clamp } => {
+            let call = s.output(s.input(s.call("int16::device::conv2d").arena("i16"), 0)).region();
+            with_words(s, s.scratch(call, 2).window(window).wide_clamp(*clamp))
+        }
+        Kernel::DepthwiseI16Device { window, clamp } => {
+            let call = s.output(s.input(s.call("int16::device::depthwise").arena("i16"), 0)).region();
+            with_words(s, call.window(window).wide_clamp(*clamp))
+        }
+        Kernel::FullyConnectedI16Device { inputs, outputs, clamp } => {
+            let call = s.output(s.input(s.call("int16::device::fully_connected").arena("i16"), 0)).region();
+            with_words(s, sizes(call, *inputs, *outputs).wide_clamp(*clamp))
+        }
         Kernel::FullyConnectedI16 { inputs, outputs, quant } => {
             let call = s.output(s.input(s.call("int16::fully_connected").arena("i16"), 0)).region();
             let call = sizes(call, *inputs, *outputs).by_value("weight_zero", "i32", atom(0));
@@ -144,6 +156,11 @@ fn windowed_i8(s: &Site, function: &'static str, window: &Window2d, quant: &Int8
     weights_i8(s, s.output(s.input(s.call(function).arena("i8"), 0)).region().window(window).quant(quant))
 }
 
+/// The weights and the words of the channels of a device kernel on int16.
+fn with_words(s: &Site, call: Call) -> Call {
+    s.constant(s.constant(call, "weights", 0, "i8"), "words", 1, "u32")
+}
+
 /// An int16 kernel with a window and weights.
 fn windowed_i16(s: &Site, function: &'static str, window: &Window2d, quant: &Int16) -> Call {
     let call = s.output(s.input(s.call(function).arena("i16"), 0)).region().window(window).wide_quant(quant);
@@ -153,7 +170,7 @@ fn windowed_i16(s: &Site, function: &'static str, window: &Window2d, quant: &Int
 /// A device kernel with a window and weights, but for its constants.
 fn device_windowed(s: &Site, function: &'static str, window: &Window2d, input_zero: i8, finish: &Finish) -> Call {
     let call = s.output(s.input(s.call(function).arena("i8"), 0)).region();
-    s.scratch(call).window(window).by_value("input_zero", "i8", atom(input_zero)).finish(finish)
+    s.scratch(call, 1).window(window).by_value("input_zero", "i8", atom(input_zero)).finish(finish)
 }
 
 /// A float32 kernel with a window and weights.

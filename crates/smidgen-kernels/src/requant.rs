@@ -54,11 +54,17 @@ impl Factor {
         }
     }
 
+    /// The multiplier rounded to 15 bits.
+    #[inline]
+    pub fn reduced_multiplier(self) -> i32 {
+        if self.multiplier < 0x7fff_0000 { (self.multiplier + (1 << 15)) >> 16 } else { 0x7fff }
+    }
+
     /// `x * M` for a sum of 64 bits, `x` in `-2^47 .. 2^47` and `shift` below 8: the multiplier is rounded to 15 bits, the product once,
     /// ties upwards. The low 32 bits of the result are kept.
     #[inline]
     pub fn reduced(self, x: i64) -> i32 {
-        let multiplier = if self.multiplier < 0x7fff_0000 { (self.multiplier + (1 << 15)) >> 16 } else { 0x7fff };
+        let multiplier = self.reduced_multiplier();
         let total = (15 - self.shift as i32) as u32;
         let half = 1i64.wrapping_shl(total.wrapping_sub(1));
         x.wrapping_mul(i64::from(multiplier)).wrapping_add(half).wrapping_shr(total) as i32

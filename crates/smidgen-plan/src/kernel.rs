@@ -13,7 +13,7 @@ use smidgen_ir::{ElementType, PoolKind};
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::device::{self, Finish, Width, finish};
 use smidgen_kernels::int8::{Int8, fast};
-use smidgen_kernels::int16::Int16;
+use smidgen_kernels::int16::{Int16, device as wide};
 use smidgen_kernels::{Window2d, float, int8};
 
 /// A kernel and its parameters; constants and operands are listed in the [`Step`].
@@ -60,6 +60,32 @@ pub enum Kernel {
         window: Window2d,
         /// Clamp.
         quant: Int16,
+    },
+    /// CONV_2D on int16 with int8 weights, as firmware runs it. Input: `x`. Constants: weights from
+    /// [`conv2d_pack`](wide::conv2d_pack), the [words](wide::Channel) of the channels.
+    Conv2dI16Device {
+        /// The window.
+        window: Window2d,
+        /// Clamp.
+        clamp: wide::Clamp,
+    },
+    /// DEPTHWISE_CONV_2D on int16 with int8 weights and one output for each input channel, as firmware runs it. Input: `x`. Constants:
+    /// weights `[KH,KW,C]`, the [words](wide::Channel) of the channels.
+    DepthwiseI16Device {
+        /// The window.
+        window: Window2d,
+        /// Clamp.
+        clamp: wide::Clamp,
+    },
+    /// FULLY_CONNECTED on int16 with int8 weights, as firmware runs it. Input: `x` as `[rows, 1, K]`. Constants: weights from
+    /// [`fully_connected_pack`](wide::fully_connected_pack), the [words](wide::Channel) of the channels.
+    FullyConnectedI16Device {
+        /// K.
+        inputs: usize,
+        /// O.
+        outputs: usize,
+        /// Clamp.
+        clamp: wide::Clamp,
     },
     /// DEPTHWISE_CONV_2D on int16 with int8 weights. Input: `x`. Constants: weights `[KH,KW,O]`, then
     /// [bias, multipliers, shifts](WIDE_CHANNELS).
@@ -275,6 +301,18 @@ impl Kernel {
             }
             Kernel::FullyConnectedI16 { inputs, outputs, .. } => {
                 dense(*inputs, *outputs, Int16, output, with_channels(inputs * outputs, *outputs, WIDE_CHANNELS))
+            }
+            Kernel::Conv2dI16Device { window, .. } => Demands {
+                scratch: wide::conv2d_scratch(window),
+                ..windowed(window, Int16, output, vec![wide::conv2d_weights(window), wide::words(window.output[2]) * 4])
+            },
+            Kernel::DepthwiseI16Device { window, .. } => {
+                let weights = window.area() * window.output[2];
+                windowed(window, Int16, output, vec![weights, wide::words(window.output[2]) * 4])
+            }
+            Kernel::FullyConnectedI16Device { inputs, outputs, .. } => {
+                let weights = wide::fully_connected_weights([*inputs, *outputs]);
+                dense(*inputs, *outputs, Int16, output, vec![weights, wide::words(*outputs) * 4])
             }
             Kernel::Conv2dF32 { window, .. } | Kernel::TransposeConvF32 { window, .. } => {
                 windowed(window, Float32, output, with_bias(window.patch() * window.output[2], window.output[2]))

@@ -1,6 +1,8 @@
 //! Kernels over int16 activations and int8 weights: TensorFlow Lite's "16x8". Activations are symmetric, so that no zero point
 //! takes part.
 
+pub mod device;
+
 pub use crate::definition::{conv2d, depthwise, fully_connected, transpose_conv};
 
 use crate::definition::Arithmetic;

@@ -12,7 +12,7 @@ use smidgen_ir::{Activation, ConvParams, ElementType, Operator, Padding, Tensor}
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::device::{self, Width};
 use smidgen_kernels::int8::{Int8, fast};
-use smidgen_kernels::int16::{Int16, Multiplier};
+use smidgen_kernels::int16::{Int16, Multiplier, device as device16};
 use smidgen_kernels::requant::Factor;
 use smidgen_kernels::{Rounding, Window2d};
 
@@ -55,8 +55,13 @@ pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvPa
             }
         }
         Element::Int16 => {
-            let (constants, quant) = wide(builder, operator, params.activation, window.output[2])?;
-            Step { constants, ..Step::new(Kernel::Conv2dI16 { window, quant }, ELEMENT_WISE) }
+            let layer = wide(builder, operator, params.activation, window.output[2])?;
+            let on_device =
+                if set == KernelSet::Device { wide_conv2d(builder, operator, &window, &layer) } else { None };
+            on_device.unwrap_or_else(|| {
+                let kernel = Kernel::Conv2dI16 { window, quant: layer.quant };
+                Step { constants: wide_constants(builder, operator, &layer), ..Step::new(kernel, ELEMENT_WISE) }
+            })
         }
         Element::Float32 => Step {
             constants: constants(builder, operator, window.output[2])?,
@@ -118,7 +123,7 @@ pub(super) fn depthwise(
         )));
     }
     let set = builder.options.kernels;
-    let mut wide_constants = None;
+    let mut wide_layer = None;
     let kernel = match element(x)? {
         Element::Int8 => {
             let quant = int8(x, y, params.activation)?;
@@ -128,9 +133,10 @@ pub(super) fn depthwise(
             }
         }
         Element::Int16 => {
-            let (constants, quant) = wide(builder, operator, params.activation, window.output[2])?;
-            wide_constants = Some(constants);
-            Kernel::DepthwiseI16 { window, quant }
+            let layer = wide(builder, operator, params.activation, window.output[2])?;
+            let kernel = Kernel::DepthwiseI16 { window, quant: layer.quant };
+            wide_layer = Some(layer);
+            kernel
         }
         Element::Float32 => Kernel::DepthwiseF32 { window, clamp: clamp(params.activation) },
     };
@@ -143,13 +149,16 @@ pub(super) fn depthwise(
             let values = by_channel(&quant::weights_i8(weights)?, outputs);
             device_conv2d(builder, operator, &window, quant, &values)?
         }
+        Kernel::DepthwiseI16 { .. } if set == KernelSet::Device => {
+            wide_layer.as_ref().and_then(|layer| wide_depthwise(builder, operator, &window, layer))
+        }
         _ => None,
     };
     let step = match on_device {
         Some(step) => step,
         None => {
-            let constants = match wide_constants {
-                Some(constants) => constants,
+            let constants = match &wide_layer {
+                Some(layer) => wide_constants(builder, operator, layer),
                 None => constants(builder, operator, window.output[2])?,
             };
             Step { constants, ..Step::new(kernel, ELEMENT_WISE) }
@@ -249,8 +258,8 @@ pub(super) fn transpose_conv(
     let (kernel, constants) = match element(x)? {
         Element::Int8 => (Kernel::TransposeConvI8 { window, quant: int8(x, y, activation)? }, plain(builder)?),
         Element::Int16 => {
-            let (constants, quant) = wide(builder, operator, activation, window.output[2])?;
-            (Kernel::TransposeConvI16 { window, quant }, constants)
+            let layer = wide(builder, operator, activation, window.output[2])?;
+            (Kernel::TransposeConvI16 { window, quant: layer.quant }, wide_constants(builder, operator, &layer))
         }
         Element::Float32 => (Kernel::TransposeConvF32 { window, clamp: clamp(activation) }, plain(builder)?),
     };
@@ -314,23 +323,69 @@ fn constants(builder: &mut Builder, operator: &Operator, outputs: usize) -> Resu
     Ok(int8_constants(builder, operator, &values, &bias, &factors))
 }
 
-/// The same for a layer on int16, and how it computes.
-fn wide(
-    builder: &mut Builder,
-    operator: &Operator,
-    activation: Activation,
-    outputs: usize,
-) -> Result<(Vec<ConstantId>, Int16), Refusal> {
+/// A layer on int16.
+struct Wide {
+    quant: Int16,
+    /// As they are stored in the graph.
+    weights: Vec<i8>,
+    bias: Vec<i64>,
+    factors: Vec<Factor>,
+}
+
+fn wide(builder: &Builder, operator: &Operator, activation: Activation, outputs: usize) -> Result<Wide, Refusal> {
     let [x, weights, y] = tensors(builder, operator);
     let bias = operator.inputs.get(2).map(|&t| builder.tensor(t));
-    let bias = quant::bias_i64(bias, outputs)?;
     let (input_scale, output_scale) = (quant::int16(x)?, quant::int16(y)?);
-    let factors = quant::factors(input_scale, weights, output_scale, outputs)?;
     let (min, max) = quant::wide_clamp(activation, output_scale);
-    let values = quant::weights_i8(weights)?;
-    let mut constants = vec![builder.constant_i8(weights.name.clone(), &values)];
-    constants.extend(quant::wide_channels(builder, operator.outputs[0], &bias, &factors));
-    Ok((constants, Int16 { min, max, multiplier: Multiplier::Reduced }))
+    Ok(Wide {
+        quant: Int16 { min, max, multiplier: Multiplier::Reduced },
+        weights: quant::weights_i8(weights)?,
+        bias: quant::bias_i64(bias, outputs)?,
+        factors: quant::factors(input_scale, weights, output_scale, outputs)?,
+    })
+}
+
+/// The same as [`constants`] for a layer on int16.
+fn wide_constants(builder: &mut Builder, operator: &Operator, layer: &Wide) -> Vec<ConstantId> {
+    let name = builder.tensor(operator.inputs[1]).name.clone();
+    let mut constants = vec![builder.constant_i8(name, &layer.weights)];
+    constants.extend(quant::wide_channels(builder, operator.outputs[0], &layer.bias, &layer.factors));
+    constants
+}
+
+/// The step of a convolution on int16 on a device, where its sums are proven to fit 32 bits.
+fn wide_conv2d(builder: &mut Builder, operator: &Operator, window: &Window2d, layer: &Wide) -> Option<Step> {
+    let words = quant::proven(&layer.quant, &layer.factors, &layer.bias, &layer.weights)?;
+    let mut packed = vec![0; device16::conv2d_weights(window)];
+    device16::conv2d_pack(window, &layer.weights, &mut packed);
+    let kernel = Kernel::Conv2dI16Device { window: *window, clamp: quant::wide_device_clamp(&layer.quant) };
+    Some(Step {
+        constants: wide_device_constants(builder, operator, &packed, &words),
+        scratch_bytes: device16::conv2d_scratch(window).next_multiple_of(4),
+        ..Step::new(kernel, pixel_wise(device16::CONV2D_PIXELS))
+    })
+}
+
+/// The same of a depthwise convolution.
+fn wide_depthwise(builder: &mut Builder, operator: &Operator, window: &Window2d, layer: &Wide) -> Option<Step> {
+    if window.multiplier() != 1 {
+        return None;
+    }
+    let by_channel = by_channel(&layer.weights, window.output[2]);
+    let words = quant::proven(&layer.quant, &layer.factors, &layer.bias, &by_channel)?;
+    let kernel = Kernel::DepthwiseI16Device { window: *window, clamp: quant::wide_device_clamp(&layer.quant) };
+    let order = Order { block: Block::Pixels(device16::DEPTHWISE_PIXELS), staged: false };
+    Some(Step {
+        constants: wide_device_constants(builder, operator, &layer.weights, &words),
+        ..Step::new(kernel, order)
+    })
+}
+
+/// Adds packed weights and the words of the channels.
+fn wide_device_constants(builder: &mut Builder, operator: &Operator, packed: &[i8], words: &[u32]) -> Vec<ConstantId> {
+    let name = builder.tensor(operator.inputs[1]).name.clone();
+    let bytes = packed.iter().map(|&b| b as u8).collect();
+    vec![builder.constant(name.clone(), bytes, 4), builder.constant_u32(format!("{name} channels"), words)]
 }
 
 /// The same for the fast convolution: weights padded, bias folded.

@@ -11,7 +11,7 @@ use smidgen_ir::{Activation, ElementType, Operator, Quantisation, Tensor};
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::Int8;
 use smidgen_kernels::int8::device::{self, Width};
-use smidgen_kernels::int16::{Int16, Multiplier};
+use smidgen_kernels::int16::{Int16, Multiplier, device as device16};
 use smidgen_kernels::requant::Factor;
 
 pub(super) fn fully_connected(
@@ -101,7 +101,22 @@ fn int16(builder: &mut Builder, operator: &Operator, activation: Activation) -> 
     let bias = quant::bias_i64(bias, outputs)?;
     let (min, max) = quant::wide_clamp(activation, output_scale);
     let values = quant::weights_i8(weights)?;
-    let kernel = Kernel::FullyConnectedI16 { inputs, outputs, quant: Int16 { min, max, multiplier } };
+    let quant = Int16 { min, max, multiplier };
+    if builder.options.kernels == KernelSet::Device
+        && let Some(words) = quant::proven(&quant, &factors, &bias, &values)
+    {
+        let mut packed = vec![0; device16::fully_connected_weights([inputs, outputs])];
+        device16::fully_connected_pack([inputs, outputs], &values, &mut packed);
+        let name = weights.name.clone();
+        let packed = packed.iter().map(|&b| b as u8).collect();
+        let constants =
+            vec![builder.constant(name.clone(), packed, 4), builder.constant_u32(format!("{name} channels"), &words)];
+        let kernel = Kernel::FullyConnectedI16Device { inputs, outputs, clamp: quant::wide_device_clamp(&quant) };
+        let order = Order { block: Block::Elements(4), staged: true };
+        push(builder, operator, [outputs, inputs], Step::new(kernel, order), constants);
+        return Ok(());
+    }
+    let kernel = Kernel::FullyConnectedI16 { inputs, outputs, quant };
     let packed = builder.constant_i8(weights.name.clone(), &values);
     let [bias, multipliers, shifts] = quant::wide_channels(builder, operator.outputs[0], &bias, &factors);
     let order = Order { block: Block::Elements(1), staged: true };

@@ -8,6 +8,7 @@ use smidgen_ir::{Activation, ElementType, Tensor, TensorId};
 use smidgen_kernels::convert::Stored;
 use smidgen_kernels::int8::device::Width;
 use smidgen_kernels::int8::{Int8, fast};
+use smidgen_kernels::int16::{Int16, device as wide};
 use smidgen_kernels::requant::Factor;
 
 /// Scale and zero point of an int8 activation.
@@ -202,6 +203,21 @@ pub(super) fn wide_channels(
     let bias = builder.constant_i64(format!("{} bias", builder.tensor(output).name), bias);
     let [multipliers, shifts] = scaling(builder, output, factors);
     [bias, multipliers, shifts]
+}
+
+/// The words of the channels of a device kernel on int16, where each is [proven](wide::Channel::proven). `weights` has those of a channel in a row,
+/// at least one.
+pub(super) fn proven(quant: &Int16, factors: &[Factor], bias: &[i64], weights: &[i8]) -> Option<Vec<u32>> {
+    let each = weights.len().checked_div(bias.len()).filter(|&each| each > 0)?;
+    let channels = bias.iter().zip(factors).zip(weights.chunks_exact(each)).map(|((&bias, &factor), weights)| {
+        wide::Channel::proven(bias, factor, quant.multiplier, weights.iter().copied())
+    });
+    Some(wide::Channel::pack(&channels.collect::<Option<Vec<_>>>()?).collect())
+}
+
+/// What a device kernel on int16 needs of how the layer computes.
+pub(super) fn wide_device_clamp(quant: &Int16) -> wide::Clamp {
+    wide::Clamp { min: quant.min, max: quant.max }
 }
 
 /// Packs multipliers and shifts.

@@ -278,3 +278,20 @@ pub fn place(random: &mut Random, window: &Window2d, bytes: usize) -> Placed {
         Placed { input, output, region, space }
     }
 }
+
+/// A window of a transposed convolution, and its tensors of elements of so many bytes.
+pub fn place_transposed(random: &mut Random, bytes: usize) -> (Window2d, Placed) {
+    let mut window = window(random);
+    window.dilation = [1, 1];
+    for axis in 0..2 {
+        window.before[axis] = window.before[axis].min(window.size[axis] - 1);
+        window.output[axis] = (window.input[axis] - 1) * window.stride[axis] + window.size[axis] - window.before[axis];
+    }
+    let mut space = Space::new(random);
+    let [h, w, _] = window.input;
+    let region = region(random, window.output[0], window.output[1]);
+    let input = space.view(random, window.input, Needs { rows: (0, h), cols: (0, w) }, bytes);
+    let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
+    let output = space.view(random, window.output, written, bytes);
+    (window, Placed { input, output, region, space })
+}

@@ -2,9 +2,10 @@
 
 use crate::calls::{Dims, Kernel, Strides};
 use crate::cases::{
-    Call, Case, Layer, Needs, Space, bytes, clamp, factor, int8, place, quant, region, rounding, signed, small, window,
+    Call, Case, Layer, Needs, Space, bytes, clamp, factor, int8, place, place_transposed, quant, region, rounding,
+    signed, small, window,
 };
-use crate::generate_device;
+use crate::{generate_device, generate_wide};
 use smidgen_kernels::convert::{Requantise, Stored};
 use smidgen_kernels::int8::device::Width;
 use smidgen_kernels::int8::{Binary, Prelu, Product, Reading, Reduce, SUM_SHIFT, Scale, Sum, fast};
@@ -26,6 +27,10 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::DeviceDepthwise => generate_device::depthwise(random),
         Kernel::DeviceFullyConnected => generate_device::fully_connected(kernel, Width::Eight, random),
         Kernel::DeviceFullyConnectedI4 => generate_device::fully_connected(kernel, Width::Four, random),
+        Kernel::WideConv2d | Kernel::WideDeviceConv2d => generate_wide::conv2d(kernel, random),
+        Kernel::WideDepthwise | Kernel::WideDeviceDepthwise => generate_wide::depthwise(kernel, random),
+        Kernel::WideTransposeConv => generate_wide::transpose_conv(random),
+        Kernel::WideFullyConnected | Kernel::WideDeviceFullyConnected => generate_wide::fully_connected(kernel, random),
         Kernel::AveragePool | Kernel::MaxPool => pool(kernel, random),
         Kernel::ResizeBilinear => resize(random),
         Kernel::Softmax | Kernel::Table => table(kernel, random),
@@ -101,22 +106,11 @@ fn depthwise(kernel: Kernel, random: &mut Random) -> Case {
 }
 
 fn transpose_conv(random: &mut Random) -> Case {
-    let mut window = window(random);
-    window.dilation = [1, 1];
-    for axis in 0..2 {
-        window.before[axis] = window.before[axis].min(window.size[axis] - 1);
-        window.output[axis] = (window.input[axis] - 1) * window.stride[axis] + window.size[axis] - window.before[axis];
-    }
-    let mut space = Space::new(random);
-    let [h, w, _] = window.input;
-    let region = region(random, window.output[0], window.output[1]);
-    let input = space.view(random, window.input, Needs { rows: (0, h), cols: (0, w) }, 1);
-    let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
-    let output = space.view(random, window.output, written, 1);
+    let (window, placed) = place_transposed(random, 1);
     let layer = Layer::new(random, window.patch(), window.output[2]);
     let quant = quant(random);
-    let call = Call::new(Kernel::TransposeConv).put(&input).put(&output).put(&region);
-    Case::new(call.put(&window).put(&quant).layer(&layer), space.fill(random))
+    let call = Call::new(Kernel::TransposeConv).put(&placed.input).put(&placed.output).put(&placed.region);
+    Case::new(call.put(&window).put(&quant).layer(&layer), placed.space.fill(random))
 }
 
 fn fully_connected(kernel: Kernel, random: &mut Random) -> Case {

@@ -16,6 +16,7 @@ mod floats;
 mod generate;
 mod generate_device;
 mod generate_floats;
+mod generate_wide;
 
 use calls::{Kernel, Memory, Plain, Reader};
 use cases::{Call, Case, Id};

@@ -4,3 +4,4 @@
 //! function here gives the same bytes as the portable one beside the kernel that calls it.
 
 pub(crate) mod conv;
+pub(crate) mod wide;

@@ -6,6 +6,8 @@
 use smidgen_kernels::convert::{self, Requantise, Stored};
 use smidgen_kernels::int8::device::{self, Finish, Tails, Terms, Width};
 use smidgen_kernels::int8::{self, Channels, Int8, Prelu, Product, Reading, Reduce, Scale, Sum, TableSum, fast};
+use smidgen_kernels::int16::device::{self as device16, Clamp};
+use smidgen_kernels::int16::{self, Int16, Multiplier};
 use smidgen_kernels::memory::Element;
 use smidgen_kernels::movement::{self, Axis, Gather, Index, Piece};
 use smidgen_kernels::nd::{MAX_RANK, Whole};
@@ -77,12 +79,14 @@ number! {
     u32: |w| w, |v| v;
     i32: |w| w as i32, |v| v as u32;
     u16: |w| w as u16, |v| v.into();
+    i16: |w| w as i16, |v| v as u32;
     i8: |w| w as i8, |v| v as u32;
     u8: |w| w as u8, |v| v.into();
     usize: |w| w as usize, |v| v as u32;
     isize: |w| w as i32 as isize, |v| v as u32;
     bool: |w| w != 0, |v| v.into();
     Rounding: |w| if w == 0 { Rounding::Twice } else { Rounding::Once }, |v| u32::from(v == Rounding::Once);
+    Multiplier: |w| if w == 0 { Multiplier::Reduced } else { Multiplier::Full }, |v| u32::from(v == Multiplier::Full);
     Reading: |w| if w == 0 { Reading::Signed } else { Reading::Unsigned }, |v| u32::from(v == Reading::Unsigned);
     Isa: |_w| Isa::PORTABLE, |_v| 0;
     Stored: |w| match w {
@@ -141,6 +145,8 @@ wire! {
     Region { y0, y1, x0, x1 }
     Window2d { input, output, size, stride, dilation, before }
     Int8 { input_zero, output_zero, min, max, rounding }
+    Int16 { min, max, multiplier }
+    Clamp { min, max }
     Factor { multiplier, shift }
     Finish { offset, shift, tie, low, unit, by_sign, extras, own_shifts }
     Scale { input, output, step, start }
@@ -201,6 +207,12 @@ impl<'a, B: Bounds, T: Plain> Wire<'a, B> for Option<Flash<'a, T, B>> {
 }
 
 impl<'a, B: Bounds> Wire<'a, B> for Channels<'a, B> {
+    fn get(from: &mut impl Reader<'a, B>) -> Self {
+        Self { bias: get(from), multipliers: get(from), shifts: get(from) }
+    }
+}
+
+impl<'a, B: Bounds> Wire<'a, B> for int16::Channels<'a, B> {
     fn get(from: &mut impl Reader<'a, B>) -> Self {
         Self { bias: get(from), multipliers: get(from), shifts: get(from) }
     }
@@ -340,6 +352,13 @@ kernels! { Kernel from 0; memory, m;
     DeviceFullyConnected => device::fully_connected(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
     DeviceFullyConnectedI4 => device::fully_connected_i4(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
     DeviceSum => device::sum(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m));
+    WideConv2d => int16::conv2d::<Int16, _>(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
+    WideDepthwise => int16::depthwise::<Int16, _>(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
+    WideTransposeConv => int16::transpose_conv::<Int16, _>(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
+    WideFullyConnected => int16::fully_connected::<Int16, _>(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
+    WideDeviceConv2d => device16::conv2d(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m), get(m));
+    WideDeviceDepthwise => device16::depthwise(memory.arena(), get(m), get(m), get(m), &get(m), get(m), get(m), get(m));
+    WideDeviceFullyConnected => device16::fully_connected(memory.arena(), get(m), get(m), get(m), get(m), get(m), get(m), get(m));
     AveragePool => int8::average_pool(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
     MaxPool => int8::max_pool(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
     ResizeBilinear => int8::resize_bilinear(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
