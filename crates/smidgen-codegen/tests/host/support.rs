@@ -5,6 +5,7 @@ use smidgen_exec::Executor;
 use smidgen_ir::{ElementType, Graph};
 use smidgen_plan::planner::{PlanOptions, plan};
 use smidgen_plan::{KernelSet, LowerOptions, Operand, Program, Run, ScheduleChoice, lower};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -158,7 +159,11 @@ pub fn write(folder: &Path, cases: &[Case], share: bool) {
         .to_owned();
     let mut main = String::new();
     for case in cases {
-        for (path, mut bytes) in case.files() {
+        let files = case.files();
+        let crate_folder = folder.join(&case.name);
+        // What an earlier version of the kernels had is not to be found beside what this one has.
+        remove_others(&crate_folder, &files.iter().map(|(path, _)| crate_folder.join(path)).collect());
+        for (path, mut bytes) in files {
             // One copy of the kernels for all, as users may have it too; compiling one for each would take long.
             if let Some(first) = cases.first().filter(|first| share && path == "Cargo.toml" && first.name != case.name)
             {
@@ -167,7 +172,7 @@ pub fn write(folder: &Path, cases: &[Case], share: bool) {
                 let text = text.replace(&format!("\"{own}-kernels\""), &format!("\"{others}-kernels\""));
                 bytes = text.replace("\"kernels\"", &format!("\"../{}/kernels\"", first.name)).into_bytes();
             }
-            put(&folder.join(&case.name).join(path), &bytes);
+            put(&crate_folder.join(path), &bytes);
         }
         let package = case.name.replace('_', "-");
         let _ = writeln!(manifest, "{package} = {{ path = \"{}\" }}", case.name);
@@ -182,6 +187,19 @@ pub fn write(folder: &Path, cases: &[Case], share: bool) {
     main += "}\n";
     put(&folder.join("Cargo.toml"), manifest.as_bytes());
     put(&folder.join("src/main.rs"), main.as_bytes());
+}
+
+/// Removes the files in a folder that are not to be kept.
+fn remove_others(folder: &Path, keep: &BTreeSet<PathBuf>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            remove_others(&path, keep);
+        } else if !keep.contains(&path) && path.extension().is_some_and(|e| e == "rs") {
+            fs::remove_file(path).unwrap();
+        }
+    }
 }
 
 fn put(path: &Path, bytes: &[u8]) {
