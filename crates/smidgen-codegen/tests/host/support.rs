@@ -162,7 +162,7 @@ pub fn write(folder: &Path, cases: &[Case], share: bool) {
         let files = case.files();
         let crate_folder = folder.join(&case.name);
         // What an earlier version of the kernels had is not to be found beside what this one has.
-        remove_others(&crate_folder, &files.iter().map(|(path, _)| crate_folder.join(path)).collect());
+        remove_others(&crate_folder, &files.keys().map(|path| crate_folder.join(path)).collect());
         for (path, mut bytes) in files {
             // One copy of the kernels for all, as users may have it too; compiling one for each would take long.
             if let Some(first) = cases.first().filter(|first| share && path == "Cargo.toml" && first.name != case.name)
