@@ -188,13 +188,14 @@ impl Api<'_> {
         out.line("/// The stored number for a pixel of 0 to 255.");
         out.line("///");
         out.line(format!("/// Normalised as {}.", plain_up_to(&pixels.description, 240)));
-        let body = pixel_expression(&pixels.stored);
-        out.line("pub const fn pixel(value: u8) -> i8 {");
+        let element = if pixels.wide { "i16" } else { "i8" };
+        let body = pixel_expression(&pixels.stored, element);
+        out.line(format!("pub const fn pixel(value: u8) -> {element} {{"));
         match body {
             Some(expression) => out.line(format!("    {expression}")),
             None => {
                 out.line("    #[rustfmt::skip]");
-                out.line("    const STORED: [i8; 256] = [");
+                out.line(format!("    const STORED: [{element}; 256] = ["));
                 out.add(&fill(pixels.stored.iter().map(ToString::to_string), 8));
                 out.line("    ];");
                 out.line("    STORED[value as usize]");
@@ -404,20 +405,25 @@ fn zero(element: &str) -> &'static str {
 }
 
 /// An expression of `value` that gives these stored numbers, where a short one does.
-fn pixel_expression(stored: &[i8; 256]) -> Option<String> {
+fn pixel_expression(stored: &[i16; 256], element: &str) -> Option<String> {
     let all = |f: &dyn Fn(i32) -> i32| (0..256).all(|v| f(v) == stored[v as usize] as i32);
-    if all(&|v| v as u8 as i8 as i32) {
+    let narrow = element == "i8";
+    if narrow && all(&|v| v as u8 as i8 as i32) {
         return Some("value as i8".to_owned());
     }
-    if all(&|v| v - 128) {
+    if narrow && all(&|v| v - 128) {
         return Some("(value ^ 0x80) as i8".to_owned());
     }
-    // Rounded straight lines, in 16.16 fixed point.
+    // Rounded straight lines, in 16.16 fixed point; the steps of int16 from one pixel to the next have no room there.
+    if (stored[255] as i32 - stored[0] as i32).unsigned_abs() > 0x7fff {
+        return None;
+    }
     let slope = (stored[255] as i32 - stored[0] as i32) << 16;
     for slope in [slope / 255, slope / 255 + 1] {
         for offset in (0..16).map(|half| ((stored[0] as i32) << 16) + (half << 12)) {
-            if all(&|v| (v * slope + offset) >> 16) {
-                return Some(format!("((value as i32 * {slope} + {offset}) >> 16) as i8").replace("+ -", "- "));
+            let fits = (255 * i64::from(slope) + i64::from(offset)).unsigned_abs() <= 0x7fff_ffff;
+            if fits && all(&|v| (v * slope + offset) >> 16) {
+                return Some(format!("((value as i32 * {slope} + {offset}) >> 16) as {element}").replace("+ -", "- "));
             }
         }
     }

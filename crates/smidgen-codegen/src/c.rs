@@ -116,10 +116,11 @@ impl C<'_> {
                 body: format!("{CALL}    unsafe {{ (*model).output{}() }}", port.suffix),
             });
         }
-        if self.options.pixels.is_some() {
+        if let Some(pixels) = &self.options.pixels {
+            let result = if pixels.wide { ("int16_t", " -> i16") } else { ("int8_t", " -> i8") };
             all.push(Function {
                 about: "The stored number for a pixel of 0 to 255.".into(),
-                result: ("int8_t".into(), " -> i8".into()),
+                result: (result.0.into(), result.1.into()),
                 name: "pixel".into(),
                 parameters: vec![("value".into(), "uint8_t value|u8".into())],
                 body: "network::pixel(value)".into(),

@@ -50,7 +50,9 @@ pub struct Options {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Pixels {
     /// For pixel values 0 to 255.
-    pub stored: [i8; 256],
+    pub stored: [i16; 256],
+    /// The input is int16, not int8.
+    pub wide: bool,
     /// How they were normalised, in words.
     pub description: String,
 }

@@ -3,7 +3,7 @@
 use crate::array::{Array, Dtype};
 use crate::input::quantise;
 use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageReader, Limits, imageops::FilterType};
-use smidgen_ir::{DataType, ElementType, Graph, Op, Shape};
+use smidgen_ir::{DataType, ElementType, Graph, Op, Shape, Tensor};
 use std::fmt;
 use std::io::Cursor;
 
@@ -130,6 +130,8 @@ pub struct PictureInput {
     element: ElementType,
     /// Scale and zero point: the input's own, or that of the QUANTIZE that a float input goes into.
     quantisation: Option<(f32, i32)>,
+    /// These integers are int16, which hold as much below 0 as above, whatever pixels become.
+    wide: bool,
 }
 
 /// A picture made into a network's input.
@@ -177,15 +179,16 @@ impl PictureInput {
             _ => return Err(not()),
         };
         let side = |n: usize| u32::try_from(n).ok().filter(|n| (1..=1 << 16).contains(n)).ok_or_else(not);
-        let quantisation = match &tensor.dtype {
+        let stored = match &tensor.dtype {
             DataType::Plain(ElementType::Float32) => graph
                 .operators
                 .iter()
                 .find(|o| matches!(o.op, Op::Quantize) && o.inputs.contains(&id))
-                .and_then(|o| graph.tensor(o.outputs[0]).per_tensor()),
-            DataType::Quantised(..) => tensor.per_tensor(),
+                .map(|o| graph.tensor(o.outputs[0])),
+            DataType::Quantised(..) => Some(tensor),
             DataType::Plain(_) => None,
         };
+        let quantisation = stored.and_then(Tensor::per_tensor);
         if tensor.element() != ElementType::Float32 && quantisation.is_none() {
             return Err(PictureError::Element { name: tensor.name.clone(), element: tensor.element() });
         }
@@ -196,6 +199,7 @@ impl PictureInput {
             channels,
             element: tensor.element(),
             quantisation,
+            wide: stored.is_some_and(|stored| stored.element() == ElementType::Int16),
         })
     }
 
@@ -204,13 +208,10 @@ impl PictureInput {
         [self.height as usize, self.width as usize, self.channels]
     }
 
-    /// Real numbers that the quantisation can hold, taken for int8: what a float input is quantised to as well.
+    /// Real numbers that the quantisation can hold.
     fn range(&self) -> Option<(f64, f64)> {
         let (scale, zero_point) = self.quantisation?;
-        let (low, high) = match self.element {
-            ElementType::Int16 => (-32768, 32767),
-            _ => (-128, 127),
-        };
+        let (low, high) = if self.wide { (-32768, 32767) } else { (-128, 127) };
         let real = |q: i32| f64::from(scale) * (f64::from(q) - f64::from(zero_point));
         Some((real(low), real(high)))
     }
@@ -221,6 +222,13 @@ impl PictureInput {
             return (normalisation, "as asked".into(), false);
         }
         match self.range() {
+            Some((_, high)) if self.wide && (high - 255.0).abs() <= 0.05 * 255.0 => {
+                (Normalisation::Raw, format!("since the int16 input holds real numbers up to {high:.3}"), false)
+            }
+            Some((_, high)) if self.wide && (high - 1.0).abs() <= 0.05 => {
+                let reason = format!("since the int16 input holds real numbers up to {high:.3}, of 0..1 or of -1..1");
+                (Normalisation::Unit, reason, true)
+            }
             Some((low, high)) => match Normalisation::filling(low, high) {
                 Some(normalisation) => {
                     (normalisation, format!("since the input holds real numbers from {low:.3} to {high:.3}"), false)
@@ -335,7 +343,6 @@ impl Picture {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use smidgen_ir::Tensor;
 
     fn graph(shape: impl Into<Shape>, dtype: DataType) -> Graph {
         let mut graph = Graph::new("");
@@ -384,6 +391,25 @@ mod tests {
         assert_eq!(with(Normalisation::Unit, 0.01, 5), [5.0, 55.0, 55.0, 105.0]);
         assert_eq!(with(Normalisation::Symmetric, 0.01, 5), [-95.0, 5.0, 5.0, 105.0]);
         assert_eq!(with(Normalisation::Fill { low: -12.8, high: 12.7 }, 0.1, 0), [-128.0, -1.0, 0.0, 127.0]);
+    }
+
+    #[test]
+    fn int16_tells_the_greatest_pixel_alone() {
+        let chosen = |scale: f32| {
+            let input = PictureInput::of(&graph([1, 1, 1, 3], DataType::int16(scale)), 0).unwrap();
+            let prepared = input.from_pixels(&[0, 128, 255], Normalise::Auto);
+            (prepared.normalisation, prepared.guessed, prepared.array.to_f64())
+        };
+        assert_eq!(chosen(255.0 / 32767.0), (Normalisation::Raw, false, vec![0.0, 16448.0, 32767.0]));
+        assert_eq!(chosen(1.0 / 32767.0), (Normalisation::Unit, true, vec![0.0, 16448.0, 32767.0]));
+        let (normalisation, guessed, _) = chosen(3.0 / 32767.0);
+        assert!(matches!(normalisation, Normalisation::Fill { high, .. } if (high - 3.0).abs() < 1e-3) && guessed);
+        // So it is behind a float input.
+        let mut g = graph([2, 2, 1], DataType::FLOAT32);
+        let q = g.add_tensor(Tensor::activation("q", [2, 2, 1], DataType::int16(255.0 / 32767.0)));
+        g.add_operator(Op::Quantize, vec![g.inputs[0]], vec![q]);
+        let prepared = PictureInput::of(&g, 0).unwrap().from_pixels(&[0, 51, 102, 255], Normalise::Auto);
+        assert_eq!((prepared.normalisation, prepared.guessed), (Normalisation::Raw, false));
     }
 
     #[test]

@@ -6,11 +6,19 @@
 
 use crate::affine::Affine;
 use crate::params::activations;
-use smidgen_ir::{Graph, Op, TensorId, UnaryKind};
+use smidgen_ir::{Graph, Op, ReduceKind, TensorId, UnaryKind};
 
-/// True if integers other than int8 can be what the operator computes on.
+/// True if the operator has a form for int16. Those without are those that the reference refuses, or computes wrongly.
 pub(crate) fn takes_int16(op: &Op) -> bool {
-    !matches!(op, Op::Prelu | Op::Unary(UnaryKind::HardSwish) | Op::ArgMax { .. } | Op::Quantize | Op::Dequantize)
+    !matches!(
+        op,
+        Op::Prelu
+            | Op::Unary(UnaryKind::HardSwish | UnaryKind::ReluN1To1)
+            | Op::Reduce { kind: ReduceKind::Sum, .. }
+            | Op::ArgMax { .. }
+            | Op::Quantize
+            | Op::Dequantize
+    )
 }
 
 /// How every float tensor is stored.

@@ -74,7 +74,8 @@ pub enum WeightBits {
     Mixed(Option<f64>),
 }
 
-/// How many bits activations take. Operators without a form for int16 (HARD_SWISH, PRELU and ARG_MAX) keep 8.
+/// How many bits activations take. Operators without a form for int16 (HARD_SWISH, PRELU, RELU_N1_TO_1 and ARG_MAX) keep
+/// 8.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub enum ActivationBits {
     /// 8 each.

@@ -139,29 +139,31 @@ pub fn excess(job: &Job, compiled: &Compiled) -> [usize; 2] {
     [sram, compiled.constants().saturating_sub(board.flash.bytes as usize)]
 }
 
-/// What a pixel becomes, if the network's only input is an int8 picture; `None` for any other network. Also whether that is a guess.
+/// What a pixel becomes, if the network's only input is a picture of int8 or int16; `None` for any other network. Also whether that is a guess.
 pub fn pixels(network: &Network, normalise: Normalise) -> Option<(Pixels, bool)> {
     let graph = network.graph();
     let [input] = graph.inputs[..] else { return None };
-    if graph.tensor(input).element() != ElementType::Int8 {
-        return None;
-    }
+    let wide = match graph.tensor(input).element() {
+        ElementType::Int8 => false,
+        ElementType::Int16 => true,
+        _ => return None,
+    };
     let picture = PictureInput::of(graph, 0).ok()?;
     let [height, width, channels] = picture.size();
     // A pixel of each value, as often as it takes to fill the picture.
     let values: Vec<u8> = (0..=255u8).collect();
-    let mut stored = [0i8; 256];
+    let mut stored = [0i16; 256];
     let (mut description, mut guessed) = (String::new(), false);
     let size = height * width * channels;
     for part in values.chunks(size) {
         let mut picture_bytes = part.to_vec();
         picture_bytes.resize(size, 0);
         let prepared = picture.from_pixels(&picture_bytes, normalise);
-        for (&value, &byte) in part.iter().zip(&prepared.array.data) {
-            stored[value as usize] = byte as i8;
+        for (&value, real) in part.iter().zip(prepared.array.to_f64()) {
+            stored[value as usize] = real as i16;
         }
         (description, guessed) = (prepared.describe(), prepared.guessed);
     }
     let description = description.trim_start_matches("normalised ").replace('`', "");
-    Some((Pixels { stored, description }, guessed))
+    Some((Pixels { stored, wide, description }, guessed))
 }
