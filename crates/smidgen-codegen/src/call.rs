@@ -182,8 +182,8 @@ impl Call {
     }
 
     /// Least and greatest stored output.
-    pub fn stored_clamp(self, clamp: [i8; 2]) -> Self {
-        self.by_value("clamp", "[i8; 2]", numbers(clamp))
+    pub fn stored_clamp<T: ToString>(self, element: &str, clamp: [T; 2]) -> Self {
+        self.by_value("clamp", &format!("[{element}; 2]"), numbers(clamp))
     }
 }
 
@@ -425,7 +425,7 @@ fn place(buffer: &Buffer, extent: Extent, bytes: bool) -> View {
 pub(crate) fn element_size(element: &str) -> usize {
     match element {
         "i8" | "u8" | "bool" => 1,
-        "i16" => 2,
+        "i16" | "u16" => 2,
         "i64" => 8,
         _ => 4,
     }

@@ -104,7 +104,15 @@ pub(crate) fn call(s: &Site) -> Call {
                 PoolKind::Max => "int8::max_pool",
             };
             let call = s.output(s.input(s.call(function).arena("i8"), 0)).region();
-            call.window(window).stored_clamp(*clamp)
+            call.window(window).stored_clamp("i8", *clamp)
+        }
+        Kernel::PoolI16 { kind, window, clamp } => {
+            let function = match kind {
+                PoolKind::Average => "int16::average_pool",
+                PoolKind::Max => "int16::max_pool",
+            };
+            let call = s.output(s.input(s.call(function).arena("i16"), 0)).region();
+            call.window(window).stored_clamp("i16", *clamp)
         }
         Kernel::PoolF32 { kind, window, clamp } => {
             let function = match kind {
@@ -116,22 +124,8 @@ pub(crate) fn call(s: &Site) -> Call {
         Kernel::Elementwise(kernel) => elementwise::call(s, kernel),
         Kernel::Movement(kernel) => movement::call(s, kernel),
         Kernel::Reduction(kernel) => reduction::call(s, kernel),
-        Kernel::ResizeI8 { scales } => {
-            let scale = |s: &int8::Scale| {
-                structure(
-                    "int8::Scale",
-                    vec![
-                        ("input", atom(s.input)),
-                        ("output", atom(s.output)),
-                        ("step", atom(s.step)),
-                        ("start", atom(s.start)),
-                    ],
-                )
-            };
-            let call = s.output(s.input(s.call("int8::resize_bilinear").arena("i8"), 0)).region();
-            let scales = array(scales.iter().map(scale));
-            call.count("depth", s.depth()).by_reference("scales", "[int8::Scale; 2]", scales)
-        }
+        Kernel::ResizeI8 { scales } => resize(s, "int8::resize_bilinear", "i8", scales),
+        Kernel::ResizeI16 { scales } => resize(s, "int16::resize_bilinear", "i16", scales),
         Kernel::ResizeF32 { scales } => {
             let scale = |s: &float::Scale| {
                 structure(
@@ -149,6 +143,22 @@ pub(crate) fn call(s: &Site) -> Call {
             call.count("depth", s.depth()).by_reference("scales", "[float::Scale; 2]", scales)
         }
     }
+}
+
+/// RESIZE_BILINEAR of integers.
+fn resize(s: &Site, function: &'static str, element: &str, scales: &[int8::Scale; 2]) -> Call {
+    let scale = |s: &int8::Scale| {
+        let fields = vec![
+            ("input", atom(s.input)),
+            ("output", atom(s.output)),
+            ("step", atom(s.step)),
+            ("start", atom(s.start)),
+        ];
+        structure("int8::Scale", fields)
+    };
+    let call = s.output(s.input(s.call(function).arena(element), 0)).region();
+    let scales = array(scales.iter().map(scale));
+    call.count("depth", s.depth()).by_reference("scales", "[int8::Scale; 2]", scales)
 }
 
 /// An int8 kernel with a window and weights.

@@ -250,6 +250,13 @@ impl Call<'_> {
                 };
                 kernel(arena.arena(), self.input(0), self.output(0), region, window, *clamp);
             }
+            Kernel::PoolI16 { kind, window, clamp } => {
+                let kernel = match kind {
+                    PoolKind::Average => int16::average_pool,
+                    PoolKind::Max => int16::max_pool,
+                };
+                kernel(arena.arena(), self.input(0), self.output(0), region, window, *clamp);
+            }
             Kernel::PoolF32 { kind, window, clamp } => {
                 let kernel = match kind {
                     PoolKind::Average => float::average_pool,
@@ -283,7 +290,11 @@ impl Call<'_> {
             Kernel::Reduction(kernel) => self.reduction(arena, kernel),
             Kernel::ResizeI8 { scales } => {
                 let (input, output, depth) = (self.input(0), self.output(0), self.step.outputs[0].extent.depth);
-                int8::resize_bilinear(arena.arena(), input, output, region, depth, scales);
+                int8::resize_bilinear(arena.arena::<i8>(), input, output, region, depth, scales);
+            }
+            Kernel::ResizeI16 { scales } => {
+                let (input, output, depth) = (self.input(0), self.output(0), self.step.outputs[0].extent.depth);
+                int16::resize_bilinear(arena.arena::<i16>(), input, output, region, depth, scales);
             }
             Kernel::ResizeF32 { scales } => {
                 let (input, output, depth) = (self.input(0), self.output(0), self.step.outputs[0].extent.depth);

@@ -25,6 +25,6 @@ pub use op::{
     Activation, AxisSlice, BinaryKind, ConvParams, Op, PadValue, Padding, PoolKind, ReduceKind, ReshapeKind,
     ResizeKind, UnaryKind,
 };
-pub use tensor::{DataType, ElementType, Quantisation, Shape, Tensor, TensorId};
+pub use tensor::{DataType, ElementType, Quantisation, Shape, Tensor, TensorId, power_of_two};
 pub use validate::{ValidateError, validate};
 pub use window::Window;

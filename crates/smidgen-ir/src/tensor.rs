@@ -134,6 +134,13 @@ impl Quantisation {
     }
 }
 
+/// The exponent of a scale that is a power of two, or so near to one that TensorFlow Lite's kernels of int16 take it for one: their
+/// `CheckedLog2`, in single precision.
+pub fn power_of_two(scale: f32) -> Option<i32> {
+    let log2 = scale.ln() * (1.0 / 2f32.ln());
+    ((log2 - log2.round()).abs() < 1e-3).then(|| log2.round() as i32)
+}
+
 /// What a tensor's elements are, and what they mean.
 #[derive(Clone, PartialEq, Debug)]
 pub enum DataType {

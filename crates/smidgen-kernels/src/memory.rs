@@ -141,6 +141,35 @@ macro_rules! elements {
 }
 elements!(i8, u8, i16, u16, i32, u32, i64, u64, f32);
 
+/// What activations are stored as: two's complement of 8 or 16 bits.
+pub trait Integer: Element + Ord + Into<i32> {
+    /// The least.
+    const MIN: Self;
+    /// The greatest.
+    const MAX: Self;
+    /// Bits that ADD and SUB shift their operands left by before they bring them to a common scale: as many as leave room for the sum.
+    const SUM_SHIFT: u32;
+
+    /// The lowest bits of an int32.
+    fn wrap(x: i32) -> Self;
+}
+
+macro_rules! integers {
+    ($($t:ident $shift:literal),*) => { $(
+        impl Integer for $t {
+            const MIN: Self = $t::MIN;
+            const MAX: Self = $t::MAX;
+            const SUM_SHIFT: u32 = $shift;
+
+            #[inline(always)]
+            fn wrap(x: i32) -> Self {
+                x as $t
+            }
+        }
+    )* };
+}
+integers!(i8 20, i16 15);
+
 /// The arena, or a part of it, as elements that a kernel may read and write.
 ///
 /// With [`Certified`] it is no bigger than a pointer.

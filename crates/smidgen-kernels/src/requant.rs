@@ -3,6 +3,8 @@
 //! A real factor `M` is `multiplier * 2^(shift - 31)` with `multiplier` in `[2^30, 2^31)`. TensorFlow Lite multiplies by it in two
 //! ways that differ by one step in rare ties, and which operator uses which depends on its version: see [`Rounding`].
 
+use crate::memory::Integer;
+
 /// How the product of accumulator and multiplier is rounded.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Rounding {
@@ -113,8 +115,8 @@ pub fn round_shift(x: i32, shift: u32) -> i32 {
 
 /// The nearest of `min ..= max`. Unlike `clamp` it has no way to panic.
 #[inline]
-pub(crate) fn limit(x: i32, min: i8, max: i8) -> i8 {
-    x.max(min as i32).min(max as i32) as i8
+pub(crate) fn limit<T: Integer>(x: i32, min: T, max: T) -> T {
+    T::wrap(x.max(min.into()).min(max.into()))
 }
 
 #[cfg(test)]

@@ -273,7 +273,7 @@ proptest! {
         window.output[2] = window.input[2];
         let mut random = Random(seed);
         let input = random.bytes(window.input.iter().product());
-        for kernel in [int8::average_pool::<Checked>, int8::max_pool] {
+        for kernel in [int8::average_pool::<i8, Checked>, int8::max_pool] {
             let run = |arena: Arena<'_, i8>, from: View, to: View, region: Region| {
                 kernel(arena, from, to, region, &window, [-100, 90]);
             };

@@ -185,6 +185,15 @@ pub enum Kernel {
         /// Least and greatest stored output that the activation allows.
         clamp: [i8; 2],
     },
+    /// AVERAGE_POOL_2D or MAX_POOL_2D on int16. Input: `x`.
+    PoolI16 {
+        /// Which.
+        kind: PoolKind,
+        /// The window.
+        window: Window2d,
+        /// Least and greatest stored output that the activation allows.
+        clamp: [i16; 2],
+    },
     /// AVERAGE_POOL_2D or MAX_POOL_2D on float32. Input: `x`.
     PoolF32 {
         /// Which.
@@ -245,6 +254,11 @@ pub enum Kernel {
     Reduction(Reduction),
     /// RESIZE_BILINEAR on int8. Input: `x`.
     ResizeI8 {
+        /// Rows (of one image) and columns.
+        scales: [int8::Scale; 2],
+    },
+    /// RESIZE_BILINEAR on int16. Input: `x`.
+    ResizeI16 {
         /// Rows (of one image) and columns.
         scales: [int8::Scale; 2],
     },
@@ -357,6 +371,7 @@ impl Kernel {
                 windowed(window, Float32, output, with_bias(window.area() * window.output[2], window.output[2]))
             }
             Kernel::PoolI8 { window, .. } => windowed(window, Int8, output, Vec::new()),
+            Kernel::PoolI16 { window, .. } => windowed(window, Int16, output, Vec::new()),
             Kernel::PoolF32 { window, .. } => windowed(window, Float32, output, Vec::new()),
             Kernel::FullyConnectedF32 { inputs, outputs, .. } => {
                 dense(*inputs, *outputs, Float32, output, with_bias(inputs * outputs, *outputs))
@@ -369,6 +384,9 @@ impl Kernel {
             Kernel::Reduction(kernel) => kernel.demands(step),
             Kernel::ResizeI8 { scales: [rows, cols] } => {
                 resize(ElementType::Int8, [rows.input, cols.input], [rows.output, cols.output], output)
+            }
+            Kernel::ResizeI16 { scales: [rows, cols] } => {
+                resize(ElementType::Int16, [rows.input, cols.input], [rows.output, cols.output], output)
             }
             Kernel::ResizeF32 { scales: [rows, cols] } => {
                 resize(ElementType::Float32, [rows.input, cols.input], [rows.output, cols.output], output)

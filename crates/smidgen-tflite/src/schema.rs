@@ -112,6 +112,8 @@ tables! {
     /// ADD, SUB and MUL, which agree in this field.
     arithmetic "AddOptions" {
         activation: i8 = 0,
+        /// Of ADD and SUB alone.
+        pot_scale_int16: bool = 1,
     }
     /// AVERAGE_POOL_2D and MAX_POOL_2D.
     pool "Pool2DOptions" {

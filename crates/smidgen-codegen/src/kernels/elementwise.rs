@@ -3,7 +3,8 @@
 use crate::call::{Call, Site, factor, factors, real, rounding};
 use crate::value::{Value, array, atom, call as invoke, numbers, slice, structure};
 use smidgen_kernels::convert::{Requantise, Stored};
-use smidgen_kernels::{float, int8};
+use smidgen_kernels::definition::Binary;
+use smidgen_kernels::{float, int8, int16};
 use smidgen_plan::kernel::{Broadcast, Elementwise};
 
 pub(super) fn call(s: &Site, kernel: &Elementwise) -> Call {
@@ -16,7 +17,7 @@ pub(super) fn call(s: &Site, kernel: &Elementwise) -> Call {
         Elementwise::BinaryI8 { function, operands: [a, b] } => {
             let call = s.operand(s.call("int8::binary").arena("i8"), "a", 0, *a, "i8");
             let call = s.output(s.operand(call, "b", 1, *b, "i8")).region().count("depth", depth);
-            call.by_reference("function", "int8::Binary", binary_i8(function))
+            call.by_reference("function", "int8::Binary", integers("int8", function))
         }
         Elementwise::SumI8 { sum, operands: [a, b] } => {
             let call = s.operand(s.call("int8::table_sum").arena("i8"), "a", 0, *a, "i8");
@@ -28,6 +29,11 @@ pub(super) fn call(s: &Site, kernel: &Elementwise) -> Call {
             let call = s.output(s.operand(call, "b", 1, *b, "i8")).region().count("depth", depth);
             call.by_reference("terms", "int8::device::Terms", sum_terms(terms))
         }
+        Elementwise::BinaryI16 { function, operands: [a, b] } => {
+            let call = s.operand(s.call("int16::binary").arena("i16"), "a", 0, *a, "i16");
+            let call = s.output(s.operand(call, "b", 1, *b, "i16")).region().count("depth", depth);
+            call.by_reference("function", "int16::Binary", integers("int16", function))
+        }
         Elementwise::BinaryF32 { function, clamp, operands: [a, b] } => {
             let call = s.operand(s.call("float::binary").arena("f32"), "a", 0, *a, "f32");
             let call = s.output(s.operand(call, "b", 1, *b, "f32")).region().count("depth", depth);
@@ -35,11 +41,25 @@ pub(super) fn call(s: &Site, kernel: &Elementwise) -> Call {
         }
         Elementwise::BroadcastI8 { function, broadcast } => {
             let call = broadcasting(s, s.call("int8::broadcast").arena("i8"), "i8", broadcast);
-            call.by_reference("function", "int8::Binary", binary_i8(function))
+            call.by_reference("function", "int8::Binary", integers("int8", function))
+        }
+        Elementwise::BroadcastI16 { function, broadcast } => {
+            let call = broadcasting(s, s.call("int16::broadcast").arena("i16"), "i16", broadcast);
+            call.by_reference("function", "int16::Binary", integers("int16", function))
         }
         Elementwise::BroadcastF32 { function, clamp, broadcast } => {
             let call = broadcasting(s, s.call("float::broadcast").arena("f32"), "f32", broadcast);
             call.by_value("function", "float::Binary", binary_f32(*function)).clamp(*clamp)
+        }
+        Elementwise::SlopesI16(how) => map("int16::slopes", "i16").by_reference("how", "int16::Slopes", slopes(how)),
+        Elementwise::SigmoidI16(how) => {
+            let call = map("int16::sigmoid", "i16").by_reference("how", "int16::Sigmoid", sigmoid(how));
+            s.table(call, "table", 0, "u16")
+        }
+        Elementwise::SoftmaxI16(how) => {
+            let fields = vec![("factor", factor(how.factor)), ("rounding", rounding(how.rounding))];
+            let how = structure("int16::Softmax", fields);
+            s.constant(map("int16::softmax", "i16").by_reference("how", "int16::Softmax", how), "tables", 0, "i16")
         }
         Elementwise::UnaryF32(function) => {
             map("float::unary", "f32").by_value("function", "float::Unary", unary(*function))
@@ -68,33 +88,35 @@ fn broadcasting(s: &Site, call: Call, element: &str, broadcast: &Broadcast) -> C
     call.by_value("dims", "&'static [usize]", dims).by_value("strides", "[&'static [isize]; 2]", strides)
 }
 
-fn binary_i8(function: &int8::Binary) -> Value {
+/// A function of two integers, of a module for one width.
+fn integers<T: ToString>(module: &str, function: &Binary<T>) -> Value {
+    let named = |name: &str| format!("{module}::{name}");
     match function {
-        int8::Binary::Sum(s) => {
+        Binary::Sum(s) => {
             let fields = vec![
                 ("zeros", numbers(s.zeros)),
                 ("factors", factors(s.factors)),
                 ("output", factor(s.output)),
                 ("output_zero", atom(s.output_zero)),
-                ("min", atom(s.min)),
-                ("max", atom(s.max)),
+                ("min", atom(s.min.to_string())),
+                ("max", atom(s.max.to_string())),
                 ("subtract", atom(s.subtract)),
                 ("rounding", rounding(s.rounding)),
             ];
-            invoke("int8::Binary::Sum", vec![structure("int8::Sum", fields)])
+            invoke(&named("Binary::Sum"), vec![structure(&named("Sum"), fields)])
         }
-        int8::Binary::Product(p) => {
+        Binary::Product(p) => {
             let fields = vec![
                 ("zeros", numbers(p.zeros)),
                 ("factor", factor(p.factor)),
                 ("output_zero", atom(p.output_zero)),
-                ("min", atom(p.min)),
-                ("max", atom(p.max)),
+                ("min", atom(p.min.to_string())),
+                ("max", atom(p.max.to_string())),
                 ("rounding", rounding(p.rounding)),
             ];
-            invoke("int8::Binary::Product", vec![structure("int8::Product", fields)])
+            invoke(&named("Binary::Product"), vec![structure(&named("Product"), fields)])
         }
-        int8::Binary::Prelu(p) => {
+        Binary::Prelu(p) => {
             let fields = vec![
                 ("zeros", numbers(p.zeros)),
                 ("positive", factor(p.positive)),
@@ -102,11 +124,28 @@ fn binary_i8(function: &int8::Binary) -> Value {
                 ("output_zero", atom(p.output_zero)),
                 ("rounding", rounding(p.rounding)),
             ];
-            invoke("int8::Binary::Prelu", vec![structure("int8::Prelu", fields)])
+            invoke(&named("Binary::Prelu"), vec![structure("int8::Prelu", fields)])
         }
-        int8::Binary::Minimum => atom("int8::Binary::Minimum"),
-        int8::Binary::Maximum => atom("int8::Binary::Maximum"),
+        Binary::Minimum => atom(named("Binary::Minimum")),
+        Binary::Maximum => atom(named("Binary::Maximum")),
     }
+}
+
+fn slopes(how: &int16::Slopes) -> Value {
+    let fields = vec![
+        ("positive", factor(how.positive)),
+        ("negative", factor(how.negative)),
+        ("falls", atom(how.falls)),
+        ("min", atom(how.min)),
+        ("max", atom(how.max)),
+        ("rounding", rounding(how.rounding)),
+    ];
+    structure("int16::Slopes", fields)
+}
+
+fn sigmoid(how: &int16::Sigmoid) -> Value {
+    let fields = vec![("multiplier", atom(how.multiplier)), ("shift", atom(how.shift)), ("tanh", atom(how.tanh))];
+    structure("int16::Sigmoid", fields)
 }
 
 fn sum_terms(terms: &int8::device::Terms) -> Value {

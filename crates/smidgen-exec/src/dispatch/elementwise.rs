@@ -4,7 +4,7 @@ use super::{Call, view};
 use crate::arena::Aligned;
 use smidgen_kernels::movement::{Gather, Index, Piece};
 use smidgen_kernels::nd::Whole;
-use smidgen_kernels::{Flash, View, convert, float, int8, movement, operand};
+use smidgen_kernels::{Flash, View, convert, float, int8, int16, movement, operand};
 use smidgen_plan::kernel::{AxisIndex, Elementwise, Movement, Reduction};
 use smidgen_plan::{Extent, Operand};
 
@@ -28,6 +28,10 @@ impl Call<'_> {
                 let [a, b] = [0, 1].map(|i| self.operand(i, operands[i]));
                 int8::device::sum(arena.arena(), a, b, self.output(0), region, depth, terms);
             }
+            Elementwise::BinaryI16 { function, operands } => {
+                let [a, b] = [0, 1].map(|i| self.operand(i, operands[i]));
+                int16::binary(arena.arena(), a, b, self.output(0), region, depth, function);
+            }
             Elementwise::BinaryF32 { function, clamp, operands } => {
                 let [a, b] = [0, 1].map(|i| self.operand(i, operands[i]));
                 float::binary(arena.arena(), a, b, self.output(0), region, depth, *function, *clamp);
@@ -37,10 +41,24 @@ impl Call<'_> {
                 let strides = [&broadcast.strides[0][..], &broadcast.strides[1][..]];
                 int8::broadcast(arena.arena(), a, b, to, &broadcast.dims, strides, function);
             }
+            Elementwise::BroadcastI16 { function, broadcast } => {
+                let (a, b, to) = (self.whole(0), self.whole(1), self.output(0).base);
+                let strides = [&broadcast.strides[0][..], &broadcast.strides[1][..]];
+                int16::broadcast(arena.arena(), a, b, to, &broadcast.dims, strides, function);
+            }
             Elementwise::BroadcastF32 { function, clamp, broadcast } => {
                 let (a, b, to) = (self.whole(0), self.whole(1), self.output(0).base);
                 let strides = [&broadcast.strides[0][..], &broadcast.strides[1][..]];
                 float::broadcast(arena.arena(), a, b, to, &broadcast.dims, strides, *function, *clamp);
+            }
+            Elementwise::SlopesI16(how) => {
+                int16::slopes(arena.arena(), self.input(0), self.output(0), region, depth, how);
+            }
+            Elementwise::SigmoidI16(how) => {
+                int16::sigmoid(arena.arena(), self.input(0), self.output(0), region, depth, how, self.table(0));
+            }
+            Elementwise::SoftmaxI16(how) => {
+                int16::softmax(arena.arena(), self.input(0), self.output(0), region, depth, how, self.constant(0));
             }
             Elementwise::UnaryF32(function) => {
                 float::unary(arena.arena(), self.input(0), self.output(0), region, depth, *function);
@@ -118,11 +136,27 @@ impl Call<'_> {
                 let sizes = [extent.rows, extent.cols, extent.depth];
                 int8::average_image(arena.arena(), input, output, rows, sizes, self.state.offset, *clamp);
             }
+            Reduction::ImageI16 { input: extent, reduce } => {
+                let sizes = [extent.rows, extent.cols, extent.depth];
+                int16::reduce_image(arena.arena(), input, output, rows, sizes, self.state.offset / 2, reduce);
+            }
+            Reduction::PoolI16 { input: extent, clamp } => {
+                let sizes = [extent.rows, extent.cols, extent.depth];
+                int16::average_image(arena.arena(), input, output, rows, sizes, self.state.offset / 2, *clamp);
+            }
             Reduction::ImageF32 { input: extent, divisor } => {
                 let sizes = [extent.rows, extent.cols, extent.depth];
                 float::reduce_image(arena.arena(), input, output, rows, sizes, self.state.offset / 4, *divisor);
             }
             Reduction::AnyI8 { kept, reduced, reduce } => int8::reduce(
+                arena.arena(),
+                input.base,
+                output.base,
+                (&kept.dims, &kept.strides),
+                (&reduced.dims, &reduced.strides),
+                reduce,
+            ),
+            Reduction::AnyI16 { kept, reduced, reduce } => int16::reduce(
                 arena.arena(),
                 input.base,
                 output.base,

@@ -2,7 +2,7 @@
 
 use super::{OperatorFault, TensorRef};
 use crate::graph::{Graph, Operator};
-use crate::op::{Activation, BinaryKind, Op, UnaryKind};
+use crate::op::{Activation, BinaryKind, Op, ReduceKind, UnaryKind};
 use crate::tensor::{DataType, ElementType, Quantisation, Tensor, TensorId};
 
 /// An operator's accumulator times a factor gives its output; bound on that factor, as a power of two.
@@ -56,7 +56,7 @@ pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Re
             rules.slope(*alpha)
         }
         Op::Unary(UnaryKind::Exp | UnaryKind::Log | UnaryKind::Sqrt) => rules.floats(),
-        Op::Unary(UnaryKind::HardSwish) => {
+        Op::Unary(UnaryKind::HardSwish | UnaryKind::ReluN1To1) | Op::Reduce { kind: ReduceKind::Sum, .. } => {
             rules.narrow()?;
             rules.ratios(FACTOR_LIMIT)
         }
@@ -90,7 +90,7 @@ pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Re
         | Op::Slice { .. }
         | Op::StridedSlice { .. } => rules.unchanged(),
         Op::ArgMax { .. } => {
-            rules.real(operator.inputs[0])?;
+            rules.expect(operator.inputs[0], NARROW, |d| is_float(d) || is_int8(d))?;
             let plain = |d: &DataType| {
                 matches!(d, DataType::Plain(ElementType::Int32)) || matches!(d, DataType::Plain(ElementType::Int64))
             };
@@ -115,6 +115,8 @@ pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Re
     }
 }
 
+const NARROW: &str =
+    "f32, or i8 quantised per tensor: this operator has no form for i16, put QUANTIZE to i8 before and to i16 after it";
 const INT8: &str = "i8 quantised per tensor";
 const INT16: &str = "i16 quantised per tensor with zero point 0";
 
@@ -201,8 +203,7 @@ impl Rules<'_> {
 
     /// The same, of an operator that has no form for int16.
     fn narrow(&self) -> Result<(), OperatorFault> {
-        let expected = "f32, or i8 quantised per tensor: this operator has no form for i16";
-        self.expect(self.operator.inputs[0], expected, |d| is_float(d) || is_int8(d))?;
+        self.expect(self.operator.inputs[0], NARROW, |d| is_float(d) || is_int8(d))?;
         self.arithmetic()
     }
 

@@ -1,14 +1,22 @@
-//! The layers with weights, simple form: their definitions written down, for any width of activations. They are the oracles of every
+//! Simple forms of the integer kernels: their definitions written down, for any width of activations. They are the oracles of every
 //! faster form.
 
+mod binary;
 mod conv2d;
 mod depthwise;
 mod fully_connected;
+mod pool;
+mod reduce;
+mod resize;
 mod transpose_conv;
 
+pub use binary::{Binary, Prelu, Product, Sum, binary, broadcast};
 pub use conv2d::conv2d;
 pub use depthwise::depthwise;
 pub use fully_connected::fully_connected;
+pub use pool::{average_pool, max_pool};
+pub use reduce::{Cell, Reduction, average_image, reduce, reduce_image};
+pub use resize::{Scale, resize_bilinear};
 pub use transpose_conv::transpose_conv;
 
 use crate::memory::{Bounds, Element};

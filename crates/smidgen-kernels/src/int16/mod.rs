@@ -2,12 +2,30 @@
 //! takes part.
 
 pub mod device;
+mod reduce;
+mod sigmoid;
+mod slopes;
+mod softmax;
 
-pub use crate::definition::{conv2d, depthwise, fully_connected, transpose_conv};
+pub use crate::definition::{
+    average_image, average_pool, binary, broadcast, conv2d, depthwise, fully_connected, max_pool, reduce, reduce_image,
+    resize_bilinear, transpose_conv,
+};
+pub use reduce::Reduce;
+pub use sigmoid::{SIGMOID_STEPS, Sigmoid, sigmoid};
+pub use slopes::{Slopes, slopes};
+pub use softmax::{ENTRIES, Softmax, softmax};
 
-use crate::definition::Arithmetic;
+use crate::definition::{self, Arithmetic};
 use crate::memory::{Bounds, Checked, Flash};
 use crate::requant::Factor;
+
+/// Which function of two stored integers; zero points are 0. The reference has no PRELU among these.
+pub type Binary = definition::Binary<i16>;
+/// Parameters of ADD and SUB.
+pub type Sum = definition::Sum<i16>;
+/// Parameters of MUL.
+pub type Product = definition::Product<i16>;
 
 /// With how many bits a [`Factor`]'s multiplier meets a sum of 64 bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -2,21 +2,20 @@
 //!
 //! Accumulators wrap: a network whose sums leave 32 bits is wrong in every engine, and must not stop this one.
 
-mod binary;
 pub mod device;
 pub mod fast;
-mod pool;
 mod reduce;
-mod resize;
 mod softmax;
+mod sum;
 mod table;
 
-pub use crate::definition::{conv2d, depthwise, fully_connected, transpose_conv};
-pub use binary::{Binary, Prelu, Product, SUM_SHIFT, Sum, TableSum, binary, broadcast, table_sum};
-pub use pool::{average_pool, max_pool};
-pub use reduce::{Reading, Reduce, average_image, reduce, reduce_image};
-pub use resize::{Scale, resize_bilinear};
+pub use crate::definition::{
+    Binary, Prelu, Product, Scale, Sum, average_image, average_pool, binary, broadcast, conv2d, depthwise,
+    fully_connected, max_pool, reduce, reduce_image, resize_bilinear, transpose_conv,
+};
+pub use reduce::{Reading, Reduce};
 pub use softmax::softmax;
+pub use sum::{SUM_SHIFT, TableSum, table_sum};
 pub use table::table;
 
 use crate::definition::Arithmetic;

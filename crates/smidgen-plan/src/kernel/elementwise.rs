@@ -5,7 +5,7 @@ use crate::program::{Extent, Step};
 use smidgen_ir::ElementType;
 use smidgen_kernels::convert::{Requantise, Stored};
 use smidgen_kernels::float::Clamp;
-use smidgen_kernels::{float, int8};
+use smidgen_kernels::{float, int8, int16};
 
 /// A kernel that computes each output pixel from the same pixel of its inputs, or from what is broadcast to it.
 #[derive(Clone, PartialEq, Debug)]
@@ -34,6 +34,13 @@ pub enum Elementwise {
         /// As in `BinaryI8`.
         operands: [Extent; 2],
     },
+    /// ADD, SUB, MUL, MINIMUM or MAXIMUM of int16. Inputs: as in `BinaryI8`.
+    BinaryI16 {
+        /// Which, and its parameters.
+        function: int16::Binary,
+        /// As in `BinaryI8`.
+        operands: [Extent; 2],
+    },
     /// ADD, SUB, MUL, DIV, MINIMUM, MAXIMUM or PRELU of float32. Inputs: as in `BinaryI8`.
     BinaryF32 {
         /// Which.
@@ -50,6 +57,13 @@ pub enum Elementwise {
         /// Which element meets which.
         broadcast: Broadcast,
     },
+    /// The same of int16.
+    BroadcastI16 {
+        /// Which, and its parameters.
+        function: int16::Binary,
+        /// Which element meets which.
+        broadcast: Broadcast,
+    },
     /// The same of float32.
     BroadcastF32 {
         /// Which.
@@ -59,10 +73,16 @@ pub enum Elementwise {
         /// Which element meets which.
         broadcast: Broadcast,
     },
+    /// A RELU or LEAKY_RELU of int16. Input: `x`.
+    SlopesI16(int16::Slopes),
+    /// LOGISTIC or TANH of int16. Input: `x`. Constants: 256 uint16, see [`int16::Sigmoid::table`].
+    SigmoidI16(int16::Sigmoid),
     /// A function of one float32. Input: `x`.
     UnaryF32(float::Unary),
     /// SOFTMAX of int8 over the channels. Input: `x`. Constants: 256 int32, see [`int8::softmax`].
     SoftmaxI8,
+    /// SOFTMAX of int16 over the channels. Input: `x`. Constants: the int16 of [`int16::Softmax::tables`].
+    SoftmaxI16(int16::Softmax),
     /// SOFTMAX of float32 over the channels. Input: `x`.
     SoftmaxF32 {
         /// Factor on the input.
@@ -141,17 +161,22 @@ impl Elementwise {
             outputs: vec![(element, output)],
             ..Demands::default()
         };
-        let (i8, f32) = (ElementType::Int8, ElementType::Float32);
+        let (i8, i16, f32) = (ElementType::Int8, ElementType::Int16, ElementType::Float32);
         match self {
             Self::TableI8 => one(i8, i8, vec![256]),
             Self::BinaryI8 { operands, .. } => two(i8, operands),
             Self::SumI8Device { operands, .. } => two(i8, operands),
+            Self::BinaryI16 { operands, .. } => two(i16, operands),
             Self::SumI8 { operands, .. } => Demands { constants: vec![256 * 4], ..two(i8, operands) },
             Self::BinaryF32 { operands, .. } => two(f32, operands),
             Self::BroadcastI8 { broadcast, .. } => broadcast.demands(i8),
+            Self::BroadcastI16 { broadcast, .. } => broadcast.demands(i16),
             Self::BroadcastF32 { broadcast, .. } => broadcast.demands(f32),
             Self::UnaryF32(_) | Self::SoftmaxF32 { .. } => one(f32, f32, vec![]),
             Self::SoftmaxI8 => one(i8, i8, vec![256 * 4]),
+            Self::SlopesI16(_) => one(i16, i16, vec![]),
+            Self::SigmoidI16(_) => one(i16, i16, vec![256 * 2]),
+            Self::SoftmaxI16(_) => one(i16, i16, vec![2 * int16::ENTRIES * 2]),
             Self::Quantise { to, .. } => one(f32, element(*to), vec![]),
             Self::Dequantise { from, .. } => one(element(*from), f32, vec![]),
             Self::Requantise(how) => one(element(how.from), element(how.to), vec![]),

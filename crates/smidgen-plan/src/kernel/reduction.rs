@@ -4,7 +4,7 @@ use super::{Demands, elementwise::element, flat};
 use crate::program::{Extent, Step};
 use smidgen_ir::ElementType;
 use smidgen_kernels::convert::Stored;
-use smidgen_kernels::int8;
+use smidgen_kernels::{int8, int16};
 
 /// A kernel that makes fewer elements of more.
 #[derive(Clone, PartialEq, Debug)]
@@ -24,6 +24,21 @@ pub enum Reduction {
         /// Least and greatest stored output that the activation allows.
         clamp: [i8; 2],
     },
+    /// MEAN of int16 over all rows and columns; consumes its input. Input: `x`. State: an int32 for each channel.
+    ImageI16 {
+        /// The input.
+        input: Extent,
+        /// Factor, rounding.
+        reduce: int16::Reduce,
+    },
+    /// AVERAGE_POOL_2D of int16 whose only window is the whole image; consumes its input. Input: `x`. State: an int32 for each
+    /// channel.
+    PoolI16 {
+        /// The input.
+        input: Extent,
+        /// Least and greatest stored output that the activation allows.
+        clamp: [i16; 2],
+    },
     /// MEAN or SUM of float32 over all rows and columns, or AVERAGE_POOL_2D without activation whose only window is the whole
     /// image; consumes its input. Input: `x`. State: a float32 for each channel.
     ImageF32 {
@@ -40,6 +55,15 @@ pub enum Reduction {
         reduced: Axes,
         /// Zero points, factor, rounding.
         reduce: int8::Reduce,
+    },
+    /// MEAN of int16 over any axes. Tensors and input as in `AnyI8`.
+    AnyI16 {
+        /// The axes that stay.
+        kept: Axes,
+        /// The axes that go.
+        reduced: Axes,
+        /// Factor, rounding.
+        reduce: int16::Reduce,
     },
     /// The same of float32.
     AnyF32 {
@@ -80,7 +104,7 @@ impl Axes {
 impl Reduction {
     /// See [`Kernel::demands`](super::Kernel::demands).
     pub(super) fn demands(&self, _step: &Step) -> Demands {
-        let (i8, f32) = (ElementType::Int8, ElementType::Float32);
+        let (i8, i16, f32) = (ElementType::Int8, ElementType::Int16, ElementType::Float32);
         let image = |element: ElementType, input: Extent| Demands {
             inputs: vec![(element, input)],
             outputs: vec![(element, flat(input.depth))],
@@ -94,8 +118,12 @@ impl Reduction {
         };
         match self {
             Self::ImageI8 { input, .. } | Self::PoolI8 { input, .. } => image(i8, *input),
+            Self::ImageI16 { input, .. } | Self::PoolI16 { input, .. } => image(i16, *input),
             Self::ImageF32 { input, .. } => image(f32, *input),
             Self::AnyI8 { kept, reduced, .. } => whole(i8, kept.elements() * reduced.elements(), i8, kept.elements()),
+            Self::AnyI16 { kept, reduced, .. } => {
+                whole(i16, kept.elements() * reduced.elements(), i16, kept.elements())
+            }
             Self::AnyF32 { kept, reduced, .. } => {
                 whole(f32, kept.elements() * reduced.elements(), f32, kept.elements())
             }

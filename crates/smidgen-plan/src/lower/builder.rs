@@ -149,6 +149,11 @@ impl<'g> Builder<'g> {
         self.constant(name, values.iter().flat_map(|v| v.to_le_bytes()).collect(), 4)
     }
 
+    /// Adds a constant of int16 elements.
+    pub fn constant_i16(&mut self, name: impl Into<String>, values: &[i16]) -> ConstantId {
+        self.constant(name, values.iter().flat_map(|v| v.to_le_bytes()).collect(), 2)
+    }
+
     /// Adds a constant of int64 elements.
     pub fn constant_i64(&mut self, name: impl Into<String>, values: &[i64]) -> ConstantId {
         self.constant(name, values.iter().flat_map(|v| v.to_le_bytes()).collect(), 8)

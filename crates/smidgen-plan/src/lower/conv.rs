@@ -336,7 +336,7 @@ fn wide(builder: &Builder, operator: &Operator, activation: Activation, outputs:
     let [x, weights, y] = tensors(builder, operator);
     let bias = operator.inputs.get(2).map(|&t| builder.tensor(t));
     let (input_scale, output_scale) = (quant::int16(x)?, quant::int16(y)?);
-    let (min, max) = quant::wide_clamp(activation, output_scale);
+    let (min, max) = quant::clamp(activation, output_scale, 0);
     Ok(Wide {
         quant: Int16 { min, max, multiplier: Multiplier::Reduced },
         weights: quant::weights_i8(weights)?,

@@ -5,16 +5,18 @@ use super::error::Refusal;
 use super::options::KernelSet;
 use super::quant::{self, unsupported};
 use super::sum;
-use super::tables::{self, Ends};
+use super::{tables, wide};
 use crate::access::{Access, Block, Order, Reach};
 use crate::kernel::{Broadcast, Elementwise, Kernel, flat};
 use crate::program::{ConstantId, Extent, Operand, Step};
 use smidgen_ir::{Activation, BinaryKind, ElementType, Operator, Tensor, TensorId, UnaryKind};
+use smidgen_kernels::definition::{Binary, Product, Sum};
 use smidgen_kernels::float::Clamp;
-use smidgen_kernels::int8::{Prelu, Product, SUM_SHIFT, Sum};
+use smidgen_kernels::int8::Prelu;
+use smidgen_kernels::memory::Integer;
 use smidgen_kernels::nd::MAX_RANK;
 use smidgen_kernels::requant::{Factor, Rounding};
-use smidgen_kernels::{float, int8};
+use smidgen_kernels::{float, int8, int16};
 
 /// How every element-wise kernel proceeds, so that it can work in place.
 const ORDER: Order = Order { block: Block::Elements(1), staged: true };
@@ -36,10 +38,11 @@ pub(super) fn unary(builder: &mut Builder, operator: &Operator, kind: UnaryKind)
     let (x, y) = (builder.tensor(operator.inputs[0]), builder.tensor(operator.outputs[0]));
     match x.element() {
         ElementType::Int8 => {
-            let ends = Ends { from: quant::int8(x)?, to: quant::int8(y)? };
+            let ends = tables::Ends { from: quant::int8(x)?, to: quant::int8(y)? };
             let table = tables::unary(kind, ends)?;
             push_table(builder, operator, &table);
         }
+        ElementType::Int16 => wide::unary(builder, operator, kind)?,
         ElementType::Float32 => push_one(builder, operator, Elementwise::UnaryF32(real(kind)), vec![]),
         other => return Err(unsupported(x, other)),
     }
@@ -84,15 +87,14 @@ pub(super) fn binary(
     let y = builder.tensor(operator.outputs[0]);
     match y.element() {
         ElementType::Int8 => {
-            let function = match kind {
-                BinaryKind::Add => int8::Binary::Sum(sum(a, b, y, activation, false)?),
-                BinaryKind::Sub => int8::Binary::Sum(sum(a, b, y, activation, true)?),
-                BinaryKind::Mul => int8::Binary::Product(product(a, b, y, activation)?),
-                BinaryKind::Div => return Err(unsupported(y, ElementType::Int8)),
-                BinaryKind::Minimum => int8::Binary::Minimum,
-                BinaryKind::Maximum => int8::Binary::Maximum,
-            };
+            let ends = [quant::int8(a)?, quant::int8(b)?, quant::int8(y)?];
+            let function = integers(kind, ends, activation).ok_or_else(|| unsupported(y, ElementType::Int8))?;
             push_two(builder, operator, Two::Int8(function))
+        }
+        ElementType::Int16 => {
+            let ends = [(quant::int16(a)?, 0), (quant::int16(b)?, 0), (quant::int16(y)?, 0)];
+            let function = integers(kind, ends, activation).ok_or_else(|| unsupported(y, ElementType::Int16))?;
+            push_two(builder, operator, Two::Int16(function))
         }
         ElementType::Float32 => {
             let function = match kind {
@@ -115,7 +117,7 @@ pub(super) fn prelu(builder: &mut Builder, operator: &Operator) -> Result<(), Re
     match y.element() {
         ElementType::Int8 => {
             let ((sx, zx), (sa, za), (sy, zy)) = (quant::int8(x)?, quant::int8(alpha)?, quant::int8(y)?);
-            let function = int8::Binary::Prelu(Prelu {
+            let function = Binary::Prelu(Prelu {
                 zeros: [zx, za],
                 positive: Factor::new((sx / sy) as f64),
                 negative: Factor::new((sx * sa / sy) as f64),
@@ -131,34 +133,48 @@ pub(super) fn prelu(builder: &mut Builder, operator: &Operator) -> Result<(), Re
     }
 }
 
-/// ADD and SUB bring both operands to twice the greater scale, with 20 more bits.
-fn sum(a: &Tensor, b: &Tensor, y: &Tensor, activation: Activation, subtract: bool) -> Result<Sum, Refusal> {
-    let ((sa, za), (sb, zb), (sy, zy)) = (quant::int8(a)?, quant::int8(b)?, quant::int8(y)?);
+/// Scales and zero points of two operands and of the output.
+type Ends = [(f32, i32); 3];
+
+/// The function of integers, if there is one.
+fn integers<T: Integer>(kind: BinaryKind, ends: Ends, activation: Activation) -> Option<Binary<T>> {
+    Some(match kind {
+        BinaryKind::Add => Binary::Sum(sum(ends, activation, false)),
+        BinaryKind::Sub => Binary::Sum(sum(ends, activation, true)),
+        BinaryKind::Mul => Binary::Product(product(ends, activation)),
+        BinaryKind::Div => return None,
+        BinaryKind::Minimum => Binary::Minimum,
+        BinaryKind::Maximum => Binary::Maximum,
+    })
+}
+
+/// ADD and SUB bring both operands to twice the greater scale, with some more bits.
+fn sum<T: Integer>([(sa, za), (sb, zb), (sy, zy)]: Ends, activation: Activation, subtract: bool) -> Sum<T> {
     let common = 2.0 * sa.max(sb) as f64;
     let (min, max) = quant::clamp(activation, sy, zy);
-    Ok(Sum {
+    Sum {
         zeros: [za, zb],
         factors: [Factor::new(sa as f64 / common), Factor::new(sb as f64 / common)],
-        output: Factor::new(common / ((1u32 << SUM_SHIFT) as f64 * sy as f64)),
+        output: Factor::new(common / ((1u32 << T::SUM_SHIFT) as f64 * sy as f64)),
         output_zero: zy,
         min,
         max,
         subtract,
         rounding: Rounding::Twice,
-    })
+    }
 }
 
-fn product(a: &Tensor, b: &Tensor, y: &Tensor, activation: Activation) -> Result<Product, Refusal> {
-    let ((sa, za), (sb, zb), (sy, zy)) = (quant::int8(a)?, quant::int8(b)?, quant::int8(y)?);
+fn product<T: Integer>([(sa, za), (sb, zb), (sy, zy)]: Ends, activation: Activation) -> Product<T> {
     let (min, max) = quant::clamp(activation, sy, zy);
     // The product and quotient of the scales are taken in single precision.
     let factor = Factor::new((sa * sb / sy) as f64);
-    Ok(Product { zeros: [za, zb], factor, output_zero: zy, min, max, rounding: Rounding::Twice })
+    Product { zeros: [za, zb], factor, output_zero: zy, min, max, rounding: Rounding::Twice }
 }
 
 /// A function of two operands.
 enum Two {
     Int8(int8::Binary),
+    Int16(int16::Binary),
     Float32(float::Binary, Clamp),
 }
 
@@ -187,6 +203,7 @@ fn push_two(builder: &mut Builder, operator: &Operator, function: Two) -> Result
             Elementwise::SumI8 { sum, operands }
         }
         (None, Two::Int8(function)) => Elementwise::BinaryI8 { function, operands },
+        (None, Two::Int16(function)) => Elementwise::BinaryI16 { function, operands },
         (None, Two::Float32(function, clamp)) => Elementwise::BinaryF32 { function, clamp, operands },
     };
     let inputs = vec![seen(builder, ids[0], a), seen(builder, ids[1], b)];
@@ -263,6 +280,7 @@ fn push_broadcast(builder: &mut Builder, operator: &Operator, function: Two) -> 
     let broadcast = Broadcast { dims, strides };
     let kernel = match function {
         Two::Int8(function) => Elementwise::BroadcastI8 { function, broadcast },
+        Two::Int16(function) => Elementwise::BroadcastI16 { function, broadcast },
         Two::Float32(function, clamp) => Elementwise::BroadcastF32 { function, clamp, broadcast },
     };
     let inputs = ids.map(|id| {

@@ -99,7 +99,7 @@ fn int16(builder: &mut Builder, operator: &Operator, activation: Activation) -> 
         Multiplier::Reduced => factors(input_scale, weights, output_scale, outputs)?,
     };
     let bias = quant::bias_i64(bias, outputs)?;
-    let (min, max) = quant::wide_clamp(activation, output_scale);
+    let (min, max) = quant::clamp(activation, output_scale, 0);
     let values = quant::weights_i8(weights)?;
     let quant = Int16 { min, max, multiplier };
     if builder.options.kernels == KernelSet::Device

@@ -21,6 +21,7 @@ mod resize;
 mod softmax;
 mod sum;
 mod tables;
+mod wide;
 mod window;
 
 pub use error::LowerError;

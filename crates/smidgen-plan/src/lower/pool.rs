@@ -34,6 +34,14 @@ pub(super) fn pool(
             let (min, max) = quant::clamp(activation, scale, zero_point);
             Kernel::PoolI8 { kind, window, clamp: [min, max] }
         }
+        ElementType::Int16 => {
+            let scale = quant::int16(x)?;
+            if scale != quant::int16(y)? {
+                return Err(Refusal(format!("`{}` and `{}` must have the same scale", x.name, y.name)));
+            }
+            let (min, max) = quant::clamp(activation, scale, 0);
+            Kernel::PoolI16 { kind, window, clamp: [min, max] }
+        }
         ElementType::Float32 => {
             let (min, max) = activation.range();
             Kernel::PoolF32 { kind, window, clamp: Clamp { min, max } }
@@ -75,6 +83,7 @@ fn over_image(kernel: &Kernel, window: &Window2d, rows: usize) -> Option<Reducti
     let unbounded = Clamp { min, max };
     match *kernel {
         Kernel::PoolI8 { kind: PoolKind::Average, clamp, .. } => Some(Reduction::PoolI8 { input, clamp }),
+        Kernel::PoolI16 { kind: PoolKind::Average, clamp, .. } => Some(Reduction::PoolI16 { input, clamp }),
         Kernel::PoolF32 { kind: PoolKind::Average, clamp, .. } if clamp == unbounded => {
             Some(Reduction::ImageF32 { input, divisor: (height * width) as f32 })
         }

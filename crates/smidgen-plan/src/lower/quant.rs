@@ -5,10 +5,10 @@ use super::error::Refusal;
 use crate::finish::{Channel, Packed, pack, pack_with_own_shifts};
 use crate::program::ConstantId;
 use smidgen_ir::{Activation, ElementType, Tensor, TensorId};
-use smidgen_kernels::convert::Stored;
 use smidgen_kernels::int8::device::Width;
 use smidgen_kernels::int8::{Int8, fast};
 use smidgen_kernels::int16::{Int16, device as wide};
+use smidgen_kernels::memory::Integer;
 use smidgen_kernels::requant::Factor;
 
 /// Scale and zero point of an int8 activation.
@@ -38,23 +38,11 @@ pub(super) fn unsupported(tensor: &Tensor, element: ElementType) -> Refusal {
     Refusal(format!("`{}` is {element}; there are kernels for i8, i16 and f32", tensor.name))
 }
 
-/// The stored integers to which an activation clamps an int8 output.
-pub(super) fn clamp(activation: Activation, scale: f32, zero_point: i32) -> (i8, i8) {
-    let (low, high) = stored_range(activation, scale, zero_point, Stored::Int8);
-    (low as i8, high as i8)
-}
-
-/// The stored integers to which an activation clamps an int16 output.
-pub(super) fn wide_clamp(activation: Activation, scale: f32) -> (i16, i16) {
-    let (low, high) = stored_range(activation, scale, 0, Stored::Int16);
-    (low as i16, high as i16)
-}
-
 /// The least and greatest stored integer that an activation allows, as TensorFlow Lite's `CalculateActivationRangeQuantized` gives them: in
 /// single precision, rounding half away from zero.
-fn stored_range(activation: Activation, scale: f32, zero_point: i32, stored: Stored) -> (i32, i32) {
+pub(super) fn clamp<T: Integer>(activation: Activation, scale: f32, zero_point: i32) -> (T, T) {
     let (low, high) = activation.range();
-    let (least, most) = stored.range();
+    let (least, most): (i32, i32) = (T::MIN.into(), T::MAX.into());
     let stored = |real: f32, unbounded: i32| {
         if real.is_finite() {
             // The cast saturates, so an absurd scale cannot overflow.
@@ -63,7 +51,7 @@ fn stored_range(activation: Activation, scale: f32, zero_point: i32, stored: Sto
             unbounded
         }
     };
-    (stored(low, least), stored(high, most))
+    (T::wrap(stored(low, least)), T::wrap(stored(high, most)))
 }
 
 /// The int8 elements of constant weights.

@@ -10,6 +10,7 @@ use crate::kernel::{Axes, Kernel, Reduction, flat};
 use crate::program::{Extent, Step};
 use smidgen_ir::{ElementType, Operator, ReduceKind};
 use smidgen_kernels::int8::Reduce;
+use smidgen_kernels::int16;
 use smidgen_kernels::nd::MAX_RANK;
 use smidgen_kernels::requant::{Factor, Rounding};
 
@@ -41,6 +42,17 @@ pub(super) fn reduce(
                 Reduction::AnyI8 { kept, reduced, reduce }
             }
         }
+        // The reference reads int16 as bytes here, of which nothing but noise comes.
+        ElementType::Int16 if kind == ReduceKind::Mean => {
+            let scales = quant::int16(x)? as f64 / quant::int16(y)? as f64;
+            let reduce = int16::Reduce { factor: factor(kind, scales, count), rounding: Rounding::Twice };
+            if image {
+                Reduction::ImageI16 { input: input_extent, reduce }
+            } else {
+                let (kept, reduced) = split(dims, axes)?;
+                Reduction::AnyI16 { kept, reduced, reduce }
+            }
+        }
         ElementType::Float32 => {
             let divisor = match kind {
                 ReduceKind::Mean => count as f32,
@@ -60,7 +72,9 @@ pub(super) fn reduce(
     let input = builder.activation_as(operator.inputs[0], input_extent);
     let output = builder.target_as(operator.outputs[0], flat(y.shape.elements()));
     let (access, block) = match &kernel {
-        Reduction::AnyI8 { kept, reduced, .. } | Reduction::AnyF32 { kept, reduced, .. } => {
+        Reduction::AnyI8 { kept, reduced, .. }
+        | Reduction::AnyI16 { kept, reduced, .. }
+        | Reduction::AnyF32 { kept, reduced, .. } => {
             // From the first to the last of the elements that one sum takes in.
             let last: isize = reduced.dims.iter().zip(&reduced.strides).map(|(&d, s)| (d as isize - 1) * s).sum();
             (walked(&kept.dims, 0, &kept.strides, (last + 1).max(0) as usize), Block::Elements(1))

@@ -31,7 +31,7 @@ pub(super) fn resize(
     if [h, w, out_h, out_w].contains(&0) {
         return Err(Refusal(format!("`{}` of {} cannot be resized to {}", x.name, x.shape, y.shape)));
     }
-    // The fixed-point positions of int8 must fit into 32 bits.
+    // The fixed-point positions of integers must fit into 32 bits.
     if [h, w, out_h, out_w].iter().any(|&size| size >= 1 << 20) {
         return Err(Refusal("images of 2^20 and more rows or columns are not supported".into()));
     }
@@ -41,10 +41,14 @@ pub(super) fn resize(
             let maps = sizes.map(|(input, output)| (0..output).map(|i| Some(grid.nearest(i, input, output))).collect());
             movement::push_gather_images(builder, operator, maps);
         }
-        (ResizeKind::Bilinear, ElementType::Int8) => {
+        (ResizeKind::Bilinear, element @ (ElementType::Int8 | ElementType::Int16)) => {
             let scales = sizes.map(|(input, output)| grid.fixed(input, output));
             let needs = scales.map(|scale| need(scale.output, |i| (scale.at(i).0, scale.at(i).1)));
-            push_bilinear(builder, operator, Kernel::ResizeI8 { scales }, needs);
+            let kernel = match element {
+                ElementType::Int16 => Kernel::ResizeI16 { scales },
+                _ => Kernel::ResizeI8 { scales },
+            };
+            push_bilinear(builder, operator, kernel, needs);
         }
         (ResizeKind::Bilinear, ElementType::Float32) => {
             let scales = sizes.map(|(input, output)| grid.float(input, output));

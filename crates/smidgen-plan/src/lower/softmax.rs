@@ -3,11 +3,12 @@
 use super::builder::Builder;
 use super::error::Refusal;
 use super::quant::{self, unsupported};
-use super::tables;
+use super::{tables, wide};
 use crate::access::{Access, Block, Order, Reach};
 use crate::kernel::{Elementwise, Kernel};
 use crate::program::Step;
 use smidgen_ir::{ElementType, Operator};
+use smidgen_kernels::int16;
 
 pub(super) fn softmax(builder: &mut Builder, operator: &Operator, beta: f32) -> Result<(), Refusal> {
     let (x, y) = (builder.tensor(operator.inputs[0]), builder.tensor(operator.outputs[0]));
@@ -25,6 +26,11 @@ pub(super) fn softmax(builder: &mut Builder, operator: &Operator, beta: f32) -> 
             }
             let table = tables::exponentials(beta, scale)?;
             (Elementwise::SoftmaxI8, vec![builder.constant_i32(format!("{} exponentials", y.name), &table)])
+        }
+        (ElementType::Int16, ElementType::Int16) => {
+            let how = wide::softmax(beta, quant::int16(x)?)?;
+            let tables = builder.constant_i16(format!("{} tables", y.name), &int16::Softmax::tables());
+            (Elementwise::SoftmaxI16(how), vec![tables])
         }
         (ElementType::Float32, ElementType::Float32) => (Elementwise::SoftmaxF32 { beta }, vec![]),
         (other, _) => return Err(unsupported(x, other)),

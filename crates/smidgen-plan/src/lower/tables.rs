@@ -50,7 +50,7 @@ fn real(Ends { from: (sx, zx), to: (sy, zy) }: Ends, f: impl Fn(f32) -> f32) -> 
 
 /// Requantisation, clamped.
 fn relu(Ends { from: (sx, zx), to: (sy, zy) }: Ends, activation: Activation) -> [i8; 256] {
-    let (min, max) = super::quant::clamp(activation, sy, zy);
+    let (min, max): (i8, i8) = super::quant::clamp(activation, sy, zy);
     let factor = Factor::new((sx / sy) as f64);
     table(|x| factor.apply(x - zx, Rounding::Twice).saturating_add(zy).max(min as i32).min(max as i32))
 }

@@ -57,8 +57,10 @@ mod int16 {
     }
 
     wide! {
-        windowed: conv_2d, depthwise_conv_2d, transpose_conv, fully_connected, resize_nearest_neighbor;
-        elementwise: quantize, dequantize;
+        windowed: conv_2d, depthwise_conv_2d, transpose_conv, fully_connected, average_pool_2d, max_pool_2d,
+            resize_nearest_neighbor, resize_bilinear, softmax;
+        elementwise: add, sub, mul, minimum, maximum, mean, logistic, tanh, relu, relu6, leaky_relu, quantize,
+            dequantize;
         movement: pad, padv2, reshape, squeeze, expand_dims, transpose, concatenation, split, pack, unpack, slice,
             strided_slice;
     }

@@ -122,6 +122,38 @@ pub fn signed(random: &mut Random, count: usize) -> Vec<i8> {
     (0..count).map(|_| random.bits() as i8).collect()
 }
 
+/// What can be drawn from all its values.
+pub trait Number: bytemuck::Pod {
+    fn draw(random: &mut Random) -> Self;
+    /// Least and greatest stored output.
+    fn bounds(random: &mut Random) -> [Self; 2];
+}
+
+impl Number for i8 {
+    fn draw(random: &mut Random) -> Self {
+        random.bits() as i8
+    }
+
+    fn bounds(random: &mut Random) -> [i8; 2] {
+        clamp(random)
+    }
+}
+
+impl Number for i16 {
+    fn draw(random: &mut Random) -> Self {
+        // The ends of the range now and then.
+        if random.chance(1, 8) { random.choose(&[i16::MIN, i16::MAX]) } else { random.bits() as i16 }
+    }
+
+    fn bounds(random: &mut Random) -> [i16; 2] {
+        random.choose(&[[i16::MIN, i16::MAX], [i16::MIN, i16::MAX], [-20_000, 29_000], [3, 3]])
+    }
+}
+
+pub fn numbers<T: Number>(random: &mut Random, count: usize) -> Vec<T> {
+    (0..count).map(|_| T::draw(random)).collect()
+}
+
 pub fn small(random: &mut Random, low: i64, high: i64) -> usize {
     random.between(low, high) as usize
 }

@@ -1,11 +1,11 @@
 //! A generator of random cases for each kernel.
 
-use crate::calls::{Dims, Kernel, Strides};
+use crate::calls::{Dims, Kernel, Put, Strides};
 use crate::cases::{
-    Call, Case, Layer, Needs, Space, bytes, clamp, factor, int8, place, place_transposed, quant, region, rounding,
-    signed, small, window,
+    Call, Case, Layer, Needs, Number, Space, bytes, clamp, factor, int8, numbers, place, place_transposed, quant,
+    region, rounding, signed, small, window,
 };
-use crate::{generate_device, generate_wide};
+use crate::{generate_device, generate_int16, generate_wide};
 use smidgen_kernels::convert::{Requantise, Stored};
 use smidgen_kernels::int8::device::Width;
 use smidgen_kernels::int8::{Binary, Prelu, Product, Reading, Reduce, SUM_SHIFT, Scale, Sum, fast};
@@ -31,19 +31,30 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::WideDepthwise | Kernel::WideDeviceDepthwise => generate_wide::depthwise(kernel, random),
         Kernel::WideTransposeConv => generate_wide::transpose_conv(random),
         Kernel::WideFullyConnected | Kernel::WideDeviceFullyConnected => generate_wide::fully_connected(kernel, random),
-        Kernel::AveragePool | Kernel::MaxPool => pool(kernel, random),
-        Kernel::ResizeBilinear => resize(random),
+        Kernel::AveragePool | Kernel::MaxPool => pool::<i8>(kernel, random),
+        Kernel::ResizeBilinear => resize::<i8>(kernel, random),
         Kernel::Softmax | Kernel::Table => table(kernel, random),
         Kernel::Binary | Kernel::TableSum | Kernel::DeviceSum => binary(kernel, random),
-        Kernel::Broadcast => broadcast(random),
-        Kernel::ReduceImage | Kernel::AverageImage => reduce_image(kernel, random),
-        Kernel::Reduce => reduce(random),
+        Kernel::Broadcast => broadcast(kernel, function, random),
+        Kernel::ReduceImage => reduce_image(kernel, reduction, random),
+        Kernel::AverageImage => reduce_image(kernel, |random, _| clamp(random), random),
+        Kernel::Reduce => reduce(kernel, reduction, random),
         Kernel::Load => load(random),
         Kernel::Concat => concat(random),
         Kernel::Gather => gather(random),
         Kernel::Permute => permute(random),
         Kernel::Requantise => requantise(random),
         Kernel::ArgMax => arg_max(random),
+        Kernel::WideAveragePool | Kernel::WideMaxPool => pool::<i16>(kernel, random),
+        Kernel::WideResizeBilinear => resize::<i16>(kernel, random),
+        Kernel::WideBroadcast => broadcast(kernel, generate_int16::function, random),
+        Kernel::WideBinary => generate_int16::binary(random),
+        Kernel::WideSoftmax => generate_int16::softmax(random),
+        Kernel::WideSigmoid => generate_int16::sigmoid(random),
+        Kernel::WideSlopes => generate_int16::slopes(random),
+        Kernel::WideReduceImage => reduce_image(kernel, generate_int16::reduction, random),
+        Kernel::WideAverageImage => reduce_image(kernel, |random, _| i16::bounds(random), random),
+        Kernel::WideReduce => reduce(kernel, generate_int16::reduction, random),
     }
 }
 
@@ -135,16 +146,19 @@ fn fully_connected(kernel: Kernel, random: &mut Random) -> Case {
     Case { oracle: Some(simple), ..Case::new(call.put(&sizes).put(&quant).layer(&folded), arena) }
 }
 
-fn pool(kernel: Kernel, random: &mut Random) -> Case {
+fn pool<T: Number>(kernel: Kernel, random: &mut Random) -> Case
+where
+    [T; 2]: Put,
+{
     let mut window = window(random);
     window.dilation = [1, 1];
     window.output[2] = window.input[2];
-    let placed = place(random, &window, 1);
+    let placed = place(random, &window, size_of::<T>());
     let call = Call::new(kernel).put(&placed.input).put(&placed.output).put(&placed.region);
-    Case::new(call.put(&window).put(&clamp(random)), placed.space.fill(random))
+    Case::new(call.put(&window).put(&T::bounds(random)), placed.space.fill(random))
 }
 
-fn resize(random: &mut Random) -> Case {
+fn resize<T>(kernel: Kernel, random: &mut Random) -> Case {
     let mut scale = || {
         let [input, output] = [small(random, 1, 6), small(random, 1, 12)];
         let half = random.chance(1, 2);
@@ -157,10 +171,10 @@ fn resize(random: &mut Random) -> Case {
     let [height, width] = scales;
     let region = region(random, height.output, width.output);
     let all = Needs { rows: (0, height.input), cols: (0, width.input) };
-    let input = space.view(random, [height.input, width.input, depth], all, 1);
+    let input = space.view(random, [height.input, width.input, depth], all, size_of::<T>());
     let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
-    let output = space.view(random, [height.output, width.output, depth], written, 1);
-    let call = Call::new(Kernel::ResizeBilinear).put(&input).put(&output).put(&region).put(&depth).put(&scales);
+    let output = space.view(random, [height.output, width.output, depth], written, size_of::<T>());
+    let call = Call::new(kernel).put(&input).put(&output).put(&region).put(&depth).put(&scales);
     Case::new(call, space.fill(random))
 }
 
@@ -200,12 +214,12 @@ fn table(kernel: Kernel, random: &mut Random) -> Case {
 }
 
 /// An operand of `shape` for a region, in the arena or constant, perhaps broadcast; appended to a call.
-fn operand(
+pub fn operand<T: Number>(
     random: &mut Random,
     space: &mut Space,
     shape: [usize; 3],
     region: smidgen_kernels::Region,
-) -> (Option<Vec<i8>>, View, usize) {
+) -> (Option<Vec<T>>, View, usize) {
     let repeat = [(); 3].map(|()| random.chance(1, 6));
     let own: [usize; 3] = std::array::from_fn(|i| if repeat[i] { 1 } else { shape[i] });
     let needs = Needs {
@@ -213,9 +227,9 @@ fn operand(
         cols: if repeat[1] { (0, 1) } else { (region.x0, region.x1) },
     };
     let (constant, mut view) = if random.chance(1, 3) {
-        (Some(signed(random, own.iter().product())), View::linear(0, own[0], own[1], own[2]))
+        (Some(numbers(random, own.iter().product())), View::linear(0, own[0], own[1], own[2]))
     } else {
-        (None, space.view(random, own, needs, 1))
+        (None, space.view(random, own, needs, size_of::<T>()))
     };
     if repeat[1] {
         (view.pixel_stride, view.x0) = (0, 0);
@@ -255,7 +269,7 @@ fn binary(kernel: Kernel, random: &mut Random) -> Case {
     let mut space = Space::new(random);
     let shape = [small(random, 1, 6), small(random, 1, 6), small(random, 1, 30)];
     let region = region(random, shape[0], shape[1]);
-    let operands = [(); 2].map(|()| operand(random, &mut space, shape, region));
+    let operands = [(); 2].map(|()| operand::<i8>(random, &mut space, shape, region));
     let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
     let output = space.view(random, shape, written, 1);
     let arguments = |mut call: Call| {
@@ -300,21 +314,25 @@ pub fn sizes(random: &mut Random, rank: (i64, i64)) -> Vec<usize> {
     (0..random.between(rank.0, rank.1)).map(|_| small(random, 1, 4)).collect()
 }
 
-fn broadcast(random: &mut Random) -> Case {
+fn broadcast<T: Number>(kernel: Kernel, function: fn(&mut Random) -> Binary<T>, random: &mut Random) -> Case
+where
+    Binary<T>: Put,
+{
     let sizes = sizes(random, (0, 5));
     let mut space = Space::new(random);
-    let mut call = Call::new(Kernel::Broadcast);
+    let mut call = Call::new(kernel);
     let mut strides = Vec::new();
+    let take = |space: &mut Space, count: usize| space.take(count * size_of::<T>(), size_of::<T>()) / size_of::<T>();
     for _ in 0..2 {
         let (steps, count) = cuboid(random, &sizes, true);
         strides.push(steps);
         if random.chance(1, 3) {
-            call = call.option(Some(&signed(random, count))).put(&0usize);
+            call = call.option(Some(&numbers::<T>(random, count))).put(&0usize);
         } else {
-            call = call.option::<i8>(None).put(&space.take(count, 1));
+            call = call.option::<T>(None).put(&take(&mut space, count));
         }
     }
-    let output = space.take(sizes.iter().product(), 1);
+    let output = take(&mut space, sizes.iter().product());
     let call = call.put(&output).put(&dims(&sizes)).put(&strides[0]).put(&strides[1]).put(&function(random));
     Case::new(call, space.fill(random))
 }
@@ -329,29 +347,36 @@ fn reduction(random: &mut Random, count: usize) -> Reduce {
     }
 }
 
-fn reduce_image(kernel: Kernel, random: &mut Random) -> Case {
+/// Bytes of what a reduction reads and writes.
+fn reduced_bytes(kernel: Kernel) -> usize {
+    match kernel {
+        Kernel::WideReduceImage | Kernel::WideAverageImage | Kernel::WideReduce => 2,
+        _ => 1,
+    }
+}
+
+/// `how` draws what the kernel does with so many elements.
+fn reduce_image<H: Put>(kernel: Kernel, how: impl Fn(&mut Random, usize) -> H, random: &mut Random) -> Case {
+    let bytes = reduced_bytes(kernel);
     let shape = [small(random, 1, 7), small(random, 1, 6), small(random, 1, 30)];
     let mut space = Space::new(random);
     let mut region = region(random, shape[0], 1);
     region.x1 = shape[1];
     let needs = Needs { rows: (region.y0, region.y1), cols: (0, shape[1]) };
-    let input = space.view(random, shape, needs, 1);
-    let output = space.view(random, [1, 1, shape[2]], Needs { rows: (0, 1), cols: (0, 1) }, 1);
+    let input = space.view(random, shape, needs, bytes);
+    let output = space.view(random, [1, 1, shape[2]], Needs { rows: (0, 1), cols: (0, 1) }, bytes);
     let state = space.take(4 * shape[2], 4);
     let mut arena = space.fill(random);
     // Sums as they may be after some rows.
     for sum in arena[state..state + 4 * shape[2]].chunks_exact_mut(4) {
         sum.copy_from_slice(&(random.between(-5000, 5000) as i32).to_le_bytes());
     }
-    let call = Call::new(kernel).put(&input).put(&output).put(&region.y0).put(&region.y1).put(&shape).put(&state);
-    let call = match kernel {
-        Kernel::ReduceImage => call.put(&reduction(random, shape[0] * shape[1])),
-        _ => call.put(&clamp(random)),
-    };
-    Case::new(call, arena)
+    let call = Call::new(kernel).put(&input).put(&output).put(&region.y0).put(&region.y1).put(&shape);
+    Case::new(call.put(&(state / bytes)).put(&how(random, shape[0] * shape[1])), arena)
 }
 
-fn reduce(random: &mut Random) -> Case {
+fn reduce<H: Put>(kernel: Kernel, how: impl Fn(&mut Random, usize) -> H, random: &mut Random) -> Case {
+    let bytes = reduced_bytes(kernel);
     let sizes = sizes(random, (1, 5));
     let (strides, count) = cuboid(random, &sizes, false);
     let (mut kept, mut reduced) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
@@ -361,15 +386,16 @@ fn reduce(random: &mut Random) -> Case {
         side.1.push(step);
     }
     let mut space = Space::new(random);
-    let (input, output) = (space.take(count, 1), space.take(kept.0.iter().product(), 1));
-    let mut call = Call::new(Kernel::Reduce).put(&input).put(&output);
+    let mut take = |count: usize| space.take(count * bytes, bytes) / bytes;
+    let (input, output) = (take(count), take(kept.0.iter().product()));
+    let mut call = Call::new(kernel).put(&input).put(&output);
     for (sizes, strides) in [&kept, &reduced] {
         let mut steps = [0; MAX_RANK];
         steps[..strides.len()].copy_from_slice(strides);
         call = call.put(&dims(sizes)).put(&Strides { rank: strides.len(), steps });
     }
     let elements = reduced.0.iter().product();
-    Case::new(call.put(&reduction(random, elements)), space.fill(random))
+    Case::new(call.put(&how(random, elements)), space.fill(random))
 }
 
 fn load(random: &mut Random) -> Case {

@@ -7,7 +7,9 @@ use crate::schema::{
     resize_nearest, softmax, transpose_conv,
 };
 use crate::support::Builtin;
-use smidgen_ir::{Activation, BinaryKind, ConvParams, ElementType, Op, PoolKind, ReduceKind, ResizeKind, UnaryKind};
+use smidgen_ir::{
+    Activation, BinaryKind, ConvParams, ElementType, Op, PoolKind, ReduceKind, ResizeKind, UnaryKind, power_of_two,
+};
 
 /// What an operator decodes to: the operator, and the indices in the file of the tensors that it reads.
 pub(super) type Decoded = (Op, Vec<usize>);
@@ -173,7 +175,29 @@ impl Call<'_> {
             }
             BinaryKind::Minimum | BinaryKind::Maximum => Activation::None,
         };
+        if matches!(kind, BinaryKind::Add | BinaryKind::Sub)
+            && self.option(arithmetic::pot_scale_int16)?.unwrap_or(true)
+        {
+            self.powers_of_two()?;
+        }
         Ok((Op::Binary { kind, activation }, vec![self.index(0)?, self.index(1)?]))
+    }
+
+    /// ADD and SUB of int16 with scales that are different powers of two, in files that ask for it: there the reference rounds an
+    /// operand alone, where it otherwise rounds the sum.
+    fn powers_of_two(&self) -> Result<(), Trouble> {
+        let exponents = [self.input(0)?, self.input(1)?, self.output(0)].map(|source| {
+            let dtype = source.dtype.as_ref().ok().filter(|dtype| dtype.element() == ElementType::Int16)?;
+            power_of_two(dtype.quantisation()?.per_tensor()?.0)
+        });
+        let [Some(a), Some(b), Some(y)] = exponents else { return Ok(()) };
+        if a == y && b == y {
+            return Ok(());
+        }
+        unsupported(
+            "its scales are different powers of two, and pot_scale_int16 is not false",
+            "use a converter since TensorFlow 2.3, which sets it to false",
+        )
     }
 
     fn pool(&self, kind: PoolKind) -> Result<Decoded, Trouble> {

@@ -147,7 +147,12 @@ impl<'g> Lowering<'g, '_> {
                 Options::FullyConnected { activation: activation(*fused), keep_num_dims: *keep_num_dims },
             ),
             Op::Binary { kind, activation: fused } => {
-                let options = Options::Arithmetic { activation: activation(*fused) };
+                let sum = matches!(kind, BinaryKind::Add | BinaryKind::Sub);
+                let activation = activation(*fused);
+                let options = match self.input(0)?.element() {
+                    ElementType::Int16 if sum => Options::WideSum { activation },
+                    _ => Options::Arithmetic { activation },
+                };
                 match kind {
                     BinaryKind::Add => self.with(Builtin::Add, options),
                     BinaryKind::Sub => self.with(Builtin::Sub, options),
@@ -163,6 +168,9 @@ impl<'g> Lowering<'g, '_> {
                     // What is less than any other element is never the greatest.
                     (PoolKind::Max, ElementType::Float32) => {
                         self.padding(*padding, *window, *stride, [1, 1], PadValue::Float(f32::MIN))?
+                    }
+                    (PoolKind::Max, ElementType::Int16) => {
+                        self.padding(*padding, *window, *stride, [1, 1], PadValue::Integer(i16::MIN.into()))?
                     }
                     (PoolKind::Max, _) => self.padding(*padding, *window, *stride, [1, 1], PadValue::Integer(-128))?,
                 };

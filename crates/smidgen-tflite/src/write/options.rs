@@ -7,7 +7,8 @@ use crate::schema::{
 };
 use smidgen_ir::Activation;
 
-/// Options as the format has them: `[height, width]` where there are two, activations and paddings by their numbers.
+/// Options as the format has them: `[height, width]` where there are two, activations and paddings by their numbers. `WideSum` is for ADD
+/// and SUB of int16.
 pub(crate) enum Options {
     None,
     Conv { padding: i8, stride: [i32; 2], dilation: [i32; 2], activation: i8 },
@@ -15,6 +16,7 @@ pub(crate) enum Options {
     TransposeConv { padding: i8, stride: [i32; 2], activation: i8 },
     FullyConnected { activation: i8, keep_num_dims: bool },
     Arithmetic { activation: i8 },
+    WideSum { activation: i8 },
     Pool { padding: i8, stride: [i32; 2], window: [i32; 2], activation: i8 },
     Reducer { keep_dims: bool },
     Reshape { new_shape: Vec<i32> },
@@ -71,6 +73,10 @@ pub(crate) fn node<'a>(options: &Options) -> Option<Node<'a>> {
             .with(fully_connected::weights_format, 0)
             .with(fully_connected::keep_num_dims, keep_num_dims),
         Options::Arithmetic { activation } => node.with(arithmetic::activation, activation),
+        // Left out it would be true: an older way to compute where scales are powers of two.
+        Options::WideSum { activation } => {
+            node.with(arithmetic::activation, activation).with(arithmetic::pot_scale_int16, false)
+        }
         Options::Pool { padding, stride, window, activation } => node
             .with(pool::padding, padding)
             .with(pool::stride_w, stride[1])

@@ -39,9 +39,10 @@ fn binary(draw: &mut Draw, kind: BinaryKind) -> Option<Graph> {
         let y = draw.dtype_like(&x);
         let output = match (kind, x.quantisation(), y.quantisation()) {
             (BinaryKind::Mul, Some(p), Some(q)) => {
-                // The real products are about 74^2 steps wide.
-                let scale = p.scale(0) * q.scale(0) * 5400.0 / draw.log_uniform(5.0, 400.0);
-                DataType::int8(scale, draw.zero_point())
+                // The real products are about 74^2 steps wide, those of int16 256 times as wide.
+                let steps = if draw.int8() { 5400.0 } else { 5400.0 * 256.0 };
+                let scale = p.scale(0) * q.scale(0) * steps / draw.log_uniform(5.0, 400.0);
+                draw.integer(scale)
             }
             _ => draw.dtype_like(&x),
         };
@@ -93,17 +94,32 @@ fn unary(draw: &mut Draw, kind: UnaryKind, output: Option<DataType>) -> Option<G
     let shape = draw.dims(1, 5);
     let output = match output {
         Some(fixed) if draw.int8() => fixed,
+        Some(_) if draw.numbers == Numbers::Int16 => DataType::int16(1.0 / 32768.0),
         _ => draw.dtype_like(&x),
     };
     Builder::default().input(shape, x).finish(Op::Unary(kind), output)
 }
 
+/// LOGISTIC and TANH of int16 treat some scales differently, and others not at all.
+fn sigmoid(draw: &mut Draw, kind: UnaryKind, output: DataType) -> Option<Graph> {
+    if draw.numbers != Numbers::Int16 || draw.chance(40) {
+        return unary(draw, kind, Some(output));
+    }
+    let scale = match draw.between(0, 2) {
+        0 => draw.pick(&[1.0 / 8192.0, 1.0 / 4096.0, 1.0 / 2048.0, 1.0 / 1024.0]),
+        1 => draw.pick(&[1.0 / 4096.0, 1.0 / 2048.0]) * draw.float(0.999, 1.001),
+        _ => draw.log_uniform(1e-9, 2.6),
+    };
+    let shape = draw.dims(1, 5);
+    Builder::default().input(shape, DataType::int16(scale)).finish(Op::Unary(kind), DataType::int16(1.0 / 32768.0))
+}
+
 pub fn logistic(draw: &mut Draw) -> Option<Graph> {
-    unary(draw, UnaryKind::Logistic, Some(DataType::int8(1.0 / 256.0, -128)))
+    sigmoid(draw, UnaryKind::Logistic, DataType::int8(1.0 / 256.0, -128))
 }
 
 pub fn tanh(draw: &mut Draw) -> Option<Graph> {
-    unary(draw, UnaryKind::Tanh, Some(DataType::int8(1.0 / 128.0, 0)))
+    sigmoid(draw, UnaryKind::Tanh, DataType::int8(1.0 / 128.0, 0))
 }
 
 pub fn relu(draw: &mut Draw) -> Option<Graph> {

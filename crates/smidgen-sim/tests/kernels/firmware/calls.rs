@@ -7,12 +7,12 @@ use smidgen_kernels::convert::{self, Requantise, Stored};
 use smidgen_kernels::int8::device::{self, Finish, Tails, Terms, Width};
 use smidgen_kernels::int8::{self, Channels, Int8, Prelu, Product, Reading, Reduce, Scale, Sum, TableSum, fast};
 use smidgen_kernels::int16::device::{self as device16, Clamp};
-use smidgen_kernels::int16::{self, Int16, Multiplier};
+use smidgen_kernels::int16::{self, Int16, Multiplier, Sigmoid, Slopes};
 use smidgen_kernels::memory::Element;
 use smidgen_kernels::movement::{self, Axis, Gather, Index, Piece};
 use smidgen_kernels::nd::{MAX_RANK, Whole};
 use smidgen_kernels::requant::Factor;
-use smidgen_kernels::{Arena, Bounds, Flash, Isa, Operand, Region, Rounding, View, Window2d};
+use smidgen_kernels::{Arena, Bounds, Flash, Isa, Operand, Region, Rounding, View, Window2d, definition};
 
 /// Element types that words, constants and the arena can be seen as.
 #[cfg(target_os = "none")]
@@ -140,6 +140,10 @@ macro_rules! wire {
         }
     )* };
 }
+type WideSum = int16::Sum;
+type WideProduct = int16::Product;
+type WideReduce = int16::Reduce;
+type WideSoftmax = int16::Softmax;
 wire! {
     View { base, row_stride, rows, x0, pixel_stride }
     Region { y0, y1, x0, x1 }
@@ -157,6 +161,12 @@ wire! {
     Reduce { zeros, factor, output_zero, reading, rounding }
     Requantise { from, to, zeros, factor, rounding }
     Terms { weights, offset }
+    WideSum { zeros, factors, output, output_zero, min, max, subtract, rounding }
+    WideProduct { zeros, factor, output_zero, min, max, rounding }
+    WideReduce { factor, rounding }
+    WideSoftmax { factor, rounding }
+    Slopes { positive, negative, falls, min, max, rounding }
+    Sigmoid { multiplier, shift, tanh }
     Dims { rank, sizes }
     Strides { rank, steps }
 }
@@ -259,7 +269,11 @@ impl<'a, B: Bounds> Wire<'a, B> for Gather<'a, B> {
     }
 }
 
-impl<'a, B: Bounds> Wire<'a, B> for int8::Binary {
+impl<'a, B: Bounds, T> Wire<'a, B> for definition::Binary<T>
+where
+    Sum<T>: Wire<'a, B>,
+    Product<T>: Wire<'a, B>,
+{
     fn get(from: &mut impl Reader<'a, B>) -> Self {
         match from.word() {
             0 => Self::Sum(Wire::<B>::get(from)),
@@ -272,7 +286,11 @@ impl<'a, B: Bounds> Wire<'a, B> for int8::Binary {
 }
 
 #[cfg(not(target_os = "none"))]
-impl Put for int8::Binary {
+impl<T> Put for definition::Binary<T>
+where
+    Sum<T>: Put,
+    Product<T>: Put,
+{
     fn put(&self, to: &mut Vec<u32>) {
         match self {
             Self::Sum(sum) => (0u32.put(to), sum.put(to)).0,
@@ -359,21 +377,32 @@ kernels! { Kernel from 0; memory, m;
     WideDeviceConv2d => device16::conv2d(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m), get(m));
     WideDeviceDepthwise => device16::depthwise(memory.arena(), get(m), get(m), get(m), &get(m), get(m), get(m), get(m));
     WideDeviceFullyConnected => device16::fully_connected(memory.arena(), get(m), get(m), get(m), get(m), get(m), get(m), get(m));
-    AveragePool => int8::average_pool(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
-    MaxPool => int8::max_pool(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
-    ResizeBilinear => int8::resize_bilinear(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
+    AveragePool => int8::average_pool::<i8, _>(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
+    MaxPool => int8::max_pool::<i8, _>(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
+    ResizeBilinear => int8::resize_bilinear::<i8, _>(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
     Softmax => int8::softmax(memory.arena(), get(m), get(m), get(m), get(m), get::<B, Flash<'_, i32, B>>(m).array(0));
     Table => int8::table(memory.arena(), get(m), get(m), get(m), get(m), get::<B, Flash<'_, i8, B>>(m).array(0));
-    Binary => int8::binary(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m));
+    Binary => int8::binary::<i8, _>(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m));
     TableSum => int8::table_sum(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m), get::<B, Flash<'_, i32, B>>(m).array(0));
-    Broadcast => int8::broadcast(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), &get(m));
-    ReduceImage => int8::reduce_image(memory.arena(), get(m), get(m), get::<B, usize>(m)..get(m), get(m), get(m), &get(m));
-    AverageImage => int8::average_image(memory.arena(), get(m), get(m), get::<B, usize>(m)..get(m), get(m), get(m), get(m));
-    Reduce => int8::reduce(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), &get(m));
+    Broadcast => int8::broadcast::<i8, _>(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), &get(m));
+    ReduceImage => int8::reduce_image::<Reduce, _>(memory.arena(), get(m), get(m), get::<B, usize>(m)..get(m), get(m), get(m), &get(m));
+    AverageImage => int8::average_image::<i8, _>(memory.arena(), get(m), get(m), get::<B, usize>(m)..get(m), get(m), get(m), get(m));
+    Reduce => int8::reduce::<Reduce, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), &get(m));
     Load => movement::load(memory.arena(), get(m), get(m), get(m), get(m), get(m));
     Concat => movement::concat(memory.arena(), &get::<B, [Piece<'_, B>; 3]>(m), get(m), get(m), get(m), get(m));
     Gather => movement::gather(memory.arena(), get(m), get(m), get(m), &get(m));
     Permute => movement::permute(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get(m), get::<B, Strides>(m).get());
     Requantise => convert::requantise(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
     ArgMax => convert::arg_max(memory.arena(), get(m), get(m), get(m), get(m), get(m));
+    WideAveragePool => int16::average_pool::<i16, _>(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
+    WideMaxPool => int16::max_pool::<i16, _>(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
+    WideResizeBilinear => int16::resize_bilinear::<i16, _>(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
+    WideSoftmax => int16::softmax(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m));
+    WideSigmoid => int16::sigmoid(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get::<B, Flash<'_, u16, B>>(m).array(0));
+    WideSlopes => int16::slopes(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
+    WideBinary => int16::binary::<i16, _>(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m));
+    WideBroadcast => int16::broadcast::<i16, _>(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), &get(m));
+    WideReduceImage => int16::reduce_image::<WideReduce, _>(memory.arena(), get(m), get(m), get::<B, usize>(m)..get(m), get(m), get(m), &get(m));
+    WideAverageImage => int16::average_image::<i16, _>(memory.arena(), get(m), get(m), get::<B, usize>(m)..get(m), get(m), get(m), get(m));
+    WideReduce => int16::reduce::<WideReduce, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), &get(m));
 }

@@ -1,7 +1,7 @@
-//! RESIZE_BILINEAR of int8, in 10-bit fixed point.
+//! RESIZE_BILINEAR of integers, in 10-bit fixed point.
 
 use crate::geometry::split;
-use crate::memory::{Arena, Bounds};
+use crate::memory::{Arena, Bounds, Integer};
 use crate::view::{Region, View};
 
 /// One axis of a bilinear resize, in `Q21.10`.
@@ -35,8 +35,8 @@ impl Scale {
 /// one image's height.
 ///
 /// Order: one element at a time, reads before its write.
-pub fn resize_bilinear<B: Bounds>(
-    mut arena: Arena<'_, i8, B>,
+pub fn resize_bilinear<T: Integer, B: Bounds>(
+    mut arena: Arena<'_, T, B>,
     input: View,
     output: View,
     region: Region,
@@ -56,9 +56,9 @@ pub fn resize_bilinear<B: Bounds>(
             let weights = [gy.wrapping_mul(gx), fy.wrapping_mul(gx), gy.wrapping_mul(fx), fy.wrapping_mul(fx)];
             let to = output.at(y, x);
             for c in 0..depth {
-                let sum: i64 = (0..4).map(|k| arena[from[k] + c] as i64 * weights[k] as i64).sum();
+                let sum: i64 = (0..4).map(|k| i64::from(arena[from[k] + c].into()) * weights[k] as i64).sum();
                 let half = if sum > 0 { 1 << 19 } else { -(1 << 19) };
-                arena[to + c] = ((sum + half) / (1 << 20)) as i8;
+                arena[to + c] = T::wrap(((sum + half) / (1 << 20)) as i32);
             }
         }
     }

@@ -1,7 +1,7 @@
-//! AVERAGE_POOL_2D and MAX_POOL_2D. Input and output have the same quantisation.
+//! AVERAGE_POOL_2D and MAX_POOL_2D of integers. Input and output have the same quantisation.
 
 use crate::geometry::Window2d;
-use crate::memory::{Arena, Bounds};
+use crate::memory::{Arena, Bounds, Integer};
 use crate::pooling::pool;
 use crate::requant::limit;
 use crate::view::{Region, View};
@@ -9,20 +9,20 @@ use crate::view::{Region, View};
 /// Mean of the window's elements that lie inside the input, rounded half away from zero, clamped to `[min, max]`.
 ///
 /// Order: up to four channels of a pixel at a time, reads before writes; no worse than one element at a time, all reads before its write.
-pub fn average_pool<B: Bounds>(
-    arena: Arena<'_, i8, B>,
+pub fn average_pool<T: Integer, B: Bounds>(
+    arena: Arena<'_, T, B>,
     input: View,
     output: View,
     region: Region,
     window: &Window2d,
-    clamp: [i8; 2],
+    clamp: [T; 2],
 ) {
-    let add = |sum: &mut i32, value| *sum = sum.wrapping_add(i32::from(value));
+    let add = |sum: &mut i32, value: T| *sum = sum.wrapping_add(value.into());
     pool(arena, input, output, region, window, 0, add, |sum, count| rounded_mean(sum, count as i32, clamp));
 }
 
 /// `sum / count` rounded half away from zero and clamped. A window wholly in the padding has no mean; zero is as good as any.
-pub(super) fn rounded_mean(sum: i32, count: i32, [min, max]: [i8; 2]) -> i8 {
+pub(super) fn rounded_mean<T: Integer>(sum: i32, count: i32, [min, max]: [T; 2]) -> T {
     let half = if sum > 0 { count / 2 } else { -(count / 2) };
     let mean = sum.wrapping_add(half).checked_div(count).unwrap_or(0);
     limit(mean, min, max)
@@ -31,13 +31,13 @@ pub(super) fn rounded_mean(sum: i32, count: i32, [min, max]: [i8; 2]) -> i8 {
 /// Greatest of the window's elements, clamped to `[min, max]`.
 ///
 /// Order: up to four channels of a pixel at a time, reads before writes; no worse than one element at a time, all reads before its write.
-pub fn max_pool<B: Bounds>(
-    arena: Arena<'_, i8, B>,
+pub fn max_pool<T: Integer, B: Bounds>(
+    arena: Arena<'_, T, B>,
     input: View,
     output: View,
     region: Region,
     window: &Window2d,
-    [min, max]: [i8; 2],
+    [min, max]: [T; 2],
 ) {
-    pool(arena, input, output, region, window, i8::MIN, |max, v| *max = v.max(*max), |v, _| v.max(min).min(max));
+    pool(arena, input, output, region, window, T::MIN, |max, v: T| *max = v.max(*max), |v, _| v.max(min).min(max));
 }

@@ -1,0 +1,89 @@
+//! Random cases of kernels on int16 without weights.
+
+use crate::calls::Kernel;
+use crate::cases::{Call, Case, Needs, Number, Space, factor, region, rounding, small};
+use crate::generate::{alike, operand};
+use smidgen_kernels::definition::{Binary, Product, Sum};
+use smidgen_kernels::int16::{Reduce, Sigmoid, Slopes, Softmax};
+use smidgen_kernels::memory::Integer;
+use smidgen_kernels::requant::Factor;
+use smidgen_zoo::Random;
+
+pub fn function(random: &mut Random) -> Binary<i16> {
+    let ([min, max], rounding) = (i16::bounds(random), rounding(random));
+    let zeros = [0, 0];
+    match random.below(4) {
+        0 => {
+            let [a, b, y] = [(); 3].map(|()| random.unit() + 1e-3);
+            let common = 2.0 * a.max(b);
+            Binary::Sum(Sum {
+                zeros,
+                factors: [Factor::new(a / common), Factor::new(b / common)],
+                output: Factor::new(common / ((1 << i16::SUM_SHIFT) as f64 * y)),
+                output_zero: 0,
+                min,
+                max,
+                subtract: random.chance(1, 2),
+                rounding,
+            })
+        }
+        1 => {
+            let factor = Factor::new((random.unit() * 6.0 - 18.0).exp2());
+            Binary::Product(Product { zeros, factor, output_zero: 0, min, max, rounding })
+        }
+        2 => Binary::Minimum,
+        _ => Binary::Maximum,
+    }
+}
+
+pub fn binary(random: &mut Random) -> Case {
+    let mut space = Space::new(random);
+    let shape = [small(random, 1, 6), small(random, 1, 6), small(random, 1, 30)];
+    let region = region(random, shape[0], shape[1]);
+    let mut call = Call::new(Kernel::WideBinary);
+    for _ in 0..2 {
+        let (constant, view, step) = operand::<i16>(random, &mut space, shape, region);
+        call = call.option(constant.as_deref()).put(&view).put(&step);
+    }
+    let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
+    let output = space.view(random, shape, written, 2);
+    let call = call.put(&output).put(&region).put(&shape[2]).put(&function(random));
+    Case::new(call, space.fill(random))
+}
+
+pub fn softmax(random: &mut Random) -> Case {
+    let mut space = Space::new(random);
+    let (shape, region, [input, output]) = alike(random, &mut space, [2, 2]);
+    let how = Softmax { factor: Factor::new((random.unit() * 12.0 - 4.0).exp2()), rounding: rounding(random) };
+    let call = Call::new(Kernel::WideSoftmax).put(&input).put(&output).put(&region).put(&shape[2]);
+    Case::new(call.put(&how).constant(&Softmax::tables()), space.fill(random))
+}
+
+pub fn sigmoid(random: &mut Random) -> Case {
+    let mut space = Space::new(random);
+    let (shape, region, [input, output]) = alike(random, &mut space, [2, 2]);
+    let how = match random.below(3) {
+        0 => Sigmoid { multiplier: random.choose(&[3, 6]), shift: 0, tanh: true },
+        _ => Sigmoid {
+            multiplier: random.between(1 << 14, i16::MAX.into()) as i32,
+            shift: small(random, 0, 31) as u8,
+            tanh: random.chance(1, 2),
+        },
+    };
+    let call = Call::new(Kernel::WideSigmoid).put(&input).put(&output).put(&region).put(&shape[2]);
+    Case::new(call.put(&how).constant(&Sigmoid::table()), space.fill(random))
+}
+
+pub fn slopes(random: &mut Random) -> Case {
+    let mut space = Space::new(random);
+    let (shape, region, [input, output]) = alike(random, &mut space, [2, 2]);
+    let [min, max] = i16::bounds(random);
+    let (positive, negative) = (factor(random), factor(random));
+    let how = Slopes { positive, negative, falls: random.chance(1, 3), min, max, rounding: rounding(random) };
+    let call = Call::new(Kernel::WideSlopes).put(&input).put(&output).put(&region).put(&shape[2]);
+    Case::new(call.put(&how), space.fill(random))
+}
+
+pub fn reduction(random: &mut Random, count: usize) -> Reduce {
+    Reduce { factor: Factor::new((0.5 + random.unit()) / count as f64), rounding: rounding(random) }
+}
