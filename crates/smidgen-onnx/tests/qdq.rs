@@ -220,16 +220,27 @@ fn what_is_not_quantised_stays_on_floats_and_is_named() {
         ["operator 3 Conv (\"xf\", \"wf\", \"bias\" -> \"c\"): it computes on floats: its output does not go into \
           QuantizeLinear alone; quantise the operators around it too, if it shall compute on integers"]
     );
-    let zero = Some((I16, vec![0, 0]));
-    let wide = Case { zero, ..Case::default() }.read();
-    assert_eq!(names(&wide.graph), ["QUANTIZE", "DEQUANTIZE", "CONV_2D", "QUANTIZE", "DEQUANTIZE"]);
-    assert!(wide.notes[0].reason.contains("int16"), "{}", wide.notes[0]);
     // Weights of one scale for each input channel.
     let weights = (I8, [1, 254, 3, 127], vec![0.3, 0.25], vec![0, 0]);
     let across = Case { dequantize: vec![number("axis", 1)], weights, ..Case::default() }.read();
     assert!(across.notes[0].reason.contains("another axis"), "{}", across.notes[0]);
     // A network of floats has nothing to say.
     assert!(read(&common::build::classifier()).unwrap().notes.is_empty());
+}
+
+#[test]
+fn symmetric_int16_is_computed_on_int16() {
+    let zero = Some((I16, vec![0, 0]));
+    let import = Case { zero, ..Case::default() }.read();
+    assert_eq!(names(&import.graph), ON_INTEGERS);
+    assert!(import.notes.is_empty(), "{:?}", import.notes);
+    assert_eq!(input(&import, "CONV_2D", 0).dtype.to_string(), "i16 (scale 0.5, zero point 0)");
+    assert_eq!(input(&import, "CONV_2D", 1).dtype.to_string(), "i8 (2 scales along axis 0)");
+    let bias = input(&import, "CONV_2D", 2);
+    assert_eq!(bias.wide_integers().unwrap(), [1, -8]);
+    let zero = Some((I16, vec![1, 0]));
+    let error = Case { zero, ..Case::default() }.refused();
+    assert!(error.contains("int16 with zero point 1"), "{error}");
 }
 
 #[test]

@@ -71,10 +71,20 @@ fn dtype(parameters: &Parameters, element: Element) -> Result<DataType, Trouble>
     let (stored, zero) = match element {
         Element::I8 => (ElementType::Int8, *zero),
         Element::U8 => (ElementType::Int8, *zero - 128),
-        Element::I16 => (ElementType::Int16, *zero),
+        Element::I16 if *zero == 0 => (ElementType::Int16, 0),
+        Element::I16 => {
+            let reason = format!("it quantises to int16 with zero point {zero}");
+            return Err(Trouble::unsupported(
+                reason,
+                "quantise activations symmetrically to int16, or to int8 or uint8",
+            ));
+        }
         other => {
             let reason = format!("it quantises to {}", other.name());
-            return Err(Trouble::unsupported(reason, "quantise activations to int8 or uint8"));
+            return Err(Trouble::unsupported(
+                reason,
+                "quantise activations to int8 or uint8, or symmetrically to int16",
+            ));
         }
     };
     let zero_point = i32::try_from(zero).unwrap_or(i32::MAX);

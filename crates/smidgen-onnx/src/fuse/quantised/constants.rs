@@ -1,22 +1,33 @@
 //! Constants as the integers that they were made of, or that say the same.
 
-use super::Why;
+use super::{Why, is_wide, range};
 use crate::emit::Scales;
 use smidgen_ir::{DataType, ElementType, Graph, Quantisation, Tensor, TensorId};
 
-/// The integer that stands for `real`; `None` unless int8 holds it.
-pub(super) fn round_to(real: f32, scale: f32, zero_point: i32) -> Option<i32> {
+/// Bound on biases behind int16: with it, sums of 64 bits have the room that their kernels ask for.
+const MOST_WIDE_BIAS: f64 = (1u64 << 40) as f64;
+
+/// The integer of a type that stands for `real`, before it is limited to that type's range, and the range.
+fn nearest(real: f32, dtype: &DataType) -> Option<(f64, [f64; 2])> {
+    let ((scale, zero_point), (low, high)) = (dtype.quantisation()?.per_tensor()?, range(dtype)?);
     let stored = (f64::from(real) / f64::from(scale)).round_ties_even() + f64::from(zero_point);
-    (-128.0..=127.0).contains(&stored).then_some(stored as i32)
+    Some((stored, [low.into(), high.into()]))
 }
 
-/// The bytes of these numbers in int8, each the nearest that there is; `None` if one is not a number.
-pub(super) fn rounded(values: &[f32], scale: f32, zero_point: i32) -> Option<Vec<u8>> {
+/// The integer that stands for `real`; `None` unless the type holds it.
+pub(super) fn round_to(real: f32, dtype: &DataType) -> Option<i32> {
+    let (stored, [low, high]) = nearest(real, dtype)?;
+    (low..=high).contains(&stored).then_some(stored as i32)
+}
+
+/// The bytes of these numbers as integers of a type, each the nearest that there is; `None` if one is not a number.
+pub(super) fn rounded(values: &[f32], dtype: &DataType) -> Option<Vec<u8>> {
     let stored = |&value: &f32| {
-        let stored = (f64::from(value) / f64::from(scale)).round_ties_even() + f64::from(zero_point);
-        (!value.is_nan()).then_some(stored.clamp(-128.0, 127.0) as i8 as u8)
+        let (stored, [low, high]) = nearest(value, dtype)?;
+        (!value.is_nan()).then_some(stored.clamp(low, high) as i64)
     };
-    values.iter().map(stored).collect()
+    let stored: Vec<i64> = values.iter().map(stored).collect::<Option<_>>()?;
+    Some(bytes(&stored, 0, is_wide(dtype)))
 }
 
 /// Integers whose products with their steps are these numbers, and the least and greatest of them.
@@ -41,8 +52,13 @@ fn zero_point(low: i64, high: i64) -> Option<i64> {
     [0, (-128 - low).clamp(-128, 127)].into_iter().find(|zero| low + zero >= -128 && high + zero <= 127)
 }
 
-fn bytes(stored: &[i64], zero_point: i64) -> Vec<u8> {
-    stored.iter().map(|&s| (s + zero_point) as i8 as u8).collect()
+/// The bytes of int8, or of int16 if `wide`.
+fn bytes(stored: &[i64], zero_point: i64, wide: bool) -> Vec<u8> {
+    let integers = stored.iter().map(|s| s + zero_point);
+    match wide {
+        true => integers.flat_map(|s| (s as i16).to_le_bytes()).collect(),
+        false => integers.map(|s| s as i8 as u8).collect(),
+    }
 }
 
 /// Weights as the integers that they were made of, and the scale of all or of each of the channels along `axis`. Only weights of
@@ -71,51 +87,63 @@ pub(super) fn weights(
         _ => Quantisation::PerChannel { axis, zero_points: vec![0; steps.len()], scales: steps.to_vec() },
     };
     let dtype = DataType::Quantised(ElementType::Int8, quantisation);
-    let constant = Tensor::constant(&*tensor.name, tensor.shape.clone(), dtype, bytes(&stored, zero));
+    let constant = Tensor::constant(&*tensor.name, tensor.shape.clone(), dtype, bytes(&stored, zero, false));
     Ok((graph.add_tensor(constant), steps.to_vec()))
 }
 
-/// A bias in steps of the input's scale times that of each channel's weights.
-pub(super) fn bias(graph: &mut Graph, id: TensorId, input: f32, steps: &[f32]) -> Result<TensorId, Why> {
-    let tensor = graph.tensor(id);
-    let scales: Vec<f32> = steps.iter().map(|step| input * step).collect();
+/// A bias in steps of the input's scale times that of each channel's weights: int32, or int64 behind an input of int16.
+pub(super) fn bias(graph: &mut Graph, id: TensorId, input: TensorId, steps: &[f32]) -> Result<TensorId, Why> {
+    let (tensor, x) = (graph.tensor(id), graph.tensor(input));
+    let wide = is_wide(&x.dtype);
+    let scale = x.per_tensor().map_or(1.0, |(scale, _)| scale);
+    let scales: Vec<f32> = steps.iter().map(|step| scale * step).collect();
+    let most = if wide { MOST_WIDE_BIAS } else { f64::from(i32::MAX) };
     let mut data = Vec::new();
     for (i, value) in tensor.floats().ok_or(Why::Bias)?.iter().enumerate() {
         let stored = (f64::from(*value) / f64::from(scales[i % scales.len()])).round();
         // A scale may underflow to 0.
-        if stored.is_nan() || stored.abs() > f64::from(i32::MAX) {
+        if stored.is_nan() || stored.abs() > most {
             return Err(Why::Bias);
         }
-        data.extend((stored as i32).to_le_bytes());
+        match wide {
+            true => data.extend((stored as i64).to_le_bytes()),
+            false => data.extend((stored as i32).to_le_bytes()),
+        }
     }
     let quantisation = match *scales {
         [scale] => Quantisation::PerTensor { scale, zero_point: 0 },
         _ => Quantisation::PerChannel { axis: 0, zero_points: vec![0; scales.len()], scales },
     };
-    let dtype = DataType::Quantised(ElementType::Int32, quantisation);
+    let element = if wide { ElementType::Int64 } else { ElementType::Int32 };
+    let dtype = DataType::Quantised(element, quantisation);
     let constant = Tensor::constant(&*tensor.name, tensor.shape.clone(), dtype, data);
     Ok(graph.add_tensor(constant))
 }
 
-/// A constant operand of arithmetic: as the integers that it was made of, or, if it is one number, as 127 steps of a scale that
-/// makes them that number.
-pub(super) fn operand(graph: &mut Graph, scales: &Scales, id: TensorId) -> Result<TensorId, Why> {
+/// A constant operand of arithmetic on int8, or on int16 if `wide`: as the integers that it was made of, or, if it is one number, as 127
+/// (32767) steps of a scale that makes them that number.
+pub(super) fn operand(graph: &mut Graph, scales: &Scales, id: TensorId, wide: bool) -> Result<TensorId, Why> {
     let tensor = graph.tensor(id);
     let refused = || Why::Operand(tensor.name.clone());
     let values = tensor.floats().ok_or_else(refused)?;
+    let most: i64 = if wide { i16::MAX.into() } else { i8::MAX.into() };
     let (data, scale, zero) = match (scales.get(tensor).as_deref(), &*values) {
         (Some(&[scale]), _) => {
             let (stored, low, high) = integers(&values, |_| scale).ok_or_else(refused)?;
-            let zero = zero_point(low, high).ok_or_else(refused)?;
-            (bytes(&stored, zero), scale, zero)
+            let zero = match wide {
+                true => (low >= i16::MIN.into() && high <= most).then_some(0),
+                false => zero_point(low, high),
+            };
+            let zero = zero.ok_or_else(refused)?;
+            (bytes(&stored, zero, wide), scale, zero)
         }
-        (_, &[0.0]) => (vec![0], 1.0, 0),
-        (_, &[value]) if (value / 127.0).is_normal() => {
-            (vec![if value < 0.0 { -127i8 } else { 127 } as u8], value.abs() / 127.0, 0)
+        (_, &[0.0]) => (bytes(&[0], 0, wide), 1.0, 0),
+        (_, &[value]) if (value / most as f32).is_normal() => {
+            (bytes(&[if value < 0.0 { -most } else { most }], 0, wide), value.abs() / most as f32, 0)
         }
         _ => return Err(refused()),
     };
-    let dtype = DataType::int8(scale, zero as i32);
+    let dtype = if wide { DataType::int16(scale) } else { DataType::int8(scale, zero as i32) };
     let constant = Tensor::constant(&*tensor.name, tensor.shape.clone(), dtype, data);
     Ok(graph.add_tensor(constant))
 }

@@ -1,7 +1,7 @@
 //! Each operator that computes between DEQUANTIZE and QUANTIZE, as one on integers.
 
 use super::super::Flow;
-use super::{Obstacle, Why, constants, is_int8};
+use super::{Obstacle, Why, constants, is_integer, is_wide, probability};
 use crate::emit::Scales;
 use smidgen_ir::{
     Activation, BinaryKind, DataType, Graph, Op, Padding, PoolKind, ReduceKind, Tensor, TensorId, UnaryKind,
@@ -70,12 +70,17 @@ fn form(op: &Op) -> Result<Form, Why> {
     })
 }
 
-/// The int8 tensor that a float one is the DEQUANTIZE of.
+/// True unless an operator with a form on int8 has none on int16.
+fn has_wide_form(op: &Op) -> bool {
+    !matches!(op, Op::Prelu | Op::Unary(UnaryKind::ReluN1To1 | UnaryKind::HardSwish))
+}
+
+/// The tensor of integers that a float one is the DEQUANTIZE of.
 fn stored(graph: &Graph, flow: &Flow, id: TensorId) -> Option<TensorId> {
     // What was made since has no DEQUANTIZE before it.
     let producer = &graph.operators[flow.producers.get(id.index()).copied()??.index()];
     let x = *producer.inputs.first()?;
-    (producer.op == Op::Dequantize && is_int8(&graph.tensor(x).dtype)).then_some(x)
+    (producer.op == Op::Dequantize && is_integer(&graph.tensor(x).dtype)).then_some(x)
 }
 
 /// Rewrites operator `i`, and lets the QUANTIZE behind it read its integers: that has nothing left to do if their type is the one
@@ -101,31 +106,34 @@ fn integer(graph: &mut Graph, flow: &Flow, i: usize, scales: &Scales) -> Result<
     };
     for &id in activations.iter().filter(|&&id| !graph.tensor(id).is_constant()) {
         if stored(graph, flow, id).is_none() {
-            let dequantized =
-                flow.producers[id.index()].is_some_and(|p| graph.operators[p.index()].op == Op::Dequantize);
-            return Err(if dequantized { Why::Wide } else { Why::Input(graph.tensor(id).name.clone()) });
+            return Err(Why::Input(graph.tensor(id).name.clone()));
         }
     }
     let quantize = flow.reader(y).map(|id| id.index()).filter(|&q| graph.operators[q].op == Op::Quantize);
     let quantize = quantize.ok_or(Why::Output)?;
     let wanted = graph.tensor(graph.operators[quantize].outputs[0]).dtype.clone();
-    if !is_int8(&wanted) {
-        return Err(Why::Wide);
+    let wide = is_wide(&wanted);
+    let mut read = activations.iter().filter_map(|&id| stored(graph, flow, id));
+    if read.any(|x| is_wide(&graph.tensor(x).dtype) != wide) {
+        return Err(Why::Mixed);
+    }
+    if wide && !has_wide_form(&operator.op) {
+        return Err(Why::WideForm(operator.op.name()));
     }
     let mut inputs = Vec::with_capacity(operator.inputs.len());
     for &id in activations {
         inputs.push(match stored(graph, flow, id) {
             Some(x) => x,
-            None => constants::operand(graph, scales, id)?,
+            None => constants::operand(graph, scales, id, wide)?,
         });
     }
     if let Form::Weighted(axis) = form {
-        let may_shift = matches!(operator.op, Op::FullyConnected { .. });
+        let may_shift = matches!(operator.op, Op::FullyConnected { .. }) && !wide;
         let (weights, steps) = constants::weights(graph, scales, operator.inputs[1], axis, may_shift)?;
-        let scale = graph.tensor(inputs[0]).per_tensor().map_or(1.0, |(scale, _)| scale);
         inputs.push(weights);
         if let Some(&id) = operator.inputs.get(2) {
-            inputs.push(constants::bias(graph, id, scale, &steps)?);
+            let bias = constants::bias(graph, id, inputs[0], &steps)?;
+            inputs.push(bias);
         }
     }
     let (op, made) = settled(graph, &operator.op, inputs[0], &wanted);
@@ -142,7 +150,8 @@ fn integer(graph: &mut Graph, flow: &Flow, i: usize, scales: &Scales) -> Result<
 fn settled(graph: &Graph, op: &Op, x: TensorId, wanted: &DataType) -> (Op, DataType) {
     let input = &graph.tensor(x).dtype;
     match *op {
-        Op::Softmax { .. } | Op::Unary(UnaryKind::Logistic) => (op.clone(), DataType::int8(1.0 / 256.0, -128)),
+        Op::Softmax { .. } | Op::Unary(UnaryKind::Logistic) => (op.clone(), probability(input)),
+        Op::Unary(UnaryKind::Tanh) if is_wide(input) => (op.clone(), DataType::int16(1.0 / 32768.0)),
         // The mean of a whole image may have another scale, and then it is rounded once only.
         Op::Pool2d {
             kind: PoolKind::Average, window, padding: Padding::Valid, activation: Activation::None, ..

@@ -27,8 +27,8 @@ pub(crate) enum Why {
     Input(String),
     /// The output does not go into a QUANTIZE alone.
     Output,
-    /// An input or the output is quantised to int16.
-    Wide,
+    /// Some of its inputs and its output are quantised to int8, the others to int16.
+    Mixed,
     /// The weights are floats that were made of no integers.
     Weights,
     /// The weights' integers, less their zero points, lie between these: beyond int8.
@@ -41,6 +41,8 @@ pub(crate) enum Why {
     Operand(String),
     /// The operator has no form on int8; its name.
     Form(&'static str),
+    /// The operator has no form on int16; its name.
+    WideForm(&'static str),
     /// The scales cannot be written as a multiplier and a shift.
     Scales(String),
 }
@@ -59,13 +61,14 @@ impl Why {
                 );
             }
             Self::Input(name) => format!("its input {} does not come from DequantizeLinear", quoted(name)),
-            Self::Wide => "its activations are quantised to int16, and smidgen computes on int8".into(),
+            Self::Mixed => "its activations are quantised to int8 in part, and in part to int16".into(),
             Self::Output => "its output does not go into QuantizeLinear alone".into(),
             Self::Weights => "its weights do not come from DequantizeLinear".into(),
             Self::Axis => "its weights have scales along another axis than that of its outputs".into(),
             Self::Bias => "its bias is beyond 32 bits in steps of its input's scale times that of its weights".into(),
             Self::Operand(name) => format!("its constant {} does not come from DequantizeLinear", quoted(name)),
             Self::Form(name) => format!("{name} has no form on int8"),
+            Self::WideForm(name) => format!("{name} has no form on int16"),
             Self::Scales(error) => format!("its scales do not suit each other: {error}"),
         };
         format!("it computes on floats: {what}")
@@ -78,7 +81,10 @@ impl Why {
             }
             Self::Input(_) | Self::Output => "quantise the operators around it too, if it shall compute on integers",
             Self::Weights | Self::Operand(_) => "quantise its constants too, if it shall compute on integers",
-            Self::Wide => "quantise activations to int8 or uint8",
+            Self::Mixed => {
+                "quantise both its inputs and its output to one of them; behind a DequantizeLinear any QuantizeLinear may follow"
+            }
+            Self::WideForm(_) => "quantise what it reads and writes to int8",
             Self::Axis => "give its weights one scale, or one for each output channel",
             Self::Bias | Self::Scales(_) => "calibrate the network again, with samples of its real inputs",
             Self::Form(_) => "replace it by an operator with a form on int8, which `smidgen ops` lists",
@@ -125,6 +131,28 @@ pub(super) fn make(graph: &mut Graph, scales: &Scales) -> Vec<Obstacle> {
     }
 }
 
-fn is_int8(dtype: &DataType) -> bool {
-    matches!(dtype, DataType::Quantised(ElementType::Int8, Quantisation::PerTensor { .. }))
+/// Least and greatest integer of a type that operators compute on: int8, or int16 with zero point 0.
+fn range(dtype: &DataType) -> Option<(i32, i32)> {
+    match dtype {
+        DataType::Quantised(ElementType::Int8, Quantisation::PerTensor { .. }) => {
+            Some((i8::MIN.into(), i8::MAX.into()))
+        }
+        DataType::Quantised(ElementType::Int16, Quantisation::PerTensor { zero_point: 0, .. }) => {
+            Some((i16::MIN.into(), i16::MAX.into()))
+        }
+        _ => None,
+    }
+}
+
+fn is_integer(dtype: &DataType) -> bool {
+    range(dtype).is_some()
+}
+
+fn is_wide(dtype: &DataType) -> bool {
+    is_integer(dtype) && dtype.element() == ElementType::Int16
+}
+
+/// The type of values in 0 .. 1, of as many bits as `like`.
+fn probability(like: &DataType) -> DataType {
+    if is_wide(like) { DataType::int16(1.0 / 32768.0) } else { DataType::int8(1.0 / 256.0, -128) }
 }

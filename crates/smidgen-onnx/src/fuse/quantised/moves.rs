@@ -4,7 +4,7 @@
 
 use super::super::Flow;
 use super::constants::{round_to, rounded};
-use super::is_int8;
+use super::{is_integer, is_wide, probability, range};
 use smidgen_ir::{
     Activation, BinaryKind, DataType, Graph, Op, OpId, Operator, PadValue, PoolKind, Quantisation, ReshapeKind,
     ResizeKind, Tensor, TensorId, UnaryKind,
@@ -65,20 +65,18 @@ fn picking(op: &Op, dtype: &DataType) -> Option<Op> {
         | Op::Binary { kind: BinaryKind::Minimum | BinaryKind::Maximum, .. }
         | Op::Pad { value: PadValue::Zero, .. } => op.clone(),
         Op::Pad { pads, value: PadValue::Float(real) } => {
-            let (scale, zero_point) = dtype.quantisation().and_then(Quantisation::per_tensor)?;
-            let value = PadValue::Integer(round_to(*real, scale, zero_point)?);
+            let value = PadValue::Integer(round_to(*real, dtype)?);
             Op::Pad { pads: pads.clone(), value }
         }
         _ => return None,
     };
-    is_int8(dtype).then_some(fixed)
+    is_integer(dtype).then_some(fixed)
 }
 
 /// The integers of a constant operand of an operator that picks.
 fn stored_constant(graph: &mut Graph, id: TensorId, dtype: &DataType) -> Option<TensorId> {
-    let (scale, zero_point) = dtype.quantisation().and_then(Quantisation::per_tensor)?;
     let tensor = graph.tensor(id);
-    let data = rounded(&tensor.floats()?, scale, zero_point)?;
+    let data = rounded(&tensor.floats()?, dtype)?;
     let constant = Tensor::constant(&*tensor.name, tensor.shape.clone(), dtype.clone(), data);
     Some(graph.add_tensor(constant))
 }
@@ -103,7 +101,7 @@ fn lower(graph: &mut Graph) -> usize {
     let mut stored: HashMap<TensorId, TensorId> = HashMap::new();
     let mut changes = 0;
     for operator in std::mem::take(&mut graph.operators) {
-        if operator.op == Op::Dequantize && is_int8(&graph.tensor(operator.inputs[0]).dtype) {
+        if operator.op == Op::Dequantize && is_integer(&graph.tensor(operator.inputs[0]).dtype) {
             stored.insert(operator.outputs[0], operator.inputs[0]);
         }
         let quantised = flow.reader(operator.outputs[0]).is_some_and(|r| kinds.quantize[r.index()]);
@@ -130,6 +128,9 @@ fn lowered(
     let leader = operator.inputs.iter().find_map(|id| stored.get(id))?;
     let dtype = graph.tensor(*leader).dtype.clone();
     if let Op::ArgMax { .. } = operator.op {
+        if is_wide(&dtype) {
+            return None;
+        }
         return Some(vec![Operator { inputs: vec![*leader], ..operator.clone() }]);
     }
     let op = match operator.op {
@@ -163,10 +164,11 @@ fn lowered(
 /// A RESHAPE to the same shape, which is dropped, for a MINIMUM or MAXIMUM with a bound that no integer is beyond.
 fn without_idle_bound(graph: &Graph, op: Op, inputs: Vec<TensorId>) -> (Op, Vec<TensorId>) {
     let (&[a, b], Op::Binary { kind, .. }) = (inputs.as_slice(), &op) else { return (op, inputs) };
-    let end = if *kind == BinaryKind::Minimum { i8::MAX } else { i8::MIN };
+    let Some((low, high)) = range(&graph.tensor(a).dtype) else { return (op, inputs) };
+    let end = if *kind == BinaryKind::Minimum { high } else { low };
     for (x, bound) in [(a, b), (b, a)] {
         let (shape, bound) = (&graph.tensor(x).shape, graph.tensor(bound));
-        let idle = bound.data.as_ref().is_some_and(|data| data.iter().all(|&byte| byte as i8 == end));
+        let idle = bound.integers().is_some_and(|integers| integers.iter().all(|&integer| integer == end));
         // A bound of one element makes the result no larger.
         if idle && bound.shape.elements() == 1 && bound.shape.rank() <= shape.rank() {
             return (Op::Reshape { kind: ReshapeKind::Reshape, shape: shape.0.clone() }, vec![x]);
@@ -179,7 +181,8 @@ fn without_idle_bound(graph: &Graph, op: Op, inputs: Vec<TensorId>) -> (Op, Vec<
 fn picks_by_constant(graph: &Graph, operator: &Operator, id: TensorId, dtype: &DataType) -> bool {
     let Some((scale, zero_point)) = dtype.quantisation().and_then(Quantisation::per_tensor) else { return false };
     let bound = matches!(operator.op, Op::Binary { kind: BinaryKind::Minimum | BinaryKind::Maximum, .. });
-    let (low, high) = (scale * (-128 - zero_point) as f32, scale * (127 - zero_point) as f32);
+    let Some((least, most)) = range(dtype) else { return false };
+    let (low, high) = (scale * (least - zero_point) as f32, scale * (most - zero_point) as f32);
     bound && graph.tensor(id).floats().is_some_and(|v| v.iter().all(|v| (low..=high).contains(v)))
 }
 
@@ -188,12 +191,12 @@ fn clamping(kind: UnaryKind, dtype: &DataType, shape: &[usize]) -> Option<Op> {
     let activation = match kind {
         UnaryKind::Relu => Activation::Relu,
         UnaryKind::Relu6 => Activation::Relu6,
-        UnaryKind::ReluN1To1 => Activation::ReluN1To1,
+        UnaryKind::ReluN1To1 if !is_wide(dtype) => Activation::ReluN1To1,
         _ => return None,
     };
-    let (scale, zero_point) = dtype.quantisation().and_then(Quantisation::per_tensor).filter(|_| is_int8(dtype))?;
+    let ((scale, zero_point), (least, most)) = (dtype.quantisation()?.per_tensor()?, range(dtype)?);
     let (low, high) = activation.range();
-    let clamps = low > scale * (-128 - zero_point) as f32 || high < scale * (127 - zero_point) as f32;
+    let clamps = low > scale * (least - zero_point) as f32 || high < scale * (most - zero_point) as f32;
     Some(match clamps {
         true => Op::Unary(kind),
         false => Op::Reshape { kind: ReshapeKind::Reshape, shape: shape.to_vec() },
@@ -279,20 +282,30 @@ fn raised(
     Some((above, Operator { op, inputs, outputs: vec![result], source: operator.source }))
 }
 
-/// The integers that suit a function with bounded values: those that LOGISTIC must have, and 255 steps up to 6.
-fn bounds(op: &Op) -> Option<DataType> {
+/// The integers that suit a function of `input` with bounded values: those that LOGISTIC must have, and all steps up to 6.
+fn bounds(op: &Op, input: &DataType) -> Option<DataType> {
     match op {
-        Op::Unary(UnaryKind::Logistic) => Some(DataType::int8(1.0 / 256.0, -128)),
-        Op::Binary { kind: BinaryKind::Add, activation: Activation::Relu6 } => Some(DataType::int8(6.0 / 255.0, -128)),
+        Op::Unary(UnaryKind::Logistic) => Some(probability(input)),
+        Op::Binary { kind: BinaryKind::Add, activation: Activation::Relu6 } => Some(match is_wide(input) {
+            true => DataType::int16(6.0 / 32767.0),
+            false => DataType::int8(6.0 / 255.0, -128),
+        }),
         _ => None,
     }
+}
+
+/// The type of integers that an operator reads as floats.
+fn read_as(graph: &Graph, flow: &Flow, operator: &Operator) -> Option<DataType> {
+    let mut producers = operator.inputs.iter().filter_map(|id| flow.producers[id.index()]);
+    let dequantize = producers.find(|p| graph.operators[p.index()].op == Op::Dequantize)?;
+    Some(graph.tensor(graph.operators[dequantize.index()].inputs[0]).dtype.clone())
 }
 
 /// True for integers as floats, and for a constant that integers can say.
 fn is_stored(graph: &Graph, flow: &Flow, id: TensorId) -> bool {
     let dequantized = |i: usize| {
         let Operator { op, inputs, .. } = &graph.operators[i];
-        *op == Op::Dequantize && is_int8(&graph.tensor(inputs[0]).dtype)
+        *op == Op::Dequantize && is_integer(&graph.tensor(inputs[0]).dtype)
     };
     let tensor = graph.tensor(id);
     flow.producers[id.index()].is_some_and(|p| dequantized(p.index()))
@@ -318,7 +331,7 @@ fn bounded(graph: &mut Graph) -> usize {
             && operator.inputs.iter().all(|&id| is_stored(graph, &flow, id))
             && flow.reader(y).is_some_and(|r| takes(graph, &flow, r.index(), y))
     };
-    let bounded = |o: &Operator| bounds(&o.op).filter(|_| suits(o));
+    let bounded = |o: &Operator| bounds(&o.op, &read_as(graph, &flow, o)?).filter(|_| suits(o));
     let found: Vec<Option<DataType>> = graph.operators.iter().map(bounded).collect();
     let changes = found.iter().flatten().count();
     for (mut operator, dtype) in std::mem::take(&mut graph.operators).into_iter().zip(found) {
