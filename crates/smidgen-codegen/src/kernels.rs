@@ -75,7 +75,7 @@ pub(crate) fn call(s: &Site) -> Call {
         }
         Kernel::DepthwiseI16Device { window, clamp } => {
             let call = s.output(s.input(s.call("int16::device::depthwise").arena("i16"), 0)).region();
-            with_words(s, call.window(window).wide_clamp(*clamp))
+            with_words(s, s.scratch(call, 2).window(window).wide_clamp(*clamp))
         }
         Kernel::FullyConnectedI16Device { inputs, outputs, clamp } => {
             let call = s.output(s.input(s.call("int16::device::fully_connected").arena("i16"), 0)).region();

@@ -214,6 +214,7 @@ impl Call<'_> {
                 self.input(0),
                 self.output(0),
                 region,
+                self.scratch() / 2,
                 window,
                 *clamp,
                 self.constant(0),

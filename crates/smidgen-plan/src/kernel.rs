@@ -70,7 +70,7 @@ pub enum Kernel {
         clamp: wide::Clamp,
     },
     /// DEPTHWISE_CONV_2D on int16 with int8 weights and one output for each input channel, as firmware runs it. Input: `x`. Constants:
-    /// weights `[KH,KW,C]`, the [words](wide::Channel) of the channels.
+    /// weights from [`depthwise_pack`](wide::depthwise_pack), the [words](wide::Channel) of the channels.
     DepthwiseI16Device {
         /// The window.
         window: Window2d,
@@ -321,8 +321,8 @@ impl Kernel {
                 ..windowed(window, Int16, output, vec![wide::conv2d_weights(window), wide::words(window.output[2]) * 4])
             },
             Kernel::DepthwiseI16Device { window, .. } => {
-                let weights = window.area() * window.output[2];
-                windowed(window, Int16, output, vec![weights, wide::words(window.output[2]) * 4])
+                let constants = vec![wide::depthwise_weights(window), wide::words(window.output[2]) * 4];
+                Demands { scratch: wide::depthwise_scratch(window), ..windowed(window, Int16, output, constants) }
             }
             Kernel::FullyConnectedI16Device { inputs, outputs, .. } => {
                 let weights = wide::fully_connected_weights([*inputs, *outputs]);

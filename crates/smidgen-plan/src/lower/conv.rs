@@ -373,10 +373,13 @@ fn wide_depthwise(builder: &mut Builder, operator: &Operator, window: &Window2d,
     }
     let by_channel = by_channel(&layer.weights, window.output[2]);
     let words = quant::proven(&layer.quant, &layer.factors, &layer.bias, &by_channel)?;
+    let mut packed = vec![0; device16::depthwise_weights(window)];
+    device16::depthwise_pack(window, &layer.weights, &mut packed);
     let kernel = Kernel::DepthwiseI16Device { window: *window, clamp: quant::wide_device_clamp(&layer.quant) };
     let order = Order { block: Block::Pixels(device16::DEPTHWISE_PIXELS), staged: false };
     Some(Step {
-        constants: wide_device_constants(builder, operator, &layer.weights, &words),
+        constants: wide_device_constants(builder, operator, &packed, &words),
+        scratch_bytes: device16::depthwise_scratch(window).next_multiple_of(4),
         ..Step::new(kernel, order)
     })
 }

@@ -97,7 +97,7 @@ pub fn depthwise(kernel: Kernel, random: &mut Random) -> Case {
     if kernel == Kernel::WideDepthwise {
         window.output[2] *= small(random, 1, 3);
     }
-    let placed = place(random, &window, 2);
+    let mut placed = place(random, &window, 2);
     let (taps, outputs) = (window.area(), window.output[2]);
     let layer = Layer::new(random, taps, outputs);
     let oracle = simple(Kernel::WideDepthwise, &placed, &window, &layer);
@@ -105,9 +105,14 @@ pub fn depthwise(kernel: Kernel, random: &mut Random) -> Case {
         return Case::new(oracle, placed.space.fill(random));
     }
     let words = layer.words(taps, |o, tap| layer.weights[tap * outputs + o]);
-    let call = Call::new(kernel).put(&placed.input).put(&placed.output).put(&placed.region);
-    let call = call.put(&window).put(&layer.clamp()).constant(&layer.weights).constant(&words);
-    Case { oracle: Some(oracle), ..Case::new(call, placed.space.fill(random)) }
+    let size = device::depthwise_scratch(&window);
+    let scratch = placed.space.take(size, 4);
+    let mut packed = vec![0i8; device::depthwise_weights(&window)];
+    device::depthwise_pack(&window, &layer.weights, &mut packed);
+    let call = Call::new(kernel).put(&placed.input).put(&placed.output).put(&placed.region).put(&(scratch / 2));
+    let call = call.put(&window).put(&layer.clamp()).constant(&packed).constant(&words);
+    let case = Case::new(call, placed.space.fill(random));
+    Case { oracle: Some(oracle), scratch: scratch..scratch + size, ..case }
 }
 
 pub fn transpose_conv(random: &mut Random) -> Case {

@@ -15,6 +15,8 @@
 //! number of channels follows one of zeros.
 
 use crate::int16::Multiplier;
+#[cfg(all(target_arch = "arm", feature = "dsp"))]
+use crate::memory::Around;
 use crate::memory::{Bounds, Flash};
 use crate::requant::Factor;
 
@@ -100,10 +102,23 @@ pub struct Clamp {
 }
 
 impl Clamp {
-    /// True if an instruction saturates so: SSAT to 16 bits, or USAT to 15.
-    #[cfg_attr(not(all(target_arch = "arm", feature = "dsp")), expect(dead_code, reason = "for assembly"))]
-    pub(crate) const fn is_saturation(self) -> bool {
-        self.max == i16::MAX && (self.min == i16::MIN || self.min == 0)
+    /// Clamps the outputs of some pixels where no instruction has: SSAT to 16 bits, or USAT to 15.
+    #[cfg(all(target_arch = "arm", feature = "dsp"))]
+    #[inline(always)]
+    pub(super) fn limit<B: Bounds>(
+        self,
+        arena: &mut Around<'_, i16, B>,
+        to: usize,
+        [pixels, pixel_stride, channels]: [usize; 3],
+    ) {
+        if self.max == i16::MAX && (self.min == i16::MIN || self.min == 0) {
+            return;
+        }
+        for p in 0..pixels {
+            for y in arena.span_mut(to + p * pixel_stride, channels) {
+                *y = self.apply((*y).into());
+            }
+        }
     }
 
     /// The nearest stored output.

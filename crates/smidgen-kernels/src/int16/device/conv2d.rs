@@ -223,39 +223,32 @@ impl<B: Bounds> Block<'_, B> {
     /// Computes all channels and stores them, the first pixel's from element `to` on.
     #[inline(always)]
     fn run(&self, staged: &mut Arena<'_, i16, B>, arena: &mut Around<'_, i16, B>, to: usize, pixel_stride: usize) {
-        use crate::isa::dsp::wide::{Layer, Out};
-        let (pairs, pixels) = (self.channels / 2, self.pixels);
-        let layer = Layer {
+        use crate::isa::dsp::wide;
+        let (pairs, pixels, quads) = (self.channels / 2, self.pixels, self.quads);
+        let alone = 4 * pixels * quads;
+        let inputs = staged.span(0, alone).as_ptr();
+        let block = |first: usize, pairs: usize, to: *mut i16, pixel_stride: usize| wide::Block {
             pixels,
-            quads: self.quads,
+            pairs,
             clamp: self.clamp,
-            staged: staged.span(0, 4 * pixels * self.quads).as_ptr(),
+            weights: self.weights.span(first * 8 * quads, pairs * 8 * quads).as_ptr(),
+            words: self.words.span(first * PAIR, pairs * PAIR).as_ptr(),
+            to,
+            pixel_stride,
         };
-        let weights = |first: usize, count: usize| {
-            let bytes = 8 * self.quads;
-            self.weights.span(first * bytes, count * bytes).as_ptr()
-        };
-        let words = |first: usize, count: usize| self.words.span(first * PAIR, count * PAIR).as_ptr();
         if pairs > 0 {
-            let out = Out { to: arena.pointer(to, (pixels - 1) * pixel_stride + 2 * pairs), pixel_stride };
+            let out = arena.pointer(to, (pixels - 1) * pixel_stride + 2 * pairs);
             // SAFETY: constants, staged activations and outputs are as many as is said.
-            unsafe { layer.run(weights(0, pairs), words(0, pairs), pairs, out) }
+            unsafe { block(0, pairs, out, pixel_stride).conv(quads, inputs) }
         }
         if self.channels % 2 == 1 {
-            let alone = 4 * pixels * self.quads;
-            let out = Out { to: staged.pointer(alone, 2 * pixels), pixel_stride: 2 };
+            let out = staged.pointer(alone, 2 * pixels);
             // SAFETY: as above; the outputs of two channels are behind what is staged.
-            unsafe { layer.run(weights(pairs, 1), words(pairs, 1), 1, out) }
+            unsafe { block(pairs, 1, out, 2).conv(quads, inputs) }
             for p in 0..pixels {
                 arena[to + p * pixel_stride + 2 * pairs] = staged[alone + 2 * p];
             }
         }
-        if !self.clamp.is_saturation() {
-            for p in 0..pixels {
-                for y in arena.span_mut(to + p * pixel_stride, self.channels) {
-                    *y = self.clamp.apply((*y).into());
-                }
-            }
-        }
+        self.clamp.limit(arena, to, [pixels, pixel_stride, self.channels]);
     }
 }

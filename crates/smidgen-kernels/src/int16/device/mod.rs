@@ -12,5 +12,5 @@ mod pack;
 
 pub use channel::{Channel, Clamp, words};
 pub use conv2d::{CONV2D_PIXELS, conv2d, conv2d_pack, conv2d_scratch, conv2d_weights};
-pub use depthwise::{DEPTHWISE_PIXELS, depthwise};
+pub use depthwise::{DEPTHWISE_PIXELS, depthwise, depthwise_pack, depthwise_scratch, depthwise_weights};
 pub use fully_connected::{fully_connected, fully_connected_pack, fully_connected_weights};

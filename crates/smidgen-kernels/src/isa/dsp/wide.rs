@@ -1,41 +1,47 @@
-//! Layers on int16: convolution in blocks of 3, 2 or 1 staged pixels by all pairs of channels, and dot products of four channels.
+//! Layers on int16: convolution and depthwise convolution in blocks of 3, 2 or 1 pixels by all pairs of channels, and dot products of four
+//! channels.
 //!
 //! Formats: [`int16::device`](crate::int16::device).
 //!
-//! # Registers of the blocks
+//! # Registers of a block of a convolution
 //! `r0`, `r1` the weights of taps 0 and 1 of each channel, `r2`, `r3` those of taps 2 and 3, `r4`, `r5` a pixel's four activations, `r6` what is staged,
 //! `lr` weights; sums of channel 0 in `r7`, `r8`, `r9`, of channel 1 in `r10`, `r11`, `r12`, a pixel each. With two pixels `r4`, `r5`, `r9`, `r12` hold
 //! both pixels' activations. The last pixel's sums hold the starts of their channels until they themselves are started, so that
 //! starting costs no moves.
 //!
+//! # Registers of a block of a depthwise convolution
+//! `r0` a weight, `r2`, `r3`, `r4` where a tap's pixels are, then their two activations, `r5` bytes from there to the pair's channels, `r6` the table of places,
+//! `lr` weights; sums as above.
+//!
 //! # Flow
-//! For each pair of channels: four taps in line; then a jump into [`CHAIN`] unrolled steps of four taps each, so far from their end as there are steps
-//! left (again from the top for long dot products); then a jump to the tail, which finishes and stores, and branches back for the
-//! next pair. What lives between these is in a [`Frame`] on the stack.
+//! For each pair of channels a jump into a chain of unrolled steps, so far from its end as there are steps left (again from the top where there are
+//! more); then a jump to the tail, which finishes and stores, and branches back for the next pair. What lives between these is in a
+//! [`Frame`] on the stack. The first step of a convolution is in line.
 
 use crate::int16::device::Clamp;
 use core::arch::{global_asm, naked_asm};
 
-/// Steps of four taps that are unrolled.
-const CHAIN: usize = 16;
+/// Steps of a convolution that are unrolled, of four taps each.
+const CONV_CHAIN: usize = 16;
 
-/// What all blocks of a layer with as many pixels share.
-pub(crate) struct Layer {
-    /// Pixels of a block, 1 to 3.
+/// Steps of a depthwise convolution that are unrolled, of a tap each.
+const DEPTHWISE_CHAIN: usize = 9;
+
+/// A block of pixels.
+pub(crate) struct Block {
+    /// 1 to 3.
     pub pixels: usize,
-    /// Groups of four taps, at least 1.
-    pub quads: usize,
+    /// Pairs of channels, at least 1.
+    pub pairs: usize,
     /// Outputs are saturated to the 15 bits of what is not negative if the least is 0, else to 16 bits.
     pub clamp: Clamp,
-    /// Staged activations, aligned for 32 bits.
-    pub staged: *const i16,
-}
-
-/// Where a block writes.
-pub(crate) struct Out {
+    /// Weights of the first pair.
+    pub weights: *const i8,
+    /// Words of the first pair.
+    pub words: *const u32,
     /// The first output of the first pixel.
     pub to: *mut i16,
-    /// Elements from pixel to pixel.
+    /// Elements from pixel to pixel of the output.
     pub pixel_stride: usize,
 }
 
@@ -47,8 +53,9 @@ struct Frame {
     out: *mut i16,
     /// In bytes.
     pixel_stride: usize,
-    staged: *const i16,
-    staged_end: *const i16,
+    /// What is staged, or the table of places.
+    inputs: *const u32,
+    inputs_end: *const u32,
     weights: *const i8,
     /// Where to jump into the chain.
     entry: usize,
@@ -59,43 +66,64 @@ struct Frame {
 
 const _: () = assert!(size_of::<Frame>() == 40);
 
-impl Layer {
-    /// Computes `pairs` pairs of channels, at least one.
+type Code = unsafe extern "C" fn();
+
+/// A block's code, its chain, what is behind that, where it is seen whether there are more steps, and the tails for SSAT and USAT.
+type Places = (unsafe extern "C" fn(*const Frame), [Code; 5]);
+
+impl Block {
+    /// Computes a convolution of `quads` groups of four staged taps, at least one.
     ///
     /// # Safety
-    /// All pointers must be good for as much as that says, and `weights` aligned for 32 bits.
+    /// All pointers must be good for as much as that says, and `weights` and `staged` aligned for 32 bits.
     #[inline(always)]
-    pub unsafe fn run(&self, weights: *const i8, words: *const u32, pairs: usize, out: Out) {
-        type Code = unsafe extern "C" fn();
-        let (block, places): (unsafe extern "C" fn(*const Frame), [Code; 5]) = match self.pixels {
-            1 => (
-                smidgen_wide1,
-                [smidgen_wide1_chain, smidgen_wide1_exit, smidgen_wide1_check, smidgen_wide1_ssat, smidgen_wide1_usat],
-            ),
-            2 => (
-                smidgen_wide2,
-                [smidgen_wide2_chain, smidgen_wide2_exit, smidgen_wide2_check, smidgen_wide2_ssat, smidgen_wide2_usat],
-            ),
-            _ => (
-                smidgen_wide3,
-                [smidgen_wide3_chain, smidgen_wide3_exit, smidgen_wide3_check, smidgen_wide3_ssat, smidgen_wide3_usat],
-            ),
+    pub unsafe fn conv(&self, quads: usize, staged: *const i16) {
+        let places = match self.pixels {
+            1 => conv1(),
+            2 => conv2(),
+            _ => conv3(),
         };
+        let inputs = [staged, staged.wrapping_add(4 * self.pixels * quads)].map(|p| p.cast());
+        // The first step is in line.
+        // SAFETY: the caller's promise.
+        unsafe { self.run(places, CONV_CHAIN, quads.wrapping_sub(1), inputs) }
+    }
+
+    /// Computes a depthwise convolution of `taps` taps, at least one, with the places of the activations of each tap and pixel in `table`.
+    ///
+    /// # Safety
+    /// All pointers must be good for as much as that says, those in the table for all channels.
+    #[inline(always)]
+    pub unsafe fn depthwise(&self, taps: usize, table: *const u32) {
+        let places = match self.pixels {
+            1 => depthwise1(),
+            2 => depthwise2(),
+            _ => depthwise3(),
+        };
+        let inputs = [table, table.wrapping_add(self.pixels * taps)];
+        // SAFETY: the caller's promise.
+        unsafe { self.run(places, DEPTHWISE_CHAIN, taps, inputs) }
+    }
+
+    /// Runs code whose chain is to take `left` steps of `chain_steps` unrolled ones at a time.
+    ///
+    /// # Safety
+    /// As the functions above say.
+    #[inline(always)]
+    unsafe fn run(&self, (block, places): Places, chain_steps: usize, left: usize, inputs: [*const u32; 2]) {
         let [chain, exit, check, ssat, usat] = places.map(|code| code as *const () as usize);
         let tail = if self.clamp.min == 0 { usat } else { ssat };
-        // The first step is in line.
-        let left = self.quads.wrapping_sub(1);
-        let first = if left == 0 { 0 } else { left.wrapping_sub(1) % CHAIN + 1 };
+        let first = if left == 0 { 0 } else { left.wrapping_sub(1) % chain_steps + 1 };
         let frame = Frame {
-            words,
-            words_end: words.wrapping_add(5 * pairs),
-            out: out.to,
-            pixel_stride: 2 * out.pixel_stride,
-            staged: self.staged,
-            staged_end: self.staged.wrapping_add(4 * self.pixels * self.quads),
-            weights,
-            entry: if left == 0 { tail } else { exit - first * ((exit - chain) / CHAIN) },
-            after: if left > CHAIN { check } else { tail },
+            words: self.words,
+            words_end: self.words.wrapping_add(5 * self.pairs),
+            out: self.to,
+            pixel_stride: 2 * self.pixel_stride,
+            inputs: inputs[0],
+            inputs_end: inputs[1],
+            weights: self.weights,
+            entry: if left == 0 { tail } else { exit - first * ((exit - chain) / chain_steps) },
+            after: if left > chain_steps { check } else { tail },
             tail,
         };
         // SAFETY: the caller's promise.
@@ -103,25 +131,35 @@ impl Layer {
     }
 }
 
-unsafe extern "C" {
-    fn smidgen_wide1(frame: *const Frame);
-    fn smidgen_wide2(frame: *const Frame);
-    fn smidgen_wide3(frame: *const Frame);
-    fn smidgen_wide1_chain();
-    fn smidgen_wide1_exit();
-    fn smidgen_wide1_check();
-    fn smidgen_wide1_ssat();
-    fn smidgen_wide1_usat();
-    fn smidgen_wide2_chain();
-    fn smidgen_wide2_exit();
-    fn smidgen_wide2_check();
-    fn smidgen_wide2_ssat();
-    fn smidgen_wide2_usat();
-    fn smidgen_wide3_chain();
-    fn smidgen_wide3_exit();
-    fn smidgen_wide3_check();
-    fn smidgen_wide3_ssat();
-    fn smidgen_wide3_usat();
+/// Declares the code of blocks, and a function that gives it for each.
+macro_rules! blocks {
+    ($($name:ident: $block:ident $chain:ident $exit:ident $check:ident $ssat:ident $usat:ident;)*) => {
+        unsafe extern "C" {
+            $(
+                fn $block(frame: *const Frame);
+                fn $chain();
+                fn $exit();
+                fn $check();
+                fn $ssat();
+                fn $usat();
+            )*
+        }
+        $(
+            #[inline(always)]
+            fn $name() -> Places {
+                ($block, [$chain, $exit, $check, $ssat, $usat])
+            }
+        )*
+    };
+}
+
+blocks! {
+    conv1: smidgen_wide1 smidgen_wide1_chain smidgen_wide1_exit smidgen_wide1_check smidgen_wide1_ssat smidgen_wide1_usat;
+    conv2: smidgen_wide2 smidgen_wide2_chain smidgen_wide2_exit smidgen_wide2_check smidgen_wide2_ssat smidgen_wide2_usat;
+    conv3: smidgen_wide3 smidgen_wide3_chain smidgen_wide3_exit smidgen_wide3_check smidgen_wide3_ssat smidgen_wide3_usat;
+    depthwise1: smidgen_wide_depthwise1 smidgen_wide_depthwise1_chain smidgen_wide_depthwise1_exit smidgen_wide_depthwise1_check smidgen_wide_depthwise1_ssat smidgen_wide_depthwise1_usat;
+    depthwise2: smidgen_wide_depthwise2 smidgen_wide_depthwise2_chain smidgen_wide_depthwise2_exit smidgen_wide_depthwise2_check smidgen_wide_depthwise2_ssat smidgen_wide_depthwise2_usat;
+    depthwise3: smidgen_wide_depthwise3 smidgen_wide_depthwise3_chain smidgen_wide_depthwise3_exit smidgen_wide_depthwise3_check smidgen_wide_depthwise3_ssat smidgen_wide_depthwise3_usat;
 }
 
 global_asm!(
@@ -203,10 +241,10 @@ global_asm!(
 .endm
 
 @ Finishes and stores a pair of channels.
-.macro smidgen_wide_tail n, sat, bits
-.global smidgen_wide\n\()_\sat
+.macro smidgen_wide_tail kind, n, sat, bits
+.global smidgen_wide\kind\n\()_\sat
 .thumb_func
-smidgen_wide\n\()_\sat:
+smidgen_wide\kind\n\()_\sat:
     ldr r4, [sp]
     ldrd r5, r6, [sp, #8]
     ldrd r0, r1, [r4, #8]
@@ -220,54 +258,120 @@ smidgen_wide\n\()_\sat:
     str r5, [sp, #8]
     ldrd r0, r1, [sp]
     cmp r0, r1
-    bne smidgen_wide\n\()_next
+    bne smidgen_wide\kind\n\()_next
     add sp, sp, #40
     pop {r4-r11, pc}
 .endm
 
-@ The block of \n pixels, whose last sums are \s0 and \s1.
-.macro smidgen_wide n, s0, s1
-.section .text.smidgen_wide\n, "ax", %progbits
-.p2align 2
-.global smidgen_wide\n
-.thumb_func
-smidgen_wide\n:
-    push {r4-r11, lr}
-    sub sp, sp, #40
-    ldm r0, {r1-r10}
-    stm sp, {r1-r10}
-    mov lr, r7
-    mov r0, r1
-smidgen_wide\n\()_next:
+@ A tap of \n pixels by both channels, and the chain of a depthwise convolution.
+.macro smidgen_wide_depthwise_step n
+  .if \n == 1
+    ldr r2, [r6], #4
+  .endif
+  .if \n == 2
+    ldrd r2, r3, [r6], #8
+  .endif
+  .if \n == 3
+    ldm r6!, {r2, r3, r4}
+  .endif
+    ldrsb r0, [lr], #1
+    ldr r2, [r2, r5]
+  .if \n > 1
+    ldr r3, [r3, r5]
+  .endif
+  .if \n > 2
+    ldr r4, [r4, r5]
+  .endif
+    smlabb r7, r2, r0, r7
+  .if \n > 1
+    smlabb r8, r3, r0, r8
+  .endif
+  .if \n > 2
+    smlabb r9, r4, r0, r9
+  .endif
+    ldrsb r0, [lr], #1
+    smlatb r10, r2, r0, r10
+  .if \n > 1
+    smlatb r11, r3, r0, r11
+  .endif
+  .if \n > 2
+    smlatb r12, r4, r0, r12
+  .endif
+.endm
+
+@ How a pair of channels of a convolution begins, whose words are in r0. The last sums are \s0 and \s1.
+.macro smidgen_wide_begin n, s0, s1
     ldr r6, [sp, #16]
     ldrd \s0, \s1, [r0]
     smidgen_wide_step \n, 1
-    ldr pc, [sp, #28]
-.p2align 2
-.global smidgen_wide\n\()_chain
-.thumb_func
-smidgen_wide\n\()_chain:
-  .rept 16
-    smidgen_wide_step \n, 0
-  .endr
-.global smidgen_wide\n\()_exit
-.thumb_func
-smidgen_wide\n\()_exit:
-    ldr pc, [sp, #32]
-.global smidgen_wide\n\()_check
-.thumb_func
-smidgen_wide\n\()_check:
-    ldr r0, [sp, #20]
-    cmp r6, r0
-    bne smidgen_wide\n\()_chain
-    ldr pc, [sp, #36]
-    smidgen_wide_tail \n, ssat, 16
-    smidgen_wide_tail \n, usat, 15
 .endm
 
-smidgen_wide 1, r7, r10
-smidgen_wide 2, r8, r11
-smidgen_wide 3, r9, r12
+@ The same of a depthwise convolution. Where the weights began is from then on by how much the channels of the pair are further on.
+.macro smidgen_wide_depthwise_begin n, s0, s1
+    ldr r5, [sp, #24]
+    ldr r6, [sp, #16]
+    add r4, r5, #4
+    str r4, [sp, #24]
+    ldrd r7, r10, [r0]
+  .if \n > 1
+    mov r8, r7
+    mov r11, r10
+  .endif
+  .if \n > 2
+    mov r9, r7
+    mov r12, r10
+  .endif
+.endm
+
+@ A block of \n pixels with \steps unrolled.
+.macro smidgen_wide kind, n, steps, s0, s1
+.section .text.smidgen_wide\kind\n, "ax", %progbits
+.p2align 2
+.global smidgen_wide\kind\n
+.thumb_func
+smidgen_wide\kind\n:
+    push {r4-r11, lr}
+    sub sp, sp, #40
+    ldm r0, {r1-r10}
+    mov lr, r7
+    mov r7, #0
+    stm sp, {r1-r10}
+    mov r0, r1
+smidgen_wide\kind\n\()_next:
+    smidgen_wide\kind\()_begin \n, \s0, \s1
+    ldr pc, [sp, #28]
+.p2align 2
+.global smidgen_wide\kind\n\()_chain
+.thumb_func
+smidgen_wide\kind\n\()_chain:
+  .rept \steps
+  .ifb \kind
+    smidgen_wide_step \n, 0
+  .else
+    smidgen_wide_depthwise_step \n
+  .endif
+  .endr
+.global smidgen_wide\kind\n\()_exit
+.thumb_func
+smidgen_wide\kind\n\()_exit:
+    ldr pc, [sp, #32]
+.global smidgen_wide\kind\n\()_check
+.thumb_func
+smidgen_wide\kind\n\()_check:
+    ldr r0, [sp, #20]
+    cmp r6, r0
+    bne smidgen_wide\kind\n\()_chain
+    ldr pc, [sp, #36]
+    smidgen_wide_tail \kind, \n, ssat, 16
+    smidgen_wide_tail \kind, \n, usat, 15
+.endm
+
+smidgen_wide , 1, 16, r7, r10
+smidgen_wide , 2, 16, r8, r11
+smidgen_wide , 3, 16, r9, r12
+smidgen_wide _depthwise, 1, 9
+smidgen_wide _depthwise, 2, 9
+smidgen_wide _depthwise, 3, 9
 
 .text
 "#,

@@ -375,7 +375,7 @@ kernels! { Kernel from 0; memory, m;
     WideTransposeConv => int16::transpose_conv::<Int16, _>(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
     WideFullyConnected => int16::fully_connected::<Int16, _>(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
     WideDeviceConv2d => device16::conv2d(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m), get(m));
-    WideDeviceDepthwise => device16::depthwise(memory.arena(), get(m), get(m), get(m), &get(m), get(m), get(m), get(m));
+    WideDeviceDepthwise => device16::depthwise(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m), get(m));
     WideDeviceFullyConnected => device16::fully_connected(memory.arena(), get(m), get(m), get(m), get(m), get(m), get(m), get(m));
     AveragePool => int8::average_pool::<i8, _>(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
     MaxPool => int8::max_pool::<i8, _>(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
