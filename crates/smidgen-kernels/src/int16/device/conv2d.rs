@@ -25,7 +25,8 @@ pub const fn conv2d_weights(window: &Window2d) -> usize {
 
 /// Bytes of scratch.
 pub const fn conv2d_scratch(window: &Window2d) -> usize {
-    2 * elements(window)
+    let [staged, line] = elements(window);
+    2 * (staged + line)
 }
 
 /// Pixels of a block of this layer.
@@ -33,10 +34,12 @@ const fn pixels(window: &Window2d) -> usize {
     if window.output[1] < CONV2D_PIXELS { window.output[1] } else { CONV2D_PIXELS }
 }
 
-/// Elements of scratch: the staged activations, then the outputs of two channels, if the last has no partner.
-const fn elements(window: &Window2d) -> usize {
-    let alone = if window.output[2].is_multiple_of(2) { 0 } else { 2 };
-    pixels(window) * (window.patch().next_multiple_of(4) + alone)
+/// Elements of scratch: the staged activations and the outputs of two channels, if the last has no partner; a line in which the patch of a pixel
+/// is put together, if it may have to be.
+const fn elements(window: &Window2d) -> [usize; 2] {
+    let (patch, is_even) = (window.patch().next_multiple_of(4), window.output[2].is_multiple_of(2));
+    let line = if window.input[2].is_multiple_of(4) { 0 } else { patch };
+    [pixels(window) * (patch + if is_even { 0 } else { 2 }), line]
 }
 
 /// Packs `[O, KH, KW, C]` weights, each channel filled up with zeros to a multiple of four and the last one with a channel of zeros to a pair: of
@@ -74,15 +77,17 @@ pub fn conv2d<B: Bounds>(
     weights: Flash<'_, i8, B>,
     words: Flash<'_, u32, B>,
 ) {
-    let (mut arena, mut staged) = arena.carve::<i16>(scratch, elements(window));
+    let [staged, line] = elements(window);
+    let (mut arena, scratch) = arena.carve::<i16>(scratch, staged + line);
+    let (mut staged, mut line) = scratch.carve::<i16>(staged, line);
+    let stage = Stage { input, window };
     let quads = window.patch().div_ceil(4);
     for row in region.y0..region.y1 {
         let mut x = region.x0;
         while x < region.x1 {
             let pixels = (region.x1 - x).min(CONV2D_PIXELS);
             for p in 0..pixels {
-                let stage = Stage { to: 4 * p, lane: 0, step: 4 * pixels };
-                stage.window(&arena, &mut staged, input, window, row, x + p);
+                stage.pixel(&arena, &mut staged, &mut line, [row, x + p], [4 * p, 4 * pixels]);
             }
             let block = Block { quads, pixels, channels: window.output[2], clamp, weights, words };
             block.run(&mut staged, &mut arena, output.at(row, x), output.pixel_stride);
@@ -91,90 +96,99 @@ pub fn conv2d<B: Bounds>(
     }
 }
 
-/// Where the next activation of a pixel is staged.
-struct Stage {
-    /// The first of four.
-    to: usize,
-    /// Which of the four.
-    lane: usize,
-    /// From four to four.
-    step: usize,
+/// What staging knows of a layer.
+struct Stage<'a> {
+    input: View,
+    window: &'a Window2d,
 }
 
-impl Stage {
-    /// Stages all that the window of an output pixel covers.
+impl Stage<'_> {
+    /// Stages all that the window of the output pixel at `[row, column]` covers: four activations at `to`, the next `step` further on.
     #[inline(always)]
-    fn window<B: Bounds>(
-        mut self,
+    fn pixel<B: Bounds>(
+        &self,
         arena: &Around<'_, i16, B>,
-        staged: &mut Arena<'_, i16, B>,
-        input: View,
-        window: &Window2d,
-        row: usize,
-        column: usize,
+        staged: &mut Around<'_, i16, B>,
+        line: &mut Arena<'_, i16, B>,
+        [row, column]: [usize; 2],
+        [mut to, step]: [usize; 2],
     ) {
+        let Self { input, window } = *self;
         let depth = window.input[2];
         let (image, y) = window.image_row(row);
         let ((taps_y, y0), (taps_x, x0)) = (window.taps(0, y), window.taps(1, column));
-        let width = window.size[1] * depth;
-        let is_joined = window.dilation[1] == 1 && input.pixel_stride == depth;
-        let (pieces, length) = if is_joined { (1, taps_x.len() * depth) } else { (taps_x.len(), depth) };
-        let has_columns = !taps_x.is_empty();
-        self.zeros(staged, taps_y.start * width);
-        for i in 0..taps_y.len() {
-            self.zeros(staged, taps_x.start * depth);
-            if has_columns {
-                let from = input.at(image + y0 + i * window.dilation[0], x0);
+        let (width, is_joined) = (window.size[1] * depth, window.dilation[1] == 1 && input.pixel_stride == depth);
+        let (pieces, length) = match (is_joined, taps_x.len()) {
+            // There is no column to read from.
+            (_, 0) => (0, 0),
+            (true, taps) => (1, taps * depth),
+            (false, taps) => (taps, depth),
+        };
+        let from = |i: usize, piece: usize| {
+            input.at(image + y0 + i * window.dilation[0], x0) + piece * window.dilation[1] * input.pixel_stride
+        };
+        if depth.is_multiple_of(4) || (width.is_multiple_of(4) && length == width) {
+            let zeros = |to: &mut usize, elements: usize, staged: &mut Around<'_, i16, B>| {
+                for _ in 0..elements / 4 {
+                    staged.store(*to, [0; 4]);
+                    *to += step;
+                }
+            };
+            zeros(&mut to, taps_y.start * width, staged);
+            for i in 0..taps_y.len() {
+                zeros(&mut to, taps_x.start * depth, staged);
                 for piece in 0..pieces {
-                    self.copy(arena, staged, from + piece * window.dilation[1] * input.pixel_stride, length);
+                    spread(arena.span(from(i, piece), length), staged, to, step);
+                    to += length / 4 * step;
+                }
+                zeros(&mut to, width - taps_x.start * depth - pieces * length, staged);
+            }
+            zeros(&mut to, (window.size[0] - taps_y.end) * width, staged);
+            return;
+        }
+        let padded = window.patch().next_multiple_of(4);
+        let is_clipped = taps_y.len() < window.size[0] || taps_x.len() < window.size[1];
+        for zero in line.span_mut(0, padded).iter_mut().skip(if is_clipped { 0 } else { window.patch() }) {
+            *zero = 0;
+        }
+        for i in 0..taps_y.len() {
+            for piece in 0..pieces {
+                let (mut from, mut to) = (from(i, piece), (taps_y.start + i) * width + (taps_x.start + piece) * depth);
+                // In place, since a call would take longer than most pieces.
+                let end = from + length;
+                while from + 4 <= end {
+                    line.store::<4>(to, arena.load(from));
+                    (from, to) = (from + 4, to + 4);
+                }
+                while from < end {
+                    line[to] = arena[from];
+                    (from, to) = (from + 1, to + 1);
                 }
             }
-            self.zeros(staged, width - taps_x.end * depth);
         }
-        self.zeros(staged, (window.size[0] - taps_y.end) * width);
-        // What fills up the last four meets weights of 0, but its bits must be those of a number that was written.
-        self.zeros(staged, window.patch().next_multiple_of(4) - window.patch());
+        spread(line.span(0, padded), staged, to, step);
     }
+}
 
-    #[inline(always)]
-    fn one<B: Bounds>(&mut self, staged: &mut Arena<'_, i16, B>, value: i16) {
-        staged[self.to + self.lane] = value;
-        self.lane += 1;
-        if self.lane == 4 {
-            self.lane = 0;
-            self.to += self.step;
-        }
+/// Puts four elements each so far from each other.
+#[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+#[inline(always)]
+fn spread<B: Bounds>(from: &[i16], staged: &mut Around<'_, i16, B>, mut to: usize, step: usize) {
+    for quad in from.as_chunks::<4>().0 {
+        staged.store(to, *quad);
+        to += step;
     }
+}
 
-    #[inline(always)]
-    fn zeros<B: Bounds>(&mut self, staged: &mut Arena<'_, i16, B>, count: usize) {
-        for _ in 0..count {
-            self.one(staged, 0);
-        }
-    }
-
-    #[inline(always)]
-    fn copy<B: Bounds>(
-        &mut self,
-        arena: &Around<'_, i16, B>,
-        staged: &mut Arena<'_, i16, B>,
-        from: usize,
-        count: usize,
-    ) {
-        let (mut from, end) = (from, from + count);
-        while self.lane != 0 && from < end {
-            self.one(staged, arena[from]);
-            from += 1;
-        }
-        while from + 4 <= end {
-            staged.store::<4>(self.to, arena.load(from));
-            self.to += self.step;
-            from += 4;
-        }
-        while from < end {
-            self.one(staged, arena[from]);
-            from += 1;
-        }
+/// Puts four elements each so far from each other.
+#[cfg(all(target_arch = "arm", feature = "dsp"))]
+#[inline(always)]
+fn spread<B: Bounds>(from: &[i16], staged: &mut Around<'_, i16, B>, to: usize, step: usize) {
+    let quads = from.len() / 4;
+    if quads > 0 {
+        let to = staged.pointer(to, (quads - 1) * step + 4);
+        // SAFETY: there are so many elements at both places, and what is staged is aligned for 32 bits.
+        unsafe { crate::isa::dsp::wide::spread(from.as_ptr(), to, 2 * step, quads) }
     }
 }
 
@@ -195,7 +209,7 @@ struct Block<'a, B: Bounds> {
 impl<B: Bounds> Block<'_, B> {
     /// Computes all channels and stores them, the first pixel's from element `to` on.
     #[inline(always)]
-    fn run(&self, staged: &mut Arena<'_, i16, B>, arena: &mut Around<'_, i16, B>, to: usize, pixel_stride: usize) {
+    fn run(&self, staged: &mut Around<'_, i16, B>, arena: &mut Around<'_, i16, B>, to: usize, pixel_stride: usize) {
         for pair in 0..self.channels.div_ceil(2) {
             let channels = Channel::pair(self.words, pair);
             for p in 0..self.pixels {
@@ -222,7 +236,7 @@ impl<B: Bounds> Block<'_, B> {
 impl<B: Bounds> Block<'_, B> {
     /// Computes all channels and stores them, the first pixel's from element `to` on.
     #[inline(always)]
-    fn run(&self, staged: &mut Arena<'_, i16, B>, arena: &mut Around<'_, i16, B>, to: usize, pixel_stride: usize) {
+    fn run(&self, staged: &mut Around<'_, i16, B>, arena: &mut Around<'_, i16, B>, to: usize, pixel_stride: usize) {
         use crate::isa::dsp::wide;
         let (pairs, pixels, quads) = (self.channels / 2, self.pixels, self.quads);
         let alone = 4 * pixels * quads;

@@ -433,3 +433,35 @@ pub(crate) unsafe extern "C" fn four(weights: *const i8, inputs: *const i16, gro
         "pop {{r4-r11, pc}}",
     )
 }
+
+/// Copies `quads` times four elements, at least one, to places `step` bytes from each other.
+///
+/// # Safety
+/// `from` must be good for reading so many elements, `to` for writing them, aligned for 32 bits as is `step`.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn spread(from: *const i16, to: *mut i16, step: usize, quads: usize) {
+    // One where their number is odd, then two at a time.
+    naked_asm!(
+        "push {{r4, lr}}",
+        "lsrs r3, r3, #1",
+        "bcc 2f",
+        "ldr r12, [r0], #4",
+        "ldr lr, [r0], #4",
+        "strd r12, lr, [r1]",
+        "add r1, r1, r2",
+        "beq 3f",
+        "2:",
+        "ldr r12, [r0], #4",
+        "ldr lr, [r0], #4",
+        "strd r12, lr, [r1]",
+        "add r1, r1, r2",
+        "ldr r12, [r0], #4",
+        "ldr lr, [r0], #4",
+        "strd r12, lr, [r1]",
+        "add r1, r1, r2",
+        "subs r3, r3, #1",
+        "bne 2b",
+        "3:",
+        "pop {{r4, pc}}",
+    )
+}
