@@ -282,6 +282,13 @@ fn types() {
     assert!(!one(Op::Quantize, &f, &f) && !one(Op::Quantize, &i32_, &a));
     let i16_ = DataType::Quantised(ElementType::Int16, Quantisation::PerTensor { scale: 1.0, zero_point: 0 });
     assert!(one(Op::Quantize, &f, &i16_) && one(Op::Quantize, &i16_, &a) && one(Op::Dequantize, &i16_, &f));
+    // What the reference has no int16 of.
+    let sum = Op::Reduce { kind: ReduceKind::Sum, axes: vec![3], keep_dims: true };
+    assert!(!one(sum, &i16_, &i16_) && !one(Op::ArgMax { axis: 3 }, &i16_, &i32_));
+    for kind in [UnaryKind::HardSwish, UnaryKind::ReluN1To1] {
+        assert!(!one(Op::Unary(kind), &i16_, &i16_) && one(Op::Unary(kind), &a, &b));
+    }
+    assert!(one(Op::Unary(UnaryKind::Relu), &i16_, &i16_) && !one(Op::Unary(UnaryKind::Relu), &a, &i16_));
     assert!(one(Op::Dequantize, &a, &f) && !one(Op::Dequantize, &f, &f) && !one(Op::Dequantize, &a, &a));
     assert!(
         one(Op::ArgMax { axis: 3 }, &a, &i32_) && one(Op::ArgMax { axis: 1 }, &f, &DataType::Plain(ElementType::Int64))

@@ -10,6 +10,7 @@ use smidgen_ir::{AxisSlice, DataType, Graph, Op, Padding, Quantisation, ReduceKi
 use smidgen_reference::{Case, Reference};
 
 const INT64: i8 = 4;
+const INT16: i8 = 7;
 
 /// The graph of a file that has to read.
 fn graph(file: File) -> Graph {
@@ -194,6 +195,28 @@ fn int8_weights_on_floats_need_one_scale() {
     assert_eq!(conv(&[0.5, 0.25], &[0, 0]), refused);
     assert_eq!(conv(&[0.5], &[1]), refused);
     assert_eq!(conv(&[], &[]), refused);
+}
+
+#[test]
+fn sums_of_int16_with_different_powers_of_two_are_refused_in_old_files() {
+    let sum = |builtin, options, scales: [f32; 3]| {
+        let [a, b, y] = scales.map(|scale| quantised_as(tensor_node("t", &[1, 4], INT16), &[scale], &[0], 0));
+        let mut file = File { tensors: vec![a, b, y], ..File::new() };
+        file.operator(builtin, &[0, 1], &[2], options);
+        (file.inputs, file.outputs) = (vec![0, 1], vec![2]);
+        check(&file.bytes()).unwrap().first().map(|found| found.reason.clone())
+    };
+    // Left out, the option is true.
+    let (old, new) = (|| Options::Arithmetic { activation: 0 }, || Options::WideSum { activation: 0 });
+    let different = [0.5, 0.25, 0.5];
+    let refused = Some("its scales are different powers of two, and pot_scale_int16 is not false".to_string());
+    for builtin in [Builtin::Add, Builtin::Sub] {
+        assert_eq!(sum(builtin, old(), different), refused);
+        assert_eq!(sum(builtin, new(), different), None);
+        assert_eq!(sum(builtin, old(), [0.5, 0.3, 0.5]), None);
+        assert_eq!(sum(builtin, old(), [0.5; 3]), None);
+    }
+    assert_eq!(sum(Builtin::Mul, old(), different), None);
 }
 
 #[test]
