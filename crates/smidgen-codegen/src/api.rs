@@ -5,7 +5,7 @@ use crate::call::real;
 use crate::ports::{Place, PortInfo};
 use crate::source::{Source, count, plain, plain_up_to};
 use crate::steps::{shape, whereabouts};
-use crate::value::{atom, fill, numbers};
+use crate::value::{WIDTH, atom, fill, numbers};
 use smidgen_plan::{Program, operator_of};
 
 /// What the file needs to know.
@@ -265,7 +265,12 @@ impl Api<'_> {
             out.line("    pub fn outputs(&self) -> Outputs<'_> {");
             let fields: Vec<String> =
                 self.outputs.iter().map(|p| format!("output{0}: self.output{0}()", p.suffix)).collect();
-            out.line(format!("        Outputs {{ {} }}", fields.join(", ")));
+            let line = format!("        Outputs {{ {} }}", fields.join(", "));
+            if line.len() <= WIDTH {
+                out.line(line);
+            } else {
+                out.line(format!("        Outputs {{\n            {},\n        }}", fields.join(",\n            ")));
+            }
             out.line("    }");
         }
         out.line("}");

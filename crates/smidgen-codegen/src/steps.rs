@@ -20,8 +20,8 @@ const IMPORTS: [&str; 16] = [
     "Window2d",
     "convert",
     "float",
-    "int16",
     "int8",
+    "int16",
     "movement",
     "nd",
 ];
@@ -112,8 +112,12 @@ fn imports(body: &str, constants: &[&str], out: &mut Source) {
     if !constants.is_empty() {
         out.line(braces("crate::constants::", constants));
     }
-    let deep = [("smidgen_kernels::convert::", "Stored"), ("smidgen_kernels::nd::", "Whole")];
-    for (path, name) in [("smidgen_kernels::requant::", "Factor")].into_iter().chain(deep) {
+    let deep = [
+        ("smidgen_kernels::convert::", "Stored"),
+        ("smidgen_kernels::nd::", "Whole"),
+        ("smidgen_kernels::requant::", "Factor"),
+    ];
+    for (path, name) in deep {
         if used.contains(&name) {
             out.line(braces(path, &[name]));
         }
@@ -128,8 +132,8 @@ fn imports(body: &str, constants: &[&str], out: &mut Source) {
         "Window2d",
         "convert",
         "float",
-        "int16",
         "int8",
+        "int16",
         "movement",
     ]);
     out.line(braces("smidgen_kernels::", &direct));

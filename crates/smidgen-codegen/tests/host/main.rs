@@ -47,6 +47,42 @@ fn random_networks_give_the_bytes_of_the_executor_under_every_schedule() {
     }
 }
 
+/// Every kernel on int16 that has no weights.
+const WIDE: &str = r#"
+graph "wide"
+inputs(%0)
+outputs(%10, %13, %14, %15, %16, %17)
+
+%0 "x" : i16[2x3x4x4]{0.000244140625; 0}
+%1 "row" : i16[2x1x4x4]{0.0003; 0} = splat 9000
+%2 "one" : i16[4]{0.0002; 0} = splat -700
+%3 "sum" : i16[2x3x4x4]{0.0005; 0} = ADD(%0, %1) activation=relu6
+%4 "difference" : i16[2x3x4x4]{0.0004; 0} = SUB(%3, %2)
+%5 "product" : i16[2x3x4x4]{0.0003; 0} = MUL(%4, %0)
+%6 "least" : i16[2x3x4x4]{0.0003; 0} = MINIMUM(%5, %5)
+%7 "leaky" : i16[2x3x4x4]{0.0002; 0} = LEAKY_RELU(%6) alpha=-0.25
+%8 "tanh" : i16[2x3x4x4]{0.000030517578125; 0} = TANH(%7)
+%9 "resized" : i16[2x6x5x4]{0.000030517578125; 0} = RESIZE_BILINEAR(%8) output=[6, 5] half_pixel_centers=true
+%10 "softmax" : i16[2x6x5x4]{0.000030517578125; 0} = SOFTMAX(%9) beta=3.0
+%11 "logistic" : i16[2x3x4x4]{0.000030517578125; 0} = LOGISTIC(%7)
+%12 "slice" : i16[1x3x4x4]{0.000030517578125; 0} = SLICE(%11) begin=[0, 0, 0, 0] size=[1, 3, 4, 4]
+%13 "image" : i16[1x4]{0.00003; 0} = MEAN(%12) axes=[1, 2]
+%14 "channels" : i16[2x3x4]{0.00003; 0} = MEAN(%11) axes=[3]
+%15 "whole" : i16[1x1x1x4]{0.000030517578125; 0} = AVERAGE_POOL_2D(%12) window=[3, 4] stride=[1, 1] padding=valid
+%16 "average" : i16[2x2x3x4]{0.0003; 0} = AVERAGE_POOL_2D(%5) window=[2, 2] stride=[1, 1] padding=valid
+%17 "max" : i16[2x3x4x4]{0.0003; 0} = MAX_POOL_2D(%5) window=[2, 2] stride=[1, 1] padding=same
+"#;
+
+#[test]
+fn kernels_on_int16_give_the_bytes_of_the_executor() {
+    let graph = smidgen_ir::text::parse(WIDE).unwrap_or_else(|e| panic!("{e}"));
+    smidgen_ir::validate(&graph).unwrap_or_else(|e| panic!("{e}"));
+    let case = Case::new("wide", &graph, "layer", false).expect("any graph");
+    let folder = folder("wide");
+    compare(&folder, std::slice::from_ref(&case), false);
+    check_style(&folder.join(&case.name));
+}
+
 #[test]
 fn real_networks_give_the_bytes_of_the_executor() {
     let case = |model: &str, schedule: &str, stream: bool| {
