@@ -2,7 +2,7 @@
 
 use smidgen::data::set::Part;
 use smidgen::data::{Archive, Dataset, Feeder, Fit, Normalisation, Normalise};
-use smidgen::quant::{Ends, Inputs, Options, RangeMethod, WeightBits, quantise};
+use smidgen::quant::{ActivationBits, Ends, Inputs, Options, QuantError, RangeMethod, WeightBits, quantise};
 use smidgen::{Array, Dtype, Network, Runner};
 use smidgen_ir::Graph;
 use smidgen_reference::{Case, Reference, shared};
@@ -43,6 +43,22 @@ fn check(reference: &mut Reference, name: &str, graph: &Graph, samples: &[Inputs
     }
 }
 
+/// The same with those of the names that the quantiser has: an activation that is fused into a layer loses its own.
+fn check_named(
+    reference: &mut Reference,
+    name: &str,
+    graph: &Graph,
+    samples: &[Inputs],
+    options: Options,
+    mut wide: Vec<String>,
+) {
+    wide.retain(|one| {
+        let alone = Options { wide: vec![one.clone()], ..options.clone() };
+        !matches!(quantise(graph, samples, &alone, &|_| {}), Err(QuantError::UnknownLayer { .. }))
+    });
+    check(reference, name, graph, samples, &Options { wide, ..options });
+}
+
 #[test]
 fn real_networks_agree() {
     let Some(mut reference) = Reference::start_or_skip("quantised networks") else { return };
@@ -57,6 +73,10 @@ fn real_networks_agree() {
         let options = Options { weights, ..Options::default() };
         check(&mut reference, &format!("resnet8, {weights:?}"), network.graph(), &samples, &options);
     }
+    for activations in [ActivationBits::Int16, ActivationBits::Mixed(None)] {
+        let options = Options { activations, ..Options::default() };
+        check(&mut reference, &format!("resnet8, {activations:?}"), network.graph(), &samples[..40], &options);
+    }
 
     let network = Network::open(shared.join("models/mlperf-kws-float.tflite")).unwrap();
     let mut golden = Archive::new(std::fs::read(shared.join("golden/mlperf-kws-float.npz")).unwrap()).unwrap();
@@ -66,6 +86,12 @@ fn real_networks_agree() {
     check(&mut reference, "kws", network.graph(), &samples, &options);
     let options = Options { weights: WeightBits::Int4, ..options };
     check(&mut reference, "kws, int4", network.graph(), &samples, &options);
+    for activations in [ActivationBits::Int16, ActivationBits::Mixed(None)] {
+        for (weights, ends) in [(WeightBits::Int8, Ends::Int8), (WeightBits::Int4, Ends::Float32)] {
+            let options = Options { activations, weights, ends, ..Options::default() };
+            check(&mut reference, &format!("kws, {options:?}"), network.graph(), &samples, &options);
+        }
+    }
 }
 
 #[test]
@@ -86,5 +112,11 @@ fn random_networks_agree() {
             ..Options::default()
         };
         check(&mut reference, &format!("seed {seed}"), &graph, &samples, &options);
+        let activations = [ActivationBits::Int16, ActivationBits::Mixed(None), ActivationBits::Int8][seed as usize % 3];
+        // Of the third kind a few that are named, whatever they are.
+        let names = graph.operators.iter().map(|o| graph.tensor(o.outputs[0]).name.clone());
+        let options = Options { activations, ..options };
+        let wide = if activations == ActivationBits::Int8 { names.step_by(3).collect() } else { Vec::new() };
+        check_named(&mut reference, &format!("seed {seed}, {activations:?}"), &graph, &samples, options, wide);
     }
 }

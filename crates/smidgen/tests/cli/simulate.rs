@@ -37,6 +37,19 @@ outputs(%10)
     )
 }
 
+/// Writes that network and six pictures of two classes.
+fn tinted(folder: &Folder) {
+    folder.write("float.ir", colourful());
+    for (class, tint) in [("a", 40u32), ("b", 170)] {
+        fs::create_dir_all(folder.path("set").join(class)).unwrap();
+        for i in 0..3u32 {
+            let pixel = |x: u32, y: u32| [x * 20 + tint, y * 17 + i * 60, x * y * 5 + tint * i].map(|v| v as u8);
+            let picture = image::RgbImage::from_fn(12, 12, |x, y| image::Rgb(pixel(x, y)));
+            picture.save(folder.path("set").join(class).join(format!("{i}.png"))).unwrap();
+        }
+    }
+}
+
 /// A folder with a small network, its golden file, and a board; nothing where it cannot be simulated.
 fn tiny() -> Option<Folder> {
     if !simulates(Core::CortexM7) {
@@ -148,15 +161,7 @@ fn weights_of_four_bits_give_the_bytes_of_the_host() {
         return;
     }
     let folder = Folder::new();
-    folder.write("float.ir", colourful());
-    for (class, tint) in [("a", 40u32), ("b", 170)] {
-        fs::create_dir_all(folder.path("set").join(class)).unwrap();
-        for i in 0..3u32 {
-            let pixel = |x: u32, y: u32| [x * 20 + tint, y * 17 + i * 60, x * y * 5 + tint * i].map(|v| v as u8);
-            let picture = image::RgbImage::from_fn(12, 12, |x, y| image::Rgb(pixel(x, y)));
-            picture.save(folder.path("set").join(class).join(format!("{i}.png"))).unwrap();
-        }
-    }
+    tinted(&folder);
     let constants = runs.iter().map(|(weights, _, board)| {
         let quantize: &[&str] = &["quantize", "float.ir", "-o", "o.tflite", "--data", "set", "--normalise", "unit"];
         let ratio: &[&str] = if *weights == "mixed" { &["--flash-ratio", "0.75"] } else { &[] };
@@ -172,4 +177,55 @@ fn weights_of_four_bits_give_the_bytes_of_the_host() {
     let constants: Vec<u64> = constants.collect();
     // Parameters of steps included, which differ from core to core.
     assert!(runs.len() < 3 || constants[1] + 100 < constants[0], "{constants:?}");
+}
+
+#[test]
+fn networks_with_int16_activations_run_on_the_device() {
+    if !simulates(Core::CortexM7) {
+        return;
+    }
+    let folder = Folder::new();
+    tinted(&folder);
+    let runs: [(&[&str], &str, [&str; 2]); 4] = [
+        (&["--activations", "int16"], "int8", ["i16", "i16"]),
+        (&["--activations", "int16", "--ends", "float32"], "float32", ["f32", "f32"]),
+        (&["--activations", "mixed"], "int8", ["i8", "i8"]),
+        (&["--wide", "b", "--weights", "int4"], "int8", ["i8", "i8"]),
+    ];
+    for (options, ends, [input, output]) in runs {
+        let quantize: &[&str] = &["quantize", "float.ir", "-o", "o.tflite", "--data", "set", "--normalise", "unit"];
+        folder.smidgen(&[quantize, options].concat()).expect(0);
+        let told = folder.smidgen(&["inspect", "o.tflite"]).expect(0).stdout;
+        assert!(told.contains(&format!("{input} 1x12x12x3")), "{ends}: {told}");
+        assert!(told.contains(&format!("{output} 1x5")), "{ends}: {told}");
+        let simulate = ["simulate", "o.tflite", "--board", "mps2-an500", "--input", "set/b/2.png", "--json"];
+        let report = folder.smidgen(&[&simulate[..], &["--normalise", "unit"]].concat()).expect(0).json();
+        assert_eq!(report["matches_host"], true, "{options:?}: {report}");
+    }
+    // What firmware gets to see: the type of the integers, their scale, and what a pixel becomes.
+    folder
+        .smidgen(&[
+            "quantize",
+            "float.ir",
+            "-o",
+            "o.tflite",
+            "--data",
+            "set",
+            "--normalise",
+            "raw",
+            "--activations",
+            "int16",
+        ])
+        .expect(0);
+    folder.smidgen(&["compile", "o.tflite", "--board", "mps2-an500", "-o", "out", "--emit", "rust,c"]).expect(0);
+    let api = fs::read_to_string(folder.path("out/rust/src/lib.rs")).unwrap();
+    for part in
+        ["pub type Input = [i16; 432];", "INPUT_SCALE: f32 = 0.007782", "pub const fn pixel(value: u8) -> i16 {"]
+    {
+        assert!(api.contains(part), "{part}: {api}");
+    }
+    let header = fs::read_to_string(folder.path("out/c/include/o.h")).unwrap();
+    for part in ["const int16_t *o_predict(o *model, const int16_t *input)", "int16_t o_pixel(uint8_t value)"] {
+        assert!(header.contains(part), "{part}: {header}");
+    }
 }
