@@ -51,9 +51,14 @@ impl<'a> Formats<'a> {
         Self { narrow, wide, asked, operators, stored }
     }
 
+    /// True if the tensor is stored as int16.
+    pub fn is_wide(&self, id: TensorId) -> bool {
+        self.stored[id.index()]
+    }
+
     /// How the tensor is stored where it is computed.
     pub fn own(&self, id: TensorId) -> Option<Affine> {
-        self.of(id, self.stored[id.index()])
+        self.of(id, self.is_wide(id))
     }
 
     /// How it would be stored as int16, or as int8.

@@ -4,16 +4,16 @@
 //! network's outputs. Measured the other way round, one set of 16 bits among int8, its share would drown in the noise of all others,
 //! which fall out anew with every change; and where a chain of layers needs 16 bits throughout, no single one would help.
 //!
-//! Noise of different sources adds up, so the shares found are those that matter in any mixture. Sets are taken by share for what they
-//! cost, given those that are taken already: operators that come to compute on int16 are paid by their MACs and the elements they
-//! touch, of which each takes a byte more. An operator between two sets is paid once, and what lies between operators that
-//! are wide anyway costs next to nothing. How many are needed follows from measuring the mixtures themselves; what then turns out
-//! superfluous goes back.
+//! Noise of different sources adds up, so the shares found are those that matter in any mixture. Sets are taken by share for the
+//! instructions that they cost, given those that are taken already: an operator between two sets is paid once, and a set that joins two
+//! others saves the conversions between them. Instructions and not bytes, since a wide tensor's bytes matter only where memory is
+//! scarcest, and there a plan can give way. How many are needed follows from measuring the mixtures themselves; what then
+//! turns out superfluous goes back.
 
 use crate::error::QuantError;
-use crate::formats::takes_int16;
-use crate::params::{activations, groups, is_activation};
-use smidgen_ir::{Graph, TensorId, cost::macs};
+use crate::formats::{Formats, takes_int16};
+use crate::params::{groups, is_activation};
+use smidgen_ir::{Graph, Op, TensorId, cost::macs};
 
 /// Noise at the outputs beside that with 16 bits everywhere, unless told otherwise: activations add no more than weights do.
 const TIMES: f64 = 2.0;
@@ -112,28 +112,46 @@ fn expected(candidates: &[Candidate], least: f64, target: f64) -> usize {
     enough.map_or(candidates.len(), |k| k + 1)
 }
 
-/// Candidates by harm for each unit of what they cost beside those before them.
-fn ordered(float: &Graph, asked: &[bool], mut rest: Vec<Candidate>) -> Vec<Candidate> {
+/// Instructions that 16 bits for these activations cost on a device, roughly, as the kernels have been measured.
+fn instructions(float: &Graph, asked: Vec<bool>) -> f64 {
+    /// More for each product of a layer with weights.
+    const PRODUCT: f64 = 0.4;
+    /// More for each element that another operator writes.
+    const ELEMENT: f64 = 100.0;
+    /// For each element that is brought from one type to the other.
+    const CONVERTED: f64 = 100.0;
     let elements = |id: TensorId| float.tensor(id).shape.elements() as f64;
-    let work = float.operators.iter().map(|operator| {
-        let touched = activations(float, operator);
-        macs(float, operator).unwrap_or(0) as f64 + touched.into_iter().map(elements).sum::<f64>()
-    });
-    let work: Vec<f64> = work.collect();
+    let formats = Formats::new(float, [&[], &[]], asked);
+    let mut sum = 0.0;
+    let mut converted = vec![false; float.tensors.len()];
+    for &id in float.outputs.iter().filter(|id| formats.is_wide(**id) && !formats.asked[id.index()]) {
+        converted[id.index()] = true;
+        sum += CONVERTED * elements(id);
+    }
+    for (operator, &wide) in float.operators.iter().zip(&formats.operators) {
+        for &id in operator.inputs.iter().filter(|&&id| is_activation(float, id)) {
+            let copied = formats.is_wide(id) != wide && !matches!(operator.op, Op::Reshape { .. });
+            if copied && !std::mem::replace(&mut converted[id.index()], true) {
+                sum += CONVERTED * elements(id);
+            }
+        }
+        sum += match macs(float, operator).unwrap_or(0) {
+            _ if !wide || matches!(operator.op, Op::Reshape { .. }) => 0.0,
+            0 => ELEMENT * operator.outputs.iter().map(|&id| elements(id)).sum::<f64>(),
+            macs => PRODUCT * macs as f64,
+        };
+    }
+    sum
+}
+
+/// Candidates by harm for each instruction that they cost beside those before them.
+fn ordered(float: &Graph, asked: &[bool], mut rest: Vec<Candidate>) -> Vec<Candidate> {
     let mut asked = asked.to_vec();
     let mut order = Vec::with_capacity(rest.len());
     while !rest.is_empty() {
-        let value = |candidate: &Candidate| {
-            let mut cost: f64 = candidate.tensors.iter().map(|&id| elements(id)).sum();
-            for (operator, work) in float.operators.iter().zip(&work).filter(|(o, _)| takes_int16(&o.op)) {
-                let ends = activations(float, operator);
-                let joins = ends.iter().any(|id| candidate.tensors.contains(id));
-                if joins && !ends.iter().any(|id| asked[id.index()]) {
-                    cost += work;
-                }
-            }
-            candidate.harm / cost.max(1.0)
-        };
+        let before = instructions(float, asked.clone());
+        let value =
+            |candidate: &Candidate| candidate.harm / (instructions(float, with(&asked, [candidate])) - before).max(1.0);
         let mut best = (f64::NEG_INFINITY, 0);
         for (k, candidate) in rest.iter().enumerate() {
             let value = value(candidate);
