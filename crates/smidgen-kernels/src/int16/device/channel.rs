@@ -130,10 +130,13 @@ impl Clamp {
 
 #[cfg(all(test, feature = "float"))]
 mod tests {
+    extern crate std;
+
     use super::*;
     use crate::definition::Arithmetic;
     use crate::int16::{Channels, Int16};
     use proptest::prelude::*;
+    use std::vec::Vec;
 
     proptest! {
         #[test]
