@@ -7,13 +7,14 @@ use crate::value::{array, atom, call as invoke, structure};
 use smidgen_plan::{BufferId, Extent, Operand, Program, Step, StepId};
 
 /// Names that generated code takes from the kernels; used ones are imported.
-const IMPORTS: [&str; 16] = [
+const IMPORTS: [&str; 17] = [
     "Certified",
     "Factor",
     "Isa",
     "Operand",
     "Region",
     "Rounding",
+    "SmallFactor",
     "Stored",
     "View",
     "Whole",
@@ -113,13 +114,14 @@ fn imports(body: &str, constants: &[&str], out: &mut Source) {
         out.line(braces("crate::constants::", constants));
     }
     let deep = [
-        ("smidgen_kernels::convert::", "Stored"),
-        ("smidgen_kernels::nd::", "Whole"),
-        ("smidgen_kernels::requant::", "Factor"),
+        ("smidgen_kernels::convert::", vec!["Stored"]),
+        ("smidgen_kernels::nd::", vec!["Whole"]),
+        ("smidgen_kernels::requant::", vec!["Factor", "SmallFactor"]),
     ];
-    for (path, name) in deep {
-        if used.contains(&name) {
-            out.line(braces(path, &[name]));
+    for (path, names) in deep {
+        let names = named(&names);
+        if !names.is_empty() {
+            out.line(braces(path, &names));
         }
     }
     let direct = named(&[

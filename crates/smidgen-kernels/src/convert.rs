@@ -3,7 +3,7 @@
 
 use crate::memory::{Arena, Bounds};
 use crate::operand::pieces;
-use crate::requant::{Factor, Rounding};
+use crate::requant::{Factor, Rounding, SmallFactor};
 use crate::view::{Region, View};
 
 /// How an element of a mixed kernel is stored; little endian.
@@ -177,6 +177,71 @@ pub fn requantise<B: Bounds>(
     });
 }
 
+/// A [`Requantise`] between int8 and int16 in a few instructions.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Rescale {
+    /// How the input is stored: int8 or int16.
+    pub from: Stored,
+    /// How the output is stored: int8 or int16.
+    pub to: Stored,
+    /// Zero points of input and output.
+    pub zeros: [i32; 2],
+    /// Bits that inputs, less their zero point, are shifted left by before they are scaled: one, and those of the factor.
+    pub up: u8,
+    /// What remains of the factor.
+    pub factor: SmallFactor,
+}
+
+impl Rescale {
+    /// The same function. `None` for other types, for factors that inputs of this type could leave 32 bits with, and where products are rounded
+    /// once.
+    pub fn of(how: &Requantise) -> Option<Self> {
+        let bits = match (how.from, how.to) {
+            (Stored::Int8, Stored::Int8 | Stored::Int16) if i8::try_from(how.zeros[0]).is_ok() => 8,
+            (Stored::Int16, Stored::Int8 | Stored::Int16) if how.zeros[0] == 0 => 15,
+            _ => return None,
+        };
+        let up = how.factor.shift.max(0) as u8 + 1;
+        let factor = SmallFactor::new(Factor { shift: how.factor.shift.min(0), ..how.factor })?;
+        let fits = bits + up <= 31 && how.rounding == Rounding::Twice;
+        fits.then_some(Self { from: how.from, to: how.to, zeros: how.zeros, up, factor })
+    }
+
+    /// The output for a stored input, before it is clamped to what its type holds.
+    #[inline(always)]
+    fn apply(&self, x: i32) -> i32 {
+        self.factor.of_doubled(x.wrapping_sub(self.zeros[0]).wrapping_shl(self.up.into())).wrapping_add(self.zeros[1])
+    }
+}
+
+/// See [`Rescale`]. Order: one element at a time, read before write.
+pub fn rescale<B: Bounds>(
+    arena: Arena<'_, u8, B>,
+    input: View,
+    output: View,
+    region: Region,
+    depth: usize,
+    how: &Rescale,
+) {
+    let how = *how;
+    // A loop for each pair of types, so that none decides inside.
+    macro_rules! between {
+        ($from:ident, $to:ident) => {
+            convert(arena, input, output, region, depth, |arena, from, to| {
+                let (min, max) = Stored::$to.range();
+                let y = how.apply(Stored::$from.load(arena, from));
+                Stored::$to.store(arena, to, y.max(min).min(max));
+            })
+        };
+    }
+    match (how.from, how.to) {
+        (Stored::Int8, Stored::Int8) => between!(Int8, Int8),
+        (Stored::Int8, _) => between!(Int8, Int16),
+        (_, Stored::Int8) => between!(Int16, Int8),
+        _ => between!(Int16, Int16),
+    }
+}
+
 /// Index of the greatest of `size` elements, the first among equals: the tensor is seen as `[outer, size, inner]`, the output as
 /// `[outer, inner]`; `input` and `output` are element indices of tensors stored whole, which must not overlap. NaN is below all numbers.
 pub fn arg_max<B: Bounds>(
@@ -206,5 +271,60 @@ pub fn arg_max<B: Bounds>(
             }
             to_type.store(&mut arena, output + o * inner + i, best as i32);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn rescaling_gives_the_bytes_of_requantising(
+            [from, to] in prop::array::uniform2(prop::sample::select(&[Stored::Int8, Stored::Int16][..])),
+            real in (-14f64..8.0).prop_map(libm::exp2),
+            exact: bool,
+            zeros in prop::array::uniform2(-128i32..128),
+        ) {
+            let real = if exact { 128.0 } else { real };
+            let zeros = [if from == Stored::Int16 { 0 } else { zeros[0] }, if to == Stored::Int16 { 0 } else { zeros[1] }];
+            let how = Requantise { from, to, zeros, factor: Factor::new(real), rounding: Rounding::Twice };
+            let quick = Rescale::of(&how).expect("a factor that fits");
+            let (least, most) = from.range();
+            let stored: Vec<u8> = (least..=most).flat_map(|x| x.to_le_bytes().into_iter().take(from.bytes())).collect();
+            let count = stored.len() / from.bytes();
+            let run = |kernel: &dyn Fn(Arena<'_, u8>, View, View, Region)| {
+                let mut bytes = stored.clone();
+                bytes.resize(stored.len() + count * 2, 0);
+                let (input, output) = (View::linear(0, 1, 1, count), View::linear(stored.len() / to.bytes(), 1, 1, count));
+                kernel(Arena::new(&mut bytes), input, output, Region { y0: 0, y1: 1, x0: 0, x1: 1 });
+                bytes
+            };
+            let plain = run(&|arena, input, output, region| requantise(arena, input, output, region, count, &how));
+            let quick = run(&|arena, input, output, region| rescale(arena, input, output, region, count, &quick));
+            prop_assert!(plain == quick);
+        }
+    }
+
+    #[test]
+    fn what_could_leave_32_bits_stays_with_the_general_form() {
+        let how = |from, shift, rounding| Requantise {
+            from,
+            to: Stored::Int16,
+            zeros: [0; 2],
+            factor: Factor { multiplier: 1 << 30, shift },
+            rounding,
+        };
+        assert!(Rescale::of(&how(Stored::Int8, 22, Rounding::Twice)).is_some());
+        assert!(Rescale::of(&how(Stored::Int8, 23, Rounding::Twice)).is_none());
+        assert!(Rescale::of(&how(Stored::Int16, 15, Rounding::Twice)).is_some());
+        assert!(Rescale::of(&how(Stored::Int16, 16, Rounding::Twice)).is_none());
+        assert!(Rescale::of(&how(Stored::Int16, -31, Rounding::Twice)).is_none());
+        assert!(Rescale::of(&how(Stored::Int16, 0, Rounding::Once)).is_none());
+        assert!(Rescale::of(&how(Stored::Int32, 0, Rounding::Twice)).is_none());
     }
 }

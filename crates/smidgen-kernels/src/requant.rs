@@ -91,22 +91,45 @@ impl Factor {
         round_shift(high_mul(shifted, self.multiplier), (-self.shift).max(0) as u32)
     }
 
-    /// The same for a shift that is not positive, with 64 bits for the product alone: what follows takes a few instructions on cores of 32 bits
-    /// instead of dozens.
-    #[inline]
-    pub fn twice_below_one(self, x: i32) -> i32 {
-        let high = high_mul(x, self.multiplier);
-        let shift = (-self.shift) as u32;
-        let mask = 1u32.wrapping_shl(shift).wrapping_sub(1);
-        let is_up = high as u32 & mask > (mask >> 1) + u32::from(high < 0);
-        high.wrapping_shr(shift).wrapping_add(i32::from(is_up))
-    }
-
     /// `x * M`, [rounded once](Rounding::Once).
     #[inline]
     pub fn once(self, x: i32) -> i32 {
         let total = (31 - self.shift as i32) as u32;
         ((x as i64 * self.multiplier as i64 + (1i64 << (total - 1))) >> total) as i32
+    }
+}
+
+/// A [`Factor`] below 1, [rounded twice](Rounding::Twice), for integers of which twice fits 32 bits. The high half of a product is one
+/// instruction on many cores, and the rest stays in one register.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct SmallFactor {
+    /// That of the [`Factor`], or its negative.
+    pub multiplier: i32,
+    /// Bits that the high half is shifted right by, at most 30.
+    pub shift: u8,
+}
+
+impl SmallFactor {
+    /// The same factor. `None` if it shifts left, or right by more than 30.
+    pub fn new(factor: Factor) -> Option<Self> {
+        let shift =
+            factor.shift.checked_neg().and_then(|shift| u8::try_from(shift).ok()).filter(|&shift| shift <= 30)?;
+        Some(Self { multiplier: factor.multiplier, shift })
+    }
+
+    /// What gives of `x` what the factor gives of `-x`.
+    pub fn negated(self) -> Self {
+        Self { multiplier: self.multiplier.wrapping_neg(), ..self }
+    }
+
+    /// [`Factor::twice`] of `x`, given `2 x`.
+    #[inline(always)]
+    pub fn of_doubled(self, doubled: i32) -> i32 {
+        let high = ((i64::from(doubled) * i64::from(self.multiplier) + (1 << 31)) >> 32) as i32;
+        // Ties away from zero. The high half is at most 2^30, so that half a step on top fits.
+        let half = (1i32 << self.shift) >> 1;
+        let below = if self.shift == 0 { 0 } else { high >> 31 };
+        high.wrapping_add(half).wrapping_add(below) >> self.shift
     }
 }
 
@@ -175,10 +198,14 @@ mod tests {
         }
 
         #[test]
-        fn below_one_is_the_same_with_fewer_bits(x: i32, multiplier in 1 << 30..=i32::MAX, shift in -31i8..=0) {
-            let factor = Factor { multiplier, shift };
-            prop_assert_eq!(factor.twice_below_one(x), factor.twice(x));
-            prop_assert_eq!(factor.twice_below_one(x % 4096), factor.twice(x % 4096));
+        fn small_factors_round_alike(x in -(1i32 << 30)..(1i32 << 30), real in 1e-9f64..1.0) {
+            let factor = Factor::new(real);
+            if let Some(small) = SmallFactor::new(factor) {
+                prop_assert_eq!(small.of_doubled(2 * x), factor.twice(x));
+                prop_assert_eq!(small.negated().of_doubled(2 * x), factor.twice(-x));
+            } else {
+                prop_assert!(factor.shift > 0 || factor.shift == -31);
+            }
         }
 
         #[test]

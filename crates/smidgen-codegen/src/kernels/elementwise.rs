@@ -4,6 +4,7 @@ use crate::call::{Call, Site, factor, factors, real, rounding};
 use crate::value::{Value, array, atom, call as invoke, numbers, slice, structure};
 use smidgen_kernels::convert::{Requantise, Stored};
 use smidgen_kernels::definition::Binary;
+use smidgen_kernels::requant::SmallFactor;
 use smidgen_kernels::{float, int8, int16};
 use smidgen_plan::kernel::{Broadcast, Elementwise};
 
@@ -33,6 +34,17 @@ pub(super) fn call(s: &Site, kernel: &Elementwise) -> Call {
             let call = s.operand(s.call("int16::binary").arena("i16"), "a", 0, *a, "i16");
             let call = s.output(s.operand(call, "b", 1, *b, "i16")).region().count("depth", depth);
             call.by_reference("function", "int16::Binary", integers("int16", function))
+        }
+        Elementwise::SumI16 { terms, operands: [a, b] } => {
+            let call = s.operand(s.call("int16::sum").arena("i16"), "a", 0, *a, "i16");
+            let call = s.output(s.operand(call, "b", 1, *b, "i16")).region().count("depth", depth);
+            let fields = vec![
+                ("factors", array(terms.factors.map(small_factor))),
+                ("output", small_factor(terms.output)),
+                ("min", atom(terms.min)),
+                ("max", atom(terms.max)),
+            ];
+            call.by_reference("terms", "int16::Terms", structure("int16::Terms", fields))
         }
         Elementwise::BinaryF32 { function, clamp, operands: [a, b] } => {
             let call = s.operand(s.call("float::binary").arena("f32"), "a", 0, *a, "f32");
@@ -73,6 +85,17 @@ pub(super) fn call(s: &Site, kernel: &Elementwise) -> Call {
         Elementwise::Dequantise { from, scale, zero_point } => {
             let call = map("convert::dequantize", "u8").by_value("from", "Stored", stored(*from));
             call.by_value("scale", "f32", real(*scale)).by_value("zero_point", "i32", atom(zero_point))
+        }
+        Elementwise::Rescale(how) => {
+            let fields = vec![
+                ("from", stored(how.from)),
+                ("to", stored(how.to)),
+                ("zeros", numbers(how.zeros)),
+                ("up", atom(how.up)),
+                ("factor", small_factor(how.factor)),
+            ];
+            let how = structure("convert::Rescale", fields);
+            map("convert::rescale", "u8").by_reference("how", "convert::Rescale", how)
         }
         Elementwise::Requantise(how) => {
             map("convert::requantise", "u8").by_reference("how", "convert::Requantise", requantise(how))
@@ -201,6 +224,10 @@ pub(super) fn stored(stored: Stored) -> Value {
         Stored::Int64 => "Stored::Int64",
         Stored::Float32 => "Stored::Float32",
     })
+}
+
+fn small_factor(f: SmallFactor) -> Value {
+    structure("SmallFactor", vec![("multiplier", atom(f.multiplier)), ("shift", atom(f.shift))])
 }
 
 fn requantise(how: &Requantise) -> Value {

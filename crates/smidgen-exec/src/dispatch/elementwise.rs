@@ -32,6 +32,10 @@ impl Call<'_> {
                 let [a, b] = [0, 1].map(|i| self.operand(i, operands[i]));
                 int16::binary(arena.arena(), a, b, self.output(0), region, depth, function);
             }
+            Elementwise::SumI16 { terms, operands } => {
+                let [a, b] = [0, 1].map(|i| self.operand(i, operands[i]));
+                int16::sum(arena.arena(), a, b, self.output(0), region, depth, terms);
+            }
             Elementwise::BinaryF32 { function, clamp, operands } => {
                 let [a, b] = [0, 1].map(|i| self.operand(i, operands[i]));
                 float::binary(arena.arena(), a, b, self.output(0), region, depth, *function, *clamp);
@@ -76,6 +80,9 @@ impl Call<'_> {
             &Elementwise::Dequantise { from, scale, zero_point } => {
                 let (input, output) = (self.input(0), self.output(0));
                 convert::dequantize(arena.arena(), input, output, region, depth, from, scale, zero_point);
+            }
+            Elementwise::Rescale(how) => {
+                convert::rescale(arena.arena(), self.input(0), self.output(0), region, depth, how);
             }
             Elementwise::Requantise(how) => {
                 convert::requantise(arena.arena(), self.input(0), self.output(0), region, depth, how);

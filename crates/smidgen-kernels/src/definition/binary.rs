@@ -32,23 +32,14 @@ impl<T: Integer> Sum<T> {
     /// The stored output of two stored inputs.
     #[inline]
     pub fn apply(&self, a: T, b: T) -> T {
-        // Factors of operands are at most a half, and that of the output is above 1 only where nearly all outputs are clamped. Sums on int8 have
-        // other kernels wherever time counts.
-        let scale = |factor: Factor, x: i32| {
-            if size_of::<T>() > 1 && factor.shift <= 0 && self.rounding == Rounding::Twice {
-                factor.twice_below_one(x)
-            } else {
-                factor.apply(x, self.rounding)
-            }
-        };
         let term = |x: T, i: usize| {
             let centred = x.into().wrapping_sub(self.zeros[i]);
             // Before the product is rounded: what lies halfway rounds upwards, and not away from zero.
             let signed = if self.subtract && i == 1 { centred.wrapping_neg() } else { centred };
-            scale(self.factors[i], signed.wrapping_shl(T::SUM_SHIFT))
+            self.factors[i].apply(signed.wrapping_shl(T::SUM_SHIFT), self.rounding)
         };
         let sum = term(a, 0).wrapping_add(term(b, 1));
-        let y = scale(self.output, sum).wrapping_add(self.output_zero);
+        let y = self.output.apply(sum, self.rounding).wrapping_add(self.output_zero);
         limit(y, self.min, self.max)
     }
 }

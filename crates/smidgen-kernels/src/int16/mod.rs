@@ -6,6 +6,7 @@ mod reduce;
 mod sigmoid;
 mod slopes;
 mod softmax;
+mod sum;
 
 pub use crate::definition::{
     average_image, average_pool, binary, broadcast, conv2d, depthwise, fully_connected, max_pool, reduce, reduce_image,
@@ -15,6 +16,7 @@ pub use reduce::Reduce;
 pub use sigmoid::{SIGMOID_STEPS, Sigmoid, sigmoid};
 pub use slopes::{Slopes, slopes};
 pub use softmax::{ENTRIES, Softmax, softmax};
+pub use sum::{Terms, sum};
 
 use crate::definition::{self, Arithmetic};
 use crate::memory::{Bounds, Checked, Flash};

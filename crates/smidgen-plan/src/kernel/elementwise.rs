@@ -3,7 +3,7 @@
 use super::{Demands, flat};
 use crate::program::{Extent, Step};
 use smidgen_ir::ElementType;
-use smidgen_kernels::convert::{Requantise, Stored};
+use smidgen_kernels::convert::{Requantise, Rescale, Stored};
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::{float, int8, int16};
 
@@ -108,6 +108,15 @@ pub enum Elementwise {
     },
     /// QUANTIZE from one integer type to another. Input: `x`.
     Requantise(Requantise),
+    /// The same between int8 and int16, fast form. Input: `x`.
+    Rescale(Rescale),
+    /// ADD or SUB of int16, fast form. Inputs: `a`, `b`, either of them perhaps a constant.
+    SumI16 {
+        /// Its parameters.
+        terms: int16::Terms,
+        /// As in `BinaryI8`.
+        operands: [Extent; 2],
+    },
 }
 
 /// Which element of `a` and `b` meets which, for tensors of any rank.
@@ -179,6 +188,8 @@ impl Elementwise {
             Self::SoftmaxI16(_) => one(i16, i16, vec![2 * int16::ENTRIES * 2]),
             Self::Quantise { to, .. } => one(f32, element(*to), vec![]),
             Self::Dequantise { from, .. } => one(element(*from), f32, vec![]),
+            Self::SumI16 { operands, .. } => two(ElementType::Int16, operands),
+            Self::Rescale(how) => one(element(how.from), element(how.to), vec![]),
             Self::Requantise(how) => one(element(how.from), element(how.to), vec![]),
         }
     }

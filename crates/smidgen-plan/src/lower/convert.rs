@@ -3,12 +3,13 @@
 use super::builder::Builder;
 use super::elementwise::{push_one, push_table, walked};
 use super::error::Refusal;
+use super::options::KernelSet;
 use super::tables::{self, Ends};
 use crate::access::{Block, Order};
 use crate::kernel::{Elementwise, Kernel, Reduction, flat};
 use crate::program::Step;
 use smidgen_ir::{ElementType, Operator, Tensor};
-use smidgen_kernels::convert::{Requantise, Stored};
+use smidgen_kernels::convert::{Requantise, Rescale, Stored};
 use smidgen_kernels::requant::{Factor, Rounding};
 
 /// How the kernels store the elements of a tensor of numbers.
@@ -54,7 +55,9 @@ pub(super) fn quantize(builder: &mut Builder, operator: &Operator) -> Result<(),
                 factor: Factor::new(input_scale as f64 / scale as f64),
                 rounding: Rounding::Twice,
             };
-            push_one(builder, operator, Elementwise::Requantise(how), vec![]);
+            let quick = if builder.options.kernels == KernelSet::Reference { None } else { Rescale::of(&how) };
+            let kernel = quick.map_or(Elementwise::Requantise(how), Elementwise::Rescale);
+            push_one(builder, operator, kernel, vec![]);
         }
     }
     Ok(())

@@ -203,6 +203,12 @@ fn push_two(builder: &mut Builder, operator: &Operator, function: Two) -> Result
             Elementwise::SumI8 { sum, operands }
         }
         (None, Two::Int8(function)) => Elementwise::BinaryI8 { function, operands },
+        (None, Two::Int16(int16::Binary::Sum(sum)))
+            if set != KernelSet::Reference
+                && let Some(terms) = int16::Terms::of(&sum) =>
+        {
+            Elementwise::SumI16 { terms, operands }
+        }
         (None, Two::Int16(function)) => Elementwise::BinaryI16 { function, operands },
         (None, Two::Float32(function, clamp)) => Elementwise::BinaryF32 { function, clamp, operands },
     };
