@@ -115,11 +115,11 @@ fn expected(candidates: &[Candidate], least: f64, target: f64) -> usize {
 /// Instructions that 16 bits for these activations cost on a device, roughly, as the kernels have been measured.
 fn instructions(float: &Graph, asked: Vec<bool>) -> f64 {
     /// More for each product of a layer with weights.
-    const PRODUCT: f64 = 0.4;
+    const PRODUCT: f64 = 0.2;
     /// More for each element that another operator writes.
-    const ELEMENT: f64 = 100.0;
+    const ELEMENT: f64 = 30.0;
     /// For each element that is brought from one type to the other.
-    const CONVERTED: f64 = 100.0;
+    const CONVERTED: f64 = 14.0;
     let elements = |id: TensorId| float.tensor(id).shape.elements() as f64;
     let formats = Formats::new(float, [&[], &[]], asked);
     let mut sum = 0.0;

@@ -39,7 +39,9 @@ pub(super) fn call(s: &Site, kernel: &Elementwise) -> Call {
             let call = s.operand(s.call("int16::sum").arena("i16"), "a", 0, *a, "i16");
             let call = s.output(s.operand(call, "b", 1, *b, "i16")).region().count("depth", depth);
             let fields = vec![
-                ("factors", array(terms.factors.map(small_factor))),
+                ("linear", atom(terms.linear)),
+                ("weight", atom(terms.weight)),
+                ("other", small_factor(terms.other)),
                 ("output", small_factor(terms.output)),
                 ("min", atom(terms.min)),
                 ("max", atom(terms.max)),

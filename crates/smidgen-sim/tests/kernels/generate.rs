@@ -44,6 +44,8 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::Gather => gather(random),
         Kernel::Permute => permute(random),
         Kernel::Requantise => requantise(random),
+        Kernel::Rescale => generate_int16::rescale(random),
+        Kernel::WideSum => generate_int16::sum(random),
         Kernel::ArgMax => arg_max(random),
         Kernel::WideAveragePool | Kernel::WideMaxPool => pool::<i16>(kernel, random),
         Kernel::WideResizeBilinear => resize::<i16>(kernel, random),

@@ -3,7 +3,7 @@
 //!
 //! A new kernel is one line in [`kernels!`]; a structure that it takes, and that no other kernel took, one in [`wire!`].
 
-use smidgen_kernels::convert::{self, Requantise, Stored};
+use smidgen_kernels::convert::{self, Requantise, Rescale, Stored};
 use smidgen_kernels::int8::device::{self, Finish, Tails, Terms, Width};
 use smidgen_kernels::int8::{self, Channels, Int8, Prelu, Product, Reading, Reduce, Scale, Sum, TableSum, fast};
 use smidgen_kernels::int16::device::{self as device16, Clamp};
@@ -11,7 +11,7 @@ use smidgen_kernels::int16::{self, Int16, Multiplier, Sigmoid, Slopes};
 use smidgen_kernels::memory::Element;
 use smidgen_kernels::movement::{self, Axis, Gather, Index, Piece};
 use smidgen_kernels::nd::{MAX_RANK, Whole};
-use smidgen_kernels::requant::Factor;
+use smidgen_kernels::requant::{Factor, SmallFactor};
 use smidgen_kernels::{Arena, Bounds, Flash, Isa, Operand, Region, Rounding, View, Window2d, definition};
 
 /// Element types that words, constants and the arena can be seen as.
@@ -141,6 +141,7 @@ macro_rules! wire {
     )* };
 }
 type WideSum = int16::Sum;
+type WideTerms = int16::Terms;
 type WideProduct = int16::Product;
 type WideReduce = int16::Reduce;
 type WideSoftmax = int16::Softmax;
@@ -160,6 +161,9 @@ wire! {
     Prelu { zeros, positive, negative, output_zero, rounding }
     Reduce { zeros, factor, output_zero, reading, rounding }
     Requantise { from, to, zeros, factor, rounding }
+    Rescale { from, to, zeros, up, factor }
+    SmallFactor { multiplier, shift }
+    WideTerms { linear, weight, other, output, min, max }
     Terms { weights, offset }
     WideSum { zeros, factors, output, output_zero, min, max, subtract, rounding }
     WideProduct { zeros, factor, output_zero, min, max, rounding }
@@ -392,6 +396,8 @@ kernels! { Kernel from 0; memory, m;
     Concat => movement::concat(memory.arena(), &get::<B, [Piece<'_, B>; 3]>(m), get(m), get(m), get(m), get(m));
     Gather => movement::gather(memory.arena(), get(m), get(m), get(m), &get(m));
     Permute => movement::permute(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get(m), get::<B, Strides>(m).get());
+    Rescale => convert::rescale(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
+    WideSum => int16::sum(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m));
     Requantise => convert::requantise(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
     ArgMax => convert::arg_max(memory.arena(), get(m), get(m), get(m), get(m), get(m));
     WideAveragePool => int16::average_pool::<i16, _>(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
