@@ -35,7 +35,6 @@ impl Softmax {
 #[cfg(feature = "float")]
 fn entries(f: impl Fn(f64) -> f64, [from, to]: [f64; 2]) -> [i16; ENTRIES] {
     const PIECES: f64 = (ENTRIES - 1) as f64;
-    // As the reference has it: 65535 steps of a scale, half of them below zero.
     let step = (to - from) / PIECES;
     let value = |x: f64| f(x) * 32768.0;
     core::array::from_fn(|i| {
