@@ -198,28 +198,12 @@ impl Call<'_> {
                 self.constant(0),
                 self.wide_channels(1),
             ),
-            Kernel::Conv2dI16Device { window, clamp } => int16::device::conv2d(
-                arena.arena(),
-                self.input(0),
-                self.output(0),
-                region,
-                self.scratch() / 2,
-                window,
-                *clamp,
-                self.constant(0),
-                self.constant(1),
-            ),
-            Kernel::DepthwiseI16Device { window, clamp } => int16::device::depthwise(
-                arena.arena(),
-                self.input(0),
-                self.output(0),
-                region,
-                self.scratch() / 2,
-                window,
-                *clamp,
-                self.constant(0),
-                self.constant(1),
-            ),
+            Kernel::Conv2dI16Device { window, clamp } => {
+                self.int16_device(arena, int16::device::conv2d, window, *clamp);
+            }
+            Kernel::DepthwiseI16Device { window, clamp } => {
+                self.int16_device(arena, int16::device::depthwise, window, *clamp);
+            }
             Kernel::FullyConnectedI16Device { inputs, outputs, clamp } => int16::device::fully_connected(
                 arena.arena(),
                 self.input(0),
@@ -316,6 +300,12 @@ impl Call<'_> {
         kernel(arena.arena(), input, output, self.region, window, quant, self.constant(0), self.wide_channels(1));
     }
 
+    /// Runs a device kernel on int16 with a window and weights.
+    fn int16_device(&self, arena: &mut Aligned, kernel: DeviceI16, window: &Window2d, clamp: int16::device::Clamp) {
+        let (input, output, scratch) = (self.input(0), self.output(0), self.scratch() / 2);
+        kernel(arena.arena(), input, output, self.region, scratch, window, clamp, self.constant(0), self.constant(1));
+    }
+
     /// Runs a float32 kernel with a window and weights.
     fn float(&self, arena: &mut Aligned, kernel: WindowF32, window: &Window2d, clamp: Clamp) {
         let (input, output) = (self.input(0), self.output(0));
@@ -325,6 +315,8 @@ impl Call<'_> {
 
 type WindowI8 = fn(Arena<'_, i8>, View, View, Region, &Window2d, &Int8, Flash<'_, i8>, Channels<'_>);
 type WindowI16 = fn(Arena<'_, i16>, View, View, Region, &Window2d, &Int16, Flash<'_, i8>, int16::Channels<'_>);
+type DeviceI16 =
+    fn(Arena<'_, i16>, View, View, Region, usize, &Window2d, int16::device::Clamp, Flash<'_, i8>, Flash<'_, u32>);
 type WindowF32 = fn(Arena<'_, f32>, View, View, Region, &Window2d, Clamp, Flash<'_, f32>, Flash<'_, f32>);
 
 /// A buffer seen with an extent; `column` is the first column it holds. Counted in elements, or in bytes.

@@ -85,53 +85,14 @@ unsafe extern "C" {
 }
 
 global_asm!(
+    pixels!(),
     r#"
-.syntax unified
-.thumb
-.arch armv7e-m
-
-@ Two multiply-accumulates of a pixel's staged words (\x, \y) for both channels, from the sums in \c0 and \c1.
-.macro smidgen_pixel a0, a1, x, y, c0, c1
-    smlad \a0, \x, r0, \c0
-    smlad \a1, \x, r1, \c1
-    smlad \a0, \y, r2, \a0
-    smlad \a1, \y, r3, \a1
-.endm
-
 @ Four inputs of \n pixels by both channels. With \start, sums begin with what the last pixel's hold.
 .macro smidgen_step n, start
-    ldrd r0, r1, [lr], #8
-  .if \n == 2
-    ldm r6!, {r4, r5, r9, r12}
-  .else
-    ldrd r4, r5, [r6], #8
-  .endif
+    smidgen_load \n
     sxtb16 r2, r0
     sxtb16 r3, r1
-  .if \n == 1
-    smidgen_pixel r7, r10, r4, r5, r7, r10
-  .endif
-  .if \n == 2
-    .if \start
-    smidgen_pixel r7, r10, r4, r5, r8, r11
-    .else
-    smidgen_pixel r7, r10, r4, r5, r7, r10
-    .endif
-    smidgen_pixel r8, r11, r9, r12, r8, r11
-  .endif
-  .if \n == 3
-    .if \start
-    smidgen_pixel r7, r10, r4, r5, r9, r12
-    ldrd r4, r5, [r6], #8
-    smidgen_pixel r8, r11, r4, r5, r9, r12
-    .else
-    smidgen_pixel r7, r10, r4, r5, r7, r10
-    ldrd r4, r5, [r6], #8
-    smidgen_pixel r8, r11, r4, r5, r8, r11
-    .endif
-    ldrd r4, r5, [r6], #8
-    smidgen_pixel r9, r12, r4, r5, r9, r12
-  .endif
+    smidgen_pixels \n, \start
 .endm
 
 @ A multiply-accumulate of a pixel's staged word \x for both channels, whose weights are \w0 and \w1, from the sums in \c0 and \c1.
@@ -295,6 +256,9 @@ smidgen_conv 2, r8, r11, 12, _i4
 smidgen_conv 3, r9, r12, 12, _i4
 
 .text
+.purgem smidgen_load
+.purgem smidgen_pixel
+.purgem smidgen_pixels
 "#,
     options(raw)
 );
