@@ -319,24 +319,13 @@ impl Site<'_> {
         self.elements(self.step.constants[i].index(), element)
     }
 
-    /// Bias, multipliers and shifts, from constant `first` of the step on.
-    pub fn channels(&self, call: Call, first: usize) -> Call {
-        let constant = |i: usize, element| self.elements(self.step.constants[first + i].index(), element);
-        let value = structure(
-            "int8::Channels",
-            vec![("bias", constant(0, "i32")), ("multipliers", constant(1, "i32")), ("shifts", constant(2, "i8"))],
-        );
-        call.by_value("channels", "int8::Channels<'static, Certified>", value)
-    }
-
-    /// The same for a layer on int16.
-    pub fn wide_channels(&self, call: Call, first: usize) -> Call {
-        let constant = |i: usize, element| self.elements(self.step.constants[first + i].index(), element);
-        let value = structure(
-            "int16::Channels",
-            vec![("bias", constant(0, "i64")), ("multipliers", constant(1, "i32")), ("shifts", constant(2, "i8"))],
-        );
-        call.by_value("channels", "int16::Channels<'static, Certified>", value)
+    /// Bias (elements of a type), multipliers and shifts of a kernel of a module, from constant 1 of the step on.
+    pub fn channels(&self, call: Call, module: &str, bias: &str) -> Call {
+        let constant = |i: usize, element| self.elements(self.step.constants[i].index(), element);
+        let name = format!("{module}::Channels");
+        let fields =
+            vec![("bias", constant(1, bias)), ("multipliers", constant(2, "i32")), ("shifts", constant(3, "i8"))];
+        call.by_value("channels", &format!("{name}<'static, Certified>"), structure(&name, fields))
     }
 
     /// Input `i`, seen with `extent` and broadcast to the output.

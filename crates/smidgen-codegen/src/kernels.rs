@@ -13,7 +13,7 @@ use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::Int8;
 use smidgen_kernels::int8::device::{Finish, Width};
 use smidgen_kernels::int16::Int16;
-use smidgen_kernels::{Window2d, float, int8};
+use smidgen_kernels::{Window2d, float, int8, int16};
 use smidgen_plan::Kernel;
 
 /// The call that computes a region of the step's output.
@@ -69,14 +69,8 @@ pub(crate) fn call(s: &Site) -> Call {
         Kernel::Conv2dI16 { window, quant } => windowed_i16(s, "int16::conv2d", window, quant),
         Kernel::DepthwiseI16 { window, quant } => windowed_i16(s, "int16::depthwise", window, quant),
         Kernel::TransposeConvI16 { window, quant } => windowed_i16(s, "int16::transpose_conv", window, quant),
-        Kernel::Conv2dI16Device { window, clamp } => {
-            let call = s.output(s.input(s.call("int16::device::conv2d").arena("i16"), 0)).region();
-            with_words(s, s.scratch(call, 2).window(window).wide_clamp(*clamp))
-        }
-        Kernel::DepthwiseI16Device { window, clamp } => {
-            let call = s.output(s.input(s.call("int16::device::depthwise").arena("i16"), 0)).region();
-            with_words(s, s.scratch(call, 2).window(window).wide_clamp(*clamp))
-        }
+        Kernel::Conv2dI16Device { window, clamp } => device_i16(s, "int16::device::conv2d", window, *clamp),
+        Kernel::DepthwiseI16Device { window, clamp } => device_i16(s, "int16::device::depthwise", window, *clamp),
         Kernel::FullyConnectedI16Device { inputs, outputs, clamp } => {
             let call = s.output(s.input(s.call("int16::device::fully_connected").arena("i16"), 0)).region();
             with_words(s, sizes(call, *inputs, *outputs).wide_clamp(*clamp))
@@ -84,7 +78,7 @@ pub(crate) fn call(s: &Site) -> Call {
         Kernel::FullyConnectedI16 { inputs, outputs, quant } => {
             let call = s.output(s.input(s.call("int16::fully_connected").arena("i16"), 0)).region();
             let call = sizes(call, *inputs, *outputs).by_value("weight_zero", "i32", atom(0));
-            s.wide_channels(s.constant(call.wide_quant(quant), "weights", 0, "i8"), 1)
+            weights_i16(s, call.wide_quant(quant))
         }
         Kernel::Conv2dF32 { window, clamp } => windowed_f32(s, "float::conv2d", window, *clamp),
         Kernel::DepthwiseF32 { window, clamp } => windowed_f32(s, "float::depthwise", window, *clamp),
@@ -166,6 +160,12 @@ fn windowed_i8(s: &Site, function: &'static str, window: &Window2d, quant: &Int8
     weights_i8(s, s.output(s.input(s.call(function).arena("i8"), 0)).region().window(window).quant(quant))
 }
 
+/// A device kernel on int16 with a window.
+fn device_i16(s: &Site, function: &'static str, window: &Window2d, clamp: int16::device::Clamp) -> Call {
+    let call = s.output(s.input(s.call(function).arena("i16"), 0)).region();
+    with_words(s, s.scratch(call, 2).window(window).wide_clamp(clamp))
+}
+
 /// The weights and the words of the channels of a device kernel on int16.
 fn with_words(s: &Site, call: Call) -> Call {
     s.constant(s.constant(call, "weights", 0, "i8"), "words", 1, "u32")
@@ -173,8 +173,7 @@ fn with_words(s: &Site, call: Call) -> Call {
 
 /// An int16 kernel with a window and weights.
 fn windowed_i16(s: &Site, function: &'static str, window: &Window2d, quant: &Int16) -> Call {
-    let call = s.output(s.input(s.call(function).arena("i16"), 0)).region().window(window).wide_quant(quant);
-    s.wide_channels(s.constant(call, "weights", 0, "i8"), 1)
+    weights_i16(s, s.output(s.input(s.call(function).arena("i16"), 0)).region().window(window).wide_quant(quant))
 }
 
 /// A device kernel with a window and weights, but for its constants.
@@ -189,7 +188,11 @@ fn windowed_f32(s: &Site, function: &'static str, window: &Window2d, clamp: Clam
 }
 
 fn weights_i8(s: &Site, call: Call) -> Call {
-    s.channels(s.constant(call, "weights", 0, "i8"), 1)
+    s.channels(s.constant(call, "weights", 0, "i8"), "int8", "i32")
+}
+
+fn weights_i16(s: &Site, call: Call) -> Call {
+    s.channels(s.constant(call, "weights", 0, "i8"), "int16", "i64")
 }
 
 fn weights_f32(s: &Site, call: Call) -> Call {

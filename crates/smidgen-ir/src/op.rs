@@ -323,6 +323,17 @@ pub enum Op {
 }
 
 impl Op {
+    /// True unless the operator computes on int8 but not on int16: TensorFlow Lite's reference kernels refuse int16 for these, or give nonsense.
+    pub fn takes_int16(&self) -> bool {
+        !matches!(
+            self,
+            Self::Prelu
+                | Self::Unary(UnaryKind::HardSwish | UnaryKind::ReluN1To1)
+                | Self::Reduce { kind: ReduceKind::Sum, .. }
+                | Self::ArgMax { .. }
+        )
+    }
+
     /// The operator's name in TensorFlow Lite's schema, which is also its mnemonic in tables and messages.
     pub fn name(&self) -> &'static str {
         match self {

@@ -6,19 +6,11 @@
 
 use crate::affine::Affine;
 use crate::params::activations;
-use smidgen_ir::{Graph, Op, ReduceKind, TensorId, UnaryKind};
+use smidgen_ir::{Graph, Op, TensorId};
 
-/// True if the operator has a form for int16. Those without are those that the reference refuses, or computes wrongly.
+/// True if the operator may come to compute on int16.
 pub(crate) fn takes_int16(op: &Op) -> bool {
-    !matches!(
-        op,
-        Op::Prelu
-            | Op::Unary(UnaryKind::HardSwish | UnaryKind::ReluN1To1)
-            | Op::Reduce { kind: ReduceKind::Sum, .. }
-            | Op::ArgMax { .. }
-            | Op::Quantize
-            | Op::Dequantize
-    )
+    op.takes_int16() && !matches!(op, Op::Quantize | Op::Dequantize)
 }
 
 /// How every float tensor is stored.

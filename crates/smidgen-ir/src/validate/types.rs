@@ -2,7 +2,7 @@
 
 use super::{OperatorFault, TensorRef};
 use crate::graph::{Graph, Operator};
-use crate::op::{Activation, BinaryKind, Op, ReduceKind, UnaryKind};
+use crate::op::{Activation, BinaryKind, Op, UnaryKind};
 use crate::tensor::{DataType, ElementType, Quantisation, Tensor, TensorId};
 
 /// An operator's accumulator times a factor gives its output; bound on that factor, as a power of two.
@@ -56,10 +56,6 @@ pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Re
             rules.slope(*alpha)
         }
         Op::Unary(UnaryKind::Exp | UnaryKind::Log | UnaryKind::Sqrt) => rules.floats(),
-        Op::Unary(UnaryKind::HardSwish | UnaryKind::ReluN1To1) | Op::Reduce { kind: ReduceKind::Sum, .. } => {
-            rules.narrow()?;
-            rules.ratios(FACTOR_LIMIT)
-        }
         Op::Unary(UnaryKind::Tanh) => {
             rules.arithmetic()?;
             rules.ratios(FACTOR_LIMIT)?;
@@ -71,7 +67,7 @@ pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Re
         }
         Op::Prelu => {
             rules.constant(1, "alpha")?;
-            rules.narrow()?;
+            rules.arithmetic()?;
             rules.ratios(FACTOR_LIMIT)?;
             rules.product()
         }
@@ -90,7 +86,7 @@ pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Re
         | Op::Slice { .. }
         | Op::StridedSlice { .. } => rules.unchanged(),
         Op::ArgMax { .. } => {
-            rules.expect(operator.inputs[0], NARROW, |d| is_float(d) || is_int8(d))?;
+            rules.real(operator.inputs[0])?;
             let plain = |d: &DataType| {
                 matches!(d, DataType::Plain(ElementType::Int32)) || matches!(d, DataType::Plain(ElementType::Int64))
             };
@@ -163,8 +159,9 @@ impl Rules<'_> {
 
     /// The tensor stands for real numbers that kernels compute with.
     fn real(&self, id: TensorId) -> Result<(), OperatorFault> {
-        let expected = "f32, i8 quantised per tensor, or i16 with zero point 0";
-        self.expect(id, expected, |d| is_float(d) || is_int8(d) || is_int16(d))
+        let wide = self.operator.op.takes_int16();
+        let expected = if wide { "f32, i8 quantised per tensor, or i16 with zero point 0" } else { NARROW };
+        self.expect(id, expected, |d| is_float(d) || is_int8(d) || (wide && is_int16(d)))
     }
 
     fn constant(&self, input: usize, what: &'static str) -> Result<(), OperatorFault> {
@@ -189,7 +186,7 @@ impl Rules<'_> {
         is_int8(dtype) || is_int16(dtype)
     }
 
-    /// All inputs and outputs are float32, or all are int8, or all int16.
+    /// All inputs and outputs are float32, or all are int8, or all int16 if the operator [takes it](Op::takes_int16).
     fn arithmetic(&self) -> Result<(), OperatorFault> {
         let first = self.operator.inputs[0];
         self.real(first)?;
@@ -199,12 +196,6 @@ impl Rules<'_> {
             _ => (INT8, is_int8),
         };
         self.ids().try_for_each(|t| self.expect(t, format!("{expected}, like the first input"), accept))
-    }
-
-    /// The same, of an operator that has no form for int16.
-    fn narrow(&self) -> Result<(), OperatorFault> {
-        self.expect(self.operator.inputs[0], NARROW, |d| is_float(d) || is_int8(d))?;
-        self.arithmetic()
     }
 
     /// All inputs and outputs are float32.

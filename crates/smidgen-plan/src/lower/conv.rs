@@ -60,7 +60,7 @@ pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvPa
                 if set == KernelSet::Device { wide_conv2d(builder, operator, &window, &layer) } else { None };
             on_device.unwrap_or_else(|| {
                 let kernel = Kernel::Conv2dI16 { window, quant: layer.quant };
-                Step { constants: wide_constants(builder, operator, &layer), ..Step::new(kernel, ELEMENT_WISE) }
+                Step { constants: layer.constants(builder, operator), ..Step::new(kernel, ELEMENT_WISE) }
             })
         }
         Element::Float32 => Step {
@@ -123,46 +123,41 @@ pub(super) fn depthwise(
         )));
     }
     let set = builder.options.kernels;
-    let mut wide_layer = None;
-    let kernel = match element(x)? {
+    let plain = |builder: &mut Builder, kernel| {
+        let constants = constants(builder, operator, window.output[2])?;
+        Ok::<_, Refusal>(Step { constants, ..Step::new(kernel, ELEMENT_WISE) })
+    };
+    let step = match element(x)? {
         Element::Int8 => {
             let quant = int8(x, y, params.activation)?;
-            match (set, multiplier) {
-                (KernelSet::Reference, _) | (_, 2..) => Kernel::DepthwiseI8 { window, quant },
-                _ => Kernel::DepthwiseI8Fast { window, quant },
+            let on_device = match multiplier {
+                _ if set != KernelSet::Device => None,
+                1 => device_depthwise(builder, operator, &window, &quant)?,
+                // All outputs from one input channel: that is what CONV_2D does.
+                _ if window.input[2] == 1 => {
+                    let values = by_channel(&quant::weights_i8(weights)?, outputs);
+                    device_conv2d(builder, operator, &window, &quant, &values)?
+                }
+                _ => None,
+            };
+            match on_device {
+                Some(step) => step,
+                None if set == KernelSet::Reference || multiplier > 1 => {
+                    plain(builder, Kernel::DepthwiseI8 { window, quant })?
+                }
+                None => plain(builder, Kernel::DepthwiseI8Fast { window, quant })?,
             }
         }
         Element::Int16 => {
             let layer = wide(builder, operator, params.activation, window.output[2])?;
-            let kernel = Kernel::DepthwiseI16 { window, quant: layer.quant };
-            wide_layer = Some(layer);
-            kernel
+            let on_device =
+                if set == KernelSet::Device { wide_depthwise(builder, operator, &window, &layer) } else { None };
+            on_device.unwrap_or_else(|| {
+                let kernel = Kernel::DepthwiseI16 { window, quant: layer.quant };
+                Step { constants: layer.constants(builder, operator), ..Step::new(kernel, ELEMENT_WISE) }
+            })
         }
-        Element::Float32 => Kernel::DepthwiseF32 { window, clamp: clamp(params.activation) },
-    };
-    let on_device = match &kernel {
-        Kernel::DepthwiseI8Fast { quant, .. } if set == KernelSet::Device => {
-            device_depthwise(builder, operator, &window, quant)?
-        }
-        // All outputs from one input channel: that is what CONV_2D does.
-        Kernel::DepthwiseI8 { quant, .. } if set == KernelSet::Device && window.input[2] == 1 => {
-            let values = by_channel(&quant::weights_i8(weights)?, outputs);
-            device_conv2d(builder, operator, &window, quant, &values)?
-        }
-        Kernel::DepthwiseI16 { .. } if set == KernelSet::Device => {
-            wide_layer.as_ref().and_then(|layer| wide_depthwise(builder, operator, &window, layer))
-        }
-        _ => None,
-    };
-    let step = match on_device {
-        Some(step) => step,
-        None => {
-            let constants = match &wide_layer {
-                Some(layer) => wide_constants(builder, operator, layer),
-                None => constants(builder, operator, window.output[2])?,
-            };
-            Step { constants, ..Step::new(kernel, ELEMENT_WISE) }
-        }
+        Element::Float32 => plain(builder, Kernel::DepthwiseF32 { window, clamp: clamp(params.activation) })?,
     };
     let access = |rows| Access { depth: window::depth(multiplier, window.output[2]), ..window::access(&window, rows) };
     let macs = y.shape.elements() as u64 * window.area() as u64;
@@ -221,7 +216,6 @@ fn device_depthwise(
     };
     let mut bytes = vec![0; device::depthwise_weights(window)];
     device::depthwise_pack(window, &values, &mut bytes);
-    let name = weights.name.clone();
     let kernel = Kernel::DepthwiseI8Device {
         window: *window,
         input_zero: quant.input_zero as i8,
@@ -234,10 +228,7 @@ fn device_depthwise(
         ELEMENT_WISE
     };
     Ok(Some(Step {
-        constants: vec![
-            builder.constant(name.clone(), bytes.iter().map(|&b| b as u8).collect(), 4),
-            builder.constant_u32(format!("{name} channels"), &packed.words),
-        ],
+        constants: quant::device_constants(builder, operator, &bytes, &packed.words),
         scratch_bytes: device::depthwise_scratch(window, 1).next_multiple_of(4),
         ..Step::new(kernel, order)
     }))
@@ -259,7 +250,7 @@ pub(super) fn transpose_conv(
         Element::Int8 => (Kernel::TransposeConvI8 { window, quant: int8(x, y, activation)? }, plain(builder)?),
         Element::Int16 => {
             let layer = wide(builder, operator, activation, window.output[2])?;
-            (Kernel::TransposeConvI16 { window, quant: layer.quant }, wide_constants(builder, operator, &layer))
+            (Kernel::TransposeConvI16 { window, quant: layer.quant }, layer.constants(builder, operator))
         }
         Element::Float32 => (Kernel::TransposeConvF32 { window, clamp: clamp(activation) }, plain(builder)?),
     };
@@ -345,12 +336,11 @@ fn wide(builder: &Builder, operator: &Operator, activation: Activation, outputs:
     })
 }
 
-/// The same as [`constants`] for a layer on int16.
-fn wide_constants(builder: &mut Builder, operator: &Operator, layer: &Wide) -> Vec<ConstantId> {
-    let name = builder.tensor(operator.inputs[1]).name.clone();
-    let mut constants = vec![builder.constant_i8(name, &layer.weights)];
-    constants.extend(quant::wide_channels(builder, operator.outputs[0], &layer.bias, &layer.factors));
-    constants
+impl Wide {
+    /// Adds its constants as they are in the graph.
+    fn constants(&self, builder: &mut Builder, operator: &Operator) -> Vec<ConstantId> {
+        quant::wide_constants(builder, operator, &self.weights, &self.bias, &self.factors)
+    }
 }
 
 /// The step of a convolution on int16 on a device, where its sums are proven to fit 32 bits.
@@ -360,7 +350,7 @@ fn wide_conv2d(builder: &mut Builder, operator: &Operator, window: &Window2d, la
     device16::conv2d_pack(window, &layer.weights, &mut packed);
     let kernel = Kernel::Conv2dI16Device { window: *window, clamp: quant::wide_device_clamp(&layer.quant) };
     Some(Step {
-        constants: wide_device_constants(builder, operator, &packed, &words),
+        constants: quant::device_constants(builder, operator, &packed, &words),
         scratch_bytes: device16::conv2d_scratch(window).next_multiple_of(4),
         ..Step::new(kernel, pixel_wise(device16::CONV2D_PIXELS))
     })
@@ -378,17 +368,10 @@ fn wide_depthwise(builder: &mut Builder, operator: &Operator, window: &Window2d,
     let kernel = Kernel::DepthwiseI16Device { window: *window, clamp: quant::wide_device_clamp(&layer.quant) };
     let order = Order { block: Block::Pixels(device16::DEPTHWISE_PIXELS), staged: false };
     Some(Step {
-        constants: wide_device_constants(builder, operator, &packed, &words),
+        constants: quant::device_constants(builder, operator, &packed, &words),
         scratch_bytes: device16::depthwise_scratch(window).next_multiple_of(4),
         ..Step::new(kernel, order)
     })
-}
-
-/// Adds packed weights and the words of the channels.
-fn wide_device_constants(builder: &mut Builder, operator: &Operator, packed: &[i8], words: &[u32]) -> Vec<ConstantId> {
-    let name = builder.tensor(operator.inputs[1]).name.clone();
-    let bytes = packed.iter().map(|&b| b as u8).collect();
-    vec![builder.constant(name.clone(), bytes, 4), builder.constant_u32(format!("{name} channels"), words)]
 }
 
 /// The same for the fast convolution: weights padded, bias folded.

@@ -107,20 +107,16 @@ fn int16(builder: &mut Builder, operator: &Operator, activation: Activation) -> 
     {
         let mut packed = vec![0; device16::fully_connected_weights([inputs, outputs])];
         device16::fully_connected_pack([inputs, outputs], &values, &mut packed);
-        let name = weights.name.clone();
-        let packed = packed.iter().map(|&b| b as u8).collect();
-        let constants =
-            vec![builder.constant(name.clone(), packed, 4), builder.constant_u32(format!("{name} channels"), &words)];
+        let constants = quant::device_constants(builder, operator, &packed, &words);
         let kernel = Kernel::FullyConnectedI16Device { inputs, outputs, clamp: quant::wide_device_clamp(&quant) };
         let order = Order { block: Block::Elements(4), staged: true };
         push(builder, operator, [outputs, inputs], Step::new(kernel, order), constants);
         return Ok(());
     }
     let kernel = Kernel::FullyConnectedI16 { inputs, outputs, quant };
-    let packed = builder.constant_i8(weights.name.clone(), &values);
-    let [bias, multipliers, shifts] = quant::wide_channels(builder, operator.outputs[0], &bias, &factors);
+    let constants = quant::wide_constants(builder, operator, &values, &bias, &factors);
     let order = Order { block: Block::Elements(1), staged: true };
-    push(builder, operator, [outputs, inputs], Step::new(kernel, order), vec![packed, bias, multipliers, shifts]);
+    push(builder, operator, [outputs, inputs], Step::new(kernel, order), constants);
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use super::builder::Builder;
 use super::error::Refusal;
 use crate::finish::{Channel, Packed, pack, pack_with_own_shifts};
 use crate::program::ConstantId;
-use smidgen_ir::{Activation, ElementType, Tensor, TensorId};
+use smidgen_ir::{Activation, ElementType, Operator, Tensor, TensorId};
 use smidgen_kernels::int8::device::Width;
 use smidgen_kernels::int8::{Int8, fast};
 use smidgen_kernels::int16::{Int16, device as wide};
@@ -181,18 +181,6 @@ pub(super) fn channels(builder: &mut Builder, output: TensorId, bias: &[i32], fa
     [bias, multipliers, shifts]
 }
 
-/// The same for a layer on int16.
-pub(super) fn wide_channels(
-    builder: &mut Builder,
-    output: TensorId,
-    bias: &[i64],
-    factors: &[Factor],
-) -> [ConstantId; 3] {
-    let bias = builder.constant_i64(format!("{} bias", builder.tensor(output).name), bias);
-    let [multipliers, shifts] = scaling(builder, output, factors);
-    [bias, multipliers, shifts]
-}
-
 /// The words of the channels of a device kernel on int16, where each is [proven](wide::Channel::proven). `weights` has those of a channel in a row,
 /// at least one.
 pub(super) fn proven(quant: &Int16, factors: &[Factor], bias: &[i64], weights: &[i8]) -> Option<Vec<u32>> {
@@ -201,6 +189,34 @@ pub(super) fn proven(quant: &Int16, factors: &[Factor], bias: &[i64], weights: &
         wide::Channel::proven(bias, factor, quant.multiplier, weights.iter().copied())
     });
     Some(wide::Channel::pack(&channels.collect::<Option<Vec<_>>>()?).collect())
+}
+
+/// Adds the weights of an operator as they are packed for a device, and the words of its channels.
+pub(super) fn device_constants(
+    builder: &mut Builder,
+    operator: &Operator,
+    packed: &[i8],
+    words: &[u32],
+) -> Vec<ConstantId> {
+    let name = builder.tensor(operator.inputs[1]).name.clone();
+    let bytes = packed.iter().map(|&b| b as u8).collect();
+    vec![builder.constant(name.clone(), bytes, 4), builder.constant_u32(format!("{name} channels"), words)]
+}
+
+/// Adds the weights of a layer on int16, and what each of its output channels needs.
+pub(super) fn wide_constants(
+    builder: &mut Builder,
+    operator: &Operator,
+    weights: &[i8],
+    bias: &[i64],
+    factors: &[Factor],
+) -> Vec<ConstantId> {
+    let name = builder.tensor(operator.inputs[1]).name.clone();
+    let weights = builder.constant_i8(name, weights);
+    let output = operator.outputs[0];
+    let bias = builder.constant_i64(format!("{} bias", builder.tensor(output).name), bias);
+    let [multipliers, shifts] = scaling(builder, output, factors);
+    vec![weights, bias, multipliers, shifts]
 }
 
 /// What a device kernel on int16 needs of how the layer computes.

@@ -70,11 +70,6 @@ fn form(op: &Op) -> Result<Form, Why> {
     })
 }
 
-/// True unless an operator with a form on int8 has none on int16.
-fn has_wide_form(op: &Op) -> bool {
-    !matches!(op, Op::Prelu | Op::Unary(UnaryKind::ReluN1To1 | UnaryKind::HardSwish))
-}
-
 /// The tensor of integers that a float one is the DEQUANTIZE of.
 fn stored(graph: &Graph, flow: &Flow, id: TensorId) -> Option<TensorId> {
     // What was made since has no DEQUANTIZE before it.
@@ -117,7 +112,7 @@ fn integer(graph: &mut Graph, flow: &Flow, i: usize, scales: &Scales) -> Result<
     if read.any(|x| is_wide(&graph.tensor(x).dtype) != wide) {
         return Err(Why::Mixed);
     }
-    if wide && !has_wide_form(&operator.op) {
+    if wide && !operator.op.takes_int16() {
         return Err(Why::WideForm(operator.op.name()));
     }
     let mut inputs = Vec::with_capacity(operator.inputs.len());
