@@ -244,6 +244,26 @@ fn symmetric_int16_is_computed_on_int16() {
 }
 
 #[test]
+fn what_has_no_form_on_int16_stays_on_floats() {
+    let nodes = [
+        node("QuantizeLinear", &["x", "s", "z"], &["xq"]),
+        node("DequantizeLinear", &["xq", "s", "z"], &["xf"]),
+        node("HardSwish", &["xf"], &["r"]),
+        node("QuantizeLinear", &["r", "s", "z"], &["rq"]),
+        node("DequantizeLinear", &["rq", "s", "z"], &["y"]),
+    ];
+    let swish = |element, zero: &[u8]| {
+        let constants = [floats("s", &[], &[0.5]), raw("z", element, &[], zero)];
+        read(&file(14, graph(&nodes, &constants, &[port("x", &[Ok(2), Ok(3)])], &[port("y", &[])]))).unwrap()
+    };
+    let narrow = swish(I8, &[0]);
+    assert_eq!(names(&narrow.graph), ["QUANTIZE", "HARD_SWISH", "DEQUANTIZE"]);
+    let wide = swish(I16, &[0, 0]);
+    assert_eq!(names(&wide.graph), ["QUANTIZE", "DEQUANTIZE", "HARD_SWISH", "QUANTIZE", "DEQUANTIZE"]);
+    assert!(wide.notes[0].reason.contains("HARD_SWISH has no form on int16"), "{}", wide.notes[0]);
+}
+
+#[test]
 fn a_movement_needs_no_quantisation_of_its_own() {
     let nodes = [
         node("QuantizeLinear", &["x", "s", "z"], &["xq"]),
