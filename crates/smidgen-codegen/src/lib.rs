@@ -186,6 +186,7 @@ fn manifest(options: &Options) -> String {
     let (name, kernels) = (package(options), kernels_package(options));
     let title = source::plain(&options.title);
     let default = if options.dsp { "\"dsp\"" } else { "" };
+    let rust = vendor::RUST_VERSION;
     format!(
         "\
 [package]
@@ -193,7 +194,7 @@ name = \"{name}\"
 description = \"{title}, computed without heap; made by smidgen\"
 version = \"0.1.0\"
 edition = \"2024\"
-rust-version = \"1.88\"
+rust-version = \"{rust}\"
 publish = false
 
 [features]

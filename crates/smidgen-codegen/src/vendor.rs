@@ -1,21 +1,29 @@
-//! The kernels' sources, embedded when smidgen is built.
+//! The kernels' sources beside generated code, as a crate of their own.
 
 use crate::Files;
+use smidgen_kernels::sources::FILES;
 
-/// Path under `src/` and text of every file of smidgen-kernels, sorted.
-const SOURCES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
-const MANIFEST: &str = include_str!("../../smidgen-kernels/Cargo.toml");
+/// What the kernels' own manifest says; a test compares.
+const DESCRIPTION: &str =
+    "Integer and float neural-network kernels without heap, for microcontrollers and for the host";
+const EDITION: &str = "2024";
+const LIBM: &str = "0.2";
+
+/// The declaration of the module that holds these texts: it does not travel itself.
+const OWN_TEXTS: &str = "#[cfg(feature = \"sources\")]\npub mod sources;\n";
+
+/// The oldest compiler that generated code is for.
+pub(crate) const RUST_VERSION: &str = "1.88";
 
 /// The crate of the kernels, without its tests, under a folder. Packages of one build must differ in name or version, so it is named
 /// after the model, and only its library is called what it is. Without `float` it depends on no other crate.
 pub(crate) fn kernels(folder: &str, package: &str, float: bool) -> Files {
     let mut files = Files::new();
-    for (path, text) in SOURCES {
-        if path.rsplit('/').next() != Some("tests.rs") {
-            files.insert(format!("{folder}src/{path}"), without_tests(text).into_bytes());
-        }
+    for (path, text) in FILES {
+        let text = without_tests(text).replace(OWN_TEXTS, "");
+        files.insert(format!("{folder}src/{path}"), text.into_bytes());
     }
-    files.insert(format!("{folder}Cargo.toml"), manifest(MANIFEST, package, float).into_bytes());
+    files.insert(format!("{folder}Cargo.toml"), manifest(package, float).into_bytes());
     files
 }
 
@@ -48,46 +56,41 @@ fn without_tests(text: &str) -> String {
     out
 }
 
-/// A manifest for the kernels by themselves: what they inherit from the workspace is written out, what only their tests need is left
-/// out.
-fn manifest(text: &str, package: &str, float: bool) -> String {
-    let mut out = String::new();
-    let mut kept = true;
-    for line in text.lines() {
-        if line.starts_with('[') {
-            kept = matches!(line, "[package]" | "[dependencies]" | "[features]");
-        }
-        if !kept || line == "[[test]]" {
-            continue;
-        }
-        let line = match line.split_once(".workspace = true") {
-            None if line.starts_with("name = ") => format!("name = {package:?}"),
-            _ if !float && line.starts_with("libm.") => continue,
-            None if !float && line.starts_with("default = ") => "default = []".to_owned(),
-            None if !float && line.starts_with("float = ") => "float = []".to_owned(),
-            None => line.to_owned(),
-            Some(("version", _)) => format!("version = {:?}", env!("CARGO_PKG_VERSION")),
-            Some(("edition", _)) => "edition = \"2024\"".to_owned(),
-            Some(("rust-version", _)) => "rust-version = \"1.88\"".to_owned(),
-            Some(("license", _)) => "license = \"MIT OR Apache-2.0\"".to_owned(),
-            Some(("authors", _)) => continue,
-            Some((dependency, _)) => format!("{dependency}.version = {:?}", dependency_version(dependency)),
-        };
-        if line == "[dependencies]" {
-            out.push_str("[lib]\nname = \"smidgen_kernels\"\n\n");
-        }
-        out.push_str(&line);
-        out.push('\n');
-    }
-    out.truncate(out.trim_end().len());
-    out + "\n\n[lints.clippy]\ntoo_many_arguments = \"allow\"\n"
-}
+/// A manifest for the kernels by themselves, with the features that generated code may choose among.
+fn manifest(package: &str, float: bool) -> String {
+    let (version, edition) = (env!("CARGO_PKG_VERSION"), EDITION);
+    let (dependencies, default, floats) = if float {
+        (format!("\n[dependencies]\nlibm = {{ version = {LIBM:?}, optional = true }}\n"), "\"float\"", "\"dep:libm\"")
+    } else {
+        (String::new(), "", "")
+    };
+    format!(
+        "\
+[package]
+name = {package:?}
+description = \"{DESCRIPTION}\"
+version = {version:?}
+edition = {edition:?}
+rust-version = {RUST_VERSION:?}
+license = \"MIT OR Apache-2.0\"
+publish = false
 
-/// The workspace's version of a dependency of the kernels.
-fn dependency_version(name: &str) -> &'static str {
-    const WORKSPACE: &str = include_str!("../../../Cargo.toml");
-    let line = WORKSPACE.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(" = \"")?.strip_suffix('"'));
-    line.unwrap_or("*")
+[lib]
+name = \"smidgen_kernels\"
+{dependencies}
+[features]
+default = [{default}]
+# Floating point: the float kernels, and what lowering computes with it. Without, nothing here needs more than integers.
+float = [{floats}]
+# The host may ask at run time which instructions there are.
+std = []
+# The Arm core has the DSP instructions of Armv7E-M. Stable compilers do not say so themselves: on Arm they hide `target_feature`.
+dsp = []
+
+[lints.clippy]
+too_many_arguments = \"allow\"
+"
+    )
 }
 
 #[cfg(test)]
@@ -102,14 +105,37 @@ mod tests {
         assert!(files.len() > 20);
         for (path, text) in &files {
             let text = std::str::from_utf8(text).unwrap();
-            assert!(!text.contains("#[test]") && !text.contains("workspace"), "{path}");
+            assert!(
+                !text.contains("#[test]") && !text.contains("workspace") && !text.contains("mod sources"),
+                "{path}"
+            );
         }
     }
 
     #[test]
     fn integer_networks_need_no_other_crate() {
-        let [with, without] = [true, false].map(|float| manifest(MANIFEST, "k", float));
-        assert!(with.contains("libm.version") && with.contains("default = [\"float\"]"), "{with}");
+        let [with, without] = [true, false].map(|float| manifest("k", float));
+        assert!(with.contains("libm = {") && with.contains("default = [\"float\"]"), "{with}");
         assert!(!without.contains("libm") && without.contains("default = []"), "{without}");
+    }
+
+    #[test]
+    fn the_manifest_says_what_the_kernels_own_says() {
+        let read = |path: &str| std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR")));
+        // Packaged, this crate lies beside no other.
+        let (Ok(kernels), Ok(workspace)) = (read("../smidgen-kernels/Cargo.toml"), read("../../Cargo.toml")) else {
+            eprintln!("skipped: the kernels' manifest is not beside this crate");
+            return;
+        };
+        let made = manifest("k", true);
+        let features = |text: &str| {
+            let lines = text.lines().skip_while(|l| *l != "[features]").skip(1).take_while(|l| !l.starts_with('['));
+            lines.filter_map(|l| Some(l.split_once(" = ")?.0.to_owned())).filter(|f| f != "sources").collect::<Vec<_>>()
+        };
+        assert_eq!(features(&made), features(&kernels));
+        assert!(kernels.contains(&format!("description = {DESCRIPTION:?}")));
+        assert!(
+            workspace.contains(&format!("\nlibm = {LIBM:?}")) && workspace.contains(&format!("edition = {EDITION:?}"))
+        );
     }
 }

@@ -29,6 +29,8 @@ pub mod nd;
 pub mod operand;
 mod pooling;
 pub mod requant;
+#[cfg(feature = "sources")]
+pub mod sources;
 pub mod view;
 
 pub use geometry::Window2d;

@@ -1,0 +1,126 @@
+//! The texts of this crate's own files, for what is written beside generated code.
+//!
+//! They travel inside the package, so that a smidgen that was installed from one needs no repository.
+
+macro_rules! files {
+    ($($path:literal)*) => {
+        &[$(($path, include_str!($path))),*]
+    };
+}
+
+/// Path under `src/`, with `/` between its parts, and text of every file but this one and those of tests; sorted by path.
+#[rustfmt::skip]
+pub const FILES: &[(&str, &str)] = files! {
+    "convert.rs"
+    "definition/binary.rs"
+    "definition/conv2d.rs"
+    "definition/depthwise.rs"
+    "definition/fully_connected.rs"
+    "definition/mod.rs"
+    "definition/pool.rs"
+    "definition/reduce.rs"
+    "definition/resize.rs"
+    "definition/transpose_conv.rs"
+    "fixed.rs"
+    "float/binary.rs"
+    "float/conv2d.rs"
+    "float/depthwise.rs"
+    "float/fully_connected.rs"
+    "float/hybrid.rs"
+    "float/mod.rs"
+    "float/pool.rs"
+    "float/reduce.rs"
+    "float/resize.rs"
+    "float/softmax.rs"
+    "float/transpose_conv.rs"
+    "float/unary.rs"
+    "geometry.rs"
+    "int16/device/channel.rs"
+    "int16/device/conv2d.rs"
+    "int16/device/depthwise.rs"
+    "int16/device/fully_connected.rs"
+    "int16/device/mod.rs"
+    "int16/device/pack.rs"
+    "int16/mod.rs"
+    "int16/reduce.rs"
+    "int16/sigmoid.rs"
+    "int16/slopes.rs"
+    "int16/softmax.rs"
+    "int16/sum.rs"
+    "int8/device/blocks.rs"
+    "int8/device/conv2d.rs"
+    "int8/device/depthwise/armv7em/group.rs"
+    "int8/device/depthwise/armv7em/larger.rs"
+    "int8/device/depthwise/armv7em/mod.rs"
+    "int8/device/depthwise/armv7em/stage.rs"
+    "int8/device/depthwise/armv7em/three.rs"
+    "int8/device/depthwise/general.rs"
+    "int8/device/depthwise/mod.rs"
+    "int8/device/depthwise/portable.rs"
+    "int8/device/finish.rs"
+    "int8/device/fully_connected.rs"
+    "int8/device/fully_connected/armv7em.rs"
+    "int8/device/lanes.rs"
+    "int8/device/mod.rs"
+    "int8/device/nibbles.rs"
+    "int8/device/sum.rs"
+    "int8/device/tails.rs"
+    "int8/device/weights.rs"
+    "int8/fast/conv2d.rs"
+    "int8/fast/depthwise.rs"
+    "int8/fast/fully_connected.rs"
+    "int8/fast/mod.rs"
+    "int8/mod.rs"
+    "int8/reduce.rs"
+    "int8/softmax.rs"
+    "int8/sum.rs"
+    "int8/table.rs"
+    "isa/avx2.rs"
+    "isa/dsp/conv/blocks.rs"
+    "isa/dsp/conv/mod.rs"
+    "isa/dsp/conv/stage.rs"
+    "isa/dsp/conv/tails.rs"
+    "isa/dsp/mod.rs"
+    "isa/dsp/wide.rs"
+    "isa/mod.rs"
+    "isa/portable.rs"
+    "lib.rs"
+    "memory.rs"
+    "movement/concat.rs"
+    "movement/gather.rs"
+    "movement/load.rs"
+    "movement/mod.rs"
+    "movement/permute.rs"
+    "nd.rs"
+    "operand.rs"
+    "pooling.rs"
+    "requant.rs"
+    "view.rs"
+};
+
+#[cfg(test)]
+mod tests {
+    use super::FILES;
+    use std::path::Path;
+
+    fn collect(folder: &Path, inside: &str, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let path = format!("{inside}{}", entry.file_name().to_str().unwrap());
+            if entry.file_type().unwrap().is_dir() {
+                collect(&entry.path(), &format!("{path}/"), found);
+            } else if path.ends_with(".rs") && path != "sources.rs" && !path.ends_with("tests.rs") {
+                found.push(path);
+            }
+        }
+    }
+
+    #[test]
+    fn every_file_is_listed_once_in_order() {
+        let mut found = Vec::new();
+        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "", &mut found);
+        found.sort();
+        let listed: Vec<&str> = FILES.iter().map(|file| file.0).collect();
+        assert_eq!(listed, found, "the list in src/sources.rs is of the files that are there");
+    }
+}
