@@ -55,7 +55,9 @@ pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Re
             rules.ratios(FACTOR_LIMIT)?;
             rules.slope(*alpha)
         }
-        Op::Unary(UnaryKind::Exp | UnaryKind::Log | UnaryKind::Sqrt) => rules.floats(),
+        // A table has no factor that could be too large.
+        Op::Unary(UnaryKind::Exp | UnaryKind::Log) => rules.arithmetic(),
+        Op::Unary(UnaryKind::Sqrt) => rules.floats(),
         Op::Unary(UnaryKind::Tanh) => {
             rules.arithmetic()?;
             rules.ratios(FACTOR_LIMIT)?;

@@ -147,8 +147,17 @@ pub fn hard_swish(draw: &mut Draw) -> Option<Graph> {
     unary(draw, UnaryKind::HardSwish, None)
 }
 
+/// Whose greatest result lies beyond 2^31 steps is refused: the reference's own depends on the machine there.
 pub fn exp(draw: &mut Draw) -> Option<Graph> {
-    unary(draw, UnaryKind::Exp, None)
+    if !draw.int8() {
+        return unary(draw, UnaryKind::Exp, None);
+    }
+    let (scale, zero_point) = (draw.log_uniform(1e-3, 0.1), draw.zero_point());
+    let greatest = (scale * (127 - zero_point) as f32).exp();
+    let steps = draw.log_uniform(20.0, 1e6);
+    let x = DataType::int8(draw.scale(scale), zero_point);
+    let output = draw.integer(greatest / steps);
+    Builder::default().input(draw.dims(1, 5), x).finish(Op::Unary(UnaryKind::Exp), output)
 }
 
 pub fn sqrt(draw: &mut Draw) -> Option<Graph> {
@@ -166,7 +175,10 @@ pub fn prelu(draw: &mut Draw) -> Option<Graph> {
     let cut = draw.between(0, alpha.len() - 1);
     alpha.drain(..cut);
     let alpha_type = match draw.int8() {
-        true => DataType::int8(draw.log_uniform(1e-3, 0.02), draw.zero_point()),
+        true => {
+            let scale = draw.log_uniform(1e-3, 0.02);
+            draw.integer(scale)
+        }
         false => DataType::FLOAT32,
     };
     let output = draw.dtype_like(&x);
