@@ -174,6 +174,7 @@ fn keep_factors_small(
 ) {
     // Half of what the validator allows.
     const SUM: f64 = (1u64 << 18) as f64;
+    const WIDE_SUM: f64 = (1u64 << 12) as f64;
     const OTHER: f64 = (1u64 << 29) as f64;
     // A quarter: an input that comes from int8 may have steps of nearly twice this size.
     const WIDE: f64 = (1u64 << 5) as f64;
@@ -195,7 +196,9 @@ fn keep_factors_small(
         let inputs: Vec<f64> = operator.inputs.iter().map(|&id| scale(id)).collect();
         let greatest = inputs.iter().copied().fold(0.0, f64::max);
         let least = match &operator.op {
-            Op::Binary { kind: BinaryKind::Add | BinaryKind::Sub, .. } => greatest / SUM,
+            Op::Binary { kind: BinaryKind::Add | BinaryKind::Sub, .. } => {
+                greatest / if is_wide { WIDE_SUM } else { SUM }
+            }
             // A weight's own scale is no greater than that of its range.
             Op::Conv2d(_) | Op::DepthwiseConv2d { .. } | Op::TransposeConv { .. } | Op::FullyConnected { .. } => {
                 let products = largest_sum(graph, operator) * inputs[0] * most;

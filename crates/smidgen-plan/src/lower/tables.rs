@@ -31,9 +31,9 @@ pub(super) fn unary(kind: UnaryKind, ends: Ends) -> Result<[i8; 256], Refusal> {
             let least = (-128 - zero) as f32 * scale;
             return real(ends, |x| if x > 0.0 { libm::log(x as f64) as f32 } else { least });
         }
-        UnaryKind::Relu => relu(ends, Activation::Relu),
-        UnaryKind::ReluN1To1 => relu(ends, Activation::ReluN1To1),
-        UnaryKind::Relu6 => relu(ends, Activation::Relu6),
+        UnaryKind::Relu => return relu(ends, Activation::Relu),
+        UnaryKind::ReluN1To1 => return relu(ends, Activation::ReluN1To1),
+        UnaryKind::Relu6 => return relu(ends, Activation::Relu6),
         UnaryKind::LeakyRelu { alpha } => leaky_relu(ends, alpha),
         UnaryKind::HardSwish => return hard_swish(ends),
         UnaryKind::Sqrt => {
@@ -63,10 +63,10 @@ fn real(Ends { from: (sx, zx), to: (sy, zy) }: Ends, f: impl Fn(f32) -> f32) -> 
 }
 
 /// Requantisation, clamped.
-fn relu(Ends { from: (sx, zx), to: (sy, zy) }: Ends, activation: Activation) -> [i8; 256] {
-    let (min, max): (i8, i8) = super::quant::clamp(activation, sy, zy);
+fn relu(Ends { from: (sx, zx), to: (sy, zy) }: Ends, activation: Activation) -> Result<[i8; 256], Refusal> {
+    let (min, max): (i8, i8) = super::quant::clamp(activation, sy, zy)?;
     let factor = Factor::new((sx / sy) as f64);
-    table(|x| factor.apply(x - zx, Rounding::Twice).saturating_add(zy).max(min as i32).min(max as i32))
+    Ok(table(|x| factor.apply(x - zx, Rounding::Twice).saturating_add(zy).max(min as i32).min(max as i32)))
 }
 
 /// Requantisation with another factor for negative inputs. A negative slope is applied by its size, then negated.
@@ -88,7 +88,12 @@ fn leaky_relu(Ends { from: (sx, zx), to: (sy, zy) }: Ends, alpha: f32) -> [i8; 2
 fn hard_swish(Ends { from: (sx, zx), to: (sy, zy) }: Ends) -> Result<[i8; 256], Refusal> {
     let fine_scale = (1.0 / 128.0) * sx;
     let output = Factor::new((fine_scale / sy) as f64);
-    let reluish = Factor::new((fine_scale / (3.0 / 32768.0)) as f64);
+    let gate_scale = (fine_scale / (3.0 / 32768.0)) as f64;
+    // A shift beyond that has no defined form in the reference.
+    if gate_scale >= (1u32 << 30) as f64 {
+        return Err(Refusal(format!("the input's scale {sx} is too large: the fixed-point form of this operator has no room for it")));
+    }
+    let reluish = Factor::new(gate_scale);
     if output.shift > 0 {
         return Err(Refusal(format!(
             "the output's scale {sy} is under 1/128 of the input's, {sx}; the fixed-point form of this operator cannot express that"

@@ -236,7 +236,8 @@ pub fn quantize(draw: &mut Draw) -> Option<Graph> {
             let scale = wide.quantisation().and_then(Quantisation::per_tensor).map_or(1.0, |(scale, _)| scale);
             let narrow = DataType::int8(scale * 256.0 * draw.log_uniform(0.1, 6.0), draw.zero_point());
             match draw.between(0, 3) {
-                0 => (DataType::FLOAT32, wide),
+                // Floats beyond 2^31 steps become what the machine makes of them; ours saturate.
+                0 => (DataType::FLOAT32, DataType::int16(scale.max(1e-7))),
                 1 => (wide.clone(), draw.dtype_like(&wide)),
                 2 => (wide, narrow),
                 _ => (narrow, wide),
