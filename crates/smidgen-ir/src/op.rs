@@ -117,9 +117,9 @@ pub enum UnaryKind {
     },
     /// `x * min(max(x + 3, 0), 6) / 6`.
     HardSwish,
-    /// `e^x`; of float32 only.
+    /// `e^x`; of float32 and int8.
     Exp,
-    /// Natural logarithm; of float32 only.
+    /// Natural logarithm; of float32 and int8. What is not positive becomes the least number that an int8 output holds.
     Log,
     /// Square root; of float32 only.
     Sqrt,
@@ -323,15 +323,26 @@ pub enum Op {
 }
 
 impl Op {
-    /// True unless the operator computes on int8 but not on int16: TensorFlow Lite's reference kernels refuse int16 for these, or give nonsense.
+    /// True if the operator has a form for int16: of others TensorFlow Lite's reference kernels refuse int16, or give nonsense, or
+    /// interpolate in a table (EXP and LOG).
+    ///
+    /// Every operator with such a form has one for int8 as well; DIV and SQRT [have neither](Self::takes_int8).
     pub fn takes_int16(&self) -> bool {
         !matches!(
             self,
             Self::Prelu
-                | Self::Unary(UnaryKind::HardSwish | UnaryKind::ReluN1To1)
+                | Self::Unary(
+                    UnaryKind::HardSwish | UnaryKind::ReluN1To1 | UnaryKind::Exp | UnaryKind::Log | UnaryKind::Sqrt
+                )
+                | Self::Binary { kind: BinaryKind::Div, .. }
                 | Self::Reduce { kind: ReduceKind::Sum, .. }
                 | Self::ArgMax { .. }
         )
+    }
+
+    /// True if the operator has a form for int8.
+    pub fn takes_int8(&self) -> bool {
+        !matches!(self, Self::Binary { kind: BinaryKind::Div, .. } | Self::Unary(UnaryKind::Sqrt))
     }
 
     /// The operator's name in TensorFlow Lite's schema, which is also its mnemonic in tables and messages.

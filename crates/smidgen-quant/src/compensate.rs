@@ -270,8 +270,13 @@ fn move_single(part: &mut Part<'_>, product: &mut [f64], scale: f64, largest: f6
 mod tests {
     use super::*;
     use crate::affine::Affine;
-    use crate::weights;
-    use smidgen_ir::{Activation, Op};
+    use crate::weights::{self, Ends};
+    use smidgen_ir::{Activation, ElementType, Op};
+
+    const ENDS: Ends = {
+        let one = Affine { element: ElementType::Int8, scale: 1.0, zero_point: 0 };
+        Ends { input: one, output: one }
+    };
 
     const FULL: Op = Op::FullyConnected { keep_num_dims: false, activation: Activation::None };
 
@@ -319,7 +324,7 @@ mod tests {
         }
         moments.finish(true);
         let width = Width::Int4;
-        let scales = weights::scales(&values, &layout, &[0.0; 3], Affine::int8(1.0, 0), width);
+        let scales = weights::scales(&values, &layout, &[0.0; 3], ENDS, width);
         let (compensated, shifts) = round(&values, &layout, &moments, &scales, width);
         let nearest = weights::rounded(&values, &layout, scales.whole.clone(), width);
         let ratio = error(&values, &compensated, &shifts) / error(&values, &nearest, &[0.0; 3]);
@@ -350,7 +355,7 @@ mod tests {
         let mut moments = Moments::new(Patches::of(&FULL, &[1, 2], &[2, 2]).unwrap());
         moments.add(0, 1, &[0.0; 2], &[0.0; 2]);
         moments.finish(true);
-        let scales = weights::scales(&values, &layout, &[0.0; 2], Affine::int8(1.0, 0), Width::Int4);
+        let scales = weights::scales(&values, &layout, &[0.0; 2], ENDS, Width::Int4);
         let (found, shifts) = round(&values, &layout, &moments, &scales, Width::Int4);
         assert_eq!(shifts, [0.0; 2]);
         for (i, (&q, v)) in found.stored.iter().zip(values).enumerate() {

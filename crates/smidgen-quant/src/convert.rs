@@ -83,9 +83,15 @@ struct Build<'a> {
     origin: Vec<Option<TensorId>>,
     /// For each float tensor, what stands for it.
     placed: Vec<Option<TensorId>>,
-    /// Tensors brought to another scale or type, by what they were and the type, the scale's bits and the zero point.
-    brought: HashMap<(TensorId, ElementType, u32, i32), TensorId>,
+    /// Tensors brought to another scale or type, by what they were and what they became.
+    brought: HashMap<(TensorId, Form), TensorId>,
 }
+
+/// How a tensor is stored: the type, the scale's bits and the zero point.
+type Form = (ElementType, u32, i32);
+
+/// As floats.
+const REAL: Form = (ElementType::Float32, 0, 0);
 
 impl Build<'_> {
     fn add(&mut self, tensor: Tensor, origin: Option<TensorId>) -> TensorId {
@@ -115,6 +121,8 @@ impl Build<'_> {
                 self.graph.tensors[inner.index()].name.push_str(" quantised");
                 outer = self.add(Tensor { source: None, ..tensor.clone() }, Some(id));
                 self.graph.add_operator(Op::Quantize, vec![outer], vec![inner]);
+                // Operators on floats need not go through integers.
+                self.brought.insert((inner, REAL), outer);
             }
             self.graph.inputs.push(outer);
             if let Some(walk) = &mut self.walk {
@@ -131,6 +139,7 @@ impl Build<'_> {
                 Ends::Float32 => formats.own(id),
             };
             let inner = self.operand(id, asked);
+            self.name_output(id, inner);
             let mut outer = inner;
             if Affine::of(self.graph.tensor(inner)).is_some() && self.plan.options.ends == Ends::Float32 {
                 let tensor = self.plan.float.tensor(id);
@@ -139,6 +148,16 @@ impl Build<'_> {
                 self.graph.add_operator(Op::Dequantize, vec![inner], vec![outer]);
             }
             self.graph.outputs.push(outer);
+        }
+    }
+
+    /// Gives an output that is computed as floats and leaves as integers the name that it has in the float graph.
+    fn name_output(&mut self, id: TensorId, outer: TensorId) {
+        let Some(placed) = self.placed[id.index()].filter(|&placed| placed != outer) else { return };
+        if self.graph.tensor(placed).dtype == DataType::FLOAT32 && !self.graph.outputs.contains(&placed) {
+            let name = self.plan.float.tensor(id).name.clone();
+            self.graph.tensors[placed.index()].name = format!("{name} in floats");
+            self.graph.tensors[outer.index()].name = name;
         }
     }
 
@@ -152,10 +171,10 @@ impl Build<'_> {
             return self.add(constant, None);
         }
         let placed = self.place(id);
-        let Some(asked) = asked.filter(|asked| self.plan.formats.own(id).is_some_and(|own| own != *asked)) else {
+        let Some(asked) = asked.filter(|asked| self.plan.formats.own(id).is_none_or(|own| own != *asked)) else {
             return placed;
         };
-        let key = (placed, asked.element, asked.scale.to_bits(), asked.zero_point);
+        let key = (placed, (asked.element, asked.scale.to_bits(), asked.zero_point));
         if let Some(&brought) = self.brought.get(&key) {
             return brought;
         }
@@ -167,8 +186,33 @@ impl Build<'_> {
         copy
     }
 
+    /// What an operator on floats reads in place of a float graph's tensor.
+    fn real(&mut self, id: TensorId) -> TensorId {
+        let tensor = self.plan.float.tensor(id);
+        if tensor.is_constant() {
+            return self.add(tensor.clone(), None);
+        }
+        let placed = self.place(id);
+        if Affine::of(self.graph.tensor(placed)).is_none() {
+            return placed;
+        }
+        if let Some(&brought) = self.brought.get(&(placed, REAL)) {
+            return brought;
+        }
+        let name = format!("{} dequantised", tensor.name);
+        let copy = self.add(Tensor::activation(name, tensor.shape.clone(), DataType::FLOAT32), Some(id));
+        self.graph.add_operator(Op::Dequantize, vec![placed], vec![copy]);
+        self.brought.insert((placed, REAL), copy);
+        copy
+    }
+
     fn operator(&mut self, index: usize) -> Result<(), QuantError> {
         let operator = &self.plan.float.operators[index];
+        if self.plan.formats.floats[index] {
+            let inputs = operator.inputs.iter().map(|&id| self.real(id)).collect();
+            self.push(operator.op.clone(), inputs, operator);
+            return Ok(());
+        }
         let first = self.plan.float.tensor(operator.inputs[0]);
         if first.dtype == DataType::FLOAT32
             && let Some(weights) = operator.inputs.get(1)
@@ -256,7 +300,9 @@ impl Build<'_> {
         let values = weights.floats().unwrap_or_default();
         let bias = operator.inputs.get(2).map(|&id| float.tensor(id));
         let reals = bias.and_then(Tensor::floats).unwrap_or_else(|| vec![0.0; layout.outputs]);
-        let scales = weights::scales(&values, layout, &reals, input, width);
+        let output = self.plan.formats.own(operator.outputs[0]).unwrap_or(Affine::int8(1.0, 0));
+        let ends = weights::Ends { input, output };
+        let scales = weights::scales(&values, layout, &reals, ends, width);
         let mut reals: Vec<f64> = reals.into_iter().map(f64::from).collect();
         let correct = |reals: &mut [f64], by: Vec<f64>| {
             if options.correct_bias {
@@ -280,7 +326,7 @@ impl Build<'_> {
                 quantised
             }
         };
-        let stored = weights::biases(&reals, input, &quantised.scales);
+        let stored = weights::biases(&reals, ends, &quantised.scales);
         let scheme = |axis: usize, scales: Vec<f32>| match layout.per_channel(width) {
             true => Quantisation::PerChannel { axis, zero_points: vec![0; scales.len()], scales },
             false => Quantisation::PerTensor { scale: scales[0], zero_point: 0 },

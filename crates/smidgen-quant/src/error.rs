@@ -1,7 +1,8 @@
 //! Why a network cannot be quantised.
 
 use smidgen_exec::ExecError;
-use smidgen_ir::ValidateError;
+use smidgen_ir::validate::{OperatorFault, TensorFault};
+use smidgen_ir::{Graph, ValidateError};
 use smidgen_plan::LowerError;
 
 /// Why a network cannot be quantised.
@@ -92,9 +93,40 @@ pub enum QuantError {
     /// The executor refuses a Program.
     #[error(transparent)]
     Exec(#[from] ExecError),
+    /// A layer's weights or values are so large, so small or so far apart that no scales stand for them.
+    #[error("no scales of integers stand for {layer}, so far apart are its weights and its values")]
+    Scales {
+        /// The operator and what it writes.
+        layer: String,
+        /// What cannot be expressed.
+        #[source]
+        fault: ValidateError,
+    },
     /// The result is not valid, which is a fault of this crate's.
     #[error("quantisation has made the network invalid")]
     Spoilt(#[source] ValidateError),
+}
+
+impl QuantError {
+    /// Why an integer graph that was built is not valid.
+    pub(crate) fn of_result(graph: &Graph, error: ValidateError) -> Self {
+        let layer = match &error {
+            ValidateError::Operator { operator, fault } if matches!(**fault, OperatorFault::Factor { .. }) => {
+                graph.operators.get(operator.id.index())
+            }
+            ValidateError::Tensor { tensor, fault: TensorFault::Scale { .. } } => {
+                graph.operators.iter().find(|o| o.inputs.contains(&tensor.id) || o.outputs.contains(&tensor.id))
+            }
+            _ => None,
+        };
+        match layer {
+            Some(operator) => {
+                let output = operator.outputs.first().map_or("", |&id| graph.tensor(id).name.as_str());
+                Self::Scales { layer: format!("{}, which writes `{output}`", operator.op.name()), fault: error }
+            }
+            None => Self::Spoilt(error),
+        }
+    }
 }
 
 fn listed(names: &[String]) -> String {

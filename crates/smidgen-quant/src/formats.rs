@@ -1,12 +1,13 @@
-//! Which operators compute on int16 activations, and how each tensor is stored therefore.
+//! Which operators compute on int16 activations, which on floats, and how each tensor is stored therefore.
 //!
 //! What is decided is which tensors get 16 bits. Their producer and their consumers compute on int16 then, with all their inputs
 //! and outputs; an operator that has no form for int16 stays as it is. What an operator computes is stored as it computes; whoever
-//! computes on the other type reads a copy.
+//! computes on another type reads a copy.
 
 use crate::affine::Affine;
+use crate::floats;
 use crate::params::activations;
-use smidgen_ir::{Graph, Op, TensorId};
+use smidgen_ir::{Graph, Op, TensorId, UnaryKind};
 
 /// True if the operator may come to compute on int16.
 pub(crate) fn takes_int16(op: &Op) -> bool {
@@ -24,23 +25,40 @@ pub(crate) struct Formats<'a> {
     pub asked: Vec<bool>,
     /// Operators that compute on int16.
     pub operators: Vec<bool>,
+    /// Operators that compute on floats.
+    pub floats: Vec<bool>,
     /// Tensors that are stored as int16.
     stored: Vec<bool>,
+    /// Tensors that are stored as floats.
+    real: Vec<bool>,
 }
 
 impl<'a> Formats<'a> {
-    /// With 16 bits for the tensors that are asked for.
-    pub fn new(graph: &Graph, [narrow, wide]: [&'a [Option<Affine>]; 2], asked: Vec<bool>) -> Self {
+    /// With 16 bits for the tensors that are asked for. `without_int8` are the operators that [cannot](floats::without_int8) compute
+    /// on int8.
+    pub fn new(
+        graph: &Graph,
+        [narrow, wide]: [&'a [Option<Affine>]; 2],
+        without_int8: &[bool],
+        asked: Vec<bool>,
+    ) -> Self {
+        let touched = |operator| activations(graph, operator).into_iter().any(|id| asked[id.index()]);
+        // A table of int8 would take from EXP and LOG what 16 bits around them are for.
+        let coarse = |op: &Op| matches!(op, Op::Unary(UnaryKind::Exp | UnaryKind::Log));
+        let on_floats = graph.operators.iter().zip(without_int8).map(|(o, &w)| w || (coarse(&o.op) && touched(o)));
+        let mut floats: Vec<bool> = on_floats.collect();
+        floats::with_feeders(graph, &mut floats);
+        let mut real = vec![false; graph.tensors.len()];
         let mut stored = vec![false; graph.tensors.len()];
         graph.inputs.iter().for_each(|id| stored[id.index()] = asked[id.index()]);
         let mut operators = Vec::with_capacity(graph.operators.len());
-        for operator in &graph.operators {
-            let touched = activations(graph, operator).into_iter().any(|id| asked[id.index()]);
-            let is_wide = touched && takes_int16(&operator.op);
+        for (operator, &on_floats) in graph.operators.iter().zip(&floats) {
+            let is_wide = !on_floats && touched(operator) && takes_int16(&operator.op);
             operator.outputs.iter().for_each(|id| stored[id.index()] = is_wide);
+            operator.outputs.iter().for_each(|id| real[id.index()] = on_floats);
             operators.push(is_wide);
         }
-        Self { narrow, wide, asked, operators, stored }
+        Self { narrow, wide, asked, operators, floats, stored, real }
     }
 
     /// True if the tensor is stored as int16.
@@ -48,9 +66,9 @@ impl<'a> Formats<'a> {
         self.stored[id.index()]
     }
 
-    /// How the tensor is stored where it is computed.
+    /// How the tensor is stored where it is computed; `None` if that is as floats.
     pub fn own(&self, id: TensorId) -> Option<Affine> {
-        self.of(id, self.is_wide(id))
+        if self.real[id.index()] { None } else { self.of(id, self.is_wide(id)) }
     }
 
     /// How it would be stored as int16, or as int8.
@@ -60,7 +78,7 @@ impl<'a> Formats<'a> {
 
     /// How a reader takes it that computes on int16, or on int8, and asks for nothing else.
     pub fn read(&self, id: TensorId, wide: bool) -> Option<Affine> {
-        let own = self.own(id)?;
+        let Some(own) = self.own(id) else { return self.of(id, wide) };
         match (own.is_wide(), wide) {
             (false, true) => Some(own.widened()),
             (true, false) => self.of(id, false),
@@ -90,7 +108,8 @@ mod tests {
         let at = |name: &str| TensorId(graph.tensors.iter().position(|t| t.name == name).unwrap() as u32);
         let mut asked = vec![false; graph.tensors.len()];
         asked[at("a").index()] = true;
-        let formats = Formats::new(&graph, [&narrow, &wide], asked);
+        let none = vec![false; graph.operators.len()];
+        let formats = Formats::new(&graph, [&narrow, &wide], &none, asked);
         assert_eq!(formats.operators, [true, false, true, false, false]);
         let own = ["x", "a", "b", "c", "d", "e"].map(|name| formats.own(at(name)).unwrap().element);
         let [narrow, wide] = [ElementType::Int8, ElementType::Int16];
@@ -99,5 +118,38 @@ mod tests {
         assert_eq!(formats.read(at("x"), true), Some(Affine::int16(x.scale / 128.0)));
         assert_eq!(formats.read(at("c"), false), Some(Affine::int8(1.0 / 256.0, -128)));
         assert_eq!(formats.read(at("a"), true), formats.own(at("a")));
+    }
+    #[test]
+    fn what_only_operators_on_floats_read_stays_with_them() {
+        let source = "graph \"t\" inputs(%0) outputs(%6)
+            %0 \"x\" : f32[1x4]
+            %1 \"mean\" : f32[1x1] = MEAN(%0) axes=[1] keep_dims=true
+            %2 \"centred\" : f32[1x4] = SUB(%0, %1)
+            %3 \"squares\" : f32[1x4] = MUL(%2, %2)
+            %4 \"variance\" : f32[1x1] = MEAN(%3) axes=[1] keep_dims=true
+            %5 \"deviation\" : f32[1x1] = SQRT(%4)
+            %6 \"y\" : f32[1x4] = MUL(%2, %5)";
+        let graph = text::parse(source).unwrap();
+        let ranges = vec![Some((0.0, 2.0)); graph.tensors.len()];
+        let [narrow, wide] = [ElementType::Int8, ElementType::Int16].map(|e| params(&graph, &ranges, e));
+        let without: Vec<bool> = graph.operators.iter().map(|o| !o.op.takes_int8()).collect();
+        let formats = Formats::new(&graph, [&narrow, &wide], &without, vec![false; graph.tensors.len()]);
+        // The last MUL reads what is centred as well.
+        assert_eq!(formats.floats, [false, false, true, true, true, false]);
+        let deviation = graph.operators[4].outputs[0];
+        assert_eq!(formats.own(deviation), None);
+        assert_eq!(formats.read(deviation, true), wide[deviation.index()]);
+    }
+
+    #[test]
+    fn beside_int16_exponentials_are_floats() {
+        let source = "graph \"t\" inputs(%0) outputs(%1)
+            %0 \"x\" : f32[1x4]
+            %1 \"y\" : f32[1x4] = EXP(%0)";
+        let graph = text::parse(source).unwrap();
+        let ranges = vec![Some((0.0, 2.0)); graph.tensors.len()];
+        let [narrow, wide] = [ElementType::Int8, ElementType::Int16].map(|e| params(&graph, &ranges, e));
+        let of = |asked| Formats::new(&graph, [&narrow, &wide], &[false], vec![asked; 2]).floats;
+        assert_eq!([of(false), of(true)], [[false], [true]]);
     }
 }

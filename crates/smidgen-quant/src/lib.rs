@@ -12,7 +12,7 @@
 //! 3. `equalise` (on request): channels scaled against each other where that changes no result.
 //! 4. [`range`]: the interval of each tensor that integers will represent.
 //! 5. `params`: scales and zero points; tensors that an operator ties together get the same ones. `formats`: which operators
-//!    compute on int16, and what lies between them and others; `needs`: which of them need it.
+//!    compute on int16, and what lies between them and others; `needs`: which of them need it; `floats`: which stay on floats.
 //! 6. `convert`: the integer graph, with `weights` quantised and biases corrected; `compensate` rounds them by what their layer
 //!    reads (`moments`), in a `walk` through both networks.
 //! 7. `widths`: which weights take 4 bits, where they are mixed; then `convert` once more.
@@ -26,6 +26,7 @@ mod compensate;
 mod convert;
 mod equalise;
 mod error;
+mod floats;
 mod formats;
 mod histogram;
 mod moments;
@@ -257,13 +258,14 @@ pub fn quantise(
         WeightBits::Int4 | WeightBits::Mixed(_) => Rounding::Compensated,
     });
     let measured = &samples[..samples.len().min(options.noise_samples.max(1))];
-    let formats = |asked: Vec<bool>| Formats::new(&float, [&narrow, &wide], asked);
+    let without_int8 = floats::without_int8(&float, &narrow, &seen);
+    let formats = |asked: Vec<bool>| Formats::new(&float, [&narrow, &wide], &without_int8, asked);
     let build = |asked: Vec<bool>| {
         // What rounding has to walk through both networks for is too slow to be tried often.
         let rounding = if rounding == Rounding::Compensated { Rounding::Nearest } else { rounding };
         let plan = convert::Plan { float: &float, formats: &formats(asked), seen: &seen, options, rounding };
         let converted = convert::convert(plan, &vec![Width::Int8; float.operators.len()], None, false)?.0;
-        validate(&converted.graph).map_err(QuantError::Spoilt)?;
+        validated(&converted.graph)?;
         Ok(converted)
     };
     let (asked, widened) = widen(&float, options, measured, &build, progress)?;
@@ -279,15 +281,20 @@ pub fn quantise(
         WeightBits::Int4 => convert::convert(plan, &all(Width::Int4), walk(), false)?.0,
         WeightBits::Mixed(ratio) => {
             let (int8, alternatives) = convert::convert(plan, &all(Width::Int8), walk(), true)?;
-            validate(&int8.graph).map_err(QuantError::Spoilt)?;
+            validated(&int8.graph)?;
             let widths = widths::choose(&float, &int8, &alternatives, samples, ratio, progress)?;
             convert::convert(plan, &widths, walk(), false)?.0
         }
     };
-    validate(&converted.graph).map_err(QuantError::Spoilt)?;
+    validated(&converted.graph)?;
     let (layers, outputs) = noise::measure(&float, &converted, &seen, measured, progress)?;
     let constant_bytes = constant_bytes(&converted.graph);
     Ok(Quantised { graph: converted.graph, layers, outputs, equalised, widened, constant_bytes })
+}
+
+/// Checks an integer graph that was built.
+fn validated(graph: &Graph) -> Result<(), QuantError> {
+    validate(graph).map_err(|error| QuantError::of_result(graph, error))
 }
 
 /// The activations that get 16 bits, and what that does if any do or were tried. `build` makes the integer network for a choice.

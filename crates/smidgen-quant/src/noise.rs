@@ -59,8 +59,14 @@ impl Power {
 
     /// Least ratio that is told: whatever is worse is lost as well.
     const LEAST: f64 = -99.0;
+    /// Noise over signal where the noise is no number.
+    const RUINED: f64 = 1e30;
 
     fn decibels(self) -> Option<f64> {
+        // A division by what rounding made 0 gives what is no number.
+        if !self.noise.is_finite() || !self.signal.is_finite() {
+            return Some(Self::LEAST);
+        }
         (self.noise > 0.0).then(|| (10.0 * (self.signal / self.noise).log10()).max(Self::LEAST))
     }
 }
@@ -225,7 +231,8 @@ impl<'a> Trial<'a> {
         let of = |k: usize| {
             let mut total = Power::default();
             all.iter().for_each(|powers| total.add(powers[k]));
-            if total.signal > 0.0 { total.noise / total.signal } else { 0.0 }
+            let ratio = if total.signal > 0.0 { total.noise / total.signal } else { 0.0 };
+            if ratio.is_finite() { ratio } else { Power::RUINED }
         };
         Ok((0..self.watched.len()).map(of).sum())
     }

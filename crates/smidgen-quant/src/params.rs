@@ -2,6 +2,7 @@
 
 use crate::affine::Affine;
 use crate::observe::ENDLESS;
+use crate::weights::Layout;
 use smidgen_ir::{BinaryKind, DataType, ElementType, Graph, Op, Operator, PadValue, TensorId, UnaryKind};
 
 /// True if integers demand that inputs and outputs have one scale and zero point, since the operator only moves or picks values.
@@ -161,8 +162,9 @@ pub(crate) fn params(graph: &Graph, ranges: &[Option<(f32, f32)>], element: Elem
     params
 }
 
-/// Raises output scales that are so small beside an operator's inputs that the factor between them would not fit a multiplier
-/// and a shift. That takes a layer whose outputs are almost always clipped, so no precision is lost that mattered.
+/// Raises output scales that are so small beside an operator's inputs that what it computes would not fit an accumulator that is
+/// shifted left by the factor between them. That takes a layer whose outputs are almost always clipped, so no precision is lost that
+/// mattered.
 fn keep_factors_small(
     graph: &Graph,
     groups: &mut Groups,
@@ -172,10 +174,16 @@ fn keep_factors_small(
 ) {
     // Half of what the validator allows.
     const SUM: f64 = (1u64 << 18) as f64;
+    const WIDE_SUM: f64 = (1u64 << 12) as f64;
     const OTHER: f64 = (1u64 << 29) as f64;
     // A quarter: an input that comes from int8 may have steps of nearly twice this size.
     const WIDE: f64 = (1u64 << 5) as f64;
-    let weighted = if element == ElementType::Int16 { WIDE } else { OTHER };
+    // An accumulator in steps of the output: with a bias that is limited to twice this, the sum has 31 bits.
+    const STEPS: f64 = (1u64 << 28) as f64;
+    let is_wide = element == ElementType::Int16;
+    let weighted = if is_wide { WIDE } else { OTHER };
+    // So many steps has an input less its zero point at most.
+    let most = if is_wide { 65536.0 } else { 256.0 };
     for operator in &graph.operators {
         let mut scale = |id: TensorId| -> f64 {
             let affine = match graph.tensor(id).floats() {
@@ -188,15 +196,22 @@ fn keep_factors_small(
         let inputs: Vec<f64> = operator.inputs.iter().map(|&id| scale(id)).collect();
         let greatest = inputs.iter().copied().fold(0.0, f64::max);
         let least = match &operator.op {
-            Op::Binary { kind: BinaryKind::Add | BinaryKind::Sub, .. } => greatest / SUM,
+            Op::Binary { kind: BinaryKind::Add | BinaryKind::Sub, .. } => {
+                greatest / if is_wide { WIDE_SUM } else { SUM }
+            }
             // A weight's own scale is no greater than that of its range.
             Op::Conv2d(_) | Op::DepthwiseConv2d { .. } | Op::TransposeConv { .. } | Op::FullyConnected { .. } => {
-                inputs[0] * inputs[1] * 2.0 / weighted
+                let products = largest_sum(graph, operator) * inputs[0] * most;
+                (inputs[0] * inputs[1] * 2.0 / weighted).max(products / STEPS)
             }
-            Op::Binary { kind: BinaryKind::Mul, .. } => inputs[0] * inputs[1] * 2.0 / OTHER,
-            Op::Prelu => inputs[0].max(inputs[0] * inputs[1]) / OTHER,
-            Op::Unary(UnaryKind::LeakyRelu { alpha }) => inputs[0].max(inputs[0] * f64::from(alpha.abs())) / OTHER,
-            Op::Unary(_) | Op::Reduce { .. } => greatest / OTHER,
+            Op::Binary { kind: BinaryKind::Mul, .. } => inputs[0] * inputs[1] * most * most / (4.0 * STEPS),
+            Op::Prelu => (inputs[0] * most).max(inputs[0] * inputs[1] * most * most) / STEPS,
+            Op::Unary(UnaryKind::LeakyRelu { alpha }) => {
+                inputs[0].max(inputs[0] * f64::from(alpha.abs())) * most / STEPS
+            }
+            // These go by tables.
+            Op::Unary(UnaryKind::Exp | UnaryKind::Log | UnaryKind::Sqrt) => continue,
+            Op::Unary(_) | Op::Reduce { .. } => greatest * most / STEPS,
             _ => continue,
         };
         let group = groups.of(operator.outputs[0]);
@@ -204,6 +219,16 @@ fn keep_factors_small(
             affine.scale = least as f32;
         }
     }
+}
+
+/// The greatest sum of the magnitudes of one output's weights.
+fn largest_sum(graph: &Graph, operator: &Operator) -> f64 {
+    let weights = graph.tensor(operator.inputs[1]);
+    let layout = Layout::of(&operator.op, weights.shape.dims());
+    let (Some(layout), Some(values)) = (layout, weights.floats()) else { return 0.0 };
+    let mut sums = vec![0.0; layout.outputs];
+    values.iter().enumerate().for_each(|(i, &value)| sums[layout.output(i)] += f64::from(value.abs()));
+    sums.into_iter().fold(0.0, f64::max)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use smidgen_plan::LowerOptions;
 
 /// A cleaned graph that computes the same: constants folded, weights of dynamic range quantisation made floats, fused
 /// activations of CONCATENATION made operators, SUM made MEAN times the count (the reference's int8 SUM is right only for
-/// bytes that are not negative), and activations fused into what they follow.
+/// bytes that are not negative), a division by constants made a multiplication, and activations fused into what they follow.
 pub(crate) fn prepare(graph: &Graph) -> Result<Graph, QuantError> {
     let mut graph = graph.clone();
     split(&mut graph);
@@ -62,9 +62,25 @@ fn split(graph: &mut Graph) {
                 let times = Op::Binary { kind: BinaryKind::Mul, activation: Activation::None };
                 graph.add_operator(times, vec![mean, count], vec![y]);
             }
+            Op::Binary { kind: kind @ BinaryKind::Div, .. }
+                if let Some(inverse) = inverse(graph.tensor(operator.inputs[1])) =>
+            {
+                *kind = BinaryKind::Mul;
+                operator.inputs[1] = graph.add_tensor(inverse);
+                graph.operators.push(operator);
+            }
             _ => graph.operators.push(operator),
         }
     }
+}
+
+/// One over each of a constant's values, where all of these are numbers with all their digits.
+fn inverse(divisor: &Tensor) -> Option<Tensor> {
+    let inverses: Vec<f32> = divisor.floats()?.iter().map(|value| 1.0 / value).collect();
+    let bytes: Vec<u8> = inverses.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let name = format!("{} inverse", divisor.name);
+    let inverse = Tensor::constant(name, divisor.shape.clone(), DataType::FLOAT32, bytes);
+    inverses.iter().all(|value| value.is_normal()).then_some(inverse)
 }
 
 /// Makes an activation that follows a layer, and nothing else does, part of the layer: its output then needs no range for values

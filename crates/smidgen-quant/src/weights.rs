@@ -10,6 +10,23 @@ const LARGEST_WIDE_BIAS: f64 = (1u64 << 46) as f64;
 /// Scales of one layer's channels are at most this far apart: a channel whose weights are smaller still cannot be seen in the output.
 const SPREAD: f32 = 1.0 / (1 << 24) as f32;
 
+/// Steps of the output that a stored bias must be able to stand for: whatever the products are, it is clipped there.
+const MOST_STEPS: f64 = (1u32 << 29) as f64;
+
+/// How a layer's input and output are stored.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Ends {
+    pub input: Affine,
+    pub output: Affine,
+}
+
+impl Ends {
+    /// Greatest magnitude of a stored bias, where the sum has room for more.
+    fn largest_bias(self) -> f64 {
+        if self.input.is_wide() { LARGEST_WIDE_BIAS } else { LARGEST_BIAS }
+    }
+}
+
 /// Parts of the greatest weight that are tried as the end of a clipped range.
 const CLIPS: usize = 60;
 
@@ -131,15 +148,17 @@ pub(crate) struct Scales {
     pub least: Vec<f32>,
 }
 
-/// The scales for weights of this width. A channel's is large enough for its `bias` to fit with this input.
-pub(crate) fn scales(values: &[f32], layout: &Layout, bias: &[f32], input: Affine, width: Width) -> Scales {
+/// The scales for weights of this width. A channel's is large enough for its `bias` to fit with this input, or to lie so far beyond the
+/// output's range that no product brings it back.
+pub(crate) fn scales(values: &[f32], layout: &Layout, bias: &[f32], ends: Ends, width: Width) -> Scales {
     let mut greatest = vec![0f32; layout.outputs];
     for (i, &value) in values.iter().enumerate() {
         let most = &mut greatest[layout.output(i)];
         *most = most.max(value.abs());
     }
-    let most = if input.is_wide() { LARGEST_WIDE_BIAS } else { LARGEST_BIAS };
-    let fits = |bias: &f32| (f64::from(bias.abs()) / (f64::from(input.scale) * most)) as f32;
+    let beyond = f64::from(ends.output.scale) * MOST_STEPS;
+    let step = f64::from(ends.input.scale) * ends.largest_bias();
+    let fits = |bias: &f32| (f64::from(bias.abs()).min(beyond) / step) as f32;
     let mut least: Vec<f32> = bias.iter().map(fits).collect();
     let mut whole: Vec<f32> = greatest.iter().zip(&least).map(|(g, &l)| (g / width.largest()).max(l)).collect();
     let largest = whole.iter().copied().fold(0.0, f32::max);
@@ -206,12 +225,14 @@ pub(crate) fn mean_error(values: &[f32], layout: &Layout, weights: &Weights, mea
     error
 }
 
-/// Stored biases: `real = input.scale * scales[c] * stored`. Beside int8 they fit int32.
-pub(crate) fn biases(bias: &[f64], input: Affine, scales: &[f32]) -> Vec<i64> {
+/// Stored biases: `real = input.scale * scales[c] * stored`, as far as sums can hold them before and after they are brought to the
+/// output's scale. Beside int8 they fit int32.
+pub(crate) fn biases(bias: &[f64], ends: Ends, scales: &[f32]) -> Vec<i64> {
     let stored = |(&b, &s): (&f64, &f32)| {
-        let stored = (b / (f64::from(input.scale) * f64::from(s))).round();
-        // The casts saturate.
-        if input.is_wide() { stored as i64 } else { (stored as i32).into() }
+        let step = f64::from(ends.input.scale) * f64::from(s);
+        let most = ends.largest_bias().min(MOST_STEPS * f64::from(ends.output.scale) / step);
+        // Half a step more, since scales are rounded to single precision.
+        (b / step).round().clamp(-most - most / 1e6, most + most / 1e6) as i64
     };
     bias.iter().zip(scales).map(stored).collect()
 }
@@ -221,6 +242,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use smidgen_ir::{Activation, ConvParams, Padding};
+
+    /// An output whose range takes any bias.
+    fn ends(input: Affine) -> Ends {
+        Ends { input, output: Affine { scale: 1e30, zero_point: 0, ..input } }
+    }
 
     fn params() -> ConvParams {
         ConvParams { stride: [1, 1], dilation: [1, 1], padding: Padding::Same, activation: Activation::None }
@@ -234,7 +260,7 @@ mod tests {
         rounded(
             values,
             layout,
-            scales(values, layout, bias, Affine::int8(input_scale, 0), Width::Int8).whole,
+            scales(values, layout, bias, ends(Affine::int8(input_scale, 0)), Width::Int8).whole,
             Width::Int8,
         )
     }
@@ -251,7 +277,7 @@ mod tests {
         let values: Vec<f32> =
             (0..400).map(|i| if i == 0 { 3.0 } else { (i * 37 % 101) as f32 / 50.5 - 1.0 }).collect();
         let layout = dense(1, 400);
-        let scales = scales(&values, &layout, &[0.0], Affine::int8(1.0, 0), Width::Int4);
+        let scales = scales(&values, &layout, &[0.0], ends(Affine::int8(1.0, 0)), Width::Int4);
         let error = |scales: Vec<f32>| {
             let found = rounded(&values, &layout, scales.clone(), Width::Int4);
             let difference = |(&q, v): (&i8, &f32)| (f32::from(q) * scales[0] - v).powi(2);
@@ -289,7 +315,7 @@ mod tests {
                 prop_assert!((f64::from(scale) * f64::from(stored) - f64::from(value)).abs() <= 0.5001 * f64::from(scale));
             }
             let reals: Vec<f64> = bias.iter().map(|&b| b.into()).collect();
-            for ((&stored, &real), &scale) in biases(&reals, Affine::int8(input, 0), &weights.scales).iter().zip(&reals).zip(&weights.scales) {
+            for ((&stored, &real), &scale) in biases(&reals, ends(Affine::int8(input, 0)), &weights.scales).iter().zip(&reals).zip(&weights.scales) {
                 let step = f64::from(input) * f64::from(scale);
                 prop_assert!((step * stored as f64 - real).abs() <= 0.5001 * step);
                 // Scales are rounded to single precision.
@@ -302,7 +328,7 @@ mod tests {
     fn channels_without_weights_keep_their_bias() {
         let weights = quantise(&[0.0; 4], &dense(2, 2), &[3.0, 0.0], 0.1);
         assert_eq!(weights.stored, [0; 4]);
-        let stored = biases(&[3.0, 0.0], Affine::int8(0.1, 0), &weights.scales);
+        let stored = biases(&[3.0, 0.0], ends(Affine::int8(0.1, 0)), &weights.scales);
         assert!((stored[0] as f64 * 0.1 * f64::from(weights.scales[0]) - 3.0).abs() < 1e-6, "{stored:?}");
         assert!(quantise(&[0.0; 4], &dense(2, 2), &[0.0; 2], 0.1).scales.iter().all(|s| s.is_normal()));
     }
@@ -313,11 +339,28 @@ mod tests {
         let (bias, values) = ([3e4f32], [1e-4f32, -1e-4]);
         let [narrow, wide] = [Affine::int8(1e-3, 0), Affine::int16(1e-3)];
         // Beside int8 the weights' steps must grow for the bias to fit; beside int16 they need not.
-        let scales = [narrow, wide].map(|input| scales(&values, &layout, &bias, input, Width::Int8).whole);
+        let scales = [narrow, wide].map(|input| scales(&values, &layout, &bias, ends(input), Width::Int8).whole);
         assert!(scales[0][0] > 1e-2 && scales[1][0] == 1e-4 / 127.0, "{scales:?}");
-        let stored = biases(&[3e4], wide, &scales[1]);
+        let stored = biases(&[3e4], ends(wide), &scales[1]);
         assert!((stored[0] as f64 * f64::from(1e-3f32) * f64::from(scales[1][0]) - 3e4).abs() < 1e-6, "{stored:?}");
         assert!(stored[0] > i32::MAX.into());
+    }
+
+    #[test]
+    fn a_bias_far_beyond_the_output_leaves_other_channels_their_steps() {
+        for input in [Affine::int8(0.01, 0), Affine::int16(0.01)] {
+            let ends = Ends { input, output: Affine { scale: 0.02, ..input } };
+            let (bias, layout) = ([0.5, f32::MIN], dense(2, 2));
+            let found = scales(&[1.0, -0.5, 0.3, 0.2], &layout, &bias, ends, Width::Int8).whole;
+            assert_eq!(found[0], 1.0 / 127.0);
+            let stored = biases(&bias.map(f64::from), ends, &found);
+            let step = |o: usize| f64::from(input.scale) * f64::from(found[o]);
+            assert!((stored[0] as f64 * step(0) - 0.5).abs() <= step(0));
+            // Beyond all that two products of at most 2^22 can bring back, and no more than sums hold.
+            let steps = stored[1] as f64 * step(1) / 0.02;
+            assert!((-1.01 * MOST_STEPS..-0.9 * MOST_STEPS).contains(&steps), "{steps}");
+            assert!(stored[1].unsigned_abs() as f64 <= 1.01 * ends.largest_bias());
+        }
     }
 
     #[test]

@@ -148,6 +148,8 @@ impl Error {
             Self::Quant(error) => match error {
                 QuantError::Spoilt(_) | QuantError::Exec(_) => ErrorKind::Internal,
                 QuantError::Lower(_) => ErrorKind::Unsupported,
+                // The file is sound: float kernels run it.
+                QuantError::Scales { .. } => ErrorKind::Request,
                 QuantError::Graph(_) | QuantError::Constant { .. } => ErrorKind::Malformed,
                 QuantError::Quantised { .. }
                 | QuantError::NothingToDo
@@ -177,6 +179,10 @@ impl Error {
                 QuantError::Constant { .. } => "training diverged, or the file is damaged: export the network again",
                 QuantError::Value { .. } => {
                     "the samples hold numbers that no network can take, or are scaled unlike the data it was trained on"
+                }
+                QuantError::Scales { .. } => {
+                    "look at the layer's weights and at the samples: a diverged training, or numbers that are not scaled as in \
+                     training, give such values; `--range percentile` leaves out single outliers"
                 }
                 QuantError::Ratio { .. } => {
                     "ask for a greater --flash-ratio; biases, and layers that are not CONV_2D, DEPTHWISE_CONV_2D or \

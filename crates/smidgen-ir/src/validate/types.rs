@@ -9,6 +9,8 @@ use crate::tensor::{DataType, ElementType, Quantisation, Tensor, TensorId};
 const FACTOR_LIMIT: u32 = 30;
 /// The same for ADD and SUB, whose accumulator has 20 fractional bits and one bit of head room.
 const SUM_FACTOR_LIMIT: u32 = 19;
+/// The same on int16, where it has 15.
+const WIDE_SUM_FACTOR_LIMIT: u32 = 14;
 /// The same for layers with weights on int16, whose 64-bit accumulators have room for no more.
 const WIDE_FACTOR_LIMIT: u32 = 7;
 
@@ -30,7 +32,8 @@ pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Re
         Op::Binary { kind, .. } => match kind {
             BinaryKind::Add | BinaryKind::Sub => {
                 rules.arithmetic()?;
-                rules.ratios(SUM_FACTOR_LIMIT)
+                let wide = graph.tensor(operator.inputs[0]).element() == ElementType::Int16;
+                rules.ratios(if wide { WIDE_SUM_FACTOR_LIMIT } else { SUM_FACTOR_LIMIT })
             }
             BinaryKind::Mul => {
                 rules.arithmetic()?;
@@ -55,7 +58,9 @@ pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Re
             rules.ratios(FACTOR_LIMIT)?;
             rules.slope(*alpha)
         }
-        Op::Unary(UnaryKind::Exp | UnaryKind::Log | UnaryKind::Sqrt) => rules.floats(),
+        // A table has no factor that could be too large.
+        Op::Unary(UnaryKind::Exp | UnaryKind::Log) => rules.arithmetic(),
+        Op::Unary(UnaryKind::Sqrt) => rules.floats(),
         Op::Unary(UnaryKind::Tanh) => {
             rules.arithmetic()?;
             rules.ratios(FACTOR_LIMIT)?;

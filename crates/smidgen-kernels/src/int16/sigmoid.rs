@@ -34,7 +34,8 @@ impl Sigmoid {
     /// The stored output of a stored input.
     #[inline]
     pub fn apply(&self, x: i16, table: &[u16; 256]) -> i16 {
-        let half = (1i32 << self.shift) >> 1;
+        // Unsigned, since the shift may be 31.
+        let half = ((1u32 << self.shift) >> 1) as i32;
         let argument = i32::from(x).wrapping_mul(self.multiplier).wrapping_add(half).wrapping_shr(self.shift.into());
         let size = argument.unsigned_abs();
         let bits = if self.tanh { 8 } else { 9 };

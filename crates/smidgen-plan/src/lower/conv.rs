@@ -291,7 +291,7 @@ fn expect(weights: &Tensor, given: [usize; 2], wanted: [usize; 2]) -> Result<(),
 
 fn int8(x: &Tensor, y: &Tensor, activation: Activation) -> Result<Int8, Refusal> {
     let ((_, input_zero), (output_scale, output_zero)) = (quant::int8(x)?, quant::int8(y)?);
-    let (min, max) = quant::clamp(activation, output_scale, output_zero);
+    let (min, max) = quant::clamp(activation, output_scale, output_zero)?;
     Ok(Int8 { input_zero, output_zero, min, max, rounding: Rounding::Twice })
 }
 
@@ -327,7 +327,7 @@ fn wide(builder: &Builder, operator: &Operator, activation: Activation, outputs:
     let [x, weights, y] = tensors(builder, operator);
     let bias = operator.inputs.get(2).map(|&t| builder.tensor(t));
     let (input_scale, output_scale) = (quant::int16(x)?, quant::int16(y)?);
-    let (min, max) = quant::clamp(activation, output_scale, 0);
+    let (min, max) = quant::clamp(activation, output_scale, 0)?;
     Ok(Wide {
         quant: Int16 { min, max, multiplier: Multiplier::Reduced },
         weights: quant::weights_i8(weights)?,

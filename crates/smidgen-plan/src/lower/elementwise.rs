@@ -88,12 +88,12 @@ pub(super) fn binary(
     match y.element() {
         ElementType::Int8 => {
             let ends = [quant::int8(a)?, quant::int8(b)?, quant::int8(y)?];
-            let function = integers(kind, ends, activation).ok_or_else(|| unsupported(y, ElementType::Int8))?;
+            let function = integers(kind, ends, activation)?.ok_or_else(|| unsupported(y, ElementType::Int8))?;
             push_two(builder, operator, Two::Int8(function))
         }
         ElementType::Int16 => {
             let ends = [(quant::int16(a)?, 0), (quant::int16(b)?, 0), (quant::int16(y)?, 0)];
-            let function = integers(kind, ends, activation).ok_or_else(|| unsupported(y, ElementType::Int16))?;
+            let function = integers(kind, ends, activation)?.ok_or_else(|| unsupported(y, ElementType::Int16))?;
             push_two(builder, operator, Two::Int16(function))
         }
         ElementType::Float32 => {
@@ -137,22 +137,22 @@ pub(super) fn prelu(builder: &mut Builder, operator: &Operator) -> Result<(), Re
 type Ends = [(f32, i32); 3];
 
 /// The function of integers, if there is one.
-fn integers<T: Integer>(kind: BinaryKind, ends: Ends, activation: Activation) -> Option<Binary<T>> {
-    Some(match kind {
-        BinaryKind::Add => Binary::Sum(sum(ends, activation, false)),
-        BinaryKind::Sub => Binary::Sum(sum(ends, activation, true)),
-        BinaryKind::Mul => Binary::Product(product(ends, activation)),
-        BinaryKind::Div => return None,
+fn integers<T: Integer>(kind: BinaryKind, ends: Ends, activation: Activation) -> Result<Option<Binary<T>>, Refusal> {
+    Ok(Some(match kind {
+        BinaryKind::Add => Binary::Sum(sum(ends, activation, false)?),
+        BinaryKind::Sub => Binary::Sum(sum(ends, activation, true)?),
+        BinaryKind::Mul => Binary::Product(product(ends, activation)?),
+        BinaryKind::Div => return Ok(None),
         BinaryKind::Minimum => Binary::Minimum,
         BinaryKind::Maximum => Binary::Maximum,
-    })
+    }))
 }
 
 /// ADD and SUB bring both operands to twice the greater scale, with some more bits.
-fn sum<T: Integer>([(sa, za), (sb, zb), (sy, zy)]: Ends, activation: Activation, subtract: bool) -> Sum<T> {
+fn sum<T: Integer>([(sa, za), (sb, zb), (sy, zy)]: Ends, activation: Activation, subtract: bool) -> Result<Sum<T>, Refusal> {
     let common = 2.0 * sa.max(sb) as f64;
-    let (min, max) = quant::clamp(activation, sy, zy);
-    Sum {
+    let (min, max) = quant::clamp(activation, sy, zy)?;
+    Ok(Sum {
         zeros: [za, zb],
         factors: [Factor::new(sa as f64 / common), Factor::new(sb as f64 / common)],
         output: Factor::new(common / ((1u32 << T::SUM_SHIFT) as f64 * sy as f64)),
@@ -161,14 +161,14 @@ fn sum<T: Integer>([(sa, za), (sb, zb), (sy, zy)]: Ends, activation: Activation,
         max,
         subtract,
         rounding: Rounding::Twice,
-    }
+    })
 }
 
-fn product<T: Integer>([(sa, za), (sb, zb), (sy, zy)]: Ends, activation: Activation) -> Product<T> {
-    let (min, max) = quant::clamp(activation, sy, zy);
+fn product<T: Integer>([(sa, za), (sb, zb), (sy, zy)]: Ends, activation: Activation) -> Result<Product<T>, Refusal> {
+    let (min, max) = quant::clamp(activation, sy, zy)?;
     // The product and quotient of the scales are taken in single precision.
     let factor = Factor::new((sa * sb / sy) as f64);
-    Product { zeros: [za, zb], factor, output_zero: zy, min, max, rounding: Rounding::Twice }
+    Ok(Product { zeros: [za, zb], factor, output_zero: zy, min, max, rounding: Rounding::Twice })
 }
 
 /// A function of two operands.

@@ -34,13 +34,14 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
     let y = builder.tensor(operator.outputs[0]);
     let [outputs, inputs] = sizes(x, weights, y)?;
     let ((input_scale, input_zero), (output_scale, output_zero)) = (quant::int8(x)?, quant::int8(y)?);
-    let (min, max) = quant::clamp(activation, output_scale, output_zero);
+    let (min, max) = quant::clamp(activation, output_scale, output_zero)?;
     let rounding = builder.options.reference.fully_connected();
     let factors = factors(input_scale, weights, output_scale, outputs)?;
     let weight_zero = weights.per_tensor().map_or(0, |(_, zero_point)| zero_point);
     let quant = Int8 { input_zero, output_zero, min, max, rounding };
     let values = quant::weights_i8(weights)?;
     let mut bias = quant::bias_i32(bias, outputs)?;
+    quant::check_shifted_sums(weights, &factors, &bias, &values, weight_zero)?;
     let order = Order { block: Block::Elements(1), staged: true };
     let simple = builder.options.kernels == KernelSet::Reference || weight_zero != 0 || inputs == 0;
     let kernel = if simple {
@@ -99,8 +100,9 @@ fn int16(builder: &mut Builder, operator: &Operator, activation: Activation) -> 
         Multiplier::Reduced => factors(input_scale, weights, output_scale, outputs)?,
     };
     let bias = quant::bias_i64(bias, outputs)?;
-    let (min, max) = quant::clamp(activation, output_scale, 0);
+    let (min, max) = quant::clamp(activation, output_scale, 0)?;
     let values = quant::weights_i8(weights)?;
+    quant::check_wide_sums(weights, &factors, &bias, &values)?;
     let quant = Int16 { min, max, multiplier };
     if builder.options.kernels == KernelSet::Device
         && let Some(words) = quant::proven(&quant, &factors, &bias, &values)

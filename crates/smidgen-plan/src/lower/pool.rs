@@ -31,7 +31,7 @@ pub(super) fn pool(
             if (scale, zero_point) != output {
                 return Err(Refusal(format!("`{}` and `{}` must have the same scale and zero point", x.name, y.name)));
             }
-            let (min, max) = quant::clamp(activation, scale, zero_point);
+            let (min, max) = quant::clamp(activation, scale, zero_point)?;
             Kernel::PoolI8 { kind, window, clamp: [min, max] }
         }
         ElementType::Int16 => {
@@ -39,7 +39,7 @@ pub(super) fn pool(
             if scale != quant::int16(y)? {
                 return Err(Refusal(format!("`{}` and `{}` must have the same scale", x.name, y.name)));
             }
-            let (min, max) = quant::clamp(activation, scale, 0);
+            let (min, max) = quant::clamp(activation, scale, 0)?;
             Kernel::PoolI16 { kind, window, clamp: [min, max] }
         }
         ElementType::Float32 => {

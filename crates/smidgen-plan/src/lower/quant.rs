@@ -39,19 +39,26 @@ pub(super) fn unsupported(tensor: &Tensor, element: ElementType) -> Refusal {
 }
 
 /// The least and greatest stored integer that an activation allows, as TensorFlow Lite's `CalculateActivationRangeQuantized` gives them: in
-/// single precision, rounding half away from zero.
-pub(super) fn clamp<T: Integer>(activation: Activation, scale: f32, zero_point: i32) -> (T, T) {
+/// single precision, rounding half away from zero. Scales are refused for which an end of the activation lies beyond the int32 that
+/// TensorFlow Lite turns it into.
+pub(super) fn clamp<T: Integer>(activation: Activation, scale: f32, zero_point: i32) -> Result<(T, T), Refusal> {
+    /// Steps with room for a zero point.
+    const MOST: f32 = (1u32 << 30) as f32;
     let (low, high) = activation.range();
     let (least, most): (i32, i32) = (T::MIN.into(), T::MAX.into());
     let stored = |real: f32, unbounded: i32| {
-        if real.is_finite() {
-            // The cast saturates, so an absurd scale cannot overflow.
-            (zero_point as i64 + libm::roundf(real / scale) as i64).clamp(least.into(), most.into()) as i32
-        } else {
-            unbounded
+        if !real.is_finite() {
+            return Ok(unbounded);
         }
+        let steps = libm::roundf(real / scale);
+        if steps.abs() > MOST {
+            return Err(Refusal(format!(
+                "the output's scale {scale} is too small for its activation, which ends at {real}: quantise the network again"
+            )));
+        }
+        Ok((zero_point + steps as i32).clamp(least, most))
     };
-    (T::wrap(stored(low, least)), T::wrap(stored(high, most)))
+    Ok((T::wrap(stored(low, least)?), T::wrap(stored(high, most)?)))
 }
 
 /// The int8 elements of constant weights.
@@ -136,6 +143,53 @@ pub(super) fn factors(input: f32, weights: &Tensor, output: f32, channels: usize
         )));
     }
     Ok((0..channels).map(|o| Factor::new(input as f64 * quantisation.scale(o) as f64 / output as f64)).collect())
+}
+
+/// Refuses sums that leave int32 when they are shifted left by their factor: what follows then depends on how the reference was built.
+/// `weights` has those of a channel in a row.
+pub(super) fn check_shifted_sums(
+    tensor: &Tensor,
+    factors: &[Factor],
+    bias: &[i32],
+    weights: &[i8],
+    weight_zero: i32,
+) -> Result<(), Refusal> {
+    let each = weights.len().checked_div(bias.len()).unwrap_or(0).max(1);
+    for ((factor, &bias), weights) in factors.iter().zip(bias).zip(weights.chunks_exact(each)) {
+        let products = weights.iter().map(|&w| 255 * (i64::from(w) - i64::from(weight_zero)).abs()).sum::<i64>();
+        let most = i64::from(bias).abs() + products;
+        if factor.shift > 0 && most.checked_mul(1i64 << factor.shift).is_none_or(|most| most > i32::MAX.into()) {
+            return Err(Refusal(format!(
+                "with the weights `{}` sums reach {most}, which in steps of the output leave 32 bits: the output's scale is too small",
+                tensor.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses sums beyond the 48 bits that TensorFlow Lite's arithmetic of 64-bit sums is made for, and those that in steps of the output
+/// leave 32 bits. `weights` has those of a channel in a row.
+pub(super) fn check_wide_sums(
+    tensor: &Tensor,
+    factors: &[Factor],
+    bias: &[i64],
+    weights: &[i8],
+) -> Result<(), Refusal> {
+    let each = weights.len().checked_div(bias.len()).unwrap_or(0).max(1);
+    for ((factor, &bias), weights) in factors.iter().zip(bias).zip(weights.chunks_exact(each)) {
+        let products = weights.iter().map(|&w| i64::from(w).abs() << 15).sum::<i64>();
+        let most = bias.unsigned_abs().saturating_add(products.unsigned_abs());
+        let steps = most as f64 * f64::from(factor.multiplier) * libm::exp2(f64::from(factor.shift) - 31.0);
+        if most >= 1 << 47 || steps >= f64::from(i32::MAX) {
+            return Err(Refusal(format!(
+                "with the weights `{}` and a bias of {bias} sums leave the 48 bits, or in steps of the output the 32 bits, that this \
+                 operator has on int16",
+                tensor.name
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The input's zero point folded into each bias; `weights` has those of a channel in a row.

@@ -23,14 +23,20 @@ fn table(f: impl Fn(i32) -> i32) -> [i8; 256] {
 pub(super) fn unary(kind: UnaryKind, ends: Ends) -> Result<[i8; 256], Refusal> {
     Ok(match kind {
         // Exponentials in double precision and then rounded are what a good single-precision library gives.
-        UnaryKind::Logistic => real(ends, |x| 1.0 / (1.0 + libm::exp(-x as f64) as f32)),
-        UnaryKind::Tanh => real(ends, |x| libm::tanh(x as f64) as f32),
-        UnaryKind::Relu => relu(ends, Activation::Relu),
-        UnaryKind::ReluN1To1 => relu(ends, Activation::ReluN1To1),
-        UnaryKind::Relu6 => relu(ends, Activation::Relu6),
+        UnaryKind::Logistic => return real(ends, |x| 1.0 / (1.0 + libm::exp(-x as f64) as f32)),
+        UnaryKind::Tanh => return real(ends, |x| libm::tanh(x as f64) as f32),
+        UnaryKind::Exp => return real(ends, |x| libm::exp(x as f64) as f32),
+        UnaryKind::Log => {
+            let (scale, zero) = ends.to;
+            let least = (-128 - zero) as f32 * scale;
+            return real(ends, |x| if x > 0.0 { libm::log(x as f64) as f32 } else { least });
+        }
+        UnaryKind::Relu => return relu(ends, Activation::Relu),
+        UnaryKind::ReluN1To1 => return relu(ends, Activation::ReluN1To1),
+        UnaryKind::Relu6 => return relu(ends, Activation::Relu6),
         UnaryKind::LeakyRelu { alpha } => leaky_relu(ends, alpha),
         UnaryKind::HardSwish => return hard_swish(ends),
-        UnaryKind::Exp | UnaryKind::Log | UnaryKind::Sqrt => {
+        UnaryKind::Sqrt => {
             return Err(Refusal("this function is supported on f32 only".into()));
         }
     })
@@ -43,16 +49,24 @@ pub(super) fn requantise(Ends { from: (sx, zx), to: (sy, zy) }: Ends) -> [i8; 25
 }
 
 /// A function of real numbers in single precision.
-fn real(Ends { from: (sx, zx), to: (sy, zy) }: Ends, f: impl Fn(f32) -> f32) -> [i8; 256] {
+fn real(Ends { from: (sx, zx), to: (sy, zy) }: Ends, f: impl Fn(f32) -> f32) -> Result<[i8; 256], Refusal> {
     let inverse = 1.0 / sy;
-    table(|x| (libm::roundf(f(sx * (x - zx) as f32) * inverse) + zy as f32) as i32)
+    let steps = |x: i32| libm::roundf(f(sx * (x - zx) as f32) * inverse) + zy as f32;
+    // The reference turns this into int32 before it clamps, which beyond int32 gives another result on every machine.
+    if let Some(x) = (-128..=127).find(|&x| steps(x).is_nan() || steps(x).abs() >= i32::MAX as f32) {
+        return Err(Refusal(format!(
+            "the output's scale {sy} is too small: at {}, the result lies beyond the 2^31 steps that have a defined form",
+            sx * (x - zx) as f32
+        )));
+    }
+    Ok(table(|x| steps(x) as i32))
 }
 
 /// Requantisation, clamped.
-fn relu(Ends { from: (sx, zx), to: (sy, zy) }: Ends, activation: Activation) -> [i8; 256] {
-    let (min, max): (i8, i8) = super::quant::clamp(activation, sy, zy);
+fn relu(Ends { from: (sx, zx), to: (sy, zy) }: Ends, activation: Activation) -> Result<[i8; 256], Refusal> {
+    let (min, max): (i8, i8) = super::quant::clamp(activation, sy, zy)?;
     let factor = Factor::new((sx / sy) as f64);
-    table(|x| factor.apply(x - zx, Rounding::Twice).saturating_add(zy).max(min as i32).min(max as i32))
+    Ok(table(|x| factor.apply(x - zx, Rounding::Twice).saturating_add(zy).max(min as i32).min(max as i32)))
 }
 
 /// Requantisation with another factor for negative inputs. A negative slope is applied by its size, then negated.
@@ -74,7 +88,12 @@ fn leaky_relu(Ends { from: (sx, zx), to: (sy, zy) }: Ends, alpha: f32) -> [i8; 2
 fn hard_swish(Ends { from: (sx, zx), to: (sy, zy) }: Ends) -> Result<[i8; 256], Refusal> {
     let fine_scale = (1.0 / 128.0) * sx;
     let output = Factor::new((fine_scale / sy) as f64);
-    let reluish = Factor::new((fine_scale / (3.0 / 32768.0)) as f64);
+    let gate_scale = (fine_scale / (3.0 / 32768.0)) as f64;
+    // A shift beyond that has no defined form in the reference.
+    if gate_scale >= (1u32 << 30) as f64 {
+        return Err(Refusal(format!("the input's scale {sx} is too large: the fixed-point form of this operator has no room for it")));
+    }
+    let reluish = Factor::new(gate_scale);
     if output.shift > 0 {
         return Err(Refusal(format!(
             "the output's scale {sy} is under 1/128 of the input's, {sx}; the fixed-point form of this operator cannot express that"
@@ -95,13 +114,23 @@ fn hard_swish(Ends { from: (sx, zx), to: (sy, zy) }: Ends) -> Result<[i8; 256], 
             gate = shift_left(gate, 1);
         }
         if shift < 0 {
-            gate = round_shift(gate as i32, -shift as u32) as i16;
+            gate = round_shift16(gate, -shift as u32);
         }
         // From [-1, 1] to [0, 1].
         let gate = (gate as i32 + (1 << 15)) >> 1;
-        let product = gate * unshifted as i32 / (1 << 15);
-        round_shift(product, -(output.shift as i32) as u32).saturating_add(zy)
+        let product = (gate * unshifted as i32 / (1 << 15)) as i16;
+        i32::from(round_shift16(product, -(output.shift as i32) as u32)).saturating_add(zy)
     }))
+}
+
+/// `x / 2^shift`, rounded, ties away from zero, as gemmlowp's `RoundingDivideByPOT` does it in 16 bits: from 16 on its mask has only
+/// bits of one, and what is not negative becomes 1, all else -1.
+fn round_shift16(x: i16, shift: u32) -> i16 {
+    match shift {
+        16.. if x < 0 => -1,
+        16.. => 1,
+        _ => round_shift(x.into(), shift) as i16,
+    }
 }
 
 /// A Q31 multiplier as Q15.
@@ -168,6 +197,37 @@ mod tests {
                 let error = error(&unary(kind, ends).unwrap(), ends, f);
                 assert!(error <= bound, "{kind:?} from {from:?} to {to:?}: {error}");
             }
+        }
+    }
+
+    #[test]
+    fn exp_and_log_are_the_nearest_steps() {
+        let ends = Ends { from: (0.02, 20), to: (0.04, -128) };
+        assert!(error(&unary(UnaryKind::Exp, ends).unwrap(), ends, f64::exp) <= 0.51);
+        let ends = Ends { from: (0.02, -120), to: (0.03, 10) };
+        let least = -138.0 * f64::from(0.03f32);
+        let log = |x: f64| if x > 0.0 { x.ln() } else { least };
+        assert!(error(&unary(UnaryKind::Log, ends).unwrap(), ends, log) <= 0.51);
+    }
+
+    #[test]
+    fn what_lies_beyond_32_bits_is_refused() {
+        for (kind, from, to) in [
+            (UnaryKind::Exp, 1.0, 0.1),
+            (UnaryKind::Tanh, 1.0, 1e-12),
+            (UnaryKind::Log, 1.0, 1e-38),
+        ] {
+            let ends = Ends { from: (from, 0), to: (to, 0) };
+            assert!(unary(kind, ends).unwrap_err().0.contains("output's scale"), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn sixteen_bits_shifted_by_more_keep_only_their_sign() {
+        assert_eq!([-9, -8, -1, 0, 7, 8].map(|x| round_shift16(x, 4)), [-1, -1, 0, 0, 0, 1]);
+        assert_eq!([i16::MIN, -1, 0, i16::MAX].map(|x| round_shift16(x, 15)), [-1, 0, 0, 1]);
+        for shift in [16, 20, 31] {
+            assert_eq!([i16::MIN, -1, 0, 1].map(|x| round_shift16(x, shift)), [-1, -1, 1, 1]);
         }
     }
 

@@ -16,9 +16,9 @@ pub(super) fn unary(builder: &mut Builder, operator: &Operator, kind: UnaryKind)
     let tanh = match kind {
         UnaryKind::Logistic => false,
         UnaryKind::Tanh => true,
-        UnaryKind::Relu => return push_slopes(builder, operator, relu(from, to, Activation::Relu)),
-        UnaryKind::Relu6 => return push_slopes(builder, operator, relu(from, to, Activation::Relu6)),
-        UnaryKind::LeakyRelu { alpha } => return push_slopes(builder, operator, leaky_relu(from, to, alpha)),
+        UnaryKind::Relu => return push_slopes(builder, operator, relu(from, to, Activation::Relu)?),
+        UnaryKind::Relu6 => return push_slopes(builder, operator, relu(from, to, Activation::Relu6)?),
+        UnaryKind::LeakyRelu { alpha } => return push_slopes(builder, operator, leaky_relu(from, to, alpha)?),
         _ => return Err(Refusal(format!("`{}` is i16; this function is supported on i8 and f32", x.name))),
     };
     let name = format!("{} sigmoid", y.name);
@@ -30,26 +30,30 @@ pub(super) fn unary(builder: &mut Builder, operator: &Operator, kind: UnaryKind)
 }
 
 fn push_slopes(builder: &mut Builder, operator: &Operator, how: Slopes) -> Result<(), Refusal> {
+    // More would leave 32 bits, and what the reference gives then depends on how it was built.
+    if how.positive.shift.max(how.negative.shift) > 15 {
+        return Err(Refusal("the output's scale is under 2^-15 of the input's: quantise the network again".into()));
+    }
     push_one(builder, operator, Elementwise::SlopesI16(how), vec![]);
     Ok(())
 }
 
-fn relu(from: f32, to: f32, activation: Activation) -> Slopes {
-    let (min, max) = quant::clamp(activation, to, 0);
+fn relu(from: f32, to: f32, activation: Activation) -> Result<Slopes, Refusal> {
+    let (min, max) = quant::clamp(activation, to, 0)?;
     let factor = Factor::new((from / to) as f64);
-    Slopes { positive: factor, negative: factor, falls: false, min, max, rounding: Rounding::Twice }
+    Ok(Slopes { positive: factor, negative: factor, falls: false, min, max, rounding: Rounding::Twice })
 }
 
-fn leaky_relu(from: f32, to: f32, alpha: f32) -> Slopes {
-    let (min, max) = quant::clamp(Activation::None, to, 0);
-    Slopes {
+fn leaky_relu(from: f32, to: f32, alpha: f32) -> Result<Slopes, Refusal> {
+    let (min, max) = quant::clamp(Activation::None, to, 0)?;
+    Ok(Slopes {
         positive: Factor::new((from / to) as f64),
         negative: Factor::new((from * alpha / to).abs() as f64),
         falls: alpha < 0.0,
         min,
         max,
         rounding: Rounding::Twice,
-    }
+    })
 }
 
 /// Scales that are powers of two near the table's own are met by a shift, all others by a multiplier of 15 bits.
@@ -68,6 +72,9 @@ fn sigmoid(tanh: bool, scale: f32) -> Result<Sigmoid, Refusal> {
     while multiplier <= 32767.0 / 2.0 && shift <= 30 {
         shift += 1;
         multiplier *= 2.0;
+    }
+    if multiplier < 1.0 {
+        return Err(Refusal(format!("the input's scale is {scale}; this function of i16 takes scales above 4e-14")));
     }
     Ok(Sigmoid { multiplier: multiplier as i32, shift, tanh })
 }

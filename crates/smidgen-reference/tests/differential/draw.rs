@@ -23,6 +23,8 @@ pub struct Draw {
     pub numbers: Numbers,
     /// Weights among int8 activations are int4.
     pub int4_weights: bool,
+    /// Scales are as no network would have them, and biases as large as their type holds.
+    pub absurd: bool,
 }
 
 /// The size at which cases are drawn first.
@@ -30,7 +32,7 @@ pub const FULL_SIZE: usize = 34;
 
 impl Draw {
     pub fn new(seed: u64, size: usize, numbers: Numbers) -> Self {
-        Self { rng: StdRng::seed_from_u64(seed), size, numbers, int4_weights: false }
+        Self { rng: StdRng::seed_from_u64(seed), size, numbers, int4_weights: false, absurd: false }
     }
 
     pub fn int8(&self) -> bool {
@@ -93,6 +95,20 @@ impl Draw {
         self.float(low.ln(), high.ln()).exp()
     }
 
+    /// This scale, or where scales are absurd often one far from it.
+    pub fn scale(&mut self, usual: f32) -> f32 {
+        if !self.absurd {
+            return usual;
+        }
+        let scale = match self.between(0, 7) {
+            0..=2 => usual,
+            3 | 4 => usual * self.log_uniform(1e-4, 1e4),
+            5 | 6 => usual * self.log_uniform(1e-9, 1e9),
+            _ => self.log_uniform(1e-30, 1e30),
+        };
+        scale.clamp(f32::MIN_POSITIVE, f32::MAX)
+    }
+
     /// An int8 zero point, often at an end of the range.
     pub fn zero_point(&mut self) -> i32 {
         match self.between(0, 3) {
@@ -106,9 +122,13 @@ impl Draw {
     pub fn dtype(&mut self) -> DataType {
         match self.numbers {
             Numbers::Float => DataType::FLOAT32,
-            Numbers::Int16 => DataType::int16(self.log_uniform(1e-5, 1e-2)),
+            Numbers::Int16 => {
+                let scale = self.log_uniform(1e-5, 1e-2);
+                DataType::int16(self.scale(scale))
+            }
             Numbers::Int8 => {
                 let scale = self.log_uniform(1e-3, 1.0);
+                let scale = self.scale(scale);
                 DataType::int8(scale, self.zero_point())
             }
         }
@@ -116,6 +136,7 @@ impl Draw {
 
     /// The type of an integer activation with this scale.
     pub fn integer(&mut self, scale: f32) -> DataType {
+        let scale = self.scale(scale);
         match self.numbers {
             Numbers::Int16 => DataType::int16(scale),
             _ => DataType::int8(scale, self.zero_point()),
@@ -191,13 +212,16 @@ impl Draw {
         Tensor::constant(name, shape, dtype, data)
     }
 
-    /// `count` int32 in `-most ..= most`, little endian.
+    /// `count` int32 in `-most ..= most`, little endian; where scales are absurd, now and then of any size.
     pub fn int32s(&mut self, count: usize, most: i32) -> Vec<u8> {
+        let most = if self.absurd { self.pick(&[most, i32::MAX >> 8, i32::MAX]) } else { most };
         (0..count).flat_map(|_| self.rng.random_range(-most..=most).to_le_bytes()).collect()
     }
 
-    /// `count` int64 in `-most ..= most`, little endian.
+    /// `count` int64 in `-most ..= most`, little endian; where scales are absurd, now and then of any size.
     pub fn int64s(&mut self, count: usize, most: i64) -> Vec<u8> {
+        let far = [most, i32::MAX.into(), 1 << 40, 1 << 47, 1 << 55, i64::MAX];
+        let most = if self.absurd { self.pick(&far) } else { most };
         (0..count).flat_map(|_| self.rng.random_range(-most..=most).to_le_bytes()).collect()
     }
 

@@ -119,6 +119,60 @@ pub fn run(name: &str, numbers: Numbers, generate: Generator) {
     );
 }
 
+/// Runs one operator's differential test on scales as no network has them.
+///
+/// # Panics
+/// If a result differs, or if what we refuse is not named.
+pub fn run_absurd(name: &str, numbers: Numbers, generate: Generator) {
+    /// Of all cases, the least part that both sides run: otherwise the generator proves nothing.
+    const LEAST: f64 = 0.2;
+    let idle = IDLE.lock().unwrap().pop();
+    let Some(mut reference) = idle.or_else(|| Reference::start_or_skip(name)) else { return };
+    let cases = std::env::var("SMIDGEN_CASES").map_or(CASES, |n| n.parse().expect("SMIDGEN_CASES is a number"));
+    let mut batch = Vec::new();
+    let mut refusals: BTreeMap<String, usize> = BTreeMap::new();
+    let mut refuse = |message: String| {
+        assert!(message.contains('`') || message.contains('"'), "{name} {numbers:?}: names no tensor: {message}");
+        let kind: String = message.chars().filter(|c| !c.is_ascii_digit()).take(100).collect();
+        *refusals.entry(kind).or_default() += 1;
+    };
+    for seed in 0..cases as u64 {
+        match draw_absurd(seed, numbers, generate) {
+            Ok(drawn) => batch.extend(drawn),
+            Err(message) => refuse(message),
+        }
+    }
+    let (mut same, mut theirs, mut faults) = (0, BTreeMap::<String, usize>::new(), Vec::new());
+    for (drawn, verdict) in judge(&mut reference, batch) {
+        match verdict {
+            Ok(()) => same += 1,
+            Err(Fault::Reference(error)) => *theirs.entry(error.to_string()).or_default() += 1,
+            Err(Fault::Ours(message)) if message.contains("lowering") => refuse(message),
+            Err(fault) => faults.push((drawn, fault)),
+        }
+    }
+    println!("{name} {numbers:?}: {same} the same; we refuse {refusals:#?}; the reference refuses {theirs:#?}");
+    if let Some((drawn, fault)) = faults.iter().min_by_key(|(drawn, _)| drawn.case.model.len()) {
+        let count = faults.len();
+        panic!("{name} {numbers:?}: {count} of {cases} differ\nseed {}: {fault}\n{}", drawn.seed, print(&drawn.graph));
+    }
+    assert!(same as f64 >= LEAST * cases as f64, "{name} {numbers:?}: only {same} of {cases} were compared");
+    IDLE.lock().unwrap().push(reference);
+}
+
+/// Draws a case with absurd scales; fails with what our validator, writer or reader says.
+fn draw_absurd(seed: u64, numbers: Numbers, generate: Generator) -> Result<Option<Drawn>, String> {
+    /// Few elements: what is tried is scales.
+    const SIZE: usize = 9;
+    let mut source = Draw::new(seed, SIZE, numbers);
+    source.absurd = true;
+    let Some(graph) = generate(&mut source) else { return Ok(None) };
+    let model = ours::write(&graph)?;
+    let back = ours::read(&model)?;
+    let samples = (0..SAMPLES).map(|_| source.sample(&graph)).collect();
+    Ok(Some(Drawn { seed, size: SIZE, graph, back, case: Case { model, samples, ..Case::default() } }))
+}
+
 /// Runs a model's file in the reference and here, on random inputs.
 ///
 /// # Errors

@@ -87,12 +87,12 @@ pub(super) fn version(
         | Builtin::Tanh
         | Builtin::Relu
         | Builtin::Relu6
+        | Builtin::Exp
+        | Builtin::Log
         | Builtin::ArgMax => by_type(x, &[(Int8, 2)]),
         Builtin::ReluN1To1
         | Builtin::LeakyRelu
         | Builtin::Div
-        | Builtin::Exp
-        | Builtin::Log
         | Builtin::Sqrt
         | Builtin::HardSwish
         | Builtin::Prelu

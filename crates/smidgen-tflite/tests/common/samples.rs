@@ -151,10 +151,11 @@ fn computing(kind: &str, x: &DataType, y: &DataType, add: &mut impl FnMut(&str, 
     if *x == FLOAT {
         let op = Op::Binary { kind: BinaryKind::Div, activation: Activation::Relu6 };
         add("div float", single(op, &[x4, (&[1, 1, 6, 1], x)], vec![], y));
-        for unary in [UnaryKind::Exp, UnaryKind::Log, UnaryKind::Sqrt] {
-            let op = Op::Unary(unary);
-            add(&format!("{} float", op.name()), single(op, &[x4], vec![], y));
-        }
+        add("SQRT float", single(Op::Unary(UnaryKind::Sqrt), &[x4], vec![], y));
+    }
+    for unary in [UnaryKind::Exp, UnaryKind::Log] {
+        let op = Op::Unary(unary);
+        add(&format!("{} {kind}", op.name()), single(op, &[x4], vec![], y));
     }
     for op in [BinaryKind::Minimum, BinaryKind::Maximum] {
         let op = Op::Binary { kind: op, activation: Activation::None };

@@ -147,8 +147,17 @@ pub fn hard_swish(draw: &mut Draw) -> Option<Graph> {
     unary(draw, UnaryKind::HardSwish, None)
 }
 
+/// Whose greatest result lies beyond 2^31 steps is refused: the reference's own depends on the machine there.
 pub fn exp(draw: &mut Draw) -> Option<Graph> {
-    unary(draw, UnaryKind::Exp, None)
+    if !draw.int8() {
+        return unary(draw, UnaryKind::Exp, None);
+    }
+    let (scale, zero_point) = (draw.log_uniform(1e-3, 0.1), draw.zero_point());
+    let greatest = (scale * (127 - zero_point) as f32).exp();
+    let steps = draw.log_uniform(20.0, 1e6);
+    let x = DataType::int8(draw.scale(scale), zero_point);
+    let output = draw.integer(greatest / steps);
+    Builder::default().input(draw.dims(1, 5), x).finish(Op::Unary(UnaryKind::Exp), output)
 }
 
 pub fn sqrt(draw: &mut Draw) -> Option<Graph> {
@@ -166,7 +175,10 @@ pub fn prelu(draw: &mut Draw) -> Option<Graph> {
     let cut = draw.between(0, alpha.len() - 1);
     alpha.drain(..cut);
     let alpha_type = match draw.int8() {
-        true => DataType::int8(draw.log_uniform(1e-3, 0.02), draw.zero_point()),
+        true => {
+            let scale = draw.log_uniform(1e-3, 0.02);
+            draw.integer(scale)
+        }
         false => DataType::FLOAT32,
     };
     let output = draw.dtype_like(&x);
@@ -224,7 +236,8 @@ pub fn quantize(draw: &mut Draw) -> Option<Graph> {
             let scale = wide.quantisation().and_then(Quantisation::per_tensor).map_or(1.0, |(scale, _)| scale);
             let narrow = DataType::int8(scale * 256.0 * draw.log_uniform(0.1, 6.0), draw.zero_point());
             match draw.between(0, 3) {
-                0 => (DataType::FLOAT32, wide),
+                // Floats beyond 2^31 steps become what the machine makes of them; ours saturate.
+                0 => (DataType::FLOAT32, DataType::int16(scale.max(1e-7))),
                 1 => (wide.clone(), draw.dtype_like(&wide)),
                 2 => (wide, narrow),
                 _ => (narrow, wide),

@@ -20,6 +20,7 @@ fn weighted(draw: &mut Draw, x: &DataType, shape: Vec<usize>, axis: usize, taps:
         return Weighted { weights, bias, output: DataType::FLOAT32 };
     };
     let base = draw.log_uniform(1e-3, 0.1);
+    let base = draw.scale(base);
     let per_channel = draw.chance(60);
     let weight_scales: Vec<f32> =
         if per_channel { (0..channels).map(|_| base * draw.log_uniform(0.1, 10.0)).collect() } else { vec![base] };
@@ -47,14 +48,14 @@ fn weighted(draw: &mut Draw, x: &DataType, shape: Vec<usize>, axis: usize, taps:
     let multiplier = if draw.chance(5) { draw.log_uniform(1.0, 4.0) } else { draw.log_uniform(5.0, 400.0) / typical };
     let scales: Vec<f32> = weight_scales.iter().map(|s| s * input_scale).collect();
     if draw.numbers == Numbers::Int16 {
-        let output = DataType::int16(input_scale * base / multiplier.min(2.0));
+        let output = draw.integer(input_scale * base / multiplier.min(2.0));
         let bias = with_bias.then(|| {
             let data = draw.int64s(channels, 300 * typical as i64);
             Tensor::constant("bias", [channels], DataType::Quantised(ElementType::Int64, quantisation(0, scales)), data)
         });
         return Weighted { weights, bias, output };
     }
-    let output = DataType::int8(input_scale * base / multiplier, draw.zero_point());
+    let output = draw.integer(input_scale * base / multiplier);
     let bias = with_bias.then(|| {
         // Accumulators far outside the output's range, but not so far that a factor above 1 overflows: the reference wraps.
         let most = if draw.chance(10) && multiplier < 1.0 { 1 << 26 } else { (2.0 * typical) as i32 };

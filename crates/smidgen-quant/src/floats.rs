@@ -1,0 +1,56 @@
+//! Which operators compute on floats among integers, with DEQUANTIZE before and QUANTIZE behind them.
+//!
+//! An operator stays on floats if TensorFlow Lite's reference has no int8 kernel for it (DIV, SQRT), or if the 256 steps of its input are
+//! too coarse for what it makes of them (EXP and LOG of some ranges). What is read by such operators alone, and is cheap, stays with
+//! them: a variance or a sum of exponentials loses most on its way through int8, and nothing has to be converted in between.
+
+use crate::affine::Affine;
+use crate::observe::Seen;
+use crate::params::is_activation;
+use smidgen_ir::{Graph, Op, Operator, UnaryKind};
+
+/// The widest step of EXP's input: half of it, the most that an input is off by rounding, is the relative error of the result.
+const WIDEST: f64 = 0.1;
+/// LOG wants what it reads to be at least so many steps from 0.
+const NEAREST: f64 = 8.0;
+/// Steps of the output up to which a table's entry is defined before it is clamped: half of what int32 holds.
+const MOST_STEPS: f64 = (1u32 << 30) as f64;
+
+/// For each operator, whether it has no int8 form that gives what the float network does, where activations are stored like this.
+pub(crate) fn without_int8(graph: &Graph, narrow: &[Option<Affine>], seen: &Seen) -> Vec<bool> {
+    let suits = |operator: &Operator| {
+        let Op::Unary(kind @ (UnaryKind::Exp | UnaryKind::Log)) = operator.op else { return operator.op.takes_int8() };
+        let (x, y) = (operator.inputs[0], operator.outputs[0]);
+        let (Some(from), Some(to)) = (narrow[x.index()], narrow[y.index()]) else { return false };
+        let (scale, step) = (f64::from(from.scale), f64::from(to.scale));
+        match kind {
+            UnaryKind::Exp => scale <= WIDEST && f64::from(from.range().1).exp() / step < MOST_STEPS,
+            _ => {
+                let low = seen[x.index()].as_ref().map_or(0.0, |stats| f64::from(stats.low));
+                let steps = [f64::from(from.range().1), scale].map(|x| (x.ln() / step).abs());
+                low >= NEAREST * scale && steps.iter().all(|&steps| steps < MOST_STEPS)
+            }
+        }
+    };
+    graph.operators.iter().map(|operator| !suits(operator)).collect()
+}
+
+/// Adds to operators on floats those that only they read, where that is cheap.
+pub(crate) fn with_feeders(graph: &Graph, floats: &mut [bool]) {
+    let consumers = graph.consumers();
+    // Readers come after what they read.
+    for i in (0..graph.operators.len()).rev() {
+        let Operator { op, outputs, .. } = &graph.operators[i];
+        let cheap = matches!(
+            op,
+            Op::Binary { .. } | Op::Unary(_) | Op::Prelu | Op::Reduce { .. } | Op::Softmax { .. } | Op::Reshape { .. }
+        );
+        if floats[i] || !cheap || graph.outputs.iter().any(|id| outputs.contains(id)) {
+            continue;
+        }
+        let mut readers = outputs.iter().flat_map(|id| &consumers[id.index()]).peekable();
+        floats[i] = readers.peek().is_some()
+            && readers.all(|reader| floats[reader.index()])
+            && outputs.iter().all(|&id| is_activation(graph, id));
+    }
+}
