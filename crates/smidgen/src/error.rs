@@ -38,6 +38,9 @@ impl From<front::ErrorKind> for ErrorKind {
     }
 }
 
+/// What to do about a network that no board holds.
+const TOO_LARGE: &str = "give the network a smaller input: the largest SRAM of a board in `smidgen boards` is 4 MiB";
+
 /// Why something could not be done. [`source`](std::error::Error::source) leads to the details.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -130,6 +133,7 @@ impl Error {
             Self::Data(_) => ErrorKind::Request,
             Self::Read(error) => error.kind().into(),
             Self::Onnx(error) => error.kind().into(),
+            Self::Lower(LowerError::TooLarge { .. }) => ErrorKind::DoesNotFit,
             Self::Lower(_) | Self::Write(_) => ErrorKind::Unsupported,
             Self::Text(_) | Self::Invalid(_) => ErrorKind::Malformed,
             Self::Exec(_) | Self::Pass(_) | Self::UnsoundPlan(_) | Self::Plan(PlanError::Place(_)) => {
@@ -147,6 +151,7 @@ impl Error {
             Self::Golden(_) | Self::Evaluate(_) => ErrorKind::Request,
             Self::Quant(error) => match error {
                 QuantError::Spoilt(_) | QuantError::Exec(_) => ErrorKind::Internal,
+                QuantError::Lower(LowerError::TooLarge { .. }) => ErrorKind::DoesNotFit,
                 QuantError::Lower(_) => ErrorKind::Unsupported,
                 // The file is sound: float kernels run it.
                 QuantError::Scales { .. } => ErrorKind::Request,
@@ -195,6 +200,7 @@ impl Error {
                     "`smidgen quantize --json` names every layer by its output; an activation that is fused into a layer has no \
                      name of its own"
                 }
+                QuantError::Lower(LowerError::TooLarge { .. }) => TOO_LARGE,
                 QuantError::Lower(_) => "`smidgen ops` shows what is supported of each operator",
                 QuantError::Spoilt(_) | QuantError::Exec(_) => {
                     "this is a fault of smidgen's: please report it, with the command and, if you may share it, the model"
@@ -233,6 +239,7 @@ impl Error {
                 "`smidgen boards` lists the boards; `smidgen boards NAME --toml` prints one to start your own file from"
             }
             Self::Text(_) => "`smidgen inspect MODEL --ir` shows the textual form of a network",
+            Self::Lower(LowerError::TooLarge { .. }) => TOO_LARGE,
             Self::Lower(_) => "`smidgen ops` shows what is supported of each operator",
             Self::Write(_) => "`smidgen convert --clean` may rewrite what the format cannot say",
             Self::Exec(_)

@@ -205,13 +205,18 @@ impl Network {
             graph.operators.push(Operator { op: op.clone(), inputs, outputs, source: *source });
             graph
         };
-        if smidgen_plan::lower(&self.graph, options).is_ok() {
-            return Vec::new();
+        match smidgen_plan::lower(&self.graph, options) {
+            Ok(_) => return Vec::new(),
+            Err(error @ LowerError::TooLarge { .. }) => return vec![error],
+            Err(LowerError::Unsupported { .. }) => {}
         }
         let refused = (0..self.graph.operators.len()).filter_map(|index| {
-            let LowerError::Unsupported { operator, output, reason, .. } =
-                smidgen_plan::lower(&alone(index), options).err()?;
-            Some(LowerError::Unsupported { index, operator, output, reason })
+            match smidgen_plan::lower(&alone(index), options).err()? {
+                LowerError::Unsupported { operator, output, reason, .. } => {
+                    Some(LowerError::Unsupported { index, operator, output, reason })
+                }
+                error @ LowerError::TooLarge { .. } => Some(error),
+            }
         });
         refused.collect()
     }

@@ -1,15 +1,14 @@
 //! Fills `corpus/` with files to start from. For `read_tflite`: one small network for each operator, the hostile files, and the real
 //! models beside the checkout (or in `SMIDGEN_SHARED`) if they are there. For `read_onnx`: the networks of its reader's tests and of
-//! the command line's.
+//! the command line's. For `pipeline`: all of these that are small, and the same networks as text.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-#[allow(dead_code, reason = "the tests use more")]
-#[path = "../../../crates/smidgen-onnx/tests/common/build.rs"]
-mod build;
-#[path = "../../../crates/smidgen-tflite/tests/common/samples.rs"]
-mod samples;
+#[path = "../../../crates/smidgen/tests/pipeline/seeds.rs"]
+mod pipeline;
+
+use pipeline::{build, samples};
 
 fn main() -> io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -33,7 +32,14 @@ fn main() -> io::Result<()> {
         }
     }
     println!("{} holds {} files", corpus.display(), fs::read_dir(&corpus)?.count());
-    onnx(root)
+    onnx(root)?;
+    let corpus = root.join("corpus/pipeline");
+    fs::create_dir_all(&corpus)?;
+    for (name, file) in pipeline::seeds() {
+        fs::write(corpus.join(name), file)?;
+    }
+    println!("{} holds {} files", corpus.display(), fs::read_dir(&corpus)?.count());
+    Ok(())
 }
 
 fn onnx(root: &Path) -> io::Result<()> {

@@ -120,13 +120,15 @@ fn orders(problem: &Problem) -> Vec<Vec<usize>> {
 /// The topmost object, what it rests on, and so on down.
 fn chain(problem: &Problem, at: &[isize], top: isize) -> Vec<usize> {
     let mut chain: Vec<usize> = (0..problem.len()).filter(|&i| at[i] + problem.sizes[i] == top).collect();
+    let mut seen = vec![false; problem.len()];
+    chain.iter().for_each(|&i| seen[i] = true);
     let mut next = 0;
     while next < chain.len() {
         let i = chain[next];
         next += 1;
         for &p in &problem.of[i] {
             let (j, _, below) = problem.pairs[p].seen_from(i);
-            if align_up(at[j] + below, problem.aligns[i]) == at[i] && !chain.contains(&j) {
+            if align_up(at[j] + below, problem.aligns[i]) == at[i] && !std::mem::replace(&mut seen[j], true) {
                 chain.push(j);
             }
         }

@@ -5,12 +5,14 @@
 //!
 //! The invariant: whatever [`assign`] returns keeps every constraint, and `lower_bound` is at most what any assignment needs.
 
+mod distances;
 mod heuristic;
 mod problem;
 mod search;
 #[cfg(test)]
 mod tests;
 
+use distances::Distances;
 use heuristic::Heuristic;
 use problem::{Fate, Problem};
 use search::{Outcome, search};
@@ -22,8 +24,7 @@ pub struct Constraints {
     pub sizes: Vec<usize>,
     /// Alignment of each object: a power of two.
     pub aligns: Vec<usize>,
-    /// `distance[below * n + above]`; `FREE` if they are never live together.
-    distance: Vec<isize>,
+    distances: Distances,
     /// A number of bytes below which no arena can be, known beforehand: the most bytes live at one time.
     pub live_bytes: usize,
     /// For each object, the most bytes live at a time at which it is: those with the most are placed with the most care.
@@ -37,7 +38,7 @@ impl Constraints {
     pub fn new(objects: impl IntoIterator<Item = (usize, usize)>) -> Self {
         let (sizes, aligns): (Vec<usize>, Vec<usize>) = objects.into_iter().unzip();
         let n = sizes.len();
-        Self { sizes, aligns, distance: vec![FREE; n * n], live_bytes: 0, heat: vec![0; n] }
+        Self { sizes, aligns, distances: Distances::new(n), live_bytes: 0, heat: vec![0; n] }
     }
 
     /// Number of objects.
@@ -53,15 +54,13 @@ impl Constraints {
     /// The least `off_above - off_below` where `above` lies above `below`; `None` if that order is not restricted, which means
     /// that the two are never live together in a way that matters.
     pub fn distance(&self, below: usize, above: usize) -> Option<isize> {
-        let distance = self.distance[below * self.len() + above];
+        let distance = self.distances.get(below, above);
         (distance != FREE).then_some(distance)
     }
 
     /// Demands at least this distance where `above` lies above `below`.
     pub fn require(&mut self, below: usize, above: usize, bytes: isize) {
-        let n = self.len();
-        let distance = &mut self.distance[below * n + above];
-        *distance = (*distance).max(bytes);
+        self.distances.require(below, above, bytes);
     }
 }
 
@@ -123,7 +122,9 @@ pub fn assign(constraints: &Constraints, effort: Effort) -> Assignment {
     let mut heuristic = Heuristic::new(&problem);
     let mut range = Range { lower: bound, upper: heuristic.top(), at: heuristic.at().to_vec() };
     let mut method = Method::Heuristic;
-    if range.is_open() {
+    // Of more pairs than this, looking at each once spends the budget.
+    let exact = 2 * problem.pairs.len() <= SEARCH_BUDGET;
+    if range.is_open() && exact {
         method = Method::Exact;
         range.close(&problem, effort);
     }
@@ -132,7 +133,9 @@ pub fn assign(constraints: &Constraints, effort: Effort) -> Assignment {
         heuristic.improve(range.lower, effort);
         if heuristic.top() < range.upper {
             (range.upper, range.at) = (heuristic.top(), heuristic.at().to_vec());
-            range.close(&problem, effort);
+            if exact {
+                range.close(&problem, effort);
+            }
         }
     }
     let Range { lower, upper, at } = range;

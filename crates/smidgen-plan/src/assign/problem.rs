@@ -48,8 +48,9 @@ impl Problem {
     /// live, can share that other one's offset: it need not be searched for. Scratch of the steps of one segment is of this kind.
     pub fn reduced(constraints: &Constraints) -> (Self, Vec<Fate>) {
         let n = constraints.len();
-        let neighbours: Vec<Vec<usize>> =
-            (0..n).map(|i| (0..n).filter(|&j| i != j && restricts(constraints, i, j)).collect()).collect();
+        let neighbours: Vec<Vec<usize>> = (0..n)
+            .map(|i| constraints.distances.above(i).filter(|&j| i != j && restricts(constraints, i, j)).collect())
+            .collect();
         let mut fate: Vec<Option<Fate>> = (0..n).map(|_| None).collect();
         for i in 0..n {
             if constraints.sizes[i] == 0 || neighbours[i].is_empty() {
@@ -68,12 +69,14 @@ impl Problem {
                     && !restricts(constraints, i, j)
                     && neighbours[i].iter().all(|&k| {
                         let at_most = |a: (usize, usize), b: (usize, usize)| {
-                            constraints.distance[a.0 * n + a.1] <= constraints.distance[b.0 * n + b.1]
+                            constraints.distances.get(a.0, a.1) <= constraints.distances.get(b.0, b.1)
                         };
                         restricts(constraints, j, k) && at_most((i, k), (j, k)) && at_most((k, i), (k, j))
                     })
             };
-            if let Some(j) = (0..n).find(stands_for) {
+            // Whoever stands for it has all its neighbours, so is among those of the one with the fewest.
+            let Some(&rarest) = neighbours[i].iter().min_by_key(|&&k| neighbours[k].len()) else { continue };
+            if let Some(j) = neighbours[rarest].iter().copied().find(stands_for) {
                 fate[i] = Some(Fate::With(j));
             }
         }
@@ -94,9 +97,11 @@ impl Problem {
             problem.sizes.push(constraints.sizes[i] as isize);
             problem.aligns.push(constraints.aligns[i] as isize);
             problem.heat.push(constraints.heat[i]);
-            for (b, &j) in kept.iter().enumerate().skip(a + 1) {
-                if restricts(constraints, i, j) {
-                    let (a_below, b_below) = (constraints.distance[i * n + j], constraints.distance[j * n + i]);
+            for &j in &neighbours[i] {
+                if let Fate::Kept(b) = fate[j]
+                    && b > a
+                {
+                    let (a_below, b_below) = (constraints.distances.get(i, j), constraints.distances.get(j, i));
                     problem.of[a].push(problem.pairs.len());
                     problem.of[b].push(problem.pairs.len());
                     problem.pairs.push(Pair { a, b, a_below, b_below });
@@ -119,8 +124,7 @@ impl Problem {
 
 /// False if every pair of offsets keeps one of the two distances.
 fn restricts(constraints: &Constraints, i: usize, j: usize) -> bool {
-    let n = constraints.len();
-    let (up, down) = (constraints.distance[i * n + j], constraints.distance[j * n + i]);
+    let (up, down) = (constraints.distances.get(i, j), constraints.distances.get(j, i));
     up != FREE && down != FREE && up > -down && constraints.sizes[i] > 0 && constraints.sizes[j] > 0
 }
 

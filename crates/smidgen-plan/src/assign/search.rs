@@ -29,6 +29,9 @@ enum Undo {
     Pair(usize),
 }
 
+/// Comparisons of two objects' pairs that are made at most to break symmetries.
+const SYMMETRY_VISITS: usize = 4_000_000;
+
 /// Looks for an assignment of at most `bytes`, visiting at most `budget` pairs.
 pub(super) fn search(problem: &Problem, bytes: isize, budget: &mut usize) -> Outcome {
     let n = problem.len();
@@ -73,6 +76,7 @@ struct Search<'a> {
 impl Search<'_> {
     /// Two objects that could change places without anyone noticing keep the order of their numbers.
     fn break_symmetry(&mut self) {
+        let mut visits = 0;
         for p in 0..self.problem.pairs.len() {
             let pair = self.problem.pairs[p];
             let (a, b) = (pair.a, pair.b);
@@ -89,6 +93,12 @@ impl Search<'_> {
                 seen.sort_unstable();
                 seen
             };
+            if alike {
+                visits += 2 * self.problem.of[a].len();
+                if visits > SYMMETRY_VISITS {
+                    return;
+                }
+            }
             if alike && view(a, b) == view(b, a) {
                 self.relation[p] = Relation::ABelow;
             }

@@ -15,6 +15,16 @@ pub enum LowerError {
         /// What does not fit, and what would.
         reason: String,
     },
+    /// Activations are larger than any board holds.
+    #[error("larger than any board: {operator}: {reason}")]
+    TooLarge {
+        /// Index of the operator in the graph; `None` for the network's inputs.
+        index: Option<usize>,
+        /// The operator with its index and output.
+        operator: String,
+        /// Which tensor, its size, and the limit.
+        reason: String,
+    },
 }
 
 /// Why one operator cannot be lowered: the reason in words.

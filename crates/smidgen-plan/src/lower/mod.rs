@@ -12,6 +12,7 @@ mod convert;
 mod elementwise;
 mod error;
 mod fully_connected;
+mod limits;
 mod movement;
 mod options;
 mod pool;
@@ -25,6 +26,7 @@ mod wide;
 mod window;
 
 pub use error::LowerError;
+pub use limits::{MOST_LIVE_BYTES, MOST_LIVE_TENSORS, MOST_ROWS, MOST_TENSOR_BYTES};
 pub use options::{KernelSet, LowerOptions, Reference};
 
 use crate::program::Lowered;
@@ -35,8 +37,9 @@ use smidgen_ir::{Graph, Op, Operator};
 /// Turns a validated graph into steps.
 ///
 /// # Errors
-/// [`LowerError`] names the first operator that has no kernel for its types, and says why.
+/// [`LowerError`] names the first operator that has no kernel for its types, and says why; or the tensor that no board holds.
 pub fn lower(graph: &Graph, options: &LowerOptions) -> Result<Lowered, LowerError> {
+    limits::check(graph)?;
     let mut builder = Builder::new(graph, *options);
     for (index, item) in graph.operators.iter().enumerate() {
         builder.begin(index);

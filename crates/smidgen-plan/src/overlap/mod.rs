@@ -152,6 +152,8 @@ struct Walk<'a> {
     objects: Objects,
     window: Vec<Option<Window>>,
     alive: Vec<usize>,
+    /// For each object that is alive, where it stands in `alive`.
+    place: Vec<usize>,
     total: usize,
 }
 
@@ -175,7 +177,7 @@ impl<'a> Walk<'a> {
     ) -> Self {
         let objects = Objects::of(lowered);
         let window = vec![None; objects.count()];
-        Self { lowered, runs, storage, liveness, sizes, objects, window, alive: Vec::new(), total: 0 }
+        Self { lowered, runs, storage, liveness, sizes, objects, place: vec![0; window.len()], window, alive: Vec::new(), total: 0 }
     }
 
     fn set(&mut self, object: usize, window: Option<Window>) {
@@ -183,8 +185,17 @@ impl<'a> Walk<'a> {
         let old = std::mem::replace(&mut self.window[object], window);
         self.total = self.total - bytes(old) + bytes(window);
         match (old, window) {
-            (None, Some(_)) => self.alive.push(object),
-            (Some(_), None) => self.alive.retain(|&o| o != object),
+            (None, Some(_)) => {
+                self.place[object] = self.alive.len();
+                self.alive.push(object);
+            }
+            (Some(_), None) => {
+                let place = self.place[object];
+                self.alive.swap_remove(place);
+                if let Some(&moved) = self.alive.get(place) {
+                    self.place[moved] = place;
+                }
+            }
             _ => {}
         }
     }
@@ -200,6 +211,8 @@ impl<'a> Walk<'a> {
         let written_first: usize = initial.iter().map(|(_, window, _)| window.end - window.start).sum();
         let mut peaks = Vec::with_capacity(self.runs.len());
         let mut active = Vec::new();
+        // The last run that touches each object.
+        let mut touched = vec![usize::MAX; self.window.len()];
         for (index, run) in self.runs.iter().enumerate() {
             let step = match *run {
                 Run::Compute { step, .. } => Some((step, &self.lowered.steps[step.index()])),
@@ -211,8 +224,9 @@ impl<'a> Walk<'a> {
                 passive_bytes -= self.window[a.object].map_or(0, |w| w.end - w.start);
             }
             if S::PAIRS {
+                active.iter().for_each(|a| touched[a.object] = index);
                 for &object in &self.alive {
-                    if active.iter().any(|a| a.object == object) {
+                    if touched[object] == index {
                         continue;
                     }
                     if let Some(window) = self.window[object] {

@@ -2,7 +2,7 @@
 
 use super::segments::{self, Kind, Segment};
 use super::{List, PlanError, SegmentReport, cost};
-use crate::schedule::{self, Flow, ScheduleChoice};
+use crate::schedule::{self, Flow, ScheduleChoice, Writer};
 
 /// How a network is to be run, apart from how many rows each step [computes together](Flow::together).
 #[derive(Clone, PartialEq, Debug)]
@@ -48,8 +48,9 @@ impl Form {
             reports.push(SegmentReport::new(flow.lowered, 0, stage.steps, name, instructions));
             runs.extend(tiled.runs);
         }
+        let mut writer = Writer::starting_at(flow, 0, stream_input);
         for &Segment { from, to, kind, .. } in &self.segments {
-            let list = segments::write(flow, from, to, kind, &self.parts, stream_input);
+            let list = segments::write(&mut writer, flow, from, to, kind, |s| self.parts[s]);
             let name = match kind {
                 Kind::Layer => "layer".to_owned(),
                 Kind::Stream { parts } => match (from..to).map(|s| self.parts[s].min(parts)).max() {

@@ -23,7 +23,7 @@ pub use report::{Least, PlanReport, SegmentReport, StepReport};
 use crate::schedule::{self, Flow, ScheduleChoice, TileError};
 use crate::{Lowered, Program, Run, Storage};
 use form::Form;
-use segments::{Candidates, Kind, Segment};
+use segments::{Candidates, Evaluator, Kind, Segment};
 use std::cell::OnceCell;
 
 /// What a plan should be good at.
@@ -97,7 +97,9 @@ pub fn plan(lowered: &Lowered, options: &PlanOptions) -> Result<Plan, PlanError>
         }
     }
     let (planner, choice) = best.expect("there is at least the order of the graph");
-    tune::tune(planner, choice)
+    let mut plan = tune::tune(planner, choice)?;
+    plan.report.coarse = planner.coarse();
+    Ok(plan)
 }
 
 /// A plan with single rows, and what it was made from.
@@ -108,6 +110,12 @@ struct Choice {
 
 /// The ways to count what is alive; the first predicts best what placing comes to.
 const MEASURES: [segments::Measure; 2] = [|peak| peak.rings, |peak| peak.slots];
+
+/// Cuts up to which tiles are tried.
+const MOST_STAGES: usize = 12;
+
+/// Runs and steps of all tilings that are looked at, to find one that fits.
+const TILING_VISITS: usize = 1_500_000;
 
 /// Lists that are placed thoroughly.
 const FINALISTS: usize = 2;
@@ -126,17 +134,25 @@ impl<'a> Planner<'a> {
     /// The best plan for one order of the steps.
     fn choose(&self) -> Result<Choice, PlanError> {
         match self.options.schedule {
-            ScheduleChoice::Layer => self.place(self.one(Kind::Layer)),
-            ScheduleChoice::Stream => self.place(self.one(Kind::Stream { parts: 1 })),
+            ScheduleChoice::Layer => self.place(self.layered()),
+            ScheduleChoice::Stream => self.place(self.streamed()),
             ScheduleChoice::Auto => self.auto(),
             tiled => self.place(self.tiled(tiled)?),
         }
     }
 
-    /// All steps in one segment.
-    fn one(&self, kind: Kind) -> Form {
+    /// All steps whole.
+    fn layered(&self) -> Form {
         let end = self.flow.lowered.steps.len();
-        self.untiled(vec![segments::evaluate(&self.flow, 0, end, kind, self.options.stream_input)])
+        self.untiled(vec![Evaluator::new(&self.flow, self.options.stream_input).evaluate(0, end, Kind::Layer)])
+    }
+
+    /// All steps in one streamed segment, or in several where one would have too many steps or rows. Steps that have too many rows by
+    /// themselves are run whole.
+    fn streamed(&self) -> Form {
+        let mut evaluator = Evaluator::new(&self.flow, self.options.stream_input);
+        let segments = segments::streamed(&self.flow).into_iter();
+        self.untiled(segments.map(|(from, to, kind)| evaluator.evaluate(from, to, kind)).collect())
     }
 
     fn untiled(&self, segments: Vec<Segment>) -> Form {
@@ -168,7 +184,7 @@ impl<'a> Planner<'a> {
                 forms.extend(candidates.fastest(0, limit, measure).map(|segments| self.untiled(segments)));
             }
         }
-        forms.push(self.one(Kind::Stream { parts: 1 }));
+        forms.push(self.streamed());
         forms.dedup();
         // A quick look at each says which few are worth a thorough search for offsets.
         let mut ranked = Vec::with_capacity(forms.len());
@@ -190,7 +206,7 @@ impl<'a> Planner<'a> {
 
     /// The plan with the fewest instructions that fits the budget; the smallest if none does.
     fn fastest(&self, candidates: &Candidates) -> Result<Choice, PlanError> {
-        let Some(budget) = self.options.budget else { return self.place(self.one(Kind::Layer)) };
+        let Some(budget) = self.options.budget else { return self.place(self.layered()) };
         match self.within(candidates, budget)? {
             Some(choice) => Ok(choice),
             None => self.least(candidates),
@@ -238,6 +254,12 @@ impl<'a> Planner<'a> {
         Ok(Form::new(&self.flow, Some(choice), rest))
     }
 
+    /// True if segments were cut or left out because there are too many rows or steps.
+    fn coarse(&self) -> bool {
+        self.candidates.get().is_some_and(|candidates| candidates.bounded)
+            || self.options.schedule == ScheduleChoice::Stream && segments::streamed(&self.flow).len() > 1
+    }
+
     /// Candidate segments, evaluated when they are first asked for.
     fn candidates(&self) -> &Candidates {
         self.candidates.get_or_init(|| Candidates::new(&self.flow, self.options.stream_input))
@@ -246,9 +268,14 @@ impl<'a> Planner<'a> {
     /// The tiled plan that fits the budget and recomputes least; the given one if none fits.
     fn recomputing(&self, budget: usize, otherwise: Choice) -> Result<Choice, PlanError> {
         let mut forms = Vec::new();
+        let mut visits = 0;
         for choice in self.tilings() {
+            if visits > TILING_VISITS {
+                break;
+            }
             let Ok(form) = self.tiled(choice) else { continue };
             let Ok(list) = self.list(&form) else { continue };
+            visits += list.runs.len() + self.flow.lowered.steps.len();
             let bytes = crate::outline(self.flow.lowered, &list.runs, &list.storage)?;
             forms.push((list.instructions, bytes, form));
         }
@@ -267,14 +294,23 @@ impl<'a> Planner<'a> {
 
     /// Tiled schedules worth trying: strips and patches over the first operators, up to the cuts in the first half of the network.
     fn tilings(&self) -> Vec<ScheduleChoice> {
-        let steps = &self.flow.lowered.steps;
-        let mut operators: Vec<usize> = (1..=steps.len())
-            .filter(|&at| self.flow.alive(at).len() == 1)
-            .map(|at| steps[..at].iter().filter_map(|s| s.op).map(|op| op.index() + 1).max().unwrap_or(0))
-            .filter(|&operators| operators >= 2 && schedule::stage(&self.flow, operators).is_ok())
-            .collect();
-        operators.dedup();
-        operators.truncate(12);
+        let mut operators = Vec::new();
+        let mut highest = 0;
+        for (s, step) in self.flow.lowered.steps.iter().enumerate() {
+            highest = step.op.map_or(0, |op| op.index() + 1).max(highest);
+            if self.flow.alive_count(s + 1) != 1 || highest < 2 || operators.last() == Some(&highest) {
+                continue;
+            }
+            match schedule::stage(&self.flow, highest) {
+                Ok(_) => operators.push(highest),
+                // A step that cannot run in tiles is among the first of all that follows.
+                Err(TileError::WholeOnly { .. }) => break,
+                Err(_) => {}
+            }
+            if operators.len() == MOST_STAGES {
+                break;
+            }
+        }
         let mut choices = Vec::new();
         for operators in operators {
             choices.extend([2, 3, 4].map(|count| ScheduleChoice::Strips { count, operators }));

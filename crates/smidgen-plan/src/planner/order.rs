@@ -7,6 +7,8 @@ use std::collections::HashMap;
 
 /// States that the search keeps at most; a network that needs more keeps its own order.
 const MOST_STATES: usize = 20_000;
+/// Steps of all states together: each state says of every step whether it is done.
+const MOST_MARKS: usize = 256 * MOST_STATES;
 
 /// The network in its own order and, where it is better when run layer by layer, in the order found by search.
 pub(crate) fn candidates(lowered: &Lowered) -> Vec<Cow<'_, Lowered>> {
@@ -35,7 +37,7 @@ struct State {
 fn search(lowered: &Lowered) -> Option<Vec<StepId>> {
     let flow = Flow::new(lowered);
     let n = lowered.steps.len();
-    if (0..n).all(|at| flow.alive(at).len() <= 1) {
+    if (0..n).all(|at| flow.alive_count(at) <= 1) {
         return None;
     }
     let mut states = vec![State { peak: 0, from: None, done: vec![false; n] }];
@@ -63,7 +65,7 @@ fn search(lowered: &Lowered) -> Option<Vec<StepId>> {
                         states.push(State { peak, from: Some((index, s)), done });
                     }
                 }
-                if states.len() > MOST_STATES {
+                if states.len() > MOST_STATES || states.len() * n > MOST_MARKS {
                     return None;
                 }
             }

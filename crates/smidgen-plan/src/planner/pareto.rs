@@ -1,6 +1,5 @@
 //! The front of plans of which none is better in everything: SRAM against modelled instructions and recomputation.
 
-use super::segments::Kind;
 use super::{MEASURES, Objective, Plan, PlanError, PlanOptions, Planner, tune};
 use crate::Lowered;
 use crate::schedule::ScheduleChoice;
@@ -33,9 +32,10 @@ pub fn pareto(lowered: &Lowered, stream_input: bool) -> Result<Vec<PlanPoint>, P
     let candidates = planner.candidates();
     // Forms with the options that ask for them; a quick look says which can be on the front at all.
     let mut forms = Vec::new();
-    for (schedule, kind) in [(ScheduleChoice::Layer, Kind::Layer), (ScheduleChoice::Stream, Kind::Stream { parts: 1 })]
+    for (schedule, form) in
+        [(ScheduleChoice::Layer, planner.layered()), (ScheduleChoice::Stream, planner.streamed())]
     {
-        forms.push((PlanOptions { schedule, ..base.clone() }, planner.one(kind)));
+        forms.push((PlanOptions { schedule, ..base.clone() }, form));
     }
     let mut least = u64::MAX;
     let mut fast = Vec::new();

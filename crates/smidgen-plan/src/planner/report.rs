@@ -106,6 +106,8 @@ pub struct PlanReport {
     pub least: Option<Least>,
     /// True if the total is within the budget, or there is none.
     pub fits: bool,
+    /// True if the network has too many rows or steps to look at every segment that could be streamed: a smaller plan may exist.
+    pub coarse: bool,
 }
 
 impl PlanReport {
@@ -187,6 +189,7 @@ pub(super) fn finish(flow: &Flow, list: List, options: &PlanOptions) -> Result<P
         steps,
         least: None,
         fits: options.budget.is_none_or(|budget| total <= budget),
+        coarse: false,
     };
     Ok(Plan { program, report })
 }
@@ -198,7 +201,9 @@ fn measure(segments: &mut [SegmentReport], program: &Program, live: &[usize]) {
         segment.peak_bytes = 0;
     }
     for (step, &bytes) in program.steps_of_runs().iter().zip(live) {
-        if let Some(segment) = segments.iter_mut().find(|s| s.steps.contains(&step.index())) {
+        // Segments follow one another.
+        let at = segments.partition_point(|s| s.steps.end <= step.index());
+        if let Some(segment) = segments.get_mut(at) {
             segment.runs += 1;
             segment.peak_bytes = segment.peak_bytes.max(bytes);
         }

@@ -5,8 +5,8 @@
 //! that takes the fewest modelled instructions.
 
 use super::cost;
-use crate::Run;
-use crate::schedule::{Columns, Flow, Parts, Peak, Writer, in_parts, live};
+use crate::{Operand, Run};
+use crate::schedule::{Columns, Flow, Parts, Peak, Scan, Writer, in_parts};
 
 /// How a segment is scheduled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,37 +34,110 @@ pub(crate) struct Segment {
 
 /// The list of a segment that starts with everything before it done. `most` says for each step into how many parts the rows may be cut
 /// that begin at it.
-pub(crate) fn write(flow: &Flow, from: usize, to: usize, kind: Kind, most: &[usize], stream_input: bool) -> Parts {
-    let mut writer = Writer::starting_at(flow, from, stream_input);
+pub(crate) fn write(
+    writer: &mut Writer,
+    flow: &Flow,
+    from: usize,
+    to: usize,
+    kind: Kind,
+    most: impl Fn(usize) -> usize,
+) -> Parts {
+    writer.restart(from);
     match kind {
         Kind::Layer => writer.layer(from, to),
         Kind::Stream { .. } => writer.stream(from, to),
     }
     match kind {
-        Kind::Stream { parts } if parts > 1 => in_parts(flow, &writer.runs, |s| parts.min(most[s])),
-        _ => Parts { runs: writer.runs, tiles: Vec::new() },
+        Kind::Stream { parts } if parts > 1 => in_parts(flow, &writer.runs, |s| parts.min(most(s))),
+        _ => Parts { runs: std::mem::take(&mut writer.runs), tiles: Vec::new() },
     }
 }
 
-/// A segment with its costs.
-pub(crate) fn evaluate(flow: &Flow, from: usize, to: usize, kind: Kind, stream_input: bool) -> Segment {
-    let most = vec![usize::MAX; flow.lowered.steps.len()];
-    let Parts { runs, tiles } = write(flow, from, to, kind, &most, stream_input);
-    let mut storage = Columns::full(flow);
-    storage.add(&tiles);
-    let awaited =
-        |b: usize| runs.iter().any(|r| matches!(r, Run::Await { input, .. } if flow.input[b] == Some(*input)));
-    let mut before = flow.alive(from).to_vec();
-    before.retain(|&b| !awaited(b));
-    let after = flow.alive(to);
-    let peak = live(flow, &runs, &before, after, &storage).peak;
-    Segment { from, to, kind, peak, instructions: cost::hundredths(flow.lowered, &runs) }
+/// Evaluates segments of one network, one after the other.
+pub(crate) struct Evaluator<'f, 'a> {
+    flow: &'f Flow<'a>,
+    writer: Writer<'f, 'a>,
+    scan: Scan,
+    columns: Columns,
+    /// Runs looked at so far.
+    pub visits: usize,
+}
+
+impl<'f, 'a> Evaluator<'f, 'a> {
+    /// Has looked at none.
+    pub fn new(flow: &'f Flow<'a>, stream_input: bool) -> Self {
+        Self {
+            flow,
+            writer: Writer::starting_at(flow, 0, stream_input),
+            scan: Scan::new(flow),
+            columns: Columns::full(flow),
+            visits: 0,
+        }
+    }
+
+    /// A segment with its costs.
+    pub fn evaluate(&mut self, from: usize, to: usize, kind: Kind) -> Segment {
+        let flow = self.flow;
+        let Parts { runs, tiles } = write(&mut self.writer, flow, from, to, kind, |_| usize::MAX);
+        self.visits += runs.len();
+        self.columns.add(&tiles);
+        let mut awaited: Vec<usize> = runs
+            .iter()
+            .filter_map(|run| match *run {
+                Run::Await { input, .. } => Some(input),
+                Run::Compute { .. } => None,
+            })
+            .collect();
+        awaited.sort_unstable();
+        awaited.dedup();
+        let mut before = flow.alive(from);
+        before.retain(|&b| flow.input[b].is_none_or(|input| awaited.binary_search(&input).is_err()));
+        let after = flow.alive(to);
+        let peak = self.scan.peak(flow, &runs, &before, &after, &self.columns);
+        self.columns.remove(flow, &tiles);
+        Segment { from, to, kind, peak, instructions: cost::hundredths(flow.lowered, &runs) }
+    }
+}
+
+/// Runs that a step may become when it is streamed: rows of its output, or of the input that it takes row by row.
+pub(crate) fn streamed_rows(flow: &Flow, s: usize) -> usize {
+    let step = &flow.lowered.steps[s];
+    match step.inputs.first() {
+        Some(Operand::Buffer(_, extent)) if flow.takes_rows(s) => extent.rows,
+        _ if flow.by_rows(s) => step.outputs[0].extent.rows.div_ceil(flow.together(s)),
+        _ => 1,
+    }
+}
+
+/// The fewest streamed segments, none of which has too many steps or rows; a step that has too many rows alone is whole.
+pub(crate) fn streamed(flow: &Flow) -> Vec<(usize, usize, Kind)> {
+    let end = flow.lowered.steps.len();
+    let mut segments = Vec::new();
+    let (mut from, mut rows) = (0, 0);
+    for s in 0..end {
+        let more = streamed_rows(flow, s);
+        if from < s && (rows + more > MOST_STREAMED_ROWS || s - from == MOST_STREAMED_STEPS) {
+            segments.push((from, s, Kind::Stream { parts: 1 }));
+            (from, rows) = (s, 0);
+        }
+        rows += more;
+        if more > MOST_STREAMED_ROWS {
+            segments.push((s, s + 1, Kind::Layer));
+            (from, rows) = (s + 1, 0);
+        }
+    }
+    if from < end || segments.is_empty() {
+        segments.push((from, end, Kind::Stream { parts: 1 }));
+    }
+    segments
 }
 
 /// All segments worth considering.
 #[derive(Clone)]
 pub(crate) struct Candidates {
     end: usize,
+    /// Streamed segments were left out because there are too many rows or steps.
+    pub bounded: bool,
     /// For each position at which a segment ends, the segments that do.
     ending: Vec<Vec<Segment>>,
 }
@@ -78,27 +151,44 @@ const MOST_ALIVE: usize = 3;
 const PARTS: usize = 4;
 /// A segment is not grown any longer once this many in a row were worse than what is already known to be possible.
 const PATIENCE: usize = 12;
+/// Rows that a streamed segment may compute: each is an entry of the list.
+pub(crate) const MOST_STREAMED_ROWS: usize = 1 << 16;
+/// Steps that a streamed segment may have: all their rings are alive together, so that the pairs among them grow with the square.
+pub(crate) const MOST_STREAMED_STEPS: usize = 384;
+/// Runs that are looked at in all, to find segments; a measure of time that is the same everywhere. The first half is for whoever comes
+/// first; of the other each position has its share, and what it leaves of it the next ones have as well.
+const VISITS: usize = 5_000_000;
 
 impl Candidates {
     /// Evaluates segments.
     pub fn new(flow: &Flow, stream_input: bool) -> Self {
         let end = flow.lowered.steps.len();
+        let mut evaluator = Evaluator::new(flow, stream_input);
         let mut ending: Vec<Vec<Segment>> = vec![Vec::new(); end + 1];
         let mut bound = 0;
         for s in 0..end {
-            let segment = evaluate(flow, s, s + 1, Kind::Layer, stream_input);
+            let segment = evaluator.evaluate(s, s + 1, Kind::Layer);
             bound = bound.max(segment.peak.rings);
             ending[s + 1].push(segment);
         }
-        let open: Vec<bool> = (0..=end).map(|at| flow.alive(at).len() <= MOST_ALIVE || at == 0 || at == end).collect();
+        let open: Vec<bool> = (0..=end).map(|at| flow.alive_count(at) <= MOST_ALIVE || at == 0 || at == end).collect();
+        let mut bounded = false;
+        evaluator.visits = 0;
         for from in (0..end).filter(|&at| open[at]) {
-            let mut worse = 0;
-            for to in (from + 2..=end).filter(|&at| open[at]) {
-                if !(from..to).any(|s| flow.by_rows(s)) {
+            let share = VISITS / 2 + (VISITS / 2) * (from + 1) / end;
+            let (mut worse, mut rows, mut by_rows) = (0, streamed_rows(flow, from), flow.by_rows(from));
+            for to in from + 2..=end {
+                rows += streamed_rows(flow, to - 1);
+                by_rows |= flow.by_rows(to - 1);
+                if rows > MOST_STREAMED_ROWS || to - from > MOST_STREAMED_STEPS || evaluator.visits > share {
+                    bounded = true;
+                    break;
+                }
+                if !open[to] || !by_rows {
                     continue;
                 }
-                let whole = evaluate(flow, from, to, Kind::Stream { parts: 1 }, stream_input);
-                let parts = evaluate(flow, from, to, Kind::Stream { parts: PARTS }, stream_input);
+                let whole = evaluator.evaluate(from, to, Kind::Stream { parts: 1 });
+                let parts = evaluator.evaluate(from, to, Kind::Stream { parts: PARTS });
                 worse = if parts.peak.rings > bound { worse + 1 } else { 0 };
                 ending[to].push(whole);
                 if parts.peak != whole.peak {
@@ -109,7 +199,7 @@ impl Candidates {
                 }
             }
         }
-        Self { end, ending }
+        Self { end, bounded, ending }
     }
 
     /// The least possible greatest peak of the segments from step `start` on.

@@ -20,6 +20,8 @@ const PARTS: [usize; 2] = [1, 2];
 const TOLERANCE: usize = 16;
 /// ... or by so many bytes, whichever is more.
 const TOLERANCE_BYTES: usize = 1024;
+/// Runs and steps that are looked at in all, to find what is faster; a measure of time that is the same everywhere.
+const VISITS: usize = 6_000_000;
 /// How often the thorough search for offsets is asked at most whether there is room for more.
 const ATTEMPTS: usize = 3;
 
@@ -103,6 +105,8 @@ struct Tuner<'a> {
     offers: Vec<Offer>,
     /// Counts the changes.
     changes: usize,
+    /// Counts runs and steps of the lists looked at.
+    visits: usize,
 }
 
 impl<'a> Tuner<'a> {
@@ -119,6 +123,7 @@ impl<'a> Tuner<'a> {
             bytes: 0,
             offers: Vec::new(),
             changes: 0,
+            visits: 0,
         };
         tuner.begin()?;
         Ok(tuner)
@@ -217,8 +222,12 @@ impl<'a> Tuner<'a> {
 
     /// What a pace would change now; `None` if it is not faster.
     fn look_at(&mut self, step: usize, pace: Pace) -> Result<Option<Offer>, PlanError> {
+        if self.visits > VISITS {
+            return Ok(None);
+        }
         let before = self.set(step, pace);
         let list = self.list()?;
+        self.visits += list.runs.len() + self.lowered.steps.len();
         let saves = self.instructions.saturating_sub(list.instructions);
         let bytes = if saves > 0 { self.look(&list)? } else { 0 };
         self.set(step, before);

@@ -22,8 +22,62 @@ pub(crate) struct Flow<'a> {
     /// For each step, its operands that are buffers, the one at the end of the longest chain first: what depends on least is
     /// computed last, so that it waits least.
     pub order: Vec<Vec<usize>>,
-    /// For each position between steps, from 0 to their number, the buffers alive there.
-    alive: Vec<Vec<usize>>,
+    /// The buffers that are graph inputs, ascending.
+    pub inputs: Vec<usize>,
+    /// Who is alive between steps.
+    lives: Lives,
+}
+
+/// Positions between which each buffer is alive, and a list of the living every so many positions: with all lists, a network of many steps
+/// and many tensors that wait would take memory in proportion to both.
+struct Lives {
+    /// For each position, the buffers whose life begins there, ascending.
+    born: Vec<Vec<u32>>,
+    /// For each buffer, the last position at which it is alive.
+    last: Vec<usize>,
+    /// For each position, how many are alive.
+    count: Vec<usize>,
+    /// The living at every [`Lives::APART`]th position, ascending.
+    listed: Vec<Vec<u32>>,
+}
+
+impl Lives {
+    const APART: usize = 32;
+
+    /// From the position at which each buffer is first alive, and the last; the end comes first for one that never is.
+    fn new(lives: &[(usize, usize)], positions: usize) -> Self {
+        let mut all = Self {
+            born: vec![Vec::new(); positions],
+            last: lives.iter().map(|life| life.1).collect(),
+            count: Vec::with_capacity(positions),
+            listed: Vec::new(),
+        };
+        for (b, &(first, last)) in lives.iter().enumerate() {
+            if first <= last {
+                all.born[first].push(b as u32);
+            }
+        }
+        let mut now: Vec<u32> = Vec::new();
+        for at in 0..positions {
+            now.retain(|&b| all.last[b as usize] >= at);
+            now.extend(&all.born[at]);
+            all.count.push(now.len());
+            if at.is_multiple_of(Self::APART) {
+                now.sort_unstable();
+                all.listed.push(now.clone());
+            }
+        }
+        all
+    }
+
+    fn at(&self, at: usize) -> Vec<usize> {
+        let listed = at / Self::APART;
+        let later = self.born[listed * Self::APART + 1..at + 1].iter().flatten();
+        let all = self.listed[listed].iter().chain(later);
+        let mut alive: Vec<usize> = all.map(|&b| b as usize).filter(|&b| self.last[b] >= at).collect();
+        alive.sort_unstable();
+        alive
+    }
 }
 
 impl<'a> Flow<'a> {
@@ -39,7 +93,8 @@ impl<'a> Flow<'a> {
             plain: vec![true; n],
             depth: Vec::with_capacity(lowered.steps.len()),
             order: Vec::with_capacity(lowered.steps.len()),
-            alive: Vec::new(),
+            inputs: Vec::new(),
+            lives: Lives { born: Vec::new(), last: Vec::new(), count: Vec::new(), listed: Vec::new() },
         };
         for (i, port) in lowered.inputs.iter().enumerate() {
             if let Some(b) = port.operand.buffer() {
@@ -73,7 +128,20 @@ impl<'a> Flow<'a> {
             });
             flow.order.push(operands);
         }
-        flow.alive = (0..=lowered.steps.len()).map(|at| flow.alive_at(at)).collect();
+        flow.inputs = (0..n).filter(|&b| flow.input[b].is_some()).collect();
+        let end = lowered.steps.len();
+        let life = |b: usize| {
+            let first = match flow.producer[b] {
+                Some(p) => p + 1,
+                None if flow.input[b].is_some() => 0,
+                None => return (1, 0),
+            };
+            // A buffer that nobody reads is not alive between any two steps.
+            let last = if flow.output[b] { Some(end) } else { flow.readers[b].last().copied() };
+            last.map_or((1, 0), |last| (first, last))
+        };
+        let lives: Vec<(usize, usize)> = (0..n).map(life).collect();
+        flow.lives = Lives::new(&lives, end + 1);
         flow
     }
 
@@ -115,20 +183,13 @@ impl<'a> Flow<'a> {
 
     /// The buffers that are alive between steps `at - 1` and `at`: written (or given) before and read at or after, or read by the
     /// caller at the end. Ascending.
-    pub fn alive(&self, at: usize) -> &[usize] {
-        &self.alive[at]
+    pub fn alive(&self, at: usize) -> Vec<usize> {
+        self.lives.at(at)
     }
 
-    fn alive_at(&self, at: usize) -> Vec<usize> {
-        (0..self.lowered.buffers.len())
-            .filter(|&b| {
-                let before = match self.producer[b] {
-                    Some(p) => p < at,
-                    None => self.input[b].is_some(),
-                };
-                before && (self.output[b] || self.readers[b].iter().any(|&r| r >= at))
-            })
-            .collect()
+    /// How many those are.
+    pub fn alive_count(&self, at: usize) -> usize {
+        self.lives.count[at]
     }
 
     /// The step with this index as an id.

@@ -5,6 +5,7 @@
 
 use super::Columns;
 use super::flow::Flow;
+use super::sparse::Sparse;
 use crate::{Block, Operand, Run};
 
 /// What [`live`] found.
@@ -12,6 +13,7 @@ pub(crate) struct Live {
     /// For each buffer, the most rows from the first to the last that are alive at one time.
     pub span: Vec<usize>,
     /// The most bytes alive during any run, scratch and state included.
+    #[cfg(test)]
     pub peak: Peak,
 }
 
@@ -82,24 +84,34 @@ struct Row {
     starts: bool,
 }
 
+/// Rows into which a list is cut at most: of longer ones several rows are taken for one, which is a little more than is alive.
+const MOST_ROWS: usize = 1 << 20;
+
 /// A list cut into rows.
-#[derive(Default)]
 struct List {
     rows: Vec<Row>,
     touches: Vec<Touch>,
+    /// For each buffer, where the last touch of it lies that reads, and the last that writes.
+    last: Vec<[u32; 2]>,
+    /// Into how many pieces a run is cut at most.
+    pieces: usize,
 }
 
 impl List {
     /// Notes that the next row touches these rows of a buffer.
     fn touch(&mut self, buffer: usize, (lo, hi): (usize, usize), write: bool) {
         let first = self.rows.last().map_or(0, |r| r.end);
-        match self.touches[first..].iter_mut().find(|t| t.buffer == buffer && t.write == write) {
+        let last = &mut self.last[buffer][usize::from(write)];
+        // What is left of an earlier list may point anywhere.
+        let known = self.touches.get_mut(*last as usize).filter(|t| t.buffer == buffer && t.write == write);
+        match known.filter(|_| *last as usize >= first) {
             Some(touch) => {
                 let both = Hull { lo: touch.lo, hi: touch.hi }.join(lo, hi);
                 (touch.lo, touch.hi) = (both.lo, both.hi);
             }
             None => {
                 let none = Hull::default();
+                *last = self.touches.len() as u32;
                 self.touches.push(Touch { buffer, lo, hi, write, during: none, before: none });
             }
         }
@@ -145,6 +157,10 @@ impl List {
             block if by_rows && block != Block::Run => 1,
             _ => (region.y1 - region.y0).max(1),
         };
+        let piece = match (region.y1 - region.y0).div_ceil(piece) > self.pieces {
+            true => (region.y1 - region.y0).div_ceil(self.pieces).next_multiple_of(piece),
+            false => piece,
+        };
         let continues = region.x0 > 0 && flow.writes(s).all(|b| !tile[b]);
         let mut y = region.y0;
         while y < region.y1 {
@@ -177,79 +193,134 @@ impl List {
     }
 }
 
-/// Walks a list backwards. `after` says which buffers are wholly alive when it has ended, `before` which are alive when it
-/// begins; `columns` says what is stored of each buffer.
+/// Looks at lists one after the other, of few of a network's buffers each.
+pub(crate) struct Scan {
+    list: List,
+    span: Sparse<usize>,
+    hulls: Sparse<Hull>,
+    now: Sparse<Peak>,
+    state: Sparse<bool>,
+}
+
+impl Scan {
+    /// For the lists of one network.
+    pub fn new(flow: &Flow) -> Self {
+        let (buffers, steps) = (flow.lowered.buffers.len(), flow.lowered.steps.len());
+        let list = List { rows: Vec::new(), touches: Vec::new(), last: vec![[0; 2]; buffers], pieces: usize::MAX };
+        Self {
+            list,
+            span: Sparse::new(buffers),
+            hulls: Sparse::new(buffers),
+            now: Sparse::new(buffers),
+            state: Sparse::new(steps),
+        }
+    }
+
+    /// Walks a list backwards and gives the most bytes alive. `after` says which buffers are wholly alive when it has ended, `before`
+    /// which are alive when it begins; `columns` says what is stored of each buffer.
+    pub fn peak(
+        &mut self,
+        flow: &Flow,
+        runs: &[Run],
+        before: &[usize],
+        after: &[usize],
+        columns: &Columns,
+    ) -> Peak {
+        let Self { list, span, hulls, now, state } = self;
+        let buffers = &flow.lowered.buffers;
+        span.clear();
+        hulls.clear();
+        now.clear();
+        state.clear();
+        list.rows.clear();
+        list.touches.clear();
+        let rows = |run: &Run| match run {
+            Run::Compute { region, .. } => region.y1 - region.y0,
+            Run::Await { .. } => 1,
+        };
+        let rows: usize = runs.iter().map(rows).sum();
+        list.pieces = if rows <= MOST_ROWS { usize::MAX } else { (MOST_ROWS / runs.len()).max(1) };
+        for run in runs {
+            list.add(flow, run, &columns.tile);
+        }
+        // First what is alive and the capacities that this needs, then the bytes.
+        for &b in before.iter().chain(after) {
+            span.put(b, flow.rows(b));
+        }
+        for &b in after {
+            hulls.put(b, Hull { lo: 0, hi: flow.rows(b) });
+        }
+        for (row, touches) in list.backwards() {
+            for touch in touches.iter_mut() {
+                touch.during = hulls.of(touch.buffer).join(touch.lo, touch.hi);
+                span.put(touch.buffer, span.of(touch.buffer).max(touch.during.rows()));
+            }
+            for touch in touches.iter().filter(|t| t.write && !row.continues) {
+                hulls.put(touch.buffer, hulls.of(touch.buffer).without(touch.lo, touch.hi));
+            }
+            for touch in touches.iter().filter(|t| !t.write) {
+                hulls.put(touch.buffer, hulls.of(touch.buffer).join(touch.lo, touch.hi));
+            }
+            for touch in touches {
+                touch.before = hulls.of(touch.buffer);
+            }
+        }
+        let row_bytes = |b: usize| columns.width[b] * buffers[b].extent.depth * buffers[b].element_bytes();
+        let size = |b: usize, hull: Hull| match hull.rows() {
+            0 => Peak::default(),
+            rows if span.of(b) >= flow.rows(b) => Peak { rings: rows * row_bytes(b), slots: rows * row_bytes(b) },
+            rows => {
+                // Rows that wrap around lie at both ends.
+                let span = span.of(b);
+                let slots = if hull.lo % span + rows > span { span } else { rows };
+                Peak { rings: span * row_bytes(b), slots: slots * row_bytes(b) }
+            }
+        };
+        let (mut total, mut peak) = (Peak::default(), Peak::default());
+        for &b in after {
+            let size = size(b, Hull { lo: 0, hi: flow.rows(b) });
+            now.put(b, size);
+            total = Peak { rings: total.rings + size.rings, slots: total.slots + size.slots };
+        }
+        let mut states = 0;
+        for (row, touches) in list.backwards() {
+            let mut during = total;
+            for touch in touches.iter() {
+                let (size, now) = (size(touch.buffer, touch.during), now.of(touch.buffer));
+                during.rings += size.rings.saturating_sub(now.rings);
+                during.slots += size.slots.saturating_sub(now.slots);
+            }
+            if let Some(s) = row.state
+                && !state.of(s)
+            {
+                state.put(s, true);
+                states += flow.lowered.steps[s].state_bytes;
+            }
+            peak.rings = peak.rings.max(during.rings + row.scratch + states);
+            peak.slots = peak.slots.max(during.slots + row.scratch + states);
+            if let (true, Some(s)) = (row.starts, row.state) {
+                state.put(s, false);
+                states -= flow.lowered.steps[s].state_bytes;
+            }
+            for touch in touches.iter() {
+                let size = size(touch.buffer, touch.before);
+                let old = now.of(touch.buffer);
+                now.put(touch.buffer, size);
+                total.rings = total.rings + size.rings - old.rings;
+                total.slots = total.slots + size.slots - old.slots;
+            }
+        }
+        peak
+    }
+}
+
+/// What is alive of every buffer over one list; see [`Scan::peak`].
 pub(crate) fn live(flow: &Flow, runs: &[Run], before: &[usize], after: &[usize], columns: &Columns) -> Live {
-    let buffers = &flow.lowered.buffers;
-    let mut list = List::default();
-    for run in runs {
-        list.add(flow, run, &columns.tile);
+    let mut scan = Scan::new(flow);
+    let _peak = scan.peak(flow, runs, before, after, columns);
+    Live {
+        span: (0..flow.lowered.buffers.len()).map(|b| scan.span.of(b)).collect(),
+        #[cfg(test)]
+        peak: _peak,
     }
-    // First what is alive and the capacities that this needs, then the bytes.
-    let mut span = vec![0; buffers.len()];
-    let mut hulls = vec![Hull::default(); buffers.len()];
-    for &b in before.iter().chain(after) {
-        span[b] = flow.rows(b);
-    }
-    for &b in after {
-        hulls[b] = Hull { lo: 0, hi: flow.rows(b) };
-    }
-    for (row, touches) in list.backwards() {
-        for touch in touches.iter_mut() {
-            touch.during = hulls[touch.buffer].join(touch.lo, touch.hi);
-            span[touch.buffer] = span[touch.buffer].max(touch.during.rows());
-        }
-        for touch in touches.iter().filter(|t| t.write && !row.continues) {
-            hulls[touch.buffer] = hulls[touch.buffer].without(touch.lo, touch.hi);
-        }
-        for touch in touches.iter().filter(|t| !t.write) {
-            hulls[touch.buffer] = hulls[touch.buffer].join(touch.lo, touch.hi);
-        }
-        for touch in touches {
-            touch.before = hulls[touch.buffer];
-        }
-    }
-    let row_bytes = |b: usize| columns.width[b] * buffers[b].extent.depth * buffers[b].element_bytes();
-    let size = |b: usize, hull: Hull| match hull.rows() {
-        0 => Peak::default(),
-        rows if span[b] >= flow.rows(b) => Peak { rings: rows * row_bytes(b), slots: rows * row_bytes(b) },
-        rows => {
-            // Rows that wrap around lie at both ends.
-            let slots = if hull.lo % span[b] + rows > span[b] { span[b] } else { rows };
-            Peak { rings: span[b] * row_bytes(b), slots: slots * row_bytes(b) }
-        }
-    };
-    let mut now = vec![Peak::default(); buffers.len()];
-    let (mut total, mut peak) = (Peak::default(), Peak::default());
-    for &b in after {
-        now[b] = size(b, Hull { lo: 0, hi: flow.rows(b) });
-        total = Peak { rings: total.rings + now[b].rings, slots: total.slots + now[b].slots };
-    }
-    let (mut states, mut state) = (0, vec![false; flow.lowered.steps.len()]);
-    for (row, touches) in list.backwards() {
-        let mut during = total;
-        for touch in touches.iter() {
-            let (size, now) = (size(touch.buffer, touch.during), now[touch.buffer]);
-            during.rings += size.rings.saturating_sub(now.rings);
-            during.slots += size.slots.saturating_sub(now.slots);
-        }
-        if let Some(s) = row.state
-            && !std::mem::replace(&mut state[s], true)
-        {
-            states += flow.lowered.steps[s].state_bytes;
-        }
-        peak.rings = peak.rings.max(during.rings + row.scratch + states);
-        peak.slots = peak.slots.max(during.slots + row.scratch + states);
-        if let (true, Some(s)) = (row.starts, row.state) {
-            state[s] = false;
-            states -= flow.lowered.steps[s].state_bytes;
-        }
-        for touch in touches.iter() {
-            let size = size(touch.buffer, touch.before);
-            let old = std::mem::replace(&mut now[touch.buffer], size);
-            total.rings = total.rings + size.rings - old.rings;
-            total.slots = total.slots + size.slots - old.slots;
-        }
-    }
-    Live { span, peak }
 }

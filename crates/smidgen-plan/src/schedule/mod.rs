@@ -12,6 +12,7 @@ mod live;
 mod merge;
 mod paper;
 mod parts;
+mod sparse;
 mod stream;
 mod tiles;
 
@@ -22,7 +23,7 @@ pub use tiles::TileError;
 use crate::{Run, Storage};
 
 pub(crate) use flow::Flow;
-pub(crate) use live::{Peak, live};
+pub(crate) use live::{Peak, Scan, live};
 pub(crate) use merge::merge;
 pub(crate) use parts::{Parts, in_parts};
 pub(crate) use stream::Writer;
@@ -50,14 +51,27 @@ impl Columns {
             self.tile[b] = true;
         }
     }
+
+    /// Keeps them as [`full`](Self::full) does again.
+    pub fn remove(&mut self, flow: &Flow, tiles: &[(usize, usize)]) {
+        for &(b, _) in tiles {
+            self.width[b] = flow.lowered.buffers[b].extent.cols;
+            self.tile[b] = false;
+        }
+    }
 }
 
 /// How each buffer of a list is kept: a ring or a tile where fewer rows or columns than all are ever alive together.
 pub(crate) fn storage(flow: &Flow, runs: &[Run], columns: &Columns) -> Vec<Storage> {
-    let streamed =
-        |b: usize| runs.iter().any(|r| matches!(r, Run::Await { input, .. } if flow.input[b] == Some(*input)));
+    let mut streamed = vec![false; flow.lowered.inputs.len()];
+    for run in runs {
+        if let Run::Await { input, .. } = *run {
+            streamed[input] = true;
+        }
+    }
     let count = flow.lowered.buffers.len();
-    let whole: Vec<usize> = (0..count).filter(|&b| flow.input[b].is_some() && !streamed(b)).collect();
+    let whole: Vec<usize> =
+        flow.inputs.iter().copied().filter(|&b| flow.input[b].is_some_and(|input| !streamed[input])).collect();
     let outputs: Vec<usize> = (0..count).filter(|&b| flow.output[b]).collect();
     let span = live(flow, runs, &whole, &outputs, columns).span;
     (0..count)

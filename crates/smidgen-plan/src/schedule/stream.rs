@@ -2,37 +2,114 @@
 //! together computes as many each time.
 
 use super::flow::Flow;
+use super::sparse::Sparse;
 use crate::{Operand, Run};
 use smidgen_kernels::Region;
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
 
 /// Writes lists of runs. It remembers which rows exist, so that segments follow one another.
 pub(crate) struct Writer<'f, 'a> {
     flow: &'f Flow<'a>,
-    /// For each buffer, how many rows exist.
-    done: Vec<usize>,
-    /// For each buffer, the columns to compute: all of them, except in a strip.
-    cols: Vec<(usize, usize)>,
+    stream_input: bool,
+    /// The step at which the list begins.
+    start: usize,
+    /// For each buffer, how many rows exist, where that is not what it was at the start.
+    done: Sparse<usize>,
+    /// For each buffer, the columns to compute, in a strip; otherwise all of them.
+    cols: Option<Vec<(usize, usize)>>,
     /// For each consuming step, how many rows of its input it has taken in.
-    taken: Vec<usize>,
+    taken: Sparse<usize>,
+    /// What is still to be done, the next at the end: chains of steps may be longer than a thread's stack.
+    tasks: Vec<Task>,
     /// The list.
     pub runs: Vec<Run>,
 }
+
+/// A part of the work of making rows exist.
+#[derive(Clone, Copy)]
+enum Task {
+    /// Make rows `.. upto` of a buffer exist.
+    Demand { buffer: usize, upto: usize },
+    /// Compute rows `y .. end` of a step, once what operand number `next` and those after it need is there.
+    Row { step: usize, y: usize, end: usize, next: usize },
+    /// Compute the rest of a step's output, once operand number `next` and those after it are there.
+    Whole { step: usize, next: usize },
+    /// Give a consuming step the rows of its input that are there from `y` on, and then the others.
+    Take { step: usize, y: usize },
+}
+
+/// A buffer that is read after a segment, with the part of its rows that exist; the one with the least comes first, and among equals
+/// the first.
+struct Sink {
+    done: usize,
+    rows: usize,
+    place: usize,
+    buffer: usize,
+}
+
+impl Ord for Sink {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.done * other.rows).cmp(&(other.done * self.rows)).then(self.place.cmp(&other.place))
+    }
+}
+
+impl PartialOrd for Sink {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Sink {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Sink {}
 
 impl<'f, 'a> Writer<'f, 'a> {
     /// At the start of step `at`: everything before is done. Graph inputs exist, unless they are streamed and no step
     /// before `at` reads them.
     pub fn starting_at(flow: &'f Flow<'a>, at: usize, stream_input: bool) -> Self {
-        let done = (0..flow.lowered.buffers.len())
-            .map(|b| {
-                let exists = match flow.producer[b] {
-                    Some(p) => p < at,
-                    None => !stream_input || !flow.plain[b] || flow.readers[b].first().is_some_and(|&r| r < at),
-                };
-                if exists { flow.rows(b) } else { 0 }
-            })
-            .collect();
-        let cols = flow.lowered.buffers.iter().map(|b| (0, b.extent.cols)).collect();
-        Self { flow, done, cols, taken: vec![0; flow.lowered.steps.len()], runs: Vec::new() }
+        Self {
+            flow,
+            stream_input,
+            start: at,
+            done: Sparse::new(flow.lowered.buffers.len()),
+            cols: None,
+            taken: Sparse::new(flow.lowered.steps.len()),
+            tasks: Vec::new(),
+            runs: Vec::new(),
+        }
+    }
+
+    /// Begins a new list at the start of step `at`.
+    pub fn restart(&mut self, at: usize) {
+        self.start = at;
+        self.done.clear();
+        self.taken.clear();
+        self.runs.clear();
+    }
+
+    /// How many rows of a buffer exist.
+    fn done(&self, b: usize) -> usize {
+        self.done.get(b).unwrap_or_else(|| {
+            let exists = match self.flow.producer[b] {
+                Some(p) => p < self.start,
+                None => {
+                    !self.stream_input
+                        || !self.flow.plain[b]
+                        || self.flow.readers[b].first().is_some_and(|&r| r < self.start)
+                }
+            };
+            if exists { self.flow.rows(b) } else { 0 }
+        })
+    }
+
+    /// The columns of a buffer to compute.
+    fn cols(&self, b: usize) -> (usize, usize) {
+        self.cols.as_ref().map_or_else(|| (0, self.flow.lowered.buffers[b].extent.cols), |cols| cols[b])
     }
 
     /// Computes steps `from .. to` row by row, demanded by the rows of what is read after them.
@@ -41,17 +118,25 @@ impl<'f, 'a> Writer<'f, 'a> {
             .flat_map(|s| self.flow.writes(s))
             .filter(|&b| {
                 let readers = &self.flow.readers[b];
-                self.flow.output[b] || readers.is_empty() || readers.iter().any(|&r| r >= to)
+                self.flow.output[b] || readers.last().is_none_or(|&r| r >= to)
             })
             .collect();
         // The sink that lags most, as a fraction of its rows, goes next; among equals the one at the end of the longest chain.
-        sinks.sort_by_key(|&b| std::cmp::Reverse(self.flow.producer[b].map_or(0, |p| self.flow.depth[p])));
-        while let Some(&sink) = sinks
-            .iter()
-            .filter(|&&b| self.done[b] < self.flow.rows(b))
-            .min_by(|&&a, &&b| (self.done[a] * self.flow.rows(b)).cmp(&(self.done[b] * self.flow.rows(a))))
-        {
-            self.demand(sink, self.done[sink] + 1);
+        sinks.sort_by_key(|&b| Reverse(self.flow.producer[b].map_or(0, |p| self.flow.depth[p])));
+        let sink = |(place, &buffer): (usize, &usize)| {
+            Reverse(Sink { done: self.done(buffer), rows: self.flow.rows(buffer), place, buffer })
+        };
+        let mut sinks: BinaryHeap<Reverse<Sink>> = sinks.iter().enumerate().map(sink).collect();
+        while let Some(Reverse(sink)) = sinks.pop() {
+            let done = self.done(sink.buffer);
+            if done >= sink.rows {
+                continue;
+            }
+            // Others may have demanded its rows since.
+            if done == sink.done {
+                self.demand(sink.buffer, done + 1);
+            }
+            sinks.push(Reverse(Sink { done: self.done(sink.buffer), ..sink }));
         }
         self.finish_inputs(to);
     }
@@ -60,104 +145,153 @@ impl<'f, 'a> Writer<'f, 'a> {
     /// buffer's columns in this strip.
     pub fn strip(&mut self, from: usize, to: usize, sink: usize, cols: Vec<(usize, usize)>) {
         for b in (from..to).flat_map(|s| self.flow.writes(s)) {
-            self.done[b] = 0;
+            self.done.put(b, 0);
         }
-        self.cols = cols;
+        self.cols = Some(cols);
         self.demand(sink, self.flow.rows(sink));
-        self.cols = self.flow.lowered.buffers.iter().map(|b| (0, b.extent.cols)).collect();
+        self.cols = None;
     }
 
     /// Computes steps `from .. to`, each whole, in their order.
     pub fn layer(&mut self, from: usize, to: usize) {
         for s in from..to {
-            self.whole(s);
+            self.tasks.push(Task::Whole { step: s, next: 0 });
+            self.work();
         }
         self.finish_inputs(to);
     }
 
     /// Takes the rows of streamed inputs that no step needs and that have not been awaited, where the last reader is before `to`.
     fn finish_inputs(&mut self, to: usize) {
-        for b in 0..self.done.len() {
-            let read = self.flow.readers[b].last().map_or(0, |&r| r + 1);
-            if self.flow.input[b].is_some() && read <= to {
-                self.demand(b, self.flow.rows(b));
+        let flow = self.flow;
+        for &b in &flow.inputs {
+            let read = flow.readers[b].last().map_or(0, |&r| r + 1);
+            if read <= to {
+                self.demand(b, flow.rows(b));
             }
         }
     }
 
     /// Makes rows `.. upto` of a buffer exist.
     fn demand(&mut self, buffer: usize, upto: usize) {
-        while self.done[buffer] < upto {
-            match self.flow.producer[buffer] {
-                Some(step) if self.flow.by_rows(step) => self.row(step),
-                Some(step) => self.whole(step),
-                None => {
-                    let Some(input) = self.flow.input[buffer] else { return };
-                    let y0 = self.done[buffer];
-                    self.runs.push(Run::Await { input, y0, y1: y0 + 1 });
-                    self.done[buffer] += 1;
-                }
+        self.tasks.push(Task::Demand { buffer, upto });
+        self.work();
+    }
+
+    /// Does all that is to be done.
+    fn work(&mut self) {
+        while let Some(task) = self.tasks.pop() {
+            match task {
+                Task::Demand { buffer, upto } => self.advance(buffer, upto),
+                Task::Row { step, y, end, next } => self.row(step, y, end, next),
+                Task::Whole { step, next } => self.whole(step, next),
+                Task::Take { step, y } => self.take(step, y),
+            }
+        }
+    }
+
+    /// Begins the next rows of a buffer, if rows `.. upto` do not all exist.
+    fn advance(&mut self, buffer: usize, upto: usize) {
+        let done = self.done(buffer);
+        if done >= upto {
+            return;
+        }
+        match self.flow.producer[buffer] {
+            Some(step) => {
+                self.tasks.push(Task::Demand { buffer, upto });
+                self.tasks.push(if self.flow.by_rows(step) {
+                    let height = self.flow.lowered.steps[step].outputs[0].extent.rows;
+                    Task::Row { step, y: done, end: (done + self.flow.together(step)).min(height), next: 0 }
+                } else {
+                    Task::Whole { step, next: 0 }
+                });
+            }
+            None => {
+                let Some(input) = self.flow.input[buffer] else { return };
+                self.runs.extend((done..upto).map(|y0| Run::Await { input, y0, y1: y0 + 1 }));
+                self.done.put(buffer, upto);
             }
         }
     }
 
     /// Computes the next row of a step's output, or as many as its kernel computes together.
-    fn row(&mut self, s: usize) {
+    fn row(&mut self, s: usize, y: usize, end: usize, next: usize) {
         let step = &self.flow.lowered.steps[s];
-        let target = step.outputs[0];
-        let y = self.done[target.buffer.index()];
-        let end = (y + self.flow.together(s)).min(target.extent.rows);
-        for &operand in &self.flow.order[s] {
+        if let Some(&operand) = self.flow.order[s].get(next) {
+            self.tasks.push(Task::Row { step: s, y, end, next: next + 1 });
             if let Operand::Buffer(b, extent) = step.inputs[operand] {
                 let upto = match self.flow.plain[b.index()] {
                     true => step.access[operand].rows.needs((y, end), extent.rows).1,
                     false => self.flow.rows(b.index()),
                 };
-                self.demand(b.index(), upto);
+                self.tasks.push(Task::Demand { buffer: b.index(), upto });
             }
+            return;
         }
-        let (x0, x1) = self.cols[target.buffer.index()];
+        let buffer = step.outputs[0].buffer.index();
+        let (x0, x1) = self.cols(buffer);
         if x0 < x1 {
             self.runs.push(Run::Compute { step: Flow::step_id(s), region: Region { y0: y, y1: end, x0, x1 } });
         }
-        self.done[target.buffer.index()] = end;
+        self.done.put(buffer, end);
     }
 
     /// Computes the rest of a step's output at once, or by taking the rows of its input as they come.
-    fn whole(&mut self, s: usize) {
+    fn whole(&mut self, s: usize, next: usize) {
         let step = &self.flow.lowered.steps[s];
         let Some(target) = step.outputs.first().copied() else { return };
-        let takes = self.flow.takes_rows(s);
-        for &operand in &self.flow.order[s] {
+        if let Some(&operand) = self.flow.order[s].get(next) {
+            self.tasks.push(Task::Whole { step: s, next: next + 1 });
             if let Some(b) = step.inputs[operand].buffer()
-                && !(takes && operand == 0)
+                && !(self.flow.takes_rows(s) && operand == 0)
             {
-                self.demand(b.index(), self.flow.rows(b.index()));
+                self.tasks.push(Task::Demand { buffer: b.index(), upto: self.flow.rows(b.index()) });
             }
+            return;
         }
-        if let (true, Some(Operand::Buffer(b, extent))) = (step.consumes, step.inputs.first().copied()) {
-            while self.taken[s] < extent.rows {
-                let y = self.taken[s];
-                if takes {
-                    self.demand(b.index(), y + 1);
-                }
-                // With the whole input there already, all rows go in at once.
-                let y1 = if takes { self.done[b.index()] } else { extent.rows };
-                self.runs.push(Run::Compute {
-                    step: Flow::step_id(s),
-                    region: Region { y0: y, y1, x0: 0, x1: extent.cols },
-                });
-                self.taken[s] = y1;
-            }
+        if let (true, Some(Operand::Buffer(..))) = (step.consumes, step.inputs.first()) {
+            let y = self.taken.of(s);
+            self.tasks.push(Task::Take { step: s, y });
+            self.first_row(s, y);
         } else {
-            let first = if self.flow.by_rows(s) { self.done[target.buffer.index()] } else { 0 };
+            let first = if self.flow.by_rows(s) { self.done(target.buffer.index()) } else { 0 };
             self.runs.push(Run::Compute {
                 step: Flow::step_id(s),
                 region: Region { y0: first, y1: target.extent.rows, x0: 0, x1: target.extent.cols },
             });
+            self.written(s);
         }
+    }
+
+    /// Demands row `y` of what a consuming step takes row by row.
+    fn first_row(&mut self, s: usize, y: usize) {
+        if let (true, Some(b)) = (self.flow.takes_rows(s), self.flow.lowered.steps[s].inputs[0].buffer())
+            && y < self.flow.rows(b.index())
+        {
+            self.tasks.push(Task::Demand { buffer: b.index(), upto: y + 1 });
+        }
+    }
+
+    /// Gives a consuming step rows of its input.
+    fn take(&mut self, s: usize, y: usize) {
+        let Some(&Operand::Buffer(b, extent)) = self.flow.lowered.steps[s].inputs.first() else { return };
+        if y >= extent.rows {
+            self.written(s);
+            return;
+        }
+        // With the whole input there already, all rows go in at once.
+        let y1 = if self.flow.takes_rows(s) { self.done(b.index()) } else { extent.rows };
+        self.runs
+            .push(Run::Compute { step: Flow::step_id(s), region: Region { y0: y, y1, x0: 0, x1: extent.cols } });
+        self.taken.put(s, y1);
+        self.tasks.push(Task::Take { step: s, y: y1 });
+        self.first_row(s, y1);
+    }
+
+    /// All that a step writes is there.
+    fn written(&mut self, s: usize) {
         for b in self.flow.writes(s) {
-            self.done[b] = self.flow.rows(b);
+            self.done.put(b, self.flow.rows(b));
         }
     }
 }

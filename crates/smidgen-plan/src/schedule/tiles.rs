@@ -68,7 +68,7 @@ pub(crate) fn stage(flow: &Flow, operators: usize) -> Result<Stage, TileError> {
             return Err(TileError::WholeOnly { step: step.name.clone() });
         }
     }
-    match *flow.alive(steps) {
+    match *flow.alive(steps).as_slice() {
         [output] if flow.producer[output].is_some() => Ok(Stage { steps, output }),
         ref alive => Err(TileError::NoCut { operators, alive: alive.len() }),
     }

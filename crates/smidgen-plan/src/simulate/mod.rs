@@ -180,6 +180,8 @@ struct Reader<'a> {
     next: Vec<usize>,
     widths: Vec<usize>,
     drafts: Vec<Draft>,
+    /// For each buffer, where its last draft stands.
+    last: Vec<usize>,
     ends: Vec<usize>,
 }
 
@@ -194,7 +196,8 @@ impl<'a> Reader<'a> {
             widths[buffer] = extent.cols;
         }
         let next = vec![0; lowered.steps.len()];
-        Self { lowered, storage, produced, next, widths, drafts: Vec::new(), ends: Vec::new() }
+        let last = vec![0; lowered.buffers.len()];
+        Self { lowered, storage, produced, next, widths, drafts: Vec::new(), last, ends: Vec::new() }
     }
 
     fn run(&mut self, index: usize, run: &Run) -> Result<(), SimulateError> {
@@ -285,9 +288,11 @@ impl<'a> Reader<'a> {
         } else {
             return Err(SimulateError::Reshaped { run, buffer: spec.name.clone() });
         };
-        let at = match self.drafts[first..].iter().position(|d| d.buffer == buffer) {
-            Some(at) => first + at,
-            None => {
+        let last = self.last[buffer];
+        let at = match last >= first && self.drafts.get(last).is_some_and(|d| d.buffer == buffer) {
+            true => last,
+            false => {
+                self.last[buffer] = self.drafts.len();
                 self.drafts.push(Draft {
                     buffer,
                     read: EMPTY,

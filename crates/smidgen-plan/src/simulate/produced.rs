@@ -42,7 +42,11 @@ impl Block3 {
 
 /// For each row of a buffer in its own shape, the byte range within the row that holds valid elements.
 pub(crate) struct Produced {
+    /// Empty as long as all rows hold nothing or everything: most buffers are written whole, and some have very many rows.
     rows: Vec<(usize, usize)>,
+    /// Every element is there.
+    all: bool,
+    height: usize,
     row_bytes: usize,
     element: usize,
     /// First column of the tile that the rows belong to.
@@ -53,7 +57,9 @@ pub(crate) struct Produced {
 impl Produced {
     pub fn new(spec: &BufferSpec, storage: Storage) -> Self {
         Self {
-            rows: vec![(0, 0); spec.extent.rows],
+            rows: Vec::new(),
+            all: false,
+            height: spec.extent.rows,
             row_bytes: spec.row_bytes(),
             element: spec.element_bytes(),
             tile: None,
@@ -65,7 +71,16 @@ impl Produced {
     pub fn write(&mut self, block: Block3, extent: Extent) {
         if self.is_tile && self.tile != Some(block.cols.0) {
             self.rows.fill((0, 0));
+            self.all = false;
             self.tile = Some(block.cols.0);
+        }
+        let whole = block.is_solid(extent) && block.hull(extent, self.element) == (0, self.height * self.row_bytes);
+        if self.all || whole {
+            self.all = true;
+            return;
+        }
+        if self.rows.is_empty() {
+            self.rows = vec![(0, 0); self.height];
         }
         let (row_bytes, rows) = (self.row_bytes, &mut self.rows);
         block.each_segment(extent, self.element, |start, end| {
@@ -84,6 +99,12 @@ impl Produced {
 
     /// The first row of which a box needs something that is not there.
     pub fn missing(&self, block: Block3, extent: Extent) -> Option<usize> {
+        if self.all {
+            return None;
+        }
+        if self.rows.is_empty() {
+            return Some(block.hull(extent, self.element).0 / self.row_bytes.max(1));
+        }
         let mut missing = None;
         block.each_segment(extent, self.element, |start, end| {
             for_each_row(self.row_bytes, start, end, |row, from, to| {

@@ -23,7 +23,7 @@ Examples:
 
 Lists every unsupported operator, type and feature at once, each with its place in the network and a hint. Of a network \
 that is quantised already in an ONNX file it also names the operators that compute on floats all the same. Exit code \
-0: all is supported; 3: something is not; 4: the file is damaged.")]
+0: all is supported; 3: something is not; 4: the file is damaged; 5: it declares tensors that no board holds.")]
 pub struct Check {
     /// The network: a TensorFlow Lite or ONNX file, or the text that `inspect --ir` prints
     #[arg(value_name = "MODEL")]
@@ -79,15 +79,20 @@ fn obstacles(path: &Path, options: &ReadOptions) -> Result<(Vec<Unsupported>, Ve
     if !found.is_empty() {
         return Ok((found, Vec::new()));
     }
-    let without_kernel = |LowerError::Unsupported { index, operator, output, reason }| Unsupported {
-        subject: Subject::Operator { index, name: operator.into() },
-        tensors: format!("-> {output:?}"),
-        reason,
-        hint: "`smidgen ops` shows what is supported of it".into(),
+    let without_kernel = |error| match error {
+        LowerError::Unsupported { index, operator, output, reason } => Ok(Unsupported {
+            subject: Subject::Operator { index, name: operator.into() },
+            tensors: format!("-> {output:?}"),
+            reason,
+            hint: "`smidgen ops` shows what is supported of it".into(),
+        }),
+        // Not an obstacle in the network's operators: it fits nothing.
+        error @ LowerError::TooLarge { .. } => Err(Error::from(error).at(path)),
     };
     let network = Network::open_with(path, options)?;
     let obstacles = network.obstacles(&LowerOptions::default());
-    Ok((obstacles.into_iter().map(without_kernel).collect(), network.notes().to_vec()))
+    let obstacles = obstacles.into_iter().map(without_kernel).collect::<Result<_, _>>()?;
+    Ok((obstacles, network.notes().to_vec()))
 }
 
 fn describe(found: &Unsupported) -> Value {
