@@ -1,10 +1,16 @@
 //! Kernels whose output has another element type than their input: QUANTIZE, DEQUANTIZE, ARG_MAX. The arena is bytes; views count
 //! elements of their own tensor.
 
+#[cfg(feature = "float")]
+mod real;
+
 use crate::memory::{Arena, Bounds};
 use crate::operand::pieces;
 use crate::requant::{Factor, Rounding, SmallFactor};
 use crate::view::{Region, View};
+
+#[cfg(feature = "float")]
+pub use real::{dequantize, quantize};
 
 /// How an element of a mixed kernel is stored; little endian.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -101,47 +107,6 @@ fn convert<B: Bounds>(
         for i in 0..count {
             element(&mut arena, from + i, to + i);
         }
-    });
-}
-
-/// Float32 to integers: `round(x / scale) + zero_point`, ties away from zero, clamped to the output's range; NaN becomes the zero point.
-///
-/// Order: one element at a time, read before write.
-#[cfg(feature = "float")]
-pub fn quantize<B: Bounds>(
-    arena: Arena<'_, u8, B>,
-    input: View,
-    output: View,
-    region: Region,
-    depth: usize,
-    to_type: Stored,
-    scale: f32,
-    zero_point: i32,
-) {
-    let (min, max) = to_type.range();
-    convert(arena, input, output, region, depth, |arena, from, to| {
-        // In double precision the sum is exact, so that the clamp sees no wrapped value.
-        let stored = libm::roundf(load_float(arena, from) / scale) as f64 + zero_point as f64;
-        let stored = if stored.is_nan() { zero_point as f64 } else { stored };
-        to_type.store(arena, to, stored.max(min as f64).min(max as f64) as i32);
-    });
-}
-
-/// Integers to float32: `scale * (x - zero_point)`. Order: one element at a time, read before write.
-#[cfg(feature = "float")]
-pub fn dequantize<B: Bounds>(
-    arena: Arena<'_, u8, B>,
-    input: View,
-    output: View,
-    region: Region,
-    depth: usize,
-    from_type: Stored,
-    scale: f32,
-    zero_point: i32,
-) {
-    convert(arena, input, output, region, depth, |arena, from, to| {
-        let centred = from_type.load(arena, from) as i64 - zero_point as i64;
-        store_float(arena, to, (scale as f64 * centred as f64) as f32);
     });
 }
 
