@@ -53,6 +53,8 @@ pub enum ElfError {
 pub struct Section {
     /// Its name.
     pub name: String,
+    /// First address; 0 for what is in the file alone.
+    pub address: u64,
     /// Bytes.
     pub bytes: u64,
 }
@@ -66,6 +68,8 @@ pub struct Elf {
     pub sections: Vec<Section>,
     /// Functions.
     pub functions: Vec<Symbol>,
+    /// Variables, and what else has an address and is no function, in ascending order of address.
+    pub variables: Vec<Symbol>,
     /// Every symbol name, sorted.
     pub names: Vec<String>,
 }
@@ -86,13 +90,24 @@ impl Elf {
         self.sections.iter().filter(|s| s.name == name).map(|s| s.bytes).sum()
     }
 
+    /// Addresses of the sections of these names.
+    pub fn section_ranges<'a>(&'a self, names: &'a [&'a str]) -> impl Iterator<Item = std::ops::Range<u64>> + 'a {
+        let named = self.sections.iter().filter(|s| names.contains(&s.name.as_str()));
+        named.map(|s| s.address..s.address + s.bytes)
+    }
+
+    /// Where the variable, or the place that the linker script names, begins.
+    pub fn address(&self, name: &str) -> Option<u64> {
+        self.variables.iter().find(|v| v.name == name).map(|v| v.address)
+    }
+
     fn parse(bytes: &[u8]) -> Result<Self, String> {
         let file = object::File::parse(bytes).map_err(|e| e.to_string())?;
         let mut elf = Self::default();
         for section in file.sections() {
             let size = section.size();
             if let Ok(name) = section.name() {
-                elf.sections.push(Section { name: name.to_owned(), bytes: size });
+                elf.sections.push(Section { name: name.to_owned(), address: section.address(), bytes: size });
             }
             match section.kind() {
                 SectionKind::Text => elf.sizes.code += size,
@@ -108,6 +123,9 @@ impl Elf {
                 continue;
             }
             elf.names.push(name.to_owned());
+            if matches!(symbol.kind(), object::SymbolKind::Data | object::SymbolKind::Unknown) {
+                elf.variables.push(Symbol { name: name.to_owned(), address: symbol.address(), size: symbol.size() });
+            }
             if symbol.kind() == object::SymbolKind::Text && symbol.is_definition() {
                 let thumb = matches!(file.architecture(), object::Architecture::Arm);
                 let address = if thumb { symbol.address() & !1 } else { symbol.address() };
@@ -116,7 +134,9 @@ impl Elf {
         }
         elf.names.sort();
         elf.names.dedup();
-        elf.functions.sort_by(|a, b| a.address.cmp(&b.address).then(a.size.cmp(&b.size)));
+        for symbols in [&mut elf.functions, &mut elf.variables] {
+            symbols.sort_by(|a, b| a.address.cmp(&b.address).then(a.size.cmp(&b.size)));
+        }
         Ok(elf)
     }
 }

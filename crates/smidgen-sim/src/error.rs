@@ -32,6 +32,7 @@ impl Error {
             Self::Session(error) => matches!(
                 error,
                 SessionError::Answer(_)
+                    | SessionError::Stray(_)
                     | SessionError::Elf(_)
                     | SessionError::Qemu(QemuError::Failed { .. } | QemuError::Timeout { .. } | QemuError::Counts(_))
             ),

@@ -15,6 +15,7 @@
 //! Counts are exact and the same every time; only the cycle estimate is a model.
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod build;
 mod cache;
 pub mod checks;

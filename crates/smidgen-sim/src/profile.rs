@@ -1,5 +1,6 @@
 //! What was executed, for each address, symbol and stretch between markers.
 
+use crate::access::Stray;
 use crate::elf::Symbol;
 use crate::mix::{Class, Mix, classify};
 use smidgen_boards::Core;
@@ -22,6 +23,8 @@ pub struct Counts {
     pub markers: Vec<u64>,
     /// Every address that was executed, ascending.
     pub instructions: Vec<Executed>,
+    /// Accesses that were not allowed, if they were watched.
+    pub strays: Vec<Stray>,
 }
 
 /// The plug-in's file is not what it should be.
@@ -30,6 +33,12 @@ pub struct Counts {
 pub struct ProfileError {
     line: usize,
     text: String,
+}
+
+/// Which of the symbols, in ascending order of address, an address lies in.
+pub fn holder(symbols: &[Symbol], address: u64) -> Option<&Symbol> {
+    let at = symbols.partition_point(|s| s.address <= address);
+    symbols[..at].last().filter(|s| s.size == 0 || address < s.address + s.size)
 }
 
 impl Counts {
@@ -42,6 +51,7 @@ impl Counts {
         for (i, line) in text.lines().enumerate() {
             let fields: Vec<&str> = line.split(' ').collect();
             let understood = match fields[..] {
+                ["x", ref stray @ ..] => Stray::parse(stray).map(|s| counts.strays.push(s)),
                 ["m", total] => total.parse().ok().map(|t| counts.markers.push(t)),
                 ["i", address, opcode, count] => (|| {
                     let executed = Executed {
@@ -76,9 +86,7 @@ impl Counts {
     pub fn by_symbol(&self, symbols: &[Symbol]) -> Vec<(String, u64)> {
         let mut totals = std::collections::BTreeMap::<&str, u64>::new();
         for e in &self.instructions {
-            let at = symbols.partition_point(|s| s.address <= e.address);
-            let holder = symbols[..at].last().filter(|s| s.size == 0 || e.address < s.address + s.size);
-            *totals.entry(holder.map_or("", |s| &s.name)).or_default() += e.count;
+            *totals.entry(holder(symbols, e.address).map_or("", |s| &s.name)).or_default() += e.count;
         }
         let mut totals: Vec<(String, u64)> = totals.into_iter().map(|(name, n)| (name.to_owned(), n)).collect();
         totals.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -106,6 +114,10 @@ mod tests {
             Counts::parse("m 0\nm 202\ni 00000040 10bf 1\ni 00000044 0138 100\ni 00000046 fdd1 100\n").unwrap();
         assert_eq!(counts.total(), 201);
         assert_eq!(counts.between_markers(), [201]);
+        let strayed = Counts::parse("x 3 00000100 1ffffff8 4 l 12\n").unwrap().strays;
+        let (instruction, address) = (0x100, 0x1fff_fff8);
+        assert_eq!(strayed, [Stray { stretch: 3, instruction, address, bytes: 4, store: false, count: 12 }]);
+        assert!(Counts::parse("x 3 100 1ffffff8 4 l").is_err());
         let symbols = [
             Symbol { name: "start".into(), address: 0x40, size: 4 },
             Symbol { name: "loop".into(), address: 0x44, size: 2 },

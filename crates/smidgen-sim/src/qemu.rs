@@ -1,5 +1,6 @@
 //! Runs an ELF file on an emulated machine.
 
+use crate::access::{Allowed, Stray};
 use crate::doctor::Emulator;
 use crate::machine::{self, UnknownMachine};
 use crate::plugin::{self, PluginError};
@@ -52,6 +53,8 @@ pub enum QemuError {
         status: i32,
         /// What was printed.
         console: String,
+        /// Accesses that were not allowed until then, if they were watched; the last of them may be why.
+        strays: Vec<Stray>,
     },
     /// The counts could not be read.
     #[error(transparent)]
@@ -93,19 +96,53 @@ pub fn run(
     window: Option<Range<usize>>,
     limit: Duration,
 ) -> Result<Outcome, QemuError> {
+    start(board, elf, folder, window, None, limit)
+}
+
+/// The same, and every load and store between markers 0 and 1, 2 and 3, and so on is held to what is allowed there.
+///
+/// # Errors
+/// [`QemuError`]. An access that is not allowed is none: the [`Counts`] list them.
+pub fn run_watched(
+    board: &Board,
+    elf: &Path,
+    folder: &Path,
+    window: Option<Range<usize>>,
+    allowed: &Allowed,
+    limit: Duration,
+) -> Result<Outcome, QemuError> {
+    start(board, elf, folder, window, Some(allowed), limit)
+}
+
+fn start(
+    board: &Board,
+    elf: &Path,
+    folder: &Path,
+    window: Option<Range<usize>>,
+    allowed: Option<&Allowed>,
+    limit: Duration,
+) -> Result<Outcome, QemuError> {
     let machine = board.qemu.as_ref().ok_or_else(|| QemuError::NoMachine(board.name.clone()))?;
     let map = machine::map(board)?;
     let plugin = plugin::library()?;
     let work = tempfile::tempdir().map_err(QemuError::Temporary)?;
     let counts = work.path().join("counts");
     let window = window.map_or_else(String::new, |w| format!(",from={},to={}", w.start, w.end));
+    let check = match allowed {
+        Some(allowed) => {
+            let path = work.path().join("allowed");
+            std::fs::write(&path, allowed.text()).map_err(QemuError::Temporary)?;
+            format!(",check={}", path.display())
+        }
+        None => String::new(),
+    };
     let (program, package) = emulator(board.core);
     let mut child = Command::new(program)
         .args(["-machine", &machine.machine, "-nographic", "-monitor", "none", "-serial", "none"])
         .args(["-semihosting-config", "enable=on,target=native"])
         .args(if board.core == Core::Rv32imc { &["-bios", "none"][..] } else { &[] })
         .arg("-plugin")
-        .arg(format!("{},out={}{window}", plugin.display(), counts.display()))
+        .arg(format!("{},out={}{window}{check}", plugin.display(), counts.display()))
         .args(&map.arguments)
         .arg("-kernel")
         .arg(std::path::absolute(elf).map_err(QemuError::Temporary)?)
@@ -144,7 +181,12 @@ pub fn run(
     let console = stdout.join().unwrap_or_default() + &stderr.join().unwrap_or_default();
     match status {
         None => Err(QemuError::Timeout { seconds: limit.as_secs(), console }),
-        Some(status) if !status.success() => Err(QemuError::Failed { status: status.code().unwrap_or(-1), console }),
+        Some(status) if !status.success() => {
+            // Where there is no file the emulator itself went wrong, and there is nothing to add.
+            let counts = std::fs::read_to_string(&counts).ok().and_then(|text| Counts::parse(&text).ok());
+            let strays = counts.map(|c| c.strays).unwrap_or_default();
+            Err(QemuError::Failed { status: status.code().unwrap_or(-1), console, strays })
+        }
         Some(_) => {
             let text = std::fs::read_to_string(&counts).map_err(QemuError::Temporary)?;
             Ok(Outcome { console, counts: Counts::parse(&text)? })

@@ -1,5 +1,6 @@
 //! Runs a network's firmware on samples and takes apart what came of it.
 
+use crate::access::{Allowed, Stray};
 use crate::elf::{Elf, ElfError, Symbol};
 use crate::harness::{self, Network, TRAILER};
 use crate::mix::Mix;
@@ -34,6 +35,9 @@ pub enum SessionError {
     /// The firmware used more stack than was reserved for it.
     #[error("the network needs {0} bytes of stack or more, which is all that the board has left or that is watched")]
     Stack(u32),
+    /// The firmware's code touched memory that is not its own: an error in a kernel.
+    #[error("the network's code went outside its memory: a {0}")]
+    Stray(String),
     /// The firmware's answer is not what its source says.
     #[error("the firmware's answer is not understood: {0}")]
     Answer(String),
@@ -83,11 +87,17 @@ pub fn run(
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join(harness::JOB), harness::job(samples.len(), true))?;
     std::fs::write(folder.path().join(harness::INPUTS), samples.concat())?;
-    let outcome = qemu::run(board, elf, folder.path(), Some(0..1), limit)?;
+    let parsed = Elf::read(elf)?;
+    let allowed = Allowed::to_network(&parsed);
+    let outcome = match qemu::run_watched(board, elf, folder.path(), Some(0..1), &allowed, limit) {
+        Err(QemuError::Failed { strays, .. }) if !strays.is_empty() => return Err(stray(&strays, &parsed)),
+        Ok(outcome) if !outcome.counts.strays.is_empty() => return Err(stray(&outcome.counts.strays, &parsed)),
+        other => other?,
+    };
+    let elf = parsed;
     let answer = std::fs::read(folder.path().join(harness::OUTPUTS))?;
     let between = outcome.counts.between_markers();
     let samples = take_apart(network, &answer, samples.len(), &between)?;
-    let elf = Elf::read(elf)?;
     // Between the passes, and after the last step.
     let by_steps = between.get(2 * samples.len()..).unwrap_or_default();
     if by_steps.len() != network.stretches.len() + 1 {
@@ -109,6 +119,16 @@ pub fn run(
         steps,
         elf,
     })
+}
+
+/// The first of the instructions that went outside, and how many others did.
+fn stray(strays: &[Stray], elf: &Elf) -> SessionError {
+    let first = strays.first().map(|s| s.told(elf)).unwrap_or_default();
+    let others = match strays.len().saturating_sub(1) {
+        0 => String::new(),
+        n => format!("; and {n} more"),
+    };
+    SessionError::Stray(first + &others)
 }
 
 fn take_apart(network: &Network, answer: &[u8], samples: usize, between: &[u64]) -> Result<Vec<Sample>, SessionError> {

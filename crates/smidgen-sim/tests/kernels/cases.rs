@@ -33,11 +33,13 @@ pub struct Call {
     pub kernel: Id,
     pub words: Vec<u32>,
     pub constants: Vec<u8>,
+    /// Where each constant lies in them.
+    pub pieces: Vec<Range<usize>>,
 }
 
 impl Call {
     pub fn new(kernel: impl Into<Id>) -> Self {
-        Self { kernel: kernel.into(), words: Vec::new(), constants: Vec::new() }
+        Self { kernel: kernel.into(), words: Vec::new(), constants: Vec::new(), pieces: Vec::new() }
     }
 
     /// The next argument.
@@ -50,7 +52,9 @@ impl Call {
     pub fn constant<T: bytemuck::Pod>(mut self, elements: &[T]) -> Self {
         self.constants.resize(self.constants.len().next_multiple_of(8), 0);
         self.words.extend([self.constants.len() as u32, elements.len() as u32]);
+        let first = self.constants.len();
         self.constants.extend_from_slice(bytemuck::cast_slice(elements));
+        self.pieces.push(first..self.constants.len());
         self
     }
 
@@ -75,14 +79,32 @@ pub struct Case {
     /// A simpler kernel that gives the same; if there is none, the kernel is its own oracle on the host.
     pub oracle: Option<Call>,
     pub arena: Vec<u8>,
+    /// What of the arena the kernel may touch.
+    pub operands: Vec<Operand>,
     /// Bytes that the kernel may leave in any state.
     pub scratch: Range<usize>,
 }
 
 impl Case {
-    pub fn new(call: Call, arena: Vec<u8>) -> Self {
-        Self { call, oracle: None, arena, scratch: 0..0 }
+    pub fn new(call: Call, Filled { arena, operands }: Filled) -> Self {
+        Self { call, oracle: None, arena, operands, scratch: 0..0 }
     }
+}
+
+/// A part of the arena that belongs to a call.
+#[derive(Clone, Debug)]
+pub struct Operand {
+    /// What it is to the kernel.
+    pub name: &'static str,
+    /// The bytes that the call needs, in runs without a gap.
+    pub runs: Vec<Range<usize>>,
+    pub writable: bool,
+}
+
+/// An arena and what of it belongs to the call.
+pub struct Filled {
+    pub arena: Vec<u8>,
+    pub operands: Vec<Operand>,
 }
 
 /// Constants of a layer with int8 weights.
@@ -179,13 +201,15 @@ pub fn factor(random: &mut Random) -> Factor {
     Factor::new((random.unit() * 12.0 - 10.0).exp2())
 }
 
-/// A window on a small image; a third is pointwise, a third as networks have it, a third anything.
+/// A window on a small image: pointwise, as networks have it, anything, or at the edges of what there is; a quarter each.
 pub fn window(random: &mut Random) -> Window2d {
     let pair = |random: &mut Random, low, high| [(); 2].map(|()| small(random, low, high));
     // Under Miri large cases would be drawn in vain.
     let (most_pixels, most_channels) = if cfg!(miri) { (4, 8) } else { (9, 40) };
-    let image = pair(random, 1, most_pixels);
-    let (size, stride, dilation, before) = match random.below(3) {
+    let mut image = pair(random, 1, most_pixels);
+    let mut after = None;
+    let kind = random.below(4);
+    let (size, stride, dilation, before) = match kind {
         0 => ([1, 1], [1, 1], [1, 1], [0, 0]),
         1 => {
             let size = random.choose(&[3, 5, 7]);
@@ -193,15 +217,31 @@ pub fn window(random: &mut Random) -> Window2d {
             let same = random.below(2) * (size / 2);
             ([size; 2], [stride; 2], [1, 1], [same; 2])
         }
-        _ => (pair(random, 1, 4), pair(random, 1, 3), pair(random, 1, 2), pair(random, 0, 3)),
+        2 => (pair(random, 1, 4), pair(random, 1, 3), pair(random, 1, 2), pair(random, 0, 3)),
+        _ => {
+            // A picture of few rows or columns, one now and then, and more padding on either side than networks have: windows that see one row of it
+            // at their end, and those that see none.
+            image = pair(random, 1, 5);
+            if random.chance(1, 2) {
+                image[random.below(2)] = 1;
+            }
+            let size = random.choose(&[3, 3, 5, 7]);
+            let stride = random.choose(&[1, 2]);
+            let most = size as i64 - i64::from(!random.chance(1, 6));
+            after = Some(pair(random, 0, most));
+            ([size; 2], [stride; 2], [1, 1], pair(random, 0, most))
+        }
     };
+    // Padding after the image as before it, unless it was drawn.
+    let after = after.unwrap_or(before);
     let out = |axis: usize| {
-        // Padding after the image as before it; at least one window.
+        // At least one window.
         let extent = (size[axis] - 1) * dilation[axis] + 1;
-        (image[axis] + 2 * before[axis]).saturating_sub(extent) / stride[axis] + 1
+        (image[axis] + before[axis] + after[axis]).saturating_sub(extent) / stride[axis] + 1
     };
     let channels = |random: &mut Random, most: i64| match random.below(4) {
         0 => small(random, 1, most),
+        _ if kind == 3 => small(random, 1, 9.min(most)),
         _ => small(random, 1, most / 4) * 4,
     };
     let (inputs, outputs) = (channels(random, most_channels), channels(random, most_channels * 3 / 5));
@@ -239,24 +279,62 @@ pub fn needs(window: &Window2d, region: Region) -> Needs {
 /// An arena in the making.
 pub struct Space {
     len: usize,
+    operands: Vec<Operand>,
 }
 
 impl Space {
     /// An empty one; what is placed first does not always come at 0.
     pub fn new(random: &mut Random) -> Self {
-        Self { len: random.below(2) * 16 }
+        Self { len: random.below(2) * 16, operands: Vec::new() }
     }
 
-    /// `bytes` bytes at a multiple of `alignment`, their offset.
-    pub fn take(&mut self, bytes: usize, alignment: usize) -> usize {
+    fn place(&mut self, bytes: usize, alignment: usize) -> usize {
         let at = self.len.next_multiple_of(alignment);
         self.len = at + bytes;
         at
     }
 
+    /// `bytes` bytes at a multiple of `alignment` to read and to write, their offset.
+    pub fn take(&mut self, bytes: usize, alignment: usize) -> usize {
+        let at = self.place(bytes, alignment);
+        self.operands.push(Operand { name: "scratch, sums or the output", runs: vec![at..at + bytes], writable: true });
+        at
+    }
+
+    /// The same to read only.
+    pub fn take_input(&mut self, bytes: usize, alignment: usize) -> usize {
+        let at = self.place(bytes, alignment);
+        self.operands.push(Operand { name: "an input", runs: vec![at..at + bytes], writable: false });
+        at
+    }
+
+    /// Lets the input that was placed last be written, as an output that lies in its place.
+    pub fn in_place(&mut self) {
+        if let Some(input) = self.operands.last_mut() {
+            input.writable = true;
+        }
+    }
+
+    /// An input as [`view`](Self::view) lays it out.
+    pub fn input(&mut self, random: &mut Random, shape: [usize; 3], needs: Needs, bytes: usize) -> View {
+        self.view(random, shape, needs, bytes, false)
+    }
+
+    /// An output as [`view`](Self::view) lays it out.
+    pub fn output(&mut self, random: &mut Random, shape: [usize; 3], needs: Needs, bytes: usize) -> View {
+        self.view(random, shape, needs, bytes, true)
+    }
+
     /// A tensor `[rows, cols, depth]` of which a call needs a part: stored whole, as a ring of rows, as a tile, or with its pixels
     /// apart. Counts elements of so many bytes.
-    pub fn view(&mut self, random: &mut Random, [rows, cols, depth]: [usize; 3], needs: Needs, bytes: usize) -> View {
+    fn view(
+        &mut self,
+        random: &mut Random,
+        [rows, cols, depth]: [usize; 3],
+        needs: Needs,
+        bytes: usize,
+        writable: bool,
+    ) -> View {
         let needed = needs.rows.1 - needs.rows.0;
         let slots = match random.below(3) {
             0 => rows,
@@ -268,14 +346,34 @@ impl Space {
         let elements = slots * width * pixel_stride;
         // A gap before it makes its address odd now and then.
         let gap = if bytes == 1 { random.choose(&[0, 0, 1, 2, 3]) } else { 0 };
-        let base = (self.take(gap + elements * bytes, bytes.max(4)) + gap) / bytes;
-        View { base, row_stride: width * pixel_stride, rows: slots, x0, pixel_stride }
+        let base = (self.place(gap + elements * bytes, bytes.max(4)) + gap) / bytes;
+        let view = View { base, row_stride: width * pixel_stride, rows: slots, x0, pixel_stride };
+        let name = if writable { "the output" } else { "an input" };
+        self.operands.push(Operand { name, runs: runs(&view, depth, needs, bytes), writable });
+        view
     }
 
     /// The arena, full of random bytes.
-    pub fn fill(self, random: &mut Random) -> Vec<u8> {
-        bytes(random, self.len.next_multiple_of(8))
+    pub fn fill(self, random: &mut Random) -> Filled {
+        Filled { arena: bytes(random, self.len.next_multiple_of(8)), operands: self.operands }
     }
+}
+
+/// The bytes of what is needed of a tensor with pixels of `depth` elements of so many bytes: not of its neighbours in a deeper tensor, nor
+/// of rows and columns that are not needed.
+fn runs(view: &View, depth: usize, needs: Needs, bytes: usize) -> Vec<Range<usize>> {
+    let mut pixels: Vec<usize> = (needs.rows.0..needs.rows.1)
+        .flat_map(|y| (needs.cols.0..needs.cols.1).map(move |x| view.at(y, x) * bytes))
+        .collect();
+    pixels.sort_unstable();
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for at in pixels {
+        match runs.last_mut() {
+            Some(run) if run.end >= at => run.end = run.end.max(at + depth * bytes),
+            _ => runs.push(at..at + depth * bytes),
+        }
+    }
+    runs
 }
 
 /// Input, output and region of a kernel with a window, and the arena so far.
@@ -292,8 +390,8 @@ pub fn place(random: &mut Random, window: &Window2d, bytes: usize) -> Placed {
     let ([h, w, c], [oh, ow, oc]) = (window.input, window.output);
     if random.chance(1, 8) {
         let whole = |rows, cols| Needs { rows: (0, rows), cols: (0, cols) };
-        let input = space.view(random, [2 * h, w, c], whole(2 * h, w), bytes);
-        let output = space.view(random, [2 * oh, ow, oc], whole(2 * oh, ow), bytes);
+        let input = space.input(random, [2 * h, w, c], whole(2 * h, w), bytes);
+        let output = space.output(random, [2 * oh, ow, oc], whole(2 * oh, ow), bytes);
         return Placed { input, output, region: Region::whole(2 * oh, ow), space };
     }
     let region = region(random, oh, ow);
@@ -301,12 +399,12 @@ pub fn place(random: &mut Random, window: &Window2d, bytes: usize) -> Placed {
     let needed = needs(window, region);
     // Either may come first.
     if random.chance(1, 2) {
-        let input = space.view(random, window.input, needed, bytes);
-        let output = space.view(random, window.output, written, bytes);
+        let input = space.input(random, window.input, needed, bytes);
+        let output = space.output(random, window.output, written, bytes);
         Placed { input, output, region, space }
     } else {
-        let output = space.view(random, window.output, written, bytes);
-        let input = space.view(random, window.input, needed, bytes);
+        let output = space.output(random, window.output, written, bytes);
+        let input = space.input(random, window.input, needed, bytes);
         Placed { input, output, region, space }
     }
 }
@@ -322,8 +420,8 @@ pub fn place_transposed(random: &mut Random, bytes: usize) -> (Window2d, Placed)
     let mut space = Space::new(random);
     let [h, w, _] = window.input;
     let region = region(random, window.output[0], window.output[1]);
-    let input = space.view(random, window.input, Needs { rows: (0, h), cols: (0, w) }, bytes);
+    let input = space.input(random, window.input, Needs { rows: (0, h), cols: (0, w) }, bytes);
     let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
-    let output = space.view(random, window.output, written, bytes);
+    let output = space.output(random, window.output, written, bytes);
     (window, Placed { input, output, region, space })
 }

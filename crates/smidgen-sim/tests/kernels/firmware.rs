@@ -1,6 +1,7 @@
 //! The firmware that links every kernel.
 
 use crate::LIMITS;
+use crate::watch::STRAY;
 use smidgen_boards::Board;
 use smidgen_sim::{firmware, toolchain::Toolchain};
 use std::path::{Path, PathBuf};
@@ -46,9 +47,11 @@ pub fn build(board: &Board, floats: bool) -> Option<PathBuf> {
     write(&folder.join("src/main.rs"), include_str!("firmware/main.rs"));
     write(&folder.join("src/calls.rs"), include_str!("firmware/calls.rs"));
     write(&folder.join("src/floats.rs"), include_str!("firmware/floats.rs"));
+    write(&folder.join("src/stray.rs"), include_str!("firmware/stray.rs"));
     write(&folder.join("src/runtime.rs"), &firmware::runtime(board.core));
     let limits = format!(
-        "pub const WORDS: usize = {};\npub const CONSTANTS: usize = {};\npub const ARENA: usize = {};\n",
+        "pub const WORDS: usize = {};\npub const CONSTANTS: usize = {};\npub const ARENA: usize = {};\n\
+         pub const STRAY: u32 = {STRAY};\n",
         LIMITS.words, LIMITS.constants, LIMITS.arena
     );
     write(&folder.join("src/limits.rs"), &limits);

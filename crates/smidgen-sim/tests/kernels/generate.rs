@@ -132,8 +132,8 @@ fn fully_connected(kernel: Kernel, random: &mut Random) -> Case {
     let mut space = Space::new(random);
     let region = region(random, rows, 1);
     let needs = Needs { rows: (region.y0, region.y1), cols: (0, 1) };
-    let input = space.view(random, [rows, 1, sizes[0]], needs, 1);
-    let output = space.view(random, [rows, 1, sizes[1]], needs, 1);
+    let input = space.input(random, [rows, 1, sizes[0]], needs, 1);
+    let output = space.output(random, [rows, 1, sizes[1]], needs, 1);
     let quant = quant(random);
     let layer = Layer::new(random, sizes[0], sizes[1]);
     let weight_zero = if kernel == Kernel::FullyConnected { random.between(-5, 5) as i32 } else { 0 };
@@ -173,9 +173,9 @@ fn resize<T>(kernel: Kernel, random: &mut Random) -> Case {
     let [height, width] = scales;
     let region = region(random, height.output, width.output);
     let all = Needs { rows: (0, height.input), cols: (0, width.input) };
-    let input = space.view(random, [height.input, width.input, depth], all, size_of::<T>());
+    let input = space.input(random, [height.input, width.input, depth], all, size_of::<T>());
     let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
-    let output = space.view(random, [height.output, width.output, depth], written, size_of::<T>());
+    let output = space.output(random, [height.output, width.output, depth], written, size_of::<T>());
     let call = Call::new(kernel).put(&input).put(&output).put(&region).put(&depth).put(&scales);
     Case::new(call, space.fill(random))
 }
@@ -189,9 +189,12 @@ pub fn alike(
     let shape = [small(random, 1, 6), small(random, 1, 6), small(random, 1, 30)];
     let region = region(random, shape[0], shape[1]);
     let needs = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
-    let input = space.view(random, shape, needs, bytes[0]);
+    let input = space.input(random, shape, needs, bytes[0]);
     let in_place = bytes[0] == bytes[1] && random.chance(1, 3);
-    let output = if in_place { input } else { space.view(random, shape, needs, bytes[1]) };
+    let output = if in_place { input } else { space.output(random, shape, needs, bytes[1]) };
+    if in_place {
+        space.in_place();
+    }
     (shape, region, [input, output])
 }
 
@@ -201,7 +204,7 @@ fn table(kernel: Kernel, random: &mut Random) -> Case {
     if kernel == Kernel::Softmax && output == input {
         // A pixel's input is read until its last channel is written.
         let needs = Needs { rows: (0, shape[0]), cols: (0, shape[1]) };
-        output = space.view(random, shape, needs, 1);
+        output = space.output(random, shape, needs, 1);
     }
     let call = Call::new(kernel).put(&input).put(&output).put(&region).put(&shape[2]);
     let call = match kernel {
@@ -231,7 +234,7 @@ pub fn operand<T: Number>(
     let (constant, mut view) = if random.chance(1, 3) {
         (Some(numbers(random, own.iter().product())), View::linear(0, own[0], own[1], own[2]))
     } else {
-        (None, space.view(random, own, needs, size_of::<T>()))
+        (None, space.input(random, own, needs, size_of::<T>()))
     };
     if repeat[1] {
         (view.pixel_stride, view.x0) = (0, 0);
@@ -273,7 +276,7 @@ fn binary(kernel: Kernel, random: &mut Random) -> Case {
     let region = region(random, shape[0], shape[1]);
     let operands = [(); 2].map(|()| operand::<i8>(random, &mut space, shape, region));
     let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
-    let output = space.view(random, shape, written, 1);
+    let output = space.output(random, shape, written, 1);
     let arguments = |mut call: Call| {
         for (constant, view, step) in &operands {
             call = call.option(constant.as_deref()).put(view).put(step);
@@ -324,17 +327,17 @@ where
     let mut space = Space::new(random);
     let mut call = Call::new(kernel);
     let mut strides = Vec::new();
-    let take = |space: &mut Space, count: usize| space.take(count * size_of::<T>(), size_of::<T>()) / size_of::<T>();
+    let bytes = size_of::<T>();
     for _ in 0..2 {
         let (steps, count) = cuboid(random, &sizes, true);
         strides.push(steps);
         if random.chance(1, 3) {
             call = call.option(Some(&numbers::<T>(random, count))).put(&0usize);
         } else {
-            call = call.option::<T>(None).put(&take(&mut space, count));
+            call = call.option::<T>(None).put(&(space.take_input(count * bytes, bytes) / bytes));
         }
     }
-    let output = take(&mut space, sizes.iter().product());
+    let output = space.take(sizes.iter().product::<usize>() * bytes, bytes) / bytes;
     let call = call.put(&output).put(&dims(&sizes)).put(&strides[0]).put(&strides[1]).put(&function(random));
     Case::new(call, space.fill(random))
 }
@@ -365,16 +368,16 @@ fn reduce_image<H: Put>(kernel: Kernel, how: impl Fn(&mut Random, usize) -> H, r
     let mut region = region(random, shape[0], 1);
     region.x1 = shape[1];
     let needs = Needs { rows: (region.y0, region.y1), cols: (0, shape[1]) };
-    let input = space.view(random, shape, needs, bytes);
-    let output = space.view(random, [1, 1, shape[2]], Needs { rows: (0, 1), cols: (0, 1) }, bytes);
+    let input = space.input(random, shape, needs, bytes);
+    let output = space.output(random, [1, 1, shape[2]], Needs { rows: (0, 1), cols: (0, 1) }, bytes);
     let state = space.take(4 * shape[2], 4);
-    let mut arena = space.fill(random);
+    let mut filled = space.fill(random);
     // Sums as they may be after some rows.
-    for sum in arena[state..state + 4 * shape[2]].chunks_exact_mut(4) {
+    for sum in filled.arena[state..state + 4 * shape[2]].chunks_exact_mut(4) {
         sum.copy_from_slice(&(random.between(-5000, 5000) as i32).to_le_bytes());
     }
     let call = Call::new(kernel).put(&input).put(&output).put(&region.y0).put(&region.y1).put(&shape);
-    Case::new(call.put(&(state / bytes)).put(&how(random, shape[0] * shape[1])), arena)
+    Case::new(call.put(&(state / bytes)).put(&how(random, shape[0] * shape[1])), filled)
 }
 
 fn reduce<H: Put>(kernel: Kernel, how: impl Fn(&mut Random, usize) -> H, random: &mut Random) -> Case {
@@ -388,8 +391,8 @@ fn reduce<H: Put>(kernel: Kernel, how: impl Fn(&mut Random, usize) -> H, random:
         side.1.push(step);
     }
     let mut space = Space::new(random);
-    let mut take = |count: usize| space.take(count * bytes, bytes) / bytes;
-    let (input, output) = (take(count), take(kept.0.iter().product()));
+    let input = space.take_input(count * bytes, bytes) / bytes;
+    let output = space.take(kept.0.iter().product::<usize>() * bytes, bytes) / bytes;
     let mut call = Call::new(kernel).put(&input).put(&output);
     for (sizes, strides) in [&kept, &reduced] {
         let mut steps = [0; MAX_RANK];
@@ -405,7 +408,7 @@ fn load(random: &mut Random) -> Case {
     let region = region(random, shape[0], shape[1]);
     let mut space = Space::new(random);
     let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
-    let output = space.view(random, shape, written, 1);
+    let output = space.output(random, shape, written, 1);
     let constant = bytes(random, shape.iter().product());
     let call = Call::new(Kernel::Load).put(&output).put(&region).put(&shape[1]).put(&shape[2]);
     Case::new(call.constant(&constant), space.fill(random))
@@ -428,13 +431,13 @@ fn concat(random: &mut Random) -> Case {
             let constant = bytes(random, own.iter().product());
             call.option(Some(&constant)).put(&View::linear(0, own[0], own[1], own[2]))
         } else {
-            call.option::<u8>(None).put(&space.view(random, own, whole, 1))
+            call.option::<u8>(None).put(&space.input(random, own, whole, 1))
         };
         call = call.put(&1usize).put(&own[along]);
     }
     let region = region(random, total[0], total[1]);
     let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
-    let output = space.view(random, total, written, 1);
+    let output = space.output(random, total, written, 1);
     let pixel = if axis == Axis::Depth { 1 } else { shape[2] };
     Case::new(call.put(&axis).put(&output).put(&region).put(&pixel), space.fill(random))
 }
@@ -445,9 +448,9 @@ fn gather(random: &mut Random) -> Case {
     let mut space = Space::new(random);
     let wide = |[rows, cols, depth]: [usize; 3]| [rows, cols, depth * element];
     let region = region(random, output[0], output[1]);
-    let from = space.view(random, wide(input), Needs { rows: (0, input[0]), cols: (0, input[1]) }, 1);
+    let from = space.input(random, wide(input), Needs { rows: (0, input[0]), cols: (0, input[1]) }, 1);
     let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
-    let to = space.view(random, wide(output), written, 1);
+    let to = space.output(random, wide(output), written, 1);
     let mut call = Call::new(Kernel::Gather).put(&from).put(&to).put(&region);
     call = call.put(&input).put(&output[2]).put(&element);
     for axis in 0..3 {
@@ -481,7 +484,7 @@ fn permute(random: &mut Random) -> Case {
         }
     }
     let mut space = Space::new(random);
-    let (input, output) = (space.take(count * element, 8), space.take(count * element, 8));
+    let (input, output) = (space.take_input(count * element, 8), space.take(count * element, 8));
     let mut steps = [0; MAX_RANK];
     axes.iter().zip(&mut steps).for_each(|(axis, step)| *step = axis.1);
     let permuted: Vec<usize> = axes.iter().map(|axis| axis.0).collect();
@@ -512,7 +515,7 @@ fn arg_max(random: &mut Random) -> Case {
     ];
     let shape @ [outer, size, inner] = [small(random, 1, 4), small(random, 1, 12), small(random, 1, 4)];
     let mut space = Space::new(random);
-    let input = space.take(outer * size * inner * from.bytes(), 8) / from.bytes();
+    let input = space.take_input(outer * size * inner * from.bytes(), 8) / from.bytes();
     let output = space.take(outer * inner * to.bytes(), 8) / to.bytes();
     let call = Call::new(Kernel::ArgMax).put(&input).put(&output).put(&shape).put(&from).put(&to);
     Case::new(call, space.fill(random))

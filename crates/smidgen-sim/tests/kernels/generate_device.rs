@@ -60,8 +60,8 @@ pub fn fully_connected(kernel: Kernel, width: Width, random: &mut Random) -> Cas
     let mut space = Space::new(random);
     let region = region(random, rows, 1);
     let needs = Needs { rows: (region.y0, region.y1), cols: (0, 1) };
-    let input = space.view(random, [rows, 1, sizes[0]], needs, 1);
-    let output = space.view(random, [rows, 1, sizes[1]], needs, 1);
+    let input = space.input(random, [rows, 1, sizes[0]], needs, 1);
+    let output = space.output(random, [rows, 1, sizes[1]], needs, 1);
     let (finish, words) = finish(random, width, sizes[1]);
     let mut packed = vec![0u32; device::fully_connected_weights(sizes, width)];
     assert!(device::fully_connected_pack(sizes, width, &weights(random, width, sizes[0] * sizes[1]), &mut packed));

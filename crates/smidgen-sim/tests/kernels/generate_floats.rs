@@ -52,8 +52,8 @@ fn conv2d(kernel: FloatKernel, random: &mut Random) -> Case {
         placed.space = Space::new(random);
         placed.region = region(random, oh, ow);
         let all = |rows, cols| Needs { rows: (0, rows), cols: (0, cols) };
-        placed.input = placed.space.view(random, [h, w, c], all(h, w), 4);
-        placed.output = placed.space.view(random, [oh, ow, oc], all(oh, ow), 4);
+        placed.input = placed.space.input(random, [h, w, c], all(h, w), 4);
+        placed.output = placed.space.output(random, [oh, ow, oc], all(oh, ow), 4);
         window.input = [h, w, c];
     }
     let call = Call::new(kernel).put(&placed.input).put(&placed.output).put(&placed.region);
@@ -85,9 +85,9 @@ fn transpose_conv(random: &mut Random) -> Case {
     let mut space = Space::new(random);
     let [h, w, _] = window.input;
     let region = region(random, window.output[0], window.output[1]);
-    let input = space.view(random, window.input, Needs { rows: (0, h), cols: (0, w) }, 4);
+    let input = space.input(random, window.input, Needs { rows: (0, h), cols: (0, w) }, 4);
     let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
-    let output = space.view(random, window.output, written, 4);
+    let output = space.output(random, window.output, written, 4);
     let call = Call::new(FloatKernel::FloatTransposeConv).put(&input).put(&output).put(&region);
     let call = call.put(&window).put(&clamp(random)).constant(&floats(random, window.patch() * window.output[2]));
     Case::new(call.constant(&floats(random, window.output[2])), space.fill(random))
@@ -99,8 +99,8 @@ fn fully_connected(random: &mut Random) -> Case {
     let mut space = Space::new(random);
     let region = region(random, rows, 1);
     let needs = Needs { rows: (region.y0, region.y1), cols: (0, 1) };
-    let input = space.view(random, [rows, 1, sizes[0]], needs, 4);
-    let output = space.view(random, [rows, 1, sizes[1]], needs, 4);
+    let input = space.input(random, [rows, 1, sizes[0]], needs, 4);
+    let output = space.output(random, [rows, 1, sizes[1]], needs, 4);
     let call = Call::new(FloatKernel::FloatFullyConnected).put(&input).put(&output).put(&region).put(&sizes);
     let call = call.put(&clamp(random)).constant(&floats(random, sizes[0] * sizes[1]));
     Case::new(call.constant(&floats(random, sizes[1])), space.fill(random))
@@ -125,9 +125,9 @@ fn resize(random: &mut Random) -> Case {
     let [height, width] = scales;
     let region = region(random, height.output, width.output);
     let all = Needs { rows: (0, height.input), cols: (0, width.input) };
-    let input = space.view(random, [height.input, width.input, depth], all, 4);
+    let input = space.input(random, [height.input, width.input, depth], all, 4);
     let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
-    let output = space.view(random, [height.output, width.output, depth], written, 4);
+    let output = space.output(random, [height.output, width.output, depth], written, 4);
     let call = Call::new(FloatKernel::FloatResizeBilinear).put(&input).put(&output).put(&region);
     Case::new(call.put(&depth).put(&scales), space.fill(random))
 }
@@ -137,7 +137,7 @@ fn unary(kernel: FloatKernel, random: &mut Random) -> Case {
     let (shape, region, [input, mut output]) = alike(random, &mut space, [4, 4]);
     if kernel == FloatKernel::FloatSoftmax && output == input {
         // A pixel's input is read until its last channel is written.
-        output = space.view(random, shape, Needs { rows: (0, shape[0]), cols: (0, shape[1]) }, 4);
+        output = space.output(random, shape, Needs { rows: (0, shape[0]), cols: (0, shape[1]) }, 4);
     }
     let call = Call::new(kernel).put(&input).put(&output).put(&region).put(&shape[2]);
     let call = match kernel {
@@ -187,7 +187,7 @@ fn broadcast(random: &mut Random) -> Case {
     for _ in 0..2 {
         let (steps, count) = cuboid(random, &sizes, true);
         strides.push(steps);
-        call = call.option::<f32>(None).put(&(space.take(4 * count, 4) / 4));
+        call = call.option::<f32>(None).put(&(space.take_input(4 * count, 4) / 4));
     }
     let output = space.take(4 * sizes.iter().product::<usize>(), 4) / 4;
     let call = call.put(&output).put(&dims(&sizes)).put(&strides[0]).put(&strides[1]);
@@ -199,8 +199,8 @@ fn reduce_image(random: &mut Random) -> Case {
     let mut space = Space::new(random);
     let region = region(random, shape[0], 1);
     let needs = Needs { rows: (region.y0, region.y1), cols: (0, shape[1]) };
-    let input = space.view(random, shape, needs, 4);
-    let output = space.view(random, [1, 1, shape[2]], Needs { rows: (0, 1), cols: (0, 1) }, 4);
+    let input = space.input(random, shape, needs, 4);
+    let output = space.output(random, [1, 1, shape[2]], Needs { rows: (0, 1), cols: (0, 1) }, 4);
     let state = space.take(4 * shape[2], 4) / 4;
     let call = Call::new(FloatKernel::FloatReduceImage).put(&input).put(&output).put(&region.y0).put(&region.y1);
     Case::new(call.put(&shape).put(&state).put(&((shape[0] * shape[1]) as f32)), space.fill(random))
@@ -212,7 +212,7 @@ fn reduce(random: &mut Random) -> Case {
     // The first axes stay, the others go.
     let kept = random.below(sizes.len() + 1);
     let mut space = Space::new(random);
-    let input = space.take(4 * count, 4) / 4;
+    let input = space.take_input(4 * count, 4) / 4;
     let output = space.take(4 * sizes[..kept].iter().product::<usize>(), 4) / 4;
     let mut call = Call::new(FloatKernel::FloatReduce).put(&input).put(&output);
     for range in [0..kept, kept..sizes.len()] {

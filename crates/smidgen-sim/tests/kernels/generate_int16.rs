@@ -1,7 +1,7 @@
 //! Random cases of kernels on int16 without weights.
 
 use crate::calls::Kernel;
-use crate::cases::{Call, Case, Needs, Number, Space, factor, region, rounding, small};
+use crate::cases::{Call, Case, Filled, Needs, Number, Space, factor, region, rounding, small};
 use crate::generate::{alike, operand};
 use smidgen_kernels::Rounding;
 use smidgen_kernels::convert::{Requantise, Rescale, Stored};
@@ -43,13 +43,13 @@ pub fn function(random: &mut Random) -> Binary<i16> {
 }
 
 /// Two operands, an output and a region for a call, and the arena.
-fn two(random: &mut Random) -> (impl Fn(Kernel) -> Call + use<>, Vec<u8>) {
+fn two(random: &mut Random) -> (impl Fn(Kernel) -> Call + use<>, Filled) {
     let mut space = Space::new(random);
     let shape = [small(random, 1, 6), small(random, 1, 6), small(random, 1, 30)];
     let region = region(random, shape[0], shape[1]);
     let operands = [(); 2].map(|()| operand::<i16>(random, &mut space, shape, region));
     let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
-    let output = space.view(random, shape, written, 2);
+    let output = space.output(random, shape, written, 2);
     let call = move |kernel| {
         let mut call = Call::new(kernel);
         for (constant, view, step) in &operands {

@@ -128,8 +128,8 @@ pub fn fully_connected(kernel: Kernel, random: &mut Random) -> Case {
     let mut space = Space::new(random);
     let region = region(random, rows, 1);
     let needs = Needs { rows: (region.y0, region.y1), cols: (0, 1) };
-    let input = space.view(random, [rows, 1, sizes[0]], needs, 2);
-    let output = space.view(random, [rows, 1, sizes[1]], needs, 2);
+    let input = space.input(random, [rows, 1, sizes[0]], needs, 2);
+    let output = space.output(random, [rows, 1, sizes[1]], needs, 2);
     let layer = Layer::new(random, sizes[0], sizes[1]);
     let start = |kernel| Call::new(kernel).put(&input).put(&output).put(&region).put(&sizes);
     let oracle = layer.constants(start(Kernel::WideFullyConnected).put(&0i32).put(&layer.quant));

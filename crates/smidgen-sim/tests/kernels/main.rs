@@ -2,7 +2,8 @@
 //!
 //! The host draws the cases from a seed, computes each with the simplest kernel that gives the same, with every access checked, and
 //! hands them to a firmware that links all kernels with certified memory. What the firmware leaves in the arena must be what the host
-//! expects, to the byte, outside the kernel's scratch. This is where hand-written assembly is tested. By default on the Cortex-M7
+//! expects, to the byte, outside the kernel's scratch; and every load and store must lie in the operands of the case. This is where
+//! hand-written assembly is tested. By default on the Cortex-M7
 //! alone; with `SMIDGEN_ALL_CORES=1` on one of each kind. `SMIDGEN_CASES` asks for another number of cases a kernel, and
 //! `SMIDGEN_KERNEL` for one kernel alone.
 
@@ -18,6 +19,7 @@ mod generate_device;
 mod generate_floats;
 mod generate_int16;
 mod generate_wide;
+mod watch;
 
 use calls::{Kernel, Memory, Plain, Reader};
 use cases::{Call, Case, Id};
@@ -25,11 +27,12 @@ use floats::FloatKernel;
 use smidgen_boards::Board;
 use smidgen_kernels::{Arena, Checked, Flash};
 use smidgen_sim::elf::Elf;
-use smidgen_sim::qemu::{self, QemuError};
+use smidgen_sim::qemu::{self, Outcome, QemuError};
 use smidgen_zoo::Random;
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
+use watch::Watch;
 
 /// Most bytes of a case's parts. The smallest emulated board has 16 KiB of SRAM for them and the stack.
 struct Limits {
@@ -177,7 +180,7 @@ fn certified_memory_gives_what_checked_memory_gives() {
 /// The boards that tests run on: one, or one of each kind of core.
 fn boards() -> Vec<Board> {
     let names: &[&str] = if std::env::var_os("SMIDGEN_ALL_CORES").is_some() {
-        &["mps2-an500", "mps2-an386", "mps2-an385", "microbit", "mps2-an505", "riscv32-virt"]
+        &["mps2-an500", "mps2-an386", "mps2-an385", "microbit", "mps2-an505", "mps3-an547", "riscv32-virt"]
     } else {
         &["mps2-an500"]
     };
@@ -241,27 +244,40 @@ fn float_routines_are_known_by_name() {
     }
 }
 
-fn run_on(board: &Board, elf: &Path, cases: &[Case], expected: &[Vec<u8>], generators: &[Generator]) {
+/// Runs cases, each access watched: what was allowed, what came of it, and the results; `None`, and a word on it, without the emulator.
+fn run_cases(board: &Board, elf: &Path, cases: &[Case]) -> Option<(Watch, Outcome, Vec<u8>)> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("cases.bin"), file(cases)).unwrap();
-    let outcome = match qemu::run(board, elf, folder.path(), None, Duration::from_secs(300)) {
-        Ok(outcome) => outcome,
+    let watch = Watch::new(elf, cases);
+    let results = || std::fs::read(folder.path().join("results.bin"));
+    match qemu::run_watched(board, elf, folder.path(), None, &watch.allowed, Duration::from_secs(500)) {
+        Ok(outcome) => Some((watch, outcome, results().unwrap())),
         Err(QemuError::Missing { program, .. }) => {
             eprintln!("skipped {}: {program} is not installed", board.name);
-            return;
+            None
         }
         Err(error) => {
+            let strays = match &error {
+                QemuError::Failed { strays, .. } => watch.report(strays, cases),
+                _ => String::new(),
+            };
             // The last case that came back says where it stopped.
-            let done = std::fs::read(folder.path().join("results.bin")).unwrap_or_default().len();
+            let done = results().unwrap_or_default().len();
             let mut bytes = 0;
             let stopped = cases.iter().find(|case| {
                 bytes += case.arena.len();
                 bytes > done
             });
-            panic!("{}: {error}\nat {:?}", board.name, stopped.map(|case| (case.call.kernel.name, &case.call.words)));
+            let at = stopped.map(|case| (case.call.kernel.name, &case.call.words));
+            panic!("{}: {error}\nat {at:?}\n{strays}", board.name);
         }
-    };
-    let results = std::fs::read(folder.path().join("results.bin")).unwrap();
+    }
+}
+
+fn run_on(board: &Board, elf: &Path, cases: &[Case], expected: &[Vec<u8>], generators: &[Generator]) {
+    let Some((watch, outcome, results)) = run_cases(board, elf, cases) else { return };
+    let strays = watch.report(&outcome.counts.strays, cases);
+    assert!(strays.is_empty(), "{}: accesses outside the operands\n{strays}", board.name);
     let mut rest = &results[..];
     for (case, expected) in cases.iter().zip(expected) {
         let Some((given, after)) = rest.split_at_checked(expected.len()) else {

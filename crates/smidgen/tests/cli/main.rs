@@ -9,6 +9,7 @@ mod doctor;
 mod help;
 mod hostile;
 mod inspect;
+mod memory;
 mod onnx;
 mod plan;
 mod quantize;

@@ -37,9 +37,6 @@ const NARROW: usize = PITCH / GROUP;
 /// Staged pixels that a row has room for.
 const WIDEST: usize = PITCH / 2;
 
-/// Blocks may load this many bytes beyond the last staged pixel.
-const BEYOND: usize = 8;
-
 /// Most output rows of a band.
 const MOST_ROWS: usize = 8;
 
@@ -120,6 +117,11 @@ const fn plane(width: usize, rows: usize) -> usize {
     if width * 2 <= NARROW { NARROW } else { rows * PITCH }
 }
 
+/// Bytes of the staged pixels of four channels, given what [`plane`] says.
+const fn planes(plane: usize, rows: usize) -> usize {
+    if plane == NARROW { rows * PITCH } else { GROUP * plane }
+}
+
 /// Channels that the staged form computes at a time.
 pub const DEPTHWISE_CHANNELS: usize = GROUP;
 
@@ -138,11 +140,7 @@ pub fn depthwise_scratch(window: &Window2d, rows: usize) -> usize {
     let Some(shape) = Shape::of(window) else { return 0 };
     let [height, columns, _] = window.output;
     let staged = shape.span(rows.clamp(1, MOST_ROWS).min(height.max(1))).min(window.input[0]);
-    let planes = match plane(shape.span(part(shape, columns.max(1))), staged) {
-        NARROW => staged * PITCH,
-        plane => GROUP * plane,
-    };
-    GROUP * shape.weights() * 2 + planes + BEYOND
+    planes(plane(shape.span(part(shape, columns.max(1))), staged), staged) + GROUP * shape.weights() * 2
 }
 
 /// Bytes of the packed weights.
@@ -327,7 +325,10 @@ impl Band {
         unsafe { slice::from_raw_parts(self.rows.as_ptr().cast(), self.count) }
     }
 
-    /// Lays out scratch: staged weights, then staged pixels. Writes the padding that the pixels of no channel touch.
+    /// Lays out scratch: staged pixels, then staged weights. Writes the padding that the pixels of no channel touch.
+    ///
+    /// In this order all that blocks load lies in scratch: some load a few bytes beyond the last pixel; and where the lower rows of the window
+    /// lie in the padding, the blocks of 3x3 load the weights that they skip from as far before the first ones.
     #[inline(never)]
     fn lay<B: Bounds>(
         &mut self,
@@ -351,17 +352,17 @@ impl Band {
         let (padding, pixels) = (before[1].saturating_sub(left), end - first);
         let staged = end_row - first_row;
         let plane = plane(span, staged);
-        let planes = GROUP * shape.weights() * 2;
+        let planes = planes(plane, staged);
         let rest = pixels - (padding & 1);
         let origin = (blocks::origin_of_arena(around), blocks::origin_of_scratch(scratch));
         self.input = origin.0;
         self.input_stride = input.pixel_stride;
-        self.to = origin.1 + planes + padding / 2 * 4;
+        self.to = origin.1 + padding / 2 * 4;
         self.plane = plane;
         self.padding = u32::from_ne_bytes([layer.input_zero as u8; 4]);
         self.pieces = (rest / 4) << 8 | (rest & 1) << 2 | (rest & 2) | padding & 1;
-        self.pixels = origin.1 + planes;
-        self.weights = origin.1;
+        self.pixels = origin.1;
+        self.weights = origin.1 + planes;
         self.output = origin.0;
         self.output_stride = output.pixel_stride;
         self.columns = (place.x1 - place.x0) << 8 | layer.finish.shift as usize;
@@ -388,7 +389,7 @@ impl Band {
         let zero = layer.input_zero as i16 * 256;
         let mut x = if padding < 2 { (padding + pixels).next_multiple_of(2) } else { 0 };
         while x < span {
-            let mut at = planes / 2 + x;
+            let mut at = x;
             for _ in 0..staged {
                 for channel in 0..GROUP {
                     scratch[at + channel * plane / 2] = zero;
@@ -407,10 +408,9 @@ impl Band {
         (self.pieces >> 8) * 4 + (self.pieces & 1) + (self.pieces & 2) + (self.pieces >> 2 & 1)
     }
 
-    /// Bytes of the staged pixels.
-    #[cfg(all(target_arch = "arm", feature = "dsp"))]
-    fn staged_bytes(&self) -> usize {
-        if self.plane == NARROW { self.staged * PITCH } else { GROUP * self.plane }
+    /// Element of scratch where the staged weights of the first channel begin.
+    fn first_weight(&self) -> usize {
+        (self.weights - self.pixels) / 2
     }
 
     /// Computes all channels.

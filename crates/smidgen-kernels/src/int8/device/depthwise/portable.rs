@@ -57,7 +57,7 @@ pub(super) fn group<B: Bounds>(
 ) {
     let Constants { weights, words } = constants;
     let pairs = layer.window.input[2].div_ceil(2);
-    stage_weights(shape, weights, first * shape.size * shape.size, count, scratch);
+    stage_weights(shape, weights, first * shape.size * shape.size, count, band.first_weight(), scratch);
     stage_pixels(band, first, count, around, scratch);
     for index in 0..count {
         let [even, odd] = layer.finish.pair(words, pairs, (first + index) / 2);
@@ -72,18 +72,19 @@ pub(super) fn group<B: Bounds>(
 }
 
 /// Stages the weights of `count` channels, which begin at element `at`: from `[KH, KW, count]` to `count` times the rows that
-/// [`Shape::weight_row`] describes, at the start of scratch.
+/// [`Shape::weight_row`] describes, from element `first` of scratch on.
 fn stage_weights<B: Bounds>(
     shape: Shape,
     weights: Flash<'_, i8, B>,
     at: usize,
     count: usize,
+    first: usize,
     scratch: &mut Arena<'_, i16, B>,
 ) {
     let Shape { size, stride } = shape;
     for channel in 0..count {
         for row in 0..size {
-            let to = channel * shape.weights() + row * shape.weight_row();
+            let to = first + channel * shape.weights() + row * shape.weight_row();
             for tap in 0..size {
                 let weight = weights[at + (row * size + tap) * count + channel] as i16;
                 scratch[to + place(stride, tap)] = weight;
@@ -109,7 +110,7 @@ fn stage_pixels<B: Bounds>(
     let width = band.width();
     for (row, &from) in band.input_rows().iter().enumerate() {
         for channel in 0..count {
-            let mut to = (band.to - band.weights + row * PITCH + channel * band.plane) / 2;
+            let mut to = (band.to - band.pixels + row * PITCH + channel * band.plane) / 2;
             if band.pieces & 1 != 0 {
                 scratch[to] = padding;
                 to += 1;
@@ -147,7 +148,7 @@ impl Lane<'_> {
     ) -> i32 {
         let mut sum = 0i32;
         for i in (0..K).filter(|i| row.skip >> (8 + i) & 1 != 0) {
-            let weights = self.index * shape.weights() + i * shape.weight_row();
+            let weights = band.first_weight() + self.index * shape.weights() + i * shape.weight_row();
             for j in 0..K {
                 sum += scratch[weights + place(shape.stride, j)] as i32;
             }
@@ -163,8 +164,8 @@ impl Lane<'_> {
         around: &mut Around<'_, i8, B>,
         scratch: &Arena<'_, i16, B>,
     ) {
-        let all_weights = self.index * shape.weights() * 2;
-        let all_pixels = band.pixels - band.weights + self.index * band.plane;
+        let all_weights = 2 * (band.first_weight() + self.index * shape.weights());
+        let all_pixels = self.index * band.plane;
         for row in band.rows() {
             let weights = all_weights.wrapping_add(row.weights);
             let mut output = row.output + self.output;

@@ -13,7 +13,7 @@ mod larger;
 mod stage;
 mod three;
 
-use super::{BEYOND, Band, Constants, GROUP, Layer, PITCH, Shape};
+use super::{Band, Constants, GROUP, Layer, PITCH, Shape};
 use crate::int8::device::finish;
 use crate::memory::{Arena, Around, Bounds};
 use core::arch::naked_asm;
@@ -96,7 +96,7 @@ pub(super) fn groups<B: Bounds>(
     for row in band.rows() {
         around.pointer(row.output, ((band.columns >> 8) - 1) * band.output_stride + channels);
     }
-    scratch.pointer(0, (band.pixels - band.weights + band.staged_bytes() + BEYOND) / 2);
+    scratch.pointer(0, band.first_weight() + GROUP * shape.weights());
     let pairs = layer.window.input[2].div_ceil(2);
     let words = constants.words.span(0, finish::words(2 * pairs, finish.extras));
     let mut walk = Walk {
