@@ -24,6 +24,7 @@ use cases::{Call, Case, Id};
 use floats::FloatKernel;
 use smidgen_boards::Board;
 use smidgen_kernels::{Arena, Checked, Flash};
+use smidgen_reference::{Lack, skip};
 use smidgen_sim::elf::Elf;
 use smidgen_sim::qemu::{self, QemuError};
 use smidgen_zoo::Random;
@@ -247,7 +248,7 @@ fn run_on(board: &Board, elf: &Path, cases: &[Case], expected: &[Vec<u8>], gener
     let outcome = match qemu::run(board, elf, folder.path(), None, Duration::from_secs(300)) {
         Ok(outcome) => outcome,
         Err(QemuError::Missing { program, .. }) => {
-            eprintln!("skipped {}: {program} is not installed", board.name);
+            skip(Lack::Tool, &board.name, &format!("{program} is not installed"));
             return;
         }
         Err(error) => {
