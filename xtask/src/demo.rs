@@ -40,8 +40,8 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
     // Commands run in the workspace's root, so that the paths they show are short ones.
     let folder = Path::new("target/demo");
     fs::create_dir_all(root().join(folder)).map_err(|e| failed(folder, e))?;
-    println!("Building smidgen (the first time takes a minute or two) ...");
-    check(&mut cargo(&["build", "--quiet", "--package", "smidgen"]))?;
+    println!("Building smidgen (the first time takes some minutes) ...");
+    check(&mut cargo(&["build", "--package", "smidgen"]))?;
     let emulated = match emulation("thumbv7em-none-eabihf") {
         Ok(()) => true,
         Err(Error::Failed(missing)) => {

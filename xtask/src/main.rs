@@ -7,6 +7,7 @@ mod bench;
 mod demo;
 mod process;
 mod setup;
+mod skipped;
 mod test;
 
 use std::process::ExitCode;

@@ -17,6 +17,11 @@ pub fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
+/// Whether this runs in continuous integration, where what is missing is an error.
+pub fn ci() -> bool {
+    std::env::var("CI").as_deref() == Ok("true")
+}
+
 /// Runs a command to its end; what it prints goes to the terminal.
 pub fn check(command: &mut Command) -> Result<(), Error> {
     let shown = show(command);

@@ -4,7 +4,7 @@
 //! complete; without that stamp, or with another's, it is made anew. So an interrupted set-up is never mistaken for a whole one.
 
 use crate::Error;
-use crate::process::{check, root, succeeds};
+use crate::process::{check, ci, root, succeeds};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -94,8 +94,7 @@ fn install_with_apt(packages: &[&str]) -> bool {
     if !succeeds(Command::new("apt-get").arg("--version")) {
         return false;
     }
-    let as_root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0");
-    let prefix: &[&str] = if as_root { &[] } else { &["sudo", "--non-interactive"] };
+    let prefix: &[&str] = if is_root() { &[] } else { &["sudo", "--non-interactive"] };
     let run = |command: &[&str]| {
         let words: Vec<&str> = prefix.iter().chain(command).copied().collect();
         succeeds(Command::new(words[0]).args(&words[1..]).env("DEBIAN_FRONTEND", "noninteractive"))
@@ -103,6 +102,14 @@ fn install_with_apt(packages: &[&str]) -> bool {
     let install = [&INSTALL, packages].concat();
     println!("installing {} with apt-get", packages.join(" and "));
     run(&install) || (run(&["apt-get", "update"]) && run(&install))
+}
+
+/// Whether this process may install packages itself.
+fn is_root() -> bool {
+    #[cfg(unix)]
+    return rustix::process::geteuid().is_root();
+    #[cfg(not(unix))]
+    return false;
 }
 
 /// What building firmware for a target and running it needs: a compiler and QEMU. What is missing is installed where that needs no question answered: the target with rustup, else Debian's compiler with the standard library's
@@ -153,7 +160,7 @@ pub fn browser() -> Result<(), Error> {
             .into_iter()
             .any(|program| succeeds(Command::new(program).arg("--version")))
     };
-    if std::env::var_os("SMIDGEN_CHROMIUM").is_some() || std::env::var_os("CI").is_none() || found() {
+    if std::env::var_os("SMIDGEN_CHROMIUM").is_some() || !ci() || found() {
         return Ok(());
     }
     if install_with_apt(&["chromium"]) && found() {

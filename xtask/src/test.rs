@@ -1,8 +1,9 @@
 //! `cargo xtask test`: everything a change must pass.
 
 use crate::Error;
-use crate::process::{cargo, check, root, succeeds};
+use crate::process::{cargo, check, ci, root, succeeds};
 use crate::setup::{PYTHON_VARIABLE, browser, emulation, reference_python};
+use crate::skipped::Skipped;
 use std::process::Command;
 use std::time::Instant;
 
@@ -11,6 +12,8 @@ usage: cargo xtask test [--quick] [FILTER]...
 
 Checks the format, runs clippy, all tests and the documentation's build, warnings being errors.
 With a FILTER only those tests run whose name contains it, and none of the other checks.
+
+Everything runs to its end, so that one run tells all that fails. What was skipped and why is told last.
 
 The differential tests need TensorFlow Lite's reference interpreter. It is installed into .venv the first time; with
 SMIDGEN_PYTHON set, that Python is used instead. Where it cannot be installed these tests are skipped and the run says
@@ -45,7 +48,7 @@ struct Options<'a> {
     filters: Vec<&'a str>,
 }
 
-/// Runs the checks in turn and stops at the first that fails.
+/// Runs the checks in turn, all of them even if one fails.
 pub fn run(arguments: &[String]) -> Result<(), Error> {
     let Some(options) = parse(arguments)? else {
         print!("{HELP}");
@@ -53,45 +56,64 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
     };
     let python = if options.quick { None } else { python_or_skip()? };
     browser()?;
-    if std::env::var("CI").as_deref() == Ok("true") {
+    if ci() {
         TARGETS.iter().try_for_each(|target| emulation(target))?;
     }
-    let mut tests = cargo(&["test", "--workspace"]);
+    let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
+    let skipped = Skipped::collect(&mut tests)?;
     match &python {
         Some(python) => tests.env(PYTHON_VARIABLE, python),
         None => tests.env_remove(PYTHON_VARIABLE),
     };
     if !options.filters.is_empty() {
         // Cargo takes one filter itself; the test programs take any number after `--`.
-        return check(tests.arg("--").args(&options.filters));
+        let ran = check(tests.arg("--").args(&options.filters));
+        return skipped.tell().and(ran);
     }
     let mut docs = cargo(&["doc", "--workspace", "--no-deps", "--quiet"]);
     docs.env("RUSTDOCFLAGS", "-D warnings");
-    let mut steps = [
+    let steps = [
         ("format", cargo(&["fmt", "--check"])),
         ("clippy", cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"])),
         ("tests", tests),
         ("docs", docs),
     ];
-    let mut summary = String::new();
-    for (name, command) in &mut steps {
+    let miri = miri();
+    let without_miri = miri.is_none();
+    let steps = steps.into_iter().chain(miri.map(|miri| ("miri", miri)));
+    let (mut times, mut failed) = (Vec::new(), Vec::new());
+    for (name, mut command) in steps {
         println!("== {name}");
         let start = Instant::now();
-        check(command)?;
-        summary += &format!("{name} {:.0} s, ", start.elapsed().as_secs_f64());
-    }
-    match miri() {
-        Some(mut miri) => {
-            println!("== miri");
-            check(&mut miri)?;
+        if let Err(Error::Failed(message) | Error::Usage(message)) = check(&mut command) {
+            failed.push(format!("{name}: {message}{}", component(name)));
         }
-        None => println!("Miri was skipped: `rustup toolchain install nightly --component miri,rust-src` brings it"),
+        times.push(format!("{name} {:.0} s", start.elapsed().as_secs_f64()));
     }
-    println!("all checks passed: {}", summary.trim_end_matches(", "));
-    if python.is_none() {
-        println!("the differential tests against the reference interpreter were skipped");
+    println!("== summary: {}", times.join(", "));
+    if without_miri {
+        println!("Miri was skipped: `rustup toolchain install nightly --component miri,rust-src` brings it");
     }
+    let told = skipped.tell();
+    if !failed.is_empty() {
+        return Err(Error::Failed(format!("not all checks passed:\n  {}", failed.join("\n  "))));
+    }
+    told?;
+    println!("all checks passed");
     Ok(())
+}
+
+/// For a check that needs a part of the toolchain which a minimal installation lacks: how to get it, if it is missing.
+fn component(check: &str) -> String {
+    let (program, name) = match check {
+        "format" => ("fmt", "rustfmt"),
+        "clippy" => ("clippy", "clippy"),
+        _ => return String::new(),
+    };
+    if succeeds(&mut cargo(&[program, "--version"])) {
+        return String::new();
+    }
+    format!("; it is not installed: `rustup component add {name}`")
 }
 
 /// Every kernel without checks under Miri, where a nightly compiler has it.
@@ -131,7 +153,7 @@ fn parse(arguments: &[String]) -> Result<Option<Options<'_>>, Error> {
 fn python_or_skip() -> Result<Option<std::path::PathBuf>, Error> {
     match reference_python() {
         Ok(python) => Ok(Some(python)),
-        Err(Error::Failed(message)) if std::env::var("CI").as_deref() != Ok("true") => {
+        Err(Error::Failed(message)) if !ci() => {
             eprintln!("warning: {message}");
             eprintln!("warning: the differential tests will be skipped");
             Ok(None)

@@ -4,6 +4,7 @@
 //! as the Arduino library specification (1.5, "precompiled binaries") says.
 
 use crate::c::C;
+use crate::c::instance;
 use crate::source::plain;
 
 impl C<'_> {
@@ -23,21 +24,22 @@ impl C<'_> {
     pub fn sketch(&self) -> String {
         let name = self.name();
         let upper = name.to_ascii_uppercase();
-        let mut text = format!("#include <{name}.h>\n\nstatic {name} model;\n");
-        let mut arguments = vec!["&model".to_owned()];
+        let model = instance(&name);
+        let mut text = format!("#include <{name}.h>\n\nstatic {name} {model};\n");
+        let mut arguments = vec![format!("&{model}")];
         for port in &self.inputs {
             let of = crate::c::c_type(port.element);
             text += &format!("static {of} input{0}[{upper}_INPUT{0}_COUNT];\n", port.suffix);
             arguments.push(format!("input{}", port.suffix));
         }
         text += &format!(
-            "\nvoid setup() {{\n  Serial.begin(115200);\n  {name}_init(&model);\n}}\n\nvoid loop() {{\n  {name}_predict({});\n",
+            "\nvoid setup() {{\n  Serial.begin(115200);\n  {name}_init(&{model});\n}}\n\nvoid loop() {{\n  {name}_predict({});\n",
             arguments.join(", ")
         );
         for port in &self.outputs {
             let (suffix, of) = (&port.suffix, crate::c::c_type(port.element));
             text += &format!(
-                "  const {of} *output{suffix} = {name}_output{suffix}(&model);\n  for (int i = 0; i < {upper}_OUTPUT{suffix}_COUNT; i++) {{\n    \
+                "  const {of} *output{suffix} = {name}_output{suffix}(&{model});\n  for (int i = 0; i < {upper}_OUTPUT{suffix}_COUNT; i++) {{\n    \
                  Serial.println(output{suffix}[i]);\n  }}\n"
             );
         }

@@ -247,23 +247,24 @@ impl C<'_> {
     /// One inference, as a program has it.
     fn example(&self) -> Vec<String> {
         let (name, upper) = (self.name(), self.name().to_ascii_uppercase());
-        let mut lines = vec![format!("static {name} model;"), String::new(), format!("{name}_init(&model);")];
+        let model = instance(&name);
+        let mut lines = vec![format!("static {name} {model};"), String::new(), format!("{name}_init(&{model});")];
         let inputs: String = self.inputs.iter().map(|port| format!(", input{}", port.suffix)).collect();
         match (&self.inputs[..], &self.outputs[..]) {
             ([input], [output]) if input.rows.is_some() => {
                 lines.push(format!("const {} *output = NULL;", c_type(output.element)));
                 lines.push(format!("for (int y = 0; y < {upper}_INPUT_ROWS; y++) {{"));
-                lines.push(format!("    output = {name}_push_row(&model, input + y * {upper}_INPUT_ROW_COUNT);"));
+                lines.push(format!("    output = {name}_push_row(&{model}, input + y * {upper}_INPUT_ROW_COUNT);"));
                 lines.push("}".to_owned());
             }
             (_, [output]) => {
-                lines.push(format!("const {} *output = {name}_predict(&model{inputs});", c_type(output.element)));
+                lines.push(format!("const {} *output = {name}_predict(&{model}{inputs});", c_type(output.element)));
             }
             (_, outputs) => {
-                lines.push(format!("{name}_predict(&model{inputs});"));
+                lines.push(format!("{name}_predict(&{model}{inputs});"));
                 lines.extend(outputs.iter().map(|output| {
                     let (of, suffix) = (c_type(output.element), &output.suffix);
-                    format!("const {of} *output{suffix} = {name}_output{suffix}(&model);")
+                    format!("const {of} *output{suffix} = {name}_output{suffix}(&{model});")
                 }));
             }
         }
@@ -360,9 +361,14 @@ impl C<'_> {
 
 const CALL: &str = "// SAFETY: the caller gives valid pointers to what the header says, and an initialised model.\n";
 
-/// A name in a C comment, which it must not end.
+/// What examples call a variable of the type `name`: not like the type itself, since C tells types and variables apart by name alone.
+pub(crate) fn instance(name: &str) -> &'static str {
+    if name == "model" { "network" } else { "model" }
+}
+
+/// A name in a C comment, which it must not end, and which it must not give a trigraph.
 fn comment(name: &str) -> String {
-    plain(name).replace("*/", "* /").replace("/*", "/ *")
+    plain(name).replace('*', "?").replace("??", "? ?").replace("??", "? ?")
 }
 
 /// Text as a C comment of lines that are not too long.

@@ -16,13 +16,14 @@ mod kernels;
 mod memory;
 mod ports;
 mod progress;
+mod reserved;
 mod runs;
 mod source;
 mod steps;
 mod value;
 mod vendor;
 
-pub use source::identifier;
+pub use source::{LONGEST_NAME, identifier};
 
 use smidgen_ir::{ElementType, Graph};
 use smidgen_plan::validate::{InvalidProgram, validate};

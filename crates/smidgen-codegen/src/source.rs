@@ -1,6 +1,10 @@
 //! Text that is put together line by line.
 
+use crate::reserved::is_reserved;
 use crate::value::Value;
+
+/// Letters of an [`identifier`] beyond which it is cut: names of files and symbols are made of it.
+pub const LONGEST_NAME: usize = 64;
 
 /// A source file in the making.
 #[derive(Clone, Debug, Default)]
@@ -34,14 +38,15 @@ impl Source {
     }
 }
 
-/// A name from a model as it may stand in a comment or a string: printable ASCII without quotes and backslashes, and not too long.
+/// A name from a model as it may stand in a comment or a string, of Rust, of C and of documentation made of it: printable ASCII
+/// without quotes and backslashes, without what begins a tag of HTML or a link, and not too long.
 pub(crate) fn plain(name: &str) -> String {
     plain_up_to(name, 80)
 }
 
 /// The same for a text of so many characters at most; what is longer ends in dots.
 pub(crate) fn plain_up_to(name: &str, longest: usize) -> String {
-    let shown = |c: char| if (c.is_ascii_graphic() && !"`\"\\".contains(c)) || c == ' ' { c } else { '?' };
+    let shown = |c: char| if (c.is_ascii_graphic() && !"`\"\\<>[]|".contains(c)) || c == ' ' { c } else { '?' };
     let mut text: String = name.chars().take(longest).map(shown).collect();
     if name.chars().count() > longest {
         text.push_str("...");
@@ -54,7 +59,8 @@ pub(crate) fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
-/// A name as an identifier of `[a-z0-9_]` that begins with a letter: for crates, C functions and files.
+/// A name as an identifier of `[a-z0-9_]` that begins with a letter: for crates, C functions and files. A word that Rust, C or C++ has
+/// another use for gets a prefix, and so does what begins with a digit; more than [`LONGEST_NAME`] letters are cut.
 pub fn identifier(name: &str) -> String {
     let mut text = String::new();
     for c in name.chars() {
@@ -64,21 +70,13 @@ pub fn identifier(name: &str) -> String {
             text.push('_');
         }
     }
+    // Of ASCII, so that it can be cut anywhere.
+    text.truncate(LONGEST_NAME);
     let text = text.trim_end_matches('_');
     match text.chars().next() {
-        Some(c) if c.is_ascii_alphabetic() && !is_keyword(text) => text.to_owned(),
+        Some(c) if c.is_ascii_alphabetic() && !is_reserved(text) => text.to_owned(),
         _ => format!("model_{text}").trim_end_matches('_').to_owned(),
     }
-}
-
-/// Whether Rust, C or C++ reserves the word, as far as it may be the name of a file.
-fn is_keyword(word: &str) -> bool {
-    const WORDS: &str = "abstract as async auto await become bool box break case catch char class const continue core crate default \
-        delete do double dyn else enum explicit export extern false final float fn for friend gen goto if impl in inline int let \
-        long loop macro match mod move mut mutable namespace new operator override priv private protected pub public ref register \
-        return self short signed sizeof static std struct super switch template test this throw trait true try typedef typename \
-        typeof union unsafe unsigned unsized use using virtual void volatile where while yield";
-    WORDS.split_whitespace().any(|w| w == word)
 }
 
 #[cfg(test)]
@@ -91,6 +89,20 @@ mod tests {
         let expected =
             ["person_detect", "mcunet_5fps", "model_2nd", "model", "f_r", "model_match", "a_b", "model_core"];
         assert_eq!(names.map(identifier), expected);
+        assert_eq!(identifier(&"long-".repeat(60)).len(), LONGEST_NAME - 1);
+        let taken = ["size_t", "Int8_T", "restrict", "main", "NULL", "__x", "_X", "stdin", "123"];
+        let expected = [
+            "model_size_t",
+            "model_int8_t",
+            "model_restrict",
+            "model_main",
+            "null",
+            "x",
+            "x",
+            "model_stdin",
+            "model_123",
+        ];
+        assert_eq!(taken.map(identifier), expected);
         assert_eq!(plain("a\n`b\"\u{202e}"), "a??b??");
     }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Something about one file.
-    #[error("`{}` cannot be used", path.display())]
+    #[error("`{}` cannot be used", smidgen_ir::visible_path(path))]
     At {
         /// The file; for a member of an archive, the archive and the member's path in it.
         path: PathBuf,

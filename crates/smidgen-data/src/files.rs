@@ -1,5 +1,7 @@
 //! Files: reading with a clear word on what is wrong with one, and writing so that nothing half-written is ever seen.
 
+use crate::replace::{above, file_beside, sync_folder};
+use smidgen_ir::visible_path;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -11,7 +13,7 @@ const MAX_FILE_BYTES: u64 = 1 << 30;
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The system says no.
-    #[error("cannot read `{}`", path.display())]
+    #[error("cannot read `{}`", visible_path(path))]
     Read {
         /// The file.
         path: PathBuf,
@@ -19,25 +21,25 @@ pub enum FileError {
         source: io::Error,
     },
     /// A folder where a file is meant.
-    #[error("`{}` is a folder, not a file", path.display())]
+    #[error("`{}` is a folder, not a file", visible_path(path))]
     Folder {
         /// The folder.
         path: PathBuf,
     },
     /// No bytes.
-    #[error("`{}` is empty", path.display())]
+    #[error("`{}` is empty", visible_path(path))]
     Empty {
         /// The file.
         path: PathBuf,
     },
     /// More than a gigabyte.
-    #[error("`{}` is larger than 1 GiB", path.display())]
+    #[error("`{}` is larger than 1 GiB", visible_path(path))]
     TooLarge {
         /// The file.
         path: PathBuf,
     },
     /// The system says no.
-    #[error("cannot write `{}`", path.display())]
+    #[error("cannot write `{}`", visible_path(path))]
     Write {
         /// The file.
         path: PathBuf,
@@ -45,7 +47,7 @@ pub enum FileError {
         source: io::Error,
     },
     /// A folder to be replaced holds what smidgen did not write.
-    #[error("`{}` {}", path.display(), foreign(.file))]
+    #[error("`{}` {}", visible_path(path), foreign(.file))]
     Foreign {
         /// The folder.
         path: PathBuf,
@@ -57,7 +59,7 @@ pub enum FileError {
 fn foreign(file: &Option<PathBuf>) -> String {
     match file {
         None => "is not empty, and not a folder that smidgen wrote".into(),
-        Some(file) => format!("holds `{}`, which smidgen did not write", file.display()),
+        Some(file) => format!("holds `{}`, which smidgen did not write", visible_path(file)),
     }
 }
 
@@ -76,7 +78,14 @@ impl FileError {
             Self::Foreign { .. } => Some("name another folder, or delete this one yourself".into()),
             Self::Write { source, .. } => match source.kind() {
                 io::ErrorKind::StorageFull => Some("free some space; nothing was left behind".into()),
+                io::ErrorKind::QuotaExceeded => Some("your quota is used up; nothing was left behind".into()),
                 io::ErrorKind::NotFound => Some("make the folder first".into()),
+                io::ErrorKind::PermissionDenied => Some("you may not write there; name another place".into()),
+                io::ErrorKind::ReadOnlyFilesystem => Some("that file system is read-only; name another place".into()),
+                io::ErrorKind::NotADirectory => Some("a part of the path is a file, not a folder".into()),
+                io::ErrorKind::InvalidFilename => {
+                    Some("the name is too long, or not one that the system allows".into())
+                }
                 _ => None,
             },
         }
@@ -91,7 +100,7 @@ fn siblings(path: &Path) -> Option<String> {
         .ok()?
         .filter_map(|entry| Some(PathBuf::from(entry.ok()?.file_name())))
         .filter(|name| name.extension() == path.extension())
-        .map(|name| name.display().to_string())
+        .map(|name| visible_path(&name).to_string())
         .collect();
     let wanted = path.file_name().unwrap_or_default().to_string_lossy();
     let common = |name: &str| name.chars().zip(wanted.chars()).take_while(|(a, b)| a == b).count();
@@ -157,17 +166,11 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
         Ok(found) if !found.is_file() => return fs::write(&target, bytes).map_err(fail),
         _ => {}
     }
-    let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".smidgen-");
-    // As for any file a program writes; the process' mask takes away what it takes away.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder).map_err(fail)?;
+    let mut file = file_beside(&target).map_err(fail)?;
     file.write_all(bytes).map_err(fail)?;
     file.as_file().sync_all().map_err(fail)?;
     file.persist(&target).map_err(|e| fail(e.error))?;
-    Ok(())
+    sync_folder(above(&target)).map_err(fail)
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Writing a folder as a whole, or not at all; or as a ZIP archive.
 
 use crate::files::FileError;
-use std::collections::BTreeMap;
-use std::fs;
+use crate::replace::{Work, sync_folder};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use zip::write::SimpleFileOptions;
@@ -16,42 +17,58 @@ const BUILT: [&str; 3] = ["target", "build", "Cargo.lock"];
 
 /// Writes files (by their path with `/` between its parts) as a folder: into a temporary one beside it, which then takes its name.
 /// Another process sees the old folder or the new one, and a failure leaves the old one. A folder is replaced only if this function
-/// wrote it and nothing has been added since but what building leaves.
+/// wrote it and nothing has been added since but what building leaves. Where the system can exchange two names (Linux, macOS), the
+/// old folder is never away; elsewhere a writer that is killed in the wrong moment leaves it beside, and the next writer puts it back.
 ///
 /// # Errors
 /// If the folder above it is missing or not writable, the disk is full, or the target is neither empty nor replaceable.
 pub fn write_folder(path: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(), FileError> {
     let fail = |source| FileError::Write { path: path.to_owned(), source };
-    let occupied = occupied(path)?;
+    occupied(path)?;
     // A link stays one: its target is what gets replaced.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let above = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Whatever is left in it when this function returns is deleted with it.
-    let work = tempfile::Builder::new().prefix(".smidgen-").tempdir_in(above).map_err(fail)?;
-    let new = work.path().join("new");
+    let work = Work::beside(&target).map_err(fail)?;
+    let new = work.path("new");
     fs::create_dir(&new).map_err(fail)?;
+    let mut folders = BTreeSet::from([new.clone()]);
     let list: String = files.keys().map(|name| format!("{name}\n")).collect();
     let all = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).chain([(LIST, list.as_bytes())]);
     for (name, bytes) in all {
         let file = new.join(name);
         if let Some(folder) = file.parent() {
             fs::create_dir_all(folder).map_err(fail)?;
+            folders.extend(folder.ancestors().take_while(|at| at.starts_with(&new)).map(Path::to_owned));
         }
-        fs::write(&file, bytes).map_err(fail)?;
+        let mut file = File::create(&file).map_err(fail)?;
+        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fail)?;
     }
-    let old = work.path().join("old");
-    if occupied {
-        fs::rename(&target, &old).map_err(fail)?;
-    } else if target.exists() {
-        fs::remove_dir(&target).map_err(fail)?;
-    }
-    fs::rename(&new, &target).map_err(|error| {
-        if occupied {
-            // The old folder's place is still free; if not even this works, the first error says why.
-            let _ = fs::rename(&old, &target);
-        }
-        fail(error)
+    folders.iter().try_for_each(|folder| sync_folder(folder)).map_err(fail)?;
+    let ours = |found: &Path| Ok(occupied(found).map(drop)?);
+    work.take_place("new", &target, ours).map_err(|error: Failed| match error {
+        Failed::System(error) => fail(error),
+        // It was found where the folder of work is now.
+        Failed::Foreign(FileError::Foreign { file, .. }) => FileError::Foreign { path: path.to_owned(), file },
+        Failed::Foreign(error) => error,
     })
+}
+
+/// Why a folder did not take its place.
+enum Failed {
+    System(io::Error),
+    Foreign(FileError),
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+impl From<FileError> for Failed {
+    fn from(error: FileError) -> Self {
+        Self::Foreign(error)
+    }
 }
 
 /// Files as a ZIP archive: the same files give the same bytes.
@@ -72,6 +89,18 @@ pub fn zipped(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Vec<u8> {
 
 /// Whether there is a folder to be replaced, and one that may be.
 fn occupied(path: &Path) -> Result<bool, FileError> {
+    // Another writer may replace it while it is looked through; then what does not go together is no stranger's.
+    for _ in 0..20 {
+        let list = fs::read(path.join(LIST)).ok();
+        let found = is_ours(path);
+        if found.is_ok() || fs::read(path.join(LIST)).ok() == list {
+            return found;
+        }
+    }
+    is_ours(path)
+}
+
+fn is_ours(path: &Path) -> Result<bool, FileError> {
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),

@@ -18,6 +18,7 @@ pub mod input;
 pub mod npy;
 pub mod npz;
 pub mod picture;
+mod replace;
 pub mod set;
 
 pub use array::{Array, Dtype};

@@ -4,6 +4,7 @@ use smidgen_exec::Executor;
 use smidgen_ir::{DataType, ElementType, Graph, Op, Quantisation};
 use smidgen_kernels::int8::device::Width;
 use smidgen_plan::{Kernel, KernelSet, LowerOptions, Lowered, Operand, Step, lower, simple};
+use smidgen_reference::{Lack, skip};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -12,7 +13,7 @@ fn models() -> Vec<(String, Graph)> {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let folder = std::env::var_os("SMIDGEN_SHARED").map_or_else(beside, PathBuf::from).join("models");
     let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!("skipped the real models: there is no {}", folder.display());
+        skip(Lack::Optional, "the real models", &format!("there is no {}", folder.display()));
         return Vec::new();
     };
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("a folder entry").path()).collect();

@@ -5,6 +5,7 @@ use smidgen_plan::validate::{live_ranges, validate};
 use smidgen_plan::{
     LowerOptions, Lowered, Objective, Operand, PlanError, PlanOptions, Program, ScheduleChoice, lower, plan, simple,
 };
+use smidgen_reference::{Lack, skip};
 use std::path::PathBuf;
 
 /// The folder with real models and data: beside the checkout, or `SMIDGEN_SHARED`.
@@ -17,7 +18,7 @@ fn shared() -> PathBuf {
 fn models(io_int8: bool) -> Vec<(String, Lowered)> {
     let folder = shared().join("models");
     let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!("skipped the real models: there is no {}", folder.display());
+        skip(Lack::Optional, "the real models", &format!("there is no {}", folder.display()));
         return Vec::new();
     };
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("a folder entry").path()).collect();
@@ -232,7 +233,7 @@ fn a_network_with_channel_gates_fits() {
 fn a_published_network_fits_with_a_streamed_input() {
     let file = shared().join("data/mcunet-architectures/mcunet-320kb-1mb_imagenet.json");
     let Ok(json) = std::fs::read_to_string(&file) else {
-        eprintln!("skipped: there is no {}", file.display());
+        skip(Lack::Optional, "a published network", &format!("there is no {}", file.display()));
         return;
     };
     let graph = smidgen_zoo::mcunet(&json, 1).expect("a network");

@@ -16,6 +16,7 @@ pub mod passes;
 pub mod tensor;
 pub mod text;
 pub mod validate;
+pub mod visible;
 pub mod window;
 
 pub use cost::{Cost, OperatorCost, ReceptiveField, cost};
@@ -27,4 +28,5 @@ pub use op::{
 };
 pub use tensor::{DataType, ElementType, Quantisation, Shape, Tensor, TensorId, power_of_two};
 pub use validate::{ValidateError, validate};
+pub use visible::{visible, visible_lines, visible_path};
 pub use window::Window;

@@ -6,7 +6,10 @@
 #![forbid(unsafe_code)]
 
 mod protocol;
+mod skip;
 mod version;
+
+pub use skip::{LIST_VARIABLE, Lack, skip};
 
 use std::env;
 use std::io::{BufReader, BufWriter, Write};
@@ -25,7 +28,7 @@ pub fn shared(what: &str) -> Option<PathBuf> {
     let folder = env::var_os("SMIDGEN_SHARED").map_or_else(beside, PathBuf::from);
     let found = folder.join("models").is_dir();
     if !found {
-        eprintln!("skipped {what}: there is no {}", folder.join("models").display());
+        skip(Lack::Optional, what, &format!("there is no {}", folder.join("models").display()));
     }
     found.then_some(folder)
 }
@@ -112,7 +115,7 @@ impl Reference {
     pub fn start_or_skip(what: &str) -> Option<Reference> {
         let reference = Self::start();
         if reference.is_none() {
-            eprintln!("skipped {what}: {PYTHON_VARIABLE} is not set (`cargo xtask test` sets it)");
+            skip(Lack::Tool, what, &format!("{PYTHON_VARIABLE} is not set (`cargo xtask test` sets it)"));
         }
         reference
     }

@@ -2,8 +2,9 @@
 
 use crate::map::nice_step;
 use crate::summary::Summary;
-use minijinja::Environment;
+use minijinja::{Environment, Value};
 use serde::Serialize;
+use smidgen_ir::visible_lines;
 use smidgen_plan::validate::{Occupancy, Span};
 use smidgen_plan::{Program, Run};
 use std::fmt::Write;
@@ -11,6 +12,20 @@ use std::fmt::Write;
 const TEMPLATE: &str = include_str!("../templates/plan.html");
 /// What all pages look like.
 pub(crate) const STYLE: &str = include_str!("../templates/style.css");
+
+/// An environment in which every text from outside is made visible, then escaped as HTML asks.
+pub(crate) fn environment() -> Result<Environment<'static>, HtmlError> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::Html);
+    environment.set_formatter(|out, state, value| match value.as_str() {
+        Some(text) if !value.is_safe() => {
+            minijinja::escape_formatter(out, state, &Value::from(visible_lines(text).to_string()))
+        }
+        _ => minijinja::escape_formatter(out, state, value),
+    });
+    environment.add_template("style.css", STYLE)?;
+    Ok(environment)
+}
 
 /// The template could not be rendered, which is a fault of smidgen.
 #[derive(Debug, thiserror::Error)]
@@ -173,9 +188,7 @@ pub fn html(program: &Program, occupancy: &Occupancy, summary: &Summary) -> Resu
         .collect();
     let pareto_budget = budget.map(|b| b as f64 * 100.0 / widest).filter(|&at| at <= 100.0);
 
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::Html);
-    environment.add_template("style.css", STYLE)?;
+    let mut environment = environment()?;
     environment.add_template("plan.html", TEMPLATE)?;
     let budget_line = budget.filter(|&b| b <= top).map(|b| y(b) / 10.0);
     let page = Page {

@@ -1,5 +1,6 @@
 //! The memory map in characters: time across, addresses down.
 
+use smidgen_ir::visible;
 use smidgen_plan::Program;
 use smidgen_plan::validate::Occupancy;
 use std::fmt::Write;
@@ -106,7 +107,7 @@ impl MemoryMap {
         shown.truncate(legend);
         shown.sort_by_key(|&id| letter(id).1);
         for id in shown {
-            let line = format!("  {} {} ({})", letter(id).0, self.names[id], crate::bytes(self.sizes[id]));
+            let line = format!("  {} {} ({})", letter(id).0, visible(&self.names[id]), crate::bytes(self.sizes[id]));
             text.extend(line.chars().take(columns));
             text.push('\n');
         }

@@ -1,8 +1,7 @@
 //! What quantisation costs, as one HTML file without outside references.
 
-use crate::html::{HtmlError, STYLE};
+use crate::html::{HtmlError, environment};
 use crate::summary::Figure;
-use minijinja::Environment;
 use serde::Serialize;
 
 const TEMPLATE: &str = include_str!("../templates/quant.html");
@@ -115,9 +114,7 @@ pub fn html(summary: &QuantSummary) -> Result<String, HtmlError> {
     let ticks =
         (0..=top as usize / step).map(|i| Tick { at: (i * step) as f64 * 100.0 / top, label: (i * step).to_string() });
     let page = Page { summary, layers: marks.collect(), ticks: ticks.collect() };
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::Html);
-    environment.add_template("style.css", STYLE)?;
+    let mut environment = environment()?;
     environment.add_template("quant.html", TEMPLATE)?;
     Ok(environment.get_template("quant.html")?.render(&page)?)
 }

@@ -4,13 +4,16 @@
 //! that was built before is not built again. Building goes on in one folder for each core, where `core` and the kernels stay
 //! compiled.
 
-use crate::cache;
+use crate::cache::{self, LimitError};
 use crate::firmware;
 use crate::harness::{self, Files, Network};
 use crate::machine::UnknownMachine;
 use crate::toolchain::Toolchain;
 use smidgen_boards::{Board, Core};
+use smidgen_ir::visible_path;
+use std::ffi::OsString;
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Stack that a board must have room for beside the network's variables: what generated code may take, and what the harness itself
@@ -27,20 +30,31 @@ pub enum BuildError {
     #[error("{0}")]
     DoesNotFit(#[from] DoesNotFit),
     /// Files cannot be written.
-    #[error("cannot use the cache folder {}", path.display())]
+    #[error("cannot use the cache folder `{}`", visible_path(path))]
     Cache {
         /// The folder or file.
         path: PathBuf,
         /// The system's reason.
         source: std::io::Error,
     },
+    /// The cache's size is no size.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
     /// cargo does not run.
-    #[error("cannot run `{}`", program.display())]
+    #[error("cannot run `{}`", visible_path(program))]
     NoCargo {
         /// The program.
         program: PathBuf,
         /// The system's reason.
         source: std::io::Error,
+    },
+    /// The compiler or the linker is not whole: what it says, and what to do.
+    #[error("the Rust toolchain cannot build firmware: {message}")]
+    Toolchain {
+        /// What is missing, in the compiler's words.
+        message: String,
+        /// What to install.
+        advice: String,
     },
     /// The compiler refuses what was generated.
     #[error("the generated firmware does not compile:\n{0}")]
@@ -158,10 +172,10 @@ pub fn build(network: &Network, board: &Board, toolchain: &Toolchain) -> Result<
     ]);
     let elves = cache::folder("elf").map_err(|(path, source)| BuildError::Cache { path, source })?;
     let elf = elves.join(format!("{key}.elf"));
-    if elf.exists() {
+    if cache::holds(&elf) {
         return Ok(elf);
     }
-    let (_lock, folder) =
+    let (lock, folder) =
         compile(&files, board.core, toolchain, |project| toolchain.link_arguments(&project.join(&script)).to_vec())
             .map_err(|error| match error {
                 BuildError::Refused(stderr) => match overflows(&stderr, board) {
@@ -172,6 +186,8 @@ pub fn build(network: &Network, board: &Board, toolchain: &Toolchain) -> Result<
             })?;
     let built = folder.join("harness");
     cache::insert(&built, &elf).map_err(fail(&elf))?;
+    drop(lock);
+    cache::bound();
     Ok(elf)
 }
 
@@ -181,15 +197,15 @@ pub(crate) fn compile(
     files: &Files,
     core: Core,
     toolchain: &Toolchain,
-    arguments: impl FnOnce(&Path) -> Vec<String>,
+    arguments: impl FnOnce(&Path) -> Vec<OsString>,
 ) -> Result<(File, PathBuf), BuildError> {
+    cache::limit()?;
     let flags = compiler_flags(core);
     let compiler = cache::key([format!("{toolchain:?} {flags:?}").as_bytes()]);
     let work = cache::folder(&format!("build-{core}-{compiler}"))
         .map_err(|(path, source)| BuildError::Cache { path, source })?;
     let fail = |source| BuildError::Cache { path: work.clone(), source };
-    let lock = File::create(work.join("lock")).map_err(fail)?;
-    lock.lock().map_err(fail)?;
+    let lock = cache::lock(&work).map_err(fail)?;
     let project = work.join("project");
     cache::sync(&project, files).map_err(|(path, source)| BuildError::Cache { path, source })?;
     let flags_variable = format!("CARGO_TARGET_{}_RUSTFLAGS", toolchain.target.to_uppercase().replace(['-', '.'], "_"));
@@ -207,14 +223,70 @@ pub(crate) fn compile(
         .args(arguments(&project));
     let output = command.output().map_err(|source| BuildError::NoCargo { program: toolchain.cargo.clone(), source })?;
     if !output.status.success() {
-        return Err(BuildError::Refused(String::from_utf8_lossy(&output.stderr).into_owned()));
+        return Err(refusal(&String::from_utf8_lossy(&output.stderr), toolchain, &work));
     }
     Ok((lock, target.join(&toolchain.target).join("release")))
+}
+
+/// What a failed build is due to: a disk without room, a toolchain that is not whole, or else what was generated.
+fn refusal(stderr: &str, toolchain: &Toolchain, work: &Path) -> BuildError {
+    let line = |words: &[&str]| stderr.lines().find(|line| words.iter().any(|word| line.contains(word)));
+    let full = [
+        ("No space left on device", io::ErrorKind::StorageFull),
+        ("Disk quota exceeded", io::ErrorKind::QuotaExceeded),
+        ("Read-only file system", io::ErrorKind::ReadOnlyFilesystem),
+        ("Permission denied (os error", io::ErrorKind::PermissionDenied),
+    ];
+    if let Some((line, kind)) = full.iter().find_map(|(word, kind)| Some((line(&[word])?, *kind))) {
+        return BuildError::Cache { path: work.to_owned(), source: io::Error::new(kind, line.trim().to_owned()) };
+    }
+    let unfinished = [
+        "can't find crate for `core`",
+        "can't find crate for `compiler_builtins`",
+        "linker `",
+        "could not execute process",
+        "failed to download",
+        "failed to get `",
+        "unable to update registry",
+        "is not installed for the toolchain",
+    ];
+    match line(&unfinished) {
+        Some(line) => BuildError::Toolchain {
+            message: line.trim().trim_start_matches("error: ").to_owned(),
+            advice: crate::toolchain::advice(&toolchain.target),
+        },
+        None => BuildError::Refused(stderr.to_owned()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_missing_or_full_is_no_fault_of_the_network() {
+        let linker = crate::toolchain::Linker { program: "ld".into(), flavour: "ld", version: String::new() };
+        let toolchain = Toolchain {
+            target: "thumbv6m-none-eabi".into(),
+            cargo: "cargo".into(),
+            rustc: "rustc".into(),
+            builds_core: false,
+            version: String::new(),
+            linker,
+        };
+        let refusal = |stderr: &str| refusal(stderr, &toolchain, Path::new("/cache"));
+        for stderr in [
+            "error: linker `cc` not found\n  |\n  = note: No such file or directory (os error 2)",
+            "error[E0463]: can't find crate for `core`",
+            "error: could not execute process `rustc -vV` (never executed)",
+        ] {
+            let BuildError::Toolchain { advice, .. } = refusal(stderr) else { panic!("{stderr}") };
+            assert!(advice.contains("rustup target add thumbv6m-none-eabi"), "{advice}");
+        }
+        let full = refusal("error: failed to write x: No space left on device (os error 28)");
+        assert!(matches!(full, BuildError::Cache { source, .. } if source.kind() == io::ErrorKind::StorageFull));
+        assert!(matches!(refusal("error[E0308]: mismatched types"), BuildError::Refused(_)));
+    }
 
     #[test]
     fn linkers_are_understood() {

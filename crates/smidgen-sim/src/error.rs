@@ -1,6 +1,7 @@
 //! Everything that can go wrong between a generated network and its figures.
 
 use crate::build::BuildError;
+use crate::plugin::PluginError;
 use crate::qemu::QemuError;
 use crate::session::SessionError;
 use crate::toolchain::NoToolchain;
@@ -34,9 +35,30 @@ impl Error {
                 SessionError::Answer(_)
                     | SessionError::Stray(_)
                     | SessionError::Elf(_)
-                    | SessionError::Qemu(QemuError::Failed { .. } | QemuError::Timeout { .. } | QemuError::Counts(_))
+                    | SessionError::Qemu(QemuError::Failed { .. } | QemuError::Counts(_))
             ),
             Self::Toolchain(_) | Self::Build(_) => false,
+        }
+    }
+
+    /// True if a tool is missing or has no room to work, whatever the network.
+    pub fn is_of_the_computer(&self) -> bool {
+        match self {
+            Self::Toolchain(_) => true,
+            Self::Build(error) => {
+                matches!(
+                    error,
+                    BuildError::Cache { .. }
+                        | BuildError::Limit(_)
+                        | BuildError::NoCargo { .. }
+                        | BuildError::Toolchain { .. }
+                )
+            }
+            Self::Session(error) => matches!(
+                error,
+                SessionError::Temporary(_)
+                    | SessionError::Qemu(QemuError::Temporary(_) | QemuError::Missing { .. } | QemuError::Plugin(_))
+            ),
         }
     }
 
@@ -48,7 +70,30 @@ impl Error {
             Self::Build(BuildError::Machine(_)) | Self::Session(SessionError::Qemu(QemuError::NoMachine(_))) => {
                 Some("`smidgen boards` shows which machine emulates which core; name it in the board's file".into())
             }
-            Self::Build(BuildError::Cache { .. }) => Some("XDG_CACHE_HOME names another place for it".into()),
+            Self::Build(BuildError::Cache { .. }) | Self::Session(SessionError::Qemu(QemuError::Plugin(PluginError::Write { .. }))) => {
+                Some(
+                    "free some space there, or name another folder in the variable XDG_CACHE_HOME; what is cached may be deleted at \
+                     any time"
+                        .into(),
+                )
+            }
+            Self::Build(BuildError::Toolchain { advice, .. }) => {
+                Some(format!("{advice} `smidgen doctor` looks for everything"))
+            }
+            Self::Session(SessionError::Qemu(QemuError::Plugin(PluginError::NoLinker(_)))) => Some(
+                "Rust links with a C compiler; on Debian and Ubuntu: `apt install gcc libc6-dev`; on macOS: `xcode-select \
+                 --install`. `smidgen doctor` looks for everything"
+                    .into(),
+            ),
+            Self::Session(SessionError::Temporary(error) | SessionError::Qemu(QemuError::Temporary(error))) => {
+                Some(error.help())
+            }
+            Self::Session(SessionError::Qemu(QemuError::Timeout { .. })) => Some(
+                "if this computer is slow or busy, `--timeout SECONDS` gives the emulator more time; a firmware that never ends is a \
+                 fault of smidgen's: please report it, with the command and, if you may share it, the model"
+                    .into(),
+            ),
+            Self::Build(BuildError::Limit(_)) => None,
             Self::Session(SessionError::Stack(_)) => Some("choose a board with more SRAM".into()),
             Self::Session(SessionError::InputSize { .. }) => None,
             _ if self.is_internal() => Some(

@@ -9,6 +9,7 @@
 //! - [`profile`] turns the counts into instructions for each symbol and step, the executed mix, and an estimate of Cortex-M4
 //!   cycles.
 //! - [`elf`] reads code and constant sizes from the ELF file.
+//! - [`temporary`] says when there is no room for what a run exchanges with the emulator.
 //! - [`report`] is all that was found, as JSON, and how two reports are compared.
 //! - [`doctor`] looks for what all this needs.
 //!
@@ -32,6 +33,8 @@ pub mod profile;
 pub mod qemu;
 pub mod report;
 pub mod session;
+pub mod temporary;
 pub mod toolchain;
 
+pub use cache::LimitError;
 pub use error::Error;

@@ -1,6 +1,7 @@
 //! Builds a static library for a core, so that C programs can link it beside others of its kind.
 
 use crate::build::{BuildError, compile};
+use crate::cache;
 use crate::harness::Files;
 use crate::toolchain::Toolchain;
 use smidgen_boards::Core;
@@ -13,9 +14,11 @@ use smidgen_boards::Core;
 /// # Errors
 /// [`BuildError`].
 pub fn library(files: &Files, name: &str, core: Core, toolchain: &Toolchain) -> Result<Vec<u8>, BuildError> {
-    let (_lock, folder) = compile(files, core, toolchain, |_| Vec::new())?;
+    let (lock, folder) = compile(files, core, toolchain, |_| Vec::new())?;
     let path = folder.join(format!("lib{name}.a"));
     let mut archive = std::fs::read(&path).map_err(|source| BuildError::Cache { path, source })?;
+    drop(lock);
+    cache::bound();
     weaken(&mut archive, &format!("{name}_"));
     Ok(archive)
 }

@@ -14,11 +14,14 @@ pub enum PluginError {
     /// The host's compiler does not run.
     #[error("cannot run `rustc` to compile the counting plug-in")]
     NoCompiler(#[source] std::io::Error),
+    /// It has no linker for this computer.
+    #[error("`rustc` finds no linker for this computer: {0}")]
+    NoLinker(String),
     /// It refused the plug-in.
     #[error("`rustc` cannot compile the counting plug-in:\n{0}")]
     Refused(String),
     /// A file could not be written.
-    #[error("cannot write the counting plug-in to {}", path.display())]
+    #[error("cannot write the counting plug-in to `{}`", smidgen_ir::visible_path(path))]
     Write {
         /// Where.
         path: PathBuf,
@@ -37,7 +40,7 @@ pub fn library() -> Result<PathBuf, PluginError> {
     (SOURCE, version.stdout).hash(&mut hasher);
     let folder = cache::folder("plug-in").map_err(|(path, source)| PluginError::Write { path, source })?;
     let path = folder.join(format!("count-{:016x}.so", hasher.finish()));
-    if path.exists() {
+    if cache::holds(&path) {
         return Ok(path);
     }
     let write = |source| PluginError::Write { path: path.clone(), source };
@@ -51,9 +54,14 @@ pub fn library() -> Result<PathBuf, PluginError> {
         .output()
         .map_err(PluginError::NoCompiler)?;
     if !output.status.success() {
-        return Err(PluginError::Refused(String::from_utf8_lossy(&output.stderr).into_owned()));
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        let linker = stderr.lines().find(|line| line.contains("linker `"));
+        return Err(linker.map_or_else(
+            || PluginError::Refused(stderr.clone()),
+            |line| PluginError::NoLinker(line.trim_start_matches("error: ").to_owned()),
+        ));
     }
-    // Renaming is atomic: whoever else compiles it at the same time ends up with the same file.
-    std::fs::rename(&made, &path).map_err(write)?;
+    // Whoever else compiles it at the same time ends up with the same file.
+    cache::insert(&made, &path).map_err(write)?;
     Ok(path)
 }

@@ -5,13 +5,18 @@ use crate::doctor::Emulator;
 use crate::machine::{self, UnknownMachine};
 use crate::plugin::{self, PluginError};
 use crate::profile::{Counts, ProfileError};
+use crate::temporary::{self, TemporaryError};
 use crate::toolchain;
 use smidgen_boards::{Board, Core};
+use std::ffi::OsString;
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+/// More bytes than the counts of any firmware take.
+const ROOM: usize = 4 << 20;
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
@@ -36,10 +41,10 @@ pub enum QemuError {
     #[error(transparent)]
     Plugin(#[from] PluginError),
     /// A temporary file could not be made or read.
-    #[error("cannot use a temporary folder")]
-    Temporary(#[source] std::io::Error),
+    #[error(transparent)]
+    Temporary(#[from] TemporaryError),
     /// The firmware did not come to an end.
-    #[error("the firmware was stopped after {seconds} seconds:\n{console}")]
+    #[error("the emulator was stopped: the firmware did not end within {seconds} seconds{}", said(console))]
     Timeout {
         /// How long it was given.
         seconds: u64,
@@ -47,7 +52,7 @@ pub enum QemuError {
         console: String,
     },
     /// The firmware stopped with an error.
-    #[error("the firmware stopped with status {status}:\n{console}")]
+    #[error("the firmware stopped with status {status}{}", said(console))]
     Failed {
         /// Exit status of the emulator.
         status: i32,
@@ -59,6 +64,38 @@ pub enum QemuError {
     /// The counts could not be read.
     #[error(transparent)]
     Counts(#[from] ProfileError),
+}
+
+/// What was printed, on lines of its own.
+fn said(console: &str) -> String {
+    if console.trim().is_empty() { String::new() } else { format!(":\n{}", console.trim_end()) }
+}
+
+/// A file as an option of QEMU names it: in a list of options commas separate, and a doubled one stands for itself.
+fn option(name: &str, path: &Path, more: &str) -> OsString {
+    let mut text = OsString::from(name);
+    let mut rest = path.as_os_str().as_encoded_bytes();
+    if rest.contains(&b',') {
+        // Commas are of one byte wherever they stand, so that text that is no Unicode stays what it is.
+        while let Some(at) = rest.iter().position(|&b| b == b',') {
+            text.push(os_text(&rest[..at]));
+            text.push(",,");
+            rest = &rest[at + 1..];
+        }
+    }
+    text.push(os_text(rest));
+    text.push(more);
+    text
+}
+
+#[cfg(unix)]
+fn os_text(bytes: &[u8]) -> OsString {
+    std::os::unix::ffi::OsStringExt::from_vec(bytes.to_vec())
+}
+
+#[cfg(not(unix))]
+fn os_text(bytes: &[u8]) -> OsString {
+    String::from_utf8_lossy(bytes).into_owned().into()
 }
 
 /// What a run gave.
@@ -125,27 +162,30 @@ fn start(
     let machine = board.qemu.as_ref().ok_or_else(|| QemuError::NoMachine(board.name.clone()))?;
     let map = machine::map(board)?;
     let plugin = plugin::library()?;
-    let work = tempfile::tempdir().map_err(QemuError::Temporary)?;
+    let work = temporary::folder()?;
     let counts = work.path().join("counts");
     let window = window.map_or_else(String::new, |w| format!(",from={},to={}", w.start, w.end));
     let check = match allowed {
         Some(allowed) => {
             let path = work.path().join("allowed");
-            std::fs::write(&path, allowed.text()).map_err(QemuError::Temporary)?;
-            format!(",check={}", path.display())
+            std::fs::write(&path, allowed.text()).map_err(TemporaryError::new)?;
+            option(",check=", &path, "")
         }
-        None => String::new(),
+        None => OsString::new(),
     };
     let (program, package) = emulator(board.core);
+    let mut plug_in = option("", &plugin, "");
+    plug_in.push(option(",out=", &counts, &window));
+    plug_in.push(check);
     let mut child = Command::new(program)
         .args(["-machine", &machine.machine, "-nographic", "-monitor", "none", "-serial", "none"])
         .args(["-semihosting-config", "enable=on,target=native"])
         .args(if board.core == Core::Rv32imc { &["-bios", "none"][..] } else { &[] })
         .arg("-plugin")
-        .arg(format!("{},out={}{window}{check}", plugin.display(), counts.display()))
+        .arg(plug_in)
         .args(&map.arguments)
         .arg("-kernel")
-        .arg(std::path::absolute(elf).map_err(QemuError::Temporary)?)
+        .arg(std::path::absolute(elf).map_err(TemporaryError::new)?)
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -167,7 +207,7 @@ fn start(
     let stderr = drain(child.stderr.take().map(|p| Box::new(p) as Box<dyn Read + Send>));
     let started = Instant::now();
     let status = loop {
-        match child.try_wait().map_err(QemuError::Temporary)? {
+        match child.try_wait().map_err(TemporaryError::new)? {
             Some(status) => break Some(status),
             None if started.elapsed() > limit => {
                 // It may have ended in between, which is as good.
@@ -182,14 +222,32 @@ fn start(
     match status {
         None => Err(QemuError::Timeout { seconds: limit.as_secs(), console }),
         Some(status) if !status.success() => {
+            temporary::room(work.path(), ROOM)?;
             // Where there is no file the emulator itself went wrong, and there is nothing to add.
             let counts = std::fs::read_to_string(&counts).ok().and_then(|text| Counts::parse(&text).ok());
             let strays = counts.map(|c| c.strays).unwrap_or_default();
             Err(QemuError::Failed { status: status.code().unwrap_or(-1), console, strays })
         }
         Some(_) => {
-            let text = std::fs::read_to_string(&counts).map_err(QemuError::Temporary)?;
-            Ok(Outcome { console, counts: Counts::parse(&text)? })
+            let text = std::fs::read_to_string(&counts).map_err(TemporaryError::new)?;
+            match Counts::parse(&text) {
+                Ok(counts) => Ok(Outcome { console, counts }),
+                Err(error) => {
+                    temporary::room(work.path(), ROOM)?;
+                    Err(error.into())
+                }
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comma_in_a_path_does_not_end_an_option() {
+        assert_eq!(option(",out=", Path::new("/a,b/c"), ",from=0"), ",out=/a,,b/c,from=0");
+        assert_eq!(option("", Path::new("/plain"), ""), "/plain");
     }
 }

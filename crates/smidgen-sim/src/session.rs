@@ -5,8 +5,8 @@ use crate::elf::{Elf, ElfError, Symbol};
 use crate::harness::{self, Network, TRAILER};
 use crate::mix::Mix;
 use crate::qemu::{self, QemuError};
+use crate::temporary::{self, TemporaryError};
 use smidgen_boards::Board;
-use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ pub enum SessionError {
     #[error(transparent)]
     Elf(#[from] ElfError),
     /// A file for the firmware cannot be written, or its answer not read.
-    #[error("cannot use a temporary folder")]
-    Temporary(#[from] io::Error),
+    #[error(transparent)]
+    Temporary(#[from] TemporaryError),
     /// An input has another size than the network's.
     #[error("sample {sample} has {given} bytes of inputs; the network takes {expected}")]
     InputSize {
@@ -84,20 +84,29 @@ pub fn run(
     if let Some((sample, given)) = samples.iter().enumerate().find(|(_, s)| s.len() != expected) {
         return Err(SessionError::InputSize { sample, expected, given: given.len() });
     }
-    let folder = tempfile::tempdir()?;
-    std::fs::write(folder.path().join(harness::JOB), harness::job(samples.len(), true))?;
-    std::fs::write(folder.path().join(harness::INPUTS), samples.concat())?;
+    let folder = temporary::folder()?;
+    let write = |name: &str, bytes: &[u8]| {
+        std::fs::write(folder.path().join(name), bytes).map_err(TemporaryError::new).map_err(SessionError::from)
+    };
+    write(harness::JOB, &harness::job(samples.len(), true))?;
+    write(harness::INPUTS, &samples.concat())?;
+    let outputs = samples.len() * answer_size(network);
+    // Firmware that cannot write its answer says nothing of it.
+    let full = |error: SessionError| match temporary::room(folder.path(), outputs) {
+        Err(full) => full.into(),
+        Ok(()) => error,
+    };
     let parsed = Elf::read(elf)?;
     let allowed = Allowed::to_network(&parsed);
     let outcome = match qemu::run_watched(board, elf, folder.path(), Some(0..1), &allowed, limit) {
         Err(QemuError::Failed { strays, .. }) if !strays.is_empty() => return Err(stray(&strays, &parsed)),
         Ok(outcome) if !outcome.counts.strays.is_empty() => return Err(stray(&outcome.counts.strays, &parsed)),
-        other => other?,
+        other => other.map_err(|error| full(error.into()))?,
     };
     let elf = parsed;
-    let answer = std::fs::read(folder.path().join(harness::OUTPUTS))?;
+    let answer = std::fs::read(folder.path().join(harness::OUTPUTS)).map_err(TemporaryError::new)?;
     let between = outcome.counts.between_markers();
-    let samples = take_apart(network, &answer, samples.len(), &between)?;
+    let samples = take_apart(network, &answer, samples.len(), &between).map_err(full)?;
     // Between the passes, and after the last step.
     let by_steps = between.get(2 * samples.len()..).unwrap_or_default();
     if by_steps.len() != network.stretches.len() + 1 {
@@ -131,8 +140,13 @@ fn stray(strays: &[Stray], elf: &Elf) -> SessionError {
     SessionError::Stray(first + &others)
 }
 
+/// Bytes that the firmware writes for a sample.
+fn answer_size(network: &Network) -> usize {
+    network.outputs.iter().sum::<usize>() + TRAILER
+}
+
 fn take_apart(network: &Network, answer: &[u8], samples: usize, between: &[u64]) -> Result<Vec<Sample>, SessionError> {
-    let size = network.outputs.iter().sum::<usize>() + TRAILER;
+    let size = answer_size(network);
     if answer.len() != samples * size {
         return Err(SessionError::Answer(format!("{} bytes for {samples} samples of {size}", answer.len())));
     }

@@ -4,7 +4,8 @@
 //! the standard library's sources and builds `core` itself (rustup's `rust-src` component, or Debian's `rustc-web`, `cargo-web` and
 //! `rust-web-src`).
 
-use std::ffi::OsStr;
+use smidgen_ir::visible_path;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -70,12 +71,16 @@ pub struct NoToolchain {
 impl NoToolchain {
     /// What to install.
     pub fn advice(&self) -> String {
-        format!(
-            "With rustup: `rustup target add {}`. On Debian without rustup: \
-             `apt install rustc-web cargo-web rust-web-src lld`.",
-            self.target
-        )
+        advice(&self.target)
     }
+}
+
+/// What to install to build for a target.
+pub(crate) fn advice(target: &str) -> String {
+    format!(
+        "With rustup: `rustup target add {target}`. On Debian without rustup: \
+         `apt install rustc-web cargo-web rust-web-src lld`."
+    )
 }
 
 impl Toolchain {
@@ -101,11 +106,11 @@ impl Toolchain {
             let (Some(version), Some(sysroot)) =
                 (ask(&rustc, ["--version"]), ask(&rustc, ["--print", "sysroot"]).map(PathBuf::from))
             else {
-                tried.push(format!("{} does not run", rustc.display()));
+                tried.push(format!("{} does not run", visible_path(&rustc)));
                 continue;
             };
             if ask(&cargo, ["--version"]).is_none() {
-                tried.push(format!("{} does not run", cargo.display()));
+                tried.push(format!("{} does not run", visible_path(&cargo)));
                 continue;
             }
             let (linker, version) = (linker.clone(), first_line(&version));
@@ -124,14 +129,17 @@ impl Toolchain {
 
     /// Arguments for `cargo rustc ... --` that link with this script. (In `RUSTFLAGS` they would have `core` built anew for every
     /// script.)
-    pub fn link_arguments(&self, script: &Path) -> [String; 6] {
+    pub fn link_arguments(&self, script: &Path) -> [OsString; 6] {
         let Linker { program, flavour, .. } = &self.linker;
-        let [linker, flavour, script] = [
-            format!("linker={}", program.display()),
-            format!("linker-flavor={flavour}"),
-            format!("link-arg=-T{}", script.display()),
-        ];
-        ["-C".to_owned(), linker, "-C".to_owned(), flavour, "-C".to_owned(), script]
+        // A path need not be Unicode.
+        let joined = |name: &str, value: &OsStr| {
+            let mut text = OsString::from(name);
+            text.push(value);
+            text
+        };
+        let linker = joined("linker=", program.as_os_str());
+        let flavour = joined("linker-flavor=", OsStr::new(flavour));
+        ["-C".into(), linker, "-C".into(), flavour, "-C".into(), joined("link-arg=-T", script.as_os_str())]
     }
 
     /// `cargo SUBCOMMAND --target TARGET` with everything that the way of coming by `core` needs; the caller adds the rest.

@@ -2,6 +2,7 @@
 //! Cortex-M7 alone; with `SMIDGEN_ALL_CORES=1` on all of them, which may compile `core` for each.
 
 use smidgen_boards::{Board, Core};
+use smidgen_reference::{Lack, skip};
 use smidgen_sim::{elf::Elf, firmware, qemu, toolchain::Toolchain};
 use std::path::Path;
 use std::time::Duration;
@@ -67,7 +68,7 @@ fn a_program_runs_on_every_core() {
     let wanted = |b: &&Board| if all { b.note.starts_with("emulated") } else { b.name == "mps2-an500" };
     for board in smidgen_boards::builtin().iter().filter(wanted) {
         let Ok(toolchain) = Toolchain::find(board.core.target()) else {
-            eprintln!("skipped {}: no toolchain for {}", board.name, board.core.target());
+            skip(Lack::Tool, &board.name, &format!("no toolchain for {}", board.core.target()));
             continue;
         };
         let folder = tempfile::tempdir().unwrap();
@@ -77,7 +78,7 @@ fn a_program_runs_on_every_core() {
         let outcome = match qemu::run(board, &elf, folder.path(), None, Duration::from_secs(60)) {
             Ok(outcome) => outcome,
             Err(qemu::QemuError::Missing { program, .. }) => {
-                eprintln!("skipped {}: {program} is not installed", board.name);
+                skip(Lack::Tool, &board.name, &format!("{program} is not installed"));
                 continue;
             }
             Err(error) => panic!("{}: {error}", board.name),

@@ -4,6 +4,7 @@ mod common;
 
 use common::{distinct, expose, inputs, run};
 use smidgen_ir::{ElementType, Graph, Op, cost};
+use smidgen_reference::{Lack, skip};
 use smidgen_zoo::{demo, gated, mcunet, mobilenet_v2};
 use std::path::PathBuf;
 
@@ -47,7 +48,7 @@ fn the_zoo_has_its_stated_sizes() {
     let folder =
         std::env::var_os("SMIDGEN_SHARED").map_or_else(beside, PathBuf::from).join("data/mcunet-architectures");
     let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!("skipped the model zoo: there is no {}", folder.display());
+        skip(Lack::Optional, "the model zoo", &format!("there is no {}", folder.display()));
         return;
     };
     let mut checked = 0;

@@ -45,7 +45,7 @@ const TOO_LARGE: &str = "give the network a smaller input: the largest SRAM of a
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Something about one file.
-    #[error("`{}` cannot be used", path.display())]
+    #[error("`{}` cannot be used", smidgen_ir::visible_path(path))]
     At {
         /// The file.
         path: PathBuf,
@@ -120,6 +120,8 @@ impl Error {
         match self {
             // It names its file already.
             Self::At { .. } => self,
+            // It is not the file's fault.
+            Self::Simulate(ref error) if error.is_of_the_computer() => self,
             Self::Data(error) => Self::Data(error.at(path)),
             _ => Self::At { path: path.to_owned(), source: Box::new(self) },
         }

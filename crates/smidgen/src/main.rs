@@ -10,12 +10,23 @@ mod console;
 use clap::Parser;
 use commands::{Answer, Cli};
 use console::{Code, Failure, interrupt, terminal};
+use smidgen::ir::visible;
 use std::process::ExitCode;
+
+/// Ends the process as clap does for a wrong command line or a request for help. Its messages repeat the arguments, so these are made
+/// visible first.
+fn usage(error: &clap::Error) -> ! {
+    let shown = std::env::args_os().map(|argument| String::from(visible(&argument.to_string_lossy())));
+    match Cli::try_parse_from(shown) {
+        Err(shown) => shown.exit(),
+        Ok(_) => error.exit(),
+    }
+}
 
 fn main() -> ExitCode {
     terminal::report_panics();
     interrupt::handle();
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| usage(&error));
     let result = std::panic::catch_unwind(|| commands::run(&cli));
     match result {
         Ok(Ok(Answer::Yes)) => ExitCode::SUCCESS,

@@ -16,8 +16,12 @@ use smidgen_sim::toolchain::Toolchain;
 use smidgen_sim::{build, checks, qemu};
 use std::time::Duration;
 
-/// The emulator is stopped when a run takes longer.
-const LIMIT: Duration = Duration::from_secs(600);
+/// An emulator is given at least so long.
+const LEAST_LIMIT: Duration = Duration::from_secs(60);
+/// Instructions a second that the slowest computer emulates while counting; usual are fifty times as many.
+const SLOWEST: u64 = 1_000_000;
+/// Instructions that a multiply-accumulate takes at most on a core without floating-point unit or hardware to multiply with.
+const DEAREST_MAC: u64 = 100;
 /// Functions listed in a report.
 const FUNCTIONS: usize = 40;
 
@@ -30,6 +34,8 @@ pub struct Job<'a> {
     pub compile: compile::Job<'a>,
     /// What to say of it in the report.
     pub options: Options,
+    /// When the emulator is stopped; `None`: after a time that follows from what the network computes, a generous one.
+    pub timeout: Option<Duration>,
 }
 
 /// A simulation's report, and the outputs of every sample.
@@ -64,7 +70,8 @@ pub fn simulate(job: &Job, samples: &[Vec<Array>]) -> Result<Simulated, Error> {
     let elf = build::build(&network, board, &toolchain).map_err(smidgen_sim::Error::from)?;
     let inputs: Vec<Vec<u8>> =
         samples.iter().map(|arrays| arrays.iter().flat_map(|a| a.data.iter().copied()).collect()).collect();
-    let measured = session::run(&network, board, &elf, &inputs, LIMIT).map_err(smidgen_sim::Error::from)?;
+    let limit = job.timeout.unwrap_or_else(|| patience(&plan, samples.len()));
+    let measured = session::run(&network, board, &elf, &inputs, limit).map_err(smidgen_sim::Error::from)?;
     let mut host = Runner::with_program(graph, plan.program.clone())?;
     let (mut outputs, mut matches_host) = (Vec::new(), true);
     for (arrays, sample) in samples.iter().zip(&measured.samples) {
@@ -75,6 +82,15 @@ pub fn simulate(job: &Job, samples: &[Vec<Array>]) -> Result<Simulated, Error> {
     }
     let report = report(job, &plan, &toolchain, &measured, matches_host);
     Ok(Simulated { report, outputs })
+}
+
+/// How long an emulator may take for so many samples: far longer than it does unless something hangs.
+fn patience(plan: &Plan, samples: usize) -> Duration {
+    let macs: u64 = plan.program.steps.iter().map(|step| step.macs).sum();
+    let instructions = plan.report.instructions.max(macs.saturating_mul(DEAREST_MAC));
+    // The first sample runs once more, step by step.
+    let all = instructions.saturating_mul(samples as u64 + 1);
+    LEAST_LIMIT + Duration::from_secs(all / SLOWEST)
 }
 
 /// Compares the outputs with those of a golden file whose samples were simulated, in its order.

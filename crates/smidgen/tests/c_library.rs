@@ -7,6 +7,7 @@ use smidgen::compile::{FloatAbi, Job, arduino, c_library, compile};
 use smidgen::plan::{KernelSet, LowerOptions, PlanOptions, ScheduleChoice};
 use smidgen::sim::qemu::{self, QemuError};
 use smidgen::{Array, Network, Runner};
+use smidgen_reference::{Lack, skip};
 use std::fs;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -41,7 +42,7 @@ fn built(made: Result<Files, smidgen::Error>) -> Option<Files> {
     match made {
         Ok(files) => Some(files),
         Err(smidgen::Error::Simulate(smidgen::sim::Error::Toolchain(error))) => {
-            eprintln!("skipped: {error}");
+            skip(Lack::Tool, "the C library", &error.to_string());
             None
         }
         Err(error) => panic!("{error}"),
@@ -56,12 +57,16 @@ fn write(folder: &Path, files: &Files) {
     }
 }
 
+fn lacks(program: &str) {
+    skip(Lack::Tool, "the C library on an emulated core", &format!("{program} is not installed"));
+}
+
 /// Compiles and links; false, with a note, if there is no compiler.
 fn gcc(folder: &Path, arguments: &[&str]) -> bool {
     let output = match Command::new(GCC).args(arguments).current_dir(folder).output() {
         Ok(output) => output,
         Err(error) => {
-            eprintln!("skipped: {GCC}: {error}");
+            skip(Lack::Tool, "the C library", &format!("{GCC}: {error}"));
             return false;
         }
     };
@@ -104,7 +109,7 @@ fn the_example_computes_what_the_host_computes() {
     let outcome =
         match qemu::run(&board, &folder.path().join("demo.elf"), folder.path(), None, Duration::from_secs(120)) {
             Ok(outcome) => outcome,
-            Err(QemuError::Missing { program, .. }) => return eprintln!("skipped: {program} is not installed"),
+            Err(QemuError::Missing { program, .. }) => return lacks(program),
             Err(error) => panic!("{error}"),
         };
     let shape = network.graph().tensor(network.graph().inputs[0]).shape.dims().to_vec();
@@ -204,7 +209,7 @@ fn the_arduino_sketch_computes_what_the_host_computes() {
         }
         match qemu::run(&board, &folder.path().join("sketch.elf"), folder.path(), None, Duration::from_secs(120)) {
             Ok(outcome) => assert_eq!(numbers(&outcome.console), expected[0].to_f64(), "{}", outcome.console),
-            Err(QemuError::Missing { program, .. }) => return eprintln!("skipped: {program} is not installed"),
+            Err(QemuError::Missing { program, .. }) => return lacks(program),
             Err(error) => panic!("{error}"),
         }
     }
@@ -236,7 +241,7 @@ fn two_models_fit_into_one_program_and_no_name_is_anybody_elses() {
     }
     match qemu::run(&board, &folder.path().join("two.elf"), folder.path(), None, Duration::from_secs(120)) {
         Ok(_) => {}
-        Err(QemuError::Missing { program, .. }) => eprintln!("skipped: {program} is not installed"),
+        Err(QemuError::Missing { program, .. }) => lacks(program),
         Err(error) => panic!("{error}"),
     }
     for name in ["one", "other"] {

@@ -1,5 +1,6 @@
 //! The example for Embassy, built for its board with what `smidgen compile` writes.
 
+use smidgen_reference::{Lack, skip};
 use smidgen_sim::elf::Elf;
 use smidgen_sim::toolchain::Toolchain;
 use std::path::Path;
@@ -13,7 +14,7 @@ fn the_firmware_links_for_the_stm32() {
     let toolchain = match Toolchain::find("thumbv7em-none-eabihf") {
         Ok(toolchain) => toolchain,
         Err(missing) => {
-            println!("skipped: {missing}. {}", missing.advice());
+            skip(Lack::Tool, "the example for Embassy", &format!("{missing}. {}", missing.advice()));
             return;
         }
     };

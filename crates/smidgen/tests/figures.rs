@@ -8,6 +8,7 @@
 use serde_json::{Map, Value, json};
 use smidgen::boards;
 use smidgen::sim::{doctor, report};
+use smidgen_reference::{Lack, skip};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,7 +28,7 @@ fn bench(board: &str, only: &[&str]) {
     let core = boards::find(board).unwrap().core;
     let findings = doctor::examine(core);
     if !findings.simulates() {
-        println!("skipped {board}: {}", findings.advice().join(" "));
+        skip(Lack::Tool, board, &findings.advice().join(" "));
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -49,7 +50,7 @@ fn bench(board: &str, only: &[&str]) {
             shared.join("golden")
         }
         None => {
-            println!("no real models: only the project's own networks are benched");
+            skip(Lack::Optional, board, "no real models: only the project's own networks are benched");
             folder.path().to_owned()
         }
     };
@@ -120,7 +121,8 @@ fn compare(board: &str, networks: &[Value]) {
         return;
     }
     if known.is_empty() {
-        println!("no reviewed figures for {board} with {key}: SMIDGEN_BLESS=1 writes {}", path.display());
+        let why = format!("no reviewed figures with {key}: SMIDGEN_BLESS=1 writes {}", path.display());
+        skip(Lack::Optional, board, &why);
         return;
     }
     let known: Vec<Value> = known.into_iter().filter(|k| now.iter().any(|n| name(n) == name(k))).collect();

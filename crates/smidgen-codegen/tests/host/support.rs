@@ -5,6 +5,7 @@ use smidgen_exec::Executor;
 use smidgen_ir::{ElementType, Graph};
 use smidgen_plan::planner::{PlanOptions, plan};
 use smidgen_plan::{KernelSet, LowerOptions, Operand, Program, Run, ScheduleChoice, lower};
+use smidgen_reference::{Lack, skip};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
@@ -244,7 +245,7 @@ pub fn shared(name: &str) -> Option<Graph> {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let path = std::env::var_os("SMIDGEN_SHARED").map_or_else(beside, PathBuf::from).join("models").join(name);
     let Ok(bytes) = fs::read(&path) else {
-        eprintln!("skipped: there is no {}", path.display());
+        skip(Lack::Optional, name, &format!("there is no {}", path.display()));
         return None;
     };
     let mut graph = smidgen_tflite::read(&bytes).expect("a model");

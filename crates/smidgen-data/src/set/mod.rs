@@ -17,13 +17,14 @@ use crate::npy;
 use crate::npz;
 use arrays::{Opened, Stacked};
 use layout::Layout;
+use smidgen_ir::visible_path;
 use std::path::{Path, PathBuf};
 
 /// Why something is not a set of samples.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SetError {
     /// No pictures.
-    #[error("`{}` holds no pictures", path.display())]
+    #[error("`{}` holds no pictures", visible_path(path))]
     NoPictures {
         /// The folder or archive.
         path: PathBuf,
@@ -31,7 +32,7 @@ pub enum SetError {
         found: Option<String>,
     },
     /// Pictures lie in folders of different depths, or too deep.
-    #[error("pictures in `{}` are not in one folder for each class: `{one}` beside `{other}`", path.display())]
+    #[error("pictures in `{}` are not in one folder for each class: `{one}` beside `{other}`", visible_path(path))]
     Layout {
         /// The folder or archive.
         path: PathBuf,
@@ -41,7 +42,7 @@ pub enum SetError {
         other: String,
     },
     /// There is no such split.
-    #[error("`{}` has no part `{wanted}`; it has {found}", path.display())]
+    #[error("`{}` has no part `{wanted}`; it has {found}", visible_path(path))]
     Split {
         /// The folder or archive.
         path: PathBuf,
@@ -51,13 +52,16 @@ pub enum SetError {
         found: String,
     },
     /// Neither a folder nor an archive.
-    #[error("`{}` is neither a folder nor an archive (.tar, .tar.gz) of pictures nor a NumPy file (.npz, .npy)", path.display())]
+    #[error(
+        "`{}` is neither a folder nor an archive (.tar, .tar.gz) of pictures nor a NumPy file (.npz, .npy)",
+        visible_path(path)
+    )]
     Kind {
         /// The file.
         path: PathBuf,
     },
     /// An archive that cannot be unpacked.
-    #[error("the archive `{}` is damaged: {reason}", path.display())]
+    #[error("the archive `{}` is damaged: {reason}", visible_path(path))]
     Archive {
         /// The archive.
         path: PathBuf,
@@ -65,7 +69,7 @@ pub enum SetError {
         reason: String,
     },
     /// A folder that cannot be listed.
-    #[error("the folder `{}` cannot be read: {reason}", path.display())]
+    #[error("the folder `{}` cannot be read: {reason}", visible_path(path))]
     Folder {
         /// The folder.
         path: PathBuf,
@@ -73,7 +77,7 @@ pub enum SetError {
         reason: String,
     },
     /// An `.npz` file without arrays that are clearly samples.
-    #[error("`{}` holds {names}, of which none is clearly the samples", path.display())]
+    #[error("`{}` holds {names}, of which none is clearly the samples", visible_path(path))]
     Arrays {
         /// The file.
         path: PathBuf,

@@ -1,6 +1,7 @@
 //! Words, strings and punctuation, each with its place.
 
 use super::{ParseError, ParseErrorKind};
+use crate::visible::is_hidden;
 
 /// A line and column, both from 1.
 #[derive(Clone, Copy, Debug)]
@@ -141,12 +142,7 @@ pub(super) fn quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            // Control characters, and the marks that reorder or hide text.
-            c if c.is_control()
-                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}') =>
-            {
-                out.push_str(&format!("\\u{{{:x}}}", u32::from(c)));
-            }
+            c if is_hidden(c) => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
             c => out.push(c),
         }
     }

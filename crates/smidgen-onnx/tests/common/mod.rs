@@ -121,14 +121,17 @@ impl<R: std::io::Read> Stream<R> {
 
 /// Starts a Python program with the modules that it imports, or says that `what` is skipped.
 pub fn python(program: &str, arguments: &[&str], modules: &str, what: &str) -> Option<std::process::Child> {
+    use smidgen_reference::{Lack, PYTHON_VARIABLE, skip};
     use std::process::{Command, Stdio};
-    let Some(python) = std::env::var_os(smidgen_reference::PYTHON_VARIABLE) else {
-        eprintln!("skipped {what}: {} is not set (`cargo xtask test` sets it)", smidgen_reference::PYTHON_VARIABLE);
+    let Some(python) = std::env::var_os(PYTHON_VARIABLE) else {
+        skip(Lack::Tool, what, &format!("{PYTHON_VARIABLE} is not set (`cargo xtask test` sets it)"));
         return None;
     };
     let imports = Command::new(&python).args(["-c", &format!("import {modules}")]).stderr(Stdio::null()).status();
     if !imports.is_ok_and(|status| status.success()) {
-        eprintln!("skipped {what}: {python:?} cannot import {modules}");
+        // PyTorch takes gigabytes, so nobody is made to install it; the rest is in xtask/requirements.txt.
+        let lack = if modules.contains("torch") { Lack::Optional } else { Lack::Tool };
+        skip(lack, what, &format!("{} cannot import {modules}", python.to_string_lossy()));
         return None;
     }
     let child = Command::new(&python)

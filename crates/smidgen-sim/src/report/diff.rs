@@ -1,6 +1,7 @@
 //! Two reports compared, figure by figure, against limits: the gate of a user's own tests.
 
 use serde_json::Value;
+use smidgen_ir::visible;
 use std::fmt;
 use std::str::FromStr;
 
@@ -300,9 +301,9 @@ impl Diff {
     }
 }
 
-/// Text that does not end a cell of a table.
+/// Text that does not end a cell of a table, a line or a span of code, nor begins a tag of HTML.
 fn escape(text: &str) -> String {
-    text.replace('|', "\\|")
+    visible(text).to_string().replace('|', "\\|").replace('`', "'").replace('<', "&lt;")
 }
 
 /// Whole numbers grouped by thousands, others as they are.

@@ -3,6 +3,7 @@
 use crate::LIMITS;
 use crate::watch::STRAY;
 use smidgen_boards::Board;
+use smidgen_reference::{Lack, skip};
 use smidgen_sim::{firmware, toolchain::Toolchain};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -22,7 +23,7 @@ pub fn build(board: &Board, floats: bool) -> Option<PathBuf> {
     let _guard = ONE_AT_A_TIME.lock();
     let target = board.core.target();
     let Ok(toolchain) = Toolchain::find(target) else {
-        eprintln!("skipped {}: no toolchain for {target}", board.name);
+        skip(Lack::Tool, &board.name, &format!("no toolchain for {target}"));
         return None;
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

@@ -26,6 +26,7 @@ use cases::{Call, Case, Id};
 use floats::FloatKernel;
 use smidgen_boards::Board;
 use smidgen_kernels::{Arena, Checked, Flash};
+use smidgen_reference::{Lack, skip};
 use smidgen_sim::elf::Elf;
 use smidgen_sim::qemu::{self, Outcome, QemuError};
 use smidgen_zoo::Random;
@@ -253,7 +254,7 @@ fn run_cases(board: &Board, elf: &Path, cases: &[Case]) -> Option<(Watch, Outcom
     match qemu::run_watched(board, elf, folder.path(), None, &watch.allowed, Duration::from_secs(500)) {
         Ok(outcome) => Some((watch, outcome, results().unwrap())),
         Err(QemuError::Missing { program, .. }) => {
-            eprintln!("skipped {}: {program} is not installed", board.name);
+            skip(Lack::Tool, &board.name, &format!("{program} is not installed"));
             None
         }
         Err(error) => {

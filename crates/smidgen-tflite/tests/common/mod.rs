@@ -10,7 +10,8 @@ pub fn models() -> Vec<(String, Vec<u8>)> {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let folder = std::env::var_os("SMIDGEN_SHARED").map_or_else(beside, PathBuf::from).join("models");
     let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!("skipped the real models: there is no {}", folder.display());
+        let why = format!("there is no {}", folder.display());
+        smidgen_reference::skip(smidgen_reference::Lack::Optional, "the real models", &why);
         return Vec::new();
     };
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("a folder entry").path()).collect();

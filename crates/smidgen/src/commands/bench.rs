@@ -1,7 +1,7 @@
 //! `smidgen bench`: many networks on one emulated board.
 
 use super::Answer;
-use super::simulate::{noise, open, run};
+use super::simulate::{Patience, noise, open, run};
 use crate::console::failure::Code;
 use crate::console::format::thousands;
 use crate::console::options::{Deployment, IoType, Model, Shapes};
@@ -10,6 +10,7 @@ use crate::console::table::{Column, Table};
 use crate::console::{Failure, Notice};
 use clap::Args;
 use smidgen::boards::Board;
+use smidgen::ir::{visible, visible_path};
 use smidgen::sim::report::{Bench as Report, Failed, SCHEMA, Simulation};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,8 @@ pub struct Bench {
     /// A folder with reference inputs and outputs, NAME.npz for NAME.tflite
     #[arg(short, long, value_name = "DIR")]
     golden: Option<PathBuf>,
+    #[command(flatten)]
+    patience: Patience,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -68,7 +71,7 @@ impl Bench {
         let mut worst: Option<Code> = None;
         for path in paths {
             let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-            out.detail(format!("{name} ..."))?;
+            out.detail(format!("{} ...", visible(&name)))?;
             match self.one(&path, &board) {
                 Ok(report) => {
                     if !(report.matches_host && report.matches_golden != Some(false)) {
@@ -100,13 +103,14 @@ impl Bench {
                 paths.push(given.clone());
                 continue;
             }
-            let unreadable = |e| Failure::usage(format!("cannot read `{}`: {e}", given.display()), "check the path");
+            let unreadable =
+                |e| Failure::usage(format!("cannot read `{}`: {e}", visible_path(given)), "check the path");
             let entries = std::fs::read_dir(given).map_err(unreadable)?;
             let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
             found.retain(|path| path.extension().is_some_and(|e| e == "tflite"));
             if found.is_empty() {
                 return Err(Failure::usage(
-                    format!("`{}` holds no .tflite file", given.display()),
+                    format!("`{}` holds no .tflite file", visible_path(given)),
                     "name the networks themselves",
                 ));
             }
@@ -117,7 +121,7 @@ impl Bench {
         for path in &paths {
             if let Some(other) = path.file_name().and_then(|name| names.insert(name.to_owned(), path)) {
                 return Err(Failure::usage(
-                    format!("`{}` and `{}` have the same name", other.display(), path.display()),
+                    format!("`{}` and `{}` have the same name", visible_path(other), visible_path(path)),
                     "a report tells networks apart by their file names",
                 ));
             }
@@ -129,9 +133,13 @@ impl Bench {
         let model = Model { path: path.to_owned(), shapes: Shapes::default(), clean: true, io: self.io };
         let network = open(&model)?;
         let golden = self.golden.as_ref().zip(path.file_stem()).map(|(folder, stem)| folder.join(stem));
-        let golden = golden.map(|path| PathBuf::from(format!("{}.npz", path.display()))).filter(|path| path.exists());
+        let golden = golden.map(|mut path| {
+            path.as_mut_os_string().push(".npz");
+            path
+        });
+        let golden = golden.filter(|path| path.exists());
         let samples = if golden.is_some() { Vec::new() } else { vec![noise(network.graph())] };
-        Ok(run(&model, &network, &self.deployment, board, golden.as_deref(), samples)?.report)
+        Ok(run(&model, &network, (&self.deployment, self.patience), board, golden.as_deref(), samples)?.report)
     }
 }
 

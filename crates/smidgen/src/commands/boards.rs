@@ -8,6 +8,7 @@ use clap::Args;
 use serde_json::json;
 use smidgen::Error;
 use smidgen::boards::{self, Board};
+use smidgen::ir::visible;
 
 /// List the boards that networks can be planned for
 #[derive(Args, Debug)]
@@ -59,7 +60,7 @@ impl Boards {
             if let [board] = &chosen[..]
                 && !board.note.is_empty()
             {
-                out.note(format!("note: {}", board.note))?;
+                out.note(format!("note: {}", visible(&board.note)))?;
             }
             if self.name.is_none() {
                 out.note(

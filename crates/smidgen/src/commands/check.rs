@@ -9,6 +9,7 @@ use crate::console::{Code, Failure};
 use clap::Args;
 use serde_json::{Value, json};
 use smidgen::ir::front::{Subject, Unsupported};
+use smidgen::ir::visible_path;
 use smidgen::network::{ReadOptions, unsupported};
 use smidgen::plan::LowerError;
 use smidgen::{Error, LowerOptions, Network};
@@ -48,10 +49,10 @@ impl Check {
             return Ok(answer);
         }
         if found.is_empty() {
-            out.line(format!("{GOOD}supported{GOOD:#}  {}", path.display()))?;
+            out.line(format!("{GOOD}supported{GOOD:#}  {}", visible_path(path)))?;
             return notes.iter().try_for_each(|note| out.wrapped(&format!("note: {note}"), 2)).map(|()| answer);
         }
-        out.line(format!("{BAD}unsupported{BAD:#}  {}: {}", path.display(), count(found.len(), "obstacle")))?;
+        out.line(format!("{BAD}unsupported{BAD:#}  {}: {}", visible_path(path), count(found.len(), "obstacle")))?;
         out.line("")?;
         let mut table = Table::new(&COLUMNS);
         let mut hints: Vec<(&str, Vec<String>)> = Vec::new();

@@ -10,9 +10,10 @@ use crate::console::output::{BAD, GOOD, Output, STRONG};
 use crate::console::{Code, Failure};
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use smidgen::codegen::{Files, Options, identifier};
+use smidgen::codegen::{Files, LONGEST_NAME, Options, identifier};
 use smidgen::compile::{self, Compiled, FloatAbi, Job};
 use smidgen::data::write_folder;
+use smidgen::ir::{visible, visible_path};
 use smidgen::plan::planner::advise;
 use smidgen::plan::validate::occupancy;
 use smidgen::report::MemoryMap;
@@ -151,8 +152,22 @@ impl Compile {
         if pixels.as_ref().is_some_and(|(_, guessed)| *guessed) {
             out.warn("nothing in the model says how pixels are to be normalised; name it with --normalise");
         }
+        let name = self.name();
+        if let Some(asked) = self.name.as_ref().filter(|&asked| *asked != name) {
+            let letters = asked.chars().count();
+            if letters > LONGEST_NAME {
+                return Err(Failure::usage(
+                    format!("the --name has {letters} letters; {LONGEST_NAME} are the most"),
+                    "files, crates and functions are called after it: choose a shorter one",
+                ));
+            }
+            out.warn(format!(
+                "`{asked}` cannot be the name of a crate, a C type and files; the library is called `{name}` (letters, digits and _; no word \
+                 that Rust, C, C++ or their libraries have another use for)"
+            ));
+        }
         Ok(Options {
-            name: self.name(),
+            name,
             title: self.model.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
             labels,
             pixels: pixels.map(|(pixels, _)| pixels),
@@ -163,8 +178,8 @@ impl Compile {
     fn show(&self, job: &Job, compiled: &Compiled, out: &mut Output) -> Result<(), Failure> {
         let report = &compiled.plan.report;
         let board = job.board;
-        let folder = self.out.display();
-        out.line(format!("{GOOD}{folder} written for {}.{GOOD:#}", board.title))?;
+        let folder = visible_path(&self.out);
+        out.line(format!("{GOOD}{folder} written for {}.{GOOD:#}", visible(&board.title)))?;
         let free = |all: u32, taken: usize| bytes((all as usize).saturating_sub(taken));
         let constants = compiled.constants();
         for (label, value) in [
@@ -194,7 +209,7 @@ impl Compile {
         out.note(MemoryMap::new(&compiled.plan.program, &map, cells, 16).render(out.width, 8, true).trim_end())?;
         out.note(format!("\n{STRONG}Next{STRONG:#}"))?;
         for line in self.next(&self.out) {
-            out.note(format!("  {line}"))?;
+            out.note(format!("  {}", visible(&line)))?;
         }
         Ok(())
     }
@@ -243,7 +258,7 @@ impl Compile {
             "schedule": report.schedule,
             "runs": report.runs,
             "digest": format!("{:016x}", compiled.plan.program.digest()),
-            "folder": self.out,
+            "folder": self.out.to_string_lossy(),
             "files": files,
         })
     }
@@ -261,15 +276,17 @@ fn too_large(job: &Job, compiled: &Compiled) -> Result<Option<String>, Failure> 
         [0, flash] => format!(
             "Does not fit the flash of {}: the constants take {}, {} too many. A narrower network, int4 weights or a board with more \
              flash would help.",
-            board.title,
+            visible(&board.title),
             bytes(compiled.constants()),
             bytes(flash)
         ),
         [sram, _] => {
             let taken = bytes(compiled.plan.report.total_bytes);
             let what = job.plan.budget.filter(|&budget| budget < board.sram.bytes as usize);
-            let what =
-                what.map_or_else(|| board.title.clone(), |budget| format!("what --sram allows, {}", bytes(budget)));
+            let what = what.map_or_else(
+                || visible(&board.title).to_string(),
+                |budget| format!("what --sram allows, {}", bytes(budget)),
+            );
             format!("Does not fit {what}: takes {taken} of SRAM, {} too many.", bytes(sram))
         }
     };

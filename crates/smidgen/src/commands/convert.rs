@@ -6,6 +6,7 @@ use crate::console::options::Model;
 use crate::console::{Failure, Output, interrupt};
 use clap::Args;
 use smidgen::Network;
+use smidgen::ir::visible_path;
 use std::path::PathBuf;
 
 /// Write a model as a TensorFlow Lite file, cleaned up on request
@@ -34,7 +35,7 @@ impl Convert {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
         if self.out.extension().is_none_or(|extension| extension != "tflite") {
             return Err(Failure::usage(
-                format!("`{}` does not end in .tflite", self.out.display()),
+                format!("`{}` does not end in .tflite", visible_path(&self.out)),
                 "TensorFlow Lite files are what can be written; `smidgen inspect MODEL --ir` prints text",
             ));
         }
@@ -51,7 +52,7 @@ impl Convert {
         };
         out.note(format!(
             "{}: {}{was}, {}",
-            self.out.display(),
+            visible_path(&self.out),
             count(operators(&after), "operator"),
             bytes(written.len())
         ))?;

@@ -5,6 +5,7 @@ use crate::console::output::Output;
 use crate::console::{Code, Failure};
 use clap::Args;
 use serde_json::{Value, json};
+use smidgen::ir::visible_path;
 use smidgen::sim::report::{self, Diff as Difference, DiffError, Limit};
 use smidgen::{Error, files};
 use std::path::{Path, PathBuf};
@@ -60,7 +61,7 @@ fn read(path: &Path) -> Result<Value, Failure> {
     let bytes = files::read(path).map_err(Error::from)?;
     serde_json::from_slice(&bytes).map_err(|e| {
         Failure::usage(
-            format!("`{}` is not JSON: {e}", path.display()),
+            format!("`{}` is not JSON: {e}", visible_path(path)),
             "write it with `smidgen simulate --json` or `bench --json`",
         )
     })
@@ -72,7 +73,7 @@ fn at_fault(path: &Path, error: &DiffError) -> Failure {
         DiffError::Twice(_) => "networks are told apart by their file names: give each its own",
         DiffError::NoFigure { .. } => "a figure is named by its path in the JSON, such as `sram.stack`",
     };
-    Failure::usage(format!("`{}`: {error}", path.display()), help)
+    Failure::usage(format!("`{}`: {error}", visible_path(path)), help)
 }
 
 fn describe(diff: &Difference) -> Value {

@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use smidgen::Error;
 use smidgen::boards::{self, Core};
+use smidgen::ir::{visible, visible_lines};
 use smidgen::sim::doctor::{self, Findings};
 use smidgen::sim::plugin::PluginError;
 use std::path::PathBuf;
@@ -85,9 +86,9 @@ fn show(out: &mut Output, findings: &[Findings], plug_in: &Result<PathBuf, Plugi
     }
     out.line(format!("{:20} {}", "counting plug-in", if plug_in.is_ok() { "compiles" } else { "does not compile" }))?;
     if let Err(error) = plug_in {
-        out.line(format!("{BAD}missing{BAD:#}  {error}"))?;
+        out.line(format!("{BAD}missing{BAD:#}  {}", visible_lines(&error.to_string())))?;
         if let Some(source) = std::error::Error::source(error) {
-            out.line(format!("  {source}"))?;
+            out.line(format!("  {}", visible(&source.to_string())))?;
         }
     }
     // Cores that share a target share the remedy.
@@ -106,7 +107,7 @@ fn show(out: &mut Output, findings: &[Findings], plug_in: &Result<PathBuf, Plugi
     }
     for f in findings {
         for tried in f.toolchain.as_ref().err().iter().flat_map(|e| &e.tried) {
-            out.detail(format!("  {}: {tried}", f.core))?;
+            out.detail(format!("  {}: {}", f.core, visible(tried)))?;
         }
     }
     if remedies.is_empty() && plug_in.is_ok() {
@@ -117,7 +118,7 @@ fn show(out: &mut Output, findings: &[Findings], plug_in: &Result<PathBuf, Plugi
 
 fn describe_plug_in(plug_in: &Result<PathBuf, PluginError>) -> Value {
     match plug_in {
-        Ok(path) => json!({ "compiles": true, "path": path }),
+        Ok(path) => json!({ "compiles": true, "path": path.to_string_lossy() }),
         Err(error) => json!({ "compiles": false, "reason": error.to_string() }),
     }
 }
@@ -129,10 +130,10 @@ fn describe(f: &Findings, counts: bool) -> Value {
         "builds": f.builds(),
         "simulates": f.simulates() && counts,
         "compiler": f.toolchain.as_ref().ok().map(|t| json!({
-            "path": t.rustc, "version": t.version, "builds_core": t.builds_core,
+            "path": t.rustc.to_string_lossy(), "version": t.version, "builds_core": t.builds_core,
         })),
         "linker": f.toolchain.as_ref().ok().map(|t| json!({
-            "path": t.linker.program, "version": t.linker.version,
+            "path": t.linker.program.to_string_lossy(), "version": t.linker.version,
         })),
         "emulator": { "program": f.emulator.program, "version": f.emulator.version },
         "tried": f.toolchain.as_ref().err().map(|e| &e.tried),

@@ -11,6 +11,7 @@ use crate::console::{Code, Failure, interrupt, progress};
 use clap::Args;
 use serde_json::{Value, json};
 use smidgen::data::set::Part;
+use smidgen::ir::visible;
 use smidgen::{Evaluation, Runner, evaluate};
 use std::path::PathBuf;
 
@@ -96,6 +97,8 @@ impl Eval {
 }
 
 fn show(result: &Evaluation, width: usize) -> String {
+    let classes = result.classes.iter().map(|class| visible(class).into()).collect();
+    let result = &Evaluation { classes, ..result.clone() };
     let Evaluation { classes, confusion, top1, top5, samples, .. } = result;
     let (share, counts) = (percent(*top1, *samples, 2), format!("({} of {})", thousands(*top1), thousands(*samples)));
     let gap = if share.len() + counts.len() + 7 > width { "\n  " } else { " " };

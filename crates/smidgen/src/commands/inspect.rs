@@ -10,6 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use smidgen::Network;
 use smidgen::ir::{DataType, ElementType, Graph, Op, Quantisation, Shape, Tensor, TensorId};
+use smidgen::ir::{visible, visible_path};
 use smidgen::onnx::Port;
 
 /// Show a network's operators, shapes and costs
@@ -57,10 +58,10 @@ impl Inspect {
             return Ok(Answer::Yes);
         }
         let graph = network.graph();
-        let name = title(graph).map_or(String::new(), |name| format!(" ({name})"));
+        let name = title(graph).map_or(String::new(), |name| format!(" ({})", visible(name)));
         out.line(format!(
             "{STRONG}{}{STRONG:#}{name}: {}, {}",
-            self.model.path.display(),
+            visible_path(&self.model.path),
             count(graph.operators.len(), "operator"),
             count(graph.tensors.len(), "tensor"),
         ))?;
@@ -84,7 +85,10 @@ impl Inspect {
             out.line("")?;
             for (i, operator) in graph.operators.iter().enumerate() {
                 let names = |ids: &[TensorId]| {
-                    ids.iter().map(|&id| format!("`{}`", graph.tensor(id).name)).collect::<Vec<_>>().join(", ")
+                    ids.iter()
+                        .map(|&id| format!("`{}`", visible(&graph.tensor(id).name)))
+                        .collect::<Vec<_>>()
+                        .join(", ")
                 };
                 out.line(format!(
                     "{i:3} {}: {} -> {}",
@@ -173,7 +177,7 @@ fn largest_pair(graph: &Graph) -> Option<(usize, usize)> {
 
 /// A graph input or output in one line.
 pub fn port(tensor: &Tensor) -> String {
-    let mut text = format!("`{}`  {} {}", tensor.name, tensor.element(), tensor.shape);
+    let mut text = format!("`{}`  {} {}", visible(&tensor.name), tensor.element(), tensor.shape);
     if let Some((scale, zero)) = tensor.per_tensor() {
         text.push_str(&format!("  scale {}, zero point {zero}", real(f64::from(scale))));
         if let Some((low, high)) = limits(tensor.element()) {

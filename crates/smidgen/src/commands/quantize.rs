@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use smidgen::data::Dataset;
 use smidgen::data::set::Part;
+use smidgen::ir::visible_path;
 use smidgen::ir::{ElementType, Graph};
 use smidgen::plan::planner::PlanOptions;
 use smidgen::plan::{self, LowerOptions};
@@ -174,7 +175,7 @@ impl Quantize {
     fn check(&self) -> Result<(), Failure> {
         if self.output.extension().is_none_or(|extension| extension != "tflite") {
             return Err(Failure::usage(
-                format!("`{}` does not end in .tflite", self.output.display()),
+                format!("`{}` does not end in .tflite", visible_path(&self.output)),
                 "TensorFlow Lite files are what can be written",
             ));
         }
@@ -351,7 +352,7 @@ impl Quantize {
                 remedy(worst)
             ))?;
         }
-        out.note(format!("{}: {}, of {}", self.output.display(), bytes(after), bytes(before)))
+        out.note(format!("{}: {}, of {}", visible_path(&self.output), bytes(after), bytes(before)))
     }
 
     fn summary(&self, made: &Made<'_>, samples: usize) -> QuantSummary {

@@ -13,6 +13,7 @@ use smidgen::Runner;
 use smidgen::data::input::{self, Prepared};
 use smidgen::data::{Array, npz};
 use smidgen::ir::Graph;
+use smidgen::ir::visible_path;
 use std::path::PathBuf;
 
 /// Run a network once on the host and show what it says
@@ -93,7 +94,7 @@ impl Run {
             out.print(classes::show(output, &reals, &labels, tensor.per_tensor().is_some(), self.top))?;
         }
         if let Some(path) = &self.output {
-            out.note(format!("written to {}", path.display()))?;
+            out.note(format!("written to {}", visible_path(path)))?;
         }
         Ok(Answer::Yes)
     }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use smidgen::Network;
 use smidgen::data::Archive;
 use smidgen::files;
+use smidgen::ir::{visible, visible_path};
 use smidgen::verify::{Checked, Mismatch, Report, Rule};
 use std::path::PathBuf;
 
@@ -48,7 +49,7 @@ impl Verify {
         if self.json {
             out.json(&describe(&network, &report, other))?;
         } else if report.passes() {
-            out.line(format!("{GOOD}equal{GOOD:#}  {}", self.model.path.display()))?;
+            out.line(format!("{GOOD}equal{GOOD:#}  {}", visible_path(&self.model.path)))?;
             out.note(compared(&report))?;
             for checked in report.intermediates.iter().chain(&report.outputs) {
                 out.detail(format!("  {}", row(&network, checked)))?;
@@ -92,7 +93,7 @@ impl Verify {
         let differing = report.outputs.iter().filter(|c| c.outcome.is_err()).count();
         out.line(format!(
             "{BAD}different{BAD:#}  {}: {} of {}",
-            self.model.path.display(),
+            visible_path(&self.model.path),
             thousands(differing as u64),
             count(report.outputs.len(), "output"),
         ))?;
@@ -152,7 +153,7 @@ fn compared(report: &Report) -> String {
 /// The array, the operator that writes it and the tensor's name.
 fn place(network: &Network, checked: &Checked) -> String {
     let graph = network.graph();
-    let name = &graph.tensor(checked.tensor).name;
+    let name = visible(&graph.tensor(checked.tensor).name);
     match checked.operator {
         Some(id) => {
             format!(

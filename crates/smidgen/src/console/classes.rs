@@ -5,6 +5,7 @@ use super::format::real;
 use smidgen::data::Array;
 pub use smidgen::evaluate::best;
 use smidgen::files;
+use smidgen::ir::{visible, visible_path};
 use std::path::Path;
 
 /// Elements beyond which an output is summed up rather than ranked as classes.
@@ -18,6 +19,7 @@ pub fn show(output: &Array, reals: &[f64], labels: &[String], quantised: bool, t
         return format!("  {} to {}, mean {}\n", real(low), real(high), real(mean));
     }
     let stored = output.to_f64();
+    let labels: Vec<String> = labels.iter().map(|label| visible(label).into()).collect();
     let width = labels.iter().map(|l| l.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
     // Four decimals where that is apt for all, so that the points stand below each other.
@@ -39,7 +41,7 @@ pub fn is_classes(output: &Array) -> bool {
 /// One label a line; trailing empty lines do not count.
 pub fn read_labels(path: &Path) -> Result<Vec<String>, Failure> {
     let text = String::from_utf8(files::read(path)?).map_err(|_| {
-        Failure::usage(format!("`{}` is not text", path.display()), "labels are UTF-8 text, one on each line")
+        Failure::usage(format!("`{}` is not text", visible_path(path)), "labels are UTF-8 text, one on each line")
     })?;
     Ok(text.trim_end().lines().map(|line| line.trim().to_owned()).collect())
 }

@@ -1,5 +1,7 @@
 //! Why a command could not do what was asked, and the exit code that says so.
 
+use smidgen::ir::visible;
+use smidgen::tflite::ReadError;
 use smidgen::{Error, ErrorKind};
 use std::fmt;
 use std::io;
@@ -9,8 +11,8 @@ use std::process::ExitCode;
 pub const EXIT_CODES: &str = "\
 Exit codes:
   0    done, and the answer is yes
-  1    done, and the answer is no: outputs differ, a limit is exceeded, a tool is missing
-  2    the request cannot be carried out: wrong arguments, no such file, no room to write
+  1    done, and the answer is no: outputs differ, a limit is exceeded, `doctor` misses a tool
+  2    the request cannot be carried out: wrong arguments, no such file, no room to write, no tool
   3    unsupported: the file is sound, but asks for what smidgen does not do
   4    malformed: the file is damaged or contradicts itself
   5    does not fit
@@ -80,6 +82,24 @@ impl Failure {
         }
     }
 
+    /// True if its texts may have several lines of their own: lists, and the messages of a compiler, an emulator or a TOML reader.
+    pub fn has_lines(&self) -> bool {
+        let mut error = match self {
+            Self::Library(error) => error,
+            Self::Usage { .. } | Self::Output(_) => return false,
+        };
+        while let Error::At { source, .. } = error {
+            error = source;
+        }
+        matches!(
+            error,
+            Error::Simulate(_)
+                | Error::Board(_)
+                | Error::Read(ReadError::Unsupported(_))
+                | Error::Onnx(smidgen::onnx::ReadError::Unsupported(_))
+        )
+    }
+
     /// What is behind it.
     pub fn source_error(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
@@ -118,7 +138,7 @@ impl fmt::Display for Notice<'_> {
             }
             source = error.source();
         }
-        f.write_str(&said)
+        visible(&said).fmt(f)
     }
 }
 

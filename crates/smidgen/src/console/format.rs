@@ -1,5 +1,6 @@
 //! Numbers as people read them.
 
+use smidgen::ir::visible;
 pub use smidgen::report::{bytes, thousands};
 
 /// `1 operator`, `2 operators`.
@@ -41,8 +42,10 @@ pub fn short(version: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Text broken between words into lines of at most `width` characters, all but the first indented by `indent`.
+/// Text broken between words into lines of at most `width` characters, all but the first indented by `indent`. It is one paragraph
+/// without styles: control characters in it are shown.
 pub fn wrap(text: &str, width: usize, indent: usize) -> String {
+    let text = &String::from(visible(text));
     let mut out = String::new();
     let mut column = 0;
     // Spaces at the start are the first line's own indentation.

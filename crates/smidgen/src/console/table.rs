@@ -1,6 +1,7 @@
 //! Tables that fit: at most 100 columns wide, and on a narrower terminal without the columns that matter least.
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, TableStyle};
+use smidgen::ir::visible;
 use std::collections::BTreeSet;
 
 /// Where a column's text stands.
@@ -50,7 +51,7 @@ impl<'a> Table<'a> {
     /// Appends a row, one cell for each column.
     pub fn row(&mut self, cells: Vec<String>) {
         debug_assert_eq!(cells.len(), self.columns.len());
-        self.rows.push(cells);
+        self.rows.push(cells.iter().map(|cell| visible(cell).into()).collect());
     }
 
     /// Sets the row below the line at the end.

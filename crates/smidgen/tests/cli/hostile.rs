@@ -100,15 +100,17 @@ fn every_hostile_model_is_answered_by_its_kind() {
 #[cfg(unix)]
 #[test]
 fn an_interrupt_ends_it_and_leaves_nothing() {
+    use nix::sys::signal::{Signal, kill};
+    use nix::sys::stat::Mode;
+    use nix::unistd::{Pid, mkfifo};
     use std::os::unix::process::ExitStatusExt;
-    use std::process::Command;
     use std::time::{Duration, Instant};
     let folder = Folder::new();
     // A pipe that nobody writes to: the command waits for its model.
     let pipe = folder.path("model.tflite");
-    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    mkfifo(&pipe, Mode::S_IRWXU).unwrap();
     let mut child = folder.command(&["convert", "model.tflite", "out.tflite"]).stderr(Stdio::piped()).spawn().unwrap();
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);
     let status = loop {
         match child.try_wait().unwrap() {

@@ -3,7 +3,7 @@
 use smidgen::data::{Array, npy, npz};
 use smidgen::{Network, Runner};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// A small int8 network of a 4x4 grey picture with pixels 0..1: convolution, reshape, three classes.
@@ -145,18 +145,12 @@ pub fn tiny_golden(samples: usize) -> Vec<(String, Array)> {
 pub fn simulates(core: smidgen::boards::Core) -> bool {
     let findings = smidgen::sim::doctor::examine(core);
     if !findings.simulates() {
-        println!("skipped: {core} cannot be simulated here; {}", findings.advice().join(" "));
+        smidgen_reference::skip(smidgen_reference::Lack::Tool, core.name(), &findings.advice().join(" "));
     }
     findings.simulates()
 }
 
 /// The folder of real models: `SMIDGEN_SHARED`, or `../shared` beside the checkout. `None`, said aloud, where there is none.
 pub fn shared() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let folder = std::env::var_os("SMIDGEN_SHARED").map_or(beside, PathBuf::from);
-    if folder.join("models").is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: no real models in {}", folder.display());
-    None
+    smidgen_reference::shared("real models")
 }

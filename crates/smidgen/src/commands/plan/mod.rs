@@ -10,6 +10,7 @@ use crate::console::{Code, Failure, interrupt};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use smidgen::boards::{self, Board};
+use smidgen::ir::visible_path;
 use smidgen::plan::planner::{Advice, Objective, PlanOptions, PlanPoint, advise, pareto};
 use smidgen::plan::validate::{occupancy, validate};
 use smidgen::plan::{self, Lowered};
@@ -192,7 +193,7 @@ impl Plan {
                 out.line(format!("{style}{}{style:#}", findings.verdict()))?;
                 present::text(&findings, map, out)?;
                 if let Some(path) = &self.html {
-                    out.note(format!("report written to {}", path.display()))?;
+                    out.note(format!("report written to {}", visible_path(path)))?;
                 }
             }
             _ => out.json(&present::json(&findings))?,

@@ -17,6 +17,7 @@ use smidgen::simulate::{self, Job, Simulated};
 use smidgen::verify::Golden;
 use smidgen::{Error, Network, files};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Run a network as firmware on an emulated board, with exact counts
 #[derive(Args, Debug)]
@@ -61,9 +62,19 @@ pub struct Simulate {
     /// Also a table of steps
     #[arg(long)]
     per_step: bool,
+    #[command(flatten)]
+    patience: Patience,
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// How long the emulator is waited for.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Patience {
+    /// Stop the emulator after so long [default: a generous time for what the network computes]
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u32>,
 }
 
 impl Simulate {
@@ -87,7 +98,8 @@ impl Simulate {
                 vec![prepared.into_iter().map(|p| p.array).collect()]
             }
         };
-        let simulated = run(&self.model, &network, &self.deployment, &board, self.golden.as_deref(), samples)?;
+        let simulated =
+            run(&self.model, &network, (&self.deployment, self.patience), &board, self.golden.as_deref(), samples)?;
         let report = &simulated.report;
         if self.json {
             out.json(&serde_json::to_value(report).map_err(|e| Failure::usage(e.to_string(), "leave --json out"))?)?;
@@ -117,7 +129,7 @@ pub fn open(model: &Model) -> Result<Network, Failure> {
 pub fn run(
     model: &Model,
     network: &Network,
-    deployment: &Deployment,
+    (deployment, patience): (&Deployment, Patience),
     board: &Board,
     golden: Option<&Path>,
     samples: Vec<Vec<Array>>,
@@ -139,6 +151,7 @@ pub fn run(
             objective: deployment.objective.name().to_owned(),
             reference: deployment.reference.reference.name().to_owned(),
         },
+        timeout: patience.timeout.map(|seconds| Duration::from_secs(seconds.into())),
     };
     let Some(path) = golden else {
         return Ok(interrupt::finish(|| simulate::simulate(&job, &samples)).map_err(|e| e.at(&model.path))?);

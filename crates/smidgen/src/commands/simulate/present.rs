@@ -7,6 +7,7 @@ use crate::console::table::{Column, Table};
 use crate::console::{Failure, classes};
 use smidgen::data::{Array, input};
 use smidgen::ir::Graph;
+use smidgen::ir::visible;
 use smidgen::plan::operator_of;
 use smidgen::sim::report::Simulation;
 
@@ -102,7 +103,7 @@ pub fn text(out: &mut Output, report: &Simulation, per_step: bool) -> Result<(),
     ];
     for (found, what) in checks {
         if !found.is_empty() {
-            out.note(format!("  {what} in the firmware: {}", found.join(", ")))?;
+            out.note(format!("  {what} in the firmware: {}", visible(&found.join(", "))))?;
         }
     }
     if per_step {
@@ -112,11 +113,11 @@ pub fn text(out: &mut Output, report: &Simulation, per_step: bool) -> Result<(),
     if out.verbose() {
         out.line(format!("\n{STRONG}Functions{STRONG:#} by instructions"))?;
         for function in &report.symbols {
-            out.line(format!("{:>14}  {}", thousands(function.instructions), function.name))?;
+            out.line(format!("{:>14}  {}", thousands(function.instructions), visible(&function.name)))?;
         }
     }
     let versions = &report.versions;
-    out.note(format!("  {} on {}, plan {}", report.board, report.machine, report.digest))?;
+    out.note(format!("  {} on {}, plan {}", visible(&report.board), visible(&report.machine), report.digest))?;
     let versions = [&versions.rustc, &versions.linker, &versions.emulator].map(|version| short(version));
     out.note(format!("  {}", versions.join(", ")))
 }
