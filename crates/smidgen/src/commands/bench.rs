@@ -1,7 +1,7 @@
 //! `smidgen bench`: many networks on one emulated board.
 
 use super::Answer;
-use super::simulate::{noise, open, run};
+use super::simulate::{Reference, noise, open, run};
 use crate::console::failure::Code;
 use crate::console::format::thousands;
 use crate::console::options::{Deployment, IoType, Model, Shapes};
@@ -131,7 +131,8 @@ impl Bench {
         let golden = self.golden.as_ref().zip(path.file_stem()).map(|(folder, stem)| folder.join(stem));
         let golden = golden.map(|path| PathBuf::from(format!("{}.npz", path.display()))).filter(|path| path.exists());
         let samples = if golden.is_some() { Vec::new() } else { vec![noise(network.graph())] };
-        Ok(run(&model, &network, &self.deployment, board, golden.as_deref(), samples)?.report)
+        let golden = golden.as_deref().map(|path| Reference { path, steps: 0 });
+        Ok(run(&model, &network, &self.deployment, board, golden, samples)?.0.report)
     }
 }
 
