@@ -151,6 +151,10 @@ impl Api<'_> {
         let camel = port.camel(&(kind[..1].to_ascii_uppercase() + &kind[1..]));
         let shape = port.shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
         out.line(format!("/// The {kind} `{}`: {shape}, row by row.", port.tensor));
+        if let Some(order) = &port.order {
+            out.line("///");
+            out.line(format!("/// {order}"));
+        }
         out.line(format!("pub type {camel} = [{}; {}];\n", port.element, port.elements));
         out.line(format!("/// Shape of [`{camel}`]."));
         out.value(0, &format!("pub const {upper}_SHAPE: [usize; {}] = ", port.shape.len()), &numbers(&port.shape), ";");

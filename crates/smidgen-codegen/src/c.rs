@@ -278,6 +278,9 @@ impl C<'_> {
             comment(&port.tensor),
             c_type(port.element)
         ));
+        if let Some(order) = &port.order {
+            out.add(&wrapped(order));
+        }
         out.line(format!("#define {prefix}_COUNT {}", port.elements));
         if let Some((scale, zero)) = port.quantisation {
             out.line(format!("/* A stored number q stands for {prefix}_SCALE * (q - {prefix}_ZERO_POINT). */"));

@@ -25,6 +25,7 @@ mod vendor;
 
 pub use source::{LONGEST_NAME, identifier};
 
+use smidgen_ir::front::Ports;
 use smidgen_ir::{ElementType, Graph};
 use smidgen_plan::validate::{InvalidProgram, validate};
 use smidgen_plan::{BufferId, Kernel, Program};
@@ -45,6 +46,8 @@ pub struct Options {
     pub labels: Vec<String>,
     /// What a pixel becomes, if the input is a picture.
     pub pixels: Option<Pixels>,
+    /// How the model file orders the axes of its inputs and outputs, where it is an ONNX file: the code says so where it does otherwise.
+    pub ports: Option<Ports>,
 }
 
 /// The stored number for each pixel value.
@@ -100,7 +103,7 @@ pub fn rust_crate(program: &Program, graph: &Graph, options: &Options) -> Result
     let (constants, places) = memory::pack(program);
     let count = tiles.len();
     let steps = steps::print(program, &steps::Layout { tiles, places: places.clone() });
-    let (inputs, outputs) = ports::ports(program, graph);
+    let (inputs, outputs) = ports::ports(program, graph, options.ports.as_ref());
     let mut used = steps.constants.clone();
     if outputs.iter().any(|o| matches!(o.place, ports::Place::Constant(_))) {
         used.push("array");
@@ -147,7 +150,7 @@ pub struct CLibrary {
 
 /// Prints a Program for C. `rust` is what [`rust_crate`] gave for the same arguments.
 pub fn c_library(program: &Program, graph: &Graph, options: &Options, rust: &Files) -> CLibrary {
-    let (inputs, outputs) = ports::ports(program, graph);
+    let (inputs, outputs) = ports::ports(program, graph, options.ports.as_ref());
     let tiles = program.buffers.iter().filter(|b| b.width < b.spec.extent.cols).count();
     let (constants, _) = memory::pack(program);
     let c = c::C { program, options, inputs, outputs, tiles, constants: constants.len() };

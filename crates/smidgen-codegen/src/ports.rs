@@ -1,7 +1,8 @@
 //! The network's inputs and outputs as the caller of generated code sees them.
 
 use crate::source::plain;
-use smidgen_ir::{ElementType, Graph};
+use smidgen_ir::front;
+use smidgen_ir::{ElementType, Graph, Shape};
 use smidgen_plan::{BufferId, Operand, Port, Program, Run};
 
 /// An input or output.
@@ -12,6 +13,8 @@ pub(crate) struct PortInfo {
     /// The tensor's name, fit for comments.
     pub tensor: String,
     pub shape: Vec<usize>,
+    /// What there is to say where the model file has its elements in another order.
+    pub order: Option<String>,
     /// Rust's name of the element type.
     pub element: &'static str,
     pub elements: usize,
@@ -48,13 +51,31 @@ impl PortInfo {
     }
 }
 
-/// The inputs and the outputs.
-pub(crate) fn ports(program: &Program, graph: &Graph) -> (Vec<PortInfo>, Vec<PortInfo>) {
-    let all = |ports: &[Port], streams: bool| {
-        let one = |(i, port): (usize, &Port)| info(program, graph, i, port, ports.len() == 1, streams);
+/// The inputs and the outputs; `file` says how the model file orders their axes.
+pub(crate) fn ports(program: &Program, graph: &Graph, file: Option<&front::Ports>) -> (Vec<PortInfo>, Vec<PortInfo>) {
+    let all = |ports: &[Port], file: Option<&[front::Port]>, streams: bool| {
+        let one = |(i, port): (usize, &Port)| PortInfo {
+            order: file.and_then(|file| order(file.get(i)?)),
+            ..info(program, graph, i, port, ports.len() == 1, streams)
+        };
         ports.iter().enumerate().map(one).collect()
     };
-    (all(&program.inputs, true), all(&program.outputs, false))
+    (
+        all(&program.inputs, file.map(|file| file.inputs.as_slice()), true),
+        all(&program.outputs, file.map(|file| file.outputs.as_slice()), false),
+    )
+}
+
+/// How the elements of an array of the model file lie here, if otherwise than there.
+fn order(port: &front::Port) -> Option<String> {
+    let file = Shape(port.shape.clone());
+    let here = match port.is_channels_last() {
+        true => "channels last, the channels of a pixel beside each other".to_owned(),
+        false => format!("with the file's axes as {:?}", port.axes),
+    };
+    port.moves_elements().then(|| {
+        format!("The model file has it as {file}; here it is {here}: an array made for the file must be transposed.")
+    })
 }
 
 fn info(program: &Program, graph: &Graph, index: usize, port: &Port, alone: bool, streams: bool) -> PortInfo {
@@ -84,6 +105,7 @@ fn info(program: &Program, graph: &Graph, index: usize, port: &Port, alone: bool
         suffix: if alone { String::new() } else { format!("_{index}") },
         tensor: plain(&tensor.name),
         shape: tensor.shape.dims().to_vec(),
+        order: None,
         element,
         elements,
         quantisation: tensor.per_tensor(),

@@ -115,6 +115,35 @@ impl Array {
         Self { dtype, shape: shape.to_vec(), data }
     }
 
+    /// The same elements with the axes in another order: axis `i` of the result is axis `axes[i]` of this.
+    ///
+    /// # Panics
+    /// If `axes` does not hold each axis once.
+    pub fn transposed(&self, axes: &[usize]) -> Self {
+        let shape: Vec<usize> = axes.iter().map(|&axis| self.shape[axis]).collect();
+        assert_eq!(axes.len(), self.shape.len(), "axes of an array of shape {:?}", self.shape);
+        let size = self.dtype.size();
+        let mut strides = vec![size; self.shape.len()];
+        for axis in (1..self.shape.len()).rev() {
+            strides[axis - 1] = strides[axis] * self.shape[axis];
+        }
+        let strides: Vec<usize> = axes.iter().map(|&axis| strides[axis]).collect();
+        let mut data = Vec::with_capacity(self.data.len());
+        let mut index = vec![0; shape.len()];
+        for _ in 0..self.elements() {
+            let from: usize = index.iter().zip(&strides).map(|(i, stride)| i * stride).sum();
+            data.extend_from_slice(&self.data[from..from + size]);
+            for axis in (0..shape.len()).rev() {
+                index[axis] += 1;
+                if index[axis] < shape[axis] {
+                    break;
+                }
+                index[axis] = 0;
+            }
+        }
+        Self::new(self.dtype, &shape, data)
+    }
+
     /// Number of elements.
     pub fn elements(&self) -> usize {
         self.data.len() / self.dtype.size()
@@ -151,6 +180,17 @@ impl Array {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn axes_change_places() {
+        let array = Array::from_f32(&[1, 2, 3], &[0.0, 1.0, 2.0, 10.0, 11.0, 12.0]);
+        let turned = Array::from_f32(&[1, 3, 2], &[0.0, 10.0, 1.0, 11.0, 2.0, 12.0]);
+        assert_eq!(array.transposed(&[0, 2, 1]), turned);
+        let of = |shape: &[usize], values: &[i8]| Array::from_i8(shape, values);
+        let cube = of(&[2, 2, 3], &[0, 1, 2, 10, 11, 12, 100, 101, 102, 110, 111, 112]);
+        assert_eq!(cube.transposed(&[2, 0, 1]), of(&[3, 2, 2], &[0, 10, 100, 110, 1, 11, 101, 111, 2, 12, 102, 112]));
+        assert_eq!(of(&[], &[7]).transposed(&[]), of(&[], &[7]));
+    }
 
     #[test]
     fn every_type_converts_to_doubles() {

@@ -3,12 +3,13 @@
 
 use crate::Error;
 use crate::files;
+use crate::interface::{Interface, without_batch};
 use crate::npy;
 use crate::npz::{self, Archive};
 use crate::picture::{self, Fit, Normalise, Picture, PictureInput};
 use crate::set::{Content, Sample};
 use crate::{Array, Dtype};
-use smidgen_ir::{ElementType, Graph, Shape};
+use smidgen_ir::{ElementType, Graph};
 use std::path::Path;
 
 /// Why an array does not suit a network's input.
@@ -124,7 +125,13 @@ impl Source {
 ///
 /// # Errors
 /// If there is no such array, or it cannot be read.
-pub fn pick(archive: &mut Archive, graph: &Graph, index: usize, name: Option<&str>) -> Result<(String, Array), Error> {
+pub fn pick<'g>(
+    archive: &mut Archive,
+    network: impl Into<Interface<'g>>,
+    index: usize,
+    name: Option<&str>,
+) -> Result<(String, Array), Error> {
+    let graph = network.into().graph();
     let tensor = graph.tensor(graph.inputs[index]).name.clone();
     let listed = |archive: &Archive| {
         const SHOWN: usize = 8;
@@ -158,25 +165,49 @@ pub fn pick(archive: &mut Archive, graph: &Graph, index: usize, name: Option<&st
 
 /// Brings an array to what graph input `index` takes, and says what was done (nothing: an empty text).
 ///
-/// Taken are: the input's own element type; float64 for float32; real numbers (float32, float64) for a quantised input, which
+/// Its axes lie as in the network's file, or else as in the graph: see [`interface`](crate::interface). The result is in the graph's
+/// order. Taken are: the input's own element type; float64 for float32; real numbers (float32, float64) for a quantised input, which
 /// are quantised with its scale; and, where the input is a picture, uint8 pixels, which are normalised as a picture's are. A
 /// leading 1 more or less in the shape does not matter.
 ///
 /// # Errors
 /// If the shape differs, or the element type cannot be converted without a guess.
-pub fn adapt(graph: &Graph, index: usize, array: Array, normalise: Normalise) -> Result<(Array, String), Error> {
+pub fn adapt<'g>(
+    network: impl Into<Interface<'g>>,
+    index: usize,
+    array: Array,
+    normalise: Normalise,
+) -> Result<(Array, String), Error> {
+    let network = network.into();
+    let (array, suits) = network.input(index).to_graph(array).map_err(|array| shape_error(network, index, &array))?;
+    let turned = network.input(index).told(suits);
+    let (array, note) = convert(network, index, array, normalise)?;
+    let notes: Vec<String> = [turned, note].into_iter().filter(|note| !note.is_empty()).collect();
+    Ok((array, notes.join("; ")))
+}
+
+/// The input's element type and the shapes that are taken for it.
+fn expected(network: Interface, index: usize) -> String {
+    let graph = network.graph();
+    let dtype = Dtype::of(graph.tensor(graph.inputs[index]).element());
+    format!("{dtype} {}", network.input(index).describe())
+}
+
+fn shape_error(network: Interface, index: usize, array: &Array) -> Error {
+    let graph = network.graph();
+    let tensor = graph.tensor(graph.inputs[index]).name.clone();
+    InputError::Shape { tensor, expected: expected(network, index), given: array.describe() }.into()
+}
+
+/// Brings an array of the input's shape to its element type, and says what was done.
+fn convert(network: Interface, index: usize, array: Array, normalise: Normalise) -> Result<(Array, String), Error> {
+    let graph = network.graph();
     let tensor = graph.tensor(graph.inputs[index]);
     let wanted = Dtype::of(tensor.element());
-    let expected = || format!("{wanted} {}", tensor.shape);
-    if without_batch(&array.shape) != without_batch(tensor.shape.dims()) {
-        return Err(
-            InputError::Shape { tensor: tensor.name.clone(), expected: expected(), given: array.describe() }.into()
-        );
-    }
     let shape = tensor.shape.dims().to_vec();
     let given = array.dtype;
     if given == wanted {
-        return Ok((Array { shape, ..array }, String::new()));
+        return Ok((array, String::new()));
     }
     match (given, wanted, tensor.per_tensor()) {
         (Dtype::Float64, Dtype::Float32, _) => {
@@ -194,7 +225,7 @@ pub fn adapt(graph: &Graph, index: usize, array: Array, normalise: Normalise) ->
         }
         _ => Err(InputError::Type {
             tensor: tensor.name.clone(),
-            expected: expected(),
+            expected: expected(network, index),
             given: array.describe(),
             taken: match tensor.per_tensor() {
                 Some(_) => "its stored integers, real numbers (float32) to be quantised, or uint8 pixels of a picture",
@@ -219,16 +250,10 @@ pub fn quantise(reals: &[f64], scale: f32, zero_point: i32, element: ElementType
     reals.iter().flat_map(|&real| stored(real).to_le_bytes().into_iter().take(bytes)).collect()
 }
 
-/// Dimensions without leading ones.
-fn without_batch(dims: &[usize]) -> &[usize] {
-    let ones = dims.iter().take_while(|&&d| d == 1).count();
-    &dims[ones..]
-}
-
 /// Where one network input came from and what became of it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Prepared {
-    /// The input.
+    /// The input, its axes as in the graph.
     pub array: Array,
     /// What was read and what was done to it, in words.
     pub story: String,
@@ -240,14 +265,16 @@ pub struct Prepared {
 ///
 /// # Errors
 /// If the file cannot be read or does not suit the input.
-pub fn load(
-    graph: &Graph,
+pub fn load<'g>(
+    network: impl Into<Interface<'g>>,
     index: usize,
     path: &Path,
     name: Option<&str>,
     normalise: Normalise,
     fit: Fit,
 ) -> Result<Prepared, Error> {
+    let network = network.into();
+    let graph = network.graph();
     let shown = path.display();
     let prepared = |source: &str, (array, note): (Array, String)| {
         let story = if note.is_empty() { source.to_owned() } else { format!("{source}: {note}") };
@@ -255,10 +282,10 @@ pub fn load(
     };
     let inner = || -> Result<Prepared, Error> {
         match Source::open(path)? {
-            Source::Array(array) => Ok(prepared(&format!("{shown}"), adapt(graph, index, array, normalise)?)),
+            Source::Array(array) => Ok(prepared(&format!("{shown}"), adapt(network, index, array, normalise)?)),
             Source::Archive(mut archive) => {
-                let (name, array) = pick(&mut archive, graph, index, name)?;
-                Ok(prepared(&format!("{shown}, array `{name}`"), adapt(graph, index, array, normalise)?))
+                let (name, array) = pick(&mut archive, network, index, name)?;
+                Ok(prepared(&format!("{shown}, array `{name}`"), adapt(network, index, array, normalise)?))
             }
             Source::Picture(picture) => {
                 let input = PictureInput::of(graph, index)?;
@@ -289,24 +316,34 @@ pub fn load(
 /// Makes samples of a set into a network's inputs.
 #[derive(Clone, Debug)]
 pub struct Feeder<'g> {
-    graph: &'g Graph,
+    network: Interface<'g>,
     normalise: Normalise,
     fit: Fit,
 }
 
 impl<'g> Feeder<'g> {
     /// For this network. Pictures are normalised and fitted as given.
-    pub fn new(graph: &'g Graph, normalise: Normalise, fit: Fit) -> Self {
-        Self { graph, normalise, fit }
+    pub fn new(network: impl Into<Interface<'g>>, normalise: Normalise, fit: Fit) -> Self {
+        Self { network: network.into(), normalise, fit }
     }
 
-    /// The inputs for a sample. Pictures, and arrays of pixels (uint8, `[height, width, channels]` or `[height, width]`), may have any
-    /// size; other arrays must have the input's shape.
+    /// The inputs for a sample, their axes as in the graph. Pictures, and arrays of pixels (uint8, `[height, width, channels]` or
+    /// `[height, width]`, or in the order of the network's file), may have any size; other arrays must have the input's shape in the file
+    /// or in the graph.
     ///
     /// # Errors
     /// If a picture cannot be decoded, or something does not suit its input.
     pub fn inputs(&self, sample: &Sample) -> Result<Vec<Array>, Error> {
-        let wanted = self.graph.inputs.len();
+        Ok(self.told_inputs(sample)?.into_iter().map(|(array, _)| array).collect())
+    }
+
+    /// As [`inputs`](Self::inputs), with what was done about the order of each array's axes; nothing where file and graph agree.
+    ///
+    /// # Errors
+    /// As [`inputs`](Self::inputs).
+    pub fn told_inputs(&self, sample: &Sample) -> Result<Vec<(Array, String)>, Error> {
+        let graph = self.network.graph();
+        let wanted = graph.inputs.len();
         let given = match &sample.content {
             Content::Picture(_) => 1,
             Content::Arrays(arrays) => arrays.len(),
@@ -316,8 +353,9 @@ impl<'g> Feeder<'g> {
         }
         match &sample.content {
             Content::Picture(bytes) => {
-                let input = PictureInput::of(self.graph, 0)?;
-                Ok(vec![Picture::decode(bytes)?.prepare(&input, self.normalise, self.fit).array])
+                let input = PictureInput::of(graph, 0)?;
+                let array = Picture::decode(bytes)?.prepare(&input, self.normalise, self.fit).array;
+                Ok(vec![(array, String::new())])
             }
             Content::Arrays(arrays) => {
                 arrays.iter().enumerate().map(|(i, array)| self.array(i, array.clone())).collect()
@@ -325,14 +363,33 @@ impl<'g> Feeder<'g> {
         }
     }
 
-    fn array(&self, index: usize, array: Array) -> Result<Array, Error> {
+    fn array(&self, index: usize, array: Array) -> Result<(Array, String), Error> {
+        let axes = self.network.input(index);
         if array.dtype == Dtype::Uint8
-            && let Ok(input) = PictureInput::of(self.graph, index)
-            && let Some(picture) = Picture::from_pixels(without_batch(&array.shape), &array.data)
+            && axes.suits(&array.shape).is_none()
+            && let Ok(input) = PictureInput::of(self.network.graph(), index)
+            && let Some((picture, note)) = self.pixels(index, &array, input.size()[2])
         {
-            return Ok(picture.prepare(&input, self.normalise, self.fit).array);
+            return Ok((picture.prepare(&input, self.normalise, self.fit).array, note));
         }
-        Ok(adapt(self.graph, index, array, self.normalise)?.0)
+        let suits = axes.suits(&array.shape);
+        let (array, _) = adapt(self.network, index, array, self.normalise)?;
+        Ok((array, suits.map_or_else(String::new, |suits| axes.told(suits))))
+    }
+
+    /// Pixels of another size than the input's: channels first where the file has them so, else last.
+    fn pixels(&self, index: usize, array: &Array, channels: usize) -> Option<(Picture, String)> {
+        let shape = without_batch(&array.shape);
+        if let Some(port) = self.network.input(index).rearranged()
+            && port.is_channels_last()
+            && let &[depth, height, width] = shape
+            && depth == channels
+        {
+            let rows = Array { shape: shape.to_vec(), ..array.clone() }.transposed(&[1, 2, 0]);
+            let note = format!("{depth}x{height}x{width} with the channels first, as the model file has them");
+            return Some((Picture::from_pixels(&rows.shape, &rows.data)?, note));
+        }
+        Some((Picture::from_pixels(shape, &array.data)?, String::new()))
     }
 
     /// The least and the greatest real number that a pixel can become; `None` if the network does not take one picture.
@@ -341,7 +398,8 @@ impl<'g> Feeder<'g> {
     }
 
     fn sample_pixels(&self) -> Option<picture::Prepared> {
-        let input = PictureInput::of(self.graph, 0).ok().filter(|_| self.graph.inputs.len() == 1)?;
+        let graph = self.network.graph();
+        let input = PictureInput::of(graph, 0).ok().filter(|_| graph.inputs.len() == 1)?;
         let [height, width, channels] = input.size();
         Some(input.from_pixels(&vec![0; height * width * channels], self.normalise))
     }
@@ -361,13 +419,13 @@ pub fn dequantise(array: &Array, scale: f32, zero_point: i32) -> Array {
     Array::from_f32(&array.shape, &values)
 }
 
-/// Real numbers of an output: dequantised where it is quantised, else the values themselves.
+/// Real numbers of an output, in the array's order of axes: dequantised where it is quantised, else the values themselves.
 ///
 /// # Panics
-/// If the array is not that of the graph's output `index`.
+/// If the array has not as many elements as the graph's output `index`.
 pub fn reals(graph: &Graph, index: usize, array: &Array) -> Vec<f64> {
     let tensor = graph.tensor(graph.outputs[index]);
-    assert_eq!(Shape(array.shape.clone()), tensor.shape, "the shape of output {index}");
+    assert_eq!(array.elements(), tensor.shape.elements(), "the elements of output {index}");
     let values = array.to_f64();
     match tensor.per_tensor() {
         Some((scale, zero)) => values.iter().map(|v| f64::from(scale) * (v - f64::from(zero))).collect(),
@@ -378,7 +436,7 @@ pub fn reals(graph: &Graph, index: usize, array: &Array) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use smidgen_ir::{DataType, Tensor};
+    use smidgen_ir::{DataType, Shape, Tensor};
 
     fn graph(shape: impl Into<Shape>, dtype: DataType) -> Graph {
         let mut graph = Graph::new("");

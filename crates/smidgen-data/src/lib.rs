@@ -2,6 +2,7 @@
 //!
 //! - [`array`](mod@array), [`npy`], [`npz`]: NumPy's files.
 //! - [`picture`]: photographs, and what a network's input asks of them.
+//! - [`interface`]: arrays in the file's order of axes and in the graph's.
 //! - [`input`]: from one file to one network input.
 //! - [`set`]: a folder, an archive or an `.npz` file as a list of samples, read one by one.
 //! - [`files`], [`folder`]: reading with a clear word on what is wrong, writing as a whole or not at all.
@@ -15,6 +16,7 @@ mod error;
 pub mod files;
 pub mod folder;
 pub mod input;
+pub mod interface;
 pub mod npy;
 pub mod npz;
 pub mod picture;
@@ -26,6 +28,7 @@ pub use error::Error;
 pub use files::FileError;
 pub use folder::{write_folder, zipped};
 pub use input::{Feeder, Source, adapt};
+pub use interface::{Interface, PortAxes, Suits};
 pub use npz::Archive;
 pub use picture::{Fit, Normalisation, Normalise, Picture, PictureInput};
 pub use set::{Dataset, Sample, SetError};

@@ -108,6 +108,45 @@ impl fmt::Display for Unsupported {
     }
 }
 
+/// An input or output of a file, and how it appears in the graph that was read from it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Port {
+    /// Its name in the file.
+    pub name: String,
+    /// Its shape in the file.
+    pub shape: Vec<usize>,
+    /// For each axis of the graph's tensor, the file's axis that lies there: `[0, 2, 3, 1]` for an image of the file's
+    /// `[N,C,H,W]` that is `[N,H,W,C]` in the graph.
+    pub axes: Vec<usize>,
+}
+
+impl Port {
+    /// True if graph and file order the axes differently.
+    pub fn is_rearranged(&self) -> bool {
+        !self.axes.is_sorted()
+    }
+
+    /// True if the same elements follow each other in another order in file and graph: axes of one index may change places unseen.
+    pub fn moves_elements(&self) -> bool {
+        !self.axes.iter().filter(|&&axis| self.shape.get(axis) != Some(&1)).is_sorted()
+    }
+
+    /// True if the file has the channels first, directly after the batch, and the graph has them last.
+    pub fn is_channels_last(&self) -> bool {
+        let rank = self.axes.len();
+        rank > 2 && self.axes[0] == 0 && self.axes[rank - 1] == 1 && self.axes[1..rank - 1].is_sorted()
+    }
+}
+
+/// The inputs and outputs of a file whose axes may lie differently in the graph.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Ports {
+    /// One for each input of the graph.
+    pub inputs: Vec<Port>,
+    /// One for each output of the graph.
+    pub outputs: Vec<Port>,
+}
+
 /// A name from a file as messages show it: quoted, control characters escaped, cut after 60 characters.
 pub fn quoted(name: &str) -> String {
     const SHOWN: usize = 60;

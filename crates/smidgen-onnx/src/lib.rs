@@ -36,7 +36,7 @@ mod trouble;
 mod wire;
 
 pub use error::ReadError;
-pub use options::{ExternalData, Import, Options, Port};
+pub use options::{ExternalData, Import, Options};
 pub use read::{check, is_onnx, read, read_with};
-pub use smidgen_ir::front::{ErrorKind, Subject, SupportEntry, Unsupported};
+pub use smidgen_ir::front::{ErrorKind, Port, Subject, SupportEntry, Unsupported};
 pub use support::SUPPORTED;

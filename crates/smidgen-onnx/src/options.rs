@@ -1,7 +1,7 @@
 //! What a caller can say about a file, and what it learns beside the graph.
 
 use smidgen_ir::Graph;
-use smidgen_ir::front::Unsupported;
+use smidgen_ir::front::{Port, Unsupported};
 use std::fmt;
 use std::io;
 
@@ -36,23 +36,4 @@ pub struct Import {
     /// Of a network that is quantised already: operators that compute on floats all the same, why, and what to do about it. At
     /// most 32.
     pub notes: Vec<Unsupported>,
-}
-
-/// How an input or output of the file appears in the graph.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Port {
-    /// Its name in the file.
-    pub name: String,
-    /// Its shape in the file.
-    pub shape: Vec<usize>,
-    /// For each axis of the graph's tensor, the file's axis that lies there: `[0, 2, 3, 1]` for an image of the file's
-    /// `[N,C,H,W]` that is `[N,H,W,C]` in the graph.
-    pub axes: Vec<usize>,
-}
-
-impl Port {
-    /// True if graph and file order the axes differently.
-    pub fn is_rearranged(&self) -> bool {
-        !self.axes.is_sorted()
-    }
 }

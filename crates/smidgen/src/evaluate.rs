@@ -117,7 +117,7 @@ pub fn evaluate(
                 let sample = sample?;
                 let at = |error: crate::data::Error| error.at(&set.path_of(sample.index));
                 let inputs = feeder.inputs(&sample).map_err(at)?;
-                let outputs = runner.run(&inputs)?;
+                let outputs = runner.run_in_graph(&inputs)?;
                 let reals = input::reals(graph, output, &outputs[output]);
                 let class = places[sample.class.unwrap_or(0)];
                 done();

@@ -1,13 +1,13 @@
 //! The network: read, check, change, run.
 
-use crate::data::{Array, Dtype};
+use crate::data::{Array, Dtype, Interface};
 use crate::error::Error;
 use crate::files;
 use smidgen_exec::{Executor, relabelled};
 use smidgen_ir::cost::Cost;
+pub use smidgen_ir::front::Ports;
 use smidgen_ir::front::Unsupported;
 use smidgen_ir::{Graph, Operator, TensorId, passes};
-use smidgen_onnx::Port;
 use smidgen_plan::{LowerError, LowerOptions, Program};
 use std::io::{self, Read, Seek};
 use std::path::Path;
@@ -17,15 +17,6 @@ use std::path::Path;
 pub struct ReadOptions {
     /// Shapes of inputs by name, in the file's order of axes; for ONNX files. The first axis is 1 where nothing is said.
     pub shapes: Vec<(String, Vec<usize>)>,
-}
-
-/// How the axes of an ONNX file's inputs and outputs lie in the graph.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Ports {
-    /// One for each input.
-    pub inputs: Vec<Port>,
-    /// One for each output.
-    pub outputs: Vec<Port>,
 }
 
 /// A network that has been read and found valid.
@@ -100,6 +91,11 @@ impl Network {
     /// How the file's inputs and outputs lie in the graph, of a network that was read from an ONNX file.
     pub fn ports(&self) -> Option<&Ports> {
         self.ports.as_ref()
+    }
+
+    /// The graph with what orders the axes of arrays that come from or go to the outside: the file that it was read from.
+    pub fn interface(&self) -> Interface<'_> {
+        Interface::new(&self.graph, self.ports.as_ref())
     }
 
     /// Of a network that was quantised already in an ONNX file: operators that compute on floats all the same, why, and what to do
@@ -223,6 +219,8 @@ impl Network {
 
     /// Runs once, with the default options. To run often, make a [`Runner`].
     ///
+    /// Arrays have their axes in the order of the file that the network was read from, as for [`Runner::run`].
+    ///
     /// # Errors
     /// If the network cannot be compiled.
     ///
@@ -271,7 +269,7 @@ pub fn as_text(bytes: &[u8]) -> Option<&str> {
 /// A network made ready to run: compiled, with an arena.
 #[derive(Clone, Debug)]
 pub struct Runner<'a> {
-    graph: &'a Graph,
+    network: Interface<'a>,
     executor: Executor,
 }
 
@@ -290,7 +288,7 @@ impl<'a> Runner<'a> {
     /// If the Program is not sound.
     pub fn with_program(network: &'a Network, program: Program) -> Result<Self, Error> {
         smidgen_plan::validate::validate(&program)?;
-        Ok(Self { graph: network.graph(), executor: Executor::new(program)? })
+        Ok(Self { network: network.interface(), executor: Executor::new(program)? })
     }
 
     /// The Program that is run.
@@ -300,29 +298,52 @@ impl<'a> Runner<'a> {
 
     /// The outputs for these inputs.
     ///
+    /// The axes of both lie as in the file that the network was read from: `[N,C,H,W]` for an image of an ONNX file, which the graph
+    /// holds as `[N,H,W,C]`. An input of a shape that only the graph has is taken as it is; where both have it, it is the
+    /// file's. Leading axes of size 1 do not matter.
+    ///
     /// # Errors
     /// If the executor refuses an input.
     ///
     /// # Panics
     /// If an input has another shape or element type than the network's, or their number differs.
     pub fn run(&mut self, inputs: &[Array]) -> Result<Vec<Array>, Error> {
-        self.run_with(inputs, |_, _| {})
+        let network = self.network;
+        assert_eq!(inputs.len(), network.graph().inputs.len(), "number of inputs");
+        let to_graph = |(i, array): (usize, &Array)| {
+            let axes = network.input(i);
+            let refused = |array: Array| panic!("input {i} is {}, not {}", array.describe(), axes.describe());
+            axes.to_graph(array.clone()).map_or_else(refused, |(array, _)| array)
+        };
+        let inputs: Vec<Array> = inputs.iter().enumerate().map(to_graph).collect();
+        Ok(network.outputs_to_file(&self.run_in_graph(&inputs)?))
     }
 
-    /// Like [`run`](Self::run), showing every tensor that a step writes, in the order of execution. Tensors that merely relabel
-    /// another's bytes (RESHAPE) are shown with it.
+    /// The outputs for these inputs, the axes of both as in the graph: what [`data::input`](crate::data::input) makes is of this kind.
     ///
     /// # Errors
     /// As [`run`](Self::run).
     ///
     /// # Panics
+    /// If an input has another shape or element type than the graph's, or their number differs.
+    pub fn run_in_graph(&mut self, inputs: &[Array]) -> Result<Vec<Array>, Error> {
+        self.run_with(inputs, |_, _| {})
+    }
+
+    /// Like [`run_in_graph`](Self::run_in_graph), showing every tensor that a step writes, in the order of execution and with its axes
+    /// as in the graph. Tensors that merely relabel another's bytes (RESHAPE) are shown with it.
+    ///
+    /// # Errors
     /// As [`run`](Self::run).
+    ///
+    /// # Panics
+    /// As [`run_in_graph`](Self::run_in_graph).
     pub fn run_with(
         &mut self,
         inputs: &[Array],
         mut observe: impl FnMut(TensorId, &Array),
     ) -> Result<Vec<Array>, Error> {
-        let graph = self.graph;
+        let graph = self.network.graph();
         assert_eq!(inputs.len(), graph.inputs.len(), "number of inputs");
         for (i, (array, &id)) in inputs.iter().zip(&graph.inputs).enumerate() {
             let tensor = graph.tensor(id);

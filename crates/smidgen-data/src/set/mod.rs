@@ -241,6 +241,11 @@ impl Dataset {
         }
     }
 
+    /// True if the samples are arrays, whose axes may lie in one order or another.
+    pub fn holds_arrays(&self) -> bool {
+        matches!(self.source, Source::Stacked(_))
+    }
+
     /// The part that was taken, where the set has several.
     pub fn part(&self) -> Option<&str> {
         self.part.as_deref()

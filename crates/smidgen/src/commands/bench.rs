@@ -1,7 +1,7 @@
 //! `smidgen bench`: many networks on one emulated board.
 
 use super::Answer;
-use super::simulate::{Patience, noise, open, run};
+use super::simulate::{Patience, Reference, noise, open, run};
 use crate::console::failure::Code;
 use crate::console::format::thousands;
 use crate::console::options::{Deployment, IoType, Model, Shapes};
@@ -139,7 +139,8 @@ impl Bench {
         });
         let golden = golden.filter(|path| path.exists());
         let samples = if golden.is_some() { Vec::new() } else { vec![noise(network.graph())] };
-        Ok(run(&model, &network, (&self.deployment, self.patience), board, golden.as_deref(), samples)?.report)
+        let golden = golden.as_deref().map(|path| Reference { path, steps: 0 });
+        Ok(run(&model, &network, (&self.deployment, self.patience), board, golden, samples)?.0.report)
     }
 }
 

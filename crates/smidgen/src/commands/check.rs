@@ -41,15 +41,18 @@ const COLUMNS: [Column; 3] = [Column::left("where", 0), Column::left("what", 0),
 impl Check {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
         let path = &self.model;
-        let (found, notes) = obstacles(path, &self.shapes.options())?;
+        let (found, notes, moved) = obstacles(path, &self.shapes.options())?;
         let answer = if found.is_empty() { Answer::Yes } else { Answer::No(Code::Unsupported) };
         if self.json {
             let list = |entries: &[Unsupported]| entries.iter().map(describe).collect::<Vec<_>>();
-            out.json(&json!({ "supported": found.is_empty(), "unsupported": list(&found), "notes": list(&notes) }))?;
+            out.json(&json!({ "supported": found.is_empty(), "unsupported": list(&found), "notes": list(&notes), "orders": moved }))?;
             return Ok(answer);
         }
         if found.is_empty() {
             out.line(format!("{GOOD}supported{GOOD:#}  {}", visible_path(path)))?;
+            for line in moved {
+                out.wrapped(&format!("  {line}"), 4)?;
+            }
             return notes.iter().try_for_each(|note| out.wrapped(&format!("note: {note}"), 2)).map(|()| answer);
         }
         out.line(format!("{BAD}unsupported{BAD:#}  {}: {}", visible_path(path), count(found.len(), "obstacle")))?;
@@ -73,12 +76,14 @@ impl Check {
     }
 }
 
-/// What stands in the way of reading the model, or else (where it can be read) of running it; and what there is to say about a
-/// model that runs.
-fn obstacles(path: &Path, options: &ReadOptions) -> Result<(Vec<Unsupported>, Vec<Unsupported>), Error> {
+/// What stands in the way of reading the model, or else (where it can be read) of running it; what there is to say about a model that runs;
+/// and which of its inputs and outputs lie otherwise in the file.
+type Found = (Vec<Unsupported>, Vec<Unsupported>, Vec<String>);
+
+fn obstacles(path: &Path, options: &ReadOptions) -> Result<Found, Error> {
     let found = unsupported(path, options)?;
     if !found.is_empty() {
-        return Ok((found, Vec::new()));
+        return Ok((found, Vec::new(), Vec::new()));
     }
     let without_kernel = |error| match error {
         LowerError::Unsupported { index, operator, output, reason } => Ok(Unsupported {
@@ -93,7 +98,7 @@ fn obstacles(path: &Path, options: &ReadOptions) -> Result<(Vec<Unsupported>, Ve
     let network = Network::open_with(path, options)?;
     let obstacles = network.obstacles(&LowerOptions::default());
     let obstacles = obstacles.into_iter().map(without_kernel).collect::<Result<_, _>>()?;
-    Ok((obstacles, network.notes().to_vec()))
+    Ok((obstacles, network.notes().to_vec(), super::inspect::moved(&network, "the network")))
 }
 
 fn describe(found: &Unsupported) -> Value {

@@ -33,6 +33,10 @@ Examples:
   smidgen compile person.tflite --board nrf52840 --labels labels.txt --normalise bytes -o out
       with the classes' names, and with a function that turns pixels into the network's input
 
+Generated code takes and gives images row by row with the channels last, and so do pushed rows,
+whatever the model's format; where an ONNX file has the channels first, the code's documentation
+says so.
+
 The network is planned as `smidgen plan` does with the same options, which shows what would fit
 and why. Everything that the code needs lies in the folder; the same model, options and version
 give the same bytes. The folder is written as a whole or not at all, and only a folder that
@@ -171,6 +175,7 @@ impl Compile {
             title: self.model.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
             labels,
             pixels: pixels.map(|(pixels, _)| pixels),
+            ports: network.ports().cloned(),
             ..Options::default()
         })
     }
@@ -199,6 +204,9 @@ impl Compile {
             ("digest of the plan", format!("{:016x}", compiled.plan.program.digest())),
         ] {
             out.line(format!("  {label:20} {value}"))?;
+        }
+        for line in super::inspect::moved(job.network, "the code") {
+            out.wrapped(&format!("  {:20} {line}", "order of axes"), 23)?;
         }
         if let Some(pixels) = &job.options.pixels {
             out.wrapped(&format!("  {:20} {}", "pixels", pixels.description), 23)?;

@@ -1,6 +1,7 @@
 //! `smidgen convert`: read, rewrite, write.
 
 use super::Answer;
+use super::inspect::moved;
 use crate::console::format::{bytes, count};
 use crate::console::options::Model;
 use crate::console::{Failure, Output, interrupt};
@@ -21,6 +22,9 @@ Examples:
       from an ONNX file
   smidgen convert model.ir model.tflite
       from the text that `inspect --ir` prints
+
+An ONNX file has the channels of its images first, what is written has them last, and arrays for the two differ likewise; \
+the command says which inputs and outputs that is.
 
 Results keep their bytes. The file is written as a whole or not at all, and the same model gives the same bytes.")]
 pub struct Convert {
@@ -56,6 +60,9 @@ impl Convert {
             count(operators(&after), "operator"),
             bytes(written.len())
         ))?;
+        for line in moved(&after, &self.out.display().to_string()) {
+            out.wrapped(&format!("  {line}"), 4)?;
+        }
         Ok(Answer::Yes)
     }
 }

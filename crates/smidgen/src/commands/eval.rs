@@ -70,11 +70,11 @@ impl Eval {
         let network = self.model.open()?;
         let labels = self.labels.as_deref().map(read_labels).transpose()?;
         let set = self.data.open(Part::Test)?;
-        let feeder = self.data.feeder(network.graph());
+        let feeder = self.data.feeder(&network);
         let count = self.samples.map_or(usize::MAX, |n| n as usize);
         let indices = set.choose(count, self.seed);
         if !self.json {
-            self.data.tell(out, &set, &feeder, indices.len())?;
+            self.data.tell(out, &set, &feeder, &indices)?;
         }
         let runner = Runner::new(&network, &self.reference.options())?;
         let (bar, stop) = (progress::bar(out, "evaluating", indices.len()), interrupt::stop_flag());

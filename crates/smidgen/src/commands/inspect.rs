@@ -9,6 +9,7 @@ use crate::console::table::{Column, Table};
 use clap::Args;
 use serde_json::{Value, json};
 use smidgen::Network;
+use smidgen::data::PortAxes;
 use smidgen::ir::{DataType, ElementType, Graph, Op, Quantisation, Shape, Tensor, TensorId};
 use smidgen::ir::{visible, visible_path};
 use smidgen::onnx::Port;
@@ -65,13 +66,8 @@ impl Inspect {
             count(graph.operators.len(), "operator"),
             count(graph.tensors.len(), "tensor"),
         ))?;
-        let ports =
-            |inputs: bool| network.ports().map_or(&[][..], |ports| if inputs { &ports.inputs } else { &ports.outputs });
-        for (what, ids, ports) in [("input", &graph.inputs, ports(true)), ("output", &graph.outputs, ports(false))] {
-            for (i, &id) in ids.iter().enumerate() {
-                let layout = ports.get(i).map_or(String::new(), layout);
-                out.line(format!("  {what:6} {i}  {}{layout}", port(graph.tensor(id))))?;
-            }
+        for line in ends(&network) {
+            out.line(line)?;
         }
         out.line("")?;
         out.print(table(&network, out.width))?;
@@ -102,14 +98,40 @@ impl Inspect {
     }
 }
 
-/// What the file has where the graph has a port with its axes in another order.
-fn layout(port: &Port) -> String {
-    if !port.is_rearranged() {
-        return String::new();
-    }
-    let channels_last = port.axes[0] == 0 && port.axes.ends_with(&[1]) && port.axes[1..port.axes.len() - 1].is_sorted();
-    let order =
-        if channels_last { "with the channels last".into() } else { format!("with its axes as {:?}", port.axes) };
+/// The inputs and outputs whose elements lie otherwise in the model file than `here`: "input `x`: 1x8x8x3 in the network, channels last;
+/// 1x3x8x8 in the model file".
+pub fn moved(network: &Network, here: &str) -> Vec<String> {
+    let (graph, interface) = (network.graph(), network.interface());
+    let line = |what: &str, id: TensorId, axes: PortAxes| {
+        let port = axes.rearranged().filter(|port| port.moves_elements())?;
+        let tensor = graph.tensor(id);
+        let order = if port.is_channels_last() { "channels last" } else { "its axes in another order" };
+        let (own, file) = (&tensor.shape, Shape(port.shape.clone()));
+        Some(format!("{what} `{}`: {own} in {here}, {order}; {file} in the model file", tensor.name))
+    };
+    let inputs = graph.inputs.iter().enumerate().map(|(i, &id)| line("input", id, interface.input(i)));
+    let outputs = graph.outputs.iter().enumerate().map(|(i, &id)| line("output", id, interface.output(i)));
+    inputs.chain(outputs).flatten().collect()
+}
+
+/// One line for each input and output.
+fn ends(network: &Network) -> Vec<String> {
+    let (graph, interface) = (network.graph(), network.interface());
+    let line = |what: &str, i: usize, id: TensorId, axes: PortAxes| {
+        let layout = axes.rearranged().map_or_else(String::new, layout);
+        format!("  {what:6} {i}  {}{layout}", port(graph.tensor(id)))
+    };
+    let inputs = graph.inputs.iter().enumerate().map(|(i, &id)| line("input", i, id, interface.input(i)));
+    inputs.chain(graph.outputs.iter().enumerate().map(|(i, &id)| line("output", i, id, interface.output(i)))).collect()
+}
+
+/// What the file has where the graph has its axes in another order.
+pub fn layout(port: &Port) -> String {
+    let order = if port.is_channels_last() {
+        "with the channels last".into()
+    } else {
+        format!("with its axes as {:?}", port.axes)
+    };
     format!("  (the file's {}, {order})", Shape(port.shape.clone()))
 }
 

@@ -1,6 +1,7 @@
 //! `smidgen quantize`: from a float network to an integer one.
 
 use super::Answer;
+use super::inspect::moved;
 use crate::console::format::{bytes, count, percent, real, thousands};
 use crate::console::options::Model;
 use crate::console::output::{BAD, Output};
@@ -214,10 +215,10 @@ impl Quantize {
         let at = |error: Error| error.at(&self.model.path);
         let before = network.to_tflite().map_err(at)?.len();
         let set = self.data.open(Part::Training)?;
-        let feeder = self.data.feeder(network.graph());
+        let feeder = self.data.feeder(&network);
         let indices = set.choose(self.samples as usize, self.seed);
         if !self.json {
-            self.data.tell(out, &set, &feeder, indices.len())?;
+            self.data.tell(out, &set, &feeder, &indices)?;
         }
         let samples = self.samples(&set, &feeder, &indices)?;
         let known = feeder.pixel_range().filter(|_| set.holds_pixels());
@@ -281,6 +282,9 @@ impl Quantize {
             out.json(&describe(&made, samples.len()))?;
         } else {
             self.show(out, &made)?;
+            for line in moved(&network, &self.output.display().to_string()) {
+                out.wrapped(&format!("  {line}"), 4)?;
+            }
         }
         Ok(Answer::Yes)
     }

@@ -1,7 +1,7 @@
 //! `smidgen run`: one inference on the host.
 
 use super::Answer;
-use super::inspect::port;
+use super::inspect::{layout, port};
 use crate::console::format::{count, thousands};
 use crate::console::inputs::Preparation;
 use crate::console::options::{Model, ReferenceOption};
@@ -9,11 +9,10 @@ use crate::console::output::{Output, STRONG};
 use crate::console::{Failure, classes, interrupt};
 use clap::Args;
 use serde_json::{Value, json};
-use smidgen::Runner;
 use smidgen::data::input::{self, Prepared};
 use smidgen::data::{Array, npz};
-use smidgen::ir::Graph;
 use smidgen::ir::visible_path;
+use smidgen::{Network, Runner};
 use std::path::PathBuf;
 
 /// Run a network once on the host and show what it says
@@ -61,13 +60,18 @@ impl Run {
         let network = self.model.open()?;
         let graph = network.graph();
         let labels = self.labels.as_deref().map(classes::read_labels).transpose()?;
-        let prepared = self.preparation.load(&self.input, graph)?;
+        let prepared = self.preparation.load(&self.input, network.interface())?;
         for warning in prepared.iter().filter_map(|p| p.warning.as_ref()) {
             out.warn(warning);
         }
         let inputs: Vec<Array> = prepared.iter().map(|p| p.array.clone()).collect();
-        let outputs = Runner::new(&network, &self.reference.options())?.run(&inputs)?;
+        let outputs = Runner::new(&network, &self.reference.options())?.run_in_graph(&inputs)?;
+        // From here on everything is as the model file has it.
+        let interface = network.interface();
+        let outputs = interface.outputs_to_file(&outputs);
         if let Some(path) = &self.output {
+            let to_file = |(i, array)| interface.input(i).to_file(array);
+            let inputs: Vec<Array> = inputs.iter().enumerate().map(to_file).collect();
             interrupt::write(path, &npz::to_bytes(&named(&inputs, &outputs)))?;
         }
         if let Some(labels) = &labels
@@ -81,7 +85,7 @@ impl Run {
         }
         let labels = labels.unwrap_or_default();
         if self.json {
-            out.json(&self.describe(graph, &prepared, &outputs, &labels))?;
+            out.json(&self.describe(&network, &prepared, &outputs, &labels))?;
             return Ok(Answer::Yes);
         }
         for (i, prepared) in prepared.iter().enumerate() {
@@ -89,7 +93,8 @@ impl Run {
         }
         for (j, output) in outputs.iter().enumerate() {
             let tensor = graph.tensor(graph.outputs[j]);
-            out.note(format!("{STRONG}output {j}{STRONG:#}  {}", port(tensor)))?;
+            let layout = interface.output(j).rearranged().map_or_else(String::new, layout);
+            out.note(format!("{STRONG}output {j}{STRONG:#}  {}{layout}", port(tensor)))?;
             let reals = input::reals(graph, j, output);
             out.print(classes::show(output, &reals, &labels, tensor.per_tensor().is_some(), self.top))?;
         }
@@ -99,11 +104,13 @@ impl Run {
         Ok(Answer::Yes)
     }
 
-    fn describe(&self, graph: &Graph, inputs: &[Prepared], outputs: &[Array], labels: &[String]) -> Value {
-        let inputs: Vec<Value> = inputs
-            .iter()
-            .map(|p| json!({ "source": p.story, "shape": p.array.shape, "type": p.array.dtype.name(), "warning": p.warning }))
-            .collect();
+    fn describe(&self, network: &Network, inputs: &[Prepared], outputs: &[Array], labels: &[String]) -> Value {
+        let (graph, interface) = (network.graph(), network.interface());
+        let input = |(i, p): (usize, &Prepared)| {
+            let (shape, dtype) = (interface.input(i).file_shape(), p.array.dtype.name());
+            json!({ "source": p.story, "shape": shape, "type": dtype, "warning": p.warning })
+        };
+        let inputs: Vec<Value> = inputs.iter().enumerate().map(input).collect();
         let outputs: Vec<Value> = outputs
             .iter()
             .enumerate()

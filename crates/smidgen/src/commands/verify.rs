@@ -2,7 +2,7 @@
 
 use super::Answer;
 use crate::console::format::{count, real, thousands, wrap};
-use crate::console::options::{Model, ReferenceName, ReferenceOption};
+use crate::console::options::{Model, ReferenceName, ReferenceOption, Tolerance};
 use crate::console::output::{BAD, GOOD, Output};
 use crate::console::{Code, Failure};
 use clap::Args;
@@ -20,20 +20,28 @@ use std::path::PathBuf;
 Examples:
   smidgen verify model.tflite --golden model.npz
   smidgen verify model.tflite --golden model.npz --json
+  smidgen verify quantised.onnx --golden model.npz --tolerance 1
+      a network in QDQ form beside ONNX Runtime, which rounds otherwise between two tensors
 
 The golden file holds `input_K` and `output_K_J` for sample K and output J (`input_K_I` where the network has several \
 inputs), and may hold `tensor_I`: the value of tensor I of the model file for sample 0, from which the first operator \
 that differs is found. With numpy and an interpreter at hand:
   numpy.savez(\"model.npz\", input_0=x, output_0_0=y, tensor_7=interpreter.get_tensor(7))
 
-Integers must be equal, and so must floats that an integer network gives. Floats of an all-float network may differ by \
-1e-5 of the greatest magnitude in their tensor. Exit code 0: all equal; 1: something differs.")]
+Inputs and outputs have the shapes of the model file: of an ONNX file's images, channels first. smidgen transposes them \
+and says so. An array that suits the network only with the channels last is taken as it is.
+
+Integers must be equal, and so must floats that an integer network gives, but for what --tolerance allows: a step is 1 for \
+stored integers, and the scale of what was dequantised for floats. Floats of an all-float network may differ by 1e-5 of \
+the greatest magnitude in their tensor. Exit code 0: all equal; 1: something differs.")]
 pub struct Verify {
     #[command(flatten)]
     model: Model,
     /// Reference inputs and outputs
     #[arg(short, long, value_name = "FILE.npz")]
     golden: PathBuf,
+    #[command(flatten)]
+    tolerance: Tolerance,
     #[command(flatten)]
     reference: ReferenceOption,
     /// Print JSON
@@ -44,12 +52,18 @@ pub struct Verify {
 impl Verify {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
         let network = self.model.open()?;
-        let report = self.report(&network, self.reference.reference)?;
-        let other = (!report.passes()).then(|| self.agreeing_reference(&network)).transpose()?.flatten();
+        let steps = self.tolerance.steps(&network)?;
+        let report = self.report(&network, self.reference.reference, steps)?;
+        let other = (!report.passes()).then(|| self.agreeing_reference(&network, steps)).transpose()?.flatten();
         if self.json {
             out.json(&describe(&network, &report, other))?;
         } else if report.passes() {
-            out.line(format!("{GOOD}equal{GOOD:#}  {}", visible_path(&self.model.path)))?;
+            let within = match report.steps_allowed() {
+                0 => String::new(),
+                steps => format!(" within {}", count(steps as usize, "step")),
+            };
+            out.line(format!("{GOOD}equal{within}{GOOD:#}  {}", visible_path(&self.model.path)))?;
+            told_orders(out, &report.orders)?;
             out.note(compared(&report))?;
             for checked in report.intermediates.iter().chain(&report.outputs) {
                 out.detail(format!("  {}", row(&network, checked)))?;
@@ -60,11 +74,11 @@ impl Verify {
         Ok(if report.passes() { Answer::Yes } else { Answer::No(Code::Differs) })
     }
 
-    fn report(&self, network: &Network, reference: ReferenceName) -> Result<Report, Failure> {
+    fn report(&self, network: &Network, reference: ReferenceName, steps: u32) -> Result<Report, Failure> {
         let golden = || -> Result<Report, smidgen::Error> {
             let mut archive = Archive::new(files::read(&self.golden)?)?;
             let options = ReferenceOption { reference }.options();
-            smidgen::verify(network, &mut archive, &options)
+            smidgen::verify(network, &mut archive, &options, steps)
         };
         // What the network itself is at fault for is not the golden file's.
         golden().map_err(|error| match error {
@@ -74,9 +88,9 @@ impl Verify {
     }
 
     /// Another reference whose bytes the golden file does hold.
-    fn agreeing_reference(&self, network: &Network) -> Result<Option<ReferenceName>, Failure> {
+    fn agreeing_reference(&self, network: &Network, steps: u32) -> Result<Option<ReferenceName>, Failure> {
         for name in ReferenceName::ALL.into_iter().filter(|&name| name != self.reference.reference) {
-            if self.report(network, name)?.passes() {
+            if self.report(network, name, steps)?.passes() {
                 return Ok(Some(name));
             }
         }
@@ -111,7 +125,7 @@ impl Verify {
                 "  {} of {} differ, by at most {}, at {:?}: {} here, {} in the reference",
                 thousands(d.differing as u64),
                 count(d.elements, "element"),
-                real(d.largest),
+                largest(mismatch),
                 d.at,
                 real(d.ours),
                 real(d.reference),
@@ -122,6 +136,10 @@ impl Verify {
             let other = other.name();
             out.line(format!("with --reference {other} all is equal: the golden file comes from that version"))?;
         }
+        if report.within_one_step() && report.has_steps() {
+            out.line("no value is more than one step of its quantisation away: with --tolerance 1 all is equal")?;
+        }
+        told_orders(out, &report.orders)?;
         out.note(compared(report))?;
         for checked in report.intermediates.iter().chain(&report.outputs) {
             if out.verbose() || checked.outcome.is_err() && checked.array.starts_with("output") {
@@ -138,16 +156,37 @@ fn compared(report: &Report) -> String {
         0 => "no intermediate tensors".to_owned(),
         n => format!("{} of sample 0", count(n, "intermediate tensor")),
     };
-    let float = report.outputs.iter().any(|c| c.rule != Rule::Bits);
-    let exact = match float {
-        true => format!("within 1e-5 of the greatest; at most {} was needed", real(report.worst_allowed())),
-        false => "to the byte".to_owned(),
+    let steps = report.outputs.iter().find_map(|c| match c.rule {
+        Rule::Steps { count, .. } => Some(count as usize),
+        Rule::Bits | Rule::Relative(_) => None,
+    });
+    let float = report.outputs.iter().any(|c| matches!(c.rule, Rule::Relative(_)));
+    let exact = match steps {
+        Some(n) => {
+            format!("within {} of their quantisation; at most {} was needed", count(n, "step"), report.steps_allowed())
+        }
+        None if float => format!("within 1e-5 of the greatest; at most {} was needed", real(report.worst_allowed())),
+        None => "to the byte".to_owned(),
     };
     format!(
         "compared {}: {} and {between}, {exact}",
         count(report.samples, "sample"),
         count(report.outputs.len(), "output")
     )
+}
+
+/// What became of arrays whose axes lie otherwise in the model file.
+pub fn told_orders(out: &mut Output, orders: &[String]) -> Result<(), Failure> {
+    orders.iter().try_for_each(|told| out.wrapped(&format!("golden  {told}"), 8))
+}
+
+/// The greatest difference, in steps as well where that says more.
+fn largest(mismatch: &Mismatch) -> String {
+    let largest = mismatch.difference.largest;
+    match mismatch.step.filter(|&step| step != 1.0 && largest.is_finite()) {
+        Some(step) => format!("{} ({})", real(largest), count((largest / step).round() as usize, "step")),
+        None => real(largest),
+    }
 }
 
 /// The array, the operator that writes it and the tensor's name.
@@ -170,13 +209,14 @@ fn place(network: &Network, checked: &Checked) -> String {
 fn row(network: &Network, checked: &Checked) -> String {
     let outcome = match &checked.outcome {
         Ok(0.0) => "equal".to_owned(),
+        Ok(steps) if matches!(checked.rule, Rule::Steps { .. }) => format!("within {}", count(*steps as usize, "step")),
         Ok(relative) => format!("within {}", real(*relative)),
-        Err(Mismatch { difference: d, .. }) => {
+        Err(mismatch @ Mismatch { difference: d, .. }) => {
             format!(
                 "{} of {} differ, by at most {}",
                 thousands(d.differing as u64),
                 thousands(d.elements as u64),
-                real(d.largest)
+                largest(mismatch)
             )
         }
     };
@@ -194,14 +234,16 @@ fn describe(network: &Network, report: &Report, other: Option<ReferenceName>) ->
             "equal": c.outcome.is_ok(),
         });
         match &c.outcome {
+            Ok(steps) if matches!(c.rule, Rule::Steps { .. }) => value["steps"] = json!(steps),
             Ok(relative) => value["relative_difference"] = json!(relative),
-            Err(Mismatch { difference: d, cause }) => {
+            Err(Mismatch { difference: d, cause, step }) => {
                 value["differing"] = json!(d.differing);
                 value["elements"] = json!(d.elements);
                 value["largest"] = json!(d.largest);
                 value["at"] = json!(d.at);
                 value["ours"] = json!(d.ours);
                 value["reference"] = json!(d.reference);
+                value["step"] = json!(step);
                 value["cause"] = json!(cause.to_string());
             }
         }
@@ -209,11 +251,13 @@ fn describe(network: &Network, report: &Report, other: Option<ReferenceName>) ->
     };
     json!({
         "equal": report.passes(),
+        "within_one_step": report.within_one_step(),
         "samples": report.samples,
         "first_difference": report.first_mismatch().map(|(c, _)| checked(c)),
         "outputs": report.outputs.iter().map(checked).collect::<Vec<_>>(),
         "intermediates": report.intermediates.iter().map(checked).collect::<Vec<_>>(),
         "not_compared": report.not_compared,
+        "orders": report.orders,
         "equal_with_reference": other.map(ReferenceName::name),
     })
 }

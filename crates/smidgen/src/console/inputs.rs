@@ -3,9 +3,9 @@
 use super::Failure;
 use super::format::count;
 use clap::{Args, ValueEnum};
+use smidgen::data::Interface;
 use smidgen::data::input::{self, Prepared};
 use smidgen::data::picture::{Fit, Normalisation, Normalise};
-use smidgen::ir::Graph;
 use std::path::{Path, PathBuf};
 
 /// How files become inputs.
@@ -76,8 +76,8 @@ impl From<FitName> for Fit {
 
 impl Preparation {
     /// One input for each of the network's, from one file each or from one archive for all.
-    pub fn load(&self, files: &[PathBuf], graph: &Graph) -> Result<Vec<Prepared>, Failure> {
-        let wanted = graph.inputs.len();
+    pub fn load(&self, files: &[PathBuf], network: Interface) -> Result<Vec<Prepared>, Failure> {
+        let wanted = network.graph().inputs.len();
         // One archive can hold all inputs of a network.
         let one_archive = files.len() == 1 && wanted > 1;
         if files.len() != wanted && !one_archive {
@@ -97,7 +97,7 @@ impl Preparation {
             .map(|i| {
                 let path: &Path = if one_archive { &files[0] } else { &files[i] };
                 let name = self.array.as_deref();
-                Ok(input::load(graph, i, path, name, self.pixels.normalise.into(), self.pixels.fit.into())?)
+                Ok(input::load(network, i, path, name, self.pixels.normalise.into(), self.pixels.fit.into())?)
             })
             .collect()
     }

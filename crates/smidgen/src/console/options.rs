@@ -165,6 +165,28 @@ impl Deployment {
     }
 }
 
+/// How far quantised values may be from those of a golden file.
+#[derive(Args, Debug)]
+pub struct Tolerance {
+    /// Take quantised values, and floats that are dequantised ones, for equal up to so many steps of their quantisation [default: 0]
+    #[arg(long = "tolerance", value_name = "STEPS", requires = "golden")]
+    steps: Option<u32>,
+}
+
+impl Tolerance {
+    /// Steps by which quantised values of this network may differ.
+    pub fn steps(&self, network: &Network) -> Result<u32, Failure> {
+        let steps = self.steps.unwrap_or(0);
+        if steps > 0 && !smidgen::verify::has_steps(network.graph()) {
+            return Err(Failure::usage(
+                "--tolerance counts steps of quantised outputs, and no output of this network is quantised",
+                "leave it out: floats of an all-float network may differ by 1e-5 of the greatest anyway",
+            ));
+        }
+        Ok(steps)
+    }
+}
+
 /// Whose bytes to reproduce.
 #[derive(Args, Debug)]
 pub struct ReferenceOption {

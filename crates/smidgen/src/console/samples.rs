@@ -4,10 +4,9 @@ use super::format::thousands;
 use super::inputs::Pixels;
 use super::{Failure, Output};
 use clap::Args;
-use smidgen::Error;
 use smidgen::data::set::Part;
 use smidgen::data::{Dataset, Feeder};
-use smidgen::ir::Graph;
+use smidgen::{Error, Network};
 use std::path::PathBuf;
 
 /// Samples to work on.
@@ -31,12 +30,13 @@ impl Data {
     }
 
     /// Makes samples into a network's inputs.
-    pub fn feeder<'g>(&self, graph: &'g Graph) -> Feeder<'g> {
-        Feeder::new(graph, self.pixels.normalise.into(), self.pixels.fit.into())
+    pub fn feeder<'n>(&self, network: &'n Network) -> Feeder<'n> {
+        Feeder::new(network.interface(), self.pixels.normalise.into(), self.pixels.fit.into())
     }
 
-    /// Tells which samples are taken and what becomes of pixels, and warns where that is a guess.
-    pub fn tell(&self, out: &mut Output, set: &Dataset, feeder: &Feeder, count: usize) -> Result<(), Failure> {
+    /// Tells which samples are taken, what becomes of pixels, with a warning where that is a guess, and of the order of arrays' axes.
+    pub fn tell(&self, out: &mut Output, set: &Dataset, feeder: &Feeder, indices: &[usize]) -> Result<(), Failure> {
+        let count = indices.len();
         let part = set.part().map_or_else(String::new, |part| format!(", part `{part}`"));
         let all = match set.items().len() {
             all if all == count => String::new(),
@@ -53,6 +53,15 @@ impl Data {
                      (raw, unit, symmetric)",
                 );
             }
+        }
+        if set.holds_arrays()
+            && let Some(sample) = set.read(&indices[..count.min(1)]).next()
+        {
+            let sample = sample.map_err(Error::from)?;
+            let at = |error: smidgen::data::Error| error.at(&set.path_of(sample.index));
+            let told = feeder.told_inputs(&sample).map_err(at).map_err(Error::from)?;
+            let told: Vec<&str> = told.iter().map(|(_, note)| note.as_str()).filter(|note| !note.is_empty()).collect();
+            text += &told.iter().map(|note| format!("; {note}")).collect::<String>();
         }
         out.wrapped(&text, 6)
     }

@@ -3,6 +3,7 @@
 //! Each pattern is one that a particular mistake leaves: padding shows at the border only, a scale as a constant factor, a
 //! rounding choice as single steps. The first pattern that explains *every* differing element is named.
 
+use super::compare::{self, Rule};
 use crate::data::{Array, Dtype};
 use std::fmt;
 
@@ -35,7 +36,8 @@ impl fmt::Display for Cause {
         match self {
             Self::Rounding => f.write_str(
                 "no element is more than one step away: another rounding of the requantisation, which is what another \
-                 version of the reference kernels does",
+                 version of the reference kernels does, and ONNX Runtime, which computes between quantised tensors in \
+                 floats",
             ),
             Self::Summation => f.write_str(
                 "only the last digits differ: sums taken in another order, as optimised kernels (XNNPACK) do; make the \
@@ -67,14 +69,15 @@ impl fmt::Display for Cause {
 }
 
 /// The pattern of the differences between `ours` and the reference, which have the same shape and element type.
-/// `zero_point` is the stored value that stands for zero.
-pub fn diagnose(ours: &Array, reference: &Array, zero_point: i32) -> Cause {
+/// `zero_point` is the stored value that stands for zero; `step` the size of a quantised step, where there is one: 1 for stored integers.
+pub fn diagnose(ours: &Array, reference: &Array, zero_point: i32, step: Option<f64>) -> Cause {
     let (a, b) = (ours.to_f64(), reference.to_f64());
     let integer = !ours.dtype.is_float();
     let differing: Vec<usize> = (0..a.len()).filter(|&i| a[i] != b[i]).collect();
     let largest = differing.iter().map(|&i| (a[i] - b[i]).abs()).fold(0.0, f64::max);
     let magnitude = b.iter().fold(0f64, |m, v| m.max(v.abs()));
-    if integer && ours.dtype != Dtype::Bool && largest <= 1.0 {
+    let one = if integer && ours.dtype != Dtype::Bool { Some(1.0) } else { step };
+    if one.is_some_and(|one| compare::compare(ours, reference, Rule::Steps { count: 1, size: one }).is_ok()) {
         return Cause::Rounding;
     }
     if !integer && largest <= 1e-3 * magnitude {
@@ -177,7 +180,7 @@ mod tests {
     fn cause(change: impl Fn(usize, i8) -> i8) -> Cause {
         let b = reference();
         let a: Vec<i8> = b.iter().enumerate().map(|(i, &v)| change(i, v)).collect();
-        diagnose(&Array::from_i8(&[1, 8, 8, 4], &a), &Array::from_i8(&[1, 8, 8, 4], &b), -3)
+        diagnose(&Array::from_i8(&[1, 8, 8, 4], &a), &Array::from_i8(&[1, 8, 8, 4], &b), -3, Some(1.0))
     }
 
     #[test]
@@ -201,10 +204,21 @@ mod tests {
     }
 
     #[test]
+    fn dequantised_floats_one_step_away_were_rounded_otherwise() {
+        let b: Vec<f32> = reference().iter().map(|&v| f32::from(v) * 0.3).collect();
+        let a: Vec<f32> =
+            reference().iter().enumerate().map(|(i, &v)| f32::from(v + (i % 3 == 0) as i8) * 0.3).collect();
+        let [a, b] = [a, b].map(|v| Array::from_f32(&[1, 8, 8, 4], &v));
+        assert_eq!(diagnose(&a, &b, 0, Some(f64::from(0.3f32))), Cause::Rounding);
+        assert_ne!(diagnose(&a, &b, 0, None), Cause::Rounding);
+    }
+
+    #[test]
     fn floats_have_patterns_of_their_own() {
         let b: Vec<f32> = reference().iter().map(|&v| f32::from(v) / 7.0).collect();
         let floats = |v: &[f32]| Array::from_f32(&[1, 8, 8, 4], v);
-        let with = |f: fn(f32) -> f32| diagnose(&floats(&b.iter().map(|&v| f(v)).collect::<Vec<_>>()), &floats(&b), 0);
+        let with =
+            |f: fn(f32) -> f32| diagnose(&floats(&b.iter().map(|&v| f(v)).collect::<Vec<_>>()), &floats(&b), 0, None);
         assert_eq!(with(|v| v * 1.00002), Cause::Summation);
         assert!(matches!(with(|v| v * 3.0), Cause::Factor(k) if (k - 3.0).abs() < 1e-3));
     }

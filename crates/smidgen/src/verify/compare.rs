@@ -10,7 +10,17 @@ pub enum Rule {
     /// Each element is within this fraction of the reference's element of the greatest magnitude. Relative to the array, since
     /// a sum that cancels to nearly nothing has no relative accuracy of its own.
     Relative(f64),
+    /// Each element is within so many steps of a quantisation.
+    Steps {
+        /// How many.
+        count: u32,
+        /// The size of one in the array's own unit: 1 for stored integers, the scale for real numbers that were dequantised.
+        size: f64,
+    },
 }
+
+/// What products of single precision are off by, relative to the greatest magnitude.
+const SINGLE: f64 = 4.0 * f32::EPSILON as f64;
 
 /// How one array differs from the reference.
 #[derive(Clone, PartialEq, Debug)]
@@ -31,8 +41,8 @@ pub struct Difference {
 
 /// Compares `ours` with the reference; both have the same shape and element type.
 ///
-/// `Err` holds the difference if the rule is broken; `Ok` holds the greatest difference that the rule allowed (0 for
-/// [`Rule::Bits`]), as a fraction of the reference's greatest magnitude.
+/// `Err` holds the difference if the rule is broken; `Ok` holds the greatest difference that the rule allowed: 0 for [`Rule::Bits`], steps
+/// for [`Rule::Steps`], else as a fraction of the reference's greatest magnitude.
 pub fn compare(ours: &Array, reference: &Array, rule: Rule) -> Result<f64, Difference> {
     debug_assert_eq!((&ours.shape, ours.dtype), (&reference.shape, reference.dtype));
     if ours.data == reference.data {
@@ -43,6 +53,8 @@ pub fn compare(ours: &Array, reference: &Array, rule: Rule) -> Result<f64, Diffe
     let allowed = match rule {
         Rule::Bits => 0.0,
         Rule::Relative(fraction) => fraction * magnitude,
+        // Products with a scale carry the rounding of single precision.
+        Rule::Steps { count, size } => f64::from(count) * size + SINGLE * magnitude,
     };
     let size = ours.dtype.size();
     let bits_differ = |i: usize| ours.data[i * size..][..size] != reference.data[i * size..][..size];
@@ -51,7 +63,7 @@ pub fn compare(ours: &Array, reference: &Array, rule: Rule) -> Result<f64, Diffe
         let distance = distance(x, y);
         let breaks = match rule {
             Rule::Bits => bits_differ(i),
-            Rule::Relative(_) => distance > allowed,
+            Rule::Relative(_) | Rule::Steps { .. } => distance > allowed,
         };
         differing += usize::from(breaks);
         if breaks && distance > largest {
@@ -60,7 +72,11 @@ pub fn compare(ours: &Array, reference: &Array, rule: Rule) -> Result<f64, Diffe
     }
     if differing == 0 {
         let greatest = a.iter().zip(&b).map(|(&x, &y)| distance(x, y)).fold(0.0, f64::max);
-        return Ok(if magnitude > 0.0 { greatest / magnitude } else { greatest });
+        return Ok(match rule {
+            Rule::Steps { size, .. } => (greatest / size).round(),
+            _ if magnitude > 0.0 => greatest / magnitude,
+            _ => greatest,
+        });
     }
     let at = unravel(worst, &ours.shape);
     Err(Difference { elements: a.len(), differing, largest, at, ours: a[worst], reference: b[worst] })
@@ -115,6 +131,23 @@ mod tests {
         assert!(compare(&near, &reference, Rule::Relative(1e-5)).is_ok());
         assert_eq!(compare(&far, &reference, Rule::Relative(1e-5)).unwrap_err().differing, 1);
         assert_eq!(compare(&near, &reference, Rule::Bits).unwrap_err().differing, 1);
+    }
+
+    #[test]
+    fn quantised_values_may_be_some_steps_away() {
+        let steps = |count, size| Rule::Steps { count, size };
+        let (stored, near) = (Array::from_i8(&[3], &[-128, 0, 100]), Array::from_i8(&[3], &[-127, 0, 98]));
+        assert_eq!(compare(&near, &stored, steps(2, 1.0)), Ok(2.0));
+        assert_eq!(compare(&near, &stored, steps(1, 1.0)).unwrap_err().differing, 1);
+        // The scale is not a power of two, so that products are rounded.
+        let real = |array: &Array| {
+            let values: Vec<f32> = array.to_f64().iter().map(|&q| (q as f32 + 3.0) * 0.121_219_4).collect();
+            Array::from_f32(&array.shape, &values)
+        };
+        let size = f64::from(0.121_219_4f32);
+        assert_eq!(compare(&real(&near), &real(&stored), steps(2, size)), Ok(2.0));
+        assert_eq!(compare(&real(&near), &real(&stored), steps(1, size)).unwrap_err().differing, 1);
+        assert_eq!(compare(&real(&near), &real(&near), steps(0, size)), Ok(0.0));
     }
 
     #[test]

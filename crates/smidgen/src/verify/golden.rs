@@ -1,10 +1,12 @@
 //! Golden files: reference inputs, outputs and intermediate tensors, by the names of their arrays.
 //!
+//! The axes of inputs and outputs lie as in the file that the network was read from, or else as in the graph.
+//!
 //! `input_K` (or `input_K_I` where there are several), `output_K_J` and `tensor_I`, where K counts samples, J the network's outputs,
 //! and I its inputs or (for `tensor_I`, which belongs to sample 0) the tensors of the model file.
 
 use crate::data::input::quantise;
-use crate::data::{Archive, Array, Dtype};
+use crate::data::{Archive, Array, Dtype, Interface, PortAxes, Suits};
 use crate::error::Error;
 use smidgen_ir::{Graph, TensorId};
 
@@ -56,6 +58,9 @@ impl GoldenError {
                  `smidgen run MODEL --input FILE --output GOLDEN.npz` writes one"
                     .into()
             }
+            Self::Mismatch { given, expected, .. } if of_one_type(given, expected) => {
+                "another shape: is it the golden file of this very model, made with inputs of these sizes?".into()
+            }
             Self::NoSuchOutput { .. } | Self::Mismatch { .. } => "is it the golden file of this very model?".into(),
         })
     }
@@ -63,10 +68,13 @@ impl GoldenError {
 
 /// A golden file beside the network it was made from.
 pub struct Golden<'a> {
+    network: Interface<'a>,
     graph: &'a Graph,
     archive: &'a mut Archive,
     /// For each sample, its number and the network's outputs that it holds.
     samples: Vec<(usize, Vec<usize>)>,
+    /// What became of arrays whose axes lie otherwise than in the graph: an entry for each input and output and way.
+    orders: Vec<(TensorId, Suits, String)>,
 }
 
 impl<'a> Golden<'a> {
@@ -74,7 +82,9 @@ impl<'a> Golden<'a> {
     ///
     /// # Errors
     /// If there are none, or one holds an output that the network does not have.
-    pub fn new(graph: &'a Graph, archive: &'a mut Archive) -> Result<Self, Error> {
+    pub fn new(network: impl Into<Interface<'a>>, archive: &'a mut Archive) -> Result<Self, Error> {
+        let network = network.into();
+        let graph = network.graph();
         let mut samples = std::collections::BTreeMap::<usize, Vec<usize>>::new();
         for name in archive.names() {
             let Some((k, j)) = name.strip_prefix("output_").and_then(|rest| rest.split_once('_')) else { continue };
@@ -90,7 +100,7 @@ impl<'a> Golden<'a> {
             return Err(GoldenError::NoOutputs { names }.into());
         }
         samples.values_mut().for_each(|outputs| outputs.sort_unstable());
-        Ok(Self { graph, archive, samples: samples.into_iter().collect() })
+        Ok(Self { network, graph, archive, samples: samples.into_iter().collect(), orders: Vec::new() })
     }
 
     /// Each sample's number and the network's outputs that it holds.
@@ -98,7 +108,18 @@ impl<'a> Golden<'a> {
         &self.samples
     }
 
-    /// The network's inputs for a sample. Where the network's ends were cut to integers but the file holds real numbers, these
+    /// The network.
+    pub fn network(&self) -> Interface<'a> {
+        self.network
+    }
+
+    /// What has become of arrays that were read so far and whose axes lie otherwise in the graph than in the file that the network was
+    /// read from, in words: one line for each input and output.
+    pub fn orders(&self) -> Vec<String> {
+        self.orders.iter().map(|(.., told)| told.clone()).collect()
+    }
+
+    /// The network's inputs for a sample, their axes as in the graph. Where the network's ends were cut to integers but the file holds real numbers, these
     /// are quantised as the QUANTIZE that was cut did it.
     ///
     /// # Errors
@@ -115,7 +136,7 @@ impl<'a> Golden<'a> {
             };
             let missing = || GoldenError::NoInput { sample, name: if single { short } else { long } };
             let (name, array) = found.ok_or_else(missing)?;
-            let array = self.checked(name, id, array)?;
+            let array = self.checked(name, id, self.network.input(i), array)?;
             let tensor = self.graph.tensor(id);
             inputs.push(match tensor.per_tensor() {
                 Some((scale, zero_point)) if array.dtype.is_float() => {
@@ -128,7 +149,7 @@ impl<'a> Golden<'a> {
         Ok(inputs)
     }
 
-    /// The reference's output `output` for a sample that [`samples`](Self::samples) lists with it. It may be the real numbers
+    /// The reference's output `output` for a sample that [`samples`](Self::samples) lists with it, its axes as in the graph. It may be the real numbers
     /// (float32) of an output whose DEQUANTIZE was cut.
     ///
     /// # Errors
@@ -136,7 +157,7 @@ impl<'a> Golden<'a> {
     pub fn output(&mut self, sample: usize, output: usize) -> Result<Array, Error> {
         let name = format!("output_{sample}_{output}");
         let array = self.archive.get(&name)?.ok_or(GoldenError::NoInput { sample, name: name.clone() })?;
-        self.checked(name, self.graph.outputs[output], array)
+        self.checked(name, self.graph.outputs[output], self.network.output(output), array)
     }
 
     /// The reference's value of a tensor for sample 0, if the file holds it with the shape and type that the network's has.
@@ -160,13 +181,26 @@ impl<'a> Golden<'a> {
         array.dtype == Dtype::of(tensor.element()) && array.shape == tensor.shape.dims()
     }
 
-    fn checked(&self, name: String, id: TensorId, array: Array) -> Result<Array, Error> {
+    fn checked(&mut self, name: String, id: TensorId, axes: PortAxes, array: Array) -> Result<Array, Error> {
         let tensor = self.graph.tensor(id);
+        let wanted = Dtype::of(tensor.element());
         let real = tensor.per_tensor().is_some() && array.dtype == Dtype::Float32;
-        if self.suits(id, &array) || real && array.shape == tensor.shape.dims() {
-            return Ok(array);
+        let sized = [axes.file_shape(), tensor.shape.dims()].contains(&array.shape.as_slice());
+        if !sized || array.dtype != wanted && !real {
+            let expected = format!("{wanted} {}", axes.describe());
+            let tensor = tensor.name.clone();
+            return Err(GoldenError::Mismatch { name, given: array.describe(), tensor, expected }.into());
         }
-        let expected = format!("{} {}", Dtype::of(tensor.element()), tensor.shape);
-        Err(GoldenError::Mismatch { name, given: array.describe(), tensor: tensor.name.clone(), expected }.into())
+        let (array, suits) = axes.to_graph(array).expect("the shape is one of the two");
+        let told = axes.told(suits);
+        if !told.is_empty() && !self.orders.iter().any(|(of, how, _)| (*of, *how) == (id, suits)) {
+            self.orders.push((id, suits, format!("`{name}` {told}")));
+        }
+        Ok(array)
     }
+}
+
+/// True if two descriptions begin with the same element type.
+fn of_one_type(one: &str, other: &str) -> bool {
+    one.split(' ').next() == other.split(' ').next()
 }

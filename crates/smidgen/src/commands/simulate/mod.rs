@@ -3,8 +3,9 @@
 pub mod present;
 
 use super::Answer;
+use super::verify::told_orders;
 use crate::console::inputs::Preparation;
-use crate::console::options::{Deployment, IoType, Model};
+use crate::console::options::{Deployment, IoType, Model, Tolerance};
 use crate::console::output::Output;
 use crate::console::{Code, Failure, classes, interrupt};
 use clap::Args;
@@ -48,6 +49,8 @@ pub struct Simulate {
     /// Reference inputs and outputs, as for `smidgen verify`: every sample is run and compared
     #[arg(short, long, value_name = "FILE.npz", conflicts_with = "input")]
     golden: Option<PathBuf>,
+    #[command(flatten)]
+    tolerance: Tolerance,
     /// What goes in: .npy, .npz, or a picture (JPEG, PNG, BMP); once for each of the network's inputs
     #[arg(short, long, value_name = "FILE")]
     input: Vec<PathBuf>,
@@ -86,7 +89,7 @@ impl Simulate {
             Some(_) => Vec::new(),
             None if self.input.is_empty() => vec![noise(network.graph())],
             None => {
-                let prepared = self.preparation.load(&self.input, network.graph())?;
+                let prepared = self.preparation.load(&self.input, network.interface())?;
                 for (i, p) in prepared.iter().enumerate() {
                     if let Some(warning) = &p.warning {
                         out.warn(warning);
@@ -98,12 +101,17 @@ impl Simulate {
                 vec![prepared.into_iter().map(|p| p.array).collect()]
             }
         };
-        let simulated =
-            run(&self.model, &network, (&self.deployment, self.patience), &board, self.golden.as_deref(), samples)?;
+        let golden = match self.golden.as_deref() {
+            Some(path) => Some(Reference { path, steps: self.tolerance.steps(&network)? }),
+            None => None,
+        };
+        let deployment = (&self.deployment, self.patience);
+        let (simulated, orders) = run(&self.model, &network, deployment, &board, golden, samples)?;
         let report = &simulated.report;
         if self.json {
             out.json(&serde_json::to_value(report).map_err(|e| Failure::usage(e.to_string(), "leave --json out"))?)?;
         } else {
+            told_orders(out, &orders)?;
             if !self.input.is_empty() {
                 present::outputs(out, network.graph(), &simulated.outputs[0], &labels, self.top)?;
             }
@@ -125,15 +133,22 @@ pub fn open(model: &Model) -> Result<Network, Failure> {
     Ok(network)
 }
 
-/// Simulates a network on these samples, or on all of a golden file.
+/// A golden file, and by how many steps quantised values may differ from it.
+pub struct Reference<'a> {
+    pub path: &'a Path,
+    pub steps: u32,
+}
+
+/// Simulates a network on these samples, or on all of a golden file. Also says what became of arrays of that file whose axes lie
+/// otherwise in the model file than in the graph.
 pub fn run(
     model: &Model,
     network: &Network,
     (deployment, patience): (&Deployment, Patience),
     board: &Board,
-    golden: Option<&Path>,
+    golden: Option<Reference>,
     samples: Vec<Vec<Array>>,
-) -> Result<Simulated, Failure> {
+) -> Result<(Simulated, Vec<String>), Failure> {
     let name = model.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     let job = Job {
         model: &name,
@@ -153,17 +168,18 @@ pub fn run(
         },
         timeout: patience.timeout.map(|seconds| Duration::from_secs(seconds.into())),
     };
-    let Some(path) = golden else {
-        return Ok(interrupt::finish(|| simulate::simulate(&job, &samples)).map_err(|e| e.at(&model.path))?);
+    let Some(Reference { path, steps }) = golden else {
+        let simulated = interrupt::finish(|| simulate::simulate(&job, &samples)).map_err(|e| e.at(&model.path))?;
+        return Ok((simulated, Vec::new()));
     };
     let at = |e: Error| e.at(path);
     let mut archive = Archive::new(files::read(path)?).map_err(|e| at(e.into()))?;
-    let mut golden = Golden::new(network.graph(), &mut archive).map_err(at)?;
+    let mut golden = Golden::new(network.interface(), &mut archive).map_err(at)?;
     let numbers: Vec<usize> = golden.samples().iter().map(|(k, _)| *k).collect();
     let samples = numbers.into_iter().map(|k| golden.inputs(k)).collect::<Result<Vec<_>, _>>().map_err(at)?;
     let mut simulated = interrupt::finish(|| simulate::simulate(&job, &samples)).map_err(|e| e.at(&model.path))?;
-    simulate::compare(network, &mut golden, &mut simulated).map_err(at)?;
-    Ok(simulated)
+    simulate::compare(&mut golden, &mut simulated, steps).map_err(at)?;
+    Ok((simulated, golden.orders()))
 }
 
 /// An input that looks like nothing in particular, the same every time: bytes that take every value, floats in -1..1.
