@@ -250,7 +250,7 @@ pub fn find(name: &str) -> Result<Board, BoardError> {
     }
     let path = Path::new(name);
     if path.extension().is_some_and(|e| e == "toml") || path.components().count() > 1 {
-        let text = std::fs::read_to_string(path).map_err(|source| BoardError::Read { path: path.into(), source })?;
+        let text = read_small(path).map_err(|source| BoardError::Read { path: path.into(), source })?;
         return parse(&text, name);
     }
     let wanted = name.to_ascii_lowercase();
@@ -259,6 +259,17 @@ pub fn find(name: &str) -> Result<Board, BoardError> {
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
     let similar = scored.into_iter().take(3).map(|(_, b)| b.name.clone()).collect();
     Err(BoardError::Unknown { name: name.to_owned(), similar })
+}
+
+/// The text of a board's file: no device, and no more than a description can be.
+fn read_small(path: &Path) -> std::io::Result<String> {
+    const MOST_BYTES: u64 = 1 << 20;
+    let found = std::fs::metadata(path)?;
+    if !found.is_file() || found.len() > MOST_BYTES {
+        let what = "it is not a regular file of at most 1 MiB";
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, what));
+    }
+    std::fs::read_to_string(path)
 }
 
 #[cfg(test)]

@@ -3,11 +3,13 @@
 use crate::replace::{above, file_beside, sync_folder};
 use smidgen_ir::visible_path;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-/// Largest file that is read. Also ends the reading of a device that never does.
+/// Largest file that is read.
 const MAX_FILE_BYTES: u64 = 1 << 30;
+/// Most bytes that are read from a pipe, whose end nobody knows.
+const MAX_PIPE_BYTES: u64 = 256 << 20;
 
 /// Why a file could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -32,11 +34,19 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
-    /// More than a gigabyte.
-    #[error("`{}` is larger than 1 GiB", visible_path(path))]
-    TooLarge {
-        /// The file.
+    /// A device, which may never end.
+    #[error("`{}` is a device, not a file", visible_path(path))]
+    Device {
+        /// The device.
         path: PathBuf,
+    },
+    /// More than a gigabyte.
+    #[error("`{}` is larger than {} MiB", visible_path(path), most >> 20)]
+    TooLarge {
+        /// The file, or a pipe.
+        path: PathBuf,
+        /// The most bytes that are read of it.
+        most: u64,
     },
     /// The system says no.
     #[error("cannot write `{}`", visible_path(path))]
@@ -73,6 +83,7 @@ impl FileError {
             }),
             Self::Read { .. } => None,
             Self::Folder { path } => siblings(&path.join("x.tflite")).map(|names| format!("it holds {names}")),
+            Self::Device { .. } => Some("copy what is wanted of it into a file".into()),
             Self::Empty { .. } => Some("the download or export that made it may have been interrupted".into()),
             Self::TooLarge { .. } => Some("no model for a microcontroller is that large; is it the right file?".into()),
             Self::Foreign { .. } => Some("name another folder, or delete this one yourself".into()),
@@ -118,14 +129,21 @@ fn siblings(path: &Path) -> Option<String> {
 /// The bytes of a file.
 ///
 /// # Errors
-/// If it is missing, a folder, empty, larger than 1 GiB, or cannot be read.
+/// If it is missing, a folder, a device, empty, larger than 1 GiB (for a pipe: 256 MiB), or cannot be read.
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     let fail = |source| FileError::Read { path: path.to_owned(), source };
-    let mut bytes = Vec::new();
-    open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(fail)?;
+    let file = open(path)?;
+    let found = file.metadata().map_err(fail)?;
+    let most = if found.is_file() { MAX_FILE_BYTES } else { MAX_PIPE_BYTES };
+    let too_large = || FileError::TooLarge { path: path.to_owned(), most };
+    if found.len() > most {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(found.len() as usize);
+    file.take(most + 1).read_to_end(&mut bytes).map_err(fail)?;
     match bytes.len() as u64 {
         0 => Err(FileError::Empty { path: path.to_owned() }),
-        n if n > MAX_FILE_BYTES => Err(FileError::TooLarge { path: path.to_owned() }),
+        n if n > most => Err(too_large()),
         _ => Ok(bytes),
     }
 }
@@ -145,11 +163,42 @@ pub fn first_bytes(path: &Path, count: u64) -> Result<Vec<u8>, FileError> {
 
 fn open(path: &Path) -> Result<File, FileError> {
     let fail = |source| FileError::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(fail)?;
-    match file.metadata().map_err(fail)?.is_dir() {
-        true => Err(FileError::Folder { path: path.to_owned() }),
-        false => Ok(file),
+    let found = fs::metadata(path).map_err(fail)?;
+    if found.is_dir() {
+        return Err(FileError::Folder { path: path.to_owned() });
     }
+    if is_device(&found) {
+        return Err(FileError::Device { path: path.to_owned() });
+    }
+    File::open(path).map_err(fail)
+}
+
+/// The bytes of part of a regular file: at most `count` from `offset` on. For files that another file names: not even a pipe is waited for.
+///
+/// # Errors
+/// If it is missing, no regular file, or cannot be read.
+pub fn read_part(path: &Path, offset: u64, count: usize) -> io::Result<Vec<u8>> {
+    let found = fs::metadata(path)?;
+    if !found.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    let there = found.len().saturating_sub(offset).min(count as u64);
+    let mut file = File::open(path)?;
+    file.seek(io::SeekFrom::Start(offset))?;
+    let mut bytes = Vec::with_capacity(there as usize);
+    file.take(there).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(unix)]
+fn is_device(found: &fs::Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    found.file_type().is_char_device() || found.file_type().is_block_device()
+}
+
+#[cfg(not(unix))]
+fn is_device(_: &fs::Metadata) -> bool {
+    false
 }
 
 /// Writes a file as a whole: into a temporary file beside it, which then takes its name. Another process sees the old file or
@@ -190,6 +239,27 @@ mod tests {
         assert_eq!(missing.help().as_deref(), Some("its folder has `model.tflite`, `a.tflite`"));
         fs::write(&path, "").unwrap();
         assert!(matches!(read(&path), Err(FileError::Empty { .. })));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn devices_and_endless_pipes_are_refused() {
+        for device in ["/dev/zero", "/dev/null"] {
+            assert!(matches!(read(Path::new(device)), Err(FileError::Device { .. })), "{device}");
+            assert!(matches!(first_bytes(Path::new(device), 8), Err(FileError::Device { .. })), "{device}");
+            assert!(read_part(Path::new(device), 0, 8).is_err(), "{device}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("part");
+        fs::write(&path, "0123456789").unwrap();
+        assert_eq!(read_part(&path, 4, 3).unwrap(), b"456");
+        assert_eq!(read_part(&path, 8, usize::MAX).unwrap(), b"89");
+        assert_eq!(read_part(&path, 80, 3).unwrap(), b"");
+        let pipe = folder.path().join("pipe");
+        // Opening a pipe that nobody writes to would wait for ever.
+        if std::process::Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()) {
+            assert!(read_part(&pipe, 0, 8).is_err());
+        }
     }
 
     #[test]

@@ -109,7 +109,7 @@ impl Source {
 
     fn from_bytes(bytes: Vec<u8>) -> Result<Self, Error> {
         Ok(if bytes.starts_with(npy::MAGIC) {
-            Self::Array(npy::parse(&bytes)?)
+            Self::Array(npy::parse(bytes)?)
         } else if bytes.starts_with(npz::MAGIC) {
             Self::Archive(Archive::new(bytes)?)
         } else if Picture::recognises(&bytes) {

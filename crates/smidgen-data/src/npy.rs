@@ -41,7 +41,9 @@ pub enum NpyError {
 /// # Errors
 /// If the bytes are not a `.npy` file, or hold a type that smidgen does not use (complex numbers, text, records, Python
 /// objects), or more or fewer elements than the header says.
-pub fn parse(bytes: &[u8]) -> Result<Array, NpyError> {
+pub fn parse(bytes: impl Into<Vec<u8>>) -> Result<Array, NpyError> {
+    let mut bytes: Vec<u8> = bytes.into();
+    let total = bytes.len();
     let rest = bytes.strip_prefix(MAGIC).ok_or(NpyError::Magic)?;
     let (&[major, _minor], rest) = rest.split_first_chunk::<2>().ok_or(NpyError::Truncated)?;
     let (length, rest) = if major == 1 {
@@ -63,7 +65,10 @@ pub fn parse(bytes: &[u8]) -> Result<Array, NpyError> {
     if promised != data.len() {
         return Err(NpyError::Length { promised, found: data.len() });
     }
-    let mut data = data.to_vec();
+    // What is large is kept where it is.
+    let start = total - promised;
+    bytes.drain(..start);
+    let mut data = bytes;
     if big_endian {
         data.chunks_exact_mut(dtype.size()).for_each(<[u8]>::reverse);
     }
@@ -245,9 +250,9 @@ mod tests {
     #[test]
     fn reads_what_numpy_writes() {
         let header = "{'descr': '<i2', 'fortran_order': False, 'shape': (2,), }   \n";
-        assert_eq!(parse(&file(header, &[1, 0, 255, 255])).unwrap().to_f64(), [1.0, -1.0]);
+        assert_eq!(parse(file(header, &[1, 0, 255, 255])).unwrap().to_f64(), [1.0, -1.0]);
         let scalar = "{'descr': '|u1', 'fortran_order': False, 'shape': (), }\n";
-        assert_eq!(parse(&file(scalar, &[200])).unwrap().to_f64(), [200.0]);
+        assert_eq!(parse(file(scalar, &[200])).unwrap().to_f64(), [200.0]);
     }
 
     #[test]
@@ -255,7 +260,7 @@ mod tests {
         let header = "{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3)}";
         // Column by column: (0,0) (1,0) (0,1) (1,1) (0,2) (1,2).
         let data: Vec<u8> = [1i16, 4, 2, 5, 3, 6].iter().flat_map(|v| v.to_be_bytes()).collect();
-        assert_eq!(parse(&file(header, &data)).unwrap().to_f64(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(parse(file(header, &data)).unwrap().to_f64(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     }
 
     #[test]
@@ -264,14 +269,14 @@ mod tests {
         assert_eq!(parse(b"\x93NUMPY\x01\x00\xff"), Err(NpyError::Truncated));
         let header =
             |descr: &str, shape: &str| format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}}}");
-        assert_eq!(parse(&file(&header("<c8", "(1,)"), &[0; 8])), Err(NpyError::Dtype("<c8".into())));
-        assert_eq!(parse(&file(&header("|O", "(1,)"), &[])), Err(NpyError::Dtype("|O".into())));
-        assert_eq!(parse(&file(&header("<f4", "(2, 2)"), &[0; 15])), Err(NpyError::Length { promised: 16, found: 15 }));
+        assert_eq!(parse(file(&header("<c8", "(1,)"), &[0; 8])), Err(NpyError::Dtype("<c8".into())));
+        assert_eq!(parse(file(&header("|O", "(1,)"), &[])), Err(NpyError::Dtype("|O".into())));
+        assert_eq!(parse(file(&header("<f4", "(2, 2)"), &[0; 15])), Err(NpyError::Length { promised: 16, found: 15 }));
         let huge = "(9999999999, 9999999999, 9999999999)";
-        assert!(matches!(parse(&file(&header("<f4", huge), &[])), Err(NpyError::TooLarge(_))));
-        assert!(matches!(parse(&file(&header("<f4", "(-1,)"), &[])), Err(NpyError::Header(_))));
+        assert!(matches!(parse(file(&header("<f4", huge), &[])), Err(NpyError::TooLarge(_))));
+        assert!(matches!(parse(file(&header("<f4", "(-1,)"), &[])), Err(NpyError::Header(_))));
         let record = "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}";
-        assert_eq!(parse(&file(record, &[])), Err(NpyError::Dtype("record".into())));
+        assert_eq!(parse(file(record, &[])), Err(NpyError::Dtype("record".into())));
     }
 
     proptest! {
@@ -282,17 +287,17 @@ mod tests {
             let array = Array::new(dtype, &shape, (0..bytes).map(|i| i as u8).collect());
             let file = to_bytes(&array);
             prop_assert_eq!((file.len() - bytes) % 64, 0);
-            prop_assert_eq!(parse(&file), Ok(array));
+            prop_assert_eq!(parse(file), Ok(array));
         }
 
         #[test]
         fn no_header_panics(header in "[{}()\\[\\]',:0-9A-Za-z<|> ]{0,80}", data in prop::collection::vec(any::<u8>(), 0..16)) {
-            let _ = parse(&file(&header, &data));
+            let _ = parse(file(&header, &data));
         }
 
         #[test]
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-            let _ = parse(&[MAGIC, &bytes].concat());
+            let _ = parse([MAGIC, &bytes].concat());
         }
     }
 }

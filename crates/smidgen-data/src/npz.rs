@@ -9,8 +9,11 @@ use zip::ZipArchive;
 /// The first bytes of every ZIP archive that holds something.
 pub const MAGIC: &[u8] = b"PK";
 
-/// Bytes that one array of an archive may unpack to. A megabyte of ZIP can promise a gigabyte; no network input comes near.
-const MAX_ARRAY_BYTES: u64 = 1 << 30;
+/// Bytes that the arrays of an archive may unpack to, together, ...
+const MAX_BYTES: u64 = 256 << 20;
+/// ... or so many times the archive's own bytes, whichever is more: measured data packs far less, and a megabyte of ZIP can promise a
+/// gigabyte.
+const MAX_RATIO: u64 = 100;
 
 /// Why an archive, or an array of it, could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -26,9 +29,18 @@ pub enum NpzError {
         /// What went wrong.
         source: std::io::Error,
     },
-    /// An entry that unpacks to more than a gigabyte.
-    #[error("the array `{0}` unpacks to more than 1 GiB")]
-    TooLarge(String),
+    /// Entries that unpack to far more than the archive's size.
+    #[error(
+        "up to the array `{name}` the archive of {packed} bytes unpacks to more than {most} bytes, the most that is unpacked of it"
+    )]
+    TooLarge {
+        /// The array's name.
+        name: String,
+        /// Bytes of the archive.
+        packed: u64,
+        /// What its arrays may unpack to.
+        most: u64,
+    },
     /// An entry that is not an array.
     #[error("the array `{name}` cannot be read")]
     Npy {
@@ -44,6 +56,10 @@ pub enum NpzError {
 pub struct Archive {
     zip: ZipArchive<Cursor<Vec<u8>>>,
     names: Vec<String>,
+    /// Bytes of the archive.
+    packed: u64,
+    /// For each entry, what it has unpacked to.
+    unpacked: Vec<u64>,
 }
 
 impl Archive {
@@ -52,11 +68,13 @@ impl Archive {
     /// # Errors
     /// If the bytes are not a ZIP archive.
     pub fn new(bytes: Vec<u8>) -> Result<Self, NpzError> {
+        let packed = bytes.len() as u64;
         let zip = ZipArchive::new(Cursor::new(bytes)).map_err(NpzError::Zip)?;
         let names = (0..zip.len())
             .filter_map(|i| zip.name_for_index(i)?.ok()?.strip_suffix(".npy").map(str::to_owned))
             .collect();
-        Ok(Self { zip, names })
+        let unpacked = vec![0; zip.len()];
+        Ok(Self { zip, names, packed, unpacked })
     }
 
     /// The arrays' names, in the archive's order.
@@ -70,17 +88,25 @@ impl Archive {
     /// If it cannot be unpacked or is not an array that smidgen reads.
     pub fn get(&mut self, name: &str) -> Result<Option<Array>, NpzError> {
         let Some(index) = self.zip.index_for_name(&format!("{name}.npy")) else { return Ok(None) };
+        let most = MAX_BYTES.max(self.packed.saturating_mul(MAX_RATIO));
+        let others: u64 = self.unpacked.iter().sum::<u64>() - self.unpacked[index];
+        let left = most.saturating_sub(others);
+        let too_large = || NpzError::TooLarge { name: name.to_owned(), packed: self.packed, most };
         let entry = self.zip.by_index(index).map_err(NpzError::Zip)?;
-        let mut bytes = Vec::new();
+        if entry.size() > left {
+            return Err(too_large());
+        }
+        let mut bytes = Vec::with_capacity(entry.size() as usize);
         // The limit holds for what comes out, whatever the directory says.
         entry
-            .take(MAX_ARRAY_BYTES + 1)
+            .take(left + 1)
             .read_to_end(&mut bytes)
             .map_err(|source| NpzError::Entry { name: name.to_owned(), source })?;
-        if bytes.len() as u64 > MAX_ARRAY_BYTES {
-            return Err(NpzError::TooLarge(name.to_owned()));
+        if bytes.len() as u64 > left {
+            return Err(too_large());
         }
-        npy::parse(&bytes).map(Some).map_err(|source| NpzError::Npy { name: name.to_owned(), source })
+        self.unpacked[index] = bytes.len() as u64;
+        npy::parse(bytes).map(Some).map_err(|source| NpzError::Npy { name: name.to_owned(), source })
     }
 }
 
@@ -113,6 +139,25 @@ mod tests {
             assert_eq!(archive.get(&name).unwrap(), Some(array));
         }
         assert_eq!(archive.get("input_1").unwrap(), None);
+    }
+
+    #[test]
+    fn an_archive_that_unpacks_to_far_more_than_its_size_is_refused_before_it_is_unpacked() {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        let block = vec![0; 1 << 20];
+        for name in ["a.npy", "b.npy"] {
+            zip.start_file(name, SimpleFileOptions::default()).unwrap();
+            (0..160).for_each(|_| zip.write_all(&block).unwrap());
+        }
+        let bytes = zip.finish().unwrap().into_inner();
+        assert!(bytes.len() < 1 << 20);
+        let mut archive = Archive::new(bytes).unwrap();
+        // One is within the limit (and no array); both are not, but the first may be read again.
+        assert!(matches!(archive.get("a"), Err(NpzError::Npy { .. })));
+        assert!(matches!(archive.get("a"), Err(NpzError::Npy { .. })));
+        let refused = archive.get("b").unwrap_err();
+        assert!(matches!(refused, NpzError::TooLarge { .. }), "{refused}");
+        assert!(refused.to_string().contains("`b`"), "{refused}");
     }
 
     #[test]

@@ -95,12 +95,25 @@ impl fmt::Display for Normalisation {
     }
 }
 
+/// Most pixels of a picture that is decoded. A few hundred kilobytes can declare a thousand million.
+const MOST_PIXELS: u64 = 50_000_000;
+/// Bytes that decoding may take: those pixels with four bytes each, and what the decoder keeps besides.
+const MOST_BYTES: u64 = 256 << 20;
+
 /// Why a picture could not be read or does not suit the input.
 #[derive(Debug, thiserror::Error)]
 pub enum PictureError {
     /// Not a picture, or a damaged or unsupported one.
     #[error("not a picture that can be read")]
     Decode(#[source] image::ImageError),
+    /// More pixels than any camera takes: decoding would take gigabytes.
+    #[error("the picture has {width}x{height} pixels; at most {MOST_PIXELS} are decoded")]
+    TooLarge {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+    },
     /// The network's input is not a picture's.
     #[error("the input `{name}` is {shape}, which is not one picture of 1, 3 or 4 channels")]
     NotAPicture {
@@ -277,20 +290,26 @@ impl Picture {
     /// Decodes JPEG, PNG or BMP, told apart by their first bytes, and turns it upright as its EXIF entry says.
     ///
     /// # Errors
-    /// If the bytes are none of these, are damaged, or would take more than 512 MiB.
+    /// If the bytes are none of these, are damaged, or have more than 50 million pixels.
     pub fn decode(bytes: &[u8]) -> Result<Self, PictureError> {
         let mut reader = ImageReader::new(Cursor::new(bytes))
             .with_guessed_format()
             .map_err(|e| PictureError::Decode(image::ImageError::IoError(e)))?;
-        reader.limits(Limits::default());
-        let decode = |reader: ImageReader<_>| {
-            let mut decoder = reader.into_decoder()?;
+        let mut limits = Limits::default();
+        limits.max_alloc = Some(MOST_BYTES);
+        reader.limits(limits);
+        let mut decoder = reader.into_decoder().map_err(PictureError::Decode)?;
+        let (width, height) = decoder.dimensions();
+        if u64::from(width) * u64::from(height) > MOST_PIXELS {
+            return Err(PictureError::TooLarge { width, height });
+        }
+        let decode = || {
             let orientation = decoder.orientation()?;
             let mut picture = DynamicImage::from_decoder(decoder)?;
             picture.apply_orientation(orientation);
             Ok(picture)
         };
-        decode(reader).map(Self).map_err(PictureError::Decode)
+        decode().map(Self).map_err(PictureError::Decode)
     }
 
     /// A picture of these pixels: `[height, width, channels]` with 1, 3 or 4 channels, or `[height, width]`. `None` for any other
@@ -354,6 +373,41 @@ mod tests {
         let input = PictureInput::of(&graph([1, 1, 1, 3], DataType::int8(scale, zero_point)), 0).unwrap();
         let prepared = input.from_pixels(&[0, 1, 2], Normalise::Auto);
         (prepared.normalisation, prepared.guessed)
+    }
+
+    /// The first bytes of a PNG file of this size.
+    fn png_head(width: u32, height: u32) -> Vec<u8> {
+        let chunk = |name: &[u8], data: &[u8]| {
+            let mut sum = flate2::Crc::new();
+            sum.update(name);
+            sum.update(data);
+            [&(data.len() as u32).to_be_bytes()[..], name, data, &sum.sum().to_be_bytes()].concat()
+        };
+        let size = [width.to_be_bytes(), height.to_be_bytes()].concat();
+        let header = chunk(b"IHDR", &[&size[..], &[8, 2, 0, 0, 0]].concat());
+        [&b"\x89PNG\r\n\x1a\n"[..], &header, &chunk(b"IDAT", &[0x78, 0x9c]), &chunk(b"IEND", &[])].concat()
+    }
+
+    /// The first bytes of a BMP file of this size.
+    fn bmp_head(width: u32, height: u32) -> Vec<u8> {
+        let mut bytes = b"BM".to_vec();
+        for word in [54_u32, 0, 54, 40, width, height, 1 | 24 << 16, 0, 0, 0, 0, 0, 0] {
+            bytes.extend(word.to_le_bytes());
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_picture_of_absurd_size_is_refused_before_it_is_decoded() {
+        for bytes in [png_head(30_000, 30_000), bmp_head(30_000, 30_000), png_head(60_000, 1000)] {
+            let refused = Picture::decode(&bytes).unwrap_err();
+            assert!(matches!(refused, PictureError::TooLarge { .. }), "{refused}");
+        }
+        // A sound header without pixels is damaged, whatever its size; axes of 0 or 2^31 are as well.
+        for bytes in [png_head(30, 30), bmp_head(30, 30), png_head(0, 5), bmp_head(u32::MAX, 1 << 31)] {
+            let refused = Picture::decode(&bytes).unwrap_err();
+            assert!(matches!(refused, PictureError::Decode(_) | PictureError::TooLarge { .. }), "{refused}");
+        }
     }
 
     #[test]

@@ -9,7 +9,6 @@ pub use smidgen_ir::front::Ports;
 use smidgen_ir::front::Unsupported;
 use smidgen_ir::{Graph, Operator, TensorId, passes};
 use smidgen_plan::{LowerError, LowerOptions, Program};
-use std::io::{self, Read, Seek};
 use std::path::Path;
 
 /// What a file may leave open.
@@ -249,12 +248,7 @@ pub fn unsupported(path: &Path, options: &ReadOptions) -> Result<Vec<Unsupported
 /// Options for an ONNX file whose weights may lie in files beside it.
 fn onnx_options<'a>(path: &'a Path, options: &ReadOptions) -> smidgen_onnx::Options<'a> {
     let external = move |location: &str, offset: u64, bytes: usize| {
-        let beside = path.parent().unwrap_or(Path::new("")).join(location);
-        let mut file = std::fs::File::open(beside)?;
-        file.seek(io::SeekFrom::Start(offset))?;
-        let mut data = Vec::new();
-        file.take(bytes as u64).read_to_end(&mut data)?;
-        Ok(data)
+        files::read_part(&path.parent().unwrap_or(Path::new("")).join(location), offset, bytes)
     };
     smidgen_onnx::Options { shapes: options.shapes.clone(), external: Some(Box::new(external)) }
 }

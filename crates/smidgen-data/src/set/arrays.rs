@@ -37,7 +37,7 @@ impl Stacked {
     /// Reads the bytes of a file.
     pub(super) fn open(path: &Path, bytes: Vec<u8>, part: &Part) -> Result<Opened, Error> {
         if bytes.starts_with(npy::MAGIC) {
-            let stacked = Self::rows(path, "samples", npy::parse(&bytes)?)?;
+            let stacked = Self::rows(path, "samples", npy::parse(bytes)?)?;
             return Ok(Opened { stacked, labels: None, part: None });
         }
         let mut archive = Archive::new(bytes)?;

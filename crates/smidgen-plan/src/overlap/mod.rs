@@ -390,3 +390,49 @@ impl<'a> Walk<'a> {
         common + others + within.peak
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::fixture::Net;
+    use crate::simulate::simulate;
+
+    /// Counts the pairs that are looked at.
+    struct Count(usize);
+
+    impl Sink for Count {
+        fn pair(&mut self, _: (usize, Window), _: (usize, Window)) {
+            self.0 += 1;
+        }
+        fn distance(&mut self, _: usize, _: usize, _: isize) {
+            self.0 += 1;
+        }
+        fn heat(&mut self, objects: impl Iterator<Item = usize>, _: usize) {
+            self.0 += objects.count();
+        }
+        const PAIRS: bool = true;
+    }
+
+    /// Visits for a chain of so many steps, and for so many rows.
+    fn visits(steps: usize, rows: usize) -> usize {
+        let mut net = Net::default();
+        let mut x = net.input(rows, 2, 2);
+        for _ in 0..steps {
+            x = net.conv(x, 1, 1, 2);
+        }
+        let net = net.outputs(&[x]);
+        let runs: Vec<Run> =
+            net.step_ids().map(|step| Run::Compute { step, region: net.whole(step) }).collect();
+        let storage = vec![Storage::Whole; net.buffers.len()];
+        let liveness = simulate(&net, &runs, &storage).unwrap();
+        let mut count = Count(0);
+        Walk::new(&net, &runs, &storage, &liveness, &sizes(&net, &liveness)).run(&mut count);
+        count.0
+    }
+
+    #[test]
+    fn visits_grow_with_the_steps_and_not_with_rows() {
+        assert!(visits(400, 4) <= 4 * visits(100, 4) + 8);
+        assert_eq!(visits(20, 40), visits(20, 4000));
+    }
+}

@@ -138,6 +138,9 @@ pub(crate) struct Candidates {
     end: usize,
     /// Streamed segments were left out because there are too many rows or steps.
     pub bounded: bool,
+    /// Runs that were looked at.
+    #[cfg(test)]
+    pub visits: usize,
     /// For each position at which a segment ends, the segments that do.
     ending: Vec<Vec<Segment>>,
 }
@@ -157,7 +160,7 @@ pub(crate) const MOST_STREAMED_ROWS: usize = 1 << 16;
 pub(crate) const MOST_STREAMED_STEPS: usize = 384;
 /// Runs that are looked at in all, to find segments; a measure of time that is the same everywhere. The first half is for whoever comes
 /// first; of the other each position has its share, and what it leaves of it the next ones have as well.
-const VISITS: usize = 5_000_000;
+pub(crate) const VISITS: usize = 5_000_000;
 
 impl Candidates {
     /// Evaluates segments.
@@ -199,7 +202,13 @@ impl Candidates {
                 }
             }
         }
-        Self { end, bounded, ending }
+        Self {
+            end,
+            bounded,
+            #[cfg(test)]
+            visits: evaluator.visits,
+            ending,
+        }
     }
 
     /// The least possible greatest peak of the segments from step `start` on.

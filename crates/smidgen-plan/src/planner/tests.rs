@@ -95,3 +95,59 @@ fn independent_branches_run_in_the_order_that_keeps_least() {
     validate(&plan.program).unwrap();
     assert!(plan.report.total_bytes < 2 * 8 * 8 * 32, "{}", plan.report.total_bytes);
 }
+
+/// A chain of element-wise steps on so many rows.
+fn chain(steps: usize, rows: usize) -> Lowered {
+    let mut net = Net::default();
+    let mut x = net.input(rows, 2, 2);
+    for _ in 0..steps {
+        x = net.conv(x, 1, 1, 2);
+    }
+    net.outputs(&[x])
+}
+
+/// Runs that are looked at to find segments.
+fn visits(steps: usize, rows: usize) -> usize {
+    let net = chain(steps, rows);
+    let flow = Flow::new(&net);
+    Candidates::new(&flow, false).visits
+}
+
+#[test]
+fn the_search_for_segments_is_bounded_and_says_so() {
+    // Segments of every length, as long as there are few steps.
+    let few = visits(10, 8);
+    assert!(few >= 10 * 9 / 2 * 8);
+    for (steps, rows) in [(1000, 4), (300, 64), (40, 20_000), (2, 1_000_000)] {
+        let found = visits(steps, rows);
+        // One segment may exceed what is left, by its own two lists.
+        let most = segments::VISITS + 4 * segments::MOST_STREAMED_ROWS;
+        assert!(found <= most, "{steps} steps of {rows} rows: {found}");
+    }
+    let report = plan(&chain(3, 100_000), &options("auto")).unwrap().report;
+    assert!(report.coarse && report.runs <= 3, "{} runs", report.runs);
+    assert!(!plan(&chain(3, 100), &options("auto")).unwrap().report.coarse);
+}
+
+#[test]
+fn a_stream_of_too_many_steps_or_rows_is_cut() {
+    for (steps, rows) in [(1000, 2), (3, 100_000), (5, 30_000)] {
+        let planned = plan(&chain(steps, rows), &options("stream")).unwrap();
+        validate(&planned.program).unwrap();
+        assert!(planned.report.coarse, "{steps} {rows}");
+        // Steps that have too many rows alone come together as one segment, whole.
+        let segments = &planned.report.segments;
+        assert!(segments.len() > 1 || segments[0].schedule == "layer", "{steps} {rows}");
+        let covered: Vec<usize> = planned.report.segments.iter().flat_map(|s| s.steps.clone()).collect();
+        assert_eq!(covered, (0..steps).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_chain_longer_than_a_stack_is_streamed() {
+    let net = chain(40_000, 2);
+    let flow = Flow::new(&net);
+    let mut writer = crate::schedule::Writer::starting_at(&flow, 0, true);
+    writer.stream(0, 40_000);
+    assert_eq!(writer.runs.len(), 2 * 40_001);
+}
