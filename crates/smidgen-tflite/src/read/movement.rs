@@ -1,6 +1,6 @@
 //! Decoding of the operators that move elements and compute nothing.
 
-use super::call::{Call, Trouble, axis, malformed, unsupported};
+use super::call::{Call, Trouble, axis, malformed, odd, unsupported};
 use super::operators::Decoded;
 use super::tensors::{MAX_RANK, Source};
 use crate::schema::{pack as pack_options, reshape as reshape_options, split as split_options};
@@ -156,7 +156,7 @@ pub(super) fn transpose(call: &Call<'_>) -> Result<Decoded, Trouble> {
     let perm = listed.iter().map(|&a| axis(a, rank)).collect::<Result<Vec<_>, _>>()?;
     let mut seen = [false; MAX_RANK];
     if perm.len() != rank || perm.iter().any(|&a| std::mem::replace(&mut seen[a], true)) {
-        return malformed(format!("{listed:?} does not permute {rank} dimensions"));
+        return odd(format!("{listed:?} does not permute {rank} dimensions"));
     }
     Ok((Op::Transpose { perm }, vec![call.index(0)?]))
 }
@@ -247,7 +247,7 @@ pub(super) fn strided_slice(call: &Call<'_>) -> Result<Decoded, Trouble> {
     let ellipses = (0..entries).filter(|&i| ellipsis(i)).count();
     let rank = x.shape.len();
     if ellipses > 1 || entries - ellipses > rank {
-        return malformed(format!("it slices {entries} axes, {ellipses} of them by ellipsis, out of {rank}"));
+        return odd(format!("it slices {entries} axes, {ellipses} of them by ellipsis, out of {rank}"));
     }
     let mut axes = Vec::new();
     for i in 0..entries {
@@ -277,7 +277,7 @@ pub(super) fn strided_slice(call: &Call<'_>) -> Result<Decoded, Trouble> {
             }
             let start = if begin_mask(i) { 0 } else { from_front(begin) };
             if !(0..dim).contains(&start) {
-                return malformed(format!("index {begin} is out of range for axis {} of {dim}", axes.len()));
+                return odd(format!("index {begin} is out of range for axis {} of {dim}", axes.len()));
             }
             axes.push(AxisSlice { start: start as usize, stride: 1, len: 1, shrink: true });
             continue;

@@ -1,6 +1,6 @@
 //! Decoding of operators: one arm for each, exhaustively.
 
-use super::call::{Call, Trouble, axis, malformed, unsupported};
+use super::call::{Call, Trouble, axis, malformed, odd, unsupported};
 use super::movement;
 use crate::schema::{
     arg_max, arithmetic, concatenation, conv, depthwise, fully_connected, leaky_relu, pool, reducer, resize_bilinear,
@@ -74,7 +74,7 @@ impl Call<'_> {
     fn float(&self, field: crate::flat::Field<f32>) -> Result<f32, Trouble> {
         match self.option(field)?.unwrap_or(0.0) {
             value if value.is_finite() => Ok(value),
-            value => malformed(format!("a parameter of {value}")),
+            value => odd(format!("a parameter of {value}")),
         }
     }
 

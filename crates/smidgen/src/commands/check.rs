@@ -8,7 +8,7 @@ use crate::console::table::{Column, Table};
 use crate::console::{Code, Failure};
 use clap::Args;
 use serde_json::{Value, json};
-use smidgen::ir::front::{Subject, Unsupported};
+use smidgen::ir::front::{Obstacle, Subject, Unsupported};
 use smidgen::network::{ReadOptions, unsupported};
 use smidgen::plan::LowerError;
 use smidgen::{Error, LowerOptions, Network};
@@ -21,9 +21,10 @@ Examples:
   smidgen check model.tflite
   smidgen check model.tflite --json
 
-Lists every unsupported operator, type and feature at once, each with its place in the network and a hint. Of a network \
+Lists everything unsupported at once: one line for each cause, with its first place in the network and a hint; with \
+--json every operator, tensor and feature for itself. Of a network \
 that is quantised already in an ONNX file it also names the operators that compute on floats all the same. Exit code \
-0: all is supported; 3: something is not; 4: the file is damaged.")]
+0: all is supported; 3: something is not, or the file is of another kind, which is named; 4: the file is damaged.")]
 pub struct Check {
     /// The network: a TensorFlow Lite or ONNX file, or the text that `inspect --ir` prints
     #[arg(value_name = "MODEL")]
@@ -51,22 +52,23 @@ impl Check {
             out.line(format!("{GOOD}supported{GOOD:#}  {}", path.display()))?;
             return notes.iter().try_for_each(|note| out.wrapped(&format!("note: {note}"), 2)).map(|()| answer);
         }
-        out.line(format!("{BAD}unsupported{BAD:#}  {}: {}", path.display(), count(found.len(), "obstacle")))?;
+        let obstacles = Obstacle::group(&found);
+        out.line(format!("{BAD}unsupported{BAD:#}  {}: {}", path.display(), count(obstacles.len(), "obstacle")))?;
         out.line("")?;
         let mut table = Table::new(&COLUMNS);
         let mut hints: Vec<(&str, Vec<String>)> = Vec::new();
-        for Unsupported { subject, tensors, reason, hint } in &found {
-            table.row(vec![subject.to_string(), reason.clone(), tensors.clone()]);
+        for obstacle in &obstacles {
+            table.row(vec![obstacle.place(), obstacle.reason(), obstacle.tensors().into()]);
             // Many obstacles have one remedy.
-            match hints.iter_mut().find(|(known, _)| known == hint) {
-                Some((_, subjects)) => subjects.push(subject.to_string()),
-                None => hints.push((hint, vec![subject.to_string()])),
+            match hints.iter_mut().find(|(known, _)| *known == obstacle.hint()) {
+                Some((_, places)) => places.push(obstacle.place()),
+                None => hints.push((obstacle.hint(), vec![obstacle.place()])),
             }
         }
         out.print(table.render(out.width))?;
         out.line("\nwhat to do")?;
-        for (hint, subjects) in hints {
-            out.line(wrap(&format!("  {}: {hint}", subjects.join(", ")), out.width, 4))?;
+        for (hint, places) in hints {
+            out.line(wrap(&format!("  {}: {hint}", places.join(", ")), out.width, 4))?;
         }
         Ok(answer)
     }
@@ -84,6 +86,7 @@ fn obstacles(path: &Path, options: &ReadOptions) -> Result<(Vec<Unsupported>, Ve
         tensors: format!("-> {output:?}"),
         reason,
         hint: "`smidgen ops` shows what is supported of it".into(),
+        cause: None,
     };
     let network = Network::open_with(path, options)?;
     let obstacles = network.obstacles(&LowerOptions::default());
@@ -101,6 +104,7 @@ fn describe(found: &Unsupported) -> Value {
         "index": index,
         "name": name,
         "tensors": found.tensors,
+        "cause": found.cause,
         "reason": found.reason,
         "hint": found.hint,
     })
