@@ -17,6 +17,9 @@ use std::path::Path;
 pub struct ReadOptions {
     /// Shapes of inputs by name, in the file's order of axes; for ONNX files. The first axis is 1 where nothing is said.
     pub shapes: Vec<(String, Vec<usize>)>,
+    /// Integer weights beside float activations (dynamic-range quantisation) become the floats that they stand for; for TensorFlow
+    /// Lite files that are to be quantised.
+    pub float_weights: bool,
 }
 
 /// How the axes of an ONNX file's inputs and outputs lie in the graph.
@@ -69,7 +72,10 @@ impl Network {
                 Err(smidgen_onnx::ReadError::Shape { what }.into())
             }
             Content::Text(text) => Self::from_text(&text),
-            Content::Tflite(bytes) => Self::from_tflite(&bytes),
+            Content::Tflite(bytes) => {
+                let float_weights = options.float_weights;
+                Self::of_tflite(smidgen_tflite::read_with(&bytes, smidgen_tflite::Options { float_weights })?)
+            }
         };
         Content::of_file(path, read)
     }
@@ -119,7 +125,10 @@ impl Network {
     /// # Errors
     /// If they are damaged, or ask for what smidgen does not do.
     pub fn from_tflite(bytes: &[u8]) -> Result<Self, Error> {
-        let graph = smidgen_tflite::read(bytes)?;
+        Self::of_tflite(smidgen_tflite::read(bytes)?)
+    }
+
+    fn of_tflite(graph: Graph) -> Result<Self, Error> {
         smidgen_ir::validate(&graph).map_err(smidgen_tflite::ReadError::from)?;
         Ok(Self { graph, ports: None, notes: Vec::new() })
     }

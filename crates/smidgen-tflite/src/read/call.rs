@@ -54,10 +54,17 @@ pub(super) struct Call<'a> {
     pub outputs: &'a [usize],
     options: Option<Record<'a>>,
     tensors: &'a [Source],
+    /// True if integer weights beside floats are taken, since they are made floats.
+    float_weights: bool,
 }
 
 impl<'a> Call<'a> {
-    pub(super) fn new(builtin: Builtin, wiring: &'a Wiring<'a>, tensors: &'a [Source]) -> Result<Self, Trouble> {
+    pub(super) fn new(
+        builtin: Builtin,
+        wiring: &'a Wiring<'a>,
+        tensors: &'a [Source],
+        float_weights: bool,
+    ) -> Result<Self, Trouble> {
         let tag = wiring.record.get(operator::builtin_options_type)?.unwrap_or(0);
         let expected = options(builtin);
         let options = match wiring.record.get(operator::builtin_options)? {
@@ -68,7 +75,7 @@ impl<'a> Call<'a> {
             }
             _ => None,
         };
-        Ok(Self { builtin, inputs: &wiring.inputs, outputs: &wiring.outputs, options, tensors })
+        Ok(Self { builtin, inputs: &wiring.inputs, outputs: &wiring.outputs, options, tensors, float_weights })
     }
 
     /// A field of the options, if it is there.
@@ -196,6 +203,11 @@ impl<'a> Call<'a> {
             }
             (ElementType::Int8, ElementType::Int8 | ElementType::Int4) => true,
             (ElementType::Int16, kernel) => kernel == ElementType::Int8,
+            (ElementType::Float32, ElementType::Int8 | ElementType::Int4)
+                if self.float_weights && kernel_source.has_scales() =>
+            {
+                true
+            }
             // Dynamic range quantisation: the reference quantises the input as it comes.
             (ElementType::Float32, ElementType::Int8) => {
                 let scale = kernel_source.dtype.as_ref().ok().and_then(|d| d.quantisation()?.per_tensor());

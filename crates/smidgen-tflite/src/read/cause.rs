@@ -53,8 +53,8 @@ pub(super) const DILATED: Cause = Cause {
 
 pub(super) const HYBRID: Cause = Cause {
     name: "dynamic-range quantisation (int8 weights beside float activations)",
-    hint: "a representative data set is missing: convert again with `converter.representative_dataset`, or hand the float network \
-           to `smidgen quantize --data`",
+    hint: "a representative data set is missing: `smidgen quantize --data` takes this file as it is, or convert again with \
+           `converter.representative_dataset`",
 };
 
 pub(super) const UINT8_WEIGHTS: Cause = Cause {

@@ -4,6 +4,8 @@ mod call;
 mod cause;
 mod movement;
 mod operators;
+#[cfg(test)]
+mod sound;
 mod tensors;
 #[cfg(test)]
 mod tests;
@@ -15,9 +17,17 @@ use crate::support::Builtin;
 use call::{Call, Trouble};
 use cause::{Cause, HALF, NO_CONVERTER, OPEN, REPLACE, STATE, UINT8_ENDS, UINT8_WEIGHTS};
 use smidgen_ir::front::{Budget, Subject, Unsupported, listed as names, quoted};
-use smidgen_ir::{DataType, Graph, Operator, Shape, Tensor, TensorId, infer};
+use smidgen_ir::{DataType, ElementType, Graph, Operator, Shape, Tensor, TensorId, infer};
 use std::borrow::Cow;
 use tensors::{Source, UINT8};
+
+/// How to read a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Options {
+    /// Make the integer weights of convolutions and FULLY_CONNECTED on floats (dynamic-range quantisation) the floats that they
+    /// stand for, as a network to be quantised needs them. Otherwise those that no kernel takes are unsupported.
+    pub float_weights: bool,
+}
 
 /// Reads a TensorFlow Lite file.
 ///
@@ -27,7 +37,15 @@ use tensors::{Source, UINT8};
 /// # Errors
 /// [`ReadError`], whose [`kind`](ReadError::kind) says whether the file is at fault or asks for something unsupported.
 pub fn read(bytes: &[u8]) -> Result<Graph, ReadError> {
-    let (graph, unsupported) = Reader::open(bytes)?.graph()?;
+    read_with(bytes, Options::default())
+}
+
+/// Reads a TensorFlow Lite file as [`read`] does, in one of several ways.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_with(bytes: &[u8], options: Options) -> Result<Graph, ReadError> {
+    let (graph, unsupported) = Reader { options, ..Reader::open(bytes)? }.graph()?;
     if unsupported.is_empty() { Ok(graph) } else { Err(ReadError::Unsupported(unsupported)) }
 }
 
@@ -64,6 +82,7 @@ struct Reader<'a> {
     /// The first thing that the file says two ways about. It is held against the file only where nothing is unsupported: shapes
     /// behind an unsupported operator are not known, and parameters of its making are not read.
     contradiction: Option<ReadError>,
+    options: Options,
 }
 
 /// An operator's place in the graph: its tensors, by index in the file.
@@ -97,6 +116,7 @@ impl<'a> Reader<'a> {
             budget: Budget::for_file(bytes.len()),
             unsupported: Vec::new(),
             contradiction: None,
+            options: Options::default(),
         })
     }
 
@@ -132,9 +152,14 @@ impl<'a> Reader<'a> {
                         // The tensor is reported; what this operator makes of it would only repeat that.
                         continue;
                     }
-                    match Call::new(*builtin, wiring, &tensors).and_then(|call| call.decode()) {
+                    match Call::new(*builtin, wiring, &tensors, self.options.float_weights)
+                        .and_then(|call| call.decode())
+                    {
                         Ok((op, inputs)) => {
                             self.budget.take(size_of::<Operator>() + 8 * (inputs.len() + wiring.outputs.len()))?;
+                            if self.options.float_weights {
+                                self.float_weights(&op, &inputs, &mut tensors)?;
+                            }
                             shape_outputs(&op, &inputs, &wiring.outputs, &mut tensors);
                             operators.push((index, op, inputs));
                             continue;
@@ -174,6 +199,21 @@ impl<'a> Reader<'a> {
     fn report(&mut self, entry: Unsupported) -> Result<(), ReadError> {
         self.budget.take(entry.bytes())?;
         self.unsupported.push(entry);
+        Ok(())
+    }
+
+    /// Makes the integer weights of an operator on floats the floats that they stand for.
+    fn float_weights(&self, op: &smidgen_ir::Op, inputs: &[usize], tensors: &mut [Source]) -> Result<(), ReadError> {
+        use smidgen_ir::Op::{Conv2d, DepthwiseConv2d, FullyConnected, TransposeConv};
+        let weighted = matches!(op, Conv2d(_) | DepthwiseConv2d { .. } | FullyConnected { .. } | TransposeConv { .. });
+        let (true, &[x, weights, ..]) = (weighted, inputs) else { return Ok(()) };
+        if tensors[x].element() == ElementType::Float32
+            && let Some(bytes) = tensors[weights].real_bytes()
+        {
+            self.budget.take(bytes.len())?;
+            tensors[weights].data = Some(bytes.into());
+            tensors[weights].dtype = Ok(DataType::FLOAT32);
+        }
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! Decoding of the operators that move elements and compute nothing.
 
-use super::call::{Call, Trouble, axis, malformed, odd, unsupported};
+use super::call::{Call, Trouble, axis, caused, malformed, odd, unsupported};
+use super::cause::SHAPES;
 use super::operators::Decoded;
 use super::tensors::{MAX_RANK, Source};
 use crate::schema::{pack as pack_options, reshape as reshape_options, split as split_options};
@@ -26,8 +27,8 @@ fn size(value: i64, name: &str) -> Result<usize, Trouble> {
 }
 
 pub(super) fn pad(call: &Call<'_>, v2: bool) -> Result<Decoded, Trouble> {
-    let inputs = if v2 { 3 } else { 2 };
-    call.arity(inputs..=inputs, 1)?;
+    // The reference pads with zeros where PADV2 has no value.
+    call.arity(2..=if v2 { 3 } else { 2 }, 1)?;
     let x = call.data(0)?;
     let paddings = call.parameter(1, "paddings", 2 * MAX_RANK)?;
     if paddings.len() != 2 * x.shape.len() {
@@ -36,7 +37,7 @@ pub(super) fn pad(call: &Call<'_>, v2: bool) -> Result<Decoded, Trouble> {
     }
     let pair = |p: &[i64]| Ok([size(p[0], "paddings")?, size(p[1], "paddings")?]);
     let pads = paddings.chunks_exact(2).map(pair).collect::<Result<_, Trouble>>()?;
-    let value = if v2 { pad_value(call, x)? } else { PadValue::Zero };
+    let value = if call.inputs.len() == 3 { pad_value(call, x)? } else { PadValue::Zero };
     Ok((Op::Pad { pads, value }, vec![call.index(0)?]))
 }
 
@@ -96,6 +97,7 @@ pub(super) fn reshape(call: &Call<'_>) -> Result<Decoded, Trouble> {
     let x = call.data(0)?;
     // As the reference does: the tensor where it is a vector of int32, else the options.
     let from_tensor = match call.inputs.get(1) {
+        Some(Some(_)) if call.input(1)?.data.is_none() => return caused("its shape is computed at run time", &SHAPES),
         Some(Some(_)) => call.input(1)?.shape.len() == 1,
         _ => false,
     };

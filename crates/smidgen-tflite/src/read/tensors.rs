@@ -67,6 +67,37 @@ impl Source {
         self.dtype.as_ref().map_or(ElementType::Float32, DataType::element)
     }
 
+    /// True if its integers stand for real numbers.
+    pub(super) fn has_scales(&self) -> bool {
+        self.dtype.as_ref().is_ok_and(|dtype| dtype.quantisation().is_some())
+    }
+
+    /// The real numbers that a constant of int8 or packed int4 stands for, as bytes of float32; `None` if it is no such constant.
+    pub(super) fn real_bytes(&self) -> Option<Vec<u8>> {
+        let (dtype, data) = (self.dtype.as_ref().ok()?, self.data.as_ref()?);
+        let count = Shape(self.shape.clone()).checked_elements()?;
+        let stored = |i: usize| match dtype.element() {
+            ElementType::Int4 => data.get(i / 2).map(|&b| (if i % 2 == 0 { b << 4 } else { b }) as i8 >> 4),
+            ElementType::Int8 => data.get(i).map(|&b| b as i8),
+            _ => None,
+        };
+        let (axis, scales, zero_points): (usize, &[f32], &[i32]) = match dtype.quantisation()? {
+            Quantisation::PerTensor { scale, zero_point } => {
+                (0, std::slice::from_ref(scale), std::slice::from_ref(zero_point))
+            }
+            Quantisation::PerChannel { axis, scales, zero_points } => (*axis, scales, zero_points),
+        };
+        // Elements between one channel and the next; a tensor with one scale is one channel.
+        let inner: usize = if scales.len() == 1 { count.max(1) } else { self.shape[axis + 1..].iter().product() };
+        let mut bytes = Vec::with_capacity(4 * count);
+        for i in 0..count {
+            let channel = i / inner.max(1) % scales.len();
+            let value = scales[channel] * (i32::from(stored(i)?) - zero_points[channel]) as f32;
+            bytes.extend_from_slice(&value.to_le_bytes());
+        }
+        Some(bytes)
+    }
+
     /// The elements of a constant of type int32 or int64.
     pub(super) fn integers(&self) -> Option<Vec<i64>> {
         let data = self.data.as_ref()?;
