@@ -161,6 +161,12 @@ pub fn first_bytes(path: &Path, count: u64) -> Result<Vec<u8>, FileError> {
     if bytes.is_empty() { Err(FileError::Empty { path: path.to_owned() }) } else { Ok(bytes) }
 }
 
+/// The names of the files in a ZIP archive, in its order; `None` if these bytes are none that can be read.
+pub fn zip_names(bytes: &[u8]) -> Option<Vec<String>> {
+    let archive = zip::ZipArchive::new(io::Cursor::new(bytes)).ok()?;
+    Some(archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect())
+}
+
 fn open(path: &Path) -> Result<File, FileError> {
     let fail = |source| FileError::Read { path: path.to_owned(), source };
     let found = fs::metadata(path).map_err(fail)?;

@@ -6,6 +6,7 @@
 use crate::tensor::ElementType;
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::fmt;
 
 /// Who has to act on an error.
@@ -72,18 +73,22 @@ pub struct Unsupported {
     pub reason: String,
     /// What to do about it.
     pub hint: Cow<'static, str>,
+    /// What it has in common with others that go away together: a recurrent layer, control flow. `None` if it stands for
+    /// itself.
+    pub cause: Option<&'static str>,
 }
 
 impl Unsupported {
     /// The reason given for an operator that the table of supported ones does not have.
     pub const UNKNOWN_OPERATOR: &'static str = "this operator is not supported";
 
-    /// The first few as lines, how many more there are, and where it helps the operators to choose from.
+    /// The first few causes as lines, how many more there are, and where it helps the operators to choose from.
     pub fn list(all: &[Unsupported], supported: &[SupportEntry]) -> String {
         const SHOWN: usize = 3;
-        let mut lines: Vec<String> = all.iter().take(SHOWN).map(|entry| format!("not supported: {entry}")).collect();
-        if all.len() > SHOWN {
-            lines.push(format!("and {} more", all.len() - SHOWN));
+        let causes = Obstacle::group(all);
+        let mut lines: Vec<String> = causes.iter().take(SHOWN).map(|cause| format!("not supported: {cause}")).collect();
+        if causes.len() > SHOWN {
+            lines.push(format!("and {} more", causes.len() - SHOWN));
         }
         if all.iter().any(|entry| entry.reason == Self::UNKNOWN_OPERATOR) {
             let names: Vec<&str> = supported.iter().map(|entry| entry.name).collect();
@@ -147,6 +152,85 @@ pub struct Ports {
     pub outputs: Vec<Port>,
 }
 
+/// Everything unsupported that has one cause, and therefore one remedy.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Obstacle<'a> {
+    /// What belongs to it, in the file's order; at least one.
+    pub entries: Vec<&'a Unsupported>,
+}
+
+impl<'a> Obstacle<'a> {
+    /// One for each cause, in the order in which the causes appear. Without a named cause, what is said of operators of one
+    /// name, or of tensors, in the same words is one.
+    pub fn group(all: &'a [Unsupported]) -> Vec<Self> {
+        let mut groups: Vec<Self> = Vec::new();
+        let mut known = HashMap::new();
+        for entry in all {
+            let words = match (entry.cause, &entry.subject) {
+                (Some(cause), _) => (cause, "", ""),
+                (None, Subject::Operator { name, .. }) => ("", name.as_str(), entry.reason.as_str()),
+                (None, Subject::Tensor { .. } | Subject::File) => ("", "", entry.reason.as_str()),
+            };
+            let group = *known.entry(words).or_insert(groups.len());
+            match groups.get_mut(group) {
+                Some(group) => group.entries.push(entry),
+                None => groups.push(Self { entries: vec![entry] }),
+            }
+        }
+        groups
+    }
+
+    /// Where it is: the first subject, and how many more there are.
+    pub fn place(&self) -> String {
+        match self.entries.as_slice() {
+            [] => String::new(),
+            [only] => only.subject.to_string(),
+            [first, rest @ ..] => format!("{} and {} more", first.subject, rest.len()),
+        }
+    }
+
+    /// What is not supported: the cause, and by which operators, tensors and features it shows.
+    pub fn reason(&self) -> String {
+        const SHOWN: usize = 6;
+        let Some(first) = self.entries.first() else { return String::new() };
+        let Some(cause) = first.cause else { return first.reason.clone() };
+        let mut signs: Vec<&str> = Vec::new();
+        for entry in &self.entries {
+            let sign = match &entry.subject {
+                Subject::Operator { name, .. } if entry.reason == Unsupported::UNKNOWN_OPERATOR => name,
+                _ => &entry.reason,
+            };
+            if !signs.contains(&sign.as_str()) && signs.len() <= SHOWN {
+                signs.push(sign);
+            }
+        }
+        if signs.len() > SHOWN {
+            signs[SHOWN] = "and others";
+        }
+        format!("{cause}: {}", signs.join(", "))
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> &'a str {
+        self.entries.first().map_or("", |first| &first.hint)
+    }
+
+    /// Tensors that say where in the network the first of it is.
+    pub fn tensors(&self) -> &'a str {
+        self.entries.first().map_or("", |first| &first.tensors)
+    }
+}
+
+impl fmt::Display for Obstacle<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.place())?;
+        if let ([_], [_, ..]) = (self.entries.as_slice(), self.tensors().as_bytes()) {
+            write!(f, " ({})", self.tensors())?;
+        }
+        write!(f, ": {}; {}", self.reason(), self.hint())
+    }
+}
+
 /// A name from a file as messages show it: quoted, control characters escaped, cut after 60 characters.
 pub fn quoted(name: &str) -> String {
     const SHOWN: usize = 60;
@@ -170,7 +254,7 @@ pub fn listed<'a>(names: impl ExactSizeIterator<Item = Option<&'a str>>) -> Stri
 /// A bound on memory in proportion to the file: what is left of the grant.
 #[derive(Debug)]
 pub struct Budget {
-    limit: usize,
+    limit: Cell<usize>,
     left: Cell<usize>,
 }
 
@@ -194,7 +278,7 @@ impl Budget {
 
     /// A grant of `limit` bytes.
     pub fn of(limit: usize) -> Self {
-        Self { limit, left: Cell::new(limit) }
+        Self { limit: Cell::new(limit), left: Cell::new(limit) }
     }
 
     /// Takes `bytes`.
@@ -202,8 +286,20 @@ impl Budget {
     /// # Errors
     /// If fewer are left.
     pub fn take(&self, bytes: usize) -> Result<(), OverBudget> {
-        let left = self.left.get().checked_sub(bytes).ok_or(OverBudget { limit: self.limit })?;
+        let left = self.left.get().checked_sub(bytes).ok_or(OverBudget { limit: self.limit.get() })?;
         self.left.set(left);
         Ok(())
+    }
+
+    /// A grant of what is left of this one, for work that is given up or kept as a whole.
+    pub fn rest(&self) -> Self {
+        Self { limit: self.limit.clone(), left: self.left.clone() }
+    }
+
+    /// Grants more, for `bytes` that belong to the file but lie in another.
+    pub fn extend(&self, bytes: usize) {
+        let more = bytes.saturating_mul(Self::FACTOR);
+        self.limit.set(self.limit.get().saturating_add(more));
+        self.left.set(self.left.get().saturating_add(more));
     }
 }

@@ -10,6 +10,7 @@
 pub mod cost;
 pub mod front;
 pub mod graph;
+pub mod half;
 pub mod infer;
 pub mod op;
 pub mod passes;

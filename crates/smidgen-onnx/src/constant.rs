@@ -4,6 +4,7 @@ use crate::schema::TensorView;
 use crate::trouble::Trouble;
 use smidgen_ir::ElementType;
 use smidgen_ir::front::Budget;
+use smidgen_ir::half::to_f32;
 use std::sync::Arc;
 
 /// How one element of the file's tensors is stored. Four-bit integers are held one to a byte.
@@ -172,7 +173,7 @@ impl Constant {
         match self.element {
             Element::F32 => data.chunks_exact(4).map(|b| f64::from(f32::from_le_bytes(four(b)))).collect(),
             Element::F64 => data.chunks_exact(8).map(|b| f64::from_le_bytes(eight(b))).collect(),
-            Element::F16 => data.chunks_exact(2).map(|b| half::f16_to_f64(u16::from_le_bytes([b[0], b[1]]))).collect(),
+            Element::F16 => data.chunks_exact(2).map(|b| f64::from(to_f32(u16::from_le_bytes([b[0], b[1]])))).collect(),
             Element::Bf16 => data.chunks_exact(2).map(|b| f64::from(f32::from_le_bytes([0, 0, b[0], b[1]]))).collect(),
             _ => self.ints().unwrap_or_default().into_iter().map(|v| v as f64).collect(),
         }
@@ -261,10 +262,10 @@ pub(crate) fn dims_of(dims: &[i64]) -> Option<(Vec<usize>, usize)> {
 }
 
 /// Takes in a constant of the file; `fetch` reads what lies in another file.
-pub(crate) fn decode(
-    view: &TensorView<'_>,
+pub(crate) fn decode<'a>(
+    view: &TensorView<'a>,
     budget: &Budget,
-    fetch: impl FnOnce(&crate::schema::External<'_>, usize) -> Result<Vec<u8>, Trouble>,
+    fetch: impl FnOnce(&crate::schema::External<'a>, usize) -> Result<Vec<u8>, Trouble>,
 ) -> Result<Constant, Trouble> {
     let malformed = |what: String| Trouble::Malformed(what);
     let name = smidgen_ir::front::quoted(view.name);
@@ -328,18 +329,6 @@ pub(crate) fn decode(
 
 /// Half-precision numbers, which appear in constants only.
 mod half {
-    /// IEEE 754 binary16 to double.
-    pub fn f16_to_f64(bits: u16) -> f64 {
-        let sign = if bits & 0x8000 != 0 { -1.0 } else { 1.0 };
-        let (exponent, fraction) = (i32::from(bits >> 10 & 31), f64::from(bits & 1023));
-        sign * match exponent {
-            0 => fraction * 2f64.powi(-24),
-            31 if fraction == 0.0 => f64::INFINITY,
-            31 => f64::NAN,
-            _ => (1.0 + fraction / 1024.0) * 2f64.powi(exponent - 15),
-        }
-    }
-
     /// The nearest binary16, ties to even.
     pub fn f16_from_f64(value: f64) -> u16 {
         let sign = if value.is_sign_negative() { 0x8000 } else { 0 };
@@ -375,7 +364,7 @@ mod tests {
     #[test]
     fn every_half_comes_back() {
         for bits in 0..=u16::MAX {
-            let value = half::f16_to_f64(bits);
+            let value = f64::from(to_f32(bits));
             if !value.is_nan() {
                 assert_eq!(half::f16_from_f64(value), bits, "{value}");
             }

@@ -17,7 +17,7 @@
 //! The invariant that matters: no file, however hostile, makes the reader panic, run for long, or take more memory than a fixed
 //! multiple of the file's size. Views borrow the file; whatever is copied is charged to a budget.
 //!
-//! Layers, from the bytes up: `wire` (checked fields), `schema` (messages), `constant`, `read` (nodes in order), `fold` (nodes of
+//! Layers, from the bytes up: `wire` (checked fields), `schema` (messages), `constant`, `order`, `read` (nodes in order), `fold` (nodes of
 //! constants), `ops` (all other nodes, by `emit` into the graph), `fuse` (rewrites of the graph).
 #![forbid(unsafe_code)]
 
@@ -29,6 +29,7 @@ mod fold;
 mod fuse;
 mod ops;
 mod options;
+mod order;
 mod read;
 mod schema;
 mod support;

@@ -9,7 +9,7 @@ use crate::options::{Import, Options};
 use crate::schema::{Dim, External, Model, Node, Refused, TensorView, ValueInfo};
 use crate::support::{Known, find};
 use crate::trouble::Trouble;
-use crate::{fold, fuse};
+use crate::{fold, fuse, order};
 use smidgen_ir::front::{Budget, Port, Subject, Unsupported, listed, quoted};
 use smidgen_ir::{DataType, Graph, Op, Shape, Tensor, passes, validate};
 use std::collections::HashMap;
@@ -17,6 +17,10 @@ use std::rc::Rc;
 
 /// The operator sets that can be read.
 const OPSETS: std::ops::RangeInclusive<i64> = 11..=28;
+
+/// Bytes of memory granted for each byte of the file, and to every file. An operator takes some 20 bytes of a file, and as a node
+/// with its tensor in the graph and in the copies that rewrites make some 900.
+const GRANT: (usize, usize) = (64, 64 * 1024);
 
 /// Most operators of a quantised network of which it is said that they compute on floats.
 const MOST_NOTES: usize = 32;
@@ -64,13 +68,15 @@ fn graph(bytes: &[u8], options: &Options<'_>) -> Outcome {
     if bytes.is_empty() {
         return Err(not_onnx("it is empty"));
     }
-    let budget = Budget::for_file(bytes.len());
+    let (factor, base) = GRANT;
+    let budget = Budget::of(bytes.len().saturating_mul(factor).saturating_add(base));
     let model = Model::of(bytes, &budget).map_err(refused)?;
     let Some(file) = &model.graph else { return Err(not_onnx("there is no graph in it")) };
     let opset = model.opset.unwrap_or(1);
     let mut unsupported = Vec::new();
     let mut of_file = |reason: String, hint: &'static str| {
-        unsupported.push(Unsupported { subject: Subject::File, tensors: String::new(), reason, hint: hint.into() });
+        let (subject, tensors) = (Subject::File, String::new());
+        unsupported.push(Unsupported { subject, tensors, reason, hint: hint.into(), cause: None });
     };
     if !OPSETS.contains(&opset) {
         of_file(
@@ -90,13 +96,17 @@ fn graph(bytes: &[u8], options: &Options<'_>) -> Outcome {
     if !unsupported.is_empty() {
         return Ok(Err(unsupported));
     }
+    let order = match order::sorted(file, &budget).map_err(refused)? {
+        Ok(order) => order,
+        Err(index) => return Err(order::cycle(file, index, wiring(&file.nodes[index]))),
+    };
     let sources = Sources::of(file, options, &budget)?;
     // How the inputs lie decides what has to be moved inside: the way that moves least, images channels last if it is the same.
     let mut best: Option<(usize, Translated)> = None;
     for ranks in [4..5usize, 3..5, 0..0] {
-        // Each attempt is granted the same, and only one is kept.
-        let budget = Budget::for_file(bytes.len());
-        let translated = Translation::of(file, &sources, opset, budget, &ranks)?.run()?;
+        // Each attempt is granted what is left, and only one is kept.
+        let budget = budget.rest();
+        let translated = Translation::of(file, &sources, opset, budget, &ranks)?.run(&order)?;
         if !translated.unsupported.is_empty() {
             return Ok(Err(translated.unsupported));
         }
@@ -119,7 +129,8 @@ fn graph(bytes: &[u8], options: &Options<'_>) -> Outcome {
     let entry = |obstacle: &Obstacle| {
         let node = file.nodes.get(obstacle.node)?;
         let subject = Subject::Operator { index: obstacle.node, name: node.op.into() };
-        Some(Unsupported { subject, tensors: wiring(node), reason: obstacle.why.reason(), hint: obstacle.why.hint() })
+        let (reason, hint) = (obstacle.why.reason(), obstacle.why.hint());
+        Some(Unsupported { subject, tensors: wiring(node), reason, hint, cause: None })
     };
     let (refused, kept): (Vec<_>, Vec<_>) = obstacles.iter().partition(|o| o.why.refuses());
     let entries = |list: Vec<&Obstacle>| list.into_iter().take(MOST_NOTES).filter_map(entry).collect::<Vec<_>>();
@@ -184,8 +195,9 @@ struct Input<'a> {
 impl<'a> Sources<'a> {
     fn of(file: &crate::schema::Graph<'a>, options: &Options<'_>, budget: &Budget) -> Result<Self, ReadError> {
         let mut sources = Self { constants: HashMap::new(), inputs: Vec::new(), unsupported: Vec::new() };
+        let mut outside = Outside::default();
         for (index, view) in file.initializers.iter().enumerate() {
-            match decode(view, budget, |external, bytes| fetch(options, external, bytes)) {
+            match decode(view, budget, |external, bytes| outside.fetch(options, external, bytes, budget)) {
                 Ok(constant) => {
                     budget.take(size_of::<Constant>() + 64).map_err(|over| refused(over.into()))?;
                     if sources.constants.insert(view.name, constant.into()).is_some() {
@@ -209,6 +221,7 @@ impl<'a> Sources<'a> {
                     tensors: String::new(),
                     reason,
                     hint: "export the network with float32 inputs".into(),
+                    cause: None,
                 }),
             }
         }
@@ -226,7 +239,7 @@ impl<'a> Sources<'a> {
         match trouble {
             Trouble::Unsupported { reason, hint } => {
                 let subject = Subject::Tensor { index, name: quoted(view.name) };
-                self.unsupported.push(Unsupported { subject, tensors: String::new(), reason, hint });
+                self.unsupported.push(Unsupported { subject, tensors: String::new(), reason, hint, cause: None });
                 Ok(())
             }
             Trouble::Fault(fault) => Err(refused(fault.into())),
@@ -238,20 +251,58 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// Reads a range of another file, as the caller of [`read_with`] lets it.
-fn fetch(options: &Options<'_>, external: &External<'_>, bytes: usize) -> Result<Vec<u8>, Trouble> {
-    let fail = |what: &str| Trouble::External { location: external.location.into(), what: what.into() };
-    if external.length.is_some_and(|length| length != bytes as u64) {
-        return Err(fail("its length is not that of the constant's shape"));
+/// Most bytes that are taken from other files: as much as is read of any file.
+const MOST_OUTSIDE: usize = 1 << 30;
+
+/// What has been read of other files: for each, the bytes in all and where the last of them ends.
+#[derive(Default)]
+struct Outside<'a>(HashMap<&'a str, (usize, usize)>);
+
+impl<'a> Outside<'a> {
+    /// Bytes of other files that are as good as bytes of this one, each counted once however often it is read.
+    fn bytes(&self) -> usize {
+        self.0.values().map(|&(read, end)| read.min(end)).fold(0, usize::saturating_add)
     }
-    let plain = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(['\\', ':', '\0']);
-    if !external.location.split('/').all(plain) {
-        return Err(fail("it does not lie in the network's own folder"));
+
+    /// Reads a range of another file, as the caller of [`read_with`] lets it, and grants what it brings.
+    fn fetch(
+        &mut self,
+        options: &Options<'_>,
+        external: &External<'a>,
+        bytes: usize,
+        budget: &Budget,
+    ) -> Result<Vec<u8>, Trouble> {
+        let fail = |what: String| Trouble::External { location: external.location.into(), what };
+        if let Some(length) = external.length.filter(|&length| length != bytes as u64) {
+            return Err(fail(format!(
+                "the network gives a constant {length} bytes there, but its shape takes {bytes}"
+            )));
+        }
+        let plain = |part: &str| !part.is_empty() && part != ".." && !part.contains(['\\', ':', '\0']);
+        if !external.location.split('/').all(plain) {
+            return Err(fail("it does not lie in the network's own folder".into()));
+        }
+        let Some(external_data) = &options.external else {
+            return Err(fail("the network was handed over without its folder; open it as a file".into()));
+        };
+        let read: usize = self.0.values().map(|&(read, _)| read).fold(bytes, usize::saturating_add);
+        if read > MOST_OUTSIDE {
+            return Err(fail("the constants in other files have more than 1 GiB".into()));
+        }
+        let data = external_data(external.location, external.offset, bytes).map_err(|error| fail(error.to_string()))?;
+        if data.len() < bytes {
+            let (found, offset) = (data.len(), external.offset);
+            return Err(fail(format!("it ends {found} bytes after byte {offset}, where a constant of {bytes} begins")));
+        }
+        let before = self.bytes();
+        let (read, end) = self.0.entry(external.location).or_default();
+        *read += bytes;
+        let ends = external.offset.saturating_add(bytes as u64);
+        *end = (*end).max(usize::try_from(ends).unwrap_or(usize::MAX));
+        budget.extend(self.bytes() - before);
+        budget.take(bytes)?;
+        Ok(data)
     }
-    let Some(external_data) = &options.external else {
-        return Err(fail("the network was handed over without its folder; open it as a file"));
-    };
-    external_data(external.location, external.offset, bytes).map_err(|error| fail(&error.to_string()))
 }
 
 /// An input with its shape settled; or why its type is not supported.
@@ -401,9 +452,10 @@ impl<'a, 's> Translation<'a, 's> {
         }
     }
 
-    fn run(mut self) -> Result<Translated, ReadError> {
-        for (index, node) in self.file.nodes.iter().enumerate() {
-            self.node(index, node)?;
+    /// Translates the nodes in this order.
+    fn run(mut self, order: &[usize]) -> Result<Translated, ReadError> {
+        for &index in order {
+            self.node(index, &self.file.nodes[index])?;
         }
         let mut outputs = Vec::new();
         if self.unsupported.is_empty() {
@@ -418,6 +470,7 @@ impl<'a, 's> Translation<'a, 's> {
                         tensors: String::new(),
                         reason,
                         hint,
+                        cause: None,
                     }),
                     Err(trouble) => return Err(self.fatal(trouble)),
                 }
@@ -436,7 +489,7 @@ impl<'a, 's> Translation<'a, 's> {
                 (_, Some(value)) => Some(value.clone()),
                 (_, None) => {
                     return Err(fail(format!(
-                        "it reads {}, which is neither an input nor a constant, and which no earlier operator writes",
+                        "it reads {}, which is neither an input nor a constant, and which no operator writes",
                         quoted(name)
                     )));
                 }
@@ -465,8 +518,10 @@ impl<'a, 's> Translation<'a, 's> {
             Trouble::Malformed(what) => return Err(fail(what)),
             Trouble::Unsupported { reason, hint } => {
                 let subject = Subject::Operator { index, name: node.op.into() };
-                let entry = Unsupported { subject, tensors: wiring(node), reason, hint };
-                self.emit.budget.take(entry.bytes()).map_err(|over| refused(over.into()))?;
+                let cause = cause_of(node.op);
+                let entry = Unsupported { subject, tensors: wiring(node), reason, hint, cause };
+                // A vector may grow to twice its contents.
+                self.emit.budget.take(2 * entry.bytes()).map_err(|over| refused(over.into()))?;
                 self.unsupported.push(entry);
             }
             // What it reads has been reported.
@@ -544,12 +599,29 @@ impl<'a, 's> Translation<'a, 's> {
     }
 }
 
+/// What an operator that is not supported has in common with others that go away together.
+fn cause_of(name: &str) -> Option<&'static str> {
+    match name {
+        "If" | "Loop" | "Scan" => Some("control flow"),
+        "LSTM" | "GRU" | "RNN" => Some("a recurrent layer"),
+        "QLinearConv" | "QLinearMatMul" | "ConvInteger" | "MatMulInteger" | "DynamicQuantizeLinear" => {
+            Some("quantisation as operators of their own")
+        }
+        _ => None,
+    }
+}
+
 /// What to do about an operator that is not supported.
 fn hint_for(name: &str) -> &'static str {
     match name {
-        "If" | "Loop" | "Scan" => "export the network without control flow",
+        "If" | "Loop" | "Scan" => {
+            "export the network without branches and loops that depend on data: `torch.onnx.export` of a traced model has none"
+        }
         "Erf" => "use the tanh form of GELU: GELU(approximate=\"tanh\")",
-        "LSTM" | "GRU" | "RNN" => "use convolutions along time",
+        "LSTM" | "GRU" | "RNN" => {
+            "recurrent layers are not supported yet: call the layer's cell once for each step in the model's code, which \
+             exports as plain operators with the same weights, or use convolutions along time"
+        }
         "NonZero" | "NonMaxSuppression" | "TopK" | "Unique" | "Compress" => {
             "end the network before it, and do this in your own code"
         }

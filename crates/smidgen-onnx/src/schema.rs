@@ -26,11 +26,14 @@ impl From<OverBudget> for Refused {
     }
 }
 
-/// Appends, charging what the entry takes. A vector may grow to twice its contents.
-fn keep<T>(budget: &Budget, list: &mut Vec<T>, entry: T) -> Result<(), Refused> {
-    budget.take(2 * size_of::<T>())?;
-    list.push(entry);
-    Ok(())
+/// An empty list with room for just the fields of this number, charging what they take: files hold many short lists, which
+/// would otherwise take four entries each.
+fn list<T>(message: Message<'_>, number: u32, budget: &Budget) -> Result<Vec<T>, Refused> {
+    // A field that is damaged ends the message; who reads it reports that.
+    let count =
+        message.fields().take_while(Result::is_ok).filter(|f| f.as_ref().is_ok_and(|f| f.number == number)).count();
+    budget.take(count * size_of::<T>())?;
+    Ok(Vec::with_capacity(count))
 }
 
 /// A network and the operator sets that its nodes are of.
@@ -89,28 +92,22 @@ impl<'a> Graph<'a> {
     fn of(message: Message<'a>, budget: &Budget) -> Result<Self, Refused> {
         let mut graph = Self {
             name: "",
-            nodes: Vec::new(),
-            initializers: Vec::new(),
+            nodes: list(message, 1, budget)?,
+            initializers: list(message, 5, budget)?,
             sparse: 0,
-            inputs: Vec::new(),
-            outputs: Vec::new(),
+            inputs: list(message, 11, budget)?,
+            outputs: list(message, 12, budget)?,
         };
         for field in message.fields() {
             let field = field?;
             match field.number {
-                1 => {
-                    let node = Node::of(field.message("NodeProto")?, budget)?;
-                    keep(budget, &mut graph.nodes, node)?;
-                }
+                1 => graph.nodes.push(Node::of(field.message("NodeProto")?, budget)?),
                 2 => graph.name = field.text()?,
-                5 => {
-                    let tensor = TensorView::of(field.message("TensorProto")?, budget)?;
-                    keep(budget, &mut graph.initializers, tensor)?;
-                }
+                5 => graph.initializers.push(TensorView::of(field.message("TensorProto")?, budget)?),
                 11 | 12 => {
                     let info = ValueInfo::of(field.message("ValueInfoProto")?, budget)?;
                     let list = if field.number == 11 { &mut graph.inputs } else { &mut graph.outputs };
-                    keep(budget, list, info)?;
+                    list.push(info);
                 }
                 15 => graph.sparse += 1,
                 _ => {}
@@ -135,16 +132,22 @@ pub(crate) struct Node<'a> {
 
 impl<'a> Node<'a> {
     fn of(message: Message<'a>, budget: &Budget) -> Result<Self, Refused> {
-        let mut node =
-            Self { name: "", op: "", domain: "", inputs: Vec::new(), outputs: Vec::new(), attributes: Vec::new() };
+        let mut node = Self {
+            name: "",
+            op: "",
+            domain: "",
+            inputs: list(message, 1, budget)?,
+            outputs: list(message, 2, budget)?,
+            attributes: list(message, 5, budget)?,
+        };
         for field in message.fields() {
             let field = field?;
             match field.number {
-                1 => keep(budget, &mut node.inputs, field.text()?)?,
-                2 => keep(budget, &mut node.outputs, field.text()?)?,
+                1 => node.inputs.push(field.text()?),
+                2 => node.outputs.push(field.text()?),
                 3 => node.name = field.text()?,
                 4 => node.op = field.text()?,
-                5 => keep(budget, &mut node.attributes, Attribute::of(field.message("AttributeProto")?)?)?,
+                5 => node.attributes.push(Attribute::of(field.message("AttributeProto")?)?),
                 7 => node.domain = field.text()?,
                 _ => {}
             }
@@ -369,8 +372,9 @@ impl<'a> ValueInfo<'a> {
             match field.number {
                 1 => self.data_type = Some(field.int()?),
                 2 => {
-                    let dims = self.dims.insert(Vec::new());
-                    for field in field.message("TensorShapeProto")?.fields() {
+                    let shape = field.message("TensorShapeProto")?;
+                    let dims = self.dims.insert(list(shape, 1, budget)?);
+                    for field in shape.fields() {
                         let field = field?;
                         if field.number != 1 {
                             continue;
@@ -384,7 +388,7 @@ impl<'a> ValueInfo<'a> {
                                 _ => {}
                             }
                         }
-                        keep(budget, dims, dim)?;
+                        dims.push(dim);
                     }
                 }
                 _ => {}

@@ -99,6 +99,24 @@ impl Random {
 fn damaged_files_cost_nothing_but_an_error() {
     let files = [("classifier", build::classifier()), ("mixer", build::mixer()), ("quantised", build::quantised())];
     let mut tally = Tally::default();
+    for count in [150, 1000, 3000, 20_000] {
+        // Sound files that are nothing but operators, in and out of order, take the most memory for their size.
+        for bytes in [build::chain(0..count), build::chain((0..count).rev())] {
+            let used = peak(|| drop(read(&bytes).expect("a sound file")));
+            assert!(
+                used <= bound(bytes.len()),
+                "{count} operators in {} bytes took {used} bytes of memory",
+                bytes.len()
+            );
+        }
+    }
+    // Two bytes ask for a node, four for a node with an input.
+    for piece in [&[0x0a, 0][..], &[0x0a, 2, 0x0a, 0]] {
+        let nodes = piece.repeat(40_000);
+        let bytes = build::file(17, build::Message(nodes));
+        let used = peak(|| drop(read(&bytes)));
+        assert!(used <= bound(bytes.len()), "{} bytes of nodes took {used} bytes of memory", bytes.len());
+    }
     for (name, bytes) in &files {
         let import = read(bytes).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert!(import.graph.operators.len() > 2, "{name}");

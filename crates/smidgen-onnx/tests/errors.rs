@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::build::{attribute, classifier, file, floats, graph, ints, node, number, port, raw};
+use common::build::{attribute, chain, classifier, file, floats, graph, ints, node, number, port, raw};
 use common::names;
 use smidgen_onnx::{ErrorKind, Options, ReadError, check, is_onnx, read, read_with};
 
@@ -74,18 +74,57 @@ fn weights_must_be_numbers() {
 }
 
 #[test]
-fn nodes_out_of_order_and_cycles_are_refused() {
+fn nodes_in_a_cycle_or_that_read_what_nothing_writes_are_refused() {
     let nodes = [node("Relu", &["b"], &["a"]), node("Relu", &["a"], &["b"])];
     let bytes = file(17, graph(&nodes, &[], &[port("x", &[Ok(2)])], &[port("b", &[])]));
     let message = refused(&bytes, ErrorKind::Malformed);
     assert_eq!(
         message,
-        "operator 0 Relu (\"b\" -> \"a\"): it reads \"b\", which is neither an input nor a constant, and which no earlier \
-         operator writes"
+        "operator 0 Relu (\"b\" -> \"a\"): it reads what depends on its own output: operators form a cycle, so none of them \
+         can run first"
     );
+    let itself = [node("Relu", &["x"], &["b"]), node("Add", &["a", "b"], &["a"])];
+    let bytes = file(17, graph(&itself, &[], &[port("x", &[Ok(2)])], &[port("b", &[])]));
+    assert!(refused(&bytes, ErrorKind::Malformed).starts_with("operator 1 Add"));
+    let bytes = file(17, graph(&[node("Relu", &["z"], &["y"])], &[], &[port("x", &[Ok(2)])], &[port("y", &[])]));
+    assert!(refused(&bytes, ErrorKind::Malformed).contains("it reads \"z\", which is neither an input nor a constant"));
     let twice = [node("Relu", &["x"], &["y"]), node("Relu", &["x"], &["y"])];
     let bytes = file(17, graph(&twice, &[], &[port("x", &[Ok(2)])], &[port("y", &[])]));
     assert!(refused(&bytes, ErrorKind::Malformed).contains("it writes \"y\", which is there already"));
+}
+
+#[test]
+fn nodes_out_of_order_are_sorted() {
+    // Two branches and the sum of them, from the end to the beginning.
+    let nodes = [
+        node("Add", &["c", "d"], &["y"]),
+        node("Tanh", &["a"], &["d"]),
+        node("Sigmoid", &["a"], &["c"]),
+        node("Exp", &["x"], &["a"]),
+    ];
+    let order = |nodes: &[common::build::Message]| {
+        let bytes = file(17, graph(nodes, &[], &[port("x", &[Ok(2)])], &[port("y", &[])]));
+        let import = read(&bytes).unwrap();
+        import.graph.operators.iter().map(|o| (o.op.name(), o.source)).collect::<Vec<_>>()
+    };
+    assert_eq!(order(&nodes), [("EXP", Some(3)), ("LOGISTIC", Some(2)), ("TANH", Some(1)), ("ADD", Some(0))]);
+    let forth: Vec<_> = nodes.iter().rev().cloned().collect();
+    assert_eq!(order(&forth), [("EXP", Some(0)), ("LOGISTIC", Some(1)), ("TANH", Some(2)), ("ADD", Some(3))]);
+    // A chain as long as it may be is no stack.
+    assert_eq!(read(&chain((0..5000).rev())).unwrap().graph.operators.len(), 5000);
+}
+
+fn name(i: usize) -> String {
+    format!("t{i}")
+}
+
+#[test]
+fn many_small_operators_are_no_inflation() {
+    for count in [1, 150, 300, 3000, 20_000] {
+        let bytes = chain(0..count);
+        let import = read(&bytes).unwrap_or_else(|e| panic!("{count} operators in {} bytes: {e}", bytes.len()));
+        assert_eq!(import.graph.operators.len(), count);
+    }
 }
 
 #[test]
@@ -125,6 +164,41 @@ fn weights_in_other_files_are_fetched_within_the_folder_only() {
         assert!(error.to_string().contains("does not lie in the network's own folder"), "{outside}: {error}");
     }
     assert!(refused(&external("weights.bin"), ErrorKind::Request).contains("without its folder"));
+    let short = Options { shapes: vec![], external: Some(Box::new(|_, _, _| Ok(vec![0; 12]))) };
+    let error = read_with(&external("./weights.bin"), &short).unwrap_err();
+    let message =
+        "the weights in `./weights.bin` cannot be read: it ends 12 bytes after byte 8, where a constant of 16 begins";
+    assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Request, message));
+}
+
+/// A network that multiplies by `count` constants of `size` x `size` floats each, all in other files.
+fn outside(size: i64, places: &[(&str, u64)]) -> Vec<u8> {
+    use common::build::Message;
+    let entry = |key: &str, value: &str| Message::default().text(1, key).text(2, value);
+    let tensor = |(i, (location, offset)): (usize, &(&str, u64))| {
+        let tensor = Message::default().int(1, size).int(1, size).int(2, 1).text(8, &format!("w{i}")).int(14, 1);
+        let offset = entry("offset", &offset.to_string());
+        let length = entry("length", &(4 * size * size).to_string());
+        tensor.message(13, entry("location", location)).message(13, offset).message(13, length)
+    };
+    let weights: Vec<Message> = places.iter().enumerate().map(tensor).collect();
+    let multiply = |i: usize| node("MatMul", &[&name(i), &format!("w{i}")], &[&name(i + 1)]);
+    let nodes: Vec<Message> = (0..places.len()).map(multiply).collect();
+    file(17, graph(&nodes, &weights, &[port("t0", &[Ok(1), Ok(size)])], &[port(&name(places.len()), &[])]))
+}
+
+#[test]
+fn weights_in_other_files_may_be_far_larger_than_the_graph() {
+    let read_from = |places: &[(&str, u64)]| {
+        let fetch = |_: &str, _: u64, bytes: usize| Ok(vec![0; bytes]);
+        read_with(&outside(512, places), &Options { shapes: vec![], external: Some(Box::new(fetch)) })
+    };
+    let step = 4 * 512 * 512;
+    let import = read_from(&[("a.data", 0), ("a.data", step), ("folder/b.data", 64), ("c.data", 4096)]).unwrap();
+    assert_eq!(names(&import.graph), ["FULLY_CONNECTED"; 4]);
+    // One range read over and over is one range.
+    let over = read_from(&[("a.data", 0); 100]);
+    assert!(matches!(over, Err(ReadError::Inflated { .. })), "{over:?}");
 }
 
 #[test]

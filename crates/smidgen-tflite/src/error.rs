@@ -3,6 +3,8 @@
 use crate::flat::Fault;
 use crate::support::SUPPORTED;
 use smidgen_ir::front::{ErrorKind, OverBudget, Unsupported};
+use smidgen_ir::validate::OperatorFault;
+use smidgen_ir::{ShapeError, ValidateError};
 use thiserror::Error;
 
 /// Why a file could not be read.
@@ -63,16 +65,31 @@ pub enum ReadError {
     /// The network needs what smidgen does not do. Holds at least one entry: everything that stands in the way.
     #[error("{}", Unsupported::list(.0, SUPPORTED))]
     Unsupported(Vec<Unsupported>),
+    /// The graph breaks a rule of smidgen's: types that do not go together, a tensor without elements, sizes beyond a bound.
+    #[error(transparent)]
+    Invalid(#[from] ValidateError),
+}
+
+/// True for what the reference refuses too: shapes that do not fit each other. It makes nothing of windows that do not fit.
+fn contradicts(error: &ValidateError) -> bool {
+    let ValidateError::Operator { fault, .. } = error else { return false };
+    match &**fault {
+        OperatorFault::OutputCount { .. } => true,
+        OperatorFault::Shape(error) => !matches!(error, ShapeError::Window { .. }),
+        _ => false,
+    }
 }
 
 impl ReadError {
     /// Who has to act.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Unsupported(_) => ErrorKind::Unsupported,
+            // The reference loads what shares its bytes, however large that makes it.
+            Self::Unsupported(_) | Self::Inflated { .. } => ErrorKind::Unsupported,
+            Self::Invalid(error) if contradicts(error) => ErrorKind::Malformed,
+            Self::Invalid(_) => ErrorKind::Unsupported,
             Self::NotTflite { .. }
             | Self::Damaged { .. }
-            | Self::Inflated { .. }
             | Self::Tensor { .. }
             | Self::Operator { .. }
             | Self::Graph { .. } => ErrorKind::Malformed,

@@ -1,6 +1,6 @@
 //! Checked reading of FlatBuffers tables, on top of `planus`.
 //!
-//! The one invariant: nothing here believes the file. Every offset, length and alignment is compared with the bytes there are
+//! The one invariant: nothing here believes the file. Every offset and length is compared with the bytes there are
 //! before it is followed, nothing is allocated, and every failure names the table, the field and the byte at which it lies.
 //! [`Record`] is one table, [`Records`] a vector of tables, [`Numbers`] a vector of scalars; [`Field`] says which field of which
 //! table holds what, so that [`crate::schema`] is the only place with field numbers.
@@ -97,7 +97,7 @@ impl Held for Many {
 
 /// A number that a vector can hold.
 pub(crate) trait Scalar: Copy {
-    /// Bytes, and the alignment that FlatBuffers asks for.
+    /// Bytes.
     const SIZE: usize;
     /// From as many little-endian bytes as `SIZE` says.
     fn from_bytes(bytes: &[u8]) -> Self;
@@ -264,7 +264,8 @@ fn follow(buffer: SliceWithStartOffset<'_>, offset: usize) -> Result<SliceWithSt
     buffer.advance(offset.checked_add(forward).ok_or(ErrorKind::InvalidOffset)?)
 }
 
-/// Follows the offset at `offset` to a vector whose elements take `size` bytes, all of which lie in the file and are aligned.
+/// Follows the offset at `offset` to a vector whose elements take `size` bytes, all of which lie in the file. They need not be
+/// aligned, as numbers are put together from their bytes: writers other than TensorFlow's do not align what takes 8 bytes.
 fn vector(
     buffer: SliceWithStartOffset<'_>,
     offset: usize,
@@ -276,11 +277,6 @@ fn vector(
     if !fits {
         return Err(ErrorKind::InvalidLength);
     }
-    let first = vector.offset_from_start + 4;
-    if !vector.offset_from_start.is_multiple_of(4) || !first.is_multiple_of(size) {
-        // planus has no kind for this; its own use of this one cannot come about, as strings are read as bytes.
-        return Err(ErrorKind::MissingNullTerminator);
-    }
     Ok((vector, len))
 }
 
@@ -288,7 +284,6 @@ fn describe(kind: ErrorKind) -> String {
     match kind {
         ErrorKind::InvalidOffset => "its offset leads outside the file".into(),
         ErrorKind::InvalidLength => "it is longer than the file".into(),
-        ErrorKind::MissingNullTerminator => "its offset leads to a place that is not aligned".into(),
         ErrorKind::InvalidVtableLength { length } => format!("a table cannot have a field list of {length} bytes"),
         other => other.to_string(),
     }

@@ -22,7 +22,7 @@ mod support;
 mod write;
 
 pub use error::{ReadError, WriteError};
-pub use read::{check, read};
+pub use read::{Options, check, read, read_with};
 pub use smidgen_ir::front::{ErrorKind, Subject, SupportEntry, Unsupported};
 pub use support::SUPPORTED;
 pub use write::write;

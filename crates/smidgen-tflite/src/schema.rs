@@ -52,7 +52,6 @@ tables! {
         quantization: One = 4,
         is_variable: bool = 5,
         sparsity: One = 6,
-        #[cfg(test)]
         shape_signature: Vector<i32> = 7,
         external_buffer: u32 = 10,
     }

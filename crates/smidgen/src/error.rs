@@ -2,6 +2,7 @@
 
 use crate::evaluate::EvaluateError;
 use crate::verify::GoldenError;
+use crate::{c_array, foreign};
 use smidgen_boards::BoardError;
 use smidgen_codegen::CodegenError;
 use smidgen_data::{FileError, SetError, input::InputError, npy::NpyError, npz::NpzError, picture::PictureError};
@@ -62,6 +63,12 @@ pub enum Error {
     /// Not an ONNX file that can be read.
     #[error(transparent)]
     Onnx(#[from] smidgen_onnx::ReadError),
+    /// A file of another kind, which has to be converted.
+    #[error("it is {}, not a model that smidgen reads", .0.what)]
+    Foreign(&'static foreign::Kind),
+    /// C source whose array of bytes cannot be read.
+    #[error("it is C source, but its array of bytes cannot be read: {0}")]
+    CArray(#[from] c_array::BadArray),
     /// Not the textual form of a graph.
     #[error(transparent)]
     Text(#[from] ParseError),
@@ -136,6 +143,8 @@ impl Error {
             Self::Read(error) => error.kind().into(),
             Self::Onnx(error) => error.kind().into(),
             Self::Lower(LowerError::TooLarge { .. }) => ErrorKind::DoesNotFit,
+            Self::Foreign(found) => found.kind,
+            Self::CArray(_) => ErrorKind::Malformed,
             Self::Lower(_) | Self::Write(_) => ErrorKind::Unsupported,
             Self::Text(_) | Self::Invalid(_) => ErrorKind::Malformed,
             Self::Exec(_) | Self::Pass(_) | Self::UnsoundPlan(_) | Self::Plan(PlanError::Place(_)) => {
@@ -228,8 +237,18 @@ impl Error {
                 "export the network again from a checkpoint whose training did not diverge"
             }
             Self::Onnx(_) => "the file is damaged or was written by a faulty exporter: export or download it again",
+            Self::Foreign(found) => found.advice,
+            Self::CArray(_) => {
+                "hand in the `.tflite` file that the array was made from, or write the array anew: `xxd -i FILE`"
+            }
+            Self::Read(ReadError::Inflated { .. }) => {
+                "no converter writes such files: convert the network again, in fewer and smaller parts"
+            }
+            Self::Read(ReadError::Invalid(_)) if self.kind() == ErrorKind::Unsupported => {
+                "`smidgen ops` shows what is supported of each operator"
+            }
             Self::Read(ReadError::NotTflite { .. }) => {
-                "a model is a `.tflite` file, as the TensorFlow Lite converter writes it, or an `.onnx` file, as PyTorch exports it"
+                "a model is a `.tflite` file, as the TensorFlow Lite converter writes it, or an `.onnx` file, as PyTorch exports it, or a C array of such a file"
             }
             Self::Read(_) | Self::Invalid(_) => {
                 "the file is damaged or was written by a faulty converter: convert or download it again"

@@ -15,9 +15,11 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+pub mod c_array;
 pub mod compile;
 pub mod error;
 pub mod evaluate;
+pub mod foreign;
 pub mod network;
 pub mod simulate;
 pub mod verify;

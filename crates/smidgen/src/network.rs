@@ -2,7 +2,7 @@
 
 use crate::data::{Array, Dtype, Interface};
 use crate::error::Error;
-use crate::files;
+use crate::{c_array, files, foreign};
 use smidgen_exec::{Executor, relabelled};
 use smidgen_ir::cost::Cost;
 pub use smidgen_ir::front::Ports;
@@ -16,6 +16,9 @@ use std::path::Path;
 pub struct ReadOptions {
     /// Shapes of inputs by name, in the file's order of axes; for ONNX files. The first axis is 1 where nothing is said.
     pub shapes: Vec<(String, Vec<usize>)>,
+    /// Integer weights beside float activations (dynamic-range quantisation) become the floats that they stand for; for TensorFlow
+    /// Lite files that are to be quantised.
+    pub float_weights: bool,
 }
 
 /// A network that has been read and found valid.
@@ -37,8 +40,8 @@ pub struct Network {
 }
 
 impl Network {
-    /// Reads a file: TensorFlow Lite's format, ONNX, or the [textual form](smidgen_ir::text) of a graph, told apart by the first
-    /// bytes.
+    /// Reads a file: TensorFlow Lite's format, ONNX, a C array of either, or the [textual form](smidgen_ir::text) of a graph, told
+    /// apart by their content.
     ///
     /// # Errors
     /// If the file cannot be read, is damaged, asks for what smidgen does not do, or leaves open a shape.
@@ -52,18 +55,19 @@ impl Network {
     /// As [`open`](Self::open), and if shapes are given that do not suit the file.
     pub fn open_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self, Error> {
         let path = path.as_ref();
-        let bytes = files::read(path)?;
-        let read = || {
-            if smidgen_onnx::is_onnx(&bytes) {
-                return Self::from_onnx(&bytes, &onnx_options(path, options));
-            }
-            if !options.shapes.is_empty() {
+        let read = |content| match content {
+            Content::Onnx(bytes) => Self::from_onnx(&bytes, &onnx_options(path, options)),
+            _ if !options.shapes.is_empty() => {
                 let what = "a shape is given, but this file is not ONNX and leaves none open".into();
-                return Err(smidgen_onnx::ReadError::Shape { what }.into());
+                Err(smidgen_onnx::ReadError::Shape { what }.into())
             }
-            Self::from_bytes(&bytes)
+            Content::Text(text) => Self::from_text(&text),
+            Content::Tflite(bytes) => {
+                let float_weights = options.float_weights;
+                Self::of_tflite(smidgen_tflite::read_with(&bytes, smidgen_tflite::Options { float_weights })?)
+            }
         };
-        read().map_err(|e| e.at(path))
+        Content::of_file(path, read)
     }
 
     /// Reads the bytes of a file, as [`open`](Self::open) does.
@@ -71,10 +75,10 @@ impl Network {
     /// # Errors
     /// If they are damaged, or ask for what smidgen does not do.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        match as_text(bytes) {
-            Some(text) => Self::from_text(text),
-            None if smidgen_onnx::is_onnx(bytes) => Self::from_onnx(bytes, &smidgen_onnx::Options::default()),
-            None => Self::from_tflite(bytes),
+        match Content::of(bytes.into(), None)? {
+            Content::Text(text) => Self::from_text(&text),
+            Content::Onnx(bytes) => Self::from_onnx(&bytes, &smidgen_onnx::Options::default()),
+            Content::Tflite(bytes) => Self::from_tflite(&bytes),
         }
     }
 
@@ -116,7 +120,12 @@ impl Network {
     /// # Errors
     /// If they are damaged, or ask for what smidgen does not do.
     pub fn from_tflite(bytes: &[u8]) -> Result<Self, Error> {
-        Self::from_graph(smidgen_tflite::read(bytes)?)
+        Self::of_tflite(smidgen_tflite::read(bytes)?)
+    }
+
+    fn of_tflite(graph: Graph) -> Result<Self, Error> {
+        smidgen_ir::validate(&graph).map_err(smidgen_tflite::ReadError::from)?;
+        Ok(Self { graph, ports: None, notes: Vec::new() })
     }
 
     /// Takes a graph.
@@ -235,15 +244,76 @@ impl Network {
 /// # Errors
 /// If the file cannot be read, is damaged, or leaves open a shape.
 pub fn unsupported(path: &Path, options: &ReadOptions) -> Result<Vec<Unsupported>, Error> {
-    let bytes = files::read(path)?;
-    if as_text(&bytes).is_some() {
-        return Ok(Vec::new());
-    }
-    if smidgen_onnx::is_onnx(&bytes) {
-        return smidgen_onnx::check(&bytes, &onnx_options(path, options)).map_err(|e| Error::from(e).at(path));
-    }
-    smidgen_tflite::check(&bytes).map_err(|e| Error::from(e).at(path))
+    let check = |content| match content {
+        Content::Text(_) => Ok(Vec::new()),
+        Content::Onnx(bytes) => Ok(smidgen_onnx::check(&bytes, &onnx_options(path, options))?),
+        Content::Tflite(bytes) => Ok(smidgen_tflite::check(&bytes)?),
+    };
+    Content::of_file(path, check)
 }
+
+/// What a file holds.
+enum Content {
+    /// The textual form of a graph.
+    Text(String),
+    Onnx(Vec<u8>),
+    /// TensorFlow Lite's format, or what is nothing else.
+    Tflite(Vec<u8>),
+}
+
+impl Content {
+    /// Takes a file, and says which file it is where that fails.
+    fn of_file<T>(path: &Path, take: impl FnOnce(Self) -> Result<T, Error>) -> Result<T, Error> {
+        if path.is_dir()
+            && let Some(kind) = foreign::folder_kind(path)
+        {
+            return Err(Error::Foreign(kind).at(path));
+        }
+        let bytes = files::read(path)?;
+        let start = bytes[..bytes.len().min(LOOKED_AT)].to_vec();
+        let taken = Self::of(bytes, Some(path)).and_then(take);
+        taken
+            .map_err(|error| match (&error, foreign::kind(&start, Some(path))) {
+                // Other files begin like ONNX ones too: TensorFlow's graphs and those of Core ML.
+                (Error::Onnx(e), Some(kind)) if e.kind() == smidgen_ir::front::ErrorKind::Malformed => {
+                    Error::Foreign(kind)
+                }
+                _ => error,
+            })
+            .map_err(|error| error.at(path))
+    }
+
+    /// Tells what the bytes are.
+    fn of(bytes: Vec<u8>, path: Option<&Path>) -> Result<Self, Error> {
+        let known = |bytes: &[u8]| bytes.get(4..8) == Some(b"TFL3");
+        if known(&bytes) {
+            return Ok(Self::Tflite(bytes));
+        }
+        if let Some(text) = as_text(&bytes) {
+            return Ok(Self::Text(text.into()));
+        }
+        if smidgen_onnx::is_onnx(&bytes) {
+            return Ok(Self::Onnx(bytes));
+        }
+        if let Some(kind) = foreign::kind(&bytes, path) {
+            return Err(Error::Foreign(kind));
+        }
+        match c_array::bytes(&bytes) {
+            None => Ok(Self::Tflite(bytes)),
+            Some(array) => {
+                let array = array?;
+                match foreign::kind(&array, None) {
+                    Some(kind) if !known(&array) => Err(Error::Foreign(kind)),
+                    _ if smidgen_onnx::is_onnx(&array) => Ok(Self::Onnx(array)),
+                    _ => Ok(Self::Tflite(array)),
+                }
+            }
+        }
+    }
+}
+
+/// How much of a file is looked at to tell what it is where reading it has failed.
+const LOOKED_AT: usize = 1 << 16;
 
 /// Options for an ONNX file whose weights may lie in files beside it.
 fn onnx_options<'a>(path: &'a Path, options: &ReadOptions) -> smidgen_onnx::Options<'a> {

@@ -213,3 +213,11 @@ pub fn quantised() -> Vec<u8> {
     let image = [Ok(1), Ok(3), Ok(5), Ok(4)];
     file(13, graph(&nodes, &constants, &[port("x", &image)], &[port("y", &[])]))
 }
+
+/// As many operators as a file has room for: a chain of them, written in this order.
+pub fn chain(order: impl ExactSizeIterator<Item = usize>) -> Vec<u8> {
+    let name = |i: usize| format!("t{i}");
+    let count = order.len();
+    let chain: Vec<Message> = order.map(|i| node("Sigmoid", &[&name(i)], &[&name(i + 1)])).collect();
+    file(17, graph(&chain, &[], &[port("t0", &[Ok(2)])], &[port(&name(count), &[])]))
+}

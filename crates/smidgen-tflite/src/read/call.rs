@@ -1,6 +1,7 @@
 //! One operator of the file as its decoder sees it: tensors, options, and the checks that most operators share.
 
 use super::Wiring;
+use super::cause::{Cause, HYBRID, NO_CONVERTER, SHAPES};
 use super::tensors::Source;
 use crate::flat::{Fault, Field, Held, Record};
 use crate::schema::operator;
@@ -15,7 +16,7 @@ pub(super) enum Trouble {
     /// It contradicts itself or its tensors.
     Malformed(String),
     /// It asks for something that is not supported.
-    Unsupported { reason: String, hint: Cow<'static, str> },
+    Unsupported { reason: String, hint: Cow<'static, str>, cause: Option<&'static str> },
 }
 
 impl From<Fault> for Trouble {
@@ -31,7 +32,17 @@ pub(super) fn malformed<T>(what: impl Into<String>) -> Result<T, Trouble> {
 
 /// `Trouble::Unsupported` as an error.
 pub(super) fn unsupported<T>(reason: impl Into<String>, hint: &'static str) -> Result<T, Trouble> {
-    Err(Trouble::Unsupported { reason: reason.into(), hint: hint.into() })
+    Err(Trouble::Unsupported { reason: reason.into(), hint: hint.into(), cause: None })
+}
+
+/// `Trouble::Unsupported` as an error, for what shares a cause with others.
+pub(super) fn caused<T>(reason: impl Into<String>, cause: &Cause) -> Result<T, Trouble> {
+    Err(Trouble::Unsupported { reason: reason.into(), hint: cause.hint.into(), cause: Some(cause.name) })
+}
+
+/// `Trouble::Unsupported` as an error, for what the reference runs although it makes no sense.
+pub(super) fn odd<T>(reason: impl Into<String>) -> Result<T, Trouble> {
+    unsupported(reason, NO_CONVERTER)
 }
 
 /// An operator to decode.
@@ -43,21 +54,28 @@ pub(super) struct Call<'a> {
     pub outputs: &'a [usize],
     options: Option<Record<'a>>,
     tensors: &'a [Source],
+    /// True if integer weights beside floats are taken, since they are made floats.
+    float_weights: bool,
 }
 
 impl<'a> Call<'a> {
-    pub(super) fn new(builtin: Builtin, wiring: &'a Wiring<'a>, tensors: &'a [Source]) -> Result<Self, Trouble> {
+    pub(super) fn new(
+        builtin: Builtin,
+        wiring: &'a Wiring<'a>,
+        tensors: &'a [Source],
+        float_weights: bool,
+    ) -> Result<Self, Trouble> {
         let tag = wiring.record.get(operator::builtin_options_type)?.unwrap_or(0);
         let expected = options(builtin);
         let options = match wiring.record.get(operator::builtin_options)? {
             Some(options) if tag == expected => Some(options),
             // Options that this operator does not have are as good as none; so are those with which no table comes.
             Some(_) if tag != 0 && expected != 0 => {
-                return malformed(format!("its options are of type {tag}, where {expected} is expected"));
+                return odd(format!("its options are of type {tag}, where {expected} is expected"));
             }
             _ => None,
         };
-        Ok(Self { builtin, inputs: &wiring.inputs, outputs: &wiring.outputs, options, tensors })
+        Ok(Self { builtin, inputs: &wiring.inputs, outputs: &wiring.outputs, options, tensors, float_weights })
     }
 
     /// A field of the options, if it is there.
@@ -82,7 +100,7 @@ impl<'a> Call<'a> {
     pub(super) fn positive(&self, field: Field<i32>, default: i32, name: &str) -> Result<usize, Trouble> {
         match self.number(field, default)? {
             n @ 1.. => Ok(n as usize),
-            n => malformed(format!("its {name} is {n}; it must be at least 1")),
+            n => odd(format!("its {name} is {n}; it must be at least 1")),
         }
     }
 
@@ -126,6 +144,7 @@ impl<'a> Call<'a> {
             return Err(Trouble::Unsupported {
                 reason: format!("{} does not take {}", entry.name, source.element()),
                 hint: format!("supported are {}", names.join(", ")).into(),
+                cause: None,
             });
         }
         Ok(source)
@@ -135,10 +154,7 @@ impl<'a> Call<'a> {
     pub(super) fn parameter(&self, input: usize, name: &str, most: usize) -> Result<Vec<i64>, Trouble> {
         let source = self.input(input)?;
         let Some(data) = &source.data else {
-            return unsupported(
-                format!("its {name} is computed at run time"),
-                "give the network a fixed input shape when converting it, so that this becomes a constant",
-            );
+            return caused(format!("its {name} is computed at run time"), &SHAPES);
         };
         if !matches!(source.element(), ElementType::Int32 | ElementType::Int64) {
             return malformed(format!("its {name} is of type {}", source.element()));
@@ -166,7 +182,7 @@ impl<'a> Call<'a> {
         if source.data.is_none() {
             return unsupported(
                 format!("its {name} is computed at run time"),
-                "only a constant is supported there: freeze the network before converting it",
+                "only a constant is supported there: train or fix it before converting",
             );
         }
         Ok(source)
@@ -187,6 +203,11 @@ impl<'a> Call<'a> {
             }
             (ElementType::Int8, ElementType::Int8 | ElementType::Int4) => true,
             (ElementType::Int16, kernel) => kernel == ElementType::Int8,
+            (ElementType::Float32, ElementType::Int8 | ElementType::Int4)
+                if self.float_weights && kernel_source.has_scales() =>
+            {
+                true
+            }
             // Dynamic range quantisation: the reference quantises the input as it comes.
             (ElementType::Float32, ElementType::Int8) => {
                 let scale = kernel_source.dtype.as_ref().ok().and_then(|d| d.quantisation()?.per_tensor());
@@ -195,10 +216,13 @@ impl<'a> Call<'a> {
             (input, kernel) => input == kernel,
         };
         if !agree {
-            return unsupported(
-                format!("its input is {input} but its weights are {kernel}"),
-                "quantise both activations and weights, or neither",
-            );
+            let reason = format!("its input is {input} but its weights are {kernel}");
+            return match (input, kernel) {
+                (ElementType::Float32, ElementType::Int8 | ElementType::Int4 | ElementType::Int16) => {
+                    caused(reason, &HYBRID)
+                }
+                _ => unsupported(reason, "quantise both activations and weights, or neither"),
+            };
         }
         let mut used = vec![self.index(x)?, self.index(weights)?];
         if let Some(Some(index)) = self.inputs.get(bias) {

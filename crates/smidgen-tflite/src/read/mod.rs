@@ -1,8 +1,11 @@
 //! From bytes to a graph: tables, then tensors, then operators, then the graph of what is used.
 
 mod call;
+mod cause;
 mod movement;
 mod operators;
+#[cfg(test)]
+mod sound;
 mod tensors;
 #[cfg(test)]
 mod tests;
@@ -12,10 +15,19 @@ use crate::flat::{Numbers, Record};
 use crate::schema::{CUSTOM, IDENTIFIER, OPERATORS, VERSION, model, operator, operator_code, subgraph};
 use crate::support::Builtin;
 use call::{Call, Trouble};
+use cause::{Cause, HALF, NO_CONVERTER, OPEN, REPLACE, STATE, UINT8_ENDS, UINT8_WEIGHTS};
 use smidgen_ir::front::{Budget, Subject, Unsupported, listed as names, quoted};
-use smidgen_ir::{Graph, Operator, Shape, Tensor, TensorId};
+use smidgen_ir::{DataType, ElementType, Graph, Operator, Shape, Tensor, TensorId, infer};
 use std::borrow::Cow;
-use tensors::Source;
+use tensors::{Source, UINT8};
+
+/// How to read a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Options {
+    /// Make the integer weights of convolutions and FULLY_CONNECTED on floats (dynamic-range quantisation) the floats that they
+    /// stand for, as a network to be quantised needs them. Otherwise those that no kernel takes are unsupported.
+    pub float_weights: bool,
+}
 
 /// Reads a TensorFlow Lite file.
 ///
@@ -25,7 +37,15 @@ use tensors::Source;
 /// # Errors
 /// [`ReadError`], whose [`kind`](ReadError::kind) says whether the file is at fault or asks for something unsupported.
 pub fn read(bytes: &[u8]) -> Result<Graph, ReadError> {
-    let (graph, unsupported) = Reader::open(bytes)?.graph()?;
+    read_with(bytes, Options::default())
+}
+
+/// Reads a TensorFlow Lite file as [`read`] does, in one of several ways.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_with(bytes: &[u8], options: Options) -> Result<Graph, ReadError> {
+    let (graph, unsupported) = Reader { options, ..Reader::open(bytes)? }.graph()?;
     if unsupported.is_empty() { Ok(graph) } else { Err(ReadError::Unsupported(unsupported)) }
 }
 
@@ -41,7 +61,7 @@ pub fn check(bytes: &[u8]) -> Result<Vec<Unsupported>, ReadError> {
 /// Which operator an operator code stands for.
 enum Code {
     Known(Builtin),
-    Unknown { name: String, hint: &'static str },
+    Unknown { name: String, hint: &'static str, cause: Option<&'static str> },
 }
 
 impl Code {
@@ -59,6 +79,10 @@ struct Reader<'a> {
     subgraph: Record<'a>,
     budget: Budget,
     unsupported: Vec<Unsupported>,
+    /// The first thing that the file says two ways about. It is held against the file only where nothing is unsupported: shapes
+    /// behind an unsupported operator are not known, and parameters of its making are not read.
+    contradiction: Option<ReadError>,
+    options: Options,
 }
 
 /// An operator's place in the graph: its tensors, by index in the file.
@@ -83,18 +107,17 @@ impl<'a> Reader<'a> {
         if version != VERSION {
             return Err(not_tflite(format!("its schema's version is {version}, not {VERSION}")));
         }
-        let mut unsupported = Vec::new();
         let subgraphs = model.records(model::subgraphs)?;
         let subgraph = subgraphs.get(0)?.ok_or_else(|| model.fault(model::subgraphs, "there is no subgraph"))?;
-        if subgraphs.len() > 1 {
-            unsupported.push(Unsupported {
-                subject: Subject::File,
-                tensors: String::new(),
-                reason: format!("it holds {} subgraphs", subgraphs.len()),
-                hint: "convert the network without control flow, and one signature at a time".into(),
-            });
-        }
-        Ok(Self { bytes, model, subgraph, budget: Budget::for_file(bytes.len()), unsupported })
+        Ok(Self {
+            bytes,
+            model,
+            subgraph,
+            budget: Budget::for_file(bytes.len()),
+            unsupported: Vec::new(),
+            contradiction: None,
+            options: Options::default(),
+        })
     }
 
     fn graph(mut self) -> Result<(Graph, Vec<Unsupported>), ReadError> {
@@ -112,25 +135,32 @@ impl<'a> Reader<'a> {
         });
         let (inputs, outputs) = (inputs?, outputs?);
         let wirings = self.wirings(codes.len(), tensors.len())?;
-        order(&wirings, &codes, &mut tensors, &inputs, &outputs)?;
-        self.report_tensors(&tensors, &wirings, &inputs, &outputs)?;
+        let folded = widened(&wirings, &codes, &mut tensors);
+        self.order(&wirings, &codes, &folded, &mut tensors, &inputs, &outputs)?;
+        self.report_subgraphs(&wirings, &codes)?;
 
         let mut operators = Vec::new();
-        for (index, wiring) in wirings.iter().enumerate() {
+        for (index, wiring) in wirings.iter().enumerate().filter(|&(index, _)| !folded[index]) {
             let (name, trouble) = match &codes[wiring.code] {
-                Code::Unknown { name, hint } => {
+                Code::Unknown { name, hint, cause } => {
                     let reason = Unsupported::UNKNOWN_OPERATOR.to_string();
-                    (name.as_str(), Trouble::Unsupported { reason, hint: Cow::Borrowed(*hint) })
+                    (name.as_str(), Trouble::Unsupported { reason, hint: Cow::Borrowed(*hint), cause: *cause })
                 }
                 Code::Known(builtin) => {
                     let used = wiring.inputs.iter().flatten().chain(&wiring.outputs);
                     if used.clone().any(|&t| tensors[t].dtype.is_err()) {
-                        // The tensor has been reported; what this operator makes of it would only repeat that.
+                        // The tensor is reported; what this operator makes of it would only repeat that.
                         continue;
                     }
-                    match Call::new(*builtin, wiring, &tensors).and_then(|call| call.decode()) {
+                    match Call::new(*builtin, wiring, &tensors, self.options.float_weights)
+                        .and_then(|call| call.decode())
+                    {
                         Ok((op, inputs)) => {
                             self.budget.take(size_of::<Operator>() + 8 * (inputs.len() + wiring.outputs.len()))?;
+                            if self.options.float_weights {
+                                self.float_weights(&op, &inputs, &mut tensors)?;
+                            }
+                            shape_outputs(&op, &inputs, &wiring.outputs, &mut tensors);
                             operators.push((index, op, inputs));
                             continue;
                         }
@@ -138,22 +168,28 @@ impl<'a> Reader<'a> {
                     }
                 }
             };
-            let listed = listed(wiring, &tensors);
+            let listed = || listed(wiring, &tensors);
             match trouble {
                 Trouble::Damaged(fault) => return Err(fault.into()),
                 Trouble::Malformed(what) => {
-                    return Err(ReadError::Operator { index, operator: name.into(), tensors: listed, what });
+                    let operator = || ReadError::Operator { index, operator: name.into(), tensors: listed(), what };
+                    self.contradiction.get_or_insert_with(operator);
                 }
-                Trouble::Unsupported { reason, hint } => self.report(Unsupported {
+                Trouble::Unsupported { reason, hint, cause } => self.report(Unsupported {
                     subject: Subject::Operator { index, name: name.into() },
-                    tensors: listed,
+                    tensors: listed(),
                     reason,
                     hint,
+                    cause,
                 })?,
             }
         }
+        self.report_tensors(&tensors, &wirings, &codes, &inputs, &outputs)?;
         if !self.unsupported.is_empty() {
             return Ok((Graph::default(), self.unsupported));
+        }
+        if let Some(error) = self.contradiction {
+            return Err(error);
         }
         let name = self.subgraph.get(subgraph::name)?.map_or(String::new(), |text| text.lossy());
         self.budget.take(name.len())?;
@@ -166,24 +202,83 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reports the tensors of unsupported kinds that the network uses.
+    /// Makes the integer weights of an operator on floats the floats that they stand for.
+    fn float_weights(&self, op: &smidgen_ir::Op, inputs: &[usize], tensors: &mut [Source]) -> Result<(), ReadError> {
+        use smidgen_ir::Op::{Conv2d, DepthwiseConv2d, FullyConnected, TransposeConv};
+        let weighted = matches!(op, Conv2d(_) | DepthwiseConv2d { .. } | FullyConnected { .. } | TransposeConv { .. });
+        let (true, &[x, weights, ..]) = (weighted, inputs) else { return Ok(()) };
+        if tensors[x].element() == ElementType::Float32
+            && let Some(bytes) = tensors[weights].real_bytes()
+        {
+            self.budget.take(bytes.len())?;
+            tensors[weights].data = Some(bytes.into());
+            tensors[weights].dtype = Ok(DataType::FLOAT32);
+        }
+        Ok(())
+    }
+
+    /// Reports that there are several subgraphs, unless operators run them, which are obstacles themselves.
+    fn report_subgraphs(&mut self, wirings: &[Wiring<'_>], codes: &[Code]) -> Result<(), ReadError> {
+        let count = self.model.records(model::subgraphs)?.len();
+        if count > 1 && !wirings.iter().any(|wiring| cause::runs_subgraphs(codes[wiring.code].name())) {
+            self.report(Unsupported {
+                subject: Subject::File,
+                tensors: String::new(),
+                reason: format!("it holds {count} subgraphs, none of which runs another: a network for each signature"),
+                hint: "convert one signature at a time: `TFLiteConverter.from_concrete_functions([function])`".into(),
+                cause: None,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Reports the tensors of unsupported kinds that the network uses, where it is not the operator that writes them which is
+    /// to blame.
     fn report_tensors(
         &mut self,
         tensors: &[Source],
         wirings: &[Wiring<'_>],
+        codes: &[Code],
         inputs: &[usize],
         outputs: &[usize],
     ) -> Result<(), ReadError> {
         let mut used = vec![false; tensors.len()];
         let wired = wirings.iter().flat_map(|w| w.inputs.iter().flatten().chain(&w.outputs));
         wired.chain(inputs).chain(outputs).for_each(|&t| used[t] = true);
+        // What an unsupported operator writes, and the state that one reads, comes with it.
+        let mut explained = vec![false; tensors.len()];
+        for wiring in wirings.iter().filter(|w| matches!(codes[w.code], Code::Unknown { .. })) {
+            let state = wiring.inputs.iter().flatten().filter(|&&t| tensors[t].variable);
+            state.chain(&wiring.outputs).for_each(|&t| explained[t] = true);
+        }
+        let is_uint8 = |t: &Source| t.dtype.as_ref().is_err_and(|refusal| refusal.reason == UINT8);
+        let quantised_weights = tensors.iter().zip(&used).any(|(t, &used)| used && t.stored && is_uint8(t));
+        let mut ends = vec![false; tensors.len()];
+        inputs.iter().chain(outputs).for_each(|&t| ends[t] = true);
         for (index, tensor) in tensors.iter().enumerate().filter(|&(i, _)| used[i]) {
-            if let Err(refusal) = &tensor.dtype {
+            let caused = |reason: &str, cause: &Cause| Some((reason.to_string(), cause.hint, Some(cause.name)));
+            let refused = match &tensor.dtype {
+                _ if explained[index] && !tensor.open => None,
+                _ if explained[index] => caused("its shape is open", &OPEN),
+                Err(refusal) if refusal.malformed => {
+                    let (name, what) = (quoted(&tensor.name), refusal.reason.clone());
+                    self.contradiction.get_or_insert(ReadError::Tensor { index, name, what });
+                    None
+                }
+                Err(refusal) if is_uint8(tensor) && quantised_weights => caused(&refusal.reason, &UINT8_WEIGHTS),
+                Err(refusal) if is_uint8(tensor) && ends[index] => caused(&refusal.reason, &UINT8_ENDS),
+                Err(refusal) => Some((refusal.reason.clone(), refusal.hint, refusal.cause)),
+                Ok(_) if tensor.variable => caused("it is a variable", &STATE),
+                Ok(_) if tensor.half && ends[index] => caused("its type is float16", &HALF),
+                Ok(_) => None,
+            };
+            if let Some((reason, hint, cause)) = refused {
                 self.report(Unsupported {
                     subject: Subject::Tensor { index, name: quoted(&tensor.name) },
                     tensors: String::new(),
-                    reason: refusal.reason.clone(),
-                    hint: refusal.hint.into(),
+                    reason,
+                    hint: hint.into(),
+                    cause,
                 })?;
             }
         }
@@ -202,15 +297,17 @@ impl<'a> Reader<'a> {
                 Some(builtin) => Code::Known(builtin),
                 None if code == CUSTOM => {
                     let name = record.get(operator_code::custom_code)?.map_or(String::new(), |text| text.lossy());
-                    let hint = match name.strip_prefix("Flex") {
-                        Some(_) => "convert without \"select TensorFlow operators\"",
-                        None => REPLACE,
-                    };
-                    Code::Unknown { name: format!("CUSTOM {}", quoted(&name)), hint }
+                    let cause = cause::of_custom(&name);
+                    let name = format!("CUSTOM {}", quoted(&name));
+                    Code::Unknown { name, hint: cause.map_or(REPLACE, |c| c.hint), cause: cause.map(|c| c.name) }
                 }
                 None => match usize::try_from(code).ok().and_then(|code| OPERATORS.get(code)) {
-                    Some(name) => Code::Unknown { name: (*name).into(), hint: hint_for(name) },
-                    None => Code::Unknown { name: format!("number {code}"), hint: REPLACE },
+                    Some(name) => {
+                        let cause = cause::of_builtin(name);
+                        let hint = cause.map_or_else(|| cause::hint_for(name), |c| c.hint);
+                        Code::Unknown { name: (*name).into(), hint, cause: cause.map(|c| c.name) }
+                    }
+                    None => Code::Unknown { name: format!("number {code}"), hint: REPLACE, cause: None },
                 },
             };
             self.budget.take(size_of::<Code>() + code.name().len())?;
@@ -252,19 +349,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-const REPLACE: &str = "replace it by supported operators";
-
-/// What to do about a builtin operator that is not supported.
-fn hint_for(name: &str) -> &'static str {
-    match name {
-        "IF" | "WHILE" | "CALL" | "CALL_ONCE" => "convert the network without control flow",
-        "VAR_HANDLE" | "READ_VARIABLE" | "ASSIGN_VARIABLE" => "freeze the network's variables before converting it",
-        "SHAPE" | "RANK" => "give the network a fixed input shape when converting it, so that shapes become constants",
-        "DENSIFY" => "convert the network without sparse weights",
-        _ => REPLACE,
-    }
-}
-
 /// The tensors of an operator: `"x", "w" -> "y"`, at most four on each side.
 fn listed(wiring: &Wiring<'_>, tensors: &[Source]) -> String {
     let inputs = wiring.inputs.iter().map(|t| t.map(|t| &*tensors[t].name));
@@ -272,64 +356,115 @@ fn listed(wiring: &Wiring<'_>, tensors: &[Source]) -> String {
     format!("{} -> {}", names(inputs), names(outputs))
 }
 
-/// Checks that each operator reads only graph inputs, constants and what an earlier operator wrote, and that each tensor is
-/// written once. A tensor without elements or bytes that nothing writes is a constant after this.
-fn order(
-    wirings: &[Wiring<'_>],
-    codes: &[Code],
-    tensors: &mut [Source],
-    inputs: &[usize],
-    outputs: &[usize],
-) -> Result<(), ReadError> {
-    let mut written = vec![false; tensors.len()];
-    let graph = |what: String| ReadError::Graph { what };
-    for &t in inputs {
-        let name = || quoted(&tensors[t].name);
-        if tensors[t].data.is_some() {
-            return Err(graph(format!("graph input {} (tensor {t}) is a constant", name())));
-        }
-        if std::mem::replace(&mut written[t], true) {
-            return Err(graph(format!("tensor {t} {} is a graph input twice", name())));
-        }
-    }
-    let mut producers = written.clone();
-    wirings.iter().flat_map(|w| &w.outputs).for_each(|&t| producers[t] = true);
-    for (tensor, _) in tensors.iter_mut().zip(&producers).filter(|(tensor, produced)| tensor.is_empty() && !**produced)
-    {
-        tensor.data.get_or_insert_with(|| [].into());
-    }
+/// Makes constants of what DEQUANTIZE reads in half precision: the converter stores weights so, and its result is known. True
+/// for each operator that is done with.
+fn widened(wirings: &[Wiring<'_>], codes: &[Code], tensors: &mut [Source]) -> Vec<bool> {
+    let mut folded = vec![false; wirings.len()];
     for (index, wiring) in wirings.iter().enumerate() {
-        let fail = |what: String| ReadError::Operator {
-            index,
-            operator: codes[wiring.code].name().into(),
-            tensors: listed(wiring, tensors),
-            what,
+        let (Code::Known(Builtin::Dequantize), [Some(from)], [to]) =
+            (&codes[wiring.code], wiring.inputs.as_slice(), wiring.outputs.as_slice())
+        else {
+            continue;
         };
-        for &t in wiring.inputs.iter().flatten() {
-            if !written[t] && tensors[t].data.is_none() {
-                let name = quoted(&tensors[t].name);
-                return Err(fail(format!(
-                    "it reads {name} (tensor {t}), which is neither a graph input nor a constant, and which no earlier \
-                     operator writes"
-                )));
-            }
+        let (from, to) = (*from, *to);
+        let constant = tensors[from].half && tensors[from].dtype.is_ok() && tensors[from].data.is_some();
+        if constant && !tensors[to].stored && tensors[to].dtype.as_ref().is_ok_and(|d| *d == DataType::FLOAT32) {
+            let (shape, data) = (tensors[from].shape.clone(), tensors[from].data.clone());
+            (tensors[to].shape, tensors[to].data, tensors[to].stored) = (shape, data, true);
+            folded[index] = true;
         }
-        for &t in &wiring.outputs {
+    }
+    folded
+}
+
+/// Gives an operator's outputs the shapes that follow from its inputs, as the reference does: what the file says of the shapes
+/// between its inputs and outputs need not be right, and is not where an input was open when the file was made.
+fn shape_outputs(op: &smidgen_ir::Op, inputs: &[usize], outputs: &[usize], tensors: &mut [Source]) {
+    let plain = |&t: &usize| {
+        let source = &tensors[t];
+        Tensor::activation(String::new(), Shape(source.shape.clone()), DataType::Plain(source.element()))
+    };
+    let inputs: Vec<Tensor> = inputs.iter().map(plain).collect();
+    let Ok(inferred) = infer(op, &inputs.iter().collect::<Vec<_>>()) else {
+        // The validator says what does not fit.
+        return;
+    };
+    if inferred.len() == outputs.len() {
+        for (&t, found) in outputs.iter().zip(inferred) {
+            (tensors[t].shape, tensors[t].open) = (found.shape.0, false);
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// Checks that each operator reads only graph inputs, constants, state and what an earlier operator wrote, and that each tensor
+    /// is written once. A tensor without elements or bytes that nothing writes is a constant after this.
+    ///
+    /// The reference does not check: such a file runs, on whatever the memory holds or on what was written last.
+    fn order(
+        &mut self,
+        wirings: &[Wiring<'_>],
+        codes: &[Code],
+        folded: &[bool],
+        tensors: &mut [Source],
+        inputs: &[usize],
+        outputs: &[usize],
+    ) -> Result<(), ReadError> {
+        let mut written: Vec<bool> = tensors.iter().map(|t| t.variable).collect();
+        for &t in inputs {
             let name = || quoted(&tensors[t].name);
-            if tensors[t].data.is_some() {
-                return Err(fail(format!("it writes {} (tensor {t}), which is a constant", name())));
+            let reason = if tensors[t].stored {
+                format!("graph input {} (tensor {t}) is a constant", name())
+            } else if std::mem::replace(&mut written[t], true) && !tensors[t].variable {
+                format!("tensor {t} {} is a graph input twice", name())
+            } else {
+                continue;
+            };
+            self.report_order(Subject::File, String::new(), reason)?;
+        }
+        let mut producers = written.clone();
+        wirings.iter().flat_map(|w| &w.outputs).for_each(|&t| producers[t] = true);
+        let alone = tensors.iter_mut().zip(&producers).filter(|(tensor, produced)| tensor.is_empty() && !**produced);
+        for (tensor, _) in alone {
+            tensor.data.get_or_insert_with(|| [].into());
+            tensor.stored = true;
+        }
+        for (index, wiring) in wirings.iter().enumerate().filter(|&(index, _)| !folded[index]) {
+            let name = |t: usize| quoted(&tensors[t].name);
+            let unread = wiring.inputs.iter().flatten().find(|&&t| !written[t] && !tensors[t].stored);
+            let mut reason = unread.map(|&t| {
+                format!(
+                    "it reads {} (tensor {t}), which is neither a graph input nor a constant, and which no earlier operator \
+                     writes",
+                    name(t)
+                )
+            });
+            for &t in &wiring.outputs {
+                if tensors[t].stored {
+                    reason =
+                        reason.or_else(|| Some(format!("it writes {} (tensor {t}), which is a constant", name(t))));
+                } else if std::mem::replace(&mut written[t], true) && !tensors[t].variable {
+                    reason = reason
+                        .or_else(|| Some(format!("it writes {} (tensor {t}), which is written already", name(t))));
+                }
             }
-            if std::mem::replace(&mut written[t], true) {
-                return Err(fail(format!("it writes {} (tensor {t}), which is written already", name())));
+            if let Some(reason) = reason {
+                let operator = codes[wiring.code].name().into();
+                self.report_order(Subject::Operator { index, name: operator }, listed(wiring, tensors), reason)?;
             }
         }
-    }
-    for &t in outputs {
-        if !written[t] && tensors[t].data.is_none() {
-            return Err(graph(format!("nothing writes graph output {} (tensor {t})", quoted(&tensors[t].name))));
+        for &t in outputs {
+            if !written[t] && !tensors[t].stored {
+                let reason = format!("nothing writes graph output {} (tensor {t})", quoted(&tensors[t].name));
+                self.report_order(Subject::File, String::new(), reason)?;
+            }
         }
+        Ok(())
     }
-    Ok(())
+
+    fn report_order(&mut self, subject: Subject, tensors: String, reason: String) -> Result<(), ReadError> {
+        self.report(Unsupported { subject, tensors, reason, hint: NO_CONVERTER.into(), cause: None })
+    }
 }
 
 /// The graph of the tensors that are used, in the file's order.

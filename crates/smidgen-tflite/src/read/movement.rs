@@ -1,6 +1,7 @@
 //! Decoding of the operators that move elements and compute nothing.
 
-use super::call::{Call, Trouble, axis, malformed, unsupported};
+use super::call::{Call, Trouble, axis, caused, malformed, odd, unsupported};
+use super::cause::SHAPES;
 use super::operators::Decoded;
 use super::tensors::{MAX_RANK, Source};
 use crate::schema::{pack as pack_options, reshape as reshape_options, split as split_options};
@@ -26,8 +27,8 @@ fn size(value: i64, name: &str) -> Result<usize, Trouble> {
 }
 
 pub(super) fn pad(call: &Call<'_>, v2: bool) -> Result<Decoded, Trouble> {
-    let inputs = if v2 { 3 } else { 2 };
-    call.arity(inputs..=inputs, 1)?;
+    // The reference pads with zeros where PADV2 has no value.
+    call.arity(2..=if v2 { 3 } else { 2 }, 1)?;
     let x = call.data(0)?;
     let paddings = call.parameter(1, "paddings", 2 * MAX_RANK)?;
     if paddings.len() != 2 * x.shape.len() {
@@ -36,7 +37,7 @@ pub(super) fn pad(call: &Call<'_>, v2: bool) -> Result<Decoded, Trouble> {
     }
     let pair = |p: &[i64]| Ok([size(p[0], "paddings")?, size(p[1], "paddings")?]);
     let pads = paddings.chunks_exact(2).map(pair).collect::<Result<_, Trouble>>()?;
-    let value = if v2 { pad_value(call, x)? } else { PadValue::Zero };
+    let value = if call.inputs.len() == 3 { pad_value(call, x)? } else { PadValue::Zero };
     Ok((Op::Pad { pads, value }, vec![call.index(0)?]))
 }
 
@@ -96,6 +97,7 @@ pub(super) fn reshape(call: &Call<'_>) -> Result<Decoded, Trouble> {
     let x = call.data(0)?;
     // As the reference does: the tensor where it is a vector of int32, else the options.
     let from_tensor = match call.inputs.get(1) {
+        Some(Some(_)) if call.input(1)?.data.is_none() => return caused("its shape is computed at run time", &SHAPES),
         Some(Some(_)) => call.input(1)?.shape.len() == 1,
         _ => false,
     };
@@ -156,7 +158,7 @@ pub(super) fn transpose(call: &Call<'_>) -> Result<Decoded, Trouble> {
     let perm = listed.iter().map(|&a| axis(a, rank)).collect::<Result<Vec<_>, _>>()?;
     let mut seen = [false; MAX_RANK];
     if perm.len() != rank || perm.iter().any(|&a| std::mem::replace(&mut seen[a], true)) {
-        return malformed(format!("{listed:?} does not permute {rank} dimensions"));
+        return odd(format!("{listed:?} does not permute {rank} dimensions"));
     }
     Ok((Op::Transpose { perm }, vec![call.index(0)?]))
 }
@@ -247,7 +249,7 @@ pub(super) fn strided_slice(call: &Call<'_>) -> Result<Decoded, Trouble> {
     let ellipses = (0..entries).filter(|&i| ellipsis(i)).count();
     let rank = x.shape.len();
     if ellipses > 1 || entries - ellipses > rank {
-        return malformed(format!("it slices {entries} axes, {ellipses} of them by ellipsis, out of {rank}"));
+        return odd(format!("it slices {entries} axes, {ellipses} of them by ellipsis, out of {rank}"));
     }
     let mut axes = Vec::new();
     for i in 0..entries {
@@ -277,7 +279,7 @@ pub(super) fn strided_slice(call: &Call<'_>) -> Result<Decoded, Trouble> {
             }
             let start = if begin_mask(i) { 0 } else { from_front(begin) };
             if !(0..dim).contains(&start) {
-                return malformed(format!("index {begin} is out of range for axis {} of {dim}", axes.len()));
+                return odd(format!("index {begin} is out of range for axis {} of {dim}", axes.len()));
             }
             axes.push(AxisSlice { start: start as usize, stride: 1, len: 1, shrink: true });
             continue;

@@ -1,6 +1,6 @@
 //! Decoding of operators: one arm for each, exhaustively.
 
-use super::call::{Call, Trouble, axis, malformed, unsupported};
+use super::call::{Call, Trouble, axis, malformed, odd, unsupported};
 use super::movement;
 use crate::schema::{
     arg_max, arithmetic, concatenation, conv, depthwise, fully_connected, leaky_relu, pool, reducer, resize_bilinear,
@@ -74,7 +74,7 @@ impl Call<'_> {
     fn float(&self, field: crate::flat::Field<f32>) -> Result<f32, Trouble> {
         match self.option(field)?.unwrap_or(0.0) {
             value if value.is_finite() => Ok(value),
-            value => malformed(format!("a parameter of {value}")),
+            value => odd(format!("a parameter of {value}")),
         }
     }
 
@@ -220,6 +220,9 @@ impl Call<'_> {
         self.arity(2..=2, 1)?;
         let rank = self.data(0)?.shape.len();
         let listed = self.parameter(1, "axes", 2 * super::tensors::MAX_RANK)?;
+        if rank == 0 && !listed.is_empty() {
+            return odd("it reduces a tensor without dimensions");
+        }
         let mut axes = listed.into_iter().map(|a| axis(a, rank)).collect::<Result<Vec<_>, _>>()?;
         axes.sort_unstable();
         axes.dedup();
@@ -248,7 +251,7 @@ impl Call<'_> {
         self.data(0)?;
         let output = match self.parameter(1, "size", 2)?.as_slice() {
             &[h, w] if h > 0 && w > 0 => [h as usize, w as usize],
-            other => return malformed(format!("a size of {other:?}")),
+            other => return odd(format!("a size of {other:?}")),
         };
         let (align_corners, half_pixel_centers) = match kind {
             ResizeKind::Bilinear => {
@@ -275,10 +278,10 @@ impl Call<'_> {
         let code = match self.output(0).element() {
             ElementType::Int32 => 2,
             ElementType::Int64 => 4,
-            other => return malformed(format!("its output is {other}; it can be int32 or int64")),
+            other => return odd(format!("its output is {other}; it can be int32 or int64")),
         };
         if let Some(stated) = self.option(arg_max::output_type)?.filter(|&stated| stated != code) {
-            return malformed(format!("its options give it an output of type {stated}, its output tensor {code}"));
+            return odd(format!("its options give it an output of type {stated}, its output tensor {code}"));
         }
         Ok((Op::ArgMax { axis: axis(self.scalar(1, "axis")?, rank)? }, vec![self.index(0)?]))
     }

@@ -1,10 +1,10 @@
 //! Tensors: shape, type, quantisation and the bytes of constants.
 
 use super::Reader;
+use super::cause::{Cause, HALF, NO_CONVERTER, OPEN, SPARSE, STATE};
 use crate::error::ReadError;
 use crate::flat::{Numbers, Record, Records};
 use crate::schema::{TENSOR_TYPES, buffer, model, quantization, subgraph, tensor};
-use smidgen_ir::front::quoted;
 use smidgen_ir::{DataType, ElementType, Quantisation, Shape};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,15 +18,43 @@ pub(super) struct Source {
     pub shape: Vec<usize>,
     /// The type, or why tensors like this are not supported.
     pub dtype: Result<DataType, Refusal>,
-    /// The bytes of a constant.
+    /// The bytes of a constant whose type is supported.
     pub data: Option<Arc<[u8]>>,
+    /// True if the file holds bytes for it, of whatever type.
+    pub stored: bool,
+    /// True if it keeps its value between calls.
+    pub variable: bool,
+    /// True if its shape is not known before the network runs.
+    pub open: bool,
+    /// True if the file holds it in half precision; its type here is float32.
+    pub half: bool,
 }
 
-/// Why a tensor is not supported.
+/// Why a tensor cannot be taken.
 pub(super) struct Refusal {
     pub reason: String,
     pub hint: &'static str,
+    pub cause: Option<&'static str>,
+    /// True if the file is at fault.
+    pub malformed: bool,
 }
+
+impl Refusal {
+    fn unsupported(reason: impl Into<String>, hint: &'static str) -> Self {
+        Self { reason: reason.into(), hint, cause: None, malformed: false }
+    }
+
+    fn caused(reason: impl Into<String>, cause: &Cause) -> Self {
+        Self { cause: Some(cause.name), ..Self::unsupported(reason, cause.hint) }
+    }
+
+    fn malformed(reason: String) -> Self {
+        Self { malformed: true, ..Self::unsupported(reason, "") }
+    }
+}
+
+/// The type of bytes that are not supported but frequent enough to be told apart.
+pub(super) const UINT8: &str = "its type is uint8";
 
 impl Source {
     /// True if a dimension is 0.
@@ -37,6 +65,37 @@ impl Source {
     /// The element type; float32 for a tensor that is not supported, which no operator gets to see.
     pub(super) fn element(&self) -> ElementType {
         self.dtype.as_ref().map_or(ElementType::Float32, DataType::element)
+    }
+
+    /// True if its integers stand for real numbers.
+    pub(super) fn has_scales(&self) -> bool {
+        self.dtype.as_ref().is_ok_and(|dtype| dtype.quantisation().is_some())
+    }
+
+    /// The real numbers that a constant of int8 or packed int4 stands for, as bytes of float32; `None` if it is no such constant.
+    pub(super) fn real_bytes(&self) -> Option<Vec<u8>> {
+        let (dtype, data) = (self.dtype.as_ref().ok()?, self.data.as_ref()?);
+        let count = Shape(self.shape.clone()).checked_elements()?;
+        let stored = |i: usize| match dtype.element() {
+            ElementType::Int4 => data.get(i / 2).map(|&b| (if i % 2 == 0 { b << 4 } else { b }) as i8 >> 4),
+            ElementType::Int8 => data.get(i).map(|&b| b as i8),
+            _ => None,
+        };
+        let (axis, scales, zero_points): (usize, &[f32], &[i32]) = match dtype.quantisation()? {
+            Quantisation::PerTensor { scale, zero_point } => {
+                (0, std::slice::from_ref(scale), std::slice::from_ref(zero_point))
+            }
+            Quantisation::PerChannel { axis, scales, zero_points } => (*axis, scales, zero_points),
+        };
+        // Elements between one channel and the next; a tensor with one scale is one channel.
+        let inner: usize = if scales.len() == 1 { count.max(1) } else { self.shape[axis + 1..].iter().product() };
+        let mut bytes = Vec::with_capacity(4 * count);
+        for i in 0..count {
+            let channel = i / inner.max(1) % scales.len();
+            let value = scales[channel] * (i32::from(stored(i)?) - zero_points[channel]) as f32;
+            bytes.extend_from_slice(&value.to_le_bytes());
+        }
+        Some(bytes)
     }
 
     /// The elements of a constant of type int32 or int64.
@@ -52,7 +111,26 @@ impl Source {
 
 /// The bytes of buffers copied so far, so that tensors with one buffer share one copy.
 #[derive(Default)]
-struct Copies(HashMap<(usize, usize), Arc<[u8]>>);
+struct Copies(HashMap<(usize, usize, Option<Half>), Arc<[u8]>>);
+
+/// A float of 16 bits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Half {
+    /// IEEE 754's binary16.
+    Ieee,
+    /// The upper half of a single-precision number.
+    Brain,
+}
+
+impl Half {
+    /// The same number in single precision, which holds every one of them.
+    fn widen(self, bits: u16) -> f32 {
+        match self {
+            Self::Brain => f32::from_bits(u32::from(bits) << 16),
+            Self::Ieee => smidgen_ir::half::to_f32(bits),
+        }
+    }
+}
 
 impl<'a> Reader<'a> {
     pub(super) fn tensors(&self) -> Result<Vec<Source>, ReadError> {
@@ -65,68 +143,94 @@ impl<'a> Reader<'a> {
             let text = record.get(tensor::name)?;
             self.budget.take(size_of::<Source>() + 3 * text.map_or(0, |text| text.0.len()))?;
             let name = text.map_or(String::new(), |text| text.lossy());
-            let problem = |what: String| ReadError::Tensor { index, name: quoted(&name), what };
-            let (shape, dtype) = self.kind(record, &problem)?;
+            let (shape, mut dtype) = self.kind(record)?;
+            let (bytes, outside) = match self.bytes_of(record, buffers)? {
+                Ok(found) => (found, None),
+                Err(what) => (None, Some(what)),
+            };
+            let half = match record.get(tensor::element)?.unwrap_or(0) {
+                1 => Some(Half::Ieee),
+                18 => Some(Half::Brain),
+                _ => None,
+            };
             let mut data = None;
-            if let Ok(dtype) = &dtype {
-                data = self.data(record, buffers, &mut copies, &problem)?;
-                let elements = Shape(shape.clone()).checked_elements();
-                let expected = elements.and_then(|n| dtype.element().bytes(n)).ok_or_else(|| {
-                    problem(format!("the shape {} has more elements than can be counted", Shape(shape.clone())))
-                })?;
-                if let Some(found) = data.as_ref().map(|d| d.len()).filter(|&found| found != expected) {
-                    let (shape, element) = (Shape(shape), dtype.element());
-                    let what =
-                        format!("its buffer holds {found} bytes, but {shape} elements of {element} take {expected}");
-                    return Err(problem(what));
+            if let Ok(known) = &dtype {
+                let element = known.element();
+                let expected = Shape(shape.clone()).checked_elements().and_then(|elements| match half {
+                    Some(_) => elements.checked_mul(2),
+                    None => element.bytes(elements),
+                });
+                let found = bytes.map(|(_, bytes)| bytes.len());
+                let shown = || Shape(shape.clone());
+                dtype = match (expected, found, outside) {
+                    (_, _, Some(what)) => Err(Refusal::malformed(what)),
+                    (None, _, _) => {
+                        Err(Refusal::malformed(format!("the shape {} has more elements than can be counted", shown())))
+                    }
+                    (Some(_), None, _) if half.is_some() => Err(Refusal::caused("its type is float16", &HALF)),
+                    (Some(expected), Some(found), _) if found < expected || found > expected && expected != 0 => {
+                        let element = if half.is_some() { "float16".to_string() } else { element.to_string() };
+                        let what = format!(
+                            "its buffer holds {found} bytes, but {} elements of {element} take {expected}",
+                            shown()
+                        );
+                        // The reference reads what it needs of a buffer that holds more.
+                        if found > expected {
+                            Err(Refusal::unsupported(what, NO_CONVERTER))
+                        } else {
+                            Err(Refusal::malformed(what))
+                        }
+                    }
+                    _ => dtype,
+                };
+                if dtype.is_ok()
+                    && let Some((start, bytes)) = bytes
+                {
+                    // Of a tensor without elements the bytes are nothing.
+                    let bytes = if expected == Some(0) { &[] } else { bytes };
+                    data = Some(self.copy(start, bytes, half, &mut copies)?);
                 }
             }
-            tensors.push(Source { name, shape, dtype, data });
+            let open = record.numbers(tensor::shape_signature)?.iter().any(|size| size < 0);
+            let variable = record.get(tensor::is_variable)?.unwrap_or(false);
+            let stored = bytes.is_some();
+            tensors.push(Source { name, shape, dtype, data, stored, variable, open, half: half.is_some() });
         }
         Ok(tensors)
     }
 
-    /// Shape and type; the inner error says why the tensor is not supported.
+    /// Shape and type; the inner error says why the tensor cannot be taken.
     #[allow(clippy::type_complexity)]
-    fn kind(
-        &self,
-        record: Record<'a>,
-        problem: &dyn Fn(String) -> ReadError,
-    ) -> Result<(Vec<usize>, Result<DataType, Refusal>), ReadError> {
+    fn kind(&self, record: Record<'a>) -> Result<(Vec<usize>, Result<DataType, Refusal>), ReadError> {
         let dims = record.numbers(tensor::shape)?;
-        let refuse = |reason: String, hint| Ok((Vec::new(), Err(Refusal { reason, hint })));
+        let refuse = |refusal: Refusal| Ok((Vec::new(), Err(refusal)));
         if dims.len() > MAX_RANK {
-            return refuse(
+            return refuse(Refusal::unsupported(
                 format!("it has {} dimensions", dims.len()),
                 "8 are supported; reshape the network's tensors",
-            );
+            ));
         }
         self.budget.take(dims.len() * size_of::<usize>())?;
         if let Some(dim) = dims.iter().find(|&d| d < -1) {
-            return Err(problem(format!("a dimension of {dim}")));
+            return refuse(Refusal::malformed(format!("a dimension of {dim}")));
         }
         if dims.iter().any(|d| d == -1) {
-            return refuse(
-                "its shape is known only at run time".into(),
-                "give the network a fixed input shape, with batch 1, when converting it",
-            );
+            return refuse(Refusal::caused("its shape is open", &OPEN));
         }
         let shape: Vec<usize> = dims.iter().map(|d| d as usize).collect();
-        if record.get(tensor::is_variable)?.unwrap_or(false) {
-            return refuse(
-                "it is a variable that keeps its value between runs".into(),
-                "make the state an input and an output of the network",
-            );
-        }
         if record.get(tensor::sparsity)?.is_some() {
-            return refuse("it is stored sparse".into(), "convert the network without sparse weights");
+            return refuse(Refusal::caused("it is stored sparse", &SPARSE));
         }
         if record.get(tensor::external_buffer)?.unwrap_or(0) != 0 {
-            return refuse("its bytes are in another file".into(), "convert the network to a single file");
+            return refuse(Refusal::unsupported(
+                "its bytes are in another file",
+                "write the network as a single file: external buffers are a form for models of gigabytes",
+            ));
         }
         let code = record.get(tensor::element)?.unwrap_or(0);
         let element = match code {
-            0 => ElementType::Float32,
+            // Halves become floats where they are constants.
+            0 | 1 | 18 => ElementType::Float32,
             2 => ElementType::Int32,
             4 => ElementType::Int64,
             6 => ElementType::Bool,
@@ -137,19 +241,21 @@ impl<'a> Reader<'a> {
                 let name = usize::try_from(code).ok().and_then(|code| TENSOR_TYPES.get(code).copied());
                 let reason = name.map_or(format!("its type is number {code}"), |name| format!("its type is {name}"));
                 let hint = match name {
-                    Some("uint8" | "uint4") => "quantise the network to int8 instead",
-                    Some("float16" | "bfloat16") => "convert the network to float32, or quantise it to int8",
+                    Some("uint8" | "uint4" | "int2") => "quantise the network to int8 instead",
+                    Some("resource" | "variant") => {
+                        return Ok((shape, Err(Refusal::caused(reason, &STATE))));
+                    }
                     _ => "supported are float32, int4 (weights), int8, int16, int32, int64 and bool",
                 };
-                return refuse(reason, hint);
+                return Ok((shape, Err(Refusal::unsupported(reason, hint))));
             }
         };
         let quantisation = match element {
             ElementType::Float32 | ElementType::Bool => None,
             _ => match record.get(tensor::quantization)? {
-                Some(parameters) => match self.quantisation(parameters, &shape, element, problem)? {
+                Some(parameters) => match self.quantisation(parameters, &shape, element)? {
                     Ok(quantisation) => quantisation,
-                    Err(refusal) => return Ok((Vec::new(), Err(refusal))),
+                    Err(refusal) => return Ok((shape, Err(refusal))),
                 },
                 None => None,
             },
@@ -168,21 +274,23 @@ impl<'a> Reader<'a> {
         record: Record<'a>,
         shape: &[usize],
         element: ElementType,
-        problem: &dyn Fn(String) -> ReadError,
     ) -> Result<Result<Option<Quantisation>, Refusal>, ReadError> {
         if record.get(quantization::details_type)?.unwrap_or(0) != 0 {
-            return Ok(Err(Refusal {
-                reason: "it is quantised by a custom or blockwise scheme".into(),
-                hint: "quantise with one scale for each tensor or channel",
-            }));
+            return Ok(Err(Refusal::unsupported(
+                "it is quantised by a custom or blockwise scheme",
+                "quantise with one scale for each tensor or channel",
+            )));
         }
+        let problem = |what: String| Ok(Err(Refusal::malformed(what)));
         let scales = record.numbers(quantization::scale)?;
         let zero_points = record.numbers(quantization::zero_point)?;
-        if scales.len() == 0 {
+        // Old converters give lists of sizes and axes, which stand for themselves, a scale of 0.
+        let plain = matches!(element, ElementType::Int32 | ElementType::Int64) && scales.iter().all(|s| s == 0.0);
+        if scales.len() == 0 || plain {
             return Ok(Ok(None));
         }
         if let Some(scale) = scales.iter().find(|s| !(s.is_finite() && *s > 0.0)) {
-            return Err(problem(format!("a scale of {scale}; scales are positive and finite")));
+            return problem(format!("a scale of {scale}; scales are positive and finite"));
         }
         let (low, high) = match element {
             ElementType::Int4 => (-8, 7),
@@ -191,11 +299,11 @@ impl<'a> Reader<'a> {
             _ => (i32::MIN.into(), i64::from(i32::MAX)),
         };
         if let Some(zero) = zero_points.iter().find(|z| !(low..=high).contains(z)) {
-            return Err(problem(format!("a zero point of {zero}, which {element} cannot hold")));
+            return problem(format!("a zero point of {zero}, which {element} cannot hold"));
         }
         if ![0, 1, scales.len()].contains(&zero_points.len()) {
             let what = format!("{} scales but {} zero points", scales.len(), zero_points.len());
-            return Err(problem(what));
+            return problem(what);
         }
         let mut zeros = zero_points.iter().map(|z| z as i32);
         if scales.len() == 1 {
@@ -208,11 +316,11 @@ impl<'a> Reader<'a> {
         let axis = match (usize::try_from(dimension), shape.len()) {
             (Ok(_), 1) => 0,
             (Ok(axis), rank) if axis < rank => axis,
-            _ => return Err(problem(format!("it is quantised along axis {dimension} of {}", shape.len()))),
+            _ => return problem(format!("it is quantised along axis {dimension} of {}", shape.len())),
         };
         if shape[axis] != scales.len() {
             let what = format!("{} scales for a size of {} along axis {axis}", scales.len(), shape[axis]);
-            return Err(problem(what));
+            return problem(what);
         }
         let zero_points = match zero_points.len() {
             0 => vec![0; scales.len()],
@@ -222,48 +330,66 @@ impl<'a> Reader<'a> {
         Ok(Ok(Some(Quantisation::PerChannel { axis, scales: scales.iter().collect(), zero_points })))
     }
 
-    /// The bytes of a constant, or `None` for a tensor computed at run time.
-    fn data(
+    /// Where the bytes of a constant start in the file, and the bytes; `None` for a tensor computed at run time. The inner error
+    /// says what is wrong with them.
+    #[allow(clippy::type_complexity)]
+    fn bytes_of(
         &self,
         record: Record<'a>,
         buffers: Records<'a>,
-        copies: &mut Copies,
-        problem: &dyn Fn(String) -> ReadError,
-    ) -> Result<Option<Arc<[u8]>>, ReadError> {
+    ) -> Result<Result<Option<(usize, &'a [u8])>, String>, ReadError> {
         let index = record.get(tensor::buffer)?.unwrap_or(0) as usize;
         if index == 0 {
             // Buffer 0 is empty by convention.
-            return Ok(None);
+            return Ok(Ok(None));
         }
-        let buffer = buffers
-            .get(index)?
-            .ok_or_else(|| problem(format!("its bytes are in buffer {index}, but there are {}", buffers.len())))?;
-        let inside: Numbers<'_, u8> = buffer.numbers(buffer::data)?;
-        let (start, bytes) = match inside.len() {
-            0 => {
-                // Offsets 0 and 1 mean that nothing lies behind the tables either.
-                let offset = buffer.get(buffer::offset)?.unwrap_or(0);
-                let size = buffer.get(buffer::size)?.unwrap_or(0);
-                if offset < 2 || size == 0 {
-                    return Ok(None);
-                }
-                let end = offset.checked_add(size).and_then(|end| usize::try_from(end).ok());
-                let bytes = end.and_then(|end| self.bytes.get(end - size as usize..end)).ok_or_else(|| {
-                    problem(format!(
-                        "its {size} bytes would start at byte {offset} of the file, which has {} bytes",
-                        self.bytes.len()
-                    ))
-                })?;
-                (offset as usize, bytes)
-            }
-            _ => (inside.at, inside.bytes()),
+        let Some(buffer) = buffers.get(index)? else {
+            return Ok(Err(format!("its bytes are in buffer {index}, but there are {}", buffers.len())));
         };
-        if let Some(copy) = copies.0.get(&(start, bytes.len())) {
-            return Ok(Some(copy.clone()));
+        let inside: Numbers<'_, u8> = buffer.numbers(buffer::data)?;
+        if inside.len() > 0 {
+            return Ok(Ok(Some((inside.at, inside.bytes()))));
         }
-        self.budget.take(bytes.len() + 64)?;
-        let copy: Arc<[u8]> = bytes.into();
-        copies.0.insert((start, bytes.len()), copy.clone());
-        Ok(Some(copy))
+        // Offsets 0 and 1 mean that nothing lies behind the tables either.
+        let offset = buffer.get(buffer::offset)?.unwrap_or(0);
+        let size = buffer.get(buffer::size)?.unwrap_or(0);
+        if offset < 2 || size == 0 {
+            return Ok(Ok(None));
+        }
+        let end = offset.checked_add(size).and_then(|end| usize::try_from(end).ok());
+        let Some(bytes) = end.and_then(|end| self.bytes.get(end - size as usize..end)) else {
+            let length = self.bytes.len();
+            return Ok(Err(format!(
+                "its {size} bytes would start at byte {offset} of the file, which has {length} bytes"
+            )));
+        };
+        Ok(Ok(Some((offset as usize, bytes))))
+    }
+
+    /// The bytes as elements of the graph: floats of half precision become single ones.
+    fn copy(
+        &self,
+        start: usize,
+        bytes: &[u8],
+        half: Option<Half>,
+        copies: &mut Copies,
+    ) -> Result<Arc<[u8]>, ReadError> {
+        let key = (start, bytes.len(), half);
+        if let Some(copy) = copies.0.get(&key) {
+            return Ok(copy.clone());
+        }
+        self.budget.take(if half.is_some() { 2 } else { 1 } * bytes.len() + 64)?;
+        let copy: Arc<[u8]> = match half {
+            None => bytes.into(),
+            // Of exactly known length, so that the bytes are made where they stay.
+            Some(half) => (0..2 * bytes.len())
+                .map(|i| {
+                    let pair = [bytes[i / 4 * 2], bytes[i / 4 * 2 + 1]];
+                    half.widen(u16::from_le_bytes(pair)).to_le_bytes()[i % 4]
+                })
+                .collect(),
+        };
+        copies.0.insert(key, copy.clone());
+        Ok(copy)
     }
 }

@@ -1,11 +1,11 @@
 //! What files say in more than one way, and what our own writer never says.
 
-use crate::hostile::build::{FLOAT, File, INT8, INT32, operator_node, quantised_as, tensor_node};
+use crate::hostile::build::{FLOAT, File, INT4, INT8, INT32, operator_node, quantised_as, tensor_node};
 use crate::schema::{buffer, operator, operator_code, strided_slice, tensor};
 use crate::support::{Builtin, options};
 use crate::write::options::Options;
 use crate::write::tree::Node;
-use crate::{check, read, write};
+use crate::{check, read, read_with, write};
 use smidgen_ir::{AxisSlice, DataType, Graph, Op, Padding, Quantisation, ReduceKind, ReshapeKind};
 use smidgen_reference::{Case, Reference};
 
@@ -195,6 +195,121 @@ fn int8_weights_on_floats_need_one_scale() {
     assert_eq!(conv(&[0.5, 0.25], &[0, 0]), refused);
     assert_eq!(conv(&[0.5], &[1]), refused);
     assert_eq!(conv(&[], &[]), refused);
+}
+
+/// A file with one operator on floats whose weights, of this shape, are integers with these scales along an axis.
+fn hybrid(builtin: Builtin, with: Options, x: &[i32], w: &[i32], element: i8, scales: &[f32], axis: i32) -> File {
+    file(builtin, x, with, |file| {
+        let bytes = file
+            .buffer(Node::default().with(buffer::data, if element == INT8 { &[1, 2, 254, 4] } else { &[0x21, 0x4e] }));
+        let weights = tensor_node("w", w, element).with(tensor::buffer, bytes);
+        vec![file.tensor(quantised_as(weights, scales, &vec![0; scales.len()], axis))]
+    })
+}
+
+#[test]
+fn integer_weights_on_floats_become_floats_where_asked_for() {
+    let one = [1, 1];
+    let conv = || Options::Conv { padding: 0, stride: one, dilation: one, activation: 0 };
+    let full = || Options::FullyConnected { activation: 0, keep_num_dims: false };
+    let depthwise = || Options::Depthwise { padding: 0, stride: one, dilation: one, activation: 0, multiplier: 1 };
+    let (dense, conv2d, by_depth) = (Builtin::FullyConnected, Builtin::Conv2d, Builtin::DepthwiseConv2d);
+    for (builtin, with, x, w, element, scales, axis, expected) in [
+        (dense, full(), &[1, 2][..], &[2, 2][..], INT8, &[0.5][..], 0, [0.5, 1.0, -1.0, 2.0]),
+        (dense, full(), &[1, 2], &[2, 2], INT8, &[0.5, 0.25], 0, [0.5, 1.0, -0.5, 1.0]),
+        (dense, full(), &[1, 2], &[2, 2], INT4, &[0.5, 0.25], 0, [0.5, 1.0, -0.5, 1.0]),
+        (conv2d, conv(), &[1, 4, 4, 2], &[2, 1, 1, 2], INT8, &[0.5, 0.25], 0, [0.5, 1.0, -0.5, 1.0]),
+        (by_depth, depthwise(), &[1, 4, 4, 4], &[1, 1, 1, 4], INT8, &[1.0, 2.0, 3.0, 4.0], 3, [1.0, 4.0, -6.0, 16.0]),
+        (by_depth, depthwise(), &[1, 4, 4, 2], &[1, 1, 2, 2], INT8, &[1.0, 2.0], 3, [1.0, 4.0, -2.0, 8.0]),
+    ] {
+        let bytes = hybrid(builtin, with, x, w, element, scales, axis).bytes();
+        let graph = read_with(&bytes, crate::Options { float_weights: true }).unwrap();
+        let weights = graph.tensor(graph.operators[0].inputs[1]);
+        assert_eq!(weights.floats().as_deref(), Some(&expected[..]), "{builtin:?} {scales:?}");
+        smidgen_ir::validate(&graph).unwrap();
+        // Without that, it is one cause.
+        let found = check(&bytes).unwrap();
+        assert!(found.iter().all(|f| f.cause.is_some_and(|c| c.starts_with("dynamic-range"))), "{found:?}");
+        assert_eq!(found.len(), 1);
+    }
+}
+
+#[test]
+fn constants_of_half_precision_are_floats_and_their_dequantize_is_gone() {
+    // 1.0 and -2.0, in both forms of 16 bits.
+    for (element, bytes) in [(1, [0, 0x3c, 0, 0xc0]), (18, [0x80, 0x3f, 0, 0xc0])] {
+        let mut file = File { tensors: vec![tensor_node("x", &[1, 2], FLOAT)], ..File::new() };
+        let half = file.constant("half", &[2], element, bytes.to_vec());
+        // The file need not know the shape of what is computed.
+        let single = file.activation("single", &[], FLOAT);
+        let y = file.activation("y", &[1, 2], FLOAT);
+        file.operator(Builtin::Dequantize, &[half], &[single], Options::None);
+        file.operator(Builtin::Add, &[0, single], &[y], Options::Arithmetic { activation: 0 });
+        file.outputs = vec![y, single];
+        let graph = graph(file);
+        assert_eq!(graph.operators.len(), 1);
+        assert_eq!(graph.tensor(graph.operators[0].inputs[1]).floats(), Some(vec![1.0, -2.0]));
+        smidgen_ir::validate(&graph).unwrap();
+    }
+    // Activations of half precision are another matter.
+    let mut file = file(Builtin::Relu, &[1, 4], Options::None, none);
+    file.tensors[0] = tensor_node("x", &[1, 4], 1);
+    let found = check(&file.bytes()).unwrap();
+    assert_eq!(found.iter().map(|f| f.cause).collect::<Vec<_>>(), [Some("activations of float16")]);
+}
+
+#[test]
+fn vectors_need_not_be_aligned() {
+    let mut file = file(Builtin::Relu, &[1, 4], Options::None, none);
+    file.tensors[0] = quantised_as(tensor_node("x", &[1, 4], INT8), &[0.5], &[3], 0);
+    file.tensors[1] = quantised_as(tensor_node("y", &[1, 4], INT8), &[0.5], &[3], 0);
+    let bytes = file.bytes();
+    let expected = read(&bytes).unwrap();
+    // The list of zero points of `x` once more behind the file, at each distance from an aligned place.
+    let list = [&1u32.to_le_bytes()[..], &3i64.to_le_bytes()].concat();
+    let place = crate::hostile::build::find(&bytes, &list);
+    for pad in 0..8 {
+        let mut moved = bytes.clone();
+        moved.extend(vec![0; pad]);
+        let to = moved.len();
+        moved.extend(&list);
+        crate::hostile::build::redirect(&mut moved, place, to);
+        assert_eq!(read(&moved).as_ref(), Ok(&expected), "{pad}");
+    }
+}
+
+#[test]
+fn shapes_between_the_ends_follow_from_the_inputs() {
+    let mut file = File { tensors: vec![tensor_node("x", &[1, 4, 6], FLOAT)], ..File::new() };
+    let a = file.tensor(tensor_node("a", &[1, 1, 1], FLOAT).with(tensor::shape_signature, vec![-1, -1, 6]));
+    let y = file.activation("y", &[], FLOAT);
+    file.operator(Builtin::Relu, &[0], &[a], Options::None);
+    file.operator(Builtin::Reshape, &[a], &[y], Options::Reshape { new_shape: vec![2, -1] });
+    file.outputs = vec![y];
+    let graph = graph(file);
+    assert_eq!(graph.tensor(graph.outputs[0]).shape.dims(), [2, 12]);
+    smidgen_ir::validate(&graph).unwrap();
+}
+
+#[test]
+fn what_follows_an_unsupported_operator_is_not_held_against_the_file() {
+    // A loop gives what the file says to be 1x2, and really is as long as the input.
+    let mut file = File { tensors: vec![tensor_node("x", &[1, 4], FLOAT)], ..File::new() };
+    let rows = file.tensor(tensor_node("rows", &[1, 2], FLOAT).with(tensor::shape_signature, vec![-1, 2]));
+    let to = file.integers("to", &[1, 12]);
+    let y = file.activation("y", &[1, 12], FLOAT);
+    let code = file.code(119);
+    file.operators.push(operator_node(code, &[0], &[rows]));
+    file.operator(Builtin::Reshape, &[rows, to], &[y], Options::None);
+    file.outputs = vec![y];
+    let found: Vec<_> = check(&file.bytes()).unwrap().iter().map(|f| (f.subject.to_string(), f.cause)).collect();
+    assert_eq!(
+        found,
+        [
+            ("operator 0 WHILE".into(), Some("TensorFlow's control flow")),
+            ("tensor 1 \"rows\"".into(), Some("a shape that is known only at run time"))
+        ]
+    );
 }
 
 #[test]

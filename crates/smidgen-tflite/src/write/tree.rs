@@ -69,6 +69,12 @@ holds! {
 }
 
 impl<'a> Node<'a> {
+    /// True if it has this field.
+    #[cfg(test)]
+    pub(crate) fn holds<T>(&self, field: Field<T>) -> bool {
+        self.0.iter().any(|(slot, _)| *slot == field.slot())
+    }
+
     /// The table with this field added. Fields are written even where they hold the schema's default.
     pub(crate) fn with<T: Holds<'a>>(mut self, field: Field<T>, value: T::Input) -> Self {
         T::put(&mut self, field.slot(), value);

@@ -8,7 +8,7 @@ use crate::console::table::{Column, Table};
 use crate::console::{Code, Failure};
 use clap::Args;
 use serde_json::{Value, json};
-use smidgen::ir::front::{Subject, Unsupported};
+use smidgen::ir::front::{Obstacle, Subject, Unsupported};
 use smidgen::ir::visible_path;
 use smidgen::network::{ReadOptions, unsupported};
 use smidgen::plan::LowerError;
@@ -22,9 +22,11 @@ Examples:
   smidgen check model.tflite
   smidgen check model.tflite --json
 
-Lists every unsupported operator, type and feature at once, each with its place in the network and a hint. Of a network \
+Lists everything unsupported at once: one line for each cause, with its first place in the network and a hint; with \
+--json every operator, tensor and feature for itself. Of a network \
 that is quantised already in an ONNX file it also names the operators that compute on floats all the same. Exit code \
-0: all is supported; 3: something is not; 4: the file is damaged; 5: it declares tensors that no board holds.")]
+0: all is supported; 3: something is not, or the file is of another kind, which is named; 4: the file is damaged; 5: it \
+declares tensors that no board holds.")]
 pub struct Check {
     /// The network: a TensorFlow Lite or ONNX file, or the text that `inspect --ir` prints
     #[arg(value_name = "MODEL")]
@@ -55,22 +57,23 @@ impl Check {
             }
             return notes.iter().try_for_each(|note| out.wrapped(&format!("note: {note}"), 2)).map(|()| answer);
         }
-        out.line(format!("{BAD}unsupported{BAD:#}  {}: {}", visible_path(path), count(found.len(), "obstacle")))?;
+        let obstacles = Obstacle::group(&found);
+        out.line(format!("{BAD}unsupported{BAD:#}  {}: {}", visible_path(path), count(obstacles.len(), "obstacle")))?;
         out.line("")?;
         let mut table = Table::new(&COLUMNS);
         let mut hints: Vec<(&str, Vec<String>)> = Vec::new();
-        for Unsupported { subject, tensors, reason, hint } in &found {
-            table.row(vec![subject.to_string(), reason.clone(), tensors.clone()]);
+        for obstacle in &obstacles {
+            table.row(vec![obstacle.place(), obstacle.reason(), obstacle.tensors().into()]);
             // Many obstacles have one remedy.
-            match hints.iter_mut().find(|(known, _)| known == hint) {
-                Some((_, subjects)) => subjects.push(subject.to_string()),
-                None => hints.push((hint, vec![subject.to_string()])),
+            match hints.iter_mut().find(|(known, _)| *known == obstacle.hint()) {
+                Some((_, places)) => places.push(obstacle.place()),
+                None => hints.push((obstacle.hint(), vec![obstacle.place()])),
             }
         }
         out.print(table.render(out.width))?;
         out.line("\nwhat to do")?;
-        for (hint, subjects) in hints {
-            out.line(wrap(&format!("  {}: {hint}", subjects.join(", ")), out.width, 4))?;
+        for (hint, places) in hints {
+            out.line(wrap(&format!("  {}: {hint}", places.join(", ")), out.width, 4))?;
         }
         Ok(answer)
     }
@@ -91,6 +94,7 @@ fn obstacles(path: &Path, options: &ReadOptions) -> Result<Found, Error> {
             tensors: format!("-> {output:?}"),
             reason,
             hint: "`smidgen ops` shows what is supported of it".into(),
+            cause: None,
         }),
         // Not an obstacle in the network's operators: it fits nothing.
         error @ LowerError::TooLarge { .. } => Err(Error::from(error).at(path)),
@@ -112,6 +116,7 @@ fn describe(found: &Unsupported) -> Value {
         "index": index,
         "name": name,
         "tensors": found.tensors,
+        "cause": found.cause,
         "reason": found.reason,
         "hint": found.hint,
     })

@@ -211,7 +211,7 @@ impl Quantize {
 
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
         self.check()?;
-        let network = self.model.open()?;
+        let network = self.model.open_to_quantise()?;
         let at = |error: Error| error.at(&self.model.path);
         let before = network.to_tflite().map_err(at)?.len();
         let set = self.data.open(Part::Training)?;

@@ -44,7 +44,7 @@ pub struct Shapes {
 
 impl Shapes {
     pub fn options(&self) -> ReadOptions {
-        ReadOptions { shapes: self.shapes.clone() }
+        ReadOptions { shapes: self.shapes.clone(), ..ReadOptions::default() }
     }
 }
 
@@ -63,9 +63,18 @@ impl Model {
         Ok(Network::open_with(&self.path, &self.shapes.options())?)
     }
 
+    /// Reads the network to quantise it, weights of dynamic-range quantisation as floats, and rewrites it as asked.
+    pub fn open_to_quantise(&self) -> Result<Network, Failure> {
+        let options = ReadOptions { float_weights: true, ..self.shapes.options() };
+        self.rewritten(Network::open_with(&self.path, &options)?)
+    }
+
     /// Reads the network and rewrites it as asked.
     pub fn open(&self) -> Result<Network, Failure> {
-        let mut network = self.as_it_is()?;
+        self.rewritten(self.as_it_is()?)
+    }
+
+    fn rewritten(&self, mut network: Network) -> Result<Network, Failure> {
         if self.io == Some(IoType::Int8) {
             network.cut_io()?;
         }

@@ -1,12 +1,14 @@
 //! The `smidgen` command as its users run it: the real binary in a fresh folder.
 
 mod boards;
+mod cases_readers;
 mod check;
 mod compile;
 mod convert;
 mod diff;
 mod doctor;
 mod escapes;
+mod foreign;
 mod help;
 mod hostile;
 mod inspect;

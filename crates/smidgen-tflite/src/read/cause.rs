@@ -1,0 +1,136 @@
+//! What obstacles have in common: those of one cause go away together, by one remedy.
+
+/// A cause and what to do about it with what the user of a file has.
+pub(super) struct Cause {
+    pub name: &'static str,
+    pub hint: &'static str,
+}
+
+/// What to do about a file that the reference runs although it makes no sense.
+pub(super) const NO_CONVERTER: &str = "no converter writes this: convert the network again";
+
+pub(super) const RECURRENT: Cause = Cause {
+    name: "a recurrent layer",
+    hint: "recurrent layers are not supported yet: build the Keras layer with `unroll=True` and a fixed number of steps, load the \
+           same weights and convert again, or use convolutions along time",
+};
+
+pub(super) const STREAMING: Cause = Cause {
+    name: "a streaming layer, which keeps its state between calls",
+    hint: "state is not supported yet: convert the network in its form for whole recordings (the \"non-streaming\" one), which \
+           has the same weights",
+};
+
+pub(super) const STATE: Cause = Cause {
+    name: "state that is kept between calls",
+    hint: "state is not supported yet: make it an input and an output of the network, and hand the output back in at the next \
+           call",
+};
+
+pub(super) const CONTROL: Cause = Cause {
+    name: "TensorFlow's control flow",
+    hint: "if the loop is a Keras LSTM, GRU or RNN, build it with `unroll=True` and a fixed number of steps, load the same weights \
+           and convert again; else take decisions that depend on data out of the network",
+};
+
+pub(super) const OPEN: Cause = Cause {
+    name: "a shape that is known only at run time",
+    hint: "where it comes from control flow it goes away with that; where an input leaves it open, convert the network with \
+           every size of its inputs fixed, for instance `keras.Input(shape=..., batch_size=1)`",
+};
+
+pub(super) const SHAPES: Cause = Cause {
+    name: "shapes and parameters computed by operators",
+    hint: "such operators are not computed when reading yet: in the model's code write the numbers themselves where it asks for a \
+           tensor's shape (`tf.shape`), and convert again",
+};
+
+pub(super) const DILATED: Cause = Cause {
+    name: "a dilated convolution in three operators",
+    hint: "this form is not supported yet: the same layer without `dilation_rate`, with a kernel of (size - 1) * rate + 1 that has \
+           zeros between the weights, gives the same numbers",
+};
+
+pub(super) const HYBRID: Cause = Cause {
+    name: "dynamic-range quantisation (int8 weights beside float activations)",
+    hint: "a representative data set is missing: `smidgen quantize --data` takes this file as it is, or convert again with \
+           `converter.representative_dataset`",
+};
+
+pub(super) const UINT8_WEIGHTS: Cause = Cause {
+    name: "weights of uint8, the quantisation of TensorFlow 1",
+    hint: "convert the network again to int8, with a representative data set, or hand the float network to `smidgen quantize`",
+};
+
+pub(super) const UINT8_ENDS: Cause = Cause {
+    name: "inputs or outputs of uint8",
+    hint: "convert again with `converter.inference_input_type = tf.int8` and `converter.inference_output_type = tf.int8`: the \
+           network inside stays the same, a byte of the input becomes itself minus 128",
+};
+
+pub(super) const HALF: Cause = Cause {
+    name: "activations of float16",
+    hint: "convert the network with float32 activations (weights may stay float16), or quantise it to int8",
+};
+
+pub(super) const NPU: Cause = Cause {
+    name: "a file compiled for an NPU",
+    hint: "it holds that chip's machine code: hand in the `.tflite` file that its compiler was given",
+};
+
+pub(super) const FLEX: Cause = Cause {
+    name: "TensorFlow's own operators",
+    hint: "convert without \"select TensorFlow operators\" (`tf.lite.OpsSet.SELECT_TF_OPS`); the converter then says what in the \
+           model's code asks for them",
+};
+
+pub(super) const SPARSE: Cause = Cause {
+    name: "sparse weights",
+    hint: "convert again without `EXPERIMENTAL_SPARSITY`: the weights stay pruned, stored in full",
+};
+
+/// The cause behind a builtin operator that is not supported.
+pub(super) fn of_builtin(name: &str) -> Option<&'static Cause> {
+    Some(match name {
+        "LSTM" | "RNN" => &RECURRENT,
+        "UNIDIRECTIONAL_SEQUENCE_LSTM" | "UNIDIRECTIONAL_SEQUENCE_RNN" => &RECURRENT,
+        "BIDIRECTIONAL_SEQUENCE_LSTM" | "BIDIRECTIONAL_SEQUENCE_RNN" => &RECURRENT,
+        "SVDF" => &STREAMING,
+        "CALL_ONCE" | "VAR_HANDLE" | "READ_VARIABLE" | "ASSIGN_VARIABLE" => &STATE,
+        "IF" | "WHILE" | "CALL" | "STABLEHLO_WHILE" | "STABLEHLO_CASE" => &CONTROL,
+        "SHAPE" | "RANK" | "BROADCAST_ARGS" => &SHAPES,
+        "SPACE_TO_BATCH_ND" | "BATCH_TO_SPACE_ND" => &DILATED,
+        "DENSIFY" => &SPARSE,
+        _ => return None,
+    })
+}
+
+/// The cause behind a custom operator.
+pub(super) fn of_custom(name: &str) -> Option<&'static Cause> {
+    const COMPILED: [&str; 6] = ["ethos-u", "edgetpu-custom-op", "NeutronGraph", "vsi-npu", "DISPATCH_OP", "XNPU"];
+    match name {
+        _ if name.starts_with("Flex") => Some(&FLEX),
+        // Lists of tensors between the turns of a loop.
+        _ if name.starts_with("TensorList") => Some(&CONTROL),
+        _ if COMPILED.contains(&name) => Some(&NPU),
+        _ => None,
+    }
+}
+
+/// True if operators of this name run other subgraphs.
+pub(super) fn runs_subgraphs(name: &str) -> bool {
+    matches!(name, "IF" | "WHILE" | "CALL" | "CALL_ONCE") || name.starts_with("STABLEHLO_")
+}
+
+/// What to do about a builtin operator that is not supported and shares its cause with no other.
+pub(super) fn hint_for(name: &str) -> &'static str {
+    match name {
+        "NON_MAX_SUPPRESSION_V4" | "NON_MAX_SUPPRESSION_V5" | "TOPK_V2" | "UNIQUE" | "WHERE" | "HASHTABLE_LOOKUP" => {
+            "end the network before it, and do this in your own code"
+        }
+        _ => REPLACE,
+    }
+}
+
+/// What to do about an operator of which nothing else is known.
+pub(super) const REPLACE: &str = "replace it by supported operators, which `smidgen ops` lists";
