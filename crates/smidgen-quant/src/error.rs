@@ -3,6 +3,7 @@
 use smidgen_exec::ExecError;
 use smidgen_ir::ValidateError;
 use smidgen_plan::LowerError;
+use smidgen_plan::Refused;
 
 /// Why a network cannot be quantised.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
@@ -89,7 +90,10 @@ pub enum QuantError {
     /// No kernel runs the float graph, or the integer graph.
     #[error(transparent)]
     Lower(#[from] LowerError),
-    /// The executor refuses a Program.
+    /// A Program that was made of the network gets no certificate, which is a fault of smidgen's.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The executor refuses an input.
     #[error(transparent)]
     Exec(#[from] ExecError),
     /// The result is not valid, which is a fault of this crate's.

@@ -7,8 +7,8 @@ use crate::network::{Network, Runner};
 use crate::verify::{self, Golden};
 use smidgen_boards::Core;
 use smidgen_plan::Operand;
+use smidgen_plan::certify::{Occupancy, occupancy};
 use smidgen_plan::planner::Plan;
-use smidgen_plan::validate::{Occupancy, occupancy};
 use smidgen_sim::harness;
 use smidgen_sim::report::{Flash, Function, Mix, Options, SCHEMA, Simulation, Sram, Step, Versions};
 use smidgen_sim::session::{self, Measured};
@@ -65,7 +65,7 @@ pub fn simulate(job: &Job, samples: &[Vec<Array>]) -> Result<Simulated, Error> {
     let inputs: Vec<Vec<u8>> =
         samples.iter().map(|arrays| arrays.iter().flat_map(|a| a.data.iter().copied()).collect()).collect();
     let measured = session::run(&network, board, &elf, &inputs, LIMIT).map_err(smidgen_sim::Error::from)?;
-    let mut host = Runner::with_program(graph, plan.program.clone())?;
+    let mut host = Runner::with_program(graph, plan.program.clone());
     let (mut outputs, mut matches_host) = (Vec::new(), true);
     for (arrays, sample) in samples.iter().zip(&measured.samples) {
         let expected = host.run(arrays)?;
