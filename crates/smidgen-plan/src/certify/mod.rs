@@ -44,7 +44,7 @@
 mod demands;
 mod live;
 mod refused;
-mod shadow;
+mod replay;
 mod structure;
 
 pub use live::{LiveRanges, Occupancy, Span, live_ranges, occupancy};
@@ -100,7 +100,7 @@ impl Deref for Certified {
 pub fn certify(program: Program) -> Result<Certified, Refused> {
     structure::check(&program)?;
     demands::check(&program)?;
-    shadow::replay(&program)?;
+    replay::replay(&program)?;
     Ok(Certified(Arc::new(program)))
 }
 
@@ -111,7 +111,7 @@ pub fn certify(program: Program) -> Result<Certified, Refused> {
 /// The first violation found.
 pub fn check_runs(program: &Program) -> Result<(), Refused> {
     structure::check(program)?;
-    shadow::replay(program)
+    replay::replay(program)
 }
 
 /// Whether every element has a place of its own, in order.

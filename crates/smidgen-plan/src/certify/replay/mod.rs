@@ -1,92 +1,89 @@
-//! Replays the runs over a shadow arena: for every byte, which byte of which tensor lies there.
+//! Invariants 10 to 15: replays the runs over a [shadow] of the arena.
+//!
+//! A run is proven as a whole where its inputs lie apart from what it writes, else by rows (or bands of rows), and block by block in the
+//! kernel's order only where neither says that all is well: what the larger pieces prove is what the blocks would, so that only time
+//! depends on them.
+
+mod blocks;
+mod rows;
+mod shadow;
 
 use super::Refused;
-use crate::access::{Access, Block};
+use crate::access::Block;
 use crate::program::{BufferId, Extent, Operand, Program, Run, Step, Target};
+use blocks::{Box3, Stretch, along, blocks};
+use shadow::{Shadow, Tag, UNDEFINED};
 use smidgen_kernels::Region;
 
-/// What a byte of the arena holds. Byte `i` of buffer `b`, row-major over the whole tensor, has tag `first[b] + i`, so that a run of
-/// bytes is right when its tags count upwards.
-type Tag = u64;
-
-/// Never written.
-const UNDEFINED: Tag = 0;
-/// Scratch of step `s` is `SCRATCH + s`, state `STATE + s`.
-const SCRATCH: Tag = 1 << 62;
-const STATE: Tag = 1 << 63;
-
-/// A box of a tensor: half-open ranges of rows, columns and channels.
-#[derive(Clone, Copy)]
-struct Box3 {
-    rows: (usize, usize),
-    cols: (usize, usize),
-    depth: (usize, usize),
-}
-
-/// The box of an input (seen with extent `e`) that a box of the output needs.
-fn needed(access: &Access, out: Box3, e: Extent) -> Box3 {
-    Box3 {
-        rows: access.rows.needs(out.rows, e.rows),
-        cols: access.cols.needs(out.cols, e.cols),
-        depth: access.depth.needs(out.depth, e.depth),
-    }
-}
-
-struct Shadow<'a> {
+struct Replay<'a> {
     program: &'a Program,
-    tags: Vec<Tag>,
-    /// First tag of each buffer.
-    first: Vec<Tag>,
+    shadow: Shadow,
+    /// First tag of each buffer, of each step's scratch, of each step's state.
+    first: [Vec<Tag>; 3],
     /// For tiles: the first column stored now.
     x0: Vec<usize>,
     /// Rows taken so far: of each step that consumes, and of each input that is awaited.
     consumed: Vec<usize>,
     awaited: Vec<usize>,
+    /// For each input, whether it is awaited at all.
+    streamed: Vec<bool>,
+    /// Consuming steps that have begun and not ended.
+    begun: Vec<usize>,
+    /// Whether a byte of some state has been overwritten since this was last looked into.
+    suspicion: bool,
 }
 
+/// Replays a Program of sound structure.
 pub(super) fn replay(program: &Program) -> Result<(), Refused> {
     let mut next = 1;
-    let first = program
-        .buffers
-        .iter()
-        .map(|b| {
-            let tag = next;
-            next += b.spec.bytes() as Tag;
-            tag
-        })
-        .collect();
-    let mut shadow = Shadow {
+    let mut count = |bytes: usize| {
+        let tag = next;
+        // One is left out, so that no stretch goes on counting from one thing into the next.
+        next += bytes as Tag + 1;
+        tag
+    };
+    let first = [
+        program.buffers.iter().map(|b| count(b.spec.bytes())).collect(),
+        program.scratch.iter().map(|s| count(s.len)).collect(),
+        program.state.iter().map(|s| count(s.len)).collect(),
+    ];
+    let mut streamed = vec![false; program.inputs.len()];
+    for run in &program.runs {
+        if let Run::Await { input, .. } = *run {
+            streamed[input] = true;
+        }
+    }
+    let mut replay = Replay {
         program,
-        tags: vec![UNDEFINED; program.arena_bytes],
+        shadow: Shadow::default(),
         first,
         x0: vec![0; program.buffers.len()],
         consumed: vec![0; program.steps.len()],
         awaited: vec![0; program.inputs.len()],
+        streamed,
+        begun: Vec::new(),
+        suspicion: false,
     };
-    shadow.feed_whole_inputs()?;
+    replay.feed_whole_inputs()?;
     for (index, run) in program.runs.iter().enumerate() {
         match *run {
-            Run::Compute { step, region } => shadow.compute(index, step.index(), region)?,
-            Run::Await { input, y0, y1 } => shadow.receive(index, input, y0, y1)?,
+            Run::Compute { step, region } => replay.compute(index, step.index(), region)?,
+            Run::Await { input, y0, y1 } => replay.receive(index, input, y0, y1)?,
         }
     }
-    shadow.finish()
+    replay.finish()
 }
 
-impl Shadow<'_> {
-    fn streamed(&self, input: usize) -> bool {
-        self.program.runs.iter().any(|r| matches!(r, Run::Await { input: i, .. } if *i == input))
-    }
-
+impl Replay<'_> {
     fn feed_whole_inputs(&mut self) -> Result<(), Refused> {
         for (i, port) in self.program.inputs.iter().enumerate() {
-            if let (Operand::Buffer(id, _), false) = (port.operand, self.streamed(i)) {
+            if let (Operand::Buffer(id, _), false) = (port.operand, self.streamed[i]) {
                 let buffer = &self.program.buffers[id.index()];
                 let e = buffer.spec.extent;
                 if !super::is_whole(buffer) {
                     return Err(Refused::Unfed { name: buffer.spec.name.clone(), given: 0, rows: e.rows });
                 }
-                self.write(id, e, Box3 { rows: (0, e.rows), cols: (0, e.cols), depth: (0, e.depth) });
+                self.write(id, e, Box3::whole(e));
             }
         }
         Ok(())
@@ -97,13 +94,13 @@ impl Shadow<'_> {
             return Ok(());
         };
         let name = &self.program.buffers[id.index()].spec.name;
-        if y0 != self.awaited[input] || y1 <= y0 || y1 > extent.rows {
+        if y0 != self.awaited[input] {
             let expected = self.awaited[input];
             return Err(Refused::OutOfOrder { run, name: name.clone(), y0, y1, expected });
         }
         self.awaited[input] = y1;
         self.tile_holds(run, id, extent, (0, extent.cols))?;
-        self.write(id, extent, Box3 { rows: (y0, y1), cols: (0, extent.cols), depth: (0, extent.depth) });
+        self.write(id, extent, Box3 { rows: (y0, y1), ..Box3::whole(extent) });
         self.states_intact(run)
     }
 
@@ -111,10 +108,10 @@ impl Shadow<'_> {
         let step = &self.program.steps[index];
         let scratch = self.program.scratch[index];
         let state = self.program.state[index];
-        self.tags[scratch.offset..scratch.offset + scratch.len].fill(SCRATCH + index as Tag);
+        self.set(scratch.offset, scratch.len, self.first[1][index]);
         if step.consumes {
             if region.y0 == 0 {
-                self.tags[state.offset..state.offset + state.len].fill(STATE + index as Tag);
+                self.set(state.offset, state.len, self.first[2][index]);
             }
             self.consume(run, index, region)?;
         } else {
@@ -125,16 +122,43 @@ impl Shadow<'_> {
                 }
                 self.tile_holds(run, target.buffer, target.extent, (region.x0, region.x1))?;
             }
-            for block in blocks(step, region) {
-                self.run_block(run, step, &block)?;
-            }
+            self.produce(run, step, region)?;
         }
-        if let Some(address) = self.first_other(scratch.offset, scratch.len, SCRATCH + index as Tag) {
+        if let Some(address) = self.shadow.first_wrong(scratch.offset, scratch.len, self.first[1][index]) {
             return Err(Refused::Trampled { run, name: step.name.clone(), what: "scratch", address });
         }
         // Scratch is not defined once the run is over.
-        self.tags[scratch.offset..scratch.offset + scratch.len].fill(UNDEFINED);
+        self.shadow.clear(scratch.offset, scratch.len, |_| {});
         self.states_intact(run)
+    }
+
+    /// One run of a step that does not consume: as a whole if that is proven, else in smaller pieces.
+    fn produce(&mut self, run: usize, step: &Step, region: Region) -> Result<(), Refused> {
+        let Target { buffer, extent } = step.outputs[0];
+        let reads_its_output = step.inputs.iter().any(|o| o.buffer() == Some(buffer));
+        if step.outputs.len() > 1 || reads_its_output {
+            return blocks(step, region).try_for_each(|block| self.run_block(run, step, &block));
+        }
+        let all = Box3::of(region, extent.depth);
+        if self.apart(step, all) {
+            self.write(buffer, extent, all);
+            return Ok(());
+        }
+        let height = match step.order.block {
+            Block::Run => region.y1 - region.y0,
+            Block::Planes { rows, .. } => rows,
+            Block::Row | Block::Pixels(_) | Block::Elements(_) => 1,
+        };
+        for (y0, y1) in along(region.y0, region.y1, height) {
+            let band = Region { y0, y1, ..region };
+            let all = Box3::of(band, extent.depth);
+            if self.apart(step, all) || self.in_order(step, band) {
+                self.write(buffer, extent, all);
+            } else {
+                blocks(step, band).try_for_each(|block| self.run_block(run, step, &block))?;
+            }
+        }
+        Ok(())
     }
 
     /// One run of a consuming step: reads its rows; the last one then writes the output.
@@ -146,22 +170,26 @@ impl Shadow<'_> {
             return Err(Refused::OutOfOrder { run, name, y0: r.y0, y1: r.y1, expected });
         }
         self.consumed[index] = r.y1;
-        let rows = Box3 { rows: (r.y0, r.y1), cols: (0, extent.cols), depth: (0, extent.depth) };
+        match self.begun.iter().position(|&begun| begun == index) {
+            Some(at) if r.y1 == extent.rows => {
+                self.begun.swap_remove(at);
+            }
+            None if r.y1 < extent.rows => self.begun.push(index),
+            _ => {}
+        }
+        let rows = Box3 { rows: (r.y0, r.y1), ..Box3::whole(extent) };
         self.read(run, step, id, extent, rows)?;
         if r.y1 == extent.rows {
             for target in &step.outputs {
                 let e = target.extent;
                 self.tile_holds(run, target.buffer, e, (0, e.cols))?;
-                self.write(target.buffer, e, Box3 { rows: (0, e.rows), cols: (0, e.cols), depth: (0, e.depth) });
+                self.write(target.buffer, e, Box3::whole(e));
             }
             // The kernel may look at its sums while it writes, and at its last rows too unless it is staged.
             if !step.order.staged {
                 self.read(run, step, id, extent, rows)?;
             }
-            let state = self.program.state[index];
-            if let Some(address) = self.first_other(state.offset, state.len, STATE + index as Tag) {
-                return Err(Refused::Trampled { run, name: step.name.clone(), what: "state", address });
-            }
+            self.state_intact(run, index)?;
         }
         Ok(())
     }
@@ -186,7 +214,7 @@ impl Shadow<'_> {
             if !step.order.staged {
                 self.read_inputs(run, step, block)?;
             }
-            self.write(buffer, e, Box3 { rows: (0, e.rows), cols: (0, e.cols), depth: (0, e.depth) });
+            self.write(buffer, e, Box3::whole(e));
         }
         Ok(())
     }
@@ -195,13 +223,13 @@ impl Shadow<'_> {
         for (&operand, access) in step.inputs.iter().zip(&step.access) {
             let Operand::Buffer(id, e) = operand else { continue };
             for b in block.boxes() {
-                self.read(run, step, id, e, needed(access, *b, e))?;
+                self.read(run, step, id, e, b.needed(access, e))?;
             }
         }
         Ok(())
     }
 
-    /// Address in the arena and tag of the first byte, and the length in bytes, of each contiguous piece of a box.
+    /// The contiguous pieces of a box, in the order of the tensor.
     fn pieces(&self, id: BufferId, seen: Extent, b: Box3) -> impl Iterator<Item = Piece> + use<> {
         let buffer = &self.program.buffers[id.index()];
         let bytes = buffer.spec.element_bytes();
@@ -210,20 +238,27 @@ impl Shadow<'_> {
         } else {
             (seen.rows, seen.cols, 0)
         };
-        let (offset, first) = (buffer.offset, self.first[id.index()]);
-        let empty = b.rows.0 >= b.rows.1 || b.cols.0 >= b.cols.1 || b.depth.0 >= b.depth.1;
+        let (offset, first) = (buffer.offset, self.first[0][id.index()]);
         let full_depth = b.depth == (0, seen.depth);
-        // Whole pixels of a row lie together; a part of the channels makes a piece for each pixel.
+        // Full rows lie together up to the ring's end, whole pixels of a row always; a part of the channels makes a piece for each pixel.
+        let full_rows = full_depth && b.cols == (0, seen.cols) && width == seen.cols;
         let per_row = if full_depth { 1 } else { b.cols.1.saturating_sub(b.cols.0) };
-        let rows = if empty { 0..0 } else { b.rows.0..b.rows.1 };
-        rows.flat_map(move |row| {
+        let pixels = if full_depth { b.cols.1.saturating_sub(b.cols.0) } else { 1 };
+        let mut next = if b.is_empty() { b.rows.1 } else { b.rows.0 };
+        let starts = std::iter::from_fn(move || {
+            let row = next;
+            let rows = if full_rows { (slots - row % slots).min(b.rows.1.saturating_sub(row)) } else { 1 };
+            next = row + rows;
+            (row < b.rows.1).then_some((row, rows))
+        });
+        starts.flat_map(move |(row, rows)| {
             (0..per_row).map(move |i| {
                 let col = b.cols.0 + i;
-                let pixels = if full_depth { b.cols.1 - b.cols.0 } else { 1 };
                 let slot = (row % slots) * width * seen.depth;
                 let address = offset + (slot + (col - x0) * seen.depth + b.depth.0) * bytes;
                 let tag = first + (((row * seen.cols + col) * seen.depth + b.depth.0) * bytes) as Tag;
-                Piece { row, col, address, tag, len: ((pixels - 1) * seen.depth + b.depth.1 - b.depth.0) * bytes }
+                let elements = (rows * pixels - 1) * seen.depth + b.depth.1 - b.depth.0;
+                Piece { row, col, address, tag, len: elements * bytes, row_bytes: seen.cols * seen.depth * bytes, rows }
             })
         })
     }
@@ -234,7 +269,7 @@ impl Shadow<'_> {
         }
         for piece in self.pieces(id, seen, b) {
             if let Some((address, row, col)) = self.first_wrong(id, seen, &piece) {
-                let found = self.describe(self.tags[address]);
+                let found = self.describe(self.shadow.tag(address));
                 let buffer = self.program.buffers[id.index()].spec.name.clone();
                 let reader = step.name.clone();
                 return Err(Refused::Clobbered { run, reader, buffer, row, col, address, found });
@@ -245,22 +280,22 @@ impl Shadow<'_> {
 
     /// The first byte of a piece that does not hold its tag: its address, row and column.
     fn first_wrong(&self, id: BufferId, seen: Extent, piece: &Piece) -> Option<(usize, usize, usize)> {
-        let tags = &self.tags[piece.address..piece.address + piece.len];
-        // Counting all mismatches lets the loop run in vector registers; the position is only looked for after a failure.
-        let wrong = tags.iter().enumerate().filter(|&(i, &tag)| tag != piece.tag + i as Tag).count();
-        if wrong == 0 {
-            return None;
-        }
-        let i = tags.iter().enumerate().position(|(i, &tag)| tag != piece.tag + i as Tag)?;
+        let address = self.shadow.first_wrong(piece.address, piece.len, piece.tag)?;
+        let at = address - piece.address;
+        let (rows, at) = if piece.rows > 1 { (at / piece.row_bytes, at % piece.row_bytes) } else { (0, at) };
         let pixel = seen.depth * self.program.buffers[id.index()].spec.element_bytes();
-        Some((piece.address + i, piece.row, piece.col + i / pixel))
+        Some((address, piece.row + rows, piece.col + at / pixel))
+    }
+
+    fn set(&mut self, from: usize, len: usize, tag: Tag) {
+        let state = self.first[2].first().copied().unwrap_or(Tag::MAX);
+        let suspicion = &mut self.suspicion;
+        self.shadow.set(from, len, tag, |lost| *suspicion |= lost >= state);
     }
 
     fn write(&mut self, id: BufferId, seen: Extent, b: Box3) {
         for piece in self.pieces(id, seen, b) {
-            for (i, tag) in self.tags[piece.address..piece.address + piece.len].iter_mut().enumerate() {
-                *tag = piece.tag + i as Tag;
-            }
+            self.set(piece.address, piece.len, piece.tag);
         }
     }
 
@@ -269,9 +304,7 @@ impl Shadow<'_> {
         let mut pieces = self.pieces(id, seen, b).peekable();
         while let Some(piece) = pieces.next() {
             let len = if pieces.peek().is_none() { piece.len - last } else { piece.len };
-            for (i, tag) in self.tags[piece.address..piece.address + len].iter_mut().enumerate() {
-                *tag = piece.tag + i as Tag;
-            }
+            self.set(piece.address, len, piece.tag);
         }
     }
 
@@ -285,28 +318,29 @@ impl Shadow<'_> {
         Err(Refused::Tile { run, buffer: name, width: buffer.width, x0, from: cols.0, to: cols.1 })
     }
 
-    fn first_other(&self, offset: usize, len: usize, tag: Tag) -> Option<usize> {
-        self.tags[offset..offset + len].iter().position(|&t| t != tag).map(|i| offset + i)
+    fn state_intact(&self, run: usize, index: usize) -> Result<(), Refused> {
+        let state = self.program.state[index];
+        match self.shadow.first_wrong(state.offset, state.len, self.first[2][index]) {
+            None => Ok(()),
+            Some(address) => {
+                let name = self.program.steps[index].name.clone();
+                Err(Refused::Trampled { run, name, what: "state", address })
+            }
+        }
     }
 
-    /// Invariant 10 for every consuming step that has begun and not ended.
-    fn states_intact(&self, run: usize) -> Result<(), Refused> {
-        for (index, step) in self.program.steps.iter().enumerate() {
-            let Some(Operand::Buffer(_, extent)) = step.inputs.first() else { continue };
-            if !step.consumes || self.consumed[index] == 0 || self.consumed[index] >= extent.rows {
-                continue;
-            }
-            let state = self.program.state[index];
-            if let Some(address) = self.first_other(state.offset, state.len, STATE + index as Tag) {
-                return Err(Refused::Trampled { run, name: step.name.clone(), what: "state", address });
-            }
+    /// Invariant 13 for every consuming step that has begun and not ended.
+    fn states_intact(&mut self, run: usize) -> Result<(), Refused> {
+        if std::mem::take(&mut self.suspicion) {
+            self.begun.sort_unstable();
+            self.begun.iter().try_for_each(|&index| self.state_intact(run, index))?;
         }
         Ok(())
     }
 
     fn finish(&self) -> Result<(), Refused> {
         for (i, port) in self.program.inputs.iter().enumerate() {
-            if let (Operand::Buffer(id, extent), true) = (port.operand, self.streamed(i))
+            if let (Operand::Buffer(id, extent), true) = (port.operand, self.streamed[i])
                 && self.awaited[i] < extent.rows
             {
                 let name = self.program.buffers[id.index()].spec.name.clone();
@@ -324,14 +358,14 @@ impl Shadow<'_> {
         for port in &self.program.outputs {
             let Operand::Buffer(id, extent) = port.operand else { continue };
             let buffer = &self.program.buffers[id.index()];
-            let all = Box3 { rows: (0, extent.rows), cols: (0, extent.cols), depth: (0, extent.depth) };
+            let all = Box3::whole(extent);
             if !super::is_whole(buffer) {
                 let found = "is not stored: the output is kept in a ring".to_owned();
                 return Err(Refused::Incomplete { output: buffer.spec.name.clone(), row: 0, col: 0, found });
             }
             for piece in self.pieces(id, extent, all) {
                 if let Some((address, row, col)) = self.first_wrong(id, extent, &piece) {
-                    let found = self.describe(self.tags[address]);
+                    let found = self.describe(self.shadow.tag(address));
                     return Err(Refused::Incomplete { output: buffer.spec.name.clone(), row, col, found });
                 }
             }
@@ -343,15 +377,17 @@ impl Shadow<'_> {
         if tag == UNDEFINED {
             return "was never written, or was scratch".to_owned();
         }
-        if tag >= STATE {
-            return format!("holds the state of step {}", tag - STATE);
+        let of = |first: &[Tag]| first.partition_point(|&f| f <= tag).checked_sub(1);
+        let [buffers, scratch, state] = &self.first;
+        if let Some(step) = of(state) {
+            return format!("holds the state of step {step}");
         }
-        if tag >= SCRATCH {
-            return format!("holds the scratch of step {}", tag - SCRATCH);
+        if let Some(step) = of(scratch) {
+            return format!("holds the scratch of step {step}");
         }
-        let id = self.first.partition_point(|&f| f <= tag) - 1;
+        let Some(id) = of(buffers) else { return String::new() };
         let spec = &self.program.buffers[id].spec;
-        let row = (tag - self.first[id]) as usize / spec.row_bytes();
+        let row = (tag - buffers[id]) as usize / spec.row_bytes();
         format!("holds row {row} of {}", spec.name)
     }
 }
@@ -363,63 +399,7 @@ struct Piece {
     address: usize,
     tag: Tag,
     len: usize,
-}
-
-/// One block of a step's order: up to three boxes, because a stretch of elements may begin and end inside a pixel.
-struct Stretch {
-    boxes: [Box3; 3],
-    len: usize,
-}
-
-impl Stretch {
-    fn one(b: Box3) -> Self {
-        Self { boxes: [b; 3], len: 1 }
-    }
-
-    /// Elements `at .. to` of row `y`, counted from column 0.
-    fn of_row(y: usize, at: usize, to: usize, depth: usize) -> Self {
-        let piece = |cols: (usize, usize), depth: (usize, usize)| Box3 { rows: (y, y + 1), cols, depth };
-        let (first, last) = (at / depth, (to - 1) / depth);
-        if first == last {
-            return Self::one(piece((first, first + 1), (at % depth, (to - 1) % depth + 1)));
-        }
-        let candidates = [
-            piece((first, first + 1), (at % depth, depth)),
-            piece((first + 1, last), (0, depth)),
-            piece((last, last + 1), (0, (to - 1) % depth + 1)),
-        ];
-        let mut stretch = Self { boxes: candidates, len: 0 };
-        for b in candidates {
-            if b.cols.0 < b.cols.1 {
-                stretch.boxes[stretch.len] = b;
-                stretch.len += 1;
-            }
-        }
-        stretch
-    }
-
-    fn boxes(&self) -> &[Box3] {
-        &self.boxes[..self.len]
-    }
-}
-
-/// The region cut into the blocks of the step's order.
-fn blocks(step: &Step, r: Region) -> Vec<Stretch> {
-    let depth = step.outputs[0].extent.depth;
-    let part = |rows, cols| Stretch::one(Box3 { rows, cols, depth: (0, depth) });
-    let along = |from: usize, to: usize, n: usize| (from..to).step_by(n.max(1)).map(move |i| (i, to.min(i + n.max(1))));
-    let rows = r.y0..r.y1;
-    match step.order.block {
-        Block::Run => vec![part((r.y0, r.y1), (r.x0, r.x1))],
-        Block::Row => rows.map(|y| part((y, y + 1), (r.x0, r.x1))).collect(),
-        Block::Pixels(n) => rows.flat_map(|y| along(r.x0, r.x1, n).map(move |cols| part((y, y + 1), cols))).collect(),
-        Block::Planes { rows, channels } => along(r.y0, r.y1, rows)
-            .flat_map(|rows| {
-                along(0, depth, channels).map(move |depth| Stretch::one(Box3 { rows, cols: (r.x0, r.x1), depth }))
-            })
-            .collect(),
-        Block::Elements(n) => rows
-            .flat_map(|y| along(r.x0 * depth, r.x1 * depth, n).map(move |(at, to)| Stretch::of_row(y, at, to, depth)))
-            .collect(),
-    }
+    /// Bytes of a full row, for pieces of several.
+    row_bytes: usize,
+    rows: usize,
 }
