@@ -4,8 +4,8 @@
 //! file, and a typed front. It needs the kernels and nothing else; their sources are written beside it. Nothing is decided here and
 //! nothing is left to be decided on the device.
 //!
-//! The invariant that matters: only a Program that `smidgen_plan::validate` has certified is printed, because generated code makes its
-//! accesses without checks.
+//! The invariant that matters: only a Program that [`smidgen_plan::certify`](smidgen_plan::certify()) has certified is printed, because
+//! generated code makes its accesses without checks.
 #![forbid(unsafe_code)]
 
 mod api;
@@ -27,8 +27,7 @@ pub use source::{LONGEST_NAME, identifier};
 
 use smidgen_ir::front::Ports;
 use smidgen_ir::{ElementType, Graph};
-use smidgen_plan::validate::{InvalidProgram, validate};
-use smidgen_plan::{BufferId, Kernel, Program};
+use smidgen_plan::{BufferId, Certified, Kernel, Program};
 use std::collections::BTreeMap;
 
 /// What the Program does not say.
@@ -67,9 +66,6 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 /// Why nothing was printed.
 #[derive(Debug, thiserror::Error)]
 pub enum CodegenError {
-    /// The validator refuses it.
-    #[error("the Program is not sound")]
-    Invalid(#[from] InvalidProgram),
     /// More than the generated code can count.
     #[error("the network has {count} {what}; generated code can count {most}")]
     TooMany {
@@ -86,9 +82,8 @@ pub enum CodegenError {
 /// was made from.
 ///
 /// # Errors
-/// [`CodegenError`] if the validator refuses the Program, or if it has more runs of different kinds than 16 bits can count.
-pub fn rust_crate(program: &Program, graph: &Graph, options: &Options) -> Result<Files, CodegenError> {
-    validate(program)?;
+/// [`CodegenError`] if the Program has more runs of different kinds than 16 bits can count.
+pub fn rust_crate(program: &Certified, graph: &Graph, options: &Options) -> Result<Files, CodegenError> {
     let tiled = |&i: &usize| program.buffers[i].width < program.buffers[i].spec.extent.cols;
     let tiles: Vec<BufferId> = (0..program.buffers.len()).filter(tiled).map(|i| BufferId(i as u32)).collect();
     let schedule = runs::schedule(program);
@@ -149,7 +144,7 @@ pub struct CLibrary {
 }
 
 /// Prints a Program for C. `rust` is what [`rust_crate`] gave for the same arguments.
-pub fn c_library(program: &Program, graph: &Graph, options: &Options, rust: &Files) -> CLibrary {
+pub fn c_library(program: &Certified, graph: &Graph, options: &Options, rust: &Files) -> CLibrary {
     let (inputs, outputs) = ports::ports(program, graph, options.ports.as_ref());
     let tiles = program.buffers.iter().filter(|b| b.width < b.spec.extent.cols).count();
     let (constants, _) = memory::pack(program);

@@ -5,7 +5,7 @@
 //! byte differs or the ratio is over [`MOST`].
 
 use smidgen_exec::Executor;
-use smidgen_plan::{LowerOptions, lower, simple};
+use smidgen_plan::{LowerOptions, certify, lower, simple};
 use smidgen_reference::{Case, Kernels, Reference};
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ fn bench(folder: &Path, model: &Path) -> Result<bool, Box<dyn Error>> {
     let images = load(folder)?;
     let bytes = std::fs::read(model)?;
     let graph = smidgen_tflite::read(&bytes)?;
-    let mut executor = Executor::new(simple::layer_wise(&lower(&graph, &LowerOptions::default())?))?;
+    let mut executor = Executor::new(certify(simple::layer_wise(&lower(&graph, &LowerOptions::default())?))?);
     println!("{} images, {}, arena {} bytes", images.len(), model.display(), executor.program().arena_bytes);
 
     let (mut ours, mut theirs) = (Side::default(), Side::default());

@@ -1,14 +1,12 @@
 //! The executor: an arena, the constants, and a loop over the runs.
 
 use crate::arena::Aligned;
-use crate::check;
 use crate::dispatch::{Call, Constants};
 use crate::error::ExecError;
 use smidgen_ir::{Graph, Op, TensorId};
 use smidgen_kernels::Isa;
-use smidgen_plan::{Operand, Program, Run, StepId};
+use smidgen_plan::{Certified, Operand, Program, Run, StepId};
 use std::ops::Range;
-use std::sync::Arc;
 
 /// Fills rows of a streamed input: which input, the first row, one past the last, and where to.
 type PushRows<'a> = dyn FnMut(usize, usize, usize, &mut [u8]) + 'a;
@@ -20,8 +18,9 @@ type PushRows<'a> = dyn FnMut(usize, usize, usize, &mut [u8]) + 'a;
 /// ```
 /// # use smidgen_exec::Executor;
 /// # let program = smidgen_plan::Program::default();
+/// # let program = smidgen_plan::certify(program)?;
 /// # let image: Vec<Vec<u8>> = Vec::new();
-/// let mut executor = Executor::new(program)?;
+/// let mut executor = Executor::new(program);
 /// for (i, bytes) in image.iter().enumerate() {
 ///     executor.set_input(i, bytes)?;
 /// }
@@ -29,11 +28,11 @@ type PushRows<'a> = dyn FnMut(usize, usize, usize, &mut [u8]) + 'a;
 /// # if false {
 /// let first = executor.output(0);
 /// # }
-/// # Ok::<(), smidgen_exec::ExecError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Executor {
-    program: Arc<Program>,
+    program: Certified,
     constants: Constants,
     isa: Isa,
     arena: Aligned,
@@ -46,20 +45,15 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// Checks the Program and makes an arena for it.
-    ///
-    /// # Errors
-    /// If any run could read or write outside what it may. Whether it reads the *right* bytes is not asked here.
-    pub fn new(program: impl Into<Arc<Program>>) -> Result<Self, ExecError> {
-        let program = program.into();
-        check::check(&program)?;
+    /// Makes an arena for the Program.
+    pub fn new(program: Certified) -> Self {
         let mut streamed = vec![None; program.inputs.len()];
         for run in &program.runs {
             if let Run::Await { input, .. } = *run {
                 streamed[input] = Some(Vec::new());
             }
         }
-        Ok(Self {
+        Self {
             constants: Constants::new(&program),
             isa: Isa::detect(),
             arena: Aligned::zeroed(program.arena_bytes),
@@ -67,7 +61,7 @@ impl Executor {
             streamed,
             live: None,
             program,
-        })
+        }
     }
 
     /// After every run, overwrites each byte of the arena that is not in one of that run's `live` ranges, so that a read of
@@ -76,7 +70,7 @@ impl Executor {
     /// # Errors
     /// If there is not one entry for each run, or a range is not inside the arena.
     pub fn with_poison(mut self, live: Vec<Vec<Range<usize>>>) -> Result<Self, ExecError> {
-        let fail = |reason: &str| Err(ExecError::Bounds { what: "live ranges".into(), reason: reason.into() });
+        let fail = |reason| Err(ExecError::LiveRanges { reason });
         if live.len() != self.program.runs.len() {
             return fail("there must be one list for each run");
         }
@@ -88,7 +82,7 @@ impl Executor {
     }
 
     /// The Program that is run.
-    pub fn program(&self) -> &Program {
+    pub fn program(&self) -> &Certified {
         &self.program
     }
 
@@ -128,7 +122,7 @@ impl Executor {
     /// Like [`run`](Self::run), calling `observer` after each run of a step.
     pub fn run_with(&mut self, observer: &mut dyn FnMut(Finished)) {
         let streamed = std::mem::take(&mut self.streamed);
-        let program = Arc::clone(&self.program);
+        let program = self.program.clone();
         let mut push = |input: usize, y0: usize, y1: usize, rows: &mut [u8]| {
             let Operand::Buffer(id, _) = program.inputs[input].operand else { return };
             let row = program.buffers[id.index()].spec.row_bytes();
@@ -239,7 +233,8 @@ impl Finished<'_> {
     pub fn output(&self, index: usize) -> Option<&[u8]> {
         let target = self.program.steps[self.step.index()].outputs.get(index)?;
         let buffer = &self.program.buffers[target.buffer.index()];
-        check::whole(self.program, target.buffer).then(|| &self.arena.bytes()[buffer.offset..][..buffer.bytes()])
+        let whole = buffer.slots == buffer.spec.extent.rows && buffer.width == buffer.spec.extent.cols;
+        whole.then(|| &self.arena.bytes()[buffer.offset..][..buffer.bytes()])
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::executor::Executor;
 use smidgen_ir::{Graph, Op, Quantisation, Tensor, passes};
 use smidgen_plan::simple::layer_wise;
-use smidgen_plan::{LowerOptions, lower};
+use smidgen_plan::{LowerOptions, certify, lower};
 
 /// Replaces the outputs of operators that read only constants by constants; the count of those operators. One that no kernel
 /// computes stays, and so does what would add too much: see [`smidgen_ir::passes::fold_constants`]. The graph must be valid.
@@ -13,7 +13,7 @@ pub fn fold_constants(graph: &mut Graph, options: &LowerOptions) -> usize {
             return Some(vec![real(alone.tensor(alone.operators[0].inputs[0]))?]);
         }
         let program = layer_wise(&lower(alone, options).ok()?);
-        let mut executor = Executor::new(program).ok()?;
+        let mut executor = Executor::new(certify(program).ok()?);
         executor.run();
         Some((0..alone.outputs.len()).map(|i| executor.output(i).to_vec()).collect())
     })

@@ -3,7 +3,7 @@
 use smidgen_exec::Executor;
 use smidgen_ir::{DataType, ElementType, Graph, Op, Quantisation};
 use smidgen_kernels::int8::device::Width;
-use smidgen_plan::{Kernel, KernelSet, LowerOptions, Lowered, Operand, Step, lower, simple};
+use smidgen_plan::{Kernel, KernelSet, LowerOptions, Lowered, Operand, Step, certify, lower, simple};
 use smidgen_reference::{Lack, skip};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ fn models() -> Vec<(String, Graph)> {
 }
 
 fn outputs(lowered: &Lowered, seed: u64) -> Vec<Vec<u8>> {
-    let mut executor = Executor::new(simple::layer_wise(lowered)).expect("an executable program");
+    let mut executor = Executor::new(certify(simple::layer_wise(lowered)).expect("a sound program"));
     let mut state = seed;
     for (i, port) in lowered.inputs.iter().enumerate() {
         let Operand::Buffer(id, _) = port.operand else { continue };

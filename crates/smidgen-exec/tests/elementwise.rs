@@ -7,8 +7,10 @@ use smidgen_ir::{
     Activation, AxisSlice, BinaryKind, DataType, ElementType, Graph, Op, PadValue, ReduceKind, ResizeKind, Tensor,
     TensorId, UnaryKind, infer, validate,
 };
-use smidgen_plan::validate::live_ranges;
-use smidgen_plan::{LowerOptions, Operand, PlanError, PlanOptions, Program, ScheduleChoice, lower, plan, simple};
+use smidgen_plan::certify::live_ranges;
+use smidgen_plan::{
+    Certified, LowerOptions, Operand, PlanError, PlanOptions, ScheduleChoice, certify, lower, plan, simple,
+};
 
 /// Numbers drawn from a seed (xorshift).
 struct Draw(u64);
@@ -186,9 +188,9 @@ fn network(seed: u64) -> Graph {
     net.graph
 }
 
-fn run(program: Program, inputs: &[Vec<u8>], poison: bool) -> Vec<u8> {
+fn run(program: Certified, inputs: &[Vec<u8>], poison: bool) -> Vec<u8> {
     let live = poison.then(|| live_ranges(&program).after);
-    let mut executor = Executor::new(program).expect("a program inside its bounds");
+    let mut executor = Executor::new(program);
     if let Some(live) = live {
         executor = executor.with_poison(live).expect("ranges inside the arena");
     }
@@ -211,7 +213,7 @@ proptest! {
         let mut draw = Draw(seed.rotate_left(17) | 1);
         let input = graph.tensor(graph.inputs[0]);
         let inputs = vec![draw.bytes(input.element(), input.shape.elements())];
-        let expected = run(simple::layer_wise(&lowered), &inputs, false);
+        let expected = run(certify(simple::layer_wise(&lowered)).expect("a sound program"), &inputs, false);
         let tiles = ScheduleChoice::Patch { rows: 2, cols: 2, operators: draw.range(1, 4) };
         let strips = ScheduleChoice::Strips { count: 2, operators: draw.range(1, 4) };
         for schedule in [ScheduleChoice::Layer, ScheduleChoice::Stream, ScheduleChoice::Auto, tiles, strips] {
@@ -222,7 +224,6 @@ proptest! {
                     Err(PlanError::Tile(_) | PlanError::StreamedTiles(_)) => continue,
                     Err(error) => panic!("{schedule}: {error}"),
                 };
-                smidgen_plan::validate::validate(&plan.program).unwrap_or_else(|e| panic!("{schedule}: {e}"));
                 let got = run(plan.program, &inputs, true);
                 prop_assert!(got == expected, "{schedule}, input streamed: {stream_input}\n{graph:#?}");
             }
@@ -275,5 +276,5 @@ fn run_one(op: Op, dims: &[usize], from: &[DataType], to: DataType, inputs: &[Ve
     net.graph.outputs = net.add(op, ids, Some(to));
     let lowered = lower(&net.graph, &LowerOptions::default()).unwrap_or_else(|e| panic!("{e}"));
     assert!(lowered.inputs.iter().all(|port| matches!(port.operand, Operand::Buffer(..))));
-    run(simple::layer_wise(&lowered), inputs, false)
+    run(certify(simple::layer_wise(&lowered)).expect("a sound program"), inputs, false)
 }

@@ -4,7 +4,7 @@ use smidgen_exec::{Executor, fold_constants};
 use smidgen_ir::text::parse;
 use smidgen_ir::{Graph, passes, validate};
 use smidgen_plan::simple::layer_wise;
-use smidgen_plan::{LowerOptions, lower};
+use smidgen_plan::{LowerOptions, certify, lower};
 
 fn graph(text: &str) -> Graph {
     let graph = parse(text).unwrap();
@@ -14,7 +14,7 @@ fn graph(text: &str) -> Graph {
 
 /// Output 0 for this input, in the words of its type.
 fn run(graph: &Graph, input: &[u8]) -> Vec<u8> {
-    let mut executor = Executor::new(layer_wise(&lower(graph, &LowerOptions::default()).unwrap())).unwrap();
+    let mut executor = Executor::new(certify(layer_wise(&lower(graph, &LowerOptions::default()).unwrap())).unwrap());
     executor.set_input(0, input).unwrap();
     executor.run();
     executor.output(0).to_vec()

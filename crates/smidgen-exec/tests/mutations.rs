@@ -1,10 +1,11 @@
-//! Faults seeded into sound Programs. For each the validator either refuses the Program, or the fault does no harm: then it
+//! Faults seeded into sound Programs. For each the certifier either refuses the Program, or the fault does no harm: then it
 //! computes the same bytes. Of each kind of fault several must be refused.
 
 use smidgen_exec::Executor;
 use smidgen_kernels::Region;
-use smidgen_plan::validate::validate;
-use smidgen_plan::{LowerOptions, Operand, PlanOptions, Program, Run, ScheduleChoice, StepId, lower, plan};
+use smidgen_plan::{
+    Certified, LowerOptions, Operand, PlanOptions, Program, Run, ScheduleChoice, StepId, certify, lower, plan,
+};
 use smidgen_zoo::{Random, RandomGraphOptions, random_graph};
 
 /// A fault: changes a Program at a random place and says whether it found one.
@@ -180,7 +181,7 @@ const FAULTS: [(&str, Fault); 26] = [
 ];
 
 /// Random networks under every kind of schedule.
-fn programs() -> Vec<Program> {
+fn programs() -> Vec<Certified> {
     let mut programs = Vec::new();
     for seed in 0..24 {
         let graph = random_graph(seed, &RandomGraphOptions::default());
@@ -201,9 +202,9 @@ fn programs() -> Vec<Program> {
     programs
 }
 
-/// The outputs for some fixed input; `None` if the executor refuses the Program.
-fn outputs(program: &Program) -> Option<Vec<Vec<u8>>> {
-    let mut executor = Executor::new(program.clone()).ok()?;
+/// The outputs for some fixed input; `None` if the executor refuses an input.
+fn outputs(program: &Certified) -> Option<Vec<Vec<u8>>> {
+    let mut executor = Executor::new(program.clone());
     for (i, port) in program.inputs.iter().enumerate() {
         if let Operand::Buffer(id, _) = port.operand {
             let bytes = program.buffers[id.index()].spec.bytes();
@@ -218,28 +219,22 @@ fn outputs(program: &Program) -> Option<Vec<Vec<u8>>> {
 fn every_kind_of_fault_is_found_or_harmless() {
     let programs = programs();
     assert!(programs.len() > 60, "{}", programs.len());
-    let sound: Vec<_> = programs
-        .iter()
-        .map(|p| {
-            validate(p).expect("the planner's programs are sound");
-            outputs(p).expect("the planner's programs run")
-        })
-        .collect();
+    let sound: Vec<_> = programs.iter().map(|p| outputs(p).expect("the planner's programs run")).collect();
     let mut rng = Random::new(42);
     for (name, fault) in FAULTS {
         let (mut found, mut harmless) = (0, 0);
         for (program, expected) in programs.iter().zip(&sound) {
             for _ in 0..4 {
-                let mut mutated = program.clone();
-                if !fault(&mut mutated, &mut rng) || mutated == *program {
+                let mut mutated = Program::clone(program);
+                if !fault(&mut mutated, &mut rng) || mutated == **program {
                     continue;
                 }
-                match validate(&mutated) {
+                match certify(mutated) {
                     Err(error) => {
                         assert!(!error.to_string().is_empty());
                         found += 1;
                     }
-                    Ok(()) => {
+                    Ok(mutated) => {
                         harmless += 1;
                         let given = outputs(&mutated);
                         assert_eq!(given.as_ref(), Some(expected), "{name}: accepted, but {} differs", program.name);

@@ -2,10 +2,10 @@
 
 use smidgen_exec::{ExecError, Executor};
 use smidgen_ir::{Activation, ConvParams, DataType, ElementType, Graph, Op, Padding, ReshapeKind, Tensor};
-use smidgen_plan::{LowerOptions, lower, simple};
+use smidgen_plan::{LowerOptions, certify, lower, simple};
 
 fn executor(graph: &Graph) -> Executor {
-    Executor::new(simple::layer_wise(&lower(graph, &LowerOptions::default()).unwrap())).unwrap()
+    Executor::new(certify(simple::layer_wise(&lower(graph, &LowerOptions::default()).unwrap())).unwrap())
 }
 
 fn reshape(shape: &[usize]) -> Op {
@@ -84,13 +84,13 @@ fn poison_spares_what_lives() {
     graph.outputs.insert(0, graph.inputs[0]);
     let program = simple::layer_wise(&lower(&graph, &LowerOptions::default()).unwrap());
     let live = program.buffers.iter().map(|b| b.offset..b.offset + b.bytes()).collect();
-    let mut executor = Executor::new(program).unwrap().with_poison(vec![live]).unwrap();
+    let mut executor = Executor::new(certify(program).unwrap()).with_poison(vec![live]).unwrap();
     executor.set_input(0, &[1, 1, 1, 2]).unwrap();
     executor.run();
     assert_eq!(executor.output(0), [1, 1, 1, 2]);
     assert_eq!(executor.output(1), [-3i8, -3, -3, -1].map(|v| v as u8));
 
-    let mut poisoned = Executor::new(executor.program().clone()).unwrap().with_poison(vec![Vec::new()]).unwrap();
+    let mut poisoned = Executor::new(executor.program().clone()).with_poison(vec![Vec::new()]).unwrap();
     poisoned.set_input(0, &[1, 1, 1, 2]).unwrap();
     poisoned.run();
     assert_ne!(poisoned.output(0), [1, 1, 1, 2]);
@@ -117,9 +117,9 @@ fn what_is_out_of_bounds_is_refused() {
     for (i, spoil) in spoils.iter().enumerate() {
         let mut spoilt = program.clone();
         spoil(&mut spoilt);
-        assert!(Executor::new(spoilt).is_err(), "spoil {i}");
+        assert!(certify(spoilt).is_err(), "spoil {i}");
     }
-    let mut executor = Executor::new(program).unwrap();
+    let mut executor = Executor::new(certify(program).unwrap());
     assert_eq!(executor.set_input(1, &[]), Err(ExecError::NoInput { index: 1, count: 1 }));
     assert_eq!(executor.set_input(0, &[0]), Err(ExecError::InputSize { index: 0, expected: 4, given: 1 }));
 }

@@ -1,9 +1,10 @@
 //! Every schedule of a network gives the bytes that running it layer by layer gives.
 
 use smidgen_exec::Executor;
-use smidgen_plan::validate::{live_ranges, validate};
+use smidgen_plan::certify::live_ranges;
 use smidgen_plan::{
-    LowerOptions, Lowered, Objective, Operand, PlanError, PlanOptions, Program, ScheduleChoice, lower, plan, simple,
+    Certified, LowerOptions, Lowered, Objective, Operand, PlanError, PlanOptions, ScheduleChoice, certify, lower, plan,
+    simple,
 };
 use smidgen_reference::{Lack, skip};
 use std::path::PathBuf;
@@ -58,9 +59,14 @@ fn inputs(lowered: &Lowered) -> Vec<Vec<u8>> {
     lowered.inputs.iter().enumerate().map(of).collect()
 }
 
-fn outputs(program: Program, inputs: &[Vec<u8>], poison: bool) -> Vec<Vec<u8>> {
+/// The oracle's Program.
+fn layer_wise(lowered: &Lowered) -> Certified {
+    certify(simple::layer_wise(lowered)).expect("a sound program")
+}
+
+fn outputs(program: Certified, inputs: &[Vec<u8>], poison: bool) -> Vec<Vec<u8>> {
     let live = poison.then(|| live_ranges(&program).after);
-    let mut executor = Executor::new(program).expect("an executable program");
+    let mut executor = Executor::new(program);
     if let Some(live) = live {
         executor = executor.with_poison(live).expect("ranges inside the arena");
     }
@@ -99,7 +105,7 @@ fn schedules() -> Vec<PlanOptions> {
 /// Compares every schedule that suits the network with the layer-wise oracle; returns how many did.
 fn check(name: &str, lowered: &Lowered, schedules: &[PlanOptions]) -> usize {
     let inputs = inputs(lowered);
-    let expected = outputs(simple::layer_wise(lowered), &inputs, false);
+    let expected = outputs(layer_wise(lowered), &inputs, false);
     let mut suited = 0;
     for options in schedules {
         let label =
@@ -113,7 +119,6 @@ fn check(name: &str, lowered: &Lowered, schedules: &[PlanOptions]) -> usize {
             }
             Err(error) => panic!("{label}: {error}"),
         };
-        validate(&plan.program).unwrap_or_else(|error| panic!("{label}: {error}"));
         suited += 1;
         println!("{label}: {} bytes, at least {}", plan.report.total_bytes, plan.report.lower_bound_bytes);
         assert_eq!(outputs(plan.program, &inputs, true), expected, "{label}");
@@ -219,9 +224,8 @@ fn check_zoo(name: &str, graph: &smidgen_ir::Graph, options: &PlanOptions, budge
         start.elapsed().as_millis()
     );
     assert!(report.total_bytes <= budget && report.extra_macs_percent == 0.0);
-    validate(&plan.program).expect("a valid program");
     let inputs = inputs(&lowered);
-    assert_eq!(outputs(plan.program, &inputs, false), outputs(simple::layer_wise(&lowered), &inputs, false));
+    assert_eq!(outputs(plan.program, &inputs, false), outputs(layer_wise(&lowered), &inputs, false));
 }
 
 #[test]

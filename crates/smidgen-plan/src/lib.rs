@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod assign;
+pub mod certify;
 mod digest;
 mod finish;
 pub mod kernel;
@@ -18,9 +19,9 @@ pub mod program;
 pub mod schedule;
 pub mod simple;
 pub mod simulate;
-pub mod validate;
 
 pub use access::{Access, Block, Order, Reach};
+pub use certify::{Certified, Refused, certify};
 pub use kernel::{Demands, Kernel};
 pub use lower::{KernelSet, LowerError, LowerOptions, Reference, lower};
 pub use place::{Estimate, PlaceError, PlacementReport, estimate, outline, place};

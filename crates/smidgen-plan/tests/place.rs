@@ -1,11 +1,11 @@
-//! Placing schedules of random graphs, judged by the validator, which shares no code with the planner.
+//! Placing schedules of random graphs, judged by the certifier, which shares no code with the planner.
 
 mod support;
 
 use proptest::prelude::*;
+use smidgen_plan::certify::check_runs;
 use smidgen_plan::overlap::overlap;
 use smidgen_plan::simulate::simulate;
-use smidgen_plan::validate::validate;
 use smidgen_plan::{Buffer, Bytes, Lowered, Program, Region, Run, StepId, Storage, estimate, place};
 use support::{Generator, extent, layer_wise, patched, port, reach, streamed};
 
@@ -13,7 +13,7 @@ use support::{Generator, extent, layer_wise, patched, port, reach, streamed};
 fn check(lowered: Lowered, runs: Vec<Run>, storage: Vec<Storage>) -> usize {
     let estimate = estimate(&lowered, &runs, &storage).unwrap();
     let (program, report) = place(lowered, runs, storage).unwrap();
-    if let Err(error) = validate(&program) {
+    if let Err(error) = check_runs(&program) {
         panic!("{error}\n{:#?}\n{:?}", program.runs, program.buffers);
     }
     assert_eq!(program.arena_bytes, report.arena_bytes);
@@ -82,15 +82,15 @@ proptest! {
         match found.distance(1, 0) {
             None => {
                 for distance in -(e.elements() as isize)..=out.elements() as isize {
-                    prop_assert_eq!(validate(&at(distance)), Ok(()));
+                    prop_assert_eq!(check_runs(&at(distance)), Ok(()));
                 }
             }
             Some(least) => {
-                prop_assert_eq!(validate(&at(least)), Ok(()));
-                prop_assert_eq!(validate(&at(least + 1)), Ok(()));
-                prop_assert!(validate(&at(least - 1)).is_err(), "{} is not tight {:?} {:?} {:?}", least, lowered.steps, runs, e);
+                prop_assert_eq!(check_runs(&at(least)), Ok(()));
+                prop_assert_eq!(check_runs(&at(least + 1)), Ok(()));
+                prop_assert!(check_runs(&at(least - 1)).is_err(), "{} is not tight {:?} {:?} {:?}", least, lowered.steps, runs, e);
                 let most = -found.distance(0, 1).unwrap();
-                prop_assert_eq!(validate(&at(most)), Ok(()));
+                prop_assert_eq!(check_runs(&at(most)), Ok(()));
             }
         }
     }

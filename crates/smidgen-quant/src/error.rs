@@ -4,6 +4,7 @@ use smidgen_exec::ExecError;
 use smidgen_ir::validate::{OperatorFault, TensorFault};
 use smidgen_ir::{Graph, ValidateError};
 use smidgen_plan::LowerError;
+use smidgen_plan::Refused;
 
 /// Why a network cannot be quantised.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
@@ -90,7 +91,10 @@ pub enum QuantError {
     /// No kernel runs the float graph, or the integer graph.
     #[error(transparent)]
     Lower(#[from] LowerError),
-    /// The executor refuses a Program.
+    /// A Program that was made of the network gets no certificate, which is a fault of smidgen's.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The executor refuses an input.
     #[error(transparent)]
     Exec(#[from] ExecError),
     /// A layer's weights or values are so large, so small or so far apart that no scales stand for them.

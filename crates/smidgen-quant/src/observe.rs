@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use smidgen_exec::{Executor, relabelled};
 use smidgen_ir::{DataType, Graph, Op, PadValue, TensorId};
 use smidgen_plan::simple::layer_wise;
-use smidgen_plan::{LowerOptions, lower};
+use smidgen_plan::{LowerOptions, certify, lower};
 
 /// Paddings of at least this size stand for "never the greatest": no activation comes near.
 pub(crate) const ENDLESS: f32 = 1e30;
@@ -65,7 +65,7 @@ pub(crate) type Seen = Vec<Option<Stats>>;
 
 /// An executor for a graph, layer by layer.
 pub(crate) fn executor(graph: &Graph) -> Result<Executor, QuantError> {
-    Ok(Executor::new(layer_wise(&lower(graph, &LowerOptions::default())?))?)
+    Ok(Executor::new(certify(layer_wise(&lower(graph, &LowerOptions::default())?))?))
 }
 
 /// Runs a graph on one sample and shows the bytes of its inputs and of every tensor that an operator computes.

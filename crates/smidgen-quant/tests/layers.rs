@@ -3,12 +3,12 @@
 use smidgen_exec::Executor;
 use smidgen_ir::{Activation, Graph, Padding, PoolKind};
 use smidgen_plan::simple::layer_wise;
-use smidgen_plan::{LowerOptions, lower};
+use smidgen_plan::{LowerOptions, certify, lower};
 use smidgen_quant::{ActivationBits, Inputs, Options, quantise};
 use smidgen_zoo::{Builder, Node, Precision, Random, Taps};
 
 fn run(graph: &Graph, input: &[u8]) -> Vec<u8> {
-    let mut executor = Executor::new(layer_wise(&lower(graph, &LowerOptions::default()).unwrap())).unwrap();
+    let mut executor = Executor::new(certify(layer_wise(&lower(graph, &LowerOptions::default()).unwrap())).unwrap());
     executor.set_input(0, input).unwrap();
     executor.run();
     executor.output(0).to_vec()

@@ -5,8 +5,8 @@ use crate::summary::Summary;
 use minijinja::{Environment, Value};
 use serde::Serialize;
 use smidgen_ir::visible_lines;
-use smidgen_plan::validate::{Occupancy, Span};
-use smidgen_plan::{Program, Run};
+use smidgen_plan::certify::{Occupancy, Span};
+use smidgen_plan::{Certified, Program, Run};
 use std::fmt::Write;
 
 const TEMPLATE: &str = include_str!("../templates/plan.html");
@@ -95,7 +95,7 @@ struct Page<'a> {
 ///
 /// # Errors
 /// [`HtmlError`] if the template itself is wrong, which the tests exclude for every field used here.
-pub fn html(program: &Program, occupancy: &Occupancy, summary: &Summary) -> Result<String, HtmlError> {
+pub fn html(program: &Certified, occupancy: &Occupancy, summary: &Summary) -> Result<String, HtmlError> {
     let runs = program.runs.len().max(1);
     // The budget line belongs into the picture where it is near; a board with ten times the memory would flatten the plan.
     let budget = summary.budget.as_ref().map(|b| b.bytes);
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn names_from_a_model_cannot_break_out_of_the_page() {
         let summary = Summary { model: "</title><script>alert(1)</script>".to_owned(), ..Summary::default() };
-        let page = html(&Program::default(), &Occupancy::default(), &summary).unwrap();
+        let page = html(&smidgen_plan::certify(Program::default()).unwrap(), &Occupancy::default(), &summary).unwrap();
         assert!(!page.contains("<script>alert"), "{page}");
         assert!(page.contains("&lt;script&gt;alert"), "{page}");
     }

@@ -1,8 +1,8 @@
 //! The memory map in characters: time across, addresses down.
 
 use smidgen_ir::visible;
-use smidgen_plan::Program;
-use smidgen_plan::validate::Occupancy;
+use smidgen_plan::certify::Occupancy;
+use smidgen_plan::{Certified, Program};
 use std::fmt::Write;
 
 /// Letters for buffers, in the order in which they first appear.
@@ -23,7 +23,11 @@ pub struct MemoryMap {
 
 impl MemoryMap {
     /// Cuts the map into at most `width` by `height` cells (each at least 1).
-    pub fn new(program: &Program, occupancy: &Occupancy, width: usize, height: usize) -> Self {
+    pub fn new(program: &Certified, occupancy: &Occupancy, width: usize, height: usize) -> Self {
+        Self::of(program, occupancy, width, height)
+    }
+
+    fn of(program: &Program, occupancy: &Occupancy, width: usize, height: usize) -> Self {
         let (arena, runs) = (program.arena_bytes, program.runs.len());
         let row_bytes = nice_step(arena, height.max(1));
         let height = arena.div_ceil(row_bytes).max(1);
@@ -138,7 +142,7 @@ pub(crate) fn nice_step(total: usize, parts: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use smidgen_plan::validate::Span;
+    use smidgen_plan::certify::Span;
     use smidgen_plan::{Buffer, BufferSpec, Extent, Run, StepId};
 
     fn program(buffers: &[(&str, usize, usize)], arena: usize, runs: usize) -> Program {
@@ -170,7 +174,7 @@ mod tests {
             buffers: vec![vec![Span { runs: 0..2, bytes: 0..50 }], vec![Span { runs: 1..4, bytes: 50..100 }]],
             live_bytes: vec![50, 100, 50, 50],
         };
-        let map = MemoryMap::new(&program, &occupancy, 4, 2);
+        let map = MemoryMap::of(&program, &occupancy, 4, 2);
         assert_eq!(
             map.render(80, 9, false),
             concat!(

@@ -2,7 +2,7 @@
 //! its name. Needs Chromium (`SMIDGEN_CHROMIUM`, or `chromium` on the path); without it the test says so and passes, except
 //! in CI.
 
-use smidgen_plan::validate::occupancy;
+use smidgen_plan::certify::occupancy;
 use smidgen_plan::{LowerOptions, PlanOptions, lower, pareto, plan};
 use smidgen_reference::{Lack, skip};
 use smidgen_report::quant::{self, LayerRow, QuantSummary};

@@ -8,8 +8,7 @@ use smidgen_codegen::CodegenError;
 use smidgen_data::{FileError, SetError, input::InputError, npy::NpyError, npz::NpzError, picture::PictureError};
 use smidgen_exec::ExecError;
 use smidgen_ir::{front, text::ParseError, validate::ValidateError};
-use smidgen_plan::validate::InvalidProgram;
-use smidgen_plan::{LowerError, PlanError};
+use smidgen_plan::{LowerError, PlanError, Refused};
 use smidgen_quant::QuantError;
 use smidgen_tflite::{ReadError, WriteError};
 use std::path::{Path, PathBuf};
@@ -90,15 +89,15 @@ pub enum Error {
     /// No kernel computes an operator as the graph asks for it.
     #[error(transparent)]
     Lower(#[from] LowerError),
-    /// The executor refuses the Program.
-    #[error("the executor refuses a Program that smidgen made")]
+    /// The executor refuses what smidgen gave it.
+    #[error("the executor refuses what smidgen gave it")]
     Exec(#[from] ExecError),
     /// The schedule does not suit the network.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// The planner made a Program that the validator refuses.
+    /// A Program that smidgen made gets no certificate.
     #[error("the plan is not sound")]
-    UnsoundPlan(#[from] InvalidProgram),
+    UnsoundPlan(#[from] Refused),
     /// No such board.
     #[error(transparent)]
     Board(#[from] BoardError),
@@ -147,13 +146,14 @@ impl Error {
             Self::CArray(_) => ErrorKind::Malformed,
             Self::Lower(_) | Self::Write(_) => ErrorKind::Unsupported,
             Self::Text(_) | Self::Invalid(_) => ErrorKind::Malformed,
-            Self::Exec(_) | Self::Pass(_) | Self::UnsoundPlan(_) | Self::Plan(PlanError::Place(_)) => {
-                ErrorKind::Internal
-            }
+            _ if self.is_too_large() => ErrorKind::DoesNotFit,
+            Self::Exec(_)
+            | Self::Pass(_)
+            | Self::UnsoundPlan(_)
+            | Self::Plan(PlanError::Place(_) | PlanError::Refused(_)) => ErrorKind::Internal,
             Self::Plan(_) => ErrorKind::Request,
             Self::Board(BoardError::Malformed { .. }) => ErrorKind::Malformed,
             Self::Board(_) => ErrorKind::Request,
-            Self::Codegen(CodegenError::Invalid(_)) => ErrorKind::Internal,
             Self::Codegen(CodegenError::TooMany { .. }) => ErrorKind::Unsupported,
             Self::Budget { .. } => ErrorKind::DoesNotFit,
             Self::Simulate(error) if error.does_not_fit() => ErrorKind::DoesNotFit,
@@ -161,7 +161,7 @@ impl Error {
             Self::Simulate(_) => ErrorKind::Request,
             Self::Golden(_) | Self::Evaluate(_) => ErrorKind::Request,
             Self::Quant(error) => match error {
-                QuantError::Spoilt(_) | QuantError::Exec(_) => ErrorKind::Internal,
+                QuantError::Spoilt(_) | QuantError::Exec(_) | QuantError::Refused(_) => ErrorKind::Internal,
                 QuantError::Lower(LowerError::TooLarge { .. }) => ErrorKind::DoesNotFit,
                 QuantError::Lower(_) => ErrorKind::Unsupported,
                 // The file is sound: float kernels run it.
@@ -180,9 +180,21 @@ impl Error {
         }
     }
 
+    /// A tensor or an arena of more bytes than a microcontroller can address.
+    fn is_too_large(&self) -> bool {
+        let (Self::UnsoundPlan(refused)
+        | Self::Plan(PlanError::Refused(refused))
+        | Self::Quant(QuantError::Refused(refused))) = self
+        else {
+            return false;
+        };
+        matches!(refused, Refused::TooLarge { .. })
+    }
+
     /// What the user can do about it, where there is more to say than the message does.
     pub fn help(&self) -> Option<String> {
         let text = match self {
+            _ if self.is_too_large() => "give the network smaller inputs, or fewer channels",
             Self::At { source, .. } => return source.help(),
             Self::Data(error) => return error.help(),
             Self::Golden(error) => return error.help(),
@@ -213,7 +225,7 @@ impl Error {
                 }
                 QuantError::Lower(LowerError::TooLarge { .. }) => TOO_LARGE,
                 QuantError::Lower(_) => "`smidgen ops` shows what is supported of each operator",
-                QuantError::Spoilt(_) | QuantError::Exec(_) => {
+                QuantError::Spoilt(_) | QuantError::Exec(_) | QuantError::Refused(_) => {
                     "this is a fault of smidgen's: please report it, with the command and, if you may share it, the model"
                 }
                 _ => return None,
@@ -266,8 +278,7 @@ impl Error {
             Self::Exec(_)
             | Self::Pass(_)
             | Self::UnsoundPlan(_)
-            | Self::Codegen(_)
-            | Self::Plan(PlanError::Place(_)) => {
+            | Self::Plan(PlanError::Place(_) | PlanError::Refused(_)) => {
                 "this is a fault of smidgen's: please report it, with the command and, if you may share it, the model"
             }
         };

@@ -8,7 +8,7 @@ use smidgen_ir::cost::Cost;
 pub use smidgen_ir::front::Ports;
 use smidgen_ir::front::Unsupported;
 use smidgen_ir::{Graph, Operator, TensorId, passes};
-use smidgen_plan::{LowerError, LowerOptions, Program};
+use smidgen_plan::{Certified, LowerError, LowerOptions, certify};
 use std::path::Path;
 
 /// What a file may leave open.
@@ -190,8 +190,8 @@ impl Network {
     ///
     /// # Errors
     /// If an operator has no kernel for its types or parameters.
-    pub fn compile(&self, options: &LowerOptions) -> Result<Program, Error> {
-        Ok(smidgen_plan::simple::layer_wise(&smidgen_plan::lower(&self.graph, options)?))
+    pub fn compile(&self, options: &LowerOptions) -> Result<Certified, Error> {
+        Ok(certify(smidgen_plan::simple::layer_wise(&smidgen_plan::lower(&self.graph, options)?))?)
     }
 
     /// Every operator that has no kernel for its types or parameters, and the reason; empty if [`compile`](Self::compile)
@@ -343,20 +343,16 @@ impl<'a> Runner<'a> {
     /// # Errors
     /// If an operator has no kernel for its types or parameters.
     pub fn new(network: &'a Network, options: &LowerOptions) -> Result<Self, Error> {
-        Self::with_program(network, network.compile(options)?)
+        Ok(Self::with_program(network, network.compile(options)?))
     }
 
-    /// Runs a Program made from this network's graph, once the [validator](smidgen_plan::validate) has certified it.
-    ///
-    /// # Errors
-    /// If the Program is not sound.
-    pub fn with_program(network: &'a Network, program: Program) -> Result<Self, Error> {
-        smidgen_plan::validate::validate(&program)?;
-        Ok(Self { network: network.interface(), executor: Executor::new(program)? })
+    /// Runs a Program made from this network's graph.
+    pub fn with_program(network: &'a Network, program: Certified) -> Self {
+        Self { network: network.interface(), executor: Executor::new(program) }
     }
 
     /// The Program that is run.
-    pub fn program(&self) -> &Program {
+    pub fn program(&self) -> &Certified {
         self.executor.program()
     }
 

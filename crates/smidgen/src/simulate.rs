@@ -7,8 +7,8 @@ use crate::network::Runner;
 use crate::verify::{self, Golden};
 use smidgen_boards::Core;
 use smidgen_plan::Operand;
+use smidgen_plan::certify::{Occupancy, occupancy};
 use smidgen_plan::planner::Plan;
-use smidgen_plan::validate::{Occupancy, occupancy};
 use smidgen_sim::harness;
 use smidgen_sim::report::{Flash, Function, Mix, Options, SCHEMA, Simulation, Sram, Step, Versions};
 use smidgen_sim::session::{self, Measured};
@@ -73,7 +73,7 @@ pub fn simulate(job: &Job, samples: &[Vec<Array>]) -> Result<Simulated, Error> {
         samples.iter().map(|arrays| arrays.iter().flat_map(|a| a.data.iter().copied()).collect()).collect();
     let limit = job.timeout.unwrap_or_else(|| patience(&plan, samples.len()));
     let measured = session::run(&network, board, &elf, &inputs, limit).map_err(smidgen_sim::Error::from)?;
-    let mut host = Runner::with_program(graph, plan.program.clone())?;
+    let mut host = Runner::with_program(graph, plan.program.clone());
     let (mut outputs, mut matches_host) = (Vec::new(), true);
     for (arrays, sample) in samples.iter().zip(&measured.samples) {
         let expected = host.run_in_graph(arrays)?;

@@ -4,7 +4,7 @@ use smidgen_codegen::{Files, Options, rust_crate};
 use smidgen_exec::Executor;
 use smidgen_ir::{ElementType, Graph};
 use smidgen_plan::planner::{PlanOptions, plan};
-use smidgen_plan::{KernelSet, LowerOptions, Operand, Program, Run, ScheduleChoice, lower};
+use smidgen_plan::{Certified, KernelSet, LowerOptions, Operand, Run, ScheduleChoice, lower};
 use smidgen_reference::{Lack, skip};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -16,7 +16,7 @@ use std::process::Command;
 pub struct Case {
     pub name: String,
     pub graph: Graph,
-    pub program: Program,
+    pub program: Certified,
 }
 
 impl Case {
@@ -67,7 +67,7 @@ impl Case {
 
     /// What the executor makes of them, output after output.
     pub fn expected(&self, inputs: &[Vec<u8>]) -> Vec<u8> {
-        let mut executor = Executor::new(self.program.clone()).expect("an executable program");
+        let mut executor = Executor::new(self.program.clone());
         for (i, bytes) in inputs.iter().enumerate() {
             executor.set_input(i, bytes).expect("an input of this size");
         }

@@ -1,6 +1,6 @@
 //! What would make a network fit that does not.
 
-use super::{Plan, PlanOptions, PlanReport, plan};
+use super::{Draft, PlanOptions, PlanReport, draft};
 use crate::Lowered;
 use crate::program::operator_of;
 use crate::schedule::ScheduleChoice;
@@ -48,7 +48,7 @@ pub fn advise(lowered: &Lowered, options: &PlanOptions, report: &PlanReport) -> 
     let segment = report.segments.get(report.bottleneck)?;
     let mut alternatives = Vec::new();
     let mut attempt = |name: &str, other: PlanOptions| {
-        if let Ok(Plan { report: better, .. }) = plan(lowered, &other)
+        if let Ok(Draft { report: better, .. }) = draft(lowered, &other)
             && better.total_bytes < report.total_bytes
         {
             alternatives.push((name.to_owned(), better.total_bytes));

@@ -21,7 +21,7 @@ pub use pareto::{PlanPoint, pareto};
 pub use report::{Least, PlanReport, SegmentReport, StepReport};
 
 use crate::schedule::{self, Flow, ScheduleChoice, TileError};
-use crate::{Lowered, Program, Run, Storage};
+use crate::{Certified, Lowered, Program, Refused, Run, Storage, certify};
 use form::Form;
 use segments::{Candidates, Evaluator, Kind, Segment};
 use std::cell::OnceCell;
@@ -51,13 +51,20 @@ pub struct PlanOptions {
     pub stream_input: bool,
 }
 
-/// A program and what is to be said about it.
+/// A certified program and what is to be said about it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Plan {
     /// How to compute the network.
-    pub program: Program,
+    pub program: Certified,
     /// Sizes, segments and costs.
     pub report: PlanReport,
+}
+
+/// A plan that has yet to be certified.
+#[derive(PartialEq, Debug)]
+struct Draft {
+    program: Program,
+    report: PlanReport,
 }
 
 /// Why there is no plan. A plan that exceeds the budget is still a plan: its report says so.
@@ -72,6 +79,9 @@ pub enum PlanError {
     /// A list could not be placed: an error of ours.
     #[error("internal: {0}")]
     Place(#[from] crate::PlaceError),
+    /// The plan was refused a certificate: an error of ours.
+    #[error("internal: the plan is not sound: {0}")]
+    Refused(#[from] Refused),
 }
 
 /// A list with its parts, before it is placed.
@@ -85,8 +95,14 @@ pub(crate) struct List {
 /// Plans a network.
 ///
 /// # Errors
-/// If the schedule asked for does not suit the network.
+/// If the schedule asked for does not suit the network; what is said to be internal is a fault of the planner's.
 pub fn plan(lowered: &Lowered, options: &PlanOptions) -> Result<Plan, PlanError> {
+    let Draft { program, report } = draft(lowered, options)?;
+    Ok(Plan { program: certify(program)?, report })
+}
+
+/// The plan before it is certified.
+fn draft(lowered: &Lowered, options: &PlanOptions) -> Result<Draft, PlanError> {
     let orders = order::candidates(lowered);
     let planners: Vec<Planner> = orders.iter().map(|lowered| Planner::new(lowered, options)).collect();
     let mut best: Option<(&Planner, Choice)> = None;
@@ -105,7 +121,7 @@ pub fn plan(lowered: &Lowered, options: &PlanOptions) -> Result<Plan, PlanError>
 /// A plan with single rows, and what it was made from.
 struct Choice {
     form: Form,
-    plan: Plan,
+    plan: Draft,
 }
 
 /// The ways to count what is alive; the first predicts best what placing comes to.

@@ -1,6 +1,6 @@
 //! The front of plans of which none is better in everything: SRAM against modelled instructions and recomputation.
 
-use super::{MEASURES, Objective, Plan, PlanError, PlanOptions, Planner, tune};
+use super::{Draft, MEASURES, Objective, PlanError, PlanOptions, Planner, tune};
 use crate::Lowered;
 use crate::schedule::ScheduleChoice;
 
@@ -77,7 +77,7 @@ pub fn pareto(lowered: &Lowered, stream_input: bool) -> Result<Vec<PlanPoint>, P
     Ok(front(points, |p| (p.total_bytes, p.instructions)))
 }
 
-fn point(plan: &Plan, options: PlanOptions) -> PlanPoint {
+fn point(plan: &Draft, options: PlanOptions) -> PlanPoint {
     let segments = plan.report.segments.iter();
     let segments: Vec<String> =
         segments.map(|s| format!("{}[{}..{}]", s.schedule, s.steps.start, s.steps.end)).collect();

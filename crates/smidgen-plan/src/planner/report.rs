@@ -1,6 +1,6 @@
 //! What is to be said about a plan. Sizes are exact; instructions are [modelled](super::cost); multiply-accumulates are exact.
 
-use super::{List, Plan, PlanError, PlanOptions, cost};
+use super::{Draft, List, PlanError, PlanOptions, cost};
 use crate::schedule::{self, Flow, ScheduleChoice};
 use crate::{Lowered, Program, Run, place};
 use std::ops::Range;
@@ -122,7 +122,7 @@ impl PlanReport {
 }
 
 /// Places a list and reports on it.
-pub(super) fn finish(flow: &Flow, list: List, options: &PlanOptions) -> Result<Plan, PlanError> {
+pub(super) fn finish(flow: &Flow, list: List, options: &PlanOptions) -> Result<Draft, PlanError> {
     let lowered = flow.lowered;
     let (program, placed) = place(lowered.clone(), list.runs, list.storage)?;
     let runs = &program.runs;
@@ -191,7 +191,7 @@ pub(super) fn finish(flow: &Flow, list: List, options: &PlanOptions) -> Result<P
         fits: options.budget.is_none_or(|budget| total <= budget),
         coarse: false,
     };
-    Ok(Plan { program, report })
+    Ok(Draft { program, report })
 }
 
 /// Sets each segment's number of runs and its most live bytes from the placed list.

@@ -7,7 +7,7 @@
 
 use super::form::Form;
 use super::segments::Kind;
-use super::{Choice, Least, List, Objective, Plan, PlanError, Planner, report};
+use super::{Choice, Draft, Least, List, Objective, PlanError, Planner, report};
 use crate::schedule::Flow;
 use crate::{Block, Kernel, Lowered, Order, Step, outline};
 use smidgen_kernels::int8::device;
@@ -26,7 +26,7 @@ const VISITS: usize = 6_000_000;
 const ATTEMPTS: usize = 3;
 
 /// The plan that is made of a choice with single rows: as fast as the objective allows.
-pub(super) fn tune(planner: &Planner, choice: Choice) -> Result<Plan, PlanError> {
+pub(super) fn tune(planner: &Planner, choice: Choice) -> Result<Draft, PlanError> {
     let least = choice.plan.report.total_bytes;
     let most = planner.options.budget.unwrap_or(usize::MAX).max(least);
     let limit = match planner.options.objective {
@@ -39,9 +39,9 @@ pub(super) fn tune(planner: &Planner, choice: Choice) -> Result<Plan, PlanError>
     if limit == least {
         return Ok(smallest);
     }
-    let figures = |plan: &Plan| Least { total_bytes: plan.report.total_bytes, instructions: plan.report.instructions };
+    let figures = |plan: &Draft| Least { total_bytes: plan.report.total_bytes, instructions: plan.report.instructions };
     let mut least = figures(&smallest);
-    let mut plans: Vec<Plan> = tuner.fastest(planner, limit)?.into_iter().collect();
+    let mut plans: Vec<Draft> = tuner.fastest(planner, limit)?.into_iter().collect();
     if let Some(rival) = planner.rival(limit)?.filter(|rival| rival.form != choice.form) {
         if rival.plan.report.total_bytes < least.total_bytes {
             least = figures(&rival.plan);
@@ -160,12 +160,12 @@ impl<'a> Tuner<'a> {
     }
 
     /// The plan as it is now.
-    fn place(&self, planner: &Planner) -> Result<Plan, PlanError> {
+    fn place(&self, planner: &Planner) -> Result<Draft, PlanError> {
         report::finish(&Flow::new(&self.lowered), self.list()?, planner.options)
     }
 
     /// The plan as fast as so many bytes allow; `None` if none is found that fits.
-    fn fastest(&mut self, planner: &Planner, limit: usize) -> Result<Option<Plan>, PlanError> {
+    fn fastest(&mut self, planner: &Planner, limit: usize) -> Result<Option<Draft>, PlanError> {
         let start = self.paces.clone();
         let mut best = None;
         // A quick look may see a larger arena than the thorough search finds, before the steps change and after.
@@ -284,7 +284,7 @@ fn with_rows(step: &Step, rows: usize) -> Option<Step> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::planner::{PlanOptions, plan};
+    use crate::planner::{PlanOptions, draft};
     use crate::schedule::fixture::Net;
     use crate::{Run, StepId};
 
@@ -299,12 +299,12 @@ mod tests {
         net.outputs(&[x])
     }
 
-    fn planned(options: PlanOptions) -> Plan {
-        plan(&net(), &options).unwrap()
+    fn planned(options: PlanOptions) -> Draft {
+        draft(&net(), &options).unwrap()
     }
 
     /// Rows of each depthwise kernel.
-    fn together(plan: &Plan) -> Vec<usize> {
+    fn together(plan: &Draft) -> Vec<usize> {
         let rows = plan.program.steps.iter().filter_map(|step| match step.kernel {
             Kernel::DepthwiseI8Device { rows, .. } => Some(rows),
             _ => None,

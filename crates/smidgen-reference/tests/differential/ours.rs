@@ -2,7 +2,7 @@
 
 use smidgen_exec::{Executor, fold_constants};
 use smidgen_ir::{Graph, passes};
-use smidgen_plan::{KernelSet, LowerOptions, lower, simple};
+use smidgen_plan::{KernelSet, LowerOptions, certify, lower, simple};
 
 /// The kernel sets that must agree with the reference.
 pub const KERNEL_SETS: [KernelSet; 3] = [KernelSet::Reference, KernelSet::Fast, KernelSet::Device];
@@ -11,7 +11,7 @@ pub const KERNEL_SETS: [KernelSet; 3] = [KernelSet::Reference, KernelSet::Fast, 
 pub fn executor(graph: &Graph, kernels: KernelSet) -> Result<Executor, String> {
     let options = LowerOptions { kernels, ..LowerOptions::default() };
     let lowered = lower(graph, &options).map_err(|e| format!("lowering: {e}"))?;
-    Executor::new(simple::layer_wise(&lowered)).map_err(|e| format!("executor: {e}"))
+    certify(simple::layer_wise(&lowered)).map(Executor::new).map_err(|e| format!("certifier: {e}"))
 }
 
 /// The bytes of each output for each sample, or what went wrong.

@@ -8,7 +8,7 @@
 
 mod source;
 
-use smidgen_plan::{Operand, Program, Run, StepId};
+use smidgen_plan::{Certified, Operand, Run, StepId};
 use std::collections::BTreeMap;
 
 /// Text or bytes by path, with `/` between its parts.
@@ -40,7 +40,7 @@ pub struct Network {
 
 impl Network {
     /// A generated crate of this Program.
-    pub fn new(program: &Program, files: Files) -> Self {
+    pub fn new(program: &Certified, files: Files) -> Self {
         let rows = |i: usize| {
             let last = program.runs.iter().filter_map(|run| match run {
                 Run::Await { input, y1, .. } if *input == i => Some(*y1),

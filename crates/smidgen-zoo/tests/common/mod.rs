@@ -4,7 +4,7 @@
 use smidgen_exec::Executor;
 use smidgen_ir::{ElementType, Graph};
 use smidgen_plan::simple::layer_wise;
-use smidgen_plan::{LowerOptions, lower};
+use smidgen_plan::{LowerOptions, certify, lower};
 use smidgen_zoo::Random;
 
 /// Bytes for every input: uniform integers, or floats between -1 and 1.
@@ -26,7 +26,7 @@ pub fn inputs(graph: &Graph, seed: u64) -> Vec<Vec<u8>> {
 pub fn run(graph: &Graph, inputs: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let name = &graph.name;
     let lowered = lower(graph, &LowerOptions::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let mut executor = Executor::new(layer_wise(&lowered)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let mut executor = Executor::new(certify(layer_wise(&lowered)).unwrap_or_else(|error| panic!("{name}: {error}")));
     for (i, bytes) in inputs.iter().enumerate() {
         executor.set_input(i, bytes).unwrap();
     }

@@ -11,8 +11,8 @@ use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use smidgen::boards::{self, Board};
 use smidgen::ir::visible_path;
+use smidgen::plan::certify::occupancy;
 use smidgen::plan::planner::{Advice, Objective, PlanOptions, PlanPoint, advise, pareto};
-use smidgen::plan::validate::{occupancy, validate};
 use smidgen::plan::{self, Lowered};
 use smidgen::{Error, report};
 use std::path::PathBuf;
@@ -163,7 +163,6 @@ impl Plan {
             stream_input: self.stream_input,
         };
         let plan = plan::planner::plan(&lowered, &options).map_err(Error::from)?;
-        validate(&plan.program).map_err(Error::from)?;
         let front = if self.objective == Wanted::Pareto {
             pareto(&lowered, self.stream_input).map_err(Error::from)?
         } else {

@@ -6,7 +6,7 @@ use crate::console::format::{bytes, thousands};
 use crate::console::output::{Output, STRONG};
 use crate::console::table::{Column, Table};
 use serde_json::{Value, json};
-use smidgen::plan::validate::Occupancy;
+use smidgen::plan::certify::Occupancy;
 use smidgen::plan::{Extent, StepId, operator_of};
 use smidgen::report::{Budget, Figure, MemoryMap, ParetoPoint, Segment, StepRow, Summary};
 use std::ops::Range;

@@ -1,5 +1,6 @@
 //! Which bytes of the arena still matter when, found by walking the runs backwards.
 
+use super::Certified;
 use crate::program::{BufferId, Extent, Operand, Program, Run, Target};
 use std::ops::Range;
 
@@ -11,8 +12,8 @@ pub struct LiveRanges {
     pub after: Vec<Vec<Range<usize>>>,
 }
 
-/// Live bytes after each run of a [valid](super::validate()) program.
-pub fn live_ranges(program: &Program) -> LiveRanges {
+/// Live bytes after each run.
+pub fn live_ranges(program: &Certified) -> LiveRanges {
     let mut after = vec![Vec::new(); program.runs.len()];
     walk_back(program, |index, moment, live| {
         if moment == Moment::After {
@@ -41,8 +42,8 @@ pub struct Occupancy {
     pub live_bytes: Vec<usize>,
 }
 
-/// The memory map of a [valid](super::validate()) program.
-pub fn occupancy(program: &Program) -> Occupancy {
+/// The memory map of a Program.
+pub fn occupancy(program: &Certified) -> Occupancy {
     let mut map =
         Occupancy { buffers: vec![Vec::new(); program.buffers.len()], live_bytes: vec![0; program.runs.len()] };
     let mut after = Live::new(program);

@@ -1,9 +1,8 @@
-//! Replays the runs over a shadow arena: for every byte, which byte of which tensor lies there.
+//! The replay of the certifier in its simplest form, byte by byte and block by block: the oracle of the one that works on pieces.
+#![allow(dead_code)]
 
-use super::InvalidProgram;
-use crate::access::{Access, Block};
-use crate::program::{BufferId, Extent, Operand, Program, Run, Step, Target};
-use smidgen_kernels::Region;
+use smidgen_plan::certify::Refused;
+use smidgen_plan::{Access, Block, Buffer, BufferId, Extent, Operand, Program, Region, Run, Step, Target};
 
 /// What a byte of the arena holds. Byte `i` of buffer `b`, row-major over the whole tensor, has tag `first[b] + i`, so that a run of
 /// bytes is right when its tags count upwards.
@@ -32,6 +31,10 @@ fn needed(access: &Access, out: Box3, e: Extent) -> Box3 {
     }
 }
 
+fn is_whole(buffer: &Buffer) -> bool {
+    buffer.slots >= buffer.spec.extent.rows && buffer.width >= buffer.spec.extent.cols
+}
+
 struct Shadow<'a> {
     program: &'a Program,
     tags: Vec<Tag>,
@@ -44,7 +47,8 @@ struct Shadow<'a> {
     awaited: Vec<usize>,
 }
 
-pub(super) fn replay(program: &Program) -> Result<(), InvalidProgram> {
+/// Replays the runs of a Program whose structure is sound.
+pub fn replay(program: &Program) -> Result<(), Refused> {
     let mut next = 1;
     let first = program
         .buffers
@@ -78,13 +82,13 @@ impl Shadow<'_> {
         self.program.runs.iter().any(|r| matches!(r, Run::Await { input: i, .. } if *i == input))
     }
 
-    fn feed_whole_inputs(&mut self) -> Result<(), InvalidProgram> {
+    fn feed_whole_inputs(&mut self) -> Result<(), Refused> {
         for (i, port) in self.program.inputs.iter().enumerate() {
             if let (Operand::Buffer(id, _), false) = (port.operand, self.streamed(i)) {
                 let buffer = &self.program.buffers[id.index()];
                 let e = buffer.spec.extent;
-                if !super::is_whole(buffer) {
-                    return Err(InvalidProgram::Unfed { name: buffer.spec.name.clone(), given: 0, rows: e.rows });
+                if !is_whole(buffer) {
+                    return Err(Refused::Unfed { name: buffer.spec.name.clone(), given: 0, rows: e.rows });
                 }
                 self.write(id, e, Box3 { rows: (0, e.rows), cols: (0, e.cols), depth: (0, e.depth) });
             }
@@ -92,14 +96,14 @@ impl Shadow<'_> {
         Ok(())
     }
 
-    fn receive(&mut self, run: usize, input: usize, y0: usize, y1: usize) -> Result<(), InvalidProgram> {
+    fn receive(&mut self, run: usize, input: usize, y0: usize, y1: usize) -> Result<(), Refused> {
         let Operand::Buffer(id, extent) = self.program.inputs[input].operand else {
             return Ok(());
         };
         let name = &self.program.buffers[id.index()].spec.name;
         if y0 != self.awaited[input] || y1 <= y0 || y1 > extent.rows {
             let expected = self.awaited[input];
-            return Err(InvalidProgram::OutOfOrder { run, name: name.clone(), y0, y1, expected });
+            return Err(Refused::OutOfOrder { run, name: name.clone(), y0, y1, expected });
         }
         self.awaited[input] = y1;
         self.tile_holds(run, id, extent, (0, extent.cols))?;
@@ -107,9 +111,8 @@ impl Shadow<'_> {
         self.states_intact(run)
     }
 
-    fn compute(&mut self, run: usize, index: usize, region: Region) -> Result<(), InvalidProgram> {
+    fn compute(&mut self, run: usize, index: usize, region: Region) -> Result<(), Refused> {
         let step = &self.program.steps[index];
-        self.check_region(run, step, region)?;
         let scratch = self.program.scratch[index];
         let state = self.program.state[index];
         self.tags[scratch.offset..scratch.offset + scratch.len].fill(SCRATCH + index as Tag);
@@ -131,47 +134,20 @@ impl Shadow<'_> {
             }
         }
         if let Some(address) = self.first_other(scratch.offset, scratch.len, SCRATCH + index as Tag) {
-            return Err(InvalidProgram::Trampled { run, name: step.name.clone(), what: "scratch", address });
+            return Err(Refused::Trampled { run, name: step.name.clone(), what: "scratch", address });
         }
         // Scratch is not defined once the run is over.
         self.tags[scratch.offset..scratch.offset + scratch.len].fill(UNDEFINED);
         self.states_intact(run)
     }
 
-    fn check_region(&self, run: usize, step: &Step, r: Region) -> Result<(), InvalidProgram> {
-        let bounds = if step.consumes {
-            match step.inputs[0] {
-                Operand::Buffer(_, e) => e,
-                Operand::Constant(_) => return Ok(()),
-            }
-        } else {
-            step.outputs[0].extent
-        };
-        let whole = r == Region::whole(bounds.rows, bounds.cols);
-        let why = if r.y0 >= r.y1 || r.x0 >= r.x1 {
-            "it is empty"
-        } else if r.y1 > bounds.rows || r.x1 > bounds.cols {
-            "it lies outside"
-        } else if !step.consumes && !step.partial && !whole {
-            "this step only runs whole"
-        } else if step.outputs.len() > 1 && !whole {
-            "a step with several outputs only runs whole"
-        } else if step.consumes && (r.x0, r.x1) != (0, bounds.cols) {
-            "a consuming step takes full rows"
-        } else {
-            return Ok(());
-        };
-        let name = step.name.clone();
-        Err(InvalidProgram::Region { run, name, y0: r.y0, y1: r.y1, x0: r.x0, x1: r.x1, why })
-    }
-
     /// One run of a consuming step: reads its rows; the last one then writes the output.
-    fn consume(&mut self, run: usize, index: usize, r: Region) -> Result<(), InvalidProgram> {
+    fn consume(&mut self, run: usize, index: usize, r: Region) -> Result<(), Refused> {
         let step = &self.program.steps[index];
         let Operand::Buffer(id, extent) = step.inputs[0] else { return Ok(()) };
         if r.y0 != self.consumed[index] {
             let (name, expected) = (step.name.clone(), self.consumed[index]);
-            return Err(InvalidProgram::OutOfOrder { run, name, y0: r.y0, y1: r.y1, expected });
+            return Err(Refused::OutOfOrder { run, name, y0: r.y0, y1: r.y1, expected });
         }
         self.consumed[index] = r.y1;
         let rows = Box3 { rows: (r.y0, r.y1), cols: (0, extent.cols), depth: (0, extent.depth) };
@@ -188,13 +164,13 @@ impl Shadow<'_> {
             }
             let state = self.program.state[index];
             if let Some(address) = self.first_other(state.offset, state.len, STATE + index as Tag) {
-                return Err(InvalidProgram::Trampled { run, name: step.name.clone(), what: "state", address });
+                return Err(Refused::Trampled { run, name: step.name.clone(), what: "state", address });
             }
         }
         Ok(())
     }
 
-    fn run_block(&mut self, run: usize, step: &Step, block: &Stretch) -> Result<(), InvalidProgram> {
+    fn run_block(&mut self, run: usize, step: &Step, block: &Stretch) -> Result<(), Refused> {
         self.read_inputs(run, step, block)?;
         // Several outputs: the step runs whole, so each is written whole, in turn.
         let (&Target { buffer, extent }, others) = step.outputs.split_first().expect("checked: a step has an output");
@@ -219,7 +195,7 @@ impl Shadow<'_> {
         Ok(())
     }
 
-    fn read_inputs(&self, run: usize, step: &Step, block: &Stretch) -> Result<(), InvalidProgram> {
+    fn read_inputs(&self, run: usize, step: &Step, block: &Stretch) -> Result<(), Refused> {
         for (&operand, access) in step.inputs.iter().zip(&step.access) {
             let Operand::Buffer(id, e) = operand else { continue };
             for b in block.boxes() {
@@ -256,7 +232,7 @@ impl Shadow<'_> {
         })
     }
 
-    fn read(&self, run: usize, step: &Step, id: BufferId, seen: Extent, b: Box3) -> Result<(), InvalidProgram> {
+    fn read(&self, run: usize, step: &Step, id: BufferId, seen: Extent, b: Box3) -> Result<(), Refused> {
         if b.cols.0 < b.cols.1 && b.rows.0 < b.rows.1 {
             self.tile_holds(run, id, seen, b.cols)?;
         }
@@ -265,7 +241,7 @@ impl Shadow<'_> {
                 let found = self.describe(self.tags[address]);
                 let buffer = self.program.buffers[id.index()].spec.name.clone();
                 let reader = step.name.clone();
-                return Err(InvalidProgram::Clobbered { run, reader, buffer, row, col, address, found });
+                return Err(Refused::Clobbered { run, reader, buffer, row, col, address, found });
             }
         }
         Ok(())
@@ -303,14 +279,14 @@ impl Shadow<'_> {
         }
     }
 
-    fn tile_holds(&self, run: usize, id: BufferId, seen: Extent, cols: (usize, usize)) -> Result<(), InvalidProgram> {
+    fn tile_holds(&self, run: usize, id: BufferId, seen: Extent, cols: (usize, usize)) -> Result<(), Refused> {
         let buffer = &self.program.buffers[id.index()];
         let x0 = self.x0[id.index()];
         if seen != buffer.spec.extent || (cols.0 >= x0 && cols.1 - x0 <= buffer.width) {
             return Ok(());
         }
         let name = buffer.spec.name.clone();
-        Err(InvalidProgram::Tile { run, buffer: name, width: buffer.width, x0, from: cols.0, to: cols.1 })
+        Err(Refused::Tile { run, buffer: name, width: buffer.width, x0, from: cols.0, to: cols.1 })
     }
 
     fn first_other(&self, offset: usize, len: usize, tag: Tag) -> Option<usize> {
@@ -318,7 +294,7 @@ impl Shadow<'_> {
     }
 
     /// Invariant 10 for every consuming step that has begun and not ended.
-    fn states_intact(&self, run: usize) -> Result<(), InvalidProgram> {
+    fn states_intact(&self, run: usize) -> Result<(), Refused> {
         for (index, step) in self.program.steps.iter().enumerate() {
             let Some(Operand::Buffer(_, extent)) = step.inputs.first() else { continue };
             if !step.consumes || self.consumed[index] == 0 || self.consumed[index] >= extent.rows {
@@ -326,19 +302,19 @@ impl Shadow<'_> {
             }
             let state = self.program.state[index];
             if let Some(address) = self.first_other(state.offset, state.len, STATE + index as Tag) {
-                return Err(InvalidProgram::Trampled { run, name: step.name.clone(), what: "state", address });
+                return Err(Refused::Trampled { run, name: step.name.clone(), what: "state", address });
             }
         }
         Ok(())
     }
 
-    fn finish(&self) -> Result<(), InvalidProgram> {
+    fn finish(&self) -> Result<(), Refused> {
         for (i, port) in self.program.inputs.iter().enumerate() {
             if let (Operand::Buffer(id, extent), true) = (port.operand, self.streamed(i))
                 && self.awaited[i] < extent.rows
             {
                 let name = self.program.buffers[id.index()].spec.name.clone();
-                return Err(InvalidProgram::Unfed { name, given: self.awaited[i], rows: extent.rows });
+                return Err(Refused::Unfed { name, given: self.awaited[i], rows: extent.rows });
             }
         }
         for (index, step) in self.program.steps.iter().enumerate() {
@@ -346,21 +322,21 @@ impl Shadow<'_> {
                 && self.consumed[index] < e.rows
             {
                 let name = step.name.clone();
-                return Err(InvalidProgram::Unfinished { name, given: self.consumed[index], rows: e.rows });
+                return Err(Refused::Unfinished { name, given: self.consumed[index], rows: e.rows });
             }
         }
         for port in &self.program.outputs {
             let Operand::Buffer(id, extent) = port.operand else { continue };
             let buffer = &self.program.buffers[id.index()];
             let all = Box3 { rows: (0, extent.rows), cols: (0, extent.cols), depth: (0, extent.depth) };
-            if !super::is_whole(buffer) {
+            if !is_whole(buffer) {
                 let found = "is not stored: the output is kept in a ring".to_owned();
-                return Err(InvalidProgram::Incomplete { output: buffer.spec.name.clone(), row: 0, col: 0, found });
+                return Err(Refused::Incomplete { output: buffer.spec.name.clone(), row: 0, col: 0, found });
             }
             for piece in self.pieces(id, extent, all) {
                 if let Some((address, row, col)) = self.first_wrong(id, extent, &piece) {
                     let found = self.describe(self.tags[address]);
-                    return Err(InvalidProgram::Incomplete { output: buffer.spec.name.clone(), row, col, found });
+                    return Err(Refused::Incomplete { output: buffer.spec.name.clone(), row, col, found });
                 }
             }
         }

@@ -1,0 +1,103 @@
+//! The certifier's replay, which proves whole rows and regions at once, against one that looks at every byte of every block.
+
+#[path = "support/replay.rs"]
+mod simple;
+mod support;
+
+use proptest::prelude::*;
+use smidgen_plan::certify::{Refused, check_runs};
+use smidgen_plan::{Program, Run, place};
+use support::{Generator, Random, layer_wise, patched, streamed};
+
+/// Whether a Program was refused before its runs were replayed; the simple replay takes structure for granted.
+fn is_structural(refused: &Refused) -> bool {
+    use Refused::{Clobbered, Incomplete, OutOfOrder, Tile, Trampled, Unfed, Unfinished};
+    !matches!(
+        refused,
+        Clobbered { .. }
+            | Incomplete { .. }
+            | OutOfOrder { .. }
+            | Tile { .. }
+            | Trampled { .. }
+            | Unfed { .. }
+            | Unfinished { .. }
+    )
+}
+
+/// Seeds a fault, or two.
+fn spoil(p: &mut Program, random: &mut Random) {
+    for _ in 0..random.range(1, 2) {
+        let b = random.below(p.buffers.len());
+        let s = random.below(p.steps.len());
+        let run = random.below(p.runs.len());
+        match random.below(12) {
+            0 => p.buffers[b].offset += p.buffers[b].spec.element_bytes(),
+            1 => p.buffers[b].offset = p.buffers[b].offset.saturating_sub(p.buffers[b].spec.element_bytes()),
+            2 => p.buffers[b].offset = p.buffers[random.below(p.buffers.len())].offset,
+            3 => p.buffers[b].slots = random.range(1, p.buffers[b].spec.extent.rows),
+            4 => p.steps[s].order = support::order(random),
+            5 if p.runs.len() > 1 => drop(p.runs.remove(run)),
+            6 => p.runs.insert(run, p.runs[random.below(p.runs.len())]),
+            7 => {
+                let other = random.below(p.runs.len());
+                p.runs.swap(run, other);
+            }
+            8 => p.scratch[s].offset = p.buffers[b].offset / 4 * 4,
+            9 => p.state[s].offset = p.buffers[b].offset / 4 * 4,
+            10 => p.buffers[b].offset += random.below(40),
+            _ => {
+                if let Run::Compute { region, .. } = &mut p.runs[run] {
+                    region.y0 += random.below(2);
+                    region.x1 -= random.below(2);
+                }
+            }
+        }
+        p.arena_bytes += random.below(2) * 64;
+    }
+}
+
+/// Compares the verdicts on a Program and on some that are spoilt; whether any of them was refused for its runs.
+fn compare(program: &Program, random: &mut Random) -> bool {
+    assert_eq!(simple::replay(program), check_runs(program));
+    let mut refused = false;
+    for _ in 0..12 {
+        let mut spoilt = program.clone();
+        spoil(&mut spoilt, random);
+        let verdict = check_runs(&spoilt);
+        if verdict.as_ref().is_err_and(is_structural) {
+            continue;
+        }
+        refused |= verdict.is_err();
+        assert_eq!(simple::replay(&spoilt), verdict, "{spoilt:?}");
+    }
+    refused
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn whole_rows_are_judged_as_single_blocks_are(seed: u64, operators in 1usize..8, rings in prop::sample::select(vec![0, 60, 100])) {
+        let (lowered, mut random) = Generator::new(seed).graph(operators);
+        for (runs, storage) in [layer_wise(&lowered), streamed(&lowered, &mut random, rings)] {
+            if let Ok((program, _)) = place(lowered.clone(), runs, storage) {
+                compare(&program, &mut random);
+            }
+        }
+        let (lowered, runs, storage) = patched(seed, operators.min(4), 1 + operators % 3);
+        if let Ok((program, _)) = place(lowered, runs, storage) {
+            compare(&program, &mut random);
+        }
+    }
+}
+
+#[test]
+fn most_faults_are_found() {
+    let refused = (0..200).filter(|&seed| {
+        let (lowered, mut random) = Generator::new(seed).graph(5);
+        let (runs, storage) = streamed(&lowered, &mut random, 60);
+        place(lowered, runs, storage).is_ok_and(|(program, _)| compare(&program, &mut random))
+    });
+    let refused = refused.count();
+    assert!(refused > 150, "{refused}");
+}
