@@ -240,7 +240,40 @@ pub fn parse(text: &str, origin: &str) -> Result<Board, BoardError> {
     Ok(board)
 }
 
-/// Finds a board by its name, or reads it from a file if `name` ends in `.toml` or holds a path separator.
+/// Names under which a board's processor is sold as a kit, with the board that describes it.
+const KITS: [(&str, &str); 23] = [
+    ("nucleo-f412zg", "stm32f412"),
+    ("disco-f412zg", "stm32f412"),
+    ("32f412gdiscovery", "stm32f412"),
+    ("nucleo-f746zg", "stm32f746"),
+    ("disco-f746ng", "stm32f746"),
+    ("stm32f746g-disco", "stm32f746"),
+    ("32f746gdiscovery", "stm32f746"),
+    ("openmv-cam-m7", "stm32f765"),
+    ("nucleo-h743zi", "stm32h743"),
+    ("nucleo-h743zi2", "stm32h743"),
+    ("openmv-cam-h7", "stm32h743"),
+    ("nrf52840-dk", "nrf52840"),
+    ("nano-33-ble", "nano33-ble-sense"),
+    ("arduino-nano-33-ble", "nano33-ble-sense"),
+    ("arduino-nano-33-ble-sense", "nano33-ble-sense"),
+    ("pico", "rp2040"),
+    ("pico-w", "rp2040"),
+    ("raspberry-pi-pico", "rp2040"),
+    ("pico-2", "rp2350"),
+    ("pico-2-w", "rp2350"),
+    ("raspberry-pi-pico-2", "rp2350"),
+    ("esp32-c3-devkitm-1", "esp32c3"),
+    ("esp32-c3-devkitc-02", "esp32c3"),
+];
+
+/// A name without what people write differently: case, hyphens, underscores and spaces.
+fn folded(name: &str) -> String {
+    name.chars().filter(|c| !matches!(c, '-' | '_' | ' ')).flat_map(char::to_lowercase).collect()
+}
+
+/// Finds a board by its name or that of a kit with its processor, in any case and with or without hyphens; or reads it from a file if
+/// `name` ends in `.toml` or holds a path separator.
 ///
 /// # Errors
 /// [`BoardError`], which names boards of similar names where the name is not known.
@@ -252,6 +285,11 @@ pub fn find(name: &str) -> Result<Board, BoardError> {
     if path.extension().is_some_and(|e| e == "toml") || path.components().count() > 1 {
         let text = read_small(path).map_err(|source| BoardError::Read { path: path.into(), source })?;
         return parse(&text, name);
+    }
+    let wanted = folded(name);
+    let kit = KITS.iter().find(|(kit, _)| folded(kit) == wanted).map(|(_, board)| *board);
+    if let Some(board) = builtin().iter().find(|b| folded(&b.name) == wanted || Some(b.name.as_str()) == kit) {
+        return Ok(board.clone());
     }
     let wanted = name.to_ascii_lowercase();
     let mut scored: Vec<(f64, &Board)> =
@@ -296,6 +334,26 @@ mod tests {
             }
             let holder: Holder = toml::from_str(&format!("core = \"{core}\"")).unwrap();
             assert_eq!(holder.core, core);
+        }
+    }
+
+    #[test]
+    fn boards_are_found_in_any_case_and_by_the_names_of_kits() {
+        for (name, board) in [
+            ("STM32F746", "stm32f746"),
+            ("nucleo_f746zg", "stm32f746"),
+            ("DISCO-F746NG", "stm32f746"),
+            ("pico", "rp2040"),
+            ("Pico 2", "rp2350"),
+            ("ESP32-C3", "esp32c3"),
+            ("Nano33_BLE_Sense", "nano33-ble-sense"),
+        ] {
+            assert_eq!(find(name).unwrap().name, board, "{name}");
+        }
+        for (kit, board) in KITS {
+            assert!(
+                builtin().iter().any(|b| b.name == board) && builtin().iter().all(|b| folded(&b.name) != folded(kit))
+            );
         }
     }
 

@@ -44,6 +44,10 @@ fn base() -> PathBuf {
 /// A folder of the cache, made if need be. An error names the folder.
 pub(crate) fn folder(name: &str) -> Result<PathBuf, (PathBuf, io::Error)> {
     let folder = base().join(name);
+    if folder.to_str().is_none() {
+        let why = io::Error::new(io::ErrorKind::InvalidFilename, "its path is not text in UTF-8, which cargo asks for");
+        return Err((folder, why));
+    }
     std::fs::create_dir_all(&folder).map_err(|e| (folder.clone(), e))?;
     std::path::absolute(&folder).map_err(|e| (folder, e))
 }
@@ -235,9 +239,9 @@ mod tests {
         insert(&from, &to).unwrap();
         assert!(holds(&to));
         assert!(std::fs::read(&to).unwrap().starts_with(b"firmware"));
-        for damage in
-            [|bytes: &mut Vec<u8>| bytes[3] ^= 1, |bytes| bytes.truncate(20), |bytes| bytes.push(0), Vec::clear]
-        {
+        let damages: [fn(&mut Vec<u8>); 4] =
+            [|bytes| bytes[3] ^= 1, |bytes| bytes.truncate(20), |bytes| bytes.push(0), Vec::clear];
+        for damage in damages {
             insert(&from, &to).unwrap();
             let mut bytes = std::fs::read(&to).unwrap();
             damage(&mut bytes);

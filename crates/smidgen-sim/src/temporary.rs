@@ -37,7 +37,7 @@ pub(crate) fn folder() -> Result<TempDir, TemporaryError> {
 
 /// An error if a folder has not room for so many bytes: the emulator and the firmware cannot say why they write less than they should.
 pub(crate) fn room(folder: &Path, bytes: usize) -> Result<(), TemporaryError> {
-    const BLOCK: [u8; 1 << 16] = [0x55; 1 << 16];
+    static BLOCK: [u8; 1 << 16] = [0x55; 1 << 16];
     let probe = || -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         for _ in 0..bytes.div_ceil(BLOCK.len()) {

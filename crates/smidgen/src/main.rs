@@ -9,6 +9,7 @@ mod console;
 
 use clap::Parser;
 use commands::{Answer, Cli};
+use console::output::{Output, Verbosity};
 use console::{Code, Failure, interrupt, terminal};
 use smidgen::ir::visible;
 use std::process::ExitCode;
@@ -17,10 +18,25 @@ use std::process::ExitCode;
 /// visible first.
 fn usage(error: &clap::Error) -> ! {
     let shown = std::env::args_os().map(|argument| String::from(visible(&argument.to_string_lossy())));
-    match Cli::try_parse_from(shown) {
-        Err(shown) => shown.exit(),
-        Ok(_) => error.exit(),
+    let shown = Cli::try_parse_from(shown).err();
+    let error = shown.as_ref().unwrap_or(error);
+    if error.use_stderr() && wants_json() {
+        let message = error.to_string();
+        let (message, help) = message.split_once("\n\n").unwrap_or((&message, ""));
+        tell(&Failure::usage(message.trim_start_matches("error: "), help.trim()));
     }
+    error.exit()
+}
+
+/// Whether results are for a program, however the rest of the command line reads.
+fn wants_json() -> bool {
+    std::env::args_os().skip(1).take_while(|argument| argument != "--").any(|argument| argument == "--json")
+}
+
+/// Tells a program why there is no result, where it expects one.
+fn tell(failure: &Failure) {
+    // A reader that is gone needs no answer; the exit code says the rest.
+    let _ = Output::new(Verbosity::Quiet).json(&failure.describe());
 }
 
 fn main() -> ExitCode {
@@ -36,6 +52,9 @@ fn main() -> ExitCode {
             ExitCode::from(128 + 13)
         }
         Ok(Err(failure)) => {
+            if wants_json() && !matches!(failure, Failure::Output(_)) {
+                tell(&failure);
+            }
             terminal::print_failure(&failure);
             failure.code().into()
         }

@@ -47,10 +47,13 @@ impl Walk {
         self.above.push(real);
         for entry in std::fs::read_dir(folder).map_err(fail)? {
             let entry = entry.map_err(fail)?;
-            // A name that is not text cannot be shown either.
-            let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+            let name = entry.file_name().to_string_lossy().into_owned();
             if is_hidden(&name) {
                 continue;
+            }
+            // To leave it out would change what is counted without a word.
+            if entry.file_name().to_str().is_none() && (entry.path().is_dir() || is_picture(&name)) {
+                return Err(SetError::Name { path: entry.path() });
             }
             let (path, relative) = (entry.path(), format!("{prefix}{name}"));
             // Follows links; a dangling one is nothing.

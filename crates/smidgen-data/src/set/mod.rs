@@ -76,6 +76,12 @@ pub enum SetError {
         /// The system's reason.
         reason: String,
     },
+    /// A picture or a class whose name is not Unicode.
+    #[error("the name of `{}` is not text", visible_path(path))]
+    Name {
+        /// The file or folder.
+        path: PathBuf,
+    },
     /// An `.npz` file without arrays that are clearly samples.
     #[error("`{}` holds {names}, of which none is clearly the samples", visible_path(path))]
     Arrays {
@@ -119,6 +125,7 @@ impl SetError {
             Self::Kind { .. } => "files are told apart by their first bytes, not by their names".into(),
             Self::Archive { .. } => "the download that made it may have been interrupted".into(),
             Self::Folder { .. } => return None,
+            Self::Name { .. } => "classes and samples are told by their names: rename it in UTF-8".into(),
             Self::Arrays { .. } => {
                 "call the arrays `x` and `y` (or `x_train`, `y_train`, `x_test`, `y_test`), or `input_0`, `input_1`, ... with one \
                  sample each"

@@ -47,7 +47,7 @@ pub struct Compile {
     #[command(flatten)]
     deployment: Deployment,
     /// The folder to write
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long = "output", alias = "out", value_name = "DIR")]
     out: PathBuf,
     /// What to write
     #[arg(long, value_enum, value_delimiter = ',', default_value = "rust")]

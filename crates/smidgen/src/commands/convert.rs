@@ -31,15 +31,21 @@ pub struct Convert {
     #[command(flatten)]
     model: Model,
     /// The file to write
-    #[arg(value_name = "OUT.tflite")]
-    out: PathBuf,
+    #[arg(value_name = "OUT.tflite", required_unless_present = "output")]
+    out: Option<PathBuf>,
+    /// The file to write, as other commands have it
+    #[arg(short, long, value_name = "OUT.tflite", conflicts_with = "out")]
+    output: Option<PathBuf>,
 }
 
 impl Convert {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
-        if self.out.extension().is_none_or(|extension| extension != "tflite") {
+        let Some(path) = self.output.as_ref().or(self.out.as_ref()) else {
+            return Err(Failure::usage("no file to write is named", "give it behind the model, or with -o"));
+        };
+        if path.extension().is_none_or(|extension| extension != "tflite") {
             return Err(Failure::usage(
-                format!("`{}` does not end in .tflite", visible_path(&self.out)),
+                format!("`{}` does not end in .tflite", visible_path(path)),
                 "TensorFlow Lite files are what can be written; `smidgen inspect MODEL --ir` prints text",
             ));
         }
@@ -47,8 +53,8 @@ impl Convert {
         let after = self.model.open()?;
         let written = after.to_tflite().map_err(|e| e.at(&self.model.path))?;
         // What cannot be read back must not replace what can.
-        Network::from_tflite(&written).map_err(|e| e.at(&self.out))?;
-        interrupt::write(&self.out, &written)?;
+        Network::from_tflite(&written).map_err(|e| e.at(path))?;
+        interrupt::write(path, &written)?;
         let operators = |network: &Network| network.graph().operators.len();
         let was = match (operators(&before), operators(&after)) {
             (before, after) if before == after => String::new(),
@@ -56,7 +62,7 @@ impl Convert {
         };
         out.note(format!(
             "{}: {}{was}, {}",
-            visible_path(&self.out),
+            visible_path(path),
             count(operators(&after), "operator"),
             bytes(written.len())
         ))?;

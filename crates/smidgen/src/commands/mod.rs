@@ -7,11 +7,13 @@ mod bench;
 mod boards;
 mod check;
 mod compile;
+mod completions;
 mod convert;
 mod diff;
 mod doctor;
 mod eval;
 mod inspect;
+mod man;
 mod ops;
 mod plan;
 mod quantize;
@@ -80,6 +82,8 @@ enum Command {
     Convert(convert::Convert),
     Diff(diff::Diff),
     Doctor(doctor::Doctor),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 /// Does what the command line says.
@@ -106,5 +110,7 @@ pub fn run(cli: &Cli) -> Result<Answer, Failure> {
         Command::Convert(command) => command.run(&mut out),
         Command::Diff(command) => command.run(&mut out),
         Command::Doctor(command) => command.run(&mut out),
+        Command::Completions(command) => command.run(&mut out),
+        Command::Man(command) => command.run(&mut out),
     }
 }

@@ -33,7 +33,7 @@ Examples:
       200 pictures of photos/train/CLASS/*.jpg (or photos/CLASS/*.jpg, or photos/*.jpg)
   smidgen quantize model.tflite -o small.tflite --data features.npz --range mse
       rows of the array `x`, or `input_0`, `input_1`, ...; ranges of least squared error
-  smidgen quantize model.tflite -o small.tflite --data photos.tar.gz --normalise raw --report cost.html
+  smidgen quantize model.tflite -o small.tflite --data photos.tar.gz --normalise raw --html cost.html
       pixels 0..255 as the network was trained on; a page that shows which layer costs what
   smidgen quantize model.tflite -o small.tflite --data photos.tar.gz --weights mixed
       weights of 4 bits where that harms least, of 8 elsewhere: at most 58 % of the bytes of int8
@@ -95,7 +95,7 @@ pub struct Quantize {
     #[arg(long, value_enum, value_name = "TYPE", default_value_t)]
     ends: EndsName,
     /// Write a page that shows which layer costs what
-    #[arg(long, value_name = "FILE.html")]
+    #[arg(long = "html", alias = "report", value_name = "FILE.html")]
     report: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
@@ -275,7 +275,7 @@ impl Quantize {
         let made = Made { quantised: &quantised, sizes, sram };
         if let Some(path) = &self.report {
             let page = report::quant::html(&self.summary(&made, samples.len()))
-                .map_err(|e| Failure::usage(e.to_string(), "leave --report out"))?;
+                .map_err(|e| Failure::usage(e.to_string(), "leave --html out"))?;
             interrupt::write(path, page.as_bytes())?;
         }
         if self.json {

@@ -1,5 +1,6 @@
 //! Why a command could not do what was asked, and the exit code that says so.
 
+use serde_json::json;
 use smidgen::ir::visible;
 use smidgen::tflite::ReadError;
 use smidgen::{Error, ErrorKind};
@@ -30,6 +31,21 @@ pub enum Code {
     DoesNotFit = 5,
     Internal = 6,
     Interrupted = 130,
+}
+
+impl Code {
+    /// The kind of failure as programs read it.
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Differs => "differs",
+            Self::Request => "request",
+            Self::Unsupported => "unsupported",
+            Self::Malformed => "malformed",
+            Self::DoesNotFit => "does-not-fit",
+            Self::Internal => "internal",
+            Self::Interrupted => "interrupted",
+        }
+    }
 }
 
 impl From<Code> for ExitCode {
@@ -71,6 +87,24 @@ impl Failure {
             Self::Library(error) => error.kind().into(),
             Self::Usage { .. } | Self::Output(_) => Code::Request,
         }
+    }
+
+    /// All of it for programs.
+    pub fn describe(&self) -> serde_json::Value {
+        let mut causes = Vec::new();
+        let mut source = self.source_error();
+        while let Some(error) = source {
+            causes.push(error.to_string());
+            source = error.source();
+        }
+        let code = self.code();
+        json!({ "error": {
+            "kind": code.kind(),
+            "message": self.to_string(),
+            "causes": causes,
+            "help": self.help(),
+            "exit_code": code as u8,
+        } })
     }
 
     /// What the user can do about it.

@@ -47,6 +47,11 @@ impl Output {
         anstream::stdout().lock().write_all(guarded(text.as_ref()).as_bytes()).map_err(Failure::Output)
     }
 
+    /// Prints what smidgen itself has generated for a program, byte by byte.
+    pub fn raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        std::io::stdout().lock().write_all(bytes).map_err(Failure::Output)
+    }
+
     /// Prints a result and ends the line.
     pub fn line(&mut self, text: impl AsRef<str>) -> Result<(), Failure> {
         self.print(format!("{}\n", text.as_ref()))

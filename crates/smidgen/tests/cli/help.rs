@@ -2,9 +2,24 @@
 
 use crate::support::Folder;
 
-const COMMANDS: [&str; 15] = [
-    "inspect", "run", "verify", "eval", "quantize", "check", "ops", "convert", "plan", "compile", "boards", "diff",
-    "doctor", "simulate", "bench",
+const COMMANDS: [&str; 17] = [
+    "inspect",
+    "run",
+    "verify",
+    "eval",
+    "quantize",
+    "check",
+    "ops",
+    "convert",
+    "plan",
+    "compile",
+    "boards",
+    "diff",
+    "doctor",
+    "simulate",
+    "bench",
+    "completions",
+    "man",
 ];
 
 #[test]
@@ -39,6 +54,33 @@ fn wrong_arguments_are_a_request_that_cannot_be_carried_out() {
     }
     assert!(folder.smidgen(&["inspekt", "m"]).stderr.contains("inspect"));
     assert!(folder.smidgen(&[]).expect(2).stderr.contains("Usage"));
+}
+
+#[test]
+fn shells_and_the_manual_know_every_command() {
+    let folder = Folder::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = folder.smidgen(&["completions", shell]).expect(0).stdout;
+        assert!(COMMANDS.iter().all(|command| script.contains(command)), "{shell}");
+    }
+    let page = folder.smidgen(&["man"]).expect(0).stdout;
+    assert!(page.starts_with(".ie") || page.contains(".TH smidgen"), "{page}");
+    assert!(COMMANDS.iter().all(|command| page.contains(command)), "{page}");
+    assert!(folder.smidgen(&["man", "quantize"]).expect(0).stdout.contains("smidgen\\-quantize"));
+    folder.smidgen(&["man", "none"]).expect(2);
+}
+
+#[test]
+fn programs_are_told_why_there_is_no_result() {
+    let folder = Folder::new();
+    folder.write("empty.tflite", "");
+    let error = |arguments: &[&str], code: i32| folder.smidgen(arguments).expect(code).json()["error"].clone();
+    let missing = error(&["inspect", "--json", "missing.ir"], 2);
+    assert_eq!((&missing["kind"], &missing["exit_code"]), (&"request".into(), &2.into()), "{missing}");
+    assert!(missing["message"].as_str().unwrap().contains("missing.ir") && missing["help"].is_string(), "{missing}");
+    assert_eq!(error(&["inspect", "--json", "empty.tflite"], 4)["kind"], "malformed");
+    let wrong = error(&["inspect", "--json", "--none", "x"], 2);
+    assert!(wrong["message"].as_str().unwrap().contains("--none"), "{wrong}");
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn paths_need_not_be_text() {
     run(&[word("convert"), &model, &made], &[0]);
     run(&[word("plan"), &model, word("--board"), word("rp2040"), word("--html"), &odd(b"p\xff.html")], &[0]);
     run(&[word("compile"), &model, word("--board"), word("rp2040"), word("-o"), &out], &[0]);
-    run(&[word("eval"), &model, word("--data"), &set], &[0]);
+    run(&[word("eval"), &model, word("--data"), &set], &[2]);
     run(&[word("quantize"), &model, word("-o"), &made, word("--data"), &set], &[2]);
     run(&[word("diff"), &model, &input], &[2]);
     run(&[word("inspect"), &odd(b"none\xff.ir")], &[2]);
@@ -69,8 +69,10 @@ fn paths_need_not_be_text() {
     if simulates(Core::CortexM7) {
         run(&[word("simulate"), &model, word("--board"), word("mps2-an500")], &[0]);
         run(&[word("bench"), folder.path("").as_os_str(), word("--board"), word("mps2-an500")], &[0]);
-        // Commas are special to the emulator, and the linker script lies in the cache.
-        let odd_cache = at(&odd(b"cache,\xff"));
+        // Commas are special to the emulator; cargo takes no path that is not text.
+        let refused = finish(folder.command(&SIMULATE).env("XDG_CACHE_HOME", at(&odd(b"cache\xff")))).expect(2);
+        assert!(flat(&refused).contains("XDG_CACHE_HOME"), "{}", refused.stderr);
+        let odd_cache = folder.path("cache,comma");
         let odd_tmp = at(&odd(b"tmp,\xff"));
         fs::create_dir(&odd_tmp).unwrap();
         let mut command = folder.command(&SIMULATE);
