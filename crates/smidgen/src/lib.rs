@@ -18,7 +18,10 @@ struct Readme;
 pub mod compile;
 pub mod error;
 pub mod evaluate;
+pub mod fit;
 pub mod network;
+pub mod planning;
+pub mod scope;
 pub mod simulate;
 pub mod verify;
 

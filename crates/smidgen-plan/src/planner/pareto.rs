@@ -1,7 +1,7 @@
 //! The front of plans of which none is better in everything: SRAM against modelled instructions and recomputation.
 
 use super::segments::Kind;
-use super::{MEASURES, Objective, Plan, PlanError, PlanOptions, Planner, tune};
+use super::{MEASURES, Modelled, Objective, Plan, PlanError, PlanOptions, Planner, tune};
 use crate::Lowered;
 use crate::schedule::ScheduleChoice;
 
@@ -15,7 +15,7 @@ pub struct PlanPoint {
     /// Bytes of SRAM: [`PlanReport::total_bytes`](super::PlanReport::total_bytes).
     pub total_bytes: usize,
     /// Modelled instructions.
-    pub instructions: u64,
+    pub instructions: Modelled,
     /// Multiply-accumulates computed again, in per cent.
     pub extra_macs_percent: f64,
 }
@@ -91,12 +91,15 @@ fn point(plan: &Plan, options: PlanOptions) -> PlanPoint {
 }
 
 /// What nothing else beats in both bytes and instructions, by ascending bytes.
-fn front<T>(mut all: Vec<T>, key: impl Fn(&T) -> (usize, u64)) -> Vec<T> {
+fn front<T, I: Ord + Copy>(mut all: Vec<T>, key: impl Fn(&T) -> (usize, I)) -> Vec<T> {
     all.sort_by_key(&key);
-    let mut least = u64::MAX;
+    let mut least = None;
     all.retain(|one| {
-        let better = key(one).1 < least;
-        least = least.min(key(one).1);
+        let instructions = key(one).1;
+        let better = least.is_none_or(|least| instructions < least);
+        if better {
+            least = Some(instructions);
+        }
         better
     });
     all
