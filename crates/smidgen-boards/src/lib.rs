@@ -75,6 +75,20 @@ impl Core {
         }
     }
 
+    /// The name for people, such as `Cortex-M0+`.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::CortexM0 => "Cortex-M0",
+            Self::CortexM0Plus => "Cortex-M0+",
+            Self::CortexM3 => "Cortex-M3",
+            Self::CortexM4 => "Cortex-M4",
+            Self::CortexM7 => "Cortex-M7",
+            Self::CortexM33 => "Cortex-M33",
+            Self::CortexM55 => "Cortex-M55",
+            Self::Rv32imc => "RISC-V (rv32imc)",
+        }
+    }
+
     /// The Rust target that code for this core is compiled for.
     pub fn target(self) -> &'static str {
         match self {

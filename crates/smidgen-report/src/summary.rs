@@ -62,8 +62,8 @@ pub struct ParetoPoint {
     pub schedule: String,
     /// SRAM in bytes.
     pub total_bytes: usize,
-    /// Modelled instructions of one inference.
-    pub instructions: u64,
+    /// Modelled instructions of one inference; `None` for a core that they are not modelled for.
+    pub instructions: Option<u64>,
     /// Multiply-accumulates computed again, in per cent of the network's.
     pub extra_macs_percent: f64,
     /// The one that this report shows.
@@ -89,6 +89,8 @@ pub struct Summary {
     pub segments: Vec<Segment>,
     /// The table of steps.
     pub steps: Vec<StepRow>,
-    /// Alternatives; empty if none were computed.
+    /// For which cores instructions are modelled, in a sentence.
+    pub instructions: String,
+    /// Alternatives, each with more bytes and fewer instructions than the one before; empty if none were computed.
     pub pareto: Vec<ParetoPoint>,
 }

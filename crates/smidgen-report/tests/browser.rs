@@ -115,7 +115,7 @@ fn the_page_stands_alone_and_fits_two_widths() {
             .map(|p| ParetoPoint {
                 schedule: p.schedule.clone(),
                 total_bytes: p.total_bytes,
-                instructions: p.instructions,
+                instructions: p.instructions.on(smidgen_plan::CoreFamily::ArmDsp),
                 extra_macs_percent: p.extra_macs_percent,
                 chosen: false,
             })

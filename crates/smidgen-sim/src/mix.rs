@@ -5,6 +5,8 @@
 //! buffer), a load or store of n registers 1 + n, a taken branch 2 on top of 1 (every branch is counted as half taken: 2), a
 //! division 7, a 32x32 multiply with 64-bit result 1. It is a model and is always labelled so.
 
+use smidgen_boards::Core;
+
 /// Kinds of instructions.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Class {
@@ -37,11 +39,16 @@ pub struct Mix {
     pub branches: u64,
     /// [`Class::Other`].
     pub others: u64,
-    /// Modelled cycles on a Cortex-M4.
-    pub m4_cycles: u64,
+    /// Modelled cycles, if it is a Cortex-M4: see [`cycles`](Self::cycles).
+    m4_cycles: u64,
 }
 
 impl Mix {
+    /// Modelled cycles, for the core that the model is of.
+    pub fn cycles(&self, core: Core) -> Option<u64> {
+        (core == Core::CortexM4).then_some(self.m4_cycles)
+    }
+
     /// Counts `count` executions of an instruction.
     pub fn add(&mut self, class: Class, opcode: &[u8], count: u64) {
         let (slot, cycles) = match class {

@@ -2,13 +2,14 @@
 
 use crate::error::Error;
 use crate::network::Network;
+use crate::planning::{IntegerEnds, Planned, plan_network};
 use smidgen_boards::{Board, Core};
 use smidgen_codegen::{CLibrary, Files, Options, Pixels};
 use smidgen_data::picture::Normalise;
 use smidgen_data::{PictureInput, zipped};
 use smidgen_ir::ElementType;
-use smidgen_plan::planner::{Plan, PlanOptions, plan};
-use smidgen_plan::{LowerOptions, lower};
+use smidgen_plan::planner::{Advice, Plan, PlanOptions, advise};
+use smidgen_plan::{LowerOptions, Lowered};
 use smidgen_sim::library::library;
 use smidgen_sim::toolchain::Toolchain;
 
@@ -32,6 +33,10 @@ pub struct Job<'a> {
 pub struct Compiled {
     /// The plan.
     pub plan: Plan,
+    /// The steps that were planned.
+    pub lowered: Lowered,
+    /// What it would be with integers at the ends, where that is less.
+    pub integer_ends: Option<IntegerEnds>,
     /// The Rust crate.
     pub rust: Files,
     /// What it was printed with.
@@ -43,6 +48,11 @@ impl Compiled {
     pub fn constants(&self) -> usize {
         self.plan.program.constants.iter().map(|c| c.bytes.len()).sum()
     }
+
+    /// What would make the plan fit its budget; `None` if it does.
+    pub fn advice(&self, options: &PlanOptions) -> Option<Advice> {
+        advise(&self.lowered, options, &self.plan.report)
+    }
 }
 
 /// Plans the network and prints it.
@@ -51,12 +61,11 @@ impl Compiled {
 /// If an operator has no kernel, the schedule does not suit the network, or the plan is not sound. A network that is too large for
 /// the board is not an error here: see [`excess`].
 pub fn compile(job: &Job) -> Result<Compiled, Error> {
-    let lowered = lower(job.network.graph(), &job.lower)?;
-    let plan = plan(&lowered, &job.plan)?;
+    let Planned { lowered, plan, integer_ends } = plan_network(job.network, &job.lower, &job.plan)?;
     let options =
         Options { board: Some(job.board.title.clone()), dsp: job.board.core.has_dsp(), ..job.options.clone() };
     let rust = smidgen_codegen::rust_crate(&plan.program, job.network.graph(), &options)?;
-    Ok(Compiled { plan, rust, options })
+    Ok(Compiled { plan, lowered, integer_ends, rust, options })
 }
 
 /// How floating-point numbers are passed to C functions, which all of a program must agree about.

@@ -19,8 +19,11 @@ pub mod c_array;
 pub mod compile;
 pub mod error;
 pub mod evaluate;
+pub mod fit;
 pub mod foreign;
 pub mod network;
+pub mod planning;
+pub mod scope;
 pub mod simulate;
 pub mod verify;
 

@@ -4,13 +4,14 @@ use crate::Error;
 use crate::compile::{self, Compiled};
 use crate::data::Array;
 use crate::network::Runner;
+use crate::scope::family;
 use crate::verify::{self, Golden};
 use smidgen_boards::Core;
-use smidgen_plan::Operand;
 use smidgen_plan::certify::{Occupancy, occupancy};
 use smidgen_plan::planner::Plan;
+use smidgen_plan::{CoreFamily, Operand};
 use smidgen_sim::harness;
-use smidgen_sim::report::{Flash, Function, Mix, Options, SCHEMA, Simulation, Sram, Step, Versions};
+use smidgen_sim::report::{Flash, Function, IntegerEnds, Mix, Options, SCHEMA, Simulation, Sram, Step, Versions};
 use smidgen_sim::session::{self, Measured};
 use smidgen_sim::toolchain::Toolchain;
 use smidgen_sim::{build, checks, qemu};
@@ -60,7 +61,7 @@ pub fn simulate(job: &Job, samples: &[Vec<Array>]) -> Result<Simulated, Error> {
     let compile::Job { network: graph, board, .. } = job.compile;
     // One name for all, so that what is compiled for one network serves the next.
     let options = smidgen_codegen::Options { name: "network".into(), ..job.compile.options.clone() };
-    let Compiled { plan, rust, .. } = compile::compile(&compile::Job { options, ..job.compile.clone() })?;
+    let Compiled { plan, rust, integer_ends, .. } = compile::compile(&compile::Job { options, ..job.compile.clone() })?;
     // Beyond the board's own SRAM the linker says by how much, with all that lies beside the arena.
     let taken = plan.report.total_bytes;
     if let Some(budget) = job.compile.plan.budget.filter(|&b| b < taken && b < board.sram.bytes as usize) {
@@ -81,14 +82,20 @@ pub fn simulate(job: &Job, samples: &[Vec<Array>]) -> Result<Simulated, Error> {
         let of = |(array, bytes): (&Array, &Vec<u8>)| Array { data: bytes.clone(), ..array.clone() };
         outputs.push(expected.iter().zip(&sample.outputs).map(of).collect());
     }
-    let report = report(job, &plan, &toolchain, &measured, matches_host);
+    let mut report = report(job, &plan, &toolchain, &measured, matches_host);
+    report.integer_ends = integer_ends.map(|ends| IntegerEnds {
+        planned: ends.total_bytes as u64,
+        modelled_instructions: ends.instructions.on(family(board.core)),
+    });
     Ok(Simulated { report, outputs })
 }
 
 /// How long an emulator may take for so many samples: far longer than it does unless something hangs.
 fn patience(plan: &Plan, samples: usize) -> Duration {
     let macs: u64 = plan.program.steps.iter().map(|step| step.macs).sum();
-    let instructions = plan.report.instructions.max(macs.saturating_mul(DEAREST_MAC));
+    // Steps without multiply-accumulates count as on the cores that the model was fitted to: no bound, but of the right order.
+    let modelled = plan.report.instructions.on(CoreFamily::ArmDsp).unwrap_or(0);
+    let instructions = modelled.max(macs.saturating_mul(DEAREST_MAC));
     // The first sample runs once more, step by step.
     let all = instructions.saturating_mul(samples as u64 + 1);
     LEAST_LIMIT + Duration::from_secs(all / SLOWEST)
@@ -121,6 +128,7 @@ fn report(job: &Job, plan: &Plan, toolchain: &Toolchain, measured: &Measured, ma
     let (code, constants) = (elf.section(".text"), elf.section(".rodata") + elf.section(".data"));
     let arm = board.core != Core::Rv32imc;
     let mix = measured.mix;
+    let cycles = mix.cycles(board.core);
     Simulation {
         schema: SCHEMA,
         model: job.model.to_owned(),
@@ -143,7 +151,7 @@ fn report(job: &Job, plan: &Plan, toolchain: &Toolchain, measured: &Measured, ma
         macs: program.steps.iter().map(|s| s.macs).sum(),
         sram: Sram { arena, scratch: planned - arena, statics, stack, total: planned + statics + stack, planned },
         flash: Flash { code, constants, total: code + constants },
-        steps: steps(plan, &occupancy(program), &measured.steps),
+        steps: steps(plan, &occupancy(program), &measured.steps, family(board.core)),
         symbols: (measured.symbols.iter().take(FUNCTIONS))
             .map(|(name, instructions)| Function { name: name.clone(), instructions: *instructions })
             .collect(),
@@ -155,12 +163,21 @@ fn report(job: &Job, plan: &Plan, toolchain: &Toolchain, measured: &Measured, ma
             branches: mix.branches,
             others: mix.others,
         }),
-        modelled_m4_cycles: arm.then_some(mix.m4_cycles),
+        modelled_m4_cycles: cycles,
+        modelled_milliseconds: cycles.map(|cycles| cycles as f64 / (1e3 * f64::from(board.clock_mhz))),
+        not_modelled: match (family(board.core), cycles) {
+            (CoreFamily::ArmDsp, Some(_)) => None,
+            (CoreFamily::ArmDsp, None) => Some(format!("cycles are not modelled for {}", board.core.title())),
+            (CoreFamily::Other, _) => {
+                Some(format!("instructions and cycles are not modelled for {}", board.core.title()))
+            }
+        },
+        integer_ends: None,
         checks: checks::check(elf),
     }
 }
 
-fn steps(plan: &Plan, map: &Occupancy, instructions: &[u64]) -> Vec<Step> {
+fn steps(plan: &Plan, map: &Occupancy, instructions: &[u64], family: CoreFamily) -> Vec<Step> {
     let program = &plan.program;
     let mut steps: Vec<Step> = (program.steps.iter().enumerate())
         .map(|(i, step)| {
@@ -173,7 +190,7 @@ fn steps(plan: &Plan, map: &Occupancy, instructions: &[u64]) -> Vec<Step> {
                 name: step.name.clone(),
                 runs: 0,
                 instructions: instructions.get(i).copied().unwrap_or(0),
-                modelled_instructions: plan.report.steps.get(i).map_or(0, |said| said.instructions),
+                modelled_instructions: plan.report.steps.get(i).and_then(|said| said.instructions.on(family)),
                 macs: step.macs,
                 sram: 0,
                 flash: constants.map(|id| program.constants[id.index()].bytes.len() as u64).sum(),

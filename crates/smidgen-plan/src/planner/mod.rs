@@ -6,7 +6,9 @@
 
 mod advice;
 mod cost;
+mod flash;
 mod form;
+mod modelled;
 mod order;
 mod pareto;
 mod report;
@@ -17,6 +19,8 @@ mod tune;
 mod tests;
 
 pub use advice::{Advice, advise};
+pub use flash::{FlashReport, flash};
+pub use modelled::{CoreFamily, Modelled};
 pub use pareto::{PlanPoint, pareto};
 pub use report::{Least, PlanReport, SegmentReport, StepReport};
 
@@ -340,8 +344,8 @@ impl<'a> Planner<'a> {
         let key = |r: &PlanReport| {
             let over = self.options.budget.is_some_and(|budget| r.total_bytes > budget);
             match self.options.objective {
-                Objective::Speed if !over => (over, r.instructions, r.total_bytes as u64),
-                _ => (over, r.total_bytes as u64, r.instructions),
+                Objective::Speed if !over => (over, 0, r.instructions, r.total_bytes),
+                _ => (over, r.total_bytes, r.instructions, 0),
             }
         };
         key(a) < key(b)

@@ -1,6 +1,6 @@
 //! The front of plans of which none is better in everything: SRAM against modelled instructions and recomputation.
 
-use super::{Draft, MEASURES, Objective, PlanError, PlanOptions, Planner, tune};
+use super::{Draft, MEASURES, Modelled, Objective, PlanError, PlanOptions, Planner, tune};
 use crate::Lowered;
 use crate::schedule::ScheduleChoice;
 
@@ -14,7 +14,7 @@ pub struct PlanPoint {
     /// Bytes of SRAM: [`PlanReport::total_bytes`](super::PlanReport::total_bytes).
     pub total_bytes: usize,
     /// Modelled instructions.
-    pub instructions: u64,
+    pub instructions: Modelled,
     /// Multiply-accumulates computed again, in per cent.
     pub extra_macs_percent: f64,
 }
@@ -32,9 +32,7 @@ pub fn pareto(lowered: &Lowered, stream_input: bool) -> Result<Vec<PlanPoint>, P
     let candidates = planner.candidates();
     // Forms with the options that ask for them; a quick look says which can be on the front at all.
     let mut forms = Vec::new();
-    for (schedule, form) in
-        [(ScheduleChoice::Layer, planner.layered()), (ScheduleChoice::Stream, planner.streamed())]
-    {
+    for (schedule, form) in [(ScheduleChoice::Layer, planner.layered()), (ScheduleChoice::Stream, planner.streamed())] {
         forms.push((PlanOptions { schedule, ..base.clone() }, form));
     }
     let mut least = u64::MAX;
@@ -91,12 +89,15 @@ fn point(plan: &Draft, options: PlanOptions) -> PlanPoint {
 }
 
 /// What nothing else beats in both bytes and instructions, by ascending bytes.
-fn front<T>(mut all: Vec<T>, key: impl Fn(&T) -> (usize, u64)) -> Vec<T> {
+fn front<T, I: Ord + Copy>(mut all: Vec<T>, key: impl Fn(&T) -> (usize, I)) -> Vec<T> {
     all.sort_by_key(&key);
-    let mut least = u64::MAX;
+    let mut least = None;
     all.retain(|one| {
-        let better = key(one).1 < least;
-        least = least.min(key(one).1);
+        let instructions = key(one).1;
+        let better = least.is_none_or(|least| instructions < least);
+        if better {
+            least = Some(instructions);
+        }
         better
     });
     all

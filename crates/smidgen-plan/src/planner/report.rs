@@ -1,6 +1,6 @@
 //! What is to be said about a plan. Sizes are exact; instructions are [modelled](super::cost); multiply-accumulates are exact.
 
-use super::{Draft, List, PlanError, PlanOptions, cost};
+use super::{CoreFamily, Draft, List, Modelled, PlanError, PlanOptions, cost};
 use crate::schedule::{self, Flow, ScheduleChoice};
 use crate::{Lowered, Program, Run, place};
 use std::ops::Range;
@@ -21,7 +21,7 @@ pub struct SegmentReport {
     /// The most bytes alive at one moment of it, scratch and state and what passes by included.
     pub peak_bytes: usize,
     /// Modelled instructions.
-    pub instructions: u64,
+    pub instructions: Modelled,
 }
 
 impl SegmentReport {
@@ -34,7 +34,7 @@ impl SegmentReport {
             last: name(to.checked_sub(1)),
             runs: 0,
             peak_bytes: 0,
-            instructions: hundredths / 100,
+            instructions: Modelled::of_hundredths(hundredths),
         }
     }
 }
@@ -51,7 +51,7 @@ pub struct StepReport {
     /// Multiply-accumulates of the whole output, once.
     pub macs: u64,
     /// Modelled instructions of all its runs.
-    pub instructions: u64,
+    pub instructions: Modelled,
     /// Bytes of scratch.
     pub scratch_bytes: usize,
     /// Bytes that its output takes in the arena as it is kept.
@@ -66,7 +66,7 @@ pub struct Least {
     /// Bytes of SRAM: [`PlanReport::total_bytes`] of that plan.
     pub total_bytes: usize,
     /// Its modelled instructions.
-    pub instructions: u64,
+    pub instructions: Modelled,
 }
 
 /// What a plan takes.
@@ -91,7 +91,7 @@ pub struct PlanReport {
     /// The same in the convention of the MCUNetV2 paper, where halos are not clipped; only for tiles.
     pub extra_macs_unclipped_percent: Option<f64>,
     /// Modelled instructions of one inference.
-    pub instructions: u64,
+    pub instructions: Modelled,
     /// Entries of the list.
     pub runs: usize,
     /// The schedule as a user would write it.
@@ -111,13 +111,16 @@ pub struct PlanReport {
 }
 
 impl PlanReport {
-    /// What was traded, in a line: bytes above the [least](Self::least) for fewer instructions.
-    pub fn traded(&self) -> Option<String> {
+    /// What was traded, in a line: bytes above the [least](Self::least) for fewer instructions, and how many fewer where they are
+    /// modelled for the family.
+    pub fn traded(&self, family: CoreFamily) -> Option<String> {
         let least = self.least?;
         let more = self.total_bytes.saturating_sub(least.total_bytes);
-        let fewer = least.instructions.saturating_sub(self.instructions);
-        let percent = 100.0 * fewer as f64 / least.instructions.max(1) as f64;
-        Some(format!("{more} bytes more than the least, {percent:.1} % fewer instructions"))
+        let fewer = match self.instructions.saves_of(least.instructions, family) {
+            Some(part) => format!("{:.1} % fewer instructions", 100.0 * part),
+            None => "for fewer instructions".to_owned(),
+        };
+        Some(format!("{more} bytes more than the least, {fewer}"))
     }
 }
 
@@ -144,7 +147,7 @@ pub(super) fn finish(flow: &Flow, list: List, options: &PlanOptions) -> Result<D
                 runs: 0,
                 rows: 0,
                 macs: step.macs,
-                instructions: 0,
+                instructions: Modelled::default(),
                 scratch_bytes: step.scratch_bytes,
                 output_bytes: buffer.map_or(0, |b| b.bytes()),
                 storage: buffer.map_or_else(String::new, |b| match (b.slots, b.width) {
@@ -156,15 +159,16 @@ pub(super) fn finish(flow: &Flow, list: List, options: &PlanOptions) -> Result<D
             }
         })
         .collect();
+    let mut hundredths = vec![0; steps.len()];
     for run in runs {
         if let Run::Compute { step, region } = run {
             let said = &mut steps[step.index()];
             said.runs += 1;
             said.rows += region.y1 - region.y0;
-            said.instructions += cost::of_run(lowered, run);
+            hundredths[step.index()] += cost::of_run(lowered, run);
         }
     }
-    steps.iter_mut().for_each(|said| said.instructions /= 100);
+    steps.iter_mut().zip(hundredths).for_each(|(said, sum)| said.instructions = Modelled::of_hundredths(sum));
     let mut segments = list.segments;
     measure(&mut segments, &program, &placed.live_bytes);
     let kept = |b: &&crate::Buffer| b.slots < b.spec.extent.rows || b.width < b.spec.extent.cols;
@@ -181,7 +185,7 @@ pub(super) fn finish(flow: &Flow, list: List, options: &PlanOptions) -> Result<D
         optimal: placed.optimal,
         extra_macs_percent: percent(executed.saturating_sub(macs)),
         extra_macs_unclipped_percent: unclipped.map(|u| percent(u.macs.saturating_sub(u.once))),
-        instructions: list.instructions / 100,
+        instructions: Modelled::of_hundredths(list.instructions),
         runs,
         schedule: options.schedule.to_string(),
         segments,

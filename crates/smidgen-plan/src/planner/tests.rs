@@ -126,16 +126,16 @@ fn the_search_for_segments_is_bounded_and_says_so() {
         let most = segments::VISITS + 4 * segments::MOST_STREAMED_ROWS;
         assert!(found <= most, "{steps} steps of {rows} rows: {found}");
     }
-    let report = plan(&chain(3, 100_000), &options("auto")).unwrap().report;
+    let report = draft(&chain(3, 100_000), &options("auto")).unwrap().report;
     assert!(report.coarse && report.runs <= 3, "{} runs", report.runs);
-    assert!(!plan(&chain(3, 100), &options("auto")).unwrap().report.coarse);
+    assert!(!draft(&chain(3, 100), &options("auto")).unwrap().report.coarse);
 }
 
 #[test]
 fn a_stream_of_too_many_steps_or_rows_is_cut() {
     for (steps, rows) in [(1000, 2), (3, 100_000), (5, 30_000)] {
-        let planned = plan(&chain(steps, rows), &options("stream")).unwrap();
-        validate(&planned.program).unwrap();
+        let planned = draft(&chain(steps, rows), &options("stream")).unwrap();
+        check_runs(&planned.program).unwrap();
         assert!(planned.report.coarse, "{steps} {rows}");
         // Steps that have too many rows alone come together as one segment, whole.
         let segments = &planned.report.segments;

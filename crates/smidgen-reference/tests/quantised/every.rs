@@ -3,8 +3,8 @@
 use super::check;
 use smidgen::quant::{ActivationBits, Ends, Inputs, Options, QuantError, RangeMethod, WeightBits, quantise};
 use smidgen_ir::{
-    Activation, AxisSlice, BinaryKind, ConvParams, DataType, ElementType, Graph, Op, PadValue, Padding, PoolKind, ReduceKind,
-    ReshapeKind, ResizeKind, Shape, Tensor, TensorId, UnaryKind, infer,
+    Activation, AxisSlice, BinaryKind, ConvParams, DataType, ElementType, Graph, Op, PadValue, Padding, PoolKind,
+    ReduceKind, ReshapeKind, ResizeKind, Shape, Tensor, TensorId, UnaryKind, infer,
 };
 use smidgen_reference::Reference;
 use smidgen_tflite::SUPPORTED;
@@ -59,9 +59,8 @@ fn forms(name: &str) -> Vec<Made> {
         plain(Op::Pool2d { kind, window, stride, padding: Padding::Same, activation })
     };
     let reduce = |kind: ReduceKind| plain(Op::Reduce { kind, axes: vec![1, 2], keep_dims: true });
-    let resize = |kind: ResizeKind| {
-        plain(Op::Resize { kind, output: [6, 6], align_corners: false, half_pixel_centers: false })
-    };
+    let resize =
+        |kind: ResizeKind| plain(Op::Resize { kind, output: [6, 6], align_corners: false, half_pixel_centers: false });
     let reshape = |kind: ReshapeKind, shape: &[usize]| plain(Op::Reshape { kind, shape: shape.to_vec() });
     let pads = vec![[0, 0], [1, 1], [1, 0], [0, 0]];
     match name {

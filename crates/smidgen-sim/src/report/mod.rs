@@ -55,9 +55,18 @@ pub struct Simulation {
     /// Kinds of instructions executed for the first sample; absent for cores that are not Arm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mix: Option<Mix>,
-    /// Modelled cycles of the first sample on a Cortex-M4 with memory that needs no waiting; absent for cores that are not Arm.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Modelled cycles of the first sample on a Cortex-M4 with memory that needs no waiting; null for every other core.
+    #[serde(default)]
     pub modelled_m4_cycles: Option<u64>,
+    /// These cycles at the board's clock.
+    #[serde(default)]
+    pub modelled_milliseconds: Option<f64>,
+    /// What is not modelled for this core, and therefore null; null if everything is.
+    #[serde(default)]
+    pub not_modelled: Option<String>,
+    /// What the plan takes with integers at the network's ends (`--io int8`); null if it has no float ends, or takes no less.
+    #[serde(default)]
+    pub integer_ends: Option<IntegerEnds>,
     /// What must not be in the firmware.
     pub checks: Checks,
 }
@@ -120,6 +129,16 @@ pub struct Flash {
     pub total: u64,
 }
 
+/// A plan whose QUANTIZE and DEQUANTIZE at the ends are cut off.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct IntegerEnds {
+    /// Bytes of SRAM without the stack, to be compared with [`Sram::planned`].
+    pub planned: u64,
+    /// Modelled instructions; null for cores that the model does not hold for.
+    #[serde(default)]
+    pub modelled_instructions: Option<u64>,
+}
+
 /// One step of the Program.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Step {
@@ -129,9 +148,9 @@ pub struct Step {
     pub runs: usize,
     /// Instructions of all its runs.
     pub instructions: u64,
-    /// What the planner took for that, by its model of a core with Armv7E-M.
+    /// What the planner took for that, by its model; null for cores that the model does not hold for.
     #[serde(default)]
-    pub modelled_instructions: u64,
+    pub modelled_instructions: Option<u64>,
     /// Multiply-accumulates of its output.
     pub macs: u64,
     /// Bytes alive in the arena while it runs, at most.

@@ -59,9 +59,12 @@ const COLUMNS: [Column; 9] = [
     Column::right("of it\nstack", 3),
     Column::right("flash\nbytes", 0),
     Column::right("of it\ncode", 4),
-    Column::right("M4 cycles\n(modelled)", 5),
+    CYCLES,
     Column::left("outputs", 1),
 ];
+
+/// Shown for boards whose cycles are modelled.
+const CYCLES: Column = Column::right("M4 cycles\n(modelled)", 5);
 
 impl Bench {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
@@ -145,7 +148,10 @@ impl Bench {
 }
 
 fn show(out: &mut Output, report: &Report, board: &Board) -> Result<(), Failure> {
-    let mut table = Table::new(&COLUMNS);
+    // One board, one core: its cycles are modelled for all networks or for none.
+    let cycles = report.models.iter().any(|r| r.modelled_m4_cycles.is_some());
+    let columns: Vec<Column> = COLUMNS.iter().filter(|c| cycles || c.title != CYCLES.title).copied().collect();
+    let mut table = Table::new(&columns);
     for r in &report.models {
         let per_mac = if r.macs == 0 { "-".into() } else { format!("{:.2}", r.instructions as f64 / r.macs as f64) };
         let outputs = match (r.matches_host, r.matches_golden) {
@@ -154,7 +160,7 @@ fn show(out: &mut Output, report: &Report, board: &Board) -> Result<(), Failure>
             (true, Some(true)) => "golden",
             (true, None) => "host's",
         };
-        table.row(vec![
+        let mut row = vec![
             r.model.trim_end_matches(".tflite").to_owned(),
             thousands(r.instructions),
             per_mac,
@@ -162,9 +168,10 @@ fn show(out: &mut Output, report: &Report, board: &Board) -> Result<(), Failure>
             thousands(r.sram.stack),
             thousands(r.flash.total),
             thousands(r.flash.code),
-            r.modelled_m4_cycles.map_or_else(String::new, thousands),
-            outputs.to_owned(),
-        ]);
+        ];
+        row.extend(cycles.then(|| r.modelled_m4_cycles.map_or_else(String::new, thousands)));
+        row.push(outputs.to_owned());
+        table.row(row);
     }
     out.print(table.render(out.width))?;
     for failed in &report.failed {

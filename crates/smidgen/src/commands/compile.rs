@@ -2,7 +2,8 @@
 
 use super::Answer;
 use crate::console::classes::read_labels;
-use crate::console::format::bytes;
+use crate::console::ends;
+use crate::console::format::{bytes, percent, wrap};
 use crate::console::inputs::NormaliseName;
 use crate::console::interrupt;
 use crate::console::options::{Deployment, Model};
@@ -13,11 +14,13 @@ use serde_json::json;
 use smidgen::codegen::{Files, LONGEST_NAME, Options, identifier};
 use smidgen::compile::{self, Compiled, FloatAbi, Job};
 use smidgen::data::write_folder;
+use smidgen::fit::{Fit, code_estimate};
 use smidgen::ir::{visible, visible_path};
 use smidgen::plan::certify::occupancy;
-use smidgen::plan::planner::advise;
+use smidgen::plan::planner::flash;
 use smidgen::report::MemoryMap;
-use smidgen::{Error, Network, plan};
+use smidgen::scope::Scope;
+use smidgen::{Error, Network};
 use std::path::{Path, PathBuf};
 
 /// Write firmware code for a network: a Rust crate, a C or Arduino library
@@ -110,7 +113,7 @@ impl Compile {
             options: self.options(&network, out)?,
         };
         let compiled = compile::compile(&job)?;
-        if let Some(verdict) = too_large(&job, &compiled)? {
+        if let Some(verdict) = too_large(&job, &compiled) {
             if self.json {
                 out.json(&self.describe(&job, &compiled, &[]))?;
             } else {
@@ -185,20 +188,38 @@ impl Compile {
         let board = job.board;
         let folder = visible_path(&self.out);
         out.line(format!("{GOOD}{folder} written for {}.{GOOD:#}", visible(&board.title)))?;
+        if let Some(said) = float_ends(job, compiled) {
+            out.line(wrap(&said, out.width, 2))?;
+        }
         let free = |all: u32, taken: usize| bytes((all as usize).saturating_sub(taken));
+        let share = |all: u32, taken: usize| percent(taken as u64, u64::from(all), 1);
         let constants = compiled.constants();
+        let fit = fit(job, compiled);
         for (label, value) in [
             (
                 "SRAM",
                 format!(
-                    "{} (exact; the stack comes on top), {} left",
+                    "{} (exact; the stack comes on top), {} of the board's, {} left",
                     bytes(report.total_bytes),
+                    share(board.sram.bytes, report.total_bytes),
                     free(board.sram.bytes, report.total_bytes)
                 ),
             ),
             (
                 "constants in flash",
-                format!("{} (exact; code comes on top), {} left", bytes(constants), free(board.flash.bytes, constants)),
+                format!(
+                    "{} (exact; code comes on top), {} of the board's, {} left",
+                    bytes(constants),
+                    share(board.flash.bytes, constants),
+                    free(board.flash.bytes, constants)
+                ),
+            ),
+            (
+                "with code about",
+                format!(
+                    "{} (estimated from other networks' firmware; `smidgen simulate` measures it)",
+                    bytes(fit.flash_with_code())
+                ),
             ),
             ("schedule", format!("{}, {} runs", report.schedule, report.runs)),
             ("digest of the plan", format!("{:016x}", compiled.plan.program.digest())),
@@ -263,6 +284,13 @@ impl Compile {
             "fits": compile::excess(job, compiled) == [0, 0],
             "sram_bytes": report.total_bytes,
             "constants_bytes": compiled.constants(),
+            "estimated_code_bytes": fit(job, compiled).code,
+            "float_ends": float_ends(job, compiled),
+            "integer_ends": compiled.integer_ends.map(|ends| json!({
+                "total_bytes": ends.total_bytes,
+                "modelled_instructions": Scope::of(Some(job.board)).instructions(ends.instructions),
+            })),
+            "remedies": fit(job, compiled).remedies(bytes),
             "schedule": report.schedule,
             "runs": report.runs,
             "digest": format!("{:016x}", compiled.plan.program.digest()),
@@ -276,31 +304,48 @@ fn add(files: &mut Files, folder: &str, from: &Files) {
     files.extend(from.iter().map(|(name, bytes)| (format!("{folder}/{name}"), bytes.clone())));
 }
 
-/// Why the board is too small, and what would help.
-fn too_large(job: &Job, compiled: &Compiled) -> Result<Option<String>, Failure> {
-    let board = job.board;
-    let mut text = match compile::excess(job, compiled) {
-        [0, 0] => return Ok(None),
-        [0, flash] => format!(
-            "Does not fit the flash of {}: the constants take {}, {} too many. A narrower network, int4 weights or a board with more \
-             flash would help.",
-            visible(&board.title),
-            bytes(compiled.constants()),
-            bytes(flash)
-        ),
-        [sram, _] => {
-            let taken = bytes(compiled.plan.report.total_bytes);
-            let what = job.plan.budget.filter(|&budget| budget < board.sram.bytes as usize);
-            let what = what.map_or_else(
-                || visible(&board.title).to_string(),
-                |budget| format!("what --sram allows, {}", bytes(budget)),
-            );
-            format!("Does not fit {what}: takes {taken} of SRAM, {} too many.", bytes(sram))
-        }
-    };
-    let lowered = plan::lower(job.network.graph(), &job.lower).map_err(Error::from)?;
-    if let Some(advice) = advise(&lowered, &job.plan, &compiled.plan.report) {
-        text += &format!("\n{advice}");
+/// What the network takes of the board: all of its SRAM, or what `--sram` allows.
+fn fit(job: &Job, compiled: &Compiled) -> Fit {
+    let limit = job.plan.budget.unwrap_or(usize::MAX).min(job.board.sram.bytes as usize);
+    let flash = flash(&compiled.lowered);
+    Fit {
+        sram: compiled.plan.report.total_bytes,
+        sram_limit: Some(limit),
+        flash,
+        flash_limit: Some(job.board.flash.bytes as usize),
+        code: Some(code_estimate(&flash, job.board.core)),
     }
-    Ok(Some(text + "\nNothing was written."))
+}
+
+/// What float ends cost, if anything.
+fn float_ends(job: &Job, compiled: &Compiled) -> Option<String> {
+    let budget = fit(job, compiled).sram_limit;
+    let of = |ends| ends::sentence(&compiled.plan.report, &ends, Scope::of(Some(job.board)), budget);
+    compiled.integer_ends.map(of)
+}
+
+/// Why the board is too small, and what would help.
+fn too_large(job: &Job, compiled: &Compiled) -> Option<String> {
+    let fit = fit(job, compiled);
+    if fit.fits() {
+        return None;
+    }
+    let limit = job.plan.budget.filter(|&budget| budget < job.board.sram.bytes as usize);
+    let what = limit.map_or_else(
+        || visible(&job.board.title).to_string(),
+        |budget| format!("what --sram allows, {}", bytes(budget)),
+    );
+    let verdict = fit.verdict(bytes);
+    // The board is named where the sentence does not say which memory of it.
+    let mut text = match verdict.strip_prefix("Does not fit: ") {
+        Some(rest) => format!("Does not fit {what}: {rest}"),
+        None => verdict.replacen("the flash", &format!("the flash of {}", visible(&job.board.title)), 1),
+    };
+    for more in float_ends(job, compiled).into_iter().chain(compiled.advice(&job.plan).map(|a| a.to_string())) {
+        text += &format!("\n{more}");
+    }
+    for remedy in fit.remedies(bytes) {
+        text += &format!("\n- {remedy}");
+    }
+    Some(text + "\nNothing was written.")
 }

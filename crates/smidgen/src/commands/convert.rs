@@ -66,7 +66,7 @@ impl Convert {
             count(operators(&after), "operator"),
             bytes(written.len())
         ))?;
-        for line in moved(&after, &self.out.display().to_string()) {
+        for line in moved(&after, &visible_path(path).to_string()) {
             out.wrapped(&format!("  {line}"), 4)?;
         }
         Ok(Answer::Yes)

@@ -1,6 +1,7 @@
 //! What all commands share: arguments, tables, numbers, output, and what a failure looks like.
 
 pub mod classes;
+pub mod ends;
 pub mod failure;
 pub mod format;
 pub mod inputs;

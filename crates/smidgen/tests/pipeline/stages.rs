@@ -75,7 +75,10 @@ pub fn through_all(bytes: &[u8]) -> Reached {
             blameless(&error.into());
         }
         if let Some(expected) = &expected {
-            assert!(outputs(plan.program) == *expected, "{objective:?} {schedule} {stream_input} gives other bytes\n{text}");
+            assert!(
+                outputs(plan.program) == *expected,
+                "{objective:?} {schedule} {stream_input} gives other bytes\n{text}"
+            );
             reached = Reached::Run;
         }
     }

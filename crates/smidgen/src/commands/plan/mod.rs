@@ -3,17 +3,21 @@
 mod present;
 
 use super::Answer;
-use crate::console::format::bytes;
+use crate::console::ends;
+use crate::console::format::{bytes, wrap};
 use crate::console::options::{Model, ObjectiveName, ReferenceOption, size};
 use crate::console::output::{BAD, GOOD, Output};
 use crate::console::{Code, Failure, interrupt};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use smidgen::boards::{self, Board};
+use smidgen::fit::{Fit, code_estimate};
 use smidgen::ir::visible_path;
 use smidgen::plan::certify::occupancy;
-use smidgen::plan::planner::{Advice, Objective, PlanOptions, PlanPoint, advise, pareto};
+use smidgen::plan::planner::{Advice, Objective, PlanOptions, PlanPoint, advise, flash, pareto};
 use smidgen::plan::{self, Lowered};
+use smidgen::planning::{IntegerEnds, Planned, plan_network};
+use smidgen::scope::Scope;
 use smidgen::{Error, report};
 use std::path::PathBuf;
 
@@ -35,7 +39,8 @@ Examples:
 
 The network is cleaned up first: count operators by `smidgen inspect MODEL --clean`. Sizes are exact: buffers, rings, accumulators and kernel scratch lie in one arena. The stack and the application's own
 variables come on top. Every plan is replayed by a validator that shares nothing with the planner. Instructions are
-modelled. Without --board and --sram everything fits. The exit code is 5 if it does not.")]
+modelled for Cortex-M4, M7, M33 and M55, and given for no other core. A network with float ends is planned with integers too, to say what
+they cost. Without --board and --sram everything fits. The exit code is 5 if it does not.")]
 pub struct Plan {
     #[command(flatten)]
     model: Model,
@@ -110,42 +115,40 @@ struct Findings<'a> {
     plan: plan::planner::Plan,
     board: Option<Board>,
     budget: Option<usize>,
-    constants: usize,
+    integer_ends: Option<IntegerEnds>,
     advice: Option<Advice>,
     front: Vec<PlanPoint>,
     command: &'a Plan,
 }
 
 impl Findings<'_> {
-    /// Bytes of flash missing for the constants alone.
-    fn flash_excess(&self) -> usize {
-        self.board.as_ref().map_or(0, |b| self.constants.saturating_sub(b.flash.bytes as usize))
+    /// For which cores its modelled figures hold.
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(self.board.as_ref())
+    }
+
+    fn fit(&self) -> Fit {
+        let flash = flash(&self.lowered);
+        Fit {
+            sram: self.plan.report.total_bytes,
+            sram_limit: self.budget,
+            flash,
+            flash_limit: self.board.as_ref().map(|board| board.flash.bytes as usize),
+            code: self.board.as_ref().map(|board| code_estimate(&flash, board.core)),
+        }
     }
 
     fn fits(&self) -> bool {
-        self.plan.report.fits && self.flash_excess() == 0
+        self.fit().fits()
     }
 
     fn verdict(&self) -> String {
-        let total = self.plan.report.total_bytes;
-        let mut text = match self.budget {
-            None => format!("Takes {} of SRAM.", bytes(total)),
-            Some(budget) if total <= budget => {
-                format!("Fits: takes {} of SRAM, {} are left.", bytes(total), bytes(budget - total))
-            }
-            Some(budget) => {
-                format!("Does not fit: takes {} of SRAM, {} too many.", bytes(total), bytes(total - budget))
-            }
-        };
-        if self.flash_excess() > 0 {
-            let excess = bytes(self.flash_excess());
-            text += &format!(
-                " Does not fit the flash: the constants take {}, {excess} too many. A narrower network, int4 weights or a \
-                 board with more flash would help.",
-                bytes(self.constants)
-            );
-        }
-        text
+        self.fit().verdict(bytes)
+    }
+
+    /// What float ends cost, if anything.
+    fn float_ends(&self) -> Option<String> {
+        self.integer_ends.map(|ends| ends::sentence(&self.plan.report, &ends, self.scope(), self.budget))
     }
 }
 
@@ -155,14 +158,14 @@ impl Plan {
         let budget = self.sram.or(board.as_ref().map(|b| b.sram.bytes as usize));
         let mut network = self.model.open()?;
         network.clean_up().map_err(Failure::from)?;
-        let lowered = plan::lower(network.graph(), &self.reference.options().for_device()).map_err(Error::from)?;
         let options = PlanOptions {
             schedule: self.schedule,
             objective: self.objective.into(),
             budget,
             stream_input: self.stream_input,
         };
-        let plan = plan::planner::plan(&lowered, &options).map_err(Error::from)?;
+        let Planned { lowered, plan, integer_ends } =
+            plan_network(&network, &self.reference.options().for_device(), &options)?;
         let front = if self.objective == Wanted::Pareto {
             pareto(&lowered, self.stream_input).map_err(Error::from)?
         } else {
@@ -171,7 +174,7 @@ impl Plan {
         let findings = Findings {
             model: self.model.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
             advice: advise(&lowered, &options, &plan.report),
-            constants: plan.program.constants.iter().map(|c| c.bytes.len()).sum(),
+            integer_ends,
             lowered,
             plan,
             board,
@@ -190,6 +193,9 @@ impl Plan {
             Some(map) if !self.json => {
                 let style = if findings.fits() { GOOD } else { BAD };
                 out.line(format!("{style}{}{style:#}", findings.verdict()))?;
+                if let Some(said) = findings.float_ends() {
+                    out.line(wrap(&said, out.width, 2))?;
+                }
                 present::text(&findings, map, out)?;
                 if let Some(path) = &self.html {
                     out.note(format!("report written to {}", visible_path(path)))?;

@@ -2,10 +2,12 @@
 
 use super::Findings;
 use crate::console::Failure;
-use crate::console::format::{bytes, thousands};
+use crate::console::format::{bytes, percent, thousands, wrap};
 use crate::console::output::{Output, STRONG};
 use crate::console::table::{Column, Table};
 use serde_json::{Value, json};
+use smidgen::fit::boards;
+use smidgen::plan::Modelled;
 use smidgen::plan::certify::Occupancy;
 use smidgen::plan::{Extent, StepId, operator_of};
 use smidgen::report::{Budget, Figure, MemoryMap, ParetoPoint, Segment, StepRow, Summary};
@@ -31,9 +33,9 @@ const STEPS: [Column; 7] = [
 
 const POINTS: [Column; 4] = [
     Column::right("SRAM\nbytes", 0),
-    Column::right("instructions\n(modelled)", 0),
     Column::right("extra\nMACs", 0),
     Column::left("schedule", 1),
+    Column::right("instructions\n(modelled)", 0),
 ];
 
 /// Sizes, segments, steps and the memory map.
@@ -42,20 +44,29 @@ pub fn text(f: &Findings, map: &Occupancy, out: &mut Output) -> Result<(), Failu
     for figure in figures(f) {
         out.line(format!("  {:22} {} ({})", figure.label, figure.value, figure.kind))?;
     }
-    if let Some(advice) = &f.advice {
+    let remedies = f.fit().remedies(bytes);
+    if f.advice.is_some() || !remedies.is_empty() {
         out.line("")?;
+    }
+    if let Some(advice) = &f.advice {
         out.line(advice.to_string())?;
     }
+    for remedy in remedies {
+        out.line(wrap(&format!("- {remedy}"), out.width, 2))?;
+    }
     out.line(format!("\n{STRONG}Segments{STRONG:#}"))?;
-    let mut table = Table::new(&SEGMENTS);
+    // Where instructions are not modelled, the last column has nothing to say.
+    let modelled = f.scope().reason().is_none();
+    let mut table = Table::new(if modelled { &SEGMENTS } else { &SEGMENTS[..SEGMENTS.len() - 1] });
     for segment in &report.segments {
-        table.row(vec![
+        let mut row = vec![
             segment.schedule.clone(),
             format!("{} {}", segment.steps.start, operator_of(&segment.first)),
             format!("{} {}", segment.steps.end.saturating_sub(1), operator_of(&segment.last)),
             thousands(segment.peak_bytes as u64),
-            thousands(segment.instructions),
-        ]);
+        ];
+        row.extend(f.scope().instructions(segment.instructions).map(thousands));
+        table.row(row);
     }
     out.print(table.render(out.width))?;
     out.line(format!("\n{STRONG}Steps{STRONG:#}"))?;
@@ -79,22 +90,41 @@ pub fn text(f: &Findings, map: &Occupancy, out: &mut Output) -> Result<(), Failu
     out.print(drawn)?;
     if !f.front.is_empty() {
         out.line(format!("\n{STRONG}Plans that no other beats{STRONG:#}"))?;
-        let mut table = Table::new(&POINTS);
+        let mut table = Table::new(if modelled { &POINTS } else { &POINTS[..POINTS.len() - 1] });
         for point in &f.front {
-            table.row(vec![
+            let mut row = vec![
                 thousands(point.total_bytes as u64),
-                thousands(point.instructions),
                 format!("{:.1} %", point.extra_macs_percent),
                 point.schedule.clone(),
-            ]);
+            ];
+            row.extend(f.scope().instructions(point.instructions).map(thousands));
+            table.row(row);
         }
         out.print(table.render(out.width))?;
+        if let Some(note) = order_note(f) {
+            out.line(wrap(&note, out.width, 0))?;
+        }
     }
     Ok(())
 }
 
+/// What the order of plans goes by, where there are no figures for the board's own core.
+fn order_note(f: &Findings) -> Option<String> {
+    let reason = f.scope().reason()?;
+    Some(format!("Fewer bytes are paid for with instructions: by those {}; {reason}.", f.scope().modelled()))
+}
+
+/// `1,024 bytes, 12.5 % of the board's`.
+fn share(n: usize, of: Option<u32>) -> String {
+    let part = of.map(|all| format!(", {} of the board's", percent(n as u64, u64::from(all), 1)));
+    bytes(n) + &part.unwrap_or_default()
+}
+
 fn figures(f: &Findings) -> Vec<Figure> {
     let report = &f.plan.report;
+    let (scope, fit) = (f.scope(), f.fit());
+    let sram = f.board.as_ref().map(|board| board.sram.bytes);
+    let flash = f.board.as_ref().map(|board| board.flash.bytes);
     let figure =
         |label: &str, value: String, kind: &str| Figure { label: label.to_owned(), value, kind: kind.to_owned() };
     let gap = 100.0 * (report.total_bytes - report.lower_bound_bytes) as f64 / report.lower_bound_bytes.max(1) as f64;
@@ -104,19 +134,38 @@ fn figures(f: &Findings) -> Vec<Figure> {
         format!("proven for this schedule; the plan is {gap:.1} % above")
     };
     let mut figures = vec![
-        figure("SRAM in all", bytes(report.total_bytes), "exact; stack not included"),
+        figure("SRAM in all", share(report.total_bytes, sram), "exact; stack not included"),
         figure("arena", bytes(report.arena_bytes), "exact"),
         figure("of it rings and tiles", bytes(report.ring_bytes), "exact, added up"),
         figure("kernel scratch", bytes(report.scratch_bytes), "exact, largest"),
         figure("accumulators", bytes(report.state_bytes), "exact"),
         figure("lower bound", bytes(report.lower_bound_bytes), &bound),
-        figure("constants in flash", bytes(f.constants), "exact; code comes on top"),
-        figure("instructions", thousands(report.instructions), "modelled"),
+        figure("constants in flash", share(fit.flash.constants, flash), "exact; code comes on top"),
+        match (scope.instructions(report.instructions), scope.reason()) {
+            (Some(count), _) => figure("instructions", thousands(count), &scope.modelled()),
+            (None, reason) => figure("instructions", "none".to_owned(), &reason.unwrap_or_default()),
+        },
         figure("extra MACs", format!("{:.1} %", report.extra_macs_percent), "exact"),
         figure("schedule", report.schedule.clone(), &format!("{} runs", report.runs)),
     ];
-    if let Some(traded) = report.traded() {
-        figures.insert(1, figure("traded", traded, "bytes exact, instructions modelled"));
+    let place = |label: &str, figures: &[Figure]| figures.iter().position(|f| f.label == label).map_or(0, |at| at + 1);
+    if let Some(code) = fit.code {
+        let all = share(fit.flash_with_code(), flash);
+        let kind = "estimated from other networks' firmware; `smidgen simulate` measures it";
+        figures.insert(place("constants in flash", &figures), figure("with code about", all, kind));
+        if fit.code_is_tight() {
+            let kind = format!("that with about {} of code the flash is too small", bytes(code));
+            figures.insert(place("with code about", &figures), figure("beware", "estimated".to_owned(), &kind));
+        }
+    }
+    if let Some([least, most]) = scope.milliseconds(report.instructions) {
+        let kind = "the modelled instructions at 1.3 to 1.6 cycles and the board's clock; no waiting for memory";
+        figures
+            .insert(place("instructions", &figures), figure("milliseconds", format!("{least:.1} to {most:.1}"), kind));
+    }
+    if let Some(traded) = report.traded(scope.family()) {
+        let kind = format!("bytes exact, instructions as {}", scope.modelled());
+        figures.insert(1, figure("traded", traded, &kind));
     }
     if let Some(unclipped) = report.extra_macs_unclipped_percent {
         figures.push(figure("extra MACs, unclipped", format!("{unclipped:.1} %"), "convention of MCUNetV2"));
@@ -175,11 +224,17 @@ pub fn summary(f: &Findings, map: &Occupancy) -> Summary {
     let pareto = f.front.iter().map(|p| ParetoPoint {
         schedule: p.schedule.clone(),
         total_bytes: p.total_bytes,
-        instructions: p.instructions,
+        instructions: f.scope().instructions(p.instructions),
         extra_macs_percent: p.extra_macs_percent,
         chosen: p.total_bytes == report.total_bytes && p.instructions == report.instructions,
     });
-    let advice = f.advice.as_ref().map(|a| format!(" {a}")).unwrap_or_default();
+    let mut verdict = f.verdict();
+    for more in f.float_ends().into_iter().chain(f.advice.as_ref().map(|a| a.to_string())) {
+        verdict = format!("{verdict} {more}");
+    }
+    for remedy in f.fit().remedies(bytes) {
+        verdict += &format!("\n- {remedy}");
+    }
     Summary {
         model: f.model.clone(),
         schedule: report.schedule.clone(),
@@ -187,7 +242,8 @@ pub fn summary(f: &Findings, map: &Occupancy) -> Summary {
             name: f.board.as_ref().map_or_else(|| "the given size".to_owned(), |b| b.title.clone()),
             bytes,
         }),
-        verdict: f.verdict() + &advice,
+        verdict,
+        instructions: order_note(f).unwrap_or_else(|| format!("Instructions are {}.", f.scope().modelled())),
         fits: f.fits(),
         figures: figures(f),
         segments: segments.collect(),
@@ -199,8 +255,9 @@ pub fn summary(f: &Findings, map: &Occupancy) -> Summary {
 /// Everything for programs.
 pub fn json(f: &Findings) -> Value {
     let report = &f.plan.report;
+    let (scope, fit) = (f.scope(), f.fit());
     let program = &f.plan.program;
-    json!({
+    let mut all = json!({
         "model": f.model,
         "board": f.board.as_ref().map(|b| &b.name),
         "sram_bytes": f.budget,
@@ -211,28 +268,28 @@ pub fn json(f: &Findings) -> Value {
         "ring_bytes": report.ring_bytes,
         "state_bytes": report.state_bytes,
         "total_bytes": report.total_bytes,
-        "traded": report.traded(),
+        "traded": report.traded(scope.family()),
         "least": report.least.map(|l| json!({
-            "total_bytes": l.total_bytes, "modelled_instructions": l.instructions,
+            "total_bytes": l.total_bytes, "modelled_instructions": scope.instructions(l.instructions),
         })),
         "lower_bound_bytes": report.lower_bound_bytes,
         "optimal": report.optimal,
-        "constants_bytes": f.constants,
+        "constants_bytes": fit.flash.constants,
         "macs": f.lowered.steps.iter().map(|s| s.macs).sum::<u64>(),
         "extra_macs_percent": report.extra_macs_percent,
         "extra_macs_unclipped_percent": report.extra_macs_unclipped_percent,
-        "modelled_instructions": report.instructions,
+        "modelled_instructions": scope.instructions(report.instructions),
         "schedule": report.schedule,
         "stream_input": f.command.stream_input,
         "runs": report.runs,
         "digest": format!("{:016x}", program.digest()),
         "segments": report.segments.iter().map(|s| json!({
             "schedule": s.schedule, "first_step": s.steps.start, "end_step": s.steps.end,
-            "peak_bytes": s.peak_bytes, "modelled_instructions": s.instructions,
+            "peak_bytes": s.peak_bytes, "modelled_instructions": scope.instructions(s.instructions),
         })).collect::<Vec<_>>(),
         "steps": program.steps.iter().zip(&report.steps).map(|(step, said)| json!({
             "name": said.name, "operator": step.op.map(|o| o.index()), "runs": said.runs, "rows": said.rows,
-            "macs": said.macs, "modelled_instructions": said.instructions, "scratch_bytes": said.scratch_bytes, "output_bytes": said.output_bytes,
+            "macs": said.macs, "modelled_instructions": scope.instructions(said.instructions), "scratch_bytes": said.scratch_bytes, "output_bytes": said.output_bytes,
             "kept": said.storage,
         })).collect::<Vec<_>>(),
         "buffers": program.buffers.iter().map(|b| json!({
@@ -245,8 +302,25 @@ pub fn json(f: &Findings) -> Value {
                 .collect::<Vec<_>>(),
         })),
         "pareto": f.front.iter().map(|p| json!({
-            "schedule": p.schedule, "total_bytes": p.total_bytes, "modelled_instructions": p.instructions,
+            "schedule": p.schedule, "total_bytes": p.total_bytes, "modelled_instructions": scope.instructions(p.instructions),
             "extra_macs_percent": p.extra_macs_percent,
         })).collect::<Vec<_>>(),
-    })
+    });
+    let board = json!({
+        "constants_with_int4_bytes": fit.flash.with_int4,
+        "estimated_code_bytes": fit.code,
+        "modelled_for": scope.reason().is_none().then_some(Modelled::CORES),
+        "not_modelled": scope.reason(),
+        "modelled_milliseconds": scope.milliseconds(report.instructions),
+        "float_ends": f.float_ends(),
+        "integer_ends": f.integer_ends.map(|ends| json!({
+            "total_bytes": ends.total_bytes, "modelled_instructions": scope.instructions(ends.instructions),
+        })),
+        "remedies": fit.remedies(bytes),
+        "boards_that_hold_it": boards(fit.sram, fit.flash_with_code()).iter().map(|b| &b.name).collect::<Vec<_>>(),
+    });
+    if let (Some(all), Value::Object(board)) = (all.as_object_mut(), board) {
+        all.extend(board);
+    }
+    all
 }

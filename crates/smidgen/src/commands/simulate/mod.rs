@@ -35,9 +35,10 @@ Examples:
 
 The firmware is generated code and kernels, linked for the board's memory sizes and run on QEMU's machine with the same \
 core. Instructions are counted exactly and are the same every time for the same compiler; the cycles of a Cortex-M4 are \
-modelled. Outputs are compared with the host's, and every load and store of the network must lie in its own memory. SRAM \
-is the arena with kernel scratch, the generated code's variables, and the deepest stack; flash is code with constants. \
-Without --golden and --input the input is noise from a seed.
+modelled, and those of no other core. A network with float ends is also planned with integers, to say what they cost. \
+Outputs are compared with the host's, and every load and store of the network must lie in its own memory. SRAM is the \
+arena with kernel scratch, the generated code's variables, and the deepest stack; flash is code with constants. Without \
+--golden and --input the input is noise from a seed.
 
 Exit code 0: done, and the outputs are right. 1: outputs differ from the host's or the golden file's. 2: a tool is missing \
 (`smidgen doctor`). 5: the network does not fit the board.")]
@@ -115,7 +116,7 @@ impl Simulate {
             if !self.input.is_empty() {
                 present::outputs(out, network.graph(), &simulated.outputs[0], &labels, self.top)?;
             }
-            present::text(out, report, self.per_step)?;
+            present::text(out, report, &board, self.per_step)?;
         }
         Ok(answer(report.matches_host && report.matches_golden != Some(false)))
     }

@@ -1,14 +1,17 @@
 //! A simulation as text.
 
 use crate::commands::inspect::port;
-use crate::console::format::{bytes, count, short, thousands};
+use crate::console::ends::written;
+use crate::console::format::{bytes, count, short, thousands, wrap};
 use crate::console::output::{BAD, GOOD, Output, STRONG};
 use crate::console::table::{Column, Table};
 use crate::console::{Failure, classes};
+use smidgen::boards::Board;
 use smidgen::data::{Array, input};
 use smidgen::ir::Graph;
 use smidgen::ir::visible;
 use smidgen::plan::operator_of;
+use smidgen::scope::Scope;
 use smidgen::sim::report::Simulation;
 
 const STEPS: [Column; 7] = [
@@ -39,7 +42,7 @@ pub fn outputs(
 }
 
 /// All figures.
-pub fn text(out: &mut Output, report: &Simulation, per_step: bool) -> Result<(), Failure> {
+pub fn text(out: &mut Output, report: &Simulation, board: &Board, per_step: bool) -> Result<(), Failure> {
     let samples = count(report.samples, "sample");
     out.line(match (report.matches_host, report.matches_golden) {
         (true, None) => {
@@ -61,6 +64,13 @@ pub fn text(out: &mut Output, report: &Simulation, per_step: bool) -> Result<(),
             )
         }
     })?;
+    if let Some(ends) = &report.integer_ends {
+        let modelled: Option<u64> = report.steps.iter().map(|step| step.modelled_instructions).sum();
+        let instructions = modelled.zip(ends.modelled_instructions).map(|(now, then)| [now, then]);
+        let planned = [report.sram.planned, ends.planned].map(|bytes| bytes as usize);
+        let said = written(planned, instructions, Scope::of(Some(board)), None);
+        out.line(wrap(&format!("  {said}"), out.width, 4))?;
+    }
     let mut figure = |label: &str, value: String, kind: &str| out.line(format!("  {label:22} {value} ({kind})"));
     let (sram, flash) = (&report.sram, &report.flash);
     let per_mac = match report.macs {
@@ -70,6 +80,16 @@ pub fn text(out: &mut Output, report: &Simulation, per_step: bool) -> Result<(),
     figure("instructions", thousands(report.instructions), &format!("exact{per_mac}"))?;
     if let Some(cycles) = report.modelled_m4_cycles {
         figure("Cortex-M4 cycles", thousands(cycles), "modelled")?;
+    }
+    if let Some(reason) = &report.not_modelled {
+        figure("modelled", "not all".to_owned(), reason)?;
+    }
+    if let Some(milliseconds) = report.modelled_milliseconds {
+        figure(
+            "milliseconds",
+            format!("{milliseconds:.2}"),
+            "these cycles at the board's clock, no waiting for memory",
+        )?;
     }
     if let Some(mix) = &report.mix {
         let all = mix.loads + mix.stores + mix.multiplies + mix.extends + mix.branches + mix.others;
