@@ -2,6 +2,7 @@
 
 use crate::calls::{Kernel, Put};
 use crate::floats::FloatKernel;
+pub use crate::space::{Filled, Needs, Operand, Space};
 use smidgen_kernels::int8::Int8;
 use smidgen_kernels::requant::Factor;
 use smidgen_kernels::{Region, Rounding, View, Window2d};
@@ -89,22 +90,6 @@ impl Case {
     pub fn new(call: Call, Filled { arena, operands }: Filled) -> Self {
         Self { call, oracle: None, arena, operands, scratch: 0..0 }
     }
-}
-
-/// A part of the arena that belongs to a call.
-#[derive(Clone, Debug)]
-pub struct Operand {
-    /// What it is to the kernel.
-    pub name: &'static str,
-    /// The bytes that the call needs, in runs without a gap.
-    pub runs: Vec<Range<usize>>,
-    pub writable: bool,
-}
-
-/// An arena and what of it belongs to the call.
-pub struct Filled {
-    pub arena: Vec<u8>,
-    pub operands: Vec<Operand>,
 }
 
 /// Constants of a layer with int8 weights.
@@ -248,13 +233,6 @@ pub fn window(random: &mut Random) -> Window2d {
     Window2d { input: [image[0], image[1], inputs], output: [out(0), out(1), outputs], size, stride, dilation, before }
 }
 
-/// Rows of a tensor that a call needs, and columns.
-#[derive(Clone, Copy, Debug)]
-pub struct Needs {
-    pub rows: (usize, usize),
-    pub cols: (usize, usize),
-}
-
 /// All of an image of so many rows and columns, a band of rows, or a tile.
 pub fn region(random: &mut Random, rows: usize, cols: usize) -> Region {
     let part = |random: &mut Random, len: usize| {
@@ -274,106 +252,6 @@ pub fn needs(window: &Window2d, region: Region) -> Needs {
         ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or((0, 1))
     };
     Needs { rows: along(0, region.y0, region.y1), cols: along(1, region.x0, region.x1) }
-}
-
-/// An arena in the making.
-pub struct Space {
-    len: usize,
-    operands: Vec<Operand>,
-}
-
-impl Space {
-    /// An empty one; what is placed first does not always come at 0.
-    pub fn new(random: &mut Random) -> Self {
-        Self { len: random.below(2) * 16, operands: Vec::new() }
-    }
-
-    fn place(&mut self, bytes: usize, alignment: usize) -> usize {
-        let at = self.len.next_multiple_of(alignment);
-        self.len = at + bytes;
-        at
-    }
-
-    /// `bytes` bytes at a multiple of `alignment` to read and to write, their offset.
-    pub fn take(&mut self, bytes: usize, alignment: usize) -> usize {
-        let at = self.place(bytes, alignment);
-        self.operands.push(Operand { name: "scratch, sums or the output", runs: vec![at..at + bytes], writable: true });
-        at
-    }
-
-    /// The same to read only.
-    pub fn take_input(&mut self, bytes: usize, alignment: usize) -> usize {
-        let at = self.place(bytes, alignment);
-        self.operands.push(Operand { name: "an input", runs: vec![at..at + bytes], writable: false });
-        at
-    }
-
-    /// Lets the input that was placed last be written, as an output that lies in its place.
-    pub fn in_place(&mut self) {
-        if let Some(input) = self.operands.last_mut() {
-            input.writable = true;
-        }
-    }
-
-    /// An input as [`view`](Self::view) lays it out.
-    pub fn input(&mut self, random: &mut Random, shape: [usize; 3], needs: Needs, bytes: usize) -> View {
-        self.view(random, shape, needs, bytes, false)
-    }
-
-    /// An output as [`view`](Self::view) lays it out.
-    pub fn output(&mut self, random: &mut Random, shape: [usize; 3], needs: Needs, bytes: usize) -> View {
-        self.view(random, shape, needs, bytes, true)
-    }
-
-    /// A tensor `[rows, cols, depth]` of which a call needs a part: stored whole, as a ring of rows, as a tile, or with its pixels
-    /// apart. Counts elements of so many bytes.
-    fn view(
-        &mut self,
-        random: &mut Random,
-        [rows, cols, depth]: [usize; 3],
-        needs: Needs,
-        bytes: usize,
-        writable: bool,
-    ) -> View {
-        let needed = needs.rows.1 - needs.rows.0;
-        let slots = match random.below(3) {
-            0 => rows,
-            1 => needed,
-            _ => small(random, needed as i64, rows as i64),
-        };
-        let (x0, width) = if random.chance(1, 2) { (0, cols) } else { (needs.cols.0, needs.cols.1 - needs.cols.0) };
-        let pixel_stride = depth + if random.chance(1, 6) { random.below(9) } else { 0 };
-        let elements = slots * width * pixel_stride;
-        // A gap before it makes its address odd now and then.
-        let gap = if bytes == 1 { random.choose(&[0, 0, 1, 2, 3]) } else { 0 };
-        let base = (self.place(gap + elements * bytes, bytes.max(4)) + gap) / bytes;
-        let view = View { base, row_stride: width * pixel_stride, rows: slots, x0, pixel_stride };
-        let name = if writable { "the output" } else { "an input" };
-        self.operands.push(Operand { name, runs: runs(&view, depth, needs, bytes), writable });
-        view
-    }
-
-    /// The arena, full of random bytes.
-    pub fn fill(self, random: &mut Random) -> Filled {
-        Filled { arena: bytes(random, self.len.next_multiple_of(8)), operands: self.operands }
-    }
-}
-
-/// The bytes of what is needed of a tensor with pixels of `depth` elements of so many bytes: not of its neighbours in a deeper tensor, nor
-/// of rows and columns that are not needed.
-fn runs(view: &View, depth: usize, needs: Needs, bytes: usize) -> Vec<Range<usize>> {
-    let mut pixels: Vec<usize> = (needs.rows.0..needs.rows.1)
-        .flat_map(|y| (needs.cols.0..needs.cols.1).map(move |x| view.at(y, x) * bytes))
-        .collect();
-    pixels.sort_unstable();
-    let mut runs: Vec<Range<usize>> = Vec::new();
-    for at in pixels {
-        match runs.last_mut() {
-            Some(run) if run.end >= at => run.end = run.end.max(at + depth * bytes),
-            _ => runs.push(at..at + depth * bytes),
-        }
-    }
-    runs
 }
 
 /// Input, output and region of a kernel with a window, and the arena so far.

@@ -19,6 +19,7 @@ mod generate_device;
 mod generate_floats;
 mod generate_int16;
 mod generate_wide;
+mod space;
 mod watch;
 
 use calls::{Kernel, Memory, Plain, Reader};

@@ -57,6 +57,22 @@ struct Constants<'a, B: Bounds> {
     words: Flash<'a, u32, B>,
 }
 
+/// Scratch, in the order in which it lies. So all that the blocks load lies in it: some load a few bytes beyond the last pixel; and where the
+/// lower rows of the window lie in the padding, the blocks of 3x3 load the weights that they skip from as far before the first ones.
+struct Staged<'a, B: Bounds> {
+    pixels: Around<'a, i16, B>,
+    weights: Arena<'a, i16, B>,
+}
+
+impl<'a, B: Bounds> Staged<'a, B> {
+    /// So many elements of scratch, the last of which are for weights.
+    #[inline(always)]
+    fn new(scratch: Arena<'a, i16, B>, elements: usize, weights: usize) -> Self {
+        let (pixels, weights) = scratch.carve::<i16>(elements - weights, weights);
+        Self { pixels, weights }
+    }
+}
+
 /// A window that the blocks know.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Shape {
@@ -250,7 +266,8 @@ pub fn depthwise<B: Bounds>(
     }
     let bytes = depthwise_scratch(window, rows);
     let (mut around, aligned) = arena.carve::<i32>(scratch, bytes / 4);
-    let (_, mut staged) = aligned.carve::<i16>(0, bytes / 2);
+    let (_, staged) = aligned.carve::<i16>(0, bytes / 2);
+    let mut staged = Staged::new(staged, bytes / 2, GROUP * shape.weights());
     let part = part(shape, region.x1 - region.x0);
     let mut band = Band::empty();
     let mut row = region.y0;
@@ -325,10 +342,7 @@ impl Band {
         unsafe { slice::from_raw_parts(self.rows.as_ptr().cast(), self.count) }
     }
 
-    /// Lays out scratch: staged pixels, then staged weights. Writes the padding that the pixels of no channel touch.
-    ///
-    /// In this order all that blocks load lies in scratch: some load a few bytes beyond the last pixel; and where the lower rows of the window
-    /// lie in the padding, the blocks of 3x3 load the weights that they skip from as far before the first ones.
+    /// Lays out the staged pixels. Writes the padding that the pixels of no channel touch.
     #[inline(never)]
     fn lay<B: Bounds>(
         &mut self,
@@ -338,7 +352,7 @@ impl Band {
         input: View,
         output: View,
         around: &mut Around<'_, i8, B>,
-        scratch: &mut Arena<'_, i16, B>,
+        scratch: &mut Staged<'_, B>,
     ) {
         let Window2d { input: [height, width, _], before, .. } = *layer.window;
         let Shape { size, stride } = shape;
@@ -352,9 +366,8 @@ impl Band {
         let (padding, pixels) = (before[1].saturating_sub(left), end - first);
         let staged = end_row - first_row;
         let plane = plane(span, staged);
-        let planes = planes(plane, staged);
         let rest = pixels - (padding & 1);
-        let origin = (blocks::origin_of_arena(around), blocks::origin_of_scratch(scratch));
+        let origin = (blocks::origin_of_arena(around), blocks::origin_of_arena(&mut scratch.pixels));
         self.input = origin.0;
         self.input_stride = input.pixel_stride;
         self.to = origin.1 + padding / 2 * 4;
@@ -362,7 +375,7 @@ impl Band {
         self.padding = u32::from_ne_bytes([layer.input_zero as u8; 4]);
         self.pieces = (rest / 4) << 8 | (rest & 1) << 2 | (rest & 2) | padding & 1;
         self.pixels = origin.1;
-        self.weights = origin.1 + planes;
+        self.weights = blocks::origin_of_scratch(&mut scratch.weights);
         self.output = origin.0;
         self.output_stride = output.pixel_stride;
         self.columns = (place.x1 - place.x0) << 8 | layer.finish.shift as usize;
@@ -392,7 +405,7 @@ impl Band {
             let mut at = x;
             for _ in 0..staged {
                 for channel in 0..GROUP {
-                    scratch[at + channel * plane / 2] = zero;
+                    scratch.pixels[at + channel * plane / 2] = zero;
                 }
                 at += PITCH / 2;
             }
@@ -408,9 +421,10 @@ impl Band {
         (self.pieces >> 8) * 4 + (self.pieces & 1) + (self.pieces & 2) + (self.pieces >> 2 & 1)
     }
 
-    /// Element of scratch where the staged weights of the first channel begin.
-    fn first_weight(&self) -> usize {
-        (self.weights - self.pixels) / 2
+    /// Bytes of the staged pixels.
+    #[cfg(all(target_arch = "arm", feature = "dsp"))]
+    fn staged_bytes(&self) -> usize {
+        planes(self.plane, self.staged)
     }
 
     /// Computes all channels.
@@ -420,7 +434,7 @@ impl Band {
         layer: &Layer<'_>,
         constants: Constants<'_, B>,
         around: &mut Around<'_, i8, B>,
-        scratch: &mut Arena<'_, i16, B>,
+        scratch: &mut Staged<'_, B>,
     ) {
         let channels = layer.window.input[2];
         let (groups, few) = (channels / GROUP, channels % GROUP);
