@@ -96,11 +96,11 @@ impl ReadError {
     /// Who has to act.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Unsupported(_) | Self::Invalid(_) => ErrorKind::Unsupported,
+            // ONNX Runtime computes constants of any size from a few bytes.
+            Self::Unsupported(_) | Self::Invalid(_) | Self::Inflated { .. } => ErrorKind::Unsupported,
             Self::OpenShape { .. } | Self::Shape { .. } | Self::External { .. } => ErrorKind::Request,
             Self::NotOnnx { .. }
             | Self::Damaged { .. }
-            | Self::Inflated { .. }
             | Self::Operator { .. }
             | Self::NotANumber { .. }
             | Self::Graph { .. } => ErrorKind::Malformed,

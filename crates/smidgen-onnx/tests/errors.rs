@@ -214,6 +214,18 @@ fn other_operator_sets_and_element_types_are_refused() {
 }
 
 #[test]
+fn weights_of_half_precision_are_floats_behind_a_cast() {
+    let one_and_two = [0, 0x3c, 0, 0x40];
+    let cast = node("Cast", &["h"], &["w"]).message(5, number("to", 1));
+    let nodes = [cast, node("Add", &["x", "w"], &["y"])];
+    let half = raw("h", 10, &[2], &one_and_two);
+    let bytes = file(17, graph(&nodes, &[half], &[port("x", &[Ok(2)])], &[port("y", &[])]));
+    let import = read(&bytes).unwrap();
+    assert_eq!(names(&import.graph), ["ADD"]);
+    assert_eq!(import.graph.tensor(import.graph.operators[0].inputs[1]).floats(), Some(vec![1.0, 2.0]));
+}
+
+#[test]
 fn images_come_out_channels_last_and_fused() {
     let import = read(&classifier()).unwrap();
     assert_eq!(

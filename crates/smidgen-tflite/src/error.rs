@@ -56,12 +56,6 @@ pub enum ReadError {
         /// What is wrong.
         what: String,
     },
-    /// The graph's inputs and outputs contradict its tensors.
-    #[error("{what}")]
-    Graph {
-        /// What is wrong.
-        what: String,
-    },
     /// The network needs what smidgen does not do. Holds at least one entry: everything that stands in the way.
     #[error("{}", Unsupported::list(.0, SUPPORTED))]
     Unsupported(Vec<Unsupported>),
@@ -88,11 +82,9 @@ impl ReadError {
             Self::Unsupported(_) | Self::Inflated { .. } => ErrorKind::Unsupported,
             Self::Invalid(error) if contradicts(error) => ErrorKind::Malformed,
             Self::Invalid(_) => ErrorKind::Unsupported,
-            Self::NotTflite { .. }
-            | Self::Damaged { .. }
-            | Self::Tensor { .. }
-            | Self::Operator { .. }
-            | Self::Graph { .. } => ErrorKind::Malformed,
+            Self::NotTflite { .. } | Self::Damaged { .. } | Self::Tensor { .. } | Self::Operator { .. } => {
+                ErrorKind::Malformed
+            }
         }
     }
 }

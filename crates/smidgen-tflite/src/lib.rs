@@ -1,13 +1,16 @@
 //! Reads and writes TensorFlow Lite files as [`smidgen_ir::Graph`]s.
 //!
-//! [`read`] gives the graph that the file describes, nothing folded and nothing left out: parameters that the format keeps in
-//! constant tensors (axes, paddings, shapes) become fields of the operators, and tensors that nothing uses are dropped. [`check`]
+//! [`read`] gives the graph that the file describes, nothing left out: parameters that the format keeps in constant tensors (axes,
+//! paddings, shapes) become fields of the operators, constants of half precision become single ones and the DEQUANTIZE behind them goes,
+//! shapes between the inputs and outputs are those that follow from the inputs, and tensors that nothing uses are dropped. [`check`]
 //! lists everything in the way of reading a file, and [`SUPPORTED`] what can be read. [`write`](write()) turns a graph into a file
 //! again, which the reference interpreter runs.
 //!
 //! The invariant that matters: no file, however hostile, makes the reader panic, run for long, or take more memory than a fixed
 //! multiple of the file's size. Offsets are followed only by `flat`, which checks each one, and whatever is copied is
 //! charged to a budget.
+//!
+//! A file that the reference loads is never called malformed: what cannot be taken is unsupported, each with its cause.
 //!
 //! Layers, from the bytes up: `flat` (checked tables), `schema` (field numbers), `support` (the operators), `read`, `write`.
 #![forbid(unsafe_code)]

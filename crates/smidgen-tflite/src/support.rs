@@ -61,7 +61,7 @@ builtins! {
     Concatenation = 2 "CONCATENATION" MOVE "any axis; fused activation on float32 only",
     Conv2d = 3 "CONV_2D" WIDE "constant weights, per tensor or per channel; int8 weights of one scale on float32 too; dilation; fused activation; one group",
     DepthwiseConv2d = 4 "DEPTHWISE_CONV_2D" WIDE "any multiplier; constant weights, per tensor or per channel; dilation; fused activation",
-    Dequantize = 6 "DEQUANTIZE" DEQUANTIZED "to float32",
+    Dequantize = 6 "DEQUANTIZE" DEQUANTIZED "to float32; of a float16 constant it is folded when reading",
     Div = 42 "DIV" FLOAT "broadcasting; fused activation",
     Exp = 47 "EXP" COMPUTE "",
     ExpandDims = 70 "EXPAND_DIMS" MOVE "constant axis",

@@ -248,6 +248,10 @@ impl Error {
             Self::Onnx(smidgen_onnx::ReadError::NotANumber { .. }) => {
                 "export the network again from a checkpoint whose training did not diverge"
             }
+            Self::Onnx(smidgen_onnx::ReadError::Inflated { .. }) => {
+                "operators on constants (ConstantOfShape, Expand, Tile) make far more of them than the file holds: let the exporter \
+                 compute them, `torch.onnx.export(..., do_constant_folding=True)`, or make them smaller"
+            }
             Self::Onnx(_) => "the file is damaged or was written by a faulty exporter: export or download it again",
             Self::Foreign(found) => found.advice,
             Self::CArray(_) => {

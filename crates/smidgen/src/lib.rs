@@ -1,6 +1,6 @@
 //! Deep learning on microcontrollers: the library behind the `smidgen` command.
 //!
-//! A [`Network`] is read from a TensorFlow Lite file, checked, and can then be changed, counted ([`Network::cost`]) and run
+//! A [`Network`] is read from a TensorFlow Lite or ONNX file, or a C array of one, checked, and can then be changed, counted ([`Network::cost`]) and run
 //! ([`Network::run`]). Its bytes are those of TensorFlow Lite's reference kernels, which [`verify()`] checks against a file of
 //! reference outputs. [`data`] brings arrays and pictures to what a network takes.
 //!

@@ -31,7 +31,7 @@ pub struct Options {
 
 /// Reads a TensorFlow Lite file.
 ///
-/// The graph is what the file says: no operator is folded or dropped. `source` of each tensor and operator is its index in the
+/// The graph is what the file says: no operator is folded or dropped but the DEQUANTIZE of constants in half precision. `source` of each tensor and operator is its index in the
 /// file. It is not yet validated: call [`smidgen_ir::validate()`] before anything that relies on it.
 ///
 /// # Errors

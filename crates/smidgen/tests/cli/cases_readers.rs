@@ -67,19 +67,21 @@ fn what_is_unsupported_is_one_line_for_each_cause() {
         ("uint8_ends/model.tflite", &["inputs or outputs of uint8", "inference_input_type = tf.int8"]),
         ("uint8_weights/model.tflite", &["weights of uint8, the quantisation of TensorFlow 1"]),
         ("variable_tensor/model.tflite", &["SVDF", "keeps its state between calls"]),
-        ("onnx_recurrent/gru.onnx", &["a recurrent layer: GRU"]),
-        ("onnx_recurrent/lstm.onnx", &["a recurrent layer: LSTM"]),
+        ("onnx_recurrent/gru.onnx", &["a recurrent layer", "\"GRU\""]),
+        ("onnx_recurrent/lstm.onnx", &["a recurrent layer", "\"LSTM\""]),
         ("foreign_files/model_data.cc", &["inputs or outputs of uint8"]),
     ];
     for (case, expected) in cases {
-        let words = said(&["check", "MODEL"], case, 3);
+        // A table breaks what is long; JSON does not.
+        let words = said(&["check", "MODEL"], case, 3) + &said(&["check", "MODEL", "--json"], case, 3);
         for part in expected.iter().chain(&["1 obstacle"]).filter(|_| !words.is_empty()) {
             assert!(words.contains(part), "{case} lacks {part:?}: {words}");
         }
         assert!(!words.contains("freeze") && !words.contains("fixed input shape"), "{case}: {words}");
     }
-    let words = said(&["check", "MODEL"], "open_length/model.tflite", 3);
-    for part in ["2 obstacles", "TensorFlow's control flow: WHILE", "its shape is open"] {
+    let length = "open_length/model.tflite";
+    let words = said(&["check", "MODEL"], length, 3) + &said(&["check", "MODEL", "--json"], length, 3);
+    for part in ["2 obstacles", "TensorFlow's control flow", "WHILE", "its shape is open"] {
         assert!(words.is_empty() || words.contains(part), "{words}");
     }
 }
@@ -109,4 +111,20 @@ fn foreign_files_are_named_with_what_converts_them() {
         let words = said(&["check", "MODEL"], &format!("foreign_files/{file}"), 3);
         assert!(words.is_empty() || words.contains(what) && words.contains(advice), "{file}: {words}");
     }
+}
+
+#[test]
+fn weights_that_are_missing_or_cut_short_are_named_by_their_file() {
+    let Some(cases) = cases() else { return };
+    let folder = Folder::new();
+    let bytes = |name: &str| std::fs::read(cases.join("onnx-external-data-budget").join(name)).unwrap();
+    folder.write("ext256.onnx", bytes("ext256.onnx"));
+    let refused = || folder.smidgen(&["check", "ext256.onnx"]).expect(2).stderr;
+    let missing = refused();
+    assert!(missing.contains("ext256.data") && missing.contains("No such file"), "{missing}");
+    folder.write("ext256.data", &bytes("ext256.data")[..1000]);
+    let short = refused();
+    assert!(short.contains("ext256.data") && short.contains("ends 1000 bytes after byte 0"), "{short}");
+    folder.write("ext256.data", bytes("ext256.data"));
+    folder.smidgen(&["check", "ext256.onnx"]).expect(0);
 }
