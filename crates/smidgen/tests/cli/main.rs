@@ -1,14 +1,20 @@
 //! The `smidgen` command as its users run it: the real binary in a fresh folder.
 
 mod boards;
+#[allow(dead_code)]
+#[path = "../../../smidgen-onnx/tests/common/build.rs"]
+mod build;
+mod cases_layout;
 mod check;
 mod compile;
 mod convert;
 mod diff;
 mod doctor;
+mod eval;
 mod help;
 mod hostile;
 mod inspect;
+mod layouts;
 mod onnx;
 mod plan;
 mod quantize;
