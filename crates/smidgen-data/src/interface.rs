@@ -7,26 +7,34 @@
 
 use crate::array::Array;
 use smidgen_ir::front::{Port, Ports};
-use smidgen_ir::{Graph, Shape};
+use smidgen_ir::{Graph, Shape, TensorId};
 
 /// A graph, and how the file that it was read from orders the axes of its inputs and outputs.
 #[derive(Clone, Copy, Debug)]
 pub struct Interface<'g> {
     graph: &'g Graph,
     ports: Option<&'g Ports>,
+    /// What operators of the file write; tensors' sources index this.
+    values: &'g [Port],
 }
 
 impl<'g> From<&'g Graph> for Interface<'g> {
     /// A graph that orders its axes as its file does.
     fn from(graph: &'g Graph) -> Self {
-        Self { graph, ports: None }
+        Self { graph, ports: None, values: &[] }
     }
 }
 
 impl<'g> Interface<'g> {
     /// A graph and the inputs and outputs of its file, one for each of the graph's.
     pub fn new(graph: &'g Graph, ports: Option<&'g Ports>) -> Self {
-        Self { graph, ports }
+        Self { graph, ports, values: &[] }
+    }
+
+    /// With what the file's operators write, as far as a tensor of the graph has it: [`Tensor::source`](smidgen_ir::Tensor::source) indexes
+    /// `values`.
+    pub fn with_values(self, values: &'g [Port]) -> Self {
+        Self { values, ..self }
     }
 
     /// The graph.
@@ -50,6 +58,19 @@ impl<'g> Interface<'g> {
     pub fn output(&self, index: usize) -> PortAxes<'g> {
         let dims = self.graph.tensor(self.graph.outputs[index]).shape.dims();
         PortAxes::new(dims, self.ports.and_then(|ports| ports.outputs.get(index)))
+    }
+
+    /// The name that the file has for what a tensor holds, and how its axes lie there; `None` if the file does not name its tensors in this
+    /// way, or not this one.
+    pub fn value(&self, tensor: TensorId) -> Option<(&'g str, PortAxes<'g>)> {
+        let tensor = self.graph.tensor(tensor);
+        let port = self.values.get(tensor.source? as usize)?;
+        Some((&port.name, PortAxes::new(tensor.shape.dims(), Some(port))))
+    }
+
+    /// True if the file knows what lies between its inputs and outputs by names rather than numbers.
+    pub fn has_names(&self) -> bool {
+        self.ports.is_some()
     }
 
     /// Outputs, in the graph's order, as the file has them.

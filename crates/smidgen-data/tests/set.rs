@@ -1,8 +1,9 @@
 //! Folders and archives as sets of samples: the same samples either way, and a clear word on what cannot be used.
 
 use flate2::{Compression, write::GzEncoder};
-use smidgen_data::set::{Content, Part};
-use smidgen_data::{Dataset, Dtype, Error, Feeder, Fit, Normalise, SetError};
+use smidgen_data::set::{Content, Part, Sample};
+use smidgen_data::{Array, Dataset, Dtype, Error, Feeder, Fit, Interface, Normalise, SetError, npz};
+use smidgen_ir::front::{Port, Ports};
 use smidgen_ir::{DataType, Graph, Tensor};
 use std::fs;
 use std::io::{Cursor, Write};
@@ -80,12 +81,36 @@ fn a_folder_and_archives_of_it_give_the_same_samples() {
         assert_eq!(set.classes(), from_folder.classes());
         assert_eq!(set.choose(6, 3), chosen);
         assert_eq!(contents(&set, &chosen), contents(&from_folder, &chosen));
+        let order: Vec<usize> = set.read(&chosen).map(|sample| sample.unwrap().index).collect();
+        assert_eq!(order, chosen, "samples come in the order asked for");
         // Whoever stops listening early leaves nothing hanging.
         assert!(set.read(&chosen).next().unwrap().is_ok());
     }
     let test = Dataset::open(folder.path(), &Part::Test).unwrap();
     assert_eq!(test.part(), Some("test"));
     assert!(test.items().iter().all(|item| item.name.starts_with("zoo/test/")), "hidden files are none");
+}
+
+#[test]
+fn the_first_samples_are_spread_over_the_classes_wherever_they_lie() {
+    let files = pictures();
+    let folder = folder(&files);
+    let gzipped = archive(folder.path(), "zoo.tar.gz", &files, true);
+    let rows = Array::from_f32(&[12, 2], &[0.0; 24]);
+    let classes = Array::new(Dtype::Uint8, &[12], vec![0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]);
+    let npz = folder.path().join("rows.npz");
+    fs::write(&npz, npz::to_bytes(&[("x".into(), rows), ("y".into(), classes)])).unwrap();
+    for path in [folder.path().join("zoo"), gzipped, npz] {
+        let set = Dataset::open(&path, &Part::Test).unwrap();
+        let order = set.choose(usize::MAX, 0);
+        let classes: Vec<usize> = set.read(&order).map(|sample| sample.unwrap().class.unwrap()).collect();
+        assert_eq!(classes.len(), 12);
+        for three in classes.chunks(3) {
+            let mut three = three.to_vec();
+            three.sort_unstable();
+            assert_eq!(three, [0, 1, 2], "{}: {classes:?}", path.display());
+        }
+    }
 }
 
 #[test]
@@ -100,6 +125,32 @@ fn pictures_of_any_size_are_made_to_fit() {
     assert_eq!((array.dtype, array.shape.as_slice()), (Dtype::Int8, &[1, 2, 2, 1][..]));
     let damaged = feeder.inputs(&samples[1]).unwrap_err();
     assert!(damaged.is_malformed() && matches!(damaged, Error::Picture(_)), "{damaged}");
+}
+
+#[test]
+fn pixels_lie_as_in_the_networks_file() {
+    let mut graph = Graph::new("");
+    graph.add_input(Tensor::activation("x", [1, 2, 3, 3], DataType::int8(1.0, -128)));
+    let port = Port { name: "x".into(), shape: vec![1, 3, 2, 3], axes: vec![0, 2, 3, 1] };
+    let ports = Ports { inputs: vec![port], outputs: vec![] };
+    let feeder = Feeder::new(Interface::new(&graph, Some(&ports)), Normalise::Auto, Fit::Stretch);
+    let sample = |shape: &[usize], pixels: Vec<u8>| Sample {
+        index: 0,
+        name: String::new(),
+        class: None,
+        content: Content::Arrays(vec![Array::new(Dtype::Uint8, shape, pixels)]),
+    };
+    // Each channel has one value: the pixels' own order does not matter.
+    let (first, last) = ([[10; 6], [20; 6], [30; 6]].concat(), [10, 20, 30].repeat(6));
+    let wanted: Vec<f64> = last.iter().map(|&p| f64::from(p) - 128.0).collect();
+    for (shape, pixels) in [(&[3, 2, 3][..], &first), (&[2, 3, 3], &last)] {
+        assert_eq!(feeder.inputs(&sample(shape, pixels.clone())).unwrap()[0].to_f64(), wanted, "{shape:?}");
+    }
+    // Of another size, to be scaled.
+    let large = [[10; 24], [20; 24], [30; 24]].concat();
+    assert_eq!(feeder.inputs(&sample(&[3, 4, 6], large)).unwrap()[0].to_f64(), wanted);
+    let large = [10, 20, 30].repeat(24);
+    assert_eq!(feeder.inputs(&sample(&[4, 6, 3], large)).unwrap()[0].to_f64(), wanted);
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn graph(bytes: &[u8], options: &Options<'_>) -> Outcome {
             break;
         }
     }
-    let Some((_, Translated { mut graph, scales, inputs, outputs, .. })) = best else {
+    let Some((_, Translated { mut graph, scales, inputs, outputs, values, .. })) = best else {
         return Err(ReadError::Graph { what: "the file has no network".into() });
     };
     passes::remove_dead(&mut graph);
@@ -135,7 +135,7 @@ fn graph(bytes: &[u8], options: &Options<'_>) -> Outcome {
     let (refused, kept): (Vec<_>, Vec<_>) = obstacles.iter().partition(|o| o.why.refuses());
     let entries = |list: Vec<&Obstacle>| list.into_iter().take(MOST_NOTES).filter_map(entry).collect::<Vec<_>>();
     match entries(refused) {
-        refused if refused.is_empty() => Ok(Ok(Import { graph, inputs, outputs, notes: entries(kept) })),
+        refused if refused.is_empty() => Ok(Ok(Import { graph, inputs, outputs, values, notes: entries(kept) })),
         refused => Ok(Err(refused)),
     }
 }
@@ -381,6 +381,7 @@ struct Translated {
     scales: Scales,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
+    values: Vec<Port>,
     unsupported: Vec<Unsupported>,
 }
 
@@ -391,6 +392,8 @@ struct Translation<'a, 's> {
     emit: Emitter,
     values: HashMap<&'a str, Value>,
     inputs: Vec<Port>,
+    /// What nodes have written, for each tensor that has it.
+    written: Vec<Port>,
     unsupported: Vec<Unsupported>,
 }
 
@@ -410,6 +413,7 @@ impl<'a, 's> Translation<'a, 's> {
             emit: Emitter::new(file.name, budget),
             values: constants.collect(),
             inputs: Vec::new(),
+            written: Vec::new(),
             unsupported: sources.unsupported.clone(),
         };
         for view in &file.initializers {
@@ -476,8 +480,8 @@ impl<'a, 's> Translation<'a, 's> {
                 }
             }
         }
-        let Self { emit, inputs, unsupported, .. } = self;
-        Ok(Translated { graph: emit.graph, scales: emit.scales, inputs, outputs, unsupported })
+        let Self { emit, inputs, written: values, unsupported, .. } = self;
+        Ok(Translated { graph: emit.graph, scales: emit.scales, inputs, outputs, values, unsupported })
     }
 
     fn node(&mut self, index: usize, node: &'s Node<'a>) -> Result<(), ReadError> {
@@ -505,6 +509,9 @@ impl<'a, 's> Translation<'a, 's> {
             Ok(values) if values.len() >= written.clone().count() => {
                 self.name(node, first);
                 for (&name, value) in node.outputs.iter().zip(values).filter(|(name, _)| !name.is_empty()) {
+                    if let Value::Active(x) = &value {
+                        self.record(name, x)?;
+                    }
                     self.values.insert(name, value);
                 }
                 return Ok(());
@@ -561,6 +568,19 @@ impl<'a, 's> Translation<'a, 's> {
                 "export the network with fixed shapes and without control flow",
             )),
         }
+    }
+
+    /// Notes which tensor has what a node writes; of several names for one tensor the first stays.
+    fn record(&mut self, name: &str, x: &Active) -> Result<(), ReadError> {
+        if self.emit.graph.tensor(x.id).source.is_some() || self.emit.graph.inputs.contains(&x.id) {
+            return Ok(());
+        }
+        let port = Port { name: name.into(), shape: self.emit.dims(x), axes: x.layout.clone() };
+        let bytes = size_of::<Port>() + name.len() + 2 * size_of_val(port.shape.as_slice());
+        self.emit.budget.take(bytes).map_err(|over| refused(over.into()))?;
+        self.emit.graph.tensors[x.id.index()].source = u32::try_from(self.written.len()).ok();
+        self.written.push(port);
+        Ok(())
     }
 
     /// Names what a node made after its outputs.

@@ -63,6 +63,10 @@ pub struct Evaluation {
     pub top5: u64,
     /// Samples counted.
     pub samples: u64,
+    /// Samples that were to be counted.
+    pub wanted: u64,
+    /// Classes that the data have samples of, of which none was counted: too few were wanted, or it was stopped before.
+    pub unseen: Vec<String>,
     /// True if it was stopped before all were counted.
     pub stopped: bool,
 }
@@ -79,7 +83,8 @@ impl Evaluation {
 /// Of several outputs the first with one number for each class counts. Class `c` of the data is element `c` of the output; if the
 /// network's `labels` are given, the element of that name. Equal numbers rank in the output's order.
 ///
-/// `done` is called after each sample; once `stop` is set, what has been counted is returned.
+/// `done` is called after each sample; once `stop` is set, what has been counted is returned: the beginning of `indices`, which is spread
+/// over the classes if [`Dataset::choose`] has made them.
 ///
 /// # Errors
 /// If samples are not labelled, cannot be read or do not suit the network, or classes do not go together.
@@ -136,6 +141,8 @@ pub fn evaluate(
         top1: 0,
         top5: 0,
         samples: ranked.len() as u64,
+        wanted: indices.len() as u64,
+        unseen: Vec::new(),
         stopped: ranked.len() < indices.len(),
     };
     for (class, best) in &ranked {
@@ -143,6 +150,9 @@ pub fn evaluate(
         counted.top1 += u64::from(best[0] == *class);
         counted.top5 += u64::from(best.contains(class));
     }
+    let there = |c: usize| set.items().iter().any(|item| item.class == Some(c));
+    let unseen = |&c: &usize| counted.confusion[places[c]].iter().all(|&n| n == 0) && there(c);
+    counted.unseen = (0..places.len()).filter(unseen).map(|c| set.classes()[c].clone()).collect();
     Ok(counted)
 }
 

@@ -5,8 +5,8 @@ use crate::error::Error;
 use crate::{c_array, files, foreign};
 use smidgen_exec::{Executor, relabelled};
 use smidgen_ir::cost::Cost;
-pub use smidgen_ir::front::Ports;
 use smidgen_ir::front::Unsupported;
+pub use smidgen_ir::front::{Port, Ports};
 use smidgen_ir::{Graph, Operator, TensorId, passes};
 use smidgen_plan::{Certified, LowerError, LowerOptions, certify};
 use std::path::Path;
@@ -36,6 +36,8 @@ pub struct ReadOptions {
 pub struct Network {
     graph: Graph,
     ports: Option<Ports>,
+    /// What the nodes of an ONNX file write; tensors' sources index this.
+    values: Vec<Port>,
     notes: Vec<Unsupported>,
 }
 
@@ -87,8 +89,8 @@ impl Network {
     /// # Errors
     /// If they are damaged, ask for what smidgen does not do, or leave open what `options` does not say.
     pub fn from_onnx(bytes: &[u8], options: &smidgen_onnx::Options<'_>) -> Result<Self, Error> {
-        let smidgen_onnx::Import { graph, inputs, outputs, notes } = smidgen_onnx::read_with(bytes, options)?;
-        Ok(Self { ports: Some(Ports { inputs, outputs }), notes, ..Self::from_graph(graph)? })
+        let smidgen_onnx::Import { graph, inputs, outputs, values, notes } = smidgen_onnx::read_with(bytes, options)?;
+        Ok(Self { ports: Some(Ports { inputs, outputs }), values, notes, ..Self::from_graph(graph)? })
     }
 
     /// How the file's inputs and outputs lie in the graph, of a network that was read from an ONNX file.
@@ -98,7 +100,7 @@ impl Network {
 
     /// The graph with what orders the axes of arrays that come from or go to the outside: the file that it was read from.
     pub fn interface(&self) -> Interface<'_> {
-        Interface::new(&self.graph, self.ports.as_ref())
+        Interface::new(&self.graph, self.ports.as_ref()).with_values(&self.values)
     }
 
     /// Of a network that was quantised already in an ONNX file: operators that compute on floats all the same, why, and what to do
@@ -134,7 +136,7 @@ impl Network {
     /// If it is not valid.
     pub fn from_graph(graph: Graph) -> Result<Self, Error> {
         smidgen_ir::validate(&graph)?;
-        Ok(Self { graph, ports: None, notes: Vec::new() })
+        Ok(Self { graph, ports: None, values: Vec::new(), notes: Vec::new() })
     }
 
     /// What is computed.

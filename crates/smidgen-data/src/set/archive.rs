@@ -15,8 +15,12 @@ use std::sync::mpsc::{IntoIter, sync_channel};
 
 /// Bytes that one picture may take.
 const MAX_ENTRY_BYTES: u64 = 64 << 20;
-/// Entries read ahead of whoever takes them.
+/// Entries that wait for whoever takes them, beyond those of the pass that is under way.
 const AHEAD: usize = 64;
+/// Entries that the first pass over an archive keeps; each further one keeps twice as many as the one before.
+const FIRST_PASS: usize = 256;
+/// Bytes that one pass keeps, unless a single entry takes more.
+const PASS_BYTES: u64 = 256 << 20;
 
 /// Bytes that an archive may unpack to, ...
 const MAX_BYTES: u64 = 256 << 20;
@@ -95,10 +99,13 @@ fn picture(entry: &tar::Entry<impl Read>) -> Option<String> {
     (is_picture(name) && !parts.iter().any(|part| is_hidden(part))).then(|| parts.join("/"))
 }
 
-/// The paths of all pictures, and the index of each among the archive's entries.
-pub(super) fn list(path: &Path) -> Result<Vec<(String, usize)>, Error> {
+/// The paths of all pictures with the index of each among the archive's entries, and the bytes of these.
+pub(super) type Listing = (Vec<(String, usize)>, BTreeMap<usize, u64>);
+
+/// Lists all pictures.
+pub(super) fn list(path: &Path) -> Result<Listing, Error> {
     let damaged = |error: io::Error| SetError::Archive { path: path.to_owned(), reason: error.to_string() };
-    let (mut found, mut other) = (Vec::new(), None);
+    let (mut found, mut sizes, mut other) = (Vec::new(), BTreeMap::new(), None);
     for (index, entry) in open(path)?.entries().map_err(damaged)?.enumerate() {
         let entry = entry.map_err(damaged)?;
         if index == MAX_ENTRIES {
@@ -106,7 +113,10 @@ pub(super) fn list(path: &Path) -> Result<Vec<(String, usize)>, Error> {
             return Err(SetError::Archive { path: path.to_owned(), reason }.into());
         }
         match picture(&entry) {
-            Some(name) => found.push((name, index)),
+            Some(name) => {
+                sizes.insert(index, entry.size());
+                found.push((name, index));
+            }
             None if entry.header().entry_type().is_file() && other.is_none() => {
                 other = Some(String::from_utf8_lossy(&entry.path_bytes()).into_owned());
             }
@@ -116,43 +126,102 @@ pub(super) fn list(path: &Path) -> Result<Vec<(String, usize)>, Error> {
     if found.is_empty() {
         return Err(SetError::NoPictures { path: path.to_owned(), found: other }.into());
     }
-    Ok(found)
+    Ok((found, sizes))
 }
 
-/// Reads the entries of these indices, each with the number that it stands for, in the archive's order.
-pub(super) fn read(path: PathBuf, places: BTreeMap<usize, usize>) -> IntoIter<Result<(usize, Vec<u8>), Error>> {
+/// An entry to be read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// Its index among the archive's entries.
+    pub place: usize,
+    /// The number that it stands for.
+    pub number: usize,
+    /// How long it is.
+    pub bytes: u64,
+}
+
+/// Reads these entries in this order, each with the number that it stands for.
+///
+/// An archive can only be read from its beginning. So each pass over it keeps as many of the next entries as memory is granted for, and
+/// few at first, since whoever takes them may stop early.
+pub(super) fn read(path: PathBuf, wanted: Vec<Wanted>) -> IntoIter<Result<(usize, Vec<u8>), Error>> {
     let (send, receive) = sync_channel(AHEAD);
     std::thread::spawn(move || {
-        let outcome = stream(&path, places, &mut |item| send.send(Ok(item)).is_ok());
-        if let Err(error) = outcome {
-            // Whoever stopped listening does not want to know.
-            let _ = send.send(Err(error));
+        for pass in passes(&wanted) {
+            match stream(&path, pass) {
+                Ok(entries) => {
+                    for entry in entries {
+                        if send.send(Ok(entry)).is_err() {
+                            return;
+                        }
+                    }
+                }
+                Err(error) => {
+                    // Whoever stopped listening does not want to know.
+                    let _ = send.send(Err(error));
+                    return;
+                }
+            }
         }
     });
     receive.into_iter()
 }
 
-fn stream(
-    path: &Path,
-    places: BTreeMap<usize, usize>,
-    take: &mut dyn FnMut((usize, Vec<u8>)) -> bool,
-) -> Result<(), Error> {
-    let damaged = |error: io::Error| SetError::Archive { path: path.to_owned(), reason: error.to_string() };
-    let Some((&last, _)) = places.last_key_value() else { return Ok(()) };
-    for (index, entry) in open(path)?.entries().map_err(damaged)?.enumerate() {
-        let entry = entry.map_err(damaged)?;
-        if let Some(&number) = places.get(&index) {
-            let mut bytes = Vec::new();
-            entry.take(MAX_ENTRY_BYTES).read_to_end(&mut bytes).map_err(damaged)?;
-            if !take((number, bytes)) {
-                break;
-            }
-        }
-        if index == last {
-            break;
+/// What each pass over the archive keeps.
+fn passes(mut wanted: &[Wanted]) -> Vec<&[Wanted]> {
+    let (mut passes, mut most) = (Vec::new(), FIRST_PASS);
+    while !wanted.is_empty() {
+        let mut bytes = 0u64;
+        let fits = |entry: &&Wanted| {
+            bytes = bytes.saturating_add(entry.bytes.min(MAX_ENTRY_BYTES));
+            bytes <= PASS_BYTES
+        };
+        let count = wanted.iter().take(most).take_while(fits).count().max(1);
+        let (pass, rest) = wanted.split_at(count);
+        passes.push(pass);
+        (wanted, most) = (rest, most.saturating_mul(2));
+    }
+    passes
+}
+
+/// Reads the entries of one pass.
+fn stream(path: &Path, wanted: &[Wanted]) -> Result<Vec<(usize, Vec<u8>)>, Error> {
+    let damaged = |reason: String| SetError::Archive { path: path.to_owned(), reason };
+    let Some(last) = wanted.iter().map(|entry| entry.place).max() else { return Ok(Vec::new()) };
+    let mut found: BTreeMap<usize, Vec<u8>> = wanted.iter().map(|entry| (entry.place, Vec::new())).collect();
+    let mut archive = open(path)?;
+    let entries = archive.entries().map_err(|error| damaged(error.to_string()))?;
+    let mut read = 0;
+    for (index, entry) in entries.enumerate().take(last + 1) {
+        let entry = entry.map_err(|error| damaged(error.to_string()))?;
+        if let Some(bytes) = found.get_mut(&index) {
+            entry.take(MAX_ENTRY_BYTES).read_to_end(bytes).map_err(|error| damaged(error.to_string()))?;
+            read += 1;
         }
     }
-    Ok(())
+    if read < found.len() {
+        return Err(damaged("it has become shorter while it was read".into()).into());
+    }
+    Ok(wanted.iter().map(|entry| (entry.number, found.remove(&entry.place).unwrap_or_default())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passes_grow_and_keep_within_their_bytes() {
+        let of = |count: usize, bytes: u64| -> Vec<usize> {
+            let wanted: Vec<Wanted> = (0..count).map(|i| Wanted { place: i, number: i, bytes }).collect();
+            let passes = passes(&wanted);
+            assert_eq!(passes.concat().len(), count);
+            passes.iter().map(|pass| pass.len()).collect()
+        };
+        assert_eq!(of(1000, 100), [256, 512, 232]);
+        assert_eq!(of(9, 64 << 20), [4, 4, 1]);
+        assert_eq!(of(2, u64::MAX), [2]);
+        assert!(of(0, 1).is_empty());
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::npz;
 use arrays::{Opened, Stacked};
 use layout::Layout;
 use smidgen_ir::visible_path;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Why something is not a set of samples.
@@ -183,7 +184,8 @@ pub struct Sample {
 #[derive(Clone, Debug)]
 enum Source {
     Folder,
-    Archive,
+    /// With the bytes of each picture among the archive's entries.
+    Archive(BTreeMap<usize, u64>),
     Stacked(Stacked),
 }
 
@@ -225,7 +227,8 @@ impl Dataset {
             return Ok(Self { path: path.to_owned(), source: Source::Stacked(stacked), items, classes, part });
         }
         if archive::recognises(&first) {
-            return pictures(Source::Archive, archive::list(path)?);
+            let (listing, sizes) = archive::list(path)?;
+            return pictures(Source::Archive(sizes), listing);
         }
         Err(SetError::Kind { path: path.to_owned() }.into())
     }
@@ -243,7 +246,7 @@ impl Dataset {
     /// True if the samples are pictures, or arrays of bytes that may be pixels.
     pub fn holds_pixels(&self) -> bool {
         match &self.source {
-            Source::Folder | Source::Archive => true,
+            Source::Folder | Source::Archive(_) => true,
             Source::Stacked(stacked) => stacked.dtype() == Some(Dtype::Uint8),
         }
     }
@@ -258,13 +261,14 @@ impl Dataset {
         self.part.as_deref()
     }
 
-    /// Indices of at most `count` items, ascending, as many of each class as possible. The same seed gives the same choice.
+    /// Indices of at most `count` items, in an order of which every beginning is spread over the classes as evenly as their items allow.
+    /// The same seed gives the same choice.
     pub fn choose(&self, count: usize, seed: u64) -> Vec<usize> {
         choice::choose(&self.items, count, seed)
     }
 
-    /// Reads these items (ascending indices), one after the other; an error ends the reading. An archive is read by a thread of
-    /// its own, ahead of the caller by a few entries.
+    /// Reads these items in this order; an error ends the reading. An archive is read by a thread of its own, ahead of the caller: as
+    /// often as it takes to hold no more of it in memory than some hundred megabytes.
     pub fn read(&self, indices: &[usize]) -> Box<dyn Iterator<Item = Result<Sample, Error>> + Send + '_> {
         let sample = |index: usize, content| {
             let Item { name, class, .. } = &self.items[index];
@@ -276,9 +280,12 @@ impl Dataset {
                 let bytes = files::read(&self.path.join(&self.items[index].name))?;
                 Ok(sample(index, Content::Picture(bytes)))
             })),
-            Source::Archive => {
-                let places = indices.iter().map(|&index| (self.items[index].place, index)).collect();
-                let entries = archive::read(self.path.clone(), places);
+            Source::Archive(sizes) => {
+                let wanted = |index: usize| {
+                    let place = self.items[index].place;
+                    archive::Wanted { place, number: index, bytes: sizes.get(&place).copied().unwrap_or(0) }
+                };
+                let entries = archive::read(self.path.clone(), indices.into_iter().map(wanted).collect());
                 Box::new(entries.map(move |entry| {
                     let (index, bytes) = entry?;
                     Ok(sample(index, Content::Picture(bytes)))

@@ -91,6 +91,9 @@ pub(super) fn absorb(graph: &mut Graph, scales: &mut Scales) -> usize {
         }
         graph.operators[i].inputs[1] = graph.add_tensor(constant);
         graph.operators[reshape].inputs[0] = source;
+        // What is flattened now has its elements in another order than the file's value of that name.
+        let flat = graph.operators[i].inputs[0];
+        graph.tensors[flat.index()].source = None;
         changes += 1;
     }
     changes

@@ -27,7 +27,8 @@ Examples:
       the arrays x_test and y_test
 
 Classes are the folders' names, sorted; the network's outputs are taken to be in that order unless --labels says which \
-is which. Pictures of other sizes are scaled (see --fit). Ctrl-C stops and prints what has been counted.")]
+is which. Pictures of other sizes are scaled (see --fit). Samples are taken from all classes in turn: Ctrl-C \
+stops and prints what has been counted so far, which has as many of each class as possible.")]
 pub struct Eval {
     #[command(flatten)]
     model: Model,
@@ -87,12 +88,39 @@ impl Eval {
         } else {
             out.print(show(&result, out.width))?;
         }
-        if result.stopped {
-            let (counted, all) = (thousands(result.samples), thousands(indices.len() as u64));
-            out.warn(format!("interrupted after {counted} of {all} samples"));
-            return Ok(Answer::No(Code::Interrupted));
+        if let Some(text) = partial(&result) {
+            out.warn(text);
         }
-        Ok(Answer::Yes)
+        Ok(if result.stopped { Answer::No(Code::Interrupted) } else { Answer::Yes })
+    }
+}
+
+/// What the figures leave out: samples that were not counted, classes of which none was; `None` if they leave out nothing.
+fn partial(result: &Evaluation) -> Option<String> {
+    let mut text = match result.stopped {
+        true => format!("interrupted after {} of {} samples", thousands(result.samples), thousands(result.wanted)),
+        false if result.unseen.is_empty() => return None,
+        false => format!("{} samples were counted", thousands(result.samples)),
+    };
+    match result.unseen.len() {
+        0 => text += &format!(", {} of each class", spread(result)),
+        n => {
+            let mut names: Vec<&str> = result.unseen.iter().take(LISTED).map(String::as_str).collect();
+            if n > LISTED {
+                names.push("...");
+            }
+            text += &format!(", none of {n} classes: {}", names.join(", "));
+        }
+    }
+    Some(text)
+}
+
+/// How many samples of a class were counted, of those of which there were any: `12`, or `11 to 12`.
+fn spread(result: &Evaluation) -> String {
+    let counts = || result.confusion.iter().map(|row| row.iter().sum::<u64>()).filter(|&n| n > 0);
+    match (counts().min().unwrap_or(0), counts().max().unwrap_or(0)) {
+        (least, most) if least == most => thousands(least),
+        (least, most) => format!("{} to {}", thousands(least), thousands(most)),
     }
 }
 
@@ -100,7 +128,9 @@ fn show(result: &Evaluation, width: usize) -> String {
     let classes = result.classes.iter().map(|class| visible(class).into()).collect();
     let result = &Evaluation { classes, ..result.clone() };
     let Evaluation { classes, confusion, top1, top5, samples, .. } = result;
-    let (share, counts) = (percent(*top1, *samples, 2), format!("({} of {})", thousands(*top1), thousands(*samples)));
+    let of = if result.stopped { format!(", stopped before {}", thousands(result.wanted)) } else { String::new() };
+    let counts = format!("({} of {}{of})", thousands(*top1), thousands(*samples));
+    let share = percent(*top1, *samples, 2);
     let gap = if share.len() + counts.len() + 7 > width { "\n  " } else { " " };
     let mut text = format!("{STRONG}top-1 {share}{STRONG:#}{gap}{counts}\n");
     if classes.len() > 5 {
@@ -197,6 +227,8 @@ fn describe(result: &Evaluation, part: Option<&str>) -> Value {
         "top5": result.top5 as f64 / result.samples.max(1) as f64,
         "classes": result.classes,
         "confusion": result.confusion,
+        "wanted": result.wanted,
+        "classes_without_samples": result.unseen,
         "interrupted": result.stopped,
     })
 }
@@ -214,6 +246,8 @@ mod tests {
             top1: 900 * classes as u64,
             top5: 950 * classes as u64,
             samples: confusion.iter().flatten().sum(),
+            wanted: confusion.iter().flatten().sum(),
+            unseen: Vec::new(),
             confusion,
             stopped: false,
         }
@@ -222,6 +256,18 @@ mod tests {
     #[test]
     fn a_wide_terminal_shows_counts() {
         insta::assert_snapshot!("eval_wide", anstream::adapter::strip_str(&show(&example(4), 100)).to_string());
+    }
+
+    #[test]
+    fn what_was_not_counted_is_told() {
+        assert_eq!(partial(&example(4)), None);
+        let stopped = Evaluation { stopped: true, wanted: 9000, ..example(4) };
+        let text = partial(&stopped).unwrap();
+        assert!(text.starts_with("interrupted after 3,") && text.contains(" of 9,000 samples, "), "{text}");
+        assert!(text.ends_with(" of each class"), "{text}");
+        assert!(show(&stopped, 100).contains(", stopped before 9,000)"));
+        let few = Evaluation { samples: 3, unseen: vec!["cat".into(), "dog".into()], ..example(4) };
+        assert_eq!(partial(&few).unwrap(), "3 samples were counted, none of 2 classes: cat, dog");
     }
 
     #[test]

@@ -300,11 +300,9 @@ impl Quantize {
             let sample = sample.map_err(Error::from)?;
             let at = |error: smidgen::data::Error| error.at(&set.path_of(sample.index));
             let arrays = feeder.inputs(&sample).map_err(at).map_err(Error::from)?;
-            samples.push((sample.index, arrays.into_iter().map(|array| array.data).collect::<Inputs>()));
+            samples.push(arrays.into_iter().map(|array| array.data).collect::<Inputs>());
         }
-        // An archive gives them in its own order; sums of floats depend on it.
-        samples.sort_by_key(|&(index, _)| index);
-        Ok(samples.into_iter().map(|(_, inputs)| inputs).collect())
+        Ok(samples)
     }
 
     fn show(&self, out: &mut Output, made: &Made<'_>) -> Result<(), Failure> {

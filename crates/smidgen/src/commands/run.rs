@@ -28,6 +28,10 @@ Examples:
   smidgen run model.tflite --input left.npy --input right.npy
       a network with two inputs
 
+Arrays have the shape of the input in the model file: of an ONNX file's images, channels first. They are transposed, which is \
+said; an array that suits the network only with the channels last is taken as it is. What is written and shown is as \
+the file has it.
+
 What a pixel becomes is always printed. `auto` takes the normalisation whose real numbers fill the range of the \
 input's quantisation: 0..255 is raw, 0..1 unit, -1..1 symmetric. A float input takes that of the QUANTIZE behind it. \
 Where nothing fits, pixels are spread over that range (0..1 where there is none), and a warning says so.")]

@@ -25,7 +25,8 @@ Examples:
 
 The golden file holds `input_K` and `output_K_J` for sample K and output J (`input_K_I` where the network has several \
 inputs), and may hold `tensor_I`: the value of tensor I of the model file for sample 0, from which the first operator \
-that differs is found. With numpy and an interpreter at hand:
+that differs is found. For an ONNX file these go by the names that its operators' outputs have there. With numpy and an interpreter \
+at hand:
   numpy.savez(\"model.npz\", input_0=x, output_0_0=y, tensor_7=interpreter.get_tensor(7))
 
 Inputs and outputs have the shapes of the model file: of an ONNX file's images, channels first. smidgen transposes them \
@@ -113,7 +114,7 @@ impl Verify {
         ))?;
         if let Some((checked, mismatch)) = report.first_mismatch() {
             let d = &mismatch.difference;
-            let from = if checked.array.starts_with("tensor_") {
+            let from = if !checked.array.starts_with("output_") {
                 "everything before it agrees"
             } else if report.intermediates.is_empty() {
                 "the file has no intermediate tensors, so the operator that went wrong may be an earlier one"
@@ -142,7 +143,7 @@ impl Verify {
         told_orders(out, &report.orders)?;
         out.note(compared(report))?;
         for checked in report.intermediates.iter().chain(&report.outputs) {
-            if out.verbose() || checked.outcome.is_err() && checked.array.starts_with("output") {
+            if out.verbose() || checked.outcome.is_err() && checked.array.starts_with("output_") {
                 out.note(format!("  {}", row(network, checked)))?;
             }
         }

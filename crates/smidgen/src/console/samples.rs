@@ -12,7 +12,8 @@ use std::path::PathBuf;
 /// Samples to work on.
 #[derive(Args, Debug)]
 pub struct Data {
-    /// The samples: a folder of pictures with a folder for each class, a .tar or .tar.gz of one, or an .npz file
+    /// The samples: a folder of pictures with a folder for each class, a .tar or .tar.gz of one, or an .npz or .npy file with arrays of
+    /// the shape that the model file's input has
     #[arg(long, value_name = "DIR|TAR|NPZ")]
     pub data: PathBuf,
     /// The part of the data to take, where it has several: train, val, test

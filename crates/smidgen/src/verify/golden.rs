@@ -3,7 +3,8 @@
 //! The axes of inputs and outputs lie as in the file that the network was read from, or else as in the graph.
 //!
 //! `input_K` (or `input_K_I` where there are several), `output_K_J` and `tensor_I`, where K counts samples, J the network's outputs,
-//! and I its inputs or (for `tensor_I`, which belongs to sample 0) the tensors of the model file.
+//! and I its inputs or (for `tensor_I`, which belongs to sample 0) the tensors of the model file. What an ONNX file's operators write goes by
+//! the name that it has there instead of `tensor_I`.
 
 use crate::data::input::quantise;
 use crate::data::{Archive, Array, Dtype, Interface, PortAxes, Suits};
@@ -160,25 +161,37 @@ impl<'a> Golden<'a> {
         self.checked(name, self.graph.outputs[output], self.network.output(output), array)
     }
 
-    /// The reference's value of a tensor for sample 0, if the file holds it with the shape and type that the network's has.
-    /// (Some interpreters report a constant shape for what they resized, or bytes for packed int4.)
+    /// The reference's value of a tensor for sample 0, with its array's name and its axes as in the graph, if the file holds it with the
+    /// shape and type that the network's has. (Some interpreters report a constant shape for what they resized, or bytes for packed
+    /// int4.)
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn tensor(&mut self, id: TensorId) -> Result<Option<Array>, Error> {
-        let Some(source) = self.graph.tensor(id).source else { return Ok(None) };
-        let found = self.archive.get(&format!("tensor_{source}"))?;
-        Ok(found.filter(|array| self.suits(id, array)))
-    }
-
-    /// Number of `tensor_I` arrays.
-    pub fn tensors(&self) -> usize {
-        self.archive.names().iter().filter(|name| name.starts_with("tensor_")).count()
-    }
-
-    fn suits(&self, id: TensorId, array: &Array) -> bool {
+    pub fn tensor(&mut self, id: TensorId) -> Result<Option<(String, Array)>, Error> {
         let tensor = self.graph.tensor(id);
-        array.dtype == Dtype::of(tensor.element()) && array.shape == tensor.shape.dims()
+        let dims = tensor.shape.dims();
+        let (name, axes) = match (self.network.has_names(), tensor.source) {
+            (true, _) => match self.network.value(id) {
+                Some((name, axes)) if !is_end(name) => (name.to_owned(), Some(axes)),
+                _ => return Ok(None),
+            },
+            (false, Some(source)) => (format!("tensor_{source}"), None),
+            (false, None) => return Ok(None),
+        };
+        let Some(array) = self.archive.get(&name)?.filter(|array| array.dtype == Dtype::of(tensor.element())) else {
+            return Ok(None);
+        };
+        let suits = array.shape == dims || axes.is_some_and(|axes| array.shape == axes.file_shape());
+        Ok(match axes {
+            _ if !suits => None,
+            Some(axes) => axes.to_graph(array).ok().map(|(array, _)| (name, array)),
+            None => Some((name, array)),
+        })
+    }
+
+    /// Number of arrays that are neither inputs nor outputs.
+    pub fn tensors(&self) -> usize {
+        self.archive.names().iter().filter(|name| !is_end(name)).count()
     }
 
     fn checked(&mut self, name: String, id: TensorId, axes: PortAxes, array: Array) -> Result<Array, Error> {
@@ -198,6 +211,11 @@ impl<'a> Golden<'a> {
         }
         Ok(array)
     }
+}
+
+/// True if an array of this name is an input or output of a sample.
+fn is_end(name: &str) -> bool {
+    name.starts_with("input_") || name.starts_with("output_")
 }
 
 /// True if two descriptions begin with the same element type.

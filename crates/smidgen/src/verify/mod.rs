@@ -59,7 +59,7 @@ pub struct Report {
     pub outputs: Vec<Checked>,
     /// Every intermediate tensor of sample 0 that the file and the network share, in order of execution.
     pub intermediates: Vec<Checked>,
-    /// Number of `tensor_I` arrays of the file that have no counterpart that is computed here: constants, inputs, and what
+    /// Number of arrays of the file, neither inputs nor outputs, that have no counterpart that is computed here: constants, inputs, and what
     /// clean-up passes took away.
     pub not_compared: usize,
     /// What became of arrays whose axes lie otherwise in the graph than in the file that the network was read from, in words.
@@ -133,9 +133,12 @@ pub fn verify(network: &Network, archive: &mut Archive, options: &LowerOptions, 
                 return;
             }
             match golden.tensor(id) {
-                Ok(Some(reference)) => {
-                    let source = graph.tensor(id).source.unwrap_or_default();
-                    report.intermediates.push(judge.check(format!("tensor_{source}"), id, ours, &reference));
+                Ok(Some((name, reference))) => {
+                    let mut checked = judge.check(name, id, ours, &reference);
+                    if let (Err(mismatch), Some((_, axes))) = (&mut checked.outcome, network.interface().value(id)) {
+                        mismatch.difference.at = axes.index_in_file(&mismatch.difference.at);
+                    }
+                    report.intermediates.push(checked);
                 }
                 Ok(None) => {}
                 Err(error) => failed = Some(error),

@@ -1,6 +1,10 @@
 //! The `smidgen` command as its users run it: the real binary in a fresh folder.
 
 mod boards;
+#[allow(dead_code)]
+#[path = "../../../smidgen-onnx/tests/common/build.rs"]
+mod build;
+mod cases_layout;
 mod cases_readers;
 mod check;
 mod compile;
@@ -8,10 +12,12 @@ mod convert;
 mod diff;
 mod doctor;
 mod escapes;
+mod eval;
 mod foreign;
 mod help;
 mod hostile;
 mod inspect;
+mod layouts;
 mod memory;
 mod onnx;
 mod plan;

@@ -56,6 +56,63 @@ fn one_step_anywhere_is_a_difference() {
 }
 
 #[test]
+fn quantised_values_may_be_as_many_steps_away_as_is_asked_for() {
+    let folder = tiny(|name, array| {
+        if name == "output_2_0" {
+            array.data[0] = array.data[0].wrapping_add(2);
+        }
+    });
+    folder.smidgen(&[&VERIFY[..], &["--tolerance", "1"]].concat()).expect(1);
+    let finished = folder.smidgen(&[&VERIFY[..], &["--tolerance", "2"]].concat()).expect(0);
+    assert!(finished.stdout.starts_with("equal within 2 steps  tiny.ir\n"), "{}", finished.stdout);
+    let json = folder.smidgen(&[&VERIFY[..], &["--tolerance", "3", "--json"]].concat()).expect(0).json();
+    assert_eq!((&json["equal"], &json["outputs"][2]["steps"]), (&true.into(), &2.0.into()));
+}
+
+#[test]
+fn floats_of_a_quantised_network_are_counted_in_steps_of_what_was_dequantised() {
+    // In QDQ form: the output's scale is 0.1.
+    let folder = Folder::new();
+    folder.write("qdq.onnx", crate::build::quantised());
+    let x: Vec<f32> = (0..60).map(|i| ((i * 13) % 29) as f32 / 10.0 - 1.4).collect();
+    folder.npy("x.npy", &Array::from_f32(&[1, 3, 5, 4], &x));
+    folder.smidgen(&["run", "qdq.onnx", "-i", "x.npy", "-o", "golden.npz"]).expect(0);
+    let bytes = std::fs::read(folder.path("golden.npz")).unwrap();
+    let mut archive = smidgen::data::Archive::new(bytes).unwrap();
+    let mut get = |name: &str| archive.get(name).unwrap().unwrap();
+    let (input, output) = (get("input_0"), get("output_0_0"));
+    let verify = |steps: f32, arguments: &[&str]| {
+        let mut values = output.to_f32().unwrap();
+        values[0] += steps * 0.1;
+        let shifted = Array::from_f32(&output.shape, &values);
+        folder.npz("golden.npz", &[("input_0", input.clone()), ("output_0_0", shifted)]);
+        folder.smidgen(&[&["verify", "qdq.onnx", "--golden", "golden.npz"], arguments].concat())
+    };
+    verify(0.0, &[]).expect(0);
+    let one = verify(1.0, &[]).expect(1).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(one.contains("(1 step)") && one.contains("with --tolerance 1 all is equal"), "{one}");
+    assert!(one.contains("no element is more than one step away") && !one.contains("other weights"), "{one}");
+    let equal = verify(-1.0, &["--tolerance", "1"]).expect(0).stdout;
+    assert!(equal.starts_with("equal within 1 step  qdq.onnx\n"), "{equal}");
+    assert!(verify(0.0, &["--tolerance", "1"]).expect(0).stdout.starts_with("equal  qdq.onnx\n"));
+    let two = verify(2.0, &["--tolerance", "1"]).expect(1).stdout;
+    assert!(two.contains("(2 steps)") && !two.contains("all is equal"), "{two}");
+}
+
+#[test]
+fn a_network_without_steps_has_no_tolerance_in_steps() {
+    let folder = Folder::new();
+    let arrays = [
+        ("input_0", Array::from_f32(&[1, 4], &[1.0; 4])),
+        ("output_0_0", Array::from_f32(&[1, 3], &[3.75, 1.625, 1.0])),
+    ];
+    folder.write("float.ir", FLOAT).npz("golden.npz", &arrays);
+    let said = folder.smidgen(&["verify", "float.ir", "-g", "golden.npz", "--tolerance", "1"]).expect(2).stderr;
+    assert!(said.contains("no output of this network is quantised"), "{said}");
+    folder.smidgen(&["verify", "float.ir", "-g", "golden.npz", "--tolerance", "0"]).expect(0);
+}
+
+#[test]
 fn a_golden_file_of_the_other_reference_is_recognised() {
     use smidgen::{LowerOptions, Network, Reference, Runner};
     // FULLY_CONNECTED rounds twice there and once in the default. Search for an input that shows it.
