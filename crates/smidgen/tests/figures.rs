@@ -182,3 +182,97 @@ fn cortex_m55() {
 fn riscv() {
     bench("riscv32-virt", &SMALL);
 }
+
+/// A network of what works element by element, with floats in between and at an end.
+const ELEMENTWISE: &str = r#"
+graph "micro"
+inputs(%0)
+outputs(%12, %13, %14, %16, %18, %20)
+
+%0 "x" : i8[1x16x16x8]{0.02; -3}
+%1 "mul" : i8[1x16x16x8]{0.01; 4} = MUL(%0, %0)
+%2 "row" : i8[1x1x1x8]{0.02; 1} = [1, 2, 3, 4, 5, -6, 7, 8]
+%3 "badd" : i8[1x16x16x8]{0.03; 2} = ADD(%1, %2)
+%4 "bmul" : i8[1x16x16x8]{0.03; 2} = MUL(%3, %2)
+%5 "relu" : i8[1x16x16x8]{0.02; 2} = LEAKY_RELU(%4) alpha=0.1
+%6 "pool" : i8[1x8x8x8]{0.02; 2} = MAX_POOL_2D(%5) window=[2, 2] stride=[2, 2] padding=valid
+%7 "apool" : i8[1x8x8x8]{0.02; 2} = AVERAGE_POOL_2D(%5) window=[2, 2] stride=[2, 2] padding=valid
+%8 "add" : i8[1x8x8x8]{0.04; 2} = ADD(%6, %7)
+%9 "sub" : i8[1x8x8x8]{0.04; 2} = SUB(%8, %7)
+%10 "max" : i8[1x8x8x8]{0.04; 2} = MAXIMUM(%8, %9)
+%11 "cat" : i8[1x8x8x16]{0.04; 2} = CONCATENATION(%10, %9) axis=3
+%12 "up" : i8[1x16x16x16]{0.04; 2} = RESIZE_NEAREST_NEIGHBOR(%11) output=[16, 16]
+%13 "bi" : i8[1x16x16x16]{0.04; 2} = RESIZE_BILINEAR(%11) output=[16, 16] half_pixel_centers=true
+%14 "deq" : f32[1x8x8x16] = DEQUANTIZE(%11)
+%15 "soft" : i8[1x8x8x16]{0.00390625; -128} = SOFTMAX(%11) beta=1.0
+%16 "mean" : i8[1x1x1x16]{0.04; 2} = MEAN(%15) axes=[1, 2] keep_dims=true
+%17 "q" : i8[1x8x8x16]{0.05; 2} = QUANTIZE(%14)
+%18 "tr" : i8[1x16x8x8]{0.05; 2} = TRANSPOSE(%17) perm=[0, 3, 1, 2]
+%19 "chan" : i8[1x16x1x1]{0.04; 2} = RESHAPE(%16) shape=[1, 16, 1, 1]
+%20 "bmul2" : i8[1x16x8x8]{0.05; 2} = MUL(%18, %19)
+"#;
+
+/// Measures networks on an emulated Cortex-M7 and holds the model to it.
+fn holds(path: &Path, arguments: &[&str], most: f64) {
+    let output = Command::new(env!("CARGO_BIN_EXE_smidgen"))
+        .args(["simulate", "--json", "--board", "mps2-an500"])
+        .arg(path)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {said}"));
+    let of = |step: &Value, field: &str| step[field].as_u64().unwrap();
+    let steps = report["steps"].as_array().unwrap();
+    let sum = |field: &str| steps.iter().map(|step| of(step, field)).sum::<u64>() as f64;
+    let share = sum("modelled_instructions") / sum("instructions");
+    let name = path.file_name().unwrap().to_string_lossy();
+    println!("{name}: {share:.3} of what is measured");
+    assert!((share - 1.0).abs() < most, "{name}: {share}");
+    // What takes a hundredth of the time or more is not far off by itself.
+    for step in steps.iter().filter(|step| of(step, "instructions") as f64 > sum("instructions") / 100.0) {
+        let share = of(step, "modelled_instructions") as f64 / of(step, "instructions") as f64;
+        assert!((share - 1.0).abs() < 0.2, "{name}, {}: {share}", step["name"]);
+    }
+    assert_eq!(report["matches_host"], true);
+}
+
+#[test]
+fn the_model_holds_for_int4_weights_float_ends_floats_and_elementwise_operators() {
+    let core = boards::find("mps2-an500").unwrap().core;
+    let findings = doctor::examine(core);
+    if !findings.simulates() {
+        println!("skipped: {}", findings.advice().join(" "));
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("elementwise.ir");
+    fs::write(&path, ELEMENTWISE).unwrap();
+    holds(&path, &[], 0.05);
+    let Some(shared) = shared() else {
+        println!("no real models: int4 weights and floats are not measured");
+        return;
+    };
+    for name in ["mlperf-resnet8-float", "mlperf-kws-float"] {
+        let model = shared.join("models").join(name).with_extension("tflite");
+        holds(&model, &[], 0.03);
+        // The golden file's input serves as data: what the weights are does not count.
+        let mut golden =
+            smidgen::data::Archive::new(fs::read(shared.join("golden").join(name).with_extension("npz")).unwrap())
+                .unwrap();
+        let input = golden.get("input_0").unwrap().expect("golden files have their inputs");
+        let data = folder.path().join("data.npz");
+        fs::write(&data, smidgen::data::npz::to_bytes(&[("x".to_owned(), input)])).unwrap();
+        for (weights, arguments) in
+            [("int8", &[][..]), ("int4", &["--weights", "int4"]), ("mixed", &["--weights", "mixed"])]
+        {
+            let made = folder.path().join(format!("{name}-{weights}.tflite"));
+            let mut command = Command::new(env!("CARGO_BIN_EXE_smidgen"));
+            command.arg("quantize").arg(&model).arg("--data").arg(&data).arg("-o").arg(&made).args(arguments);
+            let output = command.output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            // Float ends are there unless they are cut.
+            holds(&made, &[], 0.03);
+        }
+    }
+}

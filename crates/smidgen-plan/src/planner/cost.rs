@@ -170,7 +170,9 @@ fn elementwise(how: &Elementwise) -> [u64; 3] {
         Elementwise::Rescale(_) => [15_000, 1_410, 0],
         Elementwise::TableI8 => [16_500, 540, 0],
         Elementwise::Quantise { .. } => [24_000, 2_620, 0],
-        Elementwise::Dequantise { .. } => [24_000, 210, 0],
+        Elementwise::Dequantise { .. } => [24_000, 830, 0],
+        Elementwise::SumI8 { .. } => [24_000, 4_980, 0],
+        Elementwise::SoftmaxF32 { .. } => [26_000, 6_400, 0],
         Elementwise::BinaryI8 { function: Binary::Product(_), operands } if alike(operands) => [24_000, 8_950, 0],
         Elementwise::BinaryI8 { function, .. } | Elementwise::BroadcastI8 { function, .. } => match function {
             Binary::Product(_) | Binary::Prelu(_) => [24_000, 9_750, 0],

@@ -109,3 +109,99 @@ fn wrong_arguments_say_what_is_wrong() {
         assert!(flat.contains(expected), "{arguments:?}: {}", refused.stderr);
     }
 }
+
+/// A network of one convolution whose ends are floats, as TensorFlow's converter leaves them.
+const FLOAT_ENDS: &str = r#"
+graph "float_ends"
+inputs(%0)
+outputs(%6)
+
+%0 "picture" : f32[1x32x32x3]
+%1 "stored" : i8[1x32x32x3]{0.02; -3} = QUANTIZE(%0)
+%2 "kernel" : i8[4x3x3x3]{0.01; 0} = splat 3
+%3 "bias" : i32[4]{0.0002; 0} = [1, 2, 3, 4]
+%4 "conv" : i8[1x32x32x4]{0.05; 2} = CONV_2D(%1, %2, %3) stride=[1, 1] padding=same
+%5 "pooled" : i8[1x16x16x4]{0.05; 2} = MAX_POOL_2D(%4) window=[2, 2] stride=[2, 2] padding=valid
+%6 "out" : f32[1x16x16x4] = DEQUANTIZE(%5)
+"#;
+
+#[test]
+fn instructions_are_given_for_the_cores_that_they_are_modelled_for_and_no_other() {
+    let folder = demo();
+    let cores = "Cortex-M4, M7, M33 and M55";
+    for core in smidgen::boards::Core::ALL {
+        let board = smidgen::boards::builtin().iter().find(|board| board.core == core).expect("a board of each core");
+        let plan = |more: &[&str]| {
+            folder.smidgen(&[&["plan", "demo.ir", "--objective", "pareto", "--board", &board.name], more].concat())
+        };
+        let (said, json) = (plan(&[]).stdout, plan(&["--json"]).json());
+        let modelled = board.core.has_dsp();
+        let pages = ["/modelled_instructions", "/segments/0/modelled_instructions", "/steps/0/modelled_instructions"];
+        for at in pages.iter().chain(&["/pareto/0/modelled_instructions"]) {
+            let value = json.pointer(at).unwrap();
+            assert!(if modelled { value.is_u64() } else { value.is_null() }, "{}: {at} {value}", board.name);
+        }
+        assert_eq!(json["not_modelled"].is_null(), modelled, "{}", board.name);
+        assert_eq!(json["modelled_for"] == cores, modelled, "{}", board.name);
+        let fewer = said.lines().filter(|line| line.contains("fewer instructions")).any(|line| line.contains('%'));
+        let line = said.lines().find(|line| line.starts_with("  instructions ")).unwrap();
+        if modelled {
+            assert!(line.contains(cores) && line.contains(|c: char| c.is_ascii_digit()), "{line}");
+        } else {
+            let reason = format!("none (not modelled for {}", board.core.title());
+            assert!(line.contains(&reason) && line.contains("`smidgen simulate` counts them"), "{line}");
+            assert!(!said.contains("(modelled)") && !fewer, "{}: {said}", board.name);
+        }
+        // Only the cycles of a Cortex-M4 are modelled.
+        let m4 = board.core == smidgen::boards::Core::CortexM4;
+        assert_eq!(json["modelled_milliseconds"].is_array(), m4, "{}", board.name);
+    }
+    let nobody = folder.smidgen(&["plan", "demo.ir"]).expect(0).stdout;
+    assert!(nobody.contains(&format!("modelled for {cores}")), "{nobody}");
+    folder.smidgen(&["plan", "demo.ir", "--board", "rp2040", "--objective", "pareto", "--html", "p.html"]).expect(0);
+    let page = fs::read_to_string(folder.path("p.html")).unwrap();
+    assert!(page.contains("not modelled for Cortex-M0+") && !page.contains(" M instructions"), "{page}");
+}
+
+#[test]
+fn float_ends_say_what_they_cost() {
+    let folder = Folder::new();
+    folder.write("ends.ir", FLOAT_ENDS);
+    let plan = |more: &[&str]| folder.smidgen(&[&["plan", "ends.ir"], more].concat());
+    let (floats, integers) = (plan(&["--json"]).json(), plan(&["--json", "--io", "int8"]).json());
+    assert_eq!(floats["integer_ends"]["total_bytes"], integers["total_bytes"]);
+    assert_eq!(floats["integer_ends"]["modelled_instructions"], integers["modelled_instructions"]);
+    assert!(floats["total_bytes"].as_u64() > integers["total_bytes"].as_u64());
+    assert!(integers["integer_ends"].is_null() && integers["float_ends"].is_null(), "{integers}");
+    // The figures are the same wherever they are said, and whether it fits or not.
+    let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let taken = |json: &serde_json::Value| smidgen::report::bytes(json["total_bytes"].as_u64().unwrap() as usize);
+    let expected = format!("with --io int8 it takes {} of SRAM instead of {}", taken(&integers), taken(&floats));
+    let said = flat(&plan(&[]).expect(0).stdout);
+    assert!(said.contains(&expected), "{said}");
+    let between = (floats["total_bytes"].as_u64().unwrap() - 1).to_string();
+    let tight = flat(&plan(&["--sram", &between, "--schedule", "layer"]).expect(5).stdout);
+    assert!(tight.contains("with --io int8") && tight.contains("and fits"), "{tight}");
+    let compiled = folder.smidgen(&["compile", "ends.ir", "--board", "rp2040", "-o", "out"]).expect(0).stdout;
+    assert!(flat(&compiled).contains(&expected) && !compiled.contains("instructions instead"), "{compiled}");
+    plan(&["--html", "ends.html"]).expect(0);
+    assert!(flat(&fs::read_to_string(folder.path("ends.html")).unwrap()).contains("with --io int8"));
+    // A float network has no integers at its ends.
+    folder.write("float.ir", crate::support::FLOAT);
+    assert!(folder.smidgen(&["plan", "float.ir", "--json"]).expect(0).json()["float_ends"].is_null());
+}
+
+#[test]
+fn a_network_too_large_for_the_flash_is_told_what_would_do() {
+    let folder = demo();
+    let board = folder.smidgen(&["boards", "stm32f412", "--toml"]).expect(0).stdout;
+    folder.write("small.toml", board.replace("1048576", "20000"));
+    let said = folder.smidgen(&["plan", "demo.ir", "--board", "small.toml"]).expect(5).stdout;
+    assert!(said.starts_with("Does not fit the flash: the constants take") && !said.contains("Fits"), "{said}");
+    assert!(said.contains("- int4 weights (`smidgen quantize --weights int4`): about "), "{said}");
+    assert!(said.contains("- boards that hold it as it is: "), "{said}");
+    let json = folder.smidgen(&["plan", "demo.ir", "--board", "small.toml", "--json"]).expect(5).json();
+    assert!(json["constants_with_int4_bytes"].as_u64() < json["constants_bytes"].as_u64(), "{json}");
+    let refused = folder.smidgen(&["compile", "demo.ir", "--board", "small.toml", "-o", "out"]).expect(5).stdout;
+    assert!(refused.contains("Does not fit the flash of ") && refused.contains("- int4 weights"), "{refused}");
+}
