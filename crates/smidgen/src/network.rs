@@ -127,7 +127,7 @@ impl Network {
 
     fn of_tflite(graph: Graph) -> Result<Self, Error> {
         smidgen_ir::validate(&graph).map_err(smidgen_tflite::ReadError::from)?;
-        Ok(Self { graph, ports: None, notes: Vec::new() })
+        Ok(Self { graph, ports: None, values: Vec::new(), notes: Vec::new() })
     }
 
     /// Takes a graph.
