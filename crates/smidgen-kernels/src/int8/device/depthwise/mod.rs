@@ -5,8 +5,8 @@
 //! written by hand) compute the band for one channel after the other. Windows of 3x3, 5x5 and 7x7 with stride 1 or 2 take this way;
 //! all others are computed from the arena, four channels at a time.
 //!
-//! The invariant that matters: staged memory is laid out alike for every core, so that the walk here, with all its offsets, is what
-//! the tests of the host run.
+//! The invariant that matters: staged pixels and staged weights are laid out alike for every core, so that the walk here, with all its
+//! offsets, is what the tests of the host run. Only which of the two lies first in scratch differs; see [`blocks::WEIGHTS_FIRST`].
 
 #[cfg(all(target_arch = "arm", feature = "dsp"))]
 mod armv7em;
@@ -55,22 +55,6 @@ struct Layer<'a> {
 struct Constants<'a, B: Bounds> {
     weights: Flash<'a, i8, B>,
     words: Flash<'a, u32, B>,
-}
-
-/// Scratch, in the order in which it lies. So all that the blocks load lies in it: some load a few bytes beyond the last pixel; and where the
-/// lower rows of the window lie in the padding, the blocks of 3x3 load the weights that they skip from as far before the first ones.
-struct Staged<'a, B: Bounds> {
-    pixels: Around<'a, i16, B>,
-    weights: Arena<'a, i16, B>,
-}
-
-impl<'a, B: Bounds> Staged<'a, B> {
-    /// So many elements of scratch, the last of which are for weights.
-    #[inline(always)]
-    fn new(scratch: Arena<'a, i16, B>, elements: usize, weights: usize) -> Self {
-        let (pixels, weights) = scratch.carve::<i16>(elements - weights, weights);
-        Self { pixels, weights }
-    }
 }
 
 /// A window that the blocks know.
@@ -266,8 +250,7 @@ pub fn depthwise<B: Bounds>(
     }
     let bytes = depthwise_scratch(window, rows);
     let (mut around, aligned) = arena.carve::<i32>(scratch, bytes / 4);
-    let (_, staged) = aligned.carve::<i16>(0, bytes / 2);
-    let mut staged = Staged::new(staged, bytes / 2, GROUP * shape.weights());
+    let (_, mut staged) = aligned.carve::<i16>(0, bytes / 2);
     let part = part(shape, region.x1 - region.x0);
     let mut band = Band::empty();
     let mut row = region.y0;
@@ -342,7 +325,7 @@ impl Band {
         unsafe { slice::from_raw_parts(self.rows.as_ptr().cast(), self.count) }
     }
 
-    /// Lays out the staged pixels. Writes the padding that the pixels of no channel touch.
+    /// Lays out scratch: staged pixels and staged weights. Writes the padding that the pixels of no channel touch.
     #[inline(never)]
     fn lay<B: Bounds>(
         &mut self,
@@ -352,7 +335,7 @@ impl Band {
         input: View,
         output: View,
         around: &mut Around<'_, i8, B>,
-        scratch: &mut Staged<'_, B>,
+        scratch: &mut Arena<'_, i16, B>,
     ) {
         let Window2d { input: [height, width, _], before, .. } = *layer.window;
         let Shape { size, stride } = shape;
@@ -366,16 +349,18 @@ impl Band {
         let (padding, pixels) = (before[1].saturating_sub(left), end - first);
         let staged = end_row - first_row;
         let plane = plane(span, staged);
+        let [first_pixel, first_weight] =
+            if blocks::WEIGHTS_FIRST { [GROUP * shape.weights() * 2, 0] } else { [0, planes(plane, staged)] };
         let rest = pixels - (padding & 1);
-        let origin = (blocks::origin_of_arena(around), blocks::origin_of_arena(&mut scratch.pixels));
+        let origin = (blocks::origin_of_arena(around), blocks::origin_of_scratch(scratch));
         self.input = origin.0;
         self.input_stride = input.pixel_stride;
-        self.to = origin.1 + padding / 2 * 4;
+        self.to = origin.1 + first_pixel + padding / 2 * 4;
         self.plane = plane;
         self.padding = u32::from_ne_bytes([layer.input_zero as u8; 4]);
         self.pieces = (rest / 4) << 8 | (rest & 1) << 2 | (rest & 2) | padding & 1;
-        self.pixels = origin.1;
-        self.weights = blocks::origin_of_scratch(&mut scratch.weights);
+        self.pixels = origin.1 + first_pixel;
+        self.weights = origin.1 + first_weight;
         self.output = origin.0;
         self.output_stride = output.pixel_stride;
         self.columns = (place.x1 - place.x0) << 8 | layer.finish.shift as usize;
@@ -402,10 +387,10 @@ impl Band {
         let zero = layer.input_zero as i16 * 256;
         let mut x = if padding < 2 { (padding + pixels).next_multiple_of(2) } else { 0 };
         while x < span {
-            let mut at = x;
+            let mut at = first_pixel / 2 + x;
             for _ in 0..staged {
                 for channel in 0..GROUP {
-                    scratch.pixels[at + channel * plane / 2] = zero;
+                    scratch[at + channel * plane / 2] = zero;
                 }
                 at += PITCH / 2;
             }
@@ -421,10 +406,14 @@ impl Band {
         (self.pieces >> 8) * 4 + (self.pieces & 1) + (self.pieces & 2) + (self.pieces >> 2 & 1)
     }
 
-    /// Bytes of the staged pixels.
-    #[cfg(all(target_arch = "arm", feature = "dsp"))]
-    fn staged_bytes(&self) -> usize {
-        planes(self.plane, self.staged)
+    /// Where scratch begins.
+    fn scratch(&self) -> usize {
+        if blocks::WEIGHTS_FIRST { self.weights } else { self.pixels }
+    }
+
+    /// Element of scratch where the staged weights of the first channel begin.
+    fn first_weight(&self) -> usize {
+        (self.weights - self.scratch()) / 2
     }
 
     /// Computes all channels.
@@ -434,7 +423,7 @@ impl Band {
         layer: &Layer<'_>,
         constants: Constants<'_, B>,
         around: &mut Around<'_, i8, B>,
-        scratch: &mut Staged<'_, B>,
+        scratch: &mut Arena<'_, i16, B>,
     ) {
         let channels = layer.window.input[2];
         let (groups, few) = (channels / GROUP, channels % GROUP);

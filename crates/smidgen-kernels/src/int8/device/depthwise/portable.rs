@@ -2,17 +2,21 @@
 
 #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
 use super::GROUP;
-use super::{Band, Constants, Layer, PITCH, Row, Shape, Staged};
+use super::{Band, Constants, Layer, PITCH, Row, Shape};
 use crate::int8::device::finish::{Channel, Finish, SCALE};
 use crate::memory::{Arena, Around, Bounds, Flash};
 
+/// Weights are staged before pixels: where they are is then a constant.
+#[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+pub(super) const WEIGHTS_FIRST: bool = true;
+
 /// Where places in the arena are counted from.
 #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
-pub(super) fn origin_of_arena<T, B: Bounds>(_: &mut Around<'_, T, B>) -> usize {
+pub(super) fn origin_of_arena<B: Bounds>(_: &mut Around<'_, i8, B>) -> usize {
     0
 }
 
-/// The same for what was carved out of it.
+/// The same for scratch.
 #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
 pub(super) fn origin_of_scratch<B: Bounds>(_: &mut Arena<'_, i16, B>) -> usize {
     0
@@ -36,7 +40,7 @@ pub(super) fn groups<B: Bounds>(
     groups: usize,
     constants: Constants<'_, B>,
     around: &mut Around<'_, i8, B>,
-    scratch: &mut Staged<'_, B>,
+    scratch: &mut Arena<'_, i16, B>,
 ) {
     for i in 0..groups {
         group(band, shape, layer, i * GROUP, GROUP, constants, around, scratch);
@@ -53,12 +57,12 @@ pub(super) fn group<B: Bounds>(
     count: usize,
     constants: Constants<'_, B>,
     around: &mut Around<'_, i8, B>,
-    scratch: &mut Staged<'_, B>,
+    scratch: &mut Arena<'_, i16, B>,
 ) {
     let Constants { weights, words } = constants;
     let pairs = layer.window.input[2].div_ceil(2);
-    stage_weights(shape, weights, first * shape.size * shape.size, count, &mut scratch.weights);
-    stage_pixels(band, first, count, around, &mut scratch.pixels);
+    stage_weights(shape, weights, first * shape.size * shape.size, count, band.first_weight(), scratch);
+    stage_pixels(band, first, count, around, scratch);
     for index in 0..count {
         let [even, odd] = layer.finish.pair(words, pairs, (first + index) / 2);
         let channel = if index % 2 == 0 { even } else { odd };
@@ -72,18 +76,19 @@ pub(super) fn group<B: Bounds>(
 }
 
 /// Stages the weights of `count` channels, which begin at element `at`: from `[KH, KW, count]` to `count` times the rows that
-/// [`Shape::weight_row`] describes.
+/// [`Shape::weight_row`] describes, from element `first` of scratch on.
 fn stage_weights<B: Bounds>(
     shape: Shape,
     weights: Flash<'_, i8, B>,
     at: usize,
     count: usize,
+    first: usize,
     scratch: &mut Arena<'_, i16, B>,
 ) {
     let Shape { size, stride } = shape;
     for channel in 0..count {
         for row in 0..size {
-            let to = channel * shape.weights() + row * shape.weight_row();
+            let to = first + channel * shape.weights() + row * shape.weight_row();
             for tap in 0..size {
                 let weight = weights[at + (row * size + tap) * count + channel] as i16;
                 scratch[to + place(stride, tap)] = weight;
@@ -102,14 +107,14 @@ fn stage_pixels<B: Bounds>(
     first: usize,
     count: usize,
     around: &mut Around<'_, i8, B>,
-    scratch: &mut Around<'_, i16, B>,
+    scratch: &mut Arena<'_, i16, B>,
 ) {
     let scaled = |x: i8| x as i16 * SCALE as i16;
     let padding = scaled(band.padding as u8 as i8);
     let width = band.width();
     for (row, &from) in band.input_rows().iter().enumerate() {
         for channel in 0..count {
-            let mut to = (band.to - band.pixels + row * PITCH + channel * band.plane) / 2;
+            let mut to = (band.to - band.scratch() + row * PITCH + channel * band.plane) / 2;
             if band.pieces & 1 != 0 {
                 scratch[to] = padding;
                 to += 1;
@@ -143,13 +148,13 @@ impl Lane<'_> {
         shape: Shape,
         band: &Band,
         row: &Row,
-        staged: &Arena<'_, i16, B>,
+        scratch: &Arena<'_, i16, B>,
     ) -> i32 {
         let mut sum = 0i32;
         for i in (0..K).filter(|i| row.skip >> (8 + i) & 1 != 0) {
-            let weights = self.index * shape.weights() + i * shape.weight_row();
+            let weights = band.first_weight() + self.index * shape.weights() + i * shape.weight_row();
             for j in 0..K {
-                sum += staged[weights + place(shape.stride, j)] as i32;
+                sum += scratch[weights + place(shape.stride, j)] as i32;
             }
         }
         sum.wrapping_mul(band.padding as u8 as i8 as i32 * SCALE)
@@ -161,24 +166,24 @@ impl Lane<'_> {
         shape: Shape,
         band: &Band,
         around: &mut Around<'_, i8, B>,
-        scratch: &Staged<'_, B>,
+        scratch: &Arena<'_, i16, B>,
     ) {
-        let all_weights = self.index * shape.weights() * 2;
-        let all_pixels = self.index * band.plane;
+        let all_weights = 2 * (band.first_weight() + self.index * shape.weights());
+        let all_pixels = band.pixels - band.scratch() + self.index * band.plane;
         for row in band.rows() {
             let weights = all_weights.wrapping_add(row.weights);
             let mut output = row.output + self.output;
             let mut pixels = all_pixels.wrapping_add(row.pixels);
             let skip = (row.skip & 255) / 8;
-            let start = self.channel.start.wrapping_add(self.padded::<K, B>(shape, band, row, &scratch.weights));
+            let start = self.channel.start.wrapping_add(self.padded::<K, B>(shape, band, row, scratch));
             for _ in 0..band.columns >> 8 {
                 let mut acc = start;
                 for i in skip..K {
                     let weights = weights.wrapping_add(i * shape.weight_row() * 2) / 2;
                     let pixels = pixels.wrapping_add(i * PITCH) / 2;
                     for j in 0..K {
-                        let weight = scratch.weights[weights + place(shape.stride, j)];
-                        acc = acc.wrapping_add(scratch.pixels[pixels + j] as i32 * weight as i32);
+                        let weight = scratch[weights + place(shape.stride, j)];
+                        acc = acc.wrapping_add(scratch[pixels + j] as i32 * weight as i32);
                     }
                 }
                 around[output] = self.finish.output(&self.channel, acc);

@@ -13,19 +13,23 @@ mod larger;
 mod stage;
 mod three;
 
-use super::{Band, Constants, GROUP, Layer, PITCH, Shape, Staged};
+use super::{Band, Constants, GROUP, Layer, PITCH, Shape};
 use crate::int8::device::finish;
 use crate::memory::{Arena, Around, Bounds};
 use core::arch::naked_asm;
 
 const _: () = assert!(size_of::<usize>() == 4 && PITCH == 112, "the code counts on these");
 
+/// Pixels are staged before weights. So all that the blocks load lies in scratch: some load a few bytes beyond the last pixel; and where
+/// the lower rows of the window lie in the padding, those of 3x3 load the weights that they skip from as far before the first ones.
+pub(super) const WEIGHTS_FIRST: bool = false;
+
 /// Where places in the arena are counted from: its address, so that they are addresses.
-pub(super) fn origin_of_arena<T, B: Bounds>(around: &mut Around<'_, T, B>) -> usize {
+pub(super) fn origin_of_arena<B: Bounds>(around: &mut Around<'_, i8, B>) -> usize {
     around.pointer(0, 0).expose_provenance()
 }
 
-/// The same for what was carved out of it.
+/// The same for scratch.
 pub(super) fn origin_of_scratch<B: Bounds>(scratch: &mut Arena<'_, i16, B>) -> usize {
     scratch.pointer(0, 0).expose_provenance()
 }
@@ -72,7 +76,7 @@ pub(super) fn groups<B: Bounds>(
     groups: usize,
     constants: Constants<'_, B>,
     around: &mut Around<'_, i8, B>,
-    scratch: &mut Staged<'_, B>,
+    scratch: &mut Arena<'_, i16, B>,
 ) {
     if groups == 0 {
         return;
@@ -96,8 +100,7 @@ pub(super) fn groups<B: Bounds>(
     for row in band.rows() {
         around.pointer(row.output, ((band.columns >> 8) - 1) * band.output_stride + channels);
     }
-    scratch.pixels.pointer(0, band.staged_bytes() / 2);
-    scratch.weights.pointer(0, GROUP * shape.weights());
+    scratch.pointer(0, band.first_weight() + GROUP * shape.weights());
     let pairs = layer.window.input[2].div_ceil(2);
     let words = constants.words.span(0, finish::words(2 * pairs, finish.extras));
     let mut walk = Walk {
