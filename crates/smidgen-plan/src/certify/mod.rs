@@ -42,7 +42,9 @@
 //! 15. At the end every byte of every output is there.
 
 mod demands;
+mod footprint;
 mod live;
+mod ranges;
 mod refused;
 mod replay;
 mod structure;
