@@ -365,7 +365,8 @@ fn elementwise_needs(kernel: &Elementwise, i: usize, input: Extent, output: Exte
         | Elementwise::BroadcastI16 { broadcast, .. }
         | Elementwise::BroadcastF32 { broadcast, .. } => walked(broadcast),
         Elementwise::SoftmaxI8 | Elementwise::SoftmaxI16(_) | Elementwise::SoftmaxF32 { .. } => {
-            [same(), same(), all(input.depth)]
+            // The pixel is read whole before its first element is written, and from then on element by element.
+            [same(), same(), Box::new(move |c| (c, input.depth))]
         }
         _ => {
             // What is broadcast has one index for all.

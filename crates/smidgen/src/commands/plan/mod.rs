@@ -33,7 +33,7 @@ Examples:
                                                    the first 12 operators in 3 by 3 patches
 
 The network is cleaned up first: count operators by `smidgen inspect MODEL --clean`. Sizes are exact: buffers, rings, accumulators and kernel scratch lie in one arena. The stack and the application's own
-variables come on top. Every plan is replayed by a validator that shares nothing with the planner. Instructions are
+variables come on top. Every plan is certified by code that shares nothing with the planner. Instructions are
 modelled. Without --board and --sram everything fits. The exit code is 5 if it does not.")]
 pub struct Plan {
     #[command(flatten)]
