@@ -49,8 +49,9 @@ impl Reach {
         }
         match self {
             Reach::Window { extent, stride, before } => {
-                let start = (out.0 * stride) as isize - before;
-                let end = ((out.1 - 1) * stride + extent) as isize - before;
+                let signed = |index: usize| isize::try_from(index).unwrap_or(isize::MAX).saturating_sub(*before);
+                let start = signed(out.0.saturating_mul(*stride));
+                let end = signed((out.1 - 1).saturating_mul(*stride).saturating_add(*extent));
                 let end = end.clamp(0, input as isize) as usize;
                 (start.clamp(0, end as isize) as usize, end)
             }

@@ -1,7 +1,7 @@
 //! Invariants 7 to 9: what each kernel asks of the step that names it.
 
-use super::Refused;
 use super::structure::demand;
+use super::{Refused, footprint};
 use crate::program::{BufferId, Extent, Operand, Program, Step};
 use smidgen_ir::ElementType;
 
@@ -14,6 +14,9 @@ pub(super) fn check(program: &Program) -> Result<(), Refused> {
 }
 
 fn check_step(program: &Program, index: usize, step: &Step) -> Result<(), String> {
+    if !footprint::sizes(&step.kernel) {
+        return Err("its parameters do not go together, or are too large".into());
+    }
     let demands = step.kernel.demands(step);
     for (what, given, taken) in [
         ("inputs", step.inputs.len(), demands.inputs.len()),
@@ -47,9 +50,9 @@ fn check_step(program: &Program, index: usize, step: &Step) -> Result<(), String
         }
     }
     if !step.kernel.is_sound(|i| &program.constants[step.constants[i].index()].bytes) {
-        return Err("its parameters or its constants point outside its operands".into());
+        return Err("its constants point outside themselves".into());
     }
-    Ok(())
+    footprint::check(program, step)
 }
 
 fn has_bytes(what: &str, given: usize, wanted: usize) -> Result<(), String> {

@@ -1,7 +1,9 @@
 //! Which bytes of the arena still matter when, found by walking the runs backwards.
 
 use super::Certified;
-use crate::program::{BufferId, Extent, Operand, Program, Run, Target};
+use super::ranges::Ranges;
+use crate::program::{BufferId, Extent, Operand, Program, Run, StepId, Target};
+use smidgen_kernels::Region;
 use std::ops::Range;
 
 /// For each run, the ascending, disjoint byte ranges of the arena that a later run (or the caller) still reads. Everything
@@ -15,11 +17,11 @@ pub struct LiveRanges {
 /// Live bytes after each run.
 pub fn live_ranges(program: &Certified) -> LiveRanges {
     let mut after = vec![Vec::new(); program.runs.len()];
-    walk_back(program, |index, moment, live| {
-        if moment == Moment::After {
-            after[index] = live.arena.ranges();
-        }
-    });
+    let mut live = Live::new(program);
+    for index in (0..program.runs.len()).rev() {
+        after[index] = live.arena.to_vec();
+        live.undo(index);
+    }
     LiveRanges { after }
 }
 
@@ -44,233 +46,187 @@ pub struct Occupancy {
 
 /// The memory map of a Program.
 pub fn occupancy(program: &Certified) -> Occupancy {
-    let mut map =
-        Occupancy { buffers: vec![Vec::new(); program.buffers.len()], live_bytes: vec![0; program.runs.len()] };
-    let mut after = Live::new(program);
-    walk_back(program, |index, moment, before| {
-        if moment == Moment::After {
-            after.clone_from(before);
-            return;
-        }
-        after.arena.unite(&before.arena);
-        if let Run::Compute { step, .. } = program.runs[index] {
-            for bytes in [program.scratch[step.index()], program.state[step.index()]] {
-                after.arena.set(bytes.offset, bytes.offset + bytes.len, true);
-            }
-        }
-        map.live_bytes[index] = after.arena.count();
-        for (id, spans) in map.buffers.iter_mut().enumerate() {
-            let bytes = match (after.hulls[id].clone(), before.hulls[id].clone()) {
-                (Some(a), Some(b)) => a.start.min(b.start)..a.end.max(b.end),
-                (Some(one), None) | (None, Some(one)) => one,
-                (None, None) => continue,
+    let runs = program.runs.len();
+    let mut map = Occupancy { buffers: vec![Vec::new(); program.buffers.len()], live_bytes: vec![0; runs] };
+    let mut live = Live::new(program);
+    // For each buffer, the first of the runs that are accounted for: from there on its spans are known.
+    let mut known = vec![runs; program.buffers.len()];
+    for index in (0..runs).rev() {
+        let touched = touched(program, index);
+        let after: Vec<_> = touched.iter().map(|&id| live.hull(id)).collect();
+        map.live_bytes[index] = live.undo(index);
+        for (&id, after) in touched.iter().zip(after) {
+            let bytes = match (after.clone(), live.hull(id)) {
+                (Some(a), Some(b)) => Some(a.start.min(b.start)..a.end.max(b.end)),
+                (one, other) => one.or(other),
             };
-            match spans.last_mut() {
-                Some(last) if last.bytes == bytes && last.runs.start == index + 1 => last.runs.start = index,
-                _ => spans.push(Span { runs: index..index + 1, bytes }),
-            }
+            let spans = &mut map.buffers[id.index()];
+            // Since the run that touched it last (in time the next one) it has lain still.
+            extend(spans, index + 1..known[id.index()], after);
+            extend(spans, index..index + 1, bytes);
+            known[id.index()] = index;
         }
-    });
-    for spans in &mut map.buffers {
+    }
+    for (i, spans) in map.buffers.iter_mut().enumerate() {
+        extend(spans, 0..known[i], live.hull(BufferId(i as u32)));
         spans.reverse();
     }
     map
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Moment {
-    After,
-    Before,
+/// Adds earlier runs to the spans of a buffer, which go backwards.
+fn extend(spans: &mut Vec<Span>, runs: Range<usize>, bytes: Option<Range<usize>>) {
+    let Some(bytes) = bytes.filter(|_| !runs.is_empty()) else { return };
+    match spans.last_mut() {
+        Some(last) if last.bytes == bytes && last.runs.start == runs.end => last.runs.start = runs.start,
+        _ => spans.push(Span { runs, bytes }),
+    }
 }
 
-/// The live bytes at one moment: all of them, and apart for each buffer (as arena addresses).
-#[derive(Clone)]
-struct Live {
-    arena: Bits,
-    buffers: Vec<Bits>,
-    hulls: Vec<Option<Range<usize>>>,
-}
-
-impl Live {
-    fn new(program: &Program) -> Self {
-        Self {
-            arena: Bits::new(program.arena_bytes),
-            buffers: program.buffers.iter().map(|b| Bits::new(b.bytes())).collect(),
-            hulls: vec![None; program.buffers.len()],
+/// The buffers that a run reads or writes, each once.
+fn touched(program: &Program, run: usize) -> Vec<BufferId> {
+    let mut all: Vec<BufferId> = match program.runs[run] {
+        Run::Await { input, .. } => program.inputs[input].operand.buffer().into_iter().collect(),
+        Run::Compute { step, .. } => {
+            let step = &program.steps[step.index()];
+            let inputs = step.inputs.iter().filter_map(|operand| operand.buffer());
+            inputs.chain(step.outputs.iter().map(|target| target.buffer)).collect()
         }
-    }
-
-    /// Sets or clears the full-depth pixels `cols` of `rows`; `x0` is the first column that a tile stores.
-    fn mark(&mut self, program: &Program, id: BufferId, seen: Extent, rows: Pair, cols: Pair, x0: usize, value: bool) {
-        if cols.0 >= cols.1 {
-            return;
-        }
-        let buffer = &program.buffers[id.index()];
-        let pixel = seen.depth * buffer.spec.element_bytes();
-        let (slots, width) =
-            if seen == buffer.spec.extent { (buffer.slots, buffer.width) } else { (seen.rows, seen.cols) };
-        for row in rows.0..rows.1 {
-            let start = (row % slots) * width * pixel;
-            let (from, to) = (start + (cols.0 - x0) * pixel, start + (cols.1 - x0) * pixel);
-            self.buffers[id.index()].set(from, to, value);
-            self.arena.set(buffer.offset + from, buffer.offset + to, value);
-        }
-        let hull = self.buffers[id.index()].hull();
-        self.hulls[id.index()] = hull.map(|h| buffer.offset + h.start..buffer.offset + h.end);
-    }
+    };
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 type Pair = (usize, usize);
 
-/// Visits the live bytes after and then before each run, from the last run to the first.
-fn walk_back(program: &Program, mut visit: impl FnMut(usize, Moment, &Live)) {
-    let mut live = Live::new(program);
-    for port in &program.outputs {
-        if let Operand::Buffer(id, e) = port.operand {
-            live.mark(program, id, e, (0, e.rows), (0, e.cols), 0, true);
+/// What is live at one moment of a walk from the last run to the first: all of it, and apart for each buffer (as arena addresses).
+struct Live<'a> {
+    program: &'a Program,
+    arena: Ranges,
+    buffers: Vec<Ranges>,
+    /// For each tile the first column stored at this moment, and what it was before each run that changed it, the last one last.
+    x0: Vec<usize>,
+    changes: Vec<(usize, BufferId, usize)>,
+}
+
+impl<'a> Live<'a> {
+    /// After the last run.
+    fn new(program: &'a Program) -> Self {
+        let mut x0 = vec![0; program.buffers.len()];
+        let mut changes = Vec::new();
+        for (index, run) in program.runs.iter().enumerate() {
+            let Run::Compute { step, region } = *run else { continue };
+            for &Target { buffer: id, .. } in &program.steps[step.index()].outputs {
+                let buffer = &program.buffers[id.index()];
+                if buffer.width < buffer.spec.extent.cols && x0[id.index()] != region.x0 {
+                    changes.push((index, id, std::mem::replace(&mut x0[id.index()], region.x0)));
+                }
+            }
+        }
+        let buffers = vec![Ranges::default(); program.buffers.len()];
+        let mut live = Self { program, arena: Ranges::default(), buffers, x0, changes };
+        for port in &program.outputs {
+            if let Operand::Buffer(id, e) = port.operand {
+                live.mark(id, e, (0, e.rows), (0, e.cols), true);
+            }
+        }
+        live
+    }
+
+    /// From the first to one past the last live byte of a buffer.
+    fn hull(&self, id: BufferId) -> Option<Range<usize>> {
+        self.buffers[id.index()].hull()
+    }
+
+    /// Sets or clears the full-depth pixels `cols` of `rows`.
+    fn mark(&mut self, id: BufferId, seen: Extent, rows: Pair, cols: Pair, value: bool) {
+        if cols.0 >= cols.1 {
+            return;
+        }
+        let buffer = &self.program.buffers[id.index()];
+        let pixel = seen.depth * buffer.spec.element_bytes();
+        let (slots, width, x0) = if seen == buffer.spec.extent {
+            (buffer.slots, buffer.width, self.x0[id.index()])
+        } else {
+            (seen.rows, seen.cols, 0)
+        };
+        let mut row = rows.0;
+        while row < rows.1 {
+            // Full rows lie together up to the ring's end.
+            let together = if cols.1 - cols.0 == width { (slots - row % slots).min(rows.1 - row) } else { 1 };
+            let start = buffer.offset + (row % slots) * width * pixel;
+            let from = start + (cols.0 - x0) * pixel;
+            let to = from + ((together - 1) * width + cols.1 - cols.0) * pixel;
+            self.buffers[id.index()].set(from, to, value);
+            self.arena.set(from, to, value);
+            row += together;
         }
     }
-    let origins = origins(program);
-    for (index, run) in program.runs.iter().enumerate().rev() {
-        visit(index, Moment::After, &live);
-        match *run {
+
+    /// Turns what is live after a run into what is live before it: without what it writes, with what it reads. Gives the number of bytes that
+    /// are live after it or before it, scratch and state among them.
+    fn undo(&mut self, index: usize) -> usize {
+        // Where something is both written and read, the reading comes first in time.
+        self.reads(index);
+        let mut bytes = self.arena.len();
+        match self.program.runs[index] {
             Run::Await { input, y0, y1 } => {
-                if let Operand::Buffer(id, e) = program.inputs[input].operand {
-                    live.mark(program, id, e, (y0, y1), (0, e.cols), 0, false);
+                if let Operand::Buffer(id, e) = self.program.inputs[input].operand {
+                    self.mark(id, e, (y0, y1), (0, e.cols), false);
                 }
             }
-            Run::Compute { step, region } => undo(program, &mut live, step.index(), region, &origins[index]),
-        }
-        visit(index, Moment::Before, &live);
-    }
-}
-
-/// Turns what is live after a run of `step` into what is live before it: without what it writes, with what it reads.
-fn undo(program: &Program, live: &mut Live, index: usize, region: smidgen_kernels::Region, origins: &[usize]) {
-    let step = &program.steps[index];
-    if step.consumes {
-        let Some(&Operand::Buffer(id, e)) = step.inputs.first() else { return };
-        if region.y1 == e.rows {
-            for &Target { buffer, extent: o } in &step.outputs {
-                live.mark(program, buffer, o, (0, o.rows), (0, o.cols), 0, false);
-            }
-        }
-        // The sums are read by every run but the first, which makes them.
-        let state = program.state[index];
-        live.arena.set(state.offset, state.offset + state.len, region.y0 > 0);
-        live.mark(program, id, e, (region.y0, region.y1), (0, e.cols), origins[id.index()], true);
-        return;
-    }
-    for (i, &Target { buffer, extent: e }) in step.outputs.iter().enumerate() {
-        let (rows, cols) =
-            if i == 0 { ((region.y0, region.y1), (region.x0, region.x1)) } else { ((0, e.rows), (0, e.cols)) };
-        let tile = program.buffers[buffer.index()].width < e.cols;
-        live.mark(program, buffer, e, rows, cols, if tile { region.x0 } else { 0 }, false);
-    }
-    for (&operand, access) in step.inputs.iter().zip(&step.access) {
-        let Operand::Buffer(id, e) = operand else { continue };
-        let rows = access.rows.needs((region.y0, region.y1), e.rows);
-        let cols = access.cols.needs((region.x0, region.x1), e.cols);
-        live.mark(program, id, e, rows, cols, origins[id.index()], true);
-    }
-}
-
-/// For each run, the first column that each tile stores when the run begins (0 for what is stored at full width).
-fn origins(program: &Program) -> Vec<std::rc::Rc<[usize]>> {
-    let mut now: std::rc::Rc<[usize]> = vec![0; program.buffers.len()].into();
-    let mut all = Vec::with_capacity(program.runs.len());
-    for run in &program.runs {
-        all.push(now.clone());
-        let Run::Compute { step, region } = *run else { continue };
-        for target in &program.steps[step.index()].outputs {
-            let (id, buffer) = (target.buffer.index(), &program.buffers[target.buffer.index()]);
-            if buffer.width < buffer.spec.extent.cols && now[id] != region.x0 {
-                let mut next = now.to_vec();
-                next[id] = region.x0;
-                now = next.into();
-            }
-        }
-    }
-    all
-}
-
-/// A set of byte addresses.
-#[derive(Clone)]
-struct Bits {
-    words: Vec<u64>,
-}
-
-impl Bits {
-    fn new(len: usize) -> Self {
-        Self { words: vec![0; len.div_ceil(64)] }
-    }
-
-    fn set(&mut self, from: usize, to: usize, value: bool) {
-        let mut at = from;
-        while at < to {
-            let (word, bit) = (at / 64, at % 64);
-            let n = (64 - bit).min(to - at);
-            let mask = (u64::MAX >> (64 - n)) << bit;
-            if value {
-                self.words[word] |= mask;
-            } else {
-                self.words[word] &= !mask;
-            }
-            at += n;
-        }
-    }
-
-    fn unite(&mut self, other: &Bits) {
-        for (word, more) in self.words.iter_mut().zip(&other.words) {
-            *word |= more;
-        }
-    }
-
-    fn count(&self) -> usize {
-        self.words.iter().map(|w| w.count_ones() as usize).sum()
-    }
-
-    /// From the first member to one past the last.
-    fn hull(&self) -> Option<Range<usize>> {
-        let first = self.words.iter().position(|&w| w != 0)?;
-        let last = self.words.iter().rposition(|&w| w != 0)?;
-        let start = first * 64 + self.words[first].trailing_zeros() as usize;
-        Some(start..last * 64 + 64 - self.words[last].leading_zeros() as usize)
-    }
-
-    fn ranges(&self) -> Vec<Range<usize>> {
-        let mut ranges: Vec<Range<usize>> = Vec::new();
-        for (i, &word) in self.words.iter().enumerate() {
-            let mut rest = word;
-            while rest != 0 {
-                let start = rest.trailing_zeros();
-                let ones = (rest >> start).trailing_ones();
-                let (from, to) = (i * 64 + start as usize, i * 64 + (start + ones) as usize);
-                match ranges.last_mut() {
-                    Some(last) if last.end == from => last.end = to,
-                    _ => ranges.push(from..to),
+            Run::Compute { step, region } => {
+                for own in [self.program.scratch[step.index()], self.program.state[step.index()]] {
+                    bytes += self.arena.missing(own.offset, own.offset + own.len);
                 }
-                rest = if start + ones == 64 { 0 } else { rest & (u64::MAX << (start + ones)) };
+                self.unwrite(step, region);
             }
         }
-        ranges
+        while let Some(&(run, id, x0)) = self.changes.last()
+            && run == index
+        {
+            self.x0[id.index()] = x0;
+            self.changes.pop();
+        }
+        self.reads(index);
+        bytes
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// Clears what a run writes.
+    fn unwrite(&mut self, id: StepId, region: Region) {
+        let program = self.program;
+        let (step, state) = (&program.steps[id.index()], program.state[id.index()]);
+        let mut partly = Some(((region.y0, region.y1), (region.x0, region.x1)));
+        if step.consumes {
+            // The sums are read by every run but the first, which makes them.
+            self.arena.set(state.offset, state.offset + state.len, region.y0 > 0);
+            let Some(&Operand::Buffer(_, e)) = step.inputs.first() else { return };
+            if region.y1 < e.rows {
+                return;
+            }
+            partly = None;
+        }
+        for &Target { buffer, extent: e } in &step.outputs {
+            let (rows, cols) = partly.take().unwrap_or(((0, e.rows), (0, e.cols)));
+            self.mark(buffer, e, rows, cols, false);
+        }
+    }
 
-    #[test]
-    fn bits_give_back_the_ranges_that_were_set() {
-        let mut bits = Bits::new(300);
-        bits.set(3, 70, true);
-        bits.set(128, 256, true);
-        bits.set(299, 300, true);
-        bits.set(10, 12, false);
-        assert_eq!(bits.ranges(), [3..10, 12..70, 128..256, 299..300]);
-        assert_eq!(bits.hull(), Some(3..300));
-        assert_eq!(bits.count(), 7 + 58 + 128 + 1);
-        assert_eq!(Bits::new(10).hull(), None);
+    /// Marks what a run reads.
+    fn reads(&mut self, index: usize) {
+        let program = self.program;
+        let Run::Compute { step, region } = program.runs[index] else { return };
+        let step = &program.steps[step.index()];
+        for (i, (&operand, access)) in step.inputs.iter().zip(&step.access).enumerate() {
+            let Operand::Buffer(id, e) = operand else { continue };
+            if !step.consumes {
+                let rows = access.rows.needs((region.y0, region.y1), e.rows);
+                let cols = access.cols.needs((region.x0, region.x1), e.cols);
+                self.mark(id, e, rows, cols, true);
+            } else if i == 0 {
+                self.mark(id, e, (region.y0, region.y1), (0, e.cols), true);
+            }
+        }
     }
 }

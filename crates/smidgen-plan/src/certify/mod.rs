@@ -3,8 +3,8 @@
 //!
 //! It shares nothing with the planner but the data types. [`certify`] is the only way to a [`Certified`] Program, and that is what
 //! the executor, the code generator, the simulator, [`live_ranges`], [`occupancy`] and reports take: all their accesses rest on what
-//! is proven here. What it takes on trust is each step's declared [order](crate::access::Order) and [access](crate::access), which
-//! are tested against the kernels.
+//! is proven here. What it takes on trust is each step's declared
+//! [order](crate::access::Order), which is tested against the kernels, and that a kernel reads what its parameters say.
 //!
 //! Four passes, each of which may rely on the ones before it; none of them panics, overflows, or takes memory that is not in
 //! proportion to the Program, whatever the Program says:
@@ -30,7 +30,9 @@
 //! 8. Scratch and state are as long as the kernel needs.
 //!
 //! **Soundness** ([`Kernel::is_sound`](crate::Kernel::is_sound)):
-//! 9. Nothing in the parameters or the constants makes a kernel look outside its operands, its scratch or its constants.
+//! 9. Nothing in the parameters or the constants makes a kernel look outside its operands or its constants: windows, strides and tables stay
+//!    inside and lead to nothing that the step's [access](crate::access) does not name, words of channels refer to what is there, and a
+//!    table in a constant is the one that the step was planned with.
 //!
 //! **Replay** of the list of runs over a shadow of the arena that remembers which byte of which tensor lies where.
 //! 10. A consuming step takes every row of its input once, in order.
@@ -42,7 +44,9 @@
 //! 15. At the end every byte of every output is there.
 
 mod demands;
+mod footprint;
 mod live;
+mod ranges;
 mod refused;
 mod replay;
 mod structure;
@@ -94,6 +98,19 @@ impl Deref for Certified {
 }
 
 /// Certifies a Program: checks every invariant of the [module's documentation](self).
+///
+/// What follows, and who rests on it:
+/// - Every access of a run lies in the arena of `arena_bytes` at an offset aligned for its type, or in a constant, inside the bytes that
+///   this has. Generated code, whose arena and constants are bare pointers, makes its accesses unchecked for this reason
+///   (`smidgen_kernels::memory`); the executor slices without asking, and would panic.
+/// - Every byte read is the one that the step means, under the declared order. Results rest on it, and so do [`live_ranges`] and
+///   [`occupancy`], which know a byte's owner by what is read later.
+/// - Scratch is the running step's own, a state that of its step from the first run to the last.
+/// - Outputs are stored whole at the end, inputs at full width: ports of executor and generated code copy them as they lie.
+/// - Regions lie inside what they are regions of, streamed rows come in order and fit: generated code counts rows on from the last run.
+/// - No size exceeds [`MOST_BYTES`], so that sums and products of them do not overflow 64 bits; an arena of that many can be allocated.
+///
+/// Not proven, since it changes numbers and no access: zero points, multipliers, shifts, clamps, and the values of weights.
 ///
 /// # Errors
 /// The first violation found.

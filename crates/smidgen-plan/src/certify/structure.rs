@@ -47,7 +47,7 @@ fn too_large(place: String) -> Refused {
 }
 
 /// The product, if it is not too large.
-fn product(factors: &[usize]) -> Option<usize> {
+pub(super) fn product(factors: &[usize]) -> Option<usize> {
     factors.iter().try_fold(1usize, |all, &n| all.checked_mul(n)).filter(|&all| all <= MOST_BYTES)
 }
 

@@ -38,9 +38,9 @@ Examples:
                                                    the first 12 operators in 3 by 3 patches
 
 The network is cleaned up first: count operators by `smidgen inspect MODEL --clean`. Sizes are exact: buffers, rings, accumulators and kernel scratch lie in one arena. The stack and the application's own
-variables come on top. Every plan is replayed by a validator that shares nothing with the planner. Instructions are
-modelled for Cortex-M4, M7, M33 and M55, and given for no other core. A network with float ends is planned with integers too, to say what
-they cost. Without --board and --sram everything fits. The exit code is 5 if it does not.")]
+variables come on top. Every plan is certified by code that shares nothing with the planner. Instructions are modelled for \
+Cortex-M4, M7, M33 and M55, and given for no other core. A network with float ends is planned with integers too, to say \
+what they cost. Without --board and --sram everything fits. The exit code is 5 if it does not.")]
 pub struct Plan {
     #[command(flatten)]
     model: Model,
