@@ -73,9 +73,13 @@ impl Error {
                 "convert it first: `array.astype(\"float32\")`, or int8 as the network's input is stored"
             }
             Self::Npy(_) => "write it with `numpy.save(\"file.npy\", array)`",
-            Self::Npz(NpzError::TooLarge { .. }) => "write it with `numpy.savez`, which does not compress, or in several files",
+            Self::Npz(NpzError::TooLarge { .. }) => {
+                "write it with `numpy.savez`, which does not compress, or in several files"
+            }
             Self::Npz(_) => "write it with `numpy.savez(\"file.npz\", input_0=array)`",
-            Self::Picture(PictureError::TooLarge { .. }) => "scale it down first; a network's input has a few hundred rows",
+            Self::Picture(PictureError::TooLarge { .. }) => {
+                "scale it down first; a network's input has a few hundred rows"
+            }
             Self::Picture(PictureError::Decode(_)) => "JPEG, PNG and BMP can be read",
             Self::Picture(_) => "hand in an array instead: a .npy or .npz file",
         };

@@ -139,8 +139,7 @@ mod tests {
     fn graph(shape: &[usize], count: usize) -> Graph {
         let mut graph = Graph::new("");
         for i in 0..count {
-            let tensor =
-                |name: String| Tensor::activation(name, shape.to_vec(), DataType::int8(0.5, 0));
+            let tensor = |name: String| Tensor::activation(name, shape.to_vec(), DataType::int8(0.5, 0));
             let input = graph.add_input(tensor(format!("x{i}")));
             let output = graph.add_tensor(tensor(format!("y{i}")));
             graph.operators.push(Operator {

@@ -177,7 +177,18 @@ impl<'a> Walk<'a> {
     ) -> Self {
         let objects = Objects::of(lowered);
         let window = vec![None; objects.count()];
-        Self { lowered, runs, storage, liveness, sizes, objects, place: vec![0; window.len()], window, alive: Vec::new(), total: 0 }
+        Self {
+            lowered,
+            runs,
+            storage,
+            liveness,
+            sizes,
+            objects,
+            place: vec![0; window.len()],
+            window,
+            alive: Vec::new(),
+            total: 0,
+        }
     }
 
     fn set(&mut self, object: usize, window: Option<Window>) {
@@ -421,8 +432,7 @@ mod tests {
             x = net.conv(x, 1, 1, 2);
         }
         let net = net.outputs(&[x]);
-        let runs: Vec<Run> =
-            net.step_ids().map(|step| Run::Compute { step, region: net.whole(step) }).collect();
+        let runs: Vec<Run> = net.step_ids().map(|step| Run::Compute { step, region: net.whole(step) }).collect();
         let storage = vec![Storage::Whole; net.buffers.len()];
         let liveness = simulate(&net, &runs, &storage).unwrap();
         let mut count = Count(0);

@@ -32,9 +32,7 @@ pub fn pareto(lowered: &Lowered, stream_input: bool) -> Result<Vec<PlanPoint>, P
     let candidates = planner.candidates();
     // Forms with the options that ask for them; a quick look says which can be on the front at all.
     let mut forms = Vec::new();
-    for (schedule, form) in
-        [(ScheduleChoice::Layer, planner.layered()), (ScheduleChoice::Stream, planner.streamed())]
-    {
+    for (schedule, form) in [(ScheduleChoice::Layer, planner.layered()), (ScheduleChoice::Stream, planner.streamed())] {
         forms.push((PlanOptions { schedule, ..base.clone() }, form));
     }
     let mut least = u64::MAX;

@@ -5,8 +5,8 @@
 //! that takes the fewest modelled instructions.
 
 use super::cost;
-use crate::{Operand, Run};
 use crate::schedule::{Columns, Flow, Parts, Peak, Scan, Writer, in_parts};
+use crate::{Operand, Run};
 
 /// How a segment is scheduled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

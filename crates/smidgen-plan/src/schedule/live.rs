@@ -85,7 +85,7 @@ struct Row {
 }
 
 /// Rows into which a list is cut at most: of longer ones several rows are taken for one, which is a little more than is alive.
-const MOST_ROWS: usize = 1 << 20;
+const MOST_ROWS: usize = 1 << 17;
 
 /// A list cut into rows.
 struct List {
@@ -218,14 +218,7 @@ impl Scan {
 
     /// Walks a list backwards and gives the most bytes alive. `after` says which buffers are wholly alive when it has ended, `before`
     /// which are alive when it begins; `columns` says what is stored of each buffer.
-    pub fn peak(
-        &mut self,
-        flow: &Flow,
-        runs: &[Run],
-        before: &[usize],
-        after: &[usize],
-        columns: &Columns,
-    ) -> Peak {
+    pub fn peak(&mut self, flow: &Flow, runs: &[Run], before: &[usize], after: &[usize], columns: &Columns) -> Peak {
         let Self { list, span, hulls, now, state } = self;
         let buffers = &flow.lowered.buffers;
         span.clear();

@@ -281,8 +281,7 @@ impl<'f, 'a> Writer<'f, 'a> {
         }
         // With the whole input there already, all rows go in at once.
         let y1 = if self.flow.takes_rows(s) { self.done(b.index()) } else { extent.rows };
-        self.runs
-            .push(Run::Compute { step: Flow::step_id(s), region: Region { y0: y, y1, x0: 0, x1: extent.cols } });
+        self.runs.push(Run::Compute { step: Flow::step_id(s), region: Region { y0: y, y1, x0: 0, x1: extent.cols } });
         self.taken.put(s, y1);
         self.tasks.push(Task::Take { step: s, y: y1 });
         self.first_row(s, y1);

@@ -4,7 +4,7 @@ use super::Answer;
 use crate::console::format::{count, real, thousands, wrap};
 use crate::console::options::{Model, ReferenceName, ReferenceOption};
 use crate::console::output::{BAD, GOOD, Output};
-use crate::console::{Code, Failure};
+use crate::console::{Code, Failure, progress};
 use clap::Args;
 use serde_json::{Value, json};
 use smidgen::Network;
@@ -43,8 +43,10 @@ pub struct Verify {
 impl Verify {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
         let network = self.model.open()?;
+        let waiting = progress::waiting(out, "comparing");
         let report = self.report(&network, self.reference.reference)?;
         let other = (!report.passes()).then(|| self.agreeing_reference(&network)).transpose()?.flatten();
+        drop(waiting);
         if self.json {
             out.json(&describe(&network, &report, other))?;
         } else if report.passes() {

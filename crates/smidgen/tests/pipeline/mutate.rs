@@ -4,7 +4,21 @@ use smidgen_zoo::Random;
 
 /// Numbers at which something ends.
 const NUMBERS: [&str; 16] = [
-    "0", "1", "2", "3", "7", "8", "16", "127", "128", "255", "-1", "1e30", "1e-30", "65536", "2147483647",
+    "0",
+    "1",
+    "2",
+    "3",
+    "7",
+    "8",
+    "16",
+    "127",
+    "128",
+    "255",
+    "-1",
+    "1e30",
+    "1e-30",
+    "65536",
+    "2147483647",
     "18446744073709551615",
 ];
 
@@ -60,7 +74,8 @@ fn words(text: &str, random: &mut Random) -> String {
             let numbers: Vec<usize> = spots.iter().copied().filter(|&i| number(tokens[i])).collect();
             if !numbers.is_empty() {
                 let at = random.choose(&numbers);
-                tokens[at] = if random.chance(1, 2) { random.choose(&NUMBERS) } else { tokens[random.choose(&numbers)] };
+                tokens[at] =
+                    if random.chance(1, 2) { random.choose(&NUMBERS) } else { tokens[random.choose(&numbers)] };
             }
         }
         4 | 5 => tokens[spot] = tokens[random.choose(&spots)],

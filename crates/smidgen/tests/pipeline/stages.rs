@@ -3,7 +3,9 @@
 
 use smidgen::exec::Executor;
 use smidgen::ir::{ElementType, Graph, Op};
-use smidgen::plan::{Lowered, LowerError, Objective, Operand, PlanOptions, Program, ScheduleChoice, lower, plan, simple, validate};
+use smidgen::plan::{
+    LowerError, Lowered, Objective, Operand, PlanOptions, Program, ScheduleChoice, lower, plan, simple, validate,
+};
 use smidgen::{Error, ErrorKind, LowerOptions, Network, codegen, ir, quant};
 
 /// Work that one case is run with at most, in multiply-accumulates and elements: networks may be valid and large.
@@ -74,7 +76,10 @@ pub fn through_all(bytes: &[u8]) -> Reached {
             blameless(&error.into());
         }
         if let Some(expected) = &expected {
-            assert!(outputs(plan.program) == *expected, "{objective:?} {schedule} {stream_input} gives other bytes\n{text}");
+            assert!(
+                outputs(plan.program) == *expected,
+                "{objective:?} {schedule} {stream_input} gives other bytes\n{text}"
+            );
             reached = Reached::Run;
         }
     }

@@ -6,7 +6,7 @@ use super::Answer;
 use crate::console::inputs::Preparation;
 use crate::console::options::{Deployment, IoType, Model};
 use crate::console::output::Output;
-use crate::console::{Code, Failure, classes, interrupt};
+use crate::console::{Code, Failure, classes, interrupt, progress};
 use clap::Args;
 use smidgen::boards::Board;
 use smidgen::compile;
@@ -86,7 +86,9 @@ impl Simulate {
                 vec![prepared.into_iter().map(|p| p.array).collect()]
             }
         };
+        let waiting = progress::waiting(out, "building and running firmware");
         let simulated = run(&self.model, &network, &self.deployment, &board, self.golden.as_deref(), samples)?;
+        drop(waiting);
         let report = &simulated.report;
         if self.json {
             out.json(&serde_json::to_value(report).map_err(|e| Failure::usage(e.to_string(), "leave --json out"))?)?;
