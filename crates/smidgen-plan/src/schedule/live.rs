@@ -85,7 +85,7 @@ struct Row {
 }
 
 /// Rows into which a list is cut at most: of longer ones several rows are taken for one, which is a little more than is alive.
-const MOST_ROWS: usize = 1 << 20;
+const MOST_ROWS: usize = 1 << 17;
 
 /// A list cut into rows.
 struct List {

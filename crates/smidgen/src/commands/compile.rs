@@ -8,7 +8,7 @@ use crate::console::inputs::NormaliseName;
 use crate::console::interrupt;
 use crate::console::options::{Deployment, Model};
 use crate::console::output::{BAD, GOOD, Output, STRONG};
-use crate::console::{Code, Failure};
+use crate::console::{Code, Failure, progress};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use smidgen::codegen::{Files, LONGEST_NAME, Options, identifier};
@@ -112,7 +112,9 @@ impl Compile {
             plan: self.deployment.plan(&board),
             options: self.options(&network, out)?,
         };
+        let waiting = progress::waiting(out, "planning");
         let compiled = compile::compile(&job)?;
+        drop(waiting);
         if let Some(verdict) = too_large(&job, &compiled) {
             if self.json {
                 out.json(&self.describe(&job, &compiled, &[]))?;

@@ -6,7 +6,7 @@ use crate::console::format::{count, thousands};
 use crate::console::inputs::Preparation;
 use crate::console::options::{Model, ReferenceOption};
 use crate::console::output::{Output, STRONG};
-use crate::console::{Failure, classes, interrupt};
+use crate::console::{Failure, classes, interrupt, progress};
 use clap::Args;
 use serde_json::{Value, json};
 use smidgen::data::input::{self, Prepared};
@@ -69,7 +69,9 @@ impl Run {
             out.warn(warning);
         }
         let inputs: Vec<Array> = prepared.iter().map(|p| p.array.clone()).collect();
+        let waiting = progress::waiting(out, "running");
         let outputs = Runner::new(&network, &self.reference.options())?.run_in_graph(&inputs)?;
+        drop(waiting);
         // From here on everything is as the model file has it.
         let interface = network.interface();
         let outputs = interface.outputs_to_file(&outputs);

@@ -4,7 +4,7 @@ use super::Answer;
 use crate::console::format::{count, real, thousands, wrap};
 use crate::console::options::{Model, ReferenceName, ReferenceOption, Tolerance};
 use crate::console::output::{BAD, GOOD, Output};
-use crate::console::{Code, Failure};
+use crate::console::{Code, Failure, progress};
 use clap::Args;
 use serde_json::{Value, json};
 use smidgen::Network;
@@ -54,8 +54,10 @@ impl Verify {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
         let network = self.model.open()?;
         let steps = self.tolerance.steps(&network)?;
+        let waiting = progress::waiting(out, "comparing");
         let report = self.report(&network, self.reference.reference, steps)?;
         let other = (!report.passes()).then(|| self.agreeing_reference(&network, steps)).transpose()?.flatten();
+        drop(waiting);
         if self.json {
             out.json(&describe(&network, &report, other))?;
         } else if report.passes() {

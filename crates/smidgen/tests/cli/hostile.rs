@@ -127,3 +127,42 @@ fn an_interrupt_ends_it_and_leaves_nothing() {
     assert!(status.code() == Some(130) || status.signal() == Some(2), "{status}");
     assert_eq!(folder.files(), ["model.tflite"]);
 }
+
+/// A RELU on so many rows of a byte.
+fn tall(rows: usize) -> String {
+    let tensor = format!("i8[1x{rows}x1x1]{{0.5; 3}}");
+    format!("graph \"tall\"\ninputs(%0)\noutputs(%1)\n\n%0 \"x\" : {tensor}\n%1 \"y\" : {tensor} = RELU(%0)\n")
+}
+
+#[test]
+fn what_no_board_holds_does_not_fit_whatever_is_asked() {
+    let folder = Folder::new();
+    folder.write("huge.ir", tall(400_000_000)).write("rows.ir", tall(2_000_000));
+    for model in ["huge.ir", "rows.ir"] {
+        for command in [
+            &["plan"][..],
+            &["plan", "--board", "stm32f746"],
+            &["plan", "--schedule", "layer", "--json"],
+            &["compile", "--board", "stm32f746", "-o", "firmware"],
+            &["check"],
+        ] {
+            let stderr = folder.smidgen(&[command, &[model]].concat()).expect(5).stderr;
+            assert!(stderr.contains("larger than any board") && stderr.contains("`x`"), "{command:?}: {stderr}");
+        }
+        folder.smidgen(&["inspect", model]).expect(0);
+    }
+    assert!(!folder.path("firmware").exists());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn devices_are_no_files() {
+    let folder = Folder::new();
+    folder.write("tiny.ir", TINY);
+    for arguments in [&["inspect", "/dev/zero"][..], &["run", "tiny.ir", "--input", "/dev/zero"]] {
+        let stderr = folder.smidgen(arguments).expect(2).stderr;
+        assert!(stderr.contains("is a device"), "{stderr}");
+    }
+    let stderr = folder.smidgen(&["plan", "tiny.ir", "--board", "/dev/zero"]).expect(2).stderr;
+    assert!(stderr.contains("regular file"), "{stderr}");
+}

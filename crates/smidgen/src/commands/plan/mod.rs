@@ -7,7 +7,7 @@ use crate::console::ends;
 use crate::console::format::{bytes, wrap};
 use crate::console::options::{Model, ObjectiveName, ReferenceOption, size};
 use crate::console::output::{BAD, GOOD, Output};
-use crate::console::{Code, Failure, interrupt};
+use crate::console::{Code, Failure, interrupt, progress};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use smidgen::boards::{self, Board};
@@ -40,7 +40,9 @@ Examples:
 The network is cleaned up first: count operators by `smidgen inspect MODEL --clean`. Sizes are exact: buffers, rings, accumulators and kernel scratch lie in one arena. The stack and the application's own
 variables come on top. Every plan is certified by code that shares nothing with the planner. Instructions are modelled for \
 Cortex-M4, M7, M33 and M55, and given for no other core. A network with float ends is planned with integers too, to say \
-what they cost. Without --board and --sram everything fits. The exit code is 5 if it does not.")]
+what they cost. Without --board and --sram everything fits that any board could hold: activations of at most 32 MiB and \
+1,048,576 rows each, of 128 MiB and 2,048 in number alive at one time. The exit code is 5 if it does not. Of a network with \
+very many rows or steps not every schedule is looked at, which the report says.")]
 pub struct Plan {
     #[command(flatten)]
     model: Model,
@@ -156,6 +158,7 @@ impl Plan {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
         let board = self.board.as_deref().map(boards::find).transpose().map_err(Error::from)?;
         let budget = self.sram.or(board.as_ref().map(|b| b.sram.bytes as usize));
+        let waiting = progress::waiting(out, "planning");
         let mut network = self.model.open()?;
         network.clean_up().map_err(Failure::from)?;
         let options = PlanOptions {
@@ -184,6 +187,7 @@ impl Plan {
         };
         // Nothing of the memory map goes into the JSON.
         let map = (self.html.is_some() || !self.json).then(|| occupancy(&findings.plan.program));
+        drop(waiting);
         if let (Some(path), Some(map)) = (&self.html, &map) {
             let page = report::html(&findings.plan.program, map, &present::summary(&findings, map))
                 .map_err(|e| Failure::usage(e.to_string(), "leave --html out"))?;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use smidgen::fit::boards;
 use smidgen::plan::Modelled;
 use smidgen::plan::certify::Occupancy;
-use smidgen::plan::{Extent, StepId, operator_of};
+use smidgen::plan::{Extent, operator_of};
 use smidgen::report::{Budget, Figure, MemoryMap, ParetoPoint, Segment, StepRow, Summary};
 use std::ops::Range;
 
@@ -167,6 +167,10 @@ fn figures(f: &Findings) -> Vec<Figure> {
         let kind = format!("bytes exact, instructions as {}", scope.modelled());
         figures.insert(1, figure("traded", traded, &kind));
     }
+    if report.coarse {
+        let what = "too many rows or steps to look at every schedule; a smaller plan may exist";
+        figures.push(figure("search", "bounded".to_owned(), what));
+    }
     if let Some(unclipped) = report.extra_macs_unclipped_percent {
         figures.push(figure("extra MACs, unclipped", format!("{unclipped:.1} %"), "convention of MCUNetV2"));
     }
@@ -184,7 +188,9 @@ fn steps(f: &Findings, map: &Occupancy) -> Vec<StepRow> {
         live[step.index()] = bytes.max(live[step.index()]);
     }
     let schedule_of = |step: usize| {
-        let segment = f.plan.report.segments.iter().find(|s| s.steps.contains(&step));
+        // Segments follow one another.
+        let segments = &f.plan.report.segments;
+        let segment = segments.get(segments.partition_point(|s| s.steps.end <= step));
         segment.map_or_else(String::new, |s| s.schedule.clone())
     };
     let rows = program.steps.iter().zip(&f.plan.report.steps).enumerate();
@@ -205,11 +211,16 @@ fn steps(f: &Findings, map: &Occupancy) -> Vec<StepRow> {
 pub fn summary(f: &Findings, map: &Occupancy) -> Summary {
     let report = &f.plan.report;
     let of_runs = f.plan.program.steps_of_runs();
+    // The first and last run of each step.
+    let mut ends: Vec<Option<(usize, usize)>> = vec![None; f.plan.program.steps.len()];
+    for (run, step) in of_runs.iter().enumerate() {
+        let (_, last) = ends[step.index()].get_or_insert((run, run));
+        *last = run;
+    }
     let runs_of = |steps: &Range<usize>| {
-        let inside = |s: &StepId| steps.contains(&s.index());
-        let first = of_runs.iter().position(inside).unwrap_or(0);
-        let last = of_runs.iter().rposition(inside).map_or(first, |i| i + 1);
-        first..last
+        let ends = ends[steps.clone()].iter().flatten();
+        let (first, last) = ends.fold((usize::MAX, 0), |(a, b), &(first, last)| (a.min(first), b.max(last + 1)));
+        if first < last { first..last } else { 0..0 }
     };
     let segments = report.segments.iter().map(|s| Segment {
         schedule: s.schedule.clone(),

@@ -7,7 +7,7 @@ use super::verify::told_orders;
 use crate::console::inputs::Preparation;
 use crate::console::options::{Deployment, IoType, Model, Tolerance};
 use crate::console::output::Output;
-use crate::console::{Code, Failure, classes, interrupt};
+use crate::console::{Code, Failure, classes, interrupt, progress};
 use clap::Args;
 use smidgen::boards::Board;
 use smidgen::compile;
@@ -109,7 +109,9 @@ impl Simulate {
             None => None,
         };
         let deployment = (&self.deployment, self.patience);
+        let waiting = progress::waiting(out, "building and running firmware");
         let (simulated, orders) = run(&self.model, &network, deployment, &board, golden, samples)?;
+        drop(waiting);
         let report = &simulated.report;
         if self.json {
             out.json(&serde_json::to_value(report).map_err(|e| Failure::usage(e.to_string(), "leave --json out"))?)?;
