@@ -113,7 +113,7 @@ pub fn bytes(source: &[u8]) -> Option<Result<Vec<u8>, BadArray>> {
 fn list(tokens: &mut Tokens<'_>) -> Result<Vec<u8>, (usize, String)> {
     let mut bytes = Vec::new();
     let (mut negative, mut due) = (false, true);
-    while let Some((at, token)) = tokens.next() {
+    for (at, token) in tokens.by_ref() {
         match token {
             Token::Sign(b'}') => return Ok(bytes),
             Token::Sign(b',') if !due && !negative => due = true,

@@ -242,20 +242,18 @@ impl<'a> Reader<'a> {
         inputs: &[usize],
         outputs: &[usize],
     ) -> Result<(), ReadError> {
+        // What unsupported operators alone read, and what they write, comes and goes with them.
+        let (known, unknown): (Vec<_>, Vec<_>) = wirings.iter().partition(|w| matches!(codes[w.code], Code::Known(_)));
         let mut used = vec![false; tensors.len()];
-        let wired = wirings.iter().flat_map(|w| w.inputs.iter().flatten().chain(&w.outputs));
+        let wired = known.iter().flat_map(|w| w.inputs.iter().flatten().chain(&w.outputs));
         wired.chain(inputs).chain(outputs).for_each(|&t| used[t] = true);
-        // What an unsupported operator writes, and the state that one reads, comes with it.
         let mut explained = vec![false; tensors.len()];
-        for wiring in wirings.iter().filter(|w| matches!(codes[w.code], Code::Unknown { .. })) {
-            let state = wiring.inputs.iter().flatten().filter(|&&t| tensors[t].variable);
-            state.chain(&wiring.outputs).for_each(|&t| explained[t] = true);
-        }
+        unknown.iter().flat_map(|w| &w.outputs).for_each(|&t| explained[t] = true);
         let is_uint8 = |t: &Source| t.dtype.as_ref().is_err_and(|refusal| refusal.reason == UINT8);
         let quantised_weights = tensors.iter().zip(&used).any(|(t, &used)| used && t.stored && is_uint8(t));
         let mut ends = vec![false; tensors.len()];
         inputs.iter().chain(outputs).for_each(|&t| ends[t] = true);
-        for (index, tensor) in tensors.iter().enumerate().filter(|&(i, _)| used[i]) {
+        for (index, tensor) in tensors.iter().enumerate().filter(|&(i, _)| used[i] || explained[i]) {
             let caused = |reason: &str, cause: &Cause| Some((reason.to_string(), cause.hint, Some(cause.name)));
             let refused = match &tensor.dtype {
                 _ if explained[index] && !tensor.open => None,
@@ -431,7 +429,9 @@ impl Reader<'_> {
         }
         for (index, wiring) in wirings.iter().enumerate().filter(|&(index, _)| !folded[index]) {
             let name = |t: usize| quoted(&tensors[t].name);
-            let unread = wiring.inputs.iter().flatten().find(|&&t| !written[t] && !tensors[t].stored);
+            // Scratch memory of operators that are not supported is nobody's output.
+            let reads = if matches!(codes[wiring.code], Code::Known(_)) { wiring.inputs.as_slice() } else { &[] };
+            let unread = reads.iter().flatten().find(|&&t| !written[t] && !tensors[t].stored);
             let mut reason = unread.map(|&t| {
                 format!(
                     "it reads {} (tensor {t}), which is neither a graph input nor a constant, and which no earlier operator \

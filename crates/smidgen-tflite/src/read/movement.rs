@@ -98,14 +98,17 @@ pub(super) fn reshape(call: &Call<'_>) -> Result<Decoded, Trouble> {
     // As the reference does: the tensor where it is a vector of int32, else the options.
     let from_tensor = match call.inputs.get(1) {
         Some(Some(_)) if call.input(1)?.data.is_none() => return caused("its shape is computed at run time", &SHAPES),
-        Some(Some(_)) => call.input(1)?.shape.len() == 1,
+        Some(Some(_)) => {
+            let shape = call.input(1)?;
+            shape.shape.len() == 1 && matches!(shape.element(), ElementType::Int32 | ElementType::Int64)
+        }
         _ => false,
     };
     let dims: Vec<i64> = if from_tensor {
         call.parameter(1, "shape", MAX_RANK)?
     } else {
         let Some(listed) = call.option(reshape_options::new_shape)? else {
-            return malformed("it has no shape, neither as a tensor nor in its options");
+            return odd("it has no shape, neither as a tensor nor in its options");
         };
         if listed.len() > MAX_RANK {
             return malformed(format!("its shape has {} dimensions", listed.len()));
@@ -214,11 +217,13 @@ pub(super) fn slice(call: &Call<'_>) -> Result<Decoded, Trouble> {
     }
     let (mut begin, mut size) = (Vec::new(), Vec::new());
     for (i, &dim) in x.shape.iter().enumerate() {
-        let outside = || Trouble::Malformed(format!("{} from {} on leaves axis {i} of {dim}", sizes[i], begins[i]));
-        let first = usize::try_from(begins[i]).ok().filter(|&first| first <= dim).ok_or_else(outside)?;
-        let count = match sizes[i] {
-            -1 => dim - first,
-            count => usize::try_from(count).ok().filter(|&count| count <= dim - first).ok_or_else(outside)?,
+        let first = usize::try_from(begins[i]).ok().filter(|&first| first <= dim);
+        let count = first.and_then(|first| match sizes[i] {
+            -1 => Some(dim - first),
+            count => usize::try_from(count).ok().filter(|&count| count <= dim - first),
+        });
+        let (Some(first), Some(count)) = (first, count) else {
+            return odd(format!("{} from {} on leaves axis {i} of {dim}", sizes[i], begins[i]));
         };
         begin.push(first);
         size.push(count);

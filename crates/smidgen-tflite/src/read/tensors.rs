@@ -77,7 +77,7 @@ impl Source {
         let (dtype, data) = (self.dtype.as_ref().ok()?, self.data.as_ref()?);
         let count = Shape(self.shape.clone()).checked_elements()?;
         let stored = |i: usize| match dtype.element() {
-            ElementType::Int4 => data.get(i / 2).map(|&b| (if i % 2 == 0 { b << 4 } else { b }) as i8 >> 4),
+            ElementType::Int4 => data.get(i / 2).map(|&b| (if i.is_multiple_of(2) { b << 4 } else { b }) as i8 >> 4),
             ElementType::Int8 => data.get(i).map(|&b| b as i8),
             _ => None,
         };

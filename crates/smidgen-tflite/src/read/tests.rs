@@ -313,6 +313,31 @@ fn what_follows_an_unsupported_operator_is_not_held_against_the_file() {
 }
 
 #[test]
+fn what_only_an_unsupported_operator_uses_is_no_obstacle_of_its_own() {
+    const UINT8: i8 = 3;
+    // As compilers for NPUs write them: commands, weights and scratch memory as bytes.
+    for (name, cause) in [
+        ("ethos-u", Some("a file compiled for an NPU")),
+        ("edgetpu-custom-op", Some("a file compiled for an NPU")),
+        ("mine", None),
+    ] {
+        let mut file = File { tensors: vec![tensor_node("x", &[1, 4], INT8)], ..File::new() };
+        let commands = file.constant("commands", &[3], UINT8, vec![1, 2, 3]);
+        let scratch = file.activation("scratch", &[100], UINT8);
+        let state = file.tensor(tensor_node("state", &[1, 4], FLOAT).with(tensor::is_variable, true));
+        let y = file.activation("y", &[1, 4], UINT8);
+        let code = file.code(32);
+        file.codes[code as usize] =
+            Node::default().with(operator_code::builtin_code, 32).with(operator_code::custom_code, name.into());
+        file.operators.push(operator_node(code, &[0, commands, scratch, state], &[y]));
+        file.outputs = vec![y];
+        let found = check(&file.bytes()).unwrap();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!((found[0].subject.to_string(), found[0].cause), (format!("operator 0 CUSTOM {name:?}"), cause));
+    }
+}
+
+#[test]
 fn sums_of_int16_with_different_powers_of_two_are_refused_in_old_files() {
     let sum = |builtin, options, scales: [f32; 3]| {
         let [a, b, y] = scales.map(|scale| quantised_as(tensor_node("t", &[1, 4], INT16), &[scale], &[0], 0));
