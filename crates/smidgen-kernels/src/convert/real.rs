@@ -99,7 +99,7 @@ impl Divisor {
         }
         // The quotient of the significands is `product`, or greater by less than 1.01; in single precision it has units of 1 or 1/2, so
         // that, rounded to them, it lies between `product - 1` and `product + 2`. If both are rounded alike, so is what lies between.
-        let product = (u64::from(significand(magnitude)) * u64::from(self.reciprocal) >> 32) as u32;
+        let product = ((u64::from(significand(magnitude)) * u64::from(self.reciprocal)) >> 32) as u32;
         let above = product.wrapping_add(2).wrapping_add(1 << (fraction - 1));
         if above & ((1 << fraction) - 1) < 3 {
             return self.divided(bits);
