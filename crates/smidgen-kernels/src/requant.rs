@@ -72,7 +72,7 @@ impl Factor {
         x.wrapping_mul(i64::from(multiplier)).wrapping_add(half).wrapping_shr(total) as i32
     }
 
-    /// The same with all bits of the multiplier, and results beyond 32 bits limited to them.
+    /// The same with all bits of the multiplier.
     #[inline]
     pub fn full(self, x: i64) -> i32 {
         // The product has up to 78 bits: its upper part in units of 2^16, to which nothing of the lower part's 16 bits can carry
@@ -81,8 +81,7 @@ impl Factor {
         let high = (x >> 16).wrapping_mul(i64::from(self.multiplier)).wrapping_add((low >> 16) as i64);
         let total = (15 - self.shift as i32) as u32;
         let half = 1i64.wrapping_shl(total.wrapping_sub(1));
-        let scaled = high.wrapping_add(half).wrapping_shr(total);
-        scaled.max(i32::MIN.into()).min(i32::MAX.into()) as i32
+        high.wrapping_add(half).wrapping_shr(total) as i32
     }
 
     /// `x * M`, [rounded twice](Rounding::Twice).
@@ -191,12 +190,11 @@ mod tests {
             let factor = Factor::new(real);
             let total = 31 - i32::from(factor.shift);
             let rounded = |multiplier: i64, total: i32| {
-                (i128::from(x) * i128::from(multiplier) + (1i128 << (total - 1))) >> total
+                ((i128::from(x) * i128::from(multiplier) + (1i128 << (total - 1))) >> total) as i32
             };
-            let limited = rounded(factor.multiplier.into(), total).clamp(i32::MIN.into(), i32::MAX.into());
-            prop_assert_eq!(factor.full(x), limited as i32);
+            prop_assert_eq!(factor.full(x), rounded(factor.multiplier.into(), total));
             let reduced = ((i64::from(factor.multiplier) + (1 << 15)) >> 16).min(0x7fff);
-            prop_assert_eq!(factor.reduced(x), rounded(reduced, total - 16) as i32);
+            prop_assert_eq!(factor.reduced(x), rounded(reduced, total - 16));
         }
 
         #[test]

@@ -149,7 +149,11 @@ fn integers<T: Integer>(kind: BinaryKind, ends: Ends, activation: Activation) ->
 }
 
 /// ADD and SUB bring both operands to twice the greater scale, with some more bits.
-fn sum<T: Integer>([(sa, za), (sb, zb), (sy, zy)]: Ends, activation: Activation, subtract: bool) -> Result<Sum<T>, Refusal> {
+fn sum<T: Integer>(
+    [(sa, za), (sb, zb), (sy, zy)]: Ends,
+    activation: Activation,
+    subtract: bool,
+) -> Result<Sum<T>, Refusal> {
     let common = 2.0 * sa.max(sb) as f64;
     let (min, max) = quant::clamp(activation, sy, zy)?;
     Ok(Sum {

@@ -102,7 +102,7 @@ fn int16(builder: &mut Builder, operator: &Operator, activation: Activation) -> 
     let bias = quant::bias_i64(bias, outputs)?;
     let (min, max) = quant::clamp(activation, output_scale, 0)?;
     let values = quant::weights_i8(weights)?;
-    quant::check_wide_sums(weights, &bias, &values)?;
+    quant::check_wide_sums(weights, &factors, &bias, &values)?;
     let quant = Int16 { min, max, multiplier };
     if builder.options.kernels == KernelSet::Device
         && let Some(words) = quant::proven(&quant, &factors, &bias, &values)

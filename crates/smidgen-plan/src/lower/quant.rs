@@ -168,15 +168,24 @@ pub(super) fn check_shifted_sums(
     Ok(())
 }
 
-/// Refuses sums beyond the 48 bits that TensorFlow Lite's arithmetic of 64-bit sums is made for. `weights` has those of a channel in a
-/// row.
-pub(super) fn check_wide_sums(tensor: &Tensor, bias: &[i64], weights: &[i8]) -> Result<(), Refusal> {
+/// Refuses sums beyond the 48 bits that TensorFlow Lite's arithmetic of 64-bit sums is made for, and those that in steps of the output
+/// leave 32 bits. `weights` has those of a channel in a row.
+pub(super) fn check_wide_sums(
+    tensor: &Tensor,
+    factors: &[Factor],
+    bias: &[i64],
+    weights: &[i8],
+) -> Result<(), Refusal> {
     let each = weights.len().checked_div(bias.len()).unwrap_or(0).max(1);
-    for (&bias, weights) in bias.iter().zip(weights.chunks_exact(each)) {
+    for ((factor, &bias), weights) in factors.iter().zip(bias).zip(weights.chunks_exact(each)) {
         let products = weights.iter().map(|&w| i64::from(w).abs() << 15).sum::<i64>();
-        if bias.unsigned_abs().saturating_add(products.unsigned_abs()) >= 1 << 47 {
+        let most = bias.unsigned_abs().saturating_add(products.unsigned_abs());
+        let steps = most as f64 * f64::from(factor.multiplier) * libm::exp2(f64::from(factor.shift) - 31.0);
+        // A factor under 2^-32 counts as 0, which only sums below 2^31 take no harm from.
+        let lost = factor.multiplier == 0 && most >= 1 << 31;
+        if most >= 1 << 47 || steps >= f64::from(i32::MAX) || lost {
             return Err(Refusal(format!(
-                "with the weights `{}` and a bias of {bias} sums leave the 48 bits that this operator has on int16",
+                "with the weights `{}` and a bias of {bias} sums leave the bits that this operator has for them on int16",
                 tensor.name
             )));
         }

@@ -91,7 +91,9 @@ fn hard_swish(Ends { from: (sx, zx), to: (sy, zy) }: Ends) -> Result<[i8; 256], 
     let gate_scale = (fine_scale / (3.0 / 32768.0)) as f64;
     // A shift beyond that has no defined form in the reference.
     if gate_scale >= (1u32 << 30) as f64 {
-        return Err(Refusal(format!("the input's scale {sx} is too large: the fixed-point form of this operator has no room for it")));
+        return Err(Refusal(format!(
+            "the input's scale {sx} is too large: the fixed-point form of this operator has no room for it"
+        )));
     }
     let reluish = Factor::new(gate_scale);
     if output.shift > 0 {
@@ -212,11 +214,9 @@ mod tests {
 
     #[test]
     fn what_lies_beyond_32_bits_is_refused() {
-        for (kind, from, to) in [
-            (UnaryKind::Exp, 1.0, 0.1),
-            (UnaryKind::Tanh, 1.0, 1e-12),
-            (UnaryKind::Log, 1.0, 1e-38),
-        ] {
+        for (kind, from, to) in
+            [(UnaryKind::Exp, 1.0, 0.1), (UnaryKind::Tanh, 1.0, 1e-12), (UnaryKind::Log, 1.0, 1e-38)]
+        {
             let ends = Ends { from: (from, 0), to: (to, 0) };
             assert!(unary(kind, ends).unwrap_err().0.contains("output's scale"), "{kind:?}");
         }
