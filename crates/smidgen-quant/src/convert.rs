@@ -69,7 +69,22 @@ pub(crate) fn convert(
         }
     }
     build.outputs();
-    Ok((Converted { graph: build.graph, origin: build.origin }, build.alternatives.unwrap_or_default()))
+    let mut alternatives = build.alternatives.unwrap_or_default();
+    drop_unread(&mut build.graph, &mut alternatives);
+    Ok((Converted { graph: build.graph, origin: build.origin }, alternatives))
+}
+
+/// Drops the QUANTIZE of an input that only operators on floats read.
+fn drop_unread(graph: &mut Graph, alternatives: &mut [Alternative]) {
+    let consumers = graph.consumers();
+    let read = |id: &TensorId| !consumers[id.index()].is_empty() || graph.outputs.contains(id);
+    let keep = |operator: &Operator| operator.op != Op::Quantize || operator.outputs.iter().any(read);
+    let kept: Vec<bool> = graph.operators.iter().map(keep).collect();
+    for alternative in alternatives {
+        alternative.place = kept[..alternative.place].iter().filter(|kept| **kept).count();
+    }
+    let mut kept = kept.into_iter();
+    graph.operators.retain(|_| kept.next().unwrap_or(true));
 }
 
 struct Build<'a> {

@@ -1,7 +1,8 @@
 //! Which operators compute on floats among integers, with DEQUANTIZE before and QUANTIZE behind them.
 //!
 //! An operator stays on floats if TensorFlow Lite's reference has no int8 kernel for it (DIV, SQRT), or if the 256 steps of its input are
-//! too coarse for what it makes of them (EXP and LOG of some ranges). What is read by such operators alone, and is cheap, stays with
+//! too coarse for what it makes of them (EXP and LOG of some ranges), or if its fixed-point form has no room for the scales (SOFTMAX of huge
+//! numbers). What is read by such operators alone, and is cheap, stays with
 //! them: a variance or a sum of exponentials loses most on its way through int8, and nothing has to be converted in between.
 
 use crate::affine::Affine;
@@ -16,23 +17,41 @@ const NEAREST: f64 = 8.0;
 /// Steps of the output up to which a table's entry is defined before it is clamped: half of what int32 holds.
 const MOST_STEPS: f64 = (1u32 << 30) as f64;
 
-/// For each operator, whether it has no int8 form that gives what the float network does, where activations are stored like this.
-pub(crate) fn without_int8(graph: &Graph, narrow: &[Option<Affine>], seen: &Seen) -> Vec<bool> {
+/// For each operator, whether it has no form on int8, or on int16, that gives what the float network does, where activations are stored
+/// like this.
+pub(crate) fn unsuited(graph: &Graph, stored: &[Option<Affine>], seen: &Seen) -> Vec<bool> {
     let suits = |operator: &Operator| {
-        let Op::Unary(kind @ (UnaryKind::Exp | UnaryKind::Log)) = operator.op else { return operator.op.takes_int8() };
-        let (x, y) = (operator.inputs[0], operator.outputs[0]);
-        let (Some(from), Some(to)) = (narrow[x.index()], narrow[y.index()]) else { return false };
-        let (scale, step) = (f64::from(from.scale), f64::from(to.scale));
-        match kind {
-            UnaryKind::Exp => scale <= WIDEST && f64::from(from.range().1).exp() / step < MOST_STEPS,
-            _ => {
-                let low = seen[x.index()].as_ref().map_or(0.0, |stats| f64::from(stats.low));
-                let steps = [f64::from(from.range().1), scale].map(|x| (x.ln() / step).abs());
-                low >= NEAREST * scale && steps.iter().all(|&steps| steps < MOST_STEPS)
-            }
+        if !operator.op.takes_int8() {
+            return false;
         }
+        let (x, y) = (operator.inputs[0], operator.outputs[0]);
+        let (Some(from), Some(to)) = (stored[x.index()], stored[y.index()]) else { return true };
+        let low = seen[x.index()].as_ref().map_or(0.0, |stats| f64::from(stats.low));
+        is_exact(&operator.op, from, to, low)
     };
     graph.operators.iter().map(|operator| !suits(operator)).collect()
+}
+
+/// True if an operator's fixed-point form has room for these scales and enough steps. `low` is the least input that was seen.
+fn is_exact(op: &Op, from: Affine, to: Affine, low: f64) -> bool {
+    let (scale, step) = (f64::from(from.scale), f64::from(to.scale));
+    let wide = from.is_wide();
+    match op {
+        // Beside int16 a table of int8 would take what 16 bits are for.
+        Op::Unary(UnaryKind::Exp) => !wide && scale <= WIDEST && f64::from(from.range().1).exp() / step < MOST_STEPS,
+        Op::Unary(UnaryKind::Log) => {
+            let steps = [f64::from(from.range().1), scale].map(|x| (x.ln() / step).abs());
+            !wide && low >= NEAREST * scale && steps.iter().all(|&steps| steps < MOST_STEPS)
+        }
+        // An input that comes from int8 may have steps of nearly twice the size; the rest is what lowering allows.
+        Op::Softmax { beta } if wide => scale * f64::from(*beta) < 2.5,
+        Op::Unary(UnaryKind::Logistic | UnaryKind::Tanh) if wide => (1e-11..1.3).contains(&scale),
+        Op::Unary(UnaryKind::Tanh) => scale < 1e6,
+        Op::Softmax { beta } => scale * f64::from(*beta) > 3e-8,
+        // It has no form for int16: beside that its own input and output are int8.
+        Op::Unary(UnaryKind::HardSwish) if !wide => scale < 64.0 * step && scale < 1e7,
+        _ => true,
+    }
 }
 
 /// Adds to operators on floats those that only they read, where that is cheap.

@@ -7,7 +7,7 @@
 use crate::affine::Affine;
 use crate::floats;
 use crate::params::activations;
-use smidgen_ir::{Graph, Op, TensorId, UnaryKind};
+use smidgen_ir::{Graph, Op, Operator, TensorId, UnaryKind};
 
 /// True if the operator may come to compute on int16.
 pub(crate) fn takes_int16(op: &Op) -> bool {
@@ -34,19 +34,22 @@ pub(crate) struct Formats<'a> {
 }
 
 impl<'a> Formats<'a> {
-    /// With 16 bits for the tensors that are asked for. `without_int8` are the operators that [cannot](floats::without_int8) compute
-    /// on int8.
+    /// With 16 bits for the tensors that are asked for. `unsuited` are the operators that [cannot](floats::unsuited) compute on int8, and on
+    /// int16.
     pub fn new(
         graph: &Graph,
         [narrow, wide]: [&'a [Option<Affine>]; 2],
-        without_int8: &[bool],
+        unsuited: [&[bool]; 2],
         asked: Vec<bool>,
     ) -> Self {
-        let touched = |operator| activations(graph, operator).into_iter().any(|id| asked[id.index()]);
-        // A table of int8 would take from EXP and LOG what 16 bits around them are for.
-        let coarse = |op: &Op| matches!(op, Op::Unary(UnaryKind::Exp | UnaryKind::Log));
-        let on_floats = graph.operators.iter().zip(without_int8).map(|(o, &w)| w || (coarse(&o.op) && touched(o)));
-        let mut floats: Vec<bool> = on_floats.collect();
+        let touched = |operator: &Operator| activations(graph, operator).into_iter().any(|id| asked[id.index()]);
+        // HARD_SWISH and its like stay on int8, EXP and LOG do not.
+        let wide_floats = |op: &Op| takes_int16(op) || matches!(op, Op::Unary(UnaryKind::Exp | UnaryKind::Log));
+        let on_floats = |(i, operator): (usize, &Operator)| {
+            let wide_one = touched(operator) && wide_floats(&operator.op);
+            unsuited[usize::from(wide_one)].get(i).copied().unwrap_or(false)
+        };
+        let mut floats: Vec<bool> = graph.operators.iter().enumerate().map(on_floats).collect();
         floats::with_feeders(graph, &mut floats);
         let mut real = vec![false; graph.tensors.len()];
         let mut stored = vec![false; graph.tensors.len()];
@@ -108,8 +111,7 @@ mod tests {
         let at = |name: &str| TensorId(graph.tensors.iter().position(|t| t.name == name).unwrap() as u32);
         let mut asked = vec![false; graph.tensors.len()];
         asked[at("a").index()] = true;
-        let none = vec![false; graph.operators.len()];
-        let formats = Formats::new(&graph, [&narrow, &wide], &none, asked);
+        let formats = Formats::new(&graph, [&narrow, &wide], [&[], &[]], asked);
         assert_eq!(formats.operators, [true, false, true, false, false]);
         let own = ["x", "a", "b", "c", "d", "e"].map(|name| formats.own(at(name)).unwrap().element);
         let [narrow, wide] = [ElementType::Int8, ElementType::Int16];
@@ -133,7 +135,7 @@ mod tests {
         let ranges = vec![Some((0.0, 2.0)); graph.tensors.len()];
         let [narrow, wide] = [ElementType::Int8, ElementType::Int16].map(|e| params(&graph, &ranges, e));
         let without: Vec<bool> = graph.operators.iter().map(|o| !o.op.takes_int8()).collect();
-        let formats = Formats::new(&graph, [&narrow, &wide], &without, vec![false; graph.tensors.len()]);
+        let formats = Formats::new(&graph, [&narrow, &wide], [&without, &without], vec![false; graph.tensors.len()]);
         // The last MUL reads what is centred as well.
         assert_eq!(formats.floats, [false, false, true, true, true, false]);
         let deviation = graph.operators[4].outputs[0];
@@ -149,7 +151,12 @@ mod tests {
         let graph = text::parse(source).unwrap();
         let ranges = vec![Some((0.0, 2.0)); graph.tensors.len()];
         let [narrow, wide] = [ElementType::Int8, ElementType::Int16].map(|e| params(&graph, &ranges, e));
-        let of = |asked| Formats::new(&graph, [&narrow, &wide], &[false], vec![asked; 2]).floats;
+        let seen = vec![None; graph.tensors.len()];
+        let unsuited = [&narrow, &wide].map(|stored| floats::unsuited(&graph, stored, &seen));
+        let of = |asked| {
+            let unsuited = [&unsuited[0][..], &unsuited[1][..]];
+            Formats::new(&graph, [&narrow, &wide], unsuited, vec![asked; 2]).floats
+        };
         assert_eq!([of(false), of(true)], [[false], [true]]);
     }
 }

@@ -222,7 +222,8 @@ pub struct Tried {
 ///
 /// # Errors
 /// [`QuantError`] if there are no samples or they do not fit, if the graph holds integers with a scale already, if a weight or
-/// a value computed from a sample is not finite, if a name is unknown, or if what is asked for cannot be had.
+/// a value computed from a sample is not finite, if no scales stand for a layer, if a name is unknown, or if what is asked for cannot be
+/// had.
 pub fn quantise(
     graph: &Graph,
     samples: &[Inputs],
@@ -258,8 +259,8 @@ pub fn quantise(
         WeightBits::Int4 | WeightBits::Mixed(_) => Rounding::Compensated,
     });
     let measured = &samples[..samples.len().min(options.noise_samples.max(1))];
-    let without_int8 = floats::without_int8(&float, &narrow, &seen);
-    let formats = |asked: Vec<bool>| Formats::new(&float, [&narrow, &wide], &without_int8, asked);
+    let unsuited = [&narrow, &wide].map(|stored| floats::unsuited(&float, stored, &seen));
+    let formats = |asked: Vec<bool>| Formats::new(&float, [&narrow, &wide], unsuited.each_ref().map(|u| &u[..]), asked);
     let build = |asked: Vec<bool>| {
         // What rounding has to walk through both networks for is too slow to be tried often.
         let rounding = if rounding == Rounding::Compensated { Rounding::Nearest } else { rounding };

@@ -121,7 +121,7 @@ fn instructions(float: &Graph, asked: Vec<bool>) -> f64 {
     /// For each element that is brought from one type to the other.
     const CONVERTED: f64 = 14.0;
     let elements = |id: TensorId| float.tensor(id).shape.elements() as f64;
-    let formats = Formats::new(float, [&[], &[]], &vec![false; float.operators.len()], asked);
+    let formats = Formats::new(float, [&[], &[]], [&[], &[]], asked);
     let mut sum = 0.0;
     let mut converted = vec![false; float.tensors.len()];
     for &id in float.outputs.iter().filter(|id| formats.is_wide(**id) && !formats.asked[id.index()]) {

@@ -3,7 +3,7 @@
 use crate::affine::Affine;
 use crate::observe::ENDLESS;
 use crate::weights::Layout;
-use smidgen_ir::{BinaryKind, DataType, ElementType, Graph, Op, Operator, PadValue, TensorId, UnaryKind};
+use smidgen_ir::{Activation, BinaryKind, DataType, ElementType, Graph, Op, Operator, PadValue, TensorId, UnaryKind};
 
 /// True if integers demand that inputs and outputs have one scale and zero point, since the operator only moves or picks values.
 pub(crate) fn is_tied(op: &Op) -> bool {
@@ -195,6 +195,7 @@ fn keep_factors_small(
         };
         let inputs: Vec<f64> = operator.inputs.iter().map(|&id| scale(id)).collect();
         let greatest = inputs.iter().copied().fold(0.0, f64::max);
+        let bounded = f64::from(bound(&operator.op)) * 2.0 / STEPS;
         let least = match &operator.op {
             Op::Binary { kind: BinaryKind::Add | BinaryKind::Sub, .. } => {
                 greatest / if is_wide { WIDE_SUM } else { SUM }
@@ -210,15 +211,31 @@ fn keep_factors_small(
                 inputs[0].max(inputs[0] * f64::from(alpha.abs())) * most / STEPS
             }
             // These go by tables.
-            Op::Unary(UnaryKind::Exp | UnaryKind::Log | UnaryKind::Sqrt) => continue,
+            Op::Unary(UnaryKind::Exp | UnaryKind::Log | UnaryKind::Sqrt) => 0.0,
             Op::Unary(_) | Op::Reduce { .. } => greatest * most / STEPS,
-            _ => continue,
-        };
+            _ => 0.0,
+        }
+        .max(bounded);
         let group = groups.of(operator.outputs[0]);
         if let Some(affine) = common[group].as_mut().filter(|a| f64::from(a.scale) < least) {
             affine.scale = least as f32;
         }
     }
+}
+
+/// The end of an operator's activation, which must lie within so many steps of the output; 0 if it has none.
+fn bound(op: &Op) -> f32 {
+    let activation = match op {
+        Op::Conv2d(conv) | Op::DepthwiseConv2d { conv, .. } => conv.activation,
+        Op::TransposeConv { activation, .. }
+        | Op::FullyConnected { activation, .. }
+        | Op::Binary { activation, .. }
+        | Op::Pool2d { activation, .. } => *activation,
+        Op::Unary(UnaryKind::Relu6) => Activation::Relu6,
+        Op::Unary(UnaryKind::ReluN1To1) => Activation::ReluN1To1,
+        _ => Activation::None,
+    };
+    Some(activation.range().1).filter(|end| end.is_finite()).unwrap_or(0.0)
 }
 
 /// The greatest sum of the magnitudes of one output's weights.

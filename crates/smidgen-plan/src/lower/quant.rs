@@ -181,10 +181,11 @@ pub(super) fn check_wide_sums(
         let products = weights.iter().map(|&w| i64::from(w).abs() << 15).sum::<i64>();
         let most = bias.unsigned_abs().saturating_add(products.unsigned_abs());
         let steps = most as f64 * f64::from(factor.multiplier) * libm::exp2(f64::from(factor.shift) - 31.0);
-        if most >= 1 << 47 || steps >= f64::from(i32::MAX) {
+        // A factor under 2^-32 counts as 0, which only sums below 2^31 take no harm from.
+        let lost = factor.multiplier == 0 && most >= 1 << 31;
+        if most >= 1 << 47 || steps >= f64::from(i32::MAX) || lost {
             return Err(Refusal(format!(
-                "with the weights `{}` and a bias of {bias} sums leave the 48 bits, or in steps of the output the 32 bits, that this \
-                 operator has on int16",
+                "with the weights `{}` and a bias of {bias} sums leave the bits that this operator has for them on int16",
                 tensor.name
             )));
         }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use smidgen::data::Dataset;
 use smidgen::data::set::Part;
 use smidgen::ir::visible_path;
-use smidgen::ir::{ElementType, Graph};
+use smidgen::ir::{DataType, ElementType, Graph, Op};
 use smidgen::plan::planner::PlanOptions;
 use smidgen::plan::{self, LowerOptions};
 use smidgen::quant::{
@@ -48,7 +48,8 @@ Examples:
 The scheme is TensorFlow Lite's: int8 activations with one scale and zero point, int8 weights with a scale for each output \
 channel, int32 biases. Weights of 4 bits are stored two to a byte, as TensorFlow Lite does. Activations of 16 bits are its \
 16x8: int16 symmetric about 0, int8 weights, int64 biases; the producer and all readers of such an activation compute on int16, \
-with a QUANTIZE to and from int8 around them. The same samples and options give the same bytes. `smidgen eval` tells what the result is worth.")]
+with a QUANTIZE to and from int8 around them. Operators that integers have no form for (DIV of two activations, SQRT) compute on \
+floats between a DEQUANTIZE and a QUANTIZE, and are named. The same samples and options give the same bytes. `smidgen eval` tells what the result is worth.")]
 pub struct Quantize {
     #[command(flatten)]
     model: Model,
@@ -331,6 +332,12 @@ impl Quantize {
         if self.equalise {
             out.note(format!("equalised {}", count(quantised.equalised, "pair") + " of layers"))?;
         }
+        let floats: Vec<String> =
+            on_floats(&quantised.graph).map(|(kind, output)| format!("{kind} `{output}`")).collect();
+        if !floats.is_empty() {
+            let told = floats.join(", ");
+            out.wrapped(&format!("on floats, since integers have no form or too few steps for them: {told}"), 0)?;
+        }
         for (k, ratio) in quantised.outputs.iter().enumerate() {
             let ratio = ratio.map_or_else(|| "no noise".to_owned(), |db| format!("{db:.1} dB"));
             out.line(format!("output {k}  {ratio}"))?;
@@ -490,6 +497,15 @@ fn decibels(ratio: Option<f64>) -> String {
     ratio.map_or_else(|| "-".into(), |db| format!("{db:.1}"))
 }
 
+/// Each operator that computes on floats in the quantised network: its name, and that of what it writes.
+fn on_floats(graph: &Graph) -> impl Iterator<Item = (&'static str, &str)> {
+    graph.operators.iter().filter_map(|operator| {
+        let output = graph.tensor(*operator.outputs.first()?);
+        let computes = output.dtype == DataType::FLOAT32 && operator.op != Op::Dequantize;
+        computes.then(|| (operator.op.name(), output.name.as_str()))
+    })
+}
+
 fn describe(made: &Made<'_>, samples: usize) -> Value {
     let Made { quantised, sizes: [before, after], sram } = *made;
     let layers: Vec<Value> = quantised
@@ -534,6 +550,7 @@ fn describe(made: &Made<'_>, samples: usize) -> Value {
         "equalised_pairs": quantised.equalised,
         "outputs_db": quantised.outputs,
         "widened": widened,
+        "floats": on_floats(&quantised.graph).map(|(kind, output)| json!({ "kind": kind, "output": output })).collect::<Vec<_>>(),
         "layers": layers,
     })
 }

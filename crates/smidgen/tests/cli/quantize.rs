@@ -1,6 +1,6 @@
 //! `smidgen quantize` and `smidgen eval`.
 
-use crate::support::Folder;
+use crate::support::{Folder, shared};
 use smidgen::data::set::Part;
 use smidgen::data::{Array, Dataset, Dtype, Feeder, Fit, Normalisation, Normalise, npz};
 use smidgen::ir::ElementType;
@@ -265,4 +265,47 @@ fn what_cannot_have_sixteen_bits_is_refused() {
     refused(&["--activations", "mixed", "--snr", "200"], "with 16 bits for every activation");
     refused(&["--wide", "frist"], "`first`");
     assert_eq!(folder.files(), ["float.ir", "set"]);
+}
+
+#[test]
+fn what_integers_have_no_form_for_is_named() {
+    let folder = Folder::new();
+    pictures(&folder);
+    let divided = BRIGHTNESS.replace("FULLY_CONNECTED(%3, %4", "FULLY_CONNECTED(%8, %4").replace(
+        "%4 \"weights\"",
+        "%7 \"root\" : f32[1x1] = SQRT(%3)\n%8 \"ratio\" : f32[1x1] = DIV(%3, %7)\n%4 \"weights\"",
+    );
+    folder.write("float.ir", divided);
+    let arguments = ["quantize", "float.ir", "-o", "o.tflite", "--data", "set", "--normalise", "unit"];
+    let told = folder.smidgen(&arguments).expect(0).stdout;
+    assert!(told.contains("on floats") && told.contains("SQRT `root`") && told.contains("DIV `ratio`"), "{told}");
+    let json = folder.smidgen(&[&arguments[..], &["--json"]].concat()).expect(0).json();
+    let floats = serde_json::json!([{ "kind": "SQRT", "output": "root" }, { "kind": "DIV", "output": "ratio" }]);
+    assert_eq!(json["floats"], floats);
+    folder.smidgen(&["check", "o.tflite"]).expect(0);
+}
+
+#[test]
+fn cases_from_the_field_are_quantised() {
+    let Some(shared) = shared() else { return };
+    let folder = Folder::new();
+    for (cases, extension) in [("quantise-unquantisable-op", "onnx"), ("quantise-extreme-weights", "ir")] {
+        let cases = shared.join("cases").join(cases);
+        let Ok(entries) = fs::read_dir(&cases) else {
+            eprintln!("skipped: there is no {}", cases.display());
+            continue;
+        };
+        let models = entries.map(|entry| entry.unwrap().path());
+        for model in models.filter(|path| path.extension().is_some_and(|e| e == extension)) {
+            let own = model.with_extension("npz");
+            let data = if own.exists() { own } else { cases.join("x.npz") };
+            let paths = [&model, &data].map(|path| path.to_str().unwrap());
+            let told =
+                folder.smidgen(&["quantize", paths[0], "-o", "o.tflite", "--data", paths[1], "--json"]).expect(0);
+            // None where nothing is lost.
+            let worst = told.json()["outputs_db"].as_array().unwrap().iter().filter_map(|db| db.as_f64()).next();
+            assert!(worst.is_none_or(|db| db > 25.0), "{}: {worst:?} dB", model.display());
+            folder.smidgen(&["check", "o.tflite"]).expect(0);
+        }
+    }
 }
