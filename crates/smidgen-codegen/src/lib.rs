@@ -45,7 +45,8 @@ pub struct Options {
     pub labels: Vec<String>,
     /// What a pixel becomes, if the input is a picture.
     pub pixels: Option<Pixels>,
-    /// How the model file orders the axes of its inputs and outputs, where it is an ONNX file: the code says so where it does otherwise.
+    /// How the model file orders the axes of its inputs and outputs, where it is an ONNX file: the code says so where
+    /// it does otherwise.
     pub ports: Option<Ports>,
 }
 

@@ -165,10 +165,10 @@ pub fn pick<'g>(
 
 /// Brings an array to what graph input `index` takes, and says what was done (nothing: an empty text).
 ///
-/// Its axes lie as in the network's file, or else as in the graph: see [`interface`](crate::interface). The result is in the graph's
-/// order. Taken are: the input's own element type; float64 for float32; real numbers (float32, float64) for a quantised input, which
-/// are quantised with its scale; and, where the input is a picture, uint8 pixels, which are normalised as a picture's are. A
-/// leading 1 more or less in the shape does not matter.
+/// Its axes lie as in the network's file, or else as in the graph: see [`interface`](crate::interface). The result is
+/// in the graph's order. Taken are: the input's own element type; float64 for float32; real numbers (float32, float64)
+/// for a quantised input, which are quantised with its scale; and, where the input is a picture, uint8 pixels, which
+/// are normalised as a picture's are. A leading 1 more or less in the shape does not matter.
 ///
 /// # Errors
 /// If the shape differs, or the element type cannot be converted without a guess.
@@ -327,9 +327,9 @@ impl<'g> Feeder<'g> {
         Self { network: network.into(), normalise, fit }
     }
 
-    /// The inputs for a sample, their axes as in the graph. Pictures, and arrays of pixels (uint8, `[height, width, channels]` or
-    /// `[height, width]`, or in the order of the network's file), may have any size; other arrays must have the input's shape in the file
-    /// or in the graph.
+    /// The inputs for a sample, their axes as in the graph. Pictures, and arrays of pixels (uint8, `[height, width,
+    /// channels]` or `[height, width]`, or in the order of the network's file), may have any size; other arrays must
+    /// have the input's shape in the file or in the graph.
     ///
     /// # Errors
     /// If a picture cannot be decoded, or something does not suit its input.
@@ -337,7 +337,8 @@ impl<'g> Feeder<'g> {
         Ok(self.told_inputs(sample)?.into_iter().map(|(array, _)| array).collect())
     }
 
-    /// As [`inputs`](Self::inputs), with what was done about the order of each array's axes; nothing where file and graph agree.
+    /// As [`inputs`](Self::inputs), with what was done about the order of each array's axes; nothing where file and
+    /// graph agree.
     ///
     /// # Errors
     /// As [`inputs`](Self::inputs).
@@ -419,7 +420,8 @@ pub fn dequantise(array: &Array, scale: f32, zero_point: i32) -> Array {
     Array::from_f32(&array.shape, &values)
 }
 
-/// Real numbers of an output, in the array's order of axes: dequantised where it is quantised, else the values themselves.
+/// Real numbers of an output, in the array's order of axes: dequantised where it is quantised, else the values
+/// themselves.
 ///
 /// # Panics
 /// If the array has not as many elements as the graph's output `index`.

@@ -1,9 +1,9 @@
-//! A network's inputs and outputs as its file has them: the one place where arrays change between the file's order of axes and the
-//! graph's.
+//! A network's inputs and outputs as its file has them: the one place where arrays change between the file's order of
+//! axes and the graph's.
 //!
-//! ONNX keeps images as `[N,C,H,W]`, the graph as `[N,H,W,C]`. Arrays come and go in the order of the file, since that is what other
-//! programs take and give for it; everything between is in the order of the graph. An array that suits the graph but not the
-//! file is taken as it is. Where both suit, it is the file's.
+//! ONNX keeps images as `[N,C,H,W]`, the graph as `[N,H,W,C]`. Arrays come and go in the order of the file, since that
+//! is what other programs take and give for it; everything between is in the order of the graph. An array that suits
+//! the graph but not the file is taken as it is. Where both suit, it is the file's.
 
 use crate::array::Array;
 use smidgen_ir::front::{Port, Ports};
@@ -31,8 +31,8 @@ impl<'g> Interface<'g> {
         Self { graph, ports, values: &[] }
     }
 
-    /// With what the file's operators write, as far as a tensor of the graph has it: [`Tensor::source`](smidgen_ir::Tensor::source) indexes
-    /// `values`.
+    /// With what the file's operators write, as far as a tensor of the graph has it:
+    /// [`Tensor::source`](smidgen_ir::Tensor::source) indexes `values`.
     pub fn with_values(self, values: &'g [Port]) -> Self {
         Self { values, ..self }
     }
@@ -60,8 +60,8 @@ impl<'g> Interface<'g> {
         PortAxes::new(dims, self.ports.and_then(|ports| ports.outputs.get(index)))
     }
 
-    /// The name that the file has for what a tensor holds, and how its axes lie there; `None` if the file does not name its tensors in this
-    /// way, or not this one.
+    /// The name that the file has for what a tensor holds, and how its axes lie there; `None` if the file does not name
+    /// its tensors in this way, or not this one.
     pub fn value(&self, tensor: TensorId) -> Option<(&'g str, PortAxes<'g>)> {
         let tensor = self.graph.tensor(tensor);
         let port = self.values.get(tensor.source? as usize)?;
@@ -117,7 +117,8 @@ impl<'g> PortAxes<'g> {
         self.port.map_or(self.dims, |port| &port.shape)
     }
 
-    /// How an array of this shape is to be taken; `None` if it suits neither file nor graph. Leading axes of size 1 do not matter.
+    /// How an array of this shape is to be taken; `None` if it suits neither file nor graph. Leading axes of size 1 do
+    /// not matter.
     pub fn suits(&self, shape: &[usize]) -> Option<Suits> {
         let shape = without_batch(shape);
         match self.port {
@@ -127,7 +128,8 @@ impl<'g> PortAxes<'g> {
         }
     }
 
-    /// The array in the graph's order of axes and with the graph's shape, and how it was taken; the array itself if it does not suit.
+    /// The array in the graph's order of axes and with the graph's shape, and how it was taken; the array itself if it
+    /// does not suit.
     ///
     /// # Errors
     /// If its shape is neither the file's nor the graph's, but for leading axes of size 1.

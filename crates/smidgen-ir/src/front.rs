@@ -131,7 +131,8 @@ impl Port {
         !self.axes.is_sorted()
     }
 
-    /// True if the same elements follow each other in another order in file and graph: axes of one index may change places unseen.
+    /// True if the same elements follow each other in another order in file and graph: axes of one index may change
+    /// places unseen.
     pub fn moves_elements(&self) -> bool {
         !self.axes.iter().filter(|&&axis| self.shape.get(axis) != Some(&1)).is_sorted()
     }

@@ -33,7 +33,8 @@ pub struct Import {
     pub inputs: Vec<Port>,
     /// One for each output of the graph.
     pub outputs: Vec<Port>,
-    /// What the file's nodes write, as far as a tensor of the graph has it: [`Tensor::source`](smidgen_ir::Tensor::source) indexes this.
+    /// What the file's nodes write, as far as a tensor of the graph has it:
+    /// [`Tensor::source`](smidgen_ir::Tensor::source) indexes this.
     pub values: Vec<Port>,
     /// Of a network that is quantised already: operators that compute on floats all the same, why, and what to do about it. At
     /// most 32.

@@ -83,8 +83,8 @@ impl Evaluation {
 /// Of several outputs the first with one number for each class counts. Class `c` of the data is element `c` of the output; if the
 /// network's `labels` are given, the element of that name. Equal numbers rank in the output's order.
 ///
-/// `done` is called after each sample; once `stop` is set, what has been counted is returned: the beginning of `indices`, which is spread
-/// over the classes if [`Dataset::choose`] has made them.
+/// `done` is called after each sample; once `stop` is set, what has been counted is returned: the beginning of
+/// `indices`, which is spread over the classes if [`Dataset::choose`] has made them.
 ///
 /// # Errors
 /// If samples are not labelled, cannot be read or do not suit the network, or classes do not go together.

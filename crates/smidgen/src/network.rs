@@ -98,7 +98,8 @@ impl Network {
         self.ports.as_ref()
     }
 
-    /// The graph with what orders the axes of arrays that come from or go to the outside: the file that it was read from.
+    /// The graph with what orders the axes of arrays that come from or go to the outside: the file that it was read
+    /// from.
     pub fn interface(&self) -> Interface<'_> {
         Interface::new(&self.graph, self.ports.as_ref()).with_values(&self.values)
     }
@@ -360,9 +361,9 @@ impl<'a> Runner<'a> {
 
     /// The outputs for these inputs.
     ///
-    /// The axes of both lie as in the file that the network was read from: `[N,C,H,W]` for an image of an ONNX file, which the graph
-    /// holds as `[N,H,W,C]`. An input of a shape that only the graph has is taken as it is; where both have it, it is the
-    /// file's. Leading axes of size 1 do not matter.
+    /// The axes of both lie as in the file that the network was read from: `[N,C,H,W]` for an image of an ONNX file,
+    /// which the graph holds as `[N,H,W,C]`. An input of a shape that only the graph has is taken as it is; where both
+    /// have it, it is the file's. Leading axes of size 1 do not matter.
     ///
     /// # Errors
     /// If the executor refuses an input.
@@ -381,7 +382,8 @@ impl<'a> Runner<'a> {
         Ok(network.outputs_to_file(&self.run_in_graph(&inputs)?))
     }
 
-    /// The outputs for these inputs, the axes of both as in the graph: what [`data::input`](crate::data::input) makes is of this kind.
+    /// The outputs for these inputs, the axes of both as in the graph: what [`data::input`](crate::data::input) makes
+    /// is of this kind.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -392,8 +394,8 @@ impl<'a> Runner<'a> {
         self.run_with(inputs, |_, _| {})
     }
 
-    /// Like [`run_in_graph`](Self::run_in_graph), showing every tensor that a step writes, in the order of execution and with its axes
-    /// as in the graph. Tensors that merely relabel another's bytes (RESHAPE) are shown with it.
+    /// Like [`run_in_graph`](Self::run_in_graph), showing every tensor that a step writes, in the order of execution
+    /// and with its axes as in the graph. Tensors that merely relabel another's bytes (RESHAPE) are shown with it.
     ///
     /// # Errors
     /// As [`run`](Self::run).

@@ -48,8 +48,8 @@ pub struct Simulated {
     pub outputs: Vec<Vec<Array>>,
 }
 
-/// Simulates a network on samples, each with one array for each of the network's inputs. The axes of inputs and outputs lie as in the
-/// graph.
+/// Simulates a network on samples, each with one array for each of the network's inputs. The axes of inputs and outputs
+/// lie as in the graph.
 ///
 /// # Errors
 /// If it cannot be planned, does not fit the board, or a tool is missing. Outputs that differ from the host's are not an error: see
@@ -101,8 +101,8 @@ fn patience(plan: &Plan, samples: usize) -> Duration {
     LEAST_LIMIT + Duration::from_secs(all / SLOWEST)
 }
 
-/// Compares the outputs with those of a golden file whose samples were simulated, in its order. Quantised values count as equal up to
-/// `steps` steps.
+/// Compares the outputs with those of a golden file whose samples were simulated, in its order. Quantised values count
+/// as equal up to `steps` steps.
 ///
 /// # Errors
 /// If the golden file does not suit the network.

@@ -142,8 +142,8 @@ pub(super) struct Wanted {
 
 /// Reads these entries in this order, each with the number that it stands for.
 ///
-/// An archive can only be read from its beginning. So each pass over it keeps as many of the next entries as memory is granted for, and
-/// few at first, since whoever takes them may stop early.
+/// An archive can only be read from its beginning. So each pass over it keeps as many of the next entries as memory is
+/// granted for, and few at first, since whoever takes them may stop early.
 pub(super) fn read(path: PathBuf, wanted: Vec<Wanted>) -> IntoIter<Result<(usize, Vec<u8>), Error>> {
     let (send, receive) = sync_channel(AHEAD);
     std::thread::spawn(move || {

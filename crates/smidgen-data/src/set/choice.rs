@@ -9,8 +9,8 @@ fn mix(mut x: u64) -> u64 {
     x ^ (x >> 33)
 }
 
-/// Indices of at most `count` items. Each class is shuffled by the seed; then classes give one item each in turn, so that the first so
-/// many, however many, are spread over the classes as evenly as their items allow.
+/// Indices of at most `count` items. Each class is shuffled by the seed; then classes give one item each in turn, so
+/// that the first so many, however many, are spread over the classes as evenly as their items allow.
 pub(super) fn choose(items: &[Item], count: usize, seed: u64) -> Vec<usize> {
     let mut order: Vec<usize> = (0..items.len()).collect();
     let key = |index: usize| mix(mix(seed).wrapping_add(index as u64));

@@ -261,14 +261,14 @@ impl Dataset {
         self.part.as_deref()
     }
 
-    /// Indices of at most `count` items, in an order of which every beginning is spread over the classes as evenly as their items allow.
-    /// The same seed gives the same choice.
+    /// Indices of at most `count` items, in an order of which every beginning is spread over the classes as evenly as
+    /// their items allow. The same seed gives the same choice.
     pub fn choose(&self, count: usize, seed: u64) -> Vec<usize> {
         choice::choose(&self.items, count, seed)
     }
 
-    /// Reads these items in this order; an error ends the reading. An archive is read by a thread of its own, ahead of the caller: as
-    /// often as it takes to hold no more of it in memory than some hundred megabytes.
+    /// Reads these items in this order; an error ends the reading. An archive is read by a thread of its own, ahead of
+    /// the caller: as often as it takes to hold no more of it in memory than some hundred megabytes.
     pub fn read(&self, indices: &[usize]) -> Box<dyn Iterator<Item = Result<Sample, Error>> + Send + '_> {
         let sample = |index: usize, content| {
             let Item { name, class, .. } = &self.items[index];

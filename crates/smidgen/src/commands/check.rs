@@ -47,7 +47,9 @@ impl Check {
         let answer = if found.is_empty() { Answer::Yes } else { Answer::No(Code::Unsupported) };
         if self.json {
             let list = |entries: &[Unsupported]| entries.iter().map(describe).collect::<Vec<_>>();
-            out.json(&json!({ "supported": found.is_empty(), "unsupported": list(&found), "notes": list(&notes), "orders": moved }))?;
+            let supported = found.is_empty();
+            let (found, notes) = (list(&found), list(&notes));
+            out.json(&json!({ "supported": supported, "unsupported": found, "notes": notes, "orders": moved }))?;
             return Ok(answer);
         }
         if found.is_empty() {
@@ -79,8 +81,8 @@ impl Check {
     }
 }
 
-/// What stands in the way of reading the model, or else (where it can be read) of running it; what there is to say about a model that runs;
-/// and which of its inputs and outputs lie otherwise in the file.
+/// What stands in the way of reading the model, or else (where it can be read) of running it; what there is to say
+/// about a model that runs; and which of its inputs and outputs lie otherwise in the file.
 type Found = (Vec<Unsupported>, Vec<Unsupported>, Vec<String>);
 
 fn obstacles(path: &Path, options: &ReadOptions) -> Result<Found, Error> {

@@ -95,7 +95,8 @@ impl Eval {
     }
 }
 
-/// What the figures leave out: samples that were not counted, classes of which none was; `None` if they leave out nothing.
+/// What the figures leave out: samples that were not counted, classes of which none was; `None` if they leave out
+/// nothing.
 fn partial(result: &Evaluation) -> Option<String> {
     let mut text = match result.stopped {
         true => format!("interrupted after {} of {} samples", thousands(result.samples), thousands(result.wanted)),

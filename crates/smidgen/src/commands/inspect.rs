@@ -98,8 +98,8 @@ impl Inspect {
     }
 }
 
-/// The inputs and outputs whose elements lie otherwise in the model file than `here`: "input `x`: 1x8x8x3 in the network, channels last;
-/// 1x3x8x8 in the model file".
+/// The inputs and outputs whose elements lie otherwise in the model file than `here`, each as "input `x`: 1x8x8x3 in the
+/// network, channels last; 1x3x8x8 in the model file".
 pub fn moved(network: &Network, here: &str) -> Vec<String> {
     let (graph, interface) = (network.graph(), network.interface());
     let line = |what: &str, id: TensorId, axes: PortAxes| {

@@ -177,7 +177,8 @@ impl Deployment {
 /// How far quantised values may be from those of a golden file.
 #[derive(Args, Debug)]
 pub struct Tolerance {
-    /// Take quantised values, and floats that are dequantised ones, for equal up to so many steps of their quantisation [default: 0]
+    /// Take quantised values, and floats that are dequantised ones, for equal up to so many steps of their quantisation
+    /// [default: 0]
     #[arg(long = "tolerance", value_name = "STEPS", requires = "golden")]
     steps: Option<u32>,
 }

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 /// Samples to work on.
 #[derive(Args, Debug)]
 pub struct Data {
-    /// The samples: a folder of pictures with a folder for each class, a .tar or .tar.gz of one, or an .npz or .npy file with arrays of
-    /// the shape that the model file's input has
+    /// The samples: a folder of pictures with a folder for each class, a .tar or .tar.gz of one, or an .npz or .npy
+    /// file with arrays of the shape that the model file's input has
     #[arg(long, value_name = "DIR|TAR|NPZ")]
     pub data: PathBuf,
     /// The part of the data to take, where it has several: train, val, test
@@ -35,7 +35,8 @@ impl Data {
         Feeder::new(network.interface(), self.pixels.normalise.into(), self.pixels.fit.into())
     }
 
-    /// Tells which samples are taken, what becomes of pixels, with a warning where that is a guess, and of the order of arrays' axes.
+    /// Tells which samples are taken, what becomes of pixels, with a warning where that is a guess, and of the order of
+    /// arrays' axes.
     pub fn tell(&self, out: &mut Output, set: &Dataset, feeder: &Feeder, indices: &[usize]) -> Result<(), Failure> {
         let count = indices.len();
         let part = set.part().map_or_else(String::new, |part| format!(", part `{part}`"));

@@ -69,7 +69,8 @@ impl fmt::Display for Cause {
 }
 
 /// The pattern of the differences between `ours` and the reference, which have the same shape and element type.
-/// `zero_point` is the stored value that stands for zero; `step` the size of a quantised step, where there is one: 1 for stored integers.
+/// `zero_point` is the stored value that stands for zero; `step` the size of a quantised step, where there is one: 1
+/// for stored integers.
 pub fn diagnose(ours: &Array, reference: &Array, zero_point: i32, step: Option<f64>) -> Cause {
     let (a, b) = (ours.to_f64(), reference.to_f64());
     let integer = !ours.dtype.is_float();

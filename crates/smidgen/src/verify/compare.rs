@@ -14,7 +14,8 @@ pub enum Rule {
     Steps {
         /// How many.
         count: u32,
-        /// The size of one in the array's own unit: 1 for stored integers, the scale for real numbers that were dequantised.
+        /// The size of one in the array's own unit: 1 for stored integers, the scale for real numbers that were
+        /// dequantised.
         size: f64,
     },
 }
@@ -41,8 +42,8 @@ pub struct Difference {
 
 /// Compares `ours` with the reference; both have the same shape and element type.
 ///
-/// `Err` holds the difference if the rule is broken; `Ok` holds the greatest difference that the rule allowed: 0 for [`Rule::Bits`], steps
-/// for [`Rule::Steps`], else as a fraction of the reference's greatest magnitude.
+/// `Err` holds the difference if the rule is broken; `Ok` holds the greatest difference that the rule allowed: 0 for
+/// [`Rule::Bits`], steps for [`Rule::Steps`], else as a fraction of the reference's greatest magnitude.
 pub fn compare(ours: &Array, reference: &Array, rule: Rule) -> Result<f64, Difference> {
     debug_assert_eq!((&ours.shape, ours.dtype), (&reference.shape, reference.dtype));
     if ours.data == reference.data {

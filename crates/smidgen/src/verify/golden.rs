@@ -2,9 +2,9 @@
 //!
 //! The axes of inputs and outputs lie as in the file that the network was read from, or else as in the graph.
 //!
-//! `input_K` (or `input_K_I` where there are several), `output_K_J` and `tensor_I`, where K counts samples, J the network's outputs,
-//! and I its inputs or (for `tensor_I`, which belongs to sample 0) the tensors of the model file. What an ONNX file's operators write goes by
-//! the name that it has there instead of `tensor_I`.
+//! `input_K` (or `input_K_I` where there are several), `output_K_J` and `tensor_I`, where K counts samples, J the
+//! network's outputs, and I its inputs or (for `tensor_I`, which belongs to sample 0) the tensors of the model file.
+//! What an ONNX file's operators write goes by the name that it has there instead of `tensor_I`.
 
 use crate::data::input::quantise;
 use crate::data::{Archive, Array, Dtype, Interface, PortAxes, Suits};
@@ -114,14 +114,14 @@ impl<'a> Golden<'a> {
         self.network
     }
 
-    /// What has become of arrays that were read so far and whose axes lie otherwise in the graph than in the file that the network was
-    /// read from, in words: one line for each input and output.
+    /// What has become of arrays that were read so far and whose axes lie otherwise in the graph than in the file that
+    /// the network was read from, in words: one line for each input and output.
     pub fn orders(&self) -> Vec<String> {
         self.orders.iter().map(|(.., told)| told.clone()).collect()
     }
 
-    /// The network's inputs for a sample, their axes as in the graph. Where the network's ends were cut to integers but the file holds real numbers, these
-    /// are quantised as the QUANTIZE that was cut did it.
+    /// The network's inputs for a sample, their axes as in the graph. Where the network's ends were cut to integers but
+    /// the file holds real numbers, these are quantised as the QUANTIZE that was cut did it.
     ///
     /// # Errors
     /// If one is missing, or of another shape or type than the network's.
@@ -150,8 +150,8 @@ impl<'a> Golden<'a> {
         Ok(inputs)
     }
 
-    /// The reference's output `output` for a sample that [`samples`](Self::samples) lists with it, its axes as in the graph. It may be the real numbers
-    /// (float32) of an output whose DEQUANTIZE was cut.
+    /// The reference's output `output` for a sample that [`samples`](Self::samples) lists with it, its axes as in the
+    /// graph. It may be the real numbers (float32) of an output whose DEQUANTIZE was cut.
     ///
     /// # Errors
     /// If it cannot be read, or is of another shape or type than the network's.
@@ -161,9 +161,9 @@ impl<'a> Golden<'a> {
         self.checked(name, self.graph.outputs[output], self.network.output(output), array)
     }
 
-    /// The reference's value of a tensor for sample 0, with its array's name and its axes as in the graph, if the file holds it with the
-    /// shape and type that the network's has. (Some interpreters report a constant shape for what they resized, or bytes for packed
-    /// int4.)
+    /// The reference's value of a tensor for sample 0, with its array's name and its axes as in the graph, if the file
+    /// holds it with the shape and type that the network's has. (Some interpreters report a constant shape for what
+    /// they resized, or bytes for packed int4.)
     ///
     /// # Errors
     /// If it cannot be read.

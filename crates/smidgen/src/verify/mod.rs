@@ -1,9 +1,9 @@
 //! Compares a network's outputs, and what lies between, with those of a reference.
 //!
-//! Integers must be equal to the byte. So must floats that an integer network gives (they are dequantised integers), unless a number of
-//! steps of their quantisation is allowed. Floats of
-//! an all-float network may differ by 1e-5 of the greatest magnitude in their tensor. A network whose float ends were cut is compared
-//! with the golden file of the whole one: its inputs are quantised and its outputs dequantised as the cut operators did it.
+//! Integers must be equal to the byte. So must floats that an integer network gives (they are dequantised integers),
+//! unless a number of steps of their quantisation is allowed. Floats of an all-float network may differ by 1e-5 of the
+//! greatest magnitude in their tensor. A network whose float ends were cut is compared with the golden file of the
+//! whole one: its inputs are quantised and its outputs dequantised as the cut operators did it.
 
 pub mod cause;
 pub mod compare;
@@ -34,8 +34,8 @@ pub struct Checked {
     pub operator: Option<OpId>,
     /// When the two count as equal.
     pub rule: Rule,
-    /// The greatest difference that was allowed (0 where every bit is equal), in steps for [`Rule::Steps`] and else relative; or what
-    /// is wrong.
+    /// The greatest difference that was allowed (0 where every bit is equal), in steps for [`Rule::Steps`] and else
+    /// relative; or what is wrong.
     pub outcome: Result<f64, Mismatch>,
 }
 
@@ -59,10 +59,11 @@ pub struct Report {
     pub outputs: Vec<Checked>,
     /// Every intermediate tensor of sample 0 that the file and the network share, in order of execution.
     pub intermediates: Vec<Checked>,
-    /// Number of arrays of the file, neither inputs nor outputs, that have no counterpart that is computed here: constants, inputs, and what
-    /// clean-up passes took away.
+    /// Number of arrays of the file, neither inputs nor outputs, that have no counterpart that is computed here:
+    /// constants, inputs, and what clean-up passes took away.
     pub not_compared: usize,
-    /// What became of arrays whose axes lie otherwise in the graph than in the file that the network was read from, in words.
+    /// What became of arrays whose axes lie otherwise in the graph than in the file that the network was read from, in
+    /// words.
     pub orders: Vec<String>,
 }
 
@@ -108,8 +109,8 @@ impl Report {
     }
 }
 
-/// Runs the network on every sample of a golden file and compares. Values that are quantised, or dequantised, count as equal up to
-/// `steps` steps of their quantisation.
+/// Runs the network on every sample of a golden file and compares. Values that are quantised, or dequantised, count as
+/// equal up to `steps` steps of their quantisation.
 ///
 /// # Errors
 /// If the network cannot be compiled, or the file does not suit it. A difference is not an error: see [`Report::passes`].
@@ -154,8 +155,8 @@ pub fn verify(network: &Network, archive: &mut Archive, options: &LowerOptions, 
     Ok(report)
 }
 
-/// Compares the network's outputs for one sample, however they were computed (their axes as in the graph), with those that the golden
-/// file lists. `steps` is as for [`verify`].
+/// Compares the network's outputs for one sample, however they were computed (their axes as in the graph), with those
+/// that the golden file lists. `steps` is as for [`verify`].
 ///
 /// # Errors
 /// If the file does not suit the network.
@@ -184,7 +185,8 @@ pub fn check_outputs(
     outputs.iter().map(one).collect()
 }
 
-/// True if an output of the network is quantised, or made of dequantised values, so that its differences can be counted in steps.
+/// True if an output of the network is quantised, or made of dequantised values, so that its differences can be counted
+/// in steps.
 pub fn has_steps(graph: &Graph) -> bool {
     let judge = Judge::new(graph, 0);
     graph.outputs.iter().any(|&id| judge.step(id, true).is_some())
@@ -227,8 +229,9 @@ impl<'g> Judge<'g> {
         }
     }
 
-    /// The size of one step of a tensor's quantisation in the unit of the values that are compared: its real numbers (`real`) or its
-    /// stored integers. Floats have the step of the DEQUANTIZE that they come from, perhaps by way of operators that only move elements.
+    /// The size of one step of a tensor's quantisation in the unit of the values that are compared: its real numbers
+    /// (`real`) or its stored integers. Floats have the step of the DEQUANTIZE that they come from, perhaps by way of
+    /// operators that only move elements.
     fn step(&self, tensor: TensorId, real: bool) -> Option<f64> {
         let mut id = tensor;
         loop {

@@ -1,4 +1,5 @@
-//! Files from the field whose arrays are channels first, or one quantised step away: the commands of their descriptions.
+//! Files from the field whose arrays are channels first, or one quantised step away: the commands of their
+//! descriptions.
 
 use crate::support::{Folder, shared};
 use std::path::PathBuf;

@@ -144,8 +144,8 @@ pub struct Reference<'a> {
     pub steps: u32,
 }
 
-/// Simulates a network on these samples, or on all of a golden file. Also says what became of arrays of that file whose axes lie
-/// otherwise in the model file than in the graph.
+/// Simulates a network on these samples, or on all of a golden file. Also says what became of arrays of that file whose
+/// axes lie otherwise in the model file than in the graph.
 pub fn run(
     model: &Model,
     network: &Network,
