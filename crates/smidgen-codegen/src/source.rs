@@ -89,16 +89,16 @@ mod tests {
         let expected =
             ["person_detect", "mcunet_5fps", "model_2nd", "model", "f_r", "model_match", "a_b", "model_core"];
         assert_eq!(names.map(identifier), expected);
-        assert_eq!(identifier(&"long-".repeat(60)).len(), LONGEST_NAME - 1);
-        let taken = ["size_t", "Int8_T", "restrict", "main", "NULL", "__x", "_X", "stdin", "123"];
+        assert_eq!(identifier(&"long-".repeat(60)).len(), LONGEST_NAME);
+        let taken = ["size_t", "Int8_T", "restrict", "main", "NULL", "__kws", "_Kws", "stdin", "123"];
         let expected = [
             "model_size_t",
             "model_int8_t",
             "model_restrict",
             "model_main",
             "null",
-            "x",
-            "x",
+            "kws",
+            "kws",
             "model_stdin",
             "model_123",
         ];

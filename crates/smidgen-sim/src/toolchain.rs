@@ -151,6 +151,12 @@ impl Toolchain {
         {
             command.env_remove(name);
         }
+        // Build scripts of the standard library do not take variables that are no text.
+        for (name, value) in std::env::vars_os() {
+            if name.to_str().is_none() || value.to_str().is_none() {
+                command.env_remove(name);
+            }
+        }
         if self.builds_core {
             // The flag is for nightly compilers only; building `core` with the compiler that it came with is safe.
             command.arg("-Zbuild-std=core").env("RUSTC_BOOTSTRAP", "1");
