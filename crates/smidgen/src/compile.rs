@@ -19,7 +19,8 @@ pub struct Job<'a> {
     pub network: &'a Network,
     /// Where it is to run.
     pub board: &'a Board,
-    /// Which kernels.
+    /// Whose roundings. The kernels are always those that firmware runs, whichever these options name: the host's take many times the
+    /// instructions on a device.
     pub lower: LowerOptions,
     /// How its memory is planned.
     pub plan: PlanOptions,
@@ -51,7 +52,7 @@ impl Compiled {
 /// If an operator has no kernel, the schedule does not suit the network, or the plan is not sound. A network that is too large for
 /// the board is not an error here: see [`excess`].
 pub fn compile(job: &Job) -> Result<Compiled, Error> {
-    let lowered = lower(job.network.graph(), &job.lower)?;
+    let lowered = lower(job.network.graph(), &job.lower.for_device())?;
     let plan = plan(&lowered, &job.plan)?;
     let options =
         Options { board: Some(job.board.title.clone()), dsp: job.board.core.has_dsp(), ..job.options.clone() };
