@@ -20,7 +20,8 @@ pub struct Job<'a> {
     pub network: &'a Network,
     /// Where it is to run.
     pub board: &'a Board,
-    /// Which kernels.
+    /// Whose roundings. The kernels are always those that firmware runs, whichever these options name: the host's take many times the
+    /// instructions on a device.
     pub lower: LowerOptions,
     /// How its memory is planned.
     pub plan: PlanOptions,
@@ -61,7 +62,7 @@ impl Compiled {
 /// If an operator has no kernel, the schedule does not suit the network, or the plan is not sound. A network that is too large for
 /// the board is not an error here: see [`excess`].
 pub fn compile(job: &Job) -> Result<Compiled, Error> {
-    let Planned { lowered, plan, integer_ends } = plan_network(job.network, &job.lower, &job.plan)?;
+    let Planned { lowered, plan, integer_ends } = plan_network(job.network, &job.lower.for_device(), &job.plan)?;
     let options =
         Options { board: Some(job.board.title.clone()), dsp: job.board.core.has_dsp(), ..job.options.clone() };
     let rust = smidgen_codegen::rust_crate(&plan.program, job.network.graph(), &options)?;

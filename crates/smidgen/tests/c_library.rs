@@ -26,7 +26,7 @@ fn job<'a>(
     Job {
         network,
         board,
-        lower: LowerOptions { kernels: KernelSet::Device, ..LowerOptions::default() },
+        lower: LowerOptions::default(),
         plan: PlanOptions { schedule, stream_input, ..PlanOptions::default() },
         options: Options { name: name.into(), title: name.into(), labels: vec!["a\"b*/".into()], ..Options::default() },
     }
@@ -59,6 +59,19 @@ fn write(folder: &Path, files: &Files) {
 
 fn lacks(program: &str) {
     skip(Lack::Tool, "the C library on an emulated core", &format!("{program} is not installed"));
+}
+
+#[test]
+fn a_job_is_lowered_for_the_device_whichever_kernels_it_names() {
+    let network = Network::from_graph(smidgen_zoo::demo(7)).expect("a valid graph");
+    let board = boards::find("stm32f412").expect("a board");
+    let plain = job(&network, &board, "plain", ScheduleChoice::Auto, false);
+    let digest = |kernels| {
+        let job = Job { lower: LowerOptions { kernels, ..LowerOptions::default() }, ..plain.clone() };
+        compile(&job).expect("a network that can be compiled").plan.program.digest()
+    };
+    let device = digest(KernelSet::Device);
+    assert!([KernelSet::Reference, KernelSet::Fast].map(digest).iter().all(|&other| other == device));
 }
 
 /// Compiles and links; false, with a note, if there is no compiler.

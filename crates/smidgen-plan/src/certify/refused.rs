@@ -1,6 +1,6 @@
 //! Why a Program gets no certificate.
 
-/// Why a Program gets no certificate. `run` is the index in [`Program::runs`].
+/// Why a Program gets no certificate. `run` is the index in [`Program::runs`](crate::Program::runs).
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Refused {
     /// Invariant 1.
