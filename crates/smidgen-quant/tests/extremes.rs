@@ -3,7 +3,7 @@
 use smidgen_exec::Executor;
 use smidgen_ir::{DataType, Graph, text};
 use smidgen_plan::simple::layer_wise;
-use smidgen_plan::{LowerOptions, lower};
+use smidgen_plan::{LowerOptions, certify, lower};
 use smidgen_quant::{
     ActivationBits, Ends, Inputs, Options, QuantError, Quantised, RangeMethod, Rounding, WeightBits, quantise,
 };
@@ -125,7 +125,7 @@ fn a_thousand_random_networks_are_quantised_or_refused_by_name() {
 
 /// Runs a network on zeros.
 fn run(graph: &Graph) -> Vec<u8> {
-    let mut executor = Executor::new(layer_wise(&lower(graph, &LowerOptions::default()).unwrap())).unwrap();
+    let mut executor = Executor::new(certify(layer_wise(&lower(graph, &LowerOptions::default()).unwrap())).unwrap());
     executor.run();
     executor.output(0).to_vec()
 }
