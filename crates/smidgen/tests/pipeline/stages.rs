@@ -172,8 +172,6 @@ fn quantised(graph: &Graph) -> bool {
             lower(&quantised.graph, &LowerOptions::default().for_device()).expect("a quantised network has kernels");
             true
         }
-        // Operators without a form on integers, and weights beyond what a scale can say: refused, if not yet by name.
-        Err(quant::QuantError::Spoilt(_)) => false,
         Err(error) => {
             blameless(&error.into());
             false
