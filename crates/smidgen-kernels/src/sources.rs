@@ -12,6 +12,7 @@ macro_rules! files {
 #[rustfmt::skip]
 pub const FILES: &[(&str, &str)] = files! {
     "convert.rs"
+    "convert/real.rs"
     "definition/binary.rs"
     "definition/conv2d.rs"
     "definition/depthwise.rs"

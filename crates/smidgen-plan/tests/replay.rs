@@ -48,7 +48,7 @@ fn spoil(p: &mut Program, random: &mut Random) {
             _ => {
                 if let Run::Compute { region, .. } = &mut p.runs[run] {
                     region.y0 += random.below(2);
-                    region.x1 -= random.below(2);
+                    region.x1 = region.x1.saturating_sub(random.below(2));
                 }
             }
         }

@@ -19,6 +19,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 type Id = u64;
@@ -68,7 +69,7 @@ struct Counted {
 unsafe impl Send for Counted {}
 
 struct State {
-    out: String,
+    out: PathBuf,
     /// Numbers of the markers that begin and end what is counted.
     window: Option<[usize; 2]>,
     /// Counts when the first of them was met, and when the second was.
@@ -246,8 +247,19 @@ extern "C" fn at_exit(_id: Id, _data: *mut c_void) {
     lines.push(String::new());
     let written = std::fs::File::create(&state.out).and_then(|mut f| f.write_all(lines.join("\n").as_bytes()));
     if let Err(error) = written {
-        eprintln!("count: cannot write {}: {error}", state.out);
+        eprintln!("count: cannot write {}: {error}", state.out.display());
     }
+}
+
+/// The name of a file as it was given, text or not.
+#[cfg(unix)]
+fn path(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes))
+}
+
+#[cfg(not(unix))]
+fn path(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// Called by QEMU. `argv` holds `out=FILE`, and perhaps `from=M` and `to=N`, and `check=ALLOWED`.
@@ -262,25 +274,25 @@ pub unsafe extern "C" fn qemu_plugin_install(
     argv: *const *const c_char,
 ) -> c_int {
     // SAFETY: the caller's promise.
-    let arguments: Vec<String> =
-        (0..argc as usize).map(|i| unsafe { CStr::from_ptr(*argv.add(i)) }.to_string_lossy().into_owned()).collect();
-    let value = |name: &str| arguments.iter().rev().find_map(|a| a.strip_prefix(name)?.strip_prefix('='));
-    let Some(out) = value("out") else {
+    let arguments: Vec<&[u8]> =
+        (0..argc as usize).map(|i| unsafe { CStr::from_ptr(*argv.add(i)) }.to_bytes()).collect();
+    let value = |name: &str| arguments.iter().rev().find_map(|a| a.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+    let Some(out) = value("out").map(path) else {
         eprintln!("count: the argument out=FILE is missing");
         return 1;
     };
-    if let Some(allowed) = value("check") {
-        let check = std::fs::read_to_string(allowed).ok().and_then(|text| Check::parse(&text));
+    if let Some(allowed) = value("check").map(path) {
+        let check = std::fs::read_to_string(&allowed).ok().and_then(|text| Check::parse(&text));
         if check.is_none() {
-            eprintln!("count: cannot use {allowed}");
+            eprintln!("count: cannot use {}", allowed.display());
             return 1;
         }
         *CHECK.lock().unwrap() = check;
     }
-    let number = |name: &str| value(name).and_then(|text| text.parse().ok());
+    let number = |name: &str| std::str::from_utf8(value(name)?).ok()?.parse().ok();
     let window = number("from").zip(number("to")).map(|(from, to)| [from, to]);
     let (counted, snapshots) = (HashMap::new(), [HashMap::new(), HashMap::new()]);
-    *STATE.lock().unwrap() = Some(State { out: out.to_owned(), window, snapshots, counted, markers: Vec::new() });
+    *STATE.lock().unwrap() = Some(State { out, window, snapshots, counted, markers: Vec::new() });
     // SAFETY: the call-backs are functions of this library, which stays loaded.
     unsafe {
         qemu_plugin_register_vcpu_tb_trans_cb(id, translated);

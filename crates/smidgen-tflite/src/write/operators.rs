@@ -424,7 +424,8 @@ impl<'g> Lowering<'g, '_> {
         for (i, slice) in axes.iter().enumerate() {
             let too_large = || self.fail(format!("the slice {slice:?} is too large"));
             let start = self.int(slice.start)?;
-            let stride = i32::try_from(slice.stride).map_err(|_| too_large())?;
+            // An axis that is dropped is one index, whatever the stride; the reference writes nothing where that is negative.
+            let stride = if slice.shrink { 1 } else { i32::try_from(slice.stride).map_err(|_| too_large())? };
             let stop = match slice.len.checked_sub(1) {
                 None => i64::from(start),
                 Some(steps) => {

@@ -76,10 +76,7 @@ fn paths_need_not_be_text() {
         let odd_tmp = at(&odd(b"tmp,\xff"));
         fs::create_dir(&odd_tmp).unwrap();
         let mut command = folder.command(&SIMULATE);
-        let finished = finish(command.env("XDG_CACHE_HOME", odd_cache).env("TMPDIR", odd_tmp));
-        // Emulators differ in what they take for the name of a file.
-        let told = finished.code == Some(2) && flat(&finished).contains("TMPDIR");
-        assert!(finished.code == Some(0) || told, "{finished:?}");
+        finish(command.env("XDG_CACHE_HOME", odd_cache).env("TMPDIR", odd_tmp)).expect(0);
     }
 }
 
