@@ -119,7 +119,7 @@ const fn plane(width: usize, rows: usize) -> usize {
 
 /// Bytes of the staged pixels of four channels, given what [`plane`] says.
 const fn planes(plane: usize, rows: usize) -> usize {
-    if plane == NARROW { rows * PITCH } else { GROUP * plane }
+    rows * (if plane == NARROW { PITCH } else { GROUP * PITCH })
 }
 
 /// Channels that the staged form computes at a time.
@@ -349,8 +349,7 @@ impl Band {
         let (padding, pixels) = (before[1].saturating_sub(left), end - first);
         let staged = end_row - first_row;
         let plane = plane(span, staged);
-        let [first_pixel, first_weight] =
-            if blocks::WEIGHTS_FIRST { [GROUP * shape.weights() * 2, 0] } else { [0, planes(plane, staged)] };
+        let first_pixel = if blocks::WEIGHTS_FIRST { GROUP * shape.weights() * 2 } else { 0 };
         let rest = pixels - (padding & 1);
         let origin = (blocks::origin_of_arena(around), blocks::origin_of_scratch(scratch));
         self.input = origin.0;
@@ -360,7 +359,7 @@ impl Band {
         self.padding = u32::from_ne_bytes([layer.input_zero as u8; 4]);
         self.pieces = (rest / 4) << 8 | (rest & 1) << 2 | (rest & 2) | padding & 1;
         self.pixels = origin.1 + first_pixel;
-        self.weights = origin.1 + first_weight;
+        self.weights = origin.1 + if blocks::WEIGHTS_FIRST { 0 } else { planes(plane, staged) };
         self.output = origin.0;
         self.output_stride = output.pixel_stride;
         self.columns = (place.x1 - place.x0) << 8 | layer.finish.shift as usize;
