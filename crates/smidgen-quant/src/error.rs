@@ -93,7 +93,7 @@ pub enum QuantError {
     Lower(#[from] LowerError),
     /// A Program that was made of the network gets no certificate, which is a fault of smidgen's.
     #[error(transparent)]
-    Refused(#[from] Refused),
+    Refused(Box<Refused>),
     /// The executor refuses an input.
     #[error(transparent)]
     Exec(#[from] ExecError),
@@ -104,7 +104,7 @@ pub enum QuantError {
         layer: String,
         /// What cannot be expressed.
         #[source]
-        fault: ValidateError,
+        fault: Box<ValidateError>,
     },
     /// The result is not valid, which is a fault of this crate's.
     #[error("quantisation has made the network invalid")]
@@ -126,7 +126,7 @@ impl QuantError {
         match layer {
             Some(operator) => {
                 let output = operator.outputs.first().map_or("", |&id| graph.tensor(id).name.as_str());
-                Self::Scales { layer: format!("{}, which writes `{output}`", operator.op.name()), fault: error }
+                Self::Scales { layer: format!("{}, which writes `{output}`", operator.op.name()), fault: error.into() }
             }
             None => Self::Spoilt(error),
         }
@@ -135,4 +135,10 @@ impl QuantError {
 
 fn listed(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+impl From<Refused> for QuantError {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(Box::new(refused))
+    }
 }

@@ -133,7 +133,7 @@ impl Check {
     }
 
     fn at_marker(&mut self) {
-        let (stretch, begins) = (self.markers / 2, self.markers % 2 == 0);
+        let (stretch, begins) = (self.markers / 2, self.markers.is_multiple_of(2));
         self.markers += 1;
         self.last = 0;
         self.now = begins.then(|| {

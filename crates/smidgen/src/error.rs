@@ -182,11 +182,10 @@ impl Error {
 
     /// A tensor or an arena of more bytes than a microcontroller can address.
     fn is_too_large(&self) -> bool {
-        let (Self::UnsoundPlan(refused)
-        | Self::Plan(PlanError::Refused(refused))
-        | Self::Quant(QuantError::Refused(refused))) = self
-        else {
-            return false;
+        let refused = match self {
+            Self::UnsoundPlan(refused) | Self::Plan(PlanError::Refused(refused)) => refused,
+            Self::Quant(QuantError::Refused(refused)) => refused.as_ref(),
+            _ => return false,
         };
         matches!(refused, Refused::TooLarge { .. })
     }

@@ -53,14 +53,14 @@ impl Space {
     /// `bytes` bytes at a multiple of `alignment` to read and to write, their offset.
     pub fn take(&mut self, bytes: usize, alignment: usize) -> usize {
         let at = self.place(bytes, alignment);
-        self.push("scratch, sums or the output", [at..at + bytes], true);
+        self.push("scratch, sums or the output", std::iter::once(at..at + bytes), true);
         at
     }
 
     /// The same to read only.
     pub fn take_input(&mut self, bytes: usize, alignment: usize) -> usize {
         let at = self.place(bytes, alignment);
-        self.push("an input", [at..at + bytes], false);
+        self.push("an input", std::iter::once(at..at + bytes), false);
         at
     }
 
