@@ -179,6 +179,12 @@ fn parameters(call: &Call, tiled: bool, out: &mut Source) {
 fn compute(kinds: &[&Call], tiled: bool, out: &mut Source) {
     let (more, pass) = if tiled { (", tiles: &mut Tiles", ", tiles") } else { ("", "") };
     out.line("/// Computes a region of a step's output.");
+    if kinds.is_empty() {
+        // A network that only hands on what it is given.
+        out.line("pub(crate) fn compute(_: &mut Arena, step: usize, _: Region) {");
+        out.line("    if let Some(step) = STEPS.get(step) {\n        match *step {}\n    }\n}\n");
+        return;
+    }
     out.line(format!("pub(crate) fn compute(arena: &mut Arena{more}, step: usize, region: Region) {{"));
     out.line("    match STEPS.get(step) {");
     for kind in kinds {

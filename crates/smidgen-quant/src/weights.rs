@@ -10,6 +10,10 @@ const LARGEST_WIDE_BIAS: f64 = (1u64 << 46) as f64;
 /// Scales of one layer's channels are at most this far apart: a channel whose weights are smaller still cannot be seen in the output.
 const SPREAD: f32 = 1.0 / (1 << 24) as f32;
 
+/// A step of the sums is at least this part of the output's step. The reference's kernels take a smaller one for 0, and with it a bias of
+/// any size; weights of so small a step cannot be seen in the output.
+const LEAST_FACTOR: f64 = 1.0 / (1u64 << 30) as f64;
+
 /// Steps of the output that a stored bias must be able to stand for: whatever the products are, it is clipped there.
 const MOST_STEPS: f64 = (1u32 << 29) as f64;
 
@@ -159,7 +163,8 @@ pub(crate) fn scales(values: &[f32], layout: &Layout, bias: &[f32], ends: Ends, 
     let beyond = f64::from(ends.output.scale) * MOST_STEPS;
     let step = f64::from(ends.input.scale) * ends.largest_bias();
     let fits = |bias: &f32| (f64::from(bias.abs()).min(beyond) / step) as f32;
-    let mut least: Vec<f32> = bias.iter().map(fits).collect();
+    let seen = (f64::from(ends.output.scale) * LEAST_FACTOR / f64::from(ends.input.scale)) as f32;
+    let mut least: Vec<f32> = bias.iter().map(|bias| fits(bias).max(seen)).collect();
     let mut whole: Vec<f32> = greatest.iter().zip(&least).map(|(g, &l)| (g / width.largest()).max(l)).collect();
     let largest = whole.iter().copied().fold(0.0, f32::max);
     // Weights that are all 0 may have any scale.
@@ -245,7 +250,7 @@ mod tests {
 
     /// An output whose range takes any bias.
     fn ends(input: Affine) -> Ends {
-        Ends { input, output: Affine { scale: 1e30, zero_point: 0, ..input } }
+        Ends { input, output: Affine { scale: 1e-2, zero_point: 0, ..input } }
     }
 
     fn params() -> ConvParams {
@@ -331,6 +336,19 @@ mod tests {
         let stored = biases(&[3.0, 0.0], ends(Affine::int8(0.1, 0)), &weights.scales);
         assert!((stored[0] as f64 * 0.1 * f64::from(weights.scales[0]) - 3.0).abs() < 1e-6, "{stored:?}");
         assert!(quantise(&[0.0; 4], &dense(2, 2), &[0.0; 2], 0.1).scales.iter().all(|s| s.is_normal()));
+    }
+
+    #[test]
+    fn a_channel_of_next_to_no_weights_keeps_its_bias_beside_others() {
+        for input in [Affine::int8(0.01, 0), Affine::int16(3e-5)] {
+            let ends = Ends { input, output: Affine { scale: input.scale * 2.0, ..input } };
+            for small in [0.0, 1e-9, 1e-7] {
+                let found = scales(&[1.0, -0.5, small, -small], &dense(2, 2), &[0.5, 0.4], ends, Width::Int8).whole;
+                let factor = f64::from(input.scale) * f64::from(found[1]) / f64::from(ends.output.scale);
+                assert!(factor >= 0.999 * LEAST_FACTOR, "{factor:e}");
+                assert_eq!(found[0], 1.0 / 127.0);
+            }
+        }
     }
 
     #[test]

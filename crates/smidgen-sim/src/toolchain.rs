@@ -97,6 +97,11 @@ impl Toolchain {
         candidates.push(("/usr/bin/cargo".into(), "/usr/bin/rustc".into()));
         let sysroots: Vec<PathBuf> =
             candidates.iter().filter_map(|(_, rustc)| ask(rustc, ["--print", "sysroot"]).map(PathBuf::from)).collect();
+        if sysroots.is_empty() {
+            // The first thing that is missing, whatever else is.
+            let rustcs = candidates.iter().map(|(_, rustc)| format!("{} does not run", visible_path(rustc)));
+            return Err(NoToolchain { target: target.to_owned(), tried: rustcs.collect() });
+        }
         let Some(linker) = find_linker(target, &sysroots) else {
             let tried = vec!["no linker: neither rust-lld, ld.lld nor GNU ld for the target".to_owned()];
             return Err(NoToolchain { target: target.to_owned(), tried });

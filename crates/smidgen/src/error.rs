@@ -251,6 +251,10 @@ impl Error {
                 "operators on constants (ConstantOfShape, Expand, Tile) make far more of them than the file holds: let the exporter \
                  compute them, `torch.onnx.export(..., do_constant_folding=True)`, or make them smaller"
             }
+            Self::Onnx(smidgen_onnx::ReadError::Invalid(_)) => {
+                "the file is sound; what is named is a bound of smidgen's: change the network so that it keeps to it (tensors of \
+                 at most 6 dimensions, say), and export it again"
+            }
             Self::Onnx(_) => "the file is damaged or was written by a faulty exporter: export or download it again",
             Self::Foreign(found) => found.advice,
             Self::CArray(_) => {

@@ -11,7 +11,7 @@ use smidgen::Network;
 use smidgen::data::Archive;
 use smidgen::files;
 use smidgen::ir::{visible, visible_path};
-use smidgen::verify::{Checked, Mismatch, Report, Rule};
+use smidgen::verify::{Checked, Mismatch, Report, Rule, compare};
 use std::path::PathBuf;
 
 /// Compare a network's outputs with those of a reference, to the byte
@@ -164,13 +164,17 @@ fn compared(report: &Report) -> String {
         Rule::Bits | Rule::Relative(_) => None,
     });
     let float = report.outputs.iter().any(|c| matches!(c.rule, Rule::Relative(_)));
-    let exact = match steps {
-        Some(n) => {
-            format!("within {} of their quantisation; at most {} was needed", count(n, "step"), report.steps_allowed())
-        }
-        None if float => format!("within 1e-5 of the greatest; at most {} was needed", real(report.worst_allowed())),
+    let mut exact = match steps {
+        Some(n) => format!("within {} of their quantisation", count(n, "step")),
+        None if float => "within 1e-5 of the greatest".to_owned(),
         None => "to the byte".to_owned(),
     };
+    // What was needed says something only where it was enough.
+    match steps {
+        Some(_) if report.passes() => exact += &format!("; at most {} was needed", report.steps_allowed()),
+        None if float && report.passes() => exact += &format!("; at most {} was needed", real(report.worst_allowed())),
+        _ => {}
+    }
     format!(
         "compared {}: {} and {between}, {exact}",
         count(report.samples, "sample"),
@@ -187,7 +191,10 @@ pub fn told_orders(out: &mut Output, orders: &[String]) -> Result<(), Failure> {
 fn largest(mismatch: &Mismatch) -> String {
     let largest = mismatch.difference.largest;
     match mismatch.step.filter(|&step| step != 1.0 && largest.is_finite()) {
-        Some(step) => format!("{} ({})", real(largest), count((largest / step).round() as usize, "step")),
+        Some(step) => {
+            let steps = compare::steps(largest, step, mismatch.difference.magnitude);
+            format!("{} ({})", real(largest), count(steps as usize, "step"))
+        }
         None => real(largest),
     }
 }

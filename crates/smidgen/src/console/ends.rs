@@ -18,14 +18,34 @@ pub fn written(
     scope: Scope<'_>,
     budget: Option<usize>,
 ) -> String {
-    let time = instructions.map_or_else(String::new, |[now, then]| {
-        format!(" and {} instructions instead of {} ({})", thousands(then), thousands(now), scope.modelled())
-    });
     let fits = budget.is_some_and(|budget| now > budget && then <= budget);
+    let mut gains = Vec::new();
+    if now != then {
+        gains.push(format!("{} of SRAM instead of {}", bytes(then), bytes(now)));
+    }
+    if let Some([now, then]) = instructions {
+        gains.push(format!("{} instructions instead of {} ({})", thousands(then), thousands(now), scope.modelled()));
+    }
+    let taken = match gains.as_slice() {
+        [] => "the instructions of its QUANTIZE and DEQUANTIZE are saved".to_owned(),
+        gains => format!("it takes {}", gains.join(" and ")),
+    };
     format!(
-        "Float ends: with --io int8 it takes {} of SRAM instead of {}{time}{}; the application then passes and takes the stored integers.",
-        bytes(then),
-        bytes(now),
+        "Float ends: with --io int8 {taken}{}; the application then passes and takes the stored integers.",
         if fits { ", and fits" } else { "" }
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_differs_is_named() {
+        let said = |sram, instructions| written(sram, instructions, Scope::of(None), None);
+        assert!(said([800, 200], None).contains("it takes 200 bytes of SRAM instead of 800 bytes;"));
+        let equal = said([800, 800], Some([9, 5]));
+        assert!(equal.contains("it takes 5 instructions instead of 9 (") && !equal.contains("SRAM"), "{equal}");
+        assert!(!said([800, 800], None).contains("instead of"));
+    }
 }

@@ -12,6 +12,8 @@ use std::fmt;
 pub enum Cause {
     /// No element of a quantised tensor is more than one step away.
     Rounding,
+    /// One of the two is no finite number where they differ.
+    NotFinite,
     /// Floats that differ in their last digits only.
     Summation,
     /// Every element is away by as much.
@@ -38,6 +40,10 @@ impl fmt::Display for Cause {
                 "no element is more than one step away: another rounding of the requantisation, which is what another \
                  version of the reference kernels does, and ONNX Runtime, which computes between quantised tensors in \
                  floats",
+            ),
+            Self::NotFinite => f.write_str(
+                "NaN or infinity on one side: a number that the network was not made for (an overflow, a division by 0, \
+                 a logarithm of 0), or a golden file that was damaged",
             ),
             Self::Summation => f.write_str(
                 "only the last digits differ: sums taken in another order, as optimised kernels (XNNPACK) do; make the \
@@ -80,6 +86,9 @@ pub fn diagnose(ours: &Array, reference: &Array, zero_point: i32, step: Option<f
     let one = if integer && ours.dtype != Dtype::Bool { Some(1.0) } else { step };
     if one.is_some_and(|one| compare::compare(ours, reference, Rule::Steps { count: 1, size: one }).is_ok()) {
         return Cause::Rounding;
+    }
+    if differing.iter().any(|&i| compare::distance(a[i], b[i]) == f64::INFINITY) {
+        return Cause::NotFinite;
     }
     if !integer && largest <= 1e-3 * magnitude {
         return Cause::Summation;

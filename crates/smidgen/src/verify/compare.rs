@@ -38,6 +38,8 @@ pub struct Difference {
     pub ours: f64,
     /// The reference's value there.
     pub reference: f64,
+    /// Greatest finite magnitude of the reference's elements.
+    pub magnitude: f64,
 }
 
 /// Compares `ours` with the reference; both have the same shape and element type.
@@ -74,17 +76,23 @@ pub fn compare(ours: &Array, reference: &Array, rule: Rule) -> Result<f64, Diffe
     if differing == 0 {
         let greatest = a.iter().zip(&b).map(|(&x, &y)| distance(x, y)).fold(0.0, f64::max);
         return Ok(match rule {
-            Rule::Steps { size, .. } => (greatest / size).round(),
+            Rule::Steps { size, .. } => steps(greatest, size, magnitude),
             _ if magnitude > 0.0 => greatest / magnitude,
             _ => greatest,
         });
     }
     let at = unravel(worst, &ours.shape);
-    Err(Difference { elements: a.len(), differing, largest, at, ours: a[worst], reference: b[worst] })
+    Err(Difference { elements: a.len(), differing, largest, at, ours: a[worst], reference: b[worst], magnitude })
+}
+
+/// The least number of steps of this size that a distance keeps within, among numbers up to `magnitude`: what
+/// [`Rule::Steps`] must allow for it.
+pub fn steps(distance: f64, size: f64, magnitude: f64) -> f64 {
+    ((distance - SINGLE * magnitude).max(0.0) / size).ceil()
 }
 
 /// `|x - y|`, with a NaN equal to a NaN and infinitely far from anything else.
-fn distance(x: f64, y: f64) -> f64 {
+pub(super) fn distance(x: f64, y: f64) -> f64 {
     if x == y || (x.is_nan() && y.is_nan()) {
         0.0
     } else if x.is_nan() || y.is_nan() {
@@ -120,7 +128,15 @@ mod tests {
         assert_eq!(compare(&reference, &reference, Rule::Bits), Ok(0.0));
         assert_eq!(
             compare(&ours, &reference, Rule::Bits),
-            Err(Difference { elements: 6, differing: 2, largest: 8.0, at: vec![1, 1], ours: -4.0, reference: 4.0 })
+            Err(Difference {
+                elements: 6,
+                differing: 2,
+                largest: 8.0,
+                at: vec![1, 1],
+                ours: -4.0,
+                reference: 4.0,
+                magnitude: 5.0
+            })
         );
     }
 
@@ -132,6 +148,11 @@ mod tests {
         assert!(compare(&near, &reference, Rule::Relative(1e-5)).is_ok());
         assert_eq!(compare(&far, &reference, Rule::Relative(1e-5)).unwrap_err().differing, 1);
         assert_eq!(compare(&near, &reference, Rule::Bits).unwrap_err().differing, 1);
+    }
+
+    #[test]
+    fn a_part_of_a_step_counts_as_one() {
+        assert_eq!([0.0, 0.05, 0.07, 0.1].map(|distance| steps(distance, 0.05, 1.0)), [0.0, 1.0, 2.0, 2.0]);
     }
 
     #[test]

@@ -141,6 +141,25 @@ fn wrong_outputs_are_found_out() {
 }
 
 #[test]
+fn networks_without_a_step_are_simulated() {
+    if !simulates(Core::CortexM7) {
+        return;
+    }
+    let folder = Folder::new();
+    let networks = [
+        ("through.ir", "graph \"g\"\ninputs(%0)\noutputs(%0)\n\n%0 \"x\" : i8[1x6]{1.0; 0}\n"),
+        (
+            "renamed.ir",
+            "graph \"g\"\ninputs(%0)\noutputs(%1)\n\n%0 \"x\" : f32[1x6]\n%1 \"y\" : f32[2x3] = RESHAPE(%0) shape=[2, 3]\n",
+        ),
+    ];
+    for (name, network) in networks {
+        folder.write(name, network);
+        folder.smidgen(&["simulate", name, "--board", "mps2-an500"]).expect(0);
+    }
+}
+
+#[test]
 fn what_does_not_fit_says_by_how_much() {
     let Some(folder) = tiny() else { return };
     let stderr = folder.smidgen(&["simulate", "tiny.ir", "--board", "./small.toml"]).expect(5).stderr;
