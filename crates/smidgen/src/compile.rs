@@ -1,6 +1,7 @@
 //! From a network to a folder with firmware code.
 
 use crate::error::Error;
+use crate::fit::{Fit, code_estimate};
 use crate::network::Network;
 use crate::planning::{IntegerEnds, Planned, plan_network};
 use smidgen_boards::{Board, Core};
@@ -8,7 +9,7 @@ use smidgen_codegen::{CLibrary, Files, Options, Pixels};
 use smidgen_data::picture::Normalise;
 use smidgen_data::{PictureInput, zipped};
 use smidgen_ir::ElementType;
-use smidgen_plan::planner::{Advice, Plan, PlanOptions, advise};
+use smidgen_plan::planner::{Advice, Plan, PlanOptions, advise, flash};
 use smidgen_plan::{LowerOptions, Lowered};
 use smidgen_sim::library::library;
 use smidgen_sim::toolchain::Toolchain;
@@ -50,6 +51,18 @@ impl Compiled {
         self.plan.program.constants.iter().map(|c| c.bytes.len()).sum()
     }
 
+    /// What the network takes of the job's board: of all of its SRAM, or of the plan's budget where that is less.
+    pub fn fit(&self, job: &Job) -> Fit {
+        let flash = flash(&self.lowered);
+        Fit {
+            sram: self.plan.report.total_bytes,
+            sram_limit: Some(job.plan.budget.unwrap_or(usize::MAX).min(job.board.sram.bytes as usize)),
+            flash,
+            flash_limit: Some(job.board.flash.bytes as usize),
+            code: Some(code_estimate(&flash, job.board.core)),
+        }
+    }
+
     /// What would make the plan fit its budget; `None` if it does.
     pub fn advice(&self, options: &PlanOptions) -> Option<Advice> {
         advise(&self.lowered, options, &self.plan.report)
@@ -60,7 +73,7 @@ impl Compiled {
 ///
 /// # Errors
 /// If an operator has no kernel, the schedule does not suit the network, or the plan is not sound. A network that is too large for
-/// the board is not an error here: see [`excess`].
+/// the board is not an error here: see [`Compiled::fit`].
 pub fn compile(job: &Job) -> Result<Compiled, Error> {
     let Planned { lowered, plan, integer_ends } = plan_network(job.network, &job.lower.for_device(), &job.plan)?;
     let options =
@@ -138,15 +151,6 @@ pub fn arduino(job: &Job, compiled: &Compiled) -> Result<Files, Error> {
     let name = &made.name;
     let inside = files.into_iter().map(|(path, bytes)| (format!("{name}/{path}"), bytes));
     Ok(Files::from([(format!("{name}.zip"), zipped(inside))]))
-}
-
-/// What the network takes too much of: bytes of the SRAM that it may take (the plan's budget, or all of the board's) and of flash, for the
-/// arena and the constants alone.
-pub fn excess(job: &Job, compiled: &Compiled) -> [usize; 2] {
-    let board = job.board;
-    let sram = job.plan.budget.unwrap_or(usize::MAX).min(board.sram.bytes as usize);
-    let sram = compiled.plan.report.total_bytes.saturating_sub(sram);
-    [sram, compiled.constants().saturating_sub(board.flash.bytes as usize)]
 }
 
 /// What a pixel becomes, if the network's only input is a picture of int8 or int16; `None` for any other network. Also whether that is a guess.

@@ -146,11 +146,7 @@ impl<'a> Live<'a> {
         }
         let buffer = &self.program.buffers[id.index()];
         let pixel = seen.depth * buffer.spec.element_bytes();
-        let (slots, width, x0) = if seen == buffer.spec.extent {
-            (buffer.slots, buffer.width, self.x0[id.index()])
-        } else {
-            (seen.rows, seen.cols, 0)
-        };
+        let (slots, width, x0) = super::slots_of(buffer, seen, self.x0[id.index()]);
         let mut row = rows.0;
         while row < rows.1 {
             // Full rows lie together up to the ring's end.

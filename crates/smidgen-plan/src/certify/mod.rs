@@ -55,7 +55,7 @@ pub use live::{LiveRanges, Occupancy, Span, live_ranges, occupancy};
 pub use refused::Refused;
 pub use structure::MOST_BYTES;
 
-use crate::program::{Buffer, Program};
+use crate::program::{Buffer, Extent, Program};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -134,4 +134,10 @@ pub fn check_runs(program: &Program) -> Result<(), Refused> {
 /// Whether every element has a place of its own, in order.
 fn is_whole(buffer: &Buffer) -> bool {
     buffer.slots >= buffer.spec.extent.rows && buffer.width >= buffer.spec.extent.cols
+}
+
+/// How the rows of a buffer lie that is seen with this extent: slots, columns of a slot, and the first column that is stored, which is `x0`
+/// where the buffer is a tile.
+fn slots_of(buffer: &Buffer, seen: Extent, x0: usize) -> (usize, usize, usize) {
+    if seen == buffer.spec.extent { (buffer.slots, buffer.width, x0) } else { (seen.rows, seen.cols, 0) }
 }

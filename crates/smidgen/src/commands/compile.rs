@@ -14,10 +14,8 @@ use serde_json::json;
 use smidgen::codegen::{Files, LONGEST_NAME, Options, identifier};
 use smidgen::compile::{self, Compiled, FloatAbi, Job};
 use smidgen::data::write_folder;
-use smidgen::fit::{Fit, code_estimate};
 use smidgen::ir::{visible, visible_path};
 use smidgen::plan::certify::occupancy;
-use smidgen::plan::planner::flash;
 use smidgen::report::MemoryMap;
 use smidgen::scope::Scope;
 use smidgen::{Error, Network};
@@ -196,7 +194,7 @@ impl Compile {
         let free = |all: u32, taken: usize| bytes((all as usize).saturating_sub(taken));
         let share = |all: u32, taken: usize| percent(taken as u64, u64::from(all), 1);
         let constants = compiled.constants();
-        let fit = fit(job, compiled);
+        let fit = compiled.fit(job);
         for (label, value) in [
             (
                 "SRAM",
@@ -278,21 +276,21 @@ impl Compile {
     }
 
     fn describe(&self, job: &Job, compiled: &Compiled, files: &[&str]) -> serde_json::Value {
-        let report = &compiled.plan.report;
+        let (report, fit) = (&compiled.plan.report, compiled.fit(job));
         json!({
             "model": job.options.title,
             "name": job.options.name,
             "board": job.board.name,
-            "fits": compile::excess(job, compiled) == [0, 0],
+            "fits": fit.fits(),
             "sram_bytes": report.total_bytes,
             "constants_bytes": compiled.constants(),
-            "estimated_code_bytes": fit(job, compiled).code,
+            "estimated_code_bytes": fit.code,
             "float_ends": float_ends(job, compiled),
             "integer_ends": compiled.integer_ends.map(|ends| json!({
                 "total_bytes": ends.total_bytes,
                 "modelled_instructions": Scope::of(Some(job.board)).instructions(ends.instructions),
             })),
-            "remedies": fit(job, compiled).remedies(bytes),
+            "remedies": fit.remedies(bytes),
             "schedule": report.schedule,
             "runs": report.runs,
             "digest": format!("{:016x}", compiled.plan.program.digest()),
@@ -306,29 +304,16 @@ fn add(files: &mut Files, folder: &str, from: &Files) {
     files.extend(from.iter().map(|(name, bytes)| (format!("{folder}/{name}"), bytes.clone())));
 }
 
-/// What the network takes of the board: all of its SRAM, or what `--sram` allows.
-fn fit(job: &Job, compiled: &Compiled) -> Fit {
-    let limit = job.plan.budget.unwrap_or(usize::MAX).min(job.board.sram.bytes as usize);
-    let flash = flash(&compiled.lowered);
-    Fit {
-        sram: compiled.plan.report.total_bytes,
-        sram_limit: Some(limit),
-        flash,
-        flash_limit: Some(job.board.flash.bytes as usize),
-        code: Some(code_estimate(&flash, job.board.core)),
-    }
-}
-
 /// What float ends cost, if anything.
 fn float_ends(job: &Job, compiled: &Compiled) -> Option<String> {
-    let budget = fit(job, compiled).sram_limit;
+    let budget = compiled.fit(job).sram_limit;
     let of = |ends| ends::sentence(&compiled.plan.report, &ends, Scope::of(Some(job.board)), budget);
     compiled.integer_ends.map(of)
 }
 
 /// Why the board is too small, and what would help.
 fn too_large(job: &Job, compiled: &Compiled) -> Option<String> {
-    let fit = fit(job, compiled);
+    let fit = compiled.fit(job);
     if fit.fits() {
         return None;
     }

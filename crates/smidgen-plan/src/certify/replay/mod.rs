@@ -233,11 +233,7 @@ impl Replay<'_> {
     fn pieces(&self, id: BufferId, seen: Extent, b: Box3) -> impl Iterator<Item = Piece> + use<> {
         let buffer = &self.program.buffers[id.index()];
         let bytes = buffer.spec.element_bytes();
-        let (slots, width, x0) = if seen == buffer.spec.extent {
-            (buffer.slots, buffer.width, self.x0[id.index()])
-        } else {
-            (seen.rows, seen.cols, 0)
-        };
+        let (slots, width, x0) = super::slots_of(buffer, seen, self.x0[id.index()]);
         let (offset, first) = (buffer.offset, self.first[0][id.index()]);
         let full_depth = b.depth == (0, seen.depth);
         // Full rows lie together up to the ring's end, whole pixels of a row always; a part of the channels makes a piece for each pixel.

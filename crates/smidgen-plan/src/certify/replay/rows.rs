@@ -135,11 +135,7 @@ impl Replay<'_> {
     fn row(&self, id: BufferId, seen: Extent, row: usize) -> usize {
         let buffer = &self.program.buffers[id.index()];
         let pixel = seen.depth * buffer.spec.element_bytes();
-        let (slots, width, x0) = if seen == buffer.spec.extent {
-            (buffer.slots, buffer.width, self.x0[id.index()])
-        } else {
-            (seen.rows, seen.cols, 0)
-        };
+        let (slots, width, x0) = crate::certify::slots_of(buffer, seen, self.x0[id.index()]);
         (buffer.offset + (row % slots) * width * pixel).wrapping_sub(x0 * pixel)
     }
 
