@@ -44,7 +44,8 @@ pub(super) struct Stretch {
 }
 
 impl Stretch {
-    fn one(b: Box3) -> Self {
+    /// A block that is one box.
+    pub fn one(b: Box3) -> Self {
         Self { boxes: [b; 3], len: 1 }
     }
 

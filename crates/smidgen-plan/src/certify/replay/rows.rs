@@ -100,7 +100,16 @@ impl Replay<'_> {
         }
         along(from, to, len).all(|(at, to)| {
             let done = done(at, to);
-            Stretch::of_row(row.y0, at, to, depth).boxes().iter().all(|&b| unharmed(&done, b))
+            let block = match step.order.block {
+                Block::Elements(_) => Stretch::of_row(row.y0, at, to, depth),
+                // Whole pixels, looked at as one box: what lies between their windows counts as read.
+                _ => Stretch::one(Box3 {
+                    rows: (row.y0, row.y1),
+                    cols: (at / depth, to.div_ceil(depth)),
+                    depth: (0, depth),
+                }),
+            };
+            block.boxes().iter().all(|&b| unharmed(&done, b))
         })
     }
 
