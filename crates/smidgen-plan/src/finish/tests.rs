@@ -7,8 +7,12 @@ fn quant(output_zero: i32, rounding: Rounding) -> Int8 {
     Int8 { input_zero: 0, output_zero, min: -128, max: 127, rounding }
 }
 
-/// True if the packed form gives the reference's output for every accumulator, each tried.
+/// True if the packed form gives the reference's output for every accumulator, each tried. One whose words point outside themselves gives
+/// none.
 fn equal_everywhere(packed: &Packed, channels: &[Channel], quant: &Int8, width: Width) -> bool {
+    if !packed.finish.is_sound(width, &packed.words, channels.len()) {
+        return false;
+    }
     channels.iter().enumerate().all(|(i, channel)| {
         let unpacked =
             packed.finish.pair_of(width, Flash::new(&packed.words), i / 2 * 3, channels.len().div_ceil(2) * 3)[i % 2];
