@@ -1,21 +1,11 @@
 //! Files from the field whose arrays are channels first, or one quantised step away: the commands of their
 //! descriptions.
 
-use crate::support::{Folder, shared};
-use std::path::PathBuf;
+use crate::support::{Folder, cases};
 
-/// A file of the shared cases; `None`, said aloud, where there are none.
-fn case(name: &str) -> Option<PathBuf> {
-    let path = shared()?.join("cases").join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    println!("skipped: there is no {}", path.display());
-    None
-}
-
+/// A file of the cases; `None` where there are none.
 fn path(name: &str) -> Option<String> {
-    Some(case(name)?.to_str().expect("a path of text").to_owned())
+    Some(cases()?.join(name).to_str().expect("a path of text").to_owned())
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod boards;
 mod build;
 mod cases_layout;
 mod cases_readers;
+mod cases_readmes;
 mod check;
 mod compile;
 mod convert;

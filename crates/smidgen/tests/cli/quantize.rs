@@ -1,6 +1,6 @@
 //! `smidgen quantize` and `smidgen eval`.
 
-use crate::support::{Folder, shared};
+use crate::support::{Folder, cases};
 use smidgen::data::set::Part;
 use smidgen::data::{Array, Dataset, Dtype, Feeder, Fit, Normalisation, Normalise, npz};
 use smidgen::ir::ElementType;
@@ -289,15 +289,11 @@ fn what_integers_have_no_form_for_is_named() {
 
 #[test]
 fn cases_from_the_field_are_quantised() {
-    let Some(shared) = shared() else { return };
+    let Some(cases) = cases() else { return };
     let folder = Folder::new();
-    for (cases, extension) in [("quantise-unquantisable-op", "onnx"), ("quantise-extreme-weights", "ir")] {
-        let cases = shared.join("cases").join(cases);
-        let Ok(entries) = fs::read_dir(&cases) else {
-            eprintln!("skipped: there is no {}", cases.display());
-            continue;
-        };
-        let models = entries.map(|entry| entry.unwrap().path());
+    for (kind, extension) in [("quantise-unquantisable-op", "onnx"), ("quantise-extreme-weights", "ir")] {
+        let cases = cases.join(kind);
+        let models = fs::read_dir(&cases).unwrap().map(|entry| entry.unwrap().path());
         for model in models.filter(|path| path.extension().is_some_and(|e| e == extension)) {
             let own = model.with_extension("npz");
             let data = if own.exists() { own } else { cases.join("x.npz") };

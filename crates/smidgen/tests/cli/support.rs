@@ -154,3 +154,14 @@ pub fn simulates(core: smidgen::boards::Core) -> bool {
 pub fn shared() -> Option<PathBuf> {
     smidgen_reference::shared("real models")
 }
+
+/// The folder of small files from the field, beside the real models. `None`, said aloud, where there is none.
+pub fn cases() -> Option<PathBuf> {
+    let cases = shared()?.join("cases");
+    if !cases.is_dir() {
+        let folder = cases.display().to_string();
+        smidgen_reference::skip(smidgen_reference::Lack::Optional, "cases from the field", &format!("no {folder}"));
+        return None;
+    }
+    Some(cases)
+}
