@@ -100,6 +100,42 @@ impl Core {
         }
     }
 
+    /// Flags for the Rust compiler that the target's name alone does not imply: DSP and vector instructions are optional in Armv8-M.
+    pub fn rustc_flags(self) -> &'static [&'static str] {
+        match self {
+            Self::CortexM33 => &["-Ctarget-cpu=cortex-m33"],
+            Self::CortexM55 => &["-Ctarget-cpu=cortex-m55"],
+            _ => &[],
+        }
+    }
+
+    /// Flags for GCC and Clang that name the core, floating point aside.
+    pub fn gcc_flags(self) -> &'static [&'static str] {
+        match self {
+            Self::CortexM0 => &["-mcpu=cortex-m0", "-mthumb"],
+            Self::CortexM0Plus => &["-mcpu=cortex-m0plus", "-mthumb"],
+            Self::CortexM3 => &["-mcpu=cortex-m3", "-mthumb"],
+            Self::CortexM4 => &["-mcpu=cortex-m4", "-mthumb"],
+            Self::CortexM7 => &["-mcpu=cortex-m7", "-mthumb"],
+            Self::CortexM33 => &["-mcpu=cortex-m33", "-mthumb"],
+            Self::CortexM55 => &["-mcpu=cortex-m55", "-mthumb"],
+            Self::Rv32imc => &["-march=rv32imc", "-mabi=ilp32"],
+        }
+    }
+
+    /// Flags for GCC and Clang for how floating-point numbers are passed: in registers of a floating-point unit, which is the least that a
+    /// core of this kind with one has, or in ordinary ones. None for a core that leaves no choice.
+    pub fn float_flags(self, hard: bool) -> &'static [&'static str] {
+        match (self, hard) {
+            (Self::CortexM4, true) => &["-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"],
+            (Self::CortexM7 | Self::CortexM33, true) => &["-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"],
+            (Self::CortexM55, true) => &["-mfloat-abi=hard"],
+            (Self::CortexM4 | Self::CortexM7 | Self::CortexM33 | Self::CortexM55, false) => &["-mfloat-abi=soft"],
+            (Self::CortexM0 | Self::CortexM0Plus | Self::CortexM3, _) => &["-mfloat-abi=soft"],
+            (Self::Rv32imc, _) => &[],
+        }
+    }
+
     /// True if the core has the dual 16-bit multiply-accumulate instructions of Armv7E-M.
     pub fn has_dsp(self) -> bool {
         matches!(self, Self::CortexM4 | Self::CortexM7 | Self::CortexM33 | Self::CortexM55)

@@ -62,40 +62,53 @@ impl Api<'_> {
         out.text
     }
 
+    /// One inference, for a page: without the lines that documentation hides.
+    pub fn example(&self) -> String {
+        self.usage().iter().filter(|line| !line.starts_with("# ")).map(|line| line.clone() + "\n").collect()
+    }
+
+    /// One inference, as documentation that is compiled.
+    fn usage(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let name = &self.options.name;
+        let krate = crate::source::identifier(name);
+        match (self.only_stream(), &self.inputs[..], &self.outputs[..]) {
+            (Some(input), _, _) => {
+                lines.push(format!("use {krate}::{{INPUT_ROWS, Model, Row}};"));
+                lines.push(String::new());
+                lines.push("let mut model = Model::new();".into());
+                let elements = input.rows.map_or(0, |r| r.elements);
+                lines.push(format!("let row: Row = [{}; {elements}];", zero(input.element)));
+                lines.push("// Rows as they come from the camera; the last one completes the result.".into());
+                lines.push("for _ in 1..INPUT_ROWS {".into());
+                lines.push("    assert!(model.push_row(&row).is_none());".into());
+                lines.push("}".into());
+                lines.push("let output = model.push_row(&row).unwrap();".into());
+                lines.push("# let _ = output;".into());
+            }
+            (None, [input], [_]) => {
+                lines.push(format!("use {krate}::{{Input, Model}};"));
+                lines.push(String::new());
+                lines.push("let mut model = Model::new();".into());
+                lines.push(format!("let input: Input = [{}; {}];", zero(input.element), input.elements));
+                lines.push("let output = model.predict(&input);".into());
+                lines.push("# let _ = output;".into());
+            }
+            _ => {
+                lines.push(format!("let mut model = {krate}::Model::new();"));
+                lines.push("while model.step() == {krate}::Status::Running {}".replace("{krate}", &krate));
+            }
+        }
+        lines
+    }
+
     fn documentation(&self, out: &mut Source) {
-        let Options { name, title, .. } = self.options;
+        let title = &self.options.title;
         let mut line = |text: &str| out.line(format!("//! {text}").trim_end());
         line(&format!("`{}`, computed without heap and without operating system.", plain(title)));
         line("");
         line("```");
-        let krate = crate::source::identifier(name);
-        match (self.only_stream(), &self.inputs[..], &self.outputs[..]) {
-            (Some(input), _, _) => {
-                line(&format!("use {krate}::{{INPUT_ROWS, Model, Row}};"));
-                line("");
-                line("let mut model = Model::new();");
-                let elements = input.rows.map_or(0, |r| r.elements);
-                line(&format!("let row: Row = [{}; {elements}];", zero(input.element)));
-                line("// Rows as they come from the camera; the last one completes the result.");
-                line("for _ in 1..INPUT_ROWS {");
-                line("    assert!(model.push_row(&row).is_none());");
-                line("}");
-                line("let output = model.push_row(&row).unwrap();");
-                line("# let _ = output;");
-            }
-            (None, [input], [_]) => {
-                line(&format!("use {krate}::{{Input, Model}};"));
-                line("");
-                line("let mut model = Model::new();");
-                line(&format!("let input: Input = [{}; {}];", zero(input.element), input.elements));
-                line("let output = model.predict(&input);");
-                line("# let _ = output;");
-            }
-            _ => {
-                line(&format!("let mut model = {krate}::Model::new();"));
-                line("while model.step() == {krate}::Status::Running {}".replace("{krate}", &krate).as_str());
-            }
-        }
+        self.usage().iter().for_each(|text| line(text));
         line("```");
         line("");
         line(

@@ -18,10 +18,10 @@ pub(crate) struct C<'a> {
 }
 
 /// A function: what it is for, its result, its name behind the model's, its parameters in C and in Rust, its body in Rust.
-struct Function {
+pub(crate) struct Function {
     about: String,
     result: (String, String),
-    name: String,
+    pub name: String,
     parameters: Vec<(String, String)>,
     body: String,
 }
@@ -37,7 +37,7 @@ impl C<'_> {
         self.program.arena_bytes.next_multiple_of(16) + counters.next_multiple_of(16)
     }
 
-    fn functions(&self) -> Vec<Function> {
+    pub fn functions(&self) -> Vec<Function> {
         let name = self.name();
         let model = || ("model".to_owned(), format!("{name} *model|*mut Model"));
         let unit = || ("void".to_owned(), String::new());
@@ -197,10 +197,15 @@ impl C<'_> {
             env!("CARGO_PKG_VERSION")
         ));
         out.line(" * the same model from two threads or interrupts at once; different models are independent.");
+        if let Some(processor) = &self.options.processor {
+            out.line(" *");
+            out.line(format!(" * The library is compiled for the {}: {}", processor.title, processor.flags()));
+        }
         out.line(" *");
         self.example().iter().for_each(|line| out.line(format!(" *     {line}")));
         out.line(" */");
         out.line(format!("#ifndef {upper}_H\n#define {upper}_H\n"));
+        self.checks(&mut out);
         out.line("#include <stddef.h>\n#include <stdint.h>\n");
         out.line("#ifdef __cplusplus\nextern \"C\" {\n#endif\n");
         out.line("/* What this was made by and from. */");
@@ -244,8 +249,71 @@ impl C<'_> {
         out.text
     }
 
+    /// Refuses to be compiled for a processor that the library was not made for, since linkers do not, or without a word
+    /// that helps. On a host, where tests of a program's own may include the header, nothing is asked.
+    fn checks(&self, out: &mut Source) {
+        let Some(processor) = &self.options.processor else { return };
+        let (name, upper, title) = (self.name(), self.name().to_ascii_uppercase(), &processor.title);
+        let again = "or run `smidgen compile` with --board for that one";
+        let mut checks = Vec::new();
+        if processor.is_arm() {
+            checks.push((
+                "defined(__riscv) || defined(__XTENSA__) || defined(__AVR__) || defined(__aarch64__)".to_owned(),
+                format!("this is another processor; choose such a board, {again}"),
+            ));
+            // The letter of the profile and the version are ACLE's, which GCC and Clang follow.
+            let least = if processor.target.starts_with("thumbv8m") {
+                8
+            } else if processor.target.starts_with("thumbv7") {
+                7
+            } else {
+                6
+            };
+            checks.push((
+                format!("defined(__ARM_ARCH) && __ARM_ARCH < {least}"),
+                format!("compile with {}, {again}", processor.gcc_flags.join(" ")),
+            ));
+            if processor.dsp {
+                checks.push((
+                    "defined(__arm__) && defined(__ARM_ARCH) && !defined(__ARM_FEATURE_DSP)".to_owned(),
+                    format!(
+                        "this processor has no DSP instructions; compile with {}, {again}",
+                        processor.gcc_flags.join(" ")
+                    ),
+                ));
+            }
+            if processor.is_hard() {
+                checks.push((
+                    "defined(__arm__) && !defined(__ARM_PCS_VFP)".to_owned(),
+                    "compile with -mfloat-abi=hard, or run `smidgen compile` with --float-abi soft".to_owned(),
+                ));
+            } else if processor.float_flags.iter().any(|flag| flag == "-mfloat-abi=soft") {
+                checks.push((
+                    "defined(__arm__) && defined(__ARM_PCS_VFP)".to_owned(),
+                    "compile with -mfloat-abi=soft or softfp, or run `smidgen compile` with --float-abi hard"
+                        .to_owned(),
+                ));
+            }
+        } else {
+            checks.push((
+                "defined(__arm__) || defined(__aarch64__) || defined(__XTENSA__) || defined(__AVR__)".to_owned(),
+                format!("this is another processor; choose such a board, {again}"),
+            ));
+            checks.push((
+                "defined(__riscv) && (__riscv_xlen != 32 || !defined(__riscv_float_abi_soft))".to_owned(),
+                format!("compile with {}, {again}", processor.gcc_flags.join(" ")),
+            ));
+        }
+        out.line(format!("/* Define {upper}_ANY_PROCESSOR to go on whatever this finds. */"));
+        out.line(format!("#ifndef {upper}_ANY_PROCESSOR"));
+        for (condition, message) in checks {
+            out.line(format!("#if {condition}\n#error \"lib{name} is compiled for the {title}: {message}\"\n#endif"));
+        }
+        out.line("#endif\n");
+    }
+
     /// One inference, as a program has it.
-    fn example(&self) -> Vec<String> {
+    pub fn example(&self) -> Vec<String> {
         let (name, upper) = (self.name(), self.name().to_ascii_uppercase());
         let model = instance(&name);
         let mut lines = vec![format!("static {name} {model};"), String::new(), format!("{name}_init(&{model});")];
@@ -353,12 +421,23 @@ impl C<'_> {
 
     /// The CMake file.
     pub fn cmake(&self) -> String {
-        let name = self.name();
-        format!(
-            "# add_subdirectory(this folder), then target_link_libraries(your_firmware {name}).\ncmake_minimum_required(VERSION \
-             3.13)\nadd_library({name} STATIC IMPORTED GLOBAL)\nset_target_properties({name} PROPERTIES\n    IMPORTED_LOCATION \
+        let (name, upper) = (self.name(), self.name().to_ascii_uppercase());
+        let mut text = format!(
+            "# add_subdirectory(this folder {name}), then target_link_libraries(your_firmware PRIVATE {name}).\ncmake_minimum_required(VERSION \
+             3.15)\nadd_library({name} STATIC IMPORTED GLOBAL)\nset_target_properties({name} PROPERTIES\n    IMPORTED_LOCATION \
              \"${{CMAKE_CURRENT_LIST_DIR}}/lib/lib{name}.a\"\n    INTERFACE_INCLUDE_DIRECTORIES \"${{CMAKE_CURRENT_LIST_DIR}}/include\")\n"
-        )
+        );
+        if let Some(processor) = &self.options.processor {
+            let flags = [&processor.gcc_flags[..], &processor.float_flags].concat().join(";");
+            text += &format!(
+                "\n# What the library was built for, the {}. Flags of your own that agree with it may stand in place of these.\noption({upper}_SET_FLAGS \
+                 \"Compile and link what uses {name} with the flags of its processor\" ON)\nif({upper}_SET_FLAGS)\n    set_target_properties({name} \
+                 PROPERTIES\n        INTERFACE_COMPILE_OPTIONS \"$<$<COMPILE_LANGUAGE:C,CXX>:{flags}>\"\n        INTERFACE_LINK_OPTIONS \
+                 \"{flags}\")\nendif()\n",
+                processor.title
+            );
+        }
+        text
     }
 }
 

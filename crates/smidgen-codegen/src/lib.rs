@@ -12,6 +12,7 @@ mod api;
 mod arduino;
 mod c;
 mod call;
+mod folder;
 mod kernels;
 mod memory;
 mod ports;
@@ -23,6 +24,7 @@ mod steps;
 mod value;
 mod vendor;
 
+pub use folder::Processor;
 pub use source::{LONGEST_NAME, identifier};
 
 use smidgen_ir::front::Ports;
@@ -39,8 +41,8 @@ pub struct Options {
     pub title: String,
     /// The board it was planned for.
     pub board: Option<String>,
-    /// Whether the crate's feature `dsp` is on by default: the board's core has the DSP instructions of Armv7E-M.
-    pub dsp: bool,
+    /// Its processor. Without one, the code suits any, and its feature `dsp` is off by default.
+    pub processor: Option<Processor>,
     /// Names of the classes.
     pub labels: Vec<String>,
     /// What a pixel becomes, if the input is a picture.
@@ -113,9 +115,14 @@ pub fn rust_crate(program: &Certified, graph: &Graph, options: &Options) -> Resu
         places: &places,
         digest: program.digest(),
     };
-    let mut files = vendor::kernels("kernels/", &kernels_package(options), floats(program));
+    let check = options.processor.as_ref().filter(|processor| processor.dsp && !processor.rustc_flags.is_empty());
+    let mut files = vendor::kernels("kernels/", &kernels_package(options), floats(program), check);
+    let facts = facts(program, options, constants.len());
+    files.extend(folder::licences(""));
+    files.extend(folder::licences("kernels/"));
     let text = [
         ("Cargo.toml", manifest(options)),
+        ("README.md", folder::rust_page(&facts, &package(options), &api.example())),
         ("rustfmt.toml", "max_width = 120\nuse_small_heuristics = \"Max\"\n".to_owned()),
         ("src/lib.rs", api.print()),
         ("src/arena.rs", memory::arena(program, &steps)),
@@ -136,12 +143,10 @@ pub fn rust_crate(program: &Certified, graph: &Graph, options: &Options) -> Resu
 pub struct CLibrary {
     /// The library's name: the prefix of all that it exports.
     pub name: String,
-    /// Header and CMake file.
+    /// Header, CMake file, page and licences.
     pub files: Files,
     /// The Rust project.
     pub project: Files,
-    /// What an Arduino library has besides header and archive.
-    pub arduino: Files,
 }
 
 /// Prints a Program for C. `rust` is what [`rust_crate`] gave for the same arguments.
@@ -157,13 +162,44 @@ pub fn c_library(program: &Certified, graph: &Graph, options: &Options, rust: &F
     let mut project =
         text(&[("Cargo.toml".to_owned(), c.manifest(&package(options))), ("src/lib.rs".to_owned(), c.exports())]);
     project.extend(rust.iter().map(|(path, bytes)| (format!("network/{path}"), bytes.clone())));
-    let files =
-        text(&[(format!("include/{name}.h"), c.header(program.digest())), ("CMakeLists.txt".to_owned(), c.cmake())]);
-    let arduino = text(&[
-        ("library.properties".to_owned(), c.properties()),
-        ("examples/Predict/Predict.ino".to_owned(), c.sketch()),
+    let facts = facts(program, options, constants.len());
+    let mut files = text(&[
+        (format!("include/{name}.h"), c.header(program.digest())),
+        ("CMakeLists.txt".to_owned(), c.cmake()),
+        ("README.md".to_owned(), folder::c_page(&facts, &name, &c.example())),
     ]);
-    CLibrary { name, files, project, arduino }
+    files.extend(folder::licences(""));
+    CLibrary { name, files, project }
+}
+
+/// What an Arduino library has besides the archives, of which there is one, called `libNAME.a`, in each of `folders` under `src/`: its header, properties, a sketch,
+/// a page. `architectures` are those of Arduino's cores that it suits. The header holds for all of the archives, so the options' processor has
+/// no flags for floating point.
+pub fn arduino_library(
+    program: &Certified,
+    graph: &Graph,
+    options: &Options,
+    architectures: &[&str],
+    folders: &[String],
+) -> Files {
+    let (inputs, outputs) = ports::ports(program, graph, options.ports.as_ref());
+    let tiles = program.buffers.iter().filter(|b| b.width < b.spec.extent.cols).count();
+    let (constants, _) = memory::pack(program);
+    let c = c::C { program, options, inputs, outputs, tiles, constants: constants.len() };
+    let name = c.name();
+    let facts = facts(program, options, constants.len());
+    let text = [
+        ("library.properties".to_owned(), c.properties(architectures)),
+        ("keywords.txt".to_owned(), c.keywords()),
+        ("README.md".to_owned(), folder::arduino_page(&facts, &name, folders)),
+        (format!("src/{name}.h"), c.header(program.digest())),
+        ("examples/Predict/Predict.ino".to_owned(), c.sketch()),
+    ];
+    text.into_iter().map(|(path, text)| (path, text.into_bytes())).chain(folder::licences("")).collect()
+}
+
+fn facts<'a>(program: &Certified, options: &'a Options, constants: usize) -> folder::Facts<'a> {
+    folder::Facts { options, arena: program.arena_bytes, constants, digest: program.digest() }
 }
 
 /// Whether a kernel computes with floats; one that only moves them does not.
@@ -185,7 +221,7 @@ fn kernels_package(options: &Options) -> String {
 fn manifest(options: &Options) -> String {
     let (name, kernels) = (package(options), kernels_package(options));
     let title = source::plain(&options.title);
-    let default = if options.dsp { "\"dsp\"" } else { "" };
+    let default = if options.processor.as_ref().is_some_and(|processor| processor.dsp) { "\"dsp\"" } else { "" };
     let rust = vendor::RUST_VERSION;
     format!(
         "\
@@ -195,6 +231,7 @@ description = \"{title}, computed without heap; made by smidgen\"
 version = \"0.1.0\"
 edition = \"2024\"
 rust-version = \"{rust}\"
+readme = \"README.md\"
 publish = false
 
 [features]

@@ -1,6 +1,7 @@
 //! The kernels' sources beside generated code, as a crate of their own.
 
 use crate::Files;
+use crate::folder::Processor;
 use smidgen_kernels::sources::FILES;
 
 /// What the kernels' own manifest says; a test compares.
@@ -16,15 +17,49 @@ const OWN_TEXTS: &str = "#[cfg(feature = \"sources\")]\npub mod sources;\n";
 pub(crate) const RUST_VERSION: &str = "1.88";
 
 /// The crate of the kernels, without its tests, under a folder. Packages of one build must differ in name or version, so it is named
-/// after the model, and only its library is called what it is. Without `float` it depends on no other crate.
-pub(crate) fn kernels(folder: &str, package: &str, float: bool) -> Files {
+/// after the model, and only its library is called what it is. Without `float` it depends on no other crate. With a processor its build
+/// begins with a look at the flags that this one needs.
+pub(crate) fn kernels(folder: &str, package: &str, float: bool, check: Option<&Processor>) -> Files {
     let mut files = Files::new();
     for (path, text) in FILES {
         let text = without_tests(text).replace(OWN_TEXTS, "");
         files.insert(format!("{folder}src/{path}"), text.into_bytes());
     }
     files.insert(format!("{folder}Cargo.toml"), manifest(package, float).into_bytes());
+    files.extend(check.map(|processor| (format!("{folder}build.rs"), build_script(processor).into_bytes())));
     files
+}
+
+/// A build script that asks for the flags of a processor whose instructions the target's name does not imply. Without it the assembler
+/// would refuse each instruction by itself, and name no cause.
+fn build_script(processor: &Processor) -> String {
+    let Processor { title, target, rustc_flags, .. } = processor;
+    let flags = rustc_flags.join(" ");
+    let listed: Vec<String> = rustc_flags.iter().map(|flag| format!("{flag:?}")).collect();
+    // The soft-float target is the same architecture.
+    let family = target.trim_end_matches("hf");
+    format!(
+        r#"//! Says which flags are missing where the target alone does not have the DSP instructions that the kernels use.
+
+fn main() {{
+    let said = |name: &str| std::env::var(name).unwrap_or_default();
+    println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
+    println!("cargo::rerun-if-changed=build.rs");
+    let flags = said("CARGO_ENCODED_RUSTFLAGS");
+    let named = ["target-cpu=", "target-feature=", "linker-plugin-lto"].iter().any(|flag| flags.contains(flag));
+    if said("TARGET").starts_with({family:?}) && std::env::var_os("CARGO_FEATURE_DSP").is_some() && !named {{
+        println!(
+            "cargo::error=these kernels use the DSP instructions of the {title}, which the target {{}} does not imply: put \
+             `rustflags = [{listed}]` under `[target.{{}}]` in your .cargo/config.toml, or set RUSTFLAGS={flags}; for a core \
+             without them take this crate with `default-features = false`",
+            said("TARGET"),
+            said("TARGET")
+        );
+    }}
+}}
+"#,
+        listed = listed.join(", ").replace('"', "\\\"")
+    )
 }
 
 /// The text without a module of tests at its end, and without the declaration of one.
@@ -101,7 +136,7 @@ mod tests {
     fn tests_are_left_behind() {
         let text = "fn f() {\n}\n\n#[cfg(all(test, unix))]\nmod tests;\n\n#[cfg(test)]\nmod more {\n    fn g() {}\n}\n";
         assert_eq!(without_tests(text), "fn f() {\n}\n");
-        let files = kernels("", "a-kernels", true);
+        let files = kernels("", "a-kernels", true, None);
         assert!(files.len() > 20);
         for (path, text) in &files {
             let text = std::str::from_utf8(text).unwrap();

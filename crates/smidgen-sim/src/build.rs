@@ -56,6 +56,9 @@ pub enum BuildError {
         /// What to install.
         advice: String,
     },
+    /// The archive that the compiler made is in a form that is not known here.
+    #[error("the static library that the compiler made cannot be taken apart: {0}")]
+    Archive(String),
     /// The compiler refuses what was generated.
     #[error("the generated firmware does not compile:\n{0}")]
     Refused(String),
@@ -129,15 +132,6 @@ pub fn optimisation(core: Core) -> &'static str {
     }
 }
 
-/// Flags for the compiler that the target's name alone does not imply: DSP and vector instructions are optional in Armv8-M.
-pub fn compiler_flags(core: Core) -> &'static [&'static str] {
-    match core {
-        Core::CortexM33 => &["-Ctarget-cpu=cortex-m33"],
-        Core::CortexM55 => &["-Ctarget-cpu=cortex-m55"],
-        _ => &[],
-    }
-}
-
 /// All files of the firmware, and which of them is the linker script. Its name says what is in it: cargo links anew when it is given
 /// another name, but does not look into the file.
 fn project(network: &Network, board: &Board) -> Result<(Files, String), UnknownMachine> {
@@ -161,7 +155,7 @@ fn project(network: &Network, board: &Board) -> Result<(Files, String), UnknownM
 /// [`BuildError`].
 pub fn build(network: &Network, board: &Board, toolchain: &Toolchain) -> Result<PathBuf, BuildError> {
     let (files, script) = project(network, board)?;
-    let flags = compiler_flags(board.core);
+    let flags = board.core.rustc_flags();
     let fail = |path: &Path| {
         let path = path.to_owned();
         move |source| BuildError::Cache { path, source }
@@ -200,7 +194,7 @@ pub(crate) fn compile(
     arguments: impl FnOnce(&Path) -> Vec<OsString>,
 ) -> Result<(File, PathBuf), BuildError> {
     cache::limit()?;
-    let flags = compiler_flags(core);
+    let flags = core.rustc_flags();
     let compiler = cache::key([format!("{toolchain:?} {flags:?}").as_bytes()]);
     let work = cache::folder(&format!("build-{core}-{compiler}"))
         .map_err(|(path, source)| BuildError::Cache { path, source })?;

@@ -5,7 +5,7 @@ use crate::fit::{Fit, code_estimate};
 use crate::network::Network;
 use crate::planning::{IntegerEnds, Planned, plan_network};
 use smidgen_boards::{Board, Core};
-use smidgen_codegen::{CLibrary, Files, Options, Pixels};
+use smidgen_codegen::{CLibrary, Files, Options, Pixels, Processor};
 use smidgen_data::picture::Normalise;
 use smidgen_data::{PictureInput, zipped};
 use smidgen_ir::ElementType;
@@ -76,8 +76,8 @@ impl Compiled {
 /// the board is not an error here: see [`Compiled::fit`].
 pub fn compile(job: &Job) -> Result<Compiled, Error> {
     let Planned { lowered, plan, integer_ends } = plan_network(job.network, &job.lower.for_device(), &job.plan)?;
-    let options =
-        Options { board: Some(job.board.title.clone()), dsp: job.board.core.has_dsp(), ..job.options.clone() };
+    let processor = processor(job.board.core, None);
+    let options = Options { board: Some(job.board.title.clone()), processor: Some(processor), ..job.options.clone() };
     let rust = smidgen_codegen::rust_crate(&plan.program, job.network.graph(), &options)?;
     Ok(Compiled { plan, lowered, integer_ends, rust, options })
 }
@@ -102,14 +102,27 @@ impl FloatAbi {
     }
 }
 
-fn c_sources(job: &Job, compiled: &Compiled) -> CLibrary {
-    let options = &compiled.options;
-    smidgen_codegen::c_library(&compiled.plan.program, job.network.graph(), options, &compiled.rust)
+/// The core as code generation knows it; the flags for floating point only where it is known how numbers are passed.
+fn processor(core: Core, abi: Option<FloatAbi>) -> Processor {
+    let owned = |flags: &[&str]| flags.iter().map(|&flag| flag.to_owned()).collect();
+    Processor {
+        title: core.title().to_owned(),
+        target: abi.unwrap_or_default().target(core),
+        rustc_flags: owned(core.rustc_flags()),
+        gcc_flags: owned(core.gcc_flags()),
+        float_flags: abi.map_or_else(Vec::new, |abi| owned(core.float_flags(abi == FloatAbi::Hard))),
+        dsp: core.has_dsp(),
+    }
 }
 
-fn archive(made: &CLibrary, core: Core, abi: FloatAbi) -> Result<Vec<u8>, Error> {
+fn archive(project: &Files, name: &str, core: Core, abi: FloatAbi) -> Result<Vec<u8>, Error> {
     let toolchain = Toolchain::find(&abi.target(core)).map_err(smidgen_sim::Error::from)?;
-    Ok(library(&made.project, &made.name, core, &toolchain).map_err(smidgen_sim::Error::from)?)
+    Ok(library(project, name, core, &toolchain).map_err(smidgen_sim::Error::from)?)
+}
+
+fn c_sources(job: &Job, compiled: &Compiled, abi: Option<FloatAbi>) -> CLibrary {
+    let options = Options { processor: Some(processor(job.board.core, abi)), ..compiled.options.clone() };
+    smidgen_codegen::c_library(&compiled.plan.program, job.network.graph(), &options, &compiled.rust)
 }
 
 /// Builds the C library: header, CMake file and `lib/libNAME.a`.
@@ -117,40 +130,95 @@ fn archive(made: &CLibrary, core: Core, abi: FloatAbi) -> Result<Vec<u8>, Error>
 /// # Errors
 /// If there is no compiler for the board's core, or it refuses what was generated.
 pub fn c_library(job: &Job, compiled: &Compiled, abi: FloatAbi) -> Result<Files, Error> {
-    let mut made = c_sources(job, compiled);
-    let archive = archive(&made, job.board.core, abi)?;
+    let mut made = c_sources(job, compiled, Some(abi));
+    let archive = archive(&made.project, &made.name, job.board.core, abi)?;
     made.files.insert(format!("lib/lib{}.a", made.name), archive);
     Ok(made.files)
 }
 
-/// Builds an Arduino library: `NAME.zip`, to be added in the Arduino IDE. It holds the archive for both ways to pass floating-point
-/// numbers where the board's processor has them, since Arduino's cores differ in that.
+/// Builds an Arduino library: `NAME.zip`, to be added in the Arduino IDE. It holds the archive in the folders in which Arduino looks for
+/// it for any board with the core, for both ways to pass floating-point numbers where the core has a unit for them.
 ///
 /// # Errors
 /// As [`c_library`].
 pub fn arduino(job: &Job, compiled: &Compiled) -> Result<Files, Error> {
-    let made = c_sources(job, compiled);
     let core = job.board.core;
-    // The folder is named after the processor, as Arduino's cores do, and further after the floating-point unit.
-    let (processor, unit) = match core {
-        Core::CortexM4 => ("cortex-m4", Some("fpv4-sp-d16-hard")),
-        Core::CortexM7 => ("cortex-m7", Some("fpv5-d16-hard")),
-        Core::CortexM33 => ("cortex-m33", Some("fpv5-sp-d16-hard")),
-        Core::Rv32imc => (if job.board.name.starts_with("esp32") { "esp32c3" } else { "rv32imc" }, None),
-        other => (other.name(), None),
-    };
-    let mut files = made.arduino.clone();
-    let header = format!("{}.h", made.name);
-    files.extend(made.files.get(&format!("include/{header}")).map(|text| (format!("src/{header}"), text.clone())));
-    let soft = archive(&made, core, FloatAbi::Soft)?;
-    files.insert(format!("src/{processor}/lib{}.a", made.name), soft);
-    if let Some(unit) = unit {
-        let hard = archive(&made, core, FloatAbi::Hard)?;
-        files.insert(format!("src/{processor}/{unit}/lib{}.a", made.name), hard);
-    }
+    let made = c_sources(job, compiled, None);
+    let Arduino { architectures, soft, hard } = arduino_folders(core);
+    let folders: Vec<String> = soft.iter().chain(&hard).cloned().collect();
+    let mut files = smidgen_codegen::arduino_library(
+        &compiled.plan.program,
+        job.network.graph(),
+        &Options { processor: Some(processor(core, None)), ..compiled.options.clone() },
+        architectures,
+        &folders,
+    );
     let name = &made.name;
+    for (abi, folders) in [(FloatAbi::Soft, soft), (FloatAbi::Hard, hard)] {
+        if folders.is_empty() {
+            continue;
+        }
+        let archive = archive(&made.project, name, core, abi)?;
+        files.extend(folders.iter().map(|folder| (format!("src/{folder}/lib{name}.a"), archive.clone())));
+    }
     let inside = files.into_iter().map(|(path, bytes)| (format!("{name}/{path}"), bytes));
     Ok(Files::from([(format!("{name}.zip"), zipped(inside))]))
+}
+
+/// Where Arduino looks for a library of a core.
+struct Arduino {
+    /// Arduino's names for the families of boards that have the core.
+    architectures: &'static [&'static str],
+    /// Folders for code that passes floating-point numbers in ordinary registers.
+    soft: Vec<String>,
+    /// Folders for code that passes them in registers of their own.
+    hard: Vec<String>,
+}
+
+/// Arduino's cores call a processor (`build.mcu`) after its core, some after the chip. Where the command that compiles names a
+/// floating-point unit and how numbers are passed, a folder for these is looked for inside; where there is none, or they stand in a file
+/// of flags, as Arduino's own Mbed cores have them (`softfp`), the processor's folder is taken. What is compiled for
+/// the least unit runs on all, so all of a core get the same archive.
+fn arduino_folders(core: Core) -> Arduino {
+    let units = |processors: &[&str], units: &[&str]| -> Vec<String> {
+        processors.iter().flat_map(|p| units.iter().map(move |unit| format!("{p}/{unit}-hard"))).collect()
+    };
+    let plain = |processors: &[&str]| processors.iter().map(|&p| p.to_owned()).collect();
+    let (architectures, processors, all): (&'static [&'static str], &[&str], &[&str]) = match core {
+        Core::CortexM0 | Core::CortexM0Plus => {
+            (&["samd", "rp2040", "mbed_rp2040", "stm32", "nRF5"], &["cortex-m0", "cortex-m0plus"], &[])
+        }
+        Core::CortexM3 => (&["sam", "stm32", "STM32F1"], &["cortex-m3"], &[]),
+        Core::CortexM4 => (
+            &[
+                "mbed",
+                "mbed_nano",
+                "mbed_nicla",
+                "nrf52",
+                "renesas_uno",
+                "renesas_portenta",
+                "samd",
+                "stm32",
+                "STM32F4",
+            ],
+            &["cortex-m4"],
+            &["fpv4-sp-d16"],
+        ),
+        // Teensy 4 is called after its chip, and its family `avr`, which would be promising too much.
+        Core::CortexM7 => (
+            &["mbed", "mbed_giga", "mbed_opta", "mbed_portenta", "stm32"],
+            &["cortex-m7", "imxrt1062"],
+            &["fpv4-sp-d16", "fpv5-sp-d16", "fpv5-d16"],
+        ),
+        Core::CortexM33 => (
+            &["rp2040", "silabs", "stm32", "zephyr", "nrf54l15"],
+            &["cortex-m33", "rp2350"],
+            &["fpv4-sp-d16", "fpv5-sp-d16"],
+        ),
+        Core::CortexM55 => (&["zephyr"], &["cortex-m55"], &["fpv5-sp-d16", "fpv5-d16"]),
+        Core::Rv32imc => (&["esp32"], &["esp32c2", "esp32c3", "esp32c6", "esp32h2", "rv32imc"], &[]),
+    };
+    Arduino { architectures, soft: plain(processors), hard: units(processors, all) }
 }
 
 /// What a pixel becomes, if the network's only input is a picture of int8 or int16; `None` for any other network. Also whether that is a guess.

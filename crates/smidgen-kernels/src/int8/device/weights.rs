@@ -76,6 +76,7 @@ pub(super) trait Weights {
     fn multiply<B: Bounds>(acc: i32, words: Flash<'_, u32, B>, at: usize, channel: usize, inputs: [u32; 2]) -> i32;
 
     /// The same for the first two of the channels.
+    #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
     fn multiply_pair<B: Bounds>(acc: [i32; 2], words: Flash<'_, u32, B>, at: usize, inputs: [u32; 2]) -> [i32; 2];
 }
 
@@ -98,6 +99,7 @@ impl Weights for Eight {
         lanes::multiply(acc, words[at + channel], inputs)
     }
 
+    #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
     #[inline(always)]
     fn multiply_pair<B: Bounds>(acc: [i32; 2], words: Flash<'_, u32, B>, at: usize, inputs: [u32; 2]) -> [i32; 2] {
         let &[w0, w1] = words.array::<2>(at);
@@ -124,6 +126,7 @@ impl Weights for Four {
         nibbles::multiply(acc, words[at + channel / 2], channel % 2, inputs)
     }
 
+    #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
     #[inline(always)]
     fn multiply_pair<B: Bounds>(acc: [i32; 2], words: Flash<'_, u32, B>, at: usize, inputs: [u32; 2]) -> [i32; 2] {
         let word = words[at];

@@ -102,7 +102,7 @@ pub(crate) struct Stage {
 
 /// What the blocks keep in memory.
 #[repr(C)]
-struct Frame {
+pub(crate) struct Frame {
     /// Multipliers of the pair at hand; while staging, two arguments.
     multipliers: [u32; 2],
     out: *mut i8,

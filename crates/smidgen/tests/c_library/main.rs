@@ -1,17 +1,20 @@
-//! The C example, built and run on an emulated Cortex-M7, two models in one C program, and the Arduino library with its sketch. Skipped,
-//! with a note, where a tool is missing.
+//! The C example, built and run on an emulated Cortex-M7, two models in one C program, CMake, and the Arduino library with its sketch.
+//! Skipped, with a note, where a tool is missing.
+
+mod arduino;
+mod cmake;
+mod processor;
 
 use smidgen::boards::{self, Board};
 use smidgen::codegen::{Files, Options};
-use smidgen::compile::{FloatAbi, Job, arduino, c_library, compile};
+use smidgen::compile::{FloatAbi, Job, c_library, compile};
 use smidgen::plan::{KernelSet, LowerOptions, PlanOptions, ScheduleChoice};
 use smidgen::sim::qemu::{self, QemuError};
 use smidgen::{Array, Network, Runner};
 use smidgen_reference::{Lack, skip};
 use std::fs;
-use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 const GCC: &str = "arm-none-eabi-gcc";
@@ -57,10 +60,6 @@ fn write(folder: &Path, files: &Files) {
     }
 }
 
-fn lacks(program: &str) {
-    skip(Lack::Tool, "the C library on an emulated core", &format!("{program} is not installed"));
-}
-
 #[test]
 fn a_job_is_lowered_for_the_device_whichever_kernels_it_names() {
     let network = Network::from_graph(smidgen_zoo::demo(7)).expect("a valid graph");
@@ -76,15 +75,41 @@ fn a_job_is_lowered_for_the_device_whichever_kernels_it_names() {
 
 /// Compiles and links; false, with a note, if there is no compiler.
 fn gcc(folder: &Path, arguments: &[&str]) -> bool {
-    let output = match Command::new(GCC).args(arguments).current_dir(folder).output() {
-        Ok(output) => output,
-        Err(error) => {
-            skip(Lack::Tool, "the C library", &format!("{GCC}: {error}"));
-            return false;
-        }
-    };
+    let Some(output) = gcc_output(folder, arguments) else { return false };
     assert!(output.status.success(), "{arguments:?}:\n{}", String::from_utf8_lossy(&output.stderr));
     true
+}
+
+/// What the compiler says; nothing, with a note, if there is none.
+fn gcc_output(folder: &Path, arguments: &[&str]) -> Option<Output> {
+    match Command::new(GCC).args(arguments).current_dir(folder).output() {
+        Ok(output) => Some(output),
+        Err(error) => {
+            skip(Lack::Tool, "the C library", &format!("{GCC}: {error}"));
+            None
+        }
+    }
+}
+
+/// What an emulated Cortex-M7 prints; nothing, with a note, if there is none.
+fn emulated(folder: &Path, elf: &str) -> Option<String> {
+    let board = boards::find("mps2-an500").unwrap();
+    match qemu::run(&board, &folder.join(elf), folder, None, Duration::from_secs(120)) {
+        Ok(outcome) => Some(outcome.console),
+        Err(QemuError::Missing { program, .. }) => {
+            skip(Lack::Tool, "the C library on an emulated core", &format!("{program} is not installed"));
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The numbers that the example computes: those of the host's kernels for the picture in it.
+fn expected(network: &Network) -> Vec<f64> {
+    let shape = network.graph().tensor(network.graph().inputs[0]).shape.dims().to_vec();
+    let picture: Vec<i8> = (0..shape.iter().product()).map(|i: usize| ((i * 37 % 256) as i32 - 128) as i8).collect();
+    let mut runner = Runner::new(network, &LowerOptions::default()).unwrap();
+    runner.run(&[Array::from_i8(&shape, &picture)]).unwrap()[0].to_f64()
 }
 
 fn example(name: &str) -> String {
@@ -118,114 +143,14 @@ fn the_example_computes_what_the_host_computes() {
     // C++ takes the header as well.
     let header =
         ["-x", "c++", "-std=c++11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-fsyntax-only", "include/demo.h"];
-    assert!(gcc(folder.path(), &header));
-    let outcome =
-        match qemu::run(&board, &folder.path().join("demo.elf"), folder.path(), None, Duration::from_secs(120)) {
-            Ok(outcome) => outcome,
-            Err(QemuError::Missing { program, .. }) => return lacks(program),
-            Err(error) => panic!("{error}"),
-        };
-    let shape = network.graph().tensor(network.graph().inputs[0]).shape.dims().to_vec();
-    let picture: Vec<i8> = (0..shape.iter().product()).map(|i: usize| ((i * 37 % 256) as i32 - 128) as i8).collect();
-    let expected =
-        Runner::new(&network, &LowerOptions::default()).unwrap().run(&[Array::from_i8(&shape, &picture)]).unwrap();
-    assert_eq!(numbers(&outcome.console), expected[0].to_f64(), "{}", outcome.console);
+    assert!(gcc(folder.path(), &[&TARGET[..3], &header].concat()));
+    let Some(console) = emulated(folder.path(), "demo.elf") else { return };
+    assert_eq!(numbers(&console), expected(&network), "{console}");
 }
 
 /// The numbers of a text, one on each line.
 fn numbers(text: &str) -> Vec<f64> {
     text.lines().map(|line| line.parse().unwrap_or(f64::NAN)).collect()
-}
-
-/// As much of Arduino as the sketch uses, over semihosting, which ends after the first turn of its loop.
-const ARDUINO: &str = r#"
-extern "C" void finish(int status);
-static void call(int operation, const void *argument) {
-    register int r0 __asm__("r0") = operation;
-    register const void *r1 __asm__("r1") = argument;
-    __asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
-}
-struct Port {
-    void begin(long) {}
-    void println(int value) {
-        char text[8] = {0}, *at = text + 6;
-        int rest = value < 0 ? -value : value;
-        *at = '\n';
-        do {
-            *--at = (char)('0' + rest % 10);
-            rest /= 10;
-        } while (rest > 0);
-        if (value < 0) {
-            *--at = '-';
-        }
-        call(0x04, at);
-    }
-};
-static Port Serial;
-static void delay(int) { finish(0); }
-void setup();
-void loop();
-extern "C" void finish(int status) {
-    const unsigned block[2] = {0x20026, (unsigned)status};
-    call(0x20, block);
-    for (;;) {
-    }
-}
-int main() {
-    setup();
-    for (;;) {
-        loop();
-    }
-}
-"#;
-
-#[test]
-fn the_arduino_sketch_computes_what_the_host_computes() {
-    let board = boards::find("mps2-an500").unwrap();
-    let network = Network::from_graph(smidgen_zoo::demo(3)).unwrap();
-    let job = job(&network, &board, "demo", ScheduleChoice::Auto, false);
-    let compiled = compile(&job).unwrap();
-    let Some(made) = built(arduino(&job, &compiled)) else { return };
-    assert_eq!(made.keys().collect::<Vec<_>>(), ["demo.zip"]);
-    assert_eq!(Some(&made), built(arduino(&job, &compiled)).as_ref(), "the same bytes every time");
-    let folder = tempfile::tempdir().unwrap();
-    let mut files = Files::new();
-    let mut zip = zip::ZipArchive::new(Cursor::new(&made["demo.zip"])).unwrap();
-    for index in 0..zip.len() {
-        let mut file = zip.by_index(index).unwrap();
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).unwrap();
-        files.insert(file.name().unwrap().into_owned(), bytes);
-    }
-    write(folder.path(), &files);
-    let properties = String::from_utf8_lossy(&files["demo/library.properties"]);
-    for field in ["name=demo", "version=", "architectures=*", "includes=demo.h", "precompiled=true", "ldflags=-ldemo"] {
-        assert!(properties.lines().any(|line| line.starts_with(field)), "{field}: {properties}");
-    }
-    fs::write(folder.path().join("Arduino.h"), ARDUINO).unwrap();
-    let sketch = files.keys().find(|name| name.ends_with(".ino")).expect("a sketch");
-    let expected = {
-        let shape = network.graph().tensor(network.graph().inputs[0]).shape.dims().to_vec();
-        let zeros = vec![0; shape.iter().product()];
-        Runner::new(&network, &LowerOptions::default()).unwrap().run(&[Array::from_i8(&shape, &zeros)]).unwrap()
-    };
-    let (startup, script) = (example("startup.c"), format!("-T{}", example("link.ld")));
-    for (abi, libraries) in [("hard", "-Ldemo/src/cortex-m7/fpv5-d16-hard"), ("softfp", "-Ldemo/src/cortex-m7")] {
-        let abi = format!("-mfloat-abi={abi}");
-        let target: Vec<&str> = TARGET.iter().map(|&t| if t.starts_with("-mfloat-abi") { &abi } else { t }).collect();
-        let compile =
-            ["-c", "-x", "c++", "-fno-exceptions", "-include", "Arduino.h", "-Idemo/src", sketch, "-o", "sketch.o"];
-        let link = ["sketch.o", &startup, libraries, "-ldemo", &script, "-o", "sketch.elf"];
-        if !gcc(folder.path(), &[&target[..], &compile].concat()) || !gcc(folder.path(), &[&target[..], &link].concat())
-        {
-            return;
-        }
-        match qemu::run(&board, &folder.path().join("sketch.elf"), folder.path(), None, Duration::from_secs(120)) {
-            Ok(outcome) => assert_eq!(numbers(&outcome.console), expected[0].to_f64(), "{}", outcome.console),
-            Err(QemuError::Missing { program, .. }) => return lacks(program),
-            Err(error) => panic!("{error}"),
-        }
-    }
 }
 
 #[test]
@@ -252,10 +177,8 @@ fn two_models_fit_into_one_program_and_no_name_is_anybody_elses() {
     if !gcc(folder.path(), &[&TARGET[..], &STRICT, &files].concat()) {
         return;
     }
-    match qemu::run(&board, &folder.path().join("two.elf"), folder.path(), None, Duration::from_secs(120)) {
-        Ok(_) => {}
-        Err(QemuError::Missing { program, .. }) => lacks(program),
-        Err(error) => panic!("{error}"),
+    if emulated(folder.path(), "two.elf").is_none() {
+        return;
     }
     for name in ["one", "other"] {
         let archive = format!("lib/lib{name}.a");
