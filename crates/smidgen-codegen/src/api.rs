@@ -2,6 +2,7 @@
 
 use crate::Options;
 use crate::call::real;
+use crate::helpers;
 use crate::ports::{Place, PortInfo};
 use crate::source::{Source, count, plain, plain_up_to};
 use crate::steps::{shape, whereabouts};
@@ -52,9 +53,11 @@ impl Api<'_> {
         self.numbers(&mut out);
         for port in &self.inputs {
             self.port(port, "input", &mut out);
+            helpers::input(port, &mut out);
         }
         for port in &self.outputs {
             self.port(port, "output", &mut out);
+            helpers::output(port, &mut out);
         }
         self.labels(&mut out);
         self.pixels(&mut out);
@@ -202,18 +205,54 @@ impl Api<'_> {
 
     fn pixels(&self, out: &mut Source) {
         let Some(pixels) = &self.options.pixels else { return };
-        out.line("/// The stored number for a pixel of 0 to 255.");
-        out.line("///");
-        out.line(format!("/// Normalised as {}.", plain_up_to(&pixels.description, 240)));
         let element = if pixels.wide { "i16" } else { "i8" };
-        let body = pixel_expression(&pixels.stored, element);
-        out.line(format!("pub const fn pixel(value: u8) -> {element} {{"));
-        match body {
-            Some(expression) => out.line(format!("    {expression}")),
+        let [first, ..] = &pixels.stored[..] else { return };
+        let each = pixels.stored.len() > 1;
+        out.line(if each {
+            "/// The stored number for a pixel of 0 to 255 of a channel of the network, 0 to 2; a greater one is taken for the last."
+        } else {
+            "/// The stored number for a pixel of 0 to 255."
+        });
+        out.line("///");
+        if pixels.swapped {
+            out.line("/// The network's channels are blue, green and red, in this order.");
+        }
+        out.line(format!("/// Normalised as {}.", plain_up_to(&pixels.description, 240)));
+        let expressions: Option<Vec<String>> =
+            pixels.stored.iter().map(|stored| pixel_expression(stored, element)).collect();
+        match expressions {
+            Some(all) if each => {
+                out.line(format!("pub const fn pixel(channel: usize, value: u8) -> {element} {{"));
+                out.line("    match channel {");
+                for (channel, expression) in all.iter().enumerate() {
+                    let pattern = if channel + 1 == all.len() { "_".to_owned() } else { channel.to_string() };
+                    out.line(format!("        {pattern} => {expression},"));
+                }
+                out.line("    }");
+            }
+            Some(all) => {
+                out.line(format!("pub const fn pixel(value: u8) -> {element} {{"));
+                out.line(format!("    {}", all[0]));
+            }
+            None if each => {
+                let count = pixels.stored.len();
+                out.line(format!("pub const fn pixel(channel: usize, value: u8) -> {element} {{"));
+                out.line("    #[rustfmt::skip]");
+                out.line(format!("    const STORED: [[{element}; 256]; {count}] = ["));
+                for stored in &pixels.stored {
+                    out.line("        [");
+                    out.add(&fill(stored.iter().map(ToString::to_string), 12));
+                    out.line("        ],");
+                }
+                out.line("    ];");
+                out.line(format!("    let channel = if channel < {count} {{ channel }} else {{ {} }};", count - 1));
+                out.line("    STORED[channel][value as usize]");
+            }
             None => {
+                out.line(format!("pub const fn pixel(value: u8) -> {element} {{"));
                 out.line("    #[rustfmt::skip]");
                 out.line(format!("    const STORED: [{element}; 256] = ["));
-                out.add(&fill(pixels.stored.iter().map(ToString::to_string), 8));
+                out.add(&fill(first.iter().map(ToString::to_string), 8));
                 out.line("    ];");
                 out.line("    STORED[value as usize]");
             }

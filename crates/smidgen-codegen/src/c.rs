@@ -3,6 +3,7 @@
 //! The names all begin with the model's, so that several models can be linked into one program.
 
 use crate::Options;
+use crate::helpers;
 use crate::ports::PortInfo;
 use crate::source::{Source, identifier, plain};
 use smidgen_plan::Program;
@@ -116,14 +117,28 @@ impl C<'_> {
                 body: format!("{CALL}    unsafe {{ (*model).output{}() }}", port.suffix),
             });
         }
+        self.helpers(&mut all);
         if let Some(pixels) = &self.options.pixels {
             let result = if pixels.wide { ("int16_t", " -> i16") } else { ("int8_t", " -> i8") };
+            let value = ("value".to_owned(), "uint8_t value|u8".to_owned());
+            let order =
+                if pixels.swapped { " The network's channels are blue, green and red, in this order." } else { "" };
+            let (about, parameters, body) = if pixels.stored.len() > 1 {
+                let channel = ("channel".to_owned(), "size_t channel|usize".to_owned());
+                (
+                    "The stored number for a pixel of 0 to 255 of a channel of the network, 0 to 2.",
+                    vec![channel, value],
+                    "network::pixel(channel, value)",
+                )
+            } else {
+                ("The stored number for a pixel of 0 to 255.", vec![value], "network::pixel(value)")
+            };
             all.push(Function {
-                about: "The stored number for a pixel of 0 to 255.".into(),
+                about: format!("{about}{order}"),
                 result: (result.0.into(), result.1.into()),
                 name: "pixel".into(),
-                parameters: vec![("value".into(), "uint8_t value|u8".into())],
-                body: "network::pixel(value)".into(),
+                parameters,
+                body: body.into(),
             });
         }
         if !self.options.labels.is_empty() {
@@ -136,6 +151,46 @@ impl C<'_> {
             });
         }
         all
+    }
+
+    /// What turns real numbers into stored ones and back, and finds the greatest output.
+    fn helpers(&self, all: &mut Vec<Function>) {
+        let rust = |element: &str| format!(" -> {element}");
+        for port in self.inputs.iter().filter(|port| helpers::is_quantised(port)) {
+            let name = format!("quantise_input{}", port.suffix);
+            all.push(Function {
+                about: "The number that the input stores for a real one, rounded to the nearest and clamped.".into(),
+                result: (c_type(port.element).into(), rust(port.element)),
+                body: format!("network::{name}(value)"),
+                name,
+                parameters: vec![("value".into(), "float value|f32".into())],
+            });
+        }
+        for port in &self.outputs {
+            if helpers::is_quantised(port) {
+                let name = format!("dequantise_output{}", port.suffix);
+                let of = format!("{} stored|{}", c_type(port.element), port.element);
+                all.push(Function {
+                    about: "The real number that a stored one of the output stands for.".into(),
+                    result: ("float".into(), rust("f32")),
+                    body: format!("network::{name}(stored)"),
+                    name,
+                    parameters: vec![("stored".into(), of)],
+                });
+            }
+            if helpers::is_list(port) {
+                let name = format!("argmax{}", port.suffix);
+                let of = format!("const {} *output|*const {}", c_type(port.element), port.camel("Output"));
+                all.push(Function {
+                    about: "The index of the greatest number of the output, the first of equals: a classifier's class."
+                        .into(),
+                    result: ("size_t".into(), rust("usize")),
+                    body: format!("{CALL}    network::{name}(unsafe {{ &*output }})"),
+                    name,
+                    parameters: vec![("output".into(), of)],
+                });
+            }
+        }
     }
 
     fn input(&self, port: &PortInfo, all: &mut Vec<Function>) {

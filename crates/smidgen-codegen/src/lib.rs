@@ -13,6 +13,7 @@ mod arduino;
 mod c;
 mod call;
 mod folder;
+mod helpers;
 mod kernels;
 mod memory;
 mod ports;
@@ -55,10 +56,12 @@ pub struct Options {
 /// The stored number for each pixel value.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Pixels {
-    /// For pixel values 0 to 255.
-    pub stored: [i16; 256],
+    /// For pixel values 0 to 255: one list for all channels, or one for each of the network's.
+    pub stored: Vec<[i16; 256]>,
     /// The input is int16, not int8.
     pub wide: bool,
+    /// The network's channels are blue, green and red.
+    pub swapped: bool,
     /// How they were normalised, in words.
     pub description: String,
 }

@@ -62,6 +62,16 @@ impl Error {
         }
     }
 
+    /// True if this is about one picture of a set, damaged or not readable, and the rest of the set may be sound.
+    pub(crate) fn is_one_picture(&self) -> bool {
+        match self {
+            Self::At { source, .. } => source.is_one_picture(),
+            Self::File(error) => !matches!(error, FileError::Write { .. }),
+            Self::Picture(PictureError::Decode(_) | PictureError::TooLarge { .. }) => true,
+            _ => false,
+        }
+    }
+
     /// What the user can do about it, where there is more to say than the message does.
     pub fn help(&self) -> Option<String> {
         let text = match self {
@@ -81,6 +91,9 @@ impl Error {
                 "scale it down first; a network's input has a few hundred rows"
             }
             Self::Picture(PictureError::Decode(_)) => "JPEG, PNG and BMP can be read",
+            Self::Picture(PictureError::Channels { .. }) => {
+                "give one mean and one deviation for each of its channels, or one for all: `--mean 0.5 --std 0.5`"
+            }
             Self::Picture(_) => "hand in an array instead: a .npy or .npz file",
         };
         Some(text.into())

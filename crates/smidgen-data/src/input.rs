@@ -6,7 +6,7 @@ use crate::files;
 use crate::interface::{Interface, without_batch};
 use crate::npy;
 use crate::npz::{self, Archive};
-use crate::picture::{self, Fit, Normalise, Picture, PictureInput};
+use crate::picture::{self, Fit, Normalisation, Normalise, Picture, PictureInput};
 use crate::set::{Content, Sample};
 use crate::{Array, Dtype};
 use smidgen_ir::{ElementType, Graph};
@@ -220,7 +220,7 @@ fn convert(network: Interface, index: usize, array: Array, normalise: Normalise)
             Ok((Array::new(wanted, &shape, data), note))
         }
         (Dtype::Uint8, ..) if PictureInput::of(graph, index).is_ok() => {
-            let prepared = PictureInput::of(graph, index)?.from_pixels(&array.data, normalise);
+            let prepared = PictureInput::of(graph, index)?.from_pixels(&array.data, normalise)?;
             Ok((prepared.array.clone(), format!("pixels; {}", prepared.describe())))
         }
         _ => Err(InputError::Type {
@@ -289,7 +289,7 @@ pub fn load<'g>(
             }
             Source::Picture(picture) => {
                 let input = PictureInput::of(graph, index)?;
-                let made = picture.prepare(&input, normalise, fit);
+                let made = picture.prepare(&input, normalise, fit)?;
                 let (width, height) = picture.size();
                 let [to_height, to_width, channels] = input.size();
                 let sized = match (fit, (width as usize, height as usize) == (to_width, to_height)) {
@@ -327,6 +327,16 @@ impl<'g> Feeder<'g> {
         Self { network: network.into(), normalise, fit }
     }
 
+    /// The same with another normalisation.
+    pub fn with(&self, normalisation: Normalisation) -> Self {
+        Self { normalise: Normalise::Fixed(normalisation), ..self.clone() }
+    }
+
+    /// What pixels become; `None` if the network does not take one picture, or not one for which the normalisation is.
+    pub fn normalisation(&self) -> Option<Normalisation> {
+        Some(self.sample_pixels()?.normalisation)
+    }
+
     /// The inputs for a sample, their axes as in the graph. Pictures, and arrays of pixels (uint8, `[height, width,
     /// channels]` or `[height, width]`, or in the order of the network's file), may have any size; other arrays must
     /// have the input's shape in the file or in the graph.
@@ -355,7 +365,7 @@ impl<'g> Feeder<'g> {
         match &sample.content {
             Content::Picture(bytes) => {
                 let input = PictureInput::of(graph, 0)?;
-                let array = Picture::decode(bytes)?.prepare(&input, self.normalise, self.fit).array;
+                let array = Picture::decode(bytes)?.prepare(&input, self.normalise, self.fit)?.array;
                 Ok(vec![(array, String::new())])
             }
             Content::Arrays(arrays) => {
@@ -371,7 +381,7 @@ impl<'g> Feeder<'g> {
             && let Ok(input) = PictureInput::of(self.network.graph(), index)
             && let Some((picture, note)) = self.pixels(index, &array, input.size()[2])
         {
-            return Ok((picture.prepare(&input, self.normalise, self.fit).array, note));
+            return Ok((picture.prepare(&input, self.normalise, self.fit)?.array, note));
         }
         let suits = axes.suits(&array.shape);
         let (array, _) = adapt(self.network, index, array, self.normalise)?;
@@ -402,7 +412,7 @@ impl<'g> Feeder<'g> {
         let graph = self.network.graph();
         let input = PictureInput::of(graph, 0).ok().filter(|_| graph.inputs.len() == 1)?;
         let [height, width, channels] = input.size();
-        Some(input.from_pixels(&vec![0; height * width * channels], self.normalise))
+        input.from_pixels(&vec![0; height * width * channels], self.normalise).ok()
     }
 
     /// What pixels become, in words, and whether that is a guess; `None` if the network does not take one picture.

@@ -17,6 +17,7 @@ pub mod files;
 pub mod folder;
 pub mod input;
 pub mod interface;
+mod normalise;
 pub mod npy;
 pub mod npz;
 pub mod picture;

@@ -2,9 +2,9 @@
 
 use crate::array::{Array, Dtype};
 use crate::input::quantise;
+pub use crate::normalise::{Normalisation, Normalise, Standard, StandardError};
 use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageReader, Limits, imageops::FilterType};
 use smidgen_ir::{DataType, ElementType, Graph, Op, Shape, Tensor};
-use std::fmt;
 use std::io::Cursor;
 
 /// How a picture of another aspect ratio is brought to the network's.
@@ -15,84 +15,6 @@ pub enum Fit {
     Stretch,
     /// Scale until the smaller side fits and cut the middle out.
     Crop,
-}
-
-/// What the caller asks for.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
-pub enum Normalise {
-    /// Deduce it from the range of real numbers that the input's quantisation can hold.
-    #[default]
-    Auto,
-    /// This one.
-    Fixed(Normalisation),
-}
-
-/// The value that a network gets for a pixel of 0 to 255.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Normalisation {
-    /// The pixel itself. An int8 input gets the pixel minus 128 as its stored byte, whatever its scale.
-    Raw,
-    /// `pixel / 127.5 - 1`: -1 to 1.
-    Symmetric,
-    /// `pixel / 255`: 0 to 1.
-    Unit,
-    /// The pixel's byte taken for a signed one: 0 to 127, then -128 to -1. What TensorFlow Lite Micro's person detection expects.
-    Bytes,
-    /// Spread evenly over all that the input's quantisation can hold.
-    Fill {
-        /// The real number for pixel 0.
-        low: f64,
-        /// The real number for pixel 255.
-        high: f64,
-    },
-}
-
-impl Normalisation {
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Raw => "raw",
-            Self::Symmetric => "symmetric",
-            Self::Unit => "unit",
-            Self::Bytes => "bytes",
-            Self::Fill { .. } => "fill",
-        }
-    }
-
-    /// The real number for a pixel.
-    fn real(self, pixel: u8) -> f64 {
-        let value = f64::from(pixel);
-        match self {
-            Self::Raw => value,
-            Self::Symmetric => value / 127.5 - 1.0,
-            Self::Unit => value / 255.0,
-            Self::Bytes => f64::from(pixel as i8),
-            Self::Fill { low, high } => low + (high - low) * value / 255.0,
-        }
-    }
-
-    /// The least and the greatest real number that a pixel can become.
-    pub fn range(self) -> (f64, f64) {
-        match self {
-            Self::Bytes => (-128.0, 127.0),
-            _ => (self.real(0), self.real(255)),
-        }
-    }
-
-    /// The one whose real numbers fill the range of a quantised input, if one does within 5 %.
-    fn filling(low: f64, high: f64) -> Option<Self> {
-        let slack = 0.05 * (high - low);
-        [(Self::Raw, 0.0, 255.0), (Self::Raw, -128.0, 127.0), (Self::Symmetric, -1.0, 1.0), (Self::Unit, 0.0, 1.0)]
-            .into_iter()
-            .find(|(_, l, h)| (low - l).abs() <= slack && (high - h).abs() <= slack)
-            .map(|(normalisation, ..)| normalisation)
-    }
-}
-
-impl fmt::Display for Normalisation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 /// Most pixels of a picture that is decoded. A few hundred kilobytes can declare a thousand million.
@@ -122,6 +44,18 @@ pub enum PictureError {
         /// Its shape.
         shape: Shape,
     },
+    /// Means and deviations for another number of channels.
+    #[error("the normalisation `{normalisation}` is for {given} channels, and the input `{name}` has {channels}")]
+    Channels {
+        /// The input tensor's name.
+        name: String,
+        /// Its channels.
+        channels: usize,
+        /// The normalisation's name.
+        normalisation: &'static str,
+        /// Its channels.
+        given: usize,
+    },
     /// The network's input has an element type that pixels cannot be brought to.
     #[error("the input `{name}` is {element} without a scale; pixels can only become float32 or quantised integers")]
     Element {
@@ -135,6 +69,8 @@ pub enum PictureError {
 /// What a network's input asks of a picture.
 #[derive(Clone, PartialEq, Debug)]
 pub struct PictureInput {
+    /// The input tensor's name.
+    name: String,
     /// Shape of the input tensor: `[1, height, width, channels]`, or without the leading 1.
     shape: Vec<usize>,
     height: u32,
@@ -169,6 +105,11 @@ impl Prepared {
             Normalisation::Symmetric => "-1..1".into(),
             Normalisation::Unit => "0..1".into(),
             Normalisation::Bytes => "the pixel's byte, taken for a signed one".into(),
+            Normalisation::Standard(_) => {
+                let (low, high) = self.normalisation.range();
+                let order = if self.normalisation.is_swapped() { "blue, green, red; " } else { "" };
+                format!("{order}{low:.3}..{high:.3}")
+            }
             Normalisation::Fill { low, high } => format!("{low:.3}..{high:.3}"),
         };
         format!("normalised `{}` ({range}), {}", self.normalisation, self.reason)
@@ -206,6 +147,7 @@ impl PictureInput {
             return Err(PictureError::Element { name: tensor.name.clone(), element: tensor.element() });
         }
         Ok(Self {
+            name: tensor.name.clone(),
             shape: tensor.shape.dims().to_vec(),
             height: side(height)?,
             width: side(width)?,
@@ -242,7 +184,7 @@ impl PictureInput {
                 let reason = format!("since the int16 input holds real numbers up to {high:.3}, of 0..1 or of -1..1");
                 (Normalisation::Unit, reason, true)
             }
-            Some((low, high)) => match Normalisation::filling(low, high) {
+            Some((low, high)) => match Normalisation::filling(low, high, self.channels) {
                 Some(normalisation) => {
                     (normalisation, format!("since the input holds real numbers from {low:.3} to {high:.3}"), false)
                 }
@@ -258,27 +200,33 @@ impl PictureInput {
         }
     }
 
-    /// Makes pixels `[height, width, channels]` of exactly [`size`](Self::size) into the input.
+    /// Makes pixels `[height, width, channels]` of exactly [`size`](Self::size), the channels red, green and blue, into the input.
+    ///
+    /// # Errors
+    /// If the normalisation is for another number of channels.
     ///
     /// # Panics
     /// If there are more or fewer pixels.
-    pub fn from_pixels(&self, pixels: &[u8], normalise: Normalise) -> Prepared {
+    pub fn from_pixels(&self, pixels: &[u8], normalise: Normalise) -> Result<Prepared, PictureError> {
         let (normalisation, reason, guessed) = self.choose(normalise);
+        if let Some(given) = normalisation.channels().filter(|&given| given != self.channels) {
+            let (name, channels) = (self.name.clone(), self.channels);
+            return Err(PictureError::Channels { name, channels, normalisation: normalisation.name(), given });
+        }
+        let sources: Vec<usize> = (0..self.channels).map(|channel| normalisation.source(channel)).collect();
+        let reals = pixels.chunks(self.channels).flat_map(|pixel| {
+            sources.iter().enumerate().map(|(channel, &source)| normalisation.real(pixel[source], channel))
+        });
         let data: Vec<u8> = match (self.element, self.quantisation) {
-            (ElementType::Float32, _) | (_, None) => {
-                pixels.iter().flat_map(|&p| (normalisation.real(p) as f32).to_le_bytes()).collect()
-            }
+            (ElementType::Float32, _) | (_, None) => reals.flat_map(|real| (real as f32).to_le_bytes()).collect(),
             (ElementType::Int8, Some(_)) if normalisation == Normalisation::Raw => {
                 pixels.iter().map(|&p| p ^ 0x80).collect()
             }
             (ElementType::Int8, Some(_)) if normalisation == Normalisation::Bytes => pixels.to_vec(),
-            (element, Some((scale, zero_point))) => {
-                let reals: Vec<f64> = pixels.iter().map(|&p| normalisation.real(p)).collect();
-                quantise(&reals, scale, zero_point, element)
-            }
+            (element, Some((scale, zero_point))) => quantise(&reals.collect::<Vec<f64>>(), scale, zero_point, element),
         };
         let array = Array::new(Dtype::of(self.element), &self.shape, data);
-        Prepared { array, normalisation, reason, guessed }
+        Ok(Prepared { array, normalisation, reason, guessed })
     }
 }
 
@@ -342,7 +290,10 @@ impl Picture {
 
     /// Resizes (by area-weighted linear interpolation), converts to the input's channels, and normalises. Pixels of a picture
     /// that already has the right size are taken as they are.
-    pub fn prepare(&self, input: &PictureInput, normalise: Normalise, fit: Fit) -> Prepared {
+    ///
+    /// # Errors
+    /// If the normalisation is for another number of channels.
+    pub fn prepare(&self, input: &PictureInput, normalise: Normalise, fit: Fit) -> Result<Prepared, PictureError> {
         let (width, height) = (input.width, input.height);
         let sized = match fit {
             _ if self.size() == (width, height) => None,
@@ -371,7 +322,7 @@ mod tests {
 
     fn chosen(scale: f32, zero_point: i32) -> (Normalisation, bool) {
         let input = PictureInput::of(&graph([1, 1, 1, 3], DataType::int8(scale, zero_point)), 0).unwrap();
-        let prepared = input.from_pixels(&[0, 1, 2], Normalise::Auto);
+        let prepared = input.from_pixels(&[0, 1, 2], Normalise::Auto).unwrap();
         (prepared.normalisation, prepared.guessed)
     }
 
@@ -426,7 +377,7 @@ mod tests {
         let pixels: Vec<u8> = (0..=255).collect();
         for (scale, zero_point) in [(1.0, -128), (1.0 / 255.0, -128), (2.0 / 255.0, -1)] {
             let input = PictureInput::of(&graph([1, 16, 16, 1], DataType::int8(scale, zero_point)), 0).unwrap();
-            let stored = input.from_pixels(&pixels, Normalise::Auto).array;
+            let stored = input.from_pixels(&pixels, Normalise::Auto).unwrap().array;
             for (p, &q) in pixels.iter().zip(&stored.data) {
                 let difference = i32::from(q as i8) - (i32::from(*p) - 128);
                 assert!(difference.abs() <= 1, "scale {scale}: pixel {p} is stored as {}", q as i8);
@@ -435,10 +386,28 @@ mod tests {
     }
 
     #[test]
+    fn each_channel_has_its_mean_and_deviation() {
+        let input = |channels| PictureInput::of(&graph([1, 1, 2, channels], DataType::FLOAT32), 0).unwrap();
+        let with = |standard| {
+            let normalise = Normalise::Fixed(Normalisation::Standard(standard));
+            input(3).from_pixels(&[10, 20, 30, 40, 50, 60], normalise).unwrap().array.to_f32().unwrap()
+        };
+        let torch = [0.485, 0.456, 0.406].into_iter().zip([0.229, 0.224, 0.225]);
+        let expected: Vec<f32> =
+            torch.zip([10.0, 20.0, 30.0]).map(|((m, d), p)| ((p / 255.0 - m) / d) as f32).collect();
+        let given = with(Standard::IMAGENET);
+        assert!(given.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-6), "{given:?}");
+        let caffe = [30.0 - 103.939, 20.0 - 116.779, 10.0 - 123.68, 60.0 - 103.939, 50.0 - 116.779, 40.0 - 123.68];
+        assert_eq!(with(Standard::CAFFE), caffe.map(|real| real as f32));
+        let refused = input(1).from_pixels(&[1, 2], Normalise::Fixed(Normalisation::Standard(Standard::IMAGENET)));
+        assert!(matches!(refused, Err(PictureError::Channels { channels: 1, given: 3, .. })), "{refused:?}");
+    }
+
+    #[test]
     fn what_is_asked_for_is_taken() {
         let with = |normalisation, scale, zero| {
             let input = PictureInput::of(&graph([1, 2, 2, 1], DataType::int8(scale, zero)), 0).unwrap();
-            input.from_pixels(&[0, 127, 128, 255], Normalise::Fixed(normalisation)).array.to_f64()
+            input.from_pixels(&[0, 127, 128, 255], Normalise::Fixed(normalisation)).unwrap().array.to_f64()
         };
         assert_eq!(with(Normalisation::Raw, 0.3, 5), [-128.0, -1.0, 0.0, 127.0]);
         assert_eq!(with(Normalisation::Bytes, 0.3, 5), [0.0, 127.0, -128.0, -1.0]);
@@ -451,7 +420,7 @@ mod tests {
     fn int16_tells_the_greatest_pixel_alone() {
         let chosen = |scale: f32| {
             let input = PictureInput::of(&graph([1, 1, 1, 3], DataType::int16(scale)), 0).unwrap();
-            let prepared = input.from_pixels(&[0, 128, 255], Normalise::Auto);
+            let prepared = input.from_pixels(&[0, 128, 255], Normalise::Auto).unwrap();
             (prepared.normalisation, prepared.guessed, prepared.array.to_f64())
         };
         assert_eq!(chosen(255.0 / 32767.0), (Normalisation::Raw, false, vec![0.0, 16448.0, 32767.0]));
@@ -462,19 +431,19 @@ mod tests {
         let mut g = graph([2, 2, 1], DataType::FLOAT32);
         let q = g.add_tensor(Tensor::activation("q", [2, 2, 1], DataType::int16(255.0 / 32767.0)));
         g.add_operator(Op::Quantize, vec![g.inputs[0]], vec![q]);
-        let prepared = PictureInput::of(&g, 0).unwrap().from_pixels(&[0, 51, 102, 255], Normalise::Auto);
+        let prepared = PictureInput::of(&g, 0).unwrap().from_pixels(&[0, 51, 102, 255], Normalise::Auto).unwrap();
         assert_eq!((prepared.normalisation, prepared.guessed), (Normalisation::Raw, false));
     }
 
     #[test]
     fn a_float_input_takes_the_range_of_the_quantize_behind_it() {
         let mut g = graph([2, 2, 1], DataType::FLOAT32);
-        let plain = PictureInput::of(&g, 0).unwrap().from_pixels(&[0, 51, 102, 255], Normalise::Auto);
+        let plain = PictureInput::of(&g, 0).unwrap().from_pixels(&[0, 51, 102, 255], Normalise::Auto).unwrap();
         assert_eq!((plain.normalisation, plain.guessed), (Normalisation::Unit, true));
         assert_eq!(plain.array.to_f32().unwrap(), [0.0, 0.2, 0.4, 1.0]);
         let q = g.add_tensor(Tensor::activation("q", [2, 2, 1], DataType::int8(1.0 / 127.5, 0)));
         g.add_operator(Op::Quantize, vec![g.inputs[0]], vec![q]);
-        let quantised = PictureInput::of(&g, 0).unwrap().from_pixels(&[0, 51, 102, 255], Normalise::Auto);
+        let quantised = PictureInput::of(&g, 0).unwrap().from_pixels(&[0, 51, 102, 255], Normalise::Auto).unwrap();
         assert_eq!((quantised.normalisation, quantised.guessed), (Normalisation::Symmetric, false));
         assert_eq!(quantised.array.to_f32().unwrap(), [-1.0, -0.6, -0.2, 1.0]);
     }
@@ -496,7 +465,7 @@ mod tests {
         assert!(Picture::recognises(png.get_ref()));
         let picture = Picture::decode(png.get_ref()).unwrap();
         let input = PictureInput::of(&graph([1, 2, 2, 1], DataType::int8(1.0, -128)), 0).unwrap();
-        let stored = |fit| picture.prepare(&input, Normalise::Auto, fit).array.to_f64();
+        let stored = |fit| picture.prepare(&input, Normalise::Auto, fit).unwrap().array.to_f64();
         let stretched = stored(Fit::Stretch);
         assert!(stretched[0] < -64.0 && stretched[1] > 64.0, "{stretched:?}");
         assert_eq!(stretched[0], stretched[2]);

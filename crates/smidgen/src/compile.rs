@@ -6,7 +6,7 @@ use crate::network::Network;
 use crate::planning::{IntegerEnds, Planned, plan_network};
 use smidgen_boards::{Board, Core};
 use smidgen_codegen::{CLibrary, Files, Options, Pixels, Processor};
-use smidgen_data::picture::Normalise;
+use smidgen_data::picture::{Normalisation, Normalise};
 use smidgen_data::{PictureInput, zipped};
 use smidgen_ir::ElementType;
 use smidgen_plan::planner::{Advice, Plan, PlanOptions, advise, flash};
@@ -221,31 +221,44 @@ fn arduino_folders(core: Core) -> Arduino {
     Arduino { architectures, soft: plain(processors), hard: units(processors, all) }
 }
 
-/// What a pixel becomes, if the network's only input is a picture of int8 or int16; `None` for any other network. Also whether that is a guess.
-pub fn pixels(network: &Network, normalise: Normalise) -> Option<(Pixels, bool)> {
+/// What a pixel becomes, if the network's only input is a picture of int8 or int16, and whether that is a guess; `None` for any other network.
+///
+/// A grey input whose quantisation fits no convention for pixels is no picture unless a normalisation is asked for: sound comes in
+/// this form too (a spectrogram is `[1, frames, coefficients, 1]`).
+///
+/// # Errors
+/// If the normalisation is for another number of channels.
+pub fn pixels(network: &Network, normalise: Normalise) -> Result<Option<(Pixels, bool)>, Error> {
     let graph = network.graph();
-    let [input] = graph.inputs[..] else { return None };
+    let [input] = graph.inputs[..] else { return Ok(None) };
     let wide = match graph.tensor(input).element() {
         ElementType::Int8 => false,
         ElementType::Int16 => true,
-        _ => return None,
+        _ => return Ok(None),
     };
-    let picture = PictureInput::of(graph, 0).ok()?;
+    let Ok(picture) = PictureInput::of(graph, 0) else { return Ok(None) };
     let [height, width, channels] = picture.size();
-    // A pixel of each value, as often as it takes to fill the picture.
+    // A pixel of each value in all channels, as often as it takes to fill the picture.
     let values: Vec<u8> = (0..=255u8).collect();
-    let mut stored = [0i16; 256];
-    let (mut description, mut guessed) = (String::new(), false);
-    let size = height * width * channels;
-    for part in values.chunks(size) {
-        let mut picture_bytes = part.to_vec();
-        picture_bytes.resize(size, 0);
-        let prepared = picture.from_pixels(&picture_bytes, normalise);
-        for (&value, real) in part.iter().zip(prepared.array.to_f64()) {
-            stored[value as usize] = real as i16;
+    let mut stored = vec![[0i16; 256]; channels];
+    let (mut described, mut guessed, mut swapped) = (String::new(), false, false);
+    for part in values.chunks(height * width) {
+        let mut pixels: Vec<u8> = part.iter().flat_map(|&value| vec![value; channels]).collect();
+        pixels.resize(height * width * channels, 0);
+        let prepared = picture.from_pixels(&pixels, normalise).map_err(smidgen_data::Error::from)?;
+        let reals = prepared.array.to_f64();
+        for (&value, pixel) in part.iter().zip(reals.chunks(channels)) {
+            pixel.iter().enumerate().for_each(|(channel, &real)| stored[channel][value as usize] = real as i16);
         }
-        (description, guessed) = (prepared.describe(), prepared.guessed);
+        (described, guessed) = (prepared.describe(), prepared.guessed);
+        swapped = prepared.normalisation.is_swapped();
+        if guessed && channels == 1 && matches!(prepared.normalisation, Normalisation::Fill { .. }) {
+            return Ok(None);
+        }
     }
-    let description = description.trim_start_matches("normalised ").replace('`', "");
-    Some((Pixels { stored, wide, description }, guessed))
+    if stored.windows(2).all(|pair| pair[0] == pair[1]) {
+        stored.truncate(1);
+    }
+    let description = described.trim_start_matches("normalised ").replace('`', "");
+    Ok(Some((Pixels { stored, wide, swapped, description }, guessed)))
 }

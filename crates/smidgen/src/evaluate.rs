@@ -1,10 +1,11 @@
 //! How often a classifier is right, counted over a labelled set of samples.
 
+use crate::data::picture::Normalisation;
 use crate::data::{Dataset, Feeder, input};
 use crate::error::Error;
 use crate::network::Runner;
 use rayon::prelude::*;
-use smidgen_ir::Graph;
+use smidgen_ir::{Graph, visible};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Classes of which the right one may be any for a prediction to count in [`Evaluation::top5`].
@@ -30,6 +31,16 @@ pub enum EvaluateError {
         /// Elements of the output.
         network: usize,
     },
+    /// Not one picture could be read.
+    #[error("none of {pictures} pictures could be read; the first, `{name}`: {reason}")]
+    AllBroken {
+        /// Pictures tried.
+        pictures: u64,
+        /// The first one's name.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A class of the data that the labels do not name.
     #[error("the class `{class}` of the data is not among the labels")]
     UnknownClass {
@@ -44,6 +55,9 @@ impl EvaluateError {
             Self::Unlabelled => "pictures go into one folder for each class; an .npz file has its labels in `y`",
             Self::NoClasses { .. } => "only classifiers can be evaluated",
             Self::TooManyClasses { .. } => "is this the set that the network was trained on?",
+            Self::AllBroken { .. } => {
+                "JPEG, PNG and BMP can be read; are these the pictures themselves, or pointers to them?"
+            }
             Self::UnknownClass { .. } => "the labels name one class on each line, as the data's folders are called",
         }
         .into()
@@ -69,6 +83,82 @@ pub struct Evaluation {
     pub unseen: Vec<String>,
     /// True if it was stopped before all were counted.
     pub stopped: bool,
+    /// Pictures that were left out because they are damaged or cannot be read, in the order in which they came.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A picture that was left out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Skipped {
+    /// Its path in the set.
+    pub name: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl Skipped {
+    /// What is told of pictures that were left out, with the first few of them; `None` if there are none.
+    pub fn told(skipped: &[Self], of: u64) -> Option<String> {
+        const SHOWN: usize = 3;
+        let first: Vec<String> =
+            skipped.iter().take(SHOWN).map(|s| format!("`{}` ({})", visible(&s.name), visible(&s.reason))).collect();
+        let more = if skipped.len() > SHOWN { ", ..." } else { "" };
+        let pictures = if skipped.len() == 1 { "picture" } else { "pictures" };
+        (!skipped.is_empty()).then(|| {
+            format!(
+                "{} {pictures} of {of} left out, broken or unreadable: {}{more}; with --strict the first one ends it",
+                skipped.len(),
+                first.join(", ")
+            )
+        })
+    }
+}
+
+/// How samples become inputs and outputs classes.
+#[derive(Clone, Copy, Debug)]
+pub struct Protocol<'a> {
+    /// Makes samples into inputs.
+    pub feeder: &'a Feeder<'a>,
+    /// Names of the network's classes in the order of its output.
+    pub labels: Option<&'a [String]>,
+    /// A picture that cannot be read is an error; else it is left out and counted.
+    pub strict: bool,
+}
+
+/// The innermost cause of an error.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+/// A sample made into inputs; what is wrong with it, if it is a picture that can be left out.
+///
+/// # Errors
+/// If it does not suit the network, or all samples are in doubt.
+pub fn prepared(
+    set: &Dataset,
+    sample: Result<crate::data::set::Sample, crate::data::Error>,
+    (feeder, strict): (&Feeder, bool),
+) -> Result<Result<(Option<usize>, Vec<crate::Array>), Skipped>, Error> {
+    let (name, made) = match sample {
+        Ok(sample) => {
+            let inputs = feeder.inputs(&sample).map_err(|error| error.at(&set.path_of(sample.index)));
+            (sample.name, inputs.map(|inputs| (sample.class, inputs)))
+        }
+        Err(error) => (String::new(), Err(error)),
+    };
+    match made {
+        Ok(made) => Ok(Ok(made)),
+        Err(error) if strict || !set.is_one_picture(&error) => Err(error.into()),
+        Err(error) => {
+            let reason = cause(&error);
+            let name = if name.is_empty() { error.to_string() } else { name };
+            Ok(Err(Skipped { name, reason }))
+        }
+    }
 }
 
 impl Evaluation {
@@ -93,7 +183,7 @@ pub fn evaluate(
     runner: &Runner,
     set: &Dataset,
     indices: &[usize],
-    (feeder, labels): (&Feeder, Option<&[String]>),
+    Protocol { feeder, labels, strict }: Protocol,
     (done, stop): (&(dyn Fn() + Sync), &AtomicBool),
 ) -> Result<Evaluation, Error> {
     if set.classes().is_empty() {
@@ -112,24 +202,39 @@ pub fn evaluate(
             set.classes().iter().map(place).collect::<Result<_, _>>()?
         }
     };
-    let ranked = set
+    let mut all = set
         .read(indices)
         .take_while(|_| !stop.load(Ordering::Relaxed))
+        .enumerate()
         .par_bridge()
         .map_init(
             || runner.clone(),
-            |runner, sample| -> Result<(usize, Vec<usize>), Error> {
-                let sample = sample?;
-                let at = |error: crate::data::Error| error.at(&set.path_of(sample.index));
-                let inputs = feeder.inputs(&sample).map_err(at)?;
-                let outputs = runner.run_in_graph(&inputs)?;
-                let reals = input::reals(graph, output, &outputs[output]);
-                let class = places[sample.class.unwrap_or(0)];
+            |runner, (at, sample)| -> Result<(usize, Result<(usize, Vec<usize>), Skipped>), Error> {
+                let counted = match prepared(set, sample, (feeder, strict))? {
+                    Ok((class, inputs)) => {
+                        let outputs = runner.run_in_graph(&inputs)?;
+                        let reals = input::reals(graph, output, &outputs[output]);
+                        Ok((places[class.unwrap_or(0)], best(&reals, TOP)))
+                    }
+                    Err(skipped) => Err(skipped),
+                };
                 done();
-                Ok((class, best(&reals, TOP)))
+                Ok((at, counted))
             },
         )
         .collect::<Result<Vec<_>, Error>>()?;
+    all.sort_by_key(|(at, _)| *at);
+    let tried = all.len();
+    let (mut ranked, mut skipped) = (Vec::new(), Vec::new());
+    for (_, counted) in all {
+        match counted {
+            Ok(one) => ranked.push(one),
+            Err(one) => skipped.push(one),
+        }
+    }
+    if let (true, Some(Skipped { name, reason })) = (ranked.is_empty(), skipped.first().cloned()) {
+        return Err(EvaluateError::AllBroken { pictures: tried as u64, name, reason }.into());
+    }
     let name = |i: usize| {
         let own = labels.and_then(|labels| labels.get(i).cloned());
         let data = || places.iter().position(|&p| p == i).map(|c| set.classes()[c].clone());
@@ -143,7 +248,8 @@ pub fn evaluate(
         samples: ranked.len() as u64,
         wanted: indices.len() as u64,
         unseen: Vec::new(),
-        stopped: ranked.len() < indices.len(),
+        stopped: tried < indices.len(),
+        skipped,
     };
     for (class, best) in &ranked {
         counted.confusion[*class][best[0]] += 1;
@@ -154,6 +260,38 @@ pub fn evaluate(
     let unseen = |&c: &usize| counted.confusion[places[c]].iter().all(|&n| n == 0) && there(c);
     counted.unseen = (0..places.len()).filter(unseen).map(|c| set.classes()[c].clone()).collect();
     Ok(counted)
+}
+
+/// How often a network is right with each of the known normalisations that suit its pictures, over the same samples: the share of
+/// samples whose class came first, 0 to 1, best first, of equals the more frequent convention first.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn normalisations(
+    graph: &Graph,
+    runner: &Runner,
+    set: &Dataset,
+    indices: &[usize],
+    protocol: Protocol,
+    stop: &AtomicBool,
+) -> Result<Vec<(Normalisation, f64)>, Error> {
+    let mut found = Vec::new();
+    for known in Normalisation::KNOWN {
+        let feeder = protocol.feeder.with(known);
+        // Of pictures with another number of channels than the convention is for.
+        if feeder.normalisation().is_none() || stop.load(Ordering::Relaxed) {
+            continue;
+        }
+        let with = Protocol { feeder: &feeder, ..protocol };
+        found.push((known, evaluate(graph, runner, set, indices, with, (&|| {}, stop))?.accuracy()));
+    }
+    found.sort_by(|a, b| b.1.total_cmp(&a.1));
+    Ok(found)
+}
+
+/// Elements of the output that is taken for a list of classes; `None` if there is none.
+pub fn class_count(graph: &Graph) -> Option<usize> {
+    class_output(graph, 0).ok().map(|(_, count)| count)
 }
 
 /// The first output that can be a list of so many classes, and its elements.

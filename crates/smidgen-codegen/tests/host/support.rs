@@ -79,6 +79,50 @@ impl Case {
         self.program.runs.iter().any(|run| matches!(run, Run::Await { input: i, .. } if *i == input))
     }
 
+    /// The runner's own arithmetic beside that of the crate's functions for single numbers.
+    fn helpers(&self) -> String {
+        let (inputs, outputs) = (self.program.inputs.len(), self.program.outputs.len());
+        let suffix = |i: usize, count: usize| if count == 1 { String::new() } else { format!("_{i}") };
+        let name = &self.name;
+        let mut text = String::new();
+        let quantised = |id| self.graph.tensor(id).per_tensor().is_some();
+        for (i, &id) in self.graph.inputs.iter().enumerate().filter(|(_, id)| quantised(**id)) {
+            let (s, of) = (suffix(i, inputs), self.graph.tensor(id).element().name());
+            if !["i8", "i16"].contains(&of) {
+                continue;
+            }
+            let _ = write!(
+                text,
+                "    for k in -70_000..70_000 {{\n        let scale = {name}::INPUT{s}_SCALE;\n        let value = k as f32 * 0.5 * scale;\n        \
+                 let stored = ((value / scale).round() as i64 + {name}::INPUT{s}_ZERO_POINT as i64).clamp({of}::MIN as i64, {of}::MAX as i64);\n        \
+                 assert_eq!({name}::quantise_input{s}(value) as i64, stored, \"{{value}}\");\n    }}\n    for value in [f32::NAN, f32::INFINITY, f32::MIN, \
+                 -0.0, f32::MIN_POSITIVE] {{\n        let whole = (value / {name}::INPUT{s}_SCALE).round() as i64;\n        let stored = \
+                 whole.saturating_add({name}::INPUT{s}_ZERO_POINT as i64).clamp({of}::MIN as i64, {of}::MAX as i64);\n        \
+                 assert_eq!({name}::quantise_input{s}(value) as i64, stored, \"{{value}}\");\n    }}\n"
+            );
+        }
+        for (j, &id) in self.graph.outputs.iter().enumerate() {
+            let (s, tensor) = (suffix(j, outputs), self.graph.tensor(id));
+            let of = tensor.element().name();
+            if quantised(id) && ["i8", "i16"].contains(&of) {
+                let _ = write!(
+                    text,
+                    "    for stored in {of}::MIN..={of}::MAX {{\n        let real = {name}::OUTPUT{s}_SCALE as f64 * (stored as i64 - \
+                     {name}::OUTPUT{s}_ZERO_POINT as i64) as f64;\n        assert_eq!({name}::dequantise_output{s}(stored), real as f32);\n    }}\n"
+                );
+            }
+            let list = tensor.shape.dims().iter().filter(|&&n| n != 1).count() == 1;
+            if list && ["i8", "i16", "f32"].contains(&of) {
+                let _ = write!(
+                    text,
+                    "    let best = {name}::argmax{s}(own.output{s}());\n    assert!(own.output{s}().iter().all(|v| *v <= own.output{s}()[best]));\n    \
+                     assert!(own.output{s}()[..best].iter().all(|v| *v < own.output{s}()[best]));\n"
+                );
+            }
+        }
+        text
+    }
+
     /// A function of the runner that computes this network in every way that the crate offers.
     fn runner(&self) -> String {
         let (inputs, outputs) = (self.program.inputs.len(), self.program.outputs.len());
@@ -148,6 +192,7 @@ impl Case {
                  assert_eq!(first, pushed, \"{name}\");\n    }}"
             );
         }
+        text += &self.helpers();
         text.push_str("    first\n}\n\n");
         text
     }

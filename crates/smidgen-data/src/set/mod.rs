@@ -251,6 +251,11 @@ impl Dataset {
         }
     }
 
+    /// True if the samples are files of pictures.
+    pub fn holds_pictures(&self) -> bool {
+        !self.holds_arrays()
+    }
+
     /// True if the samples are arrays, whose axes may lie in one order or another.
     pub fn holds_arrays(&self) -> bool {
         matches!(self.source, Source::Stacked(_))
@@ -267,7 +272,8 @@ impl Dataset {
         choice::choose(&self.items, count, seed)
     }
 
-    /// Reads these items in this order; an error ends the reading. An archive is read by a thread of its own, ahead of
+    /// Reads these items in this order. An error about [one picture](Self::is_one_picture) is that picture's alone; any other
+    /// ends the reading. An archive is read by a thread of its own, ahead of
     /// the caller: as often as it takes to hold no more of it in memory than some hundred megabytes.
     pub fn read(&self, indices: &[usize]) -> Box<dyn Iterator<Item = Result<Sample, Error>> + Send + '_> {
         let sample = |index: usize, content| {
@@ -296,6 +302,15 @@ impl Dataset {
                     .into_iter()
                     .map(move |index| Ok(sample(index, Content::Arrays(stacked.get(self.items[index].place))))),
             ),
+        }
+    }
+
+    /// True if an error of [`read`](Self::read), or in making a sample into an input, is about one picture, which is damaged or cannot be
+    /// read, and the rest of the set may be sound.
+    pub fn is_one_picture(&self, error: &Error) -> bool {
+        match (&self.source, error) {
+            (Source::Stacked(_), _) | (Source::Archive(_), Error::File(_)) => false,
+            _ => error.is_one_picture(),
         }
     }
 

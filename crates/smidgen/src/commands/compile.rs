@@ -4,7 +4,7 @@ use super::Answer;
 use crate::console::classes::read_labels;
 use crate::console::ends;
 use crate::console::format::{bytes, percent, wrap};
-use crate::console::inputs::NormaliseName;
+use crate::console::inputs::NormaliseOptions;
 use crate::console::interrupt;
 use crate::console::options::{Deployment, Model};
 use crate::console::output::{BAD, GOOD, Output, STRONG};
@@ -59,9 +59,8 @@ pub struct Compile {
     /// Names of the classes, one on each line
     #[arg(short, long, value_name = "FILE")]
     labels: Option<PathBuf>,
-    /// What a picture's pixels (0 to 255) become
-    #[arg(long, value_enum, default_value_t)]
-    normalise: NormaliseName,
+    #[command(flatten)]
+    normalisation: NormaliseOptions,
     /// How C functions pass floating-point numbers; all of a C program must agree
     #[arg(long, value_enum, value_name = "ABI", default_value_t)]
     float_abi: FloatAbiName,
@@ -155,7 +154,7 @@ impl Compile {
                 "give one label on each line, in the order of the output",
             ));
         }
-        let pixels = compile::pixels(network, self.normalise.into());
+        let pixels = compile::pixels(network, self.normalisation.get()?)?;
         if pixels.as_ref().is_some_and(|(_, guessed)| *guessed) {
             out.warn("nothing in the model says how pixels are to be normalised; name it with --normalise");
         }

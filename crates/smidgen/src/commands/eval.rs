@@ -6,11 +6,13 @@ use crate::console::format::{percent, thousands, wrap};
 use crate::console::options::{Model, ReferenceOption};
 use crate::console::output::{Output, STRONG};
 use crate::console::samples::Data;
+use crate::console::sense::{Better, better_normalisation, classes_differ};
 use crate::console::table::{Column, Table};
 use crate::console::{Code, Failure, interrupt, progress};
 use clap::Args;
 use serde_json::{Value, json};
 use smidgen::data::set::Part;
+use smidgen::evaluate::{Protocol, Skipped};
 use smidgen::ir::visible;
 use smidgen::{Evaluation, Runner, evaluate};
 use std::path::PathBuf;
@@ -71,7 +73,7 @@ impl Eval {
         let network = self.model.open()?;
         let labels = self.labels.as_deref().map(read_labels).transpose()?;
         let set = self.data.open(Part::Test)?;
-        let feeder = self.data.feeder(&network);
+        let feeder = self.data.feeder(&network)?;
         let count = self.samples.map_or(usize::MAX, |n| n as usize);
         let indices = set.choose(count, self.seed);
         if !self.json {
@@ -80,13 +82,23 @@ impl Eval {
         let runner = Runner::new(&network, &self.reference.options())?;
         let (bar, stop) = (progress::bar(out, "evaluating", indices.len()), interrupt::stop_flag());
         let done = || bar.inc(1);
-        let result = evaluate(network.graph(), &runner, &set, &indices, (&feeder, labels.as_deref()), (&done, &stop));
+        let protocol = Protocol { feeder: &feeder, labels: labels.as_deref(), strict: self.data.strict };
+        let result = evaluate(network.graph(), &runner, &set, &indices, protocol, (&done, &stop));
         bar.finish_and_clear();
         let result = result?;
+        let of = ((&network, &runner), (&self.data, &set), (&result, &indices[..]));
+        let better = better_normalisation(out, of.0, of.1, of.2, protocol)?;
         if self.json {
-            out.json(&describe(&result, set.part()))?;
+            out.json(&describe(&result, set.part(), better.as_ref()))?;
         } else {
             out.print(show(&result, out.width))?;
+        }
+        for text in [
+            Skipped::told(&result.skipped, result.wanted),
+            classes_differ(&network, &set, labels.as_deref()),
+            better.map(|better| better.told()),
+        ] {
+            text.into_iter().for_each(|text| out.warn(text));
         }
         if let Some(text) = partial(&result) {
             out.warn(text);
@@ -220,7 +232,7 @@ fn confusions(result: &Evaluation, width: usize) -> String {
     text
 }
 
-fn describe(result: &Evaluation, part: Option<&str>) -> Value {
+fn describe(result: &Evaluation, part: Option<&str>, better: Option<&Better>) -> Value {
     json!({
         "samples": result.samples,
         "part": part,
@@ -231,6 +243,13 @@ fn describe(result: &Evaluation, part: Option<&str>) -> Value {
         "wanted": result.wanted,
         "classes_without_samples": result.unseen,
         "interrupted": result.stopped,
+        "skipped": result.skipped.iter().map(|s| json!({ "sample": s.name, "reason": s.reason })).collect::<Vec<_>>(),
+        "better_normalisation": better.map(|better| json!({
+            "normalise": better.normalisation.name(),
+            "top1": better.accuracy,
+            "top1_now": better.now,
+            "samples": better.samples,
+        })),
     })
 }
 
@@ -251,6 +270,7 @@ mod tests {
             unseen: Vec::new(),
             confusion,
             stopped: false,
+            skipped: Vec::new(),
         }
     }
 

@@ -1,5 +1,8 @@
 //! `smidgen quantize`: from a float network to an integer one.
 
+mod accuracy;
+
+use self::accuracy::Accuracy;
 use super::Answer;
 use super::inspect::moved;
 use crate::console::format::{bytes, count, percent, real, thousands};
@@ -12,6 +15,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use smidgen::data::Dataset;
 use smidgen::data::set::Part;
+use smidgen::evaluate::{EvaluateError, prepared};
 use smidgen::ir::visible_path;
 use smidgen::ir::{DataType, ElementType, Graph, Op};
 use smidgen::plan::planner::PlanOptions;
@@ -216,12 +220,13 @@ impl Quantize {
         let at = |error: Error| error.at(&self.model.path);
         let before = network.to_tflite().map_err(at)?.len();
         let set = self.data.open(Part::Training)?;
-        let feeder = self.data.feeder(&network);
+        let feeder = self.data.feeder(&network)?;
         let indices = set.choose(self.samples as usize, self.seed);
         if !self.json {
             self.data.tell(out, &set, &feeder, &indices)?;
         }
-        let samples = self.samples(&set, &feeder, &indices)?;
+        let samples = self.samples(out, &set, &feeder, &indices)?;
+        let before_it = accuracy::before(out, &network, &self.data, &feeder, self.seed)?;
         let known = feeder.pixel_range().filter(|_| set.holds_pixels());
         let options = Options {
             range: self.range,
@@ -273,7 +278,9 @@ impl Quantize {
             Some(widened) => Some([planned(widened.int8.clone())?, planned(quantised.graph.clone())?]),
             None => None,
         };
-        let made = Made { quantised: &quantised, sizes, sram };
+        // What is left of its right answers, with pixels as they were calibrated.
+        let accuracy = before_it.map(|before| before.after(out, &result, &self.data, &feeder)).transpose()?;
+        let made = Made { quantised: &quantised, sizes, sram, accuracy: accuracy.as_ref() };
         if let Some(path) = &self.report {
             let page = report::quant::html(&self.summary(&made, samples.len()))
                 .map_err(|e| Failure::usage(e.to_string(), "leave --html out"))?;
@@ -292,22 +299,30 @@ impl Quantize {
 
     fn samples(
         &self,
+        out: &mut Output,
         set: &Dataset,
         feeder: &smidgen::data::Feeder,
         indices: &[usize],
     ) -> Result<Vec<Inputs>, Failure> {
         let mut samples = Vec::with_capacity(indices.len());
+        let mut skipped = Vec::new();
         for sample in set.read(indices) {
-            let sample = sample.map_err(Error::from)?;
-            let at = |error: smidgen::data::Error| error.at(&set.path_of(sample.index));
-            let arrays = feeder.inputs(&sample).map_err(at).map_err(Error::from)?;
-            samples.push(arrays.into_iter().map(|array| array.data).collect::<Inputs>());
+            match prepared(set, sample, (feeder, self.data.strict))? {
+                Ok((_, arrays)) => samples.push(arrays.into_iter().map(|array| array.data).collect::<Inputs>()),
+                Err(broken) => skipped.push(broken),
+            }
         }
+        if let (true, Some(first)) = (samples.is_empty(), skipped.first()) {
+            let (name, reason) = (first.name.clone(), first.reason.clone());
+            let pictures = skipped.len() as u64;
+            return Err(Error::from(EvaluateError::AllBroken { pictures, name, reason }).into());
+        }
+        accuracy::skipped(out, &skipped, indices.len());
         Ok(samples)
     }
 
     fn show(&self, out: &mut Output, made: &Made<'_>) -> Result<(), Failure> {
-        let Made { quantised, sizes: [before, after], sram } = *made;
+        let Made { quantised, sizes: [before, after], sram, accuracy } = *made;
         let mut table = Table::new(&COLUMNS);
         for layer in &quantised.layers {
             table.row(vec![
@@ -342,6 +357,10 @@ impl Quantize {
             let ratio = ratio.map_or_else(|| "no noise".to_owned(), |db| format!("{db:.1} dB"));
             out.line(format!("output {k}  {ratio}"))?;
         }
+        if let Some(accuracy) = accuracy {
+            let [float, now] = [accuracy.float, accuracy.quantised].map(Accuracy::share);
+            out.line(format!("top-1  {float} before, {now} after ({})", accuracy.samples()))?;
+        }
         let [constants, int8] = quantised.constant_bytes;
         if constants < int8 {
             out.line(format!("weights and biases  {}", told_of_int8(constants, int8)))?;
@@ -365,7 +384,7 @@ impl Quantize {
     }
 
     fn summary(&self, made: &Made<'_>, samples: usize) -> QuantSummary {
-        let Made { quantised, sizes: [before, after], sram } = *made;
+        let Made { quantised, sizes: [before, after], sram, accuracy } = *made;
         let figure =
             |label: &str, value: String, kind: &str| Figure { label: label.to_owned(), value, kind: kind.to_owned() };
         let mut figures = vec![
@@ -379,6 +398,15 @@ impl Quantize {
         for (k, ratio) in quantised.outputs.iter().enumerate() {
             let value = ratio.map_or_else(|| "no noise".to_owned(), |db| format!("{db:.1} dB"));
             figures.push(figure(&format!("Output {k}"), value, "signal over noise, measured"));
+        }
+        if let Some(accuracy) = accuracy {
+            let counted = format!("counted on {}", accuracy.samples());
+            figures.push(figure(
+                "Top-1 before",
+                Accuracy::share(accuracy.float),
+                &format!("the float network, {counted}"),
+            ));
+            figures.push(figure("Top-1 after", Accuracy::share(accuracy.quantised), &counted));
         }
         if let (Some(widened), Some([int8, now])) = (&quantised.widened, sram) {
             let [wide, all] = wide_layers(quantised);
@@ -437,6 +465,8 @@ struct Made<'a> {
     sizes: [usize; 2],
     /// Bytes of SRAM that int8 everywhere takes and that this takes, if they differ.
     sram: Option<[usize; 2]>,
+    /// How often both are right, where samples have labels.
+    accuracy: Option<&'a Accuracy>,
 }
 
 /// Bytes of SRAM of a network as `smidgen plan` plans it, unless told otherwise.
@@ -507,7 +537,7 @@ fn on_floats(graph: &Graph) -> impl Iterator<Item = (&'static str, &str)> {
 }
 
 fn describe(made: &Made<'_>, samples: usize) -> Value {
-    let Made { quantised, sizes: [before, after], sram } = *made;
+    let Made { quantised, sizes: [before, after], sram, accuracy } = *made;
     let layers: Vec<Value> = quantised
         .layers
         .iter()
@@ -543,6 +573,12 @@ fn describe(made: &Made<'_>, samples: usize) -> Value {
     });
     json!({
         "samples": samples,
+        "accuracy": accuracy.map(|accuracy| json!({
+            "float": accuracy.float,
+            "quantised": accuracy.quantised,
+            "samples": accuracy.samples,
+            "part": accuracy.part,
+        })),
         "bytes": after,
         "constant_bytes": quantised.constant_bytes[0],
         "int8_constant_bytes": quantised.constant_bytes[1],

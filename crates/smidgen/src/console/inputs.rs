@@ -5,7 +5,7 @@ use super::format::count;
 use clap::{Args, ValueEnum};
 use smidgen::data::Interface;
 use smidgen::data::input::{self, Prepared};
-use smidgen::data::picture::{Fit, Normalisation, Normalise};
+use smidgen::data::picture::{Fit, Normalisation, Normalise, Standard};
 use std::path::{Path, PathBuf};
 
 /// How files become inputs.
@@ -21,12 +21,59 @@ pub struct Preparation {
 /// How pictures are made into inputs.
 #[derive(Args, Debug)]
 pub struct Pixels {
-    /// What a picture's pixels (0 to 255) become
-    #[arg(long, value_enum, default_value_t)]
-    pub normalise: NormaliseName,
+    #[command(flatten)]
+    pub normalisation: NormaliseOptions,
     /// How a picture of another shape is made to fit
     #[arg(long, value_enum, default_value_t)]
     pub fit: FitName,
+}
+
+/// What a picture's pixels become.
+#[derive(Args, Debug)]
+pub struct NormaliseOptions {
+    /// What a picture's pixels (0 to 255) become
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    normalise: NormaliseName,
+    /// In its place: what is taken away from pixels, for all channels or for each, as in `0.485,0.456,0.406`. Where no number of
+    /// --mean and --std is greater than 1 they are of pixels of 0 to 1, as PyTorch's are, else of pixels of 0 to 255
+    #[arg(
+        long,
+        value_name = "M,...",
+        value_delimiter = ',',
+        allow_negative_numbers = true,
+        conflicts_with = "normalise"
+    )]
+    mean: Vec<f64>,
+    /// What the rest is divided by
+    #[arg(
+        long,
+        value_name = "S,...",
+        value_delimiter = ',',
+        allow_negative_numbers = true,
+        conflicts_with = "normalise"
+    )]
+    std: Vec<f64>,
+}
+
+impl NormaliseOptions {
+    /// What was asked for.
+    pub fn get(&self) -> Result<Normalise, Failure> {
+        if self.mean.is_empty() && self.std.is_empty() {
+            return Ok(self.normalise.into());
+        }
+        let standard = Standard::new(&self.mean, &self.std).map_err(|error| {
+            Failure::usage(
+                error.to_string(),
+                "one number for all channels, or one for each: `--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225`",
+            )
+        })?;
+        Ok(Normalise::Fixed(Normalisation::Standard(standard)))
+    }
+
+    /// True if nothing was asked for.
+    pub fn is_auto(&self) -> bool {
+        self.normalise == NormaliseName::Auto && self.mean.is_empty() && self.std.is_empty()
+    }
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -37,11 +84,17 @@ pub enum NormaliseName {
     /// 0..255; an int8 input stores the pixel minus 128
     Raw,
     /// -1..1
+    #[value(alias = "tf")]
     Symmetric,
     /// 0..1
     Unit,
     /// The pixel's byte taken for a signed one, as TensorFlow Lite Micro's person detection wants it
     Bytes,
+    /// Means 0.485, 0.456, 0.406 and deviations 0.229, 0.224, 0.225 of 0..1: PyTorch's networks for ImageNet
+    #[value(alias = "torch")]
+    Imagenet,
+    /// Blue, green, red, each minus 103.939, 116.779, 123.68: Keras' ResNet50 and VGG
+    Caffe,
 }
 
 impl From<NormaliseName> for Normalise {
@@ -52,6 +105,8 @@ impl From<NormaliseName> for Normalise {
             NormaliseName::Symmetric => Self::Fixed(Normalisation::Symmetric),
             NormaliseName::Unit => Self::Fixed(Normalisation::Unit),
             NormaliseName::Bytes => Self::Fixed(Normalisation::Bytes),
+            NormaliseName::Imagenet => Self::Fixed(Normalisation::Standard(Standard::IMAGENET)),
+            NormaliseName::Caffe => Self::Fixed(Normalisation::Standard(Standard::CAFFE)),
         }
     }
 }
@@ -93,11 +148,12 @@ impl Preparation {
                 "name the arrays input_0, input_1, ... in the archive",
             ));
         }
+        let normalise = self.pixels.normalisation.get()?;
         (0..wanted)
             .map(|i| {
                 let path: &Path = if one_archive { &files[0] } else { &files[i] };
                 let name = self.array.as_deref();
-                Ok(input::load(network, i, path, name, self.pixels.normalise.into(), self.pixels.fit.into())?)
+                Ok(input::load(network, i, path, name, normalise, self.pixels.fit.into())?)
             })
             .collect()
     }

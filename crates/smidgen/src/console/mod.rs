@@ -10,6 +10,7 @@ pub mod options;
 pub mod output;
 pub mod progress;
 pub mod samples;
+pub mod sense;
 pub mod table;
 pub mod terminal;
 

@@ -19,6 +19,9 @@ pub struct Data {
     /// The part of the data to take, where it has several: train, val, test
     #[arg(long, value_name = "NAME")]
     pub split: Option<String>,
+    /// End at the first picture that cannot be read; else such pictures are left out and counted
+    #[arg(long)]
+    pub strict: bool,
     #[command(flatten)]
     pub pixels: Pixels,
 }
@@ -31,8 +34,8 @@ impl Data {
     }
 
     /// Makes samples into a network's inputs.
-    pub fn feeder<'n>(&self, network: &'n Network) -> Feeder<'n> {
-        Feeder::new(network.interface(), self.pixels.normalise.into(), self.pixels.fit.into())
+    pub fn feeder<'n>(&self, network: &'n Network) -> Result<Feeder<'n>, Failure> {
+        Ok(Feeder::new(network.interface(), self.pixels.normalisation.get()?, self.pixels.fit.into()))
     }
 
     /// Tells which samples are taken, what becomes of pixels, with a warning where that is a guess, and of the order of
@@ -52,7 +55,7 @@ impl Data {
             if guessed {
                 out.warn(
                     "what pixels become is a guess: if results make no sense, choose another with --normalise \
-                     (raw, unit, symmetric)",
+                     (raw, unit, symmetric, imagenet, caffe)",
                 );
             }
         }

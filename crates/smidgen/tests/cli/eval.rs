@@ -3,6 +3,7 @@
 use crate::support::{FLOAT, Folder};
 use smidgen::data::set::Part;
 use smidgen::data::{Array, Dataset, Dtype, Feeder, Fit, Normalise};
+use smidgen::evaluate::Protocol;
 use smidgen::{Network, Runner, evaluate};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -31,7 +32,15 @@ fn what_is_counted_before_an_interruption_is_spread_over_the_classes() {
         }
     };
     let order = set.choose(usize::MAX, 0);
-    let result = evaluate(network.graph(), &runner, &set, &order, (&feeder, None), (&done, &stop)).unwrap();
+    let result = evaluate(
+        network.graph(),
+        &runner,
+        &set,
+        &order,
+        Protocol { feeder: &feeder, labels: None, strict: false },
+        (&done, &stop),
+    )
+    .unwrap();
     assert!(result.stopped && result.samples >= 60 && result.samples < n as u64, "{result:?}");
     assert_eq!((result.wanted, result.unseen.len()), (n as u64, 0));
     let [a, b, c] = [0, 1, 2].map(|class: usize| result.confusion[class].iter().sum::<u64>());

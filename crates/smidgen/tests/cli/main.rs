@@ -20,6 +20,7 @@ mod hostile;
 mod inspect;
 mod layouts;
 mod memory;
+mod normalise;
 mod onnx;
 mod plan;
 mod quantize;

@@ -88,7 +88,8 @@ fn what_cannot_be_quantised_is_refused() {
     tried("float.ir", "o.onnx", "set").expect(2);
     tried("float.ir", "missing/o.tflite", "set").expect(2);
     folder.write("set/b-middling/broken.jpg", "no picture");
-    let broken = tried("float.ir", "o.tflite", "set").expect(4);
+    let strict = ["quantize", "float.ir", "-o", "o.tflite", "--data", "set", "--strict"];
+    let broken = folder.smidgen(&strict).expect(4);
     assert!(broken.stderr.contains("broken.jpg"), "{}", broken.stderr);
     fs::remove_file(folder.path("set/b-middling/broken.jpg")).unwrap();
     tried("float.ir", "o.tflite", "set").expect(0);
@@ -194,7 +195,15 @@ fn an_interrupted_evaluation_tells_what_it_has() {
     let feeder = Feeder::new(network.graph(), Normalise::Fixed(Normalisation::Unit), Fit::Stretch);
     let counted = |stop: bool| {
         let stop = AtomicBool::new(stop);
-        evaluate(network.graph(), &runner, &set, &[0, 1], (&feeder, None), (&|| {}, &stop)).unwrap()
+        evaluate(
+            network.graph(),
+            &runner,
+            &set,
+            &[0, 1],
+            smidgen::evaluate::Protocol { feeder: &feeder, labels: None, strict: false },
+            (&|| {}, &stop),
+        )
+        .unwrap()
     };
     assert_eq!((counted(true).samples, counted(true).stopped), (0, true));
     assert_eq!((counted(false).samples, counted(false).stopped), (2, false));
