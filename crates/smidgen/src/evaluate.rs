@@ -134,6 +134,12 @@ fn cause(error: &dyn std::error::Error) -> String {
     error.to_string()
 }
 
+/// A sample's class, if it has one, and the network's inputs made of it.
+pub type Ready = (Option<usize>, Vec<crate::Array>);
+
+/// A class, and those that the network names first; or a picture that was left out.
+type Ranked = Result<(usize, Vec<usize>), Skipped>;
+
 /// A sample made into inputs; what is wrong with it, if it is a picture that can be left out.
 ///
 /// # Errors
@@ -142,7 +148,7 @@ pub fn prepared(
     set: &Dataset,
     sample: Result<crate::data::set::Sample, crate::data::Error>,
     (feeder, strict): (&Feeder, bool),
-) -> Result<Result<(Option<usize>, Vec<crate::Array>), Skipped>, Error> {
+) -> Result<Result<Ready, Skipped>, Error> {
     let (name, made) = match sample {
         Ok(sample) => {
             let inputs = feeder.inputs(&sample).map_err(|error| error.at(&set.path_of(sample.index)));
@@ -209,7 +215,7 @@ pub fn evaluate(
         .par_bridge()
         .map_init(
             || runner.clone(),
-            |runner, (at, sample)| -> Result<(usize, Result<(usize, Vec<usize>), Skipped>), Error> {
+            |runner, (at, sample)| -> Result<(usize, Ranked), Error> {
                 let counted = match prepared(set, sample, (feeder, strict))? {
                     Ok((class, inputs)) => {
                         let outputs = runner.run_in_graph(&inputs)?;
