@@ -26,9 +26,26 @@ pub(super) fn call(s: &Site, kernel: &Elementwise) -> Call {
             s.table(call.by_reference("sum", "int8::TableSum", table_sum(sum)), "table", 0, "i32")
         }
         Elementwise::SumI8Device { terms, operands: [a, b] } => {
-            let call = s.operand(s.call("int8::device::sum").arena("i8"), "a", 0, *a, "i8");
+            let by_pixels = Elementwise::by_pixels(&[*a, *b]);
+            let function = if by_pixels { "int8::device::sum_by_pixels" } else { "int8::device::sum" };
+            let call = s.operand(s.call(function).arena("i8"), "a", 0, *a, "i8");
             let call = s.output(s.operand(call, "b", 1, *b, "i8")).region().count("depth", depth);
             call.by_reference("terms", "int8::device::Terms", sum_terms(terms))
+        }
+        Elementwise::ProductI8Device { products, operands: [a, b] } => {
+            let by_pixels = Elementwise::by_pixels(&[*a, *b]);
+            let function = if by_pixels { "int8::device::product_by_pixels" } else { "int8::device::product" };
+            let call = s.operand(s.call(function).arena("i8"), "a", 0, *a, "i8");
+            let call = s.output(s.operand(call, "b", 1, *b, "i8")).region().count("depth", depth);
+            let fields = vec![
+                ("zeros", array(products.zeros.map(atom))),
+                ("multiplier", atom(products.multiplier)),
+                ("offset", atom(products.offset)),
+                ("tie", atom(products.tie)),
+                ("min", atom(products.min)),
+                ("max", atom(products.max)),
+            ];
+            call.by_reference("products", "int8::device::Products", structure("int8::device::Products", fields))
         }
         Elementwise::BinaryI16 { function, operands: [a, b] } => {
             let call = s.operand(s.call("int16::binary").arena("i16"), "a", 0, *a, "i16");

@@ -26,7 +26,15 @@ impl Call<'_> {
             }
             Elementwise::SumI8Device { terms, operands } => {
                 let [a, b] = [0, 1].map(|i| self.operand(i, operands[i]));
-                int8::device::sum(arena.arena(), a, b, self.output(0), region, depth, terms);
+                let by_pixels = Elementwise::by_pixels(operands);
+                let sum = if by_pixels { int8::device::sum_by_pixels } else { int8::device::sum };
+                sum(arena.arena(), a, b, self.output(0), region, depth, terms);
+            }
+            Elementwise::ProductI8Device { products, operands } => {
+                let [a, b] = [0, 1].map(|i| self.operand(i, operands[i]));
+                let by_pixels = Elementwise::by_pixels(operands);
+                let product = if by_pixels { int8::device::product_by_pixels } else { int8::device::product };
+                product(arena.arena(), a, b, self.output(0), region, depth, products);
             }
             Elementwise::BinaryI16 { function, operands } => {
                 let [a, b] = [0, 1].map(|i| self.operand(i, operands[i]));

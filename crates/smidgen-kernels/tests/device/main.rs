@@ -4,6 +4,7 @@ mod conv2d;
 mod depthwise;
 mod fully_connected;
 mod layer;
+mod product;
 mod random;
 mod sum;
 
@@ -31,6 +32,13 @@ fn depthwise_layers() {
         checked += usize::from(right.is_some());
     }
     assert!(checked > 2500, "only {checked} cases fit");
+}
+
+#[test]
+fn products() {
+    for seed in 0..2000 {
+        assert!(product::check(seed), "case {seed}");
+    }
 }
 
 #[test]

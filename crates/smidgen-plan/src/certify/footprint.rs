@@ -101,6 +101,7 @@ fn elementwise(kernel: &Elementwise) -> bool {
         Elementwise::BinaryI8 { operands, .. }
         | Elementwise::SumI8 { operands, .. }
         | Elementwise::SumI8Device { operands, .. }
+        | Elementwise::ProductI8Device { operands, .. }
         | Elementwise::BinaryI16 { operands, .. }
         | Elementwise::BinaryF32 { operands, .. }
         | Elementwise::SumI16 { operands, .. } => operands.iter().all(extent),

@@ -34,6 +34,13 @@ pub enum Elementwise {
         /// As in `BinaryI8`.
         operands: [Extent; 2],
     },
+    /// MUL of int8, as firmware runs it. Inputs: `a`, `b`, either of them perhaps a constant.
+    ProductI8Device {
+        /// Its parameters.
+        products: int8::device::Products,
+        /// As in `BinaryI8`.
+        operands: [Extent; 2],
+    },
     /// ADD, SUB, MUL, MINIMUM or MAXIMUM of int16. Inputs: as in `BinaryI8`.
     BinaryI16 {
         /// Which, and its parameters.
@@ -156,6 +163,12 @@ pub(super) fn element(stored: Stored) -> ElementType {
 }
 
 impl Elementwise {
+    /// True if operands have all channels and one of them is the same for several pixels of a row: what the forms for firmware then compute pixel by
+    /// pixel.
+    pub fn by_pixels(operands: &[Extent; 2]) -> bool {
+        operands[0].depth == operands[1].depth && operands[0].cols != operands[1].cols
+    }
+
     /// See [`Kernel::demands`](super::Kernel::demands).
     pub(super) fn demands(&self, step: &Step) -> Demands {
         let output = step.outputs.first().map_or(flat(0), |t| t.extent);
@@ -174,7 +187,7 @@ impl Elementwise {
         match self {
             Self::TableI8 => one(i8, i8, vec![256]),
             Self::BinaryI8 { operands, .. } => two(i8, operands),
-            Self::SumI8Device { operands, .. } => two(i8, operands),
+            Self::SumI8Device { operands, .. } | Self::ProductI8Device { operands, .. } => two(i8, operands),
             Self::BinaryI16 { operands, .. } => two(i16, operands),
             Self::SumI8 { operands, .. } => Demands { constants: vec![256 * 4], ..two(i8, operands) },
             Self::BinaryF32 { operands, .. } => two(f32, operands),

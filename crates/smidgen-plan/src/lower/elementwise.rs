@@ -4,7 +4,7 @@ use super::builder::Builder;
 use super::error::Refusal;
 use super::options::KernelSet;
 use super::quant::{self, unsupported};
-use super::sum;
+use super::{product, sum};
 use super::{tables, wide};
 use crate::access::{Access, Block, Order, Reach};
 use crate::kernel::{Broadcast, Elementwise, Kernel, flat};
@@ -23,7 +23,19 @@ const ORDER: Order = Order { block: Block::Elements(1), staged: true };
 
 /// Adds a step that computes each element of the output from the same element of the only input.
 pub(super) fn push_one(builder: &mut Builder, operator: &Operator, kernel: Elementwise, constants: Vec<ConstantId>) {
-    let (input, output) = (builder.activation(operator.inputs[0]), builder.target(operator.outputs[0]));
+    let input = builder.activation(operator.inputs[0]);
+    push_of(builder, operator, input, kernel, constants);
+}
+
+/// The same of the one input that is not folded into the kernel.
+fn push_of(
+    builder: &mut Builder,
+    operator: &Operator,
+    input: Operand,
+    kernel: Elementwise,
+    constants: Vec<ConstantId>,
+) {
+    let output = builder.target(operator.outputs[0]);
     builder.push(Step {
         inputs: vec![input],
         constants,
@@ -51,9 +63,15 @@ pub(super) fn unary(builder: &mut Builder, operator: &Operator, kind: UnaryKind)
 
 /// Adds a step that looks every element up.
 pub(super) fn push_table(builder: &mut Builder, operator: &Operator, table: &[i8; 256]) {
+    let input = builder.activation(operator.inputs[0]);
+    push_table_of(builder, operator, input, table);
+}
+
+/// The same for any of its inputs.
+fn push_table_of(builder: &mut Builder, operator: &Operator, input: Operand, table: &[i8; 256]) {
     let name = format!("{} table", builder.tensor(operator.outputs[0]).name);
     let table = builder.constant_i8(name, table);
-    push_one(builder, operator, Elementwise::TableI8, vec![table]);
+    push_of(builder, operator, input, Elementwise::TableI8, vec![table]);
 }
 
 fn real(kind: UnaryKind) -> float::Unary {
@@ -190,8 +208,20 @@ fn push_two(builder: &mut Builder, operator: &Operator, function: Two) -> Result
     let [Some(a), Some(b)] = rows else { return push_broadcast(builder, operator, function) };
     let operands = [a, b];
     let set = builder.options.kernels;
+    if let (Two::Int8(function), true) = (&function, set != KernelSet::Reference)
+        && let Some((at, table)) = of_one(builder, operator, function)
+        && [a, b][at] == Extent::of(output)
+    {
+        let input = seen(builder, ids[at], [a, b][at]);
+        push_table_of(builder, operator, input, &table);
+        return Ok(());
+    }
     let on_device = match &function {
         Two::Int8(int8::Binary::Sum(sum)) if set == KernelSet::Device => sum::terms(sum),
+        _ => None,
+    };
+    let products = match &function {
+        Two::Int8(int8::Binary::Product(product)) if set == KernelSet::Device => product::products(product),
         _ => None,
     };
     let quick = match &function {
@@ -201,6 +231,7 @@ fn push_two(builder: &mut Builder, operator: &Operator, function: Two) -> Result
     let mut constants = Vec::new();
     let kernel = match (quick, function) {
         _ if let Some(terms) = on_device => Elementwise::SumI8Device { terms, operands },
+        _ if let Some(products) = products => Elementwise::ProductI8Device { products, operands },
         (Some((sum, table)), _) => {
             let name = format!("{} terms", builder.tensor(operator.outputs[0]).name);
             constants.push(builder.constant_i32(name, &table));
@@ -227,6 +258,22 @@ fn push_two(builder: &mut Builder, operator: &Operator, function: Two) -> Result
         ..Step::new(Kernel::Elementwise(kernel), ORDER)
     });
     Ok(())
+}
+
+/// Which operand is variable, and the function of it, where the other operand is one number, or the same number everywhere.
+fn of_one(builder: &Builder, operator: &Operator, function: &int8::Binary) -> Option<(usize, [i8; 256])> {
+    let constant = |i: usize| -> Option<i8> {
+        let tensor = builder.tensor(operator.inputs[i]);
+        let data = tensor.data.as_ref().filter(|_| tensor.element() == ElementType::Int8)?;
+        let first = *data.first()?;
+        data.iter().all(|&byte| byte == first).then_some(first as i8)
+    };
+    let (at, value) = [0, 1].into_iter().find_map(|i| Some((i, constant(i)?)))?;
+    let table = std::array::from_fn(|i| {
+        let x = i as u8 as i8;
+        if at == 0 { function.apply(value, x) } else { function.apply(x, value) }
+    });
+    (!builder.tensor(operator.inputs[1 - at]).is_constant()).then_some((1 - at, table))
 }
 
 /// A tensor as an operand seen with another extent.

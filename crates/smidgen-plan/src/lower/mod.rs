@@ -16,6 +16,7 @@ mod limits;
 mod movement;
 mod options;
 mod pool;
+mod product;
 mod quant;
 mod reduce;
 mod resize;

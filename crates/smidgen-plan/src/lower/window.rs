@@ -36,8 +36,20 @@ pub(super) fn resolve(
     if (n, rows.output, cols.output) != (on, oh, ow) {
         return Err(Refusal(format!("`{}` is {}, not {n}x{}x{}", y.name, y.shape, rows.output, cols.output)));
     }
-    Ok(Window2d { input: [h, w, c], output: [oh, ow, oc], size, stride, dilation, before: [rows.before, cols.before] })
+    // Where a window stands once its stride moves nothing, and one tap has no distance to another: files give any number there.
+    let (input, outputs) = ([h, w], [oh, ow]);
+    let stride =
+        std::array::from_fn(|axis| if outputs[axis] == 1 { stride[axis].min(input[axis]) } else { stride[axis] });
+    let dilation = std::array::from_fn(|axis| if size[axis] == 1 { 1 } else { dilation[axis] });
+    let before = [rows.before, cols.before];
+    if (0..2).any(|axis| size[axis].saturating_mul(dilation[axis]).max(before[axis]) > MOST_SPAN) {
+        return Err(Refusal(format!("a window of {size:?} with dilation {dilation:?} is wider than any picture")));
+    }
+    Ok(Window2d { input: [h, w, c], output: [oh, ow, oc], size, stride, dilation, before })
 }
+
+/// Elements that a window may span along an axis, gaps included.
+const MOST_SPAN: usize = 1 << 20;
 
 /// The window of a transposed convolution: that of the convolution from `y` to `x` which it transposes.
 pub(super) fn transposed(
@@ -115,4 +127,26 @@ fn batch(window: &Window2d, rows: usize, one_image: impl Fn(usize) -> (usize, us
             })
             .collect(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smidgen_ir::DataType;
+
+    fn of(input: [usize; 2], size: usize, stride: usize, dilation: usize) -> Result<Window2d, Refusal> {
+        let tensor = |[h, w]: [usize; 2]| Tensor::activation("t", [1, h, w, 1], DataType::FLOAT32);
+        let axis = |input| Window::resolve(input, size, stride, dilation, Padding::Same, 0).map(|axis| axis.output);
+        let output = input.map(|input| axis(input).expect("padding makes room"));
+        resolve(&tensor(input), &tensor(output), [size; 2], [stride; 2], [dilation; 2], Padding::Same)
+    }
+
+    #[test]
+    fn strides_and_dilations_that_move_nothing_are_taken_for_what_they_do() {
+        let window = of([4, 4], 1, i32::MAX as usize, i32::MAX as usize).unwrap();
+        assert_eq!((window.output, window.stride, window.dilation), ([1, 1, 1], [4, 4], [1, 1]));
+        let window = of([5, 7], 3, 2, 2).unwrap();
+        assert_eq!((window.stride, window.dilation), ([2, 2], [2, 2]));
+        assert!(of([4, 4], 3, 1, i32::MAX as usize).is_err(), "a window wider than any picture");
+    }
 }

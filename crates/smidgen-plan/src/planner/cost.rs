@@ -150,6 +150,7 @@ fn rates(kernel: &Kernel) -> [u64; 3] {
         Kernel::Reduction(_) => [24_000, 1_000, 0],
         Kernel::PoolI8 { window, .. } if window.area() <= 4 => [30_000, 7_000, 0],
         Kernel::PoolI8 { .. } | Kernel::PoolI16 { .. } => [30_000, 3_800, 0],
+        Kernel::ResizeI8 { .. } => [24_000, 3_600, 600],
         Kernel::Conv2dI8Fast { .. } => [140_000, 0, 570],
         Kernel::DepthwiseI8Fast { .. } => [270_000, 15_000, 20],
         Kernel::FullyConnectedF32 { .. } => [24_000, 9_500, 400],
@@ -163,9 +164,22 @@ fn rates(kernel: &Kernel) -> [u64; 3] {
 fn elementwise(how: &Elementwise) -> [u64; 3] {
     use smidgen_kernels::int8::Binary;
     let alike = |operands: &[crate::Extent; 2]| operands[0] == operands[1];
+    // Pixel by pixel where one of them serves several: what a pixel takes, for each of its channels.
+    let apart = |operands: &[crate::Extent; 2]| 3_800 / operands[0].depth.max(1) as u64;
     match how {
         Elementwise::SumI8Device { operands, .. } if alike(operands) => [16_500, 620, 0],
+        Elementwise::SumI8Device { operands, .. } if Elementwise::by_pixels(operands) => {
+            [16_500, 620 + apart(operands), 0]
+        }
         Elementwise::SumI8Device { .. } => [16_500, 3_550, 0],
+        Elementwise::ProductI8Device { products, operands } => {
+            let element = if (products.min, products.max) == (i8::MIN, i8::MAX) { 1_005 } else { 1_655 };
+            match operands {
+                _ if Elementwise::by_pixels(operands) => [16_500, element + apart(operands), 0],
+                [a, b] if (a.cols, a.depth) == (b.cols, b.depth) => [16_500, element, 0],
+                _ => [16_500, 6_400, 0],
+            }
+        }
         Elementwise::SumI16 { .. } => [16_500, 3_260, 0],
         Elementwise::Rescale(_) => [15_000, 1_410, 0],
         Elementwise::TableI8 => [16_500, 540, 0],

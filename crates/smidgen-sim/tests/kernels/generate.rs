@@ -34,7 +34,7 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::AveragePool | Kernel::MaxPool => pool::<i8>(kernel, random),
         Kernel::ResizeBilinear => resize::<i8>(kernel, random),
         Kernel::Softmax | Kernel::Table => table(kernel, random),
-        Kernel::Binary | Kernel::TableSum | Kernel::DeviceSum => binary(kernel, random),
+        Kernel::Binary | Kernel::TableSum | Kernel::DeviceSum | Kernel::DeviceProduct => binary(kernel, random),
         Kernel::Broadcast => broadcast(kernel, function, random),
         Kernel::ReduceImage => reduce_image(kernel, reduction, random),
         Kernel::AverageImage => reduce_image(kernel, |random, _| clamp(random), random),
@@ -289,6 +289,9 @@ fn binary(kernel: Kernel, random: &mut Random) -> Case {
     }
     if kernel == Kernel::DeviceSum {
         return Case::new(arguments(Call::new(kernel)).put(&generate_device::terms(random)), arena);
+    }
+    if kernel == Kernel::DeviceProduct {
+        return Case::new(arguments(Call::new(kernel)).put(&generate_device::products(random)), arena);
     }
     let sum = sum(random, Rounding::Twice);
     let (quick, table) = sum.with_table().expect("an output factor under 1");

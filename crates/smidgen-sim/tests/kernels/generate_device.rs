@@ -4,7 +4,7 @@
 use crate::calls::Kernel;
 use crate::cases::{Call, Case, Needs, Space, int8, place, region, signed, small, window};
 use smidgen_kernels::int8::device::finish::{EXTRA, max_low_bits};
-use smidgen_kernels::int8::device::{self, Finish, SUM_BITS, Terms, Width};
+use smidgen_kernels::int8::device::{self, Finish, PRODUCT_BITS, Products, SUM_BITS, Terms, Width};
 use smidgen_zoo::Random;
 
 pub fn conv2d(kernel: Kernel, width: Width, random: &mut Random) -> Case {
@@ -111,6 +111,20 @@ fn finish(random: &mut Random, width: Width, channels: usize) -> (Finish, Vec<u3
     words.extend(extras);
     assert!(finish.is_sound(width, &words, channels));
     (finish, words)
+}
+
+/// Products of up to the output's scale and beyond, clamped or not.
+pub fn products(random: &mut Random) -> Products {
+    let [low, high] = [int8(random), int8(random)];
+    let clamped = random.chance(1, 2);
+    Products {
+        zeros: [int8(random).into(), int8(random).into()],
+        multiplier: random.between(0, (1 << 31) - 1) as i32 >> random.below(12),
+        offset: (i32::from(int8(random)) << PRODUCT_BITS) + (1 << (PRODUCT_BITS - 1)),
+        tie: random.between(-300, 300) as i32,
+        min: if clamped { low.min(high) } else { i8::MIN },
+        max: if clamped { low.max(high) } else { i8::MAX },
+    }
 }
 
 /// Operands of up to twice the output's scale, added or subtracted.

@@ -14,6 +14,7 @@ pub mod finish;
 mod fully_connected;
 pub mod lanes;
 pub mod nibbles;
+mod product;
 mod sum;
 mod tails;
 mod weights;
@@ -28,6 +29,7 @@ pub use depthwise::{
 };
 pub use finish::{Channel, Finish};
 pub use fully_connected::{fully_connected, fully_connected_i4, fully_connected_pack, fully_connected_weights};
-pub use sum::{SUM_BITS, Terms, sum};
+pub use product::{PRODUCT_BITS, Products, product, product_by_pixels};
+pub use sum::{SUM_BITS, Terms, sum, sum_by_pixels};
 pub use tails::Tails;
 pub use weights::Width;

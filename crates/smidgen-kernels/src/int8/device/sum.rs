@@ -62,18 +62,64 @@ pub fn sum<B: Bounds>(
         };
         let (a, b) = (pointer(&a, from_a), pointer(&b, from_b));
         let to = arena.pointer(to, count);
-        let rest = count & 3;
-        // SAFETY: all three are good for `count` elements, and nothing else uses the arena meanwhile. The rest is what the quads leave.
-        unsafe {
-            let quads = count - rest;
-            if quads > 0 {
-                of_quads(a, b, to, quads / 4, terms);
-            }
-            for i in quads..count {
-                to.add(i).write(terms.apply(a.add(i).read(), b.add(i).read()));
-            }
-        }
+        // SAFETY: all three are good for `count` elements, and nothing else uses the arena meanwhile.
+        unsafe { span(a, b, to, count, terms) };
     });
+}
+
+/// The same pixel by pixel, for operands with all channels of which one may be the same for several pixels: their steps are 1 and are not
+/// looked at.
+pub fn sum_by_pixels<B: Bounds>(
+    mut arena: Arena<'_, i8, B>,
+    a: Operand<'_, i8, B>,
+    b: Operand<'_, i8, B>,
+    output: View,
+    region: Region,
+    depth: usize,
+    terms: &Terms,
+) {
+    if region.x0 >= region.x1 {
+        return;
+    }
+    let last = region.x1 - region.x0 - 1;
+    for y in region.y0..region.y1 {
+        // Where a row begins takes a division, the next pixel an addition.
+        let mut pointer = |o: &Operand<'_, i8, B>| {
+            let (from, count) = (o.view.at(y, region.x0), last * o.view.pixel_stride + depth);
+            match o.constant {
+                Some(data) => data.span(from, count).as_ptr(),
+                None => arena.pointer(from, count).cast_const(),
+            }
+        };
+        let (mut from_a, mut from_b) = (pointer(&a), pointer(&b));
+        let mut to = arena.pointer(output.at(y, region.x0), last * output.pixel_stride + depth);
+        for _ in region.x0..region.x1 {
+            // SAFETY: all three are good for the pixels of the row, and nothing else uses the arena meanwhile.
+            unsafe { span(from_a, from_b, to, depth, terms) };
+            from_a = from_a.wrapping_add(a.view.pixel_stride);
+            from_b = from_b.wrapping_add(b.view.pixel_stride);
+            to = to.wrapping_add(output.pixel_stride);
+        }
+    }
+}
+
+/// Elements that lie behind one another.
+///
+/// # Safety
+/// All pointers are good for `count` elements.
+#[inline(always)]
+unsafe fn span(a: *const i8, b: *const i8, to: *mut i8, count: usize, terms: &Terms) {
+    let rest = count & 3;
+    // SAFETY: the caller's promise; the rest is what the quads leave.
+    unsafe {
+        let quads = count - rest;
+        if quads > 0 {
+            of_quads(a, b, to, quads / 4, terms);
+        }
+        for i in quads..count {
+            to.add(i).write(terms.apply(a.add(i).read(), b.add(i).read()));
+        }
+    }
 }
 
 /// Four elements at a time, read before they are written.

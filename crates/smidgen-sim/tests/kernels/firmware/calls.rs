@@ -4,7 +4,7 @@
 //! A new kernel is one line in [`kernels!`]; a structure that it takes, and that no other kernel took, one in [`wire!`].
 
 use smidgen_kernels::convert::{self, Requantise, Rescale, Stored};
-use smidgen_kernels::int8::device::{self, Finish, Tails, Terms, Width};
+use smidgen_kernels::int8::device::{self, Finish, Products, Tails, Terms, Width};
 use smidgen_kernels::int8::{self, Channels, Int8, Prelu, Product, Reading, Reduce, Scale, Sum, TableSum, fast};
 use smidgen_kernels::int16::device::{self as device16, Clamp};
 use smidgen_kernels::int16::{self, Int16, Multiplier, Sigmoid, Slopes};
@@ -165,6 +165,7 @@ wire! {
     SmallFactor { multiplier, shift }
     WideTerms { linear, weight, other, output, min, max }
     Terms { weights, offset }
+    Products { zeros, multiplier, offset, tie, min, max }
     WideSum { zeros, factors, output, output_zero, min, max, subtract, rounding }
     WideProduct { zeros, factor, output_zero, min, max, rounding }
     WideReduce { factor, rounding }
@@ -373,7 +374,16 @@ kernels! { Kernel from 0; memory, m;
     DeviceDepthwise => device::depthwise(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), &get(m), get(m), get(m), get(m));
     DeviceFullyConnected => device::fully_connected(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
     DeviceFullyConnectedI4 => device::fully_connected_i4(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
-    DeviceSum => device::sum(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m));
+    DeviceSum => {
+        let (a, b): (Operand<'_, i8, _>, Operand<'_, i8, _>) = (get(m), get(m));
+        let sum = if a.step & b.step == 1 { device::sum_by_pixels } else { device::sum };
+        sum(memory.arena(), a, b, get(m), get(m), get(m), &get(m));
+    };
+    DeviceProduct => {
+        let (a, b): (Operand<'_, i8, _>, Operand<'_, i8, _>) = (get(m), get(m));
+        let product = if a.step & b.step == 1 { device::product_by_pixels } else { device::product };
+        product(memory.arena(), a, b, get(m), get(m), get(m), &get(m));
+    };
     WideConv2d => int16::conv2d::<Int16, _>(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
     WideDepthwise => int16::depthwise::<Int16, _>(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
     WideTransposeConv => int16::transpose_conv::<Int16, _>(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
