@@ -20,10 +20,11 @@ use smidgen::quant::{
     ActivationBits, Ends, Inputs, Layer, Options, Quantised, RangeMethod, Rounding, Stage, Tried, WeightBits, Widened,
     quantise,
 };
-use smidgen::report::quant::{LayerRow, QuantSummary};
+use smidgen::report::quant::{Accuracy, LayerRow, QuantSummary};
 use smidgen::report::{self, Figure};
-use smidgen::{Error, Network};
+use smidgen::{Error, Network, Runner, evaluate};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 /// Turn a float network into one of int8, with int4 weights or int16 activations where wanted, with samples of its inputs
 #[derive(Args, Debug)]
@@ -95,7 +96,8 @@ pub struct Quantize {
     /// What goes in and comes out of the network
     #[arg(long, value_enum, value_name = "TYPE", default_value_t)]
     ends: EndsName,
-    /// Write a page that shows which layer costs what
+    /// Write a page that shows which layer costs what, and accuracy before and after where samples have labels (at most 200 more
+    /// samples, run through both networks)
     #[arg(long = "html", alias = "report", value_name = "FILE.html")]
     report: Option<PathBuf>,
     /// Print JSON
@@ -158,6 +160,9 @@ fn finite(text: &str) -> Result<f64, String> {
 
 /// Decibels below which a layer deserves a look: noise of a tenth of the signal's magnitude.
 const POOR: f64 = 20.0;
+
+/// Samples that accuracy is counted on for the page: each is run through both networks.
+const COUNTED: usize = 200;
 
 const COLUMNS: [Column; 10] = [
     Column::right("#", 0),
@@ -267,13 +272,17 @@ impl Quantize {
         let written = result.to_tflite().map_err(at)?;
         // What cannot be read back must not replace what can.
         Network::from_tflite(&written).map_err(|e| e.at(&self.output))?;
+        let accuracy = match self.report {
+            Some(_) => self.accuracy(&network, &result, &set, &indices),
+            None => None,
+        };
         interrupt::write(&self.output, &written)?;
         let sizes = [before, written.len()];
         let sram = match &quantised.widened {
             Some(widened) => Some([planned(widened.int8.clone())?, planned(quantised.graph.clone())?]),
             None => None,
         };
-        let made = Made { quantised: &quantised, sizes, sram };
+        let made = Made { quantised: &quantised, sizes, sram, accuracy: accuracy.as_ref() };
         if let Some(path) = &self.report {
             let page = report::quant::html(&self.summary(&made, samples.len()))
                 .map_err(|e| Failure::usage(e.to_string(), "leave --html out"))?;
@@ -306,8 +315,50 @@ impl Quantize {
         Ok(samples)
     }
 
+    /// How often the networks before and after name the right class; `None` where samples have no labels or the network names
+    /// no classes.
+    fn accuracy(&self, before: &Network, after: &Network, set: &Dataset, calibrated: &[usize]) -> Option<Accuracy> {
+        // Samples that ranges were not taken from say more: of another part, or behind those of the same one.
+        let other = match self.data.split {
+            None => self.data.open(Part::Test).ok().filter(|test| test.part() != set.part()),
+            Some(_) => None,
+        };
+        let held_out = other.as_ref().unwrap_or(set);
+        if held_out.classes().is_empty() {
+            return None;
+        }
+        let skipped = if other.is_some() { 0 } else { calibrated.len() };
+        let rest = held_out.choose(skipped + COUNTED, self.seed).split_off(skipped);
+        let (indices, seen) = if rest.is_empty() {
+            (&calibrated[..calibrated.len().min(COUNTED)], "; ranges were taken from them too, which flatters")
+        } else {
+            (&rest[..], "; ranges were not taken from them")
+        };
+        let count = |network: &Network| {
+            let runner = Runner::new(network, &LowerOptions::default()).ok()?;
+            let feeder = self.data.feeder(network);
+            let (done, stop) = (|| (), AtomicBool::new(false));
+            evaluate(network.graph(), &runner, held_out, indices, (&feeder, None), (&done, &stop)).ok()
+        };
+        let (before, after) = (count(before)?, count(after)?);
+        let part = held_out.part().map_or_else(String::new, |part| format!(" of part `{part}`"));
+        Some(Accuracy {
+            before: before.top1,
+            after: after.top1,
+            before_share: percent(before.top1, before.samples, 2),
+            after_share: percent(after.top1, after.samples, 2),
+            samples: before.samples,
+            said: format!(
+                "{} samples{part}, taken from all classes in turn (seed {}){seen}. Classes are taken to be in the order of the data's; \
+                 `smidgen eval` counts more samples, and by other names.",
+                thousands(before.samples),
+                self.seed
+            ),
+        })
+    }
+
     fn show(&self, out: &mut Output, made: &Made<'_>) -> Result<(), Failure> {
-        let Made { quantised, sizes: [before, after], sram } = *made;
+        let Made { quantised, sizes: [before, after], sram, .. } = *made;
         let mut table = Table::new(&COLUMNS);
         for layer in &quantised.layers {
             table.row(vec![
@@ -365,7 +416,7 @@ impl Quantize {
     }
 
     fn summary(&self, made: &Made<'_>, samples: usize) -> QuantSummary {
-        let Made { quantised, sizes: [before, after], sram } = *made;
+        let Made { quantised, sizes: [before, after], sram, .. } = *made;
         let figure =
             |label: &str, value: String, kind: &str| Figure { label: label.to_owned(), value, kind: kind.to_owned() };
         let mut figures = vec![
@@ -374,7 +425,7 @@ impl Quantize {
                 let [constants, int8] = quantised.constant_bytes;
                 format!("exact; {} of what int8 takes", percent(constants as u64, int8 as u64, 1))
             }),
-            figure("Samples", samples.to_string(), &format!("seed {}", self.seed)),
+            figure("Samples", thousands(samples as u64), &format!("seed {}", self.seed)),
         ];
         for (k, ratio) in quantised.outputs.iter().enumerate() {
             let value = ratio.map_or_else(|| "no noise".to_owned(), |db| format!("{db:.1} dB"));
@@ -424,6 +475,7 @@ impl Quantize {
             good: worst(&quantised.layers).is_none(),
             verdict,
             figures,
+            accuracy: made.accuracy.cloned(),
             layers: rows.collect(),
         }
     }
@@ -437,6 +489,8 @@ struct Made<'a> {
     sizes: [usize; 2],
     /// Bytes of SRAM that int8 everywhere takes and that this takes, if they differ.
     sram: Option<[usize; 2]>,
+    /// Accuracy before and after, if it was counted.
+    accuracy: Option<&'a Accuracy>,
 }
 
 /// Bytes of SRAM of a network as `smidgen plan` plans it, unless told otherwise.
@@ -507,7 +561,7 @@ fn on_floats(graph: &Graph) -> impl Iterator<Item = (&'static str, &str)> {
 }
 
 fn describe(made: &Made<'_>, samples: usize) -> Value {
-    let Made { quantised, sizes: [before, after], sram } = *made;
+    let Made { quantised, sizes: [before, after], sram, .. } = *made;
     let layers: Vec<Value> = quantised
         .layers
         .iter()
