@@ -9,12 +9,15 @@ use crate::tensor::{DataType, ElementType, Quantisation, Tensor, TensorId};
 pub fn beyond_bounds(graph: &Graph) -> Vec<Unsupported> {
     let faults = graph.tensors.iter().enumerate().filter_map(|(index, tensor)| {
         let fault = size(tensor).err().filter(TensorFault::is_bound)?;
+        let hint = match fault {
+            TensorFault::Empty { .. } => "let the converter fold it away, or leave out the branch that makes it",
+            _ => "make it smaller, or of fewer dimensions: a batch or a window of time can be taken apart outside the network",
+        };
         Some(Unsupported {
             subject: Subject::Tensor { index, name: quoted(&tensor.name) },
             tensors: String::new(),
             reason: fault.to_string(),
-            hint: "make it smaller, or of fewer dimensions: a batch or a window of time can be taken apart outside the network"
-                .into(),
+            hint: hint.into(),
             cause: None,
         })
     });
