@@ -4,7 +4,7 @@ use crate::constant::{Constant, Element, decode};
 use crate::emit::{Active, Emitter, identity};
 use crate::schema::Node;
 use crate::trouble::Trouble;
-use smidgen_ir::DataType;
+use smidgen_ir::{DataType, visible};
 use std::rc::Rc;
 
 /// What a name in the file stands for.
@@ -86,10 +86,11 @@ impl<'a> Call<'a, '_> {
         let Some(attribute) = self.attribute(name) else { return Ok(None) };
         let Some(view) = attribute.tensor(&self.emit.budget)? else { return Ok(None) };
         let constant = decode(&view, &self.emit.budget, |external, _| {
-            Err(Trouble::External {
-                location: external.location.into(),
-                what: "only the graph's own constants may lie in another file".into(),
-            })
+            Err(Trouble::unsupported(
+                format!("its constant lies in another file, `{}`", visible(external.location)),
+                "only the graph's own constants (initializers) may: save the network in one file, \
+                 `onnx.save(onnx.load(\"model.onnx\"), \"whole.onnx\")`",
+            ))
         })?;
         Ok(Some(constant))
     }

@@ -67,7 +67,9 @@ pub enum ReadError {
         what: String,
     },
     /// A constant that the network computes with holds what is not a number.
-    #[error("constant {name} holds {value} at element {index}: the network's weights are damaged")]
+    #[error(
+        "constant {name} holds {value} at element {index}; smidgen computes with finite weights and constants that are numbers"
+    )]
     NotANumber {
         /// The constant's name, quoted and shortened.
         name: String,
@@ -98,12 +100,12 @@ impl ReadError {
         match self {
             // ONNX Runtime computes constants of any size from a few bytes.
             Self::Unsupported(_) | Self::Invalid(_) | Self::Inflated { .. } => ErrorKind::Unsupported,
+            // ONNX Runtime loads it: the file is sound, if of little use.
+            Self::NotANumber { .. } => ErrorKind::Unsupported,
             Self::OpenShape { .. } | Self::Shape { .. } | Self::External { .. } => ErrorKind::Request,
-            Self::NotOnnx { .. }
-            | Self::Damaged { .. }
-            | Self::Operator { .. }
-            | Self::NotANumber { .. }
-            | Self::Graph { .. } => ErrorKind::Malformed,
+            Self::NotOnnx { .. } | Self::Damaged { .. } | Self::Operator { .. } | Self::Graph { .. } => {
+                ErrorKind::Malformed
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::support::{Known, find};
 use crate::trouble::Trouble;
 use crate::{fold, fuse, order};
 use smidgen_ir::front::{Budget, Port, Subject, Unsupported, listed, quoted};
+use smidgen_ir::validate::beyond_bounds;
 use smidgen_ir::{DataType, Graph, Op, Shape, Tensor, passes, validate};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -122,6 +123,10 @@ fn graph(bytes: &[u8], options: &Options<'_>) -> Outcome {
         return Err(ReadError::Graph { what: "the file has no network".into() });
     };
     passes::remove_dead(&mut graph);
+    let beyond = beyond_bounds(&graph);
+    if !beyond.is_empty() {
+        return Ok(Err(beyond));
+    }
     validate(&graph)?;
     let obstacles = fuse::fuse(&mut graph, scales);
     numbers(&graph)?;

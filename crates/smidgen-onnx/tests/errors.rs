@@ -63,12 +63,12 @@ fn every_unsupported_operator_is_named_with_its_place() {
 }
 
 #[test]
-fn weights_must_be_numbers() {
+fn weights_that_are_no_numbers_are_unsupported_in_a_sound_file() {
     for (value, shown) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf")] {
         let nodes = [node("MatMul", &["x", "w"], &["y"])];
         let weights = floats("w", &[2, 2], &[1.0, value, 0.5, 0.25]);
         let bytes = file(17, graph(&nodes, &[weights], &[port("x", &[Ok(1), Ok(2)])], &[port("y", &[])]));
-        let message = refused(&bytes, ErrorKind::Malformed);
+        let message = refused(&bytes, ErrorKind::Unsupported);
         assert!(message.starts_with(&format!("constant \"w\" holds {shown}")), "{message}");
     }
 }
@@ -169,6 +169,30 @@ fn weights_in_other_files_are_fetched_within_the_folder_only() {
     let message =
         "the weights in `./weights.bin` cannot be read: it ends 12 bytes after byte 8, where a constant of 16 begins";
     assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Request, message));
+}
+
+#[test]
+fn constant_nodes_with_weights_in_other_files_are_unsupported_and_say_what_to_do() {
+    use common::build::Message;
+    let entry = |key: &str, value: &str| Message::default().text(1, key).text(2, value);
+    let tensor = Message::default().int(1, 2).int(1, 2).int(2, 1).text(8, "w").int(14, 1);
+    let value =
+        Message::default().text(1, "value").message(5, tensor.message(13, entry("location", "w.bin"))).int(20, 4);
+    let nodes = [node("Constant", &[], &["w"]).message(5, value), node("MatMul", &["x", "w"], &["y"])];
+    let bytes = file(17, graph(&nodes, &[], &[port("x", &[Ok(1), Ok(2)])], &[port("y", &[])]));
+    let message = refused(&bytes, ErrorKind::Unsupported);
+    assert!(message.contains("operator 0 Constant") && message.contains("lies in another file, `w.bin`"), "{message}");
+    assert!(message.contains("save the network in one file"), "{message}");
+}
+
+#[test]
+fn tensors_of_too_many_dimensions_are_listed() {
+    let dims = [Ok(1), Ok(2), Ok(1), Ok(2), Ok(1), Ok(2), Ok(3)];
+    let nodes = [node("Sigmoid", &["x"], &["a"]), node("Sigmoid", &["a"], &["y"])];
+    let bytes = file(17, graph(&nodes, &[], &[port("x", &dims)], &[port("y", &[])]));
+    let found = check(&bytes, &Options::default()).unwrap();
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(found.iter().all(|f| f.reason.contains("of 7 dimensions; at most 6")), "{found:?}");
 }
 
 /// A network that multiplies by `count` constants of `size` x `size` floats each, all in other files.

@@ -23,6 +23,8 @@ pub(crate) fn environment() -> Result<Environment<'static>, HtmlError> {
         }
         _ => minijinja::escape_formatter(out, state, value),
     });
+    environment.add_filter("grouped", |number: u64| crate::thousands(number));
+    environment.add_filter("short", |name: String| crate::short(&name));
     environment.add_template("style.css", STYLE)?;
     Ok(environment)
 }
@@ -125,12 +127,14 @@ pub fn html(program: &Certified, occupancy: &Occupancy, summary: &Summary) -> Re
                 hue: id * 137 % 360,
                 name: buffer.spec.name.clone(),
                 detail: format!(
-                    "{}x{}x{}, {layout}, {} at {}, runs {first} to {last}",
+                    "{}x{}x{}, {layout}, {} at {}, runs {} to {}",
                     extent.rows,
                     extent.cols,
                     extent.depth,
                     crate::bytes(buffer.bytes()),
-                    buffer.offset,
+                    crate::thousands(buffer.offset as u64),
+                    crate::thousands(first as u64),
+                    crate::thousands(last as u64),
                 ),
             }
         })
@@ -271,7 +275,7 @@ fn outline(spans: &[Span], x: &impl Fn(usize) -> f64, y: &impl Fn(usize) -> f64)
 }
 
 fn axis_label(bytes: usize) -> String {
-    if bytes < 10_000 { bytes.to_string() } else { format!("{} k", bytes / 1000) }
+    if bytes < 10_000 { crate::thousands(bytes as u64) } else { format!("{} k", crate::thousands(bytes as u64 / 1000)) }
 }
 
 #[cfg(test)]

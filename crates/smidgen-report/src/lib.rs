@@ -6,11 +6,13 @@
 
 pub mod html;
 pub mod map;
+pub mod name;
 pub mod quant;
 pub mod summary;
 
 pub use html::{HtmlError, html};
 pub use map::MemoryMap;
+pub use name::short;
 pub use summary::{Budget, Figure, ParetoPoint, Segment, StepRow, Summary};
 
 /// `1,234,567`.

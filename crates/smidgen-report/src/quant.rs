@@ -37,6 +37,23 @@ pub struct LayerRow {
     pub total: Option<f64>,
 }
 
+/// How often both networks name the right class.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Accuracy {
+    /// Samples that the float network gets right.
+    pub before: u64,
+    /// Samples that the quantised network gets right.
+    pub after: u64,
+    /// That of the float network as a share: `87.50 %`.
+    pub before_share: String,
+    /// That of the quantised network.
+    pub after_share: String,
+    /// Samples that both ran on.
+    pub samples: u64,
+    /// Which samples these are, in sentences.
+    pub said: String,
+}
+
 /// Everything of the report.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
 pub struct QuantSummary {
@@ -54,6 +71,8 @@ pub struct QuantSummary {
     pub good: bool,
     /// Figures at the top.
     pub figures: Vec<Figure>,
+    /// Accuracy before and after, where the data have labels and the network names classes.
+    pub accuracy: Option<Accuracy>,
     /// The operators, in order.
     pub layers: Vec<LayerRow>,
 }

@@ -39,7 +39,9 @@ pub struct Segment {
 pub struct StepRow {
     /// Index of the step.
     pub index: usize,
-    /// Operator and output tensor.
+    /// Operator.
+    pub kind: String,
+    /// Output tensor.
     pub name: String,
     /// Output shape.
     pub shape: String,
@@ -53,6 +55,8 @@ pub struct StepRow {
     pub scratch: usize,
     /// Live bytes at its peak.
     pub live: usize,
+    /// Live bytes when the same network runs layer by layer, if that can be planned.
+    pub layered: Option<usize>,
 }
 
 /// One alternative plan.

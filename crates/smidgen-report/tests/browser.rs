@@ -1,12 +1,12 @@
-//! The report in a real browser: nothing sticks out at two widths, shapes are where the plan says, and pointing at one tells
+//! The report in a real browser: nothing sticks out at three widths, shapes are where the plan says, and pointing at one tells
 //! its name. Needs Chromium (`SMIDGEN_CHROMIUM`, or `chromium` on the path); without it the test says so and passes, except
 //! in CI.
 
 use smidgen_plan::certify::occupancy;
 use smidgen_plan::{LowerOptions, PlanOptions, lower, pareto, plan};
 use smidgen_reference::{Lack, skip};
-use smidgen_report::quant::{self, LayerRow, QuantSummary};
-use smidgen_report::{Budget, ParetoPoint, Segment, Summary, html};
+use smidgen_report::quant::{self, Accuracy, LayerRow, QuantSummary};
+use smidgen_report::{Budget, ParetoPoint, Segment, StepRow, Summary, html};
 use std::path::Path;
 use std::process::Command;
 
@@ -19,7 +19,7 @@ const inside = shapes.every(s => { const b = s.getBoundingClientRect();
   return b.left >= area.left - 2 && b.right <= area.right + 2 && b.top >= area.top - 2 && b.bottom <= area.bottom + 2
     && b.width > 0 && b.height > 0; });
 const points = document.querySelectorAll(".point").length;
-document.title = ["probe", shapes.length, inside, document.documentElement.scrollWidth <= innerWidth, points,
+top.document.title = ["probe", shapes.length, inside, document.documentElement.scrollWidth <= innerWidth, points,
   document.getElementById("hint").textContent].join("|");
 </script>"#;
 
@@ -34,13 +34,18 @@ fn chromium() -> Option<String> {
     found.map(str::to_owned)
 }
 
-/// The title that a page has given itself in a window of this width.
-fn title(chromium: &str, folder: &Path, file: &Path, width: usize) -> String {
+/// The title that a page has given in a frame of this width; windows narrower than 500 pixels there are none.
+fn title(chromium: &str, folder: &Path, page: &str, width: usize) -> String {
+    let file = folder.join(format!("{width}.html"));
+    let inner = page.replace('&', "&amp;").replace('"', "&quot;");
+    let style = format!("width:{width}px;height:800px;border:0");
+    let frame = format!("<!doctype html><title></title><body><iframe style=\"{style}\" srcdoc=\"{inner}\"></iframe>");
+    std::fs::write(&file, frame).unwrap();
     let output = Command::new(chromium)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
         .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
         .arg(format!("--user-data-dir={}", folder.join(width.to_string()).display()))
-        .arg(format!("--window-size={width},900"))
+        .arg("--window-size=1500,900")
         .arg("--dump-dom")
         .arg(format!("file://{}", file.display()))
         .output()
@@ -55,12 +60,12 @@ const BARS: &str = r#"<script>
 const bars = [...document.querySelectorAll(".bar")];
 const within = bars.every(b => { const r = b.getBoundingClientRect(), t = b.parentElement.getBoundingClientRect();
   return r.left >= t.left - 2 && r.right <= t.right + 2 && r.top >= t.top - 1 && r.bottom <= t.bottom + 1 && t.width > 60; });
-document.title = ["probe", bars.length, within, document.documentElement.scrollWidth <= innerWidth,
+top.document.title = ["probe", bars.length, within, document.documentElement.scrollWidth <= innerWidth,
   document.querySelectorAll(".poor").length].join("|");
 </script>"#;
 
 #[test]
-fn the_page_on_quantisation_fits_two_widths() {
+fn the_page_on_quantisation_fits_three_widths() {
     let Some(chromium) = chromium() else { return };
     let ratios = [Some(42.0), Some(12.5), None, Some(-99.0), Some(71.0)];
     let layers = ratios.iter().enumerate().map(|(index, &added)| LayerRow {
@@ -78,22 +83,37 @@ fn the_page_on_quantisation_fits_two_widths() {
         added,
         total: added.map(|db| db - 3.0),
     });
-    let summary = QuantSummary { model: "a <network>".to_owned(), layers: layers.collect(), ..QuantSummary::default() };
+    let accuracy = Accuracy {
+        before: 1175,
+        after: 1150,
+        before_share: "97.92 %".to_owned(),
+        after_share: "95.83 %".to_owned(),
+        samples: 1200,
+        said: "1,200 samples.".to_owned(),
+    };
+    let summary = QuantSummary {
+        model: "a <network>".to_owned(),
+        layers: layers.collect(),
+        accuracy: Some(accuracy),
+        ..QuantSummary::default()
+    };
     let page = quant::html(&summary).unwrap();
     assert!(!page.contains("<b>block"), "names cannot break out of the page");
+    for told in ["before: float", "97.92 %", "95.83 %", "1,175", "123,456"] {
+        assert!(page.contains(told), "{told}");
+    }
     for reference in ["http://", "https://", "src=", "@import", "url("] {
         assert!(!page.contains(reference), "the page refers to something outside: {reference}");
     }
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("quant.html");
-    std::fs::write(&file, page.replace("</body>", &format!("{BARS}</body>"))).unwrap();
-    for width in [1200, 500] {
-        assert_eq!(title(&chromium, folder.path(), &file, width), "probe|10|true|true|2", "{width}");
+    let page = page.replace("</body>", &format!("{BARS}</body>"));
+    for width in [1400, 800, 400] {
+        assert_eq!(title(&chromium, folder.path(), &page, width), "probe|10|true|true|2", "{width}");
     }
 }
 
 #[test]
-fn the_page_stands_alone_and_fits_two_widths() {
+fn the_page_stands_alone_and_fits_three_widths() {
     let Some(chromium) = chromium() else { return };
     let lowered = lower(&smidgen_zoo::demo(7), &LowerOptions::default()).unwrap();
     let planned = plan(&lowered, &PlanOptions::default()).unwrap();
@@ -120,17 +140,32 @@ fn the_page_stands_alone_and_fits_two_widths() {
                 chosen: false,
             })
             .collect(),
+        steps: vec![StepRow {
+            index: 0,
+            kind: "CONV_2D".to_owned(),
+            name: "functional_1/<script>/\u{5d0}/".repeat(20),
+            shape: "96x96x64".to_owned(),
+            schedule: "stream".to_owned(),
+            runs: 1234,
+            macs: 12_345_678,
+            scratch: 1024,
+            live: 55_296,
+            layered: Some(1_234_567),
+        }],
         ..Summary::default()
     };
     let page = html(&planned.program, &map, &summary).unwrap();
     for reference in ["http://", "https://", "src=", "@import", "url("] {
         assert!(!page.contains(reference), "the page refers to something outside: {reference}");
     }
+    assert!(!page.contains("/<script>/"), "names cannot break out of the page");
+    for told in ["1,234", "12,345,678", "55,296", "1,234,567", "layer by layer"] {
+        assert!(page.contains(told), "{told}");
+    }
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("plan.html");
-    std::fs::write(&file, page.replace("</body>", &format!("{PROBE}</body>"))).unwrap();
-    for width in [1200, 500] {
-        let title = title(&chromium, folder.path(), &file, width);
+    let page = page.replace("</body>", &format!("{PROBE}</body>"));
+    for width in [1400, 800, 400] {
+        let title = title(&chromium, folder.path(), &page, width);
         let parts: Vec<&str> = title.split('|').collect();
         assert_eq!(parts[0], "probe", "{width}: {title}");
         assert!(parts[1].parse::<usize>().unwrap() > 5, "{width}: {title}");

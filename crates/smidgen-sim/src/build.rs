@@ -27,7 +27,7 @@ pub enum BuildError {
     #[error(transparent)]
     Machine(#[from] UnknownMachine),
     /// It does not fit the board.
-    #[error("{0}")]
+    #[error(transparent)]
     DoesNotFit(#[from] DoesNotFit),
     /// Files cannot be written.
     #[error("cannot use the cache folder `{}`", visible_path(path))]

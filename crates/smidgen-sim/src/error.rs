@@ -20,6 +20,14 @@ pub enum Error {
     Session(#[from] SessionError),
 }
 
+/// What to do where the variable PATH is missing, which is what any search for tools goes by; `None` where it is set.
+pub fn no_path() -> Option<&'static str> {
+    let set = std::env::var_os("PATH").is_some_and(|path| !path.is_empty());
+    (!set).then_some(
+        "the variable PATH is not set, so programs cannot find one another: set it, as in `PATH=/usr/bin:/bin smidgen doctor`",
+    )
+}
+
 impl Error {
     /// True if the network is too large for the board.
     pub fn does_not_fit(&self) -> bool {
@@ -64,6 +72,9 @@ impl Error {
 
     /// What the user can do about it, where there is more to say than the message does.
     pub fn help(&self) -> Option<String> {
+        if let Some(advice) = no_path().filter(|_| self.is_of_the_computer()) {
+            return Some(advice.to_owned());
+        }
         match self {
             Self::Toolchain(error) => Some(format!("{} `smidgen doctor` looks for everything", error.advice())),
             Self::Build(BuildError::DoesNotFit(error)) => Some(error.help()),

@@ -37,4 +37,4 @@ pub mod temporary;
 pub mod toolchain;
 
 pub use cache::LimitError;
-pub use error::Error;
+pub use error::{Error, no_path};

@@ -7,7 +7,11 @@ use smidgen_boards::BoardError;
 use smidgen_codegen::CodegenError;
 use smidgen_data::{FileError, SetError, input::InputError, npy::NpyError, npz::NpzError, picture::PictureError};
 use smidgen_exec::ExecError;
-use smidgen_ir::{front, text::ParseError, validate::ValidateError};
+use smidgen_ir::{
+    front,
+    text::{ParseError, ParseErrorKind},
+    validate::ValidateError,
+};
 use smidgen_plan::{LowerError, PlanError, Refused};
 use smidgen_quant::QuantError;
 use smidgen_tflite::{ReadError, WriteError};
@@ -145,6 +149,8 @@ impl Error {
             Self::Foreign(found) => found.kind,
             Self::CArray(_) => ErrorKind::Malformed,
             Self::Lower(_) | Self::Write(_) => ErrorKind::Unsupported,
+            Self::Text(error) if error.kind == ParseErrorKind::LargeSplat => ErrorKind::Unsupported,
+            Self::Invalid(error) if error.is_bound() => ErrorKind::Unsupported,
             Self::Text(_) | Self::Invalid(_) => ErrorKind::Malformed,
             _ if self.is_too_large() => ErrorKind::DoesNotFit,
             Self::Exec(_)
@@ -166,7 +172,9 @@ impl Error {
                 QuantError::Lower(_) => ErrorKind::Unsupported,
                 // The file is sound: float kernels run it.
                 QuantError::Scales { .. } => ErrorKind::Request,
-                QuantError::Graph(_) | QuantError::Constant { .. } => ErrorKind::Malformed,
+                QuantError::Graph(_) => ErrorKind::Malformed,
+                // The file is sound: others load it and compute with it.
+                QuantError::Constant { .. } => ErrorKind::Unsupported,
                 QuantError::Quantised { .. }
                 | QuantError::NothingToDo
                 | QuantError::NoSamples
@@ -203,7 +211,9 @@ impl Error {
             Self::Evaluate(error) => return Some(error.help()),
             Self::Quant(error) => match error {
                 QuantError::Quantised { .. } => "hand in the float network that it was made from",
-                QuantError::Constant { .. } => "training diverged, or the file is damaged: export the network again",
+                QuantError::Constant { .. } => {
+                    "training has diverged, it seems: export the network again from an earlier checkpoint"
+                }
                 QuantError::Value { .. } => {
                     "the samples hold numbers that no network can take, or are scaled unlike the data it was trained on"
                 }
@@ -269,9 +279,11 @@ impl Error {
             Self::Read(ReadError::NotTflite { .. }) => {
                 "a model is a `.tflite` file, as the TensorFlow Lite converter writes it, or an `.onnx` file, as PyTorch exports it, or a C array of such a file"
             }
-            Self::Read(_) | Self::Invalid(_) => {
-                "the file is damaged or was written by a faulty converter: convert or download it again"
+            Self::Invalid(error) if error.is_bound() => {
+                "what is named is a bound of smidgen's, and the network is beyond it: make it smaller, or of fewer dimensions"
             }
+            Self::Invalid(_) => "the graph contradicts itself where it says; mend the text, or write it anew",
+            Self::Read(_) => "the file is damaged or was written by a faulty converter: convert or download it again",
             Self::Plan(PlanError::Tile(_) | PlanError::StreamedTiles(_)) => {
                 "`smidgen inspect --clean` numbers the operators; `--schedule auto` finds a schedule by itself"
             }

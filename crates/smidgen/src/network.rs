@@ -9,7 +9,8 @@ use smidgen_ir::front::Unsupported;
 pub use smidgen_ir::front::{Port, Ports};
 use smidgen_ir::{Graph, Operator, TensorId, passes};
 use smidgen_plan::{Certified, LowerError, LowerOptions, certify};
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// What a file may leave open.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -242,13 +243,13 @@ impl Network {
     }
 }
 
-/// Everything in a file that its reader does not support; empty if it can be read. Nothing of a graph's text is unsupported.
+/// Everything in a file that its reader does not support; empty if it can be read. Of a graph's text that is what is beyond a bound.
 ///
 /// # Errors
 /// If the file cannot be read, is damaged, or leaves open a shape.
 pub fn unsupported(path: &Path, options: &ReadOptions) -> Result<Vec<Unsupported>, Error> {
     let check = |content| match content {
-        Content::Text(_) => Ok(Vec::new()),
+        Content::Text(text) => Ok(smidgen_ir::validate::beyond_bounds(&smidgen_ir::text::parse(&text)?)),
         Content::Onnx(bytes) => Ok(smidgen_onnx::check(&bytes, &onnx_options(path, options))?),
         Content::Tflite(bytes) => Ok(smidgen_tflite::check(&bytes)?),
     };
@@ -320,10 +321,25 @@ const LOOKED_AT: usize = 1 << 16;
 
 /// Options for an ONNX file whose weights may lie in files beside it.
 fn onnx_options<'a>(path: &'a Path, options: &ReadOptions) -> smidgen_onnx::Options<'a> {
-    let external = move |location: &str, offset: u64, bytes: usize| {
-        files::read_part(&path.parent().unwrap_or(Path::new("")).join(location), offset, bytes)
-    };
+    let external =
+        move |location: &str, offset: u64, bytes: usize| files::read_part(&beside(path, location)?, offset, bytes);
     smidgen_onnx::Options { shapes: options.shapes.clone(), external: Some(Box::new(external)) }
+}
+
+/// Where a model's file of weights lies. A link may lead to it, but not out of the model's own folder: that of its path, or where the
+/// model is a link itself, that of what it leads to (a cache of downloads keeps both so).
+fn beside(model: &Path, location: &str) -> io::Result<PathBuf> {
+    let folder = |path: &Path| match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let found = folder(model).join(location).canonicalize()?;
+    let homes = [folder(model).canonicalize()?, folder(&model.canonicalize()?)];
+    if homes.iter().any(|home| found.starts_with(home)) {
+        return Ok(found);
+    }
+    let what = "a link leads out of the model's folder; put a copy of the file beside the model if you trust it";
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
 }
 
 /// The text, if this is the textual form of a graph: its first word is `graph`, perhaps after comments.
@@ -433,4 +449,38 @@ impl<'a> Runner<'a> {
 fn array(graph: &Graph, id: TensorId, bytes: &[u8]) -> Array {
     let tensor = graph.tensor(id);
     Array { dtype: Dtype::of(tensor.element()), shape: tensor.shape.dims().to_vec(), data: bytes.to_vec() }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn weights_in_other_files_lie_in_the_models_own_folder_whatever_links_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["model/sub", "cache", "elsewhere"] {
+            fs::create_dir_all(at(name)).unwrap();
+        }
+        for name in ["model/m.onnx", "model/sub/w", "elsewhere/secret", "cache/blob", "cache/weights"] {
+            fs::write(at(name), name).unwrap();
+        }
+        symlink(at("model/sub/w"), at("model/inside")).unwrap();
+        symlink(at("elsewhere/secret"), at("model/outside")).unwrap();
+        symlink(at("elsewhere"), at("model/folder")).unwrap();
+        symlink("/dev/zero", at("model/device")).unwrap();
+        let kind = |location: &str| beside(&at("model/m.onnx"), location).map_err(|error| error.kind());
+        assert!(kind("sub/w").is_ok() && kind("inside").is_ok());
+        for location in ["outside", "folder/secret", "device"] {
+            assert_eq!(kind(location), Err(io::ErrorKind::PermissionDenied), "{location}");
+        }
+        assert_eq!(kind("none"), Err(io::ErrorKind::NotFound));
+        // A cache of downloads: model and weights are links into one folder.
+        symlink(at("cache/blob"), at("model/linked.onnx")).unwrap();
+        symlink(at("cache/weights"), at("model/linked.data")).unwrap();
+        assert!(beside(&at("model/linked.onnx"), "linked.data").is_ok());
+        assert!(beside(&at("model/m.onnx"), "linked.data").is_err());
+    }
 }

@@ -131,7 +131,7 @@ fn compare(board: &str, networks: &[Value]) {
             .iter()
             .map(|figure| format!("{figure}=+0").parse().unwrap())
             .collect();
-        let diff = report::compare(&json!({ "models": known }), &json!({ "models": now }), &limits).unwrap();
+        let diff = report::compare(&json!({ "models": known }), &json!({ "models": now }), &limits, &[]).unwrap();
         panic!(
             "{board}, {key}: figures differ. If that is meant, SMIDGEN_BLESS=1 writes them anew.\n{}",
             diff.markdown()

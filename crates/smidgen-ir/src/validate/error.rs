@@ -132,6 +132,25 @@ pub enum ValidateError {
     },
 }
 
+impl ValidateError {
+    /// True if the graph is beyond a bound of smidgen's (dimensions, bytes, multiply-accumulates, tensors without elements), and does
+    /// not contradict itself.
+    pub fn is_bound(&self) -> bool {
+        match self {
+            Self::TooManyBytes | Self::TooManyMacs => true,
+            Self::Tensor { fault, .. } => fault.is_bound(),
+            _ => false,
+        }
+    }
+}
+
+impl TensorFault {
+    /// True if it is the size that smidgen does not take.
+    pub fn is_bound(&self) -> bool {
+        matches!(self, Self::Rank { .. } | Self::Empty { .. } | Self::TooLarge { .. })
+    }
+}
+
 fn cycle(operators: &[OperatorRef]) -> String {
     let mut names: Vec<String> = operators.iter().map(OperatorRef::to_string).collect();
     names.extend(names.first().cloned());

@@ -44,6 +44,7 @@ mod tensors;
 mod types;
 
 pub use error::{OperatorFault, OperatorRef, TensorFault, TensorRef, ValidateError};
+pub use tensors::beyond_bounds;
 
 use crate::cost;
 use crate::graph::{Graph, OpId, Operator};

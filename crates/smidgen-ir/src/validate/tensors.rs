@@ -1,8 +1,31 @@
 //! Each tensor by itself: size, data, quantisation.
 
 use super::{MAX_BYTES, MAX_RANK, TensorFault, TensorRef, ValidateError, element_range};
+use crate::front::{Subject, Unsupported, quoted};
 use crate::graph::Graph;
 use crate::tensor::{DataType, ElementType, Quantisation, Tensor, TensorId};
+
+/// Every tensor whose size is beyond a bound of smidgen's, for a front end that lists all that stands in the way.
+pub fn beyond_bounds(graph: &Graph) -> Vec<Unsupported> {
+    let faults = graph.tensors.iter().enumerate().filter_map(|(index, tensor)| {
+        let fault = size(tensor).err().filter(TensorFault::is_bound)?;
+        let hint = match fault {
+            TensorFault::Empty { .. } => "let the converter fold it away, or leave out the branch that makes it",
+            _ => "make it smaller, or of fewer dimensions: a batch or a window of time can be taken apart outside the network",
+        };
+        Some(Unsupported {
+            subject: Subject::Tensor { index, name: quoted(&tensor.name) },
+            tensors: String::new(),
+            reason: fault.to_string(),
+            hint: hint.into(),
+            cause: None,
+        })
+    });
+    faults.take(MOST_LISTED).collect()
+}
+
+/// Tensors that are listed at most; a file may have a million of them.
+const MOST_LISTED: usize = 1000;
 
 pub(super) fn check(graph: &Graph) -> Result<(), ValidateError> {
     let mut total = 0usize;

@@ -79,12 +79,44 @@ impl Limit {
 pub enum DiffError {
     /// Neither a report of one network nor of several.
     #[error(
-        "it is no report of `smidgen simulate --json` or `smidgen bench --json`: it has neither `model` nor `models`"
+        "it is no report of `smidgen simulate --json`, `bench --json` or `plan --json`: it has neither `model` nor `models`"
     )]
     NoReport,
     /// Two networks of one name.
     #[error("it has two entries for `{0}`")]
     Twice(String),
+    /// A pair names a network that is not there.
+    #[error("it has no network `{name}`; there are: {known}")]
+    NoNetwork {
+        /// The name.
+        name: String,
+        /// Those that are there.
+        known: String,
+    },
+    /// A limit on a step that is another operator in the other report.
+    #[error(
+        "step {step} of `{model}` is {after}, but {before} in the first report: `{path}` would compare different layers"
+    )]
+    OtherStep {
+        /// The network.
+        model: String,
+        /// The path of the figure.
+        path: String,
+        /// Index of the step.
+        step: usize,
+        /// The operator in the first report.
+        before: String,
+        /// The operator in the second.
+        after: String,
+    },
+    /// Reports of different commands.
+    #[error(
+        "it has none of the figures of the other for `{model}`: reports of `simulate` and of `plan` do not compare"
+    )]
+    NothingCommon {
+        /// The network.
+        model: String,
+    },
     /// A figure that a limit names is not there.
     #[error("`{model}` has no figure `{path}`; there are: {known}")]
     NoFigure {
@@ -100,8 +132,10 @@ pub enum DiffError {
 /// One figure of one network.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Row {
-    /// The network.
+    /// The network, by its name in the second report.
     pub model: String,
+    /// Its name in the first report, if that is another: a variant of it.
+    pub from: Option<String>,
     /// Path of the figure.
     pub path: String,
     /// Its value in the first report.
@@ -122,7 +156,7 @@ impl Row {
 /// The outcome of a comparison.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Diff {
-    /// Figures of the networks that are in both reports, in the second's order.
+    /// Figures of the networks that are in both reports, or paired, in the second's order.
     pub rows: Vec<Row>,
     /// Networks that only the first report has. What is not measured has not been shown to keep its limits, so with limits they
     /// fail the comparison.
@@ -138,10 +172,12 @@ pub struct Diff {
 }
 
 /// Figures that are shown without being asked for.
-const FIGURES: [&str; 3] = ["instructions", "sram", "flash"];
+const FIGURES: [&str; 6] = ["instructions", "sram", "flash", "total_bytes", "modelled_instructions", "constants_bytes"];
 
 /// What may explain a difference, by path and in words.
-const CONDITIONS: [(&str, &str); 8] = [
+const CONDITIONS: [(&str, &str); 10] = [
+    ("schedule", "schedule"),
+    ("stream_input", "`--stream-input`"),
     ("board", "board"),
     ("machine", "machine"),
     ("options.schedule", "schedule"),
@@ -152,23 +188,55 @@ const CONDITIONS: [(&str, &str); 8] = [
     ("versions.linker", "linker"),
 ];
 
-/// Compares the second of two reports with the first. Either may be of one network or of several; networks are matched by name.
+/// Networks that are compared though their names differ: in the first report, in the second.
+pub type Pair = (String, String);
+
+/// Compares the second of two reports with the first, both of `simulate` and `bench` or both of `plan`. Either may be of one network or of
+/// several. Where `pairs` are given, these are compared and no others; else networks are matched by name, and where each
+/// report has one network only, these two are variants of one another, whatever their names.
 ///
 /// # Errors
 /// The index of the report (0 or 1) at fault and [what is wrong](DiffError) with it.
-pub fn compare(before: &Value, after: &Value, limits: &[Limit]) -> Result<Diff, (usize, DiffError)> {
+pub fn compare(before: &Value, after: &Value, limits: &[Limit], pairs: &[Pair]) -> Result<Diff, (usize, DiffError)> {
     let old = models(before).map_err(|e| (0, e))?;
     let new = models(after).map_err(|e| (1, e))?;
     let mut diff = Diff { limited: !limits.is_empty(), ..Diff::default() };
     let names = |list: &[(String, &Value)]| list.iter().map(|(n, _)| n.clone()).collect::<Vec<_>>();
     let (old_names, new_names) = (names(&old), names(&new));
-    diff.missing = old_names.iter().filter(|n| !new_names.contains(n)).cloned().collect();
-    diff.added = new_names.iter().filter(|n| !old_names.contains(n)).cloned().collect();
-    for (name, b) in &new {
+    for (report, names) in [(0, &old_names), (1, &new_names)] {
+        let asked = pairs.iter().map(|(x, y)| if report == 0 { x } else { y });
+        if let Some(name) = asked.into_iter().find(|name| !names.contains(name)) {
+            return Err((report, DiffError::NoNetwork { name: name.clone(), known: names.join(", ") }));
+        }
+    }
+    // What each network of the second report is compared with.
+    let partner = |name: &String| match pairs.iter().find(|(_, y)| y == name) {
+        Some((x, _)) => Some(x.clone()),
+        // Whoever names pairs asks for nothing else.
+        None if !pairs.is_empty() => None,
+        None if old_names.contains(name) => Some(name.clone()),
+        None if old_names.len() == 1 && new_names.len() == 1 => Some(old_names[0].clone()),
+        None => None,
+    };
+    let partners: Vec<Option<String>> = new_names.iter().map(partner).collect();
+    if pairs.is_empty() {
+        diff.missing = old_names.iter().filter(|n| !partners.iter().flatten().any(|p| p == *n)).cloned().collect();
+        diff.added = new_names.iter().zip(&partners).filter(|(_, p)| p.is_none()).map(|(n, _)| n.clone()).collect();
+    }
+    if let ([missing, ..], [added, ..]) = (&diff.missing[..], &diff.added[..]) {
+        diff.notes.push(format!("variants of one network are compared with `--pair {missing}={added}`"));
+    }
+    for ((name, b), partner) in new.iter().zip(&partners) {
+        if partner.is_none() && !pairs.is_empty() {
+            continue;
+        }
         if ["matches_host", "matches_golden"].iter().any(|field| b[field] == false) {
             diff.wrong.push(name.clone());
         }
-        let Some((_, a)) = old.iter().find(|(n, _)| n == name) else { continue };
+        let Some((old_name, a)) = old.iter().find(|(n, _)| Some(n) == partner.as_ref()) else { continue };
+        let from = (old_name != name).then(|| old_name.clone());
+        let others = steps(a).zip(steps(b)).and_then(|(x, y)| other_steps(&x, &y, name));
+        diff.notes.extend(others);
         for (path, what) in CONDITIONS {
             let (x, y) = (lookup(a, path), lookup(b, path));
             if let (Ok(x), Ok(y)) = (x, y)
@@ -187,12 +255,24 @@ pub fn compare(before: &Value, after: &Value, limits: &[Limit]) -> Result<Diff, 
         for path in FIGURES.iter().filter(|p| !limits.iter().any(|l| l.path == **p)) {
             // What an older report does not have cannot be shown.
             if let (Ok(before), Ok(after)) = (of(0, a, path), of(1, b, path)) {
-                diff.rows.push(Row { model: name.clone(), path: (*path).to_owned(), before, after, limit: None });
+                diff.rows.push(Row {
+                    model: name.clone(),
+                    from: from.clone(),
+                    path: (*path).to_owned(),
+                    before,
+                    after,
+                    limit: None,
+                });
             }
         }
+        if limits.is_empty() && !diff.rows.iter().any(|row| row.model == *name) {
+            return Err((1, DiffError::NothingCommon { model: name.clone() }));
+        }
         for limit in limits {
+            same_step(a, b, name, &limit.path).map_err(|error| (1, error))?;
             diff.rows.push(Row {
                 model: name.clone(),
+                from: from.clone(),
                 path: limit.path.clone(),
                 before: of(0, a, &limit.path)?,
                 after: of(1, b, &limit.path)?,
@@ -201,6 +281,38 @@ pub fn compare(before: &Value, after: &Value, limits: &[Limit]) -> Result<Diff, 
         }
     }
     Ok(diff)
+}
+
+/// The operators of a report's steps, in order.
+fn steps(report: &Value) -> Option<Vec<&str>> {
+    report["steps"].as_array()?.iter().map(|step| step["name"].as_str()?.split(' ').next()).collect()
+}
+
+/// Where the layers of two networks do not match, in a sentence.
+fn other_steps(before: &[&str], after: &[&str], model: &str) -> Option<String> {
+    let of = |steps: &[&str], at: usize| steps.get(at).map_or("no step", |name| *name).to_owned();
+    let first = (0..before.len().max(after.len())).find(|&at| before.get(at) != after.get(at))?;
+    let (b, a) = (of(before, first), of(after, first));
+    let (then, now) = (before.len(), after.len());
+    Some(format!(
+        "the layers of {model} do not match: {then} steps before, {now} now; the first other one is step {first}, {b} before, {a} now"
+    ))
+}
+
+/// Refuses a figure of a step that is another operator in the other report.
+fn same_step(before: &Value, after: &Value, model: &str, path: &str) -> Result<(), DiffError> {
+    let step = path.strip_prefix("steps.").and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
+    let (Some(step), Some(old), Some(new)) = (step, steps(before), steps(after)) else { return Ok(()) };
+    match (old.get(step), new.get(step)) {
+        (Some(b), Some(a)) if a != b => Err(DiffError::OtherStep {
+            model: model.to_owned(),
+            path: path.to_owned(),
+            step,
+            before: (*b).to_owned(),
+            after: (*a).to_owned(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn words(value: &Value) -> String {
@@ -282,7 +394,7 @@ impl Diff {
             let (before, after) = (number(row.before), number(row.after));
             text += &format!(
                 "| {} | {} | {before} | {after} | {change} | {limit} | {verdict} |\n",
-                escape(&row.model),
+                row.from.iter().map(|from| escape(from) + " \u{2192} ").collect::<String>() + &escape(&row.model),
                 escape(&row.path)
             );
         }
@@ -342,6 +454,47 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    #[test]
+    fn variants_of_one_network_are_compared() {
+        let step = |kind: &str, n: u64| json!({ "name": format!("{kind} out"), "instructions": n });
+        let one = |name: &str, kinds: [&str; 2]| {
+            json!({ "model": name, "instructions": 7, "sram": { "total": 5 }, "flash": { "total": 9 },
+                    "steps": kinds.map(|kind| step(kind, 3)) })
+        };
+        let (int8, mixed) = (one("int8", ["CONV_2D", "MEAN"]), one("mixed", ["CONV_2D", "QUANTIZE"]));
+        let diff = compare(&int8, &mixed, &limits("instructions=+0,steps.0.instructions=+0"), &[]).unwrap();
+        assert!(diff.passes() && diff.missing.is_empty() && diff.added.is_empty(), "{diff:?}");
+        assert!(diff.markdown().contains("| int8 \u{2192} mixed | instructions |"), "{}", diff.markdown());
+        assert!(diff.notes[0].contains("step 1, MEAN before, QUANTIZE now"), "{:?}", diff.notes);
+        let other = compare(&int8, &mixed, &limits("steps.1.instructions=+0"), &[]).unwrap_err();
+        assert!(other.1.to_string().contains("different layers"), "{other:?}");
+        // Of several, one pair that is named.
+        let many = json!({ "models": [mixed, one("x", ["MEAN", "MEAN"])] });
+        let pair = |a: &str, b: &str| [(a.to_owned(), b.to_owned())];
+        let diff = compare(&int8, &many, &limits("flash=+0"), &pair("int8", "mixed")).unwrap();
+        assert!(
+            diff.passes()
+                && diff.added.is_empty()
+                && diff.missing.is_empty()
+                && diff.rows[0].from.as_deref() == Some("int8"),
+            "{diff:?}"
+        );
+        let none = compare(&int8, &many, &[], &pair("int8", "y")).unwrap_err();
+        assert_eq!((none.0, none.1.to_string().as_str()), (1, "it has no network `y`; there are: mixed, x"));
+        // Without the pair nothing is guessed.
+        let diff = compare(&int8, &many, &limits("flash=+0"), &[]).unwrap();
+        assert!(!diff.passes() && diff.notes[0].contains("--pair int8=mixed"), "{diff:?}");
+    }
+
+    #[test]
+    fn plans_are_compared_with_plans_only() {
+        let plan = |bytes: u64| json!({ "model": "a", "total_bytes": bytes, "modelled_instructions": null, "schedule": "auto" });
+        let diff = compare(&plan(10), &plan(12), &limits("total_bytes=+1"), &[]).unwrap();
+        assert!(!diff.passes() && diff.rows.len() == 1, "{diff:?}");
+        let both = compare(&report(1, 1), &json!({ "model": "a.tflite", "total_bytes": 3 }), &[], &[]).unwrap_err();
+        assert_eq!(both.1, DiffError::NothingCommon { model: "a.tflite".into() });
+    }
+
     fn report(instructions: u64, stack: u64) -> Value {
         json!({ "model": "a.tflite", "board": "b", "instructions": instructions, "matches_host": true,
                 "sram": { "arena": 1000, "stack": stack, "total": 1000 + stack }, "flash": { "total": 5000 },
@@ -393,13 +546,13 @@ mod tests {
     #[test]
     fn figures_groups_and_paths_are_compared() {
         let gate = limits("sram=+0,flash=+1%,instructions=+0,sram.stack=+8,steps.0.instructions=+1%");
-        assert!(compare(&report(100, 64), &report(100, 64), &gate).unwrap().passes());
-        assert!(compare(&report(100, 64), &report(99, 60), &gate).unwrap().passes());
-        let diff = compare(&report(100, 64), &report(101, 70), &gate).unwrap();
+        assert!(compare(&report(100, 64), &report(100, 64), &gate, &[]).unwrap().passes());
+        assert!(compare(&report(100, 64), &report(99, 60), &gate, &[]).unwrap().passes());
+        let diff = compare(&report(100, 64), &report(101, 70), &gate, &[]).unwrap();
         let failed: Vec<_> = diff.rows.iter().filter(|r| !r.passes()).map(|r| r.path.as_str()).collect();
         assert_eq!(failed, ["sram", "instructions"]);
         assert!(!diff.passes());
-        assert!(compare(&report(100, 64), &report(101, 70), &[]).unwrap().passes(), "without limits all passes");
+        assert!(compare(&report(100, 64), &report(101, 70), &[], &[]).unwrap().passes(), "without limits all passes");
     }
 
     #[test]
@@ -409,17 +562,17 @@ mod tests {
             json!({ "models": names.iter().map(entry).collect::<Vec<_>>() })
         };
         let gate = limits("instructions=+0");
-        let diff = compare(&many(&["a", "b"]), &many(&["b", "c"]), &gate).unwrap();
+        let diff = compare(&many(&["a", "b"]), &many(&["b", "c"]), &gate, &[]).unwrap();
         assert_eq!((&diff.missing[..], &diff.added[..]), (&["a".to_owned()][..], &["c".to_owned()][..]));
-        assert!(!diff.passes() && compare(&many(&["a", "b"]), &many(&["b"]), &[]).unwrap().passes());
-        assert!(!compare(&many(&["wrong"]), &many(&["wrong"]), &[]).unwrap().passes());
-        assert_eq!(compare(&many(&["a"]), &many(&["a", "a"]), &[]), Err((1, DiffError::Twice("a".into()))));
-        assert_eq!(compare(&json!([1]), &many(&["a"]), &[]), Err((0, DiffError::NoReport)));
+        assert!(!diff.passes() && compare(&many(&["a", "b"]), &many(&["b"]), &[], &[]).unwrap().passes());
+        assert!(!compare(&many(&["wrong"]), &many(&["wrong"]), &[], &[]).unwrap().passes());
+        assert_eq!(compare(&many(&["a"]), &many(&["a", "a"]), &[], &[]), Err((1, DiffError::Twice("a".into()))));
+        assert_eq!(compare(&json!([1]), &many(&["a"]), &[], &[]), Err((0, DiffError::NoReport)));
     }
 
     #[test]
     fn what_is_not_there_is_answered_with_what_is() {
-        let fail = |path: &str| compare(&report(1, 1), &report(1, 1), &limits(path)).unwrap_err().1.to_string();
+        let fail = |path: &str| compare(&report(1, 1), &report(1, 1), &limits(path), &[]).unwrap_err().1.to_string();
         assert!(fail("sram.heap=+0").ends_with("there are: arena, stack, total"), "{}", fail("sram.heap=+0"));
         assert!(fail("ram=+0").contains("instructions, sram, steps"), "{}", fail("ram=+0"));
         assert!(fail("steps.1.instructions=+0").ends_with("0 to 0"));
@@ -430,7 +583,7 @@ mod tests {
     fn the_markdown_is_as_reviewed() {
         let mut after = report(1_234_567, 60);
         after["board"] = json!("c");
-        let diff = compare(&report(1_200_000, 64), &after, &limits("instructions=+1%,sram.stack=+0")).unwrap();
+        let diff = compare(&report(1_200_000, 64), &after, &limits("instructions=+1%,sram.stack=+0"), &[]).unwrap();
         insta::assert_snapshot!("markdown", diff.markdown());
     }
 }

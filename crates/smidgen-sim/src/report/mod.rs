@@ -5,7 +5,7 @@
 
 mod diff;
 
-pub use diff::{Diff, DiffError, Limit, LimitError, Row, compare};
+pub use diff::{Diff, DiffError, Limit, LimitError, Pair, Row, compare};
 
 use serde::{Deserialize, Serialize};
 

@@ -17,6 +17,7 @@ use crate::support::Builtin;
 use call::{Call, Trouble};
 use cause::{Cause, HALF, NO_CONVERTER, OPEN, REPLACE, STATE, UINT8_ENDS, UINT8_WEIGHTS};
 use smidgen_ir::front::{Budget, Subject, Unsupported, listed as names, quoted};
+use smidgen_ir::validate::beyond_bounds;
 use smidgen_ir::{DataType, ElementType, Graph, Operator, Shape, Tensor, TensorId, infer};
 use std::borrow::Cow;
 use tensors::{Source, UINT8};
@@ -193,7 +194,9 @@ impl<'a> Reader<'a> {
         }
         let name = self.subgraph.get(subgraph::name)?.map_or(String::new(), |text| text.lossy());
         self.budget.take(name.len())?;
-        Ok((assemble(name, tensors, &wirings, operators, &inputs, &outputs), Vec::new()))
+        let graph = assemble(name, tensors, &wirings, operators, &inputs, &outputs);
+        let beyond = beyond_bounds(&graph);
+        Ok((graph, beyond))
     }
 
     fn report(&mut self, entry: Unsupported) -> Result<(), ReadError> {

@@ -52,6 +52,7 @@ impl Doctor {
         if self.json {
             out.json(&json!({
                 "complete": well,
+                "path": smidgen::sim::no_path().is_none(),
                 "plug_in": describe_plug_in(&plug_in),
                 "cores": findings.iter().map(|f| describe(f, plug_in.is_ok())).collect::<Vec<_>>(),
             }))?;
@@ -90,6 +91,10 @@ fn show(out: &mut Output, findings: &[Findings], plug_in: &Result<PathBuf, Plugi
         if let Some(source) = std::error::Error::source(error) {
             out.line(format!("  {}", visible(&source.to_string())))?;
         }
+    }
+    if let Some(advice) = smidgen::sim::no_path().filter(|_| plug_in.is_err() || findings.iter().any(|f| !f.builds())) {
+        out.line(format!("{BAD}missing{BAD:#}  PATH"))?;
+        out.wrapped(&format!("  {advice}"), 2)?;
     }
     // Cores that share a target share the remedy.
     let mut remedies: Vec<(String, Vec<String>)> = Vec::new();

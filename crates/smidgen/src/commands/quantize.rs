@@ -99,7 +99,7 @@ pub struct Quantize {
     /// What goes in and comes out of the network
     #[arg(long, value_enum, value_name = "TYPE", default_value_t)]
     ends: EndsName,
-    /// Write a page that shows which layer costs what
+    /// Write a page that shows which layer costs what, and accuracy before and after where samples have labels
     #[arg(long = "html", alias = "report", value_name = "FILE.html")]
     report: Option<PathBuf>,
     /// Print JSON
@@ -226,7 +226,8 @@ impl Quantize {
             self.data.tell(out, &set, &feeder, &indices)?;
         }
         let samples = self.samples(out, &set, &feeder, &indices)?;
-        let before_it = accuracy::before(out, &network, &self.data, &feeder, self.seed)?;
+        let calibrated = (&indices[..], set.part());
+        let before_it = accuracy::before(out, &network, &self.data, (&feeder, self.seed), calibrated)?;
         let known = feeder.pixel_range().filter(|_| set.holds_pixels());
         let options = Options {
             range: self.range,
@@ -358,7 +359,7 @@ impl Quantize {
             out.line(format!("output {k}  {ratio}"))?;
         }
         if let Some(accuracy) = accuracy {
-            let [float, now] = [accuracy.float, accuracy.quantised].map(Accuracy::share);
+            let [float, now] = accuracy.told();
             out.line(format!("top-1  {float} before, {now} after ({})", accuracy.samples()))?;
         }
         let [constants, int8] = quantised.constant_bytes;
@@ -393,20 +394,11 @@ impl Quantize {
                 let [constants, int8] = quantised.constant_bytes;
                 format!("exact; {} of what int8 takes", percent(constants as u64, int8 as u64, 1))
             }),
-            figure("Samples", samples.to_string(), &format!("seed {}", self.seed)),
+            figure("Samples", thousands(samples as u64), &format!("seed {}", self.seed)),
         ];
         for (k, ratio) in quantised.outputs.iter().enumerate() {
             let value = ratio.map_or_else(|| "no noise".to_owned(), |db| format!("{db:.1} dB"));
             figures.push(figure(&format!("Output {k}"), value, "signal over noise, measured"));
-        }
-        if let Some(accuracy) = accuracy {
-            let counted = format!("counted on {}", accuracy.samples());
-            figures.push(figure(
-                "Top-1 before",
-                Accuracy::share(accuracy.float),
-                &format!("the float network, {counted}"),
-            ));
-            figures.push(figure("Top-1 after", Accuracy::share(accuracy.quantised), &counted));
         }
         if let (Some(widened), Some([int8, now])) = (&quantised.widened, sram) {
             let [wide, all] = wide_layers(quantised);
@@ -452,6 +444,7 @@ impl Quantize {
             good: worst(&quantised.layers).is_none(),
             verdict,
             figures,
+            accuracy: accuracy.map(|accuracy| accuracy.summary(self.seed)),
             layers: rows.collect(),
         }
     }
@@ -574,10 +567,11 @@ fn describe(made: &Made<'_>, samples: usize) -> Value {
     json!({
         "samples": samples,
         "accuracy": accuracy.map(|accuracy| json!({
-            "float": accuracy.float,
-            "quantised": accuracy.quantised,
+            "float": accuracy.shares()[0],
+            "quantised": accuracy.shares()[1],
             "samples": accuracy.samples,
             "part": accuracy.part,
+            "calibrated_on_them": accuracy.calibrated,
         })),
         "bytes": after,
         "constant_bytes": quantised.constant_bytes[0],

@@ -4,6 +4,26 @@ use crate::support::{Folder, TINY};
 use std::fs;
 
 #[test]
+fn what_is_beyond_a_bound_is_listed_and_not_called_damaged() {
+    let folder = crate::support::Folder::new();
+    let text = |shape: &str| {
+        format!(
+            "graph \"g\"\ninputs(%0)\noutputs(%2)\n\n%0 \"wide\" : f32[{shape}]\n%1 \"also\" : f32[{shape}] = LOGISTIC(%0)\n\
+             %2 \"end\" : f32[{shape}] = LOGISTIC(%1)\n"
+        )
+    };
+    folder.write("rank.ir", text("1x1x2x1x2x1x2")).write("huge.ir", text("1x1000000x1000000x64"));
+    for name in ["rank.ir", "huge.ir"] {
+        let found = folder.smidgen(&["check", name, "--json"]).expect(3).json();
+        assert_eq!(found["unsupported"].as_array().unwrap().len(), 3, "{name}: {found}");
+        let told = folder.smidgen(&["inspect", name]).expect(3).stderr;
+        assert!(!told.contains("damaged"), "{told}");
+    }
+    folder.write("splat.ir", text("1x9000000").replace("\n%1", " = splat 0\n%1").replace("inputs(%0)", "inputs()"));
+    assert!(!folder.smidgen(&["inspect", "splat.ir"]).stderr.contains("damaged"));
+}
+
+#[test]
 fn a_supported_network_passes() {
     let folder = Folder::new();
     folder.write("tiny.ir", TINY);

@@ -36,6 +36,33 @@ fn reports_of_several_networks_are_matched_by_name() {
 }
 
 #[test]
+fn variants_of_other_names_are_compared() {
+    let folder = Folder::new();
+    let (int8, mixed) = (BEFORE.replace("a.tflite", "kws-int8.tflite"), BEFORE.replace("a.tflite", "kws-mixed.tflite"));
+    folder.write("int8.json", &int8).write("mixed.json", mixed.replace("\"total\": 9000", "\"total\": 6000"));
+    folder.write("many.json", format!("{{ \"models\": [{int8}, {mixed}] }}"));
+    let told =
+        folder.smidgen(&["diff", "int8.json", "mixed.json", "--fail-on", "flash=-4000,sram=+0"]).expect(0).stdout;
+    assert!(told.contains("| kws-int8.tflite \u{2192} kws-mixed.tflite | flash | 9,000 | 6,000 |"), "{told}");
+    let json = folder.smidgen(&["diff", "int8.json", "mixed.json", "--json"]).expect(0).json();
+    assert_eq!(json["rows"][0]["before_model"], "kws-int8.tflite", "{json}");
+    let pair = [
+        "diff",
+        "many.json",
+        "many.json",
+        "--pair",
+        "kws-int8.tflite=kws-mixed.tflite",
+        "--fail-on",
+        "flash=+0",
+        "--json",
+    ];
+    let json = folder.smidgen(&pair).expect(0).json();
+    assert_eq!(json["rows"].as_array().unwrap().len(), 3, "{json}");
+    let wrong = folder.smidgen(&["diff", "int8.json", "mixed.json", "--pair", "x=kws-mixed.tflite"]).expect(2).stderr;
+    assert!(wrong.contains("it has no network `x`"), "{wrong}");
+}
+
+#[test]
 fn what_cannot_be_compared_says_why() {
     let folder = Folder::new();
     folder.write("a.json", BEFORE).write("text.json", "hello").write("other.json", "{}");

@@ -3,6 +3,24 @@
 use crate::support::{Folder, finish};
 
 #[test]
+fn a_missing_path_is_told_as_what_it_is() {
+    let folder = Folder::new();
+    folder.write("tiny.ir", crate::support::TINY);
+    for (arguments, code) in [(&["doctor"][..], 1), (&["simulate", "tiny.ir", "--board", "mps2-an500"][..], 2)] {
+        let mut command = folder.command(arguments);
+        command.env_clear().env("XDG_CACHE_HOME", folder.path("cache"));
+        let finished = finish(&mut command);
+        // Where the tools lie in the system's own folders they are found all the same.
+        if finished.code != Some(0) {
+            let finished = finished.expect(code);
+            let said = finished.stdout + &finished.stderr;
+            let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(said.contains("the variable PATH is not set"), "{said}");
+        }
+    }
+}
+
+#[test]
 fn every_core_is_told_of_and_the_exit_code_follows() {
     let folder = Folder::new();
     let finished = folder.smidgen(&["doctor", "--json"]);

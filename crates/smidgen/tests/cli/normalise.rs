@@ -165,11 +165,14 @@ fn quantize_tells_how_often_the_network_was_and_is_right() {
     folder.write("raw.ir", RAW);
     let quantise = ["quantize", "raw.ir", "-o", "q.tflite", "--data", "set", "--normalise", "raw", "--html", "q.html"];
     let told = folder.smidgen(&quantise).expect(0).stdout;
-    assert!(told.contains("top-1  100.0 % before, 100.0 % after (36 samples)"), "{told}");
+    assert!(told.contains("top-1  100.00 % before, 100.00 % after (36 samples)"), "{told}");
     let json = folder.smidgen(&[&quantise[..], &["--json"]].concat()).expect(0).json();
-    assert_eq!(json["accuracy"], json!({ "float": 1.0, "quantised": 1.0, "samples": 36, "part": null }));
+    assert_eq!(
+        json["accuracy"],
+        json!({ "float": 1.0, "quantised": 1.0, "samples": 36, "part": null, "calibrated_on_them": true })
+    );
     let page = fs::read_to_string(folder.path("q.html")).unwrap();
-    assert!(page.contains("Top-1 before") && page.contains("Top-1 after"), "the page shows both");
+    assert!(page.contains("before: float") && page.contains("after: quantised"), "the page shows both");
 }
 
 #[test]

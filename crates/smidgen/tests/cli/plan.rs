@@ -86,6 +86,11 @@ fn the_page_is_written_whole_or_not_at_all() {
     let folder = demo();
     folder.smidgen(&["plan", "demo.ir", "--html", "plan.html", "--objective", "pareto"]).expect(0);
     let page = fs::read_to_string(folder.path("plan.html")).unwrap();
+    let json =
+        |arguments: &[&str]| folder.smidgen(&[&["plan", "demo.ir", "--json"], arguments].concat()).expect(0).json();
+    let layered = json(&["--schedule", "layer"])["total_bytes"].as_u64().unwrap();
+    assert_eq!(json(&[])["layer_by_layer_bytes"], layered, "the page and the JSON tell what layer by layer would take");
+    assert!(page.contains("<dt>layer by layer</dt>") && page.contains("layer by layer, bytes"));
     assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"));
     assert!(page.contains("Alternatives") && page.contains("demo.ir"));
     folder.smidgen(&["plan", "demo.ir", "--html", "no/such/plan.html"]).expect(2);

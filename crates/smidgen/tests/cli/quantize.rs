@@ -75,6 +75,40 @@ fn the_report_and_the_json_name_every_layer() {
 }
 
 #[test]
+fn the_page_tells_accuracy_before_and_after_where_samples_have_labels() {
+    let folder = Folder::new();
+    pictures(&folder);
+    folder.write("float.ir", BRIGHTNESS);
+    let page = |data: &str| {
+        let arguments =
+            ["quantize", "float.ir", "-o", "o.tflite", "--normalise", "unit", "--html", "r.html", "--data", data];
+        folder.smidgen(&arguments).expect(0);
+        fs::read_to_string(folder.path("r.html")).unwrap()
+    };
+    let told = page("set");
+    assert_eq!(told.matches("<td>100.00 %</td><td>12</td><td>12</td>").count(), 2, "before and after: {told}");
+    assert!(
+        told.contains("12 samples, taken from all classes in turn (seed 0); ranges were taken from them too"),
+        "{told}"
+    );
+    // Samples of another part flatter nobody: one that is wrong is counted before and after.
+    fs::create_dir_all(folder.path("split")).unwrap();
+    fs::rename(folder.path("set"), folder.path("split/train")).unwrap();
+    for (class, level) in [("a-dark", 250u8), ("b-middling", 128), ("c-bright", 250)] {
+        fs::create_dir_all(folder.path("split/test").join(class)).unwrap();
+        let picture = image::GrayImage::from_pixel(4, 4, image::Luma([level]));
+        picture.save(folder.path("split/test").join(class).join("0.png")).unwrap();
+    }
+    let told = page("split");
+    assert_eq!(told.matches("<td>66.67 %</td><td>2</td><td>3</td>").count(), 2, "{told}");
+    assert!(told.contains("of part `test`") && told.contains("ranges were not taken from them"), "{told}");
+    // Without labels nothing is said.
+    fs::create_dir_all(folder.path("plain")).unwrap();
+    fs::copy(folder.path("split/test/a-dark/0.png"), folder.path("plain/0.png")).unwrap();
+    assert!(!page("plain").contains("Accuracy"));
+}
+
+#[test]
 fn what_cannot_be_quantised_is_refused() {
     let folder = Folder::new();
     pictures(&folder);
@@ -83,7 +117,7 @@ fn what_cannot_be_quantised_is_refused() {
     let tried = |model: &str, out: &str, data: &str| folder.smidgen(&["quantize", model, "-o", out, "--data", data]);
     let empty = tried("float.ir", "o.tflite", "empty").expect(2);
     assert!(empty.stderr.contains("holds no pictures"), "{}", empty.stderr);
-    let nan = tried("nan.ir", "o.tflite", "set").expect(4);
+    let nan = tried("nan.ir", "o.tflite", "set").expect(3);
     assert!(nan.stderr.contains("`kernel` of CONV_2D holds NaN"), "{}", nan.stderr);
     tried("float.ir", "o.onnx", "set").expect(2);
     tried("float.ir", "missing/o.tflite", "set").expect(2);

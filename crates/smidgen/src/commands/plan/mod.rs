@@ -14,11 +14,12 @@ use smidgen::boards::{self, Board};
 use smidgen::fit::{Fit, code_estimate};
 use smidgen::ir::visible_path;
 use smidgen::plan::certify::occupancy;
-use smidgen::plan::planner::{Advice, Objective, PlanOptions, PlanPoint, advise, flash, pareto};
-use smidgen::plan::{self, Lowered};
+use smidgen::plan::planner::{self, Advice, Objective, PlanOptions, PlanPoint, advise, flash, pareto};
+use smidgen::plan::{self, Lowered, ScheduleChoice};
 use smidgen::planning::{IntegerEnds, Planned, plan_network};
 use smidgen::scope::Scope;
 use smidgen::{Error, report};
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// Find the smallest memory for a network, or tell why it does not fit
@@ -120,7 +121,30 @@ struct Findings<'a> {
     integer_ends: Option<IntegerEnds>,
     advice: Option<Advice>,
     front: Vec<PlanPoint>,
+    layered: Option<Layered>,
     command: &'a Plan,
+}
+
+/// What the same network takes layer by layer.
+struct Layered {
+    /// Bytes of SRAM.
+    total_bytes: usize,
+    /// Live bytes at the peak of each step, by its name.
+    steps: HashMap<String, usize>,
+}
+
+impl Layered {
+    /// Plans a network so; `None` if that is beyond a bound of the planner's.
+    fn of(lowered: &Lowered) -> Option<Self> {
+        let options = PlanOptions { schedule: ScheduleChoice::Layer, ..PlanOptions::default() };
+        let planner::Plan { program, report } = planner::plan(lowered, &options).ok()?;
+        let mut steps = HashMap::new();
+        for (step, &live) in program.steps_of_runs().iter().zip(&occupancy(&program).live_bytes) {
+            let peak: &mut usize = steps.entry(program.steps[step.index()].name.clone()).or_default();
+            *peak = live.max(*peak);
+        }
+        Some(Self { total_bytes: report.total_bytes, steps })
+    }
 }
 
 impl Findings<'_> {
@@ -178,6 +202,7 @@ impl Plan {
             model: self.model.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
             advice: advise(&lowered, &options, &plan.report),
             integer_ends,
+            layered: Layered::of(&lowered),
             lowered,
             plan,
             board,

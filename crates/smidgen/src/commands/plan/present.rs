@@ -74,7 +74,7 @@ pub fn text(f: &Findings, map: &Occupancy, out: &mut Output) -> Result<(), Failu
     for row in steps(f, map) {
         table.row(vec![
             row.index.to_string(),
-            operator_of(&row.name).to_owned(),
+            row.kind,
             row.shape,
             report.steps[row.index].storage.clone(),
             row.runs.to_string(),
@@ -120,6 +120,17 @@ fn share(n: usize, of: Option<u32>) -> String {
     bytes(n) + &part.unwrap_or_default()
 }
 
+/// What the same network takes layer by layer, and how this plan compares.
+fn layered(f: &Findings) -> String {
+    match &f.layered {
+        None => "cannot be planned so".to_owned(),
+        Some(layered) => {
+            let part = percent(f.plan.report.total_bytes as u64, layered.total_bytes as u64, 1);
+            format!("{}; this plan takes {part} of it", bytes(layered.total_bytes))
+        }
+    }
+}
+
 fn figures(f: &Findings) -> Vec<Figure> {
     let report = &f.plan.report;
     let (scope, fit) = (f.scope(), f.fit());
@@ -140,6 +151,7 @@ fn figures(f: &Findings) -> Vec<Figure> {
         figure("kernel scratch", bytes(report.scratch_bytes), "exact, largest"),
         figure("accumulators", bytes(report.state_bytes), "exact"),
         figure("lower bound", bytes(report.lower_bound_bytes), &bound),
+        figure("layer by layer", layered(f), "exact; every tensor whole, one step after the other"),
         figure("constants in flash", share(fit.flash.constants, flash), "exact; code comes on top"),
         match (scope.instructions(report.instructions), scope.reason()) {
             (Some(count), _) => figure("instructions", thousands(count), &scope.modelled()),
@@ -196,13 +208,16 @@ fn steps(f: &Findings, map: &Occupancy) -> Vec<StepRow> {
     let rows = program.steps.iter().zip(&f.plan.report.steps).enumerate();
     rows.map(|(index, (step, said))| StepRow {
         index,
-        name: step.name.clone(),
+        kind: operator_of(&step.name).to_owned(),
+        name: step.name.split_once(' ').map_or_else(String::new, |(_, output)| output.to_owned()),
         shape: step.outputs.first().map_or_else(String::new, |t| shape(t.extent)),
         schedule: schedule_of(index),
         runs: said.runs,
         macs: said.macs,
         scratch: said.scratch_bytes,
         live: live[index],
+        // Steps of another plan may come in another order.
+        layered: f.layered.as_ref().and_then(|layered| layered.steps.get(&step.name).copied()),
     })
     .collect()
 }
@@ -283,6 +298,7 @@ pub fn json(f: &Findings) -> Value {
         "least": report.least.map(|l| json!({
             "total_bytes": l.total_bytes, "modelled_instructions": scope.instructions(l.instructions),
         })),
+        "layer_by_layer_bytes": f.layered.as_ref().map(|layered| layered.total_bytes),
         "lower_bound_bytes": report.lower_bound_bytes,
         "optimal": report.optimal,
         "constants_bytes": fit.flash.constants,

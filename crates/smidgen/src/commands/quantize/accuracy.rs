@@ -1,6 +1,6 @@
 //! How often the network is right before and after, where the data have labels.
 
-use crate::console::format::percent;
+use crate::console::format::{percent, thousands};
 use crate::console::output::Output;
 use crate::console::samples::Data;
 use crate::console::sense::{better_normalisation, classes_differ};
@@ -9,6 +9,7 @@ use smidgen::data::set::Part;
 use smidgen::data::{Dataset, Feeder, Normalise};
 use smidgen::evaluate::{Protocol, Skipped, class_count};
 use smidgen::ir::cost;
+use smidgen::report;
 use smidgen::{Error, Evaluation, LowerOptions, Network, Runner, evaluate};
 use std::sync::atomic::AtomicBool;
 
@@ -22,32 +23,60 @@ const MOST_MACS: u64 = 10_000_000_000;
 pub struct Before {
     set: Dataset,
     indices: Vec<usize>,
-    accuracy: f64,
+    right: u64,
+    /// Ranges are taken from these samples too.
+    calibrated: bool,
 }
 
-/// Shares of right answers, 0 to 1, on the same samples.
+/// Right answers of both networks on the same samples.
 #[derive(Clone, Debug)]
 pub struct Accuracy {
     /// Of the float network.
-    pub float: f64,
+    pub float: u64,
     /// Of the quantised one.
-    pub quantised: f64,
+    pub quantised: u64,
     /// How many samples.
-    pub samples: usize,
+    pub samples: u64,
     /// The part of the data that they are of, where it has several.
     pub part: Option<String>,
+    /// Ranges were taken from these samples too, which flatters.
+    pub calibrated: bool,
 }
 
 impl Accuracy {
-    /// A share in words.
-    pub fn share(part: f64) -> String {
-        percent((part * 1e4).round() as u64, 10_000, 1)
+    /// The shares, 0 to 1.
+    pub fn shares(&self) -> [f64; 2] {
+        [self.float, self.quantised].map(|right| right as f64 / self.samples.max(1) as f64)
     }
 
-    /// Where it was counted.
+    /// The shares in words.
+    pub fn told(&self) -> [String; 2] {
+        [self.float, self.quantised].map(|right| percent(right, self.samples, 2))
+    }
+
+    /// Where they were counted.
     pub fn samples(&self) -> String {
-        let part = self.part.as_ref().map_or_else(String::new, |part| format!(" of the part `{part}`"));
-        format!("{} samples{part}", self.samples)
+        let part = self.part.as_ref().map_or_else(String::new, |part| format!(" of part `{part}`"));
+        format!("{} samples{part}", thousands(self.samples))
+    }
+
+    /// For the report.
+    pub fn summary(&self, seed: u64) -> report::quant::Accuracy {
+        let [before_share, after_share] = self.told();
+        let seen =
+            if self.calibrated { "were taken from them too, which flatters" } else { "were not taken from them" };
+        report::quant::Accuracy {
+            before: self.float,
+            after: self.quantised,
+            before_share,
+            after_share,
+            samples: self.samples,
+            said: format!(
+                "{}, taken from all classes in turn (seed {seed}); ranges {seen}. Classes are taken to be in the order of the data's; \
+                 `smidgen eval` counts more samples, and by other names.",
+                self.samples()
+            ),
+        }
     }
 }
 
@@ -57,14 +86,15 @@ fn count(network: &Network, set: &Dataset, indices: &[usize], feeder: &Feeder) -
     evaluate(network.graph(), &runner, set, indices, protocol, (&|| {}, &AtomicBool::new(false)))
 }
 
-/// Counts how often the float network is right on samples of the data's test part, a few for a large network; nothing where samples
-/// have no labels or the network no output for their classes. Warns where what comes out makes no sense.
+/// Counts how often the float network is right on samples that ranges are not taken from: of the data's test part, or those of the same part behind
+/// the calibrated ones; these themselves where there are no others. A few for a large network; nothing where samples have no labels or the
+/// network no output for their classes. Warns where what comes out makes no sense.
 pub fn before(
     out: &mut Output,
     network: &Network,
     data: &Data,
-    feeder: &Feeder,
-    seed: u64,
+    (feeder, seed): (&Feeder, u64),
+    (calibrated, part): (&[usize], Option<&str>),
 ) -> Result<Option<Before>, Failure> {
     let set = data.open(Part::Test)?;
     let classes = set.classes().len();
@@ -75,7 +105,10 @@ pub fn before(
     let graph = network.graph();
     let macs: u64 = graph.operators.iter().filter_map(|operator| cost::macs(graph, operator)).sum();
     let samples = (MOST_MACS / macs.max(1)).clamp(LEAST as u64, MOST as u64) as usize;
-    let indices = set.choose(samples, seed);
+    let first = if set.part() == part { calibrated.len() } else { 0 };
+    let others = set.choose(first + samples, seed).split_off(first.min(set.items().len()));
+    let again = others.is_empty();
+    let indices = if again { calibrated[..calibrated.len().min(samples)].to_vec() } else { others };
     let waiting = progress::waiting(out, "counting how often the float network is right");
     let result = count(network, &set, &indices, feeder)?;
     drop(waiting);
@@ -83,7 +116,7 @@ pub fn before(
     let protocol = Protocol { feeder, labels: None, strict: false };
     let better = better_normalisation(out, (network, &runner), (data, &set), (&result, &indices), protocol)?;
     better.into_iter().for_each(|better| out.warn(better.told()));
-    Ok(Some(Before { accuracy: result.accuracy(), set, indices }))
+    Ok(Some(Before { right: result.top1, set, indices, calibrated: again }))
 }
 
 impl Before {
@@ -95,7 +128,8 @@ impl Before {
         let result = count(network, &self.set, &self.indices, &feeder)?;
         drop(waiting);
         let part = self.set.part().map(str::to_owned);
-        Ok(Accuracy { float: self.accuracy, quantised: result.accuracy(), samples: result.samples as usize, part })
+        let (float, calibrated) = (self.right, self.calibrated);
+        Ok(Accuracy { float, quantised: result.top1, samples: result.samples, part, calibrated })
     }
 }
 
