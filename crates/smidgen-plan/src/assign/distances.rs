@@ -2,8 +2,8 @@
 
 use super::FREE;
 
-/// Objects up to which a square table is kept: 8 MiB. Of more objects few pairs are live together, and only those are kept.
-const SQUARE: usize = 1024;
+/// Objects up to which a square table is kept: 40 MiB. As many can be live together; of more objects few pairs are, and only those are kept.
+const SQUARE: usize = 2304;
 
 /// Distances of ordered pairs; [`FREE`] for those that nobody has restricted.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -315,10 +315,13 @@ impl<'a> Walk<'a> {
             Blocks::new(order, *region, depth).reads_all_first()
         };
         // Pairs of one input and one output get their own treatment; all others are as between runs.
+        // Inputs that lie as they did before the run have been paired when the later one of them came to be.
+        let unchanged = |a: &Active| is_input(a) && self.window[a.object] == Some(a.during);
         for (i, a) in active.iter().enumerate() {
+            let known = unchanged(a);
             for b in &active[..i] {
                 let mixed = is_input(a) && is_output(b) || is_input(b) && is_output(a);
-                if !mixed {
+                if !mixed && !(known && unchanged(b)) {
                     sink.pair((a.object, a.during), (b.object, b.during));
                 }
             }

@@ -66,6 +66,8 @@ pub(crate) struct Blocks {
     /// Channels of a block at a time; all of them but in planes.
     channels: usize,
     staged: bool,
+    /// They stand for smaller ones.
+    coarse: bool,
 }
 
 impl Blocks {
@@ -83,7 +85,7 @@ impl Blocks {
             Block::Planes { channels, .. } => channels.clamp(1, depth.max(1)),
             _ => depth,
         };
-        Self { region, depth, elements, per_row, rows_per_block, channels, staged: order.staged }
+        Self { region, depth, elements, per_row, rows_per_block, channels, staged: order.staged, coarse: false }
     }
 
     /// The whole run reads before it writes.
@@ -173,22 +175,48 @@ impl Reader<'_> {
 /// The first output index of `from .. to` that reads any input along one axis, and the first input index it reads.
 fn next_reading(reach: &Reach, from: usize, to: usize, input: usize) -> Option<(usize, usize)> {
     // Windows wholly in the padding before the input are passed over at once; in the padding after it all are empty.
-    let from = match *reach {
+    let from = match reach {
         Reach::Window { extent, stride, before } => {
-            let beyond = before - extent as isize + 1;
-            from.max((beyond.max(0) as usize).div_ceil(stride.max(1)))
+            let beyond = before - *extent as isize + 1;
+            from.max((beyond.max(0) as usize).div_ceil((*stride).max(1)))
         }
-        Reach::Table(_) | Reach::All => from,
+        Reach::Table(table) => return next_in_table(table, from, to, input),
+        Reach::All => from,
     };
-    (from..to).find_map(|index| {
-        let (start, end) = reach.needs((index, index + 1), input);
-        if start < end { Some(Some((index, start))) } else { matches!(reach, Reach::Window { .. }).then_some(None) }
-    })?
+    let (start, end) = reach.needs((from, from + 1), input);
+    (from < to && start < end).then_some((from, start))
+}
+
+/// The same in a table, whose bounds never decrease: what is empty is passed over by halving, since a concatenation's input is read by few of
+/// its channels.
+fn next_in_table(table: &[(usize, usize)], mut from: usize, to: usize, input: usize) -> Option<(usize, usize)> {
+    while from < to {
+        let (start, end) = table[from];
+        if start < end.min(input) {
+            return Some((from, start));
+        }
+        // Whatever reads something begins here or later, so it ends later.
+        from += 1 + table[from + 1..to].partition_point(|&(_, end)| end.min(input) <= start);
+    }
+    None
+}
+
+/// Readers of one run beyond which its blocks are whole rows. Each block is a moment for each reader: with as many of both, time would grow with
+/// the square of a concatenation's inputs.
+const MOST_READERS: usize = 48;
+
+/// Rows in place of smaller blocks, as if a row's first input were read when its last output is written: distances may come out greater,
+/// never less.
+fn coarse(region: Region, depth: usize) -> Blocks {
+    Blocks { coarse: true, ..Blocks::new(Order { block: Block::Row, staged: false }, region, depth) }
 }
 
 /// The moments of one run.
 pub(crate) fn within(order: Order, region: Region, writer: Writer, readers: &[Reader]) -> Within {
-    let blocks = Blocks::new(order, region, writer.extent.depth);
+    let mut blocks = Blocks::new(order, region, writer.extent.depth);
+    if readers.len() > MOST_READERS && blocks.per_row > 1 {
+        blocks = coarse(region, writer.extent.depth);
+    }
     moments(blocks, candidates(&blocks, readers), &boundaries(&blocks, readers), writer, readers)
 }
 
@@ -196,7 +224,8 @@ pub(crate) fn within(order: Order, region: Region, writer: Writer, readers: &[Re
 fn moments(blocks: Blocks, look_at: Vec<usize>, boundaries: &[usize], writer: Writer, readers: &[Reader]) -> Within {
     let region = blocks.region;
     let mut result = Within { distance: vec![None; readers.len()], peak: 0 };
-    let mut moment = |written: usize, needed: &dyn Fn(&Reader) -> usize| {
+    // What stands for smaller blocks counts for distances alone: it need not come about, and the peak is a lower bound.
+    let mut moment = |written: usize, real: bool, needed: &dyn Fn(&Reader) -> usize| {
         let written = written.max(writer.live.1);
         let mut total = written - writer.live.0;
         for (reader, distance) in readers.iter().zip(&mut result.distance) {
@@ -207,23 +236,27 @@ fn moments(blocks: Blocks, look_at: Vec<usize>, boundaries: &[usize], writer: Wr
                 *distance = Some(distance.map_or(needed, |d| d.max(needed)));
             }
         }
-        result.peak = result.peak.max(total);
+        if real {
+            result.peak = result.peak.max(total);
+        }
     };
     let count = blocks.count();
     // Before anything is written, and when all is.
-    moment(writer.live.1, &|reader| reader.first_needed(blocks.start(0), region));
-    moment(if count == 0 { 0 } else { blocks.end(count - 1, &writer) }, &|reader| reader.first_needed(None, region));
+    moment(writer.live.1, true, &|reader| reader.first_needed(blocks.start(0), region));
+    moment(if count == 0 { 0 } else { blocks.end(count - 1, &writer) }, true, &|reader| {
+        reader.first_needed(None, region)
+    });
     for k in look_at {
         let end = blocks.end(k, &writer);
         if !blocks.staged {
-            moment(end - writer.element, &|reader| reader.first_needed(blocks.start(k), region));
+            moment(end - writer.element, !blocks.coarse, &|reader| reader.first_needed(blocks.start(k), region));
         } else {
             for &channel in boundaries {
                 let written = end - (blocks.depth - channel) * writer.element;
-                moment(written, &|reader| reader.first_of_channels(blocks.rows(k), channel, region));
+                moment(written, !blocks.coarse, &|reader| reader.first_of_channels(blocks.rows(k), channel, region));
             }
         }
-        moment(end, &|reader| reader.first_needed(blocks.start(k + 1), region));
+        moment(end, true, &|reader| reader.first_needed(blocks.start(k + 1), region));
     }
     result
 }
@@ -413,7 +446,17 @@ mod tests {
             let blocks = Blocks::new(order, region, out.depth);
             let channels: Vec<usize> = (blocks.channels..blocks.depth).step_by(blocks.channels).collect();
             let all = moments(blocks, (0..blocks.count()).collect(), &channels, writer, &readers);
-            prop_assert_eq!(within(order, region, writer, &readers), all);
+            prop_assert_eq!(within(order, region, writer, &readers), all.clone());
+            // Rows in their place demand at least as much, and their peak is one that comes about.
+            if blocks.per_row > 1 {
+                let rows = coarse(region, out.depth);
+                let whole: Vec<usize> = (0..rows.count()).collect();
+                let coarse = moments(rows, whole, &[], writer, &readers);
+                prop_assert!(coarse.peak <= all.peak);
+                for (rough, exact) in coarse.distance.iter().zip(&all.distance) {
+                    prop_assert!(exact.is_none_or(|exact| rough.is_some_and(|rough| rough >= exact)), "{rough:?} {exact:?}");
+                }
+            }
         }
     }
 }
