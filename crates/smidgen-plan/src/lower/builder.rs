@@ -3,7 +3,7 @@
 use super::error::Refusal;
 use super::options::LowerOptions;
 use crate::access::{Block, Order};
-use crate::kernel::Kernel;
+use crate::kernel::{Elementwise, Kernel};
 use crate::program::{
     BufferId, BufferSpec, Constant, ConstantId, Extent, Lowered, Operand, Port, Step, StepId, Target,
 };
@@ -30,6 +30,8 @@ pub(super) struct Builder<'g> {
     loaded: Vec<Option<BufferId>>,
     /// For constant tensors, the constant that holds their elements as they are.
     plain: Vec<Option<ConstantId>>,
+    /// How many operators and outputs read each tensor.
+    readers: Vec<u32>,
     current: usize,
 }
 
@@ -44,8 +46,11 @@ impl<'g> Builder<'g> {
             places: vec![None; count],
             loaded: vec![None; count],
             plain: vec![None; count],
+            readers: vec![0; count],
             current: 0,
         };
+        let read = graph.operators.iter().flat_map(|operator| &operator.inputs).chain(&graph.outputs);
+        read.for_each(|id| builder.readers[id.index()] += 1);
         for (i, tensor) in graph.tensors.iter().enumerate() {
             if tensor.is_constant() {
                 builder.places[i] = Some(Place::Constant(TensorId(i as u32)));
@@ -135,6 +140,36 @@ impl<'g> Builder<'g> {
         self.input(input);
         self.places[output.index()] = self.places[input.index()];
         Ok(())
+    }
+
+    /// Lets the step before do what a table does to the only operator's input that it writes: tables one behind the other are one. False, and
+    /// nothing is changed, if that step is no table's, or others read what it writes.
+    pub fn follow_table(
+        &mut self,
+        input: (TensorId, Operand),
+        output: TensorId,
+        table: &[i8; 256],
+    ) -> Result<bool, Refusal> {
+        let (from, Operand::Buffer(buffer, _)) = input else { return Ok(false) };
+        let table_before = |step: &Step| {
+            matches!(step.kernel, Kernel::Elementwise(Elementwise::TableI8)) && step.outputs[0].buffer == buffer
+        };
+        // Under another shape the same bytes may have other readers.
+        let only = self.readers[from.index()] == 1 && self.lowered.buffers[buffer.index()].tensor == Some(from);
+        if !only || !self.lowered.steps.last().is_some_and(table_before) {
+            return Ok(false);
+        }
+        self.alias(from, output)?;
+        let (name, operator) = (&self.tensor(output).name, self.graph.operators[self.current].op.name());
+        let spec = &mut self.lowered.buffers[buffer.index()];
+        (spec.name, spec.tensor) = (name.clone(), Some(output));
+        if let Some(step) = self.lowered.steps.last_mut() {
+            step.name = format!("{}, {operator} {name}", step.name);
+            for byte in &mut self.lowered.constants[step.constants[0].index()].bytes {
+                *byte = table[usize::from(*byte)] as u8;
+            }
+        }
+        Ok(true)
     }
 
     /// Adds a constant.

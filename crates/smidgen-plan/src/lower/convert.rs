@@ -44,7 +44,7 @@ pub(super) fn quantize(builder: &mut Builder, operator: &Operator) -> Result<(),
         (Stored::Float32, _) => push_one(builder, operator, Elementwise::Quantise { to, scale, zero_point }, vec![]),
         (Stored::Int8, Stored::Int8) => {
             let table = tables::requantise(Ends { from: per_tensor(x)?, to: (scale, zero_point) });
-            push_table(builder, operator, &table);
+            return push_table(builder, operator, &table);
         }
         _ => {
             let (input_scale, input_zero) = per_tensor(x)?;

@@ -52,7 +52,7 @@ pub(super) fn unary(builder: &mut Builder, operator: &Operator, kind: UnaryKind)
         ElementType::Int8 => {
             let ends = tables::Ends { from: quant::int8(x)?, to: quant::int8(y)? };
             let table = tables::unary(kind, ends)?;
-            push_table(builder, operator, &table);
+            push_table(builder, operator, &table)?;
         }
         ElementType::Int16 => wide::unary(builder, operator, kind)?,
         ElementType::Float32 => push_one(builder, operator, Elementwise::UnaryF32(real(kind)), vec![]),
@@ -62,16 +62,26 @@ pub(super) fn unary(builder: &mut Builder, operator: &Operator, kind: UnaryKind)
 }
 
 /// Adds a step that looks every element up.
-pub(super) fn push_table(builder: &mut Builder, operator: &Operator, table: &[i8; 256]) {
+pub(super) fn push_table(builder: &mut Builder, operator: &Operator, table: &[i8; 256]) -> Result<(), Refusal> {
     let input = builder.activation(operator.inputs[0]);
-    push_table_of(builder, operator, input, table);
+    push_table_of(builder, operator, (operator.inputs[0], input), table)
 }
 
 /// The same for any of its inputs.
-fn push_table_of(builder: &mut Builder, operator: &Operator, input: Operand, table: &[i8; 256]) {
+fn push_table_of(
+    builder: &mut Builder,
+    operator: &Operator,
+    input: (TensorId, Operand),
+    table: &[i8; 256],
+) -> Result<(), Refusal> {
+    // Where every operator is to be seen by itself, as when a network is verified, none is left out.
+    if builder.options.kernels == KernelSet::Device && builder.follow_table(input, operator.outputs[0], table)? {
+        return Ok(());
+    }
     let name = format!("{} table", builder.tensor(operator.outputs[0]).name);
     let table = builder.constant_i8(name, table);
-    push_of(builder, operator, input, Elementwise::TableI8, vec![table]);
+    push_of(builder, operator, input.1, Elementwise::TableI8, vec![table]);
+    Ok(())
 }
 
 fn real(kind: UnaryKind) -> float::Unary {
@@ -213,8 +223,7 @@ fn push_two(builder: &mut Builder, operator: &Operator, function: Two) -> Result
         && [a, b][at] == Extent::of(output)
     {
         let input = seen(builder, ids[at], [a, b][at]);
-        push_table_of(builder, operator, input, &table);
-        return Ok(());
+        return push_table_of(builder, operator, (ids[at], input), &table);
     }
     let on_device = match &function {
         Two::Int8(int8::Binary::Sum(sum)) if set == KernelSet::Device => sum::terms(sum),
