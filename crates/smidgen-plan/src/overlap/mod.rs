@@ -321,7 +321,8 @@ impl<'a> Walk<'a> {
             let known = unchanged(a);
             for b in &active[..i] {
                 let mixed = is_input(a) && is_output(b) || is_input(b) && is_output(a);
-                if !mixed && !(known && unchanged(b)) {
+                let paired = mixed || known && unchanged(b);
+                if !paired {
                     sink.pair((a.object, a.during), (b.object, b.during));
                 }
             }
