@@ -212,6 +212,21 @@ outputs(%12, %13, %14, %16, %18, %20)
 %20 "bmul2" : i8[1x16x8x8]{0.05; 2} = MUL(%18, %19)
 "#;
 
+/// Pools of several sizes.
+const POOLS: &str = r#"
+graph "pools"
+inputs(%0)
+outputs(%1, %2, %3, %4, %5, %6)
+
+%0 "x" : i8[1x16x16x16]{0.02; -3}
+%1 "max2" : i8[1x8x8x16]{0.02; -3} = MAX_POOL_2D(%0) window=[2, 2] stride=[2, 2] padding=valid
+%2 "max3" : i8[1x8x8x16]{0.02; -3} = MAX_POOL_2D(%0) window=[3, 3] stride=[2, 2] padding=same
+%3 "max8" : i8[1x2x2x16]{0.02; -3} = MAX_POOL_2D(%0) window=[8, 8] stride=[8, 8] padding=valid
+%4 "mean2" : i8[1x8x8x16]{0.02; -3} = AVERAGE_POOL_2D(%0) window=[2, 2] stride=[2, 2] padding=valid
+%5 "mean5" : i8[1x12x12x16]{0.02; -3} = AVERAGE_POOL_2D(%0) window=[5, 5] stride=[1, 1] padding=valid
+%6 "mean8" : i8[1x2x2x16]{0.02; -3} = AVERAGE_POOL_2D(%0) window=[8, 8] stride=[8, 8] padding=valid
+"#;
+
 /// Measures networks on an emulated Cortex-M7 and holds the model to it.
 fn holds(path: &Path, arguments: &[&str], most: f64) {
     let output = Command::new(env!("CARGO_BIN_EXE_smidgen"))
@@ -249,6 +264,9 @@ fn the_model_holds_for_int4_weights_float_ends_floats_and_elementwise_operators(
     let path = folder.path().join("elementwise.ir");
     fs::write(&path, ELEMENTWISE).unwrap();
     holds(&path, &[], 0.05);
+    let path = folder.path().join("pools.ir");
+    fs::write(&path, POOLS).unwrap();
+    holds(&path, &[], 0.1);
     let Some(shared) = shared() else {
         println!("no real models: int4 weights and floats are not measured");
         return;
