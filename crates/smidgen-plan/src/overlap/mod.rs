@@ -10,7 +10,8 @@ use crate::access::Block;
 use crate::assign::Constraints;
 use crate::program::{BufferId, BufferSpec, Lowered, Operand, Run, Step, StepId};
 use crate::simulate::{Liveness, Storage, Touch, Window};
-use within::{Blocks, Reader, Writer, within};
+use std::cell::RefCell;
+use within::{Blocks, Last, Reader, Writer};
 
 /// Alignment of scratch and of state in bytes: kernels see them as 32-bit words.
 pub const WORD_ALIGN: usize = 4;
@@ -155,6 +156,7 @@ struct Walk<'a> {
     /// For each object that is alive, where it stands in `alive`.
     place: Vec<usize>,
     total: usize,
+    last: RefCell<Last<'a>>,
 }
 
 /// An object that the current run touches.
@@ -188,6 +190,7 @@ impl<'a> Walk<'a> {
             window,
             alive: Vec::new(),
             total: 0,
+            last: RefCell::default(),
         }
     }
 
@@ -294,7 +297,7 @@ impl<'a> Walk<'a> {
         &self,
         index: usize,
         run: &Run,
-        step: Option<(StepId, &Step)>,
+        step: Option<(StepId, &'a Step)>,
         active: &[Active],
         sink: &mut S,
     ) -> usize {
@@ -393,8 +396,9 @@ impl<'a> Walk<'a> {
             ));
         }
         let (inputs, readers): (Vec<&Active>, Vec<Reader>) = readers.into_iter().unzip();
-        let within = within(order, *region, writer, &readers);
-        for (input, distance) in inputs.iter().zip(within.distance) {
+        let mut last = self.last.borrow_mut();
+        let within = last.within(order, *region, writer, readers);
+        for (input, &distance) in inputs.iter().zip(&within.distance) {
             if let Some(distance) = distance {
                 sink.distance(output.object, input.object, distance);
                 // The end of the input stays where it is until the run is over.
