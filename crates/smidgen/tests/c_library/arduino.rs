@@ -146,6 +146,44 @@ fn the_library_links_with_the_published_flags_of_boards() {
     }
 }
 
+/// Families of boards that exist, as Arduino calls them. A library for one processor is not for every one.
+const ARCHITECTURES: [&str; 21] = [
+    "STM32F1",
+    "STM32F4",
+    "esp32",
+    "mbed",
+    "mbed_giga",
+    "mbed_nano",
+    "mbed_nicla",
+    "mbed_opta",
+    "mbed_portenta",
+    "mbed_rp2040",
+    "nRF5",
+    "nrf52",
+    "nrf54l15",
+    "renesas_portenta",
+    "renesas_uno",
+    "rp2040",
+    "sam",
+    "samd",
+    "silabs",
+    "stm32",
+    "zephyr",
+];
+
+#[test]
+fn libraries_of_all_processors_name_families_that_exist() {
+    let cases =
+        [("esp32c3", "esp32c6"), ("rp2350", "cortex-m33"), ("mps2-an385", "cortex-m3"), ("rp2040", "cortex-m0")];
+    for (board, folder) in cases {
+        let Some(files) = demo(board) else { continue };
+        let properties = String::from_utf8_lossy(&files["demo/library.properties"]).into_owned();
+        let names = properties.lines().find_map(|line| line.strip_prefix("architectures=")).unwrap();
+        assert!(names.split(',').all(|name| ARCHITECTURES.contains(&name)), "{board}: {names}");
+        assert!(files.contains_key(&format!("demo/src/{folder}/libdemo.a")), "{board}");
+    }
+}
+
 /// The rules for libraries that Arduino's linter goes by, as far as they concern what is written here.
 #[test]
 fn the_library_keeps_to_the_rules_for_libraries() {
@@ -178,10 +216,7 @@ fn the_library_keeps_to_the_rules_for_libraries() {
         "Other",
     ];
     assert!(categories.contains(&fields["category"]));
-    // A library for one processor is not for every architecture; these are names of packages that exist.
-    let known =
-        ["mbed", "mbed_nano", "mbed_nicla", "nrf52", "renesas_uno", "renesas_portenta", "samd", "stm32", "STM32F4"];
-    assert!(fields["architectures"].split(',').all(|architecture| known.contains(&architecture)), "{properties}");
+    assert!(fields["architectures"].split(',').all(|name| ARCHITECTURES.contains(&name)), "{properties}");
     assert!(files.contains_key(&format!("demo/src/{}", fields["includes"])));
     assert_eq!((fields["precompiled"], fields["ldflags"]), ("full", "-ldemo"));
     for file in ["README.md", "LICENSE-MIT", "LICENSE-APACHE", "keywords.txt", "examples/Predict/Predict.ino"] {

@@ -140,10 +140,12 @@ fn the_example_computes_what_the_host_computes() {
     if !gcc(folder.path(), &arguments) {
         return;
     }
-    // C++ takes the header as well.
-    let header =
-        ["-x", "c++", "-std=c++11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-fsyntax-only", "include/demo.h"];
-    assert!(gcc(folder.path(), &[&TARGET[..3], &header].concat()));
+    // So do older and newer C, and C++.
+    for (language, standard) in [("c", "-std=c99"), ("c", "-std=c17"), ("c++", "-std=c++11"), ("c++", "-std=c++17")] {
+        let header =
+            ["-x", language, standard, "-Wall", "-Wextra", "-Werror", "-pedantic", "-fsyntax-only", "include/demo.h"];
+        assert!(gcc(folder.path(), &[&TARGET[..3], &header].concat()), "{standard}");
+    }
     let Some(console) = emulated(folder.path(), "demo.elf") else { return };
     assert_eq!(numbers(&console), expected(&network), "{console}");
 }
