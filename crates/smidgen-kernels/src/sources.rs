@@ -64,6 +64,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "int8/device/lanes.rs"
     "int8/device/mod.rs"
     "int8/device/nibbles.rs"
+    "int8/device/pairs.rs"
     "int8/device/product.rs"
     "int8/device/sum.rs"
     "int8/device/tails.rs"

@@ -14,6 +14,7 @@ pub mod finish;
 mod fully_connected;
 pub mod lanes;
 pub mod nibbles;
+mod pairs;
 mod product;
 mod sum;
 mod tails;

@@ -7,8 +7,9 @@
 //! y = SSAT8((SMLAW(a, 256 x0) + SMLAW(b, 256 x1) + c) ASR 20)        SMLAW(w, x) = floor(w * x / 2^16)
 //! ```
 
+use super::pairs::{Pairwise, pixels, rows};
 use crate::memory::{Arena, Bounds};
-use crate::operand::{Operand, pieces, zip};
+use crate::operand::Operand;
 use crate::view::{Region, View};
 
 /// Bits that terms have below the output's.
@@ -42,7 +43,7 @@ impl Terms {
 /// `output[i] = terms(a[i], b[i])`. Order: one element at a time; that a few elements are read before the first of them is written keeps
 /// that promise.
 pub fn sum<B: Bounds>(
-    mut arena: Arena<'_, i8, B>,
+    arena: Arena<'_, i8, B>,
     a: Operand<'_, i8, B>,
     b: Operand<'_, i8, B>,
     output: View,
@@ -50,27 +51,13 @@ pub fn sum<B: Bounds>(
     depth: usize,
     terms: &Terms,
 ) {
-    let dense = |o: &Operand<'_, i8, B>| o.step == 1 && o.view.pixel_stride == depth;
-    if !(dense(&a) && dense(&b) && output.pixel_stride == depth) {
-        return zip(arena, a, b, output, region, depth, |a, b| terms.apply(a, b));
-    }
-    pieces(region, depth, true, |y, x, count| {
-        let (from_a, from_b, to) = (a.view.at(y, x), b.view.at(y, x), output.at(y, x));
-        let mut pointer = |o: &Operand<'_, i8, B>, from: usize| match o.constant {
-            Some(data) => data.span(from, count).as_ptr(),
-            None => arena.pointer(from, count).cast_const(),
-        };
-        let (a, b) = (pointer(&a, from_a), pointer(&b, from_b));
-        let to = arena.pointer(to, count);
-        // SAFETY: all three are good for `count` elements, and nothing else uses the arena meanwhile.
-        unsafe { span(a, b, to, count, terms) };
-    });
+    rows(arena, a, b, output, region, depth, terms);
 }
 
 /// The same pixel by pixel, for operands with all channels of which one may be the same for several pixels: their steps are 1 and are not
 /// looked at.
 pub fn sum_by_pixels<B: Bounds>(
-    mut arena: Arena<'_, i8, B>,
+    arena: Arena<'_, i8, B>,
     a: Operand<'_, i8, B>,
     b: Operand<'_, i8, B>,
     output: View,
@@ -78,47 +65,19 @@ pub fn sum_by_pixels<B: Bounds>(
     depth: usize,
     terms: &Terms,
 ) {
-    if region.x0 >= region.x1 {
-        return;
-    }
-    let last = region.x1 - region.x0 - 1;
-    for y in region.y0..region.y1 {
-        // Where a row begins takes a division, the next pixel an addition.
-        let mut pointer = |o: &Operand<'_, i8, B>| {
-            let (from, count) = (o.view.at(y, region.x0), last * o.view.pixel_stride + depth);
-            match o.constant {
-                Some(data) => data.span(from, count).as_ptr(),
-                None => arena.pointer(from, count).cast_const(),
-            }
-        };
-        let (mut from_a, mut from_b) = (pointer(&a), pointer(&b));
-        let mut to = arena.pointer(output.at(y, region.x0), last * output.pixel_stride + depth);
-        for _ in region.x0..region.x1 {
-            // SAFETY: all three are good for the pixels of the row, and nothing else uses the arena meanwhile.
-            unsafe { span(from_a, from_b, to, depth, terms) };
-            from_a = from_a.wrapping_add(a.view.pixel_stride);
-            from_b = from_b.wrapping_add(b.view.pixel_stride);
-            to = to.wrapping_add(output.pixel_stride);
-        }
-    }
+    pixels(arena, a, b, output, region, depth, terms);
 }
 
-/// Elements that lie behind one another.
-///
-/// # Safety
-/// All pointers are good for `count` elements.
-#[inline(always)]
-unsafe fn span(a: *const i8, b: *const i8, to: *mut i8, count: usize, terms: &Terms) {
-    let rest = count & 3;
-    // SAFETY: the caller's promise; the rest is what the quads leave.
-    unsafe {
-        let quads = count - rest;
-        if quads > 0 {
-            of_quads(a, b, to, quads / 4, terms);
-        }
-        for i in quads..count {
-            to.add(i).write(terms.apply(a.add(i).read(), b.add(i).read()));
-        }
+impl Pairwise for Terms {
+    #[inline(always)]
+    fn apply(&self, a: i8, b: i8) -> i8 {
+        Terms::apply(self, a, b)
+    }
+
+    #[inline(always)]
+    unsafe fn of_quads(&self, a: *const i8, b: *const i8, to: *mut i8, quads: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { of_quads(a, b, to, quads, self) }
     }
 }
 
