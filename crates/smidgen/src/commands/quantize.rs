@@ -14,6 +14,7 @@ use crate::console::{Failure, interrupt, progress};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use smidgen::data::Dataset;
+use smidgen::data::picture::Normalisation;
 use smidgen::data::set::Part;
 use smidgen::evaluate::{EvaluateError, prepared};
 use smidgen::ir::visible_path;
@@ -281,6 +282,14 @@ impl Quantize {
         };
         // What is left of its right answers, with pixels as they were calibrated.
         let accuracy = before_it.map(|before| before.after(out, &result, &self.data, &feeder)).transpose()?;
+        // The named ones are told again by the input's range.
+        if set.holds_pixels()
+            && feeder.normalisation().is_some_and(|n| !Normalisation::KNOWN.contains(&n) && n.channels().is_some())
+        {
+            out.warn(
+                "the written file cannot say which --mean and --std its pixels were calibrated with: give the same to `eval`, `run` and `compile`",
+            );
+        }
         let made = Made { quantised: &quantised, sizes, sram, accuracy: accuracy.as_ref() };
         if let Some(path) = &self.report {
             let page = report::quant::html(&self.summary(&made, samples.len()))

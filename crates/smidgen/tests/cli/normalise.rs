@@ -204,6 +204,20 @@ fn firmware_gets_a_function_for_each_channel_where_channels_differ() {
     // Pictures prepared on the host are the same numbers.
     let json = folder.smidgen(&["eval", "q.tflite", "--data", "set", "--json"]).expect(0).json();
     assert_eq!(json["top1"], 1.0, "{json}");
+    let own = [
+        "quantize",
+        "colours.ir",
+        "-o",
+        "own.tflite",
+        "--data",
+        "set",
+        "--mean",
+        "0.2,0.5,0.7",
+        "--std",
+        "0.1,0.2,0.4",
+    ];
+    let told = folder.smidgen(&own).expect(0).stderr;
+    assert!(told.contains("give the same to `eval`, `run` and `compile`"), "{told}");
     let one = folder.smidgen(&["compile", "q.tflite", "--board", "rp2040", "-o", "out", "--mean", "0", "--std", "1"]);
     one.expect(0);
     let api = fs::read_to_string(folder.path("out/rust/src/lib.rs")).unwrap();
