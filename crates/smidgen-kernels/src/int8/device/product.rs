@@ -90,6 +90,7 @@ impl Pairwise for Products {
         Products::apply(self, a, b)
     }
 
+    #[cfg(all(target_arch = "arm", feature = "dsp"))]
     #[inline(always)]
     unsafe fn of_quads(&self, a: *const i8, b: *const i8, to: *mut i8, quads: usize) {
         // SAFETY: the caller's promise.
@@ -97,19 +98,42 @@ impl Pairwise for Products {
     }
 }
 
-/// Four elements at a time, read before they are written.
-///
-/// # Safety
-/// All pointers are good for four times `quads` elements; `quads` is at least 1.
-#[cfg(not(all(target_arch = "arm", feature = "dsp")))]
-unsafe fn of_quads(a: *const i8, b: *const i8, to: *mut i8, quads: usize, products: &Products) {
-    for i in 0..quads {
-        // SAFETY: the caller's promise; arrays of int8 need no alignment.
-        unsafe {
-            let (a, b) = (a.cast::<[i8; 4]>().add(i).read(), b.cast::<[i8; 4]>().add(i).read());
-            to.cast::<[i8; 4]>().add(i).write(core::array::from_fn(|k| products.apply(a[k], b[k])));
-        }
-    }
+/// Takes four elements of each operand and leaves their scaled products, from the first to the last, in r12, r11, r10 and r8. Registers
+/// as in [`of_quads`].
+#[cfg(all(target_arch = "arm", feature = "dsp"))]
+macro_rules! scaled_products {
+    () => {
+        "ldr r8, [r0], #4
+        ldr r9, [r1], #4
+        sxtb16 r10, r8
+        sxtb16 r8, r8, ror #8
+        sxtb16 r11, r9
+        sxtb16 r9, r9, ror #8
+        ssub16 r10, r10, r4
+        ssub16 r8, r8, r4
+        ssub16 r11, r11, r5
+        ssub16 r9, r9, r5
+        smulbb r12, r10, r11
+        smultt r10, r10, r11
+        smulbb r11, r8, r9
+        smultt r8, r8, r9
+        lsl r12, r12, #15
+        lsl r10, r10, #15
+        lsl r11, r11, #15
+        lsl r8, r8, #15
+        and r9, lr, r12, asr #31
+        sub r9, r7, r9
+        smmla r12, r12, r6, r9
+        and r9, lr, r11, asr #31
+        sub r9, r7, r9
+        smmla r11, r11, r6, r9
+        and r9, lr, r10, asr #31
+        sub r9, r7, r9
+        smmla r10, r10, r6, r9
+        and r9, lr, r8, asr #31
+        sub r9, r7, r9
+        smmla r8, r8, r6, r9"
+    };
 }
 
 /// Four elements at a time, read before they are written.
@@ -134,38 +158,9 @@ unsafe extern "C" fn of_quads(a: *const i8, b: *const i8, to: *mut i8, quads: us
         it eq
         cmpeq r9, #127
         bne 3f
-        2:
-        ldr r8, [r0], #4
-        ldr r9, [r1], #4
-        sxtb16 r10, r8
-        sxtb16 r8, r8, ror #8
-        sxtb16 r11, r9
-        sxtb16 r9, r9, ror #8
-        ssub16 r10, r10, r4
-        ssub16 r8, r8, r4
-        ssub16 r11, r11, r5
-        ssub16 r9, r9, r5
-        smulbb r12, r10, r11
-        smultt r10, r10, r11
-        smulbb r11, r8, r9
-        smultt r8, r8, r9
-        lsl r12, r12, #15
-        lsl r10, r10, #15
-        lsl r11, r11, #15
-        lsl r8, r8, #15
-        and r9, lr, r12, asr #31
-        sub r9, r7, r9
-        smmla r12, r12, r6, r9
-        and r9, lr, r11, asr #31
-        sub r9, r7, r9
-        smmla r11, r11, r6, r9
-        and r9, lr, r10, asr #31
-        sub r9, r7, r9
-        smmla r10, r10, r6, r9
-        and r9, lr, r8, asr #31
-        sub r9, r7, r9
-        smmla r8, r8, r6, r9
-        ssat r12, #8, r12, asr #14
+        2:",
+        scaled_products!(),
+        "ssat r12, #8, r12, asr #14
         ssat r11, #8, r11, asr #14
         ssat r10, #8, r10, asr #14
         ssat r8, #8, r8, asr #14
@@ -178,38 +173,9 @@ unsafe extern "C" fn of_quads(a: *const i8, b: *const i8, to: *mut i8, quads: us
         pop {{r4-r11, pc}}
         3:
         push {{r8, r9, lr}}
-        4:
-        ldr r8, [r0], #4
-        ldr r9, [r1], #4
-        sxtb16 r10, r8
-        sxtb16 r8, r8, ror #8
-        sxtb16 r11, r9
-        sxtb16 r9, r9, ror #8
-        ssub16 r10, r10, r4
-        ssub16 r8, r8, r4
-        ssub16 r11, r11, r5
-        ssub16 r9, r9, r5
-        smulbb r12, r10, r11
-        smultt r10, r10, r11
-        smulbb r11, r8, r9
-        smultt r8, r8, r9
-        lsl r12, r12, #15
-        lsl r10, r10, #15
-        lsl r11, r11, #15
-        lsl r8, r8, #15
-        and r9, lr, r12, asr #31
-        sub r9, r7, r9
-        smmla r12, r12, r6, r9
-        and r9, lr, r11, asr #31
-        sub r9, r7, r9
-        smmla r11, r11, r6, r9
-        and r9, lr, r10, asr #31
-        sub r9, r7, r9
-        smmla r10, r10, r6, r9
-        and r9, lr, r8, asr #31
-        sub r9, r7, r9
-        smmla r8, r8, r6, r9
-        ldrd r9, lr, [sp]
+        4:",
+        scaled_products!(),
+        "ldrd r9, lr, [sp]
         asr r12, r12, #14
         asr r11, r11, #14
         asr r10, r10, #14

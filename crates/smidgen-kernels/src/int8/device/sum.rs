@@ -74,25 +74,11 @@ impl Pairwise for Terms {
         Terms::apply(self, a, b)
     }
 
+    #[cfg(all(target_arch = "arm", feature = "dsp"))]
     #[inline(always)]
     unsafe fn of_quads(&self, a: *const i8, b: *const i8, to: *mut i8, quads: usize) {
         // SAFETY: the caller's promise.
         unsafe { of_quads(a, b, to, quads, self) }
-    }
-}
-
-/// Four elements at a time, read before they are written.
-///
-/// # Safety
-/// All pointers are good for four times `quads` elements; `quads` is at least 1.
-#[cfg(not(all(target_arch = "arm", feature = "dsp")))]
-unsafe fn of_quads(a: *const i8, b: *const i8, to: *mut i8, quads: usize, terms: &Terms) {
-    for i in 0..quads {
-        // SAFETY: the caller's promise; arrays of int8 need no alignment.
-        unsafe {
-            let (a, b) = (a.cast::<[i8; 4]>().add(i).read(), b.cast::<[i8; 4]>().add(i).read());
-            to.cast::<[i8; 4]>().add(i).write(core::array::from_fn(|k| terms.apply(a[k], b[k])));
-        }
     }
 }
 
