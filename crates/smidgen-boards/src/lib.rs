@@ -110,16 +110,10 @@ impl Core {
     }
 
     /// Flags for GCC and Clang that name the core, floating point aside.
-    pub fn gcc_flags(self) -> &'static [&'static str] {
+    pub fn gcc_flags(self) -> [String; 2] {
         match self {
-            Self::CortexM0 => &["-mcpu=cortex-m0", "-mthumb"],
-            Self::CortexM0Plus => &["-mcpu=cortex-m0plus", "-mthumb"],
-            Self::CortexM3 => &["-mcpu=cortex-m3", "-mthumb"],
-            Self::CortexM4 => &["-mcpu=cortex-m4", "-mthumb"],
-            Self::CortexM7 => &["-mcpu=cortex-m7", "-mthumb"],
-            Self::CortexM33 => &["-mcpu=cortex-m33", "-mthumb"],
-            Self::CortexM55 => &["-mcpu=cortex-m55", "-mthumb"],
-            Self::Rv32imc => &["-march=rv32imc", "-mabi=ilp32"],
+            Self::Rv32imc => ["-march=rv32imc".to_owned(), "-mabi=ilp32".to_owned()],
+            arm => [format!("-mcpu={arm}"), "-mthumb".to_owned()],
         }
     }
 

@@ -206,7 +206,6 @@ impl Api<'_> {
     fn pixels(&self, out: &mut Source) {
         let Some(pixels) = &self.options.pixels else { return };
         let element = if pixels.wide { "i16" } else { "i8" };
-        let [first, ..] = &pixels.stored[..] else { return };
         let each = pixels.stored.len() > 1;
         out.line(if each {
             "/// The stored number for a pixel of 0 to 255 of a channel of the network, 0 to 2; a greater one is taken for the last."
@@ -218,11 +217,12 @@ impl Api<'_> {
             out.line("/// The network's channels are blue, green and red, in this order.");
         }
         out.line(format!("/// Normalised as {}.", plain_up_to(&pixels.description, 240)));
+        let channel = if each { "channel: usize, " } else { "" };
+        out.line(format!("pub const fn pixel({channel}value: u8) -> {element} {{"));
         let expressions: Option<Vec<String>> =
             pixels.stored.iter().map(|stored| pixel_expression(stored, element)).collect();
         match expressions {
             Some(all) if each => {
-                out.line(format!("pub const fn pixel(channel: usize, value: u8) -> {element} {{"));
                 out.line("    match channel {");
                 for (channel, expression) in all.iter().enumerate() {
                     let pattern = if channel + 1 == all.len() { "_".to_owned() } else { channel.to_string() };
@@ -230,31 +230,22 @@ impl Api<'_> {
                 }
                 out.line("    }");
             }
-            Some(all) => {
-                out.line(format!("pub const fn pixel(value: u8) -> {element} {{"));
-                out.line(format!("    {}", all[0]));
-            }
-            None if each => {
+            Some(all) => out.line(format!("    {}", all[0])),
+            None => {
                 let count = pixels.stored.len();
-                out.line(format!("pub const fn pixel(channel: usize, value: u8) -> {element} {{"));
+                let (kind, margin) =
+                    if each { (format!("[[{element}; 256]; {count}]"), 12) } else { (format!("[{element}; 256]"), 8) };
                 out.line("    #[rustfmt::skip]");
-                out.line(format!("    const STORED: [[{element}; 256]; {count}] = ["));
+                out.line(format!("    const STORED: {kind} = ["));
                 for stored in &pixels.stored {
-                    out.line("        [");
-                    out.add(&fill(stored.iter().map(ToString::to_string), 12));
-                    out.line("        ],");
+                    let table = fill(stored.iter().map(ToString::to_string), margin);
+                    out.add(&if each { format!("        [\n{table}        ],\n") } else { table });
                 }
                 out.line("    ];");
-                out.line(format!("    let channel = if channel < {count} {{ channel }} else {{ {} }};", count - 1));
-                out.line("    STORED[channel][value as usize]");
-            }
-            None => {
-                out.line(format!("pub const fn pixel(value: u8) -> {element} {{"));
-                out.line("    #[rustfmt::skip]");
-                out.line(format!("    const STORED: [{element}; 256] = ["));
-                out.add(&fill(first.iter().map(ToString::to_string), 8));
-                out.line("    ];");
-                out.line("    STORED[value as usize]");
+                if each {
+                    out.line(format!("    let channel = if channel < {count} {{ channel }} else {{ {} }};", count - 1));
+                }
+                out.line(format!("    STORED{}[value as usize]", if each { "[channel]" } else { "" }));
             }
         }
         out.line("}\n");

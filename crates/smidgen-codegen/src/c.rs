@@ -4,9 +4,11 @@
 
 use crate::Options;
 use crate::helpers;
-use crate::ports::PortInfo;
+use crate::memory;
+use crate::ports::{PortInfo, ports};
 use crate::source::{Source, identifier, plain};
-use smidgen_plan::Program;
+use smidgen_ir::Graph;
+use smidgen_plan::{Certified, Program};
 
 /// What is printed from.
 pub(crate) struct C<'a> {
@@ -27,7 +29,15 @@ pub(crate) struct Function {
     body: String,
 }
 
-impl C<'_> {
+impl<'a> C<'a> {
+    /// The graph is the one that the Program was made from.
+    pub fn new(program: &'a Certified, graph: &Graph, options: &'a Options) -> Self {
+        let (inputs, outputs) = ports(program, graph, options.ports.as_ref());
+        let tiles = program.buffers.iter().filter(|b| b.width < b.spec.extent.cols).count();
+        let (constants, _) = memory::pack(program);
+        Self { program, options, inputs, outputs, tiles, constants: constants.len() }
+    }
+
     pub fn name(&self) -> String {
         identifier(&self.options.name)
     }
@@ -254,7 +264,7 @@ impl C<'_> {
         out.line(" * the same model from two threads or interrupts at once; different models are independent.");
         if let Some(processor) = &self.options.processor {
             out.line(" *");
-            out.line(format!(" * The library is compiled for the {}: {}", processor.title, processor.flags()));
+            out.line(format!(" * The library is compiled for the {}: {}", processor.title, processor.flags(" ")));
         }
         out.line(" *");
         self.example().iter().for_each(|line| out.line(format!(" *     {line}")));
@@ -483,7 +493,7 @@ impl C<'_> {
              \"${{CMAKE_CURRENT_LIST_DIR}}/lib/lib{name}.a\"\n    INTERFACE_INCLUDE_DIRECTORIES \"${{CMAKE_CURRENT_LIST_DIR}}/include\")\n"
         );
         if let Some(processor) = &self.options.processor {
-            let flags = [&processor.gcc_flags[..], &processor.float_flags].concat().join(";");
+            let flags = processor.flags(";");
             text += &format!(
                 "\n# What the library was built for, the {}. Flags of your own that agree with it may stand in place of these.\noption({upper}_SET_FLAGS \
                  \"Compile and link what uses {name} with the flags of its processor\" ON)\nif({upper}_SET_FLAGS)\n    set_target_properties({name} \

@@ -26,8 +26,8 @@ pub struct Processor {
 
 impl Processor {
     /// Flags for GCC and Clang.
-    pub(crate) fn flags(&self) -> String {
-        [&self.gcc_flags[..], &self.float_flags].concat().join(" ")
+    pub(crate) fn flags(&self, between: &str) -> String {
+        [&self.gcc_flags[..], &self.float_flags].concat().join(between)
     }
 
     pub(crate) fn is_arm(&self) -> bool {
@@ -110,7 +110,7 @@ pub(crate) fn rust_page(facts: &Facts, package: &str, example: &str) -> String {
 /// The page of the C library.
 pub(crate) fn c_page(facts: &Facts, name: &str, example: &[String]) -> String {
     let built = facts.options.processor.as_ref().map_or_else(String::new, |processor| {
-        let flags = processor.flags();
+        let flags = processor.flags(" ");
         format!(
             "## Flags\n\nThe archive was built for the {} (Rust's `{}`). Compile and link with\n\n```text\n{flags}\n```\n\nor with what agrees with it: the \
              header refuses another kind of processor, and another way to pass floating-point numbers. CMake passes these flags on to what links \

@@ -154,10 +154,7 @@ pub struct CLibrary {
 
 /// Prints a Program for C. `rust` is what [`rust_crate`] gave for the same arguments.
 pub fn c_library(program: &Certified, graph: &Graph, options: &Options, rust: &Files) -> CLibrary {
-    let (inputs, outputs) = ports::ports(program, graph, options.ports.as_ref());
-    let tiles = program.buffers.iter().filter(|b| b.width < b.spec.extent.cols).count();
-    let (constants, _) = memory::pack(program);
-    let c = c::C { program, options, inputs, outputs, tiles, constants: constants.len() };
+    let c = c::C::new(program, graph, options);
     let name = identifier(&options.name);
     let text = |files: &[(String, String)]| -> Files {
         files.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes())).collect()
@@ -165,7 +162,7 @@ pub fn c_library(program: &Certified, graph: &Graph, options: &Options, rust: &F
     let mut project =
         text(&[("Cargo.toml".to_owned(), c.manifest(&package(options))), ("src/lib.rs".to_owned(), c.exports())]);
     project.extend(rust.iter().map(|(path, bytes)| (format!("network/{path}"), bytes.clone())));
-    let facts = facts(program, options, constants.len());
+    let facts = facts(program, options, c.constants);
     let mut files = text(&[
         (format!("include/{name}.h"), c.header(program.digest())),
         ("CMakeLists.txt".to_owned(), c.cmake()),
@@ -185,12 +182,9 @@ pub fn arduino_library(
     architectures: &[&str],
     folders: &[String],
 ) -> Files {
-    let (inputs, outputs) = ports::ports(program, graph, options.ports.as_ref());
-    let tiles = program.buffers.iter().filter(|b| b.width < b.spec.extent.cols).count();
-    let (constants, _) = memory::pack(program);
-    let c = c::C { program, options, inputs, outputs, tiles, constants: constants.len() };
+    let c = c::C::new(program, graph, options);
     let name = c.name();
-    let facts = facts(program, options, constants.len());
+    let facts = facts(program, options, c.constants);
     let text = [
         ("library.properties".to_owned(), c.properties(architectures)),
         ("keywords.txt".to_owned(), c.keywords()),

@@ -109,7 +109,7 @@ fn processor(core: Core, abi: Option<FloatAbi>) -> Processor {
         title: core.title().to_owned(),
         target: abi.unwrap_or_default().target(core),
         rustc_flags: owned(core.rustc_flags()),
-        gcc_flags: owned(core.gcc_flags()),
+        gcc_flags: core.gcc_flags().to_vec(),
         float_flags: abi.map_or_else(Vec::new, |abi| owned(core.float_flags(abi == FloatAbi::Hard))),
         dsp: core.has_dsp(),
     }
