@@ -251,11 +251,6 @@ impl Dataset {
         }
     }
 
-    /// True if the samples are files of pictures.
-    pub fn holds_pictures(&self) -> bool {
-        !self.holds_arrays()
-    }
-
     /// True if the samples are arrays, whose axes may lie in one order or another.
     pub fn holds_arrays(&self) -> bool {
         matches!(self.source, Source::Stacked(_))

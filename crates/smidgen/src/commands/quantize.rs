@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use smidgen::data::Dataset;
 use smidgen::data::picture::Normalisation;
 use smidgen::data::set::Part;
-use smidgen::evaluate::{EvaluateError, prepared};
+use smidgen::evaluate::{EvaluateError, Skipped, prepared};
 use smidgen::ir::visible_path;
 use smidgen::ir::{DataType, ElementType, Graph, Op};
 use smidgen::plan::planner::PlanOptions;
@@ -227,8 +227,7 @@ impl Quantize {
             self.data.tell(out, &set, &feeder, &indices)?;
         }
         let samples = self.samples(out, &set, &feeder, &indices)?;
-        let calibrated = (&indices[..], set.part());
-        let before_it = accuracy::before(out, &network, &self.data, (&feeder, self.seed), calibrated)?;
+        let before_it = accuracy::before(out, &network, &self.data, (&feeder, self.seed), (&indices, &set))?;
         let known = feeder.pixel_range().filter(|_| set.holds_pixels());
         let options = Options {
             range: self.range,
@@ -327,7 +326,7 @@ impl Quantize {
             let pictures = skipped.len() as u64;
             return Err(Error::from(EvaluateError::AllBroken { pictures, name, reason }).into());
         }
-        accuracy::skipped(out, &skipped, indices.len());
+        Skipped::told(&skipped, indices.len() as u64).into_iter().for_each(|text| out.warn(text));
         Ok(samples)
     }
 

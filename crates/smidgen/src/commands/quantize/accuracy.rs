@@ -7,10 +7,11 @@ use crate::console::sense::{better_normalisation, classes_differ};
 use crate::console::{Failure, progress};
 use smidgen::data::set::Part;
 use smidgen::data::{Dataset, Feeder, Normalise};
-use smidgen::evaluate::{Protocol, Skipped, class_count};
+use smidgen::evaluate::{Protocol, class_count};
 use smidgen::ir::cost;
 use smidgen::report;
 use smidgen::{Error, Evaluation, LowerOptions, Network, Runner, evaluate};
+use std::ops::Deref;
 use std::sync::atomic::AtomicBool;
 
 /// Most samples that are counted, ...
@@ -20,12 +21,29 @@ const LEAST: usize = 40;
 const MOST_MACS: u64 = 10_000_000_000;
 
 /// The float network on labelled samples.
-pub struct Before {
-    set: Dataset,
+pub struct Before<'s> {
+    set: Samples<'s>,
     indices: Vec<usize>,
     right: u64,
     /// Ranges are taken from these samples too.
     calibrated: bool,
+}
+
+/// What samples are taken from: the set that ranges are taken from, or another part of the same data.
+enum Samples<'s> {
+    Calibrated(&'s Dataset),
+    Other(Dataset),
+}
+
+impl Deref for Samples<'_> {
+    type Target = Dataset;
+
+    fn deref(&self) -> &Dataset {
+        match self {
+            Self::Calibrated(set) => set,
+            Self::Other(set) => set,
+        }
+    }
 }
 
 /// Right answers of both networks on the same samples.
@@ -80,23 +98,29 @@ impl Accuracy {
     }
 }
 
-fn count(network: &Network, set: &Dataset, indices: &[usize], feeder: &Feeder) -> Result<Evaluation, Error> {
-    let runner = Runner::new(network, &LowerOptions::default())?;
-    let protocol = Protocol { feeder, labels: None, strict: false };
-    evaluate(network.graph(), &runner, set, indices, protocol, (&|| {}, &AtomicBool::new(false)))
+fn count(
+    (network, runner): (&Network, &Runner),
+    set: &Dataset,
+    indices: &[usize],
+    protocol: Protocol,
+) -> Result<Evaluation, Error> {
+    evaluate(network.graph(), runner, set, indices, protocol, (&|| {}, &AtomicBool::new(false)))
 }
 
 /// Counts how often the float network is right on samples that ranges are not taken from: of the data's test part, or those of the same part behind
 /// the calibrated ones; these themselves where there are no others. A few for a large network; nothing where samples have no labels or the
 /// network no output for their classes. Warns where what comes out makes no sense.
-pub fn before(
+pub fn before<'s>(
     out: &mut Output,
     network: &Network,
     data: &Data,
     (feeder, seed): (&Feeder, u64),
-    (calibrated, part): (&[usize], Option<&str>),
-) -> Result<Option<Before>, Failure> {
-    let set = data.open(Part::Test)?;
+    (calibrated, of): (&[usize], &'s Dataset),
+) -> Result<Option<Before<'s>>, Failure> {
+    let set = match (&data.split, of.part()) {
+        (None, Some(_)) => Samples::Other(data.open(Part::Test)?),
+        _ => Samples::Calibrated(of),
+    };
     let classes = set.classes().len();
     if classes < 2 || class_count(network.graph()).is_none_or(|outputs| outputs < classes) {
         return Ok(None);
@@ -105,35 +129,32 @@ pub fn before(
     let graph = network.graph();
     let macs: u64 = graph.operators.iter().filter_map(|operator| cost::macs(graph, operator)).sum();
     let samples = (MOST_MACS / macs.max(1)).clamp(LEAST as u64, MOST as u64) as usize;
-    let first = if set.part() == part { calibrated.len() } else { 0 };
+    let first = if set.part() == of.part() { calibrated.len() } else { 0 };
     let others = set.choose(first + samples, seed).split_off(first.min(set.items().len()));
     let again = others.is_empty();
     let indices = if again { calibrated[..calibrated.len().min(samples)].to_vec() } else { others };
-    let waiting = progress::waiting(out, "counting how often the float network is right");
-    let result = count(network, &set, &indices, feeder)?;
-    drop(waiting);
     let runner = Runner::new(network, &LowerOptions::default())?;
     let protocol = Protocol { feeder, labels: None, strict: false };
+    let waiting = progress::waiting(out, "counting how often the float network is right");
+    let result = count((network, &runner), &set, &indices, protocol)?;
+    drop(waiting);
     let better = better_normalisation(out, (network, &runner), (data, &set), (&result, &indices), protocol)?;
     better.into_iter().for_each(|better| out.warn(better.told()));
     Ok(Some(Before { right: result.top1, set, indices, calibrated: again }))
 }
 
-impl Before {
+impl Before<'_> {
     /// Counts the quantised network on the same samples, its pixels being what the float network's were.
     pub fn after(self, out: &mut Output, network: &Network, data: &Data, feeder: &Feeder) -> Result<Accuracy, Failure> {
         let normalise = feeder.normalisation().map_or(Normalise::Auto, Normalise::Fixed);
         let feeder = Feeder::new(network.interface(), normalise, data.pixels.fit.into());
+        let runner = Runner::new(network, &LowerOptions::default())?;
+        let protocol = Protocol { feeder: &feeder, labels: None, strict: false };
         let waiting = progress::waiting(out, "counting how often the quantised network is right");
-        let result = count(network, &self.set, &self.indices, &feeder)?;
+        let result = count((network, &runner), &self.set, &self.indices, protocol)?;
         drop(waiting);
         let part = self.set.part().map(str::to_owned);
         let (float, calibrated) = (self.right, self.calibrated);
         Ok(Accuracy { float, quantised: result.top1, samples: result.samples, part, calibrated })
     }
-}
-
-/// What is told of pictures that calibration left out.
-pub fn skipped(out: &mut Output, skipped: &[Skipped], of: usize) {
-    Skipped::told(skipped, of as u64).into_iter().for_each(|text| out.warn(text));
 }
