@@ -224,19 +224,33 @@ fn next_in_table(table: &[(usize, usize)], mut from: usize, to: usize, input: us
 /// the square of a concatenation's inputs.
 const MOST_READERS: usize = 48;
 
-/// Rows in place of smaller blocks, as if a row's first input were read when its last output is written: distances may come out greater,
-/// never less.
-fn coarse(region: Region, depth: usize) -> Blocks {
-    Blocks { coarse: true, ..Blocks::new(Order { block: Block::Row, staged: false }, region, depth) }
+/// Moments of one run, times its readers, beyond which its blocks are whole rows, or several. Only where a [table](Reach::Table) says what
+/// thousands of rows read are there as many: in a batch of thousands of images, say.
+const MOST_MOMENTS: usize = 1 << 18;
+
+/// So many rows in place of smaller blocks, as if a block's first input were read when its last output is written: distances may come out
+/// greater, never less.
+fn coarse(region: Region, depth: usize, rows: usize) -> Blocks {
+    let row = Blocks::new(Order { block: Block::Row, staged: false }, region, depth);
+    Blocks { rows_per_block: rows.max(1), coarse: true, ..row }
 }
 
 /// The moments of one run.
 pub(crate) fn within(order: Order, region: Region, writer: Writer, readers: &[Reader]) -> Within {
-    let mut blocks = Blocks::new(order, region, writer.extent.depth);
+    let depth = writer.extent.depth;
+    let mut blocks = Blocks::new(order, region, depth);
     if readers.len() > MOST_READERS && blocks.per_row > 1 {
-        blocks = coarse(region, writer.extent.depth);
+        blocks = coarse(region, depth, 1);
     }
-    moments(blocks, candidates(&blocks, readers), &boundaries(&blocks, readers), writer, readers)
+    let looks = |blocks: &Blocks| (candidates(blocks, readers), boundaries(blocks, readers));
+    let (mut look_at, mut channels) = looks(&blocks);
+    if look_at.len() * (channels.len() + 1) * readers.len() > MOST_MOMENTS {
+        let rows = (region.y1 - region.y0) * readers.len();
+        // Bands of whole blocks, of which none lies in two.
+        blocks = coarse(region, depth, rows.div_ceil(MOST_MOMENTS).next_multiple_of(blocks.rows_per_block.max(1)));
+        (look_at, channels) = looks(&blocks);
+    }
+    moments(blocks, look_at, &channels, writer, readers)
 }
 
 /// The greatest distances and sum, looking only at these blocks and, within them, only at these channels.
@@ -446,6 +460,7 @@ mod tests {
             inputs in prop::collection::vec((access(), extent(), prop::option::of(0usize..3000)), 1..3),
             element in prop::sample::select(vec![1usize, 4]),
             cut in (0usize..40, 1usize..40, 0usize..40, 1usize..40),
+            many in 1usize..4,
         ) {
             let (y0, x0) = (cut.0 % out.rows, cut.2 % out.cols);
             let region = Region { y0, y1: (y0 + cut.1).min(out.rows), x0, x1: (x0 + cut.3).min(out.cols) };
@@ -466,9 +481,9 @@ mod tests {
             let channels: Vec<usize> = (blocks.channels..blocks.depth).step_by(blocks.channels).collect();
             let all = moments(blocks, (0..blocks.count()).collect(), &channels, writer, &readers);
             prop_assert_eq!(within(order, region, writer, &readers), all.clone());
-            // Rows in their place demand at least as much, and their peak is one that comes about.
-            if blocks.per_row > 1 {
-                let rows = coarse(region, out.depth);
+            // Bands of rows in their place demand at least as much, and their peak is one that comes about.
+            if blocks.per_row > 1 || many > 1 {
+                let rows = coarse(region, out.depth, many * blocks.rows_per_block);
                 let whole: Vec<usize> = (0..rows.count()).collect();
                 let coarse = moments(rows, whole, &[], writer, &readers);
                 prop_assert!(coarse.peak <= all.peak);
