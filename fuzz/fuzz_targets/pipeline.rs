@@ -1,17 +1,31 @@
 //! Any bytes through every stage: read, print, clean up, lower, plan, certify, generate code, run, quantise. No panic, no fault of
-//! smidgen's own, and every schedule gives the same bytes. Text is mutated by its words.
+//! smidgen's own, every schedule gives the same bytes, and nothing takes more than two seconds of the processor. Text is mutated by its words.
 #![no_main]
 
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
+use rustix::time::{ClockId, clock_gettime};
 use smidgen_zoo::Random;
+use std::time::Duration;
 
 #[path = "../../crates/smidgen/tests/pipeline/mutate.rs"]
 mod mutate;
 #[path = "../../crates/smidgen/tests/pipeline/stages.rs"]
 mod stages;
 
+/// What one case may take. The fuzzer's own limit is one of time that passes, which on a busy machine says little.
+const MOST: Duration = Duration::from_secs(2);
+
+/// Time of the processor that this thread has taken.
+fn taken() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
 fuzz_target!(|bytes: &[u8]| {
+    let before = taken();
     stages::through_all(bytes);
+    let took = taken() - before;
+    assert!(took <= MOST, "took {took:?}");
 });
 
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {

@@ -250,11 +250,17 @@ pub(crate) fn within(order: Order, region: Region, writer: Writer, readers: &[Re
         blocks = coarse(region, depth, rows.div_ceil(MOST_MOMENTS).next_multiple_of(blocks.rows_per_block.max(1)));
         (look_at, channels) = looks(&blocks);
     }
-    moments(blocks, look_at, &channels, writer, readers)
+    moments(blocks, look_at.blocks(), &channels, writer, readers)
 }
 
 /// The greatest distances and sum, looking only at these blocks and, within them, only at these channels.
-fn moments(blocks: Blocks, look_at: Vec<usize>, boundaries: &[usize], writer: Writer, readers: &[Reader]) -> Within {
+fn moments(
+    blocks: Blocks,
+    look_at: impl Iterator<Item = usize>,
+    boundaries: &[usize],
+    writer: Writer,
+    readers: &[Reader],
+) -> Within {
     let region = blocks.region;
     let mut result = Within { distance: vec![None; readers.len()], peak: 0 };
     // What stands for smaller blocks counts for distances alone: it need not come about, and the peak is a lower bound.
@@ -311,11 +317,28 @@ fn boundaries(blocks: &Blocks, readers: &[Reader]) -> Vec<usize> {
     all.collect()
 }
 
+/// Blocks of a run: these of each of these rows, of which each has so many.
+struct LookAt {
+    rows: Vec<usize>,
+    in_row: Vec<usize>,
+    per_row: usize,
+}
+
+impl LookAt {
+    fn len(&self) -> usize {
+        self.rows.len() * self.in_row.len()
+    }
+
+    fn blocks(&self) -> impl Iterator<Item = usize> + '_ {
+        self.rows.iter().flat_map(move |row| self.in_row.iter().map(move |k| row * self.per_row + k))
+    }
+}
+
 /// The blocks at which the greatest distance or sum can be attained.
-fn candidates(blocks: &Blocks, readers: &[Reader]) -> Vec<usize> {
+fn candidates(blocks: &Blocks, readers: &[Reader]) -> LookAt {
     let count = blocks.count();
     if count <= 64 {
-        return (0..count).collect();
+        return LookAt { rows: (0..count).collect(), in_row: vec![0], per_row: 1 };
     }
     let Blocks { region, depth, elements, per_row, rows_per_block, .. } = *blocks;
     let (mut rows, mut cols, mut channels) = (Marks::new(), Marks::new(), Marks::new());
@@ -348,7 +371,7 @@ fn candidates(blocks: &Blocks, readers: &[Reader]) -> Vec<usize> {
         (0..per_row).collect()
     };
     let rows = rows.near(region.y0, region.y1, rows_per_block, (region.y1 - region.y0).div_ceil(rows_per_block));
-    rows.iter().flat_map(|row| in_row.iter().map(move |k| row * per_row + k)).collect()
+    LookAt { rows, in_row, per_row }
 }
 
 /// How many of `0 .. count` come before `holds` turns false.
@@ -479,13 +502,12 @@ mod tests {
             let order = Order { block, staged };
             let blocks = Blocks::new(order, region, out.depth);
             let channels: Vec<usize> = (blocks.channels..blocks.depth).step_by(blocks.channels).collect();
-            let all = moments(blocks, (0..blocks.count()).collect(), &channels, writer, &readers);
+            let all = moments(blocks, 0..blocks.count(), &channels, writer, &readers);
             prop_assert_eq!(within(order, region, writer, &readers), all.clone());
             // Bands of rows in their place demand at least as much, and their peak is one that comes about.
             if blocks.per_row > 1 || many > 1 {
                 let rows = coarse(region, out.depth, many * blocks.rows_per_block);
-                let whole: Vec<usize> = (0..rows.count()).collect();
-                let coarse = moments(rows, whole, &[], writer, &readers);
+                let coarse = moments(rows, 0..rows.count(), &[], writer, &readers);
                 prop_assert!(coarse.peak <= all.peak);
                 for (rough, exact) in coarse.distance.iter().zip(&all.distance) {
                     prop_assert!(exact.is_none_or(|exact| rough.is_some_and(|rough| rough >= exact)), "{rough:?} {exact:?}");

@@ -24,6 +24,7 @@ pub use modelled::{CoreFamily, Modelled};
 pub use pareto::{PlanPoint, pareto};
 pub use report::{Least, PlanReport, SegmentReport, StepReport};
 
+use crate::overlap::Objects;
 use crate::schedule::{self, Flow, ScheduleChoice, TileError};
 use crate::{Certified, Lowered, Program, Refused, Run, Storage, certify};
 use form::Form;
@@ -96,6 +97,18 @@ pub(crate) struct List {
     pub instructions: u64,
 }
 
+impl List {
+    /// How much a quick look at it takes: rows that its runs compute, steps, and pairs of objects, of which many are as quick as one row.
+    fn visits(&self, lowered: &Lowered) -> usize {
+        let rows = self.runs.iter().map(|run| match run {
+            Run::Compute { region, .. } => region.y1 - region.y0,
+            Run::Await { .. } => 1,
+        });
+        let objects = Objects::of(lowered).count();
+        rows.sum::<usize>() + lowered.steps.len() + objects * objects / 256
+    }
+}
+
 /// Plans a network.
 ///
 /// # Errors
@@ -134,7 +147,7 @@ const MEASURES: [segments::Measure; 2] = [|peak| peak.rings, |peak| peak.slots];
 /// Cuts up to which tiles are tried.
 const MOST_STAGES: usize = 12;
 
-/// Runs and steps of all tilings that are looked at, to find one that fits.
+/// [Visits](List::visits) of all tilings, to find one that fits.
 const TILING_VISITS: usize = 1_500_000;
 
 /// Lists that are placed thoroughly.
@@ -199,9 +212,9 @@ impl<'a> Planner<'a> {
         let mut forms: Vec<Form> = Vec::new();
         // A slightly looser limit can place better, and one stream over all has no borders that cost.
         for measure in MEASURES {
-            let least = candidates.least_peak(0, measure);
+            let least = candidates.least_peak(&self.flow, 0, measure);
             for limit in [least, least + least / 64, least + least / 24] {
-                forms.extend(candidates.fastest(0, limit, measure).map(|segments| self.untiled(segments)));
+                forms.extend(candidates.fastest(&self.flow, 0, limit, measure).map(|segments| self.untiled(segments)));
             }
         }
         forms.push(self.streamed());
@@ -238,7 +251,7 @@ impl<'a> Planner<'a> {
         let mut limit = bytes;
         // Placing may need more than the quick view says: then ask for that much less.
         for _ in 0..4 {
-            let Some(segments) = candidates.fastest(0, limit, MEASURES[0]) else { break };
+            let Some(segments) = candidates.fastest(&self.flow, 0, limit, MEASURES[0]) else { break };
             let choice = self.place(self.untiled(segments))?;
             match choice.plan.report.total_bytes.checked_sub(bytes) {
                 None | Some(0) => return Ok(Some(choice)),
@@ -265,18 +278,18 @@ impl<'a> Planner<'a> {
         }
         let (stage, _) = form::tiles(&self.flow, choice)?;
         let candidates = self.candidates();
-        let least = candidates.least_peak(stage.steps, MEASURES[0]);
+        let least = candidates.least_peak(&self.flow, stage.steps, MEASURES[0]);
         let limit = match (self.options.objective, self.options.budget) {
             (Objective::Speed, Some(budget)) => budget.max(least),
             _ => least,
         };
-        let rest = candidates.fastest(stage.steps, limit, MEASURES[0]).unwrap_or_default();
+        let rest = candidates.fastest(&self.flow, stage.steps, limit, MEASURES[0]).unwrap_or_default();
         Ok(Form::new(&self.flow, Some(choice), rest))
     }
 
     /// True if segments were cut or left out because there are too many rows or steps.
     fn coarse(&self) -> bool {
-        self.candidates.get().is_some_and(|candidates| candidates.bounded)
+        self.candidates.get().is_some_and(Candidates::bounded)
             || self.options.schedule == ScheduleChoice::Stream && segments::streamed(&self.flow).len() > 1
     }
 
@@ -295,7 +308,7 @@ impl<'a> Planner<'a> {
             }
             let Ok(form) = self.tiled(choice) else { continue };
             let Ok(list) = self.list(&form) else { continue };
-            visits += list.runs.len() + self.flow.lowered.steps.len();
+            visits += list.visits(self.flow.lowered);
             let bytes = crate::outline(self.flow.lowered, &list.runs, &list.storage)?;
             forms.push((list.instructions, bytes, form));
         }

@@ -37,8 +37,8 @@ pub fn pareto(lowered: &Lowered, stream_input: bool) -> Result<Vec<PlanPoint>, P
     }
     let mut least = u64::MAX;
     let mut fast = Vec::new();
-    for limit in candidates.limits(candidates.least_peak(0, MEASURES[0])) {
-        let Some(segments) = candidates.fastest(0, limit, MEASURES[0]) else { continue };
+    for limit in candidates.limits(&planner.flow, candidates.least_peak(&planner.flow, 0, MEASURES[0])) {
+        let Some(segments) = candidates.fastest(&planner.flow, 0, limit, MEASURES[0]) else { continue };
         let instructions: u64 = segments.iter().map(|s| s.instructions).sum();
         if instructions < least {
             least = instructions;

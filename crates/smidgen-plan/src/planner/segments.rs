@@ -7,6 +7,8 @@
 use super::cost;
 use crate::schedule::{Columns, Flow, Parts, Peak, Scan, Writer, in_parts};
 use crate::{Operand, Run};
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 /// How a segment is scheduled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -132,17 +134,37 @@ pub(crate) fn streamed(flow: &Flow) -> Vec<(usize, usize, Kind)> {
     segments
 }
 
-/// All segments worth considering.
+/// Segments worth considering, looked at when a search first asks for them.
+///
+/// A streamed segment takes long to look at, and hundreds start at every position; most need not be. In one direction, from the input on,
+/// a search knows two things for nothing: steps that fit whole are best whole, since streaming them takes more runs for the same work; and
+/// the tensors that are alive where a segment begins and where it ends are stored whole there.
 #[derive(Clone)]
 pub(crate) struct Candidates {
     end: usize,
-    /// Streamed segments were left out because there are too many rows or steps.
-    pub bounded: bool,
-    /// Runs that were looked at.
-    #[cfg(test)]
-    pub visits: usize,
-    /// For each position at which a segment ends, the segments that do.
-    ending: Vec<Vec<Segment>>,
+    stream_input: bool,
+    /// Each step whole.
+    layers: Vec<Segment>,
+    /// For each position, the instructions of all layers in front of it.
+    instructions: Vec<u64>,
+    /// For each position, the greatest of the peaks of the layers behind it, by either measure.
+    behind: Vec<Peak>,
+    /// For each position, bytes that are alive there, whatever lies in front and behind.
+    alive: Vec<usize>,
+    /// For each position, whether streamed segments begin and end there.
+    open: Vec<bool>,
+    /// For each position, rows of all steps in front of it when they are streamed, and how many of them work by rows.
+    rows: Vec<(usize, usize)>,
+    known: RefCell<Known>,
+}
+
+/// What has been looked at.
+#[derive(Clone, Default)]
+struct Known {
+    /// For each position and length, a segment that begins there in whole rows and in parts of them.
+    streamed: HashMap<(usize, usize), [Segment; 2]>,
+    visits: usize,
+    bounded: bool,
 }
 
 /// Which of the two ways to count counts.
@@ -160,85 +182,149 @@ pub(crate) const MOST_STREAMED_ROWS: usize = 1 << 16;
 pub(crate) const MOST_STREAMED_STEPS: usize = 384;
 /// Runs that are looked at in all, to find segments; a measure of time that is the same everywhere. The first half is for whoever comes
 /// first; of the other each position has its share, and what it leaves of it the next ones have as well.
-pub(crate) const VISITS: usize = 5_000_000;
+pub(crate) const VISITS: usize = 1_000_000;
 
 impl Candidates {
-    /// Evaluates segments.
+    /// Looks at every step whole, and at nothing else yet.
     pub fn new(flow: &Flow, stream_input: bool) -> Self {
         let end = flow.lowered.steps.len();
         let mut evaluator = Evaluator::new(flow, stream_input);
-        let mut ending: Vec<Vec<Segment>> = vec![Vec::new(); end + 1];
-        let mut bound = 0;
-        for s in 0..end {
-            let segment = evaluator.evaluate(s, s + 1, Kind::Layer);
-            bound = bound.max(segment.peak.rings);
-            ending[s + 1].push(segment);
+        let layers: Vec<Segment> = (0..end).map(|s| evaluator.evaluate(s, s + 1, Kind::Layer)).collect();
+        let (mut instructions, mut rows) = (vec![0; end + 1], vec![(0, 0); end + 1]);
+        for (s, layer) in layers.iter().enumerate() {
+            instructions[s + 1] = instructions[s] + layer.instructions;
+            rows[s + 1] = (rows[s].0 + streamed_rows(flow, s), rows[s].1 + usize::from(flow.by_rows(s)));
         }
-        let open: Vec<bool> = (0..=end).map(|at| flow.alive_count(at) <= MOST_ALIVE || at == 0 || at == end).collect();
-        let mut bounded = false;
-        evaluator.visits = 0;
-        for from in (0..end).filter(|&at| open[at]) {
-            let share = VISITS / 2 + (VISITS / 2) * (from + 1) / end;
-            let (mut worse, mut rows, mut by_rows) = (0, streamed_rows(flow, from), flow.by_rows(from));
-            for to in from + 2..=end {
-                rows += streamed_rows(flow, to - 1);
-                by_rows |= flow.by_rows(to - 1);
-                if rows > MOST_STREAMED_ROWS || to - from > MOST_STREAMED_STEPS || evaluator.visits > share {
-                    bounded = true;
-                    break;
-                }
-                if !open[to] || !by_rows {
-                    continue;
-                }
-                let whole = evaluator.evaluate(from, to, Kind::Stream { parts: 1 });
-                let parts = evaluator.evaluate(from, to, Kind::Stream { parts: PARTS });
-                worse = if parts.peak.rings > bound { worse + 1 } else { 0 };
-                ending[to].push(whole);
-                if parts.peak != whole.peak {
-                    ending[to].push(parts);
-                }
-                if worse > PATIENCE {
-                    break;
-                }
-            }
+        let mut behind = vec![Peak::default(); end + 1];
+        for (s, Segment { peak, .. }) in layers.iter().enumerate().rev() {
+            let Peak { rings, slots } = behind[s + 1];
+            behind[s] = Peak { rings: rings.max(peak.rings), slots: slots.max(peak.slots) };
         }
+        let least = least_alive(flow);
+        let counts = |b: &usize| !(stream_input && flow.input[*b].is_some());
         Self {
             end,
-            bounded,
-            #[cfg(test)]
-            visits: evaluator.visits,
-            ending,
+            stream_input,
+            layers,
+            instructions,
+            behind,
+            alive: (0..=end).map(|at| flow.alive(at).iter().filter(|b| counts(b)).map(|&b| least[b]).sum()).collect(),
+            open: (0..=end).map(|at| flow.alive_count(at) <= MOST_ALIVE || at == 0 || at == end).collect(),
+            rows,
+            known: RefCell::default(),
         }
+    }
+
+    /// Streamed segments were left out because there are too many rows or steps.
+    pub fn bounded(&self) -> bool {
+        self.known.borrow().bounded
+    }
+
+    /// Runs that were looked at.
+    #[cfg(test)]
+    pub fn visits(&self) -> usize {
+        self.known.borrow().visits
+    }
+
+    /// Ends of streamed segments from a position on, the nearest first.
+    fn ends(&self, from: usize) -> impl Iterator<Item = usize> + '_ {
+        let fits = move |&to: &usize| {
+            let fits = self.rows[to].0 - self.rows[from].0 <= MOST_STREAMED_ROWS && to - from <= MOST_STREAMED_STEPS;
+            if !fits {
+                self.known.borrow_mut().bounded = true;
+            }
+            fits
+        };
+        let worth = move |&to: &usize| self.open[to] && self.rows[to].1 > self.rows[from].1;
+        let last = if self.open[from] { self.end } else { from };
+        (from + 2..=last).take_while(fits).filter(worth)
+    }
+
+    /// A streamed segment in whole rows and in parts of them; `None` if too much has been looked at.
+    fn streamed(&self, evaluator: &mut Evaluator, from: usize, to: usize) -> Option<[Segment; 2]> {
+        let mut known = self.known.borrow_mut();
+        if let Some(&both) = known.streamed.get(&(from, to)) {
+            return Some(both);
+        }
+        if known.visits > VISITS / 2 + (VISITS / 2) * (from + 1) / self.end {
+            known.bounded = true;
+            return None;
+        }
+        let before = evaluator.visits;
+        let both = [1, PARTS].map(|parts| evaluator.evaluate(from, to, Kind::Stream { parts }));
+        known.visits += evaluator.visits - before;
+        known.streamed.insert((from, to), both);
+        Some(both)
     }
 
     /// The least possible greatest peak of the segments from step `start` on.
-    pub fn least_peak(&self, start: usize, measure: Measure) -> usize {
+    pub fn least_peak(&self, flow: &Flow, start: usize, measure: Measure) -> usize {
+        let mut evaluator = Evaluator::new(flow, self.stream_input);
         let mut best = vec![usize::MAX; self.end + 1];
         best[start] = 0;
-        for to in start + 1..=self.end {
-            best[to] = self.ending[to]
-                .iter()
-                .filter(|s| s.from >= start)
-                .map(|s| best[s.from].max(measure(s.peak)))
-                .min()
-                .unwrap_or(usize::MAX);
+        // What is known to be possible: the best so far up to some position, and layers behind it.
+        let mut least = measure(self.behind[start]);
+        for from in start..self.end {
+            let so_far = best[from].max(self.alive[from]);
+            if so_far >= least {
+                continue;
+            }
+            best[from + 1] = best[from + 1].min(so_far.max(measure(self.layers[from].peak)));
+            least = least.min(best[from + 1].max(measure(self.behind[from + 1])));
+            let mut worse = 0;
+            for to in self.ends(from) {
+                if so_far >= least || worse > PATIENCE {
+                    break;
+                }
+                if so_far.max(self.alive[to]) >= least.min(best[to]) {
+                    continue;
+                }
+                let Some(both) = self.streamed(&mut evaluator, from, to) else { break };
+                let peak = both.map(|segment| measure(segment.peak)).into_iter().min().unwrap_or(usize::MAX);
+                worse = if peak >= least { worse + 1 } else { 0 };
+                best[to] = best[to].min(so_far.max(peak));
+                least = least.min(best[to].max(measure(self.behind[to])));
+            }
         }
-        best[self.end]
+        least
     }
 
     /// The segments from step `start` on that take the fewest instructions with no peak above `limit`; `None` if there are none.
-    pub fn fastest(&self, start: usize, limit: usize, measure: Measure) -> Option<Vec<Segment>> {
+    pub fn fastest(&self, flow: &Flow, start: usize, limit: usize, measure: Measure) -> Option<Vec<Segment>> {
+        let mut evaluator = Evaluator::new(flow, self.stream_input);
+        let fits = |segment: &Segment| measure(segment.peak) <= limit;
+        // For each position, the first layer from there on that does not fit.
+        let mut unfit = vec![self.end; self.end + 1];
+        for (s, layer) in self.layers.iter().enumerate().rev() {
+            unfit[s] = if fits(layer) { unfit[s + 1] } else { s };
+        }
         let mut best: Vec<Option<(u64, usize)>> = vec![None; self.end + 1];
         let mut chosen: Vec<Option<Segment>> = vec![None; self.end + 1];
         best[start] = Some((0, 0));
-        for to in start + 1..=self.end {
-            for segment in self.ending[to].iter().filter(|s| s.from >= start && measure(s.peak) <= limit) {
-                if let Some((instructions, count)) = best[segment.from] {
-                    let cost = (instructions + segment.instructions, count + 1);
-                    if best[to].is_none_or(|b| cost < b) {
-                        best[to] = Some(cost);
-                        chosen[to] = Some(*segment);
-                    }
+        for from in start..self.end {
+            let Some((instructions, count)) = best[from] else { continue };
+            let mut offer = |best: &mut [Option<(u64, usize)>], segment: Segment| {
+                let cost = (instructions + segment.instructions, count + 1);
+                if fits(&segment) && best[segment.to].is_none_or(|known| cost < known) {
+                    best[segment.to] = Some(cost);
+                    chosen[segment.to] = Some(segment);
+                }
+            };
+            offer(&mut best, self.layers[from]);
+            if self.alive[from] > limit || unfit[from] == self.end {
+                continue;
+            }
+            let mut worse = 0;
+            for to in self.ends(from).filter(|&to| to > unfit[from] && self.alive[to] <= limit) {
+                let least = instructions + (self.instructions[to] - self.instructions[from]);
+                if best[to].is_some_and(|(known, _)| known < least) {
+                    continue;
+                }
+                let Some(both) = self.streamed(&mut evaluator, from, to) else { break };
+                worse = if both.iter().any(fits) { 0 } else { worse + 1 };
+                both.into_iter().for_each(|segment| offer(&mut best, segment));
+                if worse > PATIENCE {
+                    break;
                 }
             }
         }
@@ -254,11 +340,40 @@ impl Candidates {
     }
 
     /// The distinct peaks of all candidates from `least` on, ascending: where the fastest choice can change.
-    pub fn limits(&self, least: usize) -> Vec<usize> {
-        let mut peaks: Vec<usize> =
-            self.ending.iter().flatten().map(|s| s.peak.rings).filter(|&p| p >= least).collect();
+    pub fn limits(&self, flow: &Flow, least: usize) -> Vec<usize> {
+        let mut evaluator = Evaluator::new(flow, self.stream_input);
+        let bound = self.behind[0].rings;
+        let mut peaks: Vec<usize> = self.layers.iter().map(|layer| layer.peak.rings).collect();
+        for from in 0..self.end {
+            let mut worse = 0;
+            for to in self.ends(from).filter(|&to| self.alive[from].max(self.alive[to]) <= bound) {
+                let Some(both) = self.streamed(&mut evaluator, from, to) else { break };
+                peaks.extend(both.map(|segment| segment.peak.rings));
+                worse = if both[1].peak.rings > bound { worse + 1 } else { 0 };
+                if worse > PATIENCE {
+                    break;
+                }
+            }
+        }
+        peaks.retain(|&peak| peak >= least);
         peaks.sort_unstable();
         peaks.dedup();
         peaks
     }
+}
+
+/// For each buffer, the fewest bytes that are alive of it while it waits for any of its readers: rows that none of them reads are not counted.
+fn least_alive(flow: &Flow) -> Vec<usize> {
+    let buffers = &flow.lowered.buffers;
+    let mut least: Vec<usize> = buffers.iter().map(|spec| spec.bytes()).collect();
+    for s in 0..flow.lowered.steps.len() {
+        for (b, access) in flow.reads(s) {
+            let rows = flow.lowered.steps[s].outputs.first().map_or(0, |target| target.extent.rows);
+            let (lo, hi) = access.rows.needs((0, rows), flow.rows(b));
+            if flow.plain[b] && !flow.takes_rows(s) {
+                least[b] = least[b].min(hi.saturating_sub(lo) * buffers[b].row_bytes());
+            }
+        }
+    }
+    least
 }

@@ -108,11 +108,72 @@ fn chain(steps: usize, rows: usize) -> Lowered {
     net.outputs(&[x])
 }
 
-/// Runs that are looked at to find segments.
+/// All segments of a network, and the best choice of them found by looking at every one: the least greatest peak, and the fewest
+/// instructions within a limit.
+fn by_brute_force(flow: &Flow, stream_input: bool, limit: Option<usize>, measure: segments::Measure) -> Option<u64> {
+    let end = flow.lowered.steps.len();
+    let mut evaluator = Evaluator::new(flow, stream_input);
+    let mut best = vec![None; end + 1];
+    best[0] = Some(0);
+    for to in 1..=end {
+        for from in 0..to {
+            let Some(so_far) = best[from] else { continue };
+            let open = |at: usize| flow.alive_count(at) <= 3 || at == 0 || at == end;
+            let kinds = match to - from {
+                1 => vec![Kind::Layer],
+                _ if open(from) && open(to) => vec![Kind::Stream { parts: 1 }, Kind::Stream { parts: 4 }],
+                _ => Vec::new(),
+            };
+            for kind in kinds {
+                let segment = evaluator.evaluate(from, to, kind);
+                let peak = measure(segment.peak);
+                let cost = match limit {
+                    None => (peak as u64).max(so_far),
+                    Some(limit) if peak <= limit => segment.instructions + so_far,
+                    Some(_) => continue,
+                };
+                best[to] = Some(best[to].map_or(cost, |known: u64| known.min(cost)));
+            }
+        }
+    }
+    best[end]
+}
+
+#[test]
+fn what_is_not_looked_at_is_no_better() {
+    for (seed, side) in [(1_usize, 12), (2, 16), (3, 20), (4, 9), (5, 24)] {
+        let mut net = Net::default();
+        let mut x = net.input(side, side, 3);
+        for block in 0..4 {
+            let n = seed * 7 + block * 5;
+            x = net.bottleneck(x, 2 + n % 5, 3 + 2 * (n % 3), 1 + (n + seed) % 2, 4 + 4 * (n % 4));
+        }
+        net.staged();
+        let lowered = net.outputs(&[x]);
+        let flow = Flow::new(&lowered);
+        for stream_input in [false, true] {
+            let candidates = Candidates::new(&flow, stream_input);
+            for measure in MEASURES {
+                let least = candidates.least_peak(&flow, 0, measure);
+                assert_eq!(by_brute_force(&flow, stream_input, None, measure), Some(least as u64), "{seed}");
+                for limit in [least - 1, least, least + least / 24, 2 * least, usize::MAX] {
+                    let found = candidates.fastest(&flow, 0, limit, measure);
+                    assert!(found.iter().flatten().all(|segment| measure(segment.peak) <= limit));
+                    let found = found.map(|segments| segments.iter().map(|s| s.instructions).sum::<u64>());
+                    assert_eq!(found, by_brute_force(&flow, stream_input, Some(limit), measure), "{seed}, {limit}");
+                }
+            }
+        }
+    }
+}
+
+/// Runs that are looked at where all segments are.
 fn visits(steps: usize, rows: usize) -> usize {
     let net = chain(steps, rows);
     let flow = Flow::new(&net);
-    Candidates::new(&flow, false).visits
+    let candidates = Candidates::new(&flow, false);
+    candidates.limits(&flow, 0);
+    candidates.visits()
 }
 
 #[test]

@@ -20,7 +20,7 @@ const PARTS: [usize; 2] = [1, 2];
 const TOLERANCE: usize = 16;
 /// ... or by so many bytes, whichever is more.
 const TOLERANCE_BYTES: usize = 1024;
-/// Runs and steps that are looked at in all, to find what is faster; a measure of time that is the same everywhere.
+/// [Visits](List::visits) in all, to find what is faster; a measure of time that is the same everywhere.
 const VISITS: usize = 6_000_000;
 /// How often the thorough search for offsets is asked at most whether there is room for more.
 const ATTEMPTS: usize = 3;
@@ -105,7 +105,7 @@ struct Tuner<'a> {
     offers: Vec<Offer>,
     /// Counts the changes.
     changes: usize,
-    /// Counts runs and steps of the lists looked at.
+    /// Counts the [visits](List::visits) of the lists looked at.
     visits: usize,
 }
 
@@ -227,7 +227,7 @@ impl<'a> Tuner<'a> {
         }
         let before = self.set(step, pace);
         let list = self.list()?;
-        self.visits += list.runs.len() + self.lowered.steps.len();
+        self.visits += list.visits(&self.lowered);
         let saves = self.instructions.saturating_sub(list.instructions);
         let bytes = if saves > 0 { self.look(&list)? } else { 0 };
         self.set(step, before);

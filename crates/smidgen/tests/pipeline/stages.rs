@@ -11,6 +11,10 @@ use smidgen::{Error, ErrorKind, LowerOptions, Network, codegen, ir, quant};
 /// Work that one case is run with at most, in multiply-accumulates and elements: networks may be valid and large.
 const MOST_WORK: u64 = 1_000_000;
 
+/// Rows of all steps that one case is planned with in more ways than layer by layer: planning grows with them, and what counts the code that
+/// is reached makes it several times as slow.
+const MOST_ROWS: usize = 150_000;
+
 /// How far a file came.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Reached {
@@ -61,7 +65,10 @@ pub fn through_all(bytes: &[u8]) -> Reached {
     let mut reached = Reached::Planned;
     let short = work(network.graph(), &lowered) <= MOST_WORK;
     let expected = short.then(|| outputs(certified(&lowered)));
-    for (objective, schedule, stream_input) in choices(bytes) {
+    let rows: usize = lowered.steps.iter().flat_map(|step| &step.outputs).map(|target| target.extent.rows).sum();
+    let layers = (Objective::Balanced, ScheduleChoice::Layer, false);
+    let ways = if rows <= MOST_ROWS { choices(bytes).to_vec() } else { vec![layers] };
+    for (objective, schedule, stream_input) in ways {
         let options = PlanOptions { schedule, objective, stream_input, budget: Some(20_000) };
         let plan = match plan(&lowered, &options) {
             Ok(plan) => plan,
