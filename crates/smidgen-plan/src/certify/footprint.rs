@@ -26,7 +26,9 @@ pub(super) fn sizes(kernel: &Kernel) -> bool {
         | Kernel::Conv2dHybrid { window, .. }
         | Kernel::TransposeConvI8 { window, .. }
         | Kernel::TransposeConvI16 { window, .. }
-        | Kernel::TransposeConvF32 { window, .. } => geometry(window),
+        | Kernel::TransposeConvF32 { window, .. } => {
+            geometry(window) && some(&[window.size[0], window.size[1], window.input[2], window.output[2]])
+        }
         Kernel::DepthwiseI8 { window, .. }
         | Kernel::DepthwiseI16 { window, .. }
         | Kernel::DepthwiseF32 { window, .. } => geometry(window) && window.output[2].is_multiple_of(window.input[2]),
@@ -72,7 +74,7 @@ fn geometry(w: &Window2d) -> bool {
     };
     some(&w.input)
         && some(&w.output)
-        && some(&[w.size[0], w.size[1], w.input[2], w.output[2]])
+        && some(&[w.size[0], w.size[1], w.output[2]])
         && some(&[w.size[0], w.input[1], w.input[2]])
         && axis(0)
         && axis(1)

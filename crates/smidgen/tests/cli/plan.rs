@@ -210,3 +210,18 @@ fn a_network_too_large_for_the_flash_is_told_what_would_do() {
     let refused = folder.smidgen(&["compile", "demo.ir", "--board", "small.toml", "-o", "out"]).expect(5).stdout;
     assert!(refused.contains("Does not fit the flash of ") && refused.contains("- int4 weights"), "{refused}");
 }
+
+/// Their weights would be too many if each channel read all others, as in CONV_2D: 40,000 times 40,000.
+#[test]
+fn windows_of_very_many_channels_are_planned() {
+    use smidgen_zoo::{Builder, Precision, Taps};
+    let folder = Folder::new();
+    for precision in [Precision::Int8, Precision::Float32] {
+        let mut b = Builder::new("wide", precision, 1);
+        let x = b.input([1, 4, 6, 40_000]);
+        let x = b.depthwise(x, Taps::square(3), 1, smidgen::ir::Activation::None);
+        let x = b.pool(smidgen::ir::PoolKind::Max, x, Taps::square(2).stride(2));
+        folder.write("wide.tflite", smidgen::tflite::write(&b.finish(&[x])).unwrap());
+        folder.smidgen(&["plan", "wide.tflite", "--json"]).expect(0);
+    }
+}
