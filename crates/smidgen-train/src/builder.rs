@@ -223,7 +223,8 @@ impl Builder {
         Ok(self.convolution(name, x, conv, shape, affine, activation))
     }
 
-    fn convolution(
+    /// A convolution whose parameters are there already.
+    pub(crate) fn convolution(
         &mut self,
         name: &str,
         x: Value,
@@ -289,6 +290,27 @@ impl Builder {
         }))
     }
 
+    /// The same elements with another shape of as many.
+    pub(crate) fn reshape(&mut self, name: &str, x: Value, shape: Vec<usize>) -> Value {
+        if self.nodes[x.0].shape == shape {
+            return x;
+        }
+        let reshaped = self.sum(name, vec![x.0], Activation::None);
+        self.nodes[reshaped.0].shape = shape;
+        reshaped
+    }
+
+    /// Gives a layer that has no activation this one; whether it could.
+    pub(crate) fn fuse(&mut self, x: Value, activation: Activation) -> bool {
+        let node = &mut self.nodes[x.0];
+        let fits = matches!(node.kind, Kind::Conv(_)) && node.form == Form::NONE;
+        if fits {
+            node.form = activation.form();
+            node.direct = false;
+        }
+        fits
+    }
+
     /// The value as plain nodes read it: stored with its activation applied.
     pub(crate) fn stored(&mut self, x: Value) -> Value {
         let node = &self.nodes[x.0];
@@ -296,7 +318,9 @@ impl Builder {
             return x;
         }
         // One copy serves all who read it.
-        let copy = |n: &Node| matches!(n.kind, Kind::Sum) && n.inputs == [x.0] && n.form == Form::NONE;
+        let copy = |n: &Node| {
+            matches!(n.kind, Kind::Sum) && n.inputs == [x.0] && n.form == Form::NONE && n.shape == node.shape
+        };
         if let Some(i) = self.nodes.iter().position(copy) {
             return Value(i);
         }
@@ -342,6 +366,7 @@ impl Builder {
             parameter_count: self.parameter_count,
             state_count: self.state_count,
             plan,
+            template: None,
         })
     }
 }

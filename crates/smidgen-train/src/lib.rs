@@ -36,6 +36,7 @@ mod builder;
 mod conv;
 mod error;
 mod geometry;
+mod graph;
 mod init;
 mod loss;
 mod net;

@@ -5,9 +5,11 @@
 //! no nodes of their own, but properties of a value.
 
 use crate::conv::Conv;
+use crate::graph::Template;
 use crate::plain::Plain;
 use crate::plan::Plan;
 use crate::simd::Form;
+use std::sync::Arc;
 
 /// Activation of a layer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -169,6 +171,7 @@ pub struct Net {
     pub(crate) parameter_count: usize,
     pub(crate) state_count: usize,
     pub(crate) plan: Plan,
+    pub(crate) template: Option<Arc<Template>>,
 }
 
 impl Net {

@@ -57,7 +57,9 @@ impl Shared<'_> {
                     let read = |k: usize| net.read(node.inputs[k], &worker.z, before);
                     let second = (node.inputs.len() > 1).then(|| read(1));
                     let form = if node.direct { node.form } else { Form::NONE };
-                    simd::add(self.isa, read(0), second, form, n * node.rows(), node.channels(), &mut z);
+                    // A sum of one may have another shape: rows and channels are those of what is read.
+                    let first = &net.nodes[node.inputs[0]];
+                    simd::add(self.isa, read(0), second, form, n * first.rows(), first.channels(), &mut z);
                 }
                 Kind::Pool { rows } => {
                     let (read, c) = (net.read(node.inputs[0], &worker.z, before), node.channels());

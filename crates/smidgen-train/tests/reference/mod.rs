@@ -2,6 +2,8 @@
 //! formula of a backward pass is shared with what is tested.
 #![allow(dead_code)]
 
+pub mod graph;
+
 use smidgen_ir::Padding;
 use smidgen_train::{Activation, Addend, Builder, ConvLayer, Loss, Net, Random, Settings, TrainError, Value};
 use std::collections::HashMap;
