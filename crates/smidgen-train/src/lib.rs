@@ -33,6 +33,7 @@
 
 mod batch;
 mod builder;
+mod checkpoint;
 mod conv;
 mod error;
 mod geometry;

@@ -209,7 +209,7 @@ impl Shared<'_> {
                 Kind::Sum => self.backward_sum(i, n, dy, worker),
                 Kind::Pool { rows } => {
                     let c = node.channels();
-                    self.into_input(i, 0, n, worker, |dx, plus, _| {
+                    self.give(i, 0, n, worker, |dx, plus, _| {
                         for s in 0..n {
                             simd::unpool(&dy[s * c..], *rows, c, &mut dx[s * rows * c..], plus);
                         }
@@ -220,7 +220,7 @@ impl Shared<'_> {
                     let len = |p: usize| net.nodes[p].len();
                     let own = n * node.len();
                     for k in 0..node.inputs.len() {
-                        self.into_input(i, k, n, worker, |dx, plus, all| {
+                        self.give(i, k, n, worker, |dx, plus, all| {
                             if !plus {
                                 dx.fill(0.0);
                             }
@@ -237,20 +237,20 @@ impl Shared<'_> {
         }
     }
 
-    /// Runs `give` on the gradient of input `k` of node `i`, if there is one, and completes it if nobody follows.
-    fn into_input(
+    /// Runs `write_into` on the gradient of input `k` of node `i`, if there is one, and completes it if nobody follows.
+    fn give(
         &self,
         i: usize,
         k: usize,
         n: usize,
         worker: &mut Worker,
-        give: impl FnOnce(&mut [f32], bool, &[Vec<f32>]),
+        write_into: impl FnOnce(&mut [f32], bool, &[Vec<f32>]),
     ) {
         let p = self.net.nodes[i].inputs[k];
         let (Some(write), Some(slot)) = (self.net.plan.writes[i][k], self.net.plan.slot[p]) else { return };
         let node = &self.net.nodes[p];
         let mut dx = std::mem::take(&mut worker.gradients[slot]);
-        give(&mut dx[..n * node.len()], write.plus, &worker.z);
+        write_into(&mut dx[..n * node.len()], write.plus, &worker.z);
         if write.last {
             self.finish(p, n * node.rows(), &worker.z, &mut worker.channels[p], &mut dx);
         }
@@ -264,7 +264,7 @@ impl Shared<'_> {
         // Copies first: an input that shares the buffer may mask it.
         for (k, write) in writes.iter().enumerate() {
             if write.is_some_and(|w| !w.alias) {
-                self.into_input(i, k, n, worker, |dx, plus, _| match plus {
+                self.give(i, k, n, worker, |dx, plus, _| match plus {
                     true => dx.iter_mut().zip(&dy[..len]).for_each(|(x, d)| *x += d),
                     false => dx.copy_from_slice(&dy[..len]),
                 });

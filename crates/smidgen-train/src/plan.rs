@@ -104,9 +104,8 @@ impl Plan {
             if !matches!(nodes[i].kind, Kind::Sum) {
                 continue;
             }
-            for k in 0..nodes[i].inputs.len() {
-                let p = nodes[i].inputs[k];
-                let Some(write) = writes[i][k] else { continue };
+            for (own_write, &p) in writes[i].iter_mut().zip(&nodes[i].inputs) {
+                let Some(write) = *own_write else { continue };
                 if write.plus || group_of[p].is_some() || nodes[i].inputs.iter().filter(|&&q| q == p).count() > 1 {
                     continue;
                 }
@@ -118,7 +117,7 @@ impl Plan {
                     groups[own].members.push(p);
                     groups[own].writers.extend(others);
                     group_of[p] = Some(own);
-                    writes[i][k] = Some(Write { alias: true, ..write });
+                    *own_write = Some(Write { alias: true, ..write });
                 }
             }
         }

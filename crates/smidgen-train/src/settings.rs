@@ -112,7 +112,9 @@ impl Settings {
             }
         }
         match (self.clip, self.average) {
-            (Some(norm), _) if !(norm > 0.0) => return fail("the norm to clip to", norm, "it must be positive"),
+            (Some(norm), _) if norm.is_nan() || norm <= 0.0 => {
+                return fail("the norm to clip to", norm, "it must be positive");
+            }
             (_, Some(average)) if !share(average) => return fail("the average's decay", average, decay),
             _ => {}
         }

@@ -145,6 +145,11 @@ impl Trainer {
         Ok(())
     }
 
+    /// The parameters were replaced: pack them anew before they are used.
+    pub(crate) fn forget_packed(&mut self) {
+        self.current = false;
+    }
+
     /// Takes one step: the gradient of the batch's mean loss at `time` of the schedule (0 to 1), and the update.
     ///
     /// # Errors
