@@ -12,7 +12,7 @@ use smidgen_ir::{
 };
 use smidgen_plan::simple::layer_wise;
 use smidgen_plan::{LowerOptions, certify, lower};
-use smidgen_train::{Builder, ConvLayer, Net, Random, Samples, TrainError, Trainer};
+use smidgen_train::{Builder, ConvLayer, Isa, Net, Random, Samples, Settings, TrainError, Trainer};
 use smidgen_zoo::{Precision, RandomGraphOptions, random_graph};
 
 fn bytes(x: &[f32]) -> Vec<u8> {
@@ -125,6 +125,23 @@ fn check_gradients(graph: &Graph, random: &mut Random) -> f64 {
         worst = worst.max(relative);
     }
     worst
+}
+
+/// A step gives the same bits on every instruction set.
+fn check_bits(net: &Net, random: &mut Random) {
+    let inputs = noise(3 * net.input_len(), random);
+    let labels: Vec<u32> = (0..3).map(|_| random.below(net.output_len()) as u32).collect();
+    let step = |isa: Isa| -> Vec<u32> {
+        let settings = Settings { isa, decay: 0.01, ..settings(3, 2) };
+        let mut trainer = Trainer::new(net.clone(), settings, 4).unwrap();
+        trainer.step(&Samples::new(net, &inputs, &labels).unwrap(), 0.3).unwrap();
+        trainer.gradient().iter().chain(trainer.parameters()).map(|x| x.to_bits()).collect()
+    };
+    let [first, others @ ..] = &Isa::available()[..] else { unreachable!("plain Rust is always there") };
+    let expected = step(*first);
+    for isa in others {
+        assert!(step(*isa) == expected, "{} and {}", first.name(), isa.name());
+    }
 }
 
 /// A graph under construction: shapes are inferred.
@@ -387,7 +404,7 @@ fn layers_that_share_their_weights() {
 }
 
 #[test]
-fn random_graphs_give_the_executors_outputs_and_the_references_gradients() {
+fn random_graphs_give_the_executors_outputs_the_references_gradients_and_equal_bits() {
     let options = RandomGraphOptions {
         precision: Precision::Float32,
         blocks: 5,
@@ -406,6 +423,7 @@ fn random_graphs_give_the_executors_outputs_and_the_references_gradients() {
         match check_outputs(&graph, &mut random) {
             Ok(net) => {
                 taken += 1;
+                check_bits(&net, &mut random);
                 if net.macs() < 4000 {
                     check_gradients(&graph, &mut random);
                     compared += 1;

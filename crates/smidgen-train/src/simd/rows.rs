@@ -58,11 +58,17 @@ instances! {
 unsafe fn activate_kernel<L: Lanes>(read: &Read<'_>, rows: usize, c: usize, out: *mut f32) {
     // SAFETY: rows and channels lie inside the operands.
     unsafe {
-        with_form!(read.form, L, f => for (i, n) in blocks(c) {
-            let (a, b) = (L::load_n(read.a.as_ptr().add(i), n), L::load_n(read.b.as_ptr().add(i), n));
-            let z = read.z.as_ptr().add(i);
-            for r in 0..rows {
-                let u = L::fma(L::load_n(z.add(r * c), n), a, b);
+        let (a, b, z) = (read.a.as_ptr(), read.b.as_ptr(), read.z.as_ptr());
+        with_form!(read.form, L, f => for r in 0..rows {
+            let mut i = 0;
+            while i + 16 <= c {
+                let u = L::fma(L::load(z.add(r * c + i)), L::load(a.add(i)), L::load(b.add(i)));
+                L::store(out.add(r * c + i), Activation::<L>::apply(f, u));
+                i += 16;
+            }
+            if i < c {
+                let n = c - i;
+                let u = L::fma(L::load_n(z.add(r * c + i), n), L::load_n(a.add(i), n), L::load_n(b.add(i), n));
                 L::store_n(out.add(r * c + i), Activation::<L>::apply(f, u), n);
             }
         })
@@ -140,14 +146,19 @@ unsafe fn combine_kernel<L: Lanes>(
 ) {
     // SAFETY: rows and channels lie inside the operands.
     unsafe {
-        for (i, n) in blocks(c) {
-            let k1 = L::load_n(k[0].as_ptr().add(i), n);
-            let k2 = L::load_n(k[1].as_ptr().add(i), n);
-            let k3 = L::load_n(k[2].as_ptr().add(i), n);
-            for r in 0..rows {
+        let [k1, k2, k3] = k.map(<[f32]>::as_ptr);
+        for r in 0..rows {
+            let mut i = 0;
+            while i + 16 <= c {
                 let at = r * c + i;
-                let v = L::fma(L::load_n(dy.add(at), n), k1, L::fma(L::load_n(z.add(at), n), k2, k3));
-                L::store_n(out.add(r * c + i), v, n);
+                let by_z = L::fma(L::load(z.add(at)), L::load(k2.add(i)), L::load(k3.add(i)));
+                L::store(out.add(at), L::fma(L::load(dy.add(at)), L::load(k1.add(i)), by_z));
+                i += 16;
+            }
+            if i < c {
+                let (at, n) = (r * c + i, c - i);
+                let by_z = L::fma(L::load_n(z.add(at), n), L::load_n(k2.add(i), n), L::load_n(k3.add(i), n));
+                L::store_n(out.add(at), L::fma(L::load_n(dy.add(at), n), L::load_n(k1.add(i), n), by_z), n);
             }
         }
     }
