@@ -1,35 +1,11 @@
-//! Training as a whole: it learns, gives the same bits on every instruction set and for any number of threads, and allocates nothing.
+//! Training as a whole: it learns, and gives the same bits on every instruction set and for any number of threads.
 
 mod reference;
 
 use reference::{noise, settings};
 use smidgen_train::{
-    Activation, Addend, Builder, ConvLayer, Isa, Loss, Net, Optimiser, Random, Samples, Schedule, Settings, Trainer,
+    Activation, Addend, Builder, ConvLayer, Isa, Loss, Net, Optimiser, Random, Samples, Settings, Trainer,
 };
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
-/// Counts the allocations of this thread.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: as the system's allocator, which does the work.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, p: *mut u8, layout: Layout) {
-        unsafe { System.dealloc(p, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// A small network with every kind of fused layer.
 fn network() -> Net {
@@ -128,20 +104,20 @@ fn equal_bits_on_every_instruction_set_and_for_any_number_of_threads() {
     }
 }
 
+/// Not only of this machine's instruction sets: the number was the same wherever it was tried, x86 and Arm.
 #[test]
-fn a_step_allocates_nothing() {
+fn the_bits_are_known() {
     let net = network();
-    let mut random = Random::new(4);
-    let (inputs, labels) = stripes(24, &mut random);
-    let base = Settings { average: Some(0.9), clip: Some(1.0), schedule: Schedule::Constant, ..settings(24, 8) };
-    for optimiser in [Optimiser::default(), Optimiser::ADAM_W] {
-        let mut trainer = Trainer::new(net.clone(), Settings { optimiser, ..base }, 5).unwrap();
-        let batch = Samples::new(&net, &inputs, &labels).unwrap();
-        let before = ALLOCATIONS.get();
-        trainer.step(&batch, 0.0).unwrap();
-        trainer.step(&batch, 0.0).unwrap();
-        assert_eq!(ALLOCATIONS.get() - before, 0);
+    let mut random = Random::new(11);
+    let mut trainer = Trainer::new(net.clone(), Settings { rate: 0.1, ..settings(12, 5) }, 5).unwrap();
+    for step in 0..3 {
+        let inputs = noise(12 * net.input_len(), &mut random);
+        let labels: Vec<u32> = (0..12).map(|_| random.below(4) as u32).collect();
+        trainer.step(&Samples::new(&net, &inputs, &labels).unwrap(), f64::from(step) / 3.0).unwrap();
     }
+    let bits = trainer.parameters().iter().chain(trainer.state()).flat_map(|x| x.to_bits().to_le_bytes());
+    let hash = bits.fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    assert_eq!(format!("{hash:016x}"), "1660afbebdf9e9f0");
 }
 
 #[test]
