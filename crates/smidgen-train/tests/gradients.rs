@@ -1,8 +1,8 @@
-//! Gradients of every fused layer against central differences of a reference in f64.
+//! Gradients of every fused layer against central differences of a reference in f64, and against PyTorch where there is one.
 
 mod reference;
 
-use reference::{Layer, Model, chosen, difference, noise, parameters, settings, wide};
+use reference::{Layer, Model, chosen, difference, noise, oracle, parameters, settings, wide};
 use smidgen_ir::Padding;
 use smidgen_train::{Activation, Addend, ConvLayer, Random, Samples, Trainer};
 
@@ -17,6 +17,8 @@ fn worst(model: &Model, n: usize, shard: usize, seed: u64) -> f64 {
     let mut trainer = Trainer::new(net.clone(), settings, 0).unwrap();
     trainer.set_parameters(&p, &net.initial_state()).unwrap();
     let report = trainer.differentiate(&Samples::new(&net, &inputs, &labels).unwrap()).unwrap();
+
+    oracle::agrees(oracle::of_model(model, &net, shard, settings.loss.smoothing), &trainer, &inputs, &labels);
 
     let (x, mut p) = (wide(&inputs), wide(&p));
     let loss = |p: &[f64]| model.loss(&net, p, &x, &labels, shard, &settings.loss);

@@ -4,7 +4,7 @@
 mod reference;
 
 use reference::graph::evaluate;
-use reference::{chosen, difference, noise, settings, wide};
+use reference::{chosen, difference, noise, oracle, settings, wide};
 use smidgen_exec::Executor;
 use smidgen_ir::{
     Activation, AxisSlice, BinaryKind, ConvParams, DataType, Graph, Op, PadValue, Padding, PoolKind, ReduceKind,
@@ -87,6 +87,7 @@ fn check_gradients(graph: &Graph, random: &mut Random) -> f64 {
     let report = trainer.differentiate(&Samples::new(&net, &inputs, &labels).unwrap()).unwrap();
     let (x, mut p) = (wide(&inputs), wide(&parameters));
     let (wanted, smoothing) = (logits(graph), f64::from(settings.loss.smoothing));
+    oracle::agrees(oracle::of_graph(graph, &net, wanted, settings.loss.smoothing), &trainer, &inputs, &labels);
     // Which constants are parameters is what `to_graph` says of them: an element is given a number of its own, and found again.
     let marked: Vec<f32> = (0..parameters.len()).map(|i| i as f32).collect();
     let places = net.to_graph(&marked, &[]).unwrap();

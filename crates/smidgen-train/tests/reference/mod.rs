@@ -3,8 +3,9 @@
 #![allow(dead_code)]
 
 pub mod graph;
+pub mod oracle;
 
-use smidgen_ir::Padding;
+use smidgen_ir::{Padding, Window};
 use smidgen_train::{Activation, Addend, Builder, ConvLayer, Loss, Net, Random, Settings, TrainError, Value};
 use std::collections::HashMap;
 
