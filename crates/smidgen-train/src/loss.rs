@@ -65,8 +65,12 @@ pub(crate) fn softmax_cross_entropy(
             seen.foreign = seen.foreign.or(Some((s, label)));
         }
         let most = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let power = |v: f32| libm::exp(f64::from(v) - f64::from(most));
-        let total: f64 = x.iter().map(|&v| power(v)).sum();
+        let mut total = 0.0;
+        for (g, &v) in g.iter_mut().zip(x) {
+            let power = libm::exp(f64::from(v) - f64::from(most));
+            total += power;
+            *g = power as f32;
+        }
         let log = libm::log(total);
         for (j, (g, &v)) in g.iter_mut().zip(x).enumerate() {
             let own = if j == label as usize { 1.0 - smoothing } else { 0.0 };
@@ -75,7 +79,7 @@ pub(crate) fn softmax_cross_entropy(
             if target != 0.0 {
                 seen.loss -= target * (f64::from(v) - f64::from(most) - log);
             }
-            *g = ((power(v) / total - target) / batch as f64) as f32;
+            *g = ((f64::from(*g) / total - target) / batch as f64) as f32;
         }
         seen.correct += usize::from(x.get(label as usize).is_some_and(|&v| v >= most));
     }

@@ -2,7 +2,7 @@
 
 use crate::conv::{Incoming, Input};
 use crate::loss::{self, Loss};
-use crate::net::{Affine, Kind, Net};
+use crate::net::{Affine, Kind, Net, Role};
 use crate::plain::Values;
 use crate::simd::{self, Form, Isa, Masked, Read, Sink};
 use crate::worker::{Channels, PackedNet, ShardResult, Worker};
@@ -122,8 +122,11 @@ impl Shared<'_> {
         result: &mut ShardResult,
     ) {
         self.forward(n, worker, &mut result.moments);
-        result.gradient.fill(0.0);
         let net = self.net;
+        // Weights are cleared layer by layer.
+        for p in net.parameters.iter().filter(|p| p.role != Role::Weight) {
+            result.gradient[p.range()].fill(0.0);
+        }
         let Some(slot) = net.plan.slot[net.output] else { return };
         let mut gradient = std::mem::take(&mut worker.gradients[slot]);
         let seen = loss::softmax_cross_entropy(
@@ -200,7 +203,18 @@ impl Shared<'_> {
                     let input = Input { read, direct: net.nodes[p].direct };
                     let (packed, scratch) = (&self.packed.0[i], &mut worker.scratch);
                     let gradient = &mut result.gradient;
-                    conv.backward(self.isa, n, input, incoming, self.parameters, packed, gradient, sink, scratch);
+                    conv.backward(
+                        self.isa,
+                        n,
+                        input,
+                        incoming,
+                        self.parameters,
+                        packed,
+                        gradient,
+                        !net.plan.fresh[i],
+                        sink,
+                        scratch,
+                    );
                     if let Some((s, dx)) = dx {
                         worker.gradients[s] = dx;
                     }

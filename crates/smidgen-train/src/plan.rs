@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     pub slots: Vec<usize>,
     /// The loss alone writes the output's gradient.
     pub output_last: bool,
+    /// For each convolution, whether nobody has written the gradient of its weights before: of layers that share them, the last.
+    pub fresh: Vec<bool>,
 }
 
 /// Values whose gradients lie in one buffer.
@@ -122,10 +124,19 @@ impl Plan {
             }
         }
 
+        let mut written = Vec::new();
+        let mut fresh = vec![false; count];
+        for i in (0..count).rev().filter(|&i| trained[i]) {
+            if let Kind::Conv(conv) = &nodes[i].kind {
+                fresh[i] = !written.contains(&conv.weight);
+                written.push(conv.weight);
+            }
+        }
+
         let (slot_of_group, slots) = allocate(&groups);
         let slot = group_of.iter().map(|g| g.map(|g| slot_of_group[g])).collect();
         let output_last = readers[output].is_empty() && needs_completion(&nodes[output]);
-        Self { live, writes, slot, slots, output_last }
+        Self { live, writes, slot, slots, output_last, fresh }
     }
 
     /// Whether anything of this value's node is trained, or of what it reads.

@@ -175,9 +175,16 @@ impl Trainer {
         let loss = self.settings.loss;
         self.each_shard(batch, |n, taught, worker, result| shared.step(n, samples, &loss, taught, worker, result));
         let report = self.report(samples)?;
-        self.gradient.fill(0.0);
-        for result in &mut self.results[..shards] {
-            simd::sum_into(self.settings.isa, &exclusive(result).gradient, &mut self.gradient);
+        // A stretch at a time, which stays in cache.
+        const STRETCH: usize = 2048;
+        for (k, sum) in self.gradient.chunks_mut(STRETCH).enumerate() {
+            for (shard, result) in self.results[..shards].iter_mut().enumerate() {
+                let part = &exclusive(result).gradient[k * STRETCH..][..sum.len()];
+                match shard {
+                    0 => sum.copy_from_slice(part),
+                    _ => simd::sum_into(self.settings.isa, part, sum),
+                }
+            }
         }
         Ok(report)
     }

@@ -28,7 +28,8 @@ impl Incoming<'_> {
 }
 
 impl Conv {
-    /// Adds the gradient of the weights of `n` samples to `gradient` (all parameters), and gives that of the input to `sink`.
+    /// Writes the gradient of the weights of `n` samples to `gradient` (all parameters), or adds it to what is there if `plus`, and gives
+    /// that of the input to `sink`.
     pub(crate) fn backward(
         &self,
         isa: Isa,
@@ -38,10 +39,15 @@ impl Conv {
         parameters: &[f32],
         packed: &Packed,
         gradient: &mut [f32],
+        plus: bool,
         sink: Option<Sink<'_>>,
         scratch: &mut Scratch,
     ) {
         let gradient = &mut gradient[self.weight..][..self.weights];
+        if !plus {
+            // Cleared and then added to, which is faster than written by tiles that would fetch each line from memory.
+            gradient.fill(0.0);
+        }
         match &self.kind {
             ConvKind::Pointwise { rows } => {
                 self.pointwise(isa, n * rows, input, incoming, packed, gradient, sink, scratch);

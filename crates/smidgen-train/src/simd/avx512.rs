@@ -88,4 +88,18 @@ impl Lanes for Avx512 {
         unsafe { _mm512_storeu_ps(lanes.as_mut_ptr(), v) };
         lanes
     }
+
+    #[inline(always)]
+    unsafe fn add_to_doubles(to: *mut f64, v: __m512, n: usize) {
+        unsafe {
+            let mask = first(n);
+            let halves =
+                [_mm512_castps512_ps256(v), _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(v)))];
+            for (half, lanes) in halves.into_iter().enumerate() {
+                let (own, at) = ((mask >> (8 * half)) as __mmask8, to.wrapping_add(8 * half));
+                let sum = _mm512_add_pd(_mm512_maskz_loadu_pd(own, at), _mm512_cvtps_pd(lanes));
+                _mm512_mask_storeu_pd(at, own, sum);
+            }
+        }
+    }
 }

@@ -7,7 +7,7 @@ use super::Isa;
 use super::form::{Activation, Read, with_form};
 use super::instances;
 use super::lanes::Lanes;
-use super::rows::{Masked, add_lanes, blocks};
+use super::rows::{Masked, blocks};
 
 /// One tap: where it reads, in pixels from the output pixel's base, and the index of its weight.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -301,8 +301,8 @@ unsafe fn forward_kernel<L: Lanes>(
             let mut sums = [[L::zero(); 2]; 2];
             let planes = Planes { grid, input: plane.add(i), weights: weights.add(i), c, n };
             correlate::<L, _>(planes, Forward(z.add(i)), &mut sums);
-            add_lanes::<L>(sum.add(i), L::add(sums[0][0], sums[0][1]), n);
-            add_lanes::<L>(square.add(i), L::add(sums[1][0], sums[1][1]), n);
+            L::add_to_doubles(sum.add(i), L::add(sums[0][0], sums[0][1]), n);
+            L::add_to_doubles(square.add(i), L::add(sums[1][0], sums[1][1]), n);
         }
     }
 }
@@ -408,8 +408,8 @@ unsafe fn last_kernel<L: Lanes>(
             let (a, b) = (L::load_n(read.a.as_ptr().add(i), n), L::load_n(read.b.as_ptr().add(i), n));
             let last = Last { dx: dx.add(i), plus, z: read.z.as_ptr().add(i), a, b, f };
             correlate::<L, _>(planes, last, &mut sums);
-            add_lanes::<L>(sum.add(i), L::add(sums[0][0], sums[0][1]), n);
-            add_lanes::<L>(dot.add(i), L::add(sums[1][0], sums[1][1]), n);
+            L::add_to_doubles(sum.add(i), L::add(sums[0][0], sums[0][1]), n);
+            L::add_to_doubles(dot.add(i), L::add(sums[1][0], sums[1][1]), n);
         })
     }
 }

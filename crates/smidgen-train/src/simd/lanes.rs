@@ -41,4 +41,15 @@ pub(super) trait Lanes: Copy {
     unsafe fn inside(low: Self::V, v: Self::V, high: Self::V, x: Self::V) -> Self::V;
     /// The lanes in order.
     unsafe fn array(v: Self::V) -> [f32; 16];
+
+    /// Adds the first `n` lanes to `n` doubles.
+    #[inline(always)]
+    unsafe fn add_to_doubles(to: *mut f64, v: Self::V, n: usize) {
+        // SAFETY: the caller's `n` doubles.
+        unsafe {
+            for (i, x) in Self::array(v).iter().enumerate().take(n) {
+                *to.add(i) += f64::from(*x);
+            }
+        }
+    }
 }

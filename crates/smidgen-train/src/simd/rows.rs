@@ -19,17 +19,6 @@ pub(crate) struct Masked<'a> {
     pub dot: &'a mut [f64],
 }
 
-/// Adds the first `n` lanes to `n` doubles.
-#[inline(always)]
-pub(super) unsafe fn add_lanes<L: Lanes>(to: *mut f64, v: L::V, n: usize) {
-    // SAFETY: the caller's `n` doubles.
-    unsafe {
-        for (i, x) in L::array(v).iter().enumerate().take(n) {
-            *to.add(i) += f64::from(*x);
-        }
-    }
-}
-
 /// The channels in blocks of up to sixteen: the first of each, and how many.
 #[inline(always)]
 pub(super) fn blocks(c: usize) -> impl Iterator<Item = (usize, usize)> {
@@ -189,8 +178,8 @@ unsafe fn moments_kernel<L: Lanes>(z: *const f32, rows: usize, c: usize, sum: *m
                 sums[r % 2] = L::add(sums[r % 2], v);
                 squares[r % 2] = L::fma(v, v, squares[r % 2]);
             }
-            add_lanes::<L>(sum.add(i), L::add(sums[0], sums[1]), n);
-            add_lanes::<L>(square.add(i), L::add(squares[0], squares[1]), n);
+            L::add_to_doubles(sum.add(i), L::add(sums[0], sums[1]), n);
+            L::add_to_doubles(square.add(i), L::add(squares[0], squares[1]), n);
         }
     }
 }
@@ -230,8 +219,8 @@ unsafe fn finish_kernel<L: Lanes>(dy: *mut f32, read: &Read<'_>, rows: usize, c:
                 sums[r % 2] = L::add(sums[r % 2], d);
                 dots[r % 2] = L::fma(d, z, dots[r % 2]);
             }
-            add_lanes::<L>(sum.add(i), L::add(sums[0], sums[1]), n);
-            add_lanes::<L>(dot.add(i), L::add(dots[0], dots[1]), n);
+            L::add_to_doubles(sum.add(i), L::add(sums[0], sums[1]), n);
+            L::add_to_doubles(dot.add(i), L::add(dots[0], dots[1]), n);
         })
     }
 }
