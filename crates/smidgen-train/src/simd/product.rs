@@ -165,6 +165,21 @@ unsafe fn tile_of_height<L: Lanes, const W: usize>(p: &Product, i: usize, height
     }
 }
 
+/// Repeats a block for each row of a tile, `$r` being the row's number. Written out because compilers leave a loop of so long a body as it
+/// is, and then keep the sums in memory rather than in registers.
+macro_rules! each_row {
+    ($count:ident, $r:ident => $body:block) => {
+        each_row!(@ $count, $r, $body, 0 1 2 3 4 5 6 7 8 9 10 11)
+    };
+    (@ $count:ident, $r:ident, $body:block, $($row:literal)*) => {
+        $(if $row < $count {
+            #[allow(non_upper_case_globals)]
+            const $r: usize = $row;
+            $body
+        })*
+    };
+}
+
 /// The tile of R rows from `i` on and W vectors of columns from `j` on, of whose last vector `last` lanes count.
 #[inline(always)]
 unsafe fn tile<L: Lanes, const R: usize, const W: usize>(p: &Product, i: usize, j: usize, last: usize) {
@@ -180,29 +195,30 @@ unsafe fn tile<L: Lanes, const R: usize, const W: usize>(p: &Product, i: usize, 
             let segment = *p.segments.add(s);
             let mut a = base.wrapping_add(segment.offset);
             for _ in 0..segment.len {
-                let mut right = [L::zero(); W];
-                for (w, v) in right.iter_mut().enumerate() {
-                    let at = b.add(w * p.panel);
-                    *v = if w + 1 == W { L::load_n(at, lanes) } else { L::load(at) };
-                }
-                for (r, row) in sums.iter_mut().enumerate() {
-                    let left = L::splat(*a.add(r * p.row));
-                    for w in 0..W {
-                        row[w] = L::fma(left, right[w], row[w]);
+                let low = if W == 1 { L::load_n(b, lanes) } else { L::load(b) };
+                let high = if W == 1 { low } else { L::load_n(b.add(p.panel), lanes) };
+                each_row!(R, row => {
+                    let left = L::splat(*a.add(row * p.row));
+                    sums[row][0] = L::fma(left, low, sums[row][0]);
+                    if W > 1 {
+                        sums[row][W - 1] = L::fma(left, high, sums[row][W - 1]);
                     }
-                }
+                });
                 a = a.wrapping_add(p.column);
                 b = b.wrapping_add(p.step);
             }
         }
-        for (r, row) in sums.iter().enumerate() {
-            for (w, &sum) in row.iter().enumerate() {
-                let at = p.c.add((i + r) * p.pitch + j + w * PANEL);
-                let n = if w + 1 == W { last } else { PANEL };
-                let value = if p.plus { L::add(sum, L::load_n(at, n)) } else { sum };
-                L::store_n(at, value, n);
+        let c = p.c.add(i * p.pitch + j);
+        each_row!(R, row => {
+            let at = c.add(row * p.pitch);
+            let first = if W == 1 { last } else { PANEL };
+            let low = sums[row][0];
+            L::store_n(at, if p.plus { L::add(low, L::load_n(at, first)) } else { low }, first);
+            if W > 1 {
+                let (at, high) = (at.add(PANEL), sums[row][W - 1]);
+                L::store_n(at, if p.plus { L::add(high, L::load_n(at, last)) } else { high }, last);
             }
-        }
+        });
     }
 }
 
