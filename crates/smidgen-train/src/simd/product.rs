@@ -1,7 +1,7 @@
 //! The matrix product that convolutions are made of: `C = A B` or `C += A B`.
 //!
-//! One microkernel keeps a tile of C in registers while it goes once along the inner dimension: 12 rows of 32 columns with AVX-512, 6
-//! of 16 with AVX2 and NEON. A is read by strides, and along the inner dimension in segments, so that the windows of a convolution
+//! One microkernel keeps a tile of C in registers while it goes once along the inner dimension: 12 rows of 32 columns with AVX-512, 4
+//! of 16 with AVX2, 6 of 16 with NEON. A is read by strides, and along the inner dimension in segments, so that the windows of a convolution
 //! are multiplied where they lie in a padded plane, without a copy of each window (im2col). B lies in panels of 16 columns that were
 //! [packed](pack) once a step, or in rows. Each element of C is one chain of fused multiply-adds in the order of the inner dimension,
 //! from zero, to which what C held is added last: the same bits whatever the tile.
