@@ -230,10 +230,13 @@ unsafe fn correlate_rows<L: Lanes, E: Emit<L>>(p: Planes<'_>, taps: &impl Sum<L>
             let out = (p.grid.output[0] + y * p.grid.output[1]) * p.c;
             let mut x = 0;
             while x + COLUMNS <= columns {
-                let values = taps.many(row.add(x * step), step);
-                for (j, v) in values.into_iter().enumerate() {
-                    e.emit(out + (x + j) * stride, v, p.n, sums, j % 2);
-                }
+                // Written out: a loop would keep the four in memory.
+                let [first, second, third, fourth] = taps.many(row.add(x * step), step);
+                let at = out + x * stride;
+                e.emit(at, first, p.n, sums, 0);
+                e.emit(at + stride, second, p.n, sums, 1);
+                e.emit(at + 2 * stride, third, p.n, sums, 0);
+                e.emit(at + 3 * stride, fourth, p.n, sums, 1);
                 x += COLUMNS;
             }
             while x < columns {
