@@ -1,7 +1,8 @@
 //! CPU time of training, forward, backward and update, beside PyTorch.
 //!
-//! `cargo xtask bench train-speed [SECONDS] [NETWORK]`, NETWORK being one of `mobilenet32`, `mobilenet96` and `residual32`. With `SMIDGEN_TORCH` naming a Python that has PyTorch, each
-//! measurement is followed by PyTorch's of the same network, channels last, so that both see the same machine.
+//! `cargo xtask bench train-speed [SECONDS] [NETWORK]`, NETWORK being one of `mobilenet32`, `mobilenet96` and
+//! `residual32`. With `SMIDGEN_TORCH` naming a Python that has PyTorch, each measurement is followed by PyTorch's of
+//! the same network, channels last, so that both see the same machine.
 
 use rustix::time::{ClockId, clock_gettime};
 use smidgen_train::{
@@ -100,8 +101,8 @@ fn measure(net: &Net, batch: usize, isa: Isa, threads: usize, seconds: f64) -> (
     ((processor() - cpu) / images * 1e6, images / wall.elapsed().as_secs_f64())
 }
 
-/// The same of PyTorch. Of several threads it is the better of two runs: in the second, idle threads sleep rather than spin, which costs
-/// it much on a busy machine.
+/// The same of PyTorch. Of several threads it is the better of two runs: in the second, idle threads sleep rather than
+/// spin, which costs it much on a busy machine.
 fn torch(python: &str, name: &str, pixels: usize, batch: usize, threads: usize, seconds: f64) -> (f64, f64) {
     let run = |command: &mut Command| torch_once(command, name, pixels, batch, threads, seconds);
     let usual = run(&mut Command::new(python));

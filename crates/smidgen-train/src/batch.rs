@@ -3,8 +3,8 @@
 use crate::error::TrainError;
 use crate::net::Net;
 
-/// The samples of a step. They are asked for from the threads that work on them, so what is done to make one (augmentation) is shared
-/// among these; it must depend on nothing but the sample's index.
+/// The samples of a step. They are asked for from the threads that work on them, so what is done to make one
+/// (augmentation) is shared among these; it must depend on nothing but the sample's index.
 pub trait Batch: Sync {
     /// How many.
     fn samples(&self) -> usize;
@@ -15,8 +15,8 @@ pub trait Batch: Sync {
     /// The class of a sample.
     fn label(&self, sample: usize) -> u32;
 
-    /// Writes the probabilities that a teacher gives to the classes of a sample. `false` if there is no teacher, which must be so for
-    /// all samples or for none.
+    /// Writes the probabilities that a teacher gives to the classes of a sample. `false` if there is no teacher, which
+    /// must be so for all samples or for none.
     fn teacher(&self, _sample: usize, _into: &mut [f32]) -> bool {
         false
     }

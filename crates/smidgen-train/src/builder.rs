@@ -264,7 +264,8 @@ impl Builder {
 
     fn sum(&mut self, name: &str, inputs: Vec<usize>, activation: Activation) -> Value {
         let (form, shape) = (activation.form(), self.nodes[inputs[0]].shape.clone());
-        // A clamp can be undone from its result as far as its gradient needs; other activations are applied by who reads.
+        // A clamp can be undone from its result as far as its gradient needs; other activations are applied by who
+        // reads.
         let direct = matches!(form, Form::Clamp(..));
         self.push(Node { name: name.to_owned(), kind: Kind::Sum, inputs, shape, affine: Affine::Unit, form, direct })
     }

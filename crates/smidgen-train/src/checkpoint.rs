@@ -1,7 +1,7 @@
 //! All that training goes on from, as bytes: continuing from them gives the bits that going on would have given.
 //!
-//! Layout, little endian: a magic line; the fingerprint of the network and the optimiser; step and seed; five arrays of f32 (parameters,
-//! state, momentum, squares, average), each after its length; the FNV-1a hash of everything before.
+//! Layout, little endian: a magic line; the fingerprint of the network and the optimiser; step and seed; five arrays of
+//! f32 (parameters, state, momentum, squares, average), each after its length; the FNV-1a hash of everything before.
 
 use crate::error::TrainError;
 use crate::trainer::Trainer;

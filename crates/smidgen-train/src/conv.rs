@@ -1,7 +1,8 @@
-//! Convolutions: pointwise (and fully connected) as one matrix product, dense ones as products of windows where they lie in a padded
-//! plane, depthwise ones by their own kernels.
+//! Convolutions: pointwise (and fully connected) as one matrix product, dense ones as products of windows where they
+//! lie in a padded plane, depthwise ones by their own kernels.
 //!
-//! Each reads its input through that one's normalisation and activation, a block in cache at a time, and writes its raw sums.
+//! Each reads its input through that one's normalisation and activation, a block in cache at a time, and writes its raw
+//! sums.
 
 mod backward;
 mod forward;
@@ -120,8 +121,8 @@ impl ScratchSize {
     }
 }
 
-/// Rows of a pointwise convolution that are worked on at a time, so that its blocks stay in the first levels of cache. It depends on
-/// nothing but the channels: sums over rows are made block by block.
+/// Rows of a pointwise convolution that are worked on at a time, so that its blocks stay in the first levels of cache.
+/// It depends on nothing but the channels: sums over rows are made block by block.
 fn block_rows(channels: usize) -> usize {
     (8192 / channels.max(1)).clamp(24, 192) / 12 * 12
 }

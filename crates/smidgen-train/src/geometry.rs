@@ -1,8 +1,10 @@
-//! Where the windows of a convolution lie: forward in a padded plane of its input, backward in a padded plane of its gradient.
+//! Where the windows of a convolution lie: forward in a padded plane of its input, backward in a padded plane of its
+//! gradient.
 //!
-//! Forward, output pixel (y, x) reads the padded plane at (y s + ky d, x s + kx d). Backward, input pixel (y, x) gets from tap (ky, kx)
-//! the gradient of output pixel ((y + p - ky d) / s, (x + p - kx d) / s) where these divide without remainder and lie in the output,
-//! with stride s, dilation d and padding p. Input pixels of the same remainders modulo s have the same taps: they are a [`Class`].
+//! Forward, output pixel (y, x) reads the padded plane at (y s + ky d, x s + kx d). Backward, input pixel (y, x) gets
+//! from tap (ky, kx) the gradient of output pixel ((y + p - ky d) / s, (x + p - kx d) / s) where these divide without
+//! remainder and lie in the output, with stride s, dilation d and padding p. Input pixels of the same remainders modulo
+//! s have the same taps: they are a [`Class`].
 
 use crate::simd::{Correlation, Segment, Tap};
 use smidgen_ir::{Padding, Window};
@@ -151,8 +153,8 @@ impl Geometry {
     }
 }
 
-/// For input pixels of remainder `r` along one axis: the taps, and how far the output pixel that each leads to lies from the input pixel's
-/// own place in its class.
+/// For input pixels of remainder `r` along one axis: the taps, and how far the output pixel that each leads to lies
+/// from the input pixel's own place in its class.
 fn axis_taps(
     r: usize,
     kernel: usize,

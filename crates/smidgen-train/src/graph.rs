@@ -1,7 +1,7 @@
 //! From a float graph to a network that can be trained, and back.
 //!
-//! Convolutions, fully connected layers and slopes become parameters, with the graph's values to begin with; other constants stay what
-//! they are. A graph's batch is 1: the network computes each sample as the graph does.
+//! Convolutions, fully connected layers and slopes become parameters, with the graph's values to begin with; other
+//! constants stay what they are. A graph's batch is 1: the network computes each sample as the graph does.
 
 mod export;
 mod fused;
@@ -72,8 +72,8 @@ struct Importer<'a> {
 impl Net {
     /// Makes a network of a float graph, and the parameters that it has there.
     ///
-    /// A SOFTMAX that gives the graph's output is left out: the network's outputs are what it reads, since the loss applies it. The
-    /// graph must be [valid](smidgen_ir::validate()).
+    /// A SOFTMAX that gives the graph's output is left out: the network's outputs are what it reads, since the loss
+    /// applies it. The graph must be [valid](smidgen_ir::validate()).
     ///
     /// # Errors
     /// If an operator has no gradient, the graph is not of floats, or has not exactly one input and one output.

@@ -6,8 +6,9 @@ use crate::random::Random;
 impl Net {
     /// Parameters to begin with: weights and biases uniform in `+-1 / sqrt(fan in)`, factors 1, summands 0, slopes 1/4.
     ///
-    /// That is PyTorch's default for convolutions and linear layers. For depthwise layers, whose fan-in is small, it makes a difference:
-    /// four points of accuracy after two epochs of CIFAR-10 over normal weights of variance `2 / fan out`.
+    /// That is PyTorch's default for convolutions and linear layers. For depthwise layers, whose fan-in is small, it
+    /// makes a difference: four points of accuracy after two epochs of CIFAR-10 over normal weights of variance `2 /
+    /// fan out`.
     pub fn initial_parameters(&self, seed: u64) -> Vec<f32> {
         let mut random = Random::new(seed);
         let mut parameters = vec![0.0; self.parameter_count];

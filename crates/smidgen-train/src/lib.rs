@@ -22,13 +22,13 @@
 //! # Ok::<(), smidgen_train::TrainError>(())
 //! ```
 //!
-//! The invariant that matters: *results are equal to the bit* for any number of threads, and on every processor with a fused
-//! multiply-add (AVX-512, AVX2, NEON) as well as in plain Rust. Sums have one order, vectors have sixteen lanes everywhere, and
-//! nothing calls the platform's mathematical functions.
+//! The invariant that matters: *results are equal to the bit* for any number of threads, and on every processor with a
+//! fused multiply-add (AVX-512, AVX2, NEON) as well as in plain Rust. Sums have one order, vectors have sixteen lanes
+//! everywhere, and nothing calls the platform's mathematical functions.
 //!
-//! What makes it fast: normalisation and activation are never passes of their own (`net`), windows are multiplied where they lie
-//! (`simd`), a batch is cut into shards that threads take forward and backward without waiting for each other (`trainer`), and
-//! buffers are allocated once (`worker`, `plan`).
+//! What makes it fast: normalisation and activation are never passes of their own (`net`), windows are multiplied where
+//! they lie (`simd`), a batch is cut into shards that threads take forward and backward without waiting for each other
+//! (`trainer`), and buffers are allocated once (`worker`, `plan`).
 #![deny(unsafe_code)]
 
 mod batch;

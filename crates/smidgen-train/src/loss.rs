@@ -2,10 +2,10 @@
 
 use crate::error::TrainError;
 
-/// What is minimised: the cross-entropy of the softmax `p` of the outputs from a target
-/// `q = (1 - l) ((1 - e) onehot + e / classes) + l t`,
-/// with label smoothing `e` (Szegedy et al. 2016, "Rethinking the Inception architecture", section 7) and a teacher's probabilities `t`
-/// in the share `l` (Hinton, Vinyals and Dean 2015, "Distilling the knowledge in a neural network", at temperature 1).
+/// What is minimised: the cross-entropy of the softmax `p` of the outputs from a target `q = (1 - l) ((1 - e) onehot +
+/// e / classes) + l t`, with label smoothing `e` (Szegedy et al. 2016, "Rethinking the Inception architecture", section
+/// 7) and a teacher's probabilities `t` in the share `l` (Hinton, Vinyals and Dean 2015, "Distilling the knowledge in a
+/// neural network", at temperature 1).
 ///
 /// The gradient of the outputs is `p - q`.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -1,8 +1,8 @@
 //! A network as the engine runs it: nodes in execution order, their parameters at offsets of one flat vector.
 //!
-//! Each node writes one value, of the same index. A convolution's value is what it stored before normalisation and activation: whoever
-//! reads it computes `f(z a + b)` on the fly, with one `a` and one `b` for each channel. That is why normalisation and activation are
-//! no nodes of their own, but properties of a value.
+//! Each node writes one value, of the same index. A convolution's value is what it stored before normalisation and
+//! activation: whoever reads it computes `f(z a + b)` on the fly, with one `a` and one `b` for each channel. That is
+//! why normalisation and activation are no nodes of their own, but properties of a value.
 
 use crate::conv::Conv;
 use crate::graph::Template;
@@ -61,7 +61,8 @@ pub struct Parameter {
     pub name: String,
     /// First element in the flat vector.
     pub offset: usize,
-    /// Dimensions: dense `[kh, kw, ci, co]`, pointwise and fully connected `[ci, co]`, depthwise `[kh, kw, c]`, others `[c]`.
+    /// Dimensions: dense `[kh, kw, ci, co]`, pointwise and fully connected `[ci, co]`, depthwise `[kh, kw, c]`, others
+    /// `[c]`.
     pub shape: Vec<usize>,
     /// What it is for.
     pub role: Role,
@@ -137,7 +138,8 @@ pub(crate) struct Node {
     pub affine: Affine,
     /// The activation with which it is read.
     pub form: Form,
-    /// The value is stored as its readers want it: `affine` is `Unit`, and `form` was applied (it still masks the gradient).
+    /// The value is stored as its readers want it: `affine` is `Unit`, and `form` was applied (it still masks the
+    /// gradient).
     pub direct: bool,
 }
 
@@ -160,9 +162,9 @@ impl Node {
 
 /// A network that can be trained.
 ///
-/// Made by a [`Builder`](crate::Builder) or from a [graph](crate::Net::from_graph). It holds no parameters: these are one vector of
-/// [`parameter_count`](Self::parameter_count) floats, and the normalisations' running means and variances one of
-/// [`state_count`](Self::state_count).
+/// Made by a [`Builder`](crate::Builder) or from a [graph](crate::Net::from_graph). It holds no parameters: these are
+/// one vector of [`parameter_count`](Self::parameter_count) floats, and the normalisations' running means and variances
+/// one of [`state_count`](Self::state_count).
 #[derive(Clone, Debug)]
 pub struct Net {
     pub(crate) nodes: Vec<Node>,

@@ -111,7 +111,8 @@ impl Shared<'_> {
         }
     }
 
-    /// Forward, loss and backward of the first `n` samples of the worker; `batch` is the number of samples of the whole batch.
+    /// Forward, loss and backward of the first `n` samples of the worker; `batch` is the number of samples of the whole
+    /// batch.
     pub(crate) fn step(
         &self,
         n: usize,
@@ -293,10 +294,11 @@ impl Shared<'_> {
         dy
     }
 
-    /// The gradients of a value's own parameters, and the constants of `dz = k1 dy + k2 z + k3`, from the sums of its gradient.
+    /// The gradients of a value's own parameters, and the constants of `dz = k1 dy + k2 z + k3`, from the sums of its
+    /// gradient.
     ///
-    /// With `g = gamma / sd`: `dz = g (dy - mean(dy) - (z - m) / sd * mean(dy (z - m) / sd))`, where the means vanish if the statistics are
-    /// not the batch's.
+    /// With `g = gamma / sd`: `dz = g (dy - mean(dy) - (z - m) / sd * mean(dy (z - m) / sd))`, where the means vanish
+    /// if the statistics are not the batch's.
     fn differentiate(&self, affine: Affine, count: usize, own: &mut Channels, gradient: &mut [f32]) {
         let c = own.a.len();
         match affine {

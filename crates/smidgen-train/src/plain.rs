@@ -1,7 +1,8 @@
 //! Operators that are not fused: simple loops over values that are stored as they are read.
 //!
-//! What moves elements is one table of origins ([`gather`]), what averages or interpolates them one table of weights ([`weighted`]), both
-//! made when the network is built. Transcendental functions are computed in f64 by a library in Rust, for equal bits everywhere.
+//! What moves elements is one table of origins ([`gather`]), what averages or interpolates them one table of weights
+//! ([`weighted`]), both made when the network is built. Transcendental functions are computed in f64 by a library in
+//! Rust, for equal bits everywhere.
 
 pub(crate) mod binary;
 pub(crate) mod gather;
@@ -87,7 +88,8 @@ impl Plain {
         }
     }
 
-    /// Adds the gradient of input `k` to `dx`, for `n` samples. `out` is what [`forward`](Self::forward) computed, `dy` its gradient.
+    /// Adds the gradient of input `k` to `dx`, for `n` samples. `out` is what [`forward`](Self::forward) computed, `dy`
+    /// its gradient.
     pub(crate) fn backward(
         &self,
         n: usize,

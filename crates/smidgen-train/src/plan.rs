@@ -1,11 +1,12 @@
 //! Which gradients there are, in which buffers they lie, and who completes them.
 //!
-//! Nodes run backward in falling order. A value's gradient is the sum of what its readers give, the last in execution order first; who
-//! comes last in time masks and sums it, while it is in cache. Buffers are shared by gradients that are not needed at the same time.
+//! Nodes run backward in falling order. A value's gradient is the sum of what its readers give, the last in execution
+//! order first; who comes last in time masks and sums it, while it is in cache. Buffers are shared by gradients that
+//! are not needed at the same time.
 //!
-//! A sum passes its own gradient on unchanged, so a buffer can serve both: the gradient of a residual branch *is* that of the sum, and
-//! that of the block's input begins as it. Sharing is safe if each value of a buffer is read before anything meant for another is
-//! written there; [`Group`] holds what that takes to check.
+//! A sum passes its own gradient on unchanged, so a buffer can serve both: the gradient of a residual branch *is* that
+//! of the sum, and that of the block's input begins as it. Sharing is safe if each value of a buffer is read before
+//! anything meant for another is written there; [`Group`] holds what that takes to check.
 
 use crate::net::{Affine, Kind, Node};
 use crate::simd::Form;
@@ -34,7 +35,8 @@ pub(crate) struct Plan {
     pub slots: Vec<usize>,
     /// The loss alone writes the output's gradient.
     pub output_last: bool,
-    /// For each convolution, whether nobody has written the gradient of its weights before: of layers that share them, the last.
+    /// For each convolution, whether nobody has written the gradient of its weights before: of layers that share them,
+    /// the last.
     pub fresh: Vec<bool>,
 }
 
@@ -112,7 +114,8 @@ impl Plan {
                     continue;
                 }
                 let others: Vec<usize> = readers[p][1..].iter().map(|&(j, _)| j).collect();
-                // Masking where it lies would spoil it for the other operand, whether that shares the buffer or copies later.
+                // Masking where it lies would spoil it for the other operand, whether that shares the buffer or copies
+                // later.
                 let masks = write.last && nodes[p].form != Form::NONE;
                 let alone = !masks || nodes[i].inputs.len() == 1;
                 if alone && groups[own].admits(i, p, &others, masks) {

@@ -7,7 +7,8 @@ use crate::error::TrainError;
 pub enum Schedule {
     /// The peak throughout.
     Constant,
-    /// Linear from `first` to 1 in the share `rise` of the time, then linear to `last` (Smith and Topin 2018, "Super-convergence").
+    /// Linear from `first` to 1 in the share `rise` of the time, then linear to `last` (Smith and Topin 2018,
+    /// "Super-convergence").
     OneCycle {
         /// Share of the time in which it rises.
         rise: f32,
@@ -16,7 +17,8 @@ pub enum Schedule {
         /// Where it ends.
         last: f32,
     },
-    /// Linear from 0 to 1 in the share `rise` of the time, then half a cosine to `last` (Loshchilov and Hutter 2017, "SGDR").
+    /// Linear from 0 to 1 in the share `rise` of the time, then half a cosine to `last` (Loshchilov and Hutter 2017,
+    /// "SGDR").
     Cosine {
         /// Share of the time in which it rises.
         rise: f32,
@@ -34,7 +36,8 @@ impl Default for Schedule {
 impl Schedule {
     /// The share of the peak at time `t`, which is clamped to 0 to 1.
     ///
-    /// The time may be that of steps or of a clock: whichever ends first, `max(step / steps, elapsed / limit)`, ends annealed.
+    /// The time may be that of steps or of a clock: whichever ends first, `max(step / steps, elapsed / limit)`, ends
+    /// annealed.
     pub fn at(&self, t: f64) -> f32 {
         let t = if t > 0.0 { t.min(1.0) } else { 0.0 };
         // How far within a part of the course.

@@ -42,8 +42,8 @@ impl Default for Optimiser {
 pub struct Settings {
     /// Most samples of a step.
     pub batch: usize,
-    /// Samples of a shard: so many go forward and backward together, and are normalised together ("ghost" batch normalisation). A step's
-    /// last shard may have fewer.
+    /// Samples of a shard: so many go forward and backward together, and are normalised together ("ghost" batch
+    /// normalisation). A step's last shard may have fewer.
     pub shard: usize,
     /// Threads that work on the shards of a step.
     pub threads: usize,

@@ -1,7 +1,8 @@
-//! Steps of training: the batch cut into shards, these worked on by threads, their gradients added in order, the parameters updated.
+//! Steps of training: the batch cut into shards, these worked on by threads, their gradients added in order, the
+//! parameters updated.
 //!
-//! A shard's result depends on nothing but the shard, and results are added in the order of the shards: the same bits for any number of
-//! threads. No thread waits for another before the end of the step.
+//! A shard's result depends on nothing but the shard, and results are added in the order of the shards: the same bits
+//! for any number of threads. No thread waits for another before the end of the step.
 
 use crate::batch::Batch;
 use crate::error::TrainError;

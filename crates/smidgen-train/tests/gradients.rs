@@ -1,4 +1,5 @@
-//! Gradients of every fused layer against central differences of a reference in f64, and against PyTorch where there is one.
+//! Gradients of every fused layer against central differences of a reference in f64, and against PyTorch where there is
+//! one.
 
 mod reference;
 
@@ -185,7 +186,8 @@ fn residual_blocks() {
     worst(&Model { input: vec![6, 6, 2], layers }, 4, 2, 600);
 }
 
-/// Sums whose gradients may or may not share a buffer: of a value with itself, of values read before and after, of sums.
+/// Sums whose gradients may or may not share a buffer: of a value with itself, of values read before and after, of
+/// sums.
 #[test]
 fn sums_of_every_kind() {
     let point = layer([1, 1], 1, Addend::Norm, Activation::Relu);

@@ -1,9 +1,10 @@
-//! Networks from float graphs: outputs equal the executor's, gradients the differences of a reference in f64, and what comes back is the
-//! graph with other constants.
+//! Networks from float graphs: outputs equal the executor's, gradients the differences of a reference in f64, and what
+//! comes back is the graph with other constants.
 
 mod reference;
 
 use reference::graph::evaluate;
+use reference::sketch::Sketch;
 use reference::{chosen, difference, noise, oracle, settings, wide};
 use smidgen_exec::Executor;
 use smidgen_ir::{
@@ -88,7 +89,8 @@ fn check_gradients(graph: &Graph, random: &mut Random) -> f64 {
     let (x, mut p) = (wide(&inputs), wide(&parameters));
     let (wanted, smoothing) = (logits(graph), f64::from(settings.loss.smoothing));
     oracle::agrees(oracle::of_graph(graph, &net, wanted, settings.loss.smoothing), &trainer, &inputs, &labels);
-    // Which constants are parameters is what `to_graph` says of them: an element is given a number of its own, and found again.
+    // Which constants are parameters is what `to_graph` says of them: an element is given a number of its own, and
+    // found again.
     let marked: Vec<f32> = (0..parameters.len()).map(|i| i as f32).collect();
     let places = net.to_graph(&marked, &[]).unwrap();
     let other = net.to_graph(&marked.iter().map(|i| i + 0.5).collect::<Vec<_>>(), &[]).unwrap();
@@ -142,74 +144,6 @@ fn check_bits(net: &Net, random: &mut Random) {
     let expected = step(*first);
     for isa in others {
         assert!(step(*isa) == expected, "{} and {}", first.name(), isa.name());
-    }
-}
-
-/// A graph under construction: shapes are inferred.
-struct Sketch {
-    graph: Graph,
-    random: Random,
-}
-
-impl Sketch {
-    fn new(shape: &[usize], seed: u64) -> (Self, TensorId) {
-        let mut graph = Graph::new("sketch");
-        let x = graph.add_input(Tensor::activation("input", shape.to_vec(), DataType::FLOAT32));
-        (Self { graph, random: Random::new(seed) }, x)
-    }
-
-    fn constant(&mut self, shape: &[usize], low: f32, high: f32) -> TensorId {
-        let data: Vec<f32> = (0..shape.iter().product()).map(|_| self.random.uniform(low, high)).collect();
-        let name = format!("constant{}", self.graph.tensors.len());
-        self.graph.add_tensor(Tensor::constant(name, shape.to_vec(), DataType::FLOAT32, bytes(&data)))
-    }
-
-    /// Appends an operator; its outputs.
-    fn many(&mut self, op: Op, inputs: &[TensorId]) -> Vec<TensorId> {
-        let tensors: Vec<&Tensor> = inputs.iter().map(|&t| self.graph.tensor(t)).collect();
-        let shapes: Vec<_> = smidgen_ir::infer(&op, &tensors).unwrap().into_iter().map(|i| i.shape).collect();
-        let mut outputs = Vec::new();
-        for shape in shapes {
-            let name = format!("tensor{}", self.graph.tensors.len());
-            outputs.push(self.graph.add_tensor(Tensor::activation(name, shape, DataType::FLOAT32)));
-        }
-        self.graph.add_operator(op, inputs.to_vec(), outputs.clone());
-        outputs
-    }
-
-    fn op(&mut self, op: Op, inputs: &[TensorId]) -> TensorId {
-        self.many(op, inputs)[0]
-    }
-
-    fn dims(&self, x: TensorId) -> Vec<usize> {
-        self.graph.tensor(x).shape.dims().to_vec()
-    }
-
-    fn unary(&mut self, kind: UnaryKind, x: TensorId) -> TensorId {
-        self.op(Op::Unary(kind), &[x])
-    }
-
-    fn binary(&mut self, kind: BinaryKind, a: TensorId, b: TensorId) -> TensorId {
-        self.op(Op::Binary { kind, activation: Activation::None }, &[a, b])
-    }
-
-    fn conv(&mut self, x: TensorId, filters: usize, kernel: usize, activation: Activation) -> TensorId {
-        let c = self.dims(x)[3];
-        let w = self.constant(&[filters, kernel, kernel, c], -0.6, 0.6);
-        let b = self.constant(&[filters], -0.3, 0.3);
-        let conv = ConvParams { stride: [1; 2], dilation: [1; 2], padding: Padding::Same, activation };
-        self.op(Op::Conv2d(conv), &[x, w, b])
-    }
-
-    /// Flattens, and ends in four classes.
-    fn classify(mut self, x: TensorId) -> Graph {
-        let count: usize = self.dims(x).iter().product();
-        let w = self.constant(&[4, count], -0.5, 0.5);
-        let b = self.constant(&[4], -0.3, 0.3);
-        let op = Op::FullyConnected { keep_num_dims: false, activation: Activation::None };
-        let y = self.op(op, &[x, w, b]);
-        self.graph.outputs = vec![y];
-        self.graph
     }
 }
 

@@ -28,8 +28,8 @@ impl Incoming<'_> {
 }
 
 impl Conv {
-    /// Writes the gradient of the weights of `n` samples to `gradient` (all parameters), or adds it to what is there if `plus`, and gives
-    /// that of the input to `sink`.
+    /// Writes the gradient of the weights of `n` samples to `gradient` (all parameters), or adds it to what is there if
+    /// `plus`, and gives that of the input to `sink`.
     pub(crate) fn backward(
         &self,
         isa: Isa,

@@ -5,8 +5,8 @@ use crate::geometry::Geometry;
 use crate::simd::{self, Isa, Left, Right, Segment};
 
 impl Conv {
-    /// Computes the raw sums of `n` samples: `z [n * output rows, co]`. Each channel's sum and sum of squares are added to `moments` if
-    /// given.
+    /// Computes the raw sums of `n` samples: `z [n * output rows, co]`. Each channel's sum and sum of squares are added
+    /// to `moments` if given.
     pub(crate) fn forward(
         &self,
         isa: Isa,

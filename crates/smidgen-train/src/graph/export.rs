@@ -15,8 +15,8 @@ use smidgen_ir::{
 impl Net {
     /// The network as a float graph with these parameters, and these running means and variances folded in.
     ///
-    /// Of a network that came [from a graph](Net::from_graph) it is that graph with other constants. Otherwise its input is
-    /// `[1, h, w, c]`, its output `[1, classes]`.
+    /// Of a network that came [from a graph](Net::from_graph) it is that graph with other constants. Otherwise its
+    /// input is `[1, h, w, c]`, its output `[1, classes]`.
     ///
     /// # Errors
     /// If the sizes are not the network's.

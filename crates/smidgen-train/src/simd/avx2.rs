@@ -32,10 +32,12 @@ unsafe fn first(n: usize) -> (__m256i, __m256i) {
     }
 }
 
-// SAFETY (of every block here): the trait's contract gives the instruction set and the memory; masked lanes touch no memory.
+// SAFETY (of every block here): the trait's contract gives the instruction set and the memory; masked lanes touch no
+// memory.
 impl Lanes for Avx2 {
     type V = Two;
-    // Six rows would just fill the sixteen registers, and compilers then keep some of the sums in memory: a fifth slower.
+    // Six rows would just fill the sixteen registers, and compilers then keep some of the sums in memory: a fifth
+    // slower.
     const ROWS: usize = 4;
     const PAIR: bool = false;
 

@@ -12,7 +12,8 @@ fn first(n: usize) -> __mmask16 {
     (0xffff_u32 >> (16 - n)) as __mmask16
 }
 
-// SAFETY (of every block here): the trait's contract gives the instruction set and the memory; masked lanes touch no memory.
+// SAFETY (of every block here): the trait's contract gives the instruction set and the memory; masked lanes touch no
+// memory.
 impl Lanes for Avx512 {
     type V = __m512;
     const ROWS: usize = 12;

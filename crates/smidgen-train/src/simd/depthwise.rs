@@ -1,13 +1,18 @@
 //! Depthwise convolutions, sixteen channels at a time.
 //!
-//! Forward, and backward to the input, are one loop: each output pixel of a plane is a sum of taps of another, padded plane. With a
-//! stride, the gradient's pixels fall into classes by their remainder, each with taps of its own, so that no zero is multiplied.
+//! Forward, and backward to the input, are one loop: each output pixel of a plane is a sum of taps of another, padded
+//! plane. With a stride, the gradient's pixels fall into classes by their remainder, each with taps of its own, so that
+//! no zero is multiplied.
+
+mod weights;
 
 use super::Isa;
 use super::form::{Activation, Read, with_form};
 use super::instances;
 use super::lanes::Lanes;
 use super::rows::{Masked, blocks};
+
+pub(crate) use weights::depthwise_weights;
 
 /// One tap: where it reads, in pixels from the output pixel's base, and the index of its weight.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -261,7 +266,8 @@ unsafe fn correlate<L: Lanes, E: Emit<L>>(p: Planes<'_>, e: E, sums: &mut [[L::V
     }
 }
 
-/// One image forward: `z[pixel, c] = sum_t weights[t, c] plane[pixel + t, c]`; each channel's sum and sum of squares are added.
+/// One image forward: `z[pixel, c] = sum_t weights[t, c] plane[pixel + t, c]`; each channel's sum and sum of squares
+/// are added.
 pub(crate) fn depthwise_forward(
     isa: Isa,
     grid: &Correlation<'_>,
@@ -284,7 +290,8 @@ instances! {
     /// # Safety
     /// As `depthwise_forward` checks.
     unsafe fn forward_run(
-        grid: &Correlation<'_>, c: usize, plane: *const f32, weights: *const f32, z: *mut f32, sum: *mut f64, square: *mut f64,
+        grid: &Correlation<'_>, c: usize, plane: *const f32, weights: *const f32, z: *mut f32,
+        sum: *mut f64, square: *mut f64,
     ) of forward_kernel
 }
 
@@ -328,7 +335,8 @@ impl Sink<'_> {
     }
 }
 
-/// One image, backward to its input, for one class of its pixels: `dx[pixel, c] = sum_t weights[t, c] plane[pixel + t, c]`.
+/// One image, backward to its input, for one class of its pixels: `dx[pixel, c] = sum_t weights[t, c] plane[pixel + t,
+/// c]`.
 pub(crate) fn depthwise_backward(
     isa: Isa,
     grid: &Correlation<'_>,
@@ -414,102 +422,5 @@ unsafe fn last_kernel<L: Lanes>(
             L::add_to_doubles(sum.add(i), L::add(sums[0][0], sums[0][1]), n);
             L::add_to_doubles(dot.add(i), L::add(sums[1][0], sums[1][1]), n);
         })
-    }
-}
-
-/// One image, backward to the weights: `gradient[t, c] += sum_pixel dz[pixel, c] plane[pixel + t, c]`.
-///
-/// `grid` is that of the forward pass, and `dz` lies in a plane where its output says.
-pub(crate) fn depthwise_weights(
-    isa: Isa,
-    grid: &Correlation<'_>,
-    c: usize,
-    plane: &[f32],
-    dz: &[f32],
-    gradient: &mut [f32],
-) {
-    if grid.check(plane.len() / c, dz.len() / c, gradient.len() / c) {
-        // SAFETY: the grid and its taps lie in their slices.
-        unsafe { weights_run(isa, grid, c, plane.as_ptr(), dz.as_ptr(), gradient.as_mut_ptr()) }
-    }
-}
-
-instances! {
-    /// # Safety
-    /// As `depthwise_weights` checks.
-    unsafe fn weights_run(
-        grid: &Correlation<'_>, c: usize, plane: *const f32, dz: *const f32, gradient: *mut f32,
-    ) of weights_kernel
-}
-
-#[inline(always)]
-unsafe fn weights_kernel<L: Lanes>(
-    grid: &Correlation<'_>,
-    c: usize,
-    plane: *const f32,
-    dz: *const f32,
-    gradient: *mut f32,
-) {
-    // SAFETY: the caller checked the grid for all channels.
-    unsafe {
-        // As many taps at a time as have an accumulator in a register.
-        let most = if L::PAIR { 9 } else { 5 };
-        let parts = grid.taps.len().div_ceil(most);
-        for (i, n) in blocks(c) {
-            for part in 0..parts {
-                let (from, to) = (grid.taps.len() * part / parts, grid.taps.len() * (part + 1) / parts);
-                let taps = grid.taps.as_ptr().add(from);
-                let (x, d, g) = (plane.add(i), dz.add(i), gradient.add(i));
-                match to - from {
-                    1 => weights_of::<L, 1>(grid, taps, c, n, x, d, g),
-                    2 => weights_of::<L, 2>(grid, taps, c, n, x, d, g),
-                    3 => weights_of::<L, 3>(grid, taps, c, n, x, d, g),
-                    4 => weights_of::<L, 4>(grid, taps, c, n, x, d, g),
-                    5 => weights_of::<L, 5>(grid, taps, c, n, x, d, g),
-                    6 if L::PAIR => weights_of::<L, 6>(grid, taps, c, n, x, d, g),
-                    7 if L::PAIR => weights_of::<L, 7>(grid, taps, c, n, x, d, g),
-                    8 if L::PAIR => weights_of::<L, 8>(grid, taps, c, n, x, d, g),
-                    9 if L::PAIR => weights_of::<L, 9>(grid, taps, c, n, x, d, g),
-                    _ => unreachable!("at most as many taps at a time as there are accumulators"),
-                }
-            }
-        }
-    }
-}
-
-#[inline(always)]
-unsafe fn weights_of<L: Lanes, const N: usize>(
-    grid: &Correlation<'_>,
-    taps: *const Tap,
-    c: usize,
-    n: usize,
-    plane: *const f32,
-    dz: *const f32,
-    gradient: *mut f32,
-) {
-    // SAFETY: the grid was checked, and N taps follow `taps`.
-    unsafe {
-        let mut sums = [L::zero(); N];
-        let mut offsets = [0; N];
-        for (t, offset) in offsets.iter_mut().enumerate() {
-            *offset = (*taps.add(t)).offset * c;
-        }
-        let [rows, columns] = grid.grid;
-        for y in 0..rows {
-            let mut x = plane.add(y * grid.input[0] * c);
-            let mut d = dz.add((grid.output[0] + y * grid.output[1]) * c);
-            for _ in 0..columns {
-                let v = L::load_n(d, n);
-                for t in 0..N {
-                    sums[t] = L::fma(v, L::load_n(x.add(offsets[t]), n), sums[t]);
-                }
-                x = x.wrapping_add(grid.input[1] * c);
-                d = d.wrapping_add(grid.output[2] * c);
-            }
-        }
-        for (t, &sum) in sums.iter().enumerate() {
-            let to = gradient.add((*taps.add(t)).weight * c);
-            L::store_n(to, L::add(sum, L::load_n(to, n)), n);
-        }
     }
 }

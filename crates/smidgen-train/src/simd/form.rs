@@ -5,7 +5,8 @@ use super::lanes::Lanes;
 /// An activation: `y = f(u)`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum Form {
-    /// `min(max(u, low), high)`; the identity with infinite bounds. Its derivative is 1 strictly between the bounds and 0 elsewhere.
+    /// `min(max(u, low), high)`; the identity with infinite bounds. Its derivative is 1 strictly between the bounds and
+    /// 0 elsewhere.
     Clamp(f32, f32),
     /// `u min(max(u + 3, 0), 6) / 6` (Howard et al. 2019, "Searching for MobileNetV3", section 5.2).
     HardSwish,

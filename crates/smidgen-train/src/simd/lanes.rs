@@ -1,12 +1,12 @@
 //! What a kernel may do with a vector: sixteen lanes of f32, the same sixteen whatever the processor's registers hold.
 //!
-//! The invariant: each operation rounds as this trait says, lane by lane, so that a kernel written with it gives the same bits on
-//! every instruction set.
+//! The invariant: each operation rounds as this trait says, lane by lane, so that a kernel written with it gives the
+//! same bits on every instruction set.
 
 /// Sixteen lanes of f32 on one instruction set.
 ///
-/// Every function asks of its caller that the processor has the instruction set, and of those with a pointer that the elements
-/// touched may be read or written; `n` is 1 to 16, and lanes from `n` on are neither read nor written.
+/// Every function asks of its caller that the processor has the instruction set, and of those with a pointer that the
+/// elements touched may be read or written; `n` is 1 to 16, and lanes from `n` on are neither read nor written.
 pub(super) trait Lanes: Copy {
     /// Sixteen floats.
     type V: Copy;

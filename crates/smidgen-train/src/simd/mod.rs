@@ -1,8 +1,8 @@
 //! The loops that training spends its time in, for whichever instruction set the processor has.
 //!
-//! The invariant: every kernel gives the same bits on every instruction set. A kernel is written once, over [`Lanes`], and its sums
-//! have one order; [`Isa`] chooses at run time which of its instances runs. This module holds all the `unsafe` of the crate: its
-//! functions take slices and check their lengths, and the loops below go through pointers.
+//! The invariant: every kernel gives the same bits on every instruction set. A kernel is written once, over [`Lanes`],
+//! and its sums have one order; [`Isa`] chooses at run time which of its instances runs. This module holds all the
+//! `unsafe` of the crate: its functions take slices and check their lengths, and the loops below go through pointers.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -84,7 +84,8 @@ impl Isa {
 
 /// Defines a function that runs the instance of a kernel, generic over [`lanes::Lanes`], for a given [`Isa`].
 ///
-/// The instances carry the target features; the kernel and all it calls are inlined into them, and so compiled with these.
+/// The instances carry the target features; the kernel and all it calls are inlined into them, and so compiled with
+/// these.
 macro_rules! instances {
     ($(#[$attribute:meta])* unsafe fn $name:ident($($argument:ident: $type:ty),* $(,)?) of $kernel:ident) => {
         $(#[$attribute])*

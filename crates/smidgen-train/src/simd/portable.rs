@@ -2,8 +2,8 @@
 
 use super::lanes::Lanes;
 
-/// No instruction set is asked for. `mul_add` is then a call of the mathematical library on processors whose baseline has no
-/// fused multiply-add: slow, but of the same bits.
+/// No instruction set is asked for. `mul_add` is then a call of the mathematical library on processors whose baseline
+/// has no fused multiply-add: slow, but of the same bits.
 #[derive(Clone, Copy)]
 pub(super) struct Portable;
 

@@ -1,10 +1,11 @@
 //! The matrix product that convolutions are made of: `C = A B` or `C += A B`.
 //!
-//! One microkernel keeps a tile of C in registers while it goes once along the inner dimension: 12 rows of 32 columns with AVX-512, 4
-//! of 16 with AVX2, 6 of 16 with NEON. A is read by strides, and along the inner dimension in segments, so that the windows of a convolution
-//! are multiplied where they lie in a padded plane, without a copy of each window (im2col). B lies in panels of 16 columns that were
-//! [packed](pack) once a step, or in rows. Each element of C is one chain of fused multiply-adds in the order of the inner dimension,
-//! from zero, to which what C held is added last: the same bits whatever the tile.
+//! One microkernel keeps a tile of C in registers while it goes once along the inner dimension: 12 rows of 32 columns
+//! with AVX-512, 4 of 16 with AVX2, 6 of 16 with NEON. A is read by strides, and along the inner dimension in segments,
+//! so that the windows of a convolution are multiplied where they lie in a padded plane, without a copy of each window
+//! (im2col). B lies in panels of 16 columns that were [packed](pack) once a step, or in rows. Each element of C is one
+//! chain of fused multiply-adds in the order of the inner dimension, from zero, to which what C held is added last: the
+//! same bits whatever the tile.
 
 use super::Isa;
 use super::instances;
@@ -165,8 +166,8 @@ unsafe fn tile_of_height<L: Lanes, const W: usize>(p: &Product, i: usize, height
     }
 }
 
-/// Repeats a block for each row of a tile, `$r` being the row's number. Written out because compilers leave a loop of so long a body as it
-/// is, and then keep the sums in memory rather than in registers.
+/// Repeats a block for each row of a tile, `$r` being the row's number. Written out because compilers leave a loop of
+/// so long a body as it is, and then keep the sums in memory rather than in registers.
 macro_rules! each_row {
     ($count:ident, $r:ident => $body:block) => {
         each_row!(@ $count, $r, $body, 0 1 2 3 4 5 6 7 8 9 10 11)
@@ -183,8 +184,8 @@ macro_rules! each_row {
 /// The tile of R rows from `i` on and W vectors of columns from `j` on, of whose last vector `last` lanes count.
 #[inline(always)]
 unsafe fn tile<L: Lanes, const R: usize, const W: usize>(p: &Product, i: usize, j: usize, last: usize) {
-    // SAFETY: the tile lies inside C, so every element of A and B that it needs was checked. Pointers that step past the last
-    // element wrap, and are not read.
+    // SAFETY: the tile lies inside C, so every element of A and B that it needs was checked. Pointers that step past
+    // the last element wrap, and are not read.
     unsafe {
         let mut sums = [[L::zero(); W]; R];
         let base = p.a.wrapping_add(i * p.row);

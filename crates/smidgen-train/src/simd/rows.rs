@@ -1,15 +1,17 @@
-//! Kernels over rows of channels: activation on the fly, the gradient through a normalisation, sums for each channel, pooling.
+//! Kernels over rows of channels: activation on the fly, the gradient through a normalisation, sums for each channel,
+//! pooling.
 //!
-//! Each goes down the rows for sixteen channels at a time. Sums of a call are made in f32, in the order of the rows and in two
-//! chains (even and odd rows), and added to the caller's f64: calls are short enough (a block in cache) for that to lose nothing.
+//! Each goes down the rows for sixteen channels at a time. Sums of a call are made in f32, in the order of the rows and
+//! in two chains (even and odd rows), and added to the caller's f64: calls are short enough (a block in cache) for that
+//! to lose nothing.
 
 use super::Isa;
 use super::form::{Activation, Form, Read, with_form};
 use super::instances;
 use super::lanes::Lanes;
 
-/// What completes the gradient of a tensor that is [read](Read) through an activation: it is multiplied by the activation's
-/// derivative, and summed for each channel.
+/// What completes the gradient of a tensor that is [read](Read) through an activation: it is multiplied by the
+/// activation's derivative, and summed for each channel.
 pub(crate) struct Masked<'a> {
     /// The tensor.
     pub read: Read<'a>,
@@ -78,7 +80,9 @@ pub(crate) fn add(isa: Isa, x: Read<'_>, y: Option<Read<'_>>, form: Form, rows: 
 instances! {
     /// # Safety
     /// As `add` checks.
-    unsafe fn add_run(x: &Read<'_>, y: Option<&Read<'_>>, form: Form, rows: usize, c: usize, out: *mut f32) of add_kernel
+    unsafe fn add_run(
+        x: &Read<'_>, y: Option<&Read<'_>>, form: Form, rows: usize, c: usize, out: *mut f32,
+    ) of add_kernel
 }
 
 #[inline(always)]
@@ -196,7 +200,9 @@ pub(crate) fn finish(isa: Isa, dy: &mut [f32], masked: &mut Masked<'_>, rows: us
 instances! {
     /// # Safety
     /// As `finish` checks.
-    unsafe fn finish_run(dy: *mut f32, read: &Read<'_>, rows: usize, c: usize, sum: *mut f64, dot: *mut f64) of finish_kernel
+    unsafe fn finish_run(
+        dy: *mut f32, read: &Read<'_>, rows: usize, c: usize, sum: *mut f64, dot: *mut f64,
+    ) of finish_kernel
 }
 
 #[inline(always)]

@@ -1,4 +1,5 @@
-//! Updates of parameters, element by element. Products and sums are rounded one by one, in plain Rust that compilers vectorise.
+//! Updates of parameters, element by element. Products and sums are rounded one by one, in plain Rust that compilers
+//! vectorise.
 
 use super::Isa;
 use super::instances;
@@ -17,7 +18,8 @@ pub(crate) struct Sgd {
     pub scale: f32,
 }
 
-/// `g' = scale g + decay p; v = momentum v + g'; p -= rate (g' + momentum v)` (Sutskever et al. 2013, in the form of PyTorch).
+/// `g' = scale g + decay p; v = momentum v + g'; p -= rate (g' + momentum v)` (Sutskever et al. 2013, in the form of
+/// PyTorch).
 pub(crate) fn sgd(isa: Isa, by: Sgd, parameters: &mut [f32], gradient: &[f32], velocity: &mut [f32]) {
     // SAFETY: the kernel indexes by iterators alone.
     unsafe { sgd_run(isa, by, parameters, gradient, velocity) }
@@ -57,7 +59,8 @@ pub(crate) struct Adam {
     pub scale: f32,
 }
 
-/// `p = keep p - rate m / (correction sqrt(v) + epsilon)` (Loshchilov and Hutter 2019, "Decoupled weight decay regularization").
+/// `p = keep p - rate m / (correction sqrt(v) + epsilon)` (Loshchilov and Hutter 2019, "Decoupled weight decay
+/// regularization").
 pub(crate) fn adam(isa: Isa, by: Adam, parameters: &mut [f32], gradient: &[f32], mean: &mut [f32], square: &mut [f32]) {
     // SAFETY: the kernel indexes by iterators alone.
     unsafe { adam_run(isa, by, parameters, gradient, mean, square) }

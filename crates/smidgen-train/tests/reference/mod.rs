@@ -1,9 +1,10 @@
-//! An independent reference: networks computed in f64 by the definitions, forward alone. Gradients are its central differences, so no
-//! formula of a backward pass is shared with what is tested.
+//! An independent reference: networks computed in f64 by the definitions, forward alone. Gradients are its central
+//! differences, so no formula of a backward pass is shared with what is tested.
 #![allow(dead_code)]
 
 pub mod graph;
 pub mod oracle;
+pub mod sketch;
 
 use smidgen_ir::{Padding, Window};
 use smidgen_train::{Activation, Addend, Builder, ConvLayer, Loss, Net, Random, Settings, TrainError, Value};

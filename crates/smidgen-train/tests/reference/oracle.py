@@ -1,8 +1,8 @@
 """Gradients by PyTorch's automatic differentiation, in float64.
 
-Reads folders' names from standard input, and answers each with the loss once `g.bin` lies there. A folder holds the flat parameters
-`p.bin` and the inputs `x.bin` (f32), the labels `y.bin` (u32), constants `t*.bin` (f32), the elements of parameters that make a constant
-`i*.bin` (u32), and `program.py`, which computes `out` from `x`.
+Reads folders' names from standard input, and answers each with the loss once `g.bin` lies there. A folder holds the
+flat parameters `p.bin` and the inputs `x.bin` (f32), the labels `y.bin` (u32), constants `t*.bin` (f32), the elements of
+parameters that make a constant `i*.bin` (u32), and `program.py`, which defines `network`.
 """
 
 import sys
@@ -84,7 +84,8 @@ def resize(x, kind, output, align, half):
 
 
 def run(folder):
-    read = lambda name, kind: torch.tensor(numpy.fromfile(f"{folder}/{name}.bin", kind).astype("f8" if kind == "<f4" else "i8"))
+    wide = {"<f4": "f8", "<u4": "i8"}
+    read = lambda name, kind: torch.tensor(numpy.fromfile(f"{folder}/{name}.bin", kind).astype(wide[kind]))
     p, x, y = read("p", "<f4").requires_grad_(), read("x", "<f4"), read("y", "<u4")
     names = dict(globals())
     names.update(
