@@ -9,7 +9,8 @@ use crate::plan::Plan;
 use crate::simd::Form;
 use smidgen_ir::Padding;
 
-/// A value of the network that is being built.
+/// A value of the network that is being built. It belongs to the builder that gave it: others panic, or take it for one of
+/// theirs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Value(pub(crate) usize);
 

@@ -138,6 +138,9 @@ impl Importer<'_> {
         let [co, ci] = *self.dims(operator.inputs[1]) else {
             return self.refuse(operator, "its weights are no matrix");
         };
+        if ci == 0 || co == 0 {
+            return self.refuse(operator, "its weights are empty");
+        }
         let node = &self.builder.nodes[x.0];
         let rows = node.len() / ci;
         if node.channels() != ci {
