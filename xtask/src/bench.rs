@@ -2,6 +2,7 @@
 
 mod host_speed;
 mod planning;
+mod train_speed;
 
 use crate::process::root;
 use crate::{Command, Error, dispatch};
@@ -20,6 +21,12 @@ const BENCHES: &[Command] = &[
         arguments: "",
         summary: "plan the real models and the published architectures: bytes, bounds, planning times",
         run: planning::run,
+    },
+    Command {
+        name: "train-speed",
+        arguments: "[SECONDS] [NETWORK]",
+        summary: "train three networks: processor time an image, beside PyTorch where SMIDGEN_TORCH names a Python that has it",
+        run: train_speed::run,
     },
 ];
 

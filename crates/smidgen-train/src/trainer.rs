@@ -1,0 +1,395 @@
+//! Steps of training: the batch cut into shards, these worked on by threads, their gradients added in order, the
+//! parameters updated.
+//!
+//! A shard's result depends on nothing but the shard, and results are added in the order of the shards: the same bits
+//! for any number of threads. No thread waits for another before the end of the step.
+
+use crate::batch::Batch;
+use crate::error::TrainError;
+use crate::net::{Net, Role};
+use crate::pass::{Shared, Statistics};
+use crate::settings::{Optimiser, Settings};
+use crate::simd;
+use crate::worker::{PackedNet, ShardResult, Worker};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What a step or an evaluation saw.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Report {
+    /// Samples.
+    pub samples: usize,
+    /// Their mean loss; in training, of the parameters before the step.
+    pub loss: f64,
+    /// Samples whose greatest output is their label's.
+    pub correct: usize,
+}
+
+/// A network with its parameters, and what it takes to train them.
+///
+/// All memory is allocated when it is made; a step allocates nothing but the threads that it starts.
+#[derive(Debug)]
+pub struct Trainer {
+    pub(crate) net: Net,
+    pub(crate) settings: Settings,
+    pub(crate) parameters: Vec<f32>,
+    pub(crate) state: Vec<f32>,
+    /// Momentum, or the mean of gradients.
+    pub(crate) first: Vec<f32>,
+    /// Mean of squared gradients; empty without need.
+    pub(crate) second: Vec<f32>,
+    /// Moving average of the parameters, then of the state; empty if none is kept.
+    pub(crate) average: Vec<f32>,
+    pub(crate) step: u64,
+    pub(crate) seed: u64,
+    /// The weights of these parameters are packed, or none.
+    packed: PackedNet,
+    current: bool,
+    workers: Vec<Mutex<Worker>>,
+    results: Vec<Mutex<ShardResult>>,
+    gradient: Vec<f32>,
+}
+
+impl Trainer {
+    /// Makes the buffers, and initial parameters from `seed`.
+    ///
+    /// # Errors
+    /// If a setting is out of its range.
+    pub fn new(net: Net, settings: Settings, seed: u64) -> Result<Self, TrainError> {
+        settings.check()?;
+        let shards = settings.batch.div_ceil(settings.shard);
+        let threads = settings.threads.min(shards);
+        let capacity = settings.shard.min(settings.batch);
+        let parameters = net.initial_parameters(seed);
+        let state = net.initial_state();
+        let count = parameters.len();
+        let second = if matches!(settings.optimiser, Optimiser::AdamW { .. }) { count } else { 0 };
+        let average = if settings.average.is_some() { [&parameters[..], &state].concat() } else { Vec::new() };
+        Ok(Self {
+            parameters,
+            state,
+            first: vec![0.0; count],
+            second: vec![0.0; second],
+            average,
+            step: 0,
+            seed,
+            packed: PackedNet::new(&net),
+            current: false,
+            workers: (0..threads).map(|_| Mutex::new(Worker::new(&net, capacity, true))).collect(),
+            results: (0..shards).map(|_| Mutex::new(ShardResult::new(&net))).collect(),
+            gradient: vec![0.0; count],
+            net,
+            settings,
+        })
+    }
+
+    /// The network.
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The parameters, laid out as [`Net::parameters`] says.
+    pub fn parameters(&self) -> &[f32] {
+        &self.parameters
+    }
+
+    /// The normalisations' running means and variances.
+    pub fn state(&self) -> &[f32] {
+        &self.state
+    }
+
+    /// Parameters and state of the moving average, if one is kept.
+    pub fn average(&self) -> Option<(&[f32], &[f32])> {
+        (!self.average.is_empty()).then(|| self.average.split_at(self.parameters.len()))
+    }
+
+    /// The gradient of the last step, before clipping.
+    pub fn gradient(&self) -> &[f32] {
+        &self.gradient
+    }
+
+    /// Steps taken.
+    pub fn steps(&self) -> u64 {
+        self.step
+    }
+
+    /// The seed of the initial parameters.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Replaces parameters and state; a moving average begins anew from them.
+    ///
+    /// # Errors
+    /// If their sizes are not the network's.
+    pub fn set_parameters(&mut self, parameters: &[f32], state: &[f32]) -> Result<(), TrainError> {
+        for (what, given, own) in
+            [("the parameters", parameters.len(), self.parameters.len()), ("the state", state.len(), self.state.len())]
+        {
+            if given != own {
+                return Err(TrainError::Size { what, given, expected: own });
+            }
+        }
+        self.parameters.copy_from_slice(parameters);
+        self.state.copy_from_slice(state);
+        if !self.average.is_empty() {
+            let (p, s) = self.average.split_at_mut(self.parameters.len());
+            p.copy_from_slice(parameters);
+            s.copy_from_slice(state);
+        }
+        self.current = false;
+        Ok(())
+    }
+
+    /// The parameters were replaced: pack them anew before they are used.
+    pub(crate) fn forget_packed(&mut self) {
+        self.current = false;
+    }
+
+    /// Takes one step: the gradient of the batch's mean loss at `time` of the schedule (0 to 1), and the update.
+    ///
+    /// # Errors
+    /// If the batch is empty or larger than the settings say, or a label is no class; nothing is changed then.
+    pub fn step(&mut self, batch: &dyn Batch, time: f64) -> Result<Report, TrainError> {
+        let report = self.differentiate(batch)?;
+        self.update(report.samples, self.settings.rate * self.settings.schedule.at(time));
+        Ok(report)
+    }
+
+    /// Computes the gradient of the batch's mean loss, and changes nothing else.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn differentiate(&mut self, batch: &dyn Batch) -> Result<Report, TrainError> {
+        let samples = batch.samples();
+        if samples == 0 || samples > self.settings.batch {
+            return Err(TrainError::Size { what: "the batch", given: samples, expected: self.settings.batch });
+        }
+        self.pack();
+        let shards = samples.div_ceil(self.settings.shard);
+        let shared = self.shared(Statistics::Batch);
+        let loss = self.settings.loss;
+        self.each_shard(batch, |n, taught, worker, result| shared.step(n, samples, &loss, taught, worker, result));
+        let report = self.report(samples)?;
+        // A stretch at a time, which stays in cache.
+        const STRETCH: usize = 2048;
+        for (k, sum) in self.gradient.chunks_mut(STRETCH).enumerate() {
+            for (shard, result) in self.results[..shards].iter_mut().enumerate() {
+                let part = &exclusive(result).gradient[k * STRETCH..][..sum.len()];
+                match shard {
+                    0 => sum.copy_from_slice(part),
+                    _ => simd::sum_into(self.settings.isa, part, sum),
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    /// Evaluates samples with the running means and variances: any number of them.
+    ///
+    /// # Errors
+    /// If a label is no class.
+    pub fn evaluate(&mut self, batch: &dyn Batch) -> Result<Report, TrainError> {
+        self.pack();
+        let mut report = Report { samples: batch.samples(), ..Report::default() };
+        for first in (0..batch.samples()).step_by(self.settings.batch) {
+            let count = self.settings.batch.min(batch.samples() - first);
+            let part = Part { batch, first, count };
+            let shared = self.shared(Statistics::Running);
+            let loss = crate::loss::Loss { smoothing: 0.0, distillation: 0.0 };
+            self.each_shard(&part, |n, _, worker, result| shared.evaluate(n, &loss, worker, result));
+            let seen = self.report(count)?;
+            report.loss += seen.loss * count as f64;
+            report.correct += seen.correct;
+        }
+        report.loss /= report.samples.max(1) as f64;
+        Ok(report)
+    }
+
+    /// The outputs for inputs one after another, with the running means and variances.
+    ///
+    /// # Errors
+    /// If the inputs are no whole number of samples.
+    pub fn predict(&mut self, inputs: &[f32]) -> Result<Vec<f32>, TrainError> {
+        let (len, outputs) = (self.net.input_len(), self.net.output_len());
+        if !inputs.len().is_multiple_of(len) {
+            return Err(TrainError::Size { what: "the input", given: inputs.len(), expected: len });
+        }
+        self.pack();
+        let mut predicted = Vec::with_capacity(inputs.len() / len * outputs);
+        let mut worker = lock(&self.workers[0]);
+        let shared = self.shared(Statistics::Running);
+        for part in inputs.chunks(worker.capacity * len) {
+            let n = part.len() / len;
+            worker.z[0][..part.len()].copy_from_slice(part);
+            shared.forward(n, &mut worker, &mut []);
+            predicted.extend_from_slice(&worker.logits[..n * outputs]);
+        }
+        drop(worker);
+        Ok(predicted)
+    }
+
+    fn pack(&mut self) {
+        if !self.current {
+            self.packed.update(&self.net, &self.parameters);
+            self.current = true;
+        }
+    }
+
+    fn shared(&self, statistics: Statistics) -> Shared<'_> {
+        Shared {
+            net: &self.net,
+            isa: self.settings.isa,
+            parameters: &self.parameters,
+            state: &self.state,
+            packed: &self.packed,
+            statistics,
+        }
+    }
+
+    /// Runs `work` on each shard of the batch, on as many threads as the settings say.
+    fn each_shard(&self, batch: &dyn Batch, work: impl Fn(usize, bool, &mut Worker, &mut ShardResult) + Sync) {
+        let (samples, shard) = (batch.samples(), self.settings.shard);
+        let shards = samples.div_ceil(shard);
+        let next = AtomicUsize::new(0);
+        let run = |worker: &Mutex<Worker>| {
+            let mut worker = lock(worker);
+            loop {
+                let k = next.fetch_add(1, Ordering::Relaxed);
+                if k >= shards {
+                    break;
+                }
+                let (first, last) = (k * shard, samples.min((k + 1) * shard));
+                let taught = self.load(batch, first, last, &mut worker);
+                work(last - first, taught, &mut worker, &mut lock(&self.results[k]));
+            }
+        };
+        match &self.workers[..self.workers.len().min(shards)] {
+            [] => {}
+            [only] => run(only),
+            [own, others @ ..] => std::thread::scope(|scope| {
+                for worker in others {
+                    scope.spawn(|| run(worker));
+                }
+                run(own);
+            }),
+        }
+    }
+
+    /// Fetches samples into a worker; whether they have a teacher.
+    fn load(&self, batch: &dyn Batch, first: usize, last: usize, worker: &mut Worker) -> bool {
+        let (input, classes) = (self.net.input_len(), self.net.output_len());
+        let mut taught = false;
+        for s in first..last {
+            let at = s - first;
+            batch.input(s, &mut worker.z[0][at * input..][..input]);
+            worker.labels[at] = batch.label(s);
+            taught = batch.teacher(s, &mut worker.teacher[at * classes..][..classes]);
+        }
+        taught
+    }
+
+    /// Adds up what the shards of `samples` samples saw.
+    fn report(&mut self, samples: usize) -> Result<Report, TrainError> {
+        let (shard, classes) = (self.settings.shard, self.net.output_len());
+        let mut report = Report { samples, ..Report::default() };
+        for (k, result) in self.results.iter_mut().take(samples.div_ceil(shard)).enumerate() {
+            let result = exclusive(result);
+            if let Some((at, label)) = result.foreign {
+                return Err(TrainError::Label { sample: k * shard + at, label, classes });
+            }
+            report.loss += result.loss;
+            report.correct += result.correct;
+        }
+        report.loss /= samples as f64;
+        Ok(report)
+    }
+
+    /// Follows the gradient.
+    fn update(&mut self, samples: usize, rate: f32) {
+        let isa = self.settings.isa;
+        let scale = match self.settings.clip {
+            Some(most) => clip(&self.gradient, most),
+            None => 1.0,
+        };
+        self.step += 1;
+        for parameter in &self.net.parameters {
+            let range = parameter.range();
+            let decay = if parameter.role == Role::Weight { self.settings.decay } else { 0.0 };
+            let (p, g) = (&mut self.parameters[range.clone()], &self.gradient[range.clone()]);
+            let first = &mut self.first[range.clone()];
+            match self.settings.optimiser {
+                Optimiser::Sgd { momentum } => simd::sgd(isa, simd::Sgd { rate, momentum, decay, scale }, p, g, first),
+                Optimiser::AdamW { beta1, beta2, epsilon } => {
+                    let left = |beta: f32| 1.0 - libm::pow(f64::from(beta), self.step as f64);
+                    let by = simd::Adam {
+                        rate: (f64::from(rate) / left(beta1)) as f32,
+                        keep: 1.0 - rate * decay,
+                        beta1,
+                        beta2,
+                        correction: (1.0 / left(beta2).sqrt()) as f32,
+                        epsilon,
+                        scale,
+                    };
+                    simd::adam(isa, by, p, g, first, &mut self.second[range]);
+                }
+            }
+        }
+        // Means and variances of the step are the shards' averages; the first steps are averaged among themselves.
+        let shards = samples.div_ceil(self.settings.shard);
+        let share = self.settings.norm_share.max(1.0 / self.step as f32);
+        for (i, s) in self.state.iter_mut().enumerate() {
+            let sum: f64 = self.results[..shards].iter_mut().map(|r| f64::from(exclusive(r).moments[i])).sum();
+            *s += share * ((sum / shards as f64) as f32 - *s);
+        }
+        if let Some(decay) = self.settings.average {
+            let (p, s) = self.average.split_at_mut(self.parameters.len());
+            simd::average(isa, 1.0 - decay, &self.parameters, p);
+            simd::average(isa, 1.0 - decay, &self.state, s);
+        }
+        self.current = false;
+    }
+}
+
+/// The factor that brings a gradient to this norm, if it is longer. A gradient that is not finite is left as it is.
+fn clip(gradient: &[f32], most: f32) -> f32 {
+    let square: f64 = gradient.iter().map(|&g| f64::from(g) * f64::from(g)).sum();
+    let norm = square.sqrt();
+    if norm > f64::from(most) && norm.is_finite() { (f64::from(most) / norm) as f32 } else { 1.0 }
+}
+
+/// Some samples of a batch.
+struct Part<'a> {
+    batch: &'a dyn Batch,
+    first: usize,
+    count: usize,
+}
+
+impl Batch for Part<'_> {
+    fn samples(&self) -> usize {
+        self.count
+    }
+
+    fn input(&self, sample: usize, into: &mut [f32]) {
+        self.batch.input(self.first + sample, into);
+    }
+
+    fn label(&self, sample: usize) -> u32 {
+        self.batch.label(self.first + sample)
+    }
+}
+
+/// A lock that a panic elsewhere does not spoil: what it guards is written anew before it is read.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// What a lock guards, without locking.
+fn exclusive<T>(mutex: &mut Mutex<T>) -> &mut T {
+    mutex.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
