@@ -4,7 +4,7 @@
 //! least possible greatest cost is found; then, among all choices of segments that stay within it (or within a budget), the one
 //! that takes the fewest modelled instructions.
 
-use super::cost;
+use crate::costs::Costs;
 use crate::schedule::{Columns, Flow, Parts, Peak, Scan, Writer, in_parts};
 use crate::{Operand, Run};
 
@@ -56,6 +56,7 @@ pub(crate) fn write(
 /// Evaluates segments of one network, one after the other.
 pub(crate) struct Evaluator<'f, 'a> {
     flow: &'f Flow<'a>,
+    costs: &'static Costs,
     writer: Writer<'f, 'a>,
     scan: Scan,
     columns: Columns,
@@ -65,9 +66,10 @@ pub(crate) struct Evaluator<'f, 'a> {
 
 impl<'f, 'a> Evaluator<'f, 'a> {
     /// Has looked at none.
-    pub fn new(flow: &'f Flow<'a>, stream_input: bool) -> Self {
+    pub fn new(flow: &'f Flow<'a>, stream_input: bool, costs: &'static Costs) -> Self {
         Self {
             flow,
+            costs,
             writer: Writer::starting_at(flow, 0, stream_input),
             scan: Scan::new(flow),
             columns: Columns::full(flow),
@@ -95,7 +97,7 @@ impl<'f, 'a> Evaluator<'f, 'a> {
         let after = flow.alive(to);
         let peak = self.scan.peak(flow, &runs, &before, &after, &self.columns);
         self.columns.remove(flow, &tiles);
-        Segment { from, to, kind, peak, instructions: cost::hundredths(flow.lowered, &runs) }
+        Segment { from, to, kind, peak, instructions: self.costs.of_runs(flow.lowered, &runs) }
     }
 }
 
@@ -164,9 +166,9 @@ pub(crate) const VISITS: usize = 5_000_000;
 
 impl Candidates {
     /// Evaluates segments.
-    pub fn new(flow: &Flow, stream_input: bool) -> Self {
+    pub fn new(flow: &Flow, stream_input: bool, costs: &'static Costs) -> Self {
         let end = flow.lowered.steps.len();
-        let mut evaluator = Evaluator::new(flow, stream_input);
+        let mut evaluator = Evaluator::new(flow, stream_input, costs);
         let mut ending: Vec<Vec<Segment>> = vec![Vec::new(); end + 1];
         let mut bound = 0;
         for s in 0..end {

@@ -63,7 +63,7 @@ fn tiles_report_what_they_compute_again() {
 
 #[test]
 fn the_front_goes_from_small_to_fast() {
-    let front = pareto(&net(), false).unwrap();
+    let front = pareto(&net(), false, Default::default()).unwrap();
     assert!(front.len() >= 2);
     for pair in front.windows(2) {
         assert!(pair[0].total_bytes < pair[1].total_bytes && pair[0].instructions > pair[1].instructions);
@@ -112,7 +112,7 @@ fn chain(steps: usize, rows: usize) -> Lowered {
 fn visits(steps: usize, rows: usize) -> usize {
     let net = chain(steps, rows);
     let flow = Flow::new(&net);
-    Candidates::new(&flow, false).visits
+    Candidates::new(&flow, false, PlanOptions::default().costs).visits
 }
 
 #[test]

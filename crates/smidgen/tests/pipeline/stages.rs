@@ -62,7 +62,7 @@ pub fn through_all(bytes: &[u8]) -> Reached {
     let short = work(network.graph(), &lowered) <= MOST_WORK;
     let expected = short.then(|| outputs(certified(&lowered)));
     for (objective, schedule, stream_input) in choices(bytes) {
-        let options = PlanOptions { schedule, objective, stream_input, budget: Some(20_000) };
+        let options = PlanOptions { schedule, objective, stream_input, budget: Some(20_000), ..PlanOptions::default() };
         let plan = match plan(&lowered, &options) {
             Ok(plan) => plan,
             Err(error) => {
