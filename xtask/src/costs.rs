@@ -1,4 +1,5 @@
-//! `cargo xtask fit-costs`: fits the planner's model of instructions to steps that are measured on an emulated core, with `fit_costs` of the smidgen
+//! `cargo xtask fit-costs`: fits the planner's model of instructions to steps that are measured on an emulated core,
+//! with `fit_costs` of the smidgen
 //! crate.
 
 use crate::Error;

@@ -4,11 +4,13 @@ use smidgen_boards::{Board, Core};
 use smidgen_plan::costs::Costs;
 use smidgen_plan::{Lowered, costs};
 
-/// Cycles that an instruction takes on a Cortex-M4, from and to: the [model of cycles](smidgen_sim::mix) gave 1.29 to 1.61 for the networks
+/// Cycles that an instruction takes on a Cortex-M4, from and to: the [model of cycles](smidgen_sim::mix) gave 1.29 to
+/// 1.61 for the networks
 /// at hand (int8, int4 and float).
 const CYCLES: [f64; 2] = [1.29, 1.61];
 
-/// The cores that what is modelled without a board holds for: those with Armv8-M take within 1.5 % of what the others do.
+/// The cores that what is modelled without a board holds for: those with Armv8-M take within 1.5 % of what the others
+/// do.
 const WITHOUT_BOARD: &str = "Cortex-M4, M7, M33 and M55";
 
 /// What kernels take on a core.
@@ -23,7 +25,8 @@ pub fn costs(core: Core) -> &'static Costs {
     }
 }
 
-/// A board, or none, for which modelled figures are wanted. Without one they are those of cores with Armv7E-M, and name them.
+/// A board, or none, for which modelled figures are wanted. Without one they are those of cores with Armv7E-M, and
+/// name them.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a>(Option<&'a Board>);
 
@@ -48,7 +51,8 @@ impl<'a> Scope<'a> {
         format!("modelled for {}", self.cores())
     }
 
-    /// Which kernels of a network were not measured on the core, so that modelled instructions are rough; `None` if all were.
+    /// Which kernels of a network were not measured on the core, so that modelled instructions are rough; `None` if
+    /// all were.
     pub fn reason(self, lowered: &Lowered) -> Option<String> {
         let names = self.costs().unfitted(lowered);
         let counted =
@@ -56,7 +60,8 @@ impl<'a> Scope<'a> {
         (!names.is_empty()).then(|| format!("rough: {} not measured for {}{counted}", names.join(", "), self.cores()))
     }
 
-    /// How long so many instructions take on the board, in milliseconds, at least and at most: only for a Cortex-M4, whose cycles are modelled,
+    /// How long so many instructions take on the board, in milliseconds, at least and at most: only for a Cortex-M4,
+    /// whose cycles are modelled,
     /// with memory that needs no waiting.
     pub fn milliseconds(self, instructions: u64) -> Option<[f64; 2]> {
         let board = self.0.filter(|board| board.core == Core::CortexM4)?;

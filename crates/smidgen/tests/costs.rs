@@ -1,7 +1,9 @@
 //! What the planner counts of a step beside what was counted when the step was measured.
 //!
-//! The rates of every kind of core were fitted to the features of measured steps. Where a feature is counted otherwise now, or a
-//! network that was measured is another, the measurements are no longer those of the model: `cargo xtask fit-costs` measures anew.
+//! The rates of every kind of core were fitted to the features of measured steps. Where a feature is counted otherwise
+//! now, or a
+//! network that was measured is another, the measurements are no longer those of the model: `cargo xtask fit-costs`
+//! measures anew.
 
 #[path = "../benches/fit_costs/networks.rs"]
 #[expect(dead_code, reason = "for the measurements")]
@@ -23,7 +25,8 @@ fn whole_layers_are_counted_as_they_were_measured() {
     let in_layers = |sample: &networks::Sample| sample.schedules.iter().any(|&(schedule, ..)| schedule == "layer");
     for sample in networks::all(Path::new("-")).into_iter().filter(in_layers) {
         let lowered = lower(sample.network.graph(), &LowerOptions::default().for_device()).unwrap();
-        // What the rates are does not change a plan of whole layers for the least bytes, but for rows of depthwise kernels that cost nothing.
+        // What the rates are does not change a plan of whole layers for the least bytes, but for rows of depthwise
+        // kernels that cost nothing.
         let options = PlanOptions { schedule: ScheduleChoice::Layer, ..PlanOptions::default() };
         let plan = plan(&lowered, &options).unwrap();
         for run in &plan.program.runs {

@@ -1,6 +1,8 @@
-//! Bytes of code that a network's firmware takes: so much for what all have, for each family of kernels in it, and for each call.
+//! Bytes of code that a network's firmware takes: so much for what all have, for each family of kernels in it, and for
+//! each call.
 //!
-//! The compiler folds parameters that all calls of a kernel share into it, and takes a kernel that is called once into its caller, so this is less
+//! The compiler folds parameters that all calls of a kernel share into it, and takes a kernel that is called once into
+//! its caller, so this is less
 //! exact than the model of instructions.
 
 use super::family::Family;

@@ -48,17 +48,20 @@ families! {
     /// DEPTHWISE_CONV_2D on int8 with windows of 3x3 that are staged.
     Depthwise3 = "depthwise 3x3" [
         "run", "band", "band row", "band x group", "staged weight", "staged row", "staged pixel", "row x channel",
-        "output", "tap row", "output, stride 2", "tap row, stride 2", "padded row", "staged pixel, few", "tap row, few", "signed output"
+        "output", "tap row", "output, stride 2", "tap row, stride 2", "padded row", "staged pixel, few", "tap row,
+        few", "signed output"
     ];
     /// The same with 5x5.
     Depthwise5 = "depthwise 5x5" [
         "run", "band", "band row", "band x group", "staged weight", "staged row", "staged pixel", "row x channel",
-        "output", "tap row", "output, stride 2", "tap row, stride 2", "padded row", "staged pixel, few", "tap row, few", "signed output"
+        "output", "tap row", "output, stride 2", "tap row, stride 2", "padded row", "staged pixel, few", "tap row,
+        few", "signed output"
     ];
     /// The same with 7x7.
     Depthwise7 = "depthwise 7x7" [
         "run", "band", "band row", "band x group", "staged weight", "staged row", "staged pixel", "row x channel",
-        "output", "tap row", "output, stride 2", "tap row, stride 2", "padded row", "staged pixel, few", "tap row, few", "signed output"
+        "output", "tap row", "output, stride 2", "tap row, stride 2", "padded row", "staged pixel, few", "tap row,
+        few", "signed output"
     ];
     /// DEPTHWISE_CONV_2D on int8 with other windows.
     DepthwiseAny = "depthwise" ["run", "row", "pixel", "pixel x group", "tap x group", "output", "multiplication"];
@@ -111,12 +114,14 @@ families! {
     TransposeConv = "transpose conv" ["run", "row", "pixel", "output", "output x tap row", "output x tap", "multiplication"];
     /// CONV_2D on int16.
     Conv2dI16 = "conv2d int16" [
-        "run", "row", "block", "pixel", "pixel x tap row", "staged word", "block x pair", "block x weight", "output pair",
+        "run", "row", "block", "pixel", "pixel x tap row", "staged word", "block x pair", "block x weight", "output
+        pair",
         "pixel x weight", "joined element", "output"
     ];
     /// DEPTHWISE_CONV_2D on int16.
     DepthwiseI16 = "depthwise int16" [
-        "run", "row", "block", "pixel", "place", "block x pair", "block x pair x tap", "pixel x pair x tap", "output", "odd tap"
+        "run", "row", "block", "pixel", "place", "block x pair", "block x pair x tap", "pixel x pair x tap",
+        "output", "odd tap"
     ];
     /// FULLY_CONNECTED on int16.
     FullyConnectedI16 = "fully connected int16"

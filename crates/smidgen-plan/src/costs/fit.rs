@@ -1,7 +1,9 @@
 //! Rates from measured steps: least squares of relative errors, with no rate below zero.
 //!
-//! Each step counts the same, however many instructions it takes: what is made small is the mean square of (modelled - measured) / measured.
-//! A step that takes a hundred times as long as another therefore does not decide its family's rates alone, and errors in per cent mean
+//! Each step counts the same, however many instructions it takes: what is made small is the mean square of (modelled -
+//! measured) / measured.
+//! A step that takes a hundred times as long as another therefore does not decide its family's rates alone, and errors
+//! in per cent mean
 //! the same everywhere.
 
 use super::family::{Family, MOST_FEATURES};
@@ -15,7 +17,8 @@ const ROUNDS: usize = 20_000;
 /// A round that changes no rate by more than this part of it is the last.
 const STILL: f64 = 1e-12;
 
-/// The rates of all families, in hundredths of an instruction, that suit the measurements best. A family that was not measured gets zeros.
+/// The rates of all families, in hundredths of an instruction, that suit the measurements best. A family that was not
+/// measured gets zeros.
 pub fn fit<'a>(measured: impl Iterator<Item = &'a Measurement> + Clone) -> Rates {
     let mut rates = [[0; MOST_FEATURES]; Family::ALL.len()];
     for family in Family::ALL {
@@ -31,7 +34,8 @@ fn of_family(steps: &[&Measurement]) -> [u32; MOST_FEATURES] {
     solve(&rows).map(|rate| (100.0 * rate).round() as u32)
 }
 
-/// Non-negative least squares by going from coordinate to coordinate: the normal equations are small, and their minimum is the only one.
+/// Non-negative least squares by going from coordinate to coordinate: the normal equations are small, and their
+/// minimum is the only one.
 pub(super) fn solve<const N: usize>(measured: &[([u64; N], u64)]) -> [f64; N] {
     let mut products = [[0.0; N]; N];
     let mut sums = [0.0; N];
@@ -97,8 +101,10 @@ fn error(rates: &[u32; MOST_FEATURES], step: &Measurement) -> f64 {
 /// Parts of the networks, each of which is left out once.
 const PARTS: usize = 4;
 
-/// How far rates are off for networks that they were not fitted to: the networks with kernels of a family are dealt out to four parts, and
-/// the steps of each part are modelled by rates that are fitted to the three others. Families of a single network are left out.
+/// How far rates are off for networks that they were not fitted to: the networks with kernels of a family are dealt
+/// out to four parts, and
+/// the steps of each part are modelled by rates that are fitted to the three others. Families of a single network are
+/// left out.
 pub fn held_out(measured: &[Measurement], family: Option<Family>) -> Errors {
     let mut all = Vec::new();
     for family in Family::ALL.into_iter().filter(|&one| family.is_none_or(|family| family == one)) {

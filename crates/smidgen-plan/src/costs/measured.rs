@@ -1,4 +1,5 @@
-//! Files of measurements. What the measured steps do is the same for all cores and is written once; what they took has a file for each kind.
+//! Files of measurements. What the measured steps do is the same for all cores and is written once; what they took has
+//! a file for each kind.
 
 use super::family::{Family, MOST_FEATURES};
 use super::work::Work;
@@ -15,7 +16,8 @@ pub struct Measurement {
     pub instructions: u64,
 }
 
-/// What steps do, as text: for each network and schedule its name behind `@`, and for each step a line with the family's name and the
+/// What steps do, as text: for each network and schedule its name behind `@`, and for each step a line with the
+/// family's name and the
 /// features.
 pub fn write_steps(measured: &[Measurement]) -> String {
     let (mut text, mut network) = (String::new(), None);
@@ -34,7 +36,8 @@ pub fn write_steps(measured: &[Measurement]) -> String {
     text
 }
 
-/// What steps took, as text: a comment, the digest of [what they do](write_steps), and their instructions in order; 0 where a step could not be
+/// What steps took, as text: a comment, the digest of [what they do](write_steps), and their instructions in order; 0
+/// where a step could not be
 /// measured.
 pub fn write_instructions(comment: &str, measured: &[Measurement]) -> String {
     write_numbers(comment, &write_steps(measured), measured.iter().map(|step| step.instructions))

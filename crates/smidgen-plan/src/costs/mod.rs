@@ -1,8 +1,11 @@
 //! What kernels take on which core: a model of instructions for each, fitted to measured steps.
 //!
-//! The instructions of a run are a sum: for each [feature](Family::features) of its kernel's [family](Family), how often it occurs times a rate.
-//! What is counted follows from the kernels' code and is the same for all cores, since all run the same kernels, some by other means; the
-//! [`Costs`] of a core are its rates, and data. `cargo xtask fit-costs TARGET` measures networks on the emulated core, writes the measurements to
+//! The instructions of a run are a sum: for each [feature](Family::features) of its kernel's [family](Family), how
+//! often it occurs times a rate.
+//! What is counted follows from the kernels' code and is the same for all cores, since all run the same kernels, some
+//! by other means; the
+//! [`Costs`] of a core are its rates, and data. `cargo xtask fit-costs TARGET` measures networks on the emulated core,
+//! writes the measurements to
 //! `measured/`, [fits](fit()) the rates to them and writes these to `rates/`.
 //!
 //! Rates are in hundredths of an instruction, so that plans compare exactly.
@@ -65,7 +68,8 @@ impl Costs {
         code_bytes(&self.code, &code_counts(lowered, pushed)) as usize
     }
 
-    /// The names of those kernels' families among a network's steps that were not measured on these cores: their rates are guesses.
+    /// The names of those kernels' families among a network's steps that were not measured on these cores: their rates
+    /// are guesses.
     pub fn unfitted(&self, lowered: &Lowered) -> Vec<&'static str> {
         let families = lowered.steps.iter().map(work::family);
         let guessed: BTreeSet<Family> = families.filter(|&family| self.steps[family as usize] == 0).collect();

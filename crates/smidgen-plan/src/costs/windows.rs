@@ -10,8 +10,10 @@ use std::ops::Range;
 /// Channels that pools take together.
 const POOL_CHANNELS: usize = 4;
 
-/// CONV_2D: blocks of pixels are staged, then each pair of channels goes over them. Blocks whose windows cannot be staged from where they are,
-/// those apart, are put together first. Where accumulators lose something [by their sign](device::Finish::by_sign), outputs are signed.
+/// CONV_2D: blocks of pixels are staged, then each pair of channels goes over them. Blocks whose windows cannot be
+/// staged from where they are,
+/// those apart, are put together first. Where accumulators lose something [by their sign](device::Finish::by_sign),
+/// outputs are signed.
 pub(super) fn conv2d(family: Family, window: &Window2d, by_sign: bool, region: Region) -> Work {
     let (rows, columns) = (region.y1 - region.y0, region.x1 - region.x0);
     let (pairs, quads) = (window.output[2].div_ceil(2), window.patch().div_ceil(4));
@@ -68,7 +70,8 @@ struct Apart {
 }
 
 impl Apart {
-    /// Those of a row whose windows lie between the image's top and bottom, and how often blocks that can be staged from where they are
+    /// Those of a row whose windows lie between the image's top and bottom, and how often blocks that can be staged
+    /// from where they are
     /// follow them.
     fn of_row(window: &Window2d, region: Region) -> (Self, usize) {
         let in_place = device::conv2d_in_place(window);
@@ -112,7 +115,8 @@ impl Apart {
     }
 }
 
-/// DEPTHWISE_CONV_2D: for each band of rows and four channels after the other, weights and pixels are staged, then the outputs
+/// DEPTHWISE_CONV_2D: for each band of rows and four channels after the other, weights and pixels are staged, then the
+/// outputs
 /// computed. Up to three channels that are left over are few.
 pub(super) fn depthwise(window: &Window2d, rows: usize, by_sign: bool, region: Region) -> Work {
     let columns = region.x1 - region.x0;
@@ -202,7 +206,8 @@ pub(super) fn conv2d_fast(window: &Window2d, region: Region) -> Work {
     Work::new(Family::Conv2dFast, counts)
 }
 
-/// CONV_2D on int16: as [`conv2d`], but that each pixel is staged by itself, from where its inputs are if these are in fours.
+/// CONV_2D on int16: as [`conv2d`], but that each pixel is staged by itself, from where its inputs are if these are in
+/// fours.
 pub(super) fn conv2d_int16(window: &Window2d, region: Region) -> Work {
     let (rows, columns) = (region.y1 - region.y0, region.x1 - region.x0);
     let (pairs, quads) = (window.output[2].div_ceil(2), window.patch().div_ceil(4));
@@ -229,7 +234,8 @@ pub(super) fn conv2d_int16(window: &Window2d, region: Region) -> Work {
     )
 }
 
-/// DEPTHWISE_CONV_2D on int16: the places of a block's taps are put into a table, then each pair of channels goes over it.
+/// DEPTHWISE_CONV_2D on int16: the places of a block's taps are put into a table, then each pair of channels goes over
+/// it.
 pub(super) fn depthwise_int16(window: &Window2d, region: Region) -> Work {
     let (rows, columns) = (region.y1 - region.y0, region.x1 - region.x0);
     let (pixels, blocks) = (rows * columns, rows * columns.div_ceil(DEPTHWISE_PIXELS));
@@ -259,7 +265,8 @@ fn inside(window: &Window2d, region: Region) -> [usize; 2] {
     [rows * (region.x1 - region.x0), rows * columns]
 }
 
-/// Kernels that go over the window of each output for itself, as far as it lies in the input. For TRANSPOSE_CONV it is the
+/// Kernels that go over the window of each output for itself, as far as it lies in the input. For TRANSPOSE_CONV it is
+/// the
 /// inputs whose window covers the output.
 pub(super) fn walk(family: Family, window: &Window2d, region: Region) -> Work {
     let rows = region.y1 - region.y0;

@@ -134,7 +134,8 @@ impl Size {
     }
 }
 
-/// FULLY_CONNECTED: four outputs at a time, and what is left one by one; up to three inputs that are left over are a tail.
+/// FULLY_CONNECTED: four outputs at a time, and what is left one by one; up to three inputs that are left over are a
+/// tail.
 fn fully_connected(family: Family, [inputs, outputs]: [usize; 2], rows: usize) -> Work {
     let (words, fours, rest) = (inputs / 4, outputs / 4, outputs % 4);
     let tail = if inputs.is_multiple_of(4) { 0 } else { rows * outputs };
@@ -206,7 +207,8 @@ fn elementwise(how: &Elementwise, size: &Size) -> Work {
     }
 }
 
-/// ADD, SUB and MUL walk row by row where both operands lie densely, pixel by pixel where one serves several pixels, else element by
+/// ADD, SUB and MUL walk row by row where both operands lie densely, pixel by pixel where one serves several pixels,
+/// else element by
 /// element: rows, spans of pixels, quads of elements and what they leave, pixels and elements apart.
 fn pairs(operands: &[Extent; 2], size: &Size) -> [usize; 6] {
     let depth = size.extent.depth;

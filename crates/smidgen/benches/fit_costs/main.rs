@@ -1,11 +1,16 @@
-//! Fits the costs of one kind of core: simulates networks on the emulated core, writes what each of their steps did and took, fits rates to that,
+//! Fits the costs of one kind of core: simulates networks on the emulated core, writes what each of their steps did
+//! and took, fits rates to that,
 //! writes these, and says how far off they are.
 //!
-//! Called with the name of the costs and the folder with `models/`, or `-`; `cargo xtask fit-costs` does. With `--only-fit` nothing is measured:
-//! the rates are fitted anew to the measurements at hand; with `--only-code` nothing is simulated, but code is built. Firmware that was built before comes out of the cache.
+//! Called with the name of the costs and the folder with `models/`, or `-`; `cargo xtask fit-costs` does. With
+//! `--only-fit` nothing is measured:
+//! the rates are fitted anew to the measurements at hand; with `--only-code` nothing is simulated, but code is built.
+//! Firmware that was built before comes out of the cache.
 //!
-//! Networks and plans are the same for every kind of core, so that what steps do is written once. Where it is no longer what was written, the
-//! other kinds must be measured anew as well, and reading says so. Steps that wait for rows of the input are left out: what the
+//! Networks and plans are the same for every kind of core, so that what steps do is written once. Where it is no
+//! longer what was written, the
+//! other kinds must be measured anew as well, and reading says so. Steps that wait for rows of the input are left out:
+//! what the
 //! caller does meanwhile counts there.
 
 mod code;

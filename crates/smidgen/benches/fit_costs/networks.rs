@@ -1,4 +1,5 @@
-//! The networks that are measured: of every kind that firmware is made of, with sizes drawn at random, and the real ones where they are at hand.
+//! The networks that are measured: of every kind that firmware is made of, with sizes drawn at random, and the real
+//! ones where they are at hand.
 
 use smidgen::ir::{Activation, BinaryKind, Graph, Op, Padding, PoolKind, ReduceKind, ResizeKind, UnaryKind};
 use smidgen::plan::Objective;

@@ -3,6 +3,9 @@
 use smidgen::plan::costs::{self, CodeMeasurement, CodeRates, Costs, Family, MOST_FEATURES, Measurement, Rates};
 use std::fmt::Write;
 
+/// Columns of a comment.
+const WIDTH: usize = 100;
+
 /// The file with the costs of one kind of core. A family that was not measured keeps its rates.
 pub fn text(
     costs: &Costs,
@@ -16,7 +19,8 @@ pub fn text(
     let of_code = costs::code_errors(fitted_code, code.iter());
     let mut text = format!(
         "//! Written by `cargo xtask fit-costs {name}`, from `../measured/{file}.txt`.\n\nuse crate::costs::Costs;\n\n\
-         /// {}: fitted to {} measured steps, with a mean error of {:.1} %, and to the code of {} networks, with one of {:.1} %.\n\
+         /// {}: fitted to {} measured steps, with a mean error of {:.1} %,\n\
+         /// and to the code of {} networks, with one of {:.1} %.\n\
          pub static {}: Costs = Costs {{\n    name: \"{name}\",\n    cores: \"{}\",\n    awaits: {},\n",
         costs.cores,
         errors.steps,
@@ -35,16 +39,30 @@ pub fn text(
         let rates = if measured > 0 { &fitted[family as usize] } else { &costs.rates[family as usize] };
         let features = family.features();
         let said = if measured > 0 { "" } else { " (not measured)" };
-        let _ = writeln!(text, "        // {}{said}: {}.", family.name(), features.join("; "));
+        text.push_str(&comment(&format!("{}{said}: {}.", family.name(), features.join("; "))));
         let all: Vec<String> = rates[..MOST_FEATURES].iter().map(|&rate| number(rate)).collect();
         let _ = writeln!(text, "        [{}],", all.join(", "));
     }
-    text.push_str("    ],\n    code: [\n");
-    for (name, &rate) in costs::code_features().zip(fitted_code) {
-        let _ = writeln!(text, "        // {name}.\n        {},", number(rate));
-    }
-    text.push_str("    ],\n};\n");
+    text.push_str("    ],\n");
+    let names: Vec<&str> = costs::code_features().collect();
+    text.push_str(&comment(&format!("Code of: {}.", names.join("; "))));
+    let all: Vec<String> = fitted_code.iter().map(|&rate| number(rate)).collect();
+    let _ = writeln!(text, "    code: [{}],\n}};", all.join(", "));
     text
+}
+
+/// A comment, in lines that are not too long.
+fn comment(text: &str) -> String {
+    let (mut lines, mut line) = (String::new(), String::new());
+    for word in text.split(' ') {
+        if line.len() + word.len() > WIDTH {
+            let _ = writeln!(lines, "        //{line}");
+            line.clear();
+        }
+        let _ = write!(line, " {word}");
+    }
+    let _ = writeln!(lines, "        //{line}");
+    lines
 }
 
 /// `12_345`.

@@ -2,7 +2,8 @@
 
 use crate::costs::Costs;
 
-/// Cortex-M55: fitted to 1461 measured steps, with a mean error of 1.3 %, and to the code of 144 networks, with one of 2.2 %.
+/// Cortex-M55: fitted to 1461 measured steps, with a mean error of 1.3 %,
+/// and to the code of 144 networks, with one of 2.2 %.
 pub static CORTEX_M55: Costs = Costs {
     name: "cortex-m55",
     cores: "Cortex-M55",
@@ -12,27 +13,38 @@ pub static CORTEX_M55: Costs = Costs {
         8, 8, 5, 8, 0, 47, 12, 9, 10, 6, 9, 0, 2, 2,
     ],
     rates: [
-        // conv2d: run; row; tap row in place; block; staged run; staged word; block x pair; block x weight; output pair; signed output pair; pixel x weight; odd block; block apart; pixel apart; piece apart; four bytes apart; byte apart; padded byte apart.
+        // conv2d: run; row; tap row in place; block; staged run; staged word; block x pair; block x weight;
+        // output pair; signed output pair; pixel x weight; odd block; block apart; pixel apart; piece apart;
+        // four bytes apart; byte apart; padded byte apart.
         [
             32_634, 14_891, 14_725, 5_714, 81, 506, 2_578, 295, 445, 483, 504, 23_403, 1_802, 20_924, 3_394, 668, 394,
             181,
         ],
-        // conv2d int4: run; row; tap row in place; block; staged run; staged word; block x pair; block x weight; output pair; signed output pair; pixel x weight; odd block; block apart; pixel apart; piece apart; four bytes apart; byte apart; padded byte apart.
+        // conv2d int4: run; row; tap row in place; block; staged run; staged word; block x pair; block x
+        // weight; output pair; signed output pair; pixel x weight; odd block; block apart; pixel apart; piece
+        // apart; four bytes apart; byte apart; padded byte apart.
         [
             21_932, 19_128, 8_755, 15_212, 0, 312, 3_256, 662, 151, 467, 438, 18_006, 20_277, 10_992, 5_421, 775, 173,
             103,
         ],
-        // depthwise 3x3: run; band; band row; band x group; staged weight; staged row; staged pixel; row x channel; output; tap row; output, stride 2; tap row, stride 2; padded row; staged pixel, few; tap row, few; signed output.
+        // depthwise 3x3: run; band; band row; band x group; staged weight; staged row; staged pixel; row x
+        // channel; output; tap row; output, stride 2; tap row, stride 2; padded row; staged pixel, few; tap
+        // row, few; signed output.
         [31_392, 26_834, 5_116, 20_387, 0, 493, 148, 2_695, 911, 164, 1_053, 167, 1_840, 3_301, 5_457, 337, 0, 0],
-        // depthwise 5x5: run; band; band row; band x group; staged weight; staged row; staged pixel; row x channel; output; tap row; output, stride 2; tap row, stride 2; padded row; staged pixel, few; tap row, few; signed output.
+        // depthwise 5x5: run; band; band row; band x group; staged weight; staged row; staged pixel; row x
+        // channel; output; tap row; output, stride 2; tap row, stride 2; padded row; staged pixel, few; tap
+        // row, few; signed output.
         [0, 0, 17_931, 9_569, 0, 2_867, 145, 1_559, 1_264, 290, 794, 380, 3_196, 49, 8_116, 96, 0, 0],
-        // depthwise 7x7: run; band; band row; band x group; staged weight; staged row; staged pixel; row x channel; output; tap row; output, stride 2; tap row, stride 2; padded row; staged pixel, few; tap row, few; signed output.
+        // depthwise 7x7: run; band; band row; band x group; staged weight; staged row; staged pixel; row x
+        // channel; output; tap row; output, stride 2; tap row, stride 2; padded row; staged pixel, few; tap
+        // row, few; signed output.
         [0, 0, 4_356, 54_648, 0, 1_633, 113, 0, 1_601, 493, 4_221, 91, 2_292, 2_051, 8_699, 313, 0, 0],
         // depthwise: run; row; pixel; pixel x group; tap x group; output; multiplication.
         [45_030, 0, 1_883, 34_314, 9_335, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // fully connected: run; row; four outputs; four outputs x word; tail; single output; single x word.
         [22_166, 0, 19_270, 1_771, 1_134, 12_603, 3_909, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // fully connected int4: run; row; four outputs; four outputs x word; tail; single output; single x word.
+        // fully connected int4: run; row; four outputs; four outputs x word; tail; single output; single x
+        // word.
         [23_719, 0, 17_243, 2_519, 2_735, 12_854, 3_337, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // max pool: run; row; pixel; four channels; four x row; four x tap; channel; channel x tap.
         [20_330, 3_723, 8_733, 6_769, 1_838, 1_846, 4_204, 872, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
@@ -52,15 +64,18 @@ pub static CORTEX_M55: Costs = Costs {
         [11_143, 3_008, 2_400, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // dequantise: run; row; element.
         [13_399, 3_067, 702, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // gather: run; row; pixel; copied byte; filled byte; divided pixel; single channel; byte of odd pixels.
+        // gather: run; row; pixel; copied byte; filled byte; divided pixel; single channel; byte of odd
+        // pixels.
         [28_566, 5_720, 10_378, 159, 2_785, 0, 3_787, 181, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // concat: run; row; pixel; copy; copied byte; byte of odd copies.
         [20_008, 0, 2_636, 4_308, 421, 22, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // permute: run; line; element.
         [692, 3_512, 334, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // mean: run; run x four; four x row; four x tap; run x channel; channel x tap; cleared channel; output.
+        // mean: run; run x four; four x row; four x tap; run x channel; channel x tap; cleared channel;
+        // output.
         [17_562, 1_813, 1_427, 1_942, 2_523, 780, 4_144, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // pool image: run; run x four; four x row; four x tap; run x channel; channel x tap; cleared channel; output.
+        // pool image: run; run x four; four x row; four x tap; run x channel; channel x tap; cleared channel;
+        // output.
         [14_586, 2_461, 1_786, 870, 3_811, 626, 2_346, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // reduce: run; output; line; element.
         [0, 10_116, 0, 820, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
@@ -74,17 +89,21 @@ pub static CORTEX_M55: Costs = Costs {
         [880_036, 0, 0, 24_055, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // transpose conv: run; row; pixel; output; output x tap row; output x tap; multiplication.
         [39_625_031, 0, 0, 0, 0, 0, 600, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // conv2d int16: run; row; block; pixel; pixel x tap row; staged word; block x pair; block x weight; output pair; pixel x weight; joined element; output.
+        // conv2d int16: run; row; block; pixel; pixel x tap row; staged word; block x pair; block x weight;
+        // output pair; pixel x weight; joined element; output.
         [30_184, 2_450, 15_190, 15_458, 8_582, 4, 1_127, 875, 1_040, 370, 578, 0, 0, 0, 0, 0, 0, 0],
-        // depthwise int16: run; row; block; pixel; place; block x pair; block x pair x tap; pixel x pair x tap; output; odd tap.
+        // depthwise int16: run; row; block; pixel; place; block x pair; block x pair x tap; pixel x pair x
+        // tap; output; odd tap.
         [37_097, 0, 9_994, 18_851, 1_715, 2_075, 369, 299, 443, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // fully connected int16: run; row; four outputs; four outputs x word; tail; single output; single x word.
+        // fully connected int16: run; row; four outputs; four outputs x word; tail; single output; single x
+        // word.
         [15_825, 0, 20_778, 2_029, 2_742, 7_477, 2_091, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // sum int16: run; row; element.
         [23_413, 5_941, 3_005, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // softmax int16: run; pixel; element.
         [23_497, 0, 12_498, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // mean int16: run; run x four; four x row; four x tap; run x channel; channel x tap; cleared channel; output.
+        // mean int16: run; run x four; four x row; four x tap; run x channel; channel x tap; cleared channel;
+        // output.
         [9_571, 9_197, 1_515, 973, 16_707, 282, 529, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // other int16 (not measured): run; element; multiplication.
         [24_000, 3_000, 600, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
@@ -107,57 +126,16 @@ pub static CORTEX_M55: Costs = Costs {
         // conv2d hybrid: run; row; pixel; output; output x tap row; output x tap; multiplication.
         [1_029_604_771, 0, 0, 0, 0, 0, 1_884, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     ],
+    // Code of: network; pushed input; call; call with weights; depthwise shape; requantisation; conv2d;
+    // conv2d int4; depthwise 3x3; depthwise 5x5; depthwise 7x7; depthwise; fully connected; fully
+    // connected int4; max pool; average pool; softmax; sum; product; table; rescale; quantise; dequantise;
+    // gather; concat; permute; mean; pool image; reduce; resize; binary; conv2d fast; depthwise simple;
+    // transpose conv; conv2d int16; depthwise int16; fully connected int16; sum int16; softmax int16; mean
+    // int16; other int16; conv2d float; depthwise float; fully connected float; binary float; softmax
+    // float; mean float; other float; other; conv2d hybrid.
     code: [
-        // network.
-        220_258,   // pushed input.
-        26_290,    // call.
-        0,         // call with weights.
-        0,         // depthwise shape.
-        0,         // requantisation.
-        0,         // conv2d.
-        1_034_177, // conv2d int4.
-        1_055_315, // depthwise 3x3.
-        744_890,   // depthwise 5x5.
-        237_681,   // depthwise 7x7.
-        145_933,   // depthwise.
-        0,         // fully connected.
-        0,         // fully connected int4.
-        6_742,     // max pool.
-        0,         // average pool.
-        484_257,   // softmax.
-        171_112,   // sum.
-        0,         // product.
-        0,         // table.
-        0,         // rescale.
-        0,         // quantise.
-        0,         // dequantise.
-        0,         // gather.
-        0,         // concat.
-        0,         // permute.
-        466_577,   // mean.
-        460_552,   // pool image.
-        0,         // reduce.
-        100_033,   // resize.
-        0,         // binary.
-        0,         // conv2d fast.
-        348_504,   // depthwise simple.
-        0,         // transpose conv.
-        0,         // conv2d int16.
-        751_722,   // depthwise int16.
-        368_577,   // fully connected int16.
-        0,         // sum int16.
-        194_430,   // softmax int16.
-        0,         // mean int16.
-        0,         // other int16.
-        0,         // conv2d float.
-        324_020,   // depthwise float.
-        101_520,   // fully connected float.
-        0,         // binary float.
-        20_602,    // softmax float.
-        0,         // mean float.
-        0,         // other float.
-        0,         // other.
-        1_018_053, // conv2d hybrid.
-        79_422,
+        220_258, 26_290, 0, 0, 0, 0, 1_034_177, 1_055_315, 744_890, 237_681, 145_933, 0, 0, 6_742, 0, 484_257, 171_112,
+        0, 0, 0, 0, 0, 0, 0, 0, 466_577, 460_552, 0, 100_033, 0, 0, 348_504, 0, 0, 751_722, 368_577, 0, 194_430, 0, 0,
+        0, 324_020, 101_520, 0, 20_602, 0, 0, 0, 1_018_053, 79_422,
     ],
 };
