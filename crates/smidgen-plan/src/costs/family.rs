@@ -48,32 +48,38 @@ families! {
     /// DEPTHWISE_CONV_2D on int8 with windows of 3x3 that are staged.
     Depthwise3 = "depthwise 3x3" [
         "run", "band", "band row", "band x group", "staged weight", "staged row", "staged pixel", "row x channel",
-        "output", "tap row", "output, stride 2", "tap row, stride 2", "padded row", "staged pixel, few", "tap row,
-        few", "signed output"
+        "output", "tap row", "output, stride 2", "tap row, stride 2", "padded row", "staged pixel, few",
+        "tap row, few", "signed output"
     ];
     /// The same with 5x5.
     Depthwise5 = "depthwise 5x5" [
         "run", "band", "band row", "band x group", "staged weight", "staged row", "staged pixel", "row x channel",
-        "output", "tap row", "output, stride 2", "tap row, stride 2", "padded row", "staged pixel, few", "tap row,
-        few", "signed output"
+        "output", "tap row", "output, stride 2", "tap row, stride 2", "padded row", "staged pixel, few",
+        "tap row, few", "signed output"
     ];
     /// The same with 7x7.
     Depthwise7 = "depthwise 7x7" [
         "run", "band", "band row", "band x group", "staged weight", "staged row", "staged pixel", "row x channel",
-        "output", "tap row", "output, stride 2", "tap row, stride 2", "padded row", "staged pixel, few", "tap row,
-        few", "signed output"
+        "output", "tap row", "output, stride 2", "tap row, stride 2", "padded row", "staged pixel, few",
+        "tap row, few", "signed output"
     ];
     /// DEPTHWISE_CONV_2D on int8 with other windows.
     DepthwiseAny = "depthwise" ["run", "row", "pixel", "pixel x group", "tap x group", "output", "multiplication"];
     /// FULLY_CONNECTED on int8.
-    FullyConnected = "fully connected" ["run", "row", "four outputs", "four outputs x word", "tail", "single output", "single x word"];
+    FullyConnected = "fully connected" [
+        "run", "row", "four outputs", "four outputs x word", "tail", "single output", "single x word"
+    ];
     /// The same with weights of four bits.
     FullyConnectedI4 = "fully connected int4"
         ["run", "row", "four outputs", "four outputs x word", "tail", "single output", "single x word"];
     /// MAX_POOL_2D on int8.
-    MaxPool = "max pool" ["run", "row", "pixel", "four channels", "four x row", "four x tap", "channel", "channel x tap"];
+    MaxPool = "max pool" [
+        "run", "row", "pixel", "four channels", "four x row", "four x tap", "channel", "channel x tap"
+    ];
     /// AVERAGE_POOL_2D on int8.
-    AveragePool = "average pool" ["run", "row", "pixel", "four channels", "four x row", "four x tap", "channel", "channel x tap"];
+    AveragePool = "average pool" [
+        "run", "row", "pixel", "four channels", "four x row", "four x tap", "channel", "channel x tap"
+    ];
     /// SOFTMAX on int8.
     Softmax = "softmax" ["run", "pixel", "channel"];
     /// ADD and SUB on int8.
@@ -96,9 +102,15 @@ families! {
     /// TRANSPOSE.
     Permute = "permute" ["run", "line", "element"];
     /// MEAN and SUM over rows and columns, on int8.
-    Mean = "mean" ["run", "run x four", "four x row", "four x tap", "run x channel", "channel x tap", "cleared channel", "output"];
+    Mean = "mean" [
+        "run", "run x four", "four x row", "four x tap", "run x channel", "channel x tap", "cleared channel",
+        "output"
+    ];
     /// AVERAGE_POOL_2D over the whole image, on int8.
-    PoolImage = "pool image" ["run", "run x four", "four x row", "four x tap", "run x channel", "channel x tap", "cleared channel", "output"];
+    PoolImage = "pool image" [
+        "run", "run x four", "four x row", "four x tap", "run x channel", "channel x tap", "cleared channel",
+        "output"
+    ];
     /// MEAN and SUM over any axes.
     Reduce = "reduce" ["run", "output", "line", "element"];
     /// RESIZE_BILINEAR on int8.
@@ -109,9 +121,13 @@ families! {
     Conv2dFast = "conv2d fast"
         ["run", "row", "pixel", "pixel x tap row", "patch element", "output", "single output", "multiplication"];
     /// DEPTHWISE_CONV_2D on int8 with more than one output for each input channel.
-    DepthwiseSimple = "depthwise simple" ["run", "row", "pixel", "output", "output x tap row", "output x tap", "multiplication"];
+    DepthwiseSimple = "depthwise simple" [
+        "run", "row", "pixel", "output", "output x tap row", "output x tap", "multiplication"
+    ];
     /// TRANSPOSE_CONV on int8.
-    TransposeConv = "transpose conv" ["run", "row", "pixel", "output", "output x tap row", "output x tap", "multiplication"];
+    TransposeConv = "transpose conv" [
+        "run", "row", "pixel", "output", "output x tap row", "output x tap", "multiplication"
+    ];
     /// CONV_2D on int16.
     Conv2dI16 = "conv2d int16" [
         "run", "row", "block", "pixel", "pixel x tap row", "staged word", "block x pair", "block x weight", "output
@@ -131,13 +147,18 @@ families! {
     /// SOFTMAX on int16.
     SoftmaxI16 = "softmax int16" ["run", "pixel", "element"];
     /// MEAN and AVERAGE_POOL_2D over rows and columns, on int16.
-    MeanI16 = "mean int16" ["run", "run x four", "four x row", "four x tap", "run x channel", "channel x tap", "cleared channel", "output"];
+    MeanI16 = "mean int16" [
+        "run", "run x four", "four x row", "four x tap", "run x channel", "channel x tap", "cleared channel",
+        "output"
+    ];
     /// Everything else on int16.
     OtherI16 = "other int16" ["run", "element", "multiplication"];
     /// CONV_2D on floats.
     Conv2dF32 = "conv2d float" ["run", "row", "pixel", "output", "output x tap row", "output x tap", "multiplication"];
     /// DEPTHWISE_CONV_2D on floats.
-    DepthwiseF32 = "depthwise float" ["run", "row", "pixel", "output", "output x tap row", "output x tap", "multiplication"];
+    DepthwiseF32 = "depthwise float" [
+        "run", "row", "pixel", "output", "output x tap row", "output x tap", "multiplication"
+    ];
     /// FULLY_CONNECTED on floats.
     FullyConnectedF32 = "fully connected float" ["run", "output", "multiplication"];
     /// ADD, SUB, MUL and others of two floats.
