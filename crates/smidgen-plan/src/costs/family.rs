@@ -130,8 +130,8 @@ families! {
     ];
     /// CONV_2D on int16.
     Conv2dI16 = "conv2d int16" [
-        "run", "row", "block", "pixel", "pixel x tap row", "staged word", "block x pair", "block x weight", "output
-        pair",
+        "run", "row", "block", "pixel", "pixel x tap row", "staged word", "block x pair", "block x weight",
+        "output pair",
         "pixel x weight", "joined element", "output"
     ];
     /// DEPTHWISE_CONV_2D on int16.
