@@ -36,7 +36,7 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
 }
 
 /// The folder with models and data: `SMIDGEN_SHARED`, or `shared` beside the checkout.
-fn shared() -> Result<PathBuf, Error> {
+pub fn shared() -> Result<PathBuf, Error> {
     let beside = || root().join("../shared");
     let folder = std::env::var_os("SMIDGEN_SHARED").map_or_else(beside, PathBuf::from);
     if folder.is_dir() {

@@ -4,6 +4,7 @@
 //! that failed or could not be made, 2 for a wrong command line.
 
 mod bench;
+mod costs;
 mod demo;
 mod process;
 mod setup;
@@ -51,6 +52,12 @@ const COMMANDS: &[Command] = &[
         arguments: "NAME [ARGUMENT]...",
         summary: "one of the benches; `cargo xtask bench` lists them",
         run: bench::run,
+    },
+    Command {
+        name: "fit-costs",
+        arguments: "[--only-fit|--only-code] TARGET...",
+        summary: "measure kernels on emulated cores, and fit the planner's model to that",
+        run: costs::run,
     },
 ];
 

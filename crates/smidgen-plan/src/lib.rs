@@ -8,6 +8,7 @@
 pub mod access;
 pub mod assign;
 pub mod certify;
+pub mod costs;
 mod digest;
 mod finish;
 pub mod kernel;
@@ -25,9 +26,7 @@ pub use certify::{Certified, Refused, certify};
 pub use kernel::{Demands, Kernel};
 pub use lower::{KernelSet, LowerError, LowerOptions, Reference, lower};
 pub use place::{Estimate, PlaceError, PlacementReport, estimate, outline, place};
-pub use planner::{
-    CoreFamily, Modelled, Objective, Plan, PlanError, PlanOptions, PlanPoint, PlanReport, advise, pareto, plan,
-};
+pub use planner::{Objective, Plan, PlanError, PlanOptions, PlanPoint, PlanReport, advise, pareto, plan};
 pub use program::{
     Buffer, BufferId, BufferSpec, Bytes, Constant, ConstantId, Extent, Lowered, Operand, Port, Program, Run, Step,
     StepId, Target, operator_of,

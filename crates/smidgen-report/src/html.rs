@@ -165,18 +165,14 @@ pub fn html(program: &Certified, occupancy: &Occupancy, summary: &Summary) -> Re
         .collect();
     let widest = summary.pareto.iter().map(|p| p.total_bytes).max().unwrap_or(1) as f64 * 1.08;
     // Instructions differ by a few per cent only, so their axis does not begin at 0; its ends are labelled.
-    // Without figures plans are still in the order of them.
-    let counted = summary.pareto.iter().all(|p| p.instructions.is_some());
-    let counts: Vec<u64> = (summary.pareto.iter().rev().zip(0..))
-        .map(|(p, rank)| if counted { p.instructions.unwrap_or(0) } else { rank })
-        .collect();
+    let counts: Vec<u64> = summary.pareto.iter().rev().map(|p| p.instructions).collect();
     let (fastest, slowest) = (counts.iter().min().copied().unwrap_or(0), counts.iter().max().copied().unwrap_or(0));
     let height = |n: u64| 8.0 + 84.0 * (n - fastest) as f64 / (slowest - fastest).max(1) as f64;
     let millions = |n: u64| format!("{:.2} M", n as f64 / 1e6);
-    let level = |n: u64, rank: &str| Tick { at: height(n), label: if counted { millions(n) } else { rank.to_owned() } };
-    let mut levels = vec![level(fastest, "fewest")];
+    let level = |n: u64| Tick { at: height(n), label: millions(n) };
+    let mut levels = vec![level(fastest)];
     if slowest > fastest {
-        levels.push(level(slowest, "most"));
+        levels.push(level(slowest));
     }
     let step = nice_step(widest as usize, 5);
     let sizes: Vec<Tick> = (1..=widest as usize / step)
@@ -192,7 +188,7 @@ pub fn html(program: &Certified, occupancy: &Occupancy, summary: &Summary) -> Re
             schedule: &p.schedule,
             chosen: p.chosen,
             bytes: crate::bytes(p.total_bytes),
-            instructions: p.instructions.map_or_else(|| "not modelled".to_owned(), millions),
+            instructions: millions(p.instructions),
             extra: format!("{:.1} %", p.extra_macs_percent),
         })
         .collect();

@@ -66,8 +66,8 @@ pub struct ParetoPoint {
     pub schedule: String,
     /// SRAM in bytes.
     pub total_bytes: usize,
-    /// Modelled instructions of one inference; `None` for a core that they are not modelled for.
-    pub instructions: Option<u64>,
+    /// Modelled instructions of one inference.
+    pub instructions: u64,
     /// Multiply-accumulates computed again, in per cent of the network's.
     pub extra_macs_percent: f64,
     /// The one that this report shows.

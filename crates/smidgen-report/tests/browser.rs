@@ -118,7 +118,7 @@ fn the_page_stands_alone_and_fits_three_widths() {
     let lowered = lower(&smidgen_zoo::demo(7), &LowerOptions::default()).unwrap();
     let planned = plan(&lowered, &PlanOptions::default()).unwrap();
     let map = occupancy(&planned.program);
-    let front = pareto(&lowered, false).unwrap();
+    let front = pareto(&lowered, false, Default::default()).unwrap();
     let summary = Summary {
         model: "demo <network>".to_owned(),
         schedule: planned.report.schedule.clone(),
@@ -135,7 +135,7 @@ fn the_page_stands_alone_and_fits_three_widths() {
             .map(|p| ParetoPoint {
                 schedule: p.schedule.clone(),
                 total_bytes: p.total_bytes,
-                instructions: p.instructions.on(smidgen_plan::CoreFamily::ArmDsp),
+                instructions: p.instructions,
                 extra_macs_percent: p.extra_macs_percent,
                 chosen: false,
             })

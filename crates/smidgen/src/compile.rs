@@ -1,9 +1,10 @@
 //! From a network to a folder with firmware code.
 
 use crate::error::Error;
-use crate::fit::{Fit, code_estimate};
+use crate::fit::Fit;
 use crate::network::Network;
 use crate::planning::{IntegerEnds, Planned, plan_network};
+use crate::scope::costs;
 use smidgen_boards::{Board, Core};
 use smidgen_codegen::{CLibrary, Files, Options, Pixels, Processor};
 use smidgen_data::picture::{Normalisation, Normalise};
@@ -53,13 +54,12 @@ impl Compiled {
 
     /// What the network takes of the job's board: of all of its SRAM, or of the plan's budget where that is less.
     pub fn fit(&self, job: &Job) -> Fit {
-        let flash = flash(&self.lowered);
         Fit {
             sram: self.plan.report.total_bytes,
             sram_limit: Some(job.plan.budget.unwrap_or(usize::MAX).min(job.board.sram.bytes as usize)),
-            flash,
+            flash: flash(&self.lowered),
             flash_limit: Some(job.board.flash.bytes as usize),
-            code: Some(code_estimate(&flash, job.board.core)),
+            code: Some(costs(job.board.core).code(&self.lowered, job.plan.stream_input)),
         }
     }
 

@@ -1,21 +1,10 @@
 //! What a network takes of a board's flash, and what would make one fit that does not.
 
-use smidgen_boards::{Board, Core};
+use smidgen_boards::Board;
 use smidgen_plan::planner::FlashReport;
 
 /// Boards that are named at most.
 const BOARDS: usize = 3;
-
-/// Bytes of code that a network's firmware takes, by what was measured for the networks at hand: so much for what all have, for each large
-/// kernel and for each other one. An estimate, by up to a third too much or too little; `smidgen simulate` measures it.
-pub fn code_estimate(flash: &FlashReport, core: Core) -> usize {
-    let [base, large, other] = match core {
-        core if core.has_dsp() => [1_500, 11_000, 600],
-        Core::Rv32imc => [2_500, 7_000, 600],
-        _ => [1_500, 4_400, 600],
-    };
-    base + large * flash.large_kernels + other * flash.other_kernels
-}
 
 /// Boards that have this much SRAM and flash, the smallest first, and three at most; none that only the emulator has.
 pub fn boards(sram: usize, flash: usize) -> Vec<&'static Board> {
@@ -38,7 +27,7 @@ pub struct Fit {
     pub flash: FlashReport,
     /// Bytes of flash that the board has; `None` without one.
     pub flash_limit: Option<usize>,
-    /// [Estimated](code_estimate) bytes of code; `None` without a board.
+    /// [Modelled](smidgen_plan::costs::Costs::code) bytes of code; `None` without a board.
     pub code: Option<usize>,
 }
 
@@ -120,15 +109,8 @@ mod tests {
     use super::*;
 
     fn fit(sram: usize, constants: usize) -> Fit {
-        let flash = FlashReport {
-            constants,
-            with_int4: Some(constants / 2),
-            with_int8: None,
-            large_kernels: 2,
-            other_kernels: 4,
-        };
-        let code = Some(code_estimate(&flash, Core::CortexM4));
-        Fit { sram, sram_limit: Some(262_144), flash, flash_limit: Some(1 << 20), code }
+        let flash = FlashReport { constants, with_int4: Some(constants / 2), with_int8: None };
+        Fit { sram, sram_limit: Some(262_144), flash, flash_limit: Some(1 << 20), code: Some(26_000) }
     }
 
     fn plain(n: usize) -> String {

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::network::Network;
 use smidgen_plan::planner::{Plan, PlanOptions, plan};
-use smidgen_plan::{LowerOptions, Lowered, Modelled, lower};
+use smidgen_plan::{LowerOptions, Lowered, lower};
 
 /// What a network takes whose QUANTIZE at inputs and DEQUANTIZE at outputs are cut off, so that the application passes and takes stored
 /// integers ([`Network::cut_io`], `--io int8`).
@@ -14,7 +14,7 @@ pub struct IntegerEnds {
     /// Bytes of SRAM: [`PlanReport::total_bytes`](smidgen_plan::PlanReport::total_bytes) under the same options.
     pub total_bytes: usize,
     /// Its modelled instructions.
-    pub instructions: Modelled,
+    pub instructions: u64,
 }
 
 /// A plan, and what it would be otherwise.

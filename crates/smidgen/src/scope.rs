@@ -1,18 +1,32 @@
-//! For which cores modelled figures hold, and what is said where they do not.
+//! For which cores modelled figures hold.
 
 use smidgen_boards::{Board, Core};
-use smidgen_plan::{CoreFamily, Modelled};
+use smidgen_plan::costs::Costs;
+use smidgen_plan::{Lowered, costs};
 
-/// Cycles that an instruction takes on a Cortex-M4, from and to: the [model of cycles](smidgen_sim::mix) gave 1.29 to 1.61 for the networks
+/// Cycles that an instruction takes on a Cortex-M4, from and to: the [model of cycles](smidgen_sim::mix) gave 1.29 to
+/// 1.61 for the networks
 /// at hand (int8, int4 and float).
 const CYCLES: [f64; 2] = [1.29, 1.61];
 
-/// The family of cores that a core counts to.
-pub fn family(core: Core) -> CoreFamily {
-    if core.has_dsp() { CoreFamily::ArmDsp } else { CoreFamily::Other }
+/// The cores that what is modelled without a board holds for: those with Armv8-M take within 1.5 % of what the others
+/// do.
+const WITHOUT_BOARD: &str = "Cortex-M4, M7, M33 and M55";
+
+/// What kernels take on a core.
+pub fn costs(core: Core) -> &'static Costs {
+    match core {
+        Core::CortexM0 | Core::CortexM0Plus => &costs::ARMV6M,
+        Core::CortexM3 => &costs::ARMV7M,
+        Core::CortexM4 | Core::CortexM7 => &costs::ARMV7EM,
+        Core::CortexM33 => &costs::ARMV8M,
+        Core::CortexM55 => &costs::CORTEX_M55,
+        Core::Rv32imc => &costs::RV32IMC,
+    }
 }
 
-/// A board, or none, for which modelled figures are wanted. Without one they are given for the cores that they hold for, and name them.
+/// A board, or none, for which modelled figures are wanted. Without one they are those of cores with Armv7E-M, and
+/// name them.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a>(Option<&'a Board>);
 
@@ -22,34 +36,36 @@ impl<'a> Scope<'a> {
         Self(board)
     }
 
-    /// The family that figures are given for.
-    pub fn family(self) -> CoreFamily {
-        self.0.map_or(CoreFamily::ArmDsp, |board| family(board.core))
+    /// What plans are made with.
+    pub fn costs(self) -> &'static Costs {
+        self.0.map_or_else(Default::default, |board| costs(board.core))
     }
 
-    /// The count, if it holds for the board.
-    pub fn instructions(self, count: Modelled) -> Option<u64> {
-        count.on(self.family())
+    /// The cores that modelled figures hold for.
+    pub fn cores(self) -> &'static str {
+        self.0.map_or(WITHOUT_BOARD, |board| board.core.title())
     }
 
-    /// Whose instructions are modelled: `modelled for Cortex-M4, ...`.
+    /// Whose instructions are modelled: `modelled for Cortex-M4`.
     pub fn modelled(self) -> String {
-        format!("modelled for {}", Modelled::CORES)
+        format!("modelled for {}", self.cores())
     }
 
-    /// Why there are no modelled instructions for the board, and how to have them; `None` where there are.
-    pub fn reason(self) -> Option<String> {
-        let board = self.0.filter(|board| family(board.core) == CoreFamily::Other)?;
-        let counted = if board.qemu.is_some() { "; `smidgen simulate` counts them" } else { "" };
-        Some(format!("not modelled for {}{counted}", board.core.title()))
+    /// Which kernels of a network were not measured on the core, so that modelled instructions are rough; `None` if
+    /// all were.
+    pub fn reason(self, lowered: &Lowered) -> Option<String> {
+        let names = self.costs().unfitted(lowered);
+        let counted =
+            if self.0.is_some_and(|board| board.qemu.is_some()) { "; `smidgen simulate` counts them" } else { "" };
+        (!names.is_empty()).then(|| format!("rough: {} not measured for {}{counted}", names.join(", "), self.cores()))
     }
 
-    /// How long that takes on the board, in milliseconds, at least and at most: only for a Cortex-M4, whose cycles are modelled, with
-    /// memory that needs no waiting.
-    pub fn milliseconds(self, count: Modelled) -> Option<[f64; 2]> {
+    /// How long so many instructions take on the board, in milliseconds, at least and at most: only for a Cortex-M4,
+    /// whose cycles are modelled,
+    /// with memory that needs no waiting.
+    pub fn milliseconds(self, instructions: u64) -> Option<[f64; 2]> {
         let board = self.0.filter(|board| board.core == Core::CortexM4)?;
-        let instructions = self.instructions(count)? as f64;
-        Some(CYCLES.map(|cycles| instructions * cycles / (1e3 * f64::from(board.clock_mhz))))
+        Some(CYCLES.map(|cycles| instructions as f64 * cycles / (1e3 * f64::from(board.clock_mhz))))
     }
 }
 
@@ -58,19 +74,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn boards_without_a_model_have_a_reason_instead_of_a_figure() {
+    fn every_core_has_costs_of_its_own_kind() {
         for board in smidgen_boards::builtin() {
             let scope = Scope::of(Some(board));
-            let count = scope.instructions(Modelled::default());
-            assert_eq!(count.is_none(), scope.reason().is_some(), "{}", board.name);
-            assert_eq!(count.is_some(), board.core.has_dsp(), "{}", board.name);
-            assert_eq!(scope.milliseconds(Modelled::default()).is_some(), board.core == Core::CortexM4);
+            // `Cortex-M4` is among `Cortex-M4 and M7`, `RISC-V (rv32imc)` is itself.
+            let kind = board.core.title().trim_start_matches("Cortex-");
+            assert!(scope.costs().cores.contains(kind), "{}: {:?}", board.name, scope.costs());
+            assert_eq!(scope.milliseconds(1).is_some(), board.core == Core::CortexM4);
+            assert_eq!(scope.modelled(), format!("modelled for {}", board.core.title()));
         }
+        assert_eq!(Scope::of(None).costs(), costs(Core::CortexM4));
+    }
+
+    #[test]
+    fn kernels_that_were_not_measured_are_named() {
         let pico = smidgen_boards::find("rp2040").unwrap();
-        let said = Scope::of(Some(&pico)).reason().unwrap();
-        assert_eq!(said, "not modelled for Cortex-M0+; `smidgen simulate` counts them");
-        let bare = Board { qemu: None, ..pico };
-        assert_eq!(Scope::of(Some(&bare)).reason().unwrap(), "not modelled for Cortex-M0+");
-        assert_eq!(Scope::of(None).reason(), None);
+        assert_eq!(Scope::of(Some(&pico)).reason(&Lowered::default()), None);
     }
 }

@@ -4,12 +4,12 @@ use crate::Error;
 use crate::compile::{self, Compiled};
 use crate::data::Array;
 use crate::network::Runner;
-use crate::scope::family;
+use crate::scope::Scope;
 use crate::verify::{self, Golden};
 use smidgen_boards::Core;
+use smidgen_plan::Operand;
 use smidgen_plan::certify::{Occupancy, occupancy};
 use smidgen_plan::planner::Plan;
-use smidgen_plan::{CoreFamily, Operand};
 use smidgen_sim::harness;
 use smidgen_sim::report::{Flash, Function, IntegerEnds, Mix, Options, SCHEMA, Simulation, Sram, Step, Versions};
 use smidgen_sim::session::{self, Measured};
@@ -61,7 +61,8 @@ pub fn simulate(job: &Job, samples: &[Vec<Array>]) -> Result<Simulated, Error> {
     let compile::Job { network: graph, board, .. } = job.compile;
     // One name for all, so that what is compiled for one network serves the next.
     let options = smidgen_codegen::Options { name: "network".into(), ..job.compile.options.clone() };
-    let Compiled { plan, rust, integer_ends, .. } = compile::compile(&compile::Job { options, ..job.compile.clone() })?;
+    let Compiled { plan, lowered, rust, integer_ends, .. } =
+        compile::compile(&compile::Job { options, ..job.compile.clone() })?;
     // Beyond the board's own SRAM the linker says by how much, with all that lies beside the arena.
     let taken = plan.report.total_bytes;
     if let Some(budget) = job.compile.plan.budget.filter(|&b| b < taken && b < board.sram.bytes as usize) {
@@ -82,20 +83,18 @@ pub fn simulate(job: &Job, samples: &[Vec<Array>]) -> Result<Simulated, Error> {
         let of = |(array, bytes): (&Array, &Vec<u8>)| Array { data: bytes.clone(), ..array.clone() };
         outputs.push(expected.iter().zip(&sample.outputs).map(of).collect());
     }
-    let mut report = report(job, &plan, &toolchain, &measured, matches_host);
-    report.integer_ends = integer_ends.map(|ends| IntegerEnds {
-        planned: ends.total_bytes as u64,
-        modelled_instructions: ends.instructions.on(family(board.core)),
-    });
+    let rough = Scope::of(Some(board)).reason(&lowered);
+    let mut report = report(job, &plan, &toolchain, &measured, matches_host, rough);
+    report.integer_ends = integer_ends
+        .map(|ends| IntegerEnds { planned: ends.total_bytes as u64, modelled_instructions: Some(ends.instructions) });
     Ok(Simulated { report, outputs })
 }
 
 /// How long an emulator may take for so many samples: far longer than it does unless something hangs.
 fn patience(plan: &Plan, samples: usize) -> Duration {
     let macs: u64 = plan.program.steps.iter().map(|step| step.macs).sum();
-    // Steps without multiply-accumulates count as on the cores that the model was fitted to: no bound, but of the right order.
-    let modelled = plan.report.instructions.on(CoreFamily::ArmDsp).unwrap_or(0);
-    let instructions = modelled.max(macs.saturating_mul(DEAREST_MAC));
+    // Kernels may be rough in the model: no bound, but of the right order.
+    let instructions = plan.report.instructions.max(macs.saturating_mul(DEAREST_MAC));
     // The first sample runs once more, step by step.
     let all = instructions.saturating_mul(samples as u64 + 1);
     LEAST_LIMIT + Duration::from_secs(all / SLOWEST)
@@ -116,7 +115,22 @@ pub fn compare(golden: &mut Golden, simulated: &mut Simulated, steps: u32) -> Re
     Ok(equal)
 }
 
-fn report(job: &Job, plan: &Plan, toolchain: &Toolchain, measured: &Measured, matches_host: bool) -> Simulation {
+/// What is not modelled for a core, or rough.
+fn not_modelled(cycles: Option<u64>, core: Core, rough: Option<String>) -> Option<String> {
+    let cycles = cycles.is_none().then(|| format!("cycles are not modelled for {}", core.title()));
+    let rough = rough.map(|rough| format!("instructions are {rough}"));
+    let reasons: Vec<String> = cycles.into_iter().chain(rough).collect();
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+fn report(
+    job: &Job,
+    plan: &Plan,
+    toolchain: &Toolchain,
+    measured: &Measured,
+    matches_host: bool,
+    rough: Option<String>,
+) -> Simulation {
     let board = job.compile.board;
     let counts = || measured.samples.iter().map(|s| s.instructions);
     let program = &plan.program;
@@ -151,7 +165,7 @@ fn report(job: &Job, plan: &Plan, toolchain: &Toolchain, measured: &Measured, ma
         macs: program.steps.iter().map(|s| s.macs).sum(),
         sram: Sram { arena, scratch: planned - arena, statics, stack, total: planned + statics + stack, planned },
         flash: Flash { code, constants, total: code + constants },
-        steps: steps(plan, &occupancy(program), &measured.steps, family(board.core)),
+        steps: steps(plan, &occupancy(program), &measured.steps),
         symbols: (measured.symbols.iter().take(FUNCTIONS))
             .map(|(name, instructions)| Function { name: name.clone(), instructions: *instructions })
             .collect(),
@@ -165,19 +179,13 @@ fn report(job: &Job, plan: &Plan, toolchain: &Toolchain, measured: &Measured, ma
         }),
         modelled_m4_cycles: cycles,
         modelled_milliseconds: cycles.map(|cycles| cycles as f64 / (1e3 * f64::from(board.clock_mhz))),
-        not_modelled: match (family(board.core), cycles) {
-            (CoreFamily::ArmDsp, Some(_)) => None,
-            (CoreFamily::ArmDsp, None) => Some(format!("cycles are not modelled for {}", board.core.title())),
-            (CoreFamily::Other, _) => {
-                Some(format!("instructions and cycles are not modelled for {}", board.core.title()))
-            }
-        },
+        not_modelled: not_modelled(cycles, board.core, rough),
         integer_ends: None,
         checks: checks::check(elf),
     }
 }
 
-fn steps(plan: &Plan, map: &Occupancy, instructions: &[u64], family: CoreFamily) -> Vec<Step> {
+fn steps(plan: &Plan, map: &Occupancy, instructions: &[u64]) -> Vec<Step> {
     let program = &plan.program;
     let mut steps: Vec<Step> = (program.steps.iter().enumerate())
         .map(|(i, step)| {
@@ -190,7 +198,7 @@ fn steps(plan: &Plan, map: &Occupancy, instructions: &[u64], family: CoreFamily)
                 name: step.name.clone(),
                 runs: 0,
                 instructions: instructions.get(i).copied().unwrap_or(0),
-                modelled_instructions: plan.report.steps.get(i).and_then(|said| said.instructions.on(family)),
+                modelled_instructions: plan.report.steps.get(i).map(|said| said.instructions),
                 macs: step.macs,
                 sram: 0,
                 flash: constants.map(|id| program.constants[id.index()].bytes.len() as u64).sum(),

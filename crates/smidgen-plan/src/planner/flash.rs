@@ -1,11 +1,10 @@
-//! What a network takes of flash: constants exactly, code by its kinds of kernels.
+//! The constants that a network takes of flash. Its code is [modelled](crate::costs).
 
 use crate::kernel::Kernel;
 use crate::{Lowered, Step};
 use smidgen_kernels::int8::device::Width;
-use std::collections::BTreeSet;
 
-/// What a network takes of flash.
+/// The constants that a network takes of flash.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FlashReport {
     /// Bytes of constants: weights, biases, tables.
@@ -14,38 +13,14 @@ pub struct FlashReport {
     pub with_int4: Option<usize>,
     /// About what they would be with weights of eight bits, where there are weights that are floats.
     pub with_int8: Option<usize>,
-    /// Large kernels in the firmware: the convolutions of integer networks, each once for each width of weights.
-    pub large_kernels: usize,
-    /// All other kernels in it.
-    pub other_kernels: usize,
 }
 
-/// Looks at the kernels and constants of a network.
+/// Looks at the constants of a network.
 pub fn flash(lowered: &Lowered) -> FlashReport {
     let bytes = |step: &Step| step.constants.iter().map(|id| lowered.constants[id.index()].bytes.len()).sum::<usize>();
     let constants: usize = lowered.constants.iter().map(|c| c.bytes.len()).sum();
-    let (mut large, mut others) = (BTreeSet::new(), BTreeSet::new());
     let (mut by_int4, mut by_int8) = (0, 0);
     for step in &lowered.steps {
-        // What changes nothing about the code is left out of the name.
-        let name = match &step.kernel {
-            Kernel::Elementwise(how) => format!("{how:?}"),
-            Kernel::Movement(how) => format!("{how:?}"),
-            Kernel::Reduction(how) => format!("{how:?}"),
-            other => format!("{other:?}"),
-        };
-        let name = name.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned();
-        match &step.kernel {
-            Kernel::Conv2dI8Device { width, .. } => {
-                large.insert(format!("{name} {width:?}"));
-            }
-            Kernel::DepthwiseI8Device { .. } | Kernel::Conv2dI16Device { .. } | Kernel::DepthwiseI16Device { .. } => {
-                large.insert(name);
-            }
-            _ => {
-                others.insert(name);
-            }
-        }
         let weights = match &step.kernel {
             Kernel::Conv2dI8Device { width: Width::Eight, window, .. } => window.output[2] * window.patch(),
             Kernel::FullyConnectedI8Device { width: Width::Eight, inputs, outputs, .. } => inputs * outputs,
@@ -61,11 +36,5 @@ pub fn flash(lowered: &Lowered) -> FlashReport {
         by_int4 += weights.min(bytes(step)) / 2;
     }
     let less = |saved: usize| (saved > 0).then(|| constants.saturating_sub(saved));
-    FlashReport {
-        constants,
-        with_int4: less(by_int4),
-        with_int8: less(by_int8),
-        large_kernels: large.len(),
-        other_kernels: others.len(),
-    }
+    FlashReport { constants, with_int4: less(by_int4), with_int8: less(by_int8) }
 }

@@ -1,7 +1,8 @@
 //! What decides a list: segments with their schedules, and where rows are cut.
 
 use super::segments::{self, Kind, Segment};
-use super::{List, PlanError, SegmentReport, cost};
+use super::{List, PlanError, SegmentReport};
+use crate::costs::Costs;
 use crate::schedule::{self, Flow, ScheduleChoice, Writer};
 
 /// How a network is to be run, apart from how many rows each step [computes together](Flow::together).
@@ -33,7 +34,7 @@ impl Form {
     ///
     /// # Errors
     /// If the operators cannot run in the tiles asked for.
-    pub fn list(&self, flow: &Flow, stream_input: bool) -> Result<List, PlanError> {
+    pub fn list(&self, flow: &Flow, stream_input: bool, costs: &Costs) -> Result<List, PlanError> {
         let mut columns = schedule::Columns::full(flow);
         let (mut runs, mut reports) = (Vec::new(), Vec::new());
         if let Some(choice) = self.tiled {
@@ -44,7 +45,7 @@ impl Form {
                 ScheduleChoice::Strips { count, .. } => format!("strips:{count}"),
                 other => other.to_string(),
             };
-            let instructions = cost::hundredths(flow.lowered, &tiled.runs);
+            let instructions = costs.of_runs(flow.lowered, &tiled.runs);
             reports.push(SegmentReport::new(flow.lowered, 0, stage.steps, name, instructions));
             runs.extend(tiled.runs);
         }
@@ -58,14 +59,14 @@ impl Form {
                     _ => "stream".to_owned(),
                 },
             };
-            let instructions = cost::hundredths(flow.lowered, &list.runs);
+            let instructions = costs.of_runs(flow.lowered, &list.runs);
             reports.push(SegmentReport::new(flow.lowered, from, to, name, instructions));
             columns.add(&list.tiles);
             runs.extend(list.runs);
         }
         schedule::merge(flow, &mut runs);
         let storage = schedule::storage(flow, &runs, &columns);
-        let instructions = cost::hundredths(flow.lowered, &runs);
+        let instructions = costs.of_runs(flow.lowered, &runs);
         Ok(List { runs, storage, segments: reports, instructions })
     }
 }

@@ -5,10 +5,8 @@
 //! the placed size decides. The same input always gives the same plan.
 
 mod advice;
-mod cost;
 mod flash;
 mod form;
-mod modelled;
 mod order;
 mod pareto;
 mod report;
@@ -20,10 +18,10 @@ mod tests;
 
 pub use advice::{Advice, advise};
 pub use flash::{FlashReport, flash};
-pub use modelled::{CoreFamily, Modelled};
 pub use pareto::{PlanPoint, pareto};
 pub use report::{Least, PlanReport, SegmentReport, StepReport};
 
+use crate::costs::Costs;
 use crate::overlap::Objects;
 use crate::schedule::{self, Flow, ScheduleChoice, TileError};
 use crate::{Certified, Lowered, Program, Refused, Run, Storage, certify};
@@ -54,6 +52,8 @@ pub struct PlanOptions {
     pub budget: Option<usize>,
     /// The caller pushes rows of the input; no full frame is stored.
     pub stream_input: bool,
+    /// What kernels take on the core that the plan is for; without one, on those with Armv7E-M.
+    pub costs: &'static Costs,
 }
 
 /// A certified program and what is to be said about it.
@@ -177,13 +177,17 @@ impl<'a> Planner<'a> {
     /// All steps whole.
     fn layered(&self) -> Form {
         let end = self.flow.lowered.steps.len();
-        self.untiled(vec![Evaluator::new(&self.flow, self.options.stream_input).evaluate(0, end, Kind::Layer)])
+        self.untiled(vec![Evaluator::new(&self.flow, self.options.stream_input, self.options.costs).evaluate(
+            0,
+            end,
+            Kind::Layer,
+        )])
     }
 
     /// All steps in one streamed segment, or in several where one would have too many steps or rows. Steps that have too many rows by
     /// themselves are run whole.
     fn streamed(&self) -> Form {
-        let mut evaluator = Evaluator::new(&self.flow, self.options.stream_input);
+        let mut evaluator = Evaluator::new(&self.flow, self.options.stream_input, self.options.costs);
         let segments = segments::streamed(&self.flow).into_iter();
         self.untiled(segments.map(|(from, to, kind)| evaluator.evaluate(from, to, kind)).collect())
     }
@@ -295,7 +299,7 @@ impl<'a> Planner<'a> {
 
     /// Candidate segments, evaluated when they are first asked for.
     fn candidates(&self) -> &Candidates {
-        self.candidates.get_or_init(|| Candidates::new(&self.flow, self.options.stream_input))
+        self.candidates.get_or_init(|| Candidates::new(&self.flow, self.options.stream_input, self.options.costs))
     }
 
     /// The tiled plan that fits the budget and recomputes least; the given one if none fits.
@@ -365,7 +369,7 @@ impl<'a> Planner<'a> {
     }
 
     fn list(&self, form: &Form) -> Result<List, PlanError> {
-        form.list(&self.flow, self.options.stream_input)
+        form.list(&self.flow, self.options.stream_input, self.options.costs)
     }
 
     fn place(&self, form: Form) -> Result<Choice, PlanError> {

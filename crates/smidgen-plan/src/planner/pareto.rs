@@ -1,7 +1,8 @@
 //! The front of plans of which none is better in everything: SRAM against modelled instructions and recomputation.
 
-use super::{Draft, MEASURES, Modelled, Objective, PlanError, PlanOptions, Planner, tune};
+use super::{Draft, MEASURES, Objective, PlanError, PlanOptions, Planner, tune};
 use crate::Lowered;
+use crate::costs::Costs;
 use crate::schedule::ScheduleChoice;
 
 /// One plan of the front.
@@ -14,7 +15,7 @@ pub struct PlanPoint {
     /// Bytes of SRAM: [`PlanReport::total_bytes`](super::PlanReport::total_bytes).
     pub total_bytes: usize,
     /// Modelled instructions.
-    pub instructions: Modelled,
+    pub instructions: u64,
     /// Multiply-accumulates computed again, in per cent.
     pub extra_macs_percent: f64,
 }
@@ -26,8 +27,8 @@ const MOST_POINTS: usize = 12;
 ///
 /// # Errors
 /// If a list cannot be placed, which is an error of ours.
-pub fn pareto(lowered: &Lowered, stream_input: bool) -> Result<Vec<PlanPoint>, PlanError> {
-    let base = PlanOptions { stream_input, objective: Objective::Sram, ..PlanOptions::default() };
+pub fn pareto(lowered: &Lowered, stream_input: bool, costs: &'static Costs) -> Result<Vec<PlanPoint>, PlanError> {
+    let base = PlanOptions { stream_input, objective: Objective::Sram, costs, ..PlanOptions::default() };
     let planner = Planner::new(lowered, &base);
     let candidates = planner.candidates();
     // Forms with the options that ask for them; a quick look says which can be on the front at all.

@@ -1,6 +1,6 @@
-//! What is to be said about a plan. Sizes are exact; instructions are [modelled](super::cost); multiply-accumulates are exact.
+//! What is to be said about a plan. Sizes are exact; instructions are [modelled](crate::costs); multiply-accumulates are exact.
 
-use super::{CoreFamily, Draft, List, Modelled, PlanError, PlanOptions, cost};
+use super::{Draft, List, PlanError, PlanOptions};
 use crate::schedule::{self, Flow, ScheduleChoice};
 use crate::{Lowered, Program, Run, place};
 use std::ops::Range;
@@ -21,7 +21,7 @@ pub struct SegmentReport {
     /// The most bytes alive at one moment of it, scratch and state and what passes by included.
     pub peak_bytes: usize,
     /// Modelled instructions.
-    pub instructions: Modelled,
+    pub instructions: u64,
 }
 
 impl SegmentReport {
@@ -34,7 +34,7 @@ impl SegmentReport {
             last: name(to.checked_sub(1)),
             runs: 0,
             peak_bytes: 0,
-            instructions: Modelled::of_hundredths(hundredths),
+            instructions: hundredths / 100,
         }
     }
 }
@@ -51,7 +51,7 @@ pub struct StepReport {
     /// Multiply-accumulates of the whole output, once.
     pub macs: u64,
     /// Modelled instructions of all its runs.
-    pub instructions: Modelled,
+    pub instructions: u64,
     /// Bytes of scratch.
     pub scratch_bytes: usize,
     /// Bytes that its output takes in the arena as it is kept.
@@ -66,7 +66,7 @@ pub struct Least {
     /// Bytes of SRAM: [`PlanReport::total_bytes`] of that plan.
     pub total_bytes: usize,
     /// Its modelled instructions.
-    pub instructions: Modelled,
+    pub instructions: u64,
 }
 
 /// What a plan takes.
@@ -91,7 +91,7 @@ pub struct PlanReport {
     /// The same in the convention of the MCUNetV2 paper, where halos are not clipped; only for tiles.
     pub extra_macs_unclipped_percent: Option<f64>,
     /// Modelled instructions of one inference.
-    pub instructions: Modelled,
+    pub instructions: u64,
     /// Entries of the list.
     pub runs: usize,
     /// The schedule as a user would write it.
@@ -111,16 +111,13 @@ pub struct PlanReport {
 }
 
 impl PlanReport {
-    /// What was traded, in a line: bytes above the [least](Self::least) for fewer instructions, and how many fewer where they are
-    /// modelled for the family.
-    pub fn traded(&self, family: CoreFamily) -> Option<String> {
+    /// What was traded, in a line: bytes above the [least](Self::least), and how many instructions fewer.
+    pub fn traded(&self) -> Option<String> {
         let least = self.least?;
         let more = self.total_bytes.saturating_sub(least.total_bytes);
-        let fewer = match self.instructions.saves_of(least.instructions, family) {
-            Some(part) => format!("{:.1} % fewer instructions", 100.0 * part),
-            None => "for fewer instructions".to_owned(),
-        };
-        Some(format!("{more} bytes more than the least, {fewer}"))
+        let saved = least.instructions.saturating_sub(self.instructions);
+        let percent = 100.0 * saved as f64 / least.instructions.max(1) as f64;
+        Some(format!("{more} bytes more than the least, {percent:.1} % fewer instructions"))
     }
 }
 
@@ -147,7 +144,7 @@ pub(super) fn finish(flow: &Flow, list: List, options: &PlanOptions) -> Result<D
                 runs: 0,
                 rows: 0,
                 macs: step.macs,
-                instructions: Modelled::default(),
+                instructions: 0,
                 scratch_bytes: step.scratch_bytes,
                 output_bytes: buffer.map_or(0, |b| b.bytes()),
                 storage: buffer.map_or_else(String::new, |b| match (b.slots, b.width) {
@@ -165,10 +162,10 @@ pub(super) fn finish(flow: &Flow, list: List, options: &PlanOptions) -> Result<D
             let said = &mut steps[step.index()];
             said.runs += 1;
             said.rows += region.y1 - region.y0;
-            hundredths[step.index()] += cost::of_run(lowered, run);
+            hundredths[step.index()] += options.costs.of_run(lowered, run);
         }
     }
-    steps.iter_mut().zip(hundredths).for_each(|(said, sum)| said.instructions = Modelled::of_hundredths(sum));
+    steps.iter_mut().zip(hundredths).for_each(|(said, sum)| said.instructions = sum / 100);
     let mut segments = list.segments;
     measure(&mut segments, &program, &placed.live_bytes);
     let kept = |b: &&crate::Buffer| b.slots < b.spec.extent.rows || b.width < b.spec.extent.cols;
@@ -185,7 +182,7 @@ pub(super) fn finish(flow: &Flow, list: List, options: &PlanOptions) -> Result<D
         optimal: placed.optimal,
         extra_macs_percent: percent(executed.saturating_sub(macs)),
         extra_macs_unclipped_percent: unclipped.map(|u| percent(u.macs.saturating_sub(u.once))),
-        instructions: Modelled::of_hundredths(list.instructions),
+        instructions: list.instructions / 100,
         runs,
         schedule: options.schedule.to_string(),
         segments,

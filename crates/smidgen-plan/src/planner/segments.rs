@@ -4,7 +4,7 @@
 //! least possible greatest cost is found; then, among all choices of segments that stay within it (or within a budget), the one
 //! that takes the fewest modelled instructions.
 
-use super::cost;
+use crate::costs::Costs;
 use crate::schedule::{Columns, Flow, Parts, Peak, Scan, Writer, in_parts};
 use crate::{Operand, Run};
 use std::cell::RefCell;
@@ -58,6 +58,7 @@ pub(crate) fn write(
 /// Evaluates segments of one network, one after the other.
 pub(crate) struct Evaluator<'f, 'a> {
     flow: &'f Flow<'a>,
+    costs: &'static Costs,
     writer: Writer<'f, 'a>,
     scan: Scan,
     columns: Columns,
@@ -67,9 +68,10 @@ pub(crate) struct Evaluator<'f, 'a> {
 
 impl<'f, 'a> Evaluator<'f, 'a> {
     /// Has looked at none.
-    pub fn new(flow: &'f Flow<'a>, stream_input: bool) -> Self {
+    pub fn new(flow: &'f Flow<'a>, stream_input: bool, costs: &'static Costs) -> Self {
         Self {
             flow,
+            costs,
             writer: Writer::starting_at(flow, 0, stream_input),
             scan: Scan::new(flow),
             columns: Columns::full(flow),
@@ -97,7 +99,7 @@ impl<'f, 'a> Evaluator<'f, 'a> {
         let after = flow.alive(to);
         let peak = self.scan.peak(flow, &runs, &before, &after, &self.columns);
         self.columns.remove(flow, &tiles);
-        Segment { from, to, kind, peak, instructions: cost::hundredths(flow.lowered, &runs) }
+        Segment { from, to, kind, peak, instructions: self.costs.of_runs(flow.lowered, &runs) }
     }
 }
 
@@ -143,6 +145,7 @@ pub(crate) fn streamed(flow: &Flow) -> Vec<(usize, usize, Kind)> {
 pub(crate) struct Candidates {
     end: usize,
     stream_input: bool,
+    costs: &'static Costs,
     /// Each step whole.
     layers: Vec<Segment>,
     /// For each position, the instructions of all layers in front of it.
@@ -186,9 +189,9 @@ pub(crate) const VISITS: usize = 1_000_000;
 
 impl Candidates {
     /// Looks at every step whole, and at nothing else yet.
-    pub fn new(flow: &Flow, stream_input: bool) -> Self {
+    pub fn new(flow: &Flow, stream_input: bool, costs: &'static Costs) -> Self {
         let end = flow.lowered.steps.len();
-        let mut evaluator = Evaluator::new(flow, stream_input);
+        let mut evaluator = Evaluator::new(flow, stream_input, costs);
         let layers: Vec<Segment> = (0..end).map(|s| evaluator.evaluate(s, s + 1, Kind::Layer)).collect();
         let (mut instructions, mut rows) = (vec![0; end + 1], vec![(0, 0); end + 1]);
         for (s, layer) in layers.iter().enumerate() {
@@ -205,6 +208,7 @@ impl Candidates {
         Self {
             end,
             stream_input,
+            costs,
             layers,
             instructions,
             behind,
@@ -259,7 +263,7 @@ impl Candidates {
 
     /// The least possible greatest peak of the segments from step `start` on.
     pub fn least_peak(&self, flow: &Flow, start: usize, measure: Measure) -> usize {
-        let mut evaluator = Evaluator::new(flow, self.stream_input);
+        let mut evaluator = Evaluator::new(flow, self.stream_input, self.costs);
         let mut best = vec![usize::MAX; self.end + 1];
         best[start] = 0;
         // What is known to be possible: the best so far up to some position, and layers behind it.
@@ -291,7 +295,7 @@ impl Candidates {
 
     /// The segments from step `start` on that take the fewest instructions with no peak above `limit`; `None` if there are none.
     pub fn fastest(&self, flow: &Flow, start: usize, limit: usize, measure: Measure) -> Option<Vec<Segment>> {
-        let mut evaluator = Evaluator::new(flow, self.stream_input);
+        let mut evaluator = Evaluator::new(flow, self.stream_input, self.costs);
         let fits = |segment: &Segment| measure(segment.peak) <= limit;
         // For each position, the first layer from there on that does not fit.
         let mut unfit = vec![self.end; self.end + 1];
@@ -341,7 +345,7 @@ impl Candidates {
 
     /// The distinct peaks of all candidates from `least` on, ascending: where the fastest choice can change.
     pub fn limits(&self, flow: &Flow, least: usize) -> Vec<usize> {
-        let mut evaluator = Evaluator::new(flow, self.stream_input);
+        let mut evaluator = Evaluator::new(flow, self.stream_input, self.costs);
         let bound = self.behind[0].rings;
         let mut peaks: Vec<usize> = self.layers.iter().map(|layer| layer.peak.rings).collect();
         for from in 0..self.end {

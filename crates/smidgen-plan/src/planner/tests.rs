@@ -63,7 +63,7 @@ fn tiles_report_what_they_compute_again() {
 
 #[test]
 fn the_front_goes_from_small_to_fast() {
-    let front = pareto(&net(), false).unwrap();
+    let front = pareto(&net(), false, Default::default()).unwrap();
     assert!(front.len() >= 2);
     for pair in front.windows(2) {
         assert!(pair[0].total_bytes < pair[1].total_bytes && pair[0].instructions > pair[1].instructions);
@@ -112,7 +112,7 @@ fn chain(steps: usize, rows: usize) -> Lowered {
 /// instructions within a limit.
 fn by_brute_force(flow: &Flow, stream_input: bool, limit: Option<usize>, measure: segments::Measure) -> Option<u64> {
     let end = flow.lowered.steps.len();
-    let mut evaluator = Evaluator::new(flow, stream_input);
+    let mut evaluator = Evaluator::new(flow, stream_input, PlanOptions::default().costs);
     let mut best = vec![None; end + 1];
     best[0] = Some(0);
     for to in 1..=end {
@@ -152,7 +152,7 @@ fn what_is_not_looked_at_is_no_better() {
         let lowered = net.outputs(&[x]);
         let flow = Flow::new(&lowered);
         for stream_input in [false, true] {
-            let candidates = Candidates::new(&flow, stream_input);
+            let candidates = Candidates::new(&flow, stream_input, PlanOptions::default().costs);
             for measure in MEASURES {
                 let least = candidates.least_peak(&flow, 0, measure);
                 assert_eq!(by_brute_force(&flow, stream_input, None, measure), Some(least as u64), "{seed}");
@@ -171,7 +171,7 @@ fn what_is_not_looked_at_is_no_better() {
 fn visits(steps: usize, rows: usize) -> usize {
     let net = chain(steps, rows);
     let flow = Flow::new(&net);
-    let candidates = Candidates::new(&flow, false);
+    let candidates = Candidates::new(&flow, false, PlanOptions::default().costs);
     candidates.limits(&flow, 0);
     candidates.visits()
 }

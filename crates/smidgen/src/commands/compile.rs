@@ -287,7 +287,7 @@ impl Compile {
             "float_ends": float_ends(job, compiled),
             "integer_ends": compiled.integer_ends.map(|ends| json!({
                 "total_bytes": ends.total_bytes,
-                "modelled_instructions": Scope::of(Some(job.board)).instructions(ends.instructions),
+                "modelled_instructions": ends.instructions,
             })),
             "remedies": fit.remedies(bytes),
             "schedule": report.schedule,

@@ -7,8 +7,8 @@ use smidgen::scope::Scope;
 
 /// What the plan takes as it is and with `--io int8`.
 pub fn sentence(report: &PlanReport, ends: &IntegerEnds, scope: Scope<'_>, budget: Option<usize>) -> String {
-    let instructions = scope.instructions(report.instructions).zip(scope.instructions(ends.instructions));
-    written([report.total_bytes, ends.total_bytes], instructions.map(|(now, then)| [now, then]), scope, budget)
+    let instructions = Some([report.instructions, ends.instructions]);
+    written([report.total_bytes, ends.total_bytes], instructions, scope, budget)
 }
 
 /// The same from figures: bytes of SRAM and modelled instructions, now and with integers.

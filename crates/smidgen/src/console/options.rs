@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 use smidgen::boards::{self, Board};
 use smidgen::ir::Graph;
+use smidgen::scope::costs;
 
 use smidgen::network::ReadOptions;
 use smidgen::plan::planner::{Objective, PlanOptions};
@@ -170,6 +171,7 @@ impl Deployment {
             objective: self.objective.into(),
             stream_input: self.stream_input,
             budget: Some(self.sram.unwrap_or(usize::MAX).min(board.sram.bytes as usize)),
+            costs: costs(board.core),
         }
     }
 }

@@ -69,7 +69,7 @@ pub fn through_all(bytes: &[u8]) -> Reached {
     let layers = (Objective::Balanced, ScheduleChoice::Layer, false);
     let ways = if rows <= MOST_ROWS { choices(bytes).to_vec() } else { vec![layers] };
     for (objective, schedule, stream_input) in ways {
-        let options = PlanOptions { schedule, objective, stream_input, budget: Some(20_000) };
+        let options = PlanOptions { schedule, objective, stream_input, budget: Some(20_000), ..PlanOptions::default() };
         let plan = match plan(&lowered, &options) {
             Ok(plan) => plan,
             Err(error) => {

@@ -11,9 +11,10 @@ use crate::console::{Code, Failure, interrupt, progress};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use smidgen::boards::{self, Board};
-use smidgen::fit::{Fit, code_estimate};
+use smidgen::fit::Fit;
 use smidgen::ir::visible_path;
 use smidgen::plan::certify::occupancy;
+use smidgen::plan::costs::Costs;
 use smidgen::plan::planner::{self, Advice, Objective, PlanOptions, PlanPoint, advise, flash, pareto};
 use smidgen::plan::{self, Lowered, ScheduleChoice};
 use smidgen::planning::{IntegerEnds, Planned, plan_network};
@@ -40,7 +41,7 @@ Examples:
 
 The network is cleaned up first: count operators by `smidgen inspect MODEL --clean`. Sizes are exact: buffers, rings, accumulators and kernel scratch lie in one arena. The stack and the application's own
 variables come on top. Every plan is certified by code that shares nothing with the planner. Instructions are modelled for \
-Cortex-M4, M7, M33 and M55, and given for no other core. A network with float ends is planned with integers too, to say \
+the board's core, without a board for Cortex-M4, M7, M33 and M55; how far off the model is, docs/planning.md says. A network with float ends is planned with integers too, to say \
 what they cost. Without --board and --sram everything fits that any board could hold: activations of at most 32 MiB and \
 1,048,576 rows each, of 128 MiB and 2,048 in number alive at one time. The exit code is 5 if it does not. Of a network with \
 very many rows or steps not every schedule is looked at, which the report says.")]
@@ -135,8 +136,8 @@ struct Layered {
 
 impl Layered {
     /// Plans a network so; `None` if that is beyond a bound of the planner's.
-    fn of(lowered: &Lowered) -> Option<Self> {
-        let options = PlanOptions { schedule: ScheduleChoice::Layer, ..PlanOptions::default() };
+    fn of(lowered: &Lowered, costs: &'static Costs) -> Option<Self> {
+        let options = PlanOptions { schedule: ScheduleChoice::Layer, costs, ..PlanOptions::default() };
         let planner::Plan { program, report } = planner::plan(lowered, &options).ok()?;
         let mut steps = HashMap::new();
         for (step, &live) in program.steps_of_runs().iter().zip(&occupancy(&program).live_bytes) {
@@ -154,13 +155,12 @@ impl Findings<'_> {
     }
 
     fn fit(&self) -> Fit {
-        let flash = flash(&self.lowered);
         Fit {
             sram: self.plan.report.total_bytes,
             sram_limit: self.budget,
-            flash,
+            flash: flash(&self.lowered),
             flash_limit: self.board.as_ref().map(|board| board.flash.bytes as usize),
-            code: self.board.as_ref().map(|board| code_estimate(&flash, board.core)),
+            code: self.board.as_ref().map(|_| self.scope().costs().code(&self.lowered, self.command.stream_input)),
         }
     }
 
@@ -190,11 +190,12 @@ impl Plan {
             objective: self.objective.into(),
             budget,
             stream_input: self.stream_input,
+            costs: Scope::of(board.as_ref()).costs(),
         };
         let Planned { lowered, plan, integer_ends } =
             plan_network(&network, &self.reference.options().for_device(), &options)?;
         let front = if self.objective == Wanted::Pareto {
-            pareto(&lowered, self.stream_input).map_err(Error::from)?
+            pareto(&lowered, self.stream_input, options.costs).map_err(Error::from)?
         } else {
             Vec::new()
         };
@@ -202,7 +203,7 @@ impl Plan {
             model: self.model.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
             advice: advise(&lowered, &options, &plan.report),
             integer_ends,
-            layered: Layered::of(&lowered),
+            layered: Layered::of(&lowered, options.costs),
             lowered,
             plan,
             board,

@@ -7,7 +7,6 @@ use crate::console::output::{Output, STRONG};
 use crate::console::table::{Column, Table};
 use serde_json::{Value, json};
 use smidgen::fit::boards;
-use smidgen::plan::Modelled;
 use smidgen::plan::certify::Occupancy;
 use smidgen::plan::{Extent, operator_of};
 use smidgen::report::{Budget, Figure, MemoryMap, ParetoPoint, Segment, StepRow, Summary};
@@ -55,18 +54,15 @@ pub fn text(f: &Findings, map: &Occupancy, out: &mut Output) -> Result<(), Failu
         out.line(wrap(&format!("- {remedy}"), out.width, 2))?;
     }
     out.line(format!("\n{STRONG}Segments{STRONG:#}"))?;
-    // Where instructions are not modelled, the last column has nothing to say.
-    let modelled = f.scope().reason().is_none();
-    let mut table = Table::new(if modelled { &SEGMENTS } else { &SEGMENTS[..SEGMENTS.len() - 1] });
+    let mut table = Table::new(&SEGMENTS);
     for segment in &report.segments {
-        let mut row = vec![
+        table.row(vec![
             segment.schedule.clone(),
             format!("{} {}", segment.steps.start, operator_of(&segment.first)),
             format!("{} {}", segment.steps.end.saturating_sub(1), operator_of(&segment.last)),
             thousands(segment.peak_bytes as u64),
-        ];
-        row.extend(f.scope().instructions(segment.instructions).map(thousands));
-        table.row(row);
+            thousands(segment.instructions),
+        ]);
     }
     out.print(table.render(out.width))?;
     out.line(format!("\n{STRONG}Steps{STRONG:#}"))?;
@@ -90,28 +86,25 @@ pub fn text(f: &Findings, map: &Occupancy, out: &mut Output) -> Result<(), Failu
     out.print(drawn)?;
     if !f.front.is_empty() {
         out.line(format!("\n{STRONG}Plans that no other beats{STRONG:#}"))?;
-        let mut table = Table::new(if modelled { &POINTS } else { &POINTS[..POINTS.len() - 1] });
+        let mut table = Table::new(&POINTS);
         for point in &f.front {
-            let mut row = vec![
+            table.row(vec![
                 thousands(point.total_bytes as u64),
                 format!("{:.1} %", point.extra_macs_percent),
                 point.schedule.clone(),
-            ];
-            row.extend(f.scope().instructions(point.instructions).map(thousands));
-            table.row(row);
+                thousands(point.instructions),
+            ]);
         }
         out.print(table.render(out.width))?;
-        if let Some(note) = order_note(f) {
-            out.line(wrap(&note, out.width, 0))?;
-        }
     }
     Ok(())
 }
 
-/// What the order of plans goes by, where there are no figures for the board's own core.
-fn order_note(f: &Findings) -> Option<String> {
-    let reason = f.scope().reason()?;
-    Some(format!("Fewer bytes are paid for with instructions: by those {}; {reason}.", f.scope().modelled()))
+/// For which core instructions are modelled, and whether they are rough.
+fn modelled(f: &Findings) -> String {
+    let scope = f.scope();
+    let rough = scope.reason(&f.lowered).map(|reason| format!("; {reason}"));
+    scope.modelled() + &rough.unwrap_or_default()
 }
 
 /// `1,024 bytes, 12.5 % of the board's`.
@@ -153,10 +146,7 @@ fn figures(f: &Findings) -> Vec<Figure> {
         figure("lower bound", bytes(report.lower_bound_bytes), &bound),
         figure("layer by layer", layered(f), "exact; every tensor whole, one step after the other"),
         figure("constants in flash", share(fit.flash.constants, flash), "exact; code comes on top"),
-        match (scope.instructions(report.instructions), scope.reason()) {
-            (Some(count), _) => figure("instructions", thousands(count), &scope.modelled()),
-            (None, reason) => figure("instructions", "none".to_owned(), &reason.unwrap_or_default()),
-        },
+        figure("instructions", thousands(report.instructions), &modelled(f)),
         figure("extra MACs", format!("{:.1} %", report.extra_macs_percent), "exact"),
         figure("schedule", report.schedule.clone(), &format!("{} runs", report.runs)),
     ];
@@ -175,7 +165,7 @@ fn figures(f: &Findings) -> Vec<Figure> {
         figures
             .insert(place("instructions", &figures), figure("milliseconds", format!("{least:.1} to {most:.1}"), kind));
     }
-    if let Some(traded) = report.traded(scope.family()) {
+    if let Some(traded) = report.traded() {
         let kind = format!("bytes exact, instructions as {}", scope.modelled());
         figures.insert(1, figure("traded", traded, &kind));
     }
@@ -250,7 +240,7 @@ pub fn summary(f: &Findings, map: &Occupancy) -> Summary {
     let pareto = f.front.iter().map(|p| ParetoPoint {
         schedule: p.schedule.clone(),
         total_bytes: p.total_bytes,
-        instructions: f.scope().instructions(p.instructions),
+        instructions: p.instructions,
         extra_macs_percent: p.extra_macs_percent,
         chosen: p.total_bytes == report.total_bytes && p.instructions == report.instructions,
     });
@@ -269,7 +259,7 @@ pub fn summary(f: &Findings, map: &Occupancy) -> Summary {
             bytes,
         }),
         verdict,
-        instructions: order_note(f).unwrap_or_else(|| format!("Instructions are {}.", f.scope().modelled())),
+        instructions: format!("Instructions are {}.", modelled(f)),
         fits: f.fits(),
         figures: figures(f),
         segments: segments.collect(),
@@ -294,9 +284,9 @@ pub fn json(f: &Findings) -> Value {
         "ring_bytes": report.ring_bytes,
         "state_bytes": report.state_bytes,
         "total_bytes": report.total_bytes,
-        "traded": report.traded(scope.family()),
+        "traded": report.traded(),
         "least": report.least.map(|l| json!({
-            "total_bytes": l.total_bytes, "modelled_instructions": scope.instructions(l.instructions),
+            "total_bytes": l.total_bytes, "modelled_instructions": l.instructions,
         })),
         "layer_by_layer_bytes": f.layered.as_ref().map(|layered| layered.total_bytes),
         "lower_bound_bytes": report.lower_bound_bytes,
@@ -305,18 +295,18 @@ pub fn json(f: &Findings) -> Value {
         "macs": f.lowered.steps.iter().map(|s| s.macs).sum::<u64>(),
         "extra_macs_percent": report.extra_macs_percent,
         "extra_macs_unclipped_percent": report.extra_macs_unclipped_percent,
-        "modelled_instructions": scope.instructions(report.instructions),
+        "modelled_instructions": report.instructions,
         "schedule": report.schedule,
         "stream_input": f.command.stream_input,
         "runs": report.runs,
         "digest": format!("{:016x}", program.digest()),
         "segments": report.segments.iter().map(|s| json!({
             "schedule": s.schedule, "first_step": s.steps.start, "end_step": s.steps.end,
-            "peak_bytes": s.peak_bytes, "modelled_instructions": scope.instructions(s.instructions),
+            "peak_bytes": s.peak_bytes, "modelled_instructions": s.instructions,
         })).collect::<Vec<_>>(),
         "steps": program.steps.iter().zip(&report.steps).map(|(step, said)| json!({
             "name": said.name, "operator": step.op.map(|o| o.index()), "runs": said.runs, "rows": said.rows,
-            "macs": said.macs, "modelled_instructions": scope.instructions(said.instructions), "scratch_bytes": said.scratch_bytes, "output_bytes": said.output_bytes,
+            "macs": said.macs, "modelled_instructions": said.instructions, "scratch_bytes": said.scratch_bytes, "output_bytes": said.output_bytes,
             "kept": said.storage,
         })).collect::<Vec<_>>(),
         "buffers": program.buffers.iter().map(|b| json!({
@@ -329,19 +319,19 @@ pub fn json(f: &Findings) -> Value {
                 .collect::<Vec<_>>(),
         })),
         "pareto": f.front.iter().map(|p| json!({
-            "schedule": p.schedule, "total_bytes": p.total_bytes, "modelled_instructions": scope.instructions(p.instructions),
+            "schedule": p.schedule, "total_bytes": p.total_bytes, "modelled_instructions": p.instructions,
             "extra_macs_percent": p.extra_macs_percent,
         })).collect::<Vec<_>>(),
     });
     let board = json!({
         "constants_with_int4_bytes": fit.flash.with_int4,
         "estimated_code_bytes": fit.code,
-        "modelled_for": scope.reason().is_none().then_some(Modelled::CORES),
-        "not_modelled": scope.reason(),
+        "modelled_for": scope.cores(),
+        "not_modelled": scope.reason(&f.lowered),
         "modelled_milliseconds": scope.milliseconds(report.instructions),
         "float_ends": f.float_ends(),
         "integer_ends": f.integer_ends.map(|ends| json!({
-            "total_bytes": ends.total_bytes, "modelled_instructions": scope.instructions(ends.instructions),
+            "total_bytes": ends.total_bytes, "modelled_instructions": ends.instructions,
         })),
         "remedies": fit.remedies(bytes),
         "boards_that_hold_it": boards(fit.sram, fit.flash_with_code()).iter().map(|b| &b.name).collect::<Vec<_>>(),

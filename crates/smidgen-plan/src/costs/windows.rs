@@ -1,0 +1,294 @@
+//! Features of the int8 kernels that move a window.
+
+use super::family::Family;
+use super::work::Work;
+use smidgen_kernels::int8::device::{self, CONV2D_PIXELS, DEPTHWISE_CHANNELS};
+use smidgen_kernels::int16::device::DEPTHWISE_PIXELS;
+use smidgen_kernels::{Region, Window2d};
+use std::ops::Range;
+
+/// Channels that pools take together.
+const POOL_CHANNELS: usize = 4;
+
+/// CONV_2D: blocks of pixels are staged, then each pair of channels goes over them. Blocks whose windows cannot be
+/// staged from where they are,
+/// those apart, are put together first. Where accumulators lose something [by their sign](device::Finish::by_sign),
+/// outputs are signed.
+pub(super) fn conv2d(family: Family, window: &Window2d, by_sign: bool, region: Region) -> Work {
+    let (rows, columns) = (region.y1 - region.y0, region.x1 - region.x0);
+    let (pairs, quads) = (window.output[2].div_ceil(2), window.patch().div_ceil(4));
+    let (pixels, blocks) = (rows * columns, rows * columns.div_ceil(CONV2D_PIXELS));
+    let taps = |row: usize| window.taps(0, window.image_row(row).1).0.len();
+    let (mut cut, mut cut_taps) = (0, 0);
+    for taps in (region.y0..region.y1).map(taps).filter(|&taps| taps < window.size[0]) {
+        (cut, cut_taps) = (cut + 1, cut_taps + taps);
+    }
+    let whole = rows - cut;
+    let (few, calls) = Apart::of_row(window, region);
+    let all = if cut > 0 { Apart::of_columns(window, region.x0..region.x1) } else { Apart::default() };
+    // What depends on the rows of the window that lie inside, and what does not.
+    let by_tap = |of: fn(&Apart) -> usize| whole * window.size[0] * of(&few) + cut_taps * of(&all);
+    let line = 4 * quads;
+    Work::new(
+        family,
+        [
+            1,
+            rows,
+            whole * calls * window.size[0],
+            blocks,
+            pixels * window.size[0],
+            pixels * quads,
+            blocks * pairs,
+            blocks * pairs * quads,
+            pixels * pairs,
+            if by_sign { pixels * pairs } else { 0 },
+            pixels * pairs * quads,
+            if window.output[2].is_multiple_of(2) { 0 } else { blocks },
+            whole * few.blocks + cut * all.blocks,
+            whole * few.pixels + cut * all.pixels,
+            by_tap(|apart| apart.pieces),
+            by_tap(|apart| apart.fours),
+            by_tap(|apart| apart.singles),
+            line * (whole * few.clipped + cut * all.pixels),
+        ],
+    )
+}
+
+/// Pixels of a row of the output whose windows are put together, and what that takes for each row of the window.
+#[derive(Clone, Copy, Default)]
+struct Apart {
+    blocks: usize,
+    pixels: usize,
+    /// Pixels whose windows reach into the padding beside the image.
+    clipped: usize,
+    /// Neighbours in the input, which are copied at once.
+    pieces: usize,
+    /// Four bytes of a piece.
+    fours: usize,
+    /// Bytes of pieces beyond these.
+    singles: usize,
+}
+
+impl Apart {
+    /// Those of a row whose windows lie between the image's top and bottom, and how often blocks that can be staged
+    /// from where they are
+    /// follow them.
+    fn of_row(window: &Window2d, region: Region) -> (Self, usize) {
+        let in_place = device::conv2d_in_place(window);
+        let end = in_place.end.min(region.x1);
+        let (mut all, mut calls, mut x) = (Self::default(), 0, region.x0);
+        while x < region.x1 {
+            let pixels = (region.x1 - x).min(CONV2D_PIXELS);
+            let blocks = if x < in_place.start { 0 } else { end.saturating_sub(x) / pixels };
+            if blocks > 0 {
+                calls += 1;
+            } else {
+                all.add(&Self::of_columns(window, x..x + pixels));
+            }
+            x += pixels * blocks.max(1);
+        }
+        (all, calls)
+    }
+
+    /// Columns that all are apart.
+    fn of_columns(window: &Window2d, columns: Range<usize>) -> Self {
+        let depth = window.input[2];
+        let mut all = Self { blocks: columns.len().div_ceil(CONV2D_PIXELS), pixels: columns.len(), ..Self::default() };
+        for x in columns {
+            let taps = window.taps(1, x).0.len();
+            let (pieces, length) = if window.dilation[1] == 1 { (taps.min(1), taps * depth) } else { (taps, depth) };
+            all.pieces += pieces;
+            all.fours += pieces * (length / 4);
+            all.singles += pieces * (length % 4);
+            all.clipped += usize::from(taps < window.size[1]);
+        }
+        all
+    }
+
+    fn add(&mut self, more: &Self) {
+        self.blocks += more.blocks;
+        self.pixels += more.pixels;
+        self.clipped += more.clipped;
+        self.pieces += more.pieces;
+        self.fours += more.fours;
+        self.singles += more.singles;
+    }
+}
+
+/// DEPTHWISE_CONV_2D: for each band of rows and four channels after the other, weights and pixels are staged, then the
+/// outputs
+/// computed. Up to three channels that are left over are few.
+pub(super) fn depthwise(window: &Window2d, rows: usize, by_sign: bool, region: Region) -> Work {
+    let columns = region.x1 - region.x0;
+    let Some(part) = device::depthwise_columns(window, columns) else { return depthwise_any(window, region) };
+    let family = match window.size[0] {
+        3 => Family::Depthwise3,
+        5 => Family::Depthwise5,
+        _ => Family::Depthwise7,
+    };
+    let part = part.max(1);
+    let span = |axis: usize, from: usize, to: usize| {
+        let first = (from * window.stride[axis]).saturating_sub(window.before[axis]);
+        let end = ((to - 1) * window.stride[axis] + window.size[axis]).saturating_sub(window.before[axis]);
+        end.min(window.input[axis]).saturating_sub(first)
+    };
+    // Input columns of all parts.
+    let wide: usize = (region.x0..region.x1).step_by(part).map(|x| span(1, x, (x + part).min(region.x1))).sum();
+    let parts = columns.div_ceil(part);
+    let (mut bands, mut staged, mut inside) = (0, 0, 0);
+    let mut row = region.y0;
+    while row < region.y1 {
+        let (_, y) = window.image_row(row);
+        let end = (y + rows.max(1)).min(y + region.y1 - row).min(window.output[0]).max(y + 1);
+        bands += parts;
+        staged += span(0, y, end);
+        inside += (y..end).map(|y| window.taps(0, y).0.len()).sum::<usize>();
+        row += end - y;
+    }
+    let channels = window.input[2];
+    let (groups, few) = (channels.div_ceil(DEPTHWISE_CHANNELS), channels % DEPTHWISE_CHANNELS);
+    let rows = region.y1 - region.y0;
+    let (outputs, taps) = (rows * columns * channels, inside * columns * channels);
+    let [one, two] = if window.stride[0] == 1 { [[outputs, taps], [0, 0]] } else { [[0, 0], [outputs, taps]] };
+    Work::new(
+        family,
+        [
+            1,
+            bands,
+            rows * parts + staged * parts,
+            bands * groups,
+            bands * channels * window.area(),
+            staged * parts * channels,
+            staged * wide * channels,
+            rows * parts * channels,
+            one[0],
+            one[1],
+            two[0],
+            two[1],
+            (rows * window.size[0] - inside) * parts * channels,
+            staged * wide * few,
+            inside * columns * few,
+            if by_sign { outputs } else { 0 },
+        ],
+    )
+}
+
+/// The same of windows that are not staged: from the arena, four channels at a time.
+fn depthwise_any(window: &Window2d, region: Region) -> Work {
+    let rows = region.y1 - region.y0;
+    let pixels = rows * (region.x1 - region.x0);
+    let channels = window.output[2];
+    let groups = pixels * channels.div_ceil(DEPTHWISE_CHANNELS);
+    let outputs = pixels * channels;
+    let counts = [1, rows, pixels, groups, groups * window.area(), outputs, outputs * window.area()];
+    Work::new(Family::DepthwiseAny, counts)
+}
+
+/// CONV_2D that puts the patches of two pixels together, then goes over four channels at a time.
+pub(super) fn conv2d_fast(window: &Window2d, region: Region) -> Work {
+    let rows = region.y1 - region.y0;
+    let pixels = rows * (region.x1 - region.x0);
+    let depth = window.output[2];
+    // Only pairs of pixels take channels together.
+    let pairs = rows * ((region.x1 - region.x0) / 2) * 2;
+    let together = pairs * (depth / 4 * 4);
+    let outputs = pixels * depth;
+    let counts = [
+        1,
+        rows,
+        pixels,
+        pixels * window.size[0],
+        pixels * window.patch(),
+        outputs,
+        outputs - together,
+        outputs * window.patch(),
+    ];
+    Work::new(Family::Conv2dFast, counts)
+}
+
+/// CONV_2D on int16: as [`conv2d`], but that each pixel is staged by itself, from where its inputs are if these are in
+/// fours.
+pub(super) fn conv2d_int16(window: &Window2d, region: Region) -> Work {
+    let (rows, columns) = (region.y1 - region.y0, region.x1 - region.x0);
+    let (pairs, quads) = (window.output[2].div_ceil(2), window.patch().div_ceil(4));
+    let (pixels, blocks) = (rows * columns, rows * columns.div_ceil(CONV2D_PIXELS));
+    let [tap_rows, _] = inside(window, region);
+    let row = window.size[1] * window.input[2];
+    let is_joined = !window.input[2].is_multiple_of(4) && !row.is_multiple_of(4);
+    Work::new(
+        Family::Conv2dI16,
+        [
+            1,
+            rows,
+            blocks,
+            pixels,
+            tap_rows,
+            pixels * quads,
+            blocks * pairs,
+            blocks * pairs * quads,
+            pixels * pairs,
+            pixels * pairs * quads,
+            if is_joined { pixels * window.patch() } else { 0 },
+            pixels * window.output[2],
+        ],
+    )
+}
+
+/// DEPTHWISE_CONV_2D on int16: the places of a block's taps are put into a table, then each pair of channels goes over
+/// it.
+pub(super) fn depthwise_int16(window: &Window2d, region: Region) -> Work {
+    let (rows, columns) = (region.y1 - region.y0, region.x1 - region.x0);
+    let (pixels, blocks) = (rows * columns, rows * columns.div_ceil(DEPTHWISE_PIXELS));
+    let (depth, taps) = (window.output[2], window.area());
+    let pairs = depth / 2;
+    Work::new(
+        Family::DepthwiseI16,
+        [
+            1,
+            rows,
+            blocks,
+            pixels,
+            pixels * taps,
+            blocks * pairs,
+            blocks * pairs * taps,
+            pixels * pairs * taps,
+            pixels * depth,
+            pixels * taps * (depth % 2),
+        ],
+    )
+}
+
+/// For all pixels of a region together, the rows of their windows and the taps that lie in the input.
+fn inside(window: &Window2d, region: Region) -> [usize; 2] {
+    let rows: usize = (region.y0..region.y1).map(|row| window.taps(0, window.image_row(row).1).0.len()).sum();
+    let columns: usize = (region.x0..region.x1).map(|x| window.taps(1, x).0.len()).sum();
+    [rows * (region.x1 - region.x0), rows * columns]
+}
+
+/// Kernels that go over the window of each output for itself, as far as it lies in the input. For TRANSPOSE_CONV it is
+/// the
+/// inputs whose window covers the output.
+pub(super) fn walk(family: Family, window: &Window2d, region: Region) -> Work {
+    let rows = region.y1 - region.y0;
+    let pixels = rows * (region.x1 - region.x0);
+    let [tap_rows, taps] = if family == Family::TransposeConv {
+        let rows: usize = (region.y0..region.y1).map(|row| window.sources(0, window.image_row(row).1).len()).sum();
+        let columns: usize = (region.x0..region.x1).map(|x| window.sources(1, x).len()).sum();
+        [rows * (region.x1 - region.x0), rows * columns]
+    } else {
+        inside(window, region)
+    };
+    let depth = window.output[2];
+    let is_depthwise = matches!(family, Family::DepthwiseSimple | Family::DepthwiseF32);
+    let inputs = if is_depthwise { 1 } else { window.input[2] };
+    Work::new(family, [1, rows, pixels, pixels * depth, tap_rows * depth, taps * depth, taps * depth * inputs])
+}
+
+/// Pools: four channels at a time, and what is left one by one; taps in the padding are left out.
+pub(super) fn pool(family: Family, window: &Window2d, region: Region) -> Work {
+    let rows = region.y1 - region.y0;
+    let pixels = rows * (region.x1 - region.x0);
+    let [tap_rows, taps] = inside(window, region);
+    let (fours, rest) = (window.output[2] / POOL_CHANNELS, window.output[2] % POOL_CHANNELS);
+    Work::new(family, [1, rows, pixels, pixels * fours, tap_rows * fours, taps * fours, pixels * rest, taps * rest])
+}

@@ -1,0 +1,265 @@
+//! Fits the costs of one kind of core: simulates networks on the emulated core, writes what each of their steps did
+//! and took, fits rates to that,
+//! writes these, and says how far off they are.
+//!
+//! Called with the name of the costs and the folder with `models/`, or `-`; `cargo xtask fit-costs` does. With
+//! `--only-fit` nothing is measured:
+//! the rates are fitted anew to the measurements at hand; with `--only-code` nothing is simulated, but code is built.
+//! Firmware that was built before comes out of the cache.
+//!
+//! Networks and plans are the same for every kind of core, so that what steps do is written once. Where it is no
+//! longer what was written, the
+//! other kinds must be measured anew as well, and reading says so. Steps that wait for rows of the input are left out:
+//! what the
+//! caller does meanwhile counts there.
+
+mod code;
+mod networks;
+mod rates;
+
+use networks::Sample;
+use smidgen::ErrorKind;
+use smidgen::boards::{self, Board, Core};
+use smidgen::compile;
+use smidgen::plan::costs::{self, Costs, Errors, Family, Measurement, Work};
+use smidgen::plan::planner::{Plan, PlanOptions};
+use smidgen::plan::{LowerOptions, Objective, Run, ScheduleChoice};
+use smidgen::planning::{Planned, plan_network};
+use smidgen::scope;
+use smidgen::sim::report::{Options, Versions};
+use smidgen::sim::toolchain::Toolchain;
+use smidgen::simulate::{self, Simulated};
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What plans are made with here: what is measured must not follow from what was measured before.
+static PLAIN: Costs = Costs {
+    name: "plain",
+    cores: "no core",
+    awaits: 100,
+    steps: [0; Family::ALL.len()],
+    rates: [[100; costs::MOST_FEATURES]; Family::ALL.len()],
+    code: [0; costs::CODE_FEATURES],
+};
+
+/// Bytes of SRAM that plans may take: every board has more.
+const BUDGET: usize = 200_000;
+
+/// A family with a mean error beyond this has its worst steps printed, ...
+const NOTABLE: f64 = 0.05;
+/// ... so many of them.
+const WORST: usize = 4;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let (flags, names): (Vec<String>, Vec<String>) = arguments.into_iter().partition(|a| a.starts_with("--"));
+    let costs = names.first().and_then(|name| Costs::named(name));
+    let (Some(costs), Some(shared)) = (costs, names.get(1)) else {
+        let all: Vec<&str> = Costs::ALL.iter().map(|costs| costs.name).collect();
+        println!("name the costs ({}) and the folder with models/; `cargo xtask fit-costs` does", all.join(", "));
+        return;
+    };
+    let files = Files::of(costs);
+    let is_set = |name: &str| flags.iter().any(|flag| flag == name);
+    if !is_set("--only-fit") {
+        let board = board(costs);
+        if !is_set("--only-code") {
+            let (measured, versions) = measure(&board, &networks::all(Path::new(shared)));
+            let comment = comment("Instructions", &board, &versions);
+            write(&files.steps, &costs::write_steps(&measured));
+            write(&files.instructions, &costs::write_instructions(&comment, &measured));
+        }
+        let measured = code::measure(&board, &networks::of_code(Path::new(shared)));
+        let toolchain = Toolchain::find(board.core.target()).expect("a toolchain");
+        let versions = Versions { rustc: toolchain.version, linker: toolchain.linker.version, ..Versions::default() };
+        let comment = comment("Bytes of code", &board, &versions);
+        write(&files.code, &costs::write_code_counts(&measured));
+        write(&files.bytes, &costs::write_code_bytes(&comment, &measured));
+    }
+    let read = |path: &Path| fs::read_to_string(path).expect("there are measurements");
+    let measured = costs::read(&read(&files.steps), &read(&files.instructions)).expect("as they were written");
+    let code = costs::read_code(&read(&files.code), &read(&files.bytes)).expect("as they were written");
+    let (fitted, fitted_code) = (costs::fit(measured.iter()), costs::fit_code(code.iter()));
+    write(&files.rates, &rates::text(costs, &measured, &fitted, &code, &fitted_code));
+    said(costs, &measured, &fitted);
+    code::said(&code, &fitted_code);
+}
+
+/// Where measurements and rates of one kind of core are.
+struct Files {
+    steps: PathBuf,
+    instructions: PathBuf,
+    code: PathBuf,
+    bytes: PathBuf,
+    rates: PathBuf,
+}
+
+impl Files {
+    fn of(costs: &Costs) -> Self {
+        let (folder, name) = (folder(), costs.name.replace('-', "_"));
+        Self {
+            steps: folder.join("measured/steps.csv"),
+            instructions: folder.join("measured").join(format!("{name}.txt")),
+            code: folder.join("measured/code.csv"),
+            bytes: folder.join("measured").join(format!("{name}_code.txt")),
+            rates: folder.join("rates").join(format!("{name}.rs")),
+        }
+    }
+}
+
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    println!("written: {}", path.display());
+}
+
+fn comment(what: &str, board: &Board, versions: &Versions) -> String {
+    let words = |text: &str, count| text.split(' ').take(count).collect::<Vec<_>>().join(" ");
+    let emulator = words(&versions.emulator, 4);
+    let tools = [words(&versions.rustc, 2), words(&versions.linker, 2), emulator];
+    let tools: Vec<&str> = tools.iter().map(String::as_str).filter(|tool| !tool.is_empty()).collect();
+    format!("{what} on a {}, board {}: {}.", board.core.title(), board.name, tools.join(", "))
+}
+
+/// Where the model is.
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../smidgen-plan/src/costs")
+}
+
+/// The emulated board with most memory that has a core with these costs.
+fn board(costs: &Costs) -> Board {
+    let same = |board: &&Board| scope::costs(board.core) == costs && board.qemu.is_some();
+    let all = boards::builtin().iter().filter(same);
+    // Cortex-M7 and M4 run the same code; the M7 has the larger boards.
+    all.max_by_key(|board| (board.core == Core::CortexM7, board.sram.bytes, board.flash.bytes))
+        .expect("every kind of core is emulated")
+        .clone()
+}
+
+/// Simulates all networks under their schedules.
+fn measure(board: &Board, samples: &[Sample]) -> (Vec<Measurement>, Versions) {
+    let (mut measured, mut versions) = (Vec::new(), Versions::default());
+    let mut seen: HashSet<Work> = HashSet::new();
+    for sample in samples {
+        for (schedule, objective, stream_input) in &sample.schedules {
+            let schedule: ScheduleChoice = schedule.parse().expect("a schedule");
+            let plan = PlanOptions {
+                schedule,
+                objective: *objective,
+                stream_input: *stream_input,
+                budget: Some(BUDGET),
+                costs: &PLAIN,
+            };
+            let name = format!("{} {}", sample.name, label(schedule, *objective, *stream_input));
+            let planned = match plan_network(&sample.network, &LowerOptions::default().for_device(), &plan) {
+                Ok(Planned { plan, .. }) => plan,
+                Err(error) => {
+                    println!("{name}: left out: {error}");
+                    continue;
+                }
+            };
+            let taken = match simulated(sample, board, &plan) {
+                Ok(Simulated { report, .. }) => {
+                    assert!(report.matches_host, "{name}: wrong bytes");
+                    println!("{name}: {} instructions", report.instructions);
+                    versions = report.versions;
+                    report.steps.iter().map(|step| step.instructions).collect()
+                }
+                Err(error) if error.kind() == ErrorKind::DoesNotFit => {
+                    println!("{name}: not measured: {error}");
+                    vec![0; planned.program.steps.len()]
+                }
+                Err(error) => panic!("{name}: {error}"),
+            };
+            // The same step twice says little new.
+            let steps = steps(&name, &planned, taken).into_iter();
+            measured.extend(steps.filter(|step| seen.insert(step.work)));
+        }
+    }
+    (measured, versions)
+}
+
+fn label(schedule: ScheduleChoice, objective: Objective, stream_input: bool) -> String {
+    let objective = match objective {
+        Objective::Balanced => "balanced",
+        Objective::Sram => "sram",
+        Objective::Speed => "speed",
+    };
+    format!("{schedule} {objective}{}", if stream_input { " streamed" } else { "" })
+}
+
+fn simulated(sample: &Sample, board: &Board, plan: &PlanOptions) -> Result<Simulated, smidgen::Error> {
+    let job = simulate::Job {
+        model: &sample.name,
+        compile: compile::Job {
+            network: &sample.network,
+            board,
+            lower: LowerOptions::default().for_device(),
+            plan: plan.clone(),
+            options: smidgen::codegen::Options::default(),
+        },
+        options: Options::default(),
+        timeout: None,
+    };
+    simulate::simulate(&job, &[networks::noise(sample.network.graph())])
+}
+
+/// What each step did, and what it took.
+fn steps(name: &str, plan: &Plan, taken: Vec<u64>) -> Vec<Measurement> {
+    let program = &plan.program;
+    let mut did: Vec<Option<Work>> = vec![None; program.steps.len()];
+    let mut waits = vec![false; program.steps.len()];
+    for (run, of) in program.runs.iter().zip(program.steps_of_runs()) {
+        let Run::Compute { step, region } = *run else {
+            waits[of.index()] = true;
+            continue;
+        };
+        let more = costs::work(&program.steps[step.index()], region);
+        match &mut did[step.index()] {
+            Some(work) => work.counts.iter_mut().zip(more.counts).for_each(|(sum, more)| *sum += more),
+            none => *none = Some(more),
+        }
+    }
+    let both = did.into_iter().zip(taken).zip(waits);
+    both.filter(|&(_, waits)| !waits)
+        .filter_map(|((work, instructions), _)| {
+            Some(Measurement { network: name.to_owned(), work: work?, instructions })
+        })
+        .collect()
+}
+
+/// Prints the steps that the rates are furthest off for.
+fn worst(measured: &[Measurement], fitted: &costs::Rates, family: Family) {
+    let error = |step: &&Measurement| costs::errors(fitted, std::iter::once(*step), None).worst;
+    let mut steps: Vec<&Measurement> = measured.iter().filter(|step| step.work.family == family).collect();
+    steps.sort_by(|a, b| error(b).total_cmp(&error(a)));
+    for step in steps.iter().take(WORST) {
+        let counts = &step.work.counts[..family.features().len()];
+        println!("    {:>6.1} % off {:>9}: {} {counts:?}", 100.0 * error(step), step.instructions, step.network);
+    }
+}
+
+/// Prints how far off the rates are.
+fn said(costs: &Costs, measured: &[Measurement], fitted: &costs::Rates) {
+    println!(
+        "{}: error of a step in per cent, each counting the same; `held out`: by rates that were not fitted",
+        costs.cores
+    );
+    println!("to its network");
+    println!("{:24} {:>6} {:>7} {:>7}   {:>8} {:>7} {:>7}", "", "steps", "mean", "worst", "held out", "mean", "worst");
+    let line = |name: &str, all: Errors, held: Errors| {
+        if all.steps > 0 {
+            let [a, b, c, d] = [all.mean, all.worst, held.mean, held.worst].map(|error| 100.0 * error);
+            println!("{name:24} {:>6} {a:>7.2} {b:>7.1}   {:>8} {c:>7.2} {d:>7.1}", all.steps, held.steps);
+        }
+    };
+    for family in Family::ALL {
+        let all = costs::errors(fitted, measured.iter(), Some(family));
+        line(family.name(), all, costs::held_out(measured, Some(family)));
+        if all.mean > NOTABLE {
+            worst(measured, fitted, family);
+        }
+    }
+    let all = costs::errors(fitted, measured.iter(), None);
+    line("all", all, costs::held_out(measured, None));
+}
