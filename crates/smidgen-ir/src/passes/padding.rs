@@ -4,6 +4,7 @@ use super::{Flow, remove_operators};
 use crate::graph::{Graph, Operator};
 use crate::op::{ConvParams, Op, PadValue, Padding};
 use crate::tensor::TensorId;
+use crate::validate::MAX_BYTES;
 use crate::window::Window;
 
 /// Folds each PAD with zeros, of rows and columns only, into the CONV_2D and DEPTHWISE_CONV_2D operators that read it, if nothing
@@ -97,6 +98,10 @@ fn combined(
                 Padding::Explicit { bottom, right, .. } => [bottom, right][axis],
             };
             total[axis] = [sides[axis][0].checked_add(own.before)?, sides[axis][1].checked_add(after)?];
+            // Written out, it has to be a padding that a valid graph can have: SAME with a dilation of a billion is none.
+            if total[axis].iter().any(|&side| side > MAX_BYTES) {
+                return None;
+            }
             let alike = |padding| {
                 resolve(unpadded[axis + 1], padding)
                     .is_some_and(|w| w.output == own.output && w.before == total[axis][0])
