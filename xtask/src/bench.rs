@@ -1,6 +1,7 @@
 //! `cargo xtask bench NAME`: measurements that take longer than a test may, or that need a set-up of their own.
 
 mod host_speed;
+mod oracle;
 mod planning;
 mod train_speed;
 
@@ -15,6 +16,12 @@ const BENCHES: &[Command] = &[
         arguments: "",
         summary: "classify CIFAR-10 on the host, beside TensorFlow Lite's default kernels",
         run: host_speed::run,
+    },
+    Command {
+        name: "oracle",
+        arguments: "[NETWORKS]",
+        summary: "ask what random networks take, beside their exact plans: how many a second, how far off",
+        run: oracle::run,
     },
     Command {
         name: "planning",

@@ -6,7 +6,7 @@
 //!
 //! The same arguments give the same graph, byte for byte, on every machine: the only source of chance is [`Random`].
 //!
-//! - [`mobilenet_v2`], [`mcunet()`] (from the published architecture files), [`gated`] (squeeze-and-excitation) and [`demo`];
+//! - [`mobilenet_v2`], [`mcunet()`] (from the published architecture files), [`mcunet_space`] (drawn from its search space), [`gated`] (squeeze-and-excitation) and [`demo`];
 //! - [`random_graph`] for property tests;
 //! - [`Builder`] to make more.
 #![forbid(unsafe_code)]
@@ -18,6 +18,7 @@ pub mod mcunet;
 mod mobilenet;
 mod random;
 mod random_graph;
+mod space;
 
 pub use builder::{Builder, Node, Precision, Taps};
 pub use demo::demo;
@@ -26,3 +27,4 @@ pub use mcunet::{ArchitectureError, mcunet};
 pub use mobilenet::mobilenet_v2;
 pub use random::Random;
 pub use random_graph::{RandomGraphOptions, random_graph};
+pub use space::mcunet_space;

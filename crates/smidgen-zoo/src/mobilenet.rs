@@ -34,7 +34,7 @@ pub fn mobilenet_v2(width: f64, resolution: usize, classes: usize, seed: u64) ->
 }
 
 /// `channels * width` rounded to a multiple of 8, not below 8, and not more than a tenth below the product.
-fn scaled(channels: usize, width: f64) -> usize {
+pub(crate) fn scaled(channels: usize, width: f64) -> usize {
     let wanted = channels as f64 * width;
     let rounded = (((wanted + 4.0) / 8.0).floor() * 8.0).max(8.0);
     (if rounded < 0.9 * wanted { rounded + 8.0 } else { rounded }) as usize
@@ -42,7 +42,7 @@ fn scaled(channels: usize, width: f64) -> usize {
 
 /// Expansion to `middle` channels (left out where there are as many already), depthwise, linear projection; the input is added
 /// where shapes allow.
-fn inverted_residual(b: &mut Builder, x: Node, middle: usize, taps: Taps, outputs: usize) -> Node {
+pub(crate) fn inverted_residual(b: &mut Builder, x: Node, middle: usize, taps: Taps, outputs: usize) -> Node {
     let mut y = x;
     if middle != b.shape(x)[3] {
         y = b.pointwise(y, middle, Activation::Relu6);

@@ -24,6 +24,8 @@ pub(super) struct Builder<'g> {
     pub graph: &'g Graph,
     /// What the caller chose.
     pub options: LowerOptions,
+    /// No weight is read and nothing proven: constants of device kernels are zeros, as many as the kernels take.
+    pub unread: bool,
     lowered: Lowered,
     places: Vec<Option<Place>>,
     /// For constant tensors, the buffer into which they were loaded.
@@ -42,6 +44,7 @@ impl<'g> Builder<'g> {
         let mut builder = Self {
             graph,
             options,
+            unread: false,
             lowered: Lowered { name: graph.name.clone(), ..Lowered::default() },
             places: vec![None; count],
             loaded: vec![None; count],
@@ -61,6 +64,11 @@ impl<'g> Builder<'g> {
             builder.lowered.inputs.push(Port { tensor, operand });
         }
         builder
+    }
+
+    /// The same, but no weight will be read.
+    pub fn unread(graph: &'g Graph, options: LowerOptions) -> Self {
+        Self { unread: true, ..Self::new(graph, options) }
     }
 
     /// Says which operator the next steps come from.

@@ -10,7 +10,7 @@ use crate::kernel::Kernel;
 use crate::program::{ConstantId, Step};
 use smidgen_ir::{Activation, ConvParams, ElementType, Operator, Padding, Tensor};
 use smidgen_kernels::float::Clamp;
-use smidgen_kernels::int8::device::{self, Width};
+use smidgen_kernels::int8::device::{self, Finish, Width, finish};
 use smidgen_kernels::int8::{Int8, fast};
 use smidgen_kernels::int16::{Int16, Multiplier, device as device16};
 use smidgen_kernels::requant::Factor;
@@ -36,10 +36,10 @@ pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvPa
     let step = match element(x)? {
         Element::Int8 => {
             let quant = int8(x, y, params.activation)?;
-            let on_device = if set == KernelSet::Device {
-                device_conv2d(builder, operator, &window, &quant, &quant::weights_i8(weights)?)?
-            } else {
-                None
+            let on_device = match set {
+                KernelSet::Device if builder.unread => Some(unread_conv2d(builder, operator, &window, &quant)),
+                KernelSet::Device => device_conv2d(builder, operator, &window, &quant, &quant::weights_i8(weights)?)?,
+                KernelSet::Reference | KernelSet::Fast => None,
             };
             match on_device {
                 Some(step) => step,
@@ -132,8 +132,10 @@ pub(super) fn depthwise(
             let quant = int8(x, y, params.activation)?;
             let on_device = match multiplier {
                 _ if set != KernelSet::Device => None,
+                1 if builder.unread => Some(unread_depthwise(builder, operator, &window, &quant)),
                 1 => device_depthwise(builder, operator, &window, &quant)?,
                 // All outputs from one input channel: that is what CONV_2D does.
+                _ if window.input[2] == 1 && builder.unread => Some(unread_conv2d(builder, operator, &window, &quant)),
                 _ if window.input[2] == 1 => {
                     let values = by_channel(&quant::weights_i8(weights)?, outputs);
                     device_conv2d(builder, operator, &window, &quant, &values)?
@@ -190,12 +192,25 @@ fn device_conv2d(
     let weights = builder.tensor(operator.inputs[1]);
     let Some((width, finish, words)) = quant::widths(weights).iter().find_map(pack) else { return Ok(None) };
     let name = weights.name.clone();
+    let constants = vec![builder.constant_u32(name, &words)];
+    Ok(Some(conv2d_step(window, quant, width, finish, constants)))
+}
+
+fn conv2d_step(window: &Window2d, quant: &Int8, width: Width, finish: Finish, constants: Vec<ConstantId>) -> Step {
     let kernel = Kernel::Conv2dI8Device { window: *window, width, input_zero: quant.input_zero as i8, finish };
-    Ok(Some(Step {
-        constants: vec![builder.constant_u32(name, &words)],
+    Step {
+        constants,
         scratch_bytes: device::conv2d_scratch(window).next_multiple_of(4),
         ..Step::new(kernel, pixel_wise(device::CONV2D_PIXELS))
-    }))
+    }
+}
+
+/// The same without a look at the weights.
+fn unread_conv2d(builder: &mut Builder, operator: &Operator, window: &Window2d, quant: &Int8) -> Step {
+    let width = quant::widths(builder.tensor(operator.inputs[1]))[0];
+    let finish = quant::unread_finish(quant);
+    let constants = quant::unread(builder, operator, &[device::conv2d_words(window, width, finish.extras) * 4]);
+    conv2d_step(window, quant, width, finish, constants)
 }
 
 /// The step of a depthwise convolution on a device, where its finish is proven.
@@ -216,22 +231,30 @@ fn device_depthwise(
     };
     let mut bytes = vec![0; device::depthwise_weights(window)];
     device::depthwise_pack(window, &values, &mut bytes);
-    let kernel = Kernel::DepthwiseI8Device {
-        window: *window,
-        input_zero: quant.input_zero as i8,
-        finish: packed.finish,
-        rows: 1,
-    };
+    let constants = quant::device_constants(builder, operator, &bytes, &packed.words);
+    Ok(Some(depthwise_step(window, quant, packed.finish, constants)))
+}
+
+/// The same without a look at the weights.
+fn unread_depthwise(builder: &mut Builder, operator: &Operator, window: &Window2d, quant: &Int8) -> Step {
+    let finish = quant::unread_finish(quant);
+    let sizes = [device::depthwise_weights(window), finish::words(window.output[2], finish.extras) * 4];
+    let constants = quant::unread(builder, operator, &sizes);
+    depthwise_step(window, quant, finish, constants)
+}
+
+fn depthwise_step(window: &Window2d, quant: &Int8, finish: Finish, constants: Vec<ConstantId>) -> Step {
+    let kernel = Kernel::DepthwiseI8Device { window: *window, input_zero: quant.input_zero as i8, finish, rows: 1 };
     let order = if device::depthwise_is_staged(window) {
         Order { block: Block::Planes { rows: 1, channels: device::DEPTHWISE_CHANNELS }, staged: true }
     } else {
         ELEMENT_WISE
     };
-    Ok(Some(Step {
-        constants: quant::device_constants(builder, operator, &bytes, &packed.words),
+    Step {
+        constants,
         scratch_bytes: device::depthwise_scratch(window, 1).next_multiple_of(4),
         ..Step::new(kernel, order)
-    }))
+    }
 }
 
 pub(super) fn transpose_conv(

@@ -226,10 +226,12 @@ fn push_two(builder: &mut Builder, operator: &Operator, function: Two) -> Result
         return push_table_of(builder, operator, (ids[at], input), &table);
     }
     let on_device = match &function {
+        Two::Int8(int8::Binary::Sum(_)) if builder.unread => Some(sum::UNREAD),
         Two::Int8(int8::Binary::Sum(sum)) if set == KernelSet::Device => sum::terms(sum),
         _ => None,
     };
     let products = match &function {
+        Two::Int8(int8::Binary::Product(product)) if builder.unread => Some(product::unread(product)),
         Two::Int8(int8::Binary::Product(product)) if set == KernelSet::Device => product::products(product),
         _ => None,
     };

@@ -10,9 +10,12 @@ use crate::program::{ConstantId, Extent, Step};
 use smidgen_ir::{Activation, ElementType, Operator, Quantisation, Tensor};
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::Int8;
-use smidgen_kernels::int8::device::{self, Width};
+use smidgen_kernels::int8::device::{self, Width, finish};
 use smidgen_kernels::int16::{Int16, Multiplier, device as device16};
 use smidgen_kernels::requant::Factor;
+
+/// The device kernels write four outputs once they have read all inputs.
+const BY_FOURS: Order = Order { block: Block::Elements(4), staged: true };
 
 pub(super) fn fully_connected(
     builder: &mut Builder,
@@ -39,6 +42,14 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
     let factors = factors(input_scale, weights, output_scale, outputs)?;
     let weight_zero = weights.per_tensor().map_or(0, |(_, zero_point)| zero_point);
     let quant = Int8 { input_zero, output_zero, min, max, rounding };
+    if builder.unread && weight_zero == 0 && inputs > 0 {
+        let (width, finish) = (quant::widths(weights)[0], quant::unread_finish(&quant));
+        let bytes = [device::fully_connected_weights([inputs, outputs], width), finish::words(outputs, finish.extras)];
+        let constants = quant::unread(builder, operator, &bytes.map(|words| words * 4));
+        let kernel = Kernel::FullyConnectedI8Device { inputs, outputs, width, finish };
+        push(builder, operator, [outputs, inputs], Step::new(kernel, BY_FOURS), constants);
+        return Ok(());
+    }
     let values = quant::weights_i8(weights)?;
     let mut bias = quant::bias_i32(bias, outputs)?;
     quant::check_shifted_sums(weights, &factors, &bias, &values, weight_zero)?;
@@ -57,8 +68,7 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
                 builder.constant_u32(name.clone(), &weights),
                 builder.constant_u32(format!("{name} channels"), &words),
             ];
-            let order = Order { block: Block::Elements(4), staged: true };
-            push(builder, operator, [outputs, inputs], Step::new(kernel, order), constants);
+            push(builder, operator, [outputs, inputs], Step::new(kernel, BY_FOURS), constants);
             return Ok(());
         }
         Kernel::FullyConnectedI8Fast { inputs, outputs, quant }
@@ -111,8 +121,7 @@ fn int16(builder: &mut Builder, operator: &Operator, activation: Activation) -> 
         device16::fully_connected_pack([inputs, outputs], &values, &mut packed);
         let constants = quant::device_constants(builder, operator, &packed, &words);
         let kernel = Kernel::FullyConnectedI16Device { inputs, outputs, clamp: quant::wide_device_clamp(&quant) };
-        let order = Order { block: Block::Elements(4), staged: true };
-        push(builder, operator, [outputs, inputs], Step::new(kernel, order), constants);
+        push(builder, operator, [outputs, inputs], Step::new(kernel, BY_FOURS), constants);
         return Ok(());
     }
     let kernel = Kernel::FullyConnectedI16 { inputs, outputs, quant };

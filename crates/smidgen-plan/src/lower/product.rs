@@ -20,6 +20,12 @@ pub(super) fn products(product: &Product) -> Option<Products> {
     })
 }
 
+/// Parameters that stand for those of a product that nobody has looked at.
+pub(super) fn unread(product: &Product) -> Products {
+    let Product { zeros, min, max, .. } = *product;
+    Products { zeros, multiplier: 1 << 30, offset: 0, tie: 0, min, max }
+}
+
 /// The parameters with an offset that gives these outputs, if there is one.
 fn proven(products: Products, outputs: &[i8]) -> Option<Products> {
     // Centred operands of more than 16 bits would not fit the halves of a register.

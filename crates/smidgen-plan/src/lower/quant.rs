@@ -5,7 +5,8 @@ use super::error::Refusal;
 use crate::finish::{Channel, Packed, pack, pack_with_own_shifts};
 use crate::program::ConstantId;
 use smidgen_ir::{Activation, ElementType, Operator, Tensor, TensorId};
-use smidgen_kernels::int8::device::Width;
+use smidgen_kernels::Rounding;
+use smidgen_kernels::int8::device::{Finish, Width};
 use smidgen_kernels::int8::{Int8, fast};
 use smidgen_kernels::int16::{Int16, device as wide};
 use smidgen_kernels::memory::Integer;
@@ -256,6 +257,27 @@ pub(super) fn device_constants(
     let name = builder.tensor(operator.inputs[1]).name.clone();
     let bytes = packed.iter().map(|&b| b as u8).collect();
     vec![builder.constant(name.clone(), bytes, 4), builder.constant_u32(format!("{name} channels"), words)]
+}
+
+/// How the accumulators of a layer become outputs that nobody has looked at: no channel starts beyond what a word holds.
+pub(super) fn unread_finish(quant: &Int8) -> Finish {
+    let once = quant.rounding == Rounding::Once;
+    Finish {
+        offset: 0,
+        shift: 8,
+        tie: if once { 0 } else { 256 },
+        low: 0,
+        unit: 256,
+        by_sign: !once,
+        extras: 0,
+        own_shifts: false,
+    }
+}
+
+/// Adds constants of so many bytes for an operator whose weights nobody has looked at.
+pub(super) fn unread(builder: &mut Builder, operator: &Operator, sizes: &[usize]) -> Vec<ConstantId> {
+    let name = &builder.tensor(operator.inputs[1]).name;
+    sizes.iter().map(|&bytes| builder.constant(name.clone(), vec![0; bytes], 4)).collect()
 }
 
 /// Adds the weights of a layer on int16, and what each of its output channels needs.

@@ -7,6 +7,9 @@ use smidgen_kernels::requant::Factor;
 /// Changes of a weight that are tried: the first that can be proven is taken.
 const CHANGES: [i64; 7] = [0, 1, -1, 2, -2, 3, -3];
 
+/// Terms that stand for those of a sum that nobody has looked at.
+pub(super) const UNREAD: Terms = Terms { weights: [1 << 28; 2], offset: 0 };
+
 /// Terms that give the bytes of `sum` for each of the 65,536 pairs of operands; `None` if none are found.
 pub(super) fn terms(sum: &Sum) -> Option<Terms> {
     let real = |f: Factor| f.multiplier as f64 * f64::from(f.shift as i32 - 31).exp2();

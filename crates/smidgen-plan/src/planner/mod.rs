@@ -7,6 +7,7 @@
 mod advice;
 mod flash;
 mod form;
+mod oracle;
 mod order;
 mod pareto;
 mod report;
@@ -18,6 +19,7 @@ mod tests;
 
 pub use advice::{Advice, advise};
 pub use flash::{FlashReport, flash};
+pub use oracle::{Cost, Oracle, OracleError};
 pub use pareto::{PlanPoint, pareto};
 pub use report::{Least, PlanReport, SegmentReport, StepReport};
 

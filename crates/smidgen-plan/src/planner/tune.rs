@@ -268,6 +268,11 @@ impl<'a> Tuner<'a> {
     }
 }
 
+/// The step with as many rows computed together as any plan has, if its kernel can do that.
+pub(super) fn most_rows(step: &Step) -> Option<Step> {
+    with_rows(step, ROWS[0].min(step.outputs[0].extent.rows))
+}
+
 /// The step with its rows computed so many at a time, if its kernel can do that.
 fn with_rows(step: &Step, rows: usize) -> Option<Step> {
     let Kernel::DepthwiseI8Device { window, input_zero, finish, .. } = step.kernel else { return None };

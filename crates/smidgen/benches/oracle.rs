@@ -1,0 +1,69 @@
+//! The oracle on random networks of MCUNet's space: how many a second it answers for, and how far off it is beside the exact plan.
+//!
+//! `cargo xtask bench oracle [NETWORKS]`. Widths 0.2 to 1.0 and resolutions 48 to 224 are drawn evenly. Networks are built beforehand, since a search
+//! makes them without weights; times are of the processor, for one thread.
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use smidgen::plan::planner::Oracle;
+use smidgen::plan::{LowerOptions, Objective, PlanOptions, lower, plan};
+use smidgen_zoo::{Random, mcunet_space};
+
+/// Seconds of the processor that this process has taken.
+fn taken() -> f64 {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).expect("a process can ask for its own usage");
+    (usage.user_time() + usage.system_time()).num_microseconds() as f64 / 1e6
+}
+
+/// The value below which this part of all lies.
+fn quantile(values: &mut [f64], part: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[((values.len() - 1) as f64 * part).round() as usize]
+}
+
+fn main() {
+    let count: usize = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(200);
+    let mut random = Random::new(2026);
+    let oracle = Oracle::new(LowerOptions::default(), PlanOptions::default());
+    let (mut seconds, mut exact_seconds, mut held) = (0.0, 0.0, 0);
+    let (mut excess, mut constants, mut instructions) = (Vec::new(), Vec::new(), Vec::new());
+    for seed in 0..count {
+        let width = random.between(2, 10) as f64 / 10.0;
+        let resolution = 16 * random.between(3, 14) as usize;
+        let graph = mcunet_space(width, resolution, 1000, seed as u64);
+        let start = taken();
+        let cost = oracle.cost(&graph).expect("a network of the space is supported");
+        seconds += taken() - start;
+        let start = taken();
+        let lowered = lower(&graph, &LowerOptions::default().for_device()).expect("supported");
+        let planned =
+            |objective| plan(&lowered, &PlanOptions { objective, ..PlanOptions::default() }).expect("a plan").report;
+        let (least, balanced) = (planned(Objective::Sram), planned(Objective::Balanced));
+        exact_seconds += taken() - start;
+        if least.total_bytes > cost.sram {
+            println!(
+                "width {width} resolution {resolution} seed {seed}: {} is more than {}",
+                least.total_bytes, cost.sram
+            );
+        }
+        held += usize::from(least.total_bytes <= cost.sram);
+        let off = |a: f64, b: f64| 100.0 * (a / b - 1.0).abs();
+        excess.push(off(cost.sram as f64, least.total_bytes as f64));
+        let all: usize = lowered.constants.iter().map(|constant| constant.bytes.len()).sum();
+        constants.push(off(cost.flash.constants as f64, all as f64));
+        instructions.push(off(cost.instructions as f64, balanced.instructions as f64));
+    }
+    println!(
+        "{count} networks, {:.0} a second of the processor; lowering and planning twice: {:.1}",
+        count as f64 / seconds,
+        count as f64 / exact_seconds
+    );
+    println!("SRAM is no less than the least plan's: {held} of {count}");
+    for (what, mut values) in
+        [("SRAM above the least", excess), ("error of constants", constants), ("error of instructions", instructions)]
+    {
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let [median, ninety, most] = [0.5, 0.9, 1.0].map(|part| quantile(&mut values, part));
+        println!("{what:22} median {median:5.2} %  mean {mean:5.2} %  nine in ten {ninety:5.2} %  most {most:5.2} %");
+    }
+}
