@@ -42,10 +42,23 @@ pub(super) fn resolve(
         std::array::from_fn(|axis| if outputs[axis] == 1 { stride[axis].min(input[axis]) } else { stride[axis] });
     let dilation = std::array::from_fn(|axis| if size[axis] == 1 { 1 } else { dilation[axis] });
     let before = [rows.before, cols.before];
-    if (0..2).any(|axis| size[axis].saturating_mul(dilation[axis]).max(before[axis]) > MOST_SPAN) {
-        return Err(Refusal(format!("a window of {size:?} with dilation {dilation:?} is wider than any picture")));
+    bounded(Window2d { input: [h, w, c], output: [oh, ow, oc], size, stride, dilation, before })
+}
+
+/// The window, unless a number that follows from it leaves the 31 bits that certified sizes have: its taps over a row of input, what a band of
+/// rows spans, how far it moves.
+fn bounded(window: Window2d) -> Result<Window2d, Refusal> {
+    let Window2d { input: [h, w, c], output: [oh, ow, oc], size, stride, dilation, before } = window;
+    let covered = [0, 1].map(|axis| size[axis].saturating_sub(1).saturating_mul(dilation[axis]));
+    let band = ow.saturating_mul(stride[1]).saturating_add(covered[1]);
+    let products = [[size[0], size[1], oc], [size[0], w, c], [h, band, 1], [oh, stride[0], 1], [ow, stride[1], 1]];
+    let beyond = |factors: [usize; 3]| factors.into_iter().fold(1, usize::saturating_mul) > i32::MAX as usize;
+    if products.into_iter().any(beyond) || covered.into_iter().chain(before).any(|span| span > MOST_SPAN) {
+        return Err(Refusal(format!(
+            "a window of {size:?} with stride {stride:?} and dilation {dilation:?} over {h}x{w}x{c} is larger than any picture"
+        )));
     }
-    Ok(Window2d { input: [h, w, c], output: [oh, ow, oc], size, stride, dilation, before })
+    Ok(window)
 }
 
 /// Elements that a window may span along an axis, gaps included.
@@ -76,7 +89,7 @@ pub(super) fn transposed(
         Padding::Explicit { top, left, .. } => [top, left],
         _ => [before(oh, 0), before(ow, 1)],
     };
-    Ok(Window2d { input: [h, w, c], output: [oh, ow, oc], size, stride, dilation: [1, 1], before })
+    bounded(Window2d { input: [h, w, c], output: [oh, ow, oc], size, stride, dilation: [1, 1], before })
 }
 
 /// What an operator reads whose every output channel needs every input channel; `rows` are those of the output, over all images.

@@ -223,3 +223,14 @@ fn windows_of_very_many_channels_are_planned() {
         folder.smidgen(&["plan", "wide.tflite", "--json"]).expect(0);
     }
 }
+
+/// Among zeros, a window may be wider than a picture ever is: what it spans of all rows leaves 31 bits.
+#[test]
+fn windows_that_are_larger_than_any_picture_are_refused_by_name() {
+    let folder = Folder::new();
+    let text = "graph \"wide\"\ninputs(%0)\noutputs(%1)\n%0 \"x\" : f32[1x64516x6x2]\n%1 \"y\" : f32[1x32258x6x2] = \
+                MAX_POOL_2D(%0) window=[3, 131072] stride=[2, 1] padding=same\n";
+    folder.write("wide.ir", text);
+    let refused = folder.smidgen(&["plan", "wide.ir"]).expect(3).stderr;
+    assert!(refused.contains("MAX_POOL_2D") && refused.contains("131072"), "{refused}");
+}
