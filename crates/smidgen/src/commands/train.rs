@@ -150,6 +150,14 @@ impl Train {
                 "TensorFlow Lite files are what can be written",
             ));
         }
+        for path in [Some(&self.output), self.checkpoint.as_ref()].into_iter().flatten() {
+            // Told now, and not after the training.
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir());
+            if let Some(folder) = folder {
+                let message = format!("there is no folder `{}`", visible_path(folder));
+                return Err(Failure::usage(message, "make it first"));
+            }
+        }
         let sets = self.sets()?;
         let start = self.start(sets.classes())?;
         let range = self.feeder(&start)?.pixel_range().filter(|_| sets.training.holds_pixels());
@@ -176,9 +184,10 @@ impl Train {
         };
         let mut course = Course::new(&start, &samples, test.as_ref(), options)?;
         self.resume(out, &mut course)?;
+        let begun = course.epochs();
         let (epochs, finished) = self.train(out, &mut course, &stop)?;
         if !finished {
-            out.warn(self.interrupted(&course));
+            out.warn(self.interrupted(&course, (begun, epochs.last())));
             if self.json {
                 out.json(&json!({ "epochs": told::described(&epochs), "interrupted": true }))?;
             }

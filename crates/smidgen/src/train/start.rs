@@ -20,6 +20,8 @@ pub struct Start {
     pub replaced: Option<Replaced>,
     /// The first layers' weights are multiplied by this power of two while training, and pixels divided by it.
     pub scale: f32,
+    /// The weights come from no file.
+    fresh: bool,
 }
 
 /// A last layer that gave way to a fresh one.
@@ -46,7 +48,7 @@ impl Start {
         let net = architecture.build(resolution, classes)?;
         let parameters = net.initial_parameters(seed);
         let network = Network::from_graph(net.to_graph(&parameters, &net.initial_state())?)?;
-        Ok(Self { net, parameters, network, replaced: None, scale: 1.0 })
+        Ok(Self { net, parameters, network, replaced: None, scale: 1.0, fresh: true })
     }
 
     /// A network with the weights that it has, or with fresh ones. If it has another number of outputs than there are
@@ -74,17 +76,21 @@ impl Start {
         if fresh {
             parameters = fresh_parameters(&net, seed);
         }
-        Ok(Self { net, parameters, network, replaced, scale: 1.0 })
+        Ok(Self { net, parameters, network, replaced, scale: 1.0, fresh })
     }
 
     /// Prepares for pixels up to this number, as 255 is: weights that read them would be pushed about by gradients as many
-    /// times too large, in steps that have as many times too much effect. Nothing is done where something else than a
-    /// layer with weights reads the input.
+    /// times too large, in steps that have as many times too much effect. Fresh weights are left as they are, which suits
+    /// the smaller pixels. Nothing is done where something else than a layer with weights reads the input.
     #[must_use]
     pub fn scaled(mut self, greatest: f64) -> Self {
-        let scale = 2f32.powi((greatest.max(1.0) as f32).log2() as i32);
+        let mut scale = 1.0;
+        while f64::from(2.0 * scale) <= greatest && scale < 65_536.0 {
+            scale *= 2.0;
+        }
         if let Some(ranges) = self.first_weights() {
-            ranges.into_iter().flatten().for_each(|i| self.parameters[i] *= scale);
+            let factor = if self.fresh { 1.0 } else { scale };
+            ranges.into_iter().flatten().for_each(|i| self.parameters[i] *= factor);
             self.scale = scale;
         }
         self
@@ -257,6 +263,10 @@ outputs(%5)
         assert_eq!(start.scale, 128.0);
         assert!(start.parameters.iter().all(|&p| p == 64.0), "{:?}", start.parameters);
         assert_eq!(start.unscaled(&start.parameters), before);
+        let fresh = Start::of_network(&network, 3, true, 1).unwrap();
+        let scaled = fresh.clone().scaled(255.0);
+        assert_eq!(scaled.parameters, fresh.parameters);
+        assert!(scaled.unscaled(&scaled.parameters).iter().zip(&fresh.parameters).all(|(a, b)| a * 128.0 == *b));
         let text = TEXT.replace(
             "\"scores\" : f32[1x3] = FULLY_CONNECTED(%0, %1)",
             "\"scores\" : f32[1x3] = FULLY_CONNECTED(%6, %1)",

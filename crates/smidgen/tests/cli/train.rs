@@ -121,7 +121,7 @@ fn after_an_interruption_training_goes_on_to_the_same_bytes() {
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{stderr}");
-    assert!(stderr.contains("`halves.tflite` was not written; `--resume half.ckpt` goes on from epoch"), "{stderr}");
+    assert!(stderr.contains("`halves.tflite` was not written; `--resume half.ckpt` goes on after epoch"), "{stderr}");
     assert_eq!(folder.files(), ["half.ckpt", "set", "whole.tflite"]);
 
     let other = [&halves[..], &["--rate", "0.1"]].concat();
@@ -200,11 +200,12 @@ fn what_cannot_be_trained_is_told_and_nothing_is_written() {
     );
     let before = folder.files();
     let resnet = ["--arch", "resnet8", "--resolution", "16", "--epochs", "3"];
-    let cases: [(&[&str], i32, &[&str]); 11] = [
+    let cases: [(&[&str], i32, &[&str]); 12] = [
         (&["--data", "none"], 2, &["no labels", "one folder for each class"]),
         (&["--data", "one"], 2, &["of one class, `only`"]),
         (&["--data", "nowhere"], 2, &["nowhere"]),
         (&["--data", "set", "-o", "out.bin"], 2, &["does not end in .tflite"]),
+        (&["--data", "set", "-o", "no/where.tflite"], 2, &["there is no folder `no`"]),
         (&["--data", "set", "--rate", "1e30"], 2, &["diverged", "at step ", "smaller `--rate`"]),
         (&["--data", "set", "--memory", "2K"], 2, &["12 samples of 768 bytes take 9216 bytes", "2048 are allowed"]),
         (&["--data", "set", "--rate", "0"], 2, &["--rate"]),

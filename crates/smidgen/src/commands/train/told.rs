@@ -54,13 +54,15 @@ impl Train {
         out.wrapped(&format!("net   {name}: input {}, {parameters} parameters, {macs} MACs", dims.join("x")), 6)
     }
 
-    /// What is told after Ctrl-C.
-    pub(super) fn interrupted(&self, course: &Course) -> String {
+    /// What is told after Ctrl-C: where it stopped, and with which epoch a checkpoint goes on. `begun` epochs were there
+    /// before, `last` is the last one since.
+    pub(super) fn interrupted(&self, course: &Course, (begun, last): (usize, Option<&Epoch>)) -> String {
         let output = visible_path(&self.output);
         let steps = format!("step {} of {}", thousands(course.steps()), thousands(course.all_steps()));
-        let go_on = match &self.checkpoint {
-            Some(path) if course.epochs() > 0 => {
-                format!("; `--resume {}` goes on from epoch {}", visible_path(path), course.epochs())
+        let taken_up = (begun > 0 && self.checkpoint == self.resume).then_some(begun);
+        let go_on = match (&self.checkpoint, last.map(|epoch| epoch.number).or(taken_up)) {
+            (Some(path), Some(done)) => {
+                format!("; `--resume {}` goes on after epoch {done} of {}", visible_path(path), self.epochs)
             }
             _ => String::new(),
         };
