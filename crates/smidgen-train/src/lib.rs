@@ -31,6 +31,7 @@
 //! (`trainer`), and buffers are allocated once (`worker`, `plan`).
 #![deny(unsafe_code)]
 
+mod architectures;
 mod batch;
 mod builder;
 mod checkpoint;
@@ -52,6 +53,7 @@ mod simd;
 mod trainer;
 mod worker;
 
+pub use architectures::Architecture;
 pub use batch::{Batch, Samples};
 pub use builder::{Addend, Builder, ConvLayer, Value};
 pub use error::TrainError;

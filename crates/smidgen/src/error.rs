@@ -1,6 +1,7 @@
 //! Everything that can go wrong, and whose turn it is.
 
 use crate::evaluate::EvaluateError;
+use crate::train::TrainingError;
 use crate::verify::GoldenError;
 use crate::{c_array, foreign};
 use smidgen_boards::BoardError;
@@ -15,6 +16,7 @@ use smidgen_ir::{
 use smidgen_plan::{LowerError, PlanError, Refused};
 use smidgen_quant::QuantError;
 use smidgen_tflite::{ReadError, WriteError};
+use smidgen_train::TrainError;
 use std::path::{Path, PathBuf};
 
 /// Who can do something about an error.
@@ -90,6 +92,12 @@ pub enum Error {
     /// The network cannot be evaluated on these samples.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
+    /// The network cannot be trained on these samples.
+    #[error(transparent)]
+    Training(#[from] TrainingError),
+    /// The network cannot be trained, or not so.
+    #[error(transparent)]
+    Train(#[from] TrainError),
     /// No kernel computes an operator as the graph asks for it.
     #[error(transparent)]
     Lower(#[from] LowerError),
@@ -166,6 +174,12 @@ impl Error {
             Self::Simulate(error) if error.is_internal() => ErrorKind::Internal,
             Self::Simulate(_) => ErrorKind::Request,
             Self::Golden(_) | Self::Evaluate(_) => ErrorKind::Request,
+            Self::Training(error) if error.is_of_the_network() => ErrorKind::Unsupported,
+            Self::Training(error) if error.is_of_the_checkpoint() => ErrorKind::Malformed,
+            Self::Training(_) => ErrorKind::Request,
+            Self::Train(TrainError::Unsupported { .. } | TrainError::Layer { .. }) => ErrorKind::Unsupported,
+            Self::Train(TrainError::Checkpoint { .. }) => ErrorKind::Malformed,
+            Self::Train(_) => ErrorKind::Request,
             Self::Quant(error) => match error {
                 QuantError::Spoilt(_) | QuantError::Exec(_) | QuantError::Refused(_) => ErrorKind::Internal,
                 QuantError::Lower(LowerError::TooLarge { .. }) => ErrorKind::DoesNotFit,
@@ -209,6 +223,14 @@ impl Error {
             Self::Budget { .. } => "`smidgen plan` shows what takes them, and what would make the network smaller",
             Self::Codegen(CodegenError::TooMany { .. }) => "another `--schedule` has fewer",
             Self::Evaluate(error) => return Some(error.help()),
+            Self::Training(error) => return Some(error.help()),
+            Self::Train(TrainError::Unsupported { .. }) => {
+                "cut this operator off, or put one in its place that has a gradient, and export the network again"
+            }
+            Self::Train(TrainError::Checkpoint { .. }) => {
+                "begin anew without `--resume`, or with an earlier checkpoint"
+            }
+            Self::Train(_) => return None,
             Self::Quant(error) => match error {
                 QuantError::Quantised { .. } => "hand in the float network that it was made from",
                 QuantError::Constant { .. } => {

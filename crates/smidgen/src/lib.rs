@@ -5,7 +5,7 @@
 //! reference outputs. [`data`] brings arrays and pictures to what a network takes.
 //!
 //! The parts behind this façade are crates of their own, re-exported as [`ir`], [`tflite`],
-//! [`data`], [`quant`], [`plan`], [`codegen`], [`exec`], [`boards`], [`sim`] and [`report`].
+//! [`data`], [`quant`], [`training`], [`plan`], [`codegen`], [`exec`], [`boards`], [`sim`] and [`report`].
 //!
 //! Without the feature `cli` (on by default) the crate is the library alone.
 #![forbid(unsafe_code)]
@@ -25,6 +25,7 @@ pub mod network;
 pub mod planning;
 pub mod scope;
 pub mod simulate;
+pub mod train;
 pub mod verify;
 
 pub use error::{Error, ErrorKind};
@@ -43,4 +44,5 @@ pub use smidgen_quant as quant;
 pub use smidgen_report as report;
 pub use smidgen_sim as sim;
 pub use smidgen_tflite as tflite;
+pub use smidgen_train as training;
 pub use verify::verify;

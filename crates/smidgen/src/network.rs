@@ -184,6 +184,24 @@ impl Network {
         Ok(cut)
     }
 
+    /// The same with another graph, whose inputs are those of this one. Where an output has another size, so it has in
+    /// the file's order of axes.
+    ///
+    /// # Errors
+    /// If the graph is not valid.
+    pub(crate) fn with_graph(&self, graph: Graph) -> Result<Self, Error> {
+        let mut ports = self.ports.clone();
+        for (port, &id) in ports.iter_mut().flat_map(|ports| &mut ports.outputs).zip(&graph.outputs) {
+            let dims = graph.tensor(id).shape.dims();
+            for (&axis, &size) in port.axes.iter().zip(dims) {
+                if let Some(own) = port.shape.get_mut(axis) {
+                    *own = size;
+                }
+            }
+        }
+        Ok(Self { ports, ..Self::from_graph(graph)? })
+    }
+
     fn replace(&mut self, graph: Graph) -> Result<(), Error> {
         smidgen_ir::validate(&graph).map_err(Error::Pass)?;
         self.graph = graph;

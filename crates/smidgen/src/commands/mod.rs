@@ -19,6 +19,7 @@ mod plan;
 mod quantize;
 mod run;
 mod simulate;
+mod train;
 mod verify;
 
 use crate::console::output::{Output, Verbosity};
@@ -71,6 +72,7 @@ enum Command {
     Run(run::Run),
     Verify(verify::Verify),
     Eval(eval::Eval),
+    Train(train::Train),
     Quantize(quantize::Quantize),
     Plan(plan::Plan),
     Compile(compile::Compile),
@@ -99,6 +101,7 @@ pub fn run(cli: &Cli) -> Result<Answer, Failure> {
         Command::Run(command) => command.run(&mut out),
         Command::Verify(command) => command.run(&mut out),
         Command::Eval(command) => command.run(&mut out),
+        Command::Train(command) => command.run(&mut out),
         Command::Quantize(command) => command.run(&mut out),
         Command::Plan(command) => command.run(&mut out),
         Command::Compile(command) => command.run(&mut out),

@@ -2,11 +2,12 @@
 
 use crate::support::Folder;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "inspect",
     "run",
     "verify",
     "eval",
+    "train",
     "quantize",
     "check",
     "ops",

@@ -29,4 +29,5 @@ mod shared;
 mod simulate;
 mod support;
 mod surroundings;
+mod train;
 mod verify;

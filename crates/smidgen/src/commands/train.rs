@@ -1,0 +1,355 @@
+//! `smidgen train`: from labelled samples to a float network.
+
+mod told;
+
+use super::Answer;
+use super::inspect::moved;
+use crate::console::options::{Shapes, size};
+use crate::console::output::Output;
+use crate::console::samples::Data;
+use crate::console::{Code, Failure, interrupt, progress};
+use clap::{Args, ValueEnum};
+use serde_json::json;
+use smidgen::data::picture::Normalisation;
+use smidgen::data::set::Part;
+use smidgen::data::{Dataset, Feeder, Normalise};
+use smidgen::evaluate::{EvaluateError, Protocol, Skipped};
+use smidgen::ir::visible_path;
+use smidgen::network::ReadOptions;
+use smidgen::train::held::Holding;
+use smidgen::train::{Architecture, Course, Epoch, Held, Options, Start, TrainingError};
+use smidgen::{Error, Evaluation, LowerOptions, Network, Runner, evaluate, files};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+/// Train a float classifier on a labelled set: a network of yours, or a published architecture
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  smidgen train --arch mobilenetv2-0.35 --data photos/ -o photos.tflite
+      photos/CLASS/*.jpg, or photos/train/CLASS/*.jpg and photos/test/CLASS/*.jpg, scaled to 96x96
+  smidgen train --arch resnet8 --data cifar10.tar.gz --epochs 60 --seed 7 -o cifar10.tflite
+      an archive's pictures, at 32x32
+  smidgen train pretrained.tflite --data photos/ --epochs 10 -o photos.tflite
+      from the weights of a float .tflite or .onnx file; its last layer is replaced where the data have other classes
+  smidgen train model.onnx --fresh --data features.npz -o model.tflite
+      from fresh weights, on the arrays x_train and y_train
+  smidgen train --arch resnet8 --data photos/ --checkpoint a.ckpt --resume a.ckpt -o a.tflite
+      goes on from where it was interrupted, once there is a checkpoint
+
+The recipe: stochastic gradient descent with Nesterov's momentum of 0.9, one cycle of the learning rate (linear to \
+--rate in a fifth of the time, then linear to nearly 0), weight decay of 3e-4 on weights alone, labels smoothed by \
+0.1. Pictures are shifted by up to an eighth of their sides, reflected at their borders, and mirrored, unless \
+--no-augment is given.
+
+What is written is a float network; `smidgen quantize` makes it one of integers. The same data, options and seed \
+give the same bytes, for any number of threads. Ctrl-C ends it after the step that is being taken; nothing is written \
+then but checkpoints.")]
+pub struct Train {
+    /// The network to begin with: a float TensorFlow Lite or ONNX file
+    #[arg(value_name = "MODEL", conflicts_with = "arch")]
+    model: Option<PathBuf>,
+    #[command(flatten)]
+    shapes: Shapes,
+    /// In place of MODEL: a published architecture with fresh weights, for the classes of the data
+    #[arg(long, value_enum, value_name = "NAME")]
+    arch: Option<ArchName>,
+    /// With --arch: rows and columns of its input [default: 32 for resnet8, 96 for mobilenetv2-0.35]
+    #[arg(long, value_name = "N", requires = "arch", value_parser = clap::value_parser!(u16).range(8..=1024))]
+    resolution: Option<u16>,
+    /// Begin with fresh weights in place of those of MODEL
+    #[arg(long, conflicts_with = "arch")]
+    fresh: bool,
+    /// The file to write
+    #[arg(short, long, value_name = "OUT.tflite")]
+    output: PathBuf,
+    #[command(flatten)]
+    data: Data,
+    /// How often each sample is seen
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    epochs: u32,
+    /// What fresh weights, the order of samples and their augmentation follow from
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Threads to train with [default: as many as there are cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// The greatest learning rate [default: 0.2 with --arch, 0.02 with MODEL]
+    #[arg(long, value_name = "R", value_parser = rate)]
+    rate: Option<f32>,
+    /// Samples of a step
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    batch: u32,
+    /// Show pictures as they are in every epoch
+    #[arg(long)]
+    no_augment: bool,
+    /// Write all that training goes on from to this file after each epoch
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Go on from a checkpoint of the same training, to the same bytes. Where --checkpoint names the same file and there is
+    /// none yet, training begins
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+    /// Bytes that decoded samples may take in memory, or with K or M for KiB or MiB
+    #[arg(long, value_name = "BYTES", default_value = "4096M", value_parser = size)]
+    memory: usize,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum ArchName {
+    /// MLPerf Tiny's residual network: 77,000 weights
+    #[value(name = "resnet8")]
+    ResNet8,
+    /// MobileNetV2 with 0.35 of its channels: 380,000 weights, and 1,280 more for each class
+    #[value(name = "mobilenetv2-0.35")]
+    MobileNetV2,
+}
+
+impl From<ArchName> for Architecture {
+    fn from(name: ArchName) -> Self {
+        match name {
+            ArchName::ResNet8 => Self::ResNet8,
+            ArchName::MobileNetV2 => Self::MobileNetV2W35,
+        }
+    }
+}
+
+/// A learning rate.
+fn rate(text: &str) -> Result<f32, String> {
+    let rate = text.parse().ok().filter(|rate: &f32| *rate > 0.0 && rate.is_finite());
+    rate.ok_or_else(|| "a number above 0, such as 0.05".to_owned())
+}
+
+/// The sets of a training: what is trained on, and what is held back, if the data have a part for it.
+struct Sets {
+    training: Dataset,
+    test: Option<Dataset>,
+}
+
+impl Sets {
+    /// The one whose accuracy counts.
+    fn judged(&self) -> &Dataset {
+        self.test.as_ref().unwrap_or(&self.training)
+    }
+
+    fn classes(&self) -> usize {
+        let of = |set: &Dataset| set.classes().len();
+        of(&self.training).max(self.test.as_ref().map_or(0, of))
+    }
+}
+
+impl Train {
+    pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
+        if self.output.extension().is_none_or(|extension| extension != "tflite") {
+            return Err(Failure::usage(
+                format!("`{}` does not end in .tflite", visible_path(&self.output)),
+                "TensorFlow Lite files are what can be written",
+            ));
+        }
+        for path in [Some(&self.output), self.checkpoint.as_ref()].into_iter().flatten() {
+            // Told now, and not after the training.
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir());
+            if let Some(folder) = folder {
+                let message = format!("there is no folder `{}`", visible_path(folder));
+                return Err(Failure::usage(message, "make it first"));
+            }
+        }
+        let sets = self.sets()?;
+        let start = self.start(sets.classes())?;
+        let range = self.feeder(&start)?.pixel_range().filter(|_| sets.training.holds_pixels());
+        let start = match range {
+            Some((low, high)) => start.scaled(high.max(-low)),
+            None => start,
+        };
+        let feeder = self.feeder(&start)?;
+        self.tell(out, &sets, &start, &feeder)?;
+        let stop = interrupt::stop_flag();
+        let Some((samples, test)) = self.held(out, &sets, &start, (&feeder, &stop))? else {
+            out.warn(format!("interrupted: `{}` was not written", visible_path(&self.output)));
+            return Ok(Answer::No(Code::Interrupted));
+        };
+        let options = Options {
+            epochs: self.epochs as usize,
+            batch: self.batch as usize,
+            rate: self.rate.unwrap_or(if self.arch.is_some() { 0.2 } else { 0.02 }),
+            seed: self.seed,
+            threads: self
+                .threads
+                .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from),
+            augment: !self.no_augment,
+        };
+        let mut course = Course::new(&start, &samples, test.as_ref(), options)?;
+        self.resume(out, &mut course)?;
+        let begun = course.epochs();
+        let (epochs, finished) = self.train(out, &mut course, &stop)?;
+        if !finished {
+            out.warn(self.interrupted(&course, (begun, epochs.last())));
+            if self.json {
+                out.json(&json!({ "epochs": told::described(&epochs), "interrupted": true }))?;
+            }
+            return Ok(Answer::No(Code::Interrupted));
+        }
+        let network = course.network()?;
+        let written = network.to_tflite()?;
+        // What cannot be read back must not replace what can.
+        Network::from_tflite(&written).map_err(|e| e.at(&self.output))?;
+        interrupt::write(&self.output, &written)?;
+        let result = self.judge(out, &network, sets.judged(), (&feeder, &stop))?;
+        if self.json {
+            out.json(&self.describe(&sets, &start, &epochs, (&course, &result), written.len()))?;
+        } else {
+            self.show(out, &sets, &result, written.len())?;
+            for line in moved(&network, &self.output.display().to_string()) {
+                out.wrapped(&format!("  {line}"), 4)?;
+            }
+        }
+        if sets.training.holds_pixels() {
+            told::normalised(&feeder).into_iter().for_each(|text| out.warn(text));
+        }
+        Ok(if result.stopped { Answer::No(Code::Interrupted) } else { Answer::Yes })
+    }
+
+    /// Lists the samples: those to train on, and the test part beside them.
+    fn sets(&self) -> Result<Sets, Failure> {
+        let training = self.data.open(Part::Training)?;
+        if training.classes().is_empty() {
+            return Err(Error::from(EvaluateError::Unlabelled).into());
+        }
+        let seen: BTreeSet<usize> = training.items().iter().filter_map(|item| item.class).collect();
+        if let (Some(&class), 1) = (seen.first(), seen.len()) {
+            let class = training.classes()[class].clone();
+            return Err(Error::from(TrainingError::OneClass { class }).into());
+        }
+        let test = match training.part() {
+            Some(_) => Some(Dataset::open(&self.data.data, &Part::Test).map_err(Error::from)?),
+            None => None,
+        };
+        let test = test.filter(|test| test.part() != training.part());
+        Ok(Sets { training, test })
+    }
+
+    fn start(&self, classes: usize) -> Result<Start, Failure> {
+        let path = match (self.arch.map(Architecture::from), &self.model) {
+            (Some(arch), _) => {
+                let resolution = self.resolution.map_or(arch.resolution(), usize::from);
+                return Ok(Start::of_architecture(arch, (resolution, classes), self.seed)?);
+            }
+            (None, Some(path)) => path,
+            (None, None) => return Err(Failure::usage("there is no network", "name a file, or take `--arch`")),
+        };
+        let options = ReadOptions { float_weights: true, ..self.shapes.options() };
+        let network = Network::open_with(path, &options)?;
+        Ok(Start::of_network(&network, classes, self.fresh, self.seed).map_err(|error| error.at(path))?)
+    }
+
+    /// Pixels become 0..1 where the weights are fresh and nothing else is asked for: nothing has to be guessed then.
+    fn feeder<'n>(&self, start: &'n Start) -> Result<Feeder<'n>, Failure> {
+        let fresh = self.arch.is_some() || self.fresh;
+        let normalise = match self.data.pixels.normalisation.get()? {
+            Normalise::Auto if fresh => Normalise::Fixed(Normalisation::Unit),
+            normalise => normalise,
+        };
+        Ok(Feeder::new(start.network.interface(), normalise, self.data.pixels.fit.into()))
+    }
+
+    /// Decodes all samples; `None` if that was interrupted.
+    fn held(
+        &self,
+        out: &mut Output,
+        sets: &Sets,
+        start: &Start,
+        (feeder, stop): (&Feeder, &AtomicBool),
+    ) -> Result<Option<(Held, Option<Held>)>, Failure> {
+        let all = sets.training.items().len() + sets.test.as_ref().map_or(0, |test| test.items().len());
+        let bar = progress::bar(out, "reading", all);
+        let read = |set: &Dataset, limit| {
+            let holding = Holding { feeder, scale: start.scale, strict: self.data.strict, limit };
+            Held::read(start.network.graph(), set, holding, (&|| bar.inc(1), stop))
+        };
+        let both = || -> Result<Option<(Held, Option<Held>)>, Error> {
+            let limit = self.memory as u64;
+            let Some(samples) = read(&sets.training, limit)? else { return Ok(None) };
+            let left = limit - samples.bytes().min(limit);
+            let Some(test) = sets.test.as_ref().map(|set| read(set, left)).transpose()? else {
+                return Ok(Some((samples, None)));
+            };
+            Ok(test.map(|test| (samples, Some(test))))
+        };
+        let held = both();
+        bar.finish_and_clear();
+        let held = held?;
+        if let Some((samples, test)) = &held {
+            for (held, set) in [(Some(samples), Some(&sets.training)), (test.as_ref(), sets.test.as_ref())] {
+                if let (Some(held), Some(set)) = (held, set) {
+                    let told = Skipped::told(&held.skipped, set.items().len() as u64);
+                    told.into_iter().for_each(|text| out.warn(text));
+                }
+            }
+        }
+        Ok(held)
+    }
+
+    /// Takes up a checkpoint, if there is one.
+    fn resume(&self, out: &mut Output, course: &mut Course) -> Result<(), Failure> {
+        let Some(path) = &self.resume else { return Ok(()) };
+        if !path.exists() && self.checkpoint.as_ref() == Some(path) {
+            return Ok(());
+        }
+        let bytes = files::read(path).map_err(Error::from)?;
+        course.restore(&bytes).map_err(|error| error.at(path))?;
+        if self.json {
+            return Ok(());
+        }
+        out.wrapped(&format!("from  {}: {} of {} epochs", visible_path(path), course.epochs(), self.epochs), 6)
+    }
+
+    /// Trains to the end; what the epochs came to, and whether it was not interrupted.
+    fn train(&self, out: &mut Output, course: &mut Course, stop: &AtomicBool) -> Result<(Vec<Epoch>, bool), Failure> {
+        let left = course.all_steps() - course.steps();
+        let bar = progress::bar(out, "training", left as usize);
+        let mut epochs = Vec::new();
+        while course.steps() < course.all_steps() {
+            let epoch = match course.epoch(&|| bar.inc(1), stop) {
+                Ok(Some(epoch)) => epoch,
+                Ok(None) => {
+                    bar.finish_and_clear();
+                    return Ok((epochs, false));
+                }
+                Err(error) => {
+                    bar.finish_and_clear();
+                    return Err(error.into());
+                }
+            };
+            if let Some(path) = &self.checkpoint {
+                interrupt::write(path, &course.checkpoint())?;
+            }
+            if !self.json {
+                bar.suspend(|| out.note(told::line(&epoch, self.epochs)))?;
+            }
+            epochs.push(epoch);
+        }
+        bar.finish_and_clear();
+        Ok((epochs, true))
+    }
+
+    /// Counts as `smidgen eval` does, with the network that was written.
+    fn judge(
+        &self,
+        out: &Output,
+        network: &Network,
+        set: &Dataset,
+        (feeder, stop): (&Feeder, &AtomicBool),
+    ) -> Result<Evaluation, Failure> {
+        let runner = Runner::new(network, &LowerOptions::default())?;
+        let indices = set.choose(usize::MAX, 0);
+        let bar = progress::bar(out, "evaluating", indices.len());
+        let protocol = Protocol { feeder, labels: None, strict: self.data.strict };
+        let result = evaluate(network.graph(), &runner, set, &indices, protocol, (&|| bar.inc(1), stop));
+        bar.finish_and_clear();
+        Ok(result?)
+    }
+}

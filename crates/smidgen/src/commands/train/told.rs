@@ -1,0 +1,158 @@
+//! What `smidgen train` prints.
+
+use super::{Sets, Train};
+use crate::console::Failure;
+use crate::console::format::{bytes, percent, real, thousands};
+use crate::console::output::{Output, STRONG};
+use serde_json::{Value, json};
+use smidgen::Evaluation;
+use smidgen::data::picture::Normalisation;
+use smidgen::data::{Dataset, Feeder};
+use smidgen::ir::{visible, visible_path};
+use smidgen::train::{Architecture, Course, Epoch, Start};
+
+impl Train {
+    /// Tells what is trained, on what.
+    pub(super) fn tell(&self, out: &mut Output, sets: &Sets, start: &Start, feeder: &Feeder) -> Result<(), Failure> {
+        if let Some(replaced) = &start.replaced {
+            let layer = visible(&replaced.layer);
+            let (before, after) = (replaced.before, replaced.after);
+            let text = format!(
+                "the last layer, `{layer}`, is a fresh one: it had {before} outputs, and the data have {after} classes"
+            );
+            if self.json { out.warn(text) } else { out.wrapped(&format!("note  {text}"), 6)? }
+        }
+        if self.json {
+            return Ok(());
+        }
+        let classes = thousands(sets.classes() as u64);
+        let of = |set: &Dataset, what: &str| {
+            let part = set.part().map_or_else(String::new, |part| format!(", part `{part}`"));
+            format!("{} {what}{part}", thousands(set.items().len() as u64))
+        };
+        let mut text = format!("data  {}: {classes} classes; ", visible_path(&self.data.data));
+        text += &of(&sets.training, "samples to train on");
+        if let Some(test) = &sets.test {
+            text += &format!("; {}", of(test, "to test"));
+        }
+        if let (Some(normalisation), true) = (feeder.normalisation(), sets.training.holds_pixels()) {
+            let (low, high) = normalisation.range();
+            text += &format!("; pixels normalised `{normalisation}` ({} to {})", real(low), real(high));
+        }
+        out.wrapped(&text, 6)?;
+        if sets.training.holds_pixels() && feeder.describe().is_some_and(|(_, guessed)| guessed) {
+            out.warn(
+                "what pixels become is a guess: give what the network was trained with (--normalise raw, unit, \
+                 symmetric, imagenet, caffe)",
+            );
+        }
+        let name = self.arch.map(Architecture::from).map(|arch| arch.name().to_owned());
+        let name =
+            name.or_else(|| self.model.as_deref().map(|path| visible_path(path).to_string())).unwrap_or_default();
+        let dims: Vec<String> = start.net.input_shape().iter().map(usize::to_string).collect();
+        let (parameters, macs) = (thousands(start.parameters.len() as u64), thousands(start.network.cost().macs));
+        out.wrapped(&format!("net   {name}: input {}, {parameters} parameters, {macs} MACs", dims.join("x")), 6)
+    }
+
+    /// What is told after Ctrl-C: where it stopped, and with which epoch a checkpoint goes on. `begun` epochs were there
+    /// before, `last` is the last one since.
+    pub(super) fn interrupted(&self, course: &Course, (begun, last): (usize, Option<&Epoch>)) -> String {
+        let output = visible_path(&self.output);
+        let steps = format!("step {} of {}", thousands(course.steps()), thousands(course.all_steps()));
+        let taken_up = (begun > 0 && self.checkpoint == self.resume).then_some(begun);
+        let go_on = match (&self.checkpoint, last.map(|epoch| epoch.number).or(taken_up)) {
+            (Some(path), Some(done)) => {
+                format!("; `--resume {}` goes on after epoch {done} of {}", visible_path(path), self.epochs)
+            }
+            _ => String::new(),
+        };
+        format!("interrupted after {steps}: `{output}` was not written{go_on}")
+    }
+
+    /// Tells what the written file is worth.
+    pub(super) fn show(&self, out: &mut Output, sets: &Sets, result: &Evaluation, size: usize) -> Result<(), Failure> {
+        let share = percent(result.top1, result.samples, 2);
+        let of = format!("{} of {}", thousands(result.top1), thousands(result.samples));
+        let which = match sets.test.as_ref().map(|test| test.part().unwrap_or("test")) {
+            Some(part) => format!("samples, part `{}`", visible(part)),
+            None => "samples that it was trained on".to_owned(),
+        };
+        out.line(format!("{STRONG}top-1 {share}{STRONG:#} ({of} {which})"))?;
+        if sets.test.is_none() {
+            out.note("the data have no part to test: how often it is right on others is not known")?;
+        }
+        out.note(format!("{}: {}", visible_path(&self.output), bytes(size)))
+    }
+
+    /// The same for programs.
+    pub(super) fn describe(
+        &self,
+        sets: &Sets,
+        start: &Start,
+        epochs: &[Epoch],
+        (course, result): (&Course, &Evaluation),
+        size: usize,
+    ) -> Value {
+        json!({
+            "output": self.output.display().to_string(),
+            "bytes": size,
+            "parameters": start.parameters.len(),
+            "macs": start.network.cost().macs,
+            "classes": sets.training.classes(),
+            "samples": sets.training.items().len(),
+            "part": sets.training.part(),
+            "replaced": start.replaced.as_ref().map(|replaced| json!({
+                "layer": replaced.layer,
+                "outputs_before": replaced.before,
+                "outputs": replaced.after,
+            })),
+            "steps": course.steps(),
+            "epochs": described(epochs),
+            "accuracy": result.accuracy(),
+            "accuracy_of": {
+                "samples": result.samples,
+                "part": sets.judged().part(),
+                "trained_on_them": sets.test.is_none(),
+            },
+            "interrupted": result.stopped,
+        })
+    }
+}
+
+/// Epochs for programs.
+pub(super) fn described(epochs: &[Epoch]) -> Vec<Value> {
+    let one = |epoch: &Epoch| {
+        json!({
+            "epoch": epoch.number,
+            "loss": epoch.loss,
+            "training_accuracy": epoch.accuracy,
+            "test_accuracy": epoch.tested,
+            "rate": epoch.rate,
+        })
+    };
+    epochs.iter().map(one).collect()
+}
+
+/// What an epoch came to, on one line.
+pub(super) fn line(epoch: &Epoch, epochs: u32) -> String {
+    let share = |part: f64| format!("{:>8}", percent((part * 1e4).round() as u64, 10_000, 2));
+    let digits = epochs.to_string().len();
+    let tested = epoch.tested.map_or_else(String::new, |tested| format!("  test {}", share(tested)));
+    format!(
+        "epoch {:>digits$} of {epochs}  loss {:.4}  training {}{tested}  rate {}",
+        epoch.number,
+        epoch.loss,
+        share(epoch.accuracy),
+        real((f64::from(epoch.rate) * 1e6).round() / 1e6)
+    )
+}
+
+/// What is told of pixels that have not become what other commands take them for.
+pub(super) fn normalised(feeder: &Feeder) -> Option<String> {
+    let normalisation = feeder.normalisation().filter(|&normalisation| normalisation != Normalisation::Unit)?;
+    let given = match Normalisation::KNOWN.contains(&normalisation) || normalisation == Normalisation::Bytes {
+        true => format!("`--normalise {normalisation}`"),
+        false => "the same --mean and --std".to_owned(),
+    };
+    Some(format!("the written file cannot say what its pixels became: give {given} to `eval`, `quantize` and `run`"))
+}

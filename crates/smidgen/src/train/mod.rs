@@ -1,0 +1,123 @@
+//! Training a classifier on the host: from a network, or an architecture, and a set of samples to a float network.
+//!
+//! - [`start`]: the network that training begins with.
+//! - [`held`]: samples in memory, and the batches taken from them.
+//! - [`augment`]: what a picture looks like from one epoch to the next.
+//! - [`course`]: the steps, epoch by epoch, and where they go on after an interruption.
+//!
+//! The invariant that matters: the same data, options and seed give the same network to the bit, for any number of
+//! threads.
+
+pub mod augment;
+pub mod course;
+pub mod held;
+pub mod start;
+
+pub use course::{Course, Epoch, Options};
+pub use held::Held;
+pub use smidgen_train::Architecture;
+pub use start::Start;
+
+use smidgen_ir::visible;
+
+/// Why a network cannot be trained on a set of samples.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+pub enum TrainingError {
+    /// There is nothing to tell apart.
+    #[error("the samples are of one class, `{}`", visible(class))]
+    OneClass {
+        /// Its name.
+        class: String,
+    },
+    /// A network of integers.
+    #[error("the network computes on integers: `{}` is {element}", visible(tensor))]
+    Quantised {
+        /// A tensor.
+        tensor: String,
+        /// Its element type.
+        element: &'static str,
+    },
+    /// Another number of classes, and a last layer that cannot be replaced.
+    #[error(
+        "the network has {outputs} outputs and the data have {classes} classes: its last layer, {layer}, cannot be \
+         replaced"
+    )]
+    Head {
+        /// Elements of the network's output.
+        outputs: usize,
+        /// Classes of the data.
+        classes: usize,
+        /// The last operator with weights, or the one that stands in the way.
+        layer: String,
+    },
+    /// More samples than are to be held in memory.
+    #[error("{samples} samples of {each} bytes take {bytes} bytes of memory, and {limit} are allowed")]
+    Memory {
+        /// How many.
+        samples: usize,
+        /// Bytes of one.
+        each: usize,
+        /// Bytes of all.
+        bytes: u64,
+        /// Bytes allowed.
+        limit: u64,
+    },
+    /// The loss is no longer a number.
+    #[error("training has diverged: at step {step} of {steps} (epoch {epoch}) the loss is not a number")]
+    Diverged {
+        /// The step, from 1 on.
+        step: u64,
+        /// Steps in all.
+        steps: u64,
+        /// The epoch, from 1 on.
+        epoch: usize,
+        /// The greatest learning rate.
+        rate: f32,
+    },
+    /// A checkpoint of another training.
+    #[error("the checkpoint is of another training: there {what} is {there}, here {here}")]
+    Checkpoint {
+        /// What differs.
+        what: String,
+        /// Its value in the checkpoint.
+        there: String,
+        /// Its value now.
+        here: String,
+    },
+    /// Bytes that are no checkpoint.
+    #[error("not a checkpoint of `smidgen train`")]
+    NoCheckpoint,
+}
+
+impl TrainingError {
+    pub(crate) fn help(&self) -> String {
+        match self {
+            Self::OneClass { .. } => "a classifier tells classes apart: pictures go into one folder for each".into(),
+            Self::Quantised { .. } => {
+                "training starts from floats: hand in the float network that it was made from, and quantise the result"
+                    .into()
+            }
+            Self::Head { .. } => {
+                "a FULLY_CONNECTED can be replaced that gives the output, or is followed by nothing but SOFTMAX \
+                 and changes of shape: change the network, or take `--arch`"
+                    .into()
+            }
+            Self::Memory { .. } => "train on fewer or smaller pictures, or allow more with `--memory`".into(),
+            Self::Diverged { rate, .. } => {
+                format!("take a smaller `--rate` than {rate}, a fifth of it, say; else look at `--normalise`")
+            }
+            Self::Checkpoint { .. } => "go on with the options and data that it was begun with".into(),
+            Self::NoCheckpoint => "what `--checkpoint FILE` has written can be taken up again".into(),
+        }
+    }
+
+    /// True if a file is to blame that is sound.
+    pub(crate) fn is_of_the_network(&self) -> bool {
+        matches!(self, Self::Head { .. })
+    }
+
+    /// True if a file is damaged.
+    pub(crate) fn is_of_the_checkpoint(&self) -> bool {
+        matches!(self, Self::NoCheckpoint)
+    }
+}

@@ -1,0 +1,286 @@
+//! The network that training begins with.
+
+use super::TrainingError;
+use crate::error::Error;
+use crate::network::Network;
+use smidgen_ir::{Activation, DataType, Graph, Op, Tensor, TensorId};
+use smidgen_train::{Architecture, Net, Random, Role};
+use std::ops::Range;
+
+/// A network that can be trained, and what its training begins with.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// What is trained.
+    pub net: Net,
+    /// Its parameters.
+    pub parameters: Vec<f32>,
+    /// The same as a network that takes samples.
+    pub network: Network,
+    /// The layer that was replaced since the data have another number of classes.
+    pub replaced: Option<Replaced>,
+    /// The first layers' weights are multiplied by this power of two while training, and pixels divided by it.
+    pub scale: f32,
+    /// The weights come from no file.
+    fresh: bool,
+}
+
+/// A last layer that gave way to a fresh one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Replaced {
+    /// What it writes.
+    pub layer: String,
+    /// Outputs that it had.
+    pub before: usize,
+    /// Outputs that it has now.
+    pub after: usize,
+}
+
+impl Start {
+    /// A published architecture with fresh weights.
+    ///
+    /// # Errors
+    /// If there are no pixels or no classes.
+    pub fn of_architecture(
+        architecture: Architecture,
+        (resolution, classes): (usize, usize),
+        seed: u64,
+    ) -> Result<Self, Error> {
+        let net = architecture.build(resolution, classes)?;
+        let parameters = net.initial_parameters(seed);
+        let network = Network::from_graph(net.to_graph(&parameters, &net.initial_state())?)?;
+        Ok(Self { net, parameters, network, replaced: None, scale: 1.0, fresh: true })
+    }
+
+    /// A network with the weights that it has, or with fresh ones. If it has another number of outputs than there are
+    /// classes, its last fully connected layer is replaced.
+    ///
+    /// # Errors
+    /// If it computes on integers, an operator has no gradient, or its last layer cannot be replaced.
+    pub fn of_network(network: &Network, classes: usize, fresh: bool, seed: u64) -> Result<Self, Error> {
+        let mut network = network.clone();
+        let quantised = |tensor: &&Tensor| matches!(tensor.dtype, DataType::Quantised(..));
+        if let Some(tensor) = network.graph().tensors.iter().find(quantised) {
+            let (tensor, element) = (tensor.name.clone(), tensor.element().name());
+            return Err(TrainingError::Quantised { tensor, element }.into());
+        }
+        network.clean_up()?;
+        let (mut net, mut parameters) = Net::from_graph(network.graph())?;
+        let mut graph = network.graph().clone();
+        let replaced = replace_head(&mut graph, classes, seed)?;
+        if replaced.is_some() {
+            network = network.with_graph(graph)?;
+            // What only the old layer read.
+            network.clean_up()?;
+            (net, parameters) = Net::from_graph(network.graph())?;
+        }
+        if fresh {
+            parameters = fresh_parameters(&net, seed);
+        }
+        Ok(Self { net, parameters, network, replaced, scale: 1.0, fresh })
+    }
+
+    /// Prepares for pixels up to this number, as 255 is: weights that read them would be pushed about by gradients as many
+    /// times too large, in steps that have as many times too much effect. Fresh weights are left as they are, which suits
+    /// the smaller pixels. Nothing is done where something else than a layer with weights reads the input.
+    #[must_use]
+    pub fn scaled(mut self, greatest: f64) -> Self {
+        let mut scale = 1.0;
+        while f64::from(2.0 * scale) <= greatest && scale < 65_536.0 {
+            scale *= 2.0;
+        }
+        if let Some(ranges) = self.first_weights() {
+            let factor = if self.fresh { 1.0 } else { scale };
+            ranges.into_iter().flatten().for_each(|i| self.parameters[i] *= factor);
+            self.scale = scale;
+        }
+        self
+    }
+
+    /// Parameters as the network has them, of those that are trained. This is exact, the scale being a power of two.
+    pub(crate) fn unscaled(&self, parameters: &[f32]) -> Vec<f32> {
+        let mut parameters = parameters.to_vec();
+        let ranges = self.first_weights().unwrap_or_default();
+        ranges.into_iter().flatten().for_each(|i| parameters[i] /= self.scale);
+        parameters
+    }
+
+    /// Where the weights of the layers lie that read the input, if nothing else reads it.
+    fn first_weights(&self) -> Option<Vec<Range<usize>>> {
+        let graph = self.network.graph();
+        let input = graph.inputs.first()?;
+        let mut found = Vec::new();
+        for operator in graph.operators.iter().filter(|operator| operator.inputs.contains(input)) {
+            let weighted =
+                matches!(operator.op, Op::Conv2d(_) | Op::DepthwiseConv2d { .. } | Op::FullyConnected { .. });
+            let name = format!("{}.weight", graph.tensor(operator.outputs[0]).name);
+            let named: Vec<_> = self.net.parameters().iter().filter(|parameter| parameter.name == name).collect();
+            let &[parameter] = named.as_slice() else { return None };
+            // What several layers share is scaled for none.
+            let readers = graph.operators.iter().filter(|other| other.inputs.get(1) == operator.inputs.get(1)).count();
+            if !weighted || readers != 1 {
+                return None;
+            }
+            found.push(parameter.range());
+        }
+        Some(found)
+    }
+}
+
+/// Parameters for a network without normalisation: weights uniform in `+-sqrt(6 / fan in)`, which keeps the variance
+/// through layers with rectifiers (He et al. 2015, "Delving deep into rectifiers", section 2.2), biases 0, slopes 1/4.
+fn fresh_parameters(net: &Net, seed: u64) -> Vec<f32> {
+    let mut random = Random::new(seed);
+    let mut parameters = net.initial_parameters(seed);
+    for parameter in net.parameters() {
+        let elements = &mut parameters[parameter.range()];
+        match parameter.role {
+            Role::Weight => {
+                let bound = (6.0 / parameter.fan_in.max(1) as f32).sqrt();
+                elements.iter_mut().for_each(|weight| *weight = random.uniform(-bound, bound));
+            }
+            Role::Bias => elements.fill(0.0),
+            Role::Scale | Role::Shift | Role::Slope => {}
+        }
+    }
+    parameters
+}
+
+/// Puts a fresh layer in the place of the last one, if there are not as many outputs as classes.
+fn replace_head(graph: &mut Graph, classes: usize, seed: u64) -> Result<Option<Replaced>, TrainingError> {
+    let &[output] = graph.outputs.as_slice() else { return Ok(None) };
+    let outputs = graph.tensor(output).shape.elements();
+    if outputs == classes {
+        return Ok(None);
+    }
+    let (producers, consumers) = (graph.producers(), graph.consumers());
+    let mut chain = vec![output];
+    loop {
+        let last = chain[chain.len() - 1];
+        let Some(id) = producers[last.index()] else {
+            return Err(TrainingError::Head { outputs, classes, layer: "an input".into() });
+        };
+        let operator = &graph.operators[id.index()];
+        let refused = || {
+            let layer = format!("{}, which writes `{}`", operator.op.name(), graph.tensor(last).name);
+            TrainingError::Head { outputs, classes, layer }
+        };
+        // What somebody else reads has to keep its shape.
+        let alone = consumers[last.index()].len() == usize::from(last != output);
+        match operator.op {
+            _ if !alone => return Err(refused()),
+            Op::Softmax { .. } | Op::Reshape { .. } => chain.push(operator.inputs[0]),
+            Op::FullyConnected { .. } => {
+                // One row: the last dimension is all that there is.
+                if graph.tensor(last).shape.dims().last() != Some(&outputs) {
+                    return Err(refused());
+                }
+                break;
+            }
+            _ => return Err(refused()),
+        }
+    }
+    let layer = chain[chain.len() - 1];
+    for &id in &chain {
+        if let Some(op) = producers[id.index()].map(|op| op.index()) {
+            resize(graph, id, op, outputs, classes);
+        }
+    }
+    if let Some(op) = producers[layer.index()] {
+        fresh_layer(graph, op.index(), classes, seed);
+    }
+    Ok(Some(Replaced { layer: graph.tensor(layer).name.clone(), before: outputs, after: classes }))
+}
+
+/// Gives a tensor as many elements as there are classes, where its shape has the old number.
+fn resize(graph: &mut Graph, id: TensorId, op: usize, before: usize, after: usize) {
+    let mut dims = graph.tensor(id).shape.dims().to_vec();
+    if let Some(size) = dims.iter_mut().rev().find(|size| **size == before) {
+        *size = after;
+    }
+    if let Op::Reshape { shape, .. } = &mut graph.operators[op].op {
+        shape.clone_from(&dims);
+    }
+    graph.tensors[id.index()].shape = dims.into();
+}
+
+/// New weights, uniform in `+-1 / sqrt(fan in)`, and a bias of zeros for a fully connected layer, and no activation.
+fn fresh_layer(graph: &mut Graph, op: usize, classes: usize, seed: u64) {
+    let operator = &graph.operators[op];
+    let (input, weights) = (operator.inputs[0], operator.inputs[1]);
+    let fan_in = graph.tensor(weights).shape.dims().last().copied().unwrap_or(1);
+    let bias = operator.inputs.get(2).map(|&bias| graph.tensor(bias).name.clone());
+    let bound = 1.0 / (fan_in.max(1) as f32).sqrt();
+    let mut random = Random::new(seed);
+    let values: Vec<u8> = (0..classes * fan_in).flat_map(|_| random.uniform(-bound, bound).to_le_bytes()).collect();
+    let name = graph.tensor(weights).name.clone();
+    let bias = bias.unwrap_or_else(|| format!("{name}.bias"));
+    let weights = graph.add_tensor(Tensor::constant(name, vec![classes, fan_in], DataType::FLOAT32, values));
+    let bias = graph.add_tensor(Tensor::constant(bias, vec![classes], DataType::FLOAT32, vec![0; 4 * classes]));
+    let operator = &mut graph.operators[op];
+    operator.inputs = vec![input, weights, bias];
+    if let Op::FullyConnected { activation, .. } = &mut operator.op {
+        *activation = Activation::None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+graph "classifier"
+inputs(%0)
+outputs(%5)
+
+%0 "features" : f32[1x4]
+%1 "weights" : f32[3x4] = splat 0.5
+%2 "scores" : f32[1x3] = FULLY_CONNECTED(%0, %1)
+%3 "shaped" : f32[1x1x3] = RESHAPE(%2) shape=[1, 1, 3]
+%4 "likely" : f32[1x1x3] = SOFTMAX(%3) beta=1.0
+%5 "classes" : f32[3] = RESHAPE(%4) shape=[3]
+"#;
+
+    #[test]
+    fn a_last_layer_behind_softmax_and_shapes_is_replaced() {
+        let network = Network::from_text(TEXT).unwrap();
+        let kept = Start::of_network(&network, 3, false, 1).unwrap();
+        assert!(kept.replaced.is_none() && kept.parameters.iter().all(|&p| p == 0.5));
+        let start = Start::of_network(&network, 5, false, 1).unwrap();
+        assert_eq!(start.replaced, Some(Replaced { layer: "scores".into(), before: 3, after: 5 }));
+        assert_eq!((start.net.output_len(), start.parameters.len()), (5, 5 * 4 + 5));
+        let dims: Vec<&[usize]> =
+            start.network.graph().outputs.iter().map(|&id| start.network.graph().tensor(id).shape.dims()).collect();
+        assert_eq!(dims, [&[5]]);
+        assert!(start.parameters.iter().all(|p| p.abs() <= 0.5) && start.parameters.iter().any(|&p| p != 0.5));
+    }
+
+    #[test]
+    fn the_first_weights_are_scaled_and_back() {
+        let network = Network::from_text(TEXT).unwrap();
+        let start = Start::of_network(&network, 3, false, 1).unwrap();
+        let before = start.parameters.clone();
+        let start = start.scaled(255.0);
+        assert_eq!(start.scale, 128.0);
+        assert!(start.parameters.iter().all(|&p| p == 64.0), "{:?}", start.parameters);
+        assert_eq!(start.unscaled(&start.parameters), before);
+        let fresh = Start::of_network(&network, 3, true, 1).unwrap();
+        let scaled = fresh.clone().scaled(255.0);
+        assert_eq!(scaled.parameters, fresh.parameters);
+        assert!(scaled.unscaled(&scaled.parameters).iter().zip(&fresh.parameters).all(|(a, b)| a * 128.0 == *b));
+        let text = TEXT.replace(
+            "\"scores\" : f32[1x3] = FULLY_CONNECTED(%0, %1)",
+            "\"scores\" : f32[1x3] = FULLY_CONNECTED(%6, %1)",
+        );
+        let text = text.replace("%2 \"scores\"", "%6 \"root\" : f32[1x4] = SQRT(%0)\n%2 \"scores\"");
+        let start = Start::of_network(&Network::from_text(&text).unwrap(), 3, false, 1).unwrap().scaled(255.0);
+        assert_eq!((start.scale, start.parameters), (1.0, before));
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_named() {
+        let text = TEXT.replace("SOFTMAX(%3) beta=1.0", "LOGISTIC(%3)");
+        let network = Network::from_text(&text).unwrap();
+        let error = Start::of_network(&network, 5, false, 1).unwrap_err().to_string();
+        assert!(error.contains("3 outputs") && error.contains("5 classes") && error.contains("LOGISTIC"), "{error}");
+    }
+}

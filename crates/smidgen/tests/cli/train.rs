@@ -1,0 +1,230 @@
+//! `smidgen train`: what is learnt of pictures of shapes and of rows of numbers, and what is refused.
+
+use crate::support::{FLOAT, Finished, Folder, TINY};
+use smidgen::Network;
+use smidgen::data::{Array, Dtype};
+use std::fs;
+
+const SHAPES: [&str; 3] = ["cross", "disc", "frame"];
+
+/// Numbers that repeat: a linear congruential generator.
+struct Noise(u64);
+
+impl Noise {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+}
+
+/// Whether a pixel at this distance from the middle is part of the shape.
+fn inside(shape: &str, x: i64, y: i64, size: i64) -> bool {
+    match shape {
+        "cross" => x.abs().min(y.abs()) <= 1 && x.abs().max(y.abs()) <= size,
+        "disc" => x * x + y * y <= size * size,
+        _ => (size - 1..=size).contains(&x.abs().max(y.abs())),
+    }
+}
+
+/// Pictures of shapes on noise, of any place, size and colour: `set/PART/SHAPE/NUMBER.png`.
+fn shapes(folder: &Folder, shapes: &[&str], parts: &[(&str, u64)]) {
+    for (shape, (part, count)) in shapes.iter().flat_map(|shape| parts.iter().map(move |part| (shape, part))) {
+        let path = folder.path("set").join(part).join(shape);
+        fs::create_dir_all(&path).unwrap();
+        let mut noise = Noise(shape.len() as u64 * 1000 + count);
+        for number in 0..*count {
+            let mut between = |low: i64, high: i64| low + noise.below((high - low) as u64) as i64;
+            let (cx, cy, size) = (between(9, 15), between(9, 15), between(5, 9));
+            let colour: [i64; 3] = std::array::from_fn(|_| between(120, 220));
+            let picture = image::RgbImage::from_fn(24, 24, |x, y| {
+                let level = if inside(shape, i64::from(x) - cx, i64::from(y) - cy, size) { 1 } else { 0 };
+                image::Rgb(colour.map(|c| (level * c + between(0, 90)).min(255) as u8))
+            });
+            picture.save(path.join(format!("{number:03}.png"))).unwrap();
+        }
+    }
+}
+
+fn train(folder: &Folder, more: &[&str]) -> Finished {
+    let arguments = ["train", "--data", "set", "--batch", "32", "--seed", "1"];
+    folder.smidgen(&[&arguments, more].concat())
+}
+
+const RESNET: [&str; 4] = ["--arch", "resnet8", "--resolution", "16"];
+
+#[test]
+fn shapes_are_learnt_and_the_file_is_worth_what_is_printed() {
+    let folder = Folder::new();
+    shapes(&folder, &SHAPES, &[("train", 60), ("test", 20)]);
+    let with = |threads, output| [&RESNET[..], &["--epochs", "10", "--threads", threads, "-o", output]].concat();
+    let json = train(&folder, &[&with("1", "one.tflite")[..], &["--json"]].concat()).expect(0).json();
+    let accuracy = json["accuracy"].as_f64().unwrap();
+    assert!(accuracy > 0.85, "{json:#}");
+    assert_eq!((json["steps"].as_u64(), json["accuracy_of"]["part"].as_str()), (Some(60), Some("test")));
+    let epochs = json["epochs"].as_array().unwrap();
+    let of = |epoch: usize, what: &str| epochs[epoch][what].as_f64().unwrap();
+    assert!(of(9, "loss") < 0.8 * of(0, "loss") && of(9, "rate") < of(1, "rate"), "{json:#}");
+    assert!((of(9, "test_accuracy") - accuracy).abs() < 0.04, "{json:#}");
+
+    let told = train(&folder, &with("2", "two.tflite")).expect(0);
+    let bytes = |name: &str| fs::read(folder.path(name)).unwrap();
+    assert_eq!(bytes("one.tflite"), bytes("two.tflite"), "of one thread and of two");
+    assert!(told.stdout.contains("epoch 10 of 10  loss ") && told.stdout.contains("top-1 "), "{}", told.stdout);
+    assert_eq!(told.stderr, "");
+
+    let eval = |name: &str| {
+        let json = folder.smidgen(&["eval", name, "--data", "set", "--json"]).expect(0).json();
+        json["top1"].as_f64().unwrap()
+    };
+    assert_eq!(eval("one.tflite"), accuracy);
+    folder.smidgen(&["quantize", "one.tflite", "-o", "int8.tflite", "--data", "set"]).expect(0);
+    assert!(eval("int8.tflite") > accuracy - 0.07, "{}", eval("int8.tflite"));
+    // Normalisation has gone into the weights.
+    let graph = Network::open(folder.path("one.tflite")).unwrap().graph().clone();
+    let names: Vec<&str> = graph.operators.iter().map(|operator| operator.op.name()).collect();
+    let count = |name: &str| names.iter().filter(|&&n| n == name).count();
+    assert_eq!((count("CONV_2D"), count("ADD"), count("MUL")), (9, 3, 0), "{names:?}");
+
+    // The same weights, for two of the classes.
+    fs::remove_dir_all(folder.path("set")).unwrap();
+    shapes(&folder, &["disc", "frame"], &[("", 30)]);
+    let tuned = train(&folder, &["one.tflite", "--epochs", "3", "--normalise", "unit", "-o", "tuned.tflite"]).expect(0);
+    assert!(tuned.stdout.contains("the last layer, `classifier`, is a fresh one"), "{}", tuned.stdout);
+    assert!(tuned.stdout.contains("it had 3 outputs") && tuned.stdout.contains("have 2 classes"), "{}", tuned.stdout);
+    assert!(tuned.stdout.contains("no part to test"), "{}", tuned.stdout);
+    assert!(eval("tuned.tflite") > 0.8, "{}", eval("tuned.tflite"));
+}
+
+#[cfg(unix)]
+#[test]
+fn after_an_interruption_training_goes_on_to_the_same_bytes() {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    use std::process::Stdio;
+    use std::time::Duration;
+
+    let folder = Folder::new();
+    shapes(&folder, &SHAPES, &[("", 24)]);
+    let arguments = |more: &[&'static str]| {
+        let fixed = ["train", "--data", "set", "--epochs", "12", "--batch", "32", "--seed", "1"];
+        [&fixed, &RESNET[..], more].concat()
+    };
+    folder.smidgen(&arguments(&["-o", "whole.tflite"])).expect(0);
+
+    let halves = arguments(&["-o", "halves.tflite", "--checkpoint", "half.ckpt", "--resume", "half.ckpt"]);
+    let mut command = folder.command(&halves);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while !folder.path("half.ckpt").exists() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    assert!(stderr.contains("`halves.tflite` was not written; `--resume half.ckpt` goes on after epoch"), "{stderr}");
+    assert_eq!(folder.files(), ["half.ckpt", "set", "whole.tflite"]);
+
+    let other = [&halves[..], &["--rate", "0.1"]].concat();
+    let refused = folder.smidgen(&other).expect(2);
+    assert!(refused.stderr.contains("there the rate is 0.2, here 0.1"), "{}", refused.stderr);
+    let gone_on = folder.smidgen(&halves).expect(0);
+    assert!(gone_on.stdout.contains("half.ckpt: ") && !gone_on.stdout.contains("epoch  1 of 12"), "{}", gone_on.stdout);
+    let bytes = |name: &str| fs::read(folder.path(name)).unwrap();
+    assert_eq!(bytes("whole.tflite"), bytes("halves.tflite"));
+
+    let whole = bytes("half.ckpt");
+    folder.write("half.ckpt", &whole[..whole.len() - 9]);
+    assert!(folder.smidgen(&halves).expect(4).stderr.contains("damaged or cut short"));
+    folder.write("half.ckpt", "something else");
+    assert!(folder.smidgen(&halves).expect(4).stderr.contains("not a checkpoint"));
+}
+
+/// Rows of four numbers, of which the class `c` has the greatest third, and as many as `counts` says.
+fn rows(folder: &Folder, counts: [usize; 3]) {
+    let labels: Vec<u8> = counts.iter().enumerate().flat_map(|(class, &n)| vec![class as u8; n]).collect();
+    let mut noise = Noise(3);
+    let row = |&class: &u8| -> [f32; 4] {
+        std::array::from_fn(|i| noise.below(100) as f32 / 100.0 + if i == usize::from(class) { 1.0 } else { 0.0 })
+    };
+    let values: Vec<f32> = labels.iter().flat_map(row).collect();
+    let n = labels.len();
+    folder.npz("set.npz", &[("x", Array::from_f32(&[n, 4], &values)), ("y", Array::new(Dtype::Uint8, &[n], labels))]);
+}
+
+#[test]
+fn rows_of_numbers_are_learnt_from_fresh_weights() {
+    let folder = Folder::new();
+    rows(&folder, [40, 40, 40]);
+    folder.write("float.ir", FLOAT);
+    let arguments = ["train", "float.ir", "--fresh", "--data", "set.npz", "--rate", "0.2", "--batch", "20"];
+    let json = folder.smidgen(&[&arguments[..], &["-o", "out.tflite", "--json"]].concat()).expect(0).json();
+    assert!(json["accuracy"].as_f64().unwrap() > 0.95, "{json:#}");
+    assert_eq!(json["accuracy_of"]["trained_on_them"], true);
+    let eval = folder.smidgen(&["eval", "out.tflite", "--data", "set.npz", "--json"]).expect(0).json();
+    assert_eq!(eval["top1"], json["accuracy"]);
+    // Kept weights are where training begins.
+    let one = folder.smidgen(
+        &[&arguments[..2], &["--data", "set.npz", "--epochs", "1", "--rate", "1e-9", "-o", "kept.tflite"]].concat(),
+    );
+    one.expect(0);
+    let first = |name: &str| {
+        let network = Network::open(folder.path(name)).unwrap();
+        let weights = network.graph().operators[0].inputs[1];
+        network.graph().tensor(weights).floats().unwrap()
+    };
+    let off = first("kept.tflite").iter().zip(first("float.ir")).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(off < 1e-6 && first("out.tflite") != first("float.ir"), "{off}");
+}
+
+#[test]
+fn what_cannot_be_trained_is_told_and_nothing_is_written() {
+    let folder = Folder::new();
+    shapes(&folder, &SHAPES, &[("", 4)]);
+    rows(&folder, [4, 4, 4]);
+    folder.write("tiny.ir", TINY).write("float.ir", FLOAT);
+    folder.write(
+        "argmax.ir",
+        "graph \"argmax\"\ninputs(%0)\noutputs(%1)\n\n%0 \"rows\" : f32[1x3x4]\n\
+         %1 \"best\" : i32[1x3] = ARG_MAX(%0) axis=2\n",
+    );
+    let last = FLOAT.replace("outputs(%3)", "outputs(%4)") + "%4 \"shares\" : f32[1x3] = LOGISTIC(%3)\n";
+    folder.write("logistic.ir", last);
+    // Of the part to train on, one class; and pictures without any.
+    for path in ["one/train/only", "one/test/other", "none"] {
+        fs::create_dir_all(folder.path(path)).unwrap();
+        image::RgbImage::new(8, 8).save(folder.path(path).join("0.png")).unwrap();
+    }
+    folder.npz(
+        "two.npz",
+        &[("x", Array::from_f32(&[4, 4], &[0.5; 16])), ("y", Array::new(Dtype::Uint8, &[4], vec![0, 1, 0, 1]))],
+    );
+    let before = folder.files();
+    let resnet = ["--arch", "resnet8", "--resolution", "16", "--epochs", "3"];
+    let cases: [(&[&str], i32, &[&str]); 12] = [
+        (&["--data", "none"], 2, &["no labels", "one folder for each class"]),
+        (&["--data", "one"], 2, &["of one class, `only`"]),
+        (&["--data", "nowhere"], 2, &["nowhere"]),
+        (&["--data", "set", "-o", "out.bin"], 2, &["does not end in .tflite"]),
+        (&["--data", "set", "-o", "no/where.tflite"], 2, &["there is no folder `no`"]),
+        (&["--data", "set", "--rate", "1e30"], 2, &["diverged", "at step ", "smaller `--rate`"]),
+        (&["--data", "set", "--memory", "2K"], 2, &["12 samples of 768 bytes take 9216 bytes", "2048 are allowed"]),
+        (&["--data", "set", "--rate", "0"], 2, &["--rate"]),
+        (&["tiny.ir", "--data", "set"], 2, &["computes on integers", "the float network that it was made from"]),
+        (&["argmax.ir", "--data", "set.npz"], 3, &["ARG_MAX, which writes `best`", "no gradient"]),
+        (&["logistic.ir", "--data", "two.npz"], 3, &["3 outputs", "2 classes", "LOGISTIC, which writes `shares`"]),
+        (&["float.ir", "--data", "set"], 2, &["picture"]),
+    ];
+    for (arguments, code, texts) in cases {
+        let network: &[&str] = if arguments[0].ends_with(".ir") { &[] } else { &resnet };
+        let output: &[&str] = if arguments.contains(&"-o") { &[] } else { &["-o", "out.tflite"] };
+        let finished = folder.smidgen(&[&["train"], network, arguments, output].concat()).expect(code);
+        let words = finished.stderr.split(|c: char| c.is_whitespace() || c == '│').filter(|word| !word.is_empty());
+        let told = words.collect::<Vec<_>>().join(" ");
+        for text in texts {
+            assert!(told.contains(text), "{arguments:?} without {text:?}: {}", finished.stderr);
+        }
+        assert_eq!(folder.files(), before, "{arguments:?}");
+    }
+    let nothing = folder.smidgen(&["train", "--data", "set", "-o", "out.tflite"]).expect(2);
+    assert!(nothing.stderr.contains("there is no network") && nothing.stderr.contains("--arch"), "{}", nothing.stderr);
+}
