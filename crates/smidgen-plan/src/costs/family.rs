@@ -116,7 +116,7 @@ families! {
     /// RESIZE_BILINEAR on int8.
     Resize = "resize" ["run", "row", "pixel", "element"];
     /// ADD, SUB, MUL, MINIMUM, MAXIMUM and PRELU on int8 in their simple form.
-    Binary = "binary" ["run", "pixel", "element"];
+    Binary = "binary" ["run", "pixel", "element", "sum", "product"];
     /// CONV_2D on int8 with weights that do not fit the blocks of [`Family::Conv2d`].
     Conv2dFast = "conv2d fast"
         ["run", "row", "pixel", "pixel x tap row", "patch element", "output", "single output", "multiplication"];
@@ -175,6 +175,18 @@ families! {
     Conv2dHybrid = "conv2d hybrid"
         ["run", "row", "pixel", "output", "output x tap row", "output x tap", "multiplication"];
 }
+
+/// Features that no measured network has, of families that were measured: their rates are guesses.
+pub const GUESSED: [(Family, usize); 8] = [
+    (Family::Sum, 5),
+    (Family::Sum, 6),
+    (Family::Product, 5),
+    (Family::Product, 6),
+    (Family::Product, 7),
+    (Family::Binary, 3),
+    (Family::Binary, 4),
+    (Family::DepthwiseI16, 9),
+];
 
 impl Family {
     /// The family of this name.

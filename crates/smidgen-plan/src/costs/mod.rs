@@ -24,13 +24,13 @@ pub use code::{
     CODE_FEATURES, CodeCounts, CodeMeasurement, CodeRates, code_bytes, code_counts, code_errors, code_features,
     fit_code, read_code, write_code_bytes, write_code_counts,
 };
-pub use family::{Family, MOST_FEATURES};
+pub use family::{Family, GUESSED, MOST_FEATURES};
 pub use fit::{Errors, errors, fit, held_out};
 pub use measured::{Measurement, read, write_instructions, write_steps};
 pub use rates::{ARMV6M, ARMV7EM, ARMV7M, ARMV8M, CORTEX_M55, RV32IMC};
 pub use work::{Counts, Work, work};
 
-use crate::{Lowered, Run};
+use crate::{Extent, Lowered, Region, Run};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -68,11 +68,18 @@ impl Costs {
         code_bytes(&self.code, &code_counts(lowered, pushed)) as usize
     }
 
-    /// The names of those kernels' families among a network's steps that were not measured on these cores: their rates
-    /// are guesses.
+    /// The names of those kernels' families among a network's steps that were not measured on these cores, or not with what the
+    /// steps do: their rates are guesses.
     pub fn unfitted(&self, lowered: &Lowered) -> Vec<&'static str> {
-        let families = lowered.steps.iter().map(work::family);
-        let guessed: BTreeSet<Family> = families.filter(|&family| self.steps[family as usize] == 0).collect();
+        let all = lowered.steps.iter().map(|step| {
+            let extent = step.outputs.first().map_or(Extent { rows: 0, cols: 0, depth: 0 }, |target| target.extent);
+            work(step, Region { y0: 0, y1: extent.rows, x0: 0, x1: extent.cols })
+        });
+        let is_guessed = |work: &Work| {
+            let features = GUESSED.iter().filter(|guess| guess.0 == work.family);
+            self.steps[work.family as usize] == 0 || features.into_iter().any(|guess| work.counts[guess.1] > 0)
+        };
+        let guessed: BTreeSet<Family> = all.filter(is_guessed).map(|work| work.family).collect();
         guessed.into_iter().map(Family::name).collect()
     }
 

@@ -22,7 +22,12 @@ fn rates_are_those_that_fit_the_measurements_and_a_step_is_less_than_5_per_cent_
             let steps = measured.iter().filter(|step| step.work.family == family).count();
             assert_eq!(usize::from(costs.steps[family as usize]), steps, "{}: {}", costs.name, family.name());
             if steps > 0 {
-                let [found, fitted] = [costs.rates, fitted].map(|rates| rates[family as usize]);
+                let [mut found, mut fitted] = [costs.rates, fitted].map(|rates| rates[family as usize]);
+                for feature in (0..family.features().len()).filter(|&i| GUESSED.contains(&(family, i))) {
+                    let seen = measured.iter().any(|step| step.work.family == family && step.work.counts[feature] > 0);
+                    assert!(!seen, "{}: {} is measured", family.name(), family.features()[feature]);
+                    (found[feature], fitted[feature]) = (0, 0);
+                }
                 assert_eq!(found, fitted, "{}: {}; `cargo xtask fit-costs`", costs.name, family.name());
             }
         }

@@ -6,6 +6,7 @@ use crate::kernel::{AxisIndex, Elementwise, Kernel, Movement, Reduction};
 use crate::{Extent, Operand, Step};
 use smidgen_ir::{ElementType, PoolKind};
 use smidgen_kernels::Region;
+use smidgen_kernels::int8::Binary;
 use smidgen_kernels::int8::device::Width;
 use smidgen_kernels::movement::Axis;
 
@@ -193,8 +194,15 @@ fn elementwise(how: &Elementwise, size: &Size) -> Work {
         Elementwise::Dequantise { .. } => mapped(F::Dequantise),
         Elementwise::SumI16 { .. } => mapped(F::SumI16),
         Elementwise::SoftmaxI8 => by_pixel(F::Softmax),
-        Elementwise::SumI8 { .. } | Elementwise::BinaryI8 { .. } | Elementwise::BroadcastI8 { .. } => {
-            by_pixel(F::Binary)
+        Elementwise::SumI8 { .. } => Work::new(F::Binary, [1, size.pixels(), 0, size.elements(), 0]),
+        Elementwise::BinaryI8 { function, .. } | Elementwise::BroadcastI8 { function, .. } => {
+            let all = size.elements();
+            let [chosen, sum, product] = match function {
+                Binary::Minimum | Binary::Maximum => [all, 0, 0],
+                Binary::Sum(_) => [0, all, 0],
+                Binary::Product(_) | Binary::Prelu(_) => [0, 0, all],
+            };
+            Work::new(F::Binary, [1, size.pixels(), chosen, sum, product])
         }
         Elementwise::BinaryI16 { .. }
         | Elementwise::BroadcastI16 { .. }

@@ -1,12 +1,14 @@
 //! Rates as source code.
 
-use smidgen::plan::costs::{self, CodeMeasurement, CodeRates, Costs, Family, MOST_FEATURES, Measurement, Rates};
+use smidgen::plan::costs::{
+    self, CodeMeasurement, CodeRates, Costs, Family, GUESSED, MOST_FEATURES, Measurement, Rates,
+};
 use std::fmt::Write;
 
 /// Columns of a comment.
 const WIDTH: usize = 100;
 
-/// The file with the costs of one kind of core. A family that was not measured keeps its rates.
+/// The file with the costs of one kind of core. A family, or a feature, that was not measured keeps its rates.
 pub fn text(
     costs: &Costs,
     measured: &[Measurement],
@@ -40,7 +42,8 @@ pub fn text(
         let features = family.features();
         let said = if measured > 0 { "" } else { " (not measured)" };
         text.push_str(&comment(&format!("{}{said}: {}.", family.name(), features.join("; "))));
-        let all: Vec<String> = rates[..MOST_FEATURES].iter().map(|&rate| number(rate)).collect();
+        let rate = |(i, &rate)| if GUESSED.contains(&(family, i)) { costs.rates[family as usize][i] } else { rate };
+        let all: Vec<String> = rates[..MOST_FEATURES].iter().enumerate().map(|one| number(rate(one))).collect();
         let _ = writeln!(text, "        [{}],", all.join(", "));
     }
     text.push_str("    ],\n");

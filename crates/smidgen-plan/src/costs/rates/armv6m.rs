@@ -47,9 +47,9 @@ pub static ARMV6M: Costs = Costs {
         // softmax: run; pixel; channel.
         [9_379, 66_645, 13_823, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // sum: run; row; span; quad; rest; pixel apart; element apart.
-        [33_450, 947, 5_747, 50_707, 12_084, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [33_450, 947, 5_747, 50_707, 12_084, 0, 15_000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // product: run; row; span; quad; rest; pixel apart; element apart; quad, clamped.
-        [24_322, 3_657, 6_275, 46_758, 10_472, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [24_322, 3_657, 6_275, 46_758, 10_472, 0, 14_000, 48_000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // table: run; row; element.
         [17_181, 1_847, 864, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // rescale (not measured): run; row; element.
@@ -75,8 +75,8 @@ pub static ARMV6M: Costs = Costs {
         [28_278, 20_824, 0, 1_015, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // resize: run; row; pixel; element.
         [161_616, 0, 12_041, 25_379, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // binary: run; pixel; element.
-        [48_711, 669, 2_169, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        // binary: run; pixel; element; sum; product.
+        [48_711, 669, 2_169, 18_000, 25_000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // conv2d fast: run; row; pixel; pixel x tap row; patch element; output; single output; multiplication.
         [110_492, 402_328, 61_668, 4_717, 0, 14_667, 35_849, 829, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // depthwise simple: run; row; pixel; output; output x tap row; output x tap; multiplication.
@@ -88,7 +88,7 @@ pub static ARMV6M: Costs = Costs {
         [89_742, 0, 0, 36_656, 13_249, 1_039, 2_799, 384, 4_856, 5_326, 869, 7_409, 0, 0, 0, 0, 0, 0],
         // depthwise int16: run; row; block; pixel; place; block x pair; block x pair x tap; pixel x pair x
         // tap; output; odd tap.
-        [168_905, 0, 0, 43_882, 0, 0, 0, 5_226, 10_687, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [168_905, 0, 0, 43_882, 0, 0, 0, 5_226, 10_687, 1_500, 0, 0, 0, 0, 0, 0, 0, 0],
         // fully connected int16: run; row; four outputs; four outputs x word; tail; single output; single x
         // word.
         [18_479, 0, 44_930, 13_081, 5_340, 14_724, 4_701, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],

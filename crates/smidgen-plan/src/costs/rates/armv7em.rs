@@ -50,9 +50,9 @@ pub static ARMV7EM: Costs = Costs {
         // softmax: run; pixel; channel.
         [12_326, 22_212, 6_557, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // sum: run; row; span; quad; rest; pixel apart; element apart.
-        [18_363, 4_367, 3_530, 2_404, 1_886, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [18_363, 4_367, 3_530, 2_404, 1_886, 0, 3_550, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // product: run; row; span; quad; rest; pixel apart; element apart; quad, clamped.
-        [14_596, 6_596, 3_606, 3_980, 4_316, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [14_596, 6_596, 3_606, 3_980, 4_316, 0, 6_400, 6_620, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // table: run; row; element.
         [11_598, 4_808, 509, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // rescale (not measured): run; row; element.
@@ -78,8 +78,8 @@ pub static ARMV7EM: Costs = Costs {
         [0, 12_152, 0, 895, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // resize: run; row; pixel; element.
         [14_047, 3_477, 9_739, 5_399, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // binary: run; pixel; element.
-        [16_970, 800, 1_690, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        // binary: run; pixel; element; sum; product.
+        [16_970, 800, 1_690, 4_980, 9_750, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // conv2d fast: run; row; pixel; pixel x tap row; patch element; output; single output; multiplication.
         [18_619, 185_236, 30_228, 3_930, 0, 6_236, 18_078, 448, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // depthwise simple: run; row; pixel; output; output x tap row; output x tap; multiplication.
@@ -91,7 +91,7 @@ pub static ARMV7EM: Costs = Costs {
         [29_207, 7_338, 15_413, 17_939, 8_058, 13, 1_020, 920, 1_075, 358, 530, 0, 0, 0, 0, 0, 0, 0],
         // depthwise int16: run; row; block; pixel; place; block x pair; block x pair x tap; pixel x pair x
         // tap; output; odd tap.
-        [43_169, 0, 25_507, 18_142, 1_730, 1_286, 373, 303, 567, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [43_169, 0, 25_507, 18_142, 1_730, 1_286, 373, 303, 567, 400, 0, 0, 0, 0, 0, 0, 0, 0],
         // fully connected int16: run; row; four outputs; four outputs x word; tail; single output; single x
         // word.
         [16_316, 0, 22_538, 2_046, 3_033, 7_471, 2_580, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],

@@ -47,9 +47,9 @@ pub static ARMV7M: Costs = Costs {
         // softmax: run; pixel; channel.
         [11_088, 23_680, 6_419, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // sum: run; row; span; quad; rest; pixel apart; element apart.
-        [19_396, 3_957, 4_601, 7_299, 1_858, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [19_396, 3_957, 4_601, 7_299, 1_858, 0, 4_000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // product: run; row; span; quad; rest; pixel apart; element apart; quad, clamped.
-        [14_742, 7_522, 4_230, 19_076, 4_431, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [14_742, 7_522, 4_230, 19_076, 4_431, 0, 7_000, 20_000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // table: run; row; element.
         [11_551, 4_751, 510, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // rescale (not measured): run; row; element.
@@ -75,8 +75,8 @@ pub static ARMV7M: Costs = Costs {
         [0, 12_147, 0, 894, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // resize: run; row; pixel; element.
         [13_946, 3_476, 10_339, 5_399, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // binary: run; pixel; element.
-        [17_126, 732, 1_690, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        // binary: run; pixel; element; sum; product.
+        [17_126, 732, 1_690, 5_500, 10_500, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // conv2d fast: run; row; pixel; pixel x tap row; patch element; output; single output; multiplication.
         [18_641, 172_316, 32_180, 3_761, 0, 6_624, 18_821, 449, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // depthwise simple: run; row; pixel; output; output x tap row; output x tap; multiplication.
@@ -88,7 +88,7 @@ pub static ARMV7M: Costs = Costs {
         [0, 0, 0, 23_874, 7_451, 784, 1_970, 912, 5_035, 2_146, 529, 2_403, 0, 0, 0, 0, 0, 0],
         // depthwise int16: run; row; block; pixel; place; block x pair; block x pair x tap; pixel x pair x
         // tap; output; odd tap.
-        [183_200, 0, 0, 13_162, 0, 0, 0, 3_322, 4_281, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [183_200, 0, 0, 13_162, 0, 0, 0, 3_322, 4_281, 500, 0, 0, 0, 0, 0, 0, 0, 0],
         // fully connected int16: run; row; four outputs; four outputs x word; tail; single output; single x
         // word.
         [16_307, 0, 20_469, 7_120, 2_958, 8_298, 2_083, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],

@@ -50,9 +50,9 @@ pub static ARMV8M: Costs = Costs {
         // softmax: run; pixel; channel.
         [12_263, 22_335, 6_615, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // sum: run; row; span; quad; rest; pixel apart; element apart.
-        [18_221, 3_610, 3_470, 2_403, 1_917, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [18_221, 3_610, 3_470, 2_403, 1_917, 0, 3_550, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // product: run; row; span; quad; rest; pixel apart; element apart; quad, clamped.
-        [14_806, 6_254, 3_614, 3_973, 4_357, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [14_806, 6_254, 3_614, 3_973, 4_357, 0, 6_400, 6_620, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // table: run; row; element.
         [11_725, 4_399, 511, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // rescale (not measured): run; row; element.
@@ -78,8 +78,8 @@ pub static ARMV8M: Costs = Costs {
         [0, 12_059, 0, 895, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // resize: run; row; pixel; element.
         [18_997, 1_132, 8_665, 5_398, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // binary: run; pixel; element.
-        [16_840, 766, 1_787, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        // binary: run; pixel; element; sum; product.
+        [16_840, 766, 1_787, 4_980, 9_750, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // conv2d fast: run; row; pixel; pixel x tap row; patch element; output; single output; multiplication.
         [25_345, 198_048, 29_838, 4_326, 0, 6_202, 17_932, 451, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // depthwise simple: run; row; pixel; output; output x tap row; output x tap; multiplication.
@@ -91,7 +91,7 @@ pub static ARMV8M: Costs = Costs {
         [30_788, 6_558, 17_896, 15_794, 8_515, 0, 1_018, 890, 1_075, 370, 552, 0, 0, 0, 0, 0, 0, 0],
         // depthwise int16: run; row; block; pixel; place; block x pair; block x pair x tap; pixel x pair x
         // tap; output; odd tap.
-        [27_615, 0, 0, 25_678, 2_718, 3_050, 360, 292, 298, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [27_615, 0, 0, 25_678, 2_718, 3_050, 360, 292, 298, 400, 0, 0, 0, 0, 0, 0, 0, 0],
         // fully connected int16: run; row; four outputs; four outputs x word; tail; single output; single x
         // word.
         [16_039, 0, 22_181, 2_040, 3_049, 7_538, 2_434, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],

@@ -53,9 +53,9 @@ pub static CORTEX_M55: Costs = Costs {
         // softmax: run; pixel; channel.
         [10_870, 19_754, 4_546, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // sum: run; row; span; quad; rest; pixel apart; element apart.
-        [18_234, 3_641, 4_172, 2_405, 1_329, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [18_234, 3_641, 4_172, 2_405, 1_329, 0, 3_550, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // product: run; row; span; quad; rest; pixel apart; element apart; quad, clamped.
-        [3_184, 6_856, 3_506, 3_988, 3_915, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [3_184, 6_856, 3_506, 3_988, 3_915, 0, 6_400, 6_620, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // table: run; row; element.
         [12_020, 2_841, 426, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // rescale (not measured): run; row; element.
@@ -81,8 +81,8 @@ pub static CORTEX_M55: Costs = Costs {
         [0, 10_116, 0, 820, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // resize: run; row; pixel; element.
         [18_378, 570, 9_580, 4_499, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // binary: run; pixel; element.
-        [16_828, 791, 1_491, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        // binary: run; pixel; element; sum; product.
+        [16_828, 791, 1_491, 4_980, 9_750, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // conv2d fast: run; row; pixel; pixel x tap row; patch element; output; single output; multiplication.
         [14_922, 144_591, 22_990, 3_862, 0, 4_199, 12_447, 334, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // depthwise simple: run; row; pixel; output; output x tap row; output x tap; multiplication.
@@ -94,7 +94,7 @@ pub static CORTEX_M55: Costs = Costs {
         [30_184, 2_450, 15_190, 15_458, 8_582, 4, 1_127, 875, 1_040, 370, 578, 0, 0, 0, 0, 0, 0, 0],
         // depthwise int16: run; row; block; pixel; place; block x pair; block x pair x tap; pixel x pair x
         // tap; output; odd tap.
-        [37_097, 0, 9_994, 18_851, 1_715, 2_075, 369, 299, 443, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [37_097, 0, 9_994, 18_851, 1_715, 2_075, 369, 299, 443, 400, 0, 0, 0, 0, 0, 0, 0, 0],
         // fully connected int16: run; row; four outputs; four outputs x word; tail; single output; single x
         // word.
         [15_825, 0, 20_778, 2_029, 2_742, 7_477, 2_091, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],

@@ -50,9 +50,9 @@ pub static RV32IMC: Costs = Costs {
         // softmax: run; pixel; channel.
         [16_707, 26_934, 7_799, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // sum: run; row; span; quad; rest; pixel apart; element apart.
-        [15_411, 4_461, 1_776, 9_261, 3_036, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [15_411, 4_461, 1_776, 9_261, 3_036, 0, 4_500, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // product: run; row; span; quad; rest; pixel apart; element apart; quad, clamped.
-        [28_394, 2_641, 2_892, 10_642, 3_486, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [28_394, 2_641, 2_892, 10_642, 3_486, 0, 5_000, 11_500, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // table: run; row; element.
         [12_628, 264, 712, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // rescale (not measured): run; row; element.
@@ -78,8 +78,8 @@ pub static RV32IMC: Costs = Costs {
         [0, 11_473, 0, 638, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // resize: run; row; pixel; element.
         [17_704, 4_947, 7_526, 4_678, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // binary: run; pixel; element.
-        [19_870, 745, 1_938, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        // binary: run; pixel; element; sum; product.
+        [19_870, 745, 1_938, 5_500, 8_000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // conv2d fast: run; row; pixel; pixel x tap row; patch element; output; single output; multiplication.
         [7_726, 222_885, 30_826, 2_131, 0, 5_844, 20_713, 609, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // depthwise simple: run; row; pixel; output; output x tap row; output x tap; multiplication.
@@ -91,7 +91,7 @@ pub static RV32IMC: Costs = Costs {
         [30_210, 0, 252, 12_248, 10_084, 937, 5_096, 9, 0, 3_184, 514, 2_086, 0, 0, 0, 0, 0, 0],
         // depthwise int16: run; row; block; pixel; place; block x pair; block x pair x tap; pixel x pair x
         // tap; output; odd tap.
-        [75_212, 0, 0, 9_749, 0, 262, 0, 1_936, 2_882, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [75_212, 0, 0, 9_749, 0, 262, 0, 1_936, 2_882, 600, 0, 0, 0, 0, 0, 0, 0, 0],
         // fully connected int16: run; row; four outputs; four outputs x word; tail; single output; single x
         // word.
         [20_488, 0, 14_494, 5_902, 3_613, 5_020, 2_375, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
