@@ -11,8 +11,8 @@ use smidgen_ir::Graph;
 /// What a network takes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cost {
-    /// Bytes of the arena. The plan that [`plan`](super::plan()) finds with [`Objective::Sram`] takes no more, and a few per cent less at most where a
-    /// thorough search for offsets finds a better order.
+    /// Bytes of the arena. The plan that [`plan`](super::plan()) finds with [`Objective::Sram`] takes no more, and less where a
+    /// thorough search for offsets finds a better order: `docs/planning.md` says how much.
     pub sram: usize,
     /// Bytes of constants.
     pub flash: FlashReport,
