@@ -8,7 +8,7 @@ mod backward;
 mod forward;
 
 use crate::geometry::{Geometry, segments};
-use crate::simd::{Read, Segment, pack, packed_len};
+use crate::simd::{self, Isa, Read, Segment, pack, packed_len};
 
 pub(crate) use backward::Incoming;
 
@@ -79,6 +79,21 @@ pub(crate) struct Input<'a> {
     pub read: Read<'a>,
     /// It is stored as it is read.
     pub direct: bool,
+}
+
+impl<'a> Input<'a> {
+    /// The values of `rows` rows of `c` channels from row `first` on: where they lie, or activated into a buffer.
+    fn rows<'b>(&self, isa: Isa, first: usize, rows: usize, c: usize, buffer: &'b mut [f32]) -> &'b [f32]
+    where
+        'a: 'b,
+    {
+        let read = self.read.from(first * c);
+        if self.direct {
+            return read.z;
+        }
+        simd::activate(isa, read, rows, c, buffer);
+        buffer
+    }
 }
 
 /// Buffers of a worker that hold a block or a plane at a time.

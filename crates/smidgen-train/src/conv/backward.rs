@@ -75,13 +75,7 @@ impl Conv {
         let block = block_rows(ci.max(co));
         for first in (0..total).step_by(block) {
             let rows = block.min(total - first);
-            let read = input.read.from(first * ci);
-            let y = if input.direct {
-                read.z
-            } else {
-                simd::activate(isa, read, rows, ci, &mut scratch.left);
-                &scratch.left
-            };
+            let y = input.rows(isa, first, rows, ci, &mut scratch.left);
             let dz = if incoming.k.is_some() {
                 incoming.rows(isa, first, rows, co, &mut scratch.right);
                 &scratch.right

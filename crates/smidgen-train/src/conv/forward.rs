@@ -24,13 +24,7 @@ impl Conv {
                 let (total, block) = (n * rows, block_rows(ci));
                 for first in (0..total).step_by(block) {
                     let rows = block.min(total - first);
-                    let read = input.read.from(first * ci);
-                    let y = if input.direct {
-                        read.z
-                    } else {
-                        simd::activate(isa, read, rows, ci, &mut scratch.left);
-                        &scratch.left
-                    };
+                    let y = input.rows(isa, first, rows, ci, &mut scratch.left);
                     let inner = [Segment { offset: 0, len: ci }];
                     let left = Left { data: y, row: ci, column: 1, segments: &inner };
                     let z = &mut z[first * co..][..rows * co];
