@@ -8,7 +8,7 @@ impl Program {
     ///
     /// It is FNV-1a of 64 bits (Fowler, Noll and Vo) over a textual form, against mix-ups, not against forgery.
     pub fn digest(&self) -> u64 {
-        let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+        let mut hash = Fnv::default();
         for constant in &self.constants {
             hash.add(&constant.bytes.len().to_le_bytes());
             hash.add(&constant.bytes);
@@ -20,7 +20,20 @@ impl Program {
     }
 }
 
+/// FNV-1a of the bytes of a text.
+pub(crate) fn of_text(text: &str) -> u64 {
+    let mut hash = Fnv::default();
+    hash.add(text.as_bytes());
+    hash.0
+}
+
 struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
 
 impl Fnv {
     fn add(&mut self, bytes: &[u8]) {

@@ -7,8 +7,9 @@
 
 use super::family::Family;
 use super::fit::{Errors, solve};
-use super::measured::{digest, numbers, write_numbers};
+use super::measured::{numbers, write_numbers};
 use super::work::family;
+use crate::digest::of_text;
 use crate::{Kernel, Lowered};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -115,7 +116,7 @@ pub fn write_code_bytes(comment: &str, measured: &[CodeMeasurement]) -> String {
 /// # Errors
 /// What is not understood, or that the texts do not belong together.
 pub fn read_code(counts: &str, bytes: &str) -> Result<Vec<CodeMeasurement>, String> {
-    let mut bytes = numbers(bytes, digest(counts))?;
+    let mut bytes = numbers(bytes, of_text(counts))?;
     let mut measured = Vec::new();
     for line in counts.lines().filter(|line| !line.starts_with('#')) {
         let mut fields = line.split(',');

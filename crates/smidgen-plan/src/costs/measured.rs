@@ -3,6 +3,7 @@
 
 use super::family::{Family, MOST_FEATURES};
 use super::work::Work;
+use crate::digest::of_text;
 use std::fmt::Write;
 
 /// What one step of a network took on an emulated core.
@@ -49,7 +50,7 @@ pub(super) fn write_numbers(comment: &str, of: &str, all: impl Iterator<Item = u
     comment.lines().for_each(|line| {
         let _ = writeln!(text, "# {line}");
     });
-    let _ = writeln!(text, "of {:016x}", digest(of));
+    let _ = writeln!(text, "of {:016x}", of_text(of));
     all.for_each(|number| {
         let _ = writeln!(text, "{number}");
     });
@@ -66,18 +67,12 @@ pub(super) fn numbers(text: &str, digest: u64) -> Result<impl Iterator<Item = u6
     Ok(all?.into_iter())
 }
 
-/// FNV-1a.
-pub(super) fn digest(text: &str) -> u64 {
-    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, mix)
-}
-
 /// Reads both texts, without the steps that could not be measured.
 ///
 /// # Errors
 /// What is not understood, or that the texts do not belong together.
 pub fn read(steps: &str, instructions: &str) -> Result<Vec<Measurement>, String> {
-    let mut taken = numbers(instructions, digest(steps))?;
+    let mut taken = numbers(instructions, of_text(steps))?;
     let (mut measured, mut network) = (Vec::new(), "");
     for line in steps.lines() {
         if let Some(name) = line.strip_prefix('@') {
@@ -127,7 +122,7 @@ mod tests {
         assert_eq!(read(&steps, &taken.replace("600\n", "0\n")).unwrap(), [measured[0].clone(), measured[2].clone()]);
         for wrong in ["softmax,1,2", "softmax,1,2,3,4", "soft,1,2,3", "softmax,x,2,3", ""] {
             let steps = format!("{wrong}\n");
-            let taken = format!("of {:016x}\n400\n", digest(&steps));
+            let taken = format!("of {:016x}\n400\n", of_text(&steps));
             assert!(read(&steps, &taken).unwrap_err().contains(wrong), "{wrong}");
         }
         assert!(read(&steps, &taken.replace("400\n", "")).is_err());

@@ -44,7 +44,7 @@ pub fn lower(graph: &Graph, options: &LowerOptions) -> Result<Lowered, LowerErro
 }
 
 /// The same steps with the kernels that firmware runs, but without a look at the weights: what a plan takes is known, and nothing can be run.
-/// Layers are taken to have the cheap finish that nearly all can be proven to have. A hundred times as fast as [`lower`].
+/// Layers are taken to have the cheap finish that nearly all can be proven to have.
 ///
 /// # Errors
 /// As [`lower`]; what depends on the values of weights is not found.
