@@ -18,11 +18,8 @@ pub(super) fn conv2d(family: Family, window: &Window2d, by_sign: bool, region: R
     let (rows, columns) = (region.y1 - region.y0, region.x1 - region.x0);
     let (pairs, quads) = (window.output[2].div_ceil(2), window.patch().div_ceil(4));
     let (pixels, blocks) = (rows * columns, rows * columns.div_ceil(CONV2D_PIXELS));
-    let taps = |row: usize| window.taps(0, window.image_row(row).1).0.len();
-    let (mut cut, mut cut_taps) = (0, 0);
-    for taps in (region.y0..region.y1).map(taps).filter(|&taps| taps < window.size[0]) {
-        (cut, cut_taps) = (cut + 1, cut_taps + taps);
-    }
+    let [cut, cut_taps] =
+        over_rows(window, region.y0..region.y1, |taps| if taps < window.size[0] { [1, taps] } else { [0, 0] });
     let whole = rows - cut;
     let (few, calls) = Apart::of_row(window, region);
     let all = if cut > 0 { Apart::of_columns(window, region.x0..region.x1) } else { Apart::default() };
@@ -55,7 +52,7 @@ pub(super) fn conv2d(family: Family, window: &Window2d, by_sign: bool, region: R
 }
 
 /// Pixels of a row of the output whose windows are put together, and what that takes for each row of the window.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
 struct Apart {
     blocks: usize,
     pixels: usize,
@@ -82,27 +79,26 @@ impl Apart {
             let blocks = if x < in_place.start { 0 } else { end.saturating_sub(x) / pixels };
             if blocks > 0 {
                 calls += 1;
-            } else {
-                all.add(&Self::of_columns(window, x..x + pixels));
+                x += pixels * blocks;
+                continue;
             }
-            x += pixels * blocks.max(1);
+            // To the first block that can be in place; behind the last one none can.
+            let skipped = in_place.start.saturating_sub(x).next_multiple_of(CONV2D_PIXELS);
+            let until = if skipped > 0 && !in_place.is_empty() { region.x1.min(x + skipped) } else { region.x1 };
+            all.add(&Self::of_columns(window, x..until));
+            x = until;
         }
         (all, calls)
     }
 
     /// Columns that all are apart.
     fn of_columns(window: &Window2d, columns: Range<usize>) -> Self {
-        let depth = window.input[2];
-        let mut all = Self { blocks: columns.len().div_ceil(CONV2D_PIXELS), pixels: columns.len(), ..Self::default() };
-        for x in columns {
-            let taps = window.taps(1, x).0.len();
+        let (pixels, depth) = (columns.len(), window.input[2]);
+        let [pieces, fours, singles, clipped] = over(window, 1, columns, |taps| {
             let (pieces, length) = if window.dilation[1] == 1 { (taps.min(1), taps * depth) } else { (taps, depth) };
-            all.pieces += pieces;
-            all.fours += pieces * (length / 4);
-            all.singles += pieces * (length % 4);
-            all.clipped += usize::from(taps < window.size[1]);
-        }
-        all
+            [pieces, pieces * (length / 4), pieces * (length % 4), usize::from(taps < window.size[1])]
+        });
+        Self { blocks: pixels.div_ceil(CONV2D_PIXELS), pixels, clipped, pieces, fours, singles }
     }
 
     fn add(&mut self, more: &Self) {
@@ -260,9 +256,90 @@ pub(super) fn depthwise_int16(window: &Window2d, region: Region) -> Work {
 
 /// For all pixels of a region together, the rows of their windows and the taps that lie in the input.
 fn inside(window: &Window2d, region: Region) -> [usize; 2] {
-    let rows: usize = (region.y0..region.y1).map(|row| window.taps(0, window.image_row(row).1).0.len()).sum();
-    let columns: usize = (region.x0..region.x1).map(|x| window.taps(1, x).0.len()).sum();
+    let [rows] = over_rows(window, region.y0..region.y1, |taps| [taps]);
+    let [columns] = over(window, 1, region.x0..region.x1, |taps| [taps]);
     [rows * (region.x1 - region.x0), rows * columns]
+}
+
+/// The same for a transposed convolution: the rows and the inputs whose window covers a pixel.
+fn covering(window: &Window2d, region: Region) -> [usize; 2] {
+    let along = |axis: usize, range: Range<usize>| {
+        let (size, stride) = (window.size[axis], window.stride[axis].max(1));
+        let last = (window.input[axis] - 1) * stride;
+        let cuts = [size, last, last + size].map(|position| position.saturating_sub(window.before[axis]));
+        let [sum] = sum_of(range, cuts, stride, |out| [window.sources(axis, out).len()]);
+        sum
+    };
+    let rows: usize = images(window, region.y0..region.y1).map(|rows| along(0, rows)).sum();
+    [rows * (region.x1 - region.x0), rows * along(1, region.x0..region.x1)]
+}
+
+/// The rows of the output of each image that a range of rows over all images takes.
+fn images(window: &Window2d, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let height = window.output[0].max(1);
+    (rows.start / height..rows.end.div_ceil(height)).map(move |image| {
+        rows.start.max(image * height) - image * height..rows.end.min((image + 1) * height) - image * height
+    })
+}
+
+/// [`over`] rows of the output, counted over all images.
+fn over_rows<const N: usize>(window: &Window2d, rows: Range<usize>, of: impl Fn(usize) -> [usize; N]) -> [usize; N] {
+    let mut all = [0; N];
+    for rows in images(window, rows) {
+        let one = over(window, 0, rows, &of);
+        all.iter_mut().zip(one).for_each(|(all, one)| *all += one);
+    }
+    all
+}
+
+/// Along an axis, the sum over output indices of a function of the taps that lie in the input: of quotients by 4 and remainders, and of
+/// what is linear in the taps where none or only some are cut off.
+fn over<const N: usize>(
+    window: &Window2d,
+    axis: usize,
+    range: Range<usize>,
+    of: impl Fn(usize) -> [usize; N],
+) -> [usize; N] {
+    let (stride, dilation) = (window.stride[axis].max(1), window.dilation[axis].max(1));
+    let (before, span) = (window.before[axis], (window.size[axis] - 1) * dilation);
+    let end = window.input[axis] + before;
+    // The first tap inside begins to be the window's first, the last one stops being its last, and there are none before and behind.
+    let cuts = [before, end.saturating_sub(span), before.saturating_sub(span), end].map(|at| at.div_ceil(stride));
+    sum_of(range, cuts, 4 * dilation / gcd(stride, dilation), |out| of(window.taps(axis, out).0.len()))
+}
+
+/// The sum of a function that between cuts grows by an amount of its own from each index to that a period behind.
+fn sum_of<const N: usize, const CUTS: usize>(
+    range: Range<usize>,
+    mut cuts: [usize; CUTS],
+    period: usize,
+    of: impl Fn(usize) -> [usize; N],
+) -> [usize; N] {
+    let mut all = [0i128; N];
+    let mut add = |times: i128, values: [usize; N]| {
+        all.iter_mut().zip(values).for_each(|(all, value)| *all += times * value as i128);
+    };
+    cuts.sort_unstable();
+    let mut from = range.start;
+    for until in cuts.into_iter().chain([range.end]).map(|cut| cut.clamp(range.start, range.end)) {
+        if until - from <= 2 * period {
+            (from..until).for_each(|out| add(1, of(out)));
+        } else {
+            for first in from..from + period {
+                // An arithmetic series, by its first two.
+                let (one, two, count) = (of(first), of(first + period), (until - first).div_ceil(period) as i128);
+                let steps = count * (count - 1) / 2;
+                add(count - steps, one);
+                add(steps, two);
+            }
+        }
+        from = until;
+    }
+    all.map(|sum| sum as usize)
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// Kernels that go over the window of each output for itself, as far as it lies in the input. For TRANSPOSE_CONV it is
@@ -271,13 +348,8 @@ fn inside(window: &Window2d, region: Region) -> [usize; 2] {
 pub(super) fn walk(family: Family, window: &Window2d, region: Region) -> Work {
     let rows = region.y1 - region.y0;
     let pixels = rows * (region.x1 - region.x0);
-    let [tap_rows, taps] = if family == Family::TransposeConv {
-        let rows: usize = (region.y0..region.y1).map(|row| window.sources(0, window.image_row(row).1).len()).sum();
-        let columns: usize = (region.x0..region.x1).map(|x| window.sources(1, x).len()).sum();
-        [rows * (region.x1 - region.x0), rows * columns]
-    } else {
-        inside(window, region)
-    };
+    let [tap_rows, taps] =
+        if family == Family::TransposeConv { covering(window, region) } else { inside(window, region) };
     let depth = window.output[2];
     let is_depthwise = matches!(family, Family::DepthwiseSimple | Family::DepthwiseF32);
     let inputs = if is_depthwise { 1 } else { window.input[2] };
@@ -291,4 +363,64 @@ pub(super) fn pool(family: Family, window: &Window2d, region: Region) -> Work {
     let [tap_rows, taps] = inside(window, region);
     let (fours, rest) = (window.output[2] / POOL_CHANNELS, window.output[2] % POOL_CHANNELS);
     Work::new(family, [1, rows, pixels, pixels * fours, tap_rows * fours, taps * fours, pixels * rest, taps * rest])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// As [`Apart::of_row`], block by block.
+    fn row_of_blocks(window: &Window2d, region: Region) -> (Apart, usize) {
+        let in_place = device::conv2d_in_place(window);
+        let (mut all, mut calls, mut x) = (Apart::default(), 0, region.x0);
+        while x < region.x1 {
+            let pixels = (region.x1 - x).min(CONV2D_PIXELS);
+            let end = in_place.end.min(region.x1);
+            let blocks = if x < in_place.start { 0 } else { end.saturating_sub(x) / pixels };
+            if blocks > 0 {
+                calls += 1;
+            } else {
+                all.add(&Apart::of_columns(window, x..x + pixels));
+            }
+            x += pixels * blocks.max(1);
+        }
+        (all, calls)
+    }
+
+    /// Any window of one axis, along both.
+    fn windows() -> impl Strategy<Value = Window2d> {
+        (1..40usize, 1..90usize, 1..12usize, 1..6usize, 1..6usize, 0..60usize, 1..9usize).prop_map(
+            |(input, output, size, stride, dilation, before, depth)| Window2d {
+                input: [input, input, depth],
+                output: [output, output, 1],
+                size: [size; 2],
+                stride: [stride; 2],
+                dilation: [dilation; 2],
+                before: [before; 2],
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn sums_are_those_of_every_index(window in windows(), (x0, x1) in (0..90usize, 0..90usize), images in 1..4usize) {
+            let output = window.output[0];
+            let (x0, x1) = (x0.min(x1) % output, x1.max(x0) % output + 1);
+            let region = Region { y0: x0.min(x1), y1: images * output, x0: x0.min(x1), x1: x1.max(x0) };
+            let depth = window.input[2];
+            let of = |taps: usize| [taps, taps * depth / 4, taps * depth % 4, usize::from(taps < window.size[0])];
+            let add = |all: [usize; 4], one: [usize; 4]| std::array::from_fn(|i| all[i] + one[i]);
+            let columns = region.x0..region.x1;
+            let slow = columns.clone().map(|x| of(window.taps(1, x).0.len())).fold([0; 4], add);
+            prop_assert_eq!(over(&window, 1, columns.clone(), of), slow);
+            let rows = region.y0..region.y1;
+            let slow = rows.clone().map(|y| of(window.taps(0, window.image_row(y).1).0.len())).fold([0; 4], add);
+            prop_assert_eq!(over_rows(&window, rows.clone(), of), slow);
+            prop_assert_eq!(Apart::of_row(&window, region), row_of_blocks(&window, region));
+            let rows: usize = rows.map(|y| window.sources(0, window.image_row(y).1).len()).sum();
+            let columns: usize = columns.map(|x| window.sources(1, x).len()).sum();
+            prop_assert_eq!(covering(&window, region), [rows * (region.x1 - region.x0), rows * columns]);
+        }
+    }
 }
