@@ -1,12 +1,11 @@
 //! Prints `lib.rs`: what the user of a generated crate sees.
 
 use crate::Options;
-use crate::call::real;
 use crate::helpers;
 use crate::ports::{Place, PortInfo};
 use crate::source::{Source, count, plain, plain_up_to};
 use crate::steps::{shape, whereabouts};
-use crate::value::{WIDTH, atom, fill, numbers};
+use crate::value::{Literal, WIDTH, atom, fill, numbers};
 use smidgen_plan::{Program, operator_of};
 
 /// What the file needs to know.
@@ -179,7 +178,7 @@ impl Api<'_> {
             out.line(format!(
                 "/// A stored number `q` of [`{camel}`] stands for `{upper}_SCALE * (q - {upper}_ZERO_POINT)`."
             ));
-            out.value(0, &format!("pub const {upper}_SCALE: f32 = "), &real(scale), ";\n");
+            out.value(0, &format!("pub const {upper}_SCALE: f32 = "), &scale.source(), ";\n");
             out.line(format!("/// See [`{upper}_SCALE`]."));
             out.value(0, &format!("pub const {upper}_ZERO_POINT: i32 = "), &atom(zero), ";\n");
         }

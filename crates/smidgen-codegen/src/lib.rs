@@ -14,7 +14,6 @@ mod c;
 mod call;
 mod folder;
 mod helpers;
-mod kernels;
 mod memory;
 mod ports;
 mod progress;
@@ -30,7 +29,7 @@ pub use source::{LONGEST_NAME, identifier};
 
 use smidgen_ir::front::Ports;
 use smidgen_ir::{ElementType, Graph};
-use smidgen_plan::{BufferId, Certified, Kernel, Program};
+use smidgen_plan::{BufferId, Certified, Program};
 use std::collections::BTreeMap;
 
 /// What the Program does not say.
@@ -201,7 +200,7 @@ fn facts<'a>(program: &Certified, options: &'a Options, constants: usize) -> fol
 
 /// Whether a kernel computes with floats; one that only moves them does not.
 fn floats(program: &Program) -> bool {
-    program.steps.iter().filter(|step| !matches!(step.kernel, Kernel::Load { .. } | Kernel::Movement(_))).any(|step| {
+    program.steps.iter().filter(|step| !step.kernel.spec().pattern().only_moves()).any(|step| {
         let demands = step.kernel.demands(step);
         demands.inputs.iter().chain(&demands.outputs).any(|(element, _)| *element == ElementType::Float32)
     })

@@ -1,7 +1,7 @@
 //! Text that is put together line by line.
 
 use crate::reserved::is_reserved;
-use crate::value::Value;
+use crate::value::{Layout, Value};
 
 /// Letters of an [`identifier`] beyond which it is cut: names of files and symbols are made of it.
 pub const LONGEST_NAME: usize = 64;

@@ -1,9 +1,8 @@
 //! Prints `steps.rs`: the parameters of every step, and the call of its kernel.
 
-use crate::call::{Call, NO_TILE, Site};
-use crate::kernels;
+use crate::call::{Call, NO_TILE, Surroundings};
 use crate::source::{Source, count, plain};
-use crate::value::{array, atom, call as invoke, structure};
+use crate::value::{array, atom, invoke, structure};
 use smidgen_plan::{BufferId, Extent, Operand, Program, Step, StepId};
 
 /// Names that generated code takes from the kernels; used ones are imported.
@@ -46,12 +45,8 @@ pub(crate) struct Steps {
 
 /// The file.
 pub(crate) fn print(program: &Program, layout: &Layout) -> Steps {
-    let calls: Vec<Call> = (0..program.steps.len())
-        .map(|i| {
-            let (id, step) = (StepId(i as u32), &program.steps[i]);
-            kernels::call(&Site { program, id, step, tiles: &layout.tiles, places: &layout.places })
-        })
-        .collect();
+    let around = Surroundings { program, tiles: &layout.tiles, places: &layout.places };
+    let calls: Vec<Call> = (0..program.steps.len()).map(|i| around.call(StepId(i as u32))).collect();
     let mut kinds: Vec<&Call> = Vec::new();
     for call in &calls {
         if !kinds.iter().any(|k| k.type_name() == call.type_name()) {

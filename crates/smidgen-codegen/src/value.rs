@@ -1,63 +1,24 @@
 //! Rust expressions, laid out as rustfmt does with `use_small_heuristics = "Max"`: on one line where that fits, else one item
 //! on each.
 
+pub(crate) use smidgen_plan::kernel::source::{Literal, Value, array, atom, invoke, slice, structure};
+
 /// Longest line.
 pub(crate) const WIDTH: usize = 120;
 /// Elements up to this long are put side by side in an array that takes several lines.
 const SHORT: usize = 10;
 
-/// An expression.
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) enum Value {
-    /// Something without structure.
-    Atom(String),
-    /// Items between brackets.
-    Group {
-        /// What comes first, bracket included: `Name {`, `[`, `call(`.
-        open: String,
-        /// Field name (for structs) and expression.
-        items: Vec<(Option<&'static str>, Value)>,
-        close: char,
-    },
-}
-
-/// Something that prints itself.
-pub(crate) fn atom(text: impl ToString) -> Value {
-    Value::Atom(text.to_string())
-}
-
-/// `name { field: value, ... }`.
-pub(crate) fn structure(name: &str, fields: Vec<(&'static str, Value)>) -> Value {
-    let items = fields.into_iter().map(|(field, value)| (Some(field), value)).collect();
-    Value::Group { open: format!("{name} {{"), items, close: '}' }
-}
-
-/// `function(value, ...)`.
-pub(crate) fn call(function: &str, arguments: Vec<Value>) -> Value {
-    list(format!("{function}("), arguments, ')')
-}
-
-/// `[value, ...]`.
-pub(crate) fn array(items: impl IntoIterator<Item = Value>) -> Value {
-    list("[".to_owned(), items.into_iter().collect(), ']')
-}
-
-/// `&[value, ...]`.
-pub(crate) fn slice(items: impl IntoIterator<Item = Value>) -> Value {
-    list("&[".to_owned(), items.into_iter().collect(), ']')
-}
-
-/// `[number, ...]`.
-pub(crate) fn numbers<T: ToString>(items: impl IntoIterator<Item = T>) -> Value {
-    array(items.into_iter().map(atom))
-}
-
-fn list(open: String, items: Vec<Value>, close: char) -> Value {
-    Value::Group { open, items: items.into_iter().map(|v| (None, v)).collect(), close }
-}
-
-impl Value {
+/// How values are printed.
+pub(crate) trait Layout {
     /// On one line.
+    fn flat(&self) -> String;
+
+    /// Laid out where `before` characters (indentation included) precede it on its first line and `after` follow it on its
+    /// last; further lines are indented by `indent`.
+    fn print(&self, before: usize, after: usize, indent: usize) -> String;
+}
+
+impl Layout for Value {
     fn flat(&self) -> String {
         match self {
             Self::Atom(text) => text.clone(),
@@ -69,9 +30,7 @@ impl Value {
         }
     }
 
-    /// Laid out where `before` characters (indentation included) precede it on its first line and `after` follow it on its
-    /// last; further lines are indented by `indent`.
-    pub fn print(&self, before: usize, after: usize, indent: usize) -> String {
+    fn print(&self, before: usize, after: usize, indent: usize) -> String {
         let flat = self.flat();
         let Self::Group { open, items, close } = self else { return flat };
         if before + flat.chars().count() + after <= WIDTH {
@@ -96,6 +55,11 @@ impl Value {
         }
         text + &" ".repeat(indent) + &close.to_string()
     }
+}
+
+/// `[number, ...]`.
+pub(crate) fn numbers<T: ToString>(items: impl IntoIterator<Item = T>) -> Value {
+    array(items.into_iter().map(atom))
 }
 
 fn label(name: Option<&str>) -> String {
@@ -132,12 +96,12 @@ mod tests {
 
     #[test]
     fn what_fits_stays_on_one_line() {
-        let window = structure("Window", vec![("input", numbers([1, 2])), ("all", call("f", vec![atom("x")]))]);
+        let window = structure("Window", vec![("input", numbers([1, 2])), ("all", invoke("f", vec![atom("x")]))]);
         assert_eq!(window.print(10, 1, 4), "Window { input: [1, 2], all: f(x) }");
         assert_eq!(window.print(100, 1, 4), "Window {\n        input: [1, 2],\n        all: f(x),\n    }");
         assert_eq!(structure("Empty", vec![]).flat(), "Empty {}");
         assert_eq!(
-            call("f", vec![structure("S", vec![("a", atom(1))])]).print(110, 1, 4),
+            invoke("f", vec![structure("S", vec![("a", atom(1))])]).print(110, 1, 4),
             "f(S {\n        a: 1,\n    })"
         );
     }

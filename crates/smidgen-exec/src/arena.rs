@@ -1,6 +1,7 @@
 //! Bytes at an alignment that every element type is content with.
 
 use smidgen_kernels::Arena;
+use smidgen_plan::kernel::Memory;
 
 /// Bytes whose first one lies at a multiple of 16.
 #[derive(Clone, Debug)]
@@ -39,9 +40,10 @@ impl Aligned {
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         &mut bytemuck::cast_slice_mut(&mut self.words)[..self.len]
     }
+}
 
-    /// All whole elements of a type, from the first byte on, for a kernel.
-    pub fn arena<T: bytemuck::Pod>(&mut self) -> Arena<'_, T> {
+impl Memory for Aligned {
+    fn arena<T: bytemuck::Pod>(&mut self) -> Arena<'_, T> {
         let whole = self.len / size_of::<T>() * size_of::<T>();
         Arena::new(bytemuck::cast_slice_mut(&mut self.bytes_mut()[..whole]))
     }

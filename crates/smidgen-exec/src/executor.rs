@@ -1,10 +1,11 @@
 //! The executor: an arena, the constants, and a loop over the runs.
 
 use crate::arena::Aligned;
-use crate::dispatch::{Call, Constants};
+use crate::constants::Constants;
 use crate::error::ExecError;
 use smidgen_ir::{Graph, Op, TensorId};
 use smidgen_kernels::Isa;
+use smidgen_plan::kernel::{Invocation, Site};
 use smidgen_plan::{Certified, Operand, Program, Run, StepId};
 use std::ops::Range;
 
@@ -151,7 +152,7 @@ impl Executor {
                 let buffer = &self.program.buffers[id.index()];
                 &self.arena.bytes()[buffer.offset..][..buffer.bytes()]
             }
-            Operand::Constant(id) => self.constants.bytes(id.index()),
+            Operand::Constant(id) => self.constants.bytes(id),
         }
     }
 
@@ -179,8 +180,8 @@ impl Executor {
                             columns[target.buffer.index()] = region.x0;
                         }
                     }
-                    let state = program.state[id.index()];
-                    Call { program, constants, columns, id, step, state, isa: *isa, region }.run(arena);
+                    let (site, constants) = (Site { program, id }, &|id| constants.bytes(id));
+                    step.kernel.run(&Invocation { site, region, isa: *isa, columns, constants }, arena);
                     observer(Finished { program, arena, run: i, step: id });
                 }
             }

@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod arena;
-mod dispatch;
+mod constants;
 mod error;
 mod executor;
 mod fold;

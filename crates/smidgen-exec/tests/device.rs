@@ -3,7 +3,7 @@
 use smidgen_exec::Executor;
 use smidgen_ir::{DataType, ElementType, Graph, Op, Quantisation};
 use smidgen_kernels::int8::device::Width;
-use smidgen_plan::{Kernel, KernelSet, LowerOptions, Lowered, Operand, Step, certify, lower, simple};
+use smidgen_plan::{Kernel, KernelSet, LowerOptions, Lowered, Operand, Step, certify, kernel, lower, simple};
 use smidgen_reference::{Lack, skip};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -87,9 +87,9 @@ fn device_kernels_give_the_bytes_of_the_fast_ones() {
         }
         let finishes: Vec<_> = (device.steps.iter())
             .filter_map(|step| match &step.kernel {
-                Kernel::Conv2dI8Device { finish, .. }
-                | Kernel::DepthwiseI8Device { finish, .. }
-                | Kernel::FullyConnectedI8Device { finish, .. } => Some(finish),
+                Kernel::Conv2dI8Device(kernel::Conv2dI8Device { finish, .. })
+                | Kernel::DepthwiseI8Device(kernel::DepthwiseI8Device { finish, .. })
+                | Kernel::FullyConnectedI8Device(kernel::FullyConnectedI8Device { finish, .. }) => Some(finish),
                 _ => None,
             })
             .collect();
@@ -120,8 +120,12 @@ fn weights_of_four_bits_give_the_bytes_of_the_fast_kernels_and_take_half_of_the_
         let (mut layers, mut narrow, mut taken, mut weights) = (0, 0, 0, 0);
         for step in &device.steps {
             let (width, count) = match &step.kernel {
-                Kernel::Conv2dI8Device { window, width, .. } => (*width, window.patch() * window.output[2]),
-                Kernel::FullyConnectedI8Device { inputs, outputs, width, .. } => (*width, inputs * outputs),
+                Kernel::Conv2dI8Device(kernel::Conv2dI8Device { window, width, .. }) => {
+                    (*width, window.patch() * window.output[2])
+                }
+                Kernel::FullyConnectedI8Device(kernel::FullyConnectedI8Device { inputs, outputs, width, .. }) => {
+                    (*width, inputs * outputs)
+                }
                 _ => continue,
             };
             layers += 1;

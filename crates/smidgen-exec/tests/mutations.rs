@@ -4,6 +4,7 @@
 use smidgen_exec::Executor;
 use smidgen_kernels::{Region, Window2d};
 use smidgen_plan::certify::Refused;
+use smidgen_plan::kernel;
 use smidgen_plan::{
     Access, Certified, ElementType, Kernel, KernelSet, LowerOptions, Operand, PlanOptions, Program, Reach, Run,
     ScheduleChoice, Step, StepId, certify, lower, plan,
@@ -88,18 +89,18 @@ fn change_window(p: &mut Program, rng: &mut Random, change: impl Fn(&mut Window2
 
 fn window(kernel: &mut Kernel) -> Option<&mut Window2d> {
     match kernel {
-        Kernel::Conv2dI8 { window, .. }
-        | Kernel::Conv2dI8Fast { window, .. }
-        | Kernel::Conv2dI8Device { window, .. }
-        | Kernel::Conv2dF32 { window, .. }
-        | Kernel::DepthwiseI8 { window, .. }
-        | Kernel::DepthwiseI8Fast { window, .. }
-        | Kernel::DepthwiseI8Device { window, .. }
-        | Kernel::DepthwiseF32 { window, .. }
-        | Kernel::PoolI8 { window, .. }
-        | Kernel::PoolF32 { window, .. }
-        | Kernel::TransposeConvI8 { window, .. }
-        | Kernel::TransposeConvF32 { window, .. } => Some(window),
+        Kernel::Conv2dI8(kernel::Conv2dI8 { window, .. })
+        | Kernel::Conv2dI8Fast(kernel::Conv2dI8Fast { window, .. })
+        | Kernel::Conv2dI8Device(kernel::Conv2dI8Device { window, .. })
+        | Kernel::Conv2dF32(kernel::Conv2dF32 { window, .. })
+        | Kernel::DepthwiseI8(kernel::DepthwiseI8 { window, .. })
+        | Kernel::DepthwiseI8Fast(kernel::DepthwiseI8Fast { window, .. })
+        | Kernel::DepthwiseI8Device(kernel::DepthwiseI8Device { window, .. })
+        | Kernel::DepthwiseF32(kernel::DepthwiseF32 { window, .. })
+        | Kernel::PoolI8(kernel::PoolI8 { window, .. })
+        | Kernel::PoolF32(kernel::PoolF32 { window, .. })
+        | Kernel::TransposeConvI8(kernel::TransposeConvI8 { window, .. })
+        | Kernel::TransposeConvF32(kernel::TransposeConvF32 { window, .. }) => Some(window),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use smidgen_exec::Executor;
 use smidgen_ir::Graph;
-use smidgen_plan::kernel::{Elementwise, Kernel};
+use smidgen_plan::kernel::{self, Kernel};
 use smidgen_plan::{KernelSet, LowerOptions, PlanOptions, lower, plan};
 
 /// A network that scales and shifts its pixels, clamps them, and does more with some of them.
@@ -26,7 +26,7 @@ outputs(%10, %6)
 
 fn outputs(graph: &Graph, kernels: KernelSet) -> (Vec<Vec<u8>>, usize) {
     let lowered = lower(graph, &LowerOptions { kernels, ..LowerOptions::default() }).unwrap();
-    let tables = lowered.steps.iter().filter(|s| matches!(s.kernel, Kernel::Elementwise(Elementwise::TableI8))).count();
+    let tables = lowered.steps.iter().filter(|s| matches!(s.kernel, Kernel::TableI8(kernel::TableI8))).count();
     let program = plan(&lowered, &PlanOptions::default()).unwrap().program;
     let mut executor = Executor::new(program);
     let all: Vec<u8> = (0..108).map(|i: u32| (i * 61 % 256) as u8).collect();

@@ -14,7 +14,7 @@ pub(super) fn check(program: &Program) -> Result<(), Refused> {
 }
 
 fn check_step(program: &Program, index: usize, step: &Step) -> Result<(), String> {
-    if !footprint::sizes(&step.kernel) {
+    if !step.kernel.spec().pattern().is_sized() {
         return Err("its parameters do not go together, or are too large".into());
     }
     let demands = step.kernel.demands(step);
@@ -49,7 +49,7 @@ fn check_step(program: &Program, index: usize, step: &Step) -> Result<(), String
             return Err(format!("{given} bytes of {what} where the kernel needs {needed}"));
         }
     }
-    if !step.kernel.is_sound(|i| &program.constants[step.constants[i].index()].bytes) {
+    if !step.kernel.spec().is_sound(&|i| &program.constants[step.constants[i].index()].bytes) {
         return Err("its constants point outside themselves".into());
     }
     footprint::check(program, step)

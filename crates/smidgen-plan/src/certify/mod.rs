@@ -29,7 +29,7 @@
 //!    exactly.
 //! 8. Scratch and state are as long as the kernel needs.
 //!
-//! **Soundness** ([`Kernel::is_sound`](crate::Kernel::is_sound)):
+//! **Soundness** ([`KernelSpec::is_sound`](crate::kernel::KernelSpec::is_sound)):
 //! 9. Nothing in the parameters or the constants makes a kernel look outside its operands or its constants: windows, strides and tables stay
 //!    inside and lead to nothing that the step's [access](crate::access) does not name, words of channels refer to what is there, and a
 //!    table in a constant is the one that the step was planned with.
@@ -51,9 +51,9 @@ mod refused;
 mod replay;
 mod structure;
 
+pub use crate::kernel::MOST_BYTES;
 pub use live::{LiveRanges, Occupancy, Span, live_ranges, occupancy};
 pub use refused::Refused;
-pub use structure::MOST_BYTES;
 
 use crate::program::{Buffer, Extent, Program};
 use std::ops::Deref;

@@ -2,12 +2,9 @@
 
 use super::{Refused, is_whole};
 use crate::access::Reach;
+use crate::kernel::{MOST_BYTES, product};
 use crate::program::{BufferId, Bytes, Extent, Operand, Port, Program, Run, Step};
 use smidgen_kernels::Region;
-
-/// The most bytes that an arena or a tensor may have: what a 32-bit address space holds as one object. Every product of a Program's
-/// sizes stays far below the limits of 64-bit arithmetic for it.
-pub const MOST_BYTES: usize = i32::MAX as usize;
 
 /// Checks all of them.
 pub(super) fn check(program: &Program) -> Result<(), Refused> {
@@ -44,11 +41,6 @@ pub(super) fn check(program: &Program) -> Result<(), Refused> {
 
 fn too_large(place: String) -> Refused {
     Refused::TooLarge { place, most: MOST_BYTES }
-}
-
-/// The product, if it is not too large.
-pub(super) fn product(factors: &[usize]) -> Option<usize> {
-    factors.iter().try_fold(1usize, |all, &n| all.checked_mul(n)).filter(|&all| all <= MOST_BYTES)
 }
 
 fn buffers(program: &Program) -> Result<(), Refused> {

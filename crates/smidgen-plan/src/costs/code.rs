@@ -10,7 +10,7 @@ use super::fit::{Errors, solve};
 use super::measured::{numbers, write_numbers};
 use super::work::family;
 use crate::digest::of_text;
-use crate::{Kernel, Lowered};
+use crate::{Kernel, Lowered, kernel};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -37,11 +37,11 @@ pub fn code_counts(lowered: &Lowered, pushed: bool) -> CodeCounts {
         counts[GENERAL.len() + family as usize] = 1;
         match &step.kernel {
             // Blocks end in code of their own for each of these.
-            Kernel::Conv2dI8Device { width, finish, .. } => {
+            Kernel::Conv2dI8Device(kernel::Conv2dI8Device { width, finish, .. }) => {
                 finishes.insert((*width as u8, finish.shift, finish.by_sign));
                 weighted += 1;
             }
-            Kernel::DepthwiseI8Device { window, .. } => {
+            Kernel::DepthwiseI8Device(kernel::DepthwiseI8Device { window, .. }) => {
                 if family != Family::DepthwiseAny {
                     shapes.insert((window.size[0], window.stride[0]));
                 }

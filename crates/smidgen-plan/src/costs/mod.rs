@@ -17,7 +17,7 @@ mod measured;
 mod rates;
 #[cfg(test)]
 mod tests;
-mod windows;
+pub(crate) mod windows;
 mod work;
 
 pub use code::{
@@ -28,7 +28,7 @@ pub use family::{Family, GUESSED, MOST_FEATURES};
 pub use fit::{Errors, errors, fit, held_out};
 pub use measured::{Measurement, read, write_instructions, write_steps};
 pub use rates::{ARMV6M, ARMV7EM, ARMV7M, ARMV8M, CORTEX_M55, RV32IMC};
-pub use work::{Counts, Work, work};
+pub use work::{Counts, Size, Work, work};
 
 use crate::{Extent, Lowered, Region, Run};
 use std::collections::BTreeSet;

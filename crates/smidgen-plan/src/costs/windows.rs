@@ -14,7 +14,7 @@ const POOL_CHANNELS: usize = 4;
 /// staged from where they are,
 /// those apart, are put together first. Where accumulators lose something [by their sign](device::Finish::by_sign),
 /// outputs are signed.
-pub(super) fn conv2d(family: Family, window: &Window2d, by_sign: bool, region: Region) -> Work {
+pub(crate) fn conv2d(family: Family, window: &Window2d, by_sign: bool, region: Region) -> Work {
     let (rows, columns) = (region.y1 - region.y0, region.x1 - region.x0);
     let (pairs, quads) = (window.output[2].div_ceil(2), window.patch().div_ceil(4));
     let (pixels, blocks) = (rows * columns, rows * columns.div_ceil(CONV2D_PIXELS));
@@ -114,7 +114,7 @@ impl Apart {
 /// DEPTHWISE_CONV_2D: for each band of rows and four channels after the other, weights and pixels are staged, then the
 /// outputs
 /// computed. Up to three channels that are left over are few.
-pub(super) fn depthwise(window: &Window2d, rows: usize, by_sign: bool, region: Region) -> Work {
+pub(crate) fn depthwise(window: &Window2d, rows: usize, by_sign: bool, region: Region) -> Work {
     let columns = region.x1 - region.x0;
     let Some(part) = device::depthwise_columns(window, columns) else { return depthwise_any(window, region) };
     let family = match window.size[0] {
@@ -181,7 +181,7 @@ fn depthwise_any(window: &Window2d, region: Region) -> Work {
 }
 
 /// CONV_2D that puts the patches of two pixels together, then goes over four channels at a time.
-pub(super) fn conv2d_fast(window: &Window2d, region: Region) -> Work {
+pub(crate) fn conv2d_fast(window: &Window2d, region: Region) -> Work {
     let rows = region.y1 - region.y0;
     let pixels = rows * (region.x1 - region.x0);
     let depth = window.output[2];
@@ -204,7 +204,7 @@ pub(super) fn conv2d_fast(window: &Window2d, region: Region) -> Work {
 
 /// CONV_2D on int16: as [`conv2d`], but that each pixel is staged by itself, from where its inputs are if these are in
 /// fours.
-pub(super) fn conv2d_int16(window: &Window2d, region: Region) -> Work {
+pub(crate) fn conv2d_int16(window: &Window2d, region: Region) -> Work {
     let (rows, columns) = (region.y1 - region.y0, region.x1 - region.x0);
     let (pairs, quads) = (window.output[2].div_ceil(2), window.patch().div_ceil(4));
     let (pixels, blocks) = (rows * columns, rows * columns.div_ceil(CONV2D_PIXELS));
@@ -232,7 +232,7 @@ pub(super) fn conv2d_int16(window: &Window2d, region: Region) -> Work {
 
 /// DEPTHWISE_CONV_2D on int16: the places of a block's taps are put into a table, then each pair of channels goes over
 /// it.
-pub(super) fn depthwise_int16(window: &Window2d, region: Region) -> Work {
+pub(crate) fn depthwise_int16(window: &Window2d, region: Region) -> Work {
     let (rows, columns) = (region.y1 - region.y0, region.x1 - region.x0);
     let (pixels, blocks) = (rows * columns, rows * columns.div_ceil(DEPTHWISE_PIXELS));
     let (depth, taps) = (window.output[2], window.area());
@@ -345,7 +345,7 @@ fn gcd(a: usize, b: usize) -> usize {
 /// Kernels that go over the window of each output for itself, as far as it lies in the input. For TRANSPOSE_CONV it is
 /// the
 /// inputs whose window covers the output.
-pub(super) fn walk(family: Family, window: &Window2d, region: Region) -> Work {
+pub(crate) fn walk(family: Family, window: &Window2d, region: Region) -> Work {
     let rows = region.y1 - region.y0;
     let pixels = rows * (region.x1 - region.x0);
     let [tap_rows, taps] =
@@ -357,7 +357,7 @@ pub(super) fn walk(family: Family, window: &Window2d, region: Region) -> Work {
 }
 
 /// Pools: four channels at a time, and what is left one by one; taps in the padding are left out.
-pub(super) fn pool(family: Family, window: &Window2d, region: Region) -> Work {
+pub(crate) fn pool(family: Family, window: &Window2d, region: Region) -> Work {
     let rows = region.y1 - region.y0;
     let pixels = rows * (region.x1 - region.x0);
     let [tap_rows, taps] = inside(window, region);

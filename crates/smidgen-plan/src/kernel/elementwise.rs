@@ -1,130 +1,402 @@
-//! Kernels of element-wise operators, of SOFTMAX and of the conversions between element types.
+//! Kernels that compute each output pixel from the same pixel of their inputs, or from what is broadcast to it.
 
-use super::{Demands, flat};
-use crate::program::{Extent, Step};
+use super::{KernelSpec, Pattern};
+use crate::costs::{Family, Size, Work};
+use crate::program::Extent;
 use smidgen_ir::ElementType;
-use smidgen_kernels::convert::{Requantise, Rescale, Stored};
+use smidgen_kernels::definition::Binary;
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::{float, int8, int16};
 
-/// A kernel that computes each output pixel from the same pixel of its inputs, or from what is broadcast to it.
+/// Any function of one int8. Input: `x`. Constants: the outputs for the stored inputs 0 .. 127, then -128 .. -1.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Elementwise {
-    /// Any function of one int8. Input: `x`. Constants: the outputs for the stored inputs 0 .. 127, then -128 .. -1.
-    TableI8,
-    /// ADD, SUB, MUL, MINIMUM, MAXIMUM or PRELU of int8. Inputs: `a`, `b`, either of them perhaps a constant.
-    BinaryI8 {
-        /// Which, and its parameters.
-        function: int8::Binary,
-        /// Extents of the operands: 1 along an axis is broadcast; a constant's rows may also divide the output's, and repeat.
-        operands: [Extent; 2],
-    },
-    /// ADD or SUB of int8, fast form. Inputs: `a`, `b`, either of them perhaps a constant. Constants: 256 int32, see
-    /// [`int8::TableSum`].
-    SumI8 {
-        /// Its parameters.
-        sum: int8::TableSum,
-        /// As in `BinaryI8`.
-        operands: [Extent; 2],
-    },
-    /// ADD or SUB of int8, as firmware runs it. Inputs: `a`, `b`, either of them perhaps a constant.
-    SumI8Device {
-        /// Its parameters.
-        terms: int8::device::Terms,
-        /// As in `BinaryI8`.
-        operands: [Extent; 2],
-    },
-    /// MUL of int8, as firmware runs it. Inputs: `a`, `b`, either of them perhaps a constant.
-    ProductI8Device {
-        /// Its parameters.
-        products: int8::device::Products,
-        /// As in `BinaryI8`.
-        operands: [Extent; 2],
-    },
-    /// ADD, SUB, MUL, MINIMUM or MAXIMUM of int16. Inputs: as in `BinaryI8`.
-    BinaryI16 {
-        /// Which, and its parameters.
-        function: int16::Binary,
-        /// As in `BinaryI8`.
-        operands: [Extent; 2],
-    },
-    /// ADD, SUB, MUL, DIV, MINIMUM, MAXIMUM or PRELU of float32. Inputs: as in `BinaryI8`.
-    BinaryF32 {
-        /// Which.
-        function: float::Binary,
-        /// What the activation allows.
-        clamp: Clamp,
-        /// As in `BinaryI8`.
-        operands: [Extent; 2],
-    },
-    /// The same of int8 with any broadcast. Tensors are stored whole and seen as `[1, 1, elements]`.
-    BroadcastI8 {
-        /// Which, and its parameters.
-        function: int8::Binary,
-        /// Which element meets which.
-        broadcast: Broadcast,
-    },
-    /// The same of int16.
-    BroadcastI16 {
-        /// Which, and its parameters.
-        function: int16::Binary,
-        /// Which element meets which.
-        broadcast: Broadcast,
-    },
-    /// The same of float32.
-    BroadcastF32 {
-        /// Which.
-        function: float::Binary,
-        /// What the activation allows.
-        clamp: Clamp,
-        /// Which element meets which.
-        broadcast: Broadcast,
-    },
-    /// A RELU or LEAKY_RELU of int16. Input: `x`.
-    SlopesI16(int16::Slopes),
-    /// LOGISTIC or TANH of int16. Input: `x`. Constants: 256 uint16, see [`int16::Sigmoid::table`].
-    SigmoidI16(int16::Sigmoid),
-    /// A function of one float32. Input: `x`.
-    UnaryF32(float::Unary),
-    /// SOFTMAX of int8 over the channels. Input: `x`. Constants: 256 int32, see [`int8::softmax`].
-    SoftmaxI8,
-    /// SOFTMAX of int16 over the channels. Input: `x`. Constants: the int16 of [`int16::Softmax::tables`].
-    SoftmaxI16(int16::Softmax),
-    /// SOFTMAX of float32 over the channels. Input: `x`.
-    SoftmaxF32 {
-        /// Factor on the input.
-        beta: f32,
-    },
-    /// QUANTIZE from float32. Input: `x`.
-    Quantise {
-        /// Element type of the output.
-        to: Stored,
-        /// Scale of the output.
-        scale: f32,
-        /// Zero point of the output.
-        zero_point: i32,
-    },
-    /// DEQUANTIZE to float32. Input: `x`.
-    Dequantise {
-        /// Element type of the input.
-        from: Stored,
-        /// Scale of the input.
-        scale: f32,
-        /// Zero point of the input.
-        zero_point: i32,
-    },
-    /// QUANTIZE from one integer type to another. Input: `x`.
-    Requantise(Requantise),
-    /// The same between int8 and int16, fast form. Input: `x`.
-    Rescale(Rescale),
-    /// ADD or SUB of int16, fast form. Inputs: `a`, `b`, either of them perhaps a constant.
-    SumI16 {
-        /// Its parameters.
-        terms: int16::Terms,
-        /// As in `BinaryI8`.
-        operands: [Extent; 2],
-    },
+pub struct TableI8;
+
+impl KernelSpec for TableI8 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Elementwise { from: ElementType::Int8, to: ElementType::Int8 }
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        vec![256]
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.mapped(Family::Table)
+    }
 }
+
+call!(TableI8(k, site) => int8::table:
+    arena(i8), input(0), output(), region(), value(depth = site.output().depth), table(table: i8 = 0));
+
+/// A function of one float32. Input: `x`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct UnaryF32(pub float::Unary);
+
+impl KernelSpec for UnaryF32 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Elementwise { from: ElementType::Float32, to: ElementType::Float32 }
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::OtherF32)
+    }
+}
+
+call!(UnaryF32(k, site) => float::unary:
+    arena(f32), input(0), output(), region(), value(depth = site.output().depth), value(function = k.0));
+
+/// A RELU or LEAKY_RELU of int16. Input: `x`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SlopesI16(pub int16::Slopes);
+
+impl KernelSpec for SlopesI16 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Elementwise { from: ElementType::Int16, to: ElementType::Int16 }
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::OtherI16)
+    }
+}
+
+call!(SlopesI16(k, site) => int16::slopes:
+    arena(i16), input(0), output(), region(), value(depth = site.output().depth), reference(how = k.0));
+
+/// LOGISTIC or TANH of int16. Input: `x`. Constants: 256 uint16, see [`int16::Sigmoid::table`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct SigmoidI16(pub int16::Sigmoid);
+
+impl KernelSpec for SigmoidI16 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Elementwise { from: ElementType::Int16, to: ElementType::Int16 }
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        vec![256 * 2]
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::OtherI16)
+    }
+}
+
+call!(SigmoidI16(k, site) => int16::sigmoid:
+    arena(i16), input(0), output(), region(), value(depth = site.output().depth), reference(how = k.0),
+    table(table: u16 = 0));
+
+/// ADD, SUB, MUL, MINIMUM, MAXIMUM or PRELU of int8. Inputs: `a`, `b`, either of them perhaps a constant.
+#[derive(Clone, PartialEq, Debug)]
+pub struct BinaryI8 {
+    /// Which, and its parameters.
+    pub function: int8::Binary,
+    /// Extents of the operands: 1 along an axis is broadcast; a constant's rows may also divide the output's, and repeat.
+    pub operands: [Extent; 2],
+}
+
+impl KernelSpec for BinaryI8 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Pair(&self.operands, ElementType::Int8)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        binary(&self.function, run)
+    }
+}
+
+call!(BinaryI8(k, site) => int8::binary:
+    arena(i8), operand(a: i8 = 0, k.operands[0]), operand(b: i8 = 1, k.operands[1]), output(), region(),
+    value(depth = site.output().depth), reference(function = k.function));
+
+/// ADD or SUB of int8, fast form. Inputs: `a`, `b`, either of them perhaps a constant. Constants: 256 int32, see
+/// [`int8::TableSum`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct SumI8 {
+    /// Its parameters.
+    pub sum: int8::TableSum,
+    /// As in [`BinaryI8`].
+    pub operands: [Extent; 2],
+}
+
+impl KernelSpec for SumI8 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Pair(&self.operands, ElementType::Int8)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        vec![256 * 4]
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        Work::new(Family::Binary, [1, run.pixels(), 0, run.elements(), 0])
+    }
+}
+
+call!(SumI8(k, site) => int8::table_sum:
+    arena(i8), operand(a: i8 = 0, k.operands[0]), operand(b: i8 = 1, k.operands[1]), output(), region(),
+    value(depth = site.output().depth), reference(sum = k.sum), table(table: i32 = 0));
+
+/// ADD or SUB of int8, as firmware runs it. Inputs: `a`, `b`, either of them perhaps a constant.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SumI8Device {
+    /// Its parameters.
+    pub terms: int8::device::Terms,
+    /// As in [`BinaryI8`].
+    pub operands: [Extent; 2],
+}
+
+impl KernelSpec for SumI8Device {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Pair(&self.operands, ElementType::Int8)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        let [rows, spans, quads, rest, pixels, elements] = pairs(&self.operands, run);
+        Work::new(Family::Sum, [1, rows, spans, quads, rest, pixels, elements])
+    }
+}
+
+call!(SumI8Device(k, site) of by_pixels(&k.operands) => {
+    true => int8::device::sum_by_pixels,
+    false => int8::device::sum,
+}:
+    arena(i8), operand(a: i8 = 0, k.operands[0]), operand(b: i8 = 1, k.operands[1]), output(), region(),
+    value(depth = site.output().depth), reference(terms = k.terms));
+
+/// MUL of int8, as firmware runs it. Inputs: `a`, `b`, either of them perhaps a constant.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ProductI8Device {
+    /// Its parameters.
+    pub products: int8::device::Products,
+    /// As in [`BinaryI8`].
+    pub operands: [Extent; 2],
+}
+
+impl KernelSpec for ProductI8Device {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Pair(&self.operands, ElementType::Int8)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        let [rows, spans, quads, rest, pixels, elements] = pairs(&self.operands, run);
+        let is_clamped = (self.products.min, self.products.max) != (i8::MIN, i8::MAX);
+        let [plain, clamped] = if is_clamped { [0, quads] } else { [quads, 0] };
+        Work::new(Family::Product, [1, rows, spans, plain, rest, pixels, elements, clamped])
+    }
+}
+
+call!(ProductI8Device(k, site) of by_pixels(&k.operands) => {
+    true => int8::device::product_by_pixels,
+    false => int8::device::product,
+}:
+    arena(i8), operand(a: i8 = 0, k.operands[0]), operand(b: i8 = 1, k.operands[1]), output(), region(),
+    value(depth = site.output().depth), reference(products = k.products));
+
+/// ADD, SUB, MUL, MINIMUM or MAXIMUM of int16. Inputs: as in [`BinaryI8`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct BinaryI16 {
+    /// Which, and its parameters.
+    pub function: int16::Binary,
+    /// As in [`BinaryI8`].
+    pub operands: [Extent; 2],
+}
+
+impl KernelSpec for BinaryI16 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Pair(&self.operands, ElementType::Int16)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::OtherI16)
+    }
+}
+
+call!(BinaryI16(k, site) => int16::binary:
+    arena(i16), operand(a: i16 = 0, k.operands[0]), operand(b: i16 = 1, k.operands[1]), output(), region(),
+    value(depth = site.output().depth), reference(function = k.function));
+
+/// ADD or SUB of int16, fast form. Inputs: `a`, `b`, either of them perhaps a constant.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SumI16 {
+    /// Its parameters.
+    pub terms: int16::Terms,
+    /// As in [`BinaryI8`].
+    pub operands: [Extent; 2],
+}
+
+impl KernelSpec for SumI16 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Pair(&self.operands, ElementType::Int16)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.mapped(Family::SumI16)
+    }
+}
+
+call!(SumI16(k, site) => int16::sum:
+    arena(i16), operand(a: i16 = 0, k.operands[0]), operand(b: i16 = 1, k.operands[1]), output(), region(),
+    value(depth = site.output().depth), reference(terms = k.terms));
+
+/// ADD, SUB, MUL, DIV, MINIMUM, MAXIMUM or PRELU of float32. Inputs: as in [`BinaryI8`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct BinaryF32 {
+    /// Which.
+    pub function: float::Binary,
+    /// What the activation allows.
+    pub clamp: Clamp,
+    /// As in [`BinaryI8`].
+    pub operands: [Extent; 2],
+}
+
+impl KernelSpec for BinaryF32 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Pair(&self.operands, ElementType::Float32)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_pixel(Family::BinaryF32)
+    }
+}
+
+call!(BinaryF32(k, site) => float::binary:
+    arena(f32), operand(a: f32 = 0, k.operands[0]), operand(b: f32 = 1, k.operands[1]), output(), region(),
+    value(depth = site.output().depth), value(function = k.function), value(clamp = k.clamp));
+
+/// As [`BinaryI8`] with any broadcast. Tensors are stored whole and seen as `[1, 1, elements]`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct BroadcastI8 {
+    /// Which, and its parameters.
+    pub function: int8::Binary,
+    /// Which element meets which.
+    pub broadcast: Broadcast,
+}
+
+impl KernelSpec for BroadcastI8 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Broadcast(&self.broadcast, ElementType::Int8)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        binary(&self.function, run)
+    }
+}
+
+call!(BroadcastI8(k, site) => int8::broadcast:
+    arena(i8), whole(a: i8 = 0), whole(b: i8 = 1), value(output = site.output_base(false)),
+    value(dims = &k.broadcast.dims[..]), value(strides = k.broadcast.strides()), reference(function = k.function));
+
+/// As [`BinaryI16`] with any broadcast.
+#[derive(Clone, PartialEq, Debug)]
+pub struct BroadcastI16 {
+    /// Which, and its parameters.
+    pub function: int16::Binary,
+    /// Which element meets which.
+    pub broadcast: Broadcast,
+}
+
+impl KernelSpec for BroadcastI16 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Broadcast(&self.broadcast, ElementType::Int16)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::OtherI16)
+    }
+}
+
+call!(BroadcastI16(k, site) => int16::broadcast:
+    arena(i16), whole(a: i16 = 0), whole(b: i16 = 1), value(output = site.output_base(false)),
+    value(dims = &k.broadcast.dims[..]), value(strides = k.broadcast.strides()), reference(function = k.function));
+
+/// As [`BinaryF32`] with any broadcast.
+#[derive(Clone, PartialEq, Debug)]
+pub struct BroadcastF32 {
+    /// Which.
+    pub function: float::Binary,
+    /// What the activation allows.
+    pub clamp: Clamp,
+    /// Which element meets which.
+    pub broadcast: Broadcast,
+}
+
+impl KernelSpec for BroadcastF32 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Broadcast(&self.broadcast, ElementType::Float32)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_pixel(Family::BinaryF32)
+    }
+}
+
+call!(BroadcastF32(k, site) => float::broadcast:
+    arena(f32), whole(a: f32 = 0), whole(b: f32 = 1), value(output = site.output_base(false)),
+    value(dims = &k.broadcast.dims[..]), value(strides = k.broadcast.strides()), value(function = k.function),
+    value(clamp = k.clamp));
+
+/// SOFTMAX of int8 over the channels. Input: `x`. Constants: 256 int32, see [`int8::softmax`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct SoftmaxI8;
+
+impl KernelSpec for SoftmaxI8 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Pixelwise(ElementType::Int8)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        vec![256 * 4]
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_pixel(Family::Softmax)
+    }
+}
+
+call!(SoftmaxI8(k, site) => int8::softmax:
+    arena(i8), input(0), output(), region(), value(depth = site.output().depth), table(exponentials: i32 = 0));
+
+/// SOFTMAX of int16 over the channels. Input: `x`. Constants: the int16 of [`int16::Softmax::tables`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct SoftmaxI16(pub int16::Softmax);
+
+impl KernelSpec for SoftmaxI16 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Pixelwise(ElementType::Int16)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        vec![2 * int16::ENTRIES * 2]
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_pixel(Family::SoftmaxI16)
+    }
+}
+
+call!(SoftmaxI16(k, site) => int16::softmax:
+    arena(i16), input(0), output(), region(), value(depth = site.output().depth), reference(how = k.0),
+    constant(tables: i16 = 0));
+
+/// SOFTMAX of float32 over the channels. Input: `x`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SoftmaxF32 {
+    /// Factor on the input.
+    pub beta: f32,
+}
+
+impl KernelSpec for SoftmaxF32 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Pixelwise(ElementType::Float32)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_pixel(Family::SoftmaxF32)
+    }
+}
+
+call!(SoftmaxF32(k, site) => float::softmax:
+    arena(f32), input(0), output(), region(), value(depth = site.output().depth), value(beta = k.beta));
 
 /// Which element of `a` and `b` meets which, for tensors of any rank.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -137,81 +409,45 @@ pub struct Broadcast {
 
 impl Broadcast {
     /// Elements of operand `i`.
-    fn elements(&self, i: usize) -> usize {
+    pub(super) fn elements(&self, i: usize) -> usize {
         let steps = self.dims.iter().zip(&self.strides[i]);
         1 + steps.map(|(&dim, &stride)| dim.saturating_sub(1) * stride.unsigned_abs()).sum::<usize>()
     }
 
-    fn demands(&self, element: ElementType) -> Demands {
-        Demands {
-            inputs: (0..2).map(|i| (element, flat(self.elements(i)))).collect(),
-            outputs: vec![(element, flat(self.dims.iter().product()))],
-            ..Demands::default()
-        }
+    fn strides(&self) -> [&[isize]; 2] {
+        self.strides.each_ref().map(|strides| &strides[..])
     }
 }
 
-/// The element type of a stored element.
-pub(super) fn element(stored: Stored) -> ElementType {
-    match stored {
-        Stored::Int8 => ElementType::Int8,
-        Stored::Int16 => ElementType::Int16,
-        Stored::Int32 => ElementType::Int32,
-        Stored::Int64 => ElementType::Int64,
-        Stored::Float32 => ElementType::Float32,
-    }
+/// True if operands have all channels and one of them is the same for several pixels of a row: what the forms for firmware then compute pixel by
+/// pixel.
+pub fn by_pixels(operands: &[Extent; 2]) -> bool {
+    operands[0].depth == operands[1].depth && operands[0].cols != operands[1].cols
 }
 
-impl Elementwise {
-    /// True if operands have all channels and one of them is the same for several pixels of a row: what the forms for firmware then compute pixel by
-    /// pixel.
-    pub fn by_pixels(operands: &[Extent; 2]) -> bool {
-        operands[0].depth == operands[1].depth && operands[0].cols != operands[1].cols
-    }
-
-    /// See [`Kernel::demands`](super::Kernel::demands).
-    pub(super) fn demands(&self, step: &Step) -> Demands {
-        let output = step.outputs.first().map_or(flat(0), |t| t.extent);
-        let one = |input: ElementType, result: ElementType, constants: Vec<usize>| Demands {
-            inputs: vec![(input, output)],
-            outputs: vec![(result, output)],
-            constants,
-            ..Demands::default()
-        };
-        let two = |element: ElementType, operands: &[Extent; 2]| Demands {
-            inputs: operands.iter().map(|&extent| (element, fitting(extent, output))).collect(),
-            outputs: vec![(element, output)],
-            ..Demands::default()
-        };
-        let (i8, i16, f32) = (ElementType::Int8, ElementType::Int16, ElementType::Float32);
-        match self {
-            Self::TableI8 => one(i8, i8, vec![256]),
-            Self::BinaryI8 { operands, .. } => two(i8, operands),
-            Self::SumI8Device { operands, .. } | Self::ProductI8Device { operands, .. } => two(i8, operands),
-            Self::BinaryI16 { operands, .. } => two(i16, operands),
-            Self::SumI8 { operands, .. } => Demands { constants: vec![256 * 4], ..two(i8, operands) },
-            Self::BinaryF32 { operands, .. } => two(f32, operands),
-            Self::BroadcastI8 { broadcast, .. } => broadcast.demands(i8),
-            Self::BroadcastI16 { broadcast, .. } => broadcast.demands(i16),
-            Self::BroadcastF32 { broadcast, .. } => broadcast.demands(f32),
-            Self::UnaryF32(_) | Self::SoftmaxF32 { .. } => one(f32, f32, vec![]),
-            Self::SoftmaxI8 => one(i8, i8, vec![256 * 4]),
-            Self::SlopesI16(_) => one(i16, i16, vec![]),
-            Self::SigmoidI16(_) => one(i16, i16, vec![256 * 2]),
-            Self::SoftmaxI16(_) => one(i16, i16, vec![2 * int16::ENTRIES * 2]),
-            Self::Quantise { to, .. } => one(f32, element(*to), vec![]),
-            Self::Dequantise { from, .. } => one(element(*from), f32, vec![]),
-            Self::SumI16 { operands, .. } => two(ElementType::Int16, operands),
-            Self::Rescale(how) => one(element(how.from), element(how.to), vec![]),
-            Self::Requantise(how) => one(element(how.from), element(how.to), vec![]),
-        }
-    }
+/// Any function of two int8.
+fn binary(function: &int8::Binary, run: &Size) -> Work {
+    let all = run.elements();
+    let [chosen, sum, product] = match function {
+        Binary::Minimum | Binary::Maximum => [all, 0, 0],
+        Binary::Sum(_) => [0, all, 0],
+        Binary::Product(_) | Binary::Prelu(_) => [0, 0, all],
+    };
+    Work::new(Family::Binary, [1, run.pixels(), chosen, sum, product])
 }
 
-/// The operand's extent if it can be broadcast to the output's, else the output's, which it then fails to have.
-fn fitting(operand: Extent, output: Extent) -> Extent {
-    let rows = operand.rows > 0 && output.rows.is_multiple_of(operand.rows);
-    let cols = operand.cols == 1 || operand.cols == output.cols;
-    let depth = operand.depth == 1 || operand.depth == output.depth;
-    if rows && cols && depth { operand } else { output }
+/// ADD, SUB and MUL walk row by row where both operands lie densely, pixel by pixel where one serves several pixels, else element by element:
+/// rows, spans of pixels, quads of elements and what they leave, pixels and elements apart.
+fn pairs(operands: &[Extent; 2], run: &Size) -> [usize; 6] {
+    let depth = run.extent.depth;
+    let is_dense = operands.iter().all(|operand| (operand.cols, operand.depth) == (run.extent.cols, depth));
+    if by_pixels(operands) {
+        let pixels = run.pixels();
+        [run.rows, pixels, pixels * (depth / 4), pixels * (depth % 4), 0, 0]
+    } else if is_dense {
+        let row = run.columns * depth;
+        [run.rows, 0, run.rows * (row / 4), run.rows * (row % 4), 0, 0]
+    } else {
+        [run.rows, 0, 0, 0, run.pixels(), run.elements()]
+    }
 }

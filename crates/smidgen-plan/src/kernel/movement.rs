@@ -1,51 +1,189 @@
 //! Kernels that move elements and compute nothing.
 
-use super::{Demands, flat};
+use super::pattern::product;
+use super::{Invocation, KernelSpec, Pattern};
 use crate::access::Reach;
-use crate::program::{Extent, Step};
+use crate::costs::{Family, Size, Work};
+use crate::program::Extent;
 use smidgen_ir::ElementType;
 use smidgen_kernels::Flash;
-use smidgen_kernels::movement::{Axis, Index};
+use smidgen_kernels::movement::{self, Axis, Index};
+use std::ops::Range;
 
-/// A kernel that moves elements of any type.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Movement {
-    /// Each output element is one input element or the fill: PAD, SLICE, SPLIT, UNPACK, RESIZE_NEAREST_NEIGHBOR. Input: `x`.
-    /// Constants: the tables of those axes that have one, rows first, as int32.
-    Gather {
-        /// Element type.
-        element: ElementType,
-        /// The input.
-        input: Extent,
-        /// For rows, columns and channels.
-        index: [AxisIndex; 3],
-        /// The first bytes are the fill, as many as an element has.
-        fill: [u8; 8],
-    },
-    /// Joins its inputs along an axis: CONCATENATION, PACK. Inputs: the pieces, any of them perhaps a constant.
-    Concat {
-        /// Element type.
-        element: ElementType,
-        /// The axis.
-        axis: Axis,
-        /// Size of each input along the axis.
-        sizes: Vec<usize>,
-    },
-    /// TRANSPOSE and any other map of indices that is a stride along each axis. Tensors are stored whole and seen as
-    /// `[1, 1, elements]`. Input: `x`.
-    Permute {
-        /// Element type.
-        element: ElementType,
-        /// Elements of the input.
-        elements: usize,
-        /// Dimensions of the output.
-        dims: Vec<usize>,
-        /// The input element that output element 0 takes.
-        first: usize,
-        /// Input elements for one step along each output dimension.
-        strides: Vec<isize>,
-    },
+/// Bytes that copies take at a time where they can.
+const WORD: usize = 4;
+
+fn bytes(element: ElementType) -> usize {
+    element.bits().div_ceil(8)
 }
+
+/// Brings a constant into the arena. No inputs. Constants: the elements, row-major.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Load {
+    /// Element type of the output.
+    pub element: ElementType,
+}
+
+impl KernelSpec for Load {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Constant(self.element)
+    }
+
+    fn constants(&self, output: Extent) -> Vec<usize> {
+        vec![output.elements() * bytes(self.element)]
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::Other)
+    }
+}
+
+call!(Load(k, site) => movement::load:
+    arena(u8), output_bytes(), region(), value(cols = site.output().cols),
+    value(pixel = site.output().depth * bytes(k.element)), constant(constant: u8 = 0));
+
+/// Each output element is one input element or the fill: PAD, SLICE, SPLIT, UNPACK, RESIZE_NEAREST_NEIGHBOR. Input: `x`.
+/// Constants: the tables of those axes that have one, rows first, as int32.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Gather {
+    /// Element type.
+    pub element: ElementType,
+    /// The input.
+    pub input: Extent,
+    /// For rows, columns and channels.
+    pub index: [AxisIndex; 3],
+    /// The first bytes are the fill, as many as an element has.
+    pub fill: [u8; 8],
+}
+
+impl KernelSpec for Gather {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Gather { element: self.element, input: self.input, index: &self.index }
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        self.index.iter().filter_map(AxisIndex::table).map(|table| 4 * table.len()).collect()
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        let (rows, pixels, region) = (run.rows, run.pixels(), run.region);
+        let [along_rows, along_cols, _] = &self.index;
+        let taken = along_rows.inside(region.y0..region.y1, self.input.rows)
+            * along_cols.inside(region.x0..region.x1, self.input.cols);
+        let depth = run.extent.depth;
+        let is_dense = matches!(self.index[2], AxisIndex::Affine { stride: 1, divide: 1, .. });
+        let is_divided = |axis: &AxisIndex| !matches!(axis, AxisIndex::Affine { divide: 1, .. });
+        let divided = if is_divided(&self.index[1]) { pixels } else { 0 };
+        let copied = taken * depth * bytes(self.element);
+        let single = if is_dense { 0 } else { taken * depth };
+        let odd = if (depth * bytes(self.element)).is_multiple_of(WORD) { 0 } else { copied };
+        let filled = (pixels - taken) * depth * bytes(self.element);
+        Work::new(Family::Gather, [1, rows, pixels, copied, filled, divided, single, odd])
+    }
+}
+
+impl Gather {
+    /// The parameters as the kernel takes them, with `table` in place of each axis that has one, rows first.
+    pub fn indices<T>(&self, affine: impl Fn(isize, usize, usize) -> T, mut table: impl FnMut(usize) -> T) -> [T; 3] {
+        let mut tables = 0..;
+        self.index.each_ref().map(|index| match *index {
+            AxisIndex::Affine { start, stride, divide } => affine(start, stride, divide),
+            AxisIndex::Table(_) => table(tables.next().unwrap_or_default()),
+        })
+    }
+
+    pub(super) fn parameters<'a>(&self, run: &Invocation<'a>) -> movement::Gather<'a> {
+        let affine = |start, stride, divide| Index::Affine { start, stride, divide };
+        movement::Gather {
+            input: [self.input.rows, self.input.cols, self.input.depth],
+            depth: run.site.output().depth,
+            element: bytes(self.element),
+            index: self.indices(affine, |i| Index::Table(run.constant(i))),
+            fill: self.fill,
+        }
+    }
+}
+
+call!(Gather(k, site) => movement::gather:
+    arena(u8), input_bytes(0), output_bytes(), region(), gather(k));
+
+/// Joins its inputs along an axis: CONCATENATION, PACK. Inputs: the pieces, any of them perhaps a constant.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Concat {
+    /// Element type.
+    pub element: ElementType,
+    /// The axis.
+    pub axis: Axis,
+    /// Size of each input along the axis.
+    pub sizes: Vec<usize>,
+}
+
+impl KernelSpec for Concat {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Concat { element: self.element, axis: self.axis, sizes: &self.sizes }
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        let (pixels, element) = (run.pixels(), bytes(self.element));
+        let is_odd = |channels: usize| !(channels * element).is_multiple_of(WORD);
+        let all = run.elements() * element;
+        let (copies, odd) = match self.axis {
+            Axis::Depth => {
+                let odd: usize = self.sizes.iter().filter(|&&channels| is_odd(channels)).sum();
+                (pixels * self.sizes.len(), pixels * odd * element)
+            }
+            Axis::Rows | Axis::Cols => (pixels, if is_odd(run.extent.depth) { all } else { 0 }),
+        };
+        Work::new(Family::Concat, [1, run.rows, pixels, copies, all, odd])
+    }
+}
+
+impl Concat {
+    /// Bytes of a pixel, or of an element where pieces are joined along channels.
+    fn pixel(&self, output: Extent) -> usize {
+        match self.axis {
+            Axis::Depth => bytes(self.element),
+            Axis::Rows | Axis::Cols => output.depth * bytes(self.element),
+        }
+    }
+}
+
+call!(Concat(k, site) => movement::concat:
+    arena(u8), pieces(&k.sizes, bytes(k.element)), value(axis = k.axis), output_bytes(), region(),
+    value(pixel = k.pixel(site.output())));
+
+/// TRANSPOSE and any other map of indices that is a stride along each axis. Tensors are stored whole and seen as
+/// `[1, 1, elements]`. Input: `x`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Permute {
+    /// Element type.
+    pub element: ElementType,
+    /// Elements of the input.
+    pub elements: usize,
+    /// Dimensions of the output.
+    pub dims: Vec<usize>,
+    /// The input element that output element 0 takes.
+    pub first: usize,
+    /// Input elements for one step along each output dimension.
+    pub strides: Vec<isize>,
+}
+
+impl KernelSpec for Permute {
+    fn pattern(&self) -> Pattern<'_> {
+        let (dims, strides) = (&self.dims[..], &self.strides[..]);
+        Pattern::Permute { element: self.element, elements: self.elements, dims, first: self.first, strides }
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        let line = self.dims.last().copied().unwrap_or(1).max(1);
+        Work::new(Family::Permute, [1, run.elements() / line, run.elements()])
+    }
+}
+
+call!(Permute(k, site) => movement::permute:
+    arena(u8), value(input = site.input_base(0, true)), value(output = site.output_base(true)),
+    value(element = bytes(k.element)), value(dims = &k.dims[..]), value(first = k.first),
+    value(strides = &k.strides[..]));
 
 /// Which input index an output index takes along one axis.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -120,44 +258,58 @@ impl AxisIndex {
             Self::Table(table) => Some(table),
         }
     }
-}
 
-impl Movement {
-    /// See [`Kernel::demands`](super::Kernel::demands).
-    pub(super) fn demands(&self, step: &Step) -> Demands {
-        let output = step.outputs.first().map_or(flat(0), |t| t.extent);
+    /// How many of some output indices take one of `input` input indices.
+    fn inside(&self, range: Range<usize>, input: usize) -> usize {
+        let index = self.kernel();
         match self {
-            Self::Gather { element, input, index, .. } => Demands {
-                inputs: vec![(*element, *input)],
-                outputs: vec![(*element, output)],
-                constants: index.iter().filter_map(|i| i.table()).map(|t| 4 * t.len()).collect(),
-                ..Demands::default()
-            },
-            Self::Concat { element, axis, sizes } => {
-                let joined: usize = sizes.iter().sum();
-                let along = |size: usize| match axis {
-                    Axis::Rows => Extent { rows: size, ..output },
-                    Axis::Cols => Extent { cols: size, ..output },
-                    Axis::Depth => Extent { depth: size, ..output },
-                };
-                Demands {
-                    inputs: sizes.iter().map(|&size| (*element, along(size))).collect(),
-                    outputs: vec![(*element, along(joined))],
-                    ..Demands::default()
-                }
+            // What is taken never decreases, so those that take something follow one another.
+            Self::Affine { start, .. } => {
+                let before = partition(range.clone(), |i| *start < 0 && index.get(i, usize::MAX / 2).is_none());
+                let end = partition(before..range.end, |i| index.get(i, input).is_some());
+                end - before
             }
-            Self::Permute { element, elements, dims, .. } => Demands {
-                inputs: vec![(*element, flat(*elements))],
-                outputs: vec![(*element, flat(dims.iter().product()))],
-                ..Demands::default()
-            },
+            Self::Table(_) => range.filter(|&i| index.get(i, input).is_some()).count(),
         }
     }
+
+    /// True if no number is too large to compute with, and nothing is divided by 0.
+    pub(super) fn is_sized(&self) -> bool {
+        match *self {
+            Self::Affine { start, stride, divide } => {
+                divide > 0 && product(&[stride]).is_some() && product(&[start.unsigned_abs()]).is_some()
+            }
+            Self::Table(_) => true,
+        }
+    }
+}
+
+/// The first index of a range for which something does not hold that holds for all before it.
+fn partition(range: Range<usize>, holds: impl Fn(usize) -> bool) -> usize {
+    let (mut from, mut until) = (range.start, range.end);
+    while from < until {
+        let middle = from + (until - from) / 2;
+        if holds(middle) { from = middle + 1 } else { until = middle }
+    }
+    from
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn indices_that_take_something_are_counted() {
+        for (start, stride, divide, input) in
+            [(-3, 1, 1, 5), (2, 1, 1, 9), (-7, 3, 1, 11), (0, 3, 5, 3), (-40, 1, 1, 4), (9, 2, 1, 4), (0, 0, 1, 1)]
+        {
+            let index = AxisIndex::Affine { start, stride, divide };
+            for (from, until) in [(0, 17), (3, 9), (5, 5), (16, 17)] {
+                let slow = (from..until).filter(|&i| index.kernel().get(i, input).is_some()).count();
+                assert_eq!(index.inside(from..until, input), slow, "{index:?} {input} {from} {until}");
+            }
+        }
+    }
 
     #[test]
     fn maps_get_their_shortest_form() {

@@ -1,89 +1,211 @@
-//! Kernels of MEAN, SUM and ARG_MAX.
+//! Kernels of MEAN, SUM and of pools whose only window is the whole image.
 
-use super::{Demands, elementwise::element, flat};
-use crate::program::{Extent, Step};
+use super::{KernelSpec, Pattern};
+use crate::costs::{Family, Size, Work};
+use crate::program::Extent;
 use smidgen_ir::ElementType;
-use smidgen_kernels::convert::Stored;
-use smidgen_kernels::{int8, int16};
+use smidgen_kernels::{float, int8, int16};
 
-/// A kernel that makes fewer elements of more.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Reduction {
-    /// MEAN or SUM of int8 over all rows and columns; consumes its input. Input: `x`. State: an int32 for each channel.
-    ImageI8 {
-        /// The input.
-        input: Extent,
-        /// Zero points, factor, rounding.
-        reduce: int8::Reduce,
-    },
-    /// AVERAGE_POOL_2D of int8 whose only window is the whole image; consumes its input. Input: `x`. State: an int32 for each
-    /// channel.
-    PoolI8 {
-        /// The input.
-        input: Extent,
-        /// Least and greatest stored output that the activation allows.
-        clamp: [i8; 2],
-    },
-    /// MEAN of int16 over all rows and columns; consumes its input. Input: `x`. State: an int32 for each channel.
-    ImageI16 {
-        /// The input.
-        input: Extent,
-        /// Factor, rounding.
-        reduce: int16::Reduce,
-    },
-    /// AVERAGE_POOL_2D of int16 whose only window is the whole image; consumes its input. Input: `x`. State: an int32 for each
-    /// channel.
-    PoolI16 {
-        /// The input.
-        input: Extent,
-        /// Least and greatest stored output that the activation allows.
-        clamp: [i16; 2],
-    },
-    /// MEAN or SUM of float32 over all rows and columns, or AVERAGE_POOL_2D without activation whose only window is the whole
-    /// image; consumes its input. Input: `x`. State: a float32 for each channel.
-    ImageF32 {
-        /// The input.
-        input: Extent,
-        /// What sums are divided by.
-        divisor: f32,
-    },
-    /// MEAN or SUM of int8 over any axes. Tensors are stored whole and seen as `[1, 1, elements]`. Input: `x`.
-    AnyI8 {
-        /// The axes that stay.
-        kept: Axes,
-        /// The axes that go.
-        reduced: Axes,
-        /// Zero points, factor, rounding.
-        reduce: int8::Reduce,
-    },
-    /// MEAN of int16 over any axes. Tensors and input as in `AnyI8`.
-    AnyI16 {
-        /// The axes that stay.
-        kept: Axes,
-        /// The axes that go.
-        reduced: Axes,
-        /// Factor, rounding.
-        reduce: int16::Reduce,
-    },
-    /// The same of float32.
-    AnyF32 {
-        /// The axes that stay.
-        kept: Axes,
-        /// The axes that go.
-        reduced: Axes,
-        /// What sums are divided by.
-        divisor: f32,
-    },
-    /// ARG_MAX over the middle axis. Tensors are stored whole and seen as `[1, 1, elements]`. Input: `x`.
-    ArgMax {
-        /// The input, seen as outer, size, inner; the output is outer, inner.
-        shape: [usize; 3],
-        /// Element type of the input.
-        from: Stored,
-        /// Element type of the output.
-        to: Stored,
-    },
+/// Channels that sums over an image take together.
+const SUMMED: usize = 4;
+
+fn sizes(input: &Extent) -> [usize; 3] {
+    [input.rows, input.cols, input.depth]
 }
+
+/// MEAN or SUM of int8 over all rows and columns; consumes its input. Input: `x`. State: an int32 for each channel.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ReduceImageI8 {
+    /// The input.
+    pub input: Extent,
+    /// Zero points, factor, rounding.
+    pub reduce: int8::Reduce,
+}
+
+impl KernelSpec for ReduceImageI8 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Image(self.input, ElementType::Int8)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        sums(Family::Mean, &self.input, run)
+    }
+}
+
+call!(ReduceImageI8(k, site) => int8::reduce_image:
+    arena(u8), input(0), output(), rows(), value(sizes = sizes(&k.input)), value(state = site.state()),
+    reference(reduce = k.reduce));
+
+/// AVERAGE_POOL_2D of int8 whose only window is the whole image; consumes its input. Input: `x`. State: an int32 for each
+/// channel.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PoolImageI8 {
+    /// The input.
+    pub input: Extent,
+    /// Least and greatest stored output that the activation allows.
+    pub clamp: [i8; 2],
+}
+
+impl KernelSpec for PoolImageI8 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Image(self.input, ElementType::Int8)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        sums(Family::PoolImage, &self.input, run)
+    }
+}
+
+call!(PoolImageI8(k, site) => int8::average_image:
+    arena(i8), input(0), output(), rows(), value(sizes = sizes(&k.input)), value(state = site.state()),
+    value(clamp = k.clamp));
+
+/// MEAN of int16 over all rows and columns; consumes its input. Input: `x`. State: an int32 for each channel.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ReduceImageI16 {
+    /// The input.
+    pub input: Extent,
+    /// Factor, rounding.
+    pub reduce: int16::Reduce,
+}
+
+impl KernelSpec for ReduceImageI16 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Image(self.input, ElementType::Int16)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        sums(Family::MeanI16, &self.input, run)
+    }
+}
+
+call!(ReduceImageI16(k, site) => int16::reduce_image:
+    arena(i16), input(0), output(), rows(), value(sizes = sizes(&k.input)), value(state = site.state() / 2),
+    reference(reduce = k.reduce));
+
+/// AVERAGE_POOL_2D of int16 whose only window is the whole image; consumes its input. Input: `x`. State: an int32 for each
+/// channel.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PoolImageI16 {
+    /// The input.
+    pub input: Extent,
+    /// Least and greatest stored output that the activation allows.
+    pub clamp: [i16; 2],
+}
+
+impl KernelSpec for PoolImageI16 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Image(self.input, ElementType::Int16)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        sums(Family::MeanI16, &self.input, run)
+    }
+}
+
+call!(PoolImageI16(k, site) => int16::average_image:
+    arena(i16), input(0), output(), rows(), value(sizes = sizes(&k.input)), value(state = site.state() / 2),
+    value(clamp = k.clamp));
+
+/// MEAN or SUM of float32 over all rows and columns, or AVERAGE_POOL_2D without activation whose only window is the whole
+/// image; consumes its input. Input: `x`. State: a float32 for each channel.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ReduceImageF32 {
+    /// The input.
+    pub input: Extent,
+    /// What sums are divided by.
+    pub divisor: f32,
+}
+
+impl KernelSpec for ReduceImageF32 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Image(self.input, ElementType::Float32)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        let outputs = if run.region.y1 == self.input.rows { self.input.depth } else { 0 };
+        Work::new(Family::MeanF32, [1, run.pixels(), run.pixels() * self.input.depth, outputs])
+    }
+}
+
+call!(ReduceImageF32(k, site) => float::reduce_image:
+    arena(f32), input(0), output(), rows(), value(sizes = sizes(&k.input)), value(state = site.state() / 4),
+    value(divisor = k.divisor));
+
+/// MEAN or SUM of int8 over any axes. Tensors are stored whole and seen as `[1, 1, elements]`. Input: `x`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ReduceI8 {
+    /// The axes that stay.
+    pub kept: Axes,
+    /// The axes that go.
+    pub reduced: Axes,
+    /// Zero points, factor, rounding.
+    pub reduce: int8::Reduce,
+}
+
+impl KernelSpec for ReduceI8 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Reduce { element: ElementType::Int8, kept: &self.kept, reduced: &self.reduced }
+    }
+
+    fn work(&self, _: &Size) -> Work {
+        lines(&self.kept, &self.reduced)
+    }
+}
+
+call!(ReduceI8(k, site) => int8::reduce:
+    arena(u8), value(input = site.input_base(0, false)), value(output = site.output_base(false)),
+    value(kept = k.kept.parts()), value(reduced = k.reduced.parts()), reference(reduce = k.reduce));
+
+/// MEAN of int16 over any axes. Tensors and input as in [`ReduceI8`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct ReduceI16 {
+    /// The axes that stay.
+    pub kept: Axes,
+    /// The axes that go.
+    pub reduced: Axes,
+    /// Factor, rounding.
+    pub reduce: int16::Reduce,
+}
+
+impl KernelSpec for ReduceI16 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Reduce { element: ElementType::Int16, kept: &self.kept, reduced: &self.reduced }
+    }
+
+    fn work(&self, _: &Size) -> Work {
+        lines(&self.kept, &self.reduced)
+    }
+}
+
+call!(ReduceI16(k, site) => int16::reduce:
+    arena(i16), value(input = site.input_base(0, false)), value(output = site.output_base(false)),
+    value(kept = k.kept.parts()), value(reduced = k.reduced.parts()), reference(reduce = k.reduce));
+
+/// MEAN or SUM of float32 over any axes. Tensors and input as in [`ReduceI8`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct ReduceF32 {
+    /// The axes that stay.
+    pub kept: Axes,
+    /// The axes that go.
+    pub reduced: Axes,
+    /// What sums are divided by.
+    pub divisor: f32,
+}
+
+impl KernelSpec for ReduceF32 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Reduce { element: ElementType::Float32, kept: &self.kept, reduced: &self.reduced }
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::OtherF32)
+    }
+}
+
+call!(ReduceF32(k, site) => float::reduce:
+    arena(f32), value(input = site.input_base(0, false)), value(output = site.output_base(false)),
+    value(kept = k.kept.parts()), value(reduced = k.reduced.parts()), value(divisor = k.divisor));
 
 /// Some axes of a row-major tensor.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -99,37 +221,24 @@ impl Axes {
     pub fn elements(&self) -> usize {
         self.dims.iter().product()
     }
+
+    fn parts(&self) -> (&[usize], &[isize]) {
+        (&self.dims, &self.strides)
+    }
 }
 
-impl Reduction {
-    /// See [`Kernel::demands`](super::Kernel::demands).
-    pub(super) fn demands(&self, _step: &Step) -> Demands {
-        let (i8, i16, f32) = (ElementType::Int8, ElementType::Int16, ElementType::Float32);
-        let image = |element: ElementType, input: Extent| Demands {
-            inputs: vec![(element, input)],
-            outputs: vec![(element, flat(input.depth))],
-            state: 4 * input.depth,
-            ..Demands::default()
-        };
-        let whole = |input: ElementType, elements: usize, output: ElementType, outputs: usize| Demands {
-            inputs: vec![(input, flat(elements))],
-            outputs: vec![(output, flat(outputs))],
-            ..Demands::default()
-        };
-        match self {
-            Self::ImageI8 { input, .. } | Self::PoolI8 { input, .. } => image(i8, *input),
-            Self::ImageI16 { input, .. } | Self::PoolI16 { input, .. } => image(i16, *input),
-            Self::ImageF32 { input, .. } => image(f32, *input),
-            Self::AnyI8 { kept, reduced, .. } => whole(i8, kept.elements() * reduced.elements(), i8, kept.elements()),
-            Self::AnyI16 { kept, reduced, .. } => {
-                whole(i16, kept.elements() * reduced.elements(), i16, kept.elements())
-            }
-            Self::AnyF32 { kept, reduced, .. } => {
-                whole(f32, kept.elements() * reduced.elements(), f32, kept.elements())
-            }
-            Self::ArgMax { shape: [outer, size, inner], from, to } => {
-                whole(element(*from), outer * size * inner, element(*to), outer * inner)
-            }
-        }
-    }
+/// Sums over an image that is taken row by row: of four channels at a time, and of those left over.
+fn sums(family: Family, input: &Extent, run: &Size) -> Work {
+    let (fours, rest) = (input.depth / SUMMED, input.depth % SUMMED);
+    let cleared = if run.region.y0 == 0 { input.depth } else { 0 };
+    let outputs = if run.region.y1 == input.rows { input.depth } else { 0 };
+    let pixels = run.pixels();
+    Work::new(family, [1, fours, fours * run.rows, fours * pixels, rest, rest * pixels, cleared, outputs])
+}
+
+/// Sums over any axes, line by line.
+fn lines(kept: &Axes, reduced: &Axes) -> Work {
+    let (outputs, all) = (kept.elements(), kept.elements() * reduced.elements());
+    let lines = all / reduced.dims.last().copied().unwrap_or(1).max(1);
+    Work::new(Family::Reduce, [1, outputs, lines, all])
 }

@@ -3,7 +3,7 @@
 use super::error::Refusal;
 use super::options::LowerOptions;
 use crate::access::{Block, Order};
-use crate::kernel::{Elementwise, Kernel};
+use crate::kernel::{self, Kernel};
 use crate::program::{
     BufferId, BufferSpec, Constant, ConstantId, Extent, Lowered, Operand, Port, Step, StepId, Target,
 };
@@ -159,9 +159,8 @@ impl<'g> Builder<'g> {
         table: &[i8; 256],
     ) -> Result<bool, Refusal> {
         let (from, Operand::Buffer(buffer, _)) = input else { return Ok(false) };
-        let table_before = |step: &Step| {
-            matches!(step.kernel, Kernel::Elementwise(Elementwise::TableI8)) && step.outputs[0].buffer == buffer
-        };
+        let table_before =
+            |step: &Step| matches!(step.kernel, Kernel::TableI8(kernel::TableI8)) && step.outputs[0].buffer == buffer;
         // Under another shape the same bytes may have other readers.
         let only = self.readers[from.index()] == 1 && self.lowered.buffers[buffer.index()].tensor == Some(from);
         if !only || !self.lowered.steps.last().is_some_and(table_before) {
@@ -276,7 +275,10 @@ impl<'g> Builder<'g> {
             constants: vec![constant],
             outputs: vec![Target { buffer, extent }],
             partial: true,
-            ..Step::new(Kernel::Load { element: tensor.element() }, Order { block: Block::Pixels(1), staged: true })
+            ..Step::new(
+                Kernel::Load(kernel::Load { element: tensor.element() }),
+                Order { block: Block::Pixels(1), staged: true },
+            )
         });
         self.loaded[id.index()] = Some(buffer);
         buffer

@@ -6,7 +6,7 @@ use super::options::KernelSet;
 use super::quant::{self, unsupported};
 use super::window;
 use crate::access::{Access, Block, Order};
-use crate::kernel::Kernel;
+use crate::kernel::{self, Kernel};
 use crate::program::{ConstantId, Step};
 use smidgen_ir::{Activation, ConvParams, ElementType, Operator, Padding, Tensor};
 use smidgen_kernels::float::Clamp;
@@ -45,12 +45,12 @@ pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvPa
                 Some(step) => step,
                 None if set == KernelSet::Reference => Step {
                     constants: constants(builder, operator, window.output[2])?,
-                    ..Step::new(Kernel::Conv2dI8 { window, quant }, ELEMENT_WISE)
+                    ..Step::new(Kernel::Conv2dI8(kernel::Conv2dI8 { window, quant }), ELEMENT_WISE)
                 },
                 None => Step {
                     constants: fast_constants(builder, operator, &window, &quant)?,
                     scratch_bytes: fast::conv2d_scratch(&window).next_multiple_of(4),
-                    ..Step::new(Kernel::Conv2dI8Fast { window, quant }, pixel_wise(2))
+                    ..Step::new(Kernel::Conv2dI8Fast(kernel::Conv2dI8Fast { window, quant }), pixel_wise(2))
                 },
             }
         }
@@ -59,13 +59,13 @@ pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvPa
             let on_device =
                 if set == KernelSet::Device { wide_conv2d(builder, operator, &window, &layer) } else { None };
             on_device.unwrap_or_else(|| {
-                let kernel = Kernel::Conv2dI16 { window, quant: layer.quant };
+                let kernel = Kernel::Conv2dI16(kernel::Conv2dI16 { window, quant: layer.quant });
                 Step { constants: layer.constants(builder, operator), ..Step::new(kernel, ELEMENT_WISE) }
             })
         }
         Element::Float32 => Step {
             constants: constants(builder, operator, window.output[2])?,
-            ..Step::new(Kernel::Conv2dF32 { window, clamp: clamp(params.activation) }, ELEMENT_WISE)
+            ..Step::new(Kernel::Conv2dF32(kernel::Conv2dF32 { window, clamp: clamp(params.activation) }), ELEMENT_WISE)
         },
     };
     let access = |rows| window::access(&window, rows);
@@ -92,7 +92,7 @@ fn hybrid(
     let (values, bias) = (quant::weights_i8(weights)?, quant::bias_f32(bias, window.output[2])?);
     let name = weights.name.clone();
     let constants = vec![builder.constant_i8(name.clone(), &values), builder.constant_f32(name + " bias", &bias)];
-    let kernel = Kernel::Conv2dHybrid { window: *window, clamp: clamp(activation), weight_scale };
+    let kernel = Kernel::Conv2dHybrid(kernel::Conv2dHybrid { window: *window, clamp: clamp(activation), weight_scale });
     let macs = y.shape.elements() as u64 * window.patch() as u64;
     let (input, output) = (builder.activation(operator.inputs[0]), builder.target(operator.outputs[0]));
     builder.push(Step {
@@ -145,9 +145,9 @@ pub(super) fn depthwise(
             match on_device {
                 Some(step) => step,
                 None if set == KernelSet::Reference || multiplier > 1 => {
-                    plain(builder, Kernel::DepthwiseI8 { window, quant })?
+                    plain(builder, Kernel::DepthwiseI8(kernel::DepthwiseI8 { window, quant }))?
                 }
-                None => plain(builder, Kernel::DepthwiseI8Fast { window, quant })?,
+                None => plain(builder, Kernel::DepthwiseI8Fast(kernel::DepthwiseI8Fast { window, quant }))?,
             }
         }
         Element::Int16 => {
@@ -155,11 +155,13 @@ pub(super) fn depthwise(
             let on_device =
                 if set == KernelSet::Device { wide_depthwise(builder, operator, &window, &layer) } else { None };
             on_device.unwrap_or_else(|| {
-                let kernel = Kernel::DepthwiseI16 { window, quant: layer.quant };
+                let kernel = Kernel::DepthwiseI16(kernel::DepthwiseI16 { window, quant: layer.quant });
                 Step { constants: layer.constants(builder, operator), ..Step::new(kernel, ELEMENT_WISE) }
             })
         }
-        Element::Float32 => plain(builder, Kernel::DepthwiseF32 { window, clamp: clamp(params.activation) })?,
+        Element::Float32 => {
+            plain(builder, Kernel::DepthwiseF32(kernel::DepthwiseF32 { window, clamp: clamp(params.activation) }))?
+        }
     };
     let access = |rows| Access { depth: window::depth(multiplier, window.output[2]), ..window::access(&window, rows) };
     let macs = y.shape.elements() as u64 * window.area() as u64;
@@ -197,7 +199,12 @@ fn device_conv2d(
 }
 
 fn conv2d_step(window: &Window2d, quant: &Int8, width: Width, finish: Finish, constants: Vec<ConstantId>) -> Step {
-    let kernel = Kernel::Conv2dI8Device { window: *window, width, input_zero: quant.input_zero as i8, finish };
+    let kernel = Kernel::Conv2dI8Device(kernel::Conv2dI8Device {
+        window: *window,
+        width,
+        input_zero: quant.input_zero as i8,
+        finish,
+    });
     Step {
         constants,
         scratch_bytes: device::conv2d_scratch(window).next_multiple_of(4),
@@ -244,7 +251,12 @@ fn unread_depthwise(builder: &mut Builder, operator: &Operator, window: &Window2
 }
 
 fn depthwise_step(window: &Window2d, quant: &Int8, finish: Finish, constants: Vec<ConstantId>) -> Step {
-    let kernel = Kernel::DepthwiseI8Device { window: *window, input_zero: quant.input_zero as i8, finish, rows: 1 };
+    let kernel = Kernel::DepthwiseI8Device(kernel::DepthwiseI8Device {
+        window: *window,
+        input_zero: quant.input_zero as i8,
+        finish,
+        rows: 1,
+    });
     let order = if device::depthwise_is_staged(window) {
         Order { block: Block::Planes { rows: 1, channels: device::DEPTHWISE_CHANNELS }, staged: true }
     } else {
@@ -270,12 +282,20 @@ pub(super) fn transpose_conv(
     expect(weights, [outputs, depth], [window.output[2], window.input[2]])?;
     let plain = |builder: &mut Builder| constants(builder, operator, window.output[2]);
     let (kernel, constants) = match element(x)? {
-        Element::Int8 => (Kernel::TransposeConvI8 { window, quant: int8(x, y, activation)? }, plain(builder)?),
+        Element::Int8 => (
+            Kernel::TransposeConvI8(kernel::TransposeConvI8 { window, quant: int8(x, y, activation)? }),
+            plain(builder)?,
+        ),
         Element::Int16 => {
             let layer = wide(builder, operator, activation, window.output[2])?;
-            (Kernel::TransposeConvI16 { window, quant: layer.quant }, layer.constants(builder, operator))
+            (
+                Kernel::TransposeConvI16(kernel::TransposeConvI16 { window, quant: layer.quant }),
+                layer.constants(builder, operator),
+            )
         }
-        Element::Float32 => (Kernel::TransposeConvF32 { window, clamp: clamp(activation) }, plain(builder)?),
+        Element::Float32 => {
+            (Kernel::TransposeConvF32(kernel::TransposeConvF32 { window, clamp: clamp(activation) }), plain(builder)?)
+        }
     };
     let access = |rows| window::transposed_access(&window, rows);
     let macs = x.shape.elements() as u64 * (window.area() * window.output[2]) as u64;
@@ -371,7 +391,10 @@ fn wide_conv2d(builder: &mut Builder, operator: &Operator, window: &Window2d, la
     let words = quant::proven(&layer.quant, &layer.factors, &layer.bias, &layer.weights)?;
     let mut packed = vec![0; device16::conv2d_weights(window)];
     device16::conv2d_pack(window, &layer.weights, &mut packed);
-    let kernel = Kernel::Conv2dI16Device { window: *window, clamp: quant::wide_device_clamp(&layer.quant) };
+    let kernel = Kernel::Conv2dI16Device(kernel::Conv2dI16Device {
+        window: *window,
+        clamp: quant::wide_device_clamp(&layer.quant),
+    });
     Some(Step {
         constants: quant::device_constants(builder, operator, &packed, &words),
         scratch_bytes: device16::conv2d_scratch(window).next_multiple_of(4),
@@ -388,7 +411,10 @@ fn wide_depthwise(builder: &mut Builder, operator: &Operator, window: &Window2d,
     let words = quant::proven(&layer.quant, &layer.factors, &layer.bias, &by_channel)?;
     let mut packed = vec![0; device16::depthwise_weights(window)];
     device16::depthwise_pack(window, &layer.weights, &mut packed);
-    let kernel = Kernel::DepthwiseI16Device { window: *window, clamp: quant::wide_device_clamp(&layer.quant) };
+    let kernel = Kernel::DepthwiseI16Device(kernel::DepthwiseI16Device {
+        window: *window,
+        clamp: quant::wide_device_clamp(&layer.quant),
+    });
     let order = Order { block: Block::Pixels(device16::DEPTHWISE_PIXELS), staged: false };
     Some(Step {
         constants: quant::device_constants(builder, operator, &packed, &words),

@@ -6,7 +6,7 @@ use super::error::Refusal;
 use super::options::KernelSet;
 use super::tables::{self, Ends};
 use crate::access::{Block, Order};
-use crate::kernel::{Elementwise, Kernel, Reduction, flat};
+use crate::kernel::{self, Kernel, flat};
 use crate::program::Step;
 use smidgen_ir::{ElementType, Operator, Tensor};
 use smidgen_kernels::convert::{Requantise, Rescale, Stored};
@@ -41,7 +41,9 @@ pub(super) fn quantize(builder: &mut Builder, operator: &Operator) -> Result<(),
         (_, Stored::Float32 | Stored::Int64) | (Stored::Int64, _) => {
             return Err(Refusal(format!("there is no kernel from {} to {}", x.element(), y.element())));
         }
-        (Stored::Float32, _) => push_one(builder, operator, Elementwise::Quantise { to, scale, zero_point }, vec![]),
+        (Stored::Float32, _) => {
+            push_one(builder, operator, Kernel::Quantise(kernel::Quantise { to, scale, zero_point }), vec![])
+        }
         (Stored::Int8, Stored::Int8) => {
             let table = tables::requantise(Ends { from: per_tensor(x)?, to: (scale, zero_point) });
             return push_table(builder, operator, &table);
@@ -56,7 +58,8 @@ pub(super) fn quantize(builder: &mut Builder, operator: &Operator) -> Result<(),
                 rounding: Rounding::Twice,
             };
             let quick = if builder.options.kernels == KernelSet::Reference { None } else { Rescale::of(&how) };
-            let kernel = quick.map_or(Elementwise::Requantise(how), Elementwise::Rescale);
+            let kernel =
+                quick.map_or(Kernel::Requantise(kernel::Requantise(how)), |how| Kernel::Rescale(kernel::Rescale(how)));
             push_one(builder, operator, kernel, vec![]);
         }
     }
@@ -70,7 +73,7 @@ pub(super) fn dequantize(builder: &mut Builder, operator: &Operator) -> Result<(
     if to != Stored::Float32 || matches!(from, Stored::Float32 | Stored::Int64) {
         return Err(Refusal(format!("there is no kernel from {} to {}", x.element(), y.element())));
     }
-    push_one(builder, operator, Elementwise::Dequantise { from, scale, zero_point }, vec![]);
+    push_one(builder, operator, Kernel::Dequantise(kernel::Dequantise { from, scale, zero_point }), vec![]);
     Ok(())
 }
 
@@ -92,7 +95,7 @@ pub(super) fn arg_max(builder: &mut Builder, operator: &Operator, axis: usize) -
         outputs: vec![output],
         access: vec![walked(&[outer, inner], 0, &[(size * inner) as isize, 1], length)],
         ..Step::new(
-            Kernel::Reduction(Reduction::ArgMax { shape, from, to }),
+            Kernel::ArgMax(kernel::ArgMax { shape, from, to }),
             Order { block: Block::Elements(1), staged: true },
         )
     });

@@ -7,7 +7,7 @@ use super::quant::{self, unsupported};
 use super::{product, sum};
 use super::{tables, wide};
 use crate::access::{Access, Block, Order, Reach};
-use crate::kernel::{Broadcast, Elementwise, Kernel, flat};
+use crate::kernel::{self, Broadcast, Kernel, flat};
 use crate::program::{ConstantId, Extent, Operand, Step};
 use smidgen_ir::{Activation, BinaryKind, ElementType, Operator, Tensor, TensorId, UnaryKind};
 use smidgen_kernels::definition::{Binary, Product, Sum};
@@ -22,19 +22,13 @@ use smidgen_kernels::{float, int8, int16};
 const ORDER: Order = Order { block: Block::Elements(1), staged: true };
 
 /// Adds a step that computes each element of the output from the same element of the only input.
-pub(super) fn push_one(builder: &mut Builder, operator: &Operator, kernel: Elementwise, constants: Vec<ConstantId>) {
+pub(super) fn push_one(builder: &mut Builder, operator: &Operator, kernel: Kernel, constants: Vec<ConstantId>) {
     let input = builder.activation(operator.inputs[0]);
     push_of(builder, operator, input, kernel, constants);
 }
 
 /// The same of the one input that is not folded into the kernel.
-fn push_of(
-    builder: &mut Builder,
-    operator: &Operator,
-    input: Operand,
-    kernel: Elementwise,
-    constants: Vec<ConstantId>,
-) {
+fn push_of(builder: &mut Builder, operator: &Operator, input: Operand, kernel: Kernel, constants: Vec<ConstantId>) {
     let output = builder.target(operator.outputs[0]);
     builder.push(Step {
         inputs: vec![input],
@@ -42,7 +36,7 @@ fn push_of(
         outputs: vec![output],
         access: vec![Access::SAME],
         partial: true,
-        ..Step::new(Kernel::Elementwise(kernel), ORDER)
+        ..Step::new(kernel, ORDER)
     });
 }
 
@@ -55,7 +49,7 @@ pub(super) fn unary(builder: &mut Builder, operator: &Operator, kind: UnaryKind)
             push_table(builder, operator, &table)?;
         }
         ElementType::Int16 => wide::unary(builder, operator, kind)?,
-        ElementType::Float32 => push_one(builder, operator, Elementwise::UnaryF32(real(kind)), vec![]),
+        ElementType::Float32 => push_one(builder, operator, Kernel::UnaryF32(kernel::UnaryF32(real(kind))), vec![]),
         other => return Err(unsupported(x, other)),
     }
     Ok(())
@@ -80,7 +74,7 @@ fn push_table_of(
     }
     let name = format!("{} table", builder.tensor(operator.outputs[0]).name);
     let table = builder.constant_i8(name, table);
-    push_of(builder, operator, input.1, Elementwise::TableI8, vec![table]);
+    push_of(builder, operator, input.1, Kernel::TableI8(kernel::TableI8), vec![table]);
     Ok(())
 }
 
@@ -241,22 +235,22 @@ fn push_two(builder: &mut Builder, operator: &Operator, function: Two) -> Result
     };
     let mut constants = Vec::new();
     let kernel = match (quick, function) {
-        _ if let Some(terms) = on_device => Elementwise::SumI8Device { terms, operands },
-        _ if let Some(products) = products => Elementwise::ProductI8Device { products, operands },
+        _ if let Some(terms) = on_device => Kernel::SumI8Device(kernel::SumI8Device { terms, operands }),
+        _ if let Some(products) = products => Kernel::ProductI8Device(kernel::ProductI8Device { products, operands }),
         (Some((sum, table)), _) => {
             let name = format!("{} terms", builder.tensor(operator.outputs[0]).name);
             constants.push(builder.constant_i32(name, &table));
-            Elementwise::SumI8 { sum, operands }
+            Kernel::SumI8(kernel::SumI8 { sum, operands })
         }
-        (None, Two::Int8(function)) => Elementwise::BinaryI8 { function, operands },
+        (None, Two::Int8(function)) => Kernel::BinaryI8(kernel::BinaryI8 { function, operands }),
         (None, Two::Int16(int16::Binary::Sum(sum)))
             if set != KernelSet::Reference
                 && let Some(terms) = int16::Terms::of(&sum) =>
         {
-            Elementwise::SumI16 { terms, operands }
+            Kernel::SumI16(kernel::SumI16 { terms, operands })
         }
-        (None, Two::Int16(function)) => Elementwise::BinaryI16 { function, operands },
-        (None, Two::Float32(function, clamp)) => Elementwise::BinaryF32 { function, clamp, operands },
+        (None, Two::Int16(function)) => Kernel::BinaryI16(kernel::BinaryI16 { function, operands }),
+        (None, Two::Float32(function, clamp)) => Kernel::BinaryF32(kernel::BinaryF32 { function, clamp, operands }),
     };
     let inputs = vec![seen(builder, ids[0], a), seen(builder, ids[1], b)];
     let target = builder.target(operator.outputs[0]);
@@ -266,7 +260,7 @@ fn push_two(builder: &mut Builder, operator: &Operator, function: Two) -> Result
         outputs: vec![target],
         access: operands.iter().map(|&extent| access(extent, target.extent)).collect(),
         partial: true,
-        ..Step::new(Kernel::Elementwise(kernel), ORDER)
+        ..Step::new(kernel, ORDER)
     });
     Ok(())
 }
@@ -347,9 +341,9 @@ fn push_broadcast(builder: &mut Builder, operator: &Operator, function: Two) -> 
     let access = strides.each_ref().map(|strides| walked(&dims, 0, strides, 1)).to_vec();
     let broadcast = Broadcast { dims, strides };
     let kernel = match function {
-        Two::Int8(function) => Elementwise::BroadcastI8 { function, broadcast },
-        Two::Int16(function) => Elementwise::BroadcastI16 { function, broadcast },
-        Two::Float32(function, clamp) => Elementwise::BroadcastF32 { function, clamp, broadcast },
+        Two::Int8(function) => Kernel::BroadcastI8(kernel::BroadcastI8 { function, broadcast }),
+        Two::Int16(function) => Kernel::BroadcastI16(kernel::BroadcastI16 { function, broadcast }),
+        Two::Float32(function, clamp) => Kernel::BroadcastF32(kernel::BroadcastF32 { function, clamp, broadcast }),
     };
     let inputs = ids.map(|id| {
         let elements = builder.tensor(id).shape.elements();
@@ -360,7 +354,7 @@ fn push_broadcast(builder: &mut Builder, operator: &Operator, function: Two) -> 
         inputs: inputs.to_vec(),
         outputs: vec![target],
         access,
-        ..Step::new(Kernel::Elementwise(kernel), Order { block: Block::Elements(1), staged: true })
+        ..Step::new(kernel, Order { block: Block::Elements(1), staged: true })
     });
     Ok(())
 }

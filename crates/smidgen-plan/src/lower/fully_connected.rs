@@ -5,7 +5,7 @@ use super::error::Refusal;
 use super::options::KernelSet;
 use super::quant::{self, unsupported};
 use crate::access::{Access, Block, Order, Reach};
-use crate::kernel::Kernel;
+use crate::kernel::{self, Kernel};
 use crate::program::{ConstantId, Extent, Step};
 use smidgen_ir::{Activation, ElementType, Operator, Quantisation, Tensor};
 use smidgen_kernels::float::Clamp;
@@ -46,7 +46,7 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
         let (width, finish) = (quant::widths(weights)[0], quant::unread_finish(&quant));
         let bytes = [device::fully_connected_weights([inputs, outputs], width), finish::words(outputs, finish.extras)];
         let constants = quant::unread(builder, operator, &bytes.map(|words| words * 4));
-        let kernel = Kernel::FullyConnectedI8Device { inputs, outputs, width, finish };
+        let kernel = Kernel::FullyConnectedI8Device(kernel::FullyConnectedI8Device { inputs, outputs, width, finish });
         push(builder, operator, [outputs, inputs], Step::new(kernel, BY_FOURS), constants);
         return Ok(());
     }
@@ -56,7 +56,7 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
     let order = Order { block: Block::Elements(1), staged: true };
     let simple = builder.options.kernels == KernelSet::Reference || weight_zero != 0 || inputs == 0;
     let kernel = if simple {
-        Kernel::FullyConnectedI8 { inputs, outputs, weight_zero, quant }
+        Kernel::FullyConnectedI8(kernel::FullyConnectedI8 { inputs, outputs, weight_zero, quant })
     } else {
         quant::fold_biases(&mut bias, input_zero, &values);
         if builder.options.kernels == KernelSet::Device
@@ -71,7 +71,7 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
             push(builder, operator, [outputs, inputs], Step::new(kernel, BY_FOURS), constants);
             return Ok(());
         }
-        Kernel::FullyConnectedI8Fast { inputs, outputs, quant }
+        Kernel::FullyConnectedI8Fast(kernel::FullyConnectedI8Fast { inputs, outputs, quant })
     };
     let packed = builder.constant_i8(weights.name.clone(), &values);
     let [bias, multipliers, shifts] = quant::channels(builder, operator.outputs[0], &bias, &factors);
@@ -95,7 +95,16 @@ fn on_device(
     let start = |bias, weights: &[i8]| width.start(bias, weights.iter().copied());
     let channels = quant::finish(quant, factors, bias, weights, width, false, start)?;
     let [inputs, outputs] = sizes;
-    Some((Kernel::FullyConnectedI8Device { inputs, outputs, width, finish: channels.finish }, packed, channels.words))
+    Some((
+        Kernel::FullyConnectedI8Device(kernel::FullyConnectedI8Device {
+            inputs,
+            outputs,
+            width,
+            finish: channels.finish,
+        }),
+        packed,
+        channels.words,
+    ))
 }
 
 fn int16(builder: &mut Builder, operator: &Operator, activation: Activation) -> Result<(), Refusal> {
@@ -120,11 +129,15 @@ fn int16(builder: &mut Builder, operator: &Operator, activation: Activation) -> 
         let mut packed = vec![0; device16::fully_connected_weights([inputs, outputs])];
         device16::fully_connected_pack([inputs, outputs], &values, &mut packed);
         let constants = quant::device_constants(builder, operator, &packed, &words);
-        let kernel = Kernel::FullyConnectedI16Device { inputs, outputs, clamp: quant::wide_device_clamp(&quant) };
+        let kernel = Kernel::FullyConnectedI16Device(kernel::FullyConnectedI16Device {
+            inputs,
+            outputs,
+            clamp: quant::wide_device_clamp(&quant),
+        });
         push(builder, operator, [outputs, inputs], Step::new(kernel, BY_FOURS), constants);
         return Ok(());
     }
-    let kernel = Kernel::FullyConnectedI16 { inputs, outputs, quant };
+    let kernel = Kernel::FullyConnectedI16(kernel::FullyConnectedI16 { inputs, outputs, quant });
     let constants = quant::wide_constants(builder, operator, &values, &bias, &factors);
     let order = Order { block: Block::Elements(1), staged: true };
     push(builder, operator, [outputs, inputs], Step::new(kernel, order), constants);
@@ -150,7 +163,7 @@ fn float32(builder: &mut Builder, operator: &Operator, activation: Activation) -
     let packed = builder.constant_f32(weights.name.clone(), &values);
     let bias = builder.constant_f32(format!("{} bias", weights.name), &bias);
     let (min, max) = activation.range();
-    let kernel = Kernel::FullyConnectedF32 { inputs, outputs, clamp: Clamp { min, max } };
+    let kernel = Kernel::FullyConnectedF32(kernel::FullyConnectedF32 { inputs, outputs, clamp: Clamp { min, max } });
     let order = Order { block: Block::Elements(1), staged: true };
     push(builder, operator, [outputs, inputs], Step::new(kernel, order), vec![packed, bias]);
     Ok(())

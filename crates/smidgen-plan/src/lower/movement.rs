@@ -7,7 +7,7 @@ use super::builder::Builder;
 use super::elementwise::{strides, walked};
 use super::error::Refusal;
 use crate::access::{Access, Block, Order, Reach};
-use crate::kernel::{AxisIndex, Elementwise, Kernel, Movement, flat};
+use crate::kernel::{self, AxisIndex, Kernel, flat};
 use crate::program::{BufferId, Extent, Operand, Step, Target};
 use smidgen_ir::{Activation, AxisSlice, ElementType, Operator, PadValue, Tensor};
 use smidgen_kernels::float::{self, Clamp};
@@ -164,7 +164,7 @@ fn push_gather_of(builder: &mut Builder, operator: &Operator, mut maps: Vec<Axis
         access: vec![access],
         partial: true,
         ..Step::new(
-            Kernel::Movement(Movement::Gather { element: x.element(), input: extent, index, fill }),
+            Kernel::Gather(kernel::Gather { element: x.element(), input: extent, index, fill }),
             Order { block, staged: true },
         )
     });
@@ -208,7 +208,7 @@ pub(super) fn concatenation(
         access: vec![Access::SAME],
         partial: true,
         ..Step::new(
-            Kernel::Elementwise(Elementwise::UnaryF32(float::Unary::Clamp(Clamp { min, max }))),
+            Kernel::UnaryF32(kernel::UnaryF32(float::Unary::Clamp(Clamp { min, max }))),
             Order { block: Block::Elements(1), staged: true },
         )
     });
@@ -275,7 +275,7 @@ fn push_concat(
         access,
         partial: true,
         ..Step::new(
-            Kernel::Movement(Movement::Concat { element, axis: along, sizes }),
+            Kernel::Concat(kernel::Concat { element, axis: along, sizes }),
             Order { block: Block::Elements(1), staged: true },
         )
     });
@@ -314,7 +314,7 @@ fn push_permute(
         outputs: vec![target],
         access: vec![walked(&dims, first, &strides, 1)],
         ..Step::new(
-            Kernel::Movement(Movement::Permute { element, elements, dims, first, strides }),
+            Kernel::Permute(kernel::Permute { element, elements, dims, first, strides }),
             Order { block: Block::Elements(1), staged: true },
         )
     });

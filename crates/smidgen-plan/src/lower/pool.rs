@@ -5,7 +5,7 @@ use super::error::Refusal;
 use super::quant::{self, unsupported};
 use super::window;
 use crate::access::{Access, Block, Order, Reach};
-use crate::kernel::{Kernel, Reduction};
+use crate::kernel::{self, Kernel};
 use crate::program::{Extent, Step};
 use smidgen_ir::{Activation, ElementType, Operator, Padding, PoolKind};
 use smidgen_kernels::Window2d;
@@ -32,7 +32,7 @@ pub(super) fn pool(
                 return Err(Refusal(format!("`{}` and `{}` must have the same scale and zero point", x.name, y.name)));
             }
             let (min, max) = quant::clamp(activation, scale, zero_point)?;
-            Kernel::PoolI8 { kind, window, clamp: [min, max] }
+            Kernel::PoolI8(kernel::PoolI8 { kind, window, clamp: [min, max] })
         }
         ElementType::Int16 => {
             let scale = quant::int16(x)?;
@@ -40,11 +40,11 @@ pub(super) fn pool(
                 return Err(Refusal(format!("`{}` and `{}` must have the same scale", x.name, y.name)));
             }
             let (min, max) = quant::clamp(activation, scale, 0)?;
-            Kernel::PoolI16 { kind, window, clamp: [min, max] }
+            Kernel::PoolI16(kernel::PoolI16 { kind, window, clamp: [min, max] })
         }
         ElementType::Float32 => {
             let (min, max) = activation.range();
-            Kernel::PoolF32 { kind, window, clamp: Clamp { min, max } }
+            Kernel::PoolF32(kernel::PoolF32 { kind, window, clamp: Clamp { min, max } })
         }
         other => return Err(unsupported(x, other)),
     };
@@ -57,7 +57,7 @@ pub(super) fn pool(
             access: vec![Access::ALL],
             consumes: true,
             state_bytes: 4 * output.extent.depth,
-            ..Step::new(Kernel::Reduction(reduction), Order { block: Block::Run, staged: true })
+            ..Step::new(reduction, Order { block: Block::Run, staged: true })
         });
         return Ok(());
     }
@@ -72,7 +72,7 @@ pub(super) fn pool(
 }
 
 /// The reduction that an average over all of one image is.
-fn over_image(kernel: &Kernel, window: &Window2d, rows: usize) -> Option<Reduction> {
+fn over_image(kernel: &Kernel, window: &Window2d, rows: usize) -> Option<Kernel> {
     let [height, width, depth] = window.input;
     let covers = |axis: usize| window.size[axis] >= window.before[axis] + window.input[axis];
     if rows != 1 || window.output[..2] != [1, 1] || !covers(0) || !covers(1) {
@@ -82,10 +82,14 @@ fn over_image(kernel: &Kernel, window: &Window2d, rows: usize) -> Option<Reducti
     let (min, max) = Activation::None.range();
     let unbounded = Clamp { min, max };
     match *kernel {
-        Kernel::PoolI8 { kind: PoolKind::Average, clamp, .. } => Some(Reduction::PoolI8 { input, clamp }),
-        Kernel::PoolI16 { kind: PoolKind::Average, clamp, .. } => Some(Reduction::PoolI16 { input, clamp }),
-        Kernel::PoolF32 { kind: PoolKind::Average, clamp, .. } if clamp == unbounded => {
-            Some(Reduction::ImageF32 { input, divisor: (height * width) as f32 })
+        Kernel::PoolI8(kernel::PoolI8 { kind: PoolKind::Average, clamp, .. }) => {
+            Some(Kernel::PoolImageI8(kernel::PoolImageI8 { input, clamp }))
+        }
+        Kernel::PoolI16(kernel::PoolI16 { kind: PoolKind::Average, clamp, .. }) => {
+            Some(Kernel::PoolImageI16(kernel::PoolImageI16 { input, clamp }))
+        }
+        Kernel::PoolF32(kernel::PoolF32 { kind: PoolKind::Average, clamp, .. }) if clamp == unbounded => {
+            Some(Kernel::ReduceImageF32(kernel::ReduceImageF32 { input, divisor: (height * width) as f32 }))
         }
         _ => None,
     }

@@ -6,7 +6,7 @@ use super::error::Refusal;
 use super::options::Reference;
 use super::quant::{self, unsupported};
 use crate::access::{Access, Block, Order};
-use crate::kernel::{Axes, Kernel, Reduction, flat};
+use crate::kernel::{self, Axes, Kernel, flat};
 use crate::program::{Extent, Step};
 use smidgen_ir::{ElementType, Operator, ReduceKind};
 use smidgen_kernels::int8::Reduce;
@@ -36,10 +36,10 @@ pub(super) fn reduce(
                 rounding: Rounding::Twice,
             };
             if image {
-                Reduction::ImageI8 { input: input_extent, reduce }
+                Kernel::ReduceImageI8(kernel::ReduceImageI8 { input: input_extent, reduce })
             } else {
                 let (kept, reduced) = split(dims, axes)?;
-                Reduction::AnyI8 { kept, reduced, reduce }
+                Kernel::ReduceI8(kernel::ReduceI8 { kept, reduced, reduce })
             }
         }
         // The reference reads int16 as bytes here, of which nothing but noise comes.
@@ -47,10 +47,10 @@ pub(super) fn reduce(
             let scales = quant::int16(x)? as f64 / quant::int16(y)? as f64;
             let reduce = int16::Reduce { factor: factor(kind, scales, count), rounding: Rounding::Twice };
             if image {
-                Reduction::ImageI16 { input: input_extent, reduce }
+                Kernel::ReduceImageI16(kernel::ReduceImageI16 { input: input_extent, reduce })
             } else {
                 let (kept, reduced) = split(dims, axes)?;
-                Reduction::AnyI16 { kept, reduced, reduce }
+                Kernel::ReduceI16(kernel::ReduceI16 { kept, reduced, reduce })
             }
         }
         ElementType::Float32 => {
@@ -59,10 +59,10 @@ pub(super) fn reduce(
                 ReduceKind::Sum => 1.0,
             };
             if image {
-                Reduction::ImageF32 { input: input_extent, divisor }
+                Kernel::ReduceImageF32(kernel::ReduceImageF32 { input: input_extent, divisor })
             } else {
                 let (kept, reduced) = split(dims, axes)?;
-                Reduction::AnyF32 { kept, reduced, divisor }
+                Kernel::ReduceF32(kernel::ReduceF32 { kept, reduced, divisor })
             }
         }
         other => return Err(unsupported(x, other)),
@@ -72,9 +72,9 @@ pub(super) fn reduce(
     let input = builder.activation_as(operator.inputs[0], input_extent);
     let output = builder.target_as(operator.outputs[0], flat(y.shape.elements()));
     let (access, block) = match &kernel {
-        Reduction::AnyI8 { kept, reduced, .. }
-        | Reduction::AnyI16 { kept, reduced, .. }
-        | Reduction::AnyF32 { kept, reduced, .. } => {
+        Kernel::ReduceI8(kernel::ReduceI8 { kept, reduced, .. })
+        | Kernel::ReduceI16(kernel::ReduceI16 { kept, reduced, .. })
+        | Kernel::ReduceF32(kernel::ReduceF32 { kept, reduced, .. }) => {
             // From the first to the last of the elements that one sum takes in.
             let last: isize = reduced.dims.iter().zip(&reduced.strides).map(|(&d, s)| (d as isize - 1) * s).sum();
             (walked(&kept.dims, 0, &kept.strides, (last + 1).max(0) as usize), Block::Elements(1))
@@ -87,7 +87,7 @@ pub(super) fn reduce(
         access: vec![access],
         consumes: image,
         state_bytes,
-        ..Step::new(Kernel::Reduction(kernel), Order { block, staged: true })
+        ..Step::new(kernel, Order { block, staged: true })
     });
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::movement;
 use super::quant::unsupported;
 use super::window::nhwc;
 use crate::access::{Access, Block, Order, Reach};
-use crate::kernel::Kernel;
+use crate::kernel::{self, Kernel};
 use crate::program::Step;
 use smidgen_ir::{ElementType, Operator, ResizeKind};
 use smidgen_kernels::{float, int8};
@@ -45,15 +45,15 @@ pub(super) fn resize(
             let scales = sizes.map(|(input, output)| grid.fixed(input, output));
             let needs = scales.map(|scale| need(scale.output, |i| (scale.at(i).0, scale.at(i).1)));
             let kernel = match element {
-                ElementType::Int16 => Kernel::ResizeI16 { scales },
-                _ => Kernel::ResizeI8 { scales },
+                ElementType::Int16 => Kernel::ResizeI16(kernel::ResizeI16 { scales }),
+                _ => Kernel::ResizeI8(kernel::ResizeI8 { scales }),
             };
             push_bilinear(builder, operator, kernel, needs);
         }
         (ResizeKind::Bilinear, ElementType::Float32) => {
             let scales = sizes.map(|(input, output)| grid.float(input, output));
             let needs = scales.map(|scale| need(scale.output, |i| (scale.at(i).0, scale.at(i).1)));
-            push_bilinear(builder, operator, Kernel::ResizeF32 { scales }, needs);
+            push_bilinear(builder, operator, Kernel::ResizeF32(kernel::ResizeF32 { scales }), needs);
         }
         (ResizeKind::Bilinear, other) => return Err(unsupported(x, other)),
     }

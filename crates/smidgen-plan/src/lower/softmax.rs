@@ -5,7 +5,7 @@ use super::error::Refusal;
 use super::quant::{self, unsupported};
 use super::{tables, wide};
 use crate::access::{Access, Block, Order, Reach};
-use crate::kernel::{Elementwise, Kernel};
+use crate::kernel::{self, Kernel};
 use crate::program::Step;
 use smidgen_ir::{ElementType, Operator};
 use smidgen_kernels::int16;
@@ -25,14 +25,17 @@ pub(super) fn softmax(builder: &mut Builder, operator: &Operator, beta: f32) -> 
                 )));
             }
             let table = tables::exponentials(beta, scale)?;
-            (Elementwise::SoftmaxI8, vec![builder.constant_i32(format!("{} exponentials", y.name), &table)])
+            (
+                Kernel::SoftmaxI8(kernel::SoftmaxI8),
+                vec![builder.constant_i32(format!("{} exponentials", y.name), &table)],
+            )
         }
         (ElementType::Int16, ElementType::Int16) => {
             let how = wide::softmax(beta, quant::int16(x)?)?;
             let tables = builder.constant_i16(format!("{} tables", y.name), &int16::Softmax::tables());
-            (Elementwise::SoftmaxI16(how), vec![tables])
+            (Kernel::SoftmaxI16(kernel::SoftmaxI16(how)), vec![tables])
         }
-        (ElementType::Float32, ElementType::Float32) => (Elementwise::SoftmaxF32 { beta }, vec![]),
+        (ElementType::Float32, ElementType::Float32) => (Kernel::SoftmaxF32(kernel::SoftmaxF32 { beta }), vec![]),
         (other, _) => return Err(unsupported(x, other)),
     };
     let (input, output) = (builder.activation(operator.inputs[0]), builder.target(operator.outputs[0]));
@@ -45,7 +48,7 @@ pub(super) fn softmax(builder: &mut Builder, operator: &Operator, beta: f32) -> 
         outputs: vec![output],
         access: vec![Access { rows: Reach::SAME, cols: Reach::SAME, depth }],
         partial: true,
-        ..Step::new(Kernel::Elementwise(kernel), Order { block: Block::Elements(1), staged: true })
+        ..Step::new(kernel, Order { block: Block::Elements(1), staged: true })
     });
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::builder::Builder;
 use super::elementwise::push_one;
 use super::error::Refusal;
 use super::quant;
-use crate::kernel::Elementwise;
+use crate::kernel::{self, Kernel};
 use smidgen_ir::{Activation, Operator, UnaryKind, power_of_two};
 use smidgen_kernels::int16::{Sigmoid, Slopes, Softmax};
 use smidgen_kernels::requant::{Factor, Rounding};
@@ -25,7 +25,7 @@ pub(super) fn unary(builder: &mut Builder, operator: &Operator, kind: UnaryKind)
     let how = sigmoid(tanh, from)?;
     // Bits are bits: the table's are unsigned.
     let table = builder.constant_i16(name, &Sigmoid::table().map(|entry| entry as i16));
-    push_one(builder, operator, Elementwise::SigmoidI16(how), vec![table]);
+    push_one(builder, operator, Kernel::SigmoidI16(kernel::SigmoidI16(how)), vec![table]);
     Ok(())
 }
 
@@ -34,7 +34,7 @@ fn push_slopes(builder: &mut Builder, operator: &Operator, how: Slopes) -> Resul
     if how.positive.shift.max(how.negative.shift) > 15 {
         return Err(Refusal("the output's scale is under 2^-15 of the input's: quantise the network again".into()));
     }
-    push_one(builder, operator, Elementwise::SlopesI16(how), vec![]);
+    push_one(builder, operator, Kernel::SlopesI16(kernel::SlopesI16(how)), vec![]);
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! The constants that a network takes of flash. Its code is [modelled](crate::costs).
 
-use crate::kernel::Kernel;
+use crate::kernel::{self, Kernel};
 use crate::{Lowered, Step};
 use smidgen_kernels::int8::device::Width;
 
@@ -22,12 +22,19 @@ pub fn flash(lowered: &Lowered) -> FlashReport {
     let (mut by_int4, mut by_int8) = (0, 0);
     for step in &lowered.steps {
         let weights = match &step.kernel {
-            Kernel::Conv2dI8Device { width: Width::Eight, window, .. } => window.output[2] * window.patch(),
-            Kernel::FullyConnectedI8Device { width: Width::Eight, inputs, outputs, .. } => inputs * outputs,
-            Kernel::Conv2dF32 { .. }
-            | Kernel::DepthwiseF32 { .. }
-            | Kernel::FullyConnectedF32 { .. }
-            | Kernel::TransposeConvF32 { .. } => {
+            Kernel::Conv2dI8Device(kernel::Conv2dI8Device { width: Width::Eight, window, .. }) => {
+                window.output[2] * window.patch()
+            }
+            Kernel::FullyConnectedI8Device(kernel::FullyConnectedI8Device {
+                width: Width::Eight,
+                inputs,
+                outputs,
+                ..
+            }) => inputs * outputs,
+            Kernel::Conv2dF32(kernel::Conv2dF32 { .. })
+            | Kernel::DepthwiseF32(kernel::DepthwiseF32 { .. })
+            | Kernel::FullyConnectedF32(kernel::FullyConnectedF32 { .. })
+            | Kernel::TransposeConvF32(kernel::TransposeConvF32 { .. }) => {
                 by_int8 += bytes(step) / 4 * 3;
                 0
             }

@@ -10,7 +10,7 @@ use super::segments::Kind;
 use super::{Choice, Draft, Least, List, Objective, PlanError, Planner, report};
 use crate::costs::Costs;
 use crate::schedule::Flow;
-use crate::{Block, Kernel, Lowered, Order, Step, outline};
+use crate::{Block, Kernel, Lowered, Order, Step, kernel, outline};
 use smidgen_kernels::int8::device;
 
 /// Rows that a step may compute together.
@@ -275,14 +275,16 @@ pub(super) fn most_rows(step: &Step) -> Option<Step> {
 
 /// The step with its rows computed so many at a time, if its kernel can do that.
 fn with_rows(step: &Step, rows: usize) -> Option<Step> {
-    let Kernel::DepthwiseI8Device { window, input_zero, finish, .. } = step.kernel else { return None };
+    let Kernel::DepthwiseI8Device(kernel::DepthwiseI8Device { window, input_zero, finish, .. }) = step.kernel else {
+        return None;
+    };
     let Block::Planes { channels, .. } = step.order.block else { return None };
     // A band never spans two images.
     if step.outputs[0].extent.rows != window.output[0] {
         return None;
     }
     Some(Step {
-        kernel: Kernel::DepthwiseI8Device { window, input_zero, finish, rows },
+        kernel: Kernel::DepthwiseI8Device(kernel::DepthwiseI8Device { window, input_zero, finish, rows }),
         order: Order { block: Block::Planes { rows, channels }, ..step.order },
         scratch_bytes: device::depthwise_scratch(&window, rows).next_multiple_of(4),
         ..step.clone()
@@ -314,7 +316,7 @@ mod tests {
     /// Rows of each depthwise kernel.
     fn together(plan: &Draft) -> Vec<usize> {
         let rows = plan.program.steps.iter().filter_map(|step| match step.kernel {
-            Kernel::DepthwiseI8Device { rows, .. } => Some(rows),
+            Kernel::DepthwiseI8Device(kernel::DepthwiseI8Device { rows, .. }) => Some(rows),
             _ => None,
         });
         rows.collect()
@@ -365,7 +367,9 @@ mod tests {
             for run in &plan.program.runs {
                 let Run::Compute { step: StepId(s), region } = *run else { continue };
                 let s = s as usize;
-                if let Kernel::DepthwiseI8Device { rows, window, .. } = plan.program.steps[s].kernel {
+                if let Kernel::DepthwiseI8Device(kernel::DepthwiseI8Device { rows, window, .. }) =
+                    plan.program.steps[s].kernel
+                {
                     let whole = (region.y1 - region.y0).is_multiple_of(rows) || region.y1 == window.output[0];
                     assert!(whole || schedule.contains('@'), "{schedule}: {region:?} of step {s} by {rows}");
                     assert_eq!(plan.program.steps[s].scratch_bytes, device::depthwise_scratch(&window, rows));

@@ -1,5 +1,6 @@
 //! Networks for tests of schedules: steps with their declared access, whose kernels are never run.
 
+use crate::kernel;
 use crate::{
     Access, Block, BufferId, BufferSpec, ElementType, Extent, Kernel, Lowered, Operand, Order, Port, Reach, Step,
     Target,
@@ -39,7 +40,7 @@ impl Net {
         let step = Step {
             name: format!("{name} b{out}"),
             op: Some(OpId(self.0.steps.len() as u32)),
-            kernel: Kernel::Load { element: ElementType::Int8 },
+            kernel: Kernel::Load(kernel::Load { element: ElementType::Int8 }),
             inputs: inputs.iter().map(|&(b, _)| Operand::Buffer(BufferId(b as u32), self.extent(b))).collect(),
             constants: Vec::new(),
             outputs: vec![Target { buffer: BufferId(out as u32), extent }],
@@ -161,7 +162,8 @@ impl Net {
                 extras: 0,
                 own_shifts: false,
             };
-            step.kernel = Kernel::DepthwiseI8Device { window, input_zero: 0, finish, rows: 1 };
+            step.kernel =
+                Kernel::DepthwiseI8Device(kernel::DepthwiseI8Device { window, input_zero: 0, finish, rows: 1 });
             step.order = Order { block: Block::Planes { rows: 1, channels: device::DEPTHWISE_CHANNELS }, staged: true };
             step.scratch_bytes = device::depthwise_scratch(&window, 1).next_multiple_of(4);
         }

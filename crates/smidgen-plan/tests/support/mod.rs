@@ -1,6 +1,7 @@
 //! Random lowered graphs and simple schedules for them. The kernels are placeholders: only what a step declares matters here.
 #![allow(dead_code)]
 
+use smidgen_plan::kernel;
 use smidgen_plan::{
     Access, Block, BufferId, BufferSpec, ElementType, Extent, Kernel, Lowered, Operand, Order, Port, Reach, Region,
     Run, Step, StepId, Storage, Target,
@@ -119,7 +120,7 @@ impl Generator {
         self.lowered.steps.push(Step {
             name: format!("s{}", self.lowered.steps.len()),
             op: None,
-            kernel: Kernel::Load { element: ElementType::Int8 },
+            kernel: Kernel::Load(kernel::Load { element: ElementType::Int8 }),
             inputs: inputs.iter().map(|(id, extent, _)| Operand::Buffer(*id, *extent)).collect(),
             constants: vec![],
             outputs: targets,

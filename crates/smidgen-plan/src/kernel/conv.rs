@@ -1,0 +1,495 @@
+//! Kernels of CONV_2D, DEPTHWISE_CONV_2D and TRANSPOSE_CONV.
+
+use super::{CHANNELS, KernelSpec, Pattern, WIDE_CHANNELS, with_bias, with_channels, words};
+use crate::costs::{Family, Size, Work, windows};
+use crate::program::Extent;
+use smidgen_ir::ElementType::{Float32, Int8 as I8, Int16 as I16};
+use smidgen_kernels::float::Clamp;
+use smidgen_kernels::int8::device::{self, Finish, Width, finish};
+use smidgen_kernels::int8::{Int8, fast};
+use smidgen_kernels::int16::{Int16, device as device16};
+use smidgen_kernels::{Window2d, float, int8, int16};
+
+/// CONV_2D on int8, simple form. Input: `x`. Constants: weights `[O,KH,KW,C]`, then [bias, multipliers, shifts](CHANNELS).
+#[derive(Clone, PartialEq, Debug)]
+pub struct Conv2dI8 {
+    /// The window.
+    pub window: Window2d,
+    /// Zero points, clamp, rounding.
+    pub quant: Int8,
+}
+
+impl KernelSpec for Conv2dI8 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Window(&self.window, I8)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        with_channels(self.window.patch() * self.window.output[2], self.window.output[2], CHANNELS)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::Other)
+    }
+}
+
+call!(Conv2dI8(k, site) => int8::conv2d:
+    arena(i8), input(0), output(), region(), reference(window = k.window), reference(quant = k.quant),
+    constant(weights: i8 = 0), channels(int8: i32));
+
+/// CONV_2D on int8, fast form. Input: `x`. Constants: weights `[O,KH,KW,C]` [padded](fast::conv2d_weights), then
+/// [bias, multipliers, shifts](CHANNELS) with a [folded](fast::fold_bias) bias.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Conv2dI8Fast {
+    /// The window.
+    pub window: Window2d,
+    /// Zero points, clamp, rounding.
+    pub quant: Int8,
+}
+
+impl KernelSpec for Conv2dI8Fast {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Window(&self.window, I8)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        with_channels(fast::conv2d_weights(&self.window), self.window.output[2], CHANNELS)
+    }
+
+    fn scratch(&self) -> usize {
+        fast::conv2d_scratch(&self.window)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        windows::conv2d_fast(&self.window, run.region)
+    }
+}
+
+call!(Conv2dI8Fast(k, site) => int8::fast::conv2d:
+    isa(), arena(i8), input(0), output(), region(), value(scratch = site.scratch()), reference(window = k.window),
+    reference(quant = k.quant), constant(weights: i8 = 0), channels(int8: i32));
+
+/// CONV_2D on int8 with weights of int8 or int4, as firmware runs it. Input: `x`. Constant: weights and [words](finish) of the channels from
+/// [`conv2d_pack`](device::conv2d_pack).
+#[derive(Clone, PartialEq, Debug)]
+pub struct Conv2dI8Device {
+    /// The window.
+    pub window: Window2d,
+    /// Of the weights as they are packed.
+    pub width: Width,
+    /// Zero point of the input.
+    pub input_zero: i8,
+    /// From accumulators to outputs.
+    pub finish: Finish,
+}
+
+impl KernelSpec for Conv2dI8Device {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Window(&self.window, I8)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        vec![device::conv2d_words(&self.window, self.width, self.finish.extras) * 4]
+    }
+
+    fn scratch(&self) -> usize {
+        device::conv2d_scratch(&self.window)
+    }
+
+    fn is_sound<'a>(&self, constant: &dyn Fn(usize) -> &'a [u8]) -> bool {
+        let channels = device::conv2d_finish(&self.window, self.width, &words(constant(0))).collect::<Vec<_>>();
+        !self.finish.own_shifts && self.finish.is_sound(self.width, &channels, self.window.output[2])
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        let family = if self.width == Width::Four { Family::Conv2dI4 } else { Family::Conv2d };
+        windows::conv2d(family, &self.window, self.finish.by_sign, run.region)
+    }
+}
+
+call!(Conv2dI8Device(k, site) of k.width => {
+    Width::Eight => int8::device::conv2d,
+    Width::Four => int8::device::conv2d_i4,
+}:
+    arena(i8), input(0), output(), region(), value(scratch = site.scratch()), reference(window = k.window),
+    value(input_zero = k.input_zero), reference(finish = k.finish), tails(k.width, &k.finish),
+    constant(packed: u32 = 0));
+
+/// CONV_2D on int16 with int8 weights. Input: `x`. Constants: weights `[O,KH,KW,C]`, then [bias, multipliers, shifts](WIDE_CHANNELS).
+#[derive(Clone, PartialEq, Debug)]
+pub struct Conv2dI16 {
+    /// The window.
+    pub window: Window2d,
+    /// Clamp.
+    pub quant: Int16,
+}
+
+impl KernelSpec for Conv2dI16 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Window(&self.window, I16)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        with_channels(self.window.patch() * self.window.output[2], self.window.output[2], WIDE_CHANNELS)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::OtherI16)
+    }
+}
+
+call!(Conv2dI16(k, site) => int16::conv2d:
+    arena(i16), input(0), output(), region(), reference(window = k.window), reference(quant = k.quant),
+    constant(weights: i8 = 0), channels(int16: i64));
+
+/// CONV_2D on int16 with int8 weights, as firmware runs it. Input: `x`. Constants: weights from
+/// [`conv2d_pack`](device16::conv2d_pack), the [words](device16::Channel) of the channels.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Conv2dI16Device {
+    /// The window.
+    pub window: Window2d,
+    /// Clamp.
+    pub clamp: device16::Clamp,
+}
+
+impl KernelSpec for Conv2dI16Device {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Window(&self.window, I16)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        vec![device16::conv2d_weights(&self.window), device16::words(self.window.output[2]) * 4]
+    }
+
+    fn scratch(&self) -> usize {
+        device16::conv2d_scratch(&self.window)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        windows::conv2d_int16(&self.window, run.region)
+    }
+}
+
+call!(Conv2dI16Device(k, site) => int16::device::conv2d:
+    arena(i16), input(0), output(), region(), value(scratch = site.scratch() / 2), reference(window = k.window),
+    value(clamp = k.clamp), constant(weights: i8 = 0), constant(words: u32 = 1));
+
+/// CONV_2D on float32. Input: `x`. Constants: weights `[O,KH,KW,C]`, bias `[O]`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Conv2dF32 {
+    /// The window.
+    pub window: Window2d,
+    /// What the activation allows.
+    pub clamp: Clamp,
+}
+
+impl KernelSpec for Conv2dF32 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Window(&self.window, Float32)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        with_bias(self.window.patch() * self.window.output[2], self.window.output[2])
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        windows::walk(Family::Conv2dF32, &self.window, run.region)
+    }
+}
+
+call!(Conv2dF32(k, site) => float::conv2d:
+    arena(f32), input(0), output(), region(), reference(window = k.window), value(clamp = k.clamp),
+    constant(weights: f32 = 0), constant(bias: f32 = 1));
+
+/// CONV_2D on float32 with int8 weights. Input: `x`. Constants: weights `[O,KH,KW,C]` int8, bias `[O]` float32.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Conv2dHybrid {
+    /// The window.
+    pub window: Window2d,
+    /// What the activation allows.
+    pub clamp: Clamp,
+    /// Scale of the weights.
+    pub weight_scale: f32,
+}
+
+impl KernelSpec for Conv2dHybrid {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Window(&self.window, Float32)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        vec![self.window.patch() * self.window.output[2], self.window.output[2] * 4]
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        windows::walk(Family::Conv2dHybrid, &self.window, run.region)
+    }
+}
+
+call!(Conv2dHybrid(k, site) => float::conv2d_hybrid:
+    arena(f32), input(0), output(), region(), reference(window = k.window), value(clamp = k.clamp),
+    value(weight_scale = k.weight_scale), constant(weights: i8 = 0), constant(bias: f32 = 1));
+
+/// DEPTHWISE_CONV_2D on int8, simple form. Input: `x`. Constants: weights `[KH,KW,O]`, then [bias, multipliers, shifts](CHANNELS).
+#[derive(Clone, PartialEq, Debug)]
+pub struct DepthwiseI8 {
+    /// The window.
+    pub window: Window2d,
+    /// Zero points, clamp, rounding.
+    pub quant: Int8,
+}
+
+impl KernelSpec for DepthwiseI8 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Channelwise(&self.window, I8)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        with_channels(self.window.area() * self.window.output[2], self.window.output[2], CHANNELS)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        windows::walk(Family::DepthwiseSimple, &self.window, run.region)
+    }
+}
+
+call!(DepthwiseI8(k, site) => int8::depthwise:
+    arena(i8), input(0), output(), region(), reference(window = k.window), reference(quant = k.quant),
+    constant(weights: i8 = 0), channels(int8: i32));
+
+/// DEPTHWISE_CONV_2D on int8 with one output for each input channel, fast form. Input and constants as in the simple form.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DepthwiseI8Fast {
+    /// The window.
+    pub window: Window2d,
+    /// Zero points, clamp, rounding.
+    pub quant: Int8,
+}
+
+impl KernelSpec for DepthwiseI8Fast {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::SingleChannel(&self.window, I8)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        with_channels(self.window.area() * self.window.output[2], self.window.output[2], CHANNELS)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::Other)
+    }
+}
+
+call!(DepthwiseI8Fast(k, site) => int8::fast::depthwise:
+    isa(), arena(i8), input(0), output(), region(), reference(window = k.window), reference(quant = k.quant),
+    constant(weights: i8 = 0), channels(int8: i32));
+
+/// DEPTHWISE_CONV_2D on int8 with one output for each input channel, as firmware runs it. Input: `x`. Constants: weights from
+/// [`depthwise_pack`](device::depthwise_pack), the [words](finish) of the channels.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DepthwiseI8Device {
+    /// The window.
+    pub window: Window2d,
+    /// Zero point of the input.
+    pub input_zero: i8,
+    /// From accumulators to outputs.
+    pub finish: Finish,
+    /// Output rows that are computed together.
+    pub rows: usize,
+}
+
+impl KernelSpec for DepthwiseI8Device {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::SingleChannel(&self.window, I8)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        let words = finish::words(self.window.output[2], self.finish.extras);
+        vec![device::depthwise_weights(&self.window), words * 4]
+    }
+
+    fn scratch(&self) -> usize {
+        device::depthwise_scratch(&self.window, self.rows)
+    }
+
+    fn is_sound<'a>(&self, constant: &dyn Fn(usize) -> &'a [u8]) -> bool {
+        self.finish.is_sound(Width::Eight, &words(constant(1)), self.window.output[2])
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        windows::depthwise(&self.window, self.rows, self.finish.by_sign, run.region)
+    }
+}
+
+call!(DepthwiseI8Device(k, site) => int8::device::depthwise:
+    arena(i8), input(0), output(), region(), value(scratch = site.scratch()), reference(window = k.window),
+    value(input_zero = k.input_zero), reference(finish = k.finish), value(rows = k.rows),
+    constant(weights: i8 = 0), constant(words: u32 = 1));
+
+/// DEPTHWISE_CONV_2D on int16 with int8 weights. Input: `x`. Constants: weights `[KH,KW,O]`, then
+/// [bias, multipliers, shifts](WIDE_CHANNELS).
+#[derive(Clone, PartialEq, Debug)]
+pub struct DepthwiseI16 {
+    /// The window.
+    pub window: Window2d,
+    /// Clamp.
+    pub quant: Int16,
+}
+
+impl KernelSpec for DepthwiseI16 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Channelwise(&self.window, I16)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        with_channels(self.window.area() * self.window.output[2], self.window.output[2], WIDE_CHANNELS)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::OtherI16)
+    }
+}
+
+call!(DepthwiseI16(k, site) => int16::depthwise:
+    arena(i16), input(0), output(), region(), reference(window = k.window), reference(quant = k.quant),
+    constant(weights: i8 = 0), channels(int16: i64));
+
+/// DEPTHWISE_CONV_2D on int16 with int8 weights and one output for each input channel, as firmware runs it. Input: `x`. Constants:
+/// weights from [`depthwise_pack`](device16::depthwise_pack), the [words](device16::Channel) of the channels.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DepthwiseI16Device {
+    /// The window.
+    pub window: Window2d,
+    /// Clamp.
+    pub clamp: device16::Clamp,
+}
+
+impl KernelSpec for DepthwiseI16Device {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::SingleChannel(&self.window, I16)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        vec![device16::depthwise_weights(&self.window), device16::words(self.window.output[2]) * 4]
+    }
+
+    fn scratch(&self) -> usize {
+        device16::depthwise_scratch(&self.window)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        windows::depthwise_int16(&self.window, run.region)
+    }
+}
+
+call!(DepthwiseI16Device(k, site) => int16::device::depthwise:
+    arena(i16), input(0), output(), region(), value(scratch = site.scratch() / 2), reference(window = k.window),
+    value(clamp = k.clamp), constant(weights: i8 = 0), constant(words: u32 = 1));
+
+/// DEPTHWISE_CONV_2D on float32. Input: `x`. Constants: weights `[KH,KW,O]`, bias `[O]`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DepthwiseF32 {
+    /// The window.
+    pub window: Window2d,
+    /// What the activation allows.
+    pub clamp: Clamp,
+}
+
+impl KernelSpec for DepthwiseF32 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Channelwise(&self.window, Float32)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        with_bias(self.window.area() * self.window.output[2], self.window.output[2])
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        windows::walk(Family::DepthwiseF32, &self.window, run.region)
+    }
+}
+
+call!(DepthwiseF32(k, site) => float::depthwise:
+    arena(f32), input(0), output(), region(), reference(window = k.window), value(clamp = k.clamp),
+    constant(weights: f32 = 0), constant(bias: f32 = 1));
+
+/// TRANSPOSE_CONV on int8. Input: `x`. Constants: weights `[O,KH,KW,C]`, then [bias, multipliers, shifts](CHANNELS).
+#[derive(Clone, PartialEq, Debug)]
+pub struct TransposeConvI8 {
+    /// The window.
+    pub window: Window2d,
+    /// Zero points, clamp, rounding.
+    pub quant: Int8,
+}
+
+impl KernelSpec for TransposeConvI8 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Transposed(&self.window, I8)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        with_channels(self.window.patch() * self.window.output[2], self.window.output[2], CHANNELS)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        windows::walk(Family::TransposeConv, &self.window, run.region)
+    }
+}
+
+call!(TransposeConvI8(k, site) => int8::transpose_conv:
+    arena(i8), input(0), output(), region(), reference(window = k.window), reference(quant = k.quant),
+    constant(weights: i8 = 0), channels(int8: i32));
+
+/// TRANSPOSE_CONV on int16 with int8 weights. Input: `x`. Constants: as CONV_2D's.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TransposeConvI16 {
+    /// The window.
+    pub window: Window2d,
+    /// Clamp.
+    pub quant: Int16,
+}
+
+impl KernelSpec for TransposeConvI16 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Transposed(&self.window, I16)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        with_channels(self.window.patch() * self.window.output[2], self.window.output[2], WIDE_CHANNELS)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::OtherI16)
+    }
+}
+
+call!(TransposeConvI16(k, site) => int16::transpose_conv:
+    arena(i16), input(0), output(), region(), reference(window = k.window), reference(quant = k.quant),
+    constant(weights: i8 = 0), channels(int16: i64));
+
+/// TRANSPOSE_CONV on float32. Input: `x`. Constants: weights `[O,KH,KW,C]`, bias `[O]`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TransposeConvF32 {
+    /// The window.
+    pub window: Window2d,
+    /// What the activation allows.
+    pub clamp: Clamp,
+}
+
+impl KernelSpec for TransposeConvF32 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Transposed(&self.window, Float32)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        with_bias(self.window.patch() * self.window.output[2], self.window.output[2])
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::OtherF32)
+    }
+}
+
+call!(TransposeConvF32(k, site) => float::transpose_conv:
+    arena(f32), input(0), output(), region(), reference(window = k.window), value(clamp = k.clamp),
+    constant(weights: f32 = 0), constant(bias: f32 = 1));
