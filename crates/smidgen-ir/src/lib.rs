@@ -12,6 +12,7 @@ pub mod front;
 pub mod graph;
 pub mod half;
 pub mod infer;
+pub mod names;
 pub mod op;
 pub mod passes;
 pub mod tensor;
@@ -24,7 +25,7 @@ pub use cost::{Cost, OperatorCost, ReceptiveField, cost};
 pub use graph::{Graph, OpId, Operator};
 pub use infer::{Inferred, ShapeError, infer};
 pub use op::{
-    Activation, AxisSlice, BinaryKind, ConvParams, Op, PadValue, Padding, PoolKind, ReduceKind, ReshapeKind,
+    Activation, AxisSlice, BinaryKind, ConvParams, Function, Op, PadValue, Padding, PoolKind, ReduceKind, ReshapeKind,
     ResizeKind, UnaryKind,
 };
 pub use tensor::{DataType, ElementType, Quantisation, Shape, Tensor, TensorId, power_of_two};

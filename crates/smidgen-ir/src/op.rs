@@ -3,6 +3,9 @@
 //!
 //! Each variant's documentation gives its inputs and outputs in order. `[...]?` marks an input that may be absent.
 
+use crate::names::names;
+pub use smidgen_kernels::float::Function;
+
 /// Activation fused into an operator's output.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Activation {
@@ -121,8 +124,8 @@ pub enum UnaryKind {
     Exp,
     /// Natural logarithm; of float32 and int8. What is not positive becomes the least number that an int8 output holds.
     Log,
-    /// Square root; of float32 only.
-    Sqrt,
+    /// A function without parameters, of float32 only.
+    Function(Function),
 }
 
 /// Which name a change of shape had in the source; all three only relabel the same bytes.
@@ -326,13 +329,17 @@ impl Op {
     /// True if the operator has a form for int16: of others TensorFlow Lite's reference kernels refuse int16, or give nonsense, or
     /// interpolate in a table (EXP and LOG).
     ///
-    /// Every operator with such a form has one for int8 as well; DIV and SQRT [have neither](Self::takes_int8).
+    /// Every operator with such a form has one for int8 as well; DIV and what is a [`Function`] [have neither](Self::takes_int8).
     pub fn takes_int16(&self) -> bool {
         !matches!(
             self,
             Self::Prelu
                 | Self::Unary(
-                    UnaryKind::HardSwish | UnaryKind::ReluN1To1 | UnaryKind::Exp | UnaryKind::Log | UnaryKind::Sqrt
+                    UnaryKind::HardSwish
+                        | UnaryKind::ReluN1To1
+                        | UnaryKind::Exp
+                        | UnaryKind::Log
+                        | UnaryKind::Function(_)
                 )
                 | Self::Binary { kind: BinaryKind::Div, .. }
                 | Self::Reduce { kind: ReduceKind::Sum, .. }
@@ -342,7 +349,7 @@ impl Op {
 
     /// True if the operator has a form for int8.
     pub fn takes_int8(&self) -> bool {
-        !matches!(self, Self::Binary { kind: BinaryKind::Div, .. } | Self::Unary(UnaryKind::Sqrt))
+        !matches!(self, Self::Binary { kind: BinaryKind::Div, .. } | Self::Unary(UnaryKind::Function(_)))
     }
 
     /// The operator's name in TensorFlow Lite's schema, which is also its mnemonic in tables and messages.
@@ -397,7 +404,7 @@ impl Op {
                 UnaryKind::HardSwish => "HARD_SWISH",
                 UnaryKind::Exp => "EXP",
                 UnaryKind::Log => "LOG",
-                UnaryKind::Sqrt => "SQRT",
+                UnaryKind::Function(function) => names(*function).0,
             },
             Self::Prelu => "PRELU",
             Self::ArgMax { .. } => "ARG_MAX",

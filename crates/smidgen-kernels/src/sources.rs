@@ -27,6 +27,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "float/conv2d.rs"
     "float/depthwise.rs"
     "float/fully_connected.rs"
+    "float/function.rs"
     "float/hybrid.rs"
     "float/mod.rs"
     "float/pool.rs"

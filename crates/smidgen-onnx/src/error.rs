@@ -87,7 +87,7 @@ pub enum ReadError {
         what: String,
     },
     /// The network needs what smidgen does not do. Holds at least one entry: everything that stands in the way.
-    #[error("{}", Unsupported::list(.0, SUPPORTED))]
+    #[error("{}", Unsupported::list(.0, &SUPPORTED))]
     Unsupported(Vec<Unsupported>),
     /// The network is sound, but its graph breaks a rule of smidgen's: a size beyond a bound, scales too far apart.
     #[error("the network cannot be expressed")]

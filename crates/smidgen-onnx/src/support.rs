@@ -2,7 +2,10 @@
 
 use crate::ops::{Translate, activation, arithmetic, conv, matrix, movement, norm, pick, pool, quant, reduce, resize};
 use smidgen_ir::ElementType::{self, Bool, Float32, Int8, Int16, Int32, Int64};
+use smidgen_ir::Function;
 use smidgen_ir::front::SupportEntry;
+use smidgen_ir::names::{names, onnx_function};
+use std::sync::LazyLock;
 
 /// Types on which smidgen computes.
 const COMPUTE: &[ElementType] = &[Float32];
@@ -17,13 +20,10 @@ const CONSTANT: &[ElementType] = &[];
 
 macro_rules! operators {
     ($($name:literal $types:ident $translate:expr, $remarks:literal;)*) => {
-        /// Every supported operator, in alphabetical order.
-        pub const SUPPORTED: &[SupportEntry] = &[
-            $(SupportEntry { name: $name, types: $types, remarks: $remarks },)*
+        /// Operators with rows of their own, and the translation of each; `None` for those that are only computed when reading.
+        const ROWS: &[(SupportEntry, Option<Translate>)] = &[
+            $((SupportEntry { name: $name, types: $types, remarks: $remarks }, $translate),)*
         ];
-
-        /// The translation of each, in the same order; `None` for those that are only computed when reading.
-        const TRANSLATIONS: &[Option<Translate>] = &[$($translate,)*];
     };
 }
 
@@ -35,7 +35,6 @@ operators! {
     "AveragePool" INTEGER Some(pool::average_pool), "images and lines; ceil_mode; no dilation";
     "BatchNormalization" COMPUTE Some(norm::batch_normalization), "inference; folded into the layer before";
     "Cast" MOVE Some(activation::cast), "of constants; otherwise to the same type";
-    "Ceil" CONSTANT None, "";
     "Clip" INTEGER Some(activation::clip), "RELU and RELU6 where the bounds are theirs";
     "Concat" MOVE Some(movement::concat), "any axis";
     "Constant" CONSTANT None, "";
@@ -51,7 +50,6 @@ operators! {
     "Exp" COMPUTE Some(activation::exp), "";
     "Expand" MOVE Some(movement::expand), "constant shape; other types than float32 only where it adds axes";
     "Flatten" MOVE Some(movement::reshape), "any axis";
-    "Floor" CONSTANT None, "";
     "Gather" MOVE Some(pick::gather), "constant indices in up to 64 runs";
     "Gelu" COMPUTE Some(activation::gelu), "the tanh form";
     "Gemm" INTEGER Some(matrix::gemm), "one operand constant";
@@ -95,7 +93,6 @@ operators! {
     "Relu" INTEGER Some(activation::relu), "";
     "Reshape" MOVE Some(movement::reshape), "constant shape";
     "Resize" INTEGER Some(resize::resize), "images and lines, nearest and bilinear; constant size or scales";
-    "Round" CONSTANT None, "";
     "Selu" COMPUTE Some(activation::selu), "";
     "Shape" CONSTANT None, "of any tensor, since shapes are fixed";
     "Sigmoid" INTEGER Some(activation::sigmoid), "";
@@ -104,7 +101,6 @@ operators! {
     "Softmax" INTEGER Some(activation::softmax), "any axis";
     "SpaceToDepth" MOVE Some(movement::space_to_depth), "";
     "Split" MOVE Some(pick::split), "constant sizes";
-    "Sqrt" COMPUTE Some(activation::sqrt), "";
     "Squeeze" MOVE Some(movement::reshape), "constant axes";
     "Sub" INTEGER Some(arithmetic::sub), "broadcasting";
     "Sum" COMPUTE Some(arithmetic::sum), "broadcasting";
@@ -117,6 +113,15 @@ operators! {
     "Where" CONSTANT None, "";
 }
 
+/// Every supported operator, in alphabetical order.
+pub static SUPPORTED: LazyLock<Vec<SupportEntry>> = LazyLock::new(|| {
+    let function = |&function: &Function| SupportEntry { name: names(function).1, types: COMPUTE, remarks: "" };
+    let rows = ROWS.iter().map(|(entry, _)| *entry);
+    let mut all: Vec<SupportEntry> = rows.chain(Function::ALL.iter().map(function)).collect();
+    all.sort_by_key(|entry| entry.name);
+    all
+});
+
 /// What is known of an operator of this name.
 pub(crate) enum Known {
     /// It has a translation.
@@ -128,8 +133,9 @@ pub(crate) enum Known {
 }
 
 pub(crate) fn find(name: &str) -> Known {
-    match SUPPORTED.binary_search_by(|entry| entry.name.cmp(name)) {
-        Ok(index) => TRANSLATIONS[index].map_or(Known::Folded, Known::Translated),
+    match ROWS.binary_search_by(|(entry, _)| entry.name.cmp(name)) {
+        Ok(index) => ROWS[index].1.map_or(Known::Folded, Known::Translated),
+        Err(_) if onnx_function(name).is_some() => Known::Translated(activation::function),
         Err(_) => Known::Unknown,
     }
 }
@@ -140,6 +146,7 @@ mod tests {
 
     #[test]
     fn the_table_is_in_order() {
+        assert!(ROWS.windows(2).all(|w| w[0].0.name < w[1].0.name));
         assert!(SUPPORTED.windows(2).all(|w| w[0].name < w[1].name));
     }
 }

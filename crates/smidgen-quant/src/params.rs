@@ -211,7 +211,7 @@ fn keep_factors_small(
                 inputs[0].max(inputs[0] * f64::from(alpha.abs())) * most / STEPS
             }
             // These go by tables.
-            Op::Unary(UnaryKind::Exp | UnaryKind::Log | UnaryKind::Sqrt) => 0.0,
+            Op::Unary(UnaryKind::Exp | UnaryKind::Log | UnaryKind::Function(_)) => 0.0,
             Op::Unary(_) | Op::Reduce { .. } => greatest * most / STEPS,
             _ => 0.0,
         }

@@ -100,7 +100,7 @@ fn fuse_activations(graph: &mut Graph) {
             | UnaryKind::HardSwish
             | UnaryKind::Exp
             | UnaryKind::Log
-            | UnaryKind::Sqrt => continue,
+            | UnaryKind::Function(_) => continue,
         };
         let (x, y) = (inputs[0], outputs[0]);
         let Some(before) = producers[x.index()] else { continue };

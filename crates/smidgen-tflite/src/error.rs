@@ -57,7 +57,7 @@ pub enum ReadError {
         what: String,
     },
     /// The network needs what smidgen does not do. Holds at least one entry: everything that stands in the way.
-    #[error("{}", Unsupported::list(.0, SUPPORTED))]
+    #[error("{}", Unsupported::list(.0, &SUPPORTED))]
     Unsupported(Vec<Unsupported>),
     /// The graph breaks a rule of smidgen's: types that do not go together, a tensor without elements, sizes beyond a bound.
     #[error(transparent)]

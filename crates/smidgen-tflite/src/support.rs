@@ -2,7 +2,12 @@
 //! [`SUPPORTED`] is printed from the same list.
 
 use smidgen_ir::ElementType::{self, Bool, Float32, Int8, Int16, Int32, Int64};
+use smidgen_ir::Function;
 use smidgen_ir::front::SupportEntry;
+use smidgen_ir::names::{names, tflite_function};
+use std::sync::LazyLock;
+
+use crate::schema::OPERATORS;
 
 /// Types on which smidgen computes.
 const COMPUTE: &[ElementType] = &[Int8, Float32];
@@ -23,6 +28,7 @@ macro_rules! builtins {
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub(crate) enum Builtin {
             $($variant,)*
+            Function(Function),
         }
 
         impl Builtin {
@@ -30,7 +36,7 @@ macro_rules! builtins {
             pub(crate) fn from_code(code: i32) -> Option<Self> {
                 match code {
                     $($code => Some(Self::$variant),)*
-                    _ => None,
+                    _ => tflite_function(OPERATORS.get(usize::try_from(code).ok()?)?).map(Self::Function),
                 }
             }
 
@@ -38,21 +44,34 @@ macro_rules! builtins {
             pub(crate) fn code(self) -> i32 {
                 match self {
                     $(Self::$variant => $code,)*
+                    Self::Function(function) => {
+                        let name = names(function).0;
+                        OPERATORS.iter().position(|&known| known == name).expect("a function of the schema") as i32
+                    }
                 }
             }
 
             /// Its row of the support table.
             pub(crate) fn entry(self) -> &'static SupportEntry {
-                &SUPPORTED[self as usize]
+                let name = OPERATORS[self.code() as usize];
+                SUPPORTED.iter().find(|entry| entry.name == name).expect("a row of the table")
             }
         }
 
-        /// Every supported operator, in alphabetical order.
-        pub const SUPPORTED: &[SupportEntry] = &[
+        /// Operators with rows of their own.
+        const ROWS: &[SupportEntry] = &[
             $(SupportEntry { name: $name, types: $types, remarks: $remarks },)*
         ];
     };
 }
+
+/// Every supported operator, in alphabetical order.
+pub static SUPPORTED: LazyLock<Vec<SupportEntry>> = LazyLock::new(|| {
+    let function = |&function: &Function| SupportEntry { name: names(function).0, types: FLOAT, remarks: "" };
+    let mut all: Vec<SupportEntry> = ROWS.iter().copied().chain(Function::ALL.iter().map(function)).collect();
+    all.sort_by_key(|entry| entry.name);
+    all
+});
 
 builtins! {
     Add = 0 "ADD" WIDE "broadcasting; fused activation",
@@ -89,7 +108,6 @@ builtins! {
     Slice = 65 "SLICE" MOVE "constant begin and size",
     Softmax = 25 "SOFTMAX" WIDE "over the last axis; beta",
     Split = 49 "SPLIT" MOVE "constant axis",
-    Sqrt = 75 "SQRT" FLOAT "",
     Squeeze = 43 "SQUEEZE" MOVE "listed dimensions, or all of size 1",
     StridedSlice = 45 "STRIDED_SLICE" MOVE "constant begin, end and strides; begin, end, ellipsis and shrink masks; no new axes",
     Sub = 41 "SUB" WIDE "broadcasting; fused activation",
@@ -141,7 +159,7 @@ pub(crate) fn options(builtin: Builtin) -> u8 {
         | Builtin::Relu6
         | Builtin::ReluN1To1
         | Builtin::Slice
-        | Builtin::Sqrt
+        | Builtin::Function(_)
         | Builtin::Tanh
         | Builtin::Transpose => 0,
     }
@@ -150,7 +168,6 @@ pub(crate) fn options(builtin: Builtin) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::OPERATORS;
 
     #[test]
     fn the_table_agrees_with_the_schema_and_is_sorted() {

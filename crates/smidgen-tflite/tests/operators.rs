@@ -43,7 +43,7 @@ fn the_samples_hold_every_supported_operator() {
     let mut names: Vec<&str> = Vec::new();
     let graphs = common::samples::graphs();
     graphs.iter().flat_map(|(_, graph)| &graph.operators).for_each(|operator| names.push(operator.op.name()));
-    for entry in SUPPORTED {
+    for entry in SUPPORTED.iter() {
         assert!(names.contains(&entry.name), "no sample of {}", entry.name);
     }
 }

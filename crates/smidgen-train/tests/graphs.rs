@@ -8,8 +8,8 @@ use reference::sketch::Sketch;
 use reference::{chosen, difference, noise, oracle, settings, wide};
 use smidgen_exec::Executor;
 use smidgen_ir::{
-    Activation, AxisSlice, BinaryKind, ConvParams, DataType, Graph, Op, PadValue, Padding, PoolKind, ReduceKind,
-    ReshapeKind, ResizeKind, Tensor, TensorId, UnaryKind,
+    Activation, AxisSlice, BinaryKind, ConvParams, DataType, Function, Graph, Op, PadValue, Padding, PoolKind,
+    ReduceKind, ReshapeKind, ResizeKind, Tensor, TensorId, UnaryKind,
 };
 use smidgen_plan::simple::layer_wise;
 use smidgen_plan::{LowerOptions, certify, lower};
@@ -178,8 +178,9 @@ fn functions_of_elements() {
             s.binary(BinaryKind::Add, x, y)
         });
     }
-    for (i, kind) in [UnaryKind::Log, UnaryKind::Sqrt].into_iter().enumerate() {
-        with_image(40 + i as u64, |s, x| {
+    let functions = Function::ALL.iter().map(|&function| UnaryKind::Function(function));
+    for (i, kind) in [UnaryKind::Log].into_iter().chain(functions).enumerate() {
+        with_image(60 + i as u64, |s, x| {
             let x = s.unary(UnaryKind::Exp, x);
             s.unary(kind, x)
         });

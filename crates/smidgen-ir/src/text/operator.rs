@@ -2,6 +2,7 @@
 
 use super::ParseErrorKind;
 use super::value::{float, parse_float};
+use crate::names::tflite_function;
 use crate::op::*;
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -86,7 +87,7 @@ pub(super) fn attributes(op: &Op) -> Vec<(&'static str, String)> {
             | UnaryKind::HardSwish
             | UnaryKind::Exp
             | UnaryKind::Log
-            | UnaryKind::Sqrt,
+            | UnaryKind::Function(_),
         )
         | Op::Prelu
         | Op::Quantize
@@ -356,11 +357,13 @@ pub(super) fn build(mut given: Given) -> Result<Op, ParseErrorKind> {
         "HARD_SWISH" => Op::Unary(UnaryKind::HardSwish),
         "EXP" => Op::Unary(UnaryKind::Exp),
         "LOG" => Op::Unary(UnaryKind::Log),
-        "SQRT" => Op::Unary(UnaryKind::Sqrt),
         "PRELU" => Op::Prelu,
         "QUANTIZE" => Op::Quantize,
         "DEQUANTIZE" => Op::Dequantize,
-        _ => return Err(ParseErrorKind::UnknownOperator(name)),
+        _ => match tflite_function(&name) {
+            Some(function) => Op::Unary(UnaryKind::Function(function)),
+            None => return Err(ParseErrorKind::UnknownOperator(name)),
+        },
     };
     match given.values.into_keys().next() {
         Some(key) => Err(ParseErrorKind::UnknownAttribute { operator: given.operator, key }),

@@ -60,7 +60,7 @@ pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Re
         }
         // A table has no factor that could be too large.
         Op::Unary(UnaryKind::Exp | UnaryKind::Log) => rules.arithmetic(),
-        Op::Unary(UnaryKind::Sqrt) => rules.floats(),
+        Op::Unary(UnaryKind::Function(_)) => rules.floats(),
         Op::Unary(UnaryKind::Tanh) => {
             rules.arithmetic()?;
             rules.ratios(FACTOR_LIMIT)?;

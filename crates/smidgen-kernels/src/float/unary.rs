@@ -1,6 +1,6 @@
-//! LOGISTIC, TANH, the RELUs, LEAKY_RELU, HARD_SWISH, EXP, LOG and SQRT of float32.
+//! LOGISTIC, TANH, the RELUs, LEAKY_RELU, HARD_SWISH, EXP, LOG and [functions without an integer form](Function) of float32.
 
-use super::Clamp;
+use super::{Clamp, Function};
 use crate::memory::{Arena, Bounds};
 use crate::operand::map;
 use crate::view::{Region, View};
@@ -25,8 +25,8 @@ pub enum Unary {
     Exp,
     /// Natural logarithm.
     Log,
-    /// Square root.
-    Sqrt,
+    /// One without an integer form.
+    Function(Function),
 }
 
 impl Unary {
@@ -47,7 +47,7 @@ impl Unary {
             Self::HardSwish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
             Self::Exp => libm::expf(x),
             Self::Log => libm::logf(x),
-            Self::Sqrt => libm::sqrtf(x),
+            Self::Function(function) => function.apply(x),
         }
     }
 }

@@ -5,6 +5,7 @@ use super::{FIXED_PARAMETERS, Outputs, reduce};
 use crate::call::{Call, Value};
 use crate::emit::Active;
 use crate::trouble::Trouble;
+use smidgen_ir::names::onnx_function;
 use smidgen_ir::{BinaryKind, DataType, Op, ReduceKind, UnaryKind};
 
 const FLOAT: &DataType = &DataType::FLOAT32;
@@ -35,8 +36,12 @@ pub fn hard_swish(call: &mut Call<'_, '_>) -> Outputs {
     unary(call, UnaryKind::HardSwish)
 }
 
-pub fn sqrt(call: &mut Call<'_, '_>) -> Outputs {
-    unary(call, UnaryKind::Sqrt)
+/// Functions without an integer form.
+pub fn function(call: &mut Call<'_, '_>) -> Outputs {
+    match onnx_function(call.node.op) {
+        Some(function) => unary(call, UnaryKind::Function(function)),
+        None => Err(Trouble::Consequence),
+    }
 }
 
 pub fn exp(call: &mut Call<'_, '_>) -> Outputs {

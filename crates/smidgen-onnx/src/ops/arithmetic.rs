@@ -157,7 +157,7 @@ pub fn pow(call: &mut Call<'_, '_>) -> Outputs {
             let y = square(call, &x)?;
             square(call, &y)?
         }
-        [0.5] => return super::activation::unary(call, smidgen_ir::UnaryKind::Sqrt),
+        [0.5] => return super::activation::unary(call, smidgen_ir::UnaryKind::Function(smidgen_ir::Function::Sqrt)),
         _ => {
             let reason = format!("its exponents are {:?}", &values[..values.len().min(4)]);
             return Err(Trouble::unsupported(reason, FIXED_PARAMETERS));

@@ -6,7 +6,7 @@ use crate::call::{Call, Value};
 use crate::constant::{Constant, Element};
 use crate::emit::Active;
 use crate::trouble::Trouble;
-use smidgen_ir::{BinaryKind, DataType, Op, ReduceKind, UnaryKind};
+use smidgen_ir::{BinaryKind, DataType, Function, Op, ReduceKind, UnaryKind};
 
 /// `x * factor + offset` with a factor and an offset for each channel, which [`fuse`](crate::fuse) folds into the weights before it.
 pub fn batch_normalization(call: &mut Call<'_, '_>) -> Outputs {
@@ -59,7 +59,7 @@ fn standardised(call: &mut Call<'_, '_>, x: &Active, axes: &[usize], epsilon: f3
     let Value::Active(variance) = binary(call, BinaryKind::Add, &variance, &scalar(epsilon))? else {
         return Err(Trouble::Consequence);
     };
-    let deviation = Value::Active(super::activation::apply(call, &variance, UnaryKind::Sqrt)?);
+    let deviation = Value::Active(super::activation::apply(call, &variance, UnaryKind::Function(Function::Sqrt))?);
     binary(call, BinaryKind::Div, &centred, &deviation)
 }
 

@@ -6,7 +6,9 @@ use crate::call::{Call, Value};
 use crate::constant::Element;
 use crate::emit::Active;
 use crate::trouble::Trouble;
-use smidgen_ir::{Activation, BinaryKind, DataType, ElementType, Op, Padding, PoolKind, ReduceKind, UnaryKind};
+use smidgen_ir::{
+    Activation, BinaryKind, DataType, ElementType, Function, Op, Padding, PoolKind, ReduceKind, UnaryKind,
+};
 
 const FLOAT: &DataType = &DataType::FLOAT32;
 
@@ -101,7 +103,7 @@ pub fn sum_square(call: &mut Call<'_, '_>) -> Outputs {
 
 pub fn l2(call: &mut Call<'_, '_>) -> Outputs {
     let sum = squares(call)?;
-    Ok(vec![Value::Active(super::activation::apply(call, &sum, UnaryKind::Sqrt)?)])
+    Ok(vec![Value::Active(super::activation::apply(call, &sum, UnaryKind::Function(Function::Sqrt))?)])
 }
 
 pub fn arg_max(call: &mut Call<'_, '_>) -> Outputs {

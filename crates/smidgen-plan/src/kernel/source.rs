@@ -196,6 +196,7 @@ names!(
     "int8::Reading" Reading,
     "int16::Multiplier" int16::Multiplier,
     "float::Binary" float::Binary,
+    "float::Function" float::Function,
     "movement::Axis" Axis,
 );
 
@@ -229,6 +230,7 @@ impl Literal for float::Unary {
         match self {
             Self::Clamp(clamp) => invoke("float::Unary::Clamp", vec![clamp.source()]),
             Self::LeakyRelu { alpha } => structure("float::Unary::LeakyRelu", vec![("alpha", alpha.source())]),
+            Self::Function(function) => invoke("float::Unary::Function", vec![function.source()]),
             // All others have no parameters.
             function => atom(format!("float::Unary::{function:?}")),
         }

@@ -90,7 +90,7 @@ fn real(kind: UnaryKind) -> float::Unary {
         UnaryKind::HardSwish => float::Unary::HardSwish,
         UnaryKind::Exp => float::Unary::Exp,
         UnaryKind::Log => float::Unary::Log,
-        UnaryKind::Sqrt => float::Unary::Sqrt,
+        UnaryKind::Function(function) => float::Unary::Function(function),
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn unary(kind: UnaryKind, ends: Ends) -> Result<[i8; 256], Refusal> {
         UnaryKind::Relu6 => return relu(ends, Activation::Relu6),
         UnaryKind::LeakyRelu { alpha } => leaky_relu(ends, alpha),
         UnaryKind::HardSwish => return hard_swish(ends),
-        UnaryKind::Sqrt => {
+        UnaryKind::Function(_) => {
             return Err(Refusal("this function is supported on f32 only".into()));
         }
     })

@@ -126,7 +126,7 @@ mod of_floats {
 
     #[test]
     fn sqrt() {
-        harness::run("sqrt", Numbers::Float, generators::elementwise::sqrt);
+        harness::run("functions", Numbers::Float, generators::elementwise::function);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::floats::FloatKernel;
 use crate::generate::{alike, cuboid, dims, sizes};
 use smidgen_kernels::View;
 use smidgen_kernels::convert::Stored;
-use smidgen_kernels::float::{Binary, Clamp, Scale, Unary};
+use smidgen_kernels::float::{Binary, Clamp, Function, Scale, Unary};
 use smidgen_kernels::nd::MAX_RANK;
 use smidgen_zoo::Random;
 
@@ -140,6 +140,7 @@ fn unary(kernel: FloatKernel, random: &mut Random) -> Case {
         output = space.output(random, shape, Needs { rows: (0, shape[0]), cols: (0, shape[1]) }, 4);
     }
     let call = Call::new(kernel).put(&input).put(&output).put(&region).put(&shape[2]);
+    let function = random.choose(Function::ALL);
     let call = match kernel {
         FloatKernel::FloatSoftmax => call.put(&1.5f32),
         _ => call.put(&random.choose(&[
@@ -150,7 +151,7 @@ fn unary(kernel: FloatKernel, random: &mut Random) -> Case {
             Unary::HardSwish,
             Unary::Exp,
             Unary::Log,
-            Unary::Sqrt,
+            Unary::Function(function),
         ])),
     };
     Case::new(call, space.fill(random))

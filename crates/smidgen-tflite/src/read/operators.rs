@@ -55,7 +55,7 @@ impl Call<'_> {
             Builtin::HardSwish => self.one(Op::Unary(UnaryKind::HardSwish)),
             Builtin::Exp => self.one(Op::Unary(UnaryKind::Exp)),
             Builtin::Log => self.one(Op::Unary(UnaryKind::Log)),
-            Builtin::Sqrt => self.one(Op::Unary(UnaryKind::Sqrt)),
+            Builtin::Function(function) => self.one(Op::Unary(UnaryKind::Function(function))),
             Builtin::Prelu => self.prelu(),
             Builtin::ArgMax => self.arg_max(),
             Builtin::Quantize => self.one(Op::Quantize),

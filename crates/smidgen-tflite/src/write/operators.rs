@@ -261,7 +261,7 @@ impl<'g> Lowering<'g, '_> {
                 UnaryKind::HardSwish => self.plain(Builtin::HardSwish),
                 UnaryKind::Exp => self.plain(Builtin::Exp),
                 UnaryKind::Log => self.plain(Builtin::Log),
-                UnaryKind::Sqrt => self.plain(Builtin::Sqrt),
+                UnaryKind::Function(function) => self.plain(Builtin::Function(*function)),
             },
             Op::Prelu => self.plain(Builtin::Prelu),
             Op::ArgMax { axis } => {

@@ -93,7 +93,7 @@ pub(super) fn version(
         Builtin::ReluN1To1
         | Builtin::LeakyRelu
         | Builtin::Div
-        | Builtin::Sqrt
+        | Builtin::Function(_)
         | Builtin::HardSwish
         | Builtin::Prelu
         | Builtin::Reshape

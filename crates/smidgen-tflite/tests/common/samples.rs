@@ -1,8 +1,8 @@
 //! Small graphs that together hold every operator, in every type that it takes.
 
 use smidgen_ir::{
-    Activation, AxisSlice, BinaryKind, ConvParams, DataType, ElementType, Graph, Op, PadValue, Padding, PoolKind,
-    Quantisation, ReduceKind, ReshapeKind, ResizeKind, Tensor, TensorId, UnaryKind, infer,
+    Activation, AxisSlice, BinaryKind, ConvParams, DataType, ElementType, Function, Graph, Op, PadValue, Padding,
+    PoolKind, Quantisation, ReduceKind, ReshapeKind, ResizeKind, Tensor, TensorId, UnaryKind, infer,
 };
 
 const FLOAT: DataType = DataType::FLOAT32;
@@ -151,7 +151,10 @@ fn computing(kind: &str, x: &DataType, y: &DataType, add: &mut impl FnMut(&str, 
     if *x == FLOAT {
         let op = Op::Binary { kind: BinaryKind::Div, activation: Activation::Relu6 };
         add("div float", single(op, &[x4, (&[1, 1, 6, 1], x)], vec![], y));
-        add("SQRT float", single(Op::Unary(UnaryKind::Sqrt), &[x4], vec![], y));
+        for &function in Function::ALL {
+            let op = Op::Unary(UnaryKind::Function(function));
+            add(&format!("{} float", op.name()), single(op, &[x4], vec![], y));
+        }
     }
     for unary in [UnaryKind::Exp, UnaryKind::Log] {
         let op = Op::Unary(unary);

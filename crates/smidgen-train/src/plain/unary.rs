@@ -35,7 +35,7 @@ impl Unary {
             UnaryKind::HardSwish => x * clamp(x + 3.0, 0.0, 6.0) * (1.0 / 6.0),
             UnaryKind::Exp => libm::exp(wide) as f32,
             UnaryKind::Log => libm::log(wide) as f32,
-            UnaryKind::Sqrt => x.sqrt(),
+            UnaryKind::Function(function) => function.apply(x),
         }
     }
 
@@ -55,7 +55,7 @@ impl Unary {
             UnaryKind::HardSwish => x / 3.0 + 0.5,
             UnaryKind::Exp => y,
             UnaryKind::Log => 1.0 / x,
-            UnaryKind::Sqrt => 0.5 / y,
+            UnaryKind::Function(function) => function.slope(x, y),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! A float graph computed in f64, each operator by its definition.
 
 use smidgen_ir::{
-    Activation, BinaryKind, Graph, Op, PadValue, PoolKind, ReduceKind, ResizeKind, TensorId, UnaryKind, Window,
+    Activation, BinaryKind, Function, Graph, Op, PadValue, PoolKind, ReduceKind, ResizeKind, TensorId, UnaryKind,
+    Window,
 };
 
 /// Elements and dimensions.
@@ -276,7 +277,10 @@ fn compute(op: &Op, inputs: &[Array], shape: &[usize], k: usize) -> Array {
                 UnaryKind::HardSwish => v * (v + 3.0).clamp(0.0, 6.0) / 6.0,
                 UnaryKind::Exp => v.exp(),
                 UnaryKind::Log => v.ln(),
-                UnaryKind::Sqrt => v.sqrt(),
+                UnaryKind::Function(Function::Sqrt) => v.sqrt(),
+                UnaryKind::Function(Function::Round) => v.round_ties_even(),
+                UnaryKind::Function(Function::Floor) => v.floor(),
+                UnaryKind::Function(Function::Ceil) => v.ceil(),
             }
         }),
         Op::Prelu => array(shape, |i| {

@@ -246,9 +246,10 @@ fn expression(op: &Op, inputs: &[String], shapes: &[&[usize]], dims: &[usize], k
         Op::Unary(kind) => match kind {
             UnaryKind::Logistic => format!("torch.sigmoid({x})"),
             UnaryKind::LeakyRelu { alpha } => format!("F.leaky_relu({x}, {alpha})"),
-            UnaryKind::Tanh | UnaryKind::Exp | UnaryKind::Log | UnaryKind::Sqrt => {
+            UnaryKind::Tanh | UnaryKind::Exp | UnaryKind::Log => {
                 format!("torch.{}({x})", format!("{kind:?}").to_lowercase())
             }
+            UnaryKind::Function(function) => format!("torch.{}({x})", format!("{function:?}").to_lowercase()),
             _ => format!("act({x}, '{kind:?}')"),
         },
         Op::Prelu => format!("torch.where({x} > 0, {x}, {w} * {x})"),

@@ -123,8 +123,16 @@ impl Builder {
                 let [low, high] = [v.low, v.high].map(|v| v.max(1e-6).ln());
                 Values { mean_square: deviation.max(1e-6).ln().powi(2), low, high }
             }
-            UnaryKind::Sqrt => {
-                Values { mean_square: deviation, low: v.low.max(0.0).sqrt(), high: v.high.max(0.0).sqrt() }
+            UnaryKind::Function(function) => {
+                // Evenly over the range; where the function has no value there is nothing to say.
+                let at = |i: u32| f64::from(function.apply((v.low + (v.high - v.low) * f64::from(i) / 64.0) as f32));
+                let values: Vec<f64> = (0..=64).map(at).filter(|value| value.is_finite()).collect();
+                let squares: f64 = values.iter().map(|value| value * value).sum();
+                Values {
+                    mean_square: squares / values.len().max(1) as f64,
+                    low: values.iter().copied().fold(f64::MAX, f64::min),
+                    high: values.iter().copied().fold(f64::MIN, f64::max),
+                }
             }
         };
         self.push_one(Op::Unary(kind), &[x], values)

@@ -40,9 +40,9 @@ const COLUMNS: [Column; 3] = [Column::left("operator", 0), Column::left("types",
 
 impl Ops {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
-        let supported = match self.format {
-            Format::Tflite => smidgen::tflite::SUPPORTED,
-            Format::Onnx => smidgen::onnx::SUPPORTED,
+        let supported: &[SupportEntry] = match self.format {
+            Format::Tflite => &smidgen::tflite::SUPPORTED,
+            Format::Onnx => &smidgen::onnx::SUPPORTED,
         };
         let types = |entry: &SupportEntry| entry.types.iter().map(|t| t.name()).collect::<Vec<_>>();
         if self.json {

@@ -1,7 +1,9 @@
 //! Operators that treat every element alike, and reductions.
 
 use crate::draw::{Builder, Draw, Numbers};
-use smidgen_ir::{Activation, BinaryKind, DataType, ElementType, Graph, Op, Quantisation, ReduceKind, UnaryKind};
+use smidgen_ir::{
+    Activation, BinaryKind, DataType, ElementType, Function, Graph, Op, Quantisation, ReduceKind, UnaryKind,
+};
 
 /// Dimensions of two operands that broadcast together.
 fn operands(draw: &mut Draw) -> [Vec<usize>; 2] {
@@ -160,8 +162,10 @@ pub fn exp(draw: &mut Draw) -> Option<Graph> {
     Builder::default().input(draw.dims(1, 5), x).finish(Op::Unary(UnaryKind::Exp), output)
 }
 
-pub fn sqrt(draw: &mut Draw) -> Option<Graph> {
-    unary(draw, UnaryKind::Sqrt, None)
+/// Of all functions that have only a form for float32.
+pub fn function(draw: &mut Draw) -> Option<Graph> {
+    let function = draw.pick(Function::ALL);
+    unary(draw, UnaryKind::Function(function), None)
 }
 
 pub fn log(draw: &mut Draw) -> Option<Graph> {

@@ -3,7 +3,7 @@
 #[cfg(not(target_os = "none"))]
 use crate::calls::Put;
 use crate::calls::{Dims, Memory, Reader, Strides, Wire, get, kernels, number, wire};
-use smidgen_kernels::float::{self, Clamp, Unary};
+use smidgen_kernels::float::{self, Clamp, Function, Unary};
 use smidgen_kernels::{Bounds, convert};
 
 number! {
@@ -34,8 +34,21 @@ impl<'a, B: Bounds> Wire<'a, B> for Unary {
             4 => Self::HardSwish,
             5 => Self::Exp,
             6 => Self::Log,
-            _ => Self::Sqrt,
+            _ => Self::Function(Wire::<B>::get(from)),
         }
+    }
+}
+
+impl<'a, B: Bounds> Wire<'a, B> for Function {
+    fn get(from: &mut impl Reader<'a, B>) -> Self {
+        Self::ALL[from.word() as usize % Self::ALL.len()]
+    }
+}
+
+#[cfg(not(target_os = "none"))]
+impl Put for Function {
+    fn put(&self, to: &mut Vec<u32>) {
+        (*self as u32).put(to);
     }
 }
 
@@ -50,7 +63,7 @@ impl Put for Unary {
             Self::HardSwish => 4u32.put(to),
             Self::Exp => 5u32.put(to),
             Self::Log => 6u32.put(to),
-            Self::Sqrt => 7u32.put(to),
+            Self::Function(function) => (7u32.put(to), function.put(to)).0,
         }
     }
 }

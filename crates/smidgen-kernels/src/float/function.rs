@@ -1,0 +1,49 @@
+//! Functions of one float32 without parameters and without an integer form: a row each. A new one needs a row here and its names in the
+//! formats (`names` in `smidgen-ir`); reading, writing, checking, planning, generated code and training follow from these.
+
+macro_rules! functions {
+    ($($(#[$doc:meta])* $name:ident = $value:expr, slope: $slope:expr;)*) => {
+        /// Which function of one float.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum Function {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Function {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The value at `x`.
+            #[inline]
+            pub fn apply(self, x: f32) -> f32 {
+                match self {
+                    $(Self::$name => {
+                        let value: fn(f32) -> f32 = $value;
+                        value(x)
+                    })*
+                }
+            }
+
+            /// The derivative at `x`, where the value is `y`; 0 where a step has none.
+            pub fn slope(self, x: f32, y: f32) -> f32 {
+                match self {
+                    $(Self::$name => {
+                        let slope: fn(f32, f32) -> f32 = $slope;
+                        slope(x, y)
+                    })*
+                }
+            }
+        }
+    };
+}
+
+functions! {
+    /// Square root.
+    Sqrt = libm::sqrtf, slope: |_, y| 0.5 / y;
+    /// The nearest whole number, of two that are equally near the even one.
+    Round = libm::rintf, slope: |_, _| 0.0;
+    /// The greatest whole number that is not above.
+    Floor = libm::floorf, slope: |_, _| 0.0;
+    /// The least whole number that is not below.
+    Ceil = libm::ceilf, slope: |_, _| 0.0;
+}
