@@ -66,7 +66,8 @@ fn remove_tensors(graph: &mut Graph) {
         named[i - 1]
     });
     let operators = graph.operators.iter_mut().flat_map(|o| o.inputs.iter_mut().chain(&mut o.outputs));
-    let variables = graph.variables.iter_mut().flat_map(|v| [&mut v.value, &mut v.next].into_iter().chain(&mut v.initial));
+    let variables =
+        graph.variables.iter_mut().flat_map(|v| [&mut v.value, &mut v.next].into_iter().chain(&mut v.initial));
     for t in operators.chain(&mut graph.inputs).chain(&mut graph.outputs).chain(variables) {
         *t = renumbered[t.index()];
     }

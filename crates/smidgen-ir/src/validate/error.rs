@@ -305,7 +305,9 @@ pub enum OperatorFault {
         tensor: TensorRef,
     },
     /// It writes the value of a variable.
-    #[error("writes {tensor}, which is the value of a variable at the beginning; let the variable hold its output next")]
+    #[error(
+        "writes {tensor}, which is the value of a variable at the beginning; let the variable hold its output next"
+    )]
     WritesVariable {
         /// The tensor.
         tensor: TensorRef,
@@ -329,7 +331,9 @@ pub enum OperatorFault {
         writer: OperatorRef,
     },
     /// It reads what nothing writes.
-    #[error("reads {tensor}, which nothing writes: it is no graph input, no constant, no variable and no operator's output")]
+    #[error(
+        "reads {tensor}, which nothing writes: it is no graph input, no constant, no variable and no operator's output"
+    )]
     NeverWritten {
         /// The tensor.
         tensor: TensorRef,

@@ -181,8 +181,11 @@ pub fn graph() -> impl Strategy<Value = Graph> {
         let ids = vec(id.clone(), 0..4);
         let operator = (op(), ids.clone(), ids.clone(), prop::option::of(any::<u32>()))
             .prop_map(|(op, inputs, outputs, source)| Operator { op, inputs, outputs, source });
-        let one = (id.clone(), id.clone(), prop::option::of(id))
-            .prop_map(|(value, next, initial)| Variable { value, next, initial });
+        let one = (id.clone(), id.clone(), prop::option::of(id)).prop_map(|(value, next, initial)| Variable {
+            value,
+            next,
+            initial,
+        });
         (Just(name), Just(tensors), vec(operator, 0..6), ids.clone(), ids, vec(one, 0..3)).prop_map(
             |(name, tensors, operators, inputs, outputs, variables)| Graph {
                 name,

@@ -69,7 +69,12 @@ fn buffers(program: &Program) -> Result<(), Refused> {
     Ok(())
 }
 
-pub(super) fn in_range(place: impl Fn() -> String, what: &'static str, index: usize, count: usize) -> Result<(), Refused> {
+pub(super) fn in_range(
+    place: impl Fn() -> String,
+    what: &'static str,
+    index: usize,
+    count: usize,
+) -> Result<(), Refused> {
     if index < count {
         return Ok(());
     }

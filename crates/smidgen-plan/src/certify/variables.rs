@@ -35,7 +35,10 @@ pub(super) fn check(program: &Program) -> Result<(), Refused> {
     for port in &program.inputs {
         let Operand::Buffer(id, _) = port.operand else { continue };
         if let Some(index) = owner[id.index()] {
-            return Err(refuse(&program.variables[index], format!("is what the caller fills as tensor {}", port.tensor.0)));
+            return Err(refuse(
+                &program.variables[index],
+                format!("is what the caller fills as tensor {}", port.tensor.0),
+            ));
         }
     }
     alone(program, &owner)

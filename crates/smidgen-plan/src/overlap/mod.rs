@@ -106,7 +106,8 @@ pub fn live_bytes(lowered: &Lowered, runs: &[Run], storage: &[Storage], liveness
 fn sizes(lowered: &Lowered, liveness: &Liveness) -> Vec<usize> {
     let scratch = lowered.steps.iter().map(|s| s.scratch_bytes);
     let state = lowered.steps.iter().map(|s| s.state_bytes);
-    let buffers = liveness.bytes.iter().zip(lowered.persistent()).map(|(&bytes, lasting)| if lasting { 0 } else { bytes });
+    let buffers =
+        liveness.bytes.iter().zip(lowered.persistent()).map(|(&bytes, lasting)| if lasting { 0 } else { bytes });
     buffers.chain(scratch).chain(state).collect()
 }
 
@@ -217,7 +218,8 @@ impl<'a> Walk<'a> {
     }
 
     fn run<S: Sink>(mut self, sink: &mut S) -> Vec<usize> {
-        let initial: Vec<_> = self.liveness.initial.iter().filter(|(id, ..)| self.sizes[id.index()] > 0).copied().collect();
+        let initial: Vec<_> =
+            self.liveness.initial.iter().filter(|(id, ..)| self.sizes[id.index()] > 0).copied().collect();
         for (i, &(a, window_a, needed)) in initial.iter().enumerate() {
             for &(b, window_b, _) in &initial[..i] {
                 sink.pair((a.index(), window_a), (b.index(), window_b));
