@@ -1,10 +1,16 @@
 //! Networks with variables: every schedule gives, frame after frame, what a network without state gives whose caller hands the state over.
 
 use smidgen_exec::Executor;
-use smidgen_ir::{Graph, Tensor, TensorId, Variable, text, validate};
+use smidgen_ir::{Graph, text, validate};
 use smidgen_plan::certify::live_ranges;
 use smidgen_plan::{Certified, LowerOptions, PlanError, PlanOptions, certify, lower, plan, simple};
-use smidgen_zoo::{Random, RandomGraphOptions, random_graph};
+use smidgen_reference::{Case, Reference};
+use smidgen_zoo::Random;
+
+#[path = "variables/random.rs"]
+mod random;
+
+use random::with_variables;
 
 /// A causal convolution over time: a ring of the last frames is a variable, each inference takes one more. The ring begins with numbers.
 pub const STREAMING: &str = include_str!("variables/streaming.ir");
@@ -118,61 +124,6 @@ fn a_streaming_convolution_runs_over_two_hundred_frames() {
     println!("{} bytes with the state, {without} where the caller keeps it", plan.report.total_bytes);
 }
 
-/// A random network in which some operators read what an earlier inference left in place of what this one computes. Variables hold next
-/// what is computed, given, constant, or what they or others held before; some of it is an output of the network too.
-fn with_variables(seed: u64) -> Graph {
-    let mut graph = random_graph(seed, &RandomGraphOptions::default());
-    let mut random = Random::new(seed ^ 0x7661_7273);
-    let count = 1 + random.below(3);
-    let activations: Vec<TensorId> =
-        graph.sources().chain(graph.operators.iter().flat_map(|o| o.outputs.clone())).collect();
-    for k in 0..count {
-        let like = activations[random.below(activations.len())];
-        let Tensor { shape, dtype, .. } = graph.tensor(like).clone();
-        let value = graph.add_tensor(Tensor::activation(format!("v{k}"), shape.clone(), dtype.clone()));
-        for operator in &mut graph.operators {
-            for input in operator.inputs.iter_mut().filter(|input| **input == like) {
-                if random.below(2) == 0 {
-                    *input = value;
-                }
-            }
-        }
-        let bytes = graph.tensor(value).bytes();
-        let constant = Tensor::constant(
-            format!("c{k}"),
-            shape.clone(),
-            dtype.clone(),
-            (0..bytes).map(|_| random.below(100) as u8).collect::<Vec<_>>(),
-        );
-        let constant = graph.add_tensor(constant);
-        let alike = |&id: &TensorId| graph.tensor(id).shape == shape && graph.tensor(id).dtype == dtype;
-        let held: Vec<TensorId> = graph.variables.iter().map(|v| v.value).filter(alike).collect();
-        let computed: Vec<TensorId> = activations.iter().copied().filter(alike).collect();
-        let next = match random.below(8) {
-            0 => constant,
-            1 => value,
-            2 | 3 if !held.is_empty() => held[random.below(held.len())],
-            _ => computed[random.below(computed.len())],
-        };
-        let initial = (random.below(2) == 0).then_some(constant);
-        graph.variables.push(Variable { value, next, initial });
-        // Swapped or turned: an earlier one then holds next what this one held.
-        if random.below(4) == 0
-            && let Some(&other) = held.first()
-            && let Some(earlier) = graph.variables.iter_mut().find(|v| v.value == other)
-        {
-            earlier.next = value;
-        }
-        if random.below(4) == 0 {
-            graph.outputs.push(value);
-        }
-        if random.below(4) == 0 {
-            graph.outputs.push(next);
-        }
-    }
-    graph
-}
-
 #[test]
 fn random_networks_with_variables_give_what_those_without_state_give() {
     let (mut suited, mut copied, mut direct) = (0, 0, 0);
@@ -196,4 +147,121 @@ fn random_networks_with_variables_give_what_those_without_state_give() {
         assert_eq!(text::parse(&text::print(&graph)).as_ref(), Ok(&graph), "{name}, as text");
     }
     assert!(suited > 600 && copied > 10 && direct > 10, "{suited} {copied} {direct}");
+}
+
+#[test]
+fn the_reference_interpreter_gives_the_same_frames() {
+    let Some(mut reference) = Reference::start_or_skip("networks with variables") else { return };
+    let mut cases = Vec::new();
+    let streaming = text::parse(STREAMING).expect("a network");
+    cases.push((streaming.clone(), frames(&streaming, 200, 7)));
+    for seed in 0..150 {
+        let graph = with_variables(seed);
+        if validate(&graph).is_ok() {
+            let given = frames(&graph, 5, seed);
+            cases.push((graph, given));
+        }
+    }
+    let mut compared = 0;
+    for (graph, given) in cases {
+        let model = smidgen_tflite::write(&graph).expect("a valid network");
+        let again = smidgen_tflite::read(&model).expect("what is written");
+        let name = &graph.name;
+        validate(&again).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let expected = expected(&graph, &given);
+        assert_eq!(self::expected(&again, &given), expected, "{name}, written and read");
+        let case = Case { model, samples: given, ..Case::default() };
+        let outcome =
+            reference.run_case(&case).unwrap_or_else(|error| panic!("{name}: {error}\n{}", text::print(&graph)));
+        let found: Vec<_> = outcome.samples.into_iter().map(|sample| sample.outputs).collect();
+        assert_eq!(found, expected, "{name}, by the reference\n{}", text::print(&graph));
+        compared += 1;
+    }
+    assert!(compared > 100, "{compared}");
+}
+
+/// The streaming network's Program by the plainest plan, changed.
+fn refused(change: impl FnOnce(&mut smidgen_plan::Program)) -> String {
+    let graph = text::parse(STREAMING).expect("a network");
+    let lowered = lower(&graph, &LowerOptions::default()).expect("supported operators");
+    let mut program = simple::layer_wise(&lowered);
+    change(&mut program);
+    certify(program).expect_err("a fault").to_string()
+}
+
+#[test]
+fn programs_that_do_not_keep_variables_are_refused() {
+    use smidgen_plan::{ConstantId, Initial, Run};
+    let ring = |p: &smidgen_plan::Program| p.variables[0].clone();
+    // Another buffer, scratch or state where the variable lies.
+    let said = refused(|p| {
+        let at = p.variable_bytes(&ring(p)).offset;
+        let other = p.buffers.iter_mut().find(|b| b.spec.name == "y").expect("the output");
+        other.offset = at;
+    });
+    assert!(said.contains("variable ring shares bytes with buffer y"), "{said}");
+    let said = refused(|p| {
+        let at = p.variable_bytes(&ring(p)).offset;
+        p.scratch[0] = smidgen_plan::Bytes { offset: at + 4, len: 4 };
+    });
+    assert!(said.contains("variable ring shares bytes with the scratch of step"), "{said}");
+    // The next value somewhere else, none at all, an old one left.
+    let said = refused(|p| {
+        let next = ring(p).next;
+        p.buffers[next.index()].offset = 0;
+    });
+    assert!(said.contains("does not hold its next value where it holds this one"), "{said}");
+    let said = refused(|p| {
+        let step = p.steps.iter().position(|s| s.name.starts_with("CONCATENATION")).expect("a step");
+        p.runs.retain(|run| !matches!(run, Run::Compute { step: id, .. } if id.index() == step));
+    });
+    assert!(said.contains("new") && said.contains("ring"), "{said}");
+    let said = refused(|p| {
+        // Only the last frame is new.
+        let step = p.steps.iter().position(|s| s.name.starts_with("CONCATENATION")).expect("a step");
+        p.runs.truncate(step + 1);
+        p.steps.truncate(step + 1);
+        p.scratch.truncate(step + 1);
+        p.state.truncate(step + 1);
+        p.outputs.clear();
+        let Some(Run::Compute { region, .. }) = p.runs.last_mut() else { panic!("a run") };
+        region.y0 = region.y1 - 1;
+    });
+    assert!(said.contains("variable ring is not complete at the end: row 0"), "{said}");
+    // Written before all of the old value has been read.
+    let said = refused(|p| {
+        let slice = p.runs.remove(0);
+        p.runs.insert(1, slice);
+    });
+    assert!(said.contains("reads row") || said.contains("never written"), "{said}");
+    let said = refused(|p| {
+        let (value, next) = (ring(p).value, ring(p).next);
+        for step in &mut p.steps {
+            for target in step.outputs.iter_mut().filter(|t| t.buffer == next) {
+                target.buffer = value;
+            }
+        }
+    });
+    assert!(said.contains("is written in place of its next value by step"), "{said}");
+    // What it begins with.
+    let said = refused(|p| p.variables[0].initial = Initial::Constant(ConstantId(9999)));
+    assert!(said.contains("names constant 9999"), "{said}");
+    let said = refused(|p| {
+        let Initial::Constant(id) = ring(p).initial else { panic!("it begins with numbers") };
+        p.constants[id.index()].bytes.pop();
+    });
+    assert!(said.contains("begins with a constant of 31"), "{said}");
+    // One place for two.
+    let said = refused(|p| p.variables.push(ring(p)));
+    assert!(said.contains("has a buffer that is another variable's too"), "{said}");
+    let said = refused(|p| {
+        p.inputs[0].operand = smidgen_plan::Operand::Buffer(ring(p).value, p.buffers[ring(p).value.index()].spec.extent)
+    });
+    assert!(said.contains("is what the caller fills"), "{said}");
+    // Read again behind the assignment, where the new value lies.
+    let said = refused(|p| {
+        let slice = p.runs[0];
+        p.runs.push(slice);
+    });
+    assert!(said.contains("of ring at arena byte"), "{said}");
 }
