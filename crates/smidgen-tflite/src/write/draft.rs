@@ -1,12 +1,14 @@
 //! The graph as the format has it: parameters as tensors, operators as builtins with options.
 
-use super::MAX_BYTES;
 use super::options::Options;
 use crate::error::WriteError;
 use crate::support::Builtin;
 use smidgen_ir::front::quoted;
 use smidgen_ir::{DataType, ElementType, Graph, Shape, Tensor, TensorId};
 use std::borrow::Cow;
+
+/// Most bytes of zeros that variables begin with, which the file holds one by one.
+const MOST_ZEROS: usize = 64 << 20;
 
 /// A tensor of the file.
 pub(super) struct DraftTensor<'g> {
@@ -96,6 +98,7 @@ impl<'g> Draft<'g> {
     /// Reads every variable before all operators, and runs what gives it its initial value.
     fn read_variables(&mut self) -> Result<(), WriteError> {
         let (graph, count) = (self.graph, self.tensors.len());
+        let mut zeros = 0usize;
         if !graph.variables.is_empty() {
             self.push_plain(Builtin::CallOnce, Vec::new(), Vec::new(), Options::CallOnce { subgraph: 1 });
         }
@@ -107,8 +110,12 @@ impl<'g> Draft<'g> {
                 });
             }
             let tensor = graph.tensor(variable.value);
-            if tensor.shape.checked_elements().is_none_or(|n| n > MAX_BYTES) {
-                return Err(WriteError::Graph { what: format!("variable {i} is too large") });
+            let bytes = tensor.shape.checked_elements().and_then(|n| tensor.element().bytes(n)).unwrap_or(usize::MAX);
+            zeros = if variable.initial.is_none() { bytes.saturating_add(zeros) } else { zeros };
+            if zeros > MOST_ZEROS {
+                let what =
+                    format!("variables that begin with zeros take more than {MOST_ZEROS} bytes with variable {i}");
+                return Err(WriteError::Graph { what });
             }
             let name = match tensor.name.is_empty() {
                 true => format!("variable {i}"),
