@@ -13,8 +13,8 @@ type PushRows<'a> = dyn FnMut(usize, usize, usize, &mut [u8]) + 'a;
 
 /// A Program with an arena to run it in.
 ///
-/// The kernels overwrite inputs as they go, so every input is set anew before each run. What the network's variables hold stays from one
-/// run to the next, until a [`reset`](Self::reset).
+/// The kernels overwrite inputs as they go, so every input is set anew before each run. What the network's variables
+/// hold stays from one run to the next, until a [`reset`](Self::reset).
 ///
 /// ```
 /// # use smidgen_exec::Executor;
@@ -67,8 +67,8 @@ impl Executor {
         executor
     }
 
-    /// Gives every variable the value with which it begins, as [`new`](Self::new) does: the next run is that of a first inference. Without
-    /// variables this does nothing.
+    /// Gives every variable the value with which it begins, as [`new`](Self::new) does: the next run is that of a first
+    /// inference. Without variables this does nothing.
     pub fn reset(&mut self) {
         for variable in &self.program.variables {
             let bytes = self.program.variable_bytes(variable);

@@ -1,4 +1,5 @@
-//! Networks with variables: every schedule gives, frame after frame, what a network without state gives whose caller hands the state over.
+//! Networks with variables: every schedule gives, frame after frame, what a network without state gives whose caller
+//! hands the state over.
 
 use smidgen_exec::Executor;
 use smidgen_ir::{Graph, text, validate};
@@ -12,10 +13,12 @@ mod random;
 
 use random::with_variables;
 
-/// A causal convolution over time: a ring of the last frames is a variable, each inference takes one more. The ring begins with numbers.
+/// A causal convolution over time: a ring of the last frames is a variable, each inference takes one more. The ring
+/// begins with numbers.
 pub const STREAMING: &str = include_str!("variables/streaming.ir");
 
-/// The same network with the state in the caller's hands: values of variables as inputs, what they hold next as outputs.
+/// The same network with the state in the caller's hands: values of variables as inputs, what they hold next as
+/// outputs.
 fn stateless(graph: &Graph) -> Graph {
     let mut graph = graph.clone();
     for variable in std::mem::take(&mut graph.variables) {

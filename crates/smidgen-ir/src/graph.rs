@@ -28,28 +28,30 @@ pub struct Operator {
     pub source: Option<u32>,
 }
 
-/// State that outlives an inference, as a pair of tensors: what it holds when an inference begins and what it holds when that has
-/// ended, which is what the next one begins with.
+/// State that outlives an inference, as a pair of tensors: what it holds when an inference begins and what it holds
+/// when that has ended, which is what the next one begins with.
 ///
-/// So a read and an assignment need no order among operators: which value an operator reads is said by the tensor that it names.
-/// A front end that has them in an order (READ_VARIABLE and ASSIGN_VARIABLE of TensorFlow Lite) resolves each read to the value that
-/// was assigned last, as a compiler does for static single assignment.
+/// So a read and an assignment need no order among operators: which value an operator reads is said by the tensor that
+/// it names. A front end that has them in an order (READ_VARIABLE and ASSIGN_VARIABLE of TensorFlow Lite) resolves each
+/// read to the value that was assigned last, as a compiler does for static single assignment.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Variable {
-    /// The value at the beginning of an inference. No operator writes it, and it is neither a graph input nor a constant.
+    /// The value at the beginning of an inference. No operator writes it, and it is neither a graph input nor a
+    /// constant.
     pub value: TensorId,
-    /// The value at the end, of the same shape and type: what an operator writes, or any other tensor, `value` itself included.
+    /// The value at the end, of the same shape and type: what an operator writes, or any other tensor, `value` itself
+    /// included.
     pub next: TensorId,
-    /// The constant, of the same shape and type, that `value` is in the first inference; without one that is real zeros (the zero
-    /// point where quantised).
+    /// The constant, of the same shape and type, that `value` is in the first inference; without one that is real zeros
+    /// (the zero point where quantised).
     pub initial: Option<TensorId>,
 }
 
 /// A network: what is computed, without any decision about memory.
 ///
-/// Invariants, checked by [`validate`](crate::validate()): operators are in an order in which each reads only graph inputs,
-/// constants, values of variables and what an earlier operator wrote; each tensor is written once; shapes and types agree with what
-/// [shape inference](crate::infer()) says.
+/// Invariants, checked by [`validate`](crate::validate()): operators are in an order in which each reads only graph
+/// inputs, constants, values of variables and what an earlier operator wrote; each tensor is written once; shapes and
+/// types agree with what [shape inference](crate::infer()) says.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Graph {
     /// Name of the network; may be empty.

@@ -63,8 +63,8 @@ pub fn outline(lowered: &Lowered, runs: &[Run], storage: &[Storage]) -> Result<u
     Ok(with_variables(lowered, bytes).1)
 }
 
-/// The offset of each variable in an arena whose other contents take so many bytes, and the bytes of the whole arena: variables lie
-/// together at its end, so that what comes and goes is placed as if there were none.
+/// The offset of each variable in an arena whose other contents take so many bytes, and the bytes of the whole arena:
+/// variables lie together at its end, so that what comes and goes is placed as if there were none.
 pub(crate) fn with_variables(lowered: &Lowered, bytes: usize) -> (Vec<usize>, usize) {
     let mut end = bytes;
     let place = |variable: &Variable| {

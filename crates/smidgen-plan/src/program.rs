@@ -188,8 +188,9 @@ pub struct Port {
     pub operand: Operand,
 }
 
-/// State that outlives an inference: two buffers that are stored whole and are to lie in one place. `value` is there before the first
-/// run and `next` after the last. No step writes `value`; all of it has been read when a step first writes `next`.
+/// State that outlives an inference: two buffers that are stored whole and are to lie in one place. `value` is there
+/// before the first run and `next` after the last. No step writes `value`; all of it has been read when a step first
+/// writes `next`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Variable {
     /// For reports.
@@ -308,7 +309,8 @@ pub struct Program {
 }
 
 impl Lowered {
-    /// For each buffer, whether it is a variable's: such a one lies in the persistent part of the arena, where nothing else does.
+    /// For each buffer, whether it is a variable's: such a one lies in the persistent part of the arena, where nothing
+    /// else does.
     pub fn persistent(&self) -> Vec<bool> {
         let mut persistent = vec![false; self.buffers.len()];
         for Variable { value, next, .. } in &self.variables {

@@ -369,8 +369,8 @@ pub fn as_text(bytes: &[u8]) -> Option<&str> {
 
 /// A network made ready to run: compiled, with an arena.
 ///
-/// What the network's variables hold stays from one run to the next: the inputs of runs in a row are frames of one sequence, until
-/// [`reset`](Self::reset) begins another.
+/// What the network's variables hold stays from one run to the next: the inputs of runs in a row are frames of one
+/// sequence, until [`reset`](Self::reset) begins another.
 #[derive(Clone, Debug)]
 pub struct Runner<'a> {
     network: Interface<'a>,

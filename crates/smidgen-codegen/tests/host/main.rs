@@ -128,7 +128,8 @@ fn generated_sources_read_as_recorded() {
     }
 }
 
-/// A convolution over time whose ring of past frames is a variable, of which one begins with numbers and one with zeros.
+/// A convolution over time whose ring of past frames is a variable, of which one begins with numbers and one with
+/// zeros.
 const STREAMING: &str = r#"
 graph "streaming"
 inputs(%0)
@@ -159,7 +160,7 @@ fn state_goes_on_from_inference_to_inference_until_a_reset() {
     let frames: Vec<u8> = (0..24 * FRAMES).map(|i| (i * i * 7 + i * 31) as u8).collect();
     let mut expected = Vec::new();
     for (name, schedule, stream_input) in
-        [("layers", "layer", false), ("planned", "auto", false), ("rows", "stream", true)]
+        [("layers", "layer", false), ("planned", "auto", false), ("pushed", "stream", true)]
     {
         let case = Case::new(name, &graph, schedule, stream_input).expect("a schedule for it");
         let mut executor = Executor::new(case.program.clone());
@@ -177,7 +178,8 @@ fn state_goes_on_from_inference_to_inference_until_a_reset() {
             std::fs::write(path, bytes).unwrap();
         }
         manifest += &format!("{name} = {{ path = \"{name}\" }}\n");
-        // In memory of its own and in the caller's, which is not zero; the second time after a reset in the middle of an inference.
+        // In memory of its own and in the caller's, which is not zero; the second time after a reset in the middle of
+        // an inference.
         main += &format!(
             "fn {name}() {{\n    let frames: Vec<i8> = std::fs::read(\"frames\").unwrap().into_iter().map(|b| b as i8).collect();\n    let mut memory = vec![0xa5u8; {name}::ARENA_BYTES + 16];\n    \
              let offset = memory.as_ptr().align_offset(16);\n    let arena = {name}::Arena::from_bytes(&mut memory[offset..]).unwrap();\n    \
@@ -190,14 +192,14 @@ fn state_goes_on_from_inference_to_inference_until_a_reset() {
              std::fs::write(\"{name}.out\", out).unwrap();\n}}\n\n"
         );
     }
-    main += "fn main() {\n    layers();\n    planned();\n    rows();\n}\n";
+    main += "fn main() {\n    layers();\n    planned();\n    pushed();\n}\n";
     std::fs::create_dir_all(folder.join("src")).unwrap();
     std::fs::write(folder.join("src/main.rs"), main).unwrap();
     std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
     std::fs::write(folder.join("frames"), &frames).unwrap();
     cargo(&folder, &["run", "--quiet", "--offline"]);
     assert!(expected.iter().all(|outputs| *outputs == expected[0]));
-    for name in ["layers", "planned", "rows"] {
+    for name in ["layers", "planned", "pushed"] {
         assert_eq!(std::fs::read(folder.join(format!("{name}.out"))).unwrap(), expected[0], "{name}");
         check_style(&folder.join(name));
     }

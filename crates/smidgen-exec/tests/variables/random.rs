@@ -3,8 +3,9 @@
 use smidgen_ir::{Graph, Tensor, TensorId, Variable};
 use smidgen_zoo::{Random, RandomGraphOptions, random_graph};
 
-/// A random network in which some operators read what an earlier inference left in place of what this one computes. Variables hold next
-/// what is computed, given, constant, or what they or others held before; some of it is an output of the network too.
+/// A random network in which some operators read what an earlier inference left in place of what this one computes.
+/// Variables hold next what is computed, given, constant, or what they or others held before; some of it is an output
+/// of the network too.
 pub fn with_variables(seed: u64) -> Graph {
     let mut graph = random_graph(seed, &RandomGraphOptions::default());
     let mut random = Random::new(seed ^ 0x7661_7273);

@@ -24,8 +24,8 @@ pub use variables::fold_variables;
 use crate::graph::Graph;
 use crate::tensor::TensorId;
 
-/// Most bytes that folding may add to a graph in all. A small constant can be padded or broadcast into a large one, which
-/// belongs in neither a file nor a flash.
+/// Most bytes that folding may add to a graph in all. A small constant can be padded or broadcast into a large one,
+/// which belongs in neither a file nor a flash.
 const MOST_BYTES: usize = 64 << 20;
 
 /// Runs [`remove_no_ops`], [`fold_padding`], [`remove_dead`] and [`fold_variables`] until nothing changes.

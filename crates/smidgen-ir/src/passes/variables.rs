@@ -3,8 +3,8 @@
 use super::MOST_BYTES;
 use crate::graph::Graph;
 
-/// Makes constants of variables whose next value is the one that they have: nothing assigns to them. Those that begin with zeros stay
-/// if the bytes of all would exceed 64 MiB.
+/// Makes constants of variables whose next value is the one that they have: nothing assigns to them. Those that begin
+/// with zeros stay if the bytes of all would exceed 64 MiB.
 pub fn fold_variables(graph: &mut Graph) -> usize {
     let mut added = 0usize;
     let (folded, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut graph.variables).into_iter().partition(|variable| {

@@ -30,8 +30,9 @@ pub fn live_ranges(program: &Certified) -> LiveRanges {
 pub struct Span {
     /// The runs during which it does.
     pub runs: Range<usize>,
-    /// From its first live byte to one past its last, in arena addresses; of a variable, whose value has one span for all runs, all its bytes. Within one run the ranges of two buffers may overlap:
-    /// that is the safe overlap of a kernel's input and output.
+    /// From its first live byte to one past its last, in arena addresses; of a variable, whose value has one span for
+    /// all runs, all its bytes. Within one run the ranges of two buffers may overlap: that is the safe overlap of a
+    /// kernel's input and output.
     pub bytes: Range<usize>,
 }
 

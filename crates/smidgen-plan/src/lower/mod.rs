@@ -4,8 +4,8 @@
 //! gives multipliers and clamps is in double precision, in the order of operations of TensorFlow Lite, whose bytes it must
 //! reproduce.
 //!
-//! An operator that only relabels bytes becomes no step: its output names the buffer of its input, seen with another extent. Variables
-//! come last (`variables`).
+//! An operator that only relabels bytes becomes no step: its output names the buffer of its input, seen with another
+//! extent. Variables come last (`variables`).
 
 mod builder;
 mod conv;

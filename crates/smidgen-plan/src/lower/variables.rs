@@ -1,8 +1,9 @@
 //! Variables: where each lies, and the steps that give it its next value.
 //!
-//! The value that a variable begins with and the one that it holds next are two buffers in one place. The step that computes what is
-//! to be held writes that place itself where it stands behind every reader of the old value; else a step that copies does so, after
-//! all others. Either way all of the old value has been read before any of the new one is written, if the steps run in their order.
+//! The value that a variable begins with and the one that it holds next are two buffers in one place. The step that
+//! computes what is to be held writes that place itself where it stands behind every reader of the old value; else a
+//! step that copies does so, after all others. Either way all of the old value has been read before any of the new one
+//! is written, if the steps run in their order.
 
 use super::builder::Builder;
 use crate::access::{Access, Block, Order};
@@ -16,7 +17,8 @@ pub(super) fn finish(builder: &mut Builder) -> Vec<Operand> {
     let graph = builder.graph;
     let values: Vec<BufferId> =
         graph.variables.iter().filter_map(|variable| builder.input(variable.value).buffer()).collect();
-    // What the next inference would find overwritten is copied first: old values that the caller reads, or that other variables hold next.
+    // What the next inference would find overwritten is copied first: old values that the caller reads, or that other
+    // variables hold next.
     let mut outputs: Vec<Operand> = Vec::new();
     for &id in &graph.outputs {
         let operand = match builder.input(id) {
@@ -66,8 +68,8 @@ fn keeps(builder: &mut Builder, variable: usize, values: &[BufferId]) -> bool {
     builder.input(builder.graph.variables[variable].next).buffer() == Some(values[variable])
 }
 
-/// True if the place of a variable can be that of `buffer`: it has the same size, no other variable has taken it, it is no input, and
-/// of the steps those that read `value` all stand before the one that writes it.
+/// True if the place of a variable can be that of `buffer`: it has the same size, no other variable has taken it, it is
+/// no input, and of the steps those that read `value` all stand before the one that writes it.
 fn is_written_last(lowered: &Lowered, value: BufferId, buffer: BufferId) -> bool {
     let spec = |id: BufferId| &lowered.buffers[id.index()];
     let alike = spec(value).element == spec(buffer).element && spec(value).bytes() == spec(buffer).bytes();

@@ -26,8 +26,8 @@ pub(crate) struct Flow<'a> {
     pub persistent: Vec<bool>,
     /// For each step that writes what a variable holds next, the steps that read what it held before: all come first.
     pub after: Vec<Vec<usize>>,
-    /// For each step, one past the last that it may share a streamed segment with: rows of what a variable holds next are not computed
-    /// among those that read what it held before.
+    /// For each step, one past the last that it may share a streamed segment with: rows of what a variable holds next
+    /// are not computed among those that read what it held before.
     pub apart: Vec<usize>,
     /// The buffers that are graph inputs, ascending.
     pub inputs: Vec<usize>,

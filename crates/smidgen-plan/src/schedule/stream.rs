@@ -162,8 +162,8 @@ impl<'f, 'a> Writer<'f, 'a> {
         self.finish_inputs(to);
     }
 
-    /// Takes the rows of streamed inputs that no step before `to` needs and that have not been awaited, where the first reader is before
-    /// `to`: those after it find all rows there.
+    /// Takes the rows of streamed inputs that no step before `to` needs and that have not been awaited, where the first
+    /// reader is before `to`: those after it find all rows there.
     fn finish_inputs(&mut self, to: usize) {
         let flow = self.flow;
         for &b in &flow.inputs {

@@ -71,8 +71,8 @@ pub struct Liveness {
     pub layouts: Vec<Layout>,
     /// Bytes of each buffer as it is kept.
     pub bytes: Vec<usize>,
-    /// What is there before the first run: the inputs that are not streamed and the values of variables, whole; and what of it is ever
-    /// read.
+    /// What is there before the first run: the inputs that are not streamed and the values of variables, whole; and
+    /// what of it is ever read.
     pub initial: Vec<(BufferId, Window, Option<Window>)>,
     touches: Vec<Touch>,
     ends: Vec<usize>,

@@ -40,7 +40,8 @@ fn act(acts: &[Act], initial: &[Row], outputs: &[usize], frames: &[Row], tensors
     frames.iter().map(frame).collect()
 }
 
-/// The same of a graph: reads and assignments are resolved, so its operators may run in any order that their tensors allow.
+/// The same of a graph: reads and assignments are resolved, so its operators may run in any order that their tensors
+/// allow.
 fn run(graph: &Graph, frames: &[Row]) -> Vec<Vec<Row>> {
     let row = |bytes: &[u8]| -> Row {
         std::array::from_fn(|i| f32::from_le_bytes(bytes[4 * i..][..4].try_into().expect("four bytes")))

@@ -1,8 +1,8 @@
 //! State: resource variables (CALL_ONCE, VAR_HANDLE, READ_VARIABLE, ASSIGN_VARIABLE) and variable tensors.
 //!
-//! The format orders reads and assignments by the order of the operators. Here each read becomes another name of the tensor that was
-//! assigned last: the first before any assignment is the variable's value, what was assigned last what it holds next
-//! ([`smidgen_ir::Variable`]). A variable that nothing assigns to is a constant.
+//! The format orders reads and assignments by the order of the operators. Here each read becomes another name of the
+//! tensor that was assigned last: the first before any assignment is the variable's value, what was assigned last what
+//! it holds next ([`smidgen_ir::Variable`]). A variable that nothing assigns to is a constant.
 
 use super::call::{Call, Trouble};
 use super::cause::{Cause, NO_CONVERTER, STATE};
@@ -158,7 +158,8 @@ impl<'a> Reader<'a> {
         Ok(held)
     }
 
-    /// Reports each variable that is assigned another shape or type than its own, which the reference takes and changes it to.
+    /// Reports each variable that is assigned another shape or type than its own, which the reference takes and changes
+    /// it to.
     pub(super) fn check_variables(
         &mut self,
         held: &[Held],
@@ -224,7 +225,8 @@ impl<'a> Reader<'a> {
         Ok((text(var_handle::container)?, text(var_handle::shared_name)?))
     }
 
-    /// Notes what the subgraph that a CALL_ONCE runs assigns, which must be constants; the obstacle, if it does anything else.
+    /// Notes what the subgraph that a CALL_ONCE runs assigns, which must be constants; the obstacle, if it does
+    /// anything else.
     fn initial(
         &self,
         wiring: &Wiring<'a>,
@@ -293,8 +295,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes apart the tensors that keep what the last call left in them: what is read before the operator that writes such a tensor is
-    /// its value, what that writes what it holds next. One that no operator writes stays what it is when the network is loaded: zeros.
+    /// Takes apart the tensors that keep what the last call left in them: what is read before the operator that writes
+    /// such a tensor is its value, what that writes what it holds next. One that no operator writes stays what it is
+    /// when the network is loaded: zeros.
     fn variable_tensors(
         &self,
         wirings: &mut [Wiring<'a>],

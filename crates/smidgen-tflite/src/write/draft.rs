@@ -54,7 +54,8 @@ pub(super) struct Draft<'g> {
     pub operators: Vec<DraftOperator>,
     pub inputs: Vec<usize>,
     pub outputs: Vec<usize>,
-    /// For each variable its handle, its name, and the constant that it begins with, which lies beside the graph's tensors.
+    /// For each variable its handle, its name, and the constant that it begins with, which lies beside the graph's
+    /// tensors.
     pub variables: Vec<DraftVariable<'g>>,
 }
 
