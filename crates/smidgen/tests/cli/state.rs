@@ -68,7 +68,7 @@ fn what_takes_samples_apart_refuses_state() {
 #[test]
 fn generated_code_can_forget() {
     let folder = folder();
-    folder.smidgen(&["compile", "streaming.ir", "--emit", "rust", "-o", "firmware"]).expect(0);
+    folder.smidgen(&["compile", "streaming.ir", "--board", "stm32f412", "--emit", "rust", "-o", "firmware"]).expect(0);
     let made = std::fs::read_to_string(folder.path("firmware/src/lib.rs"))
         .or_else(|_| std::fs::read_to_string(folder.path("firmware/rust/src/lib.rs")))
         .expect("the crate");
