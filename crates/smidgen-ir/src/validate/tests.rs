@@ -338,9 +338,10 @@ fn sum() -> Graph {
 
 #[test]
 fn variables_are_there_at_the_beginning_and_hold_what_suits_them() {
+    type Change = fn(&mut Graph);
     let t = TensorId;
     assert_eq!(validate(&sum()), Ok(()));
-    let with = |change: fn(&mut Graph)| {
+    let with = |change: Change| {
         let mut graph = sum();
         change(&mut graph);
         validate(&graph).map_err(|error| error.to_string())
@@ -352,7 +353,7 @@ fn variables_are_there_at_the_beginning_and_hold_what_suits_them() {
         graph.outputs.push(t(1));
         assert_eq!(validate(&graph), Ok(()), "{next}");
     }
-    let faults: [(fn(&mut Graph), &str); 9] = [
+    let faults: [(Change, &str); 9] = [
         (|g| g.variables[0].next = TensorId(9), "the list of variables names tensor %9"),
         (|g| g.variables[0].initial = Some(TensorId(9)), "the list of variables names tensor %9"),
         (|g| g.variables[0].value = TensorId(3), "variable %3 \"c\" is a constant"),

@@ -398,13 +398,11 @@ fn needed(step: &Step, position: usize, extent: Extent, region: Region) -> Optio
 /// Back to front: what of each buffer is read later, before it is written again. Returns what is needed before the first run.
 fn find_needs(lowered: &Lowered, storage: &[Storage], drafts: &mut [Draft]) -> Vec<Span> {
     let mut need = vec![EMPTY; lowered.buffers.len()];
-    let results = lowered.outputs.iter().map(|port| port.operand.buffer());
-    for buffer in results.chain(lowered.variables.iter().map(|variable| Some(variable.next))) {
-        if let Some(buffer) = buffer {
-            let spec = &lowered.buffers[buffer.index()];
-            let whole = storage[buffer.index()] == Storage::Whole;
-            need[buffer.index()] = (0, if whole { spec.bytes() } else { spec.extent.rows });
-        }
+    let results = lowered.outputs.iter().filter_map(|port| port.operand.buffer());
+    for buffer in results.chain(lowered.variables.iter().map(|variable| variable.next)) {
+        let spec = &lowered.buffers[buffer.index()];
+        let whole = storage[buffer.index()] == Storage::Whole;
+        need[buffer.index()] = (0, if whole { spec.bytes() } else { spec.extent.rows });
     }
     for draft in drafts.iter_mut().rev() {
         let need = &mut need[draft.buffer];

@@ -98,7 +98,7 @@ fn reads_and_assignments_in_any_order_mean_what_they_say() {
             let variable = numbers.below(variables);
             let handle = handles[variable][numbers.below(2)];
             let some = there[numbers.below(there.len())];
-            let mut new = |file: &mut File| file.activation(&format!("t{step}"), &[1, 4], FLOAT) as usize;
+            let new = |file: &mut File| file.activation(&format!("t{step}"), &[1, 4], FLOAT) as usize;
             match numbers.below(3) {
                 0 => {
                     let to = new(&mut file);
