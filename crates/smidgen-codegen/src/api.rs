@@ -6,7 +6,7 @@ use crate::ports::{Place, PortInfo};
 use crate::source::{Source, count, plain, plain_up_to};
 use crate::steps::{shape, whereabouts};
 use crate::value::{Literal, WIDTH, atom, fill, numbers};
-use smidgen_plan::{Program, operator_of};
+use smidgen_plan::{Initial, Program, operator_of};
 
 /// What the file needs to know.
 pub(crate) struct Api<'a> {
@@ -20,7 +20,17 @@ pub(crate) struct Api<'a> {
     pub digest: u64,
 }
 
+/// Whether a variable begins with other bytes than one over and over.
+pub(crate) fn has_initial_constants(program: &Program) -> bool {
+    program.variables.iter().any(|variable| matches!(variable.initial, Initial::Constant(_)))
+}
+
 impl Api<'_> {
+    /// Whether something outlives an inference.
+    fn has_state(&self) -> bool {
+        !self.program.variables.is_empty()
+    }
+
     fn streamed(&self) -> bool {
         self.inputs.iter().any(|i| i.rows.is_some())
     }
@@ -44,7 +54,7 @@ impl Api<'_> {
         out.line("mod steps;\n");
         out.line("pub use arena::{ARENA_BYTES, Arena};");
         out.line("pub use constants::CONSTANT_BYTES;");
-        if self.outputs.iter().any(|o| matches!(o.place, Place::Constant(_))) {
+        if self.outputs.iter().any(|o| matches!(o.place, Place::Constant(_))) || has_initial_constants(self.program) {
             out.line("use constants::array;");
         }
         out.line("use core::borrow::BorrowMut;");
@@ -113,15 +123,29 @@ impl Api<'_> {
         self.usage().iter().for_each(|text| line(text));
         line("```");
         line("");
-        line(
-            "[`Model::new`] owns its memory and can be the value of a `static`; [`Model::in_arena`] takes memory that other code uses between",
-        );
-        line("inferences. Nothing here panics.");
+        if self.has_state() {
+            line(
+                "[`Model::new`] owns its memory and can be the value of a `static`; [`Model::in_arena`] takes the caller's. Nothing here panics.",
+            );
+            line("");
+            line(
+                "The network has state: what an inference gives depends on those before it, from the first or from the last [`Model::reset`] on.",
+            );
+        } else {
+            line(
+                "[`Model::new`] owns its memory and can be the value of a `static`; [`Model::in_arena`] takes memory that other code uses between",
+            );
+            line("inferences. Nothing here panics.");
+        }
         line("");
         let total = self.program.arena_bytes;
         line(&format!(
             "- SRAM: {total} bytes of arena; [`SRAM_BYTES`] with the model's own few. The stack comes on top."
         ));
+        if self.has_state() {
+            let bytes = self.program.persistent_bytes();
+            line(&format!("- State: {bytes} bytes of the arena outlive an inference."));
+        }
         line(&format!("- Flash: {} bytes of constants; code comes on top.", self.constants));
         if let Some(board) = &self.options.board {
             line(&format!("- Planned for: {}.", plain(board)));
@@ -140,6 +164,13 @@ impl Api<'_> {
                 let end = offset + stored * crate::call::element_size(port.element);
                 line(&format!("| | input | {shape} | bytes {offset}..{end}{held} |"));
             }
+        }
+        for variable in &self.program.variables {
+            let (bytes, extent) =
+                (self.program.variable_bytes(variable), self.program.buffers[variable.value.index()].spec.extent);
+            let end = bytes.offset + bytes.len;
+            let name = plain(&variable.name);
+            line(&format!("| | state `{name}` | {} | bytes {}..{end} |", shape(extent), bytes.offset));
         }
         for (i, step) in self.program.steps.iter().enumerate() {
             for target in &step.outputs {
@@ -277,8 +308,15 @@ impl Api<'_> {
             out.line("    /// Where the next row goes.");
             out.line(format!("    slot{}: u16,", port.suffix));
         }
+        if self.has_state() {
+            out.line("    /// Whether the state is there: what it begins with, or what an inference has left.");
+            out.line("    primed: bool,");
+        }
         out.line("}\n");
-        let slots: String = streams.iter().map(|p| format!(", slot{}: 0", p.suffix)).collect();
+        let mut slots: String = streams.iter().map(|p| format!(", slot{}: 0", p.suffix)).collect();
+        if self.has_state() {
+            slots += ", primed: false";
+        }
         out.line("impl Model {");
         out.line("    /// A network with its own arena.");
         out.line("    pub const fn new() -> Self {");
@@ -286,7 +324,11 @@ impl Api<'_> {
         out.line("    }\n}\n");
         out.line("impl Default for Model {\n    fn default() -> Self {\n        Self::new()\n    }\n}\n");
         out.line("impl<'a> Model<&'a mut Arena> {");
-        out.line("    /// A network that computes in the caller's arena; whatever is in there.");
+        out.line(if self.has_state() {
+            "    /// A network that computes, and keeps its state, in the caller's arena; whatever is in there."
+        } else {
+            "    /// A network that computes in the caller's arena; whatever is in there."
+        });
         out.line("    pub const fn in_arena(arena: &'a mut Arena) -> Self {");
         out.line(format!("        Self {{ arena, progress: Progress::new(){slots} }}"));
         out.line("    }\n}\n");
@@ -296,13 +338,20 @@ impl Api<'_> {
             self.input(port, out);
         }
         out.line("    /// Begins a new inference, whatever has become of the last one.");
+        if self.has_state() {
+            out.line("    ///");
+            out.line("    /// The state stays. If the last inference was not done, part of it may be new already: then [`reset`](Self::reset) is what helps.");
+        }
         out.line("    pub fn restart(&mut self) {");
         out.line("        self.progress = Progress::new();");
         for port in &streams {
             out.line(format!("        self.slot{} = 0;", port.suffix));
         }
         out.line("    }\n");
-        out.add(STEP);
+        match self.has_state() {
+            true => self.state(out),
+            false => out.add(STEP),
+        }
         for port in &self.outputs {
             output(port, self.places, out);
         }
@@ -320,6 +369,35 @@ impl Api<'_> {
             out.line("    }");
         }
         out.line("}");
+    }
+
+    /// What has to do with state, and the step that begins with it.
+    fn state(&self, out: &mut Source) {
+        out.line("    /// Forgets all earlier inferences: the next one is as the first.");
+        out.line("    pub fn reset(&mut self) {");
+        out.line("        self.restart();");
+        out.line("        self.primed = false;");
+        out.line("    }\n");
+        out.line("    /// Gives the state the values that it begins with.");
+        out.line("    fn prime(&mut self) {");
+        out.line("        self.primed = true;");
+        out.line("        let arena = self.arena.borrow_mut();");
+        for variable in &self.program.variables {
+            let bytes = self.program.variable_bytes(variable);
+            let held = format!("arena.get_mut::<i8, {}, {}>()", bytes.offset, bytes.len);
+            match variable.initial {
+                Initial::Fill(byte) => out.line(format!("        {held}.fill({});", byte as i8)),
+                Initial::Constant(id) => {
+                    out.line(format!("        *{held} = *const {{ array({}) }};", self.places[id.index()]));
+                }
+            }
+        }
+        out.line("    }\n");
+        let first = "        self.progress.step(self.arena.borrow_mut())";
+        out.add(
+            &STEP
+                .replace(first, &format!("        if !self.primed {{\n            self.prime();\n        }}\n{first}")),
+        );
     }
 
     /// The type and the expression of what an inference gives.

@@ -44,7 +44,8 @@ impl<'a> C<'a> {
 
     /// Bytes that a model takes in a C program: at least those of Rust's `Model`, which the exporting crate asserts.
     fn opaque_bytes(&self) -> usize {
-        let counters = 4 * self.program.steps.len() + 4 * self.tiles + 4 * self.inputs.len() + 32;
+        let state = if self.program.variables.is_empty() { 0 } else { 4 };
+        let counters = 4 * self.program.steps.len() + 4 * self.tiles + 4 * self.inputs.len() + 32 + state;
         self.program.arena_bytes.next_multiple_of(16) + counters.next_multiple_of(16)
     }
 
@@ -107,6 +108,15 @@ impl<'a> C<'a> {
             parameters: vec![model()],
             body: format!("{CALL}    unsafe {{ (*model).restart() }}"),
         });
+        if !self.program.variables.is_empty() {
+            all.push(Function {
+                about: "Forgets all earlier inferences: the next one is as the first. A new model needs none.".into(),
+                result: unit(),
+                name: "reset".into(),
+                parameters: vec![model()],
+                body: format!("{CALL}    unsafe {{ (*model).reset() }}"),
+            });
+        }
         let upper = name.to_ascii_uppercase();
         all.push(Function {
             about: format!(
@@ -262,6 +272,13 @@ impl<'a> C<'a> {
             env!("CARGO_PKG_VERSION")
         ));
         out.line(" * the same model from two threads or interrupts at once; different models are independent.");
+        if !self.program.variables.is_empty() {
+            out.line(" *");
+            out.line(
+                " * The network has state: what an inference gives depends on those before it, from the first or from",
+            );
+            out.line(format!(" * the last {name}_reset on."));
+        }
         if let Some(processor) = &self.options.processor {
             out.line(" *");
             out.line(format!(" * The library is compiled for the {}: {}", processor.title, processor.flags(" ")));
@@ -278,6 +295,10 @@ impl<'a> C<'a> {
         out.line(format!("#define {upper}_DIGEST UINT64_C({digest:#018x})\n"));
         out.line("/* Bytes: of the arena (a model holds it), and of the constants in flash. */");
         out.line(format!("#define {upper}_ARENA_BYTES {}", self.program.arena_bytes));
+        if !self.program.variables.is_empty() {
+            out.line("/* Of the arena, what outlives an inference. */");
+            out.line(format!("#define {upper}_STATE_BYTES {}", self.program.persistent_bytes()));
+        }
         out.line(format!("#define {upper}_CONSTANT_BYTES {}\n", self.constants));
         for (port, kind) in self.inputs.iter().map(|p| (p, "INPUT")).chain(self.outputs.iter().map(|p| (p, "OUTPUT"))) {
             self.defines(port, &format!("{upper}_{kind}{}", port.suffix), &mut out);

@@ -105,7 +105,7 @@ pub fn rust_crate(program: &Certified, graph: &Graph, options: &Options) -> Resu
     let steps = steps::print(program, &steps::Layout { tiles, places: places.clone() });
     let (inputs, outputs) = ports::ports(program, graph, options.ports.as_ref());
     let mut used = steps.constants.clone();
-    if outputs.iter().any(|o| matches!(o.place, ports::Place::Constant(_))) {
+    if outputs.iter().any(|o| matches!(o.place, ports::Place::Constant(_))) || api::has_initial_constants(program) {
         used.push("array");
     }
     let api = api::Api {

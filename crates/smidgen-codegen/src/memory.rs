@@ -27,8 +27,12 @@ pub(crate) fn arena(program: &Program, steps: &Steps) -> String {
     out.line("use smidgen_kernels::memory::Element;\nuse smidgen_kernels::{Arena as Memory, Certified};\n");
     out.line("/// Bytes of the arena.");
     out.line(format!("pub const ARENA_BYTES: usize = {};\n", program.arena_bytes));
-    out.line("/// The arena: activations, rings of rows, accumulators and scratch. Between inferences its bytes mean nothing, so that other");
-    out.line("/// code, or another network, may have the same memory then.");
+    if program.variables.is_empty() {
+        out.line("/// The arena: activations, rings of rows, accumulators and scratch. Between inferences its bytes mean nothing, so that other");
+        out.line("/// code, or another network, may have the same memory then.");
+    } else {
+        out.line("/// The arena: activations, rings of rows, accumulators, scratch, and the state that outlives an inference.");
+    }
     out.line(format!("#[repr(C, align({ALIGN}))]"));
     out.line("pub struct Arena([u8; ARENA_BYTES]);\n");
     out.add(ARENA);

@@ -36,8 +36,10 @@ impl Layout for Value {
         if before + flat.chars().count() + after <= WIDTH {
             return flat;
         }
-        if let ([(None, only @ Self::Group { .. })], ')') = (&items[..], *close) {
-            // An argument that is alone opens on the line of its call.
+        if let [(None, only @ Self::Group { close: inner, .. })] = &items[..]
+            && (*close == ')' || (*close, *inner) == (']', '}'))
+        {
+            // An argument that is alone opens on the line of its call, a structure on that of its array.
             return format!("{open}{}{close}", only.print(before + open.chars().count(), after + 1, indent));
         }
         let inner = indent + 4;
@@ -104,6 +106,7 @@ mod tests {
             invoke("f", vec![structure("S", vec![("a", atom(1))])]).print(110, 1, 4),
             "f(S {\n        a: 1,\n    })"
         );
+        assert_eq!(slice([structure("S", vec![("a", atom(1))])]).print(110, 1, 4), "&[S {\n        a: 1,\n    }]");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::error::ExecError;
 use smidgen_ir::{Graph, Op, TensorId};
 use smidgen_kernels::Isa;
 use smidgen_plan::kernel::{Invocation, Site};
-use smidgen_plan::{Certified, Operand, Program, Run, StepId};
+use smidgen_plan::{Certified, Initial, Operand, Program, Run, StepId};
 use std::ops::Range;
 
 /// Fills rows of a streamed input: which input, the first row, one past the last, and where to.
@@ -14,7 +14,8 @@ type PushRows<'a> = dyn FnMut(usize, usize, usize, &mut [u8]) + 'a;
 
 /// A Program with an arena to run it in.
 ///
-/// The kernels overwrite inputs as they go, so every input is set anew before each run.
+/// The kernels overwrite inputs as they go, so every input is set anew before each run. What the network's variables
+/// hold stays from one run to the next, until a [`reset`](Self::reset).
 ///
 /// ```
 /// # use smidgen_exec::Executor;
@@ -54,7 +55,7 @@ impl Executor {
                 streamed[input] = Some(Vec::new());
             }
         }
-        Self {
+        let mut executor = Self {
             constants: Constants::new(&program),
             isa: Isa::detect(),
             arena: Aligned::zeroed(program.arena_bytes),
@@ -62,7 +63,31 @@ impl Executor {
             streamed,
             live: None,
             program,
+        };
+        executor.reset();
+        executor
+    }
+
+    /// Gives every variable the value with which it begins, as [`new`](Self::new) does: the next run is that of a first
+    /// inference. Without variables this does nothing.
+    pub fn reset(&mut self) {
+        for variable in &self.program.variables {
+            let bytes = self.program.variable_bytes(variable);
+            let held = &mut self.arena.bytes_mut()[bytes.offset..][..bytes.len];
+            match variable.initial {
+                Initial::Fill(byte) => held.fill(byte),
+                Initial::Constant(id) => held.copy_from_slice(self.constants.bytes(id)),
+            }
         }
+    }
+
+    /// What variable `index` holds: after a run, what the next one begins with.
+    ///
+    /// # Panics
+    /// If the network has no such variable.
+    pub fn variable(&self, index: usize) -> &[u8] {
+        let bytes = self.program.variable_bytes(&self.program.variables[index]);
+        &self.arena.bytes()[bytes.offset..][..bytes.len]
     }
 
     /// After every run, overwrites each byte of the arena that is not in one of that run's `live` ranges, so that a read of

@@ -11,6 +11,8 @@ use smidgen_plan::{
 };
 use smidgen_zoo::{Random, RandomGraphOptions, random_graph};
 
+#[path = "variables/random.rs"]
+mod random;
 #[path = "../../smidgen-plan/tests/support/replay.rs"]
 mod simple;
 
@@ -26,7 +28,7 @@ fn replayed(refused: &Refused) -> bool {
             | Trampled { .. }
             | Unfed { .. }
             | Unfinished { .. }
-    )
+    ) || matches!(refused, Refused::Variable { reason, .. } if reason.starts_with("is not complete at the end"))
 }
 
 /// A fault: changes a Program at a random place and says whether it found one.
@@ -35,6 +37,10 @@ type Fault = fn(&mut Program, &mut Random) -> bool;
 fn some_buffer(p: &Program, rng: &mut Random, wanted: impl Fn(&smidgen_plan::Buffer) -> bool) -> Option<usize> {
     let all: Vec<usize> = (0..p.buffers.len()).filter(|&i| wanted(&p.buffers[i])).collect();
     (!all.is_empty()).then(|| all[rng.below(all.len())])
+}
+
+fn some_variable(p: &Program, rng: &mut Random) -> Option<usize> {
+    (!p.variables.is_empty()).then(|| rng.below(p.variables.len()))
 }
 
 fn some_run(p: &Program, rng: &mut Random, wanted: impl Fn(&Program, StepId, Region) -> bool) -> Option<usize> {
@@ -124,7 +130,35 @@ fn shorten(reach: &mut Reach) {
     }
 }
 
-const FAULTS: [(&str, Fault); 45] = [
+const FAULTS: [(&str, Fault); 49] = [
+    ("another buffer on a variable", |p, rng| {
+        let Some(at) = some_variable(p, rng) else { return false };
+        let bytes = p.variable_bytes(&p.variables[at]);
+        let (value, next) = (p.variables[at].value.index(), p.variables[at].next.index());
+        let other = some_buffer(p, rng, |b| b.offset != bytes.offset);
+        other.filter(|&b| b != value && b != next).map(|b| p.buffers[b].offset = bytes.offset).is_some()
+    }),
+    ("a variable whose next value lies elsewhere", |p, rng| {
+        let Some(at) = some_variable(p, rng) else { return false };
+        let (next, arena) = (p.variables[at].next.index(), p.arena_bytes);
+        let buffer = &mut p.buffers[next];
+        buffer.offset = rng.below(arena + 1 - buffer.bytes());
+        p.variables[at].value.index() != next
+    }),
+    ("a variable with its values exchanged", |p, rng| {
+        let Some(at) = some_variable(p, rng) else { return false };
+        let variable = &mut p.variables[at];
+        std::mem::swap(&mut variable.value, &mut variable.next);
+        true
+    }),
+    ("a variable that begins with half as many bytes", |p, rng| {
+        let Some(at) = some_variable(p, rng) else { return false };
+        let bytes = p.variable_bytes(&p.variables[at]).len;
+        p.constants.push(smidgen_plan::Constant { name: "half".into(), bytes: vec![0; bytes / 2], align: 1 });
+        p.variables[at].initial =
+            smidgen_plan::Initial::Constant(smidgen_plan::ConstantId(p.constants.len() as u32 - 1));
+        true
+    }),
     ("offset one up", |p, rng| {
         let Some(b) = some_buffer(p, rng, |_| true) else { return false };
         p.buffers[b].offset += 1;
@@ -332,8 +366,15 @@ const OTHER_NETWORKS: [&str; 2] = ["a window with one more column of padding", "
 /// Random networks under every kind of schedule.
 fn programs() -> Vec<Certified> {
     let mut programs = Vec::new();
-    for seed in 0..24 {
-        let graph = random_graph(seed, &RandomGraphOptions::default());
+    for seed in 0..32 {
+        let graph = match seed {
+            0..24 => random_graph(seed, &RandomGraphOptions::default()),
+            // Weights that an operator finds in a variable are none.
+            _ => match random::with_variables(seed) {
+                graph if smidgen_ir::validate(&graph).is_ok() => graph,
+                _ => continue,
+            },
+        };
         // All sets of kernels have their own parameters and constants.
         let kernels = [KernelSet::Reference, KernelSet::Fast, KernelSet::Device][seed as usize % 3];
         let Ok(lowered) = lower(&graph, &LowerOptions { kernels, ..LowerOptions::default() }) else { continue };
@@ -363,7 +404,8 @@ fn outputs(program: &Certified) -> Option<Vec<Vec<u8>>> {
         }
     }
     executor.run();
-    Some((0..program.outputs.len()).map(|i| executor.output(i).to_vec()).collect())
+    let outputs = (0..program.outputs.len()).map(|i| executor.output(i).to_vec());
+    Some(outputs.chain((0..program.variables.len()).map(|i| executor.variable(i).to_vec())).collect())
 }
 
 #[test]

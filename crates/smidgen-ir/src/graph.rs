@@ -2,6 +2,7 @@
 
 use crate::op::Op;
 use crate::tensor::{Tensor, TensorId};
+use std::sync::Arc;
 
 /// Index of an operator in [`Graph::operators`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -27,11 +28,30 @@ pub struct Operator {
     pub source: Option<u32>,
 }
 
+/// State that outlives an inference, as a pair of tensors: what it holds when an inference begins and what it holds
+/// when that has ended, which is what the next one begins with.
+///
+/// So a read and an assignment need no order among operators: which value an operator reads is said by the tensor that
+/// it names. A front end that has them in an order (READ_VARIABLE and ASSIGN_VARIABLE of TensorFlow Lite) resolves each
+/// read to the value that was assigned last, as a compiler does for static single assignment.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Variable {
+    /// The value at the beginning of an inference. No operator writes it, and it is neither a graph input nor a
+    /// constant.
+    pub value: TensorId,
+    /// The value at the end, of the same shape and type: what an operator writes, or any other tensor, `value` itself
+    /// included.
+    pub next: TensorId,
+    /// The constant, of the same shape and type, that `value` is in the first inference; without one that is real zeros
+    /// (the zero point where quantised).
+    pub initial: Option<TensorId>,
+}
+
 /// A network: what is computed, without any decision about memory.
 ///
-/// Invariants, checked by [`validate`](crate::validate()): operators are in an order in which each reads only graph inputs,
-/// constants and what an earlier operator wrote; each tensor is written once; shapes and types agree with what
-/// [shape inference](crate::infer()) says.
+/// Invariants, checked by [`validate`](crate::validate()): operators are in an order in which each reads only graph
+/// inputs, constants, values of variables and what an earlier operator wrote; each tensor is written once; shapes and
+/// types agree with what [shape inference](crate::infer()) says.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Graph {
     /// Name of the network; may be empty.
@@ -44,6 +64,8 @@ pub struct Graph {
     pub inputs: Vec<TensorId>,
     /// Tensors that the caller reads.
     pub outputs: Vec<TensorId>,
+    /// What outlives an inference.
+    pub variables: Vec<Variable>,
 }
 
 impl Graph {
@@ -79,6 +101,29 @@ impl Graph {
         let id = OpId(u32::try_from(self.operators.len()).expect("fewer than 2^32 operators"));
         self.operators.push(Operator { op, inputs, outputs, source: None });
         id
+    }
+
+    /// Tensors that are there before any operator has run, other than constants: graph inputs and values of variables.
+    pub fn sources(&self) -> impl Iterator<Item = TensorId> + '_ {
+        self.inputs.iter().copied().chain(self.variables.iter().map(|variable| variable.value))
+    }
+
+    /// Tensors that something reads after all operators have run: graph outputs and the next values of variables.
+    pub fn results(&self) -> impl Iterator<Item = TensorId> + '_ {
+        self.outputs.iter().copied().chain(self.variables.iter().map(|variable| variable.next))
+    }
+
+    /// The bytes with which a variable begins, as in [`Tensor::data`].
+    ///
+    /// # Panics
+    /// If its tensor's size overflows `usize`, which a validated graph excludes.
+    pub fn initial_bytes(&self, variable: &Variable) -> Arc<[u8]> {
+        variable.initial.and_then(|id| self.tensor(id).data.clone()).unwrap_or_else(|| {
+            let tensor = self.tensor(variable.value);
+            let zero = tensor.per_tensor().map_or(0, |(_, zero_point)| i64::from(zero_point)).to_le_bytes();
+            let one = &zero[..tensor.element().bits().div_ceil(8)];
+            one.repeat(tensor.shape.elements()).into()
+        })
     }
 
     /// For each tensor, the operator that writes it.

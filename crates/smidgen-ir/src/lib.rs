@@ -22,7 +22,7 @@ pub mod visible;
 pub mod window;
 
 pub use cost::{Cost, OperatorCost, ReceptiveField, cost};
-pub use graph::{Graph, OpId, Operator};
+pub use graph::{Graph, OpId, Operator, Variable};
 pub use infer::{Inferred, ShapeError, infer};
 pub use op::{
     Activation, AxisSlice, BinaryKind, ConvParams, Function, Op, PadValue, Padding, PoolKind, ReduceKind, ReshapeKind,

@@ -107,6 +107,9 @@ fn errors_say_where_and_what() {
         ("padding=same", "padding=big"),
         ("(%3)", "%3"),
         ("(%3)", "(%3) ~"),
+        ("outputs(%4)", "outputs(%4)\nvariables(%0 %3)"),
+        ("outputs(%4)", "outputs(%4)\nvariables(%0 = %9)"),
+        ("outputs(%4)", "outputs(%4)\nvariables(%0 = %3 first)"),
     ];
     let lines: Vec<String> =
         changes.iter().map(|(from, to)| format!("{from} -> {to}\n    {}", error(from, to))).collect();

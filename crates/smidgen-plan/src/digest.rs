@@ -13,9 +13,24 @@ impl Program {
             hash.add(&constant.bytes.len().to_le_bytes());
             hash.add(&constant.bytes);
         }
-        let Self { name: _, arena_bytes, constants: _, buffers, steps, scratch, state, runs, inputs, outputs } = self;
+        let Self {
+            name: _,
+            arena_bytes,
+            constants: _,
+            buffers,
+            steps,
+            scratch,
+            state,
+            runs,
+            inputs,
+            outputs,
+            variables,
+        } = self;
         write!(hash, "{arena_bytes} {buffers:?} {steps:?} {scratch:?} {state:?} {runs:?} {inputs:?} {outputs:?}")
             .expect("hashing does not fail");
+        if !variables.is_empty() {
+            write!(hash, " {variables:?}").expect("hashing does not fail");
+        }
         hash.0
     }
 }

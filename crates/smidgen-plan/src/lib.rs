@@ -28,8 +28,8 @@ pub use lower::{KernelSet, LowerError, LowerOptions, Reference, lower};
 pub use place::{Estimate, PlaceError, PlacementReport, estimate, outline, place};
 pub use planner::{Objective, Plan, PlanError, PlanOptions, PlanPoint, PlanReport, advise, pareto, plan};
 pub use program::{
-    Buffer, BufferId, BufferSpec, Bytes, Constant, ConstantId, Extent, Lowered, Operand, Port, Program, Run, Step,
-    StepId, Target, operator_of,
+    Buffer, BufferId, BufferSpec, Bytes, Constant, ConstantId, Extent, Initial, Lowered, Operand, Port, Program, Run,
+    Step, StepId, Target, Variable, operator_of,
 };
 pub use schedule::ScheduleChoice;
 pub use simulate::{Layout, SimulateError, Storage};

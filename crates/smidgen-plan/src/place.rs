@@ -1,8 +1,8 @@
 //! From a list of runs to a finished [`Program`]: simulate, find distances, assign offsets.
 
 use crate::assign::{Effort, Method, assign};
-use crate::overlap::{Object, Objects, live_bytes, overlap};
-use crate::program::{Buffer, Bytes, Lowered, Program, Run};
+use crate::overlap::{Object, Objects, WORD_ALIGN, buffer_align, live_bytes, overlap};
+use crate::program::{Buffer, Bytes, Lowered, Program, Run, Variable};
 use crate::simulate::{Layout, SimulateError, Storage, simulate};
 
 /// A schedule cannot be placed.
@@ -45,7 +45,9 @@ pub struct Estimate {
 /// As [`simulate`].
 pub fn estimate(lowered: &Lowered, runs: &[Run], storage: &[Storage]) -> Result<Estimate, PlaceError> {
     let liveness = simulate(lowered, runs, storage)?;
-    let bytes = live_bytes(lowered, runs, storage, &liveness);
+    let lasting = with_variables(lowered, 0).1;
+    let mut bytes = live_bytes(lowered, runs, storage, &liveness);
+    bytes.iter_mut().for_each(|bytes| *bytes += lasting);
     let most = bytes.iter().copied().max().unwrap_or(0);
     let run = bytes.iter().position(|&b| b == most).unwrap_or(0);
     Ok(Estimate { live_bytes: most, run, layouts: liveness.layouts })
@@ -57,7 +59,22 @@ pub fn estimate(lowered: &Lowered, runs: &[Run], storage: &[Storage]) -> Result<
 /// As [`simulate`].
 pub fn outline(lowered: &Lowered, runs: &[Run], storage: &[Storage]) -> Result<usize, PlaceError> {
     let liveness = simulate(lowered, runs, storage)?;
-    Ok(assign(&overlap(lowered, runs, storage, &liveness).constraints, Effort::Quick).bytes)
+    let bytes = assign(&overlap(lowered, runs, storage, &liveness).constraints, Effort::Quick).bytes;
+    Ok(with_variables(lowered, bytes).1)
+}
+
+/// The offset of each variable in an arena whose other contents take so many bytes, and the bytes of the whole arena:
+/// variables lie together at its end, so that what comes and goes is placed as if there were none.
+pub(crate) fn with_variables(lowered: &Lowered, bytes: usize) -> (Vec<usize>, usize) {
+    let mut end = bytes;
+    let place = |variable: &Variable| {
+        let spec = &lowered.buffers[variable.value.index()];
+        // By words, so that what copies a whole variable may do so.
+        let offset = end.next_multiple_of(WORD_ALIGN.max(buffer_align(spec)));
+        end = offset + spec.bytes();
+        offset
+    };
+    (lowered.variables.iter().map(place).collect(), end)
 }
 
 /// Finds the smallest arena in which `runs` can be executed.
@@ -73,6 +90,12 @@ pub fn place(
     let overlap = overlap(&lowered, &runs, &storage, &liveness);
     let assignment = assign(&overlap.constraints, Effort::Thorough);
     let objects = Objects::of(&lowered);
+    let (lasting, arena_bytes) = with_variables(&lowered, assignment.bytes);
+    let mut offsets = assignment.offsets.clone();
+    for (variable, &offset) in lowered.variables.iter().zip(&lasting) {
+        offsets[variable.value.index()] = offset;
+        offsets[variable.next.index()] = offset;
+    }
 
     let sizes = &overlap.constraints.sizes;
     let place_of = |object| {
@@ -82,7 +105,7 @@ pub fn place(
     };
     let step_ids = || (0..lowered.steps.len()).map(|i| crate::program::StepId(i as u32));
     let program = Program {
-        arena_bytes: assignment.bytes,
+        arena_bytes,
         scratch: step_ids().map(|id| place_of(Object::Scratch(id))).collect(),
         state: step_ids().map(|id| place_of(Object::State(id))).collect(),
         name: lowered.name,
@@ -94,7 +117,7 @@ pub fn place(
             .enumerate()
             .map(|(index, (spec, layout))| Buffer {
                 spec,
-                offset: assignment.offsets[index],
+                offset: offsets[index],
                 slots: layout.slots,
                 width: layout.width,
             })
@@ -103,13 +126,15 @@ pub fn place(
         runs,
         inputs: lowered.inputs,
         outputs: lowered.outputs,
+        variables: lowered.variables,
     };
+    let more = arena_bytes - assignment.bytes;
     let report = PlacementReport {
-        arena_bytes: assignment.bytes,
-        lower_bound: assignment.lower_bound,
+        arena_bytes,
+        lower_bound: assignment.lower_bound + more,
         optimal: assignment.optimal,
         method: assignment.method,
-        live_bytes: overlap.live_bytes,
+        live_bytes: overlap.live_bytes.into_iter().map(|bytes| bytes + more).collect(),
     };
     Ok((program, report))
 }

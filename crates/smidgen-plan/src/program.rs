@@ -188,6 +188,30 @@ pub struct Port {
     pub operand: Operand,
 }
 
+/// State that outlives an inference: two buffers that are stored whole and are to lie in one place. `value` is there
+/// before the first run and `next` after the last. No step writes `value`; all of it has been read when a step first
+/// writes `next`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Variable {
+    /// For reports.
+    pub name: String,
+    /// What it holds when an inference begins.
+    pub value: BufferId,
+    /// What it holds when an inference has ended; `value` itself if nothing is assigned to it.
+    pub next: BufferId,
+    /// What it holds before the first inference.
+    pub initial: Initial,
+}
+
+/// The bytes with which a [`Variable`] begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Initial {
+    /// All of them are this byte.
+    Fill(u8),
+    /// Those of a constant.
+    Constant(ConstantId),
+}
+
 /// A graph turned into steps, without any decision about memory or order of rows.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Lowered {
@@ -203,6 +227,8 @@ pub struct Lowered {
     pub inputs: Vec<Port>,
     /// Graph outputs.
     pub outputs: Vec<Port>,
+    /// What outlives an inference.
+    pub variables: Vec<Variable>,
 }
 
 /// A buffer with its place.
@@ -278,9 +304,37 @@ pub struct Program {
     pub inputs: Vec<Port>,
     /// Graph outputs.
     pub outputs: Vec<Port>,
+    /// What outlives an inference.
+    pub variables: Vec<Variable>,
+}
+
+impl Lowered {
+    /// For each buffer, whether it is a variable's: such a one lies in the persistent part of the arena, where nothing
+    /// else does.
+    pub fn persistent(&self) -> Vec<bool> {
+        let mut persistent = vec![false; self.buffers.len()];
+        for Variable { value, next, .. } in &self.variables {
+            persistent[value.index()] = true;
+            persistent[next.index()] = true;
+        }
+        persistent
+    }
 }
 
 impl Program {
+    /// The bytes of a variable in the arena.
+    pub fn variable_bytes(&self, variable: &Variable) -> Bytes {
+        let buffer = &self.buffers[variable.value.index()];
+        Bytes { offset: buffer.offset, len: buffer.spec.bytes() }
+    }
+
+    /// Bytes of all variables, those between them for alignment included.
+    pub fn persistent_bytes(&self) -> usize {
+        let all = || self.variables.iter().map(|variable| self.variable_bytes(variable));
+        let start = all().map(|bytes| bytes.offset).min().unwrap_or(0);
+        all().map(|bytes| bytes.offset + bytes.len).max().unwrap_or(0) - start
+    }
+
     /// For each run, the step that it computes; for rows that are awaited, the step that waits for them: that of the next run
     /// that computes.
     pub fn steps_of_runs(&self) -> Vec<StepId> {

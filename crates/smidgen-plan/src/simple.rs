@@ -2,6 +2,7 @@
 //!
 //! It is the oracle against which every other schedule is tested, and needs the most memory of all.
 
+use crate::place::with_variables;
 use crate::program::{Buffer, Bytes, Lowered, Program, Run};
 use smidgen_kernels::Region;
 
@@ -30,8 +31,12 @@ pub fn layer_wise(lowered: &Lowered) -> Program {
     }
 
     let mut arena = FirstFit::default();
-    let offsets: Vec<usize> = (lowered.buffers.iter().zip(&lives))
-        .map(|(spec, life)| arena.place(spec.bytes(), life.unwrap_or((0, 0))))
+    let persistent = lowered.persistent();
+    let mut offsets: Vec<usize> = (lowered.buffers.iter().zip(&lives).zip(&persistent))
+        .map(|((spec, life), &persistent)| match persistent {
+            true => 0,
+            false => arena.place(spec.bytes(), life.unwrap_or((0, 0))),
+        })
         .collect();
     let mut own = |len: usize, run: usize| {
         if len == 0 { Bytes::default() } else { Bytes { offset: arena.place(len, (run, run)), len } }
@@ -39,9 +44,15 @@ pub fn layer_wise(lowered: &Lowered) -> Program {
     let scratch = lowered.steps.iter().enumerate().map(|(i, s)| own(s.scratch_bytes, i)).collect();
     let state = lowered.steps.iter().enumerate().map(|(i, s)| own(s.state_bytes, i)).collect();
 
+    let (lasting, arena_bytes) = with_variables(lowered, arena.end);
+    for (variable, offset) in lowered.variables.iter().zip(lasting) {
+        offsets[variable.value.index()] = offset;
+        offsets[variable.next.index()] = offset;
+    }
+
     Program {
         name: lowered.name.clone(),
-        arena_bytes: arena.end,
+        arena_bytes,
         constants: lowered.constants.clone(),
         buffers: (lowered.buffers.iter().zip(offsets))
             .map(|(spec, offset)| Buffer {
@@ -57,6 +68,7 @@ pub fn layer_wise(lowered: &Lowered) -> Program {
         steps: lowered.steps.clone(),
         inputs: lowered.inputs.clone(),
         outputs: lowered.outputs.clone(),
+        variables: lowered.variables.clone(),
     }
 }
 

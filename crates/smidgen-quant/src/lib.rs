@@ -231,6 +231,9 @@ pub fn quantise(
     progress: Progress<'_>,
 ) -> Result<Quantised, QuantError> {
     validate(graph).map_err(QuantError::Graph)?;
+    if let Some(variable) = graph.variables.first() {
+        return Err(QuantError::State { variable: graph.tensor(variable.value).name.clone() });
+    }
     let mut float = prepare::prepare(graph)?;
     observe::check_samples(&float, samples)?;
     let mut seen = observe::observe(&float, samples, progress)?;

@@ -76,6 +76,15 @@ tables! {
         builtin_options_type: u8 = 3,
         builtin_options: One = 4,
     }
+    /// CALL_ONCE.
+    call_once "CallOnceOptions" {
+        init_subgraph_index: i32 = 0,
+    }
+    /// VAR_HANDLE.
+    var_handle "VarHandleOptions" {
+        container: Str = 0,
+        shared_name: Str = 1,
+    }
     /// CONV_2D.
     conv "Conv2DOptions" {
         padding: i8 = 0,

@@ -76,7 +76,9 @@ pub static SUPPORTED: LazyLock<Vec<SupportEntry>> = LazyLock::new(|| {
 builtins! {
     Add = 0 "ADD" WIDE "broadcasting; fused activation",
     ArgMax = 56 "ARG_MAX" COMPUTE "constant axis; output int32 or int64",
+    AssignVariable = 144 "ASSIGN_VARIABLE" MOVE "the last one of an inference is what the variable holds in the next; shape, type and quantisation stay",
     AveragePool2d = 1 "AVERAGE_POOL_2D" WIDE "SAME and VALID; fused activation",
+    CallOnce = 129 "CALL_ONCE" MOVE "of a subgraph that assigns constants to variables: their initial values",
     Concatenation = 2 "CONCATENATION" MOVE "any axis; fused activation on float32 only",
     Conv2d = 3 "CONV_2D" WIDE "constant weights, per tensor or per channel; int8 weights of one scale on float32 too; dilation; fused activation; one group",
     DepthwiseConv2d = 4 "DEPTHWISE_CONV_2D" WIDE "any multiplier; constant weights, per tensor or per channel; dilation; fused activation",
@@ -99,6 +101,7 @@ builtins! {
     PadV2 = 60 "PADV2" MOVE "constant paddings and value",
     Prelu = 54 "PRELU" COMPUTE "constant alpha, broadcasting",
     Quantize = 114 "QUANTIZE" QUANTIZED "to int8 or int16",
+    ReadVariable = 143 "READ_VARIABLE" MOVE "",
     Relu = 19 "RELU" WIDE "",
     Relu6 = 21 "RELU6" WIDE "",
     ReluN1To1 = 20 "RELU_N1_TO_1" COMPUTE "",
@@ -116,6 +119,7 @@ builtins! {
     Transpose = 39 "TRANSPOSE" MOVE "constant permutation",
     TransposeConv = 67 "TRANSPOSE_CONV" WIDE "constant output shape and weights, not of int4; optional bias; SAME and VALID; fused activation",
     Unpack = 88 "UNPACK" MOVE "any axis",
+    VarHandle = 142 "VAR_HANDLE" MOVE "known by its container and shared name",
 }
 
 /// The value of `BuiltinOptions` that goes with an operator; 0 where it has none of interest.
@@ -143,7 +147,10 @@ pub(crate) fn options(builtin: Builtin) -> u8 {
         Builtin::Unpack => 64,
         Builtin::ResizeNearestNeighbor => 74,
         Builtin::LeakyRelu => 75,
-        Builtin::Dequantize
+        Builtin::CallOnce => 103,
+        Builtin::VarHandle => 111,
+        Builtin::AssignVariable
+        | Builtin::Dequantize
         | Builtin::Exp
         | Builtin::ExpandDims
         | Builtin::HardSwish
@@ -155,6 +162,7 @@ pub(crate) fn options(builtin: Builtin) -> u8 {
         | Builtin::PadV2
         | Builtin::Prelu
         | Builtin::Quantize
+        | Builtin::ReadVariable
         | Builtin::Relu
         | Builtin::Relu6
         | Builtin::ReluN1To1

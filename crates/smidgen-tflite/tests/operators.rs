@@ -43,6 +43,10 @@ fn the_samples_hold_every_supported_operator() {
     let mut names: Vec<&str> = Vec::new();
     let graphs = common::samples::graphs();
     graphs.iter().flat_map(|(_, graph)| &graph.operators).for_each(|operator| names.push(operator.op.name()));
+    if graphs.iter().any(|(_, graph)| !graph.variables.is_empty()) {
+        // Resolved when reading, written again.
+        names.extend(["CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"]);
+    }
     for entry in SUPPORTED.iter() {
         assert!(names.contains(&entry.name), "no sample of {}", entry.name);
     }

@@ -81,6 +81,13 @@ impl Net {
         let ([input], [output]) = (graph.inputs.as_slice(), graph.outputs.as_slice()) else {
             return Err(TrainError::layer(&graph.name, "a network that is trained has one input and one output"));
         };
+        if let Some(variable) = graph.variables.first() {
+            return Err(TrainError::Unsupported {
+                operator: "READ_VARIABLE",
+                tensor: graph.tensor(variable.value).name.clone(),
+                reason: "samples are independent of one another, and what an earlier inference left has no gradient",
+            });
+        }
         let mut readers = vec![0; graph.tensors.len()];
         graph.operators.iter().flat_map(|o| &o.inputs).chain([output]).for_each(|t| readers[t.index()] += 1);
         let builder = Builder::new(&stripped(graph.tensor(*input).shape.dims()));

@@ -218,6 +218,8 @@ pub fn evaluate(
             |runner, (at, sample)| -> Result<(usize, Ranked), Error> {
                 let counted = match prepared(set, sample, (feeder, strict))? {
                     Ok((class, inputs)) => {
+                        // Samples are no frames of one sequence.
+                        runner.reset();
                         let outputs = runner.run_in_graph(&inputs)?;
                         let reals = input::reals(graph, output, &outputs[output]);
                         Ok((places[class.unwrap_or(0)], best(&reals, TOP)))

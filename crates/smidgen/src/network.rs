@@ -368,6 +368,9 @@ pub fn as_text(bytes: &[u8]) -> Option<&str> {
 }
 
 /// A network made ready to run: compiled, with an arena.
+///
+/// What the network's variables hold stays from one run to the next: the inputs of runs in a row are frames of one
+/// sequence, until [`reset`](Self::reset) begins another.
 #[derive(Clone, Debug)]
 pub struct Runner<'a> {
     network: Interface<'a>,
@@ -391,6 +394,11 @@ impl<'a> Runner<'a> {
     /// The Program that is run.
     pub fn program(&self) -> &Certified {
         self.executor.program()
+    }
+
+    /// Forgets all earlier runs: the next one is that of a first inference. Without variables this does nothing.
+    pub fn reset(&mut self) {
+        self.executor.reset();
     }
 
     /// The outputs for these inputs.

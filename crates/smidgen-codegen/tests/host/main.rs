@@ -2,9 +2,10 @@
 
 mod support;
 
+use smidgen_exec::Executor;
 use smidgen_plan::KernelSet;
 use smidgen_zoo::{RandomGraphOptions, random_graph};
-use support::{Case, check_style, compare, folder, shared};
+use support::{Case, cargo, check_style, compare, folder, shared};
 
 /// Random networks, each with two schedules.
 const SEEDS: u64 = 16;
@@ -124,5 +125,82 @@ fn generated_sources_read_as_recorded() {
             let text = String::from_utf8_lossy(&files[*path]).replace(&digest, "DIGEST");
             insta::assert_snapshot!(format!("{schedule}_{}", path.replace(['/', '.'], "_")), text);
         }
+    }
+}
+
+/// A convolution over time whose ring of past frames is a variable, of which one begins with numbers and one with
+/// zeros.
+const STREAMING: &str = r#"
+graph "streaming"
+inputs(%0)
+outputs(%6, %7)
+variables(%1 = %4 first %2, %7 = %8)
+
+%0 "frame" : i8[1x4x2x3]{0.05; 3}
+%1 "ring" : i8[1x12x2x3]{0.05; 3}
+%2 "silence" : i8[1x12x2x3]{0.05; 3} = hex 030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f404142434445464748494a
+%3 "kept" : i8[1x8x2x3]{0.05; 3} = SLICE(%1) begin=[0, 4, 0, 0] size=[1, 8, 2, 3]
+%4 "new" : i8[1x12x2x3]{0.05; 3} = CONCATENATION(%3, %0) axis=1
+%5 "w" : i8[1x3x3x3]{axis 3: 0.01, 0.02, 0.015} = hex 017ff20340a01bc2550de1f33f10ea89047721cd9ae8331230f8bc
+%6 "seen" : i8[1x6x1x3]{0.04; -9} = DEPTHWISE_CONV_2D(%4, %5) stride=[2, 2] padding=same multiplier=1
+%7 "sum" : i8[1x6x1x3]{0.04; -9}
+%8 "more" : i8[1x6x1x3]{0.04; -9} = MAXIMUM(%7, %6)
+"#;
+
+#[test]
+fn state_goes_on_from_inference_to_inference_until_a_reset() {
+    const FRAMES: usize = 12;
+    let graph = smidgen_ir::text::parse(STREAMING).unwrap_or_else(|e| panic!("{e}"));
+    smidgen_ir::validate(&graph).unwrap_or_else(|e| panic!("{e}"));
+    let folder = folder("state");
+    let mut manifest =
+        "[package]\nname = \"runner\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n"
+            .to_owned();
+    let mut main = String::new();
+    let frames: Vec<u8> = (0..24 * FRAMES).map(|i| (i * i * 7 + i * 31) as u8).collect();
+    let mut expected = Vec::new();
+    for (name, schedule, stream_input) in
+        [("layers", "layer", false), ("planned", "auto", false), ("pushed", "stream", true)]
+    {
+        let case = Case::new(name, &graph, schedule, stream_input).expect("a schedule for it");
+        let mut executor = Executor::new(case.program.clone());
+        let outputs: Vec<u8> = (frames.chunks(24))
+            .flat_map(|frame| {
+                executor.set_input(0, frame).expect("a frame");
+                executor.run();
+                [executor.output(0).to_vec(), executor.output(1).to_vec()].concat()
+            })
+            .collect();
+        expected.push(outputs);
+        for (path, bytes) in case.files() {
+            let path = folder.join(name).join(path);
+            std::fs::create_dir_all(path.parent().expect("a folder")).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        manifest += &format!("{name} = {{ path = \"{name}\" }}\n");
+        // In memory of its own and in the caller's, which is not zero; the second time after a reset in the middle of
+        // an inference.
+        main += &format!(
+            "fn {name}() {{\n    let frames: Vec<i8> = std::fs::read(\"frames\").unwrap().into_iter().map(|b| b as i8).collect();\n    let mut memory = vec![0xa5u8; {name}::ARENA_BYTES + 16];\n    \
+             let offset = memory.as_ptr().align_offset(16);\n    let arena = {name}::Arena::from_bytes(&mut memory[offset..]).unwrap();\n    \
+             let mut given = {name}::Model::in_arena(arena);\n    let mut own = Box::new({name}::Model::new());\n    let mut out = Vec::new();\n    \
+             for round in 0..2 {{\n        let mut bytes = Vec::new();\n        for frame in frames.as_chunks::<24>().0 {{\n            let outputs = own.predict(frame);\n            \
+             let first: Vec<u8> = outputs.output_0.iter().chain(outputs.output_1).map(|v| *v as u8).collect();\n            \
+             let outputs = given.predict(frame);\n            let second: Vec<u8> = outputs.output_0.iter().chain(outputs.output_1).map(|v| *v as u8).collect();\n            \
+             assert_eq!(first, second, \"{{round}}\");\n            bytes.extend(first);\n        }}\n        \
+             if round == 0 {{ out = bytes; own.restart(); while own.step() == {name}::Status::Running {{}} own.reset(); given.reset(); }} else {{ assert_eq!(out, bytes); }}\n    }}\n    \
+             std::fs::write(\"{name}.out\", out).unwrap();\n}}\n\n"
+        );
+    }
+    main += "fn main() {\n    layers();\n    planned();\n    pushed();\n}\n";
+    std::fs::create_dir_all(folder.join("src")).unwrap();
+    std::fs::write(folder.join("src/main.rs"), main).unwrap();
+    std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+    std::fs::write(folder.join("frames"), &frames).unwrap();
+    cargo(&folder, &["run", "--quiet", "--offline"]);
+    assert!(expected.iter().all(|outputs| *outputs == expected[0]));
+    for name in ["layers", "planned", "pushed"] {
+        assert_eq!(std::fs::read(folder.join(format!("{name}.out"))).unwrap(), expected[0], "{name}");
+        check_style(&folder.join(name));
     }
 }

@@ -52,7 +52,7 @@ impl ReceptiveField {
 /// May panic on a graph that has not been validated.
 pub fn receptive_fields(graph: &Graph) -> Vec<Option<ReceptiveField>> {
     let mut fields: Vec<Option<ReceptiveField>> = vec![None; graph.tensors.len()];
-    for &t in &graph.inputs {
+    for t in graph.sources() {
         let image = graph.tensor(t).shape.rank() == 4;
         fields[t.index()] = Some(if image { ReceptiveField::PIXEL } else { ReceptiveField::Whole });
     }

@@ -1,12 +1,8 @@
 //! Computing when compiling what depends on nothing else.
 
-use super::remove_operators;
+use super::{MOST_BYTES, remove_operators};
 use crate::graph::{Graph, Operator};
 use crate::tensor::TensorId;
-
-/// Most bytes that folding may add to a graph in all. A small constant can be padded or broadcast into a large one, which
-/// belongs in neither a file nor a flash.
-const MOST_BYTES: usize = 64 << 20;
 
 /// For each tensor, true if it is a constant or computed from constants alone, so that [`fold_constants`] could make it one.
 pub fn foldable(graph: &Graph) -> Vec<bool> {

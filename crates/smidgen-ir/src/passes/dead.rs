@@ -4,9 +4,10 @@ use super::remove_operators;
 use crate::graph::Graph;
 use crate::tensor::TensorId;
 
-/// Removes operators that no graph output depends on, and tensors that are neither used by an operator nor an input or output of
-/// the graph. The graph's inputs stay even if nothing reads them, since callers count them. Needs only that every tensor named
-/// exists; the graph may be invalid otherwise.
+/// Removes operators that no graph output depends on, in this inference or through a variable in a later one, variables
+/// that none depends on, and tensors that are neither used by an operator nor by a variable, nor an input or output of
+/// the graph. The graph's inputs stay even if nothing reads them, since callers count them. Needs only that every
+/// tensor named exists; the graph may be invalid otherwise.
 pub fn remove_dead(graph: &mut Graph) -> usize {
     let mut writers = vec![Vec::new(); graph.tensors.len()];
     for (i, operator) in graph.operators.iter().enumerate() {
@@ -14,7 +15,12 @@ pub fn remove_dead(graph: &mut Graph) -> usize {
             writers[t.index()].push(i);
         }
     }
+    let mut holds = vec![Vec::new(); graph.tensors.len()];
+    for (i, variable) in graph.variables.iter().enumerate() {
+        holds[variable.value.index()].push(i);
+    }
     let mut dead = vec![true; graph.operators.len()];
+    let mut forgotten = vec![true; graph.variables.len()];
     let mut wanted: Vec<TensorId> = graph.outputs.clone();
     while let Some(t) = wanted.pop() {
         // Taking the list also ends the search at a tensor seen before.
@@ -23,18 +29,30 @@ pub fn remove_dead(graph: &mut Graph) -> usize {
                 wanted.extend(&graph.operators[i].inputs);
             }
         }
+        // Who reads a variable's value wants what an earlier inference left in it.
+        for i in std::mem::take(&mut holds[t.index()]) {
+            forgotten[i] = false;
+            wanted.push(graph.variables[i].next);
+        }
     }
-    let before = (graph.operators.len(), graph.tensors.len());
+    let count = |graph: &Graph| graph.operators.len() + graph.tensors.len() + graph.variables.len();
+    let before = count(graph);
     remove_operators(graph, &dead);
+    let mut i = 0;
+    graph.variables.retain(|_| {
+        i += 1;
+        !forgotten[i - 1]
+    });
     remove_tensors(graph);
-    before.0 - graph.operators.len() + before.1 - graph.tensors.len()
+    before - count(graph)
 }
 
 /// Removes tensors that nothing names and renumbers the rest in their order.
 fn remove_tensors(graph: &mut Graph) {
     let mut named = vec![false; graph.tensors.len()];
     let operators = graph.operators.iter().flat_map(|o| o.inputs.iter().chain(&o.outputs));
-    for t in operators.chain(&graph.inputs).chain(&graph.outputs) {
+    let initial = graph.variables.iter().filter_map(|variable| variable.initial);
+    for t in operators.copied().chain(graph.sources()).chain(graph.results()).chain(initial) {
         named[t.index()] = true;
     }
     let mut renumbered = Vec::with_capacity(named.len());
@@ -49,7 +67,9 @@ fn remove_tensors(graph: &mut Graph) {
         named[i - 1]
     });
     let operators = graph.operators.iter_mut().flat_map(|o| o.inputs.iter_mut().chain(&mut o.outputs));
-    for t in operators.chain(&mut graph.inputs).chain(&mut graph.outputs) {
+    let variables =
+        graph.variables.iter_mut().flat_map(|v| [&mut v.value, &mut v.next].into_iter().chain(&mut v.initial));
+    for t in operators.chain(&mut graph.inputs).chain(&mut graph.outputs).chain(variables) {
         *t = renumbered[t.index()];
     }
 }

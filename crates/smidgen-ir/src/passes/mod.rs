@@ -12,21 +12,27 @@ mod dead;
 mod io;
 mod no_ops;
 mod padding;
+mod variables;
 
 pub use constants::{fold_constants, foldable};
 pub use dead::remove_dead;
 pub use io::cut_io;
 pub use no_ops::remove_no_ops;
 pub use padding::fold_padding;
+pub use variables::fold_variables;
 
 use crate::graph::Graph;
 use crate::tensor::TensorId;
 
-/// Runs [`remove_no_ops`], [`fold_padding`] and [`remove_dead`] until nothing changes.
+/// Most bytes that folding may add to a graph in all. A small constant can be padded or broadcast into a large one,
+/// which belongs in neither a file nor a flash.
+const MOST_BYTES: usize = 64 << 20;
+
+/// Runs [`remove_no_ops`], [`fold_padding`], [`remove_dead`] and [`fold_variables`] until nothing changes.
 pub fn clean_up(graph: &mut Graph) -> usize {
     let mut total = 0;
     loop {
-        let changes = remove_no_ops(graph) + fold_padding(graph) + remove_dead(graph);
+        let changes = remove_no_ops(graph) + fold_padding(graph) + remove_dead(graph) + fold_variables(graph);
         if changes == 0 {
             return total;
         }
@@ -40,7 +46,7 @@ struct Flow {
     producers: Vec<Option<usize>>,
     /// The operators that read each tensor, and perhaps some that no longer do.
     readers: Vec<Vec<usize>>,
-    /// How often each tensor is listed as an output of the graph.
+    /// How often each tensor is listed as an output of the graph or as what a variable holds next.
     outputs: Vec<usize>,
 }
 
@@ -49,7 +55,7 @@ impl Flow {
         let producers = graph.producers().into_iter().map(|p| p.map(|op| op.index())).collect();
         let readers = graph.consumers().into_iter().map(|ops| ops.into_iter().map(|op| op.index()).collect()).collect();
         let mut outputs = vec![0; graph.tensors.len()];
-        for t in &graph.outputs {
+        for t in graph.results() {
             outputs[t.index()] += 1;
         }
         Self { producers, readers, outputs }

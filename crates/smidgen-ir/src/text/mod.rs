@@ -18,7 +18,8 @@
 //! The grammar, in which `{ }` repeats, `[ ]` may be left out, and quotes enclose what is written as it stands:
 //!
 //! ```text
-//! file       = "graph" string "inputs" ids "outputs" ids { statement }
+//! file       = "graph" string "inputs" ids "outputs" ids [ "variables" "(" [ variable { "," variable } ] ")" ] { statement }
+//! variable   = id "=" id [ "first" id ]                 its value, what it holds next, and in the first inference
 //! statement  = tensor [ "=" ( constant | operator ) ]
 //!            | ( result "," result { "," result } | "(" ")" ) "=" operator
 //! ids        = "(" [ id { "," id } ] ")"
@@ -37,6 +38,9 @@
 //! float      = a number as Rust writes it, "inf", "-inf", or "bits" and eight hexadecimal digits
 //! string     = text in double quotes with \" \\ \n \r \t and \u{hex} as in Rust
 //! ```
+//!
+//! `variables(%1 = %4 first %5)` says that `%1` is the value of a [variable](crate::Variable), `%4` what it holds in
+//! the next inference, and the constant `%5` what it holds in the first; without the last that is zeros (zero points).
 //!
 //! White space and line ends only separate words. `//` begins a comment that goes to the end of the line. Tensors are numbered
 //! from 0 without gaps, in any order. `NAME` is [`Op::name`](crate::Op::name). The attributes of an operator are its fields, in

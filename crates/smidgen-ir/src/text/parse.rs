@@ -3,7 +3,7 @@
 use super::lex::{Lexer, Place, Token};
 use super::operator::{self, Given, Value};
 use super::{ParseError, ParseErrorKind, value};
-use crate::graph::{Graph, Operator};
+use crate::graph::{Graph, Operator, Variable};
 use crate::tensor::{DataType, ElementType, Quantisation, Shape, Tensor, TensorId};
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
@@ -41,6 +41,10 @@ impl<'a> Parser<'a> {
         graph.inputs = self.ids()?;
         self.keyword("outputs")?;
         graph.outputs = self.ids()?;
+        if self.word_is("variables") {
+            self.advance()?;
+            graph.variables = self.variables()?;
+        }
         while self.token != Token::End {
             if let Some(operator) = self.statement()? {
                 graph.operators.push(operator);
@@ -174,6 +178,30 @@ impl<'a> Parser<'a> {
         }
         self.mark(')')?;
         Ok(ids)
+    }
+
+    /// Variables in parentheses, separated by commas.
+    fn variables(&mut self) -> Parsed<Vec<Variable>> {
+        self.mark('(')?;
+        let mut variables = Vec::new();
+        while self.at('%') {
+            let value = self.reference()?;
+            self.mark('=')?;
+            let next = self.reference()?;
+            let initial = match self.word_is("first") {
+                true => {
+                    self.advance()?;
+                    Some(self.reference()?)
+                }
+                false => None,
+            };
+            variables.push(Variable { value, next, initial });
+            if !self.take(',')? {
+                break;
+            }
+        }
+        self.mark(')')?;
+        Ok(variables)
     }
 
     /// A declaration, or a bare reference to a tensor declared elsewhere; the tensor if it was declared.

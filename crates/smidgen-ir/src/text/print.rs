@@ -2,7 +2,7 @@
 
 use super::lex::quoted;
 use super::{operator, value};
-use crate::graph::{Graph, Operator};
+use crate::graph::{Graph, Operator, Variable};
 use crate::tensor::{DataType, Quantisation, Tensor, TensorId};
 use std::fmt::Write as _;
 
@@ -11,6 +11,14 @@ pub fn print(graph: &Graph) -> String {
     let mut out = format!("graph {}\n", quoted(&graph.name));
     for (word, list) in [("inputs", &graph.inputs), ("outputs", &graph.outputs)] {
         let _ = writeln!(out, "{word}({})", ids(list));
+    }
+    if !graph.variables.is_empty() {
+        let one = |v: &Variable| match v.initial {
+            Some(initial) => format!("{} = {} first {initial}", v.value, v.next),
+            None => format!("{} = {}", v.value, v.next),
+        };
+        let all: Vec<String> = graph.variables.iter().map(one).collect();
+        let _ = writeln!(out, "variables({})", all.join(", "));
     }
     out.push('\n');
     // A tensor is declared where it is first written, if an operator writes it at all and it is not a constant.

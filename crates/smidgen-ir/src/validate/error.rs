@@ -122,6 +122,14 @@ pub enum ValidateError {
         /// What is wrong.
         fault: TensorFault,
     },
+    /// Something is wrong with a variable.
+    #[error("variable {tensor} {fault}")]
+    Variable {
+        /// Its value.
+        tensor: TensorRef,
+        /// What is wrong.
+        fault: Box<VariableFault>,
+    },
     /// Something is wrong with an operator.
     #[error("{operator}: {fault}")]
     Operator {
@@ -242,6 +250,45 @@ pub enum TensorFault {
     },
 }
 
+/// What is wrong with a variable.
+#[derive(Clone, PartialEq, Debug, Error)]
+pub enum VariableFault {
+    /// Its value is a constant.
+    #[error("is a constant; drop its data or the variable")]
+    Constant,
+    /// Its value is a graph input.
+    #[error("is an input of the graph too; the caller cannot set what an earlier inference left")]
+    Input,
+    /// Two variables have one value.
+    #[error("is listed twice; list it once")]
+    Twice,
+    /// What it holds next is never written.
+    #[error("is to hold {next} next, which nothing writes: it is no graph input, no constant and no operator's output")]
+    NextNotWritten {
+        /// What it should hold.
+        next: TensorRef,
+    },
+    /// What it holds first is no constant.
+    #[error("is to hold {initial} in the first inference, which is not a constant")]
+    InitialNotConstant {
+        /// What it should hold.
+        initial: TensorRef,
+    },
+    /// What it holds first or next is of another shape or type.
+    #[error(
+        "is {} {}, but is to hold {other}, which is {} {}; both must have one shape, type and quantisation",
+        .value.0, .value.1, .found.0, .found.1
+    )]
+    Unlike {
+        /// Its own shape and type.
+        value: (Shape, DataType),
+        /// What it should hold.
+        other: TensorRef,
+        /// The shape and type of that.
+        found: (Shape, DataType),
+    },
+}
+
 /// What is wrong with an operator.
 #[derive(Clone, PartialEq, Debug, Error)]
 pub enum OperatorFault {
@@ -254,6 +301,14 @@ pub enum OperatorFault {
     /// It writes a graph input.
     #[error("writes {tensor}, which is an input of the graph")]
     WritesInput {
+        /// The tensor.
+        tensor: TensorRef,
+    },
+    /// It writes the value of a variable.
+    #[error(
+        "writes {tensor}, which is the value of a variable at the beginning; let the variable hold its output next"
+    )]
+    WritesVariable {
         /// The tensor.
         tensor: TensorRef,
     },
@@ -276,7 +331,9 @@ pub enum OperatorFault {
         writer: OperatorRef,
     },
     /// It reads what nothing writes.
-    #[error("reads {tensor}, which nothing writes: it is no graph input, no constant and no operator's output")]
+    #[error(
+        "reads {tensor}, which nothing writes: it is no graph input, no constant, no variable and no operator's output"
+    )]
     NeverWritten {
         /// The tensor.
         tensor: TensorRef,

@@ -5,36 +5,40 @@
 //! Structure
 //! 1. Every tensor that an operator or the graph names exists.
 //! 2. The graph has an output. Its inputs are distinct; none is a constant.
-//! 3. Each tensor is written at most once, and never if it is a constant or a graph input.
-//! 4. Each operator reads only graph inputs, constants and what an earlier operator wrote; the same holds for the graph's
-//!    outputs. Otherwise the error says whether sorting would help or names the cycle.
+//! 3. Each tensor is written at most once, and never if it is a constant, a graph input or the value of a variable.
+//! 4. Each operator reads only graph inputs, constants, values of variables and what an earlier operator wrote; the
+//!    same holds for the graph's outputs. Otherwise the error says whether sorting would help or names the cycle.
+//! 5. The value of a variable is a tensor of its own: no constant, no graph input, not that of another variable. What
+//!    the variable holds first is a constant, what it holds next is there at the end, and both have the value's shape,
+//!    type and quantisation.
 //!
 //! Tensors
-//! 5. No tensor has more than [`MAX_RANK`] dimensions, a dimension of 0, or more than [`MAX_BYTES`] bytes; all of them together
-//!    fit `isize`.
-//! 6. A constant has exactly the bytes of its shape and element type.
-//! 7. Quantised elements are int4, int8, int16 or int32. Scales are finite and positive, zero points lie in the element type's
-//!    range, and a per-channel quantisation names an axis of the tensor and has one entry for each index along it.
-//! 8. Only constants are int4, quantised int32 or quantised per channel.
+//! 6. No tensor has more than [`MAX_RANK`] dimensions, a dimension of 0, or more than [`MAX_BYTES`] bytes; all of them
+//!    together fit `isize`.
+//! 7. A constant has exactly the bytes of its shape and element type.
+//! 8. Quantised elements are int4, int8, int16 or int32. Scales are finite and positive, zero points lie in the element
+//!    type's range, and a per-channel quantisation names an axis of the tensor and has one entry for each index along
+//!    it.
+//! 9. Only constants are int4, quantised int32 or quantised per channel.
 //!
 //! Operators
-//! 9. Shapes and element types of the outputs are those that [`infer`] says, which also checks every parameter against its
-//!    input: axes, permutations, slices, strides of at least 1, windows that fit.
-//! 10. No stride, dilation, window, padding or output size is above 2^31 - 1. A PAD's value is of the tensor's type and in its
-//!     range. The factor of a SOFTMAX is positive and finite, the slope of a LEAKY_RELU finite. MINIMUM, MAXIMUM and
-//!     CONCATENATIONs of anything but float32 have no fused activation.
-//! 11. Weights, biases and PRELU's slopes are constant, or computed from constants alone: then
+//! 10. Shapes and element types of the outputs are those that [`infer`] says, which also checks every parameter against
+//!     its input: axes, permutations, slices, strides of at least 1, windows that fit.
+//! 11. No stride, dilation, window, padding or output size is above 2^31 - 1. A PAD's value is of the tensor's type and
+//!     in its range. The factor of a SOFTMAX is positive and finite, the slope of a LEAKY_RELU finite. MINIMUM, MAXIMUM
+//!     and CONCATENATIONs of anything but float32 have no fused activation.
+//! 12. Weights, biases and PRELU's slopes are constant, or computed from constants alone: then
 //!     [`fold_constants`](crate::passes::fold_constants) makes constants of them.
-//! 12. Arithmetic is on float32 throughout or on per-tensor quantised int8 throughout; DIV, EXP, LOG and SQRT are on float32. Then weights are int8 or int4 (those of
-//!     convolutions with zero points 0, per-channel scales along the output channels) and biases int32; only CONV_2D takes int8
-//!     weights with float32, with one scale and zero point 0. QUANTIZE makes int8 or int16 of float32, int8 or int16;
-//!     DEQUANTIZE makes float32 of int8, int16 or any quantised constant; ARG_MAX makes int32 or int64.
-//! 13. Operators that only move elements, pools, resizes, MINIMUM and MAXIMUM have outputs of exactly their inputs' type and
-//!     quantisation. The output of int8 SOFTMAX and LOGISTIC has scale 1/256 and zero
-//!     point -128.
-//! 14. The factor from an operator's accumulator to its output (input scale times weight scale over output scale) is below 2^30,
-//!     for ADD and SUB below 2^19, so that it can be written as a multiplier and a shift.
-//! 15. The multiply-accumulates of the whole graph can be counted in 64 bits.
+//! 13. Arithmetic is on float32 throughout or on per-tensor quantised int8 throughout; DIV, EXP, LOG and SQRT are on
+//!     float32. Then weights are int8 or int4 (those of convolutions with zero points 0, per-channel scales along the
+//!     output channels) and biases int32; only CONV_2D takes int8 weights with float32, with one scale and zero point
+//!     0. QUANTIZE makes int8 or int16 of float32, int8 or int16; DEQUANTIZE makes float32 of int8, int16 or any
+//!     quantised constant; ARG_MAX makes int32 or int64.
+//! 14. Operators that only move elements, pools, resizes, MINIMUM and MAXIMUM have outputs of exactly their inputs'
+//!     type and quantisation. The output of int8 SOFTMAX and LOGISTIC has scale 1/256 and zero point -128.
+//! 15. The factor from an operator's accumulator to its output (input scale times weight scale over output scale) is
+//!     below 2^30, for ADD and SUB below 2^19, so that it can be written as a multiplier and a shift.
+//! 16. The multiply-accumulates of the whole graph can be counted in 64 bits.
 //!
 //! Whether an int32 accumulator can overflow is not checked here: it depends on the weights.
 
@@ -43,7 +47,7 @@ mod order;
 mod tensors;
 mod types;
 
-pub use error::{OperatorFault, OperatorRef, TensorFault, TensorRef, ValidateError};
+pub use error::{OperatorFault, OperatorRef, TensorFault, TensorRef, ValidateError, VariableFault};
 pub use tensors::beyond_bounds;
 
 use crate::cost;

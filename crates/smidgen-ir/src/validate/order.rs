@@ -1,6 +1,6 @@
 //! Structure: names that exist, one writer for each tensor, and an order in which the operators can run.
 
-use super::{OperatorFault, OperatorRef, TensorRef, ValidateError};
+use super::{OperatorFault, OperatorRef, TensorRef, ValidateError, VariableFault};
 use crate::graph::{Graph, OpId};
 use crate::tensor::TensorId;
 
@@ -8,7 +8,7 @@ pub(super) fn check(graph: &Graph) -> Result<(), ValidateError> {
     names(graph)?;
     let writers = writers(graph)?;
     let mut written: Vec<bool> = graph.tensors.iter().map(|t| t.is_constant()).collect();
-    for t in &graph.inputs {
+    for t in graph.sources() {
         written[t.index()] = true;
     }
     for (i, operator) in graph.operators.iter().enumerate() {
@@ -19,10 +19,41 @@ pub(super) fn check(graph: &Graph) -> Result<(), ValidateError> {
             written[t.index()] = true;
         }
     }
-    match graph.outputs.iter().find(|t| !written[t.index()]) {
-        Some(&t) => Err(ValidateError::OutputNotWritten { tensor: TensorRef::new(graph, t) }),
-        None => Ok(()),
+    if let Some(&t) = graph.outputs.iter().find(|t| !written[t.index()]) {
+        return Err(ValidateError::OutputNotWritten { tensor: TensorRef::new(graph, t) });
     }
+    variables(graph, &written)
+}
+
+/// What each variable holds first and next is there, and is what it can hold.
+fn variables(graph: &Graph, written: &[bool]) -> Result<(), ValidateError> {
+    for variable in &graph.variables {
+        let value = graph.tensor(variable.value);
+        let unlike = |id: &TensorId| {
+            let other = graph.tensor(*id);
+            value.shape != other.shape || value.dtype != other.dtype
+        };
+        let fault = if !written[variable.next.index()] {
+            VariableFault::NextNotWritten { next: TensorRef::new(graph, variable.next) }
+        } else if let Some(id) = variable.initial.filter(|id| !graph.tensor(*id).is_constant()) {
+            VariableFault::InitialNotConstant { initial: TensorRef::new(graph, id) }
+        } else if let Some(id) = variable.initial.into_iter().chain([variable.next]).find(unlike) {
+            let other = graph.tensor(id);
+            VariableFault::Unlike {
+                value: (value.shape.clone(), value.dtype.clone()),
+                other: TensorRef::new(graph, id),
+                found: (other.shape.clone(), other.dtype.clone()),
+            }
+        } else {
+            continue;
+        };
+        return Err(variable_fault(graph, variable.value, fault));
+    }
+    Ok(())
+}
+
+fn variable_fault(graph: &Graph, value: TensorId, fault: VariableFault) -> ValidateError {
+    ValidateError::Variable { tensor: TensorRef::new(graph, value), fault: Box::new(fault) }
 }
 
 fn names(graph: &Graph) -> Result<(), ValidateError> {
@@ -38,6 +69,10 @@ fn names(graph: &Graph) -> Result<(), ValidateError> {
         exist(&operator.inputs, &user)?;
         exist(&operator.outputs, &user)?;
     }
+    for variable in &graph.variables {
+        exist(&[variable.value, variable.next], &|| "the list of variables".into())?;
+        exist(variable.initial.as_slice(), &|| "the list of variables".into())?;
+    }
     if graph.outputs.is_empty() {
         return Err(ValidateError::NoOutput);
     }
@@ -50,6 +85,20 @@ fn names(graph: &Graph) -> Result<(), ValidateError> {
             return Err(ValidateError::DuplicateInput { tensor: TensorRef::new(graph, t) });
         }
     }
+    let mut values = vec![false; count];
+    for variable in &graph.variables {
+        let t = variable.value;
+        let fault = if graph.tensor(t).is_constant() {
+            VariableFault::Constant
+        } else if listed[t.index()] {
+            VariableFault::Input
+        } else if std::mem::replace(&mut values[t.index()], true) {
+            VariableFault::Twice
+        } else {
+            continue;
+        };
+        return Err(variable_fault(graph, t, fault));
+    }
     Ok(())
 }
 
@@ -57,8 +106,12 @@ fn names(graph: &Graph) -> Result<(), ValidateError> {
 fn writers(graph: &Graph) -> Result<Vec<Option<OpId>>, ValidateError> {
     let mut writers: Vec<Option<OpId>> = vec![None; graph.tensors.len()];
     let mut inputs = vec![false; graph.tensors.len()];
+    let mut values = inputs.clone();
     for t in &graph.inputs {
         inputs[t.index()] = true;
+    }
+    for variable in &graph.variables {
+        values[variable.value.index()] = true;
     }
     for (i, operator) in graph.operators.iter().enumerate() {
         for &t in &operator.outputs {
@@ -67,6 +120,8 @@ fn writers(graph: &Graph) -> Result<Vec<Option<OpId>>, ValidateError> {
                 OperatorFault::WritesConstant { tensor }
             } else if inputs[t.index()] {
                 OperatorFault::WritesInput { tensor }
+            } else if values[t.index()] {
+                OperatorFault::WritesVariable { tensor }
             } else if let Some(first) = writers[t.index()] {
                 OperatorFault::WrittenTwice { tensor, first: OperatorRef::new(graph, first) }
             } else {

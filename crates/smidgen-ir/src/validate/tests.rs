@@ -321,3 +321,73 @@ fn counts_that_overflow_are_refused() {
     add(&mut g);
     assert_eq!(validate(&g), Err(ValidateError::TooManyMacs));
 }
+
+/// A graph whose output is the sum of its input and of what a variable holds, which is what that holds next.
+fn sum() -> Graph {
+    let float = |shape: [usize; 2]| Tensor::activation("", shape, DataType::FLOAT32);
+    let mut g = Graph::new("sum");
+    let x = g.add_input(float([1, 2]));
+    let value = g.add_tensor(Tensor { name: "v".into(), ..float([1, 2]) });
+    let y = g.add_tensor(float([1, 2]));
+    let first = g.add_tensor(Tensor::constant("c", [1, 2], DataType::FLOAT32, vec![0; 8]));
+    g.add_operator(Op::Binary { kind: BinaryKind::Add, activation: Activation::None }, vec![x, value], vec![y]);
+    g.outputs = vec![y];
+    g.variables.push(crate::Variable { value, next: y, initial: Some(first) });
+    g
+}
+
+#[test]
+fn variables_are_there_at_the_beginning_and_hold_what_suits_them() {
+    type Change = fn(&mut Graph);
+    let t = TensorId;
+    assert_eq!(validate(&sum()), Ok(()));
+    let with = |change: Change| {
+        let mut graph = sum();
+        change(&mut graph);
+        validate(&graph).map_err(|error| error.to_string())
+    };
+    // Any tensor that is there may be what it holds next, and any may be an output.
+    for next in [0, 1, 2, 3] {
+        let mut graph = sum();
+        graph.variables[0].next = t(next);
+        graph.outputs.push(t(1));
+        assert_eq!(validate(&graph), Ok(()), "{next}");
+    }
+    let faults: [(Change, &str); 9] = [
+        (|g| g.variables[0].next = TensorId(9), "the list of variables names tensor %9"),
+        (|g| g.variables[0].initial = Some(TensorId(9)), "the list of variables names tensor %9"),
+        (|g| g.variables[0].value = TensorId(3), "variable %3 \"c\" is a constant"),
+        (|g| g.variables[0].value = TensorId(0), "is an input of the graph too"),
+        (|g| g.variables.push(g.variables[0].clone()), "variable %1 \"v\" is listed twice"),
+        (|g| g.operators[0].outputs[0] = TensorId(1), "writes %1 \"v\", which is the value of a variable"),
+        (|g| g.operators.clear(), "graph output %2 is written by no operator"),
+        (
+            |g| g.variables[0].initial = Some(TensorId(2)),
+            "is to hold %2 in the first inference, which is not a constant",
+        ),
+        (
+            |g| {
+                let int8 = g.add_tensor(Tensor::constant("i", [1, 2], DataType::int8(0.5, 0), vec![0; 2]));
+                g.variables[0].initial = Some(int8);
+            },
+            "is 1x2 f32, but is to hold %4 \"i\", which is 1x2 i8",
+        ),
+    ];
+    for (change, message) in faults {
+        let error = with(change).expect_err(message);
+        assert!(error.contains(message), "{error}");
+    }
+    // Nothing writes what it should hold next.
+    let error = with(|g| g.variables[0].next = g.add_tensor(g.tensor(TensorId(1)).clone())).unwrap_err();
+    assert!(error.contains("is to hold %4 \"v\" next, which nothing writes"), "{error}");
+    // What it begins with.
+    let zeros = |dtype: DataType| {
+        let mut graph = sum();
+        graph.tensors[1].dtype = dtype;
+        graph.variables[0].initial = None;
+        graph.initial_bytes(&graph.variables[0]).to_vec()
+    };
+    assert_eq!(zeros(DataType::FLOAT32), [0; 8]);
+    assert_eq!(zeros(DataType::int8(0.5, -3)), [253, 253]);
+    assert_eq!(zeros(DataType::int16(0.5)), [0; 4]);
+}

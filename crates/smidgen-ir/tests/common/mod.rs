@@ -178,10 +178,23 @@ pub fn tensor() -> impl Strategy<Value = Tensor> {
 pub fn graph() -> impl Strategy<Value = Graph> {
     (name(), vec(tensor(), 1..8)).prop_flat_map(|(name, tensors)| {
         let id = (0..tensors.len() as u32).prop_map(TensorId);
-        let ids = vec(id, 0..4);
+        let ids = vec(id.clone(), 0..4);
         let operator = (op(), ids.clone(), ids.clone(), prop::option::of(any::<u32>()))
             .prop_map(|(op, inputs, outputs, source)| Operator { op, inputs, outputs, source });
-        (Just(name), Just(tensors), vec(operator, 0..6), ids.clone(), ids)
-            .prop_map(|(name, tensors, operators, inputs, outputs)| Graph { name, tensors, operators, inputs, outputs })
+        let one = (id.clone(), id.clone(), prop::option::of(id)).prop_map(|(value, next, initial)| Variable {
+            value,
+            next,
+            initial,
+        });
+        (Just(name), Just(tensors), vec(operator, 0..6), ids.clone(), ids, vec(one, 0..3)).prop_map(
+            |(name, tensors, operators, inputs, outputs, variables)| Graph {
+                name,
+                tensors,
+                operators,
+                inputs,
+                outputs,
+                variables,
+            },
+        )
     })
 }

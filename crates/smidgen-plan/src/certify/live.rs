@@ -2,7 +2,7 @@
 
 use super::Certified;
 use super::ranges::Ranges;
-use crate::program::{BufferId, Extent, Operand, Program, Run, StepId, Target};
+use crate::program::{BufferId, Bytes, Extent, Operand, Program, Run, StepId, Target};
 use smidgen_kernels::Region;
 use std::ops::Range;
 
@@ -30,8 +30,9 @@ pub fn live_ranges(program: &Certified) -> LiveRanges {
 pub struct Span {
     /// The runs during which it does.
     pub runs: Range<usize>,
-    /// From its first live byte to one past its last, in arena addresses. Within one run the ranges of two buffers may overlap:
-    /// that is the safe overlap of a kernel's input and output.
+    /// From its first live byte to one past its last, in arena addresses; of a variable, whose value has one span for
+    /// all runs, all its bytes. Within one run the ranges of two buffers may overlap: that is the safe overlap of a
+    /// kernel's input and output.
     pub bytes: Range<usize>,
 }
 
@@ -49,12 +50,13 @@ pub fn occupancy(program: &Certified) -> Occupancy {
     let runs = program.runs.len();
     let mut map = Occupancy { buffers: vec![Vec::new(); program.buffers.len()], live_bytes: vec![0; runs] };
     let mut live = Live::new(program);
+    let lasting: Vec<Bytes> = program.variables.iter().map(|variable| program.variable_bytes(variable)).collect();
     // For each buffer, the first of the runs that are accounted for: from there on its spans are known.
     let mut known = vec![runs; program.buffers.len()];
     for index in (0..runs).rev() {
         let touched = touched(program, index);
         let after: Vec<_> = touched.iter().map(|&id| live.hull(id)).collect();
-        map.live_bytes[index] = live.undo(index);
+        map.live_bytes[index] = live.undo(index) + live.idle(&lasting);
         for (&id, after) in touched.iter().zip(after) {
             let bytes = match (after.clone(), live.hull(id)) {
                 (Some(a), Some(b)) => Some(a.start.min(b.start)..a.end.max(b.end)),
@@ -70,6 +72,12 @@ pub fn occupancy(program: &Certified) -> Occupancy {
     for (i, spans) in map.buffers.iter_mut().enumerate() {
         extend(spans, 0..known[i], live.hull(BufferId(i as u32)));
         spans.reverse();
+    }
+    for variable in &program.variables {
+        // Its bytes are its own even where the old value is not needed any more and the new one not yet there.
+        let Bytes { offset, len } = program.variable_bytes(variable);
+        map.buffers[variable.next.index()] = Vec::new();
+        map.buffers[variable.value.index()] = vec![Span { runs: 0..runs, bytes: offset..offset + len }];
     }
     map
 }
@@ -131,6 +139,10 @@ impl<'a> Live<'a> {
                 live.mark(id, e, (0, e.rows), (0, e.cols), true);
             }
         }
+        for variable in &program.variables {
+            let e = program.buffers[variable.next.index()].spec.extent;
+            live.mark(variable.next, e, (0, e.rows), (0, e.cols), true);
+        }
         live
     }
 
@@ -187,6 +199,11 @@ impl<'a> Live<'a> {
         }
         self.reads(index);
         bytes
+    }
+
+    /// How many of these bytes hold nothing of use.
+    fn idle(&self, all: &[Bytes]) -> usize {
+        all.iter().map(|bytes| self.arena.missing(bytes.offset, bytes.offset + bytes.len)).sum()
     }
 
     /// Clears what a run writes.

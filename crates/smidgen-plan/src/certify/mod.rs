@@ -42,6 +42,13 @@
 //! 13. Nothing overwrites the scratch of a running step, nor the state of a step between its runs.
 //! 14. Rows of a streamed input arrive once and in order; an input that is not streamed is stored whole.
 //! 15. At the end every byte of every output is there.
+//!
+//! **Variables**, what outlives an inference; 16 belongs to the structure and 17 to the replay.
+//! 16. The two buffers of a variable (its value and what it holds next) are stored whole, lie in one place, and belong
+//!     to no other variable. No step writes the value, and no caller either buffer. No byte of them is another
+//!     buffer's, scratch or state. A constant that it begins with has as many bytes.
+//! 17. The value of each variable is there at the beginning, what it holds next at the end. Both are told apart
+//!     although they lie in one place: who means to read the one never finds the other.
 
 mod demands;
 mod footprint;
@@ -50,6 +57,7 @@ mod ranges;
 mod refused;
 mod replay;
 mod structure;
+mod variables;
 
 pub use crate::kernel::MOST_BYTES;
 pub use live::{LiveRanges, Occupancy, Span, live_ranges, occupancy};
@@ -106,6 +114,9 @@ impl Deref for Certified {
 /// - Every byte read is the one that the step means, under the declared order. Results rest on it, and so do [`live_ranges`] and
 ///   [`occupancy`], which know a byte's owner by what is read later.
 /// - Scratch is the running step's own, a state that of its step from the first run to the last.
+/// - A variable's bytes hold what it is to hold next when the last run has ended, and nothing but the steps that
+///   compute this writes there: the next inference begins with them, and one that is broken off leaves old bytes and
+///   new ones, but no others.
 /// - Outputs are stored whole at the end, inputs at full width: ports of executor and generated code copy them as they lie.
 /// - Regions lie inside what they are regions of, streamed rows come in order and fit: generated code counts rows on from the last run.
 /// - No size exceeds [`MOST_BYTES`], so that sums and products of them do not overflow 64 bits; an arena of that many can be allocated.

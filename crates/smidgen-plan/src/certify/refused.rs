@@ -178,6 +178,14 @@ pub enum Refused {
         /// Rows there are.
         rows: usize,
     },
+    /// Invariants 16 and 17: of a variable.
+    #[error("variable {name} {reason}")]
+    Variable {
+        /// Its name.
+        name: String,
+        /// What it breaks.
+        reason: String,
+    },
     /// Invariant 12.
     #[error("output {output} is not complete at the end: row {row}, column {col} {found}")]
     Incomplete {

@@ -1,6 +1,6 @@
 //! Invariants 1 to 6: what can be said of a Program's tables without knowing its kernels.
 
-use super::{Refused, is_whole};
+use super::{Refused, is_whole, variables};
 use crate::access::Reach;
 use crate::kernel::{MOST_BYTES, product};
 use crate::program::{BufferId, Bytes, Extent, Operand, Port, Program, Run, Step};
@@ -33,6 +33,7 @@ pub(super) fn check(program: &Program) -> Result<(), Refused> {
     for port in &program.outputs {
         check_port(program, "output", port)?;
     }
+    variables::check(program)?;
     for (i, run) in program.runs.iter().enumerate() {
         check_run(program, i, *run)?;
     }
@@ -60,7 +61,12 @@ fn buffers(program: &Program) -> Result<(), Refused> {
     Ok(())
 }
 
-fn in_range(place: impl Fn() -> String, what: &'static str, index: usize, count: usize) -> Result<(), Refused> {
+pub(super) fn in_range(
+    place: impl Fn() -> String,
+    what: &'static str,
+    index: usize,
+    count: usize,
+) -> Result<(), Refused> {
     if index < count {
         return Ok(());
     }

@@ -2,6 +2,7 @@
 
 use super::error::Refusal;
 use super::options::LowerOptions;
+use super::variables;
 use crate::access::{Block, Order};
 use crate::kernel::{self, Kernel};
 use crate::program::{
@@ -26,13 +27,14 @@ pub(super) struct Builder<'g> {
     pub options: LowerOptions,
     /// No weight is read and nothing proven: constants of device kernels are zeros, as many as the kernels take.
     pub unread: bool,
-    lowered: Lowered,
+    /// What there is so far.
+    pub lowered: Lowered,
     places: Vec<Option<Place>>,
     /// For constant tensors, the buffer into which they were loaded.
     loaded: Vec<Option<BufferId>>,
     /// For constant tensors, the constant that holds their elements as they are.
     plain: Vec<Option<ConstantId>>,
-    /// How many operators and outputs read each tensor.
+    /// How many operators, outputs and variables read each tensor.
     readers: Vec<u32>,
     current: usize,
 }
@@ -52,7 +54,7 @@ impl<'g> Builder<'g> {
             readers: vec![0; count],
             current: 0,
         };
-        let read = graph.operators.iter().flat_map(|operator| &operator.inputs).chain(&graph.outputs);
+        let read = graph.operators.iter().flat_map(|operator| &operator.inputs).copied().chain(graph.results());
         read.for_each(|id| builder.readers[id.index()] += 1);
         for (i, tensor) in graph.tensors.iter().enumerate() {
             if tensor.is_constant() {
@@ -76,12 +78,11 @@ impl<'g> Builder<'g> {
         self.current = operator;
     }
 
-    /// Adds the graph's outputs and gives the result.
+    /// Adds the graph's variables and outputs and gives the result.
     pub fn finish(mut self) -> Lowered {
-        for &tensor in &self.graph.outputs {
-            let operand = self.input(tensor);
-            self.lowered.outputs.push(Port { tensor, operand });
-        }
+        let operands = variables::finish(&mut self);
+        let ports = self.graph.outputs.iter().zip(operands);
+        self.lowered.outputs = ports.map(|(&tensor, operand)| Port { tensor, operand }).collect();
         self.lowered
     }
 

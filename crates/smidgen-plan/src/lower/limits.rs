@@ -26,8 +26,10 @@ pub(super) fn check(graph: &Graph) -> Result<(), LowerError> {
     for operator in &graph.operators {
         operator.inputs.iter().for_each(|id| walk.uses[id.index()] += 1);
     }
-    graph.outputs.iter().for_each(|id| walk.uses[id.index()] += 1);
-    for &id in &graph.inputs {
+    // A variable is never read for the last time.
+    let lasting = graph.variables.iter().map(|variable| variable.value);
+    graph.results().chain(lasting).for_each(|id| walk.uses[id.index()] += 1);
+    for id in graph.sources() {
         walk.tensor(id, None)?;
     }
     walk.within(None)?;

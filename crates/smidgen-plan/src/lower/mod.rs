@@ -4,7 +4,8 @@
 //! gives multipliers and clamps is in double precision, in the order of operations of TensorFlow Lite, whose bytes it must
 //! reproduce.
 //!
-//! An operator that only relabels bytes becomes no step: its output names the buffer of its input, seen with another extent.
+//! An operator that only relabels bytes becomes no step: its output names the buffer of its input, seen with another
+//! extent. Variables come last (`variables`).
 
 mod builder;
 mod conv;
@@ -23,6 +24,7 @@ mod resize;
 mod softmax;
 mod sum;
 mod tables;
+mod variables;
 mod wide;
 mod window;
 

@@ -102,10 +102,13 @@ pub fn live_bytes(lowered: &Lowered, runs: &[Run], storage: &[Storage], liveness
     Walk::new(lowered, runs, storage, liveness, &sizes(lowered, liveness)).run(&mut ())
 }
 
+/// The bytes of every object. Those of variables are none: they have a place of their own for all time.
 fn sizes(lowered: &Lowered, liveness: &Liveness) -> Vec<usize> {
     let scratch = lowered.steps.iter().map(|s| s.scratch_bytes);
     let state = lowered.steps.iter().map(|s| s.state_bytes);
-    liveness.bytes.iter().copied().chain(scratch).chain(state).collect()
+    let buffers =
+        liveness.bytes.iter().zip(lowered.persistent()).map(|(&bytes, lasting)| if lasting { 0 } else { bytes });
+    buffers.chain(scratch).chain(state).collect()
 }
 
 /// Who wants to know of pairs.
@@ -215,7 +218,8 @@ impl<'a> Walk<'a> {
     }
 
     fn run<S: Sink>(mut self, sink: &mut S) -> Vec<usize> {
-        let initial = &self.liveness.initial;
+        let initial: Vec<_> =
+            self.liveness.initial.iter().filter(|(id, ..)| self.sizes[id.index()] > 0).copied().collect();
         for (i, &(a, window_a, needed)) in initial.iter().enumerate() {
             for &(b, window_b, _) in &initial[..i] {
                 sink.pair((a.index(), window_a), (b.index(), window_b));

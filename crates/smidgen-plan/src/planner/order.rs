@@ -93,7 +93,8 @@ fn search(lowered: &Lowered) -> Option<Vec<StepId>> {
 }
 
 fn ready(flow: &Flow, done: &[bool], s: usize) -> bool {
-    !done[s] && flow.reads(s).all(|(b, _)| flow.producer[b].is_none_or(|p| done[p]))
+    let assignable = flow.after[s].iter().all(|&reader| done[reader]);
+    !done[s] && assignable && flow.reads(s).all(|(b, _)| flow.producer[b].is_none_or(|p| done[p]))
 }
 
 /// Bytes alive while step `s` runs whole after the steps in `done`.
@@ -103,6 +104,6 @@ fn bytes(flow: &Flow, done: &[bool], s: usize) -> usize {
         let written = flow.producer[b].is_none_or(|p| done[p] || p == s);
         written && (flow.output[b] || flow.readers[b].iter().any(|&r| !done[r]) || flow.producer[b] == Some(s))
     };
-    (0..buffers.len()).filter(|&b| alive(b)).map(|b| buffers[b].bytes()).sum::<usize>()
+    (0..buffers.len()).filter(|&b| !flow.persistent[b] && alive(b)).map(|b| buffers[b].bytes()).sum::<usize>()
         + flow.lowered.steps[s].scratch_bytes
 }

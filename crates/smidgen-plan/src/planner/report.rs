@@ -80,7 +80,9 @@ pub struct PlanReport {
     pub ring_bytes: usize,
     /// Bytes of state of all consuming steps, added up.
     pub state_bytes: usize,
-    /// All that the network needs of SRAM besides stack: the arena with buffers, rings, scratch and state.
+    /// Bytes of variables: they hold what outlives an inference, and nothing else ever lies there.
+    pub persistent_bytes: usize,
+    /// All that the network needs of SRAM besides stack: the arena with buffers, rings, scratch, state and variables.
     pub total_bytes: usize,
     /// No assignment of offsets for this list can take less.
     pub lower_bound_bytes: usize,
@@ -177,6 +179,7 @@ pub(super) fn finish(flow: &Flow, list: List, options: &PlanOptions) -> Result<D
         scratch_bytes: lowered.steps.iter().map(|s| s.scratch_bytes).max().unwrap_or(0),
         ring_bytes: program.buffers.iter().filter(kept).map(|b| b.bytes()).sum(),
         state_bytes: lowered.steps.iter().map(|s| s.state_bytes).sum(),
+        persistent_bytes: program.persistent_bytes(),
         total_bytes: total,
         lower_bound_bytes: placed.lower_bound,
         optimal: placed.optimal,

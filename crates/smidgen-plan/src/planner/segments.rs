@@ -120,7 +120,8 @@ pub(crate) fn streamed(flow: &Flow) -> Vec<(usize, usize, Kind)> {
     let (mut from, mut rows) = (0, 0);
     for s in 0..end {
         let more = streamed_rows(flow, s);
-        if from < s && (rows + more > MOST_STREAMED_ROWS || s - from == MOST_STREAMED_STEPS) {
+        let most = rows + more > MOST_STREAMED_ROWS || s - from == MOST_STREAMED_STEPS || s == flow.apart[from];
+        if from < s && most {
             segments.push((from, s, Kind::Stream { parts: 1 }));
             (from, rows) = (s, 0);
         }
@@ -156,6 +157,8 @@ pub(crate) struct Candidates {
     alive: Vec<usize>,
     /// For each position, whether streamed segments begin and end there.
     open: Vec<bool>,
+    /// For each position, [one past the last step](Flow::apart) of a streamed segment from there.
+    apart: Vec<usize>,
     /// For each position, rows of all steps in front of it when they are streamed, and how many of them work by rows.
     rows: Vec<(usize, usize)>,
     known: RefCell<Known>,
@@ -214,6 +217,7 @@ impl Candidates {
             behind,
             alive: (0..=end).map(|at| flow.alive(at).iter().filter(|b| counts(b)).map(|&b| least[b]).sum()).collect(),
             open: (0..=end).map(|at| flow.alive_count(at) <= MOST_ALIVE || at == 0 || at == end).collect(),
+            apart: flow.apart.clone(),
             rows,
             known: RefCell::default(),
         }
@@ -240,7 +244,7 @@ impl Candidates {
             fits
         };
         let worth = move |&to: &usize| self.open[to] && self.rows[to].1 > self.rows[from].1;
-        let last = if self.open[from] { self.end } else { from };
+        let last = if self.open[from] { self.apart[from] } else { from };
         (from + 2..=last).take_while(fits).filter(worth)
     }
 

@@ -6,22 +6,29 @@ use crate::{Access, Block, Lowered, Operand, StepId};
 pub(crate) struct Flow<'a> {
     /// What it was made from.
     pub lowered: &'a Lowered,
-    /// For each buffer, the step that writes it; `None` for graph inputs.
+    /// For each buffer, the step that writes it; `None` for graph inputs and values of variables.
     pub producer: Vec<Option<usize>>,
     /// For each buffer, the steps that read it, ascending.
     pub readers: Vec<Vec<usize>>,
     /// For each buffer, the index of the graph input that it is.
     pub input: Vec<Option<usize>>,
-    /// For each buffer, whether the caller reads it at the end.
+    /// For each buffer, whether it is read at the end: by the caller, or by the next inference as a variable.
     pub output: Vec<bool>,
     /// For each buffer, whether every step sees it with its own extent. If not, it must be stored whole, and its rows mean
-    /// different things to different steps.
+    /// different things to different steps. Those of variables are not plain, since they are stored whole.
     pub plain: Vec<bool>,
     /// For each step, the length of the longest chain of steps up to it.
     pub depth: Vec<usize>,
     /// For each step, its operands that are buffers, the one at the end of the longest chain first: what depends on least is
     /// computed last, so that it waits least.
     pub order: Vec<Vec<usize>>,
+    /// For each buffer, whether it is a variable's.
+    pub persistent: Vec<bool>,
+    /// For each step that writes what a variable holds next, the steps that read what it held before: all come first.
+    pub after: Vec<Vec<usize>>,
+    /// For each step, one past the last that it may share a streamed segment with: rows of what a variable holds next
+    /// are not computed among those that read what it held before.
+    pub apart: Vec<usize>,
     /// The buffers that are graph inputs, ascending.
     pub inputs: Vec<usize>,
     /// Who is alive between steps.
@@ -93,6 +100,9 @@ impl<'a> Flow<'a> {
             plain: vec![true; n],
             depth: Vec::with_capacity(lowered.steps.len()),
             order: Vec::with_capacity(lowered.steps.len()),
+            persistent: lowered.persistent(),
+            after: vec![Vec::new(); lowered.steps.len()],
+            apart: vec![lowered.steps.len(); lowered.steps.len()],
             inputs: Vec::new(),
             lives: Lives { born: Vec::new(), last: Vec::new(), count: Vec::new(), listed: Vec::new() },
         };
@@ -105,6 +115,12 @@ impl<'a> Flow<'a> {
             if let Some(b) = port.operand.buffer() {
                 flow.output[b.index()] = true;
             }
+        }
+        for variable in &lowered.variables {
+            for b in [variable.value, variable.next] {
+                flow.plain[b.index()] = false;
+            }
+            flow.output[variable.next.index()] = true;
         }
         for (s, step) in lowered.steps.iter().enumerate() {
             let mut depth = 0;
@@ -130,7 +146,11 @@ impl<'a> Flow<'a> {
         }
         flow.inputs = (0..n).filter(|&b| flow.input[b].is_some()).collect();
         let end = lowered.steps.len();
+        flow.part(end);
         let life = |b: usize| {
+            if flow.persistent[b] {
+                return (1, 0);
+            }
             let first = match flow.producer[b] {
                 Some(p) => p + 1,
                 None if flow.input[b].is_some() => 0,
@@ -143,6 +163,19 @@ impl<'a> Flow<'a> {
         let lives: Vec<(usize, usize)> = (0..n).map(life).collect();
         flow.lives = Lives::new(&lives, end + 1);
         flow
+    }
+
+    /// Notes which steps variables keep apart.
+    fn part(&mut self, end: usize) {
+        for variable in &self.lowered.variables {
+            let readers = &self.readers[variable.value.index()];
+            let (Some(writer), Some(&last)) = (self.producer[variable.next.index()], readers.last()) else { continue };
+            self.after[writer].extend(readers);
+            self.apart[last] = self.apart[last].min(writer);
+        }
+        for s in (1..end).rev() {
+            self.apart[s - 1] = self.apart[s - 1].min(self.apart[s]);
+        }
     }
 
     /// The buffers that step `s` reads, each with its declared access, in operand order.

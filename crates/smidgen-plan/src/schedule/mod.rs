@@ -40,7 +40,9 @@ pub(crate) struct Columns {
 impl Columns {
     /// All columns of every buffer.
     pub fn full(flow: &Flow) -> Self {
-        let width: Vec<usize> = flow.lowered.buffers.iter().map(|b| b.extent.cols).collect();
+        let buffers = flow.lowered.buffers.iter().zip(&flow.persistent);
+        // What variables take does not depend on the list, and is added when it is placed.
+        let width: Vec<usize> = buffers.map(|(b, &lasting)| if lasting { 0 } else { b.extent.cols }).collect();
         Self { tile: vec![false; width.len()], width }
     }
 

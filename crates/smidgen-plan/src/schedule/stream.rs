@@ -100,7 +100,8 @@ impl<'f, 'a> Writer<'f, 'a> {
                 None => {
                     !self.stream_input
                         || !self.flow.plain[b]
-                        || self.flow.readers[b].first().is_some_and(|&r| r < self.start)
+                        // What nobody reads is taken by the first list.
+                        || self.flow.readers[b].first().map_or(self.start > 0, |&r| r < self.start)
                 }
             };
             if exists { self.flow.rows(b) } else { 0 }
@@ -161,11 +162,12 @@ impl<'f, 'a> Writer<'f, 'a> {
         self.finish_inputs(to);
     }
 
-    /// Takes the rows of streamed inputs that no step needs and that have not been awaited, where the last reader is before `to`.
+    /// Takes the rows of streamed inputs that no step before `to` needs and that have not been awaited, where the first
+    /// reader is before `to`: those after it find all rows there.
     fn finish_inputs(&mut self, to: usize) {
         let flow = self.flow;
         for &b in &flow.inputs {
-            let read = flow.readers[b].last().map_or(0, |&r| r + 1);
+            let read = flow.readers[b].first().map_or(0, |&r| r + 1);
             if read <= to {
                 self.demand(b, flow.rows(b));
             }

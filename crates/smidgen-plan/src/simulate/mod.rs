@@ -71,7 +71,8 @@ pub struct Liveness {
     pub layouts: Vec<Layout>,
     /// Bytes of each buffer as it is kept.
     pub bytes: Vec<usize>,
-    /// What the caller writes before the first run: the inputs that are not streamed, whole; and what of it is ever read.
+    /// What is there before the first run: the inputs that are not streamed and the values of variables, whole; and
+    /// what of it is ever read.
     pub initial: Vec<(BufferId, Window, Option<Window>)>,
     touches: Vec<Touch>,
     ends: Vec<usize>,
@@ -153,7 +154,7 @@ pub fn simulate(lowered: &Lowered, runs: &[Run], storage: &[Storage]) -> Result<
     Ok(find_windows(lowered, storage, &drafts, ends, &widths, &initial, &need))
 }
 
-/// The buffers of inputs that no run awaits.
+/// The buffers of inputs that no run awaits, and the values of variables.
 fn initial_buffers(lowered: &Lowered, runs: &[Run]) -> Vec<usize> {
     let mut streamed = vec![false; lowered.inputs.len()];
     for run in runs {
@@ -165,6 +166,7 @@ fn initial_buffers(lowered: &Lowered, runs: &[Run]) -> Vec<usize> {
     }
     let ports = lowered.inputs.iter().zip(streamed).filter(|(_, streamed)| !streamed);
     let mut buffers: Vec<usize> = ports.filter_map(|(port, _)| Some(port.operand.buffer()?.index())).collect();
+    buffers.extend(lowered.variables.iter().map(|variable| variable.value.index()));
     buffers.sort_unstable();
     buffers.dedup();
     buffers.retain(|&b| lowered.buffers[b].bytes() > 0);
@@ -360,6 +362,12 @@ impl<'a> Reader<'a> {
                 });
             }
         }
+        for variable in &self.lowered.variables {
+            let spec = &self.lowered.buffers[variable.next.index()];
+            if let Some(row) = self.produced[variable.next.index()].missing(whole(spec.extent), spec.extent) {
+                return Err(SimulateError::Incomplete { buffer: spec.name.clone(), row });
+            }
+        }
         Ok(())
     }
 }
@@ -390,12 +398,11 @@ fn needed(step: &Step, position: usize, extent: Extent, region: Region) -> Optio
 /// Back to front: what of each buffer is read later, before it is written again. Returns what is needed before the first run.
 fn find_needs(lowered: &Lowered, storage: &[Storage], drafts: &mut [Draft]) -> Vec<Span> {
     let mut need = vec![EMPTY; lowered.buffers.len()];
-    for port in &lowered.outputs {
-        if let Some(buffer) = port.operand.buffer() {
-            let spec = &lowered.buffers[buffer.index()];
-            let whole = storage[buffer.index()] == Storage::Whole;
-            need[buffer.index()] = (0, if whole { spec.bytes() } else { spec.extent.rows });
-        }
+    let results = lowered.outputs.iter().filter_map(|port| port.operand.buffer());
+    for buffer in results.chain(lowered.variables.iter().map(|variable| variable.next)) {
+        let spec = &lowered.buffers[buffer.index()];
+        let whole = storage[buffer.index()] == Storage::Whole;
+        need[buffer.index()] = (0, if whole { spec.bytes() } else { spec.extent.rows });
     }
     for draft in drafts.iter_mut().rev() {
         let need = &mut need[draft.buffer];

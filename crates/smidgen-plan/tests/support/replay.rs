@@ -68,6 +68,10 @@ pub fn replay(program: &Program) -> Result<(), Refused> {
         awaited: vec![0; program.inputs.len()],
     };
     shadow.feed_whole_inputs()?;
+    for variable in &program.variables {
+        let e = program.buffers[variable.value.index()].spec.extent;
+        shadow.write(variable.value, e, Box3 { rows: (0, e.rows), cols: (0, e.cols), depth: (0, e.depth) });
+    }
     for (index, run) in program.runs.iter().enumerate() {
         match *run {
             Run::Compute { step, region } => shadow.compute(index, step.index(), region)?,
@@ -323,6 +327,17 @@ impl Shadow<'_> {
             {
                 let name = step.name.clone();
                 return Err(Refused::Unfinished { name, given: self.consumed[index], rows: e.rows });
+            }
+        }
+        for variable in &self.program.variables {
+            let e = self.program.buffers[variable.next.index()].spec.extent;
+            let all = Box3 { rows: (0, e.rows), cols: (0, e.cols), depth: (0, e.depth) };
+            for piece in self.pieces(variable.next, e, all) {
+                if let Some((address, row, col)) = self.first_wrong(variable.next, e, &piece) {
+                    let found = self.describe(self.tags[address]);
+                    let reason = format!("is not complete at the end: row {row}, column {col} {found}");
+                    return Err(Refused::Variable { name: variable.name.clone(), reason });
+                }
             }
         }
         for port in &self.program.outputs {

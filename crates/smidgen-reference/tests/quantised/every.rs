@@ -200,7 +200,9 @@ fn options() -> Vec<(Options, f64)> {
 #[test]
 fn every_operator_of_the_table_can_be_quantised() {
     let mut reference = Reference::start_or_skip("every operator quantised, bytes");
-    for entry in SUPPORTED.iter() {
+    // Networks with state are refused: `quantise` says so.
+    let state = ["CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"];
+    for entry in SUPPORTED.iter().filter(|entry| !state.contains(&entry.name)) {
         for (k, made) in forms(entry.name).iter().enumerate() {
             for between in [false, true] {
                 let graph = network(made, between);

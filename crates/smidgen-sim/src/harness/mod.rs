@@ -36,6 +36,8 @@ pub struct Network {
     pub stretches: Vec<StepId>,
     /// Bytes of its arena.
     pub arena: usize,
+    /// It has state, which the samples share in their order.
+    pub state: bool,
 }
 
 impl Network {
@@ -66,6 +68,7 @@ impl Network {
             outputs: program.outputs.iter().map(|port| bytes(port.operand)).collect(),
             stretches: stretches.collect(),
             arena: program.arena_bytes,
+            state: !program.variables.is_empty(),
             files,
         }
     }

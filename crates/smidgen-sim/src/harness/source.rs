@@ -83,6 +83,8 @@ pub(super) fn main(network: &Network) -> String {
         }
     }
     let restart = "    model.restart();\n";
+    // The samples are frames of one sequence; the first of them once more begins it anew.
+    let begin = if network.state { "    model.reset();\n" } else { restart };
     let outputs: String = (0..network.outputs.len())
         .map(|i| format!("        && outputs.write(bytes(model.output{}()))\n", suffix(i, network.outputs.len())))
         .collect();
@@ -97,7 +99,7 @@ pub(super) fn main(network: &Network) -> String {
     let _ = write!(
         out,
         "\n/// Runs one sample with a marker before each step.\n#[unsafe(link_section = \
-         \".harness_text\")]\n#[inline(never)]\nfn sample_by_steps(model: &mut Model, inputs: &File) -> bool {{\n{restart}{read}    \
+         \".harness_text\")]\n#[inline(never)]\nfn sample_by_steps(model: &mut Model, inputs: &File) -> bool {{\n{begin}{read}    \
          infer_by_steps(model{arguments});\n    true\n}}\n"
     );
     out.push_str(TAIL);
@@ -173,6 +175,7 @@ mod tests {
             outputs: vec![4; outputs],
             stretches: vec![],
             arena: 64,
+            state: false,
         }
     }
 

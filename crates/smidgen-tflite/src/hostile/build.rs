@@ -6,6 +6,7 @@ use crate::support::{Builtin, options};
 use crate::write::options::{Options, node};
 use crate::write::tree::{Node, serialise};
 
+pub(crate) const RESOURCE: i8 = 13;
 pub(crate) const FLOAT: i8 = 0;
 pub(crate) const INT32: i8 = 2;
 pub(crate) const INT8: i8 = 9;
@@ -20,6 +21,8 @@ pub(crate) struct File {
     pub operators: Vec<Node<'static>>,
     pub inputs: Vec<i32>,
     pub outputs: Vec<i32>,
+    /// Subgraphs beside the first.
+    pub subgraphs: Vec<Node<'static>>,
 }
 
 impl File {
@@ -32,6 +35,7 @@ impl File {
             operators: Vec::new(),
             inputs: vec![0],
             outputs: Vec::new(),
+            subgraphs: Vec::new(),
         }
     }
 
@@ -71,13 +75,48 @@ impl File {
     }
 
     pub(crate) fn operator(&mut self, builtin: Builtin, inputs: &[i32], outputs: &[i32], with: Options) {
-        let code = self.code(builtin.code());
-        let mut record = operator_node(code, inputs, outputs);
-        if let Some(table) = node(&with) {
-            record =
-                record.with(operator::builtin_options_type, options(builtin)).with(operator::builtin_options, table);
-        }
+        let record = self.operator_record(builtin, inputs, outputs, with);
         self.operators.push(record);
+    }
+
+    fn operator_record(&mut self, builtin: Builtin, inputs: &[i32], outputs: &[i32], with: Options) -> Node<'static> {
+        let code = self.code(builtin.code());
+        let record = operator_node(code, inputs, outputs);
+        match node(&with) {
+            Some(table) => {
+                record.with(operator::builtin_options_type, options(builtin)).with(operator::builtin_options, table)
+            }
+            None => record,
+        }
+    }
+
+    /// Adds a variable's handle by VAR_HANDLE, and gives its tensor.
+    pub(crate) fn handle(&mut self, shared_name: &str) -> i32 {
+        let handle = self.activation(shared_name, &[], RESOURCE);
+        let with = Options::VarHandle { shared_name: shared_name.into() };
+        self.operator(Builtin::VarHandle, &[], &[handle], with);
+        handle
+    }
+
+    /// Adds a subgraph that assigns constants to variables; the index that CALL_ONCE names it by.
+    pub(crate) fn initial(&mut self, values: Vec<(&str, &[i32], i8, Vec<u8>)>) -> i32 {
+        let (mut tensors, mut operators) = (Vec::new(), Vec::new());
+        for (name, shape, element, bytes) in values {
+            let at = tensors.len() as i32;
+            let buffer = self.buffer(Node::default().with(buffer::data, bytes.leak()));
+            tensors.push(tensor_node(name, &[], RESOURCE));
+            tensors.push(tensor_node("value", shape, element).with(tensor::buffer, buffer));
+            let with = Options::VarHandle { shared_name: name.into() };
+            operators.push(self.operator_record(Builtin::VarHandle, &[], &[at], with));
+            operators.push(self.operator_record(Builtin::AssignVariable, &[at, at + 1], &[], Options::None));
+        }
+        let subgraph = Node::default()
+            .with(subgraph::tensors, tensors)
+            .with(subgraph::inputs, Vec::new())
+            .with(subgraph::outputs, Vec::new())
+            .with(subgraph::operators, operators);
+        self.subgraphs.push(subgraph);
+        self.subgraphs.len() as i32
     }
 
     pub(crate) fn code(&mut self, code: i32) -> u32 {
@@ -94,7 +133,7 @@ impl File {
         let root = Node::default()
             .with(model::version, self.version)
             .with::<Many>(model::operator_codes, self.codes)
-            .with(model::subgraphs, vec![subgraph])
+            .with(model::subgraphs, [subgraph].into_iter().chain(self.subgraphs).collect())
             .with(model::buffers, self.buffers);
         serialise(&root, IDENTIFIER, 1024)
     }

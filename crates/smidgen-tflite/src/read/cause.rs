@@ -17,14 +17,14 @@ pub(super) const RECURRENT: Cause = Cause {
 
 pub(super) const STREAMING: Cause = Cause {
     name: "a streaming layer, which keeps its state between calls",
-    hint: "state is not supported yet: convert the network in its form for whole recordings (the \"non-streaming\" one), which \
+    hint: "such layers are not supported yet: convert the network in its form for whole recordings (the \"non-streaming\" one), which \
            has the same weights",
 };
 
 pub(super) const STATE: Cause = Cause {
     name: "state that is kept between calls",
-    hint: "state is not supported yet: make it an input and an output of the network, and hand the output back in at the next \
-           call",
+    hint: "supported are variables that begin with constants and keep their shape and type; else make the state an input and an \
+           output of the network, and hand the output back in at the next call",
 };
 
 pub(super) const CONTROL: Cause = Cause {
@@ -96,7 +96,6 @@ pub(super) fn of_builtin(name: &str) -> Option<&'static Cause> {
         "UNIDIRECTIONAL_SEQUENCE_LSTM" | "UNIDIRECTIONAL_SEQUENCE_RNN" => &RECURRENT,
         "BIDIRECTIONAL_SEQUENCE_LSTM" | "BIDIRECTIONAL_SEQUENCE_RNN" => &RECURRENT,
         "SVDF" => &STREAMING,
-        "CALL_ONCE" | "VAR_HANDLE" | "READ_VARIABLE" | "ASSIGN_VARIABLE" => &STATE,
         "IF" | "WHILE" | "CALL" | "STABLEHLO_WHILE" | "STABLEHLO_CASE" => &CONTROL,
         "SHAPE" | "RANK" | "BROADCAST_ARGS" => &SHAPES,
         "SPACE_TO_BATCH_ND" | "BATCH_TO_SPACE_ND" => &DILATED,

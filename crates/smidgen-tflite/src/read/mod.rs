@@ -6,9 +6,12 @@ mod movement;
 mod operators;
 #[cfg(test)]
 mod sound;
+#[cfg(test)]
+mod state;
 mod tensors;
 #[cfg(test)]
 mod tests;
+mod variables;
 
 use crate::error::ReadError;
 use crate::flat::{Numbers, Record};
@@ -18,9 +21,10 @@ use call::{Call, Trouble};
 use cause::{Cause, HALF, NO_CONVERTER, OPEN, REPLACE, STATE, UINT8_ENDS, UINT8_WEIGHTS};
 use smidgen_ir::front::{Budget, Subject, Unsupported, listed as names, quoted};
 use smidgen_ir::validate::beyond_bounds;
-use smidgen_ir::{DataType, ElementType, Graph, Operator, Shape, Tensor, TensorId, infer};
+use smidgen_ir::{DataType, ElementType, Graph, Operator, Shape, Tensor, TensorId, Variable, infer};
 use std::borrow::Cow;
 use tensors::{Source, UINT8};
+use variables::Held;
 
 /// How to read a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -122,7 +126,8 @@ impl<'a> Reader<'a> {
     }
 
     fn graph(mut self) -> Result<(Graph, Vec<Unsupported>), ReadError> {
-        let mut tensors = self.tensors()?;
+        let mut tensors = self.tensors(self.subgraph)?;
+        let count = tensors.len();
         let codes = self.codes()?;
         let ports = [subgraph::inputs, subgraph::outputs];
         let [inputs, outputs] = ports.map(|field| -> Result<Vec<usize>, ReadError> {
@@ -135,8 +140,9 @@ impl<'a> Reader<'a> {
             Ok(numbers.iter().map(index).collect::<Result<_, _>>()?)
         });
         let (inputs, outputs) = (inputs?, outputs?);
-        let wirings = self.wirings(codes.len(), tensors.len())?;
-        let folded = widened(&wirings, &codes, &mut tensors);
+        let mut wirings = self.wirings(self.subgraph, codes.len(), tensors.len())?;
+        let mut folded = widened(&wirings, &codes, &mut tensors);
+        let held = self.variables(&mut wirings, &codes, &mut folded, &mut tensors, &inputs)?;
         self.order(&wirings, &codes, &folded, &mut tensors, &inputs, &outputs)?;
         self.report_subgraphs(&wirings, &codes)?;
 
@@ -147,6 +153,8 @@ impl<'a> Reader<'a> {
                     let reason = Unsupported::UNKNOWN_OPERATOR.to_string();
                     (name.as_str(), Trouble::Unsupported { reason, hint: Cow::Borrowed(*hint), cause: *cause })
                 }
+                // Resolved; what it assigns has been looked at.
+                Code::Known(Builtin::AssignVariable) => continue,
                 Code::Known(builtin) => {
                     let used = wiring.inputs.iter().flatten().chain(&wiring.outputs);
                     if used.clone().any(|&t| tensors[t].dtype.is_err()) {
@@ -185,6 +193,7 @@ impl<'a> Reader<'a> {
                 })?,
             }
         }
+        self.check_variables(&held, &wirings, &codes, &tensors)?;
         self.report_tensors(&tensors, &wirings, &codes, &inputs, &outputs)?;
         if !self.unsupported.is_empty() {
             return Ok((Graph::default(), self.unsupported));
@@ -194,7 +203,7 @@ impl<'a> Reader<'a> {
         }
         let name = self.subgraph.get(subgraph::name)?.map_or(String::new(), |text| text.lossy());
         self.budget.take(name.len())?;
-        let graph = assemble(name, tensors, &wirings, operators, &inputs, &outputs);
+        let graph = assemble(name, (tensors, count), &wirings, operators, [&inputs, &outputs], &held);
         let beyond = beyond_bounds(&graph);
         Ok((graph, beyond))
     }
@@ -317,8 +326,8 @@ impl<'a> Reader<'a> {
         Ok(codes)
     }
 
-    fn wirings(&self, codes: usize, tensors: usize) -> Result<Vec<Wiring<'a>>, ReadError> {
-        let records = self.subgraph.records(subgraph::operators)?;
+    fn wirings(&self, subgraph: Record<'a>, codes: usize, tensors: usize) -> Result<Vec<Wiring<'a>>, ReadError> {
+        let records = subgraph.records(subgraph::operators)?;
         let mut wirings = Vec::new();
         for i in 0..records.len() {
             let Some(record) = records.get(i)? else { break };
@@ -411,7 +420,7 @@ impl Reader<'_> {
         inputs: &[usize],
         outputs: &[usize],
     ) -> Result<(), ReadError> {
-        let mut written: Vec<bool> = tensors.iter().map(|t| t.variable).collect();
+        let mut written: Vec<bool> = tensors.iter().map(|t| t.variable || t.given).collect();
         for &t in inputs {
             let name = || quoted(&tensors[t].name);
             let reason = if tensors[t].stored {
@@ -470,24 +479,33 @@ impl Reader<'_> {
     }
 }
 
-/// The graph of the tensors that are used, in the file's order.
+/// The graph of the tensors that are used, in the file's order; of the tensors so many are the file's.
 fn assemble(
     name: String,
-    tensors: Vec<Source>,
+    (tensors, count): (Vec<Source>, usize),
     wirings: &[Wiring<'_>],
     operators: Vec<(usize, smidgen_ir::Op, Vec<usize>)>,
-    inputs: &[usize],
-    outputs: &[usize],
+    [inputs, outputs]: [&[usize]; 2],
+    held: &[Held],
 ) -> Graph {
     let mut used = vec![false; tensors.len()];
     let wired = operators.iter().flat_map(|(index, _, read)| read.iter().chain(&wirings[*index].outputs));
-    wired.chain(inputs).chain(outputs).for_each(|&t| used[t] = true);
+    let variables = held.iter().flat_map(|v| [&v.value, &v.next].into_iter().chain(&v.initial));
+    wired.chain(inputs).chain(outputs).chain(variables).for_each(|&t| used[t] = true);
+    let mut types = vec![None; tensors.len()];
+    for variable in held {
+        // A constant in a subgraph of its own need not say what its numbers stand for.
+        if let Some(initial) = variable.initial {
+            types[initial] = tensors[variable.value].dtype.as_ref().ok().cloned();
+        }
+    }
     let mut graph = Graph::new(name);
     let mut ids = vec![TensorId(0); tensors.len()];
     for (index, source) in tensors.into_iter().enumerate().filter(|&(i, _)| used[i]) {
-        let Ok(dtype) = source.dtype else { continue };
+        let Some(dtype) = types[index].take().or(source.dtype.ok()) else { continue };
         let (name, shape, data) = (source.name, Shape(source.shape), source.data);
-        ids[index] = graph.add_tensor(Tensor { name, shape, dtype, data, source: Some(index as u32) });
+        ids[index] =
+            graph.add_tensor(Tensor { name, shape, dtype, data, source: (index < count).then_some(index as u32) });
     }
     let id = |&t: &usize| ids[t];
     for (index, op, read) in operators {
@@ -497,5 +515,7 @@ fn assemble(
     }
     graph.inputs = inputs.iter().map(id).collect();
     graph.outputs = outputs.iter().map(id).collect();
+    let variable = |v: &Held| Variable { value: id(&v.value), next: id(&v.next), initial: v.initial.as_ref().map(id) };
+    graph.variables = held.iter().map(variable).collect();
     graph
 }

@@ -1,6 +1,7 @@
 //! Decoding of operators: one arm for each, exhaustively.
 
-use super::call::{Call, Trouble, axis, malformed, odd, unsupported};
+use super::call::{Call, Trouble, axis, caused, malformed, odd, unsupported};
+use super::cause::STATE;
 use super::movement;
 use crate::schema::{
     arg_max, arithmetic, concatenation, conv, depthwise, fully_connected, leaky_relu, pool, reducer, resize_bilinear,
@@ -8,7 +9,8 @@ use crate::schema::{
 };
 use crate::support::Builtin;
 use smidgen_ir::{
-    Activation, BinaryKind, ConvParams, ElementType, Op, PoolKind, ReduceKind, ResizeKind, UnaryKind, power_of_two,
+    Activation, BinaryKind, ConvParams, ElementType, Op, PoolKind, ReduceKind, ReshapeKind, ResizeKind, UnaryKind,
+    power_of_two,
 };
 
 /// What an operator decodes to: the operator, and the indices in the file of the tensors that it reads.
@@ -60,6 +62,21 @@ impl Call<'_> {
             Builtin::ArgMax => self.arg_max(),
             Builtin::Quantize => self.one(Op::Quantize),
             Builtin::Dequantize => self.one(Op::Dequantize),
+            Builtin::ReadVariable => {
+                // What was assigned before, under another name.
+                self.arity(1..=1, 1)?;
+                let (from, to) = (self.data(0)?, self.output(0));
+                if let (Ok(assigned), Ok(read)) = (&from.dtype, &to.dtype)
+                    && assigned != read
+                {
+                    return caused(format!("it reads {read} from a variable to which {assigned} was assigned"), &STATE);
+                }
+                let shape = from.shape.clone();
+                Ok((Op::Reshape { kind: ReshapeKind::Reshape, shape }, vec![self.index(0)?]))
+            }
+            Builtin::AssignVariable | Builtin::CallOnce | Builtin::VarHandle => {
+                caused("it has a form that is not supported", &STATE)
+            }
         }
     }
 

@@ -24,6 +24,8 @@ pub(super) struct Source {
     pub stored: bool,
     /// True if it keeps its value between calls.
     pub variable: bool,
+    /// True if it is what a variable holds when an inference begins, or the handle of one.
+    pub given: bool,
     /// True if its shape is not known before the network runs.
     pub open: bool,
     /// True if the file holds it in half precision; its type here is float32.
@@ -133,8 +135,9 @@ impl Half {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn tensors(&self) -> Result<Vec<Source>, ReadError> {
-        let records = self.subgraph.records(subgraph::tensors)?;
+    /// The tensors of a subgraph.
+    pub(super) fn tensors(&self, subgraph: Record<'a>) -> Result<Vec<Source>, ReadError> {
+        let records = subgraph.records(subgraph::tensors)?;
         let buffers = self.model.records(model::buffers)?;
         let mut copies = Copies::default();
         let mut tensors = Vec::new();
@@ -194,7 +197,17 @@ impl<'a> Reader<'a> {
             let open = record.numbers(tensor::shape_signature)?.iter().any(|size| size < 0);
             let variable = record.get(tensor::is_variable)?.unwrap_or(false);
             let stored = bytes.is_some();
-            tensors.push(Source { name, shape, dtype, data, stored, variable, open, half: half.is_some() });
+            tensors.push(Source {
+                name,
+                shape,
+                dtype,
+                data,
+                stored,
+                variable,
+                given: false,
+                open,
+                half: half.is_some(),
+            });
         }
         Ok(tensors)
     }

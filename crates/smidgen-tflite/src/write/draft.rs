@@ -7,6 +7,9 @@ use smidgen_ir::front::quoted;
 use smidgen_ir::{DataType, ElementType, Graph, Shape, Tensor, TensorId};
 use std::borrow::Cow;
 
+/// Most bytes of zeros that variables begin with, which the file holds one by one.
+const MOST_ZEROS: usize = 64 << 20;
+
 /// A tensor of the file.
 pub(super) struct DraftTensor<'g> {
     pub name: Cow<'g, str>,
@@ -14,6 +17,8 @@ pub(super) struct DraftTensor<'g> {
     pub dtype: Cow<'g, DataType>,
     /// A constant's bytes.
     pub data: Option<Cow<'g, [u8]>>,
+    /// It is the handle of a variable: of a type of its own.
+    pub resource: bool,
     /// Index in the file that the graph came from.
     source: Option<u32>,
     used: bool,
@@ -49,6 +54,19 @@ pub(super) struct Draft<'g> {
     pub operators: Vec<DraftOperator>,
     pub inputs: Vec<usize>,
     pub outputs: Vec<usize>,
+    /// For each variable its handle, its name, and the constant that it begins with, which lies beside the graph's
+    /// tensors.
+    pub variables: Vec<DraftVariable<'g>>,
+}
+
+/// A variable of the file.
+pub(super) struct DraftVariable<'g> {
+    /// Index into [`Draft::tensors`].
+    pub handle: usize,
+    /// The name by which all handles of it know it.
+    pub shared_name: String,
+    /// What it begins with.
+    pub initial: DraftTensor<'g>,
 }
 
 impl<'g> Draft<'g> {
@@ -60,16 +78,71 @@ impl<'g> Draft<'g> {
             operators: Vec::with_capacity(graph.operators.len()),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            variables: Vec::new(),
         };
         for (i, tensor) in graph.tensors.iter().enumerate() {
             draft.tensors.push(converted(i, tensor)?);
         }
         draft.inputs = draft.ports(&graph.inputs, "input")?;
         draft.outputs = draft.ports(&graph.outputs, "output")?;
+        draft.read_variables()?;
         for (i, operator) in graph.operators.iter().enumerate() {
             draft.lower(i, operator)?;
         }
+        for (i, variable) in graph.variables.iter().enumerate() {
+            let inputs = vec![draft.variables[i].handle, variable.next.index()];
+            draft.push_plain(Builtin::AssignVariable, inputs, Vec::new(), Options::None);
+        }
         Ok(draft)
+    }
+
+    /// Reads every variable before all operators, and runs what gives it its initial value.
+    fn read_variables(&mut self) -> Result<(), WriteError> {
+        let (graph, count) = (self.graph, self.tensors.len());
+        let mut zeros = 0usize;
+        if !graph.variables.is_empty() {
+            self.push_plain(Builtin::CallOnce, Vec::new(), Vec::new(), Options::CallOnce { subgraph: 1 });
+        }
+        for (i, variable) in graph.variables.iter().enumerate() {
+            let all = [variable.value, variable.next].into_iter().chain(variable.initial);
+            if let Some(id) = all.into_iter().find(|id| id.index() >= count) {
+                return Err(WriteError::Graph {
+                    what: format!("variable {i} names {id}, but there are {count} tensors"),
+                });
+            }
+            let tensor = graph.tensor(variable.value);
+            let bytes = tensor.shape.checked_elements().and_then(|n| tensor.element().bytes(n)).unwrap_or(usize::MAX);
+            zeros = if variable.initial.is_none() { bytes.saturating_add(zeros) } else { zeros };
+            if zeros > MOST_ZEROS {
+                let what =
+                    format!("variables that begin with zeros take more than {MOST_ZEROS} bytes with variable {i}");
+                return Err(WriteError::Graph { what });
+            }
+            let name = match tensor.name.is_empty() {
+                true => format!("variable {i}"),
+                false => tensor.name.clone(),
+            };
+            let initial = DraftTensor {
+                name: Cow::Owned(format!("{name}/initial")),
+                data: Some(Cow::Owned(graph.initial_bytes(variable).to_vec())),
+                source: None,
+                ..converted(variable.value.index(), tensor)?
+            };
+            let handle =
+                self.add(format!("{name}/handle"), Vec::new(), Cow::Owned(DataType::Plain(ElementType::Int32)), None);
+            self.tensors[handle].resource = true;
+            let shared_name = format!("{i}/{name}");
+            let options = Options::VarHandle { shared_name: shared_name.clone() };
+            self.push_plain(Builtin::VarHandle, Vec::new(), vec![handle], options);
+            self.push_plain(Builtin::ReadVariable, vec![handle], vec![variable.value.index()], Options::None);
+            self.variables.push(DraftVariable { handle, shared_name, initial });
+        }
+        Ok(())
+    }
+
+    /// Adds an operator of the first version.
+    fn push_plain(&mut self, builtin: Builtin, inputs: Vec<usize>, outputs: Vec<usize>, options: Options) {
+        self.push(DraftOperator { builtin, version: 1, inputs, outputs, options });
     }
 
     fn ports(&mut self, ids: &[TensorId], what: &str) -> Result<Vec<usize>, WriteError> {
@@ -119,7 +192,7 @@ impl<'g> Draft<'g> {
 
     fn add(&mut self, name: String, shape: Vec<i32>, dtype: Cow<'g, DataType>, data: Option<Vec<u8>>) -> usize {
         let (name, data) = (Cow::Owned(name), data.map(Cow::Owned));
-        self.tensors.push(DraftTensor { name, shape, dtype, data, source: None, used: false });
+        self.tensors.push(DraftTensor { name, shape, dtype, data, resource: false, source: None, used: false });
         self.tensors.len() - 1
     }
 
@@ -155,6 +228,7 @@ fn converted(index: usize, tensor: &Tensor) -> Result<DraftTensor<'_>, WriteErro
         shape: dims(&tensor.shape).ok_or_else(|| fail(format!("the shape {} is too large", tensor.shape)))?,
         dtype: Cow::Borrowed(&tensor.dtype),
         data: tensor.data.as_deref().map(Cow::Borrowed),
+        resource: false,
         source: tensor.source,
         used: false,
     })

@@ -10,7 +10,9 @@ mod versions;
 use crate::error::WriteError;
 use crate::flat::Many;
 use crate::schema::{IDENTIFIER, VERSION, buffer, model, operator, operator_code, quantization, subgraph, tensor};
-use draft::{Draft, DraftTensor};
+use crate::support::Builtin;
+use draft::{Draft, DraftOperator, DraftTensor, DraftVariable};
+use options::Options;
 use smidgen_ir::{DataType, ElementType, Graph, Quantisation};
 use std::collections::HashMap;
 use tree::Node;
@@ -20,16 +22,19 @@ const MAX_BYTES: usize = 2_000_000_000;
 
 /// Writes a graph as a TensorFlow Lite file. The same graph gives the same bytes.
 ///
-/// Tensors keep their place in the file that they came from ([`Tensor::source`](smidgen_ir::Tensor::source)) as far as there
-/// are so many; those that nothing uses are left out. Parameters become constant tensors again. Padding that the format cannot
-/// give a convolution becomes a PAD before it, and a CONV_2D without a bias gets one of zeros, as the reference interpreter wants
-/// it. Reading the file gives the same graph, but for these and for `source`, and writing that one gives the same bytes.
+/// Tensors keep their place in the file that they came from ([`Tensor::source`](smidgen_ir::Tensor::source)) as far as
+/// there are so many; those that nothing uses are left out. Parameters become constant tensors again. Padding that the
+/// format cannot give a convolution becomes a PAD before it, and a CONV_2D without a bias gets one of zeros, as the
+/// reference interpreter wants it. Variables are read before all other operators and assigned behind them; a subgraph
+/// that CALL_ONCE runs gives them their initial values. Reading the file gives the same graph, but for these and for
+/// `source`, and writing that one gives the same bytes.
 ///
 /// # Errors
 /// [`WriteError`], for a graph that [`smidgen_ir::validate()`] would refuse or that the format cannot hold.
 pub fn write(graph: &Graph) -> Result<Vec<u8>, WriteError> {
     let draft = Draft::of(graph)?;
-    let size: usize = draft.tensors.iter().map(DraftTensor::size).sum::<usize>()
+    let initial = draft.variables.iter().map(|variable| &variable.initial);
+    let size: usize = draft.tensors.iter().chain(initial).map(DraftTensor::size).sum::<usize>()
         + draft.operators.iter().map(|o| 100 + 4 * (o.inputs.len() + o.outputs.len())).sum::<usize>();
     if size > MAX_BYTES {
         return Err(WriteError::TooLarge { bytes: size });
@@ -45,27 +50,12 @@ fn file<'a>(draft: &'a Draft<'_>) -> Node<'a> {
     }
     let mut buffers = Buffers::default();
     let tensors = order.iter().map(|&t| tensor_node(&draft.tensors[t], &mut buffers)).collect();
-    let mut codes: Vec<(i32, i32)> = Vec::new();
-    let mut operators = Vec::new();
-    for o in &draft.operators {
-        let code = (o.builtin.code(), o.version);
-        let index = codes.iter().position(|&c| c == code).unwrap_or_else(|| {
-            codes.push(code);
-            codes.len() - 1
-        });
-        let listed = |tensors: &[usize]| tensors.iter().map(|&t| place[t]).collect();
-        let mut node = Node::default()
-            .with(operator::opcode_index, index as u32)
-            .with(operator::inputs, listed(&o.inputs))
-            .with(operator::outputs, listed(&o.outputs));
-        if let Some(options) = options::node(&o.options) {
-            node = node
-                .with(operator::builtin_options_type, crate::support::options(o.builtin))
-                .with(operator::builtin_options, options);
-        }
-        operators.push(node);
-    }
-    let codes = codes.into_iter().map(|(code, version)| {
+    let mut codes = Codes::default();
+    let listed = |tensors: &[usize]| tensors.iter().map(|&t| place[t]).collect();
+    let operators =
+        draft.operators.iter().map(|o| codes.operator(o, listed(&o.inputs), listed(&o.outputs))).collect::<Vec<_>>();
+    let initial = (!draft.variables.is_empty()).then(|| initial_values(draft, &mut codes, &mut buffers));
+    let codes = codes.0.into_iter().map(|(code, version)| {
         Node::default()
             // Readers older than the newer field look here; they know no operator above 127.
             .with(operator_code::deprecated_builtin_code, i8::try_from(code).unwrap_or(i8::MAX))
@@ -82,9 +72,57 @@ fn file<'a>(draft: &'a Draft<'_>) -> Node<'a> {
     Node::default()
         .with(model::version, VERSION)
         .with::<Many>(model::operator_codes, codes.collect())
-        .with(model::subgraphs, vec![subgraph])
+        .with(model::subgraphs, [subgraph].into_iter().chain(initial).collect())
         .with(model::description, "smidgen".to_string())
         .with(model::buffers, buffers.nodes)
+}
+
+/// The subgraph that gives variables their initial values: it assigns a constant to each.
+fn initial_values<'a>(draft: &'a Draft<'_>, codes: &mut Codes, buffers: &mut Buffers<'a>) -> Node<'a> {
+    let (mut tensors, mut operators) = (Vec::new(), Vec::new());
+    for DraftVariable { handle, shared_name, initial } in &draft.variables {
+        let at = tensors.len() as i32;
+        tensors.push(tensor_node(&draft.tensors[*handle], buffers));
+        tensors.push(tensor_node(initial, buffers));
+        let mut push = |builtin, inputs, outputs, options| {
+            let operator = DraftOperator { builtin, version: 1, inputs: Vec::new(), outputs: Vec::new(), options };
+            operators.push(codes.operator(&operator, inputs, outputs));
+        };
+        let options = Options::VarHandle { shared_name: shared_name.clone() };
+        push(Builtin::VarHandle, vec![], vec![at], options);
+        push(Builtin::AssignVariable, vec![at, at + 1], vec![], Options::None);
+    }
+    Node::default()
+        .with(subgraph::tensors, tensors)
+        .with(subgraph::inputs, Vec::new())
+        .with(subgraph::outputs, Vec::new())
+        .with(subgraph::operators, operators)
+        .with(subgraph::name, "initial values".to_string())
+}
+
+/// Operators by their codes and versions, each listed once.
+#[derive(Default)]
+struct Codes(Vec<(i32, i32)>);
+
+impl Codes {
+    /// An operator with these tensors, by their places in its subgraph.
+    fn operator<'a>(&mut self, o: &DraftOperator, inputs: Vec<i32>, outputs: Vec<i32>) -> Node<'a> {
+        let code = (o.builtin.code(), o.version);
+        let index = self.0.iter().position(|&c| c == code).unwrap_or_else(|| {
+            self.0.push(code);
+            self.0.len() - 1
+        });
+        let node = Node::default()
+            .with(operator::opcode_index, index as u32)
+            .with(operator::inputs, inputs)
+            .with(operator::outputs, outputs);
+        match options::node(&o.options) {
+            Some(options) => node
+                .with(operator::builtin_options_type, crate::support::options(o.builtin))
+                .with(operator::builtin_options, options),
+            None => node,
+        }
+    }
 }
 
 /// The constants' bytes, each stored once.
@@ -112,7 +150,7 @@ impl<'a> Buffers<'a> {
 fn tensor_node<'a>(source: &'a DraftTensor<'_>, buffers: &mut Buffers<'a>) -> Node<'a> {
     let node = Node::default()
         .with(tensor::shape, source.shape.clone())
-        .with(tensor::element, element_code(source.dtype.element()))
+        .with(tensor::element, if source.resource { RESOURCE } else { element_code(source.dtype.element()) })
         .with(tensor::buffer, buffers.of(source.data.as_deref().unwrap_or_default()))
         .with(tensor::name, source.name.to_string());
     match source.dtype.as_ref() {
@@ -133,6 +171,9 @@ fn quantisation_node<'a>(quantisation: &Quantisation) -> Node<'a> {
         .with(quantization::zero_point, zero_points)
         .with(quantization::quantized_dimension, axis)
 }
+
+/// The value of `TensorType` for handles of variables.
+const RESOURCE: i8 = 13;
 
 /// The value of `TensorType`.
 fn element_code(element: ElementType) -> i8 {

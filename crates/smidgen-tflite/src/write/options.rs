@@ -2,8 +2,9 @@
 
 use super::tree::Node;
 use crate::schema::{
-    arg_max, arithmetic, concatenation, conv, depthwise, fully_connected, leaky_relu, pack, pool, reducer, reshape,
-    resize_bilinear, resize_nearest, softmax, split, squeeze, strided_slice, transpose_conv, unpack,
+    arg_max, arithmetic, call_once, concatenation, conv, depthwise, fully_connected, leaky_relu, pack, pool, reducer,
+    reshape, resize_bilinear, resize_nearest, softmax, split, squeeze, strided_slice, transpose_conv, unpack,
+    var_handle,
 };
 use smidgen_ir::Activation;
 
@@ -31,6 +32,8 @@ pub(crate) enum Options {
     Softmax { beta: f32 },
     LeakyRelu { alpha: f32 },
     ArgMax { output_type: i8 },
+    CallOnce { subgraph: i32 },
+    VarHandle { shared_name: String },
 }
 
 /// The number of a fused activation.
@@ -108,5 +111,9 @@ pub(crate) fn node<'a>(options: &Options) -> Option<Node<'a>> {
         Options::Softmax { beta } => node.with(softmax::beta, beta),
         Options::LeakyRelu { alpha } => node.with(leaky_relu::alpha, alpha),
         Options::ArgMax { output_type } => node.with(arg_max::output_type, output_type),
+        Options::CallOnce { subgraph } => node.with(call_once::init_subgraph_index, subgraph),
+        Options::VarHandle { ref shared_name } => {
+            node.with(var_handle::container, String::new()).with(var_handle::shared_name, shared_name.clone())
+        }
     })
 }

@@ -96,6 +96,10 @@ pub(super) fn version(
         | Builtin::Function(_)
         | Builtin::HardSwish
         | Builtin::Prelu
+        | Builtin::AssignVariable
+        | Builtin::CallOnce
+        | Builtin::ReadVariable
+        | Builtin::VarHandle
         | Builtin::Reshape
         | Builtin::Squeeze
         | Builtin::ExpandDims => 1,

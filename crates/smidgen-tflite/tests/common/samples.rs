@@ -2,7 +2,7 @@
 
 use smidgen_ir::{
     Activation, AxisSlice, BinaryKind, ConvParams, DataType, ElementType, Function, Graph, Op, PadValue, Padding,
-    PoolKind, Quantisation, ReduceKind, ReshapeKind, ResizeKind, Tensor, TensorId, UnaryKind, infer,
+    PoolKind, Quantisation, ReduceKind, ReshapeKind, ResizeKind, Tensor, TensorId, UnaryKind, Variable, infer,
 };
 
 const FLOAT: DataType = DataType::FLOAT32;
@@ -28,8 +28,22 @@ pub fn graphs() -> Vec<(String, Graph)> {
     }
     add("quantize", single(Op::Quantize, &[(&[1, 5], &FLOAT)], vec![], &int8(4)));
     add("requantize", single(Op::Quantize, &[(&[1, 5], &int8(1))], vec![], &int8(4)));
+    add("variable", variable());
     add("dequantize", single(Op::Dequantize, &[(&[1, 5], &int8(4))], vec![], &FLOAT));
     graphs
+}
+
+/// A sum over calls; what it begins with stands where and under the name that it has when it is read.
+fn variable() -> Graph {
+    let mut graph = Graph::new("main");
+    let x = graph.add_input(Tensor::activation("x", vec![1, 4], int8(3)));
+    let value = graph.add_tensor(Tensor::activation("sum", vec![1, 4], int8(-7)));
+    let next = graph.add_tensor(Tensor::activation("y", vec![1, 4], int8(-7)));
+    let first = graph.add_tensor(Tensor::constant("sum/initial", vec![1, 4], int8(-7), [1, 2, 3, 255]));
+    graph.add_operator(Op::Binary { kind: BinaryKind::Add, activation: Activation::None }, vec![value, x], vec![next]);
+    graph.outputs = vec![next];
+    graph.variables.push(Variable { value, next, initial: Some(first) });
+    graph
 }
 
 fn int8(zero_point: i32) -> DataType {

@@ -114,7 +114,7 @@ pub fn moved(network: &Network, here: &str) -> Vec<String> {
     inputs.chain(outputs).flatten().collect()
 }
 
-/// One line for each input and output.
+/// One line for each input, output and variable.
 fn ends(network: &Network) -> Vec<String> {
     let (graph, interface) = (network.graph(), network.interface());
     let line = |what: &str, i: usize, id: TensorId, axes: PortAxes| {
@@ -122,7 +122,10 @@ fn ends(network: &Network) -> Vec<String> {
         format!("  {what:6} {i}  {}{layout}", port(graph.tensor(id)))
     };
     let inputs = graph.inputs.iter().enumerate().map(|(i, &id)| line("input", i, id, interface.input(i)));
-    inputs.chain(graph.outputs.iter().enumerate().map(|(i, &id)| line("output", i, id, interface.output(i)))).collect()
+    let outputs = graph.outputs.iter().enumerate().map(|(i, &id)| line("output", i, id, interface.output(i)));
+    let states = graph.variables.iter().enumerate();
+    let states = states.map(|(i, variable)| format!("  state  {i}  {}", port(graph.tensor(variable.value))));
+    inputs.chain(outputs).chain(states).collect()
 }
 
 /// What the file has where the graph has its axes in another order.
@@ -264,6 +267,7 @@ fn describe(network: &Network) -> Value {
         })),
         "inputs": graph.inputs.iter().map(tensor).collect::<Vec<_>>(),
         "outputs": graph.outputs.iter().map(tensor).collect::<Vec<_>>(),
+        "variables": graph.variables.iter().map(|v| tensor(&v.value)).collect::<Vec<_>>(),
         "operators": operators,
         "macs": cost.macs,
         "weight_bytes": cost.parameter_bytes,

@@ -32,6 +32,8 @@ at hand:
 Inputs and outputs have the shapes of the model file: of an ONNX file's images, channels first. smidgen transposes them \
 and says so. An array that suits the network only with the channels last is taken as it is.
 
+Samples of a network with state are frames of one sequence, of which the first meets the state that the network begins with.
+
 Integers must be equal, and so must floats that an integer network gives, but for what --tolerance allows: a step is 1 for \
 stored integers, and the scale of what was dequantised for floats. Floats of an all-float network may differ by 1e-5 of \
 the greatest magnitude in their tensor. Exit code 0: all equal; 1: something differs.")]

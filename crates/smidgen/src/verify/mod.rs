@@ -109,8 +109,9 @@ impl Report {
     }
 }
 
-/// Runs the network on every sample of a golden file and compares. Values that are quantised, or dequantised, count as
-/// equal up to `steps` steps of their quantisation.
+/// Runs the network on every sample of a golden file and compares. Of a network with state the samples are frames of
+/// one sequence, the first of which meets the state that the network begins with, as in the reference interpreter.
+/// Values that are quantised, or dequantised, count as equal up to `steps` steps of their quantisation.
 ///
 /// # Errors
 /// If the network cannot be compiled, or the file does not suit it. A difference is not an error: see [`Report::passes`].

@@ -4,6 +4,7 @@
 mod arduino;
 mod cmake;
 mod processor;
+mod state;
 
 use smidgen::boards::{self, Board};
 use smidgen::codegen::{Files, Options};

@@ -27,6 +27,7 @@ mod quantize;
 mod run;
 mod shared;
 mod simulate;
+mod state;
 mod support;
 mod surroundings;
 mod train;

@@ -139,7 +139,7 @@ fn certified(lowered: &Lowered) -> Certified {
     certify(simple::layer_wise(lowered)).unwrap_or_else(|error| panic!("layer by layer is not sound: {error}"))
 }
 
-/// The outputs for inputs that depend on nothing but the network.
+/// The outputs for inputs that depend on nothing but the network, and what its variables hold then.
 fn outputs(program: Certified) -> Vec<Vec<u8>> {
     let mut executor = Executor::new(program);
     let inputs = executor.program().inputs.clone();
@@ -151,7 +151,8 @@ fn outputs(program: Certified) -> Vec<Vec<u8>> {
         }
     }
     executor.run();
-    (0..executor.program().outputs.len()).map(|i| executor.output(i).to_vec()).collect()
+    let outputs = (0..executor.program().outputs.len()).map(|i| executor.output(i).to_vec());
+    outputs.chain((0..executor.program().variables.len()).map(|i| executor.variable(i).to_vec())).collect()
 }
 
 /// Elements of some type: small numbers, both signs.

@@ -65,6 +65,10 @@ pub(super) fn replay(program: &Program) -> Result<(), Refused> {
         suspicion: false,
     };
     replay.feed_whole_inputs()?;
+    for variable in &program.variables {
+        let extent = program.buffers[variable.value.index()].spec.extent;
+        replay.write(variable.value, extent, Box3::whole(extent));
+    }
     for (index, run) in program.runs.iter().enumerate() {
         match *run {
             Run::Compute { step, region } => replay.compute(index, step.index(), region)?,
@@ -349,6 +353,16 @@ impl Replay<'_> {
             {
                 let name = step.name.clone();
                 return Err(Refused::Unfinished { name, given: self.consumed[index], rows: e.rows });
+            }
+        }
+        for variable in &self.program.variables {
+            let extent = self.program.buffers[variable.next.index()].spec.extent;
+            for piece in self.pieces(variable.next, extent, Box3::whole(extent)) {
+                if let Some((address, row, col)) = self.first_wrong(variable.next, extent, &piece) {
+                    let found = self.describe(self.shadow.tag(address));
+                    let reason = format!("is not complete at the end: row {row}, column {col} {found}");
+                    return Err(Refused::Variable { name: variable.name.clone(), reason });
+                }
             }
         }
         for port in &self.program.outputs {

@@ -150,6 +150,9 @@ fn figures(f: &Findings) -> Vec<Figure> {
         figure("extra MACs", format!("{:.1} %", report.extra_macs_percent), "exact"),
         figure("schedule", report.schedule.clone(), &format!("{} runs", report.runs)),
     ];
+    if report.persistent_bytes > 0 {
+        figures.insert(2, figure("of it state", bytes(report.persistent_bytes), "exact; outlives an inference"));
+    }
     let place = |label: &str, figures: &[Figure]| figures.iter().position(|f| f.label == label).map_or(0, |at| at + 1);
     if let Some(code) = fit.code {
         let all = share(fit.flash_with_code(), flash);
@@ -283,6 +286,7 @@ pub fn json(f: &Findings) -> Value {
         "scratch_bytes": report.scratch_bytes,
         "ring_bytes": report.ring_bytes,
         "state_bytes": report.state_bytes,
+        "persistent_bytes": report.persistent_bytes,
         "total_bytes": report.total_bytes,
         "traded": report.traded(),
         "least": report.least.map(|l| json!({

@@ -40,7 +40,8 @@ Outputs are compared with the host's, and every load and store of the network mu
 arena with kernel scratch, the generated code's variables, and the deepest stack; flash is code with constants. Without \
 --golden and --input the input is noise from a seed.
 
-Arrays have the shapes of the model file, as for `smidgen run` and `smidgen verify`.
+Arrays have the shapes of the model file, as for `smidgen run` and `smidgen verify`. Samples of a network with state are \
+frames of one sequence.
 
 Exit code 0: done, and the outputs are right. 1: outputs differ from the host's or the golden file's. 2: a tool is missing \
 (`smidgen doctor`). 5: the network does not fit the board.")]
