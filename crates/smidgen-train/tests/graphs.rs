@@ -421,4 +421,12 @@ fn operators_without_a_gradient_are_refused_by_name() {
     assert_eq!(error.to_string(), "ARG_MAX, which writes `best`, cannot be trained: it has no gradient");
     let int8 = smidgen_zoo::demo(1);
     assert!(matches!(Net::from_graph(&int8).unwrap_err(), TrainError::Unsupported { .. }));
+    let state = "graph \"t\" inputs(%0) outputs(%2) variables(%1 = %2)
+        %0 : f32[1x2]
+        %1 \"sum\" : f32[1x2]
+        %2 : f32[1x2] = ADD(%0, %1)";
+    let state = smidgen_ir::text::parse(state).unwrap();
+    smidgen_ir::validate(&state).unwrap();
+    let error = Net::from_graph(&state).unwrap_err().to_string();
+    assert!(error.starts_with("READ_VARIABLE, which writes `sum`, cannot be trained"), "{error}");
 }
