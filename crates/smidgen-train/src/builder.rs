@@ -6,6 +6,7 @@ use crate::geometry::Geometry;
 use crate::net::{Activation, Affine, Kind, Net, Node, Parameter, Role};
 use crate::plain::Plain;
 use crate::plan::Plan;
+use crate::quantised::Grid;
 use crate::simd::Form;
 use smidgen_ir::Padding;
 
@@ -125,11 +126,15 @@ impl Builder {
             Addend::Norm => {
                 let scale = self.parameter(format!("{name}.scale"), vec![c], Role::Scale, fan_in);
                 let shift = self.parameter(format!("{name}.shift"), vec![c], Role::Shift, fan_in);
-                let state = self.state_count;
-                self.state_count += 2 * c;
-                Affine::Norm { scale, shift, state }
+                Affine::Norm { scale, shift, state: self.state(c) }
             }
         }
+    }
+
+    /// Room for the running means and variances of `c` channels; its offset.
+    pub(crate) fn state(&mut self, c: usize) -> usize {
+        self.state_count += 2 * c;
+        self.state_count - 2 * c
     }
 
     fn geometry(&self, name: &str, x: Value, layer: &ConvLayer) -> Result<(Geometry, usize), TrainError> {
@@ -313,6 +318,27 @@ impl Builder {
         fits
     }
 
+    /// The value rounded to a grid: by its own node where that is `new` and only clamps, else by a copy.
+    pub(crate) fn round(&mut self, x: Value, Grid { low, high, step }: Grid, new: bool) -> Value {
+        let own = new || x == self.input();
+        let node = &mut self.nodes[x.0];
+        match node.form {
+            Form::Clamp(from, to) if own => {
+                // The ends of an activation are rounded as everything is.
+                let whole = |end: f32| if end.is_finite() { (end / step).round() * step } else { end };
+                node.form = Form::Grid { low: low.max(whole(from)), high: high.min(whole(to)), step };
+                node.direct = false;
+                x
+            }
+            form if form == (Form::Grid { low, high, step }) => x,
+            _ => {
+                let name = format!("{}.rounded", node.name);
+                let rounded = self.sum(&name, vec![x.0], Activation::None);
+                self.round(rounded, Grid { low, high, step }, true)
+            }
+        }
+    }
+
     /// The value as plain nodes read it: stored with its activation applied.
     pub(crate) fn stored(&mut self, x: Value) -> Value {
         let node = &self.nodes[x.0];
@@ -369,6 +395,7 @@ impl Builder {
             state_count: self.state_count,
             plan,
             template: None,
+            quantised: Vec::new(),
         })
     }
 }

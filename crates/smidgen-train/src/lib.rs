@@ -45,6 +45,7 @@ mod net;
 mod pass;
 mod plain;
 mod plan;
+mod quantised;
 mod random;
 mod schedule;
 mod settings;

@@ -8,6 +8,7 @@ use crate::conv::Conv;
 use crate::graph::Template;
 use crate::plain::Plain;
 use crate::plan::Plan;
+use crate::quantised::QuantisedLayer;
 use crate::simd::Form;
 use std::sync::Arc;
 
@@ -174,6 +175,8 @@ pub struct Net {
     pub(crate) state_count: usize,
     pub(crate) plan: Plan,
     pub(crate) template: Option<Arc<Template>>,
+    /// Layers whose weights are rounded to what integers stand for.
+    pub(crate) quantised: Vec<QuantisedLayer>,
 }
 
 impl Net {
@@ -210,6 +213,11 @@ impl Net {
     /// Elements of one sample's output: the classes.
     pub fn output_len(&self) -> usize {
         self.nodes[self.output].len()
+    }
+
+    /// Whether it has layers that compute what [integers](Net::from_integers) stand for.
+    pub fn is_quantised(&self) -> bool {
+        !self.quantised.is_empty()
     }
 
     /// Multiply-accumulates of the convolutions and fully connected layers, forward and for one sample.

@@ -6,8 +6,9 @@
 
 use crate::batch::Batch;
 use crate::error::TrainError;
-use crate::net::{Net, Role};
-use crate::pass::{Shared, Statistics};
+use crate::graph::folded;
+use crate::net::{Affine, Net, Parameter, Role};
+use crate::pass::{EPSILON, Shared, Statistics};
 use crate::settings::{Optimiser, Settings};
 use crate::simd;
 use crate::worker::{PackedNet, ShardResult, Worker};
@@ -42,6 +43,10 @@ pub struct Trainer {
     pub(crate) average: Vec<f32>,
     pub(crate) step: u64,
     pub(crate) seed: u64,
+    /// The learning rate of each tensor of parameters, as a share of that of all.
+    shares: Vec<f32>,
+    /// The parameters as they are used, where that is not as they are: rounded; else empty.
+    effective: Vec<f32>,
     /// The weights of these parameters are packed, or none.
     packed: PackedNet,
     current: bool,
@@ -63,6 +68,10 @@ impl Trainer {
         let parameters = net.initial_parameters(seed);
         let state = net.initial_state();
         let count = parameters.len();
+        // Slopes stay what the integer network has: they are stored as other constants are.
+        let share = |p: &Parameter| if net.is_quantised() && p.role == Role::Slope { 0.0 } else { 1.0 };
+        let shares = net.parameters.iter().map(share).collect();
+        let effective = if net.is_quantised() { parameters.clone() } else { Vec::new() };
         let second = if matches!(settings.optimiser, Optimiser::AdamW { .. }) { count } else { 0 };
         let average = if settings.average.is_some() { [&parameters[..], &state].concat() } else { Vec::new() };
         Ok(Self {
@@ -73,6 +82,8 @@ impl Trainer {
             average,
             step: 0,
             seed,
+            shares,
+            effective,
             packed: PackedNet::new(&net),
             current: false,
             workers: (0..threads).map(|_| Mutex::new(Worker::new(&net, capacity, true))).collect(),
@@ -146,6 +157,27 @@ impl Trainer {
         Ok(())
     }
 
+    /// Gives each tensor of parameters a share of the learning rate; 0 freezes it: it does not even decay.
+    ///
+    /// # Errors
+    /// If there are not as many as [`Net::parameters`], or one is not a number from 0 on.
+    pub fn set_shares(&mut self, shares: &[f32]) -> Result<(), TrainError> {
+        if shares.len() != self.shares.len() {
+            let (given, expected) = (shares.len(), self.shares.len());
+            return Err(TrainError::Size { what: "the shares of the learning rate", given, expected });
+        }
+        if let Some(share) = shares.iter().find(|share| !(share.is_finite() && **share >= 0.0)) {
+            return Err(TrainError::Setting {
+                setting: "a share of the learning rate",
+                value: share.to_string(),
+                reason: "it must be at least 0",
+            });
+        }
+        // What a network of integers keeps stays kept.
+        self.shares.iter_mut().zip(shares).filter(|(own, _)| **own != 0.0).for_each(|(own, share)| *own = *share);
+        Ok(())
+    }
+
     /// The parameters were replaced: pack them anew before they are used.
     pub(crate) fn forget_packed(&mut self) {
         self.current = false;
@@ -211,6 +243,45 @@ impl Trainer {
         Ok(report)
     }
 
+    /// Makes the normalisations' running means and variances those of samples, and their factors and summands such that
+    /// no output changes: for a network that [had none](Net::normalised_from_graph). A moving average begins anew.
+    ///
+    /// # Errors
+    /// If the batch is empty.
+    pub fn settle(&mut self, batch: &dyn Batch) -> Result<(), TrainError> {
+        let samples = batch.samples();
+        if samples == 0 {
+            return Err(TrainError::Size { what: "the batch", given: samples, expected: self.settings.batch });
+        }
+        self.pack();
+        let mut sums = vec![0.0; self.state.len()];
+        for first in (0..samples).step_by(self.settings.batch) {
+            let count = self.settings.batch.min(samples - first);
+            let shared = self.shared(Statistics::Observed);
+            let part = Part { batch, first, count };
+            self.each_shard(&part, |n, _, worker, result| shared.forward(n, worker, &mut result.moments));
+            for (k, result) in self.results.iter_mut().take(count.div_ceil(self.settings.shard)).enumerate() {
+                let share = self.settings.shard.min(count - k * self.settings.shard) as f64 / samples as f64;
+                let moments = &exclusive(result).moments;
+                sums.iter_mut().zip(moments).for_each(|(sum, &moment)| *sum += share * f64::from(moment));
+            }
+        }
+        let (mut parameters, mut state) = (self.parameters.clone(), self.state.clone());
+        for node in &self.net.nodes {
+            let (c, Affine::Norm { scale, shift, state: at }) = (node.channels(), node.affine) else { continue };
+            let Some((a, b)) = folded(node.affine, c, &self.parameters, &self.state) else { continue };
+            for j in 0..c {
+                let mean = sums[at + j] as f32;
+                let variance = (sums[at + c + j] - f64::from(mean) * f64::from(mean)).max(0.0) as f32;
+                state[at + j] = mean;
+                state[at + c + j] = variance;
+                parameters[scale + j] = (a[j] * (f64::from(variance) + EPSILON).sqrt()) as f32;
+                parameters[shift + j] = (b[j] + a[j] * f64::from(mean)) as f32;
+            }
+        }
+        self.set_parameters(&parameters, &state)
+    }
+
     /// The outputs for inputs one after another, with the running means and variances.
     ///
     /// # Errors
@@ -236,7 +307,12 @@ impl Trainer {
 
     fn pack(&mut self) {
         if !self.current {
-            self.packed.update(&self.net, &self.parameters);
+            if self.net.is_quantised() {
+                self.effective.copy_from_slice(&self.parameters);
+                self.net.quantised.iter().for_each(|layer| layer.round(&self.parameters, &mut self.effective));
+            }
+            let used = if self.effective.is_empty() { &self.parameters } else { &self.effective };
+            self.packed.update(&self.net, used);
             self.current = true;
         }
     }
@@ -245,7 +321,7 @@ impl Trainer {
         Shared {
             net: &self.net,
             isa: self.settings.isa,
-            parameters: &self.parameters,
+            parameters: if self.effective.is_empty() { &self.parameters } else { &self.effective },
             state: &self.state,
             packed: &self.packed,
             statistics,
@@ -318,8 +394,12 @@ impl Trainer {
             None => 1.0,
         };
         self.step += 1;
-        for parameter in &self.net.parameters {
-            let range = parameter.range();
+        let all = rate;
+        for (parameter, &share) in self.net.parameters.iter().zip(&self.shares) {
+            if share == 0.0 {
+                continue;
+            }
+            let (range, rate) = (parameter.range(), all * share);
             let decay = if parameter.role == Role::Weight { self.settings.decay } else { 0.0 };
             let (p, g) = (&mut self.parameters[range.clone()], &self.gradient[range.clone()]);
             let first = &mut self.first[range.clone()];

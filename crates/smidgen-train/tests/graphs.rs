@@ -421,3 +421,56 @@ fn operators_without_a_gradient_are_refused_by_name() {
     let int8 = smidgen_zoo::demo(1);
     assert!(matches!(Net::from_graph(&int8).unwrap_err(), TrainError::Unsupported { .. }));
 }
+
+/// A network whose normalisation was folded: convolutions of every kind, some without a bias.
+fn folded_network(random: &mut Random) -> Graph {
+    let mut b = Builder::new(&[9, 9, 3]);
+    let stem = b.conv("stem", b.input(), 8, ConvLayer::new(3, 2, smidgen_train::Activation::Relu6)).unwrap();
+    let depth = b.depthwise("depth", stem, ConvLayer::new(3, 1, smidgen_train::Activation::Relu)).unwrap();
+    let plain =
+        ConvLayer { addend: smidgen_train::Addend::None, ..ConvLayer::new(1, 1, smidgen_train::Activation::None) };
+    let point = b.conv("point", depth, 8, plain).unwrap();
+    let sum = b.add("sum", point, stem, smidgen_train::Activation::None).unwrap();
+    let pooled = b.global_pool("pool", sum).unwrap();
+    let logits = b.fully_connected("classifier", pooled, 4, smidgen_train::Activation::None).unwrap();
+    let net = b.build(logits).unwrap();
+    let parameters = net.initial_parameters(random.bits());
+    let state: Vec<f32> = net.initial_state().iter().map(|s| s + random.uniform(0.0, 0.5)).collect();
+    net.to_graph(&parameters, &state).unwrap()
+}
+
+#[test]
+fn normalisation_in_the_place_of_biases_changes_no_output() {
+    let random = &mut Random::new(77);
+    let graph = folded_network(random);
+    let (net, parameters) = Net::normalised_from_graph(&graph).unwrap();
+    assert_eq!(net.state_count(), 2 * (8 + 8 + 8));
+    let settings = settings(12, 5);
+    let mut trainer = Trainer::new(net.clone(), settings, 0).unwrap();
+    trainer.set_parameters(&parameters, &net.initial_state()).unwrap();
+    let inputs = noise(29 * net.input_len(), random);
+    let labels = vec![0; 29];
+    let expected: Vec<f32> = inputs.chunks(net.input_len()).flat_map(|x| executed(&graph, x)).collect();
+    close(&trainer.predict(&inputs).unwrap(), &expected).unwrap();
+    trainer.settle(&Samples::new(&net, &inputs, &labels).unwrap()).unwrap();
+    assert_ne!(trainer.state(), net.initial_state());
+    close(&trainer.predict(&inputs).unwrap(), &expected).unwrap();
+    // Written, the normalisation is folded in again.
+    let written = net.to_graph(trainer.parameters(), trainer.state()).unwrap();
+    let again: Vec<f32> = inputs.chunks(net.input_len()).flat_map(|x| executed(&written, x)).collect();
+    close(&again, &expected).unwrap();
+    // Means and variances are those of all samples: with them for a batch of their own, outputs are the same.
+    let whole =
+        Settings { batch: 29, shard: 29, loss: smidgen_train::Loss { smoothing: 0.0, distillation: 0.0 }, ..settings };
+    let mut one = Trainer::new(net.clone(), whole, 0).unwrap();
+    one.set_parameters(trainer.parameters(), trainer.state()).unwrap();
+    let batch = Samples::new(&net, &inputs, &labels).unwrap();
+    let (trained, evaluated) = (one.differentiate(&batch).unwrap().loss, one.evaluate(&batch).unwrap().loss);
+    assert!((trained - evaluated).abs() < 1e-5, "{trained} and {evaluated}");
+    // And the network can be trained.
+    let mut last = f64::INFINITY;
+    for step in 0..30 {
+        last = one.step(&batch, f64::from(step) / 30.0).unwrap().loss;
+    }
+    assert!(last < 0.3 * trained, "{last} of {trained}");
+}

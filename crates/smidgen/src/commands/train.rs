@@ -17,7 +17,7 @@ use smidgen::evaluate::{EvaluateError, Protocol, Skipped};
 use smidgen::ir::visible_path;
 use smidgen::network::ReadOptions;
 use smidgen::train::held::Holding;
-use smidgen::train::{Architecture, Course, Epoch, Held, Options, Start, TrainingError};
+use smidgen::train::{Architecture, Beginning, Course, Epoch, Held, Options, Start, TrainingError};
 use smidgen::{Error, Evaluation, LowerOptions, Network, Runner, evaluate, files};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -61,6 +61,9 @@ pub struct Train {
     /// Begin with fresh weights in place of those of MODEL
     #[arg(long, conflicts_with = "arch")]
     fresh: bool,
+    /// Train the biases of MODEL as they are; else batch normalisation takes their place while it is trained
+    #[arg(long, conflicts_with = "arch")]
+    keep_biases: bool,
     /// The file to write
     #[arg(short, long, value_name = "OUT.tflite")]
     output: PathBuf,
@@ -243,7 +246,8 @@ impl Train {
         };
         let options = ReadOptions { float_weights: true, ..self.shapes.options() };
         let network = Network::open_with(path, &options)?;
-        Ok(Start::of_network(&network, classes, self.fresh, self.seed).map_err(|error| error.at(path))?)
+        let beginning = Beginning { classes, fresh: self.fresh, biases: self.keep_biases, seed: self.seed };
+        Ok(Start::of_network(&network, beginning).map_err(|error| error.at(path))?)
     }
 
     /// Pixels become 0..1 where the weights are fresh and nothing else is asked for: nothing has to be guessed then.
@@ -252,6 +256,12 @@ impl Train {
         let normalise = match self.data.pixels.normalisation.get()? {
             Normalise::Auto if fresh => Normalise::Fixed(Normalisation::Unit),
             normalise => normalise,
+        };
+        let normalise = match start.integers.as_ref().filter(|_| normalise == Normalise::Auto) {
+            Some(integers) => Feeder::new(integers.interface(), normalise, self.data.pixels.fit.into())
+                .normalisation()
+                .map_or(normalise, Normalise::Fixed),
+            None => normalise,
         };
         Ok(Feeder::new(start.network.interface(), normalise, self.data.pixels.fit.into()))
     }

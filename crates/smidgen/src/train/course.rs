@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const SHARD: usize = 16;
 /// The greatest norm of a gradient where no normalisation holds activations, and with them gradients, in bounds.
 const LONGEST: f32 = 1.0;
+/// Samples that the first means and variances are of, where normalisation is put in the place of biases.
+const SETTLING: usize = 512;
 const MAGIC: &str = "smidgen train 1";
 
 /// How a network is trained: with what the [engine](smidgen_train::Settings) does by default, and these.
@@ -82,6 +84,11 @@ impl<'a> Course<'a> {
         };
         let mut trainer = Trainer::new(start.net.clone(), settings, options.seed)?;
         trainer.set_parameters(&start.parameters, &start.net.initial_state())?;
+        if start.settles {
+            let mut order = samples.order(options.seed, 0);
+            order.truncate(SETTLING);
+            trainer.settle(&samples.batch(&order, None))?;
+        }
         Ok(Self { trainer, start, samples, test, options, steps, size })
     }
 

@@ -16,7 +16,7 @@ pub mod start;
 pub use course::{Course, Epoch, Options};
 pub use held::Held;
 pub use smidgen_train::Architecture;
-pub use start::Start;
+pub use start::{Beginning, Start};
 
 use smidgen_ir::visible;
 
@@ -28,14 +28,6 @@ pub enum TrainingError {
     OneClass {
         /// Its name.
         class: String,
-    },
-    /// A network of integers.
-    #[error("the network computes on integers: `{}` is {element}", visible(tensor))]
-    Quantised {
-        /// A tensor.
-        tensor: String,
-        /// Its element type.
-        element: &'static str,
     },
     /// Another number of classes, and a last layer that cannot be replaced.
     #[error(
@@ -93,13 +85,9 @@ impl TrainingError {
     pub(crate) fn help(&self) -> String {
         match self {
             Self::OneClass { .. } => "a classifier tells classes apart: pictures go into one folder for each".into(),
-            Self::Quantised { .. } => {
-                "training starts from floats: hand in the float network that it was made from, and quantise the result"
-                    .into()
-            }
             Self::Head { .. } => {
-                "a FULLY_CONNECTED can be replaced that gives the output, or is followed by nothing but SOFTMAX \
-                 and changes of shape: change the network, or take `--arch`"
+                "a FULLY_CONNECTED or CONV_2D can be replaced that gives the output, or is followed by nothing but \
+                 SOFTMAX, pools and changes of shape: change the network, or take `--arch`"
                     .into()
             }
             Self::Memory { .. } => "train on fewer or smaller pictures, or allow more with `--memory`".into(),

@@ -3,7 +3,8 @@
 use super::TrainingError;
 use crate::error::Error;
 use crate::network::Network;
-use smidgen_ir::{Activation, DataType, Graph, Op, Tensor, TensorId};
+use smidgen_ir::{Activation, ConvParams, DataType, Graph, Op, Tensor, TensorId};
+use smidgen_quant::dequantise;
 use smidgen_train::{Architecture, Net, Random, Role};
 use std::ops::Range;
 
@@ -22,6 +23,23 @@ pub struct Start {
     pub scale: f32,
     /// The weights come from no file.
     fresh: bool,
+    /// Normalisation was put in the place of biases: its statistics have to become those of the samples first.
+    pub settles: bool,
+    /// The file's network, if it computes on integers: its input says what pixels become.
+    pub integers: Option<Network>,
+}
+
+/// What training makes of a network to begin with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Beginning {
+    /// Classes of the data.
+    pub classes: usize,
+    /// Begin with fresh weights in place of the network's.
+    pub fresh: bool,
+    /// Train biases as they are, in place of batch normalisation that is folded into the weights again.
+    pub biases: bool,
+    /// What fresh weights follow from.
+    pub seed: u64,
 }
 
 /// A last layer that gave way to a fresh one.
@@ -48,35 +66,40 @@ impl Start {
         let net = architecture.build(resolution, classes)?;
         let parameters = net.initial_parameters(seed);
         let network = Network::from_graph(net.to_graph(&parameters, &net.initial_state())?)?;
-        Ok(Self { net, parameters, network, replaced: None, scale: 1.0, fresh: true })
+        let (replaced, scale) = (None, 1.0);
+        Ok(Self { net, parameters, network, replaced, scale, fresh: true, settles: false, integers: None })
     }
 
     /// A network with the weights that it has, or with fresh ones. If it has another number of outputs than there are
-    /// classes, its last fully connected layer is replaced.
+    /// classes, its last layer is replaced. One of integers becomes the float network that they stand for, whose
+    /// activations nothing rounds.
     ///
     /// # Errors
-    /// If it computes on integers, an operator has no gradient, or its last layer cannot be replaced.
-    pub fn of_network(network: &Network, classes: usize, fresh: bool, seed: u64) -> Result<Self, Error> {
+    /// If an operator has no gradient, or the last layer cannot be replaced.
+    pub fn of_network(network: &Network, Beginning { classes, fresh, biases, seed }: Beginning) -> Result<Self, Error> {
         let mut network = network.clone();
-        let quantised = |tensor: &&Tensor| matches!(tensor.dtype, DataType::Quantised(..));
-        if let Some(tensor) = network.graph().tensors.iter().find(quantised) {
-            let (tensor, element) = (tensor.name.clone(), tensor.element().name());
-            return Err(TrainingError::Quantised { tensor, element }.into());
+        let quantised = network.graph().tensors.iter().any(|tensor| matches!(tensor.dtype, DataType::Quantised(..)));
+        let integers = quantised.then(|| network.clone());
+        if quantised {
+            network = network.with_graph(dequantise(network.graph())?)?;
         }
         network.clean_up()?;
-        let (mut net, mut parameters) = Net::from_graph(network.graph())?;
+        // What has no gradient is named before what has the wrong number of outputs.
+        Net::from_graph(network.graph())?;
         let mut graph = network.graph().clone();
         let replaced = replace_head(&mut graph, classes, seed)?;
         if replaced.is_some() {
             network = network.with_graph(graph)?;
             // What only the old layer read.
             network.clean_up()?;
-            (net, parameters) = Net::from_graph(network.graph())?;
         }
+        let graph = network.graph();
+        let (net, mut parameters) = if biases { Net::from_graph(graph) } else { Net::normalised_from_graph(graph) }?;
         if fresh {
             parameters = fresh_parameters(&net, seed);
         }
-        Ok(Self { net, parameters, network, replaced, scale: 1.0, fresh })
+        let settles = net.state_count() > 0;
+        Ok(Self { net, parameters, network, replaced, scale: 1.0, fresh, settles, integers })
     }
 
     /// Prepares for pixels up to this number, as 255 is: weights that read them would be pushed about by gradients as many
@@ -168,9 +191,11 @@ fn replace_head(graph: &mut Graph, classes: usize, seed: u64) -> Result<Option<R
         let alone = consumers[last.index()].len() == usize::from(last != output);
         match operator.op {
             _ if !alone => return Err(refused()),
-            Op::Softmax { .. } | Op::Reshape { .. } => chain.push(operator.inputs[0]),
-            Op::FullyConnected { .. } => {
-                // One row: the last dimension is all that there is.
+            // What keeps classes apart; means and pools do so over pixels.
+            Op::Softmax { .. } | Op::Reshape { .. } | Op::Pool2d { .. } => chain.push(operator.inputs[0]),
+            Op::Reduce { ref axes, .. } if axes == &[1, 2] => chain.push(operator.inputs[0]),
+            Op::FullyConnected { .. } | Op::Conv2d(_) => {
+                // The last dimension is that of the classes.
                 if graph.tensor(last).shape.dims().last() != Some(&outputs) {
                     return Err(refused());
                 }
@@ -203,22 +228,27 @@ fn resize(graph: &mut Graph, id: TensorId, op: usize, before: usize, after: usiz
     graph.tensors[id.index()].shape = dims.into();
 }
 
-/// New weights, uniform in `+-1 / sqrt(fan in)`, and a bias of zeros for a fully connected layer, and no activation.
+/// New weights, uniform in `+-1 / sqrt(fan in)`, and a bias of zeros for a fully connected layer or a convolution, and no
+/// activation.
 fn fresh_layer(graph: &mut Graph, op: usize, classes: usize, seed: u64) {
     let operator = &graph.operators[op];
     let (input, weights) = (operator.inputs[0], operator.inputs[1]);
-    let fan_in = graph.tensor(weights).shape.dims().last().copied().unwrap_or(1);
+    let mut dims = graph.tensor(weights).shape.dims().to_vec();
+    let fan_in: usize = dims.iter().skip(1).product();
+    if let Some(outputs) = dims.first_mut() {
+        *outputs = classes;
+    }
     let bias = operator.inputs.get(2).map(|&bias| graph.tensor(bias).name.clone());
     let bound = 1.0 / (fan_in.max(1) as f32).sqrt();
     let mut random = Random::new(seed);
     let values: Vec<u8> = (0..classes * fan_in).flat_map(|_| random.uniform(-bound, bound).to_le_bytes()).collect();
     let name = graph.tensor(weights).name.clone();
     let bias = bias.unwrap_or_else(|| format!("{name}.bias"));
-    let weights = graph.add_tensor(Tensor::constant(name, vec![classes, fan_in], DataType::FLOAT32, values));
+    let weights = graph.add_tensor(Tensor::constant(name, dims, DataType::FLOAT32, values));
     let bias = graph.add_tensor(Tensor::constant(bias, vec![classes], DataType::FLOAT32, vec![0; 4 * classes]));
     let operator = &mut graph.operators[op];
     operator.inputs = vec![input, weights, bias];
-    if let Op::FullyConnected { activation, .. } = &mut operator.op {
+    if let Op::FullyConnected { activation, .. } | Op::Conv2d(ConvParams { activation, .. }) = &mut operator.op {
         *activation = Activation::None;
     }
 }
@@ -240,12 +270,16 @@ outputs(%5)
 %5 "classes" : f32[3] = RESHAPE(%4) shape=[3]
 "#;
 
+    fn begun(classes: usize, fresh: bool) -> Beginning {
+        Beginning { classes, fresh, biases: false, seed: 1 }
+    }
+
     #[test]
     fn a_last_layer_behind_softmax_and_shapes_is_replaced() {
         let network = Network::from_text(TEXT).unwrap();
-        let kept = Start::of_network(&network, 3, false, 1).unwrap();
+        let kept = Start::of_network(&network, begun(3, false)).unwrap();
         assert!(kept.replaced.is_none() && kept.parameters.iter().all(|&p| p == 0.5));
-        let start = Start::of_network(&network, 5, false, 1).unwrap();
+        let start = Start::of_network(&network, begun(5, false)).unwrap();
         assert_eq!(start.replaced, Some(Replaced { layer: "scores".into(), before: 3, after: 5 }));
         assert_eq!((start.net.output_len(), start.parameters.len()), (5, 5 * 4 + 5));
         let dims: Vec<&[usize]> =
@@ -257,13 +291,13 @@ outputs(%5)
     #[test]
     fn the_first_weights_are_scaled_and_back() {
         let network = Network::from_text(TEXT).unwrap();
-        let start = Start::of_network(&network, 3, false, 1).unwrap();
+        let start = Start::of_network(&network, begun(3, false)).unwrap();
         let before = start.parameters.clone();
         let start = start.scaled(255.0);
         assert_eq!(start.scale, 128.0);
         assert!(start.parameters.iter().all(|&p| p == 64.0), "{:?}", start.parameters);
         assert_eq!(start.unscaled(&start.parameters), before);
-        let fresh = Start::of_network(&network, 3, true, 1).unwrap();
+        let fresh = Start::of_network(&network, begun(3, true)).unwrap();
         let scaled = fresh.clone().scaled(255.0);
         assert_eq!(scaled.parameters, fresh.parameters);
         assert!(scaled.unscaled(&scaled.parameters).iter().zip(&fresh.parameters).all(|(a, b)| a * 128.0 == *b));
@@ -272,7 +306,7 @@ outputs(%5)
             "\"scores\" : f32[1x3] = FULLY_CONNECTED(%6, %1)",
         );
         let text = text.replace("%2 \"scores\"", "%6 \"root\" : f32[1x4] = SQRT(%0)\n%2 \"scores\"");
-        let start = Start::of_network(&Network::from_text(&text).unwrap(), 3, false, 1).unwrap().scaled(255.0);
+        let start = Start::of_network(&Network::from_text(&text).unwrap(), begun(3, false)).unwrap().scaled(255.0);
         assert_eq!((start.scale, start.parameters), (1.0, before));
     }
 
@@ -280,7 +314,7 @@ outputs(%5)
     fn what_stands_in_the_way_is_named() {
         let text = TEXT.replace("SOFTMAX(%3) beta=1.0", "LOGISTIC(%3)");
         let network = Network::from_text(&text).unwrap();
-        let error = Start::of_network(&network, 5, false, 1).unwrap_err().to_string();
+        let error = Start::of_network(&network, begun(5, false)).unwrap_err().to_string();
         assert!(error.contains("3 outputs") && error.contains("5 classes") && error.contains("LOGISTIC"), "{error}");
     }
 }
