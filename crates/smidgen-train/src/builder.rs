@@ -92,6 +92,7 @@ impl Builder {
             affine: Affine::Unit,
             form: Form::NONE,
             direct: true,
+            frozen: false,
         };
         Self { nodes: vec![input], parameters: Vec::new(), parameter_count: 0, state_count: 0 }
     }
@@ -249,6 +250,7 @@ impl Builder {
             affine,
             form,
             direct,
+            frozen: false,
         })
     }
 
@@ -273,7 +275,16 @@ impl Builder {
         // A clamp can be undone from its result as far as its gradient needs; other activations are applied by who
         // reads.
         let direct = matches!(form, Form::Clamp(..));
-        self.push(Node { name: name.to_owned(), kind: Kind::Sum, inputs, shape, affine: Affine::Unit, form, direct })
+        self.push(Node {
+            name: name.to_owned(),
+            kind: Kind::Sum,
+            inputs,
+            shape,
+            affine: Affine::Unit,
+            form,
+            direct,
+            frozen: false,
+        })
     }
 
     /// The mean of all pixels: from `[h, w, c]` to `[c]`.
@@ -294,6 +305,7 @@ impl Builder {
             affine: Affine::Unit,
             form: Form::NONE,
             direct: true,
+            frozen: false,
         }))
     }
 
@@ -369,7 +381,16 @@ impl Builder {
         let form = activation.form();
         let kind = Kind::Plain(Box::new(plain));
         let direct = form == Form::NONE;
-        self.push(Node { name: name.to_owned(), kind, inputs, shape, affine: Affine::Unit, form, direct })
+        self.push(Node {
+            name: name.to_owned(),
+            kind,
+            inputs,
+            shape,
+            affine: Affine::Unit,
+            form,
+            direct,
+            frozen: false,
+        })
     }
 
     /// The network whose output is `output`. Layers that it does not depend on are left out of training.
@@ -396,6 +417,7 @@ impl Builder {
             plan,
             template: None,
             quantised: Vec::new(),
+            frozen: Vec::new(),
         })
     }
 }

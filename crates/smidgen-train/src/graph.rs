@@ -76,6 +76,24 @@ enum Source {
     Constant(Arc<[f32]>),
 }
 
+/// What is made of a graph that is trained: see [`Net::import`].
+#[derive(Clone, Copy)]
+pub struct Import<'a> {
+    /// Batch normalisation takes the place of biases: see [`Net::normalised_from_graph`].
+    pub normalise: bool,
+    /// The same graph with the integers that its floats stand for: see [`Net::from_integers`].
+    pub integer: Option<&'a Graph>,
+    /// Whether a layer, by the name of what it writes, keeps its weights: it is not normalised, and no gradient is
+    /// computed for layers before the first one that is trained.
+    pub frozen: &'a dyn Fn(&str) -> bool,
+}
+
+impl Default for Import<'_> {
+    fn default() -> Self {
+        Self { normalise: false, integer: None, frozen: &|_| false }
+    }
+}
+
 /// Reads a graph operator by operator.
 struct Importer<'a> {
     graph: &'a Graph,
@@ -89,6 +107,40 @@ struct Importer<'a> {
     /// The same graph with the integers that its floats stand for.
     integer: Option<&'a Graph>,
     quantised: Vec<QuantisedLayer>,
+    frozen: &'a dyn Fn(&str) -> bool,
+}
+
+/// For each operator, whether its layer may be normalised: a convolution over more than one pixel, with weights of its
+/// own, which does not give the outputs.
+fn layers_to_normalise(graph: &Graph, frozen: &dyn Fn(&str) -> bool) -> Vec<bool> {
+    let consumers = graph.consumers();
+    let is_conv = |op: &Op| matches!(op, Op::Conv2d(_) | Op::DepthwiseConv2d { .. } | Op::TransposeConv { .. });
+    let is_layer = |op: &Op| is_conv(op) || matches!(op, Op::FullyConnected { .. });
+    let last = graph.operators.iter().rposition(|operator| is_layer(&operator.op));
+    let suits = |(i, operator): (usize, &Operator)| {
+        let output = graph.tensor(operator.outputs[0]);
+        let pixels = match output.shape.dims() {
+            [_, h, w, _] => h * w,
+            _ => 0,
+        };
+        let own = operator.inputs.iter().skip(1).all(|id| consumers[id.index()].len() == 1);
+        is_conv(&operator.op) && own && pixels > 1 && Some(i) != last && !frozen(&output.name)
+    };
+    graph.operators.iter().enumerate().map(suits).collect()
+}
+
+/// Gives layers without a bias one of zeros.
+fn with_biases(graph: &mut Graph, layers: &[bool]) {
+    for i in 0..graph.operators.len() {
+        if !layers[i] || graph.operators[i].inputs.len() > 2 {
+            continue;
+        }
+        let output = graph.tensor(graph.operators[i].outputs[0]);
+        let (name, channels) = (format!("{}.bias", output.name), output.shape.dims()[3]);
+        let zeros = Tensor::constant(name, vec![channels], DataType::FLOAT32, vec![0; 4 * channels]);
+        let zeros = graph.add_tensor(zeros);
+        graph.operators[i].inputs.push(zeros);
+    }
 }
 
 impl Net {
@@ -100,7 +152,7 @@ impl Net {
     /// # Errors
     /// If an operator has no gradient, the graph is not of floats, or has not exactly one input and one output.
     pub fn from_graph(graph: &Graph) -> Result<(Net, Vec<f32>), TrainError> {
-        Self::import(graph, vec![false; graph.operators.len()], None)
+        Self::import(graph, Import::default())
     }
 
     /// As [`from_graph`](Self::from_graph), with batch normalisation in the place of biases: for a network whose
@@ -113,37 +165,7 @@ impl Net {
     /// # Errors
     /// As [`from_graph`](Self::from_graph).
     pub fn normalised_from_graph(graph: &Graph) -> Result<(Net, Vec<f32>), TrainError> {
-        let mut graph = graph.clone();
-        let consumers = graph.consumers();
-        let is_layer = |op: &Op| {
-            matches!(
-                op,
-                Op::Conv2d(_) | Op::DepthwiseConv2d { .. } | Op::TransposeConv { .. } | Op::FullyConnected { .. }
-            )
-        };
-        let last = graph.operators.iter().rposition(|operator| is_layer(&operator.op));
-        let normalised: Vec<bool> = (graph.operators.iter().enumerate())
-            .map(|(i, operator)| {
-                let pixels = match graph.tensor(operator.outputs[0]).shape.dims() {
-                    [_, h, w, _] => h * w,
-                    _ => 0,
-                };
-                let weighted = is_layer(&operator.op) && !matches!(operator.op, Op::FullyConnected { .. });
-                let own = operator.inputs.iter().skip(1).all(|id| consumers[id.index()].len() == 1);
-                weighted && own && pixels > 1 && Some(i) != last
-            })
-            .collect();
-        for i in 0..graph.operators.len() {
-            if !normalised[i] || graph.operators[i].inputs.len() > 2 {
-                continue;
-            }
-            let output = graph.tensor(graph.operators[i].outputs[0]);
-            let (name, channels) = (format!("{}.bias", output.name), output.shape.dims()[3]);
-            let zeros = Tensor::constant(name, vec![channels], DataType::FLOAT32, vec![0; 4 * channels]);
-            let zeros = graph.add_tensor(zeros);
-            graph.operators[i].inputs.push(zeros);
-        }
-        Self::import(&graph, normalised, None)
+        Self::import(graph, Import { normalise: true, ..Import::default() })
     }
 
     /// Makes a network that computes what the integers of a graph stand for, to train it in the knowledge of their
@@ -159,7 +181,7 @@ impl Net {
         if integer.tensors.len() != float.tensors.len() {
             return Err(TrainError::layer(&integer.name, "the graph of floats is of another network"));
         }
-        Self::import(float, vec![false; float.operators.len()], Some(integer))
+        Self::import(float, Import { integer: Some(integer), ..Import::default() })
     }
 
     /// For each tensor of the graph that the network was made [from](Self::from_integers), the steps of the weights that
@@ -174,7 +196,21 @@ impl Net {
         steps
     }
 
-    fn import(graph: &Graph, normalised: Vec<bool>, integer: Option<&Graph>) -> Result<(Net, Vec<f32>), TrainError> {
+    /// Makes a network of a graph, and the parameters that it has there.
+    ///
+    /// # Errors
+    /// As [`from_graph`](Self::from_graph) and [`from_integers`](Self::from_integers), or if every layer is frozen.
+    pub fn import(
+        graph: &Graph,
+        Import { normalise, integer, frozen }: Import<'_>,
+    ) -> Result<(Net, Vec<f32>), TrainError> {
+        let mut graph = graph.clone();
+        let mut normalised = vec![false; graph.operators.len()];
+        if normalise {
+            normalised = layers_to_normalise(&graph, frozen);
+            with_biases(&mut graph, &normalised);
+        }
+        let graph = &graph;
         let ([input], [output]) = (graph.inputs.as_slice(), graph.outputs.as_slice()) else {
             return Err(TrainError::layer(&graph.name, "a network that is trained has one input and one output"));
         };
@@ -192,6 +228,7 @@ impl Net {
             normalised,
             integer,
             quantised: Vec::new(),
+            frozen,
         };
         if let Some(grid) = importer.grid(*input) {
             let x = importer.builder.input();
@@ -207,6 +244,11 @@ impl Net {
         let Importer { builder, bindings, parameters, quantised, .. } = importer;
         let mut net = builder.build(value)?;
         net.quantised = quantised;
+        let kept = net.nodes.iter().filter(|node| node.frozen).map(|node| format!("{}.", node.name));
+        let kept: Vec<String> = kept.collect();
+        net.frozen = (net.parameters.iter())
+            .map(|p| kept.iter().any(|layer| p.name.strip_prefix(layer).is_some_and(|part| !part.contains('.'))))
+            .collect();
         net.template = Some(Arc::new(Template { graph: graph.clone(), bindings }));
         Ok((net, parameters))
     }
@@ -328,6 +370,8 @@ impl Importer<'_> {
                 return self.refuse(operator, "it has no gradient");
             }
         };
+        let frozen = (self.frozen)(&self.graph.tensor(operator.outputs[0]).name);
+        self.builder.nodes.iter_mut().skip(before).for_each(|node| node.frozen = frozen);
         let value = self.rounded(operator, operator.outputs[0], value, before);
         self.values.insert(operator.outputs[0], value);
         Ok(())

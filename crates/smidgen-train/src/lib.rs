@@ -58,6 +58,7 @@ pub use architectures::Architecture;
 pub use batch::{Batch, Samples};
 pub use builder::{Addend, Builder, ConvLayer, Value};
 pub use error::TrainError;
+pub use graph::Import;
 pub use loss::Loss;
 pub use net::{Activation, Net, Parameter, Role};
 pub use random::Random;

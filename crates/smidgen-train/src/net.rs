@@ -142,6 +142,8 @@ pub(crate) struct Node {
     /// The value is stored as its readers want it: `affine` is `Unit`, and `form` was applied (it still masks the
     /// gradient).
     pub direct: bool,
+    /// Its own parameters are not trained.
+    pub frozen: bool,
 }
 
 impl Node {
@@ -177,6 +179,8 @@ pub struct Net {
     pub(crate) template: Option<Arc<Template>>,
     /// Layers whose weights are rounded to what integers stand for.
     pub(crate) quantised: Vec<QuantisedLayer>,
+    /// For each tensor of parameters, whether its layer is frozen; empty if none is.
+    pub(crate) frozen: Vec<bool>,
 }
 
 impl Net {

@@ -69,8 +69,10 @@ impl Trainer {
         let state = net.initial_state();
         let count = parameters.len();
         // Slopes stay what the integer network has: they are stored as other constants are.
-        let share = |p: &Parameter| if net.is_quantised() && p.role == Role::Slope { 0.0 } else { 1.0 };
-        let shares = net.parameters.iter().map(share).collect();
+        let kept = |(i, p): (usize, &Parameter)| {
+            net.frozen.get(i).copied().unwrap_or(false) || net.is_quantised() && p.role == Role::Slope
+        };
+        let shares = net.parameters.iter().enumerate().map(|p| if kept(p) { 0.0 } else { 1.0 }).collect();
         let effective = if net.is_quantised() { parameters.clone() } else { Vec::new() };
         let second = if matches!(settings.optimiser, Optimiser::AdamW { .. }) { count } else { 0 };
         let average = if settings.average.is_some() { [&parameters[..], &state].concat() } else { Vec::new() };
@@ -173,7 +175,7 @@ impl Trainer {
                 reason: "it must be at least 0",
             });
         }
-        // What a network of integers keeps stays kept.
+        // What is frozen stays so.
         self.shares.iter_mut().zip(shares).filter(|(own, _)| **own != 0.0).for_each(|(own, share)| *own = *share);
         Ok(())
     }

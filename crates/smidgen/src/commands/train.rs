@@ -17,11 +17,14 @@ use smidgen::evaluate::{EvaluateError, Protocol, Skipped};
 use smidgen::ir::visible_path;
 use smidgen::network::ReadOptions;
 use smidgen::train::held::Holding;
-use smidgen::train::{Architecture, Beginning, Course, Epoch, Held, Options, Start, TrainingError};
+use smidgen::train::{
+    Architecture, Beginning, Course, Epoch, Freeze, Held, Integers, Log, Options, Random, Start, TrainingError,
+};
 use smidgen::{Error, Evaluation, LowerOptions, Network, Runner, evaluate, files};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 /// Train a float classifier on a labelled set: a network of yours, or a published architecture
 #[derive(Args, Debug)]
@@ -69,9 +72,37 @@ pub struct Train {
     output: PathBuf,
     #[command(flatten)]
     data: Data,
-    /// How often each sample is seen
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    epochs: u32,
+    /// How often each sample is seen [default: 30, or as often as there is --time for]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    epochs: Option<u32>,
+    /// End, annealed, after this time at the latest: such as 90s, 30m or 2h. OUT.tflite.steps tells the steps taken
+    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "replay")]
+    time: Option<Duration>,
+    /// In place of --time: take the steps again that a training of the same options has told, to the same bytes
+    #[arg(long, value_name = "OUT.tflite.steps")]
+    replay: Option<PathBuf>,
+    /// Write an int8 network: float epochs, then --qat epochs in the knowledge of what its integers round
+    #[arg(long)]
+    int8: bool,
+    /// With --int8: of all epochs, the last ones that are trained with the integers; 0 rounds what floats have learnt
+    /// [default: a fifth]
+    #[arg(long, value_name = "N", requires = "int8")]
+    qat: Option<u32>,
+    /// The greatest learning rate of these epochs, by Adam [default: 0.0003]
+    #[arg(long, value_name = "R", requires = "int8", value_parser = rate)]
+    qat_rate: Option<f32>,
+    /// Layers of MODEL that keep their weights: the first N with weights, or those whose output's name is like `block1*`
+    #[arg(long, value_name = "N|PATTERN", conflicts_with_all = ["arch", "fresh"])]
+    freeze: Option<Freeze>,
+    /// The learning rate of each layer, as a part of that of the layer behind it
+    #[arg(long, value_name = "PART", default_value_t = 1.0, value_parser = decay)]
+    layer_decay: f32,
+    /// Show samples of rare classes as often as those of frequent ones
+    #[arg(long)]
+    balance: bool,
+    /// Where the data have no part to test: hold back this share of each class, such as 0.2, and count on that
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    hold_out: Option<f64>,
     /// What fresh weights, the order of samples and their augmentation follow from
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -127,10 +158,41 @@ fn rate(text: &str) -> Result<f32, String> {
     rate.ok_or_else(|| "a number above 0, such as 0.05".to_owned())
 }
 
+/// A part of a rate: more than 0, at most 1.
+fn decay(text: &str) -> Result<f32, String> {
+    let part = text.parse().ok().filter(|part| *part > 0.0 && *part <= 1.0);
+    part.ok_or_else(|| "a number above 0, up to 1, such as 0.8".to_owned())
+}
+
+/// A share of samples.
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| *share > 0.0 && *share < 1.0);
+    share.ok_or_else(|| "a number between 0 and 1, such as 0.2".to_owned())
+}
+
+/// A time with its unit.
+fn duration(text: &str) -> Result<Duration, String> {
+    let units = [("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let of = |(unit, seconds): &(&str, f64)| Some(text.strip_suffix(unit)?.parse::<f64>().ok()? * seconds);
+    let seconds = units.iter().find_map(of).filter(|seconds| *seconds > 0.0);
+    let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    time.ok_or_else(|| "a number of seconds, minutes or hours, such as 90s, 30m or 2h".to_owned())
+}
+
+/// Epochs where none are named, and where a clock ends them.
+const EPOCHS: usize = 30;
+const MOST_EPOCHS: usize = 100_000;
+
 /// The sets of a training: what is trained on, and what is held back, if the data have a part for it.
 struct Sets {
     training: Dataset,
+    /// Which of its samples are trained on.
+    chosen: Vec<usize>,
     test: Option<Dataset>,
+    /// Which samples count: of the test part, or held back.
+    judged: Vec<usize>,
+    /// The latter.
+    held_out: bool,
 }
 
 impl Sets {
@@ -139,10 +201,40 @@ impl Sets {
         self.test.as_ref().unwrap_or(&self.training)
     }
 
+    /// Whether there are samples to test that are not trained on.
+    fn are_tested(&self) -> bool {
+        self.test.is_some() || self.held_out
+    }
+
     fn classes(&self) -> usize {
         let of = |set: &Dataset| set.classes().len();
         of(&self.training).max(self.test.as_ref().map_or(0, of))
     }
+}
+
+/// The samples of a set to train on, and those held back: of each class this share, at least one and never all.
+fn held_back(set: &Dataset, share: f64, seed: u64) -> Result<(Vec<usize>, Vec<usize>), Failure> {
+    let mut classes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (index, item) in set.items().iter().enumerate() {
+        classes.entry(item.class.unwrap_or(0)).or_default().push(index);
+    }
+    let mut random = Random::new(seed);
+    let (mut chosen, mut held) = (Vec::new(), Vec::new());
+    for (class, mut all) in classes {
+        if all.len() < 2 {
+            let class = set.classes().get(class).cloned().unwrap_or_default();
+            return Err(Error::from(TrainingError::NothingToHold { class }).into());
+        }
+        for i in (1..all.len()).rev() {
+            all.swap(i, random.below(i + 1));
+        }
+        let count = ((all.len() as f64 * share).round() as usize).clamp(1, all.len() - 1);
+        chosen.extend(all.split_off(count));
+        held.extend(all);
+    }
+    chosen.sort_unstable();
+    held.sort_unstable();
+    Ok((chosen, held))
 }
 
 impl Train {
@@ -162,7 +254,8 @@ impl Train {
             }
         }
         let sets = self.sets()?;
-        let start = self.start(sets.classes())?;
+        let mut start = self.start(sets.classes())?;
+        start.decay = self.layer_decay;
         let range = self.feeder(&start)?.pixel_range().filter(|_| sets.training.holds_pixels());
         let start = match range {
             Some((low, high)) => start.scaled(high.max(-low)),
@@ -175,8 +268,19 @@ impl Train {
             out.warn(format!("interrupted: `{}` was not written", visible_path(&self.output)));
             return Ok(Answer::No(Code::Interrupted));
         };
+        let epochs = self.all_epochs();
+        let range = feeder.pixel_range().filter(|_| sets.training.holds_pixels());
+        let integers = self.int8.then(|| Integers {
+            epochs: self.qat.map_or(epochs / 5, |epochs| epochs as usize).max(usize::from(self.qat.is_none())),
+            rate: self.qat_rate,
+            range: range.map(|(low, high)| (low as f32, high as f32)),
+        });
+        let log = self.replay.as_ref().map(|path| files::read(path)).transpose().map_err(Error::from)?;
+        // What is no text is no log.
+        let log = log.map(|bytes| String::from_utf8(bytes).unwrap_or_default());
+        let replay = log.as_deref().map(Log::of_file).transpose().map_err(Error::from);
         let options = Options {
-            epochs: self.epochs as usize,
+            epochs,
             batch: self.batch as usize,
             rate: self.rate.unwrap_or(if self.arch.is_some() { 0.2 } else { 0.02 }),
             seed: self.seed,
@@ -184,8 +288,15 @@ impl Train {
                 .threads
                 .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from),
             augment: !self.no_augment,
+            balance: self.balance,
+            integers,
+            limit: self.time,
+            replay: replay.map_err(|error| self.of_replay(error))?,
         };
         let mut course = Course::new(&start, &samples, test.as_ref(), options)?;
+        if let Some(log) = &log {
+            course.check_replay(log).map_err(|error| self.of_replay(error))?;
+        }
         self.resume(out, &mut course)?;
         let begun = course.epochs();
         let (epochs, finished) = self.train(out, &mut course, &stop)?;
@@ -201,7 +312,14 @@ impl Train {
         // What cannot be read back must not replace what can.
         Network::from_tflite(&written).map_err(|e| e.at(&self.output))?;
         interrupt::write(&self.output, &written)?;
-        let result = self.judge(out, &network, sets.judged(), (&feeder, &stop))?;
+        if self.time.is_some() {
+            let mut path = self.output.clone().into_os_string();
+            path.push(".steps");
+            interrupt::write(path.as_ref(), course.record().as_bytes())?;
+        }
+        let own =
+            self.int8.then(|| Feeder::new(network.interface(), self.normalise(&feeder), self.data.pixels.fit.into()));
+        let result = self.judge(out, &network, &sets, (own.as_ref().unwrap_or(&feeder), &stop))?;
         if self.json {
             out.json(&self.describe(&sets, &start, &epochs, (&course, &result), written.len()))?;
         } else {
@@ -210,10 +328,16 @@ impl Train {
                 out.wrapped(&format!("  {line}"), 4)?;
             }
         }
-        if sets.training.holds_pixels() {
+        if sets.training.holds_pixels() && !self.int8 {
             told::normalised(&feeder).into_iter().for_each(|text| out.warn(text));
         }
         Ok(if result.stopped { Answer::No(Code::Interrupted) } else { Answer::Yes })
+    }
+
+    /// How many epochs there are, where that is known.
+    fn epochs_told(&self) -> Option<usize> {
+        let limited = self.time.is_some() || self.replay.is_some();
+        (!limited).then(|| self.all_epochs())
     }
 
     /// Lists the samples: those to train on, and the test part beside them.
@@ -232,7 +356,32 @@ impl Train {
             None => None,
         };
         let test = test.filter(|test| test.part() != training.part());
-        Ok(Sets { training, test })
+        let (mut chosen, mut judged) = ((0..training.items().len()).collect(), Vec::new());
+        let held_out = self.hold_out.filter(|_| test.is_none());
+        if let Some(share) = held_out {
+            (chosen, judged) = held_back(&training, share, self.seed)?;
+        } else {
+            judged.extend(0..test.as_ref().unwrap_or(&training).items().len());
+        }
+        Ok(Sets { training, chosen, test, judged, held_out: held_out.is_some() })
+    }
+
+    /// Epochs of the training, where no time ends it before.
+    fn all_epochs(&self) -> usize {
+        let unnamed = if self.time.is_some() || self.replay.is_some() { MOST_EPOCHS } else { EPOCHS };
+        self.epochs.map_or(unnamed, |epochs| epochs as usize)
+    }
+
+    fn of_replay(&self, error: Error) -> Failure {
+        match &self.replay {
+            Some(path) => error.at(path).into(),
+            None => error.into(),
+        }
+    }
+
+    /// What pixels become, for a network that was made of the one that this feeds.
+    fn normalise(&self, feeder: &Feeder) -> Normalise {
+        feeder.normalisation().map_or(Normalise::Auto, Normalise::Fixed)
     }
 
     fn start(&self, classes: usize) -> Result<Start, Failure> {
@@ -246,7 +395,8 @@ impl Train {
         };
         let options = ReadOptions { float_weights: true, ..self.shapes.options() };
         let network = Network::open_with(path, &options)?;
-        let beginning = Beginning { classes, fresh: self.fresh, biases: self.keep_biases, seed: self.seed };
+        let (fresh, biases, seed, freeze) = (self.fresh, self.keep_biases, self.seed, self.freeze.as_ref());
+        let beginning = Beginning { classes, fresh, biases, seed, freeze };
         Ok(Start::of_network(&network, beginning).map_err(|error| error.at(path))?)
     }
 
@@ -274,30 +424,28 @@ impl Train {
         start: &Start,
         (feeder, stop): (&Feeder, &AtomicBool),
     ) -> Result<Option<(Held, Option<Held>)>, Failure> {
-        let all = sets.training.items().len() + sets.test.as_ref().map_or(0, |test| test.items().len());
-        let bar = progress::bar(out, "reading", all);
-        let read = |set: &Dataset, limit| {
+        let tested = if sets.are_tested() { sets.judged.len() } else { 0 };
+        let bar = progress::bar(out, "reading", sets.chosen.len() + tested);
+        let read = |set: (&Dataset, &[usize]), limit| {
             let holding = Holding { feeder, scale: start.scale, strict: self.data.strict, limit };
             Held::read(start.network.graph(), set, holding, (&|| bar.inc(1), stop))
         };
         let both = || -> Result<Option<(Held, Option<Held>)>, Error> {
             let limit = self.memory as u64;
-            let Some(samples) = read(&sets.training, limit)? else { return Ok(None) };
+            let Some(samples) = read((&sets.training, &sets.chosen), limit)? else { return Ok(None) };
             let left = limit - samples.bytes().min(limit);
-            let Some(test) = sets.test.as_ref().map(|set| read(set, left)).transpose()? else {
+            if !sets.are_tested() {
                 return Ok(Some((samples, None)));
-            };
-            Ok(test.map(|test| (samples, Some(test))))
+            }
+            Ok(read((sets.judged(), &sets.judged), left)?.map(|test| (samples, Some(test))))
         };
         let held = both();
         bar.finish_and_clear();
         let held = held?;
         if let Some((samples, test)) = &held {
-            for (held, set) in [(Some(samples), Some(&sets.training)), (test.as_ref(), sets.test.as_ref())] {
-                if let (Some(held), Some(set)) = (held, set) {
-                    let told = Skipped::told(&held.skipped, set.items().len() as u64);
-                    told.into_iter().for_each(|text| out.warn(text));
-                }
+            for (held, count) in [(Some(samples), sets.chosen.len()), (test.as_ref(), tested)] {
+                let told = held.and_then(|held| Skipped::told(&held.skipped, count as u64));
+                told.into_iter().for_each(|text| out.warn(text));
             }
         }
         Ok(held)
@@ -314,15 +462,15 @@ impl Train {
         if self.json {
             return Ok(());
         }
-        out.wrapped(&format!("from  {}: {} of {} epochs", visible_path(path), course.epochs(), self.epochs), 6)
+        out.wrapped(&format!("from  {}: {} of {} epochs", visible_path(path), course.epochs(), self.all_epochs()), 6)
     }
 
     /// Trains to the end; what the epochs came to, and whether it was not interrupted.
     fn train(&self, out: &mut Output, course: &mut Course, stop: &AtomicBool) -> Result<(Vec<Epoch>, bool), Failure> {
-        let left = course.all_steps() - course.steps();
+        let left = course.all_steps().saturating_sub(course.steps());
         let bar = progress::bar(out, "training", left as usize);
         let mut epochs = Vec::new();
-        while course.steps() < course.all_steps() {
+        while !course.is_over() {
             let epoch = match course.epoch(&|| bar.inc(1), stop) {
                 Ok(Some(epoch)) => epoch,
                 Ok(None) => {
@@ -338,7 +486,7 @@ impl Train {
                 interrupt::write(path, &course.checkpoint())?;
             }
             if !self.json {
-                bar.suspend(|| out.note(told::line(&epoch, self.epochs)))?;
+                bar.suspend(|| out.note(told::line(&epoch, self.epochs_told())))?;
             }
             epochs.push(epoch);
         }
@@ -351,14 +499,14 @@ impl Train {
         &self,
         out: &Output,
         network: &Network,
-        set: &Dataset,
+        sets: &Sets,
         (feeder, stop): (&Feeder, &AtomicBool),
     ) -> Result<Evaluation, Failure> {
         let runner = Runner::new(network, &LowerOptions::default())?;
-        let indices = set.choose(usize::MAX, 0);
+        let (set, indices) = (sets.judged(), &sets.judged);
         let bar = progress::bar(out, "evaluating", indices.len());
         let protocol = Protocol { feeder, labels: None, strict: self.data.strict };
-        let result = evaluate(network.graph(), &runner, set, &indices, protocol, (&|| bar.inc(1), stop));
+        let result = evaluate(network.graph(), &runner, set, indices, protocol, (&|| bar.inc(1), stop));
         bar.finish_and_clear();
         Ok(result?)
     }

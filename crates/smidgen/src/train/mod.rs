@@ -1,8 +1,11 @@
-//! Training a classifier on the host: from a network, or an architecture, and a set of samples to a float network.
+//! Training a classifier on the host: from a network, or an architecture, and a set of samples to a network of
+//! floats or integers.
 //!
 //! - [`start`]: the network that training begins with.
 //! - [`held`]: samples in memory, and the batches taken from them.
 //! - [`augment`]: what a picture looks like from one epoch to the next.
+//! - [`integers`]: the integer network that it ends as, and training in the knowledge of it.
+//! - [`log`]: when steps were taken, to take them again.
 //! - [`course`]: the steps, epoch by epoch, and where they go on after an interruption.
 //!
 //! The invariant that matters: the same data, options and seed give the same network to the bit, for any number of
@@ -11,12 +14,16 @@
 pub mod augment;
 pub mod course;
 pub mod held;
+pub mod integers;
+pub mod log;
 pub mod start;
 
 pub use course::{Course, Epoch, Options};
 pub use held::Held;
-pub use smidgen_train::Architecture;
-pub use start::{Beginning, Start};
+pub use integers::Integers;
+pub use log::Log;
+pub use smidgen_train::{Architecture, Random};
+pub use start::{Beginning, Freeze, Start};
 
 use smidgen_ir::visible;
 
@@ -76,6 +83,23 @@ pub enum TrainingError {
         /// Its value now.
         here: String,
     },
+    /// A class with one sample, of which a part is to be held back.
+    #[error("the class `{}` has one sample: none can be held back", visible(class))]
+    NothingToHold {
+        /// Its name.
+        class: String,
+    },
+    /// Nothing, or everything, is frozen.
+    #[error("of the network's {} layers, {frozen} are frozen", layers.len())]
+    Freeze {
+        /// How many.
+        frozen: usize,
+        /// The names of all layers with weights.
+        layers: Vec<String>,
+    },
+    /// Text that is no log of steps.
+    #[error("not a log of the steps of `smidgen train`")]
+    NoLog,
     /// Bytes that are no checkpoint.
     #[error("not a checkpoint of `smidgen train`")]
     NoCheckpoint,
@@ -95,6 +119,12 @@ impl TrainingError {
                 format!("take a smaller `--rate` than {rate}, a fifth of it, say; else look at `--normalise`")
             }
             Self::Checkpoint { .. } => "go on with the options and data that it was begun with".into(),
+            Self::NothingToHold { .. } => "give each class two samples, or leave `--hold-out` out".into(),
+            Self::Freeze { layers, .. } => {
+                let names: Vec<String> = layers.iter().map(|name| format!("`{}`", visible(name))).collect();
+                format!("leave some to be trained, and name those that are not as the model does: {}", names.join(", "))
+            }
+            Self::NoLog => "what a training with `--time` has written beside its result can be taken again".into(),
             Self::NoCheckpoint => "what `--checkpoint FILE` has written can be taken up again".into(),
         }
     }
@@ -106,6 +136,6 @@ impl TrainingError {
 
     /// True if a file is damaged.
     pub(crate) fn is_of_the_checkpoint(&self) -> bool {
-        matches!(self, Self::NoCheckpoint)
+        matches!(self, Self::NoCheckpoint | Self::NoLog)
     }
 }

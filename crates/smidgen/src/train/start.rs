@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::network::Network;
 use smidgen_ir::{Activation, ConvParams, DataType, Graph, Op, Tensor, TensorId};
 use smidgen_quant::dequantise;
-use smidgen_train::{Architecture, Net, Random, Role};
+use smidgen_train::{Architecture, Import, Net, Random, Role};
 use std::ops::Range;
 
 /// A network that can be trained, and what its training begins with.
@@ -27,11 +27,15 @@ pub struct Start {
     pub settles: bool,
     /// The file's network, if it computes on integers: its input says what pixels become.
     pub integers: Option<Network>,
+    /// The layers that keep their weights.
+    pub frozen: Vec<String>,
+    /// Each layer's learning rate is this part of that of the layer behind it.
+    pub decay: f32,
 }
 
 /// What training makes of a network to begin with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Beginning {
+pub struct Beginning<'a> {
     /// Classes of the data.
     pub classes: usize,
     /// Begin with fresh weights in place of the network's.
@@ -40,6 +44,63 @@ pub struct Beginning {
     pub biases: bool,
     /// What fresh weights follow from.
     pub seed: u64,
+    /// Layers that keep their weights.
+    pub freeze: Option<&'a Freeze>,
+}
+
+/// Which layers keep their weights.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Freeze {
+    /// The first ones.
+    First(usize),
+    /// Those whose output has such a name: `*` stands for any text.
+    Named(String),
+}
+
+impl std::str::FromStr for Freeze {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(text.parse().map_or_else(|_| Self::Named(text.to_owned()), Self::First))
+    }
+}
+
+/// Whether a text has such a form: `*` stands for any text.
+fn has_form(text: &str, form: &str) -> bool {
+    match form.split_once('*') {
+        None => text == form,
+        Some((before, after)) => text
+            .strip_prefix(before)
+            .is_some_and(|rest| (0..=rest.len()).any(|at| rest.is_char_boundary(at) && has_form(&rest[at..], after))),
+    }
+}
+
+/// The names of the outputs of layers with weights, in order.
+fn layers(graph: &Graph) -> Vec<String> {
+    let weighted = |op: &Op| {
+        matches!(op, Op::Conv2d(_) | Op::DepthwiseConv2d { .. } | Op::TransposeConv { .. } | Op::FullyConnected { .. })
+    };
+    let layers = graph.operators.iter().filter(|operator| weighted(&operator.op));
+    layers.map(|operator| graph.tensor(operator.outputs[0]).name.clone()).collect()
+}
+
+/// The names of the layers that keep their weights.
+fn frozen_layers(graph: &Graph, freeze: Option<&Freeze>) -> Result<Vec<String>, TrainingError> {
+    let layers = layers(graph);
+    let frozen: Vec<String> = match freeze {
+        None => return Ok(Vec::new()),
+        Some(Freeze::First(count)) => layers.iter().take(*count).cloned().collect(),
+        Some(Freeze::Named(form)) => layers.iter().filter(|name| has_form(name, form)).cloned().collect(),
+    };
+    if frozen.is_empty() && freeze != Some(&Freeze::First(0)) || frozen.len() == layers.len() {
+        return Err(TrainingError::Freeze { frozen: frozen.len(), layers });
+    }
+    // An activation that becomes part of its layer gives that its name.
+    let name = |id: &TensorId| &graph.tensor(*id).name;
+    let activations = graph.operators.iter().filter(|operator| matches!(operator.op, Op::Unary(_)));
+    let named = activations.filter(|operator| frozen.contains(name(&operator.inputs[0])));
+    let activated: Vec<String> = named.map(|operator| name(&operator.outputs[0]).clone()).collect();
+    Ok([frozen, activated].concat())
 }
 
 /// A last layer that gave way to a fresh one.
@@ -67,7 +128,18 @@ impl Start {
         let parameters = net.initial_parameters(seed);
         let network = Network::from_graph(net.to_graph(&parameters, &net.initial_state())?)?;
         let (replaced, scale) = (None, 1.0);
-        Ok(Self { net, parameters, network, replaced, scale, fresh: true, settles: false, integers: None })
+        Ok(Self {
+            net,
+            parameters,
+            network,
+            replaced,
+            scale,
+            fresh: true,
+            settles: false,
+            integers: None,
+            frozen: Vec::new(),
+            decay: 1.0,
+        })
     }
 
     /// A network with the weights that it has, or with fresh ones. If it has another number of outputs than there are
@@ -76,7 +148,8 @@ impl Start {
     ///
     /// # Errors
     /// If an operator has no gradient, or the last layer cannot be replaced.
-    pub fn of_network(network: &Network, Beginning { classes, fresh, biases, seed }: Beginning) -> Result<Self, Error> {
+    pub fn of_network(network: &Network, beginning: Beginning<'_>) -> Result<Self, Error> {
+        let Beginning { classes, fresh, biases, seed, freeze } = beginning;
         let mut network = network.clone();
         let quantised = network.graph().tensors.iter().any(|tensor| matches!(tensor.dtype, DataType::Quantised(..)));
         let integers = quantised.then(|| network.clone());
@@ -94,12 +167,43 @@ impl Start {
             network.clean_up()?;
         }
         let graph = network.graph();
-        let (net, mut parameters) = if biases { Net::from_graph(graph) } else { Net::normalised_from_graph(graph) }?;
+        let frozen = frozen_layers(graph, freeze)?;
+        let keeps = |name: &str| frozen.iter().any(|layer| layer == name);
+        let (net, mut parameters) =
+            Net::import(graph, Import { normalise: !biases, frozen: &keeps, ..Import::default() })?;
         if fresh {
             parameters = fresh_parameters(&net, seed);
         }
         let settles = net.state_count() > 0;
-        Ok(Self { net, parameters, network, replaced, scale: 1.0, fresh, settles, integers })
+        Ok(Self { net, parameters, network, replaced, scale: 1.0, fresh, settles, integers, frozen, decay: 1.0 })
+    }
+
+    /// Whether a layer keeps its weights.
+    pub(crate) fn is_frozen(&self, layer: &str) -> bool {
+        self.frozen.iter().any(|name| name == layer)
+    }
+
+    /// For each tensor of a network's parameters, its share of the learning rate.
+    pub(crate) fn shares(&self, net: &Net) -> Vec<f32> {
+        let layer = |name: &str| name.rsplit_once('.').map_or("", |(layer, _)| layer).to_owned();
+        let mut layers: Vec<String> = Vec::new();
+        for parameter in net.parameters() {
+            let layer = layer(&parameter.name);
+            if !layers.contains(&layer) {
+                layers.push(layer);
+            }
+        }
+        let share = |name: &str| {
+            let layer = layer(name);
+            let place = layers.iter().position(|other| *other == layer).unwrap_or(0);
+            if self.is_frozen(&layer) { 0.0 } else { self.decay.powi((layers.len() - 1 - place) as i32) }
+        };
+        net.parameters().iter().map(|parameter| share(&parameter.name)).collect()
+    }
+
+    /// Frozen layers and the decay of rates, in words.
+    pub(crate) fn told_shares(&self) -> String {
+        format!("{} layers, rates of layers fall by {}", self.frozen.len(), self.decay)
     }
 
     /// Prepares for pixels up to this number, as 255 is: weights that read them would be pushed about by gradients as many
@@ -270,8 +374,8 @@ outputs(%5)
 %5 "classes" : f32[3] = RESHAPE(%4) shape=[3]
 "#;
 
-    fn begun(classes: usize, fresh: bool) -> Beginning {
-        Beginning { classes, fresh, biases: false, seed: 1 }
+    fn begun(classes: usize, fresh: bool) -> Beginning<'static> {
+        Beginning { classes, fresh, biases: false, seed: 1, freeze: None }
     }
 
     #[test]
