@@ -54,7 +54,7 @@ mod simd;
 mod trainer;
 mod worker;
 
-pub use architectures::Architecture;
+pub use architectures::{Architecture, Block, network_of_blocks};
 pub use batch::{Batch, Samples};
 pub use builder::{Addend, Builder, ConvLayer, Value};
 pub use error::TrainError;

@@ -12,6 +12,7 @@ use crate::pass::{EPSILON, Shared, Statistics};
 use crate::settings::{Optimiser, Settings};
 use crate::simd;
 use crate::worker::{PackedNet, ShardResult, Worker};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -28,7 +29,7 @@ pub struct Report {
 
 /// A network with its parameters, and what it takes to train them.
 ///
-/// All memory is allocated when it is made; a step allocates nothing but the threads that it starts.
+/// All memory is allocated, and all threads are started, when it is made.
 #[derive(Debug)]
 pub struct Trainer {
     pub(crate) net: Net,
@@ -51,6 +52,8 @@ pub struct Trainer {
     packed: PackedNet,
     current: bool,
     workers: Vec<Mutex<Worker>>,
+    /// A thread for each worker, if there are several; they wait for the next step where they are.
+    pool: Option<ThreadPool>,
     results: Vec<Mutex<ShardResult>>,
     gradient: Vec<f32>,
 }
@@ -76,7 +79,11 @@ impl Trainer {
         let effective = if net.is_quantised() { parameters.clone() } else { Vec::new() };
         let second = if matches!(settings.optimiser, Optimiser::AdamW { .. }) { count } else { 0 };
         let average = if settings.average.is_some() { [&parameters[..], &state].concat() } else { Vec::new() };
+        let pool = || ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("train {i}")).build();
+        // Where no threads can be had, the caller's does all the work: with the same bits.
+        let pool = if threads > 1 { pool().ok() } else { None };
         Ok(Self {
+            pool,
             parameters,
             state,
             first: vec![0.0; count],
@@ -251,23 +258,7 @@ impl Trainer {
     /// # Errors
     /// If the batch is empty.
     pub fn settle(&mut self, batch: &dyn Batch) -> Result<(), TrainError> {
-        let samples = batch.samples();
-        if samples == 0 {
-            return Err(TrainError::Size { what: "the batch", given: samples, expected: self.settings.batch });
-        }
-        self.pack();
-        let mut sums = vec![0.0; self.state.len()];
-        for first in (0..samples).step_by(self.settings.batch) {
-            let count = self.settings.batch.min(samples - first);
-            let shared = self.shared(Statistics::Observed);
-            let part = Part { batch, first, count };
-            self.each_shard(&part, |n, _, worker, result| shared.forward(n, worker, &mut result.moments));
-            for (k, result) in self.results.iter_mut().take(count.div_ceil(self.settings.shard)).enumerate() {
-                let share = self.settings.shard.min(count - k * self.settings.shard) as f64 / samples as f64;
-                let moments = &exclusive(result).moments;
-                sums.iter_mut().zip(moments).for_each(|(sum, &moment)| *sum += share * f64::from(moment));
-            }
-        }
+        let sums = self.moments(batch, Statistics::Observed)?;
         let (mut parameters, mut state) = (self.parameters.clone(), self.state.clone());
         for node in &self.net.nodes {
             let (c, Affine::Norm { scale, shift, state: at }) = (node.channels(), node.affine) else { continue };
@@ -282,6 +273,39 @@ impl Trainer {
             }
         }
         self.set_parameters(&parameters, &state)
+    }
+
+    /// Makes the normalisations' running means and variances the mean of those that shards of these samples have: after
+    /// short or fast training they lag behind the weights.
+    ///
+    /// # Errors
+    /// If the batch is empty.
+    pub fn recalibrate(&mut self, batch: &dyn Batch) -> Result<(), TrainError> {
+        let moments = self.moments(batch, Statistics::Batch)?;
+        self.state.iter_mut().zip(moments).for_each(|(own, moment)| *own = moment as f32);
+        Ok(())
+    }
+
+    /// The moments of all samples, laid out as the state, each shard with its share of the samples.
+    fn moments(&mut self, batch: &dyn Batch, statistics: Statistics) -> Result<Vec<f64>, TrainError> {
+        let samples = batch.samples();
+        if samples == 0 {
+            return Err(TrainError::Size { what: "the batch", given: samples, expected: self.settings.batch });
+        }
+        self.pack();
+        let mut sums = vec![0.0; self.state.len()];
+        for first in (0..samples).step_by(self.settings.batch) {
+            let count = self.settings.batch.min(samples - first);
+            let shared = self.shared(statistics);
+            let part = Part { batch, first, count };
+            self.each_shard(&part, |n, _, worker, result| shared.forward(n, worker, &mut result.moments));
+            for (k, result) in self.results.iter_mut().take(count.div_ceil(self.settings.shard)).enumerate() {
+                let share = self.settings.shard.min(count - k * self.settings.shard) as f64 / samples as f64;
+                let moments = &exclusive(result).moments;
+                sums.iter_mut().zip(moments).for_each(|(sum, &moment)| *sum += share * f64::from(moment));
+            }
+        }
+        Ok(sums)
     }
 
     /// The outputs for inputs one after another, with the running means and variances.
@@ -350,12 +374,13 @@ impl Trainer {
         match &self.workers[..self.workers.len().min(shards)] {
             [] => {}
             [only] => run(only),
-            [own, others @ ..] => std::thread::scope(|scope| {
-                for worker in others {
-                    scope.spawn(|| run(worker));
+            several => match &self.pool {
+                Some(pool) => {
+                    // A step with fewer shards than threads leaves some idle.
+                    pool.broadcast(|thread| several.get(thread.index()).map(run));
                 }
-                run(own);
-            }),
+                None => several.iter().for_each(run),
+            },
         }
     }
 

@@ -1,14 +1,16 @@
-//! `smidgen train`: from labelled samples to a float network.
+//! `smidgen train`: from labelled samples to a network of floats or integers.
 
+mod blocks;
 mod told;
 
+use self::blocks::Description;
 use super::Answer;
 use super::inspect::moved;
 use crate::console::options::{Shapes, size};
 use crate::console::output::Output;
 use crate::console::samples::Data;
 use crate::console::{Code, Failure, interrupt, progress};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 use smidgen::data::picture::Normalisation;
 use smidgen::data::set::Part;
@@ -19,14 +21,16 @@ use smidgen::network::ReadOptions;
 use smidgen::train::held::Holding;
 use smidgen::train::{
     Architecture, Beginning, Course, Epoch, Freeze, Held, Integers, Log, Options, Random, Start, TrainingError,
+    network_of_blocks,
 };
 use smidgen::{Error, Evaluation, LowerOptions, Network, Runner, evaluate, files};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-/// Train a float classifier on a labelled set: a network of yours, or a published architecture
+/// Train a classifier on a labelled set, float or int8: a network of yours, or a published architecture
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -35,7 +39,9 @@ Examples:
   smidgen train --arch resnet8 --data cifar10.tar.gz --epochs 60 --seed 7 -o cifar10.tflite
       an archive's pictures, at 32x32
   smidgen train pretrained.tflite --data photos/ --epochs 10 -o photos.tflite
-      from the weights of a float .tflite or .onnx file; its last layer is replaced where the data have other classes
+      from the weights of a .tflite or .onnx file; its last layer is replaced where the data have other classes
+  smidgen train int8.tflite --data photos/ --hold-out 0.2 --time 20m --int8 -o photos.tflite
+      from an int8 network to another one, in 20 minutes; a fifth of the samples is held back to test
   smidgen train model.onnx --fresh --data features.npz -o model.tflite
       from fresh weights, on the arrays x_train and y_train
   smidgen train --arch resnet8 --data photos/ --checkpoint a.ckpt --resume a.ckpt -o a.tflite
@@ -46,19 +52,21 @@ The recipe: stochastic gradient descent with Nesterov's momentum of 0.9, one cyc
 0.1. Pictures are shifted by up to an eighth of their sides, reflected at their borders, and mirrored, unless \
 --no-augment is given.
 
-What is written is a float network; `smidgen quantize` makes it one of integers. The same data, options and seed \
+What is written is a float network, or one of integers with --int8: the last epochs are trained in the knowledge of \
+what these round then. The same data, options and seed \
 give the same bytes, for any number of threads. Ctrl-C ends it after the step that is being taken; nothing is written \
 then but checkpoints.")]
 pub struct Train {
-    /// The network to begin with: a float TensorFlow Lite or ONNX file
+    /// The network to begin with: a TensorFlow Lite or ONNX file, of floats or integers
     #[arg(value_name = "MODEL", conflicts_with = "arch")]
     model: Option<PathBuf>,
     #[command(flatten)]
     shapes: Shapes,
-    /// In place of MODEL: a published architecture with fresh weights, for the classes of the data
-    #[arg(long, value_enum, value_name = "NAME")]
-    arch: Option<ArchName>,
-    /// With --arch: rows and columns of its input [default: 32 for resnet8, 96 for mobilenetv2-0.35]
+    /// In place of MODEL, fresh weights for the classes of the data: resnet8, mobilenetv2-0.35, mcunet-5fps, ds-cnn, or a
+    /// network described in a file (docs/training.md)
+    #[arg(long, value_name = "NAME|FILE.json")]
+    arch: Option<Arch>,
+    /// With --arch: rows and columns of its input [default: 32 for resnet8, 96 for mobilenetv2-0.35 and mcunet-5fps]
     #[arg(long, value_name = "N", requires = "arch", value_parser = clap::value_parser!(u16).range(8..=1024))]
     resolution: Option<u16>,
     /// Begin with fresh weights in place of those of MODEL
@@ -133,21 +141,33 @@ pub struct Train {
     json: bool,
 }
 
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-enum ArchName {
-    /// MLPerf Tiny's residual network: 77,000 weights
-    #[value(name = "resnet8")]
-    ResNet8,
-    /// MobileNetV2 with 0.35 of its channels: 380,000 weights, and 1,280 more for each class
-    #[value(name = "mobilenetv2-0.35")]
-    MobileNetV2,
+/// What has fresh weights.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Arch {
+    Known(Architecture),
+    Described(PathBuf),
 }
 
-impl From<ArchName> for Architecture {
-    fn from(name: ArchName) -> Self {
-        match name {
-            ArchName::ResNet8 => Self::ResNet8,
-            ArchName::MobileNetV2 => Self::MobileNetV2W35,
+impl FromStr for Arch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(known) = Architecture::ALL.into_iter().find(|known| known.name() == text) {
+            return Ok(Self::Known(known));
+        }
+        let names = Architecture::ALL.map(Architecture::name).join(", ");
+        match Path::new(text).extension().is_some_and(|extension| extension == "json") {
+            true => Ok(Self::Described(text.into())),
+            false => Err(format!("one of {names}, or a .json file that describes a network")),
+        }
+    }
+}
+
+impl std::fmt::Display for Arch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Known(architecture) => write!(f, "{architecture}"),
+            Self::Described(path) => write!(f, "{}", visible_path(path)),
         }
     }
 }
@@ -385,10 +405,26 @@ impl Train {
     }
 
     fn start(&self, classes: usize) -> Result<Start, Failure> {
-        let path = match (self.arch.map(Architecture::from), &self.model) {
-            (Some(arch), _) => {
-                let resolution = self.resolution.map_or(arch.resolution(), usize::from);
-                return Ok(Start::of_architecture(arch, (resolution, classes), self.seed)?);
+        let sides = |[rows, columns, channels]: [usize; 3]| match self.resolution.map(usize::from) {
+            Some(side) => [side, side, channels],
+            None => [rows, columns, channels],
+        };
+        let path = match (&self.arch, &self.model) {
+            (Some(Arch::Known(Architecture::DsCnn)), _) if self.resolution.is_some() => {
+                let message = "ds-cnn takes 49 rows of 10 numbers";
+                return Err(Failure::usage(message, "leave `--resolution` out, or describe a network in a file"));
+            }
+            (Some(Arch::Known(known)), _) => {
+                return Ok(Start::of_architecture(*known, (sides(known.input()), classes), self.seed)?);
+            }
+            (Some(Arch::Described(path)), _) => {
+                let text = files::read(path).map_err(Error::from)?;
+                let described = Description::parse(&String::from_utf8_lossy(&text)).map_err(|reason| {
+                    let message = format!("{} describes no network: {reason}", visible_path(path));
+                    Failure::usage(message, "docs/training.md says how blocks are described")
+                })?;
+                let net = network_of_blocks(sides(described.input), &described.blocks, classes).map_err(Error::from)?;
+                return Ok(Start::of_net(net, self.seed)?);
             }
             (None, Some(path)) => path,
             (None, None) => return Err(Failure::usage("there is no network", "name a file, or take `--arch`")),

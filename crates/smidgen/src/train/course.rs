@@ -19,9 +19,9 @@ use std::time::{Duration, Instant};
 const SHARD: usize = 16;
 /// The greatest norm of a gradient where no normalisation holds activations, and with them gradients, in bounds.
 const LONGEST: f32 = 1.0;
-/// Samples that the first means and variances are of, where normalisation is put in the place of biases.
+/// Samples that means and variances are of: the first where normalisation is put in the place of biases, and the last.
 const SETTLING: usize = 512;
-/// The greatest learning rate of the second phase, by Adam, whose steps do not depend on how large weights are.
+/// The greatest learning rate of the second phase, by Adam, for weights of the [usual size](integers::magnitudes).
 const KNOWING_RATE: f32 = 3e-4;
 const MAGIC: &str = "smidgen train 2";
 
@@ -221,6 +221,11 @@ impl<'a> Course<'a> {
         if !(finite(self.trainer.parameters()) && finite(self.trainer.state())) {
             return Err(self.diverged(number));
         }
+        if self.time().is_none() && self.integer.is_none() && self.start.net.state_count() > 0 {
+            let mut order = self.samples.order(seed, number, false);
+            order.truncate(SETTLING);
+            self.trainer.recalibrate(&self.samples.batch(&order, views))?;
+        }
         let tested = match self.test {
             Some(test) => match self.right(test, stop)? {
                 Some(share) => Some(share),
@@ -286,7 +291,8 @@ impl<'a> Course<'a> {
             ..*self.trainer.settings()
         };
         self.passed = self.epochs();
-        let shares = self.start.shares(&net);
+        let magnitudes = integers::magnitudes(&net, &parameters);
+        let shares: Vec<f32> = self.start.shares(&net).iter().zip(magnitudes).map(|(a, b)| a * b).collect();
         self.trainer = Trainer::new(net, settings, self.options.seed)?;
         self.trainer.set_parameters(&parameters, &[])?;
         self.trainer.set_shares(&shares)?;

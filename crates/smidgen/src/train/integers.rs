@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::network::Network;
 use smidgen_ir::Graph;
 use smidgen_quant::{Inputs, Options, dequantise, quantise, requantise};
-use smidgen_train::{Batch, Import, Net, Trainer};
+use smidgen_train::{Batch, Import, Net, Parameter, Role, Trainer};
 
 /// How the result becomes an integer network.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -50,6 +50,28 @@ pub fn quantised(float: &Network, samples: &[Inputs], range: Option<(f32, f32)>)
 pub fn net(integer: &Graph, frozen: &dyn Fn(&str) -> bool) -> Result<(Net, Vec<f32>), Error> {
     let float = dequantise(integer)?;
     Ok(Net::import(&float, Import { integer: Some(integer), frozen, ..Import::default() })?)
+}
+
+/// The magnitude of weights that the learning rate is for.
+const USUAL: f32 = 0.1;
+
+/// For each tensor of parameters, its magnitude as a share of the usual one: Adam's steps have one size for all, and those
+/// of a network may lie far apart, as the first weights of one that takes pixels up to 255 do. A bias is at least as
+/// large as the weights beside it.
+pub fn magnitudes(net: &Net, parameters: &[f32]) -> Vec<f32> {
+    let rms = |parameter: &Parameter| {
+        let squares: f32 = parameters[parameter.range()].iter().map(|value| value * value).sum();
+        (squares / parameter.len().max(1) as f32).sqrt()
+    };
+    let mut weights = 0.0;
+    let share = |parameter: &Parameter| {
+        let own = rms(parameter);
+        if parameter.role == Role::Weight {
+            weights = own;
+        }
+        own.max(if parameter.role == Role::Bias { weights } else { 0.0 }) / USUAL
+    };
+    net.parameters().iter().map(share).collect()
 }
 
 /// The integer graph with what training has made of its weights, in the very steps that they were trained in.

@@ -22,7 +22,7 @@ pub use course::{Course, Epoch, Options};
 pub use held::Held;
 pub use integers::Integers;
 pub use log::Log;
-pub use smidgen_train::{Architecture, Random};
+pub use smidgen_train::{Activation, Architecture, Block, Random, network_of_blocks};
 pub use start::{Beginning, Freeze, Start};
 
 use smidgen_ir::visible;

@@ -121,10 +121,17 @@ impl Start {
     /// If there are no pixels or no classes.
     pub fn of_architecture(
         architecture: Architecture,
-        (resolution, classes): (usize, usize),
+        (input, classes): ([usize; 3], usize),
         seed: u64,
     ) -> Result<Self, Error> {
-        let net = architecture.build(resolution, classes)?;
+        Self::of_net(architecture.build(input, classes)?, seed)
+    }
+
+    /// A network with fresh weights.
+    ///
+    /// # Errors
+    /// If it is not valid, which is a fault of smidgen's.
+    pub fn of_net(net: Net, seed: u64) -> Result<Self, Error> {
         let parameters = net.initial_parameters(seed);
         let network = Network::from_graph(net.to_graph(&parameters, &net.initial_state())?)?;
         let (replaced, scale) = (None, 1.0);

@@ -1,6 +1,6 @@
 //! What `smidgen train` prints.
 
-use super::{Sets, Train};
+use super::{Arch, Sets, Train};
 use crate::console::Failure;
 use crate::console::format::{bytes, percent, real, thousands};
 use crate::console::output::{Output, STRONG};
@@ -9,7 +9,7 @@ use smidgen::Evaluation;
 use smidgen::data::picture::Normalisation;
 use smidgen::data::{Dataset, Feeder};
 use smidgen::ir::{visible, visible_path};
-use smidgen::train::{Architecture, Course, Epoch, Start};
+use smidgen::train::{Course, Epoch, Start};
 
 impl Train {
     /// Tells what is trained, on what.
@@ -49,7 +49,7 @@ impl Train {
                  symmetric, imagenet, caffe)",
             );
         }
-        let name = self.arch.map(Architecture::from).map(|arch| arch.name().to_owned());
+        let name = self.arch.as_ref().map(Arch::to_string);
         let name =
             name.or_else(|| self.model.as_deref().map(|path| visible_path(path).to_string())).unwrap_or_default();
         let dims: Vec<String> = start.net.input_shape().iter().map(usize::to_string).collect();
