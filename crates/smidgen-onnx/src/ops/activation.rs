@@ -229,12 +229,12 @@ pub fn identity(call: &mut Call<'_, '_>) -> Outputs {
 
 /// In inference it does nothing.
 pub fn dropout(call: &mut Call<'_, '_>) -> Outputs {
-    if call.node.outputs.iter().skip(1).any(|name| !name.is_empty()) {
+    if !call.emit.training && call.node.outputs.iter().skip(1).any(|name| !name.is_empty()) {
         return Err(Trouble::unsupported("it is asked for its mask", FIXED_PARAMETERS));
     }
     let training =
         call.optional(2, "its training mode")?.and_then(|c| c.ints()).is_some_and(|v| v.iter().any(|&v| v != 0));
-    if training {
+    if training && !call.emit.training {
         return Err(Trouble::unsupported(
             "it is in training mode",
             "export the network in evaluation mode: `model.eval()`",

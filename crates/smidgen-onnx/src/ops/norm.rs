@@ -10,7 +10,8 @@ use smidgen_ir::{BinaryKind, DataType, Op, ReduceKind, UnaryKind};
 
 /// `x * factor + offset` with a factor and an offset for each channel, which [`fuse`](crate::fuse) folds into the weights before it.
 pub fn batch_normalization(call: &mut Call<'_, '_>) -> Outputs {
-    if call.flag("training_mode", false)? || call.node.outputs.iter().skip(1).any(|name| !name.is_empty()) {
+    let training = call.flag("training_mode", false)? || call.node.outputs.iter().skip(1).any(|name| !name.is_empty());
+    if training && !call.emit.training {
         return Err(Trouble::unsupported(
             "it is in training mode",
             "export the network in evaluation mode: `model.eval()`",

@@ -429,7 +429,7 @@ impl Train {
             (None, Some(path)) => path,
             (None, None) => return Err(Failure::usage("there is no network", "name a file, or take `--arch`")),
         };
-        let options = ReadOptions { float_weights: true, ..self.shapes.options() };
+        let options = ReadOptions { float_weights: true, training: true, ..self.shapes.options() };
         let network = Network::open_with(path, &options)?;
         let (fresh, biases, seed, freeze) = (self.fresh, self.keep_biases, self.seed, self.freeze.as_ref());
         let beginning = Beginning { classes, fresh, biases, seed, freeze };
