@@ -229,7 +229,7 @@ pub fn identity(call: &mut Call<'_, '_>) -> Outputs {
 
 /// In inference it does nothing.
 pub fn dropout(call: &mut Call<'_, '_>) -> Outputs {
-    if !call.emit.training && call.node.outputs.iter().skip(1).any(|name| !name.is_empty()) {
+    if call.node.outputs.iter().skip(1).any(|name| !name.is_empty()) {
         return Err(Trouble::unsupported("it is asked for its mask", FIXED_PARAMETERS));
     }
     let training =

@@ -40,7 +40,12 @@ pub fn batch_normalization(call: &mut Call<'_, '_>) -> Outputs {
     let offset = Constant::from_f64(Element::F32, shape.clone(), offset);
     let factor = Constant::from_f64(Element::F32, shape, factor.into_iter());
     let y = binary(call, BinaryKind::Mul, &Value::Active(x), &Value::Constant(factor.into()))?;
-    Ok(vec![binary(call, BinaryKind::Add, &y, &Value::Constant(offset.into()))?])
+    let mut outputs = vec![binary(call, BinaryKind::Add, &y, &Value::Constant(offset.into()))?];
+    // Means and variances stay what they are.
+    for i in 1..call.node.outputs.len() {
+        outputs.push(call.value(if i % 2 == 1 { 3 } else { 4 })?.clone());
+    }
+    Ok(outputs)
 }
 
 /// `(x - mean) / sqrt(variance + epsilon)` over `axes` of the file's.
