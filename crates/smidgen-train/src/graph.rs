@@ -131,8 +131,8 @@ fn layers_to_normalise(graph: &Graph, frozen: &dyn Fn(&str) -> bool) -> Vec<bool
 
 /// Gives layers without a bias one of zeros.
 fn with_biases(graph: &mut Graph, layers: &[bool]) {
-    for i in 0..graph.operators.len() {
-        if !layers[i] || graph.operators[i].inputs.len() > 2 {
+    for (i, &layer) in layers.iter().enumerate() {
+        if !layer || graph.operators[i].inputs.len() > 2 {
             continue;
         }
         let output = graph.tensor(graph.operators[i].outputs[0]);
