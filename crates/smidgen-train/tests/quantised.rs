@@ -45,9 +45,12 @@ fn trainer(integer: &Graph, settings: Settings) -> Trainer {
     trainer
 }
 
+/// Scale, zero point and number of elements of an input.
+type Part = (f32, i32, usize);
+
 /// One operator of a graph by itself: a row of floats is cut into its inputs and these are quantised, its output is
 /// dequantised and goes through slopes of 1, which give the training network something to train.
-fn alone(graph: &Graph, index: usize) -> Option<(Graph, Vec<(f32, i32, usize)>)> {
+fn alone(graph: &Graph, index: usize) -> Option<(Graph, Vec<Part>)> {
     let operator = &graph.operators[index];
     let output = graph.tensor(operator.outputs[0]).clone();
     let read: Vec<TensorId> = operator.inputs.iter().copied().filter(|&id| !graph.tensor(id).is_constant()).collect();
@@ -104,7 +107,7 @@ fn every_operator_is_at_most_a_step_from_the_integers() {
             let one = requantise(&one, &float, &net.weight_steps(&parameters)).unwrap();
             let mut trainer = Trainer::new(net, settings(1, 1), 0).unwrap();
             trainer.set_parameters(&parameters, &[]).unwrap();
-            let real = |&(scale, zero_point, size): &(f32, i32, usize)| {
+            let real = |&(scale, zero_point, size): &Part| {
                 let of = |random: &mut Random| scale * (random.below(256) as i32 - 128 - zero_point) as f32;
                 (0..size).map(|_| of(&mut random)).collect::<Vec<f32>>()
             };

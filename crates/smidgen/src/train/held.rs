@@ -244,3 +244,28 @@ impl Batch for Taken<'_> {
         self.held.labels[self.samples[sample]]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn balanced_orders_show_every_class_as_often() {
+        let labels: Vec<u32> = (0..90).map(|i| if i < 80 { 0 } else { 1 + i % 2 }).collect();
+        let contents = Contents::Floats(vec![Box::from([0.0]); labels.len()]);
+        let held = Held { contents, labels: labels.clone(), skipped: Vec::new() };
+        let count = |order: &[usize], class| order.iter().filter(|&&sample| labels[sample] == class).count();
+        let [first, second] = [0, 1].map(|epoch| held.order(7, epoch, true));
+        for class in 0..3 {
+            assert_eq!(count(&first, class), 30);
+        }
+        // Of the frequent class others come in the next epoch; of a rare one all of its 5 come six times.
+        assert_ne!(first, second);
+        let frequent: std::collections::BTreeSet<_> = first.iter().chain(&second).filter(|s| **s < 80).collect();
+        assert!(frequent.len() > 40, "{}", frequent.len());
+        assert!((80..90).all(|sample| first.iter().filter(|&&s| s == sample).count() == 6));
+        let mut plain = held.order(7, 0, false);
+        plain.sort_unstable();
+        assert_eq!(plain, (0..90).collect::<Vec<_>>());
+    }
+}

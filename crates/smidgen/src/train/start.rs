@@ -422,6 +422,58 @@ outputs(%5)
     }
 
     #[test]
+    fn layers_are_frozen_by_number_and_by_name() {
+        let forms = [("block1.*", true), ("*.expand", true), ("*1*p*", true), ("block1", false), ("*.project", false)];
+        for (form, is) in forms {
+            assert_eq!(has_form("block1.expand", form), is, "{form}");
+        }
+        let text = TEXT
+            .replace("\"scores\" : f32[1x3] = FULLY_CONNECTED(%0, %1)", "\"scores\" : f32[1x3] = FULLY_CONNECTED(%7, %1)")
+            .replace("%2 \"scores\"", "%6 \"square\" : f32[4x4] = splat 0.25\n%8 \"first\" : f32[1x4] = FULLY_CONNECTED(%0, %6)\n%7 \"bent\" : f32[1x4] = RELU(%8)\n%2 \"scores\"");
+        let network = Network::from_text(&text).unwrap();
+        for freeze in [Freeze::First(1), Freeze::Named("fir*".into())] {
+            let start = Start::of_network(&network, Beginning { freeze: Some(&freeze), ..begun(3, false) }).unwrap();
+            assert!(start.is_frozen("first") && start.is_frozen("bent") && !start.is_frozen("scores"));
+            assert_eq!(start.shares(&start.net), [0.0, 1.0]);
+        }
+        let start = Start { decay: 0.5, ..Start::of_network(&network, begun(3, false)).unwrap() };
+        assert_eq!(start.shares(&start.net), [0.5, 1.0]);
+        for freeze in [Freeze::First(2), Freeze::Named("last".into())] {
+            let error = Start::of_network(&network, Beginning { freeze: Some(&freeze), ..begun(3, false) });
+            assert!(error.unwrap_err().to_string().contains("of the network's 2 layers"));
+        }
+    }
+
+    #[test]
+    fn an_integer_network_and_a_convolution_at_its_end_are_begun_with() {
+        let text = r#"
+graph "integers"
+inputs(%0)
+outputs(%6)
+
+%0 "x" : i8[1x4x4x2]{0.0078431373; -1}
+%1 "w" : i8[4x4x4x2]{axis 0: 0.01, 0.02, 0.03, 0.04} = splat 5
+%2 "a" : i8[1x1x1x4]{0.023529412; -128} = CONV_2D(%0, %1) stride=[1, 1] padding=valid
+%3 "v" : i8[3x1x1x4]{axis 0: 0.01, 0.02, 0.03} = splat 7
+%4 "scores" : i8[1x1x1x3]{0.1; 0} = CONV_2D(%2, %3) stride=[1, 1] padding=valid
+%5 "row" : i8[1x3]{0.1; 0} = RESHAPE(%4) shape=[1, 3]
+%6 "y" : f32[1x3] = DEQUANTIZE(%5)
+"#;
+        let network = Network::from_text(text).unwrap();
+        let kept = Start::of_network(&network, begun(3, false)).unwrap();
+        assert!(kept.integers.is_some() && kept.replaced.is_none());
+        let names: Vec<&str> = kept.network.graph().operators.iter().map(|o| o.op.name()).collect();
+        assert_eq!(names, ["CONV_2D", "CONV_2D", "RESHAPE"]);
+        let first = kept.network.graph().tensors.iter().find(|t| t.name == "w").unwrap().floats().unwrap();
+        assert!((first[0] - 0.05).abs() < 1e-7 && (first[127] - 0.2).abs() < 1e-7, "{first:?}");
+        let Op::Conv2d(conv) = &kept.network.graph().operators[0].op else { panic!("{names:?}") };
+        assert_eq!(conv.activation, Activation::Relu6);
+        let replaced = Start::of_network(&network, begun(7, false)).unwrap();
+        assert_eq!(replaced.replaced, Some(Replaced { layer: "scores".into(), before: 3, after: 7 }));
+        assert_eq!(replaced.net.output_len(), 7);
+    }
+
+    #[test]
     fn what_stands_in_the_way_is_named() {
         let text = TEXT.replace("SOFTMAX(%3) beta=1.0", "LOGISTIC(%3)");
         let network = Network::from_text(&text).unwrap();
