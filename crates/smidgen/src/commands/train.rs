@@ -28,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Train a classifier on a labelled set, float or int8: a network of yours, or a published architecture
 #[derive(Args, Debug)]
@@ -503,11 +503,18 @@ impl Train {
 
     /// Trains to the end; what the epochs came to, and whether it was not interrupted.
     fn train(&self, out: &mut Output, course: &mut Course, stop: &AtomicBool) -> Result<(Vec<Epoch>, bool), Failure> {
-        let left = course.all_steps().saturating_sub(course.steps());
+        // Steps, or seconds where a clock ends them.
+        let seconds = self.time.map_or(0, |time| time.as_secs());
+        let left = course.all_steps().map_or(seconds, |all| all.saturating_sub(course.steps()));
         let bar = progress::bar(out, "training", left as usize);
+        let begun = Instant::now();
+        let done = || match self.time {
+            Some(_) => bar.set_position(begun.elapsed().as_secs()),
+            None => bar.inc(1),
+        };
         let mut epochs = Vec::new();
         while !course.is_over() {
-            let epoch = match course.epoch(&|| bar.inc(1), stop) {
+            let epoch = match course.epoch(&done, stop) {
                 Ok(Some(epoch)) => epoch,
                 Ok(None) => {
                     bar.finish_and_clear();

@@ -134,9 +134,13 @@ impl<'a> Course<'a> {
         self.log.steps() as u64
     }
 
-    /// Steps of the whole course, where no time ends it before.
-    pub fn all_steps(&self) -> u64 {
-        self.options.epochs as u64 * self.steps as u64
+    /// Steps of the whole course; `None` where a clock ends it.
+    pub fn all_steps(&self) -> Option<u64> {
+        match (&self.options.replay, self.options.limit) {
+            (Some(replay), _) => Some(replay.steps() as u64),
+            (None, Some(_)) => None,
+            (None, None) => Some(self.options.epochs as u64 * self.steps as u64),
+        }
     }
 
     /// The time of each step that was taken, for [`Options::replay`].
@@ -239,7 +243,8 @@ impl<'a> Course<'a> {
 
     fn diverged(&self, epoch: usize) -> Error {
         let (step, steps) = (self.steps(), self.all_steps());
-        TrainingError::Diverged { step, steps, epoch: epoch + 1, rate: self.trainer.settings().rate }.into()
+        let option = if self.integer.is_some() { "--qat-rate" } else { "--rate" };
+        TrainingError::Diverged { step, steps, epoch: epoch + 1, rate: self.trainer.settings().rate, option }.into()
     }
 
     /// The share of samples that are right; `None` once `stop` is set.

@@ -62,16 +62,18 @@ pub enum TrainingError {
         limit: u64,
     },
     /// The loss is no longer a number.
-    #[error("training has diverged: at step {step} of {steps} (epoch {epoch}) the loss is not a number")]
+    #[error("training has diverged: at step {step}{} (epoch {epoch}) the loss is not a number", of(*steps))]
     Diverged {
         /// The step, from 1 on.
         step: u64,
-        /// Steps in all.
-        steps: u64,
+        /// Steps in all, where that is known.
+        steps: Option<u64>,
         /// The epoch, from 1 on.
         epoch: usize,
         /// The greatest learning rate.
         rate: f32,
+        /// The option that says it.
+        option: &'static str,
     },
     /// A checkpoint of another training.
     #[error("the checkpoint is of another training: there {what} is {there}, here {here}")]
@@ -105,6 +107,11 @@ pub enum TrainingError {
     NoCheckpoint,
 }
 
+/// Of how many, where that is known.
+fn of(all: Option<u64>) -> String {
+    all.map_or_else(String::new, |all| format!(" of {all}"))
+}
+
 impl TrainingError {
     pub(crate) fn help(&self) -> String {
         match self {
@@ -115,8 +122,8 @@ impl TrainingError {
                     .into()
             }
             Self::Memory { .. } => "train on fewer or smaller pictures, or allow more with `--memory`".into(),
-            Self::Diverged { rate, .. } => {
-                format!("take a smaller `--rate` than {rate}, a fifth of it, say; else look at `--normalise`")
+            Self::Diverged { rate, option, .. } => {
+                format!("take a smaller `{option}` than {rate}, a fifth of it, say; else look at `--normalise`")
             }
             Self::Checkpoint { .. } => "go on with the options and data that it was begun with".into(),
             Self::NothingToHold { .. } => "give each class two samples, or leave `--hold-out` out".into(),

@@ -61,7 +61,8 @@ impl Train {
     /// before, `last` is the last one since.
     pub(super) fn interrupted(&self, course: &Course, (begun, last): (usize, Option<&Epoch>)) -> String {
         let output = visible_path(&self.output);
-        let steps = format!("step {} of {}", thousands(course.steps()), thousands(course.all_steps()));
+        let of = course.all_steps().map_or_else(String::new, |all| format!(" of {}", thousands(all)));
+        let steps = format!("step {}{of}", thousands(course.steps()));
         let taken_up = (begun > 0 && self.checkpoint == self.resume).then_some(begun);
         let go_on = match (&self.checkpoint, last.map(|epoch| epoch.number).or(taken_up)) {
             (Some(path), Some(done)) => {
