@@ -201,8 +201,8 @@ fn exported(trainer: &Trainer, integer: &Graph) -> Graph {
 #[test]
 fn a_trained_network_is_the_integer_network() {
     let mut random = Random::new(3);
-    let (inputs, labels) = stripes(512, 0.7, &mut random);
-    let (unseen, answers) = stripes(1024, 0.7, &mut random);
+    let (inputs, labels) = stripes(512, 4.0, &mut random);
+    let (unseen, answers) = stripes(1024, 4.0, &mut random);
     let net = network();
     let mut trainer = Trainer::new(net.clone(), quick(0.1), 7).unwrap();
     train(&mut trainer, &inputs, &labels, 4);

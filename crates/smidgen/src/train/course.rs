@@ -1,7 +1,7 @@
 //! The course of training: epochs of steps in one or two phases, and checkpoints between epochs.
 //!
 //! In the first phase floats are trained. In the second, if an integer network is asked for, what integers round is
-//! part of the forward pass ([`integers`](super::integers)). Each phase has its own cycle of learning rates, over its
+//! part of the forward pass ([`integers`]). Each phase has its own cycle of learning rates, over its
 //! steps or over its time, whichever ends first.
 
 use super::TrainingError;

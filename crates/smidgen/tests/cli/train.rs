@@ -132,6 +132,11 @@ fn after_an_interruption_training_goes_on_to_the_same_bytes() {
     assert!(gone_on.stdout.contains("half.ckpt: ") && !gone_on.stdout.contains("epoch  1 of 12"), "{}", gone_on.stdout);
     let bytes = |name: &str| fs::read(folder.path(name)).unwrap();
     assert_eq!(bytes("whole.tflite"), bytes("halves.tflite"));
+    // From the end of the epochs with integers there is nothing left to do.
+    fs::remove_file(folder.path("halves.tflite")).unwrap();
+    let over = folder.smidgen(&halves).expect(0);
+    assert!(over.stdout.contains("12 of 12 epochs") && !over.stdout.contains("loss"), "{}", over.stdout);
+    assert_eq!(bytes("whole.tflite"), bytes("halves.tflite"));
 
     let whole = bytes("half.ckpt");
     folder.write("half.ckpt", &whole[..whole.len() - 9]);
