@@ -76,9 +76,9 @@ fn implied(affine: Affine) -> Activation {
     }
 }
 
-/// An integer graph with the weights and biases of a float one, as [`dequantise`] made it from that and training went on
-/// from: activations keep their scales. `scales` has for each tensor of weights its steps: one for each output channel,
-/// or one for all.
+/// An integer graph with the weights and biases of a float one, as [`dequantise`] made it from that and training went
+/// on from: activations keep their scales. `scales` has for each tensor of weights its steps: one for each output
+/// channel, or one for all.
 ///
 /// A step that a layer's bias, or its output's scale, asks to be larger is raised: what it stands for cannot be seen in
 /// the output.

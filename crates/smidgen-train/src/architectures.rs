@@ -19,8 +19,8 @@ pub enum Architecture {
     /// MCUNet's network for ImageNet at 5 pictures a second on a microcontroller (Lin et al. 2020, "MCUNet: tiny deep
     /// learning on IoT devices"), as its authors publish it.
     McuNet5Fps,
-    /// The depthwise separable network of MLPerf Tiny's keyword spotting (Banbury et al. 2021), after Zhang et al. 2017,
-    /// "Hello edge: keyword spotting on microcontrollers": 49 frames of 10 coefficients.
+    /// The depthwise separable network of MLPerf Tiny's keyword spotting (Banbury et al. 2021), after Zhang et al.
+    /// 2017, "Hello edge: keyword spotting on microcontrollers": 49 frames of 10 coefficients.
     DsCnn,
 }
 
@@ -88,8 +88,8 @@ pub enum Block {
         /// What follows its normalisation.
         activation: Activation,
     },
-    /// An inverted residual: a pointwise convolution to more channels (none where these are as many), a depthwise one, a
-    /// pointwise one without activation, and the sum with the input where that has the same shape.
+    /// An inverted residual: a pointwise convolution to more channels (none where these are as many), a depthwise one,
+    /// a pointwise one without activation, and the sum with the input where that has the same shape.
     Inverted {
         /// Channels in the middle.
         middle: usize,
@@ -104,8 +104,8 @@ pub enum Block {
     },
 }
 
-/// The network of these blocks for inputs of `[height, width, channels]`: after them the mean of all pixels, and a fully
-/// connected layer to the classes. Every convolution is normalised.
+/// The network of these blocks for inputs of `[height, width, channels]`: after them the mean of all pixels, and a
+/// fully connected layer to the classes. Every convolution is normalised.
 ///
 /// # Errors
 /// If a block has no channels or its window fits nowhere, or there are no pixels or no classes.

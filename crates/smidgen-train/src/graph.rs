@@ -184,8 +184,8 @@ impl Net {
         Self::import(float, Import { integer: Some(integer), ..Import::default() })
     }
 
-    /// For each tensor of the graph that the network was made [from](Self::from_integers), the steps of the weights that
-    /// are rounded: one for each output channel, all equal where they share one.
+    /// For each tensor of the graph that the network was made [from](Self::from_integers), the steps of the weights
+    /// that are rounded: one for each output channel, all equal where they share one.
     pub fn weight_steps(&self, parameters: &[f32]) -> Vec<Option<Vec<f32>>> {
         let Some(template) = &self.template else { return Vec::new() };
         let mut steps = vec![None; template.graph.tensors.len()];

@@ -62,8 +62,8 @@ pub struct Train {
     model: Option<PathBuf>,
     #[command(flatten)]
     shapes: Shapes,
-    /// In place of MODEL, fresh weights for the classes of the data: resnet8, mobilenetv2-0.35, mcunet-5fps, ds-cnn, or a
-    /// network described in a file (docs/training.md)
+    /// In place of MODEL, fresh weights for the classes of the data: resnet8, mobilenetv2-0.35, mcunet-5fps, ds-cnn, or
+    /// a network described in a file (docs/training.md)
     #[arg(long, value_name = "NAME|FILE.json")]
     arch: Option<Arch>,
     /// With --arch: rows and columns of its input [default: 32 for resnet8, 96 for mobilenetv2-0.35 and mcunet-5fps]
@@ -99,7 +99,8 @@ pub struct Train {
     /// The greatest learning rate of these epochs, by Adam [default: 0.0003]
     #[arg(long, value_name = "R", requires = "int8", value_parser = rate)]
     qat_rate: Option<f32>,
-    /// Layers of MODEL that keep their weights: the first N with weights, or those whose output's name is like `block1*`
+    /// Layers of MODEL that keep their weights: the first N with weights, or those whose output's name is like
+    /// `block1*`
     #[arg(long, value_name = "N|PATTERN", conflicts_with_all = ["arch", "fresh"])]
     freeze: Option<Freeze>,
     /// The learning rate of each layer, as a part of that of the layer behind it
@@ -129,8 +130,8 @@ pub struct Train {
     /// Write all that training goes on from to this file after each epoch
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
-    /// Go on from a checkpoint of the same training, to the same bytes. Where --checkpoint names the same file and there is
-    /// none yet, training begins
+    /// Go on from a checkpoint of the same training, to the same bytes. Where --checkpoint names the same file and
+    /// there is none yet, training begins
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
     /// Bytes that decoded samples may take in memory, or with K or M for KiB or MiB

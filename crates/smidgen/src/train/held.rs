@@ -168,8 +168,9 @@ impl Held {
         hash
     }
 
-    /// The order of the samples in an epoch: a shuffle that depends on these numbers alone. If balanced, as many of each
-    /// class as of every other: rare ones several times, of frequent ones some in this epoch and others in the next.
+    /// The order of the samples in an epoch: a shuffle that depends on these numbers alone. If balanced, as many of
+    /// each class as of every other: rare ones several times, of frequent ones some in this epoch and others in the
+    /// next.
     pub fn order(&self, seed: u64, epoch: usize, balanced: bool) -> Vec<usize> {
         let mut random = Random::new(Random::new(!seed).bits() ^ epoch as u64);
         let mut shuffle = |order: &mut Vec<usize>| {

@@ -55,9 +55,9 @@ pub fn net(integer: &Graph, frozen: &dyn Fn(&str) -> bool) -> Result<(Net, Vec<f
 /// The magnitude of weights that the learning rate is for.
 const USUAL: f32 = 0.1;
 
-/// For each tensor of parameters, its magnitude as a share of the usual one: Adam's steps have one size for all, and those
-/// of a network may lie far apart, as the first weights of one that takes pixels up to 255 do. A bias is at least as
-/// large as the weights beside it.
+/// For each tensor of parameters, its magnitude as a share of the usual one: Adam's steps have one size for all, and
+/// those of a network may lie far apart, as the first weights of one that takes pixels up to 255 do. A bias is at least
+/// as large as the weights beside it.
 pub fn magnitudes(net: &Net, parameters: &[f32]) -> Vec<f32> {
     let rms = |parameter: &Parameter| {
         let squares: f32 = parameters[parameter.range()].iter().map(|value| value * value).sum();

@@ -213,9 +213,9 @@ impl Start {
         format!("{} layers, rates of layers fall by {}", self.frozen.len(), self.decay)
     }
 
-    /// Prepares for pixels up to this number, as 255 is: weights that read them would be pushed about by gradients as many
-    /// times too large, in steps that have as many times too much effect. Fresh weights are left as they are, which suits
-    /// the smaller pixels. Nothing is done where something else than a layer with weights reads the input.
+    /// Prepares for pixels up to this number, as 255 is: weights that read them would be pushed about by gradients as
+    /// many times too large, in steps that have as many times too much effect. Fresh weights are left as they are,
+    /// which suits the smaller pixels. Nothing is done where something else than a layer with weights reads the input.
     #[must_use]
     pub fn scaled(mut self, greatest: f64) -> Self {
         let mut scale = 1.0;
@@ -339,8 +339,8 @@ fn resize(graph: &mut Graph, id: TensorId, op: usize, before: usize, after: usiz
     graph.tensors[id.index()].shape = dims.into();
 }
 
-/// New weights, uniform in `+-1 / sqrt(fan in)`, and a bias of zeros for a fully connected layer or a convolution, and no
-/// activation.
+/// New weights, uniform in `+-1 / sqrt(fan in)`, and a bias of zeros for a fully connected layer or a convolution, and
+/// no activation.
 fn fresh_layer(graph: &mut Graph, op: usize, classes: usize, seed: u64) {
     let operator = &graph.operators[op];
     let (input, weights) = (operator.inputs[0], operator.inputs[1]);
@@ -427,9 +427,10 @@ outputs(%5)
         for (form, is) in forms {
             assert_eq!(has_form("block1.expand", form), is, "{form}");
         }
-        let text = TEXT
-            .replace("\"scores\" : f32[1x3] = FULLY_CONNECTED(%0, %1)", "\"scores\" : f32[1x3] = FULLY_CONNECTED(%7, %1)")
-            .replace("%2 \"scores\"", "%6 \"square\" : f32[4x4] = splat 0.25\n%8 \"first\" : f32[1x4] = FULLY_CONNECTED(%0, %6)\n%7 \"bent\" : f32[1x4] = RELU(%8)\n%2 \"scores\"");
+        let before = "%6 \"square\" : f32[4x4] = splat 0.25\n%8 \"first\" : f32[1x4] = FULLY_CONNECTED(%0, %6)\n\
+                      %7 \"bent\" : f32[1x4] = RELU(%8)\n";
+        let text = TEXT.replace("FULLY_CONNECTED(%0, %1)", "FULLY_CONNECTED(%7, %1)");
+        let text = text.replace("%2 \"scores\"", &format!("{before}%2 \"scores\""));
         let network = Network::from_text(&text).unwrap();
         for freeze in [Freeze::First(1), Freeze::Named("fir*".into())] {
             let start = Start::of_network(&network, Beginning { freeze: Some(&freeze), ..begun(3, false) }).unwrap();

@@ -57,8 +57,8 @@ impl Train {
         out.wrapped(&format!("net   {name}: input {}, {parameters} parameters, {macs} MACs", dims.join("x")), 6)
     }
 
-    /// What is told after Ctrl-C: where it stopped, and with which epoch a checkpoint goes on. `begun` epochs were there
-    /// before, `last` is the last one since.
+    /// What is told after Ctrl-C: where it stopped, and with which epoch a checkpoint goes on. `begun` epochs were
+    /// there before, `last` is the last one since.
     pub(super) fn interrupted(&self, course: &Course, (begun, last): (usize, Option<&Epoch>)) -> String {
         let output = visible_path(&self.output);
         let of = course.all_steps().map_or_else(String::new, |all| format!(" of {}", thousands(all)));
