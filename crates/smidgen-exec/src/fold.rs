@@ -1,7 +1,7 @@
 //! Folding constants with the very kernels that would compute them at run time.
 
 use crate::executor::Executor;
-use smidgen_ir::{Graph, Op, Quantisation, Tensor, passes};
+use smidgen_ir::{Graph, Op, Tensor, passes};
 use smidgen_plan::simple::layer_wise;
 use smidgen_plan::{LowerOptions, certify, lower};
 
@@ -22,16 +22,5 @@ pub fn fold_constants(graph: &mut Graph, options: &LowerOptions) -> usize {
 /// The real numbers, as float32, for which a constant's integers stand. Only constants are quantised per channel or to four
 /// bits, so no kernel reads those.
 fn real(tensor: &Tensor) -> Option<Vec<u8>> {
-    let (integers, quantisation) = (tensor.integers()?, tensor.dtype.quantisation()?);
-    let (axis, scales, zero_points) = match quantisation {
-        Quantisation::PerTensor { scale, zero_point } => (0, vec![*scale], vec![*zero_point]),
-        Quantisation::PerChannel { axis, scales, zero_points } => (*axis + 1, scales.clone(), zero_points.clone()),
-    };
-    // Elements from one channel to the next; a single channel holds them all.
-    let step: usize = tensor.shape.dims()[axis..].iter().product();
-    let float = |(i, &value): (usize, &i32)| {
-        let channel = i / step % scales.len();
-        scales[channel] * (i64::from(value) - i64::from(zero_points[channel])) as f32
-    };
-    Some(integers.iter().enumerate().map(float).flat_map(f32::to_le_bytes).collect())
+    Some(tensor.reals()?.into_iter().flat_map(|real| (real as f32).to_le_bytes()).collect())
 }

@@ -347,6 +347,24 @@ impl Tensor {
         })
     }
 
+    /// The real numbers that a quantised constant's elements stand for; `None` if the tensor is no such constant.
+    pub fn reals(&self) -> Option<Vec<f64>> {
+        let (integers, quantisation) = (self.wide_integers()?, self.dtype.quantisation()?);
+        let (axis, scales, zero_points): (_, &[f32], &[i32]) = match quantisation {
+            Quantisation::PerTensor { scale, zero_point } => {
+                (0, std::slice::from_ref(scale), std::slice::from_ref(zero_point))
+            }
+            Quantisation::PerChannel { axis, scales, zero_points } => (*axis + 1, scales, zero_points),
+        };
+        // Elements from one channel to the next; a single channel holds them all.
+        let step: usize = self.shape.dims()[axis..].iter().product();
+        let real = |(i, &stored): (usize, &i64)| {
+            let channel = i / step % scales.len();
+            f64::from(scales[channel]) * (stored - i64::from(zero_points[channel])) as f64
+        };
+        Some(integers.iter().enumerate().map(real).collect())
+    }
+
     /// The elements of a float32 constant, or `None`.
     pub fn floats(&self) -> Option<Vec<f32>> {
         let data = self.data.as_ref()?;

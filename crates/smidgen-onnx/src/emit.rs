@@ -48,6 +48,8 @@ pub(crate) struct Emitter {
     pub budget: Budget,
     /// Index of the node that is being read.
     pub node: usize,
+    /// Training mode is read as evaluation mode.
+    pub training: bool,
     arranged: HashMap<(TensorId, Vec<usize>), TensorId>,
     /// Constants that were made of integers.
     pub scales: Scales,
@@ -68,7 +70,8 @@ pub(crate) fn channels_last(rank: usize) -> Vec<usize> {
 
 impl Emitter {
     pub fn new(name: &str, budget: Budget) -> Self {
-        Self { graph: Graph::new(name), budget, node: 0, arranged: HashMap::new(), scales: Scales::default() }
+        let graph = Graph::new(name);
+        Self { graph, budget, node: 0, arranged: HashMap::new(), scales: Scales::default(), training: false }
     }
 
     /// Sizes along the file's axes.

@@ -16,11 +16,18 @@ pub struct Options<'a> {
     pub shapes: Vec<(String, Vec<usize>)>,
     /// How to read weights that lie in files beside the network's. Names that lead out of the network's folder never get here.
     pub external: Option<Box<ExternalData<'a>>>,
+    /// Batch normalisation and dropout in training mode are read as in evaluation mode, with the running means and variances
+    /// that the file has: for a network that is to be trained on.
+    pub training: bool,
 }
 
 impl fmt::Debug for Options<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options").field("shapes", &self.shapes).field("external", &self.external.is_some()).finish()
+        f.debug_struct("Options")
+            .field("shapes", &self.shapes)
+            .field("external", &self.external.is_some())
+            .field("training", &self.training)
+            .finish()
     }
 }
 

@@ -107,7 +107,9 @@ fn graph(bytes: &[u8], options: &Options<'_>) -> Outcome {
     for ranks in [4..5usize, 3..5, 0..0] {
         // Each attempt is granted what is left, and only one is kept.
         let budget = budget.rest();
-        let translated = Translation::of(file, &sources, opset, budget, &ranks)?.run(&order)?;
+        let mut translation = Translation::of(file, &sources, opset, budget, &ranks)?;
+        translation.emit.training = options.training;
+        let translated = translation.run(&order)?;
         if !translated.unsupported.is_empty() {
             return Ok(Err(translated.unsupported));
         }

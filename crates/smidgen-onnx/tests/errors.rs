@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::build::{attribute, chain, classifier, file, floats, graph, ints, node, number, port, raw};
+use common::build::{attribute, chain, classifier, file, floats, graph, ints, node, normalised, number, port, raw};
 use common::names;
 use smidgen_onnx::{ErrorKind, Options, ReadError, check, is_onnx, read, read_with};
 
@@ -13,7 +13,7 @@ fn relu(dims: &[Result<i64, &str>]) -> Vec<u8> {
 }
 
 fn with_shape(bytes: &[u8], name: &str, dims: &[usize]) -> Result<smidgen_onnx::Import, ReadError> {
-    read_with(bytes, &Options { shapes: vec![(name.into(), dims.to_vec())], external: None })
+    read_with(bytes, &Options { shapes: vec![(name.into(), dims.to_vec())], ..Options::default() })
 }
 
 fn refused(bytes: &[u8], kind: ErrorKind) -> String {
@@ -42,9 +42,11 @@ fn a_shape_that_does_not_suit_is_refused() {
         ("x", &[1, 3, 8], "the shape 1x3x8 does not suit input \"x\", which is batchx3xheightxwidth"),
         ("z", &[1, 3, 8, 8], "there is no input \"z\"; the inputs are \"x\""),
     ] {
-        let both =
-            Options { shapes: vec![("x".into(), vec![1, 3, 8, 8]), (name.into(), dims.to_vec())], external: None };
-        let only = Options { shapes: vec![(name.into(), dims.to_vec())], external: None };
+        let both = Options {
+            shapes: vec![("x".into(), vec![1, 3, 8, 8]), (name.into(), dims.to_vec())],
+            ..Options::default()
+        };
+        let only = Options { shapes: vec![(name.into(), dims.to_vec())], ..Options::default() };
         let error = read_with(&relu(&IMAGE), if name == "x" { &only } else { &both }).unwrap_err();
         assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Request, message));
     }
@@ -155,16 +157,23 @@ fn weights_in_other_files_are_fetched_within_the_folder_only() {
         assert_eq!((location, offset, bytes), ("weights.bin", 8, 16));
         Ok([1f32, 2.0, 3.0, 4.0].iter().flat_map(|v| v.to_le_bytes()).collect())
     };
-    let import =
-        read_with(&external("weights.bin"), &Options { shapes: vec![], external: Some(Box::new(fetch)) }).unwrap();
+    let import = read_with(
+        &external("weights.bin"),
+        &Options { shapes: vec![], external: Some(Box::new(fetch)), ..Options::default() },
+    )
+    .unwrap();
     assert_eq!(names(&import.graph), ["FULLY_CONNECTED"]);
     for outside in ["../weights.bin", "/etc/passwd", "a/../../b", "", "c:weights"] {
-        let options = Options { shapes: vec![], external: Some(Box::new(|_, _, _| panic!("it was opened"))) };
+        let options = Options {
+            shapes: vec![],
+            external: Some(Box::new(|_, _, _| panic!("it was opened"))),
+            ..Options::default()
+        };
         let error = read_with(&external(outside), &options).unwrap_err();
         assert!(error.to_string().contains("does not lie in the network's own folder"), "{outside}: {error}");
     }
     assert!(refused(&external("weights.bin"), ErrorKind::Request).contains("without its folder"));
-    let short = Options { shapes: vec![], external: Some(Box::new(|_, _, _| Ok(vec![0; 12]))) };
+    let short = Options { shapes: vec![], external: Some(Box::new(|_, _, _| Ok(vec![0; 12]))), ..Options::default() };
     let error = read_with(&external("./weights.bin"), &short).unwrap_err();
     let message =
         "the weights in `./weights.bin` cannot be read: it ends 12 bytes after byte 8, where a constant of 16 begins";
@@ -215,7 +224,10 @@ fn outside(size: i64, places: &[(&str, u64)]) -> Vec<u8> {
 fn weights_in_other_files_may_be_far_larger_than_the_graph() {
     let read_from = |places: &[(&str, u64)]| {
         let fetch = |_: &str, _: u64, bytes: usize| Ok(vec![0; bytes]);
-        read_with(&outside(512, places), &Options { shapes: vec![], external: Some(Box::new(fetch)) })
+        read_with(
+            &outside(512, places),
+            &Options { shapes: vec![], external: Some(Box::new(fetch)), ..Options::default() },
+        )
     };
     let step = 4 * 512 * 512;
     let import = read_from(&[("a.data", 0), ("a.data", step), ("folder/b.data", 64), ("c.data", 4096)]).unwrap();
@@ -270,4 +282,13 @@ fn images_come_out_channels_last_and_fused() {
     let split = node("Split", &["x"], &["a", "b"]).message(5, number("axis", 1)).message(5, number("num_outputs", 2));
     let bytes = file(18, graph(&[split], &[], &[port("x", &[Ok(1), Ok(4)])], &[port("a", &[]), port("b", &[])]));
     assert_eq!(names(&read(&bytes).unwrap().graph), ["SPLIT"]);
+}
+
+#[test]
+fn training_mode_is_read_as_evaluation_mode_where_that_is_asked_for() {
+    let training = normalised(true);
+    let refused = read_with(&training, &Options::default()).unwrap_err().to_string();
+    assert!(refused.contains("training mode"), "{refused}");
+    let read = |bytes: &[u8], training| read_with(bytes, &Options { training, ..Options::default() }).unwrap().graph;
+    assert_eq!(read(&training, true).tensors, read(&normalised(false), false).tensors);
 }

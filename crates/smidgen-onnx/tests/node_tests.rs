@@ -33,7 +33,7 @@ fn judge(case: &Case) -> Verdict {
         // Sizes that the model leaves open are those of the case's inputs.
         let shapes = case.inputs.iter().map(|a| (a.name.clone(), a.dims.clone()));
         let shapes = if number == 0 { shapes.collect() } else { shapes.take(case.models.len() - 1 - number).collect() };
-        let import = match read_with(model, &Options { shapes, external: None }) {
+        let import = match read_with(model, &Options { shapes, ..Options::default() }) {
             Ok(import) => import,
             Err(ReadError::Unsupported(found)) => {
                 reasons.push(found[0].reason.clone());

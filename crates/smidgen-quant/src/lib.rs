@@ -18,12 +18,15 @@
 //! 7. `widths`: which weights take 4 bits, where they are mixed; then `convert` once more.
 //! 8. [`noise`]: the error that each operator adds, and what of it has piled up there.
 //!
+//! [`dequantise`] goes back to floats, and [`requantise`] to integers again once these were trained.
+//!
 //! The same graph, samples and options give the same bytes, whatever the number of threads.
 #![forbid(unsafe_code)]
 
 mod affine;
 mod compensate;
 mod convert;
+mod dequantise;
 mod equalise;
 mod error;
 mod floats;
@@ -40,6 +43,7 @@ mod walk;
 mod weights;
 mod widths;
 
+pub use dequantise::{dequantise, requantise};
 pub use error::QuantError;
 pub use noise::Layer;
 pub use range::RangeMethod;

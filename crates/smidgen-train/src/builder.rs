@@ -6,6 +6,7 @@ use crate::geometry::Geometry;
 use crate::net::{Activation, Affine, Kind, Net, Node, Parameter, Role};
 use crate::plain::Plain;
 use crate::plan::Plan;
+use crate::quantised::Grid;
 use crate::simd::Form;
 use smidgen_ir::Padding;
 
@@ -91,6 +92,7 @@ impl Builder {
             affine: Affine::Unit,
             form: Form::NONE,
             direct: true,
+            frozen: false,
         };
         Self { nodes: vec![input], parameters: Vec::new(), parameter_count: 0, state_count: 0 }
     }
@@ -125,11 +127,15 @@ impl Builder {
             Addend::Norm => {
                 let scale = self.parameter(format!("{name}.scale"), vec![c], Role::Scale, fan_in);
                 let shift = self.parameter(format!("{name}.shift"), vec![c], Role::Shift, fan_in);
-                let state = self.state_count;
-                self.state_count += 2 * c;
-                Affine::Norm { scale, shift, state }
+                Affine::Norm { scale, shift, state: self.state(c) }
             }
         }
+    }
+
+    /// Room for the running means and variances of `c` channels; its offset.
+    pub(crate) fn state(&mut self, c: usize) -> usize {
+        self.state_count += 2 * c;
+        self.state_count - 2 * c
     }
 
     fn geometry(&self, name: &str, x: Value, layer: &ConvLayer) -> Result<(Geometry, usize), TrainError> {
@@ -244,6 +250,7 @@ impl Builder {
             affine,
             form,
             direct,
+            frozen: false,
         })
     }
 
@@ -268,7 +275,16 @@ impl Builder {
         // A clamp can be undone from its result as far as its gradient needs; other activations are applied by who
         // reads.
         let direct = matches!(form, Form::Clamp(..));
-        self.push(Node { name: name.to_owned(), kind: Kind::Sum, inputs, shape, affine: Affine::Unit, form, direct })
+        self.push(Node {
+            name: name.to_owned(),
+            kind: Kind::Sum,
+            inputs,
+            shape,
+            affine: Affine::Unit,
+            form,
+            direct,
+            frozen: false,
+        })
     }
 
     /// The mean of all pixels: from `[h, w, c]` to `[c]`.
@@ -289,6 +305,7 @@ impl Builder {
             affine: Affine::Unit,
             form: Form::NONE,
             direct: true,
+            frozen: false,
         }))
     }
 
@@ -311,6 +328,27 @@ impl Builder {
             node.direct = false;
         }
         fits
+    }
+
+    /// The value rounded to a grid: by its own node where that is `new` and only clamps, else by a copy.
+    pub(crate) fn round(&mut self, x: Value, Grid { low, high, step }: Grid, new: bool) -> Value {
+        let own = new || x == self.input();
+        let node = &mut self.nodes[x.0];
+        match node.form {
+            Form::Clamp(from, to) if own => {
+                // The ends of an activation are rounded as everything is.
+                let whole = |end: f32| if end.is_finite() { (end / step).round() * step } else { end };
+                node.form = Form::Grid { low: low.max(whole(from)), high: high.min(whole(to)), step };
+                node.direct = false;
+                x
+            }
+            form if form == (Form::Grid { low, high, step }) => x,
+            _ => {
+                let name = format!("{}.rounded", node.name);
+                let rounded = self.sum(&name, vec![x.0], Activation::None);
+                self.round(rounded, Grid { low, high, step }, true)
+            }
+        }
     }
 
     /// The value as plain nodes read it: stored with its activation applied.
@@ -343,7 +381,16 @@ impl Builder {
         let form = activation.form();
         let kind = Kind::Plain(Box::new(plain));
         let direct = form == Form::NONE;
-        self.push(Node { name: name.to_owned(), kind, inputs, shape, affine: Affine::Unit, form, direct })
+        self.push(Node {
+            name: name.to_owned(),
+            kind,
+            inputs,
+            shape,
+            affine: Affine::Unit,
+            form,
+            direct,
+            frozen: false,
+        })
     }
 
     /// The network whose output is `output`. Layers that it does not depend on are left out of training.
@@ -369,6 +416,8 @@ impl Builder {
             state_count: self.state_count,
             plan,
             template: None,
+            quantised: Vec::new(),
+            frozen: Vec::new(),
         })
     }
 }

@@ -8,10 +8,16 @@ mod fused;
 mod moves;
 mod plain;
 
+pub(crate) use export::folded;
+
 use crate::builder::{Builder, Value};
 use crate::error::TrainError;
-use crate::net::{Activation, Net, Role};
-use smidgen_ir::{DataType, Graph, Op, Operator, TensorId, UnaryKind};
+use crate::net::{Activation, Affine, Net, Role};
+use crate::quantised::{Grid, QuantisedLayer};
+use smidgen_ir::{
+    BinaryKind, DataType, ElementType, Graph, Op, Operator, PoolKind, Quantisation, ResizeKind, Tensor, TensorId,
+    UnaryKind,
+};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -28,6 +34,17 @@ struct Binding {
     tensor: TensorId,
     layout: Layout,
     offset: usize,
+    /// The normalisation that is folded into it.
+    norm: Option<Norm>,
+}
+
+/// A normalisation that training has put in the place of a bias.
+#[derive(Clone, Copy, Debug)]
+struct Norm {
+    affine: Affine,
+    channels: usize,
+    /// It is folded into the bias here; else into weights.
+    is_bias: bool,
 }
 
 /// How a constant's elements are ordered in the graph.
@@ -59,6 +76,24 @@ enum Source {
     Constant(Arc<[f32]>),
 }
 
+/// What is made of a graph that is trained: see [`Net::import`].
+#[derive(Clone, Copy)]
+pub struct Import<'a> {
+    /// Batch normalisation takes the place of biases: see [`Net::normalised_from_graph`].
+    pub normalise: bool,
+    /// The same graph with the integers that its floats stand for: see [`Net::from_integers`].
+    pub integer: Option<&'a Graph>,
+    /// Whether a layer, by the name of what it writes, keeps its weights: it is not normalised, and no gradient is
+    /// computed for layers before the first one that is trained.
+    pub frozen: &'a dyn Fn(&str) -> bool,
+}
+
+impl Default for Import<'_> {
+    fn default() -> Self {
+        Self { normalise: false, integer: None, frozen: &|_| false }
+    }
+}
+
 /// Reads a graph operator by operator.
 struct Importer<'a> {
     graph: &'a Graph,
@@ -67,6 +102,45 @@ struct Importer<'a> {
     readers: Vec<usize>,
     bindings: Vec<Binding>,
     parameters: Vec<f32>,
+    /// For each operator, whether its layer is normalised.
+    normalised: Vec<bool>,
+    /// The same graph with the integers that its floats stand for.
+    integer: Option<&'a Graph>,
+    quantised: Vec<QuantisedLayer>,
+    frozen: &'a dyn Fn(&str) -> bool,
+}
+
+/// For each operator, whether its layer may be normalised: a convolution over more than one pixel, with weights of its
+/// own, which does not give the outputs.
+fn layers_to_normalise(graph: &Graph, frozen: &dyn Fn(&str) -> bool) -> Vec<bool> {
+    let consumers = graph.consumers();
+    let is_conv = |op: &Op| matches!(op, Op::Conv2d(_) | Op::DepthwiseConv2d { .. } | Op::TransposeConv { .. });
+    let is_layer = |op: &Op| is_conv(op) || matches!(op, Op::FullyConnected { .. });
+    let last = graph.operators.iter().rposition(|operator| is_layer(&operator.op));
+    let suits = |(i, operator): (usize, &Operator)| {
+        let output = graph.tensor(operator.outputs[0]);
+        let pixels = match output.shape.dims() {
+            [_, h, w, _] => h * w,
+            _ => 0,
+        };
+        let own = operator.inputs.iter().skip(1).all(|id| consumers[id.index()].len() == 1);
+        is_conv(&operator.op) && own && pixels > 1 && Some(i) != last && !frozen(&output.name)
+    };
+    graph.operators.iter().enumerate().map(suits).collect()
+}
+
+/// Gives layers without a bias one of zeros.
+fn with_biases(graph: &mut Graph, layers: &[bool]) {
+    for (i, &layer) in layers.iter().enumerate() {
+        if !layer || graph.operators[i].inputs.len() > 2 {
+            continue;
+        }
+        let output = graph.tensor(graph.operators[i].outputs[0]);
+        let (name, channels) = (format!("{}.bias", output.name), output.shape.dims()[3]);
+        let zeros = Tensor::constant(name, vec![channels], DataType::FLOAT32, vec![0; 4 * channels]);
+        let zeros = graph.add_tensor(zeros);
+        graph.operators[i].inputs.push(zeros);
+    }
 }
 
 impl Net {
@@ -78,6 +152,65 @@ impl Net {
     /// # Errors
     /// If an operator has no gradient, the graph is not of floats, or has not exactly one input and one output.
     pub fn from_graph(graph: &Graph) -> Result<(Net, Vec<f32>), TrainError> {
+        Self::import(graph, Import::default())
+    }
+
+    /// As [`from_graph`](Self::from_graph), with batch normalisation in the place of biases: for a network whose
+    /// normalisation was folded into its weights, or that never had any.
+    ///
+    /// Convolutions over more than one pixel are normalised, but the layer that gives the outputs. Means begin as 0 and
+    /// variances as 1, with which outputs are as good as unchanged; [`Trainer::settle`](crate::Trainer::settle) makes
+    /// them those of samples without changing outputs. [`to_graph`](Self::to_graph) folds them in again.
+    ///
+    /// # Errors
+    /// As [`from_graph`](Self::from_graph).
+    pub fn normalised_from_graph(graph: &Graph) -> Result<(Net, Vec<f32>), TrainError> {
+        Self::import(graph, Import { normalise: true, ..Import::default() })
+    }
+
+    /// Makes a network that computes what the integers of a graph stand for, to train it in the knowledge of their
+    /// rounding. `float` is the same graph with floats (`smidgen_quant::dequantise`): same tensors, same operators.
+    ///
+    /// Activations are rounded to the multiples of their scales, and clamped, wherever they are read. Weights are
+    /// rounded in steps that follow from them at each step of training: [`weight_steps`](Self::weight_steps). Their
+    /// gradients are those of what is not rounded.
+    ///
+    /// # Errors
+    /// As [`from_graph`](Self::from_graph), or if a layer has integer weights and reads floats.
+    pub fn from_integers(integer: &Graph, float: &Graph) -> Result<(Net, Vec<f32>), TrainError> {
+        if integer.tensors.len() != float.tensors.len() {
+            return Err(TrainError::layer(&integer.name, "the graph of floats is of another network"));
+        }
+        Self::import(float, Import { integer: Some(integer), ..Import::default() })
+    }
+
+    /// For each tensor of the graph that the network was made [from](Self::from_integers), the steps of the weights
+    /// that are rounded: one for each output channel, all equal where they share one.
+    pub fn weight_steps(&self, parameters: &[f32]) -> Vec<Option<Vec<f32>>> {
+        let Some(template) = &self.template else { return Vec::new() };
+        let mut steps = vec![None; template.graph.tensors.len()];
+        for binding in &template.bindings {
+            let layer = self.quantised.iter().find(|layer| layer.weights.start == binding.offset);
+            steps[binding.tensor.index()] = layer.map(|layer| layer.steps(parameters));
+        }
+        steps
+    }
+
+    /// Makes a network of a graph, and the parameters that it has there.
+    ///
+    /// # Errors
+    /// As [`from_graph`](Self::from_graph) and [`from_integers`](Self::from_integers), or if every layer is frozen.
+    pub fn import(
+        graph: &Graph,
+        Import { normalise, integer, frozen }: Import<'_>,
+    ) -> Result<(Net, Vec<f32>), TrainError> {
+        let mut graph = graph.clone();
+        let mut normalised = vec![false; graph.operators.len()];
+        if normalise {
+            normalised = layers_to_normalise(&graph, frozen);
+            with_biases(&mut graph, &normalised);
+        }
+        let graph = &graph;
         let ([input], [output]) = (graph.inputs.as_slice(), graph.outputs.as_slice()) else {
             return Err(TrainError::layer(&graph.name, "a network that is trained has one input and one output"));
         };
@@ -92,20 +225,37 @@ impl Net {
         graph.operators.iter().flat_map(|o| &o.inputs).chain([output]).for_each(|t| readers[t.index()] += 1);
         let builder = Builder::new(&stripped(graph.tensor(*input).shape.dims()));
         let values = HashMap::from([(*input, builder.input())]);
-        let mut importer = Importer { graph, builder, values, readers, bindings: Vec::new(), parameters: Vec::new() };
+        let mut importer = Importer {
+            graph,
+            builder,
+            values,
+            readers,
+            bindings: Vec::new(),
+            parameters: Vec::new(),
+            normalised,
+            integer,
+            quantised: Vec::new(),
+            frozen,
+        };
+        if let Some(grid) = importer.grid(*input) {
+            let x = importer.builder.input();
+            importer.builder.round(x, grid, false);
+        }
         for operator in &graph.operators {
             importer.operator(operator)?;
         }
-        let last = graph.operators.iter().rev().find(|o| o.outputs.contains(output));
-        let logits = match last {
-            Some(Operator { op: Op::Softmax { beta: 1.0 }, inputs, .. }) => inputs[0],
-            _ => *output,
-        };
+        let logits = before_softmax(graph, *output);
         let Some(&value) = importer.values.get(&logits) else {
             return Err(TrainError::layer(&graph.name, "the output is a constant"));
         };
-        let Importer { builder, bindings, parameters, .. } = importer;
+        let Importer { builder, bindings, parameters, quantised, .. } = importer;
         let mut net = builder.build(value)?;
+        net.quantised = quantised;
+        let kept = net.nodes.iter().filter(|node| node.frozen).map(|node| format!("{}.", node.name));
+        let kept: Vec<String> = kept.collect();
+        net.frozen = (net.parameters.iter())
+            .map(|p| kept.iter().any(|layer| p.name.strip_prefix(layer).is_some_and(|part| !part.contains('.'))))
+            .collect();
         net.template = Some(Arc::new(Template { graph: graph.clone(), bindings }));
         Ok((net, parameters))
     }
@@ -174,7 +324,7 @@ impl Importer<'_> {
         let name = format!("{}.{what}", self.name(operator));
         let offset = self.builder.parameter(name, shape, role, fan_in);
         self.parameters.extend((0..floats.len()).map(|i| floats[layout.index(i)]));
-        self.bindings.push(Binding { tensor, layout, offset });
+        self.bindings.push(Binding { tensor, layout, offset, norm: None });
         Ok(offset)
     }
 
@@ -186,9 +336,11 @@ impl Importer<'_> {
                 _ => self.refuse(operator, "it is not of float32"),
             };
         }
+        let before = self.builder.nodes.len();
         if let Op::Split { .. } | Op::Unpack { .. } = operator.op {
             for (k, &output) in operator.outputs.iter().enumerate() {
                 let value = self.part(operator, k)?;
+                let value = self.rounded(operator, output, value, before);
                 self.values.insert(output, value);
             }
             return Ok(());
@@ -225,7 +377,75 @@ impl Importer<'_> {
                 return self.refuse(operator, "it has no gradient");
             }
         };
+        let frozen = (self.frozen)(&self.graph.tensor(operator.outputs[0]).name);
+        self.builder.nodes.iter_mut().skip(before).for_each(|node| node.frozen = frozen);
+        let value = self.rounded(operator, operator.outputs[0], value, before);
         self.values.insert(operator.outputs[0], value);
+        Ok(())
+    }
+
+    /// What integers of a tensor stand for.
+    fn grid(&self, tensor: TensorId) -> Option<Grid> {
+        Grid::of(self.integer?.tensor(tensor))
+    }
+
+    /// An operator's output as integers hold it; nodes from `before` on are the operator's own.
+    fn rounded(&mut self, operator: &Operator, output: TensorId, value: Value, before: usize) -> Value {
+        let Some(grid) = self.grid(output) else { return value };
+        let moves = match &operator.op {
+            Op::Reshape { .. }
+            | Op::Transpose { .. }
+            | Op::Concatenation { .. }
+            | Op::Pad { .. }
+            | Op::Split { .. } => true,
+            Op::Pack { .. } | Op::Unpack { .. } | Op::Slice { .. } | Op::StridedSlice { .. } => true,
+            Op::Resize { kind, .. } => *kind == ResizeKind::Nearest,
+            Op::Pool2d { kind, activation, .. } => {
+                *kind == PoolKind::Max && *activation == smidgen_ir::Activation::None
+            }
+            Op::Binary { kind, .. } => matches!(kind, BinaryKind::Minimum | BinaryKind::Maximum),
+            _ => false,
+        };
+        // What is only moved was rounded before, and its gradient masked.
+        let mut read = operator.inputs.iter().filter(|id| self.values.contains_key(id));
+        if moves && read.all(|&id| self.grid(id) == Some(grid)) {
+            return value;
+        }
+        self.builder.round(value, grid, value.0 >= before)
+    }
+
+    /// Makes a layer one whose weights and bias are rounded, where the integer graph's are.
+    fn quantise(
+        &mut self,
+        operator: &Operator,
+        channels: usize,
+        weight: usize,
+        weights: usize,
+        affine: Affine,
+    ) -> Result<(), TrainError> {
+        let Some(integer) = self.integer else { return Ok(()) };
+        let DataType::Quantised(element, quantisation) = &integer.tensor(operator.inputs[1]).dtype else {
+            return Ok(());
+        };
+        let Some(input) = Grid::of(integer.tensor(operator.inputs[0])) else {
+            return self.refuse(operator, "its weights are integers and what it reads is not");
+        };
+        // Layers that share weights are rounded alike.
+        if self.quantised.iter().any(|layer| layer.weights.start == weight) {
+            return Ok(());
+        }
+        self.quantised.push(QuantisedLayer {
+            weights: weight..weight + weights,
+            channels,
+            largest: if *element == ElementType::Int4 { 7.0 } else { 127.0 },
+            per_channel: matches!(quantisation, Quantisation::PerChannel { .. }),
+            least: QuantisedLayer::least(quantisation, channels),
+            bias: match affine {
+                Affine::Bias(offset) => Some(offset..offset + channels),
+                _ => None,
+            },
+            input: input.step,
+        });
         Ok(())
     }
 
@@ -246,6 +466,24 @@ impl Importer<'_> {
         }
         Ok(self.builder.activate(&name, x, activation))
     }
+}
+
+/// What a SOFTMAX reads whose result, perhaps in another shape, is this output; else the output.
+fn before_softmax(graph: &Graph, output: TensorId) -> TensorId {
+    let mut id = output;
+    while let Some(operator) = graph.operators.iter().rev().find(|operator| operator.outputs.contains(&id)) {
+        match operator.op {
+            Op::Reshape { .. } => id = operator.inputs[0],
+            // One run over all classes.
+            Op::Softmax { beta: 1.0 } => {
+                let dims = graph.tensor(id).shape.dims();
+                let whole = dims.last() == Some(&graph.tensor(id).shape.elements());
+                return if whole || id == output { operator.inputs[0] } else { output };
+            }
+            _ => break,
+        }
+    }
+    output
 }
 
 /// A shape without the batch, where that is told from other axes: `[1, h, w, c]` as `[h, w, c]`.

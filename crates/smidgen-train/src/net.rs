@@ -8,6 +8,7 @@ use crate::conv::Conv;
 use crate::graph::Template;
 use crate::plain::Plain;
 use crate::plan::Plan;
+use crate::quantised::QuantisedLayer;
 use crate::simd::Form;
 use std::sync::Arc;
 
@@ -141,6 +142,8 @@ pub(crate) struct Node {
     /// The value is stored as its readers want it: `affine` is `Unit`, and `form` was applied (it still masks the
     /// gradient).
     pub direct: bool,
+    /// Its own parameters are not trained.
+    pub frozen: bool,
 }
 
 impl Node {
@@ -174,6 +177,10 @@ pub struct Net {
     pub(crate) state_count: usize,
     pub(crate) plan: Plan,
     pub(crate) template: Option<Arc<Template>>,
+    /// Layers whose weights are rounded to what integers stand for.
+    pub(crate) quantised: Vec<QuantisedLayer>,
+    /// For each tensor of parameters, whether its layer is frozen; empty if none is.
+    pub(crate) frozen: Vec<bool>,
 }
 
 impl Net {
@@ -210,6 +217,11 @@ impl Net {
     /// Elements of one sample's output: the classes.
     pub fn output_len(&self) -> usize {
         self.nodes[self.output].len()
+    }
+
+    /// Whether it has layers that compute what [integers](Net::from_integers) stand for.
+    pub fn is_quantised(&self) -> bool {
+        !self.quantised.is_empty()
     }
 
     /// Multiply-accumulates of the convolutions and fully connected layers, forward and for one sample.

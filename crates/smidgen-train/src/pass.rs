@@ -14,6 +14,8 @@ pub(crate) enum Statistics {
     Batch,
     /// The running ones.
     Running,
+    /// The running ones, and the samples' own means and mean squares are gathered beside them.
+    Observed,
 }
 
 /// Added to variances under the root, as in PyTorch and Keras for the networks of this size.
@@ -45,7 +47,7 @@ impl Shared<'_> {
                 Kind::Conv(conv) => {
                     let p = node.inputs[0];
                     let input = Input { read: net.read(p, &worker.z, before), direct: net.nodes[p].direct };
-                    let wanted = matches!(node.affine, Affine::Norm { .. }) && self.statistics == Statistics::Batch;
+                    let wanted = matches!(node.affine, Affine::Norm { .. }) && self.statistics != Statistics::Running;
                     own.sum.fill(0.0);
                     own.dot.fill(0.0);
                     let sums = wanted.then_some([own.sum.as_mut_slice(), own.dot.as_mut_slice()]);
@@ -90,15 +92,21 @@ impl Shared<'_> {
             Affine::Bias(offset) => own.b.copy_from_slice(&self.parameters[offset..][..c]),
             Affine::Norm { scale, shift, state } => {
                 for j in 0..c {
+                    let seen = [own.sum[j] / count as f64, own.dot[j] / count as f64];
+                    if self.statistics == Statistics::Observed {
+                        [moments[state + j], moments[state + c + j]] = seen.map(|moment| moment as f32);
+                    }
                     let (mean, variance) = match self.statistics {
                         Statistics::Batch => {
-                            let mean = own.sum[j] / count as f64;
-                            let variance = (own.dot[j] / count as f64 - mean * mean).max(0.0);
+                            let [mean, square] = seen;
+                            let variance = (square - mean * mean).max(0.0);
                             moments[state + j] = mean as f32;
                             moments[state + c + j] = variance as f32;
                             (mean, variance)
                         }
-                        Statistics::Running => (f64::from(self.state[state + j]), f64::from(self.state[state + c + j])),
+                        Statistics::Running | Statistics::Observed => {
+                            (f64::from(self.state[state + j]), f64::from(self.state[state + c + j]))
+                        }
                     };
                     let inverse = 1.0 / (variance + EPSILON).sqrt();
                     let a = f64::from(self.parameters[scale + j]) * inverse;
@@ -320,7 +328,7 @@ impl Shared<'_> {
                             let by_z = -g * inverse * dot / count as f64;
                             (by_z, -g * sum / count as f64 - by_z * mean)
                         }
-                        Statistics::Running => (0.0, 0.0),
+                        Statistics::Running | Statistics::Observed => (0.0, 0.0),
                     };
                     own.k[0][j] = g as f32;
                     own.k[1][j] = by_z as f32;

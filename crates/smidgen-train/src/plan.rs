@@ -79,7 +79,7 @@ impl Plan {
         let mut trained = vec![false; count];
         for (i, node) in nodes.iter().enumerate() {
             let own = matches!(&node.kind, Kind::Conv(_)) || has_slopes(node);
-            trained[i] = live[i] && (own || node.inputs.iter().any(|&p| trained[p]));
+            trained[i] = live[i] && (own && !node.frozen || node.inputs.iter().any(|&p| trained[p]));
         }
         // Readers of each value in the order of the backward pass.
         let mut readers: Vec<Vec<(usize, usize)>> = vec![Vec::new(); count];

@@ -6,11 +6,13 @@
 
 use crate::batch::Batch;
 use crate::error::TrainError;
-use crate::net::{Net, Role};
-use crate::pass::{Shared, Statistics};
+use crate::graph::folded;
+use crate::net::{Affine, Net, Parameter, Role};
+use crate::pass::{EPSILON, Shared, Statistics};
 use crate::settings::{Optimiser, Settings};
 use crate::simd;
 use crate::worker::{PackedNet, ShardResult, Worker};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -27,7 +29,7 @@ pub struct Report {
 
 /// A network with its parameters, and what it takes to train them.
 ///
-/// All memory is allocated when it is made; a step allocates nothing but the threads that it starts.
+/// All memory is allocated, and all threads are started, when it is made.
 #[derive(Debug)]
 pub struct Trainer {
     pub(crate) net: Net,
@@ -42,10 +44,16 @@ pub struct Trainer {
     pub(crate) average: Vec<f32>,
     pub(crate) step: u64,
     pub(crate) seed: u64,
+    /// The learning rate of each tensor of parameters, as a share of that of all.
+    shares: Vec<f32>,
+    /// The parameters as they are used, where that is not as they are: rounded; else empty.
+    effective: Vec<f32>,
     /// The weights of these parameters are packed, or none.
     packed: PackedNet,
     current: bool,
     workers: Vec<Mutex<Worker>>,
+    /// A thread for each worker, if there are several; they wait for the next step where they are.
+    pool: Option<ThreadPool>,
     results: Vec<Mutex<ShardResult>>,
     gradient: Vec<f32>,
 }
@@ -63,9 +71,19 @@ impl Trainer {
         let parameters = net.initial_parameters(seed);
         let state = net.initial_state();
         let count = parameters.len();
+        // Slopes stay what the integer network has: they are stored as other constants are.
+        let kept = |(i, p): (usize, &Parameter)| {
+            net.frozen.get(i).copied().unwrap_or(false) || net.is_quantised() && p.role == Role::Slope
+        };
+        let shares = net.parameters.iter().enumerate().map(|p| if kept(p) { 0.0 } else { 1.0 }).collect();
+        let effective = if net.is_quantised() { parameters.clone() } else { Vec::new() };
         let second = if matches!(settings.optimiser, Optimiser::AdamW { .. }) { count } else { 0 };
         let average = if settings.average.is_some() { [&parameters[..], &state].concat() } else { Vec::new() };
+        let pool = || ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("train {i}")).build();
+        // Where no threads can be had, the caller's does all the work: with the same bits.
+        let pool = if threads > 1 { pool().ok() } else { None };
         Ok(Self {
+            pool,
             parameters,
             state,
             first: vec![0.0; count],
@@ -73,6 +91,8 @@ impl Trainer {
             average,
             step: 0,
             seed,
+            shares,
+            effective,
             packed: PackedNet::new(&net),
             current: false,
             workers: (0..threads).map(|_| Mutex::new(Worker::new(&net, capacity, true))).collect(),
@@ -146,6 +166,27 @@ impl Trainer {
         Ok(())
     }
 
+    /// Gives each tensor of parameters a share of the learning rate; 0 freezes it: it does not even decay.
+    ///
+    /// # Errors
+    /// If there are not as many as [`Net::parameters`], or one is not a number from 0 on.
+    pub fn set_shares(&mut self, shares: &[f32]) -> Result<(), TrainError> {
+        if shares.len() != self.shares.len() {
+            let (given, expected) = (shares.len(), self.shares.len());
+            return Err(TrainError::Size { what: "the shares of the learning rate", given, expected });
+        }
+        if let Some(share) = shares.iter().find(|share| !(share.is_finite() && **share >= 0.0)) {
+            return Err(TrainError::Setting {
+                setting: "a share of the learning rate",
+                value: share.to_string(),
+                reason: "it must be at least 0",
+            });
+        }
+        // What is frozen stays so.
+        self.shares.iter_mut().zip(shares).filter(|(own, _)| **own != 0.0).for_each(|(own, share)| *own = *share);
+        Ok(())
+    }
+
     /// The parameters were replaced: pack them anew before they are used.
     pub(crate) fn forget_packed(&mut self) {
         self.current = false;
@@ -211,6 +252,62 @@ impl Trainer {
         Ok(report)
     }
 
+    /// Makes the normalisations' running means and variances those of samples, and their factors and summands such that
+    /// no output changes: for a network that [had none](Net::normalised_from_graph). A moving average begins anew.
+    ///
+    /// # Errors
+    /// If the batch is empty.
+    pub fn settle(&mut self, batch: &dyn Batch) -> Result<(), TrainError> {
+        let sums = self.moments(batch, Statistics::Observed)?;
+        let (mut parameters, mut state) = (self.parameters.clone(), self.state.clone());
+        for node in &self.net.nodes {
+            let (c, Affine::Norm { scale, shift, state: at }) = (node.channels(), node.affine) else { continue };
+            let Some((a, b)) = folded(node.affine, c, &self.parameters, &self.state) else { continue };
+            for j in 0..c {
+                let mean = sums[at + j] as f32;
+                let variance = (sums[at + c + j] - f64::from(mean) * f64::from(mean)).max(0.0) as f32;
+                state[at + j] = mean;
+                state[at + c + j] = variance;
+                parameters[scale + j] = (a[j] * (f64::from(variance) + EPSILON).sqrt()) as f32;
+                parameters[shift + j] = (b[j] + a[j] * f64::from(mean)) as f32;
+            }
+        }
+        self.set_parameters(&parameters, &state)
+    }
+
+    /// Makes the normalisations' running means and variances the mean of those that shards of these samples have: after
+    /// short or fast training they lag behind the weights.
+    ///
+    /// # Errors
+    /// If the batch is empty.
+    pub fn recalibrate(&mut self, batch: &dyn Batch) -> Result<(), TrainError> {
+        let moments = self.moments(batch, Statistics::Batch)?;
+        self.state.iter_mut().zip(moments).for_each(|(own, moment)| *own = moment as f32);
+        Ok(())
+    }
+
+    /// The moments of all samples, laid out as the state, each shard with its share of the samples.
+    fn moments(&mut self, batch: &dyn Batch, statistics: Statistics) -> Result<Vec<f64>, TrainError> {
+        let samples = batch.samples();
+        if samples == 0 {
+            return Err(TrainError::Size { what: "the batch", given: samples, expected: self.settings.batch });
+        }
+        self.pack();
+        let mut sums = vec![0.0; self.state.len()];
+        for first in (0..samples).step_by(self.settings.batch) {
+            let count = self.settings.batch.min(samples - first);
+            let shared = self.shared(statistics);
+            let part = Part { batch, first, count };
+            self.each_shard(&part, |n, _, worker, result| shared.forward(n, worker, &mut result.moments));
+            for (k, result) in self.results.iter_mut().take(count.div_ceil(self.settings.shard)).enumerate() {
+                let share = self.settings.shard.min(count - k * self.settings.shard) as f64 / samples as f64;
+                let moments = &exclusive(result).moments;
+                sums.iter_mut().zip(moments).for_each(|(sum, &moment)| *sum += share * f64::from(moment));
+            }
+        }
+        Ok(sums)
+    }
+
     /// The outputs for inputs one after another, with the running means and variances.
     ///
     /// # Errors
@@ -236,7 +333,12 @@ impl Trainer {
 
     fn pack(&mut self) {
         if !self.current {
-            self.packed.update(&self.net, &self.parameters);
+            if self.net.is_quantised() {
+                self.effective.copy_from_slice(&self.parameters);
+                self.net.quantised.iter().for_each(|layer| layer.round(&self.parameters, &mut self.effective));
+            }
+            let used = if self.effective.is_empty() { &self.parameters } else { &self.effective };
+            self.packed.update(&self.net, used);
             self.current = true;
         }
     }
@@ -245,7 +347,7 @@ impl Trainer {
         Shared {
             net: &self.net,
             isa: self.settings.isa,
-            parameters: &self.parameters,
+            parameters: if self.effective.is_empty() { &self.parameters } else { &self.effective },
             state: &self.state,
             packed: &self.packed,
             statistics,
@@ -272,12 +374,13 @@ impl Trainer {
         match &self.workers[..self.workers.len().min(shards)] {
             [] => {}
             [only] => run(only),
-            [own, others @ ..] => std::thread::scope(|scope| {
-                for worker in others {
-                    scope.spawn(|| run(worker));
+            several => match &self.pool {
+                Some(pool) => {
+                    // A step with fewer shards than threads leaves some idle.
+                    pool.broadcast(|thread| several.get(thread.index()).map(run));
                 }
-                run(own);
-            }),
+                None => several.iter().for_each(run),
+            },
         }
     }
 
@@ -318,8 +421,12 @@ impl Trainer {
             None => 1.0,
         };
         self.step += 1;
-        for parameter in &self.net.parameters {
-            let range = parameter.range();
+        let all = rate;
+        for (parameter, &share) in self.net.parameters.iter().zip(&self.shares) {
+            if share == 0.0 {
+                continue;
+            }
+            let (range, rate) = (parameter.range(), all * share);
             let decay = if parameter.role == Role::Weight { self.settings.decay } else { 0.0 };
             let (p, g) = (&mut self.parameters[range.clone()], &self.gradient[range.clone()]);
             let first = &mut self.first[range.clone()];

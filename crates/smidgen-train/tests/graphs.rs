@@ -13,7 +13,7 @@ use smidgen_ir::{
 };
 use smidgen_plan::simple::layer_wise;
 use smidgen_plan::{LowerOptions, certify, lower};
-use smidgen_train::{Builder, ConvLayer, Isa, Net, Random, Samples, Settings, TrainError, Trainer};
+use smidgen_train::{Builder, ConvLayer, Import, Isa, Net, Random, Samples, Settings, TrainError, Trainer};
 use smidgen_zoo::{Precision, RandomGraphOptions, random_graph};
 
 fn bytes(x: &[f32]) -> Vec<u8> {
@@ -429,4 +429,103 @@ fn operators_without_a_gradient_are_refused_by_name() {
     smidgen_ir::validate(&state).unwrap();
     let error = Net::from_graph(&state).unwrap_err().to_string();
     assert!(error.starts_with("READ_VARIABLE, which writes `sum`, cannot be trained"), "{error}");
+}
+
+/// A network whose normalisation was folded: convolutions of every kind, some without a bias.
+fn folded_network(random: &mut Random) -> Graph {
+    let mut b = Builder::new(&[9, 9, 3]);
+    let stem = b.conv("stem", b.input(), 8, ConvLayer::new(3, 2, smidgen_train::Activation::Relu6)).unwrap();
+    let depth = b.depthwise("depth", stem, ConvLayer::new(3, 1, smidgen_train::Activation::Relu)).unwrap();
+    let plain =
+        ConvLayer { addend: smidgen_train::Addend::None, ..ConvLayer::new(1, 1, smidgen_train::Activation::None) };
+    let point = b.conv("point", depth, 8, plain).unwrap();
+    let sum = b.add("sum", point, stem, smidgen_train::Activation::None).unwrap();
+    let pooled = b.global_pool("pool", sum).unwrap();
+    let logits = b.fully_connected("classifier", pooled, 4, smidgen_train::Activation::None).unwrap();
+    let net = b.build(logits).unwrap();
+    let parameters = net.initial_parameters(random.bits());
+    let state: Vec<f32> = net.initial_state().iter().map(|s| s + random.uniform(0.0, 0.5)).collect();
+    net.to_graph(&parameters, &state).unwrap()
+}
+
+#[test]
+fn normalisation_in_the_place_of_biases_changes_no_output() {
+    let random = &mut Random::new(77);
+    let graph = folded_network(random);
+    let (net, parameters) = Net::normalised_from_graph(&graph).unwrap();
+    assert_eq!(net.state_count(), 2 * (8 + 8 + 8));
+    let settings = settings(12, 5);
+    let mut trainer = Trainer::new(net.clone(), settings, 0).unwrap();
+    trainer.set_parameters(&parameters, &net.initial_state()).unwrap();
+    let inputs = noise(29 * net.input_len(), random);
+    let labels = vec![0; 29];
+    let expected: Vec<f32> = inputs.chunks(net.input_len()).flat_map(|x| executed(&graph, x)).collect();
+    close(&trainer.predict(&inputs).unwrap(), &expected).unwrap();
+    trainer.settle(&Samples::new(&net, &inputs, &labels).unwrap()).unwrap();
+    assert_ne!(trainer.state(), net.initial_state());
+    close(&trainer.predict(&inputs).unwrap(), &expected).unwrap();
+    // Written, the normalisation is folded in again.
+    let written = net.to_graph(trainer.parameters(), trainer.state()).unwrap();
+    let again: Vec<f32> = inputs.chunks(net.input_len()).flat_map(|x| executed(&written, x)).collect();
+    close(&again, &expected).unwrap();
+    // Means and variances are those of all samples: with them for a batch of their own, outputs are the same.
+    let whole =
+        Settings { batch: 29, shard: 29, loss: smidgen_train::Loss { smoothing: 0.0, distillation: 0.0 }, ..settings };
+    let mut one = Trainer::new(net.clone(), whole, 0).unwrap();
+    one.set_parameters(trainer.parameters(), trainer.state()).unwrap();
+    let batch = Samples::new(&net, &inputs, &labels).unwrap();
+    let (trained, evaluated) = (one.differentiate(&batch).unwrap().loss, one.evaluate(&batch).unwrap().loss);
+    assert!((trained - evaluated).abs() < 1e-5, "{trained} and {evaluated}");
+    // And the network can be trained.
+    let mut last = f64::INFINITY;
+    for step in 0..30 {
+        last = one.step(&batch, f64::from(step) / 30.0).unwrap().loss;
+    }
+    assert!(last < 0.3 * trained, "{last} of {trained}");
+}
+
+#[test]
+fn frozen_layers_keep_their_weights_and_the_others_learn_as_before() {
+    let random = &mut Random::new(78);
+    let graph = folded_network(random);
+    let frozen = |name: &str| name == "stem" || name == "depth";
+    let import = Import { normalise: true, frozen: &frozen, ..Import::default() };
+    let (net, parameters) = Net::import(&graph, import).unwrap();
+    // Frozen layers are not normalised.
+    assert_eq!(net.state_count(), 2 * 8);
+    let mut trainer = Trainer::new(net.clone(), Settings { decay: 0.1, ..settings(8, 4) }, 0).unwrap();
+    trainer.set_parameters(&parameters, &net.initial_state()).unwrap();
+    let inputs = noise(8 * net.input_len(), random);
+    let labels: Vec<u32> = (0..8).map(|i| i % 4).collect();
+    let batch = Samples::new(&net, &inputs, &labels).unwrap();
+    trainer.step(&batch, 0.5).unwrap();
+    for p in net.parameters() {
+        let kept = trainer.parameters()[p.range()] == parameters[p.range()];
+        assert_eq!(kept, p.name.starts_with("stem.") || p.name.starts_with("depth."), "{}", p.name);
+    }
+    // The gradients of the others are those of a network in which all is trained.
+    let (free, own) = Net::from_graph(&graph).unwrap();
+    let mut other = Trainer::new(free.clone(), settings(8, 4), 0).unwrap();
+    other.set_parameters(&own, &[]).unwrap();
+    let everything = |_: &str| true;
+    assert!(Net::import(&graph, Import { frozen: &everything, ..Import::default() }).is_err());
+    let import = Import { frozen: &frozen, ..Import::default() };
+    let (part, own) = Net::import(&graph, import).unwrap();
+    let mut some = Trainer::new(part.clone(), settings(8, 4), 0).unwrap();
+    some.set_parameters(&own, &[]).unwrap();
+    for trainer in [&mut other, &mut some] {
+        trainer.differentiate(&batch).unwrap();
+    }
+    for p in part.parameters().iter().filter(|p| !frozen(p.name.split('.').next().unwrap())) {
+        assert_eq!(other.gradient()[p.range()], some.gradient()[p.range()], "{}", p.name);
+    }
+    // A share of 0 of the learning rate keeps a layer as well.
+    let shares: Vec<f32> = free.parameters().iter().map(|p| if p.name == "stem.weight" { 0.0 } else { 1.0 }).collect();
+    let mut shared = Trainer::new(free.clone(), settings(8, 4), 0).unwrap();
+    shared.set_parameters(&own, &[]).unwrap();
+    shared.set_shares(&shares).unwrap();
+    shared.step(&batch, 0.5).unwrap();
+    let stem = free.parameters().iter().find(|p| p.name == "stem.weight").unwrap().range();
+    assert_eq!(shared.parameters()[stem.clone()], own[stem]);
+    assert!(shared.set_shares(&shares[1..]).is_err() && shared.set_shares(&vec![-1.0; shares.len()]).is_err());
 }

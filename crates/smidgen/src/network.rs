@@ -20,6 +20,8 @@ pub struct ReadOptions {
     /// Integer weights beside float activations (dynamic-range quantisation) become the floats that they stand for; for TensorFlow
     /// Lite files that are to be quantised.
     pub float_weights: bool,
+    /// Normalisation in training mode is read as in evaluation mode; for ONNX files that are to be trained.
+    pub training: bool,
 }
 
 /// A network that has been read and found valid.
@@ -341,7 +343,8 @@ const LOOKED_AT: usize = 1 << 16;
 fn onnx_options<'a>(path: &'a Path, options: &ReadOptions) -> smidgen_onnx::Options<'a> {
     let external =
         move |location: &str, offset: u64, bytes: usize| files::read_part(&beside(path, location)?, offset, bytes);
-    smidgen_onnx::Options { shapes: options.shapes.clone(), external: Some(Box::new(external)) }
+    let (shapes, training) = (options.shapes.clone(), options.training);
+    smidgen_onnx::Options { shapes, external: Some(Box::new(external)), training }
 }
 
 /// Where a model's file of weights lies. A link may lead to it, but not out of the model's own folder: that of its path, or where the

@@ -239,7 +239,7 @@ pub fn dropout(call: &mut Call<'_, '_>) -> Outputs {
     }
     let training =
         call.optional(2, "its training mode")?.and_then(|c| c.ints()).is_some_and(|v| v.iter().any(|&v| v != 0));
-    if training {
+    if training && !call.emit.training {
         return Err(Trouble::unsupported(
             "it is in training mode",
             "export the network in evaluation mode: `model.eval()`",

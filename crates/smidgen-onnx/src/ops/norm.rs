@@ -10,7 +10,8 @@ use smidgen_ir::{BinaryKind, DataType, Function, Op, ReduceKind, UnaryKind};
 
 /// `x * factor + offset` with a factor and an offset for each channel, which [`fuse`](crate::fuse) folds into the weights before it.
 pub fn batch_normalization(call: &mut Call<'_, '_>) -> Outputs {
-    if call.flag("training_mode", false)? || call.node.outputs.iter().skip(1).any(|name| !name.is_empty()) {
+    let training = call.flag("training_mode", false)? || call.node.outputs.iter().skip(1).any(|name| !name.is_empty());
+    if training && !call.emit.training {
         return Err(Trouble::unsupported(
             "it is in training mode",
             "export the network in evaluation mode: `model.eval()`",
@@ -39,7 +40,12 @@ pub fn batch_normalization(call: &mut Call<'_, '_>) -> Outputs {
     let offset = Constant::from_f64(Element::F32, shape.clone(), offset);
     let factor = Constant::from_f64(Element::F32, shape, factor.into_iter());
     let y = binary(call, BinaryKind::Mul, &Value::Active(x), &Value::Constant(factor.into()))?;
-    Ok(vec![binary(call, BinaryKind::Add, &y, &Value::Constant(offset.into()))?])
+    let mut outputs = vec![binary(call, BinaryKind::Add, &y, &Value::Constant(offset.into()))?];
+    // Means and variances stay what they are.
+    for i in 1..call.node.outputs.len() {
+        outputs.push(call.value(if i % 2 == 1 { 3 } else { 4 })?.clone());
+    }
+    Ok(outputs)
 }
 
 /// `(x - mean) / sqrt(variance + epsilon)` over `axes` of the file's.

@@ -142,6 +142,27 @@ pub fn classifier() -> Vec<u8> {
     file(13, graph(&nodes, &constants, &[port("x", &image)], &[port("y", &[Ok(1), Ok(5)])]))
 }
 
+/// A convolution and batch normalisation, in training mode (which gives the means and variances that it has updated) or in
+/// evaluation mode.
+pub fn normalised(training: bool) -> Vec<u8> {
+    let convolution = node("Conv", &["x", "w"], &["c"]).message(5, attribute("pads", &[1, 1, 1, 1]));
+    let read = ["c", "scale", "bias", "mean", "variance"];
+    let normalisation = match training {
+        true => node("BatchNormalization", &read, &["n", "m", "v"]).message(5, number("training_mode", 1)),
+        false => node("BatchNormalization", &read, &["n"]),
+    };
+    let constants = [
+        floats("w", &[4, 3, 3, 3], &weights(108)),
+        floats("scale", &[4], &[1.0, 0.5, 2.0, 1.5]),
+        floats("bias", &[4], &[0.1, -0.2, 0.3, 0.0]),
+        floats("mean", &[4], &[0.0, 0.1, -0.1, 0.2]),
+        floats("variance", &[4], &[1.0, 0.9, 1.1, 0.5]),
+    ];
+    let nodes = [convolution, normalisation, node("Relu", &["n"], &["y"])];
+    let ports = [port("x", &[1, 3, 6, 6].map(Ok)), port("y", &[1, 4, 6, 6].map(Ok))];
+    file(15, graph(&nodes, &constants, &ports[..1], &ports[1..]))
+}
+
 /// A depthwise and a transposed convolution, a resize, a concatenation, slices, HardSwish spelt out.
 pub fn mixer() -> Vec<u8> {
     let nodes = [

@@ -29,26 +29,52 @@ impl Net {
             }
         }
         match &self.template {
-            Some(template) => Ok(template.with(parameters)),
+            Some(template) => Ok(template.with(parameters, state)),
             None => Writer { net: self, parameters, state, graph: Graph::new("trained"), ids: Vec::new() }.write(),
         }
     }
 }
 
 impl Template {
-    /// The graph with these parameters.
-    fn with(&self, parameters: &[f32]) -> Graph {
+    /// The graph with these parameters, and normalisations with this state folded in.
+    fn with(&self, parameters: &[f32], state: &[f32]) -> Graph {
         let mut graph = self.graph.clone();
-        for &Binding { tensor, layout, offset } in &self.bindings {
+        for &Binding { tensor, layout, offset, norm } in &self.bindings {
             let tensor = &mut graph.tensors[tensor.index()];
             let count = tensor.shape.elements();
             let mut elements = vec![0.0; count];
+            let folded = norm.and_then(|norm| folded(norm.affine, norm.channels, parameters, state));
             for i in 0..count {
-                elements[layout.index(i)] = parameters[offset + i];
+                let own = parameters[offset + i];
+                // Output channels come last among the parameters, whatever the layer.
+                elements[layout.index(i)] = match &folded {
+                    Some((_, b)) if norm.is_some_and(|norm| norm.is_bias) => b[i] as f32,
+                    Some((a, _)) => (f64::from(own) * a[i % a.len()]) as f32,
+                    None => own,
+                };
             }
             tensor.data = Some(bytes(&elements).into());
         }
         graph
+    }
+}
+
+/// Factor and summand of each of `c` channels with the running means and variances; `None` for 1 and 0.
+pub(crate) fn folded(affine: Affine, c: usize, parameters: &[f32], state: &[f32]) -> Option<(Vec<f64>, Vec<f64>)> {
+    let p = |offset: usize, j: usize| f64::from(parameters[offset + j]);
+    match affine {
+        Affine::Unit => None,
+        Affine::Bias(offset) => Some((vec![1.0; c], (0..c).map(|j| p(offset, j)).collect())),
+        Affine::Norm { scale, shift, state: at } => {
+            let (mut a, mut b) = (Vec::new(), Vec::new());
+            for j in 0..c {
+                let (mean, variance) = (f64::from(state[at + j]), f64::from(state[at + c + j]));
+                let factor = p(scale, j) / (variance + EPSILON).sqrt();
+                a.push(factor);
+                b.push(p(shift, j) - mean * factor);
+            }
+            Some((a, b))
+        }
     }
 }
 
@@ -105,22 +131,7 @@ impl Writer<'_> {
 
     /// Factor and summand of each channel with the running means and variances.
     fn affine(&self, node: &Node) -> Option<(Vec<f64>, Vec<f64>)> {
-        let c = node.channels();
-        let p = |offset: usize, j: usize| f64::from(self.parameters[offset + j]);
-        match node.affine {
-            Affine::Unit => None,
-            Affine::Bias(offset) => Some((vec![1.0; c], (0..c).map(|j| p(offset, j)).collect())),
-            Affine::Norm { scale, shift, state } => {
-                let (mut a, mut b) = (Vec::new(), Vec::new());
-                for j in 0..c {
-                    let (mean, variance) = (f64::from(self.state[state + j]), f64::from(self.state[state + c + j]));
-                    let factor = p(scale, j) / (variance + EPSILON).sqrt();
-                    a.push(factor);
-                    b.push(p(shift, j) - mean * factor);
-                }
-                Some((a, b))
-            }
-        }
+        folded(node.affine, node.channels(), self.parameters, self.state)
     }
 
     fn conv(&mut self, node: &Node) -> TensorId {
@@ -209,6 +220,8 @@ fn activation(form: Form) -> (Activation, Option<UnaryKind>) {
     let all = [Activation::None, Activation::Relu, Activation::Relu6, Activation::ReluN1To1];
     match form {
         Form::HardSwish => (Activation::None, Some(UnaryKind::HardSwish)),
+        // Of integers: a network that has such comes from a graph, and goes back to it.
+        Form::Grid { .. } => (Activation::None, None),
         Form::Clamp(low, high) => (all.into_iter().find(|a| a.range() == (low, high)).unwrap_or_default(), None),
     }
 }

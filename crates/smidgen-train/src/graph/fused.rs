@@ -1,6 +1,6 @@
 //! Convolutions and fully connected layers.
 
-use super::{Importer, Layout};
+use super::{Importer, Layout, Norm};
 use crate::builder::Value;
 use crate::conv::{Conv, ConvKind, Dense};
 use crate::error::TrainError;
@@ -22,6 +22,20 @@ impl Importer<'_> {
     fn addend(&mut self, operator: &Operator, co: usize, fan_in: usize) -> Result<Affine, TrainError> {
         if operator.inputs.len() < 3 {
             return Ok(Affine::Unit);
+        }
+        let index = self.graph.operators.iter().position(|other| std::ptr::eq(other, operator));
+        if index.is_some_and(|index| self.normalised[index]) {
+            let scale = format!("{}.scale", self.name(operator));
+            let scale = self.builder.parameter(scale, vec![co], Role::Scale, fan_in);
+            self.parameters.extend(std::iter::repeat_n(1.0, co));
+            let shift = self.parameter(operator, 2, "bias", Layout::Same, vec![co], Role::Shift, fan_in)?;
+            let affine = Affine::Norm { scale, shift, state: self.builder.state(co) };
+            for binding in &mut self.bindings {
+                if let Some(k) = [1, 2].into_iter().find(|&k| operator.inputs[k] == binding.tensor) {
+                    binding.norm = Some(Norm { affine, channels: co, is_bias: k == 2 });
+                }
+            }
+            return Ok(affine);
         }
         Ok(Affine::Bias(self.parameter(operator, 2, "bias", Layout::Same, vec![co], Role::Bias, fan_in)?))
     }
@@ -69,6 +83,7 @@ impl Importer<'_> {
         } else {
             ConvKind::Dense(Dense::new(geometry, ci, co))
         };
+        self.quantise(operator, co, weight, weights, affine)?;
         let conv = Conv { kind, ci, co, weight, weights };
         Ok(self.builder.convolution(&name, x, conv, shape, affine, activation.into()))
     }
@@ -128,6 +143,7 @@ impl Importer<'_> {
         } else {
             ConvKind::Dense(Dense::new(geometry, c, co))
         };
+        self.quantise(operator, co, weight, taps * c * co, affine)?;
         let conv = Conv { kind, ci: c, co, weight, weights: taps * c * co };
         Ok(self.builder.convolution(&name, x, conv, shape, affine, activation))
     }
@@ -151,6 +167,7 @@ impl Importer<'_> {
         let layout = Layout::OutputFirst { taps: 1, ci, co };
         let weight = self.parameter(operator, 1, "weight", layout, vec![ci, co], Role::Weight, ci)?;
         let affine = self.addend(operator, co, ci)?;
+        self.quantise(operator, co, weight, ci * co, affine)?;
         let conv = Conv { kind: ConvKind::Pointwise { rows }, ci, co, weight, weights: ci * co };
         Ok(self.builder.convolution(&name, x, conv, shape, affine, activation))
     }

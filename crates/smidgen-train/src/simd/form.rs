@@ -10,6 +10,17 @@ pub(crate) enum Form {
     Clamp(f32, f32),
     /// `u min(max(u + 3, 0), 6) / 6` (Howard et al. 2019, "Searching for MobileNetV3", section 5.2).
     HardSwish,
+    /// A clamp to `low..=high`, then the nearest multiple of `step`: what integers of a quantised network stand for
+    /// (Jacob et al. 2018, "Quantization and training of neural networks for efficient integer-arithmetic-only
+    /// inference", section 3). Its derivative is that of the clamp: the straight-through estimator.
+    Grid {
+        /// Multiple of `step`.
+        low: f32,
+        /// Multiple of `step`, at most 2^22 of them away from 0.
+        high: f32,
+        /// Positive.
+        step: f32,
+    },
 }
 
 impl Form {
@@ -87,6 +98,28 @@ impl<L: Lanes> Activation<L> for Swish {
     }
 }
 
+/// [`Form::Grid`]: the clamp, 1 / step, and step.
+#[derive(Clone, Copy)]
+pub(super) struct Grid<V>(Clamp<V>, V, V);
+
+/// Sums with this number are rounded to integers, ties to even, as long as they are below 2^22.
+const ROUNDER: f32 = 12_582_912.0;
+
+impl<L: Lanes> Activation<L> for Grid<L::V> {
+    #[inline(always)]
+    unsafe fn apply(self, u: L::V) -> L::V {
+        unsafe {
+            let steps = L::fma(Activation::<L>::apply(self.0, u), self.1, L::splat(ROUNDER));
+            L::mul(L::add(steps, L::splat(-ROUNDER)), self.2)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn pass(self, u: L::V, d: L::V) -> L::V {
+        unsafe { Activation::<L>::pass(self.0, u, d) }
+    }
+}
+
 /// Runs `$body` with `$f` bound to the [`Activation`] of a [`Form`].
 macro_rules! with_form {
     ($form:expr, $lanes:ident, $f:ident => $body:expr) => {
@@ -99,6 +132,10 @@ macro_rules! with_form {
                 let $f = crate::simd::form::Swish;
                 $body
             }
+            crate::simd::form::Form::Grid { low, high, step } => {
+                let $f = crate::simd::form::grid::<$lanes>(low, high, step);
+                $body
+            }
         }
     };
 }
@@ -108,4 +145,10 @@ pub(super) use with_form;
 #[inline(always)]
 pub(super) unsafe fn clamp<L: Lanes>(low: f32, high: f32) -> Clamp<L::V> {
     unsafe { Clamp(L::splat(low), L::splat(high)) }
+}
+
+/// A grid in registers.
+#[inline(always)]
+pub(super) unsafe fn grid<L: Lanes>(low: f32, high: f32, step: f32) -> Grid<L::V> {
+    unsafe { Grid(clamp::<L>(low, high), L::splat(1.0 / step), L::splat(step)) }
 }

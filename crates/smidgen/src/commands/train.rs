@@ -1,14 +1,16 @@
-//! `smidgen train`: from labelled samples to a float network.
+//! `smidgen train`: from labelled samples to a network of floats or integers.
 
+mod blocks;
 mod told;
 
+use self::blocks::Description;
 use super::Answer;
 use super::inspect::moved;
 use crate::console::options::{Shapes, size};
 use crate::console::output::Output;
 use crate::console::samples::Data;
 use crate::console::{Code, Failure, interrupt, progress};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 use smidgen::data::picture::Normalisation;
 use smidgen::data::set::Part;
@@ -17,13 +19,18 @@ use smidgen::evaluate::{EvaluateError, Protocol, Skipped};
 use smidgen::ir::visible_path;
 use smidgen::network::ReadOptions;
 use smidgen::train::held::Holding;
-use smidgen::train::{Architecture, Course, Epoch, Held, Options, Start, TrainingError};
+use smidgen::train::{
+    Architecture, Beginning, Course, Epoch, Freeze, Held, Integers, Log, Options, Random, Start, TrainingError,
+    network_of_blocks,
+};
 use smidgen::{Error, Evaluation, LowerOptions, Network, Runner, evaluate, files};
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
-/// Train a float classifier on a labelled set: a network of yours, or a published architecture
+/// Train a classifier on a labelled set, float or int8: a network of yours, or a published architecture
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -32,7 +39,9 @@ Examples:
   smidgen train --arch resnet8 --data cifar10.tar.gz --epochs 60 --seed 7 -o cifar10.tflite
       an archive's pictures, at 32x32
   smidgen train pretrained.tflite --data photos/ --epochs 10 -o photos.tflite
-      from the weights of a float .tflite or .onnx file; its last layer is replaced where the data have other classes
+      from the weights of a .tflite or .onnx file; its last layer is replaced where the data have other classes
+  smidgen train int8.tflite --data photos/ --hold-out 0.2 --time 20m --int8 -o photos.tflite
+      from an int8 network to another one, in 20 minutes; a fifth of the samples is held back to test
   smidgen train model.onnx --fresh --data features.npz -o model.tflite
       from fresh weights, on the arrays x_train and y_train
   smidgen train --arch resnet8 --data photos/ --checkpoint a.ckpt --resume a.ckpt -o a.tflite
@@ -43,32 +52,66 @@ The recipe: stochastic gradient descent with Nesterov's momentum of 0.9, one cyc
 0.1. Pictures are shifted by up to an eighth of their sides, reflected at their borders, and mirrored, unless \
 --no-augment is given.
 
-What is written is a float network; `smidgen quantize` makes it one of integers. The same data, options and seed \
+What is written is a float network, or one of integers with --int8: the last epochs are trained in the knowledge of \
+what these round then. The same data, options and seed \
 give the same bytes, for any number of threads. Ctrl-C ends it after the step that is being taken; nothing is written \
 then but checkpoints.")]
 pub struct Train {
-    /// The network to begin with: a float TensorFlow Lite or ONNX file
+    /// The network to begin with: a TensorFlow Lite or ONNX file, of floats or integers
     #[arg(value_name = "MODEL", conflicts_with = "arch")]
     model: Option<PathBuf>,
     #[command(flatten)]
     shapes: Shapes,
-    /// In place of MODEL: a published architecture with fresh weights, for the classes of the data
-    #[arg(long, value_enum, value_name = "NAME")]
-    arch: Option<ArchName>,
-    /// With --arch: rows and columns of its input [default: 32 for resnet8, 96 for mobilenetv2-0.35]
+    /// In place of MODEL, fresh weights for the classes of the data: resnet8, mobilenetv2-0.35, mcunet-5fps, ds-cnn, or
+    /// a network described in a file (docs/training.md)
+    #[arg(long, value_name = "NAME|FILE.json")]
+    arch: Option<Arch>,
+    /// With --arch: rows and columns of its input [default: 32 for resnet8, 96 for mobilenetv2-0.35 and mcunet-5fps]
     #[arg(long, value_name = "N", requires = "arch", value_parser = clap::value_parser!(u16).range(8..=1024))]
     resolution: Option<u16>,
     /// Begin with fresh weights in place of those of MODEL
     #[arg(long, conflicts_with = "arch")]
     fresh: bool,
+    /// Train the biases of MODEL as they are; else batch normalisation takes their place while it is trained
+    #[arg(long, conflicts_with = "arch")]
+    keep_biases: bool,
     /// The file to write
     #[arg(short, long, value_name = "OUT.tflite")]
     output: PathBuf,
     #[command(flatten)]
     data: Data,
-    /// How often each sample is seen
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    epochs: u32,
+    /// How often each sample is seen [default: 30, or as often as there is --time for]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    epochs: Option<u32>,
+    /// End, annealed, after this time at the latest: such as 90s, 30m or 2h. OUT.tflite.steps tells the steps taken
+    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "replay")]
+    time: Option<Duration>,
+    /// In place of --time: take the steps again that a training of the same options has told, to the same bytes
+    #[arg(long, value_name = "OUT.tflite.steps")]
+    replay: Option<PathBuf>,
+    /// Write an int8 network: float epochs, then --qat epochs in the knowledge of what its integers round
+    #[arg(long)]
+    int8: bool,
+    /// With --int8: of all epochs, the last ones that are trained with the integers; 0 rounds what floats have learnt
+    /// [default: a fifth]
+    #[arg(long, value_name = "N", requires = "int8")]
+    qat: Option<u32>,
+    /// The greatest learning rate of these epochs, by Adam [default: 0.0003]
+    #[arg(long, value_name = "R", requires = "int8", value_parser = rate)]
+    qat_rate: Option<f32>,
+    /// Layers of MODEL that keep their weights: the first N with weights, or those whose output's name is like
+    /// `block1*`
+    #[arg(long, value_name = "N|PATTERN", conflicts_with_all = ["arch", "fresh"])]
+    freeze: Option<Freeze>,
+    /// The learning rate of each layer, as a part of that of the layer behind it
+    #[arg(long, value_name = "PART", default_value_t = 1.0, value_parser = decay)]
+    layer_decay: f32,
+    /// Show samples of rare classes as often as those of frequent ones
+    #[arg(long)]
+    balance: bool,
+    /// Where the data have no part to test: hold back this share of each class, such as 0.2, and count on that
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    hold_out: Option<f64>,
     /// What fresh weights, the order of samples and their augmentation follow from
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -87,8 +130,8 @@ pub struct Train {
     /// Write all that training goes on from to this file after each epoch
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
-    /// Go on from a checkpoint of the same training, to the same bytes. Where --checkpoint names the same file and there is
-    /// none yet, training begins
+    /// Go on from a checkpoint of the same training, to the same bytes. Where --checkpoint names the same file and
+    /// there is none yet, training begins
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
     /// Bytes that decoded samples may take in memory, or with K or M for KiB or MiB
@@ -99,21 +142,33 @@ pub struct Train {
     json: bool,
 }
 
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-enum ArchName {
-    /// MLPerf Tiny's residual network: 77,000 weights
-    #[value(name = "resnet8")]
-    ResNet8,
-    /// MobileNetV2 with 0.35 of its channels: 380,000 weights, and 1,280 more for each class
-    #[value(name = "mobilenetv2-0.35")]
-    MobileNetV2,
+/// What has fresh weights.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Arch {
+    Known(Architecture),
+    Described(PathBuf),
 }
 
-impl From<ArchName> for Architecture {
-    fn from(name: ArchName) -> Self {
-        match name {
-            ArchName::ResNet8 => Self::ResNet8,
-            ArchName::MobileNetV2 => Self::MobileNetV2W35,
+impl FromStr for Arch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(known) = Architecture::ALL.into_iter().find(|known| known.name() == text) {
+            return Ok(Self::Known(known));
+        }
+        let names = Architecture::ALL.map(Architecture::name).join(", ");
+        match Path::new(text).extension().is_some_and(|extension| extension == "json") {
+            true => Ok(Self::Described(text.into())),
+            false => Err(format!("one of {names}, or a .json file that describes a network")),
+        }
+    }
+}
+
+impl std::fmt::Display for Arch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Known(architecture) => write!(f, "{architecture}"),
+            Self::Described(path) => write!(f, "{}", visible_path(path)),
         }
     }
 }
@@ -124,10 +179,41 @@ fn rate(text: &str) -> Result<f32, String> {
     rate.ok_or_else(|| "a number above 0, such as 0.05".to_owned())
 }
 
+/// A part of a rate: more than 0, at most 1.
+fn decay(text: &str) -> Result<f32, String> {
+    let part = text.parse().ok().filter(|part| *part > 0.0 && *part <= 1.0);
+    part.ok_or_else(|| "a number above 0, up to 1, such as 0.8".to_owned())
+}
+
+/// A share of samples.
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| *share > 0.0 && *share < 1.0);
+    share.ok_or_else(|| "a number between 0 and 1, such as 0.2".to_owned())
+}
+
+/// A time with its unit.
+fn duration(text: &str) -> Result<Duration, String> {
+    let units = [("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let of = |(unit, seconds): &(&str, f64)| Some(text.strip_suffix(unit)?.parse::<f64>().ok()? * seconds);
+    let seconds = units.iter().find_map(of).filter(|seconds| *seconds > 0.0);
+    let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    time.ok_or_else(|| "a number of seconds, minutes or hours, such as 90s, 30m or 2h".to_owned())
+}
+
+/// Epochs where none are named, and where a clock ends them.
+const EPOCHS: usize = 30;
+const MOST_EPOCHS: usize = 100_000;
+
 /// The sets of a training: what is trained on, and what is held back, if the data have a part for it.
 struct Sets {
     training: Dataset,
+    /// Which of its samples are trained on.
+    chosen: Vec<usize>,
     test: Option<Dataset>,
+    /// Which samples count: of the test part, or held back.
+    judged: Vec<usize>,
+    /// The latter.
+    held_out: bool,
 }
 
 impl Sets {
@@ -136,10 +222,40 @@ impl Sets {
         self.test.as_ref().unwrap_or(&self.training)
     }
 
+    /// Whether there are samples to test that are not trained on.
+    fn are_tested(&self) -> bool {
+        self.test.is_some() || self.held_out
+    }
+
     fn classes(&self) -> usize {
         let of = |set: &Dataset| set.classes().len();
         of(&self.training).max(self.test.as_ref().map_or(0, of))
     }
+}
+
+/// The samples of a set to train on, and those held back: of each class this share, at least one and never all.
+fn held_back(set: &Dataset, share: f64, seed: u64) -> Result<(Vec<usize>, Vec<usize>), Failure> {
+    let mut classes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (index, item) in set.items().iter().enumerate() {
+        classes.entry(item.class.unwrap_or(0)).or_default().push(index);
+    }
+    let mut random = Random::new(seed);
+    let (mut chosen, mut held) = (Vec::new(), Vec::new());
+    for (class, mut all) in classes {
+        if all.len() < 2 {
+            let class = set.classes().get(class).cloned().unwrap_or_default();
+            return Err(Error::from(TrainingError::NothingToHold { class }).into());
+        }
+        for i in (1..all.len()).rev() {
+            all.swap(i, random.below(i + 1));
+        }
+        let count = ((all.len() as f64 * share).round() as usize).clamp(1, all.len() - 1);
+        chosen.extend(all.split_off(count));
+        held.extend(all);
+    }
+    chosen.sort_unstable();
+    held.sort_unstable();
+    Ok((chosen, held))
 }
 
 impl Train {
@@ -159,7 +275,8 @@ impl Train {
             }
         }
         let sets = self.sets()?;
-        let start = self.start(sets.classes())?;
+        let mut start = self.start(sets.classes())?;
+        start.decay = self.layer_decay;
         let range = self.feeder(&start)?.pixel_range().filter(|_| sets.training.holds_pixels());
         let start = match range {
             Some((low, high)) => start.scaled(high.max(-low)),
@@ -172,8 +289,19 @@ impl Train {
             out.warn(format!("interrupted: `{}` was not written", visible_path(&self.output)));
             return Ok(Answer::No(Code::Interrupted));
         };
+        let epochs = self.all_epochs();
+        let range = feeder.pixel_range().filter(|_| sets.training.holds_pixels());
+        let integers = self.int8.then(|| Integers {
+            epochs: self.qat.map_or(epochs / 5, |epochs| epochs as usize).max(usize::from(self.qat.is_none())),
+            rate: self.qat_rate,
+            range: range.map(|(low, high)| (low as f32, high as f32)),
+        });
+        let log = self.replay.as_ref().map(|path| files::read(path)).transpose().map_err(Error::from)?;
+        // What is no text is no log.
+        let log = log.map(|bytes| String::from_utf8(bytes).unwrap_or_default());
+        let replay = log.as_deref().map(Log::of_file).transpose().map_err(Error::from);
         let options = Options {
-            epochs: self.epochs as usize,
+            epochs,
             batch: self.batch as usize,
             rate: self.rate.unwrap_or(if self.arch.is_some() { 0.2 } else { 0.02 }),
             seed: self.seed,
@@ -181,8 +309,15 @@ impl Train {
                 .threads
                 .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from),
             augment: !self.no_augment,
+            balance: self.balance,
+            integers,
+            limit: self.time,
+            replay: replay.map_err(|error| self.of_replay(error))?,
         };
         let mut course = Course::new(&start, &samples, test.as_ref(), options)?;
+        if let Some(log) = &log {
+            course.check_replay(log).map_err(|error| self.of_replay(error))?;
+        }
         self.resume(out, &mut course)?;
         let begun = course.epochs();
         let (epochs, finished) = self.train(out, &mut course, &stop)?;
@@ -198,7 +333,14 @@ impl Train {
         // What cannot be read back must not replace what can.
         Network::from_tflite(&written).map_err(|e| e.at(&self.output))?;
         interrupt::write(&self.output, &written)?;
-        let result = self.judge(out, &network, sets.judged(), (&feeder, &stop))?;
+        if self.time.is_some() {
+            let mut path = self.output.clone().into_os_string();
+            path.push(".steps");
+            interrupt::write(path.as_ref(), course.record().as_bytes())?;
+        }
+        let own =
+            self.int8.then(|| Feeder::new(network.interface(), self.normalise(&feeder), self.data.pixels.fit.into()));
+        let result = self.judge(out, &network, &sets, (own.as_ref().unwrap_or(&feeder), &stop))?;
         if self.json {
             out.json(&self.describe(&sets, &start, &epochs, (&course, &result), written.len()))?;
         } else {
@@ -207,10 +349,16 @@ impl Train {
                 out.wrapped(&format!("  {line}"), 4)?;
             }
         }
-        if sets.training.holds_pixels() {
+        if sets.training.holds_pixels() && !self.int8 {
             told::normalised(&feeder).into_iter().for_each(|text| out.warn(text));
         }
         Ok(if result.stopped { Answer::No(Code::Interrupted) } else { Answer::Yes })
+    }
+
+    /// How many epochs there are, where that is known.
+    fn epochs_told(&self) -> Option<usize> {
+        let limited = self.time.is_some() || self.replay.is_some();
+        (!limited).then(|| self.all_epochs())
     }
 
     /// Lists the samples: those to train on, and the test part beside them.
@@ -229,21 +377,64 @@ impl Train {
             None => None,
         };
         let test = test.filter(|test| test.part() != training.part());
-        Ok(Sets { training, test })
+        let (mut chosen, mut judged) = ((0..training.items().len()).collect(), Vec::new());
+        let held_out = self.hold_out.filter(|_| test.is_none());
+        if let Some(share) = held_out {
+            (chosen, judged) = held_back(&training, share, self.seed)?;
+        } else {
+            judged.extend(0..test.as_ref().unwrap_or(&training).items().len());
+        }
+        Ok(Sets { training, chosen, test, judged, held_out: held_out.is_some() })
+    }
+
+    /// Epochs of the training, where no time ends it before.
+    fn all_epochs(&self) -> usize {
+        let unnamed = if self.time.is_some() || self.replay.is_some() { MOST_EPOCHS } else { EPOCHS };
+        self.epochs.map_or(unnamed, |epochs| epochs as usize)
+    }
+
+    fn of_replay(&self, error: Error) -> Failure {
+        match &self.replay {
+            Some(path) => error.at(path).into(),
+            None => error.into(),
+        }
+    }
+
+    /// What pixels become, for a network that was made of the one that this feeds.
+    fn normalise(&self, feeder: &Feeder) -> Normalise {
+        feeder.normalisation().map_or(Normalise::Auto, Normalise::Fixed)
     }
 
     fn start(&self, classes: usize) -> Result<Start, Failure> {
-        let path = match (self.arch.map(Architecture::from), &self.model) {
-            (Some(arch), _) => {
-                let resolution = self.resolution.map_or(arch.resolution(), usize::from);
-                return Ok(Start::of_architecture(arch, (resolution, classes), self.seed)?);
+        let sides = |[rows, columns, channels]: [usize; 3]| match self.resolution.map(usize::from) {
+            Some(side) => [side, side, channels],
+            None => [rows, columns, channels],
+        };
+        let path = match (&self.arch, &self.model) {
+            (Some(Arch::Known(Architecture::DsCnn)), _) if self.resolution.is_some() => {
+                let message = "ds-cnn takes 49 rows of 10 numbers";
+                return Err(Failure::usage(message, "leave `--resolution` out, or describe a network in a file"));
+            }
+            (Some(Arch::Known(known)), _) => {
+                return Ok(Start::of_architecture(*known, (sides(known.input()), classes), self.seed)?);
+            }
+            (Some(Arch::Described(path)), _) => {
+                let text = files::read(path).map_err(Error::from)?;
+                let described = Description::parse(&String::from_utf8_lossy(&text)).map_err(|reason| {
+                    let message = format!("{} describes no network: {reason}", visible_path(path));
+                    Failure::usage(message, "docs/training.md says how blocks are described")
+                })?;
+                let net = network_of_blocks(sides(described.input), &described.blocks, classes).map_err(Error::from)?;
+                return Ok(Start::of_net(net, self.seed)?);
             }
             (None, Some(path)) => path,
             (None, None) => return Err(Failure::usage("there is no network", "name a file, or take `--arch`")),
         };
-        let options = ReadOptions { float_weights: true, ..self.shapes.options() };
+        let options = ReadOptions { float_weights: true, training: true, ..self.shapes.options() };
         let network = Network::open_with(path, &options)?;
-        Ok(Start::of_network(&network, classes, self.fresh, self.seed).map_err(|error| error.at(path))?)
+        let (fresh, biases, seed, freeze) = (self.fresh, self.keep_biases, self.seed, self.freeze.as_ref());
+        let beginning = Beginning { classes, fresh, biases, seed, freeze };
+        Ok(Start::of_network(&network, beginning).map_err(|error| error.at(path))?)
     }
 
     /// Pixels become 0..1 where the weights are fresh and nothing else is asked for: nothing has to be guessed then.
@@ -252,6 +443,12 @@ impl Train {
         let normalise = match self.data.pixels.normalisation.get()? {
             Normalise::Auto if fresh => Normalise::Fixed(Normalisation::Unit),
             normalise => normalise,
+        };
+        let normalise = match start.integers.as_ref().filter(|_| normalise == Normalise::Auto) {
+            Some(integers) => Feeder::new(integers.interface(), normalise, self.data.pixels.fit.into())
+                .normalisation()
+                .map_or(normalise, Normalise::Fixed),
+            None => normalise,
         };
         Ok(Feeder::new(start.network.interface(), normalise, self.data.pixels.fit.into()))
     }
@@ -264,30 +461,28 @@ impl Train {
         start: &Start,
         (feeder, stop): (&Feeder, &AtomicBool),
     ) -> Result<Option<(Held, Option<Held>)>, Failure> {
-        let all = sets.training.items().len() + sets.test.as_ref().map_or(0, |test| test.items().len());
-        let bar = progress::bar(out, "reading", all);
-        let read = |set: &Dataset, limit| {
+        let tested = if sets.are_tested() { sets.judged.len() } else { 0 };
+        let bar = progress::bar(out, "reading", sets.chosen.len() + tested);
+        let read = |set: (&Dataset, &[usize]), limit| {
             let holding = Holding { feeder, scale: start.scale, strict: self.data.strict, limit };
             Held::read(start.network.graph(), set, holding, (&|| bar.inc(1), stop))
         };
         let both = || -> Result<Option<(Held, Option<Held>)>, Error> {
             let limit = self.memory as u64;
-            let Some(samples) = read(&sets.training, limit)? else { return Ok(None) };
+            let Some(samples) = read((&sets.training, &sets.chosen), limit)? else { return Ok(None) };
             let left = limit - samples.bytes().min(limit);
-            let Some(test) = sets.test.as_ref().map(|set| read(set, left)).transpose()? else {
+            if !sets.are_tested() {
                 return Ok(Some((samples, None)));
-            };
-            Ok(test.map(|test| (samples, Some(test))))
+            }
+            Ok(read((sets.judged(), &sets.judged), left)?.map(|test| (samples, Some(test))))
         };
         let held = both();
         bar.finish_and_clear();
         let held = held?;
         if let Some((samples, test)) = &held {
-            for (held, set) in [(Some(samples), Some(&sets.training)), (test.as_ref(), sets.test.as_ref())] {
-                if let (Some(held), Some(set)) = (held, set) {
-                    let told = Skipped::told(&held.skipped, set.items().len() as u64);
-                    told.into_iter().for_each(|text| out.warn(text));
-                }
+            for (held, count) in [(Some(samples), sets.chosen.len()), (test.as_ref(), tested)] {
+                let told = held.and_then(|held| Skipped::told(&held.skipped, count as u64));
+                told.into_iter().for_each(|text| out.warn(text));
             }
         }
         Ok(held)
@@ -304,16 +499,23 @@ impl Train {
         if self.json {
             return Ok(());
         }
-        out.wrapped(&format!("from  {}: {} of {} epochs", visible_path(path), course.epochs(), self.epochs), 6)
+        out.wrapped(&format!("from  {}: {} of {} epochs", visible_path(path), course.epochs(), self.all_epochs()), 6)
     }
 
     /// Trains to the end; what the epochs came to, and whether it was not interrupted.
     fn train(&self, out: &mut Output, course: &mut Course, stop: &AtomicBool) -> Result<(Vec<Epoch>, bool), Failure> {
-        let left = course.all_steps() - course.steps();
+        // Steps, or seconds where a clock ends them.
+        let seconds = self.time.map_or(0, |time| time.as_secs());
+        let left = course.all_steps().map_or(seconds, |all| all.saturating_sub(course.steps()));
         let bar = progress::bar(out, "training", left as usize);
+        let begun = Instant::now();
+        let done = || match self.time {
+            Some(_) => bar.set_position(begun.elapsed().as_secs()),
+            None => bar.inc(1),
+        };
         let mut epochs = Vec::new();
-        while course.steps() < course.all_steps() {
-            let epoch = match course.epoch(&|| bar.inc(1), stop) {
+        while !course.is_over() {
+            let epoch = match course.epoch(&done, stop) {
                 Ok(Some(epoch)) => epoch,
                 Ok(None) => {
                     bar.finish_and_clear();
@@ -328,7 +530,7 @@ impl Train {
                 interrupt::write(path, &course.checkpoint())?;
             }
             if !self.json {
-                bar.suspend(|| out.note(told::line(&epoch, self.epochs)))?;
+                bar.suspend(|| out.note(told::line(&epoch, self.epochs_told())))?;
             }
             epochs.push(epoch);
         }
@@ -341,14 +543,14 @@ impl Train {
         &self,
         out: &Output,
         network: &Network,
-        set: &Dataset,
+        sets: &Sets,
         (feeder, stop): (&Feeder, &AtomicBool),
     ) -> Result<Evaluation, Failure> {
         let runner = Runner::new(network, &LowerOptions::default())?;
-        let indices = set.choose(usize::MAX, 0);
+        let (set, indices) = (sets.judged(), &sets.judged);
         let bar = progress::bar(out, "evaluating", indices.len());
         let protocol = Protocol { feeder, labels: None, strict: self.data.strict };
-        let result = evaluate(network.graph(), &runner, set, &indices, protocol, (&|| bar.inc(1), stop));
+        let result = evaluate(network.graph(), &runner, set, indices, protocol, (&|| bar.inc(1), stop));
         bar.finish_and_clear();
         Ok(result?)
     }

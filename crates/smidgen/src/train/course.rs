@@ -1,21 +1,32 @@
-//! The course of training: epochs of steps, and checkpoints between epochs.
+//! The course of training: epochs of steps in one or two phases, and checkpoints between epochs.
+//!
+//! In the first phase floats are trained. In the second, if an integer network is asked for, what integers round is
+//! part of the forward pass ([`integers`]). Each phase has its own cycle of learning rates, over its
+//! steps or over its time, whichever ends first.
 
 use super::TrainingError;
 use super::held::Held;
+use super::integers::{self, Integers};
+use super::log::Log;
 use super::start::Start;
 use crate::error::Error;
 use crate::network::Network;
-use smidgen_train::{Settings, Trainer};
+use smidgen_train::{Optimiser, Settings, Trainer};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// Samples that go forward and backward, and are normalised, together.
 const SHARD: usize = 16;
 /// The greatest norm of a gradient where no normalisation holds activations, and with them gradients, in bounds.
 const LONGEST: f32 = 1.0;
-const MAGIC: &str = "smidgen train 1";
+/// Samples that means and variances are of: the first where normalisation is put in the place of biases, and the last.
+const SETTLING: usize = 512;
+/// The greatest learning rate of the second phase, by Adam, for weights of the [usual size](integers::magnitudes).
+const KNOWING_RATE: f32 = 3e-4;
+const MAGIC: &str = "smidgen train 2";
 
 /// How a network is trained: with what the [engine](smidgen_train::Settings) does by default, and these.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Options {
     /// How often each sample is seen.
     pub epochs: usize,
@@ -29,6 +40,14 @@ pub struct Options {
     pub threads: usize,
     /// Whether pictures are seen in other [views](super::augment) from epoch to epoch.
     pub augment: bool,
+    /// Whether samples of rare classes are seen as often as those of frequent ones.
+    pub balance: bool,
+    /// The result is to be an integer network.
+    pub integers: Option<Integers>,
+    /// Time after which training ends, annealed, if its epochs have not ended before.
+    pub limit: Option<Duration>,
+    /// The steps of a training that was limited: taken again, they give the same bits.
+    pub replay: Option<Log>,
 }
 
 /// What an epoch came to.
@@ -44,6 +63,8 @@ pub struct Epoch {
     pub tested: Option<f64>,
     /// The learning rate of its last step.
     pub rate: f32,
+    /// Integers were part of the forward pass.
+    pub knowing: bool,
 }
 
 /// A training under way.
@@ -57,6 +78,15 @@ pub struct Course<'a> {
     /// Steps of an epoch, and samples of each.
     steps: usize,
     size: usize,
+    /// The integer network whose scales the second phase trains with, as a file, once there is one.
+    integer: Option<Vec<u8>>,
+    /// Epochs of phases that are over.
+    passed: usize,
+    /// The time of each step of each phase.
+    log: Log,
+    begun: Instant,
+    /// Time spent before a checkpoint.
+    spent: Duration,
 }
 
 impl<'a> Course<'a> {
@@ -82,59 +112,123 @@ impl<'a> Course<'a> {
         };
         let mut trainer = Trainer::new(start.net.clone(), settings, options.seed)?;
         trainer.set_parameters(&start.parameters, &start.net.initial_state())?;
-        Ok(Self { trainer, start, samples, test, options, steps, size })
+        trainer.set_shares(&start.shares(&start.net))?;
+        if start.settles {
+            let mut order = samples.order(options.seed, 0, false);
+            order.truncate(SETTLING);
+            trainer.settle(&samples.batch(&order, None))?;
+        }
+        let log = Log::default();
+        let (begun, spent) = (Instant::now(), Duration::ZERO);
+        let (integer, passed) = (None, 0);
+        Ok(Self { trainer, start, samples, test, options, steps, size, integer, passed, log, begun, spent })
     }
 
     /// Epochs that are over.
     pub fn epochs(&self) -> usize {
-        (self.trainer.steps() / self.steps as u64) as usize
+        self.passed + (self.trainer.steps() as usize).div_ceil(self.steps)
     }
 
     /// Steps taken.
     pub fn steps(&self) -> u64 {
-        self.trainer.steps()
+        self.log.steps() as u64
     }
 
-    /// Steps of the whole course.
-    pub fn all_steps(&self) -> u64 {
-        self.options.epochs as u64 * self.steps as u64
+    /// Steps of the whole course; `None` where a clock ends it.
+    pub fn all_steps(&self) -> Option<u64> {
+        match (&self.options.replay, self.options.limit) {
+            (Some(replay), _) => Some(replay.steps() as u64),
+            (None, Some(_)) => None,
+            (None, None) => Some(self.options.epochs as u64 * self.steps as u64),
+        }
     }
 
-    /// Steps of an epoch.
-    pub fn epoch_steps(&self) -> usize {
-        self.steps
+    /// The time of each step that was taken, for [`Options::replay`].
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Epochs of the phase that is under way.
+    fn phase_epochs(&self) -> usize {
+        let knowing = self.options.integers.as_ref().map_or(0, |integers| integers.epochs.min(self.options.epochs));
+        if self.integer.is_some() { knowing } else { self.options.epochs - knowing }
+    }
+
+    fn spent(&self) -> Duration {
+        self.spent + self.begun.elapsed()
+    }
+
+    /// How much of the phase is over, from 0 to 1; `None` if all of it.
+    fn time(&self) -> Option<f64> {
+        let (taken, all) = (self.trainer.steps() as usize, self.phase_epochs() * self.steps);
+        if let Some(replay) = &self.options.replay {
+            return replay.phase(usize::from(self.integer.is_some())).get(taken).copied();
+        }
+        if taken >= all {
+            return None;
+        }
+        let by_steps = taken as f64 / all as f64;
+        let Some(limit) = self.options.limit else { return Some(by_steps) };
+        // The second phase has what the first has left.
+        let share = (self.options.epochs - self.knowing_epochs()) as f64 / self.options.epochs.max(1) as f64;
+        let first = limit.mul_f64(share);
+        let (from, until) = if self.integer.is_some() { (self.log.begun, limit) } else { (Duration::ZERO, first) };
+        let spent = self.spent().saturating_sub(from).as_secs_f64();
+        let by_clock = spent / until.saturating_sub(from).as_secs_f64().max(1e-9);
+        // A phase takes one step at least.
+        (taken == 0 || by_clock < 1.0).then(|| by_steps.max(by_clock).min(1.0))
+    }
+
+    fn knowing_epochs(&self) -> usize {
+        self.options.integers.as_ref().map_or(0, |integers| integers.epochs.min(self.options.epochs))
+    }
+
+    /// Whether all steps were taken.
+    pub fn is_over(&self) -> bool {
+        self.time().is_none() && (self.integer.is_some() || self.knowing_epochs() == 0)
     }
 
     /// Takes the steps of the next epoch, and counts how often the test samples are right; `done` is called after each
     /// step. `None` once `stop` is set: the step that is being taken is finished.
     ///
     /// # Errors
-    /// If the loss is no longer a number.
+    /// If the loss is no longer a number, or the network cannot be quantised.
     pub fn epoch(&mut self, done: &dyn Fn(), stop: &AtomicBool) -> Result<Option<Epoch>, Error> {
+        if self.time().is_none() && !self.is_over() {
+            self.enter_integers()?;
+        }
         let (number, seed) = (self.epochs(), self.options.seed);
-        let order = self.samples.order(seed, number);
+        let order = self.samples.order(seed, number, self.options.balance);
         let views = (self.options.augment && self.samples.are_pictures()).then_some((seed, number));
-        let (mut loss, mut correct, mut seen, mut rate) = (0.0, 0, 0, 0.0);
+        let knowing = self.integer.is_some();
+        let factor = if knowing { self.start.scale } else { 1.0 };
+        let (mut loss, mut correct, mut seen, mut rate, mut taken) = (0.0, 0, 0, 0.0, 0);
         for step in 0..self.steps {
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            let taken: Vec<usize> = (0..self.size).map(|i| order[(step * self.size + i) % order.len()]).collect();
-            let time = self.trainer.steps() as f64 / self.all_steps() as f64;
-            rate = self.options.rate * self.trainer.settings().schedule.at(time);
-            let report = self.trainer.step(&self.samples.batch(&taken, views), time)?;
-            let last = step + 1 == self.steps;
-            let finite = |values: &[f32]| values.iter().all(|value| value.is_finite());
-            if !report.loss.is_finite() || last && !(finite(self.trainer.parameters()) && finite(self.trainer.state()))
-            {
-                let (step, steps) = (self.trainer.steps(), self.all_steps());
-                let rate = self.options.rate;
-                return Err(TrainingError::Diverged { step, steps, epoch: number + 1, rate }.into());
+            let Some(time) = self.time() else { break };
+            let chosen: Vec<usize> = (0..self.size).map(|i| order[(step * self.size + i) % order.len()]).collect();
+            rate = self.trainer.settings().rate * self.trainer.settings().schedule.at(time);
+            let report = self.trainer.step(&self.samples.batch(&chosen, views).times(factor), time)?;
+            self.log.push(usize::from(knowing), time);
+            if !report.loss.is_finite() {
+                return Err(self.diverged(number));
             }
             loss += report.loss;
             correct += report.correct;
             seen += report.samples;
+            taken += 1;
             done();
+        }
+        let finite = |values: &[f32]| values.iter().all(|value| value.is_finite());
+        if !(finite(self.trainer.parameters()) && finite(self.trainer.state())) {
+            return Err(self.diverged(number));
+        }
+        if self.time().is_none() && self.integer.is_none() && self.start.net.state_count() > 0 {
+            let mut order = self.samples.order(seed, number, false);
+            order.truncate(SETTLING);
+            self.trainer.recalibrate(&self.samples.batch(&order, views))?;
         }
         let tested = match self.test {
             Some(test) => match self.right(test, stop)? {
@@ -143,33 +237,84 @@ impl<'a> Course<'a> {
             },
             None => None,
         };
-        let accuracy = correct as f64 / seen.max(1) as f64;
-        Ok(Some(Epoch { number: number + 1, loss: loss / self.steps as f64, accuracy, tested, rate }))
+        let (accuracy, loss) = (correct as f64 / seen.max(1) as f64, loss / f64::from(taken.max(1)));
+        Ok(Some(Epoch { number: number + 1, loss, accuracy, tested, rate, knowing }))
+    }
+
+    fn diverged(&self, epoch: usize) -> Error {
+        let (step, steps) = (self.steps(), self.all_steps());
+        let option = if self.integer.is_some() { "--qat-rate" } else { "--rate" };
+        TrainingError::Diverged { step, steps, epoch: epoch + 1, rate: self.trainer.settings().rate, option }.into()
     }
 
     /// The share of samples that are right; `None` once `stop` is set.
     fn right(&mut self, samples: &Held, stop: &AtomicBool) -> Result<Option<f64>, Error> {
         let all: Vec<usize> = (0..samples.len()).collect();
+        let factor = if self.integer.is_some() { self.start.scale } else { 1.0 };
         let mut correct = 0;
         for part in all.chunks(self.size) {
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            correct += self.trainer.evaluate(&samples.batch(part, None))?.correct;
+            correct += self.trainer.evaluate(&samples.batch(part, None).times(factor))?.correct;
         }
         Ok(Some(correct as f64 / all.len().max(1) as f64))
     }
 
-    /// The network as it is now, normalisation folded in.
-    ///
-    /// # Errors
-    /// If it is not valid, which is a fault of smidgen's.
-    pub fn network(&self) -> Result<Network, Error> {
+    /// The float network as it is now, normalisation folded in.
+    fn float(&self) -> Result<Network, Error> {
         let parameters = self.start.unscaled(self.trainer.parameters());
         let graph = self.trainer.net().to_graph(&parameters, self.trainer.state())?;
         let mut network = self.start.network.with_graph(graph)?;
         network.clean_up()?;
         Ok(network)
+    }
+
+    /// Begins the second phase: quantises the float network, and trains on with what its integers stand for.
+    fn enter_integers(&mut self) -> Result<(), Error> {
+        let file = self.quantised()?.to_tflite()?;
+        self.take_up(file)?;
+        self.log.begun = self.spent();
+        Ok(())
+    }
+
+    fn quantised(&self) -> Result<Network, Error> {
+        let range = self.options.integers.as_ref().and_then(|integers| integers.range);
+        let samples = integers::calibration(self.samples, self.options.seed, self.start.scale);
+        integers::quantised(&self.float()?, &samples, range)
+    }
+
+    /// Goes on with the weights and scales of an integer network.
+    fn take_up(&mut self, file: Vec<u8>) -> Result<(), Error> {
+        let network = Network::from_tflite(&file)?;
+        let (net, parameters) = integers::net(network.graph(), &|name| self.start.is_frozen(name))?;
+        let settings = Settings {
+            optimiser: Optimiser::ADAM_W,
+            decay: 0.0,
+            rate: self.options.integers.as_ref().and_then(|integers| integers.rate).unwrap_or(KNOWING_RATE),
+            clip: None,
+            ..*self.trainer.settings()
+        };
+        self.passed = self.epochs();
+        let magnitudes = integers::magnitudes(&net, &parameters);
+        let shares: Vec<f32> = self.start.shares(&net).iter().zip(magnitudes).map(|(a, b)| a * b).collect();
+        self.trainer = Trainer::new(net, settings, self.options.seed)?;
+        self.trainer.set_parameters(&parameters, &[])?;
+        self.trainer.set_shares(&shares)?;
+        self.integer = Some(file);
+        Ok(())
+    }
+
+    /// The network as it is now: of integers if that is asked for, with normalisation folded in.
+    ///
+    /// # Errors
+    /// If it cannot be quantised, or is not valid, which is a fault of smidgen's.
+    pub fn network(&self) -> Result<Network, Error> {
+        match (&self.integer, &self.options.integers) {
+            (Some(file), _) => integers::exported(&self.trainer, Network::from_tflite(file)?.graph()),
+            (None, Some(_)) => self.quantised(),
+            (None, None) => self.float(),
+        }
     }
 
     /// What the same training goes on from, as bytes: with [`restore`](Self::restore) it ends with the same bits.
@@ -179,6 +324,12 @@ impl<'a> Course<'a> {
             bytes.extend(format!("{what}: {value}\n").bytes());
         }
         bytes.push(b'\n');
+        let log = format!("{}\n{}", self.spent().as_secs_f64(), self.log);
+        for part in [log.as_bytes(), self.integer.as_deref().unwrap_or_default()] {
+            bytes.extend((part.len() as u64).to_le_bytes());
+            bytes.extend(part);
+        }
+        bytes.extend((self.passed as u64).to_le_bytes());
         bytes.extend(self.trainer.checkpoint());
         bytes
     }
@@ -205,24 +356,73 @@ impl<'a> Course<'a> {
                 return Err(TrainingError::Checkpoint { what: what.into(), there: there.into(), here }.into());
             }
         }
-        self.trainer.restore(&bytes[end + 2..])?;
-        if !self.trainer.steps().is_multiple_of(self.steps as u64) || self.trainer.steps() > self.all_steps() {
+        let mut rest = &bytes[end + 2..];
+        let mut part = || -> Option<&[u8]> {
+            let (len, after) = rest.split_first_chunk::<8>()?;
+            let (part, after) = after.split_at_checked(usize::try_from(u64::from_le_bytes(*len)).ok()?)?;
+            rest = after;
+            Some(part)
+        };
+        let (Some(log), Some(integer)) = (part(), part()) else { return Err(TrainingError::NoCheckpoint.into()) };
+        let log = std::str::from_utf8(log).ok().and_then(|text| text.split_once('\n'));
+        let (spent, log) = log.ok_or(TrainingError::NoCheckpoint)?;
+        let spent = spent.parse().ok().and_then(|spent| Duration::try_from_secs_f64(spent).ok());
+        let spent = spent.ok_or(TrainingError::NoCheckpoint)?;
+        let log: Log = log.parse()?;
+        let (passed, state) = rest.split_first_chunk::<8>().ok_or(TrainingError::NoCheckpoint)?;
+        if !integer.is_empty() {
+            self.take_up(integer.to_vec())?;
+        }
+        self.trainer.restore(state)?;
+        self.passed = u64::from_le_bytes(*passed) as usize;
+        let taken = log.phase(usize::from(self.integer.is_some())).len();
+        if taken as u64 != self.trainer.steps() || self.passed > self.options.epochs {
             return Err(TrainingError::NoCheckpoint.into());
         }
+        (self.spent, self.begun, self.log) = (spent, Instant::now(), log);
         Ok(())
     }
 
     /// What the result depends on besides the network.
-    fn identity(&self) -> [(&'static str, String); 7] {
-        let Options { epochs, batch, rate, seed, augment, .. } = self.options;
-        [
+    pub(crate) fn identity(&self) -> Vec<(&'static str, String)> {
+        let Options { epochs, batch, rate, seed, augment, balance, .. } = self.options;
+        let on = |on: bool| if on { "on" } else { "off" }.to_owned();
+        let integers = match &self.options.integers {
+            Some(Integers { epochs, rate, range }) => format!("{epochs} epochs, rate {rate:?}, pixels {range:?}"),
+            None => "none".into(),
+        };
+        vec![
             ("the number of epochs", epochs.to_string()),
             ("the batch", batch.to_string()),
             ("the rate", rate.to_string()),
             ("the seed", seed.to_string()),
-            ("augmentation", if augment { "on" } else { "off" }.into()),
+            ("augmentation", on(augment)),
+            ("balance", on(balance)),
+            ("what is frozen", self.start.told_shares()),
+            ("training with integers", integers),
             ("the number of samples", self.samples.len().to_string()),
             ("the hash of the samples", format!("{:016x}", self.samples.hash())),
         ]
+    }
+
+    /// The log as a file, for [`replay`](Self::check_replay).
+    pub fn record(&self) -> String {
+        let head: String = self.identity().iter().map(|(what, value)| format!("{what}: {value}\n")).collect();
+        format!("{head}\n{}", self.log)
+    }
+
+    /// Checks that a log is of the same training.
+    ///
+    /// # Errors
+    /// If it is of another one, with what differs.
+    pub fn check_replay(&self, text: &str) -> Result<(), Error> {
+        for (what, here) in self.identity() {
+            let start = format!("{what}: ");
+            let there = text.lines().find_map(|line| line.strip_prefix(&start)).ok_or(TrainingError::NoLog)?;
+            if there != here {
+                return Err(TrainingError::Checkpoint { what: what.into(), there: there.into(), here }.into());
+            }
+        }
+        Ok(())
     }
 }

@@ -8,6 +8,7 @@ use crate::evaluate::{EvaluateError, Skipped, prepared};
 use rayon::prelude::*;
 use smidgen_ir::Graph;
 use smidgen_train::{Batch, Random};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Decoded samples of a set, brought to a network's size.
@@ -56,13 +57,13 @@ pub struct Holding<'a> {
 }
 
 impl Held {
-    /// Decodes all samples of a set, on all cores; `done` is called after each. `None` once `stop` is set.
+    /// Decodes the chosen samples of a set, on all cores; `done` is called after each. `None` once `stop` is set.
     ///
     /// # Errors
     /// If samples have no labels, cannot be read, do not suit the network, or take more than the limit.
     pub fn read(
         graph: &Graph,
-        set: &Dataset,
+        (set, chosen): (&Dataset, &[usize]),
         Holding { feeder, scale, strict, limit }: Holding,
         (done, stop): (&(dyn Fn() + Sync), &AtomicBool),
     ) -> Result<Option<Self>, Error> {
@@ -73,7 +74,7 @@ impl Held {
         let picture = picture.and_then(|normalisation| Some((normalisation, PictureInput::of(graph, 0).ok()?.size())));
         let elements = graph.inputs.first().map_or(0, |&input| graph.tensor(input).shape.elements());
         let each = elements * if picture.is_some() { 1 } else { size_of::<f32>() };
-        let samples = set.items().len();
+        let samples = chosen.len();
         let bytes = samples as u64 * each as u64;
         if bytes > limit {
             return Err(TrainingError::Memory { samples, each, bytes, limit }.into());
@@ -81,9 +82,8 @@ impl Held {
         // The bytes themselves, as floats; what they become is applied when a batch is taken.
         let raw = feeder.with(Normalisation::Raw);
         let feeder = if picture.is_some() { &raw } else { feeder };
-        let order: Vec<usize> = (0..samples).collect();
         let mut all = set
-            .read(&order)
+            .read(chosen)
             .take_while(|_| !stop.load(Ordering::Relaxed))
             .enumerate()
             .par_bridge()
@@ -168,19 +168,39 @@ impl Held {
         hash
     }
 
-    /// The order of the samples in an epoch: a shuffle that depends on these numbers alone.
-    pub fn order(&self, seed: u64, epoch: usize) -> Vec<usize> {
+    /// The order of the samples in an epoch: a shuffle that depends on these numbers alone. If balanced, as many of
+    /// each class as of every other: rare ones several times, of frequent ones some in this epoch and others in the
+    /// next.
+    pub fn order(&self, seed: u64, epoch: usize, balanced: bool) -> Vec<usize> {
         let mut random = Random::new(Random::new(!seed).bits() ^ epoch as u64);
+        let mut shuffle = |order: &mut Vec<usize>| {
+            for i in (1..order.len()).rev() {
+                order.swap(i, random.below(i + 1));
+            }
+        };
         let mut order: Vec<usize> = (0..self.len()).collect();
-        for i in (1..order.len()).rev() {
-            order.swap(i, random.below(i + 1));
+        shuffle(&mut order);
+        if balanced {
+            let mut classes: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+            order.iter().for_each(|&sample| classes.entry(self.labels[sample]).or_default().push(sample));
+            let (all, each) = (order.len(), order.len().div_ceil(classes.len().max(1)));
+            order = (0..each).flat_map(|i| classes.values().map(move |own| own[i % own.len()])).take(all).collect();
+            shuffle(&mut order);
         }
         order
     }
 
+    /// Elements of a sample's input.
+    pub fn elements(&self) -> usize {
+        match &self.contents {
+            Contents::Pictures { size, .. } => size.iter().product(),
+            Contents::Floats(samples) => samples.first().map_or(0, |sample| sample.len()),
+        }
+    }
+
     /// These samples as a batch: with the views of a seed and an epoch, or as they are.
     pub fn batch<'a>(&'a self, samples: &'a [usize], views: Option<(u64, usize)>) -> Taken<'a> {
-        Taken { held: self, samples, views }
+        Taken { held: self, samples, views, factor: 1.0 }
     }
 }
 
@@ -190,6 +210,15 @@ pub struct Taken<'a> {
     held: &'a Held,
     samples: &'a [usize],
     views: Option<(u64, usize)>,
+    factor: f32,
+}
+
+impl Taken<'_> {
+    /// The same with every pixel times a number, as where what [`Holding::scale`] divided by is to be undone.
+    #[must_use]
+    pub fn times(self, factor: f32) -> Self {
+        Self { factor, ..self }
+    }
 }
 
 impl Batch for Taken<'_> {
@@ -205,7 +234,7 @@ impl Batch for Taken<'_> {
                     let [height, width, _] = *size;
                     View::of([height, width], (seed, epoch, sample))
                 });
-                let real = |channel: usize, byte: u8| pixels.reals[channel][usize::from(byte)];
+                let real = |channel: usize, byte: u8| pixels.reals[channel][usize::from(byte)] * self.factor;
                 view.write(*size, &pictures[sample], into, real, |channel| pixels.sources[channel]);
             }
             Contents::Floats(samples) => into.copy_from_slice(&samples[sample]),
@@ -214,5 +243,30 @@ impl Batch for Taken<'_> {
 
     fn label(&self, sample: usize) -> u32 {
         self.held.labels[self.samples[sample]]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn balanced_orders_show_every_class_as_often() {
+        let labels: Vec<u32> = (0..90).map(|i| if i < 80 { 0 } else { 1 + i % 2 }).collect();
+        let contents = Contents::Floats(vec![Box::from([0.0]); labels.len()]);
+        let held = Held { contents, labels: labels.clone(), skipped: Vec::new() };
+        let count = |order: &[usize], class| order.iter().filter(|&&sample| labels[sample] == class).count();
+        let [first, second] = [0, 1].map(|epoch| held.order(7, epoch, true));
+        for class in 0..3 {
+            assert_eq!(count(&first, class), 30);
+        }
+        // Of the frequent class others come in the next epoch; of a rare one all of its 5 come six times.
+        assert_ne!(first, second);
+        let frequent: std::collections::BTreeSet<_> = first.iter().chain(&second).filter(|s| **s < 80).collect();
+        assert!(frequent.len() > 40, "{}", frequent.len());
+        assert!((80..90).all(|sample| first.iter().filter(|&&s| s == sample).count() == 6));
+        let mut plain = held.order(7, 0, false);
+        plain.sort_unstable();
+        assert_eq!(plain, (0..90).collect::<Vec<_>>());
     }
 }

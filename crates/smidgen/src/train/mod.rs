@@ -1,8 +1,11 @@
-//! Training a classifier on the host: from a network, or an architecture, and a set of samples to a float network.
+//! Training a classifier on the host: from a network, or an architecture, and a set of samples to a network of
+//! floats or integers.
 //!
 //! - [`start`]: the network that training begins with.
 //! - [`held`]: samples in memory, and the batches taken from them.
 //! - [`augment`]: what a picture looks like from one epoch to the next.
+//! - [`integers`]: the integer network that it ends as, and training in the knowledge of it.
+//! - [`log`]: when steps were taken, to take them again.
 //! - [`course`]: the steps, epoch by epoch, and where they go on after an interruption.
 //!
 //! The invariant that matters: the same data, options and seed give the same network to the bit, for any number of
@@ -11,12 +14,16 @@
 pub mod augment;
 pub mod course;
 pub mod held;
+pub mod integers;
+pub mod log;
 pub mod start;
 
 pub use course::{Course, Epoch, Options};
 pub use held::Held;
-pub use smidgen_train::Architecture;
-pub use start::Start;
+pub use integers::Integers;
+pub use log::Log;
+pub use smidgen_train::{Activation, Architecture, Block, Random, network_of_blocks};
+pub use start::{Beginning, Freeze, Start};
 
 use smidgen_ir::visible;
 
@@ -28,14 +35,6 @@ pub enum TrainingError {
     OneClass {
         /// Its name.
         class: String,
-    },
-    /// A network of integers.
-    #[error("the network computes on integers: `{}` is {element}", visible(tensor))]
-    Quantised {
-        /// A tensor.
-        tensor: String,
-        /// Its element type.
-        element: &'static str,
     },
     /// Another number of classes, and a last layer that cannot be replaced.
     #[error(
@@ -63,16 +62,18 @@ pub enum TrainingError {
         limit: u64,
     },
     /// The loss is no longer a number.
-    #[error("training has diverged: at step {step} of {steps} (epoch {epoch}) the loss is not a number")]
+    #[error("training has diverged: at step {step}{} (epoch {epoch}) the loss is not a number", of(*steps))]
     Diverged {
         /// The step, from 1 on.
         step: u64,
-        /// Steps in all.
-        steps: u64,
+        /// Steps in all, where that is known.
+        steps: Option<u64>,
         /// The epoch, from 1 on.
         epoch: usize,
         /// The greatest learning rate.
         rate: f32,
+        /// The option that says it.
+        option: &'static str,
     },
     /// A checkpoint of another training.
     #[error("the checkpoint is of another training: there {what} is {there}, here {here}")]
@@ -84,29 +85,53 @@ pub enum TrainingError {
         /// Its value now.
         here: String,
     },
+    /// A class with one sample, of which a part is to be held back.
+    #[error("the class `{}` has one sample: none can be held back", visible(class))]
+    NothingToHold {
+        /// Its name.
+        class: String,
+    },
+    /// Nothing, or everything, is frozen.
+    #[error("of the network's {} layers, {frozen} are frozen", layers.len())]
+    Freeze {
+        /// How many.
+        frozen: usize,
+        /// The names of all layers with weights.
+        layers: Vec<String>,
+    },
+    /// Text that is no log of steps.
+    #[error("not a log of the steps of `smidgen train`")]
+    NoLog,
     /// Bytes that are no checkpoint.
     #[error("not a checkpoint of `smidgen train`")]
     NoCheckpoint,
+}
+
+/// Of how many, where that is known.
+fn of(all: Option<u64>) -> String {
+    all.map_or_else(String::new, |all| format!(" of {all}"))
 }
 
 impl TrainingError {
     pub(crate) fn help(&self) -> String {
         match self {
             Self::OneClass { .. } => "a classifier tells classes apart: pictures go into one folder for each".into(),
-            Self::Quantised { .. } => {
-                "training starts from floats: hand in the float network that it was made from, and quantise the result"
-                    .into()
-            }
             Self::Head { .. } => {
-                "a FULLY_CONNECTED can be replaced that gives the output, or is followed by nothing but SOFTMAX \
-                 and changes of shape: change the network, or take `--arch`"
+                "a FULLY_CONNECTED or CONV_2D can be replaced that gives the output, or is followed by nothing but \
+                 SOFTMAX, pools and changes of shape: change the network, or take `--arch`"
                     .into()
             }
             Self::Memory { .. } => "train on fewer or smaller pictures, or allow more with `--memory`".into(),
-            Self::Diverged { rate, .. } => {
-                format!("take a smaller `--rate` than {rate}, a fifth of it, say; else look at `--normalise`")
+            Self::Diverged { rate, option, .. } => {
+                format!("take a smaller `{option}` than {rate}, a fifth of it, say; else look at `--normalise`")
             }
             Self::Checkpoint { .. } => "go on with the options and data that it was begun with".into(),
+            Self::NothingToHold { .. } => "give each class two samples, or leave `--hold-out` out".into(),
+            Self::Freeze { layers, .. } => {
+                let names: Vec<String> = layers.iter().map(|name| format!("`{}`", visible(name))).collect();
+                format!("leave some to be trained, and name those that are not as the model does: {}", names.join(", "))
+            }
+            Self::NoLog => "what a training with `--time` has written beside its result can be taken again".into(),
             Self::NoCheckpoint => "what `--checkpoint FILE` has written can be taken up again".into(),
         }
     }
@@ -118,6 +143,6 @@ impl TrainingError {
 
     /// True if a file is damaged.
     pub(crate) fn is_of_the_checkpoint(&self) -> bool {
-        matches!(self, Self::NoCheckpoint)
+        matches!(self, Self::NoCheckpoint | Self::NoLog)
     }
 }

@@ -106,7 +106,8 @@ fn after_an_interruption_training_goes_on_to_the_same_bytes() {
     let folder = Folder::new();
     shapes(&folder, &SHAPES, &[("", 24)]);
     let arguments = |more: &[&'static str]| {
-        let fixed = ["train", "--data", "set", "--epochs", "12", "--batch", "32", "--seed", "1"];
+        let fixed =
+            ["train", "--data", "set", "--epochs", "12", "--batch", "32", "--seed", "1", "--int8", "--qat", "8"];
         [&fixed, &RESNET[..], more].concat()
     };
     folder.smidgen(&arguments(&["-o", "whole.tflite"])).expect(0);
@@ -131,6 +132,11 @@ fn after_an_interruption_training_goes_on_to_the_same_bytes() {
     assert!(gone_on.stdout.contains("half.ckpt: ") && !gone_on.stdout.contains("epoch  1 of 12"), "{}", gone_on.stdout);
     let bytes = |name: &str| fs::read(folder.path(name)).unwrap();
     assert_eq!(bytes("whole.tflite"), bytes("halves.tflite"));
+    // From the end of the epochs with integers there is nothing left to do.
+    fs::remove_file(folder.path("halves.tflite")).unwrap();
+    let over = folder.smidgen(&halves).expect(0);
+    assert!(over.stdout.contains("12 of 12 epochs") && !over.stdout.contains("loss"), "{}", over.stdout);
+    assert_eq!(bytes("whole.tflite"), bytes("halves.tflite"));
 
     let whole = bytes("half.ckpt");
     folder.write("half.ckpt", &whole[..whole.len() - 9]);
@@ -149,6 +155,88 @@ fn rows(folder: &Folder, counts: [usize; 3]) {
     let values: Vec<f32> = labels.iter().flat_map(row).collect();
     let n = labels.len();
     folder.npz("set.npz", &[("x", Array::from_f32(&[n, 4], &values)), ("y", Array::new(Dtype::Uint8, &[n], labels))]);
+}
+
+/// What a network of integers is taught next: its input and weights are integers, and its file says what pixels become.
+#[test]
+fn an_int8_network_is_trained_to_another_one() {
+    let folder = Folder::new();
+    shapes(&folder, &SHAPES, &[("train", 60), ("test", 20)]);
+    let first = [&RESNET[..], &["--epochs", "10", "--int8", "--qat", "3", "-o", "int8.tflite", "--json"]].concat();
+    let json = train(&folder, &first).expect(0).json();
+    assert!(json["accuracy"].as_f64().unwrap() > 0.85, "{json:#}");
+    let knowing: Vec<bool> =
+        json["epochs"].as_array().unwrap().iter().map(|epoch| epoch["integers"].as_bool().unwrap()).collect();
+    assert_eq!(knowing, [[false; 7].as_slice(), &[true; 3]].concat());
+    // The forward pass of training is that of the integers: they are right as often.
+    let off = json["epochs"][9]["test_accuracy"].as_f64().unwrap() - json["accuracy"].as_f64().unwrap();
+    assert!(off.abs() < 0.02, "{json:#}");
+    let graph = Network::open(folder.path("int8.tflite")).unwrap().graph().clone();
+    assert!(graph.inputs.iter().chain(&graph.outputs).all(|&id| graph.tensor(id).dtype.quantisation().is_some()));
+
+    // For other classes, from its weights: frozen ones come back as they were, but for the layers behind them.
+    fs::remove_dir_all(folder.path("set")).unwrap();
+    shapes(&folder, &["disc", "frame"], &[("", 40)]);
+    let told = ["int8.tflite", "--epochs", "5", "--int8", "--hold-out", "0.25", "--freeze", "2", "-o", "again.tflite"];
+    let told = train(&folder, &told).expect(0);
+    for text in
+        ["is a fresh one", "60 samples to train on", "20 held back to test", "samples that were held back", "int8"]
+    {
+        assert!(told.stdout.contains(text), "no {text:?} in {}", told.stdout);
+    }
+    assert_eq!(told.stderr, "");
+    let eval = folder.smidgen(&["eval", "again.tflite", "--data", "set", "--json"]).expect(0).json();
+    assert!(eval["top1"].as_f64().unwrap() > 0.8, "{eval:#}");
+}
+
+#[test]
+fn steps_that_a_clock_has_ended_are_taken_again() {
+    let folder = Folder::new();
+    shapes(&folder, &SHAPES, &[("", 24)]);
+    let common = [&RESNET[..], &["--int8", "--balance", "--hold-out", "0.25"]].concat();
+    let with = |more: &[&str]| train(&folder, &[&common[..], more].concat());
+    let json = with(&["--time", "1s", "-o", "timed.tflite", "--json"]).expect(0).json();
+    let steps = json["steps"].as_u64().unwrap();
+    assert!(steps >= 2 && json["accuracy_of"]["held_out"] == true, "{json:#}");
+    let again = with(&["--replay", "timed.tflite.steps", "--threads", "1", "-o", "again.tflite", "--json"]);
+    assert_eq!(again.expect(0).json()["steps"].as_u64(), Some(steps));
+    let bytes = |name: &str| fs::read(folder.path(name)).unwrap();
+    assert_eq!(bytes("timed.tflite"), bytes("again.tflite"));
+    let other = with(&["--replay", "timed.tflite.steps", "--rate", "0.1", "-o", "other.tflite"]).expect(2);
+    assert!(other.stderr.contains("there the rate is 0.2, here 0.1"), "{}", other.stderr);
+}
+
+#[test]
+fn a_described_network_is_trained() {
+    let folder = Folder::new();
+    shapes(&folder, &SHAPES, &[("train", 60), ("test", 20)]);
+    let text = r#"{"input": [24, 24, 3], "blocks": [{"conv": 12, "stride": 2}, {"inverted": 12, "middle": 36},
+        {"inverted": 24, "middle": 48, "stride": 2}, {"conv": 32, "activation": "relu"}]}"#;
+    folder.write("net.json", text);
+    let json = train(&folder, &["--arch", "net.json", "--epochs", "14", "--rate", "0.1", "-o", "out.tflite", "--json"]);
+    let json = json.expect(0).json();
+    assert!(json["accuracy"].as_f64().unwrap() > 0.7, "{json:#}");
+    folder.write("net.json", text.replace("36", "0"));
+    let told = train(&folder, &["--arch", "net.json", "-o", "other.tflite"]).expect(2);
+    assert!(told.stderr.contains("block 1: `middle` is no number"), "{}", told.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn without_space_for_the_result_nothing_is_left() {
+    let folder = Folder::new();
+    rows(&folder, [8, 8, 8]);
+    folder.write("float.ir", FLOAT);
+    let before = folder.files();
+    // A limit of no bytes on files, whose signal is ignored: writing fails as on a full disk.
+    let program = env!("CARGO_BIN_EXE_smidgen");
+    let script =
+        format!("trap '' XFSZ; ulimit -f 0; exec '{program}' train float.ir --data set.npz --epochs 1 -o out.tflite");
+    let mut command = std::process::Command::new("sh");
+    let output = command.args(["-c", &script]).current_dir(folder.path("")).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && stderr.contains("out.tflite"), "{stderr}");
+    assert_eq!(folder.files(), before);
 }
 
 #[test]
@@ -200,7 +288,7 @@ fn what_cannot_be_trained_is_told_and_nothing_is_written() {
     );
     let before = folder.files();
     let resnet = ["--arch", "resnet8", "--resolution", "16", "--epochs", "3"];
-    let cases: [(&[&str], i32, &[&str]); 12] = [
+    let cases: [(&[&str], i32, &[&str]); 16] = [
         (&["--data", "none"], 2, &["no labels", "one folder for each class"]),
         (&["--data", "one"], 2, &["of one class, `only`"]),
         (&["--data", "nowhere"], 2, &["nowhere"]),
@@ -209,7 +297,11 @@ fn what_cannot_be_trained_is_told_and_nothing_is_written() {
         (&["--data", "set", "--rate", "1e30"], 2, &["diverged", "at step ", "smaller `--rate`"]),
         (&["--data", "set", "--memory", "2K"], 2, &["12 samples of 768 bytes take 9216 bytes", "2048 are allowed"]),
         (&["--data", "set", "--rate", "0"], 2, &["--rate"]),
-        (&["tiny.ir", "--data", "set"], 2, &["computes on integers", "the float network that it was made from"]),
+        (&["--data", "set", "--hold-out", "1.0"], 2, &["--hold-out", "between 0 and 1"]),
+        (&["--data", "set", "--time", "30"], 2, &["--time", "30m"]),
+        (&["--data", "set", "--replay", "tiny.ir"], 4, &["tiny.ir", "not a log of the steps"]),
+        (&["float.ir", "--data", "set.npz", "--freeze", "nothing*"], 2, &["of the network's 1 layers, 0 are frozen"]),
+        (&["float.ir", "--data", "set.npz", "--freeze", "1"], 2, &["1 are frozen", "leave some to be trained"]),
         (&["argmax.ir", "--data", "set.npz"], 3, &["ARG_MAX, which writes `best`", "no gradient"]),
         (&["logistic.ir", "--data", "two.npz"], 3, &["3 outputs", "2 classes", "LOGISTIC, which writes `shares`"]),
         (&["float.ir", "--data", "set"], 2, &["picture"]),

@@ -1,6 +1,6 @@
 //! What `smidgen train` prints.
 
-use super::{Sets, Train};
+use super::{Arch, Sets, Train};
 use crate::console::Failure;
 use crate::console::format::{bytes, percent, real, thousands};
 use crate::console::output::{Output, STRONG};
@@ -9,7 +9,7 @@ use smidgen::Evaluation;
 use smidgen::data::picture::Normalisation;
 use smidgen::data::{Dataset, Feeder};
 use smidgen::ir::{visible, visible_path};
-use smidgen::train::{Architecture, Course, Epoch, Start};
+use smidgen::train::{Course, Epoch, Start};
 
 impl Train {
     /// Tells what is trained, on what.
@@ -26,14 +26,17 @@ impl Train {
             return Ok(());
         }
         let classes = thousands(sets.classes() as u64);
-        let of = |set: &Dataset, what: &str| {
+        let of = |(set, chosen): (&Dataset, &[usize]), what: &str| {
             let part = set.part().map_or_else(String::new, |part| format!(", part `{part}`"));
-            format!("{} {what}{part}", thousands(set.items().len() as u64))
+            format!("{} {what}{part}", thousands(chosen.len() as u64))
         };
         let mut text = format!("data  {}: {classes} classes; ", visible_path(&self.data.data));
-        text += &of(&sets.training, "samples to train on");
+        text += &of((&sets.training, &sets.chosen), "samples to train on");
         if let Some(test) = &sets.test {
-            text += &format!("; {}", of(test, "to test"));
+            text += &format!("; {}", of((test, &sets.judged), "to test"));
+        }
+        if sets.held_out {
+            text += &format!("; {} held back to test", thousands(sets.judged.len() as u64));
         }
         if let (Some(normalisation), true) = (feeder.normalisation(), sets.training.holds_pixels()) {
             let (low, high) = normalisation.range();
@@ -46,7 +49,7 @@ impl Train {
                  symmetric, imagenet, caffe)",
             );
         }
-        let name = self.arch.map(Architecture::from).map(|arch| arch.name().to_owned());
+        let name = self.arch.as_ref().map(Arch::to_string);
         let name =
             name.or_else(|| self.model.as_deref().map(|path| visible_path(path).to_string())).unwrap_or_default();
         let dims: Vec<String> = start.net.input_shape().iter().map(usize::to_string).collect();
@@ -54,15 +57,16 @@ impl Train {
         out.wrapped(&format!("net   {name}: input {}, {parameters} parameters, {macs} MACs", dims.join("x")), 6)
     }
 
-    /// What is told after Ctrl-C: where it stopped, and with which epoch a checkpoint goes on. `begun` epochs were there
-    /// before, `last` is the last one since.
+    /// What is told after Ctrl-C: where it stopped, and with which epoch a checkpoint goes on. `begun` epochs were
+    /// there before, `last` is the last one since.
     pub(super) fn interrupted(&self, course: &Course, (begun, last): (usize, Option<&Epoch>)) -> String {
         let output = visible_path(&self.output);
-        let steps = format!("step {} of {}", thousands(course.steps()), thousands(course.all_steps()));
+        let of = course.all_steps().map_or_else(String::new, |all| format!(" of {}", thousands(all)));
+        let steps = format!("step {}{of}", thousands(course.steps()));
         let taken_up = (begun > 0 && self.checkpoint == self.resume).then_some(begun);
         let go_on = match (&self.checkpoint, last.map(|epoch| epoch.number).or(taken_up)) {
             (Some(path), Some(done)) => {
-                format!("; `--resume {}` goes on after epoch {done} of {}", visible_path(path), self.epochs)
+                format!("; `--resume {}` goes on after epoch {done} of {}", visible_path(path), self.all_epochs())
             }
             _ => String::new(),
         };
@@ -75,11 +79,15 @@ impl Train {
         let of = format!("{} of {}", thousands(result.top1), thousands(result.samples));
         let which = match sets.test.as_ref().map(|test| test.part().unwrap_or("test")) {
             Some(part) => format!("samples, part `{}`", visible(part)),
+            None if sets.held_out => "samples that were held back".to_owned(),
             None => "samples that it was trained on".to_owned(),
         };
         out.line(format!("{STRONG}top-1 {share}{STRONG:#} ({of} {which})"))?;
-        if sets.test.is_none() {
-            out.note("the data have no part to test: how often it is right on others is not known")?;
+        if !sets.are_tested() {
+            out.wrapped(
+                "the data have no part to test: how often it is right on others is not known (`--hold-out 0.2` tells)",
+                0,
+            )?;
         }
         out.note(format!("{}: {}", visible_path(&self.output), bytes(size)))
     }
@@ -99,7 +107,7 @@ impl Train {
             "parameters": start.parameters.len(),
             "macs": start.network.cost().macs,
             "classes": sets.training.classes(),
-            "samples": sets.training.items().len(),
+            "samples": sets.chosen.len(),
             "part": sets.training.part(),
             "replaced": start.replaced.as_ref().map(|replaced| json!({
                 "layer": replaced.layer,
@@ -112,7 +120,8 @@ impl Train {
             "accuracy_of": {
                 "samples": result.samples,
                 "part": sets.judged().part(),
-                "trained_on_them": sets.test.is_none(),
+                "held_out": sets.held_out,
+                "trained_on_them": !sets.are_tested(),
             },
             "interrupted": result.stopped,
         })
@@ -128,22 +137,25 @@ pub(super) fn described(epochs: &[Epoch]) -> Vec<Value> {
             "training_accuracy": epoch.accuracy,
             "test_accuracy": epoch.tested,
             "rate": epoch.rate,
+            "integers": epoch.knowing,
         })
     };
     epochs.iter().map(one).collect()
 }
 
 /// What an epoch came to, on one line.
-pub(super) fn line(epoch: &Epoch, epochs: u32) -> String {
+pub(super) fn line(epoch: &Epoch, epochs: Option<usize>) -> String {
     let share = |part: f64| format!("{:>8}", percent((part * 1e4).round() as u64, 10_000, 2));
-    let digits = epochs.to_string().len();
+    let digits = epochs.map_or(0, |epochs| epochs.to_string().len());
+    let of = epochs.map_or_else(String::new, |epochs| format!(" of {epochs}"));
     let tested = epoch.tested.map_or_else(String::new, |tested| format!("  test {}", share(tested)));
     format!(
-        "epoch {:>digits$} of {epochs}  loss {:.4}  training {}{tested}  rate {}",
+        "epoch {:>digits$}{of}  loss {:.4}  training {}{tested}  rate {}{}",
         epoch.number,
         epoch.loss,
         share(epoch.accuracy),
-        real((f64::from(epoch.rate) * 1e6).round() / 1e6)
+        real((f64::from(epoch.rate) * 1e6).round() / 1e6),
+        if epoch.knowing { "  int8" } else { "" }
     )
 }
 
