@@ -5,6 +5,7 @@
 //! the placed size decides. The same input always gives the same plan.
 
 mod advice;
+mod arithmetic;
 mod flash;
 mod form;
 mod oracle;
@@ -12,6 +13,7 @@ mod order;
 mod pareto;
 mod report;
 mod segments;
+mod sketch;
 mod tune;
 
 #[cfg(test)]
@@ -29,6 +31,7 @@ use crate::schedule::{self, Flow, ScheduleChoice, TileError};
 use crate::{Certified, Lowered, Program, Refused, Run, Storage, certify};
 use form::Form;
 use segments::{Candidates, Evaluator, Kind, Segment};
+use sketch::{Memo, Sketch};
 use std::cell::OnceCell;
 
 /// What a plan should be good at.
@@ -211,6 +214,11 @@ impl<'a> Planner<'a> {
             }
             _ => Ok(choice),
         }
+    }
+
+    /// What arithmetic says of the network.
+    fn sketch(&self, memo: &Memo) -> Sketch {
+        Sketch::new(&self.flow, self.options.stream_input, self.options.costs, memo)
     }
 
     /// The plan with the smallest arena among a few of which the quick view says that they are smallest.
