@@ -55,6 +55,8 @@ struct Line {
     buffer: usize,
     scratch: usize,
     reads: Vec<Read>,
+    /// The buffers that it reads and writes, each once.
+    touched: Vec<usize>,
     /// Its rows are used up at once by the next step, column for column, so that they can be computed in parts.
     passes_on: bool,
 }
@@ -73,7 +75,13 @@ pub(crate) struct Bound {
 pub(crate) const NEVER: Bound = Bound { between: usize::MAX, during: [usize::MAX; 2] };
 
 impl Bound {
-    fn raise(&mut self, other: Bound) {
+    /// True if so many bytes are alive, at any time and during a run, be it of a whole row or of a part.
+    pub fn reaches(&self, enough: Bound) -> bool {
+        self.between >= enough.between && (0..2).all(|i| self.during[i] >= enough.during[i])
+    }
+
+    /// The greater of both.
+    pub fn raise(&mut self, other: Bound) {
         self.between = self.between.max(other.between);
         self.during = [self.during[0].max(other.during[0]), self.during[1].max(other.during[1])];
     }
@@ -91,6 +99,8 @@ pub(crate) struct Arithmetic<'f, 'a> {
     least: Vec<usize>,
     /// For each position, the first step from there on that does not continue a chain.
     chain: Vec<usize>,
+    /// For each step, whether it asks for what the step before it writes no later, as a part of all rows, than it writes itself.
+    eager: Vec<bool>,
 }
 
 impl<'f, 'a> Arithmetic<'f, 'a> {
@@ -122,7 +132,17 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
             let goes_on = lines.get(s + 1).is_some_and(|next| next.by_rows && next.linked);
             chain[s] = if goes_on { chain[s + 1] } else { s + 1 };
         }
-        Self { flow, row, awaited: (0..buffers.len()).map(awaited).collect(), least, chain, lines }
+        let eager = |s: usize| {
+            let Some(read) = (s > 0).then(|| lines[s].reads.iter().find(|r| r.buffer == lines[s - 1].buffer)).flatten() else {
+                return false;
+            };
+            // What is asked for grows ever slower, so that both ends say it for all rows between.
+            let height = lines[s].height;
+            let is_ahead = |count: usize| read.end(count) * height >= count * read.rows;
+            height > 0 && is_ahead(1) && is_ahead(height.saturating_sub(1))
+        };
+        let eager = (0..lines.len()).map(eager).collect();
+        Self { flow, row, eager, awaited: (0..buffers.len()).map(awaited).collect(), least, chain, lines }
     }
 
     /// Bytes alive at least while steps `from .. to` are streamed; `None` if nothing is known, since they are no chain. Looks no further
@@ -138,18 +158,13 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
         if stop == from + 1 || stop < to && (from..stop).any(|s| asks(self.lines[s].buffer)) {
             return None;
         }
-        let height = self.lines[stop - 1].height;
-        let count = stop - from;
-        let mut moment = Moment {
-            all: self,
-            from,
-            stop,
-            rows: vec![0; count],
-            all_rows: vec![height; count],
-            before: vec![0; count],
-            after: vec![0; count],
-        };
-        moment.complete();
+        // A tensor that is kept for later is computed further than the end of the chain, so that it never waits for its own turn.
+        let kept = |b: usize| self.flow.output[b] || self.flow.readers[b].last().is_none_or(|&r| r >= stop);
+        let first_kept = (from..stop - 1).find(|&s| kept(self.lines[s].buffer));
+        if first_kept.is_some_and(|s| !self.eager[s + 1..stop].iter().all(|&eager| eager)) {
+            return None;
+        }
+        let mut moment = Moment::new(self, from, stop);
         let mut bound = Bound::default();
         // The end's rows, and where rows become fewer those in front of it: the end of a long chain may begin when all else is done.
         let narrows = |&s: &usize| s + 1 < stop && self.lines[s + 1].height < self.lines[s].height;
@@ -160,13 +175,31 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
                 if y >= height || rows[..i].contains(&y) {
                     continue;
                 }
-                bound.raise(moment.at(anchor, y)?);
-                if bound.between >= enough.between && (0..2).all(|i| bound.during[i] >= enough.during[i]) {
+                bound.raise(moment.at(anchor, y, stop - 1)?);
+                if bound.reaches(enough) {
                     return Some(bound);
                 }
             }
         }
         Some(bound)
+    }
+
+    /// Bytes alive at least in every streamed segment from `from` on that goes beyond `anchor` by more than one step; nothing is said where
+    /// that is not sure. What the steps behind it keep is not counted.
+    pub fn lasting(&self, from: usize, anchor: usize) -> Bound {
+        let stop = self.chain[from];
+        let mut bound = Bound::default();
+        if !self.lines[from].by_rows || anchor + 1 >= stop || !self.eager[from + 1..stop].iter().all(|&eager| eager) {
+            return bound;
+        }
+        let mut moment = Moment::new(self, from, stop);
+        let height = moment.all_rows[anchor - from];
+        for y in [height / 2, height - height / 4, 0] {
+            if let (true, Some(found)) = (y < height, moment.at(anchor, y, anchor)) {
+                bound.raise(found);
+            }
+        }
+        bound
     }
 
     /// Bytes alive at least while step `s` runs whole: before or after a row of it, in whatever bands its rows are computed, and while
@@ -218,15 +251,10 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
         self.alive(at).map(|b| self.least[b]).sum()
     }
 
-    /// True if all steps up to the first that needs a whole tensor are one chain of rows.
-    pub fn is_chain(&self) -> bool {
+    /// Steps in front of the first that needs a whole tensor, if they are one chain; otherwise none.
+    pub fn chain(&self) -> usize {
         let first = self.lines.iter().position(|line| !line.by_rows).unwrap_or(self.lines.len());
-        first > 1 && self.chain[0] == first
-    }
-
-    /// True if step `s` computes single rows, so that a streamed segment may begin there.
-    pub fn starts(&self, s: usize) -> bool {
-        self.lines[s].by_rows
+        if first > 1 && self.chain[0] == first { first } else { 0 }
     }
 
     /// True if the rows of step `s` are used up at once by the next step, column for column.
@@ -251,9 +279,38 @@ struct Moment<'m, 'f, 'a> {
     /// Room for the rows of each step before and after a round.
     before: Vec<usize>,
     after: Vec<usize>,
+    /// The buffers that are there when the segment begins and that it reads.
+    read: Vec<usize>,
+    /// Bytes of those that pass by.
+    passing: usize,
 }
 
-impl Moment<'_, '_, '_> {
+impl<'m, 'f, 'a> Moment<'m, 'f, 'a> {
+    fn new(all: &'m Arithmetic<'f, 'a>, from: usize, stop: usize) -> Self {
+        let count = stop - from;
+        let mut moment = Self {
+            all,
+            from,
+            stop,
+            rows: vec![0; count],
+            all_rows: vec![all.lines[stop - 1].height; count],
+            before: vec![0; count],
+            after: vec![0; count],
+            read: Vec::new(),
+            passing: 0,
+        };
+        moment.complete();
+        let flow = all.flow;
+        for b in flow.alive(from) {
+            if flow.readers[b].iter().any(|r| (from..stop).contains(r)) {
+                moment.read.push(b);
+            } else if !(all.awaited[b] && flow.readers[b].first().is_some_and(|&r| r >= from)) {
+                moment.passing += all.least[b];
+            }
+        }
+        moment
+    }
+
     /// Says how many rows each step computes in all.
     fn complete(&mut self) {
         let Arithmetic { flow, lines, .. } = self.all;
@@ -270,13 +327,11 @@ impl Moment<'_, '_, '_> {
     }
 
     /// Rows that each step up to `anchor` has computed when that has `count`; false if what is demanded first is not all that is
-    /// demanded, or if a tensor that is kept for later is ahead of nobody. Steps behind have what [`rows`](Self::rows) says.
+    /// demanded. Steps behind have what [`rows`](Self::rows) says.
     fn demand(&self, anchor: usize, count: usize, rows: &mut [usize]) -> bool {
         let Moment { all: Arithmetic { flow, lines, .. }, from, stop, .. } = *self;
         rows[anchor - from..].copy_from_slice(&self.rows[anchor - from..]);
         rows[anchor - from] = count;
-        let end = self.rows[stop - 1 - from] + usize::from(anchor < stop - 1);
-        let end = if anchor == stop - 1 { count } else { end };
         for s in (from..anchor).rev() {
             let b = lines[s].buffer;
             let by = |r: usize| {
@@ -286,10 +341,6 @@ impl Moment<'_, '_, '_> {
             let next = by(s + 1);
             let readers = &flow.readers[b];
             if readers.iter().any(|&r| r > s + 1 && r < stop && by(r) > next) {
-                return false;
-            }
-            let sink = flow.output[b] || readers.last().is_none_or(|&r| r >= stop);
-            if sink && count > 0 && next * lines[stop - 1].height < end * lines[s].height {
                 return false;
             }
             rows[s - from] = next;
@@ -343,8 +394,8 @@ impl Moment<'_, '_, '_> {
     }
 
     /// The moments of the round that gives row `y` of step `anchor`: each step computes the last of its rows in it. Nothing, where nobody
-    /// waits for the row; `None` if the segment is no chain after all.
-    fn at(&mut self, anchor: usize, y: usize) -> Option<Bound> {
+    /// waits for the row; `None` if the segment is no chain after all. What steps behind `upto` write is not counted.
+    fn at(&mut self, anchor: usize, y: usize, upto: usize) -> Option<Bound> {
         let Moment { all, from, stop, .. } = *self;
         let Arithmetic { flow, lines, .. } = all;
         // Only what the segment passes on within itself is cut.
@@ -364,19 +415,10 @@ impl Moment<'_, '_, '_> {
             self.rows[n] = after[n] - usize::from(after[n] > before[n]);
         }
         // What passes by, what is read, and what is written.
-        let mut bytes = [0; 2];
-        let mut buffers: Vec<(usize, usize)> = Vec::with_capacity(stop - from + 2);
-        for b in flow.alive(from) {
-            let read = flow.readers[b].iter().any(|r| (from..stop).contains(r));
-            if read {
-                buffers.push((b, self.live(b)));
-            } else if !(all.awaited[b] && flow.readers[b].first().is_some_and(|&r| r >= from)) {
-                bytes = bytes.map(|sum| sum + all.least[b]);
-            }
-        }
-        buffers.extend((from..stop).map(|s| (lines[s].buffer, self.live(lines[s].buffer))));
-        for &(b, live) in &buffers {
-            let row = row(b);
+        let mut bytes = [self.passing; 2];
+        let written = (from..=upto).map(|s| lines[s].buffer);
+        for b in self.read.iter().copied().chain(written) {
+            let (row, live) = (row(b), self.live(b));
             bytes = [bytes[0] + live * row[0], bytes[1] + live * row[1]];
         }
         // A step is at the last row of its round when the next one is at the last of its own, and so on to the end, unless rows at the
@@ -408,20 +450,16 @@ impl Moment<'_, '_, '_> {
                 between: bytes[1] + line.scratch,
                 during: [bytes[0] + written[0] + line.scratch, bytes[1] + part + begun.unwrap_or(0) + line.scratch],
             };
-            let touched = line.reads.iter().map(|read| read.buffer).chain([line.buffer]);
-            let touched: Vec<(usize, usize)> = touched.map(|b| (b, self.live(b))).collect();
+            let touched = |moment: &Self| {
+                line.touched.iter().fold([0; 2], |sum, &b| {
+                    let (row, live) = (row(b), moment.live(b));
+                    [sum[0] + live * row[0], sum[1] + live * row[1]]
+                })
+            };
+            let old = touched(self);
             self.rows[s - from] += 1;
-            let mut seen = usize::MAX;
-            for (b, old) in touched {
-                if b == seen {
-                    continue;
-                }
-                seen = b;
-                let new = self.live(b);
-                for (sum, row) in bytes.iter_mut().zip(row(b)) {
-                    *sum = *sum + new * row - old * row;
-                }
-            }
+            let new = touched(self);
+            bytes = [bytes[0] + new[0] - old[0], bytes[1] + new[1] - old[1]];
             if s >= exact {
                 bound.raise(Bound { between: now.between.max(bytes[1] + line.scratch), ..now });
             }
@@ -450,13 +488,18 @@ fn line(flow: &Flow, s: usize) -> Line {
         }
     }
     let first = flow.order[s].first().and_then(|&i| step.inputs[i].buffer()).map(|b| b.index());
+    let buffer = step.outputs.first().map_or(0, |target| target.buffer.index());
+    let mut touched: Vec<usize> = reads.iter().map(|read| read.buffer).chain([buffer]).collect();
+    touched.sort_unstable();
+    touched.dedup();
     let linked = first.is_some_and(|b| s > 0 && flow.producer[b] == Some(s - 1));
     Line {
         by_rows: windows && flow.by_rows(s) && flow.together(s) == 1,
         takes_rows: flow.takes_rows(s),
         linked,
         height: step.outputs.first().map_or(0, |target| target.extent.rows),
-        buffer: step.outputs.first().map_or(0, |target| target.buffer.index()),
+        buffer,
+        touched,
         scratch: step.scratch_bytes,
         reads,
         passes_on: false,

@@ -158,19 +158,30 @@ pub(crate) struct Sketch {
 struct Table<'t, 'f, 'a> {
     arithmetic: &'t Arithmetic<'f, 'a>,
     known: Vec<Vec<Option<(Bound, bool)>>>,
+    /// For each position, what is kept alive by all segments from there on that have 2, 3, ... steps or more.
+    lasting: Vec<Vec<Bound>>,
     visits: usize,
 }
 
 impl Table<'_, '_, '_> {
+    /// True if so many bytes are alive in all streamed segments from `from` to `to` and beyond.
+    fn lasts(&mut self, from: usize, to: usize, enough: Bound) -> bool {
+        let list = &mut self.lasting[from];
+        while list.len() + from + 2 <= to {
+            let mut bound = self.arithmetic.lasting(from, from + list.len());
+            bound.raise(list.last().copied().unwrap_or_default());
+            list.push(bound);
+        }
+        list[to - from - 2].reaches(enough)
+    }
+
     /// The bound of a streamed segment, looked at until it is above `enough`; `None` if nothing is known.
     fn stream(&mut self, from: usize, to: usize, enough: Bound) -> Option<Bound> {
         let list = &mut self.known[from];
         if list.len() <= to - from {
             list.resize(to - from + 1, None);
         }
-        let within = |bound: &Bound| {
-            bound.between < enough.between || (0..2).any(|i| bound.during[i] < enough.during[i])
-        };
+        let within = |bound: &Bound| !bound.reaches(enough);
         match &self.known[from][to - from] {
             // A look that ended early may have missed what counts now.
             Some((bound, complete)) if *complete || !within(bound) => return Some(*bound),
@@ -207,7 +218,7 @@ impl Sketch {
                 .take_while(move |&to| rows[to] - rows[from] <= MOST_STREAMED_ROWS && to - from <= MOST_STREAMED_STEPS)
                 .filter(move |&to| open[to])
         };
-        let mut table = Table { arithmetic: &arithmetic, known: vec![Vec::new(); end + 1], visits: 0 };
+        let mut table = Table { arithmetic: &arithmetic, known: vec![Vec::new(); end + 1], lasting: vec![Vec::new(); end], visits: 0 };
         let behind = |of: fn(&Bound) -> usize| {
             let mut behind = vec![0; end + 1];
             for s in (0..end).rev() {
@@ -219,7 +230,8 @@ impl Sketch {
         let (mut low, mut least) = (vec![usize::MAX; end + 1], vec![usize::MAX; end + 1]);
         (low[0], least[0]) = (0, 0);
         let (mut lowest, mut smallest) = (behind_low[0], behind_least[0]);
-        let mut thorough = arithmetic.is_chain();
+        let chain = arithmetic.chain();
+        let mut thorough = chain > 1;
         for from in 0..end {
             let (so_low, so_far) = (low[from].max(alive[from]), least[from].max(alive[from]));
             if so_low >= lowest && so_far >= smallest {
@@ -238,13 +250,17 @@ impl Sketch {
                     continue;
                 }
                 let enough = Bound { between: lowest, during: [smallest; 2] };
+                if table.lasts(from, to, enough) {
+                    break;
+                }
                 match table.stream(from, to, enough) {
                     Some(bound) => {
                         low[to] = low[to].min(to_low.max(bound.between));
                         least[to] = least[to].min(to_far.max(bound.during[0].min(bound.during[1])));
                     }
                     None => {
-                        thorough &= from + 1 == to || !arithmetic.starts(from);
+                        // A single step of the chain in front of a whole one is no chain.
+                        thorough &= from + 1 >= chain;
                         low[to] = low[to].min(to_low);
                     }
                 }
@@ -306,6 +322,9 @@ impl Sketch {
                 let taken = [1, 2].map(|i| sums[to][i] - sums[from][i]);
                 if best[to].is_some_and(|known| known < (instructions + taken[0].min(taken[1]), count + 1)) {
                     continue;
+                }
+                if table.lasts(from, to, enough) {
+                    break;
                 }
                 let Some(bound) = table.stream(from, to, enough) else { continue };
                 for (i, parts) in [1, PARTS].into_iter().enumerate() {
