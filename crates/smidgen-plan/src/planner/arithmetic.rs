@@ -170,12 +170,12 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
         let narrows = |&s: &usize| s + 1 < stop && self.lines[s + 1].height < self.lines[s].height;
         for anchor in std::iter::once(stop - 1).chain((from..stop).filter(narrows)) {
             let height = moment.all_rows[anchor - from];
-            let rows = [0, height / 2, height.wrapping_sub(1), 1, height.wrapping_sub(2), 2];
+            let rows = [0, 2, height / 2, height.wrapping_sub(1), 1, 3, height.wrapping_sub(2)];
             for (i, &y) in rows.iter().enumerate() {
                 if y >= height || rows[..i].contains(&y) {
                     continue;
                 }
-                bound.raise(moment.at(anchor, y, stop - 1)?);
+                bound.raise(moment.at(anchor, y, false)?);
                 if bound.reaches(enough) {
                     return Some(bound);
                 }
@@ -184,22 +184,28 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
         Some(bound)
     }
 
-    /// Bytes alive at least in every streamed segment from `from` on that goes beyond `anchor` by more than one step; nothing is said where
-    /// that is not sure. What the steps behind it keep is not counted.
-    pub fn lasting(&self, from: usize, anchor: usize) -> Bound {
+    /// For each step from `from` on, bytes alive at least in every streamed segment that begins at `from` and goes beyond the step by more
+    /// than one; 0 where that is not sure. What is written behind the step is not counted.
+    pub fn lasting(&self, from: usize) -> Vec<Bound> {
         let stop = self.chain[from];
-        let mut bound = Bound::default();
-        if !self.lines[from].by_rows || anchor + 1 >= stop || !self.eager[from + 1..stop].iter().all(|&eager| eager) {
-            return bound;
+        let mut all = vec![Bound::default(); self.lines.len() - from];
+        if !self.lines[from].by_rows || stop == from + 1 || !self.eager[from + 1..stop].iter().all(|&eager| eager) {
+            return all;
         }
         let mut moment = Moment::new(self, from, stop);
-        let height = moment.all_rows[anchor - from];
-        for y in [height / 2, height - height / 4, 0] {
-            if let (true, Some(found)) = (y < height, moment.at(anchor, y, anchor)) {
-                bound.raise(found);
+        let mut bound = Bound::default();
+        for anchor in from..stop - 1 {
+            let height = moment.all_rows[anchor - from];
+            for y in [height / 2, 0] {
+                match moment.at(anchor, y, true) {
+                    Some(found) if y < height => bound.raise(found),
+                    _ => return all,
+                }
             }
+            all[anchor - from] = bound;
         }
-        bound
+        all[stop - 1 - from..].fill(bound);
+        all
     }
 
     /// Bytes alive at least while step `s` runs whole: before or after a row of it, in whatever bands its rows are computed, and while
@@ -394,8 +400,9 @@ impl<'m, 'f, 'a> Moment<'m, 'f, 'a> {
     }
 
     /// The moments of the round that gives row `y` of step `anchor`: each step computes the last of its rows in it. Nothing, where nobody
-    /// waits for the row; `None` if the segment is no chain after all. What steps behind `upto` write is not counted.
-    fn at(&mut self, anchor: usize, y: usize, upto: usize) -> Option<Bound> {
+    /// waits for the row; `None` if the segment is no chain after all. If `alone`, only the moment of the step itself, and what steps
+    /// behind it write is not counted.
+    fn at(&mut self, anchor: usize, y: usize, alone: bool) -> Option<Bound> {
         let Moment { all, from, stop, .. } = *self;
         let Arithmetic { flow, lines, .. } = all;
         // Only what the segment passes on within itself is cut.
@@ -412,10 +419,12 @@ impl<'m, 'f, 'a> Moment<'m, 'f, 'a> {
             return None;
         }
         for n in 0..=anchor - from {
-            self.rows[n] = after[n] - usize::from(after[n] > before[n]);
+            let during = n == anchor - from || !alone;
+            self.rows[n] = after[n] - usize::from(during && after[n] > before[n]);
         }
         // What passes by, what is read, and what is written.
         let mut bytes = [self.passing; 2];
+        let upto = if alone { anchor } else { stop - 1 };
         let written = (from..=upto).map(|s| lines[s].buffer);
         for b in self.read.iter().copied().chain(written) {
             let (row, live) = (row(b), self.live(b));
@@ -431,7 +440,7 @@ impl<'m, 'f, 'a> Moment<'m, 'f, 'a> {
         let mut bound = Bound::default();
         // The row that parts are computed of, where those behind the first are.
         let mut begun = None;
-        for s in from..=anchor {
+        for s in if alone { anchor } else { from }..=anchor {
             if after[s - from] == before[s - from] {
                 continue;
             }

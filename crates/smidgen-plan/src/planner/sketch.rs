@@ -15,6 +15,8 @@ use std::sync::{Arc, Mutex};
 
 /// Steps of segments that are looked at in all: a measure of time that is the same everywhere.
 const VISITS: usize = 400_000;
+/// Of the bytes that rows computed together take, so much is less than one part in so many at the moment when most are alive.
+const SHARE: usize = 4;
 /// Steps whose costs are remembered.
 const MOST_KNOWN: usize = 1 << 16;
 
@@ -158,7 +160,7 @@ pub(crate) struct Sketch {
 struct Table<'t, 'f, 'a> {
     arithmetic: &'t Arithmetic<'f, 'a>,
     known: Vec<Vec<Option<(Bound, bool)>>>,
-    /// For each position, what is kept alive by all segments from there on that have 2, 3, ... steps or more.
+    /// For each position, what is kept alive by all segments from there on that have 2, 3, ... steps or more, once that was asked.
     lasting: Vec<Vec<Bound>>,
     visits: usize,
 }
@@ -167,10 +169,8 @@ impl Table<'_, '_, '_> {
     /// True if so many bytes are alive in all streamed segments from `from` to `to` and beyond.
     fn lasts(&mut self, from: usize, to: usize, enough: Bound) -> bool {
         let list = &mut self.lasting[from];
-        while list.len() + from + 2 <= to {
-            let mut bound = self.arithmetic.lasting(from, from + list.len());
-            bound.raise(list.last().copied().unwrap_or_default());
-            list.push(bound);
+        if list.is_empty() {
+            *list = self.arithmetic.lasting(from);
         }
         list[to - from - 2].reaches(enough)
     }
@@ -318,7 +318,12 @@ impl Sketch {
             if alive[from] > limit || unfit[from] == end {
                 continue;
             }
-            for to in ends(from).filter(|&to| to > unfit[from] && alive[to] <= limit) {
+            // Steps that fit whole behind a segment that fits are better whole than streamed.
+            let mut unfit_behind = unfit[from];
+            for to in ends(from).filter(|&to| alive[to] <= limit) {
+                if to <= unfit_behind {
+                    continue;
+                }
                 let taken = [1, 2].map(|i| sums[to][i] - sums[from][i]);
                 if best[to].is_some_and(|known| known < (instructions + taken[0].min(taken[1]), count + 1)) {
                     continue;
@@ -326,11 +331,15 @@ impl Sketch {
                 if table.lasts(from, to, enough) {
                     break;
                 }
+                if unfit_behind == end {
+                    break;
+                }
                 let Some(bound) = table.stream(from, to, enough) else { continue };
                 for (i, parts) in [1, PARTS].into_iter().enumerate() {
                     if bound.during[i] <= limit {
                         let part = Part { from, to, kind: Kind::Stream { parts }, peak: bound.during[i] };
                         offer(&mut best, part, taken[i]);
+                        unfit_behind = unfit[to];
                         break;
                     }
                 }
@@ -383,6 +392,7 @@ impl Sketch {
                         for (rows, cost, scratch) in &self.costs[s].together {
                             let uncut = if cut(s) { row - row / PARTS } else { 0 };
                             let more = (rows - 1) * (row + reads) + scratch.saturating_sub(steps[s].scratch_bytes) + uncut;
+                            let more = more / SHARE;
                             let after = now.get(i + 1).map_or(0, |&now| now.saturating_sub(next.min(now)));
                             let after = if next > 0 { after } else { 0 };
                             let saves = now[i].saturating_sub(cost[1]) + after;
