@@ -7,6 +7,7 @@
 
 use crate::schedule::Flow;
 use crate::{Access, Operand, Reach};
+use std::ops::Range;
 
 /// The rows of one operand that a step reads.
 struct Read {
@@ -99,8 +100,9 @@ pub(crate) struct Arithmetic<'f, 'a> {
     least: Vec<usize>,
     /// For each position, the first step from there on that does not continue a chain.
     chain: Vec<usize>,
-    /// For each step, whether it asks for what the step before it writes no later, as a part of all rows, than it writes itself.
-    eager: Vec<bool>,
+    /// For each position, the first step from there on that does not ask for what the step before it writes no later, as a part of all
+    /// rows, than it writes itself.
+    eager_upto: Vec<usize>,
 }
 
 impl<'f, 'a> Arithmetic<'f, 'a> {
@@ -122,7 +124,8 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
                 && flow.reads(s).all(|(from, access)| from != b || same(access));
             if passes_on {
                 let spec = &buffers[b];
-                row[b][1] = (spec.extent.cols / parts.min(spec.extent.cols).max(1)) * spec.extent.depth * spec.element_bytes();
+                row[b][1] =
+                    (spec.extent.cols / parts.min(spec.extent.cols).max(1)) * spec.extent.depth * spec.element_bytes();
             }
             lines[s - 1].passes_on = passes_on;
         }
@@ -133,7 +136,8 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
             chain[s] = if goes_on { chain[s + 1] } else { s + 1 };
         }
         let eager = |s: usize| {
-            let Some(read) = (s > 0).then(|| lines[s].reads.iter().find(|r| r.buffer == lines[s - 1].buffer)).flatten() else {
+            let Some(read) = (s > 0).then(|| lines[s].reads.iter().find(|r| r.buffer == lines[s - 1].buffer)).flatten()
+            else {
                 return false;
             };
             // What is asked for grows ever slower, so that both ends say it for all rows between.
@@ -141,8 +145,11 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
             let is_ahead = |count: usize| read.end(count) * height >= count * read.rows;
             height > 0 && is_ahead(1) && is_ahead(height.saturating_sub(1))
         };
-        let eager = (0..lines.len()).map(eager).collect();
-        Self { flow, row, eager, awaited: (0..buffers.len()).map(awaited).collect(), least, chain, lines }
+        let mut eager_upto = vec![lines.len(); lines.len() + 1];
+        for s in (0..lines.len()).rev() {
+            eager_upto[s] = if eager(s) { eager_upto[s + 1] } else { s };
+        }
+        Self { flow, row, eager_upto, awaited: (0..buffers.len()).map(awaited).collect(), least, chain, lines }
     }
 
     /// Bytes alive at least while steps `from .. to` are streamed; `None` if nothing is known, since they are no chain. Looks no further
@@ -161,7 +168,7 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
         // A tensor that is kept for later is computed further than the end of the chain, so that it never waits for its own turn.
         let kept = |b: usize| self.flow.output[b] || self.flow.readers[b].last().is_none_or(|&r| r >= stop);
         let first_kept = (from..stop - 1).find(|&s| kept(self.lines[s].buffer));
-        if first_kept.is_some_and(|s| !self.eager[s + 1..stop].iter().all(|&eager| eager)) {
+        if first_kept.is_some_and(|s| self.eager_upto[s + 1] < stop) {
             return None;
         }
         let mut moment = Moment::new(self, from, stop);
@@ -171,6 +178,7 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
         for anchor in std::iter::once(stop - 1).chain((from..stop).filter(narrows)) {
             let height = moment.all_rows[anchor - from];
             let rows = [0, 2, height / 2, height.wrapping_sub(1), 1, 3, height.wrapping_sub(2)];
+            let rows = if anchor + 1 == stop { &rows[..] } else { &rows[..3] };
             for (i, &y) in rows.iter().enumerate() {
                 if y >= height || rows[..i].contains(&y) {
                     continue;
@@ -184,27 +192,26 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
         Some(bound)
     }
 
-    /// For each step from `from` on, bytes alive at least in every streamed segment that begins at `from` and goes beyond the step by more
-    /// than one; 0 where that is not sure. What is written behind the step is not counted.
-    pub fn lasting(&self, from: usize) -> Vec<Bound> {
+    /// For each of these steps, bytes alive at least in every streamed segment that begins at `from` and goes beyond the step by more than
+    /// one; 0 where that is not sure. What is written behind the step is not counted.
+    pub fn lasting(&self, from: usize, steps: Range<usize>) -> Vec<Bound> {
         let stop = self.chain[from];
-        let mut all = vec![Bound::default(); self.lines.len() - from];
-        if !self.lines[from].by_rows || stop == from + 1 || !self.eager[from + 1..stop].iter().all(|&eager| eager) {
-            return all;
-        }
-        let mut moment = Moment::new(self, from, stop);
-        let mut bound = Bound::default();
-        for anchor in from..stop - 1 {
-            let height = moment.all_rows[anchor - from];
-            for y in [height / 2, 0] {
-                match moment.at(anchor, y, true) {
-                    Some(found) if y < height => bound.raise(found),
-                    _ => return all,
+        let mut all = Vec::with_capacity(steps.len());
+        if self.lines[from].by_rows && stop > from + 1 && self.eager_upto[from + 1] >= stop {
+            let mut moment = Moment::new(self, from, stop);
+            for anchor in steps.start..steps.end.min(stop - 1) {
+                let mut bound = Bound::default();
+                let height = moment.all_rows[anchor - from];
+                for y in [height / 2, 0] {
+                    match moment.at(anchor, y, true) {
+                        Some(found) if y < height => bound.raise(found),
+                        _ => break,
+                    }
                 }
+                all.push(bound);
             }
-            all[anchor - from] = bound;
         }
-        all[stop - 1 - from..].fill(bound);
+        all.resize(steps.len(), Bound::default());
         all
     }
 
@@ -238,7 +245,8 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
                 }
                 (passing + read, written - (line.height - y) * last_row)
             };
-            let between = BANDS.map(|band| at(band)).map(|(read, written)| read + written).into_iter().min().unwrap_or(0);
+            let between =
+                BANDS.map(|band| at(band)).map(|(read, written)| read + written).into_iter().min().unwrap_or(0);
             bound.between = bound.between.max(between + line.scratch);
             let (read, before) = at(1);
             during = during.max(read + before + last_row + line.scratch);
@@ -416,6 +424,7 @@ impl<'m, 'f, 'a> Moment<'m, 'f, 'a> {
         let (mut before, mut after) = (std::mem::take(&mut self.before), std::mem::take(&mut self.after));
         before.fill(0);
         if !self.demand(anchor, y + 1, &mut after) || y > 0 && !self.demand(anchor, y, &mut before) {
+            (self.before, self.after) = (before, after);
             return None;
         }
         for n in 0..=anchor - from {
@@ -433,7 +442,9 @@ impl<'m, 'f, 'a> Moment<'m, 'f, 'a> {
         // A step is at the last row of its round when the next one is at the last of its own, and so on to the end, unless rows at the
         // border ask for no more than those before them: then what is further up was computed earlier.
         let asked = |c: usize| {
-            let ends = |count: usize| lines[c].reads.iter().find(|read| read.buffer == lines[c - 1].buffer).map(|read| read.end(count));
+            let ends = |count: usize| {
+                lines[c].reads.iter().find(|read| read.buffer == lines[c - 1].buffer).map(|read| read.end(count))
+            };
             after[c - from] > 0 && ends(after[c - from]) > ends(after[c - from] - 1)
         };
         let exact = (from + 1..=anchor).rev().find(|&c| !asked(c)).unwrap_or(from);

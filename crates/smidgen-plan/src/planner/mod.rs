@@ -233,6 +233,14 @@ impl<'a> Planner<'a> {
         }
         forms.push(self.streamed());
         forms.dedup();
+        // What the oracle says of the network is no less than what the plan takes.
+        let sketch = self.sketch(&Memo::default());
+        if sketch.thorough {
+            let form = self.untiled(sketch.parts.iter().map(Segment::from).collect());
+            if !forms.iter().any(|known| known.has_segments_of(&form)) {
+                forms.push(form);
+            }
+        }
         // A quick look at each says which few are worth a thorough search for offsets.
         let mut ranked = Vec::with_capacity(forms.len());
         for form in forms {

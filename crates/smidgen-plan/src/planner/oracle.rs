@@ -1,14 +1,17 @@
 //! What a network takes of a board, by a look that is quick enough for a search over architectures.
 //!
-//! Nothing depends on the values of weights, which a search does not have yet, and nothing is certified or can be run. What is said of SRAM is
-//! never too little: the planner that makes the plan in the end looks at the same segments, among others.
+//! Nothing depends on the values of weights, which a search does not have yet, and nothing is certified or can be run. SRAM is bracketed:
+//! from above by a plan that the planner that makes the plan in the end has among its candidates, and from below by [what every choice of
+//! segments keeps alive](super::arithmetic).
 
 use super::sketch::{Memo, Part, Sketch};
 use super::{FlashReport, MEASURES, Objective, PlanError, PlanOptions, Planner, order, tune};
 use crate::LowerOptions;
 use crate::lower::{LowerError, select};
 use smidgen_ir::Graph;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a network takes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,7 +19,9 @@ pub struct Cost {
     /// Bytes of the arena at most: the plan that [`plan`](super::plan()) finds with [`Objective::Sram`] takes no more, and less where
     /// a thorough search for offsets finds a better order. `docs/planning.md` says how much.
     pub sram: usize,
-    /// Bytes of the arena at least.
+    /// Bytes of the arena at least: as many are alive at some moment of every plan in which each depthwise convolution computes single
+    /// rows where it is streamed. With several together more is alive, but for windows that a far greater stride than theirs lies
+    /// in front of; no plan of any network tried takes less.
     pub sram_lower: usize,
     /// Bytes of constants.
     pub flash: FlashReport,
@@ -78,16 +83,38 @@ impl Oracle {
         })
     }
 
+    /// What each of these networks takes, in their order: as [`cost`](Self::cost) gives, on all processors there are.
+    pub fn costs(&self, graphs: &[Graph]) -> Vec<Result<Cost, OracleError>> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(graphs.len());
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            while let at = next.fetch_add(1, Ordering::Relaxed)
+                && let Some(graph) = graphs.get(at)
+            {
+                done.push((at, self.cost(graph)));
+            }
+            done
+        };
+        let mut all: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        });
+        all.sort_by_key(|&(at, _)| at);
+        all.into_iter().map(|(_, cost)| cost).collect()
+    }
+
     /// Bytes and instructions for one order of the steps.
     fn of_order(&self, planner: &Planner, mut sketch: Sketch) -> Result<(usize, u64), OracleError> {
         let flow = &planner.flow;
         if !sketch.thorough {
-            // Then the planner looks at this very form, and takes none that places worse.
+            // The planner looks at this very form too.
             let candidates = planner.candidates();
             let limit = candidates.least_peak(flow, 0, MEASURES[0]);
             let segments = candidates.fastest(flow, 0, limit, MEASURES[0]);
             sketch.parts = segments.unwrap_or_else(|| planner.streamed().segments).iter().map(Part::from).collect();
         }
+        // The planner takes no plan of this form or of any other that places worse.
         let (runs, columns) = sketch.runs(flow, self.plan.stream_input);
         let storage = crate::schedule::storage(flow, &runs, &columns);
         let sram = crate::outline(flow.lowered, &runs, &storage).map_err(PlanError::from)?;

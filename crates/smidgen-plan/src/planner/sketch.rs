@@ -4,10 +4,10 @@
 //! into segments is no more than any plan takes; and the segments that have it are mostly those that the planner chooses too.
 
 use super::arithmetic::{Arithmetic, Bound};
-use super::segments::{self, Kind, Segment, MOST_ALIVE, MOST_STREAMED_ROWS, MOST_STREAMED_STEPS, PARTS, streamed_rows};
+use super::segments::{self, Kind, MOST_ALIVE, MOST_STREAMED_ROWS, MOST_STREAMED_STEPS, PARTS, Segment, streamed_rows};
 use super::tune::{ROWS, with_rows};
 use crate::costs::Costs;
-use crate::schedule::Flow;
+use crate::schedule::{Flow, Peak};
 use crate::{Kernel, Operand, Reach, Region, Run, Step};
 use smidgen_kernels::Window2d;
 use std::collections::HashMap;
@@ -17,6 +17,8 @@ use std::sync::{Arc, Mutex};
 const VISITS: usize = 400_000;
 /// Of the bytes that rows computed together take, so much is less than one part in so many at the moment when most are alive.
 const SHARE: usize = 4;
+/// Steps for which it is looked at together what lasts behind them.
+const LASTING: usize = 6;
 /// Steps whose costs are remembered.
 const MOST_KNOWN: usize = 1 << 16;
 
@@ -145,6 +147,12 @@ impl From<&Segment> for Part {
     }
 }
 
+impl From<&Part> for Segment {
+    fn from(&Part { from, to, kind, peak }: &Part) -> Self {
+        Self { from, to, kind, peak: Peak { rings: peak, slots: peak }, instructions: 0 }
+    }
+}
+
 /// What is known of a network without a list.
 pub(crate) struct Sketch {
     /// No plan that computes single rows, in whatever segments, takes less.
@@ -169,8 +177,12 @@ impl Table<'_, '_, '_> {
     /// True if so many bytes are alive in all streamed segments from `from` to `to` and beyond.
     fn lasts(&mut self, from: usize, to: usize, enough: Bound) -> bool {
         let list = &mut self.lasting[from];
-        if list.is_empty() {
-            *list = self.arithmetic.lasting(from);
+        while list.len() + 1 < to - from {
+            let next = from + list.len();
+            for mut bound in self.arithmetic.lasting(from, next..(next + LASTING).min(self.known.len() - 1)) {
+                bound.raise(list.last().copied().unwrap_or_default());
+                list.push(bound);
+            }
         }
         list[to - from - 2].reaches(enough)
     }
@@ -205,8 +217,7 @@ impl Sketch {
         let step_costs: Vec<Arc<StepCost>> = flow.lowered.steps.iter().map(|step| memo.of(step, costs)).collect();
         let whole: Vec<Bound> = (0..end).map(|s| arithmetic.whole(s)).collect();
         let alive: Vec<usize> = (0..=end).map(|at| arithmetic.alive_bytes(at)).collect();
-        let open: Vec<bool> =
-            (0..=end).map(|at| flow.alive_count(at) <= MOST_ALIVE || at == 0 || at == end).collect();
+        let open: Vec<bool> = (0..=end).map(|at| flow.alive_count(at) <= MOST_ALIVE || at == 0 || at == end).collect();
         let mut rows = vec![0; end + 1];
         for s in 0..end {
             rows[s + 1] = rows[s] + streamed_rows(flow, s);
@@ -218,7 +229,12 @@ impl Sketch {
                 .take_while(move |&to| rows[to] - rows[from] <= MOST_STREAMED_ROWS && to - from <= MOST_STREAMED_STEPS)
                 .filter(move |&to| open[to])
         };
-        let mut table = Table { arithmetic: &arithmetic, known: vec![Vec::new(); end + 1], lasting: vec![Vec::new(); end], visits: 0 };
+        let mut table = Table {
+            arithmetic: &arithmetic,
+            known: vec![Vec::new(); end + 1],
+            lasting: vec![Vec::new(); end],
+            visits: 0,
+        };
         let behind = |of: fn(&Bound) -> usize| {
             let mut behind = vec![0; end + 1];
             for s in (0..end).rev() {
@@ -387,11 +403,13 @@ impl Sketch {
                         let Some(target) = steps[s].outputs.first() else { continue };
                         let buffers = &flow.lowered.buffers;
                         let row = buffers[target.buffer.index()].row_bytes();
-                        let reads: usize = flow.reads(s).map(|(b, access)| buffers[b].row_bytes() * stride(&access.rows)).sum();
+                        let reads: usize =
+                            flow.reads(s).map(|(b, access)| buffers[b].row_bytes() * stride(&access.rows)).sum();
                         let next = if passes(s) { self.costs.get(s + 1).map_or(0, |c| c.rows) } else { 0 };
                         for (rows, cost, scratch) in &self.costs[s].together {
                             let uncut = if cut(s) { row - row / PARTS } else { 0 };
-                            let more = (rows - 1) * (row + reads) + scratch.saturating_sub(steps[s].scratch_bytes) + uncut;
+                            let more =
+                                (rows - 1) * (row + reads) + scratch.saturating_sub(steps[s].scratch_bytes) + uncut;
                             let more = more / SHARE;
                             let after = now.get(i + 1).map_or(0, |&now| now.saturating_sub(next.min(now)));
                             let after = if next > 0 { after } else { 0 };
