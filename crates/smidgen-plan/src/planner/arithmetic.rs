@@ -73,6 +73,7 @@ pub(crate) struct Bound {
 }
 
 /// Looks at all moments.
+#[cfg(test)]
 pub(crate) const NEVER: Bound = Bound { between: usize::MAX, during: [usize::MAX; 2] };
 
 impl Bound {
@@ -459,7 +460,14 @@ impl<'m, 'f, 'a> Moment<'m, 'f, 'a> {
             let inside = s + 1 < stop && line.passes_on;
             if inside && s < anchor && begun.is_none() {
                 let end = (s + 1..stop).find(|&e| !(lines[e].passes_on && e + 1 < stop)).unwrap_or(stop - 1);
-                let parts = flow.lowered.steps[s].outputs[0].extent.cols > 1;
+                // A row that nobody reads is not kept.
+                let (b, at) = (lines[end].buffer, self.rows[end - from]);
+                let waits = |c: usize| {
+                    let mut reads = lines[c].reads.iter().filter(|read| read.buffer == b);
+                    reads.any(|read| read.first(self.rows[c - from], self.all_rows[c - from]) <= at)
+                };
+                let is_read = end + 1 == stop || (end + 1..stop).any(waits);
+                let parts = is_read && flow.lowered.steps[s].outputs[0].extent.cols > 1;
                 begun = Some(if parts { row(lines[end].buffer)[0] } else { 0 });
             } else if !inside {
                 begun = None;
