@@ -56,6 +56,8 @@ struct Line {
     buffer: usize,
     scratch: usize,
     reads: Vec<Read>,
+    /// Where the next step alone reads what it writes, which of its reads that is.
+    only_read: Option<usize>,
     /// The buffers that it reads and writes, each once.
     touched: Vec<usize>,
     /// Its rows are used up at once by the next step, column for column, so that they can be computed in parts.
@@ -128,7 +130,12 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
                 row[b][1] =
                     (spec.extent.cols / parts.min(spec.extent.cols).max(1)) * spec.extent.depth * spec.element_bytes();
             }
-            lines[s - 1].passes_on = passes_on;
+            let only_read = if flow.readers[b] == [s] && !flow.output[b] && this.by_rows {
+                this.reads.iter().position(|read| read.buffer == b)
+            } else {
+                None
+            };
+            (lines[s - 1].passes_on, lines[s - 1].only_read) = (passes_on, only_read);
         }
         let awaited = |b: usize| stream_input && flow.input[b].is_some() && flow.plain[b];
         let mut chain = vec![lines.len(); lines.len() + 1];
@@ -383,6 +390,12 @@ impl<'m, 'f, 'a> Moment<'m, 'f, 'a> {
     /// Rows of a buffer that exist, and how many of them are no longer needed.
     fn live(&self, b: usize) -> usize {
         let Moment { all: Arithmetic { flow, lines, awaited, .. }, from, stop, .. } = *self;
+        if let Some(p) = flow.producer[b].filter(|&p| p >= from && p + 1 < stop)
+            && let Some(read) = lines[p].only_read.map(|i| &lines[p + 1].reads[i])
+        {
+            let (n, all_rows) = (p - from, self.all_rows[p + 1 - from]);
+            return self.rows[n].min(read.end(all_rows)).saturating_sub(read.first(self.rows[n + 1], all_rows));
+        }
         let rows = flow.rows(b);
         let (mut first, mut demanded) = (if flow.output[b] { 0 } else { rows }, 0);
         // Rows that nobody reads are not needed at all.
@@ -528,6 +541,7 @@ fn line(flow: &Flow, s: usize) -> Line {
         height: step.outputs.first().map_or(0, |target| target.extent.rows),
         buffer,
         touched,
+        only_read: None,
         scratch: step.scratch_bytes,
         reads,
         passes_on: false,
