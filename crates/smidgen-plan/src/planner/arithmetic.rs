@@ -253,8 +253,7 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
                 }
                 (passing + read, written - (line.height - y) * last_row)
             };
-            let between =
-                BANDS.map(|band| at(band)).map(|(read, written)| read + written).into_iter().min().unwrap_or(0);
+            let between = BANDS.map(at).map(|(read, written)| read + written).into_iter().min().unwrap_or(0);
             bound.between = bound.between.max(between + line.scratch);
             let (read, before) = at(1);
             during = during.max(read + before + last_row + line.scratch);
