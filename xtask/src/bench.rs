@@ -19,7 +19,7 @@ const BENCHES: &[Command] = &[
     },
     Command {
         name: "oracle",
-        arguments: "[NETWORKS]",
+        arguments: "[EXACT [NETWORKS]]",
         summary: "ask what random networks take, beside their exact plans: how many a second, how far off",
         run: oracle::run,
     },

@@ -205,13 +205,11 @@ impl Shape {
         self.0.len()
     }
 
-    /// Number of elements, or `None` if the product overflows `usize`.
+    /// Number of elements, or `None` if the product of the dimensions above 0 overflows `usize`: parts of a shape without elements are
+    /// multiplied like those of any other.
     pub fn checked_elements(&self) -> Option<usize> {
-        // A zero anywhere makes the tensor empty whatever the other dimensions would multiply to.
-        if self.0.contains(&0) {
-            return Some(0);
-        }
-        self.0.iter().try_fold(1usize, |n, &d| n.checked_mul(d))
+        let axes = self.0.iter().filter(|&&d| d > 0).try_fold(1usize, |n, &d| n.checked_mul(d))?;
+        Some(if self.0.contains(&0) { 0 } else { axes })
     }
 
     /// Number of elements. A validated graph holds only shapes for which this cannot overflow.

@@ -253,12 +253,16 @@ fn push_int(data: &mut Vec<u8>, element: Element, value: i64) {
 /// The dimensions of a tensor, if they and the number of elements are possible.
 pub(crate) fn dims_of(dims: &[i64]) -> Option<(Vec<usize>, usize)> {
     let dims: Vec<usize> = dims.iter().map(|&d| usize::try_from(d).ok()).collect::<Option<_>>()?;
-    let count = match dims.contains(&0) {
-        true => 0,
-        false => dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d))?,
-    };
-    count.checked_mul(8)?;
+    let count = elements(&dims)?;
     Some((dims, count))
+}
+
+/// The elements of a shape, if they are possible; those of the axes above 0 have to be so too, since parts of a shape without elements are
+/// looked at like those of any other.
+pub(crate) fn elements(dims: &[usize]) -> Option<usize> {
+    let axes = dims.iter().filter(|&&d| d > 0).try_fold(1usize, |n, &d| n.checked_mul(d))?;
+    axes.checked_mul(8)?;
+    Some(if dims.contains(&0) { 0 } else { axes })
 }
 
 /// Takes in a constant of the file; `fetch` reads what lies in another file.
@@ -372,6 +376,17 @@ mod tests {
         assert_eq!(half::f16_from_f64(65519.9), 0x7bff);
         assert_eq!(half::f16_from_f64(1.0 + 2f64.powi(-11)), 0x3c00);
         assert_eq!(half::f16_from_f64(1.0 + 3.0 * 2f64.powi(-11)), 0x3c02);
+    }
+
+    #[test]
+    fn a_shape_without_elements_has_parts_that_can_be_multiplied() {
+        assert_eq!(elements(&[3, 0, 5]), Some(0));
+        assert_eq!(elements(&[]), Some(1));
+        for huge in [vec![0, 1 << 40, 1 << 40], vec![1 << 40, 0, 1 << 40], vec![1 << 40, 1 << 40]] {
+            assert_eq!(elements(&huge), None);
+            let dims: Vec<i64> = huge.iter().map(|&d| d as i64).collect();
+            assert_eq!(dims_of(&dims), None);
+        }
     }
 
     #[test]

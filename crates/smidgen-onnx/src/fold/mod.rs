@@ -7,7 +7,7 @@ mod elementwise;
 mod movement;
 
 use crate::call::{Call, Value};
-use crate::constant::{Constant, Element};
+use crate::constant::{Constant, Element, elements};
 use crate::trouble::Trouble;
 use std::rc::Rc;
 
@@ -81,10 +81,7 @@ fn constant(call: &Call<'_, '_>) -> Result<Constant, Trouble> {
 /// Elements of a shape, once their bytes are charged.
 pub(super) fn granted(call: &Call<'_, '_>, dims: &[usize], element: Element) -> Result<usize, Trouble> {
     let too_large = || Trouble::Malformed(format!("its result of shape {dims:?} is too large"));
-    let count = match dims.contains(&0) {
-        true => 0,
-        false => dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).ok_or_else(too_large)?,
-    };
+    let count = elements(dims).ok_or_else(too_large)?;
     call.emit.budget.take(count.checked_mul(element.bytes()).ok_or_else(too_large)?)?;
     Ok(count)
 }

@@ -1,6 +1,7 @@
 //! The shapes that Reshape, Flatten, Squeeze and Unsqueeze ask for: of tensors at run time and of constants alike.
 
 use crate::call::{Call, axis_of};
+use crate::constant::elements;
 use crate::trouble::Trouble;
 
 /// What the node makes of an input of shape `from`.
@@ -9,8 +10,7 @@ pub(crate) fn reshaped(call: &Call<'_, '_>, from: &[usize]) -> Result<Vec<usize>
         "Flatten" => {
             let axis = call.int("axis")?.unwrap_or(1);
             let axis = if axis == from.len() as i64 { from.len() } else { axis_of(axis, from.len())? };
-            let product = |dims: &[usize]| dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
-            let joined = product(&from[..axis]).zip(product(&from[axis..]));
+            let joined = elements(&from[..axis]).zip(elements(&from[axis..]));
             joined.map(|(a, b)| vec![a, b]).ok_or_else(|| Trouble::Malformed("its input is too large".into()))
         }
         "Squeeze" => {
@@ -59,15 +59,11 @@ fn wanted(call: &Call<'_, '_>, from: &[usize]) -> Result<Vec<usize>, Trouble> {
             size => usize::try_from(size).map_err(|_| impossible())?,
         });
     }
-    let product = |dims: &[usize]| match dims.contains(&0) {
-        true => Some(0),
-        false => dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d)),
-    };
-    let (total, known) = product(from).zip(product(&dims)).ok_or_else(impossible)?;
+    let (total, known) = elements(from).zip(elements(&dims)).ok_or_else(impossible)?;
     if let Some(open) = open {
         dims[open] = total.checked_div(known).ok_or_else(impossible)?;
     }
-    if product(&dims) != Some(total) {
+    if elements(&dims) != Some(total) {
         return Err(impossible());
     }
     Ok(dims)

@@ -30,7 +30,7 @@ pub use measured::{Measurement, read, write_instructions, write_steps};
 pub use rates::{ARMV6M, ARMV7EM, ARMV7M, ARMV8M, CORTEX_M55, RV32IMC};
 pub use work::{Counts, Size, Work, work};
 
-use crate::{Extent, Lowered, Region, Run};
+use crate::{Extent, Lowered, Region, Run, Step};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -92,11 +92,14 @@ impl Costs {
     pub fn of_run(&self, lowered: &Lowered, run: &Run) -> u64 {
         match *run {
             Run::Await { .. } => self.awaits.into(),
-            Run::Compute { step, region } => {
-                let Work { family, counts } = work(&lowered.steps[step.index()], region);
-                modelled(&self.rates[family as usize], &counts)
-            }
+            Run::Compute { step, region } => self.of_step(&lowered.steps[step.index()], region),
         }
+    }
+
+    /// Modelled instructions of a run of this step, in hundredths.
+    pub fn of_step(&self, step: &Step, region: Region) -> u64 {
+        let Work { family, counts } = work(step, region);
+        modelled(&self.rates[family as usize], &counts)
     }
 }
 

@@ -75,20 +75,21 @@ impl Channel {
     fn steps(&self, low: i64, high: i64, quant: &Int8) -> Vec<(i64, i8)> {
         let mut steps = vec![(low, self.output(low, quant))];
         let last = self.output(high, quant);
+        // Steps of the output for an accumulator.
+        let real = self.factor.multiplier as f64 * libm::exp2(self.factor.shift as f64 - 31.0);
         while let Some(&(from, y)) = steps.last()
             && y < last
         {
-            let at = self.first_above(from, high, y, quant);
+            let at = self.first_above((from, high), y, quant, real);
             steps.push((at, self.output(at, quant)));
         }
         steps
     }
 
-    /// The first accumulator after `from` whose output is above `y`, where that of `high` is.
-    fn first_above(&self, from: i64, high: i64, y: i8, quant: &Int8) -> i64 {
+    /// The first accumulator after `from` whose output is above `y`, where that of `high` is. `real` is the factor.
+    fn first_above(&self, (from, high): (i64, i64), y: i8, quant: &Int8, real: f64) -> i64 {
         let above = |acc: i64| self.output(acc, quant) > y;
         // Half an output further than y itself, by the factor; the search starts there and is right wherever it starts.
-        let real = self.factor.multiplier as f64 * libm::exp2(self.factor.shift as f64 - 31.0);
         let wrapped = from - from as i32 as i64;
         let guess = ((y as f64 + 0.5 - quant.output_zero as f64) / real) as i64;
         let mut step = 2;

@@ -262,13 +262,15 @@ pub(super) fn device_constants(
 /// How the accumulators of a layer become outputs that nobody has looked at: no channel starts beyond what a word holds.
 pub(super) fn unread_finish(quant: &Int8) -> Finish {
     let once = quant.rounding == Rounding::Once;
+    // Where whatever is below 0 is clamped to one output, signs do not matter.
+    let is_flat = quant.min == i8::MIN && quant.output_zero <= i32::from(quant.min);
     Finish {
         offset: 0,
         shift: 8,
         tie: if once { 0 } else { 256 },
         low: 0,
         unit: 256,
-        by_sign: !once,
+        by_sign: !once && !is_flat,
         extras: 0,
         own_shifts: false,
     }

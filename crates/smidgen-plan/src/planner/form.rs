@@ -30,6 +30,12 @@ impl Form {
         Self { tiled, segments: merged, parts: vec![usize::MAX; flow.lowered.steps.len()] }
     }
 
+    /// True if the segments are those of another form, whatever is known of them.
+    pub fn has_segments_of(&self, other: &Self) -> bool {
+        let of = |form: &Self| form.segments.iter().map(|s| (s.from, s.to, s.kind)).collect::<Vec<_>>();
+        self.tiled.is_none() && other.tiled.is_none() && of(self) == of(other)
+    }
+
     /// The list, for steps as they are in `flow`.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! the placed size decides. The same input always gives the same plan.
 
 mod advice;
+mod arithmetic;
 mod flash;
 mod form;
 mod oracle;
@@ -12,6 +13,7 @@ mod order;
 mod pareto;
 mod report;
 mod segments;
+mod sketch;
 mod tune;
 
 #[cfg(test)]
@@ -29,6 +31,7 @@ use crate::schedule::{self, Flow, ScheduleChoice, TileError};
 use crate::{Certified, Lowered, Program, Refused, Run, Storage, certify};
 use form::Form;
 use segments::{Candidates, Evaluator, Kind, Segment};
+use sketch::{Memo, Sketch};
 use std::cell::OnceCell;
 
 /// What a plan should be good at.
@@ -213,6 +216,11 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// What arithmetic says of the network.
+    fn sketch(&self, memo: &Memo) -> Sketch {
+        Sketch::new(&self.flow, self.options.stream_input, self.options.costs, memo)
+    }
+
     /// The plan with the smallest arena among a few of which the quick view says that they are smallest.
     fn least(&self, candidates: &Candidates) -> Result<Choice, PlanError> {
         let mut forms: Vec<Form> = Vec::new();
@@ -225,6 +233,14 @@ impl<'a> Planner<'a> {
         }
         forms.push(self.streamed());
         forms.dedup();
+        // What the oracle says of the network is no less than what the plan takes.
+        let sketch = self.sketch(&Memo::default());
+        if sketch.thorough {
+            let form = self.untiled(sketch.parts.iter().map(Segment::from).collect());
+            if !forms.iter().any(|known| known.has_segments_of(&form)) {
+                forms.push(form);
+            }
+        }
         // A quick look at each says which few are worth a thorough search for offsets.
         let mut ranked = Vec::with_capacity(forms.len());
         for form in forms {

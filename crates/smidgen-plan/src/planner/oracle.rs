@@ -1,19 +1,28 @@
 //! What a network takes of a board, by a look that is quick enough for a search over architectures.
 //!
-//! Nothing depends on the values of weights, which a search does not have yet, and nothing is certified or can be run. What is said of SRAM is
-//! never too little: the planner that makes the plan in the end looks at the same segments, among others.
+//! Nothing depends on the values of weights, which a search does not have yet, and nothing is certified or can be run. SRAM is bracketed:
+//! from above by a plan that the planner that makes the plan in the end has among its candidates, and from below by [what every choice of
+//! segments keeps alive](super::arithmetic).
 
+use super::sketch::{Memo, Part, Sketch};
 use super::{FlashReport, MEASURES, Objective, PlanError, PlanOptions, Planner, order, tune};
+use crate::LowerOptions;
 use crate::lower::{LowerError, select};
-use crate::{LowerOptions, Lowered};
 use smidgen_ir::Graph;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a network takes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cost {
-    /// Bytes of the arena. The plan that [`plan`](super::plan()) finds with [`Objective::Sram`] takes no more, and less where a
-    /// thorough search for offsets finds a better order: `docs/planning.md` says how much.
+    /// Bytes of the arena at most: the plan that [`plan`](super::plan()) finds with [`Objective::Sram`] takes no more, and less where
+    /// a thorough search for offsets finds a better order. `docs/planning.md` says how much.
     pub sram: usize,
+    /// Bytes of the arena at least: as many are alive at some moment of every plan in which each depthwise convolution computes single
+    /// rows where it is streamed. With several together more is alive, but for windows that a far greater stride than theirs lies
+    /// in front of; no plan of any network tried takes less.
+    pub sram_lower: usize,
     /// Bytes of constants.
     pub flash: FlashReport,
     /// Bytes of code, [modelled](crate::costs::Costs::code).
@@ -33,17 +42,19 @@ pub enum OracleError {
     Plan(#[from] PlanError),
 }
 
-/// Answers what networks take.
+/// Answers what networks take, and remembers what the steps of earlier ones did.
 #[derive(Clone, Debug, Default)]
 pub struct Oracle {
     lower: LowerOptions,
     plan: PlanOptions,
+    memo: Arc<Memo>,
 }
 
 impl Oracle {
     /// For plans with these options; budget and objective count for nothing.
     pub fn new(lower: LowerOptions, plan: PlanOptions) -> Self {
-        Self { lower, plan: PlanOptions { objective: Objective::Sram, budget: None, ..plan } }
+        let plan = PlanOptions { objective: Objective::Sram, budget: None, ..plan };
+        Self { lower, plan, memo: Arc::default() }
     }
 
     /// What a network takes. Weights are not read.
@@ -52,32 +63,61 @@ impl Oracle {
     /// As [`lower`](crate::lower()), for what does not depend on the values of weights.
     pub fn cost(&self, graph: &Graph) -> Result<Cost, OracleError> {
         let selected = select(graph, &self.lower)?;
-        let mut best: Option<Cost> = None;
+        let (mut least, mut lower) = (None, usize::MAX);
         for lowered in &order::candidates(&selected) {
             let planner = Planner::new(lowered, &self.plan);
-            let (candidates, flow) = (planner.candidates(), &planner.flow);
-            let limit = candidates.least_peak(flow, 0, MEASURES[0]);
-            // The planner looks at this very form, and takes none that places worse.
-            let form = candidates.fastest(flow, 0, limit, MEASURES[0]).map(|segments| planner.untiled(segments));
-            let form = form.unwrap_or_else(|| planner.streamed());
-            let list = planner.list(&form)?;
-            let sram = crate::outline(lowered, &list.runs, &list.storage).map_err(PlanError::from)?;
-            if best.as_ref().is_some_and(|known| known.sram <= sram) {
-                continue;
+            let sketch = planner.sketch(&self.memo);
+            lower = lower.min(sketch.lower);
+            let (sram, instructions) = self.of_order(&planner, sketch)?;
+            if least.is_none_or(|(known, _)| sram < known) {
+                least = Some((sram, instructions));
             }
-            best = Some(Cost {
-                sram,
-                flash: super::flash(&selected),
-                code: self.plan.costs.code(&selected, self.plan.stream_input),
-                instructions: self.plan.costs.of_runs(&fastest(lowered), &list.runs) / 100,
-            });
         }
-        Ok(best.expect("there is at least the order of the graph"))
+        let (sram, instructions) = least.expect("there is at least the order of the graph");
+        Ok(Cost {
+            sram,
+            sram_lower: lower.min(sram),
+            flash: super::flash(&selected),
+            code: self.plan.costs.code(&selected, self.plan.stream_input),
+            instructions,
+        })
     }
-}
 
-/// Steps as a balanced plan has them where its bytes allow: as many rows together as saves most. It has nothing but the steps.
-fn fastest(lowered: &Lowered) -> Lowered {
-    let steps = lowered.steps.iter().map(|step| tune::most_rows(step).unwrap_or_else(|| step.clone()));
-    Lowered { steps: steps.collect(), ..Lowered::default() }
+    /// What each of these networks takes, in their order: as [`cost`](Self::cost) gives, on all processors there are.
+    pub fn costs(&self, graphs: &[Graph]) -> Vec<Result<Cost, OracleError>> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(graphs.len());
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            while let at = next.fetch_add(1, Ordering::Relaxed)
+                && let Some(graph) = graphs.get(at)
+            {
+                done.push((at, self.cost(graph)));
+            }
+            done
+        };
+        let mut all: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        });
+        all.sort_by_key(|&(at, _)| at);
+        all.into_iter().map(|(_, cost)| cost).collect()
+    }
+
+    /// Bytes and instructions for one order of the steps.
+    fn of_order(&self, planner: &Planner, mut sketch: Sketch) -> Result<(usize, u64), OracleError> {
+        let flow = &planner.flow;
+        if !sketch.thorough {
+            // The planner looks at this very form too.
+            let candidates = planner.candidates();
+            let limit = candidates.least_peak(flow, 0, MEASURES[0]);
+            let segments = candidates.fastest(flow, 0, limit, MEASURES[0]);
+            sketch.parts = segments.unwrap_or_else(|| planner.streamed().segments).iter().map(Part::from).collect();
+        }
+        // The planner takes no plan of this form or of any other that places worse.
+        let (runs, columns) = sketch.runs(flow, self.plan.stream_input);
+        let storage = crate::schedule::storage(flow, &runs, &columns);
+        let sram = crate::outline(flow.lowered, &runs, &storage).map_err(PlanError::from)?;
+        Ok((sram, sketch.instructions(flow, tune::tolerated(sram))))
+    }
 }

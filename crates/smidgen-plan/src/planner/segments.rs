@@ -4,6 +4,7 @@
 //! least possible greatest cost is found; then, among all choices of segments that stay within it (or within a budget), the one
 //! that takes the fewest modelled instructions.
 
+use super::arithmetic::Arithmetic;
 use crate::costs::Costs;
 use crate::schedule::{Columns, Flow, Parts, Peak, Scan, Writer, in_parts};
 use crate::{Operand, Run};
@@ -177,9 +178,9 @@ struct Known {
 pub(crate) type Measure = fn(Peak) -> usize;
 
 /// More alive tensors than this at a position, and no streamed segment ends there.
-const MOST_ALIVE: usize = 3;
+pub(crate) const MOST_ALIVE: usize = 3;
 /// Into how many parts rows are cut that are used up at once.
-const PARTS: usize = 4;
+pub(crate) const PARTS: usize = 4;
 /// A segment is not grown any longer once this many in a row were worse than what is already known to be possible.
 const PATIENCE: usize = 12;
 /// Rows that a streamed segment may compute: each is an entry of the list.
@@ -368,6 +369,11 @@ impl Candidates {
         peaks.dedup();
         peaks
     }
+}
+
+/// What is known of streamed segments by arithmetic.
+pub(crate) fn arithmetic<'f, 'a>(flow: &'f Flow<'a>, stream_input: bool) -> Arithmetic<'f, 'a> {
+    Arithmetic::new(flow, stream_input, least_alive(flow), PARTS)
 }
 
 /// For each buffer, the fewest bytes that are alive of it while it waits for any of its readers: rows that none of them reads are not counted.

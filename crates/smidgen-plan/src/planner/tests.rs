@@ -174,6 +174,61 @@ fn what_is_not_looked_at_is_no_better() {
     }
 }
 
+/// A chain of bottlenecks of random sizes, as they may be.
+fn bottlenecks(seed: usize) -> Lowered {
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed as u64 + 1);
+    let mut below = |n: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        ((random >> 33) % n as u64) as usize
+    };
+    let mut net = Net::default();
+    let (rows, cols) = (1 + below(24), 1 + below(24));
+    let mut x = net.input(rows, cols, 1 + below(4));
+    for _ in 0..1 + below(5) {
+        let depth = net.extent(x).depth;
+        x = match below(6) {
+            0 => net.conv(x, 1 + 2 * below(3), 1 + below(2), 1 + below(20)),
+            1 => net.depthwise(x, 3, 1),
+            2 => net.bottleneck(x, 1 + below(6), 3 + 2 * below(3), 1, depth),
+            _ => net.bottleneck(x, 1 + below(6), 3 + 2 * below(3), 1 + below(2), 1 + below(20)),
+        };
+    }
+    if below(3) == 0 {
+        let mean = net.mean(x);
+        x = net.connected(mean, 5);
+    }
+    net.staged();
+    net.outputs(&[x])
+}
+
+#[test]
+fn arithmetic_gives_no_more_than_a_walk_over_all_rows() {
+    let (mut said, mut equal) = (0, 0);
+    for seed in 100..220 {
+        let lowered = bottlenecks(seed);
+        let flow = Flow::new(&lowered);
+        for stream_input in [false, true] {
+            let arithmetic = segments::arithmetic(&flow, stream_input);
+            let mut evaluator = Evaluator::new(&flow, stream_input, PlanOptions::default().costs);
+            for from in 0..lowered.steps.len() {
+                for to in from + 2..=lowered.steps.len() {
+                    let bound = arithmetic.stream(from, to, arithmetic::NEVER).unwrap_or_default();
+                    for (parts, bound) in [1, 4].into_iter().zip(bound.during) {
+                        let Segment { peak, .. } = evaluator.evaluate(from, to, Kind::Stream { parts });
+                        let peak = peak.rings.min(peak.slots);
+                        assert!(bound <= peak, "{seed} {stream_input} {from}..{to} in {parts}: {bound} and {peak}");
+                        said += usize::from(bound > 0);
+                        equal += usize::from(bound == peak);
+                    }
+                }
+            }
+        }
+    }
+    assert!(said > 2_000 && 3 * equal > said, "{equal} of {said}");
+}
+
 /// Runs that are looked at where all segments are.
 fn visits(steps: usize, rows: usize) -> usize {
     let net = chain(steps, rows);

@@ -14,7 +14,7 @@ use crate::{Block, Kernel, Lowered, Order, Step, kernel, outline};
 use smidgen_kernels::int8::device;
 
 /// Rows that a step may compute together.
-const ROWS: [usize; 5] = [8, 6, 4, 3, 2];
+pub(super) const ROWS: [usize; 5] = [8, 6, 4, 3, 2];
 /// Into how many parts rows may still be cut that are used up at once; only single rows are cut.
 const PARTS: [usize; 2] = [1, 2];
 /// Under [`Objective::Balanced`] the arena may be greater than the least by this part of it, ...
@@ -26,13 +26,18 @@ const VISITS: usize = 6_000_000;
 /// How often the thorough search for offsets is asked at most whether there is room for more.
 const ATTEMPTS: usize = 3;
 
+/// Bytes that a balanced plan may take where so many are the least.
+pub(super) fn tolerated(least: usize) -> usize {
+    least + TOLERANCE_BYTES.max(least / TOLERANCE)
+}
+
 /// The plan that is made of a choice with single rows: as fast as the objective allows.
 pub(super) fn tune(planner: &Planner, choice: Choice) -> Result<Draft, PlanError> {
     let least = choice.plan.report.total_bytes;
     let most = planner.options.budget.unwrap_or(usize::MAX).max(least);
     let limit = match planner.options.objective {
         Objective::Sram => least,
-        Objective::Balanced => (least + TOLERANCE_BYTES.max(least / TOLERANCE)).min(most),
+        Objective::Balanced => tolerated(least).min(most),
         Objective::Speed => most,
     };
     let mut tuner = Tuner::new(planner, choice.form.clone())?;
@@ -268,13 +273,8 @@ impl<'a> Tuner<'a> {
     }
 }
 
-/// The step with as many rows computed together as any plan has, if its kernel can do that.
-pub(super) fn most_rows(step: &Step) -> Option<Step> {
-    with_rows(step, ROWS[0].min(step.outputs[0].extent.rows))
-}
-
 /// The step with its rows computed so many at a time, if its kernel can do that.
-fn with_rows(step: &Step, rows: usize) -> Option<Step> {
+pub(super) fn with_rows(step: &Step, rows: usize) -> Option<Step> {
     let Kernel::DepthwiseI8Device(kernel::DepthwiseI8Device { window, input_zero, finish, .. }) = step.kernel else {
         return None;
     };
