@@ -39,8 +39,7 @@ fn random_networks_take_what_is_said() {
         let cost = Oracle::new(LowerOptions::default(), options.clone()).cost(&graph).expect("supported");
         let lowered = lower(&graph, &LowerOptions::default().for_device()).expect("supported");
         let least = plan(&lowered, &PlanOptions { objective: Objective::Sram, ..options }).expect("a plan").report;
-        let bracket = cost.sram_lower..=cost.sram;
-        assert!(bracket.contains(&least.total_bytes), "{seed}: {bracket:?} and {}", least.total_bytes);
+        assert!(least.total_bytes <= cost.sram, "{seed}: {} and {}", cost.sram, least.total_bytes);
     }
 }
 
@@ -52,6 +51,9 @@ fn a_bracket_of_mcunets_space_is_narrow_and_instructions_are_about_right() {
         let cost = Oracle::new(LowerOptions::default(), PlanOptions::default()).cost(&graph).expect("supported");
         let lowered = lower(&graph, &LowerOptions::default().for_device()).expect("supported");
         let balanced = plan(&lowered, &PlanOptions::default()).expect("a plan").report;
+        let sram = PlanOptions { objective: Objective::Sram, ..PlanOptions::default() };
+        let (bracket, least) = (cost.sram_lower..=cost.sram, plan(&lowered, &sram).expect("a plan").report.total_bytes);
+        assert!(bracket.contains(&least), "{seed}: {bracket:?} and {least}");
         widths.push((cost.sram - cost.sram_lower) as f64 / cost.sram_lower as f64);
         errors.push((cost.instructions as f64 / balanced.instructions as f64 - 1.0).abs());
     }

@@ -47,3 +47,16 @@ functions! {
     /// The least whole number that is not below.
     Ceil = libm::ceilf, slope: |_, _| 0.0;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_go_to_the_even_number() {
+        let halves = [-2.5f32, -1.5, -0.5, 0.5, 1.5, 2.5, 2.4999998];
+        assert_eq!(halves.map(|x| Function::Round.apply(x)), [-2.0, -2.0, 0.0, 0.0, 2.0, 2.0, 2.0]);
+        assert_eq!(halves.map(|x| Function::Floor.apply(x)), [-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 2.0]);
+        assert_eq!(halves.map(|x| Function::Ceil.apply(x)), [-2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 3.0]);
+    }
+}

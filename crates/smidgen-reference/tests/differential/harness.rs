@@ -3,10 +3,10 @@
 use crate::compare::{Difference, difference};
 use crate::draw::{Draw, FULL_SIZE, Numbers};
 use crate::ours::{self, KERNEL_SETS};
-use smidgen_ir::Graph;
 use smidgen_ir::text::print;
+use smidgen_ir::{Graph, Operator};
 use smidgen_plan::KernelSet;
-use smidgen_reference::{Case, Error, Outcome, Reference, Sample};
+use smidgen_reference::{Case, Error, Kernels, Outcome, Reference, Sample};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::iter;
@@ -192,7 +192,10 @@ fn draw(seed: u64, size: usize, numbers: Numbers, generate: Generator) -> Result
     let written = ours::write(&graph).and_then(|model| Ok((ours::read(&model)?, model)));
     let (back, model) = written.map_err(|e| format!("{e}\n{}", print(&graph)))?;
     let samples = (0..SAMPLES).map(|_| source.sample(&graph)).collect();
-    Ok(Some(Drawn { seed, size, graph, back, case: Case { model, samples, ..Case::default() } }))
+    // Two functions that the reference kernels lack and the default ones have.
+    let by_default = |operator: &Operator| ["CEIL", "ROUND"].contains(&operator.op.name());
+    let kernels = if graph.operators.iter().any(by_default) { Kernels::Default } else { Kernels::Reference };
+    Ok(Some(Drawn { seed, size, graph, back, case: Case { model, samples, kernels, ..Case::default() } }))
 }
 
 fn judge(reference: &mut Reference, batch: Vec<Drawn>) -> Vec<(Drawn, Result<(), Fault>)> {

@@ -215,7 +215,9 @@ fn every_operator_of_the_table_can_be_quantised() {
                     for ratio in quantised.outputs {
                         assert!(ratio.is_none_or(|db| db > least), "{name}: {ratio:?} dB");
                     }
-                    check(reference.as_mut(), &name, &graph, &samples, &options);
+                    // Two functions that the reference lacks.
+                    let judge = reference.as_mut().filter(|_| !["CEIL", "ROUND"].contains(&entry.name));
+                    check(judge, &name, &graph, &samples, &options);
                 }
             }
         }
