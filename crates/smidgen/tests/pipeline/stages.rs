@@ -13,7 +13,7 @@ const MOST_WORK: u64 = 1_000_000;
 
 /// Rows of all steps that one case is planned with in more ways than layer by layer: planning grows with them, and what counts the code that
 /// is reached makes it several times as slow.
-const MOST_ROWS: usize = 150_000;
+const MOST_ROWS: usize = 10_000;
 
 /// How far a file came.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
