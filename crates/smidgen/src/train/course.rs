@@ -12,6 +12,7 @@ use super::start::Start;
 use crate::error::Error;
 use crate::network::Network;
 use smidgen_train::{Optimiser, Settings, Trainer};
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -87,6 +88,10 @@ pub struct Course<'a> {
     begun: Instant,
     /// Time spent before a checkpoint.
     spent: Duration,
+    /// Phase and step that were last asked for, and the answer: asked again, a clock would give another.
+    ahead: Cell<Option<(usize, usize, Option<f64>)>>,
+    /// At a checkpoint there was time for a step more, which is taken however late it has become.
+    promised: bool,
 }
 
 impl<'a> Course<'a> {
@@ -121,7 +126,23 @@ impl<'a> Course<'a> {
         let log = Log::default();
         let (begun, spent) = (Instant::now(), Duration::ZERO);
         let (integer, passed) = (None, 0);
-        Ok(Self { trainer, start, samples, test, options, steps, size, integer, passed, log, begun, spent })
+        let (ahead, promised) = (Cell::new(None), false);
+        Ok(Self {
+            trainer,
+            start,
+            samples,
+            test,
+            options,
+            steps,
+            size,
+            integer,
+            passed,
+            log,
+            begun,
+            spent,
+            ahead,
+            promised,
+        })
     }
 
     /// Epochs that are over.
@@ -158,8 +179,21 @@ impl<'a> Course<'a> {
         self.spent + self.begun.elapsed()
     }
 
-    /// How much of the phase is over, from 0 to 1; `None` if all of it.
+    /// How much of the phase is over before the step that comes, from 0 to 1; `None` if all of it. What was answered once holds, so that a
+    /// phase that a clock ends does so at one place, where those who take its steps again end it too.
     fn time(&self) -> Option<f64> {
+        let (phase, taken) = (usize::from(self.integer.is_some()), self.trainer.steps() as usize);
+        if let Some((of, at, time)) = self.ahead.get()
+            && (of, at) == (phase, taken)
+        {
+            return time;
+        }
+        let time = self.time_now();
+        self.ahead.set(Some((phase, taken, time)));
+        time
+    }
+
+    fn time_now(&self) -> Option<f64> {
         let (taken, all) = (self.trainer.steps() as usize, self.phase_epochs() * self.steps);
         if let Some(replay) = &self.options.replay {
             return replay.phase(usize::from(self.integer.is_some())).get(taken).copied();
@@ -176,7 +210,7 @@ impl<'a> Course<'a> {
         let spent = self.spent().saturating_sub(from).as_secs_f64();
         let by_clock = spent / until.saturating_sub(from).as_secs_f64().max(1e-9);
         // A phase takes one step at least.
-        (taken == 0 || by_clock < 1.0).then(|| by_steps.max(by_clock).min(1.0))
+        (taken == 0 || self.promised || by_clock < 1.0).then(|| by_steps.max(by_clock).min(1.0))
     }
 
     fn knowing_epochs(&self) -> usize {
@@ -212,6 +246,7 @@ impl<'a> Course<'a> {
             rate = self.trainer.settings().rate * self.trainer.settings().schedule.at(time);
             let report = self.trainer.step(&self.samples.batch(&chosen, views).times(factor), time)?;
             self.log.push(usize::from(knowing), time);
+            self.promised = false;
             if !report.loss.is_finite() {
                 return Err(self.diverged(number));
             }
@@ -324,7 +359,7 @@ impl<'a> Course<'a> {
             bytes.extend(format!("{what}: {value}\n").bytes());
         }
         bytes.push(b'\n');
-        let log = format!("{}\n{}", self.spent().as_secs_f64(), self.log);
+        let log = format!("{} {}\n{}", self.spent().as_secs_f64(), self.time().is_some(), self.log);
         for part in [log.as_bytes(), self.integer.as_deref().unwrap_or_default()] {
             bytes.extend((part.len() as u64).to_le_bytes());
             bytes.extend(part);
@@ -365,7 +400,9 @@ impl<'a> Course<'a> {
         };
         let (Some(log), Some(integer)) = (part(), part()) else { return Err(TrainingError::NoCheckpoint.into()) };
         let log = std::str::from_utf8(log).ok().and_then(|text| text.split_once('\n'));
-        let (spent, log) = log.ok_or(TrainingError::NoCheckpoint)?;
+        let (head, log) = log.ok_or(TrainingError::NoCheckpoint)?;
+        let (spent, promised) = head.split_once(' ').ok_or(TrainingError::NoCheckpoint)?;
+        let promised = promised.parse().map_err(|_| TrainingError::NoCheckpoint)?;
         let spent = spent.parse().ok().and_then(|spent| Duration::try_from_secs_f64(spent).ok());
         let spent = spent.ok_or(TrainingError::NoCheckpoint)?;
         let log: Log = log.parse()?;
@@ -380,6 +417,7 @@ impl<'a> Course<'a> {
             return Err(TrainingError::NoCheckpoint.into());
         }
         (self.spent, self.begun, self.log) = (spent, Instant::now(), log);
+        (self.promised, self.ahead) = (promised, Cell::new(None));
         Ok(())
     }
 
