@@ -7,7 +7,7 @@ use core::ops::Range;
 ///
 /// For a transposed convolution the window moves over the *output*: `input` is still what the kernel reads, and `before` is the
 /// padding of the convolution that it transposes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Window2d {
     /// Height, width and channels of the input.
     pub input: [usize; 3],

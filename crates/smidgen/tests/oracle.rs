@@ -73,3 +73,25 @@ fn many_networks_cost_what_each_does_alone() {
     }
     assert!(oracle.costs(&[]).is_empty());
 }
+
+#[test]
+fn networks_that_differ_in_their_images_alone_cost_what_each_does_alone() {
+    let graph = |images: usize| {
+        let text = format!(
+            r#"graph "images" inputs(%0) outputs(%6)
+            %0 "x" : i8[{images}x16x16x8]{{0.02; -128}}
+            %1 "w" : i8[8x1x1x8]{{axis 0: 0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01}} = splat 3
+            %2 "b" : i32[8] = splat 0
+            %3 "pointwise" : i8[{images}x16x16x8]{{0.02; -128}} = CONV_2D(%0, %1, %2) stride=[1, 1] padding=same
+            %4 "v" : i8[1x3x3x8]{{axis 3: 0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01}} = splat 3
+            %5 "c" : i32[8] = splat 0
+            %6 "y" : i8[{images}x16x16x8]{{0.02; -128}} = DEPTHWISE_CONV_2D(%3, %4, %5) stride=[1, 1] padding=same multiplier=1"#
+        );
+        smidgen::ir::text::parse(&text).expect("a network")
+    };
+    let together = Oracle::new(LowerOptions::default(), PlanOptions::default());
+    for graph in [1, 2, 5].map(graph) {
+        let alone = Oracle::new(LowerOptions::default(), PlanOptions::default()).cost(&graph);
+        assert_eq!(together.cost(&graph), alone);
+    }
+}

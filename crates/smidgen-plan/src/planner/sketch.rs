@@ -10,6 +10,7 @@ use crate::costs::Costs;
 use crate::schedule::{Flow, Peak};
 use crate::{Kernel, Operand, Reach, Region, Run, Step};
 use smidgen_kernels::Window2d;
+use smidgen_kernels::int8::device::Width;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -80,33 +81,21 @@ impl StepCost {
 /// What the costs of a step follow from, for the kernels that most steps of a convolutional network have.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Geometry {
-    depthwise: bool,
-    width: u32,
+    window: Window2d,
+    /// Of the weights of a convolution; `None` for a depthwise one.
+    width: Option<Width>,
     by_sign: bool,
-    window: [usize; 14],
+    /// Rows of the output, of all images.
+    rows: usize,
 }
 
 impl Geometry {
     fn of(step: &Step) -> Option<Self> {
-        let numbers = |w: &Window2d| {
-            let mut all = [0; 14];
-            let parts = [&w.input[..], &w.output, &w.size, &w.stride, &w.dilation, &w.before];
-            all.iter_mut().zip(parts.into_iter().flatten()).for_each(|(to, from)| *to = *from);
-            all
-        };
+        let rows = step.outputs.first()?.extent.rows;
+        let of = |window, width, by_sign| Some(Self { window, width, by_sign, rows });
         match &step.kernel {
-            Kernel::Conv2dI8Device(kernel) => Some(Self {
-                depthwise: false,
-                width: kernel.width.scale_bits(),
-                by_sign: kernel.finish.by_sign,
-                window: numbers(&kernel.window),
-            }),
-            Kernel::DepthwiseI8Device(kernel) => Some(Self {
-                depthwise: true,
-                width: 0,
-                by_sign: kernel.finish.by_sign,
-                window: numbers(&kernel.window),
-            }),
+            Kernel::Conv2dI8Device(kernel) => of(kernel.window, Some(kernel.width), kernel.finish.by_sign),
+            Kernel::DepthwiseI8Device(kernel) => of(kernel.window, None, kernel.finish.by_sign),
             _ => None,
         }
     }
