@@ -102,7 +102,7 @@ pub fn rust_crate(program: &Certified, graph: &Graph, options: &Options) -> Resu
     }
     let (constants, places) = memory::pack(program);
     let count = tiles.len();
-    let steps = steps::print(program, &steps::Layout { tiles, places: places.clone() });
+    let steps = steps::print(call::Surroundings { program, tiles: &tiles, places: &places });
     let (inputs, outputs) = ports::ports(program, graph, options.ports.as_ref());
     let mut used = steps.constants.clone();
     if outputs.iter().any(|o| matches!(o.place, ports::Place::Constant(_))) || api::has_initial_constants(program) {

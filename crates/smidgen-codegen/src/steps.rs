@@ -26,14 +26,6 @@ const IMPORTS: [&str; 17] = [
     "nd",
 ];
 
-/// What the file needs to know beside the Program.
-pub(crate) struct Layout {
-    /// Buffers of which only some columns are stored at a time.
-    pub tiles: Vec<BufferId>,
-    /// Where each constant begins in the constants' bytes.
-    pub places: Vec<usize>,
-}
-
 /// What was printed, and what it uses of the other files.
 pub(crate) struct Steps {
     pub text: String,
@@ -44,8 +36,8 @@ pub(crate) struct Steps {
 }
 
 /// The file.
-pub(crate) fn print(program: &Program, layout: &Layout) -> Steps {
-    let around = Surroundings { program, tiles: &layout.tiles, places: &layout.places };
+pub(crate) fn print(around: Surroundings) -> Steps {
+    let program = around.program;
     let calls: Vec<Call> = (0..program.steps.len()).map(|i| around.call(StepId(i as u32))).collect();
     let mut kinds: Vec<&Call> = Vec::new();
     for call in &calls {
@@ -53,7 +45,7 @@ pub(crate) fn print(program: &Program, layout: &Layout) -> Steps {
             kinds.push(call);
         }
     }
-    let tiled = !layout.tiles.is_empty();
+    let tiled = !around.tiles.is_empty();
     let mut body = Source::default();
     for kind in &kinds {
         parameters(kind, tiled, &mut body);
@@ -67,7 +59,7 @@ pub(crate) fn print(program: &Program, layout: &Layout) -> Steps {
     compute(&kinds, tiled, &mut body);
     if tiled {
         let has = |name| kinds.iter().any(|k| k.fields().any(|f| f.name == name));
-        tiles(layout.tiles.len(), has("a_tile"), has("piece_tiles"), &mut body);
+        tiles(around.tiles.len(), has("a_tile"), has("piece_tiles"), &mut body);
     }
     for (i, (step, call)) in program.steps.iter().zip(&calls).enumerate() {
         for line in describe(program, i, step) {

@@ -28,7 +28,7 @@ pub use op::{
     Activation, AxisSlice, BinaryKind, ConvParams, Function, Op, PadValue, Padding, PoolKind, ReduceKind, ReshapeKind,
     ResizeKind, UnaryKind,
 };
-pub use tensor::{DataType, ElementType, Quantisation, Shape, Tensor, TensorId, power_of_two};
+pub use tensor::{DataType, ElementType, Quantisation, Shape, Tensor, TensorId, element_count, power_of_two};
 pub use validate::{ValidateError, validate};
 pub use visible::{visible, visible_lines, visible_path};
 pub use window::Window;

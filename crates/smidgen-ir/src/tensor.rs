@@ -195,6 +195,14 @@ impl fmt::Display for DataType {
     }
 }
 
+/// Number of elements of a shape; `None` if the dimensions above 0 multiply to so many that `usize` cannot count their bytes, eight for each.
+/// A dimension of 0 is no leave for the others, since parts of a shape without elements are multiplied like those of any other.
+pub fn element_count(dims: &[usize]) -> Option<usize> {
+    let axes = dims.iter().filter(|&&d| d > 0).try_fold(1usize, |n, &d| n.checked_mul(d))?;
+    axes.checked_mul(8)?;
+    Some(if dims.contains(&0) { 0 } else { axes })
+}
+
 /// Dimensions, outermost first. Activations are NHWC. A scalar has rank 0 and one element.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Shape(pub Vec<usize>);
@@ -205,11 +213,9 @@ impl Shape {
         self.0.len()
     }
 
-    /// Number of elements, or `None` if the product of the dimensions above 0 overflows `usize`: parts of a shape without elements are
-    /// multiplied like those of any other.
+    /// [`element_count`] of its dimensions.
     pub fn checked_elements(&self) -> Option<usize> {
-        let axes = self.0.iter().filter(|&&d| d > 0).try_fold(1usize, |n, &d| n.checked_mul(d))?;
-        Some(if self.0.contains(&0) { 0 } else { axes })
+        element_count(&self.0)
     }
 
     /// Number of elements. A validated graph holds only shapes for which this cannot overflow.

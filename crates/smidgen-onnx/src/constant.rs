@@ -2,9 +2,9 @@
 
 use crate::schema::TensorView;
 use crate::trouble::Trouble;
-use smidgen_ir::ElementType;
 use smidgen_ir::front::Budget;
 use smidgen_ir::half::to_f32;
+use smidgen_ir::{ElementType, element_count};
 use std::sync::Arc;
 
 /// How one element of the file's tensors is stored. Four-bit integers are held one to a byte.
@@ -253,16 +253,8 @@ fn push_int(data: &mut Vec<u8>, element: Element, value: i64) {
 /// The dimensions of a tensor, if they and the number of elements are possible.
 pub(crate) fn dims_of(dims: &[i64]) -> Option<(Vec<usize>, usize)> {
     let dims: Vec<usize> = dims.iter().map(|&d| usize::try_from(d).ok()).collect::<Option<_>>()?;
-    let count = elements(&dims)?;
+    let count = element_count(&dims)?;
     Some((dims, count))
-}
-
-/// The elements of a shape, if they are possible; those of the axes above 0 have to be so too, since parts of a shape without elements are
-/// looked at like those of any other.
-pub(crate) fn elements(dims: &[usize]) -> Option<usize> {
-    let axes = dims.iter().filter(|&&d| d > 0).try_fold(1usize, |n, &d| n.checked_mul(d))?;
-    axes.checked_mul(8)?;
-    Some(if dims.contains(&0) { 0 } else { axes })
 }
 
 /// Takes in a constant of the file; `fetch` reads what lies in another file.
@@ -380,10 +372,10 @@ mod tests {
 
     #[test]
     fn a_shape_without_elements_has_parts_that_can_be_multiplied() {
-        assert_eq!(elements(&[3, 0, 5]), Some(0));
-        assert_eq!(elements(&[]), Some(1));
+        assert_eq!(element_count(&[3, 0, 5]), Some(0));
+        assert_eq!(element_count(&[]), Some(1));
         for huge in [vec![0, 1 << 40, 1 << 40], vec![1 << 40, 0, 1 << 40], vec![1 << 40, 1 << 40]] {
-            assert_eq!(elements(&huge), None);
+            assert_eq!(element_count(&huge), None);
             let dims: Vec<i64> = huge.iter().map(|&d| d as i64).collect();
             assert_eq!(dims_of(&dims), None);
         }

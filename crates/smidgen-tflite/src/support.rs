@@ -54,7 +54,8 @@ macro_rules! builtins {
             /// Its row of the support table.
             pub(crate) fn entry(self) -> &'static SupportEntry {
                 let name = OPERATORS[self.code() as usize];
-                SUPPORTED.iter().find(|entry| entry.name == name).expect("a row of the table")
+                let row = SUPPORTED.binary_search_by(|entry| entry.name.cmp(name)).expect("a row of the table");
+                &SUPPORTED[row]
             }
         }
 

@@ -3,7 +3,7 @@
 
 mod reference;
 
-use reference::settings;
+use reference::{settings, stripes};
 use smidgen_exec::Executor;
 use smidgen_ir::{DataType, Graph, Op, ReshapeKind, Tensor, TensorId};
 use smidgen_plan::simple::layer_wise;
@@ -126,24 +126,6 @@ fn every_operator_is_at_most_a_step_from_the_integers() {
     let layers = ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "AVERAGE_POOL_2D", "MEAN", "SOFTMAX"];
     assert!(layers.iter().all(|name| seen.get(name).is_some_and(|&n| n > 5)), "{seen:?}");
     assert!(apart * 50 < values, "{apart} of {values}");
-}
-
-/// Pictures of stripes: their class is the direction, everything else about them is random.
-fn stripes(n: usize, noise: f32, random: &mut Random) -> (Vec<f32>, Vec<u32>) {
-    let (mut inputs, mut labels) = (Vec::new(), Vec::new());
-    for _ in 0..n {
-        let label = random.below(4);
-        let (dy, dx) = [(0.0, 1.0), (1.0, 0.0), (0.7, 0.7), (0.7, -0.7)][label];
-        let (phase, pitch) = (random.uniform(0.0, 6.0), random.uniform(1.2, 1.8));
-        for y in 0..12 {
-            for x in 0..12 {
-                let wave = ((dy * y as f32 + dx * x as f32) * pitch + phase).sin();
-                inputs.extend((0..3).map(|_| wave + random.uniform(-noise, noise)));
-            }
-        }
-        labels.push(label as u32);
-    }
-    (inputs, labels)
 }
 
 /// A small inverted residual network.

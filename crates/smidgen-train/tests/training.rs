@@ -2,7 +2,7 @@
 
 mod reference;
 
-use reference::{noise, settings};
+use reference::{noise, settings, stripes};
 use smidgen_train::{
     Activation, Addend, Builder, ConvLayer, Isa, Loss, Net, Optimiser, Random, Samples, Settings, Trainer,
 };
@@ -25,30 +25,12 @@ fn network() -> Net {
     b.build(logits).unwrap()
 }
 
-/// Pictures of stripes: their class is the direction, everything else about them is random.
-fn stripes(n: usize, random: &mut Random) -> (Vec<f32>, Vec<u32>) {
-    let (mut inputs, mut labels) = (Vec::new(), Vec::new());
-    for _ in 0..n {
-        let label = random.below(4);
-        let (dy, dx) = [(0.0, 1.0), (1.0, 0.0), (0.7, 0.7), (0.7, -0.7)][label];
-        let (phase, pitch) = (random.uniform(0.0, 6.0), random.uniform(1.2, 1.8));
-        for y in 0..12 {
-            for x in 0..12 {
-                let wave = ((dy * y as f32 + dx * x as f32) * pitch + phase).sin();
-                inputs.extend((0..3).map(|_| wave + random.uniform(-0.7, 0.7)));
-            }
-        }
-        labels.push(label as u32);
-    }
-    (inputs, labels)
-}
-
 #[test]
 fn it_learns() {
     let net = network();
     let mut random = Random::new(1);
-    let (inputs, labels) = stripes(512, &mut random);
-    let (unseen, answers) = stripes(256, &mut random);
+    let (inputs, labels) = stripes(512, 0.7, &mut random);
+    let (unseen, answers) = stripes(256, 0.7, &mut random);
     for (optimiser, rate) in [(Optimiser::Sgd { momentum: 0.9 }, 0.1), (Optimiser::ADAM_W, 0.01)] {
         let loss = Loss { smoothing: 0.0, distillation: 0.0 };
         let average = Some(0.9);
@@ -81,7 +63,7 @@ fn bits(settings: Settings, steps: usize) -> Vec<u32> {
     let mut random = Random::new(3);
     let mut trainer = Trainer::new(net.clone(), settings, 5).unwrap();
     for step in 0..steps {
-        let (inputs, labels) = stripes(21, &mut random);
+        let (inputs, labels) = stripes(21, 0.7, &mut random);
         let batch = Samples::new(&net, &inputs, &labels).unwrap();
         trainer.step(&batch, step as f64 / steps as f64).unwrap();
     }

@@ -7,8 +7,9 @@ mod elementwise;
 mod movement;
 
 use crate::call::{Call, Value};
-use crate::constant::{Constant, Element, elements};
+use crate::constant::{Constant, Element};
 use crate::trouble::Trouble;
+use smidgen_ir::element_count;
 use std::rc::Rc;
 
 /// The node's outputs, if all its inputs are constants and it is computed here. `None` otherwise.
@@ -81,7 +82,7 @@ fn constant(call: &Call<'_, '_>) -> Result<Constant, Trouble> {
 /// Elements of a shape, once their bytes are charged.
 pub(super) fn granted(call: &Call<'_, '_>, dims: &[usize], element: Element) -> Result<usize, Trouble> {
     let too_large = || Trouble::Malformed(format!("its result of shape {dims:?} is too large"));
-    let count = elements(dims).ok_or_else(too_large)?;
+    let count = element_count(dims).ok_or_else(too_large)?;
     call.emit.budget.take(count.checked_mul(element.bytes()).ok_or_else(too_large)?)?;
     Ok(count)
 }

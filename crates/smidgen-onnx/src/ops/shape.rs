@@ -1,8 +1,8 @@
 //! The shapes that Reshape, Flatten, Squeeze and Unsqueeze ask for: of tensors at run time and of constants alike.
 
 use crate::call::{Call, axis_of};
-use crate::constant::elements;
 use crate::trouble::Trouble;
+use smidgen_ir::element_count;
 
 /// What the node makes of an input of shape `from`.
 pub(crate) fn reshaped(call: &Call<'_, '_>, from: &[usize]) -> Result<Vec<usize>, Trouble> {
@@ -10,7 +10,7 @@ pub(crate) fn reshaped(call: &Call<'_, '_>, from: &[usize]) -> Result<Vec<usize>
         "Flatten" => {
             let axis = call.int("axis")?.unwrap_or(1);
             let axis = if axis == from.len() as i64 { from.len() } else { axis_of(axis, from.len())? };
-            let joined = elements(&from[..axis]).zip(elements(&from[axis..]));
+            let joined = element_count(&from[..axis]).zip(element_count(&from[axis..]));
             joined.map(|(a, b)| vec![a, b]).ok_or_else(|| Trouble::Malformed("its input is too large".into()))
         }
         "Squeeze" => {
@@ -59,11 +59,11 @@ fn wanted(call: &Call<'_, '_>, from: &[usize]) -> Result<Vec<usize>, Trouble> {
             size => usize::try_from(size).map_err(|_| impossible())?,
         });
     }
-    let (total, known) = elements(from).zip(elements(&dims)).ok_or_else(impossible)?;
+    let (total, known) = element_count(from).zip(element_count(&dims)).ok_or_else(impossible)?;
     if let Some(open) = open {
         dims[open] = total.checked_div(known).ok_or_else(impossible)?;
     }
-    if elements(&dims) != Some(total) {
+    if element_count(&dims) != Some(total) {
         return Err(impossible());
     }
     Ok(dims)

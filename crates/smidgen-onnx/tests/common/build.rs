@@ -127,19 +127,26 @@ pub fn classifier() -> Vec<u8> {
         node("Gemm", &["f", "m", "b"], &["g"]).message(5, number("transB", 1)),
         node("Softmax", &["g"], &["y"]),
     ];
-    let constants = [
+    let mut constants = convolution_constants();
+    constants.extend([
+        ints("zero", &[0]),
+        ints("rest", &[-1]),
+        floats("m", &[5, 36], &weights(180)),
+        floats("b", &[5], &weights(5)),
+    ]);
+    let image = [Err("batch"), Ok(3), Ok(12), Ok(12)];
+    file(13, graph(&nodes, &constants, &[port("x", &image)], &[port("y", &[Ok(1), Ok(5)])]))
+}
+
+/// Weights of a convolution from three channels to four, and what normalises its outputs.
+fn convolution_constants() -> Vec<Message> {
+    vec![
         floats("w", &[4, 3, 3, 3], &weights(108)),
         floats("scale", &[4], &[1.0, 0.5, 2.0, 1.5]),
         floats("bias", &[4], &[0.1, -0.2, 0.3, 0.0]),
         floats("mean", &[4], &[0.0, 0.1, -0.1, 0.2]),
         floats("variance", &[4], &[1.0, 0.9, 1.1, 0.5]),
-        ints("zero", &[0]),
-        ints("rest", &[-1]),
-        floats("m", &[5, 36], &weights(180)),
-        floats("b", &[5], &weights(5)),
-    ];
-    let image = [Err("batch"), Ok(3), Ok(12), Ok(12)];
-    file(13, graph(&nodes, &constants, &[port("x", &image)], &[port("y", &[Ok(1), Ok(5)])]))
+    ]
 }
 
 /// A convolution and batch normalisation, in training mode (which gives the means and variances that it has updated) or in
@@ -151,13 +158,7 @@ pub fn normalised(training: bool) -> Vec<u8> {
         true => node("BatchNormalization", &read, &["n", "m", "v"]).message(5, number("training_mode", 1)),
         false => node("BatchNormalization", &read, &["n"]),
     };
-    let constants = [
-        floats("w", &[4, 3, 3, 3], &weights(108)),
-        floats("scale", &[4], &[1.0, 0.5, 2.0, 1.5]),
-        floats("bias", &[4], &[0.1, -0.2, 0.3, 0.0]),
-        floats("mean", &[4], &[0.0, 0.1, -0.1, 0.2]),
-        floats("variance", &[4], &[1.0, 0.9, 1.1, 0.5]),
-    ];
+    let constants = convolution_constants();
     let nodes = [convolution, normalisation, node("Relu", &["n"], &["y"])];
     let ports = [port("x", &[1, 3, 6, 6].map(Ok)), port("y", &[1, 4, 6, 6].map(Ok))];
     file(15, graph(&nodes, &constants, &ports[..1], &ports[1..]))

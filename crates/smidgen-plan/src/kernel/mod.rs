@@ -160,7 +160,8 @@ impl Kernel {
     /// What the kernel demands of its step, given the extents that the step claims.
     pub fn demands(&self, step: &Step) -> Demands {
         let output = step.outputs.first().map_or(flat(0), |target| target.extent);
-        let (spec, pattern) = (self.spec(), self.spec().pattern());
+        let spec = self.spec();
+        let pattern = spec.pattern();
         Demands {
             inputs: pattern.inputs(output),
             outputs: vec![pattern.output(output)],

@@ -270,3 +270,22 @@ pub fn difference(p: &mut [f64], i: usize, f: &dyn Fn(&[f64]) -> f64) -> f64 {
     p[i] = own;
     (up - down) / (2.0 * STEP)
 }
+
+/// Pictures of stripes, `[12, 12, 3]`: their class is the direction, everything else about them is random; `noise` is the most that is added to
+/// a wave between -1 and 1.
+pub fn stripes(n: usize, noise: f32, random: &mut Random) -> (Vec<f32>, Vec<u32>) {
+    let (mut inputs, mut labels) = (Vec::new(), Vec::new());
+    for _ in 0..n {
+        let label = random.below(4);
+        let (dy, dx) = [(0.0, 1.0), (1.0, 0.0), (0.7, 0.7), (0.7, -0.7)][label];
+        let (phase, pitch) = (random.uniform(0.0, 6.0), random.uniform(1.2, 1.8));
+        for y in 0..12 {
+            for x in 0..12 {
+                let wave = ((dy * y as f32 + dx * x as f32) * pitch + phase).sin();
+                inputs.extend((0..3).map(|_| wave + random.uniform(-noise, noise)));
+            }
+        }
+        labels.push(label as u32);
+    }
+    (inputs, labels)
+}

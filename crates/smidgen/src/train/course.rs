@@ -171,7 +171,7 @@ impl<'a> Course<'a> {
 
     /// Epochs of the phase that is under way.
     fn phase_epochs(&self) -> usize {
-        let knowing = self.options.integers.as_ref().map_or(0, |integers| integers.epochs.min(self.options.epochs));
+        let knowing = self.knowing_epochs();
         if self.integer.is_some() { knowing } else { self.options.epochs - knowing }
     }
 
