@@ -34,5 +34,5 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
         check(command.arg(kind).arg(&folder).args(&flags))?;
     }
     // The rates are source code.
-    check(&mut cargo(&["fmt", "--package", "smidgen-plan"]))
+    check(&mut cargo(&["fmt", "--package", "smidgen-program"]))
 }

@@ -6,7 +6,7 @@ use crate::ports::{Place, PortInfo};
 use crate::source::{Source, count, plain, plain_up_to};
 use crate::steps::{shape, whereabouts};
 use crate::value::{Literal, WIDTH, atom, fill, numbers};
-use smidgen_plan::{Initial, Program, operator_of};
+use smidgen_program::{Initial, Program, operator_of};
 
 /// What the file needs to know.
 pub(crate) struct Api<'a> {

@@ -7,8 +7,9 @@ use crate::helpers;
 use crate::memory;
 use crate::ports::{PortInfo, ports};
 use crate::source::{Source, identifier, plain};
+use smidgen_certify::Certified;
 use smidgen_ir::Graph;
-use smidgen_plan::{Certified, Program};
+use smidgen_program::Program;
 
 /// What is printed from.
 pub(crate) struct C<'a> {

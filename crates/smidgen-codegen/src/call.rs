@@ -3,8 +3,8 @@
 use crate::value::{Literal, Value, array, atom, invoke, numbers, slice, structure};
 use smidgen_kernels::View;
 use smidgen_kernels::int8::device::{Finish, Width};
-use smidgen_plan::kernel::{Bound, Gather, Place, Print, Site};
-use smidgen_plan::{BufferId, ConstantId, Program, StepId};
+use smidgen_program::kernel::{Bound, Gather, Place, Print, Site};
+use smidgen_program::{BufferId, ConstantId, Program, StepId};
 
 /// One argument.
 #[derive(Clone, PartialEq, Debug)]

@@ -4,7 +4,7 @@
 //! file, and a typed front. It needs the kernels and nothing else; their sources are written beside it. Nothing is decided here and
 //! nothing is left to be decided on the device.
 //!
-//! The invariant that matters: only a Program that [`smidgen_plan::certify`](smidgen_plan::certify()) has certified is printed, because
+//! The invariant that matters: only a Program that [`smidgen_certify::certify`](smidgen_certify::certify()) has certified is printed, because
 //! generated code makes its accesses without checks.
 #![forbid(unsafe_code)]
 
@@ -27,9 +27,10 @@ mod vendor;
 pub use folder::Processor;
 pub use source::{LONGEST_NAME, identifier};
 
+use smidgen_certify::Certified;
 use smidgen_ir::front::Ports;
 use smidgen_ir::{ElementType, Graph};
-use smidgen_plan::{BufferId, Certified, Program};
+use smidgen_program::{BufferId, Program};
 use std::collections::BTreeMap;
 
 /// What the Program does not say.

@@ -2,7 +2,7 @@
 
 use crate::source::Source;
 use crate::steps::Steps;
-use smidgen_plan::Program;
+use smidgen_program::Program;
 
 /// Alignment of the arena and of the constants: enough for every element type, and what double-word loads like best.
 pub(crate) const ALIGN: usize = 16;

@@ -3,7 +3,7 @@
 use crate::source::plain;
 use smidgen_ir::front;
 use smidgen_ir::{ElementType, Graph, Shape};
-use smidgen_plan::{BufferId, Operand, Port, Program, Run};
+use smidgen_program::{BufferId, Operand, Port, Program, Run};
 
 /// An input or output.
 #[derive(Clone, PartialEq, Debug)]

@@ -3,7 +3,7 @@
 use crate::runs::{Entry, REPEAT, Schedule};
 use crate::source::Source;
 use crate::value::{array, atom, fill, numbers, structure};
-use smidgen_plan::Program;
+use smidgen_program::Program;
 
 /// The file.
 pub(crate) fn print(program: &Program, schedule: &Schedule, tiles: usize) -> String {

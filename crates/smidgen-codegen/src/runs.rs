@@ -4,7 +4,7 @@
 //! time, has one entry for each step and not one for each row. What repeats in the string is written once, followed by how many
 //! bytes to go back and how often.
 
-use smidgen_plan::{Program, Run};
+use smidgen_program::{Program, Run};
 use std::collections::BTreeMap;
 
 /// One entry of the dictionary.

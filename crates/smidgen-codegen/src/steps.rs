@@ -3,7 +3,7 @@
 use crate::call::{Call, NO_TILE, Surroundings};
 use crate::source::{Source, count, plain};
 use crate::value::{array, atom, invoke, structure};
-use smidgen_plan::{BufferId, Extent, Operand, Program, Step, StepId};
+use smidgen_program::{BufferId, Extent, Operand, Program, Step, StepId};
 
 /// Names that generated code takes from the kernels; used ones are imported.
 const IMPORTS: [&str; 17] = [

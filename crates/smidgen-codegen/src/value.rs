@@ -1,7 +1,7 @@
 //! Rust expressions, laid out as rustfmt does with `use_small_heuristics = "Max"`: on one line where that fits, else one item
 //! on each.
 
-pub(crate) use smidgen_plan::kernel::source::{Literal, Value, array, atom, invoke, slice, structure};
+pub(crate) use smidgen_program::kernel::source::{Literal, Value, array, atom, invoke, slice, structure};
 
 /// Longest line.
 pub(crate) const WIDTH: usize = 120;

@@ -1,7 +1,9 @@
 //! Generated code makes its accesses without checks, so nothing is printed of a Program that does not stand up to them.
 
+use smidgen_certify::certify;
+use smidgen_lower::{LowerOptions, lower};
 use smidgen_plan::planner::{PlanOptions, plan};
-use smidgen_plan::{LowerOptions, Program, certify, lower};
+use smidgen_program::Program;
 
 /// A sound Program, and the constant of it that has most bytes.
 fn program() -> (Program, usize) {

@@ -4,8 +4,9 @@
 use smidgen_codegen::{Options, rust_crate};
 use smidgen_ir::text::parse;
 use smidgen_ir::validate;
+use smidgen_lower::{LowerOptions, lower};
 use smidgen_plan::planner::{PlanOptions, plan};
-use smidgen_plan::{LowerOptions, Lowered, Operand, Program, Run, lower};
+use smidgen_program::{Lowered, Operand, Program, Run};
 use std::fmt::Write;
 
 /// Kernel, operands and bytes of each step.

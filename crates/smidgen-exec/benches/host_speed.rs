@@ -4,8 +4,10 @@
 //! time of both, their ratio and the accuracy, compares 1,000 outputs byte for byte with the reference kernels', and fails where a
 //! byte differs or the ratio is over [`MOST`].
 
+use smidgen_certify::certify;
 use smidgen_exec::Executor;
-use smidgen_plan::{LowerOptions, certify, lower, simple};
+use smidgen_lower::{LowerOptions, lower};
+use smidgen_plan::simple;
 use smidgen_reference::{Case, Kernels, Reference};
 use std::error::Error;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Bytes at an alignment that every element type is content with.
 
 use smidgen_kernels::Arena;
-use smidgen_plan::kernel::Memory;
+use smidgen_program::kernel::Memory;
 
 /// Bytes whose first one lies at a multiple of 16.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! A Program's constants, where kernels can read them.
 
 use crate::arena::Aligned;
-use smidgen_plan::{ConstantId, Program};
+use smidgen_program::{ConstantId, Program};
 
 /// Constants at addresses that suit any element.
 #[derive(Clone, Debug)]

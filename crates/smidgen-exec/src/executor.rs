@@ -3,10 +3,11 @@
 use crate::arena::Aligned;
 use crate::constants::Constants;
 use crate::error::ExecError;
+use smidgen_certify::Certified;
 use smidgen_ir::{Graph, Op, TensorId};
 use smidgen_kernels::Isa;
-use smidgen_plan::kernel::{Invocation, Site};
-use smidgen_plan::{Certified, Initial, Operand, Program, Run, StepId};
+use smidgen_program::kernel::{Invocation, Site};
+use smidgen_program::{Initial, Operand, Program, Run, StepId};
 use std::ops::Range;
 
 /// Fills rows of a streamed input: which input, the first row, one past the last, and where to.
@@ -19,8 +20,8 @@ type PushRows<'a> = dyn FnMut(usize, usize, usize, &mut [u8]) + 'a;
 ///
 /// ```
 /// # use smidgen_exec::Executor;
-/// # let program = smidgen_plan::Program::default();
-/// # let program = smidgen_plan::certify(program)?;
+/// # let program = smidgen_program::Program::default();
+/// # let program = smidgen_certify::certify(program)?;
 /// # let image: Vec<Vec<u8>> = Vec::new();
 /// let mut executor = Executor::new(program);
 /// for (i, bytes) in image.iter().enumerate() {

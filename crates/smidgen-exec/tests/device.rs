@@ -1,9 +1,12 @@
 //! The kernels that firmware runs, on the host: the same bytes, and hardly more constants than weights and biases.
 
+use smidgen_certify::certify;
 use smidgen_exec::Executor;
 use smidgen_ir::{DataType, ElementType, Graph, Op, Quantisation};
 use smidgen_kernels::int8::device::Width;
-use smidgen_plan::{Kernel, KernelSet, LowerOptions, Lowered, Operand, Step, certify, kernel, lower, simple};
+use smidgen_lower::{KernelSet, LowerOptions, lower};
+use smidgen_plan::simple;
+use smidgen_program::{Kernel, Lowered, Operand, Step, kernel};
 use smidgen_reference::{Lack, skip};
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -2,15 +2,16 @@
 //! arithmetic stays within a step of the same arithmetic on real numbers.
 
 use proptest::prelude::*;
+use smidgen_certify::live_ranges;
+use smidgen_certify::{Certified, certify};
 use smidgen_exec::Executor;
 use smidgen_ir::{
     Activation, AxisSlice, BinaryKind, DataType, ElementType, Graph, Op, PadValue, ReduceKind, ResizeKind, Tensor,
     TensorId, UnaryKind, infer, validate,
 };
-use smidgen_plan::certify::live_ranges;
-use smidgen_plan::{
-    Certified, LowerOptions, Operand, PlanError, PlanOptions, ScheduleChoice, certify, lower, plan, simple,
-};
+use smidgen_lower::{LowerOptions, lower};
+use smidgen_plan::{PlanError, PlanOptions, ScheduleChoice, plan, simple};
+use smidgen_program::Operand;
 
 /// Numbers drawn from a seed (xorshift).
 struct Draw(u64);

@@ -1,10 +1,11 @@
 //! Constants folded by the kernels.
 
+use smidgen_certify::certify;
 use smidgen_exec::{Executor, fold_constants};
 use smidgen_ir::text::parse;
 use smidgen_ir::{Graph, passes, validate};
+use smidgen_lower::{LowerOptions, lower};
 use smidgen_plan::simple::layer_wise;
-use smidgen_plan::{LowerOptions, certify, lower};
 
 fn graph(text: &str) -> Graph {
     let graph = parse(text).unwrap();

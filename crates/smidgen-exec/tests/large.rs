@@ -1,8 +1,11 @@
 //! Certifying takes time in proportion to rows, whatever a row holds and however many elements a window covers.
 
+use smidgen_certify::certify;
+use smidgen_certify::occupancy;
 use smidgen_ir::Activation;
-use smidgen_plan::certify::occupancy;
-use smidgen_plan::{LowerOptions, Run, Storage, certify, lower, place, simple};
+use smidgen_lower::{LowerOptions, lower};
+use smidgen_plan::{Storage, place, simple};
+use smidgen_program::Run;
 use smidgen_zoo::{Builder, Precision, Taps};
 use std::time::{Duration, Instant};
 

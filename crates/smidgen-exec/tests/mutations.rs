@@ -1,14 +1,14 @@
 //! Faults seeded into sound Programs. For each the certifier either refuses the Program, or the fault does no harm: then it
 //! computes the same bytes. Of each kind of fault several must be refused.
 
+use smidgen_certify::Refused;
+use smidgen_certify::{Certified, certify};
 use smidgen_exec::Executor;
 use smidgen_kernels::{Region, Window2d};
-use smidgen_plan::certify::Refused;
-use smidgen_plan::kernel;
-use smidgen_plan::{
-    Access, Certified, ElementType, Kernel, KernelSet, LowerOptions, Operand, PlanOptions, Program, Reach, Run,
-    ScheduleChoice, Step, StepId, certify, lower, plan,
-};
+use smidgen_lower::{KernelSet, LowerOptions, lower};
+use smidgen_plan::{PlanOptions, ScheduleChoice, plan};
+use smidgen_program::kernel;
+use smidgen_program::{Access, ElementType, Kernel, Operand, Program, Reach, Run, Step, StepId};
 use smidgen_zoo::{Random, RandomGraphOptions, random_graph};
 
 #[path = "variables/random.rs"]
@@ -34,7 +34,7 @@ fn replayed(refused: &Refused) -> bool {
 /// A fault: changes a Program at a random place and says whether it found one.
 type Fault = fn(&mut Program, &mut Random) -> bool;
 
-fn some_buffer(p: &Program, rng: &mut Random, wanted: impl Fn(&smidgen_plan::Buffer) -> bool) -> Option<usize> {
+fn some_buffer(p: &Program, rng: &mut Random, wanted: impl Fn(&smidgen_program::Buffer) -> bool) -> Option<usize> {
     let all: Vec<usize> = (0..p.buffers.len()).filter(|&i| wanted(&p.buffers[i])).collect();
     (!all.is_empty()).then(|| all[rng.below(all.len())])
 }
@@ -154,9 +154,9 @@ const FAULTS: [(&str, Fault); 49] = [
     ("a variable that begins with half as many bytes", |p, rng| {
         let Some(at) = some_variable(p, rng) else { return false };
         let bytes = p.variable_bytes(&p.variables[at]).len;
-        p.constants.push(smidgen_plan::Constant { name: "half".into(), bytes: vec![0; bytes / 2], align: 1 });
+        p.constants.push(smidgen_program::Constant { name: "half".into(), bytes: vec![0; bytes / 2], align: 1 });
         p.variables[at].initial =
-            smidgen_plan::Initial::Constant(smidgen_plan::ConstantId(p.constants.len() as u32 - 1));
+            smidgen_program::Initial::Constant(smidgen_program::ConstantId(p.constants.len() as u32 - 1));
         true
     }),
     ("offset one up", |p, rng| {

@@ -1,8 +1,10 @@
 //! How graph inputs, outputs and changes of shape reach the caller's bytes.
 
+use smidgen_certify::certify;
 use smidgen_exec::{ExecError, Executor};
 use smidgen_ir::{Activation, ConvParams, DataType, ElementType, Graph, Op, Padding, ReshapeKind, Tensor};
-use smidgen_plan::{LowerOptions, certify, lower, simple};
+use smidgen_lower::{LowerOptions, lower};
+use smidgen_plan::simple;
 
 fn executor(graph: &Graph) -> Executor {
     Executor::new(certify(simple::layer_wise(&lower(graph, &LowerOptions::default()).unwrap())).unwrap())
@@ -100,7 +102,7 @@ fn poison_spares_what_lives() {
 #[test]
 fn what_is_out_of_bounds_is_refused() {
     let program = simple::layer_wise(&lower(&doubling(), &LowerOptions::default()).unwrap());
-    type Spoil = fn(&mut smidgen_plan::Program);
+    type Spoil = fn(&mut smidgen_program::Program);
     let spoils: [Spoil; 8] = [
         |p| p.arena_bytes -= 1,
         |p| p.buffers[0].offset = usize::MAX,
@@ -110,7 +112,7 @@ fn what_is_out_of_bounds_is_refused() {
         |p| p.buffers[1].slots = 3,
         |p| p.scratch.clear(),
         |p| {
-            let smidgen_plan::Run::Compute { region, .. } = &mut p.runs[0] else { unreachable!() };
+            let smidgen_program::Run::Compute { region, .. } = &mut p.runs[0] else { unreachable!() };
             region.y1 = 3;
         },
     ];

@@ -1,11 +1,11 @@
 //! Every schedule of a network gives the bytes that running it layer by layer gives.
 
+use smidgen_certify::live_ranges;
+use smidgen_certify::{Certified, certify};
 use smidgen_exec::Executor;
-use smidgen_plan::certify::live_ranges;
-use smidgen_plan::{
-    Certified, LowerOptions, Lowered, Objective, Operand, PlanError, PlanOptions, ScheduleChoice, certify, lower, plan,
-    simple,
-};
+use smidgen_lower::{LowerOptions, lower};
+use smidgen_plan::{Objective, PlanError, PlanOptions, ScheduleChoice, plan, simple};
+use smidgen_program::{Lowered, Operand};
 use smidgen_reference::{Lack, skip};
 use std::path::PathBuf;
 
@@ -39,7 +39,7 @@ fn models(io_int8: bool) -> Vec<(String, Lowered)> {
 
 /// Input bytes that look like nothing in particular; floats between -2 and 2.
 fn inputs(lowered: &Lowered) -> Vec<Vec<u8>> {
-    let of = |(i, port): (usize, &smidgen_plan::Port)| match port.operand {
+    let of = |(i, port): (usize, &smidgen_program::Port)| match port.operand {
         Operand::Buffer(id, _) => {
             let spec = &lowered.buffers[id.index()];
             let mut state = 0x9e37_79b9_7f4a_7c15u64 ^ i as u64;
@@ -48,7 +48,7 @@ fn inputs(lowered: &Lowered) -> Vec<Vec<u8>> {
                 (state >> 40) as u32
             };
             match spec.element {
-                smidgen_plan::ElementType::Float32 => (0..spec.bytes() / 4)
+                smidgen_program::ElementType::Float32 => (0..spec.bytes() / 4)
                     .flat_map(|_| ((next() & 0xffff) as f32 / 16384.0 - 2.0).to_le_bytes())
                     .collect(),
                 _ => (0..spec.bytes()).map(|_| next() as u8).collect(),

@@ -2,8 +2,10 @@
 
 use smidgen_exec::Executor;
 use smidgen_ir::Graph;
-use smidgen_plan::kernel::{self, Kernel};
-use smidgen_plan::{KernelSet, LowerOptions, PlanOptions, lower, plan};
+use smidgen_lower::{KernelSet, LowerOptions, lower};
+use smidgen_plan::{PlanOptions, plan};
+use smidgen_program::kernel;
+use smidgen_program::kernel::Kernel;
 
 /// A network that scales and shifts its pixels, clamps them, and does more with some of them.
 const CHAINS: &str = r#"

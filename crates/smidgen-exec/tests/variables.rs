@@ -1,10 +1,12 @@
 //! Networks with variables: every schedule gives, frame after frame, what a network without state gives whose caller
 //! hands the state over.
 
+use smidgen_certify::live_ranges;
+use smidgen_certify::{Certified, certify};
 use smidgen_exec::Executor;
 use smidgen_ir::{Graph, text, validate};
-use smidgen_plan::certify::live_ranges;
-use smidgen_plan::{Certified, LowerOptions, PlanError, PlanOptions, certify, lower, plan, simple};
+use smidgen_lower::{LowerOptions, lower};
+use smidgen_plan::{PlanError, PlanOptions, plan, simple};
 use smidgen_reference::{Case, Reference};
 use smidgen_zoo::Random;
 
@@ -184,7 +186,7 @@ fn the_reference_interpreter_gives_the_same_frames() {
 }
 
 /// The streaming network's Program by the plainest plan, changed.
-fn refused(change: impl FnOnce(&mut smidgen_plan::Program)) -> String {
+fn refused(change: impl FnOnce(&mut smidgen_program::Program)) -> String {
     let graph = text::parse(STREAMING).expect("a network");
     let lowered = lower(&graph, &LowerOptions::default()).expect("supported operators");
     let mut program = simple::layer_wise(&lowered);
@@ -194,8 +196,8 @@ fn refused(change: impl FnOnce(&mut smidgen_plan::Program)) -> String {
 
 #[test]
 fn programs_that_do_not_keep_variables_are_refused() {
-    use smidgen_plan::{ConstantId, Initial, Run};
-    let ring = |p: &smidgen_plan::Program| p.variables[0].clone();
+    use smidgen_program::{ConstantId, Initial, Run};
+    let ring = |p: &smidgen_program::Program| p.variables[0].clone();
     // Another buffer, scratch or state where the variable lies.
     let said = refused(|p| {
         let at = p.variable_bytes(&ring(p)).offset;
@@ -205,7 +207,7 @@ fn programs_that_do_not_keep_variables_are_refused() {
     assert!(said.contains("variable ring shares bytes with buffer y"), "{said}");
     let said = refused(|p| {
         let at = p.variable_bytes(&ring(p)).offset;
-        p.scratch[0] = smidgen_plan::Bytes { offset: at + 4, len: 4 };
+        p.scratch[0] = smidgen_program::Bytes { offset: at + 4, len: 4 };
     });
     assert!(said.contains("variable ring shares bytes with the scratch of step"), "{said}");
     // The next value somewhere else, none at all, an old one left.
@@ -258,7 +260,8 @@ fn programs_that_do_not_keep_variables_are_refused() {
     let said = refused(|p| p.variables.push(ring(p)));
     assert!(said.contains("has a buffer that is another variable's too"), "{said}");
     let said = refused(|p| {
-        p.inputs[0].operand = smidgen_plan::Operand::Buffer(ring(p).value, p.buffers[ring(p).value.index()].spec.extent)
+        p.inputs[0].operand =
+            smidgen_program::Operand::Buffer(ring(p).value, p.buffers[ring(p).value.index()].spec.extent)
     });
     assert!(said.contains("is what the caller fills"), "{said}");
     // Read again behind the assignment, where the new value lies.

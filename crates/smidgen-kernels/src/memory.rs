@@ -193,7 +193,7 @@ impl<T> Arena<'_, T, Certified> {
     /// # Safety
     /// For as long as the result and what is made from it live, every element that is accessed through them must lie in one
     /// allocation from `start` on, initialised, aligned for its type, and accessed by nothing else. A kernel call of a Program that
-    /// `smidgen_plan::certify` has certified accesses nothing else
+    /// `smidgen_certify::certify` has certified accesses nothing else
     /// than the `arena_bytes` of that Program, at offsets aligned for their types where `start` is aligned to 16 bytes.
     #[inline(always)]
     pub const unsafe fn certified(start: *mut T) -> Self {
@@ -523,7 +523,7 @@ impl<T> Flash<'_, T, Certified> {
     /// # Safety
     /// For as long as the result and what is made from it live, every element that is accessed through them must lie in one
     /// allocation from `start` on, initialised, aligned, and written by nothing. A kernel call of a Program that
-    /// `smidgen_plan::certify` has certified accesses nothing else of a constant than the bytes that `Kernel::demands` names.
+    /// `smidgen_certify::certify` has certified accesses nothing else of a constant than the bytes that `Kernel::demands` names.
     #[inline(always)]
     pub const unsafe fn certified(start: *const T) -> Self {
         // SAFETY: the start of an allocation is not null.

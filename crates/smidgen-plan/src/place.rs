@@ -2,8 +2,8 @@
 
 use crate::assign::{Effort, Method, assign};
 use crate::overlap::{Object, Objects, WORD_ALIGN, buffer_align, live_bytes, overlap};
-use crate::program::{Buffer, Bytes, Lowered, Program, Run, Variable};
 use crate::simulate::{Layout, SimulateError, Storage, simulate};
+use smidgen_program::program::{Buffer, Bytes, Lowered, Program, Run, Variable};
 
 /// A schedule cannot be placed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -103,7 +103,7 @@ pub fn place(
         let len = sizes[index];
         Bytes { offset: if len == 0 { 0 } else { assignment.offsets[index] }, len }
     };
-    let step_ids = || (0..lowered.steps.len()).map(|i| crate::program::StepId(i as u32));
+    let step_ids = || (0..lowered.steps.len()).map(|i| smidgen_program::program::StepId(i as u32));
     let program = Program {
         arena_bytes,
         scratch: step_ids().map(|id| place_of(Object::Scratch(id))).collect(),

@@ -3,8 +3,7 @@
 //! It is the oracle against which every other schedule is tested, and needs the most memory of all.
 
 use crate::place::with_variables;
-use crate::program::{Buffer, Bytes, Lowered, Program, Run};
-use smidgen_kernels::Region;
+use smidgen_program::program::{Buffer, Bytes, Lowered, Program, Run};
 
 /// Alignment of every place in the arena, in bytes.
 const ALIGN: usize = 16;
@@ -69,23 +68,6 @@ pub fn layer_wise(lowered: &Lowered) -> Program {
         inputs: lowered.inputs.clone(),
         outputs: lowered.outputs.clone(),
         variables: lowered.variables.clone(),
-    }
-}
-
-impl Lowered {
-    /// All steps, in order.
-    pub fn step_ids(&self) -> impl Iterator<Item = crate::StepId> + use<> {
-        (0..self.steps.len() as u32).map(crate::StepId)
-    }
-
-    /// The region that computes all of a step: rows and columns of its first output, or (for a consuming step) of its input.
-    pub fn whole(&self, step: crate::StepId) -> Region {
-        let step = &self.steps[step.index()];
-        let extent = match step.inputs.first() {
-            Some(crate::Operand::Buffer(_, extent)) if step.consumes => *extent,
-            _ => step.outputs[0].extent,
-        };
-        Region::whole(extent.rows, extent.cols)
     }
 }
 

@@ -3,10 +3,11 @@
 mod support;
 
 use proptest::prelude::*;
-use smidgen_plan::certify::check_runs;
+use smidgen_certify::check_runs;
 use smidgen_plan::overlap::overlap;
 use smidgen_plan::simulate::simulate;
-use smidgen_plan::{Buffer, Bytes, Lowered, Program, Region, Run, StepId, Storage, estimate, place};
+use smidgen_plan::{Storage, estimate, place};
+use smidgen_program::{Buffer, Bytes, Lowered, Program, Region, Run, StepId};
 use support::{Generator, extent, layer_wise, patched, port, reach, streamed};
 
 /// Places and has the result validated; returns the arena's bytes.
@@ -55,13 +56,13 @@ proptest! {
     fn distances_are_safe_and_tight(seed: u64, partial: bool) {
         let mut g = Generator::new(seed);
         let e = extent(g.random.range(1, 14), g.random.range(1, 14), g.random.range(1, 8));
-        let x = support::buffer(&mut g.lowered, smidgen_plan::ElementType::Int8, e);
+        let x = support::buffer(&mut g.lowered, smidgen_program::ElementType::Int8, e);
         let (rows, out_rows) = reach(&mut g.random, e.rows);
         let (cols, out_cols) = reach(&mut g.random, e.cols);
         let (depth, out_depth) = reach(&mut g.random, e.depth);
         let out = extent(out_rows, out_cols, out_depth);
-        let y = support::buffer(&mut g.lowered, smidgen_plan::ElementType::Int8, out);
-        g.push(vec![(x, e, smidgen_plan::Access { rows, cols, depth })], vec![y]).scratch_bytes = 0;
+        let y = support::buffer(&mut g.lowered, smidgen_program::ElementType::Int8, out);
+        g.push(vec![(x, e, smidgen_program::Access { rows, cols, depth })], vec![y]).scratch_bytes = 0;
         g.lowered.inputs.push(port(&g.lowered, x));
         g.lowered.outputs.push(port(&g.lowered, y));
         // Cut by rows: each part is a run of its own.

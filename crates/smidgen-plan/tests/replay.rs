@@ -5,8 +5,9 @@ mod simple;
 mod support;
 
 use proptest::prelude::*;
-use smidgen_plan::certify::{Refused, check_runs};
-use smidgen_plan::{Program, Run, place};
+use smidgen_certify::{Refused, check_runs};
+use smidgen_plan::place;
+use smidgen_program::{Program, Run};
 use support::{Generator, Random, layer_wise, patched, streamed};
 
 /// Whether a Program was refused before its runs were replayed; the simple replay takes structure for granted.

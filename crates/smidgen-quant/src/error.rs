@@ -1,10 +1,10 @@
 //! Why a network cannot be quantised.
 
+use smidgen_certify::Refused;
 use smidgen_exec::ExecError;
 use smidgen_ir::validate::{OperatorFault, TensorFault};
 use smidgen_ir::{Graph, ValidateError};
-use smidgen_plan::LowerError;
-use smidgen_plan::Refused;
+use smidgen_lower::LowerError;
 
 /// Why a network cannot be quantised.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]

@@ -5,7 +5,7 @@ use smidgen_exec::fold_constants;
 use smidgen_ir::{
     Activation, BinaryKind, DataType, ElementType, Graph, Op, Operator, ReduceKind, Tensor, TensorId, UnaryKind, passes,
 };
-use smidgen_plan::LowerOptions;
+use smidgen_lower::LowerOptions;
 
 /// A cleaned graph that computes the same: constants folded, weights of dynamic range quantisation made floats, fused
 /// activations of CONCATENATION made operators, SUM made MEAN times the count (the reference's int8 SUM is right only for

@@ -1,9 +1,10 @@
 //! Networks and samples of absurd magnitudes: quantised, or refused with the layer's name, and never a fault of the quantiser's own.
 
+use smidgen_certify::certify;
 use smidgen_exec::Executor;
 use smidgen_ir::{DataType, Graph, text};
+use smidgen_lower::{LowerOptions, lower};
 use smidgen_plan::simple::layer_wise;
-use smidgen_plan::{LowerOptions, certify, lower};
 use smidgen_quant::{
     ActivationBits, Ends, Inputs, Options, QuantError, Quantised, RangeMethod, Rounding, WeightBits, quantise,
 };

@@ -1,9 +1,10 @@
 //! Single layers against a bound that follows from their scales.
 
+use smidgen_certify::certify;
 use smidgen_exec::Executor;
 use smidgen_ir::{Activation, Graph, Padding, PoolKind};
+use smidgen_lower::{LowerOptions, lower};
 use smidgen_plan::simple::layer_wise;
-use smidgen_plan::{LowerOptions, certify, lower};
 use smidgen_quant::{ActivationBits, Inputs, Options, quantise};
 use smidgen_zoo::{Builder, Node, Precision, Random, Taps};
 

@@ -4,9 +4,10 @@ use crate::map::nice_step;
 use crate::summary::Summary;
 use minijinja::{Environment, Value};
 use serde::Serialize;
+use smidgen_certify::Certified;
+use smidgen_certify::{Occupancy, Span};
 use smidgen_ir::visible_lines;
-use smidgen_plan::certify::{Occupancy, Span};
-use smidgen_plan::{Certified, Program, Run};
+use smidgen_program::{Program, Run};
 use std::fmt::Write;
 
 const TEMPLATE: &str = include_str!("../templates/plan.html");
@@ -291,7 +292,8 @@ mod tests {
     #[test]
     fn names_from_a_model_cannot_break_out_of_the_page() {
         let summary = Summary { model: "</title><script>alert(1)</script>".to_owned(), ..Summary::default() };
-        let page = html(&smidgen_plan::certify(Program::default()).unwrap(), &Occupancy::default(), &summary).unwrap();
+        let page =
+            html(&smidgen_certify::certify(Program::default()).unwrap(), &Occupancy::default(), &summary).unwrap();
         assert!(!page.contains("<script>alert"), "{page}");
         assert!(page.contains("&lt;script&gt;alert"), "{page}");
     }

@@ -1,6 +1,6 @@
 //! What a plan looks like: the memory map in the terminal, and one HTML file that stands alone.
 //!
-//! Both are drawn from the [`Program`](smidgen_plan::Program) itself (through [`occupancy`](smidgen_plan::certify::occupancy)),
+//! Both are drawn from the [`Program`](smidgen_program::Program) itself (through [`occupancy`](smidgen_certify::occupancy)),
 //! not from what the planner says about it.
 #![forbid(unsafe_code)]
 

@@ -1,8 +1,9 @@
 //! The memory map in characters: time across, addresses down.
 
+use smidgen_certify::Certified;
+use smidgen_certify::Occupancy;
 use smidgen_ir::visible;
-use smidgen_plan::certify::Occupancy;
-use smidgen_plan::{Certified, Program};
+use smidgen_program::Program;
 use std::fmt::Write;
 
 /// Letters for buffers, in the order in which they first appear.
@@ -142,8 +143,8 @@ pub(crate) fn nice_step(total: usize, parts: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use smidgen_plan::certify::Span;
-    use smidgen_plan::{Buffer, BufferSpec, Extent, Run, StepId};
+    use smidgen_certify::Span;
+    use smidgen_program::{Buffer, BufferSpec, Extent, Run, StepId};
 
     fn program(buffers: &[(&str, usize, usize)], arena: usize, runs: usize) -> Program {
         Program {
@@ -154,7 +155,7 @@ mod tests {
                     spec: BufferSpec {
                         name: name.to_owned(),
                         tensor: None,
-                        element: smidgen_plan::ElementType::Int8,
+                        element: smidgen_program::ElementType::Int8,
                         extent: Extent { rows: 1, cols: 1, depth: len },
                     },
                     offset,
@@ -162,7 +163,7 @@ mod tests {
                     width: 1,
                 })
                 .collect(),
-            runs: vec![Run::Compute { step: StepId(0), region: smidgen_plan::Region::whole(1, 1) }; runs],
+            runs: vec![Run::Compute { step: StepId(0), region: smidgen_program::Region::whole(1, 1) }; runs],
             ..Program::default()
         }
     }

@@ -2,8 +2,9 @@
 //! its name. Needs Chromium (`SMIDGEN_CHROMIUM`, or `chromium` on the path); without it the test says so and passes, except
 //! in CI.
 
-use smidgen_plan::certify::occupancy;
-use smidgen_plan::{LowerOptions, PlanOptions, lower, pareto, plan};
+use smidgen_certify::occupancy;
+use smidgen_lower::{LowerOptions, lower};
+use smidgen_plan::{PlanOptions, pareto, plan};
 use smidgen_reference::{Lack, skip};
 use smidgen_report::quant::{self, Accuracy, LayerRow, QuantSummary};
 use smidgen_report::{Budget, ParetoPoint, Segment, StepRow, Summary, html};

@@ -6,13 +6,14 @@ mod reference;
 use reference::graph::evaluate;
 use reference::sketch::Sketch;
 use reference::{chosen, difference, noise, oracle, settings, wide};
+use smidgen_certify::certify;
 use smidgen_exec::Executor;
 use smidgen_ir::{
     Activation, AxisSlice, BinaryKind, ConvParams, DataType, Function, Graph, Op, PadValue, Padding, PoolKind,
     ReduceKind, ReshapeKind, ResizeKind, Tensor, TensorId, UnaryKind,
 };
+use smidgen_lower::{LowerOptions, lower};
 use smidgen_plan::simple::layer_wise;
-use smidgen_plan::{LowerOptions, certify, lower};
 use smidgen_train::{Builder, ConvLayer, Import, Isa, Net, Random, Samples, Settings, TrainError, Trainer};
 use smidgen_zoo::{Precision, RandomGraphOptions, random_graph};
 

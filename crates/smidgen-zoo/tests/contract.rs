@@ -6,7 +6,7 @@ mod common;
 use common::{inputs, run};
 use smidgen_ir::text::{parse, print};
 use smidgen_ir::{Graph, cost, passes, validate};
-use smidgen_plan::{LowerOptions, lower};
+use smidgen_lower::{LowerOptions, lower};
 use smidgen_zoo::{Random, RandomGraphOptions, random_graph};
 
 /// The text with one or two of its numbers replaced.

@@ -6,8 +6,9 @@
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
+use smidgen::lowering::{LowerOptions, lower};
 use smidgen::plan::planner::Oracle;
-use smidgen::plan::{LowerOptions, Objective, PlanOptions, lower, plan};
+use smidgen::plan::{Objective, PlanOptions, plan};
 use smidgen_zoo::{Random, mcunet_space};
 
 /// Seconds of the processor that this process has taken.

@@ -5,7 +5,9 @@
 
 use smidgen::Network;
 use smidgen::ir::{Graph, cost};
-use smidgen::plan::{LowerOptions, Lowered, Objective, Plan, PlanOptions, lower, plan};
+use smidgen::lowering::{LowerOptions, lower};
+use smidgen::plan::{Objective, Plan, PlanOptions, plan};
+use smidgen::program::Lowered;
 use smidgen::report::thousands;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

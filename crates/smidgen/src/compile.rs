@@ -10,8 +10,9 @@ use smidgen_codegen::{CLibrary, Files, Options, Pixels, Processor};
 use smidgen_data::picture::{Normalisation, Normalise};
 use smidgen_data::{PictureInput, zipped};
 use smidgen_ir::ElementType;
+use smidgen_lower::LowerOptions;
 use smidgen_plan::planner::{Advice, Plan, PlanOptions, advise, flash};
-use smidgen_plan::{LowerOptions, Lowered};
+use smidgen_program::Lowered;
 use smidgen_sim::library::library;
 use smidgen_sim::toolchain::Toolchain;
 

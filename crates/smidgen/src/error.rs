@@ -5,6 +5,7 @@ use crate::train::TrainingError;
 use crate::verify::GoldenError;
 use crate::{c_array, foreign};
 use smidgen_boards::BoardError;
+use smidgen_certify::Refused;
 use smidgen_codegen::CodegenError;
 use smidgen_data::{FileError, SetError, input::InputError, npy::NpyError, npz::NpzError, picture::PictureError};
 use smidgen_exec::ExecError;
@@ -13,7 +14,8 @@ use smidgen_ir::{
     text::{ParseError, ParseErrorKind},
     validate::ValidateError,
 };
-use smidgen_plan::{LowerError, PlanError, Refused};
+use smidgen_lower::LowerError;
+use smidgen_plan::PlanError;
 use smidgen_quant::QuantError;
 use smidgen_tflite::{ReadError, WriteError};
 use smidgen_train::TrainError;

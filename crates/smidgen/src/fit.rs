@@ -27,7 +27,7 @@ pub struct Fit {
     pub flash: FlashReport,
     /// Bytes of flash that the board has; `None` without one.
     pub flash_limit: Option<usize>,
-    /// [Modelled](smidgen_plan::costs::Costs::code) bytes of code; `None` without a board.
+    /// [Modelled](smidgen_program::costs::Costs::code) bytes of code; `None` without a board.
     pub code: Option<usize>,
 }
 

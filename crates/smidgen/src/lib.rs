@@ -5,7 +5,7 @@
 //! reference outputs. [`data`] brings arrays and pictures to what a network takes.
 //!
 //! The parts behind this façade are crates of their own, re-exported as [`ir`], [`tflite`],
-//! [`data`], [`quant`], [`training`], [`plan`], [`codegen`], [`exec`], [`boards`], [`sim`] and [`report`].
+//! [`data`], [`quant`], [`training`], [`lowering`], [`program`], [`plan`], [`certificate`], [`codegen`], [`exec`], [`boards`], [`sim`] and [`report`].
 //!
 //! Without the feature `cli` (on by default) the crate is the library alone.
 #![forbid(unsafe_code)]
@@ -32,14 +32,17 @@ pub use error::{Error, ErrorKind};
 pub use evaluate::{Evaluation, evaluate};
 pub use network::{Network, Runner};
 pub use smidgen_boards as boards;
+pub use smidgen_certify as certificate;
 pub use smidgen_codegen as codegen;
 pub use smidgen_data as data;
 pub use smidgen_data::{Array, Dtype, files};
 pub use smidgen_exec as exec;
 pub use smidgen_ir as ir;
+pub use smidgen_lower as lowering;
+pub use smidgen_lower::{LowerOptions, Reference};
 pub use smidgen_onnx as onnx;
 pub use smidgen_plan as plan;
-pub use smidgen_plan::{LowerOptions, Reference};
+pub use smidgen_program as program;
 pub use smidgen_quant as quant;
 pub use smidgen_report as report;
 pub use smidgen_sim as sim;

@@ -3,12 +3,13 @@
 use crate::data::{Array, Dtype, Interface};
 use crate::error::Error;
 use crate::{c_array, files, foreign};
+use smidgen_certify::{Certified, certify};
 use smidgen_exec::{Executor, relabelled};
 use smidgen_ir::cost::Cost;
 use smidgen_ir::front::Unsupported;
 pub use smidgen_ir::front::{Port, Ports};
 use smidgen_ir::{Graph, Operator, TensorId, passes};
-use smidgen_plan::{Certified, LowerError, LowerOptions, certify};
+use smidgen_lower::{LowerError, LowerOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -215,7 +216,7 @@ impl Network {
     /// # Errors
     /// If an operator has no kernel for its types or parameters.
     pub fn compile(&self, options: &LowerOptions) -> Result<Certified, Error> {
-        Ok(certify(smidgen_plan::simple::layer_wise(&smidgen_plan::lower(&self.graph, options)?))?)
+        Ok(certify(smidgen_plan::simple::layer_wise(&smidgen_lower::lower(&self.graph, options)?))?)
     }
 
     /// Every operator that has no kernel for its types or parameters, and the reason; empty if [`compile`](Self::compile)
@@ -233,13 +234,13 @@ impl Network {
             graph.operators.push(Operator { op: op.clone(), inputs, outputs, source: *source });
             graph
         };
-        match smidgen_plan::lower(&self.graph, options) {
+        match smidgen_lower::lower(&self.graph, options) {
             Ok(_) => return Vec::new(),
             Err(error @ LowerError::TooLarge { .. }) => return vec![error],
             Err(LowerError::Unsupported { .. }) => {}
         }
         let refused = (0..self.graph.operators.len()).filter_map(|index| {
-            match smidgen_plan::lower(&alone(index), options).err()? {
+            match smidgen_lower::lower(&alone(index), options).err()? {
                 LowerError::Unsupported { operator, output, reason, .. } => {
                     Some(LowerError::Unsupported { index, operator, output, reason })
                 }

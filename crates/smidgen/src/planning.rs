@@ -2,8 +2,9 @@
 
 use crate::error::Error;
 use crate::network::Network;
+use smidgen_lower::{LowerOptions, lower};
 use smidgen_plan::planner::{Plan, PlanOptions, plan};
-use smidgen_plan::{LowerOptions, Lowered, lower};
+use smidgen_program::Lowered;
 
 /// What a network takes whose QUANTIZE at inputs and DEQUANTIZE at outputs are cut off, so that the application passes and takes stored
 /// integers ([`Network::cut_io`], `--io int8`).

@@ -1,8 +1,8 @@
 //! For which cores modelled figures hold.
 
 use smidgen_boards::{Board, Core};
-use smidgen_plan::costs::Costs;
-use smidgen_plan::{Lowered, costs};
+use smidgen_program::costs::Costs;
+use smidgen_program::{Lowered, costs};
 
 /// Cycles that an instruction takes on a Cortex-M4, from and to: the [model of cycles](smidgen_sim::mix) gave 1.29 to
 /// 1.61 for the networks

@@ -9,14 +9,16 @@
 #[expect(dead_code, reason = "for the measurements")]
 mod networks;
 
-use smidgen::plan::costs::{self, Costs};
+use smidgen::lowering::{LowerOptions, lower};
+use smidgen::plan::ScheduleChoice;
 use smidgen::plan::planner::{PlanOptions, plan};
-use smidgen::plan::{LowerOptions, Run, ScheduleChoice, lower};
+use smidgen::program::Run;
+use smidgen::program::costs::{self, Costs};
 use std::collections::HashSet;
 use std::path::Path;
 
 /// The steps that were measured.
-const STEPS: &str = include_str!("../../smidgen-plan/src/costs/measured/steps.csv");
+const STEPS: &str = include_str!("../../smidgen-program/src/costs/measured/steps.csv");
 
 #[test]
 fn whole_layers_are_counted_as_they_were_measured() {

@@ -1,8 +1,9 @@
 //! What the oracle says of networks, beside their exact plans.
 
 use smidgen::ir::Graph;
+use smidgen::lowering::{LowerOptions, lower};
 use smidgen::plan::planner::Oracle;
-use smidgen::plan::{LowerOptions, Objective, PlanOptions, lower, plan};
+use smidgen::plan::{Objective, PlanOptions, plan};
 use smidgen_zoo::{RandomGraphOptions, demo, gated, mcunet_space, mobilenet_v2, random_graph};
 
 /// Holds a network's exact plans to what the oracle says of it.

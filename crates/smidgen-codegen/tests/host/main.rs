@@ -3,7 +3,7 @@
 mod support;
 
 use smidgen_exec::Executor;
-use smidgen_plan::KernelSet;
+use smidgen_lower::KernelSet;
 use smidgen_zoo::{RandomGraphOptions, random_graph};
 use support::{Case, cargo, check_style, compare, folder, shared};
 

@@ -1,10 +1,13 @@
 //! Generated crates, compiled for the host and run.
 
+use smidgen_certify::Certified;
 use smidgen_codegen::{Files, Options, rust_crate};
 use smidgen_exec::Executor;
 use smidgen_ir::{ElementType, Graph};
+use smidgen_lower::{KernelSet, LowerOptions, lower};
+use smidgen_plan::ScheduleChoice;
 use smidgen_plan::planner::{PlanOptions, plan};
-use smidgen_plan::{Certified, KernelSet, LowerOptions, Operand, Run, ScheduleChoice, lower};
+use smidgen_program::{Operand, Run};
 use smidgen_reference::{Lack, skip};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -52,7 +55,7 @@ impl Case {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (state >> 40) as u32
         };
-        let mut of = |id: smidgen_plan::BufferId| {
+        let mut of = |id: smidgen_program::BufferId| {
             let spec = &self.program.buffers[id.index()].spec;
             match spec.element {
                 ElementType::Float32 => (0..spec.bytes() / 4)

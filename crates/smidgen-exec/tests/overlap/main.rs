@@ -13,14 +13,14 @@ mod generators;
 
 use draw::{Draw, FULL_SIZE, Numbers};
 use generators::{elementwise, movement, windowed};
+use smidgen_certify::{Certified, certify};
 use smidgen_exec::Executor;
 use smidgen_ir::Graph;
+use smidgen_lower::{KernelSet, LowerOptions, lower};
 use smidgen_plan::overlap::{buffer_align, overlap};
 use smidgen_plan::simulate::simulate;
-use smidgen_plan::{
-    Block, Buffer, BufferId, Bytes, Certified, Kernel, KernelSet, LowerOptions, Lowered, Operand, Order, Program,
-    Region, Run, Storage, certify, lower, simple,
-};
+use smidgen_plan::{Storage, simple};
+use smidgen_program::{Block, Buffer, BufferId, Bytes, Kernel, Lowered, Operand, Order, Program, Region, Run};
 use std::collections::BTreeMap;
 
 /// Models drawn for each operator and type.

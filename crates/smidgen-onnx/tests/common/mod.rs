@@ -3,10 +3,12 @@
 
 pub mod build;
 
+use smidgen_certify::certify;
 use smidgen_exec::Executor;
 use smidgen_ir::Graph;
+use smidgen_lower::{LowerOptions, lower};
 use smidgen_onnx::{Import, Port};
-use smidgen_plan::{LowerOptions, certify, lower, simple};
+use smidgen_plan::simple;
 
 /// A tensor in the file's order of axes, little endian.
 #[derive(Clone, Debug)]

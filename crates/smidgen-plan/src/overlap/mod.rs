@@ -6,10 +6,10 @@
 
 mod within;
 
-use crate::access::Block;
 use crate::assign::Constraints;
-use crate::program::{BufferId, BufferSpec, Lowered, Operand, Run, Step, StepId};
 use crate::simulate::{Liveness, Storage, Touch, Window};
+use smidgen_program::access::Block;
+use smidgen_program::program::{BufferId, BufferSpec, Lowered, Operand, Run, Step, StepId};
 use std::cell::RefCell;
 use within::{Blocks, Last, Reader, Writer};
 

@@ -9,9 +9,9 @@
 //! Both are affine in row, column and block number except where a window leaves the padding, and `r` is a minimum of a few such
 //! pieces, so `w - r` is convex between these places and greatest at one of their corners: only those are looked at.
 
-use crate::access::{Access, Block, Order, Reach};
-use crate::program::Extent;
 use smidgen_kernels::Region;
+use smidgen_program::access::{Access, Block, Order, Reach};
+use smidgen_program::program::Extent;
 
 /// The output of a run, as its kernel sees it.
 #[derive(Clone, Copy, PartialEq, Debug)]

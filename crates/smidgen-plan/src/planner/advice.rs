@@ -1,9 +1,9 @@
 //! What would make a network fit that does not.
 
 use super::{Draft, PlanOptions, PlanReport, draft};
-use crate::Lowered;
-use crate::program::operator_of;
 use crate::schedule::ScheduleChoice;
+use smidgen_program::Lowered;
+use smidgen_program::program::operator_of;
 use std::fmt;
 
 /// Why a plan exceeds its budget and what would help.

@@ -6,7 +6,7 @@
 //! A moment that occurs is a lower bound of the greatest: which moments are looked at decides how close it is, and no more.
 
 use crate::schedule::Flow;
-use crate::{Access, Operand, Reach};
+use smidgen_program::{Access, Operand, Reach};
 use std::ops::Range;
 
 /// The rows of one operand that a step reads.

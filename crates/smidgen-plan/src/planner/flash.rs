@@ -1,8 +1,9 @@
-//! The constants that a network takes of flash. Its code is [modelled](crate::costs).
+//! The constants that a network takes of flash. Its code is [modelled](smidgen_program::costs).
 
-use crate::kernel::{self, Kernel};
-use crate::{Lowered, Step};
 use smidgen_kernels::int8::device::Width;
+use smidgen_program::kernel;
+use smidgen_program::kernel::Kernel;
+use smidgen_program::{Lowered, Step};
 
 /// The constants that a network takes of flash.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

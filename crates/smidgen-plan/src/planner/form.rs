@@ -2,8 +2,9 @@
 
 use super::segments::{self, Kind, Segment};
 use super::{List, PlanError, SegmentReport};
-use crate::costs::Costs;
-use crate::schedule::{self, Flow, ScheduleChoice, Writer};
+use crate::schedule;
+use crate::schedule::{Flow, ScheduleChoice, Writer};
+use smidgen_program::costs::Costs;
 
 /// How a network is to be run, apart from how many rows each step [computes together](Flow::together).
 #[derive(Clone, PartialEq, Debug)]

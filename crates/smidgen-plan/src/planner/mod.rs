@@ -25,13 +25,16 @@ pub use oracle::{Cost, Oracle, OracleError};
 pub use pareto::{PlanPoint, pareto};
 pub use report::{Least, PlanReport, SegmentReport, StepReport};
 
-use crate::costs::Costs;
+use crate::Storage;
 use crate::overlap::Objects;
-use crate::schedule::{self, Flow, ScheduleChoice, TileError};
-use crate::{Certified, Lowered, Program, Refused, Run, Storage, certify};
+use crate::schedule;
+use crate::schedule::{Flow, ScheduleChoice, TileError};
 use form::Form;
 use segments::{Candidates, Evaluator, Kind, Segment};
 use sketch::{Memo, Sketch};
+use smidgen_certify::{Certified, Refused, certify};
+use smidgen_program::costs::Costs;
+use smidgen_program::{Lowered, Program, Run};
 use std::cell::OnceCell;
 
 /// What a plan should be good at.

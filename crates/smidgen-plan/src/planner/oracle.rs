@@ -6,9 +6,9 @@
 
 use super::sketch::{Memo, Part, Sketch};
 use super::{FlashReport, MEASURES, Objective, PlanError, PlanOptions, Planner, order, tune};
-use crate::LowerOptions;
-use crate::lower::{LowerError, select};
 use smidgen_ir::Graph;
+use smidgen_lower::LowerOptions;
+use smidgen_lower::{LowerError, select};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,9 +25,9 @@ pub struct Cost {
     pub sram_lower: usize,
     /// Bytes of constants.
     pub flash: FlashReport,
-    /// Bytes of code, [modelled](crate::costs::Costs::code).
+    /// Bytes of code, [modelled](smidgen_program::costs::Costs::code).
     pub code: usize,
-    /// [Modelled](crate::costs) instructions of the [balanced](Objective::Balanced) plan, about.
+    /// [Modelled](smidgen_program::costs) instructions of the [balanced](Objective::Balanced) plan, about.
     pub instructions: u64,
 }
 
@@ -60,7 +60,7 @@ impl Oracle {
     /// What a network takes. Weights are not read.
     ///
     /// # Errors
-    /// As [`lower`](crate::lower()), for what does not depend on the values of weights.
+    /// As [`lower`](smidgen_lower::lower()), for what does not depend on the values of weights.
     pub fn cost(&self, graph: &Graph) -> Result<Cost, OracleError> {
         let selected = select(graph, &self.lower)?;
         let (mut least, mut lower) = (None, usize::MAX);

@@ -1,7 +1,7 @@
 //! The order of the steps. The graph's order is one of many; with branches another may keep less alive.
 
 use crate::schedule::Flow;
-use crate::{Lowered, StepId};
+use smidgen_program::{Lowered, StepId};
 use std::borrow::Cow;
 use std::collections::HashMap;
 

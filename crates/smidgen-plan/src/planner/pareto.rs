@@ -1,9 +1,9 @@
 //! The front of plans of which none is better in everything: SRAM against modelled instructions and recomputation.
 
 use super::{Draft, MEASURES, Objective, PlanError, PlanOptions, Planner, tune};
-use crate::Lowered;
-use crate::costs::Costs;
 use crate::schedule::ScheduleChoice;
+use smidgen_program::Lowered;
+use smidgen_program::costs::Costs;
 
 /// One plan of the front.
 #[derive(Clone, PartialEq, Debug)]

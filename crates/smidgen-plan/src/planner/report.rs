@@ -1,8 +1,10 @@
-//! What is to be said about a plan. Sizes are exact; instructions are [modelled](crate::costs); multiply-accumulates are exact.
+//! What is to be said about a plan. Sizes are exact; instructions are [modelled](smidgen_program::costs); multiply-accumulates are exact.
 
 use super::{Draft, List, PlanError, PlanOptions};
-use crate::schedule::{self, Flow, ScheduleChoice};
-use crate::{Lowered, Program, Run, place};
+use crate::place;
+use crate::schedule;
+use crate::schedule::{Flow, ScheduleChoice};
+use smidgen_program::{Lowered, Program, Run};
 use std::ops::Range;
 
 /// A stretch of steps that run under one schedule.
@@ -10,7 +12,7 @@ use std::ops::Range;
 pub struct SegmentReport {
     /// `layer`, `stream`, `patch:NxN` or `strips:N`.
     pub schedule: String,
-    /// The steps, as indices into [`Program::steps`](crate::Program::steps).
+    /// The steps, as indices into [`Program::steps`](smidgen_program::Program::steps).
     pub steps: Range<usize>,
     /// Name of the first step.
     pub first: String,
@@ -170,7 +172,7 @@ pub(super) fn finish(flow: &Flow, list: List, options: &PlanOptions) -> Result<D
     steps.iter_mut().zip(hundredths).for_each(|(said, sum)| said.instructions = sum / 100);
     let mut segments = list.segments;
     measure(&mut segments, &program, &placed.live_bytes);
-    let kept = |b: &&crate::Buffer| b.slots < b.spec.extent.rows || b.width < b.spec.extent.cols;
+    let kept = |b: &&smidgen_program::Buffer| b.slots < b.spec.extent.rows || b.width < b.spec.extent.cols;
     let bottleneck = (0..segments.len()).max_by_key(|&i| (segments[i].peak_bytes, std::cmp::Reverse(i))).unwrap_or(0);
     let total = program.arena_bytes;
     let runs = runs.len();

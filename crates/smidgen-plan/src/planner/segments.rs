@@ -5,9 +5,9 @@
 //! that takes the fewest modelled instructions.
 
 use super::arithmetic::Arithmetic;
-use crate::costs::Costs;
 use crate::schedule::{Columns, Flow, Parts, Peak, Scan, Writer, in_parts};
-use crate::{Operand, Run};
+use smidgen_program::costs::Costs;
+use smidgen_program::{Operand, Run};
 use std::cell::RefCell;
 use std::collections::HashMap;
 

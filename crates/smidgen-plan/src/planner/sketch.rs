@@ -6,11 +6,11 @@
 use super::arithmetic::{Arithmetic, Bound};
 use super::segments::{self, Kind, MOST_ALIVE, MOST_STREAMED_ROWS, MOST_STREAMED_STEPS, PARTS, Segment, streamed_rows};
 use super::tune::{ROWS, with_rows};
-use crate::costs::Costs;
 use crate::schedule::{Flow, Peak};
-use crate::{Kernel, Operand, Reach, Region, Run, Step};
 use smidgen_kernels::Window2d;
 use smidgen_kernels::int8::device::Width;
+use smidgen_program::costs::Costs;
+use smidgen_program::{Kernel, Operand, Reach, Region, Run, Step};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 

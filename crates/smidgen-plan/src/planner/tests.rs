@@ -1,6 +1,8 @@
 use super::*;
-use crate::certify::check_runs;
 use crate::schedule::fixture::{Net, mobilenet_v2};
+use smidgen_certify::check_runs;
+use smidgen_program::costs::work;
+use smidgen_program::{Region, StepId};
 
 // The kernels of these networks are stand-ins, so that their plans get no certificate: lists and offsets are judged alone.
 
@@ -275,4 +277,18 @@ fn a_chain_longer_than_a_stack_is_streamed() {
     let mut writer = crate::schedule::Writer::starting_at(&flow, 0, true);
     writer.stream(0, 40_000);
     assert_eq!(writer.runs.len(), 2 * 40_001);
+}
+
+#[test]
+fn parts_of_other_kernels_add_up() {
+    let mut net = Net::default();
+    let x = net.input(8, 6, 4);
+    let y = net.add(x, x);
+    let net = net.outputs(&[y]);
+    for costs in Costs::ALL {
+        let run =
+            |y0, y1| costs.of_run(&net, &Run::Compute { step: StepId(0), region: Region { y0, y1, x0: 0, x1: 6 } });
+        let one = costs.rates[work(&net.steps[0], Region { y0: 0, y1: 8, x0: 0, x1: 6 }).family as usize][0];
+        assert_eq!(run(0, 4) + run(4, 8), run(0, 8) + u64::from(one), "{}", costs.name);
+    }
 }

@@ -8,10 +8,11 @@
 use super::form::Form;
 use super::segments::Kind;
 use super::{Choice, Draft, Least, List, Objective, PlanError, Planner, report};
-use crate::costs::Costs;
+use crate::outline;
 use crate::schedule::Flow;
-use crate::{Block, Kernel, Lowered, Order, Step, kernel, outline};
 use smidgen_kernels::int8::device;
+use smidgen_program::costs::Costs;
+use smidgen_program::{Block, Kernel, Lowered, Order, Step, kernel};
 
 /// Rows that a step may compute together.
 pub(super) const ROWS: [usize; 5] = [8, 6, 4, 3, 2];
@@ -296,7 +297,7 @@ mod tests {
     use super::*;
     use crate::planner::{PlanOptions, draft};
     use crate::schedule::fixture::Net;
-    use crate::{Run, StepId};
+    use smidgen_program::{Run, StepId};
 
     /// Three bottlenecks with depthwise convolutions as firmware has them.
     fn net() -> Lowered {

@@ -1,13 +1,13 @@
 //! Networks for tests of schedules: steps with their declared access, whose kernels are never run.
 
-use crate::kernel;
-use crate::{
-    Access, Block, BufferId, BufferSpec, ElementType, Extent, Kernel, Lowered, Operand, Order, Port, Reach, Step,
-    Target,
-};
 use smidgen_ir::{OpId, TensorId};
 use smidgen_kernels::Window2d;
 use smidgen_kernels::int8::device;
+use smidgen_program::kernel;
+use smidgen_program::{
+    Access, Block, BufferId, BufferSpec, ElementType, Extent, Kernel, Lowered, Operand, Order, Port, Reach, Step,
+    Target,
+};
 
 /// Builds a [`Lowered`] step by step; buffers are named by index.
 #[derive(Default)]

@@ -1,6 +1,6 @@
 //! The steps as a network of buffers: who writes and reads what, and where one tensor is all that is alive.
 
-use crate::{Access, Block, Lowered, Operand, StepId};
+use smidgen_program::{Access, Block, Lowered, Operand, StepId};
 
 /// Producers and readers of every buffer of a [`Lowered`].
 pub(crate) struct Flow<'a> {

@@ -6,7 +6,7 @@
 use super::Columns;
 use super::flow::Flow;
 use super::sparse::Sparse;
-use crate::{Block, Operand, Run};
+use smidgen_program::{Block, Operand, Run};
 
 /// What [`live`] found.
 pub(crate) struct Live {

@@ -1,7 +1,7 @@
 //! Consecutive runs of one step as one.
 
 use super::flow::Flow;
-use crate::{Block, Run};
+use smidgen_program::{Block, Run};
 
 /// Joins runs that follow each other directly, belong to one step and cover adjoining rows of the same columns.
 ///
@@ -40,9 +40,9 @@ fn stays(block: Block, rows: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::StepId;
     use crate::schedule::fixture::Net;
     use smidgen_kernels::Region;
+    use smidgen_program::StepId;
 
     #[test]
     fn rows_are_joined_where_blocks_stay_what_they_are() {
@@ -51,7 +51,7 @@ mod tests {
         let a = net.depthwise(x, 3, 1);
         net.staged();
         let mut net = net.outputs(&[a]);
-        let joined = |net: &crate::Lowered, ends: &[usize]| -> usize {
+        let joined = |net: &smidgen_program::Lowered, ends: &[usize]| -> usize {
             let run =
                 |y: &[usize]| Run::Compute { step: StepId(0), region: Region { y0: y[0], y1: y[1], x0: 0, x1: 8 } };
             let mut runs: Vec<Run> = ends.windows(2).map(run).collect();

@@ -20,7 +20,8 @@ pub use choice::{ParseScheduleError, ScheduleChoice};
 pub use paper::{Unclipped, layer_bytes, unclipped};
 pub use tiles::TileError;
 
-use crate::{Run, Storage};
+use crate::Storage;
+use smidgen_program::Run;
 
 pub(crate) use flow::Flow;
 pub(crate) use live::{Peak, Scan, live};

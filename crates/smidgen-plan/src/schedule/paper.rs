@@ -6,7 +6,7 @@
 
 use super::flow::Flow;
 use super::tiles::{TileError, stage};
-use crate::{Lowered, Reach};
+use smidgen_program::{Lowered, Reach};
 
 /// Tiles and costs of a patch stage in the paper's convention.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -4,8 +4,8 @@
 //! columns of it, and with them the same columns of what follows, needs room for these columns only, and computes nothing twice.
 
 use super::flow::Flow;
-use crate::{Access, Reach, Run};
 use smidgen_kernels::Region;
+use smidgen_program::{Access, Reach, Run};
 
 /// A list with buffers of which only some columns are stored.
 pub(crate) struct Parts {

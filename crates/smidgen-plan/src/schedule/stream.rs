@@ -3,8 +3,8 @@
 
 use super::flow::Flow;
 use super::sparse::Sparse;
-use crate::{Operand, Run};
 use smidgen_kernels::Region;
+use smidgen_program::{Operand, Run};
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
@@ -302,7 +302,7 @@ mod tests {
     use super::*;
     use crate::schedule::fixture::{Net, mobilenet_v2};
     use crate::schedule::{Columns, live};
-    use crate::{Block, Lowered, StepId};
+    use smidgen_program::{Block, Lowered, StepId};
 
     /// How often each row of each step is computed (of a consuming step: taken in).
     fn counts(net: &Lowered, runs: &[Run]) -> Vec<Vec<usize>> {

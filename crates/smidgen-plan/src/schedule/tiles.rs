@@ -6,8 +6,8 @@
 use super::flow::Flow;
 use super::parts::Parts;
 use super::stream::Writer;
-use crate::{Reach, Run};
 use smidgen_kernels::Region;
+use smidgen_program::{Reach, Run};
 
 /// Why the first operators cannot run in tiles.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -178,11 +178,11 @@ pub(crate) fn executed_macs(flow: &Flow, runs: &[Run]) -> u64 {
             area[step.index()] += ((region.y1 - region.y0) * (region.x1 - region.x0)) as u64;
         }
     }
-    let share = |(step, &area): (&crate::Step, &u64)| {
+    let share = |(step, &area): (&smidgen_program::Step, &u64)| {
         let whole = if step.consumes {
             step.inputs.first().and_then(|i| match i {
-                crate::Operand::Buffer(_, e) => Some(e.rows * e.cols),
-                crate::Operand::Constant(_) => None,
+                smidgen_program::Operand::Buffer(_, e) => Some(e.rows * e.cols),
+                smidgen_program::Operand::Constant(_) => None,
             })
         } else {
             step.outputs.first().map(|t| t.extent.rows * t.extent.cols)

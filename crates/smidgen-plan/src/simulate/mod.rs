@@ -13,9 +13,9 @@ mod produced;
 pub use error::SimulateError;
 pub(crate) use produced::Block3;
 
-use crate::program::{BufferId, Extent, Lowered, Operand, Run, Step};
 use produced::Produced;
 use smidgen_kernels::Region;
+use smidgen_program::program::{BufferId, Extent, Lowered, Operand, Run, Step};
 
 /// How a schedule wants a buffer kept.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

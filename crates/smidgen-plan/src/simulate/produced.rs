@@ -1,7 +1,7 @@
 //! Which bytes of each row have been produced so far: catches lists that read what is not there.
 
 use super::Storage;
-use crate::program::{BufferSpec, Extent};
+use smidgen_program::program::{BufferSpec, Extent};
 
 /// A box of a tensor seen with some extent: rows, columns and channels, none of them empty.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,10 +1,11 @@
 //! Random lowered graphs and simple schedules for them. The kernels are placeholders: only what a step declares matters here.
 #![allow(dead_code)]
 
-use smidgen_plan::kernel;
-use smidgen_plan::{
+use smidgen_plan::Storage;
+use smidgen_program::kernel;
+use smidgen_program::{
     Access, Block, BufferId, BufferSpec, ElementType, Extent, Kernel, Lowered, Operand, Order, Port, Reach, Region,
-    Run, Step, StepId, Storage, Target,
+    Run, Step, StepId, Target,
 };
 
 /// A small deterministic generator (xorshift64*).

@@ -1,8 +1,8 @@
 //! The replay of the certifier in its simplest form, byte by byte and block by block: the oracle of the one that works on pieces.
 #![allow(dead_code)]
 
-use smidgen_plan::certify::Refused;
-use smidgen_plan::{Access, Block, Buffer, BufferId, Extent, Operand, Program, Region, Run, Step, Target};
+use smidgen_certify::Refused;
+use smidgen_program::{Access, Block, Buffer, BufferId, Extent, Operand, Program, Region, Run, Step, Target};
 
 /// What a byte of the arena holds. Byte `i` of buffer `b`, row-major over the whole tensor, has tag `first[b] + i`, so that a run of
 /// bytes is right when its tags count upwards.

@@ -5,7 +5,7 @@ use crate::draw::{Draw, FULL_SIZE, Numbers};
 use crate::ours::{self, KERNEL_SETS};
 use smidgen_ir::text::print;
 use smidgen_ir::{Graph, Operator};
-use smidgen_plan::KernelSet;
+use smidgen_lower::KernelSet;
 use smidgen_reference::{Case, Error, Kernels, Outcome, Reference, Sample};
 use std::collections::BTreeMap;
 use std::fmt;

@@ -5,7 +5,7 @@ use crate::draw::{Draw, FULL_SIZE, Numbers};
 use crate::ours::{self, KERNEL_SETS};
 use smidgen::data::Archive;
 use smidgen_ir::Graph;
-use smidgen_plan::KernelSet;
+use smidgen_lower::KernelSet;
 use smidgen_reference::{Case, Reference, shared};
 use std::iter;
 use std::path::Path;

@@ -1,8 +1,10 @@
 //! Our side: read, validate, lower, plan layer by layer, run.
 
+use smidgen_certify::certify;
 use smidgen_exec::{Executor, fold_constants};
 use smidgen_ir::{Graph, passes};
-use smidgen_plan::{KernelSet, LowerOptions, certify, lower, simple};
+use smidgen_lower::{KernelSet, LowerOptions, lower};
+use smidgen_plan::simple;
 
 /// The kernel sets that must agree with the reference.
 pub const KERNEL_SETS: [KernelSet; 3] = [KernelSet::Reference, KernelSet::Fast, KernelSet::Device];

@@ -8,7 +8,8 @@
 
 mod source;
 
-use smidgen_plan::{Certified, Operand, Run, StepId};
+use smidgen_certify::Certified;
+use smidgen_program::{Operand, Run, StepId};
 use std::collections::BTreeMap;
 
 /// Text or bytes by path, with `/` between its parts.

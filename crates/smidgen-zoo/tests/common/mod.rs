@@ -1,10 +1,11 @@
 //! Running graphs.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+use smidgen_certify::certify;
 use smidgen_exec::Executor;
 use smidgen_ir::{ElementType, Graph};
+use smidgen_lower::{LowerOptions, lower};
 use smidgen_plan::simple::layer_wise;
-use smidgen_plan::{LowerOptions, certify, lower};
 use smidgen_zoo::Random;
 
 /// Bytes for every input: uniform integers, or floats between -1 and 1.

@@ -21,10 +21,13 @@ use networks::Sample;
 use smidgen::ErrorKind;
 use smidgen::boards::{self, Board, Core};
 use smidgen::compile;
-use smidgen::plan::costs::{self, Costs, Errors, Family, Measurement, Work};
+use smidgen::lowering::LowerOptions;
 use smidgen::plan::planner::{Plan, PlanOptions};
-use smidgen::plan::{LowerOptions, Objective, Run, ScheduleChoice};
+use smidgen::plan::{Objective, ScheduleChoice};
 use smidgen::planning::{Planned, plan_network};
+use smidgen::program::Run;
+use smidgen::program::costs;
+use smidgen::program::costs::{Costs, Errors, Family, Measurement, Work};
 use smidgen::scope;
 use smidgen::sim::report::{Options, Versions};
 use smidgen::sim::toolchain::Toolchain;
@@ -123,7 +126,7 @@ fn comment(what: &str, board: &Board, versions: &Versions) -> String {
 
 /// Where the model is.
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../smidgen-plan/src/costs")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../smidgen-program/src/costs")
 }
 
 /// The emulated board with most memory that has a core with these costs.

@@ -1,8 +1,7 @@
 //! Rates as source code.
 
-use smidgen::plan::costs::{
-    self, CodeMeasurement, CodeRates, Costs, Family, GUESSED, MOST_FEATURES, Measurement, Rates,
-};
+use smidgen::program::costs;
+use smidgen::program::costs::{CodeMeasurement, CodeRates, Costs, Family, GUESSED, MOST_FEATURES, Measurement, Rates};
 use std::fmt::Write;
 
 /// Columns of a comment.

@@ -10,8 +10,8 @@ use clap::Args;
 use serde_json::{Value, json};
 use smidgen::ir::front::{Obstacle, Subject, Unsupported};
 use smidgen::ir::visible_path;
+use smidgen::lowering::LowerError;
 use smidgen::network::{ReadOptions, unsupported};
-use smidgen::plan::LowerError;
 use smidgen::{Error, LowerOptions, Network};
 use std::path::{Path, PathBuf};
 

@@ -19,8 +19,9 @@ use smidgen::data::set::Part;
 use smidgen::evaluate::{EvaluateError, Skipped, prepared};
 use smidgen::ir::visible_path;
 use smidgen::ir::{DataType, ElementType, Graph, Op};
+use smidgen::lowering::{LowerOptions, lower};
+use smidgen::plan;
 use smidgen::plan::planner::PlanOptions;
-use smidgen::plan::{self, LowerOptions};
 use smidgen::quant::{
     ActivationBits, Ends, Inputs, Layer, Options, Quantised, RangeMethod, Rounding, Stage, Tried, WeightBits, Widened,
     quantise,
@@ -474,7 +475,7 @@ struct Made<'a> {
 fn planned(graph: Graph) -> Result<usize, Failure> {
     let mut network = Network::from_graph(graph)?;
     network.clean_up()?;
-    let lowered = plan::lower(network.graph(), &LowerOptions::default().for_device()).map_err(Error::from)?;
+    let lowered = lower(network.graph(), &LowerOptions::default().for_device()).map_err(Error::from)?;
     let plan = plan::planner::plan(&lowered, &PlanOptions::default()).map_err(Error::from)?;
     Ok(plan.report.total_bytes)
 }

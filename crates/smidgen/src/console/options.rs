@@ -5,9 +5,10 @@ use smidgen::boards::{self, Board};
 use smidgen::ir::Graph;
 use smidgen::scope::costs;
 
+use smidgen::lowering::KernelSet;
 use smidgen::network::ReadOptions;
+use smidgen::plan::ScheduleChoice;
 use smidgen::plan::planner::{Objective, PlanOptions};
-use smidgen::plan::{KernelSet, ScheduleChoice};
 use smidgen::{Error, LowerOptions, Network, Reference};
 use std::path::PathBuf;
 

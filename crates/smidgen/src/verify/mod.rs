@@ -18,7 +18,7 @@ use crate::data::{Archive, Array};
 use crate::error::Error;
 use crate::network::{Network, Runner};
 use smidgen_ir::{DataType, ElementType, Graph, Op, OpId, TensorId};
-use smidgen_plan::LowerOptions;
+use smidgen_lower::LowerOptions;
 
 /// How far floats of an all-float network may be apart, relative to the greatest magnitude in the tensor.
 pub const FLOAT_TOLERANCE: f64 = 1e-5;

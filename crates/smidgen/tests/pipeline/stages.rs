@@ -1,11 +1,12 @@
 //! What may come from anywhere goes through every stage: reading, printing, cleaning up, lowering, planning, certifying, generating code,
 //! running and quantising. None may panic or find a fault of smidgen's own, and every schedule gives the same bytes.
 
+use smidgen::certificate::{Certified, certify};
 use smidgen::exec::Executor;
 use smidgen::ir::{ElementType, Graph, Op};
-use smidgen::plan::{
-    Certified, LowerError, Lowered, Objective, Operand, PlanOptions, ScheduleChoice, certify, lower, plan, simple,
-};
+use smidgen::lowering::{LowerError, lower};
+use smidgen::plan::{Objective, PlanOptions, ScheduleChoice, plan, simple};
+use smidgen::program::{Lowered, Operand};
 use smidgen::{Error, ErrorKind, LowerOptions, Network, codegen, ir, quant};
 
 /// Work that one case is run with at most, in multiply-accumulates and elements: networks may be valid and large.
@@ -116,7 +117,7 @@ fn choices(bytes: &[u8]) -> [(Objective, ScheduleChoice, bool); 2] {
 
 /// What running a network takes, about.
 fn work(graph: &Graph, lowered: &Lowered) -> u64 {
-    let elements = |step: &smidgen::plan::Step| -> u64 {
+    let elements = |step: &smidgen::program::Step| -> u64 {
         let read = step.inputs.iter().map(|input| match input {
             Operand::Buffer(_, extent) => extent.elements(),
             Operand::Constant(_) => 0,

@@ -6,9 +6,9 @@ use crate::console::format::{bytes, percent, thousands, wrap};
 use crate::console::output::{Output, STRONG};
 use crate::console::table::{Column, Table};
 use serde_json::{Value, json};
+use smidgen::certificate::Occupancy;
 use smidgen::fit::boards;
-use smidgen::plan::certify::Occupancy;
-use smidgen::plan::{Extent, operator_of};
+use smidgen::program::{Extent, operator_of};
 use smidgen::report::{Budget, Figure, MemoryMap, ParetoPoint, Segment, StepRow, Summary};
 use std::ops::Range;
 

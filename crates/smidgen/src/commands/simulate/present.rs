@@ -10,7 +10,7 @@ use smidgen::boards::Board;
 use smidgen::data::{Array, input};
 use smidgen::ir::Graph;
 use smidgen::ir::visible;
-use smidgen::plan::operator_of;
+use smidgen::program::operator_of;
 use smidgen::scope::Scope;
 use smidgen::sim::report::Simulation;
 

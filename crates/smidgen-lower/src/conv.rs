@@ -1,0 +1,485 @@
+//! CONV_2D, DEPTHWISE_CONV_2D and TRANSPOSE_CONV.
+
+use super::builder::Builder;
+use super::error::Refusal;
+use super::options::KernelSet;
+use super::quant::{self, unsupported};
+use super::window;
+use smidgen_ir::{Activation, ConvParams, ElementType, Operator, Padding, Tensor};
+use smidgen_kernels::float::Clamp;
+use smidgen_kernels::int8::device::{self, Finish, Width, finish};
+use smidgen_kernels::int8::{Int8, fast};
+use smidgen_kernels::int16::{Int16, Multiplier, device as device16};
+use smidgen_kernels::requant::Factor;
+use smidgen_kernels::{Rounding, Window2d};
+use smidgen_program::access::{Access, Block, Order};
+use smidgen_program::kernel;
+use smidgen_program::kernel::Kernel;
+use smidgen_program::program::{ConstantId, Step};
+
+/// The simple kernels write an element once they have read all of its window.
+const ELEMENT_WISE: Order = Order { block: Block::Elements(1), staged: true };
+
+/// Kernels that stage the windows of so many pixels read all of them before they write.
+fn pixel_wise(pixels: usize) -> Order {
+    Order { block: Block::Pixels(pixels), staged: true }
+}
+
+pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvParams) -> Result<(), Refusal> {
+    let [x, weights, y] = tensors(builder, operator);
+    let [outputs, kh, kw, depth] = window::nhwc(weights)?;
+    let window = window::conv(x, y, [kh, kw], params)?;
+    expect(weights, [outputs, depth], [window.output[2], window.input[2]])?;
+    if x.element() == ElementType::Float32 && weights.element() == ElementType::Int8 {
+        return hybrid(builder, operator, &window, params.activation);
+    }
+    let set = builder.options.kernels;
+    let step = match element(x)? {
+        Element::Int8 => {
+            let quant = int8(x, y, params.activation)?;
+            let on_device = match set {
+                KernelSet::Device if builder.unread => Some(unread_conv2d(builder, operator, &window, &quant)),
+                KernelSet::Device => device_conv2d(builder, operator, &window, &quant, &quant::weights_i8(weights)?)?,
+                KernelSet::Reference | KernelSet::Fast => None,
+            };
+            match on_device {
+                Some(step) => step,
+                None if set == KernelSet::Reference => Step {
+                    constants: constants(builder, operator, window.output[2])?,
+                    ..Step::new(Kernel::Conv2dI8(kernel::Conv2dI8 { window, quant }), ELEMENT_WISE)
+                },
+                None => Step {
+                    constants: fast_constants(builder, operator, &window, &quant)?,
+                    scratch_bytes: fast::conv2d_scratch(&window).next_multiple_of(4),
+                    ..Step::new(Kernel::Conv2dI8Fast(kernel::Conv2dI8Fast { window, quant }), pixel_wise(2))
+                },
+            }
+        }
+        Element::Int16 => {
+            let layer = wide(builder, operator, params.activation, window.output[2])?;
+            let on_device =
+                if set == KernelSet::Device { wide_conv2d(builder, operator, &window, &layer) } else { None };
+            on_device.unwrap_or_else(|| {
+                let kernel = Kernel::Conv2dI16(kernel::Conv2dI16 { window, quant: layer.quant });
+                Step { constants: layer.constants(builder, operator), ..Step::new(kernel, ELEMENT_WISE) }
+            })
+        }
+        Element::Float32 => Step {
+            constants: constants(builder, operator, window.output[2])?,
+            ..Step::new(Kernel::Conv2dF32(kernel::Conv2dF32 { window, clamp: clamp(params.activation) }), ELEMENT_WISE)
+        },
+    };
+    let access = |rows| window::access(&window, rows);
+    let macs = y.shape.elements() as u64 * window.patch() as u64;
+    push(builder, operator, &window, access, Step { macs, ..step });
+    Ok(())
+}
+
+/// Float activations, int8 weights with one scale. As every output needs the greatest input, only whole runs make sense.
+fn hybrid(
+    builder: &mut Builder,
+    operator: &Operator,
+    window: &Window2d,
+    activation: Activation,
+) -> Result<(), Refusal> {
+    let [_, weights, y] = tensors(builder, operator);
+    let Some((weight_scale, 0)) = weights.per_tensor() else {
+        return Err(Refusal(format!(
+            "float input with int8 weights `{}` that have a zero point or a scale for each channel; one scale is supported",
+            weights.name
+        )));
+    };
+    let bias = operator.inputs.get(2).map(|&t| builder.tensor(t));
+    let (values, bias) = (quant::weights_i8(weights)?, quant::bias_f32(bias, window.output[2])?);
+    let name = weights.name.clone();
+    let constants = vec![builder.constant_i8(name.clone(), &values), builder.constant_f32(name + " bias", &bias)];
+    let kernel = Kernel::Conv2dHybrid(kernel::Conv2dHybrid { window: *window, clamp: clamp(activation), weight_scale });
+    let macs = y.shape.elements() as u64 * window.patch() as u64;
+    let (input, output) = (builder.activation(operator.inputs[0]), builder.target(operator.outputs[0]));
+    builder.push(Step {
+        inputs: vec![input],
+        outputs: vec![output],
+        access: vec![Access::ALL],
+        constants,
+        macs,
+        ..Step::new(kernel, ELEMENT_WISE)
+    });
+    Ok(())
+}
+
+pub(super) fn depthwise(
+    builder: &mut Builder,
+    operator: &Operator,
+    params: &ConvParams,
+    multiplier: usize,
+) -> Result<(), Refusal> {
+    let [x, weights, y] = tensors(builder, operator);
+    let [one, kh, kw, outputs] = window::nhwc(weights)?;
+    let window = window::conv(x, y, [kh, kw], params)?;
+    expect(weights, [one, outputs], [1, window.output[2]])?;
+    if multiplier == 0 || window.input[2].checked_mul(multiplier) != Some(window.output[2]) {
+        return Err(Refusal(format!(
+            "{} input channels times {multiplier} are not {} output channels",
+            window.input[2], window.output[2]
+        )));
+    }
+    let set = builder.options.kernels;
+    let plain = |builder: &mut Builder, kernel| {
+        let constants = constants(builder, operator, window.output[2])?;
+        Ok::<_, Refusal>(Step { constants, ..Step::new(kernel, ELEMENT_WISE) })
+    };
+    let step = match element(x)? {
+        Element::Int8 => {
+            let quant = int8(x, y, params.activation)?;
+            let on_device = match multiplier {
+                _ if set != KernelSet::Device => None,
+                1 if builder.unread => Some(unread_depthwise(builder, operator, &window, &quant)),
+                1 => device_depthwise(builder, operator, &window, &quant)?,
+                // All outputs from one input channel: that is what CONV_2D does.
+                _ if window.input[2] == 1 && builder.unread => Some(unread_conv2d(builder, operator, &window, &quant)),
+                _ if window.input[2] == 1 => {
+                    let values = by_channel(&quant::weights_i8(weights)?, outputs);
+                    device_conv2d(builder, operator, &window, &quant, &values)?
+                }
+                _ => None,
+            };
+            match on_device {
+                Some(step) => step,
+                None if set == KernelSet::Reference || multiplier > 1 => {
+                    plain(builder, Kernel::DepthwiseI8(kernel::DepthwiseI8 { window, quant }))?
+                }
+                None => plain(builder, Kernel::DepthwiseI8Fast(kernel::DepthwiseI8Fast { window, quant }))?,
+            }
+        }
+        Element::Int16 => {
+            let layer = wide(builder, operator, params.activation, window.output[2])?;
+            let on_device =
+                if set == KernelSet::Device { wide_depthwise(builder, operator, &window, &layer) } else { None };
+            on_device.unwrap_or_else(|| {
+                let kernel = Kernel::DepthwiseI16(kernel::DepthwiseI16 { window, quant: layer.quant });
+                Step { constants: layer.constants(builder, operator), ..Step::new(kernel, ELEMENT_WISE) }
+            })
+        }
+        Element::Float32 => {
+            plain(builder, Kernel::DepthwiseF32(kernel::DepthwiseF32 { window, clamp: clamp(params.activation) }))?
+        }
+    };
+    let access = |rows| Access { depth: window::depth(multiplier, window.output[2]), ..window::access(&window, rows) };
+    let macs = y.shape.elements() as u64 * window.area() as u64;
+    push(builder, operator, &window, access, Step { macs, ..step });
+    Ok(())
+}
+
+/// `[KH, KW, O]` weights as `[O, KH, KW]`.
+fn by_channel(weights: &[i8], outputs: usize) -> Vec<i8> {
+    (0..outputs).flat_map(|o| weights.iter().skip(o).step_by(outputs).copied()).collect()
+}
+
+/// The step of a convolution on a device, where its finish is proven; `values` are `[O, KH, KW, C]`.
+fn device_conv2d(
+    builder: &mut Builder,
+    operator: &Operator,
+    window: &Window2d,
+    quant: &Int8,
+    values: &[i8],
+) -> Result<Option<Step>, Refusal> {
+    let (bias, factors) = biases(builder, operator, values, quant, window.output[2])?;
+    let places = 0..window.patch().next_multiple_of(4);
+    let taps: Vec<Option<usize>> = places.map(|at| device::conv2d_tap(window, at)).collect();
+    let pack = |&width: &Width| {
+        let start = |bias, weights: &[i8]| width.start(bias, taps.iter().map(|tap| tap.map_or(0, |tap| weights[tap])));
+        let packed = quant::finish(quant, &factors, &bias, values, width, false, start)?;
+        let mut words = vec![0; device::conv2d_words(window, width, packed.finish.extras)];
+        device::conv2d_pack(window, width, values, &packed.words, &mut words).then_some((width, packed.finish, words))
+    };
+    let weights = builder.tensor(operator.inputs[1]);
+    let Some((width, finish, words)) = quant::widths(weights).iter().find_map(pack) else { return Ok(None) };
+    let name = weights.name.clone();
+    let constants = vec![builder.constant_u32(name, &words)];
+    Ok(Some(conv2d_step(window, quant, width, finish, constants)))
+}
+
+fn conv2d_step(window: &Window2d, quant: &Int8, width: Width, finish: Finish, constants: Vec<ConstantId>) -> Step {
+    let kernel = Kernel::Conv2dI8Device(kernel::Conv2dI8Device {
+        window: *window,
+        width,
+        input_zero: quant.input_zero as i8,
+        finish,
+    });
+    Step {
+        constants,
+        scratch_bytes: device::conv2d_scratch(window).next_multiple_of(4),
+        ..Step::new(kernel, pixel_wise(device::CONV2D_PIXELS))
+    }
+}
+
+/// The same without a look at the weights.
+fn unread_conv2d(builder: &mut Builder, operator: &Operator, window: &Window2d, quant: &Int8) -> Step {
+    let width = quant::widths(builder.tensor(operator.inputs[1]))[0];
+    let finish = quant::unread_finish(quant);
+    let constants = quant::unread(builder, operator, &[device::conv2d_words(window, width, finish.extras) * 4]);
+    conv2d_step(window, quant, width, finish, constants)
+}
+
+/// The step of a depthwise convolution on a device, where its finish is proven.
+fn device_depthwise(
+    builder: &mut Builder,
+    operator: &Operator,
+    window: &Window2d,
+    quant: &Int8,
+) -> Result<Option<Step>, Refusal> {
+    let weights = builder.tensor(operator.inputs[1]);
+    let values = quant::weights_i8(weights)?;
+    let depth = window.output[2];
+    let by_channel = by_channel(&values, depth);
+    let (bias, factors) = biases(builder, operator, &by_channel, quant, depth)?;
+    let plain = |bias, _: &[i8]| bias;
+    let Some(packed) = quant::finish(quant, &factors, &bias, &by_channel, Width::Eight, true, plain) else {
+        return Ok(None);
+    };
+    let mut bytes = vec![0; device::depthwise_weights(window)];
+    device::depthwise_pack(window, &values, &mut bytes);
+    let constants = quant::device_constants(builder, operator, &bytes, &packed.words);
+    Ok(Some(depthwise_step(window, quant, packed.finish, constants)))
+}
+
+/// The same without a look at the weights.
+fn unread_depthwise(builder: &mut Builder, operator: &Operator, window: &Window2d, quant: &Int8) -> Step {
+    let finish = quant::unread_finish(quant);
+    let sizes = [device::depthwise_weights(window), finish::words(window.output[2], finish.extras) * 4];
+    let constants = quant::unread(builder, operator, &sizes);
+    depthwise_step(window, quant, finish, constants)
+}
+
+fn depthwise_step(window: &Window2d, quant: &Int8, finish: Finish, constants: Vec<ConstantId>) -> Step {
+    let kernel = Kernel::DepthwiseI8Device(kernel::DepthwiseI8Device {
+        window: *window,
+        input_zero: quant.input_zero as i8,
+        finish,
+        rows: 1,
+    });
+    let order = if device::depthwise_is_staged(window) {
+        Order { block: Block::Planes { rows: 1, channels: device::DEPTHWISE_CHANNELS }, staged: true }
+    } else {
+        ELEMENT_WISE
+    };
+    Step {
+        constants,
+        scratch_bytes: device::depthwise_scratch(window, 1).next_multiple_of(4),
+        ..Step::new(kernel, order)
+    }
+}
+
+pub(super) fn transpose_conv(
+    builder: &mut Builder,
+    operator: &Operator,
+    stride: [usize; 2],
+    padding: Padding,
+    activation: Activation,
+) -> Result<(), Refusal> {
+    let [x, weights, y] = tensors(builder, operator);
+    let [outputs, kh, kw, depth] = window::nhwc(weights)?;
+    let window = window::transposed(x, y, [kh, kw], stride, padding)?;
+    expect(weights, [outputs, depth], [window.output[2], window.input[2]])?;
+    let plain = |builder: &mut Builder| constants(builder, operator, window.output[2]);
+    let (kernel, constants) = match element(x)? {
+        Element::Int8 => (
+            Kernel::TransposeConvI8(kernel::TransposeConvI8 { window, quant: int8(x, y, activation)? }),
+            plain(builder)?,
+        ),
+        Element::Int16 => {
+            let layer = wide(builder, operator, activation, window.output[2])?;
+            (
+                Kernel::TransposeConvI16(kernel::TransposeConvI16 { window, quant: layer.quant }),
+                layer.constants(builder, operator),
+            )
+        }
+        Element::Float32 => {
+            (Kernel::TransposeConvF32(kernel::TransposeConvF32 { window, clamp: clamp(activation) }), plain(builder)?)
+        }
+    };
+    let access = |rows| window::transposed_access(&window, rows);
+    let macs = x.shape.elements() as u64 * (window.area() * window.output[2]) as u64;
+    push(builder, operator, &window, access, Step { constants, macs, ..Step::new(kernel, ELEMENT_WISE) });
+    Ok(())
+}
+
+enum Element {
+    Int8,
+    Int16,
+    Float32,
+}
+
+fn element(x: &Tensor) -> Result<Element, Refusal> {
+    match x.element() {
+        ElementType::Int8 => Ok(Element::Int8),
+        ElementType::Int16 => Ok(Element::Int16),
+        ElementType::Float32 => Ok(Element::Float32),
+        other => Err(unsupported(x, other)),
+    }
+}
+
+fn tensors<'g>(builder: &Builder<'g>, operator: &Operator) -> [&'g Tensor; 3] {
+    [operator.inputs[0], operator.inputs[1], operator.outputs[0]].map(|t| builder.tensor(t))
+}
+
+fn expect(weights: &Tensor, given: [usize; 2], wanted: [usize; 2]) -> Result<(), Refusal> {
+    if given == wanted {
+        return Ok(());
+    }
+    Err(Refusal(format!(
+        "the weights `{}` of {} do not go with the shapes of input and output; only one group is supported",
+        weights.name, weights.shape
+    )))
+}
+
+fn int8(x: &Tensor, y: &Tensor, activation: Activation) -> Result<Int8, Refusal> {
+    let ((_, input_zero), (output_scale, output_zero)) = (quant::int8(x)?, quant::int8(y)?);
+    let (min, max) = quant::clamp(activation, output_scale, output_zero)?;
+    Ok(Int8 { input_zero, output_zero, min, max, rounding: Rounding::Twice })
+}
+
+fn clamp(activation: Activation) -> Clamp {
+    let (min, max) = activation.range();
+    Clamp { min, max }
+}
+
+/// Packs the weights as they are, and what each output channel needs.
+fn constants(builder: &mut Builder, operator: &Operator, outputs: usize) -> Result<Vec<ConstantId>, Refusal> {
+    let [x, weights, _] = tensors(builder, operator);
+    let bias = operator.inputs.get(2).map(|&t| builder.tensor(t));
+    if x.element() == ElementType::Float32 {
+        let (values, bias) = (quant::weights_f32(weights)?, quant::bias_f32(bias, outputs)?);
+        let name = weights.name.clone();
+        return Ok(vec![builder.constant_f32(name.clone(), &values), builder.constant_f32(name + " bias", &bias)]);
+    }
+    let (values, bias) = (quant::weights_i8(weights)?, quant::bias_i32(bias, outputs)?);
+    let factors = factors(builder, operator, outputs)?;
+    Ok(int8_constants(builder, operator, &values, &bias, &factors))
+}
+
+/// A layer on int16.
+struct Wide {
+    quant: Int16,
+    /// As they are stored in the graph.
+    weights: Vec<i8>,
+    bias: Vec<i64>,
+    factors: Vec<Factor>,
+}
+
+fn wide(builder: &Builder, operator: &Operator, activation: Activation, outputs: usize) -> Result<Wide, Refusal> {
+    let [x, weights, y] = tensors(builder, operator);
+    let bias = operator.inputs.get(2).map(|&t| builder.tensor(t));
+    let (input_scale, output_scale) = (quant::int16(x)?, quant::int16(y)?);
+    let (min, max) = quant::clamp(activation, output_scale, 0)?;
+    Ok(Wide {
+        quant: Int16 { min, max, multiplier: Multiplier::Reduced },
+        weights: quant::weights_i8(weights)?,
+        bias: quant::bias_i64(bias, outputs)?,
+        factors: quant::factors(input_scale, weights, output_scale, outputs)?,
+    })
+}
+
+impl Wide {
+    /// Adds its constants as they are in the graph.
+    fn constants(&self, builder: &mut Builder, operator: &Operator) -> Vec<ConstantId> {
+        quant::wide_constants(builder, operator, &self.weights, &self.bias, &self.factors)
+    }
+}
+
+/// The step of a convolution on int16 on a device, where its sums are proven to fit 32 bits.
+fn wide_conv2d(builder: &mut Builder, operator: &Operator, window: &Window2d, layer: &Wide) -> Option<Step> {
+    let words = quant::proven(&layer.quant, &layer.factors, &layer.bias, &layer.weights)?;
+    let mut packed = vec![0; device16::conv2d_weights(window)];
+    device16::conv2d_pack(window, &layer.weights, &mut packed);
+    let kernel = Kernel::Conv2dI16Device(kernel::Conv2dI16Device {
+        window: *window,
+        clamp: quant::wide_device_clamp(&layer.quant),
+    });
+    Some(Step {
+        constants: quant::device_constants(builder, operator, &packed, &words),
+        scratch_bytes: device16::conv2d_scratch(window).next_multiple_of(4),
+        ..Step::new(kernel, pixel_wise(device16::CONV2D_PIXELS))
+    })
+}
+
+/// The same of a depthwise convolution.
+fn wide_depthwise(builder: &mut Builder, operator: &Operator, window: &Window2d, layer: &Wide) -> Option<Step> {
+    if window.multiplier() != 1 {
+        return None;
+    }
+    let by_channel = by_channel(&layer.weights, window.output[2]);
+    let words = quant::proven(&layer.quant, &layer.factors, &layer.bias, &by_channel)?;
+    let mut packed = vec![0; device16::depthwise_weights(window)];
+    device16::depthwise_pack(window, &layer.weights, &mut packed);
+    let kernel = Kernel::DepthwiseI16Device(kernel::DepthwiseI16Device {
+        window: *window,
+        clamp: quant::wide_device_clamp(&layer.quant),
+    });
+    let order = Order { block: Block::Pixels(device16::DEPTHWISE_PIXELS), staged: false };
+    Some(Step {
+        constants: quant::device_constants(builder, operator, &packed, &words),
+        scratch_bytes: device16::depthwise_scratch(window).next_multiple_of(4),
+        ..Step::new(kernel, order)
+    })
+}
+
+/// The same for the fast convolution: weights padded, bias folded.
+fn fast_constants(
+    builder: &mut Builder,
+    operator: &Operator,
+    window: &Window2d,
+    quant: &Int8,
+) -> Result<Vec<ConstantId>, Refusal> {
+    let mut values = quant::weights_i8(builder.tensor(operator.inputs[1]))?;
+    let (bias, factors) = biases(builder, operator, &values, quant, window.output[2])?;
+    values.resize(fast::conv2d_weights(window), 0);
+    Ok(int8_constants(builder, operator, &values, &bias, &factors))
+}
+
+/// Biases with the input's zero point folded in, and factors; `values` has the weights of an output channel in a row.
+fn biases(
+    builder: &Builder,
+    operator: &Operator,
+    values: &[i8],
+    quant: &Int8,
+    outputs: usize,
+) -> Result<(Vec<i32>, Vec<Factor>), Refusal> {
+    let bias = operator.inputs.get(2).map(|&t| builder.tensor(t));
+    let mut bias = quant::bias_i32(bias, outputs)?;
+    quant::fold_biases(&mut bias, quant.input_zero, values);
+    Ok((bias, factors(builder, operator, outputs)?))
+}
+
+/// From accumulators to outputs, for each channel.
+fn factors(builder: &Builder, operator: &Operator, outputs: usize) -> Result<Vec<Factor>, Refusal> {
+    let [x, weights, y] = tensors(builder, operator);
+    let ((input_scale, _), (output_scale, _)) = (quant::int8(x)?, quant::int8(y)?);
+    quant::factors(input_scale, weights, output_scale, outputs)
+}
+
+/// Adds weights and what each output channel needs.
+fn int8_constants(
+    builder: &mut Builder,
+    operator: &Operator,
+    values: &[i8],
+    bias: &[i32],
+    factors: &[Factor],
+) -> Vec<ConstantId> {
+    let name = builder.tensor(operator.inputs[1]).name.clone();
+    let mut all = vec![builder.constant_i8(name, values)];
+    all.extend(quant::channels(builder, operator.outputs[0], bias, factors));
+    all
+}
+
+/// Adds a step with its operands.
+fn push(builder: &mut Builder, operator: &Operator, window: &Window2d, access: impl Fn(usize) -> Access, step: Step) {
+    let (input, output) = (builder.activation(operator.inputs[0]), builder.target(operator.outputs[0]));
+    builder.push(Step {
+        inputs: vec![input],
+        outputs: vec![output],
+        access: vec![access(output.extent.rows)],
+        partial: output.extent.rows == window.output[0],
+        ..step
+    });
+}
