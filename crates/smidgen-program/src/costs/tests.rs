@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Region, StepId};
+use crate::Region;
 use smidgen_kernels::Window2d;
 
 /// What the measured steps do, and what they took on each kind of core.
