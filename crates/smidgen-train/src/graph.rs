@@ -304,7 +304,6 @@ impl Importer<'_> {
         &mut self,
         operator: &Operator,
         k: usize,
-        what: &str,
         layout: Layout,
         shape: Vec<usize>,
         role: Role,
@@ -320,6 +319,12 @@ impl Importer<'_> {
         }
         let Some(floats) = self.graph.tensor(tensor).floats() else {
             return self.refuse(operator, "its weights are no constants of float32");
+        };
+        let what = match role {
+            Role::Weight => "weight",
+            Role::Scale => "scale",
+            Role::Bias | Role::Shift => "bias",
+            Role::Slope => "slope",
         };
         let name = format!("{}.{what}", self.name(operator));
         let offset = self.builder.parameter(name, shape, role, fan_in);
