@@ -3,7 +3,7 @@
 
 mod reference;
 
-use reference::{Layer, Model, chosen, difference, noise, oracle, parameters, settings, wide};
+use reference::{Layer, Model, chosen, difference, module, noise, oracle, parameters, settings, wide};
 use smidgen_ir::Padding;
 use smidgen_train::{Activation, Addend, ConvLayer, Random, Samples, Trainer};
 
@@ -20,6 +20,7 @@ fn worst(model: &Model, n: usize, shard: usize, seed: u64) -> f64 {
     let report = trainer.differentiate(&Samples::new(&net, &inputs, &labels).unwrap()).unwrap();
 
     oracle::agrees(oracle::of_model(model, &net, shard, settings.loss.smoothing), &trainer, &inputs, &labels);
+    module::agrees(&mut trainer, &inputs, &labels);
 
     let (x, mut p) = (wide(&inputs), wide(&p));
     let loss = |p: &[f64]| model.loss(&net, p, &x, &labels, shard, &settings.loss);

@@ -302,7 +302,7 @@ fn what_cannot_be_trained_is_told_and_nothing_is_written() {
         (&["--data", "set", "--replay", "tiny.ir"], 4, &["tiny.ir", "not a log of the steps"]),
         (&["float.ir", "--data", "set.npz", "--freeze", "nothing*"], 2, &["of the network's 1 layers, 0 are frozen"]),
         (&["float.ir", "--data", "set.npz", "--freeze", "1"], 2, &["1 are frozen", "leave some to be trained"]),
-        (&["argmax.ir", "--data", "set.npz"], 3, &["ARG_MAX, which writes `best`", "no gradient"]),
+        (&["argmax.ir", "--data", "set.npz"], 3, &["operator 0 ARG_MAX, which writes `best`", "no gradient"]),
         (&["logistic.ir", "--data", "two.npz"], 3, &["3 outputs", "2 classes", "LOGISTIC, which writes `shares`"]),
         (&["float.ir", "--data", "set"], 2, &["picture"]),
     ];
