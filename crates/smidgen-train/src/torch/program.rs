@@ -233,7 +233,8 @@ impl<'a> Program<'a> {
                 }
                 let name = if *kind == ReduceKind::Mean { "mean" } else { "sum" };
                 let kept = if *keep_dims { ", keepdim=True" } else { "" };
-                format!("{x}.{name}(({},){kept})", list(axes))
+                let comma = if axes.len() == 1 { "," } else { "" };
+                format!("{x}.{name}(({}{comma}){kept})", list(axes))
             }
             Op::Pad { pads, value } => {
                 let x = self.input(operator, 0)?;

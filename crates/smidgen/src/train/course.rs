@@ -9,6 +9,7 @@ use super::held::Held;
 use super::integers::{self, Integers};
 use super::log::Log;
 use super::start::Start;
+use super::weights;
 use crate::error::Error;
 use crate::network::Network;
 use smidgen_train::{Optimiser, Settings, Trainer};
@@ -17,17 +18,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Samples that go forward and backward, and are normalised, together.
-const SHARD: usize = 16;
+pub(crate) const SHARD: usize = 16;
 /// The greatest norm of a gradient where no normalisation holds activations, and with them gradients, in bounds.
-const LONGEST: f32 = 1.0;
+pub(crate) const LONGEST: f32 = 1.0;
 /// Samples that means and variances are of: the first where normalisation is put in the place of biases, and the last.
-const SETTLING: usize = 512;
+pub(crate) const SETTLING: usize = 512;
 /// The greatest learning rate of the second phase, by Adam, for weights of the [usual size](integers::magnitudes).
 const KNOWING_RATE: f32 = 3e-4;
 const MAGIC: &str = "smidgen train 2";
 
 /// How a network is trained: with what the [engine](smidgen_train::Settings) does by default, and these.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct Options {
     /// How often each sample is seen.
     pub epochs: usize,
@@ -116,7 +117,7 @@ impl<'a> Course<'a> {
             ..Settings::default()
         };
         let mut trainer = Trainer::new(start.net.clone(), settings, options.seed)?;
-        trainer.set_parameters(&start.parameters, &start.net.initial_state())?;
+        trainer.set_parameters(&start.parameters, &start.state)?;
         trainer.set_shares(&start.shares(&start.net))?;
         if start.settles {
             let mut order = samples.order(options.seed, 0, false);
@@ -294,6 +295,15 @@ impl<'a> Course<'a> {
             correct += self.trainer.evaluate(&samples.batch(part, None).times(factor))?.correct;
         }
         Ok(Some(correct as f64 / all.len().max(1) as f64))
+    }
+
+    /// What floats have learnt so far, as a file that PyTorch reads.
+    ///
+    /// # Errors
+    /// If the network has no PyTorch module, as one of integers has none.
+    pub fn weights(&self) -> Result<Vec<u8>, Error> {
+        let torch = self.trainer.net().to_torch(self.start.scale)?;
+        weights::file(&torch, (self.trainer.parameters(), self.trainer.state()), self.start.scale)
     }
 
     /// The float network as it is now, normalisation folded in.

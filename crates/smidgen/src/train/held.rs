@@ -2,7 +2,7 @@
 
 use super::TrainingError;
 use super::augment::View;
-use crate::data::{Dataset, Feeder, Normalisation, PictureInput};
+use crate::data::{Array, Dataset, Dtype, Feeder, Normalisation, PictureInput};
 use crate::error::Error;
 use crate::evaluate::{EvaluateError, Skipped, prepared};
 use rayon::prelude::*;
@@ -188,6 +188,20 @@ impl Held {
             shuffle(&mut order);
         }
         order
+    }
+
+    /// All samples as arrays: contents `[samples, ...]`, pictures as bytes and other ones as float32, and the numbers of
+    /// their classes as int32.
+    pub fn arrays(&self) -> (Array, Array) {
+        let labels = self.labels.iter().flat_map(|&label| (label as i32).to_le_bytes()).collect();
+        let labels = Array::new(Dtype::Int32, &[self.len()], labels);
+        let contents = match &self.contents {
+            Contents::Pictures { size: [height, width, channels], pictures, .. } => {
+                Array::new(Dtype::Uint8, &[self.len(), *height, *width, *channels], pictures.concat())
+            }
+            Contents::Floats(samples) => Array::from_f32(&[self.len(), self.elements()], &samples.concat()),
+        };
+        (contents, labels)
     }
 
     /// Elements of a sample's input.

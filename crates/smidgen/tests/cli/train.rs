@@ -5,7 +5,7 @@ use smidgen::Network;
 use smidgen::data::{Array, Dtype};
 use std::fs;
 
-const SHAPES: [&str; 3] = ["cross", "disc", "frame"];
+pub const SHAPES: [&str; 3] = ["cross", "disc", "frame"];
 
 /// Numbers that repeat: a linear congruential generator.
 struct Noise(u64);
@@ -27,7 +27,7 @@ fn inside(shape: &str, x: i64, y: i64, size: i64) -> bool {
 }
 
 /// Pictures of shapes on noise, of any place, size and colour: `set/PART/SHAPE/NUMBER.png`.
-fn shapes(folder: &Folder, shapes: &[&str], parts: &[(&str, u64)]) {
+pub fn shapes(folder: &Folder, shapes: &[&str], parts: &[(&str, u64)]) {
     for (shape, (part, count)) in shapes.iter().flat_map(|shape| parts.iter().map(move |part| (shape, part))) {
         let path = folder.path("set").join(part).join(shape);
         fs::create_dir_all(&path).unwrap();
