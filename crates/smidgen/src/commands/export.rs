@@ -58,7 +58,7 @@ pub struct Export {
     /// End at the first picture that cannot be read; else such pictures are left out and counted
     #[arg(long)]
     strict: bool,
-    /// Bytes that decoded samples may take in memory, or with K or M for KiB or MiB
+    /// Bytes that decoded samples may take in memory, or with K or M for KiB or MiB; others lie in a temporary file
     #[arg(long, value_name = "BYTES", default_value = "4096M", value_parser = size)]
     memory: usize,
     /// How often each sample is to be seen

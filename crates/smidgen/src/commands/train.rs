@@ -18,7 +18,7 @@ use serde_json::json;
 use smidgen::data::{Feeder, Normalise};
 use smidgen::evaluate::Protocol;
 use smidgen::ir::visible_path;
-use smidgen::train::{Course, Epoch, Freeze, Integers, Log, Options};
+use smidgen::train::{Augment, Course, Epoch, Freeze, Integers, Log, Options};
 use smidgen::{Error, Evaluation, LowerOptions, Network, Runner, evaluate, files};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -100,8 +100,12 @@ pub struct Train {
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     batch: u32,
     /// Show pictures as they are in every epoch
-    #[arg(long)]
+    #[arg(long, conflicts_with = "augment")]
     no_augment: bool,
+    /// What happens to pictures from epoch to epoch: any of crop, flip, colour=0.2, cutout=0.25, mixup=0.2 and
+    /// randaugment=2, with commas between
+    #[arg(long, value_name = "KINDS", default_value_t)]
+    augment: Augment,
     /// Write all that training goes on from to this file after each epoch
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
@@ -109,7 +113,7 @@ pub struct Train {
     /// there is none yet, training begins
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
-    /// Bytes that decoded samples may take in memory, or with K or M for KiB or MiB
+    /// Bytes that decoded samples may take in memory, or with K or M for KiB or MiB; others lie in a temporary file
     #[arg(long, value_name = "BYTES", default_value = "4096M", value_parser = size)]
     memory: usize,
     /// Print JSON
@@ -197,7 +201,7 @@ impl Train {
             threads: self
                 .threads
                 .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from),
-            augment: !self.no_augment,
+            augment: self.augment(),
             balance: self.balance,
             integers,
             limit: self.time,
@@ -242,6 +246,11 @@ impl Train {
             told::normalised(&feeder).into_iter().for_each(|text| out.warn(text));
         }
         Ok(if result.stopped { Answer::No(Code::Interrupted) } else { Answer::Yes })
+    }
+
+    /// What happens to pictures.
+    fn augment(&self) -> Augment {
+        if self.no_augment { Augment::NONE } else { self.augment }
     }
 
     fn material(&self) -> Material<'_> {

@@ -21,6 +21,7 @@ pub mod start;
 pub mod torch;
 pub mod weights;
 
+pub use augment::Augment;
 pub use course::{Course, Epoch, Options};
 pub use held::Held;
 pub use integers::Integers;
@@ -52,18 +53,6 @@ pub enum TrainingError {
         classes: usize,
         /// The last operator with weights, or the one that stands in the way.
         layer: String,
-    },
-    /// More samples than are to be held in memory.
-    #[error("{samples} samples of {each} bytes take {bytes} bytes of memory, and {limit} are allowed")]
-    Memory {
-        /// How many.
-        samples: usize,
-        /// Bytes of one.
-        each: usize,
-        /// Bytes of all.
-        bytes: u64,
-        /// Bytes allowed.
-        limit: u64,
     },
     /// The loss is no longer a number.
     #[error("training has diverged: at step {step}{} (epoch {epoch}) the loss is not a number", of(*steps))]
@@ -131,7 +120,6 @@ impl TrainingError {
                  SOFTMAX, pools and changes of shape: change the network, or take `--arch`"
                     .into()
             }
-            Self::Memory { .. } => "train on fewer or smaller pictures, or allow more with `--memory`".into(),
             Self::Diverged { rate, option, .. } => {
                 format!("take a smaller `{option}` than {rate}, a fifth of it, say; else look at `--normalise`")
             }

@@ -67,7 +67,7 @@ impl Recipe {
 /// where samples are given, `data.npz`.
 ///
 /// # Errors
-/// If the network has no module.
+/// If the network has no module, or a sample cannot be read.
 pub fn files(
     title: &str,
     start: &Start,
@@ -88,12 +88,13 @@ pub fn files(
     ]);
     let parts = [("train", samples), ("test", test)];
     let arrays: Vec<_> = (parts.into_iter().filter_map(|(part, held)| Some((part, held?))))
-        .flat_map(|(part, held)| {
-            let (x, y) = held.arrays();
+        .map(|(part, held)| {
+            let (x, y) = held.arrays()?;
             let shape = [&[held.len()], start.net.input_shape()].concat();
-            [(format!("x_{part}"), crate::Array { shape, ..x }), (format!("y_{part}"), y)]
+            Ok([(format!("x_{part}"), crate::Array { shape, ..x }), (format!("y_{part}"), y)])
         })
-        .collect();
+        .collect::<Result<_, Error>>()?;
+    let arrays = arrays.concat();
     if !arrays.is_empty() {
         files.insert("data.npz".to_owned(), npz::to_bytes(&arrays));
     }

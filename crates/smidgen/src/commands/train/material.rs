@@ -1,6 +1,7 @@
 //! What a training is made of: the samples of a set, and how they become the network's inputs.
 
 use super::subject::Subject;
+use crate::console::format::{bytes, thousands};
 use crate::console::output::Output;
 use crate::console::samples::Data;
 use crate::console::{Failure, progress};
@@ -9,6 +10,7 @@ use smidgen::data::picture::Normalisation;
 use smidgen::data::set::Part;
 use smidgen::data::{Dataset, Feeder, Normalise};
 use smidgen::evaluate::{EvaluateError, Skipped};
+use smidgen::ir::{visible, visible_path};
 use smidgen::train::held::Holding;
 use smidgen::train::{Freeze, Held, Random, Start, TrainingError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,8 +77,14 @@ pub struct Material<'a> {
     pub data: &'a Data,
     /// The share of each class that is held back where the data have no part to test.
     pub hold_out: Option<f64>,
-    /// Bytes that decoded samples may take.
+    /// Bytes that decoded samples may take in memory.
     pub memory: usize,
+}
+
+/// Classes that a system which does not tell cases apart would take for one.
+fn alike(classes: &[String]) -> Option<(&str, &str)> {
+    let mut known: BTreeMap<String, &str> = BTreeMap::new();
+    classes.iter().find_map(|class| known.insert(class.to_lowercase(), class).map(|other| (other, class.as_str())))
 }
 
 impl Material<'_> {
@@ -133,6 +141,41 @@ impl Material<'_> {
         Ok(Feeder::new(start.network.interface(), normalise, self.data.pixels.fit.into()))
     }
 
+    /// Tells what is to be known of samples before they are trained on.
+    fn tell_doubts(
+        &self,
+        out: &mut Output,
+        sets: &Sets,
+        (samples, test): (&Held, Option<&Held>),
+    ) -> Result<(), Failure> {
+        if let Some((one, other)) = alike(sets.training.classes()) {
+            let (one, other) = (visible(one), visible(other));
+            out.warn(format!("the classes `{one}` and `{other}` differ in case alone, and are taken for two"));
+        }
+        let beyond = samples.bytes().1 + test.map_or(0, |test| test.bytes().1);
+        if beyond > 0 {
+            let (allowed, folder) = (bytes(self.memory), std::env::temp_dir());
+            let folder = visible_path(&folder);
+            out.warn(format!(
+                "{} of samples, beyond --memory {allowed}, lie in a file in `{folder}`",
+                bytes(beyond as usize)
+            ));
+        }
+        let Some(test) = test else { return Ok(()) };
+        let shared = test.shared_with(samples)?;
+        if let Some(&(one, other)) = shared.first() {
+            let name = |set: &Dataset, index: usize| visible(&set.items()[index].name).to_string();
+            let one = name(sets.judged(), sets.judged[test.place(one)]);
+            let other = name(&sets.training, sets.chosen[samples.place(other)]);
+            out.warn(format!(
+                "{} of {} samples to test are trained on too, such as `{one}` (`{other}`): being right on them proves nothing",
+                thousands(shared.len() as u64),
+                thousands(test.len() as u64),
+            ));
+        }
+        Ok(())
+    }
+
     /// Decodes all samples; `None` if that was interrupted.
     pub fn held(
         &self,
@@ -150,7 +193,7 @@ impl Material<'_> {
         let both = || -> Result<Option<(Held, Option<Held>)>, Error> {
             let limit = self.memory as u64;
             let Some(samples) = read((&sets.training, &sets.chosen), limit)? else { return Ok(None) };
-            let left = limit - samples.bytes().min(limit);
+            let left = limit - samples.bytes().0.min(limit);
             if !sets.are_tested() {
                 return Ok(Some((samples, None)));
             }
@@ -160,6 +203,7 @@ impl Material<'_> {
         bar.finish_and_clear();
         let held = held?;
         if let Some((samples, test)) = &held {
+            self.tell_doubts(out, sets, (samples, test.as_ref()))?;
             for (held, count) in [(Some(samples), sets.chosen.len()), (test.as_ref(), tested)] {
                 let told = held.and_then(|held| Skipped::told(&held.skipped, count as u64));
                 told.into_iter().for_each(|text| out.warn(text));
