@@ -5,21 +5,20 @@ use smidgen_train::{TrainError, Trainer};
 use std::collections::HashSet;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// Compares the module's outputs with the trainer's, and its gradients with the trainer's last ones. `false` if there
-/// is no PyTorch, or the network has no module.
-pub fn agrees(trainer: &mut Trainer, inputs: &[f32], labels: &[u32]) -> bool {
+/// Compares the module's outputs with the trainer's, and its gradients with the trainer's last ones; gives the module's,
+/// in the order of the parameters. `None` if there is no PyTorch, or the network has no module.
+pub fn agrees(trainer: &mut Trainer, inputs: &[f32], labels: &[u32]) -> Option<Vec<f64>> {
     static PYTHON: OnceLock<Option<Mutex<Python>>> = OnceLock::new();
     let python = PYTHON.get_or_init(|| Python::start("module.py", "the comparison with the generated module"));
     let torch = match trainer.net().to_torch(1.0) {
         Ok(torch) => torch,
         Err(TrainError::Unsupported { reason, .. }) => {
             assert!(reason.contains("batch"), "{reason}");
-            return false;
+            return None;
         }
         Err(error) => panic!("{error}"),
     };
-    let Some(python) = python else { return false };
-    let mut python = python.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut python = python.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
     let tensors = torch.tensors(trainer.parameters(), trainer.state());
     let listed: Vec<String> = tensors.iter().map(|t| format!("[\"{}\", {:?}]", t.name, t.shape)).collect();
     let (shard, smoothing) = (trainer.settings().shard, trainer.settings().loss.smoothing);
@@ -51,6 +50,7 @@ pub fn agrees(trainer: &mut Trainer, inputs: &[f32], labels: &[u32]) -> bool {
     let numbers: Vec<f32> = (0..trainer.parameters().len()).map(|i| i as f32).collect();
     let numbers = torch.tensors(&numbers, trainer.state());
     let (mut at, mut compared) = (0, HashSet::new());
+    let mut all = vec![0.0; trainer.parameters().len()];
     for (tensor, numbers) in own.iter().zip(numbers) {
         let exact = &gradient[at..at + tensor.values.len()];
         at += exact.len();
@@ -59,6 +59,7 @@ pub fn agrees(trainer: &mut Trainer, inputs: &[f32], labels: &[u32]) -> bool {
             continue;
         }
         compared.extend(numbers.values.iter().map(|&number| number as usize));
+        numbers.values.iter().zip(exact).for_each(|(&number, &exact)| all[number as usize] = exact);
         let error = norm(&mut wide(&tensor.values).iter().zip(exact).map(|(a, b)| a - b));
         let relative = error / norm(&mut exact.iter().copied()).max(1e-3 * whole);
         assert!(relative < 1e-4, "{}: relative error {relative:e} from the module's, in\n{program}", tensor.name);
@@ -66,5 +67,5 @@ pub fn agrees(trainer: &mut Trainer, inputs: &[f32], labels: &[u32]) -> bool {
     assert_eq!(at, gradient.len());
     let moved = trainer.gradient().iter().enumerate().filter(|(_, g)| **g != 0.0);
     assert!(moved.into_iter().all(|(i, _)| compared.contains(&i)), "parameters are missing in\n{program}");
-    true
+    Some(all)
 }
