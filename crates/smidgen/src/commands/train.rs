@@ -221,7 +221,10 @@ impl Train {
             }
             return Ok(Answer::No(Code::Interrupted));
         }
-        let network = course.network()?;
+        let mut network = course.network()?;
+        if sets.training.holds_pixels() {
+            network.set_pixels(feeder.normalisation());
+        }
         let written = network.to_tflite()?;
         // What cannot be read back must not replace what can.
         Network::from_tflite(&written).map_err(|e| e.at(&self.output))?;
@@ -241,9 +244,6 @@ impl Train {
             for line in moved(&network, &self.output.display().to_string()) {
                 out.wrapped(&format!("  {line}"), 4)?;
             }
-        }
-        if sets.training.holds_pixels() && !self.int8 {
-            told::normalised(&feeder).into_iter().for_each(|text| out.warn(text));
         }
         Ok(if result.stopped { Answer::No(Code::Interrupted) } else { Answer::Yes })
     }

@@ -50,6 +50,11 @@ fn train(folder: &Folder, more: &[&str]) -> Finished {
     folder.smidgen(&[&arguments, more].concat())
 }
 
+/// A text with one space between its words, however it was wrapped.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 const RESNET: [&str; 4] = ["--arch", "resnet8", "--resolution", "16"];
 
 #[test]
@@ -145,6 +150,39 @@ fn after_an_interruption_training_goes_on_to_the_same_bytes() {
     assert!(folder.smidgen(&halves).expect(4).stderr.contains("not a checkpoint"));
 }
 
+/// Killed where it happens to be, without a word: in a step, while it tests, or while a checkpoint is written.
+#[cfg(unix)]
+#[test]
+fn killed_at_ten_random_moments_training_ends_with_the_same_bytes() {
+    use std::process::Stdio;
+    use std::time::Duration;
+
+    let folder = Folder::new();
+    shapes(&folder, &SHAPES, &[("", 24)]);
+    let fixed = ["train", "--data", "set", "--epochs", "48", "--batch", "32", "--seed", "1", "--int8", "--qat", "16"];
+    let arguments = [&fixed, &RESNET[..]].concat();
+    folder.smidgen(&[&arguments[..], &["-o", "whole.tflite"]].concat()).expect(0);
+    let parts = [&arguments[..], &["-o", "parts.tflite", "--checkpoint", "p.ckpt", "--resume", "p.ckpt"]].concat();
+    let mut noise = Noise(11);
+    let checkpoint = || fs::read(folder.path("p.ckpt")).unwrap_or_default();
+    for kill in 0..10 {
+        let before = checkpoint();
+        let mut child = folder.command(&parts).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // It gets on by an epoch at least.
+        while checkpoint() == before {
+            assert_eq!(child.try_wait().unwrap(), None, "it ended before kill {kill}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(noise.below(30)));
+        child.kill().unwrap();
+        assert!(!child.wait().unwrap().success(), "it ended before kill {kill}");
+    }
+    let told = folder.smidgen(&parts).expect(0).stdout;
+    assert!(told.contains("of 48 epochs"), "{told}");
+    let bytes = |name: &str| fs::read(folder.path(name)).unwrap();
+    assert_eq!(bytes("whole.tflite"), bytes("parts.tflite"));
+}
+
 /// Rows of four numbers, of which the class `c` has the greatest third, and as many as `counts` says.
 fn rows(folder: &Folder, counts: [usize; 3]) {
     let labels: Vec<u8> = counts.iter().enumerate().flat_map(|(class, &n)| vec![class as u8; n]).collect();
@@ -222,6 +260,62 @@ fn a_described_network_is_trained() {
 }
 
 #[test]
+fn the_written_file_says_what_pixels_became() {
+    let folder = Folder::new();
+    shapes(&folder, &SHAPES, &[("", 16)]);
+    let symmetric = ["--normalise", "symmetric"];
+    for int8 in [&[][..], &["--int8"]] {
+        let more = [&RESNET[..], &symmetric, int8, &["--epochs", "6", "-o", "out.tflite", "--json"]].concat();
+        let told = train(&folder, &more).expect(0);
+        assert_eq!(told.stderr, "");
+        let accuracy = told.json()["accuracy"].as_f64().unwrap();
+        // Whoever reads it needs no more options, and those that are given count.
+        let eval = |more: &[&str]| folder.smidgen(&[&["eval", "out.tflite", "--data", "set"], more].concat()).expect(0);
+        assert_eq!(eval(&["--json"]).json()["top1"].as_f64(), Some(accuracy));
+        let told = eval(&[]);
+        assert!(words(&told.stdout).contains("as the model file says") && told.stderr.is_empty(), "{told:?}");
+        assert!(eval(&["--normalise", "unit"]).stdout.contains("`unit`"));
+        let run = folder.smidgen(&["run", "out.tflite", "--input", "set/disc/000.png"]).expect(0);
+        assert!(words(&run.stdout).contains("as the model file says"), "{}", run.stdout);
+    }
+    // It stays with the network: quantised, cleaned up, and trained on.
+    folder
+        .smidgen(&[
+            "train",
+            "--data",
+            "set",
+            "--epochs",
+            "6",
+            "-o",
+            "float.tflite",
+            RESNET[0],
+            RESNET[1],
+            RESNET[2],
+            RESNET[3],
+            "--mean",
+            "0.4,0.5,0.6",
+            "--std",
+            "0.2,0.25,0.3",
+        ])
+        .expect(0);
+    let bytes = fs::read(folder.path("float.tflite")).unwrap();
+    let pixels = smidgen::tflite::metadata(&bytes, "smidgen.pixels").unwrap().unwrap();
+    assert_eq!(pixels, b"standard 102,127.5,153 51,63.75,76.5");
+    let quantised = folder.smidgen(&["quantize", "float.tflite", "-o", "int8.tflite", "--data", "set"]).expect(0);
+    assert!(words(&quantised.stdout).contains("as the model file says"), "{}", quantised.stdout);
+    folder.smidgen(&["convert", "int8.tflite", "clean.tflite", "--clean"]).expect(0);
+    let clean = Network::open(folder.path("clean.tflite")).unwrap();
+    assert_eq!(clean.pixels(), Network::open(folder.path("float.tflite")).unwrap().pixels());
+    assert!(clean.pixels().is_some());
+    let again = train(&folder, &["float.tflite", "--epochs", "1", "-o", "again.tflite"]).expect(0);
+    assert!(!again.stderr.contains("guess"), "{}", again.stderr);
+    // The reference interpreter passes over it.
+    let Some(mut reference) = smidgen_reference::Reference::start_or_skip("a file with metadata") else { return };
+    let outputs = reference.run(&bytes, &[vec![0; 16 * 16 * 3 * 4]]).unwrap();
+    assert_eq!(outputs[0].len(), 3 * 4);
+}
+
+#[test]
 fn samples_that_memory_does_not_hold_give_the_same_bytes() {
     let folder = Folder::new();
     shapes(&folder, &SHAPES, &[("train", 30), ("test", 10)]);
@@ -255,7 +349,7 @@ fn without_room_for_samples_that_memory_does_not_hold_that_is_told() {
         let output = command.args(["-c", &format!("{set}; exec '{program}' {arguments}")]).current_dir(folder.path(""));
         let output = output.output().unwrap();
         assert_eq!(output.status.code(), Some(2));
-        String::from_utf8_lossy(&output.stderr).split_whitespace().collect::<Vec<_>>().join(" ")
+        words(&String::from_utf8_lossy(&output.stderr))
     };
     for set in ["export TMPDIR=/no/such/folder", "trap '' XFSZ; ulimit -f 0"] {
         let stderr = run(set);
@@ -283,7 +377,7 @@ fn what_is_odd_about_samples_is_told_and_they_are_trained_on() {
     fs::write(at("test/frame/200.jpg"), "no picture").unwrap();
     let arguments = [&RESNET[..], &["--epochs", "2", "-o", "out.tflite"]].concat();
     let told = train(&folder, &arguments).expect(0);
-    let stderr = told.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let stderr = words(&told.stderr);
     for text in [
         "`Disc` and `disc` differ in case alone",
         "1 picture of 27 left out, broken or unreadable",

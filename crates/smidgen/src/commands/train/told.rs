@@ -6,7 +6,6 @@ use crate::console::format::{bytes, percent, real, thousands};
 use crate::console::output::{Output, STRONG};
 use serde_json::{Value, json};
 use smidgen::Evaluation;
-use smidgen::data::picture::Normalisation;
 use smidgen::data::{Dataset, Feeder};
 use smidgen::ir::{visible, visible_path};
 use smidgen::train::start::Replaced;
@@ -163,14 +162,4 @@ pub(super) fn line(epoch: &Epoch, epochs: Option<usize>) -> String {
         real((f64::from(epoch.rate) * 1e6).round() / 1e6),
         if epoch.knowing { "  int8" } else { "" }
     )
-}
-
-/// What is told of pixels that have not become what other commands take them for.
-pub(super) fn normalised(feeder: &Feeder) -> Option<String> {
-    let normalisation = feeder.normalisation().filter(|&normalisation| normalisation != Normalisation::Unit)?;
-    let given = match Normalisation::KNOWN.contains(&normalisation) || normalisation == Normalisation::Bytes {
-        true => format!("`--normalise {normalisation}`"),
-        false => "the same --mean and --std".to_owned(),
-    };
-    Some(format!("the written file cannot say what its pixels became: give {given} to `eval`, `quantize` and `run`"))
 }
