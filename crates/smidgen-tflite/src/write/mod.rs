@@ -37,11 +37,11 @@ pub fn write(graph: &Graph) -> Result<Vec<u8>, WriteError> {
     write_with(graph, &[])
 }
 
-/// Writes a graph as [`write`] does, with metadata besides: names, and what they hold, which [`metadata`](crate::metadata)
+/// Writes a graph as [`write`](write()) does, with metadata besides: names, and what they hold, which [`metadata`](crate::metadata)
 /// gives back. Interpreters pass over it.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write`](write()).
 pub fn write_with(graph: &Graph, metadata: &[(&str, &[u8])]) -> Result<Vec<u8>, WriteError> {
     let draft = Draft::of(graph)?;
     let initial = draft.variables.iter().map(|variable| &variable.initial);
