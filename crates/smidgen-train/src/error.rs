@@ -19,7 +19,7 @@ pub enum TrainError {
         reason: &'static str,
     },
     /// A layer does not fit the tensor it reads.
-    #[error("{}: {reason}", if layer.is_empty() { "a layer without a name".to_owned() } else { format!("layer `{layer}`") })]
+    #[error("{}: {reason}", named_layer(layer))]
     Layer {
         /// The layer's name.
         layer: String,
@@ -84,6 +84,11 @@ fn numbered(operator: &str, index: Option<usize>) -> String {
 /// A tensor's name; files may leave it out.
 fn named(tensor: &str) -> String {
     if tensor.is_empty() { "a tensor without a name".to_owned() } else { format!("`{tensor}`") }
+}
+
+/// A layer's name; a network may have none.
+fn named_layer(layer: &str) -> String {
+    if layer.is_empty() { "a layer without a name".to_owned() } else { format!("layer `{layer}`") }
 }
 
 impl TrainError {

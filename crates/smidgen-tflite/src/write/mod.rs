@@ -37,8 +37,8 @@ pub fn write(graph: &Graph) -> Result<Vec<u8>, WriteError> {
     write_with(graph, &[])
 }
 
-/// Writes a graph as [`write`](write()) does, with metadata besides: names, and what they hold, which [`metadata`](crate::metadata)
-/// gives back. Interpreters pass over it.
+/// Writes a graph as [`write`](write()) does, with metadata besides: names, and what they hold, which
+/// [`metadata`](crate::metadata) gives back. Interpreters pass over it.
 ///
 /// # Errors
 /// As [`write`](write()).

@@ -25,7 +25,7 @@ def activate(x, kind):
 
 
 class Norm(nn.Module):
-    """Batch normalisation of [n, c, ...], a shard at a time: the gradient does not depend on the number of processes."""
+    """Batch normalisation of [n, c, ...], a shard at a time: gradients do not depend on the number of processes."""
 
     def __init__(self, channels):
         super().__init__()
@@ -72,7 +72,16 @@ class Conv(Layer):
     """A convolution of `[n, h, w, inputs]`; padding is that above, below, to the left and to the right."""
 
     def __init__(
-        self, inputs, outputs, kernel, stride=(1, 1), dilation=(1, 1), padding=(0, 0, 0, 0), groups=1, then=None, activation=None
+        self,
+        inputs,
+        outputs,
+        kernel,
+        stride=(1, 1),
+        dilation=(1, 1),
+        padding=(0, 0, 0, 0),
+        groups=1,
+        then=None,
+        activation=None,
     ):
         own = inputs // groups
         super().__init__(outputs, (outputs, own, *kernel), own * kernel[0] * kernel[1], then, activation)
@@ -88,7 +97,7 @@ class Conv(Layer):
 
 
 class Transposed(Layer):
-    """A transposed convolution of `[n, h, w, inputs]` to an output of this size, without `before` of its first rows and columns."""
+    """A transposed convolution of `[n, h, w, inputs]`: of its rows and columns, `size` behind the first `before`."""
 
     def __init__(self, inputs, outputs, kernel, stride, before, size, then=None, activation=None):
         super().__init__(outputs, (inputs, outputs, *kernel), inputs * kernel[0] * kernel[1], then, activation)

@@ -63,8 +63,8 @@ impl Recipe {
 }
 
 /// The files of a folder for PyTorch: `network.py` with the module, `train.py` with the script, `recipe.json`,
-/// `weights.safetensors` with what `weights` holds ([`Course::weights`](super::Course::weights)), else the weights of the start, and
-/// where samples are given, `data.npz`.
+/// `weights.safetensors` with what `weights` holds ([`Course::weights`](super::Course::weights)), else the weights of the
+/// start, and where samples are given, `data.npz`.
 ///
 /// # Errors
 /// If the network has no module, or a sample cannot be read.

@@ -168,7 +168,8 @@ impl Material<'_> {
             let one = name(sets.judged(), sets.judged[test.place(one)]);
             let other = name(&sets.training, sets.chosen[samples.place(other)]);
             out.warn(format!(
-                "{} of {} samples to test are trained on too, such as `{one}` (`{other}`): being right on them proves nothing",
+                "{} of {} samples to test are trained on too, such as `{one}` (`{other}`): being right on them proves \
+                 nothing",
                 thousands(shared.len() as u64),
                 thousands(test.len() as u64),
             ));

@@ -124,7 +124,7 @@ def sizes_of(count, recipe, world):
     steps = max(1, -(-count // batch))
     size = min(batch, -(-(-(-count // steps)) // unit) * unit)
     if size % unit:
-        raise SystemExit(f"{world} processes need a batch of a multiple of {unit} samples, not {size}: say so with --batch")
+        raise SystemExit(f"{world} processes need a --batch of a multiple of {unit} samples, not {size}")
     return steps, size
 
 
