@@ -166,7 +166,7 @@ impl Net {
     /// normalisation was folded into its weights, or that never had any.
     ///
     /// Convolutions over more than one pixel are normalised, but the layer that gives the outputs. Means begin as 0 and
-    /// variances as 1, with which outputs are as good as unchanged; [`Trainer::settle`](crate::Trainer::settle) makes
+    /// variances as 1, with factors that leave outputs unchanged; [`Trainer::settle`](crate::Trainer::settle) makes
     /// them those of samples without changing outputs. [`to_graph`](Self::to_graph) folds them in again.
     ///
     /// # Errors

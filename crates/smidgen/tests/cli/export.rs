@@ -2,7 +2,7 @@
 
 use crate::support::{FLOAT, Folder};
 use crate::train::{SHAPES, shapes};
-use smidgen::Network;
+use smidgen::{Array, Network};
 use smidgen_reference::{Lack, skip};
 use std::ffi::OsString;
 use std::fs;
@@ -96,6 +96,34 @@ fn a_network_of_ones_own_keeps_its_biases_without_samples() {
     let refused = folder.smidgen(&["export", "--torch", "other", "argmax.ir"]).expect(3);
     let told = refused.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(told.contains("operator 0 ARG_MAX, which writes a tensor without a name"), "{}", refused.stderr);
+}
+
+/// With samples, normalisation takes the place of biases; without, these stay. Either way the weights that are written stand
+/// for the network that they are of.
+#[test]
+fn a_trained_network_goes_out_and_comes_back_as_it_was() {
+    let folder = Folder::new();
+    shapes(&folder, &SHAPES, &[("", 12)]);
+    let train = |more: &[&str]| folder.smidgen(&[&["train", "--data", "set"], more].concat()).expect(0);
+    // Pixels up to 255: the first weights are scaled in the module, and back.
+    train(&[&RESNET[..], &["--normalise", "raw", "--epochs", "3", "--batch", "16", "-o", "one.tflite"]].concat());
+    let picture: Vec<f32> = (0..16 * 16 * 3).map(|i| (i * 37 % 256) as f32).collect();
+    let outputs = |name: &str| {
+        let network = Network::open(folder.path(name)).unwrap();
+        network.run(&[Array::from_f32(&[1, 16, 16, 3], &picture)]).unwrap()[0].to_f64()
+    };
+    for (samples, normalised) in [(&["--data", "set"][..], true), (&[], false)] {
+        export(&folder, &[&["one.tflite"], samples].concat());
+        let text = fs::read_to_string(folder.path("out/network.py")).unwrap();
+        assert!(text.contains("x = x / 128.0"), "{text}");
+        assert_eq!(text.contains("then=\"norm\""), normalised, "{text}");
+        let weights = ["one.tflite", "--weights", "out/weights.safetensors", "--epochs", "0", "-o", "back.tflite"];
+        train(&weights);
+        let (before, after) = (outputs("one.tflite"), outputs("back.tflite"));
+        let size = before.iter().fold(0f64, |most, value| most.max(value.abs()));
+        let far = before.iter().zip(&after).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(far < 1e-5 * size, "{before:?} {after:?}");
+    }
 }
 
 /// Gradients of one step in float64: by one process and by two.
