@@ -80,11 +80,11 @@ impl Cache {
 
     /// Does something at the place of a record in the file.
     fn at(&self, at: usize, work: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), FileError> {
-        let Some(file) = &self.file else {
+        let (Some(file), Some(place)) = (&self.file, at.checked_sub(self.memory.len())) else {
             let missing = io::Error::new(io::ErrorKind::NotFound, "there is no such sample");
             return Err(failed(missing));
         };
-        let place = (at - self.memory.len()) as u64 * self.record as u64;
+        let place = place as u64 * self.record as u64;
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(place)).and_then(|_| work(&mut file)).map_err(failed)
     }
@@ -113,6 +113,8 @@ mod tests {
             }
         }
         let unwritten = Cache::new(2, 4, 4).unwrap();
-        assert!(matches!(unwritten.fetch(1), Err(FileError::Cache { .. })));
+        for at in 0..2 {
+            assert!(matches!(unwritten.fetch(at), Err(FileError::Cache { .. })));
+        }
     }
 }
