@@ -6,6 +6,7 @@ use crate::conv::{Conv, ConvKind, Dense};
 use crate::error::TrainError;
 use crate::geometry::Geometry;
 use crate::net::{Activation, Affine, Role};
+use crate::pass::EPSILON;
 use crate::plain::Plain;
 use crate::plain::gather::{Gather, Origin};
 use smidgen_ir::{ConvParams, Operator, Padding, Window};
@@ -27,7 +28,8 @@ impl Importer<'_> {
         if index.is_some_and(|index| self.normalised[index]) {
             let scale = format!("{}.scale", self.name(operator));
             let scale = self.builder.parameter(scale, vec![co], Role::Scale, fan_in);
-            self.parameters.extend(std::iter::repeat_n(1.0, co));
+            // With a variance of 1 this makes a factor of 1.
+            self.parameters.extend(std::iter::repeat_n((1.0 + EPSILON).sqrt() as f32, co));
             let shift = self.parameter(operator, 2, Layout::Same, vec![co], Role::Shift, fan_in)?;
             let affine = Affine::Norm { scale, shift, state: self.builder.state(co) };
             for binding in &mut self.bindings {
