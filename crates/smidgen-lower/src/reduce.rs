@@ -10,7 +10,7 @@ use smidgen_kernels::int8::Reduce;
 use smidgen_kernels::int16;
 use smidgen_kernels::nd::MAX_RANK;
 use smidgen_kernels::requant::{Factor, Rounding};
-use smidgen_program::access::{Access, Block, Order};
+use smidgen_program::footprint::{Footprint, Granularity, WriteOrder};
 use smidgen_program::kernel;
 use smidgen_program::kernel::{Axes, Kernel, flat};
 use smidgen_program::program::{Extent, Step};
@@ -72,23 +72,23 @@ pub(super) fn reduce(
         if image { (input_extent, 4 * input_extent.depth) } else { (flat(x.shape.elements()), 0) };
     let input = builder.activation_as(operator.inputs[0], input_extent);
     let output = builder.target_as(operator.outputs[0], flat(y.shape.elements()));
-    let (access, block) = match &kernel {
+    let (footprint, block) = match &kernel {
         Kernel::ReduceI8(kernel::ReduceI8 { kept, reduced, .. })
         | Kernel::ReduceI16(kernel::ReduceI16 { kept, reduced, .. })
         | Kernel::ReduceF32(kernel::ReduceF32 { kept, reduced, .. }) => {
             // From the first to the last of the elements that one sum takes in.
             let last: isize = reduced.dims.iter().zip(&reduced.strides).map(|(&d, s)| (d as isize - 1) * s).sum();
-            (walked(&kept.dims, 0, &kept.strides, (last + 1).max(0) as usize), Block::Elements(1))
+            (walked(&kept.dims, 0, &kept.strides, (last + 1).max(0) as usize), Granularity::Elements(1))
         }
-        _ => (Access::ALL, Block::Run),
+        _ => (Footprint::ALL, Granularity::Run),
     };
     builder.push(Step {
         inputs: vec![input],
         outputs: vec![output],
-        access: vec![access],
+        footprint: vec![footprint],
         consumes: image,
         state_bytes,
-        ..Step::new(kernel, Order { block, staged: true })
+        ..Step::new(kernel, WriteOrder { granularity: block, reads_first: true })
     });
     Ok(())
 }

@@ -47,7 +47,7 @@ mod order;
 mod tensors;
 mod types;
 
-pub use error::{OperatorFault, OperatorRef, TensorFault, TensorRef, ValidateError, VariableFault};
+pub use error::{OperatorError, OperatorRef, TensorError, TensorRef, ValidateError, VariableError};
 pub use tensors::beyond_bounds;
 
 use crate::cost;
@@ -80,7 +80,7 @@ pub fn validate(graph: &Graph) -> Result<(), ValidateError> {
     Ok(())
 }
 
-fn check_operator(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Result<(), OperatorFault> {
+fn check_operator(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Result<(), OperatorError> {
     let inputs: Vec<&Tensor> = operator.inputs.iter().map(|&t| graph.tensor(t)).collect();
     parameters(&operator.op)?;
     let inferred = infer(&operator.op, &inputs)?;
@@ -91,30 +91,30 @@ fn check_operator(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Resu
     types::check(graph, operator, foldable)
 }
 
-fn outputs(graph: &Graph, operator: &Operator, inferred: &[Inferred]) -> Result<(), OperatorFault> {
+fn outputs(graph: &Graph, operator: &Operator, inferred: &[Inferred]) -> Result<(), OperatorError> {
     if operator.outputs.len() != inferred.len() {
-        return Err(OperatorFault::OutputCount { expected: inferred.len(), found: operator.outputs.len() });
+        return Err(OperatorError::OutputCount { expected: inferred.len(), found: operator.outputs.len() });
     }
     for (&id, expected) in operator.outputs.iter().zip(inferred) {
         let found = graph.tensor(id);
         if found.shape != expected.shape {
             let (expected, found) = (expected.shape.clone(), found.shape.clone());
-            return Err(OperatorFault::OutputShape { tensor: TensorRef::new(graph, id), expected, found });
+            return Err(OperatorError::OutputShape { tensor: TensorRef::new(graph, id), expected, found });
         }
         if let Some(element) = expected.element
             && element != found.element()
         {
             let tensor = TensorRef::new(graph, id);
-            return Err(OperatorFault::OutputElement { tensor, expected: element, found: found.element() });
+            return Err(OperatorError::OutputElement { tensor, expected: element, found: found.element() });
         }
     }
     Ok(())
 }
 
 /// Ranges of the parameters that [`infer`] does not bound.
-fn parameters(op: &Op) -> Result<(), OperatorFault> {
+fn parameters(op: &Op) -> Result<(), OperatorError> {
     let small = |parameter: &'static str, values: &[usize]| match values.iter().find(|&&v| v > MAX_BYTES) {
-        Some(&found) => Err(OperatorFault::TooLarge { parameter, found }),
+        Some(&found) => Err(OperatorError::TooLarge { parameter, found }),
         None => Ok(()),
     };
     let padding = |padding: &Padding| match *padding {
@@ -123,7 +123,7 @@ fn parameters(op: &Op) -> Result<(), OperatorFault> {
     };
     let finite = |parameter: &'static str, value: f32| match value.is_finite() {
         true => Ok(()),
-        false => Err(OperatorFault::NotFinite { parameter, found: value }),
+        false => Err(OperatorError::NotFinite { parameter, found: value }),
     };
     match op {
         Op::Conv2d(conv) | Op::DepthwiseConv2d { conv, .. } => {
@@ -147,7 +147,7 @@ fn parameters(op: &Op) -> Result<(), OperatorFault> {
         Op::Softmax { beta } => {
             finite("beta", *beta)?;
             if *beta <= 0.0 {
-                return Err(OperatorFault::NotPositive { parameter: "beta", found: *beta });
+                return Err(OperatorError::NotPositive { parameter: "beta", found: *beta });
             }
             Ok(())
         }
@@ -155,13 +155,13 @@ fn parameters(op: &Op) -> Result<(), OperatorFault> {
         Op::Binary { kind: BinaryKind::Minimum | BinaryKind::Maximum, activation }
             if *activation != Activation::None =>
         {
-            Err(OperatorFault::FusedActivation)
+            Err(OperatorError::FusedActivation)
         }
         _ => Ok(()),
     }
 }
 
-fn pad_value(value: PadValue, element: ElementType) -> Result<(), OperatorFault> {
+fn pad_value(value: PadValue, element: ElementType) -> Result<(), OperatorError> {
     let range = element_range(element);
     let fits = match (value, range) {
         (PadValue::Zero, _) => true,
@@ -169,7 +169,7 @@ fn pad_value(value: PadValue, element: ElementType) -> Result<(), OperatorFault>
         (PadValue::Integer(v), Some((low, high))) => (low..=high).contains(&v),
         (PadValue::Float(_), Some(_)) | (PadValue::Integer(_), None) => false,
     };
-    if fits { Ok(()) } else { Err(OperatorFault::PadValue { value, element }) }
+    if fits { Ok(()) } else { Err(OperatorError::PadValue { value, element }) }
 }
 
 /// Least and greatest stored integer of an element type, as far as 32 bits hold them; `None` for floats.

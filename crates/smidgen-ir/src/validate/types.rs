@@ -1,6 +1,6 @@
 //! Which types each operator takes and makes, which inputs must be constant, and how far scales may lie apart.
 
-use super::{OperatorFault, TensorRef};
+use super::{OperatorError, TensorRef};
 use crate::graph::{Graph, Operator};
 use crate::op::{Activation, BinaryKind, Op, UnaryKind};
 use crate::tensor::{DataType, ElementType, Quantisation, Tensor, TensorId};
@@ -14,7 +14,7 @@ const WIDE_SUM_FACTOR_LIMIT: u32 = 14;
 /// The same for layers with weights on int16, whose 64-bit accumulators have room for no more.
 const WIDE_FACTOR_LIMIT: u32 = 7;
 
-pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Result<(), OperatorFault> {
+pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Result<(), OperatorError> {
     let rules = Rules { graph, operator, foldable };
     match &operator.op {
         Op::Conv2d(_) => rules.weighted(0, true),
@@ -78,7 +78,7 @@ pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Re
         }
         Op::Concatenation { activation, .. } => {
             if *activation != Activation::None && !is_float(&graph.tensor(operator.inputs[0]).dtype) {
-                return Err(OperatorFault::FusedActivation);
+                return Err(OperatorError::FusedActivation);
             }
             rules.unchanged()
         }
@@ -153,26 +153,26 @@ impl Rules<'_> {
         id: TensorId,
         expected: impl Into<String>,
         accept: impl Fn(&DataType) -> bool,
-    ) -> Result<(), OperatorFault> {
+    ) -> Result<(), OperatorError> {
         let found = &self.tensor(id).dtype;
         if accept(found) {
             return Ok(());
         }
         let (tensor, found) = (TensorRef::new(self.graph, id), found.clone());
-        Err(OperatorFault::Type { tensor, expected: expected.into(), found })
+        Err(OperatorError::Type { tensor, expected: expected.into(), found })
     }
 
     /// The tensor stands for real numbers that kernels compute with.
-    fn real(&self, id: TensorId) -> Result<(), OperatorFault> {
+    fn real(&self, id: TensorId) -> Result<(), OperatorError> {
         let wide = self.operator.op.takes_int16();
         let expected = if wide { "f32, i8 quantised per tensor, or i16 with zero point 0" } else { NARROW };
         self.expect(id, expected, |d| is_float(d) || is_int8(d) || (wide && is_int16(d)))
     }
 
-    fn constant(&self, input: usize, what: &'static str) -> Result<(), OperatorFault> {
+    fn constant(&self, input: usize, what: &'static str) -> Result<(), OperatorError> {
         match self.operator.inputs.get(input) {
             Some(&id) if !self.foldable[id.index()] => {
-                Err(OperatorFault::NotConstant { what, tensor: TensorRef::new(self.graph, id) })
+                Err(OperatorError::NotConstant { what, tensor: TensorRef::new(self.graph, id) })
             }
             _ => Ok(()),
         }
@@ -192,7 +192,7 @@ impl Rules<'_> {
     }
 
     /// All inputs and outputs are float32, or all are int8, or all int16 if the operator [takes it](Op::takes_int16).
-    fn arithmetic(&self) -> Result<(), OperatorFault> {
+    fn arithmetic(&self) -> Result<(), OperatorError> {
         let first = self.operator.inputs[0];
         self.real(first)?;
         let (expected, accept): (_, fn(&DataType) -> bool) = match self.tensor(first).element() {
@@ -204,18 +204,18 @@ impl Rules<'_> {
     }
 
     /// All inputs and outputs are float32.
-    fn floats(&self) -> Result<(), OperatorFault> {
+    fn floats(&self) -> Result<(), OperatorError> {
         self.ids().try_for_each(|t| self.expect(t, "f32", is_float))
     }
 
     /// All inputs and outputs have exactly the first input's type.
-    fn unchanged(&self) -> Result<(), OperatorFault> {
+    fn unchanged(&self) -> Result<(), OperatorError> {
         let first = &self.tensor(self.operator.inputs[0]).dtype;
         self.ids().try_for_each(|t| self.expect(t, format!("{first}, like the first input"), |d| d == first))
     }
 
     /// A convolution or fully connected layer, with output channels along `axis` of the weights.
-    fn weighted(&self, axis: usize, symmetric: bool) -> Result<(), OperatorFault> {
+    fn weighted(&self, axis: usize, symmetric: bool) -> Result<(), OperatorError> {
         self.constant(1, "the weights")?;
         self.constant(2, "the bias")?;
         let (x, weights, y) = (self.operator.inputs[0], self.operator.inputs[1], self.operator.outputs[0]);
@@ -277,7 +277,7 @@ impl Rules<'_> {
     }
 
     /// The output of a function with values in 0..1 has scale 1/256 and zero point -128 (int8), or 1/32768 and 0 (int16).
-    fn probability(&self) -> Result<(), OperatorFault> {
+    fn probability(&self) -> Result<(), OperatorError> {
         let y = self.operator.outputs[0];
         let fixed = match self.tensor(y).element() {
             ElementType::Float32 => return Ok(()),
@@ -288,7 +288,7 @@ impl Rules<'_> {
     }
 
     /// The int16 output of a function with values in -1..1 has scale 1/32768.
-    fn fraction(&self) -> Result<(), OperatorFault> {
+    fn fraction(&self) -> Result<(), OperatorError> {
         let y = self.operator.outputs[0];
         if self.tensor(y).element() != ElementType::Int16 {
             return Ok(());
@@ -302,16 +302,16 @@ impl Rules<'_> {
         self.tensor(id).per_tensor().map_or(1.0, |(scale, _)| f64::from(scale))
     }
 
-    fn factor(&self, accumulator: f64, output: TensorId, limit: u32) -> Result<(), OperatorFault> {
+    fn factor(&self, accumulator: f64, output: TensorId, limit: u32) -> Result<(), OperatorError> {
         let factor = accumulator / self.scale(output);
         if factor < f64::from(1u32 << limit) {
             return Ok(());
         }
-        Err(OperatorFault::Factor { tensor: TensorRef::new(self.graph, output), factor, limit })
+        Err(OperatorError::Factor { tensor: TensorRef::new(self.graph, output), factor, limit })
     }
 
     /// Each input's scale over each output's stays below the limit. Floats have scale 1 on both sides and always pass.
-    fn ratios(&self, limit: u32) -> Result<(), OperatorFault> {
+    fn ratios(&self, limit: u32) -> Result<(), OperatorError> {
         if !self.all_integers() {
             return Ok(());
         }
@@ -322,7 +322,7 @@ impl Rules<'_> {
     }
 
     /// The factor of a LEAKY_RELU's negative side stays below the limit.
-    fn slope(&self, alpha: f32) -> Result<(), OperatorFault> {
+    fn slope(&self, alpha: f32) -> Result<(), OperatorError> {
         if !self.all_integers() {
             return Ok(());
         }
@@ -331,7 +331,7 @@ impl Rules<'_> {
     }
 
     /// The product of the inputs' scales over the output's stays below the limit.
-    fn product(&self) -> Result<(), OperatorFault> {
+    fn product(&self) -> Result<(), OperatorError> {
         if !self.all_integers() {
             return Ok(());
         }

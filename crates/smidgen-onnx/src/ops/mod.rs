@@ -15,10 +15,10 @@ pub(crate) mod resize;
 pub(crate) mod shape;
 
 use crate::call::{Call, Value};
-use crate::trouble::Trouble;
+use crate::node_error::NodeError;
 
 /// What a node's outputs are.
-pub(crate) type Outputs = Result<Vec<Value>, Trouble>;
+pub(crate) type Outputs = Result<Vec<Value>, NodeError>;
 
 /// Translates one node.
 pub(crate) type Translate = fn(&mut Call<'_, '_>) -> Outputs;
