@@ -1,7 +1,7 @@
 //! Reductions along axes.
 
 use super::arithmetic::binary;
-use super::{FIXED_PARAMETERS, Outputs};
+use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value};
 use crate::constant::Element;
 use crate::emit::Active;
@@ -9,6 +9,15 @@ use crate::trouble::Trouble;
 use smidgen_ir::{
     Activation, BinaryKind, DataType, ElementType, Function, Op, Padding, PoolKind, ReduceKind, UnaryKind,
 };
+
+rows! {
+    "ArgMax" INTEGER arg_max, "the first of equal elements";
+    "ReduceL2" COMPUTE l2, "constant axes";
+    "ReduceMax" COMPUTE max, "constant axes";
+    "ReduceMean" INTEGER mean, "constant axes";
+    "ReduceSum" COMPUTE sum, "constant axes";
+    "ReduceSumSquare" COMPUTE sum_square, "constant axes";
+}
 
 const FLOAT: &DataType = &DataType::FLOAT32;
 
