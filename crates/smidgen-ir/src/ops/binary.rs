@@ -1,6 +1,6 @@
 //! Element-wise functions of two operands: arithmetic with broadcasting, and PRELU.
 
-use super::spec::{COMPUTES, FLOAT, KEEPS, NARROW, alike, kinds, named, one};
+use super::spec::{CHOOSES, COMPUTES, FLOAT, NARROW, alike, kinds, named, one};
 use super::{Activation, Op, OpSpec, Traits, view};
 use crate::cost::ReceptiveField;
 use crate::infer::{Inferred, Role, ShapeError, broadcast};
@@ -36,7 +36,7 @@ impl OpSpec for view::Binary<'_> {
         match self.kind {
             BinaryKind::Add | BinaryKind::Sub | BinaryKind::Mul => COMPUTES,
             BinaryKind::Div => FLOAT,
-            BinaryKind::Minimum | BinaryKind::Maximum => KEEPS,
+            BinaryKind::Minimum | BinaryKind::Maximum => CHOOSES,
         }
     }
 

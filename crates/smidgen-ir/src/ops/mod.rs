@@ -372,4 +372,17 @@ impl Op {
     pub fn activation(&self) -> Option<Activation> {
         self.spec(|spec| spec.activation())
     }
+
+    /// The place of [`Op::activation`].
+    pub fn activation_mut(&mut self) -> Option<&mut Activation> {
+        match self {
+            Self::Conv2d(conv) | Self::DepthwiseConv2d { conv, .. } => Some(&mut conv.activation),
+            Self::TransposeConv { activation, .. }
+            | Self::FullyConnected { activation, .. }
+            | Self::Binary { activation, .. }
+            | Self::Pool2d { activation, .. }
+            | Self::Concatenation { activation, .. } => Some(activation),
+            _ => None,
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! AVERAGE_POOL_2D and MAX_POOL_2D.
 
-use super::spec::{KEEPS, kinds, one};
+use super::spec::{AVERAGES, CHOOSES, kinds, one};
 use super::{Activation, Op, OpSpec, Padding, Traits, view};
 use crate::cost::ReceptiveField;
 use crate::graph::Operator;
@@ -26,7 +26,10 @@ impl OpSpec for view::Pool2d<'_> {
     }
 
     fn traits(&self) -> Traits {
-        KEEPS
+        match self.kind {
+            PoolKind::Average => AVERAGES,
+            PoolKind::Max => CHOOSES,
+        }
     }
 
     fn inputs(&self) -> RangeInclusive<usize> {

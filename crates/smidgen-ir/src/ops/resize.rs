@@ -1,6 +1,6 @@
 //! RESIZE_NEAREST_NEIGHBOR and RESIZE_BILINEAR.
 
-use super::spec::{KEEPS, kinds, one};
+use super::spec::{AVERAGES, CHOOSES, kinds, one};
 use super::{Op, OpSpec, Traits, view};
 use crate::cost::ReceptiveField;
 use crate::graph::Operator;
@@ -26,7 +26,10 @@ impl OpSpec for view::Resize<'_> {
     }
 
     fn traits(&self) -> Traits {
-        KEEPS
+        match self.kind {
+            ResizeKind::Nearest => CHOOSES,
+            ResizeKind::Bilinear => AVERAGES,
+        }
     }
 
     fn inputs(&self) -> RangeInclusive<usize> {

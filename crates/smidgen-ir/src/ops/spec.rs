@@ -42,10 +42,24 @@ pub enum Values {
     /// Elements of the inputs, moved about and perhaps joined by a constant: any type, and outputs have exactly the
     /// first input's.
     Moved,
-    /// Chosen or interpolated among elements of the inputs: outputs have the first input's quantisation.
-    Kept,
+    /// Chosen among elements of the inputs: outputs have the first input's quantisation.
+    Chosen,
+    /// Between elements of the inputs: averaged or interpolated. Outputs have the first input's quantisation.
+    Between,
     /// Computed: outputs have a type or quantisation of their own.
     Computed,
+}
+
+impl Values {
+    /// True if outputs have exactly the first input's type and quantisation.
+    pub fn keep_type(self) -> bool {
+        self != Self::Computed
+    }
+
+    /// True if each element of an output is an element of an input, or a constant, as long as no activation clamps it.
+    pub fn are_elements(self) -> bool {
+        matches!(self, Self::Moved | Self::Chosen)
+    }
 }
 
 /// An operator's room: all that the graph knows of one operator. What has an answer here without being asked for has a
@@ -111,7 +125,9 @@ pub(super) const NARROW: Traits = Traits { int16: false, ..COMPUTES };
 /// Traits of what computes in float32 alone.
 pub(super) const FLOAT: Traits = Traits { int8: false, int16: false, ..COMPUTES };
 /// Traits of what chooses among elements, in every type.
-pub(super) const KEEPS: Traits = Traits { values: Values::Kept, ..COMPUTES };
+pub(super) const CHOOSES: Traits = Traits { values: Values::Chosen, ..COMPUTES };
+/// Traits of what averages or interpolates elements, in every type.
+pub(super) const AVERAGES: Traits = Traits { values: Values::Between, ..COMPUTES };
 /// Traits of what moves elements.
 pub(super) const MOVES: Traits = Traits { values: Values::Moved, ..COMPUTES };
 

@@ -102,6 +102,7 @@ fn an_activation_is_found_where_the_text_has_one() {
     for op in samples() {
         let text = printed(&op).contains("activation=");
         assert_eq!(op.activation().is_some(), text, "{}", op.name());
+        assert_eq!(op.activation(), op.clone().activation_mut().copied(), "{}: its place", op.name());
     }
 }
 
