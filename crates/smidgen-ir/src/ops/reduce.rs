@@ -19,6 +19,16 @@ kinds! {
     }
 }
 
+impl ReduceKind {
+    /// The factor with which each of `count` elements goes into the result; `None` if that is no weighted sum.
+    pub fn weight(self, count: usize) -> Option<f32> {
+        match self {
+            Self::Mean => Some(1.0 / count as f32),
+            Self::Sum => Some(1.0),
+        }
+    }
+}
+
 impl OpSpec for view::Reduce<'_> {
     fn name(&self) -> &'static str {
         self.kind.name()

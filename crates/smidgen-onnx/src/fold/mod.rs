@@ -27,8 +27,6 @@ pub(crate) const ROWS: &[Row] = &[
     Row::folded("Not", ""),
     Row::folded("Or", ""),
     Row::folded("Range", ""),
-    Row::folded("ReduceMin", ""),
-    Row::folded("ReduceProd", ""),
     Row::folded("Shape", "of any tensor, since shapes are fixed"),
     Row::folded("Size", "of any tensor, since shapes are fixed"),
     Row::folded("Where", ""),

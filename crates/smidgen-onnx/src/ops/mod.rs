@@ -74,6 +74,7 @@ pub(crate) fn all() -> impl Iterator<Item = Row> {
         pool::ROWS,
         quant::ROWS,
         reduce::ROWS,
+        reduce::FOLDED,
         resize::ROWS,
         fold::ROWS,
     ];

@@ -1,7 +1,7 @@
 //! Reductions along axes.
 
 use super::arithmetic::binary;
-use super::{FIXED_PARAMETERS, Outputs, rows};
+use super::{FIXED_PARAMETERS, Outputs, Row, rows};
 use crate::call::{Call, Value};
 use crate::constant::Element;
 use crate::emit::Active;
@@ -9,6 +9,9 @@ use crate::trouble::Trouble;
 use smidgen_ir::{
     Activation, BinaryKind, DataType, ElementType, Function, Op, Padding, PoolKind, ReduceKind, UnaryKind,
 };
+
+/// Reductions that are computed when reading, alone: of lists.
+pub(super) const FOLDED: &[Row] = &[Row::folded("ReduceMin", ""), Row::folded("ReduceProd", "")];
 
 rows! {
     "ArgMax" INTEGER arg_max, "the first of equal elements";

@@ -128,7 +128,10 @@ impl Importer<'_> {
         let offset =
             |which: &[usize], index: Vec<usize>| which.iter().zip(index).map(|(&a, i)| steps[a] * i).sum::<usize>();
         let inner: Vec<usize> = indices(&pick(axes)).map(|i| offset(axes, i)).collect();
-        let weight = if kind == ReduceKind::Mean { 1.0 / inner.len() as f32 } else { 1.0 };
+        let Some(weight) = kind.weight(inner.len()) else {
+            return self
+                .refuse(operator, "its gradient is not known here; a MAX_POOL_2D over the same elements has one");
+        };
         let mut weighted = Weighted::default();
         for index in indices(&pick(&kept)) {
             let base = offset(&kept, index);
