@@ -6,7 +6,7 @@ use crate::value::{array, atom, invoke, structure};
 use smidgen_program::{BufferId, Extent, Operand, Program, Step, StepId};
 
 /// Names that generated code takes from the kernels; used ones are imported.
-const IMPORTS: [&str; 17] = [
+const IMPORTS: [&str; 18] = [
     "Certified",
     "Factor",
     "Isa",
@@ -19,6 +19,7 @@ const IMPORTS: [&str; 17] = [
     "Whole",
     "Window2d",
     "convert",
+    "definition",
     "float",
     "int8",
     "int16",
@@ -120,6 +121,7 @@ fn imports(body: &str, constants: &[&str], out: &mut Source) {
         "View",
         "Window2d",
         "convert",
+        "definition",
         "float",
         "int8",
         "int16",
