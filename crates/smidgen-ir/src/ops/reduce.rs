@@ -1,6 +1,6 @@
-//! Reductions over axes: MEAN, SUM and ARG_MAX.
+//! Reductions over axes: MEAN, SUM, REDUCE_MAX, REDUCE_MIN and ARG_MAX.
 
-use super::spec::{COMPUTES, NARROW, kinds, named, one, while_pixels};
+use super::spec::{CHOOSES, COMPUTES, NARROW, kinds, named, one, while_pixels};
 use super::{Op, OpSpec, Traits, view};
 use crate::cost::ReceptiveField;
 use crate::infer::{Inferred, ShapeError};
@@ -16,6 +16,10 @@ kinds! {
         Mean = "MEAN",
         /// Sum.
         Sum = "SUM",
+        /// The greatest element.
+        Max = "REDUCE_MAX",
+        /// The least element.
+        Min = "REDUCE_MIN",
     }
 }
 
@@ -25,6 +29,7 @@ impl ReduceKind {
         match self {
             Self::Mean => Some(1.0 / count as f32),
             Self::Sum => Some(1.0),
+            Self::Max | Self::Min => None,
         }
     }
 }
@@ -38,6 +43,7 @@ impl OpSpec for view::Reduce<'_> {
         match self.kind {
             ReduceKind::Mean => COMPUTES,
             ReduceKind::Sum => NARROW,
+            ReduceKind::Max | ReduceKind::Min => CHOOSES,
         }
     }
 
@@ -51,7 +57,10 @@ impl OpSpec for view::Reduce<'_> {
 
     fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
         rules.arithmetic()?;
-        rules.ratios(FACTOR_LIMIT)
+        match self.kind {
+            ReduceKind::Mean | ReduceKind::Sum => rules.ratios(FACTOR_LIMIT),
+            ReduceKind::Max | ReduceKind::Min => rules.unchanged(),
+        }
     }
 
     fn field(&self, seen: ReceptiveField, inputs: &[&Shape], output: &Shape) -> ReceptiveField {

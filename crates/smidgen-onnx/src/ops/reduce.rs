@@ -11,13 +11,14 @@ use smidgen_ir::{
 };
 
 /// Reductions that are computed when reading, alone: of lists.
-pub(super) const FOLDED: &[Row] = &[Row::folded("ReduceMin", ""), Row::folded("ReduceProd", "")];
+pub(super) const FOLDED: &[Row] = &[Row::folded("ReduceProd", "")];
 
 rows! {
     "ArgMax" INTEGER arg_max, "the first of equal elements";
     "ReduceL2" COMPUTE l2, "constant axes";
-    "ReduceMax" COMPUTE max, "constant axes";
+    "ReduceMax" INTEGER max, "constant axes";
     "ReduceMean" INTEGER mean, "constant axes";
+    "ReduceMin" INTEGER min, "constant axes";
     "ReduceSum" COMPUTE sum, "constant axes";
     "ReduceSumSquare" COMPUTE sum_square, "constant axes";
 }
@@ -94,13 +95,11 @@ pub(super) fn greatest(call: &mut Call<'_, '_>, x: &Active, axes: &[usize]) -> R
 }
 
 pub fn max(call: &mut Call<'_, '_>) -> Outputs {
-    let x = call.float_input(0)?;
-    let (axes, keep) = axes(call, x.layout.len())?;
-    let Some(axes) = axes.filter(|axes| !axes.is_empty()) else { return Ok(vec![Value::Active(x)]) };
-    let y = greatest(call, &x, &axes)?;
-    let dims = call.emit.dims(&y);
-    let kept: Vec<usize> = (0..dims.len()).filter(|i| keep || !axes.contains(i)).map(|i| dims[i]).collect();
-    Ok(vec![Value::Active(call.emit.reshape(&y, &kept)?)])
+    plain(call, ReduceKind::Max)
+}
+
+pub fn min(call: &mut Call<'_, '_>) -> Outputs {
+    plain(call, ReduceKind::Min)
 }
 
 fn squares(call: &mut Call<'_, '_>) -> Result<Active, Trouble> {

@@ -1,4 +1,4 @@
-//! Reductions over axes: MEAN, SUM and ARG_MAX.
+//! Reductions over axes: MEAN, SUM, REDUCE_MAX, REDUCE_MIN and ARG_MAX.
 
 use super::{COMPUTE, Decoded, WIDE, Written, builtins};
 use crate::error::WriteError;
@@ -8,7 +8,7 @@ use crate::schema::{arg_max as arg_max_options, reducer};
 use crate::support::Builtin;
 use crate::write::options::Options;
 use crate::write::{Writer, element_code};
-use smidgen_ir::ElementType::{self, Int8};
+use smidgen_ir::ElementType::{self, Int8, Int16};
 use smidgen_ir::{Op, ReduceKind};
 
 builtins! {
@@ -25,6 +25,20 @@ builtins! {
         options: 27,
         version: |s| s.by_type(s.x(), &[(Int8, 2)]),
         read: |call| reduce(call, ReduceKind::Sum),
+    }
+    ReduceMax = "REDUCE_MAX" {
+        types: WIDE,
+        remarks: "constant axes",
+        options: 27,
+        version: |s| s.by_type(s.x(), &[(Int8, 2), (Int16, 3)]),
+        read: |call| reduce(call, ReduceKind::Max),
+    }
+    ReduceMin = "REDUCE_MIN" {
+        types: WIDE,
+        remarks: "constant axes",
+        options: 27,
+        version: |s| s.by_type(s.x(), &[(Int8, 2), (Int16, 3)]),
+        read: |call| reduce(call, ReduceKind::Min),
     }
     ArgMax = "ARG_MAX" {
         types: COMPUTE,
@@ -60,6 +74,8 @@ pub(super) fn write(
     let builtin = match kind {
         ReduceKind::Mean => Builtin::Mean,
         ReduceKind::Sum => Builtin::Sum,
+        ReduceKind::Max => Builtin::ReduceMax,
+        ReduceKind::Min => Builtin::ReduceMin,
     };
     Ok((builtin, writer.and(axes), Options::Reducer { keep_dims }))
 }
