@@ -6,7 +6,7 @@
 //!
 //! An operator has one room, a file of this module: what it is called, its [`Traits`], its shapes and types, how far
 //! its outputs see, and its textual form. The list below names every operator once; that each has all of this follows
-//! from [`OpSpec`], without which it does not compile.
+//! from `OpSpec`, without which it does not compile.
 
 mod binary;
 mod convert;

@@ -63,7 +63,7 @@ impl Values {
 }
 
 /// An operator's room: all that the graph knows of one operator. What has an answer here without being asked for has a
-/// test that every operator passes ([`super::tests`]).
+/// test that every operator passes (`ops/tests.rs`).
 pub(crate) trait OpSpec {
     /// Its name in TensorFlow Lite's schema.
     fn name(&self) -> &'static str;
