@@ -2,8 +2,9 @@
 //! parameters.
 
 use crate::value::{Literal, Value, array, atom, invoke, numbers, slice, structure};
-use smidgen_kernels::View;
+use smidgen_kernels::int8::TableSum;
 use smidgen_kernels::int8::device::{Finish, Width};
+use smidgen_kernels::{View, Views};
 use smidgen_program::kernel::{Bound, Gather, Place, Print, Site};
 use smidgen_program::{BufferId, ConstantId, Program, StepId};
 
@@ -194,6 +195,28 @@ impl Print for Printer<'_> {
 
     fn view(self, name: &'static str, place: Place) -> Self {
         self.placed(name, View::type_name(), place.view.source(), place.buffer, "view")
+    }
+
+    fn views(self, input: Place, output: Place) -> Self {
+        let views = Views { input: input.view, output: output.view };
+        let field = |name, of: String, value| Field { name, of, value, pass: "&p.views".to_owned() };
+        let both = field("views", Views::type_name(), views.source());
+        if self.around.tiles.is_empty() {
+            return self.with(Argument::Field(both));
+        }
+        let tile = |name, place: Place| field(name, "u8".to_owned(), atom(self.around.tile(place.buffer)));
+        let fields = vec![both, tile("input_tile", input), tile("output_tile", output)];
+        self.with(Argument::Made { fields, pass: "&tiles.views(&p.views, p.input_tile, p.output_tile)".to_owned() })
+    }
+
+    fn lookup(self, sum: &TableSum, id: ConstantId) -> Self {
+        let place = self.around.places[id.index()];
+        let field = |name, of: String, value| Field { name, of, value, pass: String::new() };
+        let fields = vec![
+            field("sum", TableSum::type_name(), sum.source()),
+            field("table", "&'static [i32; 256]".to_owned(), invoke("array", vec![atom(place)])),
+        ];
+        self.with(Argument::Made { fields, pass: "int8::Lookup { sum: &p.sum, table: p.table }".to_owned() })
     }
 
     fn value<T: Literal>(self, name: &'static str, value: &T) -> Self {

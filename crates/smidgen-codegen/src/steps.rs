@@ -16,6 +16,7 @@ const IMPORTS: [&str; 18] = [
     "SmallFactor",
     "Stored",
     "View",
+    "Views",
     "Whole",
     "Window2d",
     "convert",
@@ -60,7 +61,7 @@ pub(crate) fn print(around: Surroundings) -> Steps {
     compute(&kinds, tiled, &mut body);
     if tiled {
         let has = |name| kinds.iter().any(|k| k.fields().any(|f| f.name == name));
-        tiles(around.tiles.len(), has("a_tile"), has("piece_tiles"), &mut body);
+        tiles(around.tiles.len(), has("views"), has("a_tile"), has("piece_tiles"), &mut body);
     }
     for (i, (step, call)) in program.steps.iter().zip(&calls).enumerate() {
         for line in describe(program, i, step) {
@@ -119,6 +120,7 @@ fn imports(body: &str, constants: &[&str], out: &mut Source) {
         "Region",
         "Rounding",
         "View",
+        "Views",
         "Window2d",
         "convert",
         "definition",
@@ -184,7 +186,7 @@ fn compute(kinds: &[&Call], tiled: bool, out: &mut Source) {
 }
 
 /// The generated type that follows the tiles.
-fn tiles(count: usize, operands: bool, pieces: bool, out: &mut Source) {
+fn tiles(count: usize, views: bool, operands: bool, pieces: bool, out: &mut Source) {
     out.line("/// For each buffer that stores only some columns at a time: the first one, which is that of the run that last wrote it.");
     out.line("#[derive(Clone, Copy)]");
     out.line(format!("pub(crate) struct Tiles([usize; {count}]);\n"));
@@ -201,6 +203,12 @@ fn tiles(count: usize, operands: bool, pieces: bool, out: &mut Source) {
     out.line("    fn view(&self, view: View, tile: u8) -> View {");
     out.line("        View { x0: self.0.get(tile as usize).copied().unwrap_or(0), ..view }");
     out.line("    }");
+    if views {
+        out.line("\n    /// The same of an input and an output.");
+        out.line("    fn views(&self, views: &Views, input: u8, output: u8) -> Views {");
+        out.line("        Views { input: self.view(views.input, input), output: self.view(views.output, output) }");
+        out.line("    }");
+    }
     if operands || pieces {
         out.line("\n    /// The same of an operand.");
         out.line(

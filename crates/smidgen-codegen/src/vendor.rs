@@ -121,9 +121,6 @@ float = [{floats}]
 std = []
 # The Arm core has the DSP instructions of Armv7E-M. Stable compilers do not say so themselves: on Arm they hide `target_feature`.
 dsp = []
-
-[lints.clippy]
-too_many_arguments = \"allow\"
 "
     )
 }

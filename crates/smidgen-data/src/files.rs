@@ -56,6 +56,14 @@ pub enum FileError {
         /// The system's reason.
         source: io::Error,
     },
+    /// A temporary file for samples that memory does not hold.
+    #[error("samples that memory does not hold cannot be kept in a file in `{}`", visible_path(path))]
+    Cache {
+        /// The folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// A folder to be replaced holds what smidgen did not write.
     #[error("`{}` {}", visible_path(path), foreign(.file))]
     Foreign {
@@ -77,6 +85,9 @@ impl FileError {
     /// What the user can do about it.
     pub fn help(&self) -> Option<String> {
         match self {
+            Self::Cache { .. } => {
+                Some("name a folder with more room in the variable TMPDIR, or allow more memory for samples".into())
+            }
             Self::Read { path, source } if source.kind() == io::ErrorKind::NotFound => Some(match siblings(path) {
                 Some(names) => format!("its folder has {names}"),
                 None => "check the path".into(),

@@ -179,6 +179,7 @@ pub fn adapt<'g>(
     normalise: Normalise,
 ) -> Result<(Array, String), Error> {
     let network = network.into();
+    let normalise = network.normalise(normalise);
     let (array, suits) = network.input(index).to_graph(array).map_err(|array| shape_error(network, index, &array))?;
     let turned = network.input(index).told(suits);
     let (array, note) = convert(network, index, array, normalise)?;
@@ -274,6 +275,7 @@ pub fn load<'g>(
     fit: Fit,
 ) -> Result<Prepared, Error> {
     let network = network.into();
+    let normalise = network.normalise(normalise);
     let graph = network.graph();
     let shown = path.display();
     let prepared = |source: &str, (array, note): (Array, String)| {
@@ -324,7 +326,8 @@ pub struct Feeder<'g> {
 impl<'g> Feeder<'g> {
     /// For this network. Pictures are normalised and fitted as given.
     pub fn new(network: impl Into<Interface<'g>>, normalise: Normalise, fit: Fit) -> Self {
-        Self { network: network.into(), normalise, fit }
+        let network: Interface = network.into();
+        Self { network, normalise: network.normalise(normalise), fit }
     }
 
     /// The same with another normalisation.

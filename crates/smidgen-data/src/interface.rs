@@ -6,6 +6,7 @@
 //! the graph but not the file is taken as it is. Where both suit, it is the file's.
 
 use crate::array::Array;
+use crate::normalise::{Normalisation, Normalise};
 use smidgen_ir::front::{Port, Ports};
 use smidgen_ir::{Graph, Shape, TensorId};
 
@@ -16,25 +17,40 @@ pub struct Interface<'g> {
     ports: Option<&'g Ports>,
     /// What operators of the file write; tensors' sources index this.
     values: &'g [Port],
+    /// What the file says of pixels.
+    pixels: Option<Normalisation>,
 }
 
 impl<'g> From<&'g Graph> for Interface<'g> {
     /// A graph that orders its axes as its file does.
     fn from(graph: &'g Graph) -> Self {
-        Self { graph, ports: None, values: &[] }
+        Self { graph, ports: None, values: &[], pixels: None }
     }
 }
 
 impl<'g> Interface<'g> {
     /// A graph and the inputs and outputs of its file, one for each of the graph's.
     pub fn new(graph: &'g Graph, ports: Option<&'g Ports>) -> Self {
-        Self { graph, ports, values: &[] }
+        Self { graph, ports, values: &[], pixels: None }
     }
 
     /// With what the file's operators write, as far as a tensor of the graph has it:
     /// [`Tensor::source`](smidgen_ir::Tensor::source) indexes `values`.
     pub fn with_values(self, values: &'g [Port]) -> Self {
         Self { values, ..self }
+    }
+
+    /// With what pixels are to become, if the file says so: it is taken where nothing else is asked for.
+    pub fn with_pixels(self, pixels: Option<Normalisation>) -> Self {
+        Self { pixels, ..self }
+    }
+
+    /// What pixels become where this is asked for.
+    pub(crate) fn normalise(&self, asked: Normalise) -> Normalise {
+        match (asked, self.pixels) {
+            (Normalise::Auto, Some(stored)) => Normalise::Stored(stored),
+            (asked, _) => asked,
+        }
     }
 
     /// The graph.

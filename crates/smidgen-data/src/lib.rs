@@ -5,6 +5,7 @@
 //! - [`interface`]: arrays in the file's order of axes and in the graph's.
 //! - [`input`]: from one file to one network input.
 //! - [`set`]: a folder, an archive or an `.npz` file as a list of samples, read one by one.
+//! - [`Cache`]: decoded samples, in memory as far as that suffices.
 //! - [`files`], [`folder`]: reading with a clear word on what is wrong, writing as a whole or not at all.
 //!
 //! What is read is judged by its first bytes, not by its name. The invariant that matters: no file makes anything here
@@ -12,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod array;
+mod cache;
 mod error;
 pub mod files;
 pub mod folder;
@@ -25,6 +27,7 @@ mod replace;
 pub mod set;
 
 pub use array::{Array, Dtype};
+pub use cache::Cache;
 pub use error::Error;
 pub use files::FileError;
 pub use folder::{write_folder, zipped};

@@ -10,6 +10,8 @@ pub enum Normalise {
     Auto,
     /// This one.
     Fixed(Normalisation),
+    /// This one, which the network's file says.
+    Stored(Normalisation),
 }
 
 /// The value that a network gets for a pixel of 0 to 255.
@@ -45,6 +47,9 @@ pub struct Standard {
     /// The network's channels are blue, green and red.
     swapped: bool,
 }
+
+/// The name of means and deviations that have no other.
+const CUSTOM: &str = "mean and deviation";
 
 /// Why a mean and a deviation are none.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
@@ -106,7 +111,7 @@ impl Standard {
         };
         // Without a deviation, means of 0 to 255 are only taken away, as Caffe does.
         let (mean, deviation) = (whole(mean, 0.0), whole(deviation, 1.0));
-        Ok(Self { name: "mean and deviation", mean, deviation, channels, swapped: false })
+        Ok(Self { name: CUSTOM, mean, deviation, channels, swapped: false })
     }
 
     fn real(&self, pixel: u8, channel: usize) -> f64 {
@@ -198,6 +203,54 @@ impl Normalisation {
     }
 }
 
+/// What separates the parts of a normalisation's text.
+const PARTS: char = ' ';
+
+impl Normalisation {
+    /// A text that says it, for the metadata of a file: a name, or numbers with all their digits.
+    pub fn text(self) -> String {
+        let numbers = |values: &[f64]| values.iter().map(f64::to_string).collect::<Vec<_>>().join(",");
+        match self {
+            Self::Fill { low, high } => format!("fill {low} {high}"),
+            Self::Standard(own) if !Self::KNOWN.contains(&self) => {
+                let Standard { mean, deviation, channels, .. } = own;
+                format!("standard {} {}", numbers(&mean[..channels]), numbers(&deviation[..channels]))
+            }
+            _ => self.name().into(),
+        }
+    }
+
+    /// The normalisation of a [text](Self::text); `None` if it is none.
+    pub fn of_text(text: &str) -> Option<Self> {
+        let simple = Self::KNOWN.into_iter().chain([Self::Bytes]).find(|known| known.name() == text);
+        let mut parts = text.split(PARTS);
+        let numbers = |part: Option<&str>| -> Option<Vec<f64>> {
+            let values: Option<Vec<f64>> = part?.split(',').map(|number| number.parse().ok()).collect();
+            values.filter(|values| matches!(values.len(), 1 | 3 | 4) && values.iter().all(|value| value.is_finite()))
+        };
+        simple.or_else(|| match parts.next()? {
+            "fill" => {
+                let ends = [numbers(parts.next())?, numbers(parts.next())?].concat();
+                let &[low, high] = ends.as_slice() else { return None };
+                parts.next().is_none().then_some(Self::Fill { low, high })
+            }
+            "standard" => {
+                let (mean, deviation) = (numbers(parts.next())?, numbers(parts.next())?);
+                let sound = mean.len() == deviation.len() && deviation.iter().all(|value| *value > 0.0);
+                if !sound || parts.next().is_some() {
+                    return None;
+                }
+                let all = |values: &[f64]| {
+                    std::array::from_fn(|c| values.get(c).or(values.first()).copied().unwrap_or_default())
+                };
+                let (mean, deviation, channels) = (all(&mean), all(&deviation), mean.len());
+                Some(Self::Standard(Standard { name: CUSTOM, mean, deviation, channels, swapped: false }))
+            }
+            _ => None,
+        })
+    }
+}
+
 impl fmt::Display for Normalisation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -226,6 +279,24 @@ mod tests {
             assert_eq!(of(&[], &[255.0]).real(pixel, 0), Normalisation::Unit.real(pixel, 0));
             assert_eq!(of(&[104.0, 117.0, 123.0], &[]).real(pixel, 1), f64::from(pixel) - 117.0);
         }
+    }
+
+    #[test]
+    fn texts_come_back_with_every_digit() {
+        let standard =
+            |mean: &[f64], deviation: &[f64]| Normalisation::Standard(Standard::new(mean, deviation).unwrap());
+        let others = [
+            Normalisation::Bytes,
+            Normalisation::Fill { low: -1.0 / 3.0, high: 2.1 },
+            standard(&[0.1, 0.2, 1.0 / 3.0], &[0.3, 0.7, 0.9]),
+            standard(&[12.5], &[77.1]),
+        ];
+        for known in Normalisation::KNOWN.into_iter().chain(others) {
+            assert_eq!(Normalisation::of_text(&known.text()), Some(known), "{}", known.text());
+        }
+        let no =
+            ["", "units", "fill 1", "fill 1 2 3", "fill a b", "standard 1,2 3,4", "standard 1 0", "standard 1 NaN"];
+        assert!(no.iter().all(|text| Normalisation::of_text(text).is_none()));
     }
 
     #[test]

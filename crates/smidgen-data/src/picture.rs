@@ -176,6 +176,9 @@ impl PictureInput {
         if let Normalise::Fixed(normalisation) = normalise {
             return (normalisation, "as asked".into(), false);
         }
+        if let Normalise::Stored(normalisation) = normalise {
+            return (normalisation, "as the model file says".into(), false);
+        }
         match self.range() {
             Some((_, high)) if self.wide && (high - 255.0).abs() <= 0.05 * 255.0 => {
                 (Normalisation::Raw, format!("since the int16 input holds real numbers up to {high:.3}"), false)

@@ -7,7 +7,7 @@ mod real;
 use crate::memory::{Arena, Bounds};
 use crate::operand::pieces;
 use crate::requant::{Factor, Rounding, SmallFactor};
-use crate::view::{Region, View};
+use crate::view::{Region, Views};
 
 #[cfg(feature = "float")]
 pub use real::{dequantize, quantize};
@@ -95,12 +95,12 @@ fn store_float<B: Bounds>(arena: &mut Arena<'_, u8, B>, at: usize, value: f32) {
 #[inline]
 fn convert<B: Bounds>(
     mut arena: Arena<'_, u8, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     depth: usize,
     mut element: impl FnMut(&mut Arena<'_, u8, B>, usize, usize),
 ) {
+    let Views { input, output } = views;
     let dense = input.pixel_stride == depth && output.pixel_stride == depth;
     pieces(region, depth, dense, |y, x, count| {
         let (from, to) = (input.at(y, x), output.at(y, x));
@@ -126,16 +126,9 @@ pub struct Requantise {
 }
 
 /// See [`Requantise`]. Order: one element at a time, read before write.
-pub fn requantise<B: Bounds>(
-    arena: Arena<'_, u8, B>,
-    input: View,
-    output: View,
-    region: Region,
-    depth: usize,
-    how: &Requantise,
-) {
+pub fn requantise<B: Bounds>(arena: Arena<'_, u8, B>, views: &Views, region: Region, depth: usize, how: &Requantise) {
     let (min, max) = how.to.range();
-    convert(arena, input, output, region, depth, |arena, from, to| {
+    convert(arena, views, region, depth, |arena, from, to| {
         let centred = how.from.load(arena, from).wrapping_sub(how.zeros[0]);
         let stored = how.factor.apply(centred, how.rounding).wrapping_add(how.zeros[1]);
         how.to.store(arena, to, stored.max(min).min(max));
@@ -180,19 +173,12 @@ impl Rescale {
 }
 
 /// See [`Rescale`]. Order: one element at a time, read before write.
-pub fn rescale<B: Bounds>(
-    arena: Arena<'_, u8, B>,
-    input: View,
-    output: View,
-    region: Region,
-    depth: usize,
-    how: &Rescale,
-) {
+pub fn rescale<B: Bounds>(arena: Arena<'_, u8, B>, views: &Views, region: Region, depth: usize, how: &Rescale) {
     let how = *how;
     // A loop for each pair of types, so that none decides inside.
     macro_rules! between {
         ($from:ident, $to:ident) => {
-            convert(arena, input, output, region, depth, |arena, from, to| {
+            convert(arena, views, region, depth, |arena, from, to| {
                 let (min, max) = Stored::$to.range();
                 let y = how.apply(Stored::$from.load(arena, from));
                 Stored::$to.store(arena, to, y.max(min).min(max));
@@ -244,6 +230,7 @@ mod tests {
     extern crate std;
 
     use super::*;
+    use crate::view::View;
     use proptest::prelude::*;
     use std::vec::Vec;
 
@@ -267,12 +254,12 @@ mod tests {
             let run = |quick: Option<Rescale>| {
                 let mut bytes = stored.clone();
                 bytes.resize(stored.len() + count * 2, 0);
-                let (input, output) =
-                    (View::linear(0, 1, 1, count), View::linear(stored.len() / to.bytes(), 1, 1, count));
+                let output = View::linear(stored.len() / to.bytes(), 1, 1, count);
+                let views = &Views { input: View::linear(0, 1, 1, count), output };
                 let region = Region { y0: 0, y1: 1, x0: 0, x1: 1 };
                 match quick {
-                    Some(quick) => rescale(Arena::new(&mut bytes), input, output, region, count, &quick),
-                    None => requantise(Arena::new(&mut bytes), input, output, region, count, &how),
+                    Some(quick) => rescale(Arena::new(&mut bytes), views, region, count, &quick),
+                    None => requantise(Arena::new(&mut bytes), views, region, count, &how),
                 }
                 bytes
             };

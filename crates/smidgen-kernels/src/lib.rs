@@ -38,4 +38,4 @@ pub use isa::Isa;
 pub use memory::{Arena, Bounds, Certified, Checked, Flash};
 pub use operand::Operand;
 pub use requant::Rounding;
-pub use view::{Region, View};
+pub use view::{Region, View, Views};

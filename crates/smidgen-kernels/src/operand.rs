@@ -1,7 +1,7 @@
 //! One operand of an element-wise kernel: in the arena or a constant, and broadcast along the axes where it has size 1.
 
 use crate::memory::{Arena, Bounds, Checked, Element, Flash};
-use crate::view::{Region, View};
+use crate::view::{Region, View, Views};
 
 /// An operand of an element-wise kernel.
 ///
@@ -51,12 +51,12 @@ pub(crate) fn pieces(region: Region, depth: usize, dense: bool, mut run: impl Fn
 #[inline]
 pub(crate) fn map<T: Element, B: Bounds>(
     mut arena: Arena<'_, T, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     depth: usize,
     f: impl Fn(T) -> T,
 ) {
+    let Views { input, output } = views;
     let dense = input.pixel_stride == depth && output.pixel_stride == depth;
     pieces(region, depth, dense, |y, x, count| {
         let (from, to) = (input.at(y, x), output.at(y, x));

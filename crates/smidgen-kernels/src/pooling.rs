@@ -2,7 +2,7 @@
 
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Bounds, Element};
-use crate::view::{Region, View};
+use crate::view::{Region, View, Views};
 
 /// Channels that are pooled together, so that where a tap lies is worked out once for all of them.
 pub(crate) const TOGETHER: usize = 4;
@@ -14,14 +14,14 @@ pub(crate) const TOGETHER: usize = 4;
 #[inline]
 pub(crate) fn pool<T: Element, S: Copy, B: Bounds>(
     mut arena: Arena<'_, T, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     window: &Window2d,
     start: S,
     add: impl Fn(&mut S, T),
     finish: impl Fn(S, usize) -> T,
 ) {
+    let Views { input, output } = views;
     let depth = window.output[2];
     for row in region.y0..region.y1 {
         let (image, y) = window.image_row(row);
@@ -34,12 +34,12 @@ pub(crate) fn pool<T: Element, S: Copy, B: Bounds>(
             let to = output.at(row, x);
             let mut c = 0;
             while c + TOGETHER <= depth {
-                let sums = taps.add_together(&arena, input, c, [start; TOGETHER], &add);
+                let sums = taps.add_together(&arena, *input, c, [start; TOGETHER], &add);
                 arena.store(to + c, sums.map(|sum| finish(sum, taps.rows * taps.cols)));
                 c += TOGETHER;
             }
             while c < depth {
-                let sum = taps.add(&arena, input, c, start, &add);
+                let sum = taps.add(&arena, *input, c, start, &add);
                 arena[to + c] = finish(sum, taps.rows * taps.cols);
                 c += 1;
             }

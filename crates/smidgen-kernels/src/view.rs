@@ -43,6 +43,15 @@ impl View {
     }
 }
 
+/// Where the input and the output of a kernel lie.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Views {
+    /// The input.
+    pub input: View,
+    /// The output.
+    pub output: View,
+}
+
 /// Rows `y0 .. y1` and columns `x0 .. x1` of an output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Region {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use smidgen_kernels::float::{self, Clamp};
 use smidgen_kernels::int8::{self, Channels, Int8, fast};
 use smidgen_kernels::requant::Factor;
-use smidgen_kernels::{Arena, Checked, Flash, Isa, Region, Rounding, View, Window2d};
+use smidgen_kernels::{Arena, Checked, Flash, Isa, Region, Rounding, View, Views, Window2d};
 
 /// A window with its stride, dilation and padding on a small image; any padding up to the window's extent.
 fn window() -> impl Strategy<Value = Window2d> {
@@ -125,14 +125,14 @@ fn whole<T: Copy + Default>(
     images: usize,
     scratch: usize,
     input: &[T],
-    run: impl Fn(Arena<'_, T>, View, View, Region),
+    run: impl Fn(Arena<'_, T>, &Views, Region),
 ) -> Vec<T> {
     let ([h, w, c], [oh, ow, oc]) = (window.input, window.output);
     let (from, to) = (View::linear(scratch, images * h, w, c), scratch + input.len());
     let output = View::linear(to, images * oh, ow, oc);
     let mut arena = vec![T::default(); to + images * oh * ow * oc];
     arena[scratch..to].copy_from_slice(input);
-    run(Arena::new(&mut arena), from, output, Region::whole(images * oh, ow));
+    run(Arena::new(&mut arena), &Views { input: from, output }, Region::whole(images * oh, ow));
     arena.split_off(to)
 }
 
@@ -143,7 +143,7 @@ fn pieces<T: Copy + Default>(
     window: &Window2d,
     scratch: usize,
     input: &[T],
-    run: impl Fn(Arena<'_, T>, View, View, Region),
+    run: impl Fn(Arena<'_, T>, &Views, Region),
 ) -> Vec<T> {
     let ([h, w, c], [oh, ow, oc]) = (window.input, window.output);
     let mut result = vec![T::default(); oh * ow * oc];
@@ -164,7 +164,7 @@ fn pieces<T: Copy + Default>(
         for row in first..end {
             arena[from.row(row)..][..w * c].copy_from_slice(&input[row * w * c..][..w * c]);
         }
-        run(Arena::new(&mut arena), from, output, region);
+        run(Arena::new(&mut arena), &Views { input: from, output }, region);
         for y in region.y0..region.y1 {
             let at = (y * ow + region.x0) * oc;
             result[at..at + cols * oc].copy_from_slice(&arena[output.row(y)..][..cols * oc]);
@@ -182,15 +182,16 @@ proptest! {
         let layer = Layer::new(&mut random, window.patch(), window.output[2]);
         let folded = layer.folded(window.patch(), fast::conv2d_weights(&window), quant.input_zero);
         let input = random.bytes(images * window.input.iter().product::<usize>());
-        let simple = |arena: Arena<'_, i8>, from: View, to: View, region: Region| {
-            int8::conv2d(arena, from, to, region, &window, &quant, Flash::new(&layer.weights), layer.channels());
+        let simple = |arena: Arena<'_, i8>, views: &Views, region: Region| {
+            int8::conv2d(arena, views, region, &window, &quant, Flash::new(&layer.weights), layer.channels());
         };
         let expected = whole(&window, images, 0, &input, simple);
         let scratch = fast::conv2d_scratch(&window);
         for isa in [Isa::PORTABLE, Isa::detect()] {
-            let quick = |arena: Arena<'_, i8>, from: View, to: View, region: Region| {
+            let quick = |arena: Arena<'_, i8>, views: &Views, region: Region| {
                 let channels = folded.channels();
-                fast::conv2d(isa, arena, from, to, region, 0, &window, &quant, Flash::new(&folded.weights), channels);
+                let layer = fast::Conv2d { window, quant, scratch: 0 };
+                fast::conv2d(isa, arena, views, region, &layer, Flash::new(&folded.weights), channels);
             };
             prop_assert_eq!(&whole(&window, images, scratch, &input, quick), &expected);
             if images == 1 {
@@ -214,15 +215,16 @@ proptest! {
         let mut random = Random(seed);
         let layer = Layer::new(&mut random, window.area(), window.output[2]);
         let input = random.bytes(window.input.iter().product());
-        let simple = |arena: Arena<'_, i8>, from: View, to: View, region: Region| {
-            int8::depthwise(arena, from, to, region, &window, &quant, Flash::new(&layer.weights), layer.channels());
+        let simple = |arena: Arena<'_, i8>, views: &Views, region: Region| {
+            int8::depthwise(arena, views, region, &window, &quant, Flash::new(&layer.weights), layer.channels());
         };
         let expected = whole(&window, 1, 0, &input, simple);
         prop_assert_eq!(&pieces(&mut random, &window, 0, &input, simple), &expected);
         if multiplier == 1 {
             for isa in [Isa::PORTABLE, Isa::detect()] {
-                let quick = |arena: Arena<'_, i8>, from: View, to: View, region: Region| {
-                    fast::depthwise(isa, arena, from, to, region, &window, &quant, Flash::new(&layer.weights), layer.channels());
+                let quick = |arena: Arena<'_, i8>, views: &Views, region: Region| {
+                    let how = fast::Depthwise { window, quant };
+                    fast::depthwise(isa, arena, views, region, &how, Flash::new(&layer.weights), layer.channels());
                 };
                 prop_assert_eq!(&whole(&window, 1, 0, &input, quick), &expected);
                 prop_assert_eq!(&pieces(&mut random, &window, 0, &input, quick), &expected);
@@ -251,15 +253,16 @@ proptest! {
         let folded = layer.folded(inputs, inputs * outputs, quant.input_zero);
         let input = random.bytes(rows * inputs);
         let sizes = [inputs, outputs];
-        let simple = |arena: Arena<'_, i8>, from: View, to: View, region: Region| {
-            int8::fully_connected(arena, from, to, region, sizes, 0, &quant, Flash::new(&layer.weights), layer.channels());
+        let simple = |arena: Arena<'_, i8>, views: &Views, region: Region| {
+            int8::fully_connected(arena, views, region, &int8::FullyConnected { sizes, weight_zero: 0 }, &quant, Flash::new(&layer.weights), layer.channels());
         };
         let expected = whole(&window, 1, 0, &input, simple);
         prop_assert_eq!(&pieces(&mut random, &window, 0, &input, simple), &expected);
         for isa in [Isa::PORTABLE, Isa::detect()] {
-            let quick = |arena: Arena<'_, i8>, from: View, to: View, region: Region| {
+            let quick = |arena: Arena<'_, i8>, views: &Views, region: Region| {
                 let channels = folded.channels();
-                fast::fully_connected(isa, arena, from, to, region, sizes, &quant, Flash::new(&folded.weights), channels);
+                let layer = fast::FullyConnected { sizes, quant };
+                fast::fully_connected(isa, arena, views, region, &layer, Flash::new(&folded.weights), channels);
             };
             prop_assert_eq!(&whole(&window, 1, 0, &input, quick), &expected);
             prop_assert_eq!(&pieces(&mut random, &window, 0, &input, quick), &expected);
@@ -274,8 +277,8 @@ proptest! {
         let mut random = Random(seed);
         let input = random.bytes(window.input.iter().product());
         for kernel in [int8::average_pool::<i8, Checked>, int8::max_pool] {
-            let run = |arena: Arena<'_, i8>, from: View, to: View, region: Region| {
-                kernel(arena, from, to, region, &window, [-100, 90]);
+            let run = |arena: Arena<'_, i8>, views: &Views, region: Region| {
+                kernel(arena, views, region, &window, [-100, 90]);
             };
             prop_assert_eq!(whole(&window, 1, 0, &input, run), pieces(&mut random, &window, 0, &input, run));
         }
@@ -288,8 +291,8 @@ proptest! {
         let input = floats(window.input.iter().product());
         let (weights, bias) = (floats(window.patch() * window.output[2]), floats(window.output[2]));
         let clamp = Clamp { min: 0.0, max: f32::INFINITY };
-        let conv = |arena: Arena<'_, f32>, from: View, to: View, region: Region| {
-            float::conv2d(arena, from, to, region, &window, clamp, Flash::new(&weights), Flash::new(&bias));
+        let conv = |arena: Arena<'_, f32>, views: &Views, region: Region| {
+            float::conv2d(arena, views, region, &window, clamp, Flash::new(&weights), Flash::new(&bias));
         };
         let mut random = Random(seed ^ 1);
         prop_assert_eq!(whole(&window, 1, 0, &input, conv), pieces(&mut random, &window, 0, &input, conv));
@@ -297,8 +300,8 @@ proptest! {
         window.output[2] = window.input[2];
         let deep: Vec<f32> = weights.iter().cycle().take(window.area() * window.output[2]).copied().collect();
         let bias: Vec<f32> = bias.iter().cycle().take(window.output[2]).copied().collect();
-        let depthwise = |arena: Arena<'_, f32>, from: View, to: View, region: Region| {
-            float::depthwise(arena, from, to, region, &window, clamp, Flash::new(&deep), Flash::new(&bias));
+        let depthwise = |arena: Arena<'_, f32>, views: &Views, region: Region| {
+            float::depthwise(arena, views, region, &window, clamp, Flash::new(&deep), Flash::new(&bias));
         };
         prop_assert_eq!(whole(&window, 1, 0, &input, depthwise), pieces(&mut random, &window, 0, &input, depthwise));
     }
@@ -318,17 +321,8 @@ fn transposed_convolution_gathers_what_the_definition_scatters() {
         let layer = Layer::new(&mut random, kh * kw * c, o);
         let quant = Int8 { input_zero: 3, output_zero: -5, min: -128, max: 127, rounding: Rounding::Twice };
         let input = random.bytes(h * w * c);
-        let run = |arena: Arena<'_, i8>, from: View, to: View, region: Region| {
-            int8::transpose_conv(
-                arena,
-                from,
-                to,
-                region,
-                &window,
-                &quant,
-                Flash::new(&layer.weights),
-                layer.channels(),
-            );
+        let run = |arena: Arena<'_, i8>, views: &Views, region: Region| {
+            int8::transpose_conv(arena, views, region, &window, &quant, Flash::new(&layer.weights), layer.channels());
         };
         let mut sums = vec![0i32; output.iter().product()];
         for (y, x, ky, kx) in (0..h)
@@ -353,7 +347,8 @@ fn transposed_convolution_gathers_what_the_definition_scatters() {
             let to = input.len();
             let mut arena = input.clone();
             arena.resize(to + expected.len(), 0);
-            run(Arena::new(&mut arena), View::linear(0, h, w, c), View::linear(to, output[0], output[1], o), region);
+            let views = Views { input: View::linear(0, h, w, c), output: View::linear(to, output[0], output[1], o) };
+            run(Arena::new(&mut arena), &views, region);
             for y in region.y0..region.y1 {
                 let row = (y * output[1] + region.x0) * o..(y * output[1] + region.x1) * o;
                 cut[row.clone()].copy_from_slice(&arena[to..][row]);

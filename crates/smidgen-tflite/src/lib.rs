@@ -27,7 +27,7 @@ mod support;
 mod write;
 
 pub use error::{ReadError, WriteError};
-pub use read::{Options, check, read, read_with};
+pub use read::{Options, check, metadata, read, read_with};
 pub use smidgen_ir::front::{ErrorKind, Subject, SupportEntry, Unsupported};
 pub use support::SUPPORTED;
-pub use write::write;
+pub use write::{write, write_with};

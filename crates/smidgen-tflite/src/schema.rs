@@ -27,6 +27,12 @@ tables! {
         subgraphs: Many = 2,
         description: Str = 3,
         buffers: Many = 4,
+        metadata: Many = 6,
+    }
+    /// What a file says besides: a name, and the buffer that holds it.
+    metadata "Metadata" {
+        name: Str = 0,
+        buffer: u32 = 1,
     }
     /// Which operator, by its number or the name of a custom one.
     operator_code "OperatorCode" {

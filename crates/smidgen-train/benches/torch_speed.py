@@ -1,6 +1,7 @@
-"""CPU time of a training step in PyTorch: NETWORK PIXELS BATCH THREADS SECONDS.
+"""CPU time of a training step in PyTorch: NETWORK PIXELS BATCH THREADS.
 
-Prints processor microseconds an image, and images a second.
+For each number of seconds that it reads, it measures so long and prints processor microseconds an image, and images a
+second.
 """
 
 import resource
@@ -56,7 +57,7 @@ def network(width, stem, head, rows):
 MOBILENET = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]
 RESIDUAL = [(1, 16, 1, 1), (4, 24, 2, 2), (4, 32, 3, 2), (4, 64, 1, 1)]
 
-name, pixels, batch, threads, seconds = sys.argv[1], *map(int, sys.argv[2:5]), float(sys.argv[5])
+name, pixels, batch, threads = sys.argv[1], *map(int, sys.argv[2:5])
 torch.set_num_threads(threads)
 torch.manual_seed(0)
 net = network(0.35, (16, 2), 1280, MOBILENET) if name == "mobilenet" else network(1.0, (16, 1), 0, RESIDUAL)
@@ -80,8 +81,11 @@ def processor():
 
 for _ in range(2):
     step()
-wall, cpu, steps = time.time(), processor(), 0
-while steps < 3 or time.time() - wall < seconds:
+for line in sys.stdin:
+    seconds = float(line)
     step()
-    steps += 1
-print((processor() - cpu) / steps / batch * 1e6, steps * batch / (time.time() - wall))
+    wall, cpu, steps = time.time(), processor(), 0
+    while steps < 2 or time.time() - wall < seconds:
+        step()
+        steps += 1
+    print((processor() - cpu) / steps / batch * 1e6, steps * batch / (time.time() - wall), flush=True)

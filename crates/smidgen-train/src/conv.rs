@@ -96,6 +96,21 @@ impl<'a> Input<'a> {
     }
 }
 
+/// What a convolution is computed from: `n` samples of its input, and weights.
+#[derive(Clone, Copy)]
+pub(crate) struct Operands<'a> {
+    /// The instructions to use.
+    pub isa: Isa,
+    /// Samples.
+    pub n: usize,
+    /// The input.
+    pub input: Input<'a>,
+    /// All parameters.
+    pub parameters: &'a [f32],
+    /// The weights as the products take them.
+    pub packed: &'a Packed,
+}
+
 /// Buffers of a worker that hold a block or a plane at a time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scratch {

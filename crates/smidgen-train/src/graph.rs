@@ -44,6 +44,13 @@ struct Norm {
     is_bias: bool,
 }
 
+impl Template {
+    /// The graph, with the constants that it had.
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+}
+
 /// How a constant's elements are ordered in the graph.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Layout {
@@ -156,7 +163,7 @@ impl Net {
     /// normalisation was folded into its weights, or that never had any.
     ///
     /// Convolutions over more than one pixel are normalised, but the layer that gives the outputs. Means begin as 0 and
-    /// variances as 1, with which outputs are as good as unchanged; [`Trainer::settle`](crate::Trainer::settle) makes
+    /// variances as 1, with factors that leave outputs unchanged; [`Trainer::settle`](crate::Trainer::settle) makes
     /// them those of samples without changing outputs. [`to_graph`](Self::to_graph) folds them in again.
     ///
     /// # Errors
@@ -214,6 +221,7 @@ impl Net {
         if let Some(variable) = graph.variables.first() {
             return Err(TrainError::Unsupported {
                 operator: "READ_VARIABLE",
+                index: None,
                 tensor: graph.tensor(variable.value).name.clone(),
                 reason: "samples are independent of one another, and what an earlier inference left has no gradient",
             });
@@ -260,13 +268,17 @@ impl Net {
 
 impl Importer<'_> {
     fn refuse<T>(&self, operator: &Operator, reason: &'static str) -> Result<T, TrainError> {
-        let tensor = operator.outputs.first().map(|&t| self.graph.tensor(t).name.clone()).unwrap_or_default();
-        Err(TrainError::Unsupported { operator: operator.op.name(), tensor, reason })
+        Err(TrainError::unsupported(self.graph, operator, reason))
     }
 
-    /// The name of a layer: that of the tensor it writes.
+    /// The name of a layer: that of the tensor it writes, or where files have left it out, the operator's place and kind.
     fn name(&self, operator: &Operator) -> String {
-        self.graph.tensor(operator.outputs[0]).name.clone()
+        let name = &self.graph.tensor(operator.outputs[0]).name;
+        if !name.is_empty() {
+            return name.clone();
+        }
+        let index = self.graph.operators.iter().position(|other| std::ptr::eq(other, operator)).unwrap_or(0);
+        format!("operator {index} {}", operator.op.name())
     }
 
     fn dims(&self, t: TensorId) -> &[usize] {
@@ -301,7 +313,6 @@ impl Importer<'_> {
         &mut self,
         operator: &Operator,
         k: usize,
-        what: &str,
         layout: Layout,
         shape: Vec<usize>,
         role: Role,
@@ -317,6 +328,12 @@ impl Importer<'_> {
         }
         let Some(floats) = self.graph.tensor(tensor).floats() else {
             return self.refuse(operator, "its weights are no constants of float32");
+        };
+        let what = match role {
+            Role::Weight => "weight",
+            Role::Scale => "scale",
+            Role::Bias | Role::Shift => "bias",
+            Role::Slope => "slope",
         };
         let name = format!("{}.{what}", self.name(operator));
         let offset = self.builder.parameter(name, shape, role, fan_in);
@@ -451,6 +468,11 @@ impl Importer<'_> {
         }
         Ok(self.builder.activate(&name, x, activation))
     }
+}
+
+/// What gives a graph's outputs before the SOFTMAX that the loss applies.
+pub(crate) fn logits(graph: &Graph) -> TensorId {
+    before_softmax(graph, graph.outputs[0])
 }
 
 /// What a SOFTMAX reads whose result, perhaps in another shape, is this output; else the output.

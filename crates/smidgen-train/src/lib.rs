@@ -51,6 +51,7 @@ mod schedule;
 mod settings;
 #[allow(unsafe_code)]
 mod simd;
+mod torch;
 mod trainer;
 mod worker;
 
@@ -65,4 +66,5 @@ pub use random::Random;
 pub use schedule::Schedule;
 pub use settings::{Optimiser, Settings};
 pub use simd::Isa;
+pub use torch::{Torch, TorchTensor};
 pub use trainer::{Report, Trainer};

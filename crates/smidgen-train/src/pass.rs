@@ -1,6 +1,6 @@
 //! A shard of the batch forward and backward through all nodes, on one thread.
 
-use crate::conv::{Incoming, Input};
+use crate::conv::{Incoming, Input, Operands};
 use crate::loss::{self, Loss};
 use crate::net::{Affine, Kind, Net, Role};
 use crate::plain::Values;
@@ -52,7 +52,9 @@ impl Shared<'_> {
                     own.dot.fill(0.0);
                     let sums = wanted.then_some([own.sum.as_mut_slice(), own.dot.as_mut_slice()]);
                     let (packed, scratch) = (&self.packed.0[i], &mut worker.scratch);
-                    conv.forward(self.isa, n, input, self.parameters, packed, &mut z, sums, scratch);
+                    let (isa, parameters) = (self.isa, self.parameters);
+                    let operands = Operands { isa, n, input, parameters, packed };
+                    conv.forward(operands, &mut z, sums, scratch);
                     self.normalise(node.affine, n * conv.output_rows(), own, moments);
                 }
                 Kind::Sum => {
@@ -212,18 +214,9 @@ impl Shared<'_> {
                     let input = Input { read, direct: net.nodes[p].direct };
                     let (packed, scratch) = (&self.packed.0[i], &mut worker.scratch);
                     let gradient = &mut result.gradient;
-                    conv.backward(
-                        self.isa,
-                        n,
-                        input,
-                        incoming,
-                        self.parameters,
-                        packed,
-                        gradient,
-                        !net.plan.fresh[i],
-                        sink,
-                        scratch,
-                    );
+                    let (isa, parameters) = (self.isa, self.parameters);
+                    let operands = Operands { isa, n, input, parameters, packed };
+                    conv.backward(operands, incoming, gradient, !net.plan.fresh[i], sink, scratch);
                     if let Some((s, dx)) = dx {
                         worker.gradients[s] = dx;
                     }
@@ -248,7 +241,7 @@ impl Shared<'_> {
                                 dx.fill(0.0);
                             }
                             let values = Values { all, inputs: &node.inputs, len: &len };
-                            plain.backward(n, k, &values, self.parameters, &all[i][..own], &dy[..own], dx);
+                            plain.backward(n, k, &values, self.parameters, [&all[i][..own], &dy[..own]], dx);
                         });
                     }
                     let values = Values { all: &worker.z, inputs: &node.inputs, len: &len };

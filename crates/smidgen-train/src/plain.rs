@@ -96,8 +96,7 @@ impl Plain {
         k: usize,
         values: &Values<'_>,
         parameters: &[f32],
-        out: &[f32],
-        dy: &[f32],
+        [out, dy]: [&[f32]; 2],
         dx: &mut [f32],
     ) {
         let (len, input) = (out.len() / n, dx.len() / n);

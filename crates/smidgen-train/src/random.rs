@@ -33,6 +33,19 @@ impl Random {
         low + (high - low) * self.unit()
     }
 
+    /// Of the symmetric beta distribution of a parameter above 0, from 0 to 1 (Johnk 1964: `x / (x + y)` with the powers
+    /// `x` and `y` of uniform numbers, where these do not sum up to more than 1).
+    pub fn beta(&mut self, parameter: f32) -> f32 {
+        // One in so many tries fails for large parameters, whose numbers are about a half.
+        for _ in 0..1000 {
+            let [x, y] = [0; 2].map(|_| libm::pow(f64::from(self.unit()), 1.0 / f64::from(parameter)));
+            if x + y > 0.0 && x + y <= 1.0 {
+                return (x / (x + y)) as f32;
+            }
+        }
+        0.5
+    }
+
     /// Uniform below `n`, which is not 0.
     pub fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.bits()) * n as u128) >> 64) as usize

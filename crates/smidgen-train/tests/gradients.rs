@@ -3,7 +3,7 @@
 
 mod reference;
 
-use reference::{Layer, Model, chosen, difference, noise, oracle, parameters, settings, wide};
+use reference::{Layer, Model, chosen, difference, module, noise, oracle, parameters, settings, wide};
 use smidgen_ir::Padding;
 use smidgen_train::{Activation, Addend, ConvLayer, Random, Samples, Trainer};
 
@@ -20,6 +20,7 @@ fn worst(model: &Model, n: usize, shard: usize, seed: u64) -> f64 {
     let report = trainer.differentiate(&Samples::new(&net, &inputs, &labels).unwrap()).unwrap();
 
     oracle::agrees(oracle::of_model(model, &net, shard, settings.loss.smoothing), &trainer, &inputs, &labels);
+    let module = module::agrees(&mut trainer, &inputs, &labels);
 
     let (x, mut p) = (wide(&inputs), wide(&p));
     let loss = |p: &[f64]| model.loss(&net, p, &x, &labels, shard, &settings.loss);
@@ -29,12 +30,16 @@ fn worst(model: &Model, n: usize, shard: usize, seed: u64) -> f64 {
     let whole: f64 = trainer.gradient().iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();
     let mut worst: f64 = 0.0;
     for q in net.parameters() {
-        let (mut error, mut size): (f64, f64) = (0.0, 0.0);
+        let (mut error, mut size, mut apart): (f64, f64, f64) = (0.0, 0.0, 0.0);
         for i in chosen(q.len(), &mut random) {
             let exact = difference(&mut p, q.offset + i, &loss);
             error += (exact - f64::from(trainer.gradient()[q.offset + i])).powi(2);
             size += exact.powi(2);
+            apart += module.as_ref().map_or(0.0, |module| (exact - module[q.offset + i]).powi(2));
         }
+        // Both in f64: what is left is the difference's own error.
+        let apart = apart.sqrt() / size.sqrt().max(1e-3 * whole);
+        assert!(apart < 1e-6, "{}: relative error {apart:e} of the module in {model:?}", q.name);
         let relative = error.sqrt() / size.sqrt().max(1e-3 * whole);
         assert!(relative < 1e-4, "{}: relative error {relative:e} in {model:?}", q.name);
         worst = worst.max(relative);

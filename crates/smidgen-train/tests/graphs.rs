@@ -5,7 +5,7 @@ mod reference;
 
 use reference::graph::evaluate;
 use reference::sketch::Sketch;
-use reference::{chosen, difference, noise, oracle, settings, wide};
+use reference::{chosen, close, difference, module, noise, oracle, settings, wide};
 use smidgen_certify::certify;
 use smidgen_exec::Executor;
 use smidgen_ir::{
@@ -49,12 +49,6 @@ fn without_softmax(graph: &Graph) -> Graph {
     graph
 }
 
-fn close(given: &[f32], expected: &[f32]) -> Result<(), String> {
-    let size = expected.iter().fold(1f32, |m, v| m.max(v.abs()));
-    let far = given.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
-    if given.len() == expected.len() && far <= 1e-5 * size { Ok(()) } else { Err(format!("{far} of {size} apart")) }
-}
-
 /// Trained as the graph is: outputs equal before the first step, and after the weights change on both sides.
 fn check_outputs(graph: &Graph, random: &mut Random) -> Result<Net, TrainError> {
     smidgen_ir::validate(graph).unwrap();
@@ -90,6 +84,7 @@ fn check_gradients(graph: &Graph, random: &mut Random) -> f64 {
     let (x, mut p) = (wide(&inputs), wide(&parameters));
     let (wanted, smoothing) = (logits(graph), f64::from(settings.loss.smoothing));
     oracle::agrees(oracle::of_graph(graph, &net, wanted, settings.loss.smoothing), &trainer, &inputs, &labels);
+    module::agrees(&mut trainer, &inputs, &labels);
     // Which constants are parameters is what `to_graph` says of them: an element is given a number of its own, and
     // found again.
     let marked: Vec<f32> = (0..parameters.len()).map(|i| i as f32).collect();
@@ -419,7 +414,7 @@ fn operators_without_a_gradient_are_refused_by_name() {
     s.graph.outputs = vec![y];
     smidgen_ir::validate(&s.graph).unwrap();
     let error = Net::from_graph(&s.graph).unwrap_err();
-    assert_eq!(error.to_string(), "ARG_MAX, which writes `best`, cannot be trained: it has no gradient");
+    assert_eq!(error.to_string(), "operator 1 ARG_MAX, which writes `best`, cannot be trained: it has no gradient");
     let int8 = smidgen_zoo::demo(1);
     assert!(matches!(Net::from_graph(&int8).unwrap_err(), TrainError::Unsupported { .. }));
     let state = "graph \"t\" inputs(%0) outputs(%2) variables(%1 = %2)

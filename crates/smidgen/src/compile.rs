@@ -231,6 +231,10 @@ fn arduino_folders(core: Core) -> Arduino {
 /// If the normalisation is for another number of channels.
 pub fn pixels(network: &Network, normalise: Normalise) -> Result<Option<(Pixels, bool)>, Error> {
     let graph = network.graph();
+    let normalise = match (normalise, network.pixels()) {
+        (Normalise::Auto, Some(stored)) => Normalise::Stored(stored),
+        (asked, _) => asked,
+    };
     let [input] = graph.inputs[..] else { return Ok(None) };
     let wide = match graph.tensor(input).element() {
         ElementType::Int8 => false,

@@ -1,6 +1,6 @@
 //! The network: read, check, change, run.
 
-use crate::data::{Array, Dtype, Interface};
+use crate::data::{Array, Dtype, Interface, Normalisation};
 use crate::error::Error;
 use crate::{c_array, files, foreign};
 use smidgen_certify::{Certified, certify};
@@ -25,6 +25,9 @@ pub struct ReadOptions {
     pub training: bool,
 }
 
+/// The name of the metadata in which a TensorFlow Lite file says what pixels become.
+const PIXELS: &str = "smidgen.pixels";
+
 /// A network that has been read and found valid.
 ///
 /// ```no_run
@@ -43,6 +46,8 @@ pub struct Network {
     /// What the nodes of an ONNX file write; tensors' sources index this.
     values: Vec<Port>,
     notes: Vec<Unsupported>,
+    /// What the file says that pixels become.
+    pixels: Option<Normalisation>,
 }
 
 impl Network {
@@ -70,7 +75,7 @@ impl Network {
             Content::Text(text) => Self::from_text(&text),
             Content::Tflite(bytes) => {
                 let float_weights = options.float_weights;
-                Self::of_tflite(smidgen_tflite::read_with(&bytes, smidgen_tflite::Options { float_weights })?)
+                Self::of_tflite(&bytes, smidgen_tflite::Options { float_weights })
             }
         };
         Content::of_file(path, read)
@@ -105,7 +110,18 @@ impl Network {
     /// The graph with what orders the axes of arrays that come from or go to the outside: the file that it was read
     /// from.
     pub fn interface(&self) -> Interface<'_> {
-        Interface::new(&self.graph, self.ports.as_ref()).with_values(&self.values)
+        Interface::new(&self.graph, self.ports.as_ref()).with_values(&self.values).with_pixels(self.pixels)
+    }
+
+    /// What the file that it was read from says that pixels become, where it does: what [training](crate::train) writes
+    /// says so.
+    pub fn pixels(&self) -> Option<Normalisation> {
+        self.pixels
+    }
+
+    /// Says what pixels become, for the file that is [written](Self::to_tflite).
+    pub fn set_pixels(&mut self, pixels: Option<Normalisation>) {
+        self.pixels = pixels;
     }
 
     /// Of a network that was quantised already in an ONNX file: operators that compute on floats all the same, why, and what to do
@@ -127,12 +143,20 @@ impl Network {
     /// # Errors
     /// If they are damaged, or ask for what smidgen does not do.
     pub fn from_tflite(bytes: &[u8]) -> Result<Self, Error> {
-        Self::of_tflite(smidgen_tflite::read(bytes)?)
+        Self::of_tflite(bytes, smidgen_tflite::Options::default())
     }
 
-    fn of_tflite(graph: Graph) -> Result<Self, Error> {
+    fn of_tflite(bytes: &[u8], options: smidgen_tflite::Options) -> Result<Self, Error> {
+        let graph = smidgen_tflite::read_with(bytes, options)?;
         smidgen_ir::validate(&graph).map_err(smidgen_tflite::ReadError::from)?;
-        Ok(Self { graph, ports: None, values: Vec::new(), notes: Vec::new() })
+        // Metadata that nobody can read is somebody else's.
+        let stored = smidgen_tflite::metadata(bytes, PIXELS).ok().flatten();
+        let pixels = stored.and_then(|text| Normalisation::of_text(std::str::from_utf8(text).ok()?));
+        Ok(Self { pixels, ..Self::unchecked(graph) })
+    }
+
+    fn unchecked(graph: Graph) -> Self {
+        Self { graph, ports: None, values: Vec::new(), notes: Vec::new(), pixels: None }
     }
 
     /// Takes a graph.
@@ -141,7 +165,7 @@ impl Network {
     /// If it is not valid.
     pub fn from_graph(graph: Graph) -> Result<Self, Error> {
         smidgen_ir::validate(&graph)?;
-        Ok(Self { graph, ports: None, values: Vec::new(), notes: Vec::new() })
+        Ok(Self::unchecked(graph))
     }
 
     /// What is computed.
@@ -159,7 +183,9 @@ impl Network {
     /// # Errors
     /// If the graph holds what the format cannot say.
     pub fn to_tflite(&self) -> Result<Vec<u8>, Error> {
-        Ok(smidgen_tflite::write(&self.graph)?)
+        let pixels = self.pixels.map(Normalisation::text);
+        let metadata: Vec<(&str, &[u8])> = pixels.iter().map(|text| (PIXELS, text.as_bytes())).collect();
+        Ok(smidgen_tflite::write_with(&self.graph, &metadata)?)
     }
 
     /// Folds constants and padding, and drops operators that do nothing and tensors that nobody needs. Outputs keep their bytes.
@@ -202,7 +228,7 @@ impl Network {
                 }
             }
         }
-        Ok(Self { ports, ..Self::from_graph(graph)? })
+        Ok(Self { ports, pixels: self.pixels, ..Self::from_graph(graph)? })
     }
 
     fn replace(&mut self, graph: Graph) -> Result<(), Error> {

@@ -7,7 +7,7 @@
 
 use super::{Stored, convert, load_float, store_float};
 use crate::memory::{Arena, Bounds};
-use crate::view::{Region, View};
+use crate::view::{Region, Views};
 
 /// True if the core computes in single precision by itself. Arm's compilers tell only by the way in which floats are passed.
 const FLOAT_UNIT: bool = cfg!(any(
@@ -133,8 +133,7 @@ fn rounded_wide(x: f32, scale: f32) -> i64 {
 #[inline]
 pub fn quantize<B: Bounds>(
     arena: Arena<'_, u8, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     depth: usize,
     to_type: Stored,
@@ -145,7 +144,7 @@ pub fn quantize<B: Bounds>(
     // A loop for each type, so that none decides inside.
     macro_rules! to {
         ($to:ident, $rounded:expr) => {
-            convert(arena, input, output, region, depth, |arena, from, to| {
+            convert(arena, views, region, depth, |arena, from, to| {
                 let (min, max) = Stored::$to.range();
                 let stored = $rounded(load_float(arena, from)).wrapping_add(zero_point.into());
                 Stored::$to.store(arena, to, stored.max(min.into()).min(max.into()) as i32);
@@ -230,8 +229,7 @@ impl Multiplier {
 #[inline]
 pub fn dequantize<B: Bounds>(
     arena: Arena<'_, u8, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     depth: usize,
     from_type: Stored,
@@ -241,7 +239,7 @@ pub fn dequantize<B: Bounds>(
     let by = Multiplier::new(scale);
     macro_rules! from {
         ($from:ident, $product:expr) => {
-            convert(arena, input, output, region, depth, |arena, from, to| {
+            convert(arena, views, region, depth, |arena, from, to| {
                 store_float(arena, to, $product(Stored::$from.load(arena, from)));
             })
         };

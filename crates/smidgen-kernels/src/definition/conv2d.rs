@@ -3,21 +3,21 @@
 use super::Arithmetic;
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Bounds, Flash};
-use crate::view::{Region, View};
+use crate::view::{Region, Views};
 
 /// `y[r, x, o] = requantise(bias[o] + sum over taps and channels of (x - input_zero) * w)`; taps in the padding add nothing.
 ///
 /// `weights` are `[O, KH, KW, C]`. Order: one element at a time, all reads before its write.
 pub fn conv2d<A: Arithmetic, B: Bounds>(
     mut arena: Arena<'_, A::Stored, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     window: &Window2d,
     quant: &A,
     weights: Flash<'_, i8, B>,
     channels: A::Channels<'_, B>,
 ) {
+    let Views { input, output } = views;
     let (in_c, out_c) = (window.input[2], window.output[2]);
     for row in region.y0..region.y1 {
         let (image, y) = window.image_row(row);

@@ -2,23 +2,31 @@
 
 use super::Arithmetic;
 use crate::memory::{Arena, Bounds, Flash};
-use crate::view::{Region, View};
+use crate::view::{Region, Views};
+
+/// A FULLY_CONNECTED without its constants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FullyConnected {
+    /// K and O: inputs and outputs of a row.
+    pub sizes: [usize; 2],
+    /// Zero point of the weights.
+    pub weight_zero: i32,
+}
 
 /// `y[r, o] = requantise(bias[o] + sum over k of (x[r, k] - input_zero) * (w[o, k] - weight_zero))`.
 ///
-/// `sizes` are K and O; `weights` are `[O, K]`. Order: one element at a time, all reads before its write.
+/// `weights` are `[O, K]`. Order: one element at a time, all reads before its write.
 pub fn fully_connected<A: Arithmetic, B: Bounds>(
     mut arena: Arena<'_, A::Stored, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
-    sizes: [usize; 2],
-    weight_zero: i32,
+    layer: &FullyConnected,
     quant: &A,
     weights: Flash<'_, i8, B>,
     channels: A::Channels<'_, B>,
 ) {
-    let [inputs, outputs] = sizes;
+    let Views { input, output } = views;
+    let FullyConnected { sizes: [inputs, outputs], weight_zero } = *layer;
     for row in region.y0..region.y1 {
         let (from, to) = (input.row(row), output.row(row));
         for o in 0..outputs {

@@ -13,7 +13,7 @@ mod transpose_conv;
 pub use binary::{Binary, Prelu, Product, Sum, binary, broadcast};
 pub use conv2d::conv2d;
 pub use depthwise::depthwise;
-pub use fully_connected::fully_connected;
+pub use fully_connected::{FullyConnected, fully_connected};
 pub use pool::{average_pool, max_pool};
 pub use reduce::*;
 pub use resize::{Scale, resize_bilinear};

@@ -4,21 +4,20 @@ use crate::geometry::Window2d;
 use crate::memory::{Arena, Bounds, Integer};
 use crate::pooling::pool;
 use crate::requant::limit;
-use crate::view::{Region, View};
+use crate::view::{Region, Views};
 
 /// Mean of the window's elements that lie inside the input, rounded half away from zero, clamped to `[min, max]`.
 ///
 /// Order: up to four channels of a pixel at a time, reads before writes; no worse than one element at a time, all reads before its write.
 pub fn average_pool<T: Integer, B: Bounds>(
     arena: Arena<'_, T, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     window: &Window2d,
     clamp: [T; 2],
 ) {
     let add = |sum: &mut i32, value: T| *sum = sum.wrapping_add(value.into());
-    pool(arena, input, output, region, window, 0, add, |sum, count| rounded_mean(sum, count as i32, clamp));
+    pool(arena, views, region, window, 0, add, |sum, count| rounded_mean(sum, count as i32, clamp));
 }
 
 /// `sum / count` rounded half away from zero and clamped. A window wholly in the padding has no mean; zero is as good as any.
@@ -33,11 +32,10 @@ pub(super) fn rounded_mean<T: Integer>(sum: i32, count: i32, [min, max]: [T; 2])
 /// Order: up to four channels of a pixel at a time, reads before writes; no worse than one element at a time, all reads before its write.
 pub fn max_pool<T: Integer, B: Bounds>(
     arena: Arena<'_, T, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     window: &Window2d,
     [min, max]: [T; 2],
 ) {
-    pool(arena, input, output, region, window, T::MIN, |max, v: T| *max = v.max(*max), |v, _| v.max(min).min(max));
+    pool(arena, views, region, window, T::MIN, |max, v: T| *max = v.max(*max), |v, _| v.max(min).min(max));
 }

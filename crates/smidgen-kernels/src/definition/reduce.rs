@@ -5,7 +5,7 @@ use super::pool::rounded_mean;
 use crate::memory::{Arena, Bounds, Element, Integer};
 use crate::nd::walk;
 use crate::pooling::{TOGETHER, Taps};
-use crate::view::View;
+use crate::view::Views;
 use core::ops::Range;
 
 /// MEAN or SUM: how stored elements are read, and sums written.
@@ -60,22 +60,20 @@ cells! {
 /// writes the output's only pixel. `state` is the index, in elements of the arena, of `depth` int32 sums.
 pub fn reduce_image<R: Reduction, B: Bounds>(
     arena: Arena<'_, R::Stored, B>,
-    input: View,
-    output: View,
+    views: &Views,
     rows: Range<usize>,
     sizes: [usize; 3],
     state: usize,
     reduce: &R,
 ) {
-    sum_image(arena, input, output, rows, sizes, state, |stored| reduce.read(stored), |sum| reduce.finish(sum));
+    sum_image(arena, views, rows, sizes, state, |stored| reduce.read(stored), |sum| reduce.finish(sum));
 }
 
 /// AVERAGE_POOL_2D whose one window is the whole image: the mean rounded half away from zero, clamped to `[min, max]`. Rows, sizes and
 /// state as in [`reduce_image`].
 pub fn average_image<T: Integer + Cell, B: Bounds>(
     arena: Arena<'_, T, B>,
-    input: View,
-    output: View,
+    views: &Views,
     rows: Range<usize>,
     sizes: [usize; 3],
     state: usize,
@@ -83,20 +81,20 @@ pub fn average_image<T: Integer + Cell, B: Bounds>(
 ) {
     let count = (sizes[0] * sizes[1]) as i32;
     let finish = |sum| rounded_mean(sum, count, clamp);
-    sum_image(arena, input, output, rows, sizes, state, |stored: T| stored.into(), finish);
+    sum_image(arena, views, rows, sizes, state, |stored: T| stored.into(), finish);
 }
 
 /// Sums each channel over rows as they come, and finishes the sums after the last.
 fn sum_image<T: Cell, B: Bounds>(
     mut arena: Arena<'_, T, B>,
-    input: View,
-    output: View,
+    views: &Views,
     rows: Range<usize>,
     [total, cols, depth]: [usize; 3],
     state: usize,
     read: impl Fn(T) -> i32,
     finish: impl Fn(i32) -> T,
 ) {
+    let Views { input, output } = views;
     if rows.start == 0 {
         arena.span_mut(state, T::IN_SUM * depth).fill(T::default());
     }
@@ -106,13 +104,13 @@ fn sum_image<T: Cell, B: Bounds>(
     while c + TOGETHER <= depth {
         let at = |i: usize| state + T::IN_SUM * (c + i);
         let sums: [i32; TOGETHER] = core::array::from_fn(|i| T::load_sum(&arena, at(i)));
-        let sums = taps.add_together(&arena, input, c, sums, &add);
+        let sums = taps.add_together(&arena, *input, c, sums, &add);
         sums.iter().enumerate().for_each(|(i, &sum)| T::store_sum(&mut arena, at(i), sum));
         c += TOGETHER;
     }
     while c < depth {
         let at = state + T::IN_SUM * c;
-        let sum = taps.add(&arena, input, c, T::load_sum(&arena, at), &add);
+        let sum = taps.add(&arena, *input, c, T::load_sum(&arena, at), &add);
         T::store_sum(&mut arena, at, sum);
         c += 1;
     }
@@ -220,7 +218,7 @@ mod tests {
     use super::*;
     use crate::definition::average_pool;
     use crate::geometry::Window2d;
-    use crate::view::Region;
+    use crate::view::{Region, View};
     use std::vec::Vec;
 
     #[test]
@@ -231,6 +229,7 @@ mod tests {
             let image: Vec<i8> =
                 (0..len).map(|i| (i as u8).wrapping_mul(77).wrapping_add(seed).wrapping_mul(13) as i8).collect();
             let (input, output) = (View::linear(0, rows, cols, depth), View::linear(len, 1, 1, depth));
+            let views = Views { input, output };
             let window = Window2d {
                 input: sizes,
                 output: [1, 1, depth],
@@ -240,13 +239,20 @@ mod tests {
                 before: [0, 0],
             };
             let mut whole: Vec<i8> = image.iter().copied().chain([0; 4]).collect();
-            average_pool(Arena::new(&mut whole), input, output, Region::whole(1, 1), &window, [-90, 90]);
+            average_pool(Arena::new(&mut whole), &views, Region::whole(1, 1), &window, [-90, 90]);
             // A ring of two rows is enough. The state follows the output.
             let ring = View { rows: 2, ..input };
             let mut arena = std::vec![0; len + depth + 4 * depth];
             for y in 0..rows {
                 arena[ring.row(y)..][..cols * depth].copy_from_slice(&image[y * cols * depth..][..cols * depth]);
-                average_image(Arena::new(&mut arena), ring, output, y..y + 1, sizes, len + depth, [-90, 90]);
+                average_image(
+                    Arena::new(&mut arena),
+                    &Views { input: ring, output },
+                    y..y + 1,
+                    sizes,
+                    len + depth,
+                    [-90, 90],
+                );
             }
             assert_eq!(arena[len..len + depth], whole[len..]);
         }

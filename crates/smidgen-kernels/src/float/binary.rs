@@ -43,6 +43,15 @@ impl Binary {
     }
 }
 
+/// A function whose values are clamped.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Clamped {
+    /// The function.
+    pub function: Binary,
+    /// What the activation allows.
+    pub clamp: Clamp,
+}
+
 /// `output[i] = clamp(f(a[i], b[i]))`. Order: one element at a time, reads before its write.
 pub fn binary<B: Bounds>(
     arena: Arena<'_, f32, B>,
@@ -51,8 +60,7 @@ pub fn binary<B: Bounds>(
     output: View,
     region: Region,
     depth: usize,
-    function: Binary,
-    clamp: Clamp,
+    Clamped { function, clamp }: Clamped,
 ) {
     match function {
         Binary::Add => zip(arena, a, b, output, region, depth, |a, b| clamp.apply(a + b)),
@@ -70,8 +78,7 @@ pub fn broadcast<B: Bounds>(
     output: usize,
     dims: &[usize],
     strides: [&[isize]; 2],
-    function: Binary,
-    clamp: Clamp,
+    Clamped { function, clamp }: Clamped,
 ) {
     nd::zip(arena, a, b, output, dims, strides, |a, b| clamp.apply(function.apply(a, b)));
 }

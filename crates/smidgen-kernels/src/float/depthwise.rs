@@ -3,7 +3,7 @@
 use super::Clamp;
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Bounds, Flash};
-use crate::view::{Region, View};
+use crate::view::{Region, Views};
 
 /// `y[r, x, c * m + j] = clamp(bias + sum over taps of x[.., c] * w[.., c * m + j])`, with `m` the outputs for each
 /// input channel.
@@ -11,14 +11,14 @@ use crate::view::{Region, View};
 /// `weights` are `[KH, KW, C * m]`. Order: one element at a time, all reads before its write.
 pub fn depthwise<B: Bounds>(
     mut arena: Arena<'_, f32, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     window: &Window2d,
     clamp: Clamp,
     weights: Flash<'_, f32, B>,
     bias: Flash<'_, f32, B>,
 ) {
+    let Views { input, output } = views;
     let (in_c, out_c) = (window.input[2], window.output[2]);
     let multiplier = window.multiplier();
     for row in region.y0..region.y1 {

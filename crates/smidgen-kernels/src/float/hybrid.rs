@@ -6,22 +6,32 @@
 use super::Clamp;
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Bounds, Flash};
-use crate::view::{Region, View};
+use crate::view::{Region, View, Views};
+
+/// A CONV_2D with weights of int8 without its constants.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Hybrid {
+    /// The window.
+    pub window: Window2d,
+    /// What the activation allows.
+    pub clamp: Clamp,
+    /// What a weight of 1 stands for.
+    pub weight_scale: f32,
+}
 
 /// `y[r, x, o] = clamp(bias[o] + (max |x| / 127 * weight_scale) * sum over taps and channels of round(x * 127 / max |x|) * w)`.
 ///
 /// `weights` are `[O, KH, KW, C]`. Order: one element at a time; every one needs the whole image.
 pub fn conv2d_hybrid<B: Bounds>(
     mut arena: Arena<'_, f32, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
-    window: &Window2d,
-    clamp: Clamp,
-    weight_scale: f32,
+    layer: &Hybrid,
     weights: Flash<'_, i8, B>,
     bias: Flash<'_, f32, B>,
 ) {
+    let Views { input, output } = *views;
+    let Hybrid { ref window, clamp, weight_scale } = *layer;
     let (in_c, out_c) = (window.input[2], window.output[2]);
     for row in region.y0..region.y1 {
         let (image, y) = window.image_row(row);

@@ -13,12 +13,12 @@ mod softmax;
 mod transpose_conv;
 mod unary;
 
-pub use binary::{Binary, binary, broadcast};
+pub use binary::{Binary, Clamped, binary, broadcast};
 pub use conv2d::conv2d;
 pub use depthwise::depthwise;
 pub use fully_connected::fully_connected;
 pub use function::Function;
-pub use hybrid::conv2d_hybrid;
+pub use hybrid::{Hybrid, conv2d_hybrid};
 pub use pool::{average_pool, max_pool};
 pub use reduce::{reduce, reduce_image};
 pub use resize::{Scale, resize_bilinear};

@@ -4,21 +4,20 @@ use super::Clamp;
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Bounds};
 use crate::pooling::pool;
-use crate::view::{Region, View};
+use crate::view::{Region, Views};
 
 /// Mean of the window's elements that lie inside the input, clamped.
 ///
 /// Order: up to four channels of a pixel at a time, reads before writes; no worse than one element at a time, all reads before its write.
 pub fn average_pool<B: Bounds>(
     arena: Arena<'_, f32, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     window: &Window2d,
     clamp: Clamp,
 ) {
     let add = |sum: &mut f32, value| *sum += value;
-    pool(arena, input, output, region, window, 0.0, add, |sum, count| {
+    pool(arena, views, region, window, 0.0, add, |sum, count| {
         // A window wholly in the padding has no mean; zero is as good as any.
         clamp.apply(if count > 0 { sum / count as f32 } else { 0.0 })
     });
@@ -27,13 +26,6 @@ pub fn average_pool<B: Bounds>(
 /// Greatest of the window's elements, clamped.
 ///
 /// Order: up to four channels of a pixel at a time, reads before writes; no worse than one element at a time, all reads before its write.
-pub fn max_pool<B: Bounds>(
-    arena: Arena<'_, f32, B>,
-    input: View,
-    output: View,
-    region: Region,
-    window: &Window2d,
-    clamp: Clamp,
-) {
-    pool(arena, input, output, region, window, f32::MIN, |max, v| *max = max.max(v), |v, _| clamp.apply(v));
+pub fn max_pool<B: Bounds>(arena: Arena<'_, f32, B>, views: &Views, region: Region, window: &Window2d, clamp: Clamp) {
+    pool(arena, views, region, window, f32::MIN, |max, v| *max = max.max(v), |v, _| clamp.apply(v));
 }

@@ -2,20 +2,20 @@
 
 use crate::memory::{Arena, Bounds};
 use crate::nd::walk;
-use crate::view::View;
+use crate::view::Views;
 use core::ops::Range;
 
 /// Reduction over all rows and columns, taking input rows `rows` of `total`: the first call (row 0) clears the sums, the last one
 /// writes the output's only pixel: each sum over `divisor`. `state` is the element index of `depth` sums.
 pub fn reduce_image<B: Bounds>(
     mut arena: Arena<'_, f32, B>,
-    input: View,
-    output: View,
+    views: &Views,
     rows: Range<usize>,
     [total, cols, depth]: [usize; 3],
     state: usize,
     divisor: f32,
 ) {
+    let Views { input, output } = views;
     if rows.start == 0 {
         arena.span_mut(state, depth).fill(0.0);
     }

@@ -2,7 +2,7 @@
 
 use crate::geometry::split;
 use crate::memory::{Arena, Bounds};
-use crate::view::{Region, View};
+use crate::view::{Region, Views};
 
 /// One axis of a bilinear resize.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -36,12 +36,12 @@ impl Scale {
 /// Order: one element at a time, reads before its write.
 pub fn resize_bilinear<B: Bounds>(
     mut arena: Arena<'_, f32, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     depth: usize,
     scales: &[Scale; 2],
 ) {
+    let Views { input, output } = views;
     let [height, width] = scales;
     for y in region.y0..region.y1 {
         let (image, row) = split(y, height.output);

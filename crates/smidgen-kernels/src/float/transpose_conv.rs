@@ -3,7 +3,7 @@
 use super::Clamp;
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Bounds, Flash};
-use crate::view::{Region, View};
+use crate::view::{Region, Views};
 
 /// `y[r, x, o] = clamp(bias[o] + sum over the inputs whose window covers (r, x) of x * w)`.
 ///
@@ -11,14 +11,14 @@ use crate::view::{Region, View};
 /// `[O, KH, KW, C]`. Order: one element at a time, all reads before its write.
 pub fn transpose_conv<B: Bounds>(
     mut arena: Arena<'_, f32, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     window: &Window2d,
     clamp: Clamp,
     weights: Flash<'_, f32, B>,
     bias: Flash<'_, f32, B>,
 ) {
+    let Views { input, output } = views;
     let (in_c, out_c) = (window.input[2], window.output[2]);
     for row in region.y0..region.y1 {
         let (image, y) = window.image_row(row);

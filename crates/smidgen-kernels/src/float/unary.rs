@@ -3,7 +3,7 @@
 use super::{Clamp, Function};
 use crate::memory::{Arena, Bounds};
 use crate::operand::map;
-use crate::view::{Region, View};
+use crate::view::{Region, Views};
 
 /// Which function of one float.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -58,17 +58,10 @@ fn logistic(x: f32) -> f32 {
 }
 
 /// `output[i] = f(input[i])`. Order: one element at a time, read before write.
-pub fn unary<B: Bounds>(
-    arena: Arena<'_, f32, B>,
-    input: View,
-    output: View,
-    region: Region,
-    depth: usize,
-    function: Unary,
-) {
+pub fn unary<B: Bounds>(arena: Arena<'_, f32, B>, views: &Views, region: Region, depth: usize, function: Unary) {
     // One loop for the functions that are cheap enough for the decision to matter.
     match function {
-        Unary::Clamp(clamp) => map(arena, input, output, region, depth, |x| clamp.apply(x)),
-        _ => map(arena, input, output, region, depth, |x| function.apply(x)),
+        Unary::Clamp(clamp) => map(arena, views, region, depth, |x| clamp.apply(x)),
+        _ => map(arena, views, region, depth, |x| function.apply(x)),
     }
 }

@@ -9,8 +9,8 @@ mod softmax;
 mod sum;
 
 pub use crate::definition::{
-    average_image, average_pool, binary, broadcast, conv2d, depthwise, fully_connected, max_pool, reduce, reduce_image,
-    resize_bilinear, transpose_conv,
+    FullyConnected, average_image, average_pool, binary, broadcast, conv2d, depthwise, fully_connected, max_pool,
+    reduce, reduce_image, resize_bilinear, transpose_conv,
 };
 pub use reduce::Reduce;
 pub use sigmoid::{SIGMOID_STEPS, Sigmoid, sigmoid};

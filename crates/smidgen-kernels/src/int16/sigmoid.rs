@@ -2,7 +2,7 @@
 
 use crate::memory::{Arena, Bounds};
 use crate::operand::map;
-use crate::view::{Region, View};
+use crate::view::{Region, Views};
 
 /// Entries of the [table](Sigmoid::table) for each unit of its argument.
 pub const SIGMOID_STEPS: usize = 24;
@@ -62,14 +62,13 @@ impl Sigmoid {
 /// `output[i] = how(input[i])`. Order: one element at a time, read before write.
 pub fn sigmoid<B: Bounds>(
     arena: Arena<'_, i16, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     depth: usize,
     how: &Sigmoid,
     table: &[u16; 256],
 ) {
-    map(arena, input, output, region, depth, |x| how.apply(x, table));
+    map(arena, views, region, depth, |x| how.apply(x, table));
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::memory::{Arena, Bounds};
 use crate::operand::map;
 use crate::requant::{Factor, Rounding, limit};
-use crate::view::{Region, View};
+use crate::view::{Region, Views};
 
 /// A function with one slope for `x >= 0` and one for `x < 0`, clamped.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -37,13 +37,6 @@ impl Slopes {
 }
 
 /// `output[i] = how(input[i])`. Order: one element at a time, read before write.
-pub fn slopes<B: Bounds>(
-    arena: Arena<'_, i16, B>,
-    input: View,
-    output: View,
-    region: Region,
-    depth: usize,
-    how: &Slopes,
-) {
-    map(arena, input, output, region, depth, |x| how.apply(x));
+pub fn slopes<B: Bounds>(arena: Arena<'_, i16, B>, views: &Views, region: Region, depth: usize, how: &Slopes) {
+    map(arena, views, region, depth, |x| how.apply(x));
 }

@@ -3,7 +3,7 @@
 
 use crate::memory::{Arena, Bounds, Flash};
 use crate::requant::{Factor, Rounding};
-use crate::view::{Region, View};
+use crate::view::{Region, Views};
 
 /// Entries of a table: 512 pieces have so many ends.
 pub const ENTRIES: usize = 513;
@@ -64,13 +64,13 @@ fn look_up(table: &[i16; ENTRIES], place: i32) -> i32 {
 /// Order: one pixel at a time; its input is read until its last channel is written.
 pub fn softmax<B: Bounds>(
     mut arena: Arena<'_, i16, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     depth: usize,
     how: &Softmax,
     tables: Flash<'_, i16, B>,
 ) {
+    let Views { input, output } = views;
     let (exponentials, reciprocals) = (tables.array::<ENTRIES>(0), tables.array::<ENTRIES>(ENTRIES));
     for y in region.y0..region.y1 {
         for x in region.x0..region.x1 {

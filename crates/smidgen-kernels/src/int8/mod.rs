@@ -10,12 +10,12 @@ mod sum;
 mod table;
 
 pub use crate::definition::{
-    Binary, Prelu, Product, Scale, Sum, average_image, average_pool, binary, broadcast, conv2d, depthwise,
-    fully_connected, max_pool, reduce, reduce_image, resize_bilinear, transpose_conv,
+    Binary, FullyConnected, Prelu, Product, Scale, Sum, average_image, average_pool, binary, broadcast, conv2d,
+    depthwise, fully_connected, max_pool, reduce, reduce_image, resize_bilinear, transpose_conv,
 };
 pub use reduce::{Reading, Reduce};
 pub use softmax::softmax;
-pub use sum::{SUM_SHIFT, TableSum, table_sum};
+pub use sum::{Lookup, SUM_SHIFT, TableSum, table_sum};
 pub use table::table;
 
 use crate::definition::Arithmetic;

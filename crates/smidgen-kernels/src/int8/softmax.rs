@@ -3,7 +3,7 @@
 use crate::fixed;
 use crate::memory::{Arena, Bounds};
 use crate::requant::round_shift;
-use crate::view::{Region, View};
+use crate::view::{Region, Views};
 
 /// Integer bits of the sum of exponentials, so that 4095 of them fit.
 const SUM_INTEGER_BITS: u32 = 12;
@@ -13,12 +13,12 @@ const SUM_INTEGER_BITS: u32 = 12;
 /// Order: one pixel at a time; its input is read until its last channel is written.
 pub fn softmax<B: Bounds>(
     mut arena: Arena<'_, i8, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     depth: usize,
     exponentials: &[i32; 256],
 ) {
+    let Views { input, output } = views;
     if depth == 0 {
         return;
     }

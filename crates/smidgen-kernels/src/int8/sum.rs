@@ -79,6 +79,15 @@ impl TableSum {
     }
 }
 
+/// A [`TableSum`] with its table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lookup<'a> {
+    /// What is done with an entry.
+    pub sum: &'a TableSum,
+    /// Twice the other operand's term, by its byte.
+    pub table: &'a [i32; 256],
+}
+
 /// See [`TableSum`]. Order: one element at a time, reads before its write.
 pub fn table_sum<B: Bounds>(
     arena: Arena<'_, i8, B>,
@@ -87,8 +96,7 @@ pub fn table_sum<B: Bounds>(
     output: View,
     region: Region,
     depth: usize,
-    sum: &TableSum,
-    table: &[i32; 256],
+    Lookup { sum, table }: Lookup,
 ) {
     let sum = *sum;
     let entry = |x: i8| table[x as u8 as usize];

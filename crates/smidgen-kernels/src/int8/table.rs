@@ -2,16 +2,9 @@
 
 use crate::memory::{Arena, Bounds};
 use crate::operand::map;
-use crate::view::{Region, View};
+use crate::view::{Region, Views};
 
 /// `output[i] = table[input[i] as u8]`, so that entry `0x80` is that of -128. Order: one element at a time, read before write.
-pub fn table<B: Bounds>(
-    arena: Arena<'_, i8, B>,
-    input: View,
-    output: View,
-    region: Region,
-    depth: usize,
-    table: &[i8; 256],
-) {
-    map(arena, input, output, region, depth, |x| table[x as u8 as usize]);
+pub fn table<B: Bounds>(arena: Arena<'_, i8, B>, views: &Views, region: Region, depth: usize, table: &[i8; 256]) {
+    map(arena, views, region, depth, |x| table[x as u8 as usize]);
 }

@@ -106,15 +106,13 @@ fn narrow(v: __m256i) -> [i8; 8] {
 #[target_feature(enable = "avx2")]
 pub(super) fn two_by_four<B: Bounds>(
     patches: &Arena<'_, i16, B>,
-    stride: usize,
     weights: Flash<'_, i8, B>,
-    patch: usize,
-    o: usize,
+    [stride, patch, o]: [usize; 3],
     channels: Channels<'_, B>,
     quant: &Int8,
 ) -> [[i8; 4]; 2] {
     if quant.rounding != Rounding::Twice {
-        return portable::two_by_four(patches, stride, weights, patch, o, channels, quant);
+        return portable::two_by_four(patches, weights, [stride, patch, o], channels, quant);
     }
     let (a, b) = (patches.span(0, stride), patches.span(stride, stride));
     let rows: [&[i8]; 4] = core::array::from_fn(|c| weights.span((o + c) * patch, stride));

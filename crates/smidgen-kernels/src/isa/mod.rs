@@ -51,18 +51,16 @@ impl Isa {
     pub fn two_by_four<B: Bounds>(
         self,
         patches: &Arena<'_, i16, B>,
-        stride: usize,
         weights: Flash<'_, i8, B>,
-        patch: usize,
-        o: usize,
+        [stride, patch, o]: [usize; 3],
         channels: Channels<'_, B>,
         quant: &Int8,
     ) -> [[i8; 4]; 2] {
         match self.0 {
-            Level::Portable => portable::two_by_four(patches, stride, weights, patch, o, channels, quant),
+            Level::Portable => portable::two_by_four(patches, weights, [stride, patch, o], channels, quant),
             #[cfg(all(target_arch = "x86_64", feature = "std"))]
             // SAFETY: a value with this level is only made where the machine has AVX2.
-            Level::Avx2 => unsafe { avx2::two_by_four(patches, stride, weights, patch, o, channels, quant) },
+            Level::Avx2 => unsafe { avx2::two_by_four(patches, weights, [stride, patch, o], channels, quant) },
         }
     }
 

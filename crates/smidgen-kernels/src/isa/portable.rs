@@ -6,10 +6,8 @@ use crate::memory::{Arena, Bounds, Flash};
 #[inline(always)]
 pub(super) fn two_by_four<B: Bounds>(
     patches: &Arena<'_, i16, B>,
-    stride: usize,
     weights: Flash<'_, i8, B>,
-    patch: usize,
-    o: usize,
+    [stride, patch, o]: [usize; 3],
     channels: Channels<'_, B>,
     quant: &Int8,
 ) -> [[i8; 4]; 2] {

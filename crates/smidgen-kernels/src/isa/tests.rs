@@ -74,7 +74,7 @@ proptest! {
         let channels = Channels { bias: Flash::new(&bias), multipliers: Flash::new(&multipliers), shifts: Flash::new(&shifts) };
         let patches = Arena::new(&mut patches);
         let [portable, best] = [Isa::PORTABLE, Isa::detect()]
-            .map(|isa| isa.two_by_four(&patches, stride, Flash::new(&weights), patch, 2, channels, &quant));
+            .map(|isa| isa.two_by_four(&patches, Flash::new(&weights), [stride, patch, 2], channels, &quant));
         prop_assert_eq!(portable, best);
         let single: Vec<i8> = (2..6)
             .map(|o| {

@@ -2,7 +2,7 @@
 //! and each axis chooses for itself.
 
 use crate::memory::{Arena, Bounds, Checked, Flash};
-use crate::view::{Region, View};
+use crate::view::{Region, Views};
 
 /// Which input index an output index takes along one axis; outside the input lies the fill.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +56,8 @@ pub struct Gather<'a, B: Bounds = Checked> {
 /// `output[y, x, c] = input[index(y), index(x), index(c)]`, or the fill. Views count bytes.
 ///
 /// Order: where channels are taken in a row (stride 1), one pixel at a time, read before written; else one element at a time.
-pub fn gather<B: Bounds>(mut arena: Arena<'_, u8, B>, input: View, output: View, region: Region, what: &Gather<'_, B>) {
+pub fn gather<B: Bounds>(mut arena: Arena<'_, u8, B>, views: &Views, region: Region, what: &Gather<'_, B>) {
+    let Views { input, output } = views;
     let [rows, cols, depth] = what.input;
     let element = what.element;
     let fill = |arena: &mut Arena<'_, u8, B>, at: usize, count: usize| {

@@ -4,11 +4,11 @@
 use super::layer::Layer;
 use super::random::Random;
 use smidgen_kernels::int8::device::{
-    CONV2D_PIXELS, Tails, Width, conv2d, conv2d_finish, conv2d_i4, conv2d_pack, conv2d_scratch, conv2d_tap,
+    CONV2D_PIXELS, Conv2d, Tails, Width, conv2d, conv2d_finish, conv2d_i4, conv2d_pack, conv2d_scratch, conv2d_tap,
     conv2d_words,
 };
 use smidgen_kernels::memory::{Arena, Flash};
-use smidgen_kernels::{Region, View, Window2d};
+use smidgen_kernels::{Region, View, Views, Window2d};
 
 fn window(random: &mut Random) -> Window2d {
     let common = random.below(3);
@@ -114,9 +114,10 @@ pub fn check(seed: u64) -> bool {
 
     let kernel = if width == Width::Four { conv2d_i4 } else { conv2d };
     for region in regions {
-        let (finish, tails) = (&layer.finish, Tails::of(width, &layer.finish));
-        let constant = Flash::new(&packed);
-        kernel(Arena::new(arena), input, output, region, scratch, &window, input_zero, finish, tails, constant);
+        let (finish, tails) = (layer.finish, Tails::of(width, &layer.finish));
+        let (views, constant) = (Views { input, output }, Flash::new(&packed));
+        let layer = Conv2d { window, input_zero, finish };
+        kernel(Arena::new(arena), &views, region, scratch, &layer, tails, constant);
     }
 
     let order: Vec<usize> = (0..4 * window.patch().div_ceil(4)).filter_map(|at| conv2d_tap(&window, at)).collect();

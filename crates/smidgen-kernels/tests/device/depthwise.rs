@@ -2,9 +2,9 @@
 
 use super::random::Random;
 use smidgen_kernels::int8::device::finish::EXTRA;
-use smidgen_kernels::int8::device::{Finish, depthwise, depthwise_pack, depthwise_scratch};
+use smidgen_kernels::int8::device::{Depthwise, Finish, depthwise, depthwise_pack, depthwise_scratch};
 use smidgen_kernels::memory::{Arena, Flash};
-use smidgen_kernels::{Region, View, Window2d};
+use smidgen_kernels::{Region, View, Views, Window2d};
 
 /// Bytes that a case may take in the arena.
 pub const ARENA: usize = 24 * 1024;
@@ -141,7 +141,8 @@ pub fn check(seed: u64, memory: &mut Memory) -> Option<bool> {
     };
     for region in regions {
         let packed = Flash::new(&*packed);
-        depthwise(Arena::new(arena), input, output, region, scratch, &window, input_zero, &finish, band, packed, words);
+        let layer = Depthwise { window, input_zero, finish, rows: band };
+        depthwise(Arena::new(arena), &Views { input, output }, region, scratch, &layer, packed, words);
     }
     for row in 0..rows {
         for x in 0..out_w {

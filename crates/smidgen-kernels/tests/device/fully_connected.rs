@@ -6,7 +6,7 @@ use smidgen_kernels::int8::device::{
     Width, fully_connected, fully_connected_i4, fully_connected_pack, fully_connected_weights,
 };
 use smidgen_kernels::memory::{Arena, Flash};
-use smidgen_kernels::{Region, View};
+use smidgen_kernels::{Region, View, Views};
 
 /// True if the kernel does as the definition says for the case with this number.
 pub fn check(seed: u64) -> bool {
@@ -29,7 +29,7 @@ pub fn check(seed: u64) -> bool {
     let kernel = if layer.width == Width::Four { fully_connected_i4 } else { fully_connected };
     for region in [Region { y1: cut, ..whole }, Region { y0: cut, ..whole }] {
         let (weights, words) = (Flash::new(&packed), Flash::new(&layer.words));
-        kernel(Arena::new(&mut arena), input, output, region, sizes, &layer.finish, weights, words);
+        kernel(Arena::new(&mut arena), &Views { input, output }, region, sizes, &layer.finish, weights, words);
     }
     for row in 0..rows {
         for (o, weights) in weights.chunks_exact(inputs).enumerate() {

@@ -6,7 +6,7 @@ use crate::program::{Buffer, BufferId, ConstantId, Extent, Operand, Program, Ste
 use bytemuck::Pod;
 use smidgen_kernels::int8::device::{Finish, Width};
 use smidgen_kernels::nd::Whole;
-use smidgen_kernels::{Arena, Flash, Isa, Region, View, movement, operand};
+use smidgen_kernels::{Arena, Flash, Isa, Region, View, Views, int8, movement, operand};
 
 /// A step of a Program, and where its operands lie.
 #[derive(Clone, Copy)]
@@ -164,6 +164,14 @@ impl<'a> Invocation<'a> {
         View { x0: place.buffer.map_or(0, |id| self.columns[id.index()]), ..place.view }
     }
 
+    /// Where the first input and the output lie, in their elements or in bytes.
+    pub(super) fn views(&self, in_bytes: bool) -> Views {
+        Views {
+            input: self.view(self.site.input_place(0, in_bytes)),
+            output: self.view(self.site.output_place(in_bytes)),
+        }
+    }
+
     fn flash<T: Pod>(&self, id: ConstantId) -> Flash<'a, T> {
         Flash::new(bytemuck::cast_slice((self.constants)(id)))
     }
@@ -203,6 +211,8 @@ pub trait Print: Sized {
     fn rows(self) -> Self;
     /// Where an operand lies.
     fn view(self, name: &'static str, place: Place) -> Self;
+    /// Where the input and the output lie.
+    fn views(self, input: Place, output: Place) -> Self;
     /// Something that is passed as it is.
     fn value<T: Literal>(self, name: &'static str, value: &T) -> Self;
     /// Something that is passed by reference.
@@ -211,6 +221,8 @@ pub trait Print: Sized {
     fn constant(self, name: &'static str, element: &'static str, id: ConstantId) -> Self;
     /// A constant of 256 elements.
     fn table(self, name: &'static str, element: &'static str, id: ConstantId) -> Self;
+    /// A sum with a table of 256 elements.
+    fn lookup(self, sum: &int8::TableSum, id: ConstantId) -> Self;
     /// Bias (elements of a type), multipliers and shifts for a module's `Channels`.
     fn channels(self, module: &'static str, bias: &'static str, ids: [ConstantId; 3]) -> Self;
     /// An operand that may be a constant or broadcast.
@@ -274,11 +286,11 @@ macro_rules! argument {
     ($run:ident $memory:ident rows) => {
         $run.region.y0..$run.region.y1
     };
-    ($run:ident $memory:ident input $i:expr) => {
-        $run.view($run.site.input_place($i, false))
+    ($run:ident $memory:ident views) => {
+        &$run.views(false)
     };
-    ($run:ident $memory:ident input_bytes $i:expr) => {
-        $run.view($run.site.input_place($i, true))
+    ($run:ident $memory:ident views_bytes) => {
+        &$run.views(true)
     };
     ($run:ident $memory:ident output) => {
         $run.view($run.site.output_place(false))
@@ -297,6 +309,9 @@ macro_rules! argument {
     };
     ($run:ident $memory:ident table $name:ident: $element:ty = $i:expr) => {
         $run.constant::<$element>($i).array(0)
+    };
+    ($run:ident $memory:ident lookup $sum:expr, $i:expr) => {
+        int8::Lookup { sum: &$sum, table: $run.constant::<i32>($i).array(0) }
     };
     ($run:ident $memory:ident channels $module:ident: $bias:ty) => {
         $module::Channels { bias: $run.constant(1), multipliers: $run.constant(2), shifts: $run.constant(3) }
@@ -332,11 +347,11 @@ macro_rules! text {
     ($printer:ident $site:ident rows) => {
         $printer.rows()
     };
-    ($printer:ident $site:ident input $i:expr) => {
-        $printer.view("input", $site.input_place($i, false))
+    ($printer:ident $site:ident views) => {
+        $printer.views($site.input_place(0, false), $site.output_place(false))
     };
-    ($printer:ident $site:ident input_bytes $i:expr) => {
-        $printer.view("input", $site.input_place($i, true))
+    ($printer:ident $site:ident views_bytes) => {
+        $printer.views($site.input_place(0, true), $site.output_place(true))
     };
     ($printer:ident $site:ident output) => {
         $printer.view("output", $site.output_place(false))
@@ -355,6 +370,9 @@ macro_rules! text {
     };
     ($printer:ident $site:ident table $name:ident: $element:ty = $i:expr) => {
         $printer.table(stringify!($name), stringify!($element), $site.constant($i))
+    };
+    ($printer:ident $site:ident lookup $sum:expr, $i:expr) => {
+        $printer.lookup(&$sum, $site.constant($i))
     };
     ($printer:ident $site:ident channels $module:ident: $bias:ty) => {
         $printer.channels(stringify!($module), stringify!($bias), [1, 2, 3].map(|i| $site.constant(i)))

@@ -34,7 +34,7 @@ impl KernelSpec for Conv2dI8 {
 }
 
 call!(Conv2dI8(k, site) => int8::conv2d:
-    arena(i8), input(0), output(), region(), reference(window = k.window), reference(quant = k.quant),
+    arena(i8), views(), region(), reference(window = k.window), reference(quant = k.quant),
     constant(weights: i8 = 0), channels(int8: i32));
 
 /// CONV_2D on int8, fast form. Input: `x`. Constants: weights `[O,KH,KW,C]` [padded](fast::conv2d_weights), then
@@ -66,8 +66,9 @@ impl KernelSpec for Conv2dI8Fast {
 }
 
 call!(Conv2dI8Fast(k, site) => int8::fast::conv2d:
-    isa(), arena(i8), input(0), output(), region(), value(scratch = site.scratch()), reference(window = k.window),
-    reference(quant = k.quant), constant(weights: i8 = 0), channels(int8: i32));
+    isa(), arena(i8), views(), region(), 
+    reference(layer = fast::Conv2d { window: k.window, quant: k.quant, scratch: site.scratch() }),
+    constant(weights: i8 = 0), channels(int8: i32));
 
 /// CONV_2D on int8 with weights of int8 or int4, as firmware runs it. Input: `x`. Constant: weights and [words](finish) of the channels from
 /// [`conv2d_pack`](device::conv2d_pack).
@@ -111,8 +112,9 @@ call!(Conv2dI8Device(k, site) of k.width => {
     Width::Eight => int8::device::conv2d,
     Width::Four => int8::device::conv2d_i4,
 }:
-    arena(i8), input(0), output(), region(), value(scratch = site.scratch()), reference(window = k.window),
-    value(input_zero = k.input_zero), reference(finish = k.finish), tails(k.width, &k.finish),
+    arena(i8), views(), region(), value(scratch = site.scratch()),
+    reference(layer = device::Conv2d { window: k.window, input_zero: k.input_zero, finish: k.finish }),
+    tails(k.width, &k.finish),
     constant(packed: u32 = 0));
 
 /// CONV_2D on int16 with int8 weights. Input: `x`. Constants: weights `[O,KH,KW,C]`, then [bias, multipliers, shifts](WIDE_CHANNELS).
@@ -139,7 +141,7 @@ impl KernelSpec for Conv2dI16 {
 }
 
 call!(Conv2dI16(k, site) => int16::conv2d:
-    arena(i16), input(0), output(), region(), reference(window = k.window), reference(quant = k.quant),
+    arena(i16), views(), region(), reference(window = k.window), reference(quant = k.quant),
     constant(weights: i8 = 0), channels(int16: i64));
 
 /// CONV_2D on int16 with int8 weights, as firmware runs it. Input: `x`. Constants: weights from
@@ -171,8 +173,8 @@ impl KernelSpec for Conv2dI16Device {
 }
 
 call!(Conv2dI16Device(k, site) => int16::device::conv2d:
-    arena(i16), input(0), output(), region(), value(scratch = site.scratch() / 2), reference(window = k.window),
-    value(clamp = k.clamp), constant(weights: i8 = 0), constant(words: u32 = 1));
+    arena(i16), views(), region(), value(scratch = site.scratch() / 2),
+    reference(layer = device16::Windowed { window: k.window, clamp: k.clamp }), constant(weights: i8 = 0), constant(words: u32 = 1));
 
 /// CONV_2D on float32. Input: `x`. Constants: weights `[O,KH,KW,C]`, bias `[O]`.
 #[derive(Clone, PartialEq, Debug)]
@@ -198,7 +200,7 @@ impl KernelSpec for Conv2dF32 {
 }
 
 call!(Conv2dF32(k, site) => float::conv2d:
-    arena(f32), input(0), output(), region(), reference(window = k.window), value(clamp = k.clamp),
+    arena(f32), views(), region(), reference(window = k.window), value(clamp = k.clamp),
     constant(weights: f32 = 0), constant(bias: f32 = 1));
 
 /// CONV_2D on float32 with int8 weights. Input: `x`. Constants: weights `[O,KH,KW,C]` int8, bias `[O]` float32.
@@ -227,8 +229,9 @@ impl KernelSpec for Conv2dHybrid {
 }
 
 call!(Conv2dHybrid(k, site) => float::conv2d_hybrid:
-    arena(f32), input(0), output(), region(), reference(window = k.window), value(clamp = k.clamp),
-    value(weight_scale = k.weight_scale), constant(weights: i8 = 0), constant(bias: f32 = 1));
+    arena(f32), views(), region(), 
+    reference(layer = float::Hybrid { window: k.window, clamp: k.clamp, weight_scale: k.weight_scale }),
+    constant(weights: i8 = 0), constant(bias: f32 = 1));
 
 /// DEPTHWISE_CONV_2D on int8, simple form. Input: `x`. Constants: weights `[KH,KW,O]`, then [bias, multipliers, shifts](CHANNELS).
 #[derive(Clone, PartialEq, Debug)]
@@ -254,7 +257,7 @@ impl KernelSpec for DepthwiseI8 {
 }
 
 call!(DepthwiseI8(k, site) => int8::depthwise:
-    arena(i8), input(0), output(), region(), reference(window = k.window), reference(quant = k.quant),
+    arena(i8), views(), region(), reference(window = k.window), reference(quant = k.quant),
     constant(weights: i8 = 0), channels(int8: i32));
 
 /// DEPTHWISE_CONV_2D on int8 with one output for each input channel, fast form. Input and constants as in the simple form.
@@ -281,7 +284,7 @@ impl KernelSpec for DepthwiseI8Fast {
 }
 
 call!(DepthwiseI8Fast(k, site) => int8::fast::depthwise:
-    isa(), arena(i8), input(0), output(), region(), reference(window = k.window), reference(quant = k.quant),
+    isa(), arena(i8), views(), region(), reference(layer = fast::Depthwise { window: k.window, quant: k.quant }),
     constant(weights: i8 = 0), channels(int8: i32));
 
 /// DEPTHWISE_CONV_2D on int8 with one output for each input channel, as firmware runs it. Input: `x`. Constants: weights from
@@ -321,9 +324,15 @@ impl KernelSpec for DepthwiseI8Device {
     }
 }
 
+impl DepthwiseI8Device {
+    fn layer(&self) -> device::Depthwise {
+        let Self { window, input_zero, finish, rows } = *self;
+        device::Depthwise { window, input_zero, finish, rows }
+    }
+}
+
 call!(DepthwiseI8Device(k, site) => int8::device::depthwise:
-    arena(i8), input(0), output(), region(), value(scratch = site.scratch()), reference(window = k.window),
-    value(input_zero = k.input_zero), reference(finish = k.finish), value(rows = k.rows),
+    arena(i8), views(), region(), value(scratch = site.scratch()), reference(layer = k.layer()),
     constant(weights: i8 = 0), constant(words: u32 = 1));
 
 /// DEPTHWISE_CONV_2D on int16 with int8 weights. Input: `x`. Constants: weights `[KH,KW,O]`, then
@@ -351,7 +360,7 @@ impl KernelSpec for DepthwiseI16 {
 }
 
 call!(DepthwiseI16(k, site) => int16::depthwise:
-    arena(i16), input(0), output(), region(), reference(window = k.window), reference(quant = k.quant),
+    arena(i16), views(), region(), reference(window = k.window), reference(quant = k.quant),
     constant(weights: i8 = 0), channels(int16: i64));
 
 /// DEPTHWISE_CONV_2D on int16 with int8 weights and one output for each input channel, as firmware runs it. Input: `x`. Constants:
@@ -383,8 +392,8 @@ impl KernelSpec for DepthwiseI16Device {
 }
 
 call!(DepthwiseI16Device(k, site) => int16::device::depthwise:
-    arena(i16), input(0), output(), region(), value(scratch = site.scratch() / 2), reference(window = k.window),
-    value(clamp = k.clamp), constant(weights: i8 = 0), constant(words: u32 = 1));
+    arena(i16), views(), region(), value(scratch = site.scratch() / 2),
+    reference(layer = device16::Windowed { window: k.window, clamp: k.clamp }), constant(weights: i8 = 0), constant(words: u32 = 1));
 
 /// DEPTHWISE_CONV_2D on float32. Input: `x`. Constants: weights `[KH,KW,O]`, bias `[O]`.
 #[derive(Clone, PartialEq, Debug)]
@@ -410,7 +419,7 @@ impl KernelSpec for DepthwiseF32 {
 }
 
 call!(DepthwiseF32(k, site) => float::depthwise:
-    arena(f32), input(0), output(), region(), reference(window = k.window), value(clamp = k.clamp),
+    arena(f32), views(), region(), reference(window = k.window), value(clamp = k.clamp),
     constant(weights: f32 = 0), constant(bias: f32 = 1));
 
 /// TRANSPOSE_CONV on int8. Input: `x`. Constants: weights `[O,KH,KW,C]`, then [bias, multipliers, shifts](CHANNELS).
@@ -437,7 +446,7 @@ impl KernelSpec for TransposeConvI8 {
 }
 
 call!(TransposeConvI8(k, site) => int8::transpose_conv:
-    arena(i8), input(0), output(), region(), reference(window = k.window), reference(quant = k.quant),
+    arena(i8), views(), region(), reference(window = k.window), reference(quant = k.quant),
     constant(weights: i8 = 0), channels(int8: i32));
 
 /// TRANSPOSE_CONV on int16 with int8 weights. Input: `x`. Constants: as CONV_2D's.
@@ -464,7 +473,7 @@ impl KernelSpec for TransposeConvI16 {
 }
 
 call!(TransposeConvI16(k, site) => int16::transpose_conv:
-    arena(i16), input(0), output(), region(), reference(window = k.window), reference(quant = k.quant),
+    arena(i16), views(), region(), reference(window = k.window), reference(quant = k.quant),
     constant(weights: i8 = 0), channels(int16: i64));
 
 /// TRANSPOSE_CONV on float32. Input: `x`. Constants: weights `[O,KH,KW,C]`, bias `[O]`.
@@ -491,5 +500,5 @@ impl KernelSpec for TransposeConvF32 {
 }
 
 call!(TransposeConvF32(k, site) => float::transpose_conv:
-    arena(f32), input(0), output(), region(), reference(window = k.window), value(clamp = k.clamp),
+    arena(f32), views(), region(), reference(window = k.window), value(clamp = k.clamp),
     constant(weights: f32 = 0), constant(bias: f32 = 1));

@@ -38,7 +38,7 @@ impl KernelSpec for Quantise {
 }
 
 call!(Quantise(k, site) => convert::quantize:
-    arena(u8), input(0), output(), region(), value(depth = site.output().depth), value(to = k.to),
+    arena(u8), views(), region(), value(depth = site.output().depth), value(to = k.to),
     value(scale = k.scale), value(zero_point = k.zero_point));
 
 /// DEQUANTIZE to float32. Input: `x`.
@@ -63,7 +63,7 @@ impl KernelSpec for Dequantise {
 }
 
 call!(Dequantise(k, site) => convert::dequantize:
-    arena(u8), input(0), output(), region(), value(depth = site.output().depth), value(from = k.from),
+    arena(u8), views(), region(), value(depth = site.output().depth), value(from = k.from),
     value(scale = k.scale), value(zero_point = k.zero_point));
 
 /// QUANTIZE from one integer type to another. Input: `x`.
@@ -81,7 +81,7 @@ impl KernelSpec for Requantise {
 }
 
 call!(Requantise(k, site) => convert::requantise:
-    arena(u8), input(0), output(), region(), value(depth = site.output().depth), reference(how = k.0));
+    arena(u8), views(), region(), value(depth = site.output().depth), reference(how = k.0));
 
 /// As [`Requantise`] between int8 and int16, fast form. Input: `x`.
 #[derive(Clone, PartialEq, Debug)]
@@ -98,7 +98,7 @@ impl KernelSpec for Rescale {
 }
 
 call!(Rescale(k, site) => convert::rescale:
-    arena(u8), input(0), output(), region(), value(depth = site.output().depth), reference(how = k.0));
+    arena(u8), views(), region(), value(depth = site.output().depth), reference(how = k.0));
 
 /// ARG_MAX over the middle axis. Tensors are stored whole and seen as `[1, 1, elements]`. Input: `x`.
 #[derive(Clone, PartialEq, Debug)]

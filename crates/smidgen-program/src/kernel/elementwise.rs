@@ -27,7 +27,7 @@ impl KernelSpec for TableI8 {
 }
 
 call!(TableI8(k, site) => int8::table:
-    arena(i8), input(0), output(), region(), value(depth = site.output().depth), table(table: i8 = 0));
+    arena(i8), views(), region(), value(depth = site.output().depth), table(table: i8 = 0));
 
 /// A function of one float32. Input: `x`.
 #[derive(Clone, PartialEq, Debug)]
@@ -44,7 +44,7 @@ impl KernelSpec for UnaryF32 {
 }
 
 call!(UnaryF32(k, site) => float::unary:
-    arena(f32), input(0), output(), region(), value(depth = site.output().depth), value(function = k.0));
+    arena(f32), views(), region(), value(depth = site.output().depth), value(function = k.0));
 
 /// A RELU or LEAKY_RELU of int16. Input: `x`.
 #[derive(Clone, PartialEq, Debug)]
@@ -61,7 +61,7 @@ impl KernelSpec for SlopesI16 {
 }
 
 call!(SlopesI16(k, site) => int16::slopes:
-    arena(i16), input(0), output(), region(), value(depth = site.output().depth), reference(how = k.0));
+    arena(i16), views(), region(), value(depth = site.output().depth), reference(how = k.0));
 
 /// LOGISTIC or TANH of int16. Input: `x`. Constants: 256 uint16, see [`int16::Sigmoid::table`].
 #[derive(Clone, PartialEq, Debug)]
@@ -82,7 +82,7 @@ impl KernelSpec for SigmoidI16 {
 }
 
 call!(SigmoidI16(k, site) => int16::sigmoid:
-    arena(i16), input(0), output(), region(), value(depth = site.output().depth), reference(how = k.0),
+    arena(i16), views(), region(), value(depth = site.output().depth), reference(how = k.0),
     table(table: u16 = 0));
 
 /// ADD, SUB, MUL, MINIMUM, MAXIMUM or PRELU of int8. Inputs: `a`, `b`, either of them perhaps a constant.
@@ -134,7 +134,7 @@ impl KernelSpec for SumI8 {
 
 call!(SumI8(k, site) => int8::table_sum:
     arena(i8), operand(a: i8 = 0, k.operands[0]), operand(b: i8 = 1, k.operands[1]), output(), region(),
-    value(depth = site.output().depth), reference(sum = k.sum), table(table: i32 = 0));
+    value(depth = site.output().depth), lookup(k.sum, 0));
 
 /// ADD or SUB of int8, as firmware runs it. Inputs: `a`, `b`, either of them perhaps a constant.
 #[derive(Clone, PartialEq, Debug)]
@@ -261,7 +261,7 @@ impl KernelSpec for BinaryF32 {
 
 call!(BinaryF32(k, site) => float::binary:
     arena(f32), operand(a: f32 = 0, k.operands[0]), operand(b: f32 = 1, k.operands[1]), output(), region(),
-    value(depth = site.output().depth), value(function = k.function), value(clamp = k.clamp));
+    value(depth = site.output().depth), value(how = float::Clamped { function: k.function, clamp: k.clamp }));
 
 /// As [`BinaryI8`] with any broadcast. Tensors are stored whole and seen as `[1, 1, elements]`.
 #[derive(Clone, PartialEq, Debug)]
@@ -332,8 +332,8 @@ impl KernelSpec for BroadcastF32 {
 
 call!(BroadcastF32(k, site) => float::broadcast:
     arena(f32), whole(a: f32 = 0), whole(b: f32 = 1), value(output = site.output_base(false)),
-    value(dims = &k.broadcast.dims[..]), value(strides = k.broadcast.strides()), value(function = k.function),
-    value(clamp = k.clamp));
+    value(dims = &k.broadcast.dims[..]), value(strides = k.broadcast.strides()), 
+    value(how = float::Clamped { function: k.function, clamp: k.clamp }));
 
 /// SOFTMAX of int8 over the channels. Input: `x`. Constants: 256 int32, see [`int8::softmax`].
 #[derive(Clone, PartialEq, Debug)]
@@ -354,7 +354,7 @@ impl KernelSpec for SoftmaxI8 {
 }
 
 call!(SoftmaxI8(k, site) => int8::softmax:
-    arena(i8), input(0), output(), region(), value(depth = site.output().depth), table(exponentials: i32 = 0));
+    arena(i8), views(), region(), value(depth = site.output().depth), table(exponentials: i32 = 0));
 
 /// SOFTMAX of int16 over the channels. Input: `x`. Constants: the int16 of [`int16::Softmax::tables`].
 #[derive(Clone, PartialEq, Debug)]
@@ -375,7 +375,7 @@ impl KernelSpec for SoftmaxI16 {
 }
 
 call!(SoftmaxI16(k, site) => int16::softmax:
-    arena(i16), input(0), output(), region(), value(depth = site.output().depth), reference(how = k.0),
+    arena(i16), views(), region(), value(depth = site.output().depth), reference(how = k.0),
     constant(tables: i16 = 0));
 
 /// SOFTMAX of float32 over the channels. Input: `x`.
@@ -396,7 +396,7 @@ impl KernelSpec for SoftmaxF32 {
 }
 
 call!(SoftmaxF32(k, site) => float::softmax:
-    arena(f32), input(0), output(), region(), value(depth = site.output().depth), value(beta = k.beta));
+    arena(f32), views(), region(), value(depth = site.output().depth), value(beta = k.beta));
 
 /// Which element of `a` and `b` meets which, for tensors of any rank.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -39,8 +39,9 @@ impl KernelSpec for FullyConnectedI8 {
 }
 
 call!(FullyConnectedI8(k, site) => int8::fully_connected:
-    arena(i8), input(0), output(), region(), value(sizes = [k.inputs, k.outputs]),
-    value(weight_zero = k.weight_zero), reference(quant = k.quant), constant(weights: i8 = 0), channels(int8: i32));
+    arena(i8), views(), region(), 
+    reference(layer = int8::FullyConnected { sizes: [k.inputs, k.outputs], weight_zero: k.weight_zero }),
+    reference(quant = k.quant), constant(weights: i8 = 0), channels(int8: i32));
 
 /// FULLY_CONNECTED on int8 with weights whose zero point is 0, fast form. Input and constants as in the simple form, the bias
 /// [folded](smidgen_kernels::int8::fast::fold_bias).
@@ -69,8 +70,9 @@ impl KernelSpec for FullyConnectedI8Fast {
 }
 
 call!(FullyConnectedI8Fast(k, site) => int8::fast::fully_connected:
-    isa(), arena(i8), input(0), output(), region(), value(sizes = [k.inputs, k.outputs]),
-    reference(quant = k.quant), constant(weights: i8 = 0), channels(int8: i32));
+    isa(), arena(i8), views(), region(), 
+    reference(layer = int8::fast::FullyConnected { sizes: [k.inputs, k.outputs], quant: k.quant }),
+    constant(weights: i8 = 0), channels(int8: i32));
 
 /// FULLY_CONNECTED on int8 with weights of int8 or int4 whose zero point is 0, as firmware runs it. Input: `x` as `[rows, 1, K]`.
 /// Constants: weights from [`fully_connected_pack`](device::fully_connected_pack), the [words](finish) of the channels.
@@ -110,7 +112,7 @@ call!(FullyConnectedI8Device(k, site) of k.width => {
     Width::Eight => int8::device::fully_connected,
     Width::Four => int8::device::fully_connected_i4,
 }:
-    arena(i8), input(0), output(), region(), value(sizes = [k.inputs, k.outputs]), reference(finish = k.finish),
+    arena(i8), views(), region(), value(sizes = [k.inputs, k.outputs]), reference(finish = k.finish),
     constant(weights: u32 = 0), constant(words: u32 = 1));
 
 /// FULLY_CONNECTED on int16 with int8 weights. Input: `x` as `[rows, 1, K]`. Constants: weights `[O,K]`, then
@@ -140,7 +142,8 @@ impl KernelSpec for FullyConnectedI16 {
 }
 
 call!(FullyConnectedI16(k, site) => int16::fully_connected:
-    arena(i16), input(0), output(), region(), value(sizes = [k.inputs, k.outputs]), value(weight_zero = 0i32),
+    arena(i16), views(), region(), 
+    reference(layer = int16::FullyConnected { sizes: [k.inputs, k.outputs], weight_zero: 0 }),
     reference(quant = k.quant), constant(weights: i8 = 0), channels(int16: i64));
 
 /// FULLY_CONNECTED on int16 with int8 weights, as firmware runs it. Input: `x` as `[rows, 1, K]`. Constants: weights from
@@ -170,7 +173,7 @@ impl KernelSpec for FullyConnectedI16Device {
 }
 
 call!(FullyConnectedI16Device(k, site) => int16::device::fully_connected:
-    arena(i16), input(0), output(), region(), value(sizes = [k.inputs, k.outputs]), value(clamp = k.clamp),
+    arena(i16), views(), region(), value(sizes = [k.inputs, k.outputs]), value(clamp = k.clamp),
     constant(weights: i8 = 0), constant(words: u32 = 1));
 
 /// FULLY_CONNECTED on float32. Input: `x` as `[rows, 1, K]`. Constants: weights `[O,K]`, bias `[O]`.
@@ -199,7 +202,7 @@ impl KernelSpec for FullyConnectedF32 {
 }
 
 call!(FullyConnectedF32(k, site) => float::fully_connected:
-    arena(f32), input(0), output(), region(), value(sizes = [k.inputs, k.outputs]), value(clamp = k.clamp),
+    arena(f32), views(), region(), value(sizes = [k.inputs, k.outputs]), value(clamp = k.clamp),
     constant(weights: f32 = 0), constant(bias: f32 = 1));
 
 /// Four outputs at a time, and what is left one by one; up to three inputs that are left over are a tail.

@@ -105,7 +105,7 @@ impl Gather {
 }
 
 call!(Gather(k, site) => movement::gather:
-    arena(u8), input_bytes(0), output_bytes(), region(), gather(k));
+    arena(u8), views_bytes(), region(), gather(k));
 
 /// Joins its inputs along an axis: CONCATENATION, PACK. Inputs: the pieces, any of them perhaps a constant.
 #[derive(Clone, PartialEq, Debug)]

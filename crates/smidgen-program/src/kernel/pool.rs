@@ -31,7 +31,7 @@ impl KernelSpec for PoolI8 {
 call!(PoolI8(k, site) of k.kind => {
     PoolKind::Average => int8::average_pool,
     PoolKind::Max => int8::max_pool,
-}: arena(i8), input(0), output(), region(), reference(window = k.window), value(clamp = k.clamp));
+}: arena(i8), views(), region(), reference(window = k.window), value(clamp = k.clamp));
 
 /// AVERAGE_POOL_2D or MAX_POOL_2D on int16. Input: `x`.
 #[derive(Clone, PartialEq, Debug)]
@@ -57,7 +57,7 @@ impl KernelSpec for PoolI16 {
 call!(PoolI16(k, site) of k.kind => {
     PoolKind::Average => int16::average_pool,
     PoolKind::Max => int16::max_pool,
-}: arena(i16), input(0), output(), region(), reference(window = k.window), value(clamp = k.clamp));
+}: arena(i16), views(), region(), reference(window = k.window), value(clamp = k.clamp));
 
 /// AVERAGE_POOL_2D or MAX_POOL_2D on float32. Input: `x`.
 #[derive(Clone, PartialEq, Debug)]
@@ -83,4 +83,4 @@ impl KernelSpec for PoolF32 {
 call!(PoolF32(k, site) of k.kind => {
     PoolKind::Average => float::average_pool,
     PoolKind::Max => float::max_pool,
-}: arena(f32), input(0), output(), region(), reference(window = k.window), value(clamp = k.clamp));
+}: arena(f32), views(), region(), reference(window = k.window), value(clamp = k.clamp));

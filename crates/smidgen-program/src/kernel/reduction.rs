@@ -33,7 +33,7 @@ impl KernelSpec for ReduceImageI8 {
 }
 
 call!(ReduceImageI8(k, site) => int8::reduce_image:
-    arena(u8), input(0), output(), rows(), value(sizes = sizes(&k.input)), value(state = site.state()),
+    arena(u8), views(), rows(), value(sizes = sizes(&k.input)), value(state = site.state()),
     reference(reduce = k.reduce));
 
 /// AVERAGE_POOL_2D of int8 whose only window is the whole image; consumes its input. Input: `x`. State: an int32 for each
@@ -57,7 +57,7 @@ impl KernelSpec for PoolImageI8 {
 }
 
 call!(PoolImageI8(k, site) => int8::average_image:
-    arena(i8), input(0), output(), rows(), value(sizes = sizes(&k.input)), value(state = site.state()),
+    arena(i8), views(), rows(), value(sizes = sizes(&k.input)), value(state = site.state()),
     value(clamp = k.clamp));
 
 /// MEAN of int16 over all rows and columns; consumes its input. Input: `x`. State: an int32 for each channel.
@@ -80,7 +80,7 @@ impl KernelSpec for ReduceImageI16 {
 }
 
 call!(ReduceImageI16(k, site) => int16::reduce_image:
-    arena(i16), input(0), output(), rows(), value(sizes = sizes(&k.input)), value(state = site.state() / 2),
+    arena(i16), views(), rows(), value(sizes = sizes(&k.input)), value(state = site.state() / 2),
     reference(reduce = k.reduce));
 
 /// AVERAGE_POOL_2D of int16 whose only window is the whole image; consumes its input. Input: `x`. State: an int32 for each
@@ -104,7 +104,7 @@ impl KernelSpec for PoolImageI16 {
 }
 
 call!(PoolImageI16(k, site) => int16::average_image:
-    arena(i16), input(0), output(), rows(), value(sizes = sizes(&k.input)), value(state = site.state() / 2),
+    arena(i16), views(), rows(), value(sizes = sizes(&k.input)), value(state = site.state() / 2),
     value(clamp = k.clamp));
 
 /// MEAN or SUM of float32 over all rows and columns, or AVERAGE_POOL_2D without activation whose only window is the whole
@@ -129,7 +129,7 @@ impl KernelSpec for ReduceImageF32 {
 }
 
 call!(ReduceImageF32(k, site) => float::reduce_image:
-    arena(f32), input(0), output(), rows(), value(sizes = sizes(&k.input)), value(state = site.state() / 4),
+    arena(f32), views(), rows(), value(sizes = sizes(&k.input)), value(state = site.state() / 4),
     value(divisor = k.divisor));
 
 /// MEAN or SUM of int8 over any axes. Tensors are stored whole and seen as `[1, 1, elements]`. Input: `x`.

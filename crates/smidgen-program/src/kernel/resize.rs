@@ -35,7 +35,7 @@ impl KernelSpec for ResizeI8 {
 }
 
 call!(ResizeI8(k, site) => int8::resize_bilinear:
-    arena(i8), input(0), output(), region(), value(depth = site.output().depth), reference(scales = k.scales));
+    arena(i8), views(), region(), value(depth = site.output().depth), reference(scales = k.scales));
 
 /// RESIZE_BILINEAR on int16. Input: `x`.
 #[derive(Clone, PartialEq, Debug)]
@@ -55,7 +55,7 @@ impl KernelSpec for ResizeI16 {
 }
 
 call!(ResizeI16(k, site) => int16::resize_bilinear:
-    arena(i16), input(0), output(), region(), value(depth = site.output().depth), reference(scales = k.scales));
+    arena(i16), views(), region(), value(depth = site.output().depth), reference(scales = k.scales));
 
 /// RESIZE_BILINEAR on float32. Input: `x`.
 #[derive(Clone, PartialEq, Debug)]
@@ -75,4 +75,4 @@ impl KernelSpec for ResizeF32 {
 }
 
 call!(ResizeF32(k, site) => float::resize_bilinear:
-    arena(f32), input(0), output(), region(), value(depth = site.output().depth), reference(scales = k.scales));
+    arena(f32), views(), region(), value(depth = site.output().depth), reference(scales = k.scales));

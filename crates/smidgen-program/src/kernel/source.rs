@@ -1,12 +1,12 @@
 //! Parameters of kernels as source text of Rust, for generated code.
 
 use smidgen_kernels::convert::{Requantise, Rescale, Stored};
-use smidgen_kernels::definition::{Binary, Product, Sum};
+use smidgen_kernels::definition::{Binary, FullyConnected, Product, Sum};
 use smidgen_kernels::int8::device::Finish;
 use smidgen_kernels::int8::{Reading, Reduce};
 use smidgen_kernels::movement::Axis;
 use smidgen_kernels::requant::{Factor, SmallFactor};
-use smidgen_kernels::{Rounding, View, Window2d, float, int8, int16};
+use smidgen_kernels::{Rounding, View, Views, Window2d, float, int8, int16};
 
 /// An expression.
 #[derive(Clone, PartialEq, Debug)]
@@ -147,9 +147,11 @@ macro_rules! structs {
 
 structs! {
     "View" View { base, row_stride, rows, x0, pixel_stride }
+    "Views" Views { input, output }
     "Window2d" Window2d { input, output, size, stride, dilation, before }
     "Factor" Factor { multiplier, shift }
     "SmallFactor" SmallFactor { multiplier, shift }
+    "int8::FullyConnected" FullyConnected { sizes, weight_zero }
     "int8::Int8" int8::Int8 { input_zero, output_zero, min, max, rounding }
     "int8::Sum" Sum<i8> { zeros, factors, output, output_zero, min, max, subtract, rounding }
     "int16::Sum" Sum<i16> { zeros, factors, output, output_zero, min, max, subtract, rounding }
@@ -159,6 +161,11 @@ structs! {
     "int8::TableSum" int8::TableSum { linear, negate, multiplier, shift, output_zero, min, max }
     "int8::Reduce" Reduce { zeros, factor, output_zero, reading, rounding }
     "int8::Scale" int8::Scale { input, output, step, start }
+    "int8::fast::Conv2d" int8::fast::Conv2d { window, quant, scratch }
+    "int8::fast::Depthwise" int8::fast::Depthwise { window, quant }
+    "int8::fast::FullyConnected" int8::fast::FullyConnected { sizes, quant }
+    "int8::device::Conv2d" int8::device::Conv2d { window, input_zero, finish }
+    "int8::device::Depthwise" int8::device::Depthwise { window, input_zero, finish, rows }
     "int8::device::Finish" Finish { offset, shift, tie, low, unit, by_sign, extras, own_shifts }
     "int8::device::Terms" int8::device::Terms { weights, offset }
     "int8::device::Products" int8::device::Products { zeros, multiplier, offset, tie, min, max }
@@ -168,7 +175,10 @@ structs! {
     "int16::Sigmoid" int16::Sigmoid { multiplier, shift, tanh }
     "int16::Softmax" int16::Softmax { factor, rounding }
     "int16::Reduce" int16::Reduce { factor, rounding }
+    "int16::device::Windowed" int16::device::Windowed { window, clamp }
     "int16::device::Clamp" int16::device::Clamp { min, max }
+    "float::Clamped" float::Clamped { function, clamp }
+    "float::Hybrid" float::Hybrid { window, clamp, weight_scale }
     "float::Clamp" float::Clamp { min, max }
     "float::Scale" float::Scale { input, output, step, half_pixel_centers }
     "convert::Rescale" Rescale { from, to, zeros, up, factor }

@@ -13,7 +13,9 @@ mod variables;
 
 use crate::error::ReadError;
 use crate::flat::{Numbers, Record};
-use crate::schema::{CUSTOM, IDENTIFIER, OPERATORS, VERSION, model, operator, operator_code, subgraph};
+use crate::schema::{
+    CUSTOM, IDENTIFIER, OPERATORS, VERSION, buffer, metadata, model, operator, operator_code, subgraph,
+};
 use crate::support::Builtin;
 use call::{Call, Trouble};
 use cause::{Cause, HALF, NO_CONVERTER, OPEN, REPLACE, STATE, UINT8_ENDS, UINT8_WEIGHTS};
@@ -60,6 +62,29 @@ pub fn read_with(bytes: &[u8], options: Options) -> Result<Graph, ReadError> {
 /// [`ReadError`], if the file is malformed; never [`ReadError::Unsupported`].
 pub fn check(bytes: &[u8]) -> Result<Vec<Unsupported>, ReadError> {
     Ok(Reader::open(bytes)?.graph()?.1)
+}
+
+/// What a file holds under a name of its metadata, if it does.
+///
+/// # Errors
+/// [`ReadError`], if the file is malformed.
+pub fn metadata<'a>(bytes: &'a [u8], name: &str) -> Result<Option<&'a [u8]>, ReadError> {
+    let model = Reader::open(bytes)?.model;
+    let (entries, buffers) = (model.records(model::metadata)?, model.records(model::buffers)?);
+    for index in 0..entries.len() {
+        let Some(entry) = entries.get(index)? else { continue };
+        if entry.get(metadata::name)?.is_none_or(|own| own.0 != name.as_bytes()) {
+            continue;
+        }
+        let number = entry.get(metadata::buffer)?.unwrap_or(0);
+        let Some(held) = buffers.get(number as usize)? else {
+            return Err(entry
+                .fault(metadata::buffer, format!("buffer {number} is named, of {}", buffers.len()))
+                .into());
+        };
+        return Ok(Some(held.numbers(buffer::data)?.bytes()));
+    }
+    Ok(None)
 }
 
 /// Which operator an operator code stands for.

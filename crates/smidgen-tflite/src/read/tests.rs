@@ -5,7 +5,7 @@ use crate::schema::{buffer, operator, operator_code, strided_slice, tensor};
 use crate::support::{Builtin, options};
 use crate::write::options::Options;
 use crate::write::tree::Node;
-use crate::{check, read, read_with, write};
+use crate::{check, metadata, read, read_with, write, write_with};
 use smidgen_ir::{AxisSlice, DataType, Graph, Op, Padding, Quantisation, ReduceKind, ReshapeKind};
 use smidgen_reference::{Case, Reference};
 
@@ -468,6 +468,28 @@ fn strided_slices_mean_what_the_reference_takes_them_for() {
         match result {
             Ok(outcome) => assert_eq!(outcome.samples[0].outputs, [taken], "{what}"),
             Err(error) => panic!("{what}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn metadata_comes_back_and_changes_no_graph() {
+    let x = file(Builtin::Relu, &[1, 4], Options::None, none);
+    let graph = graph(x);
+    let bytes = write_with(&graph, &[("first", b"1"), ("second", b"some bytes"), ("none", b"")]).unwrap();
+    let of = |name: &str| metadata(&bytes, name).unwrap();
+    assert_eq!((of("first"), of("second")), (Some(&b"1"[..]), Some(&b"some bytes"[..])));
+    assert_eq!((of("none"), of("third")), (Some(&b""[..]), None));
+    assert_eq!(read(&bytes).unwrap(), read(&write(&graph).unwrap()).unwrap());
+    assert_eq!(metadata(&write(&graph).unwrap(), "first").unwrap(), None);
+    // No damage makes it panic, or hand out what lies outside.
+    for place in 8..bytes.len() {
+        for bit in 0..8 {
+            let mut damaged = bytes.clone();
+            damaged[place] ^= 1 << bit;
+            if let Ok(Some(held)) = metadata(&damaged, "second") {
+                assert!(held.len() <= bytes.len());
+            }
         }
     }
 }

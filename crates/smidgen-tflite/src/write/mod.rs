@@ -11,7 +11,9 @@ pub(crate) use writer::Writer;
 
 use crate::error::WriteError;
 use crate::flat::Many;
-use crate::schema::{IDENTIFIER, VERSION, buffer, model, operator, operator_code, quantization, subgraph, tensor};
+use crate::schema::{
+    IDENTIFIER, VERSION, buffer, metadata, model, operator, operator_code, quantization, subgraph, tensor,
+};
 use crate::support::Builtin;
 use draft::{Draft, DraftOperator, DraftTensor, DraftVariable};
 use options::Options;
@@ -34,17 +36,27 @@ const MAX_BYTES: usize = 2_000_000_000;
 /// # Errors
 /// [`WriteError`], for a graph that [`smidgen_ir::validate()`] would refuse or that the format cannot hold.
 pub fn write(graph: &Graph) -> Result<Vec<u8>, WriteError> {
+    write_with(graph, &[])
+}
+
+/// Writes a graph as [`write`](write()) does, with metadata besides: names, and what they hold, which
+/// [`metadata`](crate::metadata) gives back. Interpreters pass over it.
+///
+/// # Errors
+/// As [`write`](write()).
+pub fn write_with(graph: &Graph, metadata: &[(&str, &[u8])]) -> Result<Vec<u8>, WriteError> {
     let draft = Draft::of(graph)?;
     let initial = draft.variables.iter().map(|variable| &variable.initial);
     let size: usize = draft.tensors.iter().chain(initial).map(DraftTensor::size).sum::<usize>()
+        + metadata.iter().map(|(name, held)| 100 + name.len() + held.len()).sum::<usize>()
         + draft.operators.iter().map(|o| 100 + 4 * (o.inputs.len() + o.outputs.len())).sum::<usize>();
     if size > MAX_BYTES {
         return Err(WriteError::TooLarge { bytes: size });
     }
-    Ok(tree::serialise(&file(&draft), IDENTIFIER, size))
+    Ok(tree::serialise(&file(&draft, metadata), IDENTIFIER, size))
 }
 
-fn file<'a>(draft: &'a Draft<'_>) -> Node<'a> {
+fn file<'a>(draft: &'a Draft<'_>, metadata: &[(&str, &'a [u8])]) -> Node<'a> {
     let order = draft.slots();
     let mut place = vec![0i32; draft.tensors.len()];
     for (slot, &t) in order.iter().enumerate() {
@@ -71,12 +83,20 @@ fn file<'a>(draft: &'a Draft<'_>) -> Node<'a> {
         .with(subgraph::outputs, port(&draft.outputs))
         .with(subgraph::operators, operators)
         .with(subgraph::name, draft.name.to_string());
-    Node::default()
+    let held: Vec<Node> = metadata
+        .iter()
+        .map(|&(name, held)| {
+            let buffer = buffers.of(held);
+            Node::default().with(metadata::name, name.to_string()).with(metadata::buffer, buffer)
+        })
+        .collect();
+    let file = Node::default()
         .with(model::version, VERSION)
         .with::<Many>(model::operator_codes, codes.collect())
         .with(model::subgraphs, [subgraph].into_iter().chain(initial).collect())
         .with(model::description, "smidgen".to_string())
-        .with(model::buffers, buffers.nodes)
+        .with(model::buffers, buffers.nodes);
+    if held.is_empty() { file } else { file.with(model::metadata, held) }
 }
 
 /// The subgraph that gives variables their initial values: it assigns a constant to each.

@@ -1,7 +1,7 @@
 //! Backward passes of convolutions.
 
 use super::forward::fill_plane;
-use super::{Conv, ConvKind, Dense, Input, Packed, Scratch, block_rows};
+use super::{Conv, ConvKind, Dense, Operands, Scratch, block_rows};
 use crate::geometry::Geometry;
 use crate::simd::{self, Isa, Left, Right, Segment, Sink};
 
@@ -32,12 +32,8 @@ impl Conv {
     /// `plus`, and gives that of the input to `sink`.
     pub(crate) fn backward(
         &self,
-        isa: Isa,
-        n: usize,
-        input: Input<'_>,
+        operands: Operands<'_>,
         incoming: Incoming<'_>,
-        parameters: &[f32],
-        packed: &Packed,
         gradient: &mut [f32],
         plus: bool,
         sink: Option<Sink<'_>>,
@@ -49,29 +45,23 @@ impl Conv {
             gradient.fill(0.0);
         }
         match &self.kind {
-            ConvKind::Pointwise { rows } => {
-                self.pointwise(isa, n * rows, input, incoming, packed, gradient, sink, scratch);
-            }
-            ConvKind::Dense(dense) => self.dense(isa, dense, n, input, incoming, packed, gradient, sink, scratch),
-            ConvKind::Depthwise(g) => {
-                let weights = &parameters[self.weight..][..self.weights];
-                self.depthwise(isa, g, n, input, incoming, weights, gradient, sink, scratch);
-            }
+            ConvKind::Pointwise { rows } => self.pointwise(*rows, operands, incoming, gradient, sink, scratch),
+            ConvKind::Dense(dense) => self.dense(dense, operands, incoming, gradient, sink, scratch),
+            ConvKind::Depthwise(g) => self.depthwise(g, operands, incoming, gradient, sink, scratch),
         }
     }
 
     fn pointwise(
         &self,
-        isa: Isa,
-        total: usize,
-        input: Input<'_>,
+        rows: usize,
+        operands: Operands<'_>,
         incoming: Incoming<'_>,
-        packed: &Packed,
         gradient: &mut [f32],
         mut sink: Option<Sink<'_>>,
         scratch: &mut Scratch,
     ) {
-        let (ci, co) = (self.ci, self.co);
+        let Operands { isa, n, input, packed, .. } = operands;
+        let (ci, co, total) = (self.ci, self.co, n * rows);
         let block = block_rows(ci.max(co));
         for first in (0..total).step_by(block) {
             let rows = block.min(total - first);
@@ -84,12 +74,12 @@ impl Conv {
             };
             let down = [Segment { offset: 0, len: rows }];
             let left = Left { data: y, row: 1, column: ci, segments: &down };
-            simd::product(isa, ci, co, left, Right::Rows(dz), gradient, co, true);
+            simd::product(isa, [ci, co], left, Right::Rows(dz), gradient, co, true);
             if let Some(sink) = &mut sink {
                 let mut sink = sink.part(first, rows, ci);
                 let along = [Segment { offset: 0, len: co }];
                 let left = Left { data: dz, row: co, column: 1, segments: &along };
-                simd::product(isa, rows, ci, left, Right::Packed(&packed.backward), sink.dx, ci, sink.plus);
+                simd::product(isa, [rows, ci], left, Right::Packed(&packed.backward), sink.dx, ci, sink.plus);
                 if let Some(last) = &mut sink.last {
                     simd::finish(isa, sink.dx, last, rows, ci);
                 }
@@ -99,16 +89,14 @@ impl Conv {
 
     fn dense(
         &self,
-        isa: Isa,
         dense: &Dense,
-        n: usize,
-        input: Input<'_>,
+        operands: Operands<'_>,
         incoming: Incoming<'_>,
-        packed: &Packed,
         gradient: &mut [f32],
         mut sink: Option<Sink<'_>>,
         scratch: &mut Scratch,
     ) {
+        let Operands { isa, n, input, packed, .. } = operands;
         let (ci, co, g) = (self.ci, self.co, &dense.geometry);
         let plane = &mut scratch.plane[..g.plane_pixels() * ci];
         plane.fill(0.0);
@@ -124,7 +112,7 @@ impl Conv {
                 let data = &plane[segment.offset..];
                 let left = Left { data, row: 1, column: g.stride[1] * ci, segments: &dense.pixels };
                 let part = &mut gradient[done * co..][..segment.len * co];
-                simd::product(isa, segment.len, co, left, Right::Rows(dz), part, co, true);
+                simd::product(isa, [segment.len, co], left, Right::Rows(dz), part, co, true);
                 done += segment.len;
             }
             let Some(sink) = &mut sink else { continue };
@@ -142,7 +130,7 @@ impl Conv {
                     let first = (class.first[0] + j * g.stride[0]) * g.input[1] + class.first[1];
                     let dx = &mut sink.dx[first * ci..];
                     let pitch = g.stride[1] * ci;
-                    simd::product(isa, class.grid[1], ci, left, Right::Packed(own), dx, pitch, sink.plus);
+                    simd::product(isa, [class.grid[1], ci], left, Right::Packed(own), dx, pitch, sink.plus);
                 }
             }
             if let Some(last) = &mut sink.last {
@@ -153,16 +141,15 @@ impl Conv {
 
     fn depthwise(
         &self,
-        isa: Isa,
         g: &Geometry,
-        n: usize,
-        input: Input<'_>,
+        operands: Operands<'_>,
         incoming: Incoming<'_>,
-        weights: &[f32],
         gradient: &mut [f32],
         mut sink: Option<Sink<'_>>,
         scratch: &mut Scratch,
     ) {
+        let Operands { isa, n, input, parameters, .. } = operands;
+        let weights = &parameters[self.weight..][..self.weights];
         let c = self.ci;
         let plane = &mut scratch.plane[..g.plane_pixels() * c];
         plane.fill(0.0);

@@ -1,6 +1,6 @@
 //! Forward passes of convolutions.
 
-use super::{Conv, ConvKind, Dense, Input, Packed, Scratch, block_rows};
+use super::{Conv, ConvKind, Dense, Input, Operands, Scratch, block_rows};
 use crate::geometry::Geometry;
 use crate::simd::{self, Isa, Left, Right, Segment};
 
@@ -9,15 +9,12 @@ impl Conv {
     /// to `moments` if given.
     pub(crate) fn forward(
         &self,
-        isa: Isa,
-        n: usize,
-        input: Input<'_>,
-        parameters: &[f32],
-        packed: &Packed,
+        operands: Operands<'_>,
         z: &mut [f32],
         mut moments: Option<[&mut [f64]; 2]>,
         scratch: &mut Scratch,
     ) {
+        let Operands { isa, n, input, parameters, packed } = operands;
         let (ci, co) = (self.ci, self.co);
         match &self.kind {
             ConvKind::Pointwise { rows } => {
@@ -28,7 +25,7 @@ impl Conv {
                     let inner = [Segment { offset: 0, len: ci }];
                     let left = Left { data: y, row: ci, column: 1, segments: &inner };
                     let z = &mut z[first * co..][..rows * co];
-                    simd::product(isa, rows, co, left, Right::Packed(&packed.forward), z, co, false);
+                    simd::product(isa, [rows, co], left, Right::Packed(&packed.forward), z, co, false);
                     if let Some([sum, square]) = &mut moments {
                         simd::moments(isa, z, rows, co, sum, square);
                     }
@@ -43,7 +40,7 @@ impl Conv {
                     for (y, z) in z.chunks_exact_mut(g.output[1] * co).enumerate() {
                         let data = &plane[y * g.stride[0] * g.plane[1] * ci..];
                         let left = Left { data, row: g.stride[1] * ci, column: 1, segments: window };
-                        simd::product(isa, g.output[1], co, left, Right::Packed(&packed.forward), z, co, false);
+                        simd::product(isa, [g.output[1], co], left, Right::Packed(&packed.forward), z, co, false);
                     }
                     if let Some([sum, square]) = &mut moments {
                         simd::moments(isa, z, g.output_pixels(), co, sum, square);
@@ -60,7 +57,7 @@ impl Conv {
                 for image in 0..n {
                     fill_plane(isa, g, ci, input, image, plane);
                     let z = &mut z[image * g.output_pixels() * co..][..g.output_pixels() * co];
-                    simd::depthwise_forward(isa, &grid, ci, plane, weights, z, sum, square);
+                    simd::depthwise_forward(isa, &grid, plane, weights, z, [&mut sum[..ci], &mut square[..ci]]);
                 }
             }
         }

@@ -6,6 +6,7 @@ use crate::conv::{Conv, ConvKind, Dense};
 use crate::error::TrainError;
 use crate::geometry::Geometry;
 use crate::net::{Activation, Affine, Role};
+use crate::pass::EPSILON;
 use crate::plain::Plain;
 use crate::plain::gather::{Gather, Origin};
 use smidgen_ir::{ConvParams, Operator, Padding, Window};
@@ -27,8 +28,9 @@ impl Importer<'_> {
         if index.is_some_and(|index| self.normalised[index]) {
             let scale = format!("{}.scale", self.name(operator));
             let scale = self.builder.parameter(scale, vec![co], Role::Scale, fan_in);
-            self.parameters.extend(std::iter::repeat_n(1.0, co));
-            let shift = self.parameter(operator, 2, "bias", Layout::Same, vec![co], Role::Shift, fan_in)?;
+            // With a variance of 1 this makes a factor of 1.
+            self.parameters.extend(std::iter::repeat_n((1.0 + EPSILON).sqrt() as f32, co));
+            let shift = self.parameter(operator, 2, Layout::Same, vec![co], Role::Shift, fan_in)?;
             let affine = Affine::Norm { scale, shift, state: self.builder.state(co) };
             for binding in &mut self.bindings {
                 if let Some(k) = [1, 2].into_iter().find(|&k| operator.inputs[k] == binding.tensor) {
@@ -37,7 +39,7 @@ impl Importer<'_> {
             }
             return Ok(affine);
         }
-        Ok(Affine::Bias(self.parameter(operator, 2, "bias", Layout::Same, vec![co], Role::Bias, fan_in)?))
+        Ok(Affine::Bias(self.parameter(operator, 2, Layout::Same, vec![co], Role::Bias, fan_in)?))
     }
 
     /// A dense convolution, or a depthwise one with a multiplier.
@@ -73,7 +75,7 @@ impl Importer<'_> {
             (None, None) => (Layout::OutputFirst { taps, ci, co }, vec![kernel[0], kernel[1], c, co]),
         };
         let fan_in = if depthwise.is_some() { taps } else { taps * c };
-        let weight = self.parameter(operator, 1, "weight", layout, dimensions, Role::Weight, fan_in)?;
+        let weight = self.parameter(operator, 1, layout, dimensions, Role::Weight, fan_in)?;
         let affine = self.addend(operator, co, fan_in)?;
         let weights = if depthwise.is_some() { taps * co } else { taps * ci * co };
         let kind = if depthwise.is_some() {
@@ -136,7 +138,7 @@ impl Importer<'_> {
         };
         let layout = Layout::Flipped { taps, ci: c, co };
         let dimensions = vec![kernel[0], kernel[1], c, co];
-        let weight = self.parameter(operator, 1, "weight", layout, dimensions, Role::Weight, taps * c)?;
+        let weight = self.parameter(operator, 1, layout, dimensions, Role::Weight, taps * c)?;
         let affine = self.addend(operator, co, taps * c)?;
         let kind = if geometry.is_pointwise() {
             ConvKind::Pointwise { rows: geometry.output_pixels() }
@@ -165,7 +167,7 @@ impl Importer<'_> {
             x = self.builder.reshape(&name, x, vec![rows, ci]);
         }
         let layout = Layout::OutputFirst { taps: 1, ci, co };
-        let weight = self.parameter(operator, 1, "weight", layout, vec![ci, co], Role::Weight, ci)?;
+        let weight = self.parameter(operator, 1, layout, vec![ci, co], Role::Weight, ci)?;
         let affine = self.addend(operator, co, ci)?;
         self.quantise(operator, co, weight, ci * co, affine)?;
         let conv = Conv { kind: ConvKind::Pointwise { rows }, ci, co, weight, weights: ci * co };

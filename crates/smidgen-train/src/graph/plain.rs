@@ -231,7 +231,7 @@ impl Importer<'_> {
         let (x, name, shape) = (self.value(operator, 0)?, self.name(operator), self.output_shape(operator));
         let dims = self.dims(operator.inputs[1]).to_vec();
         let slope_of = broadcast(self.dims(operator.outputs[0]), &dims);
-        let offset = self.parameter(operator, 1, "slope", Layout::Same, dims, Role::Slope, 1)?;
+        let offset = self.parameter(operator, 1, Layout::Same, dims, Role::Slope, 1)?;
         Ok(self.builder.plain(&name, Plain::Prelu(Prelu { offset, slope_of }), &[x], shape, Activation::None))
     }
 }

@@ -127,6 +127,23 @@ struct Planes<'a> {
     n: usize,
 }
 
+impl<'a> Planes<'a> {
+    /// All channels, as one block.
+    fn new(grid: &'a Correlation<'a>, c: usize, plane: &[f32], weights: &[f32]) -> Self {
+        Self { grid, input: plane.as_ptr(), weights: weights.as_ptr(), c, n: c }
+    }
+
+    /// The block of `n` channels from channel `i` on.
+    ///
+    /// # Safety
+    /// There are so many channels.
+    #[inline(always)]
+    unsafe fn block(self, i: usize, n: usize) -> Self {
+        // SAFETY: every pixel and every tap has the channel.
+        unsafe { Self { input: self.input.add(i), weights: self.weights.add(i), n, ..self } }
+    }
+}
+
 /// Pixels at a time: as many independent chains of multiply-adds.
 const COLUMNS: usize = 4;
 
@@ -266,50 +283,38 @@ unsafe fn correlate<L: Lanes, E: Emit<L>>(p: Planes<'_>, e: E, sums: &mut [[L::V
     }
 }
 
-/// One image forward: `z[pixel, c] = sum_t weights[t, c] plane[pixel + t, c]`; each channel's sum and sum of squares
-/// are added.
+/// One image forward: `z[pixel, c] = sum_t weights[t, c] plane[pixel + t, c]`; the sums and sums of squares of
+/// the `c` channels are added.
 pub(crate) fn depthwise_forward(
     isa: Isa,
     grid: &Correlation<'_>,
-    c: usize,
     plane: &[f32],
     weights: &[f32],
     z: &mut [f32],
-    sum: &mut [f64],
-    square: &mut [f64],
+    [sum, square]: [&mut [f64]; 2],
 ) {
-    assert!(sum.len() >= c && square.len() >= c);
+    let c = sum.len();
+    assert_eq!(square.len(), c);
     if grid.check(plane.len() / c, z.len() / c, weights.len() / c) {
         let (sum, square) = (sum.as_mut_ptr(), square.as_mut_ptr());
         // SAFETY: the grid, its taps and the sums lie in their slices.
-        unsafe { forward_run(isa, grid, c, plane.as_ptr(), weights.as_ptr(), z.as_mut_ptr(), sum, square) }
+        unsafe { forward_run(isa, Planes::new(grid, c, plane, weights), z.as_mut_ptr(), sum, square) }
     }
 }
 
 instances! {
     /// # Safety
     /// As `depthwise_forward` checks.
-    unsafe fn forward_run(
-        grid: &Correlation<'_>, c: usize, plane: *const f32, weights: *const f32, z: *mut f32,
-        sum: *mut f64, square: *mut f64,
-    ) of forward_kernel
+    unsafe fn forward_run(all: Planes<'_>, z: *mut f32, sum: *mut f64, square: *mut f64) of forward_kernel
 }
 
 #[inline(always)]
-unsafe fn forward_kernel<L: Lanes>(
-    grid: &Correlation<'_>,
-    c: usize,
-    plane: *const f32,
-    weights: *const f32,
-    z: *mut f32,
-    sum: *mut f64,
-    square: *mut f64,
-) {
+unsafe fn forward_kernel<L: Lanes>(all: Planes<'_>, z: *mut f32, sum: *mut f64, square: *mut f64) {
     // SAFETY: the caller checked the grid for all channels.
     unsafe {
-        for (i, n) in blocks(c) {
+        for (i, n) in blocks(all.c) {
             let mut sums = [[L::zero(); 2]; 2];
-            let planes = Planes { grid, input: plane.add(i), weights: weights.add(i), c, n };
+            let planes = all.block(i, n);
             correlate::<L, _>(planes, Forward(z.add(i)), &mut sums);
             L::add_to_doubles(sum.add(i), L::add(sums[0][0], sums[0][1]), n);
             L::add_to_doubles(square.add(i), L::add(sums[1][0], sums[1][1]), n);
@@ -348,16 +353,16 @@ pub(crate) fn depthwise_backward(
     if !grid.check(plane.len() / c, sink.dx.len() / c, weights.len() / c) {
         return;
     }
-    let (plane, weights, dx) = (plane.as_ptr(), weights.as_ptr(), sink.dx.as_mut_ptr());
+    let (all, dx) = (Planes::new(grid, c, plane, weights), sink.dx.as_mut_ptr());
     // SAFETY: the grid, its taps, the tensor and the sums lie in their slices.
     unsafe {
         match &mut sink.last {
-            None => backward_run(isa, grid, c, plane, weights, dx, sink.plus),
+            None => backward_run(isa, all, dx, sink.plus),
             Some(Masked { read, sum, dot }) => {
                 assert!(read.z.len() >= sink.dx.len() && read.a.len() >= c && read.b.len() >= c);
                 assert!(sum.len() >= c && dot.len() >= c);
                 let (sum, dot) = (sum.as_mut_ptr(), dot.as_mut_ptr());
-                last_run(isa, grid, c, plane, weights, dx, sink.plus, read, sum, dot);
+                last_run(isa, all, dx, sink.plus, read, [sum, dot]);
             }
         }
     }
@@ -366,25 +371,16 @@ pub(crate) fn depthwise_backward(
 instances! {
     /// # Safety
     /// As `depthwise_backward` checks.
-    unsafe fn backward_run(
-        grid: &Correlation<'_>, c: usize, plane: *const f32, weights: *const f32, dx: *mut f32, plus: bool,
-    ) of backward_kernel
+    unsafe fn backward_run(all: Planes<'_>, dx: *mut f32, plus: bool) of backward_kernel
 }
 
 #[inline(always)]
-unsafe fn backward_kernel<L: Lanes>(
-    grid: &Correlation<'_>,
-    c: usize,
-    plane: *const f32,
-    weights: *const f32,
-    dx: *mut f32,
-    plus: bool,
-) {
+unsafe fn backward_kernel<L: Lanes>(all: Planes<'_>, dx: *mut f32, plus: bool) {
     // SAFETY: the caller checked the grid for all channels.
     unsafe {
-        for (i, n) in blocks(c) {
+        for (i, n) in blocks(all.c) {
             let mut sums = [[L::zero(); 2]; 2];
-            let planes = Planes { grid, input: plane.add(i), weights: weights.add(i), c, n };
+            let planes = all.block(i, n);
             correlate::<L, _>(planes, Gradient { dx: dx.add(i), plus }, &mut sums);
         }
     }
@@ -394,28 +390,17 @@ instances! {
     /// # Safety
     /// As `depthwise_backward` checks.
     unsafe fn last_run(
-        grid: &Correlation<'_>, c: usize, plane: *const f32, weights: *const f32, dx: *mut f32, plus: bool,
-        read: &Read<'_>, sum: *mut f64, dot: *mut f64,
+        all: Planes<'_>, dx: *mut f32, plus: bool, read: &Read<'_>, sums: [*mut f64; 2],
     ) of last_kernel
 }
 
 #[inline(always)]
-unsafe fn last_kernel<L: Lanes>(
-    grid: &Correlation<'_>,
-    c: usize,
-    plane: *const f32,
-    weights: *const f32,
-    dx: *mut f32,
-    plus: bool,
-    read: &Read<'_>,
-    sum: *mut f64,
-    dot: *mut f64,
-) {
+unsafe fn last_kernel<L: Lanes>(all: Planes<'_>, dx: *mut f32, plus: bool, read: &Read<'_>, [sum, dot]: [*mut f64; 2]) {
     // SAFETY: the caller checked the grid for all channels.
     unsafe {
-        with_form!(read.form, L, f => for (i, n) in blocks(c) {
+        with_form!(read.form, L, f => for (i, n) in blocks(all.c) {
             let mut sums = [[L::zero(); 2]; 2];
-            let planes = Planes { grid, input: plane.add(i), weights: weights.add(i), c, n };
+            let planes = all.block(i, n);
             let (a, b) = (L::load_n(read.a.as_ptr().add(i), n), L::load_n(read.b.as_ptr().add(i), n));
             let last = Last { dx: dx.add(i), plus, z: read.z.as_ptr().add(i), a, b, f };
             correlate::<L, _>(planes, last, &mut sums);

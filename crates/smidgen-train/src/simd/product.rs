@@ -69,8 +69,7 @@ struct Product {
 /// `c[i * pitch + j] = sum_p A(i, p) B(p, j)` for `rows` and `columns`, added to what is there if `plus`.
 pub(crate) fn product(
     isa: Isa,
-    rows: usize,
-    columns: usize,
+    [rows, columns]: [usize; 2],
     a: Left<'_>,
     b: Right<'_>,
     c: &mut [f32],

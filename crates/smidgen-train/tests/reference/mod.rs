@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 pub mod graph;
+pub mod module;
 pub mod oracle;
 pub mod sketch;
 
@@ -241,6 +242,13 @@ pub fn parameters(net: &Net, random: &mut Random) -> Vec<f32> {
         }
     }
     p
+}
+
+/// Whether outputs are equal to 1e-5 of the greatest.
+pub fn close(given: &[f32], expected: &[f32]) -> Result<(), String> {
+    let size = expected.iter().fold(1f32, |m, v| m.max(v.abs()));
+    let far = given.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+    if given.len() == expected.len() && far <= 1e-5 * size { Ok(()) } else { Err(format!("{far} of {size} apart")) }
 }
 
 /// Uniform in -2 to 2.

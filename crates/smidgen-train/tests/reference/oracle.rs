@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// What the network computes, in Python.
 pub struct Program {
@@ -16,36 +16,58 @@ pub struct Program {
     files: Vec<(String, Vec<u8>)>,
 }
 
-/// Compares the trainer's last gradient, parameter by parameter, with PyTorch's. `false` if there is no PyTorch.
-pub fn agrees(program: Program, trainer: &Trainer, inputs: &[f32], labels: &[u32]) -> bool {
-    static ORACLE: OnceLock<Option<Mutex<Child>>> = OnceLock::new();
-    let oracle = ORACLE.get_or_init(|| {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/oracle.py");
+/// A Python with PyTorch that runs a script of this folder: it reads folders' names, and answers each with a line.
+pub struct Python(Child);
+
+impl Python {
+    /// `None` if there is no PyTorch, which is said.
+    pub fn start(script: &str, what: &str) -> Option<Mutex<Self>> {
         let Some(python) = std::env::var_os("SMIDGEN_TORCH") else {
-            skip(Lack::Optional, "the comparison with PyTorch", "SMIDGEN_TORCH names no Python that has it");
+            skip(Lack::Optional, what, "SMIDGEN_TORCH names no Python that has PyTorch");
             return None;
         };
+        let script = format!("{}/tests/reference/{script}", env!("CARGO_MANIFEST_DIR"));
         let piped = Command::new(python).arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        Some(Mutex::new(piped.expect("the Python of SMIDGEN_TORCH starts")))
-    });
+        Some(Mutex::new(Self(piped.expect("the Python of SMIDGEN_TORCH starts"))))
+    }
+
+    /// Hands files over, and gives the doubles of those that lie there when it has answered.
+    pub fn ask<const N: usize>(
+        &mut self,
+        files: &[(&str, Vec<u8>)],
+        answers: [&str; N],
+        program: &str,
+    ) -> [Vec<f64>; N] {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{}", self.0.id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        files.iter().for_each(|(name, bytes)| std::fs::write(folder.join(name), bytes).unwrap());
+        writeln!(self.0.stdin.as_mut().unwrap(), "{}", folder.display()).unwrap();
+        let mut answer = String::new();
+        BufReader::with_capacity(1, self.0.stdout.as_mut().unwrap()).read_line(&mut answer).unwrap();
+        assert!(!answer.is_empty(), "PyTorch failed at\n{program}");
+        let doubles = answers.map(|name| {
+            let bytes = std::fs::read(folder.join(name)).unwrap();
+            bytes.as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b)).collect()
+        });
+        std::fs::remove_dir_all(&folder).unwrap();
+        doubles
+    }
+}
+
+/// Compares the trainer's last gradient, parameter by parameter, with PyTorch's. `false` if there is no PyTorch.
+pub fn agrees(program: Program, trainer: &Trainer, inputs: &[f32], labels: &[u32]) -> bool {
+    static ORACLE: OnceLock<Option<Mutex<Python>>> = OnceLock::new();
+    let oracle = ORACLE.get_or_init(|| Python::start("oracle.py", "the comparison with PyTorch"));
     let Some(oracle) = oracle else { return false };
-    let mut child = oracle.lock().unwrap();
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("oracle-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
     let floats = |x: &[f32]| x.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
-    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).unwrap();
-    write("p.bin", &floats(trainer.parameters()));
-    write("x.bin", &floats(inputs));
-    write("y.bin", &labels.iter().flat_map(|l| l.to_le_bytes()).collect::<Vec<u8>>());
-    write("program.py", program.text.as_bytes());
-    program.files.iter().for_each(|(name, bytes)| write(name, bytes));
-    writeln!(child.stdin.as_mut().unwrap(), "{}", folder.display()).unwrap();
-    let mut answer = String::new();
-    BufReader::with_capacity(1, child.stdout.as_mut().unwrap()).read_line(&mut answer).unwrap();
-    assert!(!answer.is_empty(), "PyTorch failed at\n{}", program.text);
-    let bytes = std::fs::read(folder.join("g.bin")).unwrap();
-    std::fs::remove_dir_all(&folder).unwrap();
-    let exact: Vec<f64> = bytes.as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b)).collect();
+    let mut files = vec![
+        ("p.bin", floats(trainer.parameters())),
+        ("x.bin", floats(inputs)),
+        ("y.bin", labels.iter().flat_map(|l| l.to_le_bytes()).collect()),
+        ("program.py", program.text.clone().into_bytes()),
+    ];
+    files.extend(program.files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())));
+    let [exact] = oracle.lock().unwrap_or_else(PoisonError::into_inner).ask(&files, ["g.bin"], &program.text);
     let own = wide(trainer.gradient());
     assert_eq!(own.len(), exact.len());
     let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|v| v * v).sum::<f64>().sqrt();

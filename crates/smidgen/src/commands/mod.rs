@@ -12,6 +12,7 @@ mod convert;
 mod diff;
 mod doctor;
 mod eval;
+mod export;
 mod inspect;
 mod man;
 mod ops;
@@ -73,6 +74,7 @@ enum Command {
     Verify(verify::Verify),
     Eval(eval::Eval),
     Train(train::Train),
+    Export(export::Export),
     Quantize(quantize::Quantize),
     Plan(plan::Plan),
     Compile(compile::Compile),
@@ -102,6 +104,7 @@ pub fn run(cli: &Cli) -> Result<Answer, Failure> {
         Command::Verify(command) => command.run(&mut out),
         Command::Eval(command) => command.run(&mut out),
         Command::Train(command) => command.run(&mut out),
+        Command::Export(command) => command.run(&mut out),
         Command::Quantize(command) => command.run(&mut out),
         Command::Plan(command) => command.run(&mut out),
         Command::Compile(command) => command.run(&mut out),

@@ -270,7 +270,9 @@ impl Quantize {
             bars.iter().for_each(|(_, bar)| bar.finish_and_clear());
             quantised.map_err(|e| at(e.into()))?
         };
-        let result = Network::from_graph(quantised.graph.clone())?;
+        let mut result = Network::from_graph(quantised.graph.clone())?;
+        // A file that said what pixels become goes on to do so.
+        result.set_pixels(network.pixels().and(feeder.normalisation()));
         let written = result.to_tflite().map_err(at)?;
         // What cannot be read back must not replace what can.
         Network::from_tflite(&written).map_err(|e| e.at(&self.output))?;

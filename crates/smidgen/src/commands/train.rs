@@ -1,32 +1,26 @@
 //! `smidgen train`: from labelled samples to a network of floats or integers.
 
 mod blocks;
-mod told;
+pub(super) mod material;
+pub(super) mod subject;
+pub(super) mod told;
 
-use self::blocks::Description;
+use self::material::{Material, Sets};
+use self::subject::Subject;
 use super::Answer;
 use super::inspect::moved;
-use crate::console::options::{Shapes, size};
+use crate::console::options::size;
 use crate::console::output::Output;
 use crate::console::samples::Data;
 use crate::console::{Code, Failure, interrupt, progress};
 use clap::Args;
 use serde_json::json;
-use smidgen::data::picture::Normalisation;
-use smidgen::data::set::Part;
-use smidgen::data::{Dataset, Feeder, Normalise};
-use smidgen::evaluate::{EvaluateError, Protocol, Skipped};
+use smidgen::data::{Feeder, Normalise};
+use smidgen::evaluate::Protocol;
 use smidgen::ir::visible_path;
-use smidgen::network::ReadOptions;
-use smidgen::train::held::Holding;
-use smidgen::train::{
-    Architecture, Beginning, Course, Epoch, Freeze, Held, Integers, Log, Options, Random, Start, TrainingError,
-    network_of_blocks,
-};
+use smidgen::train::{Augment, Course, Epoch, Freeze, Integers, Log, Options};
 use smidgen::{Error, Evaluation, LowerOptions, Network, Runner, evaluate, files};
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -57,31 +51,15 @@ what these round then. The same data, options and seed \
 give the same bytes, for any number of threads. Ctrl-C ends it after the step that is being taken; nothing is written \
 then but checkpoints.")]
 pub struct Train {
-    /// The network to begin with: a TensorFlow Lite or ONNX file, of floats or integers
-    #[arg(value_name = "MODEL", conflicts_with = "arch")]
-    model: Option<PathBuf>,
     #[command(flatten)]
-    shapes: Shapes,
-    /// In place of MODEL, fresh weights for the classes of the data: resnet8, mobilenetv2-0.35, mcunet-5fps, ds-cnn, or
-    /// a network described in a file (docs/training.md)
-    #[arg(long, value_name = "NAME|FILE.json")]
-    arch: Option<Arch>,
-    /// With --arch: rows and columns of its input [default: 32 for resnet8, 96 for mobilenetv2-0.35 and mcunet-5fps]
-    #[arg(long, value_name = "N", requires = "arch", value_parser = clap::value_parser!(u16).range(8..=1024))]
-    resolution: Option<u16>,
-    /// Begin with fresh weights in place of those of MODEL
-    #[arg(long, conflicts_with = "arch")]
-    fresh: bool,
-    /// Train the biases of MODEL as they are; else batch normalisation takes their place while it is trained
-    #[arg(long, conflicts_with = "arch")]
-    keep_biases: bool,
+    subject: Subject,
     /// The file to write
     #[arg(short, long, value_name = "OUT.tflite")]
     output: PathBuf,
     #[command(flatten)]
     data: Data,
     /// How often each sample is seen [default: 30, or as often as there is --time for]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
     epochs: Option<u32>,
     /// End, annealed, after this time at the latest: such as 90s, 30m or 2h. OUT.tflite.steps tells the steps taken
     #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "replay")]
@@ -112,9 +90,6 @@ pub struct Train {
     /// Where the data have no part to test: hold back this share of each class, such as 0.2, and count on that
     #[arg(long, value_name = "SHARE", value_parser = share)]
     hold_out: Option<f64>,
-    /// What fresh weights, the order of samples and their augmentation follow from
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
     /// Threads to train with [default: as many as there are cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -125,8 +100,12 @@ pub struct Train {
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     batch: u32,
     /// Show pictures as they are in every epoch
-    #[arg(long)]
+    #[arg(long, conflicts_with = "augment")]
     no_augment: bool,
+    /// What happens to pictures from epoch to epoch: any of crop, flip, colour=0.2, cutout=0.25, mixup=0.2 and
+    /// randaugment=2, with commas between
+    #[arg(long, value_name = "KINDS", default_value_t)]
+    augment: Augment,
     /// Write all that training goes on from to this file after each epoch
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
@@ -134,7 +113,7 @@ pub struct Train {
     /// there is none yet, training begins
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
-    /// Bytes that decoded samples may take in memory, or with K or M for KiB or MiB
+    /// Bytes that decoded samples may take in memory, or with K or M for KiB or MiB; others lie in a temporary file
     #[arg(long, value_name = "BYTES", default_value = "4096M", value_parser = size)]
     memory: usize,
     /// Print JSON
@@ -142,39 +121,8 @@ pub struct Train {
     json: bool,
 }
 
-/// What has fresh weights.
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Arch {
-    Known(Architecture),
-    Described(PathBuf),
-}
-
-impl FromStr for Arch {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Some(known) = Architecture::ALL.into_iter().find(|known| known.name() == text) {
-            return Ok(Self::Known(known));
-        }
-        let names = Architecture::ALL.map(Architecture::name).join(", ");
-        match Path::new(text).extension().is_some_and(|extension| extension == "json") {
-            true => Ok(Self::Described(text.into())),
-            false => Err(format!("one of {names}, or a .json file that describes a network")),
-        }
-    }
-}
-
-impl std::fmt::Display for Arch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Known(architecture) => write!(f, "{architecture}"),
-            Self::Described(path) => write!(f, "{}", visible_path(path)),
-        }
-    }
-}
-
 /// A learning rate.
-fn rate(text: &str) -> Result<f32, String> {
+pub(super) fn rate(text: &str) -> Result<f32, String> {
     let rate = text.parse().ok().filter(|rate: &f32| *rate > 0.0 && rate.is_finite());
     rate.ok_or_else(|| "a number above 0, such as 0.05".to_owned())
 }
@@ -186,7 +134,7 @@ fn decay(text: &str) -> Result<f32, String> {
 }
 
 /// A share of samples.
-fn share(text: &str) -> Result<f64, String> {
+pub(super) fn share(text: &str) -> Result<f64, String> {
     let share = text.parse().ok().filter(|share| *share > 0.0 && *share < 1.0);
     share.ok_or_else(|| "a number between 0 and 1, such as 0.2".to_owned())
 }
@@ -204,60 +152,6 @@ fn duration(text: &str) -> Result<Duration, String> {
 const EPOCHS: usize = 30;
 const MOST_EPOCHS: usize = 100_000;
 
-/// The sets of a training: what is trained on, and what is held back, if the data have a part for it.
-struct Sets {
-    training: Dataset,
-    /// Which of its samples are trained on.
-    chosen: Vec<usize>,
-    test: Option<Dataset>,
-    /// Which samples count: of the test part, or held back.
-    judged: Vec<usize>,
-    /// The latter.
-    held_out: bool,
-}
-
-impl Sets {
-    /// The one whose accuracy counts.
-    fn judged(&self) -> &Dataset {
-        self.test.as_ref().unwrap_or(&self.training)
-    }
-
-    /// Whether there are samples to test that are not trained on.
-    fn are_tested(&self) -> bool {
-        self.test.is_some() || self.held_out
-    }
-
-    fn classes(&self) -> usize {
-        let of = |set: &Dataset| set.classes().len();
-        of(&self.training).max(self.test.as_ref().map_or(0, of))
-    }
-}
-
-/// The samples of a set to train on, and those held back: of each class this share, at least one and never all.
-fn held_back(set: &Dataset, share: f64, seed: u64) -> Result<(Vec<usize>, Vec<usize>), Failure> {
-    let mut classes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (index, item) in set.items().iter().enumerate() {
-        classes.entry(item.class.unwrap_or(0)).or_default().push(index);
-    }
-    let mut random = Random::new(seed);
-    let (mut chosen, mut held) = (Vec::new(), Vec::new());
-    for (class, mut all) in classes {
-        if all.len() < 2 {
-            let class = set.classes().get(class).cloned().unwrap_or_default();
-            return Err(Error::from(TrainingError::NothingToHold { class }).into());
-        }
-        for i in (1..all.len()).rev() {
-            all.swap(i, random.below(i + 1));
-        }
-        let count = ((all.len() as f64 * share).round() as usize).clamp(1, all.len() - 1);
-        chosen.extend(all.split_off(count));
-        held.extend(all);
-    }
-    chosen.sort_unstable();
-    held.sort_unstable();
-    Ok((chosen, held))
-}
-
 impl Train {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
         if self.output.extension().is_none_or(|extension| extension != "tflite") {
@@ -265,6 +159,10 @@ impl Train {
                 format!("`{}` does not end in .tflite", visible_path(&self.output)),
                 "TensorFlow Lite files are what can be written",
             ));
+        }
+        if self.epochs == Some(0) && self.subject.weights.is_none() {
+            let advice = "train for some, or take those of a file with `--weights`";
+            return Err(Failure::usage("without an epoch there is nothing to learn weights from", advice));
         }
         for path in [Some(&self.output), self.checkpoint.as_ref()].into_iter().flatten() {
             // Told now, and not after the training.
@@ -274,18 +172,13 @@ impl Train {
                 return Err(Failure::usage(message, "make it first"));
             }
         }
-        let sets = self.sets()?;
-        let mut start = self.start(sets.classes())?;
-        start.decay = self.layer_decay;
-        let range = self.feeder(&start)?.pixel_range().filter(|_| sets.training.holds_pixels());
-        let start = match range {
-            Some((low, high)) => start.scaled(high.max(-low)),
-            None => start,
-        };
-        let feeder = self.feeder(&start)?;
+        let material = self.material();
+        let sets = material.sets()?;
+        let start = material.start(&sets, self.freeze.as_ref(), self.layer_decay)?;
+        let feeder = material.feeder(&start)?;
         self.tell(out, &sets, &start, &feeder)?;
         let stop = interrupt::stop_flag();
-        let Some((samples, test)) = self.held(out, &sets, &start, (&feeder, &stop))? else {
+        let Some((samples, test)) = material.held(out, &sets, &start, (&feeder, &stop))? else {
             out.warn(format!("interrupted: `{}` was not written", visible_path(&self.output)));
             return Ok(Answer::No(Code::Interrupted));
         };
@@ -303,12 +196,12 @@ impl Train {
         let options = Options {
             epochs,
             batch: self.batch as usize,
-            rate: self.rate.unwrap_or(if self.arch.is_some() { 0.2 } else { 0.02 }),
-            seed: self.seed,
+            rate: self.rate.unwrap_or(self.subject.rate()),
+            seed: self.subject.seed,
             threads: self
                 .threads
                 .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from),
-            augment: !self.no_augment,
+            augment: self.augment(),
             balance: self.balance,
             integers,
             limit: self.time,
@@ -328,7 +221,10 @@ impl Train {
             }
             return Ok(Answer::No(Code::Interrupted));
         }
-        let network = course.network()?;
+        let mut network = course.network()?;
+        if sets.training.holds_pixels() {
+            network.set_pixels(feeder.normalisation());
+        }
         let written = network.to_tflite()?;
         // What cannot be read back must not replace what can.
         Network::from_tflite(&written).map_err(|e| e.at(&self.output))?;
@@ -349,42 +245,23 @@ impl Train {
                 out.wrapped(&format!("  {line}"), 4)?;
             }
         }
-        if sets.training.holds_pixels() && !self.int8 {
-            told::normalised(&feeder).into_iter().for_each(|text| out.warn(text));
-        }
         Ok(if result.stopped { Answer::No(Code::Interrupted) } else { Answer::Yes })
+    }
+
+    /// What happens to pictures.
+    fn augment(&self) -> Augment {
+        if self.no_augment { Augment::NONE } else { self.augment }
+    }
+
+    fn material(&self) -> Material<'_> {
+        let Self { subject, data, hold_out, memory, .. } = self;
+        Material { subject, data, hold_out: *hold_out, memory: *memory }
     }
 
     /// How many epochs there are, where that is known.
     fn epochs_told(&self) -> Option<usize> {
         let limited = self.time.is_some() || self.replay.is_some();
         (!limited).then(|| self.all_epochs())
-    }
-
-    /// Lists the samples: those to train on, and the test part beside them.
-    fn sets(&self) -> Result<Sets, Failure> {
-        let training = self.data.open(Part::Training)?;
-        if training.classes().is_empty() {
-            return Err(Error::from(EvaluateError::Unlabelled).into());
-        }
-        let seen: BTreeSet<usize> = training.items().iter().filter_map(|item| item.class).collect();
-        if let (Some(&class), 1) = (seen.first(), seen.len()) {
-            let class = training.classes()[class].clone();
-            return Err(Error::from(TrainingError::OneClass { class }).into());
-        }
-        let test = match training.part() {
-            Some(_) => Some(Dataset::open(&self.data.data, &Part::Test).map_err(Error::from)?),
-            None => None,
-        };
-        let test = test.filter(|test| test.part() != training.part());
-        let (mut chosen, mut judged) = ((0..training.items().len()).collect(), Vec::new());
-        let held_out = self.hold_out.filter(|_| test.is_none());
-        if let Some(share) = held_out {
-            (chosen, judged) = held_back(&training, share, self.seed)?;
-        } else {
-            judged.extend(0..test.as_ref().unwrap_or(&training).items().len());
-        }
-        Ok(Sets { training, chosen, test, judged, held_out: held_out.is_some() })
     }
 
     /// Epochs of the training, where no time ends it before.
@@ -403,89 +280,6 @@ impl Train {
     /// What pixels become, for a network that was made of the one that this feeds.
     fn normalise(&self, feeder: &Feeder) -> Normalise {
         feeder.normalisation().map_or(Normalise::Auto, Normalise::Fixed)
-    }
-
-    fn start(&self, classes: usize) -> Result<Start, Failure> {
-        let sides = |[rows, columns, channels]: [usize; 3]| match self.resolution.map(usize::from) {
-            Some(side) => [side, side, channels],
-            None => [rows, columns, channels],
-        };
-        let path = match (&self.arch, &self.model) {
-            (Some(Arch::Known(Architecture::DsCnn)), _) if self.resolution.is_some() => {
-                let message = "ds-cnn takes 49 rows of 10 numbers";
-                return Err(Failure::usage(message, "leave `--resolution` out, or describe a network in a file"));
-            }
-            (Some(Arch::Known(known)), _) => {
-                return Ok(Start::of_architecture(*known, (sides(known.input()), classes), self.seed)?);
-            }
-            (Some(Arch::Described(path)), _) => {
-                let text = files::read(path).map_err(Error::from)?;
-                let described = Description::parse(&String::from_utf8_lossy(&text)).map_err(|reason| {
-                    let message = format!("{} describes no network: {reason}", visible_path(path));
-                    Failure::usage(message, "docs/training.md says how blocks are described")
-                })?;
-                let net = network_of_blocks(sides(described.input), &described.blocks, classes).map_err(Error::from)?;
-                return Ok(Start::of_net(net, self.seed)?);
-            }
-            (None, Some(path)) => path,
-            (None, None) => return Err(Failure::usage("there is no network", "name a file, or take `--arch`")),
-        };
-        let options = ReadOptions { float_weights: true, training: true, ..self.shapes.options() };
-        let network = Network::open_with(path, &options)?;
-        let (fresh, biases, seed, freeze) = (self.fresh, self.keep_biases, self.seed, self.freeze.as_ref());
-        let beginning = Beginning { classes, fresh, biases, seed, freeze };
-        Ok(Start::of_network(&network, beginning).map_err(|error| error.at(path))?)
-    }
-
-    /// Pixels become 0..1 where the weights are fresh and nothing else is asked for: nothing has to be guessed then.
-    fn feeder<'n>(&self, start: &'n Start) -> Result<Feeder<'n>, Failure> {
-        let fresh = self.arch.is_some() || self.fresh;
-        let normalise = match self.data.pixels.normalisation.get()? {
-            Normalise::Auto if fresh => Normalise::Fixed(Normalisation::Unit),
-            normalise => normalise,
-        };
-        let normalise = match start.integers.as_ref().filter(|_| normalise == Normalise::Auto) {
-            Some(integers) => Feeder::new(integers.interface(), normalise, self.data.pixels.fit.into())
-                .normalisation()
-                .map_or(normalise, Normalise::Fixed),
-            None => normalise,
-        };
-        Ok(Feeder::new(start.network.interface(), normalise, self.data.pixels.fit.into()))
-    }
-
-    /// Decodes all samples; `None` if that was interrupted.
-    fn held(
-        &self,
-        out: &mut Output,
-        sets: &Sets,
-        start: &Start,
-        (feeder, stop): (&Feeder, &AtomicBool),
-    ) -> Result<Option<(Held, Option<Held>)>, Failure> {
-        let tested = if sets.are_tested() { sets.judged.len() } else { 0 };
-        let bar = progress::bar(out, "reading", sets.chosen.len() + tested);
-        let read = |set: (&Dataset, &[usize]), limit| {
-            let holding = Holding { feeder, scale: start.scale, strict: self.data.strict, limit };
-            Held::read(start.network.graph(), set, holding, (&|| bar.inc(1), stop))
-        };
-        let both = || -> Result<Option<(Held, Option<Held>)>, Error> {
-            let limit = self.memory as u64;
-            let Some(samples) = read((&sets.training, &sets.chosen), limit)? else { return Ok(None) };
-            let left = limit - samples.bytes().min(limit);
-            if !sets.are_tested() {
-                return Ok(Some((samples, None)));
-            }
-            Ok(read((sets.judged(), &sets.judged), left)?.map(|test| (samples, Some(test))))
-        };
-        let held = both();
-        bar.finish_and_clear();
-        let held = held?;
-        if let Some((samples, test)) = &held {
-            for (held, count) in [(Some(samples), sets.chosen.len()), (test.as_ref(), tested)] {
-                let told = held.and_then(|held| Skipped::told(&held.skipped, count as u64));
-                told.into_iter().for_each(|text| out.warn(text));
-            }
-        }
-        Ok(held)
     }
 
     /// Takes up a checkpoint, if there is one.

@@ -19,7 +19,7 @@ pub struct Preparation {
 }
 
 /// How pictures are made into inputs.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Pixels {
     #[command(flatten)]
     pub normalisation: NormaliseOptions,
@@ -29,7 +29,7 @@ pub struct Pixels {
 }
 
 /// What a picture's pixels become.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct NormaliseOptions {
     /// What a picture's pixels (0 to 255) become
     #[arg(long, value_enum, value_name = "HOW", default_value_t)]

@@ -5,29 +5,32 @@
 //! steps or over its time, whichever ends first.
 
 use super::TrainingError;
-use super::held::Held;
+use super::augment::Augment;
+use super::held::{Held, Taken, Views};
 use super::integers::{self, Integers};
 use super::log::Log;
 use super::start::Start;
+use super::weights;
 use crate::error::Error;
 use crate::network::Network;
-use smidgen_train::{Optimiser, Settings, Trainer};
+use smidgen_train::{Loss, Optimiser, Settings, Trainer};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
 /// Samples that go forward and backward, and are normalised, together.
-const SHARD: usize = 16;
+pub(crate) const SHARD: usize = 16;
 /// The greatest norm of a gradient where no normalisation holds activations, and with them gradients, in bounds.
-const LONGEST: f32 = 1.0;
+pub(crate) const LONGEST: f32 = 1.0;
 /// Samples that means and variances are of: the first where normalisation is put in the place of biases, and the last.
-const SETTLING: usize = 512;
+pub(crate) const SETTLING: usize = 512;
 /// The greatest learning rate of the second phase, by Adam, for weights of the [usual size](integers::magnitudes).
 const KNOWING_RATE: f32 = 3e-4;
 const MAGIC: &str = "smidgen train 2";
 
 /// How a network is trained: with what the [engine](smidgen_train::Settings) does by default, and these.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct Options {
     /// How often each sample is seen.
     pub epochs: usize,
@@ -39,8 +42,8 @@ pub struct Options {
     pub seed: u64,
     /// Threads; the result does not depend on them.
     pub threads: usize,
-    /// Whether pictures are seen in other [views](super::augment) from epoch to epoch.
-    pub augment: bool,
+    /// What happens to [pictures](super::augment) from epoch to epoch.
+    pub augment: Augment,
     /// Whether samples of rare classes are seen as often as those of frequent ones.
     pub balance: bool,
     /// The result is to be an integer network.
@@ -113,15 +116,16 @@ impl<'a> Course<'a> {
             threads: options.threads.max(1),
             rate: options.rate,
             clip: (start.net.state_count() == 0).then_some(LONGEST),
+            loss: Loss { distillation: if options.augment.mixup > 0.0 { 1.0 } else { 0.5 }, ..Loss::default() },
             ..Settings::default()
         };
         let mut trainer = Trainer::new(start.net.clone(), settings, options.seed)?;
-        trainer.set_parameters(&start.parameters, &start.net.initial_state())?;
+        trainer.set_parameters(&start.parameters, &start.state)?;
         trainer.set_shares(&start.shares(&start.net))?;
         if start.settles {
             let mut order = samples.order(options.seed, 0, false);
             order.truncate(SETTLING);
-            trainer.settle(&samples.batch(&order, None))?;
+            trainer.settle(&samples.batch(order, None)?)?;
         }
         let log = Log::default();
         let (begun, spent) = (Instant::now(), Duration::ZERO);
@@ -233,18 +237,22 @@ impl<'a> Course<'a> {
         }
         let (number, seed) = (self.epochs(), self.options.seed);
         let order = self.samples.order(seed, number, self.options.balance);
-        let views = (self.options.augment && self.samples.are_pictures()).then_some((seed, number));
+        let augment = self.options.augment;
+        let views = Views { augment, seed, epoch: number };
+        let views = (augment != Augment::NONE && self.samples.are_pictures()).then_some(views);
         let knowing = self.integer.is_some();
         let factor = if knowing { self.start.scale } else { 1.0 };
         let (mut loss, mut correct, mut seen, mut rate, mut taken) = (0.0, 0, 0, 0.0, 0);
-        for step in 0..self.steps {
+        let (samples, size) = (self.samples, self.size);
+        let batch =
+            |step: usize| samples.batch((0..size).map(|i| order[(step * size + i) % order.len()]).collect(), views);
+        let taking = ahead(self.steps, samples.bytes().1 > 0, &batch, |batch| {
             if stop.load(Ordering::Relaxed) {
-                return Ok(None);
+                return Ok(Some(true));
             }
-            let Some(time) = self.time() else { break };
-            let chosen: Vec<usize> = (0..self.size).map(|i| order[(step * self.size + i) % order.len()]).collect();
+            let Some(time) = self.time() else { return Ok(Some(false)) };
             rate = self.trainer.settings().rate * self.trainer.settings().schedule.at(time);
-            let report = self.trainer.step(&self.samples.batch(&chosen, views).times(factor), time)?;
+            let report = self.trainer.step(&batch.times(factor), time)?;
             self.log.push(usize::from(knowing), time);
             self.promised = false;
             if !report.loss.is_finite() {
@@ -255,6 +263,10 @@ impl<'a> Course<'a> {
             seen += report.samples;
             taken += 1;
             done();
+            Ok(None)
+        });
+        if taking? == Some(true) {
+            return Ok(None);
         }
         let finite = |values: &[f32]| values.iter().all(|value| value.is_finite());
         if !(finite(self.trainer.parameters()) && finite(self.trainer.state())) {
@@ -263,7 +275,7 @@ impl<'a> Course<'a> {
         if self.time().is_none() && self.integer.is_none() && self.start.net.state_count() > 0 {
             let mut order = self.samples.order(seed, number, false);
             order.truncate(SETTLING);
-            self.trainer.recalibrate(&self.samples.batch(&order, views))?;
+            self.trainer.recalibrate(&self.samples.batch(order, views)?)?;
         }
         let tested = match self.test {
             Some(test) => match self.right(test, stop)? {
@@ -291,9 +303,18 @@ impl<'a> Course<'a> {
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            correct += self.trainer.evaluate(&samples.batch(part, None).times(factor))?.correct;
+            correct += self.trainer.evaluate(&samples.batch(part.to_vec(), None)?.times(factor))?.correct;
         }
         Ok(Some(correct as f64 / all.len().max(1) as f64))
+    }
+
+    /// What floats have learnt so far, as a file that PyTorch reads.
+    ///
+    /// # Errors
+    /// If the network has no PyTorch module, as one of integers has none.
+    pub fn weights(&self) -> Result<Vec<u8>, Error> {
+        let torch = self.trainer.net().to_torch(self.start.scale)?;
+        weights::file(&torch, (self.trainer.parameters(), self.trainer.state()), self.start.scale)
     }
 
     /// The float network as it is now, normalisation folded in.
@@ -315,7 +336,7 @@ impl<'a> Course<'a> {
 
     fn quantised(&self) -> Result<Network, Error> {
         let range = self.options.integers.as_ref().and_then(|integers| integers.range);
-        let samples = integers::calibration(self.samples, self.options.seed, self.start.scale);
+        let samples = integers::calibration(self.samples, self.options.seed, self.start.scale)?;
         integers::quantised(&self.float()?, &samples, range)
     }
 
@@ -434,7 +455,7 @@ impl<'a> Course<'a> {
             ("the batch", batch.to_string()),
             ("the rate", rate.to_string()),
             ("the seed", seed.to_string()),
-            ("augmentation", on(augment)),
+            ("augmentation", augment.to_string()),
             ("balance", on(balance)),
             ("what is frozen", self.start.told_shares()),
             ("training with integers", integers),
@@ -463,4 +484,39 @@ impl<'a> Course<'a> {
         }
         Ok(())
     }
+}
+
+/// Takes up to `steps` batches one after the other, until `take` gives an answer; where they have to be `read` from a
+/// file, a thread makes them ahead.
+fn ahead<'a, T>(
+    steps: usize,
+    read: bool,
+    batch: &(dyn Fn(usize) -> Result<Taken<'a>, Error> + Sync),
+    mut take: impl FnMut(Taken<'a>) -> Result<Option<T>, Error>,
+) -> Result<Option<T>, Error> {
+    /// Batches that wait to be taken.
+    const WAITING: usize = 2;
+    let mut each = |batches: &mut dyn Iterator<Item = Result<Taken<'a>, Error>>| {
+        for batch in batches {
+            if let Some(answer) = take(batch?)? {
+                return Ok(Some(answer));
+            }
+        }
+        Ok(None)
+    };
+    if !read {
+        return each(&mut (0..steps).map(batch));
+    }
+    std::thread::scope(|scope| {
+        let (send, receive) = sync_channel(WAITING);
+        let making = std::thread::Builder::new().name("read ahead".into()).spawn_scoped(scope, move || {
+            // Whoever stopped taking does not want to know.
+            (0..steps).map(batch).try_for_each(|batch| send.send(batch).map_err(drop)).ok()
+        });
+        match making {
+            Ok(_) => each(&mut receive.into_iter()),
+            // Where no thread can be had, they are made when they are taken.
+            Err(_) => each(&mut (0..steps).map(batch)),
+        }
+    })
 }

@@ -1,29 +1,38 @@
-//! Samples in memory: pictures as bytes, everything else as the floats that the network takes.
+//! Samples decoded once: pictures as bytes, everything else as the floats that the network takes.
+//!
+//! As many as memory is granted for stay there; the others are read from a [file](Cache) ahead of the step that sees
+//! them. What a batch holds depends on neither.
 
-use super::TrainingError;
-use super::augment::View;
-use crate::data::{Dataset, Feeder, Normalisation, PictureInput};
+use super::augment::Augment;
+use crate::data::{Array, Cache, Dataset, Dtype, Feeder, Normalisation, PictureInput};
 use crate::error::Error;
 use crate::evaluate::{EvaluateError, Skipped, prepared};
 use rayon::prelude::*;
 use smidgen_ir::Graph;
-use smidgen_train::{Batch, Random};
-use std::collections::BTreeMap;
+use smidgen_train::{Batch, Random, Settings};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Decoded samples of a set, brought to a network's size.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Held {
-    contents: Contents,
+    kind: Kind,
+    cache: Cache,
+    /// For each sample, its record in the cache, which is its place among the chosen.
+    records: Vec<u32>,
     labels: Vec<u32>,
+    /// For each sample, the hash of its record.
+    digests: Vec<u64>,
+    hash: u64,
     /// Pictures that were left out because they are damaged or cannot be read.
     pub skipped: Vec<Skipped>,
 }
 
 #[derive(Clone, Debug)]
-enum Contents {
-    Pictures { size: [usize; 3], pictures: Vec<Box<[u8]>>, pixels: Pixels },
-    Floats(Vec<Box<[f32]>>),
+enum Kind {
+    Pictures { size: [usize; 3], pixels: Pixels },
+    Floats,
 }
 
 /// What a byte of a channel becomes.
@@ -52,15 +61,35 @@ pub struct Holding<'a> {
     pub scale: f32,
     /// A picture that cannot be read is an error; else it is left out.
     pub strict: bool,
-    /// Bytes that they may take.
+    /// Bytes that they may take in memory.
     pub limit: u64,
+}
+
+/// The FNV-1a hash of words, in 64 bits.
+struct Hash(u64);
+
+impl Hash {
+    fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    fn add(&mut self, word: u64) {
+        self.0 = (self.0 ^ word).wrapping_mul(0x0100_0000_01b3);
+    }
+
+    fn of(bytes: &[u8]) -> u64 {
+        let mut hash = Self::new();
+        bytes.iter().for_each(|&byte| hash.add(byte.into()));
+        hash.0
+    }
 }
 
 impl Held {
     /// Decodes the chosen samples of a set, on all cores; `done` is called after each. `None` once `stop` is set.
     ///
     /// # Errors
-    /// If samples have no labels, cannot be read, do not suit the network, or take more than the limit.
+    /// If samples have no labels, cannot be read or do not suit the network, or those that memory does not hold find no
+    /// room on disk.
     pub fn read(
         graph: &Graph,
         (set, chosen): (&Dataset, &[usize]),
@@ -74,11 +103,7 @@ impl Held {
         let picture = picture.and_then(|normalisation| Some((normalisation, PictureInput::of(graph, 0).ok()?.size())));
         let elements = graph.inputs.first().map_or(0, |&input| graph.tensor(input).shape.elements());
         let each = elements * if picture.is_some() { 1 } else { size_of::<f32>() };
-        let samples = chosen.len();
-        let bytes = samples as u64 * each as u64;
-        if bytes > limit {
-            return Err(TrainingError::Memory { samples, each, bytes, limit }.into());
-        }
+        let cache = Cache::new(chosen.len(), each, limit)?;
         // The bytes themselves, as floats; what they become is applied when a batch is taken.
         let raw = feeder.with(Normalisation::Raw);
         let feeder = if picture.is_some() { &raw } else { feeder };
@@ -88,43 +113,48 @@ impl Held {
             .enumerate()
             .par_bridge()
             .map(|(at, sample)| -> Result<_, Error> {
-                let kept = prepared(set, sample, (feeder, strict))?.map(|(class, arrays)| {
-                    let values = arrays.first().and_then(|array| array.to_f32()).unwrap_or_default();
-                    let label = class.unwrap_or(0) as u32;
-                    match picture {
-                        Some(_) => (label, values.iter().map(|&value| value as u8).collect(), Box::default()),
-                        None => (label, Box::default(), values.into_boxed_slice()),
+                let kept = match prepared(set, sample, (feeder, strict))? {
+                    Ok((class, arrays)) => {
+                        let values = arrays.first().and_then(|array| array.to_f32()).unwrap_or_default();
+                        let bytes: Vec<u8> = match picture {
+                            Some(_) => values.iter().map(|&value| value as u8).collect(),
+                            None => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+                        };
+                        let digest = Hash::of(&bytes);
+                        cache.put(at, bytes)?;
+                        Ok((class.unwrap_or(0) as u32, digest))
                     }
-                });
+                    Err(skipped) => Err(skipped),
+                };
                 done();
                 Ok((at, kept))
             })
             .collect::<Result<Vec<_>, Error>>()?;
-        if all.len() < samples {
+        if all.len() < chosen.len() {
             return Ok(None);
         }
         all.sort_by_key(|(at, _)| *at);
-        let (mut labels, mut pictures, mut floats, mut skipped) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for (_, kept) in all {
+        let (mut records, mut labels, mut digests, mut skipped) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (at, kept) in all {
             match kept {
-                Ok((label, bytes, values)) => {
+                Ok((label, digest)) => {
+                    records.push(at as u32);
                     labels.push(label);
-                    pictures.push(bytes);
-                    floats.push(values);
+                    digests.push(digest);
                 }
                 Err(one) => skipped.push(one),
             }
         }
         if let (true, Some(Skipped { name, reason })) = (labels.is_empty(), skipped.first().cloned()) {
-            return Err(EvaluateError::AllBroken { pictures: samples as u64, name, reason }.into());
+            return Err(EvaluateError::AllBroken { pictures: chosen.len() as u64, name, reason }.into());
         }
-        let contents = match picture {
-            Some((normalisation, size)) => {
-                Contents::Pictures { size, pictures, pixels: Pixels::new(normalisation, size[2], scale) }
-            }
-            None => Contents::Floats(floats),
+        let kind = match picture {
+            Some((normalisation, size)) => Kind::Pictures { size, pixels: Pixels::new(normalisation, size[2], scale) },
+            None => Kind::Floats,
         };
-        Ok(Some(Self { contents, labels, skipped }))
+        let mut held = Self { kind, cache, records, labels, digests, hash: 0, skipped };
+        held.hash = held.hashed();
+        Ok(Some(held))
     }
 
     /// How many.
@@ -137,35 +167,68 @@ impl Held {
         self.labels.is_empty()
     }
 
-    /// Bytes that their contents take.
-    pub fn bytes(&self) -> u64 {
-        let bytes = match &self.contents {
-            Contents::Pictures { pictures, .. } => pictures.iter().map(|picture| picture.len()).sum::<usize>(),
-            Contents::Floats(samples) => samples.iter().map(|sample| size_of_val(&**sample)).sum(),
-        };
-        bytes as u64
+    /// Bytes of their contents that lie in memory, and in a file.
+    pub fn bytes(&self) -> (u64, u64) {
+        let within = self.records.iter().filter(|&&record| (record as usize) < self.cache.in_memory()).count();
+        let bytes = |count: usize| count as u64 * self.cache.record() as u64;
+        (bytes(within), bytes(self.len() - within))
     }
 
     /// Whether they are pictures, which can be [augmented](super::augment).
     pub fn are_pictures(&self) -> bool {
-        matches!(self.contents, Contents::Pictures { .. })
+        matches!(self.kind, Kind::Pictures { .. })
     }
 
-    /// Tells sets of samples apart: the FNV-1a hash of labels, contents and what pixels become.
+    /// Tells sets of samples apart: the hash of labels, contents and what pixels become.
     pub fn hash(&self) -> u64 {
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        let mut add = |word: u64| hash = (hash ^ word).wrapping_mul(0x0100_0000_01b3);
-        self.labels.iter().for_each(|&label| add(label.into()));
-        match &self.contents {
-            Contents::Pictures { size, pictures, pixels } => {
-                size.iter().for_each(|&side| add(side as u64));
-                pictures.iter().flatten().for_each(|&byte| add(byte.into()));
-                pixels.reals.iter().flatten().for_each(|real| add(real.to_bits().into()));
-                pixels.sources.iter().for_each(|&source| add(source as u64));
-            }
-            Contents::Floats(samples) => samples.iter().flatten().for_each(|real| add(real.to_bits().into())),
+        self.hash
+    }
+
+    fn hashed(&self) -> u64 {
+        let mut hash = Hash::new();
+        self.labels.iter().for_each(|&label| hash.add(label.into()));
+        if let Kind::Pictures { size, pixels } = &self.kind {
+            size.iter().for_each(|&side| hash.add(side as u64));
+            pixels.reals.iter().flatten().for_each(|real| hash.add(real.to_bits().into()));
+            pixels.sources.iter().for_each(|&source| hash.add(source as u64));
         }
-        hash
+        self.digests.iter().for_each(|&digest| hash.add(digest));
+        hash.0
+    }
+
+    /// The bytes of a sample.
+    fn contents(&self, sample: usize) -> Result<Cow<'_, [u8]>, Error> {
+        let record = self.records[sample] as usize;
+        Ok(match self.cache.held(record) {
+            Some(bytes) => Cow::Borrowed(bytes),
+            None => Cow::Owned(self.cache.fetch(record)?),
+        })
+    }
+
+    /// Samples of this set that another has too, byte for byte at the network's size: for each, itself and the other.
+    ///
+    /// # Errors
+    /// If a sample cannot be read from its file.
+    pub fn shared_with(&self, other: &Self) -> Result<Vec<(usize, usize)>, Error> {
+        let mut known: HashMap<u64, usize> = HashMap::new();
+        for (sample, &digest) in other.digests.iter().enumerate() {
+            known.entry(digest).or_insert(sample);
+        }
+        let mut shared = Vec::new();
+        for (sample, digest) in self.digests.iter().enumerate() {
+            // Equal hashes alone prove nothing.
+            if let Some(&twin) = known.get(digest)
+                && self.contents(sample)? == other.contents(twin)?
+            {
+                shared.push((sample, twin));
+            }
+        }
+        Ok(shared)
+    }
+
+    /// A sample's place among those that were chosen to be read.
+    pub fn place(&self, sample: usize) -> usize {
+        self.records[sample] as usize
     }
 
     /// The order of the samples in an epoch: a shuffle that depends on these numbers alone. If balanced, as many of
@@ -190,26 +253,74 @@ impl Held {
         order
     }
 
+    /// All samples as arrays: contents `[samples, ...]`, pictures as bytes and other ones as float32, and the numbers of
+    /// their classes as int32.
+    ///
+    /// # Errors
+    /// If a sample cannot be read from its file.
+    pub fn arrays(&self) -> Result<(Array, Array), Error> {
+        let labels = self.labels.iter().flat_map(|&label| (label as i32).to_le_bytes()).collect();
+        let labels = Array::new(Dtype::Int32, &[self.len()], labels);
+        let mut all = Vec::with_capacity(self.len() * self.cache.record());
+        for sample in 0..self.len() {
+            all.extend_from_slice(&self.contents(sample)?);
+        }
+        let contents = match &self.kind {
+            Kind::Pictures { size: [height, width, channels], .. } => {
+                Array::new(Dtype::Uint8, &[self.len(), *height, *width, *channels], all)
+            }
+            Kind::Floats => Array::new(Dtype::Float32, &[self.len(), self.elements()], all),
+        };
+        Ok((contents, labels))
+    }
+
     /// Elements of a sample's input.
     pub fn elements(&self) -> usize {
-        match &self.contents {
-            Contents::Pictures { size, .. } => size.iter().product(),
-            Contents::Floats(samples) => samples.first().map_or(0, |sample| sample.len()),
+        match &self.kind {
+            Kind::Pictures { size, .. } => size.iter().product(),
+            Kind::Floats => self.cache.record() / size_of::<f32>(),
         }
     }
 
-    /// These samples as a batch: with the views of a seed and an epoch, or as they are.
-    pub fn batch<'a>(&'a self, samples: &'a [usize], views: Option<(u64, usize)>) -> Taken<'a> {
-        Taken { held: self, samples, views, factor: 1.0 }
+    /// These samples as a batch: with the views of a seed and an epoch, or as they are. What does not lie in memory is
+    /// read now.
+    ///
+    /// # Errors
+    /// If a sample cannot be read from its file.
+    pub fn batch(&self, samples: Vec<usize>, views: Option<Views>) -> Result<Taken<'_>, Error> {
+        // What they are mixed with comes behind them.
+        let partners = samples.iter().filter_map(|&sample| views?.augment.partner(self.len(), views?.key(sample)));
+        let wanted: Vec<usize> = samples.iter().copied().chain(partners.map(|(partner, _)| partner)).collect();
+        let contents = wanted.into_iter().map(|sample| self.contents(sample)).collect::<Result<_, _>>()?;
+        Ok(Taken { held: self, samples, contents, views, factor: 1.0 })
+    }
+}
+
+/// How samples are seen.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Views {
+    /// What may happen to them.
+    pub augment: Augment,
+    /// What it follows from, ...
+    pub seed: u64,
+    /// ... together with this, from 0 on, and the sample.
+    pub epoch: usize,
+}
+
+impl Views {
+    fn key(&self, sample: usize) -> (u64, usize, usize) {
+        (self.seed, self.epoch, sample)
     }
 }
 
 /// Some of the samples that are held.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Taken<'a> {
     held: &'a Held,
-    samples: &'a [usize],
-    views: Option<(u64, usize)>,
+    samples: Vec<usize>,
+    /// The samples' bytes, then those of what they are mixed with.
+    contents: Vec<Cow<'a, [u8]>>,
+    views: Option<Views>,
     factor: f32,
 }
 
@@ -219,6 +330,12 @@ impl Taken<'_> {
     pub fn times(self, factor: f32) -> Self {
         Self { factor, ..self }
     }
+
+    /// What a sample is mixed with, and the share of the sample itself.
+    fn partner(&self, sample: usize) -> Option<(usize, f32)> {
+        let views = self.views?;
+        views.augment.partner(self.held.len(), views.key(self.samples[sample]))
+    }
 }
 
 impl Batch for Taken<'_> {
@@ -227,22 +344,46 @@ impl Batch for Taken<'_> {
     }
 
     fn input(&self, sample: usize, into: &mut [f32]) {
-        let sample = self.samples[sample];
-        match &self.held.contents {
-            Contents::Pictures { size, pictures, pixels } => {
-                let view = self.views.map_or(View::PLAIN, |(seed, epoch)| {
-                    let [height, width, _] = *size;
-                    View::of([height, width], (seed, epoch, sample))
-                });
-                let real = |channel: usize, byte: u8| pixels.reals[channel][usize::from(byte)] * self.factor;
-                view.write(*size, &pictures[sample], into, real, |channel| pixels.sources[channel]);
+        let own = &self.contents[sample];
+        let Kind::Pictures { size, pixels } = &self.held.kind else {
+            for (value, bytes) in into.iter_mut().zip(own.as_chunks::<4>().0) {
+                *value = f32::from_le_bytes(*bytes);
             }
-            Contents::Floats(samples) => into.copy_from_slice(&samples[sample]),
+            return;
+        };
+        let real = |channel: usize, byte: u8| pixels.reals[channel][usize::from(byte)] * self.factor;
+        let source = |channel: usize| pixels.sources[channel];
+        let Some(views) = self.views else {
+            return super::augment::View::PLAIN.write(*size, own, into, real, source);
+        };
+        let seen = |sample: usize, bytes: &[u8]| views.augment.seen(*size, bytes, views.key(sample));
+        let (augment, key) = (views.augment, views.key(self.samples[sample]));
+        if augment.only_moves() {
+            return augment.view(*size, key).write(*size, own, into, real, source);
         }
+        let mut picture = seen(self.samples[sample], own);
+        if let Some((partner, share)) = self.partner(sample) {
+            // Samples without one do not come with mixing: all have one, or none.
+            let other = seen(partner, &self.contents[self.samples.len() + sample]);
+            super::augment::mix(&mut picture, &other, share);
+        }
+        super::augment::View::PLAIN.write(*size, &picture, into, real, source);
     }
 
     fn label(&self, sample: usize) -> u32 {
-        self.held.labels[self.samples[sample]]
+        let own = self.held.labels[self.samples[sample]];
+        match self.partner(sample) {
+            // What is counted as right is the greater part.
+            Some((partner, share)) if share < 0.5 => self.held.labels[partner],
+            _ => own,
+        }
+    }
+
+    fn teacher(&self, sample: usize, into: &mut [f32]) -> bool {
+        let Some((partner, share)) = self.partner(sample) else { return false };
+        let labels = [(self.held.labels[self.samples[sample]], share), (self.held.labels[partner], 1.0 - share)];
+        super::augment::soften(&labels, Settings::default().loss.smoothing, into);
+        true
     }
 }
 
@@ -253,8 +394,15 @@ mod tests {
     #[test]
     fn balanced_orders_show_every_class_as_often() {
         let labels: Vec<u32> = (0..90).map(|i| if i < 80 { 0 } else { 1 + i % 2 }).collect();
-        let contents = Contents::Floats(vec![Box::from([0.0]); labels.len()]);
-        let held = Held { contents, labels: labels.clone(), skipped: Vec::new() };
+        let held = Held {
+            kind: Kind::Floats,
+            cache: Cache::new(labels.len(), 4, 0).unwrap(),
+            records: (0..labels.len() as u32).collect(),
+            labels: labels.clone(),
+            digests: vec![0; labels.len()],
+            hash: 0,
+            skipped: Vec::new(),
+        };
         let count = |order: &[usize], class| order.iter().filter(|&&sample| labels[sample] == class).count();
         let [first, second] = [0, 1].map(|epoch| held.order(7, epoch, true));
         for class in 0..3 {

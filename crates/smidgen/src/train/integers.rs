@@ -22,16 +22,20 @@ pub struct Integers {
 const CALIBRATION: usize = 256;
 
 /// Inputs of samples as the network takes them, for quantisation; `scale` is what they are divided by in training.
-pub fn calibration(samples: &Held, seed: u64, scale: f32) -> Vec<Inputs> {
+///
+/// # Errors
+/// If a sample cannot be read from its file.
+pub fn calibration(samples: &Held, seed: u64, scale: f32) -> Result<Vec<Inputs>, Error> {
     let mut order = samples.order(seed, 0, true);
     order.truncate(CALIBRATION);
-    let batch = samples.batch(&order, None).times(scale);
+    let count = order.len();
+    let batch = samples.batch(order, None)?.times(scale);
     let mut input = vec![0.0; samples.elements()];
     let one = |sample: usize| {
         batch.input(sample, &mut input);
         vec![input.iter().flat_map(|value| value.to_le_bytes()).collect()]
     };
-    (0..order.len()).map(one).collect()
+    Ok((0..count).map(one).collect())
 }
 
 /// The integer network of a float one, its weights rounded to the nearest as in training.

@@ -6,6 +6,7 @@
 //! - [`augment`]: what a picture looks like from one epoch to the next.
 //! - [`integers`]: the integer network that it ends as, and training in the knowledge of it.
 //! - [`log`]: when steps were taken, to take them again.
+//! - [`weights`]: weights as a file that PyTorch reads, and those that it has made.
 //! - [`course`]: the steps, epoch by epoch, and where they go on after an interruption.
 //!
 //! The invariant that matters: the same data, options and seed give the same network to the bit, for any number of
@@ -17,13 +18,17 @@ pub mod held;
 pub mod integers;
 pub mod log;
 pub mod start;
+pub mod torch;
+pub mod weights;
 
+pub use augment::Augment;
 pub use course::{Course, Epoch, Options};
 pub use held::Held;
 pub use integers::Integers;
 pub use log::Log;
 pub use smidgen_train::{Activation, Architecture, Block, Random, network_of_blocks};
 pub use start::{Beginning, Freeze, Start};
+pub use weights::Weights;
 
 use smidgen_ir::visible;
 
@@ -48,18 +53,6 @@ pub enum TrainingError {
         classes: usize,
         /// The last operator with weights, or the one that stands in the way.
         layer: String,
-    },
-    /// More samples than are to be held in memory.
-    #[error("{samples} samples of {each} bytes take {bytes} bytes of memory, and {limit} are allowed")]
-    Memory {
-        /// How many.
-        samples: usize,
-        /// Bytes of one.
-        each: usize,
-        /// Bytes of all.
-        bytes: u64,
-        /// Bytes allowed.
-        limit: u64,
     },
     /// The loss is no longer a number.
     #[error("training has diverged: at step {step}{} (epoch {epoch}) the loss is not a number", of(*steps))]
@@ -102,6 +95,12 @@ pub enum TrainingError {
     /// Text that is no log of steps.
     #[error("not a log of the steps of `smidgen train`")]
     NoLog,
+    /// Bytes that are no weights.
+    #[error("not a safetensors file of weights: {reason}")]
+    NoWeights {
+        /// What is wrong.
+        reason: String,
+    },
     /// Bytes that are no checkpoint.
     #[error("not a checkpoint of `smidgen train`")]
     NoCheckpoint,
@@ -121,7 +120,6 @@ impl TrainingError {
                  SOFTMAX, pools and changes of shape: change the network, or take `--arch`"
                     .into()
             }
-            Self::Memory { .. } => "train on fewer or smaller pictures, or allow more with `--memory`".into(),
             Self::Diverged { rate, option, .. } => {
                 format!("take a smaller `{option}` than {rate}, a fifth of it, say; else look at `--normalise`")
             }
@@ -132,6 +130,9 @@ impl TrainingError {
                 format!("leave some to be trained, and name those that are not as the model does: {}", names.join(", "))
             }
             Self::NoLog => "what a training with `--time` has written beside its result can be taken again".into(),
+            Self::NoWeights { .. } => {
+                "`smidgen export --torch` writes such a file, and the script beside it another one".into()
+            }
             Self::NoCheckpoint => "what `--checkpoint FILE` has written can be taken up again".into(),
         }
     }
@@ -143,6 +144,6 @@ impl TrainingError {
 
     /// True if a file is damaged.
     pub(crate) fn is_of_the_checkpoint(&self) -> bool {
-        matches!(self, Self::NoCheckpoint | Self::NoLog)
+        matches!(self, Self::NoCheckpoint | Self::NoLog | Self::NoWeights { .. })
     }
 }

@@ -1,6 +1,7 @@
 //! The network that training begins with.
 
 use super::TrainingError;
+use super::weights::Weights;
 use crate::error::Error;
 use crate::network::Network;
 use smidgen_ir::{Activation, ConvParams, DataType, Graph, Op, Tensor, TensorId};
@@ -15,6 +16,8 @@ pub struct Start {
     pub net: Net,
     /// Its parameters.
     pub parameters: Vec<f32>,
+    /// Its normalisations' means and variances.
+    pub state: Vec<f32>,
     /// The same as a network that takes samples.
     pub network: Network,
     /// The layer that was replaced since the data have another number of classes.
@@ -134,10 +137,11 @@ impl Start {
     pub fn of_net(net: Net, seed: u64) -> Result<Self, Error> {
         let parameters = net.initial_parameters(seed);
         let network = Network::from_graph(net.to_graph(&parameters, &net.initial_state())?)?;
-        let (replaced, scale) = (None, 1.0);
+        let (replaced, scale, state) = (None, 1.0, net.initial_state());
         Ok(Self {
             net,
             parameters,
+            state,
             network,
             replaced,
             scale,
@@ -181,8 +185,23 @@ impl Start {
         if fresh {
             parameters = fresh_parameters(&net, seed);
         }
-        let settles = net.state_count() > 0;
-        Ok(Self { net, parameters, network, replaced, scale: 1.0, fresh, settles, integers, frozen, decay: 1.0 })
+        let (settles, state) = (net.state_count() > 0, net.initial_state());
+        Ok(Self { net, parameters, state, network, replaced, scale: 1.0, fresh, settles, integers, frozen, decay: 1.0 })
+    }
+
+    /// Begins with other weights, means and variances: those that PyTorch has made of this network.
+    ///
+    /// # Errors
+    /// If they are of another network.
+    pub fn restore(&mut self, weights: &Weights) -> Result<(), Error> {
+        let torch = self.net.to_torch(1.0)?;
+        torch.restore(&|name| weights.get(name), &mut self.parameters, &mut self.state)?;
+        let factor = self.scale / weights.scale;
+        for i in self.first_weights().unwrap_or_default().into_iter().flatten() {
+            self.parameters[i] *= factor;
+        }
+        self.settles = false;
+        Ok(())
     }
 
     /// Whether a layer keeps its weights.

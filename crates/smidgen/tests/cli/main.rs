@@ -14,6 +14,7 @@ mod diff;
 mod doctor;
 mod escapes;
 mod eval;
+mod export;
 mod foreign;
 mod help;
 mod hostile;

@@ -5,7 +5,7 @@ use smidgen::Network;
 use smidgen::data::{Array, Dtype};
 use std::fs;
 
-const SHAPES: [&str; 3] = ["cross", "disc", "frame"];
+pub const SHAPES: [&str; 3] = ["cross", "disc", "frame"];
 
 /// Numbers that repeat: a linear congruential generator.
 struct Noise(u64);
@@ -27,7 +27,7 @@ fn inside(shape: &str, x: i64, y: i64, size: i64) -> bool {
 }
 
 /// Pictures of shapes on noise, of any place, size and colour: `set/PART/SHAPE/NUMBER.png`.
-fn shapes(folder: &Folder, shapes: &[&str], parts: &[(&str, u64)]) {
+pub fn shapes(folder: &Folder, shapes: &[&str], parts: &[(&str, u64)]) {
     for (shape, (part, count)) in shapes.iter().flat_map(|shape| parts.iter().map(move |part| (shape, part))) {
         let path = folder.path("set").join(part).join(shape);
         fs::create_dir_all(&path).unwrap();
@@ -48,6 +48,11 @@ fn shapes(folder: &Folder, shapes: &[&str], parts: &[(&str, u64)]) {
 fn train(folder: &Folder, more: &[&str]) -> Finished {
     let arguments = ["train", "--data", "set", "--batch", "32", "--seed", "1"];
     folder.smidgen(&[&arguments, more].concat())
+}
+
+/// A text with one space between its words, however it was wrapped.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 const RESNET: [&str; 4] = ["--arch", "resnet8", "--resolution", "16"];
@@ -145,6 +150,39 @@ fn after_an_interruption_training_goes_on_to_the_same_bytes() {
     assert!(folder.smidgen(&halves).expect(4).stderr.contains("not a checkpoint"));
 }
 
+/// Killed where it happens to be, without a word: in a step, while it tests, or while a checkpoint is written.
+#[cfg(unix)]
+#[test]
+fn killed_at_ten_random_moments_training_ends_with_the_same_bytes() {
+    use std::process::Stdio;
+    use std::time::Duration;
+
+    let folder = Folder::new();
+    shapes(&folder, &SHAPES, &[("", 24)]);
+    let fixed = ["train", "--data", "set", "--epochs", "48", "--batch", "32", "--seed", "1", "--int8", "--qat", "16"];
+    let arguments = [&fixed, &RESNET[..]].concat();
+    folder.smidgen(&[&arguments[..], &["-o", "whole.tflite"]].concat()).expect(0);
+    let parts = [&arguments[..], &["-o", "parts.tflite", "--checkpoint", "p.ckpt", "--resume", "p.ckpt"]].concat();
+    let mut noise = Noise(11);
+    let checkpoint = || fs::read(folder.path("p.ckpt")).unwrap_or_default();
+    for kill in 0..10 {
+        let before = checkpoint();
+        let mut child = folder.command(&parts).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // It gets on by an epoch at least.
+        while checkpoint() == before {
+            assert_eq!(child.try_wait().unwrap(), None, "it ended before kill {kill}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(noise.below(30)));
+        child.kill().unwrap();
+        assert!(!child.wait().unwrap().success(), "it ended before kill {kill}");
+    }
+    let told = folder.smidgen(&parts).expect(0).stdout;
+    assert!(told.contains("of 48 epochs"), "{told}");
+    let bytes = |name: &str| fs::read(folder.path(name)).unwrap();
+    assert_eq!(bytes("whole.tflite"), bytes("parts.tflite"));
+}
+
 /// Rows of four numbers, of which the class `c` has the greatest third, and as many as `counts` says.
 fn rows(folder: &Folder, counts: [usize; 3]) {
     let labels: Vec<u8> = counts.iter().enumerate().flat_map(|(class, &n)| vec![class as u8; n]).collect();
@@ -221,6 +259,191 @@ fn a_described_network_is_trained() {
     assert!(told.stderr.contains("block 1: `middle` is no number"), "{}", told.stderr);
 }
 
+#[test]
+fn the_written_file_says_what_pixels_became() {
+    let folder = Folder::new();
+    shapes(&folder, &SHAPES, &[("", 16)]);
+    let symmetric = ["--normalise", "symmetric"];
+    for int8 in [&[][..], &["--int8"]] {
+        let more = [&RESNET[..], &symmetric, int8, &["--epochs", "6", "-o", "out.tflite", "--json"]].concat();
+        let told = train(&folder, &more).expect(0);
+        assert_eq!(told.stderr, "");
+        let accuracy = told.json()["accuracy"].as_f64().unwrap();
+        // Whoever reads it needs no more options, and those that are given count.
+        let eval = |more: &[&str]| folder.smidgen(&[&["eval", "out.tflite", "--data", "set"], more].concat()).expect(0);
+        assert_eq!(eval(&["--json"]).json()["top1"].as_f64(), Some(accuracy));
+        let told = eval(&[]);
+        assert!(words(&told.stdout).contains("as the model file says") && told.stderr.is_empty(), "{told:?}");
+        assert!(eval(&["--normalise", "unit"]).stdout.contains("`unit`"));
+        let run = folder.smidgen(&["run", "out.tflite", "--input", "set/disc/000.png"]).expect(0);
+        assert!(words(&run.stdout).contains("as the model file says"), "{}", run.stdout);
+    }
+    // It stays with the network: quantised, cleaned up, and trained on.
+    folder
+        .smidgen(&[
+            "train",
+            "--data",
+            "set",
+            "--epochs",
+            "6",
+            "-o",
+            "float.tflite",
+            RESNET[0],
+            RESNET[1],
+            RESNET[2],
+            RESNET[3],
+            "--mean",
+            "0.4,0.5,0.6",
+            "--std",
+            "0.2,0.25,0.3",
+        ])
+        .expect(0);
+    let bytes = fs::read(folder.path("float.tflite")).unwrap();
+    let pixels = smidgen::tflite::metadata(&bytes, "smidgen.pixels").unwrap().unwrap();
+    assert_eq!(pixels, b"standard 102,127.5,153 51,63.75,76.5");
+    let quantised = folder.smidgen(&["quantize", "float.tflite", "-o", "int8.tflite", "--data", "set"]).expect(0);
+    assert!(words(&quantised.stdout).contains("as the model file says"), "{}", quantised.stdout);
+    folder.smidgen(&["convert", "int8.tflite", "clean.tflite", "--clean"]).expect(0);
+    let clean = Network::open(folder.path("clean.tflite")).unwrap();
+    assert_eq!(clean.pixels(), Network::open(folder.path("float.tflite")).unwrap().pixels());
+    assert!(clean.pixels().is_some());
+    let again = train(&folder, &["float.tflite", "--epochs", "1", "-o", "again.tflite"]).expect(0);
+    assert!(!again.stderr.contains("guess"), "{}", again.stderr);
+    // The reference interpreter passes over it.
+    let Some(mut reference) = smidgen_reference::Reference::start_or_skip("a file with metadata") else { return };
+    let outputs = reference.run(&bytes, &[vec![0; 16 * 16 * 3 * 4]]).unwrap();
+    assert_eq!(outputs[0].len(), 3 * 4);
+}
+
+#[test]
+fn samples_that_memory_does_not_hold_give_the_same_bytes() {
+    let folder = Folder::new();
+    shapes(&folder, &SHAPES, &[("train", 30), ("test", 10)]);
+    let with = |memory: &str, threads: &str, output: &str| {
+        let kinds = "crop,flip,mixup=0.3";
+        let more =
+            ["--epochs", "4", "--int8", "--qat", "1", "--augment", kinds, "--memory", memory, "--threads", threads];
+        train(&folder, &[&RESNET[..], &more, &["-o", output]].concat()).expect(0)
+    };
+    let all = with("1M", "1", "all.tflite");
+    assert_eq!(all.stderr, "");
+    let bytes = |name: &str| fs::read(folder.path(name)).unwrap();
+    // Of 90 and 30 samples of 768 bytes: 20 in memory, and none.
+    for (memory, threads) in [("15K", "2"), ("1", "1")] {
+        let some = with(memory, threads, "some.tflite");
+        assert!(some.stderr.contains("lie in a file in"), "{}", some.stderr);
+        assert_eq!(bytes("some.tflite"), bytes("all.tflite"), "{memory}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn without_room_for_samples_that_memory_does_not_hold_that_is_told() {
+    let folder = Folder::new();
+    shapes(&folder, &SHAPES, &[("", 12)]);
+    let before = folder.files();
+    let program = env!("CARGO_BIN_EXE_smidgen");
+    let run = |set: &str| {
+        let arguments = "train --arch resnet8 --resolution 16 --data set --epochs 1 --memory 2K -o out.tflite";
+        let mut command = std::process::Command::new("sh");
+        let output = command.args(["-c", &format!("{set}; exec '{program}' {arguments}")]).current_dir(folder.path(""));
+        let output = output.output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        words(&String::from_utf8_lossy(&output.stderr))
+    };
+    for set in ["export TMPDIR=/no/such/folder", "trap '' XFSZ; ulimit -f 0"] {
+        let stderr = run(set);
+        assert!(stderr.contains("cannot be kept in a file in") && stderr.contains("TMPDIR"), "{stderr}");
+        assert_eq!(folder.files(), before);
+    }
+}
+
+/// Broken pictures, small ones, a class with a single one, names that differ in case, and pictures of both parts.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_odd_about_samples_is_told_and_they_are_trained_on() {
+    let folder = Folder::new();
+    shapes(&folder, &["disc", "frame"], &[("train", 12), ("test", 6)]);
+    for path in ["train/Disc", "train/dot", "test/Disc"] {
+        fs::create_dir_all(folder.path("set").join(path)).unwrap();
+    }
+    let at = |name: &str| folder.path("set").join(name);
+    fs::copy(at("train/frame/001.png"), at("train/Disc/000.png")).unwrap();
+    fs::copy(at("train/frame/002.png"), at("test/Disc/000.png")).unwrap();
+    fs::copy(at("train/disc/003.png"), at("test/disc/100.png")).unwrap();
+    image::RgbImage::from_pixel(3, 2, image::Rgb([200, 10, 10])).save(at("train/dot/000.png")).unwrap();
+    let whole = fs::read(at("train/disc/000.png")).unwrap();
+    fs::write(at("train/disc/200.png"), &whole[..whole.len() / 2]).unwrap();
+    fs::write(at("test/frame/200.jpg"), "no picture").unwrap();
+    let arguments = [&RESNET[..], &["--epochs", "2", "-o", "out.tflite"]].concat();
+    let told = train(&folder, &arguments).expect(0);
+    let stderr = words(&told.stderr);
+    for text in [
+        "`Disc` and `disc` differ in case alone",
+        "1 picture of 27 left out, broken or unreadable",
+        "1 picture of 15 left out",
+        "2 of 14 samples to test are trained on too, such as `test/Disc/000.png` (`train/frame/002.png`)",
+    ] {
+        assert!(stderr.contains(text), "no {text:?} in {stderr}");
+    }
+    assert!(told.stdout.contains("4 classes"), "{}", told.stdout);
+    train(&folder, &[&arguments[..], &["--strict"]].concat()).expect(4);
+    // Of a single one nothing can be held back.
+    let held = ["train", "--data", "set/train", "--hold-out", "0.2", "-o", "held.tflite"];
+    let held = folder.smidgen(&[&held[..], &RESNET].concat()).expect(2);
+    assert!(held.stderr.contains("the class `Disc` has one sample"), "{}", held.stderr);
+}
+
+#[test]
+fn every_kind_of_augmentation_gives_equal_bytes_for_any_number_of_threads() {
+    let folder = Folder::new();
+    shapes(&folder, &SHAPES, &[("", 16)]);
+    let with = |kinds: &str, threads: &str| {
+        let more = ["--epochs", "2", "--augment", kinds, "--threads", threads, "-o", "out.tflite"];
+        train(&folder, &[&RESNET[..], &more].concat()).expect(0);
+        fs::read(folder.path("out.tflite")).unwrap()
+    };
+    let mut all = vec![with("crop,flip", "1"), with("none", "1")];
+    for kinds in ["colour=0.4", "cutout=0.5", "mixup=0.5", "randaugment=2"] {
+        let bytes = with(&format!("crop,flip,{kinds}"), "1");
+        assert_eq!(bytes, with(&format!("crop,flip,{kinds}"), "2"), "{kinds}");
+        all.push(bytes);
+    }
+    assert!((0..all.len()).all(|i| !all[..i].contains(&all[i])));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_training_by_the_clock_goes_on_after_an_interruption_and_can_be_taken_again() {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    use std::process::Stdio;
+    use std::time::Duration;
+
+    let folder = Folder::new();
+    shapes(&folder, &SHAPES, &[("", 24)]);
+    let common = [&["train", "--data", "set", "--batch", "32", "--seed", "1"], &RESNET[..], &["--int8"]].concat();
+    let timed = ["--time", "4s", "--checkpoint", "a.ckpt", "--resume", "a.ckpt", "-o", "timed.tflite"];
+    let mut command = folder.command(&[&common[..], &timed].concat());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !folder.path("a.ckpt").exists() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!folder.path("timed.tflite").exists() && !folder.path("timed.tflite.steps").exists());
+    let json = folder.smidgen(&[&common[..], &timed, &["--json"]].concat()).expect(0).json();
+    let steps = json["steps"].as_u64().unwrap();
+    // Those before the interruption count, and epochs go on after them.
+    let first = json["epochs"][0]["epoch"].as_u64().unwrap();
+    assert!(first > 1 && steps > 3 * (first - 1), "{json:#}");
+    let again = ["--replay", "timed.tflite.steps", "-o", "again.tflite", "--json"];
+    let again = folder.smidgen(&[&common[..], &again].concat()).expect(0).json();
+    assert_eq!(again["steps"].as_u64(), Some(steps));
+    let bytes = |name: &str| fs::read(folder.path(name)).unwrap();
+    assert_eq!(bytes("timed.tflite"), bytes("again.tflite"));
+}
+
 #[cfg(unix)]
 #[test]
 fn without_space_for_the_result_nothing_is_left() {
@@ -295,14 +518,14 @@ fn what_cannot_be_trained_is_told_and_nothing_is_written() {
         (&["--data", "set", "-o", "out.bin"], 2, &["does not end in .tflite"]),
         (&["--data", "set", "-o", "no/where.tflite"], 2, &["there is no folder `no`"]),
         (&["--data", "set", "--rate", "1e30"], 2, &["diverged", "at step ", "smaller `--rate`"]),
-        (&["--data", "set", "--memory", "2K"], 2, &["12 samples of 768 bytes take 9216 bytes", "2048 are allowed"]),
+        (&["--data", "set", "--augment", "turn"], 2, &["`turn` is none of crop", "randaugment=2"]),
         (&["--data", "set", "--rate", "0"], 2, &["--rate"]),
         (&["--data", "set", "--hold-out", "1.0"], 2, &["--hold-out", "between 0 and 1"]),
         (&["--data", "set", "--time", "30"], 2, &["--time", "30m"]),
         (&["--data", "set", "--replay", "tiny.ir"], 4, &["tiny.ir", "not a log of the steps"]),
         (&["float.ir", "--data", "set.npz", "--freeze", "nothing*"], 2, &["of the network's 1 layers, 0 are frozen"]),
         (&["float.ir", "--data", "set.npz", "--freeze", "1"], 2, &["1 are frozen", "leave some to be trained"]),
-        (&["argmax.ir", "--data", "set.npz"], 3, &["ARG_MAX, which writes `best`", "no gradient"]),
+        (&["argmax.ir", "--data", "set.npz"], 3, &["operator 0 ARG_MAX, which writes `best`", "no gradient"]),
         (&["logistic.ir", "--data", "two.npz"], 3, &["3 outputs", "2 classes", "LOGISTIC, which writes `shares`"]),
         (&["float.ir", "--data", "set"], 2, &["picture"]),
     ];

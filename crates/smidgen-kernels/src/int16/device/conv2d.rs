@@ -3,6 +3,7 @@
 //! What the windows of a block's pixels cover is staged once, four activations of each pixel in turn; then each pair of channels is one run through
 //! its weights and through what is staged. Padding is staged as 0.
 
+use super::Windowed;
 #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
 use super::channel::Channel;
 use super::channel::Clamp;
@@ -13,7 +14,7 @@ use super::pack::multiply;
 use super::pack::pack;
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Around, Bounds, Flash};
-use crate::view::{Region, View};
+use crate::view::{Region, View, Views};
 
 /// Pixels of a block, at most.
 pub const CONV2D_PIXELS: usize = 3;
@@ -68,19 +69,19 @@ pub fn conv2d_pack(window: &Window2d, weights: &[i8], to: &mut [i8]) {
 /// Order: [`CONV2D_PIXELS`] pixels at a time (fewer at the end of a row), all reads before their writes.
 pub fn conv2d<B: Bounds>(
     arena: Arena<'_, i16, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     scratch: usize,
-    window: &Window2d,
-    clamp: Clamp,
+    layer: &Windowed,
     weights: Flash<'_, i8, B>,
     words: Flash<'_, u32, B>,
 ) {
+    let Views { input, output } = views;
+    let Windowed { ref window, clamp } = *layer;
     let [staged, line] = elements(window);
     let (mut arena, scratch) = arena.carve::<i16>(scratch, staged + line);
     let (mut staged, mut line) = scratch.carve::<i16>(staged, line);
-    let stage = Stage { input, window };
+    let stage = Stage { input: *input, window };
     let quads = window.patch().div_ceil(4);
     for row in region.y0..region.y1 {
         let mut x = region.x0;

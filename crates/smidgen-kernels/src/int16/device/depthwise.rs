@@ -3,10 +3,11 @@
 //!
 //! Where the activations of a block's taps are is put into a table once, for all its channels. Taps in the padding are where a pixel of zeros is.
 
+use super::Windowed;
 use super::channel::{Channel, Clamp};
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Around, Bounds, Flash};
-use crate::view::{Region, View};
+use crate::view::{Region, View, Views};
 
 /// Pixels of a block, at most.
 pub const DEPTHWISE_PIXELS: usize = 3;
@@ -51,15 +52,15 @@ pub fn depthwise_pack(window: &Window2d, weights: &[i8], to: &mut [i8]) {
 /// Order: [`DEPTHWISE_PIXELS`] pixels at a time (fewer at the end of a row); what they need is read until the last is written.
 pub fn depthwise<B: Bounds>(
     arena: Arena<'_, i16, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     scratch: usize,
-    window: &Window2d,
-    clamp: Clamp,
+    layer: &Windowed,
     weights: Flash<'_, i8, B>,
     words: Flash<'_, u32, B>,
 ) {
+    let Views { input, output } = views;
+    let Windowed { ref window, clamp } = *layer;
     let [table_words, zero_words] = self::scratch(window);
     let (mut arena, mut table) = arena.carve::<u32>(scratch, table_words + zero_words);
     for zeros in table.span_mut(table_words, zero_words) {
@@ -72,7 +73,7 @@ pub fn depthwise<B: Bounds>(
         while x < region.x1 {
             let pixels = (region.x1 - x).min(DEPTHWISE_PIXELS);
             for p in 0..pixels {
-                places(&arena, &mut table, input, window, [row, x + p], [p, pixels], nowhere);
+                places(&arena, &mut table, *input, window, [row, x + p], [p, pixels], nowhere);
             }
             let block = Block { taps: window.area(), pixels, depth, clamp, weights, words };
             block.run(&mut arena, &table, output.at(row, x), output.pixel_stride);

@@ -3,7 +3,7 @@
 use super::channel::{Channel, Clamp};
 use super::pack::{multiply, pack};
 use crate::memory::{Arena, Bounds, Flash};
-use crate::view::{Region, View};
+use crate::view::{Region, Views};
 
 /// Channels whose weights lie side by side, fewer at the end.
 const CHANNELS: usize = 4;
@@ -41,14 +41,14 @@ pub fn fully_connected_pack(sizes: [usize; 2], weights: &[i8], to: &mut [i8]) {
 /// Order: four elements at a time, all reads before their writes.
 pub fn fully_connected<B: Bounds>(
     mut arena: Arena<'_, i16, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     sizes: [usize; 2],
     clamp: Clamp,
     weights: Flash<'_, i8, B>,
     words: Flash<'_, u32, B>,
 ) {
+    let Views { input, output } = views;
     let [inputs, outputs] = sizes;
     let (whole, padded) = (inputs / 4, inputs.next_multiple_of(4));
     for row in region.y0..region.y1 {

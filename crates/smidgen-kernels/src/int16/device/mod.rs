@@ -10,7 +10,17 @@ mod depthwise;
 mod fully_connected;
 mod pack;
 
+use crate::geometry::Window2d;
 pub use channel::{Channel, Clamp, words};
 pub use conv2d::{CONV2D_PIXELS, conv2d, conv2d_pack, conv2d_scratch, conv2d_weights};
 pub use depthwise::{DEPTHWISE_PIXELS, depthwise, depthwise_pack, depthwise_scratch, depthwise_weights};
 pub use fully_connected::{fully_connected, fully_connected_pack, fully_connected_weights};
+
+/// A CONV_2D or DEPTHWISE_CONV_2D without its constants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Windowed {
+    /// The window.
+    pub window: Window2d,
+    /// What the activation allows.
+    pub clamp: Clamp,
+}

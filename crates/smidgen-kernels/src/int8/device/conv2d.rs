@@ -14,7 +14,7 @@ use super::tails::Tails;
 use super::weights::{Eight, Four, Weights, Width};
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Around, Bounds, Flash};
-use crate::view::{Region, View};
+use crate::view::{Region, View, Views};
 use core::marker::PhantomData;
 use core::ops::Range;
 
@@ -170,60 +170,63 @@ pub fn conv2d_finish<'a>(window: &Window2d, width: Width, packed: &'a [u32]) -> 
     pairs.chunks_exact(pair_words).flat_map(|pair| &pair[..3]).chain(extras).copied()
 }
 
+/// A CONV_2D without its constants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Conv2d {
+    /// The window.
+    pub window: Window2d,
+    /// Zero point of the input.
+    pub input_zero: i8,
+    /// From accumulators to outputs.
+    pub finish: Finish,
+}
+
 /// `y[r, x, o] = finish(sum over taps and channels of (x - input_zero) * w)`, as [`int8::conv2d`](crate::int8::conv2d()) defines it.
 ///
 /// `scratch` is where [`conv2d_scratch`] bytes begin in the arena, aligned for 32 bits; `packed` is the constant of
-/// [`conv2d_words`] words of [`Width::Eight`], whose channels [start](Width::start) as that asks; `tails` are those of `finish`.
+/// [`conv2d_words`] words of [`Width::Eight`], whose channels [start](Width::start) as that asks; `tails` are those of the layer's finish.
 ///
 /// Order: [`CONV2D_PIXELS`] pixels at a time (fewer at the end of a row), all reads before their writes.
 pub fn conv2d<B: Bounds>(
     arena: Arena<'_, i8, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     scratch: usize,
-    window: &Window2d,
-    input_zero: i8,
-    finish: &Finish,
+    layer: &Conv2d,
     tails: Tails,
     packed: Flash<'_, u32, B>,
 ) {
-    run::<Eight, B>(arena, input, output, region, scratch, window, input_zero, finish, tails, packed);
+    run::<Eight, B>(arena, views, region, scratch, layer, tails, packed);
 }
 
 /// [`conv2d`] with weights of [`Width::Four`].
 pub fn conv2d_i4<B: Bounds>(
     arena: Arena<'_, i8, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     scratch: usize,
-    window: &Window2d,
-    input_zero: i8,
-    finish: &Finish,
+    layer: &Conv2d,
     tails: Tails,
     packed: Flash<'_, u32, B>,
 ) {
-    run::<Four, B>(arena, input, output, region, scratch, window, input_zero, finish, tails, packed);
+    run::<Four, B>(arena, views, region, scratch, layer, tails, packed);
 }
 
 #[inline(always)]
 fn run<W: Weights, B: Bounds>(
     arena: Arena<'_, i8, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     scratch: usize,
-    window: &Window2d,
-    input_zero: i8,
-    finish: &Finish,
+    Conv2d { window, input_zero, finish }: &Conv2d,
     tails: Tails,
     packed: Flash<'_, u32, B>,
 ) {
+    let Views { input, output } = views;
     let layout = Layout::of(window);
     let (mut arena, scratch) = arena.carve::<u32>(scratch, conv2d_scratch(window) / 4);
     let (mut staged, mut lines) = scratch.carve::<i8>(layout.staged() + layout.table(window), line_bytes(window));
-    let layer = Layer::new(layout, window, input, input_zero);
+    let layer = Layer::new(layout, window, *input, *input_zero);
     let weights = PhantomData::<W>;
     let block =
         |pixels| Block { weights, quads: layout.quads, pixels, channels: window.output[2], finish, tails, packed };

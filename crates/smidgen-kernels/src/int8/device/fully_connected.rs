@@ -8,7 +8,7 @@ use super::weights::{Eight, Four, Weights, Width};
 #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
 use super::{lanes, nibbles};
 use crate::memory::{Arena, Bounds, Flash};
-use crate::view::{Region, View};
+use crate::view::{Region, Views};
 
 /// Channels whose weights lie side by side, fewer at the end.
 const CHANNELS: usize = 4;
@@ -47,42 +47,40 @@ pub fn fully_connected_pack(sizes: [usize; 2], width: Width, weights: &[i8], to:
 /// Order: four elements at a time, all reads before their writes.
 pub fn fully_connected<B: Bounds>(
     arena: Arena<'_, i8, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     sizes: [usize; 2],
     finish: &Finish,
     weights: Flash<'_, u32, B>,
     words: Flash<'_, u32, B>,
 ) {
-    run::<Eight, B>(arena, input, output, region, sizes, finish, weights, words);
+    run::<Eight, B>(arena, views, region, sizes, finish, weights, words);
 }
 
 /// [`fully_connected`] with weights of [`Width::Four`].
 pub fn fully_connected_i4<B: Bounds>(
     arena: Arena<'_, i8, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     sizes: [usize; 2],
     finish: &Finish,
     weights: Flash<'_, u32, B>,
     words: Flash<'_, u32, B>,
 ) {
-    run::<Four, B>(arena, input, output, region, sizes, finish, weights, words);
+    run::<Four, B>(arena, views, region, sizes, finish, weights, words);
 }
 
 #[inline(always)]
 fn run<W: Inner, B: Bounds>(
     mut arena: Arena<'_, i8, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     sizes: [usize; 2],
     finish: &Finish,
     weights: Flash<'_, u32, B>,
     words: Flash<'_, u32, B>,
 ) {
+    let Views { input, output } = views;
     let [inputs, outputs] = sizes;
     let (groups, extras) = (inputs.div_ceil(4), outputs.div_ceil(2).wrapping_mul(3));
     for row in region.y0..region.y1 {

@@ -21,12 +21,12 @@ mod tails;
 mod weights;
 
 pub use conv2d::{
-    CONV2D_PIXELS, conv2d, conv2d_finish, conv2d_i4, conv2d_in_place, conv2d_pack, conv2d_scratch, conv2d_tap,
+    CONV2D_PIXELS, Conv2d, conv2d, conv2d_finish, conv2d_i4, conv2d_in_place, conv2d_pack, conv2d_scratch, conv2d_tap,
     conv2d_words,
 };
 pub use depthwise::{
-    DEPTHWISE_CHANNELS, depthwise, depthwise_columns, depthwise_is_staged, depthwise_pack, depthwise_scratch,
-    depthwise_weights,
+    DEPTHWISE_CHANNELS, Depthwise, depthwise, depthwise_columns, depthwise_is_staged, depthwise_pack,
+    depthwise_scratch, depthwise_weights,
 };
 pub use finish::{Channel, Finish};
 pub use fully_connected::{fully_connected, fully_connected_i4, fully_connected_pack, fully_connected_weights};

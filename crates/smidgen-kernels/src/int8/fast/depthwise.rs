@@ -4,10 +4,19 @@ use crate::geometry::Window2d;
 use crate::int8::{Channels, Int8};
 use crate::isa::Isa;
 use crate::memory::{Arena, Bounds, Flash};
-use crate::view::{Region, View};
+use crate::view::{Region, Views};
 
 /// Channels whose accumulators are held at a time.
 const LANES: usize = 32;
+
+/// A DEPTHWISE_CONV_2D without its constants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Depthwise {
+    /// The window.
+    pub window: Window2d,
+    /// Zero points, clamp, rounding.
+    pub quant: Int8,
+}
 
 /// The same as [`depthwise`](crate::int8::depthwise()) where the input has as many channels as the output.
 ///
@@ -16,14 +25,14 @@ const LANES: usize = 32;
 pub fn depthwise<B: Bounds>(
     isa: Isa,
     mut arena: Arena<'_, i8, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
-    window: &Window2d,
-    quant: &Int8,
+    layer: &Depthwise,
     weights: Flash<'_, i8, B>,
     channels: Channels<'_, B>,
 ) {
+    let Views { input, output } = views;
+    let Depthwise { window, quant } = layer;
     let depth = window.output[2];
     let zero = quant.input_zero as i16;
     for row in region.y0..region.y1 {

@@ -6,13 +6,13 @@
 use smidgen_kernels::convert::{self, Requantise, Rescale, Stored};
 use smidgen_kernels::int8::device::{self, Finish, Products, Tails, Terms, Width};
 use smidgen_kernels::int8::{self, Channels, Int8, Prelu, Product, Reading, Reduce, Scale, Sum, TableSum, fast};
-use smidgen_kernels::int16::device::{self as device16, Clamp};
+use smidgen_kernels::int16::device::{self as device16, Clamp, Windowed};
 use smidgen_kernels::int16::{self, Int16, Multiplier, Sigmoid, Slopes};
 use smidgen_kernels::memory::Element;
 use smidgen_kernels::movement::{self, Axis, Gather, Index, Piece};
 use smidgen_kernels::nd::{MAX_RANK, Whole};
 use smidgen_kernels::requant::{Factor, SmallFactor};
-use smidgen_kernels::{Arena, Bounds, Flash, Isa, Operand, Region, Rounding, View, Window2d, definition};
+use smidgen_kernels::{Arena, Bounds, Flash, Isa, Operand, Region, Rounding, View, Views, Window2d, definition};
 
 /// Element types that words, constants and the arena can be seen as.
 #[cfg(target_os = "none")]
@@ -145,6 +145,12 @@ macro_rules! wire {
         }
     )* };
 }
+type FastConv2d = fast::Conv2d;
+type FastDepthwise = fast::Depthwise;
+type FastFullyConnected = fast::FullyConnected;
+type DeviceConv2d = device::Conv2d;
+type DeviceDepthwise = device::Depthwise;
+type FullyConnected = int8::FullyConnected;
 type WideSum = int16::Sum;
 type WideTerms = int16::Terms;
 type WideProduct = int16::Product;
@@ -154,6 +160,14 @@ wire! {
     View { base, row_stride, rows, x0, pixel_stride }
     Region { y0, y1, x0, x1 }
     Window2d { input, output, size, stride, dilation, before }
+    Views { input, output }
+    FastConv2d { scratch, window, quant }
+    FastDepthwise { window, quant }
+    FastFullyConnected { sizes, quant }
+    DeviceConv2d { window, input_zero, finish }
+    DeviceDepthwise { window, input_zero, finish, rows }
+    FullyConnected { sizes, weight_zero }
+    Windowed { window, clamp }
     Int8 { input_zero, output_zero, min, max, rounding }
     Int16 { min, max, multiplier }
     Clamp { min, max }
@@ -313,15 +327,14 @@ where
 }
 
 fn device_conv2d<'a, B: Bounds>(width: Width, arena: Arena<'_, i8, B>, m: &mut impl Reader<'a, B>) {
-    let (input, output, region, scratch) =
-        (get::<B, View>(m), get::<B, View>(m), get::<B, Region>(m), get::<B, usize>(m));
-    let (window, input_zero, finish) = (get::<B, Window2d>(m), get::<B, i8>(m), get::<B, Finish>(m));
-    let tails = Tails::of(width, &finish);
+    let (views, region, scratch) = (get::<B, Views>(m), get::<B, Region>(m), get::<B, usize>(m));
+    let layer = get::<B, device::Conv2d>(m);
+    let tails = Tails::of(width, &layer.finish);
     let kernel = match width {
         Width::Eight => device::conv2d,
         Width::Four => device::conv2d_i4,
     };
-    kernel(arena, input, output, region, scratch, &window, input_zero, &finish, tails, get(m));
+    kernel(arena, &views, region, scratch, &layer, tails, get(m));
 }
 
 macro_rules! kernels {
@@ -367,18 +380,18 @@ pub(crate) use {kernels, number, wire};
 
 // Arguments are read from left to right.
 kernels! { Kernel from 0; memory, m;
-    Conv2d => int8::conv2d::<int8::Int8, _>(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
-    Depthwise => int8::depthwise::<int8::Int8, _>(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
-    TransposeConv => int8::transpose_conv::<int8::Int8, _>(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
-    FullyConnected => int8::fully_connected::<int8::Int8, _>(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
-    FastConv2d => fast::conv2d(get(m), memory.arena(), get(m), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
-    FastDepthwise => fast::depthwise(get(m), memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
-    FastFullyConnected => fast::fully_connected(get(m), memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
+    Conv2d => int8::conv2d::<int8::Int8, _>(memory.arena(), &get(m), get(m), &get(m), &get(m), get(m), get(m));
+    Depthwise => int8::depthwise::<int8::Int8, _>(memory.arena(), &get(m), get(m), &get(m), &get(m), get(m), get(m));
+    TransposeConv => int8::transpose_conv::<int8::Int8, _>(memory.arena(), &get(m), get(m), &get(m), &get(m), get(m), get(m));
+    FullyConnected => int8::fully_connected::<int8::Int8, _>(memory.arena(), &get(m), get(m), &get(m), &get(m), get(m), get(m));
+    FastConv2d => fast::conv2d(get(m), memory.arena(), &get(m), get(m), &get(m), get(m), get(m));
+    FastDepthwise => fast::depthwise(get(m), memory.arena(), &get(m), get(m), &get(m), get(m), get(m));
+    FastFullyConnected => fast::fully_connected(get(m), memory.arena(), &get(m), get(m), &get(m), get(m), get(m));
     DeviceConv2d => device_conv2d(Width::Eight, memory.arena(), m);
     DeviceConv2dI4 => device_conv2d(Width::Four, memory.arena(), m);
-    DeviceDepthwise => device::depthwise(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), &get(m), get(m), get(m), get(m));
-    DeviceFullyConnected => device::fully_connected(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
-    DeviceFullyConnectedI4 => device::fully_connected_i4(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
+    DeviceDepthwise => device::depthwise(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
+    DeviceFullyConnected => device::fully_connected(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
+    DeviceFullyConnectedI4 => device::fully_connected_i4(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
     DeviceSum => {
         let (a, b): (Operand<'_, i8, _>, Operand<'_, i8, _>) = (get(m), get(m));
         let sum = if a.step & b.step == 1 { device::sum_by_pixels } else { device::sum };
@@ -389,42 +402,42 @@ kernels! { Kernel from 0; memory, m;
         let product = if a.step & b.step == 1 { device::product_by_pixels } else { device::product };
         product(memory.arena(), a, b, get(m), get(m), get(m), &get(m));
     };
-    WideConv2d => int16::conv2d::<Int16, _>(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
-    WideDepthwise => int16::depthwise::<Int16, _>(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
-    WideTransposeConv => int16::transpose_conv::<Int16, _>(memory.arena(), get(m), get(m), get(m), &get(m), &get(m), get(m), get(m));
-    WideFullyConnected => int16::fully_connected::<Int16, _>(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m), get(m), get(m));
-    WideDeviceConv2d => device16::conv2d(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m), get(m));
-    WideDeviceDepthwise => device16::depthwise(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m), get(m), get(m));
-    WideDeviceFullyConnected => device16::fully_connected(memory.arena(), get(m), get(m), get(m), get(m), get(m), get(m), get(m));
-    AveragePool => int8::average_pool::<i8, _>(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
-    MaxPool => int8::max_pool::<i8, _>(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
-    ResizeBilinear => int8::resize_bilinear::<i8, _>(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
-    Softmax => int8::softmax(memory.arena(), get(m), get(m), get(m), get(m), get::<B, Flash<'_, i32, B>>(m).array(0));
-    Table => int8::table(memory.arena(), get(m), get(m), get(m), get(m), get::<B, Flash<'_, i8, B>>(m).array(0));
+    WideConv2d => int16::conv2d::<Int16, _>(memory.arena(), &get(m), get(m), &get(m), &get(m), get(m), get(m));
+    WideDepthwise => int16::depthwise::<Int16, _>(memory.arena(), &get(m), get(m), &get(m), &get(m), get(m), get(m));
+    WideTransposeConv => int16::transpose_conv::<Int16, _>(memory.arena(), &get(m), get(m), &get(m), &get(m), get(m), get(m));
+    WideFullyConnected => int16::fully_connected::<Int16, _>(memory.arena(), &get(m), get(m), &get(m), &get(m), get(m), get(m));
+    WideDeviceConv2d => device16::conv2d(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
+    WideDeviceDepthwise => device16::depthwise(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
+    WideDeviceFullyConnected => device16::fully_connected(memory.arena(), &get(m), get(m), get(m), get(m), get(m), get(m));
+    AveragePool => int8::average_pool::<i8, _>(memory.arena(), &get(m), get(m), &get(m), get(m));
+    MaxPool => int8::max_pool::<i8, _>(memory.arena(), &get(m), get(m), &get(m), get(m));
+    ResizeBilinear => int8::resize_bilinear::<i8, _>(memory.arena(), &get(m), get(m), get(m), &get(m));
+    Softmax => int8::softmax(memory.arena(), &get(m), get(m), get(m), get::<B, Flash<'_, i32, B>>(m).array(0));
+    Table => int8::table(memory.arena(), &get(m), get(m), get(m), get::<B, Flash<'_, i8, B>>(m).array(0));
     Binary => int8::binary::<i8, _>(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m));
-    TableSum => int8::table_sum(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m), get::<B, Flash<'_, i32, B>>(m).array(0));
+    TableSum => int8::table_sum(memory.arena(), get(m), get(m), get(m), get(m), get(m), int8::Lookup { sum: &get(m), table: get::<B, Flash<'_, i32, B>>(m).array(0) });
     Broadcast => int8::broadcast::<i8, _>(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), &get(m));
-    ReduceImage => int8::reduce_image::<Reduce, _>(memory.arena(), get(m), get(m), get::<B, usize>(m)..get(m), get(m), get(m), &get(m));
-    AverageImage => int8::average_image::<i8, _>(memory.arena(), get(m), get(m), get::<B, usize>(m)..get(m), get(m), get(m), get(m));
+    ReduceImage => int8::reduce_image::<Reduce, _>(memory.arena(), &get(m), get::<B, usize>(m)..get(m), get(m), get(m), &get(m));
+    AverageImage => int8::average_image::<i8, _>(memory.arena(), &get(m), get::<B, usize>(m)..get(m), get(m), get(m), get(m));
     Reduce => int8::reduce::<Reduce, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), &get(m));
     Load => movement::load(memory.arena(), get(m), get(m), get(m), get(m), get(m));
     Concat => movement::concat(memory.arena(), &get::<B, [Piece<'_, B>; 3]>(m), get(m), get(m), get(m), get(m));
-    Gather => movement::gather(memory.arena(), get(m), get(m), get(m), &get(m));
+    Gather => movement::gather(memory.arena(), &get(m), get(m), &get(m));
     Permute => movement::permute(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get(m), get::<B, Strides>(m).get());
-    Rescale => convert::rescale(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
+    Rescale => convert::rescale(memory.arena(), &get(m), get(m), get(m), &get(m));
     WideSum => int16::sum(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m));
-    Requantise => convert::requantise(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
+    Requantise => convert::requantise(memory.arena(), &get(m), get(m), get(m), &get(m));
     ArgMax => convert::arg_max(memory.arena(), get(m), get(m), get(m), get(m), get(m));
-    WideAveragePool => int16::average_pool::<i16, _>(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
-    WideMaxPool => int16::max_pool::<i16, _>(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
-    WideResizeBilinear => int16::resize_bilinear::<i16, _>(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
-    WideSoftmax => int16::softmax(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get(m));
-    WideSigmoid => int16::sigmoid(memory.arena(), get(m), get(m), get(m), get(m), &get(m), get::<B, Flash<'_, u16, B>>(m).array(0));
-    WideSlopes => int16::slopes(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
+    WideAveragePool => int16::average_pool::<i16, _>(memory.arena(), &get(m), get(m), &get(m), get(m));
+    WideMaxPool => int16::max_pool::<i16, _>(memory.arena(), &get(m), get(m), &get(m), get(m));
+    WideResizeBilinear => int16::resize_bilinear::<i16, _>(memory.arena(), &get(m), get(m), get(m), &get(m));
+    WideSoftmax => int16::softmax(memory.arena(), &get(m), get(m), get(m), &get(m), get(m));
+    WideSigmoid => int16::sigmoid(memory.arena(), &get(m), get(m), get(m), &get(m), get::<B, Flash<'_, u16, B>>(m).array(0));
+    WideSlopes => int16::slopes(memory.arena(), &get(m), get(m), get(m), &get(m));
     WideBinary => int16::binary::<i16, _>(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m));
     WideBroadcast => int16::broadcast::<i16, _>(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), &get(m));
-    WideReduceImage => int16::reduce_image::<WideReduce, _>(memory.arena(), get(m), get(m), get::<B, usize>(m)..get(m), get(m), get(m), &get(m));
-    WideAverageImage => int16::average_image::<i16, _>(memory.arena(), get(m), get(m), get::<B, usize>(m)..get(m), get(m), get(m), get(m));
+    WideReduceImage => int16::reduce_image::<WideReduce, _>(memory.arena(), &get(m), get::<B, usize>(m)..get(m), get(m), get(m), &get(m));
+    WideAverageImage => int16::average_image::<i16, _>(memory.arena(), &get(m), get::<B, usize>(m)..get(m), get(m), get(m), get(m));
     WideReduce => int16::reduce::<WideReduce, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), &get(m));
     ReduceMax => definition::reduce_max::<i8, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
     ReduceMin => definition::reduce_min::<i8, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));

@@ -3,7 +3,7 @@
 #[cfg(not(target_os = "none"))]
 use crate::calls::Put;
 use crate::calls::{Dims, Memory, Reader, Strides, Wire, get, kernels, number, wire};
-use smidgen_kernels::float::{self, Clamp, Function, Unary};
+use smidgen_kernels::float::{self, Clamp, Clamped, Function, Hybrid, Unary};
 use smidgen_kernels::{Bounds, convert, definition};
 
 number! {
@@ -21,6 +21,8 @@ number! {
 type FloatScale = float::Scale;
 wire! {
     Clamp { min, max }
+    Clamped { function, clamp }
+    Hybrid { window, clamp, weight_scale }
     FloatScale { input, output, step, half_pixel_centers }
 }
 
@@ -69,22 +71,22 @@ impl Put for Unary {
 }
 
 kernels! { FloatKernel from 1000; memory, m;
-    FloatConv2d => float::conv2d(memory.arena(), get(m), get(m), get(m), &get(m), get(m), get(m), get(m));
-    FloatDepthwise => float::depthwise(memory.arena(), get(m), get(m), get(m), &get(m), get(m), get(m), get(m));
-    FloatTransposeConv => float::transpose_conv(memory.arena(), get(m), get(m), get(m), &get(m), get(m), get(m), get(m));
-    Conv2dHybrid => float::conv2d_hybrid(memory.arena(), get(m), get(m), get(m), &get(m), get(m), get(m), get(m), get(m));
-    FloatFullyConnected => float::fully_connected(memory.arena(), get(m), get(m), get(m), get(m), get(m), get(m), get(m));
-    FloatAveragePool => float::average_pool(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
-    FloatMaxPool => float::max_pool(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
-    FloatResizeBilinear => float::resize_bilinear(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
-    FloatSoftmax => float::softmax(memory.arena(), get(m), get(m), get(m), get(m), get(m));
-    FloatUnary => float::unary(memory.arena(), get(m), get(m), get(m), get(m), get(m));
-    FloatBinary => float::binary(memory.arena(), get(m), get(m), get(m), get(m), get(m), get(m), get(m));
-    FloatBroadcast => float::broadcast(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), get(m), get(m));
-    FloatReduceImage => float::reduce_image(memory.arena(), get(m), get(m), get::<B, usize>(m)..get(m), get(m), get(m), get(m));
+    FloatConv2d => float::conv2d(memory.arena(), &get(m), get(m), &get(m), get(m), get(m), get(m));
+    FloatDepthwise => float::depthwise(memory.arena(), &get(m), get(m), &get(m), get(m), get(m), get(m));
+    FloatTransposeConv => float::transpose_conv(memory.arena(), &get(m), get(m), &get(m), get(m), get(m), get(m));
+    Conv2dHybrid => float::conv2d_hybrid(memory.arena(), &get(m), get(m), &get(m), get(m), get(m));
+    FloatFullyConnected => float::fully_connected(memory.arena(), &get(m), get(m), get(m), get(m), get(m), get(m));
+    FloatAveragePool => float::average_pool(memory.arena(), &get(m), get(m), &get(m), get(m));
+    FloatMaxPool => float::max_pool(memory.arena(), &get(m), get(m), &get(m), get(m));
+    FloatResizeBilinear => float::resize_bilinear(memory.arena(), &get(m), get(m), get(m), &get(m));
+    FloatSoftmax => float::softmax(memory.arena(), &get(m), get(m), get(m), get(m));
+    FloatUnary => float::unary(memory.arena(), &get(m), get(m), get(m), get(m));
+    FloatBinary => float::binary(memory.arena(), get(m), get(m), get(m), get(m), get(m), get(m));
+    FloatBroadcast => float::broadcast(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), get(m));
+    FloatReduceImage => float::reduce_image(memory.arena(), &get(m), get::<B, usize>(m)..get(m), get(m), get(m), get(m));
     FloatReduce => float::reduce(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), get(m));
     FloatReduceMax => definition::reduce_max::<f32, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
     FloatReduceMin => definition::reduce_min::<f32, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
-    Quantize => convert::quantize(memory.arena(), get(m), get(m), get(m), get(m), get(m), get(m), get(m));
-    Dequantize => convert::dequantize(memory.arena(), get(m), get(m), get(m), get(m), get(m), get(m), get(m));
+    Quantize => convert::quantize(memory.arena(), &get(m), get(m), get(m), get(m), get(m), get(m));
+    Dequantize => convert::dequantize(memory.arena(), &get(m), get(m), get(m), get(m), get(m), get(m));
 }

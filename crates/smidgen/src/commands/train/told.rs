@@ -1,27 +1,20 @@
 //! What `smidgen train` prints.
 
-use super::{Arch, Sets, Train};
+use super::{Sets, Train};
 use crate::console::Failure;
 use crate::console::format::{bytes, percent, real, thousands};
 use crate::console::output::{Output, STRONG};
 use serde_json::{Value, json};
 use smidgen::Evaluation;
-use smidgen::data::picture::Normalisation;
 use smidgen::data::{Dataset, Feeder};
 use smidgen::ir::{visible, visible_path};
+use smidgen::train::start::Replaced;
 use smidgen::train::{Course, Epoch, Start};
 
 impl Train {
     /// Tells what is trained, on what.
     pub(super) fn tell(&self, out: &mut Output, sets: &Sets, start: &Start, feeder: &Feeder) -> Result<(), Failure> {
-        if let Some(replaced) = &start.replaced {
-            let layer = visible(&replaced.layer);
-            let (before, after) = (replaced.before, replaced.after);
-            let text = format!(
-                "the last layer, `{layer}`, is a fresh one: it had {before} outputs, and the data have {after} classes"
-            );
-            if self.json { out.warn(text) } else { out.wrapped(&format!("note  {text}"), 6)? }
-        }
+        replaced(out, start, self.json)?;
         if self.json {
             return Ok(());
         }
@@ -49,9 +42,7 @@ impl Train {
                  symmetric, imagenet, caffe)",
             );
         }
-        let name = self.arch.as_ref().map(Arch::to_string);
-        let name =
-            name.or_else(|| self.model.as_deref().map(|path| visible_path(path).to_string())).unwrap_or_default();
+        let name = self.subject.name();
         let dims: Vec<String> = start.net.input_shape().iter().map(usize::to_string).collect();
         let (parameters, macs) = (thousands(start.parameters.len() as u64), thousands(start.network.cost().macs));
         out.wrapped(&format!("net   {name}: input {}, {parameters} parameters, {macs} MACs", dims.join("x")), 6)
@@ -128,6 +119,20 @@ impl Train {
     }
 }
 
+/// Tells of a last layer that gave way to a fresh one; as a warning where results are for programs.
+pub fn replaced(out: &mut Output, start: &Start, json: bool) -> Result<(), Failure> {
+    let Some(Replaced { layer, before, after }) = &start.replaced else { return Ok(()) };
+    let text = format!(
+        "the last layer, `{}`, is a fresh one: it had {before} outputs, and the data have {after} classes",
+        visible(layer)
+    );
+    if json {
+        out.warn(text);
+        return Ok(());
+    }
+    out.wrapped(&format!("note  {text}"), 6)
+}
+
 /// Epochs for programs.
 pub(super) fn described(epochs: &[Epoch]) -> Vec<Value> {
     let one = |epoch: &Epoch| {
@@ -157,14 +162,4 @@ pub(super) fn line(epoch: &Epoch, epochs: Option<usize>) -> String {
         real((f64::from(epoch.rate) * 1e6).round() / 1e6),
         if epoch.knowing { "  int8" } else { "" }
     )
-}
-
-/// What is told of pixels that have not become what other commands take them for.
-pub(super) fn normalised(feeder: &Feeder) -> Option<String> {
-    let normalisation = feeder.normalisation().filter(|&normalisation| normalisation != Normalisation::Unit)?;
-    let given = match Normalisation::KNOWN.contains(&normalisation) || normalisation == Normalisation::Bytes {
-        true => format!("`--normalise {normalisation}`"),
-        false => "the same --mean and --std".to_owned(),
-    };
-    Some(format!("the written file cannot say what its pixels became: give {given} to `eval`, `quantize` and `run`"))
 }

@@ -3,20 +3,19 @@
 use super::{GROUP, Layer};
 use crate::int8::device::finish::{Channel, SCALE};
 use crate::memory::{Arena, Bounds, Flash};
-use crate::view::{Region, View};
+use crate::view::{Region, Views};
 
 /// See [`depthwise`](super::depthwise()). Order: one element at a time; that it reads the windows of a few elements of one pixel before it
 /// writes the first keeps that promise.
 #[inline(never)]
 pub(super) fn depthwise<B: Bounds>(
     mut arena: Arena<'_, i8, B>,
-    input: View,
-    output: View,
     region: Region,
     layer: &Layer<'_>,
     weights: Flash<'_, i8, B>,
     words: Flash<'_, u32, B>,
 ) {
+    let Views { input, output } = layer.views;
     let window = layer.window;
     let [height, width, channels] = window.input;
     let pairs = channels.div_ceil(2);

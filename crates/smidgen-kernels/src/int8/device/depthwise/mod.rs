@@ -21,7 +21,7 @@ use portable as blocks;
 use super::finish::Finish;
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Around, Bounds, Flash};
-use crate::view::{Region, View};
+use crate::view::{Region, Views};
 use core::mem::MaybeUninit;
 use core::slice;
 
@@ -43,8 +43,22 @@ const MOST_ROWS: usize = 8;
 /// Most staged rows: those of the highest band of the greatest window and stride.
 const MOST_STAGED: usize = (MOST_ROWS - 1) * 2 + 7;
 
+/// A DEPTHWISE_CONV_2D without its constants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Depthwise {
+    /// The window.
+    pub window: Window2d,
+    /// Zero point of the input.
+    pub input_zero: i8,
+    /// From accumulators to outputs.
+    pub finish: Finish,
+    /// Output rows that are computed together, 1 to 8: more of them stage each input row less often.
+    pub rows: usize,
+}
+
 /// What a call is told of its layer.
 struct Layer<'a> {
+    views: &'a Views,
     window: &'a Window2d,
     input_zero: i8,
     finish: &'a Finish,
@@ -222,33 +236,29 @@ struct Band {
 type Record = [i32; 6];
 
 /// DEPTHWISE_CONV_2D with weights from [`depthwise_pack`] and channels that [`Finish`] describes, whose starts are the
-/// [folded](crate::int8::fast::fold_bias) biases. `input_zero` is the input's zero point; `scratch` is where [`depthwise_scratch`] bytes begin in
-/// the arena, aligned for 32 bits. `rows` output rows, 1 to 8, are computed together: more of them stage each input row less often.
+/// [folded](crate::int8::fast::fold_bias) biases. `scratch` is where [`depthwise_scratch`] bytes begin in the arena, aligned for 32 bits.
 ///
 /// Order: where the window [is staged](depthwise_is_staged), bands of `rows` rows (which never span two images) and in a band
 /// [`DEPTHWISE_CHANNELS`] channels after the other, all that they read before their first write. Else one element at a time, reads before
 /// its write.
 pub fn depthwise<B: Bounds>(
     arena: Arena<'_, i8, B>,
-    input: View,
-    output: View,
+    views: &Views,
     region: Region,
     scratch: usize,
-    window: &Window2d,
-    input_zero: i8,
-    finish: &Finish,
-    rows: usize,
+    how: &Depthwise,
     weights: Flash<'_, i8, B>,
     words: Flash<'_, u32, B>,
 ) {
-    let layer = &Layer { window, input_zero, finish };
+    let window = &how.window;
+    let layer = &Layer { views, window, input_zero: how.input_zero, finish: &how.finish };
     let Some(shape) = Shape::of(window) else {
-        return general::depthwise(arena, input, output, region, layer, weights, words);
+        return general::depthwise(arena, region, layer, weights, words);
     };
     if region.x0 >= region.x1 {
         return;
     }
-    let bytes = depthwise_scratch(window, rows);
+    let bytes = depthwise_scratch(window, how.rows);
     let (mut around, aligned) = arena.carve::<i32>(scratch, bytes / 4);
     let (_, mut staged) = aligned.carve::<i16>(0, bytes / 2);
     let part = part(shape, region.x1 - region.x0);
@@ -257,12 +267,12 @@ pub fn depthwise<B: Bounds>(
     while row < region.y1 {
         let (image, y) = window.image_row(row);
         // A band lies in one image.
-        let rows = rows.clamp(1, MOST_ROWS).min(region.y1 - row).min(window.output[0] - y);
+        let rows = how.rows.clamp(1, MOST_ROWS).min(region.y1 - row).min(window.output[0] - y);
         let mut x0 = region.x0;
         while x0 < region.x1 {
             let x1 = region.x1.min(x0 + part);
             let place = Place { image, y, row, rows, x0, x1 };
-            band.lay(&place, shape, layer, input, output, &mut around, &mut staged);
+            band.lay(&place, shape, layer, &mut around, &mut staged);
             band.compute(shape, layer, Constants { weights, words }, &mut around, &mut staged);
             x0 = x1;
         }
@@ -332,11 +342,10 @@ impl Band {
         place: &Place,
         shape: Shape,
         layer: &Layer<'_>,
-        input: View,
-        output: View,
         around: &mut Around<'_, i8, B>,
         scratch: &mut Arena<'_, i16, B>,
     ) {
+        let Views { input, output } = layer.views;
         let Window2d { input: [height, width, _], before, .. } = *layer.window;
         let Shape { size, stride } = shape;
         // Input rows and columns of the band, from the top and left of the padding.
@@ -428,7 +437,7 @@ impl Band {
         let (groups, few) = (channels / GROUP, channels % GROUP);
         blocks::groups(self, shape, layer, groups, constants, around, scratch);
         if few != 0 {
-            portable::group(self, shape, layer, groups * GROUP, few, constants, around, scratch);
+            portable::group(self, shape, layer, [groups * GROUP, few], constants, around, scratch);
         }
     }
 }

@@ -43,18 +43,17 @@ pub(super) fn groups<B: Bounds>(
     scratch: &mut Arena<'_, i16, B>,
 ) {
     for i in 0..groups {
-        group(band, shape, layer, i * GROUP, GROUP, constants, around, scratch);
+        group(band, shape, layer, [i * GROUP, GROUP], constants, around, scratch);
     }
 }
 
-/// Stages and computes channels `first .. first + count`, at most [`GROUP`](super::GROUP), which are packed together.
+/// Stages and computes `count` channels from channel `first` on, at most [`GROUP`](super::GROUP), which are packed together.
 #[inline(never)]
 pub(super) fn group<B: Bounds>(
     band: &Band,
     shape: Shape,
     layer: &Layer<'_>,
-    first: usize,
-    count: usize,
+    [first, count]: [usize; 2],
     constants: Constants<'_, B>,
     around: &mut Around<'_, i8, B>,
     scratch: &mut Arena<'_, i16, B>,
