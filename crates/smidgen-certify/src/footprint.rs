@@ -1,6 +1,6 @@
 //! Invariant 9: what a kernel's parameters and constants make it read lies in its operands, and in what the step says that it reads.
 
-use smidgen_program::access::Block;
+use smidgen_program::footprint::Granularity;
 use smidgen_program::kernel::{Kernel, covers};
 use smidgen_program::program::{Operand, Program, Step};
 
@@ -11,7 +11,8 @@ pub(super) fn check(program: &Program, step: &Step) -> Result<(), String> {
     if step.consumes != pattern.consumes() {
         return Err("it is said to consume its input and does not, or the other way round".into());
     }
-    if let (Kernel::DepthwiseI8Device(kernel), Block::Planes { rows: declared, .. }) = (&step.kernel, step.order.block)
+    if let (Kernel::DepthwiseI8Mcu(kernel), Granularity::Planes { rows: declared, .. }) =
+        (&step.kernel, step.order.granularity)
         && kernel.rows != declared
     {
         return Err(format!("its kernel computes {} rows at a time, its order says {declared}", kernel.rows));
@@ -31,13 +32,13 @@ pub(super) fn check(program: &Program, step: &Step) -> Result<(), String> {
     if step.consumes {
         return Ok(());
     }
-    for (i, (operand, access)) in step.inputs.iter().zip(&step.access).enumerate() {
+    for (i, (operand, footprint)) in step.inputs.iter().zip(&step.footprint).enumerate() {
         let Operand::Buffer(_, input) = *operand else { continue };
-        let [rows, cols, depth] = pattern.needs(i, input, output);
+        let [rows, cols, depth] = pattern.input_range(i, input, output);
         for (axis, reach, needs, outputs, inputs) in [
-            ("rows", &access.rows, rows, output.rows, input.rows),
-            ("columns", &access.cols, cols, output.cols, input.cols),
-            ("channels", &access.depth, depth, output.depth, input.depth),
+            ("rows", &footprint.rows, rows, output.rows, input.rows),
+            ("columns", &footprint.cols, cols, output.cols, input.cols),
+            ("channels", &footprint.depth, depth, output.depth, input.depth),
         ] {
             if !covers(reach, &needs, outputs, inputs) {
                 return Err(format!("its kernel reads other {axis} of input {i} than the step says"));

@@ -4,7 +4,7 @@
 //! It shares nothing with the planner but the data types. [`certify`] is the only way to a [`Certified`] Program, and that is what
 //! the executor, the code generator, the simulator, [`live_ranges`], [`occupancy`] and reports take: all their accesses rest on what
 //! is proven here. What it takes on trust is each step's declared
-//! [order](smidgen_program::access::Order), which is tested against the kernels, and that a kernel reads what its parameters say.
+//! [order](smidgen_program::footprint::WriteOrder), which is tested against the kernels, and that a kernel reads what its parameters say.
 //!
 //! Four passes, each of which may rely on the ones before it; none of them panics, overflows, or takes memory that is not in
 //! proportion to the Program, whatever the Program says:
@@ -31,7 +31,7 @@
 //!
 //! **Soundness** ([`KernelSpec::is_sound`](smidgen_program::kernel::KernelSpec::is_sound)):
 //! 9. Nothing in the parameters or the constants makes a kernel look outside its operands or its constants: windows, strides and tables stay
-//!    inside and lead to nothing that the step's [access](smidgen_program::access) does not name, words of channels refer to what is there, and a
+//!    inside and lead to nothing that the step's [footprint](smidgen_program::footprint) does not name, words of channels refer to what is there, and a
 //!    table in a constant is the one that the step was planned with.
 //!
 //! **Replay** of the list of runs over a shadow of the arena that remembers which byte of which tensor lies where.

@@ -231,11 +231,11 @@ impl<'a> Live<'a> {
         let program = self.program;
         let Run::Compute { step, region } = program.runs[index] else { return };
         let step = &program.steps[step.index()];
-        for (i, (&operand, access)) in step.inputs.iter().zip(&step.access).enumerate() {
+        for (i, (&operand, footprint)) in step.inputs.iter().zip(&step.footprint).enumerate() {
             let Operand::Buffer(id, e) = operand else { continue };
             if !step.consumes {
-                let rows = access.rows.needs((region.y0, region.y1), e.rows);
-                let cols = access.cols.needs((region.x0, region.x1), e.cols);
+                let rows = footprint.rows.input_range((region.y0, region.y1), e.rows);
+                let cols = footprint.cols.input_range((region.x0, region.x1), e.cols);
                 self.mark(id, e, rows, cols, true);
             } else if i == 0 {
                 self.mark(id, e, (region.y0, region.y1), (0, e.cols), true);

@@ -2,7 +2,7 @@
 
 use super::{Refused, is_whole, variables};
 use smidgen_kernels::Region;
-use smidgen_program::access::Reach;
+use smidgen_program::footprint::AxisFootprint;
 use smidgen_program::kernel::{MOST_BYTES, product};
 use smidgen_program::program::{BufferId, Bytes, Extent, Operand, Port, Program, Run, Step};
 
@@ -76,12 +76,12 @@ pub(super) fn in_range(
 fn check_step(program: &Program, index: usize, step: &Step) -> Result<(), Refused> {
     let place = || format!("step {index} ({})", step.name);
     let consumes_buffer = matches!(step.inputs.first(), Some(Operand::Buffer(..)));
-    if step.inputs.len() != step.access.len() || step.outputs.is_empty() || (step.consumes && !consumes_buffer) {
+    if step.inputs.len() != step.footprint.len() || step.outputs.is_empty() || (step.consumes && !consumes_buffer) {
         return Err(Refused::Malformed {
             step: index,
             name: step.name.clone(),
             inputs: step.inputs.len(),
-            accesses: step.access.len(),
+            accesses: step.footprint.len(),
         });
     }
     for constant in &step.constants {
@@ -94,9 +94,9 @@ fn check_step(program: &Program, index: usize, step: &Step) -> Result<(), Refuse
         check_seen(program, place, target.buffer, target.extent)?;
     }
     let output = step.outputs[0].extent;
-    for access in &step.access {
+    for footprint in &step.footprint {
         for (reach, indices) in
-            [(&access.rows, output.rows), (&access.cols, output.cols), (&access.depth, output.depth)]
+            [(&footprint.rows, output.rows), (&footprint.cols, output.cols), (&footprint.depth, output.depth)]
         {
             check_reach(index, step, reach, indices)?;
         }
@@ -125,8 +125,8 @@ pub(super) fn demand(index: usize, step: &Step, reason: String) -> Refused {
     Refused::Demand { step: index, name: step.name.clone(), reason }
 }
 
-fn check_reach(index: usize, step: &Step, reach: &Reach, indices: usize) -> Result<(), Refused> {
-    let Reach::Table(table) = reach else { return Ok(()) };
+fn check_reach(index: usize, step: &Step, reach: &AxisFootprint, indices: usize) -> Result<(), Refused> {
+    let AxisFootprint::Table(table) = reach else { return Ok(()) };
     let grows = table.windows(2).all(|w| w[0].0 <= w[1].0 && w[0].1 <= w[1].1);
     // A consuming step's table of rows is never looked at.
     if grows && (table.len() >= indices || step.consumes) {

@@ -3,7 +3,7 @@
 
 use crate::value::{Literal, Value, array, atom, invoke, numbers, slice, structure};
 use smidgen_kernels::int8::TableSum;
-use smidgen_kernels::int8::device::{Finish, Width};
+use smidgen_kernels::int8::mcu::{Epilogue, Width};
 use smidgen_kernels::{View, Views};
 use smidgen_program::kernel::{Bound, Gather, Place, Print, Site};
 use smidgen_program::{BufferId, ConstantId, Program, StepId};
@@ -179,7 +179,7 @@ impl Print for Printer<'_> {
 
     fn arena(mut self, element: &'static str) -> Self {
         // Modules named after a type have kernels on that type, this one has kernels on several.
-        if self.call.function.starts_with("definition::") {
+        if self.call.function.starts_with("reference::") {
             self.call.variant = element.to_owned();
         }
         self.with(Argument::Arena(element))
@@ -310,10 +310,10 @@ impl Print for Printer<'_> {
         self.with(Argument::Field(Field { name: "what", of, value, pass: "&p.what".to_owned() }))
     }
 
-    fn tails(self, width: Width, finish: &Finish) -> Self {
-        let (shift, by_sign) = (finish.shift, finish.by_sign);
-        let tails = format!("int8::device::Tails::new::<{shift}, {by_sign}>(int8::device::Width::{width:?})");
-        self.field("tails", "int8::device::Tails".to_owned(), atom(tails))
+    fn variants(self, width: Width, epilogue: &Epilogue) -> Self {
+        let (shift, by_sign) = (epilogue.shift, epilogue.by_sign);
+        let variants = format!("int8::mcu::EpilogueVariants::new::<{shift}, {by_sign}>(int8::mcu::Width::{width:?})");
+        self.field("variants", "int8::mcu::EpilogueVariants".to_owned(), atom(variants))
     }
 }
 

@@ -64,7 +64,7 @@ fn every_file() {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let graph = parse(&std::fs::read_to_string(&path).unwrap()).unwrap_or_else(|error| panic!("{name}: {error}"));
         validate(&graph).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let lowered = lower(&graph, &LowerOptions::default().for_device()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let lowered = lower(&graph, &LowerOptions::default().for_mcu()).unwrap_or_else(|e| panic!("{name}: {e}"));
         let planned = plan(&lowered, &PlanOptions::default()).unwrap_or_else(|e| panic!("{name}: {e}")).program;
         let mut text = String::from("# lowered\n");
         steps(&lowered, &mut text);

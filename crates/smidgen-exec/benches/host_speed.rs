@@ -7,7 +7,7 @@
 use smidgen_certify::certify;
 use smidgen_exec::Executor;
 use smidgen_lower::{LowerOptions, lower};
-use smidgen_plan::simple;
+use smidgen_plan::layer_wise;
 use smidgen_reference::{Case, Kernels, Reference};
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -48,7 +48,7 @@ fn bench(folder: &Path, model: &Path) -> Result<bool, Box<dyn Error>> {
     let images = load(folder)?;
     let bytes = std::fs::read(model)?;
     let graph = smidgen_tflite::read(&bytes)?;
-    let mut executor = Executor::new(certify(simple::layer_wise(&lower(&graph, &LowerOptions::default())?))?);
+    let mut executor = Executor::new(certify(layer_wise(&lower(&graph, &LowerOptions::default())?))?);
     println!("{} images, {}, arena {} bytes", images.len(), model.display(), executor.program().arena_bytes);
 
     let (mut ours, mut theirs) = (Side::default(), Side::default());

@@ -4,7 +4,7 @@ use crate::executor::Executor;
 use smidgen_certify::certify;
 use smidgen_ir::{Graph, Op, Tensor, passes};
 use smidgen_lower::{LowerOptions, lower};
-use smidgen_plan::simple::layer_wise;
+use smidgen_plan::layer_wise;
 
 /// Replaces the outputs of operators that read only constants by constants; the count of those operators. One that no kernel
 /// computes stays, and so does what would add too much: see [`smidgen_ir::passes::fold_constants`]. The graph must be valid.

@@ -10,7 +10,7 @@ use smidgen_ir::{
     TensorId, UnaryKind, infer, validate,
 };
 use smidgen_lower::{LowerOptions, lower};
-use smidgen_plan::{PlanError, PlanOptions, ScheduleChoice, plan, simple};
+use smidgen_plan::{PlanError, PlanOptions, ScheduleChoice, layer_wise, plan};
 use smidgen_program::Operand;
 
 /// Numbers drawn from a seed (xorshift).
@@ -214,7 +214,7 @@ proptest! {
         let mut draw = Draw(seed.rotate_left(17) | 1);
         let input = graph.tensor(graph.inputs[0]);
         let inputs = vec![draw.bytes(input.element(), input.shape.elements())];
-        let expected = run(certify(simple::layer_wise(&lowered)).expect("a sound program"), &inputs, false);
+        let expected = run(certify(layer_wise(&lowered)).expect("a sound program"), &inputs, false);
         let tiles = ScheduleChoice::Patch { rows: 2, cols: 2, operators: draw.range(1, 4) };
         let strips = ScheduleChoice::Strips { count: 2, operators: draw.range(1, 4) };
         for schedule in [ScheduleChoice::Layer, ScheduleChoice::Stream, ScheduleChoice::Auto, tiles, strips] {
@@ -277,5 +277,5 @@ fn run_one(op: Op, dims: &[usize], from: &[DataType], to: DataType, inputs: &[Ve
     net.graph.outputs = net.add(op, ids, Some(to));
     let lowered = lower(&net.graph, &LowerOptions::default()).unwrap_or_else(|e| panic!("{e}"));
     assert!(lowered.inputs.iter().all(|port| matches!(port.operand, Operand::Buffer(..))));
-    run(certify(simple::layer_wise(&lowered)).expect("a sound program"), inputs, false)
+    run(certify(layer_wise(&lowered)).expect("a sound program"), inputs, false)
 }

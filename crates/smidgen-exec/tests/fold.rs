@@ -5,7 +5,7 @@ use smidgen_exec::{Executor, fold_constants};
 use smidgen_ir::text::parse;
 use smidgen_ir::{Graph, passes, validate};
 use smidgen_lower::{LowerOptions, lower};
-use smidgen_plan::simple::layer_wise;
+use smidgen_plan::layer_wise;
 
 fn graph(text: &str) -> Graph {
     let graph = parse(text).unwrap();

@@ -4,7 +4,7 @@ use smidgen_certify::certify;
 use smidgen_certify::occupancy;
 use smidgen_ir::Activation;
 use smidgen_lower::{LowerOptions, lower};
-use smidgen_plan::{Storage, place, simple};
+use smidgen_plan::{Storage, allocate, layer_wise};
 use smidgen_program::Run;
 use smidgen_zoo::{Builder, Precision, Taps};
 use std::time::{Duration, Instant};
@@ -26,11 +26,11 @@ fn detector(size: usize) -> smidgen_ir::Graph {
 fn networks_of_a_detectors_size_are_certified_in_time() {
     for size in [320, 640] {
         let lowered = lower(&detector(size), &LowerOptions::default()).expect("supported operators");
-        let apart = simple::layer_wise(&lowered);
+        let apart = layer_wise(&lowered);
         let runs: Vec<Run> =
             lowered.step_ids().map(|step| Run::Compute { step, region: lowered.whole(step) }).collect();
         let storage = vec![Storage::Whole; lowered.buffers.len()];
-        let (overlapping, _) = place(lowered, runs, storage).expect("a list in order");
+        let (overlapping, _) = allocate(lowered, runs, storage).expect("a list in order");
         for (name, program) in [("apart", apart), ("overlapping", overlapping)] {
             let start = Instant::now();
             let certified = certify(program).expect("a sound program");

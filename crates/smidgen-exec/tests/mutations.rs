@@ -8,7 +8,7 @@ use smidgen_kernels::{Region, Window2d};
 use smidgen_lower::{KernelSet, LowerOptions, lower};
 use smidgen_plan::{PlanOptions, ScheduleChoice, plan};
 use smidgen_program::kernel;
-use smidgen_program::{Access, ElementType, Kernel, Operand, Program, Reach, Run, Step, StepId};
+use smidgen_program::{AxisFootprint, ElementType, Footprint, Kernel, Operand, Program, Run, Step, StepId};
 use smidgen_zoo::{Random, RandomGraphOptions, random_graph};
 
 #[path = "variables/random.rs"]
@@ -97,11 +97,11 @@ fn window(kernel: &mut Kernel) -> Option<&mut Window2d> {
     match kernel {
         Kernel::Conv2dI8(kernel::Conv2dI8 { window, .. })
         | Kernel::Conv2dI8Fast(kernel::Conv2dI8Fast { window, .. })
-        | Kernel::Conv2dI8Device(kernel::Conv2dI8Device { window, .. })
+        | Kernel::Conv2dI8Mcu(kernel::Conv2dI8Mcu { window, .. })
         | Kernel::Conv2dF32(kernel::Conv2dF32 { window, .. })
         | Kernel::DepthwiseI8(kernel::DepthwiseI8 { window, .. })
         | Kernel::DepthwiseI8Fast(kernel::DepthwiseI8Fast { window, .. })
-        | Kernel::DepthwiseI8Device(kernel::DepthwiseI8Device { window, .. })
+        | Kernel::DepthwiseI8Mcu(kernel::DepthwiseI8Mcu { window, .. })
         | Kernel::DepthwiseF32(kernel::DepthwiseF32 { window, .. })
         | Kernel::PoolI8(kernel::PoolI8 { window, .. })
         | Kernel::PoolF32(kernel::PoolF32 { window, .. })
@@ -112,21 +112,23 @@ fn window(kernel: &mut Kernel) -> Option<&mut Window2d> {
 }
 
 /// Changes what some step says that it reads of a buffer.
-fn change_access(p: &mut Program, rng: &mut Random, change: impl Fn(&mut Access)) -> bool {
+fn change_access(p: &mut Program, rng: &mut Random, change: impl Fn(&mut Footprint)) -> bool {
     let all: Vec<usize> =
-        (0..p.steps.len()).filter(|&i| !p.steps[i].consumes && !p.steps[i].access.is_empty()).collect();
+        (0..p.steps.len()).filter(|&i| !p.steps[i].consumes && !p.steps[i].footprint.is_empty()).collect();
     let Some(&step) = all.get(rng.below(all.len().max(1))) else { return false };
-    let i = rng.below(p.steps[step].access.len());
-    change(&mut p.steps[step].access[i]);
+    let i = rng.below(p.steps[step].footprint.len());
+    change(&mut p.steps[step].footprint[i]);
     matches!(p.steps[step].inputs[i], Operand::Buffer(..))
 }
 
 /// Reads one index less than it says.
-fn shorten(reach: &mut Reach) {
+fn shorten(reach: &mut AxisFootprint) {
     match reach {
-        Reach::Window { extent, .. } => *extent -= 1,
-        Reach::Table(table) => table.iter_mut().for_each(|(start, end)| *start = end.saturating_sub(1).max(*start)),
-        Reach::All => *reach = Reach::SAME,
+        AxisFootprint::Window { extent, .. } => *extent -= 1,
+        AxisFootprint::Table(table) => {
+            table.iter_mut().for_each(|(start, end)| *start = end.saturating_sub(1).max(*start))
+        }
+        AxisFootprint::All => *reach = AxisFootprint::SAME,
     }
 }
 
@@ -376,7 +378,7 @@ fn programs() -> Vec<Certified> {
             },
         };
         // All sets of kernels have their own parameters and constants.
-        let kernels = [KernelSet::Reference, KernelSet::Fast, KernelSet::Device][seed as usize % 3];
+        let kernels = [KernelSet::Reference, KernelSet::Fast, KernelSet::Mcu][seed as usize % 3];
         let Ok(lowered) = lower(&graph, &LowerOptions { kernels, ..LowerOptions::default() }) else { continue };
         for (schedule, stream_input) in [
             (ScheduleChoice::Layer, false),

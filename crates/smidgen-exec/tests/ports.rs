@@ -4,10 +4,10 @@ use smidgen_certify::certify;
 use smidgen_exec::{ExecError, Executor};
 use smidgen_ir::{Activation, ConvParams, DataType, ElementType, Graph, Op, Padding, ReshapeKind, Tensor};
 use smidgen_lower::{LowerOptions, lower};
-use smidgen_plan::simple;
+use smidgen_plan::layer_wise;
 
 fn executor(graph: &Graph) -> Executor {
-    Executor::new(certify(simple::layer_wise(&lower(graph, &LowerOptions::default()).unwrap())).unwrap())
+    Executor::new(certify(layer_wise(&lower(graph, &LowerOptions::default()).unwrap())).unwrap())
 }
 
 fn reshape(shape: &[usize]) -> Op {
@@ -84,7 +84,7 @@ fn a_constant_activation_is_loaded() {
 fn poison_spares_what_lives() {
     let mut graph = doubling();
     graph.outputs.insert(0, graph.inputs[0]);
-    let program = simple::layer_wise(&lower(&graph, &LowerOptions::default()).unwrap());
+    let program = layer_wise(&lower(&graph, &LowerOptions::default()).unwrap());
     let live = program.buffers.iter().map(|b| b.offset..b.offset + b.bytes()).collect();
     let mut executor = Executor::new(certify(program).unwrap()).with_poison(vec![live]).unwrap();
     executor.set_input(0, &[1, 1, 1, 2]).unwrap();
@@ -101,7 +101,7 @@ fn poison_spares_what_lives() {
 
 #[test]
 fn what_is_out_of_bounds_is_refused() {
-    let program = simple::layer_wise(&lower(&doubling(), &LowerOptions::default()).unwrap());
+    let program = layer_wise(&lower(&doubling(), &LowerOptions::default()).unwrap());
     type Spoil = fn(&mut smidgen_program::Program);
     let spoils: [Spoil; 8] = [
         |p| p.arena_bytes -= 1,

@@ -4,7 +4,7 @@ use smidgen_certify::live_ranges;
 use smidgen_certify::{Certified, certify};
 use smidgen_exec::Executor;
 use smidgen_lower::{LowerOptions, lower};
-use smidgen_plan::{Objective, PlanError, PlanOptions, ScheduleChoice, plan, simple};
+use smidgen_plan::{Objective, PlanError, PlanOptions, ScheduleChoice, layer_wise, plan};
 use smidgen_program::{Lowered, Operand};
 use smidgen_reference::{Lack, skip};
 use std::path::PathBuf;
@@ -27,11 +27,11 @@ fn models(io_int8: bool) -> Vec<(String, Lowered)> {
     paths.sort();
     let read = |path: &PathBuf| {
         let mut graph = smidgen_tflite::read(&std::fs::read(path).expect("a readable model")).expect("a model");
-        smidgen_ir::passes::clean_up(&mut graph);
+        smidgen_ir::passes::canonicalise(&mut graph);
         if io_int8 {
-            smidgen_ir::passes::cut_io(&mut graph);
+            smidgen_ir::passes::strip_io(&mut graph);
         }
-        lower(&graph, &LowerOptions::default().for_device()).expect("supported operators")
+        lower(&graph, &LowerOptions::default().for_mcu()).expect("supported operators")
     };
     let name = |path: &PathBuf| path.file_stem().expect("a file name").to_string_lossy().into_owned();
     paths.iter().map(|path| (name(path), read(path))).collect()
@@ -60,8 +60,8 @@ fn inputs(lowered: &Lowered) -> Vec<Vec<u8>> {
 }
 
 /// The oracle's Program.
-fn layer_wise(lowered: &Lowered) -> Certified {
-    certify(simple::layer_wise(lowered)).expect("a sound program")
+fn certified(lowered: &Lowered) -> Certified {
+    certify(layer_wise(lowered)).expect("a sound program")
 }
 
 fn outputs(program: Certified, inputs: &[Vec<u8>], poison: bool) -> Vec<Vec<u8>> {
@@ -105,7 +105,7 @@ fn schedules() -> Vec<PlanOptions> {
 /// Compares every schedule that suits the network with the layer-wise oracle; returns how many did.
 fn check(name: &str, lowered: &Lowered, schedules: &[PlanOptions]) -> usize {
     let inputs = inputs(lowered);
-    let expected = outputs(layer_wise(lowered), &inputs, false);
+    let expected = outputs(certified(lowered), &inputs, false);
     let mut suited = 0;
     for options in schedules {
         let label =
@@ -225,7 +225,7 @@ fn check_zoo(name: &str, graph: &smidgen_ir::Graph, options: &PlanOptions, budge
     );
     assert!(report.total_bytes <= budget && report.extra_macs_percent == 0.0);
     let inputs = inputs(&lowered);
-    assert_eq!(outputs(plan.program, &inputs, false), outputs(layer_wise(&lowered), &inputs, false));
+    assert_eq!(outputs(plan.program, &inputs, false), outputs(certified(&lowered), &inputs, false));
 }
 
 #[test]

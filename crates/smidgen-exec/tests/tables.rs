@@ -41,7 +41,7 @@ fn outputs(graph: &Graph, kernels: KernelSet) -> (Vec<Vec<u8>>, usize) {
 fn chains_of_tables_are_one_and_give_the_bytes_of_the_definition() {
     let graph: Graph = smidgen_ir::text::parse(CHAINS).unwrap_or_else(|e| panic!("{e}"));
     let (reference, _) = outputs(&graph, KernelSet::Reference);
-    let (device, tables) = outputs(&graph, KernelSet::Device);
+    let (device, tables) = outputs(&graph, KernelSet::Mcu);
     assert_eq!(device, reference);
     // MUL to LEAKY_RELU are one; its output has a reader besides, so TANH is another, and MUL behind the RESHAPE a third.
     assert_eq!(tables, 3);

@@ -6,7 +6,7 @@ use smidgen_certify::{Certified, certify};
 use smidgen_exec::Executor;
 use smidgen_ir::{Graph, text, validate};
 use smidgen_lower::{LowerOptions, lower};
-use smidgen_plan::{PlanError, PlanOptions, plan, simple};
+use smidgen_plan::{PlanError, PlanOptions, layer_wise, plan};
 use smidgen_reference::{Case, Reference};
 use smidgen_zoo::Random;
 
@@ -34,7 +34,7 @@ fn stateless(graph: &Graph) -> Graph {
 /// Outputs of some frames, from the network without state.
 fn expected(graph: &Graph, frames: &[Vec<Vec<u8>>]) -> Vec<Vec<Vec<u8>>> {
     let lowered = lower(&stateless(graph), &LowerOptions::default()).expect("supported operators");
-    let mut executor = Executor::new(certify(simple::layer_wise(&lowered)).expect("a sound program"));
+    let mut executor = Executor::new(certify(layer_wise(&lowered)).expect("a sound program"));
     let mut state: Vec<Vec<u8>> = graph.variables.iter().map(|v| graph.initial_bytes(v).to_vec()).collect();
     let mut results = Vec::new();
     for frame in frames {
@@ -89,10 +89,9 @@ fn check(name: &str, graph: &Graph, frames: &[Vec<Vec<u8>>]) -> usize {
     validate(graph).unwrap_or_else(|error| panic!("{name}: {error}\n{}", text::print(graph)));
     let expected = expected(graph, frames);
     let mut suited = 0;
-    for options in [LowerOptions::default(), LowerOptions::default().for_device()] {
+    for options in [LowerOptions::default(), LowerOptions::default().for_mcu()] {
         let lowered = lower(graph, &options).expect("supported operators");
-        let layers =
-            certify(simple::layer_wise(&lowered)).unwrap_or_else(|e| panic!("{name}: {e}\n{}", text::print(graph)));
+        let layers = certify(layer_wise(&lowered)).unwrap_or_else(|e| panic!("{name}: {e}\n{}", text::print(graph)));
         assert_eq!(outputs(&mut poisoned(layers), frames), expected, "{name}, plainest\n{}", text::print(graph));
         for options in schedules() {
             let plan = match plan(&lowered, &options) {
@@ -146,7 +145,7 @@ fn random_networks_with_variables_give_what_those_without_state_give() {
         let assigned = lowered.variables.iter().filter(|variable| variable.value != variable.next).count();
         (copied, direct) = (copied + copies, direct + assigned - copies);
         let before = expected(&graph, &given);
-        smidgen_ir::passes::clean_up(&mut graph);
+        smidgen_ir::passes::canonicalise(&mut graph);
         suited += check(&format!("{name}, cleaned up"), &graph, &given);
         assert_eq!(expected(&graph, &given), before, "{name}, cleaned up");
         assert_eq!(text::parse(&text::print(&graph)).as_ref(), Ok(&graph), "{name}, as text");
@@ -189,7 +188,7 @@ fn the_reference_interpreter_gives_the_same_frames() {
 fn refused(change: impl FnOnce(&mut smidgen_program::Program)) -> String {
     let graph = text::parse(STREAMING).expect("a network");
     let lowered = lower(&graph, &LowerOptions::default()).expect("supported operators");
-    let mut program = simple::layer_wise(&lowered);
+    let mut program = layer_wise(&lowered);
     change(&mut program);
     certify(program).expect_err("a fault").to_string()
 }

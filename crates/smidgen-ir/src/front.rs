@@ -85,7 +85,7 @@ impl Unsupported {
     /// The first few causes as lines, how many more there are, and where it helps the operators to choose from.
     pub fn list(all: &[Unsupported], supported: &[SupportEntry]) -> String {
         const SHOWN: usize = 3;
-        let causes = Obstacle::group(all);
+        let causes = UnsupportedGroup::group(all);
         let mut lines: Vec<String> = causes.iter().take(SHOWN).map(|cause| format!("not supported: {cause}")).collect();
         if causes.len() > SHOWN {
             lines.push(format!("and {} more", causes.len() - SHOWN));
@@ -155,12 +155,12 @@ pub struct Ports {
 
 /// Everything unsupported that has one cause, and therefore one remedy.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Obstacle<'a> {
+pub struct UnsupportedGroup<'a> {
     /// What belongs to it, in the file's order; at least one.
     pub entries: Vec<&'a Unsupported>,
 }
 
-impl<'a> Obstacle<'a> {
+impl<'a> UnsupportedGroup<'a> {
     /// One for each cause, in the order in which the causes appear. Without a named cause, what is said of operators of one
     /// name, or of tensors, in the same words is one.
     pub fn group(all: &'a [Unsupported]) -> Vec<Self> {
@@ -222,7 +222,7 @@ impl<'a> Obstacle<'a> {
     }
 }
 
-impl fmt::Display for Obstacle<'_> {
+impl fmt::Display for UnsupportedGroup<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.place())?;
         if let ([_], [_, ..]) = (self.entries.as_slice(), self.tensors().as_bytes()) {

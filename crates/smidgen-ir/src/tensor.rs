@@ -320,7 +320,7 @@ impl Tensor {
     }
 
     /// The elements of a constant of any integer type or bool, widened to `i64`. `None` if the tensor is not a constant or holds floats.
-    pub fn wide_integers(&self) -> Option<Vec<i64>> {
+    pub fn integers_as_i64(&self) -> Option<Vec<i64>> {
         match (self.element(), self.data.as_ref()) {
             (ElementType::Int64, Some(data)) => {
                 Some(data.as_chunks().0.iter().map(|&b| i64::from_le_bytes(b)).collect())
@@ -353,7 +353,7 @@ impl Tensor {
 
     /// The real numbers that a quantised constant's elements stand for; `None` if the tensor is no such constant.
     pub fn reals(&self) -> Option<Vec<f64>> {
-        let (integers, quantisation) = (self.wide_integers()?, self.dtype.quantisation()?);
+        let (integers, quantisation) = (self.integers_as_i64()?, self.dtype.quantisation()?);
         let (axis, scales, zero_points): (_, &[f32], &[i32]) = match quantisation {
             Quantisation::PerTensor { scale, zero_point } => {
                 (0, std::slice::from_ref(scale), std::slice::from_ref(zero_point))

@@ -9,8 +9,8 @@ fn run(pass: &str, graph: &mut Graph) -> usize {
         "fold_padding" => fold_padding(graph),
         "remove_no_ops" => remove_no_ops(graph),
         "remove_dead" => remove_dead(graph),
-        "cut_io" => cut_io(graph),
-        "clean_up" => clean_up(graph),
+        "strip_io" => strip_io(graph),
+        "canonicalise" => canonicalise(graph),
         other => panic!("no pass {other}"),
     }
 }
@@ -35,7 +35,7 @@ fn every_file() {
         validate(&graph).unwrap_or_else(|error| panic!("{name}: {error}"));
         let changes = run(pass, &mut graph);
         let changed = graph.clone();
-        // What a pass leaves behind is for `remove_dead`, here as in `clean_up`.
+        // What a pass leaves behind is for `remove_dead`, here as in `canonicalise`.
         remove_dead(&mut graph);
         validate(&changed).unwrap_or_else(|error| panic!("{name}, after the pass: {error}"));
         validate(&graph).unwrap_or_else(|error| panic!("{name}, after the pass and remove_dead: {error}"));

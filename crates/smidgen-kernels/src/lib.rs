@@ -15,7 +15,6 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 
 pub mod convert;
-pub mod definition;
 pub mod fixed;
 #[cfg(feature = "float")]
 pub mod float;
@@ -28,6 +27,7 @@ pub mod movement;
 pub mod nd;
 pub mod operand;
 mod pooling;
+pub mod reference;
 pub mod requant;
 #[cfg(feature = "sources")]
 pub mod sources;

@@ -4,7 +4,7 @@ use super::error::Refusal;
 use super::options::LowerOptions;
 use super::variables;
 use smidgen_ir::{ElementType, Graph, OpId, Tensor, TensorId};
-use smidgen_program::access::{Block, Order};
+use smidgen_program::footprint::{Granularity, WriteOrder};
 use smidgen_program::kernel;
 use smidgen_program::kernel::Kernel;
 use smidgen_program::program::{
@@ -80,7 +80,7 @@ impl<'g> Builder<'g> {
     }
 
     /// Adds the graph's variables and outputs and gives the result.
-    pub fn finish(mut self) -> Lowered {
+    pub fn build(mut self) -> Lowered {
         let operands = variables::finish(&mut self);
         let ports = self.graph.outputs.iter().zip(operands);
         self.lowered.outputs = ports.map(|(&tensor, operand)| Port { tensor, operand }).collect();
@@ -279,7 +279,7 @@ impl<'g> Builder<'g> {
             partial: true,
             ..Step::new(
                 Kernel::Load(kernel::Load { element: tensor.element() }),
-                Order { block: Block::Pixels(1), staged: true },
+                WriteOrder { granularity: Granularity::Pixels(1), reads_first: true },
             )
         });
         self.loaded[id.index()] = Some(buffer);

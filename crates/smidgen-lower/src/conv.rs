@@ -7,22 +7,22 @@ use super::quant::{self, unsupported};
 use super::window;
 use smidgen_ir::{Activation, ConvParams, ElementType, Operator, Padding, Tensor};
 use smidgen_kernels::float::Clamp;
-use smidgen_kernels::int8::device::{self, Finish, Width, finish};
+use smidgen_kernels::int8::mcu::{self, Epilogue, Width, epilogue};
 use smidgen_kernels::int8::{Int8, fast};
-use smidgen_kernels::int16::{Int16, Multiplier, device as device16};
+use smidgen_kernels::int16::{Int16, Multiplier, mcu as mcu16};
 use smidgen_kernels::requant::Factor;
 use smidgen_kernels::{Rounding, Window2d};
-use smidgen_program::access::{Access, Block, Order};
+use smidgen_program::footprint::{Footprint, Granularity, WriteOrder};
 use smidgen_program::kernel;
 use smidgen_program::kernel::Kernel;
 use smidgen_program::program::{ConstantId, Step};
 
 /// The simple kernels write an element once they have read all of its window.
-const ELEMENT_WISE: Order = Order { block: Block::Elements(1), staged: true };
+const ELEMENT_WISE: WriteOrder = WriteOrder { granularity: Granularity::Elements(1), reads_first: true };
 
 /// Kernels that stage the windows of so many pixels read all of them before they write.
-fn pixel_wise(pixels: usize) -> Order {
-    Order { block: Block::Pixels(pixels), staged: true }
+fn pixel_wise(pixels: usize) -> WriteOrder {
+    WriteOrder { granularity: Granularity::Pixels(pixels), reads_first: true }
 }
 
 pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvParams) -> Result<(), Refusal> {
@@ -38,8 +38,8 @@ pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvPa
         Element::Int8 => {
             let quant = int8(x, y, params.activation)?;
             let on_device = match set {
-                KernelSet::Device if builder.unread => Some(unread_conv2d(builder, operator, &window, &quant)),
-                KernelSet::Device => device_conv2d(builder, operator, &window, &quant, &quant::weights_i8(weights)?)?,
+                KernelSet::Mcu if builder.unread => Some(unread_conv2d(builder, operator, &window, &quant)),
+                KernelSet::Mcu => mcu_conv2d(builder, operator, &window, &quant, &quant::weights_i8(weights)?)?,
                 KernelSet::Reference | KernelSet::Fast => None,
             };
             match on_device {
@@ -57,8 +57,7 @@ pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvPa
         }
         Element::Int16 => {
             let layer = wide(builder, operator, params.activation, window.output[2])?;
-            let on_device =
-                if set == KernelSet::Device { wide_conv2d(builder, operator, &window, &layer) } else { None };
+            let on_device = if set == KernelSet::Mcu { wide_conv2d(builder, operator, &window, &layer) } else { None };
             on_device.unwrap_or_else(|| {
                 let kernel = Kernel::Conv2dI16(kernel::Conv2dI16 { window, quant: layer.quant });
                 Step { constants: layer.constants(builder, operator), ..Step::new(kernel, ELEMENT_WISE) }
@@ -69,9 +68,9 @@ pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvPa
             ..Step::new(Kernel::Conv2dF32(kernel::Conv2dF32 { window, clamp: clamp(params.activation) }), ELEMENT_WISE)
         },
     };
-    let access = |rows| window::access(&window, rows);
+    let footprint = |rows| window::footprint(&window, rows);
     let macs = y.shape.elements() as u64 * window.patch() as u64;
-    push(builder, operator, &window, access, Step { macs, ..step });
+    push(builder, operator, &window, footprint, Step { macs, ..step });
     Ok(())
 }
 
@@ -99,7 +98,7 @@ fn hybrid(
     builder.push(Step {
         inputs: vec![input],
         outputs: vec![output],
-        access: vec![Access::ALL],
+        footprint: vec![Footprint::ALL],
         constants,
         macs,
         ..Step::new(kernel, ELEMENT_WISE)
@@ -132,14 +131,14 @@ pub(super) fn depthwise(
         Element::Int8 => {
             let quant = int8(x, y, params.activation)?;
             let on_device = match multiplier {
-                _ if set != KernelSet::Device => None,
+                _ if set != KernelSet::Mcu => None,
                 1 if builder.unread => Some(unread_depthwise(builder, operator, &window, &quant)),
                 1 => device_depthwise(builder, operator, &window, &quant)?,
                 // All outputs from one input channel: that is what CONV_2D does.
                 _ if window.input[2] == 1 && builder.unread => Some(unread_conv2d(builder, operator, &window, &quant)),
                 _ if window.input[2] == 1 => {
                     let values = by_channel(&quant::weights_i8(weights)?, outputs);
-                    device_conv2d(builder, operator, &window, &quant, &values)?
+                    mcu_conv2d(builder, operator, &window, &quant, &values)?
                 }
                 _ => None,
             };
@@ -154,7 +153,7 @@ pub(super) fn depthwise(
         Element::Int16 => {
             let layer = wide(builder, operator, params.activation, window.output[2])?;
             let on_device =
-                if set == KernelSet::Device { wide_depthwise(builder, operator, &window, &layer) } else { None };
+                if set == KernelSet::Mcu { wide_depthwise(builder, operator, &window, &layer) } else { None };
             on_device.unwrap_or_else(|| {
                 let kernel = Kernel::DepthwiseI16(kernel::DepthwiseI16 { window, quant: layer.quant });
                 Step { constants: layer.constants(builder, operator), ..Step::new(kernel, ELEMENT_WISE) }
@@ -164,9 +163,10 @@ pub(super) fn depthwise(
             plain(builder, Kernel::DepthwiseF32(kernel::DepthwiseF32 { window, clamp: clamp(params.activation) }))?
         }
     };
-    let access = |rows| Access { depth: window::depth(multiplier, window.output[2]), ..window::access(&window, rows) };
+    let footprint =
+        |rows| Footprint { depth: window::depth(multiplier, window.output[2]), ..window::footprint(&window, rows) };
     let macs = y.shape.elements() as u64 * window.area() as u64;
-    push(builder, operator, &window, access, Step { macs, ..step });
+    push(builder, operator, &window, footprint, Step { macs, ..step });
     Ok(())
 }
 
@@ -176,7 +176,7 @@ fn by_channel(weights: &[i8], outputs: usize) -> Vec<i8> {
 }
 
 /// The step of a convolution on a device, where its finish is proven; `values` are `[O, KH, KW, C]`.
-fn device_conv2d(
+fn mcu_conv2d(
     builder: &mut Builder,
     operator: &Operator,
     window: &Window2d,
@@ -185,40 +185,40 @@ fn device_conv2d(
 ) -> Result<Option<Step>, Refusal> {
     let (bias, factors) = biases(builder, operator, values, quant, window.output[2])?;
     let places = 0..window.patch().next_multiple_of(4);
-    let taps: Vec<Option<usize>> = places.map(|at| device::conv2d_tap(window, at)).collect();
+    let taps: Vec<Option<usize>> = places.map(|at| mcu::conv2d_tap(window, at)).collect();
     let pack = |&width: &Width| {
         let start = |bias, weights: &[i8]| width.start(bias, taps.iter().map(|tap| tap.map_or(0, |tap| weights[tap])));
         let packed = quant::finish(quant, &factors, &bias, values, width, false, start)?;
-        let mut words = vec![0; device::conv2d_words(window, width, packed.finish.extras)];
-        device::conv2d_pack(window, width, values, &packed.words, &mut words).then_some((width, packed.finish, words))
+        let mut words = vec![0; mcu::conv2d_words(window, width, packed.epilogue.extras)];
+        mcu::conv2d_pack(window, width, values, &packed.words, &mut words).then_some((width, packed.epilogue, words))
     };
     let weights = builder.tensor(operator.inputs[1]);
-    let Some((width, finish, words)) = quant::widths(weights).iter().find_map(pack) else { return Ok(None) };
+    let Some((width, epilogue, words)) = quant::widths(weights).iter().find_map(pack) else { return Ok(None) };
     let name = weights.name.clone();
     let constants = vec![builder.constant_u32(name, &words)];
-    Ok(Some(conv2d_step(window, quant, width, finish, constants)))
+    Ok(Some(conv2d_step(window, quant, width, epilogue, constants)))
 }
 
-fn conv2d_step(window: &Window2d, quant: &Int8, width: Width, finish: Finish, constants: Vec<ConstantId>) -> Step {
-    let kernel = Kernel::Conv2dI8Device(kernel::Conv2dI8Device {
+fn conv2d_step(window: &Window2d, quant: &Int8, width: Width, epilogue: Epilogue, constants: Vec<ConstantId>) -> Step {
+    let kernel = Kernel::Conv2dI8Mcu(kernel::Conv2dI8Mcu {
         window: *window,
         width,
         input_zero: quant.input_zero as i8,
-        finish,
+        epilogue,
     });
     Step {
         constants,
-        scratch_bytes: device::conv2d_scratch(window).next_multiple_of(4),
-        ..Step::new(kernel, pixel_wise(device::CONV2D_PIXELS))
+        scratch_bytes: mcu::conv2d_scratch(window).next_multiple_of(4),
+        ..Step::new(kernel, pixel_wise(mcu::CONV2D_PIXELS))
     }
 }
 
 /// The same without a look at the weights.
 fn unread_conv2d(builder: &mut Builder, operator: &Operator, window: &Window2d, quant: &Int8) -> Step {
     let width = quant::widths(builder.tensor(operator.inputs[1]))[0];
-    let finish = quant::unread_finish(quant);
-    let constants = quant::unread(builder, operator, &[device::conv2d_words(window, width, finish.extras) * 4]);
-    conv2d_step(window, quant, width, finish, constants)
+    let epilogue = quant::unread_finish(quant);
+    let constants = quant::unread(builder, operator, &[mcu::conv2d_words(window, width, epilogue.extras) * 4]);
+    conv2d_step(window, quant, width, epilogue, constants)
 }
 
 /// The step of a depthwise convolution on a device, where its finish is proven.
@@ -237,37 +237,36 @@ fn device_depthwise(
     let Some(packed) = quant::finish(quant, &factors, &bias, &by_channel, Width::Eight, true, plain) else {
         return Ok(None);
     };
-    let mut bytes = vec![0; device::depthwise_weights(window)];
-    device::depthwise_pack(window, &values, &mut bytes);
+    let mut bytes = vec![0; mcu::depthwise_weights(window)];
+    mcu::depthwise_pack(window, &values, &mut bytes);
     let constants = quant::device_constants(builder, operator, &bytes, &packed.words);
-    Ok(Some(depthwise_step(window, quant, packed.finish, constants)))
+    Ok(Some(depthwise_step(window, quant, packed.epilogue, constants)))
 }
 
 /// The same without a look at the weights.
 fn unread_depthwise(builder: &mut Builder, operator: &Operator, window: &Window2d, quant: &Int8) -> Step {
-    let finish = quant::unread_finish(quant);
-    let sizes = [device::depthwise_weights(window), finish::words(window.output[2], finish.extras) * 4];
+    let epilogue = quant::unread_finish(quant);
+    let sizes = [mcu::depthwise_weights(window), epilogue::words(window.output[2], epilogue.extras) * 4];
     let constants = quant::unread(builder, operator, &sizes);
-    depthwise_step(window, quant, finish, constants)
+    depthwise_step(window, quant, epilogue, constants)
 }
 
-fn depthwise_step(window: &Window2d, quant: &Int8, finish: Finish, constants: Vec<ConstantId>) -> Step {
-    let kernel = Kernel::DepthwiseI8Device(kernel::DepthwiseI8Device {
+fn depthwise_step(window: &Window2d, quant: &Int8, epilogue: Epilogue, constants: Vec<ConstantId>) -> Step {
+    let kernel = Kernel::DepthwiseI8Mcu(kernel::DepthwiseI8Mcu {
         window: *window,
         input_zero: quant.input_zero as i8,
-        finish,
+        epilogue,
         rows: 1,
     });
-    let order = if device::depthwise_is_staged(window) {
-        Order { block: Block::Planes { rows: 1, channels: device::DEPTHWISE_CHANNELS }, staged: true }
+    let order = if mcu::depthwise_is_staged(window) {
+        WriteOrder {
+            granularity: Granularity::Planes { rows: 1, channels: mcu::DEPTHWISE_CHANNELS },
+            reads_first: true,
+        }
     } else {
         ELEMENT_WISE
     };
-    Step {
-        constants,
-        scratch_bytes: device::depthwise_scratch(window, 1).next_multiple_of(4),
-        ..Step::new(kernel, order)
-    }
+    Step { constants, scratch_bytes: mcu::depthwise_scratch(window, 1).next_multiple_of(4), ..Step::new(kernel, order) }
 }
 
 pub(super) fn transpose_conv(
@@ -298,9 +297,9 @@ pub(super) fn transpose_conv(
             (Kernel::TransposeConvF32(kernel::TransposeConvF32 { window, clamp: clamp(activation) }), plain(builder)?)
         }
     };
-    let access = |rows| window::transposed_access(&window, rows);
+    let footprint = |rows| window::transposed_access(&window, rows);
     let macs = x.shape.elements() as u64 * (window.area() * window.output[2]) as u64;
-    push(builder, operator, &window, access, Step { constants, macs, ..Step::new(kernel, ELEMENT_WISE) });
+    push(builder, operator, &window, footprint, Step { constants, macs, ..Step::new(kernel, ELEMENT_WISE) });
     Ok(())
 }
 
@@ -390,16 +389,14 @@ impl Wide {
 /// The step of a convolution on int16 on a device, where its sums are proven to fit 32 bits.
 fn wide_conv2d(builder: &mut Builder, operator: &Operator, window: &Window2d, layer: &Wide) -> Option<Step> {
     let words = quant::proven(&layer.quant, &layer.factors, &layer.bias, &layer.weights)?;
-    let mut packed = vec![0; device16::conv2d_weights(window)];
-    device16::conv2d_pack(window, &layer.weights, &mut packed);
-    let kernel = Kernel::Conv2dI16Device(kernel::Conv2dI16Device {
-        window: *window,
-        clamp: quant::wide_device_clamp(&layer.quant),
-    });
+    let mut packed = vec![0; mcu16::conv2d_weights(window)];
+    mcu16::conv2d_pack(window, &layer.weights, &mut packed);
+    let kernel =
+        Kernel::Conv2dI16Mcu(kernel::Conv2dI16Mcu { window: *window, clamp: quant::int16_mcu_clamp(&layer.quant) });
     Some(Step {
         constants: quant::device_constants(builder, operator, &packed, &words),
-        scratch_bytes: device16::conv2d_scratch(window).next_multiple_of(4),
-        ..Step::new(kernel, pixel_wise(device16::CONV2D_PIXELS))
+        scratch_bytes: mcu16::conv2d_scratch(window).next_multiple_of(4),
+        ..Step::new(kernel, pixel_wise(mcu16::CONV2D_PIXELS))
     })
 }
 
@@ -410,16 +407,16 @@ fn wide_depthwise(builder: &mut Builder, operator: &Operator, window: &Window2d,
     }
     let by_channel = by_channel(&layer.weights, window.output[2]);
     let words = quant::proven(&layer.quant, &layer.factors, &layer.bias, &by_channel)?;
-    let mut packed = vec![0; device16::depthwise_weights(window)];
-    device16::depthwise_pack(window, &layer.weights, &mut packed);
-    let kernel = Kernel::DepthwiseI16Device(kernel::DepthwiseI16Device {
+    let mut packed = vec![0; mcu16::depthwise_weights(window)];
+    mcu16::depthwise_pack(window, &layer.weights, &mut packed);
+    let kernel = Kernel::DepthwiseI16Mcu(kernel::DepthwiseI16Mcu {
         window: *window,
-        clamp: quant::wide_device_clamp(&layer.quant),
+        clamp: quant::int16_mcu_clamp(&layer.quant),
     });
-    let order = Order { block: Block::Pixels(device16::DEPTHWISE_PIXELS), staged: false };
+    let order = WriteOrder { granularity: Granularity::Pixels(mcu16::DEPTHWISE_PIXELS), reads_first: false };
     Some(Step {
         constants: quant::device_constants(builder, operator, &packed, &words),
-        scratch_bytes: device16::depthwise_scratch(window).next_multiple_of(4),
+        scratch_bytes: mcu16::depthwise_scratch(window).next_multiple_of(4),
         ..Step::new(kernel, order)
     })
 }
@@ -473,12 +470,18 @@ fn int8_constants(
 }
 
 /// Adds a step with its operands.
-fn push(builder: &mut Builder, operator: &Operator, window: &Window2d, access: impl Fn(usize) -> Access, step: Step) {
+fn push(
+    builder: &mut Builder,
+    operator: &Operator,
+    window: &Window2d,
+    footprint: impl Fn(usize) -> Footprint,
+    step: Step,
+) {
     let (input, output) = (builder.activation(operator.inputs[0]), builder.target(operator.outputs[0]));
     builder.push(Step {
         inputs: vec![input],
         outputs: vec![output],
-        access: vec![access(output.extent.rows)],
+        footprint: vec![footprint(output.extent.rows)],
         partial: output.extent.rows == window.output[0],
         ..step
     });

@@ -8,7 +8,7 @@ use super::tables::{self, Ends};
 use smidgen_ir::{ElementType, Operator, Tensor};
 use smidgen_kernels::convert::{Requantise, Rescale, Stored};
 use smidgen_kernels::requant::{Factor, Rounding};
-use smidgen_program::access::{Block, Order};
+use smidgen_program::footprint::{Granularity, WriteOrder};
 use smidgen_program::kernel;
 use smidgen_program::kernel::{Kernel, flat};
 use smidgen_program::program::Step;
@@ -94,10 +94,10 @@ pub(super) fn arg_max(builder: &mut Builder, operator: &Operator, axis: usize) -
     builder.push(Step {
         inputs: vec![input],
         outputs: vec![output],
-        access: vec![walked(&[outer, inner], 0, &[(size * inner) as isize, 1], length)],
+        footprint: vec![walked(&[outer, inner], 0, &[(size * inner) as isize, 1], length)],
         ..Step::new(
             Kernel::ArgMax(kernel::ArgMax { shape, from, to }),
-            Order { block: Block::Elements(1), staged: true },
+            WriteOrder { granularity: Granularity::Elements(1), reads_first: true },
         )
     });
     Ok(())

@@ -4,23 +4,23 @@ use super::builder::Builder;
 use super::error::Refusal;
 use super::options::KernelSet;
 use super::quant::{self, unsupported};
+use super::{elementwise_int16, tables};
 use super::{product, sum};
-use super::{tables, wide};
 use smidgen_ir::{Activation, BinaryKind, ElementType, Operator, Tensor, TensorId, UnaryKind};
-use smidgen_kernels::definition::{Binary, Product, Sum};
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::Prelu;
 use smidgen_kernels::memory::Integer;
 use smidgen_kernels::nd::MAX_RANK;
+use smidgen_kernels::reference::{Binary, Product, Sum};
 use smidgen_kernels::requant::{Factor, Rounding};
 use smidgen_kernels::{float, int8, int16};
-use smidgen_program::access::{Access, Block, Order, Reach};
+use smidgen_program::footprint::{AxisFootprint, Footprint, Granularity, WriteOrder};
 use smidgen_program::kernel;
 use smidgen_program::kernel::{Broadcast, Kernel, flat};
 use smidgen_program::program::{ConstantId, Extent, Operand, Step};
 
 /// How every element-wise kernel proceeds, so that it can work in place.
-const ORDER: Order = Order { block: Block::Elements(1), staged: true };
+const ORDER: WriteOrder = WriteOrder { granularity: Granularity::Elements(1), reads_first: true };
 
 /// Adds a step that computes each element of the output from the same element of the only input.
 pub(super) fn push_one(builder: &mut Builder, operator: &Operator, kernel: Kernel, constants: Vec<ConstantId>) {
@@ -35,7 +35,7 @@ fn push_of(builder: &mut Builder, operator: &Operator, input: Operand, kernel: K
         inputs: vec![input],
         constants,
         outputs: vec![output],
-        access: vec![Access::SAME],
+        footprint: vec![Footprint::SAME],
         partial: true,
         ..Step::new(kernel, ORDER)
     });
@@ -49,7 +49,7 @@ pub(super) fn unary(builder: &mut Builder, operator: &Operator, kind: UnaryKind)
             let table = tables::unary(kind, ends)?;
             push_table(builder, operator, &table)?;
         }
-        ElementType::Int16 => wide::unary(builder, operator, kind)?,
+        ElementType::Int16 => elementwise_int16::unary(builder, operator, kind)?,
         ElementType::Float32 => push_one(builder, operator, Kernel::UnaryF32(kernel::UnaryF32(real(kind))), vec![]),
         other => return Err(unsupported(x, other)),
     }
@@ -70,7 +70,7 @@ fn push_table_of(
     table: &[i8; 256],
 ) -> Result<(), Refusal> {
     // Where every operator is to be seen by itself, as when a network is verified, none is left out.
-    if builder.options.kernels == KernelSet::Device && builder.follow_table(input, operator.outputs[0], table)? {
+    if builder.options.kernels == KernelSet::Mcu && builder.follow_table(input, operator.outputs[0], table)? {
         return Ok(());
     }
     let name = format!("{} table", builder.tensor(operator.outputs[0]).name);
@@ -222,12 +222,12 @@ fn push_two(builder: &mut Builder, operator: &Operator, function: Two) -> Result
     }
     let on_device = match &function {
         Two::Int8(int8::Binary::Sum(_)) if builder.unread => Some(sum::UNREAD),
-        Two::Int8(int8::Binary::Sum(sum)) if set == KernelSet::Device => sum::terms(sum),
+        Two::Int8(int8::Binary::Sum(sum)) if set == KernelSet::Mcu => sum::terms(sum),
         _ => None,
     };
     let products = match &function {
         Two::Int8(int8::Binary::Product(product)) if builder.unread => Some(product::unread(product)),
-        Two::Int8(int8::Binary::Product(product)) if set == KernelSet::Device => product::products(product),
+        Two::Int8(int8::Binary::Product(product)) if set == KernelSet::Mcu => product::products(product),
         _ => None,
     };
     let quick = match &function {
@@ -236,8 +236,8 @@ fn push_two(builder: &mut Builder, operator: &Operator, function: Two) -> Result
     };
     let mut constants = Vec::new();
     let kernel = match (quick, function) {
-        _ if let Some(terms) = on_device => Kernel::SumI8Device(kernel::SumI8Device { terms, operands }),
-        _ if let Some(products) = products => Kernel::ProductI8Device(kernel::ProductI8Device { products, operands }),
+        _ if let Some(terms) = on_device => Kernel::SumI8Mcu(kernel::SumI8Mcu { terms, operands }),
+        _ if let Some(products) = products => Kernel::ProductI8Mcu(kernel::ProductI8Mcu { products, operands }),
         (Some((sum, table)), _) => {
             let name = format!("{} terms", builder.tensor(operator.outputs[0]).name);
             constants.push(builder.constant_i32(name, &table));
@@ -259,7 +259,7 @@ fn push_two(builder: &mut Builder, operator: &Operator, function: Two) -> Result
         inputs,
         constants,
         outputs: vec![target],
-        access: operands.iter().map(|&extent| access(extent, target.extent)).collect(),
+        footprint: operands.iter().map(|&extent| footprint(extent, target.extent)).collect(),
         partial: true,
         ..Step::new(kernel, ORDER)
     });
@@ -291,9 +291,10 @@ fn seen(builder: &mut Builder, id: TensorId, extent: Extent) -> Operand {
 }
 
 /// Along an axis where the operand is broadcast, every output index needs all of it.
-fn access(operand: Extent, output: Extent) -> Access {
-    let along = |operand: usize, output: usize| if operand == output { Reach::SAME } else { Reach::All };
-    Access {
+fn footprint(operand: Extent, output: Extent) -> Footprint {
+    let along =
+        |operand: usize, output: usize| if operand == output { AxisFootprint::SAME } else { AxisFootprint::All };
+    Footprint {
         rows: along(operand.rows, output.rows),
         cols: along(operand.cols, output.cols),
         depth: along(operand.depth, output.depth),
@@ -339,7 +340,7 @@ fn push_broadcast(builder: &mut Builder, operator: &Operator, function: Two) -> 
         let all = strides(&own);
         all.iter().zip(&own).map(|(&stride, &dim)| if dim == 1 { 0 } else { stride }).collect::<Vec<_>>()
     });
-    let access = strides.each_ref().map(|strides| walked(&dims, 0, strides, 1)).to_vec();
+    let footprint = strides.each_ref().map(|strides| walked(&dims, 0, strides, 1)).to_vec();
     let broadcast = Broadcast { dims, strides };
     let kernel = match function {
         Two::Int8(function) => Kernel::BroadcastI8(kernel::BroadcastI8 { function, broadcast }),
@@ -354,8 +355,8 @@ fn push_broadcast(builder: &mut Builder, operator: &Operator, function: Two) -> 
     builder.push(Step {
         inputs: inputs.to_vec(),
         outputs: vec![target],
-        access,
-        ..Step::new(kernel, Order { block: Block::Elements(1), staged: true })
+        footprint,
+        ..Step::new(kernel, WriteOrder { granularity: Granularity::Elements(1), reads_first: true })
     });
     Ok(())
 }
@@ -365,10 +366,10 @@ const MOST_WALKED: usize = 1 << 18;
 
 /// The access of a kernel that sees its tensors flat and writes the elements of the box `dims` in order, reading for each the
 /// `length` elements from `first + index * strides` on.
-pub(super) fn walked(dims: &[usize], first: usize, strides: &[isize], length: usize) -> Access {
+pub(super) fn walked(dims: &[usize], first: usize, strides: &[isize], length: usize) -> Footprint {
     let count: usize = dims.iter().product();
     if count > MOST_WALKED {
-        return Access::ALL;
+        return Footprint::ALL;
     }
     let mut starts = vec![first as isize];
     for (&dim, &stride) in dims.iter().zip(strides) {
@@ -376,7 +377,7 @@ pub(super) fn walked(dims: &[usize], first: usize, strides: &[isize], length: us
         starts = starts.iter().flat_map(along).collect();
     }
     let ranges = starts.iter().map(|&start| (start as usize, start as usize + length)).collect();
-    Access { rows: Reach::SAME, cols: Reach::SAME, depth: Reach::covering(ranges) }
+    Footprint { rows: AxisFootprint::SAME, cols: AxisFootprint::SAME, depth: AxisFootprint::covering(ranges) }
 }
 
 /// Elements from one index to the next along each axis of a row-major tensor.

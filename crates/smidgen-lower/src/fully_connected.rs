@@ -7,16 +7,16 @@ use super::quant::{self, unsupported};
 use smidgen_ir::{Activation, ElementType, Operator, Quantisation, Tensor};
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::Int8;
-use smidgen_kernels::int8::device::{self, Width, finish};
-use smidgen_kernels::int16::{Int16, Multiplier, device as device16};
+use smidgen_kernels::int8::mcu::{self, Width, epilogue};
+use smidgen_kernels::int16::{Int16, Multiplier, mcu as mcu16};
 use smidgen_kernels::requant::Factor;
-use smidgen_program::access::{Access, Block, Order, Reach};
+use smidgen_program::footprint::{AxisFootprint, Footprint, Granularity, WriteOrder};
 use smidgen_program::kernel;
 use smidgen_program::kernel::Kernel;
 use smidgen_program::program::{ConstantId, Extent, Step};
 
 /// The device kernels write four outputs once they have read all inputs.
-const BY_FOURS: Order = Order { block: Block::Elements(4), staged: true };
+const BY_FOURS: WriteOrder = WriteOrder { granularity: Granularity::Elements(4), reads_first: true };
 
 pub(super) fn fully_connected(
     builder: &mut Builder,
@@ -44,23 +44,23 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
     let weight_zero = weights.per_tensor().map_or(0, |(_, zero_point)| zero_point);
     let quant = Int8 { input_zero, output_zero, min, max, rounding };
     if builder.unread && weight_zero == 0 && inputs > 0 {
-        let (width, finish) = (quant::widths(weights)[0], quant::unread_finish(&quant));
-        let bytes = [device::fully_connected_weights([inputs, outputs], width), finish::words(outputs, finish.extras)];
+        let (width, epilogue) = (quant::widths(weights)[0], quant::unread_finish(&quant));
+        let bytes = [mcu::fully_connected_weights([inputs, outputs], width), epilogue::words(outputs, epilogue.extras)];
         let constants = quant::unread(builder, operator, &bytes.map(|words| words * 4));
-        let kernel = Kernel::FullyConnectedI8Device(kernel::FullyConnectedI8Device { inputs, outputs, width, finish });
+        let kernel = Kernel::FullyConnectedI8Mcu(kernel::FullyConnectedI8Mcu { inputs, outputs, width, epilogue });
         push(builder, operator, [outputs, inputs], Step::new(kernel, BY_FOURS), constants);
         return Ok(());
     }
     let values = quant::weights_i8(weights)?;
     let mut bias = quant::bias_i32(bias, outputs)?;
     quant::check_shifted_sums(weights, &factors, &bias, &values, weight_zero)?;
-    let order = Order { block: Block::Elements(1), staged: true };
+    let order = WriteOrder { granularity: Granularity::Elements(1), reads_first: true };
     let simple = builder.options.kernels == KernelSet::Reference || weight_zero != 0 || inputs == 0;
     let kernel = if simple {
         Kernel::FullyConnectedI8(kernel::FullyConnectedI8 { inputs, outputs, weight_zero, quant })
     } else {
         quant::fold_biases(&mut bias, input_zero, &values);
-        if builder.options.kernels == KernelSet::Device
+        if builder.options.kernels == KernelSet::Mcu
             && let Some((kernel, weights, words)) = (quant::widths(weights).iter())
                 .find_map(|&width| on_device([inputs, outputs], width, &quant, &factors, &bias, &values))
         {
@@ -89,19 +89,19 @@ fn on_device(
     bias: &[i32],
     weights: &[i8],
 ) -> Option<(Kernel, Vec<u32>, Vec<u32>)> {
-    let mut packed = vec![0; device::fully_connected_weights(sizes, width)];
-    if !device::fully_connected_pack(sizes, width, weights, &mut packed) {
+    let mut packed = vec![0; mcu::fully_connected_weights(sizes, width)];
+    if !mcu::fully_connected_pack(sizes, width, weights, &mut packed) {
         return None;
     }
     let start = |bias, weights: &[i8]| width.start(bias, weights.iter().copied());
     let channels = quant::finish(quant, factors, bias, weights, width, false, start)?;
     let [inputs, outputs] = sizes;
     Some((
-        Kernel::FullyConnectedI8Device(kernel::FullyConnectedI8Device {
+        Kernel::FullyConnectedI8Mcu(kernel::FullyConnectedI8Mcu {
             inputs,
             outputs,
             width,
-            finish: channels.finish,
+            epilogue: channels.epilogue,
         }),
         packed,
         channels.words,
@@ -114,7 +114,7 @@ fn int16(builder: &mut Builder, operator: &Operator, activation: Activation) -> 
     let y = builder.tensor(operator.outputs[0]);
     let [outputs, inputs] = sizes(x, weights, y)?;
     let (input_scale, output_scale) = (quant::int16(x)?, quant::int16(y)?);
-    let multiplier = builder.options.reference.wide_fully_connected();
+    let multiplier = builder.options.reference.int16_fully_connected();
     let factors = match multiplier {
         Multiplier::Full => quant::factors(input_scale, weights, output_scale, outputs)?,
         Multiplier::Reduced => factors(input_scale, weights, output_scale, outputs)?,
@@ -124,23 +124,23 @@ fn int16(builder: &mut Builder, operator: &Operator, activation: Activation) -> 
     let values = quant::weights_i8(weights)?;
     quant::check_wide_sums(weights, &factors, &bias, &values)?;
     let quant = Int16 { min, max, multiplier };
-    if builder.options.kernels == KernelSet::Device
+    if builder.options.kernels == KernelSet::Mcu
         && let Some(words) = quant::proven(&quant, &factors, &bias, &values)
     {
-        let mut packed = vec![0; device16::fully_connected_weights([inputs, outputs])];
-        device16::fully_connected_pack([inputs, outputs], &values, &mut packed);
+        let mut packed = vec![0; mcu16::fully_connected_weights([inputs, outputs])];
+        mcu16::fully_connected_pack([inputs, outputs], &values, &mut packed);
         let constants = quant::device_constants(builder, operator, &packed, &words);
-        let kernel = Kernel::FullyConnectedI16Device(kernel::FullyConnectedI16Device {
+        let kernel = Kernel::FullyConnectedI16Mcu(kernel::FullyConnectedI16Mcu {
             inputs,
             outputs,
-            clamp: quant::wide_device_clamp(&quant),
+            clamp: quant::int16_mcu_clamp(&quant),
         });
         push(builder, operator, [outputs, inputs], Step::new(kernel, BY_FOURS), constants);
         return Ok(());
     }
     let kernel = Kernel::FullyConnectedI16(kernel::FullyConnectedI16 { inputs, outputs, quant });
     let constants = quant::wide_constants(builder, operator, &values, &bias, &factors);
-    let order = Order { block: Block::Elements(1), staged: true };
+    let order = WriteOrder { granularity: Granularity::Elements(1), reads_first: true };
     push(builder, operator, [outputs, inputs], Step::new(kernel, order), constants);
     Ok(())
 }
@@ -165,7 +165,7 @@ fn float32(builder: &mut Builder, operator: &Operator, activation: Activation) -
     let bias = builder.constant_f32(format!("{} bias", weights.name), &bias);
     let (min, max) = activation.range();
     let kernel = Kernel::FullyConnectedF32(kernel::FullyConnectedF32 { inputs, outputs, clamp: Clamp { min, max } });
-    let order = Order { block: Block::Elements(1), staged: true };
+    let order = WriteOrder { granularity: Granularity::Elements(1), reads_first: true };
     push(builder, operator, [outputs, inputs], Step::new(kernel, order), vec![packed, bias]);
     Ok(())
 }
@@ -203,7 +203,7 @@ fn push(
         inputs: vec![input],
         constants,
         outputs: vec![output],
-        access: vec![Access { rows: Reach::SAME, cols: Reach::SAME, depth: Reach::All }],
+        footprint: vec![Footprint { rows: AxisFootprint::SAME, cols: AxisFootprint::SAME, depth: AxisFootprint::All }],
         partial: true,
         macs: (rows * inputs * outputs) as u64,
         ..step

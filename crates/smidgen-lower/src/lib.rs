@@ -11,8 +11,9 @@ mod builder;
 mod conv;
 mod convert;
 mod elementwise;
+mod elementwise_int16;
+mod epilogue;
 mod error;
-mod finish;
 mod fully_connected;
 mod limits;
 mod movement;
@@ -26,7 +27,6 @@ mod softmax;
 mod sum;
 mod tables;
 mod variables;
-mod wide;
 mod window;
 
 pub use error::LowerError;
@@ -52,7 +52,7 @@ pub fn lower(graph: &Graph, options: &LowerOptions) -> Result<Lowered, LowerErro
 /// # Errors
 /// As [`lower`]; what depends on the values of weights is not found.
 pub fn select(graph: &Graph, options: &LowerOptions) -> Result<Lowered, LowerError> {
-    all(Builder::unread(graph, options.for_device()))
+    all(Builder::unread(graph, options.for_mcu()))
 }
 
 fn all(mut builder: Builder) -> Result<Lowered, LowerError> {
@@ -67,7 +67,7 @@ fn all(mut builder: Builder) -> Result<Lowered, LowerError> {
             reason: refusal.0,
         })?;
     }
-    Ok(builder.finish())
+    Ok(builder.build())
 }
 
 /// Lowers one operator.

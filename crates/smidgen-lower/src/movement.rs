@@ -10,7 +10,7 @@ use smidgen_ir::{Activation, AxisSlice, ElementType, Operator, PadValue, Tensor}
 use smidgen_kernels::float::{self, Clamp};
 use smidgen_kernels::movement::Axis;
 use smidgen_kernels::nd::MAX_RANK;
-use smidgen_program::access::{Access, Block, Order, Reach};
+use smidgen_program::footprint::{AxisFootprint, Footprint, Granularity, WriteOrder};
 use smidgen_program::kernel;
 use smidgen_program::kernel::{AxisIndex, Kernel, flat};
 use smidgen_program::program::{BufferId, Extent, Operand, Step, Target};
@@ -147,26 +147,26 @@ fn push_gather_of(builder: &mut Builder, operator: &Operator, mut maps: Vec<Axis
     let tables: Vec<Vec<i32>> = index.iter().filter_map(|i| i.table()).map(<[i32]>::to_vec).collect();
     let constants =
         tables.iter().map(|table| builder.constant_i32(format!("{name} indices"), table)).collect::<Vec<_>>();
-    let access = Access {
+    let footprint = Footprint {
         rows: index[0].reach(rows.len(), extent.rows),
         cols: index[1].reach(cols.len(), extent.cols),
         depth: index[2].reach(depth.len(), extent.depth),
     };
     // Channels that follow one another are moved a pixel at a time.
     let block = match index[2] {
-        AxisIndex::Affine { stride: 1, divide: 1, .. } => Block::Pixels(1),
-        _ => Block::Elements(1),
+        AxisIndex::Affine { stride: 1, divide: 1, .. } => Granularity::Pixels(1),
+        _ => Granularity::Elements(1),
     };
     let input = builder.activation(operator.inputs[0]);
     builder.push(Step {
         inputs: vec![input],
         constants,
         outputs: vec![target],
-        access: vec![access],
+        footprint: vec![footprint],
         partial: true,
         ..Step::new(
             Kernel::Gather(kernel::Gather { element: x.element(), input: extent, index, fill }),
-            Order { block, staged: true },
+            WriteOrder { granularity: block, reads_first: true },
         )
     });
 }
@@ -206,11 +206,11 @@ pub(super) fn concatenation(
     builder.push(Step {
         inputs: vec![Operand::Buffer(before, output.extent)],
         outputs: vec![output],
-        access: vec![Access::SAME],
+        footprint: vec![Footprint::SAME],
         partial: true,
         ..Step::new(
             Kernel::UnaryF32(kernel::UnaryF32(float::Unary::Clamp(Clamp { min, max }))),
-            Order { block: Block::Elements(1), staged: true },
+            WriteOrder { granularity: Granularity::Elements(1), reads_first: true },
         )
     });
     Ok(())
@@ -253,31 +253,31 @@ fn push_concat(
         None => Extent { rows: outer, cols: 1, depth: dims[axis..].iter().product() },
     };
     let along = along.unwrap_or(Axis::Depth);
-    let (mut inputs, mut access, mut sizes, mut offset) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let (mut inputs, mut footprint, mut sizes, mut offset) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for (operand, dims) in &pieces {
         let extent = see(dims);
         inputs.push(match *operand {
             Operand::Buffer(buffer, _) => Operand::Buffer(buffer, extent),
             constant => constant,
         });
-        let shifted = Reach::Window { extent: 1, stride: 1, before: offset as isize };
+        let shifted = AxisFootprint::Window { extent: 1, stride: 1, before: offset as isize };
         let (size, reach) = match along {
-            Axis::Rows => (extent.rows, Access { rows: shifted, ..Access::SAME }),
-            Axis::Cols => (extent.cols, Access { cols: shifted, ..Access::SAME }),
-            Axis::Depth => (extent.depth, Access { depth: shifted, ..Access::SAME }),
+            Axis::Rows => (extent.rows, Footprint { rows: shifted, ..Footprint::SAME }),
+            Axis::Cols => (extent.cols, Footprint { cols: shifted, ..Footprint::SAME }),
+            Axis::Depth => (extent.depth, Footprint { depth: shifted, ..Footprint::SAME }),
         };
-        access.push(reach);
+        footprint.push(reach);
         sizes.push(size);
         offset += size;
     }
     builder.push(Step {
         inputs,
         outputs: vec![Target { buffer: output, extent: see(joined) }],
-        access,
+        footprint,
         partial: true,
         ..Step::new(
             Kernel::Concat(kernel::Concat { element, axis: along, sizes }),
-            Order { block: Block::Elements(1), staged: true },
+            WriteOrder { granularity: Granularity::Elements(1), reads_first: true },
         )
     });
 }
@@ -313,10 +313,10 @@ fn push_permute(
     builder.push(Step {
         inputs: vec![input],
         outputs: vec![target],
-        access: vec![walked(&dims, first, &strides, 1)],
+        footprint: vec![walked(&dims, first, &strides, 1)],
         ..Step::new(
             Kernel::Permute(kernel::Permute { element, elements, dims, first, strides }),
-            Order { block: Block::Elements(1), staged: true },
+            WriteOrder { granularity: Granularity::Elements(1), reads_first: true },
         )
     });
     Ok(())

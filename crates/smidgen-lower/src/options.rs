@@ -24,7 +24,7 @@ impl Reference {
     }
 
     /// With how many bits FULLY_CONNECTED on int16 multiplies; 31 of the product of all scales in double precision, or 15 as other layers do.
-    pub fn wide_fully_connected(self) -> Multiplier {
+    pub fn int16_fully_connected(self) -> Multiplier {
         match self {
             Self::LiteRt2_3 => Multiplier::Full,
             Self::TfLite2_14 => Multiplier::Reduced,
@@ -50,8 +50,8 @@ pub enum KernelSet {
     #[default]
     Fast,
     /// What firmware runs, in the memory that it takes there: as [`Fast`](Self::Fast), but int8 operators with weights use the
-    /// [device kernels](smidgen_kernels::int8::device) wherever their cheap finish is proven to give the same bytes.
-    Device,
+    /// [device kernels](smidgen_kernels::int8::mcu) wherever their cheap finish is proven to give the same bytes.
+    Mcu,
 }
 
 /// Options of [`lower`](super::lower()).
@@ -65,7 +65,7 @@ pub struct LowerOptions {
 
 impl LowerOptions {
     /// The same with the kernels that firmware runs.
-    pub fn for_device(self) -> Self {
-        Self { kernels: KernelSet::Device, ..self }
+    pub fn for_mcu(self) -> Self {
+        Self { kernels: KernelSet::Mcu, ..self }
     }
 }

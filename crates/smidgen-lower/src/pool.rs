@@ -7,7 +7,7 @@ use super::window;
 use smidgen_ir::{Activation, ElementType, Operator, Padding, PoolKind};
 use smidgen_kernels::Window2d;
 use smidgen_kernels::float::Clamp;
-use smidgen_program::access::{Access, Block, Order, Reach};
+use smidgen_program::footprint::{AxisFootprint, Footprint, Granularity, WriteOrder};
 use smidgen_program::kernel;
 use smidgen_program::kernel::Kernel;
 use smidgen_program::program::{Extent, Step};
@@ -55,19 +55,19 @@ pub(super) fn pool(
         builder.push(Step {
             inputs: vec![input],
             outputs: vec![output],
-            access: vec![Access::ALL],
+            footprint: vec![Footprint::ALL],
             consumes: true,
             state_bytes: 4 * output.extent.depth,
-            ..Step::new(reduction, Order { block: Block::Run, staged: true })
+            ..Step::new(reduction, WriteOrder { granularity: Granularity::Run, reads_first: true })
         });
         return Ok(());
     }
     builder.push(Step {
         inputs: vec![input],
         outputs: vec![output],
-        access: vec![Access { depth: Reach::SAME, ..window::access(&window, output.extent.rows) }],
+        footprint: vec![Footprint { depth: AxisFootprint::SAME, ..window::footprint(&window, output.extent.rows) }],
         partial: output.extent.rows == window.output[0],
-        ..Step::new(kernel, Order { block: Block::Elements(1), staged: true })
+        ..Step::new(kernel, WriteOrder { granularity: Granularity::Elements(1), reads_first: true })
     });
     Ok(())
 }

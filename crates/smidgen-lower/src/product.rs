@@ -1,8 +1,8 @@
 //! Finds and proves the parameters of the device's MUL.
 
-use smidgen_kernels::definition::Product;
-use smidgen_kernels::int8::device::finish::smmla;
-use smidgen_kernels::int8::device::{PRODUCT_BITS, Products};
+use smidgen_kernels::int8::mcu::epilogue::smmla;
+use smidgen_kernels::int8::mcu::{PRODUCT_BITS, Products};
+use smidgen_kernels::reference::Product;
 
 /// Changes of the multiplier that are tried: the first that can be proven is taken.
 const CHANGES: [i64; 7] = [0, 1, -1, 2, -2, 3, -3];

@@ -2,12 +2,12 @@
 
 use super::builder::Builder;
 use super::error::Refusal;
-use crate::finish::{Channel, Packed, pack, pack_with_own_shifts};
+use crate::epilogue::{Channel, Packed, pack, pack_with_own_shifts};
 use smidgen_ir::{Activation, ElementType, Operator, Tensor, TensorId};
 use smidgen_kernels::Rounding;
-use smidgen_kernels::int8::device::{Finish, Width};
+use smidgen_kernels::int8::mcu::{Epilogue, Width};
 use smidgen_kernels::int8::{Int8, fast};
-use smidgen_kernels::int16::{Int16, device as wide};
+use smidgen_kernels::int16::{Int16, mcu as mcu16};
 use smidgen_kernels::memory::Integer;
 use smidgen_kernels::requant::Factor;
 use smidgen_program::program::ConstantId;
@@ -85,7 +85,7 @@ pub(super) fn bias_i32(tensor: Option<&Tensor>, channels: usize) -> Result<Vec<i
 /// The int64 elements of an optional constant bias of a layer on int16; zeros if it is absent.
 pub(super) fn bias_i64(tensor: Option<&Tensor>, channels: usize) -> Result<Vec<i64>, Refusal> {
     let Some(tensor) = tensor else { return Ok(vec![0; channels]) };
-    match (tensor.element(), tensor.wide_integers()) {
+    match (tensor.element(), tensor.integers_as_i64()) {
         (ElementType::Int64, Some(values)) if values.len() == channels => Ok(values),
         (ElementType::Int64, None) => Err(not_constant(tensor)),
         _ => Err(wrong_bias(tensor, ElementType::Int64, channels)),
@@ -209,7 +209,7 @@ pub(super) fn widths(weights: &Tensor) -> &'static [Width] {
 
 /// The proven constants of a device kernel with weights of this width, where there are some. `bias` is [folded](fold_biases), `weights` has those of a channel in a
 /// row; `start` says what the kernel adds its products to, given bias and weights of a channel; `own_shifts`, that the
-/// kernel can do with [shifts of channels' own](smidgen_kernels::int8::device::Finish::own_shifts).
+/// kernel can do with [shifts of channels' own](smidgen_kernels::int8::mcu::Epilogue::own_shifts).
 pub(super) fn finish(
     quant: &Int8,
     factors: &[Factor],
@@ -237,14 +237,14 @@ pub(super) fn channels(builder: &mut Builder, output: TensorId, bias: &[i32], fa
     [bias, multipliers, shifts]
 }
 
-/// The words of the channels of a device kernel on int16, where each is [proven](wide::Channel::proven). `weights` has those of a channel in a row,
+/// The words of the channels of a device kernel on int16, where each is [proven](mcu16::Channel::proven). `weights` has those of a channel in a row,
 /// at least one.
 pub(super) fn proven(quant: &Int16, factors: &[Factor], bias: &[i64], weights: &[i8]) -> Option<Vec<u32>> {
     let each = weights.len().checked_div(bias.len()).filter(|&each| each > 0)?;
     let channels = bias.iter().zip(factors).zip(weights.chunks_exact(each)).map(|((&bias, &factor), weights)| {
-        wide::Channel::proven(bias, factor, quant.multiplier, weights.iter().copied())
+        mcu16::Channel::proven(bias, factor, quant.multiplier, weights.iter().copied())
     });
-    Some(wide::Channel::pack(&channels.collect::<Option<Vec<_>>>()?).collect())
+    Some(mcu16::Channel::pack(&channels.collect::<Option<Vec<_>>>()?).collect())
 }
 
 /// Adds the weights of an operator as they are packed for a device, and the words of its channels.
@@ -260,11 +260,11 @@ pub(super) fn device_constants(
 }
 
 /// How the accumulators of a layer become outputs that nobody has looked at: no channel starts beyond what a word holds.
-pub(super) fn unread_finish(quant: &Int8) -> Finish {
+pub(super) fn unread_finish(quant: &Int8) -> Epilogue {
     let once = quant.rounding == Rounding::Once;
     // Where whatever is below 0 is clamped to one output, signs do not matter.
     let is_flat = quant.min == i8::MIN && quant.output_zero <= i32::from(quant.min);
-    Finish {
+    Epilogue {
         offset: 0,
         shift: 8,
         tie: if once { 0 } else { 256 },
@@ -299,8 +299,8 @@ pub(super) fn wide_constants(
 }
 
 /// What a device kernel on int16 needs of how the layer computes.
-pub(super) fn wide_device_clamp(quant: &Int16) -> wide::Clamp {
-    wide::Clamp { min: quant.min, max: quant.max }
+pub(super) fn int16_mcu_clamp(quant: &Int16) -> mcu16::Clamp {
+    mcu16::Clamp { min: quant.min, max: quant.max }
 }
 
 /// Packs multipliers and shifts.

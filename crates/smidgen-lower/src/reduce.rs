@@ -12,7 +12,7 @@ use smidgen_kernels::int8::Reduce;
 use smidgen_kernels::nd::MAX_RANK;
 use smidgen_kernels::requant::{Factor, Rounding};
 use smidgen_kernels::{Window2d, int16};
-use smidgen_program::access::{Access, Block, Order, Reach};
+use smidgen_program::footprint::{AxisFootprint, Footprint, Granularity, WriteOrder};
 use smidgen_program::kernel;
 use smidgen_program::kernel::{Axes, Kernel, flat};
 use smidgen_program::program::{Extent, Step};
@@ -85,19 +85,21 @@ fn sum(builder: &mut Builder, operator: &Operator, axes: &[usize], mean: bool) -
         if image { (input_extent, 4 * input_extent.depth) } else { (flat(x.shape.elements()), 0) };
     let input = builder.activation_as(operator.inputs[0], input_extent);
     let output = builder.target_as(operator.outputs[0], flat(y.shape.elements()));
-    let (access, block) = match &kernel {
+    let (footprint, block) = match &kernel {
         Kernel::ReduceI8(kernel::ReduceI8 { kept, reduced, .. })
         | Kernel::ReduceI16(kernel::ReduceI16 { kept, reduced, .. })
-        | Kernel::ReduceF32(kernel::ReduceF32 { kept, reduced, .. }) => (reach(kept, reduced), Block::Elements(1)),
-        _ => (Access::ALL, Block::Run),
+        | Kernel::ReduceF32(kernel::ReduceF32 { kept, reduced, .. }) => {
+            (reach(kept, reduced), Granularity::Elements(1))
+        }
+        _ => (Footprint::ALL, Granularity::Run),
     };
     builder.push(Step {
         inputs: vec![input],
         outputs: vec![output],
-        access: vec![access],
+        footprint: vec![footprint],
         consumes: image,
         state_bytes,
-        ..Step::new(kernel, Order { block, staged: true })
+        ..Step::new(kernel, WriteOrder { granularity: block, reads_first: true })
     });
     Ok(())
 }
@@ -110,7 +112,7 @@ fn extremum(builder: &mut Builder, operator: &Operator, axes: &[usize], greatest
         return pool(builder, operator, window);
     }
     let (kept, reduced) = split(dims, axes)?;
-    let access = reach(&kept, &reduced);
+    let footprint = reach(&kept, &reduced);
     let kernel = match x.element() {
         ElementType::Int8 => Kernel::ExtremumI8(kernel::ExtremumI8 { kept, reduced, greatest }),
         ElementType::Int16 => Kernel::ExtremumI16(kernel::ExtremumI16 { kept, reduced, greatest }),
@@ -122,8 +124,8 @@ fn extremum(builder: &mut Builder, operator: &Operator, axes: &[usize], greatest
     builder.push(Step {
         inputs: vec![input],
         outputs: vec![output],
-        access: vec![access],
-        ..Step::new(kernel, Order { block: Block::Elements(1), staged: true })
+        footprint: vec![footprint],
+        ..Step::new(kernel, WriteOrder { granularity: Granularity::Elements(1), reads_first: true })
     });
     Ok(())
 }
@@ -166,15 +168,15 @@ fn pool(builder: &mut Builder, operator: &Operator, window: Window2d) -> Result<
     builder.push(Step {
         inputs: vec![input],
         outputs: vec![output],
-        access: vec![Access { depth: Reach::SAME, ..window::access(&window, window.output[0]) }],
+        footprint: vec![Footprint { depth: AxisFootprint::SAME, ..window::footprint(&window, window.output[0]) }],
         partial: true,
-        ..Step::new(kernel, Order { block: Block::Elements(1), staged: true })
+        ..Step::new(kernel, WriteOrder { granularity: Granularity::Elements(1), reads_first: true })
     });
     Ok(())
 }
 
 /// What each output reads: from the first to the last of the elements that go into it.
-fn reach(kept: &Axes, reduced: &Axes) -> Access {
+fn reach(kept: &Axes, reduced: &Axes) -> Footprint {
     let last: isize = reduced.dims.iter().zip(&reduced.strides).map(|(&d, s)| (d as isize - 1) * s).sum();
     walked(&kept.dims, 0, &kept.strides, (last + 1).max(0) as usize)
 }

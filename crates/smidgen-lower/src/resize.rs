@@ -7,7 +7,7 @@ use super::quant::unsupported;
 use super::window::nhwc;
 use smidgen_ir::{ElementType, Operator, ResizeKind};
 use smidgen_kernels::{float, int8};
-use smidgen_program::access::{Access, Block, Order, Reach};
+use smidgen_program::footprint::{AxisFootprint, Footprint, Granularity, WriteOrder};
 use smidgen_program::kernel;
 use smidgen_program::kernel::Kernel;
 use smidgen_program::program::Step;
@@ -80,10 +80,14 @@ fn push_bilinear(builder: &mut Builder, operator: &Operator, kernel: Kernel, nee
     builder.push(Step {
         inputs: vec![input],
         outputs: vec![output],
-        access: vec![Access { rows: Reach::Table(rows), cols: Reach::Table(cols), depth: Reach::SAME }],
+        footprint: vec![Footprint {
+            rows: AxisFootprint::Table(rows),
+            cols: AxisFootprint::Table(cols),
+            depth: AxisFootprint::SAME,
+        }],
         partial: true,
         macs: 4 * output.extent.elements() as u64,
-        ..Step::new(kernel, Order { block: Block::Elements(1), staged: true })
+        ..Step::new(kernel, WriteOrder { granularity: Granularity::Elements(1), reads_first: true })
     });
 }
 

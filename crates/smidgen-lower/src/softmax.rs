@@ -3,10 +3,10 @@
 use super::builder::Builder;
 use super::error::Refusal;
 use super::quant::{self, unsupported};
-use super::{tables, wide};
+use super::{elementwise_int16, tables};
 use smidgen_ir::{ElementType, Operator};
 use smidgen_kernels::int16;
-use smidgen_program::access::{Access, Block, Order, Reach};
+use smidgen_program::footprint::{AxisFootprint, Footprint, Granularity, WriteOrder};
 use smidgen_program::kernel;
 use smidgen_program::kernel::Kernel;
 use smidgen_program::program::Step;
@@ -32,7 +32,7 @@ pub(super) fn softmax(builder: &mut Builder, operator: &Operator, beta: f32) -> 
             )
         }
         (ElementType::Int16, ElementType::Int16) => {
-            let how = wide::softmax(beta, quant::int16(x)?)?;
+            let how = elementwise_int16::softmax(beta, quant::int16(x)?)?;
             let tables = builder.constant_i16(format!("{} tables", y.name), &int16::Softmax::tables());
             (Kernel::SoftmaxI16(kernel::SoftmaxI16(how)), vec![tables])
         }
@@ -42,14 +42,14 @@ pub(super) fn softmax(builder: &mut Builder, operator: &Operator, beta: f32) -> 
     let (input, output) = (builder.activation(operator.inputs[0]), builder.target(operator.outputs[0]));
     // A pixel is read whole before its first element is written, and from then on element by element.
     let depth = output.extent.depth;
-    let depth = Reach::Table((0..depth).map(|c| (c, depth)).collect());
+    let depth = AxisFootprint::Table((0..depth).map(|c| (c, depth)).collect());
     builder.push(Step {
         inputs: vec![input],
         constants,
         outputs: vec![output],
-        access: vec![Access { rows: Reach::SAME, cols: Reach::SAME, depth }],
+        footprint: vec![Footprint { rows: AxisFootprint::SAME, cols: AxisFootprint::SAME, depth }],
         partial: true,
-        ..Step::new(kernel, Order { block: Block::Elements(1), staged: true })
+        ..Step::new(kernel, WriteOrder { granularity: Granularity::Elements(1), reads_first: true })
     });
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Finds and proves the terms of the device's ADD and SUB.
 
 use smidgen_kernels::int8::Sum;
-use smidgen_kernels::int8::device::{SUM_BITS, Terms};
+use smidgen_kernels::int8::mcu::{SUM_BITS, Terms};
 use smidgen_kernels::requant::Factor;
 
 /// Changes of a weight that are tried: the first that can be proven is taken.

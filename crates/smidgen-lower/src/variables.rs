@@ -8,7 +8,7 @@
 use super::builder::Builder;
 use smidgen_ir::TensorId;
 use smidgen_kernels::movement::Axis;
-use smidgen_program::access::{Access, Block, Order};
+use smidgen_program::footprint::{Footprint, Granularity, WriteOrder};
 use smidgen_program::kernel;
 use smidgen_program::kernel::Kernel;
 use smidgen_program::program::{BufferId, Initial, Lowered, Operand, Step, Target, Variable};
@@ -96,11 +96,11 @@ fn copy(builder: &mut Builder, id: TensorId, from: Operand, what: &str, kind: &s
         name: format!("{what} {name}"),
         inputs: vec![from],
         outputs: vec![Target { buffer, extent }],
-        access: vec![Access::SAME],
+        footprint: vec![Footprint::SAME],
         partial: true,
         ..Step::new(
             Kernel::Concat(kernel::Concat { element, axis: Axis::Rows, sizes: vec![extent.rows] }),
-            Order { block: Block::Elements(1), staged: true },
+            WriteOrder { granularity: Granularity::Elements(1), reads_first: true },
         )
     });
     Operand::Buffer(buffer, extent)

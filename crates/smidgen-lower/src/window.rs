@@ -3,7 +3,7 @@
 use super::error::Refusal;
 use smidgen_ir::{ConvParams, Padding, Tensor, Window};
 use smidgen_kernels::Window2d;
-use smidgen_program::access::{Access, Reach};
+use smidgen_program::footprint::{AxisFootprint, Footprint};
 
 /// The dimensions of a tensor that must have four, none of them 0.
 pub(super) fn nhwc(tensor: &Tensor) -> Result<[usize; 4], Refusal> {
@@ -93,8 +93,8 @@ pub(super) fn transposed(
 }
 
 /// What an operator reads whose every output channel needs every input channel; `rows` are those of the output, over all images.
-pub(super) fn access(window: &Window2d, rows: usize) -> Access {
-    let along = |axis: usize| Reach::Window {
+pub(super) fn footprint(window: &Window2d, rows: usize) -> Footprint {
+    let along = |axis: usize| AxisFootprint::Window {
         extent: (window.size[axis] - 1) * window.dilation[axis] + 1,
         stride: window.stride[axis],
         before: window.before[axis] as isize,
@@ -103,36 +103,36 @@ pub(super) fn access(window: &Window2d, rows: usize) -> Access {
     let reach = if rows == window.output[0] {
         one_image
     } else {
-        batch(window, rows, |y| one_image.needs((y, y + 1), window.input[0]))
+        batch(window, rows, |y| one_image.input_range((y, y + 1), window.input[0]))
     };
-    Access { rows: reach, cols: along(1), depth: Reach::All }
+    Footprint { rows: reach, cols: along(1), depth: AxisFootprint::All }
 }
 
 /// What a transposed convolution reads.
-pub(super) fn transposed_access(window: &Window2d, rows: usize) -> Access {
+pub(super) fn transposed_access(window: &Window2d, rows: usize) -> Footprint {
     let sources = |axis: usize, out: usize| {
         let range = window.sources(axis, out);
         (range.start.min(window.input[axis]), range.end.min(window.input[axis]))
     };
-    Access {
+    Footprint {
         rows: batch(window, rows, |y| sources(0, y)),
-        cols: Reach::Table((0..window.output[1]).map(|x| sources(1, x)).collect()),
-        depth: Reach::All,
+        cols: AxisFootprint::Table((0..window.output[1]).map(|x| sources(1, x)).collect()),
+        depth: AxisFootprint::All,
     }
 }
 
 /// Output channel `o` reads input channel `o / multiplier`.
-pub(super) fn depth(multiplier: usize, outputs: usize) -> Reach {
+pub(super) fn depth(multiplier: usize, outputs: usize) -> AxisFootprint {
     if multiplier == 1 {
-        return Reach::SAME;
+        return AxisFootprint::SAME;
     }
-    Reach::Table((0..outputs).map(|o| (o / multiplier, o / multiplier + 1)).collect())
+    AxisFootprint::Table((0..outputs).map(|o| (o / multiplier, o / multiplier + 1)).collect())
 }
 
 /// The images of a batch lie one below the other, and do not reach into each other.
-fn batch(window: &Window2d, rows: usize, one_image: impl Fn(usize) -> (usize, usize)) -> Reach {
+fn batch(window: &Window2d, rows: usize, one_image: impl Fn(usize) -> (usize, usize)) -> AxisFootprint {
     let (in_h, out_h) = (window.input[0], window.output[0]);
-    Reach::Table(
+    AxisFootprint::Table(
         (0..rows)
             .map(|row| {
                 let (start, end) = one_image(row % out_h);

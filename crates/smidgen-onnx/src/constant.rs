@@ -1,7 +1,7 @@
 //! Constants of the file: elements of any type that a network's weights and its arithmetic on shapes have.
 
+use crate::node_error::NodeError;
 use crate::schema::TensorView;
-use crate::trouble::Trouble;
 use smidgen_ir::front::Budget;
 use smidgen_ir::half::to_f32;
 use smidgen_ir::{ElementType, element_count};
@@ -261,12 +261,12 @@ pub(crate) fn dims_of(dims: &[i64]) -> Option<(Vec<usize>, usize)> {
 pub(crate) fn decode<'a>(
     view: &TensorView<'a>,
     budget: &Budget,
-    fetch: impl FnOnce(&crate::schema::External<'a>, usize) -> Result<Vec<u8>, Trouble>,
-) -> Result<Constant, Trouble> {
-    let malformed = |what: String| Trouble::Malformed(what);
+    fetch: impl FnOnce(&crate::schema::External<'a>, usize) -> Result<Vec<u8>, NodeError>,
+) -> Result<Constant, NodeError> {
+    let malformed = |what: String| NodeError::Malformed(what);
     let name = smidgen_ir::front::quoted(view.name);
     let element = Element::of(view.data_type).map_err(|found| {
-        Trouble::unsupported(format!("constant {name} holds {found}"), "export the network in float32")
+        NodeError::unsupported(format!("constant {name} holds {found}"), "export the network in float32")
     })?;
     let (dims, count) = dims_of(&view.dims)
         .ok_or_else(|| malformed(format!("constant {name} has an impossible shape {:?}", view.dims)))?;

@@ -5,7 +5,7 @@
 //! is made where an operator demands another layout than its input has, and never twice for one tensor.
 
 use crate::constant::{Constant, Element};
-use crate::trouble::Trouble;
+use crate::node_error::NodeError;
 use smidgen_ir::front::Budget;
 use smidgen_ir::{DataType, Graph, Op, ReshapeKind, Shape, Tensor, TensorId, infer};
 use std::collections::HashMap;
@@ -89,21 +89,21 @@ impl Emitter {
     }
 
     /// Adds a tensor, charging what it takes.
-    pub fn tensor(&mut self, tensor: Tensor) -> Result<TensorId, Trouble> {
+    pub fn tensor(&mut self, tensor: Tensor) -> Result<TensorId, NodeError> {
         let data = tensor.data.as_ref().map_or(0, |data| data.len());
         self.budget.take(2 * size_of::<Tensor>() + 8 * tensor.shape.rank() + tensor.name.len() + data)?;
         Ok(self.graph.add_tensor(tensor))
     }
 
     /// Adds an operator; its outputs have the inferred shapes and `dtype`.
-    pub fn push(&mut self, op: Op, inputs: Vec<TensorId>, dtype: &DataType) -> Result<Vec<TensorId>, Trouble> {
+    pub fn push(&mut self, op: Op, inputs: Vec<TensorId>, dtype: &DataType) -> Result<Vec<TensorId>, NodeError> {
         let tensors: Vec<&Tensor> = inputs.iter().map(|&id| self.graph.tensor(id)).collect();
         let inferred = infer(&op, &tensors)?;
         self.budget.take(4 * size_of::<smidgen_ir::Operator>() + 16 * (inputs.len() + inferred.len()))?;
         let mut outputs = Vec::with_capacity(inferred.len());
         for found in inferred {
             if found.shape.checked_elements().is_none_or(|n| n > i32::MAX as usize) {
-                return Err(Trouble::unsupported(
+                return Err(NodeError::unsupported(
                     format!("it makes a tensor of {}, which has 2^31 elements or more", found.shape),
                     "use a smaller input",
                 ));
@@ -116,13 +116,13 @@ impl Emitter {
     }
 
     /// Adds an operator with one output.
-    pub fn one(&mut self, op: Op, inputs: Vec<TensorId>, dtype: &DataType) -> Result<TensorId, Trouble> {
+    pub fn one(&mut self, op: Op, inputs: Vec<TensorId>, dtype: &DataType) -> Result<TensorId, NodeError> {
         let outputs = self.push(op, inputs, dtype)?;
-        outputs.first().copied().ok_or_else(|| Trouble::Malformed("it has no output".into()))
+        outputs.first().copied().ok_or_else(|| NodeError::Malformed("it has no output".into()))
     }
 
     /// Relabels a tensor's bytes.
-    pub fn relabel(&mut self, id: TensorId, shape: Vec<usize>) -> Result<TensorId, Trouble> {
+    pub fn relabel(&mut self, id: TensorId, shape: Vec<usize>) -> Result<TensorId, NodeError> {
         if self.graph.tensor(id).shape.dims() == shape {
             return Ok(id);
         }
@@ -131,7 +131,7 @@ impl Emitter {
     }
 
     /// The same values with the file's axes where `layout` says.
-    pub fn arrange(&mut self, x: &Active, layout: &[usize]) -> Result<Active, Trouble> {
+    pub fn arrange(&mut self, x: &Active, layout: &[usize]) -> Result<Active, NodeError> {
         let arranged = |id| Active { id, layout: layout.to_vec(), element: x.element };
         if x.layout == layout {
             return Ok(x.clone());
@@ -154,16 +154,16 @@ impl Emitter {
     }
 
     /// Adds a constant with its axes where `layout` says, as elements that the graph has.
-    pub fn constant(&mut self, constant: &Constant, layout: &[usize]) -> Result<TensorId, Trouble> {
+    pub fn constant(&mut self, constant: &Constant, layout: &[usize]) -> Result<TensorId, NodeError> {
         let turned = constant.transposed(layout);
         let Some(element) = turned.element.at_run_time() else {
-            return Err(Trouble::unsupported(
+            return Err(NodeError::unsupported(
                 format!("it computes with {}, which smidgen does not do at run time", constant.element.name()),
                 "export the network in float32",
             ));
         };
         if turned.dims.contains(&0) {
-            return Err(Trouble::unsupported("one of its operands has no elements", "leave it out"));
+            return Err(NodeError::unsupported("one of its operands has no elements", "leave it out"));
         }
         let name = constant.name.clone();
         let id = self.tensor(Tensor::constant(name, Shape(turned.dims), DataType::Plain(element), turned.data))?;
@@ -177,13 +177,13 @@ impl Emitter {
     ///
     /// Axes that are split or joined among themselves keep their places, so that an image stays channels last where the new
     /// shape allows it.
-    pub fn reshape(&mut self, x: &Active, dims: &[usize]) -> Result<Active, Trouble> {
+    pub fn reshape(&mut self, x: &Active, dims: &[usize]) -> Result<Active, NodeError> {
         let from = self.dims(x);
         if from == dims {
             return Ok(x.clone());
         }
         if from.iter().product::<usize>() != dims.iter().product::<usize>() {
-            return Err(Trouble::Malformed(format!(
+            return Err(NodeError::Malformed(format!(
                 "{} cannot be given the shape {}",
                 Shape(from),
                 Shape(dims.to_vec())

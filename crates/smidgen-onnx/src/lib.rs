@@ -27,13 +27,13 @@ mod emit;
 mod error;
 mod fold;
 mod fuse;
+mod node_error;
 mod ops;
 mod options;
 mod order;
 mod read;
 mod schema;
 mod support;
-mod trouble;
 mod wire;
 
 pub use error::ReadError;

@@ -4,11 +4,11 @@ use crate::call::{Call, Value};
 use crate::constant::{Constant, Element, decode};
 use crate::emit::{Active, Emitter, Scales, channels_last, identity};
 use crate::error::ReadError;
-use crate::fuse::Obstacle;
+use crate::fuse::UnsupportedGroup;
+use crate::node_error::NodeError;
 use crate::options::{Import, Options};
 use crate::schema::{Dim, External, Model, Node, Refused, TensorView, ValueInfo};
 use crate::support::{Known, find};
-use crate::trouble::Trouble;
 use crate::{fold, fuse, order};
 use smidgen_ir::front::{Budget, Port, Subject, Unsupported, listed, quoted};
 use smidgen_ir::validate::beyond_bounds;
@@ -133,14 +133,15 @@ fn graph(bytes: &[u8], options: &Options<'_>) -> Outcome {
     let obstacles = fuse::fuse(&mut graph, scales);
     numbers(&graph)?;
     validate(&graph)?;
-    let entry = |obstacle: &Obstacle| {
+    let entry = |obstacle: &UnsupportedGroup| {
         let node = file.nodes.get(obstacle.node)?;
         let subject = Subject::Operator { index: obstacle.node, name: node.op.into() };
         let (reason, hint) = (obstacle.why.reason(), obstacle.why.hint());
         Some(Unsupported { subject, tensors: wiring(node), reason, hint, cause: None })
     };
     let (refused, kept): (Vec<_>, Vec<_>) = obstacles.iter().partition(|o| o.why.refuses());
-    let entries = |list: Vec<&Obstacle>| list.into_iter().take(MOST_NOTES).filter_map(entry).collect::<Vec<_>>();
+    let entries =
+        |list: Vec<&UnsupportedGroup>| list.into_iter().take(MOST_NOTES).filter_map(entry).collect::<Vec<_>>();
     match entries(refused) {
         refused if refused.is_empty() => Ok(Ok(Import { graph, inputs, outputs, values, notes: entries(kept) })),
         refused => Ok(Err(refused)),
@@ -149,7 +150,7 @@ fn graph(bytes: &[u8], options: &Options<'_>) -> Outcome {
 
 fn refused(refused: Refused) -> ReadError {
     match refused {
-        Refused::Fault(fault) => ReadError::Damaged { place: fault.place, offset: fault.offset, what: fault.what },
+        Refused::WireError(fault) => ReadError::Damaged { place: fault.place, offset: fault.offset, what: fault.what },
         Refused::Over(over) => ReadError::Inflated { limit: over.limit },
     }
 }
@@ -213,7 +214,7 @@ impl<'a> Sources<'a> {
                         });
                     }
                 }
-                Err(trouble) => sources.trouble(trouble, index, view)?,
+                Err(error) => sources.error(error, index, view)?,
             }
         }
         for (index, info) in file.inputs.iter().enumerate() {
@@ -242,18 +243,18 @@ impl<'a> Sources<'a> {
         Ok(sources)
     }
 
-    fn trouble(&mut self, trouble: Trouble, index: usize, view: &TensorView<'_>) -> Result<(), ReadError> {
-        match trouble {
-            Trouble::Unsupported { reason, hint } => {
+    fn error(&mut self, error: NodeError, index: usize, view: &TensorView<'_>) -> Result<(), ReadError> {
+        match error {
+            NodeError::Unsupported { reason, hint } => {
                 let subject = Subject::Tensor { index, name: quoted(view.name) };
                 self.unsupported.push(Unsupported { subject, tensors: String::new(), reason, hint, cause: None });
                 Ok(())
             }
-            Trouble::Fault(fault) => Err(refused(fault.into())),
-            Trouble::Over(over) => Err(refused(over.into())),
-            Trouble::Malformed(what) => Err(ReadError::Graph { what }),
-            Trouble::External { location, what } => Err(ReadError::External { location, what }),
-            Trouble::Consequence => Ok(()),
+            NodeError::WireError(fault) => Err(refused(fault.into())),
+            NodeError::Over(over) => Err(refused(over.into())),
+            NodeError::Malformed(what) => Err(ReadError::Graph { what }),
+            NodeError::External { location, what } => Err(ReadError::External { location, what }),
+            NodeError::Consequence => Ok(()),
         }
     }
 }
@@ -278,8 +279,8 @@ impl<'a> Outside<'a> {
         external: &External<'a>,
         bytes: usize,
         budget: &Budget,
-    ) -> Result<Vec<u8>, Trouble> {
-        let fail = |what: String| Trouble::External { location: external.location.into(), what };
+    ) -> Result<Vec<u8>, NodeError> {
+        let fail = |what: String| NodeError::External { location: external.location.into(), what };
         if let Some(length) = external.length.filter(|&length| length != bytes as u64) {
             return Err(fail(format!(
                 "the network gives a constant {length} bytes there, but its shape takes {bytes}"
@@ -444,7 +445,7 @@ impl<'a, 's> Translation<'a, 's> {
         let tensor = Tensor::activation(input.name, shape, DataType::Plain(element));
         let id = match self.emit.tensor(tensor) {
             Ok(id) => id,
-            Err(trouble) => return Err(self.fatal(trouble)),
+            Err(error) => return Err(self.fatal(error)),
         };
         self.emit.graph.inputs.push(id);
         self.inputs.push(Port { name: input.name.into(), shape: input.dims.clone(), axes: layout.clone() });
@@ -453,13 +454,13 @@ impl<'a, 's> Translation<'a, 's> {
     }
 
     /// What a trouble comes to that no node is at fault for.
-    fn fatal(&self, trouble: Trouble) -> ReadError {
-        match trouble {
-            Trouble::Fault(fault) => refused(fault.into()),
-            Trouble::Over(over) => refused(over.into()),
-            Trouble::Malformed(what) | Trouble::Unsupported { reason: what, .. } => ReadError::Graph { what },
-            Trouble::External { location, what } => ReadError::External { location, what },
-            Trouble::Consequence => ReadError::Graph { what: "an output depends on what is missing".into() },
+    fn fatal(&self, error: NodeError) -> ReadError {
+        match error {
+            NodeError::WireError(fault) => refused(fault.into()),
+            NodeError::Over(over) => refused(over.into()),
+            NodeError::Malformed(what) | NodeError::Unsupported { reason: what, .. } => ReadError::Graph { what },
+            NodeError::External { location, what } => ReadError::External { location, what },
+            NodeError::Consequence => ReadError::Graph { what: "an output depends on what is missing".into() },
         }
     }
 
@@ -476,14 +477,14 @@ impl<'a, 's> Translation<'a, 's> {
             for (index, info) in self.file.outputs.iter().enumerate() {
                 match self.output(info.name) {
                     Ok(port) => outputs.push(port),
-                    Err(Trouble::Unsupported { reason, hint }) => self.unsupported.push(Unsupported {
+                    Err(NodeError::Unsupported { reason, hint }) => self.unsupported.push(Unsupported {
                         subject: Subject::Tensor { index, name: quoted(info.name) },
                         tensors: String::new(),
                         reason,
                         hint,
                         cause: None,
                     }),
-                    Err(trouble) => return Err(self.fatal(trouble)),
+                    Err(error) => return Err(self.fatal(error)),
                 }
             }
         }
@@ -512,7 +513,7 @@ impl<'a, 's> Translation<'a, 's> {
         }
         self.emit.node = index;
         let first = self.emit.graph.tensors.len();
-        let trouble = match self.translate(node, inputs) {
+        let error = match self.translate(node, inputs) {
             Ok(values) if values.len() >= written.clone().count() => {
                 self.name(node, first);
                 for (&name, value) in node.outputs.iter().zip(values).filter(|(name, _)| !name.is_empty()) {
@@ -524,13 +525,13 @@ impl<'a, 's> Translation<'a, 's> {
                 return Ok(());
             }
             Ok(values) => {
-                Trouble::Malformed(format!("it has {} outputs, not {}", values.len(), written.clone().count()))
+                NodeError::Malformed(format!("it has {} outputs, not {}", values.len(), written.clone().count()))
             }
-            Err(trouble) => trouble,
+            Err(error) => error,
         };
-        match trouble {
-            Trouble::Malformed(what) => return Err(fail(what)),
-            Trouble::Unsupported { reason, hint } => {
+        match error {
+            NodeError::Malformed(what) => return Err(fail(what)),
+            NodeError::Unsupported { reason, hint } => {
                 let subject = Subject::Operator { index, name: node.op.into() };
                 let cause = cause_of(node.op);
                 let entry = Unsupported { subject, tensors: wiring(node), reason, hint, cause };
@@ -539,7 +540,7 @@ impl<'a, 's> Translation<'a, 's> {
                 self.unsupported.push(entry);
             }
             // What it reads has been reported.
-            Trouble::Consequence => {}
+            NodeError::Consequence => {}
             other => return Err(self.fatal(other)),
         }
         for &name in written {
@@ -548,21 +549,21 @@ impl<'a, 's> Translation<'a, 's> {
         Ok(())
     }
 
-    fn translate(&mut self, node: &'s Node<'a>, inputs: Vec<Option<Value>>) -> Result<Vec<Value>, Trouble> {
+    fn translate(&mut self, node: &'s Node<'a>, inputs: Vec<Option<Value>>) -> Result<Vec<Value>, NodeError> {
         // ONNX Runtime's quantiser writes these two in its own domain where the operator set is older than their types.
         let contributed = node.domain == "com.microsoft" && matches!(node.op, "QuantizeLinear" | "DequantizeLinear");
         if !matches!(node.domain, "" | "ai.onnx") && !contributed {
-            return Err(Trouble::unsupported(
+            return Err(NodeError::unsupported(
                 format!("{} (of {})", Unsupported::UNKNOWN_OPERATOR, quoted(node.domain)),
                 "export the network with standard operators",
             ));
         }
         let known = find(node.op);
         if matches!(known, Known::Unknown) {
-            return Err(Trouble::unsupported(Unsupported::UNKNOWN_OPERATOR, hint_for(node.op)));
+            return Err(NodeError::unsupported(Unsupported::UNKNOWN_OPERATOR, hint_for(node.op)));
         }
         if inputs.iter().any(|input| matches!(input, Some(Value::Missing))) {
-            return Err(Trouble::Consequence);
+            return Err(NodeError::Consequence);
         }
         let mut call = Call { node, opset: self.opset, inputs, emit: &mut self.emit };
         if let Some(values) = fold::evaluate(&mut call)? {
@@ -570,7 +571,7 @@ impl<'a, 's> Translation<'a, 's> {
         }
         match known {
             Known::Translated(translate) => translate(&mut call),
-            Known::Folded | Known::Unknown => Err(Trouble::unsupported(
+            Known::Folded | Known::Unknown => Err(NodeError::unsupported(
                 "its operands are computed at run time; it is supported on constants only",
                 "export the network with fixed shapes and without control flow",
             )),
@@ -598,23 +599,23 @@ impl<'a, 's> Translation<'a, 's> {
         }
     }
 
-    fn output(&mut self, name: &str) -> Result<Port, Trouble> {
+    fn output(&mut self, name: &str) -> Result<Port, NodeError> {
         let x = match self.values.get(name) {
             Some(Value::Active(x)) => x.clone(),
             Some(Value::Constant(constant)) => {
                 let constant = constant.clone();
                 let layout = identity(constant.dims.len());
                 if constant.dims.contains(&0) {
-                    return Err(Trouble::unsupported("it is an output without elements", "leave it out"));
+                    return Err(NodeError::unsupported("it is an output without elements", "leave it out"));
                 }
                 let id = self.emit.constant(&constant, &layout)?;
                 Active { id, layout, element: constant.element }
             }
-            Some(Value::Missing) => return Err(Trouble::Consequence),
-            None => return Err(Trouble::Malformed(format!("nothing writes graph output {}", quoted(name)))),
+            Some(Value::Missing) => return Err(NodeError::Consequence),
+            None => return Err(NodeError::Malformed(format!("nothing writes graph output {}", quoted(name)))),
         };
         if x.element == Element::U8 {
-            return Err(Trouble::unsupported(
+            return Err(NodeError::unsupported(
                 "it is an output of uint8, which smidgen's graphs do not have",
                 "quantise to int8, or let the network end with DequantizeLinear",
             ));

@@ -2,21 +2,21 @@
 //!
 //! Lists are charged to the budget before they are kept: two bytes of the file can ask for a node.
 
-use crate::wire::{Fault, Message};
+use crate::wire::{Message, WireError};
 use smidgen_ir::front::{Budget, OverBudget};
 
 /// Why a message could not be taken in.
 #[derive(Debug)]
 pub(crate) enum Refused {
     /// The file is damaged.
-    Fault(Fault),
+    WireError(WireError),
     /// It asks for too much memory.
     Over(OverBudget),
 }
 
-impl From<Fault> for Refused {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
+impl From<WireError> for Refused {
+    fn from(fault: WireError) -> Self {
+        Self::WireError(fault)
     }
 }
 
@@ -164,7 +164,7 @@ pub(crate) struct Attribute<'a> {
 }
 
 impl<'a> Attribute<'a> {
-    fn of(message: Message<'a>) -> Result<Self, Fault> {
+    fn of(message: Message<'a>) -> Result<Self, WireError> {
         let mut name = "";
         for field in message.fields() {
             let field = field?;
@@ -175,19 +175,19 @@ impl<'a> Attribute<'a> {
         Ok(Self { name, message })
     }
 
-    pub fn fault(&self, what: impl Into<String>) -> Fault {
+    pub fn fault(&self, what: impl Into<String>) -> WireError {
         self.message.fault(what)
     }
 
-    pub fn int(&self) -> Result<Option<i64>, Fault> {
+    pub fn int(&self) -> Result<Option<i64>, WireError> {
         self.last(3, |field| field.int())
     }
 
-    pub fn float(&self) -> Result<Option<f32>, Fault> {
+    pub fn float(&self) -> Result<Option<f32>, WireError> {
         self.last(2, |field| field.float())
     }
 
-    pub fn text(&self) -> Result<Option<&'a str>, Fault> {
+    pub fn text(&self) -> Result<Option<&'a str>, WireError> {
         self.last(4, |field| field.text())
     }
 
@@ -232,8 +232,8 @@ impl<'a> Attribute<'a> {
     fn last<T>(
         &self,
         number: u32,
-        get: impl Fn(&crate::wire::Field<'a>) -> Result<T, Fault>,
-    ) -> Result<Option<T>, Fault> {
+        get: impl Fn(&crate::wire::Field<'a>) -> Result<T, WireError>,
+    ) -> Result<Option<T>, WireError> {
         let mut found = None;
         for field in self.message.fields() {
             let field = field?;
@@ -313,7 +313,7 @@ impl<'a> TensorView<'a> {
     }
 
     /// Goes through the elements in typed fields, as `i64` values or little-endian bytes of floats.
-    pub fn typed(&self, mut ints: impl FnMut(i64), mut floats: impl FnMut(usize, &[u8])) -> Result<(), Fault> {
+    pub fn typed(&self, mut ints: impl FnMut(i64), mut floats: impl FnMut(usize, &[u8])) -> Result<(), WireError> {
         for field in self.message.fields() {
             let field = field?;
             match field.number {

@@ -5,7 +5,7 @@
 
 /// Where and why a file is not what it should be.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Fault {
+pub(crate) struct WireError {
     /// Message and field.
     pub place: String,
     /// Byte offset in the file.
@@ -60,8 +60,8 @@ impl<'a> Message<'a> {
     }
 
     /// Something is wrong with it.
-    pub fn fault(&self, what: impl Into<String>) -> Fault {
-        Fault { place: self.name.into(), offset: self.offset, what: what.into() }
+    pub fn fault(&self, what: impl Into<String>) -> WireError {
+        WireError { place: self.name.into(), offset: self.offset, what: what.into() }
     }
 }
 
@@ -73,11 +73,11 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn fault(&self, what: &str) -> Fault {
-        Fault { place: self.name.into(), offset: self.offset, what: what.into() }
+    fn fault(&self, what: &str) -> WireError {
+        WireError { place: self.name.into(), offset: self.offset, what: what.into() }
     }
 
-    fn take(&mut self, count: u64) -> Result<&'a [u8], Fault> {
+    fn take(&mut self, count: u64) -> Result<&'a [u8], WireError> {
         let count = usize::try_from(count).ok().filter(|&n| n <= self.bytes.len());
         let count = count.ok_or_else(|| self.fault("a field is longer than what is left of the message"))?;
         let (taken, rest) = self.bytes.split_at(count);
@@ -86,20 +86,20 @@ impl<'a> Fields<'a> {
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], WireError> {
         let mut array = [0; N];
         array.copy_from_slice(self.take(N as u64)?);
         Ok(array)
     }
 
-    fn varint(&mut self) -> Result<u64, Fault> {
+    fn varint(&mut self) -> Result<u64, WireError> {
         let (value, used) = varint(self.bytes).ok_or_else(|| self.fault("a number does not end"))?;
         self.bytes = &self.bytes[used..];
         self.offset += used;
         Ok(value)
     }
 
-    fn field(&mut self) -> Result<Field<'a>, Fault> {
+    fn field(&mut self) -> Result<Field<'a>, WireError> {
         let key = self.varint()?;
         let number = u32::try_from(key >> 3).ok().filter(|&n| n > 0);
         let number = number.ok_or_else(|| self.fault("a field's number is impossible"))?;
@@ -120,7 +120,7 @@ impl<'a> Fields<'a> {
 }
 
 impl<'a> Iterator for Fields<'a> {
-    type Item = Result<Field<'a>, Fault>;
+    type Item = Result<Field<'a>, WireError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.bytes.is_empty() {
@@ -148,11 +148,11 @@ fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
 
 impl<'a> Field<'a> {
     /// Something is wrong with it.
-    pub fn fault(&self, what: impl Into<String>) -> Fault {
-        Fault { place: format!("{}, field {}", self.message, self.number), offset: self.offset, what: what.into() }
+    pub fn fault(&self, what: impl Into<String>) -> WireError {
+        WireError { place: format!("{}, field {}", self.message, self.number), offset: self.offset, what: what.into() }
     }
 
-    fn wrong(&self, expected: &str) -> Fault {
+    fn wrong(&self, expected: &str) -> WireError {
         let found = match self.value {
             Value::Varint(_) => "a number",
             Value::Fixed64(_) => "8 bytes",
@@ -163,7 +163,7 @@ impl<'a> Field<'a> {
     }
 
     /// A signed number.
-    pub fn int(&self) -> Result<i64, Fault> {
+    pub fn int(&self) -> Result<i64, WireError> {
         match self.value {
             Value::Varint(value) => Ok(value as i64),
             _ => Err(self.wrong("a number")),
@@ -171,7 +171,7 @@ impl<'a> Field<'a> {
     }
 
     /// A single-precision number.
-    pub fn float(&self) -> Result<f32, Fault> {
+    pub fn float(&self) -> Result<f32, WireError> {
         match self.value {
             Value::Fixed32(bytes) => Ok(f32::from_le_bytes(bytes)),
             _ => Err(self.wrong("a float")),
@@ -179,7 +179,7 @@ impl<'a> Field<'a> {
     }
 
     /// Bytes.
-    pub fn bytes(&self) -> Result<&'a [u8], Fault> {
+    pub fn bytes(&self) -> Result<&'a [u8], WireError> {
         match self.value {
             Value::Bytes(bytes) => Ok(bytes),
             _ => Err(self.wrong("a run of bytes")),
@@ -187,17 +187,17 @@ impl<'a> Field<'a> {
     }
 
     /// Text.
-    pub fn text(&self) -> Result<&'a str, Fault> {
+    pub fn text(&self) -> Result<&'a str, WireError> {
         std::str::from_utf8(self.bytes()?).map_err(|_| self.fault("it is not UTF-8 text"))
     }
 
     /// A message within this one.
-    pub fn message(&self, name: &'static str) -> Result<Message<'a>, Fault> {
+    pub fn message(&self, name: &'static str) -> Result<Message<'a>, WireError> {
         Ok(Message { name, bytes: self.bytes()?, offset: self.offset })
     }
 
     /// The numbers of a repeated field, of which this is one or all: a field for each, or all packed into one.
-    pub fn ints(&self, mut keep: impl FnMut(i64)) -> Result<(), Fault> {
+    pub fn ints(&self, mut keep: impl FnMut(i64)) -> Result<(), WireError> {
         match self.value {
             Value::Varint(value) => keep(value as i64),
             Value::Bytes(mut bytes) => {
@@ -213,7 +213,7 @@ impl<'a> Field<'a> {
     }
 
     /// The little-endian bytes of a repeated field of `size`-byte numbers, one or all packed.
-    pub fn fixed(&self, size: usize, mut keep: impl FnMut(&[u8])) -> Result<(), Fault> {
+    pub fn fixed(&self, size: usize, mut keep: impl FnMut(&[u8])) -> Result<(), WireError> {
         match &self.value {
             Value::Fixed32(bytes) if size == 4 => keep(bytes),
             Value::Fixed64(bytes) if size == 8 => keep(bytes),

@@ -257,7 +257,7 @@ fn symmetric_int16_is_computed_on_int16() {
     assert_eq!(input(&import, "CONV_2D", 0).dtype.to_string(), "i16 (scale 0.5, zero point 0)");
     assert_eq!(input(&import, "CONV_2D", 1).dtype.to_string(), "i8 (2 scales along axis 0)");
     let bias = input(&import, "CONV_2D", 2);
-    assert_eq!(bias.wide_integers().unwrap(), [1, -8]);
+    assert_eq!(bias.integers_as_i64().unwrap(), [1, -8]);
     let zero = Some((I16, vec![1, 0]));
     let error = Case { zero, ..Case::default() }.refused();
     assert!(error.contains("int16 with zero point 1"), "{error}");

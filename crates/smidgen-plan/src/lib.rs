@@ -4,15 +4,16 @@
 //! 2. Simulating the list gives the live bytes of every buffer, and from these the offsets follow.
 #![forbid(unsafe_code)]
 
-pub mod assign;
-pub mod overlap;
-pub mod place;
+pub mod aliasing;
+pub mod allocate;
+mod layer_wise;
+pub mod liveness;
+pub mod offsets;
 pub mod planner;
 pub mod schedule;
-pub mod simple;
-pub mod simulate;
 
-pub use place::{Estimate, PlaceError, PlacementReport, estimate, outline, place};
+pub use allocate::{AllocateError, AllocationReport, Estimate, allocate, estimate, quick_allocation};
+pub use layer_wise::layer_wise;
+pub use liveness::{Layout, LivenessError, Storage};
 pub use planner::{Objective, Plan, PlanError, PlanOptions, PlanPoint, PlanReport, advise, pareto, plan};
 pub use schedule::ScheduleChoice;
-pub use simulate::{Layout, SimulateError, Storage};

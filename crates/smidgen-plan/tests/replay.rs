@@ -1,12 +1,12 @@
 //! The certifier's replay, which proves whole rows and regions at once, against one that looks at every byte of every block.
 
 #[path = "support/replay.rs"]
-mod simple;
+mod bytewise;
 mod support;
 
 use proptest::prelude::*;
 use smidgen_certify::{Refused, check_runs};
-use smidgen_plan::place;
+use smidgen_plan::allocate;
 use smidgen_program::{Program, Run};
 use support::{Generator, Random, layer_wise, patched, streamed};
 
@@ -63,7 +63,7 @@ fn agree(program: &Program) -> bool {
     if verdict.as_ref().is_err_and(is_structural) {
         return false;
     }
-    assert_eq!(simple::replay(program), verdict, "{program:?}");
+    assert_eq!(bytewise::replay(program), verdict, "{program:?}");
     verdict.is_err()
 }
 
@@ -83,12 +83,12 @@ fn compare(program: &Program, random: &mut Random) -> bool {
 fn judge(seed: u64, operators: usize, rings: usize) {
     let (lowered, mut random) = Generator::new(seed).graph(operators);
     for (runs, storage) in [layer_wise(&lowered), streamed(&lowered, &mut random, rings)] {
-        if let Ok((program, _)) = place(lowered.clone(), runs, storage) {
+        if let Ok((program, _)) = allocate(lowered.clone(), runs, storage) {
             compare(&program, &mut random);
         }
     }
     let (lowered, runs, storage) = patched(seed, operators.min(4), 1 + operators % 3);
-    if let Ok((program, _)) = place(lowered, runs, storage) {
+    if let Ok((program, _)) = allocate(lowered, runs, storage) {
         compare(&program, &mut random);
     }
 }
@@ -113,7 +113,7 @@ fn most_faults_are_found() {
     let refused = (0..200).filter(|&seed| {
         let (lowered, mut random) = Generator::new(seed).graph(5);
         let (runs, storage) = streamed(&lowered, &mut random, 60);
-        place(lowered, runs, storage).is_ok_and(|(program, _)| compare(&program, &mut random))
+        allocate(lowered, runs, storage).is_ok_and(|(program, _)| compare(&program, &mut random))
     });
     let refused = refused.count();
     assert!(refused > 150, "{refused}");

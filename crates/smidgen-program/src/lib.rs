@@ -3,19 +3,19 @@
 //! - [`program`]: steps, buffers of one arena, constants and the list of runs, and [`Lowered`], the same without places and runs.
 //! - [`kernel`]: the kernels that a step can name, each declared once: what it demands of its step, its input footprint, its soundness, its
 //!   cost, and its call, from which both the host's run and the text of generated code come.
-//! - [`access`]: the input footprint of a step, and in what order it reads and writes.
+//! - [`footprint`]: the input footprint of a step, and in what order it reads and writes.
 //! - [`costs`]: instructions of each kernel on each kind of core, and bytes of code, fitted to measurements.
 //!
 //! Lowering (`smidgen-lower`), planning (`smidgen-plan`) and certifying (`smidgen-certify`) share these data types and nothing else.
 #![forbid(unsafe_code)]
 
-pub mod access;
 pub mod costs;
 mod digest;
+pub mod footprint;
 pub mod kernel;
 pub mod program;
 
-pub use access::{Access, Block, Order, Reach};
+pub use footprint::{AxisFootprint, Footprint, Granularity, WriteOrder};
 pub use kernel::{Demands, Kernel};
 pub use program::{
     Buffer, BufferId, BufferSpec, Bytes, Constant, ConstantId, Extent, Initial, Lowered, Operand, Port, Program, Run,

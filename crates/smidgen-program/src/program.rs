@@ -4,7 +4,7 @@
 //! [`Lowered`] is the same without the memory decisions: what lowering a graph gives, and what a schedule turns into a
 //! [`Program`]. The executor and the code generator take no decision of their own.
 
-use crate::access::{Access, Order};
+use crate::footprint::{Footprint, WriteOrder};
 use crate::kernel::Kernel;
 use smidgen_ir::{ElementType, OpId, TensorId};
 use smidgen_kernels::Region;
@@ -143,9 +143,9 @@ pub struct Step {
     /// What is written. All outputs of a step that has several are written by each run, and it always runs whole.
     pub outputs: Vec<Target>,
     /// For each of `inputs`, what one element of output 0 needs of it (for a consuming step: ignored along rows).
-    pub access: Vec<Access>,
+    pub footprint: Vec<Footprint>,
     /// How the run proceeds. Given for the same kernel whatever the schedule.
-    pub order: Order,
+    pub order: WriteOrder,
     /// True if the kernel can compute any rows and columns of its output; false if every run must be the whole output.
     pub partial: bool,
     /// True if the kernel takes its input piece by piece instead (a global pool): then a run's rows are rows of input 0, each
@@ -161,7 +161,7 @@ pub struct Step {
 
 impl Step {
     /// A step that has nothing but its kernel and how it proceeds: no operands, constants, state or scratch, and only whole runs.
-    pub fn new(kernel: Kernel, order: Order) -> Self {
+    pub fn new(kernel: Kernel, order: WriteOrder) -> Self {
         Self {
             name: String::new(),
             op: None,
@@ -169,7 +169,7 @@ impl Step {
             inputs: Vec::new(),
             constants: Vec::new(),
             outputs: Vec::new(),
-            access: Vec::new(),
+            footprint: Vec::new(),
             order,
             partial: false,
             consumes: false,

@@ -63,12 +63,12 @@ impl Affine {
         Self::int16(self.scale / FINER)
     }
 
-    pub fn is_wide(self) -> bool {
+    pub fn is_int16(self) -> bool {
         self.element == ElementType::Int16
     }
 
     fn limits(self) -> (i32, i32) {
-        if self.is_wide() { (i16::MIN.into(), i16::MAX.into()) } else { (i8::MIN.into(), i8::MAX.into()) }
+        if self.is_int16() { (i16::MIN.into(), i16::MAX.into()) } else { (i8::MIN.into(), i8::MAX.into()) }
     }
 
     /// The real numbers that the least and the greatest integer stand for.
@@ -93,13 +93,13 @@ impl Affine {
 
     /// The bytes of stored integers, little endian.
     pub fn bytes(self, reals: &[f32]) -> Vec<u8> {
-        let each = if self.is_wide() { 2 } else { 1 };
+        let each = if self.is_int16() { 2 } else { 1 };
         reals.iter().flat_map(|&real| self.stored(real).to_le_bytes().into_iter().take(each)).collect()
     }
 
     /// The real numbers of stored integers.
     pub fn reals(self, bytes: &[u8]) -> Vec<f64> {
-        match self.is_wide() {
+        match self.is_int16() {
             true => bytes.as_chunks::<2>().0.iter().map(|&b| self.real(i16::from_le_bytes(b).into())).collect(),
             false => bytes.iter().map(|&b| self.real((b as i8).into())).collect(),
         }

@@ -3,12 +3,12 @@
 use crate::affine::Affine;
 use crate::error::QuantError;
 use crate::formats::Formats;
-use crate::moments::{Moments, Patches};
 use crate::observe::Seen;
 use crate::params::is_tied;
+use crate::second_moments::{Moments, Patches};
 use crate::walk::Walk;
 use crate::weights::{self, Layout, Weights, Width};
-use crate::{Converted, Ends, Options, Rounding, compensate};
+use crate::{Converted, Ends, Options, Rounding, second_order};
 use smidgen_ir::{DataType, ElementType, Graph, Op, Operator, PadValue, Quantisation, Tensor, TensorId};
 use std::collections::HashMap;
 
@@ -297,7 +297,7 @@ impl Build<'_> {
         let patches = Patches::of(&operator.op, x.shape.dims(), weights.shape.dims()).filter(|_| !x.is_constant());
         let (Some(walk), Some(patches)) = (&mut self.walk, patches) else { return Ok(None) };
         let centred = self.plan.options.correct_bias;
-        walk.moments(&self.graph, operator.inputs[0], input, Moments::new(patches), centred).map(Some)
+        walk.second_moments(&self.graph, operator.inputs[0], input, Moments::new(patches), centred).map(Some)
     }
 
     /// A layer's weights of this width, and its bias if it has one or needs one.
@@ -326,7 +326,7 @@ impl Build<'_> {
         };
         let quantised: Weights = match moments {
             Some(moments) => {
-                let (quantised, shifts) = compensate::round(&values, layout, moments, &scales, width);
+                let (quantised, shifts) = second_order::round(&values, layout, moments, &scales, width);
                 correct(&mut reals, shifts);
                 quantised
             }
@@ -355,7 +355,7 @@ impl Build<'_> {
         )];
         if bias.is_some() || stored.iter().any(|&b| b != 0) {
             let name = bias.map_or_else(|| format!("{} bias", weights.name), |bias| bias.name.clone());
-            let element = if input.is_wide() { ElementType::Int64 } else { ElementType::Int32 };
+            let element = if input.is_int16() { ElementType::Int64 } else { ElementType::Int32 };
             let each = element.bits() / 8;
             let bytes: Vec<u8> = stored.iter().flat_map(|b| b.to_le_bytes().into_iter().take(each)).collect();
             let dtype = DataType::Quantised(element, scheme(0, products));

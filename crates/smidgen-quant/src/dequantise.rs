@@ -13,7 +13,7 @@ use smidgen_ir::{
 /// The float graph that computes what the integers of a graph stand for, without their rounding.
 ///
 /// Tensors and operators keep their indices. Weights, biases and other constants become the reals that they stand for,
-/// QUANTIZE and DEQUANTIZE a RESHAPE to the same shape, which [cleaning up](smidgen_ir::passes::clean_up) drops. Where
+/// QUANTIZE and DEQUANTIZE a RESHAPE to the same shape, which [cleaning up](smidgen_ir::passes::canonicalise) drops. Where
 /// nothing but the range of an output clamps a layer's sums at 0 (and at 6), as converters leave a ReLU (ReLU6), the
 /// layer gets that activation.
 ///
@@ -173,7 +173,7 @@ outputs(%8)
         let Op::FullyConnected { activation, .. } = float.operators[3].op else { panic!() };
         assert_eq!(activation, Activation::None);
         let mut clean = float.clone();
-        passes::clean_up(&mut clean);
+        passes::canonicalise(&mut clean);
         let names: Vec<&str> = clean.operators.iter().map(|o| o.op.name()).collect();
         assert_eq!(names, ["CONV_2D", "PADV2", "FULLY_CONNECTED"]);
     }

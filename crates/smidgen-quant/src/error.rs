@@ -2,7 +2,7 @@
 
 use smidgen_certify::Refused;
 use smidgen_exec::ExecError;
-use smidgen_ir::validate::{OperatorFault, TensorFault};
+use smidgen_ir::validate::{OperatorError, TensorError};
 use smidgen_ir::{Graph, ValidateError};
 use smidgen_lower::LowerError;
 
@@ -123,10 +123,10 @@ impl QuantError {
     /// Why an integer graph that was built is not valid.
     pub(crate) fn of_result(graph: &Graph, error: ValidateError) -> Self {
         let layer = match &error {
-            ValidateError::Operator { operator, fault } if matches!(**fault, OperatorFault::Factor { .. }) => {
+            ValidateError::Operator { operator, fault } if matches!(**fault, OperatorError::Factor { .. }) => {
                 graph.operators.get(operator.id.index())
             }
-            ValidateError::Tensor { tensor, fault: TensorFault::Scale { .. } } => {
+            ValidateError::Tensor { tensor, fault: TensorError::Scale { .. } } => {
                 graph.operators.iter().find(|o| o.inputs.contains(&tensor.id) || o.outputs.contains(&tensor.id))
             }
             _ => None,

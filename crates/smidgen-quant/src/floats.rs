@@ -35,7 +35,7 @@ pub(crate) fn unsuited(graph: &Graph, stored: &[Option<Affine>], seen: &Seen) ->
 /// True if an operator's fixed-point form has room for these scales and enough steps. `low` is the least input that was seen.
 fn is_exact(op: &Op, from: Affine, to: Affine, low: f64) -> bool {
     let (scale, step) = (f64::from(from.scale), f64::from(to.scale));
-    let wide = from.is_wide();
+    let wide = from.is_int16();
     match op {
         // Beside int16 a table of int8 would take what 16 bits are for.
         Op::Unary(UnaryKind::Exp) => !wide && scale <= WIDEST && f64::from(from.range().1).exp() / step < MOST_STEPS,

@@ -56,22 +56,22 @@ impl<'a> Formats<'a> {
         graph.inputs.iter().for_each(|id| stored[id.index()] = asked[id.index()]);
         let mut operators = Vec::with_capacity(graph.operators.len());
         for (operator, &on_floats) in graph.operators.iter().zip(&floats) {
-            let is_wide = !on_floats && touched(operator) && takes_int16(&operator.op);
-            operator.outputs.iter().for_each(|id| stored[id.index()] = is_wide);
+            let is_int16 = !on_floats && touched(operator) && takes_int16(&operator.op);
+            operator.outputs.iter().for_each(|id| stored[id.index()] = is_int16);
             operator.outputs.iter().for_each(|id| real[id.index()] = on_floats);
-            operators.push(is_wide);
+            operators.push(is_int16);
         }
         Self { narrow, wide, asked, operators, floats, stored, real }
     }
 
     /// True if the tensor is stored as int16.
-    pub fn is_wide(&self, id: TensorId) -> bool {
+    pub fn is_int16(&self, id: TensorId) -> bool {
         self.stored[id.index()]
     }
 
     /// How the tensor is stored where it is computed; `None` if that is as floats.
     pub fn own(&self, id: TensorId) -> Option<Affine> {
-        if self.real[id.index()] { None } else { self.of(id, self.is_wide(id)) }
+        if self.real[id.index()] { None } else { self.of(id, self.is_int16(id)) }
     }
 
     /// How it would be stored as int16, or as int8.
@@ -82,7 +82,7 @@ impl<'a> Formats<'a> {
     /// How a reader takes it that computes on int16, or on int8, and asks for nothing else.
     pub fn read(&self, id: TensorId, wide: bool) -> Option<Affine> {
         let Some(own) = self.own(id) else { return self.of(id, wide) };
-        match (own.is_wide(), wide) {
+        match (own.is_int16(), wide) {
             (false, true) => Some(own.widened()),
             (true, false) => self.of(id, false),
             _ => Some(own),

@@ -24,21 +24,21 @@
 #![forbid(unsafe_code)]
 
 mod affine;
-mod compensate;
 mod convert;
 mod dequantise;
-mod equalise;
+mod equalisation;
 mod error;
 mod floats;
 mod formats;
 mod histogram;
-mod moments;
-mod needs;
 pub mod noise;
 mod observe;
 mod params;
 mod prepare;
 pub mod range;
+mod second_moments;
+mod second_order;
+mod sensitivity;
 mod walk;
 mod weights;
 mod widths;
@@ -243,7 +243,7 @@ pub fn quantise(
     let mut seen = observe::observe(&float, samples, progress)?;
     let mut equalised = 0;
     if options.equalise {
-        equalised = equalise::equalise(&mut float, &seen);
+        equalised = equalisation::equalise(&mut float, &seen);
         if equalised > 0 {
             seen = observe::observe(&float, samples, progress)?;
         }
@@ -314,7 +314,7 @@ fn widen(
     progress: Progress<'_>,
 ) -> Result<(Vec<bool>, Option<Widened>), QuantError> {
     let none = vec![false; float.tensors.len()];
-    let named = needs::named(float, &options.wide)?;
+    let named = sensitivity::named(float, &options.wide)?;
     if options.activations == ActivationBits::Int8 && options.wide.is_empty() {
         return Ok((none, None));
     }
@@ -331,12 +331,12 @@ fn widen(
             if options.ends == Ends::Int8 {
                 float.inputs.iter().chain(&float.outputs).for_each(|id| fixed[id.index()] = true);
             }
-            let found = needs::choose(float, &named, &fixed, snr, &mut measure)?;
+            let found = sensitivity::choose(float, &named, &fixed, snr, &mut measure)?;
             let names = |ids: &[TensorId]| ids.iter().map(|&id| float.tensor(id).name.clone()).collect();
             let tried = found.candidates.iter().zip(&found.taken);
             let tried = tried.map(|(c, &wide)| Tried { tensors: names(&c.tensors), harm: c.harm, wide }).collect();
             let taken = found.candidates.iter().zip(&found.taken).filter(|(_, taken)| **taken).map(|(c, _)| c);
-            let asked = needs::with(&named, taken);
+            let asked = sensitivity::with(&named, taken);
             let mixed = Mixed { int16_ratio: decibels(found.int16), target: decibels(found.target), tried };
             (asked, Some(mixed), found.chosen)
         }

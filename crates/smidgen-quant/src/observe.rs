@@ -9,7 +9,7 @@ use smidgen_certify::certify;
 use smidgen_exec::{Executor, relabelled};
 use smidgen_ir::{DataType, Graph, Op, PadValue, TensorId};
 use smidgen_lower::{LowerOptions, lower};
-use smidgen_plan::simple::layer_wise;
+use smidgen_plan::layer_wise;
 
 /// Paddings of at least this size stand for "never the greatest": no activation comes near.
 pub(crate) const ENDLESS: f32 = 1e30;

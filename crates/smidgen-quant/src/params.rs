@@ -156,10 +156,10 @@ fn keep_factors_small(
     const WIDE: f64 = (1u64 << 5) as f64;
     // An accumulator in steps of the output: with a bias that is limited to twice this, the sum has 31 bits.
     const STEPS: f64 = (1u64 << 28) as f64;
-    let is_wide = element == ElementType::Int16;
-    let weighted = if is_wide { WIDE } else { OTHER };
+    let is_int16 = element == ElementType::Int16;
+    let weighted = if is_int16 { WIDE } else { OTHER };
     // So many steps has an input less its zero point at most.
-    let most = if is_wide { 65536.0 } else { 256.0 };
+    let most = if is_int16 { 65536.0 } else { 256.0 };
     for operator in &graph.operators {
         let mut scale = |id: TensorId| -> f64 {
             let affine = match graph.tensor(id).floats() {
@@ -174,7 +174,7 @@ fn keep_factors_small(
         let bounded = f64::from(bound(&operator.op)) * 2.0 / STEPS;
         let least = match &operator.op {
             Op::Binary { kind: BinaryKind::Add | BinaryKind::Sub, .. } => {
-                greatest / if is_wide { WIDE_SUM } else { SUM }
+                greatest / if is_int16 { WIDE_SUM } else { SUM }
             }
             // A weight's own scale is no greater than that of its range.
             op if op.traits().weights.is_some() => {

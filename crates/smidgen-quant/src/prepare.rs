@@ -15,9 +15,9 @@ pub(crate) fn prepare(graph: &Graph) -> Result<Graph, QuantError> {
     let mut graph = graph.clone();
     split(&mut graph);
     fold_constants(&mut graph, &LowerOptions::default());
-    passes::clean_up(&mut graph);
+    passes::canonicalise(&mut graph);
     fuse_activations(&mut graph);
-    passes::clean_up(&mut graph);
+    passes::canonicalise(&mut graph);
     check(&graph)?;
     Ok(graph)
 }

@@ -4,9 +4,9 @@
 
 use crate::affine::reals;
 use crate::error::QuantError;
-use crate::moments::Moments;
 use crate::noise::{Alone, alone, encode};
 use crate::observe::floats;
+use crate::second_moments::Moments;
 use crate::{Inputs, Progress, Stage};
 use rayon::prelude::*;
 use smidgen_ir::{Graph, Tensor, TensorId};
@@ -62,7 +62,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Adds up what a layer reads: `real` in the float network, `found` in the integer network.
-    pub fn moments(
+    pub fn second_moments(
         &mut self,
         graph: &Graph,
         real: TensorId,

@@ -27,7 +27,7 @@ pub(crate) struct Ends {
 impl Ends {
     /// Greatest magnitude of a stored bias, where the sum has room for more.
     fn largest_bias(self) -> f64 {
-        if self.input.is_wide() { LARGEST_WIDE_BIAS } else { LARGEST_BIAS }
+        if self.input.is_int16() { LARGEST_WIDE_BIAS } else { LARGEST_BIAS }
     }
 }
 

@@ -4,7 +4,7 @@ use smidgen_certify::certify;
 use smidgen_exec::Executor;
 use smidgen_ir::{Activation, Graph, Padding, PoolKind};
 use smidgen_lower::{LowerOptions, lower};
-use smidgen_plan::simple::layer_wise;
+use smidgen_plan::layer_wise;
 use smidgen_quant::{ActivationBits, Inputs, Options, quantise};
 use smidgen_zoo::{Builder, Node, Precision, Random, Taps};
 

@@ -3,7 +3,7 @@
 use crate::flat::Fault;
 use crate::support::SUPPORTED;
 use smidgen_ir::front::{ErrorKind, OverBudget, Unsupported};
-use smidgen_ir::validate::OperatorFault;
+use smidgen_ir::validate::OperatorError;
 use smidgen_ir::{ShapeError, ValidateError};
 use thiserror::Error;
 
@@ -68,8 +68,8 @@ pub enum ReadError {
 fn contradicts(error: &ValidateError) -> bool {
     let ValidateError::Operator { fault, .. } = error else { return false };
     match &**fault {
-        OperatorFault::OutputCount { .. } => true,
-        OperatorFault::Shape(error) => !matches!(error, ShapeError::Window { .. }),
+        OperatorError::OutputCount { .. } => true,
+        OperatorError::Shape(error) => !matches!(error, ShapeError::Window { .. }),
         _ => false,
     }
 }

@@ -12,11 +12,11 @@ fn passes_leave_valid_graphs_of_the_same_cost_that_print_and_parse() {
         let mut graph = read(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(parse(&print(&graph)).as_ref(), Ok(&graph), "{name}");
         let macs = cost(&graph).macs;
-        let (operators, cleaned) = (graph.operators.len(), passes::clean_up(&mut graph));
+        let (operators, cleaned) = (graph.operators.len(), passes::canonicalise(&mut graph));
         println!("{name}: {operators} operators, {} after {cleaned} changes", graph.operators.len());
         validate(&graph).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(cost(&graph).macs, macs, "{name}");
-        passes::cut_io(&mut graph);
+        passes::strip_io(&mut graph);
         passes::remove_dead(&mut graph);
         validate(&graph).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(parse(&print(&graph)).as_ref(), Ok(&graph), "{name}");

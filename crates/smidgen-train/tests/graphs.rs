@@ -13,7 +13,7 @@ use smidgen_ir::{
     ReduceKind, ReshapeKind, ResizeKind, Tensor, TensorId, UnaryKind,
 };
 use smidgen_lower::{LowerOptions, lower};
-use smidgen_plan::simple::layer_wise;
+use smidgen_plan::layer_wise;
 use smidgen_train::{Builder, ConvLayer, Import, Isa, Net, Random, Samples, Settings, TrainError, Trainer};
 use smidgen_zoo::{Precision, RandomGraphOptions, random_graph};
 

@@ -8,7 +8,7 @@ use smidgen_certify::certify;
 use smidgen_exec::Executor;
 use smidgen_ir::{DataType, Graph, Op, ReshapeKind, Tensor, TensorId};
 use smidgen_lower::{LowerOptions, lower};
-use smidgen_plan::simple::layer_wise;
+use smidgen_plan::layer_wise;
 use smidgen_quant::{Ends, Options, Rounding, WeightBits, dequantise, quantise, requantise};
 use smidgen_train::{Activation, Builder, ConvLayer, Isa, Loss, Net, Optimiser, Random, Samples, Settings, Trainer};
 use smidgen_zoo::{RandomGraphOptions, random_graph};

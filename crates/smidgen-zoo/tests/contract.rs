@@ -52,9 +52,9 @@ fn exercise(graph: &Graph) -> bool {
     let cost = cost(graph);
     assert_eq!(parse(&print(graph)).as_ref(), Ok(graph));
     let mut cleaned = graph.clone();
-    passes::clean_up(&mut cleaned);
+    passes::canonicalise(&mut cleaned);
     assert_eq!(validate(&cleaned), Ok(()));
-    passes::cut_io(&mut cleaned);
+    passes::strip_io(&mut cleaned);
     passes::remove_dead(&mut cleaned);
     assert_eq!(validate(&cleaned), Ok(()));
     let bytes = cost.output_bytes + cost.input_bytes + cost.parameter_bytes;

@@ -104,12 +104,12 @@ fn passes_and_text_keep_every_byte() {
         let inputs = inputs(&graph, seed);
         let before = run(&graph, &inputs);
         let mut cleaned = graph.clone();
-        changed += usize::from(passes::clean_up(&mut cleaned) > 0);
+        changed += usize::from(passes::canonicalise(&mut cleaned) > 0);
         assert_eq!(validate(&cleaned), Ok(()), "seed {seed}");
-        assert!(run(&cleaned, &inputs) == before, "seed {seed}: clean_up changes the output");
+        assert!(run(&cleaned, &inputs) == before, "seed {seed}: canonicalise changes the output");
         assert_eq!(parse(&print(&cleaned)).as_ref(), Ok(&cleaned), "seed {seed}");
     }
-    println!("clean_up changed {changed} of 400 graphs");
+    println!("canonicalise changed {changed} of 400 graphs");
     assert!(changed > 20);
 }
 
@@ -126,7 +126,7 @@ fn cutting_inputs_and_outputs_leaves_the_integers_between() {
         let options = RandomGraphOptions { float_io: true, ..RandomGraphOptions::default() };
         let graph = random_graph(seed, &options);
         let mut integer = graph.clone();
-        cut += passes::cut_io(&mut integer);
+        cut += passes::strip_io(&mut integer);
         passes::remove_dead(&mut integer);
         assert_eq!(validate(&integer), Ok(()), "seed {seed}");
         let integers = inputs(&integer, seed);
@@ -210,11 +210,11 @@ fn clean_up_undoes_what_changes_nothing() {
         assert_eq!(validate(&obscure), Ok(()), "seed {seed}");
         let expected = run(&graph, &inputs);
         assert!(run(&obscure, &inputs) == expected, "seed {seed}: the obscure graph differs");
-        passes::clean_up(&mut obscure);
+        passes::canonicalise(&mut obscure);
         assert_eq!(validate(&obscure), Ok(()), "seed {seed}");
-        assert!(run(&obscure, &inputs) == expected, "seed {seed}: clean_up changes the output");
+        assert!(run(&obscure, &inputs) == expected, "seed {seed}: canonicalise changes the output");
         let mut plain = graph;
-        passes::clean_up(&mut plain);
+        passes::canonicalise(&mut plain);
         assert_eq!(obscure.operators.len(), plain.operators.len(), "seed {seed}: {}", print(&obscure));
     }
 }

@@ -42,7 +42,7 @@ fn main() {
             continue;
         }
         let start = taken();
-        let lowered = lower(&graph, &LowerOptions::default().for_device()).expect("supported");
+        let lowered = lower(&graph, &LowerOptions::default().for_mcu()).expect("supported");
         let planned =
             |objective| plan(&lowered, &PlanOptions { objective, ..PlanOptions::default() }).expect("a plan").report;
         let (least, balanced) = (planned(Objective::Sram).total_bytes, planned(Objective::Balanced));

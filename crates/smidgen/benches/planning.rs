@@ -44,7 +44,7 @@ fn main() {
                 continue;
             }
         };
-        network.cut_io().and_then(|_| network.clean_up()).expect("passes keep a model valid");
+        network.strip_io().and_then(|_| network.canonicalise()).expect("passes keep a model valid");
         slowest = slowest.max(row(&stem(&path), network.graph()));
     }
     println!("slowest: {} ms\n", slowest.as_millis());
@@ -61,7 +61,7 @@ fn main() {
         let graph = smidgen_zoo::mcunet(&json, 1).expect("an architecture");
         let name = stem(&path);
         let (_, zoo, engine) = *PUBLISHED.iter().find(|(of, ..)| *of == name).unwrap_or(&("", "-", "-"));
-        let lowered = lower(&graph, &LowerOptions::default().for_device()).expect("supported operators");
+        let lowered = lower(&graph, &LowerOptions::default().for_mcu()).expect("supported operators");
         let least = |stream_input| timed(&lowered, stream_input, Objective::Sram);
         let ((whole, a), (streamed, b)) = (least(false), least(true));
         println!(
@@ -77,7 +77,7 @@ fn main() {
 
 /// One line; returns the longer of the two planning times.
 fn row(name: &str, graph: &Graph) -> Duration {
-    let lowered = lower(graph, &LowerOptions::default().for_device()).expect("supported operators");
+    let lowered = lower(graph, &LowerOptions::default().for_mcu()).expect("supported operators");
     let mut line = format!("{name:26}");
     let mut longest = Duration::ZERO;
     for streamed in [false, true] {

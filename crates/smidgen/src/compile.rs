@@ -76,7 +76,7 @@ impl Compiled {
 /// If an operator has no kernel, the schedule does not suit the network, or the plan is not sound. A network that is too large for
 /// the board is not an error here: see [`Compiled::fit`].
 pub fn compile(job: &Job) -> Result<Compiled, Error> {
-    let Planned { lowered, plan, integer_ends } = plan_network(job.network, &job.lower.for_device(), &job.plan)?;
+    let Planned { lowered, plan, integer_ends } = plan_network(job.network, &job.lower.for_mcu(), &job.plan)?;
     let processor = processor(job.board.core, None);
     let options = Options { board: Some(job.board.title.clone()), processor: Some(processor), ..job.options.clone() };
     let rust = smidgen_codegen::rust_crate(&plan.program, job.network.graph(), &options)?;

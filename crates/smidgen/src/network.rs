@@ -193,10 +193,10 @@ impl Network {
     ///
     /// # Errors
     /// If that gave an invalid graph, which is a fault of smidgen's.
-    pub fn clean_up(&mut self) -> Result<usize, Error> {
+    pub fn canonicalise(&mut self) -> Result<usize, Error> {
         let mut graph = self.graph.clone();
         let folded = smidgen_exec::fold_constants(&mut graph, &LowerOptions::default());
-        let rewrites = folded + passes::clean_up(&mut graph);
+        let rewrites = folded + passes::canonicalise(&mut graph);
         self.replace(graph)?;
         Ok(rewrites)
     }
@@ -206,9 +206,9 @@ impl Network {
     ///
     /// # Errors
     /// If that gave an invalid graph, which is a fault of smidgen's.
-    pub fn cut_io(&mut self) -> Result<usize, Error> {
+    pub fn strip_io(&mut self) -> Result<usize, Error> {
         let mut graph = self.graph.clone();
-        let cut = passes::cut_io(&mut graph);
+        let cut = passes::strip_io(&mut graph);
         self.replace(graph)?;
         Ok(cut)
     }
@@ -242,7 +242,7 @@ impl Network {
     /// # Errors
     /// If an operator has no kernel for its types or parameters.
     pub fn compile(&self, options: &LowerOptions) -> Result<Certified, Error> {
-        Ok(certify(smidgen_plan::simple::layer_wise(&smidgen_lower::lower(&self.graph, options)?))?)
+        Ok(certify(smidgen_plan::layer_wise(&smidgen_lower::lower(&self.graph, options)?))?)
     }
 
     /// Every operator that has no kernel for its types or parameters, and the reason; empty if [`compile`](Self::compile)

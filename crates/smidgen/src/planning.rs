@@ -7,7 +7,7 @@ use smidgen_plan::planner::{Plan, PlanOptions, plan};
 use smidgen_program::Lowered;
 
 /// What a network takes whose QUANTIZE at inputs and DEQUANTIZE at outputs are cut off, so that the application passes and takes stored
-/// integers ([`Network::cut_io`], `--io int8`).
+/// integers ([`Network::strip_io`], `--io int8`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct IntegerEnds {
     /// Operators that are cut.
@@ -30,7 +30,7 @@ pub struct Planned {
     pub integer_ends: Option<IntegerEnds>,
 }
 
-/// Plans a network that is [cleaned up](Network::clean_up). A network with float ends is planned with integers as well, beside the plan
+/// Plans a network that is [cleaned up](Network::canonicalise). A network with float ends is planned with integers as well, beside the plan
 /// itself.
 ///
 /// # Errors
@@ -39,7 +39,7 @@ pub fn plan_network(network: &Network, options: &LowerOptions, wanted: &PlanOpti
     let lowered = lower(network.graph(), options)?;
     std::thread::scope(|scope| {
         let mut other = network.clone();
-        let cut = other.cut_io()?;
+        let cut = other.strip_io()?;
         let integers = (cut > 0).then(|| {
             scope.spawn(move || {
                 // What cannot be planned so is no alternative: tiles, for one, count operators.

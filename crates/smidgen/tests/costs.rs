@@ -26,7 +26,7 @@ fn whole_layers_are_counted_as_they_were_measured() {
     let mut looked_at = 0;
     let in_layers = |sample: &networks::Sample| sample.schedules.iter().any(|&(schedule, ..)| schedule == "layer");
     for sample in networks::all(Path::new("-")).into_iter().filter(in_layers) {
-        let lowered = lower(sample.network.graph(), &LowerOptions::default().for_device()).unwrap();
+        let lowered = lower(sample.network.graph(), &LowerOptions::default().for_mcu()).unwrap();
         // What the rates are does not change a plan of whole layers for the least bytes, but for rows of depthwise
         // kernels that cost nothing.
         let options = PlanOptions { schedule: ScheduleChoice::Layer, ..PlanOptions::default() };

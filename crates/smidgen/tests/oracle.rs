@@ -10,7 +10,7 @@ use smidgen_zoo::{RandomGraphOptions, demo, gated, mcunet_space, mobilenet_v2, r
 fn agrees(name: &str, graph: &Graph, stream_input: bool) {
     let options = PlanOptions { stream_input, ..PlanOptions::default() };
     let cost = Oracle::new(LowerOptions::default(), options.clone()).cost(graph).expect("supported");
-    let lowered = lower(graph, &LowerOptions::default().for_device()).expect("supported");
+    let lowered = lower(graph, &LowerOptions::default().for_mcu()).expect("supported");
     let least = plan(&lowered, &PlanOptions { objective: Objective::Sram, ..options }).expect("a plan").report;
     let (lower, upper) = (cost.sram_lower, cost.sram);
     assert!((lower..=upper).contains(&least.total_bytes), "{name}: {lower} to {upper}, {}", least.total_bytes);
@@ -38,7 +38,7 @@ fn random_networks_take_what_is_said() {
         let graph = random_graph(seed, &RandomGraphOptions::default());
         let options = PlanOptions::default();
         let cost = Oracle::new(LowerOptions::default(), options.clone()).cost(&graph).expect("supported");
-        let lowered = lower(&graph, &LowerOptions::default().for_device()).expect("supported");
+        let lowered = lower(&graph, &LowerOptions::default().for_mcu()).expect("supported");
         let least = plan(&lowered, &PlanOptions { objective: Objective::Sram, ..options }).expect("a plan").report;
         assert!(least.total_bytes <= cost.sram, "{seed}: {} and {}", cost.sram, least.total_bytes);
     }
@@ -50,7 +50,7 @@ fn a_bracket_of_mcunets_space_is_narrow_and_instructions_are_about_right() {
     for (seed, (width, resolution)) in [(0.2, 96), (0.4, 64), (0.7, 48)].into_iter().enumerate() {
         let graph = mcunet_space(width, resolution, 10, 7 + seed as u64);
         let cost = Oracle::new(LowerOptions::default(), PlanOptions::default()).cost(&graph).expect("supported");
-        let lowered = lower(&graph, &LowerOptions::default().for_device()).expect("supported");
+        let lowered = lower(&graph, &LowerOptions::default().for_mcu()).expect("supported");
         let balanced = plan(&lowered, &PlanOptions::default()).expect("a plan").report;
         let sram = PlanOptions { objective: Objective::Sram, ..PlanOptions::default() };
         let (bracket, least) = (cost.sram_lower..=cost.sram, plan(&lowered, &sram).expect("a plan").report.total_bytes);

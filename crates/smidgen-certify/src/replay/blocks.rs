@@ -1,7 +1,7 @@
 //! The pieces in which a step writes, as boxes of its output.
 
 use smidgen_kernels::Region;
-use smidgen_program::access::{Access, Block};
+use smidgen_program::footprint::{Footprint, Granularity};
 use smidgen_program::program::{Extent, Step};
 
 /// A box of a tensor: half-open ranges of rows, columns and channels.
@@ -28,11 +28,11 @@ impl Box3 {
     }
 
     /// The box of an input (seen with extent `e`) that this box of the output needs.
-    pub fn needed(&self, access: &Access, e: Extent) -> Self {
+    pub fn needed(&self, footprint: &Footprint, e: Extent) -> Self {
         Self {
-            rows: access.rows.needs(self.rows, e.rows),
-            cols: access.cols.needs(self.cols, e.cols),
-            depth: access.depth.needs(self.depth, e.depth),
+            rows: footprint.rows.input_range(self.rows, e.rows),
+            cols: footprint.cols.input_range(self.cols, e.cols),
+            depth: footprint.depth.input_range(self.depth, e.depth),
         }
     }
 }
@@ -86,16 +86,16 @@ pub(super) fn blocks(step: &Step, r: Region) -> Box<dyn Iterator<Item = Stretch>
     let depth = step.outputs[0].extent.depth;
     let part = move |rows, cols| Stretch::one(Box3 { rows, cols, depth: (0, depth) });
     let rows = r.y0..r.y1;
-    match step.order.block {
-        Block::Run => Box::new(std::iter::once(Stretch::one(Box3::of(r, depth)))),
-        Block::Row => Box::new(rows.map(move |y| part((y, y + 1), (r.x0, r.x1)))),
-        Block::Pixels(n) => {
+    match step.order.granularity {
+        Granularity::Run => Box::new(std::iter::once(Stretch::one(Box3::of(r, depth)))),
+        Granularity::Row => Box::new(rows.map(move |y| part((y, y + 1), (r.x0, r.x1)))),
+        Granularity::Pixels(n) => {
             Box::new(rows.flat_map(move |y| along(r.x0, r.x1, n).map(move |cols| part((y, y + 1), cols))))
         }
-        Block::Planes { rows, channels } => Box::new(along(r.y0, r.y1, rows).flat_map(move |rows| {
+        Granularity::Planes { rows, channels } => Box::new(along(r.y0, r.y1, rows).flat_map(move |rows| {
             along(0, depth, channels).map(move |depth| Stretch::one(Box3 { rows, cols: (r.x0, r.x1), depth }))
         })),
-        Block::Elements(n) => Box::new(rows.flat_map(move |y| {
+        Granularity::Elements(n) => Box::new(rows.flat_map(move |y| {
             along(r.x0 * depth, r.x1 * depth, n).map(move |(at, to)| Stretch::of_row(y, at, to, depth))
         })),
     }

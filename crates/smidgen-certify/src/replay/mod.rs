@@ -12,7 +12,7 @@ use super::Refused;
 use blocks::{Box3, Stretch, along, blocks};
 use shadow::{Shadow, Tag, UNDEFINED};
 use smidgen_kernels::Region;
-use smidgen_program::access::Block;
+use smidgen_program::footprint::Granularity;
 use smidgen_program::program::{BufferId, Extent, Operand, Program, Run, Step, Target};
 
 struct Replay<'a> {
@@ -148,10 +148,10 @@ impl Replay<'_> {
             self.write(buffer, extent, all);
             return Ok(());
         }
-        let height = match step.order.block {
-            Block::Run => region.y1 - region.y0,
-            Block::Planes { rows, .. } => rows,
-            Block::Row | Block::Pixels(_) | Block::Elements(_) => 1,
+        let height = match step.order.granularity {
+            Granularity::Run => region.y1 - region.y0,
+            Granularity::Planes { rows, .. } => rows,
+            Granularity::Row | Granularity::Pixels(_) | Granularity::Elements(_) => 1,
         };
         for (y0, y1) in along(region.y0, region.y1, height) {
             let band = Region { y0, y1, ..region };
@@ -190,7 +190,7 @@ impl Replay<'_> {
                 self.write(target.buffer, e, Box3::whole(e));
             }
             // The kernel may look at its sums while it writes, and at its last rows too unless it is staged.
-            if !step.order.staged {
+            if !step.order.reads_first {
                 self.read(run, step, id, extent, rows)?;
             }
             self.state_intact(run, index)?;
@@ -206,7 +206,7 @@ impl Replay<'_> {
         for &b in earlier {
             self.write(buffer, extent, b);
         }
-        if step.order.staged {
+        if step.order.reads_first {
             self.write(buffer, extent, *last);
         } else {
             // Held: everything but the block's last element is written, the inputs are looked at once more, then the last.
@@ -215,7 +215,7 @@ impl Replay<'_> {
             self.write(buffer, extent, *last);
         }
         for &Target { buffer, extent: e } in others {
-            if !step.order.staged {
+            if !step.order.reads_first {
                 self.read_inputs(run, step, block)?;
             }
             self.write(buffer, e, Box3::whole(e));
@@ -224,10 +224,10 @@ impl Replay<'_> {
     }
 
     fn read_inputs(&self, run: usize, step: &Step, block: &Stretch) -> Result<(), Refused> {
-        for (&operand, access) in step.inputs.iter().zip(&step.access) {
+        for (&operand, footprint) in step.inputs.iter().zip(&step.footprint) {
             let Operand::Buffer(id, e) = operand else { continue };
             for b in block.boxes() {
-                self.read(run, step, id, e, b.needed(access, e))?;
+                self.read(run, step, id, e, b.needed(footprint, e))?;
             }
         }
         Ok(())

@@ -3,13 +3,13 @@
 use super::Replay;
 use super::blocks::{Box3, Stretch, along};
 use smidgen_kernels::Region;
-use smidgen_program::access::{Access, Block, Reach};
+use smidgen_program::footprint::{AxisFootprint, Footprint, Granularity};
 use smidgen_program::program::{BufferId, Extent, Operand, Step};
 use std::ops::Range;
 
 /// Rows of an input that share bytes with what is written: where their column 0 would lie, and what is read of them in all.
 struct Shared<'a> {
-    access: &'a Access,
+    footprint: &'a Footprint,
     id: BufferId,
     seen: Extent,
     rows: Vec<usize>,
@@ -24,8 +24,8 @@ impl Replay<'_> {
     /// it, whatever the order. `false` says nothing: more is looked at than the blocks read where windows leave gaps.
     pub fn apart(&self, step: &Step, written: Box3) -> bool {
         let written_at = self.hull(step, written);
-        self.inputs(step).all(|(id, seen, access)| {
-            let needed = written.needed(access, seen);
+        self.inputs(step).all(|(id, seen, footprint)| {
+            let needed = written.needed(footprint, seen);
             let reads = needed.rows.0 < needed.rows.1 && needed.cols.0 < needed.cols.1;
             (!reads || self.tile_holds(0, id, seen, needed.cols).is_ok())
                 && self.pieces(id, seen, needed).all(|piece| {
@@ -41,8 +41,8 @@ impl Replay<'_> {
         let written = Box3::of(band, step.outputs[0].extent.depth);
         let written_at = self.hull(step, written);
         let mut shared = Vec::new();
-        for (id, seen, access) in self.inputs(step) {
-            let needed = written.needed(access, seen);
+        for (id, seen, footprint) in self.inputs(step) {
+            let needed = written.needed(footprint, seen);
             if needed.is_empty() {
                 continue;
             }
@@ -60,16 +60,18 @@ impl Replay<'_> {
                 }
             }
             if !rows.is_empty() {
-                shared.push(Shared { access, id, seen, rows });
+                shared.push(Shared { footprint, id, seen, rows });
             }
         }
         let depth = step.outputs[0].extent.depth;
-        let len = match step.order.block {
-            Block::Run => return false,
-            Block::Planes { .. } => return step.order.staged && shared.iter().all(|s| self.same_planes(step, s)),
-            Block::Row => usize::MAX,
-            Block::Pixels(n) => n.max(1).saturating_mul(depth),
-            Block::Elements(n) => n.max(1),
+        let len = match step.order.granularity {
+            Granularity::Run => return false,
+            Granularity::Planes { .. } => {
+                return step.order.reads_first && shared.iter().all(|s| self.same_planes(step, s));
+            }
+            Granularity::Row => usize::MAX,
+            Granularity::Pixels(n) => n.max(1).saturating_mul(depth),
+            Granularity::Elements(n) => n.max(1),
         };
         shared.iter().all(|s| self.row_in_order(step, band, len, written_at.start, s))
     }
@@ -81,14 +83,15 @@ impl Replay<'_> {
         let element = self.program.buffers[target.buffer.index()].spec.element_bytes();
         let (from, to) = (row.x0 * depth, row.x1 * depth);
         // Bytes written when a block reads for the last time.
-        let done =
-            |at: usize, to: usize| start..start + (if step.order.staged { at - from } else { to - 1 - from }) * element;
+        let done = |at: usize, to: usize| {
+            start..start + (if step.order.reads_first { at - from } else { to - 1 - from }) * element
+        };
         let unharmed = |done: &Range<usize>, b: Box3| {
-            let needed = b.needed(s.access, s.seen);
+            let needed = b.needed(s.footprint, s.seen);
             needed.is_empty()
                 || s.rows.iter().all(|&base| !meet(&self.span(s.id, s.seen, base, needed.cols, needed.depth), done))
         };
-        if s.access.depth == Reach::All && len <= depth {
+        if s.footprint.depth == AxisFootprint::All && len <= depth {
             // All blocks of a pixel need the same: its last one is in the greatest danger.
             return (row.x0..row.x1).all(|x| {
                 let at = from + ((x + 1) * depth - 1 - from) / len * len;
@@ -100,8 +103,8 @@ impl Replay<'_> {
         }
         along(from, to, len).all(|(at, to)| {
             let done = done(at, to);
-            let block = match step.order.block {
-                Block::Elements(_) => Stretch::of_row(row.y0, at, to, depth),
+            let block = match step.order.granularity {
+                Granularity::Elements(_) => Stretch::of_row(row.y0, at, to, depth),
                 // Whole pixels, looked at as one box: what lies between their windows counts as read.
                 _ => Stretch::one(Box3 {
                     rows: (row.y0, row.y1),
@@ -119,15 +122,15 @@ impl Replay<'_> {
         let (input, output) = (&self.program.buffers[s.id.index()], step.outputs[0]);
         let (written, depth) = (&self.program.buffers[output.buffer.index()], output.extent.depth);
         let pixel = depth * written.spec.element_bytes();
-        s.access.depth == Reach::SAME
+        s.footprint.depth == AxisFootprint::SAME
             && s.seen.depth == depth
             && input.spec.element_bytes() == written.spec.element_bytes()
             && input.offset % pixel == written.offset % pixel
     }
 
-    fn inputs<'a>(&self, step: &'a Step) -> impl Iterator<Item = (BufferId, Extent, &'a Access)> {
-        step.inputs.iter().zip(&step.access).filter_map(|(&operand, access)| match operand {
-            Operand::Buffer(id, seen) => Some((id, seen, access)),
+    fn inputs<'a>(&self, step: &'a Step) -> impl Iterator<Item = (BufferId, Extent, &'a Footprint)> {
+        step.inputs.iter().zip(&step.footprint).filter_map(|(&operand, footprint)| match operand {
+            Operand::Buffer(id, seen) => Some((id, seen, footprint)),
             Operand::Constant(_) => None,
         })
     }

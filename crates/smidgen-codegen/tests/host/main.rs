@@ -33,7 +33,7 @@ fn random_networks_give_the_bytes_of_the_executor_under_every_schedule() {
             let set = match seed % 4 {
                 0 => KernelSet::Reference,
                 1 => KernelSet::Fast,
-                _ => KernelSet::Device,
+                _ => KernelSet::Mcu,
             };
             Case::with_kernels(set, &format!("g{seed}_{name}{input}"), &graph, schedule, *stream_input)
         });

@@ -25,7 +25,7 @@ pub struct Case {
 impl Case {
     /// Plans the graph; `None` if the schedule does not suit it.
     pub fn new(name: &str, graph: &Graph, schedule: &str, stream_input: bool) -> Option<Self> {
-        Self::with_kernels(KernelSet::Device, name, graph, schedule, stream_input)
+        Self::with_kernels(KernelSet::Mcu, name, graph, schedule, stream_input)
     }
 
     /// The same with one of the other sets of kernels.
@@ -298,7 +298,7 @@ pub fn shared(name: &str) -> Option<Graph> {
     };
     let mut graph = smidgen_tflite::read(&bytes).expect("a model");
     smidgen_exec::fold_constants(&mut graph, &LowerOptions::default());
-    smidgen_ir::passes::clean_up(&mut graph);
+    smidgen_ir::passes::canonicalise(&mut graph);
     Some(graph)
 }
 

@@ -6,7 +6,7 @@ use crate::cost::ReceptiveField;
 use crate::infer::{Inferred, Role, ShapeError, broadcast};
 use crate::tensor::{ElementType, Shape, Tensor};
 use crate::text::{Attributes, Given, ParseErrorKind};
-use crate::validate::{FACTOR_LIMIT, OperatorFault, Parameters, Rules, SUM_FACTOR_LIMIT, WIDE_SUM_FACTOR_LIMIT};
+use crate::validate::{FACTOR_LIMIT, OperatorError, Parameters, Rules, SUM_FACTOR_LIMIT, WIDE_SUM_FACTOR_LIMIT};
 use std::ops::RangeInclusive;
 
 kinds! {
@@ -48,10 +48,10 @@ impl OpSpec for view::Binary<'_> {
         Some(*self.activation)
     }
 
-    fn parameters(&self, _: Parameters) -> Result<(), OperatorFault> {
+    fn parameters(&self, _: Parameters) -> Result<(), OperatorError> {
         match self.kind {
             BinaryKind::Minimum | BinaryKind::Maximum if *self.activation != Activation::None => {
-                Err(OperatorFault::FusedActivation)
+                Err(OperatorError::FusedActivation)
             }
             _ => Ok(()),
         }
@@ -61,7 +61,7 @@ impl OpSpec for view::Binary<'_> {
         Ok(one(inputs, broadcast(&inputs[0].shape, &inputs[1].shape)?))
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         match self.kind {
             BinaryKind::Add | BinaryKind::Sub => {
                 rules.arithmetic()?;
@@ -116,7 +116,7 @@ impl OpSpec for view::Prelu {
         Ok(alike(inputs))
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         rules.constant(1, "alpha")?;
         rules.arithmetic()?;
         rules.ratios(FACTOR_LIMIT)?;

@@ -7,7 +7,7 @@ use crate::graph::Operator;
 use crate::infer::{Inferred, ShapeError};
 use crate::tensor::{ElementType, Shape, Tensor};
 use crate::text::{Given, ParseErrorKind};
-use crate::validate::{FACTOR_LIMIT, INT8_OR_INT16, OperatorFault, Rules, is_float, is_int8, is_int16};
+use crate::validate::{FACTOR_LIMIT, INT8_OR_INT16, OperatorError, Rules, is_float, is_int8, is_int16};
 use std::ops::RangeInclusive;
 
 impl OpSpec for view::Quantize {
@@ -27,7 +27,7 @@ impl OpSpec for view::Quantize {
         Ok(vec![Inferred { shape: inputs[0].shape.clone(), element: None }])
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         rules.expect(rules.operator.inputs[0], "f32, i8 quantised per tensor, or i16 with zero point 0", |d| {
             is_float(d) || is_int8(d) || is_int16(d)
         })?;
@@ -65,7 +65,7 @@ impl OpSpec for view::Dequantize {
         Ok(vec![Inferred { shape: inputs[0].shape.clone(), element: Some(ElementType::Float32) }])
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         let input = rules.operator.inputs[0];
         if rules.input(0).is_constant() {
             rules.expect(input, "quantised integers", |d| d.quantisation().is_some())?;

@@ -6,7 +6,7 @@ use crate::cost::ReceptiveField;
 use crate::infer::{AXES, Inferred, Role, ShapeError, bias, dimension, nhwc, window};
 use crate::tensor::{Shape, Tensor};
 use crate::text::{Attributes, Given, ParseErrorKind};
-use crate::validate::{OperatorFault, Parameters, Rules};
+use crate::validate::{OperatorError, Parameters, Rules};
 use std::ops::RangeInclusive;
 
 /// Stride, dilation and padding of a convolution, `[height, width]` where there are two.
@@ -23,7 +23,7 @@ pub struct ConvParams {
 }
 
 impl ConvParams {
-    fn check(&self, check: Parameters) -> Result<(), OperatorFault> {
+    fn check(&self, check: Parameters) -> Result<(), OperatorError> {
         check.small("the stride", &self.stride)?;
         check.small("the dilation", &self.dilation)?;
         check.padding(&self.padding)
@@ -79,7 +79,7 @@ impl OpSpec for view::Conv2d<'_> {
         Some(self.0.activation)
     }
 
-    fn parameters(&self, check: Parameters) -> Result<(), OperatorFault> {
+    fn parameters(&self, check: Parameters) -> Result<(), OperatorError> {
         self.0.check(check)
     }
 
@@ -92,7 +92,7 @@ impl OpSpec for view::Conv2d<'_> {
         Ok(one(inputs, Shape(vec![n, oh, ow, o])))
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         rules.weighted()
     }
 
@@ -131,7 +131,7 @@ impl OpSpec for view::DepthwiseConv2d<'_> {
         Some(self.conv.activation)
     }
 
-    fn parameters(&self, check: Parameters) -> Result<(), OperatorFault> {
+    fn parameters(&self, check: Parameters) -> Result<(), OperatorError> {
         self.conv.check(check)
     }
 
@@ -150,7 +150,7 @@ impl OpSpec for view::DepthwiseConv2d<'_> {
         Ok(one(inputs, Shape(vec![n, oh, ow, o])))
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         rules.weighted()
     }
 
@@ -193,7 +193,7 @@ impl OpSpec for view::TransposeConv<'_> {
         Some(*self.activation)
     }
 
-    fn parameters(&self, check: Parameters) -> Result<(), OperatorFault> {
+    fn parameters(&self, check: Parameters) -> Result<(), OperatorError> {
         check.small("the stride", self.stride)?;
         check.small("the output size", self.output)
     }
@@ -217,7 +217,7 @@ impl OpSpec for view::TransposeConv<'_> {
         Ok(one(inputs, Shape(vec![n, output[0], output[1], o])))
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         rules.weighted()
     }
 

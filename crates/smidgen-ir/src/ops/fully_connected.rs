@@ -6,7 +6,7 @@ use crate::cost::ReceptiveField;
 use crate::infer::{Inferred, Role, ShapeError, bias};
 use crate::tensor::{Shape, Tensor};
 use crate::text::{Attributes, Given, ParseErrorKind};
-use crate::validate::{OperatorFault, Rules};
+use crate::validate::{OperatorError, Rules};
 use std::ops::RangeInclusive;
 
 impl OpSpec for view::FullyConnected<'_> {
@@ -58,7 +58,7 @@ impl OpSpec for view::FullyConnected<'_> {
         Ok(one(inputs, Shape(vec![elements / k, o])))
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         rules.weighted()
     }
 

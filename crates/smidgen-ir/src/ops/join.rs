@@ -7,7 +7,7 @@ use crate::graph::Operator;
 use crate::infer::{Inferred, Role, ShapeError};
 use crate::tensor::{Shape, Tensor};
 use crate::text::{Attributes, Given, ParseErrorKind};
-use crate::validate::{OperatorFault, Rules, is_float};
+use crate::validate::{OperatorError, Rules, is_float};
 use std::ops::RangeInclusive;
 
 impl OpSpec for view::Concatenation<'_> {
@@ -43,9 +43,9 @@ impl OpSpec for view::Concatenation<'_> {
         Ok(one(inputs, shape))
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         if *self.activation != Activation::None && !is_float(&rules.input(0).dtype) {
-            return Err(OperatorFault::FusedActivation);
+            return Err(OperatorError::FusedActivation);
         }
         rules.unchanged()
     }
@@ -99,7 +99,7 @@ impl OpSpec for view::Pack<'_> {
         Ok(one(inputs, shape))
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         rules.unchanged()
     }
 

@@ -7,7 +7,7 @@ use crate::graph::Operator;
 use crate::infer::{Inferred, ShapeError};
 use crate::tensor::{Shape, Tensor};
 use crate::text::{Attributes, Given, ParseErrorKind, float, list, parse_float};
-use crate::validate::{OperatorFault, Parameters, Rules, element_range};
+use crate::validate::{OperatorError, Parameters, Rules, element_range};
 use std::ops::RangeInclusive;
 
 /// What PAD fills with.
@@ -37,7 +37,7 @@ impl OpSpec for view::Pad<'_> {
         1..=1
     }
 
-    fn parameters(&self, check: Parameters) -> Result<(), OperatorFault> {
+    fn parameters(&self, check: Parameters) -> Result<(), OperatorError> {
         check.small("the padding", self.pads.as_flattened())
     }
 
@@ -53,7 +53,7 @@ impl OpSpec for view::Pad<'_> {
         Ok(one(inputs, Shape(padded)))
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         let (value, element) = (*self.value, rules.input(0).element());
         let fits = match (value, element_range(element)) {
             (PadValue::Zero, _) => true,
@@ -62,7 +62,7 @@ impl OpSpec for view::Pad<'_> {
             (PadValue::Float(_), Some(_)) | (PadValue::Integer(_), None) => false,
         };
         if !fits {
-            return Err(OperatorFault::PadValue { value, element });
+            return Err(OperatorError::PadValue { value, element });
         }
         rules.unchanged()
     }

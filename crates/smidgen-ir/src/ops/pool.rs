@@ -7,7 +7,7 @@ use crate::graph::Operator;
 use crate::infer::{Inferred, Role, ShapeError, nhwc, window};
 use crate::tensor::{Shape, Tensor};
 use crate::text::{Attributes, Given, ParseErrorKind};
-use crate::validate::{OperatorFault, Parameters, Rules};
+use crate::validate::{OperatorError, Parameters, Rules};
 use std::ops::RangeInclusive;
 
 kinds! {
@@ -40,7 +40,7 @@ impl OpSpec for view::Pool2d<'_> {
         Some(*self.activation)
     }
 
-    fn parameters(&self, check: Parameters) -> Result<(), OperatorFault> {
+    fn parameters(&self, check: Parameters) -> Result<(), OperatorError> {
         check.small("the window", self.window)?;
         check.small("the stride", self.stride)?;
         check.padding(self.padding)
@@ -59,7 +59,7 @@ impl OpSpec for view::Pool2d<'_> {
         Ok(one(inputs, Shape(vec![n, oh, ow, c])))
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         rules.arithmetic()?;
         rules.unchanged()
     }

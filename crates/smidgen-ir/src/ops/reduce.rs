@@ -6,7 +6,7 @@ use crate::cost::ReceptiveField;
 use crate::infer::{Inferred, ShapeError};
 use crate::tensor::{DataType, ElementType, Shape, Tensor};
 use crate::text::{Attributes, Given, ParseErrorKind};
-use crate::validate::{FACTOR_LIMIT, OperatorFault, Rules};
+use crate::validate::{FACTOR_LIMIT, OperatorError, Rules};
 use std::ops::RangeInclusive;
 
 kinds! {
@@ -55,7 +55,7 @@ impl OpSpec for view::Reduce<'_> {
         Ok(one(inputs, reduced(&inputs[0].shape, self.axes, *self.keep_dims)?))
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         rules.arithmetic()?;
         match self.kind {
             ReduceKind::Mean | ReduceKind::Sum => rules.ratios(FACTOR_LIMIT),
@@ -97,7 +97,7 @@ impl OpSpec for view::ArgMax<'_> {
         Ok(vec![Inferred { shape, element: None }])
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         rules.real(rules.operator.inputs[0])?;
         let plain = |d: &DataType| {
             matches!(d, DataType::Plain(ElementType::Int32)) || matches!(d, DataType::Plain(ElementType::Int64))

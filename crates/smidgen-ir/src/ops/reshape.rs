@@ -7,7 +7,7 @@ use crate::graph::Operator;
 use crate::infer::{Inferred, ShapeError};
 use crate::tensor::{Shape, Tensor};
 use crate::text::{Attributes, Given, ParseErrorKind};
-use crate::validate::{OperatorFault, Rules};
+use crate::validate::{OperatorError, Rules};
 use std::ops::RangeInclusive;
 
 kinds! {
@@ -44,7 +44,7 @@ impl OpSpec for view::Reshape<'_> {
         }
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         rules.unchanged()
     }
 

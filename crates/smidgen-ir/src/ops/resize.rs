@@ -7,7 +7,7 @@ use crate::graph::Operator;
 use crate::infer::{Inferred, Role, ShapeError, nhwc};
 use crate::tensor::{ElementType, Shape, Tensor};
 use crate::text::{Attributes, Given, ParseErrorKind};
-use crate::validate::{OperatorFault, Rules};
+use crate::validate::{OperatorError, Rules};
 use std::ops::RangeInclusive;
 
 kinds! {
@@ -48,7 +48,7 @@ impl OpSpec for view::Resize<'_> {
         Ok(one(inputs, Shape(vec![n, self.output[0], self.output[1], c])))
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         rules.arithmetic()?;
         rules.unchanged()
     }

@@ -7,7 +7,7 @@ use crate::graph::Operator;
 use crate::infer::{Inferred, ShapeError};
 use crate::tensor::{Shape, Tensor};
 use crate::text::{Attributes, Given, ParseErrorKind, Value};
-use crate::validate::{OperatorFault, Parameters, Rules};
+use crate::validate::{OperatorError, Parameters, Rules};
 use std::ops::RangeInclusive;
 
 /// One slice along one axis of a strided slice, normalised: no masks, no negative indices.
@@ -60,7 +60,7 @@ impl OpSpec for view::Slice<'_> {
         Ok(one(inputs, Shape(size.to_vec())))
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         rules.unchanged()
     }
 
@@ -95,7 +95,7 @@ impl OpSpec for view::StridedSlice<'_> {
         1..=1
     }
 
-    fn parameters(&self, check: Parameters) -> Result<(), OperatorFault> {
+    fn parameters(&self, check: Parameters) -> Result<(), OperatorError> {
         check.small("the slice's stride", &self.axes.iter().map(|a| a.stride.unsigned_abs()).collect::<Vec<_>>())
     }
 
@@ -126,7 +126,7 @@ impl OpSpec for view::StridedSlice<'_> {
         Ok(one(inputs, Shape(shape)))
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         rules.unchanged()
     }
 

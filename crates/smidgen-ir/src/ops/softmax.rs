@@ -6,7 +6,7 @@ use crate::cost::ReceptiveField;
 use crate::infer::{Inferred, ShapeError};
 use crate::tensor::{Shape, Tensor};
 use crate::text::{Attributes, Given, ParseErrorKind, float};
-use crate::validate::{OperatorFault, Parameters, Rules};
+use crate::validate::{OperatorError, Parameters, Rules};
 use std::ops::RangeInclusive;
 
 impl OpSpec for view::Softmax<'_> {
@@ -22,10 +22,10 @@ impl OpSpec for view::Softmax<'_> {
         1..=1
     }
 
-    fn parameters(&self, check: Parameters) -> Result<(), OperatorFault> {
+    fn parameters(&self, check: Parameters) -> Result<(), OperatorError> {
         check.finite("beta", *self.beta)?;
         if *self.beta <= 0.0 {
-            return Err(OperatorFault::NotPositive { parameter: "beta", found: *self.beta });
+            return Err(OperatorError::NotPositive { parameter: "beta", found: *self.beta });
         }
         Ok(())
     }
@@ -37,7 +37,7 @@ impl OpSpec for view::Softmax<'_> {
         Ok(alike(inputs))
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         rules.arithmetic()?;
         rules.probability()
     }

@@ -6,7 +6,7 @@ use crate::graph::Operator;
 use crate::infer::{Inferred, ShapeError};
 use crate::tensor::{Shape, Tensor};
 use crate::text::{Attributes, Given, ParseErrorKind};
-use crate::validate::{OperatorFault, Parameters, Rules};
+use crate::validate::{OperatorError, Parameters, Rules};
 use std::ops::RangeInclusive;
 
 /// What holds of an operator whatever it is applied to: a column for each question that is asked of all operators.
@@ -80,7 +80,7 @@ pub(crate) trait OpSpec {
     }
 
     /// Checks the ranges of parameters that [`OpSpec::infer`] does not bound.
-    fn parameters(&self, _check: Parameters) -> Result<(), OperatorFault> {
+    fn parameters(&self, _check: Parameters) -> Result<(), OperatorError> {
         Ok(())
     }
 
@@ -88,7 +88,7 @@ pub(crate) trait OpSpec {
     fn infer(&self, inputs: &[&Tensor]) -> Result<Vec<Inferred>, ShapeError>;
 
     /// Which types go together, which inputs are constant, and how far scales may lie apart.
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault>;
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError>;
 
     /// The axes over which each weight is used again, by their sizes: of the output, or of the input; `None` without
     /// weights.

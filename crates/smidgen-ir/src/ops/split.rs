@@ -7,7 +7,7 @@ use crate::graph::Operator;
 use crate::infer::{Inferred, ShapeError};
 use crate::tensor::{Shape, Tensor};
 use crate::text::{Attributes, Given, ParseErrorKind};
-use crate::validate::{OperatorFault, Rules};
+use crate::validate::{OperatorError, Rules};
 use std::ops::RangeInclusive;
 
 /// Most outputs that a SPLIT or UNPACK may have: far above any network's, and few enough to list.
@@ -42,7 +42,7 @@ impl OpSpec for view::Split<'_> {
         Ok(parts_of(inputs, shape, parts))
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         rules.unchanged()
     }
 
@@ -87,7 +87,7 @@ impl OpSpec for view::Unpack<'_> {
         Ok(parts_of(inputs, shape, parts))
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         rules.unchanged()
     }
 

@@ -7,7 +7,7 @@ use crate::infer::{Inferred, ShapeError};
 use crate::names::{names, tflite_function};
 use crate::tensor::{Shape, Tensor};
 use crate::text::{Attributes, Given, ParseErrorKind, float};
-use crate::validate::{FACTOR_LIMIT, OperatorFault, Parameters, Rules};
+use crate::validate::{FACTOR_LIMIT, OperatorError, Parameters, Rules};
 use std::ops::RangeInclusive;
 
 /// Which element-wise function of one operand.
@@ -70,7 +70,7 @@ impl OpSpec for view::Unary<'_> {
         1..=1
     }
 
-    fn parameters(&self, check: Parameters) -> Result<(), OperatorFault> {
+    fn parameters(&self, check: Parameters) -> Result<(), OperatorError> {
         match self.0 {
             UnaryKind::LeakyRelu { alpha } => check.finite("alpha", *alpha),
             _ => Ok(()),
@@ -81,7 +81,7 @@ impl OpSpec for view::Unary<'_> {
         Ok(alike(inputs))
     }
 
-    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorFault> {
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         if let UnaryKind::Function(_) = self.0 {
             return rules.floats();
         }

@@ -10,7 +10,7 @@ use crate::tensor::TensorId;
 ///
 /// An input is cut only if everything that reads it quantises it to the same type, and it is no output as well; an output only if
 /// its integers are computed and not an output already. The others stay as they are. Order and number of inputs and outputs stay.
-pub fn cut_io(graph: &mut Graph) -> usize {
+pub fn strip_io(graph: &mut Graph) -> usize {
     let mut flow = Flow::of(graph);
     let mut gone = vec![false; graph.operators.len()];
     let mut cut = 0;

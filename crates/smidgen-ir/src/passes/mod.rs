@@ -4,7 +4,7 @@
 //! stay keep their `source` index, so that a message about the result still leads back to the file. Each returns how many
 //! rewrites it made: 0 means that the graph is as it was.
 //!
-//! [`clean_up`] runs all that never change what the caller sees. [`cut_io`] changes the types of the graph's inputs and outputs,
+//! [`canonicalise`] runs all that never change what the caller sees. [`strip_io`] changes the types of the graph's inputs and outputs,
 //! so it runs on request only. [`fold_constants`] needs something that can compute, which is given to it.
 
 mod constants;
@@ -16,7 +16,7 @@ mod variables;
 
 pub use constants::{fold_constants, foldable};
 pub use dead::remove_dead;
-pub use io::cut_io;
+pub use io::strip_io;
 pub use no_ops::remove_no_ops;
 pub use padding::fold_padding;
 pub use variables::fold_variables;
@@ -29,7 +29,7 @@ use crate::tensor::TensorId;
 const MOST_BYTES: usize = 64 << 20;
 
 /// Runs [`remove_no_ops`], [`fold_padding`], [`remove_dead`] and [`fold_variables`] until nothing changes.
-pub fn clean_up(graph: &mut Graph) -> usize {
+pub fn canonicalise(graph: &mut Graph) -> usize {
     let mut total = 0;
     loop {
         let changes = remove_no_ops(graph) + fold_padding(graph) + remove_dead(graph) + fold_variables(graph);

@@ -120,7 +120,7 @@ pub enum ValidateError {
         /// The tensor.
         tensor: TensorRef,
         /// What is wrong.
-        fault: TensorFault,
+        fault: TensorError,
     },
     /// Something is wrong with a variable.
     #[error("variable {tensor} {fault}")]
@@ -128,7 +128,7 @@ pub enum ValidateError {
         /// Its value.
         tensor: TensorRef,
         /// What is wrong.
-        fault: Box<VariableFault>,
+        fault: Box<VariableError>,
     },
     /// Something is wrong with an operator.
     #[error("{operator}: {fault}")]
@@ -136,7 +136,7 @@ pub enum ValidateError {
         /// The operator.
         operator: OperatorRef,
         /// What is wrong.
-        fault: Box<OperatorFault>,
+        fault: Box<OperatorError>,
     },
 }
 
@@ -152,7 +152,7 @@ impl ValidateError {
     }
 }
 
-impl TensorFault {
+impl TensorError {
     /// True if it is the size that smidgen does not take.
     pub fn is_bound(&self) -> bool {
         matches!(self, Self::Rank { .. } | Self::Empty { .. } | Self::TooLarge { .. })
@@ -167,7 +167,7 @@ fn cycle(operators: &[OperatorRef]) -> String {
 
 /// What is wrong with a tensor by itself.
 #[derive(Clone, PartialEq, Debug, Error)]
-pub enum TensorFault {
+pub enum TensorError {
     /// Too many dimensions.
     #[error("has shape {found}, of {} dimensions; at most {MAX_RANK} are supported", .found.rank())]
     Rank {
@@ -252,7 +252,7 @@ pub enum TensorFault {
 
 /// What is wrong with a variable.
 #[derive(Clone, PartialEq, Debug, Error)]
-pub enum VariableFault {
+pub enum VariableError {
     /// Its value is a constant.
     #[error("is a constant; drop its data or the variable")]
     Constant,
@@ -291,7 +291,7 @@ pub enum VariableFault {
 
 /// What is wrong with an operator.
 #[derive(Clone, PartialEq, Debug, Error)]
-pub enum OperatorFault {
+pub enum OperatorError {
     /// It writes a constant.
     #[error("writes {tensor}, which is a constant")]
     WritesConstant {

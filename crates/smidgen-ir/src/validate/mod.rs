@@ -47,7 +47,7 @@ mod order;
 mod tensors;
 mod types;
 
-pub use error::{OperatorFault, OperatorRef, TensorFault, TensorRef, ValidateError, VariableFault};
+pub use error::{OperatorError, OperatorRef, TensorError, TensorRef, ValidateError, VariableError};
 pub use tensors::beyond_bounds;
 pub(crate) use types::{
     FACTOR_LIMIT, INT8_OR_INT16, Rules, SUM_FACTOR_LIMIT, WIDE_SUM_FACTOR_LIMIT, is_float, is_int8, is_int16,
@@ -83,7 +83,7 @@ pub fn validate(graph: &Graph) -> Result<(), ValidateError> {
     Ok(())
 }
 
-fn check_operator(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Result<(), OperatorFault> {
+fn check_operator(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Result<(), OperatorError> {
     let inputs: Vec<&Tensor> = operator.inputs.iter().map(|&t| graph.tensor(t)).collect();
     operator.op.spec(|spec| spec.parameters(Parameters))?;
     let inferred = infer(&operator.op, &inputs)?;
@@ -91,21 +91,21 @@ fn check_operator(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Resu
     operator.op.spec(|spec| spec.types(&Rules { graph, operator, foldable }))
 }
 
-fn outputs(graph: &Graph, operator: &Operator, inferred: &[Inferred]) -> Result<(), OperatorFault> {
+fn outputs(graph: &Graph, operator: &Operator, inferred: &[Inferred]) -> Result<(), OperatorError> {
     if operator.outputs.len() != inferred.len() {
-        return Err(OperatorFault::OutputCount { expected: inferred.len(), found: operator.outputs.len() });
+        return Err(OperatorError::OutputCount { expected: inferred.len(), found: operator.outputs.len() });
     }
     for (&id, expected) in operator.outputs.iter().zip(inferred) {
         let found = graph.tensor(id);
         if found.shape != expected.shape {
             let (expected, found) = (expected.shape.clone(), found.shape.clone());
-            return Err(OperatorFault::OutputShape { tensor: TensorRef::new(graph, id), expected, found });
+            return Err(OperatorError::OutputShape { tensor: TensorRef::new(graph, id), expected, found });
         }
         if let Some(element) = expected.element
             && element != found.element()
         {
             let tensor = TensorRef::new(graph, id);
-            return Err(OperatorFault::OutputElement { tensor, expected: element, found: found.element() });
+            return Err(OperatorError::OutputElement { tensor, expected: element, found: found.element() });
         }
     }
     Ok(())
@@ -117,15 +117,15 @@ pub(crate) struct Parameters;
 
 impl Parameters {
     /// None is above [`MAX_BYTES`].
-    pub(crate) fn small(self, parameter: &'static str, values: &[usize]) -> Result<(), OperatorFault> {
+    pub(crate) fn small(self, parameter: &'static str, values: &[usize]) -> Result<(), OperatorError> {
         match values.iter().find(|&&v| v > MAX_BYTES) {
-            Some(&found) => Err(OperatorFault::TooLarge { parameter, found }),
+            Some(&found) => Err(OperatorError::TooLarge { parameter, found }),
             None => Ok(()),
         }
     }
 
     /// [`Parameters::small`] of each side of a padding.
-    pub(crate) fn padding(self, padding: &Padding) -> Result<(), OperatorFault> {
+    pub(crate) fn padding(self, padding: &Padding) -> Result<(), OperatorError> {
         match *padding {
             Padding::Explicit { top, bottom, left, right } => self.small("the padding", &[top, bottom, left, right]),
             Padding::Same | Padding::Valid => Ok(()),
@@ -133,10 +133,10 @@ impl Parameters {
     }
 
     /// It is a finite number.
-    pub(crate) fn finite(self, parameter: &'static str, value: f32) -> Result<(), OperatorFault> {
+    pub(crate) fn finite(self, parameter: &'static str, value: f32) -> Result<(), OperatorError> {
         match value.is_finite() {
             true => Ok(()),
-            false => Err(OperatorFault::NotFinite { parameter, found: value }),
+            false => Err(OperatorError::NotFinite { parameter, found: value }),
         }
     }
 }

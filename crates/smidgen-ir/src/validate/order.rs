@@ -1,6 +1,6 @@
 //! Structure: names that exist, one writer for each tensor, and an order in which the operators can run.
 
-use super::{OperatorFault, OperatorRef, TensorRef, ValidateError, VariableFault};
+use super::{OperatorError, OperatorRef, TensorRef, ValidateError, VariableError};
 use crate::graph::{Graph, OpId};
 use crate::tensor::TensorId;
 
@@ -34,12 +34,12 @@ fn variables(graph: &Graph, written: &[bool]) -> Result<(), ValidateError> {
             value.shape != other.shape || value.dtype != other.dtype
         };
         let fault = if !written[variable.next.index()] {
-            VariableFault::NextNotWritten { next: TensorRef::new(graph, variable.next) }
+            VariableError::NextNotWritten { next: TensorRef::new(graph, variable.next) }
         } else if let Some(id) = variable.initial.filter(|id| !graph.tensor(*id).is_constant()) {
-            VariableFault::InitialNotConstant { initial: TensorRef::new(graph, id) }
+            VariableError::InitialNotConstant { initial: TensorRef::new(graph, id) }
         } else if let Some(id) = variable.initial.into_iter().chain([variable.next]).find(unlike) {
             let other = graph.tensor(id);
-            VariableFault::Unlike {
+            VariableError::Unlike {
                 value: (value.shape.clone(), value.dtype.clone()),
                 other: TensorRef::new(graph, id),
                 found: (other.shape.clone(), other.dtype.clone()),
@@ -52,7 +52,7 @@ fn variables(graph: &Graph, written: &[bool]) -> Result<(), ValidateError> {
     Ok(())
 }
 
-fn variable_fault(graph: &Graph, value: TensorId, fault: VariableFault) -> ValidateError {
+fn variable_fault(graph: &Graph, value: TensorId, fault: VariableError) -> ValidateError {
     ValidateError::Variable { tensor: TensorRef::new(graph, value), fault: Box::new(fault) }
 }
 
@@ -89,11 +89,11 @@ fn names(graph: &Graph) -> Result<(), ValidateError> {
     for variable in &graph.variables {
         let t = variable.value;
         let fault = if graph.tensor(t).is_constant() {
-            VariableFault::Constant
+            VariableError::Constant
         } else if listed[t.index()] {
-            VariableFault::Input
+            VariableError::Input
         } else if std::mem::replace(&mut values[t.index()], true) {
-            VariableFault::Twice
+            VariableError::Twice
         } else {
             continue;
         };
@@ -117,13 +117,13 @@ fn writers(graph: &Graph) -> Result<Vec<Option<OpId>>, ValidateError> {
         for &t in &operator.outputs {
             let tensor = TensorRef::new(graph, t);
             let fault = if graph.tensor(t).is_constant() {
-                OperatorFault::WritesConstant { tensor }
+                OperatorError::WritesConstant { tensor }
             } else if inputs[t.index()] {
-                OperatorFault::WritesInput { tensor }
+                OperatorError::WritesInput { tensor }
             } else if values[t.index()] {
-                OperatorFault::WritesVariable { tensor }
+                OperatorError::WritesVariable { tensor }
             } else if let Some(first) = writers[t.index()] {
-                OperatorFault::WrittenTwice { tensor, first: OperatorRef::new(graph, first) }
+                OperatorError::WrittenTwice { tensor, first: OperatorRef::new(graph, first) }
             } else {
                 writers[t.index()] = Some(OpId(i as u32));
                 continue;
@@ -141,12 +141,12 @@ fn writers(graph: &Graph) -> Result<Vec<Option<OpId>>, ValidateError> {
 fn unordered(graph: &Graph, writers: &[Option<OpId>], operator: OpId, tensor: TensorId) -> ValidateError {
     let reference = TensorRef::new(graph, tensor);
     let fault = match writers[tensor.index()] {
-        None => OperatorFault::NeverWritten { tensor: reference },
+        None => OperatorError::NeverWritten { tensor: reference },
         Some(writer) => {
             if let Some(operators) = cycle(graph, writers, operator) {
                 return ValidateError::Cycle { operators };
             }
-            OperatorFault::OutOfOrder { tensor: reference, writer: OperatorRef::new(graph, writer) }
+            OperatorError::OutOfOrder { tensor: reference, writer: OperatorRef::new(graph, writer) }
         }
     };
     ValidateError::Operator { operator: OperatorRef::new(graph, operator), fault: fault.into() }

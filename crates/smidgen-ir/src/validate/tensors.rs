@@ -1,6 +1,6 @@
 //! Each tensor by itself: size, data, quantisation.
 
-use super::{MAX_BYTES, MAX_RANK, TensorFault, TensorRef, ValidateError, element_range};
+use super::{MAX_BYTES, MAX_RANK, TensorError, TensorRef, ValidateError, element_range};
 use crate::front::{Subject, Unsupported, quoted};
 use crate::graph::Graph;
 use crate::tensor::{DataType, ElementType, Quantisation, Tensor, TensorId};
@@ -8,9 +8,9 @@ use crate::tensor::{DataType, ElementType, Quantisation, Tensor, TensorId};
 /// Every tensor whose size is beyond a bound of smidgen's, for a front end that lists all that stands in the way.
 pub fn beyond_bounds(graph: &Graph) -> Vec<Unsupported> {
     let faults = graph.tensors.iter().enumerate().filter_map(|(index, tensor)| {
-        let fault = size(tensor).err().filter(TensorFault::is_bound)?;
+        let fault = size(tensor).err().filter(TensorError::is_bound)?;
         let hint = match fault {
-            TensorFault::Empty { .. } => "let the converter fold it away, or leave out the branch that makes it",
+            TensorError::Empty { .. } => "let the converter fold it away, or leave out the branch that makes it",
             _ => "make it smaller, or of fewer dimensions: a batch or a window of time can be taken apart outside the network",
         };
         Some(Unsupported {
@@ -38,31 +38,31 @@ pub(super) fn check(graph: &Graph) -> Result<(), ValidateError> {
     Ok(())
 }
 
-fn size(tensor: &Tensor) -> Result<usize, TensorFault> {
+fn size(tensor: &Tensor) -> Result<usize, TensorError> {
     let (shape, element) = (&tensor.shape, tensor.element());
     if shape.rank() > MAX_RANK {
-        return Err(TensorFault::Rank { found: shape.clone() });
+        return Err(TensorError::Rank { found: shape.clone() });
     }
     if shape.0.contains(&0) {
-        return Err(TensorFault::Empty { found: shape.clone() });
+        return Err(TensorError::Empty { found: shape.clone() });
     }
     // Two int4 elements share a byte, but their count must fit as well.
     let elements = shape.checked_elements().filter(|&n| n <= MAX_BYTES);
     let bytes = elements.and_then(|n| element.bytes(n)).filter(|&n| n <= MAX_BYTES);
-    let bytes = bytes.ok_or_else(|| TensorFault::TooLarge { found: shape.clone() })?;
+    let bytes = bytes.ok_or_else(|| TensorError::TooLarge { found: shape.clone() })?;
     match &tensor.data {
         Some(data) if data.len() != bytes => {
-            Err(TensorFault::DataLength { shape: shape.clone(), element, expected: bytes, found: data.len() })
+            Err(TensorError::DataLength { shape: shape.clone(), element, expected: bytes, found: data.len() })
         }
         _ => Ok(bytes),
     }
 }
 
-fn quantisation(tensor: &Tensor) -> Result<(), TensorFault> {
+fn quantisation(tensor: &Tensor) -> Result<(), TensorError> {
     let element = tensor.element();
     let constant_only = || match tensor.is_constant() {
         true => Ok(()),
-        false => Err(TensorFault::ConstantOnly { found: tensor.dtype.clone() }),
+        false => Err(TensorError::ConstantOnly { found: tensor.dtype.clone() }),
     };
     if element == ElementType::Int4 {
         constant_only()?;
@@ -72,17 +72,17 @@ fn quantisation(tensor: &Tensor) -> Result<(), TensorFault> {
         ElementType::Int4 | ElementType::Int8 | ElementType::Int16 => {}
         ElementType::Int32 | ElementType::Int64 => constant_only()?,
         ElementType::Float32 | ElementType::Bool => {
-            return Err(TensorFault::QuantisedElement { found: element });
+            return Err(TensorError::QuantisedElement { found: element });
         }
     }
     match quantisation {
         Quantisation::PerTensor { scale, zero_point } => pair(*scale, *zero_point, element),
         Quantisation::PerChannel { axis, scales, zero_points } => {
             let rank = tensor.shape.rank();
-            let &channels = tensor.shape.0.get(*axis).ok_or(TensorFault::ChannelAxis { axis: *axis, rank })?;
+            let &channels = tensor.shape.0.get(*axis).ok_or(TensorError::ChannelAxis { axis: *axis, rank })?;
             for (what, found) in [("scales", scales.len()), ("zero points", zero_points.len())] {
                 if found != channels {
-                    return Err(TensorFault::ChannelCount { what, axis: *axis, expected: channels, found });
+                    return Err(TensorError::ChannelCount { what, axis: *axis, expected: channels, found });
                 }
             }
             constant_only()?;
@@ -91,13 +91,13 @@ fn quantisation(tensor: &Tensor) -> Result<(), TensorFault> {
     }
 }
 
-fn pair(scale: f32, zero_point: i32, element: ElementType) -> Result<(), TensorFault> {
+fn pair(scale: f32, zero_point: i32, element: ElementType) -> Result<(), TensorError> {
     if !(scale.is_finite() && scale > 0.0) {
-        return Err(TensorFault::Scale { found: scale });
+        return Err(TensorError::Scale { found: scale });
     }
     match element_range(element) {
         Some((least, most)) if !(least..=most).contains(&zero_point) => {
-            Err(TensorFault::ZeroPoint { found: zero_point, element, least, most })
+            Err(TensorError::ZeroPoint { found: zero_point, element, least, most })
         }
         _ => Ok(()),
     }

@@ -1,7 +1,7 @@
 //! Rules of types of which operators choose theirs: which types go together, which inputs must be constant, and how
 //! far scales may lie apart.
 
-use super::{OperatorFault, TensorRef};
+use super::{OperatorError, TensorRef};
 use crate::graph::{Graph, Operator};
 use crate::ops::Weights;
 use crate::tensor::{DataType, ElementType, Quantisation, Tensor, TensorId};
@@ -59,27 +59,27 @@ impl Rules<'_> {
         id: TensorId,
         expected: impl Into<String>,
         accept: impl Fn(&DataType) -> bool,
-    ) -> Result<(), OperatorFault> {
+    ) -> Result<(), OperatorError> {
         let found = &self.tensor(id).dtype;
         if accept(found) {
             return Ok(());
         }
         let (tensor, found) = (TensorRef::new(self.graph, id), found.clone());
-        Err(OperatorFault::Type { tensor, expected: expected.into(), found })
+        Err(OperatorError::Type { tensor, expected: expected.into(), found })
     }
 
     /// The tensor stands for real numbers that kernels compute with.
-    pub(crate) fn real(&self, id: TensorId) -> Result<(), OperatorFault> {
+    pub(crate) fn real(&self, id: TensorId) -> Result<(), OperatorError> {
         let wide = self.operator.op.takes_int16();
         let expected = if wide { "f32, i8 quantised per tensor, or i16 with zero point 0" } else { NARROW };
         self.expect(id, expected, |d| is_float(d) || is_int8(d) || (wide && is_int16(d)))
     }
 
     /// The input of this index, if there is one, is a constant or computed from constants.
-    pub(crate) fn constant(&self, input: usize, what: &'static str) -> Result<(), OperatorFault> {
+    pub(crate) fn constant(&self, input: usize, what: &'static str) -> Result<(), OperatorError> {
         match self.operator.inputs.get(input) {
             Some(&id) if !self.foldable[id.index()] => {
-                Err(OperatorFault::NotConstant { what, tensor: TensorRef::new(self.graph, id) })
+                Err(OperatorError::NotConstant { what, tensor: TensorRef::new(self.graph, id) })
             }
             _ => Ok(()),
         }
@@ -99,7 +99,7 @@ impl Rules<'_> {
     }
 
     /// All inputs and outputs are float32, or all are int8, or all int16 if the operator [takes it](Op::takes_int16).
-    pub(crate) fn arithmetic(&self) -> Result<(), OperatorFault> {
+    pub(crate) fn arithmetic(&self) -> Result<(), OperatorError> {
         let first = self.operator.inputs[0];
         self.real(first)?;
         let (expected, accept): (_, fn(&DataType) -> bool) = match self.tensor(first).element() {
@@ -111,19 +111,19 @@ impl Rules<'_> {
     }
 
     /// All inputs and outputs are float32.
-    pub(crate) fn floats(&self) -> Result<(), OperatorFault> {
+    pub(crate) fn floats(&self) -> Result<(), OperatorError> {
         self.ids().try_for_each(|t| self.expect(t, "f32", is_float))
     }
 
     /// All inputs and outputs have exactly the first input's type.
-    pub(crate) fn unchanged(&self) -> Result<(), OperatorFault> {
+    pub(crate) fn unchanged(&self) -> Result<(), OperatorError> {
         let first = &self.tensor(self.operator.inputs[0]).dtype;
         self.ids().try_for_each(|t| self.expect(t, format!("{first}, like the first input"), |d| d == first))
     }
 
     /// A convolution or fully connected layer, with the [weights](crate::ops::Weights) that its traits say; a layer
     /// without any passes.
-    pub(crate) fn weighted(&self) -> Result<(), OperatorFault> {
+    pub(crate) fn weighted(&self) -> Result<(), OperatorError> {
         let Some(Weights { axis, int4, zero_point, hybrid }) = self.operator.op.traits().weights else { return Ok(()) };
         if !int4 {
             self.expect(
@@ -194,7 +194,7 @@ impl Rules<'_> {
 
     /// The output of a function with values in 0..1 has scale 1/256 and zero point -128 (int8), or 1/32768 and 0
     /// (int16).
-    pub(crate) fn probability(&self) -> Result<(), OperatorFault> {
+    pub(crate) fn probability(&self) -> Result<(), OperatorError> {
         let y = self.operator.outputs[0];
         let fixed = match self.tensor(y).element() {
             ElementType::Float32 => return Ok(()),
@@ -205,7 +205,7 @@ impl Rules<'_> {
     }
 
     /// The int16 output of a function with values in -1..1 has scale 1/32768.
-    pub(crate) fn fraction(&self) -> Result<(), OperatorFault> {
+    pub(crate) fn fraction(&self) -> Result<(), OperatorError> {
         let y = self.operator.outputs[0];
         if self.tensor(y).element() != ElementType::Int16 {
             return Ok(());
@@ -219,16 +219,16 @@ impl Rules<'_> {
         self.tensor(id).per_tensor().map_or(1.0, |(scale, _)| f64::from(scale))
     }
 
-    fn factor(&self, accumulator: f64, output: TensorId, limit: u32) -> Result<(), OperatorFault> {
+    fn factor(&self, accumulator: f64, output: TensorId, limit: u32) -> Result<(), OperatorError> {
         let factor = accumulator / self.scale(output);
         if factor < f64::from(1u32 << limit) {
             return Ok(());
         }
-        Err(OperatorFault::Factor { tensor: TensorRef::new(self.graph, output), factor, limit })
+        Err(OperatorError::Factor { tensor: TensorRef::new(self.graph, output), factor, limit })
     }
 
     /// Each input's scale over each output's stays below the limit. Floats have scale 1 on both sides and always pass.
-    pub(crate) fn ratios(&self, limit: u32) -> Result<(), OperatorFault> {
+    pub(crate) fn ratios(&self, limit: u32) -> Result<(), OperatorError> {
         if !self.all_integers() {
             return Ok(());
         }
@@ -239,7 +239,7 @@ impl Rules<'_> {
     }
 
     /// The factor of a LEAKY_RELU's negative side stays below the limit.
-    pub(crate) fn slope(&self, alpha: f32) -> Result<(), OperatorFault> {
+    pub(crate) fn slope(&self, alpha: f32) -> Result<(), OperatorError> {
         if !self.all_integers() {
             return Ok(());
         }
@@ -248,7 +248,7 @@ impl Rules<'_> {
     }
 
     /// The product of the inputs' scales over the output's stays below the limit.
-    pub(crate) fn product(&self) -> Result<(), OperatorFault> {
+    pub(crate) fn product(&self) -> Result<(), OperatorError> {
         if !self.all_integers() {
             return Ok(());
         }

@@ -1,14 +1,14 @@
 //! Kernels over int16 activations and int8 weights: TensorFlow Lite's "16x8". Activations are symmetric, so that no zero point
 //! takes part.
 
-pub mod device;
+pub mod mcu;
 mod reduce;
 mod sigmoid;
 mod slopes;
 mod softmax;
 mod sum;
 
-pub use crate::definition::{
+pub use crate::reference::{
     FullyConnected, average_image, average_pool, binary, broadcast, conv2d, depthwise, fully_connected, max_pool,
     reduce, reduce_image, resize_bilinear, transpose_conv,
 };
@@ -18,16 +18,16 @@ pub use slopes::{Slopes, slopes};
 pub use softmax::{ENTRIES, Softmax, softmax};
 pub use sum::{Terms, sum};
 
-use crate::definition::{self, Arithmetic};
 use crate::memory::{Bounds, Checked, Flash};
+use crate::reference::{self, Arithmetic};
 use crate::requant::Factor;
 
 /// Which function of two stored integers; zero points are 0. The reference has no PRELU among these.
-pub type Binary = definition::Binary<i16>;
+pub type Binary = reference::Binary<i16>;
 /// Parameters of ADD and SUB.
-pub type Sum = definition::Sum<i16>;
+pub type Sum = reference::Sum<i16>;
 /// Parameters of MUL.
-pub type Product = definition::Product<i16>;
+pub type Product = reference::Product<i16>;
 
 /// With how many bits a [`Factor`]'s multiplier meets a sum of 64 bits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -1,6 +1,6 @@
 //! How MEAN of int16 reads and writes.
 
-use crate::definition::Reduction;
+use crate::reference::Reduction;
 use crate::requant::{Factor, Rounding, limit};
 
 /// Parameters of MEAN: `y = factor * (sum of x)`.

@@ -2,14 +2,14 @@
 //!
 //! Accumulators wrap: a network whose sums leave 32 bits is wrong in every engine, and must not stop this one.
 
-pub mod device;
 pub mod fast;
+pub mod mcu;
 mod reduce;
 mod softmax;
 mod sum;
 mod table;
 
-pub use crate::definition::{
+pub use crate::reference::{
     Binary, FullyConnected, Prelu, Product, Scale, Sum, average_image, average_pool, binary, broadcast, conv2d,
     depthwise, fully_connected, max_pool, reduce, reduce_image, resize_bilinear, transpose_conv,
 };
@@ -18,8 +18,8 @@ pub use softmax::softmax;
 pub use sum::{Lookup, SUM_SHIFT, TableSum, table_sum};
 pub use table::table;
 
-use crate::definition::Arithmetic;
 use crate::memory::{Bounds, Checked, Flash};
+use crate::reference::Arithmetic;
 use crate::requant::{Factor, Rounding, limit};
 
 /// What the integer kernels know of the quantisation of their input and output.

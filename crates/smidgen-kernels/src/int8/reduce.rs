@@ -1,6 +1,6 @@
 //! How MEAN and SUM of int8 read and write.
 
-use crate::definition::Reduction;
+use crate::reference::Reduction;
 use crate::requant::{Factor, Rounding};
 
 /// How a reduction reads stored bytes and writes its result.

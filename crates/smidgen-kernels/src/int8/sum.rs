@@ -1,8 +1,8 @@
 //! ADD and SUB of int8 with the terms of one operand in a table.
 
-use crate::definition::Sum;
 use crate::memory::{Arena, Bounds, Integer};
 use crate::operand::{Operand, zip};
+use crate::reference::Sum;
 use crate::requant::{Factor, Rounding, limit};
 use crate::view::{Region, View};
 

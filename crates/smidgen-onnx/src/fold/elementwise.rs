@@ -4,12 +4,12 @@ use super::granted;
 use super::movement::{broadcast, expanded};
 use crate::call::Call;
 use crate::constant::{Constant, Element};
-use crate::trouble::Trouble;
+use crate::node_error::NodeError;
 use std::rc::Rc;
 
 type Inputs<'a> = &'a [Option<Rc<Constant>>];
 
-pub(super) fn evaluate(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Option<Constant>, Trouble> {
+pub(super) fn evaluate(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Option<Constant>, NodeError> {
     match call.node.op {
         "Cast" => cast(call, inputs).map(Some),
         "Where" => select(call, inputs).map(Some),
@@ -21,9 +21,9 @@ pub(super) fn evaluate(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Option
     }
 }
 
-fn input<'a>(inputs: Inputs<'a>, i: usize) -> Result<&'a Constant, Trouble> {
+fn input<'a>(inputs: Inputs<'a>, i: usize) -> Result<&'a Constant, NodeError> {
     let found = inputs.get(i).and_then(|c| c.as_deref());
-    found.ok_or_else(|| Trouble::Malformed(format!("it has no input {i}")))
+    found.ok_or_else(|| NodeError::Malformed(format!("it has no input {i}")))
 }
 
 /// Numbers are held in double precision, in which integers beyond 2^53 would change.
@@ -33,10 +33,10 @@ fn exact(constant: &Constant) -> bool {
     constant.ints().is_none_or(|ints| ints.iter().all(|v| (-EXACT..=EXACT).contains(v)))
 }
 
-fn cast(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Constant, Trouble> {
+fn cast(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Constant, NodeError> {
     let x = input(inputs, 0)?;
     let to = Element::of(call.int("to")?.unwrap_or(0));
-    let to = to.map_err(|name| Trouble::unsupported(format!("it converts to {name}"), "convert to numbers"))?;
+    let to = to.map_err(|name| NodeError::unsupported(format!("it converts to {name}"), "convert to numbers"))?;
     granted(call, &x.dims, to)?;
     let cast = match x.ints() {
         Some(ints) => Constant::from_i64(to, x.dims.clone(), ints.into_iter()),
@@ -46,10 +46,10 @@ fn cast(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Constant, Trouble> {
 }
 
 /// Both operands with the shape of their result.
-fn pair(call: &Call<'_, '_>, a: &Constant, b: &Constant) -> Result<(Constant, Constant), Trouble> {
+fn pair(call: &Call<'_, '_>, a: &Constant, b: &Constant) -> Result<(Constant, Constant), NodeError> {
     let dims = broadcast(&a.dims, &b.dims);
     let dims = dims.ok_or_else(|| {
-        Trouble::Malformed(format!("shapes {:?} and {:?} cannot be broadcast together", a.dims, b.dims))
+        NodeError::Malformed(format!("shapes {:?} and {:?} cannot be broadcast together", a.dims, b.dims))
     })?;
     // Twice as bytes, twice as numbers of double precision.
     for _ in 0..4 {
@@ -58,10 +58,10 @@ fn pair(call: &Call<'_, '_>, a: &Constant, b: &Constant) -> Result<(Constant, Co
     Ok((expanded(a, &dims), expanded(b, &dims)))
 }
 
-fn select(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Constant, Trouble> {
+fn select(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Constant, NodeError> {
     let (condition, x, y) = (input(inputs, 0)?, input(inputs, 1)?, input(inputs, 2)?);
     if x.element != y.element {
-        return Err(Trouble::Malformed("its inputs have different types".into()));
+        return Err(NodeError::Malformed("its inputs have different types".into()));
     }
     let (x, y) = pair(call, x, y)?;
     let (condition, x) = pair(call, condition, &x)?;
@@ -75,7 +75,7 @@ fn select(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Constant, Trouble> 
     Ok(Constant::new(x.element, x.dims.clone(), data))
 }
 
-fn binary(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Option<Constant>, Trouble> {
+fn binary(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Option<Constant>, NodeError> {
     let compare: Option<fn(f64, f64) -> bool> = match call.node.op {
         "Equal" => Some(|a, b| a == b),
         "Greater" => Some(|a, b| a > b),
@@ -129,8 +129,9 @@ fn binary(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Option<Constant>, T
         result = match (a.ints(), b.ints(), whole, real) {
             (Some(a), Some(b), Some(whole), _) => {
                 let values: Option<Vec<i64>> = a.into_iter().zip(b).map(|(a, b)| whole(a, b)).collect();
-                let values = values
-                    .ok_or_else(|| Trouble::Malformed("its result is beyond 64 bits, or it divides by zero".into()))?;
+                let values = values.ok_or_else(|| {
+                    NodeError::Malformed("its result is beyond 64 bits, or it divides by zero".into())
+                })?;
                 Constant::from_i64(element, dims, values.into_iter())
             }
             (None, _, _, Some(real)) => {
@@ -143,7 +144,7 @@ fn binary(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Option<Constant>, T
     Ok(Some(result))
 }
 
-fn unary(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Option<Constant>, Trouble> {
+fn unary(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Option<Constant>, NodeError> {
     let real: Option<fn(f64) -> f64> = match call.node.op {
         "Neg" => Some(|x| -x),
         "Abs" => Some(f64::abs),
@@ -177,7 +178,7 @@ fn unary(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Option<Constant>, Tr
 }
 
 /// Reductions of a list of integers to one number, which is what shapes need.
-fn reduce(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Option<Constant>, Trouble> {
+fn reduce(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Option<Constant>, NodeError> {
     let x = input(inputs, 0)?;
     let (Some(ints), [_]) = (x.ints(), x.dims.as_slice()) else { return Ok(None) };
     let result = match call.node.op {
@@ -186,7 +187,7 @@ fn reduce(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Option<Constant>, T
         "ReduceMax" => ints.iter().copied().max(),
         _ => ints.iter().copied().min(),
     };
-    let result = result.ok_or_else(|| Trouble::Malformed("its result is beyond 64 bits".into()))?;
+    let result = result.ok_or_else(|| NodeError::Malformed("its result is beyond 64 bits".into()))?;
     let dims = if call.flag("keepdims", true)? { vec![1] } else { vec![] };
     Ok(Some(Constant::from_i64(x.element, dims, [result].into_iter())))
 }

@@ -8,8 +8,8 @@ mod movement;
 
 use crate::call::{Call, Value};
 use crate::constant::{Constant, Element};
+use crate::node_error::NodeError;
 use crate::ops::Row;
-use crate::trouble::Trouble;
 use smidgen_ir::element_count;
 use std::rc::Rc;
 
@@ -33,7 +33,7 @@ pub(crate) const ROWS: &[Row] = &[
 ];
 
 /// The node's outputs, if all its inputs are constants and it is computed here. `None` otherwise.
-pub(crate) fn evaluate(call: &mut Call<'_, '_>) -> Result<Option<Vec<Value>>, Trouble> {
+pub(crate) fn evaluate(call: &mut Call<'_, '_>) -> Result<Option<Vec<Value>>, NodeError> {
     if let Some(result) = of_shape(call)? {
         return Ok(Some(vec![Value::Constant(result.into())]));
     }
@@ -59,14 +59,14 @@ pub(crate) fn evaluate(call: &mut Call<'_, '_>) -> Result<Option<Vec<Value>>, Tr
 }
 
 /// Shape and Size, which are known of tensors at run time too.
-fn of_shape(call: &Call<'_, '_>) -> Result<Option<Constant>, Trouble> {
+fn of_shape(call: &Call<'_, '_>) -> Result<Option<Constant>, NodeError> {
     if !matches!(call.node.op, "Shape" | "Size") {
         return Ok(None);
     }
     let dims: Vec<i64> = match call.value(0)? {
         Value::Constant(constant) => constant.dims.iter().map(|&d| d as i64).collect(),
         Value::Active(x) => call.emit.dims(x).iter().map(|&d| d as i64).collect(),
-        Value::Missing => return Err(Trouble::Consequence),
+        Value::Missing => return Err(NodeError::Consequence),
     };
     if call.node.op == "Size" {
         return Ok(Some(Constant::from_i64(Element::I64, vec![], [dims.iter().product()].into_iter())));
@@ -79,7 +79,7 @@ fn of_shape(call: &Call<'_, '_>) -> Result<Option<Constant>, Trouble> {
     Ok(Some(Constant::from_i64(Element::I64, vec![taken.len()], taken.iter().copied())))
 }
 
-fn constant(call: &Call<'_, '_>) -> Result<Constant, Trouble> {
+fn constant(call: &Call<'_, '_>) -> Result<Constant, NodeError> {
     if let Some(tensor) = call.tensor("value")? {
         return Ok(tensor);
     }
@@ -95,41 +95,41 @@ fn constant(call: &Call<'_, '_>) -> Result<Constant, Trouble> {
     }
     match call.int("value_int")? {
         Some(value) => Ok(Constant::from_i64(Element::I64, vec![], [value].into_iter())),
-        None => Err(Trouble::unsupported("it holds neither numbers nor a tensor of them", "use numbers")),
+        None => Err(NodeError::unsupported("it holds neither numbers nor a tensor of them", "use numbers")),
     }
 }
 
 /// Elements of a shape, once their bytes are charged.
-pub(super) fn granted(call: &Call<'_, '_>, dims: &[usize], element: Element) -> Result<usize, Trouble> {
-    let too_large = || Trouble::Malformed(format!("its result of shape {dims:?} is too large"));
+pub(super) fn granted(call: &Call<'_, '_>, dims: &[usize], element: Element) -> Result<usize, NodeError> {
+    let too_large = || NodeError::Malformed(format!("its result of shape {dims:?} is too large"));
     let count = element_count(dims).ok_or_else(too_large)?;
     call.emit.budget.take(count.checked_mul(element.bytes()).ok_or_else(too_large)?)?;
     Ok(count)
 }
 
-fn constant_of_shape(call: &Call<'_, '_>) -> Result<Constant, Trouble> {
+fn constant_of_shape(call: &Call<'_, '_>) -> Result<Constant, NodeError> {
     let shape = call.list(0, "its shape")?.unwrap_or_default();
     let value = match call.tensor("value")? {
         Some(value) if value.count() == 1 => value,
-        Some(_) => return Err(Trouble::Malformed("its value is not one number".into())),
+        Some(_) => return Err(NodeError::Malformed("its value is not one number".into())),
         None => Constant::from_f64(Element::F32, vec![], [0.0].into_iter()),
     };
     let dims = crate::constant::dims_of(&shape).map(|(dims, _)| dims);
-    let dims = dims.ok_or_else(|| Trouble::Malformed(format!("its shape {shape:?} is impossible")))?;
+    let dims = dims.ok_or_else(|| NodeError::Malformed(format!("its shape {shape:?} is impossible")))?;
     let count = granted(call, &dims, value.element)?;
     Ok(Constant::new(value.element, dims, value.data.repeat(count)))
 }
 
-fn range(call: &Call<'_, '_>, inputs: &[Option<Rc<Constant>>]) -> Result<Constant, Trouble> {
+fn range(call: &Call<'_, '_>, inputs: &[Option<Rc<Constant>>]) -> Result<Constant, NodeError> {
     let one = |i: usize| inputs.get(i).and_then(|c| c.as_ref()).filter(|c| c.count() == 1);
     let (Some(start), Some(limit), Some(delta)) = (one(0), one(1), one(2)) else {
-        return Err(Trouble::Malformed("its bounds are not three numbers".into()));
+        return Err(NodeError::Malformed("its bounds are not three numbers".into()));
     };
     let element = start.element;
     let [first, end, step] = [start, limit, delta].map(|c| c.reals()[0]);
     let count = ((end - first) / step).ceil().max(0.0);
     if !count.is_finite() {
-        return Err(Trouble::Malformed("its bounds are impossible".into()));
+        return Err(NodeError::Malformed("its bounds are impossible".into()));
     }
     let count = granted(call, &[count as usize], element)?;
     Ok(Constant::from_f64(element, vec![count], (0..count).map(|i| first + i as f64 * step)))

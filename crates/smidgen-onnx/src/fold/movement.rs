@@ -3,11 +3,14 @@
 use super::granted;
 use crate::call::Call;
 use crate::constant::{Constant, gathered, strides};
+use crate::node_error::NodeError;
 use crate::ops::{movement, pick, shape};
-use crate::trouble::Trouble;
 use std::rc::Rc;
 
-pub(super) fn evaluate(call: &Call<'_, '_>, inputs: &[Option<Rc<Constant>>]) -> Result<Option<Vec<Constant>>, Trouble> {
+pub(super) fn evaluate(
+    call: &Call<'_, '_>,
+    inputs: &[Option<Rc<Constant>>],
+) -> Result<Option<Vec<Constant>>, NodeError> {
     let Some(Some(x)) = inputs.first() else { return Ok(None) };
     let rank = x.dims.len();
     let one = |constant| Ok(Some(vec![constant]));
@@ -30,7 +33,7 @@ pub(super) fn evaluate(call: &Call<'_, '_>, inputs: &[Option<Rc<Constant>>]) -> 
         "Gather" => {
             let axis = call.axis(call.int("axis")?.unwrap_or(0), rank)?;
             let indices = call.constant(1, "its list of indices")?;
-            let list = indices.ints().ok_or_else(|| Trouble::Malformed("its indices are not integers".into()))?;
+            let list = indices.ints().ok_or_else(|| NodeError::Malformed("its indices are not integers".into()))?;
             let list = list.iter().map(|&i| call.axis(i, x.dims[axis])).collect::<Result<Vec<_>, _>>()?;
             let dims = [&x.dims[..axis], &indices.dims, &x.dims[axis + 1..]].concat();
             granted(call, &dims, x.element)?;
@@ -46,7 +49,7 @@ pub(super) fn evaluate(call: &Call<'_, '_>, inputs: &[Option<Rc<Constant>>]) -> 
                 let mut expected = x.dims.clone();
                 expected[axis] = part.dims.get(axis).copied().unwrap_or(0);
                 if part.dims != expected || part.element != x.element {
-                    return Err(Trouble::Malformed("its inputs have different types or shapes".into()));
+                    return Err(NodeError::Malformed("its inputs have different types or shapes".into()));
                 }
                 dims[axis] += part.dims[axis];
             }
@@ -79,7 +82,7 @@ pub(super) fn evaluate(call: &Call<'_, '_>, inputs: &[Option<Rc<Constant>>]) -> 
         "Expand" | "Tile" => {
             let list = call.list(1, "its shape")?.unwrap_or_default();
             let counts = list.iter().map(|&n| usize::try_from(n).ok()).collect::<Option<Vec<_>>>();
-            let impossible = || Trouble::Malformed(format!("its shape {list:?} is impossible"));
+            let impossible = || NodeError::Malformed(format!("its shape {list:?} is impossible"));
             let counts = counts.ok_or_else(impossible)?;
             if call.node.op == "Expand" {
                 let dims = broadcast(&x.dims, &counts).ok_or_else(impossible)?;

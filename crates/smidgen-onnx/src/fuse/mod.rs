@@ -11,11 +11,11 @@ mod quantised;
 use crate::emit::Scales;
 use smidgen_ir::{Graph, OpId, TensorId, passes};
 
-pub(crate) use quantised::Obstacle;
+pub(crate) use quantised::UnsupportedGroup;
 
 /// Applies all rewrites until none applies. `scales` are those of constants made of integers. Says which operators of a quantised
 /// network are left on floats.
-pub(crate) fn fuse(graph: &mut Graph, mut scales: Scales) -> Vec<Obstacle> {
+pub(crate) fn fuse(graph: &mut Graph, mut scales: Scales) -> Vec<UnsupportedGroup> {
     loop {
         let changes = flatten::sink(graph)
             + flatten::absorb(graph, &mut scales)
@@ -32,11 +32,11 @@ pub(crate) fn fuse(graph: &mut Graph, mut scales: Scales) -> Vec<Obstacle> {
     let mut obstacles = Vec::new();
     if quantised::is_quantised(graph) {
         obstacles = quantised::make(graph, &scales);
-        passes::clean_up(graph);
+        passes::canonicalise(graph);
         // Weights now meet the movements directly.
         flatten::absorb(graph, &mut scales);
     }
-    passes::clean_up(graph);
+    passes::canonicalise(graph);
     obstacles
 }
 

@@ -4,7 +4,7 @@ use super::arithmetic::{binary, operand, scalar};
 use super::{FIXED_PARAMETERS, Outputs, reduce, rows};
 use crate::call::{Call, Value};
 use crate::emit::Active;
-use crate::trouble::Trouble;
+use crate::node_error::NodeError;
 use smidgen_ir::names::onnx_function;
 use smidgen_ir::{BinaryKind, DataType, Op, ReduceKind, UnaryKind};
 
@@ -32,7 +32,7 @@ rows! {
 
 const FLOAT: &DataType = &DataType::FLOAT32;
 
-pub(crate) fn apply(call: &mut Call<'_, '_>, x: &Active, kind: UnaryKind) -> Result<Active, Trouble> {
+pub(crate) fn apply(call: &mut Call<'_, '_>, x: &Active, kind: UnaryKind) -> Result<Active, NodeError> {
     let id = call.emit.one(Op::Unary(kind), vec![x.id], FLOAT)?;
     Ok(Active { id, ..x.clone() })
 }
@@ -62,7 +62,7 @@ pub fn hard_swish(call: &mut Call<'_, '_>) -> Outputs {
 pub fn function(call: &mut Call<'_, '_>) -> Outputs {
     match onnx_function(call.node.op) {
         Some(function) => unary(call, UnaryKind::Function(function)),
-        None => Err(Trouble::Consequence),
+        None => Err(NodeError::Consequence),
     }
 }
 
@@ -84,7 +84,7 @@ fn exponential(call: &mut Call<'_, '_>, alpha: f32, scale: f32) -> Outputs {
     let x = Value::Active(call.float_input(0)?);
     let positive = binary(call, BinaryKind::Maximum, &x, &scalar(0.0))?;
     let Value::Active(negative) = binary(call, BinaryKind::Minimum, &x, &scalar(0.0))? else {
-        return Err(Trouble::Consequence);
+        return Err(NodeError::Consequence);
     };
     let power = Value::Active(apply(call, &negative, UnaryKind::Exp)?);
     let below = binary(call, BinaryKind::Sub, &power, &scalar(1.0))?;
@@ -125,7 +125,7 @@ pub fn swish(call: &mut Call<'_, '_>) -> Outputs {
         1.0 => x.clone(),
         _ => binary(call, BinaryKind::Mul, &x, &scalar(alpha))?,
     };
-    let Value::Active(inner) = inner else { return Err(Trouble::Consequence) };
+    let Value::Active(inner) = inner else { return Err(NodeError::Consequence) };
     let gate = Value::Active(apply(call, &inner, UnaryKind::Logistic)?);
     Ok(vec![binary(call, BinaryKind::Mul, &x, &gate)?])
 }
@@ -133,7 +133,7 @@ pub fn swish(call: &mut Call<'_, '_>) -> Outputs {
 /// The tanh form of Gelu: `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))`.
 pub fn gelu(call: &mut Call<'_, '_>) -> Outputs {
     if call.text("approximate")?.unwrap_or("none") != "tanh" {
-        return Err(Trouble::unsupported(
+        return Err(NodeError::unsupported(
             "it is the exact form, by erf",
             "use the tanh form: GELU(approximate=\"tanh\")",
         ));
@@ -144,7 +144,7 @@ pub fn gelu(call: &mut Call<'_, '_>) -> Outputs {
     let factor = binary(call, BinaryKind::Add, &cubic, &scalar(1.0))?;
     let inner = binary(call, BinaryKind::Mul, &factor, &x)?;
     let inner = binary(call, BinaryKind::Mul, &inner, &scalar((2.0 / std::f32::consts::PI).sqrt()))?;
-    let Value::Active(inner) = inner else { return Err(Trouble::Consequence) };
+    let Value::Active(inner) = inner else { return Err(NodeError::Consequence) };
     let tanh = Value::Active(apply(call, &inner, UnaryKind::Tanh)?);
     let gate = binary(call, BinaryKind::Add, &tanh, &scalar(1.0))?;
     let gate = binary(call, BinaryKind::Mul, &gate, &scalar(0.5))?;
@@ -190,7 +190,7 @@ pub fn prelu(call: &mut Call<'_, '_>) -> Outputs {
     let x = call.float_input(0)?;
     let slope = call.constant(1, "its slope")?;
     if slope.dims.len() > x.layout.len() {
-        return Err(Trouble::Malformed(format!("its slope of shape {:?} has more axes than its input", slope.dims)));
+        return Err(NodeError::Malformed(format!("its slope of shape {:?} has more axes than its input", slope.dims)));
     }
     let slope = operand(call.emit, &slope, &x.layout)?;
     let id = call.emit.one(Op::Prelu, vec![x.id, slope], FLOAT)?;
@@ -198,7 +198,7 @@ pub fn prelu(call: &mut Call<'_, '_>) -> Outputs {
 }
 
 /// The input with the axis of a Softmax last in the graph's tensor, as a matrix if several axes are normalised together.
-fn normalised(call: &mut Call<'_, '_>) -> Result<(Active, Vec<usize>), Trouble> {
+fn normalised(call: &mut Call<'_, '_>) -> Result<(Active, Vec<usize>), NodeError> {
     let x = call.float_input(0)?;
     let dims = call.emit.dims(&x);
     let rank = dims.len();
@@ -219,7 +219,7 @@ fn normalised(call: &mut Call<'_, '_>) -> Result<(Active, Vec<usize>), Trouble> 
 }
 
 /// The input with `axis` last, up to axes of size 1.
-fn last(call: &mut Call<'_, '_>, x: &Active, axis: usize) -> Result<Active, Trouble> {
+fn last(call: &mut Call<'_, '_>, x: &Active, axis: usize) -> Result<Active, NodeError> {
     let mut layout: Vec<usize> = x.layout.iter().copied().filter(|&a| a != axis).collect();
     layout.push(axis);
     call.emit.arrange(x, &layout)
@@ -238,7 +238,7 @@ pub fn log_softmax(call: &mut Call<'_, '_>) -> Outputs {
     let axis = x.layout[x.layout.len() - 1];
     let greatest = Value::Active(reduce::greatest(call, &x, &[axis])?);
     let Value::Active(centred) = binary(call, BinaryKind::Sub, &Value::Active(x), &greatest)? else {
-        return Err(Trouble::Consequence);
+        return Err(NodeError::Consequence);
     };
     let powers = apply(call, &centred, UnaryKind::Exp)?;
     let op = Op::Reduce { kind: ReduceKind::Sum, axes: vec![powers.layout.len() - 1], keep_dims: true };
@@ -257,12 +257,12 @@ pub fn identity(call: &mut Call<'_, '_>) -> Outputs {
 /// In inference it does nothing.
 pub fn dropout(call: &mut Call<'_, '_>) -> Outputs {
     if call.node.outputs.iter().skip(1).any(|name| !name.is_empty()) {
-        return Err(Trouble::unsupported("it is asked for its mask", FIXED_PARAMETERS));
+        return Err(NodeError::unsupported("it is asked for its mask", FIXED_PARAMETERS));
     }
     let training =
         call.optional(2, "its training mode")?.and_then(|c| c.ints()).is_some_and(|v| v.iter().any(|&v| v != 0));
     if training && !call.emit.training {
-        return Err(Trouble::unsupported(
+        return Err(NodeError::unsupported(
             "it is in training mode",
             "export the network in evaluation mode: `model.eval()`",
         ));
@@ -277,7 +277,7 @@ pub fn cast(call: &mut Call<'_, '_>) -> Outputs {
         return identity(call);
     }
     let to = to.map_or_else(|name| name, |element| element.name().into());
-    Err(Trouble::unsupported(
+    Err(NodeError::unsupported(
         format!("it converts {} to {to} at run time", x.element.name()),
         "export the network in float32 throughout",
     ))

@@ -4,7 +4,7 @@ use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value, float_value};
 use crate::constant::{Constant, Element};
 use crate::emit::{Active, Emitter, identity};
-use crate::trouble::Trouble;
+use crate::node_error::NodeError;
 use smidgen_ir::{Activation, BinaryKind, DataType, Op, TensorId};
 
 rows! {
@@ -29,11 +29,11 @@ pub(crate) fn scalar(value: f32) -> Value {
     Value::Constant(Constant::from_f64(Element::F32, vec![], [f64::from(value)].into_iter()).into())
 }
 
-fn dims(emit: &Emitter, value: &Value) -> Result<Vec<usize>, Trouble> {
+fn dims(emit: &Emitter, value: &Value) -> Result<Vec<usize>, NodeError> {
     match value {
         Value::Constant(constant) => Ok(constant.dims.clone()),
         Value::Active(active) => Ok(emit.dims(active)),
-        Value::Missing => Err(Trouble::Consequence),
+        Value::Missing => Err(NodeError::Consequence),
     }
 }
 
@@ -43,7 +43,7 @@ fn lifted(of: &[usize], rank: usize) -> Vec<usize> {
 }
 
 /// A constant operand with its axes as `layout` has them, without leading axes of size 1.
-pub(crate) fn operand(emit: &mut Emitter, constant: &Constant, layout: &[usize]) -> Result<TensorId, Trouble> {
+pub(crate) fn operand(emit: &mut Emitter, constant: &Constant, layout: &[usize]) -> Result<TensorId, NodeError> {
     let turned = constant.reshaped(lifted(&constant.dims, layout.len())).transposed(layout);
     let ones = turned.dims.iter().take_while(|&&d| d == 1).count().min(turned.dims.len().saturating_sub(1));
     let turned = turned.reshaped(turned.dims[ones..].to_vec());
@@ -51,7 +51,7 @@ pub(crate) fn operand(emit: &mut Emitter, constant: &Constant, layout: &[usize])
 }
 
 /// One operator on two operands.
-pub(crate) fn binary(call: &mut Call<'_, '_>, kind: BinaryKind, a: &Value, b: &Value) -> Result<Value, Trouble> {
+pub(crate) fn binary(call: &mut Call<'_, '_>, kind: BinaryKind, a: &Value, b: &Value) -> Result<Value, NodeError> {
     let emit = &mut *call.emit;
     let sizes = [dims(emit, a)?, dims(emit, b)?];
     let rank = sizes[0].len().max(sizes[1].len());
@@ -74,11 +74,11 @@ pub(crate) fn binary(call: &mut Call<'_, '_>, kind: BinaryKind, a: &Value, b: &V
         let id = match (value, active) {
             (_, Some(x)) => emit.arrange(x, &layout)?.id,
             (Value::Constant(constant), None) => operand(emit, constant, &layout)?,
-            _ => return Err(Trouble::Consequence),
+            _ => return Err(NodeError::Consequence),
         };
         if emit.graph.tensor(id).dtype != DataType::FLOAT32 {
             let reason = format!("it computes with {}, and smidgen computes with float32", emit.graph.tensor(id).dtype);
-            return Err(Trouble::unsupported(reason, "export the network in float32"));
+            return Err(NodeError::unsupported(reason, "export the network in float32"));
         }
         inputs.push(id);
     }
@@ -104,7 +104,7 @@ pub fn mul(call: &mut Call<'_, '_>) -> Outputs {
 }
 
 /// Any number of operands, in order.
-fn several(call: &mut Call<'_, '_>, kind: BinaryKind) -> Result<Value, Trouble> {
+fn several(call: &mut Call<'_, '_>, kind: BinaryKind) -> Result<Value, NodeError> {
     let mut result = call.value(0)?.clone();
     if call.inputs.len() == 1 {
         let x = call.float_input(0)?;
@@ -175,7 +175,7 @@ pub fn pow(call: &mut Call<'_, '_>) -> Outputs {
         [0.5] => return super::activation::unary(call, smidgen_ir::UnaryKind::Function(smidgen_ir::Function::Sqrt)),
         _ => {
             let reason = format!("its exponents are {:?}", &values[..values.len().min(4)]);
-            return Err(Trouble::unsupported(reason, FIXED_PARAMETERS));
+            return Err(NodeError::unsupported(reason, FIXED_PARAMETERS));
         }
     };
     if let (Value::Active(y), true) = (&result, exponent.dims.len() > 1) {

@@ -4,7 +4,7 @@ use super::image::{Image, Windowing};
 use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value};
 use crate::constant::Constant;
-use crate::trouble::Trouble;
+use crate::node_error::NodeError;
 use smidgen_ir::{Activation, ConvParams, DataType, Op, Padding, TensorId, Window};
 use std::rc::Rc;
 
@@ -16,42 +16,42 @@ rows! {
 const FLOAT: &DataType = &DataType::FLOAT32;
 
 /// Weights with two spatial axes, `[A, B, KH, KW]`.
-fn weights(call: &Call<'_, '_>, image: &Image) -> Result<Constant, Trouble> {
+fn weights(call: &Call<'_, '_>, image: &Image) -> Result<Constant, NodeError> {
     let weights = call.constant(1, "its weights tensor")?;
     if !weights.element.is_float() {
-        return Err(Trouble::Malformed(format!("its weights are {}", weights.element.name())));
+        return Err(NodeError::Malformed(format!("its weights are {}", weights.element.name())));
     }
     let dims = match *weights.dims {
         [a, b, k] if image.axes() == 1 => vec![a, b, 1, k],
         [a, b, kh, kw] if image.axes() == 2 => vec![a, b, kh, kw],
         _ => {
             let what = format!("its weights have the shape {:?} for {} spatial axes", weights.dims, image.axes());
-            return Err(Trouble::Malformed(what));
+            return Err(NodeError::Malformed(what));
         }
     };
     if dims.contains(&0) {
-        return Err(Trouble::Malformed(format!("its weights have the shape {:?}", weights.dims)));
+        return Err(NodeError::Malformed(format!("its weights have the shape {:?}", weights.dims)));
     }
     if let Some(kernel) = call.ints("kernel_shape")?
         && image.pair(Some(kernel), 1, "kernel_shape")? != [dims[2], dims[3]]
     {
-        return Err(Trouble::Malformed("`kernel_shape` is not that of the weights".into()));
+        return Err(NodeError::Malformed("`kernel_shape` is not that of the weights".into()));
     }
     Ok(weights.reshaped(dims))
 }
 
 /// The number of groups, which divides the input's channels.
-fn groups(call: &Call<'_, '_>, channels: usize) -> Result<usize, Trouble> {
+fn groups(call: &Call<'_, '_>, channels: usize) -> Result<usize, NodeError> {
     let groups = call.int("group")?.unwrap_or(1);
     let found = usize::try_from(groups).ok().filter(|&g| g > 0 && channels.is_multiple_of(g));
-    found.ok_or_else(|| Trouble::Malformed(format!("{channels} channels cannot be in {groups} groups")))
+    found.ok_or_else(|| NodeError::Malformed(format!("{channels} channels cannot be in {groups} groups")))
 }
 
-fn bias(call: &mut Call<'_, '_>, channels: usize) -> Result<Option<Rc<Constant>>, Trouble> {
+fn bias(call: &mut Call<'_, '_>, channels: usize) -> Result<Option<Rc<Constant>>, NodeError> {
     let bias = call.optional(2, "its bias")?;
     match bias {
         Some(bias) if bias.dims != [channels] => {
-            Err(Trouble::Malformed(format!("its bias has the shape {:?} for {channels} channels", bias.dims)))
+            Err(NodeError::Malformed(format!("its bias has the shape {:?} for {channels} channels", bias.dims)))
         }
         bias => Ok(bias),
     }
@@ -82,7 +82,7 @@ pub fn conv(call: &mut Call<'_, '_>) -> Outputs {
     if weights.dims[1] != channels / groups || !outputs.is_multiple_of(groups) {
         let what =
             format!("its weights of shape {:?} do not suit {channels} channels in {groups} groups", weights.dims);
-        return Err(Trouble::Malformed(what));
+        return Err(NodeError::Malformed(what));
     }
     let windowing = Windowing::of(call, &image, kernel)?;
     let bias = bias(call, outputs)?;
@@ -112,7 +112,7 @@ fn weighted(
     weights: &Constant,
     perm: &[usize],
     bias: Option<&Constant>,
-) -> Result<TensorId, Trouble> {
+) -> Result<TensorId, NodeError> {
     let mut inputs = vec![x, call.emit.constant(weights, perm)?];
     if let Some(bias) = bias {
         inputs.push(call.emit.constant(bias, &[0])?);
@@ -126,8 +126,8 @@ fn grouped(
     image: &Image,
     groups: usize,
     count: usize,
-    mut each: impl FnMut(&mut Call<'_, '_>, TensorId, usize, usize) -> Result<TensorId, Trouble>,
-) -> Result<TensorId, Trouble> {
+    mut each: impl FnMut(&mut Call<'_, '_>, TensorId, usize, usize) -> Result<TensorId, NodeError>,
+) -> Result<TensorId, NodeError> {
     if groups == 1 {
         return each(call, image.id, 0, count);
     }
@@ -147,7 +147,7 @@ pub fn conv_transpose(call: &mut Call<'_, '_>) -> Outputs {
     let groups = groups(call, image.dims[3])?;
     if weights.dims[0] != image.dims[3] {
         let what = format!("its weights of shape {:?} do not suit {} channels", weights.dims, image.dims[3]);
-        return Err(Trouble::Malformed(what));
+        return Err(NodeError::Malformed(what));
     }
     let (inputs, outputs) = (weights.dims[0] / groups, weights.dims[1]);
     let bias = bias(call, outputs.saturating_mul(groups))?;
@@ -185,7 +185,7 @@ struct Crop {
 }
 
 impl Crop {
-    fn of(call: &Call<'_, '_>, image: &Image, kernel: [usize; 2]) -> Result<Self, Trouble> {
+    fn of(call: &Call<'_, '_>, image: &Image, kernel: [usize; 2]) -> Result<Self, NodeError> {
         // `auto_pad` belongs to the output here, so only strides, dilations and pads are read in common.
         let windowing = Windowing::of(call, image, kernel)?;
         let extra = image.pair(call.ints("output_padding")?, 0, "output_padding")?;
@@ -206,7 +206,7 @@ impl Crop {
         };
         let mut same = true;
         for axis in 0..2 {
-            let impossible = || Trouble::Malformed("its output's size is impossible".into());
+            let impossible = || NodeError::Malformed("its output's size is impossible".into());
             let (input, stride) = (image.dims[axis + 1], windowing.stride[axis]);
             let extent = windowing.extent(axis).ok_or_else(impossible)?;
             let reach = (input - 1).checked_mul(stride).and_then(|n| n.checked_add(extent)).ok_or_else(impossible)?;
@@ -230,7 +230,7 @@ impl Crop {
             }
             if full - reach >= stride {
                 let reason = format!("its output is {} longer than what its input reaches", full - reach);
-                return Err(Trouble::unsupported(reason, FIXED_PARAMETERS));
+                return Err(NodeError::unsupported(reason, FIXED_PARAMETERS));
             }
             let forward = Window::resolve(size, extent, stride, 1, Padding::Same, axis);
             same &= forward.is_some_and(|w| w.output == input && w.before == begin);
@@ -245,7 +245,7 @@ impl Crop {
 }
 
 /// Weights `[A,B,KH,KW]` with zeros between the taps, so that the dilation becomes 1.
-fn dilated(call: &Call<'_, '_>, weights: &Constant, dilation: [usize; 2]) -> Result<Constant, Trouble> {
+fn dilated(call: &Call<'_, '_>, weights: &Constant, dilation: [usize; 2]) -> Result<Constant, NodeError> {
     if dilation == [1, 1] {
         return Ok(weights.clone());
     }

@@ -4,7 +4,7 @@ use super::FIXED_PARAMETERS;
 use crate::call::Call;
 use crate::constant::Element;
 use crate::emit::{Active, channels_last};
-use crate::trouble::Trouble;
+use crate::node_error::NodeError;
 use smidgen_ir::{Padding, TensorId, Window};
 
 /// A tensor of images as the graph's windowed operators take it: `[N,H,W,C]`. An operator on `[N,C,L]` sees one row.
@@ -18,10 +18,10 @@ pub(crate) struct Image {
 
 impl Image {
     /// Brings an input into the form that windowed operators take.
-    pub fn of(call: &mut Call<'_, '_>, x: &Active) -> Result<Self, Trouble> {
+    pub fn of(call: &mut Call<'_, '_>, x: &Active) -> Result<Self, NodeError> {
         let rank = x.layout.len();
         if !(3..=4).contains(&rank) {
-            return Err(Trouble::unsupported(
+            return Err(NodeError::unsupported(
                 format!("its input has {rank} dimensions; batches of images (4) and of lines (3) are supported"),
                 "use layers for images or lines",
             ));
@@ -32,7 +32,7 @@ impl Image {
         let dims = match *dims {
             [n, l, c] => [n, 1, l, c],
             [n, h, w, c] => [n, h, w, c],
-            _ => return Err(Trouble::Malformed("its input is no image".into())),
+            _ => return Err(NodeError::Malformed("its input is no image".into())),
         };
         let id = call.emit.relabel(x.id, dims.to_vec())?;
         Ok(Self { id, dims, line })
@@ -44,7 +44,7 @@ impl Image {
     }
 
     /// Names a result `[N,H,W,C]` with as many axes as the input had.
-    pub fn result(&self, call: &mut Call<'_, '_>, id: TensorId) -> Result<Active, Trouble> {
+    pub fn result(&self, call: &mut Call<'_, '_>, id: TensorId) -> Result<Active, NodeError> {
         let element = Element::F32;
         if !self.line {
             return Ok(Active { id, layout: channels_last(4), element });
@@ -55,17 +55,19 @@ impl Image {
     }
 
     /// One number for rows and one for columns from a list of one or two; `default` where there is none.
-    pub fn pair(&self, list: Option<Vec<i64>>, default: usize, what: &str) -> Result<[usize; 2], Trouble> {
+    pub fn pair(&self, list: Option<Vec<i64>>, default: usize, what: &str) -> Result<[usize; 2], NodeError> {
         let Some(list) = list else { return Ok([default; 2]) };
         let number = |value: i64| {
-            usize::try_from(value).map_err(|_| Trouble::Malformed(format!("`{what}` holds the number {value}")))
+            usize::try_from(value).map_err(|_| NodeError::Malformed(format!("`{what}` holds the number {value}")))
         };
         match (list.as_slice(), self.line) {
             (&[l], true) => Ok([default, number(l)?]),
             (&[h, w], false) => Ok([number(h)?, number(w)?]),
-            _ => {
-                Err(Trouble::Malformed(format!("`{what}` has {} entries for {} spatial axes", list.len(), self.axes())))
-            }
+            _ => Err(NodeError::Malformed(format!(
+                "`{what}` has {} entries for {} spatial axes",
+                list.len(),
+                self.axes()
+            ))),
         }
     }
 }
@@ -84,13 +86,13 @@ pub(crate) struct Windowing {
 
 impl Windowing {
     /// Reads `strides`, `dilations`, `pads` and `auto_pad` of a window of `kernel` over the image.
-    pub fn of(call: &Call<'_, '_>, image: &Image, kernel: [usize; 2]) -> Result<Self, Trouble> {
+    pub fn of(call: &Call<'_, '_>, image: &Image, kernel: [usize; 2]) -> Result<Self, NodeError> {
         let stride = image.pair(call.ints("strides")?, 1, "strides")?;
         let dilation = image.pair(call.ints("dilations")?, 1, "dilations")?;
         let mut windowing = Self { kernel, stride, dilation, before: [0; 2], after: [0; 2] };
         for (name, values) in [("the window", kernel), ("strides", stride), ("dilations", dilation)] {
             if values.iter().any(|&v| v == 0 || v > i32::MAX as usize) {
-                return Err(Trouble::Malformed(format!("{name} {values:?} is impossible")));
+                return Err(NodeError::Malformed(format!("{name} {values:?} is impossible")));
             }
         }
         match call.text("auto_pad")?.unwrap_or("NOTSET") {
@@ -99,7 +101,7 @@ impl Windowing {
                     let (before, after) = pads.split_at(pads.len() / 2);
                     if let Some(&negative) = pads.iter().find(|&&p| p < 0) {
                         let reason = format!("its padding of {negative} cuts the image");
-                        return Err(Trouble::unsupported(reason, FIXED_PARAMETERS));
+                        return Err(NodeError::unsupported(reason, FIXED_PARAMETERS));
                     }
                     windowing.before = image.pair(Some(before.to_vec()), 0, "pads")?;
                     windowing.after = image.pair(Some(after.to_vec()), 0, "pads")?;
@@ -112,14 +114,14 @@ impl Windowing {
                     let span = (size.div_ceil(step).saturating_sub(1))
                         .checked_mul(step)
                         .and_then(|n| n.checked_add(windowing.extent(axis)?));
-                    let span = span.ok_or_else(|| Trouble::Malformed("its window is impossible".into()))?;
+                    let span = span.ok_or_else(|| NodeError::Malformed("its window is impossible".into()))?;
                     let total = span.saturating_sub(size);
                     let small = total / 2;
                     windowing.before[axis] = if same == "SAME_UPPER" { small } else { total - small };
                     windowing.after[axis] = total - windowing.before[axis];
                 }
             }
-            other => return Err(Trouble::Malformed(format!("`auto_pad` is {other:?}"))),
+            other => return Err(NodeError::Malformed(format!("`auto_pad` is {other:?}"))),
         }
         Ok(windowing)
     }

@@ -4,7 +4,7 @@ use super::{Outputs, arithmetic, rows};
 use crate::call::{Call, Value, float_value};
 use crate::constant::{Constant, Element};
 use crate::emit::Active;
-use crate::trouble::Trouble;
+use crate::node_error::NodeError;
 use smidgen_ir::{Activation, BinaryKind, DataType, Op};
 
 rows! {
@@ -21,7 +21,7 @@ fn multiply(
     along: usize,
     weights: &Constant,
     bias: Option<&Constant>,
-) -> Result<Active, Trouble> {
+) -> Result<Active, NodeError> {
     let mut layout: Vec<usize> = x.layout.iter().copied().filter(|&axis| axis != along).collect();
     layout.push(along);
     let x = call.emit.arrange(x, &layout)?;
@@ -35,26 +35,26 @@ fn multiply(
 }
 
 /// A constant matrix, with leading axes of size 1 dropped.
-fn matrix(constant: &Constant) -> Result<Constant, Trouble> {
+fn matrix(constant: &Constant) -> Result<Constant, NodeError> {
     let (leading, last) = constant.dims.split_at(constant.dims.len().saturating_sub(2));
     if last.len() != 2 || leading.iter().any(|&d| d != 1) || constant.element != Element::F32 {
-        return Err(Trouble::unsupported(
+        return Err(NodeError::unsupported(
             format!("its constant operand has the shape {:?} of {}", constant.dims, constant.element.name()),
             "multiply by one float32 matrix",
         ));
     }
     if last.contains(&0) {
-        return Err(Trouble::Malformed("its constant operand is empty".into()));
+        return Err(NodeError::Malformed("its constant operand is empty".into()));
     }
     Ok(constant.reshaped(last.to_vec()))
 }
 
-fn fits(call: &Call<'_, '_>, x: &Active, axis: usize, size: usize) -> Result<(), Trouble> {
+fn fits(call: &Call<'_, '_>, x: &Active, axis: usize, size: usize) -> Result<(), NodeError> {
     let dims = call.emit.dims(x);
     if dims[axis] == size {
         return Ok(());
     }
-    Err(Trouble::Malformed(format!("its operand of shape {dims:?} has {} along axis {axis}, not {size}", dims[axis])))
+    Err(NodeError::Malformed(format!("its operand of shape {dims:?} has {} along axis {axis}, not {size}", dims[axis])))
 }
 
 const BOTH: &str = "both of its operands are computed at run time; one must be constant";
@@ -67,7 +67,7 @@ pub fn matmul(call: &mut Call<'_, '_>) -> Outputs {
             let (a, b) = (matrix(&a)?, call.float_input(1)?);
             let rank = b.layout.len();
             if rank < 2 {
-                return Err(Trouble::unsupported(
+                return Err(NodeError::unsupported(
                     "it multiplies a matrix by a vector",
                     "multiply by a matrix of one column",
                 ));
@@ -79,12 +79,12 @@ pub fn matmul(call: &mut Call<'_, '_>) -> Outputs {
             let (a, b) = (call.float_input(0)?, matrix(&b)?);
             let rank = a.layout.len();
             if rank == 0 {
-                return Err(Trouble::Malformed("its first operand is a scalar".into()));
+                return Err(NodeError::Malformed("its first operand is a scalar".into()));
             }
             fits(call, &a, rank - 1, b.dims[0])?;
             Ok(vec![Value::Active(multiply(call, &a, rank - 1, &b.transposed(&[1, 0]), None)?)])
         }
-        _ => Err(Trouble::unsupported(BOTH, ONE_CONSTANT)),
+        _ => Err(NodeError::unsupported(BOTH, ONE_CONSTANT)),
     }
 }
 
@@ -103,10 +103,10 @@ pub fn gemm(call: &mut Call<'_, '_>) -> Outputs {
             let b = if turn[1] { b } else { b.transposed(&[1, 0]) };
             (call.float_input(0)?, usize::from(!turn[0]), b)
         }
-        _ => return Err(Trouble::unsupported(BOTH, ONE_CONSTANT)),
+        _ => return Err(NodeError::unsupported(BOTH, ONE_CONSTANT)),
     };
     if x.layout.len() != 2 {
-        return Err(Trouble::Malformed(format!("its operand has {} dimensions", x.layout.len())));
+        return Err(NodeError::Malformed(format!("its operand has {} dimensions", x.layout.len())));
     }
     fits(call, &x, along, weights.dims[1])?;
     let weights = scaled(&weights, alpha);

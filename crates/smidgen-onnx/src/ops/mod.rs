@@ -17,13 +17,13 @@ pub(crate) mod shape;
 
 use crate::call::{Call, Value};
 use crate::fold;
-use crate::trouble::Trouble;
+use crate::node_error::NodeError;
 use smidgen_ir::ElementType::{self, Bool, Float32, Int8, Int16, Int32, Int64};
 use smidgen_ir::Function;
 use smidgen_ir::names::names;
 
 /// What a node's outputs are.
-pub(crate) type Outputs = Result<Vec<Value>, Trouble>;
+pub(crate) type Outputs = Result<Vec<Value>, NodeError>;
 
 /// Translates one node.
 pub(crate) type Translate = fn(&mut Call<'_, '_>) -> Outputs;

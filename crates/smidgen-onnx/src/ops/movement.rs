@@ -5,7 +5,7 @@ use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value};
 use crate::constant::{Constant, Element};
 use crate::emit::{Active, identity};
-use crate::trouble::Trouble;
+use crate::node_error::NodeError;
 use smidgen_ir::{Activation, BinaryKind, ElementType, Op, PadValue};
 
 rows! {
@@ -30,13 +30,13 @@ pub fn transpose(call: &mut Call<'_, '_>) -> Outputs {
 }
 
 /// The permutation that a Transpose asks for: all axes reversed by default.
-pub(crate) fn permutation(call: &Call<'_, '_>, rank: usize) -> Result<Vec<usize>, Trouble> {
+pub(crate) fn permutation(call: &Call<'_, '_>, rank: usize) -> Result<Vec<usize>, NodeError> {
     let Some(perm) = call.ints("perm")? else { return Ok((0..rank).rev().collect()) };
     let found = perm.iter().map(|&a| call.axis(a, rank)).collect::<Result<Vec<_>, _>>()?;
     let mut sorted = found.clone();
     sorted.sort_unstable();
     if sorted != identity(rank) {
-        return Err(Trouble::Malformed(format!("{perm:?} does not name each of {rank} axes once")));
+        return Err(NodeError::Malformed(format!("{perm:?} does not name each of {rank} axes once")));
     }
     Ok(found)
 }
@@ -54,7 +54,7 @@ pub fn reshape(call: &mut Call<'_, '_>) -> Outputs {
 }
 
 pub fn concat(call: &mut Call<'_, '_>) -> Outputs {
-    let axis = call.int("axis")?.ok_or_else(|| Trouble::Malformed("it has no `axis`".into()))?;
+    let axis = call.int("axis")?.ok_or_else(|| NodeError::Malformed("it has no `axis`".into()))?;
     let mut parts = Vec::new();
     for i in 0..call.inputs.len() {
         if let Value::Active(x) = call.value(i)? {
@@ -65,7 +65,7 @@ pub fn concat(call: &mut Call<'_, '_>) -> Outputs {
     let size = |x: &Active| call.emit.graph.tensor(x.id).shape.elements();
     let leader = parts.iter().max_by_key(|x| size(x)).cloned();
     let Some(leader) = leader else {
-        return Err(Trouble::unsupported("it joins constants of several types", FIXED_PARAMETERS));
+        return Err(NodeError::unsupported("it joins constants of several types", FIXED_PARAMETERS));
     };
     let axis = call.axis(axis, leader.layout.len())?;
     let mut inputs = Vec::new();
@@ -73,14 +73,14 @@ pub fn concat(call: &mut Call<'_, '_>) -> Outputs {
         let id = match call.value(i)?.clone() {
             Value::Active(x) if x.layout.len() == leader.layout.len() => call.emit.arrange(&x, &leader.layout)?.id,
             Value::Constant(c) if c.dims.len() == leader.layout.len() => call.emit.constant(&c, &leader.layout)?,
-            Value::Missing => return Err(Trouble::Consequence),
-            _ => return Err(Trouble::Malformed("its inputs have different numbers of dimensions".into())),
+            Value::Missing => return Err(NodeError::Consequence),
+            _ => return Err(NodeError::Malformed("its inputs have different numbers of dimensions".into())),
         };
         inputs.push(id);
     }
     let dtype = call.emit.dtype(&leader).clone();
     if inputs.iter().any(|&id| call.emit.graph.tensor(id).dtype.element() != dtype.element()) {
-        return Err(Trouble::Malformed("its inputs have different types".into()));
+        return Err(NodeError::Malformed("its inputs have different types".into()));
     }
     let own = leader.layout.iter().position(|&a| a == axis).unwrap_or(axis);
     let id = call.emit.one(Op::Concatenation { axis: own, activation: Activation::None }, inputs, &dtype)?;
@@ -91,18 +91,18 @@ pub fn concat(call: &mut Call<'_, '_>) -> Outputs {
 pub fn pad(call: &mut Call<'_, '_>) -> Outputs {
     let mode = call.text("mode")?.unwrap_or("constant");
     if mode != "constant" {
-        return Err(Trouble::unsupported(format!("its mode is {mode:?}"), "pad with a constant"));
+        return Err(NodeError::unsupported(format!("its mode is {mode:?}"), "pad with a constant"));
     }
     let x = call.active(0)?;
     let dims = call.emit.dims(&x);
     let rank = dims.len();
-    let pads = call.list(1, "its padding")?.ok_or_else(|| Trouble::Malformed("it has no padding".into()))?;
+    let pads = call.list(1, "its padding")?.ok_or_else(|| NodeError::Malformed("it has no padding".into()))?;
     let axes = match call.list(3, "its list of axes")? {
         Some(axes) => axes.iter().map(|&a| call.axis(a, rank)).collect::<Result<Vec<_>, _>>()?,
         None => identity(rank),
     };
     if pads.len() != 2 * axes.len() {
-        return Err(Trouble::Malformed(format!("its padding has {} entries for {} axes", pads.len(), axes.len())));
+        return Err(NodeError::Malformed(format!("its padding has {} entries for {} axes", pads.len(), axes.len())));
     }
     let fill = call.optional(2, "its fill")?;
     let element = call.emit.dtype(&x).element();
@@ -111,14 +111,14 @@ pub fn pad(call: &mut Call<'_, '_>) -> Outputs {
     let value = match fill.as_deref() {
         None if call.emit.dtype(&x).quantisation().is_some() => PadValue::Integer(-shift),
         None => PadValue::Zero,
-        Some(fill) if fill.count() != 1 => return Err(Trouble::Malformed("its fill is not one number".into())),
+        Some(fill) if fill.count() != 1 => return Err(NodeError::Malformed("its fill is not one number".into())),
         Some(fill) if element == ElementType::Float32 => match fill.floats()[0] {
             0.0 => PadValue::Zero,
             real => PadValue::Float(real),
         },
         Some(fill) => match fill.ints().and_then(|v| i32::try_from(v[0]).ok()) {
             Some(integer) => PadValue::Integer(integer.saturating_sub(shift)),
-            None => return Err(Trouble::unsupported("its fill is beyond 32 bits", FIXED_PARAMETERS)),
+            None => return Err(NodeError::unsupported("its fill is beyond 32 bits", FIXED_PARAMETERS)),
         },
     };
     let (mut begin, mut size, mut add) = (vec![0; rank], dims.clone(), vec![[0usize; 2]; rank]);
@@ -130,7 +130,7 @@ pub fn pad(call: &mut Call<'_, '_>) -> Outputs {
         begin[axis] = cut(before);
         size[axis] = dims[axis].checked_sub(cut(before)).and_then(|n| n.checked_sub(cut(after))).unwrap_or(0);
         if size[axis] == 0 {
-            return Err(Trouble::Malformed(format!(
+            return Err(NodeError::Malformed(format!(
                 "its padding of {before} and {after} leaves nothing of axis {axis}"
             )));
         }
@@ -155,7 +155,7 @@ pub fn tile(call: &mut Call<'_, '_>) -> Outputs {
     let x = call.active(0)?;
     let repeats = call.list(1, "its number of copies")?.unwrap_or_default();
     if repeats.len() != x.layout.len() {
-        return Err(Trouble::Malformed(format!("it has {} counts for {} axes", repeats.len(), x.layout.len())));
+        return Err(NodeError::Malformed(format!("it has {} counts for {} axes", repeats.len(), x.layout.len())));
     }
     let dtype = call.emit.dtype(&x).clone();
     let mut id = x.id;
@@ -166,7 +166,9 @@ pub fn tile(call: &mut Call<'_, '_>) -> Outputs {
                 let copies = vec![id; n as usize];
                 id = call.emit.one(Op::Concatenation { axis: own, activation: Activation::None }, copies, &dtype)?;
             }
-            n => return Err(Trouble::unsupported(format!("it makes {n} copies along axis {axis}"), FIXED_PARAMETERS)),
+            n => {
+                return Err(NodeError::unsupported(format!("it makes {n} copies along axis {axis}"), FIXED_PARAMETERS));
+            }
         }
     }
     Ok(vec![call.like(id, &x)])
@@ -177,7 +179,7 @@ pub fn expand(call: &mut Call<'_, '_>) -> Outputs {
     let x = call.active(0)?;
     let shape = call.list(1, "its shape")?.unwrap_or_default();
     let Some((shape, count)) = crate::constant::dims_of(&shape) else {
-        return Err(Trouble::Malformed(format!("its shape {shape:?} is impossible")));
+        return Err(NodeError::Malformed(format!("its shape {shape:?} is impossible")));
     };
     let dims = call.emit.dims(&x);
     let rank = dims.len().max(shape.len());
@@ -199,20 +201,20 @@ fn rearranged(call: &mut Call<'_, '_>, x: &Active, split: &[usize], perm: &[usiz
     Ok(vec![Value::Active(call.emit.reshape(&x, dims)?)])
 }
 
-fn image(call: &mut Call<'_, '_>) -> Result<(Active, [usize; 4], usize), Trouble> {
+fn image(call: &mut Call<'_, '_>) -> Result<(Active, [usize; 4], usize), NodeError> {
     let x = call.active(0)?;
     let block = call.int("blocksize")?.and_then(|b| usize::try_from(b).ok()).filter(|&b| b > 0);
-    let block = block.ok_or_else(|| Trouble::Malformed("its block size is impossible".into()))?;
+    let block = block.ok_or_else(|| NodeError::Malformed("its block size is impossible".into()))?;
     match *call.emit.dims(&x) {
         [n, c, h, w] => Ok((x, [n, c, h, w], block)),
-        ref dims => Err(Trouble::Malformed(format!("its input has {} dimensions", dims.len()))),
+        ref dims => Err(NodeError::Malformed(format!("its input has {} dimensions", dims.len()))),
     }
 }
 
 pub fn depth_to_space(call: &mut Call<'_, '_>) -> Outputs {
     let (x, [n, c, h, w], b) = image(call)?;
     let square = b.checked_mul(b).filter(|&s| c.is_multiple_of(s));
-    let square = square.ok_or_else(|| Trouble::Malformed(format!("{c} channels do not make blocks of {b}")))?;
+    let square = square.ok_or_else(|| NodeError::Malformed(format!("{c} channels do not make blocks of {b}")))?;
     let (split, perm) = match call.text("mode")?.unwrap_or("DCR") {
         "CRD" => ([n, c / square, b, b, h, w], [0, 1, 4, 2, 5, 3]),
         _ => ([n, b, b, c / square, h, w], [0, 3, 4, 1, 5, 2]),
@@ -223,7 +225,7 @@ pub fn depth_to_space(call: &mut Call<'_, '_>) -> Outputs {
 pub fn space_to_depth(call: &mut Call<'_, '_>) -> Outputs {
     let (x, [n, c, h, w], b) = image(call)?;
     if h % b != 0 || w % b != 0 {
-        return Err(Trouble::Malformed(format!("an image of {h}x{w} cannot be cut into blocks of {b}")));
+        return Err(NodeError::Malformed(format!("an image of {h}x{w} cannot be cut into blocks of {b}")));
     }
     let perm = match call.text("mode")?.unwrap_or("DCR") {
         "CRD" => [0, 1, 3, 5, 2, 4],

@@ -5,7 +5,7 @@ use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value};
 use crate::constant::{Constant, Element};
 use crate::emit::Active;
-use crate::trouble::Trouble;
+use crate::node_error::NodeError;
 use smidgen_ir::{BinaryKind, DataType, Function, Op, ReduceKind, UnaryKind};
 
 rows! {
@@ -18,7 +18,7 @@ rows! {
 pub fn batch_normalization(call: &mut Call<'_, '_>) -> Outputs {
     let training = call.flag("training_mode", false)? || call.node.outputs.iter().skip(1).any(|name| !name.is_empty());
     if training && !call.emit.training {
-        return Err(Trouble::unsupported(
+        return Err(NodeError::unsupported(
             "it is in training mode",
             "export the network in evaluation mode: `model.eval()`",
         ));
@@ -27,13 +27,13 @@ pub fn batch_normalization(call: &mut Call<'_, '_>) -> Outputs {
     let dims = call.emit.dims(&x);
     let epsilon = f64::from(call.float("epsilon", 1e-5)?);
     let Some(&channels) = dims.get(1) else {
-        return Err(Trouble::Malformed(format!("its input has {} dimensions", dims.len())));
+        return Err(NodeError::Malformed(format!("its input has {} dimensions", dims.len())));
     };
     let mut parameters = Vec::new();
     for (i, what) in [(1, "its scale"), (2, "its bias"), (3, "its mean"), (4, "its variance")] {
         let constant = call.constant(i, what)?;
         if constant.dims != [channels] {
-            return Err(Trouble::Malformed(format!(
+            return Err(NodeError::Malformed(format!(
                 "{what} has the shape {:?} for {channels} channels",
                 constant.dims
             )));
@@ -55,32 +55,32 @@ pub fn batch_normalization(call: &mut Call<'_, '_>) -> Outputs {
 }
 
 /// `(x - mean) / sqrt(variance + epsilon)` over `axes` of the file's.
-fn standardised(call: &mut Call<'_, '_>, x: &Active, axes: &[usize], epsilon: f32) -> Result<Value, Trouble> {
+fn standardised(call: &mut Call<'_, '_>, x: &Active, axes: &[usize], epsilon: f32) -> Result<Value, NodeError> {
     let mean = |call: &mut Call<'_, '_>, x: &Active| {
         let axes = (0..x.layout.len()).filter(|&i| axes.contains(&x.layout[i])).collect();
         let op = Op::Reduce { kind: ReduceKind::Mean, axes, keep_dims: true };
         let id = call.emit.one(op, vec![x.id], &DataType::FLOAT32)?;
-        Ok::<_, Trouble>(Value::Active(Active { id, ..x.clone() }))
+        Ok::<_, NodeError>(Value::Active(Active { id, ..x.clone() }))
     };
     let average = mean(call, x)?;
     let centred = binary(call, BinaryKind::Sub, &Value::Active(x.clone()), &average)?;
     let Value::Active(square) = binary(call, BinaryKind::Mul, &centred, &centred)? else {
-        return Err(Trouble::Consequence);
+        return Err(NodeError::Consequence);
     };
     let variance = mean(call, &square)?;
     let Value::Active(variance) = binary(call, BinaryKind::Add, &variance, &scalar(epsilon))? else {
-        return Err(Trouble::Consequence);
+        return Err(NodeError::Consequence);
     };
     let deviation = Value::Active(super::activation::apply(call, &variance, UnaryKind::Function(Function::Sqrt))?);
     binary(call, BinaryKind::Div, &centred, &deviation)
 }
 
 /// A parameter for each channel, with axes of size 1 behind it.
-fn per_channel(call: &Call<'_, '_>, i: usize, what: &str, rank: usize) -> Result<Value, Trouble> {
+fn per_channel(call: &Call<'_, '_>, i: usize, what: &str, rank: usize) -> Result<Value, NodeError> {
     let constant = call.constant(i, what)?;
     match *constant.dims {
         [channels] => Ok(Value::Constant(constant.reshaped([vec![channels], vec![1; rank - 2]].concat()).into())),
-        _ => Err(Trouble::Malformed(format!("{what} has the shape {:?}", constant.dims))),
+        _ => Err(NodeError::Malformed(format!("{what} has the shape {:?}", constant.dims))),
     }
 }
 
@@ -88,7 +88,7 @@ pub fn instance_normalization(call: &mut Call<'_, '_>) -> Outputs {
     let x = call.float_input(0)?;
     let rank = x.layout.len();
     if rank < 3 {
-        return Err(Trouble::Malformed(format!("its input has {rank} dimensions")));
+        return Err(NodeError::Malformed(format!("its input has {rank} dimensions")));
     }
     let epsilon = call.float("epsilon", 1e-5)?;
     let (scale, bias) = (per_channel(call, 1, "its scale", rank)?, per_channel(call, 2, "its bias", rank)?);
@@ -100,7 +100,7 @@ pub fn instance_normalization(call: &mut Call<'_, '_>) -> Outputs {
 
 pub fn layer_normalization(call: &mut Call<'_, '_>) -> Outputs {
     if call.node.outputs.iter().skip(1).any(|name| !name.is_empty()) {
-        return Err(Trouble::unsupported("it is asked for the mean or the deviation", FIXED_PARAMETERS));
+        return Err(NodeError::unsupported("it is asked for the mean or the deviation", FIXED_PARAMETERS));
     }
     let x = call.float_input(0)?;
     let rank = x.layout.len();

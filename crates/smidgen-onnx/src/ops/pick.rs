@@ -3,7 +3,7 @@
 use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value};
 use crate::emit::Active;
-use crate::trouble::Trouble;
+use crate::node_error::NodeError;
 use smidgen_ir::{Activation, AxisSlice, Op};
 
 rows! {
@@ -13,9 +13,9 @@ rows! {
 }
 
 /// For each axis the first index, the step and the number of indices that a Slice takes.
-pub(crate) fn ranges(call: &Call<'_, '_>, dims: &[usize]) -> Result<Vec<(usize, i64, usize)>, Trouble> {
+pub(crate) fn ranges(call: &Call<'_, '_>, dims: &[usize]) -> Result<Vec<(usize, i64, usize)>, NodeError> {
     let mut ranges: Vec<(usize, i64, usize)> = dims.iter().map(|&size| (0, 1, size)).collect();
-    let required = |list: Option<Vec<i64>>| list.ok_or_else(|| Trouble::Malformed("it has no begin or end".into()));
+    let required = |list: Option<Vec<i64>>| list.ok_or_else(|| NodeError::Malformed("it has no begin or end".into()));
     let starts = required(call.list(1, "its begin")?)?;
     let ends = required(call.list(2, "its end")?)?;
     let axes = match call.list(3, "its list of axes")? {
@@ -24,7 +24,7 @@ pub(crate) fn ranges(call: &Call<'_, '_>, dims: &[usize]) -> Result<Vec<(usize, 
     };
     let steps = call.list(4, "its steps")?.unwrap_or_else(|| vec![1; starts.len()]);
     if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
-        return Err(Trouble::Malformed("its lists have different lengths".into()));
+        return Err(NodeError::Malformed("its lists have different lengths".into()));
     }
     for (i, &axis) in axes.iter().enumerate() {
         let axis = call.axis(axis, dims.len())?;
@@ -32,7 +32,7 @@ pub(crate) fn ranges(call: &Call<'_, '_>, dims: &[usize]) -> Result<Vec<(usize, 
         let from_end = |v: i64| if v < 0 { v.saturating_add(size) } else { v };
         // Going backwards the first may be the last index, and the end lies before the first.
         let (start, end) = match step {
-            0 => return Err(Trouble::Malformed("its step is 0".into())),
+            0 => return Err(NodeError::Malformed("its step is 0".into())),
             _ if size == 0 => (0, 0),
             1.. => (from_end(starts[i]).clamp(0, size), from_end(ends[i]).clamp(0, size)),
             _ => (from_end(starts[i]).clamp(0, size - 1), from_end(ends[i]).clamp(-1, size - 1)),
@@ -45,9 +45,9 @@ pub(crate) fn ranges(call: &Call<'_, '_>, dims: &[usize]) -> Result<Vec<(usize, 
 }
 
 /// The part of `x` with `len` indices from `first` in steps of `step` along each of the file's axes.
-fn part(call: &mut Call<'_, '_>, x: &Active, ranges: &[(usize, i64, usize)]) -> Result<Active, Trouble> {
+fn part(call: &mut Call<'_, '_>, x: &Active, ranges: &[(usize, i64, usize)]) -> Result<Active, NodeError> {
     if ranges.iter().any(|&(_, _, len)| len == 0) {
-        return Err(Trouble::unsupported("it takes nothing of its input", "leave it out"));
+        return Err(NodeError::unsupported("it takes nothing of its input", "leave it out"));
     }
     let dims = call.emit.dims(x);
     if ranges.iter().zip(&dims).all(|(&range, &size)| range == (0, 1, size)) {
@@ -77,7 +77,7 @@ pub fn slice(call: &mut Call<'_, '_>) -> Outputs {
 }
 
 /// The sizes of a Split's outputs along its axis.
-pub(crate) fn split_sizes(call: &Call<'_, '_>, size: usize) -> Result<Vec<usize>, Trouble> {
+pub(crate) fn split_sizes(call: &Call<'_, '_>, size: usize) -> Result<Vec<usize>, NodeError> {
     let outputs = call.node.outputs.len();
     let listed = match call.list(1, "its list of sizes")? {
         None => call.ints("split")?,
@@ -96,7 +96,7 @@ pub(crate) fn split_sizes(call: &Call<'_, '_>, size: usize) -> Result<Vec<usize>
     let fit = |sizes: &Vec<usize>| {
         sizes.len() == outputs && sizes.iter().try_fold(0usize, |n, &s| n.checked_add(s)) == Some(size)
     };
-    sizes.filter(fit).ok_or_else(|| Trouble::Malformed(format!("{size} cannot be cut into its {outputs} outputs")))
+    sizes.filter(fit).ok_or_else(|| NodeError::Malformed(format!("{size} cannot be cut into its {outputs} outputs")))
 }
 
 pub fn split(call: &mut Call<'_, '_>) -> Outputs {
@@ -129,14 +129,14 @@ pub fn gather(call: &mut Call<'_, '_>) -> Outputs {
     let dims = call.emit.dims(&x);
     let axis = call.axis(call.int("axis")?.unwrap_or(0), dims.len())?;
     let indices = call.constant(1, "its list of indices")?;
-    let list = indices.ints().ok_or_else(|| Trouble::Malformed("its indices are not integers".into()))?;
+    let list = indices.ints().ok_or_else(|| NodeError::Malformed("its indices are not integers".into()))?;
     let list = list.iter().map(|&i| call.axis(i, dims[axis])).collect::<Result<Vec<usize>, _>>();
     let list =
-        list.map_err(|_| Trouble::Malformed(format!("an index is outside axis {axis} of size {}", dims[axis])))?;
+        list.map_err(|_| NodeError::Malformed(format!("an index is outside axis {axis} of size {}", dims[axis])))?;
     let runs = runs(&list);
     if runs.is_empty() || runs.len() > MOST_RUNS {
         let reason = format!("its indices make {} separate runs", runs.len());
-        return Err(Trouble::unsupported(reason, FIXED_PARAMETERS));
+        return Err(NodeError::unsupported(reason, FIXED_PARAMETERS));
     }
     let mut parts = Vec::with_capacity(runs.len());
     for run in runs {

@@ -3,7 +3,7 @@
 use super::image::{Image, Windowing};
 use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value};
-use crate::trouble::Trouble;
+use crate::node_error::NodeError;
 use smidgen_ir::{Activation, DataType, Op, PadValue, Padding, PoolKind, ReduceKind};
 
 rows! {
@@ -17,7 +17,7 @@ const FLOAT: &DataType = &DataType::FLOAT32;
 
 pub fn max_pool(call: &mut Call<'_, '_>) -> Outputs {
     if call.node.outputs.iter().skip(1).any(|name| !name.is_empty()) {
-        return Err(Trouble::unsupported("it is asked for the indices of the greatest elements", FIXED_PARAMETERS));
+        return Err(NodeError::unsupported("it is asked for the indices of the greatest elements", FIXED_PARAMETERS));
     }
     pool(call, PoolKind::Max)
 }
@@ -29,11 +29,11 @@ pub fn average_pool(call: &mut Call<'_, '_>) -> Outputs {
 fn pool(call: &mut Call<'_, '_>, kind: PoolKind) -> Outputs {
     let x = call.float_input(0)?;
     let mut image = Image::of(call, &x)?;
-    let kernel = call.ints("kernel_shape")?.ok_or_else(|| Trouble::Malformed("it has no `kernel_shape`".into()))?;
+    let kernel = call.ints("kernel_shape")?.ok_or_else(|| NodeError::Malformed("it has no `kernel_shape`".into()))?;
     let window = image.pair(Some(kernel), 1, "kernel_shape")?;
     let mut windowing = Windowing::of(call, &image, window)?;
     if windowing.dilation != [1, 1] {
-        return Err(Trouble::unsupported("its window is dilated", FIXED_PARAMETERS));
+        return Err(NodeError::unsupported("its window is dilated", FIXED_PARAMETERS));
     }
     let mut beyond = [0; 2];
     if call.flag("ceil_mode", false)? {
@@ -59,7 +59,7 @@ fn pool(call: &mut Call<'_, '_>, kind: PoolKind) -> Outputs {
     if let Padding::Explicit { top, bottom, left, right } = padding
         && (top >= window[0] || bottom >= window[0] || left >= window[1] || right >= window[1])
     {
-        return Err(Trouble::Malformed(format!("its padding is wider than its window of {window:?}")));
+        return Err(NodeError::Malformed(format!("its padding is wider than its window of {window:?}")));
     }
     let op = Op::Pool2d { kind, window, stride: windowing.stride, padding, activation: Activation::None };
     let id = call.emit.one(op, vec![image.id], FLOAT)?;
@@ -82,7 +82,7 @@ pub fn global_average_pool(call: &mut Call<'_, '_>) -> Outputs {
     let x = call.float_input(0)?;
     let rank = x.layout.len();
     if rank < 3 {
-        return Err(Trouble::Malformed(format!("its input has {rank} dimensions")));
+        return Err(NodeError::Malformed(format!("its input has {rank} dimensions")));
     }
     let axes: Vec<usize> = (0..rank).filter(|&i| x.layout[i] >= 2).collect();
     let id = call.emit.one(Op::Reduce { kind: ReduceKind::Mean, axes, keep_dims: true }, vec![x.id], FLOAT)?;

@@ -7,7 +7,7 @@ use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value};
 use crate::constant::{Constant, Element};
 use crate::emit::Active;
-use crate::trouble::Trouble;
+use crate::node_error::NodeError;
 use smidgen_ir::{DataType, ElementType, Op, Quantisation};
 
 rows! {
@@ -25,10 +25,10 @@ struct Parameters {
 
 impl Parameters {
     /// Which channel each element of a tensor of `dims` is of.
-    fn channels(&self, dims: &[usize]) -> Result<impl Fn(usize) -> usize + use<>, Trouble> {
+    fn channels(&self, dims: &[usize]) -> Result<impl Fn(usize) -> usize + use<>, NodeError> {
         let (axis, count) = (self.axis, self.scales.len());
         if count > 1 && dims[axis] != count {
-            return Err(Trouble::Malformed(format!("it has {count} scales for {} channels", dims[axis])));
+            return Err(NodeError::Malformed(format!("it has {count} scales for {} channels", dims[axis])));
         }
         let inner = dims.iter().skip(axis + 1).product::<usize>().max(1);
         Ok(move |i| if count == 1 { 0 } else { i / inner % count })
@@ -42,21 +42,21 @@ impl Parameters {
 
 const TO_INTEGERS: &str = "quantise to int8 or uint8";
 
-fn parameters(call: &Call<'_, '_>, rank: usize) -> Result<Parameters, Trouble> {
+fn parameters(call: &Call<'_, '_>, rank: usize) -> Result<Parameters, NodeError> {
     let (scale, zero) = (call.constant(1, "its scale")?, call.optional(2, "its zero point")?);
     let scales = scale.floats();
     let zeros = match &zero {
-        Some(zero) => zero.ints().ok_or_else(|| Trouble::unsupported("it is quantised to floats", TO_INTEGERS))?,
+        Some(zero) => zero.ints().ok_or_else(|| NodeError::unsupported("it is quantised to floats", TO_INTEGERS))?,
         None => vec![0; scales.len()],
     };
     if scale.dims.len() > 1 || call.int("block_size")?.unwrap_or(0) != 0 {
-        return Err(Trouble::unsupported(
+        return Err(NodeError::unsupported(
             "it has a scale for each block of a channel",
             "quantise weights with one scale for each output channel",
         ));
     }
     if scales.is_empty() || zeros.len() != scales.len() || scales.iter().any(|s| !(s.is_finite() && *s > 0.0)) {
-        return Err(Trouble::Malformed("its scales and zero points are impossible".into()));
+        return Err(NodeError::Malformed("its scales and zero points are impossible".into()));
     }
     let axis = match scales.len() {
         1 => 0,
@@ -66,9 +66,9 @@ fn parameters(call: &Call<'_, '_>, rank: usize) -> Result<Parameters, Trouble> {
 }
 
 /// The graph's type for per-tensor quantised values.
-fn dtype(parameters: &Parameters, element: Element) -> Result<DataType, Trouble> {
+fn dtype(parameters: &Parameters, element: Element) -> Result<DataType, NodeError> {
     let ([scale], [zero]) = (parameters.scales.as_slice(), parameters.zeros.as_slice()) else {
-        return Err(Trouble::unsupported(
+        return Err(NodeError::unsupported(
             "values computed at run time have a scale for each channel",
             "quantise activations per tensor",
         ));
@@ -79,14 +79,14 @@ fn dtype(parameters: &Parameters, element: Element) -> Result<DataType, Trouble>
         Element::I16 if *zero == 0 => (ElementType::Int16, 0),
         Element::I16 => {
             let reason = format!("it quantises to int16 with zero point {zero}");
-            return Err(Trouble::unsupported(
+            return Err(NodeError::unsupported(
                 reason,
                 "quantise activations symmetrically to int16, or to int8 or uint8",
             ));
         }
         other => {
             let reason = format!("it quantises to {}", other.name());
-            return Err(Trouble::unsupported(
+            return Err(NodeError::unsupported(
                 reason,
                 "quantise activations to int8 or uint8, or symmetrically to int16",
             ));
@@ -97,10 +97,10 @@ fn dtype(parameters: &Parameters, element: Element) -> Result<DataType, Trouble>
 }
 
 /// The type that QuantizeLinear makes.
-fn target(call: &Call<'_, '_>, parameters: &Parameters) -> Result<Element, Trouble> {
+fn target(call: &Call<'_, '_>, parameters: &Parameters) -> Result<Element, NodeError> {
     match (parameters.element, call.int("output_dtype")?) {
         (Some(element), _) => Ok(element),
-        (None, Some(code)) if code != 0 => Element::of(code).map_err(|n| Trouble::unsupported(n, FIXED_PARAMETERS)),
+        (None, Some(code)) if code != 0 => Element::of(code).map_err(|n| NodeError::unsupported(n, FIXED_PARAMETERS)),
         (None, _) => Ok(Element::U8),
     }
 }
@@ -129,10 +129,10 @@ fn constant_quantized(call: &Call<'_, '_>, x: &Constant) -> Outputs {
         Element::U8 => (0, 255),
         Element::I16 => (-32768, 32767),
         Element::U16 => (0, 65535),
-        other => return Err(Trouble::unsupported(format!("it quantises to {}", other.name()), TO_INTEGERS)),
+        other => return Err(NodeError::unsupported(format!("it quantises to {}", other.name()), TO_INTEGERS)),
     };
     if !x.element.is_float() {
-        return Err(Trouble::Malformed(format!("it quantises {}", x.element.name())));
+        return Err(NodeError::Malformed(format!("it quantises {}", x.element.name())));
     }
     call.emit.budget.take(12 * x.count())?;
     let channel = parameters.channels(&x.dims)?;
@@ -149,7 +149,7 @@ pub fn dequantize(call: &mut Call<'_, '_>) -> Outputs {
     let x = match call.value(0)?.clone() {
         Value::Constant(constant) => return constant_dequantized(call, &constant),
         Value::Active(x) => x,
-        Value::Missing => return Err(Trouble::Consequence),
+        Value::Missing => return Err(NodeError::Consequence),
     };
     let parameters = parameters(call, x.layout.len())?;
     let wanted = dtype(&parameters, x.element)?;
@@ -159,7 +159,7 @@ pub fn dequantize(call: &mut Call<'_, '_>) -> Outputs {
         let plain = found == DataType::Plain(ElementType::Int8) && x.element == Element::I8;
         if !(plain && call.emit.graph.inputs.contains(&x.id)) {
             let reason = format!("it takes {found} for {wanted}");
-            return Err(Trouble::unsupported(reason, "let it have the scale and zero point of what made its input"));
+            return Err(NodeError::unsupported(reason, "let it have the scale and zero point of what made its input"));
         }
         call.emit.graph.tensors[x.id.index()].dtype = wanted;
     }
@@ -173,7 +173,7 @@ fn constant_dequantized(call: &Call<'_, '_>, x: &Constant) -> Outputs {
     // Eight bytes for each while it is computed with, four that stay.
     call.emit.budget.take(4 * x.count())?;
     let Some(ints) = x.ints() else {
-        return Err(Trouble::unsupported("it dequantises floats", TO_INTEGERS));
+        return Err(NodeError::unsupported("it dequantises floats", TO_INTEGERS));
     };
     let channel = parameters.channels(&x.dims)?;
     let real = |(i, &stored): (usize, &i64)| {

@@ -5,7 +5,7 @@ use super::{FIXED_PARAMETERS, Outputs, Row, rows};
 use crate::call::{Call, Value};
 use crate::constant::Element;
 use crate::emit::Active;
-use crate::trouble::Trouble;
+use crate::node_error::NodeError;
 use smidgen_ir::{
     Activation, BinaryKind, DataType, ElementType, Function, Op, Padding, PoolKind, ReduceKind, UnaryKind,
 };
@@ -26,7 +26,7 @@ rows! {
 const FLOAT: &DataType = &DataType::FLOAT32;
 
 /// The file's axes, and whether they stay with size 1. `None` for axes if nothing is reduced.
-fn axes(call: &Call<'_, '_>, rank: usize) -> Result<(Option<Vec<usize>>, bool), Trouble> {
+fn axes(call: &Call<'_, '_>, rank: usize) -> Result<(Option<Vec<usize>>, bool), NodeError> {
     let keep = call.flag("keepdims", true)?;
     // An attribute in older operator sets, an input in newer ones.
     let listed = match call.list(1, "its list of axes")? {
@@ -47,7 +47,7 @@ fn without(layout: &[usize], axes: &[usize]) -> Vec<usize> {
     left.map(|a| a - axes.iter().filter(|gone| *gone < a).count()).collect()
 }
 
-fn reduced(call: &mut Call<'_, '_>, kind: ReduceKind, x: &Active) -> Result<Active, Trouble> {
+fn reduced(call: &mut Call<'_, '_>, kind: ReduceKind, x: &Active) -> Result<Active, NodeError> {
     let (axes, keep_dims) = axes(call, x.layout.len())?;
     let Some(axes) = axes.filter(|axes| !axes.is_empty()) else { return Ok(x.clone()) };
     let own = (0..x.layout.len()).filter(|&i| axes.contains(&x.layout[i])).collect();
@@ -71,7 +71,7 @@ pub fn sum(call: &mut Call<'_, '_>) -> Outputs {
 
 /// The greatest along axes, as MAX_POOL_2D of one column: the axes that stay before those that go are its batch, those after
 /// its channels.
-pub(super) fn greatest(call: &mut Call<'_, '_>, x: &Active, axes: &[usize]) -> Result<Active, Trouble> {
+pub(super) fn greatest(call: &mut Call<'_, '_>, x: &Active, axes: &[usize]) -> Result<Active, NodeError> {
     let dims = call.emit.dims(x);
     let gone = |axis: &usize| axes.contains(axis) && dims[*axis] != 1;
     let first = x.layout.iter().position(gone).unwrap_or(0);
@@ -102,9 +102,9 @@ pub fn min(call: &mut Call<'_, '_>) -> Outputs {
     plain(call, ReduceKind::Min)
 }
 
-fn squares(call: &mut Call<'_, '_>) -> Result<Active, Trouble> {
+fn squares(call: &mut Call<'_, '_>) -> Result<Active, NodeError> {
     let x = Value::Active(call.float_input(0)?);
-    let Value::Active(square) = binary(call, BinaryKind::Mul, &x, &x)? else { return Err(Trouble::Consequence) };
+    let Value::Active(square) = binary(call, BinaryKind::Mul, &x, &x)? else { return Err(NodeError::Consequence) };
     reduced(call, ReduceKind::Sum, &square)
 }
 
@@ -120,7 +120,7 @@ pub fn l2(call: &mut Call<'_, '_>) -> Outputs {
 pub fn arg_max(call: &mut Call<'_, '_>) -> Outputs {
     let x = call.float_input(0)?;
     if call.flag("select_last_index", false)? {
-        return Err(Trouble::unsupported("it selects the last of equal elements", FIXED_PARAMETERS));
+        return Err(NodeError::unsupported("it selects the last of equal elements", FIXED_PARAMETERS));
     }
     let dims = call.emit.dims(&x);
     let axis = call.axis(call.int("axis")?.unwrap_or(0), dims.len())?;

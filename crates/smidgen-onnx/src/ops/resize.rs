@@ -3,7 +3,7 @@
 use super::image::Image;
 use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value};
-use crate::trouble::Trouble;
+use crate::node_error::NodeError;
 use smidgen_ir::{DataType, Op, ResizeKind};
 
 rows! {
@@ -77,7 +77,7 @@ fn bilinear(i: usize, [input, output]: [usize; 2], (align, half): (bool, bool)) 
 const CLOSE: f64 = 1e-5;
 
 /// Output sizes and scales along all of the file's axes.
-fn sizes(call: &Call<'_, '_>, dims: &[usize]) -> Result<(Vec<usize>, Vec<f64>), Trouble> {
+fn sizes(call: &Call<'_, '_>, dims: &[usize]) -> Result<(Vec<usize>, Vec<f64>), NodeError> {
     let rank = dims.len();
     let axes = match call.ints("axes")? {
         Some(axes) => axes.iter().map(|&a| call.axis(a, rank)).collect::<Result<Vec<_>, _>>()?,
@@ -89,11 +89,11 @@ fn sizes(call: &Call<'_, '_>, dims: &[usize]) -> Result<(Vec<usize>, Vec<f64>), 
         _ => (2, 3),
     };
     let (mut output, mut scales) = (dims.to_vec(), vec![1.0; rank]);
-    let wrong = |found: usize| Trouble::Malformed(format!("it has {found} sizes or scales for {} axes", axes.len()));
+    let wrong = |found: usize| NodeError::Malformed(format!("it has {found} sizes or scales for {} axes", axes.len()));
     let listed = call.list(sizes_at, "its output size")?.filter(|list| !list.is_empty());
     if let Some(list) = listed {
         if call.text("keep_aspect_ratio_policy")?.unwrap_or("stretch") != "stretch" {
-            return Err(Trouble::unsupported("it keeps the aspect ratio", "export it with the size that results"));
+            return Err(NodeError::unsupported("it keeps the aspect ratio", "export it with the size that results"));
         }
         if list.len() != axes.len() {
             return Err(wrong(list.len()));
@@ -113,7 +113,7 @@ fn sizes(call: &Call<'_, '_>, dims: &[usize]) -> Result<(Vec<usize>, Vec<f64>), 
         }
     }
     if output.iter().any(|&d| d == 0 || d > i32::MAX as usize) {
-        return Err(Trouble::Malformed(format!("its output's shape {output:?} is impossible")));
+        return Err(NodeError::Malformed(format!("its output's shape {output:?} is impossible")));
     }
     Ok((output, scales))
 }
@@ -127,7 +127,7 @@ pub fn resize(call: &mut Call<'_, '_>) -> Outputs {
     }
     let image = Image::of(call, &x)?;
     if output[..2] != dims[..2] {
-        return Err(Trouble::unsupported("it resizes the batch or the channels", FIXED_PARAMETERS));
+        return Err(NodeError::unsupported("it resizes the batch or the channels", FIXED_PARAMETERS));
     }
     let upsample = call.node.op == "Upsample";
     let mapping = Mapping {
@@ -142,14 +142,14 @@ pub fn resize(call: &mut Call<'_, '_>) -> Outputs {
         "nearest" => ResizeKind::Nearest,
         "linear" | "bilinear" => ResizeKind::Bilinear,
         other => {
-            return Err(Trouble::unsupported(
+            return Err(NodeError::unsupported(
                 format!("its mode is {other:?}"),
                 "use nearest or bilinear interpolation",
             ));
         }
     };
     if call.flag("antialias", false)? && scales.iter().any(|&s| s < 1.0) {
-        return Err(Trouble::unsupported("it smooths what it shrinks (antialias)", FIXED_PARAMETERS));
+        return Err(NodeError::unsupported("it smooths what it shrinks (antialias)", FIXED_PARAMETERS));
     }
     let lines = 4 - dims.len();
     let full = |list: &[usize], axis: usize| if axis < lines { 1 } else { list[axis + 2 - lines] };
@@ -175,7 +175,7 @@ pub fn resize(call: &mut Call<'_, '_>) -> Outputs {
             "it samples at positions ({}, {}) that no RESIZE of smidgen's has for {dims:?} to {output:?}",
             mapping.mode, mapping.nearest
         );
-        return Err(Trouble::unsupported(reason, "use half_pixel, align_corners or asymmetric positions"));
+        return Err(NodeError::unsupported(reason, "use half_pixel, align_corners or asymmetric positions"));
     };
     let op = Op::Resize { kind, output: [sides[0][1], sides[1][1]], align_corners, half_pixel_centers };
     let id = call.emit.one(op, vec![image.id], &DataType::FLOAT32)?;

@@ -8,7 +8,7 @@ use smidgen_exec::Executor;
 use smidgen_ir::Graph;
 use smidgen_lower::{LowerOptions, lower};
 use smidgen_onnx::{Import, Port};
-use smidgen_plan::simple;
+use smidgen_plan::layer_wise;
 
 /// A tensor in the file's order of axes, little endian.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ pub fn inverse(axes: &[usize]) -> Vec<usize> {
 pub fn run(import: &Import, arrays: &[Array]) -> Result<Vec<(Port, Vec<u8>)>, String> {
     let Import { graph, inputs, outputs, .. } = import;
     let lowered = lower(graph, &LowerOptions::default()).map_err(|e| format!("lowering: {e}"))?;
-    let mut executor = Executor::new(certify(simple::layer_wise(&lowered)).map_err(|e| format!("loading: {e}"))?);
+    let mut executor = Executor::new(certify(layer_wise(&lowered)).map_err(|e| format!("loading: {e}"))?);
     for (i, port) in inputs.iter().enumerate() {
         let array = arrays.iter().find(|a| a.name == port.name).ok_or_else(|| format!("no input {}", port.name))?;
         assert_eq!(array.dims, port.shape, "{}", port.name);

@@ -6,7 +6,7 @@
 //! A moment that occurs is a lower bound of the greatest: which moments are looked at decides how close it is, and no more.
 
 use crate::schedule::Flow;
-use smidgen_program::{Access, Operand, Reach};
+use smidgen_program::{AxisFootprint, Footprint, Operand};
 use std::ops::Range;
 
 /// The rows of one operand that a step reads.
@@ -118,13 +118,14 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
         for s in 1..lines.len() {
             let (before, this) = (&lines[s - 1], &lines[s]);
             let b = before.buffer;
-            let same = |access: &Access| access.rows == Reach::SAME && access.cols == Reach::SAME;
+            let same =
+                |footprint: &Footprint| footprint.rows == AxisFootprint::SAME && footprint.cols == AxisFootprint::SAME;
             let passes_on = before.by_rows
                 && this.by_rows
                 && this.linked
                 && flow.readers[b] == [s]
                 && !flow.output[b]
-                && flow.reads(s).all(|(from, access)| from != b || same(access));
+                && flow.reads(s).all(|(from, footprint)| from != b || same(footprint));
             if passes_on {
                 let spec = &buffers[b];
                 row[b][1] =
@@ -514,10 +515,10 @@ fn line(flow: &Flow, s: usize) -> Line {
     let step = &flow.lowered.steps[s];
     let mut reads = Vec::with_capacity(step.inputs.len());
     let mut windows = true;
-    for (operand, access) in step.inputs.iter().zip(&step.access) {
+    for (operand, footprint) in step.inputs.iter().zip(&step.footprint) {
         let Operand::Buffer(b, _) = *operand else { continue };
-        match access.rows {
-            Reach::Window { extent, stride, before } if flow.plain[b.index()] => reads.push(Read {
+        match footprint.rows {
+            AxisFootprint::Window { extent, stride, before } if flow.plain[b.index()] => reads.push(Read {
                 buffer: b.index(),
                 extent: extent as isize,
                 stride: stride as isize,

@@ -1,6 +1,6 @@
 //! The constants that a network takes of flash. Its code is [modelled](smidgen_program::costs).
 
-use smidgen_kernels::int8::device::Width;
+use smidgen_kernels::int8::mcu::Width;
 use smidgen_program::kernel;
 use smidgen_program::kernel::Kernel;
 use smidgen_program::{Lowered, Step};
@@ -23,14 +23,11 @@ pub fn flash(lowered: &Lowered) -> FlashReport {
     let (mut by_int4, mut by_int8) = (0, 0);
     for step in &lowered.steps {
         let weights = match &step.kernel {
-            Kernel::Conv2dI8Device(kernel::Conv2dI8Device { width: Width::Eight, window, .. }) => {
+            Kernel::Conv2dI8Mcu(kernel::Conv2dI8Mcu { width: Width::Eight, window, .. }) => {
                 window.output[2] * window.patch()
             }
-            Kernel::FullyConnectedI8Device(kernel::FullyConnectedI8Device {
-                width: Width::Eight,
-                inputs,
-                outputs,
-                ..
+            Kernel::FullyConnectedI8Mcu(kernel::FullyConnectedI8Mcu {
+                width: Width::Eight, inputs, outputs, ..
             }) => inputs * outputs,
             Kernel::Conv2dF32(kernel::Conv2dF32 { .. })
             | Kernel::DepthwiseF32(kernel::DepthwiseF32 { .. })

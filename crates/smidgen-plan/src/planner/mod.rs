@@ -6,15 +6,15 @@
 
 mod advice;
 mod arithmetic;
+mod candidate;
 mod flash;
-mod form;
+mod local_search;
 mod oracle;
 mod order;
 mod pareto;
 mod report;
 mod segments;
 mod sketch;
-mod tune;
 
 #[cfg(test)]
 mod tests;
@@ -26,10 +26,10 @@ pub use pareto::{PlanPoint, pareto};
 pub use report::{Least, PlanReport, SegmentReport, StepReport};
 
 use crate::Storage;
-use crate::overlap::Objects;
+use crate::aliasing::Objects;
 use crate::schedule;
 use crate::schedule::{Flow, ScheduleChoice, TileError};
-use form::Form;
+use candidate::Candidate;
 use segments::{Candidates, Evaluator, Kind, Segment};
 use sketch::{Memo, Sketch};
 use smidgen_certify::{Certified, Refused, certify};
@@ -91,7 +91,7 @@ pub enum PlanError {
     StreamedTiles(ScheduleChoice),
     /// A list could not be placed: an error of ours.
     #[error("internal: {0}")]
-    Place(#[from] crate::PlaceError),
+    Place(#[from] crate::AllocateError),
     /// The plan was refused a certificate: an error of ours.
     #[error("internal: the plan is not sound: {0}")]
     Refused(#[from] Refused),
@@ -138,14 +138,14 @@ fn draft(lowered: &Lowered, options: &PlanOptions) -> Result<Draft, PlanError> {
         }
     }
     let (planner, choice) = best.expect("there is at least the order of the graph");
-    let mut plan = tune::tune(planner, choice)?;
+    let mut plan = local_search::tune(planner, choice)?;
     plan.report.coarse = planner.coarse();
     Ok(plan)
 }
 
 /// A plan with single rows, and what it was made from.
 struct Choice {
-    form: Form,
+    form: Candidate,
     plan: Draft,
 }
 
@@ -183,7 +183,7 @@ impl<'a> Planner<'a> {
     }
 
     /// All steps whole.
-    fn layered(&self) -> Form {
+    fn layered(&self) -> Candidate {
         let end = self.flow.lowered.steps.len();
         self.untiled(vec![Evaluator::new(&self.flow, self.options.stream_input, self.options.costs).evaluate(
             0,
@@ -194,14 +194,14 @@ impl<'a> Planner<'a> {
 
     /// All steps in one streamed segment, or in several where one would have too many steps or rows. Steps that have too many rows by
     /// themselves are run whole.
-    fn streamed(&self) -> Form {
+    fn streamed(&self) -> Candidate {
         let mut evaluator = Evaluator::new(&self.flow, self.options.stream_input, self.options.costs);
         let segments = segments::streamed(&self.flow).into_iter();
         self.untiled(segments.map(|(from, to, kind)| evaluator.evaluate(from, to, kind)).collect())
     }
 
-    fn untiled(&self, segments: Vec<Segment>) -> Form {
-        Form::new(&self.flow, None, segments)
+    fn untiled(&self, segments: Vec<Segment>) -> Candidate {
+        Candidate::new(&self.flow, None, segments)
     }
 
     /// Segments and their schedules by dynamic programming. Nothing is recomputed, unless nothing else fits the budget.
@@ -226,7 +226,7 @@ impl<'a> Planner<'a> {
 
     /// The plan with the smallest arena among a few of which the quick view says that they are smallest.
     fn least(&self, candidates: &Candidates) -> Result<Choice, PlanError> {
-        let mut forms: Vec<Form> = Vec::new();
+        let mut forms: Vec<Candidate> = Vec::new();
         // A slightly looser limit can place better, and one stream over all has no borders that cost.
         for measure in MEASURES {
             let least = candidates.least_peak(&self.flow, 0, measure);
@@ -248,7 +248,7 @@ impl<'a> Planner<'a> {
         let mut ranked = Vec::with_capacity(forms.len());
         for form in forms {
             let list = self.list(&form)?;
-            let bytes = crate::outline(self.flow.lowered, &list.runs, &list.storage)?;
+            let bytes = crate::quick_allocation(self.flow.lowered, &list.runs, &list.storage)?;
             ranked.push((bytes, list.instructions, form));
         }
         ranked.sort_by_key(|&(bytes, instructions, _)| (bytes, instructions));
@@ -297,11 +297,11 @@ impl<'a> Planner<'a> {
     }
 
     /// Tiles in front and dynamic programming behind.
-    fn tiled(&self, choice: ScheduleChoice) -> Result<Form, PlanError> {
+    fn tiled(&self, choice: ScheduleChoice) -> Result<Candidate, PlanError> {
         if self.options.stream_input {
             return Err(PlanError::StreamedTiles(choice));
         }
-        let (stage, _) = form::tiles(&self.flow, choice)?;
+        let (stage, _) = candidate::tiles(&self.flow, choice)?;
         let candidates = self.candidates();
         let least = candidates.least_peak(&self.flow, stage.steps, MEASURES[0]);
         let limit = match (self.options.objective, self.options.budget) {
@@ -309,7 +309,7 @@ impl<'a> Planner<'a> {
             _ => least,
         };
         let rest = candidates.fastest(&self.flow, stage.steps, limit, MEASURES[0]).unwrap_or_default();
-        Ok(Form::new(&self.flow, Some(choice), rest))
+        Ok(Candidate::new(&self.flow, Some(choice), rest))
     }
 
     /// True if segments were cut or left out because there are too many rows or steps.
@@ -334,7 +334,7 @@ impl<'a> Planner<'a> {
             let Ok(form) = self.tiled(choice) else { continue };
             let Ok(list) = self.list(&form) else { continue };
             visits += list.visits(self.flow.lowered);
-            let bytes = crate::outline(self.flow.lowered, &list.runs, &list.storage)?;
+            let bytes = crate::quick_allocation(self.flow.lowered, &list.runs, &list.storage)?;
             forms.push((list.instructions, bytes, form));
         }
         // The fastest of which a quick look says that they fit, until one does.
@@ -389,11 +389,11 @@ impl<'a> Planner<'a> {
         key(a) < key(b)
     }
 
-    fn list(&self, form: &Form) -> Result<List, PlanError> {
+    fn list(&self, form: &Candidate) -> Result<List, PlanError> {
         form.list(&self.flow, self.options.stream_input, self.options.costs)
     }
 
-    fn place(&self, form: Form) -> Result<Choice, PlanError> {
+    fn place(&self, form: Candidate) -> Result<Choice, PlanError> {
         let plan = report::finish(&self.flow, self.list(&form)?, self.options)?;
         Ok(Choice { form, plan })
     }

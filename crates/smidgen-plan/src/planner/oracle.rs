@@ -5,7 +5,7 @@
 //! segments keeps alive](super::arithmetic).
 
 use super::sketch::{Memo, Part, Sketch};
-use super::{FlashReport, MEASURES, Objective, PlanError, PlanOptions, Planner, order, tune};
+use super::{FlashReport, MEASURES, Objective, PlanError, PlanOptions, Planner, local_search, order};
 use smidgen_ir::Graph;
 use smidgen_lower::LowerOptions;
 use smidgen_lower::{LowerError, select};
@@ -117,7 +117,7 @@ impl Oracle {
         // The planner takes no plan of this form or of any other that places worse.
         let (runs, columns) = sketch.runs(flow, self.plan.stream_input);
         let storage = crate::schedule::storage(flow, &runs, &columns);
-        let sram = crate::outline(flow.lowered, &runs, &storage).map_err(PlanError::from)?;
-        Ok((sram, sketch.instructions(flow, tune::tolerated(sram))))
+        let sram = crate::quick_allocation(flow.lowered, &runs, &storage).map_err(PlanError::from)?;
+        Ok((sram, sketch.instructions(flow, local_search::tolerated(sram))))
     }
 }

@@ -1,6 +1,6 @@
 //! The front of plans of which none is better in everything: SRAM against modelled instructions and recomputation.
 
-use super::{Draft, MEASURES, Objective, PlanError, PlanOptions, Planner, tune};
+use super::{Draft, MEASURES, Objective, PlanError, PlanOptions, Planner, local_search};
 use crate::schedule::ScheduleChoice;
 use smidgen_program::Lowered;
 use smidgen_program::costs::Costs;
@@ -60,7 +60,7 @@ pub fn pareto(lowered: &Lowered, stream_input: bool, costs: &'static Costs) -> R
     let mut quick = Vec::with_capacity(forms.len());
     for (mut options, form) in forms {
         let Ok(list) = planner.list(&form) else { continue };
-        let bytes = crate::outline(lowered, &list.runs, &list.storage)?;
+        let bytes = crate::quick_allocation(lowered, &list.runs, &list.storage)?;
         if options.objective == Objective::Speed {
             options.budget = Some(bytes);
         }
@@ -70,7 +70,7 @@ pub fn pareto(lowered: &Lowered, stream_input: bool, costs: &'static Costs) -> R
     let balanced = PlanOptions { objective: Objective::Balanced, ..base.clone() };
     for options in [base.clone(), balanced].into_iter().chain(front(quick, |q| (q.0, q.1)).into_iter().map(|q| q.2)) {
         let planner = Planner { candidates: candidates.clone().into(), ..Planner::new(lowered, &options) };
-        let plan = tune::tune(&planner, planner.choose()?)?;
+        let plan = local_search::tune(&planner, planner.choose()?)?;
         points.push(point(&plan, options));
     }
     Ok(front(points, |p| (p.total_bytes, p.instructions)))

@@ -1,7 +1,7 @@
 //! What is to be said about a plan. Sizes are exact; instructions are [modelled](smidgen_program::costs); multiply-accumulates are exact.
 
 use super::{Draft, List, PlanError, PlanOptions};
-use crate::place;
+use crate::allocate;
 use crate::schedule;
 use crate::schedule::{Flow, ScheduleChoice};
 use smidgen_program::{Lowered, Program, Run};
@@ -128,7 +128,7 @@ impl PlanReport {
 /// Places a list and reports on it.
 pub(super) fn finish(flow: &Flow, list: List, options: &PlanOptions) -> Result<Draft, PlanError> {
     let lowered = flow.lowered;
-    let (program, placed) = place(lowered.clone(), list.runs, list.storage)?;
+    let (program, placed) = allocate(lowered.clone(), list.runs, list.storage)?;
     let runs = &program.runs;
     let macs: u64 = lowered.steps.iter().map(|s| s.macs).sum();
     let percent = |part: u64| if macs == 0 { 0.0 } else { 100.0 * part as f64 / macs as f64 };

@@ -381,9 +381,9 @@ fn least_alive(flow: &Flow) -> Vec<usize> {
     let buffers = &flow.lowered.buffers;
     let mut least: Vec<usize> = buffers.iter().map(|spec| spec.bytes()).collect();
     for s in 0..flow.lowered.steps.len() {
-        for (b, access) in flow.reads(s) {
+        for (b, footprint) in flow.reads(s) {
             let rows = flow.lowered.steps[s].outputs.first().map_or(0, |target| target.extent.rows);
-            let (lo, hi) = access.rows.needs((0, rows), flow.rows(b));
+            let (lo, hi) = footprint.rows.input_range((0, rows), flow.rows(b));
             if flow.plain[b] && !flow.takes_rows(s) {
                 least[b] = least[b].min(hi.saturating_sub(lo) * buffers[b].row_bytes());
             }

@@ -4,13 +4,13 @@
 //! into segments is no more than any plan takes; and the segments that have it are mostly those that the planner chooses too.
 
 use super::arithmetic::{Arithmetic, Bound};
+use super::local_search::{ROWS, with_rows};
 use super::segments::{self, Kind, MOST_ALIVE, MOST_STREAMED_ROWS, MOST_STREAMED_STEPS, PARTS, Segment, streamed_rows};
-use super::tune::{ROWS, with_rows};
 use crate::schedule::{Flow, Peak};
 use smidgen_kernels::Window2d;
-use smidgen_kernels::int8::device::Width;
+use smidgen_kernels::int8::mcu::Width;
 use smidgen_program::costs::Costs;
-use smidgen_program::{Kernel, Operand, Reach, Region, Run, Step};
+use smidgen_program::{AxisFootprint, Kernel, Operand, Region, Run, Step};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -48,8 +48,8 @@ impl StepCost {
         };
         let across = (0, extent.cols);
         // Rows at the borders, whose windows are cut, differ; all others are alike.
-        let border = match step.access.first().map(|access| &access.rows) {
-            Some(&Reach::Window { extent, stride, .. }) => extent.div_ceil(stride.max(1)),
+        let border = match step.footprint.first().map(|footprint| &footprint.rows) {
+            Some(&AxisFootprint::Window { extent, stride, .. }) => extent.div_ceil(stride.max(1)),
             _ => 0,
         };
         let sum = |step: &Step, band: usize, cols: (usize, usize)| -> u64 {
@@ -94,8 +94,8 @@ impl Geometry {
         let rows = step.outputs.first()?.extent.rows;
         let of = |window, width, by_sign| Some(Self { window, width, by_sign, rows });
         match &step.kernel {
-            Kernel::Conv2dI8Device(kernel) => of(kernel.window, Some(kernel.width), kernel.finish.by_sign),
-            Kernel::DepthwiseI8Device(kernel) => of(kernel.window, None, kernel.finish.by_sign),
+            Kernel::Conv2dI8Mcu(kernel) => of(kernel.window, Some(kernel.width), kernel.epilogue.by_sign),
+            Kernel::DepthwiseI8Mcu(kernel) => of(kernel.window, None, kernel.epilogue.by_sign),
             _ => None,
         }
     }
@@ -396,7 +396,7 @@ impl Sketch {
                         let buffers = &flow.lowered.buffers;
                         let row = buffers[target.buffer.index()].row_bytes();
                         let reads: usize =
-                            flow.reads(s).map(|(b, access)| buffers[b].row_bytes() * stride(&access.rows)).sum();
+                            flow.reads(s).map(|(b, footprint)| buffers[b].row_bytes() * stride(&footprint.rows)).sum();
                         let next = if passes(s) { self.costs.get(s + 1).map_or(0, |c| c.rows) } else { 0 };
                         for (rows, cost, scratch) in &self.costs[s].together {
                             let uncut = if cut(s) { row - row / PARTS } else { 0 };
@@ -430,12 +430,12 @@ impl Sketch {
     fn cuts(&self, flow: &Flow, s: usize) -> bool {
         let Some(target) = flow.lowered.steps[s].outputs.first() else { return false };
         let b = target.buffer.index();
-        let same = |reach: &Reach| *reach == Reach::SAME;
+        let same = |reach: &AxisFootprint| *reach == AxisFootprint::SAME;
         !flow.output[b]
             && flow.by_rows(s)
             && flow.readers[b] == [s + 1]
             && flow.by_rows(s + 1)
-            && flow.reads(s + 1).all(|(from, access)| from != b || same(&access.rows) && same(&access.cols))
+            && flow.reads(s + 1).all(|(from, footprint)| from != b || same(&footprint.rows) && same(&footprint.cols))
     }
 
     /// The list.
@@ -453,9 +453,9 @@ impl Sketch {
     }
 }
 
-fn stride(reach: &Reach) -> usize {
+fn stride(reach: &AxisFootprint) -> usize {
     match reach {
-        Reach::Window { stride, .. } => *stride,
+        AxisFootprint::Window { stride, .. } => *stride,
         _ => 1,
     }
 }

@@ -2,11 +2,11 @@
 
 use smidgen_ir::{OpId, TensorId};
 use smidgen_kernels::Window2d;
-use smidgen_kernels::int8::device;
+use smidgen_kernels::int8::mcu;
 use smidgen_program::kernel;
 use smidgen_program::{
-    Access, Block, BufferId, BufferSpec, ElementType, Extent, Kernel, Lowered, Operand, Order, Port, Reach, Step,
-    Target,
+    AxisFootprint, BufferId, BufferSpec, ElementType, Extent, Footprint, Granularity, Kernel, Lowered, Operand, Port,
+    Step, Target, WriteOrder,
 };
 
 /// Builds a [`Lowered`] step by step; buffers are named by index.
@@ -35,7 +35,7 @@ impl Net {
         self.0.buffers[b].extent
     }
 
-    fn step(&mut self, name: &str, inputs: &[(usize, Access)], extent: Extent, macs: usize) -> usize {
+    fn step(&mut self, name: &str, inputs: &[(usize, Footprint)], extent: Extent, macs: usize) -> usize {
         let out = self.buffer(extent);
         let step = Step {
             name: format!("{name} b{out}"),
@@ -44,8 +44,8 @@ impl Net {
             inputs: inputs.iter().map(|&(b, _)| Operand::Buffer(BufferId(b as u32), self.extent(b))).collect(),
             constants: Vec::new(),
             outputs: vec![Target { buffer: BufferId(out as u32), extent }],
-            access: inputs.iter().map(|(_, access)| access.clone()).collect(),
-            order: Order { block: Block::Row, staged: true },
+            footprint: inputs.iter().map(|(_, footprint)| footprint.clone()).collect(),
+            order: WriteOrder { granularity: Granularity::Row, reads_first: true },
             partial: true,
             consumes: false,
             state_bytes: 0,
@@ -68,11 +68,15 @@ impl Net {
         let input = self.extent(x);
         let before = (k / 2) as isize;
         let size = |n: usize| (n + 2 * (k / 2) - k) / stride + 1;
-        let reach = || Reach::Window { extent: k, stride, before };
+        let reach = || AxisFootprint::Window { extent: k, stride, before };
         let extent = Extent { rows: size(input.rows), cols: size(input.cols), depth: depth.unwrap_or(input.depth) };
-        let access = Access { rows: reach(), cols: reach(), depth: if depthwise { Reach::SAME } else { Reach::All } };
+        let footprint = Footprint {
+            rows: reach(),
+            cols: reach(),
+            depth: if depthwise { AxisFootprint::SAME } else { AxisFootprint::All },
+        };
         let macs = extent.elements() * k * k * if depthwise { 1 } else { input.depth };
-        self.step(name, &[(x, access)], extent, macs)
+        self.step(name, &[(x, footprint)], extent, macs)
     }
 
     /// Convolution with symmetric padding `k / 2`.
@@ -87,21 +91,21 @@ impl Net {
 
     pub fn add(&mut self, a: usize, b: usize) -> usize {
         let extent = self.extent(a);
-        self.step("add", &[(a, Access::SAME), (b, Access::SAME)], extent, 0)
+        self.step("add", &[(a, Footprint::SAME), (b, Footprint::SAME)], extent, 0)
     }
 
     /// Doubles rows and columns.
     pub fn upsample(&mut self, x: usize) -> usize {
         let Extent { rows, cols, depth } = self.extent(x);
-        let table = |n: usize| Reach::Table((0..2 * n).map(|i| (i / 2, i / 2 + 1)).collect());
-        let access = Access { rows: table(rows), cols: table(cols), depth: Reach::SAME };
-        self.step("upsample", &[(x, access)], Extent { rows: 2 * rows, cols: 2 * cols, depth }, 0)
+        let table = |n: usize| AxisFootprint::Table((0..2 * n).map(|i| (i / 2, i / 2 + 1)).collect());
+        let footprint = Footprint { rows: table(rows), cols: table(cols), depth: AxisFootprint::SAME };
+        self.step("upsample", &[(x, footprint)], Extent { rows: 2 * rows, cols: 2 * cols, depth }, 0)
     }
 
     /// Mean over rows and columns, taken in row by row.
     pub fn mean(&mut self, x: usize) -> usize {
         let depth = self.extent(x).depth;
-        let out = self.step("mean", &[(x, Access::ALL)], Extent { rows: 1, cols: 1, depth }, 0);
+        let out = self.step("mean", &[(x, Footprint::ALL)], Extent { rows: 1, cols: 1, depth }, 0);
         let step = self.0.steps.last_mut().expect("just added");
         step.partial = false;
         step.consumes = true;
@@ -111,15 +115,15 @@ impl Net {
 
     /// Multiplies each pixel of `x` by the one pixel of `gate`.
     pub fn gate(&mut self, x: usize, gate: usize) -> usize {
-        let one = Access { rows: Reach::All, cols: Reach::All, depth: Reach::SAME };
+        let one = Footprint { rows: AxisFootprint::All, cols: AxisFootprint::All, depth: AxisFootprint::SAME };
         let extent = self.extent(x);
-        self.step("gate", &[(x, Access::SAME), (gate, one)], extent, 0)
+        self.step("gate", &[(x, Footprint::SAME), (gate, one)], extent, 0)
     }
 
     /// Fully connected: runs whole.
     pub fn connected(&mut self, x: usize, depth: usize) -> usize {
         let macs = self.extent(x).elements() * depth;
-        let out = self.step("connected", &[(x, Access::ALL)], Extent { rows: 1, cols: 1, depth }, macs);
+        let out = self.step("connected", &[(x, Footprint::ALL)], Extent { rows: 1, cols: 1, depth }, macs);
         self.0.steps.last_mut().expect("just added").partial = false;
         out
     }
@@ -138,8 +142,8 @@ impl Net {
     /// Gives every depthwise step the kernel that firmware has for it, whose constants nobody reads here.
     pub fn staged(&mut self) {
         for step in self.0.steps.iter_mut().filter(|step| step.name.starts_with("depthwise")) {
-            let (Operand::Buffer(_, x), Reach::Window { extent: k, stride, before }) =
-                (step.inputs[0], &step.access[0].rows)
+            let (Operand::Buffer(_, x), AxisFootprint::Window { extent: k, stride, before }) =
+                (step.inputs[0], &step.footprint[0].rows)
             else {
                 continue;
             };
@@ -152,7 +156,7 @@ impl Net {
                 dilation: [1; 2],
                 before: [*before as usize; 2],
             };
-            let finish = device::Finish {
+            let epilogue = mcu::Epilogue {
                 offset: 0,
                 shift: 1,
                 tie: 0,
@@ -162,10 +166,12 @@ impl Net {
                 extras: 0,
                 own_shifts: false,
             };
-            step.kernel =
-                Kernel::DepthwiseI8Device(kernel::DepthwiseI8Device { window, input_zero: 0, finish, rows: 1 });
-            step.order = Order { block: Block::Planes { rows: 1, channels: device::DEPTHWISE_CHANNELS }, staged: true };
-            step.scratch_bytes = device::depthwise_scratch(&window, 1).next_multiple_of(4);
+            step.kernel = Kernel::DepthwiseI8Mcu(kernel::DepthwiseI8Mcu { window, input_zero: 0, epilogue, rows: 1 });
+            step.order = WriteOrder {
+                granularity: Granularity::Planes { rows: 1, channels: mcu::DEPTHWISE_CHANNELS },
+                reads_first: true,
+            };
+            step.scratch_bytes = mcu::depthwise_scratch(&window, 1).next_multiple_of(4);
         }
     }
 

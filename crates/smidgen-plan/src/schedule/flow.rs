@@ -1,6 +1,6 @@
 //! The steps as a network of buffers: who writes and reads what, and where one tensor is all that is alive.
 
-use smidgen_program::{Access, Block, Lowered, Operand, StepId};
+use smidgen_program::{Footprint, Granularity, Lowered, Operand, StepId};
 
 /// Producers and readers of every buffer of a [`Lowered`].
 pub(crate) struct Flow<'a> {
@@ -179,9 +179,12 @@ impl<'a> Flow<'a> {
     }
 
     /// The buffers that step `s` reads, each with its declared access, in operand order.
-    pub fn reads(&self, s: usize) -> impl Iterator<Item = (usize, &'a Access)> + 'a {
+    pub fn reads(&self, s: usize) -> impl Iterator<Item = (usize, &'a Footprint)> + 'a {
         let step = &self.lowered.steps[s];
-        step.inputs.iter().zip(&step.access).filter_map(|(operand, access)| Some((operand.buffer()?.index(), access)))
+        step.inputs
+            .iter()
+            .zip(&step.footprint)
+            .filter_map(|(operand, footprint)| Some((operand.buffer()?.index(), footprint)))
     }
 
     /// The buffers that step `s` writes.
@@ -202,8 +205,8 @@ impl<'a> Flow<'a> {
 
     /// Rows that the kernel of step `s` computes together; at least 1.
     pub fn together(&self, s: usize) -> usize {
-        match self.lowered.steps[s].order.block {
-            Block::Planes { rows, .. } => rows.max(1),
+        match self.lowered.steps[s].order.granularity {
+            Granularity::Planes { rows, .. } => rows.max(1),
             _ => 1,
         }
     }

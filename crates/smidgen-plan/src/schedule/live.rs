@@ -6,7 +6,7 @@
 use super::Columns;
 use super::flow::Flow;
 use super::sparse::Sparse;
-use smidgen_program::{Block, Operand, Run};
+use smidgen_program::{Granularity, Operand, Run};
 
 /// What [`live`] found.
 pub(crate) struct Live {
@@ -61,7 +61,7 @@ impl Hull {
 }
 
 /// What a row reads or writes of one buffer.
-struct Touch {
+struct RangeUse {
     buffer: usize,
     lo: usize,
     hi: usize,
@@ -90,7 +90,7 @@ const MOST_ROWS: usize = 1 << 17;
 /// A list cut into rows.
 struct List {
     rows: Vec<Row>,
-    touches: Vec<Touch>,
+    touches: Vec<RangeUse>,
     /// For each buffer, where the last touch of it lies that reads, and the last that writes.
     last: Vec<[u32; 2]>,
     /// Into how many pieces a run is cut at most.
@@ -112,7 +112,7 @@ impl List {
             None => {
                 let none = Hull::default();
                 *last = self.touches.len() as u32;
-                self.touches.push(Touch { buffer, lo, hi, write, during: none, before: none });
+                self.touches.push(RangeUse { buffer, lo, hi, write, during: none, before: none });
             }
         }
     }
@@ -152,9 +152,9 @@ impl List {
             return;
         }
         let by_rows = flow.by_rows(s);
-        let piece = match step.order.block {
-            Block::Planes { rows, .. } if by_rows => rows.max(1),
-            block if by_rows && block != Block::Run => 1,
+        let piece = match step.order.granularity {
+            Granularity::Planes { rows, .. } if by_rows => rows.max(1),
+            block if by_rows && block != Granularity::Run => 1,
             _ => (region.y1 - region.y0).max(1),
         };
         let piece = match (region.y1 - region.y0).div_ceil(piece) > self.pieces {
@@ -165,11 +165,15 @@ impl List {
         let mut y = region.y0;
         while y < region.y1 {
             let end = (y + piece).min(region.y1);
-            for (operand, access) in step.inputs.iter().zip(&step.access) {
+            for (operand, footprint) in step.inputs.iter().zip(&step.footprint) {
                 if let Operand::Buffer(b, extent) = *operand {
                     let b = b.index();
                     let all = (0, flow.rows(b));
-                    self.touch(b, if flow.plain[b] { access.rows.needs((y, end), extent.rows) } else { all }, false);
+                    self.touch(
+                        b,
+                        if flow.plain[b] { footprint.rows.input_range((y, end), extent.rows) } else { all },
+                        false,
+                    );
                 }
             }
             for b in flow.writes(s) {
@@ -181,7 +185,7 @@ impl List {
     }
 
     /// Rows with their touches, last first.
-    fn backwards(&mut self) -> impl Iterator<Item = (&Row, &mut [Touch])> {
+    fn backwards(&mut self) -> impl Iterator<Item = (&Row, &mut [RangeUse])> {
         let rows = &self.rows;
         let mut touches = self.touches.as_mut_slice();
         (0..rows.len()).rev().map(move |i| {

@@ -1,7 +1,7 @@
 //! Consecutive runs of one step as one.
 
 use super::flow::Flow;
-use smidgen_program::{Block, Run};
+use smidgen_program::{Granularity, Run};
 
 /// Joins runs that follow each other directly, belong to one step and cover adjoining rows of the same columns.
 ///
@@ -15,7 +15,7 @@ pub(crate) fn merge(flow: &Flow, runs: &mut Vec<Run>) {
                 if *a == b
                     && before.y1 == region.y0
                     && (before.x0, before.x1) == (region.x0, region.x1)
-                    && stays(flow.lowered.steps[a.index()].order.block, before.y1 - before.y0) =>
+                    && stays(flow.lowered.steps[a.index()].order.granularity, before.y1 - before.y0) =>
             {
                 before.y1 = region.y1;
             }
@@ -29,10 +29,10 @@ pub(crate) fn merge(flow: &Flow, runs: &mut Vec<Run>) {
 }
 
 /// True if blocks stay what they are when more rows are joined to so many.
-fn stays(block: Block, rows: usize) -> bool {
+fn stays(block: Granularity, rows: usize) -> bool {
     match block {
-        Block::Run => false,
-        Block::Planes { rows: together, .. } => rows.is_multiple_of(together.max(1)),
+        Granularity::Run => false,
+        Granularity::Planes { rows: together, .. } => rows.is_multiple_of(together.max(1)),
         _ => true,
     }
 }
@@ -59,11 +59,11 @@ mod tests {
             runs.len()
         };
         assert_eq!(joined(&net, &[0, 1, 2, 5, 9]), 1);
-        net.steps[0].order.block = Block::Planes { rows: 2, channels: 4 };
+        net.steps[0].order.granularity = Granularity::Planes { rows: 2, channels: 4 };
         // Rows 0..2, 2..4 and 4..9 are whole bands; 0..1 and 2..5 are not.
         assert_eq!(joined(&net, &[0, 2, 4, 9]), 1);
         assert_eq!(joined(&net, &[0, 1, 2, 5, 9]), 4);
-        net.steps[0].order.block = Block::Run;
+        net.steps[0].order.granularity = Granularity::Run;
         assert_eq!(joined(&net, &[0, 2, 4, 9]), 3);
     }
 }

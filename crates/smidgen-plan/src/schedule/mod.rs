@@ -5,13 +5,13 @@
 //! halos again.
 
 mod choice;
+mod column_splits;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod flow;
 mod live;
 mod merge;
 mod paper;
-mod parts;
 mod sparse;
 mod stream;
 mod tiles;
@@ -23,10 +23,10 @@ pub use tiles::TileError;
 use crate::Storage;
 use smidgen_program::Run;
 
+pub(crate) use column_splits::{Parts, in_parts};
 pub(crate) use flow::Flow;
 pub(crate) use live::{Peak, Scan, live};
 pub(crate) use merge::merge;
-pub(crate) use parts::{Parts, in_parts};
 pub(crate) use stream::Writer;
 pub(crate) use tiles::{Stage, executed_macs, patches, stage, strips};
 

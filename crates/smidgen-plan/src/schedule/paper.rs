@@ -6,7 +6,7 @@
 
 use super::flow::Flow;
 use super::tiles::{TileError, stage};
-use smidgen_program::{Lowered, Reach};
+use smidgen_program::{AxisFootprint, Lowered};
 
 /// Tiles and costs of a patch stage in the paper's convention.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,10 +43,10 @@ pub fn unclipped(lowered: &Lowered, operators: usize, rows: usize, cols: usize) 
         let area = (h * w * rows * cols) as u128;
         macs += u128::from(step.macs) * area / (target.extent.rows * target.extent.cols).max(1) as u128;
         once += step.macs;
-        for (b, access) in flow.reads(s) {
+        for (b, footprint) in flow.reads(s) {
             let input = lowered.buffers[b].extent;
-            sizes[b].0 = sizes[b].0.max(grown(&access.rows, h, target.extent.rows, input.rows));
-            sizes[b].1 = sizes[b].1.max(grown(&access.cols, w, target.extent.cols, input.cols));
+            sizes[b].0 = sizes[b].0.max(grown(&footprint.rows, h, target.extent.rows, input.rows));
+            sizes[b].1 = sizes[b].1.max(grown(&footprint.cols, w, target.extent.cols, input.cols));
         }
     }
     let tile_bytes = |b: usize| {
@@ -83,22 +83,23 @@ pub fn layer_bytes(lowered: &Lowered) -> usize {
 fn step_bytes(flow: &Flow, s: usize, bytes: &impl Fn(usize) -> usize) -> usize {
     let written: usize = flow.writes(s).map(bytes).sum();
     let read: usize = flow.reads(s).map(|(b, _)| bytes(b)).sum();
-    let in_place = flow.reads(s).count() == 1 && flow.reads(s).all(|(_, access)| access.depth == Reach::SAME);
+    let in_place =
+        flow.reads(s).count() == 1 && flow.reads(s).all(|(_, footprint)| footprint.depth == AxisFootprint::SAME);
     if in_place { read.max(written) } else { read + written }
 }
 
 /// The size of input that `size` outputs need, halo included and not clipped.
-fn grown(reach: &Reach, size: usize, output: usize, input: usize) -> usize {
+fn grown(reach: &AxisFootprint, size: usize, output: usize, input: usize) -> usize {
     match reach {
         _ if size == 0 => 0,
-        Reach::Window { extent, stride, .. } => (size - 1) * stride + extent,
+        AxisFootprint::Window { extent, stride, .. } => (size - 1) * stride + extent,
         // Of a table, the widest need of any range of this size.
-        Reach::Table(table) => (0..=output.saturating_sub(size))
-            .map(|i| reach.needs((i, (i + size).min(table.len())), input))
+        AxisFootprint::Table(table) => (0..=output.saturating_sub(size))
+            .map(|i| reach.input_range((i, (i + size).min(table.len())), input))
             .map(|(lo, hi)| hi - lo)
             .max()
             .unwrap_or(0),
-        Reach::All => input,
+        AxisFootprint::All => input,
     }
 }
 

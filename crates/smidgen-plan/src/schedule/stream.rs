@@ -223,7 +223,7 @@ impl<'f, 'a> Writer<'f, 'a> {
             self.tasks.push(Task::Row { step: s, y, end, next: next + 1 });
             if let Operand::Buffer(b, extent) = step.inputs[operand] {
                 let upto = match self.flow.plain[b.index()] {
-                    true => step.access[operand].rows.needs((y, end), extent.rows).1,
+                    true => step.footprint[operand].rows.input_range((y, end), extent.rows).1,
                     false => self.flow.rows(b.index()),
                 };
                 self.tasks.push(Task::Demand { buffer: b.index(), upto });
@@ -302,7 +302,7 @@ mod tests {
     use super::*;
     use crate::schedule::fixture::{Net, mobilenet_v2};
     use crate::schedule::{Columns, live};
-    use smidgen_program::{Block, Lowered, StepId};
+    use smidgen_program::{Granularity, Lowered, StepId};
 
     /// How often each row of each step is computed (of a consuming step: taken in).
     fn counts(net: &Lowered, runs: &[Run]) -> Vec<Vec<usize>> {
@@ -363,7 +363,7 @@ mod tests {
         let c = net.conv(b, 1, 1, 4);
         net.staged();
         let mut net = net.outputs(&[c]);
-        net.steps[1].order.block = Block::Planes { rows: 4, channels: 4 };
+        net.steps[1].order.granularity = Granularity::Planes { rows: 4, channels: 4 };
         let flow = Flow::new(&net);
         let runs = streamed(&net, false);
         let of = |s: u32| -> Vec<(usize, usize)> {

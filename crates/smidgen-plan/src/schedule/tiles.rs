@@ -3,11 +3,11 @@
 //! All ranges are in absolute coordinates and clipped at the true border of each tensor, so that every kernel pads where the
 //! tensor ends and nowhere else.
 
+use super::column_splits::Parts;
 use super::flow::Flow;
-use super::parts::Parts;
 use super::stream::Writer;
 use smidgen_kernels::Region;
-use smidgen_program::{Reach, Run};
+use smidgen_program::{AxisFootprint, Run};
 
 /// Why the first operators cannot run in tiles.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -62,7 +62,7 @@ pub(crate) fn stage(flow: &Flow, operators: usize) -> Result<Stage, TileError> {
         return Err(TileError::TooFew { operators, steps: highest });
     }
     for (s, step) in all[..steps].iter().enumerate() {
-        let windows = step.access.iter().all(|a| a.rows != Reach::All && a.cols != Reach::All);
+        let windows = step.footprint.iter().all(|a| a.rows != AxisFootprint::All && a.cols != AxisFootprint::All);
         let plain = flow.reads(s).all(|(b, _)| flow.plain[b]);
         if !flow.by_rows(s) || !windows || !plain {
             return Err(TileError::WholeOnly { step: step.name.clone() });
@@ -83,10 +83,10 @@ fn boxes(flow: &Flow, stage: Stage, tile: Region) -> Boxes {
     boxes[stage.output] = Some(tile);
     for s in (0..stage.steps).rev() {
         let Some(out) = flow.writes(s).next().and_then(|b| boxes[b]) else { continue };
-        for (b, access) in flow.reads(s) {
+        for (b, footprint) in flow.reads(s) {
             let extent = flow.lowered.buffers[b].extent;
-            let (y0, y1) = access.rows.needs((out.y0, out.y1), extent.rows);
-            let (x0, x1) = access.cols.needs((out.x0, out.x1), extent.cols);
+            let (y0, y1) = footprint.rows.input_range((out.y0, out.y1), extent.rows);
+            let (x0, x1) = footprint.cols.input_range((out.x0, out.x1), extent.cols);
             if y0 < y1 && x0 < x1 {
                 let need = Region { y0, y1, x0, x1 };
                 boxes[b] = Some(boxes[b].map_or(need, |old| Region {
@@ -108,8 +108,8 @@ fn columns(flow: &Flow, stage: Stage, strip: (usize, usize)) -> Vec<(usize, usiz
     cols[stage.output] = strip;
     for s in (0..stage.steps).rev() {
         let Some(out) = flow.writes(s).next().map(|b| cols[b]).filter(|(x0, x1)| x0 < x1) else { continue };
-        for (b, access) in flow.reads(s) {
-            let (x0, x1) = access.cols.needs(out, flow.lowered.buffers[b].extent.cols);
+        for (b, footprint) in flow.reads(s) {
+            let (x0, x1) = footprint.cols.input_range(out, flow.lowered.buffers[b].extent.cols);
             if x0 < x1 {
                 let old = cols[b];
                 cols[b] = if old.0 < old.1 { (old.0.min(x0), old.1.max(x1)) } else { (x0, x1) };

@@ -4,8 +4,8 @@
 use smidgen_plan::Storage;
 use smidgen_program::kernel;
 use smidgen_program::{
-    Access, Block, BufferId, BufferSpec, ElementType, Extent, Kernel, Lowered, Operand, Order, Port, Reach, Region,
-    Run, Step, StepId, Target,
+    AxisFootprint, BufferId, BufferSpec, ElementType, Extent, Footprint, Granularity, Kernel, Lowered, Operand, Port,
+    Region, Run, Step, StepId, Target, WriteOrder,
 };
 
 /// A small deterministic generator (xorshift64*).
@@ -51,20 +51,20 @@ pub fn port(lowered: &Lowered, buffer: BufferId) -> Port {
     Port { tensor, operand: Operand::Buffer(buffer, lowered.buffers[buffer.index()].extent) }
 }
 
-pub fn order(random: &mut Random) -> Order {
+pub fn order(random: &mut Random) -> WriteOrder {
     let block = match random.below(7) {
-        0 | 1 => Block::Pixels(random.range(1, 4)),
-        2 => Block::Elements(random.range(1, 9)),
-        3 => Block::Row,
-        4 => Block::Run,
-        5 => Block::Planes { rows: random.range(1, 4), channels: random.range(1, 6) },
-        _ => Block::Elements(1),
+        0 | 1 => Granularity::Pixels(random.range(1, 4)),
+        2 => Granularity::Elements(random.range(1, 9)),
+        3 => Granularity::Row,
+        4 => Granularity::Run,
+        5 => Granularity::Planes { rows: random.range(1, 4), channels: random.range(1, 6) },
+        _ => Granularity::Elements(1),
     };
-    Order { block, staged: random.chance(50) || matches!(block, Block::Planes { .. }) }
+    WriteOrder { granularity: block, reads_first: random.chance(50) || matches!(block, Granularity::Planes { .. }) }
 }
 
 /// A window along one axis and the size of its output.
-pub fn window(random: &mut Random, input: usize) -> (Reach, usize) {
+pub fn window(random: &mut Random, input: usize) -> (AxisFootprint, usize) {
     let mut size = random.range(1, 5);
     let dilation = random.range(1, 2);
     if (size - 1) * dilation + 1 > input {
@@ -75,28 +75,31 @@ pub fn window(random: &mut Random, input: usize) -> (Reach, usize) {
     let before = random.below(extent);
     let after = random.below(extent);
     let output = (input + before + after - extent) / stride + 1;
-    (Reach::Window { extent, stride, before: before as isize }, output)
+    (AxisFootprint::Window { extent, stride, before: before as isize }, output)
 }
 
 /// Any reach along one axis and the size of its output.
-pub fn reach(random: &mut Random, input: usize) -> (Reach, usize) {
+pub fn reach(random: &mut Random, input: usize) -> (AxisFootprint, usize) {
     match random.below(8) {
-        0 => (Reach::SAME, input),
-        1 => (Reach::All, random.range(1, 6)),
+        0 => (AxisFootprint::SAME, input),
+        1 => (AxisFootprint::All, random.range(1, 6)),
         2 => {
             // Nearest neighbour to any size.
             let output = random.range(1, 2 * input);
-            (Reach::Table((0..output).map(|i| (i * input / output, i * input / output + 1)).collect()), output)
+            (AxisFootprint::Table((0..output).map(|i| (i * input / output, i * input / output + 1)).collect()), output)
         }
         3 => {
             // A slice, or padding on both sides.
             let before = random.below(3);
             if random.chance(50) {
-                (Reach::Window { extent: 1, stride: 1, before: before as isize }, input + before + random.below(3))
+                (
+                    AxisFootprint::Window { extent: 1, stride: 1, before: before as isize },
+                    input + before + random.below(3),
+                )
             } else {
                 let skip = before.min(input - 1);
                 let output = random.range(1, input - skip);
-                (Reach::Window { extent: 1, stride: 1, before: -(skip as isize) }, output)
+                (AxisFootprint::Window { extent: 1, stride: 1, before: -(skip as isize) }, output)
             }
         }
         _ => window(random, input),
@@ -113,7 +116,7 @@ impl Generator {
         Self { random: Random::new(seed), lowered: Lowered::default() }
     }
 
-    pub fn push(&mut self, inputs: Vec<(BufferId, Extent, Access)>, outputs: Vec<BufferId>) -> &mut Step {
+    pub fn push(&mut self, inputs: Vec<(BufferId, Extent, Footprint)>, outputs: Vec<BufferId>) -> &mut Step {
         let order = order(&mut self.random);
         let scratch_bytes = if self.random.chance(40) { self.random.range(1, 30) * 4 } else { 0 };
         let extent_of = |id: BufferId| self.lowered.buffers[id.index()].extent;
@@ -125,7 +128,7 @@ impl Generator {
             inputs: inputs.iter().map(|(id, extent, _)| Operand::Buffer(*id, *extent)).collect(),
             constants: vec![],
             outputs: targets,
-            access: inputs.into_iter().map(|(_, _, access)| access).collect(),
+            footprint: inputs.into_iter().map(|(_, _, footprint)| footprint).collect(),
             order,
             partial: true,
             consumes: false,
@@ -160,7 +163,7 @@ impl Generator {
             0 => {
                 // A global pool.
                 let out = self.new_buffer(extent(1, 1, e.depth));
-                let step = self.push(vec![(x, e, Access::ALL)], vec![out]);
+                let step = self.push(vec![(x, e, Footprint::ALL)], vec![out]);
                 step.consumes = true;
                 step.state_bytes = 4 * e.depth;
                 vec![out]
@@ -171,7 +174,7 @@ impl Generator {
                 let flat = extent(1, 1, e.elements());
                 let seen = if self.random.chance(50) { flat } else { e };
                 let partial = self.random.chance(50);
-                self.push(vec![(x, seen, Access::ALL)], vec![out]).partial = partial;
+                self.push(vec![(x, seen, Footprint::ALL)], vec![out]).partial = partial;
                 vec![out]
             }
             2 => {
@@ -179,7 +182,7 @@ impl Generator {
                 let same: Vec<BufferId> = others.iter().copied().filter(|&o| self.extent(o) == e).collect();
                 let other = if same.is_empty() { x } else { self.random.pick(&same) };
                 let out = self.new_buffer(e);
-                self.push(vec![(x, e, Access::SAME), (other, e, Access::SAME)], vec![out]);
+                self.push(vec![(x, e, Footprint::SAME), (other, e, Footprint::SAME)], vec![out]);
                 vec![out]
             }
             3 => {
@@ -189,27 +192,32 @@ impl Generator {
                 let other = if same.is_empty() { x } else { self.random.pick(&same) };
                 let o = self.extent(other);
                 let out = self.new_buffer(extent(e.rows, e.cols, e.depth + o.depth));
-                let at =
-                    |before: isize| Access { depth: Reach::Window { extent: 1, stride: 1, before }, ..Access::SAME };
+                let at = |before: isize| Footprint {
+                    depth: AxisFootprint::Window { extent: 1, stride: 1, before },
+                    ..Footprint::SAME
+                };
                 self.push(vec![(x, e, at(0)), (other, o, at(e.depth as isize))], vec![out]);
                 vec![out]
             }
             4 => {
                 // A split along channels.
                 let outs = vec![self.new_buffer(e), self.new_buffer(extent(e.rows, e.cols, 1))];
-                let step = self.push(vec![(x, e, Access::SAME)], outs.clone());
+                let step = self.push(vec![(x, e, Footprint::SAME)], outs.clone());
                 step.partial = false;
-                step.order = Order { block: Block::Run, ..step.order };
+                step.order = WriteOrder { granularity: Granularity::Run, ..step.order };
                 outs
             }
             _ => {
                 let (rows, out_rows) = reach(&mut self.random, e.rows);
                 let (cols, out_cols) = reach(&mut self.random, e.cols);
-                let (depth, out_depth) =
-                    if self.random.chance(50) { (Reach::All, self.random.range(1, 8)) } else { (Reach::SAME, e.depth) };
+                let (depth, out_depth) = if self.random.chance(50) {
+                    (AxisFootprint::All, self.random.range(1, 8))
+                } else {
+                    (AxisFootprint::SAME, e.depth)
+                };
                 let out = self.new_buffer(extent(out_rows.min(24), out_cols.min(24), out_depth));
                 let partial = self.random.chance(90);
-                self.push(vec![(x, e, Access { rows, cols, depth })], vec![out]).partial = partial;
+                self.push(vec![(x, e, Footprint { rows, cols, depth })], vec![out]).partial = partial;
                 vec![out]
             }
         }
@@ -342,10 +350,10 @@ impl Demand<'_> {
                 }
                 self.runs.push(whole_run(lowered, producer));
             } else {
-                for (operand, access) in step.inputs.iter().zip(&step.access) {
+                for (operand, footprint) in step.inputs.iter().zip(&step.footprint) {
                     let Operand::Buffer(x, e) = *operand else { panic!() };
                     let own = lowered.buffers[x.index()].extent;
-                    let needed = access.rows.needs((row, row + 1), e.rows);
+                    let needed = footprint.rows.input_range((row, row + 1), e.rows);
                     if needed.0 < needed.1 {
                         self.rows(x, if e == own { needed.1 } else { own.rows });
                     }
@@ -375,7 +383,7 @@ pub fn patched(seed: u64, operators: usize, n: usize) -> (Lowered, Vec<Run>, Vec
         let (cols, out_cols) = window(&mut g.random, e.cols);
         let out = extent(out_rows, out_cols, g.random.range(1, 6));
         let out = g.new_buffer(out);
-        g.push(vec![(x, e, Access { rows, cols, depth: Reach::All })], vec![out]);
+        g.push(vec![(x, e, Footprint { rows, cols, depth: AxisFootprint::All })], vec![out]);
         x = out;
     }
     g.lowered.outputs.push(port(&g.lowered, x));
@@ -396,8 +404,8 @@ pub fn patched(seed: u64, operators: usize, n: usize) -> (Lowered, Vec<Run>, Vec
             patch.push(Run::Compute { step: StepId(s as u32), region });
             let step = &g.lowered.steps[s];
             let Operand::Buffer(_, e) = step.inputs[0] else { panic!() };
-            rows = step.access[0].rows.needs(rows, e.rows);
-            cols = step.access[0].cols.needs(cols, e.cols);
+            rows = step.footprint[0].rows.input_range(rows, e.rows);
+            cols = step.footprint[0].cols.input_range(cols, e.cols);
             if rows.0 >= rows.1 || cols.0 >= cols.1 {
                 // All of it is padding: nothing before this step is needed.
                 break;

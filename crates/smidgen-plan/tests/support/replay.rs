@@ -2,7 +2,7 @@
 #![allow(dead_code)]
 
 use smidgen_certify::Refused;
-use smidgen_program::{Access, Block, Buffer, BufferId, Extent, Operand, Program, Region, Run, Step, Target};
+use smidgen_program::{Buffer, BufferId, Extent, Footprint, Granularity, Operand, Program, Region, Run, Step, Target};
 
 /// What a byte of the arena holds. Byte `i` of buffer `b`, row-major over the whole tensor, has tag `first[b] + i`, so that a run of
 /// bytes is right when its tags count upwards.
@@ -23,11 +23,11 @@ struct Box3 {
 }
 
 /// The box of an input (seen with extent `e`) that a box of the output needs.
-fn needed(access: &Access, out: Box3, e: Extent) -> Box3 {
+fn needed(footprint: &Footprint, out: Box3, e: Extent) -> Box3 {
     Box3 {
-        rows: access.rows.needs(out.rows, e.rows),
-        cols: access.cols.needs(out.cols, e.cols),
-        depth: access.depth.needs(out.depth, e.depth),
+        rows: footprint.rows.input_range(out.rows, e.rows),
+        cols: footprint.cols.input_range(out.cols, e.cols),
+        depth: footprint.depth.input_range(out.depth, e.depth),
     }
 }
 
@@ -163,7 +163,7 @@ impl Shadow<'_> {
                 self.write(target.buffer, e, Box3 { rows: (0, e.rows), cols: (0, e.cols), depth: (0, e.depth) });
             }
             // The kernel may look at its sums while it writes, and at its last rows too unless it is staged.
-            if !step.order.staged {
+            if !step.order.reads_first {
                 self.read(run, step, id, extent, rows)?;
             }
             let state = self.program.state[index];
@@ -182,7 +182,7 @@ impl Shadow<'_> {
         for &b in earlier {
             self.write(buffer, extent, b);
         }
-        if step.order.staged {
+        if step.order.reads_first {
             self.write(buffer, extent, *last);
         } else {
             // Held: everything but the block's last element is written, the inputs are looked at once more, then the last.
@@ -191,7 +191,7 @@ impl Shadow<'_> {
             self.write(buffer, extent, *last);
         }
         for &Target { buffer, extent: e } in others {
-            if !step.order.staged {
+            if !step.order.reads_first {
                 self.read_inputs(run, step, block)?;
             }
             self.write(buffer, e, Box3 { rows: (0, e.rows), cols: (0, e.cols), depth: (0, e.depth) });
@@ -200,10 +200,10 @@ impl Shadow<'_> {
     }
 
     fn read_inputs(&self, run: usize, step: &Step, block: &Stretch) -> Result<(), Refused> {
-        for (&operand, access) in step.inputs.iter().zip(&step.access) {
+        for (&operand, footprint) in step.inputs.iter().zip(&step.footprint) {
             let Operand::Buffer(id, e) = operand else { continue };
             for b in block.boxes() {
-                self.read(run, step, id, e, needed(access, *b, e))?;
+                self.read(run, step, id, e, needed(footprint, *b, e))?;
             }
         }
         Ok(())
@@ -428,16 +428,18 @@ fn blocks(step: &Step, r: Region) -> Vec<Stretch> {
     let part = |rows, cols| Stretch::one(Box3 { rows, cols, depth: (0, depth) });
     let along = |from: usize, to: usize, n: usize| (from..to).step_by(n.max(1)).map(move |i| (i, to.min(i + n.max(1))));
     let rows = r.y0..r.y1;
-    match step.order.block {
-        Block::Run => vec![part((r.y0, r.y1), (r.x0, r.x1))],
-        Block::Row => rows.map(|y| part((y, y + 1), (r.x0, r.x1))).collect(),
-        Block::Pixels(n) => rows.flat_map(|y| along(r.x0, r.x1, n).map(move |cols| part((y, y + 1), cols))).collect(),
-        Block::Planes { rows, channels } => along(r.y0, r.y1, rows)
+    match step.order.granularity {
+        Granularity::Run => vec![part((r.y0, r.y1), (r.x0, r.x1))],
+        Granularity::Row => rows.map(|y| part((y, y + 1), (r.x0, r.x1))).collect(),
+        Granularity::Pixels(n) => {
+            rows.flat_map(|y| along(r.x0, r.x1, n).map(move |cols| part((y, y + 1), cols))).collect()
+        }
+        Granularity::Planes { rows, channels } => along(r.y0, r.y1, rows)
             .flat_map(|rows| {
                 along(0, depth, channels).map(move |depth| Stretch::one(Box3 { rows, cols: (r.x0, r.x1), depth }))
             })
             .collect(),
-        Block::Elements(n) => rows
+        Granularity::Elements(n) => rows
             .flat_map(|y| along(r.x0 * depth, r.x1 * depth, n).map(move |(at, to)| Stretch::of_row(y, at, to, depth)))
             .collect(),
     }

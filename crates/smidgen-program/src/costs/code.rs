@@ -37,11 +37,11 @@ pub fn code_counts(lowered: &Lowered, pushed: bool) -> CodeCounts {
         counts[GENERAL.len() + family as usize] = 1;
         match &step.kernel {
             // Blocks end in code of their own for each of these.
-            Kernel::Conv2dI8Device(kernel::Conv2dI8Device { width, finish, .. }) => {
-                finishes.insert((*width as u8, finish.shift, finish.by_sign));
+            Kernel::Conv2dI8Mcu(kernel::Conv2dI8Mcu { width, epilogue, .. }) => {
+                finishes.insert((*width as u8, epilogue.shift, epilogue.by_sign));
                 weighted += 1;
             }
-            Kernel::DepthwiseI8Device(kernel::DepthwiseI8Device { window, .. }) => {
+            Kernel::DepthwiseI8Mcu(kernel::DepthwiseI8Mcu { window, .. }) => {
                 if family != Family::DepthwiseAny {
                     shapes.insert((window.size[0], window.stride[0]));
                 }

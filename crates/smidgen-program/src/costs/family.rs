@@ -33,7 +33,7 @@ macro_rules! families {
 }
 
 families! {
-    /// CONV_2D on int8: the blocks of [`conv2d`](smidgen_kernels::int8::device::conv2d).
+    /// CONV_2D on int8: the blocks of [`conv2d`](smidgen_kernels::int8::mcu::conv2d).
     Conv2d = "conv2d" [
         "run", "row", "tap row in place", "block", "staged run", "staged word", "block x pair", "block x weight",
         "output pair", "signed output pair", "pixel x weight", "odd block", "block apart", "pixel apart", "piece apart",

@@ -2,8 +2,8 @@
 
 use super::family::Family;
 use super::work::Work;
-use smidgen_kernels::int8::device::{self, CONV2D_PIXELS, DEPTHWISE_CHANNELS};
-use smidgen_kernels::int16::device::DEPTHWISE_PIXELS;
+use smidgen_kernels::int8::mcu::{self, CONV2D_PIXELS, DEPTHWISE_CHANNELS};
+use smidgen_kernels::int16::mcu::DEPTHWISE_PIXELS;
 use smidgen_kernels::{Region, Window2d};
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ const POOL_CHANNELS: usize = 4;
 
 /// CONV_2D: blocks of pixels are staged, then each pair of channels goes over them. Blocks whose windows cannot be
 /// staged from where they are,
-/// those apart, are put together first. Where accumulators lose something [by their sign](device::Finish::by_sign),
+/// those apart, are put together first. Where accumulators lose something [by their sign](mcu::Epilogue::by_sign),
 /// outputs are signed.
 pub(crate) fn conv2d(family: Family, window: &Window2d, by_sign: bool, region: Region) -> Work {
     let (rows, columns) = (region.y1 - region.y0, region.x1 - region.x0);
@@ -71,7 +71,7 @@ impl Apart {
     /// from where they are
     /// follow them.
     fn of_row(window: &Window2d, region: Region) -> (Self, usize) {
-        let in_place = device::conv2d_in_place(window);
+        let in_place = mcu::conv2d_in_place(window);
         let end = in_place.end.min(region.x1);
         let (mut all, mut calls, mut x) = (Self::default(), 0, region.x0);
         while x < region.x1 {
@@ -116,7 +116,7 @@ impl Apart {
 /// computed. Up to three channels that are left over are few.
 pub(crate) fn depthwise(window: &Window2d, rows: usize, by_sign: bool, region: Region) -> Work {
     let columns = region.x1 - region.x0;
-    let Some(part) = device::depthwise_columns(window, columns) else { return depthwise_any(window, region) };
+    let Some(part) = mcu::depthwise_columns(window, columns) else { return depthwise_any(window, region) };
     let family = match window.size[0] {
         3 => Family::Depthwise3,
         5 => Family::Depthwise5,
@@ -372,7 +372,7 @@ mod tests {
 
     /// As [`Apart::of_row`], block by block.
     fn row_of_blocks(window: &Window2d, region: Region) -> (Apart, usize) {
-        let in_place = device::conv2d_in_place(window);
+        let in_place = mcu::conv2d_in_place(window);
         let (mut all, mut calls, mut x) = (Apart::default(), 0, region.x0);
         while x < region.x1 {
             let pixels = (region.x1 - x).min(CONV2D_PIXELS);

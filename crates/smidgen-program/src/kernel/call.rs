@@ -4,7 +4,7 @@
 use super::source::Literal;
 use crate::program::{Buffer, BufferId, ConstantId, Extent, Operand, Program, Step, StepId};
 use bytemuck::Pod;
-use smidgen_kernels::int8::device::{Finish, Width};
+use smidgen_kernels::int8::mcu::{Epilogue, Width};
 use smidgen_kernels::nd::Whole;
 use smidgen_kernels::{Arena, Flash, Isa, Region, View, Views, int8, movement, operand};
 
@@ -234,7 +234,7 @@ pub trait Print: Sized {
     /// The parameters of a movement, and the constants of its tables.
     fn gather(self, gather: &super::Gather, depth: usize, tables: &[ConstantId]) -> Self;
     /// The code that goes with a finish.
-    fn tails(self, width: Width, finish: &Finish) -> Self;
+    fn variants(self, width: Width, epilogue: &Epilogue) -> Self;
 }
 
 /// How a kernel is called: `call!(Kernel(k, site) => path: arguments)`, or `call!(Kernel(k, site) of expression => { pattern => path, ... }:
@@ -328,8 +328,8 @@ macro_rules! argument {
     ($run:ident $memory:ident gather $kernel:expr) => {
         &$kernel.parameters($run)
     };
-    ($run:ident $memory:ident tails $width:expr, $finish:expr) => {
-        smidgen_kernels::int8::device::Tails::of($width, $finish)
+    ($run:ident $memory:ident variants $width:expr, $epilogue:expr) => {
+        smidgen_kernels::int8::mcu::EpilogueVariants::of($width, $epilogue)
     };
 }
 
@@ -389,7 +389,7 @@ macro_rules! text {
     ($printer:ident $site:ident gather $kernel:expr) => {
         $printer.gather($kernel, $site.output().depth, &$site.step().constants)
     };
-    ($printer:ident $site:ident tails $width:expr, $finish:expr) => {
-        $printer.tails($width, $finish)
+    ($printer:ident $site:ident variants $width:expr, $epilogue:expr) => {
+        $printer.variants($width, $epilogue)
     };
 }

@@ -1,13 +1,13 @@
 //! Kernels of CONV_2D, DEPTHWISE_CONV_2D and TRANSPOSE_CONV.
 
-use super::{CHANNELS, KernelSpec, Pattern, WIDE_CHANNELS, with_bias, with_channels, words};
+use super::{CHANNELS, INT16_CHANNELS, KernelSpec, Pattern, with_bias, with_channels, words};
 use crate::costs::{Family, Size, Work, windows};
 use crate::program::Extent;
 use smidgen_ir::ElementType::{Float32, Int8 as I8, Int16 as I16};
 use smidgen_kernels::float::Clamp;
-use smidgen_kernels::int8::device::{self, Finish, Width, finish};
+use smidgen_kernels::int8::mcu::{self, Epilogue, Width, epilogue};
 use smidgen_kernels::int8::{Int8, fast};
-use smidgen_kernels::int16::{Int16, device as device16};
+use smidgen_kernels::int16::{Int16, mcu as mcu16};
 use smidgen_kernels::{Window2d, float, int8, int16};
 
 /// CONV_2D on int8, simple form. Input: `x`. Constants: weights `[O,KH,KW,C]`, then [bias, multipliers, shifts](CHANNELS).
@@ -70,10 +70,10 @@ call!(Conv2dI8Fast(k, site) => int8::fast::conv2d:
     reference(layer = fast::Conv2d { window: k.window, quant: k.quant, scratch: site.scratch() }),
     constant(weights: i8 = 0), channels(int8: i32));
 
-/// CONV_2D on int8 with weights of int8 or int4, as firmware runs it. Input: `x`. Constant: weights and [words](finish) of the channels from
-/// [`conv2d_pack`](device::conv2d_pack).
+/// CONV_2D on int8 with weights of int8 or int4, as firmware runs it. Input: `x`. Constant: weights and [words](epilogue) of the channels from
+/// [`conv2d_pack`](mcu::conv2d_pack).
 #[derive(Clone, PartialEq, Debug)]
-pub struct Conv2dI8Device {
+pub struct Conv2dI8Mcu {
     /// The window.
     pub window: Window2d,
     /// Of the weights as they are packed.
@@ -81,43 +81,44 @@ pub struct Conv2dI8Device {
     /// Zero point of the input.
     pub input_zero: i8,
     /// From accumulators to outputs.
-    pub finish: Finish,
+    pub epilogue: Epilogue,
 }
 
-impl KernelSpec for Conv2dI8Device {
+impl KernelSpec for Conv2dI8Mcu {
     fn pattern(&self) -> Pattern<'_> {
         Pattern::Window(&self.window, I8)
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
-        vec![device::conv2d_words(&self.window, self.width, self.finish.extras) * 4]
+        vec![mcu::conv2d_words(&self.window, self.width, self.epilogue.extras) * 4]
     }
 
     fn scratch(&self) -> usize {
-        device::conv2d_scratch(&self.window)
+        mcu::conv2d_scratch(&self.window)
     }
 
     fn is_sound<'a>(&self, constant: &dyn Fn(usize) -> &'a [u8]) -> bool {
-        let channels = device::conv2d_finish(&self.window, self.width, &words(constant(0))).collect::<Vec<_>>();
-        !self.finish.own_shifts && self.finish.is_sound(self.width, &channels, self.window.output[2])
+        let channels =
+            mcu::conv2d_channel_parameters(&self.window, self.width, &words(constant(0))).collect::<Vec<_>>();
+        !self.epilogue.own_shifts && self.epilogue.is_sound(self.width, &channels, self.window.output[2])
     }
 
     fn work(&self, run: &Size) -> Work {
         let family = if self.width == Width::Four { Family::Conv2dI4 } else { Family::Conv2d };
-        windows::conv2d(family, &self.window, self.finish.by_sign, run.region)
+        windows::conv2d(family, &self.window, self.epilogue.by_sign, run.region)
     }
 }
 
-call!(Conv2dI8Device(k, site) of k.width => {
-    Width::Eight => int8::device::conv2d,
-    Width::Four => int8::device::conv2d_i4,
+call!(Conv2dI8Mcu(k, site) of k.width => {
+    Width::Eight => int8::mcu::conv2d,
+    Width::Four => int8::mcu::conv2d_i4,
 }:
     arena(i8), views(), region(), value(scratch = site.scratch()),
-    reference(layer = device::Conv2d { window: k.window, input_zero: k.input_zero, finish: k.finish }),
-    tails(k.width, &k.finish),
+    reference(layer = mcu::Conv2d { window: k.window, input_zero: k.input_zero, epilogue: k.epilogue }),
+    variants(k.width, &k.epilogue),
     constant(packed: u32 = 0));
 
-/// CONV_2D on int16 with int8 weights. Input: `x`. Constants: weights `[O,KH,KW,C]`, then [bias, multipliers, shifts](WIDE_CHANNELS).
+/// CONV_2D on int16 with int8 weights. Input: `x`. Constants: weights `[O,KH,KW,C]`, then [bias, multipliers, shifts](INT16_CHANNELS).
 #[derive(Clone, PartialEq, Debug)]
 pub struct Conv2dI16 {
     /// The window.
@@ -132,7 +133,7 @@ impl KernelSpec for Conv2dI16 {
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
-        with_channels(self.window.patch() * self.window.output[2], self.window.output[2], WIDE_CHANNELS)
+        with_channels(self.window.patch() * self.window.output[2], self.window.output[2], INT16_CHANNELS)
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -145,26 +146,26 @@ call!(Conv2dI16(k, site) => int16::conv2d:
     constant(weights: i8 = 0), channels(int16: i64));
 
 /// CONV_2D on int16 with int8 weights, as firmware runs it. Input: `x`. Constants: weights from
-/// [`conv2d_pack`](device16::conv2d_pack), the [words](device16::Channel) of the channels.
+/// [`conv2d_pack`](mcu16::conv2d_pack), the [words](mcu16::Channel) of the channels.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Conv2dI16Device {
+pub struct Conv2dI16Mcu {
     /// The window.
     pub window: Window2d,
     /// Clamp.
-    pub clamp: device16::Clamp,
+    pub clamp: mcu16::Clamp,
 }
 
-impl KernelSpec for Conv2dI16Device {
+impl KernelSpec for Conv2dI16Mcu {
     fn pattern(&self) -> Pattern<'_> {
         Pattern::Window(&self.window, I16)
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
-        vec![device16::conv2d_weights(&self.window), device16::words(self.window.output[2]) * 4]
+        vec![mcu16::conv2d_weights(&self.window), mcu16::words(self.window.output[2]) * 4]
     }
 
     fn scratch(&self) -> usize {
-        device16::conv2d_scratch(&self.window)
+        mcu16::conv2d_scratch(&self.window)
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -172,9 +173,9 @@ impl KernelSpec for Conv2dI16Device {
     }
 }
 
-call!(Conv2dI16Device(k, site) => int16::device::conv2d:
+call!(Conv2dI16Mcu(k, site) => int16::mcu::conv2d:
     arena(i16), views(), region(), value(scratch = site.scratch() / 2),
-    reference(layer = device16::Windowed { window: k.window, clamp: k.clamp }), constant(weights: i8 = 0), constant(words: u32 = 1));
+    reference(layer = mcu16::Windowed { window: k.window, clamp: k.clamp }), constant(weights: i8 = 0), constant(words: u32 = 1));
 
 /// CONV_2D on float32. Input: `x`. Constants: weights `[O,KH,KW,C]`, bias `[O]`.
 #[derive(Clone, PartialEq, Debug)]
@@ -288,55 +289,55 @@ call!(DepthwiseI8Fast(k, site) => int8::fast::depthwise:
     constant(weights: i8 = 0), channels(int8: i32));
 
 /// DEPTHWISE_CONV_2D on int8 with one output for each input channel, as firmware runs it. Input: `x`. Constants: weights from
-/// [`depthwise_pack`](device::depthwise_pack), the [words](finish) of the channels.
+/// [`depthwise_pack`](mcu::depthwise_pack), the [words](epilogue) of the channels.
 #[derive(Clone, PartialEq, Debug)]
-pub struct DepthwiseI8Device {
+pub struct DepthwiseI8Mcu {
     /// The window.
     pub window: Window2d,
     /// Zero point of the input.
     pub input_zero: i8,
     /// From accumulators to outputs.
-    pub finish: Finish,
+    pub epilogue: Epilogue,
     /// Output rows that are computed together.
     pub rows: usize,
 }
 
-impl KernelSpec for DepthwiseI8Device {
+impl KernelSpec for DepthwiseI8Mcu {
     fn pattern(&self) -> Pattern<'_> {
         Pattern::SingleChannel(&self.window, I8)
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
-        let words = finish::words(self.window.output[2], self.finish.extras);
-        vec![device::depthwise_weights(&self.window), words * 4]
+        let words = epilogue::words(self.window.output[2], self.epilogue.extras);
+        vec![mcu::depthwise_weights(&self.window), words * 4]
     }
 
     fn scratch(&self) -> usize {
-        device::depthwise_scratch(&self.window, self.rows)
+        mcu::depthwise_scratch(&self.window, self.rows)
     }
 
     fn is_sound<'a>(&self, constant: &dyn Fn(usize) -> &'a [u8]) -> bool {
-        self.finish.is_sound(Width::Eight, &words(constant(1)), self.window.output[2])
+        self.epilogue.is_sound(Width::Eight, &words(constant(1)), self.window.output[2])
     }
 
     fn work(&self, run: &Size) -> Work {
-        windows::depthwise(&self.window, self.rows, self.finish.by_sign, run.region)
+        windows::depthwise(&self.window, self.rows, self.epilogue.by_sign, run.region)
     }
 }
 
-impl DepthwiseI8Device {
-    fn layer(&self) -> device::Depthwise {
-        let Self { window, input_zero, finish, rows } = *self;
-        device::Depthwise { window, input_zero, finish, rows }
+impl DepthwiseI8Mcu {
+    fn layer(&self) -> mcu::Depthwise {
+        let Self { window, input_zero, epilogue, rows } = *self;
+        mcu::Depthwise { window, input_zero, epilogue, rows }
     }
 }
 
-call!(DepthwiseI8Device(k, site) => int8::device::depthwise:
+call!(DepthwiseI8Mcu(k, site) => int8::mcu::depthwise:
     arena(i8), views(), region(), value(scratch = site.scratch()), reference(layer = k.layer()),
     constant(weights: i8 = 0), constant(words: u32 = 1));
 
 /// DEPTHWISE_CONV_2D on int16 with int8 weights. Input: `x`. Constants: weights `[KH,KW,O]`, then
-/// [bias, multipliers, shifts](WIDE_CHANNELS).
+/// [bias, multipliers, shifts](INT16_CHANNELS).
 #[derive(Clone, PartialEq, Debug)]
 pub struct DepthwiseI16 {
     /// The window.
@@ -351,7 +352,7 @@ impl KernelSpec for DepthwiseI16 {
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
-        with_channels(self.window.area() * self.window.output[2], self.window.output[2], WIDE_CHANNELS)
+        with_channels(self.window.area() * self.window.output[2], self.window.output[2], INT16_CHANNELS)
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -364,26 +365,26 @@ call!(DepthwiseI16(k, site) => int16::depthwise:
     constant(weights: i8 = 0), channels(int16: i64));
 
 /// DEPTHWISE_CONV_2D on int16 with int8 weights and one output for each input channel, as firmware runs it. Input: `x`. Constants:
-/// weights from [`depthwise_pack`](device16::depthwise_pack), the [words](device16::Channel) of the channels.
+/// weights from [`depthwise_pack`](mcu16::depthwise_pack), the [words](mcu16::Channel) of the channels.
 #[derive(Clone, PartialEq, Debug)]
-pub struct DepthwiseI16Device {
+pub struct DepthwiseI16Mcu {
     /// The window.
     pub window: Window2d,
     /// Clamp.
-    pub clamp: device16::Clamp,
+    pub clamp: mcu16::Clamp,
 }
 
-impl KernelSpec for DepthwiseI16Device {
+impl KernelSpec for DepthwiseI16Mcu {
     fn pattern(&self) -> Pattern<'_> {
         Pattern::SingleChannel(&self.window, I16)
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
-        vec![device16::depthwise_weights(&self.window), device16::words(self.window.output[2]) * 4]
+        vec![mcu16::depthwise_weights(&self.window), mcu16::words(self.window.output[2]) * 4]
     }
 
     fn scratch(&self) -> usize {
-        device16::depthwise_scratch(&self.window)
+        mcu16::depthwise_scratch(&self.window)
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -391,9 +392,9 @@ impl KernelSpec for DepthwiseI16Device {
     }
 }
 
-call!(DepthwiseI16Device(k, site) => int16::device::depthwise:
+call!(DepthwiseI16Mcu(k, site) => int16::mcu::depthwise:
     arena(i16), views(), region(), value(scratch = site.scratch() / 2),
-    reference(layer = device16::Windowed { window: k.window, clamp: k.clamp }), constant(weights: i8 = 0), constant(words: u32 = 1));
+    reference(layer = mcu16::Windowed { window: k.window, clamp: k.clamp }), constant(weights: i8 = 0), constant(words: u32 = 1));
 
 /// DEPTHWISE_CONV_2D on float32. Input: `x`. Constants: weights `[KH,KW,O]`, bias `[O]`.
 #[derive(Clone, PartialEq, Debug)]
@@ -464,7 +465,7 @@ impl KernelSpec for TransposeConvI16 {
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
-        with_channels(self.window.patch() * self.window.output[2], self.window.output[2], WIDE_CHANNELS)
+        with_channels(self.window.patch() * self.window.output[2], self.window.output[2], INT16_CHANNELS)
     }
 
     fn work(&self, run: &Size) -> Work {

@@ -4,8 +4,8 @@ use super::{KernelSpec, Pattern};
 use crate::costs::{Family, Size, Work};
 use crate::program::Extent;
 use smidgen_ir::ElementType;
-use smidgen_kernels::definition::Binary;
 use smidgen_kernels::float::Clamp;
+use smidgen_kernels::reference::Binary;
 use smidgen_kernels::{float, int8, int16};
 
 /// Any function of one int8. Input: `x`. Constants: the outputs for the stored inputs 0 .. 127, then -128 .. -1.
@@ -138,14 +138,14 @@ call!(SumI8(k, site) => int8::table_sum:
 
 /// ADD or SUB of int8, as firmware runs it. Inputs: `a`, `b`, either of them perhaps a constant.
 #[derive(Clone, PartialEq, Debug)]
-pub struct SumI8Device {
+pub struct SumI8Mcu {
     /// Its parameters.
-    pub terms: int8::device::Terms,
+    pub terms: int8::mcu::Terms,
     /// As in [`BinaryI8`].
     pub operands: [Extent; 2],
 }
 
-impl KernelSpec for SumI8Device {
+impl KernelSpec for SumI8Mcu {
     fn pattern(&self) -> Pattern<'_> {
         Pattern::Pair(&self.operands, ElementType::Int8)
     }
@@ -156,23 +156,23 @@ impl KernelSpec for SumI8Device {
     }
 }
 
-call!(SumI8Device(k, site) of by_pixels(&k.operands) => {
-    true => int8::device::sum_by_pixels,
-    false => int8::device::sum,
+call!(SumI8Mcu(k, site) of by_pixels(&k.operands) => {
+    true => int8::mcu::sum_by_pixels,
+    false => int8::mcu::sum,
 }:
     arena(i8), operand(a: i8 = 0, k.operands[0]), operand(b: i8 = 1, k.operands[1]), output(), region(),
     value(depth = site.output().depth), reference(terms = k.terms));
 
 /// MUL of int8, as firmware runs it. Inputs: `a`, `b`, either of them perhaps a constant.
 #[derive(Clone, PartialEq, Debug)]
-pub struct ProductI8Device {
+pub struct ProductI8Mcu {
     /// Its parameters.
-    pub products: int8::device::Products,
+    pub products: int8::mcu::Products,
     /// As in [`BinaryI8`].
     pub operands: [Extent; 2],
 }
 
-impl KernelSpec for ProductI8Device {
+impl KernelSpec for ProductI8Mcu {
     fn pattern(&self) -> Pattern<'_> {
         Pattern::Pair(&self.operands, ElementType::Int8)
     }
@@ -185,9 +185,9 @@ impl KernelSpec for ProductI8Device {
     }
 }
 
-call!(ProductI8Device(k, site) of by_pixels(&k.operands) => {
-    true => int8::device::product_by_pixels,
-    false => int8::device::product,
+call!(ProductI8Mcu(k, site) of by_pixels(&k.operands) => {
+    true => int8::mcu::product_by_pixels,
+    false => int8::mcu::product,
 }:
     arena(i8), operand(a: i8 = 0, k.operands[0]), operand(b: i8 = 1, k.operands[1]), output(), region(),
     value(depth = site.output().depth), reference(products = k.products));

@@ -1,13 +1,13 @@
 //! Kernels of FULLY_CONNECTED. They see their input as `[rows, 1, K]`.
 
-use super::{CHANNELS, KernelSpec, Pattern, WIDE_CHANNELS, with_bias, with_channels, words};
+use super::{CHANNELS, INT16_CHANNELS, KernelSpec, Pattern, with_bias, with_channels, words};
 use crate::costs::{Family, Size, Work};
 use crate::program::Extent;
 use smidgen_ir::ElementType;
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::Int8;
-use smidgen_kernels::int8::device::{self, Finish, Width, finish};
-use smidgen_kernels::int16::{Int16, device as device16};
+use smidgen_kernels::int8::mcu::{self, Epilogue, Width, epilogue};
+use smidgen_kernels::int16::{Int16, mcu as mcu16};
 use smidgen_kernels::{float, int8, int16};
 
 /// FULLY_CONNECTED on int8, simple form. Input: `x` as `[rows, 1, K]`. Constants: weights `[O,K]`, then
@@ -75,9 +75,9 @@ call!(FullyConnectedI8Fast(k, site) => int8::fast::fully_connected:
     constant(weights: i8 = 0), channels(int8: i32));
 
 /// FULLY_CONNECTED on int8 with weights of int8 or int4 whose zero point is 0, as firmware runs it. Input: `x` as `[rows, 1, K]`.
-/// Constants: weights from [`fully_connected_pack`](device::fully_connected_pack), the [words](finish) of the channels.
+/// Constants: weights from [`fully_connected_pack`](mcu::fully_connected_pack), the [words](epilogue) of the channels.
 #[derive(Clone, PartialEq, Debug)]
-pub struct FullyConnectedI8Device {
+pub struct FullyConnectedI8Mcu {
     /// K.
     pub inputs: usize,
     /// O.
@@ -85,21 +85,21 @@ pub struct FullyConnectedI8Device {
     /// Of the weights as they are packed.
     pub width: Width,
     /// From accumulators to outputs.
-    pub finish: Finish,
+    pub epilogue: Epilogue,
 }
 
-impl KernelSpec for FullyConnectedI8Device {
+impl KernelSpec for FullyConnectedI8Mcu {
     fn pattern(&self) -> Pattern<'_> {
         Pattern::Rows { element: ElementType::Int8, inputs: self.inputs, outputs: self.outputs }
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
-        let weights = device::fully_connected_weights([self.inputs, self.outputs], self.width);
-        [weights, finish::words(self.outputs, self.finish.extras)].map(|words| words * 4).to_vec()
+        let weights = mcu::fully_connected_weights([self.inputs, self.outputs], self.width);
+        [weights, epilogue::words(self.outputs, self.epilogue.extras)].map(|words| words * 4).to_vec()
     }
 
     fn is_sound<'a>(&self, constant: &dyn Fn(usize) -> &'a [u8]) -> bool {
-        !self.finish.own_shifts && self.finish.is_sound(self.width, &words(constant(1)), self.outputs)
+        !self.epilogue.own_shifts && self.epilogue.is_sound(self.width, &words(constant(1)), self.outputs)
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -108,15 +108,15 @@ impl KernelSpec for FullyConnectedI8Device {
     }
 }
 
-call!(FullyConnectedI8Device(k, site) of k.width => {
-    Width::Eight => int8::device::fully_connected,
-    Width::Four => int8::device::fully_connected_i4,
+call!(FullyConnectedI8Mcu(k, site) of k.width => {
+    Width::Eight => int8::mcu::fully_connected,
+    Width::Four => int8::mcu::fully_connected_i4,
 }:
-    arena(i8), views(), region(), value(sizes = [k.inputs, k.outputs]), reference(finish = k.finish),
+    arena(i8), views(), region(), value(sizes = [k.inputs, k.outputs]), reference(epilogue = k.epilogue),
     constant(weights: u32 = 0), constant(words: u32 = 1));
 
 /// FULLY_CONNECTED on int16 with int8 weights. Input: `x` as `[rows, 1, K]`. Constants: weights `[O,K]`, then
-/// [bias, multipliers, shifts](WIDE_CHANNELS).
+/// [bias, multipliers, shifts](INT16_CHANNELS).
 #[derive(Clone, PartialEq, Debug)]
 pub struct FullyConnectedI16 {
     /// K.
@@ -133,7 +133,7 @@ impl KernelSpec for FullyConnectedI16 {
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
-        with_channels(self.inputs * self.outputs, self.outputs, WIDE_CHANNELS)
+        with_channels(self.inputs * self.outputs, self.outputs, INT16_CHANNELS)
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -147,24 +147,24 @@ call!(FullyConnectedI16(k, site) => int16::fully_connected:
     reference(quant = k.quant), constant(weights: i8 = 0), channels(int16: i64));
 
 /// FULLY_CONNECTED on int16 with int8 weights, as firmware runs it. Input: `x` as `[rows, 1, K]`. Constants: weights from
-/// [`fully_connected_pack`](device16::fully_connected_pack), the [words](device16::Channel) of the channels.
+/// [`fully_connected_pack`](mcu16::fully_connected_pack), the [words](mcu16::Channel) of the channels.
 #[derive(Clone, PartialEq, Debug)]
-pub struct FullyConnectedI16Device {
+pub struct FullyConnectedI16Mcu {
     /// K.
     pub inputs: usize,
     /// O.
     pub outputs: usize,
     /// Clamp.
-    pub clamp: device16::Clamp,
+    pub clamp: mcu16::Clamp,
 }
 
-impl KernelSpec for FullyConnectedI16Device {
+impl KernelSpec for FullyConnectedI16Mcu {
     fn pattern(&self) -> Pattern<'_> {
         Pattern::Rows { element: ElementType::Int16, inputs: self.inputs, outputs: self.outputs }
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
-        vec![device16::fully_connected_weights([self.inputs, self.outputs]), device16::words(self.outputs) * 4]
+        vec![mcu16::fully_connected_weights([self.inputs, self.outputs]), mcu16::words(self.outputs) * 4]
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -172,7 +172,7 @@ impl KernelSpec for FullyConnectedI16Device {
     }
 }
 
-call!(FullyConnectedI16Device(k, site) => int16::device::fully_connected:
+call!(FullyConnectedI16Mcu(k, site) => int16::mcu::fully_connected:
     arena(i16), views(), region(), value(sizes = [k.inputs, k.outputs]), value(clamp = k.clamp),
     constant(weights: i8 = 0), constant(words: u32 = 1));
 

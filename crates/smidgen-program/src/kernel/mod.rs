@@ -17,18 +17,18 @@ pub mod source;
 
 pub use call::{Bound, Invocation, Memory, Place, Print, Site};
 pub use conv::{
-    Conv2dF32, Conv2dHybrid, Conv2dI8, Conv2dI8Device, Conv2dI8Fast, Conv2dI16, Conv2dI16Device, DepthwiseF32,
-    DepthwiseI8, DepthwiseI8Device, DepthwiseI8Fast, DepthwiseI16, DepthwiseI16Device, TransposeConvF32,
-    TransposeConvI8, TransposeConvI16,
+    Conv2dF32, Conv2dHybrid, Conv2dI8, Conv2dI8Fast, Conv2dI8Mcu, Conv2dI16, Conv2dI16Mcu, DepthwiseF32, DepthwiseI8,
+    DepthwiseI8Fast, DepthwiseI8Mcu, DepthwiseI16, DepthwiseI16Mcu, TransposeConvF32, TransposeConvI8,
+    TransposeConvI16,
 };
 pub use convert::{ArgMax, Dequantise, Quantise, Requantise, Rescale};
 pub use elementwise::{
-    BinaryF32, BinaryI8, BinaryI16, Broadcast, BroadcastF32, BroadcastI8, BroadcastI16, ProductI8Device, SigmoidI16,
-    SlopesI16, SoftmaxF32, SoftmaxI8, SoftmaxI16, SumI8, SumI8Device, SumI16, TableI8, UnaryF32, by_pixels,
+    BinaryF32, BinaryI8, BinaryI16, Broadcast, BroadcastF32, BroadcastI8, BroadcastI16, ProductI8Mcu, SigmoidI16,
+    SlopesI16, SoftmaxF32, SoftmaxI8, SoftmaxI16, SumI8, SumI8Mcu, SumI16, TableI8, UnaryF32, by_pixels,
 };
 pub use fully_connected::{
-    FullyConnectedF32, FullyConnectedI8, FullyConnectedI8Device, FullyConnectedI8Fast, FullyConnectedI16,
-    FullyConnectedI16Device,
+    FullyConnectedF32, FullyConnectedI8, FullyConnectedI8Fast, FullyConnectedI8Mcu, FullyConnectedI16,
+    FullyConnectedI16Mcu,
 };
 pub use movement::{AxisIndex, Concat, Gather, Load, Permute};
 pub use pattern::{MOST_BYTES, Pattern};
@@ -120,14 +120,14 @@ macro_rules! kernels {
 
 kernels! {
     Load
-    Conv2dI8 Conv2dI8Fast Conv2dI8Device Conv2dI16 Conv2dI16Device Conv2dF32 Conv2dHybrid
-    DepthwiseI8 DepthwiseI8Fast DepthwiseI8Device DepthwiseI16 DepthwiseI16Device DepthwiseF32
+    Conv2dI8 Conv2dI8Fast Conv2dI8Mcu Conv2dI16 Conv2dI16Mcu Conv2dF32 Conv2dHybrid
+    DepthwiseI8 DepthwiseI8Fast DepthwiseI8Mcu DepthwiseI16 DepthwiseI16Mcu DepthwiseF32
     TransposeConvI8 TransposeConvI16 TransposeConvF32
     PoolI8 PoolI16 PoolF32
-    FullyConnectedI8 FullyConnectedI8Fast FullyConnectedI8Device
-    FullyConnectedI16 FullyConnectedI16Device FullyConnectedF32
+    FullyConnectedI8 FullyConnectedI8Fast FullyConnectedI8Mcu
+    FullyConnectedI16 FullyConnectedI16Mcu FullyConnectedF32
     TableI8 UnaryF32 SlopesI16 SigmoidI16
-    BinaryI8 BinaryI16 BinaryF32 SumI8 SumI8Device SumI16 ProductI8Device
+    BinaryI8 BinaryI16 BinaryF32 SumI8 SumI8Mcu SumI16 ProductI8Mcu
     BroadcastI8 BroadcastI16 BroadcastF32
     SoftmaxI8 SoftmaxI16 SoftmaxF32
     Quantise Dequantise Requantise Rescale ArgMax
@@ -141,7 +141,7 @@ kernels! {
 pub const CHANNELS: [usize; 3] = [4, 4, 1];
 
 /// The same for layers on int16, whose bias is int64.
-pub const WIDE_CHANNELS: [usize; 3] = [8, 4, 1];
+pub const INT16_CHANNELS: [usize; 3] = [8, 4, 1];
 
 /// What a kernel demands of its step, so that running it can neither read nor write out of bounds.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

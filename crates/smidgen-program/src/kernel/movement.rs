@@ -2,8 +2,8 @@
 
 use super::pattern::product;
 use super::{Invocation, KernelSpec, Pattern};
-use crate::access::Reach;
 use crate::costs::{Family, Size, Work};
+use crate::footprint::AxisFootprint;
 use crate::program::Extent;
 use smidgen_ir::ElementType;
 use smidgen_kernels::Flash;
@@ -237,9 +237,9 @@ impl AxisIndex {
     }
 
     /// What `outputs` output indices need of an axis of `input` indices.
-    pub fn reach(&self, outputs: usize, input: usize) -> Reach {
+    pub fn reach(&self, outputs: usize, input: usize) -> AxisFootprint {
         if let Self::Affine { start, stride, divide: 1 } = *self {
-            return Reach::Window { extent: 1, stride, before: -start };
+            return AxisFootprint::Window { extent: 1, stride, before: -start };
         }
         let mut end = 0;
         let need = |i: usize| {
@@ -248,7 +248,7 @@ impl AxisIndex {
             end = range.1;
             range
         };
-        Reach::Table((0..outputs).map(need).collect())
+        AxisFootprint::Table((0..outputs).map(need).collect())
     }
 
     /// The table, if that is the form.
@@ -328,7 +328,9 @@ mod tests {
 
     #[test]
     fn a_table_needs_no_input_for_its_fill() {
-        let Reach::Table(table) = AxisIndex::Table(vec![-1, 0, 1, -1, 2, -1]).reach(6, 3) else { panic!("a table") };
+        let AxisFootprint::Table(table) = AxisIndex::Table(vec![-1, 0, 1, -1, 2, -1]).reach(6, 3) else {
+            panic!("a table")
+        };
         assert_eq!(table, [(0, 0), (0, 1), (1, 2), (2, 2), (2, 3), (3, 3)]);
     }
 }

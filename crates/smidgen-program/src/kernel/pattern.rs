@@ -1,7 +1,7 @@
 //! Patterns: the operands that kernels of one kind have, and what an output element needs of each input.
 
 use super::{Axes, AxisIndex, Broadcast, flat};
-use crate::access::Reach;
+use crate::footprint::AxisFootprint;
 use crate::program::Extent;
 use smidgen_ir::ElementType;
 use smidgen_kernels::Window2d;
@@ -13,7 +13,7 @@ use smidgen_kernels::nd::MAX_RANK;
 pub const MOST_BYTES: usize = i32::MAX as usize;
 
 /// The first and one past the last input index that an output index needs, along an axis.
-pub type Needs<'a> = Box<dyn Fn(usize) -> (usize, usize) + 'a>;
+pub type InputRanges<'a> = Box<dyn Fn(usize) -> (usize, usize) + 'a>;
 
 /// What kernels of one kind have in common: their operands, and what an output element needs of each input.
 pub enum Pattern<'a> {
@@ -220,7 +220,7 @@ impl Pattern<'_> {
     }
 
     /// What output indices need of input `i` along rows, columns and channels.
-    pub fn needs(&self, i: usize, input: Extent, output: Extent) -> [Needs<'_>; 3] {
+    pub fn input_range(&self, i: usize, input: Extent, output: Extent) -> [InputRanges<'_>; 3] {
         match self {
             Self::Constant(_) | Self::Elementwise { .. } => [same(), same(), same()],
             Self::Window(window, _) => {
@@ -247,7 +247,7 @@ impl Pattern<'_> {
             Self::Rows { .. } => [same(), same(), all(input.depth)],
             Self::Pair(..) => {
                 // What is broadcast has one index for all.
-                let along = |inputs: usize, outputs: usize| -> Needs<'_> {
+                let along = |inputs: usize, outputs: usize| -> InputRanges<'_> {
                     if inputs == outputs { same() } else { Box::new(move |i| (i % inputs, i % inputs + 1)) }
                 };
                 [along(input.rows, output.rows), along(input.cols, output.cols), along(input.depth, output.depth)]
@@ -273,7 +273,7 @@ impl Pattern<'_> {
                 [Box::new(along), Box::new(cols), same()]
             }
             Self::Gather { index, .. } => {
-                let along = |axis: usize, size: usize| -> Needs<'_> {
+                let along = |axis: usize, size: usize| -> InputRanges<'_> {
                     let index = &index[axis];
                     Box::new(move |i| index.kernel().get(i, size).map_or((0, 0), |at| (at, at + 1)))
                 };
@@ -281,7 +281,7 @@ impl Pattern<'_> {
             }
             Self::Concat { axis, sizes, .. } => {
                 let (before, size) = (sizes[..i].iter().sum::<usize>(), sizes[i]);
-                let piece: Needs<'_> = Box::new(move |at| match at.checked_sub(before) {
+                let piece: InputRanges<'_> = Box::new(move |at| match at.checked_sub(before) {
                     Some(at) if at < size => (at, at + 1),
                     _ => (0, 0),
                 });
@@ -391,25 +391,25 @@ fn walk(first: usize, parts: &[(&[usize], &[isize])], elements: usize) -> bool {
 }
 
 /// Whether what is declared along an axis holds all that is needed.
-pub fn covers(reach: &Reach, needs: &Needs, outputs: usize, input: usize) -> bool {
-    *reach == Reach::All
+pub fn covers(reach: &AxisFootprint, needs: &InputRanges, outputs: usize, input: usize) -> bool {
+    *reach == AxisFootprint::All
         || (0..outputs).all(|i| {
             let (start, end) = needs(i);
-            let declared = reach.needs((i, i + 1), input);
+            let declared = reach.input_range((i, i + 1), input);
             start >= end || (declared.0 <= start && end <= declared.1)
         })
 }
 
-fn same<'a>() -> Needs<'a> {
+fn same<'a>() -> InputRanges<'a> {
     Box::new(|i| (i, i + 1))
 }
 
-fn all<'a>(input: usize) -> Needs<'a> {
+fn all<'a>(input: usize) -> InputRanges<'a> {
     Box::new(move |_| (0, input))
 }
 
 /// The rows (of all images) and the columns that a window covers.
-fn taps(window: &Window2d) -> [Needs<'_>; 2] {
+fn taps(window: &Window2d) -> [InputRanges<'_>; 2] {
     let along = move |axis: usize, out: usize| {
         let (taps, first) = window.taps(axis, out);
         match taps.len().checked_sub(1) {

@@ -229,8 +229,8 @@ impl KernelSpec for ExtremumI8 {
 }
 
 call!(ExtremumI8(k, site) of k.greatest => {
-    true => definition::reduce_max,
-    false => definition::reduce_min,
+    true => reference::reduce_max,
+    false => reference::reduce_min,
 }: arena(i8), value(input = site.input_base(0, false)), value(output = site.output_base(false)),
     value(kept = k.kept.parts()), value(reduced = k.reduced.parts()));
 
@@ -256,8 +256,8 @@ impl KernelSpec for ExtremumI16 {
 }
 
 call!(ExtremumI16(k, site) of k.greatest => {
-    true => definition::reduce_max,
-    false => definition::reduce_min,
+    true => reference::reduce_max,
+    false => reference::reduce_min,
 }: arena(i16), value(input = site.input_base(0, false)), value(output = site.output_base(false)),
     value(kept = k.kept.parts()), value(reduced = k.reduced.parts()));
 
@@ -283,8 +283,8 @@ impl KernelSpec for ExtremumF32 {
 }
 
 call!(ExtremumF32(k, site) of k.greatest => {
-    true => definition::reduce_max,
-    false => definition::reduce_min,
+    true => reference::reduce_max,
+    false => reference::reduce_min,
 }: arena(f32), value(input = site.input_base(0, false)), value(output = site.output_base(false)),
     value(kept = k.kept.parts()), value(reduced = k.reduced.parts()));
 

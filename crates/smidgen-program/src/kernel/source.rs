@@ -1,10 +1,10 @@
 //! Parameters of kernels as source text of Rust, for generated code.
 
 use smidgen_kernels::convert::{Requantise, Rescale, Stored};
-use smidgen_kernels::definition::{Binary, FullyConnected, Product, Sum};
-use smidgen_kernels::int8::device::Finish;
+use smidgen_kernels::int8::mcu::Epilogue;
 use smidgen_kernels::int8::{Reading, Reduce};
 use smidgen_kernels::movement::Axis;
+use smidgen_kernels::reference::{Binary, FullyConnected, Product, Sum};
 use smidgen_kernels::requant::{Factor, SmallFactor};
 use smidgen_kernels::{Rounding, View, Views, Window2d, float, int8, int16};
 
@@ -164,19 +164,19 @@ structs! {
     "int8::fast::Conv2d" int8::fast::Conv2d { window, quant, scratch }
     "int8::fast::Depthwise" int8::fast::Depthwise { window, quant }
     "int8::fast::FullyConnected" int8::fast::FullyConnected { sizes, quant }
-    "int8::device::Conv2d" int8::device::Conv2d { window, input_zero, finish }
-    "int8::device::Depthwise" int8::device::Depthwise { window, input_zero, finish, rows }
-    "int8::device::Finish" Finish { offset, shift, tie, low, unit, by_sign, extras, own_shifts }
-    "int8::device::Terms" int8::device::Terms { weights, offset }
-    "int8::device::Products" int8::device::Products { zeros, multiplier, offset, tie, min, max }
+    "int8::mcu::Conv2d" int8::mcu::Conv2d { window, input_zero, epilogue }
+    "int8::mcu::Depthwise" int8::mcu::Depthwise { window, input_zero, epilogue, rows }
+    "int8::mcu::Epilogue" Epilogue { offset, shift, tie, low, unit, by_sign, extras, own_shifts }
+    "int8::mcu::Terms" int8::mcu::Terms { weights, offset }
+    "int8::mcu::Products" int8::mcu::Products { zeros, multiplier, offset, tie, min, max }
     "int16::Int16" int16::Int16 { min, max, multiplier }
     "int16::Terms" int16::Terms { linear, weight, other, output, min, max }
     "int16::Slopes" int16::Slopes { positive, negative, falls, min, max, rounding }
     "int16::Sigmoid" int16::Sigmoid { multiplier, shift, tanh }
     "int16::Softmax" int16::Softmax { factor, rounding }
     "int16::Reduce" int16::Reduce { factor, rounding }
-    "int16::device::Windowed" int16::device::Windowed { window, clamp }
-    "int16::device::Clamp" int16::device::Clamp { min, max }
+    "int16::mcu::Windowed" int16::mcu::Windowed { window, clamp }
+    "int16::mcu::Clamp" int16::mcu::Clamp { min, max }
     "float::Clamped" float::Clamped { function, clamp }
     "float::Hybrid" float::Hybrid { window, clamp, weight_scale }
     "float::Clamp" float::Clamp { min, max }

@@ -4,16 +4,16 @@ use smidgen_certify::certify;
 use smidgen_exec::{Executor, fold_constants};
 use smidgen_ir::{Graph, passes};
 use smidgen_lower::{KernelSet, LowerOptions, lower};
-use smidgen_plan::simple;
+use smidgen_plan::layer_wise;
 
 /// The kernel sets that must agree with the reference.
-pub const KERNEL_SETS: [KernelSet; 3] = [KernelSet::Reference, KernelSet::Fast, KernelSet::Device];
+pub const KERNEL_SETS: [KernelSet; 3] = [KernelSet::Reference, KernelSet::Fast, KernelSet::Mcu];
 
 /// An executor of the layer-wise plan.
 pub fn executor(graph: &Graph, kernels: KernelSet) -> Result<Executor, String> {
     let options = LowerOptions { kernels, ..LowerOptions::default() };
     let lowered = lower(graph, &options).map_err(|e| format!("lowering: {e}"))?;
-    certify(simple::layer_wise(&lowered)).map(Executor::new).map_err(|e| format!("certifier: {e}"))
+    certify(layer_wise(&lowered)).map(Executor::new).map_err(|e| format!("certifier: {e}"))
 }
 
 /// The bytes of each output for each sample, or what went wrong.
@@ -33,7 +33,7 @@ pub fn run(graph: &Graph, kernels: KernelSet, samples: &[Vec<Vec<u8>>]) -> Resul
 /// The graph after every pass that must keep its bytes, or `None` if they change nothing.
 pub fn rewritten(graph: &Graph) -> Option<Graph> {
     let mut graph = graph.clone();
-    let changes = passes::clean_up(&mut graph) + fold_constants(&mut graph, &LowerOptions::default());
+    let changes = passes::canonicalise(&mut graph) + fold_constants(&mut graph, &LowerOptions::default());
     (changes > 0).then_some(graph)
 }
 

@@ -5,9 +5,9 @@ use crate::cases::{
     Call, Case, Layer, Needs, Number, Space, bytes, clamp, factor, int8, numbers, place, place_transposed, quant,
     region, rounding, signed, small, window,
 };
-use crate::{generate_device, generate_int16, generate_wide};
+use crate::{generate_int16, generate_int16_layers, generate_mcu};
 use smidgen_kernels::convert::{Requantise, Stored};
-use smidgen_kernels::int8::device::Width;
+use smidgen_kernels::int8::mcu::Width;
 use smidgen_kernels::int8::{Binary, Prelu, Product, Reading, Reduce, SUM_SHIFT, Scale, Sum, fast};
 use smidgen_kernels::movement::Axis;
 use smidgen_kernels::nd::MAX_RANK;
@@ -22,19 +22,21 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::Depthwise | Kernel::FastDepthwise => depthwise(kernel, random),
         Kernel::TransposeConv => transpose_conv(random),
         Kernel::FullyConnected | Kernel::FastFullyConnected => fully_connected(kernel, random),
-        Kernel::DeviceConv2d => generate_device::conv2d(kernel, Width::Eight, random),
-        Kernel::DeviceConv2dI4 => generate_device::conv2d(kernel, Width::Four, random),
-        Kernel::DeviceDepthwise => generate_device::depthwise(random),
-        Kernel::DeviceFullyConnected => generate_device::fully_connected(kernel, Width::Eight, random),
-        Kernel::DeviceFullyConnectedI4 => generate_device::fully_connected(kernel, Width::Four, random),
-        Kernel::WideConv2d | Kernel::WideDeviceConv2d => generate_wide::conv2d(kernel, random),
-        Kernel::WideDepthwise | Kernel::WideDeviceDepthwise => generate_wide::depthwise(kernel, random),
-        Kernel::WideTransposeConv => generate_wide::transpose_conv(random),
-        Kernel::WideFullyConnected | Kernel::WideDeviceFullyConnected => generate_wide::fully_connected(kernel, random),
+        Kernel::McuConv2d => generate_mcu::conv2d(kernel, Width::Eight, random),
+        Kernel::McuConv2dI4 => generate_mcu::conv2d(kernel, Width::Four, random),
+        Kernel::McuDepthwise => generate_mcu::depthwise(random),
+        Kernel::McuFullyConnected => generate_mcu::fully_connected(kernel, Width::Eight, random),
+        Kernel::McuFullyConnectedI4 => generate_mcu::fully_connected(kernel, Width::Four, random),
+        Kernel::WideConv2d | Kernel::WideMcuConv2d => generate_int16_layers::conv2d(kernel, random),
+        Kernel::WideDepthwise | Kernel::WideMcuDepthwise => generate_int16_layers::depthwise(kernel, random),
+        Kernel::WideTransposeConv => generate_int16_layers::transpose_conv(random),
+        Kernel::WideFullyConnected | Kernel::WideMcuFullyConnected => {
+            generate_int16_layers::fully_connected(kernel, random)
+        }
         Kernel::AveragePool | Kernel::MaxPool => pool::<i8>(kernel, random),
         Kernel::ResizeBilinear => resize::<i8>(kernel, random),
         Kernel::Softmax | Kernel::Table => table(kernel, random),
-        Kernel::Binary | Kernel::TableSum | Kernel::DeviceSum | Kernel::DeviceProduct => binary(kernel, random),
+        Kernel::Binary | Kernel::TableSum | Kernel::McuSum | Kernel::McuProduct => binary(kernel, random),
         Kernel::Broadcast => broadcast(kernel, function, random),
         Kernel::ReduceImage => reduce_image(kernel, reduction, random),
         Kernel::AverageImage => reduce_image(kernel, |random, _| clamp(random), random),
@@ -289,11 +291,11 @@ fn binary(kernel: Kernel, random: &mut Random) -> Case {
     if kernel == Kernel::Binary {
         return Case::new(arguments(Call::new(kernel)).put(&function(random)), arena);
     }
-    if kernel == Kernel::DeviceSum {
-        return Case::new(arguments(Call::new(kernel)).put(&generate_device::terms(random)), arena);
+    if kernel == Kernel::McuSum {
+        return Case::new(arguments(Call::new(kernel)).put(&generate_mcu::terms(random)), arena);
     }
-    if kernel == Kernel::DeviceProduct {
-        return Case::new(arguments(Call::new(kernel)).put(&generate_device::products(random)), arena);
+    if kernel == Kernel::McuProduct {
+        return Case::new(arguments(Call::new(kernel)).put(&generate_mcu::products(random)), arena);
     }
     let sum = sum(random, Rounding::Twice);
     let (quick, table) = sum.with_table().expect("an output factor under 1");

@@ -5,9 +5,9 @@ use crate::cases::{Call, Case, Filled, Needs, Number, Space, factor, region, rou
 use crate::generate::{alike, operand};
 use smidgen_kernels::Rounding;
 use smidgen_kernels::convert::{Requantise, Rescale, Stored};
-use smidgen_kernels::definition::{Binary, Product, Sum};
 use smidgen_kernels::int16::{Reduce, Sigmoid, Slopes, Softmax, Terms};
 use smidgen_kernels::memory::Integer;
+use smidgen_kernels::reference::{Binary, Product, Sum};
 use smidgen_kernels::requant::Factor;
 use smidgen_zoo::Random;
 

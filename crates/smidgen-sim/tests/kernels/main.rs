@@ -15,10 +15,10 @@ mod firmware;
 #[path = "firmware/floats.rs"]
 mod floats;
 mod generate;
-mod generate_device;
 mod generate_floats;
 mod generate_int16;
-mod generate_wide;
+mod generate_int16_layers;
+mod generate_mcu;
 mod space;
 mod watch;
 

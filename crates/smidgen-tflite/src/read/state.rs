@@ -138,7 +138,7 @@ fn reads_and_assignments_in_any_order_mean_what_they_say() {
         assert_eq!(run(&again, &frames), expected, "seed {seed}, written and read: {acts:?}");
         assert!(write(&again).as_ref() == Ok(&written), "seed {seed}: {acts:?}");
         let mut cleaned = graph.clone();
-        smidgen_ir::passes::clean_up(&mut cleaned);
+        smidgen_ir::passes::canonicalise(&mut cleaned);
         assert_eq!(run(&cleaned, &frames), expected, "seed {seed}, cleaned up: {acts:?}");
         if let Some(reference) = &mut reference {
             for model in [model, written] {

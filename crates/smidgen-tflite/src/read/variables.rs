@@ -59,7 +59,7 @@ impl Resources {
 }
 
 /// Why state is not taken: what is odd about it, and what to do.
-type Obstacle = (String, &'static Cause);
+type UnsupportedGroup = (String, &'static Cause);
 
 /// For what only a faulty converter writes.
 const ODD: Cause = Cause { name: STATE.name, hint: NO_CONVERTER };
@@ -82,47 +82,52 @@ impl<'a> Reader<'a> {
             let Code::Known(builtin) = codes[wirings[index].code] else { continue };
             let wiring = &wirings[index];
             let handle = wiring.inputs.first().copied().flatten().and_then(|t| handles.get(&t).copied());
-            let obstacle: Option<Obstacle> = match (builtin, wiring.inputs.as_slice(), wiring.outputs.as_slice()) {
-                (Builtin::VarHandle, [], &[to]) => {
-                    let key = self.key(wiring, tensors)?;
-                    handles.insert(to, resources.of(key));
-                    tensors[to].given = true;
-                    None
-                }
-                (Builtin::CallOnce, [], []) if begun => Some(("it comes after a read or an assignment".into(), &ODD)),
-                (Builtin::CallOnce, [], []) => self.initial(wiring, codes, tensors, &mut resources)?,
-                (Builtin::ReadVariable, [_], &[to]) if let Some(handle) = handle => {
-                    begun = true;
-                    let resource = &mut resources.all[handle];
-                    match (resource.current, resource.initial) {
-                        (Some(current), _) => {
-                            // Decoded as a change of shape that changes nothing.
-                            wirings[index].inputs[0] = Some(current);
-                            continue;
-                        }
-                        (None, Some(_)) => {
-                            (resource.value, resource.current, resource.read) = (Some(to), Some(to), index);
-                            tensors[to].given = true;
-                            None
-                        }
-                        (None, None) => Some(("it reads a variable that nothing has assigned to before".into(), &ODD)),
+            let obstacle: Option<UnsupportedGroup> =
+                match (builtin, wiring.inputs.as_slice(), wiring.outputs.as_slice()) {
+                    (Builtin::VarHandle, [], &[to]) => {
+                        let key = self.key(wiring, tensors)?;
+                        handles.insert(to, resources.of(key));
+                        tensors[to].given = true;
+                        None
                     }
-                }
-                (Builtin::AssignVariable, &[_, Some(from)], []) if let Some(handle) = handle => {
-                    begun = true;
-                    let resource = &mut resources.all[handle];
-                    (resource.current, resource.assigned) = (Some(from), index);
-                    wirings[index].inputs = vec![Some(from)];
-                    continue;
-                }
-                (Builtin::ReadVariable | Builtin::AssignVariable, [Some(_), ..], _) if handle.is_none() => {
-                    Some(("it names no variable: its first input comes from no VAR_HANDLE before it".into(), &ODD))
-                }
-                (Builtin::VarHandle | Builtin::CallOnce | Builtin::ReadVariable | Builtin::AssignVariable, ..) => {
-                    Some(("it has too few or too many inputs or outputs".into(), &ODD))
-                }
-                _ => continue,
-            };
+                    (Builtin::CallOnce, [], []) if begun => {
+                        Some(("it comes after a read or an assignment".into(), &ODD))
+                    }
+                    (Builtin::CallOnce, [], []) => self.initial(wiring, codes, tensors, &mut resources)?,
+                    (Builtin::ReadVariable, [_], &[to]) if let Some(handle) = handle => {
+                        begun = true;
+                        let resource = &mut resources.all[handle];
+                        match (resource.current, resource.initial) {
+                            (Some(current), _) => {
+                                // Decoded as a change of shape that changes nothing.
+                                wirings[index].inputs[0] = Some(current);
+                                continue;
+                            }
+                            (None, Some(_)) => {
+                                (resource.value, resource.current, resource.read) = (Some(to), Some(to), index);
+                                tensors[to].given = true;
+                                None
+                            }
+                            (None, None) => {
+                                Some(("it reads a variable that nothing has assigned to before".into(), &ODD))
+                            }
+                        }
+                    }
+                    (Builtin::AssignVariable, &[_, Some(from)], []) if let Some(handle) = handle => {
+                        begun = true;
+                        let resource = &mut resources.all[handle];
+                        (resource.current, resource.assigned) = (Some(from), index);
+                        wirings[index].inputs = vec![Some(from)];
+                        continue;
+                    }
+                    (Builtin::ReadVariable | Builtin::AssignVariable, [Some(_), ..], _) if handle.is_none() => {
+                        Some(("it names no variable: its first input comes from no VAR_HANDLE before it".into(), &ODD))
+                    }
+                    (Builtin::VarHandle | Builtin::CallOnce | Builtin::ReadVariable | Builtin::AssignVariable, ..) => {
+                        Some(("it has too few or too many inputs or outputs".into(), &ODD))
+                    }
+                    _ => continue,
+                };
             folded[index] = true;
             if let Some((reason, cause)) = obstacle {
                 let tensors = listed(&wirings[index], tensors);
@@ -233,7 +238,7 @@ impl<'a> Reader<'a> {
         codes: &[Code],
         tensors: &mut Vec<Source>,
         resources: &mut Resources,
-    ) -> Result<Option<Obstacle>, ReadError> {
+    ) -> Result<Option<UnsupportedGroup>, ReadError> {
         let refuse = |reason: String| Ok(Some((reason, &STATE)));
         let number = match Call::new(Builtin::CallOnce, wiring, tensors, false)
             .and_then(|call| call.number(call_once::init_subgraph_index, 0))

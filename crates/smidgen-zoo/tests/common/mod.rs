@@ -5,7 +5,7 @@ use smidgen_certify::certify;
 use smidgen_exec::Executor;
 use smidgen_ir::{ElementType, Graph};
 use smidgen_lower::{LowerOptions, lower};
-use smidgen_plan::simple::layer_wise;
+use smidgen_plan::layer_wise;
 use smidgen_zoo::Random;
 
 /// Bytes for every input: uniform integers, or floats between -1 and 1.

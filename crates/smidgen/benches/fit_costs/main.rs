@@ -154,7 +154,7 @@ fn measure(board: &Board, samples: &[Sample]) -> (Vec<Measurement>, Versions) {
                 costs: &PLAIN,
             };
             let name = format!("{} {}", sample.name, label(schedule, *objective, *stream_input));
-            let planned = match plan_network(&sample.network, &LowerOptions::default().for_device(), &plan) {
+            let planned = match plan_network(&sample.network, &LowerOptions::default().for_mcu(), &plan) {
                 Ok(Planned { plan, .. }) => plan,
                 Err(error) => {
                     println!("{name}: left out: {error}");
@@ -197,7 +197,7 @@ fn simulated(sample: &Sample, board: &Board, plan: &PlanOptions) -> Result<Simul
         compile: compile::Job {
             network: &sample.network,
             board,
-            lower: LowerOptions::default().for_device(),
+            lower: LowerOptions::default().for_mcu(),
             plan: plan.clone(),
             options: smidgen::codegen::Options::default(),
         },

@@ -35,7 +35,7 @@ pub fn all(shared: &Path) -> Vec<Sample> {
     let mut all = Vec::new();
     let mut add = |name: String, graph: Graph, schedules: &[(&'static str, Objective, bool)]| {
         let mut network = Network::from_graph(graph).expect("a valid graph");
-        network.clean_up().expect("passes keep it valid");
+        network.canonicalise().expect("passes keep it valid");
         all.push(Sample { name, network, schedules: schedules.to_vec() });
     };
     for seed in 0..6 {
@@ -78,7 +78,7 @@ pub fn all(shared: &Path) -> Vec<Sample> {
         for path in paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "tflite")) {
             let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
             let mut network = Network::open(path).expect("a model");
-            network.cut_io().and_then(|_| network.clean_up()).expect("passes keep a model valid");
+            network.strip_io().and_then(|_| network.canonicalise()).expect("passes keep a model valid");
             all.push(Sample { name, network, schedules: schedules.to_vec() });
         }
     }

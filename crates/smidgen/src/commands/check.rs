@@ -8,7 +8,7 @@ use crate::console::table::{Column, Table};
 use crate::console::{Code, Failure};
 use clap::Args;
 use serde_json::{Value, json};
-use smidgen::ir::front::{Obstacle, Subject, Unsupported};
+use smidgen::ir::front::{Subject, Unsupported, UnsupportedGroup};
 use smidgen::ir::visible_path;
 use smidgen::lowering::LowerError;
 use smidgen::network::{ReadOptions, unsupported};
@@ -59,7 +59,7 @@ impl Check {
             }
             return notes.iter().try_for_each(|note| out.wrapped(&format!("note: {note}"), 2)).map(|()| answer);
         }
-        let obstacles = Obstacle::group(&found);
+        let obstacles = UnsupportedGroup::group(&found);
         out.line(format!("{BAD}unsupported{BAD:#}  {}: {}", visible_path(path), count(obstacles.len(), "obstacle")))?;
         out.line("")?;
         let mut table = Table::new(&COLUMNS);

@@ -101,7 +101,7 @@ impl Compile {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
         let board = self.deployment.board()?;
         let mut network = self.model.open()?;
-        network.clean_up()?;
+        network.canonicalise()?;
         let job = Job {
             network: &network,
             board: &board,

@@ -476,8 +476,8 @@ struct Made<'a> {
 /// Bytes of SRAM of a network as `smidgen plan` plans it, unless told otherwise.
 fn planned(graph: Graph) -> Result<usize, Failure> {
     let mut network = Network::from_graph(graph)?;
-    network.clean_up()?;
-    let lowered = lower(network.graph(), &LowerOptions::default().for_device()).map_err(Error::from)?;
+    network.canonicalise()?;
+    let lowered = lower(network.graph(), &LowerOptions::default().for_mcu()).map_err(Error::from)?;
     let plan = plan::planner::plan(&lowered, &PlanOptions::default()).map_err(Error::from)?;
     Ok(plan.report.total_bytes)
 }

@@ -78,10 +78,10 @@ impl Model {
 
     fn rewritten(&self, mut network: Network) -> Result<Network, Failure> {
         if self.io == Some(IoType::Int8) {
-            network.cut_io()?;
+            network.strip_io()?;
         }
         if self.clean {
-            network.clean_up()?;
+            network.canonicalise()?;
         }
         Ok(network)
     }
@@ -162,7 +162,7 @@ impl Deployment {
 
     /// How operators become kernels: those that firmware runs.
     pub fn lower(&self) -> LowerOptions {
-        LowerOptions { kernels: KernelSet::Device, ..self.reference.options() }
+        LowerOptions { kernels: KernelSet::Mcu, ..self.reference.options() }
     }
 
     /// How memory is planned for it.

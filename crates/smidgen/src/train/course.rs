@@ -322,7 +322,7 @@ impl<'a> Course<'a> {
         let parameters = self.start.unscaled(self.trainer.parameters());
         let graph = self.trainer.net().to_graph(&parameters, self.trainer.state())?;
         let mut network = self.start.network.with_graph(graph)?;
-        network.clean_up()?;
+        network.canonicalise()?;
         Ok(network)
     }
 

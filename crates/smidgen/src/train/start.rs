@@ -167,7 +167,7 @@ impl Start {
         if quantised {
             network = network.with_graph(dequantise(network.graph())?)?;
         }
-        network.clean_up()?;
+        network.canonicalise()?;
         // What has no gradient is named before what has the wrong number of outputs.
         Net::from_graph(network.graph())?;
         let mut graph = network.graph().clone();
@@ -175,7 +175,7 @@ impl Start {
         if replaced.is_some() {
             network = network.with_graph(graph)?;
             // What only the old layer read.
-            network.clean_up()?;
+            network.canonicalise()?;
         }
         let graph = network.graph();
         let frozen = frozen_layers(graph, freeze)?;

@@ -71,7 +71,7 @@ fn a_job_is_lowered_for_the_device_whichever_kernels_it_names() {
         let job = Job { lower: LowerOptions { kernels, ..LowerOptions::default() }, ..plain.clone() };
         compile(&job).expect("a network that can be compiled").plan.program.digest()
     };
-    let device = digest(KernelSet::Device);
+    let device = digest(KernelSet::Mcu);
     assert!([KernelSet::Reference, KernelSet::Fast].map(digest).iter().all(|&other| other == device));
 }
 

@@ -5,7 +5,7 @@ use smidgen::certificate::{Certified, certify};
 use smidgen::exec::Executor;
 use smidgen::ir::{ElementType, Graph, Op};
 use smidgen::lowering::{LowerError, lower};
-use smidgen::plan::{Objective, PlanOptions, ScheduleChoice, plan, simple};
+use smidgen::plan::{Objective, PlanOptions, ScheduleChoice, layer_wise, plan};
 use smidgen::program::{Lowered, Operand};
 use smidgen::{Error, ErrorKind, LowerOptions, Network, codegen, ir, quant};
 
@@ -52,10 +52,10 @@ pub fn through_all(bytes: &[u8]) -> Reached {
     }
     let options = LowerOptions::default();
     let obstacles = network.obstacles(&options);
-    if let Err(error) = network.clean_up().and_then(|_| network.cut_io()) {
+    if let Err(error) = network.canonicalise().and_then(|_| network.strip_io()) {
         blameless(&error);
     }
-    let device = options.for_device();
+    let device = options.for_mcu();
     let lowered = match lower(network.graph(), &device) {
         Ok(lowered) => lowered,
         Err(error @ (LowerError::TooLarge { .. } | LowerError::Unsupported { .. })) => {
@@ -137,7 +137,7 @@ fn work(graph: &Graph, lowered: &Lowered) -> u64 {
 
 /// The plainest Program there is.
 fn certified(lowered: &Lowered) -> Certified {
-    certify(simple::layer_wise(lowered)).unwrap_or_else(|error| panic!("layer by layer is not sound: {error}"))
+    certify(layer_wise(lowered)).unwrap_or_else(|error| panic!("layer by layer is not sound: {error}"))
 }
 
 /// The outputs for inputs that depend on nothing but the network, and what its variables hold then.
@@ -178,7 +178,7 @@ fn quantised(graph: &Graph) -> bool {
     match quant::quantise(graph, &[inputs(0), inputs(1)], &quant::Options::default(), &|_| {}) {
         Ok(quantised) => {
             ir::validate(&quantised.graph).expect("a quantised network is valid");
-            lower(&quantised.graph, &LowerOptions::default().for_device()).expect("a quantised network has kernels");
+            lower(&quantised.graph, &LowerOptions::default().for_mcu()).expect("a quantised network has kernels");
             true
         }
         Err(error) => {

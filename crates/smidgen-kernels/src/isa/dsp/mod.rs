@@ -62,4 +62,4 @@ macro_rules! pixels {
 }
 
 pub(crate) mod conv;
-pub(crate) mod wide;
+pub(crate) mod int16;

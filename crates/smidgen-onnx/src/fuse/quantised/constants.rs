@@ -1,6 +1,6 @@
 //! Constants as the integers that they were made of, or that say the same.
 
-use super::{Why, is_wide, range};
+use super::{Why, is_int16, range};
 use crate::emit::Scales;
 use smidgen_ir::{DataType, ElementType, Graph, Quantisation, Tensor, TensorId};
 
@@ -27,7 +27,7 @@ pub(super) fn rounded(values: &[f32], dtype: &DataType) -> Option<Vec<u8>> {
         (!value.is_nan()).then_some(stored.clamp(low, high) as i64)
     };
     let stored: Vec<i64> = values.iter().map(stored).collect::<Option<_>>()?;
-    Some(bytes(&stored, 0, is_wide(dtype)))
+    Some(bytes(&stored, 0, is_int16(dtype)))
 }
 
 /// Integers whose products with their steps are these numbers, and the least and greatest of them.
@@ -94,7 +94,7 @@ pub(super) fn weights(
 /// A bias in steps of the input's scale times that of each channel's weights: int32, or int64 behind an input of int16.
 pub(super) fn bias(graph: &mut Graph, id: TensorId, input: TensorId, steps: &[f32]) -> Result<TensorId, Why> {
     let (tensor, x) = (graph.tensor(id), graph.tensor(input));
-    let wide = is_wide(&x.dtype);
+    let wide = is_int16(&x.dtype);
     let scale = x.per_tensor().map_or(1.0, |(scale, _)| scale);
     let scales: Vec<f32> = steps.iter().map(|step| scale * step).collect();
     let most = if wide { MOST_WIDE_BIAS } else { f64::from(i32::MAX) };

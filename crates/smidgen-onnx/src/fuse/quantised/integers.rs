@@ -1,7 +1,7 @@
 //! Each operator that computes between DEQUANTIZE and QUANTIZE, as one on integers.
 
 use super::super::Flow;
-use super::{Obstacle, Why, constants, is_integer, is_wide, probability};
+use super::{UnsupportedGroup, Why, constants, is_int16, is_integer, probability};
 use crate::emit::Scales;
 use smidgen_ir::{
     Activation, BinaryKind, DataType, Graph, Op, Padding, PoolKind, ReduceKind, Tensor, TensorId, UnaryKind, Values,
@@ -10,7 +10,7 @@ use smidgen_ir::{
 
 /// Rewrites every operator that can be, in place: no operator changes its index. `excluded` ones stay on floats, for
 /// these reasons.
-pub(super) fn make(graph: &mut Graph, scales: &Scales, excluded: &[(usize, String)]) -> Vec<Obstacle> {
+pub(super) fn make(graph: &mut Graph, scales: &Scales, excluded: &[(usize, String)]) -> Vec<UnsupportedGroup> {
     let flow = Flow::of(graph);
     let mut obstacles = Vec::new();
     for i in 0..graph.operators.len() {
@@ -20,7 +20,7 @@ pub(super) fn make(graph: &mut Graph, scales: &Scales, excluded: &[(usize, Strin
             None => integer(graph, &flow, i, scales),
         };
         if let (Err(why), Some(node)) = (found, graph.operators[i].source) {
-            obstacles.push(Obstacle { node: node as usize, why });
+            obstacles.push(UnsupportedGroup { node: node as usize, why });
         }
     }
     obstacles
@@ -91,9 +91,9 @@ fn integer(graph: &mut Graph, flow: &Flow, i: usize, scales: &Scales) -> Result<
     let quantize = flow.reader(y).map(|id| id.index()).filter(|&q| graph.operators[q].op == Op::Quantize);
     let quantize = quantize.ok_or(Why::Output)?;
     let wanted = graph.tensor(graph.operators[quantize].outputs[0]).dtype.clone();
-    let wide = is_wide(&wanted);
+    let wide = is_int16(&wanted);
     let mut read = activations.iter().filter_map(|&id| stored(graph, flow, id));
-    if read.any(|x| is_wide(&graph.tensor(x).dtype) != wide) {
+    if read.any(|x| is_int16(&graph.tensor(x).dtype) != wide) {
         return Err(Why::Mixed);
     }
     if wide && !operator.op.takes_int16() {
@@ -130,7 +130,7 @@ fn settled(graph: &Graph, op: &Op, x: TensorId, wanted: &DataType) -> (Op, DataT
     let input = &graph.tensor(x).dtype;
     match *op {
         Op::Softmax { .. } | Op::Unary(UnaryKind::Logistic) => (op.clone(), probability(input)),
-        Op::Unary(UnaryKind::Tanh) if is_wide(input) => (op.clone(), DataType::int16(1.0 / 32768.0)),
+        Op::Unary(UnaryKind::Tanh) if is_int16(input) => (op.clone(), DataType::int16(1.0 / 32768.0)),
         // The mean of a whole image may have another scale, and then it is rounded once only.
         Op::Pool2d {
             kind: PoolKind::Average, window, padding: Padding::Valid, activation: Activation::None, ..

@@ -3,7 +3,7 @@
 //! Three steps. [`moves`] lets DEQUANTIZE pass below operators that only move or pick values, and QUANTIZE above them, so that
 //! these work on integers and each operator that computes meets its DEQUANTIZE and QUANTIZE directly. [`integers`] then rewrites
 //! each such operator. What does not suit stays on floats, which is right too, only larger and slower, and becomes an
-//! [`Obstacle`].
+//! [`UnsupportedGroup`].
 
 mod constants;
 mod integers;
@@ -94,7 +94,7 @@ impl Why {
 
 /// An operator that computes on floats.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Obstacle {
+pub(crate) struct UnsupportedGroup {
     /// Index of its node in the file.
     pub node: usize,
     pub why: Why,
@@ -106,7 +106,7 @@ pub(super) fn is_quantised(graph: &Graph) -> bool {
 }
 
 /// Makes integer operators where the file says how; says what stays on floats.
-pub(super) fn make(graph: &mut Graph, scales: &Scales) -> Vec<Obstacle> {
+pub(super) fn make(graph: &mut Graph, scales: &Scales) -> Vec<UnsupportedGroup> {
     let mut excluded = Vec::new();
     loop {
         let mut trial = graph.clone();
@@ -148,11 +148,11 @@ fn is_integer(dtype: &DataType) -> bool {
     range(dtype).is_some()
 }
 
-fn is_wide(dtype: &DataType) -> bool {
+fn is_int16(dtype: &DataType) -> bool {
     is_integer(dtype) && dtype.element() == ElementType::Int16
 }
 
 /// The type of values in 0 .. 1, of as many bits as `like`.
 fn probability(like: &DataType) -> DataType {
-    if is_wide(like) { DataType::int16(1.0 / 32768.0) } else { DataType::int8(1.0 / 256.0, -128) }
+    if is_int16(like) { DataType::int16(1.0 / 32768.0) } else { DataType::int8(1.0 / 256.0, -128) }
 }

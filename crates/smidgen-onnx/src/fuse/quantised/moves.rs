@@ -4,7 +4,7 @@
 
 use super::super::Flow;
 use super::constants::{round_to, rounded};
-use super::{is_integer, is_wide, probability, range};
+use super::{is_int16, is_integer, probability, range};
 use smidgen_ir::{
     Activation, BinaryKind, DataType, Graph, Op, OpId, Operator, PadValue, Quantisation, ReshapeKind, Tensor, TensorId,
     UnaryKind,
@@ -120,7 +120,7 @@ fn lowered(
     let leader = operator.inputs.iter().find_map(|id| stored.get(id))?;
     let dtype = graph.tensor(*leader).dtype.clone();
     if let Op::ArgMax { .. } = operator.op {
-        if is_wide(&dtype) {
+        if is_int16(&dtype) {
             return None;
         }
         return Some(vec![Operator { inputs: vec![*leader], ..operator.clone() }]);
@@ -183,7 +183,7 @@ fn clamping(kind: UnaryKind, dtype: &DataType, shape: &[usize]) -> Option<Op> {
     let activation = match kind {
         UnaryKind::Relu => Activation::Relu,
         UnaryKind::Relu6 => Activation::Relu6,
-        UnaryKind::ReluN1To1 if !is_wide(dtype) => Activation::ReluN1To1,
+        UnaryKind::ReluN1To1 if !is_int16(dtype) => Activation::ReluN1To1,
         _ => return None,
     };
     let ((scale, zero_point), (least, most)) = (dtype.quantisation()?.per_tensor()?, range(dtype)?);
@@ -278,7 +278,7 @@ fn raised(
 fn bounds(op: &Op, input: &DataType) -> Option<DataType> {
     match op {
         Op::Unary(UnaryKind::Logistic) => Some(probability(input)),
-        Op::Binary { kind: BinaryKind::Add, activation: Activation::Relu6 } => Some(match is_wide(input) {
+        Op::Binary { kind: BinaryKind::Add, activation: Activation::Relu6 } => Some(match is_int16(input) {
             true => DataType::int16(6.0 / 32767.0),
             false => DataType::int8(6.0 / 255.0, -128),
         }),

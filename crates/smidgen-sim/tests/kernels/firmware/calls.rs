@@ -4,15 +4,15 @@
 //! A new kernel is one line in [`kernels!`]; a structure that it takes, and that no other kernel took, one in [`wire!`].
 
 use smidgen_kernels::convert::{self, Requantise, Rescale, Stored};
-use smidgen_kernels::int8::device::{self, Finish, Products, Tails, Terms, Width};
+use smidgen_kernels::int8::mcu::{self, Epilogue, EpilogueVariants, Products, Terms, Width};
 use smidgen_kernels::int8::{self, Channels, Int8, Prelu, Product, Reading, Reduce, Scale, Sum, TableSum, fast};
-use smidgen_kernels::int16::device::{self as device16, Clamp, Windowed};
+use smidgen_kernels::int16::mcu::{self as mcu16, Clamp, Windowed};
 use smidgen_kernels::int16::{self, Int16, Multiplier, Sigmoid, Slopes};
 use smidgen_kernels::memory::Element;
 use smidgen_kernels::movement::{self, Axis, Gather, Index, Piece};
 use smidgen_kernels::nd::{MAX_RANK, Whole};
 use smidgen_kernels::requant::{Factor, SmallFactor};
-use smidgen_kernels::{Arena, Bounds, Flash, Isa, Operand, Region, Rounding, View, Views, Window2d, definition};
+use smidgen_kernels::{Arena, Bounds, Flash, Isa, Operand, Region, Rounding, View, Views, Window2d, reference};
 
 /// Element types that words, constants and the arena can be seen as.
 #[cfg(target_os = "none")]
@@ -148,8 +148,8 @@ macro_rules! wire {
 type FastConv2d = fast::Conv2d;
 type FastDepthwise = fast::Depthwise;
 type FastFullyConnected = fast::FullyConnected;
-type DeviceConv2d = device::Conv2d;
-type DeviceDepthwise = device::Depthwise;
+type McuConv2d = mcu::Conv2d;
+type McuDepthwise = mcu::Depthwise;
 type FullyConnected = int8::FullyConnected;
 type WideSum = int16::Sum;
 type WideTerms = int16::Terms;
@@ -164,15 +164,15 @@ wire! {
     FastConv2d { scratch, window, quant }
     FastDepthwise { window, quant }
     FastFullyConnected { sizes, quant }
-    DeviceConv2d { window, input_zero, finish }
-    DeviceDepthwise { window, input_zero, finish, rows }
+    McuConv2d { window, input_zero, epilogue }
+    McuDepthwise { window, input_zero, epilogue, rows }
     FullyConnected { sizes, weight_zero }
     Windowed { window, clamp }
     Int8 { input_zero, output_zero, min, max, rounding }
     Int16 { min, max, multiplier }
     Clamp { min, max }
     Factor { multiplier, shift }
-    Finish { offset, shift, tie, low, unit, by_sign, extras, own_shifts }
+    Epilogue { offset, shift, tie, low, unit, by_sign, extras, own_shifts }
     Scale { input, output, step, start }
     Sum { zeros, factors, output, output_zero, min, max, subtract, rounding }
     TableSum { linear, negate, multiplier, shift, output_zero, min, max }
@@ -293,7 +293,7 @@ impl<'a, B: Bounds> Wire<'a, B> for Gather<'a, B> {
     }
 }
 
-impl<'a, B: Bounds, T> Wire<'a, B> for definition::Binary<T>
+impl<'a, B: Bounds, T> Wire<'a, B> for reference::Binary<T>
 where
     Sum<T>: Wire<'a, B>,
     Product<T>: Wire<'a, B>,
@@ -310,7 +310,7 @@ where
 }
 
 #[cfg(not(target_os = "none"))]
-impl<T> Put for definition::Binary<T>
+impl<T> Put for reference::Binary<T>
 where
     Sum<T>: Put,
     Product<T>: Put,
@@ -326,15 +326,15 @@ where
     }
 }
 
-fn device_conv2d<'a, B: Bounds>(width: Width, arena: Arena<'_, i8, B>, m: &mut impl Reader<'a, B>) {
+fn mcu_conv2d<'a, B: Bounds>(width: Width, arena: Arena<'_, i8, B>, m: &mut impl Reader<'a, B>) {
     let (views, region, scratch) = (get::<B, Views>(m), get::<B, Region>(m), get::<B, usize>(m));
-    let layer = get::<B, device::Conv2d>(m);
-    let tails = Tails::of(width, &layer.finish);
+    let layer = get::<B, mcu::Conv2d>(m);
+    let variants = EpilogueVariants::of(width, &layer.epilogue);
     let kernel = match width {
-        Width::Eight => device::conv2d,
-        Width::Four => device::conv2d_i4,
+        Width::Eight => mcu::conv2d,
+        Width::Four => mcu::conv2d_i4,
     };
-    kernel(arena, &views, region, scratch, &layer, tails, get(m));
+    kernel(arena, &views, region, scratch, &layer, variants, get(m));
 }
 
 macro_rules! kernels {
@@ -387,28 +387,28 @@ kernels! { Kernel from 0; memory, m;
     FastConv2d => fast::conv2d(get(m), memory.arena(), &get(m), get(m), &get(m), get(m), get(m));
     FastDepthwise => fast::depthwise(get(m), memory.arena(), &get(m), get(m), &get(m), get(m), get(m));
     FastFullyConnected => fast::fully_connected(get(m), memory.arena(), &get(m), get(m), &get(m), get(m), get(m));
-    DeviceConv2d => device_conv2d(Width::Eight, memory.arena(), m);
-    DeviceConv2dI4 => device_conv2d(Width::Four, memory.arena(), m);
-    DeviceDepthwise => device::depthwise(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
-    DeviceFullyConnected => device::fully_connected(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
-    DeviceFullyConnectedI4 => device::fully_connected_i4(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
-    DeviceSum => {
+    McuConv2d => mcu_conv2d(Width::Eight, memory.arena(), m);
+    McuConv2dI4 => mcu_conv2d(Width::Four, memory.arena(), m);
+    McuDepthwise => mcu::depthwise(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
+    McuFullyConnected => mcu::fully_connected(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
+    McuFullyConnectedI4 => mcu::fully_connected_i4(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
+    McuSum => {
         let (a, b): (Operand<'_, i8, _>, Operand<'_, i8, _>) = (get(m), get(m));
-        let sum = if a.step & b.step == 1 { device::sum_by_pixels } else { device::sum };
+        let sum = if a.step & b.step == 1 { mcu::sum_by_pixels } else { mcu::sum };
         sum(memory.arena(), a, b, get(m), get(m), get(m), &get(m));
     };
-    DeviceProduct => {
+    McuProduct => {
         let (a, b): (Operand<'_, i8, _>, Operand<'_, i8, _>) = (get(m), get(m));
-        let product = if a.step & b.step == 1 { device::product_by_pixels } else { device::product };
+        let product = if a.step & b.step == 1 { mcu::product_by_pixels } else { mcu::product };
         product(memory.arena(), a, b, get(m), get(m), get(m), &get(m));
     };
     WideConv2d => int16::conv2d::<Int16, _>(memory.arena(), &get(m), get(m), &get(m), &get(m), get(m), get(m));
     WideDepthwise => int16::depthwise::<Int16, _>(memory.arena(), &get(m), get(m), &get(m), &get(m), get(m), get(m));
     WideTransposeConv => int16::transpose_conv::<Int16, _>(memory.arena(), &get(m), get(m), &get(m), &get(m), get(m), get(m));
     WideFullyConnected => int16::fully_connected::<Int16, _>(memory.arena(), &get(m), get(m), &get(m), &get(m), get(m), get(m));
-    WideDeviceConv2d => device16::conv2d(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
-    WideDeviceDepthwise => device16::depthwise(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
-    WideDeviceFullyConnected => device16::fully_connected(memory.arena(), &get(m), get(m), get(m), get(m), get(m), get(m));
+    WideMcuConv2d => mcu16::conv2d(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
+    WideMcuDepthwise => mcu16::depthwise(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
+    WideMcuFullyConnected => mcu16::fully_connected(memory.arena(), &get(m), get(m), get(m), get(m), get(m), get(m));
     AveragePool => int8::average_pool::<i8, _>(memory.arena(), &get(m), get(m), &get(m), get(m));
     MaxPool => int8::max_pool::<i8, _>(memory.arena(), &get(m), get(m), &get(m), get(m));
     ResizeBilinear => int8::resize_bilinear::<i8, _>(memory.arena(), &get(m), get(m), get(m), &get(m));
@@ -439,8 +439,8 @@ kernels! { Kernel from 0; memory, m;
     WideReduceImage => int16::reduce_image::<WideReduce, _>(memory.arena(), &get(m), get::<B, usize>(m)..get(m), get(m), get(m), &get(m));
     WideAverageImage => int16::average_image::<i16, _>(memory.arena(), &get(m), get::<B, usize>(m)..get(m), get(m), get(m), get(m));
     WideReduce => int16::reduce::<WideReduce, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), &get(m));
-    ReduceMax => definition::reduce_max::<i8, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
-    ReduceMin => definition::reduce_min::<i8, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
-    WideReduceMax => definition::reduce_max::<i16, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
-    WideReduceMin => definition::reduce_min::<i16, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
+    ReduceMax => reference::reduce_max::<i8, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
+    ReduceMin => reference::reduce_min::<i8, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
+    WideReduceMax => reference::reduce_max::<i16, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
+    WideReduceMin => reference::reduce_min::<i16, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
 }

@@ -185,7 +185,7 @@ impl Plan {
         let budget = self.sram.or(board.as_ref().map(|b| b.sram.bytes as usize));
         let waiting = progress::waiting(out, "planning");
         let mut network = self.model.open()?;
-        network.clean_up().map_err(Failure::from)?;
+        network.canonicalise().map_err(Failure::from)?;
         let options = PlanOptions {
             schedule: self.schedule,
             objective: self.objective.into(),
@@ -194,7 +194,7 @@ impl Plan {
             costs: Scope::of(board.as_ref()).costs(),
         };
         let Planned { lowered, plan, integer_ends } =
-            plan_network(&network, &self.reference.options().for_device(), &options)?;
+            plan_network(&network, &self.reference.options().for_mcu(), &options)?;
         let front = if self.objective == Wanted::Pareto {
             pareto(&lowered, self.stream_input, options.costs).map_err(Error::from)?
         } else {

@@ -135,7 +135,7 @@ pub fn answer(right: bool) -> Answer {
 /// The network as it is planned: cleaned up.
 pub fn open(model: &Model) -> Result<Network, Failure> {
     let mut network = model.open()?;
-    network.clean_up()?;
+    network.canonicalise()?;
     Ok(network)
 }
 

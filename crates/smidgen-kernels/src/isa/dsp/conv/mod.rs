@@ -1,7 +1,7 @@
 //! Convolution: blocks of 3, 2 or 1 staged pixels by all pairs of channels, and the staging of their inputs.
 //!
-//! Formats: [`lanes`](crate::int8::device::lanes), [`nibbles`](crate::int8::device::nibbles),
-//! [`finish`](crate::int8::device::finish) and [`conv2d`](crate::int8::device::conv2d).
+//! Formats: [`lanes`](crate::int8::mcu::lanes), [`nibbles`](crate::int8::mcu::nibbles),
+//! [`epilogue`](crate::int8::mcu::epilogue) and [`conv2d`](crate::int8::mcu::conv2d).
 //!
 //! # Registers
 //! `r0`, `r1` a word of weights of each channel, `r2`, `r3` their even weights widened, `r4`, `r5` a pixel's staged word pair, `r6` staged inputs,
@@ -19,9 +19,9 @@
 
 mod blocks;
 mod stage;
-pub(crate) mod tails;
+pub(crate) mod variants;
 
-use crate::int8::device::Finish;
+use crate::int8::mcu::Epilogue;
 use core::ptr::null;
 
 /// Steps of four inputs that are unrolled.
@@ -54,10 +54,10 @@ pub(crate) trait Form {
     fn stage(pixels: usize, quads: usize) -> StageCode;
 }
 
-/// Weights of eight bits, see [`lanes`](crate::int8::device::lanes).
+/// Weights of eight bits, see [`lanes`](crate::int8::mcu::lanes).
 pub(crate) struct Eight;
 
-/// Weights of four bits, see [`nibbles`](crate::int8::device::nibbles).
+/// Weights of four bits, see [`nibbles`](crate::int8::mcu::nibbles).
 pub(crate) struct Four;
 
 /// What all blocks of a layer with as many pixels share.
@@ -67,7 +67,7 @@ pub(crate) struct Layer<'a> {
     /// Groups of four inputs, at least 1.
     pub quads: usize,
     /// The layer's finish.
-    pub finish: &'a Finish,
+    pub epilogue: &'a Epilogue,
     /// The tail for it and for so many pixels.
     pub tail: Code,
     /// Starts of the channels that have one of their own.
@@ -86,7 +86,7 @@ pub(crate) struct Out {
     pub pixel_stride: usize,
 }
 
-/// From where a block is staged: see [`Source`](crate::int8::device), whose table holds addresses here.
+/// From where a block is staged: see [`Source`](crate::int8::mcu), whose table holds addresses here.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(crate) struct Stage {
@@ -149,7 +149,7 @@ impl Layer<'_> {
 impl Frame {
     #[inline(always)]
     fn new<F: Form>(layer: &Layer, weights: *const u32, [pairs, blocks]: [usize; 2], out: &Out, column: usize) -> Self {
-        let (pixels, finish) = (layer.pixels, layer.finish);
+        let (pixels, epilogue) = (layer.pixels, layer.epilogue);
         let &Out { to: out, pixel_stride } = out;
         let stage = layer.stage.as_ref();
         let [chain, exit, check] = F::places(pixels).map(|code| code as *const () as usize);
@@ -162,12 +162,12 @@ impl Frame {
             multipliers: [0; 2],
             out,
             pixel_stride,
-            offset: finish.offset,
-            tie: if finish.by_sign { finish.tie } else { finish.tie / 2 },
+            offset: epilogue.offset,
+            tie: if epilogue.by_sign { epilogue.tie } else { epilogue.tie / 2 },
             out_end: out.wrapping_add(2 * pairs),
             staged: layer.staged,
-            low: finish.low << F::SCALE_BITS,
-            unit: finish.unit,
+            low: epilogue.low << F::SCALE_BITS,
+            unit: epilogue.unit,
             entry: if left == 0 { tail } else { exit - first * ((exit - chain) / CHAIN) },
             after: if left > CHAIN { check } else { tail },
             staged_end: layer.staged.wrapping_add(2 * pixels * layer.quads),

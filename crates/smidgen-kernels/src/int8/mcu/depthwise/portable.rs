@@ -1,0 +1,194 @@
+//! The blocks of the depthwise convolution in plain Rust: what they do, for cores of every kind.
+
+#[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+use super::GROUP;
+use super::{Band, Constants, Layer, PITCH, Row, Shape};
+use crate::int8::mcu::epilogue::{Channel, Epilogue, SCALE};
+use crate::memory::{Arena, Around, Bounds, Flash};
+
+/// Weights are staged before pixels: where they are is then a constant.
+#[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+pub(super) const WEIGHTS_FIRST: bool = true;
+
+/// Where places in the arena are counted from.
+#[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+pub(super) fn origin_of_arena<B: Bounds>(_: &mut Around<'_, i8, B>) -> usize {
+    0
+}
+
+/// The same for scratch.
+#[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+pub(super) fn origin_of_scratch<B: Bounds>(_: &mut Arena<'_, i16, B>) -> usize {
+    0
+}
+
+/// Where tap `tap` of a row lies in a row of staged weights; see [`Shape::weight_row`].
+const fn place(stride: usize, tap: usize) -> usize {
+    match (stride, tap) {
+        (1, 0) => 0,
+        (1, _) => 2 * tap - 1,
+        _ => tap,
+    }
+}
+
+/// Computes the first `groups` whole groups of channels.
+#[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+pub(super) fn groups<B: Bounds>(
+    band: &mut Band,
+    shape: Shape,
+    layer: &Layer<'_>,
+    groups: usize,
+    constants: Constants<'_, B>,
+    around: &mut Around<'_, i8, B>,
+    scratch: &mut Arena<'_, i16, B>,
+) {
+    for i in 0..groups {
+        group(band, shape, layer, [i * GROUP, GROUP], constants, around, scratch);
+    }
+}
+
+/// Stages and computes `count` channels from channel `first` on, at most [`GROUP`](super::GROUP), which are packed together.
+#[inline(never)]
+pub(super) fn group<B: Bounds>(
+    band: &Band,
+    shape: Shape,
+    layer: &Layer<'_>,
+    [first, count]: [usize; 2],
+    constants: Constants<'_, B>,
+    around: &mut Around<'_, i8, B>,
+    scratch: &mut Arena<'_, i16, B>,
+) {
+    let Constants { weights, words } = constants;
+    let pairs = layer.window.input[2].div_ceil(2);
+    stage_weights(shape, weights, first * shape.size * shape.size, count, band.first_weight(), scratch);
+    stage_pixels(band, first, count, around, scratch);
+    for index in 0..count {
+        let [even, odd] = layer.epilogue.pair(words, pairs, (first + index) / 2);
+        let channel = if index % 2 == 0 { even } else { odd };
+        let at = Lane { index, output: first + index, channel, epilogue: layer.epilogue };
+        match shape.size {
+            3 => at.compute::<3, B>(shape, band, around, scratch),
+            5 => at.compute::<5, B>(shape, band, around, scratch),
+            _ => at.compute::<7, B>(shape, band, around, scratch),
+        }
+    }
+}
+
+/// Stages the weights of `count` channels, which begin at element `at`: from `[KH, KW, count]` to `count` times the rows that
+/// [`Shape::weight_row`] describes, from element `first` of scratch on.
+fn stage_weights<B: Bounds>(
+    shape: Shape,
+    weights: Flash<'_, i8, B>,
+    at: usize,
+    count: usize,
+    first: usize,
+    scratch: &mut Arena<'_, i16, B>,
+) {
+    let Shape { size, stride } = shape;
+    for channel in 0..count {
+        for row in 0..size {
+            let to = first + channel * shape.weights() + row * shape.weight_row();
+            for tap in 0..size {
+                let weight = weights[at + (row * size + tap) * count + channel] as i16;
+                scratch[to + place(stride, tap)] = weight;
+                // All but the first and the last tap of stride 1 are staged twice: behind their left neighbour, before their right one.
+                if stride == 1 && tap > 0 && tap + 1 < size {
+                    scratch[to + place(stride, tap) + 1] = weight;
+                }
+            }
+        }
+    }
+}
+
+/// Stages the pixels of channels `first .. first + count`, [`SCALE`] times what they are, padding beside them included.
+fn stage_pixels<B: Bounds>(
+    band: &Band,
+    first: usize,
+    count: usize,
+    around: &mut Around<'_, i8, B>,
+    scratch: &mut Arena<'_, i16, B>,
+) {
+    let scaled = |x: i8| x as i16 * SCALE as i16;
+    let padding = scaled(band.padding as u8 as i8);
+    let width = band.width();
+    for (row, &from) in band.input_rows().iter().enumerate() {
+        for channel in 0..count {
+            let mut to = (band.to - band.scratch() + row * PITCH + channel * band.plane) / 2;
+            if band.pieces & 1 != 0 {
+                scratch[to] = padding;
+                to += 1;
+            }
+            let mut from = from + first + channel;
+            for x in 0..width {
+                scratch[to + x] = scaled(around[from]);
+                from += band.input_stride;
+            }
+            if band.pieces & 4 != 0 {
+                scratch[to + width] = padding;
+            }
+        }
+    }
+}
+
+/// One channel of a group.
+struct Lane<'a> {
+    /// Which of the group.
+    index: usize,
+    /// Which of all.
+    output: usize,
+    channel: Channel,
+    epilogue: &'a Epilogue,
+}
+
+impl Lane<'_> {
+    /// What the rows of the window add that lie above or below the image: the same for all outputs of a row.
+    fn padded<const K: usize, B: Bounds>(
+        &self,
+        shape: Shape,
+        band: &Band,
+        row: &Row,
+        scratch: &Arena<'_, i16, B>,
+    ) -> i32 {
+        let mut sum = 0i32;
+        for i in (0..K).filter(|i| row.skip >> (8 + i) & 1 != 0) {
+            let weights = band.first_weight() + self.index * shape.weights() + i * shape.weight_row();
+            for j in 0..K {
+                sum += scratch[weights + place(shape.stride, j)] as i32;
+            }
+        }
+        sum.wrapping_mul(band.padding as u8 as i8 as i32 * SCALE)
+    }
+
+    /// Computes the channel with a window of `K` by `K`.
+    fn compute<const K: usize, B: Bounds>(
+        &self,
+        shape: Shape,
+        band: &Band,
+        around: &mut Around<'_, i8, B>,
+        scratch: &Arena<'_, i16, B>,
+    ) {
+        let all_weights = 2 * (band.first_weight() + self.index * shape.weights());
+        let all_pixels = band.pixels - band.scratch() + self.index * band.plane;
+        for row in band.rows() {
+            let weights = all_weights.wrapping_add(row.weights);
+            let mut output = row.output + self.output;
+            let mut pixels = all_pixels.wrapping_add(row.pixels);
+            let skip = (row.skip & 255) / 8;
+            let start = self.channel.start.wrapping_add(self.padded::<K, B>(shape, band, row, scratch));
+            for _ in 0..band.columns >> 8 {
+                let mut acc = start;
+                for i in skip..K {
+                    let weights = weights.wrapping_add(i * shape.weight_row() * 2) / 2;
+                    let pixels = pixels.wrapping_add(i * PITCH) / 2;
+                    for j in 0..K {
+                        let weight = scratch[weights + place(shape.stride, j)];
+                        acc = acc.wrapping_add(scratch[pixels + j] as i32 * weight as i32);
+                    }
+                }
+                around[output] = self.epilogue.output(&self.channel, acc);
+                output += band.output_stride;
+                pixels = pixels.wrapping_add(shape.stride * 2);
+            }
+        }
+    }
+}

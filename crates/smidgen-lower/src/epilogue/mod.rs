@@ -1,0 +1,181 @@
+//! Constants for the cheap finish of the [device kernels](smidgen_kernels::int8::mcu::epilogue), with the proof that they are exact.
+//!
+//! A clamped int8 output is a step function of the accumulator, and so is what the device kernels compute. Both never decrease, so they
+//! are equal on all accumulators from the least to the greatest that a channel's weights can reach, if they are equal at these
+//! two and on both sides of each step of the reference. [`search`] finds words; [`proves`] reads them back as the kernels do and
+//! checks every such place. Nothing is used that has not passed [`proves`], so a fault of the search can cost speed, not bytes.
+
+mod search;
+#[cfg(test)]
+mod tests;
+
+use smidgen_kernels::int8::Int8;
+use smidgen_kernels::int8::mcu::{Epilogue, Width};
+use smidgen_kernels::memory::Flash;
+use smidgen_kernels::requant::Factor;
+
+/// One output channel by its definition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Channel {
+    /// From accumulator to output.
+    pub factor: Factor,
+    /// What the accumulator starts with, so that with the products that the kernel adds it becomes the reference's.
+    pub bias: i32,
+    /// The least accumulator, bias included, that any input gives.
+    pub low: i64,
+    /// The greatest.
+    pub high: i64,
+}
+
+impl Channel {
+    /// A channel with these weights, each of which meets an input from -128 to 127, and a bias with the input's zero point folded in.
+    pub fn new(factor: Factor, bias: i32, weights: impl Iterator<Item = i8>) -> Self {
+        let (mut low, mut high) = (bias as i64, bias as i64);
+        for weight in weights {
+            let ends = (weight as i64 * -128, weight as i64 * 127);
+            low += ends.0.min(ends.1);
+            high += ends.0.max(ends.1);
+        }
+        Self { factor, bias, low, high }
+    }
+
+    /// The same for a kernel whose products need another start.
+    pub fn starting_at(self, bias: i32) -> Self {
+        Self { bias, ..self }
+    }
+
+    /// The reference's output for an accumulator.
+    fn output(&self, acc: i64, quant: &Int8) -> i8 {
+        let scaled = self.factor.apply(acc as i32, quant.rounding);
+        scaled.wrapping_add(quant.output_zero).clamp(quant.min as i32, quant.max as i32) as i8
+    }
+
+    /// True if the reference's outputs never decrease between two places where its accumulators wrap.
+    fn is_in_range(&self) -> bool {
+        let limit = i64::from(i32::MAX >> self.factor.shift.max(0));
+        self.factor.shift <= 0 || -limit <= self.low && self.high <= limit
+    }
+
+    /// The accumulators from the least to the greatest, cut where 32 bits wrap: a bias that a converter limited to 32 bits lies at
+    /// their very end. In each piece, outputs never decrease.
+    fn pieces(&self, quant: &Int8) -> Vec<Piece> {
+        const WRAP: i64 = 1 << 32;
+        let turn = |acc: i64| (acc - i64::from(i32::MIN)).div_euclid(WRAP);
+        (turn(self.low)..=turn(self.high))
+            .map(|turn| {
+                let first = i64::from(i32::MIN) + turn * WRAP;
+                let (low, high) = (self.low.max(first), self.high.min(first + WRAP - 1));
+                Piece { low, high, steps: self.steps(low, high, quant) }
+            })
+            .collect()
+    }
+
+    /// The steps of the reference in a piece: `(a, y)` where output `y` is the one at `a`, and another one at `a - 1`. The first is at
+    /// the least accumulator, whatever comes before it.
+    fn steps(&self, low: i64, high: i64, quant: &Int8) -> Vec<(i64, i8)> {
+        let mut steps = vec![(low, self.output(low, quant))];
+        let last = self.output(high, quant);
+        // Steps of the output for an accumulator.
+        let real = self.factor.multiplier as f64 * libm::exp2(self.factor.shift as f64 - 31.0);
+        while let Some(&(from, y)) = steps.last()
+            && y < last
+        {
+            let at = self.first_above((from, high), y, quant, real);
+            steps.push((at, self.output(at, quant)));
+        }
+        steps
+    }
+
+    /// The first accumulator after `from` whose output is above `y`, where that of `high` is. `real` is the factor.
+    fn first_above(&self, (from, high): (i64, i64), y: i8, quant: &Int8, real: f64) -> i64 {
+        let above = |acc: i64| self.output(acc, quant) > y;
+        // Half an output further than y itself, by the factor; the search starts there and is right wherever it starts.
+        let wrapped = from - from as i32 as i64;
+        let guess = ((y as f64 + 0.5 - quant.output_zero as f64) / real) as i64;
+        let mut step = 2;
+        let start = guess.saturating_add(wrapped).clamp(from, high);
+        let (mut below, mut reached) = (start, start);
+        if above(start) {
+            while reached - step > from && above(reached - step) {
+                reached -= step;
+                step *= 2;
+            }
+            below = (reached - step).max(from);
+        } else {
+            while below + step < high && !above(below + step) {
+                below += step;
+                step *= 2;
+            }
+            reached = (below + step).min(high);
+        }
+        while reached - below > 1 {
+            let middle = below + (reached - below) / 2;
+            if above(middle) {
+                reached = middle;
+            } else {
+                below = middle;
+            }
+        }
+        reached
+    }
+}
+
+/// Accumulators between which 32 bits do not wrap.
+struct Piece {
+    low: i64,
+    high: i64,
+    steps: Vec<(i64, i8)>,
+}
+
+/// The packed form of a layer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Packed {
+    /// What the channels share.
+    pub epilogue: Epilogue,
+    /// [`words`](smidgen_kernels::int8::mcu::epilogue::words) of them.
+    pub words: Vec<u32>,
+}
+
+/// The cheapest packed form of a layer with weights of this width that is proven, if there is one.
+pub(crate) fn pack(channels: &[Channel], quant: &Int8, width: Width) -> Option<Packed> {
+    proven(search::search, channels, quant, width)
+}
+
+/// The same where channels may have shifts of their own, for a layer that one shift does not do for.
+pub(crate) fn pack_with_own_shifts(channels: &[Channel], quant: &Int8, width: Width) -> Option<Packed> {
+    proven(search::search_own_shifts, channels, quant, width)
+}
+
+/// What a search finds, if it is proven.
+fn proven(
+    search: impl Fn(&[Channel], &Int8, Width) -> Option<Packed>,
+    channels: &[Channel],
+    quant: &Int8,
+    width: Width,
+) -> Option<Packed> {
+    if !channels.iter().all(Channel::is_in_range) {
+        return None;
+    }
+    search(channels, quant, width).filter(|packed| proves(packed, channels, quant, width))
+}
+
+/// True if the packed form gives the reference's output for every accumulator of every channel.
+pub(crate) fn proves(packed: &Packed, channels: &[Channel], quant: &Int8, width: Width) -> bool {
+    let pairs = channels.len().div_ceil(2);
+    if !packed.epilogue.is_sound(width, &packed.words, channels.len()) {
+        return false;
+    }
+    channels.iter().enumerate().all(|(i, channel)| {
+        let unpacked = packed.epilogue.pair_of(width, Flash::new(&packed.words), i / 2 * 3, pairs * 3)[i % 2];
+        let staged = |acc: i64| (acc - channel.bias as i64) * width.scale() as i64 + unpacked.start as i64;
+        let equal = |acc: i64| packed.epilogue.output(&unpacked, staged(acc) as i32) == channel.output(acc, quant);
+        // Staged accumulators may wrap as well, but only where the reference's do.
+        let turns = |acc: i64| staged(acc) - i64::from(staged(acc) as i32);
+        let is_exact = |piece: &Piece| {
+            turns(piece.low) == turns(piece.high)
+                && equal(piece.high)
+                && piece.steps.iter().all(|&(at, _)| equal(at) && (at == piece.low || equal(at - 1)))
+        };
+        channel.is_in_range() && channel.pieces(quant).iter().all(is_exact)
+    })
+}
