@@ -1,4 +1,5 @@
-//! The call of a kernel: what is the same for all steps that use it is text, the rest becomes fields of the step's parameters.
+//! The call of a kernel: what is the same for all steps that use it is text, the rest becomes fields of the step's
+//! parameters.
 
 use crate::value::{Literal, Value, array, atom, invoke, numbers, slice, structure};
 use smidgen_kernels::int8::TableSum;
@@ -35,21 +36,26 @@ pub(crate) struct Field {
 pub(crate) struct Call {
     /// Path under `smidgen_kernels`.
     pub function: &'static str,
-    /// Added to the names of what is generated, where fields differ in number from one call of the function to another.
+    /// Added to the names of what is generated, where the arena's elements or the number of fields differ from one
+    /// call of the function to another.
     pub variant: String,
     pub arguments: Vec<Argument>,
 }
 
 impl Call {
-    /// Name of the parameters' type: the path's words in upper camel case. Steps whose calls have the same fields share it.
+    /// Name of the parameters' type: the path's words in upper camel case. Steps whose calls have the same fields
+    /// share it.
     pub fn type_name(&self) -> String {
         let words = self.function.split("::").flat_map(|part| part.split('_'));
-        words.map(|w| w[..1].to_ascii_uppercase() + &w[1..]).collect::<String>() + &self.variant
+        let variant = (!self.variant.is_empty()).then_some(self.variant.as_str());
+        words.chain(variant).map(|w| w[..1].to_ascii_uppercase() + &w[1..]).collect()
     }
 
     /// Name of the function that makes the call.
     pub fn function_name(&self) -> String {
-        self.function.replace("::", "_") + &self.variant
+        let name = self.function.replace("::", "_");
+        let between = if self.variant.starts_with(|first: char| first.is_ascii_alphabetic()) { "_" } else { "" };
+        format!("{name}{between}{}", self.variant)
     }
 
     /// All fields.
@@ -140,7 +146,8 @@ impl Printer<'_> {
         self.with(Argument::Field(Field { name, of, value, pass: format!("p.{name}") }))
     }
 
-    /// A view, or something with a view in it, of a buffer that may be a tile: then its first column is known when running only.
+    /// A view, or something with a view in it, of a buffer that may be a tile: then its first column is known when
+    /// running only.
     fn placed(self, name: &'static str, of: String, value: Value, buffer: Option<BufferId>, through: &str) -> Self {
         if self.around.tiles.is_empty() {
             return self.field(name, of, value);
@@ -170,7 +177,11 @@ impl Print for Printer<'_> {
         self.same("Isa::PORTABLE")
     }
 
-    fn arena(self, element: &'static str) -> Self {
+    fn arena(mut self, element: &'static str) -> Self {
+        // Modules named after a type have kernels on that type, this one has kernels on several.
+        if self.call.function.starts_with("reference::") {
+            self.call.variant = element.to_owned();
+        }
         self.with(Argument::Arena(element))
     }
 

@@ -1,6 +1,6 @@
 //! The graph: tensors, operators in an order in which they can run, inputs and outputs.
 
-use crate::op::Op;
+use crate::ops::Op;
 use crate::tensor::{Tensor, TensorId};
 use std::sync::Arc;
 

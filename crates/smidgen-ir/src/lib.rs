@@ -13,7 +13,7 @@ pub mod graph;
 pub mod half;
 pub mod infer;
 pub mod names;
-pub mod op;
+pub mod ops;
 pub mod passes;
 pub mod tensor;
 pub mod text;
@@ -24,9 +24,9 @@ pub mod window;
 pub use cost::{Cost, OperatorCost, ReceptiveField, cost};
 pub use graph::{Graph, OpId, Operator, Variable};
 pub use infer::{Inferred, ShapeError, infer};
-pub use op::{
+pub use ops::{
     Activation, AxisSlice, BinaryKind, ConvParams, Function, Op, PadValue, Padding, PoolKind, ReduceKind, ReshapeKind,
-    ResizeKind, UnaryKind,
+    ResizeKind, Traits, UnaryKind, Values, Weights,
 };
 pub use tensor::{DataType, ElementType, Quantisation, Shape, Tensor, TensorId, element_count, power_of_two};
 pub use validate::{ValidateError, validate};

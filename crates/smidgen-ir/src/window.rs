@@ -1,6 +1,6 @@
 //! Sizes and padding of windowed operators along one axis.
 
-use crate::op::Padding;
+use crate::ops::Padding;
 
 /// A window moving along one axis, with its padding resolved to pixels.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

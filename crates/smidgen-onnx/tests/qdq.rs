@@ -211,6 +211,26 @@ fn a_matrix_may_keep_its_zero_point() {
 }
 
 #[test]
+fn the_greatest_and_the_least_are_taken_of_integers() {
+    for (name, op) in [("ReduceMax", "REDUCE_MAX"), ("ReduceMin", "REDUCE_MIN")] {
+        let constants = [floats("s", &[], &[0.5]), raw("z", I8, &[], &[3])];
+        let reduce = node(name, &["xf"], &["m"]).message(5, attribute("axes", &[1]));
+        let nodes = [
+            node("QuantizeLinear", &["x", "s", "z"], &["xq"]),
+            node("DequantizeLinear", &["xq", "s", "z"], &["xf"]),
+            reduce,
+            node("QuantizeLinear", &["m", "s", "z"], &["mq"]),
+            node("DequantizeLinear", &["mq", "s", "z"], &["y"]),
+        ];
+        let bytes = file(13, graph(&nodes, &constants, &[port("x", &[Ok(1), Ok(4)])], &[port("y", &[])]));
+        let import = read(&bytes).unwrap();
+        assert_eq!(names(&import.graph), ["QUANTIZE", op, "DEQUANTIZE"]);
+        assert!(import.notes.is_empty(), "{:?}", import.notes);
+        assert_eq!(input(&import, op, 0).dtype.to_string(), "i8 (scale 0.5, zero point 3)");
+    }
+}
+
+#[test]
 fn what_is_not_quantised_stays_on_floats_and_is_named() {
     let import = Case { quantized_behind: false, ..Case::default() }.read();
     assert_eq!(names(&import.graph), ["QUANTIZE", "DEQUANTIZE", "CONV_2D"]);

@@ -7,7 +7,7 @@ use crate::affine::Affine;
 use crate::error::QuantError;
 use crate::weights::{self, Layout, Width};
 use smidgen_ir::{
-    Activation, BinaryKind, DataType, ElementType, Graph, Op, PadValue, Quantisation, ReshapeKind, Tensor, validate,
+    Activation, DataType, ElementType, Graph, Op, PadValue, Quantisation, ReshapeKind, Tensor, Values, validate,
 };
 
 /// The float graph that computes what the integers of a graph stand for, without their rounding.
@@ -57,12 +57,8 @@ pub fn dequantise(integer: &Graph) -> Result<Graph, QuantError> {
 
 /// The activation of an operator whose sums are clamped before they are stored.
 fn clamp(op: &mut Op) -> Option<&mut Activation> {
-    match op {
-        Op::Conv2d(conv) | Op::DepthwiseConv2d { conv, .. } => Some(&mut conv.activation),
-        Op::TransposeConv { activation, .. } | Op::FullyConnected { activation, .. } => Some(activation),
-        Op::Binary { kind: BinaryKind::Add | BinaryKind::Sub | BinaryKind::Mul, activation } => Some(activation),
-        _ => None,
-    }
+    let traits = op.traits();
+    op.activation_mut().filter(|_| traits.int8 && traits.values == Values::Computed)
 }
 
 /// The activation that storing values so amounts to.

@@ -7,31 +7,7 @@ use smidgen_ir::{Activation, BinaryKind, DataType, ElementType, Graph, Op, Opera
 
 /// True if integers demand that inputs and outputs have one scale and zero point, since the operator only moves or picks values.
 pub(crate) fn is_tied(op: &Op) -> bool {
-    match op {
-        Op::Pool2d { .. }
-        | Op::Resize { .. }
-        | Op::Concatenation { .. }
-        | Op::Pad { .. }
-        | Op::Reshape { .. }
-        | Op::Transpose { .. }
-        | Op::Split { .. }
-        | Op::Pack { .. }
-        | Op::Unpack { .. }
-        | Op::Slice { .. }
-        | Op::StridedSlice { .. } => true,
-        Op::Binary { kind, .. } => matches!(kind, BinaryKind::Minimum | BinaryKind::Maximum),
-        Op::Conv2d(_)
-        | Op::DepthwiseConv2d { .. }
-        | Op::TransposeConv { .. }
-        | Op::FullyConnected { .. }
-        | Op::Reduce { .. }
-        | Op::Softmax { .. }
-        | Op::Unary(_)
-        | Op::Prelu
-        | Op::ArgMax { .. }
-        | Op::Quantize
-        | Op::Dequantize => false,
-    }
+    op.traits().values.keep_type()
 }
 
 /// The scale and zero point that the scheme prescribes for an operator's output of this type.
@@ -201,7 +177,7 @@ fn keep_factors_small(
                 greatest / if is_int16 { WIDE_SUM } else { SUM }
             }
             // A weight's own scale is no greater than that of its range.
-            Op::Conv2d(_) | Op::DepthwiseConv2d { .. } | Op::TransposeConv { .. } | Op::FullyConnected { .. } => {
+            op if op.traits().weights.is_some() => {
                 let products = largest_sum(graph, operator) * inputs[0] * most;
                 (inputs[0] * inputs[1] * 2.0 / weighted).max(products / STEPS)
             }
@@ -226,14 +202,9 @@ fn keep_factors_small(
 /// The end of an operator's activation, which must lie within so many steps of the output; 0 if it has none.
 fn bound(op: &Op) -> f32 {
     let activation = match op {
-        Op::Conv2d(conv) | Op::DepthwiseConv2d { conv, .. } => conv.activation,
-        Op::TransposeConv { activation, .. }
-        | Op::FullyConnected { activation, .. }
-        | Op::Binary { activation, .. }
-        | Op::Pool2d { activation, .. } => *activation,
         Op::Unary(UnaryKind::Relu6) => Activation::Relu6,
         Op::Unary(UnaryKind::ReluN1To1) => Activation::ReluN1To1,
-        _ => Activation::None,
+        op => op.activation().unwrap_or_default(),
     };
     Some(activation.range().1).filter(|end| end.is_finite()).unwrap_or(0.0)
 }

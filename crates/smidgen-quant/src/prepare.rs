@@ -3,7 +3,8 @@
 use crate::error::QuantError;
 use smidgen_exec::fold_constants;
 use smidgen_ir::{
-    Activation, BinaryKind, DataType, ElementType, Graph, Op, Operator, ReduceKind, Tensor, TensorId, UnaryKind, passes,
+    Activation, BinaryKind, DataType, ElementType, Graph, Op, Operator, ReduceKind, Tensor, TensorId, UnaryKind,
+    Values, passes,
 };
 use smidgen_lower::LowerOptions;
 
@@ -121,14 +122,10 @@ fn fuse_activations(graph: &mut Graph) {
     graph.operators.retain(|_| !gone.next().unwrap_or(false));
 }
 
-/// The fused activation of an operator that can have one.
+/// The fused activation of an operator whose sums are clamped by it before they are stored.
 fn fused(op: &mut Op) -> Option<&mut Activation> {
-    match op {
-        Op::Conv2d(conv) | Op::DepthwiseConv2d { conv, .. } => Some(&mut conv.activation),
-        Op::TransposeConv { activation, .. } | Op::FullyConnected { activation, .. } => Some(activation),
-        Op::Binary { kind: BinaryKind::Add | BinaryKind::Sub | BinaryKind::Mul, activation } => Some(activation),
-        _ => None,
-    }
+    let traits = op.traits();
+    op.activation_mut().filter(|_| traits.int8 && traits.values == Values::Computed)
 }
 
 fn check(graph: &Graph) -> Result<(), QuantError> {

@@ -12,13 +12,15 @@
 //!
 //! A file that the reference loads is never called malformed: what cannot be taken is unsupported, each with its cause.
 //!
-//! Layers, from the bytes up: `flat` (checked tables), `schema` (field numbers), `support` (the operators), `read`, `write`.
+//! Layers, from the bytes up: `flat` (checked tables), `schema` (field numbers), `support` (the operators by their
+//! codes), `read`, `write`, and `ops`: how each operator is read and written.
 #![forbid(unsafe_code)]
 
 mod error;
 mod flat;
 #[cfg(test)]
 mod hostile;
+mod ops;
 mod read;
 mod schema;
 mod support;

@@ -2,7 +2,7 @@
 
 mod common;
 
-use smidgen_ir::{Graph, Op, Padding, validate};
+use smidgen_ir::{ElementType, Graph, Op, Padding, Values, validate};
 use smidgen_reference::Reference;
 use smidgen_tflite::{SUPPORTED, read, write};
 
@@ -49,6 +49,28 @@ fn the_samples_hold_every_supported_operator() {
     }
     for entry in SUPPORTED.iter() {
         assert!(names.contains(&entry.name), "no sample of {}", entry.name);
+    }
+}
+
+#[test]
+fn the_support_table_lists_the_types_that_the_graph_computes_with() {
+    let listed = |types: &[ElementType]| ElementType::ALL.map(|element| types.contains(&element));
+    for (name, graph) in common::samples::graphs() {
+        let [operator] = graph.operators.as_slice() else { continue };
+        let traits = operator.op.traits();
+        let expected = match (&operator.op, traits.values) {
+            (Op::Quantize, _) => listed(&[ElementType::Float32, ElementType::Int8, ElementType::Int16]),
+            (Op::Dequantize, _) => listed(&[ElementType::Int8, ElementType::Int16]),
+            (_, Values::Moved) => ElementType::ALL.map(|element| element != ElementType::Int4),
+            _ => ElementType::ALL.map(|element| match element {
+                ElementType::Float32 => true,
+                ElementType::Int8 => traits.int8,
+                ElementType::Int16 => traits.int16,
+                _ => false,
+            }),
+        };
+        let entry = SUPPORTED.iter().find(|entry| entry.name == operator.op.name()).expect("a row");
+        assert_eq!(listed(entry.types), expected, "{name}: {:?}", entry.types);
     }
 }
 

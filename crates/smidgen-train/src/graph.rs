@@ -14,10 +14,7 @@ use crate::builder::{Builder, Value};
 use crate::error::TrainError;
 use crate::net::{Activation, Affine, Net, Role};
 use crate::quantised::{Grid, QuantisedLayer};
-use smidgen_ir::{
-    BinaryKind, DataType, ElementType, Graph, Op, Operator, PoolKind, Quantisation, ResizeKind, Tensor, TensorId,
-    UnaryKind,
-};
+use smidgen_ir::{DataType, ElementType, Graph, Op, Operator, Quantisation, Tensor, TensorId, UnaryKind};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -409,20 +406,8 @@ impl Importer<'_> {
     /// An operator's output as integers hold it; nodes from `before` on are the operator's own.
     fn rounded(&mut self, operator: &Operator, output: TensorId, value: Value, before: usize) -> Value {
         let Some(grid) = self.grid(output) else { return value };
-        let moves = match &operator.op {
-            Op::Reshape { .. }
-            | Op::Transpose { .. }
-            | Op::Concatenation { .. }
-            | Op::Pad { .. }
-            | Op::Split { .. } => true,
-            Op::Pack { .. } | Op::Unpack { .. } | Op::Slice { .. } | Op::StridedSlice { .. } => true,
-            Op::Resize { kind, .. } => *kind == ResizeKind::Nearest,
-            Op::Pool2d { kind, activation, .. } => {
-                *kind == PoolKind::Max && *activation == smidgen_ir::Activation::None
-            }
-            Op::Binary { kind, .. } => matches!(kind, BinaryKind::Minimum | BinaryKind::Maximum),
-            _ => false,
-        };
+        let clamps = !matches!(operator.op.activation(), None | Some(smidgen_ir::Activation::None));
+        let moves = operator.op.traits().values.are_elements() && !clamps;
         // What is only moved was rounded before, and its gradient masked.
         let mut read = operator.inputs.iter().filter(|id| self.values.contains_key(id));
         if moves && read.all(|&id| self.grid(id) == Some(grid)) {

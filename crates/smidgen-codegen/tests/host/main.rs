@@ -84,6 +84,33 @@ fn kernels_on_int16_give_the_bytes_of_the_executor() {
     check_style(&folder.join(&case.name));
 }
 
+/// REDUCE_MAX and REDUCE_MIN of every type, over axes that lie side by side and others.
+const EXTREMES: &str = r#"
+graph "extremes"
+inputs(%0, %1, %2)
+outputs(%3, %4, %5, %6, %7, %8)
+
+%0 "x8" : i8[1x4x3x4]{0.5; 3}
+%1 "x16" : i16[2x4x3x4]{0.001; 0}
+%2 "x32" : f32[2x4x3x4]
+%3 "max8" : i8[1x1x3x1]{0.5; 3} = REDUCE_MAX(%0) axes=[1, 3] keep_dims=true
+%4 "min8" : i8[1x4]{0.5; 3} = REDUCE_MIN(%0) axes=[1, 2]
+%5 "max16" : i16[2x4x4]{0.001; 0} = REDUCE_MAX(%1) axes=[2]
+%6 "min16" : i16[4x4]{0.001; 0} = REDUCE_MIN(%1) axes=[0, 2]
+%7 "max32" : f32[2x3] = REDUCE_MAX(%2) axes=[1, 3]
+%8 "min32" : f32[4x3x4] = REDUCE_MIN(%2) axes=[0]
+"#;
+
+#[test]
+fn the_greatest_and_the_least_of_every_type_give_the_bytes_of_the_executor() {
+    let graph = smidgen_ir::text::parse(EXTREMES).unwrap_or_else(|e| panic!("{e}"));
+    smidgen_ir::validate(&graph).unwrap_or_else(|e| panic!("{e}"));
+    let case = Case::new("extremes", &graph, "layer", false).expect("any graph");
+    let folder = folder("extremes");
+    compare(&folder, std::slice::from_ref(&case), false);
+    check_style(&folder.join(&case.name));
+}
+
 #[test]
 fn real_networks_give_the_bytes_of_the_executor() {
     let case = |model: &str, schedule: &str, stream: bool| {

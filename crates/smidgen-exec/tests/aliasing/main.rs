@@ -47,6 +47,8 @@ const OPERATORS: &[(&str, Generator)] = &[
     ("maximum", elementwise::maximum),
     ("mean", elementwise::mean),
     ("sum", elementwise::sum),
+    ("reduce_max", elementwise::reduce_max),
+    ("reduce_min", elementwise::reduce_min),
     ("logistic", elementwise::logistic),
     ("tanh", elementwise::tanh),
     ("relu", elementwise::relu),

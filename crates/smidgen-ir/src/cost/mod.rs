@@ -1,7 +1,7 @@
 //! What a graph costs: multiply-accumulates, parameter bytes, activation bytes, and how far each tensor sees.
 //!
-//! A multiply-accumulate (MAC) is one weight times one activation added to a sum. Only CONV_2D, DEPTHWISE_CONV_2D, TRANSPOSE_CONV
-//! and FULLY_CONNECTED have weights, so only they are counted; taps that fall into the padding count, as is usual:
+//! A multiply-accumulate (MAC) is one weight times one activation added to a sum. Only what has
+//! [weights](crate::ops::Traits::weights) is counted; taps that fall into the padding count, as is usual:
 //!
 //! | operator | MACs |
 //! |---|---|
@@ -17,14 +17,14 @@ mod field;
 pub use field::{ReceptiveField, receptive_fields};
 
 use crate::graph::{Graph, Operator};
-use crate::op::Op;
 
 /// What one operator costs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct OperatorCost {
     /// Multiply-accumulates.
     pub macs: u64,
-    /// Bytes of the constants that it reads: weights, biases, slopes, constant operands. One that it reads twice counts once.
+    /// Bytes of the constants that it reads: weights, biases, slopes, constant operands. One that it reads twice
+    /// counts once.
     pub parameter_bytes: usize,
     /// Bytes of its outputs.
     pub output_bytes: usize,
@@ -81,19 +81,13 @@ pub fn cost(graph: &Graph) -> Cost {
     total
 }
 
-/// Multiply-accumulates of one operator whose shapes agree with [`infer`](crate::infer()); `None` if they overflow 64 bits.
+/// Multiply-accumulates of one operator whose shapes agree with [`infer`](crate::infer()); `None` if they overflow 64
+/// bits.
 pub fn macs(graph: &Graph, operator: &Operator) -> Option<u64> {
     let dims = |t: crate::TensorId| graph.tensor(t).shape.dims();
     // Each weight meets every position of the output (transposed: of the input) that its channels belong to.
-    let positions: &[usize] = match operator.op {
-        Op::Conv2d(_) | Op::DepthwiseConv2d { .. } => &dims(operator.outputs[0])[..3],
-        Op::TransposeConv { .. } => &dims(operator.inputs[0])[..3],
-        Op::FullyConnected { .. } => {
-            let output = dims(operator.outputs[0]);
-            &output[..output.len() - 1]
-        }
-        _ => return Some(0),
-    };
+    let (x, y) = (dims(operator.inputs[0]), dims(operator.outputs[0]));
+    let Some(positions) = operator.op.spec(|spec| spec.positions(x, y)) else { return Some(0) };
     positions.iter().chain(dims(operator.inputs[1])).try_fold(1u64, |n, &d| n.checked_mul(u64::try_from(d).ok()?))
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::op::*;
+use crate::ops::*;
 use crate::tensor::*;
 
 fn f32s(name: &str, shape: &[usize]) -> Tensor {

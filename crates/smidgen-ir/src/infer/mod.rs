@@ -4,10 +4,11 @@
 //! compared with what it applies to, so that no operator and no input shape, however hostile, overflows or panics here.
 //! Types are only passed through; which ones an operator accepts is for [`validate`](crate::validate()) to say.
 
-mod movement;
 mod windowed;
 
-use crate::op::Op;
+pub(crate) use windowed::{AXES, bias, dimension, window};
+
+use crate::ops::Op;
 use crate::tensor::{ElementType, Shape, Tensor};
 use std::fmt;
 use thiserror::Error;
@@ -235,86 +236,14 @@ fn inputs(least: usize, most: usize) -> String {
 /// # Errors
 /// If a parameter is out of range, the inputs do not fit the operator or each other, or a size overflows.
 pub fn infer(op: &Op, inputs: &[&Tensor]) -> Result<Vec<Inferred>, ShapeError> {
-    let (least, most) = input_count(op);
-    if inputs.len() < least || inputs.len() > most {
-        return Err(ShapeError::InputCount { least, most, found: inputs.len() });
-    }
-    let x = inputs[0];
-    let one = |shape: Shape| vec![Inferred { shape, element: Some(x.element()) }];
-    Ok(match op {
-        Op::Conv2d(conv) => one(windowed::conv(conv, inputs)?),
-        Op::DepthwiseConv2d { conv, multiplier } => one(windowed::depthwise(conv, *multiplier, inputs)?),
-        Op::TransposeConv { stride, padding, output, .. } => {
-            one(windowed::transpose_conv(*stride, *padding, *output, inputs)?)
+    op.spec(|spec| {
+        let allowed = spec.inputs();
+        if !allowed.contains(&inputs.len()) {
+            let (least, most) = allowed.into_inner();
+            return Err(ShapeError::InputCount { least, most, found: inputs.len() });
         }
-        Op::FullyConnected { keep_num_dims, .. } => one(windowed::fully_connected(*keep_num_dims, inputs)?),
-        Op::Pool2d { window, stride, padding, .. } => one(windowed::pool(*window, *stride, *padding, x)?),
-        Op::Resize { kind, output, align_corners, half_pixel_centers } => {
-            one(windowed::resize(*kind, *output, *align_corners, *half_pixel_centers, x)?)
-        }
-        Op::Binary { .. } => one(broadcast(&x.shape, &inputs[1].shape)?),
-        Op::Prelu => {
-            let alpha = inputs[1];
-            if broadcast(&x.shape, &alpha.shape)? != x.shape {
-                let (expected, found) = (x.shape.clone(), alpha.shape.clone());
-                return Err(ShapeError::Shape { role: Role::Alpha, expected, found });
-            }
-            one(x.shape.clone())
-        }
-        Op::Softmax { .. } => {
-            if x.shape.rank() == 0 {
-                return Err(ShapeError::Axis { axis: 0, rank: 0 });
-            }
-            one(x.shape.clone())
-        }
-        Op::Unary(_) => one(x.shape.clone()),
-        Op::Reduce { axes, keep_dims, .. } => one(reduce(&x.shape, axes, *keep_dims)?),
-        Op::ArgMax { axis } => {
-            let shape = reduce(&x.shape, std::slice::from_ref(axis), false)?;
-            vec![Inferred { shape, element: None }]
-        }
-        Op::Quantize => vec![Inferred { shape: x.shape.clone(), element: None }],
-        Op::Dequantize => vec![Inferred { shape: x.shape.clone(), element: Some(ElementType::Float32) }],
-        Op::Pad { pads, .. } => one(movement::pad(&x.shape, pads)?),
-        Op::Reshape { shape, .. } => one(movement::reshape(&x.shape, shape)?),
-        Op::Transpose { perm } => one(movement::transpose(&x.shape, perm)?),
-        Op::Concatenation { axis, .. } => one(movement::concatenation(inputs, *axis)?),
-        Op::Split { axis, parts } => {
-            let part = movement::split(&x.shape, *axis, *parts)?;
-            vec![Inferred { shape: part, element: Some(x.element()) }; *parts]
-        }
-        Op::Pack { axis } => one(movement::pack(inputs, *axis)?),
-        Op::Unpack { axis } => {
-            let (parts, part) = movement::unpack(&x.shape, *axis)?;
-            vec![Inferred { shape: part, element: Some(x.element()) }; parts]
-        }
-        Op::Slice { begin, size } => one(movement::slice(&x.shape, begin, size)?),
-        Op::StridedSlice { axes } => one(movement::strided_slice(&x.shape, axes)?),
+        spec.infer(inputs)
     })
-}
-
-/// Fewest and most inputs of an operator.
-fn input_count(op: &Op) -> (usize, usize) {
-    match op {
-        Op::Conv2d(_) | Op::DepthwiseConv2d { .. } | Op::TransposeConv { .. } | Op::FullyConnected { .. } => (2, 3),
-        Op::Binary { .. } | Op::Prelu => (2, 2),
-        Op::Concatenation { .. } | Op::Pack { .. } => (1, usize::MAX),
-        Op::Pool2d { .. }
-        | Op::Reduce { .. }
-        | Op::Pad { .. }
-        | Op::Reshape { .. }
-        | Op::Transpose { .. }
-        | Op::Split { .. }
-        | Op::Unpack { .. }
-        | Op::Slice { .. }
-        | Op::StridedSlice { .. }
-        | Op::Resize { .. }
-        | Op::Softmax { .. }
-        | Op::Unary(_)
-        | Op::ArgMax { .. }
-        | Op::Quantize
-        | Op::Dequantize => (1, 1),
-    }
 }
 
 /// The shape that two operands have after broadcasting: aligned at the last axis, sizes equal or 1.
@@ -336,22 +265,8 @@ pub fn broadcast(a: &Shape, b: &Shape) -> Result<Shape, ShapeError> {
         .map(Shape)
 }
 
-fn reduce(x: &Shape, axes: &[usize], keep_dims: bool) -> Result<Shape, ShapeError> {
-    if axes.windows(2).any(|w| w[0] >= w[1]) {
-        return Err(ShapeError::AxisOrder { axes: axes.to_vec() });
-    }
-    if let Some(&axis) = axes.iter().find(|&&a| a >= x.rank()) {
-        return Err(ShapeError::Axis { axis, rank: x.rank() });
-    }
-    let kept = x.0.iter().enumerate().filter_map(|(i, &size)| match axes.contains(&i) {
-        false => Some(size),
-        true => keep_dims.then_some(1),
-    });
-    Ok(Shape(kept.collect()))
-}
-
 /// A tensor's dimensions as NHWC.
-fn nhwc(x: &Tensor, role: Role) -> Result<[usize; 4], ShapeError> {
+pub(crate) fn nhwc(x: &Tensor, role: Role) -> Result<[usize; 4], ShapeError> {
     x.shape.nhwc().ok_or_else(|| ShapeError::Rank { role, expected: 4, found: x.shape.clone() })
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::op::*;
+use crate::ops::*;
 use crate::tensor::DataType;
 
 fn x(shape: impl Into<Shape>) -> Tensor {

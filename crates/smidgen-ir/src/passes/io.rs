@@ -2,7 +2,7 @@
 
 use super::{Flow, remove_operators};
 use crate::graph::Graph;
-use crate::op::Op;
+use crate::ops::Op;
 use crate::tensor::TensorId;
 
 /// Cuts off each QUANTIZE at a float input of the graph and each DEQUANTIZE at an output, so that the graph takes and gives the

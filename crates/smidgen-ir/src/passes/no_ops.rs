@@ -2,8 +2,8 @@
 
 use super::{Flow, remove_operators};
 use crate::graph::{Graph, Operator};
-use crate::op::{Activation, Op, ReshapeKind, ResizeKind};
-use crate::tensor::{ElementType, TensorId};
+use crate::ops::{Op, ReshapeKind};
+use crate::tensor::TensorId;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
@@ -39,20 +39,8 @@ pub fn remove_no_ops(graph: &mut Graph) -> usize {
 /// The RESHAPE that does the same as an operator which only moves dimensions of size 1 about.
 fn as_reshape(graph: &Graph, operator: &Operator) -> Option<Op> {
     let (x, y) = (&graph.tensor(*operator.inputs.first()?).shape, &graph.tensor(*operator.outputs.first()?).shape);
-    let same_order = match &operator.op {
-        Op::Transpose { perm } => {
-            let moved: Vec<usize> = perm.iter().copied().filter(|&axis| x.0[axis] != 1).collect();
-            moved.is_sorted() && !perm.is_sorted()
-        }
-        Op::Pack { .. } => operator.inputs.len() == 1,
-        Op::Unpack { .. } => operator.outputs.len() == 1,
-        Op::StridedSlice { axes } => {
-            let whole = axes.iter().zip(&x.0).all(|(a, &size)| a.len == size && (a.stride == 1 || size == 1));
-            whole && axes.iter().any(|a| a.shrink)
-        }
-        _ => false,
-    };
-    same_order.then(|| Op::Reshape { kind: ReshapeKind::Reshape, shape: y.0.clone() })
+    let relabels = operator.op.spec(|spec| spec.only_relabels(operator, x));
+    relabels.then(|| Op::Reshape { kind: ReshapeKind::Reshape, shape: y.0.clone() })
 }
 
 /// Lets a reshape of a reshape read the first one's input.
@@ -118,31 +106,7 @@ fn is_identity(graph: &Graph, operator: &Operator) -> bool {
     if x.shape != y.shape || x.dtype != y.dtype {
         return false;
     }
-    match &operator.op {
-        // Shapes and types are equal, so these copy.
-        Op::Reshape { .. } | Op::Pad { .. } | Op::Slice { .. } | Op::Split { .. } | Op::Quantize => true,
-        Op::Concatenation { activation, .. } => operator.inputs.len() == 1 && *activation == Activation::None,
-        Op::Transpose { perm } => perm.is_sorted(),
-        Op::StridedSlice { axes } => axes.iter().zip(&x.shape.0).all(|(a, &size)| a.stride == 1 || size == 1),
-        // Between equal sizes every sample falls on a pixel; in floats its neighbour, weighted 0, may still be infinite.
-        Op::Resize { kind, .. } => *kind == ResizeKind::Nearest || x.element() != ElementType::Float32,
-        Op::Pool2d { window, stride, activation, .. } => {
-            *window == [1, 1] && *stride == [1, 1] && *activation == Activation::None
-        }
-        Op::Conv2d(_)
-        | Op::DepthwiseConv2d { .. }
-        | Op::TransposeConv { .. }
-        | Op::FullyConnected { .. }
-        | Op::Binary { .. }
-        | Op::Reduce { .. }
-        | Op::Pack { .. }
-        | Op::Unpack { .. }
-        | Op::Softmax { .. }
-        | Op::Unary(_)
-        | Op::Prelu
-        | Op::ArgMax { .. }
-        | Op::Dequantize => false,
-    }
+    operator.op.spec(|spec| spec.is_identity(operator, x))
 }
 
 /// Takes the identity `i` out of the flow of data. False if both its ends are the caller's.

@@ -2,7 +2,7 @@
 
 use super::{Flow, remove_operators};
 use crate::graph::{Graph, Operator};
-use crate::op::{ConvParams, Op, PadValue, Padding};
+use crate::ops::{ConvParams, Op, PadValue, Padding};
 use crate::tensor::TensorId;
 use crate::validate::MAX_BYTES;
 use crate::window::Window;

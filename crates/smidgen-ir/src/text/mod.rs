@@ -1,7 +1,7 @@
 //! The textual form of a graph: [`print()`] and [`parse()`].
 //!
-//! `parse(&print(&graph))` gives back the same graph, valid or not, to the bit; a NaN keeps its payload. Passes are tested by
-//! files of this text. It looks like this:
+//! `parse(&print(&graph))` gives back the same graph, valid or not, to the bit; a NaN keeps its payload. Passes are
+//! tested by files of this text. It looks like this:
 //!
 //! ```text
 //! graph "tiny"
@@ -18,7 +18,8 @@
 //! The grammar, in which `{ }` repeats, `[ ]` may be left out, and quotes enclose what is written as it stands:
 //!
 //! ```text
-//! file       = "graph" string "inputs" ids "outputs" ids [ "variables" "(" [ variable { "," variable } ] ")" ] { statement }
+//! file       = "graph" string "inputs" ids "outputs" ids [ "variables" "(" [ variable { "," variable } ] ")" ]
+//!              { statement }
 //! variable   = id "=" id [ "first" id ]                 its value, what it holds next, and in the first inference
 //! statement  = tensor [ "=" ( constant | operator ) ]
 //!            | ( result "," result { "," result } | "(" ")" ) "=" operator
@@ -42,33 +43,11 @@
 //! `variables(%1 = %4 first %5)` says that `%1` is the value of a [variable](crate::Variable), `%4` what it holds in
 //! the next inference, and the constant `%5` what it holds in the first; without the last that is zeros (zero points).
 //!
-//! White space and line ends only separate words. `//` begins a comment that goes to the end of the line. Tensors are numbered
-//! from 0 without gaps, in any order. `NAME` is [`Op::name`](crate::Op::name). The attributes of an operator are its fields, in
-//! this spelling; those in brackets may be left out and then have the value shown:
-//!
-//! | operator | attributes |
-//! |---|---|
-//! | CONV_2D | `stride=[h, w] padding=P` (`dilation=[1, 1] activation=none`) |
-//! | DEPTHWISE_CONV_2D | the same and `multiplier=n` |
-//! | TRANSPOSE_CONV | `stride=[h, w] padding=P output=[h, w]` (`activation=none`) |
-//! | FULLY_CONNECTED | (`keep_num_dims=false activation=none`) |
-//! | ADD SUB MUL DIV MINIMUM MAXIMUM | (`activation=none`) |
-//! | AVERAGE_POOL_2D MAX_POOL_2D | `window=[h, w] stride=[h, w] padding=P` (`activation=none`) |
-//! | MEAN SUM | `axes=[...]` (`keep_dims=false`) |
-//! | PAD | `pads=[[before, after], ...]` |
-//! | PADV2 | `pads=[[before, after], ...] value=v`, an integer or, with a point or an exponent, a float |
-//! | RESHAPE SQUEEZE EXPAND_DIMS | `shape=[...]` |
-//! | TRANSPOSE | `perm=[...]` |
-//! | CONCATENATION | `axis=n` (`activation=none`) |
-//! | SPLIT | `axis=n parts=n` |
-//! | PACK UNPACK ARG_MAX | `axis=n` |
-//! | SLICE | `begin=[...] size=[...]` |
-//! | STRIDED_SLICE | `axes=[[start, stride, len], ...]`, with a fourth entry `shrink` where the axis is dropped |
-//! | RESIZE_NEAREST_NEIGHBOR RESIZE_BILINEAR | `output=[h, w]` (`align_corners=false half_pixel_centers=false`) |
-//! | SOFTMAX | `beta=float` |
-//! | LEAKY_RELU | `alpha=float` |
-//!
-//! `P` is `same`, `valid` or `[top, bottom, left, right]`; an activation is `none`, `relu`, `relu_n1_to_1` or `relu6`.
+//! White space and line ends only separate words. `//` begins a comment that goes to the end of the line. Tensors are
+//! numbered from 0 without gaps, in any order. `NAME` is [`Op::name`](crate::Op::name). The attributes of an operator
+//! are its fields, in the spelling that the variants of [`Op`](crate::Op) give; those in brackets there may be left
+//! out and then have the value shown. `P` is `same`, `valid` or `[top, bottom, left, right]`; an activation is `none`,
+//! `relu`, `relu_n1_to_1` or `relu6`.
 
 mod lex;
 mod operator;
@@ -76,8 +55,10 @@ mod parse;
 mod print;
 mod value;
 
+pub(crate) use operator::{Attributes, Given, Value, list};
 pub use parse::parse;
 pub use print::print;
+pub(crate) use value::{float, parse_float};
 
 use thiserror::Error;
 

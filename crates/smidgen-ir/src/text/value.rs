@@ -10,11 +10,11 @@ pub(super) const MOST_SPLAT_BYTES: usize = 1 << 12;
 const MOST_LISTED: usize = 32;
 
 /// A float such that [`parse_float`] gives back the same bits.
-pub(super) fn float(value: f32) -> String {
+pub(crate) fn float(value: f32) -> String {
     if value.is_nan() { format!("bits{:08x}", value.to_bits()) } else { format!("{value:?}") }
 }
 
-pub(super) fn parse_float(word: &str) -> Option<f32> {
+pub(crate) fn parse_float(word: &str) -> Option<f32> {
     if let Some(bits) = word.strip_prefix("bits") {
         let hex = bits.len() == 8 && bits.bytes().all(|b| b.is_ascii_hexdigit());
         return hex.then(|| u32::from_str_radix(bits, 16).ok().map(f32::from_bits)).flatten();

@@ -2,7 +2,7 @@
 
 use crate::graph::{Graph, OpId};
 use crate::infer::ShapeError;
-use crate::op::PadValue;
+use crate::ops::PadValue;
 use crate::tensor::{DataType, ElementType, Shape, TensorId};
 use crate::validate::{MAX_BYTES, MAX_RANK};
 use std::fmt;

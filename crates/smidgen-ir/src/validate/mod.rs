@@ -29,13 +29,13 @@
 //!     and CONCATENATIONs of anything but float32 have no fused activation.
 //! 12. Weights, biases and PRELU's slopes are constant, or computed from constants alone: then
 //!     [`fold_constants`](crate::passes::fold_constants) makes constants of them.
-//! 13. Arithmetic is on float32 throughout or on per-tensor quantised int8 throughout; DIV, EXP, LOG and SQRT are on
-//!     float32. Then weights are int8 or int4 (those of convolutions with zero points 0, per-channel scales along the
-//!     output channels) and biases int32; only CONV_2D takes int8 weights with float32, with one scale and zero point
-//!     0. QUANTIZE makes int8 or int16 of float32, int8 or int16; DEQUANTIZE makes float32 of int8, int16 or any
-//!     quantised constant; ARG_MAX makes int32 or int64.
-//! 14. Operators that only move elements, pools, resizes, MINIMUM and MAXIMUM have outputs of exactly their inputs'
-//!     type and quantisation. The output of int8 SOFTMAX and LOGISTIC has scale 1/256 and zero point -128.
+//! 13. Arithmetic is on float32 throughout, or on per-tensor quantised int8 or int16 throughout where the operator's
+//!     [traits](crate::Traits) have that form. Then weights are int8 or int4 (those of convolutions with zero points
+//!     0, per-channel scales along the output channels) and biases int32; only CONV_2D takes int8 weights with
+//!     float32, with one scale and zero point 0. QUANTIZE makes int8 or int16 of float32, int8 or int16; DEQUANTIZE
+//!     makes float32 of int8, int16 or any quantised constant; ARG_MAX makes int32 or int64.
+//! 14. Operators whose values are not [computed](crate::Values) have outputs of exactly their inputs' type and
+//!     quantisation. The output of int8 SOFTMAX and LOGISTIC has scale 1/256 and zero point -128.
 //! 15. The factor from an operator's accumulator to its output (input scale times weight scale over output scale) is
 //!     below 2^30, for ADD and SUB below 2^19, so that it can be written as a multiplier and a shift.
 //! 16. The multiply-accumulates of the whole graph can be counted in 64 bits.
@@ -49,11 +49,14 @@ mod types;
 
 pub use error::{OperatorError, OperatorRef, TensorError, TensorRef, ValidateError, VariableError};
 pub use tensors::beyond_bounds;
+pub(crate) use types::{
+    FACTOR_LIMIT, INT8_OR_INT16, Rules, SUM_FACTOR_LIMIT, WIDE_SUM_FACTOR_LIMIT, is_float, is_int8, is_int16,
+};
 
 use crate::cost;
 use crate::graph::{Graph, OpId, Operator};
 use crate::infer::{Inferred, infer};
-use crate::op::{Activation, BinaryKind, Op, PadValue, Padding, UnaryKind};
+use crate::ops::Padding;
 use crate::passes::foldable;
 use crate::tensor::{ElementType, Tensor};
 
@@ -82,13 +85,10 @@ pub fn validate(graph: &Graph) -> Result<(), ValidateError> {
 
 fn check_operator(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Result<(), OperatorError> {
     let inputs: Vec<&Tensor> = operator.inputs.iter().map(|&t| graph.tensor(t)).collect();
-    parameters(&operator.op)?;
+    operator.op.spec(|spec| spec.parameters(Parameters))?;
     let inferred = infer(&operator.op, &inputs)?;
     outputs(graph, operator, &inferred)?;
-    if let Op::Pad { value, .. } = operator.op {
-        pad_value(value, inputs[0].element())?;
-    }
-    types::check(graph, operator, foldable)
+    operator.op.spec(|spec| spec.types(&Rules { graph, operator, foldable }))
 }
 
 fn outputs(graph: &Graph, operator: &Operator, inferred: &[Inferred]) -> Result<(), OperatorError> {
@@ -111,65 +111,34 @@ fn outputs(graph: &Graph, operator: &Operator, inferred: &[Inferred]) -> Result<
     Ok(())
 }
 
-/// Ranges of the parameters that [`infer`] does not bound.
-fn parameters(op: &Op) -> Result<(), OperatorError> {
-    let small = |parameter: &'static str, values: &[usize]| match values.iter().find(|&&v| v > MAX_BYTES) {
-        Some(&found) => Err(OperatorError::TooLarge { parameter, found }),
-        None => Ok(()),
-    };
-    let padding = |padding: &Padding| match *padding {
-        Padding::Explicit { top, bottom, left, right } => small("the padding", &[top, bottom, left, right]),
-        Padding::Same | Padding::Valid => Ok(()),
-    };
-    let finite = |parameter: &'static str, value: f32| match value.is_finite() {
-        true => Ok(()),
-        false => Err(OperatorError::NotFinite { parameter, found: value }),
-    };
-    match op {
-        Op::Conv2d(conv) | Op::DepthwiseConv2d { conv, .. } => {
-            small("the stride", &conv.stride)?;
-            small("the dilation", &conv.dilation)?;
-            padding(&conv.padding)
-        }
-        Op::TransposeConv { stride, output, .. } => {
-            small("the stride", stride)?;
-            small("the output size", output)
-        }
-        Op::Pool2d { window, stride, padding: explicit, .. } => {
-            small("the window", window)?;
-            small("the stride", stride)?;
-            padding(explicit)
-        }
-        Op::Pad { pads, .. } => small("the padding", pads.as_flattened()),
-        Op::StridedSlice { axes } => {
-            small("the slice's stride", &axes.iter().map(|a| a.stride.unsigned_abs()).collect::<Vec<_>>())
-        }
-        Op::Softmax { beta } => {
-            finite("beta", *beta)?;
-            if *beta <= 0.0 {
-                return Err(OperatorError::NotPositive { parameter: "beta", found: *beta });
-            }
-            Ok(())
-        }
-        Op::Unary(UnaryKind::LeakyRelu { alpha }) => finite("alpha", *alpha),
-        Op::Binary { kind: BinaryKind::Minimum | BinaryKind::Maximum, activation }
-            if *activation != Activation::None =>
-        {
-            Err(OperatorError::FusedActivation)
-        }
-        _ => Ok(()),
-    }
-}
+/// Checks of parameters that [`infer`] does not bound.
+#[derive(Clone, Copy)]
+pub(crate) struct Parameters;
 
-fn pad_value(value: PadValue, element: ElementType) -> Result<(), OperatorError> {
-    let range = element_range(element);
-    let fits = match (value, range) {
-        (PadValue::Zero, _) => true,
-        (PadValue::Float(_), None) => true,
-        (PadValue::Integer(v), Some((low, high))) => (low..=high).contains(&v),
-        (PadValue::Float(_), Some(_)) | (PadValue::Integer(_), None) => false,
-    };
-    if fits { Ok(()) } else { Err(OperatorError::PadValue { value, element }) }
+impl Parameters {
+    /// None is above [`MAX_BYTES`].
+    pub(crate) fn small(self, parameter: &'static str, values: &[usize]) -> Result<(), OperatorError> {
+        match values.iter().find(|&&v| v > MAX_BYTES) {
+            Some(&found) => Err(OperatorError::TooLarge { parameter, found }),
+            None => Ok(()),
+        }
+    }
+
+    /// [`Parameters::small`] of each side of a padding.
+    pub(crate) fn padding(self, padding: &Padding) -> Result<(), OperatorError> {
+        match *padding {
+            Padding::Explicit { top, bottom, left, right } => self.small("the padding", &[top, bottom, left, right]),
+            Padding::Same | Padding::Valid => Ok(()),
+        }
+    }
+
+    /// It is a finite number.
+    pub(crate) fn finite(self, parameter: &'static str, value: f32) -> Result<(), OperatorError> {
+        match value.is_finite() {
+            true => Ok(()),
+            false => Err(OperatorError::NotFinite { parameter, found: value }),
+        }
+    }
 }
 
 /// Least and greatest stored integer of an element type, as far as 32 bits hold them; `None` for floats.

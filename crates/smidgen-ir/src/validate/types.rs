@@ -1,146 +1,46 @@
-//! Which types each operator takes and makes, which inputs must be constant, and how far scales may lie apart.
+//! Rules of types of which operators choose theirs: which types go together, which inputs must be constant, and how
+//! far scales may lie apart.
 
 use super::{OperatorError, TensorRef};
 use crate::graph::{Graph, Operator};
-use crate::op::{Activation, BinaryKind, Op, UnaryKind};
+use crate::ops::Weights;
 use crate::tensor::{DataType, ElementType, Quantisation, Tensor, TensorId};
 
 /// An operator's accumulator times a factor gives its output; bound on that factor, as a power of two.
-const FACTOR_LIMIT: u32 = 30;
+pub(crate) const FACTOR_LIMIT: u32 = 30;
 /// The same for ADD and SUB, whose accumulator has 20 fractional bits and one bit of head room.
-const SUM_FACTOR_LIMIT: u32 = 19;
+pub(crate) const SUM_FACTOR_LIMIT: u32 = 19;
 /// The same on int16, where it has 15.
-const WIDE_SUM_FACTOR_LIMIT: u32 = 14;
+pub(crate) const WIDE_SUM_FACTOR_LIMIT: u32 = 14;
 /// The same for layers with weights on int16, whose 64-bit accumulators have room for no more.
 const WIDE_FACTOR_LIMIT: u32 = 7;
-
-pub(super) fn check(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Result<(), OperatorError> {
-    let rules = Rules { graph, operator, foldable };
-    match &operator.op {
-        Op::Conv2d(_) => rules.weighted(0, true),
-        Op::TransposeConv { .. } => {
-            // Nothing computes with those: the reference has none either.
-            rules.expect(
-                operator.inputs[1],
-                "i8 or f32: i4 weights are for CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED",
-                |d| d.element() != ElementType::Int4,
-            )?;
-            rules.weighted(0, true)
-        }
-        Op::DepthwiseConv2d { .. } => rules.weighted(3, true),
-        Op::FullyConnected { .. } => rules.weighted(0, false),
-        Op::Binary { kind, .. } => match kind {
-            BinaryKind::Add | BinaryKind::Sub => {
-                rules.arithmetic()?;
-                let wide = graph.tensor(operator.inputs[0]).element() == ElementType::Int16;
-                rules.ratios(if wide { WIDE_SUM_FACTOR_LIMIT } else { SUM_FACTOR_LIMIT })
-            }
-            BinaryKind::Mul => {
-                rules.arithmetic()?;
-                rules.product()
-            }
-            BinaryKind::Div => rules.floats(),
-            BinaryKind::Minimum | BinaryKind::Maximum => {
-                rules.arithmetic()?;
-                rules.unchanged()
-            }
-        },
-        Op::Pool2d { .. } | Op::Resize { .. } => {
-            rules.arithmetic()?;
-            rules.unchanged()
-        }
-        Op::Softmax { .. } | Op::Unary(UnaryKind::Logistic) => {
-            rules.arithmetic()?;
-            rules.probability()
-        }
-        Op::Unary(UnaryKind::LeakyRelu { alpha }) => {
-            rules.arithmetic()?;
-            rules.ratios(FACTOR_LIMIT)?;
-            rules.slope(*alpha)
-        }
-        // A table has no factor that could be too large.
-        Op::Unary(UnaryKind::Exp | UnaryKind::Log) => rules.arithmetic(),
-        Op::Unary(UnaryKind::Function(_)) => rules.floats(),
-        Op::Unary(UnaryKind::Tanh) => {
-            rules.arithmetic()?;
-            rules.ratios(FACTOR_LIMIT)?;
-            rules.fraction()
-        }
-        Op::Reduce { .. } | Op::Unary(_) => {
-            rules.arithmetic()?;
-            rules.ratios(FACTOR_LIMIT)
-        }
-        Op::Prelu => {
-            rules.constant(1, "alpha")?;
-            rules.arithmetic()?;
-            rules.ratios(FACTOR_LIMIT)?;
-            rules.product()
-        }
-        Op::Concatenation { activation, .. } => {
-            if *activation != Activation::None && !is_float(&graph.tensor(operator.inputs[0]).dtype) {
-                return Err(OperatorError::FusedActivation);
-            }
-            rules.unchanged()
-        }
-        Op::Pad { .. }
-        | Op::Reshape { .. }
-        | Op::Transpose { .. }
-        | Op::Split { .. }
-        | Op::Pack { .. }
-        | Op::Unpack { .. }
-        | Op::Slice { .. }
-        | Op::StridedSlice { .. } => rules.unchanged(),
-        Op::ArgMax { .. } => {
-            rules.real(operator.inputs[0])?;
-            let plain = |d: &DataType| {
-                matches!(d, DataType::Plain(ElementType::Int32)) || matches!(d, DataType::Plain(ElementType::Int64))
-            };
-            rules.expect(operator.outputs[0], "i32 or i64 without quantisation", plain)
-        }
-        Op::Quantize => {
-            rules.expect(operator.inputs[0], "f32, i8 quantised per tensor, or i16 with zero point 0", |d| {
-                is_float(d) || is_int8(d) || is_int16(d)
-            })?;
-            rules.expect(operator.outputs[0], INT8_OR_INT16, |d| is_int8(d) || is_int16(d))?;
-            rules.ratios(FACTOR_LIMIT)
-        }
-        Op::Dequantize => {
-            let input = operator.inputs[0];
-            if graph.tensor(input).is_constant() {
-                rules.expect(input, "quantised integers", |d| d.quantisation().is_some())?;
-            } else {
-                rules.expect(input, INT8_OR_INT16, |d| is_int8(d) || is_int16(d))?;
-            }
-            rules.expect(operator.outputs[0], "f32", is_float)
-        }
-    }
-}
 
 const NARROW: &str =
     "f32, or i8 quantised per tensor: this operator has no form for i16, put QUANTIZE to i8 before and to i16 after it";
 const INT8: &str = "i8 quantised per tensor";
 const INT16: &str = "i16 quantised per tensor with zero point 0";
 
-fn is_float(dtype: &DataType) -> bool {
+pub(crate) fn is_float(dtype: &DataType) -> bool {
     *dtype == DataType::FLOAT32
 }
 
-fn is_int8(dtype: &DataType) -> bool {
+pub(crate) fn is_int8(dtype: &DataType) -> bool {
     matches!(dtype, DataType::Quantised(ElementType::Int8, Quantisation::PerTensor { .. }))
 }
 
-const INT8_OR_INT16: &str = "i8 quantised per tensor, or i16 with zero point 0";
+pub(crate) const INT8_OR_INT16: &str = "i8 quantised per tensor, or i16 with zero point 0";
 
 /// TensorFlow Lite's int16 is symmetric.
-fn is_int16(dtype: &DataType) -> bool {
+pub(crate) fn is_int16(dtype: &DataType) -> bool {
     matches!(dtype, DataType::Quantised(ElementType::Int16, Quantisation::PerTensor { zero_point: 0, .. }))
 }
 
-struct Rules<'a> {
-    graph: &'a Graph,
-    operator: &'a Operator,
+/// An operator and the rules that it may choose.
+pub(crate) struct Rules<'a> {
+    pub(super) graph: &'a Graph,
+    pub(crate) operator: &'a Operator,
     /// Which tensors are constants or computed from constants alone.
-    foldable: &'a [bool],
+    pub(super) foldable: &'a [bool],
 }
 
 impl Rules<'_> {
@@ -148,7 +48,13 @@ impl Rules<'_> {
         self.graph.tensor(id)
     }
 
-    fn expect(
+    /// The input of this index.
+    pub(crate) fn input(&self, index: usize) -> &Tensor {
+        self.tensor(self.operator.inputs[index])
+    }
+
+    /// The tensor has a type that is accepted.
+    pub(crate) fn expect(
         &self,
         id: TensorId,
         expected: impl Into<String>,
@@ -163,13 +69,14 @@ impl Rules<'_> {
     }
 
     /// The tensor stands for real numbers that kernels compute with.
-    fn real(&self, id: TensorId) -> Result<(), OperatorError> {
+    pub(crate) fn real(&self, id: TensorId) -> Result<(), OperatorError> {
         let wide = self.operator.op.takes_int16();
         let expected = if wide { "f32, i8 quantised per tensor, or i16 with zero point 0" } else { NARROW };
         self.expect(id, expected, |d| is_float(d) || is_int8(d) || (wide && is_int16(d)))
     }
 
-    fn constant(&self, input: usize, what: &'static str) -> Result<(), OperatorError> {
+    /// The input of this index, if there is one, is a constant or computed from constants.
+    pub(crate) fn constant(&self, input: usize, what: &'static str) -> Result<(), OperatorError> {
         match self.operator.inputs.get(input) {
             Some(&id) if !self.foldable[id.index()] => {
                 Err(OperatorError::NotConstant { what, tensor: TensorRef::new(self.graph, id) })
@@ -192,7 +99,7 @@ impl Rules<'_> {
     }
 
     /// All inputs and outputs are float32, or all are int8, or all int16 if the operator [takes it](Op::takes_int16).
-    fn arithmetic(&self) -> Result<(), OperatorError> {
+    pub(crate) fn arithmetic(&self) -> Result<(), OperatorError> {
         let first = self.operator.inputs[0];
         self.real(first)?;
         let (expected, accept): (_, fn(&DataType) -> bool) = match self.tensor(first).element() {
@@ -204,25 +111,34 @@ impl Rules<'_> {
     }
 
     /// All inputs and outputs are float32.
-    fn floats(&self) -> Result<(), OperatorError> {
+    pub(crate) fn floats(&self) -> Result<(), OperatorError> {
         self.ids().try_for_each(|t| self.expect(t, "f32", is_float))
     }
 
     /// All inputs and outputs have exactly the first input's type.
-    fn unchanged(&self) -> Result<(), OperatorError> {
+    pub(crate) fn unchanged(&self) -> Result<(), OperatorError> {
         let first = &self.tensor(self.operator.inputs[0]).dtype;
         self.ids().try_for_each(|t| self.expect(t, format!("{first}, like the first input"), |d| d == first))
     }
 
-    /// A convolution or fully connected layer, with output channels along `axis` of the weights.
-    fn weighted(&self, axis: usize, symmetric: bool) -> Result<(), OperatorError> {
+    /// A convolution or fully connected layer, with the [weights](crate::ops::Weights) that its traits say; a layer
+    /// without any passes.
+    pub(crate) fn weighted(&self) -> Result<(), OperatorError> {
+        let Some(Weights { axis, int4, zero_point, hybrid }) = self.operator.op.traits().weights else { return Ok(()) };
+        if !int4 {
+            self.expect(
+                self.operator.inputs[1],
+                "i8 or f32: i4 weights are for CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED",
+                |d| d.element() != ElementType::Int4,
+            )?;
+        }
         self.constant(1, "the weights")?;
         self.constant(2, "the bias")?;
         let (x, weights, y) = (self.operator.inputs[0], self.operator.inputs[1], self.operator.outputs[0]);
         let bias = self.operator.inputs.get(2).copied();
         self.real(x)?;
         if is_float(&self.tensor(x).dtype) {
-            if matches!(self.operator.op, Op::Conv2d(_)) && self.tensor(weights).element() == ElementType::Int8 {
+            if hybrid && self.tensor(weights).element() == ElementType::Int8 {
                 let symmetric = |d: &DataType| {
                     is_int8(d) && d.quantisation().and_then(Quantisation::per_tensor).is_some_and(|(_, z)| z == 0)
                 };
@@ -238,7 +154,7 @@ impl Rules<'_> {
                 .try_for_each(|t| self.expect(t, "f32, like the first input", is_float));
         }
         let wide = is_int16(&self.tensor(x).dtype);
-        let (elements, symmetric) = if wide { ("i8", true) } else { ("i8 or i4", symmetric) };
+        let (elements, symmetric) = if wide { ("i8", true) } else { ("i8 or i4", !zero_point) };
         let expected = match symmetric {
             true => format!("{elements} with zero points 0, quantised per tensor or along axis {axis}"),
             false => format!("{elements}, quantised per tensor or along axis {axis}"),
@@ -276,8 +192,9 @@ impl Rules<'_> {
         self.factor(self.scale(x) * f64::from(largest), y, limit)
     }
 
-    /// The output of a function with values in 0..1 has scale 1/256 and zero point -128 (int8), or 1/32768 and 0 (int16).
-    fn probability(&self) -> Result<(), OperatorError> {
+    /// The output of a function with values in 0..1 has scale 1/256 and zero point -128 (int8), or 1/32768 and 0
+    /// (int16).
+    pub(crate) fn probability(&self) -> Result<(), OperatorError> {
         let y = self.operator.outputs[0];
         let fixed = match self.tensor(y).element() {
             ElementType::Float32 => return Ok(()),
@@ -288,7 +205,7 @@ impl Rules<'_> {
     }
 
     /// The int16 output of a function with values in -1..1 has scale 1/32768.
-    fn fraction(&self) -> Result<(), OperatorError> {
+    pub(crate) fn fraction(&self) -> Result<(), OperatorError> {
         let y = self.operator.outputs[0];
         if self.tensor(y).element() != ElementType::Int16 {
             return Ok(());
@@ -311,7 +228,7 @@ impl Rules<'_> {
     }
 
     /// Each input's scale over each output's stays below the limit. Floats have scale 1 on both sides and always pass.
-    fn ratios(&self, limit: u32) -> Result<(), OperatorError> {
+    pub(crate) fn ratios(&self, limit: u32) -> Result<(), OperatorError> {
         if !self.all_integers() {
             return Ok(());
         }
@@ -322,7 +239,7 @@ impl Rules<'_> {
     }
 
     /// The factor of a LEAKY_RELU's negative side stays below the limit.
-    fn slope(&self, alpha: f32) -> Result<(), OperatorError> {
+    pub(crate) fn slope(&self, alpha: f32) -> Result<(), OperatorError> {
         if !self.all_integers() {
             return Ok(());
         }
@@ -331,7 +248,7 @@ impl Rules<'_> {
     }
 
     /// The product of the inputs' scales over the output's stays below the limit.
-    fn product(&self) -> Result<(), OperatorError> {
+    pub(crate) fn product(&self) -> Result<(), OperatorError> {
         if !self.all_integers() {
             return Ok(());
         }

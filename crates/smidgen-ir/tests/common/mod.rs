@@ -94,7 +94,7 @@ fn element_wise_op() -> BoxedStrategy<Op> {
         float().prop_map(|alpha| UnaryKind::LeakyRelu { alpha }),
         Just(UnaryKind::HardSwish)
     ];
-    let reduce = prop_oneof![Just(ReduceKind::Mean), Just(ReduceKind::Sum)];
+    let reduce = prop::sample::select(ReduceKind::ALL);
     prop_oneof![
         (binary, activation()).prop_map(|(kind, activation)| Op::Binary { kind, activation }),
         unary.prop_map(Op::Unary),

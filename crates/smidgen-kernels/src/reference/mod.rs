@@ -15,7 +15,7 @@ pub use conv2d::conv2d;
 pub use depthwise::depthwise;
 pub use fully_connected::{FullyConnected, fully_connected};
 pub use pool::{average_pool, max_pool};
-pub use reduce::{Cell, Reduction, average_image, reduce, reduce_image};
+pub use reduce::*;
 pub use resize::{Scale, resize_bilinear};
 pub use transpose_conv::transpose_conv;
 

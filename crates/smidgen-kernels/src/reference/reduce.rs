@@ -1,4 +1,5 @@
-//! MEAN and SUM of integers, and AVERAGE_POOL_2D over a whole image, which is summed alike.
+//! MEAN and SUM of integers, AVERAGE_POOL_2D over a whole image, which is summed alike, and REDUCE_MAX and REDUCE_MIN, which compare
+//! elements of any type.
 
 use super::pool::rounded_mean;
 use crate::memory::{Arena, Bounds, Element, Integer};
@@ -138,6 +139,74 @@ pub fn reduce<R: Reduction, B: Bounds>(
             sum = sum.wrapping_add(reduce.read(arena[input.wrapping_add_signed(outer + inner)]));
         });
         arena[to] = reduce.finish(sum);
+        to += 1;
+    });
+}
+
+/// Elements that are compared.
+pub trait Ordered: Element + PartialOrd {
+    /// What no finite element is below.
+    const LEAST: Self;
+    /// What no finite element is above.
+    const GREATEST: Self;
+}
+
+macro_rules! ordered {
+    ($($t:ident)*) => { $(
+        impl Ordered for $t {
+            const LEAST: Self = $t::MIN;
+            const GREATEST: Self = $t::MAX;
+        }
+    )* };
+}
+ordered!(i8 i16 f32);
+
+/// The greatest over any axes of a tensor stored whole; arguments as of [`reduce`]. What is not a number is passed over.
+///
+/// Order: one element at a time, all reads before its write.
+pub fn reduce_max<T: Ordered, B: Bounds>(
+    arena: Arena<'_, T, B>,
+    input: usize,
+    output: usize,
+    kept: (&[usize], &[isize]),
+    reduced: (&[usize], &[isize]),
+) {
+    extremum(arena, input, output, kept, reduced, T::LEAST, |x, best| x > best);
+}
+
+/// The least over any axes of a tensor stored whole; arguments as of [`reduce`]. What is not a number is passed over.
+///
+/// Order: one element at a time, all reads before its write.
+pub fn reduce_min<T: Ordered, B: Bounds>(
+    arena: Arena<'_, T, B>,
+    input: usize,
+    output: usize,
+    kept: (&[usize], &[isize]),
+    reduced: (&[usize], &[isize]),
+) {
+    extremum(arena, input, output, kept, reduced, T::GREATEST, |x, best| x < best);
+}
+
+#[inline]
+fn extremum<T: Ordered, B: Bounds>(
+    mut arena: Arena<'_, T, B>,
+    input: usize,
+    output: usize,
+    kept: (&[usize], &[isize]),
+    reduced: (&[usize], &[isize]),
+    start: T,
+    beyond: impl Fn(T, T) -> bool,
+) {
+    let mut to = output;
+    walk(kept.0, [kept.1], |[outer]| {
+        let mut best = start;
+        walk(reduced.0, [reduced.1], |[inner]| {
+            let x = arena[input.wrapping_add_signed(outer + inner)];
+            if beyond(x, best) {
+                best = x;
+            }
+        });
+        arena[to] = best;
         to += 1;
     });
 }

@@ -9,8 +9,28 @@ mod movement;
 use crate::call::{Call, Value};
 use crate::constant::{Constant, Element};
 use crate::node_error::NodeError;
+use crate::ops::Row;
 use smidgen_ir::element_count;
 use std::rc::Rc;
+
+/// Operators that are computed here alone: of what is known when reading.
+pub(crate) const ROWS: &[Row] = &[
+    Row::folded("And", ""),
+    Row::folded("Constant", ""),
+    Row::folded("ConstantOfShape", ""),
+    Row::folded("Equal", ""),
+    Row::folded("Greater", ""),
+    Row::folded("GreaterOrEqual", ""),
+    Row::folded("Less", ""),
+    Row::folded("LessOrEqual", ""),
+    Row::folded("Mod", ""),
+    Row::folded("Not", ""),
+    Row::folded("Or", ""),
+    Row::folded("Range", ""),
+    Row::folded("Shape", "of any tensor, since shapes are fixed"),
+    Row::folded("Size", "of any tensor, since shapes are fixed"),
+    Row::folded("Where", ""),
+];
 
 /// The node's outputs, if all its inputs are constants and it is computed here. `None` otherwise.
 pub(crate) fn evaluate(call: &mut Call<'_, '_>) -> Result<Option<Vec<Value>>, NodeError> {

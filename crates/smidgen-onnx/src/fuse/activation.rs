@@ -16,13 +16,8 @@ fn fused(kind: UnaryKind) -> Option<Activation> {
 /// Where an operator keeps its activation.
 fn slot(op: &mut Op) -> Option<&mut Activation> {
     match op {
-        Op::Conv2d(conv) | Op::DepthwiseConv2d { conv, .. } => Some(&mut conv.activation),
-        Op::Binary { kind: BinaryKind::Minimum | BinaryKind::Maximum, .. } => None,
-        Op::TransposeConv { activation, .. }
-        | Op::FullyConnected { activation, .. }
-        | Op::Binary { activation, .. }
-        | Op::Pool2d { activation, .. } => Some(activation),
-        _ => None,
+        Op::Binary { kind: BinaryKind::Minimum | BinaryKind::Maximum, .. } | Op::Concatenation { .. } => None,
+        op => op.activation_mut(),
     }
 }
 

@@ -1,12 +1,34 @@
 //! Element-wise functions of one operand, and Softmax.
 
 use super::arithmetic::{binary, operand, scalar};
-use super::{FIXED_PARAMETERS, Outputs, reduce};
+use super::{FIXED_PARAMETERS, Outputs, reduce, rows};
 use crate::call::{Call, Value};
 use crate::emit::Active;
 use crate::node_error::NodeError;
 use smidgen_ir::names::onnx_function;
 use smidgen_ir::{BinaryKind, DataType, Op, ReduceKind, UnaryKind};
+
+rows! {
+    "Cast" MOVE cast, "of constants; otherwise to the same type";
+    "Clip" INTEGER clip, "RELU and RELU6 where the bounds are theirs";
+    "Dropout" MOVE dropout, "inference, where it does nothing";
+    "Elu" COMPUTE elu, "";
+    "Exp" COMPUTE exp, "";
+    "Gelu" COMPUTE gelu, "the tanh form";
+    "HardSigmoid" INTEGER hard_sigmoid, "";
+    "HardSwish" INTEGER hard_swish, "also where it is spelt as x * HardSigmoid(x)";
+    "Identity" MOVE identity, "";
+    "LeakyRelu" INTEGER leaky_relu, "";
+    "Log" COMPUTE log, "";
+    "LogSoftmax" COMPUTE log_softmax, "any axis";
+    "PRelu" INTEGER prelu, "constant slope";
+    "Relu" INTEGER relu, "";
+    "Selu" COMPUTE selu, "";
+    "Sigmoid" INTEGER sigmoid, "";
+    "Softmax" INTEGER softmax, "any axis";
+    "Swish" COMPUTE swish, "";
+    "Tanh" INTEGER tanh, "";
+}
 
 const FLOAT: &DataType = &DataType::FLOAT32;
 

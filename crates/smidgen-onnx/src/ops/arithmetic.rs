@@ -1,11 +1,26 @@
 //! Element-wise arithmetic of several operands, with broadcasting.
 
-use super::{FIXED_PARAMETERS, Outputs};
+use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value, float_value};
 use crate::constant::{Constant, Element};
 use crate::emit::{Active, Emitter, identity};
 use crate::node_error::NodeError;
 use smidgen_ir::{Activation, BinaryKind, DataType, Op, TensorId};
+
+rows! {
+    "Abs" COMPUTE abs, "";
+    "Add" INTEGER add, "broadcasting";
+    "Div" COMPUTE div, "broadcasting";
+    "Max" INTEGER max, "broadcasting";
+    "Mean" COMPUTE mean, "broadcasting";
+    "Min" INTEGER min, "broadcasting";
+    "Mul" INTEGER mul, "broadcasting";
+    "Neg" COMPUTE neg, "";
+    "Pow" COMPUTE pow, "exponents 0.5, 1, 2, 3 and 4";
+    "Reciprocal" COMPUTE reciprocal, "";
+    "Sub" INTEGER sub, "broadcasting";
+    "Sum" COMPUTE sum, "broadcasting";
+}
 
 const FLOAT: &DataType = &DataType::FLOAT32;
 

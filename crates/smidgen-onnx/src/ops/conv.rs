@@ -1,12 +1,17 @@
 //! Conv and ConvTranspose.
 
 use super::image::{Image, Windowing};
-use super::{FIXED_PARAMETERS, Outputs};
+use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value};
 use crate::constant::Constant;
 use crate::node_error::NodeError;
 use smidgen_ir::{Activation, ConvParams, DataType, Op, Padding, TensorId, Window};
 use std::rc::Rc;
+
+rows! {
+    "Conv" INTEGER conv, "images and lines; constant weights; any groups, strides, dilations and padding";
+    "ConvTranspose" INTEGER conv_transpose, "images and lines; constant weights";
+}
 
 const FLOAT: &DataType = &DataType::FLOAT32;
 

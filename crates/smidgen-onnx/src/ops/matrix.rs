@@ -1,11 +1,16 @@
 //! Gemm and MatMul: fully connected layers where one operand is constant.
 
-use super::{Outputs, arithmetic};
+use super::{Outputs, arithmetic, rows};
 use crate::call::{Call, Value, float_value};
 use crate::constant::{Constant, Element};
 use crate::emit::Active;
 use crate::node_error::NodeError;
 use smidgen_ir::{Activation, BinaryKind, DataType, Op};
+
+rows! {
+    "Gemm" INTEGER gemm, "one operand constant";
+    "MatMul" INTEGER matmul, "one operand a constant matrix";
+}
 
 const FLOAT: &DataType = &DataType::FLOAT32;
 

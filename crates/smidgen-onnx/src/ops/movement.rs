@@ -1,12 +1,26 @@
 //! Operators that move elements: Transpose, Reshape and its kin, Concat, Pad, Tile, Expand, the two between depth and space.
 
 use super::arithmetic::binary;
-use super::{FIXED_PARAMETERS, Outputs};
+use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value};
 use crate::constant::{Constant, Element};
 use crate::emit::{Active, identity};
 use crate::node_error::NodeError;
 use smidgen_ir::{Activation, BinaryKind, ElementType, Op, PadValue};
+
+rows! {
+    "Concat" MOVE concat, "any axis";
+    "DepthToSpace" MOVE depth_to_space, "DCR and CRD";
+    "Expand" MOVE expand, "constant shape; other types than float32 only where it adds axes";
+    "Flatten" MOVE reshape, "any axis";
+    "Pad" MOVE pad, "with a constant; negative padding cuts";
+    "Reshape" MOVE reshape, "constant shape";
+    "SpaceToDepth" MOVE space_to_depth, "";
+    "Squeeze" MOVE reshape, "constant axes";
+    "Tile" MOVE tile, "constant counts";
+    "Transpose" MOVE transpose, "any permutation, mostly for free";
+    "Unsqueeze" MOVE reshape, "constant axes";
+}
 
 /// Only changes which of the file's axes lies where.
 pub fn transpose(call: &mut Call<'_, '_>) -> Outputs {

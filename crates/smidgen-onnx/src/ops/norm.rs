@@ -1,12 +1,18 @@
 //! Normalisation.
 
 use super::arithmetic::{binary, scalar};
-use super::{FIXED_PARAMETERS, Outputs};
+use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value};
 use crate::constant::{Constant, Element};
 use crate::emit::Active;
 use crate::node_error::NodeError;
 use smidgen_ir::{BinaryKind, DataType, Function, Op, ReduceKind, UnaryKind};
+
+rows! {
+    "BatchNormalization" COMPUTE batch_normalization, "inference; folded into the layer before";
+    "InstanceNormalization" COMPUTE instance_normalization, "";
+    "LayerNormalization" COMPUTE layer_normalization, "";
+}
 
 /// `x * factor + offset` with a factor and an offset for each channel, which [`fuse`](crate::fuse) folds into the weights before it.
 pub fn batch_normalization(call: &mut Call<'_, '_>) -> Outputs {

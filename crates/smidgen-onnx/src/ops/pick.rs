@@ -1,10 +1,16 @@
 //! Parts of a tensor: Slice, Split, Gather with constant indices.
 
-use super::{FIXED_PARAMETERS, Outputs};
+use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value};
 use crate::emit::Active;
 use crate::node_error::NodeError;
 use smidgen_ir::{Activation, AxisSlice, Op};
+
+rows! {
+    "Gather" MOVE gather, "constant indices in up to 64 runs";
+    "Slice" MOVE slice, "constant bounds and steps";
+    "Split" MOVE split, "constant sizes";
+}
 
 /// For each axis the first index, the step and the number of indices that a Slice takes.
 pub(crate) fn ranges(call: &Call<'_, '_>, dims: &[usize]) -> Result<Vec<(usize, i64, usize)>, NodeError> {

@@ -1,10 +1,17 @@
 //! MaxPool, AveragePool and the global pools.
 
 use super::image::{Image, Windowing};
-use super::{FIXED_PARAMETERS, Outputs};
+use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value};
 use crate::node_error::NodeError;
 use smidgen_ir::{Activation, DataType, Op, PadValue, Padding, PoolKind, ReduceKind};
+
+rows! {
+    "AveragePool" INTEGER average_pool, "images and lines; ceil_mode; no dilation";
+    "GlobalAveragePool" INTEGER global_average_pool, "";
+    "GlobalMaxPool" INTEGER global_max_pool, "images and lines";
+    "MaxPool" INTEGER max_pool, "images and lines; ceil_mode; no dilation, no indices";
+}
 
 const FLOAT: &DataType = &DataType::FLOAT32;
 

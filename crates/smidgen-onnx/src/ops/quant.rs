@@ -3,12 +3,17 @@
 //! They become QUANTIZE and DEQUANTIZE around float operators. The graph has int8 only: uint8 values are held as int8, 128 less,
 //! with a zero point 128 less.
 
-use super::{FIXED_PARAMETERS, Outputs};
+use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value};
 use crate::constant::{Constant, Element};
 use crate::emit::Active;
 use crate::node_error::NodeError;
 use smidgen_ir::{DataType, ElementType, Op, Quantisation};
+
+rows! {
+    "DequantizeLinear" STORED dequantize, "of constants, per tensor or per channel; at run time per tensor";
+    "QuantizeLinear" COMPUTE quantize, "per tensor to int8, uint8 or int16";
+}
 
 /// Scales and zero points along an axis; one of each without an axis.
 struct Parameters {

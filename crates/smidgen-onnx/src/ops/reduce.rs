@@ -1,7 +1,7 @@
 //! Reductions along axes.
 
 use super::arithmetic::binary;
-use super::{FIXED_PARAMETERS, Outputs};
+use super::{FIXED_PARAMETERS, Outputs, Row, rows};
 use crate::call::{Call, Value};
 use crate::constant::Element;
 use crate::emit::Active;
@@ -9,6 +9,19 @@ use crate::node_error::NodeError;
 use smidgen_ir::{
     Activation, BinaryKind, DataType, ElementType, Function, Op, Padding, PoolKind, ReduceKind, UnaryKind,
 };
+
+/// Reductions that are computed when reading, alone: of lists.
+pub(super) const FOLDED: &[Row] = &[Row::folded("ReduceProd", "")];
+
+rows! {
+    "ArgMax" INTEGER arg_max, "the first of equal elements";
+    "ReduceL2" COMPUTE l2, "constant axes";
+    "ReduceMax" INTEGER max, "constant axes";
+    "ReduceMean" INTEGER mean, "constant axes";
+    "ReduceMin" INTEGER min, "constant axes";
+    "ReduceSum" COMPUTE sum, "constant axes";
+    "ReduceSumSquare" COMPUTE sum_square, "constant axes";
+}
 
 const FLOAT: &DataType = &DataType::FLOAT32;
 
@@ -82,13 +95,11 @@ pub(super) fn greatest(call: &mut Call<'_, '_>, x: &Active, axes: &[usize]) -> R
 }
 
 pub fn max(call: &mut Call<'_, '_>) -> Outputs {
-    let x = call.float_input(0)?;
-    let (axes, keep) = axes(call, x.layout.len())?;
-    let Some(axes) = axes.filter(|axes| !axes.is_empty()) else { return Ok(vec![Value::Active(x)]) };
-    let y = greatest(call, &x, &axes)?;
-    let dims = call.emit.dims(&y);
-    let kept: Vec<usize> = (0..dims.len()).filter(|i| keep || !axes.contains(i)).map(|i| dims[i]).collect();
-    Ok(vec![Value::Active(call.emit.reshape(&y, &kept)?)])
+    plain(call, ReduceKind::Max)
+}
+
+pub fn min(call: &mut Call<'_, '_>) -> Outputs {
+    plain(call, ReduceKind::Min)
 }
 
 fn squares(call: &mut Call<'_, '_>) -> Result<Active, NodeError> {

@@ -1,10 +1,15 @@
 //! Resize and Upsample: the sampling positions that the file asks for, found among those that the graph's operator knows.
 
 use super::image::Image;
-use super::{FIXED_PARAMETERS, Outputs};
+use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value};
 use crate::node_error::NodeError;
 use smidgen_ir::{DataType, Op, ResizeKind};
+
+rows! {
+    "Resize" INTEGER resize, "images and lines, nearest and bilinear; constant size or scales";
+    "Upsample" INTEGER resize, "images and lines, nearest and bilinear; constant scales";
+}
 
 /// How the file maps an output index to a position in the input.
 struct Mapping<'a> {

@@ -35,7 +35,8 @@ pub use pattern::{MOST_BYTES, Pattern};
 pub use pattern::{covers, product};
 pub use pool::{PoolF32, PoolI8, PoolI16};
 pub use reduction::{
-    Axes, PoolImageI8, PoolImageI16, ReduceF32, ReduceI8, ReduceI16, ReduceImageF32, ReduceImageI8, ReduceImageI16,
+    Axes, ExtremumF32, ExtremumI8, ExtremumI16, PoolImageI8, PoolImageI16, ReduceF32, ReduceI8, ReduceI16,
+    ReduceImageF32, ReduceImageI8, ReduceImageI16,
 };
 pub use resize::{ResizeF32, ResizeI8, ResizeI16};
 
@@ -132,6 +133,7 @@ kernels! {
     Quantise Dequantise Requantise Rescale ArgMax
     Gather Concat Permute
     ReduceImageI8 ReduceImageI16 ReduceImageF32 PoolImageI8 PoolImageI16 ReduceI8 ReduceI16 ReduceF32
+    ExtremumI8 ExtremumI16 ExtremumF32
     ResizeI8 ResizeI16 ResizeF32
 }
 

@@ -1,10 +1,10 @@
-//! Kernels of MEAN, SUM and of pools whose only window is the whole image.
+//! Kernels of MEAN, SUM, REDUCE_MAX, REDUCE_MIN and of pools whose only window is the whole image.
 
 use super::{KernelSpec, Pattern};
 use crate::costs::{Family, Size, Work};
 use crate::program::Extent;
 use smidgen_ir::ElementType;
-use smidgen_kernels::{float, int8, int16};
+use smidgen_kernels::{definition, float, int8, int16};
 
 /// Channels that sums over an image take together.
 const SUMMED: usize = 4;
@@ -206,6 +206,87 @@ impl KernelSpec for ReduceF32 {
 call!(ReduceF32(k, site) => float::reduce:
     arena(f32), value(input = site.input_base(0, false)), value(output = site.output_base(false)),
     value(kept = k.kept.parts()), value(reduced = k.reduced.parts()), value(divisor = k.divisor));
+
+/// REDUCE_MAX or REDUCE_MIN of int8 over any axes. Tensors and input as in [`ReduceI8`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct ExtremumI8 {
+    /// The axes that stay.
+    pub kept: Axes,
+    /// The axes that go.
+    pub reduced: Axes,
+    /// REDUCE_MAX.
+    pub greatest: bool,
+}
+
+impl KernelSpec for ExtremumI8 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Reduce { element: ElementType::Int8, kept: &self.kept, reduced: &self.reduced }
+    }
+
+    fn work(&self, _: &Size) -> Work {
+        lines(&self.kept, &self.reduced)
+    }
+}
+
+call!(ExtremumI8(k, site) of k.greatest => {
+    true => reference::reduce_max,
+    false => reference::reduce_min,
+}: arena(i8), value(input = site.input_base(0, false)), value(output = site.output_base(false)),
+    value(kept = k.kept.parts()), value(reduced = k.reduced.parts()));
+
+/// REDUCE_MAX or REDUCE_MIN of int16 over any axes. Tensors and input as in [`ReduceI8`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct ExtremumI16 {
+    /// The axes that stay.
+    pub kept: Axes,
+    /// The axes that go.
+    pub reduced: Axes,
+    /// REDUCE_MAX.
+    pub greatest: bool,
+}
+
+impl KernelSpec for ExtremumI16 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Reduce { element: ElementType::Int16, kept: &self.kept, reduced: &self.reduced }
+    }
+
+    fn work(&self, _: &Size) -> Work {
+        lines(&self.kept, &self.reduced)
+    }
+}
+
+call!(ExtremumI16(k, site) of k.greatest => {
+    true => reference::reduce_max,
+    false => reference::reduce_min,
+}: arena(i16), value(input = site.input_base(0, false)), value(output = site.output_base(false)),
+    value(kept = k.kept.parts()), value(reduced = k.reduced.parts()));
+
+/// REDUCE_MAX or REDUCE_MIN of float32 over any axes. Tensors and input as in [`ReduceI8`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct ExtremumF32 {
+    /// The axes that stay.
+    pub kept: Axes,
+    /// The axes that go.
+    pub reduced: Axes,
+    /// REDUCE_MAX.
+    pub greatest: bool,
+}
+
+impl KernelSpec for ExtremumF32 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Reduce { element: ElementType::Float32, kept: &self.kept, reduced: &self.reduced }
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::OtherF32)
+    }
+}
+
+call!(ExtremumF32(k, site) of k.greatest => {
+    true => reference::reduce_max,
+    false => reference::reduce_min,
+}: arena(f32), value(input = site.input_base(0, false)), value(output = site.output_base(false)),
+    value(kept = k.kept.parts()), value(reduced = k.reduced.parts()));
 
 /// Some axes of a row-major tensor.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -99,6 +99,8 @@ fn forms(name: &str) -> Vec<Made> {
         "PAD" => plain(Op::Pad { pads, value: PadValue::Zero }),
         "PADV2" => plain(Op::Pad { pads, value: PadValue::Float(0.7) }),
         "PRELU" => with(Op::Prelu, vec![constant([1, 1, SIZE], |i| i as f32 / 8.0)]),
+        "REDUCE_MAX" => reduce(ReduceKind::Max),
+        "REDUCE_MIN" => reduce(ReduceKind::Min),
         "RELU" => unary(UnaryKind::Relu),
         "RELU6" => unary(UnaryKind::Relu6),
         "RELU_N1_TO_1" => unary(UnaryKind::ReluN1To1),

@@ -59,6 +59,8 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::WideReduceImage => reduce_image(kernel, generate_int16::reduction, random),
         Kernel::WideAverageImage => reduce_image(kernel, |random, _| i16::bounds(random), random),
         Kernel::WideReduce => reduce(kernel, generate_int16::reduction, random),
+        Kernel::ReduceMax | Kernel::ReduceMin => reduce(kernel, |_, _| (), random),
+        Kernel::WideReduceMax | Kernel::WideReduceMin => reduce(kernel, |_, _| (), random),
     }
 }
 
@@ -361,6 +363,7 @@ fn reduction(random: &mut Random, count: usize) -> Reduce {
 fn reduced_bytes(kernel: Kernel) -> usize {
     match kernel {
         Kernel::WideReduceImage | Kernel::WideAverageImage | Kernel::WideReduce => 2,
+        Kernel::WideReduceMax | Kernel::WideReduceMin => 2,
         _ => 1,
     }
 }

@@ -23,7 +23,7 @@ pub fn generate(kernel: FloatKernel, random: &mut Random) -> Case {
         FloatKernel::FloatBinary => binary(random),
         FloatKernel::FloatBroadcast => broadcast(random),
         FloatKernel::FloatReduceImage => reduce_image(random),
-        FloatKernel::FloatReduce => reduce(random),
+        FloatKernel::FloatReduce | FloatKernel::FloatReduceMax | FloatKernel::FloatReduceMin => reduce(kernel, random),
         FloatKernel::Quantize | FloatKernel::Dequantize => convert(kernel, random),
     };
     if kernel != FloatKernel::Dequantize {
@@ -207,7 +207,7 @@ fn reduce_image(random: &mut Random) -> Case {
     Case::new(call.put(&shape).put(&state).put(&((shape[0] * shape[1]) as f32)), space.fill(random))
 }
 
-fn reduce(random: &mut Random) -> Case {
+fn reduce(kernel: FloatKernel, random: &mut Random) -> Case {
     let sizes = sizes(random, (1, 5));
     let (strides, count) = cuboid(random, &sizes, false);
     // The first axes stay, the others go.
@@ -215,13 +215,16 @@ fn reduce(random: &mut Random) -> Case {
     let mut space = Space::new(random);
     let input = space.take_input(4 * count, 4) / 4;
     let output = space.take(4 * sizes[..kept].iter().product::<usize>(), 4) / 4;
-    let mut call = Call::new(FloatKernel::FloatReduce).put(&input).put(&output);
+    let mut call = Call::new(kernel).put(&input).put(&output);
     for range in [0..kept, kept..sizes.len()] {
         let mut steps = [0; MAX_RANK];
         steps[..range.len()].copy_from_slice(&strides.steps[range.clone()]);
         call = call.put(&dims(&sizes[range.clone()])).put(&Strides { rank: range.len(), steps });
     }
-    Case::new(call.put(&(sizes[kept..].iter().product::<usize>() as f32)), space.fill(random))
+    if kernel == FloatKernel::FloatReduce {
+        call = call.put(&(sizes[kept..].iter().product::<usize>() as f32));
+    }
+    Case::new(call, space.fill(random))
 }
 
 fn convert(kernel: FloatKernel, random: &mut Random) -> Case {

@@ -6,11 +6,11 @@ use super::tensors::Source;
 use crate::flat::{Fault, Field, Held, Record};
 use crate::schema::operator;
 use crate::support::{Builtin, options};
-use smidgen_ir::{Activation, ElementType, Padding};
+use smidgen_ir::{Activation, ElementType, Op, Padding};
 use std::borrow::Cow;
 
 /// Why an operator cannot be decoded.
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// Its tables are damaged.
     Damaged(Fault),
     /// It contradicts itself or its tensors.
@@ -26,27 +26,27 @@ impl From<Fault> for Trouble {
 }
 
 /// `Trouble::Malformed` as an error.
-pub(super) fn malformed<T>(what: impl Into<String>) -> Result<T, Trouble> {
+pub(crate) fn malformed<T>(what: impl Into<String>) -> Result<T, Trouble> {
     Err(Trouble::Malformed(what.into()))
 }
 
 /// `Trouble::Unsupported` as an error.
-pub(super) fn unsupported<T>(reason: impl Into<String>, hint: &'static str) -> Result<T, Trouble> {
+pub(crate) fn unsupported<T>(reason: impl Into<String>, hint: &'static str) -> Result<T, Trouble> {
     Err(Trouble::Unsupported { reason: reason.into(), hint: hint.into(), cause: None })
 }
 
 /// `Trouble::Unsupported` as an error, for what shares a cause with others.
-pub(super) fn caused<T>(reason: impl Into<String>, cause: &Cause) -> Result<T, Trouble> {
+pub(crate) fn caused<T>(reason: impl Into<String>, cause: &Cause) -> Result<T, Trouble> {
     Err(Trouble::Unsupported { reason: reason.into(), hint: cause.hint.into(), cause: Some(cause.name) })
 }
 
 /// `Trouble::Unsupported` as an error, for what the reference runs although it makes no sense.
-pub(super) fn odd<T>(reason: impl Into<String>) -> Result<T, Trouble> {
+pub(crate) fn odd<T>(reason: impl Into<String>) -> Result<T, Trouble> {
     unsupported(reason, NO_CONVERTER)
 }
 
 /// An operator to decode.
-pub(super) struct Call<'a> {
+pub(crate) struct Call<'a> {
     pub builtin: Builtin,
     /// Indices of the inputs in the file; `None` for an absent one.
     pub inputs: &'a [Option<usize>],
@@ -79,7 +79,7 @@ impl<'a> Call<'a> {
     }
 
     /// A field of the options, if it is there.
-    pub(super) fn option<T: Held>(&self, field: Field<T>) -> Result<Option<T::View<'a>>, Trouble> {
+    pub(crate) fn option<T: Held>(&self, field: Field<T>) -> Result<Option<T::View<'a>>, Trouble> {
         Ok(match &self.options {
             Some(options) => options.get(field)?,
             None => None,
@@ -87,17 +87,17 @@ impl<'a> Call<'a> {
     }
 
     /// An integer field of the options, or the schema's default.
-    pub(super) fn number(&self, field: Field<i32>, default: i32) -> Result<i32, Trouble> {
+    pub(crate) fn number(&self, field: Field<i32>, default: i32) -> Result<i32, Trouble> {
         Ok(self.option(field)?.unwrap_or(default))
     }
 
     /// A boolean field of the options, false if absent.
-    pub(super) fn flag(&self, field: Field<bool>) -> Result<bool, Trouble> {
+    pub(crate) fn flag(&self, field: Field<bool>) -> Result<bool, Trouble> {
         Ok(self.option(field)?.unwrap_or(false))
     }
 
     /// An integer field of the options that has to be at least 1.
-    pub(super) fn positive(&self, field: Field<i32>, default: i32, name: &str) -> Result<usize, Trouble> {
+    pub(crate) fn positive(&self, field: Field<i32>, default: i32, name: &str) -> Result<usize, Trouble> {
         match self.number(field, default)? {
             n @ 1.. => Ok(n as usize),
             n => odd(format!("its {name} is {n}; it must be at least 1")),
@@ -105,7 +105,7 @@ impl<'a> Call<'a> {
     }
 
     /// Checks the number of inputs and outputs.
-    pub(super) fn arity(&self, inputs: std::ops::RangeInclusive<usize>, outputs: usize) -> Result<(), Trouble> {
+    pub(crate) fn arity(&self, inputs: std::ops::RangeInclusive<usize>, outputs: usize) -> Result<(), Trouble> {
         if !inputs.contains(&self.inputs.len()) {
             let (least, most) = (inputs.start(), inputs.end());
             let range = if least == most { least.to_string() } else { format!("{least} to {most}") };
@@ -118,7 +118,7 @@ impl<'a> Call<'a> {
     }
 
     /// The index in the file of an input that must be there.
-    pub(super) fn index(&self, input: usize) -> Result<usize, Trouble> {
+    pub(crate) fn index(&self, input: usize) -> Result<usize, Trouble> {
         match self.inputs.get(input) {
             Some(Some(index)) => Ok(*index),
             _ => malformed(format!("its input {input} is absent, which only a bias may be")),
@@ -126,23 +126,23 @@ impl<'a> Call<'a> {
     }
 
     /// An input that must be there.
-    pub(super) fn input(&self, input: usize) -> Result<&'a Source, Trouble> {
+    pub(crate) fn input(&self, input: usize) -> Result<&'a Source, Trouble> {
         Ok(&self.tensors[self.index(input)?])
     }
 
     /// An output; the caller has checked that there are so many.
-    pub(super) fn output(&self, output: usize) -> &'a Source {
+    pub(crate) fn output(&self, output: usize) -> &'a Source {
         &self.tensors[self.outputs[output]]
     }
 
     /// Checks that the element type of a data input is one that the support table lists.
-    pub(super) fn data(&self, input: usize) -> Result<&'a Source, Trouble> {
+    pub(crate) fn data(&self, input: usize) -> Result<&'a Source, Trouble> {
         let source = self.input(input)?;
-        let entry = self.builtin.entry();
-        if !entry.types.contains(&source.element()) {
-            let names: Vec<&str> = entry.types.iter().map(|t| t.name()).collect();
+        let row = self.builtin.row();
+        if !row.types.contains(&source.element()) {
+            let names: Vec<&str> = row.types.iter().map(|t| t.name()).collect();
             return Err(Trouble::Unsupported {
-                reason: format!("{} does not take {}", entry.name, source.element()),
+                reason: format!("{} does not take {}", self.builtin.name(), source.element()),
                 hint: format!("supported are {}", names.join(", ")).into(),
                 cause: None,
             });
@@ -151,7 +151,7 @@ impl<'a> Call<'a> {
     }
 
     /// The integers of a constant that is a parameter, at most `most` of them.
-    pub(super) fn parameter(&self, input: usize, name: &str, most: usize) -> Result<Vec<i64>, Trouble> {
+    pub(crate) fn parameter(&self, input: usize, name: &str, most: usize) -> Result<Vec<i64>, Trouble> {
         let source = self.input(input)?;
         let Some(data) = &source.data else {
             return caused(format!("its {name} is computed at run time"), &SHAPES);
@@ -169,7 +169,7 @@ impl<'a> Call<'a> {
     }
 
     /// The one integer of a constant that is a parameter.
-    pub(super) fn scalar(&self, input: usize, name: &str) -> Result<i64, Trouble> {
+    pub(crate) fn scalar(&self, input: usize, name: &str) -> Result<i64, Trouble> {
         match self.parameter(input, name, 1)?.as_slice() {
             [value] => Ok(*value),
             _ => malformed(format!("its {name} is empty")),
@@ -177,7 +177,7 @@ impl<'a> Call<'a> {
     }
 
     /// Checks that an input is a constant.
-    pub(super) fn constant(&self, input: usize, name: &str) -> Result<&'a Source, Trouble> {
+    pub(crate) fn constant(&self, input: usize, name: &str) -> Result<&'a Source, Trouble> {
         let source = self.input(input)?;
         if source.data.is_none() {
             return unsupported(
@@ -188,14 +188,15 @@ impl<'a> Call<'a> {
         Ok(source)
     }
 
-    /// Indices of data, weights and bias from `x`, `weights` and (where given) `bias`, after the checks of [`Call::data`] and
-    /// [`Call::constant`].
-    pub(super) fn weighted(&self, x: usize, weights: usize, bias: usize) -> Result<Vec<usize>, Trouble> {
+    /// Indices of data, weights and bias of an operator from `x`, `weights` and (where given) `bias`, after the checks
+    /// of [`Call::data`] and [`Call::constant`].
+    pub(crate) fn weighted(&self, op: &Op, [x, weights, bias]: [usize; 3]) -> Result<Vec<usize>, Trouble> {
+        let taken = op.traits().weights;
         let input = self.data(x)?.element();
         let kernel_source = self.constant(weights, "weights")?;
         let kernel = kernel_source.element();
         let agree = match (input, kernel) {
-            (ElementType::Int8, ElementType::Int4) if self.builtin == Builtin::TransposeConv => {
+            (ElementType::Int8, ElementType::Int4) if taken.is_some_and(|taken| !taken.int4) => {
                 return unsupported(
                     "its weights are i4",
                     "int4 weights are for CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED; quantise these to int8",
@@ -211,7 +212,7 @@ impl<'a> Call<'a> {
             // Dynamic range quantisation: the reference quantises the input as it comes.
             (ElementType::Float32, ElementType::Int8) => {
                 let scale = kernel_source.dtype.as_ref().ok().and_then(|d| d.quantisation()?.per_tensor());
-                self.builtin == Builtin::Conv2d && scale.is_some_and(|(_, zero_point)| zero_point == 0)
+                taken.is_some_and(|taken| taken.hybrid) && scale.is_some_and(|(_, zero_point)| zero_point == 0)
             }
             (input, kernel) => input == kernel,
         };
@@ -233,7 +234,7 @@ impl<'a> Call<'a> {
     }
 
     /// The fused activation.
-    pub(super) fn activation(&self, field: Field<i8>) -> Result<Activation, Trouble> {
+    pub(crate) fn activation(&self, field: Field<i8>) -> Result<Activation, Trouble> {
         match self.option(field)?.unwrap_or(0) {
             0 => Ok(Activation::None),
             1 => Ok(Activation::Relu),
@@ -251,7 +252,7 @@ impl<'a> Call<'a> {
     }
 
     /// SAME or VALID.
-    pub(super) fn padding(&self, field: Field<i8>) -> Result<Padding, Trouble> {
+    pub(crate) fn padding(&self, field: Field<i8>) -> Result<Padding, Trouble> {
         match self.option(field)?.unwrap_or(0) {
             0 => Ok(Padding::Same),
             1 => Ok(Padding::Valid),
@@ -261,7 +262,7 @@ impl<'a> Call<'a> {
 }
 
 /// An axis counted from the front: below `rank`, where the file may count it from the back.
-pub(super) fn axis(value: i64, rank: usize) -> Result<usize, Trouble> {
+pub(crate) fn axis(value: i64, rank: usize) -> Result<usize, Trouble> {
     let counted = if value < 0 { value.checked_add(rank as i64) } else { Some(value) };
     match counted.and_then(|axis| usize::try_from(axis).ok()).filter(|&axis| axis < rank) {
         Some(axis) => Ok(axis),

@@ -1,7 +1,7 @@
 //! What obstacles have in common: those of one cause go away together, by one remedy.
 
 /// A cause and what to do about it with what the user of a file has.
-pub(super) struct Cause {
+pub(crate) struct Cause {
     pub name: &'static str,
     pub hint: &'static str,
 }
@@ -21,7 +21,7 @@ pub(super) const STREAMING: Cause = Cause {
            has the same weights",
 };
 
-pub(super) const STATE: Cause = Cause {
+pub(crate) const STATE: Cause = Cause {
     name: "state that is kept between calls",
     hint: "supported are variables that begin with constants and keep their shape and type; else make the state an input and an \
            output of the network, and hand the output back in at the next call",
@@ -39,7 +39,7 @@ pub(super) const OPEN: Cause = Cause {
            every size of its inputs fixed, for instance `keras.Input(shape=..., batch_size=1)`",
 };
 
-pub(super) const SHAPES: Cause = Cause {
+pub(crate) const SHAPES: Cause = Cause {
     name: "shapes and parameters computed by operators",
     hint: "such operators are not computed when reading yet: in the model's code write the numbers themselves where it asks for a \
            tensor's shape (`tf.shape`), and convert again",

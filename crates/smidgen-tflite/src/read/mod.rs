@@ -1,9 +1,7 @@
 //! From bytes to a graph: tables, then tensors, then operators, then the graph of what is used.
 
-mod call;
-mod cause;
-mod movement;
-mod operators;
+pub(crate) mod call;
+pub(crate) mod cause;
 #[cfg(test)]
 mod sound;
 #[cfg(test)]
@@ -25,7 +23,8 @@ use smidgen_ir::front::{Budget, Subject, Unsupported, listed as names, quoted};
 use smidgen_ir::validate::beyond_bounds;
 use smidgen_ir::{DataType, ElementType, Graph, Operator, Shape, Tensor, TensorId, Variable, infer};
 use std::borrow::Cow;
-use tensors::{Source, UINT8};
+use tensors::UINT8;
+pub(crate) use tensors::{MAX_RANK, Source};
 use variables::Held;
 
 /// How to read a file.
@@ -97,7 +96,7 @@ enum Code {
 impl Code {
     fn name(&self) -> &str {
         match self {
-            Self::Known(builtin) => builtin.entry().name,
+            Self::Known(builtin) => builtin.name(),
             Self::Unknown { name, .. } => name,
         }
     }
@@ -187,7 +186,7 @@ impl<'a> Reader<'a> {
                         continue;
                     }
                     match Call::new(*builtin, wiring, &tensors, self.options.float_weights)
-                        .and_then(|call| call.decode())
+                        .and_then(|call| (builtin.row().read)(&call))
                     {
                         Ok((op, inputs)) => {
                             self.budget.take(size_of::<Operator>() + 8 * (inputs.len() + wiring.outputs.len()))?;
@@ -198,7 +197,7 @@ impl<'a> Reader<'a> {
                             operators.push((index, op, inputs));
                             continue;
                         }
-                        Err(trouble) => (builtin.entry().name, trouble),
+                        Err(trouble) => (builtin.name(), trouble),
                     }
                 }
             };
@@ -241,9 +240,7 @@ impl<'a> Reader<'a> {
 
     /// Makes the integer weights of an operator on floats the floats that they stand for.
     fn float_weights(&self, op: &smidgen_ir::Op, inputs: &[usize], tensors: &mut [Source]) -> Result<(), ReadError> {
-        use smidgen_ir::Op::{Conv2d, DepthwiseConv2d, FullyConnected, TransposeConv};
-        let weighted = matches!(op, Conv2d(_) | DepthwiseConv2d { .. } | FullyConnected { .. } | TransposeConv { .. });
-        let (true, &[x, weights, ..]) = (weighted, inputs) else { return Ok(()) };
+        let (Some(_), &[x, weights, ..]) = (op.traits().weights, inputs) else { return Ok(()) };
         if tensors[x].element() == ElementType::Float32
             && let Some(bytes) = tensors[weights].real_bytes()
         {

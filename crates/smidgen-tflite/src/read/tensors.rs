@@ -10,10 +10,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// More dimensions than any operator of TensorFlow Lite takes.
-pub(super) const MAX_RANK: usize = 8;
+pub(crate) const MAX_RANK: usize = 8;
 
 /// A tensor of the file.
-pub(super) struct Source {
+pub(crate) struct Source {
     pub name: String,
     pub shape: Vec<usize>,
     /// The type, or why tensors like this are not supported.
@@ -33,7 +33,7 @@ pub(super) struct Source {
 }
 
 /// Why a tensor cannot be taken.
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     pub reason: String,
     pub hint: &'static str,
     pub cause: Option<&'static str>,
@@ -60,12 +60,12 @@ pub(super) const UINT8: &str = "its type is uint8";
 
 impl Source {
     /// True if a dimension is 0.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.shape.contains(&0)
     }
 
     /// The element type; float32 for a tensor that is not supported, which no operator gets to see.
-    pub(super) fn element(&self) -> ElementType {
+    pub(crate) fn element(&self) -> ElementType {
         self.dtype.as_ref().map_or(ElementType::Float32, DataType::element)
     }
 
@@ -101,7 +101,7 @@ impl Source {
     }
 
     /// The elements of a constant of type int32 or int64.
-    pub(super) fn integers(&self) -> Option<Vec<i64>> {
+    pub(crate) fn integers(&self) -> Option<Vec<i64>> {
         let data = self.data.as_ref()?;
         match self.element() {
             ElementType::Int32 => Some(data.as_chunks().0.iter().map(|&b| i32::from_le_bytes(b).into()).collect()),

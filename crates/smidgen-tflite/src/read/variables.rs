@@ -200,7 +200,7 @@ impl<'a> Reader<'a> {
         cause: &Cause,
     ) -> Result<(), ReadError> {
         self.report(Unsupported {
-            subject: Subject::Operator { index, name: builtin.entry().name.into() },
+            subject: Subject::Operator { index, name: builtin.name().into() },
             tensors,
             reason,
             hint: cause.hint.into(),

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 const MOST_ZEROS: usize = 64 << 20;
 
 /// A tensor of the file.
-pub(super) struct DraftTensor<'g> {
+pub(crate) struct DraftTensor<'g> {
     pub name: Cow<'g, str>,
     pub shape: Vec<i32>,
     pub dtype: Cow<'g, DataType>,
@@ -36,7 +36,7 @@ impl DraftTensor<'_> {
 }
 
 /// An operator of the file.
-pub(super) struct DraftOperator {
+pub(crate) struct DraftOperator {
     pub builtin: Builtin,
     pub version: i32,
     /// Indices into [`Draft::tensors`].
@@ -46,7 +46,7 @@ pub(super) struct DraftOperator {
 }
 
 /// A file in the making.
-pub(super) struct Draft<'g> {
+pub(crate) struct Draft<'g> {
     pub graph: &'g Graph,
     pub name: &'g str,
     /// The graph's tensors, then those that the format needs beside them.
@@ -60,7 +60,7 @@ pub(super) struct Draft<'g> {
 }
 
 /// A variable of the file.
-pub(super) struct DraftVariable<'g> {
+pub(crate) struct DraftVariable<'g> {
     /// Index into [`Draft::tensors`].
     pub handle: usize,
     /// The name by which all handles of it know it.
@@ -180,7 +180,7 @@ impl<'g> Draft<'g> {
 
     /// A constant that the graph does not have. Each operator gets its own, so that there are never fewer tensors than in the
     /// file that the graph came from and all can keep their places; the bytes of equal ones are shared when written.
-    pub(super) fn constant(
+    pub(crate) fn constant(
         &mut self,
         name: String,
         shape: Vec<i32>,

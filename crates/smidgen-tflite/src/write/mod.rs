@@ -1,11 +1,13 @@
 //! From a graph to bytes: operators are lowered to the format's (a [`Draft`]), tensors numbered, tables built.
 
 mod draft;
-mod operators;
 pub(crate) mod options;
-mod shapes;
 pub(crate) mod tree;
 mod versions;
+mod writer;
+
+pub(crate) use versions::Signature;
+pub(crate) use writer::Writer;
 
 use crate::error::WriteError;
 use crate::flat::Many;
@@ -196,7 +198,7 @@ fn quantisation_node<'a>(quantisation: &Quantisation) -> Node<'a> {
 const RESOURCE: i8 = 13;
 
 /// The value of `TensorType`.
-fn element_code(element: ElementType) -> i8 {
+pub(crate) fn element_code(element: ElementType) -> i8 {
     match element {
         ElementType::Float32 => 0,
         ElementType::Int32 => 2,

@@ -189,9 +189,10 @@ fn computing(kind: &str, x: &DataType, y: &DataType, add: &mut impl FnMut(&str, 
         };
         add(&format!("{} {kind}", op.name()), single(op, &[x4], vec![], x));
     }
-    for (reduce, keep_dims) in [(ReduceKind::Mean, false), (ReduceKind::Sum, true)] {
-        let op = Op::Reduce { kind: reduce, axes: vec![1, 2], keep_dims };
-        add(&format!("{} {kind}", op.name()), single(op, &[x4], vec![], y));
+    for (i, &reduce) in ReduceKind::ALL.iter().enumerate() {
+        let op = Op::Reduce { kind: reduce, axes: vec![1, 2], keep_dims: i % 2 == 1 };
+        let output = if op.traits().values.keep_type() { x } else { y };
+        add(&format!("{} {kind}", op.name()), single(op, &[x4], vec![], output));
     }
     for (resize, align_corners) in [(ResizeKind::Nearest, true), (ResizeKind::Bilinear, false)] {
         let op = Op::Resize { kind: resize, output: [7, 5], align_corners, half_pixel_centers: !align_corners };

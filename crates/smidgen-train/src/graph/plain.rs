@@ -128,13 +128,31 @@ impl Importer<'_> {
         let offset =
             |which: &[usize], index: Vec<usize>| which.iter().zip(index).map(|(&a, i)| steps[a] * i).sum::<usize>();
         let inner: Vec<usize> = indices(&pick(axes)).map(|i| offset(axes, i)).collect();
-        let weight = if kind == ReduceKind::Mean { 1.0 / inner.len() as f32 } else { 1.0 };
-        let mut weighted = Weighted::default();
-        for index in indices(&pick(&kept)) {
-            let base = offset(&kept, index);
-            weighted.push(inner.iter().map(|i| (base + i, weight)));
+        let left = pick(&kept);
+        let outputs = indices(&left).map(|index| offset(&kept, index));
+        if let Some(weight) = kind.weight(inner.len()) {
+            let mut weighted = Weighted::default();
+            outputs.for_each(|base| weighted.push(inner.iter().map(|i| (base + i, weight))));
+            return Ok(self.builder.plain(&name, Plain::Weighted(weighted), &[x], shape, Activation::None));
         }
-        Ok(self.builder.plain(&name, Plain::Weighted(weighted), &[x], shape, Activation::None))
+        let mut greatest = MaxPool::default();
+        outputs.for_each(|base| greatest.push(inner.iter().map(|i| base + i)));
+        // The least is the negative of the greatest of what is negated.
+        let negative = |elements: usize| {
+            let mut weighted = Weighted::default();
+            (0..elements).for_each(|i| weighted.push([(i, -1.0)]));
+            Plain::Weighted(weighted)
+        };
+        let (sources, results) = (dims.iter().product(), left.iter().product());
+        match kind {
+            ReduceKind::Max => Ok(self.builder.plain(&name, Plain::MaxPool(greatest), &[x], shape, Activation::None)),
+            ReduceKind::Min => {
+                let x = self.builder.plain(&name, negative(sources), &[x], dims, Activation::None);
+                let y = self.builder.plain(&name, Plain::MaxPool(greatest), &[x], shape.clone(), Activation::None);
+                Ok(self.builder.plain(&name, negative(results), &[y], shape, Activation::None))
+            }
+            _ => self.refuse(operator, "its gradient is not known here"),
+        }
     }
 
     pub(super) fn resize(

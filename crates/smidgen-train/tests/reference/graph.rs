@@ -173,11 +173,16 @@ fn compute(op: &Op, inputs: &[Array], shape: &[usize], k: usize) -> Array {
             let kept: Vec<usize> = (0..x.dims.len()).filter(|a| !axes.contains(a)).collect();
             let size: usize = axes.iter().map(|&a| x.dims[a]).product();
             let places = kept.iter().map(|&a| x.dims[a]).collect::<Vec<_>>();
-            let mut sums = array(&places, |_| 0.0);
+            let (start, join): (f64, fn(f64, f64) -> f64) = match kind {
+                ReduceKind::Mean | ReduceKind::Sum => (0.0, |a, b| a + b),
+                ReduceKind::Max => (f64::NEG_INFINITY, f64::max),
+                ReduceKind::Min => (f64::INFINITY, f64::min),
+            };
+            let mut sums = array(&places, |_| start);
             let steps = sums.strides();
             array(&x.dims, |i| {
                 let to: usize = kept.iter().zip(&steps).map(|(&a, s)| i[a] * s).sum();
-                sums.data[to] += x.at(i);
+                sums.data[to] = join(sums.data[to], x.at(i));
                 0.0
             });
             let by = if *kind == ReduceKind::Mean { size as f64 } else { 1.0 };

@@ -231,7 +231,12 @@ fn expression(op: &Op, inputs: &[String], shapes: &[&[usize]], dims: &[usize], k
             format!("act({name}({x}, {}, {}, {pads}), '{activation:?}')", pair(*window), pair(*stride))
         }
         Op::Reduce { kind, axes, .. } => {
-            let name = if *kind == ReduceKind::Mean { "mean" } else { "sum" };
+            let name = match kind {
+                ReduceKind::Mean => "mean",
+                ReduceKind::Sum => "sum",
+                ReduceKind::Max => "amax",
+                ReduceKind::Min => "amin",
+            };
             format!("{x}.{name}({axes:?}).reshape({dims:?})")
         }
         Op::Pad { pads, value } => {

@@ -4,11 +4,12 @@ use super::super::Flow;
 use super::{UnsupportedGroup, Why, constants, is_int16, is_integer, probability};
 use crate::emit::Scales;
 use smidgen_ir::{
-    Activation, BinaryKind, DataType, Graph, Op, Padding, PoolKind, ReduceKind, Tensor, TensorId, UnaryKind,
+    Activation, BinaryKind, DataType, Graph, Op, Padding, PoolKind, ReduceKind, Tensor, TensorId, UnaryKind, Values,
+    Weights,
 };
 
-/// Rewrites every operator that can be, in place: no operator changes its index. `excluded` ones stay on floats, for these
-/// reasons.
+/// Rewrites every operator that can be, in place: no operator changes its index. `excluded` ones stay on floats, for
+/// these reasons.
 pub(super) fn make(graph: &mut Graph, scales: &Scales, excluded: &[(usize, String)]) -> Vec<UnsupportedGroup> {
     let flow = Flow::of(graph);
     let mut obstacles = Vec::new();
@@ -27,8 +28,8 @@ pub(super) fn make(graph: &mut Graph, scales: &Scales, excluded: &[(usize, Strin
 
 /// How an operator reads its inputs.
 enum Form {
-    /// An activation, weights whose output channels lie along this axis, a bias.
-    Weighted(usize),
+    /// An activation, such weights, a bias.
+    Weighted(Weights),
     /// Activations, perhaps constants.
     Operands,
     /// It only moves elements, of whatever type.
@@ -36,37 +37,20 @@ enum Form {
 }
 
 fn form(op: &Op) -> Result<Form, Why> {
+    let traits = op.traits();
     Ok(match op {
-        Op::Conv2d(_) | Op::TransposeConv { .. } | Op::FullyConnected { .. } => Form::Weighted(0),
-        Op::DepthwiseConv2d { .. } => Form::Weighted(3),
-        Op::Binary { kind: BinaryKind::Add | BinaryKind::Sub | BinaryKind::Mul, .. }
-        | Op::Prelu
-        | Op::Reduce { kind: ReduceKind::Mean, .. }
-        | Op::Pool2d { .. }
-        | Op::Resize { .. }
-        | Op::Softmax { .. }
-        | Op::Unary(
-            UnaryKind::Logistic
-            | UnaryKind::Tanh
-            | UnaryKind::Relu
-            | UnaryKind::Relu6
-            | UnaryKind::ReluN1To1
-            | UnaryKind::LeakyRelu { .. }
-            | UnaryKind::HardSwish,
-        ) => Form::Operands,
-        Op::Reduce { .. } | Op::Binary { .. } | Op::Unary(_) => return Err(Why::Form(op.name())),
-        Op::Pad { .. }
-        | Op::Reshape { .. }
-        | Op::Transpose { .. }
-        | Op::Concatenation { .. }
-        | Op::Split { .. }
-        | Op::Pack { .. }
-        | Op::Unpack { .. }
-        | Op::Slice { .. }
-        | Op::StridedSlice { .. }
-        | Op::ArgMax { .. }
-        | Op::Quantize
-        | Op::Dequantize => Form::Moves,
+        Op::ArgMax { .. } | Op::Quantize | Op::Dequantize => Form::Moves,
+        // Those that pick have been moved below DEQUANTIZE where that is right; EXP, LOG and SUM round otherwise than
+        // ONNX says.
+        Op::Binary { kind: BinaryKind::Minimum | BinaryKind::Maximum, .. }
+        | Op::Unary(UnaryKind::Exp | UnaryKind::Log)
+        | Op::Reduce { kind: ReduceKind::Sum, .. } => return Err(Why::Form(op.name())),
+        _ => match (traits.weights, traits.values) {
+            (Some(weights), _) => Form::Weighted(weights),
+            (None, Values::Moved) => Form::Moves,
+            (None, _) if traits.int8 => Form::Operands,
+            (None, _) => return Err(Why::Form(op.name())),
+        },
     })
 }
 
@@ -78,8 +62,8 @@ fn stored(graph: &Graph, flow: &Flow, id: TensorId) -> Option<TensorId> {
     (producer.op == Op::Dequantize && is_integer(&graph.tensor(x).dtype)).then_some(x)
 }
 
-/// Rewrites operator `i`, and lets the QUANTIZE behind it read its integers: that has nothing left to do if their type is the one
-/// it makes, and is dropped.
+/// Rewrites operator `i`, and lets the QUANTIZE behind it read its integers: that has nothing left to do if their type
+/// is the one it makes, and is dropped.
 fn integer(graph: &mut Graph, flow: &Flow, i: usize, scales: &Scales) -> Result<(), Why> {
     let operator = graph.operators[i].clone();
     if operator.op == Op::Quantize {
@@ -122,8 +106,8 @@ fn integer(graph: &mut Graph, flow: &Flow, i: usize, scales: &Scales) -> Result<
             None => constants::operand(graph, scales, id, wide)?,
         });
     }
-    if let Form::Weighted(axis) = form {
-        let may_shift = matches!(operator.op, Op::FullyConnected { .. }) && !wide;
+    if let Form::Weighted(Weights { axis, zero_point, .. }) = form {
+        let may_shift = zero_point && !wide;
         let (weights, steps) = constants::weights(graph, scales, operator.inputs[1], axis, may_shift)?;
         inputs.push(weights);
         if let Some(&id) = operator.inputs.get(2) {
@@ -153,7 +137,7 @@ fn settled(graph: &Graph, op: &Op, x: TensorId, wanted: &DataType) -> (Op, DataT
         } if input != wanted && graph.tensor(x).shape.dims().get(1..3) == Some(&window[..]) => {
             (Op::Reduce { kind: ReduceKind::Mean, axes: vec![1, 2], keep_dims: true }, wanted.clone())
         }
-        Op::Pool2d { .. } | Op::Resize { .. } => (op.clone(), input.clone()),
+        _ if op.traits().values.keep_type() => (op.clone(), input.clone()),
         _ => (op.clone(), wanted.clone()),
     }
 }

@@ -6,8 +6,8 @@ use super::super::Flow;
 use super::constants::{round_to, rounded};
 use super::{is_int16, is_integer, probability, range};
 use smidgen_ir::{
-    Activation, BinaryKind, DataType, Graph, Op, OpId, Operator, PadValue, PoolKind, Quantisation, ReshapeKind,
-    ResizeKind, Tensor, TensorId, UnaryKind,
+    Activation, BinaryKind, DataType, Graph, Op, OpId, Operator, PadValue, Quantisation, ReshapeKind, Tensor, TensorId,
+    UnaryKind,
 };
 use std::collections::HashMap;
 
@@ -52,22 +52,14 @@ fn merge(graph: &mut Graph) -> usize {
 /// The operator on integers of type `dtype`, if it only moves values or picks the greatest or least.
 fn picking(op: &Op, dtype: &DataType) -> Option<Op> {
     let fixed = match op {
-        Op::Reshape { .. }
-        | Op::Transpose { .. }
-        | Op::Slice { .. }
-        | Op::StridedSlice { .. }
-        | Op::Split { .. }
-        | Op::Pack { .. }
-        | Op::Unpack { .. }
-        | Op::Concatenation { activation: Activation::None, .. }
-        | Op::Pool2d { kind: PoolKind::Max, .. }
-        | Op::Resize { kind: ResizeKind::Nearest, .. }
-        | Op::Binary { kind: BinaryKind::Minimum | BinaryKind::Maximum, .. }
-        | Op::Pad { value: PadValue::Zero, .. } => op.clone(),
         Op::Pad { pads, value: PadValue::Float(real) } => {
             let value = PadValue::Integer(round_to(*real, dtype)?);
             Op::Pad { pads: pads.clone(), value }
         }
+        Op::Pad { value: PadValue::Integer(_), .. } => return None,
+        // A pool's activation clamps to integers that stand for its bounds; a join has none on integers.
+        Op::Concatenation { activation, .. } if *activation != Activation::None => return None,
+        op if op.traits().values.are_elements() => op.clone(),
         _ => return None,
     };
     is_integer(dtype).then_some(fixed)

@@ -200,7 +200,10 @@ fn reduce(draw: &mut Draw, kind: ReduceKind) -> Option<Graph> {
         let axes: Vec<usize> = (0..shape.len()).filter(|_| draw.chance(50)).collect();
         if axes.is_empty() { vec![draw.between(0, shape.len() - 1)] } else { axes }
     };
-    let mut output = draw.dtype_like(&x);
+    let mut output = match kind {
+        ReduceKind::Mean | ReduceKind::Sum => draw.dtype_like(&x),
+        ReduceKind::Max | ReduceKind::Min => x.clone(),
+    };
     if kind == ReduceKind::Sum
         && let Some((scale, zero_point)) = output.quantisation().and_then(|q| q.per_tensor())
     {
@@ -217,6 +220,14 @@ pub fn mean(draw: &mut Draw) -> Option<Graph> {
 
 pub fn sum(draw: &mut Draw) -> Option<Graph> {
     reduce(draw, ReduceKind::Sum)
+}
+
+pub fn reduce_max(draw: &mut Draw) -> Option<Graph> {
+    reduce(draw, ReduceKind::Max)
+}
+
+pub fn reduce_min(draw: &mut Draw) -> Option<Graph> {
+    reduce(draw, ReduceKind::Min)
 }
 
 pub fn arg_max(draw: &mut Draw) -> Option<Graph> {

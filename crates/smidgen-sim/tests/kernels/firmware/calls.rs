@@ -52,6 +52,11 @@ pub trait Put {
     fn put(&self, to: &mut Vec<u32>);
 }
 
+#[cfg(not(target_os = "none"))]
+impl Put for () {
+    fn put(&self, _: &mut Vec<u32>) {}
+}
+
 /// Reads one, whatever it is.
 pub fn get<'a, B: Bounds, T: Wire<'a, B>>(from: &mut impl Reader<'a, B>) -> T {
     T::get(from)
@@ -434,4 +439,8 @@ kernels! { Kernel from 0; memory, m;
     WideReduceImage => int16::reduce_image::<WideReduce, _>(memory.arena(), &get(m), get::<B, usize>(m)..get(m), get(m), get(m), &get(m));
     WideAverageImage => int16::average_image::<i16, _>(memory.arena(), &get(m), get::<B, usize>(m)..get(m), get(m), get(m), get(m));
     WideReduce => int16::reduce::<WideReduce, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), &get(m));
+    ReduceMax => reference::reduce_max::<i8, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
+    ReduceMin => reference::reduce_min::<i8, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
+    WideReduceMax => reference::reduce_max::<i16, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
+    WideReduceMin => reference::reduce_min::<i16, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
 }

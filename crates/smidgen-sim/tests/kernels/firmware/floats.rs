@@ -4,7 +4,7 @@
 use crate::calls::Put;
 use crate::calls::{Dims, Memory, Reader, Strides, Wire, get, kernels, number, wire};
 use smidgen_kernels::float::{self, Clamp, Clamped, Function, Hybrid, Unary};
-use smidgen_kernels::{Bounds, convert};
+use smidgen_kernels::{Bounds, convert, reference};
 
 number! {
     f32: |w| f32::from_bits(w), |v| v.to_bits();
@@ -85,6 +85,8 @@ kernels! { FloatKernel from 1000; memory, m;
     FloatBroadcast => float::broadcast(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), get(m));
     FloatReduceImage => float::reduce_image(memory.arena(), &get(m), get::<B, usize>(m)..get(m), get(m), get(m), get(m));
     FloatReduce => float::reduce(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), get(m));
+    FloatReduceMax => reference::reduce_max::<f32, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
+    FloatReduceMin => reference::reduce_min::<f32, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
     Quantize => convert::quantize(memory.arena(), &get(m), get(m), get(m), get(m), get(m), get(m));
     Dequantize => convert::dequantize(memory.arena(), &get(m), get(m), get(m), get(m), get(m), get(m));
 }

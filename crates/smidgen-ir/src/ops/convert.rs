@@ -1,0 +1,85 @@
+//! QUANTIZE and DEQUANTIZE.
+
+use super::spec::{COMPUTES, named};
+use super::{Op, OpSpec, Traits, view};
+use crate::cost::ReceptiveField;
+use crate::graph::Operator;
+use crate::infer::{Inferred, ShapeError};
+use crate::tensor::{ElementType, Shape, Tensor};
+use crate::text::{Given, ParseErrorKind};
+use crate::validate::{FACTOR_LIMIT, INT8_OR_INT16, OperatorError, Rules, is_float, is_int8, is_int16};
+use std::ops::RangeInclusive;
+
+impl OpSpec for view::Quantize {
+    fn name(&self) -> &'static str {
+        "QUANTIZE"
+    }
+
+    fn traits(&self) -> Traits {
+        COMPUTES
+    }
+
+    fn inputs(&self) -> RangeInclusive<usize> {
+        1..=1
+    }
+
+    fn infer(&self, inputs: &[&Tensor]) -> Result<Vec<Inferred>, ShapeError> {
+        Ok(vec![Inferred { shape: inputs[0].shape.clone(), element: None }])
+    }
+
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
+        rules.expect(rules.operator.inputs[0], "f32, i8 quantised per tensor, or i16 with zero point 0", |d| {
+            is_float(d) || is_int8(d) || is_int16(d)
+        })?;
+        rules.expect(rules.operator.outputs[0], INT8_OR_INT16, |d| is_int8(d) || is_int16(d))?;
+        rules.ratios(FACTOR_LIMIT)
+    }
+
+    fn field(&self, seen: ReceptiveField, _: &[&Shape], _: &Shape) -> ReceptiveField {
+        seen
+    }
+
+    fn is_identity(&self, _: &Operator, _: &Tensor) -> bool {
+        true
+    }
+
+    fn parse(name: &str, _: &mut Given) -> Result<Option<Op>, ParseErrorKind> {
+        named(name, "QUANTIZE", || Ok(Op::Quantize))
+    }
+}
+
+impl OpSpec for view::Dequantize {
+    fn name(&self) -> &'static str {
+        "DEQUANTIZE"
+    }
+
+    fn traits(&self) -> Traits {
+        COMPUTES
+    }
+
+    fn inputs(&self) -> RangeInclusive<usize> {
+        1..=1
+    }
+
+    fn infer(&self, inputs: &[&Tensor]) -> Result<Vec<Inferred>, ShapeError> {
+        Ok(vec![Inferred { shape: inputs[0].shape.clone(), element: Some(ElementType::Float32) }])
+    }
+
+    fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
+        let input = rules.operator.inputs[0];
+        if rules.input(0).is_constant() {
+            rules.expect(input, "quantised integers", |d| d.quantisation().is_some())?;
+        } else {
+            rules.expect(input, INT8_OR_INT16, |d| is_int8(d) || is_int16(d))?;
+        }
+        rules.expect(rules.operator.outputs[0], "f32", is_float)
+    }
+
+    fn field(&self, seen: ReceptiveField, _: &[&Shape], _: &Shape) -> ReceptiveField {
+        seen
+    }
+
+    fn parse(name: &str, _: &mut Given) -> Result<Option<Op>, ParseErrorKind> {
+        named(name, "DEQUANTIZE", || Ok(Op::Dequantize))
+    }
+}
