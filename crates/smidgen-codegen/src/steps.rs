@@ -6,7 +6,7 @@ use crate::value::{array, atom, invoke, structure};
 use smidgen_program::{BufferId, Extent, Operand, Program, Step, StepId};
 
 /// Names that generated code takes from the kernels; used ones are imported.
-const IMPORTS: [&str; 18] = [
+const IMPORTS: [&str; 19] = [
     "Certified",
     "Factor",
     "Isa",
@@ -20,12 +20,12 @@ const IMPORTS: [&str; 18] = [
     "Whole",
     "Window2d",
     "convert",
-    "definition",
     "float",
     "int8",
     "int16",
     "movement",
     "nd",
+    "reference",
 ];
 
 /// What was printed, and what it uses of the other files.
@@ -123,11 +123,11 @@ fn imports(body: &str, constants: &[&str], out: &mut Source) {
         "Views",
         "Window2d",
         "convert",
-        "definition",
         "float",
         "int8",
         "int16",
         "movement",
+        "reference",
     ]);
     out.line(braces("smidgen_kernels::", &direct));
     out.line("");

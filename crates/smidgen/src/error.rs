@@ -103,6 +103,24 @@ pub enum Error {
     /// No kernel computes an operator as the graph asks for it.
     #[error(transparent)]
     Lower(#[from] LowerError),
+    /// An array that is not what the network takes there.
+    #[error("input {index} is {given}; the network takes {wanted}")]
+    Input {
+        /// Index of the input.
+        index: usize,
+        /// Element type and shape of the array.
+        given: String,
+        /// Element type and shape of the network's input.
+        wanted: String,
+    },
+    /// More or fewer arrays than the network has inputs.
+    #[error("{given} arrays are given; the network takes {wanted}")]
+    InputCount {
+        /// Arrays.
+        given: usize,
+        /// Inputs.
+        wanted: usize,
+    },
     /// The executor refuses what smidgen gave it.
     #[error("the executor refuses what smidgen gave it")]
     Exec(#[from] ExecError),
@@ -172,6 +190,7 @@ impl Error {
             Self::Board(_) => ErrorKind::Request,
             Self::Codegen(CodegenError::TooMany { .. }) => ErrorKind::Unsupported,
             Self::Budget { .. } => ErrorKind::DoesNotFit,
+            Self::Input { .. } | Self::InputCount { .. } => ErrorKind::Request,
             Self::Simulate(error) if error.does_not_fit() => ErrorKind::DoesNotFit,
             Self::Simulate(error) if error.is_internal() => ErrorKind::Internal,
             Self::Simulate(_) => ErrorKind::Request,
@@ -223,6 +242,7 @@ impl Error {
             Self::Golden(error) => return error.help(),
             Self::Simulate(error) => return error.help(),
             Self::Budget { .. } => "`smidgen plan` shows what takes them, and what would make the network smaller",
+            Self::Input { .. } | Self::InputCount { .. } => "`smidgen inspect MODEL` shows the inputs",
             Self::Codegen(CodegenError::TooMany { .. }) => "another `--schedule` has fewer",
             Self::Evaluate(error) => return Some(error.help()),
             Self::Training(error) => return Some(error.help()),

@@ -281,10 +281,7 @@ impl Network {
     /// Arrays have their axes in the order of the file that the network was read from, as for [`Runner::run`].
     ///
     /// # Errors
-    /// If the network cannot be compiled.
-    ///
-    /// # Panics
-    /// If an input has another shape or element type than the network's.
+    /// If the network cannot be compiled, or an input has another shape or element type than the network's.
     pub fn run(&self, inputs: &[Array]) -> Result<Vec<Array>, Error> {
         Runner::new(self, &LowerOptions::default())?.run(inputs)
     }
@@ -438,29 +435,29 @@ impl<'a> Runner<'a> {
     /// have it, it is the file's. Leading axes of size 1 do not matter.
     ///
     /// # Errors
-    /// If the executor refuses an input.
-    ///
-    /// # Panics
     /// If an input has another shape or element type than the network's, or their number differs.
     pub fn run(&mut self, inputs: &[Array]) -> Result<Vec<Array>, Error> {
         let network = self.network;
-        assert_eq!(inputs.len(), network.graph().inputs.len(), "number of inputs");
-        let to_graph = |(i, array): (usize, &Array)| {
-            let axes = network.input(i);
-            let refused = |array: Array| panic!("input {i} is {}, not {}", array.describe(), axes.describe());
-            axes.to_graph(array.clone()).map_or_else(refused, |(array, _)| array)
+        self.count(inputs)?;
+        let to_graph = |(index, array): (usize, &Array)| {
+            let axes = network.input(index);
+            let (given, wanted) = (array.describe(), axes.describe());
+            let refused = |_| Error::Input { index, given, wanted };
+            axes.to_graph(array.clone()).map_or_else(|array| Err(refused(array)), |(array, _)| Ok(array))
         };
-        let inputs: Vec<Array> = inputs.iter().enumerate().map(to_graph).collect();
+        let inputs = inputs.iter().enumerate().map(to_graph).collect::<Result<Vec<Array>, Error>>()?;
         Ok(network.outputs_to_file(&self.run_in_graph(&inputs)?))
+    }
+
+    fn count(&self, inputs: &[Array]) -> Result<(), Error> {
+        let (given, wanted) = (inputs.len(), self.network.graph().inputs.len());
+        if given == wanted { Ok(()) } else { Err(Error::InputCount { given, wanted }) }
     }
 
     /// The outputs for these inputs, the axes of both as in the graph: what [`data::input`](crate::data::input) makes
     /// is of this kind.
     ///
     /// # Errors
-    /// As [`run`](Self::run).
-    ///
-    /// # Panics
     /// If an input has another shape or element type than the graph's, or their number differs.
     pub fn run_in_graph(&mut self, inputs: &[Array]) -> Result<Vec<Array>, Error> {
         self.run_with(inputs, |_, _| {})
@@ -470,25 +467,22 @@ impl<'a> Runner<'a> {
     /// and with its axes as in the graph. Tensors that merely relabel another's bytes (RESHAPE) are shown with it.
     ///
     /// # Errors
-    /// As [`run`](Self::run).
-    ///
-    /// # Panics
     /// As [`run_in_graph`](Self::run_in_graph).
     pub fn run_with(
         &mut self,
         inputs: &[Array],
         mut observe: impl FnMut(TensorId, &Array),
     ) -> Result<Vec<Array>, Error> {
+        self.count(inputs)?;
         let graph = self.network.graph();
-        assert_eq!(inputs.len(), graph.inputs.len(), "number of inputs");
-        for (i, (array, &id)) in inputs.iter().zip(&graph.inputs).enumerate() {
+        for (index, (array, &id)) in inputs.iter().zip(&graph.inputs).enumerate() {
             let tensor = graph.tensor(id);
-            assert_eq!(
-                (array.dtype, array.shape.as_slice()),
-                (Dtype::of(tensor.element()), tensor.shape.dims()),
-                "type and shape of input {i}"
-            );
-            self.executor.set_input(i, &array.data)?;
+            let (dtype, dims) = (Dtype::of(tensor.element()), tensor.shape.dims());
+            if (array.dtype, array.shape.as_slice()) != (dtype, dims) {
+                let wanted = Array { dtype, shape: dims.to_vec(), data: Vec::new() }.describe();
+                return Err(Error::Input { index, given: array.describe(), wanted });
+            }
+            self.executor.set_input(index, &array.data)?;
         }
         self.executor.run_with(&mut |finished| {
             for (id, bytes) in finished.tensors() {
@@ -505,6 +499,32 @@ impl<'a> Runner<'a> {
 fn array(graph: &Graph, id: TensorId, bytes: &[u8]) -> Array {
     let tensor = graph.tensor(id);
     Array { dtype: Dtype::of(tensor.element()), shape: tensor.shape.dims().to_vec(), data: bytes.to_vec() }
+}
+
+#[cfg(test)]
+mod runner_tests {
+    use super::*;
+
+    #[test]
+    fn wrong_arrays_are_refused_and_the_next_right_ones_taken() {
+        let network = Network::from_graph(smidgen_zoo::demo(1)).unwrap();
+        let input = network.graph().tensor(network.graph().inputs[0]);
+        let dims = input.shape.dims().to_vec();
+        let right = Array::from_i8(&dims, &vec![3; dims.iter().product()]);
+        let mut runner = Runner::new(&network, &LowerOptions::default()).unwrap();
+        let few = Array::from_i8(&[1, 2], &[0; 2]);
+        let floats = Array { dtype: Dtype::of(smidgen_ir::ElementType::Float32), ..right.clone() };
+        for wrong in [&few, &floats] {
+            let error = runner.run(std::slice::from_ref(wrong)).unwrap_err();
+            assert!(matches!(error, Error::Input { index: 0, .. }), "{error}");
+            assert_eq!(error.kind(), crate::ErrorKind::Request);
+            let error = runner.run_in_graph(std::slice::from_ref(wrong)).unwrap_err();
+            assert!(matches!(error, Error::Input { index: 0, .. }), "{error}");
+        }
+        let error = runner.run(&[]).unwrap_err();
+        assert_eq!(error.to_string(), "0 arrays are given; the network takes 1");
+        assert_eq!(runner.run(std::slice::from_ref(&right)).unwrap(), network.run(&[right]).unwrap());
+    }
 }
 
 #[cfg(all(test, unix))]

@@ -4,7 +4,7 @@ use super::{KernelSpec, Pattern};
 use crate::costs::{Family, Size, Work};
 use crate::program::Extent;
 use smidgen_ir::ElementType;
-use smidgen_kernels::{definition, float, int8, int16};
+use smidgen_kernels::{float, int8, int16, reference};
 
 /// Channels that sums over an image take together.
 const SUMMED: usize = 4;
