@@ -339,6 +339,8 @@ struct Moment<'m, 'f, 'a> {
     read: Vec<usize>,
     /// Bytes of those that pass by.
     passing: usize,
+    /// For each buffer that the segment reads or writes, its rows that are alive at the moment.
+    alive: Vec<usize>,
 }
 
 impl<'m, 'f, 'a> Moment<'m, 'f, 'a> {
@@ -355,6 +357,7 @@ impl<'m, 'f, 'a> Moment<'m, 'f, 'a> {
             after: vec![0; count],
             read: Vec::new(),
             passing: 0,
+            alive: vec![0; all.row.len()],
         };
         moment.complete();
         let flow = all.flow;
@@ -487,8 +490,10 @@ impl<'m, 'f, 'a> Moment<'m, 'f, 'a> {
         let mut bytes = [self.passing; 2];
         let upto = if alone { anchor } else { stop - 1 };
         let written = (from..=upto).map(|s| lines[s].buffer);
+        let mut alive = std::mem::take(&mut self.alive);
         for b in self.read.iter().copied().chain(written) {
             let (row, live) = (row(b), self.live(b));
+            alive[b] = live;
             bytes = [bytes[0] + live * row[0], bytes[1] + live * row[1]];
         }
         // A step is at the last row of its round when the next one is at the last of its own, and so on to the end, unless rows at the
@@ -529,21 +534,17 @@ impl<'m, 'f, 'a> Moment<'m, 'f, 'a> {
                 between: bytes[1] + line.scratch,
                 during: [bytes[0] + written[0] + line.scratch, bytes[1] + part + begun.unwrap_or(0) + line.scratch],
             };
-            let touched = |moment: &Self| {
-                line.touched.iter().fold([0; 2], |sum, &b| {
-                    let (row, live) = (row(b), moment.live(b));
-                    [sum[0] + live * row[0], sum[1] + live * row[1]]
-                })
-            };
-            let old = touched(self);
             self.rows[s - from] += 1;
-            let new = touched(self);
-            bytes = [bytes[0] + new[0] - old[0], bytes[1] + new[1] - old[1]];
+            for &b in &line.touched {
+                let (row, live) = (row(b), self.live(b));
+                let old = std::mem::replace(&mut alive[b], live);
+                bytes = [bytes[0] + live * row[0] - old * row[0], bytes[1] + live * row[1] - old * row[1]];
+            }
             if s >= exact {
                 bound.raise(Bound { between: now.between.max(bytes[1] + line.scratch), ..now });
             }
         }
-        (self.before, self.after) = (before, after);
+        (self.before, self.after, self.alive) = (before, after, alive);
         Some(bound)
     }
 }

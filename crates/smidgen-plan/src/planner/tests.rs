@@ -244,7 +244,8 @@ fn no_segments_bands_and_parts_keep_less_than_the_lower_end() {
         let end = lowered.steps.len();
         let mut below = chance(seed as u64);
         for stream_input in [false, true] {
-            let lower = sketch::Ground::new(&Flow::new(&lowered), stream_input).lower(usize::MAX);
+            let flow = Flow::new(&lowered);
+            let lower = sketch::Ground::new(&flow, stream_input).lower(usize::MAX);
             let mut least = usize::MAX;
             for draw in 0..60 {
                 // Bands as the search for faster steps may choose them.
