@@ -274,14 +274,20 @@ impl<'a> Tuner<'a> {
     }
 }
 
+/// True if the kernel of a step can compute several rows together.
+pub(super) fn in_bands(step: &Step) -> bool {
+    let Kernel::DepthwiseI8Mcu(kernel::DepthwiseI8Mcu { window, .. }) = &step.kernel else { return false };
+    // A band never spans two images.
+    matches!(step.order.granularity, Granularity::Planes { .. }) && step.outputs[0].extent.rows == window.output[0]
+}
+
 /// The step with its rows computed so many at a time, if its kernel can do that.
 pub(super) fn with_rows(step: &Step, rows: usize) -> Option<Step> {
     let Kernel::DepthwiseI8Mcu(kernel::DepthwiseI8Mcu { window, input_zero, epilogue, .. }) = step.kernel else {
         return None;
     };
     let Granularity::Planes { channels, .. } = step.order.granularity else { return None };
-    // A band never spans two images.
-    if step.outputs[0].extent.rows != window.output[0] {
+    if !in_bands(step) {
         return None;
     }
     Some(Step {

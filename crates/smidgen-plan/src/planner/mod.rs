@@ -31,7 +31,7 @@ use crate::schedule;
 use crate::schedule::{Flow, ScheduleChoice, TileError};
 use candidate::Candidate;
 use segments::{Candidates, Evaluator, Kind, Segment};
-use sketch::{Memo, Sketch};
+use sketch::{Ground, Memo, Sketch};
 use smidgen_certify::{Certified, Refused, certify};
 use smidgen_program::costs::Costs;
 use smidgen_program::{Lowered, Program, Run};
@@ -219,9 +219,9 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// What arithmetic says of the network.
-    fn sketch(&self, memo: &Memo) -> Sketch {
-        Sketch::new(&self.flow, self.options.stream_input, self.options.costs, memo)
+    /// What arithmetic says of single steps.
+    fn ground(&self) -> Ground<'_, 'a> {
+        Ground::new(&self.flow, self.options.stream_input)
     }
 
     /// The plan with the smallest arena among a few of which the quick view says that they are smallest.
@@ -237,7 +237,7 @@ impl<'a> Planner<'a> {
         forms.push(self.streamed());
         forms.dedup();
         // What the oracle says of the network is no less than what the plan takes.
-        let sketch = self.sketch(&Memo::default());
+        let sketch = Sketch::new(&self.ground(), self.options.costs, &Memo::default());
         if sketch.thorough {
             let form = self.untiled(sketch.parts.iter().map(Segment::from).collect());
             if !forms.iter().any(|known| known.has_segments_of(&form)) {
