@@ -10,7 +10,7 @@ mod floor;
 pub(crate) use floor::Floor;
 use floor::MOST_ROWS;
 
-use super::tune;
+use super::local_search;
 use crate::schedule::Flow;
 use smidgen_program::{AxisFootprint, Footprint, Granularity, Operand};
 use std::ops::Range;
