@@ -238,7 +238,7 @@ impl<B: Bounds> Block<'_, B> {
     /// Computes all channels and stores them, the first pixel's from element `to` on.
     #[inline(always)]
     fn run(&self, staged: &mut Around<'_, i16, B>, arena: &mut Around<'_, i16, B>, to: usize, pixel_stride: usize) {
-        use crate::isa::dsp::wide;
+        use crate::isa::dsp::int16;
         let (pairs, pixels, quads) = (self.channels / 2, self.pixels, self.quads);
         let alone = 4 * pixels * quads;
         let inputs = staged.span(0, alone).as_ptr();

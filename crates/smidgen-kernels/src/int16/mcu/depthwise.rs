@@ -197,7 +197,7 @@ use portable::{load, nowhere, place};
 mod dsp {
     use super::*;
     use crate::int16::mcu::channel::PAIR;
-    use crate::isa::dsp::wide;
+    use crate::isa::dsp::int16;
 
     /// As the portable one.
     #[inline(always)]
