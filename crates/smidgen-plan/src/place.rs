@@ -1,7 +1,7 @@
 //! From a list of runs to a finished [`Program`]: simulate, find distances, assign offsets.
 
 use crate::assign::{Effort, Method, assign};
-use crate::overlap::{Object, Objects, WORD_ALIGN, buffer_align, live_bytes, overlap};
+use crate::overlap::{Memo, Object, Objects, WORD_ALIGN, buffer_align, live_bytes, overlap, overlap_with};
 use crate::simulate::{Layout, SimulateError, Storage, simulate};
 use smidgen_program::program::{Buffer, Bytes, Lowered, Program, Run, Variable};
 
@@ -58,8 +58,18 @@ pub fn estimate(lowered: &Lowered, runs: &[Run], storage: &[Storage]) -> Result<
 /// # Errors
 /// As [`simulate`].
 pub fn outline(lowered: &Lowered, runs: &[Run], storage: &[Storage]) -> Result<usize, PlaceError> {
+    outline_with(lowered, runs, storage, &Memo::default())
+}
+
+/// The same with what is known of these steps' runs.
+pub(crate) fn outline_with(
+    lowered: &Lowered,
+    runs: &[Run],
+    storage: &[Storage],
+    memo: &Memo,
+) -> Result<usize, PlaceError> {
     let liveness = simulate(lowered, runs, storage)?;
-    let bytes = assign(&overlap(lowered, runs, storage, &liveness).constraints, Effort::Quick).bytes;
+    let bytes = assign(&overlap_with(lowered, runs, storage, &liveness, memo).constraints, Effort::Quick).bytes;
     Ok(with_variables(lowered, bytes).1)
 }
 

@@ -8,7 +8,8 @@
 use super::form::Form;
 use super::segments::Kind;
 use super::{Choice, Draft, Least, List, Objective, PlanError, Planner, report};
-use crate::outline;
+use crate::overlap;
+use crate::place::outline_with;
 use crate::schedule::Flow;
 use smidgen_kernels::int8::device;
 use smidgen_program::costs::Costs;
@@ -100,6 +101,8 @@ impl Offer {
 /// A form on its way, and the steps as it has them.
 struct Tuner<'a> {
     base: &'a Lowered,
+    /// What is known of the steps' runs.
+    runs: &'a overlap::Memo,
     stream_input: bool,
     costs: &'static Costs,
     lowered: Lowered,
@@ -123,6 +126,7 @@ impl<'a> Tuner<'a> {
         let base = planner.flow.lowered;
         let mut tuner = Self {
             base,
+            runs: &planner.runs,
             stream_input: planner.options.stream_input,
             costs: planner.options.costs,
             lowered: base.clone(),
@@ -165,7 +169,7 @@ impl<'a> Tuner<'a> {
 
     /// The bytes that a quick look sees.
     fn look(&self, list: &List) -> Result<usize, PlanError> {
-        Ok(outline(&self.lowered, &list.runs, &list.storage)?)
+        Ok(outline_with(&self.lowered, &list.runs, &list.storage, self.runs)?)
     }
 
     /// The plan as it is now.
