@@ -1,7 +1,7 @@
 //! From a list of runs to a finished [`Program`]: simulate, find distances, assign offsets.
 
-use crate::assign::{Effort, Method, assign};
-use crate::overlap::{Memo, Object, Objects, WORD_ALIGN, buffer_align, live_bytes, overlap, overlap_with};
+use crate::assign::{self, Effort, Method, assign_with};
+use crate::overlap::{self, Object, Objects, WORD_ALIGN, buffer_align, live_bytes, overlap_with};
 use crate::simulate::{Layout, SimulateError, Storage, simulate};
 use smidgen_program::program::{Buffer, Bytes, Lowered, Program, Run, Variable};
 
@@ -39,6 +39,13 @@ pub struct Estimate {
     pub layouts: Vec<Layout>,
 }
 
+/// What is known of one network's steps, however many rows they compute together.
+#[derive(Debug, Default)]
+pub(crate) struct Memo {
+    runs: overlap::Memo,
+    offsets: assign::Memo,
+}
+
 /// The lower bound of the arena that [`place`] would give, at a fraction of the cost.
 ///
 /// # Errors
@@ -61,7 +68,7 @@ pub fn outline(lowered: &Lowered, runs: &[Run], storage: &[Storage]) -> Result<u
     outline_with(lowered, runs, storage, &Memo::default())
 }
 
-/// The same with what is known of these steps' runs.
+/// The same with what is known of these steps.
 pub(crate) fn outline_with(
     lowered: &Lowered,
     runs: &[Run],
@@ -69,7 +76,8 @@ pub(crate) fn outline_with(
     memo: &Memo,
 ) -> Result<usize, PlaceError> {
     let liveness = simulate(lowered, runs, storage)?;
-    let bytes = assign(&overlap_with(lowered, runs, storage, &liveness, memo).constraints, Effort::Quick).bytes;
+    let overlap = overlap_with(lowered, runs, storage, &liveness, &memo.runs);
+    let bytes = assign_with(&overlap.constraints, Effort::Quick, &memo.offsets).bytes;
     Ok(with_variables(lowered, bytes).1)
 }
 
@@ -96,9 +104,19 @@ pub fn place(
     runs: Vec<Run>,
     storage: Vec<Storage>,
 ) -> Result<(Program, PlacementReport), PlaceError> {
+    place_with(lowered, runs, storage, &Memo::default())
+}
+
+/// The same with what is known of these steps.
+pub(crate) fn place_with(
+    lowered: Lowered,
+    runs: Vec<Run>,
+    storage: Vec<Storage>,
+    memo: &Memo,
+) -> Result<(Program, PlacementReport), PlaceError> {
     let liveness = simulate(&lowered, &runs, &storage)?;
-    let overlap = overlap(&lowered, &runs, &storage, &liveness);
-    let assignment = assign(&overlap.constraints, Effort::Thorough);
+    let overlap = overlap_with(&lowered, &runs, &storage, &liveness, &memo.runs);
+    let assignment = assign_with(&overlap.constraints, Effort::Thorough, &memo.offsets);
     let objects = Objects::of(&lowered);
     let (lasting, arena_bytes) = with_variables(&lowered, assignment.bytes);
     let mut offsets = assignment.offsets.clone();

@@ -51,43 +51,45 @@ pub(crate) struct Within {
 /// What counts of a reader: which buffer it is, the end of what is live of it, and the first byte that a later run reads.
 type Lives = (usize, usize, Option<usize>);
 
+/// A run of some step, and what its moments came to.
+#[derive(Debug)]
+struct Known {
+    run: (Order, Region, Writer),
+    readers: Vec<Lives>,
+    within: Within,
+}
+
 /// Runs of one step that are remembered.
 const MOST_KNOWN: usize = 64;
 
 /// What the moments of runs came to, for each step: networks repeat rows, and lists repeat runs, that differ in nothing that counts here.
 /// It is of one network's steps, however many rows they compute together.
 #[derive(Debug, Default)]
-pub(crate) struct Memo(RefCell<Vec<Vec<(Order, Region, Writer, Vec<Lives>, Within)>>>);
+pub(crate) struct Memo(RefCell<Vec<Vec<Known>>>);
 
 impl Memo {
     /// As [`within`].
-    pub fn within(
-        &self,
-        step: usize,
-        (order, region, writer): (Order, Region, Writer),
-        readers: Vec<(usize, Reader)>,
-    ) -> Within {
+    pub fn within(&self, step: usize, run: (Order, Region, Writer), readers: Vec<(usize, Reader)>) -> Within {
         let mut steps = self.0.borrow_mut();
         if steps.len() <= step {
             steps.resize_with(step + 1, Vec::new);
         }
         let known = &mut steps[step];
         let lives = |(buffer, reader): &(usize, Reader)| (*buffer, reader.end, reader.after);
-        let found = known.iter().find(|known| {
-            (known.1, known.0, known.2) == (region, order, writer)
-                && known.3.iter().copied().eq(readers.iter().map(lives))
-        });
+        let found =
+            known.iter().find(|known| known.run == run && known.readers.iter().copied().eq(readers.iter().map(lives)));
         if let Some(known) = found {
-            return known.4.clone();
+            return known.within.clone();
         }
         if known.len() >= MOST_KNOWN {
             known.clear();
         }
         let key = readers.iter().map(lives).collect();
         let readers: Vec<Reader> = readers.into_iter().map(|(_, reader)| reader).collect();
-        let found = within(order, region, writer, &readers);
-        known.push((order, region, writer, key, found.clone()));
-        found
+        let (order, region, writer) = run;
+        let within = within(order, region, writer, &readers);
+        known.push(Known { run, readers: key, within: within.clone() });
+        within
     }
 }
 
