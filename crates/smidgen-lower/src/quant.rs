@@ -2,7 +2,7 @@
 
 use super::builder::Builder;
 use super::error::Refusal;
-use crate::epilogue::{Channel, Packed, pack, pack_with_own_shifts};
+use crate::epilogue::{Channel, Packed, pack};
 use smidgen_ir::{Activation, ElementType, Operator, Tensor, TensorId};
 use smidgen_kernels::Rounding;
 use smidgen_kernels::int8::mcu::{Epilogue, Width};
@@ -226,8 +226,7 @@ pub(super) fn finish(
             Channel::new(factor, bias, weights.iter().copied()).starting_at(start(bias, weights))
         })
         .collect();
-    let own = || if own_shifts { pack_with_own_shifts(&channels, quant, width) } else { None };
-    pack(&channels, quant, width).or_else(own)
+    pack(&channels, quant, width, own_shifts)
 }
 
 /// Packs bias, multipliers and shifts as the integer kernels list them after their weights.

@@ -43,6 +43,7 @@ impl AxisFootprint {
     pub const SAME: AxisFootprint = AxisFootprint::Window { extent: 1, stride: 1, before: 0 };
 
     /// The input range that outputs `out.0 .. out.1` need, clipped to `0 .. input`; empty ranges come back as `(n, n)`.
+    #[inline]
     pub fn input_range(&self, out: (usize, usize), input: usize) -> (usize, usize) {
         if out.0 >= out.1 {
             return (0, 0);

@@ -9,6 +9,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 
+use smidgen_kernels::Rounding;
 use smidgen_kernels::int8::Int8;
 use smidgen_kernels::int8::mcu::{Epilogue, Width};
 use smidgen_kernels::memory::Flash;
@@ -73,27 +74,39 @@ impl Channel {
     /// The steps of the reference in a piece: `(a, y)` where output `y` is the one at `a`, and another one at `a - 1`. The first is at
     /// the least accumulator, whatever comes before it.
     fn steps(&self, low: i64, high: i64, quant: &Int8) -> Vec<(i64, i8)> {
-        let mut steps = vec![(low, self.output(low, quant))];
+        let first = self.output(low, quant);
         let last = self.output(high, quant);
-        // Steps of the output for an accumulator.
-        let real = self.factor.multiplier as f64 * libm::exp2(self.factor.shift as f64 - 31.0);
+        let mut steps = Vec::with_capacity(1 + usize::from(last.abs_diff(first)));
+        steps.push((low, first));
         while let Some(&(from, y)) = steps.last()
             && y < last
         {
-            let at = self.first_above((from, high), y, quant, real);
+            let guess = self.inverse(i64::from(y) + 1 - i64::from(quant.output_zero), quant.rounding);
+            let wrapped = from - from as i32 as i64;
+            if let Some(at) = guess.map(|at| at.saturating_add(wrapped)).filter(|at| (from + 1..=high).contains(at)) {
+                // Nearly always right.
+                let next = self.output(at, quant);
+                if next > y && (at == from + 1 || self.output(at - 1, quant) == y) {
+                    steps.push((at, next));
+                    continue;
+                }
+            }
+            let at = self.first_above((from, high), y, quant);
             steps.push((at, self.output(at, quant)));
         }
         steps
     }
 
-    /// The first accumulator after `from` whose output is above `y`, where that of `high` is. `real` is the factor.
-    fn first_above(&self, (from, high): (i64, i64), y: i8, quant: &Int8, real: f64) -> i64 {
+    /// The first accumulator after `from` whose output is above `y`, where that of `high` is.
+    fn first_above(&self, (from, high): (i64, i64), y: i8, quant: &Int8) -> i64 {
         let above = |acc: i64| self.output(acc, quant) > y;
+        // Steps of the output for an accumulator.
+        let real = self.factor.multiplier as f64 * libm::exp2(self.factor.shift as f64 - 31.0);
         // Half an output further than y itself, by the factor; the search starts there and is right wherever it starts.
         let wrapped = from - from as i32 as i64;
         let guess = ((y as f64 + 0.5 - quant.output_zero as f64) / real) as i64;
-        let mut step = 2;
         let start = guess.saturating_add(wrapped).clamp(from, high);
+        let mut step = 2;
         let (mut below, mut reached) = (start, start);
         if above(start) {
             while reached - step > from && above(reached - step) {
@@ -118,6 +131,23 @@ impl Channel {
         }
         reached
     }
+
+    /// The least accumulator that becomes so many steps of the output or more, before anything wraps or is clamped; `None` for factors
+    /// that shift left, and where 64 bits are too few to tell.
+    fn inverse(&self, steps: i64, rounding: Rounding) -> Option<i64> {
+        let (multiplier, shift) = (i64::from(self.factor.multiplier), u32::try_from(-self.factor.shift).ok()?);
+        let least = match rounding {
+            // The high half of the doubled product reaches so many steps less a half; ties are rounded away from zero.
+            Rounding::Twice => {
+                let tie = i64::from(shift > 0 && steps <= 0);
+                let high = (steps << shift) - ((1 << shift) >> 1) + tie;
+                high.checked_mul(1 << 31)?.checked_sub(1 << 30)?
+            }
+            Rounding::Once => steps.checked_mul(1i64.checked_shl(31 + shift)?)?.checked_sub(1 << (30 + shift))?,
+        };
+        // Rounded up.
+        (multiplier > 0).then(|| -(-least).div_euclid(multiplier))
+    }
 }
 
 /// Accumulators between which 32 bits do not wrap.
@@ -136,46 +166,49 @@ pub(crate) struct Packed {
     pub words: Vec<u32>,
 }
 
-/// The cheapest packed form of a layer with weights of this width that is proven, if there is one.
-pub(crate) fn pack(channels: &[Channel], quant: &Int8, width: Width) -> Option<Packed> {
-    proven(search::search, channels, quant, width)
+/// A channel and where its outputs change.
+struct Task<'a> {
+    channel: &'a Channel,
+    pieces: Vec<Piece>,
 }
 
-/// The same where channels may have shifts of their own, for a layer that one shift does not do for.
-pub(crate) fn pack_with_own_shifts(channels: &[Channel], quant: &Int8, width: Width) -> Option<Packed> {
-    proven(search::search_own_shifts, channels, quant, width)
+impl<'a> Task<'a> {
+    fn new(channel: &'a Channel, quant: &Int8) -> Self {
+        Self { channel, pieces: channel.pieces(quant) }
+    }
 }
 
-/// What a search finds, if it is proven.
-fn proven(
-    search: impl Fn(&[Channel], &Int8, Width) -> Option<Packed>,
-    channels: &[Channel],
-    quant: &Int8,
-    width: Width,
-) -> Option<Packed> {
+/// The cheapest packed form of a layer with weights of this width that is proven, if there is one. With `own_shifts`, channels may have
+/// shifts of their own in a layer that one shift does not do for.
+pub(crate) fn pack(channels: &[Channel], quant: &Int8, width: Width, own_shifts: bool) -> Option<Packed> {
     if !channels.iter().all(Channel::is_in_range) {
         return None;
     }
-    search(channels, quant, width).filter(|packed| proves(packed, channels, quant, width))
+    let tasks: Vec<Task> = channels.iter().map(|channel| Task::new(channel, quant)).collect();
+    let proven = |packed: &Packed| proves(packed, &tasks, width);
+    let own = || if own_shifts { search::search_own_shifts(&tasks, quant, width).filter(proven) } else { None };
+    search::search(&tasks, quant, width).filter(proven).or_else(own)
 }
 
 /// True if the packed form gives the reference's output for every accumulator of every channel.
-pub(crate) fn proves(packed: &Packed, channels: &[Channel], quant: &Int8, width: Width) -> bool {
-    let pairs = channels.len().div_ceil(2);
-    if !packed.epilogue.is_sound(width, &packed.words, channels.len()) {
+fn proves(packed: &Packed, tasks: &[Task], width: Width) -> bool {
+    let pairs = tasks.len().div_ceil(2);
+    if !packed.epilogue.is_sound(width, &packed.words, tasks.len()) {
         return false;
     }
-    channels.iter().enumerate().all(|(i, channel)| {
+    tasks.iter().enumerate().all(|(i, Task { channel, pieces })| {
         let unpacked = packed.epilogue.pair_of(width, Flash::new(&packed.words), i / 2 * 3, pairs * 3)[i % 2];
         let staged = |acc: i64| (acc - channel.bias as i64) * width.scale() as i64 + unpacked.start as i64;
-        let equal = |acc: i64| packed.epilogue.output(&unpacked, staged(acc) as i32) == channel.output(acc, quant);
+        let equal = |acc: i64, y: i8| packed.epilogue.output(&unpacked, staged(acc) as i32) == y;
         // Staged accumulators may wrap as well, but only where the reference's do.
         let turns = |acc: i64| staged(acc) - i64::from(staged(acc) as i32);
         let is_exact = |piece: &Piece| {
+            // In front of a step the reference has the output of the one before.
             turns(piece.low) == turns(piece.high)
-                && equal(piece.high)
-                && piece.steps.iter().all(|&(at, _)| equal(at) && (at == piece.low || equal(at - 1)))
+                && piece.steps.iter().all(|&(at, y)| equal(at, y))
+                && piece.steps.windows(2).all(|pair| equal(pair[1].0 - 1, pair[0].1))
+                && piece.steps.last().is_some_and(|&(_, y)| equal(piece.high, y))
         };
-        channel.is_in_range() && channel.pieces(quant).iter().all(is_exact)
+        channel.is_in_range() && pieces.iter().all(is_exact)
     })
 }

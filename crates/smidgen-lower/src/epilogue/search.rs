@@ -1,6 +1,6 @@
 //! The words of a layer: for each channel an interval of multipliers that are exact, and one in it that can be stored.
 
-use super::{Channel, Packed, Piece};
+use super::{Channel, Packed, Piece, Task};
 use smidgen_kernels::Rounding;
 use smidgen_kernels::int8::Int8;
 use smidgen_kernels::int8::mcu::epilogue::{EXTRA, MAX_SHIFT, OWN, max_low_bits};
@@ -17,39 +17,27 @@ const NUDGES: [i64; 3] = [8, 32, 256];
 const SHIFTS_TRIED: i32 = 4;
 
 /// The packed form with the fewest extras.
-pub(super) fn search(channels: &[Channel], quant: &Int8, width: Width) -> Option<Packed> {
-    let tasks: Vec<Task> = channels.iter().map(|channel| Task::new(channel, quant)).collect();
+pub(super) fn search(tasks: &[Task], quant: &Int8, width: Width) -> Option<Packed> {
     // Factors of constant outputs do not matter.
     let greatest = tasks.iter().filter(|task| !task.is_constant()).map(|task| task.channel.factor.shift).max();
     let full = width.scale_bits() as i32 - 1 - greatest.map_or(-1, i32::from);
     (0..SHIFTS_TRIED)
         .map(|less| full.min(MAX_SHIFT as i32) - less)
         .filter(|&shift| shift > 0)
-        .find_map(|shift| Layer::new(&tasks, quant, width, shift).pack_best(&tasks))
+        .find_map(|shift| Layer::new(tasks, quant, width, shift).pack_best(tasks))
 }
 
 /// The same with extras that hold shifts: with a greater shift for most channels, those of the greatest factors have less.
-pub(super) fn search_own_shifts(channels: &[Channel], quant: &Int8, width: Width) -> Option<Packed> {
-    let tasks: Vec<Task> = channels.iter().map(|channel| Task::new(channel, quant)).collect();
+pub(super) fn search_own_shifts(tasks: &[Task], quant: &Int8, width: Width) -> Option<Packed> {
     let pack = |shift| {
-        let mut layer = Layer::new(&tasks, quant, width, shift);
+        let mut layer = Layer::new(tasks, quant, width, shift);
         layer.epilogue.own_shifts = true;
-        layer.pack_best(&tasks)
+        layer.pack_best(tasks)
     };
     (1..=MAX_SHIFT as i32).filter_map(pack).min_by_key(|packed| packed.epilogue.extras)
 }
 
-/// A channel and where its outputs change.
-struct Task<'a> {
-    channel: &'a Channel,
-    pieces: Vec<Piece>,
-}
-
-impl<'a> Task<'a> {
-    fn new(channel: &'a Channel, quant: &Int8) -> Self {
-        Self { channel, pieces: channel.pieces(quant) }
-    }
-
+impl Task<'_> {
     /// True if the output is the same for all accumulators.
     fn is_constant(&self) -> bool {
         let mut outputs = self.pieces.iter().flat_map(|piece| &piece.steps).map(|step| step.1);
@@ -78,6 +66,9 @@ type Start = (i64, u32);
 
 /// Multipliers from the first to the last; none if the last is less.
 type Interval = (i64, i64);
+
+/// No multiplier.
+const NONE: Interval = (0, -1);
 
 impl Layer {
     fn new(tasks: &[Task], quant: &Int8, width: Width, shift: i32) -> Self {
@@ -246,25 +237,29 @@ fn exact(epilogue: &Epilogue, width: Width, task: &Task, (nudge, class): Start) 
                 bounds.1 = -1;
             }
         } else if reached == (staged > 0) {
-            bounds.0 = bounds.0.max(-(-limit).div_euclid(size));
-        } else {
-            bounds.1 = bounds.1.min(limit.div_euclid(size));
+            // Few places move a bound, so that most need no division.
+            if limit > bounds.0 * size {
+                bounds.0 = -(-limit).div_euclid(size);
+            }
+        } else if limit < bounds.1 * size {
+            bounds.1 = limit.div_euclid(size);
         }
+        bounds.0 <= bounds.1
     };
     for piece in &task.pieces {
         // The kernel's sums may wrap where the reference's do, and nowhere else.
         let turns = |acc: i64| staged(acc) - i64::from(staged(acc) as i32);
         if turns(piece.low) != turns(piece.high) {
-            return (0, -1);
+            return NONE;
         }
         for (i, &(acc, y)) in piece.steps.iter().enumerate() {
-            if y > i8::MIN {
-                bound(at(acc, y as i64), true);
+            if y > i8::MIN && !bound(at(acc, y as i64), true) {
+                return NONE;
             }
             // The last accumulator with this output must not have the next one.
             let last = piece.steps.get(i + 1).map_or(piece.high, |next| next.0 - 1);
-            if y < i8::MAX {
-                bound(at(last, y as i64 + 1), false);
+            if y < i8::MAX && !bound(at(last, y as i64 + 1), false) {
+                return NONE;
             }
         }
     }

@@ -1,7 +1,21 @@
-use super::*;
+use super::{Channel, Packed, Task};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use smidgen_kernels::Rounding;
+use smidgen_kernels::int8::Int8;
+use smidgen_kernels::int8::mcu::Width;
+use smidgen_kernels::memory::Flash;
+use smidgen_kernels::requant::Factor;
+
+/// Without shifts of channels' own.
+fn pack(channels: &[Channel], quant: &Int8, width: Width) -> Option<Packed> {
+    super::pack(channels, quant, width, false)
+}
+
+fn proves(packed: &Packed, channels: &[Channel], quant: &Int8, width: Width) -> bool {
+    let tasks: Vec<Task> = channels.iter().map(|channel| Task::new(channel, quant)).collect();
+    super::proves(packed, &tasks, width)
+}
 
 fn quant(output_zero: i32, rounding: Rounding) -> Int8 {
     Int8 { input_zero: 0, output_zero, min: -128, max: 127, rounding }
@@ -175,7 +189,7 @@ fn a_channel_may_have_its_own_shift() {
     let channels = [wide(0.45, 3), wide(1.613e-4, -70_001), wide(4.37e-4, 40_000), wide(0.00213, 40_000)];
     for quant in [quant(-128, Rounding::Twice), quant(5, Rounding::Twice)] {
         assert_eq!(pack(&channels, &quant, Width::Eight), None);
-        let packed = pack_with_own_shifts(&channels, &quant, Width::Eight).unwrap();
+        let packed = super::pack(&channels, &quant, Width::Eight, true).unwrap();
         assert!(packed.epilogue.own_shifts && packed.epilogue.extras > 0);
         assert!(equal_everywhere(&packed, &channels, &quant, Width::Eight));
         // The shift is proven with the rest.

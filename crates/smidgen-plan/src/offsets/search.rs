@@ -44,6 +44,7 @@ pub(super) fn search(problem: &Problem, bytes: isize, budget: &mut usize) -> Out
         low: vec![0; n],
         high,
         relation: vec![Relation::Open; problem.pairs.len()],
+        open: Open::all(problem.pairs.len()),
         trail: Vec::new(),
         queue: (0..n).collect(),
         queued: vec![true; n],
@@ -62,11 +63,39 @@ enum Stop {
     Budget,
 }
 
+/// The pairs that are not decided, of which there are few at most times: a bit for each.
+struct Open(Vec<u64>);
+
+impl Open {
+    fn all(count: usize) -> Self {
+        let mut words = vec![u64::MAX; count.div_ceil(64)];
+        if let Some(last) = words.last_mut() {
+            *last >>= (64 - count % 64) % 64;
+        }
+        Self(words)
+    }
+
+    fn set(&mut self, p: usize, open: bool) {
+        let bit = 1 << (p % 64);
+        if open { self.0[p / 64] |= bit } else { self.0[p / 64] &= !bit }
+    }
+
+    /// Their numbers, ascending.
+    fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.iter().enumerate().flat_map(|(i, &word)| {
+            let lowest = |&word: &u64| Some(word & (word - 1)).filter(|&rest| rest > 0);
+            let words = std::iter::successors(Some(word).filter(|&word| word > 0), lowest);
+            words.map(move |word| 64 * i + word.trailing_zeros() as usize)
+        })
+    }
+}
+
 struct Search<'a> {
     problem: &'a Problem,
     low: Vec<isize>,
     high: Vec<isize>,
     relation: Vec<Relation>,
+    open: Open,
     trail: Vec<Undo>,
     queue: Vec<usize>,
     queued: Vec<bool>,
@@ -101,6 +130,7 @@ impl Search<'_> {
             }
             if alike && view(a, b) == view(b, a) {
                 self.relation[p] = Relation::ABelow;
+                self.open.set(p, false);
             }
         }
     }
@@ -141,6 +171,7 @@ impl Search<'_> {
     fn decide(&mut self, p: usize, relation: Relation) -> Result<(), Stop> {
         self.trail.push(Undo::Pair(p));
         self.relation[p] = relation;
+        self.open.set(p, false);
         self.apply(p)
     }
 
@@ -196,10 +227,8 @@ impl Search<'_> {
     fn choose(&mut self) -> Result<Option<(usize, Relation)>, Stop> {
         *self.budget = self.budget.checked_sub(self.problem.pairs.len() / 4 + 1).ok_or(Stop::Budget)?;
         let mut best: Option<(isize, usize, Relation)> = None;
-        for (p, pair) in self.problem.pairs.iter().enumerate() {
-            if self.relation[p] != Relation::Open {
-                continue;
-            }
+        for p in self.open.iter() {
+            let pair = &self.problem.pairs[p];
             let apart = self.low[pair.b] - self.low[pair.a];
             if apart >= pair.a_below || -apart >= pair.b_below {
                 continue;
@@ -254,7 +283,10 @@ impl Search<'_> {
             match undo {
                 Undo::Low(i, low) => self.low[i] = low,
                 Undo::High(i, high) => self.high[i] = high,
-                Undo::Pair(p) => self.relation[p] = Relation::Open,
+                Undo::Pair(p) => {
+                    self.relation[p] = Relation::Open;
+                    self.open.set(p, true);
+                }
             }
         }
     }

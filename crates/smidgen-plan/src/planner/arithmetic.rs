@@ -5,8 +5,14 @@
 //! that also says what is alive at the moment when a step computes the last of the rows that the next row of the end takes.
 //! A moment that occurs is a lower bound of the greatest: which moments are looked at decides how close it is, and no more.
 
+mod floor;
+
+pub(crate) use floor::Floor;
+use floor::MOST_ROWS;
+
+use super::tune;
 use crate::schedule::Flow;
-use smidgen_program::{AxisFootprint, Footprint, Operand};
+use smidgen_program::{AxisFootprint, Footprint, Granularity, Operand};
 use std::ops::Range;
 
 /// The rows of one operand that a step reads.
@@ -56,12 +62,16 @@ struct Line {
     buffer: usize,
     scratch: usize,
     reads: Vec<Read>,
+    /// Which of its reads is of what the step before it writes.
+    link: Option<usize>,
     /// Where the next step alone reads what it writes, which of its reads that is.
     only_read: Option<usize>,
     /// The buffers that it reads and writes, each once.
     touched: Vec<usize>,
     /// Its rows are used up at once by the next step, column for column, so that they can be computed in parts.
     passes_on: bool,
+    /// Its kernel can compute several rows together.
+    bands: bool,
 }
 
 /// Bytes that are alive at least.
@@ -136,6 +146,8 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
             } else {
                 None
             };
+            let link = this.reads.iter().position(|read| read.buffer == b);
+            lines[s].link = link;
             (lines[s - 1].passes_on, lines[s - 1].only_read) = (passes_on, only_read);
         }
         let awaited = |b: usize| stream_input && flow.input[b].is_some() && flow.plain[b];
@@ -161,9 +173,9 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
         Self { flow, row, eager_upto, awaited: (0..buffers.len()).map(awaited).collect(), least, chain, lines }
     }
 
-    /// Bytes alive at least while steps `from .. to` are streamed; `None` if nothing is known, since they are no chain. Looks no further
-    /// once as many bytes are alive as are `enough`, at any time and during a run, be it of a whole row or of a part.
-    pub fn stream(&self, from: usize, to: usize, enough: Bound) -> Option<Bound> {
+    /// The end of the chain that streamed steps `from .. to` begin with, if what follows the chain asks for nothing in it but for its end;
+    /// `None` otherwise.
+    fn chained(&self, from: usize, to: usize) -> Option<usize> {
         if !self.lines[from].by_rows {
             return None;
         }
@@ -177,10 +189,29 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
         // A tensor that is kept for later is computed further than the end of the chain, so that it never waits for its own turn.
         let kept = |b: usize| self.flow.output[b] || self.flow.readers[b].last().is_none_or(|&r| r >= stop);
         let first_kept = (from..stop - 1).find(|&s| kept(self.lines[s].buffer));
-        if first_kept.is_some_and(|s| self.eager_upto[s + 1] < stop) {
-            return None;
+        first_kept.is_none_or(|s| self.eager_upto[s + 1] >= stop).then_some(stop)
+    }
+
+    /// True if step `r` never asks for more rows of what step `s` of the same chain writes than the step behind that does.
+    fn asks_no_more(&self, s: usize, r: usize) -> bool {
+        let lines = &self.lines;
+        let b = lines[s].buffer;
+        if lines[r].height > MOST_ROWS {
+            return false;
         }
-        let mut moment = Moment::new(self, from, stop);
+        (1..=lines[r].height).all(|count| {
+            let asked = (s + 1..=r).rev().try_fold(count, |count, c| Some(lines[c].link()?.end(count)));
+            asked.is_some_and(|asked| {
+                lines[r].reads.iter().filter(|read| read.buffer == b).all(|read| read.end(count) <= asked)
+            })
+        })
+    }
+
+    /// Bytes alive at least while steps `from .. to` are streamed; `None` if nothing is known, since they are no chain. Looks no further
+    /// once as many bytes are alive as are `enough`, at any time and during a run, be it of a whole row or of a part.
+    pub fn stream(&self, from: usize, to: usize, enough: Bound) -> Option<Bound> {
+        let stop = self.chained(from, to)?;
+        let mut moment = Moment::new(self, from, stop, to);
         let mut bound = Bound::default();
         // The end's rows, and where rows become fewer those in front of it: the end of a long chain may begin when all else is done.
         let narrows = |&s: &usize| s + 1 < stop && self.lines[s + 1].height < self.lines[s].height;
@@ -207,7 +238,7 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
         let stop = self.chain[from];
         let mut all = Vec::with_capacity(steps.len());
         if self.lines[from].by_rows && stop > from + 1 && self.eager_upto[from + 1] >= stop {
-            let mut moment = Moment::new(self, from, stop);
+            let mut moment = Moment::new(self, from, stop, self.lines.len());
             for anchor in steps.start..steps.end.min(stop - 1) {
                 let mut bound = Bound::default();
                 let height = moment.all_rows[anchor - from];
@@ -254,8 +285,13 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
                 }
                 (passing + read, written - (line.height - y) * last_row)
             };
-            let between = BANDS.map(at).map(|(read, written)| read + written).into_iter().min().unwrap_or(0);
-            bound.between = bound.between.max(between + line.scratch);
+            // Where the last band begins. A kernel that reads all before it writes has no such moment.
+            let last = |band: usize| line.height - (line.height.saturating_sub(1)) / band * band;
+            let bands = local_search::ROWS.iter().filter(|_| line.bands).chain(&[1]);
+            let between = bands.map(|&band| at(last(band))).map(|(read, written)| read + written).min();
+            if self.flow.lowered.steps[s].order.granularity != Granularity::Run {
+                bound.between = bound.between.max(between.unwrap_or(0) + line.scratch);
+            }
             let (read, before) = at(1);
             during = during.max(read + before + last_row + line.scratch);
         }
@@ -285,15 +321,14 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
     }
 }
 
-/// Rows that a kernel may compute together.
-const BANDS: [usize; 6] = [1, 2, 3, 4, 6, 8];
-
 /// A segment at the moments when its end has so many rows.
 struct Moment<'m, 'f, 'a> {
     all: &'m Arithmetic<'f, 'a>,
     from: usize,
     /// The end of the chain.
     stop: usize,
+    /// The end of the segment.
+    to: usize,
     /// For each step, the rows that it has computed before the moment.
     rows: Vec<usize>,
     /// For each step, the rows that it computes in all: those behind the last that anybody reads never are.
@@ -305,28 +340,34 @@ struct Moment<'m, 'f, 'a> {
     read: Vec<usize>,
     /// Bytes of those that pass by.
     passing: usize,
+    /// For each buffer that the segment reads or writes, its rows that are alive at the moment.
+    alive: Vec<usize>,
 }
 
 impl<'m, 'f, 'a> Moment<'m, 'f, 'a> {
-    fn new(all: &'m Arithmetic<'f, 'a>, from: usize, stop: usize) -> Self {
+    fn new(all: &'m Arithmetic<'f, 'a>, from: usize, stop: usize, to: usize) -> Self {
         let count = stop - from;
         let mut moment = Self {
             all,
             from,
             stop,
+            to,
             rows: vec![0; count],
             all_rows: vec![all.lines[stop - 1].height; count],
             before: vec![0; count],
             after: vec![0; count],
             read: Vec::new(),
             passing: 0,
+            alive: vec![0; all.row.len()],
         };
         moment.complete();
         let flow = all.flow;
         for b in flow.alive(from) {
             if flow.readers[b].iter().any(|r| (from..stop).contains(r)) {
                 moment.read.push(b);
-            } else if !(all.awaited[b] && flow.readers[b].first().is_some_and(|&r| r >= from)) {
+            } else if (flow.output[b] || flow.readers[b].last().is_some_and(|&r| r >= to))
+                && !(all.awaited[b] && flow.readers[b].first().is_some_and(|&r| r >= from))
+            {
                 moment.passing += all.least[b];
             }
         }
@@ -389,7 +430,7 @@ impl<'m, 'f, 'a> Moment<'m, 'f, 'a> {
 
     /// Rows of a buffer that exist, and how many of them are no longer needed.
     fn live(&self, b: usize) -> usize {
-        let Moment { all: Arithmetic { flow, lines, awaited, .. }, from, stop, .. } = *self;
+        let Moment { all: Arithmetic { flow, lines, awaited, .. }, from, stop, to, .. } = *self;
         if let Some(p) = flow.producer[b].filter(|&p| p >= from && p + 1 < stop)
             && let Some(read) = lines[p].only_read.map(|i| &lines[p + 1].reads[i])
         {
@@ -403,8 +444,9 @@ impl<'m, 'f, 'a> Moment<'m, 'f, 'a> {
         let done = |r: usize| self.rows[r - from];
         for &r in flow.readers[b].iter().filter(|&&r| r >= from) {
             if r >= stop {
-                let taken = r == stop && lines[r].takes_rows && lines[r].linked;
-                (first, end) = if taken { (first, end) } else { (0, rows) };
+                // Behind the chain, but in the segment, rows may be used up as they come, if it is not a whole step that waits for the chain.
+                let waits = r == stop && lines[r].linked && !lines[r].takes_rows && !flow.by_rows(r);
+                (first, end) = if r >= to || waits { (0, rows) } else { (first, end) };
                 continue;
             }
             for read in lines[r].reads.iter().filter(|read| read.buffer == b) {
@@ -449,8 +491,10 @@ impl<'m, 'f, 'a> Moment<'m, 'f, 'a> {
         let mut bytes = [self.passing; 2];
         let upto = if alone { anchor } else { stop - 1 };
         let written = (from..=upto).map(|s| lines[s].buffer);
+        let mut alive = std::mem::take(&mut self.alive);
         for b in self.read.iter().copied().chain(written) {
             let (row, live) = (row(b), self.live(b));
+            alive[b] = live;
             bytes = [bytes[0] + live * row[0], bytes[1] + live * row[1]];
         }
         // A step is at the last row of its round when the next one is at the last of its own, and so on to the end, unless rows at the
@@ -491,21 +535,17 @@ impl<'m, 'f, 'a> Moment<'m, 'f, 'a> {
                 between: bytes[1] + line.scratch,
                 during: [bytes[0] + written[0] + line.scratch, bytes[1] + part + begun.unwrap_or(0) + line.scratch],
             };
-            let touched = |moment: &Self| {
-                line.touched.iter().fold([0; 2], |sum, &b| {
-                    let (row, live) = (row(b), moment.live(b));
-                    [sum[0] + live * row[0], sum[1] + live * row[1]]
-                })
-            };
-            let old = touched(self);
             self.rows[s - from] += 1;
-            let new = touched(self);
-            bytes = [bytes[0] + new[0] - old[0], bytes[1] + new[1] - old[1]];
+            for &b in &line.touched {
+                let (row, live) = (row(b), self.live(b));
+                let old = std::mem::replace(&mut alive[b], live);
+                bytes = [bytes[0] + live * row[0] - old * row[0], bytes[1] + live * row[1] - old * row[1]];
+            }
             if s >= exact {
                 bound.raise(Bound { between: now.between.max(bytes[1] + line.scratch), ..now });
             }
         }
-        (self.before, self.after) = (before, after);
+        (self.before, self.after, self.alive) = (before, after, alive);
         Some(bound)
     }
 }
@@ -541,9 +581,11 @@ fn line(flow: &Flow, s: usize) -> Line {
         height: step.outputs.first().map_or(0, |target| target.extent.rows),
         buffer,
         touched,
+        link: None,
         only_read: None,
         scratch: step.scratch_bytes,
         reads,
         passes_on: false,
+        bands: local_search::in_bands(step),
     }
 }

@@ -9,20 +9,24 @@ use super::{FlashReport, MEASURES, Objective, PlanError, PlanOptions, Planner, l
 use smidgen_ir::Graph;
 use smidgen_lower::LowerOptions;
 use smidgen_lower::{LowerError, select};
+use smidgen_program::Kernel;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What a network takes.
+/// What a network takes, if all of its [`assumed`](Self::assumed) layers get the kernel that they are taken to have.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cost {
     /// Bytes of the arena at most: the plan that [`plan`](super::plan()) finds with [`Objective::Sram`] takes no more, and less where
     /// a thorough search for offsets finds a better order. `docs/planning.md` says how much.
     pub sram: usize,
-    /// Bytes of the arena at least, for networks like MCUNet's: as many are alive at some moment of every plan that streams rows one by
-    /// one. It is not proven for depthwise convolutions that compute several rows together, and of 160 random networks with branches
-    /// and odd windows three have plans that take 4 to 17 % less; there it is an estimate.
+    /// Bytes of the arena at least: as many are alive at some moment of every plan that computes each row once, in whatever segments, bands
+    /// and parts. The argument is that of the planner's `arithmetic::floor`.
     pub sram_lower: usize,
+    /// Layers whose kernel depends on the values of their weights: it is taken to be the one with the cheap requantisation epilogue, which
+    /// lowering gives them if it can prove it to be exact. A layer for which it cannot falls back to a kernel with other scratch, another
+    /// order and other constants, of which nothing is said here.
+    pub assumed: usize,
     /// Bytes of constants.
     pub flash: FlashReport,
     /// Bytes of code, [modelled](smidgen_program::costs::Costs::code).
@@ -40,6 +44,18 @@ pub enum OracleError {
     /// An error of ours.
     #[error(transparent)]
     Plan(#[from] PlanError),
+}
+
+/// True if lowering proves from the values of weights that a layer can have this kernel.
+fn rests_on_proof(kernel: &Kernel) -> bool {
+    matches!(
+        kernel,
+        Kernel::Conv2dI8Mcu(_)
+            | Kernel::DepthwiseI8Mcu(_)
+            | Kernel::FullyConnectedI8Mcu(_)
+            | Kernel::SumI8Mcu(_)
+            | Kernel::ProductI8Mcu(_)
+    )
 }
 
 /// Answers what networks take, and remembers what the steps of earlier ones did.
@@ -66,9 +82,10 @@ impl Oracle {
         let (mut least, mut lower) = (None, usize::MAX);
         for lowered in &order::candidates(&selected) {
             let planner = Planner::new(lowered, &self.plan);
-            let sketch = planner.sketch(&self.memo);
-            lower = lower.min(sketch.lower);
+            let ground = planner.ground();
+            let sketch = Sketch::new(&ground, self.plan.costs, &self.memo);
             let (sram, instructions) = self.of_order(&planner, sketch)?;
+            lower = lower.min(ground.lower(sram));
             if least.is_none_or(|(known, _)| sram < known) {
                 least = Some((sram, instructions));
             }
@@ -77,6 +94,7 @@ impl Oracle {
         Ok(Cost {
             sram,
             sram_lower: lower.min(sram),
+            assumed: selected.steps.iter().filter(|step| rests_on_proof(&step.kernel)).count(),
             flash: super::flash(&selected),
             code: self.plan.costs.code(&selected, self.plan.stream_input),
             instructions,

@@ -3,7 +3,7 @@
 //! [Arithmetic](super::arithmetic) bounds what each segment keeps alive. The least greatest bound over all ways to cut the network
 //! into segments is no more than any plan takes; and the segments that have it are mostly those that the planner chooses too.
 
-use super::arithmetic::{Arithmetic, Bound};
+use super::arithmetic::{Arithmetic, Bound, Floor};
 use super::local_search::{ROWS, with_rows};
 use super::segments::{self, Kind, MOST_ALIVE, MOST_STREAMED_ROWS, MOST_STREAMED_STEPS, PARTS, Segment, streamed_rows};
 use crate::schedule::{Flow, Peak};
@@ -145,10 +145,103 @@ impl From<&Part> for Segment {
     }
 }
 
+/// What segments are cut from, and what each position and each whole step keeps alive.
+pub(crate) struct Ground<'f, 'a> {
+    flow: &'f Flow<'a>,
+    arithmetic: Arithmetic<'f, 'a>,
+    /// Each step whole.
+    whole: Vec<Bound>,
+    /// For each position, bytes that are alive there, whatever lies in front and behind.
+    alive: Vec<usize>,
+    /// For each position, whether streamed segments begin and end there.
+    open: Vec<bool>,
+    /// For each position, rows of all steps in front of it when they are streamed.
+    rows: Vec<usize>,
+}
+
+impl<'f, 'a> Ground<'f, 'a> {
+    /// Looks at single steps and positions.
+    pub fn new(flow: &'f Flow<'a>, stream_input: bool) -> Self {
+        let end = flow.lowered.steps.len();
+        let arithmetic = segments::arithmetic(flow, stream_input);
+        let mut rows = vec![0; end + 1];
+        for s in 0..end {
+            rows[s + 1] = rows[s] + streamed_rows(flow, s);
+        }
+        Self {
+            flow,
+            whole: (0..end).map(|s| arithmetic.whole(s)).collect(),
+            alive: (0..=end).map(|at| arithmetic.alive_bytes(at)).collect(),
+            open: (0..=end).map(|at| flow.alive_count(at) <= MOST_ALIVE || at == 0 || at == end).collect(),
+            rows,
+            arithmetic,
+        }
+    }
+
+    /// Ends of streamed segments that begin at `from`, the nearest first.
+    fn ends<'s>(&'s self, from: usize, open: &'s [bool]) -> impl Iterator<Item = usize> + use<'s, 'f, 'a> {
+        let last = if open[from] { self.whole.len() } else { from };
+        let fits = move |&to: &usize| {
+            self.rows[to] - self.rows[from] <= MOST_STREAMED_ROWS && to - from <= MOST_STREAMED_STEPS
+        };
+        (from + 2..=last).take_while(fits).filter(move |&to| open[to])
+    }
+
+    /// For each position, the greatest of a figure of the whole steps behind it.
+    fn behind(&self, of: impl Fn(&Bound) -> usize) -> Vec<usize> {
+        let end = self.whole.len();
+        let mut behind = vec![0; end + 1];
+        for s in (0..end).rev() {
+            behind[s] = behind[s + 1].max(of(&self.whole[s]));
+        }
+        behind
+    }
+
+    /// No plan that computes every row once takes less, if it takes less than `cap` at all: the least over all ways to cut the network of the
+    /// greatest [bound](super::arithmetic::Floor) of a part. Segments are looked at as long as there are visits left; of others only what
+    /// is alive where they begin and end is known.
+    pub fn lower(&self, cap: usize) -> usize {
+        let end = self.whole.len();
+        let mut open = self.open.clone();
+        for (from, to, _) in segments::streamed(self.flow) {
+            (open[from], open[to]) = (true, true);
+        }
+        let behind = self.behind(|bound| bound.between);
+        let mut floor = Floor::new(&self.arithmetic);
+        let mut low = vec![usize::MAX; end + 1];
+        low[0] = 0;
+        let mut lowest = behind[0].min(cap);
+        let mut visits = 0;
+        for from in 0..end {
+            let so_far = low[from].max(self.alive[from]);
+            if so_far >= lowest {
+                continue;
+            }
+            low[from + 1] = low[from + 1].min(so_far.max(self.whole[from].between));
+            lowest = lowest.min(low[from + 1].max(behind[from + 1]));
+            for to in self.ends(from, &open) {
+                if so_far >= lowest {
+                    break;
+                }
+                let here = so_far.max(self.alive[to]);
+                if here >= lowest.min(low[to]) {
+                    continue;
+                }
+                visits += to - from;
+                if floor.lasting(from, to) >= lowest {
+                    break;
+                }
+                let bound = if visits > VISITS { 0 } else { floor.stream(from, to, lowest) };
+                low[to] = low[to].min(here.max(bound));
+                lowest = lowest.min(low[to].max(behind[to]));
+            }
+        }
+        lowest
+    }
+}
+
 /// What is known of a network without a list.
 pub(crate) struct Sketch {
-    /// No plan that computes single rows, in whatever segments, takes less.
-    pub lower: usize,
     /// The segments with the least greatest bound.
     pub parts: Vec<Part>,
     /// True if every segment was looked at, and said anything.
@@ -203,97 +296,57 @@ impl Table<'_, '_, '_> {
 
 impl Sketch {
     /// Looks at a network.
-    pub fn new(flow: &Flow, stream_input: bool, costs: &'static Costs, memo: &Memo) -> Self {
-        let end = flow.lowered.steps.len();
-        let arithmetic = segments::arithmetic(flow, stream_input);
+    pub fn new(ground: &Ground, costs: &'static Costs, memo: &Memo) -> Self {
+        let Ground { flow, arithmetic, whole, alive, open, .. } = ground;
+        let end = whole.len();
         let step_costs: Vec<Arc<StepCost>> = flow.lowered.steps.iter().map(|step| memo.of(step, costs)).collect();
-        let whole: Vec<Bound> = (0..end).map(|s| arithmetic.whole(s)).collect();
-        let alive: Vec<usize> = (0..=end).map(|at| arithmetic.alive_bytes(at)).collect();
-        let open: Vec<bool> = (0..=end).map(|at| flow.alive_count(at) <= MOST_ALIVE || at == 0 || at == end).collect();
-        let mut rows = vec![0; end + 1];
-        for s in 0..end {
-            rows[s + 1] = rows[s] + streamed_rows(flow, s);
-        }
-        let ends = |from: usize| {
-            let last = if open[from] { end } else { from };
-            let (open, rows) = (&open, &rows);
-            (from + 2..=last)
-                .take_while(move |&to| rows[to] - rows[from] <= MOST_STREAMED_ROWS && to - from <= MOST_STREAMED_STEPS)
-                .filter(move |&to| open[to])
-        };
-        let mut table = Table {
-            arithmetic: &arithmetic,
-            known: vec![Vec::new(); end + 1],
-            lasting: vec![Vec::new(); end],
-            visits: 0,
-        };
-        let behind = |of: fn(&Bound) -> usize| {
-            let mut behind = vec![0; end + 1];
-            for s in (0..end).rev() {
-                behind[s] = behind[s + 1].max(of(&whole[s]));
-            }
-            behind
-        };
-        let (behind_low, behind_least) = (behind(|bound| bound.between), behind(|bound| bound.during[0]));
-        let (mut low, mut least) = (vec![usize::MAX; end + 1], vec![usize::MAX; end + 1]);
-        (low[0], least[0]) = (0, 0);
-        let (mut lowest, mut smallest) = (behind_low[0], behind_least[0]);
+        let mut table =
+            Table { arithmetic, known: vec![Vec::new(); end + 1], lasting: vec![Vec::new(); end], visits: 0 };
+        let behind = ground.behind(|bound| bound.during[0]);
+        let mut least = vec![usize::MAX; end + 1];
+        least[0] = 0;
+        let mut smallest = behind[0];
         let chain = arithmetic.chain();
         let mut thorough = chain > 1;
         for from in 0..end {
-            let (so_low, so_far) = (low[from].max(alive[from]), least[from].max(alive[from]));
-            if so_low >= lowest && so_far >= smallest {
+            let so_far = least[from].max(alive[from]);
+            if so_far >= smallest {
                 continue;
             }
-            low[from + 1] = low[from + 1].min(so_low.max(whole[from].between));
             least[from + 1] = least[from + 1].min(so_far.max(whole[from].during[0]));
-            lowest = lowest.min(low[from + 1].max(behind_low[from + 1]));
-            smallest = smallest.min(least[from + 1].max(behind_least[from + 1]));
-            for to in ends(from) {
-                let (to_low, to_far) = (so_low.max(alive[to]), so_far.max(alive[to]));
-                if so_low >= lowest && so_far >= smallest {
+            smallest = smallest.min(least[from + 1].max(behind[from + 1]));
+            for to in ground.ends(from, open) {
+                let to_far = so_far.max(alive[to]);
+                if so_far >= smallest {
                     break;
                 }
-                if to_low >= lowest.min(low[to]) && to_far >= smallest.min(least[to]) {
+                if to_far >= smallest.min(least[to]) {
                     continue;
                 }
-                let enough = Bound { between: lowest, during: [smallest; 2] };
+                let enough = Bound { between: 0, during: [smallest; 2] };
                 if table.lasts(from, to, enough) {
                     break;
                 }
                 match table.stream(from, to, enough) {
-                    Some(bound) => {
-                        low[to] = low[to].min(to_low.max(bound.between));
-                        least[to] = least[to].min(to_far.max(bound.during[0].min(bound.during[1])));
-                    }
-                    None => {
-                        // A single step of the chain in front of a whole one is no chain.
-                        thorough &= from + 1 >= chain;
-                        low[to] = low[to].min(to_low);
-                    }
+                    Some(bound) => least[to] = least[to].min(to_far.max(bound.during[0].min(bound.during[1]))),
+                    // A single step of the chain in front of a whole one is no chain.
+                    None => thorough &= from + 1 >= chain,
                 }
-                lowest = lowest.min(low[to].max(behind_low[to]));
-                smallest = smallest.min(least[to].max(behind_least[to]));
+                smallest = smallest.min(least[to].max(behind[to]));
             }
         }
-        let mut sketch = Self { lower: lowest, parts: Vec::new(), thorough, costs: step_costs };
+        let mut sketch = Self { parts: Vec::new(), thorough, costs: step_costs };
         sketch.thorough &= table.visits <= VISITS;
         if sketch.thorough {
-            sketch.parts = sketch.fastest(&mut table, &whole, &alive, ends, smallest).unwrap_or_default();
+            sketch.parts = sketch.fastest(&mut table, ground, smallest).unwrap_or_default();
         }
         sketch.thorough &= !sketch.parts.is_empty();
         sketch
     }
 
     /// The segments with the fewest instructions of which no bound is above `limit`.
-    fn fastest<I: Iterator<Item = usize>>(
-        &self,
-        table: &mut Table,
-        whole: &[Bound],
-        alive: &[usize],
-        ends: impl Fn(usize) -> I,
-        limit: usize,
-    ) -> Option<Vec<Part>> {
+    fn fastest(&self, table: &mut Table, ground: &Ground, limit: usize) -> Option<Vec<Part>> {
+        let Ground { whole, alive, open, .. } = ground;
         let end = whole.len();
         let mut unfit = vec![end; end + 1];
         for s in (0..end).rev() {
@@ -328,7 +381,7 @@ impl Sketch {
             }
             // Steps that fit whole behind a segment that fits are better whole than streamed.
             let mut unfit_behind = unfit[from];
-            for to in ends(from).filter(|&to| alive[to] <= limit) {
+            for to in ground.ends(from, open).filter(|&to| alive[to] <= limit) {
                 if to <= unfit_behind {
                     continue;
                 }

@@ -176,15 +176,20 @@ fn what_is_not_looked_at_is_no_better() {
     }
 }
 
-/// A chain of bottlenecks of random sizes, as they may be.
-fn bottlenecks(seed: usize) -> Lowered {
-    let mut random = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed as u64 + 1);
-    let mut below = |n: usize| {
+/// Numbers below any other, by chance.
+fn chance(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed + 1);
+    move |n: usize| {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
         ((random >> 33) % n as u64) as usize
-    };
+    }
+}
+
+/// A chain of bottlenecks of random sizes, as they may be.
+fn bottlenecks(seed: usize) -> Lowered {
+    let mut below = chance(seed as u64);
     let mut net = Net::default();
     let (rows, cols) = (1 + below(24), 1 + below(24));
     let mut x = net.input(rows, cols, 1 + below(4));
@@ -229,6 +234,68 @@ fn arithmetic_gives_no_more_than_a_walk_over_all_rows() {
         }
     }
     assert!(said > 2_000 && 3 * equal > said, "{equal} of {said}");
+}
+
+#[test]
+fn no_segments_bands_and_parts_keep_less_than_the_lower_end() {
+    let (mut forms, mut close, mut said) = (0, 0, 0);
+    for seed in 300..380 {
+        let lowered = bottlenecks(seed);
+        let end = lowered.steps.len();
+        let mut below = chance(seed as u64);
+        for stream_input in [false, true] {
+            let flow = Flow::new(&lowered);
+            let lower = sketch::Ground::new(&flow, stream_input).lower(usize::MAX);
+            let mut least = usize::MAX;
+            for draw in 0..60 {
+                // Bands as the search for faster steps may choose them.
+                let mut banded = lowered.clone();
+                for step in banded.steps.iter_mut().filter(|_| draw % 4 > 0) {
+                    let band = [1, 1, 2, 3, 4, 6, 8][below(7)];
+                    let height = step.outputs[0].extent.rows;
+                    if let Some(other) = local_search::with_rows(step, band.min(height)) {
+                        *step = other;
+                    }
+                }
+                let flow = Flow::new(&banded);
+                let mut evaluator = Evaluator::new(&flow, stream_input, PlanOptions::default().costs);
+                let (mut segments, mut from) = (Vec::new(), 0);
+                while from < end {
+                    let to = if below(3) == 0 { end } else { from + 1 + below(end - from) };
+                    let kind = match below(4) {
+                        0 => Kind::Layer,
+                        1 => Kind::Stream { parts: 4 },
+                        _ => Kind::Stream { parts: 1 },
+                    };
+                    let open = flow.alive_count(to) <= segments::MOST_ALIVE || to == end;
+                    if kind == Kind::Layer || open && flow.alive_count(from) <= segments::MOST_ALIVE {
+                        segments.push(evaluator.evaluate(from, to, kind));
+                        from = to;
+                    }
+                }
+                let mut form = Candidate::new(&flow, None, segments);
+                form.parts.iter_mut().for_each(|parts| *parts = [usize::MAX, 2, 1][below(3)]);
+                let list = form.list(&flow, stream_input, PlanOptions::default().costs).unwrap();
+                least = least.min(crate::estimate(&banded, &list.runs, &list.storage).unwrap().live_bytes);
+                forms += 1;
+            }
+            assert!(lower <= least, "{seed} {stream_input}: {lower} and {least}");
+            close += usize::from(10 * lower >= 8 * least);
+            said += 1;
+        }
+    }
+    assert!(2 * close > said, "of {forms} forms of {said} networks {close} are near the lower end");
+}
+
+#[test]
+fn a_kernel_that_computes_several_rows_together_takes_no_less_scratch() {
+    // The lower end counts the scratch of single rows.
+    for seed in 0..60 {
+        for step in &bottlenecks(seed).steps {
+            let scratch = |rows| local_search::with_rows(step, rows).map(|step| step.scratch_bytes);
+            assert!((2..9).all(|rows| scratch(rows) >= scratch(rows - 1)), "{}", step.name);
+        }
+    }
 }
 
 /// Runs that are looked at where all segments are.
