@@ -19,8 +19,8 @@ const BENCHES: &[Command] = &[
     },
     Command {
         name: "oracle",
-        arguments: "[EXACT [NETWORKS]]",
-        summary: "ask what random networks take, beside their exact plans: how many a second, how far off",
+        arguments: "[EXACT [NETWORKS [BUILT]]] [--known FILE]",
+        summary: "ask what random networks take, beside exact plans and built firmware: how many a second, how far off",
         run: oracle::run,
     },
     Command {

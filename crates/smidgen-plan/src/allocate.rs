@@ -1,8 +1,8 @@
 //! From a list of runs to a finished [`Program`]: simulate, find distances, assign offsets.
 
-use crate::aliasing::{Object, Objects, WORD_ALIGN, aliasing, buffer_align, live_bytes};
+use crate::aliasing::{self, Object, Objects, WORD_ALIGN, buffer_align, live_bytes, overlap_with};
 use crate::liveness::{Layout, LivenessError, Storage, analyse};
-use crate::offsets::{Effort, Method, allocate_offsets};
+use crate::offsets::{self, Effort, Method, assign_with};
 use smidgen_program::program::{Buffer, Bytes, Lowered, Program, Run, Variable};
 
 /// A schedule cannot be placed.
@@ -39,6 +39,13 @@ pub struct Estimate {
     pub layouts: Vec<Layout>,
 }
 
+/// What is known of one network's steps, however many rows they compute together.
+#[derive(Debug, Default)]
+pub(crate) struct Memo {
+    runs: aliasing::Memo,
+    offsets: offsets::Memo,
+}
+
 /// The lower bound of the arena that [`place`] would give, at a fraction of the cost.
 ///
 /// # Errors
@@ -58,8 +65,19 @@ pub fn estimate(lowered: &Lowered, runs: &[Run], storage: &[Storage]) -> Result<
 /// # Errors
 /// As [`simulate`].
 pub fn quick_allocation(lowered: &Lowered, runs: &[Run], storage: &[Storage]) -> Result<usize, AllocateError> {
+    outline_with(lowered, runs, storage, &Memo::default())
+}
+
+/// The same with what is known of these steps.
+pub(crate) fn outline_with(
+    lowered: &Lowered,
+    runs: &[Run],
+    storage: &[Storage],
+    memo: &Memo,
+) -> Result<usize, AllocateError> {
     let liveness = analyse(lowered, runs, storage)?;
-    let bytes = allocate_offsets(&aliasing(lowered, runs, storage, &liveness).constraints, Effort::Quick).bytes;
+    let overlap = overlap_with(lowered, runs, storage, &liveness, &memo.runs);
+    let bytes = assign_with(&overlap.constraints, Effort::Quick, &memo.offsets).bytes;
     Ok(with_variables(lowered, bytes).1)
 }
 
@@ -86,9 +104,19 @@ pub fn allocate(
     runs: Vec<Run>,
     storage: Vec<Storage>,
 ) -> Result<(Program, AllocationReport), AllocateError> {
+    place_with(lowered, runs, storage, &Memo::default())
+}
+
+/// The same with what is known of these steps.
+pub(crate) fn place_with(
+    lowered: Lowered,
+    runs: Vec<Run>,
+    storage: Vec<Storage>,
+    memo: &Memo,
+) -> Result<(Program, AllocationReport), AllocateError> {
     let liveness = analyse(&lowered, &runs, &storage)?;
-    let overlap = aliasing(&lowered, &runs, &storage, &liveness);
-    let assignment = allocate_offsets(&overlap.constraints, Effort::Thorough);
+    let overlap = overlap_with(&lowered, &runs, &storage, &liveness, &memo.runs);
+    let assignment = assign_with(&overlap.constraints, Effort::Thorough, &memo.offsets);
     let objects = Objects::of(&lowered);
     let (lasting, arena_bytes) = with_variables(&lowered, assignment.bytes);
     let mut offsets = assignment.offsets.clone();

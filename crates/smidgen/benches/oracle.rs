@@ -1,15 +1,38 @@
-//! The oracle on random networks of MCUNet's space: how many a second it answers for, and how far off it is beside the exact plan.
+//! The oracle on random networks of MCUNet's space: how many a second it answers for, and how far off it is beside exact plans and built
+//! firmware.
 //!
-//! `cargo xtask bench oracle [EXACT [NETWORKS]]`. Widths 0.2 to 1.0 and resolutions 48 to 224 are drawn evenly. Networks are built
-//! beforehand, since a search makes them without weights; times are of the processor, for one thread. The first EXACT networks are
-//! lowered and planned too.
+//! `cargo xtask bench oracle [EXACT [NETWORKS [BUILT]]] [--known FILE]`. Widths 0.2 to 1.0 and resolutions 48 to 224 are drawn evenly.
+//! Networks are built beforehand, since a search makes them without weights; times are of the processor, for one thread. The first EXACT
+//! networks are lowered and planned too; with a file, what is found is added to it, and what it has of these networks is not planned again:
+//! a line for each, with its number, the bytes of the least plan, the instructions of the balanced one, and the bytes of constants. Of
+//! these networks BUILT, drawn evenly over their size, are built for an emulated Cortex-M7, which has the memory for all of them.
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
+use smidgen::compile::{Compiled, Job, compile};
+use smidgen::ir::Graph;
 use smidgen::lowering::{LowerOptions, lower};
-use smidgen::plan::planner::Oracle;
+use smidgen::plan::planner::{Cost, Oracle};
 use smidgen::plan::{Objective, PlanOptions, plan};
+use smidgen::sim::elf::Elf;
+use smidgen::sim::toolchain::Toolchain;
+use smidgen::sim::{build, harness};
+use smidgen::{Network, boards};
 use smidgen_zoo::{Random, mcunet_space};
+use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::io::Write;
+
+/// Where firmware is built for.
+const BOARD: &str = "mps2-an500";
+
+/// What a network takes.
+#[derive(Clone, Copy)]
+struct Exact {
+    least: usize,
+    instructions: u64,
+    constants: usize,
+}
 
 /// Seconds of the processor that this process has taken.
 fn taken() -> f64 {
@@ -23,59 +46,134 @@ fn quantile(values: &mut [f64], part: f64) -> f64 {
     values[((values.len() - 1) as f64 * part).round() as usize]
 }
 
+/// What the plans come to.
+fn exact(graph: &Graph) -> Exact {
+    let lowered = lower(graph, &LowerOptions::default().for_mcu()).expect("supported");
+    let planned =
+        |objective| plan(&lowered, &PlanOptions { objective, ..PlanOptions::default() }).expect("a plan").report;
+    Exact {
+        least: planned(Objective::Sram).total_bytes,
+        instructions: planned(Objective::Balanced).instructions,
+        constants: lowered.constants.iter().map(|constant| constant.bytes.len()).sum(),
+    }
+}
+
+/// The figures that a file has.
+fn read(path: &str) -> HashMap<usize, Exact> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let line = |line: &str| {
+        let numbers: Vec<u64> = line.split(' ').filter_map(|number| number.parse().ok()).collect();
+        let &[seed, least, instructions, constants] = numbers.as_slice() else { return None };
+        Some((seed as usize, Exact { least: least as usize, instructions, constants: constants as usize }))
+    };
+    text.lines().filter_map(line).collect()
+}
+
+/// Bytes of code and constants of built firmware; `None` where there is no toolchain.
+fn built(graph: Graph) -> Option<u64> {
+    let board = boards::find(BOARD).expect("a board");
+    let toolchain = Toolchain::find(board.core.target()).ok()?;
+    let network = Network::from_graph(graph).expect("a valid graph");
+    let job = Job {
+        network: &network,
+        board: &board,
+        lower: LowerOptions::default(),
+        plan: PlanOptions::default(),
+        options: smidgen::codegen::Options { name: "network".into(), ..Default::default() },
+    };
+    let Compiled { plan, rust, .. } = compile(&job).expect("firmware");
+    let path = build::build(&harness::Network::new(&plan.program, rust), &board, &toolchain).expect("a build");
+    let firmware = Elf::read(&path).expect("firmware");
+    Some(firmware.section(".text") + firmware.section(".rodata"))
+}
+
 fn main() {
-    let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse().ok());
-    let exact: usize = numbers.next().unwrap_or(60);
-    let count = numbers.next().unwrap_or(1000).max(exact).max(1);
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let file = arguments.iter().position(|argument| argument == "--known").map(|at| arguments.remove(at + 1));
+    let mut numbers = arguments.iter().filter_map(|argument| argument.parse().ok());
+    let count_exact: usize = numbers.next().unwrap_or(60);
+    let count = numbers.next().unwrap_or(1000).max(count_exact).max(1);
+    let count_built: usize = numbers.next().unwrap_or(0);
+    let known = file.as_deref().map(read).unwrap_or_default();
     let mut random = Random::new(2026);
+    let sizes: Vec<(f64, usize)> =
+        (0..count).map(|_| (random.between(2, 10) as f64 / 10.0, 16 * random.between(3, 14) as usize)).collect();
+    let graph = |seed: usize| mcunet_space(sizes[seed].0, sizes[seed].1, 1000, seed as u64);
     let oracle = Oracle::new(LowerOptions::default(), PlanOptions::default());
-    let (mut seconds, mut exact_seconds, mut held) = (0.0, 0.0, 0);
+    let (mut seconds, mut exact_seconds, mut planned, mut held) = (0.0, 0.0, 0, 0);
+    let mut costs: Vec<(usize, Cost)> = Vec::new();
     let [mut width, mut excess, mut slack, mut constants, mut instructions] = [const { Vec::new() }; 5];
+    let off = |a: f64, b: f64| 100.0 * (a / b - 1.0).abs();
     for seed in 0..count {
-        let multiplier = random.between(2, 10) as f64 / 10.0;
-        let resolution = 16 * random.between(3, 14) as usize;
-        let graph = mcunet_space(multiplier, resolution, 1000, seed as u64);
+        let graph = graph(seed);
         let start = taken();
         let cost = oracle.cost(&graph).expect("a network of the space is supported");
         seconds += taken() - start;
-        if seed >= exact {
+        if seed >= count_exact {
             continue;
         }
         let start = taken();
-        let lowered = lower(&graph, &LowerOptions::default().for_mcu()).expect("supported");
-        let planned =
-            |objective| plan(&lowered, &PlanOptions { objective, ..PlanOptions::default() }).expect("a plan").report;
-        let (least, balanced) = (planned(Objective::Sram).total_bytes, planned(Objective::Balanced));
-        exact_seconds += taken() - start;
+        let exact = known.get(&seed).copied().unwrap_or_else(|| {
+            let exact = exact(&graph);
+            planned += 1;
+            exact_seconds += taken() - start;
+            if let Some(file) = &file {
+                let mut file = OpenOptions::new().create(true).append(true).open(file).expect("a file to write to");
+                let Exact { least, instructions, constants } = exact;
+                writeln!(file, "{seed} {least} {instructions} {constants}").expect("room for a line");
+            }
+            exact
+        });
+        let least = exact.least;
         if (cost.sram_lower..=cost.sram).contains(&least) {
             held += 1;
         } else {
-            let bracket = format!("{} to {}", cost.sram_lower, cost.sram);
-            println!("width {multiplier} resolution {resolution} seed {seed}: {least} is not within {bracket}");
+            let (bracket, (width, resolution)) = (format!("{} to {}", cost.sram_lower, cost.sram), sizes[seed]);
+            println!("width {width} resolution {resolution} seed {seed}: {least} is not within {bracket}");
         }
-        let off = |a: f64, b: f64| 100.0 * (a / b - 1.0).abs();
         width.push(off(cost.sram as f64, cost.sram_lower as f64));
         excess.push(off(cost.sram as f64, least as f64));
         slack.push(off(cost.sram_lower as f64, least as f64));
-        let all: usize = lowered.constants.iter().map(|constant| constant.bytes.len()).sum();
-        constants.push(off(cost.flash.constants as f64, all as f64));
-        instructions.push(off(cost.instructions as f64, balanced.instructions as f64));
+        constants.push(off(cost.flash.constants as f64, exact.constants as f64));
+        instructions.push(off(cost.instructions as f64, exact.instructions as f64));
+        costs.push((seed, cost));
     }
     println!("{count} networks, {:.0} a second of the processor", count as f64 / seconds);
-    if exact == 0 {
+    if costs.is_empty() {
         return;
     }
-    println!("lowered and planned twice: {exact}, {:.1} a second of the processor", exact as f64 / exact_seconds);
-    println!("the least plan's SRAM is within the bracket: {held} of {exact}");
+    if planned > 0 {
+        println!(
+            "lowered and planned twice: {planned}, {:.1} a second of the processor",
+            planned as f64 / exact_seconds
+        );
+    }
+    println!("the least plan's SRAM is within the bracket: {held} of {}", costs.len());
+    costs.sort_by_key(|(seed, cost)| (cost.flash.constants, *seed));
+    let places = (0..count_built).map(|i| (2 * i + 1) * costs.len() / (2 * count_built));
+    let flash: Vec<f64> = places
+        .filter_map(|at| {
+            let (seed, cost) = &costs[at];
+            let bytes = built(graph(*seed))?;
+            Some(off((cost.flash.constants + cost.code) as f64, bytes as f64))
+        })
+        .collect();
     for (what, mut values) in [
         ("width of the bracket", width),
         ("upper end above the least", excess),
         ("lower end below the least", slack),
         ("error of constants", constants),
+        ("error of flash, built", flash),
         ("error of instructions", instructions),
     ] {
+        if values.is_empty() {
+            continue;
+        }
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         let [median, ninety, most] = [0.5, 0.9, 1.0].map(|part| quantile(&mut values, part));
-        println!("{what:25} median {median:5.2} %  mean {mean:5.2} %  nine in ten {ninety:5.2} %  most {most:5.2} %");
+        println!(
+            "{what:25} of {:4}  median {median:5.2} %  mean {mean:5.2} %  nine in ten {ninety:5.2} %  most {most:5.2} %",
+            values.len()
+        );
     }
 }

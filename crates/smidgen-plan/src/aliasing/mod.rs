@@ -10,8 +10,8 @@ use crate::liveness::{Liveness, RangeUse, Storage, Window};
 use crate::offsets::Constraints;
 use smidgen_program::footprint::Granularity;
 use smidgen_program::program::{BufferId, BufferSpec, Lowered, Operand, Run, Step, StepId};
-use std::cell::RefCell;
-use within::{Blocks, Last, Reader, Writer};
+pub(crate) use within::Memo;
+use within::{Blocks, Reader, Writer};
 
 /// Alignment of scratch and of state in bytes: kernels see them as 32-bit words.
 pub const WORD_ALIGN: usize = 4;
@@ -85,6 +85,17 @@ pub struct Aliasing {
 
 /// Distances between all objects, from the simulation of `runs`.
 pub fn aliasing(lowered: &Lowered, runs: &[Run], storage: &[Storage], liveness: &Liveness) -> Aliasing {
+    overlap_with(lowered, runs, storage, liveness, &Memo::default())
+}
+
+/// The same with what is known of these steps' runs.
+pub(crate) fn overlap_with(
+    lowered: &Lowered,
+    runs: &[Run],
+    storage: &[Storage],
+    liveness: &Liveness,
+    memo: &Memo,
+) -> Aliasing {
     let objects = Objects::of(lowered);
     let sizes = sizes(lowered, liveness);
     let aligns = (0..objects.count()).map(|i| match objects.object(i) {
@@ -92,14 +103,14 @@ pub fn aliasing(lowered: &Lowered, runs: &[Run], storage: &[Storage], liveness: 
         Object::Scratch(_) | Object::State(_) => WORD_ALIGN,
     });
     let mut constraints = Constraints::new(sizes.iter().copied().zip(aligns));
-    let live_bytes = Walk::new(lowered, runs, storage, liveness, &sizes).run(&mut constraints);
+    let live_bytes = Walk::new((lowered, memo), runs, storage, liveness, &sizes).run(&mut constraints);
     constraints.live_bytes = live_bytes.iter().copied().max().unwrap_or(0);
     Aliasing { constraints, live_bytes }
 }
 
 /// For each run, the most bytes live at one moment of it, without the distances: as [`overlap`] gives, but cheaper.
 pub fn live_bytes(lowered: &Lowered, runs: &[Run], storage: &[Storage], liveness: &Liveness) -> Vec<usize> {
-    Walk::new(lowered, runs, storage, liveness, &sizes(lowered, liveness)).run(&mut ())
+    Walk::new((lowered, &Memo::default()), runs, storage, liveness, &sizes(lowered, liveness)).run(&mut ())
 }
 
 /// The bytes of every object. Those of variables are none: they have a place of their own for all time.
@@ -159,7 +170,7 @@ struct Walk<'a> {
     /// For each object that is alive, where it stands in `alive`.
     place: Vec<usize>,
     total: usize,
-    last: RefCell<Last<'a>>,
+    memo: &'a Memo,
 }
 
 /// An object that the current run touches.
@@ -174,7 +185,7 @@ struct Active {
 
 impl<'a> Walk<'a> {
     fn new(
-        lowered: &'a Lowered,
+        (lowered, memo): (&'a Lowered, &'a Memo),
         runs: &'a [Run],
         storage: &'a [Storage],
         liveness: &'a Liveness,
@@ -193,7 +204,7 @@ impl<'a> Walk<'a> {
             window,
             alive: Vec::new(),
             total: 0,
-            last: RefCell::default(),
+            memo,
         }
     }
 
@@ -308,7 +319,7 @@ impl<'a> Walk<'a> {
         let bytes = |w: Window| w.end - w.start;
         let is_input = |a: &Active| a.reads && !a.writes;
         let is_output = |a: &Active| a.writes && !a.reads;
-        let (Some((_, step)), Run::Compute { region, .. }) = (step, run) else {
+        let (Some((id, step)), Run::Compute { region, .. }) = (step, run) else {
             return active.iter().map(|a| bytes(a.during)).sum();
         };
         let order = step.order;
@@ -376,7 +387,7 @@ impl<'a> Walk<'a> {
             element: self.lowered.buffers[output.object].element_bytes(),
             live: (output.during.start, before.map_or(output.during.start, |w| w.end)),
         };
-        let mut readers = Vec::new();
+        let (mut inputs, mut readers) = (Vec::new(), Vec::new());
         let mut others = 0;
         for input in active.iter().filter(|a| is_input(a)) {
             if !whole(input) {
@@ -388,8 +399,9 @@ impl<'a> Walk<'a> {
                 Operand::Buffer(id, extent) if id.index() == input.object => Some((footprint, *extent)),
                 _ => None,
             });
+            inputs.push(input);
             readers.push((
-                input,
+                input.object,
                 Reader {
                     operands: operands.collect(),
                     element: self.lowered.buffers[input.object].element_bytes(),
@@ -399,9 +411,7 @@ impl<'a> Walk<'a> {
                 },
             ));
         }
-        let (inputs, readers): (Vec<&Active>, Vec<Reader>) = readers.into_iter().unzip();
-        let mut last = self.last.borrow_mut();
-        let within = last.within(order, *region, writer, readers);
+        let within = self.memo.within(id.index(), (order, *region, writer), readers);
         for (input, &distance) in inputs.iter().zip(&within.distance) {
             if let Some(distance) = distance {
                 sink.minimum_offset(output.object, input.object, distance);
@@ -448,7 +458,7 @@ mod tests {
         let storage = vec![Storage::Whole; net.buffers.len()];
         let liveness = analyse(&net, &runs, &storage).unwrap();
         let mut count = Count(0);
-        Walk::new(&net, &runs, &storage, &liveness, &sizes(&net, &liveness)).run(&mut count);
+        Walk::new((&net, &Memo::default()), &runs, &storage, &liveness, &sizes(&net, &liveness)).run(&mut count);
         count.0
     }
 

@@ -12,6 +12,7 @@
 use smidgen_kernels::Region;
 use smidgen_program::footprint::{AxisFootprint, Footprint, Granularity, WriteOrder};
 use smidgen_program::program::Extent;
+use std::cell::RefCell;
 
 /// The output of a run, as its kernel sees it.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -47,22 +48,48 @@ pub(crate) struct Within {
     pub peak: usize,
 }
 
-/// What the moments of the last run came to: networks repeat layers, and rows, that differ in nothing that counts here.
-#[derive(Debug, Default)]
-pub(crate) struct Last<'a>(Option<(WriteOrder, Region, Writer, Vec<Reader<'a>>, Within)>);
+/// What counts of a reader: which buffer it is, the end of what is live of it, and the first byte that a later run reads.
+type Lives = (usize, usize, Option<usize>);
 
-impl<'a> Last<'a> {
+/// A run of some step, and what its moments came to.
+#[derive(Debug)]
+struct Known {
+    run: (WriteOrder, Region, Writer),
+    readers: Vec<Lives>,
+    within: Within,
+}
+
+/// Runs of one step that are remembered.
+const MOST_KNOWN: usize = 64;
+
+/// What the moments of runs came to, for each step: networks repeat rows, and lists repeat runs, that differ in nothing that counts here.
+/// It is of one network's steps, however many rows they compute together.
+#[derive(Debug, Default)]
+pub(crate) struct Memo(RefCell<Vec<Vec<Known>>>);
+
+impl Memo {
     /// As [`within`].
-    pub fn within(&mut self, order: WriteOrder, region: Region, writer: Writer, readers: Vec<Reader<'a>>) -> &Within {
-        let same = |known: &(WriteOrder, Region, Writer, Vec<Reader>, Within)| {
-            (known.0, known.1, known.2) == (order, region, writer) && known.3 == readers
-        };
-        let known = self.0.take().filter(same);
-        let known = known.unwrap_or_else(|| {
-            let found = within(order, region, writer, &readers);
-            (order, region, writer, readers, found)
-        });
-        &self.0.insert(known).4
+    pub fn within(&self, step: usize, run: (WriteOrder, Region, Writer), readers: Vec<(usize, Reader)>) -> Within {
+        let mut steps = self.0.borrow_mut();
+        if steps.len() <= step {
+            steps.resize_with(step + 1, Vec::new);
+        }
+        let known = &mut steps[step];
+        let lives = |(buffer, reader): &(usize, Reader)| (*buffer, reader.end, reader.after);
+        let found =
+            known.iter().find(|known| known.run == run && known.readers.iter().copied().eq(readers.iter().map(lives)));
+        if let Some(known) = found {
+            return known.within.clone();
+        }
+        if known.len() >= MOST_KNOWN {
+            known.clear();
+        }
+        let key = readers.iter().map(lives).collect();
+        let readers: Vec<Reader> = readers.into_iter().map(|(_, reader)| reader).collect();
+        let (order, region, writer) = run;
+        let within = within(order, region, writer, &readers);
+        known.push(Known { run, readers: key, within: within.clone() });
+        within
     }
 }
 

@@ -16,6 +16,7 @@ use distances::Distances;
 use heuristic::Heuristic;
 use problem::{Fate, Problem};
 use search::{Outcome, search};
+use std::cell::RefCell;
 
 /// What offsets must keep.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -113,20 +114,50 @@ impl Effort {
     }
 }
 
-/// Finds offsets: by first fit in several orders; where that does not meet the lower bound by exact search for ever smaller arenas
-/// and ever greater bounds; and where this leaves a gap by local search.
-pub fn allocate_offsets(constraints: &Constraints, effort: Effort) -> Assignment {
-    let (problem, fates) = Problem::reduced(constraints);
-    let least_size = constraints.sizes.iter().copied().max().unwrap_or(0);
-    let bound = constraints.live_bytes.max(least_size) as isize;
-    let mut heuristic = Heuristic::new(&problem);
+/// Problems that are remembered.
+const MOST_KNOWN: usize = 256;
+
+/// What was found for problems of one network: many of its lists leave the same one, once what is not live together is left out.
+#[derive(Debug, Default)]
+pub(crate) struct Memo(RefCell<Vec<Known>>);
+
+/// A problem, the bytes that are live at one time, how hard was searched, and what was found.
+type Known = (Problem, isize, Effort, Found);
+
+/// Offsets of a problem's objects.
+#[derive(Clone, Debug)]
+struct Found {
+    range: Range,
+    method: Method,
+}
+
+impl Memo {
+    fn solve(&self, problem: Problem, bound: isize, effort: Effort) -> Found {
+        let mut known = self.0.borrow_mut();
+        let found = known.iter().find(|known| (known.1, known.2) == (bound, effort) && known.0 == problem);
+        if let Some(known) = found {
+            return known.3.clone();
+        }
+        if known.len() >= MOST_KNOWN {
+            known.clear();
+        }
+        let found = solve(&problem, bound, effort);
+        known.push((problem, bound, effort, found.clone()));
+        found
+    }
+}
+
+/// By first fit in several orders; where that does not meet the lower bound by exact search for ever smaller arenas and ever greater
+/// bounds; and where this leaves a gap by local search.
+fn solve(problem: &Problem, bound: isize, effort: Effort) -> Found {
+    let mut heuristic = Heuristic::new(problem);
     let mut range = Range { lower: bound, upper: heuristic.top(), at: heuristic.at().to_vec() };
     let mut method = Method::Heuristic;
     // Of more pairs than this, looking at each once spends the budget.
     let exact = 2 * problem.pairs.len() <= SEARCH_BUDGET;
     if range.is_open() && exact {
         method = Method::Exact;
-        range.close(&problem, effort);
+        range.close(problem, effort);
     }
     if range.is_open() {
         method = Method::Budget;
@@ -134,11 +165,24 @@ pub fn allocate_offsets(constraints: &Constraints, effort: Effort) -> Assignment
         if heuristic.top() < range.upper {
             (range.upper, range.at) = (heuristic.top(), heuristic.at().to_vec());
             if exact {
-                range.close(&problem, effort);
+                range.close(problem, effort);
             }
         }
     }
-    let Range { lower, upper, at } = range;
+    Found { range, method }
+}
+
+/// Finds offsets.
+pub fn allocate_offsets(constraints: &Constraints, effort: Effort) -> Assignment {
+    assign_with(constraints, effort, &Memo::default())
+}
+
+/// The same with what is known of this network's problems.
+pub(crate) fn assign_with(constraints: &Constraints, effort: Effort, memo: &Memo) -> Assignment {
+    let (problem, fates) = Problem::reduced(constraints);
+    let least_size = constraints.sizes.iter().copied().max().unwrap_or(0);
+    let bound = constraints.live_bytes.max(least_size) as isize;
+    let Found { range: Range { lower, upper, at }, method } = memo.solve(problem, bound, effort);
     let upper = upper.max(least_size as isize);
     let mut offsets: Vec<usize> = vec![0; constraints.len()];
     for (offset, fate) in offsets.iter_mut().zip(&fates) {
@@ -157,6 +201,7 @@ pub fn allocate_offsets(constraints: &Constraints, effort: Effort) -> Assignment
 }
 
 /// Between a proven bound and the best assignment so far.
+#[derive(Clone, Debug)]
 struct Range {
     lower: isize,
     upper: isize,

@@ -3,7 +3,7 @@
 use super::{Constraints, FREE};
 
 /// Two objects that must keep a distance, one way or the other.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Pair {
     pub a: usize,
     pub b: usize,
@@ -21,6 +21,7 @@ impl Pair {
 }
 
 /// Objects to place and the pairs among them.
+#[derive(PartialEq, Eq, Debug)]
 pub(super) struct Problem {
     pub sizes: Vec<isize>,
     pub aligns: Vec<isize>,

@@ -8,7 +8,8 @@
 use super::candidate::Candidate;
 use super::segments::Kind;
 use super::{Choice, Draft, Least, List, Objective, PlanError, Planner, report};
-use crate::quick_allocation;
+use crate::allocate;
+use crate::allocate::outline_with;
 use crate::schedule::Flow;
 use smidgen_kernels::int8::mcu;
 use smidgen_program::costs::Costs;
@@ -100,6 +101,8 @@ impl Offer {
 /// A form on its way, and the steps as it has them.
 struct Tuner<'a> {
     base: &'a Lowered,
+    /// What is known of the steps.
+    memo: &'a allocate::Memo,
     stream_input: bool,
     costs: &'static Costs,
     lowered: Lowered,
@@ -123,6 +126,7 @@ impl<'a> Tuner<'a> {
         let base = planner.flow.lowered;
         let mut tuner = Self {
             base,
+            memo: &planner.memo,
             stream_input: planner.options.stream_input,
             costs: planner.options.costs,
             lowered: base.clone(),
@@ -165,12 +169,12 @@ impl<'a> Tuner<'a> {
 
     /// The bytes that a quick look sees.
     fn look(&self, list: &List) -> Result<usize, PlanError> {
-        Ok(quick_allocation(&self.lowered, &list.runs, &list.storage)?)
+        Ok(outline_with(&self.lowered, &list.runs, &list.storage, self.memo)?)
     }
 
     /// The plan as it is now.
     fn place(&self, planner: &Planner) -> Result<Draft, PlanError> {
-        report::finish(&Flow::new(&self.lowered), self.list()?, planner.options)
+        report::finish(&Flow::new(&self.lowered), self.list()?, planner)
     }
 
     /// The plan as fast as so many bytes allow; `None` if none is found that fits.

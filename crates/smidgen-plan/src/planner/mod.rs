@@ -27,6 +27,8 @@ pub use report::{Least, PlanReport, SegmentReport, StepReport};
 
 use crate::Storage;
 use crate::aliasing::Objects;
+use crate::allocate;
+use crate::allocate::outline_with;
 use crate::schedule;
 use crate::schedule::{Flow, ScheduleChoice, TileError};
 use candidate::Candidate;
@@ -165,11 +167,13 @@ struct Planner<'a> {
     flow: Flow<'a>,
     options: &'a PlanOptions,
     candidates: OnceCell<Candidates>,
+    /// What is known of the steps.
+    memo: allocate::Memo,
 }
 
 impl<'a> Planner<'a> {
     fn new(lowered: &'a Lowered, options: &'a PlanOptions) -> Self {
-        Self { flow: Flow::new(lowered), options, candidates: OnceCell::new() }
+        Self { flow: Flow::new(lowered), options, candidates: OnceCell::new(), memo: allocate::Memo::default() }
     }
 
     /// The best plan for one order of the steps.
@@ -248,7 +252,7 @@ impl<'a> Planner<'a> {
         let mut ranked = Vec::with_capacity(forms.len());
         for form in forms {
             let list = self.list(&form)?;
-            let bytes = crate::quick_allocation(self.flow.lowered, &list.runs, &list.storage)?;
+            let bytes = outline_with(self.flow.lowered, &list.runs, &list.storage, &self.memo)?;
             ranked.push((bytes, list.instructions, form));
         }
         ranked.sort_by_key(|&(bytes, instructions, _)| (bytes, instructions));
@@ -334,7 +338,7 @@ impl<'a> Planner<'a> {
             let Ok(form) = self.tiled(choice) else { continue };
             let Ok(list) = self.list(&form) else { continue };
             visits += list.visits(self.flow.lowered);
-            let bytes = crate::quick_allocation(self.flow.lowered, &list.runs, &list.storage)?;
+            let bytes = outline_with(self.flow.lowered, &list.runs, &list.storage, &self.memo)?;
             forms.push((list.instructions, bytes, form));
         }
         // The fastest of which a quick look says that they fit, until one does.
@@ -394,7 +398,7 @@ impl<'a> Planner<'a> {
     }
 
     fn place(&self, form: Candidate) -> Result<Choice, PlanError> {
-        let plan = report::finish(&self.flow, self.list(&form)?, self.options)?;
+        let plan = report::finish(&self.flow, self.list(&form)?, self)?;
         Ok(Choice { form, plan })
     }
 }

@@ -1,7 +1,7 @@
 //! What is to be said about a plan. Sizes are exact; instructions are [modelled](smidgen_program::costs); multiply-accumulates are exact.
 
-use super::{Draft, List, PlanError, PlanOptions};
-use crate::allocate;
+use super::{Draft, List, PlanError, Planner};
+use crate::allocate::place_with;
 use crate::schedule;
 use crate::schedule::{Flow, ScheduleChoice};
 use smidgen_program::{Lowered, Program, Run};
@@ -126,9 +126,10 @@ impl PlanReport {
 }
 
 /// Places a list and reports on it.
-pub(super) fn finish(flow: &Flow, list: List, options: &PlanOptions) -> Result<Draft, PlanError> {
+pub(super) fn finish(flow: &Flow, list: List, planner: &Planner) -> Result<Draft, PlanError> {
+    let options = planner.options;
     let lowered = flow.lowered;
-    let (program, placed) = allocate(lowered.clone(), list.runs, list.storage)?;
+    let (program, placed) = place_with(lowered.clone(), list.runs, list.storage, &planner.memo)?;
     let runs = &program.runs;
     let macs: u64 = lowered.steps.iter().map(|s| s.macs).sum();
     let percent = |part: u64| if macs == 0 { 0.0 } else { 100.0 * part as f64 / macs as f64 };
