@@ -98,14 +98,14 @@ fn main() {
     let mut random = Random::new(2026);
     let sizes: Vec<(f64, usize)> =
         (0..count).map(|_| (random.between(2, 10) as f64 / 10.0, 16 * random.between(3, 14) as usize)).collect();
-    let graph = |seed: usize| mcunet_space(sizes[seed].0, sizes[seed].1, 1000, seed as u64);
+    let graph = |seed: usize, (width, resolution): (f64, usize)| mcunet_space(width, resolution, 1000, seed as u64);
     let oracle = Oracle::new(LowerOptions::default(), PlanOptions::default());
     let (mut seconds, mut exact_seconds, mut planned, mut held) = (0.0, 0.0, 0, 0);
     let mut costs: Vec<(usize, Cost)> = Vec::new();
     let [mut width, mut excess, mut slack, mut constants, mut instructions] = [const { Vec::new() }; 5];
     let off = |a: f64, b: f64| 100.0 * (a / b - 1.0).abs();
-    for seed in 0..count {
-        let graph = graph(seed);
+    for (seed, &size) in sizes.iter().enumerate() {
+        let graph = graph(seed, size);
         let start = taken();
         let cost = oracle.cost(&graph).expect("a network of the space is supported");
         seconds += taken() - start;
@@ -154,7 +154,7 @@ fn main() {
     let flash: Vec<f64> = places
         .filter_map(|at| {
             let (seed, cost) = &costs[at];
-            let bytes = built(graph(*seed))?;
+            let bytes = built(graph(*seed, sizes[*seed]))?;
             Some(off((cost.flash.constants + cost.code) as f64, bytes as f64))
         })
         .collect();
