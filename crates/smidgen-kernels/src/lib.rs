@@ -7,7 +7,7 @@
 //!
 //! Constants (weights, biases, multipliers, tables) are slices outside the arena.
 //!
-//! [`int8`], [`int16`] and [`float`] hold one file per operator family ([`definition`] what the integers share), [`movement`] what only moves bytes, [`convert`] what changes the element
+//! [`int8`], [`int16`] and [`float`] hold one file per operator family ([`mod@reference`] what the integers share), [`movement`] what only moves bytes, [`convert`] what changes the element
 //! type; [`requant`] and [`fixed`] hold the integer arithmetic that they share, and [`isa`] the inner loops that exist once for each
 //! instruction set.
 //!

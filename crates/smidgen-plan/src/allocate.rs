@@ -46,10 +46,10 @@ pub(crate) struct Memo {
     offsets: offsets::Memo,
 }
 
-/// The lower bound of the arena that [`place`] would give, at a fraction of the cost.
+/// The lower bound of the arena that [`allocate`] would give, at a fraction of the cost.
 ///
 /// # Errors
-/// As [`simulate`].
+/// As [`analyse`].
 pub fn estimate(lowered: &Lowered, runs: &[Run], storage: &[Storage]) -> Result<Estimate, AllocateError> {
     let liveness = analyse(lowered, runs, storage)?;
     let lasting = with_variables(lowered, 0).1;
@@ -60,10 +60,10 @@ pub fn estimate(lowered: &Lowered, runs: &[Run], storage: &[Storage]) -> Result<
     Ok(Estimate { live_bytes: most, run, layouts: liveness.layouts })
 }
 
-/// Bytes of the arena that a quick search for offsets finds: [`place`] finds no more, at many times the cost.
+/// Bytes of the arena that a quick search for offsets finds: [`allocate`] finds no more, at many times the cost.
 ///
 /// # Errors
-/// As [`simulate`].
+/// As [`analyse`].
 pub fn quick_allocation(lowered: &Lowered, runs: &[Run], storage: &[Storage]) -> Result<usize, AllocateError> {
     outline_with(lowered, runs, storage, &Memo::default())
 }
@@ -98,7 +98,7 @@ pub(crate) fn with_variables(lowered: &Lowered, bytes: usize) -> (Vec<usize>, us
 /// Finds the smallest arena in which `runs` can be executed.
 ///
 /// # Errors
-/// As [`simulate`].
+/// As [`analyse`].
 pub fn allocate(
     lowered: Lowered,
     runs: Vec<Run>,

@@ -108,7 +108,7 @@ pub(crate) fn overlap_with(
     Aliasing { constraints, live_bytes }
 }
 
-/// For each run, the most bytes live at one moment of it, without the distances: as [`overlap`] gives, but cheaper.
+/// For each run, the most bytes live at one moment of it, without the distances: as [`aliasing`](aliasing()) gives, but cheaper.
 pub fn live_bytes(lowered: &Lowered, runs: &[Run], storage: &[Storage], liveness: &Liveness) -> Vec<usize> {
     Walk::new((lowered, &Memo::default()), runs, storage, liveness, &sizes(lowered, liveness)).run(&mut ())
 }

@@ -3,7 +3,7 @@
 //! Given sizes, alignments and, for each pair that is ever live together, the least distance either way, find offsets that are
 //! not negative such that for every pair one of its two distances is kept and the greatest end is least.
 //!
-//! The invariant: whatever [`assign`] returns keeps every constraint, and `lower_bound` is at most what any assignment needs.
+//! The invariant: whatever [`allocate_offsets`] returns keeps every constraint, and `lower_bound` is at most what any assignment needs.
 
 mod distances;
 mod heuristic;
