@@ -15,9 +15,7 @@ pub(crate) enum Argument {
     Same(&'static str),
     /// The arena as elements of a type.
     Arena(&'static str),
-    /// A field of the step's parameters.
-    Field(Field),
-    /// Several fields that make one argument.
+    /// What fields of the step's parameters, which are called `p`, are passed as.
     Made { fields: Vec<Field>, pass: String },
 }
 
@@ -27,8 +25,6 @@ pub(crate) struct Field {
     pub name: &'static str,
     pub of: String,
     pub value: Value,
-    /// What stands in the call; the parameters are called `p`.
-    pub pass: String,
 }
 
 /// A step's kernel with its arguments.
@@ -62,7 +58,6 @@ impl Call {
     pub fn fields(&self) -> impl Iterator<Item = &Field> {
         self.arguments.iter().flat_map(|argument| match argument {
             Argument::Same(_) | Argument::Arena(_) => &[][..],
-            Argument::Field(field) => std::slice::from_ref(field),
             Argument::Made { fields, .. } => fields,
         })
     }
@@ -72,7 +67,6 @@ impl Call {
         let text = |argument: &Argument| match argument {
             Argument::Same(text) => (*text).to_owned(),
             Argument::Arena(_) => "memory".to_owned(),
-            Argument::Field(field) => field.pass.clone(),
             Argument::Made { pass, .. } => pass.clone(),
         };
         self.arguments.iter().map(|a| atom(text(a))).collect()
@@ -143,7 +137,11 @@ impl Printer<'_> {
     }
 
     fn field(self, name: &'static str, of: String, value: Value) -> Self {
-        self.with(Argument::Field(Field { name, of, value, pass: format!("p.{name}") }))
+        self.made(vec![Field { name, of, value }], format!("p.{name}"))
+    }
+
+    fn made(self, fields: Vec<Field>, pass: impl Into<String>) -> Self {
+        self.with(Argument::Made { fields, pass: pass.into() })
     }
 
     /// A view, or something with a view in it, of a buffer that may be a tile: then its first column is known when
@@ -158,12 +156,9 @@ impl Printer<'_> {
             "a" => "a_tile",
             _ => "b_tile",
         };
-        let tile = self.around.tile(buffer);
-        let field = |name, of, value| Field { name, of, value, pass: String::new() };
-        self.with(Argument::Made {
-            fields: vec![field(name, of, value), field(tile_name, "u8".to_owned(), atom(tile))],
-            pass: format!("tiles.{through}(p.{name}, p.{tile_name})"),
-        })
+        let tile = Field { name: tile_name, of: "u8".to_owned(), value: atom(self.around.tile(buffer)) };
+        let fields = vec![Field { name, of, value }, tile];
+        self.made(fields, format!("tiles.{through}(p.{name}, p.{tile_name})"))
     }
 }
 
@@ -199,24 +194,21 @@ impl Print for Printer<'_> {
 
     fn views(self, input: Place, output: Place) -> Self {
         let views = Views { input: input.view, output: output.view };
-        let field = |name, of: String, value| Field { name, of, value, pass: "&p.views".to_owned() };
-        let both = field("views", Views::type_name(), views.source());
         if self.around.tiles.is_empty() {
-            return self.with(Argument::Field(both));
+            return self.reference("views", &views);
         }
+        let field = |name, of, value| Field { name, of, value };
         let tile = |name, place: Place| field(name, "u8".to_owned(), atom(self.around.tile(place.buffer)));
+        let both = field("views", Views::type_name(), views.source());
         let fields = vec![both, tile("input_tile", input), tile("output_tile", output)];
-        self.with(Argument::Made { fields, pass: "&tiles.views(&p.views, p.input_tile, p.output_tile)".to_owned() })
+        self.made(fields, "&tiles.views(&p.views, p.input_tile, p.output_tile)")
     }
 
     fn lookup(self, sum: &TableSum, id: ConstantId) -> Self {
         let place = self.around.places[id.index()];
-        let field = |name, of: String, value| Field { name, of, value, pass: String::new() };
-        let fields = vec![
-            field("sum", TableSum::type_name(), sum.source()),
-            field("table", "&'static [i32; 256]".to_owned(), invoke("array", vec![atom(place)])),
-        ];
-        self.with(Argument::Made { fields, pass: "int8::Lookup { sum: &p.sum, table: p.table }".to_owned() })
+        let sum = Field { name: "sum", of: TableSum::type_name(), value: sum.source() };
+        let (of, value) = ("&'static [i32; 256]".to_owned(), invoke("array", vec![atom(place)]));
+        self.made(vec![sum, Field { name: "table", of, value }], "int8::Lookup { sum: &p.sum, table: p.table }")
     }
 
     fn value<T: Literal>(self, name: &'static str, value: &T) -> Self {
@@ -224,12 +216,7 @@ impl Print for Printer<'_> {
     }
 
     fn reference<T: Literal>(self, name: &'static str, value: &T) -> Self {
-        self.with(Argument::Field(Field {
-            name,
-            of: T::type_name(),
-            value: value.source(),
-            pass: format!("&p.{name}"),
-        }))
+        self.made(vec![Field { name, of: T::type_name(), value: value.source() }], format!("&p.{name}"))
     }
 
     fn constant(self, name: &'static str, element: &'static str, id: ConstantId) -> Self {
@@ -281,15 +268,11 @@ impl Print for Printer<'_> {
         }
         let count = pieces.len();
         let tiles = numbers(pieces.iter().map(|(bound, _)| self.around.tile(bound.place.buffer)));
-        let field = |name, of, value| Field { name, of, value, pass: String::new() };
         self.call.variant = count.to_string();
-        self.with(Argument::Made {
-            fields: vec![
-                field("pieces", format!("[movement::Piece<'static, Certified>; {count}]"), array(values)),
-                field("piece_tiles", format!("[u8; {count}]"), tiles),
-            ],
-            pass: "&tiles.pieces(p.pieces, p.piece_tiles)".to_owned(),
-        })
+        let of = format!("[movement::Piece<'static, Certified>; {count}]");
+        let pieces = Field { name: "pieces", of, value: array(values) };
+        let tiles = Field { name: "piece_tiles", of: format!("[u8; {count}]"), value: tiles };
+        self.made(vec![pieces, tiles], "&tiles.pieces(p.pieces, p.piece_tiles)")
     }
 
     fn gather(self, gather: &Gather, depth: usize, tables: &[ConstantId]) -> Self {
@@ -307,7 +290,7 @@ impl Print for Printer<'_> {
         ];
         let value = structure("movement::Gather", fields);
         let of = "movement::Gather<'static, Certified>".to_owned();
-        self.with(Argument::Field(Field { name: "what", of, value, pass: "&p.what".to_owned() }))
+        self.made(vec![Field { name: "what", of, value }], "&p.what")
     }
 
     fn variants(self, width: Width, epilogue: &Epilogue) -> Self {
