@@ -153,7 +153,7 @@ fn push_gather_of(builder: &mut Builder, operator: &Operator, mut maps: Vec<Axis
         depth: index[2].reach(depth.len(), extent.depth),
     };
     // Channels that follow one another are moved a pixel at a time.
-    let block = match index[2] {
+    let granularity = match index[2] {
         AxisIndex::Affine { stride: 1, divide: 1, .. } => Granularity::Pixels(1),
         _ => Granularity::Elements(1),
     };
@@ -166,7 +166,7 @@ fn push_gather_of(builder: &mut Builder, operator: &Operator, mut maps: Vec<Axis
         partial: true,
         ..Step::new(
             Kernel::Gather(kernel::Gather { element: x.element(), input: extent, index, fill }),
-            WriteOrder { granularity: block, reads_first: true },
+            WriteOrder { granularity, reads_first: true },
         )
     });
 }

@@ -85,11 +85,11 @@ fn sum(builder: &mut Builder, operator: &Operator, axes: &[usize], mean: bool) -
         if image { (input_extent, 4 * input_extent.depth) } else { (flat(x.shape.elements()), 0) };
     let input = builder.activation_as(operator.inputs[0], input_extent);
     let output = builder.target_as(operator.outputs[0], flat(y.shape.elements()));
-    let (footprint, block) = match &kernel {
+    let (footprint, granularity) = match &kernel {
         Kernel::ReduceI8(kernel::ReduceI8 { kept, reduced, .. })
         | Kernel::ReduceI16(kernel::ReduceI16 { kept, reduced, .. })
         | Kernel::ReduceF32(kernel::ReduceF32 { kept, reduced, .. }) => {
-            (reach(kept, reduced), Granularity::Elements(1))
+            (elements_read(kept, reduced), Granularity::Elements(1))
         }
         _ => (Footprint::ALL, Granularity::Run),
     };
@@ -99,7 +99,7 @@ fn sum(builder: &mut Builder, operator: &Operator, axes: &[usize], mean: bool) -
         footprint: vec![footprint],
         consumes: image,
         state_bytes,
-        ..Step::new(kernel, WriteOrder { granularity: block, reads_first: true })
+        ..Step::new(kernel, WriteOrder { granularity, reads_first: true })
     });
     Ok(())
 }
@@ -112,7 +112,7 @@ fn extremum(builder: &mut Builder, operator: &Operator, axes: &[usize], greatest
         return pool(builder, operator, window);
     }
     let (kept, reduced) = split(dims, axes)?;
-    let footprint = reach(&kept, &reduced);
+    let footprint = elements_read(&kept, &reduced);
     let kernel = match x.element() {
         ElementType::Int8 => Kernel::ExtremumI8(kernel::ExtremumI8 { kept, reduced, greatest }),
         ElementType::Int16 => Kernel::ExtremumI16(kernel::ExtremumI16 { kept, reduced, greatest }),
@@ -176,7 +176,7 @@ fn pool(builder: &mut Builder, operator: &Operator, window: Window2d) -> Result<
 }
 
 /// What each output reads: from the first to the last of the elements that go into it.
-fn reach(kept: &Axes, reduced: &Axes) -> Footprint {
+fn elements_read(kept: &Axes, reduced: &Axes) -> Footprint {
     let last: isize = reduced.dims.iter().zip(&reduced.strides).map(|(&d, s)| (d as isize - 1) * s).sum();
     walked(&kept.dims, 0, &kept.strides, (last + 1).max(0) as usize)
 }

@@ -1,7 +1,7 @@
 //! From live windows to the least distance between any two things in the arena.
 //!
 //! With `[a, b)` the live windows, `A` may lie below `B` exactly when `off_B - off_A >= b_A - a_B` at every moment at which both
-//! are live. Across runs the windows of [`simulate`](crate::liveness) say all; within a run that reads one buffer and writes
+//! are live. Across runs the [live windows](crate::liveness) say all; within a run that reads one buffer and writes
 //! another, both stored whole, the kernel's own order of reads and writes gives the finer bound.
 
 mod within;
