@@ -210,7 +210,7 @@ fn resnet8(b: &mut Builder) -> Result<Value, TrainError> {
 }
 
 /// A multiple of 8 near `channels * width`, never below nine tenths of it (Sandler et al. 2018).
-fn scaled(channels: usize, width: f64) -> usize {
+pub fn scaled(channels: usize, width: f64) -> usize {
     let wanted = channels as f64 * width;
     let near = ((wanted + 4.0) as usize / 8 * 8).max(8);
     if (near as f64) < 0.9 * wanted { near + 8 } else { near }

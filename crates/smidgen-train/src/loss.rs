@@ -36,6 +36,18 @@ impl Loss {
     }
 }
 
+/// Turns outputs into probabilities.
+pub(crate) fn softmax(outputs: &mut [f32]) {
+    let most = outputs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut total = 0.0;
+    for v in outputs.iter_mut() {
+        let power = libm::exp(f64::from(*v) - f64::from(most));
+        total += power;
+        *v = power as f32;
+    }
+    outputs.iter_mut().for_each(|v| *v = (f64::from(*v) / total) as f32);
+}
+
 /// What a shard's outputs came to.
 pub(crate) struct Seen {
     pub loss: f64,

@@ -134,6 +134,8 @@ impl Shared<'_> {
     ) {
         self.forward(n, worker, &mut result.moments);
         let net = self.net;
+        let outputs = n * net.output_len();
+        result.logits[..outputs].copy_from_slice(&worker.logits[..outputs]);
         // Weights are cleared layer by layer.
         for p in net.parameters.iter().filter(|p| p.role != Role::Weight) {
             result.gradient[p.range()].fill(0.0);

@@ -7,6 +7,7 @@
 use crate::batch::Batch;
 use crate::error::TrainError;
 use crate::graph::folded;
+use crate::loss;
 use crate::net::{Affine, Net, Parameter, Role};
 use crate::pass::{EPSILON, Shared, Statistics};
 use crate::settings::{Optimiser, Settings};
@@ -71,11 +72,7 @@ impl Trainer {
         let parameters = net.initial_parameters(seed);
         let state = net.initial_state();
         let count = parameters.len();
-        // Slopes stay what the integer network has: they are stored as other constants are.
-        let kept = |(i, p): (usize, &Parameter)| {
-            net.frozen.get(i).copied().unwrap_or(false) || net.is_quantised() && p.role == Role::Slope
-        };
-        let shares = net.parameters.iter().enumerate().map(|p| if kept(p) { 0.0 } else { 1.0 }).collect();
+        let shares = shares(&net);
         let effective = if net.is_quantised() { parameters.clone() } else { Vec::new() };
         let second = if matches!(settings.optimiser, Optimiser::AdamW { .. }) { count } else { 0 };
         let average = if settings.average.is_some() { [&parameters[..], &state].concat() } else { Vec::new() };
@@ -95,8 +92,8 @@ impl Trainer {
             effective,
             packed: PackedNet::new(&net),
             current: false,
-            workers: (0..threads).map(|_| Mutex::new(Worker::new(&net, capacity, true))).collect(),
-            results: (0..shards).map(|_| Mutex::new(ShardResult::new(&net))).collect(),
+            workers: (0..threads).map(|_| Mutex::new(Worker::new(&net, capacity))).collect(),
+            results: (0..shards).map(|_| Mutex::new(shard_result(&net, capacity))).collect(),
             gradient: vec![0.0; count],
             net,
             settings,
@@ -131,6 +128,11 @@ impl Trainer {
     /// The gradient of the last step, before clipping.
     pub fn gradient(&self) -> &[f32] {
         &self.gradient
+    }
+
+    /// The same, to add to it before it is [followed](Self::follow).
+    pub fn gradient_mut(&mut self) -> &mut [f32] {
+        &mut self.gradient
     }
 
     /// Steps taken.
@@ -192,14 +194,78 @@ impl Trainer {
         self.current = false;
     }
 
+    /// Goes on with another network and its parameters, with the threads and the memory that there are: for networks that
+    /// are part of one. Momentum and the moving average begin anew, and shares of the learning rate are 1.
+    ///
+    /// # Errors
+    /// If the sizes of parameters or state are not the network's.
+    pub fn replace(&mut self, net: Net, parameters: Vec<f32>, state: Vec<f32>) -> Result<(), TrainError> {
+        for (what, given, expected) in
+            [("the parameters", parameters.len(), net.parameter_count), ("the state", state.len(), net.state_count)]
+        {
+            if given != expected {
+                return Err(TrainError::Size { what, given, expected });
+            }
+        }
+        let capacity = self.settings.shard.min(self.settings.batch);
+        self.workers.iter_mut().for_each(|worker| exclusive(worker).fit(&net));
+        self.results.iter_mut().for_each(|result| exclusive(result).fit(&net, capacity));
+        let count = net.parameter_count;
+        self.effective = if net.is_quantised() { parameters.clone() } else { Vec::new() };
+        if self.settings.average.is_some() {
+            self.average = [&parameters[..], &state].concat();
+        }
+        let second = if self.second.is_empty() { 0 } else { count };
+        for (moments, len) in [(&mut self.first, count), (&mut self.second, second)] {
+            moments.clear();
+            moments.resize(len, 0.0);
+        }
+        self.gradient.resize(count, 0.0);
+        self.shares = shares(&net);
+        self.packed = PackedNet::new(&net);
+        (self.net, self.parameters, self.state) = (net, parameters, state);
+        (self.step, self.current) = (0, false);
+        Ok(())
+    }
+
+    /// Changes the parameters, and whatever is kept of each (momentum, squares, the moving average), alike: to put
+    /// channels in another order.
+    pub fn rearrange(&mut self, change: &dyn Fn(&mut [f32])) {
+        let count = self.parameters.len();
+        change(&mut self.parameters);
+        for kept in [&mut self.first, &mut self.second, &mut self.average] {
+            if let Some(kept) = kept.get_mut(..count) {
+                change(kept);
+            }
+        }
+        self.current = false;
+    }
+
+    /// The outputs of the last batch whose gradient was computed, `[samples, classes]`, as probabilities.
+    pub fn probabilities(&mut self, samples: usize, into: &mut Vec<f32>) {
+        let (shard, classes) = (self.settings.shard, self.net.output_len());
+        into.clear();
+        for (k, result) in self.results.iter_mut().take(samples.div_ceil(shard)).enumerate() {
+            let count = shard.min(samples - k * shard);
+            into.extend_from_slice(&exclusive(result).logits[..count * classes]);
+        }
+        into.chunks_exact_mut(classes).for_each(loss::softmax);
+    }
+
     /// Takes one step: the gradient of the batch's mean loss at `time` of the schedule (0 to 1), and the update.
     ///
     /// # Errors
     /// If the batch is empty or larger than the settings say, or a label is no class; nothing is changed then.
     pub fn step(&mut self, batch: &dyn Batch, time: f64) -> Result<Report, TrainError> {
         let report = self.differentiate(batch)?;
-        self.update(report.samples, self.settings.rate * self.settings.schedule.at(time));
+        self.follow(report.samples, time);
         Ok(report)
+    }
+
+    /// Follows the gradient of the last batch, of so many samples, at `time` of the schedule: the second half of a
+    /// [step](Self::step).
+    pub fn follow(&mut self, samples: usize, time: f64) {
+        self.update(samples, self.settings.rate * self.settings.schedule.at(time));
     }
 
     /// Computes the gradient of the batch's mean loss, and changes nothing else.
@@ -461,6 +527,22 @@ impl Trainer {
         }
         self.current = false;
     }
+}
+
+/// Buffers for a shard's result.
+fn shard_result(net: &Net, capacity: usize) -> ShardResult {
+    let mut result = ShardResult::default();
+    result.fit(net, capacity);
+    result
+}
+
+/// For each tensor of parameters, its share of the learning rate. Slopes stay what an integer network has: they are
+/// stored as other constants are.
+fn shares(net: &Net) -> Vec<f32> {
+    let kept = |(i, p): (usize, &Parameter)| {
+        net.frozen.get(i).copied().unwrap_or(false) || net.is_quantised() && p.role == Role::Slope
+    };
+    net.parameters.iter().enumerate().map(|p| if kept(p) { 0.0 } else { 1.0 }).collect()
 }
 
 /// The factor that brings a gradient to this norm, if it is longer. A gradient that is not finite is left as it is.

@@ -50,36 +50,55 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Allocates the buffers; those of gradients only if wanted.
-    pub(crate) fn new(net: &Net, capacity: usize, backward: bool) -> Self {
+    /// Allocates the buffers.
+    pub(crate) fn new(net: &Net, capacity: usize) -> Self {
+        let mut worker = Self {
+            capacity,
+            labels: vec![0; capacity],
+            z: Vec::new(),
+            channels: Vec::new(),
+            gradients: Vec::new(),
+            logits: Vec::new(),
+            teacher: Vec::new(),
+            scratch: ScratchSize::default().allocate(),
+        };
+        worker.fit(net);
+        worker
+    }
+
+    /// Makes the buffers those of another network; what they hold is written before it is read.
+    pub(crate) fn fit(&mut self, net: &Net) {
         let live = |i: usize| net.plan.live[i] || i == 0;
-        let z = net.nodes.iter().enumerate().map(|(i, n)| vec![0.0; if live(i) { n.len() * capacity } else { 0 }]);
-        let gradients = net.plan.slots.iter().map(|&len| vec![0.0; if backward { len * capacity } else { 0 }]);
+        let lens = net.nodes.iter().enumerate().map(|(i, n)| if live(i) { n.len() * self.capacity } else { 0 });
+        resize(&mut self.z, lens);
+        resize(&mut self.gradients, net.plan.slots.iter().map(|len| len * self.capacity));
+        self.channels = net.nodes.iter().map(|n| Channels::new(n.channels())).collect();
         let mut scratch = ScratchSize::default();
         for (_, conv) in net.convs() {
             scratch = scratch.max(conv.scratch());
         }
-        let outputs = net.output_len() * capacity;
-        Self {
-            capacity,
-            labels: vec![0; capacity],
-            z: z.collect(),
-            channels: net.nodes.iter().map(|n| Channels::new(n.channels())).collect(),
-            gradients: gradients.collect(),
-            logits: vec![0.0; outputs],
-            teacher: vec![0.0; outputs],
-            scratch: scratch.allocate(),
-        }
+        self.scratch = scratch.allocate();
+        let outputs = net.output_len() * self.capacity;
+        self.logits.resize(outputs, 0.0);
+        self.teacher.resize(outputs, 0.0);
     }
 }
 
+/// Gives buffers these lengths; memory that is there is kept.
+fn resize(buffers: &mut Vec<Vec<f32>>, lens: impl ExactSizeIterator<Item = usize>) {
+    buffers.resize_with(lens.len(), Vec::new);
+    buffers.iter_mut().zip(lens).for_each(|(buffer, len)| buffer.resize(len, 0.0));
+}
+
 /// What a shard gives: its part of the gradient, and what it saw.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ShardResult {
     /// Gradient of the batch's mean loss, all parameters.
     pub gradient: Vec<f32>,
     /// Means and variances of the normalisations, laid out as the state.
     pub moments: Vec<f32>,
+    /// The outputs, where a gradient was computed.
+    pub logits: Vec<f32>,
     /// Sum of the samples' losses.
     pub loss: f64,
     /// Samples whose greatest output is their label's.
@@ -89,9 +108,11 @@ pub(crate) struct ShardResult {
 }
 
 impl ShardResult {
-    pub(crate) fn new(net: &Net) -> Self {
-        let (gradient, moments) = (vec![0.0; net.parameter_count], vec![0.0; net.state_count]);
-        Self { gradient, moments, loss: 0.0, correct: 0, foreign: None }
+    /// Makes the buffers those of a network, for shards of up to `capacity` samples.
+    pub(crate) fn fit(&mut self, net: &Net, capacity: usize) {
+        self.gradient.resize(net.parameter_count, 0.0);
+        self.moments.resize(net.state_count, 0.0);
+        self.logits.resize(net.output_len() * capacity, 0.0);
     }
 }
 

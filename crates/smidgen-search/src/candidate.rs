@@ -1,0 +1,136 @@
+//! One network of a space.
+
+use crate::space::Space;
+use serde::{Deserialize, Serialize};
+use smidgen_train::Random;
+
+/// What is chosen for a block.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Gene {
+    /// Taps of its depthwise convolution, each way.
+    pub kernel: usize,
+    /// Channels in its middle, for each of its input.
+    pub expansion: usize,
+}
+
+/// The choices that make a network of a [`Space`].
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Candidate {
+    /// For each stage, how many of its blocks there are.
+    pub depths: Vec<usize>,
+    /// For each block of the largest network, what is chosen: also for those that are not there.
+    pub genes: Vec<Gene>,
+}
+
+/// One of these.
+fn one(random: &mut Random, of: &[usize]) -> usize {
+    of[random.below(of.len())]
+}
+
+impl Candidate {
+    /// Draws evenly: the depth of each stage, kernel and expansion of each block.
+    pub fn draw(space: &Space, random: &mut Random) -> Self {
+        let skeleton = &space.skeleton;
+        let depths = skeleton.stages.iter().map(|stage| one(random, stage.depths)).collect();
+        let gene = |random: &mut Random| Gene {
+            kernel: one(random, skeleton.kernels),
+            expansion: one(random, skeleton.expansions),
+        };
+        let genes = (0..space.slots()).map(|_| gene(random)).collect();
+        Self { depths, genes }.settled(space)
+    }
+
+    /// Every choice is made anew with a chance of `rate`.
+    pub fn mutated(&self, space: &Space, rate: f32, random: &mut Random) -> Self {
+        let skeleton = &space.skeleton;
+        let mut new = self.clone();
+        for (depth, stage) in new.depths.iter_mut().zip(skeleton.stages) {
+            if random.unit() < rate {
+                *depth = one(random, stage.depths);
+            }
+        }
+        for gene in &mut new.genes {
+            if random.unit() < rate {
+                gene.kernel = one(random, skeleton.kernels);
+            }
+            if random.unit() < rate {
+                gene.expansion = one(random, skeleton.expansions);
+            }
+        }
+        new.settled(space)
+    }
+
+    /// Every choice is that of one of the two.
+    pub fn crossed(&self, other: &Self, space: &Space, random: &mut Random) -> Self {
+        let depths = self.depths.iter().zip(&other.depths);
+        let depths = depths.map(|(&a, &b)| if random.below(2) == 0 { a } else { b }).collect();
+        let mut genes = Vec::with_capacity(self.genes.len());
+        for (a, b) in self.genes.iter().zip(&other.genes) {
+            let kernel = if random.below(2) == 0 { a.kernel } else { b.kernel };
+            let expansion = if random.below(2) == 0 { a.expansion } else { b.expansion };
+            genes.push(Gene { kernel, expansion });
+        }
+        Self { depths, genes }.settled(space)
+    }
+
+    /// The same with the least choices for blocks that are not there, so that equal networks are equal.
+    fn settled(mut self, space: &Space) -> Self {
+        let least = space.smallest();
+        for ((gene, least), (stage, block)) in self.genes.iter_mut().zip(&least.genes).zip(space.places()) {
+            if block >= self.depths[stage] {
+                *gene = *least;
+            }
+        }
+        self
+    }
+
+    /// True if all of its choices are those of a space.
+    pub fn is_of(&self, space: &Space) -> bool {
+        let skeleton = &space.skeleton;
+        let known =
+            |gene: &Gene| skeleton.kernels.contains(&gene.kernel) && skeleton.expansions.contains(&gene.expansion);
+        self.depths.len() == skeleton.stages.len()
+            && self.genes.len() == space.slots()
+            && self.depths.iter().zip(skeleton.stages).all(|(depth, stage)| stage.depths.contains(depth))
+            && self.genes.iter().all(known)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_drawn_is_of_the_space() {
+        let space = Space::new(0.5, [96, 96, 3], 2);
+        let mut random = Random::new(7);
+        let (mut last, mut depths) = (space.smallest(), [0; 5]);
+        for _ in 0..300 {
+            let drawn = Candidate::draw(&space, &mut random);
+            let child = drawn.crossed(&last, &space, &mut random).mutated(&space, 0.1, &mut random);
+            assert!(drawn.is_of(&space) && child.is_of(&space));
+            depths[drawn.depths[0]] += 1;
+            last = child;
+        }
+        assert!(depths[2..].iter().all(|&n| (70..130).contains(&n)), "{depths:?}");
+        assert_eq!(last, last.mutated(&space, 0.0, &mut random));
+        assert_eq!(last, last.crossed(&last, &space, &mut random));
+    }
+
+    #[test]
+    fn equal_networks_are_equal() {
+        let space = Space::new(0.5, [96, 96, 3], 2);
+        let mut random = Random::new(1);
+        for _ in 0..50 {
+            let drawn = Candidate::draw(&space, &mut random);
+            let mut other = drawn.clone();
+            for (gene, (stage, block)) in other.genes.iter_mut().zip(space.places()) {
+                if block >= drawn.depths[stage] {
+                    *gene = Gene { kernel: 7, expansion: 6 };
+                }
+            }
+            assert_eq!(space.blocks(&drawn), space.blocks(&other));
+            assert_eq!(other.settled(&space), drawn);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Searches the network that best fills a microcontroller, and trains it: TinyNAS (Lin et al. 2020, "MCUNet: tiny deep
+//! learning on IoT devices").
+//!
+//! - [`Skeleton`] and [`Space`]: which networks there are. A [`Candidate`] is one of them.
+//! - [`Oracle`](smidgen_plan::planner::Oracle), behind [`Estimator`]: what a candidate takes of a board, by the planner that
+//!   the firmware is made with. A [`Budget`] says what it may take.
+//! - [`survey()`]: the first stage. Of a grid of widths and resolutions, the space whose networks within the budget compute
+//!   the most.
+//! - [`Supernet`]: the second stage's weights. All networks of the space share those of the largest.
+//! - [`Evolution`]: the second stage's search.
+//!
+//! The invariant that matters: whatever is drawn follows from a seed and a count alone, so that a search goes on where it
+//! was interrupted with the same result, for any number of threads.
+#![forbid(unsafe_code)]
+
+mod budget;
+mod candidate;
+mod error;
+mod evolution;
+mod outline;
+mod share;
+mod space;
+mod supernet;
+mod survey;
+
+pub use budget::{Budget, Estimator, Figures, Limit};
+pub use candidate::{Candidate, Gene};
+pub use error::SearchError;
+pub use evolution::{Evolution, Scored, Settings as EvolutionSettings};
+pub use outline::outline;
+pub use share::Share;
+pub use space::{Skeleton, Space, Stage, Stem, grid};
+pub use supernet::{Supernet, SupernetSettings};
+pub use survey::{Survey, Surveyed, survey};

@@ -1,0 +1,89 @@
+//! Which of the largest network's parameters are those of a smaller one.
+
+use smidgen_train::{Net, Parameter};
+
+/// Runs of parameters that lie one after another in both networks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Stretch {
+    /// In the largest network.
+    from: usize,
+    /// In the smaller one.
+    to: usize,
+    len: usize,
+}
+
+/// Where a smaller network's parameters lie among those of the largest.
+///
+/// Of a depthwise kernel it has the centre (Lin et al. 2020), of channels the first ones.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Share {
+    stretches: Vec<Stretch>,
+    /// Parameters of the smaller network.
+    count: usize,
+}
+
+/// `block12.expand.weight` as a block's number and what follows it.
+fn placed(name: &str) -> Option<(usize, &str)> {
+    let (block, part) = name.strip_prefix("block")?.split_once('.')?;
+    Some((block.parse().ok()?, part))
+}
+
+impl Share {
+    /// Between the networks of blocks; `places` says for each block of the smaller one which it is in the largest.
+    ///
+    /// # Panics
+    /// If the smaller network has a layer that the largest does not have, or a larger one.
+    pub fn new(largest: &Net, smaller: &Net, places: &[usize]) -> Self {
+        let mut stretches = Vec::new();
+        for parameter in smaller.parameters() {
+            let name = match placed(&parameter.name) {
+                Some((block, part)) => format!("block{}.{part}", places[block]),
+                None => parameter.name.clone(),
+            };
+            let of = largest.parameters().iter().find(|other| other.name == name);
+            stretches_of(of.expect("a layer of the largest network"), parameter, &mut stretches);
+        }
+        Self { stretches, count: smaller.parameter_count() }
+    }
+
+    /// The smaller network's parameters.
+    pub fn gather(&self, largest: &[f32]) -> Vec<f32> {
+        let mut parameters = vec![0.0; self.count];
+        for &Stretch { from, to, len } in &self.stretches {
+            parameters[to..to + len].copy_from_slice(&largest[from..from + len]);
+        }
+        parameters
+    }
+
+    /// Adds a gradient of the smaller network's, times a factor, to one of the largest's.
+    pub fn add(&self, factor: f32, gradient: &[f32], to_largest: &mut [f32]) {
+        for &Stretch { from, to, len } in &self.stretches {
+            let own = &mut to_largest[from..from + len];
+            own.iter_mut().zip(&gradient[to..to + len]).for_each(|(sum, part)| *sum += factor * part);
+        }
+    }
+}
+
+/// The part of a tensor that a smaller one is, as stretches of its last dimension.
+fn stretches_of(large: &Parameter, small: &Parameter, stretches: &mut Vec<Stretch>) {
+    let (outer, inner) = (&large.shape, &small.shape);
+    assert_eq!(outer.len(), inner.len(), "{}", small.name);
+    assert!(inner.iter().zip(outer).all(|(inner, outer)| inner <= outer), "{}", small.name);
+    // Three dimensions are taps and channels, four have those of the input between.
+    let begin = |axis: usize| if inner.len() >= 3 && axis < 2 { (outer[axis] - inner[axis]) / 2 } else { 0 };
+    let Some((&len, leading)) = inner.split_last() else { return };
+    let rows: usize = leading.iter().product();
+    for row in 0..rows {
+        let (mut rest, mut from, mut step) = (row, 0, outer[leading.len()]);
+        for axis in (0..leading.len()).rev() {
+            from += (begin(axis) + rest % inner[axis]) * step;
+            rest /= inner[axis];
+            step *= outer[axis];
+        }
+        let next = Stretch { from: large.offset + from, to: small.offset + row * len, len };
+        match stretches.last_mut() {
+            Some(last) if last.from + last.len == next.from && last.to + last.len == next.to => last.len += len,
+            _ => stretches.push(next),
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Which networks there are.
+
+use crate::candidate::{Candidate, Gene};
+use crate::error::SearchError;
+use smidgen_train::{Activation, Block, scaled};
+
+/// The first convolution.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stem {
+    /// Channels, before the width multiplier.
+    pub channels: usize,
+    /// Its pixels between windows.
+    pub stride: usize,
+}
+
+/// Blocks of one size of image.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stage {
+    /// Channels of each block's output, before the width multiplier.
+    pub channels: usize,
+    /// Pixels between windows of the first block; those of the others are 1.
+    pub stride: usize,
+    /// How many blocks there may be, rising.
+    pub depths: &'static [usize],
+}
+
+/// What the networks of all widths and resolutions have in common: a convolution, a depthwise separable block, stages of
+/// inverted residuals, the mean of all pixels, a fully connected layer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Skeleton {
+    /// Its name.
+    pub name: &'static str,
+    /// The first convolution, 3x3.
+    pub stem: Stem,
+    /// Channels of the block behind it, whose depthwise convolution is 3x3 and that has no expansion.
+    pub first: usize,
+    /// What follows.
+    pub stages: &'static [Stage],
+    /// Taps of a block's depthwise convolution, each way: rising, odd.
+    pub kernels: &'static [usize],
+    /// Channels in the middle of a block, for each of its input: rising.
+    pub expansions: &'static [usize],
+}
+
+/// Images with fewer rows or columns than this get the [small](Skeleton::SMALL) skeleton.
+const SMALL: usize = 48;
+
+impl Skeleton {
+    /// MCUNet's mobile space (Lin et al. 2020, section 3.1, with the channels of ProxylessNAS): pixels become fewer by 32
+    /// each way.
+    pub const MOBILE: Self = Self {
+        name: "mobile",
+        stem: Stem { channels: 32, stride: 2 },
+        first: 16,
+        stages: &[
+            Stage { channels: 24, stride: 2, depths: &[2, 3, 4] },
+            Stage { channels: 40, stride: 2, depths: &[2, 3, 4] },
+            Stage { channels: 80, stride: 2, depths: &[2, 3, 4] },
+            Stage { channels: 96, stride: 1, depths: &[2, 3, 4] },
+            Stage { channels: 192, stride: 2, depths: &[2, 3, 4] },
+            Stage { channels: 320, stride: 1, depths: &[1] },
+        ],
+        kernels: &[3, 5, 7],
+        expansions: &[3, 4, 6],
+    };
+
+    /// The same for images of a few dozen pixels each way, as those of CIFAR-10 or spectrograms are: pixels become fewer
+    /// by 4 each way, so there are fewer stages.
+    pub const SMALL: Self = Self {
+        name: "small",
+        stem: Stem { channels: 32, stride: 1 },
+        first: 16,
+        stages: &[
+            Stage { channels: 24, stride: 1, depths: &[1, 2, 3, 4] },
+            Stage { channels: 40, stride: 2, depths: &[1, 2, 3, 4] },
+            Stage { channels: 80, stride: 2, depths: &[1, 2, 3, 4] },
+            Stage { channels: 160, stride: 1, depths: &[1] },
+        ],
+        kernels: &[3, 5, 7],
+        expansions: &[3, 4, 6],
+    };
+
+    /// The skeleton for images of this size.
+    pub fn of(rows: usize, columns: usize) -> Self {
+        if rows.min(columns) < SMALL { Self::SMALL } else { Self::MOBILE }
+    }
+
+    /// Blocks of a network with all of them, stage by stage.
+    fn slots(&self) -> impl Iterator<Item = (usize, usize, &Stage)> {
+        let most = |stage: &Stage| stage.depths.last().copied().unwrap_or(0);
+        self.stages.iter().enumerate().flat_map(move |(at, stage)| (0..most(stage)).map(move |n| (at, n, stage)))
+    }
+}
+
+/// The networks of one skeleton, width and input: they differ in depths, kernels and expansions.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Space {
+    /// What they have in common.
+    pub skeleton: Skeleton,
+    /// Multiplies every number of channels, which is then brought to a multiple of 8.
+    pub width: f64,
+    /// Rows, columns and channels of the input.
+    pub input: [usize; 3],
+    /// Outputs.
+    pub classes: usize,
+}
+
+impl Space {
+    /// The space of the skeleton that suits an input.
+    pub fn new(width: f64, input: [usize; 3], classes: usize) -> Self {
+        Self { skeleton: Skeleton::of(input[0], input[1]), width, input, classes }
+    }
+
+    /// How many networks there are.
+    pub fn count(&self) -> f64 {
+        let genes = (self.skeleton.kernels.len() * self.skeleton.expansions.len()) as f64;
+        let of = |stage: &Stage| stage.depths.iter().map(|&depth| genes.powi(depth as i32)).sum::<f64>();
+        self.skeleton.stages.iter().map(of).product()
+    }
+
+    /// Blocks of the largest network behind the first two.
+    pub fn slots(&self) -> usize {
+        self.skeleton.slots().count()
+    }
+
+    fn uniform(&self, pick: fn(&[usize]) -> Option<&usize>) -> Candidate {
+        let of = |all: &[usize]| pick(all).copied().unwrap_or(1);
+        let gene = Gene { kernel: of(self.skeleton.kernels), expansion: of(self.skeleton.expansions) };
+        let depths = self.skeleton.stages.iter().map(|stage| of(stage.depths)).collect();
+        Candidate { depths, genes: vec![gene; self.slots()] }
+    }
+
+    /// The network with everything.
+    pub fn largest(&self) -> Candidate {
+        self.uniform(<[usize]>::last)
+    }
+
+    /// The network with the least of everything.
+    pub fn smallest(&self) -> Candidate {
+        self.uniform(<[usize]>::first)
+    }
+
+    /// The blocks of a candidate, each with its place among those of the [largest](Self::largest).
+    pub fn blocks(&self, candidate: &Candidate) -> Vec<(usize, Block)> {
+        let of = |channels: usize| scaled(channels, self.width);
+        let (skeleton, activation) = (&self.skeleton, Activation::Relu6);
+        let Stem { channels, stride } = skeleton.stem;
+        let mut channels = of(channels);
+        let mut blocks = vec![(0, Block::Conv { filters: channels, kernel: [3; 2], stride, activation })];
+        let filters = of(skeleton.first);
+        blocks.push((1, Block::Inverted { middle: channels, filters, kernel: 3, stride: 1, activation }));
+        channels = filters;
+        for (slot, ((at, block, stage), gene)) in skeleton.slots().zip(&candidate.genes).enumerate() {
+            if block >= candidate.depths[at] {
+                continue;
+            }
+            let (filters, kernel) = (of(stage.channels), gene.kernel);
+            let stride = if block == 0 { stage.stride } else { 1 };
+            let middle = scaled(channels * gene.expansion, 1.0);
+            blocks.push((2 + slot, Block::Inverted { middle, filters, kernel, stride, activation }));
+            channels = filters;
+        }
+        blocks
+    }
+
+    /// The stage of each [slot](Self::slots), and its number there.
+    pub(crate) fn places(&self) -> Vec<(usize, usize)> {
+        self.skeleton.slots().map(|(stage, block, _)| (stage, block)).collect()
+    }
+
+    /// Fails where samples of this shape are no images.
+    ///
+    /// # Errors
+    /// If there are not three dimensions, or one is 0.
+    pub fn input_of(shape: &[usize]) -> Result<[usize; 3], SearchError> {
+        <[usize; 3]>::try_from(shape)
+            .ok()
+            .filter(|sides| sides.iter().all(|&side| side > 0))
+            .ok_or_else(|| SearchError::Input { shape: shape.to_vec() })
+    }
+}
+
+/// Width multipliers of the grid.
+const WIDTHS: [f64; 9] = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
+
+/// The spaces that the first stage looks at: nine widths, and for pictures resolutions of 48, 64, ... to 224 (Lin et al.
+/// 2020, section 3.1), or up to the pictures' own sides where these are smaller; of pictures below 48 pixels their own
+/// side and three quarters of it. `own` are the sides of the pictures; other arrays have one shape, `fixed`.
+pub fn grid(own: [usize; 2], channels: usize, classes: usize, fixed: bool) -> Vec<Space> {
+    let least = own[0].min(own[1]);
+    let sides: Vec<[usize; 2]> = if fixed {
+        vec![own]
+    } else if least < SMALL {
+        let mut sides = vec![[least.max(8) * 3 / 4; 2], [least.max(8); 2]];
+        sides.dedup();
+        sides
+    } else {
+        (SMALL..=224).step_by(16).filter(|&side| side <= least.next_multiple_of(16)).map(|side| [side; 2]).collect()
+    };
+    let spaces = sides.iter().flat_map(|&[rows, columns]| {
+        WIDTHS.iter().map(move |&width| Space::new(width, [rows, columns, channels], classes))
+    });
+    spaces.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spaces_have_the_published_number_of_networks() {
+        let space = Space::new(0.5, [160, 160, 3], 1000);
+        // Five stages of 9^2 + 9^3 + 9^4, and nine last blocks.
+        assert_eq!(space.count(), 7371f64.powi(5) * 9.0);
+        assert_eq!(space.slots(), 21);
+        assert_eq!(grid([480, 640], 3, 1000, false).len(), 108);
+        assert_eq!(grid([32, 32], 3, 10, false).len(), 18);
+        assert_eq!(grid([49, 10], 1, 12, true).len(), 9);
+    }
+
+    #[test]
+    fn the_first_blocks_are_those_of_the_published_networks() {
+        let space = Space::new(0.5, [160, 160, 3], 1000);
+        let blocks = space.blocks(&space.smallest());
+        assert_eq!(blocks.len(), 2 + 5 * 2 + 1);
+        let Block::Inverted { middle, filters, kernel, stride, .. } = blocks[2].1 else { panic!("{blocks:?}") };
+        assert_eq!((middle, filters, kernel, stride), (24, 16, 3, 2));
+        // The second block of the second stage has its place behind those of a first stage with four blocks.
+        assert_eq!(blocks[5].0, 2 + 4 + 1);
+    }
+}

@@ -1,0 +1,368 @@
+//! A network whose parts are all networks of a space: one training for all of them.
+//!
+//! A step trains the largest network on the whole batch, and smaller ones on parts of it: the smallest, and some that are
+//! drawn ("sandwich rule", Yu and Huang 2019, "Universally slimmable networks"). What the largest says of the samples is
+//! part of their targets (in-place distillation, the same). All gradients are added up before the step is taken.
+
+use crate::candidate::Candidate;
+use crate::error::SearchError;
+use crate::share::Share;
+use crate::space::Space;
+use smidgen_train::{Batch, Block, Net, Random, Report, Role, Settings, Trainer, network_of_blocks};
+
+/// How a supernet is trained.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct SupernetSettings {
+    /// The largest network's training.
+    pub training: Settings,
+    /// Networks beside the largest in a step, the smallest among them.
+    pub children: usize,
+    /// What is drawn follows from it.
+    pub seed: u64,
+}
+
+/// The weights that all networks of a space share.
+#[derive(Debug)]
+pub struct Supernet {
+    space: Space,
+    /// The largest network: it holds the parameters.
+    largest: Trainer,
+    /// Whatever smaller network is at work.
+    child: Trainer,
+    settings: SupernetSettings,
+    teacher: Vec<f32>,
+}
+
+/// A network of a space, with what it shares.
+fn network(space: &Space, candidate: &Candidate) -> Result<(Net, Vec<usize>), SearchError> {
+    let (places, blocks): (Vec<usize>, Vec<Block>) = space.blocks(candidate).into_iter().unzip();
+    Ok((network_of_blocks(space.input, &blocks, space.classes)?, places))
+}
+
+impl Supernet {
+    /// With fresh weights.
+    ///
+    /// # Errors
+    /// If a setting is out of its range, or the space has no pixels.
+    pub fn new(space: &Space, settings: SupernetSettings) -> Result<Self, SearchError> {
+        let (largest, _) = network(space, &space.largest())?;
+        let (smallest, _) = network(space, &space.smallest())?;
+        let training = settings.training;
+        let child = Settings { batch: training.batch, ..training };
+        Ok(Self {
+            space: space.clone(),
+            largest: Trainer::new(largest, training, settings.seed)?,
+            child: Trainer::new(smallest, child, settings.seed)?,
+            settings,
+            teacher: Vec::new(),
+        })
+    }
+
+    /// The space.
+    pub fn space(&self) -> &Space {
+        &self.space
+    }
+
+    /// Steps taken.
+    pub fn steps(&self) -> u64 {
+        self.largest.steps()
+    }
+
+    /// What the next step trains beside the largest network.
+    fn children(&self) -> Vec<Candidate> {
+        let mut random = Random::new(Random::new(self.settings.seed ^ 0x5eed).bits() ^ self.steps());
+        let drawn = (1..self.settings.children).map(|_| Candidate::draw(&self.space, &mut random));
+        let smallest = (self.settings.children > 0).then(|| self.space.smallest());
+        smallest.into_iter().chain(drawn.collect::<Vec<_>>()).collect()
+    }
+
+    /// Takes a step at `time` of the schedule, from 0 to 1; what the largest network saw.
+    ///
+    /// # Errors
+    /// If the batch is empty or larger than the settings say, or a label is no class.
+    pub fn step(&mut self, batch: &dyn Batch, time: f64) -> Result<Report, SearchError> {
+        let report = self.largest.differentiate(batch)?;
+        let children = self.children();
+        let classes = self.space.classes;
+        self.largest.probabilities(report.samples, &mut self.teacher);
+        // Each child has its part of the samples, and the same say as the largest.
+        let parts = children.len().max(1);
+        for (k, child) in children.iter().enumerate() {
+            let (first, last) = (report.samples * k / parts, report.samples * (k + 1) / parts);
+            if first == last {
+                continue;
+            }
+            let share = self.take_up(child)?;
+            let taught = Taught { batch, first, count: last - first, teacher: &self.teacher, classes };
+            self.child.differentiate(&taught)?;
+            share.add(1.0, self.child.gradient(), self.largest.gradient_mut());
+        }
+        // The mean of all, so that the rate is that of one network.
+        let all = 1.0 / (children.len() + 1) as f32;
+        self.largest.gradient_mut().iter_mut().for_each(|g| *g *= all);
+        self.largest.follow(report.samples, time);
+        Ok(report)
+    }
+
+    /// Makes a candidate with the shared weights the network at work.
+    fn take_up(&mut self, candidate: &Candidate) -> Result<Share, SearchError> {
+        let (net, places) = network(&self.space, candidate)?;
+        let share = Share::new(self.largest.net(), &net, &places);
+        let (parameters, state) = (share.gather(self.largest.parameters()), vec![0.0; net.state_count()]);
+        self.child.replace(net, parameters, state)?;
+        Ok(share)
+    }
+
+    /// How often a candidate is right with the weights that it shares, after its normalisations' means and variances were
+    /// counted on other samples.
+    ///
+    /// # Errors
+    /// If there are no samples, or a label is no class.
+    pub fn evaluate(
+        &mut self,
+        candidate: &Candidate,
+        calibration: &dyn Batch,
+        validation: &dyn Batch,
+    ) -> Result<Report, SearchError> {
+        self.take_up(candidate)?;
+        self.child.recalibrate(calibration)?;
+        Ok(self.child.evaluate(validation)?)
+    }
+
+    /// A candidate as a network of its own: with the parameters that it shares, and the means and variances that these
+    /// samples have there.
+    ///
+    /// # Errors
+    /// If there are no samples.
+    pub fn extract(
+        &mut self,
+        candidate: &Candidate,
+        calibration: &dyn Batch,
+    ) -> Result<(Net, Vec<f32>, Vec<f32>), SearchError> {
+        self.take_up(candidate)?;
+        self.child.recalibrate(calibration)?;
+        let child = &self.child;
+        Ok((child.net().clone(), child.parameters().to_vec(), child.state().to_vec()))
+    }
+
+    /// Puts the middle channels of every block in the order of their importance: the sum of the magnitudes of what reads
+    /// them (Cai et al. 2020, "Once-for-all"). No output of the largest network changes; smaller ones have the channels
+    /// that matter most. The largest network's own means and variances are no longer those of its channels.
+    pub fn sort(&mut self) {
+        for order in self.orders() {
+            self.largest.rearrange(&|parameters| order.apply(parameters));
+        }
+    }
+
+    fn orders(&self) -> Vec<Order> {
+        let net = self.largest.net();
+        let find = |name: String| net.parameters().iter().find(|parameter| parameter.name == name);
+        let mut orders = Vec::new();
+        // The block behind the stem reads its channels, which are not searched.
+        for slot in 0..self.space.slots() {
+            let part = |part: &str| find(format!("block{}.{part}", slot + 2));
+            let Some(project) = part("project.weight") else { continue };
+            let [middle, filters] = project.shape[..] else { continue };
+            let weights = &self.largest.parameters()[project.range()];
+            let norm = |channel: usize| weights[channel * filters..][..filters].iter().map(|w| w.abs()).sum::<f32>();
+            let norms: Vec<f32> = (0..middle).map(norm).collect();
+            let mut order: Vec<usize> = (0..middle).collect();
+            order.sort_by(|&a, &b| norms[b].total_cmp(&norms[a]).then(a.cmp(&b)));
+            let mut tensors = vec![(project.offset, 1, middle, filters)];
+            for name in ["expand", "depthwise"] {
+                for parameter in ["weight", "scale", "shift"].map(|kind| part(&format!("{name}.{kind}"))) {
+                    let Some(parameter) = parameter else { continue };
+                    debug_assert!(parameter.role != Role::Bias);
+                    tensors.push((parameter.offset, parameter.len() / middle, middle, 1));
+                }
+            }
+            orders.push(Order { order, tensors });
+        }
+        orders
+    }
+
+    /// All that training goes on from.
+    pub fn checkpoint(&self) -> Vec<u8> {
+        self.largest.checkpoint()
+    }
+
+    /// Goes on from a checkpoint of the same space and settings.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn restore(&mut self, checkpoint: &[u8]) -> Result<(), SearchError> {
+        Ok(self.largest.restore(checkpoint)?)
+    }
+
+    /// The largest network's parameters, means and variances.
+    pub fn parameters(&self) -> (&[f32], &[f32]) {
+        (self.largest.parameters(), self.largest.state())
+    }
+}
+
+/// A new order of channels.
+struct Order {
+    order: Vec<usize>,
+    /// Tensors that have them: offset, elements before and at each channel.
+    tensors: Vec<(usize, usize, usize, usize)>,
+}
+
+impl Order {
+    fn apply(&self, parameters: &mut [f32]) {
+        for &(offset, before, channels, each) in &self.tensors {
+            for tensor in parameters[offset..][..before * channels * each].chunks_exact_mut(channels * each) {
+                let old = tensor.to_vec();
+                for (own, &from) in tensor.chunks_exact_mut(each).zip(&self.order) {
+                    own.copy_from_slice(&old[from * each..][..each]);
+                }
+            }
+        }
+    }
+}
+
+/// Part of a batch, with what the largest network says of it.
+struct Taught<'a> {
+    batch: &'a dyn Batch,
+    first: usize,
+    count: usize,
+    teacher: &'a [f32],
+    classes: usize,
+}
+
+impl Batch for Taught<'_> {
+    fn samples(&self) -> usize {
+        self.count
+    }
+
+    fn input(&self, sample: usize, into: &mut [f32]) {
+        self.batch.input(self.first + sample, into);
+    }
+
+    fn label(&self, sample: usize) -> u32 {
+        self.batch.label(self.first + sample)
+    }
+
+    fn teacher(&self, sample: usize, into: &mut [f32]) -> bool {
+        into.copy_from_slice(&self.teacher[(self.first + sample) * self.classes..][..self.classes]);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smidgen_train::Samples;
+
+    fn small() -> (Space, Vec<f32>, Vec<u32>) {
+        let space = Space::new(0.2, [12, 12, 2], 3);
+        let mut random = Random::new(11);
+        let labels: Vec<u32> = (0..48).map(|i| i % 3).collect();
+        // The class shows as the brightness of the first channel.
+        let pixel = |label: u32, i: usize, random: &mut Random| {
+            random.uniform(0.0, 0.4) + if i.is_multiple_of(2) { 0.3 * label as f32 } else { 0.0 }
+        };
+        let inputs = labels.iter().flat_map(|&label| (0..288).map(move |i| (label, i)));
+        let inputs = inputs.map(|(label, i)| pixel(label, i, &mut random)).collect();
+        (space, inputs, labels)
+    }
+
+    fn supernet(space: &Space, threads: usize) -> Supernet {
+        let training = Settings { batch: 48, shard: 16, threads, rate: 0.05, ..Settings::default() };
+        Supernet::new(space, SupernetSettings { training, children: 3, seed: 5 }).unwrap()
+    }
+
+    #[test]
+    fn the_largest_network_is_the_supernet() {
+        let (space, inputs, labels) = small();
+        let mut supernet = supernet(&space, 1);
+        let samples = Samples::new(supernet.largest.net(), &inputs, &labels).unwrap();
+        supernet.step(&samples, 0.1).unwrap();
+        let (net, parameters, _) = supernet.extract(&space.largest(), &samples).unwrap();
+        assert_eq!(parameters, supernet.largest.parameters());
+        assert_eq!(net.macs(), supernet.largest.net().macs());
+        let mut alone = Trainer::new(net, supernet.settings.training, 1).unwrap();
+        alone.set_parameters(&parameters, supernet.largest.state()).unwrap();
+        assert_eq!(alone.predict(&inputs).unwrap(), supernet.largest.predict(&inputs).unwrap());
+    }
+
+    #[test]
+    fn a_smaller_network_has_centres_and_first_channels() {
+        let (space, inputs, labels) = small();
+        let mut supernet = supernet(&space, 1);
+        let samples = Samples::new(supernet.largest.net(), &inputs, &labels).unwrap();
+        let (net, parameters, _) = supernet.extract(&space.smallest(), &samples).unwrap();
+        let all = supernet.largest.parameters();
+        let of = |net: &Net, name: &str| {
+            net.parameters().iter().find(|p| p.name == name).map(|p| (p.range(), p.shape.clone())).unwrap()
+        };
+        // The second stage's first block is the third of the smallest network, and the sixth of the largest.
+        let (own, shape) = of(&net, "block3.depthwise.weight");
+        let (large, large_shape) = of(supernet.largest.net(), "block6.depthwise.weight");
+        assert_eq!((shape[0], large_shape[0]), (3, 7));
+        for (y, x, c) in [(0, 0, 0), (1, 2, 3), (2, 1, shape[2] - 1)] {
+            let small = parameters[own.start + (y * 3 + x) * shape[2] + c];
+            assert_eq!(small, all[large.start + ((y + 2) * 7 + x + 2) * large_shape[2] + c]);
+        }
+        let (own, shape) = of(&net, "block3.project.weight");
+        let (large, large_shape) = of(supernet.largest.net(), "block6.project.weight");
+        assert!(shape[0] < large_shape[0] && shape[1] == large_shape[1]);
+        assert_eq!(parameters[own.clone()], all[large.start..][..own.len()]);
+    }
+
+    #[test]
+    fn steps_are_equal_for_any_number_of_threads_and_after_a_checkpoint() {
+        let (space, inputs, labels) = small();
+        let (mut one, mut two) = (supernet(&space, 1), supernet(&space, 3));
+        let samples = Samples::new(one.largest.net(), &inputs, &labels).unwrap();
+        for step in 0..3 {
+            let time = f64::from(step) / 6.0;
+            assert_eq!(one.step(&samples, time).unwrap(), two.step(&samples, time).unwrap());
+        }
+        let mut resumed = supernet(&space, 2);
+        resumed.restore(&one.checkpoint()).unwrap();
+        for step in 3..6 {
+            let time = f64::from(step) / 6.0;
+            one.step(&samples, time).unwrap();
+            resumed.step(&samples, time).unwrap();
+        }
+        assert_eq!(one.parameters(), resumed.parameters());
+        let candidate = Candidate::draw(&space, &mut Random::new(3));
+        let seen = |net: &mut Supernet| net.evaluate(&candidate, &samples, &samples).unwrap();
+        assert_eq!(seen(&mut one), seen(&mut resumed));
+    }
+
+    #[test]
+    fn sorting_changes_no_output_and_keeps_what_matters() {
+        let (space, inputs, labels) = small();
+        let mut supernet = supernet(&space, 1);
+        let samples = Samples::new(supernet.largest.net(), &inputs, &labels).unwrap();
+        for _ in 0..4 {
+            supernet.step(&samples, 0.3).unwrap();
+        }
+        supernet.largest.recalibrate(&samples).unwrap();
+        let before = supernet.largest.predict(&inputs).unwrap();
+        supernet.sort();
+        supernet.largest.recalibrate(&samples).unwrap();
+        let after = supernet.largest.predict(&inputs).unwrap();
+        for (a, b) in before.iter().zip(&after) {
+            assert!((a - b).abs() < 1e-4, "{a} {b}");
+        }
+        for Order { order, .. } in supernet.orders() {
+            assert!(order.is_sorted(), "{order:?}");
+        }
+    }
+
+    #[test]
+    fn training_teaches_small_networks_too() {
+        let (space, inputs, labels) = small();
+        let mut supernet = supernet(&space, 1);
+        let samples = Samples::new(supernet.largest.net(), &inputs, &labels).unwrap();
+        for step in 0..60 {
+            supernet.step(&samples, f64::from(step) / 60.0).unwrap();
+        }
+        for candidate in [space.smallest(), space.largest(), Candidate::draw(&space, &mut Random::new(9))] {
+            let report = supernet.evaluate(&candidate, &samples, &samples).unwrap();
+            assert!(report.correct >= 40, "{candidate:?}: {report:?}");
+        }
+    }
+}
