@@ -286,6 +286,11 @@ impl Picture {
         bytes.starts_with(b"\xff\xd8\xff") || bytes.starts_with(b"\x89PNG\r\n\x1a\n") || bytes.starts_with(b"BM")
     }
 
+    /// Whether it has no colours.
+    pub fn is_grey(&self) -> bool {
+        !self.0.color().has_color()
+    }
+
     /// Width and height in pixels.
     pub fn size(&self) -> (u32, u32) {
         (self.0.width(), self.0.height())

@@ -8,7 +8,9 @@ use crate::candidate::Candidate;
 use crate::error::SearchError;
 use crate::share::Share;
 use crate::space::Space;
-use smidgen_train::{Batch, Block, Net, Random, Report, Role, Settings, Trainer, network_of_blocks};
+use smidgen_train::{
+    Batch, Block, Net, Random, Report, Role, Settings, TrainError, Trainer, network_of_blocks,
+};
 
 /// How a supernet is trained.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -17,6 +19,9 @@ pub struct SupernetSettings {
     pub training: Settings,
     /// Networks beside the largest in a step, the smallest among them.
     pub children: usize,
+    /// Until this part of the schedule is over, from 0 to 1, the largest network is trained alone; then its channels are
+    /// [sorted](Supernet::sort).
+    pub alone: f64,
     /// What is drawn follows from it.
     pub seed: u64,
 }
@@ -31,6 +36,8 @@ pub struct Supernet {
     child: Trainer,
     settings: SupernetSettings,
     teacher: Vec<f32>,
+    /// Channels are in their order.
+    sorted: bool,
 }
 
 /// A network of a space, with what it shares.
@@ -55,6 +62,7 @@ impl Supernet {
             child: Trainer::new(smallest, child, settings.seed)?,
             settings,
             teacher: Vec::new(),
+            sorted: settings.alone <= 0.0,
         })
     }
 
@@ -81,7 +89,16 @@ impl Supernet {
     /// # Errors
     /// If the batch is empty or larger than the settings say, or a label is no class.
     pub fn step(&mut self, batch: &dyn Batch, time: f64) -> Result<Report, SearchError> {
+        let alone = time < self.settings.alone;
+        if !alone && !self.sorted {
+            self.sort();
+            self.sorted = true;
+        }
         let report = self.largest.differentiate(batch)?;
+        if alone {
+            self.largest.follow(report.samples, time);
+            return Ok(report);
+        }
         let children = self.children();
         let classes = self.space.classes;
         self.largest.probabilities(report.samples, &mut self.teacher);
@@ -183,7 +200,9 @@ impl Supernet {
 
     /// All that training goes on from.
     pub fn checkpoint(&self) -> Vec<u8> {
-        self.largest.checkpoint()
+        let mut bytes = vec![u8::from(self.sorted)];
+        bytes.extend(self.largest.checkpoint());
+        bytes
     }
 
     /// Goes on from a checkpoint of the same space and settings.
@@ -191,7 +210,11 @@ impl Supernet {
     /// # Errors
     /// If it is none.
     pub fn restore(&mut self, checkpoint: &[u8]) -> Result<(), SearchError> {
-        Ok(self.largest.restore(checkpoint)?)
+        let (&sorted, rest) =
+            checkpoint.split_first().ok_or(TrainError::Checkpoint { reason: "it is cut short" })?;
+        self.largest.restore(rest)?;
+        self.sorted = sorted != 0;
+        Ok(())
     }
 
     /// The largest network's parameters, means and variances.
@@ -268,7 +291,7 @@ mod tests {
 
     fn supernet(space: &Space, threads: usize) -> Supernet {
         let training = Settings { batch: 48, shard: 16, threads, rate: 0.05, ..Settings::default() };
-        Supernet::new(space, SupernetSettings { training, children: 3, seed: 5 }).unwrap()
+        Supernet::new(space, SupernetSettings { training, children: 3, alone: 0.2, seed: 5 }).unwrap()
     }
 
     #[test]

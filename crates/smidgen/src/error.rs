@@ -17,6 +17,7 @@ use smidgen_ir::{
 use smidgen_lower::LowerError;
 use smidgen_plan::PlanError;
 use smidgen_quant::QuantError;
+use smidgen_search::SearchError;
 use smidgen_tflite::{ReadError, WriteError};
 use smidgen_train::TrainError;
 use std::path::{Path, PathBuf};
@@ -100,6 +101,9 @@ pub enum Error {
     /// The network cannot be trained, or not so.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// No network was found.
+    #[error(transparent)]
+    Search(#[from] SearchError),
     /// No kernel computes an operator as the graph asks for it.
     #[error(transparent)]
     Lower(#[from] LowerError),
@@ -201,6 +205,11 @@ impl Error {
             Self::Train(TrainError::Unsupported { .. } | TrainError::Layer { .. }) => ErrorKind::Unsupported,
             Self::Train(TrainError::Checkpoint { .. }) => ErrorKind::Malformed,
             Self::Train(_) => ErrorKind::Request,
+            Self::Search(error) => match error {
+                SearchError::NothingFits { .. } | SearchError::NoneDrawn { .. } => ErrorKind::DoesNotFit,
+                SearchError::Oracle(_) => ErrorKind::Internal,
+                SearchError::Input { .. } | SearchError::Train(_) | SearchError::Stopped => ErrorKind::Request,
+            },
             Self::Quant(error) => match error {
                 QuantError::Spoilt(_) | QuantError::Exec(_) | QuantError::Refused(_) => ErrorKind::Internal,
                 QuantError::Lower(LowerError::TooLarge { .. }) => ErrorKind::DoesNotFit,
@@ -253,6 +262,13 @@ impl Error {
                 "begin anew without `--resume`, or with an earlier checkpoint"
             }
             Self::Train(_) => return None,
+            Self::Search(SearchError::NothingFits { .. } | SearchError::NoneDrawn { .. }) => {
+                "allow it more, take a board with more, or let pictures be smaller with `--resolution`"
+            }
+            Self::Search(SearchError::Input { .. }) => {
+                "give pictures, or arrays of rows, columns and channels, such as spectrograms of [49, 10, 1]"
+            }
+            Self::Search(_) => return None,
             Self::Quant(error) => match error {
                 QuantError::State { .. } => {
                     "let TensorFlow's converter quantise it, with `converter.representative_dataset`, and hand in the result"

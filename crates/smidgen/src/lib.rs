@@ -5,7 +5,7 @@
 //! reference outputs. [`data`] brings arrays and pictures to what a network takes.
 //!
 //! The parts behind this façade are crates of their own, re-exported as [`ir`], [`tflite`],
-//! [`data`], [`quant`], [`training`], [`lowering`], [`program`], [`plan`], [`certificate`], [`codegen`], [`exec`], [`boards`], [`sim`] and [`report`].
+//! [`data`], [`quant`], [`training`], [`searching`], [`lowering`], [`program`], [`plan`], [`certificate`], [`codegen`], [`exec`], [`boards`], [`sim`] and [`report`].
 //!
 //! Without the feature `cli` (on by default) the crate is the library alone.
 #![forbid(unsafe_code)]
@@ -24,6 +24,7 @@ pub mod foreign;
 pub mod network;
 pub mod planning;
 pub mod scope;
+pub mod search;
 pub mod simulate;
 pub mod train;
 pub mod verify;
@@ -45,6 +46,7 @@ pub use smidgen_plan as plan;
 pub use smidgen_program as program;
 pub use smidgen_quant as quant;
 pub use smidgen_report as report;
+pub use smidgen_search as searching;
 pub use smidgen_sim as sim;
 pub use smidgen_tflite as tflite;
 pub use smidgen_train as training;

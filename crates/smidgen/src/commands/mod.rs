@@ -19,6 +19,7 @@ mod ops;
 mod plan;
 mod quantize;
 mod run;
+mod search;
 mod simulate;
 mod train;
 mod verify;
@@ -74,6 +75,7 @@ enum Command {
     Verify(verify::Verify),
     Eval(eval::Eval),
     Train(train::Train),
+    Search(search::Search),
     Export(export::Export),
     Quantize(quantize::Quantize),
     Plan(plan::Plan),
@@ -104,6 +106,7 @@ pub fn run(cli: &Cli) -> Result<Answer, Failure> {
         Command::Verify(command) => command.run(&mut out),
         Command::Eval(command) => command.run(&mut out),
         Command::Train(command) => command.run(&mut out),
+        Command::Search(command) => command.run(&mut out),
         Command::Export(command) => command.run(&mut out),
         Command::Quantize(command) => command.run(&mut out),
         Command::Plan(command) => command.run(&mut out),

@@ -140,7 +140,7 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
 }
 
 /// A time with its unit.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let units = [("s", 1.0), ("m", 60.0), ("h", 3600.0)];
     let of = |(unit, seconds): &(&str, f64)| Some(text.strip_suffix(unit)?.parse::<f64>().ok()? * seconds);
     let seconds = units.iter().find_map(of).filter(|seconds| *seconds > 0.0);

@@ -34,6 +34,11 @@ impl Output {
         Self { verbosity, width: terminal::width() }
     }
 
+    /// Another one that prints as much, for what goes on beside.
+    pub fn beside(&self) -> Self {
+        Self { verbosity: self.verbosity, width: self.width }
+    }
+
     pub fn verbose(&self) -> bool {
         self.verbosity == Verbosity::Verbose
     }

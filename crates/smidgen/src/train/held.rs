@@ -226,6 +226,11 @@ impl Held {
         Ok(shared)
     }
 
+    /// The class of a sample.
+    pub fn label(&self, sample: usize) -> u32 {
+        self.labels[sample]
+    }
+
     /// A sample's place among those that were chosen to be read.
     pub fn place(&self, sample: usize) -> usize {
         self.records[sample] as usize

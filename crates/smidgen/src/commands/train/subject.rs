@@ -73,6 +73,20 @@ impl std::fmt::Display for Arch {
 }
 
 impl Subject {
+    /// Fresh weights of a network that others name.
+    pub fn fresh(seed: u64) -> Self {
+        Self {
+            model: None,
+            shapes: Shapes::default(),
+            arch: None,
+            resolution: None,
+            fresh: true,
+            keep_biases: false,
+            weights: None,
+            seed,
+        }
+    }
+
     /// Its name, for people.
     pub fn name(&self) -> String {
         let name = self.arch.as_ref().map(Arch::to_string);

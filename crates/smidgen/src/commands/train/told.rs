@@ -134,7 +134,7 @@ pub fn replaced(out: &mut Output, start: &Start, json: bool) -> Result<(), Failu
 }
 
 /// Epochs for programs.
-pub(super) fn described(epochs: &[Epoch]) -> Vec<Value> {
+pub fn described(epochs: &[Epoch]) -> Vec<Value> {
     let one = |epoch: &Epoch| {
         json!({
             "epoch": epoch.number,
@@ -149,7 +149,7 @@ pub(super) fn described(epochs: &[Epoch]) -> Vec<Value> {
 }
 
 /// What an epoch came to, on one line.
-pub(super) fn line(epoch: &Epoch, epochs: Option<usize>) -> String {
+pub fn line(epoch: &Epoch, epochs: Option<usize>) -> String {
     let share = |part: f64| format!("{:>8}", percent((part * 1e4).round() as u64, 10_000, 2));
     let digits = epochs.map_or(0, |epochs| epochs.to_string().len());
     let of = epochs.map_or_else(String::new, |epochs| format!(" of {epochs}"));

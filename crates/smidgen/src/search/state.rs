@@ -1,0 +1,159 @@
+//! What a search keeps in its folder, to go on after an interruption, and what it leaves to be repeated from.
+
+use crate::error::Error;
+use serde::{Deserialize, Serialize};
+use smidgen_data::files;
+use smidgen_search::{Budget, Figures, Scored};
+use std::path::{Path, PathBuf};
+
+/// The form that is written here.
+const VERSION: u32 = 1;
+
+/// A space as it was looked at, for reports.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct SpaceLine {
+    /// Width multiplier.
+    pub width: f64,
+    /// Rows, columns and channels of the input.
+    pub input: [usize; 3],
+    /// Networks drawn.
+    pub drawn: usize,
+    /// Multiply-accumulates of those that keep the budget, rising.
+    pub macs: Vec<u64>,
+    /// Networks that exceed SRAM, flash, multiply-accumulates, instructions.
+    pub exceeded: [usize; 4],
+    /// What the smallest network takes.
+    pub smallest: Figures,
+}
+
+/// What a clock has decided, so that it can be decided again: all of it, or as much as there is yet.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Record {
+    /// What networks may take, with what there is time to train.
+    pub budget: Option<Budget>,
+    /// Networks that were drawn of each space.
+    pub draws: Option<usize>,
+    /// When each step of the supernet was taken: the bits of a number from 0 to 1.
+    pub supernet: Vec<u64>,
+    /// Networks that were compared.
+    pub evaluations: Option<usize>,
+    /// The log of the training.
+    pub training: Option<String>,
+}
+
+/// Everything but the weights.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct State {
+    version: u32,
+    /// What the result depends on.
+    pub identity: Vec<(String, String)>,
+    /// Seconds spent.
+    pub spent: f64,
+    /// What the clock has decided.
+    pub record: Record,
+    /// The spaces that were looked at; empty before.
+    pub spaces: Vec<SpaceLine>,
+    /// The place of the chosen one.
+    pub chosen: usize,
+    /// Steps of the supernet that are over.
+    pub steps: u64,
+    /// Whether those are all.
+    pub trained: bool,
+    /// What the supernet's epochs came to.
+    pub epochs: Vec<SupernetEpoch>,
+    /// Networks that were compared.
+    pub seen: Vec<Scored>,
+    /// Whether those are all.
+    pub found: bool,
+    /// Seconds that the training of the network found has, once it was begun.
+    pub training: Option<f64>,
+}
+
+/// What an epoch of the supernet came to.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct SupernetEpoch {
+    /// The largest network's mean loss.
+    pub loss: f64,
+    /// Share of samples that it was right about when they were seen.
+    pub accuracy: f64,
+}
+
+impl State {
+    /// At the beginning.
+    pub fn new(identity: Vec<(String, String)>) -> Self {
+        Self {
+            version: VERSION,
+            identity,
+            spent: 0.0,
+            record: Record::default(),
+            spaces: Vec::new(),
+            chosen: 0,
+            steps: 0,
+            trained: false,
+            epochs: Vec::new(),
+            seen: Vec::new(),
+            found: false,
+            training: None,
+        }
+    }
+}
+
+/// The files of a search.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// In this folder.
+    pub fn new(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// One of its files.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Everything but the weights.
+    pub fn state(&self) -> PathBuf {
+        self.file("state/search.json")
+    }
+
+    /// The supernet.
+    pub fn supernet(&self) -> PathBuf {
+        self.file("state/supernet.bin")
+    }
+
+    /// The training of the network found.
+    pub fn training(&self) -> PathBuf {
+        self.file("state/training.bin")
+    }
+
+    /// What was kept of a search; `None` if none was begun here.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is none of a search.
+    pub fn load(&self) -> Result<Option<State>, Error> {
+        let path = self.state();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let bytes = files::read(&path)?;
+        let state: Option<State> = serde_json::from_slice(&bytes).ok();
+        let state = state.filter(|state| state.version == VERSION);
+        Ok(Some(state.ok_or_else(|| Error::from(crate::train::TrainingError::NoCheckpoint).at(&path))?))
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// If it cannot be written; what was there before stays.
+    pub fn save(&self, state: &State) -> Result<(), Error> {
+        let bytes = serde_json::to_vec(state).unwrap_or_default();
+        Ok(files::write_atomically(&self.state(), &bytes)?)
+    }
+}
