@@ -9,6 +9,7 @@ mod check;
 mod compile;
 mod completions;
 mod convert;
+mod demo_data;
 mod diff;
 mod doctor;
 mod eval;
@@ -74,6 +75,7 @@ enum Command {
     Verify(verify::Verify),
     Eval(eval::Eval),
     Train(train::Train),
+    DemoData(demo_data::DemoData),
     Export(export::Export),
     Quantize(quantize::Quantize),
     Plan(plan::Plan),
@@ -104,6 +106,7 @@ pub fn run(cli: &Cli) -> Result<Answer, Failure> {
         Command::Verify(command) => command.run(&mut out),
         Command::Eval(command) => command.run(&mut out),
         Command::Train(command) => command.run(&mut out),
+        Command::DemoData(command) => command.run(&mut out),
         Command::Export(command) => command.run(&mut out),
         Command::Quantize(command) => command.run(&mut out),
         Command::Plan(command) => command.run(&mut out),
