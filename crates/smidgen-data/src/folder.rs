@@ -32,6 +32,7 @@ pub fn write_folder(path: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<()
     let new = work.path("new");
     fs::create_dir(&new).map_err(fail)?;
     let mut folders = BTreeSet::from([new.clone()]);
+    let mut written = Vec::new();
     let list: String = files.keys().map(|name| format!("{name}\n")).collect();
     let all = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).chain([(LIST, list.as_bytes())]);
     for (name, bytes) in all {
@@ -40,9 +41,11 @@ pub fn write_folder(path: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<()
             fs::create_dir_all(folder).map_err(fail)?;
             folders.extend(folder.ancestors().take_while(|at| at.starts_with(&new)).map(Path::to_owned));
         }
-        let mut file = File::create(&file).map_err(fail)?;
-        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fail)?;
+        fs::write(&file, bytes).map_err(fail)?;
+        written.push(file);
     }
+    // All are written before the first is waited for: the first wait takes most of the others along.
+    written.iter().try_for_each(|file| File::options().write(true).open(file)?.sync_all()).map_err(fail)?;
     folders.iter().try_for_each(|folder| sync_folder(folder)).map_err(fail)?;
     let ours = |found: &Path| Ok(occupied(found).map(drop)?);
     work.take_place("new", &target, ours).map_err(|error: Failed| match error {

@@ -6,6 +6,7 @@
 //! - [`input`]: from one file to one network input.
 //! - [`set`]: a folder, an archive or an `.npz` file as a list of samples, read one by one.
 //! - [`Cache`]: decoded samples, in memory as far as that suffices.
+//! - [`demo`]: a set of drawn pictures, for trying out training.
 //! - [`files`], [`folder`]: reading with a clear word on what is wrong, writing as a whole or not at all.
 //!
 //! What is read is judged by its first bytes, not by its name. The invariant that matters: no file makes anything here
@@ -14,6 +15,7 @@
 
 pub mod array;
 mod cache;
+pub mod demo;
 mod error;
 pub mod files;
 pub mod folder;

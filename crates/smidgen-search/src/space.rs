@@ -42,8 +42,20 @@ pub struct Skeleton {
     pub expansions: &'static [usize],
 }
 
-/// Images with fewer rows or columns than this get the [small](Skeleton::SMALL) skeleton.
+/// Images with fewer rows or columns than this get the small skeletons; below twice as many, the medium one beside the
+/// mobile one.
 const SMALL: usize = 48;
+
+const fn stage(channels: usize, stride: usize, depths: &'static [usize]) -> Stage {
+    Stage { channels, stride, depths }
+}
+
+/// Blocks of a stage as published, ...
+const DEEP: &[usize] = &[2, 3, 4];
+/// ... of one where there are few stages, ...
+const ANY: &[usize] = &[1, 2, 3, 4];
+/// ... and of the last.
+const ONE: &[usize] = &[1];
 
 impl Skeleton {
     /// MCUNet's mobile space (Lin et al. 2020, section 3.1, with the channels of ProxylessNAS): pixels become fewer by 32
@@ -53,36 +65,54 @@ impl Skeleton {
         stem: Stem { channels: 32, stride: 2 },
         first: 16,
         stages: &[
-            Stage { channels: 24, stride: 2, depths: &[2, 3, 4] },
-            Stage { channels: 40, stride: 2, depths: &[2, 3, 4] },
-            Stage { channels: 80, stride: 2, depths: &[2, 3, 4] },
-            Stage { channels: 96, stride: 1, depths: &[2, 3, 4] },
-            Stage { channels: 192, stride: 2, depths: &[2, 3, 4] },
-            Stage { channels: 320, stride: 1, depths: &[1] },
+            stage(24, 2, DEEP),
+            stage(40, 2, DEEP),
+            stage(80, 2, DEEP),
+            stage(96, 1, DEEP),
+            stage(192, 2, DEEP),
+            stage(320, 1, ONE),
         ],
         kernels: &[3, 5, 7],
         expansions: &[3, 4, 6],
     };
 
-    /// The same for images of a few dozen pixels each way, as those of CIFAR-10 or spectrograms are: pixels become fewer
-    /// by 4 each way, so there are fewer stages.
+    /// The same with pixels that become fewer by 16 each way: images of 48 to 96 pixels would be 2 or 3 at the end.
+    pub const MEDIUM: Self = Self {
+        name: "medium",
+        stages: &[
+            stage(24, 1, DEEP),
+            stage(40, 2, DEEP),
+            stage(80, 2, DEEP),
+            stage(96, 1, DEEP),
+            stage(192, 2, DEEP),
+            stage(320, 1, ONE),
+        ],
+        ..Self::MOBILE
+    };
+
+    /// For images of a few dozen pixels each way, as those of CIFAR-10 or spectrograms are: fewer stages, and pixels that
+    /// become fewer by 4 each way.
     pub const SMALL: Self = Self {
         name: "small",
         stem: Stem { channels: 32, stride: 1 },
-        first: 16,
-        stages: &[
-            Stage { channels: 24, stride: 1, depths: &[1, 2, 3, 4] },
-            Stage { channels: 40, stride: 2, depths: &[1, 2, 3, 4] },
-            Stage { channels: 80, stride: 2, depths: &[1, 2, 3, 4] },
-            Stage { channels: 160, stride: 1, depths: &[1] },
-        ],
-        kernels: &[3, 5, 7],
-        expansions: &[3, 4, 6],
+        stages: &[stage(24, 1, ANY), stage(40, 2, ANY), stage(80, 2, ANY), stage(160, 1, ONE)],
+        ..Self::MOBILE
     };
 
-    /// The skeleton for images of this size.
-    pub fn of(rows: usize, columns: usize) -> Self {
-        if rows.min(columns) < SMALL { Self::SMALL } else { Self::MOBILE }
+    /// The same with half the pixels from its first stage on: where rows of the whole image are more than memory holds.
+    pub const EARLY: Self = Self {
+        name: "early",
+        stages: &[stage(24, 2, ANY), stage(40, 1, ANY), stage(80, 2, ANY), stage(160, 1, ONE)],
+        ..Self::SMALL
+    };
+
+    /// The skeletons for images of this size.
+    pub fn of(rows: usize, columns: usize) -> &'static [Self] {
+        match rows.min(columns) {
+            0..SMALL => &[Self::SMALL, Self::EARLY],
+            SMALL..96 => &[Self::MOBILE, Self::MEDIUM],
+            _ => &[Self::MOBILE],
+        }
     }
 
     /// Blocks of a network with all of them, stage by stage.
@@ -106,9 +136,9 @@ pub struct Space {
 }
 
 impl Space {
-    /// The space of the skeleton that suits an input.
+    /// The space of the first skeleton that suits an input.
     pub fn new(width: f64, input: [usize; 3], classes: usize) -> Self {
-        Self { skeleton: Skeleton::of(input[0], input[1]), width, input, classes }
+        Self { skeleton: Skeleton::of(input[0], input[1])[0], width, input, classes }
     }
 
     /// How many networks there are.
@@ -185,7 +215,8 @@ const WIDTHS: [f64; 9] = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
 
 /// The spaces that the first stage looks at: nine widths, and for pictures resolutions of 48, 64, ... to 224 (Lin et al.
 /// 2020, section 3.1), or up to the pictures' own sides where these are smaller; of pictures below 48 pixels their own
-/// side and three quarters of it. `own` are the sides of the pictures; other arrays have one shape, `fixed`.
+/// side and three quarters of it. Pictures of less than 96 pixels get two skeletons. `own` are the sides of the pictures;
+/// other arrays have one shape, `fixed`.
 pub fn grid(own: [usize; 2], channels: usize, classes: usize, fixed: bool) -> Vec<Space> {
     let least = own[0].min(own[1]);
     let sides: Vec<[usize; 2]> = if fixed {
@@ -197,10 +228,14 @@ pub fn grid(own: [usize; 2], channels: usize, classes: usize, fixed: bool) -> Ve
     } else {
         (SMALL..=224).step_by(16).filter(|&side| side <= least.next_multiple_of(16)).map(|side| [side; 2]).collect()
     };
-    let spaces = sides.iter().flat_map(|&[rows, columns]| {
-        WIDTHS.iter().map(move |&width| Space::new(width, [rows, columns, channels], classes))
-    });
-    spaces.collect()
+    // By the pictures' own size: the published grid is one of large pictures, at every resolution.
+    let skeletons = Skeleton::of(own[0], own[1]);
+    let of = |&[rows, columns]: &[usize; 2]| {
+        let input = [rows, columns, channels];
+        let of = move |&skeleton: &Skeleton| WIDTHS.map(|width| Space { skeleton, width, input, classes });
+        skeletons.iter().flat_map(of)
+    };
+    sides.iter().flat_map(of).collect()
 }
 
 #[cfg(test)]
@@ -214,8 +249,9 @@ mod tests {
         assert_eq!(space.count(), 7371f64.powi(5) * 9.0);
         assert_eq!(space.slots(), 21);
         assert_eq!(grid([480, 640], 3, 1000, false).len(), 108);
-        assert_eq!(grid([32, 32], 3, 10, false).len(), 18);
-        assert_eq!(grid([49, 10], 1, 12, true).len(), 9);
+        assert_eq!(grid([32, 32], 3, 10, false).len(), 36);
+        assert_eq!(grid([49, 10], 1, 12, true).len(), 18);
+        assert_eq!(grid([64, 64], 3, 200, false).len(), 36);
     }
 
     #[test]

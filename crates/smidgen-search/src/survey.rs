@@ -158,7 +158,9 @@ pub fn survey(
     (done, stop): (&(dyn Fn() + Sync), &AtomicBool),
 ) -> Result<Survey, SearchError> {
     let look = |space: &Space| -> Result<Surveyed, SearchError> {
-        let of_space = (space.width * 10.0).round() as u64 + 100 * (space.input[0] + 1000 * space.input[1]) as u64;
+        let name = space.skeleton.name.bytes().fold(0u64, |sum, byte| 31 * sum + u64::from(byte));
+        let size = (space.width * 10.0).round() as u64 + 100 * (space.input[0] + 1000 * space.input[1]) as u64;
+        let of_space = (name << 40) ^ size;
         let mut random = Random::new(Random::new(seed).bits() ^ of_space);
         let (mut macs, mut exceeded) = (Vec::new(), [0; 4]);
         let smallest = space.figures(&space.smallest(), estimator)?;

@@ -9,6 +9,7 @@ mod check;
 mod compile;
 mod completions;
 mod convert;
+mod demo_data;
 mod diff;
 mod doctor;
 mod eval;
@@ -76,6 +77,7 @@ enum Command {
     Eval(eval::Eval),
     Train(train::Train),
     Search(search::Search),
+    DemoData(demo_data::DemoData),
     Export(export::Export),
     Quantize(quantize::Quantize),
     Plan(plan::Plan),
@@ -107,6 +109,7 @@ pub fn run(cli: &Cli) -> Result<Answer, Failure> {
         Command::Eval(command) => command.run(&mut out),
         Command::Train(command) => command.run(&mut out),
         Command::Search(command) => command.run(&mut out),
+        Command::DemoData(command) => command.run(&mut out),
         Command::Export(command) => command.run(&mut out),
         Command::Quantize(command) => command.run(&mut out),
         Command::Plan(command) => command.run(&mut out),

@@ -196,6 +196,7 @@ impl<'a> Search<'a> {
             self.state.record.budget = Some(budget);
             let found = self.surveyed(spaces, &budget, estimator)?;
             let line = |looked: &Surveyed| SpaceLine {
+                skeleton: looked.space.skeleton.name.to_owned(),
                 width: looked.space.width,
                 input: looked.space.input,
                 drawn: looked.drawn,
@@ -208,7 +209,10 @@ impl<'a> Search<'a> {
             self.save()?;
         }
         let chosen = &self.state.spaces[self.state.chosen];
-        let of_grid = spaces.iter().find(|space| space.width == chosen.width && space.input == chosen.input);
+        let is = |space: &&Space| {
+            space.skeleton.name == chosen.skeleton && space.width == chosen.width && space.input == chosen.input
+        };
+        let of_grid = spaces.iter().find(is);
         let space = of_grid.cloned().ok_or(TrainingError::NoCheckpoint)?;
         (self.tell)(Event::Chosen { space: space.clone() });
         Ok(space)

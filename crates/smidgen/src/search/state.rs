@@ -12,6 +12,8 @@ const VERSION: u32 = 1;
 /// A space as it was looked at, for reports.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct SpaceLine {
+    /// Name of the skeleton.
+    pub skeleton: String,
     /// Width multiplier.
     pub width: f64,
     /// Rows, columns and channels of the input.

@@ -2,12 +2,13 @@
 
 use crate::support::Folder;
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "inspect",
     "run",
     "verify",
     "eval",
     "train",
+    "demo-data",
     "export",
     "quantize",
     "check",

@@ -10,6 +10,7 @@ mod cases_readmes;
 mod check;
 mod compile;
 mod convert;
+mod demo_data;
 mod diff;
 mod doctor;
 mod escapes;

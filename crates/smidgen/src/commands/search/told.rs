@@ -3,7 +3,7 @@
 use super::{Course, Search, Sets};
 use crate::commands::train::told;
 use crate::console::format::{percent, thousands};
-use crate::console::output::{Output, STRONG};
+use crate::console::output::Output;
 use crate::console::{Failure, progress};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
@@ -72,7 +72,7 @@ impl Progress {
             }
             Event::Chosen { space } => {
                 let [rows, columns, channels] = space.input;
-                let told = json!({ "width": space.width, "input": [rows, columns, channels] });
+                let told = json!({ "skeleton": space.skeleton.name, "width": space.width, "input": [rows, columns, channels] });
                 inner.record("space", told);
             }
             Event::Step => inner.bar("training the supernet", 0).inc(1),
@@ -138,10 +138,10 @@ impl Inner {
     }
 }
 
-/// `0.5 at 96x96`.
+/// `skeleton mobile, width 0.5, input 96x96x3`.
 fn named(space: &Space) -> String {
     let [rows, columns, channels] = space.input;
-    format!("width {}, input {rows}x{columns}x{channels}", space.width)
+    format!("skeleton {}, width {}, input {rows}x{columns}x{channels}", space.skeleton.name, space.width)
 }
 
 /// What a network takes, on one line.
@@ -172,8 +172,12 @@ impl Search {
         out.wrapped(&format!("data   {data}: {classes} classes; {samples} samples to train on; {tested}"), 7)?;
         out.wrapped(&format!("board  {}: at most {budget}", visible(&board.title)), 7)?;
         let sides: BTreeSet<(usize, usize)> = spaces.iter().map(|space| (space.input[0], space.input[1])).collect();
+        let names: BTreeSet<&str> = spaces.iter().map(|space| space.skeleton.name).collect();
+        let names = names.into_iter().collect::<Vec<_>>().join(", ");
         let sides: Vec<String> = sides.iter().map(|(rows, columns)| format!("{rows}x{columns}")).collect();
-        out.wrapped(&format!("grid   {} spaces: 9 widths, inputs of {}", spaces.len(), sides.join(", ")), 7)
+        let sides = sides.join(", ");
+        let told = format!("grid   {} spaces: skeletons {names}; 9 widths; inputs of {sides}", spaces.len());
+        out.wrapped(&told, 7)
     }
 
     pub(super) fn tell_space(&self, out: &mut Output, course: &Course, space: &Space) -> Result<(), Failure> {
@@ -208,7 +212,7 @@ impl Search {
         let compared = thousands(course.state().seen.len() as u64);
         out.wrapped(
             &format!(
-                "found  {STRONG}{}{STRONG:#}; {share} of {} samples right with inherited weights, the best of {compared} \
+                "found  {}; {share} of {} samples right with inherited weights, the best of {compared} \
                  networks",
                 taken(figures),
                 thousands(*samples as u64),
