@@ -8,9 +8,7 @@ use crate::candidate::Candidate;
 use crate::error::SearchError;
 use crate::share::Share;
 use crate::space::Space;
-use smidgen_train::{
-    Batch, Block, Net, Random, Report, Role, Settings, TrainError, Trainer, network_of_blocks,
-};
+use smidgen_train::{Batch, Block, Net, Random, Report, Role, Settings, TrainError, Trainer, network_of_blocks};
 
 /// How a supernet is trained.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -18,10 +16,10 @@ pub struct SupernetSettings {
     /// The largest network's training.
     pub training: Settings,
     /// Networks beside the largest in a step, the smallest among them.
-    pub children: usize,
+    pub subnets: usize,
     /// Until this part of the schedule is over, from 0 to 1, the largest network is trained alone; then its channels are
     /// [sorted](Supernet::sort).
-    pub alone: f64,
+    pub warm_up: f64,
     /// What is drawn follows from it.
     pub seed: u64,
 }
@@ -33,7 +31,7 @@ pub struct Supernet {
     /// The largest network: it holds the parameters.
     largest: Trainer,
     /// Whatever smaller network is at work.
-    child: Trainer,
+    subnet: Trainer,
     settings: SupernetSettings,
     teacher: Vec<f32>,
     /// Channels are in their order.
@@ -55,14 +53,14 @@ impl Supernet {
         let (largest, _) = network(space, &space.largest())?;
         let (smallest, _) = network(space, &space.smallest())?;
         let training = settings.training;
-        let child = Settings { batch: training.batch, ..training };
+        
         Ok(Self {
             space: space.clone(),
             largest: Trainer::new(largest, training, settings.seed)?,
-            child: Trainer::new(smallest, child, settings.seed)?,
+            subnet: Trainer::new(smallest, training, settings.seed)?,
             settings,
             teacher: Vec::new(),
-            sorted: settings.alone <= 0.0,
+            sorted: settings.warm_up <= 0.0,
         })
     }
 
@@ -77,10 +75,10 @@ impl Supernet {
     }
 
     /// What the next step trains beside the largest network.
-    fn children(&self) -> Vec<Candidate> {
+    fn subnets(&self) -> Vec<Candidate> {
         let mut random = Random::new(Random::new(self.settings.seed ^ 0x5eed).bits() ^ self.steps());
-        let drawn = (1..self.settings.children).map(|_| Candidate::draw(&self.space, &mut random));
-        let smallest = (self.settings.children > 0).then(|| self.space.smallest());
+        let drawn = (1..self.settings.subnets).map(|_| Candidate::draw(&self.space, &mut random));
+        let smallest = (self.settings.subnets > 0).then(|| self.space.smallest());
         smallest.into_iter().chain(drawn.collect::<Vec<_>>()).collect()
     }
 
@@ -89,7 +87,7 @@ impl Supernet {
     /// # Errors
     /// If the batch is empty or larger than the settings say, or a label is no class.
     pub fn step(&mut self, batch: &dyn Batch, time: f64) -> Result<Report, SearchError> {
-        let alone = time < self.settings.alone;
+        let alone = time < self.settings.warm_up;
         if !alone && !self.sorted {
             self.sort();
             self.sorted = true;
@@ -99,23 +97,23 @@ impl Supernet {
             self.largest.follow(report.samples, time);
             return Ok(report);
         }
-        let children = self.children();
+        let subnets = self.subnets();
         let classes = self.space.classes;
         self.largest.probabilities(report.samples, &mut self.teacher);
-        // Each child has its part of the samples, and the same say as the largest.
-        let parts = children.len().max(1);
-        for (k, child) in children.iter().enumerate() {
+        // Each smaller network has its part of the samples, and the same say as the largest.
+        let parts = subnets.len().max(1);
+        for (k, subnet) in subnets.iter().enumerate() {
             let (first, last) = (report.samples * k / parts, report.samples * (k + 1) / parts);
             if first == last {
                 continue;
             }
-            let share = self.take_up(child)?;
+            let share = self.take_up(subnet)?;
             let taught = Taught { batch, first, count: last - first, teacher: &self.teacher, classes };
-            self.child.differentiate(&taught)?;
-            share.add(1.0, self.child.gradient(), self.largest.gradient_mut());
+            self.subnet.differentiate(&taught)?;
+            share.add(1.0, self.subnet.gradient(), self.largest.gradient_mut());
         }
         // The mean of all, so that the rate is that of one network.
-        let all = 1.0 / (children.len() + 1) as f32;
+        let all = 1.0 / (subnets.len() + 1) as f32;
         self.largest.gradient_mut().iter_mut().for_each(|g| *g *= all);
         self.largest.follow(report.samples, time);
         Ok(report)
@@ -126,7 +124,7 @@ impl Supernet {
         let (net, places) = network(&self.space, candidate)?;
         let share = Share::new(self.largest.net(), &net, &places);
         let (parameters, state) = (share.gather(self.largest.parameters()), vec![0.0; net.state_count()]);
-        self.child.replace(net, parameters, state)?;
+        self.subnet.replace(net, parameters, state)?;
         Ok(share)
     }
 
@@ -142,8 +140,8 @@ impl Supernet {
         validation: &dyn Batch,
     ) -> Result<Report, SearchError> {
         self.take_up(candidate)?;
-        self.child.recalibrate(calibration)?;
-        Ok(self.child.evaluate(validation)?)
+        self.subnet.recalibrate(calibration)?;
+        Ok(self.subnet.evaluate(validation)?)
     }
 
     /// A candidate as a network of its own: with the parameters that it shares, and the means and variances that these
@@ -157,9 +155,9 @@ impl Supernet {
         calibration: &dyn Batch,
     ) -> Result<(Net, Vec<f32>, Vec<f32>), SearchError> {
         self.take_up(candidate)?;
-        self.child.recalibrate(calibration)?;
-        let child = &self.child;
-        Ok((child.net().clone(), child.parameters().to_vec(), child.state().to_vec()))
+        self.subnet.recalibrate(calibration)?;
+        let subnet = &self.subnet;
+        Ok((subnet.net().clone(), subnet.parameters().to_vec(), subnet.state().to_vec()))
     }
 
     /// Puts the middle channels of every block in the order of their importance: the sum of the magnitudes of what reads
@@ -210,8 +208,7 @@ impl Supernet {
     /// # Errors
     /// If it is none.
     pub fn restore(&mut self, checkpoint: &[u8]) -> Result<(), SearchError> {
-        let (&sorted, rest) =
-            checkpoint.split_first().ok_or(TrainError::Checkpoint { reason: "it is cut short" })?;
+        let (&sorted, rest) = checkpoint.split_first().ok_or(TrainError::Checkpoint { reason: "it is cut short" })?;
         self.largest.restore(rest)?;
         self.sorted = sorted != 0;
         Ok(())
@@ -291,7 +288,7 @@ mod tests {
 
     fn supernet(space: &Space, threads: usize) -> Supernet {
         let training = Settings { batch: 48, shard: 16, threads, rate: 0.05, ..Settings::default() };
-        Supernet::new(space, SupernetSettings { training, children: 3, alone: 0.2, seed: 5 }).unwrap()
+        Supernet::new(space, SupernetSettings { training, subnets: 3, warm_up: 0.2, seed: 5 }).unwrap()
     }
 
     #[test]

@@ -327,7 +327,10 @@ impl Search {
     fn claim(&self) -> Result<(), Failure> {
         let folder = visible_path(&self.output);
         let begun = self.output.join("state/search.json").exists();
-        let other = !begun && self.output.read_dir().is_ok_and(|mut files| files.next().is_some());
+        // What a search has that was killed before it had found out anything.
+        let ours = |name: &std::ffi::OsStr| name == "state" || name == "progress.jsonl";
+        let foreign = |file: std::io::Result<std::fs::DirEntry>| file.is_ok_and(|file| !ours(&file.file_name()));
+        let other = !begun && self.output.read_dir().is_ok_and(|mut files| files.any(foreign));
         if other {
             let message = format!("`{folder}` holds other things than a search");
             return Err(Failure::usage(message, "name a folder that is empty or not there yet"));

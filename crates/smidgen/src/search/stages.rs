@@ -92,10 +92,10 @@ const ROUND: usize = 20;
 /// Networks of a space that are drawn at most, as published.
 const MOST_DRAWS: usize = 1000;
 /// Networks beside the largest that a step of the supernet trains.
-const CHILDREN: usize = 3;
+const SUBNETS: usize = 3;
 /// Part of the supernet's schedule in which the largest network is trained alone, so that its channels can be put in the
 /// order of their importance.
-const ALONE: f64 = 0.2;
+const WARM_UP: f64 = 0.2;
 /// Epochs that there must be time for.
 const LEAST_EPOCHS: f64 = 20.0;
 /// Time between checkpoints.
@@ -278,7 +278,7 @@ impl<'a> Search<'a> {
         let batch = batch.min(samples.len().max(1));
         let training =
             Settings { batch, shard: SHARD.min(batch), threads: threads.max(1), rate, ..Settings::default() };
-        let settings = SupernetSettings { training, children: CHILDREN, alone: ALONE, seed };
+        let settings = SupernetSettings { training, subnets: SUBNETS, warm_up: WARM_UP, seed };
         let mut supernet = Supernet::new(space, settings)?;
         let pool = Pool::new(samples, (augment, balance), seed, batch);
         if self.state.steps > 0 {

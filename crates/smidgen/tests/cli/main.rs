@@ -27,6 +27,7 @@ mod onnx;
 mod plan;
 mod quantize;
 mod run;
+mod search;
 mod shared;
 mod simulate;
 mod state;
