@@ -3,6 +3,7 @@
 mod host_speed;
 mod oracle;
 mod planning;
+mod supernet;
 mod train_speed;
 
 use crate::process::root;
@@ -28,6 +29,12 @@ const BENCHES: &[Command] = &[
         arguments: "",
         summary: "plan the real models and the published architectures: bytes, bounds, planning times",
         run: planning::run,
+    },
+    Command {
+        name: "supernet",
+        arguments: "DATA [OPTIONS]",
+        summary: "rank networks by the weights that they share in a supernet, and by training each alone; evolution beside drawing",
+        run: supernet::run,
     },
     Command {
         name: "train-speed",

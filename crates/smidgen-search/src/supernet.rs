@@ -53,7 +53,7 @@ impl Supernet {
         let (largest, _) = network(space, &space.largest())?;
         let (smallest, _) = network(space, &space.smallest())?;
         let training = settings.training;
-        
+
         Ok(Self {
             space: space.clone(),
             largest: Trainer::new(largest, training, settings.seed)?,
