@@ -73,6 +73,20 @@ impl Candidate {
         Self { depths, genes }.settled(space)
     }
 
+    /// Every choice gives way to the least one with a chance of `part`.
+    pub fn shrunk(&self, space: &Space, part: f32, random: &mut Random) -> Self {
+        let least = space.smallest();
+        let mut new = self.clone();
+        for (depth, &least) in new.depths.iter_mut().zip(&least.depths) {
+            *depth = if random.unit() < part { least } else { *depth };
+        }
+        for (gene, least) in new.genes.iter_mut().zip(&least.genes) {
+            gene.kernel = if random.unit() < part { least.kernel } else { gene.kernel };
+            gene.expansion = if random.unit() < part { least.expansion } else { gene.expansion };
+        }
+        new.settled(space)
+    }
+
     /// The same with the least choices for blocks that are not there, so that equal networks are equal.
     fn settled(mut self, space: &Space) -> Self {
         let least = space.smallest();

@@ -68,9 +68,12 @@ pub struct Evolution {
     waiting: Vec<(Candidate, Figures)>,
 }
 
-/// Draws for one child before a fresh one is drawn in its place, and before there is none.
-const TRIES: usize = 100;
-const MOST_TRIES: usize = 20_000;
+/// Draws for one child before a fresh one is drawn in its place, ...
+const TRIES: usize = 60;
+/// ... before that is made smaller, by the more the longer it takes, ...
+const SHRINKING: usize = 90;
+/// ... and before it is the smallest network.
+const MOST_TRIES: usize = 180;
 
 impl Evolution {
     /// At its beginning, or with what was looked at before it was interrupted.
@@ -126,7 +129,9 @@ impl Evolution {
             let mut spare = None;
             for attempt in 0..MOST_TRIES {
                 let candidate = if best.is_empty() || attempt >= TRIES {
-                    Candidate::draw(space, &mut random)
+                    let drawn = Candidate::draw(space, &mut random);
+                    let part = attempt.saturating_sub(SHRINKING) as f32 / (MOST_TRIES - SHRINKING) as f32;
+                    if part > 0.0 { drawn.shrunk(space, part, &mut random) } else { drawn }
                 } else if child < population / 2 {
                     best[random.below(best.len())].candidate.mutated(space, mutation, &mut random)
                 } else {
@@ -134,7 +139,7 @@ impl Evolution {
                     a.crossed(b, space, &mut random)
                 };
                 let new = !known.contains(&candidate) && drawn.iter().all(|(other, _)| *other != candidate);
-                if !new && (spare.is_some() || attempt < TRIES) && attempt < 2 * TRIES {
+                if !new && spare.is_some() {
                     continue;
                 }
                 let Some(figures) = admitted(&candidate)? else { continue };
@@ -144,9 +149,6 @@ impl Evolution {
                 }
                 // A space with few networks that fit gives some of them again.
                 spare = Some((candidate, figures));
-                if attempt >= 2 * TRIES {
-                    break;
-                }
             }
             let smallest = || -> Result<_, SearchError> {
                 let smallest = space.smallest();

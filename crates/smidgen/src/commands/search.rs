@@ -16,11 +16,11 @@ use smidgen::boards::{self, Board};
 use smidgen::data::set::Content;
 use smidgen::ir::visible_path;
 use smidgen::lowering::KernelSet;
-use smidgen::plan::planner::{Oracle, PlanOptions};
+use smidgen::plan::planner::PlanOptions;
 use smidgen::plan::{Objective, ScheduleChoice};
 use smidgen::scope::costs;
 use smidgen::search::clock::Counts;
-use smidgen::search::{Budget, Event, Length, Options, Record, Search as Course, SearchError, Space, grid};
+use smidgen::search::{Budget, Event, Length, Options, Planner, Record, Search as Course, SearchError, Space, grid};
 use smidgen::train::{Augment, Start, network_of_blocks};
 use smidgen::{Error, LowerOptions, files};
 use std::path::PathBuf;
@@ -161,9 +161,9 @@ impl Search {
         let spaces = self.spaces(&sets)?;
         let options = self.options(&board)?;
         self.claim()?;
-        let oracle = self.oracle(&board);
+        let planner = self.planner(&board);
         let stop = interrupt::stop_flag();
-        match self.search(out, (&board, &material, &sets), (&spaces, &oracle, options), &stop) {
+        match self.search(out, (&board, &material, &sets), (&spaces, &planner, options), &stop) {
             Err(Failure::Library(Error::Search(SearchError::Stopped))) => {
                 let folder = visible_path(&self.output);
                 out.warn(format!("interrupted: the same command goes on, with what lies in `{folder}`"));
@@ -177,7 +177,7 @@ impl Search {
         &self,
         out: &mut Output,
         (board, material, sets): (&Board, &Material, &Sets),
-        (spaces, oracle, options): (&[Space], &Oracle, Options),
+        (spaces, planner, options): (&[Space], &Planner, Options),
         stop: &AtomicBool,
     ) -> Result<Answer, Failure> {
         self.tell_beginning(out, (board, sets), (&options.budget, spaces))?;
@@ -185,7 +185,7 @@ impl Search {
         let tell = |event: Event| progress.tell(event);
         let identity = self.identity(board, sets);
         let mut course = Course::open(&self.output, (options, identity), (stop, &tell))?;
-        let space = course.space(spaces, oracle, sets.chosen.len())?;
+        let space = course.space(spaces, planner, sets.chosen.len())?;
         progress.pause();
         self.tell_space(out, &course, &space)?;
         let net = network_of_blocks(space.input, &blocks(&space), space.classes).map_err(Error::from)?;
@@ -194,7 +194,7 @@ impl Search {
         let Some((samples, test)) = material.held(out, sets, &shape, (&feeder, stop))? else {
             return Err(Error::from(SearchError::Stopped).into());
         };
-        let found = course.find(&space, oracle, &samples)?;
+        let found = course.find(&space, planner, &samples)?;
         progress.pause();
         self.tell_found(out, &course, &found)?;
         self.finish(out, (board, sets, &feeder), (&mut course, &space, &found), (&samples, test.as_ref(), stop))
@@ -319,8 +319,8 @@ impl Search {
     }
 
     /// What says how much networks take.
-    fn oracle(&self, board: &Board) -> Oracle {
-        Oracle::new(self.lower(), self.plan(board, None))
+    fn planner(&self, board: &Board) -> Planner {
+        Planner::new(self.lower(), self.plan(board, None))
     }
 
     /// Makes the folder, or takes one that a search has begun in.
