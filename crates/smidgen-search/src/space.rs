@@ -45,6 +45,8 @@ pub struct Skeleton {
 /// Images with fewer rows or columns than this get the small skeletons; below twice as many, the medium one beside the
 /// mobile one.
 const SMALL: usize = 48;
+/// Small pictures are tried from this side on.
+const LEAST: usize = 12;
 
 const fn stage(channels: usize, stride: usize, depths: &'static [usize]) -> Stage {
     Stage { channels, stride, depths }
@@ -214,17 +216,16 @@ impl Space {
 const WIDTHS: [f64; 9] = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
 
 /// The spaces that the first stage looks at: nine widths, and for pictures resolutions of 48, 64, ... to 224 (Lin et al.
-/// 2020, section 3.1), or up to the pictures' own sides where these are smaller; of pictures below 48 pixels their own
-/// side and three quarters of it. Pictures of less than 96 pixels get two skeletons. `own` are the sides of the pictures;
+/// 2020, section 3.1), or up to the pictures' own sides where these are smaller; of pictures below 48 pixels 12, 16, ...
+/// and their own side. Pictures of less than 96 pixels get two skeletons. `own` are the sides of the pictures;
 /// other arrays have one shape, `fixed`.
 pub fn grid(own: [usize; 2], channels: usize, classes: usize, fixed: bool) -> Vec<Space> {
     let least = own[0].min(own[1]);
     let sides: Vec<[usize; 2]> = if fixed {
         vec![own]
     } else if least < SMALL {
-        let mut sides = vec![[least.max(8) * 3 / 4; 2], [least.max(8); 2]];
-        sides.dedup();
-        sides
+        let least = least.max(8);
+        (LEAST.min(least)..least).step_by(4).chain([least]).map(|side| [side; 2]).collect()
     } else {
         (SMALL..=224).step_by(16).filter(|&side| side <= least.next_multiple_of(16)).map(|side| [side; 2]).collect()
     };
@@ -249,7 +250,8 @@ mod tests {
         assert_eq!(space.count(), 7371f64.powi(5) * 9.0);
         assert_eq!(space.slots(), 21);
         assert_eq!(grid([480, 640], 3, 1000, false).len(), 108);
-        assert_eq!(grid([32, 32], 3, 10, false).len(), 36);
+        assert_eq!(grid([32, 32], 3, 10, false).len(), 108);
+        assert_eq!(grid([9, 30], 3, 10, false).len(), 18);
         assert_eq!(grid([49, 10], 1, 12, true).len(), 18);
         assert_eq!(grid([64, 64], 3, 200, false).len(), 36);
     }
