@@ -138,7 +138,7 @@ fn cause(error: &dyn std::error::Error) -> String {
 pub type Ready = (Option<usize>, Vec<crate::Array>);
 
 /// A class, and those that the network names first; or a picture that was left out.
-type Ranked = Result<(usize, Vec<usize>), Skipped>;
+pub(crate) type Ranked = Result<(usize, Vec<usize>), Skipped>;
 
 /// A sample made into inputs; what is wrong with it, if it is a picture that can be left out.
 ///
@@ -174,6 +174,88 @@ impl Evaluation {
     }
 }
 
+/// How the classes of a set and the numbers of a network's output go together.
+pub(crate) struct Classes<'a> {
+    graph: &'a Graph,
+    set: &'a Dataset,
+    labels: Option<&'a [String]>,
+    /// The output that is a list of classes, and its elements.
+    output: usize,
+    count: usize,
+    /// For each class of the set, the element of the output.
+    places: Vec<usize>,
+}
+
+impl<'a> Classes<'a> {
+    /// As [`evaluate`] says.
+    pub(crate) fn new(graph: &'a Graph, set: &'a Dataset, labels: Option<&'a [String]>) -> Result<Self, EvaluateError> {
+        if set.classes().is_empty() {
+            return Err(EvaluateError::Unlabelled);
+        }
+        let (output, count) = class_output(graph, set.classes().len())?;
+        // Numbers, as an .npz file has them, are places already; so are names where nothing says otherwise.
+        let numbered = set.classes().iter().enumerate().all(|(i, class)| *class == i.to_string());
+        let places: Vec<usize> = match labels.filter(|_| !numbered) {
+            None => (0..set.classes().len()).collect(),
+            Some(labels) => {
+                let place = |class: &String| {
+                    let found = labels.iter().position(|label| label == class).filter(|&p| p < count);
+                    found.ok_or_else(|| EvaluateError::UnknownClass { class: class.clone() })
+                };
+                set.classes().iter().map(place).collect::<Result<_, _>>()?
+            }
+        };
+        Ok(Self { graph, set, labels, output, count, places })
+    }
+
+    /// The place of a sample's class, and those that the network's outputs name first.
+    pub(crate) fn ranked(&self, class: Option<usize>, outputs: &[crate::Array]) -> Ranked {
+        let reals = input::reals(self.graph, self.output, &outputs[self.output]);
+        Ok((self.places[class.unwrap_or(0)], best(&reals, TOP)))
+    }
+
+    /// Counts samples, in the order in which they came; so many were wanted.
+    pub(crate) fn tally(&self, all: Vec<Ranked>, wanted: usize) -> Result<Evaluation, Error> {
+        let Self { set, labels, count, ref places, .. } = *self;
+        let tried = all.len();
+        let (mut ranked, mut skipped) = (Vec::new(), Vec::new());
+        for counted in all {
+            match counted {
+                Ok(one) => ranked.push(one),
+                Err(one) => skipped.push(one),
+            }
+        }
+        if let (true, Some(Skipped { name, reason })) = (ranked.is_empty(), skipped.first().cloned()) {
+            return Err(EvaluateError::AllBroken { pictures: tried as u64, name, reason }.into());
+        }
+        let name = |i: usize| {
+            let own = labels.and_then(|labels| labels.get(i).cloned());
+            let data = || places.iter().position(|&p| p == i).map(|c| set.classes()[c].clone());
+            own.or_else(data).unwrap_or_else(|| i.to_string())
+        };
+        let mut counted = Evaluation {
+            classes: (0..count).map(name).collect(),
+            confusion: vec![vec![0; count]; count],
+            top1: 0,
+            top5: 0,
+            samples: ranked.len() as u64,
+            wanted: wanted as u64,
+            unseen: Vec::new(),
+            stopped: tried < wanted,
+            skipped,
+        };
+        for (class, best) in &ranked {
+            counted.confusion[*class][best[0]] += 1;
+            counted.top1 += u64::from(best[0] == *class);
+            counted.top5 += u64::from(best.contains(class));
+        }
+        let there = |c: usize| set.items().iter().any(|item| item.class == Some(c));
+        let unseen = |&c: &usize| counted.confusion[places[c]].iter().all(|&n| n == 0) && there(c);
+        counted.unseen = (0..places.len()).filter(unseen).map(|c| set.classes()[c].clone()).collect();
+        Ok(counted)
+    }
+}
+
 /// Runs a network over samples of a set, on all cores.
 ///
 /// Of several outputs the first with one number for each class counts. Class `c` of the data is element `c` of the output; if the
@@ -192,22 +274,7 @@ pub fn evaluate(
     Protocol { feeder, labels, strict }: Protocol,
     (done, stop): (&(dyn Fn() + Sync), &AtomicBool),
 ) -> Result<Evaluation, Error> {
-    if set.classes().is_empty() {
-        return Err(EvaluateError::Unlabelled.into());
-    }
-    let (output, count) = class_output(graph, set.classes().len())?;
-    // Numbers, as an .npz file has them, are places already; so are names where nothing says otherwise.
-    let numbered = set.classes().iter().enumerate().all(|(i, class)| *class == i.to_string());
-    let places: Vec<usize> = match labels.filter(|_| !numbered) {
-        None => (0..set.classes().len()).collect(),
-        Some(labels) => {
-            let place = |class: &String| {
-                let found = labels.iter().position(|label| label == class).filter(|&p| p < count);
-                found.ok_or_else(|| EvaluateError::UnknownClass { class: class.clone() })
-            };
-            set.classes().iter().map(place).collect::<Result<_, _>>()?
-        }
-    };
+    let classes = Classes::new(graph, set, labels)?;
     let mut all = set
         .read(indices)
         .take_while(|_| !stop.load(Ordering::Relaxed))
@@ -220,9 +287,7 @@ pub fn evaluate(
                     Ok((class, inputs)) => {
                         // Samples are no frames of one sequence.
                         runner.reset();
-                        let outputs = runner.run_in_graph(&inputs)?;
-                        let reals = input::reals(graph, output, &outputs[output]);
-                        Ok((places[class.unwrap_or(0)], best(&reals, TOP)))
+                        classes.ranked(class, &runner.run_in_graph(&inputs)?)
                     }
                     Err(skipped) => Err(skipped),
                 };
@@ -232,42 +297,7 @@ pub fn evaluate(
         )
         .collect::<Result<Vec<_>, Error>>()?;
     all.sort_by_key(|(at, _)| *at);
-    let tried = all.len();
-    let (mut ranked, mut skipped) = (Vec::new(), Vec::new());
-    for (_, counted) in all {
-        match counted {
-            Ok(one) => ranked.push(one),
-            Err(one) => skipped.push(one),
-        }
-    }
-    if let (true, Some(Skipped { name, reason })) = (ranked.is_empty(), skipped.first().cloned()) {
-        return Err(EvaluateError::AllBroken { pictures: tried as u64, name, reason }.into());
-    }
-    let name = |i: usize| {
-        let own = labels.and_then(|labels| labels.get(i).cloned());
-        let data = || places.iter().position(|&p| p == i).map(|c| set.classes()[c].clone());
-        own.or_else(data).unwrap_or_else(|| i.to_string())
-    };
-    let mut counted = Evaluation {
-        classes: (0..count).map(name).collect(),
-        confusion: vec![vec![0; count]; count],
-        top1: 0,
-        top5: 0,
-        samples: ranked.len() as u64,
-        wanted: indices.len() as u64,
-        unseen: Vec::new(),
-        stopped: tried < indices.len(),
-        skipped,
-    };
-    for (class, best) in &ranked {
-        counted.confusion[*class][best[0]] += 1;
-        counted.top1 += u64::from(best[0] == *class);
-        counted.top5 += u64::from(best.contains(class));
-    }
-    let there = |c: usize| set.items().iter().any(|item| item.class == Some(c));
-    let unseen = |&c: &usize| counted.confusion[places[c]].iter().all(|&n| n == 0) && there(c);
-    counted.unseen = (0..places.len()).filter(unseen).map(|c| set.classes()[c].clone()).collect();
-    Ok(counted)
+    classes.tally(all.into_iter().map(|(_, counted)| counted).collect(), indices.len())
 }
 
 /// How often a network is right with each of the known normalisations that suit its pictures, over the same samples: the share of

@@ -1,5 +1,9 @@
 //! A network on an emulated board: planned, printed as code, built, run, and compared with the host.
 
+mod set;
+
+pub use self::set::{Differing, OverSet, over_set};
+
 use crate::Error;
 use crate::compile::{self, Compiled};
 use crate::data::Array;
@@ -15,6 +19,7 @@ use smidgen_sim::report::{Flash, Function, IntegerEnds, Mix, Options, SCHEMA, Si
 use smidgen_sim::session::{self, Measured};
 use smidgen_sim::toolchain::Toolchain;
 use smidgen_sim::{build, checks, qemu};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// An emulator is given at least so long.
@@ -58,36 +63,85 @@ pub struct Simulated {
 /// # Panics
 /// If an array has another shape or element type than the network's input.
 pub fn simulate(job: &Job, samples: &[Vec<Array>]) -> Result<Simulated, Error> {
-    let compile::Job { network: graph, board, .. } = job.compile;
-    // One name for all, so that what is compiled for one network serves the next.
-    let options = smidgen_codegen::Options { name: "network".into(), ..job.compile.options.clone() };
-    let Compiled { plan, lowered, rust, integer_ends, .. } =
-        compile::compile(&compile::Job { options, ..job.compile.clone() })?;
-    // Beyond the board's own SRAM the linker says by how much, with all that lies beside the arena.
-    let taken = plan.report.total_bytes;
-    if let Some(budget) = job.compile.plan.budget.filter(|&b| b < taken && b < board.sram.bytes as usize) {
-        return Err(Error::Budget { taken, budget });
+    let mut firmware = Firmware::build(job)?;
+    let Run { measured, outputs, differing } = firmware.run(samples)?;
+    Ok(Simulated { report: firmware.report(&measured, differing.iter().all(|&n| n == 0)), outputs })
+}
+
+/// A network built as firmware for a board.
+struct Firmware<'a> {
+    job: &'a Job<'a>,
+    plan: Plan,
+    /// What instructions are rough of, if they are.
+    rough: Option<String>,
+    integer_ends: Option<IntegerEnds>,
+    network: harness::Network,
+    toolchain: Toolchain,
+    elf: PathBuf,
+    host: Runner<'a>,
+}
+
+/// What a run of the emulator came to.
+struct Run {
+    measured: Measured,
+    /// For each sample the network's outputs, their axes as in the graph.
+    outputs: Vec<Vec<Array>>,
+    /// For each sample the bytes of its outputs that are not the host's.
+    differing: Vec<usize>,
+}
+
+impl<'a> Firmware<'a> {
+    fn build(job: &'a Job<'a>) -> Result<Self, Error> {
+        let compile::Job { network: graph, board, .. } = job.compile;
+        // One name for all, so that what is compiled for one network serves the next.
+        let options = smidgen_codegen::Options { name: "network".into(), ..job.compile.options.clone() };
+        let Compiled { plan, lowered, rust, integer_ends, .. } =
+            compile::compile(&compile::Job { options, ..job.compile.clone() })?;
+        // Beyond the board's own SRAM the linker says by how much, with all that lies beside the arena.
+        let taken = plan.report.total_bytes;
+        if let Some(budget) = job.compile.plan.budget.filter(|&b| b < taken && b < board.sram.bytes as usize) {
+            return Err(Error::Budget { taken, budget });
+        }
+        let network = harness::Network::new(&plan.program, rust);
+        let toolchain = Toolchain::find(board.core.target()).map_err(smidgen_sim::Error::from)?;
+        let elf = build::build(&network, board, &toolchain).map_err(smidgen_sim::Error::from)?;
+        let integer_ends = integer_ends.map(|ends| IntegerEnds {
+            planned: ends.total_bytes as u64,
+            modelled_instructions: Some(ends.instructions),
+        });
+        let rough = Scope::of(Some(board)).reason(&lowered);
+        let host = Runner::with_program(graph, plan.program.clone());
+        Ok(Self { job, plan, rough, integer_ends, network, toolchain, elf, host })
     }
-    let network = harness::Network::new(&plan.program, rust);
-    let toolchain = Toolchain::find(board.core.target()).map_err(smidgen_sim::Error::from)?;
-    let elf = build::build(&network, board, &toolchain).map_err(smidgen_sim::Error::from)?;
-    let inputs: Vec<Vec<u8>> =
-        samples.iter().map(|arrays| arrays.iter().flat_map(|a| a.data.iter().copied()).collect()).collect();
-    let limit = job.timeout.unwrap_or_else(|| patience(&plan, samples.len()));
-    let measured = session::run(&network, board, &elf, &inputs, limit).map_err(smidgen_sim::Error::from)?;
-    let mut host = Runner::with_program(graph, plan.program.clone());
-    let (mut outputs, mut matches_host) = (Vec::new(), true);
-    for (arrays, sample) in samples.iter().zip(&measured.samples) {
-        let expected = host.run_in_graph(arrays)?;
-        matches_host &= expected.iter().map(|a| &a.data).eq(&sample.outputs);
-        let of = |(array, bytes): (&Array, &Vec<u8>)| Array { data: bytes.clone(), ..array.clone() };
-        outputs.push(expected.iter().zip(&sample.outputs).map(of).collect());
+
+    /// Runs samples on the emulated core, which begins anew, and on the host.
+    fn run(&mut self, samples: &[Vec<Array>]) -> Result<Run, Error> {
+        let inputs: Vec<Vec<u8>> =
+            samples.iter().map(|arrays| arrays.iter().flat_map(|a| a.data.iter().copied()).collect()).collect();
+        let limit = self.job.timeout.unwrap_or_else(|| patience(&self.plan, samples.len()));
+        let measured = session::run(&self.network, self.job.compile.board, &self.elf, &inputs, limit)
+            .map_err(smidgen_sim::Error::from)?;
+        let (mut outputs, mut differing) = (Vec::new(), Vec::new());
+        self.host.reset();
+        for (arrays, sample) in samples.iter().zip(&measured.samples) {
+            let expected = self.host.run_in_graph(arrays)?;
+            differing.push(expected.iter().zip(&sample.outputs).map(|(a, b)| differences(&a.data, b)).sum());
+            let of = |(array, bytes): (&Array, &Vec<u8>)| Array { data: bytes.clone(), ..array.clone() };
+            outputs.push(expected.iter().zip(&sample.outputs).map(of).collect());
+        }
+        Ok(Run { measured, outputs, differing })
     }
-    let rough = Scope::of(Some(board)).reason(&lowered);
-    let mut report = report(job, &plan, &toolchain, &measured, matches_host, rough);
-    report.integer_ends = integer_ends
-        .map(|ends| IntegerEnds { planned: ends.total_bytes as u64, modelled_instructions: Some(ends.instructions) });
-    Ok(Simulated { report, outputs })
+
+    fn report(&self, measured: &Measured, matches_host: bool) -> Simulation {
+        let mut report = report(self.job, &self.plan, &self.toolchain, measured, matches_host, self.rough.clone());
+        report.integer_ends = self.integer_ends;
+        report
+    }
+}
+
+/// Bytes in which an output differs from another of the same tensor; what one of them lacks differs.
+fn differences(one: &[u8], other: &[u8]) -> usize {
+    one.iter().zip(other).filter(|(a, b)| a != b).count() + one.len().abs_diff(other.len())
 }
 
 /// How long an emulator may take for so many samples: far longer than it does unless something hangs.

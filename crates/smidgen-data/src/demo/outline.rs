@@ -42,7 +42,7 @@ fn heart(x: f64, y: f64) -> bool {
     let x = x.abs();
     let lobe = (x - 0.42) * (x - 0.42) + (y - 0.36) * (y - 0.36) <= 0.42 * 0.42;
     // The straight side touches its half disc near the widest place.
-    let point = y <= 0.36 && y >= -0.92 && x <= (y + 0.92) * 0.66;
+    let point = (-0.92..=0.36).contains(&y) && x <= (y + 0.92) * 0.66;
     lobe || point
 }
 

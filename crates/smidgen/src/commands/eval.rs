@@ -11,10 +11,11 @@ use crate::console::table::{Column, Table};
 use crate::console::{Code, Failure, interrupt, progress};
 use clap::Args;
 use serde_json::{Value, json};
+use smidgen::data::Dataset;
 use smidgen::data::set::Part;
 use smidgen::evaluate::{Protocol, Skipped};
 use smidgen::ir::visible;
-use smidgen::{Evaluation, Runner, evaluate};
+use smidgen::{Evaluation, Network, Runner, evaluate};
 use std::path::PathBuf;
 
 /// Count how often a classifier is right, over a labelled set
@@ -93,17 +94,23 @@ impl Eval {
         } else {
             out.print(show(&result, out.width))?;
         }
-        for text in [
-            Skipped::told(&result.skipped, result.wanted),
-            classes_differ(&network, &set, labels.as_deref()),
-            better.map(|better| better.told()),
-        ] {
-            text.into_iter().for_each(|text| out.warn(text));
-        }
-        if let Some(text) = partial(&result) {
-            out.warn(text);
+        warnings(out, &network, (&set, labels.as_deref()), &result);
+        if let Some(better) = better {
+            out.warn(better.told());
         }
         Ok(if result.stopped { Answer::No(Code::Interrupted) } else { Answer::Yes })
+    }
+}
+
+/// Warns of what makes figures doubtful: samples that were left out or not reached, classes of other names.
+pub fn warnings(
+    out: &mut Output,
+    network: &Network,
+    (set, labels): (&Dataset, Option<&[String]>),
+    result: &Evaluation,
+) {
+    for text in [Skipped::told(&result.skipped, result.wanted), classes_differ(network, set, labels), partial(result)] {
+        text.into_iter().for_each(|text| out.warn(text));
     }
 }
 
@@ -137,7 +144,8 @@ fn spread(result: &Evaluation) -> String {
     }
 }
 
-fn show(result: &Evaluation, width: usize) -> String {
+/// How often it was right, and what it took for what.
+pub fn show(result: &Evaluation, width: usize) -> String {
     let classes = result.classes.iter().map(|class| visible(class).into()).collect();
     let result = &Evaluation { classes, ..result.clone() };
     let Evaluation { classes, confusion, top1, top5, samples, .. } = result;
@@ -232,7 +240,8 @@ fn confusions(result: &Evaluation, width: usize) -> String {
     text
 }
 
-fn describe(result: &Evaluation, part: Option<&str>, better: Option<&Better>) -> Value {
+/// The same for programs.
+pub fn describe(result: &Evaluation, part: Option<&str>, better: Option<&Better>) -> Value {
     json!({
         "samples": result.samples,
         "part": part,

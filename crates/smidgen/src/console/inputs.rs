@@ -15,7 +15,7 @@ pub struct Preparation {
     #[arg(long, value_name = "NAME")]
     array: Option<String>,
     #[command(flatten)]
-    pixels: Pixels,
+    pub pixels: Pixels,
 }
 
 /// How pictures are made into inputs.

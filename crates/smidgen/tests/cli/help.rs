@@ -68,7 +68,8 @@ fn shells_and_the_manual_know_every_command() {
     }
     let page = folder.smidgen(&["man"]).expect(0).stdout;
     assert!(page.starts_with(".ie") || page.contains(".TH smidgen"), "{page}");
-    assert!(COMMANDS.iter().all(|command| page.contains(command)), "{page}");
+    // Where a line may not be broken a hyphen is written with a backslash.
+    assert!(COMMANDS.iter().all(|command| page.contains(&command.replace('-', "\\-"))), "{page}");
     assert!(folder.smidgen(&["man", "quantize"]).expect(0).stdout.contains("smidgen\\-quantize"));
     folder.smidgen(&["man", "none"]).expect(2);
 }

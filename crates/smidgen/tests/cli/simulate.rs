@@ -110,6 +110,52 @@ fn streamed_inputs_and_files_are_taken() {
 }
 
 #[test]
+fn a_labelled_set_is_counted_on_the_emulated_core_as_on_the_host() {
+    let Some(folder) = tiny() else { return };
+    // That network, such that its classes differ in more than a constant.
+    let weights: Vec<String> = (0..96).map(|i| ((i * 53 + 17) % 19 - 9).to_string()).collect();
+    let varied =
+        TINY.replace("splat 3", &format!("[{}]", weights.join(", "))).replace("[100, -5000, 9000]", "[0, 0, 0]");
+    folder.write("varied.ir", varied);
+    // More than the firmware is given together, and a picture that is none.
+    for (c, class) in ["a", "b", "c"].into_iter().enumerate() {
+        fs::create_dir_all(folder.path("set").join(class)).unwrap();
+        for i in 0..13u32 {
+            let pixel = |x: u32, y: u32| image::Luma([(x * 61 + y * 97 * i + c as u32 * 83 + i * 29) as u8]);
+            let path = folder.path("set").join(class).join(format!("{i}.png"));
+            image::GrayImage::from_fn(4, 4, pixel).save(path).unwrap();
+        }
+    }
+    folder.write("set/b/broken.png", "no picture");
+    let on = |command: &[&'static str]| [command, &["--data", "set", "--normalise", "unit"]].concat();
+    let simulate = on(&["simulate", "varied.ir", "--board", "large.toml"]);
+    let host = folder.smidgen(&on(&["eval", "varied.ir", "--json"])).expect(0).json();
+    let report = folder.smidgen(&[&simulate[..], &["--json"]].concat()).expect(0).json();
+    assert_eq!((&report["matches_host"], &report["samples"]), (&true.into(), &39.into()), "{report}");
+    for what in ["samples", "top1", "confusion", "skipped", "classes"] {
+        assert_eq!(report["data"][what], host[what], "{what}: {report}");
+    }
+    assert_eq!(
+        (&report["data"]["differing"], report["data"]["skipped"].as_array().unwrap().len()),
+        (&[0; 0][..].into(), 1)
+    );
+    // Not all the same, or nothing would be compared.
+    let named = |c: usize| host["confusion"].as_array().unwrap().iter().any(|row| row[c] != 0);
+    assert!((0..3).filter(|&c| named(c)).count() > 1, "{host}");
+
+    let told = folder.smidgen(&simulate).expect(0);
+    for expected in ["top-1 ", "equal  the emulated", "39 samples", "instructions"] {
+        assert!(told.stdout.contains(expected), "{expected}: {}", told.stdout);
+    }
+    assert!(told.stderr.contains("1 picture of 40 left out"), "{}", told.stderr);
+    let few = folder.smidgen(&[&simulate[..], &["--samples", "5", "--json"]].concat()).expect(0).json();
+    assert_eq!((&few["samples"], &few["data"]["wanted"]), (&5.into(), &5.into()), "{few}");
+    folder.smidgen(&[&simulate[..], &["--strict"]].concat()).expect(4);
+    folder.smidgen(&[&simulate[..], &["--golden", "golden.npz"]].concat()).expect(2);
+    folder.smidgen(&["simulate", "tiny.ir", "--board", "large.toml", "--samples", "5"]).expect(2);
+}
+
+#[test]
 fn a_folder_is_benched_and_its_failures_are_listed() {
     let Some(folder) = tiny() else { return };
     fs::create_dir(folder.path("models")).unwrap();

@@ -2,19 +2,23 @@
 
 pub mod present;
 
-use super::Answer;
 use super::verify::told_orders;
+use super::{Answer, eval};
 use crate::console::inputs::Preparation;
 use crate::console::options::{Deployment, IoType, Model, Tolerance};
 use crate::console::output::Output;
+use crate::console::samples::Data;
 use crate::console::{Code, Failure, classes, interrupt, progress};
 use clap::Args;
+use serde_json::json;
 use smidgen::boards::Board;
 use smidgen::compile;
+use smidgen::data::set::Part;
 use smidgen::data::{Archive, Array, Dtype};
+use smidgen::evaluate::Protocol;
 use smidgen::ir::Graph;
 use smidgen::sim::report::Options;
-use smidgen::simulate::{self, Job, Simulated};
+use smidgen::simulate::{self, Job, OverSet, Simulated};
 use smidgen::verify::Golden;
 use smidgen::{Error, Network, files};
 use std::path::{Path, PathBuf};
@@ -30,6 +34,8 @@ Examples:
       what it says of a picture
   smidgen simulate model.tflite --board stm32f746 --golden model.npz --per-step
       compared with reference outputs, with a table of steps
+  smidgen simulate model.tflite --board stm32f746 --data photos/
+      how often it is right there, and whether it says the host's bytes of every picture: as for `smidgen eval`
   smidgen simulate model.tflite --board rp2040 --schedule stream --io int8 --json > report.json
       everything for programs; `smidgen diff` compares two such files
 
@@ -59,6 +65,8 @@ pub struct Simulate {
     #[arg(short, long, value_name = "FILE")]
     input: Vec<PathBuf>,
     #[command(flatten)]
+    set: OverData,
+    #[command(flatten)]
     preparation: Preparation,
     /// Names of the classes, one on each line
     #[arg(short, long, value_name = "FILE")]
@@ -76,6 +84,27 @@ pub struct Simulate {
     json: bool,
 }
 
+/// A labelled set in place of single inputs.
+#[derive(Args, Debug)]
+struct OverData {
+    /// Labelled samples: a folder of pictures with a folder for each class, a .tar or .tar.gz of one, or an .npz file. All
+    /// are run, counted as by `smidgen eval`, and compared with the host
+    #[arg(long, value_name = "DIR|TAR|NPZ", conflicts_with_all = ["input", "golden", "array"])]
+    data: Option<PathBuf>,
+    /// The part of the data to take, where it has several: train, val, test
+    #[arg(long, value_name = "NAME", requires = "data")]
+    split: Option<String>,
+    /// Take only so many samples, as many of each class as possible
+    #[arg(long, value_name = "N", requires = "data", value_parser = clap::value_parser!(u64).range(1..))]
+    samples: Option<u64>,
+    /// Which samples are taken
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "data")]
+    seed: u64,
+    /// End at the first picture that cannot be read; else such pictures are left out and counted
+    #[arg(long, requires = "data")]
+    strict: bool,
+}
+
 /// How long the emulator is waited for.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Patience {
@@ -89,6 +118,9 @@ impl Simulate {
         let board = self.deployment.board()?;
         let labels = self.labels.as_deref().map(classes::read_labels).transpose()?.unwrap_or_default();
         let network = open(&self.model)?;
+        if let Some(path) = &self.set.data {
+            return self.over_set(out, &network, &board, path);
+        }
         let samples = match &self.golden {
             Some(_) => Vec::new(),
             None if self.input.is_empty() => vec![noise(network.graph())],
@@ -115,7 +147,7 @@ impl Simulate {
         drop(waiting);
         let report = &simulated.report;
         if self.json {
-            out.json(&serde_json::to_value(report).map_err(|e| Failure::usage(e.to_string(), "leave --json out"))?)?;
+            out.json(&present::json(report)?)?;
         } else {
             told_orders(out, &orders)?;
             if !self.input.is_empty() {
@@ -124,6 +156,48 @@ impl Simulate {
             present::text(out, report, &board, self.per_step)?;
         }
         Ok(answer(report.matches_host && report.matches_golden != Some(false)))
+    }
+}
+
+impl Simulate {
+    fn over_set(&self, out: &mut Output, network: &Network, board: &Board, path: &Path) -> Result<Answer, Failure> {
+        let OverData { split, samples, seed, strict, .. } = &self.set;
+        let pixels = self.preparation.pixels.clone();
+        let data = Data { data: path.to_owned(), split: split.clone(), strict: *strict, pixels };
+        let labels = self.labels.as_deref().map(classes::read_labels).transpose()?;
+        let set = data.open(Part::Test)?;
+        let feeder = data.feeder(network)?;
+        let indices = set.choose(samples.map_or(usize::MAX, |n| n as usize), *seed);
+        if !self.json {
+            data.tell(out, &set, &feeder, &indices)?;
+        }
+        let (bar, stop) = (progress::bar(out, "simulating", indices.len()), interrupt::stop_flag());
+        let protocol = Protocol { feeder: &feeder, labels: labels.as_deref(), strict: *strict };
+        let name = file_name(&self.model);
+        let job = job(&name, &self.model, network, (&self.deployment, self.patience), board);
+        let over = || simulate::over_set(&job, &set, &indices, protocol, (&|| bar.inc(1), &stop));
+        let result = interrupt::finish(over);
+        bar.finish_and_clear();
+        let Some(OverSet { report, evaluation, differing }) = result.map_err(|e| e.at(&self.model.path))? else {
+            out.warn("interrupted before anything was counted");
+            return Ok(Answer::No(Code::Interrupted));
+        };
+        if self.json {
+            let mut json = present::json(&report)?;
+            json["data"] = eval::describe(&evaluation, set.part(), None);
+            json["data"]["differing"] =
+                differing.iter().map(|one| json!({ "sample": one.name, "bytes": one.bytes })).collect();
+            out.json(&json)?;
+        } else {
+            out.print(eval::show(&evaluation, out.width))?;
+            out.line("")?;
+            present::text(out, &report, board, self.per_step)?;
+        }
+        eval::warnings(out, network, (&set, labels.as_deref()), &evaluation);
+        if let Some(text) = present::differing(&differing) {
+            out.warn(text);
+        }
+        Ok(if evaluation.stopped { Answer::No(Code::Interrupted) } else { answer(report.matches_host) })
     }
 }
 
@@ -145,6 +219,38 @@ pub struct Reference<'a> {
     pub steps: u32,
 }
 
+fn file_name(model: &Model) -> String {
+    model.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
+}
+
+/// What to simulate; `name` is the model's in the report.
+fn job<'a>(
+    name: &'a str,
+    model: &Model,
+    network: &'a Network,
+    (deployment, patience): (&Deployment, Patience),
+    board: &'a Board,
+) -> Job<'a> {
+    Job {
+        model: name,
+        compile: compile::Job {
+            network,
+            board,
+            lower: deployment.lower(),
+            plan: deployment.plan(board),
+            options: smidgen::codegen::Options { title: name.to_owned(), ..Default::default() },
+        },
+        options: Options {
+            schedule: deployment.schedule.to_string(),
+            io: (model.io == Some(IoType::Int8)).then(|| "int8".to_owned()),
+            stream_input: deployment.stream_input,
+            objective: deployment.objective.name().to_owned(),
+            reference: deployment.reference.reference.name().to_owned(),
+        },
+        timeout: patience.timeout.map(|seconds| Duration::from_secs(seconds.into())),
+    }
+}
+
 /// Simulates a network on these samples, or on all of a golden file. Also says what became of arrays of that file whose
 /// axes lie otherwise in the model file than in the graph.
 pub fn run(
@@ -155,25 +261,8 @@ pub fn run(
     golden: Option<Reference>,
     samples: Vec<Vec<Array>>,
 ) -> Result<(Simulated, Vec<String>), Failure> {
-    let name = model.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    let job = Job {
-        model: &name,
-        compile: compile::Job {
-            network,
-            board,
-            lower: deployment.lower(),
-            plan: deployment.plan(board),
-            options: smidgen::codegen::Options { title: name.clone(), ..Default::default() },
-        },
-        options: Options {
-            schedule: deployment.schedule.to_string(),
-            io: (model.io == Some(IoType::Int8)).then(|| "int8".to_owned()),
-            stream_input: deployment.stream_input,
-            objective: deployment.objective.name().to_owned(),
-            reference: deployment.reference.reference.name().to_owned(),
-        },
-        timeout: patience.timeout.map(|seconds| Duration::from_secs(seconds.into())),
-    };
+    let name = file_name(model);
+    let job = job(&name, model, network, (deployment, patience), board);
     let Some(Reference { path, steps }) = golden else {
         let simulated = interrupt::finish(|| simulate::simulate(&job, &samples)).map_err(|e| e.at(&model.path))?;
         return Ok((simulated, Vec::new()));

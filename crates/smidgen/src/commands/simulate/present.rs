@@ -6,6 +6,7 @@ use crate::console::format::{bytes, count, short, thousands, wrap};
 use crate::console::output::{BAD, GOOD, Output, STRONG};
 use crate::console::table::{Column, Table};
 use crate::console::{Failure, classes};
+use serde_json::Value;
 use smidgen::boards::Board;
 use smidgen::data::{Array, input};
 use smidgen::ir::Graph;
@@ -13,6 +14,7 @@ use smidgen::ir::visible;
 use smidgen::program::operator_of;
 use smidgen::scope::Scope;
 use smidgen::sim::report::Simulation;
+use smidgen::simulate::Differing;
 
 const STEPS: [Column; 7] = [
     Column::right("#", 0),
@@ -39,6 +41,23 @@ pub fn outputs(
         out.print(classes::show(output, &reals, labels, tensor.per_tensor().is_some(), top))?;
     }
     Ok(())
+}
+
+/// All figures for programs.
+pub fn json(report: &Simulation) -> Result<Value, Failure> {
+    serde_json::to_value(report).map_err(|e| Failure::usage(e.to_string(), "leave --json out"))
+}
+
+/// Samples of which the emulated core does not say what the host says, the first few by name; `None` if there are none.
+pub fn differing(samples: &[Differing]) -> Option<String> {
+    const SHOWN: usize = 3;
+    let named = |one: &Differing| format!("`{}` in {}", visible(&one.name), count(one.bytes, "byte"));
+    let first: Vec<String> = samples.iter().take(SHOWN).map(named).collect();
+    let more = if samples.len() > SHOWN { ", ..." } else { "" };
+    (!samples.is_empty()).then(|| {
+        let all = count(samples.len(), "sample");
+        format!("the emulated core does not say the host's bytes of {all}: {}{more}", first.join(", "))
+    })
 }
 
 /// All figures.
