@@ -8,9 +8,7 @@ use crate::candidate::Candidate;
 use crate::error::SearchError;
 use crate::share::Share;
 use crate::space::Space;
-use smidgen_train::{
-    Batch, Block, Net, Random, Report, Role, Settings, TrainError, Trainer, network_of_blocks,
-};
+use smidgen_train::{Batch, Block, Net, Random, Report, Role, Settings, TrainError, Trainer, network_of_blocks};
 
 /// How a supernet is trained.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -210,8 +208,7 @@ impl Supernet {
     /// # Errors
     /// If it is none.
     pub fn restore(&mut self, checkpoint: &[u8]) -> Result<(), SearchError> {
-        let (&sorted, rest) =
-            checkpoint.split_first().ok_or(TrainError::Checkpoint { reason: "it is cut short" })?;
+        let (&sorted, rest) = checkpoint.split_first().ok_or(TrainError::Checkpoint { reason: "it is cut short" })?;
         self.largest.restore(rest)?;
         self.sorted = sorted != 0;
         Ok(())

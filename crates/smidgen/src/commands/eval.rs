@@ -271,6 +271,7 @@ mod tests {
             confusion,
             stopped: false,
             skipped: Vec::new(),
+            mistakes: Vec::new(),
         }
     }
 

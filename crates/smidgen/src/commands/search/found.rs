@@ -127,8 +127,7 @@ impl Search {
         let own = Feeder::new(network.interface(), normalise, self.data.pixels.fit.into());
         let bar = progress::bar(out, "evaluating", sets.judged.len());
         let protocol = Protocol { feeder: &own, labels: None, strict: self.data.strict };
-        let result =
-            evaluate(network.graph(), &runner, sets.judged(), &sets.judged, protocol, (&|| bar.inc(1), stop));
+        let result = evaluate(network.graph(), &runner, sets.judged(), &sets.judged, protocol, (&|| bar.inc(1), stop));
         bar.finish_and_clear();
         Ok(result?)
     }
@@ -177,8 +176,7 @@ impl Search {
         interrupt::write(&file("labels.txt"), labels.as_bytes())?;
         let architecture = json!({ "input": space.input, "blocks": described(&found.blocks) });
         interrupt::write(&file("architecture.json"), format!("{architecture:#}\n").as_bytes())?;
-        let files: Files =
-            compiled.rust.iter().map(|(name, bytes)| (format!("rust/{name}"), bytes.clone())).collect();
+        let files: Files = compiled.rust.iter().map(|(name, bytes)| (format!("rust/{name}"), bytes.clone())).collect();
         interrupt::finish(|| write_folder(&file("firmware"), &files)).map_err(Error::from)?;
         Ok(())
     }
@@ -228,9 +226,7 @@ impl Search {
         size: usize,
     ) -> Value {
         let state = course.state();
-        let scored = |scored: &smidgen::search::Scored| {
-            json!({ "accuracy": scored.accuracy(), "figures": scored.figures, "network": scored.candidate })
-        };
+        let scored = |scored: &smidgen::search::Scored| json!({ "accuracy": scored.accuracy(), "figures": scored.figures, "network": scored.candidate });
         json!({
             "board": self.board,
             "budget": course.budget(),
