@@ -3,7 +3,7 @@
 use crate::array::{Array, Dtype};
 use crate::input::quantise;
 pub use crate::normalise::{Normalisation, Normalise, Standard, StandardError};
-use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageReader, Limits, imageops::FilterType};
+use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageFormat, ImageReader, Limits, imageops::FilterType};
 use smidgen_ir::{DataType, ElementType, Graph, Op, Shape, Tensor};
 use std::io::Cursor;
 
@@ -294,6 +294,13 @@ impl Picture {
     /// Width and height in pixels.
     pub fn size(&self) -> (u32, u32) {
         (self.0.width(), self.0.height())
+    }
+
+    /// As a PNG file, for pages; `None` if it has no pixels.
+    pub fn png(&self) -> Option<Vec<u8>> {
+        let mut bytes = Cursor::new(Vec::new());
+        self.0.write_to(&mut bytes, ImageFormat::Png).ok()?;
+        Some(bytes.into_inner())
     }
 
     /// Resizes (by area-weighted linear interpolation), converts to the input's channels, and normalises. Pixels of a picture

@@ -1,7 +1,7 @@
 //! The report as one HTML file without outside references.
 
 use crate::map::nice_step;
-use crate::summary::Summary;
+use crate::summary::{Segment, Summary};
 use minijinja::{Environment, Value};
 use serde::Serialize;
 use smidgen_certify::Certified;
@@ -27,6 +27,8 @@ pub(crate) fn environment() -> Result<Environment<'static>, HtmlError> {
     environment.add_filter("grouped", |number: u64| crate::thousands(number));
     environment.add_filter("short", |name: String| crate::short(&name));
     environment.add_template("style.css", STYLE)?;
+    environment.add_template("map.css", include_str!("../templates/map.css"))?;
+    environment.add_template("map.html", include_str!("../templates/map.html"))?;
     Ok(environment)
 }
 
@@ -73,20 +75,15 @@ struct Dot<'a> {
     extra: String,
 }
 
-/// What the template sees.
+/// What is drawn of a program: `map.html` shows it.
 #[derive(Serialize)]
-struct Page<'a> {
-    summary: &'a Summary,
+pub(crate) struct MapView<'a> {
     shapes: Vec<Shape>,
     scratch: String,
     state: String,
     curve: String,
     ticks: Vec<Tick>,
     segments: Vec<Band<'a>>,
-    pareto: Vec<Dot<'a>>,
-    levels: Vec<Tick>,
-    sizes: Vec<Tick>,
-    pareto_budget: Option<f64>,
     budget_line: Option<f64>,
     budget_label: Option<String>,
     runs: usize,
@@ -94,76 +91,109 @@ struct Page<'a> {
     peak: String,
 }
 
+/// What the template sees.
+#[derive(Serialize)]
+struct Page<'a> {
+    summary: &'a Summary,
+    map: MapView<'a>,
+    pareto: Vec<Dot<'a>>,
+    levels: Vec<Tick>,
+    sizes: Vec<Tick>,
+    pareto_budget: Option<f64>,
+}
+
+impl<'a> MapView<'a> {
+    /// Of a program with its schedules in time order, and the bytes that it may take.
+    pub(crate) fn new(
+        program: &Certified,
+        occupancy: &Occupancy,
+        (segments, budget): (&'a [Segment], Option<usize>),
+    ) -> Self {
+        let runs = program.runs.len().max(1);
+        // The budget line belongs into the picture where it is near; a board with ten times the memory would flatten the plan.
+        let top = budget.filter(|&b| b <= 3 * program.arena_bytes).unwrap_or(0).max(program.arena_bytes).max(1);
+        let x = |run: usize| run as f64 * 1000.0 / runs as f64;
+        let y = |bytes: usize| bytes as f64 * 1000.0 / top as f64;
+
+        let shapes: Vec<Shape> = occupancy
+            .buffers
+            .iter()
+            .enumerate()
+            .filter(|(_, spans)| !spans.is_empty())
+            .map(|(id, spans)| {
+                let buffer = &program.buffers[id];
+                let extent = buffer.spec.extent;
+                let layout = if buffer.width < extent.cols {
+                    format!("tile of {} rows by {} columns", buffer.slots, buffer.width)
+                } else if buffer.slots < extent.rows {
+                    format!("ring of {} row{}", buffer.slots, if buffer.slots == 1 { "" } else { "s" })
+                } else {
+                    "stored whole".to_owned()
+                };
+                let (first, last) = (spans[0].runs.start, spans[spans.len() - 1].runs.end - 1);
+                Shape {
+                    path: outline(spans, &x, &y),
+                    // The golden angle keeps neighbours apart.
+                    hue: id * 137 % 360,
+                    name: buffer.spec.name.clone(),
+                    detail: format!(
+                        "{}x{}x{}, {layout}, {} at {}, runs {} to {}",
+                        extent.rows,
+                        extent.cols,
+                        extent.depth,
+                        crate::bytes(buffer.bytes()),
+                        crate::thousands(buffer.offset as u64),
+                        crate::thousands(first as u64),
+                        crate::thousands(last as u64),
+                    ),
+                }
+            })
+            .collect();
+
+        let mut curve = String::from("M0,1000");
+        for (run, &live) in occupancy.live_bytes.iter().enumerate() {
+            if run == 0 || occupancy.live_bytes[run - 1] != live {
+                let _ = write!(curve, " L{:.2},{:.2}", x(run), 1000.0 - y(live));
+            }
+            if run + 1 == runs || occupancy.live_bytes.get(run + 1) != Some(&live) {
+                let _ = write!(curve, " L{:.2},{:.2}", x(run + 1), 1000.0 - y(live));
+            }
+        }
+        curve.push_str(" L1000,1000 Z");
+
+        let step = nice_step(top, 6);
+        let ticks: Vec<Tick> =
+            (0..=top / step).map(|i| Tick { at: y(i * step) / 10.0, label: axis_label(i * step) }).collect();
+        let segments = segments
+            .iter()
+            .enumerate()
+            .map(|(i, s)| {
+                let (from, to) = (x(s.runs.start) / 10.0, x(s.runs.end) / 10.0);
+                Band { schedule: &s.schedule, detail: &s.detail, left: from, width: to - from, odd: i % 2 == 1 }
+            })
+            .collect();
+        Self {
+            shapes,
+            scratch: outline(&scratch_spans(program), &x, &y),
+            state: state_spans(program).iter().map(|span| outline(std::slice::from_ref(span), &x, &y)).collect(),
+            curve,
+            ticks,
+            segments,
+            budget_line: budget.filter(|&b| b <= top).map(|b| y(b) / 10.0),
+            budget_label: budget.map(crate::bytes),
+            runs: program.runs.len(),
+            arena: crate::bytes(program.arena_bytes),
+            peak: crate::bytes(occupancy.live_bytes.iter().copied().max().unwrap_or(0)),
+        }
+    }
+}
+
 /// Renders the report.
 ///
 /// # Errors
 /// [`HtmlError`] if the template itself is wrong, which the tests exclude for every field used here.
 pub fn html(program: &Certified, occupancy: &Occupancy, summary: &Summary) -> Result<String, HtmlError> {
-    let runs = program.runs.len().max(1);
-    // The budget line belongs into the picture where it is near; a board with ten times the memory would flatten the plan.
     let budget = summary.budget.as_ref().map(|b| b.bytes);
-    let top = budget.filter(|&b| b <= 3 * program.arena_bytes).unwrap_or(0).max(program.arena_bytes).max(1);
-    let x = |run: usize| run as f64 * 1000.0 / runs as f64;
-    let y = |bytes: usize| bytes as f64 * 1000.0 / top as f64;
-
-    let shapes: Vec<Shape> = occupancy
-        .buffers
-        .iter()
-        .enumerate()
-        .filter(|(_, spans)| !spans.is_empty())
-        .map(|(id, spans)| {
-            let buffer = &program.buffers[id];
-            let extent = buffer.spec.extent;
-            let layout = if buffer.width < extent.cols {
-                format!("tile of {} rows by {} columns", buffer.slots, buffer.width)
-            } else if buffer.slots < extent.rows {
-                format!("ring of {} row{}", buffer.slots, if buffer.slots == 1 { "" } else { "s" })
-            } else {
-                "stored whole".to_owned()
-            };
-            let (first, last) = (spans[0].runs.start, spans[spans.len() - 1].runs.end - 1);
-            Shape {
-                path: outline(spans, &x, &y),
-                // The golden angle keeps neighbours apart.
-                hue: id * 137 % 360,
-                name: buffer.spec.name.clone(),
-                detail: format!(
-                    "{}x{}x{}, {layout}, {} at {}, runs {} to {}",
-                    extent.rows,
-                    extent.cols,
-                    extent.depth,
-                    crate::bytes(buffer.bytes()),
-                    crate::thousands(buffer.offset as u64),
-                    crate::thousands(first as u64),
-                    crate::thousands(last as u64),
-                ),
-            }
-        })
-        .collect();
-
-    let mut curve = String::from("M0,1000");
-    for (run, &live) in occupancy.live_bytes.iter().enumerate() {
-        if run == 0 || occupancy.live_bytes[run - 1] != live {
-            let _ = write!(curve, " L{:.2},{:.2}", x(run), 1000.0 - y(live));
-        }
-        if run + 1 == runs || occupancy.live_bytes.get(run + 1) != Some(&live) {
-            let _ = write!(curve, " L{:.2},{:.2}", x(run + 1), 1000.0 - y(live));
-        }
-    }
-    curve.push_str(" L1000,1000 Z");
-
-    let step = nice_step(top, 6);
-    let ticks: Vec<Tick> =
-        (0..=top / step).map(|i| Tick { at: y(i * step) / 10.0, label: axis_label(i * step) }).collect();
-    let segments = summary
-        .segments
-        .iter()
-        .enumerate()
-        .map(|(i, s)| {
-            let (from, to) = (x(s.runs.start) / 10.0, x(s.runs.end) / 10.0);
-            Band { schedule: &s.schedule, detail: &s.detail, left: from, width: to - from, odd: i % 2 == 1 }
-        })
-        .collect();
     let widest = summary.pareto.iter().map(|p| p.total_bytes).max().unwrap_or(1) as f64 * 1.08;
     // Instructions differ by a few per cent only, so their axis does not begin at 0; its ends are labelled.
     let counts: Vec<u64> = summary.pareto.iter().rev().map(|p| p.instructions).collect();
@@ -197,25 +227,8 @@ pub fn html(program: &Certified, occupancy: &Occupancy, summary: &Summary) -> Re
 
     let mut environment = environment()?;
     environment.add_template("plan.html", TEMPLATE)?;
-    let budget_line = budget.filter(|&b| b <= top).map(|b| y(b) / 10.0);
-    let page = Page {
-        summary,
-        shapes,
-        scratch: outline(&scratch_spans(program), &x, &y),
-        state: state_spans(program).iter().map(|span| outline(std::slice::from_ref(span), &x, &y)).collect(),
-        curve,
-        ticks,
-        segments,
-        pareto,
-        levels,
-        sizes,
-        pareto_budget,
-        budget_line,
-        budget_label: budget.map(crate::bytes),
-        runs: program.runs.len(),
-        arena: crate::bytes(program.arena_bytes),
-        peak: crate::bytes(occupancy.live_bytes.iter().copied().max().unwrap_or(0)),
-    };
+    let map = MapView::new(program, occupancy, (&summary.segments, budget));
+    let page = Page { summary, map, pareto, levels, sizes, pareto_budget };
     Ok(environment.get_template("plan.html")?.render(&page)?)
 }
 

@@ -7,7 +7,9 @@
 pub mod html;
 pub mod map;
 pub mod name;
+mod plot;
 pub mod quant;
+pub mod search;
 pub mod summary;
 
 pub use html::{HtmlError, html};

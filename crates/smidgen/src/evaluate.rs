@@ -5,7 +5,7 @@ use crate::data::{Dataset, Feeder, input};
 use crate::error::Error;
 use crate::network::Runner;
 use rayon::prelude::*;
-use smidgen_ir::{Graph, visible};
+use smidgen_ir::{Graph, Op, visible};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Classes of which the right one may be any for a prediction to count in [`Evaluation::top5`].
@@ -85,6 +85,22 @@ pub struct Evaluation {
     pub stopped: bool,
     /// Pictures that were left out because they are damaged or cannot be read, in the order in which they came.
     pub skipped: Vec<Skipped>,
+    /// Samples that the network is wrong about: those first that it is most confident about, of equals in the order in
+    /// which they came.
+    pub mistakes: Vec<Mistake>,
+}
+
+/// A sample that the network takes for another class than its own.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Mistake {
+    /// The sample's index in the set.
+    pub sample: usize,
+    /// Its class, as a place in [`Evaluation::classes`].
+    pub class: usize,
+    /// What it was taken for, likewise.
+    pub taken: usize,
+    /// The probability that the network gives to that, 0 to 1: as its SOFTMAX has it, else by a softmax of its output.
+    pub confidence: f64,
 }
 
 /// A picture that was left out.
@@ -137,8 +153,19 @@ fn cause(error: &dyn std::error::Error) -> String {
 /// A sample's class, if it has one, and the network's inputs made of it.
 pub type Ready = (Option<usize>, Vec<crate::Array>);
 
-/// A class, and those that the network names first; or a picture that was left out.
-pub(crate) type Ranked = Result<(usize, Vec<usize>), Skipped>;
+/// What the network makes of a sample.
+pub(crate) struct Answer {
+    /// The sample's index in the set.
+    sample: usize,
+    class: usize,
+    /// Those that the network names first.
+    best: Vec<usize>,
+    /// The probability of the first of them.
+    confidence: f64,
+}
+
+/// The same; or a picture that was left out.
+pub(crate) type Ranked = Result<Answer, Skipped>;
 
 /// A sample made into inputs; what is wrong with it, if it is a picture that can be left out.
 ///
@@ -184,6 +211,8 @@ pub(crate) struct Classes<'a> {
     count: usize,
     /// For each class of the set, the element of the output.
     places: Vec<usize>,
+    /// The output is made of probabilities.
+    probable: bool,
 }
 
 impl<'a> Classes<'a> {
@@ -205,13 +234,17 @@ impl<'a> Classes<'a> {
                 set.classes().iter().map(place).collect::<Result<_, _>>()?
             }
         };
-        Ok(Self { graph, set, labels, output, count, places })
+        let probable = ends_in_softmax(graph, output);
+        Ok(Self { graph, set, labels, output, count, places, probable })
     }
 
-    /// The place of a sample's class, and those that the network's outputs name first.
-    pub(crate) fn ranked(&self, class: Option<usize>, outputs: &[crate::Array]) -> Ranked {
+    /// What the network's outputs say of a sample, given by its index and its class.
+    pub(crate) fn ranked(&self, (sample, class): (usize, Option<usize>), outputs: &[crate::Array]) -> Ranked {
         let reals = input::reals(self.graph, self.output, &outputs[self.output]);
-        Ok((self.places[class.unwrap_or(0)], best(&reals, TOP)))
+        let best = best(&reals, TOP);
+        let first = reals.get(best[0]).copied().unwrap_or(0.0);
+        let confidence = if self.probable { first } else { softmax_of(first, &reals) };
+        Ok(Answer { sample, class: self.places[class.unwrap_or(0)], best, confidence })
     }
 
     /// Counts samples, in the order in which they came; so many were wanted.
@@ -243,12 +276,17 @@ impl<'a> Classes<'a> {
             unseen: Vec::new(),
             stopped: tried < wanted,
             skipped,
+            mistakes: Vec::new(),
         };
-        for (class, best) in &ranked {
-            counted.confusion[*class][best[0]] += 1;
-            counted.top1 += u64::from(best[0] == *class);
-            counted.top5 += u64::from(best.contains(class));
+        for &Answer { sample, class, ref best, confidence } in &ranked {
+            counted.confusion[class][best[0]] += 1;
+            counted.top1 += u64::from(best[0] == class);
+            counted.top5 += u64::from(best.contains(&class));
+            if best[0] != class {
+                counted.mistakes.push(Mistake { sample, class, taken: best[0], confidence });
+            }
         }
+        counted.mistakes.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
         let there = |c: usize| set.items().iter().any(|item| item.class == Some(c));
         let unseen = |&c: &usize| counted.confusion[places[c]].iter().all(|&n| n == 0) && there(c);
         counted.unseen = (0..places.len()).filter(unseen).map(|c| set.classes()[c].clone()).collect();
@@ -287,7 +325,7 @@ pub fn evaluate(
                     Ok((class, inputs)) => {
                         // Samples are no frames of one sequence.
                         runner.reset();
-                        classes.ranked(class, &runner.run_in_graph(&inputs)?)
+                        classes.ranked((indices[at], class), &runner.run_in_graph(&inputs)?)
                     }
                     Err(skipped) => Err(skipped),
                 };
@@ -349,6 +387,27 @@ fn class_output(graph: &Graph, classes: usize) -> Result<(usize, usize), Evaluat
     }
 }
 
+/// Whether an output's numbers are probabilities already: those of a SOFTMAX, with nothing behind it but changes of type
+/// and shape.
+fn ends_in_softmax(graph: &Graph, output: usize) -> bool {
+    let mut value = graph.outputs[output];
+    loop {
+        let Some(producer) = graph.operators.iter().find(|operator| operator.outputs.contains(&value)) else {
+            return false;
+        };
+        match (&producer.op, producer.inputs.first()) {
+            (Op::Softmax { .. }, _) => return true,
+            (Op::Quantize | Op::Dequantize | Op::Reshape { .. }, Some(&input)) => value = input,
+            _ => return false,
+        }
+    }
+}
+
+/// The softmax of one of these numbers.
+fn softmax_of(one: f64, all: &[f64]) -> f64 {
+    1.0 / all.iter().map(|other| (other - one).exp()).sum::<f64>()
+}
+
 /// Indices of the greatest values, the first of equals first.
 pub fn best(reals: &[f64], count: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..reals.len()).collect();
@@ -366,5 +425,13 @@ mod tests {
         assert_eq!(best(&[0.1, 0.7, 0.7, 0.2], 3), [1, 2, 3]);
         assert_eq!(best(&[f64::NAN, 1.0], 5).len(), 2);
         assert!(best(&[], 5).is_empty());
+    }
+
+    #[test]
+    fn confidence_is_a_probability() {
+        let reals = [1000.0, 1000.0, -1000.0];
+        assert_eq!(reals.map(|one| softmax_of(one, &reals)), [0.5, 0.5, 0.0]);
+        let one = softmax_of(2.0f64.ln(), &[0.0, 2.0f64.ln(), 0.0]);
+        assert!((one - 0.5).abs() < 1e-12, "{one}");
     }
 }

@@ -280,6 +280,7 @@ mod tests {
             confusion,
             stopped: false,
             skipped: Vec::new(),
+            mistakes: Vec::new(),
         }
     }
 

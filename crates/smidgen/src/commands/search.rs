@@ -1,6 +1,7 @@
 //! `smidgen search`: from labelled samples and a board to a trained network that fills it, and its firmware.
 
 mod found;
+mod report;
 mod told;
 
 use super::Answer;

@@ -6,7 +6,7 @@ use super::state::{Folder, SpaceLine, State, SupernetEpoch};
 use crate::error::Error;
 use crate::search::Record;
 use crate::train::augment::Augment;
-use crate::train::{Held, Log, Start, TrainingError};
+use crate::train::{Epoch, Held, Log, Start, TrainingError};
 use smidgen_search::{
     Budget, Candidate, Estimator, Evolution, EvolutionSettings, Figures, Scored, SearchError, Space, Supernet,
     SupernetSettings, Survey, Surveyed, survey,
@@ -390,6 +390,7 @@ impl<'a> Search<'a> {
                 EvolutionSettings::for_evaluations(evaluations, seed)
             }
         };
+        self.state.population.get_or_insert(settings.population);
         let mut evolution = Evolution::new(settings, self.state.seen.clone());
         let admitted = |candidate: &Candidate| space.admitted(candidate, &budget, estimator);
         let mut saved = Instant::now();
@@ -449,13 +450,22 @@ impl<'a> Search<'a> {
         Ok(text.map(Log::of_file).transpose()?)
     }
 
+    /// An epoch of the training of the network found is over; it is kept with the next checkpoint.
+    pub fn trained(&mut self, epoch: Epoch) {
+        // One that was trained before an interruption, after the last checkpoint, is trained again.
+        self.state.trained_epochs.truncate(epoch.number.saturating_sub(1));
+        self.state.trained_epochs.push(epoch);
+    }
+
     /// Keeps where the training of the network found goes on.
     ///
     /// # Errors
     /// If it cannot be written.
     pub fn keep_training(&mut self, checkpoint: &[u8]) -> Result<(), Error> {
+        // What its epochs came to first: they may be ahead of the checkpoint, but none must be missing.
+        self.save()?;
         crate::files::write_atomically(&self.folder.training(), checkpoint)?;
-        self.save()
+        Ok(())
     }
 
     /// Ends: what a clock has decided, with the log of the training.

@@ -1,6 +1,7 @@
 //! What a search keeps in its folder, to go on after an interruption, and what it leaves to be repeated from.
 
 use crate::error::Error;
+use crate::train::Epoch;
 use serde::{Deserialize, Serialize};
 use smidgen_data::files;
 use smidgen_search::{Budget, Figures, Scored};
@@ -67,8 +68,13 @@ pub struct State {
     pub seen: Vec<Scored>,
     /// Whether those are all.
     pub found: bool,
+    /// Networks of a generation of those that were compared.
+    pub population: Option<usize>,
     /// Seconds that the training of the network found has, once it was begun.
     pub training: Option<f64>,
+    /// What its epochs came to: those before the last checkpoint, and maybe some that are trained again.
+    #[serde(default)]
+    pub trained_epochs: Vec<Epoch>,
 }
 
 /// What an epoch of the supernet came to.
@@ -95,7 +101,9 @@ impl State {
             epochs: Vec::new(),
             seen: Vec::new(),
             found: false,
+            population: None,
             training: None,
+            trained_epochs: Vec::new(),
         }
     }
 }

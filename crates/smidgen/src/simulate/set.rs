@@ -55,15 +55,16 @@ pub fn over_set(
     let mut measured: Option<Measured> = None;
     let mut samples = set.read(indices);
     loop {
-        let (mut names, mut of_class, mut inputs): (Vec<String>, Vec<Option<usize>>, Vec<Vec<Array>>) =
+        let (mut names, mut of_class, mut inputs): (Vec<String>, Vec<(usize, Option<usize>)>, Vec<Vec<Array>>) =
             Default::default();
         while inputs.len() < batch && !stop.load(Ordering::Relaxed) {
             let Some(sample) = samples.next() else { break };
             let name = sample.as_ref().map_or_else(|_| String::new(), |sample| sample.name.clone());
+            let index = sample.as_ref().map_or(0, |sample| sample.index);
             match prepared(set, sample, (feeder, strict))? {
                 Ok((class, arrays)) => {
                     names.push(name);
-                    of_class.push(class);
+                    of_class.push((index, class));
                     inputs.push(arrays);
                 }
                 Err(skipped) => {

@@ -13,6 +13,7 @@ use super::start::Start;
 use super::weights;
 use crate::error::Error;
 use crate::network::Network;
+use serde::{Deserialize, Serialize};
 use smidgen_train::{Loss, Optimiser, Settings, Trainer};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,7 +56,7 @@ pub struct Options {
 }
 
 /// What an epoch came to.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Epoch {
     /// Its number, from 1 on.
     pub number: usize,

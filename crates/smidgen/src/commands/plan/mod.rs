@@ -1,6 +1,6 @@
 //! `smidgen plan`: does a network fit a board, and how.
 
-mod present;
+pub mod present;
 
 use super::Answer;
 use crate::console::ends;

@@ -8,6 +8,7 @@ use crate::console::table::{Column, Table};
 use serde_json::{Value, json};
 use smidgen::certificate::Occupancy;
 use smidgen::fit::boards;
+use smidgen::plan::planner::{self, Plan};
 use smidgen::program::{Extent, operator_of};
 use smidgen::report::{Budget, Figure, MemoryMap, ParetoPoint, Segment, StepRow, Summary};
 use std::ops::Range;
@@ -215,12 +216,11 @@ fn steps(f: &Findings, map: &Occupancy) -> Vec<StepRow> {
     .collect()
 }
 
-/// What the HTML report shows besides the program itself.
-pub fn summary(f: &Findings, map: &Occupancy) -> Summary {
-    let report = &f.plan.report;
-    let of_runs = f.plan.program.steps_of_runs();
+/// A plan's schedules in the order of its runs.
+pub fn segments(plan: &Plan) -> Vec<Segment> {
+    let of_runs = plan.program.steps_of_runs();
     // The first and last run of each step.
-    let mut ends: Vec<Option<(usize, usize)>> = vec![None; f.plan.program.steps.len()];
+    let mut ends: Vec<Option<(usize, usize)>> = vec![None; plan.program.steps.len()];
     for (run, step) in of_runs.iter().enumerate() {
         let (_, last) = ends[step.index()].get_or_insert((run, run));
         *last = run;
@@ -230,7 +230,7 @@ pub fn summary(f: &Findings, map: &Occupancy) -> Summary {
         let (first, last) = ends.fold((usize::MAX, 0), |(a, b), &(first, last)| (a.min(first), b.max(last + 1)));
         if first < last { first..last } else { 0..0 }
     };
-    let segments = report.segments.iter().map(|s| Segment {
+    let segment = |s: &planner::SegmentReport| Segment {
         schedule: s.schedule.clone(),
         runs: runs_of(&s.steps),
         detail: format!(
@@ -239,7 +239,13 @@ pub fn summary(f: &Findings, map: &Occupancy) -> Summary {
             s.steps.end.saturating_sub(1),
             bytes(s.peak_bytes)
         ),
-    });
+    };
+    plan.report.segments.iter().map(segment).collect()
+}
+
+/// What the HTML report shows besides the program itself.
+pub fn summary(f: &Findings, map: &Occupancy) -> Summary {
+    let report = &f.plan.report;
     let pareto = f.front.iter().map(|p| ParetoPoint {
         schedule: p.schedule.clone(),
         total_bytes: p.total_bytes,
@@ -265,7 +271,7 @@ pub fn summary(f: &Findings, map: &Occupancy) -> Summary {
         instructions: format!("Instructions are {}.", modelled(f)),
         fits: f.fits(),
         figures: figures(f),
-        segments: segments.collect(),
+        segments: segments(&f.plan),
         steps: steps(f, map),
         pareto: pareto.collect(),
     }

@@ -1,5 +1,6 @@
 //! The network that was found: trained, written, compiled.
 
+use super::report::Ended;
 use super::{Course, Search, Sets, told};
 use crate::commands::Answer;
 use crate::console::format::{bytes, percent, thousands};
@@ -51,6 +52,7 @@ impl Search {
                 return Err(Error::from(SearchError::Stopped).into());
             };
             progress.epoch(&epoch, epochs);
+            course.trained(epoch);
             if saved.elapsed().as_secs() >= OFTEN || training.is_over() {
                 interrupt::finish(|| course.keep_training(&training.checkpoint()))?;
                 saved = Instant::now();
@@ -75,6 +77,20 @@ impl Search {
             let text = serde_json::to_vec(&record).unwrap_or_default();
             interrupt::write(&self.output.join("record.json"), &text)?;
         }
+        let size = written.len();
+        let ended = Ended {
+            board,
+            sets,
+            feeder,
+            course,
+            space,
+            found,
+            compiled: &compiled,
+            figures: &figures,
+            result: &result,
+            size,
+        };
+        interrupt::write(&self.output.join("report.html"), self.report(&ended)?.as_bytes())?;
         let told = self.describe(course, (space, found), (&figures, &result), written.len());
         interrupt::write(&self.output.join("result.json"), format!("{told:#}\n").as_bytes())?;
         if self.json {
@@ -212,8 +228,8 @@ impl Search {
             ));
         }
         out.note(format!(
-            "network.tflite, firmware/rust, labels.txt, architecture.json (for `smidgen train --arch`) and result.json \
-             lie in {folder}; `smidgen simulate {folder}/network.tflite --board {}` counts exactly",
+            "report.html, network.tflite, firmware/rust, labels.txt, architecture.json (for `smidgen train --arch`) and \
+             result.json lie in {folder}; `smidgen simulate {folder}/network.tflite --board {}` counts exactly",
             board.name
         ))
     }

@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use smidgen::boards::Board;
 use smidgen::ir::{visible, visible_path};
+use smidgen::search::state::{SpaceLine, State};
 use smidgen::search::{Budget, Event, Figures, Found, Limit, Scored, Space};
 use smidgen::train::Epoch;
 use std::collections::BTreeSet;
@@ -144,6 +145,29 @@ fn named(space: &Space) -> String {
     format!("skeleton {}, width {}, input {rows}x{columns}x{channels}", space.skeleton.name, space.width)
 }
 
+/// The limit that most networks of a space exceed, and how many do, if any does.
+pub fn binding(line: &SpaceLine) -> Option<(Limit, usize)> {
+    let most = Limit::ALL.into_iter().zip(line.exceeded).max_by_key(|&(_, count)| count);
+    most.filter(|&(_, count)| count > 0)
+}
+
+/// Which space was chosen, and what became of the networks drawn of it.
+pub fn why(state: &State, space: &Space) -> String {
+    let Some(line) = state.spaces.get(state.chosen) else { return named(space) };
+    let mean = line.macs.iter().sum::<u64>() / line.macs.len().max(1) as u64;
+    let share = percent(line.macs.len() as u64, line.drawn as u64, 1);
+    let limit = match binding(line) {
+        Some((limit, count)) => format!("{} exceed the {limit}, which binds", thousands(count as u64)),
+        None => "nothing binds: the largest space fits".to_owned(),
+    };
+    format!(
+        "{}: of {} networks drawn {share} fit, with {} MACs on average; {limit}",
+        named(space),
+        thousands(line.drawn as u64),
+        thousands(mean),
+    )
+}
+
 /// What a network takes, on one line.
 pub fn taken(figures: &Figures) -> String {
     format!(
@@ -184,23 +208,7 @@ impl Search {
         if self.json {
             return Ok(());
         }
-        let line = &course.state().spaces[course.state().chosen];
-        let mean = line.macs.iter().sum::<u64>() / line.macs.len().max(1) as u64;
-        let share = percent(line.macs.len() as u64, line.drawn as u64, 1);
-        let limits = Limit::ALL.into_iter().zip(line.exceeded).max_by_key(|&(_, count)| count);
-        let why = match limits.filter(|&(_, count)| count > 0) {
-            Some((limit, count)) => format!("{} exceed the {limit}, which binds", thousands(count as u64)),
-            None => "nothing binds: the largest space fits".to_owned(),
-        };
-        out.wrapped(
-            &format!(
-                "space  {}: of {} networks drawn {share} fit, with {} MACs on average; {why}",
-                named(space),
-                thousands(line.drawn as u64),
-                thousands(mean),
-            ),
-            7,
-        )
+        out.wrapped(&format!("space  {}", why(course.state(), space)), 7)
     }
 
     pub(super) fn tell_found(&self, out: &mut Output, course: &Course, found: &Found) -> Result<(), Failure> {
