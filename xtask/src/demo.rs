@@ -32,9 +32,6 @@ const FLASH: &str = "96K";
 /// How long the search takes in all.
 const TIME: &str = "150s";
 
-/// Pictures that are shown to the emulated board.
-const SHOWN: usize = 120;
-
 /// Runs the demo; takes no arguments but `--help`.
 pub fn run(arguments: &[String]) -> Result<(), Error> {
     match arguments {
@@ -73,17 +70,23 @@ struct Found {
     board: Option<(u64, u64)>,
 }
 
+/// A number of a result.
+fn number(result: &Value, path: &str) -> f64 {
+    result.pointer(path).and_then(Value::as_f64).unwrap_or(f64::NAN)
+}
+
 impl Found {
     /// The last paragraph.
     fn told(&self, folder: &Path) -> String {
-        let number = |path: &str| self.result.pointer(path).and_then(Value::as_f64).unwrap_or(f64::NAN);
+        let number = |path: &str| number(&self.result, path);
         let percent = |path: &str| format!("{:.2} %", 100.0 * number(path));
         let of = |figure: &str| number(&format!("/figures/{figure}"));
         let mut text = format!(
             "\n== What has been shown\n\
-             From {} classes of drawn pictures and the name of a board, a network was searched that keeps to {SRAM} of SRAM and \
-             {FLASH} of flash, and trained. It is right about {} of the pictures that it has never seen with floats, {} with \
-             integers. It takes {} bytes of SRAM, about {} of flash and {:.1} million instructions.",
+             From {} classes of drawn pictures and the name of a board, a network was searched that keeps to {SRAM} of SRAM\n\
+             and {FLASH} of flash, and trained. Of the pictures that it has never seen it is right about {} with floats,\n\
+             {} with integers. It takes {} bytes of SRAM, about {} of flash and {:.1} million\n\
+             instructions.",
             self.result["classes"].as_array().map_or(0, Vec::len),
             percent("/float_accuracy"),
             percent("/accuracy"),
@@ -93,14 +96,15 @@ impl Found {
         );
         if let Some((right, shown)) = self.board {
             text += &format!(
-                " Its firmware ran on an emulated Cortex-M7: of {shown} pictures it was right about {right}, with the bytes of the \
-                 same network on this computer for every one.",
+                " On an emulated Cortex-M7 its firmware was right about {:.2} % ({right} of {shown}), with the\n\
+                 bytes of the same network on this computer for every picture.",
+                100.0 * right as f64 / shown as f64,
             );
         }
         let page = folder.join("network/report.html");
         text + &format!(
-            "\nThe report: {}\nNext: `cargo run -p smidgen -- search --data YOUR_PICTURES --board NAME --time 30m -o OUT` \
-             (`smidgen boards` lists boards).",
+            "\nThe report: {}\nNext: `cargo run -p smidgen -- search --data YOUR_PICTURES --board NAME --time 30m -o OUT`\n\
+             (`cargo run -p smidgen -- boards` lists boards).",
             page.display()
         )
     }
@@ -153,14 +157,11 @@ fn own_pictures(folder: &Path, emulated: bool) -> Result<Found, Error> {
     planning(&model, folder)?;
     let mut board = None;
     if emulated {
-        heading(&format!("Its firmware on the emulated Cortex-M7 of that board, on {SHOWN} of the pictures to test"));
-        let shown = SHOWN.to_string();
-        let arguments =
-            ["simulate", text(&model), "--board", BOARD, "--data", text(&data), "--samples", &shown, "--json"];
+        heading("Its firmware on the emulated Cortex-M7 of that board, on all pictures to test (a minute)");
+        let arguments = ["simulate", text(&model), "--board", BOARD, "--data", text(&data), "--json"];
         let counted = smidgen_json(&arguments)?;
-        let number = |path: &str| counted.pointer(path).and_then(Value::as_f64).unwrap_or(0.0);
-        let samples = number("/data/samples");
-        let right = (number("/data/top1") * samples).round();
+        let samples = number(&counted, "/data/samples");
+        let right = (number(&counted, "/data/top1") * samples).round();
         let equal = counted["data"]["differing"].as_array().is_some_and(Vec::is_empty);
         if !equal {
             return Err(Error::Failed("the firmware's bytes differ from the host's; please report this".into()));

@@ -481,6 +481,11 @@ impl<'a> Search<'a> {
         Ok(self.state.record.clone())
     }
 
+    /// Share of the test samples that the network found was right about before it was trained with its integers.
+    pub fn float_accuracy(&self) -> Option<f64> {
+        self.state.trained_epochs.iter().rev().find(|epoch| !epoch.knowing)?.tested
+    }
+
     /// Those of the networks looked at that no other one beats.
     pub fn front(&self) -> Vec<Scored> {
         let settings = EvolutionSettings::default();

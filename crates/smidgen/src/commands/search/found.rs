@@ -96,7 +96,7 @@ impl Search {
         if self.json {
             out.json(&told)?;
         } else {
-            self.show(out, board, sets, (&figures, &result))?;
+            self.show(out, (board, sets), course, (&figures, &result))?;
         }
         Ok(if course.budget().admits(&figures) { Answer::Yes } else { Answer::No(Code::DoesNotFit) })
     }
@@ -200,14 +200,17 @@ impl Search {
     fn show(
         &self,
         out: &mut Output,
-        board: &Board,
-        sets: &Sets,
+        (board, sets): (&Board, &Sets),
+        course: &Course,
         (figures, result): (&Figures, &Evaluation),
     ) -> Result<(), Failure> {
         let share = percent(result.top1, result.samples, 2);
         let of = format!("{} of {}", thousands(result.top1), thousands(result.samples));
         let which = if sets.held_out { "samples that were held back" } else { "samples to test" };
-        out.line(format!("{STRONG}int8 {share}{STRONG:#} ({of} {which})"))?;
+        let float = course
+            .float_accuracy()
+            .map_or_else(String::new, |share| format!("; floats {}", percent((share * 1e4).round() as u64, 10_000, 2)));
+        out.line(format!("{STRONG}int8 {share}{STRONG:#} ({of} {which}){float}"))?;
         out.line(format!(
             "SRAM {} (exact; the stack comes on top), flash {} (about, with code), {} MACs, {} instructions (modelled)",
             bytes(figures.sram),
@@ -253,6 +256,7 @@ impl Search {
             "inherited_accuracy": found.scored.accuracy(),
             "estimated": found.scored.figures,
             "figures": figures,
+            "float_accuracy": course.float_accuracy(),
             "accuracy": result.accuracy(),
             "samples": result.samples,
             "confusion": result.confusion,
