@@ -19,7 +19,7 @@ use smidgen::ir::visible_path;
 use smidgen::lowering::KernelSet;
 use smidgen::plan::planner::PlanOptions;
 use smidgen::plan::{Objective, ScheduleChoice};
-use smidgen::scope::costs;
+use smidgen::scope::{Scope, costs};
 use smidgen::search::clock::Counts;
 use smidgen::search::{Budget, Event, Length, Options, Planner, Record, Search as Course, SearchError, Space, grid};
 use smidgen::train::{Augment, Start, network_of_blocks};
@@ -66,7 +66,7 @@ pub struct Search {
     /// Multiply-accumulates of an inference at most, such as 12.5M
     #[arg(long, value_name = "N", value_parser = count)]
     macs: Option<u64>,
-    /// Milliseconds of an inference at most, at one instruction a cycle
+    /// Milliseconds of an inference at most: by the model of a Cortex-M4's cycles, at one instruction a cycle elsewhere
     #[arg(long, value_name = "MS", default_value_t = 200.0, value_parser = milliseconds)]
     latency: f64,
     /// auto, layer or stream: the schedules that are looked at when it is asked what fits
@@ -244,7 +244,11 @@ impl Search {
     /// What networks may take of a board.
     fn budget(&self, board: &Board) -> Budget {
         let most = |has: u32, less: usize| (has as usize).saturating_sub(less).max(1);
-        let instructions = self.latency * 1e3 * f64::from(board.clock_mhz);
+        // Where cycles are modelled, those of the slowest network at hand.
+        const MANY: u64 = 1_000_000_000;
+        let slowest = Scope::of(Some(board)).milliseconds(MANY).map(|[_, most]| most / MANY as f64);
+        let each = slowest.unwrap_or(1.0 / (1e3 * f64::from(board.clock_mhz)));
+        let instructions = self.latency / each;
         Budget {
             sram: Some(self.sram.unwrap_or(most(board.sram.bytes, STACK)).min(board.sram.bytes as usize)),
             flash: Some(self.flash.unwrap_or(most(board.flash.bytes, START_UP)).min(board.flash.bytes as usize)),

@@ -55,8 +55,9 @@ pub fn over_set(
     let mut measured: Option<Measured> = None;
     let mut samples = set.read(indices);
     loop {
-        let (mut names, mut of_class, mut inputs): (Vec<String>, Vec<(usize, Option<usize>)>, Vec<Vec<Array>>) =
-            Default::default();
+        // Indices and classes.
+        let mut given: Vec<(usize, Option<usize>)> = Vec::new();
+        let (mut names, mut inputs): (Vec<String>, Vec<Vec<Array>>) = Default::default();
         while inputs.len() < batch && !stop.load(Ordering::Relaxed) {
             let Some(sample) = samples.next() else { break };
             let name = sample.as_ref().map_or_else(|_| String::new(), |sample| sample.name.clone());
@@ -64,7 +65,7 @@ pub fn over_set(
             match prepared(set, sample, (feeder, strict))? {
                 Ok((class, arrays)) => {
                     names.push(name);
-                    of_class.push((index, class));
+                    given.push((index, class));
                     inputs.push(arrays);
                 }
                 Err(skipped) => {
@@ -82,8 +83,8 @@ pub fn over_set(
             Err(_) if stop.load(Ordering::Relaxed) => break,
             Err(error) => return Err(error),
         };
-        for (class, outputs) in of_class.into_iter().zip(&run.outputs) {
-            all.push(classes.ranked(class, outputs));
+        for (sample, outputs) in given.into_iter().zip(&run.outputs) {
+            all.push(classes.ranked(sample, outputs));
             done();
         }
         let differ = names.into_iter().zip(run.differing).map(|(name, bytes)| Differing { name, bytes });
