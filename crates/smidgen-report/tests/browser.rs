@@ -122,9 +122,8 @@ const within = marks.every(m => { const r = m.getBoundingClientRect(), a = m.par
   const x = (r.left + r.right) / 2, y = (r.top + r.bottom) / 2;
   return x >= a.left - 1 && x <= a.right + 1 && y >= a.top - 1 && y <= a.bottom + 1 && a.width > 150; });
 const images = [...document.images];
-Promise.all(images.map(i => i.decode().then(() => true, () => false))).then(shown => {
-  top.document.title = ["probe", marks.length, within, images.length, shown.every(s => s),
-    document.documentElement.scrollWidth <= innerWidth].join("|"); });
+addEventListener("load", () => { top.document.title = ["probe", marks.length, within, images.length,
+  images.every(i => i.complete && i.naturalWidth > 0), document.documentElement.scrollWidth <= innerWidth].join("|"); });
 </script>"#;
 
 /// A grey pixel.
