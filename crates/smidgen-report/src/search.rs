@@ -165,6 +165,8 @@ pub struct SearchSummary {
 const MOST_CLASSES: usize = 20;
 /// Spaces beside the chosen one whose distribution is drawn.
 const OTHERS: usize = 5;
+/// Networks that fit of each of those at least: fewer are no distribution.
+const FEW: usize = 8;
 /// The styles of these.
 const STYLES: [&str; OTHERS] = ["c1", "c2", "c3", "c4", "c5"];
 /// Evaluations beyond which dots are drawn smaller.
@@ -258,7 +260,7 @@ fn grid<'a>(spaces: &'a [SpaceRow]) -> Grid<'a> {
 /// The chosen space, and others evenly from the best of the rest to the least.
 fn shown(spaces: &[SpaceRow]) -> (Option<&SpaceRow>, Vec<&SpaceRow>) {
     let chosen = spaces.iter().find(|space| space.chosen && !space.macs.is_empty());
-    let mut rest: Vec<&SpaceRow> = spaces.iter().filter(|space| !space.chosen && !space.macs.is_empty()).collect();
+    let mut rest: Vec<&SpaceRow> = spaces.iter().filter(|space| !space.chosen && space.macs.len() >= FEW).collect();
     rest.sort_by(|a, b| b.mean().total_cmp(&a.mean()));
     let count = rest.len().min(OTHERS);
     let at = |i: usize| i * (rest.len() - 1) / (count - 1).max(1);
