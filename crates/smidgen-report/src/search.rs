@@ -165,6 +165,8 @@ pub struct SearchSummary {
 const MOST_CLASSES: usize = 20;
 /// Spaces beside the chosen one whose distribution is drawn.
 const OTHERS: usize = 5;
+/// Networks that fit of each of those at least: fewer are no distribution.
+const FEW: usize = 8;
 /// The styles of these.
 const STYLES: [&str; OTHERS] = ["c1", "c2", "c3", "c4", "c5"];
 /// Evaluations beyond which dots are drawn smaller.
@@ -258,7 +260,7 @@ fn grid<'a>(spaces: &'a [SpaceRow]) -> Grid<'a> {
 /// The chosen space, and others evenly from the best of the rest to the least.
 fn shown(spaces: &[SpaceRow]) -> (Option<&SpaceRow>, Vec<&SpaceRow>) {
     let chosen = spaces.iter().find(|space| space.chosen && !space.macs.is_empty());
-    let mut rest: Vec<&SpaceRow> = spaces.iter().filter(|space| !space.chosen && !space.macs.is_empty()).collect();
+    let mut rest: Vec<&SpaceRow> = spaces.iter().filter(|space| !space.chosen && space.macs.len() >= FEW).collect();
     rest.sort_by(|a, b| b.mean().total_cmp(&a.mean()));
     let count = rest.len().min(OTHERS);
     let at = |i: usize| i * (rest.len() - 1) / (count - 1).max(1);
@@ -632,4 +634,162 @@ pub fn html(program: &Certified, occupancy: &Occupancy, summary: &SearchSummary)
     environment.add_template("plot.css", include_str!("../templates/plot.css"))?;
     environment.add_template("search.html", TEMPLATE)?;
     Ok(environment.get_template("search.html")?.render(&page)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smidgen_certify::certify;
+    use smidgen_program::Program;
+
+    fn page(summary: &SearchSummary) -> String {
+        html(&certify(Program::default()).unwrap(), &Occupancy::default(), summary).unwrap()
+    }
+
+    /// A search in which everything has happened, with so many classes of which the last has no sample.
+    fn example(classes: usize) -> SearchSummary {
+        let name = |i: usize| if i == 0 { "<b>cat\u{1}\u{202e}</b>".to_owned() } else { format!("class {i}") };
+        let samples = |c: usize| if c + 1 == classes { 0 } else { 50 };
+        let row = |c: usize| -> Vec<u64> {
+            (0..classes)
+                .map(|p| if p == c { samples(c) } else { u64::from(samples(c) > 0 && (p + c) % 7 == 3) })
+                .collect()
+        };
+        let space = |i: usize| SpaceRow {
+            width: [0.2, 0.3, 0.4][i % 3],
+            input: [48 + 16 * (i / 3), 64, 3],
+            drawn: 40,
+            macs: (0..10 * (i as u64 % 4)).map(|n| 1_000_000 * (i as u64 + 1) + 50_000 * n).collect(),
+            binds: (i > 2).then(|| "flash".to_owned()),
+            chosen: i == 7,
+        };
+        let compared = |i: usize| Compared {
+            accuracy: 0.5 + 0.3 * ((i * 37 % 50) as f64 / 50.0),
+            sram: 20_000 + 700 * (i * 13 % 29),
+            instructions: 9_000_000 + 90_000 * (i as u64 * 11 % 31),
+            chosen: i == 30,
+        };
+        let epoch = |number: usize| EpochRow {
+            number,
+            loss: 1.5 / number as f64,
+            accuracy: 1.0 - 0.4 / number as f64,
+            tested: Some(1.0 - 0.5 / number as f64),
+            integers: number > 16,
+        };
+        let block = |i: usize| BlockRow {
+            kind: "inverted residual".to_owned(),
+            kernel: Some([3 + 2 * (i % 3), 3]),
+            expansion: (i > 0).then_some(10.0 / 3.0),
+            channels: 8 * (i + 1),
+            stride: Some(1 + i % 2),
+            output: Some([40 >> i, 30 >> i]),
+            field: Some([3 + 8 * i; 2]),
+            macs: 1_234_567,
+            weights: 4321,
+        };
+        SearchSummary {
+            name: "</title><script>alert(1)</script>".to_owned(),
+            board: "A <board>".to_owned(),
+            verdict: "Good.".to_owned(),
+            fits: true,
+            taken: vec![Taken {
+                label: "SRAM".to_owned(),
+                value: "39,088 bytes".to_owned(),
+                limit: Some("32,768 bytes".to_owned()),
+                share: Some(1.193),
+                kind: "exact".to_owned(),
+            }],
+            figures: Vec::new(),
+            command: "smidgen search --data 'a<b>'".to_owned(),
+            why: "It is <best>.".to_owned(),
+            spaces: (0..12).map(space).collect(),
+            supernet: (1..9).map(|i| SupernetRow { loss: 2.0 / f64::from(i), accuracy: 0.1 * f64::from(i) }).collect(),
+            compared: (0..60).map(compared).collect(),
+            population: Some(16),
+            blocks: (0..5).map(block).collect(),
+            epochs: (1..21).map(epoch).collect(),
+            classes: (0..classes).map(name).collect(),
+            confusion: (0..classes).map(row).collect(),
+            pictures: true,
+            wrong: vec![WrongRow {
+                png: vec![1, 2, 3, 250],
+                name: "a/<i>\u{7}.png".to_owned(),
+                class: name(0),
+                taken: name(1),
+                confidence: 0.987,
+            }],
+            ..SearchSummary::default()
+        }
+    }
+
+    fn check(page: &str) {
+        for hostile in ["<script>alert", "<b>cat", "a/<i>", "A <board>", "It is <best>", "'a<b>'"] {
+            assert!(!page.contains(hostile), "{hostile}");
+        }
+        let control = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!page.contains(control), "{:?}", page.find(control));
+        for reference in ["http://", "https://", "@import", "url(", "<link"] {
+            assert!(!page.contains(reference), "{reference}");
+        }
+        assert_eq!(page.matches("src=").count(), page.matches("src=\"data:image/png;base64,").count());
+        assert!(!page.contains("NaN") && !page.contains("inf%"));
+    }
+
+    #[test]
+    fn everything_is_told_and_nothing_breaks_out() {
+        let page = page(&example(4));
+        check(&page);
+        assert!(page.contains("&lt;script&gt;alert") && page.contains("&lt;b&gt;cat"), "{page}");
+        assert!(page.contains("class=\"over\"") && page.contains("119.3 %"), "{page}");
+        // Of four classes one has no sample.
+        assert!(page.contains("of 1 of 4 classes there are none"), "{page}");
+        assert_eq!(page.matches("class=\"n").count(), 16);
+        assert!(page.contains("base64,AQID+g==") && page.contains("98.7 % confident"), "{page}");
+        // Five other spaces and the chosen one, generations, the one found thrice.
+        assert!(page.contains("width 0.3, 80x64: searched"), "{page}");
+        assert!(page.contains("every other generation of 16"));
+        assert_eq!(page.matches("class=\"mark chosen\"").count(), 3);
+        assert!(page.contains("with integers") && page.contains("6,172,835"), "{page}");
+        assert!(page.contains("3.33<span class=\"bar other\""), "{page}");
+    }
+
+    #[test]
+    fn of_many_classes_those_are_told_that_matter() {
+        let page = page(&example(300));
+        check(&page);
+        assert_eq!(page.matches("class=\"n").count(), 0);
+        let rows =
+            |from: &str| page.split(from).nth(1).unwrap().split("</table>").next().unwrap().matches("<tr>").count();
+        // The head of a table is a row too.
+        assert_eq!(rows("The pairs that are confused most"), MOST_CLASSES + 1);
+        assert_eq!(rows("The classes that are recognised least, of 300"), MOST_CLASSES + 1);
+        assert!(page.len() < 400_000, "{}", page.len());
+    }
+
+    #[test]
+    fn what_there_is_none_of_is_told() {
+        let nothing = page(&SearchSummary { pictures: true, ..SearchSummary::default() });
+        check(&nothing);
+        for told in ["No space was looked at", "No networks were compared", "less than an epoch", "wrong about none"] {
+            assert!(nothing.contains(told), "{told}");
+        }
+        let mut unfit = example(3);
+        unfit.spaces.iter_mut().for_each(|space| space.macs.clear());
+        unfit.wrong.clear();
+        unfit.compared.truncate(1);
+        unfit.epochs.truncate(1);
+        unfit.epochs[0].tested = None;
+        let unfit = page(&unfit);
+        check(&unfit);
+        assert!(unfit.contains("Of no space a network was drawn that fits"), "{unfit}");
+        assert!(unfit.contains("could not be read again"), "{unfit}");
+        let arrays = page(&SearchSummary { pictures: false, ..example(3) });
+        assert!(!arrays.contains("The worst mistakes"));
+    }
+
+    #[test]
+    fn base64_is_that_of_rfc_4648() {
+        let texts = ["", "f", "fo", "foo", "foob", "fooba", "foobar"].map(|text| base64(text.as_bytes()));
+        assert_eq!(texts, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"]);
+    }
 }

@@ -7,6 +7,7 @@ use smidgen_lower::{LowerOptions, lower};
 use smidgen_plan::{PlanOptions, pareto, plan};
 use smidgen_reference::{Lack, skip};
 use smidgen_report::quant::{self, Accuracy, LayerRow, QuantSummary};
+use smidgen_report::search::{self, BlockRow, Compared, SearchSummary, SpaceRow, WrongRow};
 use smidgen_report::{Budget, ParetoPoint, Segment, StepRow, Summary, html};
 use std::path::Path;
 use std::process::Command;
@@ -110,6 +111,72 @@ fn the_page_on_quantisation_fits_three_widths() {
     let page = page.replace("</body>", &format!("{BARS}</body>"));
     for width in [1400, 800, 400] {
         assert_eq!(title(&chromium, folder.path(), &page, width), "probe|10|true|true|2", "{width}");
+    }
+}
+
+/// Appended to the page of a search: every dot that stands out inside its plot, how many, whether all pictures could be
+/// shown, and whether the page scrolls sideways.
+const PLOTS: &str = r#"<script>
+const marks = [...document.querySelectorAll(".mark")];
+const within = marks.every(m => { const r = m.getBoundingClientRect(), a = m.parentElement.getBoundingClientRect();
+  const x = (r.left + r.right) / 2, y = (r.top + r.bottom) / 2;
+  return x >= a.left - 1 && x <= a.right + 1 && y >= a.top - 1 && y <= a.bottom + 1 && a.width > 150; });
+const images = [...document.images];
+addEventListener("load", () => { top.document.title = ["probe", marks.length, within, images.length,
+  images.every(i => i.complete && i.naturalWidth > 0), document.documentElement.scrollWidth <= innerWidth].join("|"); });
+</script>"#;
+
+/// A grey pixel.
+const PNG: &[u8] = b"\
+    \x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x01\x00\x00\x00\x01\x08\
+    \x00\x00\x00\x00\x3a\x7e\x9b\x55\x00\x00\x00\x0a\x49\x44\x41\x54\x78\x9c\x63\x68\x00\x00\x00\x82\x00\
+    \x81\x77\xcd\x72\xb6\x00\x00\x00\x00\x49\x45\x4e\x44\xae\x42\x60\x82";
+
+#[test]
+fn the_page_on_a_search_fits_three_widths() {
+    let Some(chromium) = chromium() else { return };
+    let lowered = lower(&smidgen_zoo::demo(7), &LowerOptions::default()).unwrap();
+    let planned = plan(&lowered, &PlanOptions::default()).unwrap();
+    let classes = 12;
+    let compared = |i: usize| Compared {
+        accuracy: 0.9 + 0.001 * (i * 37 % 50) as f64,
+        sram: 20_000 + 700 * (i * 13 % 29),
+        instructions: 9_000_000 + 90_000 * (i as u64 * 11 % 31),
+        chosen: i == 30,
+    };
+    let space = |i: usize| SpaceRow {
+        width: 0.1 * (i % 9 + 2) as f64,
+        input: [48 + 16 * (i / 9), 64, 3],
+        drawn: 40,
+        macs: vec![1_000_000 * (i as u64 + 1); i % 5],
+        binds: Some("instructions".to_owned()),
+        chosen: i == 7,
+    };
+    let wrong = |i: usize| WrongRow {
+        png: PNG.to_vec(),
+        name: format!("test/{}.jpg", "a-very-long-name".repeat(i + 1)),
+        class: "without_mask".to_owned(),
+        taken: "with_mask".to_owned(),
+        confidence: 0.99,
+    };
+    let summary = SearchSummary {
+        name: "a network".to_owned(),
+        command: "--an-argument-that-is-long".repeat(20),
+        spaces: (0..27).map(space).collect(),
+        compared: (0..60).map(compared).collect(),
+        population: Some(16),
+        blocks: vec![BlockRow { kind: "inverted, without shortcut".to_owned(), ..BlockRow::default() }; 9],
+        classes: (0..classes).map(|i| format!("class_with_a_long_name_{i}")).collect(),
+        confusion: vec![vec![1234; classes]; classes],
+        pictures: true,
+        wrong: (0..5).map(wrong).collect(),
+        ..SearchSummary::default()
+    };
+    let page = search::html(&planned.program, &occupancy(&planned.program), &summary).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let page = page.replace("</body>", &format!("{PLOTS}</body>"));
+    for width in [1400, 800, 400] {
+        assert_eq!(title(&chromium, folder.path(), &page, width), "probe|3|true|5|true|true", "{width}");
     }
 }
 

@@ -167,3 +167,52 @@ impl Folder {
         Ok(files::write_atomically(&self.state(), &bytes)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::search::clock::Counts;
+    use crate::search::{Length, Options, Search};
+    use crate::train::{Augment, Epoch};
+    use smidgen_search::Budget;
+    use std::sync::atomic::AtomicBool;
+
+    #[test]
+    fn epochs_outlive_an_interruption_each_once() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("state")).unwrap();
+        let never = AtomicBool::new(false);
+        let open = || {
+            let counts = Counts { draws: 1, supernet: 1, evaluations: 1, epochs: 9 };
+            let options = Options {
+                budget: Budget::default(),
+                length: Length::Counts(counts),
+                seed: 0,
+                threads: 1,
+                batch: 1,
+                rate: 0.1,
+                augment: Augment::NONE,
+                balance: false,
+                replay: None,
+            };
+            Search::open(folder.path(), (options, Vec::new()), (&never, &|_| {})).unwrap()
+        };
+        let epoch = |number: usize, loss: f64| {
+            let tested = (number > 1).then_some(0.5);
+            Epoch { number, loss, accuracy: 0.25, tested, rate: 0.1, knowing: number > 2 }
+        };
+        let mut search = open();
+        for number in 1..=3 {
+            search.trained(epoch(number, 1.0 / number as f64));
+        }
+        search.keep_training(b"a checkpoint").unwrap();
+        // Not kept: it comes after the last checkpoint.
+        search.trained(epoch(4, 7.0));
+        let mut search = open();
+        assert_eq!(search.state().trained_epochs, [1, 2, 3].map(|n| epoch(n, 1.0 / n as f64)));
+        // The checkpoint may be of an earlier epoch than those that were kept.
+        search.trained(epoch(3, 5.0));
+        search.trained(epoch(4, 6.0));
+        let losses: Vec<f64> = search.state().trained_epochs.iter().map(|epoch| epoch.loss).collect();
+        assert_eq!(losses, [1.0, 0.5, 5.0, 6.0]);
+    }
+}

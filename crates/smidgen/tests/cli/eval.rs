@@ -65,3 +65,31 @@ fn classes_that_too_few_samples_leave_out_are_named() {
         assert_eq!(json["classes_without_samples"], serde_json::json!([]));
     }
 }
+
+#[test]
+fn mistakes_are_kept_with_the_most_confident_first() {
+    let folder = Folder::new();
+    let n = sorted(&folder, [20, 20, 20]);
+    let network = Network::from_text(FLOAT).unwrap();
+    let set = Dataset::open(&folder.path("set.npz"), &Part::Test).unwrap();
+    let runner = Runner::new(&network, &Default::default()).unwrap();
+    let feeder = Feeder::new(network.interface(), Normalise::Auto, Fit::Stretch);
+    let order = set.choose(usize::MAX, 1);
+    let protocol = Protocol { feeder: &feeder, labels: None, strict: false };
+    let never = AtomicBool::new(false);
+    let result = evaluate(network.graph(), &runner, &set, &order, protocol, (&|| {}, &never)).unwrap();
+    let mistakes = &result.mistakes;
+    assert_eq!(mistakes.len() as u64, n as u64 - result.top1);
+    assert!(!mistakes.is_empty() && mistakes.is_sorted_by(|a, b| a.confidence >= b.confidence), "{mistakes:?}");
+    let mut confusion = vec![vec![0; result.classes.len()]; result.classes.len()];
+    for mistake in mistakes {
+        // The sample is the set's, not the order's.
+        assert_eq!(set.items()[mistake.sample].class, Some(mistake.class));
+        assert!(mistake.taken != mistake.class && (1.0 / 3.0..=1.0).contains(&mistake.confidence), "{mistake:?}");
+        confusion[mistake.class][mistake.taken] += 1;
+    }
+    for (class, row) in result.confusion.iter().enumerate() {
+        confusion[class][class] = row[class];
+    }
+    assert_eq!(confusion, result.confusion);
+}
