@@ -14,29 +14,11 @@ pub enum SearchError {
         shape: Vec<usize>,
     },
     /// No network of any space keeps the budget.
-    #[error(
-        "no network fits {budget}: the smallest of all spaces (width {width}, input {rows}x{columns}) takes {smallest}"
-    )]
-    NothingFits {
-        /// What a network may take.
-        budget: Budget,
-        /// Width multiplier of the space with the smallest network.
-        width: f64,
-        /// Rows of its input.
-        rows: usize,
-        /// Columns of its input.
-        columns: usize,
-        /// What that network takes.
-        smallest: Figures,
-    },
+    #[error(transparent)]
+    NothingFits(Box<Misfit>),
     /// Of the chosen space no network was found that keeps the budget.
-    #[error("of {drawn} networks drawn from the space none fits {budget}")]
-    NoneDrawn {
-        /// Networks drawn.
-        drawn: usize,
-        /// What a network may take.
-        budget: Budget,
-    },
+    #[error("no network of the chosen space keeps the limits")]
+    NoneDrawn,
     /// A network of the space cannot be planned: an error of ours.
     #[error(transparent)]
     Oracle(#[from] OracleError),
@@ -46,4 +28,22 @@ pub enum SearchError {
     /// Interrupted.
     #[error("interrupted")]
     Stopped,
+}
+
+/// That no network of any space keeps the budget.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+#[error(
+    "no network fits {budget}: the smallest of all spaces (width {width}, input {rows}x{columns}) takes {smallest}"
+)]
+pub struct Misfit {
+    /// What a network may take.
+    pub budget: Budget,
+    /// Width multiplier of the space with the smallest network.
+    pub width: f64,
+    /// Rows of its input.
+    pub rows: usize,
+    /// Columns of its input.
+    pub columns: usize,
+    /// What that network takes.
+    pub smallest: Figures,
 }

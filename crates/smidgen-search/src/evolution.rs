@@ -158,8 +158,7 @@ impl Evolution {
                 Some(found) => Some(found),
                 None => smallest()?,
             };
-            let budget = crate::Budget::default();
-            drawn.push(found.ok_or(SearchError::NoneDrawn { drawn: MOST_TRIES, budget })?);
+            drawn.push(found.ok_or(SearchError::NoneDrawn)?);
         }
         known.clear();
         Ok(drawn)

@@ -25,7 +25,7 @@ mod survey;
 
 pub use budget::{Budget, Estimator, Figures, Limit};
 pub use candidate::{Candidate, Gene};
-pub use error::SearchError;
+pub use error::{Misfit, SearchError};
 pub use evolution::{Evolution, Scored, Settings as EvolutionSettings};
 pub use outline::outline;
 pub use share::Share;

@@ -5,7 +5,7 @@
 
 use crate::budget::{Budget, Estimator, Figures, Limit};
 use crate::candidate::Candidate;
-use crate::error::SearchError;
+use crate::error::{Misfit, SearchError};
 use crate::outline::outline;
 use crate::space::Space;
 use rayon::prelude::*;
@@ -204,15 +204,15 @@ pub fn survey(
     }
     let over = |s: &&Surveyed| (budget.exceeded(&s.smallest).len(), s.smallest.sram + s.smallest.flash);
     let Some(smallest) = spaces.iter().min_by_key(over) else {
-        return Err(SearchError::NoneDrawn { drawn: 0, budget: *budget });
+        return Err(SearchError::NoneDrawn);
     };
-    Err(SearchError::NothingFits {
+    Err(SearchError::NothingFits(Box::new(Misfit {
         budget: *budget,
         width: smallest.space.width,
         rows: smallest.space.input[0],
         columns: smallest.space.input[1],
         smallest: smallest.smallest,
-    })
+    })))
 }
 
 #[cfg(test)]

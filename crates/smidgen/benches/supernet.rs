@@ -134,7 +134,7 @@ fn main() {
     let seeds = arguments.count("--seeds", 2);
     let mut alone: Vec<Vec<f64>> = vec![Vec::new(); seeds];
     let mut shared = Vec::new();
-    println!("{:>12} {:>10} {}", "MACs", "inherited", "alone");
+    println!("{:>12} {:>10} alone", "MACs", "inherited");
     for (macs, candidate) in chosen {
         let (correct, count) = inherited(candidate);
         shared.push(correct as f64 / count as f64);

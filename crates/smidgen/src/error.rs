@@ -206,7 +206,7 @@ impl Error {
             Self::Train(TrainError::Checkpoint { .. }) => ErrorKind::Malformed,
             Self::Train(_) => ErrorKind::Request,
             Self::Search(error) => match error {
-                SearchError::NothingFits { .. } | SearchError::NoneDrawn { .. } => ErrorKind::DoesNotFit,
+                SearchError::NothingFits(_) | SearchError::NoneDrawn => ErrorKind::DoesNotFit,
                 SearchError::Oracle(_) => ErrorKind::Internal,
                 SearchError::Input { .. } | SearchError::Train(_) | SearchError::Stopped => ErrorKind::Request,
             },
@@ -262,7 +262,7 @@ impl Error {
                 "begin anew without `--resume`, or with an earlier checkpoint"
             }
             Self::Train(_) => return None,
-            Self::Search(SearchError::NothingFits { .. } | SearchError::NoneDrawn { .. }) => {
+            Self::Search(SearchError::NothingFits(_) | SearchError::NoneDrawn) => {
                 "allow it more, take a board with more, or let pictures be smaller with `--resolution`"
             }
             Self::Search(SearchError::Input { .. }) => {

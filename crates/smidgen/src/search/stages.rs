@@ -418,7 +418,7 @@ impl<'a> Search<'a> {
         }
         self.state.found = true;
         self.save()?;
-        let scored = evolution.best().cloned().ok_or(SearchError::NoneDrawn { drawn: 0, budget })?;
+        let scored = evolution.best().cloned().ok_or(SearchError::NoneDrawn)?;
         let (net, parameters, state) = supernet.extract(&scored.candidate, &calibration)?;
         let mut start = Start::of_net(net, seed)?;
         (start.parameters, start.state) = (parameters, state);

@@ -114,7 +114,7 @@ impl From<Wanted> for Objective {
 }
 
 /// Everything that was found out, for the three ways to present it.
-struct Findings<'a> {
+pub struct Findings<'a> {
     model: String,
     lowered: Lowered,
     plan: plan::planner::Plan,

@@ -7,7 +7,7 @@ use crate::console::format::{bytes, count, percent, thousands};
 use smidgen::boards::Board;
 use smidgen::certificate::occupancy;
 use smidgen::compile::Compiled;
-use smidgen::data::{Feeder, Normalisation, Picture, PictureInput};
+use smidgen::data::{Feeder, Normalisation, Picture};
 use smidgen::ir::visible_path;
 use smidgen::report::Figure;
 use smidgen::report::search::{
@@ -82,7 +82,7 @@ impl Search {
             tested: epoch.tested,
             integers: epoch.knowing,
         });
-        let name = self.output.file_name().map_or_else(|| self.output.as_os_str(), |name| name);
+        let name = self.output.file_name().unwrap_or(self.output.as_os_str());
         Ok(SearchSummary {
             name: name.to_string_lossy().into_owned(),
             board: board.title.clone(),
@@ -316,7 +316,10 @@ mod tests {
                 assert_eq!(rows.len(), all.len() + 1);
                 assert_eq!(rows.iter().map(|row| row.macs).sum::<u64>(), net.macs() as u64);
                 let weights = net.parameters().iter().filter(|parameter| parameter.role == Role::Weight);
-                assert_eq!(rows.iter().map(|row| row.weights).sum::<u64>() as usize, weights.map(|p| p.len()).sum());
+                assert_eq!(
+                    rows.iter().map(|row| row.weights).sum::<u64>() as usize,
+                    weights.map(|p| p.len()).sum::<usize>()
+                );
                 let fields: Vec<[usize; 2]> = rows.iter().filter_map(|row| row.field).collect();
                 assert!(fields.is_sorted() && fields[0] == [3, 3], "{fields:?}");
             }
