@@ -7,7 +7,7 @@ use crate::console::format::{bytes, count, percent, thousands};
 use smidgen::boards::Board;
 use smidgen::certificate::occupancy;
 use smidgen::compile::Compiled;
-use smidgen::data::{Feeder, Normalisation, Picture, PictureInput};
+use smidgen::data::{Feeder, Normalisation, Picture};
 use smidgen::ir::visible_path;
 use smidgen::report::Figure;
 use smidgen::report::search::{
@@ -82,7 +82,7 @@ impl Search {
             tested: epoch.tested,
             integers: epoch.knowing,
         });
-        let name = self.output.file_name().map_or_else(|| self.output.as_os_str(), |name| name);
+        let name = self.output.file_name().unwrap_or_else(|| self.output.as_os_str());
         Ok(SearchSummary {
             name: name.to_string_lossy().into_owned(),
             board: board.title.clone(),
@@ -146,7 +146,7 @@ impl Search {
         let limited = if budget.macs == self.macs { "exact" } else { "exact; as many as there is time to train" };
         rows.push(row("MACs", figures.macs, budget.macs, &thousands, limited.to_owned()));
         let scope = Scope::of(Some(board));
-        let modelled = format!("modelled for {}", scope.modelled());
+        let modelled = scope.modelled();
         rows.push(row("instructions", figures.instructions, budget.instructions, &thousands, modelled));
         rows
     }
