@@ -82,7 +82,7 @@ impl Search {
             tested: epoch.tested,
             integers: epoch.knowing,
         });
-        let name = self.output.file_name().unwrap_or(self.output.as_os_str());
+        let name = self.output.file_name().unwrap_or_else(|| self.output.as_os_str());
         Ok(SearchSummary {
             name: name.to_string_lossy().into_owned(),
             board: board.title.clone(),
@@ -146,7 +146,7 @@ impl Search {
         let limited = if budget.macs == self.macs { "exact" } else { "exact; as many as there is time to train" };
         rows.push(row("MACs", figures.macs, budget.macs, &thousands, limited.to_owned()));
         let scope = Scope::of(Some(board));
-        let modelled = format!("modelled for {}", scope.modelled());
+        let modelled = scope.modelled();
         rows.push(row("instructions", figures.instructions, budget.instructions, &thousands, modelled));
         rows
     }
@@ -316,10 +316,7 @@ mod tests {
                 assert_eq!(rows.len(), all.len() + 1);
                 assert_eq!(rows.iter().map(|row| row.macs).sum::<u64>(), net.macs() as u64);
                 let weights = net.parameters().iter().filter(|parameter| parameter.role == Role::Weight);
-                assert_eq!(
-                    rows.iter().map(|row| row.weights).sum::<u64>() as usize,
-                    weights.map(|p| p.len()).sum::<usize>()
-                );
+                assert_eq!(rows.iter().map(|row| row.weights).sum::<u64>() as usize, weights.map(|p| p.len()).sum());
                 let fields: Vec<[usize; 2]> = rows.iter().filter_map(|row| row.field).collect();
                 assert!(fields.is_sorted() && fields[0] == [3, 3], "{fields:?}");
             }
