@@ -3,6 +3,7 @@
 mod host_speed;
 mod oracle;
 mod planning;
+mod spaces;
 mod supernet;
 mod train_speed;
 
@@ -29,6 +30,12 @@ const BENCHES: &[Command] = &[
         arguments: "",
         summary: "plan the real models and the published architectures: bytes, bounds, planning times",
         run: planning::run,
+    },
+    Command {
+        name: "spaces",
+        arguments: "[DRAWS [FLASH]]",
+        summary: "choose the space to search for budgets of SRAM from 16 to 256 KiB",
+        run: spaces::run,
     },
     Command {
         name: "supernet",
