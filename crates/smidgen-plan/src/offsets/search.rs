@@ -80,13 +80,15 @@ impl Open {
         if open { self.0[p / 64] |= bit } else { self.0[p / 64] &= !bit }
     }
 
-    /// Their numbers, ascending.
-    fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        self.0.iter().enumerate().flat_map(|(i, &word)| {
-            let lowest = |&word: &u64| Some(word & (word - 1)).filter(|&rest| rest > 0);
-            let words = std::iter::successors(Some(word).filter(|&word| word > 0), lowest);
-            words.map(move |word| 64 * i + word.trailing_zeros() as usize)
-        })
+    /// Calls for each of their numbers, ascending: a plain loop, since a search spends much of its time in it.
+    fn for_each(&self, mut f: impl FnMut(usize)) {
+        for (i, &word) in self.0.iter().enumerate() {
+            let mut rest = word;
+            while rest != 0 {
+                f(64 * i + rest.trailing_zeros() as usize);
+                rest &= rest - 1;
+            }
+        }
     }
 }
 
@@ -135,9 +137,11 @@ impl Search<'_> {
         }
     }
 
+    #[inline]
     fn raise(&mut self, i: usize, low: isize) -> Result<(), Stop> {
-        let low = align_up(low, self.problem.aligns[i]);
+        // What is there is aligned.
         if low > self.low[i] {
+            let low = align_up(low, self.problem.aligns[i]);
             self.trail.push(Undo::Low(i, self.low[i]));
             self.low[i] = low;
             self.enqueue(i);
@@ -148,9 +152,10 @@ impl Search<'_> {
         Ok(())
     }
 
+    #[inline]
     fn lower(&mut self, i: usize, high: isize) -> Result<(), Stop> {
-        let high = high & -self.problem.aligns[i];
         if high < self.high[i] {
+            let high = high & -self.problem.aligns[i];
             self.trail.push(Undo::High(i, self.high[i]));
             self.high[i] = high;
             self.enqueue(i);
@@ -176,6 +181,7 @@ impl Search<'_> {
     }
 
     /// Moves interval ends as a decided pair demands.
+    #[inline]
     fn apply(&mut self, p: usize) -> Result<(), Stop> {
         let pair = self.problem.pairs[p];
         let (below, above, distance) = match self.relation[p] {
@@ -226,22 +232,25 @@ impl Search<'_> {
     /// The pair to decide next, and how first; `None` if the low ends keep all pairs.
     fn choose(&mut self) -> Result<Option<(usize, Relation)>, Stop> {
         *self.budget = self.budget.checked_sub(self.problem.pairs.len() / 4 + 1).ok_or(Stop::Budget)?;
-        let mut best: Option<(isize, usize, Relation)> = None;
-        for p in self.open.iter() {
-            let pair = &self.problem.pairs[p];
-            let apart = self.low[pair.b] - self.low[pair.a];
+        let (mut least, mut best) = (isize::MAX, None);
+        let Self { problem, low, high, .. } = self;
+        self.open.for_each(|p| {
+            let pair = &problem.pairs[p];
+            let (low_a, low_b) = (low[pair.a], low[pair.b]);
+            let apart = low_b - low_a;
             if apart >= pair.a_below || -apart >= pair.b_below {
-                continue;
+                return;
             }
-            let a_slack = self.high[pair.b] - self.low[pair.a] - pair.a_below;
-            let b_slack = self.high[pair.a] - self.low[pair.b] - pair.b_below;
+            let a_slack = high[pair.b] - low_a - pair.a_below;
+            let b_slack = high[pair.a] - low_b - pair.b_below;
             // A pair with little room either way decides most.
             let room = 2 * a_slack.min(b_slack) + a_slack.max(b_slack);
-            if best.is_none_or(|(least, ..)| room < least) {
-                best = Some((room, p, if a_slack >= b_slack { Relation::ABelow } else { Relation::BBelow }));
+            if room < least || best.is_none() {
+                least = room;
+                best = Some((p, if a_slack >= b_slack { Relation::ABelow } else { Relation::BBelow }));
             }
-        }
-        Ok(best.map(|(_, p, relation)| (p, relation)))
+        });
+        Ok(best)
     }
 
     fn solve(&mut self) -> Result<(), Stop> {
