@@ -9,11 +9,12 @@ use super::candidate::Candidate;
 use super::segments::Kind;
 use super::{Choice, Draft, Least, List, Objective, PlanError, Planner, report};
 use crate::allocate;
-use crate::allocate::outline_with;
+use crate::allocate::Outline;
 use crate::schedule::Flow;
 use smidgen_kernels::int8::mcu;
 use smidgen_program::costs::Costs;
 use smidgen_program::{Granularity, Kernel, Lowered, Step, WriteOrder, kernel};
+use std::rc::Rc;
 
 /// Rows that a step may compute together.
 pub(super) const ROWS: [usize; 5] = [8, 6, 4, 3, 2];
@@ -42,7 +43,7 @@ pub(super) fn tune(planner: &Planner, choice: Choice) -> Result<Draft, PlanError
         Objective::Balanced => tolerated(least).min(most),
         Objective::Speed => most,
     };
-    let mut tuner = Tuner::new(planner, choice.form.clone())?;
+    let mut tuner = Tuner::new(planner, choice.form.clone(), least)?;
     let smallest = tuner.fastest(planner, least)?.unwrap_or(choice.plan);
     if limit == least {
         return Ok(smallest);
@@ -54,7 +55,7 @@ pub(super) fn tune(planner: &Planner, choice: Choice) -> Result<Draft, PlanError
         if rival.plan.report.total_bytes < least.total_bytes {
             least = figures(&rival.plan);
         }
-        plans.extend(Tuner::new(planner, rival.form)?.fastest(planner, limit)?);
+        plans.extend(Tuner::new(planner, rival.form, limit)?.fastest(planner, limit)?);
     }
     let Some(mut plan) = plans.into_iter().min_by_key(|plan| (plan.report.instructions, plan.report.total_bytes))
     else {
@@ -77,7 +78,7 @@ struct Pace {
 }
 
 /// A faster pace for a step.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 struct Offer {
     step: usize,
     pace: Pace,
@@ -86,6 +87,8 @@ struct Offer {
     /// What the arena takes with it, by a quick look at the time of this change.
     bytes: usize,
     seen: usize,
+    /// Where only so many bytes are known to be live with it, and nobody has looked at what the arena takes: the paces at that time.
+    at_least: Option<Rc<[Pace]>>,
 }
 
 impl Offer {
@@ -114,6 +117,10 @@ struct Tuner<'a> {
     bytes: usize,
     /// What would be faster.
     offers: Vec<Offer>,
+    /// The most bytes that have been asked for: of what keeps more of them alive, the arena is not looked at.
+    limit: usize,
+    /// The paces now, if an offer has needed them.
+    snapshot: Option<Rc<[Pace]>>,
     /// Counts the changes.
     changes: usize,
     /// Counts the [visits](List::visits) of the lists looked at.
@@ -121,8 +128,8 @@ struct Tuner<'a> {
 }
 
 impl<'a> Tuner<'a> {
-    /// Begins with single rows.
-    fn new(planner: &'a Planner, form: Candidate) -> Result<Self, PlanError> {
+    /// Begins with single rows, for plans of at most so many bytes to begin with.
+    fn new(planner: &'a Planner, form: Candidate, limit: usize) -> Result<Self, PlanError> {
         let base = planner.flow.lowered;
         let mut tuner = Self {
             base,
@@ -135,6 +142,8 @@ impl<'a> Tuner<'a> {
             instructions: 0,
             bytes: 0,
             offers: Vec::new(),
+            limit,
+            snapshot: None,
             changes: 0,
             visits: 0,
         };
@@ -147,18 +156,22 @@ impl<'a> Tuner<'a> {
         let list = self.list()?;
         self.instructions = list.instructions;
         self.bytes = self.look(&list)?;
-        self.changes += 1;
+        self.changed();
         for s in 0..self.paces.len() {
             self.ask(s)?;
         }
         Ok(())
     }
 
+    /// Notes that paces have changed.
+    fn changed(&mut self) {
+        self.changes += 1;
+        self.snapshot = None;
+    }
+
     /// Returns to earlier paces.
     fn back_to(&mut self, paces: &[Pace]) -> Result<(), PlanError> {
-        for (s, &pace) in paces.iter().enumerate() {
-            self.set(s, pace);
-        }
+        self.to_paces(paces);
         self.begin()
     }
 
@@ -169,7 +182,11 @@ impl<'a> Tuner<'a> {
 
     /// The bytes that a quick look sees.
     fn look(&self, list: &List) -> Result<usize, PlanError> {
-        Ok(outline_with(&self.lowered, &list.runs, &list.storage, self.memo)?)
+        Ok(self.outline(list)?.bytes(self.memo))
+    }
+
+    fn outline(&self, list: &List) -> Result<Outline<'_>, PlanError> {
+        Ok(Outline::new(&self.lowered, &list.runs, &list.storage, self.memo)?)
     }
 
     /// The plan as it is now.
@@ -204,14 +221,17 @@ impl<'a> Tuner<'a> {
     /// Changes paces, the worthiest first, as far as so many bytes allow. True if anything changed.
     fn grow(&mut self, limit: usize) -> Result<bool, PlanError> {
         let changes = self.changes;
-        let fits = |offer: &&mut Offer| offer.bytes <= limit;
-        while let Some(offer) = self.offers.iter_mut().filter(fits).max_by_key(|offer| offer.worth(self.bytes)) {
-            let Offer { step, pace, saves, bytes, seen } = *offer;
+        self.limit = self.limit.max(limit);
+        let fits = |offer: &&Offer| offer.bytes <= limit;
+        loop {
+            self.settle(limit)?;
+            let best = self.offers.iter().filter(fits).max_by_key(|offer| offer.worth(self.bytes));
+            let Some(&Offer { step, pace, saves, bytes, seen, .. }) = best else { break };
             if seen == self.changes {
                 self.set(step, pace);
                 self.instructions -= saves;
                 self.bytes = bytes;
-                self.changes += 1;
+                self.changed();
                 self.ask(step)?;
             } else {
                 // Other steps changed since.
@@ -221,6 +241,32 @@ impl<'a> Tuner<'a> {
             }
         }
         Ok(self.changes > changes)
+    }
+
+    /// Looks at what the arena takes with offers of which that is not known, where it may be at most so many bytes.
+    fn settle(&mut self, limit: usize) -> Result<(), PlanError> {
+        for i in 0..self.offers.len() {
+            let Offer { step, pace, bytes, .. } = self.offers[i];
+            if bytes > limit {
+                continue;
+            }
+            let Some(then) = self.offers[i].at_least.take() else { continue };
+            let now = self.paces.clone();
+            self.to_paces(&then);
+            self.set(step, pace);
+            self.offers[i].bytes = self.look(&self.list()?)?;
+            self.to_paces(&now);
+        }
+        Ok(())
+    }
+
+    /// Goes to other paces.
+    fn to_paces(&mut self, paces: &[Pace]) {
+        for (s, &pace) in paces.iter().enumerate() {
+            if self.paces[s] != pace {
+                self.set(s, pace);
+            }
+        }
     }
 
     /// Renews what a step has to offer.
@@ -242,9 +288,20 @@ impl<'a> Tuner<'a> {
         let list = self.list()?;
         self.visits += list.visits(&self.lowered);
         let saves = self.instructions.saturating_sub(list.instructions);
-        let bytes = if saves > 0 { self.look(&list)? } else { 0 };
+        let (mut bytes, mut is_known) = (0, true);
+        if saves > 0 {
+            let outline = self.outline(&list)?;
+            is_known = outline.live_bytes() <= self.limit;
+            bytes = if is_known { outline.bytes(self.memo) } else { outline.live_bytes() };
+        }
         self.set(step, before);
-        Ok((saves > 0).then_some(Offer { step, pace, saves, bytes, seen: self.changes }))
+        let at_least = if is_known { None } else { Some(self.snapshot()) };
+        Ok((saves > 0).then_some(Offer { step, pace, saves, bytes, seen: self.changes, at_least }))
+    }
+
+    /// The paces now.
+    fn snapshot(&mut self) -> Rc<[Pace]> {
+        self.snapshot.get_or_insert_with(|| self.paces.as_slice().into()).clone()
     }
 
     /// Other paces of a step that may be faster.
@@ -394,7 +451,14 @@ mod tests {
 
     #[test]
     fn what_is_free_comes_first_and_then_what_saves_most_for_a_byte() {
-        let offer = |step, saves, bytes| Offer { step, pace: Pace { rows: 2, parts: 1 }, saves, bytes, seen: 0 };
+        let offer = |step, saves, bytes| Offer {
+            step,
+            pace: Pace { rows: 2, parts: 1 },
+            saves,
+            bytes,
+            seen: 0,
+            at_least: None,
+        };
         let mut offers = [offer(0, 900, 1100), offer(1, 500, 1010), offer(2, 10, 1000), offer(3, 20, 990)];
         offers.sort_by_key(|offer| std::cmp::Reverse(offer.worth(1000)));
         assert_eq!(offers.map(|offer| offer.step), [3, 2, 1, 0]);

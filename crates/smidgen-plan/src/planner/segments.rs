@@ -365,13 +365,24 @@ impl Candidates {
                 continue;
             }
             let mut worse = 0;
-            for to in self.ends(from).filter(|&to| to > unfit[from] && self.alive[to] <= limit) {
+            // Steps that fit whole behind a segment that fits are better whole than streamed with it.
+            let mut unfit_behind = unfit[from];
+            for to in self.ends(from).filter(|&to| self.alive[to] <= limit) {
+                if unfit_behind == self.end {
+                    break;
+                }
+                if to <= unfit_behind {
+                    continue;
+                }
                 let least = instructions + (self.instructions[to] - self.instructions[from]);
                 if best[to].is_some_and(|(known, _)| known < least) {
                     continue;
                 }
                 let Some(fitting) = self.fitting((&mut evaluator, &arithmetic), from, to, limit) else { break };
                 worse = if fitting.iter().flatten().any(fits) { 0 } else { worse + 1 };
+                if fitting[0].as_ref().is_some_and(fits) {
+                    unfit_behind = unfit[to];
+                }
                 fitting.into_iter().flatten().for_each(|segment| offer(&mut best, segment));
                 if worse > PATIENCE {
                     break;
