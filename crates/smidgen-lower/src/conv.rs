@@ -186,9 +186,10 @@ fn mcu_conv2d(
     let (bias, factors) = biases(builder, operator, values, quant, window.output[2])?;
     let places = 0..window.patch().next_multiple_of(4);
     let taps: Vec<Option<usize>> = places.map(|at| mcu::conv2d_tap(window, at)).collect();
+    let proofs = builder.proofs;
     let pack = |&width: &Width| {
         let start = |bias, weights: &[i8]| width.start(bias, taps.iter().map(|tap| tap.map_or(0, |tap| weights[tap])));
-        let packed = quant::finish(quant, &factors, &bias, values, width, false, start)?;
+        let packed = quant::finish(proofs, quant, (&factors, &bias, values), width, false, start)?;
         let mut words = vec![0; mcu::conv2d_words(window, width, packed.epilogue.extras)];
         mcu::conv2d_pack(window, width, values, &packed.words, &mut words).then_some((width, packed.epilogue, words))
     };
@@ -234,9 +235,8 @@ fn device_depthwise(
     let by_channel = by_channel(&values, depth);
     let (bias, factors) = biases(builder, operator, &by_channel, quant, depth)?;
     let plain = |bias, _: &[i8]| bias;
-    let Some(packed) = quant::finish(quant, &factors, &bias, &by_channel, Width::Eight, true, plain) else {
-        return Ok(None);
-    };
+    let packed = quant::finish(builder.proofs, quant, (&factors, &bias, &by_channel), Width::Eight, true, plain);
+    let Some(packed) = packed else { return Ok(None) };
     let mut bytes = vec![0; mcu::depthwise_weights(window)];
     mcu::depthwise_pack(window, &values, &mut bytes);
     let constants = quant::device_constants(builder, operator, &bytes, &packed.words);

@@ -4,6 +4,7 @@ use super::builder::Builder;
 use super::error::Refusal;
 use super::options::KernelSet;
 use super::quant::{self, unsupported};
+use crate::epilogue::Proofs;
 use smidgen_ir::{Activation, ElementType, Operator, Quantisation, Tensor};
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::Int8;
@@ -61,8 +62,9 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
     } else {
         quant::fold_biases(&mut bias, input_zero, &values);
         if builder.options.kernels == KernelSet::Mcu
-            && let Some((kernel, weights, words)) = (quant::widths(weights).iter())
-                .find_map(|&width| on_device([inputs, outputs], width, &quant, &factors, &bias, &values))
+            && let Some((kernel, weights, words)) = (quant::widths(weights).iter()).find_map(|&width| {
+                on_device(builder.proofs, [inputs, outputs], width, &quant, &factors, &bias, &values)
+            })
         {
             let name = builder.tensor(operator.inputs[1]).name.clone();
             let constants = vec![
@@ -82,6 +84,7 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
 
 /// The device kernel for weights of this width with its weights and the words of its channels, where they are proven.
 fn on_device(
+    proofs: &Proofs,
     sizes: [usize; 2],
     width: Width,
     quant: &Int8,
@@ -94,7 +97,7 @@ fn on_device(
         return None;
     }
     let start = |bias, weights: &[i8]| width.start(bias, weights.iter().copied());
-    let channels = quant::finish(quant, factors, bias, weights, width, false, start)?;
+    let channels = quant::finish(proofs, quant, (factors, bias, weights), width, false, start)?;
     let [inputs, outputs] = sizes;
     Some((
         Kernel::FullyConnectedI8Mcu(kernel::FullyConnectedI8Mcu {

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::network::Network;
-use smidgen_lower::{LowerOptions, lower};
+use smidgen_lower::{LowerOptions, Lowerer};
 use smidgen_plan::planner::{Plan, PlanOptions, plan};
 use smidgen_program::Lowered;
 
@@ -36,14 +36,16 @@ pub struct Planned {
 /// # Errors
 /// If an operator has no kernel, or the schedule does not suit the network.
 pub fn plan_network(network: &Network, options: &LowerOptions, wanted: &PlanOptions) -> Result<Planned, Error> {
-    let lowered = lower(network.graph(), options)?;
+    let lowerer = Lowerer::new(*options);
+    let lowered = lowerer.lower(network.graph())?;
     std::thread::scope(|scope| {
         let mut other = network.clone();
         let cut = other.strip_io()?;
         let integers = (cut > 0).then(|| {
+            let lowerer = &lowerer;
             scope.spawn(move || {
                 // What cannot be planned so is no alternative: tiles, for one, count operators.
-                let lowered = lower(other.graph(), options).ok()?;
+                let lowered = lowerer.lower(other.graph()).ok()?;
                 let Plan { report, .. } = plan(&lowered, wanted).ok()?;
                 Some(IntegerEnds { cut, total_bytes: report.total_bytes, instructions: report.instructions })
             })

@@ -14,9 +14,11 @@ use smidgen_kernels::int8::Int8;
 use smidgen_kernels::int8::mcu::{Epilogue, Width};
 use smidgen_kernels::memory::Flash;
 use smidgen_kernels::requant::Factor;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 /// One output channel by its definition.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Channel {
     /// From accumulator to output.
     pub factor: Factor,
@@ -157,6 +159,28 @@ struct Piece {
     steps: Vec<(i64, i8)>,
 }
 
+/// What a packed form follows from: channels, quantisation, the weights' width, and whether channels may have shifts of their own.
+type Layer = (Vec<Channel>, Int8, Width, bool);
+
+/// Packed forms that were searched for before, in whatever network: networks that are lowered one after the other often share layers.
+#[derive(Debug, Default)]
+pub(crate) struct Proofs(Mutex<HashMap<Layer, Option<Packed>>>);
+
+impl Proofs {
+    /// As [`pack`].
+    pub fn pack(&self, channels: Vec<Channel>, quant: &Int8, width: Width, own_shifts: bool) -> Option<Packed> {
+        // A thread that panicked has left whole entries.
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let layer = (channels, *quant, width, own_shifts);
+        if let Some(packed) = known().get(&layer) {
+            return packed.clone();
+        }
+        let packed = pack(&layer.0, quant, width, own_shifts);
+        known().insert(layer, packed.clone());
+        packed
+    }
+}
+
 /// The packed form of a layer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Packed {
@@ -180,7 +204,7 @@ impl<'a> Task<'a> {
 
 /// The cheapest packed form of a layer with weights of this width that is proven, if there is one. With `own_shifts`, channels may have
 /// shifts of their own in a layer that one shift does not do for.
-pub(crate) fn pack(channels: &[Channel], quant: &Int8, width: Width, own_shifts: bool) -> Option<Packed> {
+fn pack(channels: &[Channel], quant: &Int8, width: Width, own_shifts: bool) -> Option<Packed> {
     if !channels.iter().all(Channel::is_in_range) {
         return None;
     }

@@ -43,7 +43,7 @@ pub(super) fn tune(planner: &Planner, choice: Choice) -> Result<Draft, PlanError
         Objective::Balanced => tolerated(least).min(most),
         Objective::Speed => most,
     };
-    let mut tuner = Tuner::new(planner, choice.form.clone(), least)?;
+    let mut tuner = Tuner::new(planner, choice.form.clone())?;
     let smallest = tuner.fastest(planner, least)?.unwrap_or(choice.plan);
     if limit == least {
         return Ok(smallest);
@@ -55,7 +55,7 @@ pub(super) fn tune(planner: &Planner, choice: Choice) -> Result<Draft, PlanError
         if rival.plan.report.total_bytes < least.total_bytes {
             least = figures(&rival.plan);
         }
-        plans.extend(Tuner::new(planner, rival.form, limit)?.fastest(planner, limit)?);
+        plans.extend(Tuner::new(planner, rival.form)?.fastest(planner, limit)?);
     }
     let Some(mut plan) = plans.into_iter().min_by_key(|plan| (plan.report.instructions, plan.report.total_bytes))
     else {
@@ -87,7 +87,8 @@ struct Offer {
     /// What the arena takes with it, by a quick look at the time of this change.
     bytes: usize,
     seen: usize,
-    /// Where only so many bytes are known to be live with it, and nobody has looked at what the arena takes: the paces at that time.
+    /// The paces at that time, where nobody has looked at the arena yet, so that `bytes` are only those that are live: it takes no less, and
+    /// the offer is worth no more.
     at_least: Option<Rc<[Pace]>>,
 }
 
@@ -117,8 +118,6 @@ struct Tuner<'a> {
     bytes: usize,
     /// What would be faster.
     offers: Vec<Offer>,
-    /// The most bytes that have been asked for: of what keeps more of them alive, the arena is not looked at.
-    limit: usize,
     /// The paces now, if an offer has needed them.
     snapshot: Option<Rc<[Pace]>>,
     /// Counts the changes.
@@ -128,8 +127,8 @@ struct Tuner<'a> {
 }
 
 impl<'a> Tuner<'a> {
-    /// Begins with single rows, for plans of at most so many bytes to begin with.
-    fn new(planner: &'a Planner, form: Candidate, limit: usize) -> Result<Self, PlanError> {
+    /// Begins with single rows.
+    fn new(planner: &'a Planner, form: Candidate) -> Result<Self, PlanError> {
         let base = planner.flow.lowered;
         let mut tuner = Self {
             base,
@@ -142,7 +141,6 @@ impl<'a> Tuner<'a> {
             instructions: 0,
             bytes: 0,
             offers: Vec::new(),
-            limit,
             snapshot: None,
             changes: 0,
             visits: 0,
@@ -177,7 +175,7 @@ impl<'a> Tuner<'a> {
 
     /// The list as it is now.
     fn list(&self) -> Result<List, PlanError> {
-        self.form.list(&Flow::new(&self.lowered), self.stream_input, self.costs)
+        self.form.list(&Flow::new(&self.lowered), self.stream_input, self.costs, false)
     }
 
     /// The bytes that a quick look sees.
@@ -191,7 +189,9 @@ impl<'a> Tuner<'a> {
 
     /// The plan as it is now.
     fn place(&self, planner: &Planner) -> Result<Draft, PlanError> {
-        report::finish(&Flow::new(&self.lowered), self.list()?, planner)
+        let flow = Flow::new(&self.lowered);
+        let list = self.form.list(&flow, self.stream_input, self.costs, true)?;
+        report::finish(&flow, list, planner)
     }
 
     /// The plan as fast as so many bytes allow; `None` if none is found that fits.
@@ -221,12 +221,15 @@ impl<'a> Tuner<'a> {
     /// Changes paces, the worthiest first, as far as so many bytes allow. True if anything changed.
     fn grow(&mut self, limit: usize) -> Result<bool, PlanError> {
         let changes = self.changes;
-        self.limit = self.limit.max(limit);
-        let fits = |offer: &&Offer| offer.bytes <= limit;
+        let fits = |(_, offer): &(usize, &Offer)| offer.bytes <= limit;
         loop {
-            self.settle(limit)?;
-            let best = self.offers.iter().filter(fits).max_by_key(|offer| offer.worth(self.bytes));
-            let Some(&Offer { step, pace, saves, bytes, seen, .. }) = best else { break };
+            let fitting = self.offers.iter().enumerate().filter(fits);
+            let Some((at, offer)) = fitting.max_by_key(|(_, offer)| offer.worth(self.bytes)) else { break };
+            if offer.at_least.is_some() {
+                self.settle(at)?;
+                continue;
+            }
+            let Offer { step, pace, saves, bytes, seen, .. } = *offer;
             if seen == self.changes {
                 self.set(step, pace);
                 self.instructions -= saves;
@@ -243,20 +246,15 @@ impl<'a> Tuner<'a> {
         Ok(self.changes > changes)
     }
 
-    /// Looks at what the arena takes with offers of which that is not known, where it may be at most so many bytes.
-    fn settle(&mut self, limit: usize) -> Result<(), PlanError> {
-        for i in 0..self.offers.len() {
-            let Offer { step, pace, bytes, .. } = self.offers[i];
-            if bytes > limit {
-                continue;
-            }
-            let Some(then) = self.offers[i].at_least.take() else { continue };
-            let now = self.paces.clone();
-            self.to_paces(&then);
-            self.set(step, pace);
-            self.offers[i].bytes = self.look(&self.list()?)?;
-            self.to_paces(&now);
-        }
+    /// Looks at what the arena took with an offer when it was made.
+    fn settle(&mut self, offer: usize) -> Result<(), PlanError> {
+        let Offer { step, pace, .. } = self.offers[offer];
+        let Some(then) = self.offers[offer].at_least.take() else { return Ok(()) };
+        let now = self.paces.clone();
+        self.to_paces(&then);
+        self.set(step, pace);
+        self.offers[offer].bytes = self.look(&self.list()?)?;
+        self.to_paces(&now);
         Ok(())
     }
 
@@ -279,7 +277,7 @@ impl<'a> Tuner<'a> {
         Ok(())
     }
 
-    /// What a pace would change now; `None` if it is not faster.
+    /// What a pace would change now, without a look at the arena; `None` if it is not faster.
     fn look_at(&mut self, step: usize, pace: Pace) -> Result<Option<Offer>, PlanError> {
         if self.visits > VISITS {
             return Ok(None);
@@ -288,14 +286,9 @@ impl<'a> Tuner<'a> {
         let list = self.list()?;
         self.visits += list.visits(&self.lowered);
         let saves = self.instructions.saturating_sub(list.instructions);
-        let (mut bytes, mut is_known) = (0, true);
-        if saves > 0 {
-            let outline = self.outline(&list)?;
-            is_known = outline.live_bytes() <= self.limit;
-            bytes = if is_known { outline.bytes(self.memo) } else { outline.live_bytes() };
-        }
+        let bytes = if saves > 0 { self.outline(&list)?.live_bytes() } else { 0 };
         self.set(step, before);
-        let at_least = if is_known { None } else { Some(self.snapshot()) };
+        let at_least = Some(self.snapshot());
         Ok((saves > 0).then_some(Offer { step, pace, saves, bytes, seen: self.changes, at_least }))
     }
 
