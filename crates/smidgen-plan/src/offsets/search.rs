@@ -41,8 +41,7 @@ pub(super) fn search(problem: &Problem, bytes: isize, budget: &mut usize) -> Out
     }
     let mut search = Search {
         problem,
-        low: vec![0; n],
-        high,
+        ends: high.into_iter().map(|high| Ends { low: 0, high }).collect(),
         relation: vec![Relation::Open; problem.pairs.len()],
         open: Open::all(problem.pairs.len()),
         trail: Vec::new(),
@@ -52,7 +51,7 @@ pub(super) fn search(problem: &Problem, bytes: isize, budget: &mut usize) -> Out
     };
     search.break_symmetry();
     match search.propagate().and_then(|()| search.solve()) {
-        Ok(()) => Outcome::Found(search.low),
+        Ok(()) => Outcome::Found(search.ends.iter().map(|ends| ends.low).collect()),
         Err(Stop::Contradiction) => Outcome::None,
         Err(Stop::Budget) => Outcome::Unknown,
     }
@@ -92,10 +91,16 @@ impl Open {
     }
 }
 
+/// The least and greatest offset that an object may still have.
+#[derive(Clone, Copy)]
+struct Ends {
+    low: isize,
+    high: isize,
+}
+
 struct Search<'a> {
     problem: &'a Problem,
-    low: Vec<isize>,
-    high: Vec<isize>,
+    ends: Vec<Ends>,
     relation: Vec<Relation>,
     open: Open,
     trail: Vec<Undo>,
@@ -139,13 +144,15 @@ impl Search<'_> {
 
     #[inline]
     fn raise(&mut self, i: usize, low: isize) -> Result<(), Stop> {
+        let ends = &mut self.ends[i];
         // What is there is aligned.
-        if low > self.low[i] {
+        if low > ends.low {
             let low = align_up(low, self.problem.aligns[i]);
-            self.trail.push(Undo::Low(i, self.low[i]));
-            self.low[i] = low;
+            self.trail.push(Undo::Low(i, ends.low));
+            ends.low = low;
+            let is_left = low <= ends.high;
             self.enqueue(i);
-            if low > self.high[i] {
+            if !is_left {
                 return Err(Stop::Contradiction);
             }
         }
@@ -154,12 +161,14 @@ impl Search<'_> {
 
     #[inline]
     fn lower(&mut self, i: usize, high: isize) -> Result<(), Stop> {
-        if high < self.high[i] {
+        let ends = &mut self.ends[i];
+        if high < ends.high {
             let high = high & -self.problem.aligns[i];
-            self.trail.push(Undo::High(i, self.high[i]));
-            self.high[i] = high;
+            self.trail.push(Undo::High(i, ends.high));
+            ends.high = high;
+            let is_left = ends.low <= high;
             self.enqueue(i);
-            if self.low[i] > high {
+            if !is_left {
                 return Err(Stop::Contradiction);
             }
         }
@@ -189,8 +198,8 @@ impl Search<'_> {
             Relation::ABelow => (pair.a, pair.b, pair.a_below),
             Relation::BBelow => (pair.b, pair.a, pair.b_below),
         };
-        self.raise(above, self.low[below] + distance)?;
-        self.lower(below, self.high[above] - distance)
+        self.raise(above, self.ends[below].low + distance)?;
+        self.lower(below, self.ends[above].high - distance)
     }
 
     fn propagate(&mut self) -> Result<(), Stop> {
@@ -213,8 +222,9 @@ impl Search<'_> {
             for &p in of {
                 if self.relation[p] == Relation::Open {
                     let pair = &problem.pairs[p];
-                    let a_can = self.low[pair.a] + pair.a_below <= self.high[pair.b];
-                    let b_can = self.low[pair.b] + pair.b_below <= self.high[pair.a];
+                    let (a, b) = (self.ends[pair.a], self.ends[pair.b]);
+                    let a_can = a.low + pair.a_below <= b.high;
+                    let b_can = b.low + pair.b_below <= a.high;
                     match (a_can, b_can) {
                         (true, true) => {}
                         (false, false) => return Err(Stop::Contradiction),
@@ -233,16 +243,16 @@ impl Search<'_> {
     fn choose(&mut self) -> Result<Option<(usize, Relation)>, Stop> {
         *self.budget = self.budget.checked_sub(self.problem.pairs.len() / 4 + 1).ok_or(Stop::Budget)?;
         let (mut least, mut best) = (isize::MAX, None);
-        let Self { problem, low, high, .. } = self;
+        let (problem, ends) = (self.problem, &self.ends);
         self.open.for_each(|p| {
             let pair = &problem.pairs[p];
-            let (low_a, low_b) = (low[pair.a], low[pair.b]);
-            let apart = low_b - low_a;
+            let (a, b) = (ends[pair.a], ends[pair.b]);
+            let apart = b.low - a.low;
             if apart >= pair.a_below || -apart >= pair.b_below {
                 return;
             }
-            let a_slack = high[pair.b] - low_a - pair.a_below;
-            let b_slack = high[pair.a] - low_b - pair.b_below;
+            let a_slack = b.high - a.low - pair.a_below;
+            let b_slack = a.high - b.low - pair.b_below;
             // A pair with little room either way decides most.
             let room = 2 * a_slack.min(b_slack) + a_slack.max(b_slack);
             if room < least || best.is_none() {
@@ -290,8 +300,8 @@ impl Search<'_> {
     fn undo(&mut self, mark: usize) {
         for undo in self.trail.drain(mark..).rev() {
             match undo {
-                Undo::Low(i, low) => self.low[i] = low,
-                Undo::High(i, high) => self.high[i] = high,
+                Undo::Low(i, low) => self.ends[i].low = low,
+                Undo::High(i, high) => self.ends[i].high = high,
                 Undo::Pair(p) => {
                     self.relation[p] = Relation::Open;
                     self.open.set(p, true);
