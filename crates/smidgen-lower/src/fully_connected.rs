@@ -125,7 +125,7 @@ fn int16(builder: &mut Builder, operator: &Operator, activation: Activation) -> 
     let bias = quant::bias_i64(bias, outputs)?;
     let (min, max) = quant::clamp(activation, output_scale, 0)?;
     let values = quant::weights_i8(weights)?;
-    quant::check_wide_sums(weights, &factors, &bias, &values)?;
+    quant::check_int16_sums(weights, &factors, &bias, &values)?;
     let quant = Int16 { min, max, multiplier };
     if builder.options.kernels == KernelSet::Mcu
         && let Some(words) = quant::proven(&quant, &factors, &bias, &values)
@@ -142,7 +142,7 @@ fn int16(builder: &mut Builder, operator: &Operator, activation: Activation) -> 
         return Ok(());
     }
     let kernel = Kernel::FullyConnectedI16(kernel::FullyConnectedI16 { inputs, outputs, quant });
-    let constants = quant::wide_constants(builder, operator, &values, &bias, &factors);
+    let constants = quant::int16_constants(builder, operator, &values, &bias, &factors);
     let order = WriteOrder { granularity: Granularity::Elements(1), reads_first: true };
     push(builder, operator, [outputs, inputs], Step::new(kernel, order), constants);
     Ok(())

@@ -171,7 +171,7 @@ pub(super) fn check_shifted_sums(
 
 /// Refuses sums beyond the 48 bits that TensorFlow Lite's arithmetic of 64-bit sums is made for, and those that in steps of the output
 /// leave 32 bits. `weights` has those of a channel in a row.
-pub(super) fn check_wide_sums(
+pub(super) fn check_int16_sums(
     tensor: &Tensor,
     factors: &[Factor],
     bias: &[i64],
@@ -281,7 +281,7 @@ pub(super) fn unread(builder: &mut Builder, operator: &Operator, sizes: &[usize]
 }
 
 /// Adds the weights of a layer on int16, and what each of its output channels needs.
-pub(super) fn wide_constants(
+pub(super) fn int16_constants(
     builder: &mut Builder,
     operator: &Operator,
     weights: &[i8],

@@ -1,12 +1,11 @@
-//! A network on an emulated board: planned, printed as code, built, run, and compared with the host.
+//! Firmware on an emulated board, built, run, and compared with the host: the last link of the chain.
 
 use crate::Error;
-use crate::compile::{self, Compiled};
+use crate::compile::Compiled;
 use crate::data::Array;
 use crate::network::Runner;
-use crate::scope::Scope;
 use crate::verify::{self, Golden};
-use smidgen_boards::Core;
+use smidgen_boards::{Board, Core};
 use smidgen_certify::{Occupancy, occupancy};
 use smidgen_plan::planner::Plan;
 use smidgen_program::Operand;
@@ -26,13 +25,11 @@ const DEAREST_MAC: u64 = 100;
 /// Functions listed in a report.
 const FUNCTIONS: usize = 40;
 
-/// What to simulate.
-#[derive(Clone, Debug)]
-pub struct Job<'a> {
+/// What a simulation says of itself, and how long it may take.
+#[derive(Clone, Debug, Default)]
+pub struct Session {
     /// The network's name in the report: its file name.
-    pub model: &'a str,
-    /// What is compiled. The crate's name does not matter.
-    pub compile: compile::Job<'a>,
+    pub model: String,
     /// What to say of it in the report.
     pub options: Options,
     /// When the emulator is stopped; `None`: after a time that follows from what the network computes, a generous one.
@@ -48,46 +45,48 @@ pub struct Simulated {
     pub outputs: Vec<Vec<Array>>,
 }
 
-/// Simulates a network on samples, each with one array for each of the network's inputs. The axes of inputs and outputs
-/// lie as in the graph.
-///
-/// # Errors
-/// If it cannot be planned, does not fit the board, or a tool is missing. Outputs that differ from the host's are not an error: see
-/// [`Simulation::matches_host`].
-///
-/// # Panics
-/// If an array has another shape or element type than the network's input.
-pub fn simulate(job: &Job, samples: &[Vec<Array>]) -> Result<Simulated, Error> {
-    let compile::Job { network: graph, board, .. } = job.compile;
-    // One name for all, so that what is compiled for one network serves the next.
-    let options = smidgen_codegen::Options { name: "network".into(), ..job.compile.options.clone() };
-    let Compiled { plan, lowered, rust, integer_ends, .. } =
-        compile::compile(&compile::Job { options, ..job.compile.clone() })?;
-    // Beyond the board's own SRAM the linker says by how much, with all that lies beside the arena.
-    let taken = plan.report.total_bytes;
-    if let Some(budget) = job.compile.plan.budget.filter(|&b| b < taken && b < board.sram.bytes as usize) {
-        return Err(Error::Budget { taken, budget });
+impl Compiled<'_> {
+    /// Simulates the network on samples, each with one array for each of its inputs. The axes of inputs and outputs lie as in the graph.
+    /// What is compiled for one network serves the next of the same name.
+    ///
+    /// # Errors
+    /// If the target has no board, the network does not fit it, or a tool is missing. Outputs that differ from the host's are not an
+    /// error: see [`Simulation::matches_host`].
+    ///
+    /// # Panics
+    /// If an array has another shape or element type than the network's input.
+    pub fn simulate(&self, wanted: &Session, samples: &[Vec<Array>]) -> Result<Simulated, Error> {
+        let (board, planned) = (self.board()?, &self.planned);
+        let plan = &planned.plan;
+        // Beyond the board's own SRAM the linker says by how much, with all that lies beside the arena.
+        let taken = plan.report.total_bytes;
+        let budget = planned.target.plan.budget;
+        if let Some(budget) = budget.filter(|&b| b < taken && b < board.sram.bytes as usize) {
+            return Err(Error::Budget { taken, budget });
+        }
+        let network = harness::Network::new(&plan.program, self.rust.clone());
+        let toolchain = Toolchain::find(board.core.target()).map_err(smidgen_sim::Error::from)?;
+        let elf = build::build(&network, board, &toolchain).map_err(smidgen_sim::Error::from)?;
+        let inputs: Vec<Vec<u8>> =
+            samples.iter().map(|arrays| arrays.iter().flat_map(|a| a.data.iter().copied()).collect()).collect();
+        let limit = wanted.timeout.unwrap_or_else(|| patience(plan, samples.len()));
+        let measured = session::run(&network, board, &elf, &inputs, limit).map_err(smidgen_sim::Error::from)?;
+        let mut host = Runner::with_program(planned.network, plan.program.clone());
+        let (mut outputs, mut matches_host) = (Vec::new(), true);
+        for (arrays, sample) in samples.iter().zip(&measured.samples) {
+            let expected = host.run_in_graph(arrays)?;
+            matches_host &= expected.iter().map(|a| &a.data).eq(&sample.outputs);
+            let of = |(array, bytes): (&Array, &Vec<u8>)| Array { data: bytes.clone(), ..array.clone() };
+            outputs.push(expected.iter().zip(&sample.outputs).map(of).collect());
+        }
+        let rough = planned.target.scope().reason(&planned.lowered);
+        let mut report = report((wanted, board), plan, &toolchain, &measured, matches_host, rough);
+        report.integer_ends = planned.integer_ends.map(|ends| IntegerEnds {
+            planned: ends.total_bytes as u64,
+            modelled_instructions: Some(ends.instructions),
+        });
+        Ok(Simulated { report, outputs })
     }
-    let network = harness::Network::new(&plan.program, rust);
-    let toolchain = Toolchain::find(board.core.target()).map_err(smidgen_sim::Error::from)?;
-    let elf = build::build(&network, board, &toolchain).map_err(smidgen_sim::Error::from)?;
-    let inputs: Vec<Vec<u8>> =
-        samples.iter().map(|arrays| arrays.iter().flat_map(|a| a.data.iter().copied()).collect()).collect();
-    let limit = job.timeout.unwrap_or_else(|| patience(&plan, samples.len()));
-    let measured = session::run(&network, board, &elf, &inputs, limit).map_err(smidgen_sim::Error::from)?;
-    let mut host = Runner::with_program(graph, plan.program.clone());
-    let (mut outputs, mut matches_host) = (Vec::new(), true);
-    for (arrays, sample) in samples.iter().zip(&measured.samples) {
-        let expected = host.run_in_graph(arrays)?;
-        matches_host &= expected.iter().map(|a| &a.data).eq(&sample.outputs);
-        let of = |(array, bytes): (&Array, &Vec<u8>)| Array { data: bytes.clone(), ..array.clone() };
-        outputs.push(expected.iter().zip(&sample.outputs).map(of).collect());
-    }
-    let rough = Scope::of(Some(board)).reason(&lowered);
-    let mut report = report(job, &plan, &toolchain, &measured, matches_host, rough);
-    report.integer_ends = integer_ends
-        .map(|ends| IntegerEnds { planned: ends.total_bytes as u64, modelled_instructions: Some(ends.instructions) });
-    Ok(Simulated { report, outputs })
 }
 
 /// How long an emulator may take for so many samples: far longer than it does unless something hangs.
@@ -124,14 +123,13 @@ fn not_modelled(cycles: Option<u64>, core: Core, rough: Option<String>) -> Optio
 }
 
 fn report(
-    job: &Job,
+    (wanted, board): (&Session, &Board),
     plan: &Plan,
     toolchain: &Toolchain,
     measured: &Measured,
     matches_host: bool,
     rough: Option<String>,
 ) -> Simulation {
-    let board = job.compile.board;
     let counts = || measured.samples.iter().map(|s| s.instructions);
     let program = &plan.program;
     let elf = &measured.elf;
@@ -145,11 +143,11 @@ fn report(
     let cycles = mix.cycles(board.core);
     Simulation {
         schema: SCHEMA,
-        model: job.model.to_owned(),
+        model: wanted.model.clone(),
         board: board.name.clone(),
         core: board.core.name().to_owned(),
         machine: board.qemu.as_ref().map_or_else(String::new, |q| q.machine.clone()),
-        options: job.options.clone(),
+        options: wanted.options.clone(),
         digest: format!("{:016x}", program.digest()),
         versions: Versions {
             smidgen: env!("CARGO_PKG_VERSION").to_owned(),

@@ -169,7 +169,7 @@ impl<'a> Tuner<'a> {
 
     /// Returns to earlier paces.
     fn back_to(&mut self, paces: &[Pace]) -> Result<(), PlanError> {
-        self.to_paces(paces);
+        self.set_all(paces);
         self.begin()
     }
 
@@ -251,15 +251,15 @@ impl<'a> Tuner<'a> {
         let Offer { step, pace, .. } = self.offers[offer];
         let Some(then) = self.offers[offer].at_least.take() else { return Ok(()) };
         let now = self.paces.clone();
-        self.to_paces(&then);
+        self.set_all(&then);
         self.set(step, pace);
         self.offers[offer].bytes = self.look(&self.list()?)?;
-        self.to_paces(&now);
+        self.set_all(&now);
         Ok(())
     }
 
     /// Goes to other paces.
-    fn to_paces(&mut self, paces: &[Pace]) {
+    fn set_all(&mut self, paces: &[Pace]) {
         for (s, &pace) in paces.iter().enumerate() {
             if self.paces[s] != pace {
                 self.set(s, pace);

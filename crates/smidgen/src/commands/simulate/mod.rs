@@ -10,11 +10,10 @@ use crate::console::output::Output;
 use crate::console::{Code, Failure, classes, interrupt, progress};
 use clap::Args;
 use smidgen::boards::Board;
-use smidgen::compile;
 use smidgen::data::{Archive, Array, Dtype};
 use smidgen::ir::Graph;
 use smidgen::sim::report::Options;
-use smidgen::simulate::{self, Job, Simulated};
+use smidgen::simulate::{self, Session, Simulated};
 use smidgen::verify::Golden;
 use smidgen::{Error, Network, files};
 use std::path::{Path, PathBuf};
@@ -156,15 +155,14 @@ pub fn run(
     samples: Vec<Vec<Array>>,
 ) -> Result<(Simulated, Vec<String>), Failure> {
     let name = model.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    let job = Job {
-        model: &name,
-        compile: compile::Job {
-            network,
-            board,
-            lower: deployment.lower(),
-            plan: deployment.plan(board),
-            options: smidgen::codegen::Options { title: name.clone(), ..Default::default() },
-        },
+    // One name for all, so that what is compiled for one network serves the next.
+    let code = smidgen::codegen::Options {
+        name: "network".into(),
+        title: name.clone(),
+        ..smidgen::codegen::Options::default()
+    };
+    let session = Session {
+        model: name,
         options: Options {
             schedule: deployment.schedule.to_string(),
             io: (model.io == Some(IoType::Int8)).then(|| "int8".to_owned()),
@@ -174,16 +172,20 @@ pub fn run(
         },
         timeout: patience.timeout.map(|seconds| Duration::from_secs(seconds.into())),
     };
+    let simulated = |samples: &[Vec<Array>]| {
+        let compiled = network.plan(&deployment.target(board)).and_then(|planned| planned.compile(code));
+        let simulated = compiled.and_then(|compiled| interrupt::finish(|| compiled.simulate(&session, samples)));
+        simulated.map_err(|e| e.at(&model.path))
+    };
     let Some(Reference { path, steps }) = golden else {
-        let simulated = interrupt::finish(|| simulate::simulate(&job, &samples)).map_err(|e| e.at(&model.path))?;
-        return Ok((simulated, Vec::new()));
+        return Ok((simulated(&samples)?, Vec::new()));
     };
     let at = |e: Error| e.at(path);
     let mut archive = Archive::new(files::read(path)?).map_err(|e| at(e.into()))?;
     let mut golden = Golden::new(network.interface(), &mut archive).map_err(at)?;
     let numbers: Vec<usize> = golden.samples().iter().map(|(k, _)| *k).collect();
     let samples = numbers.into_iter().map(|k| golden.inputs(k)).collect::<Result<Vec<_>, _>>().map_err(at)?;
-    let mut simulated = interrupt::finish(|| simulate::simulate(&job, &samples)).map_err(|e| e.at(&model.path))?;
+    let mut simulated = simulated(&samples)?;
     simulate::compare(&mut golden, &mut simulated, steps).map_err(at)?;
     Ok((simulated, golden.orders()))
 }
