@@ -3,6 +3,7 @@
 use super::error::Refusal;
 use super::options::LowerOptions;
 use super::variables;
+use crate::epilogue::Proofs;
 use smidgen_ir::{ElementType, Graph, OpId, Tensor, TensorId};
 use smidgen_program::footprint::{Granularity, WriteOrder};
 use smidgen_program::kernel;
@@ -28,6 +29,8 @@ pub(super) struct Builder<'g> {
     pub options: LowerOptions,
     /// No weight is read and nothing proven: constants of device kernels are zeros, as many as the kernels take.
     pub unread: bool,
+    /// What has been proven of layers.
+    pub proofs: &'g Proofs,
     /// What there is so far.
     pub lowered: Lowered,
     places: Vec<Option<Place>>,
@@ -42,12 +45,13 @@ pub(super) struct Builder<'g> {
 
 impl<'g> Builder<'g> {
     /// Starts with the graph's inputs and constants in their places.
-    pub fn new(graph: &'g Graph, options: LowerOptions) -> Self {
+    pub fn new(graph: &'g Graph, options: LowerOptions, proofs: &'g Proofs) -> Self {
         let count = graph.tensors.len();
         let mut builder = Self {
             graph,
             options,
             unread: false,
+            proofs,
             lowered: Lowered { name: graph.name.clone(), ..Lowered::default() },
             places: vec![None; count],
             loaded: vec![None; count],
@@ -70,8 +74,8 @@ impl<'g> Builder<'g> {
     }
 
     /// The same, but no weight will be read.
-    pub fn unread(graph: &'g Graph, options: LowerOptions) -> Self {
-        Self { unread: true, ..Self::new(graph, options) }
+    pub fn unread(graph: &'g Graph, options: LowerOptions, proofs: &'g Proofs) -> Self {
+        Self { unread: true, ..Self::new(graph, options, proofs) }
     }
 
     /// Says which operator the next steps come from.

@@ -56,8 +56,9 @@ pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvPa
             }
         }
         Element::Int16 => {
-            let layer = wide(builder, operator, params.activation, window.output[2])?;
-            let on_device = if set == KernelSet::Mcu { wide_conv2d(builder, operator, &window, &layer) } else { None };
+            let layer = int16_layer(builder, operator, params.activation, window.output[2])?;
+            let on_device =
+                if set == KernelSet::Mcu { mcu_conv2d_int16(builder, operator, &window, &layer) } else { None };
             on_device.unwrap_or_else(|| {
                 let kernel = Kernel::Conv2dI16(kernel::Conv2dI16 { window, quant: layer.quant });
                 Step { constants: layer.constants(builder, operator), ..Step::new(kernel, ELEMENT_WISE) }
@@ -151,9 +152,9 @@ pub(super) fn depthwise(
             }
         }
         Element::Int16 => {
-            let layer = wide(builder, operator, params.activation, window.output[2])?;
+            let layer = int16_layer(builder, operator, params.activation, window.output[2])?;
             let on_device =
-                if set == KernelSet::Mcu { wide_depthwise(builder, operator, &window, &layer) } else { None };
+                if set == KernelSet::Mcu { mcu_depthwise_int16(builder, operator, &window, &layer) } else { None };
             on_device.unwrap_or_else(|| {
                 let kernel = Kernel::DepthwiseI16(kernel::DepthwiseI16 { window, quant: layer.quant });
                 Step { constants: layer.constants(builder, operator), ..Step::new(kernel, ELEMENT_WISE) }
@@ -186,9 +187,10 @@ fn mcu_conv2d(
     let (bias, factors) = biases(builder, operator, values, quant, window.output[2])?;
     let places = 0..window.patch().next_multiple_of(4);
     let taps: Vec<Option<usize>> = places.map(|at| mcu::conv2d_tap(window, at)).collect();
+    let proofs = builder.proofs;
     let pack = |&width: &Width| {
         let start = |bias, weights: &[i8]| width.start(bias, taps.iter().map(|tap| tap.map_or(0, |tap| weights[tap])));
-        let packed = quant::finish(quant, &factors, &bias, values, width, false, start)?;
+        let packed = quant::finish(proofs, quant, (&factors, &bias, values), width, false, start)?;
         let mut words = vec![0; mcu::conv2d_words(window, width, packed.epilogue.extras)];
         mcu::conv2d_pack(window, width, values, &packed.words, &mut words).then_some((width, packed.epilogue, words))
     };
@@ -234,9 +236,8 @@ fn device_depthwise(
     let by_channel = by_channel(&values, depth);
     let (bias, factors) = biases(builder, operator, &by_channel, quant, depth)?;
     let plain = |bias, _: &[i8]| bias;
-    let Some(packed) = quant::finish(quant, &factors, &bias, &by_channel, Width::Eight, true, plain) else {
-        return Ok(None);
-    };
+    let packed = quant::finish(builder.proofs, quant, (&factors, &bias, &by_channel), Width::Eight, true, plain);
+    let Some(packed) = packed else { return Ok(None) };
     let mut bytes = vec![0; mcu::depthwise_weights(window)];
     mcu::depthwise_pack(window, &values, &mut bytes);
     let constants = quant::device_constants(builder, operator, &bytes, &packed.words);
@@ -287,7 +288,7 @@ pub(super) fn transpose_conv(
             plain(builder)?,
         ),
         Element::Int16 => {
-            let layer = wide(builder, operator, activation, window.output[2])?;
+            let layer = int16_layer(builder, operator, activation, window.output[2])?;
             (
                 Kernel::TransposeConvI16(kernel::TransposeConvI16 { window, quant: layer.quant }),
                 layer.constants(builder, operator),
@@ -358,7 +359,7 @@ fn constants(builder: &mut Builder, operator: &Operator, outputs: usize) -> Resu
 }
 
 /// A layer on int16.
-struct Wide {
+struct Int16Layer {
     quant: Int16,
     /// As they are stored in the graph.
     weights: Vec<i8>,
@@ -366,12 +367,17 @@ struct Wide {
     factors: Vec<Factor>,
 }
 
-fn wide(builder: &Builder, operator: &Operator, activation: Activation, outputs: usize) -> Result<Wide, Refusal> {
+fn int16_layer(
+    builder: &Builder,
+    operator: &Operator,
+    activation: Activation,
+    outputs: usize,
+) -> Result<Int16Layer, Refusal> {
     let [x, weights, y] = tensors(builder, operator);
     let bias = operator.inputs.get(2).map(|&t| builder.tensor(t));
     let (input_scale, output_scale) = (quant::int16(x)?, quant::int16(y)?);
     let (min, max) = quant::clamp(activation, output_scale, 0)?;
-    Ok(Wide {
+    Ok(Int16Layer {
         quant: Int16 { min, max, multiplier: Multiplier::Reduced },
         weights: quant::weights_i8(weights)?,
         bias: quant::bias_i64(bias, outputs)?,
@@ -379,15 +385,15 @@ fn wide(builder: &Builder, operator: &Operator, activation: Activation, outputs:
     })
 }
 
-impl Wide {
+impl Int16Layer {
     /// Adds its constants as they are in the graph.
     fn constants(&self, builder: &mut Builder, operator: &Operator) -> Vec<ConstantId> {
-        quant::wide_constants(builder, operator, &self.weights, &self.bias, &self.factors)
+        quant::int16_constants(builder, operator, &self.weights, &self.bias, &self.factors)
     }
 }
 
 /// The step of a convolution on int16 on a device, where its sums are proven to fit 32 bits.
-fn wide_conv2d(builder: &mut Builder, operator: &Operator, window: &Window2d, layer: &Wide) -> Option<Step> {
+fn mcu_conv2d_int16(builder: &mut Builder, operator: &Operator, window: &Window2d, layer: &Int16Layer) -> Option<Step> {
     let words = quant::proven(&layer.quant, &layer.factors, &layer.bias, &layer.weights)?;
     let mut packed = vec![0; mcu16::conv2d_weights(window)];
     mcu16::conv2d_pack(window, &layer.weights, &mut packed);
@@ -401,7 +407,12 @@ fn wide_conv2d(builder: &mut Builder, operator: &Operator, window: &Window2d, la
 }
 
 /// The same of a depthwise convolution.
-fn wide_depthwise(builder: &mut Builder, operator: &Operator, window: &Window2d, layer: &Wide) -> Option<Step> {
+fn mcu_depthwise_int16(
+    builder: &mut Builder,
+    operator: &Operator,
+    window: &Window2d,
+    layer: &Int16Layer,
+) -> Option<Step> {
     if window.multiplier() != 1 {
         return None;
     }

@@ -222,7 +222,7 @@ fn push_two(builder: &mut Builder, operator: &Operator, function: Two) -> Result
     }
     let on_device = match &function {
         Two::Int8(int8::Binary::Sum(_)) if builder.unread => Some(sum::UNREAD),
-        Two::Int8(int8::Binary::Sum(sum)) if set == KernelSet::Mcu => sum::terms(sum),
+        Two::Int8(int8::Binary::Sum(sum)) if set == KernelSet::Mcu => builder.proofs.terms(sum),
         _ => None,
     };
     let products = match &function {

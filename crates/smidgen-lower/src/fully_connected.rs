@@ -4,6 +4,7 @@ use super::builder::Builder;
 use super::error::Refusal;
 use super::options::KernelSet;
 use super::quant::{self, unsupported};
+use crate::epilogue::Proofs;
 use smidgen_ir::{Activation, ElementType, Operator, Quantisation, Tensor};
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::Int8;
@@ -61,8 +62,9 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
     } else {
         quant::fold_biases(&mut bias, input_zero, &values);
         if builder.options.kernels == KernelSet::Mcu
-            && let Some((kernel, weights, words)) = (quant::widths(weights).iter())
-                .find_map(|&width| on_device([inputs, outputs], width, &quant, &factors, &bias, &values))
+            && let Some((kernel, weights, words)) = (quant::widths(weights).iter()).find_map(|&width| {
+                on_device(builder.proofs, [inputs, outputs], width, &quant, &factors, &bias, &values)
+            })
         {
             let name = builder.tensor(operator.inputs[1]).name.clone();
             let constants = vec![
@@ -82,6 +84,7 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
 
 /// The device kernel for weights of this width with its weights and the words of its channels, where they are proven.
 fn on_device(
+    proofs: &Proofs,
     sizes: [usize; 2],
     width: Width,
     quant: &Int8,
@@ -94,7 +97,7 @@ fn on_device(
         return None;
     }
     let start = |bias, weights: &[i8]| width.start(bias, weights.iter().copied());
-    let channels = quant::finish(quant, factors, bias, weights, width, false, start)?;
+    let channels = quant::finish(proofs, quant, (factors, bias, weights), width, false, start)?;
     let [inputs, outputs] = sizes;
     Some((
         Kernel::FullyConnectedI8Mcu(kernel::FullyConnectedI8Mcu {
@@ -122,7 +125,7 @@ fn int16(builder: &mut Builder, operator: &Operator, activation: Activation) -> 
     let bias = quant::bias_i64(bias, outputs)?;
     let (min, max) = quant::clamp(activation, output_scale, 0)?;
     let values = quant::weights_i8(weights)?;
-    quant::check_wide_sums(weights, &factors, &bias, &values)?;
+    quant::check_int16_sums(weights, &factors, &bias, &values)?;
     let quant = Int16 { min, max, multiplier };
     if builder.options.kernels == KernelSet::Mcu
         && let Some(words) = quant::proven(&quant, &factors, &bias, &values)
@@ -139,7 +142,7 @@ fn int16(builder: &mut Builder, operator: &Operator, activation: Activation) -> 
         return Ok(());
     }
     let kernel = Kernel::FullyConnectedI16(kernel::FullyConnectedI16 { inputs, outputs, quant });
-    let constants = quant::wide_constants(builder, operator, &values, &bias, &factors);
+    let constants = quant::int16_constants(builder, operator, &values, &bias, &factors);
     let order = WriteOrder { granularity: Granularity::Elements(1), reads_first: true };
     push(builder, operator, [outputs, inputs], Step::new(kernel, order), constants);
     Ok(())

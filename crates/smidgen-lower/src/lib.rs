@@ -34,6 +34,7 @@ pub use limits::{MOST_LIVE_BYTES, MOST_LIVE_TENSORS, MOST_ROWS, MOST_TENSOR_BYTE
 pub use options::{KernelSet, LowerOptions, Reference};
 
 use builder::Builder;
+use epilogue::Proofs;
 use error::Refusal;
 use smidgen_ir::{Graph, Op, Operator};
 use smidgen_program::program::Lowered;
@@ -43,7 +44,29 @@ use smidgen_program::program::Lowered;
 /// # Errors
 /// [`LowerError`] names the first operator that has no kernel for its types, and says why; or the tensor that no board holds.
 pub fn lower(graph: &Graph, options: &LowerOptions) -> Result<Lowered, LowerError> {
-    all(Builder::new(graph, *options))
+    Lowerer::new(*options).lower(graph)
+}
+
+/// Lowers networks and remembers what it has proven of their layers, so that those that a later network shares take next to no time.
+#[derive(Debug, Default)]
+pub struct Lowerer {
+    options: LowerOptions,
+    proofs: Proofs,
+}
+
+impl Lowerer {
+    /// With these options.
+    pub fn new(options: LowerOptions) -> Self {
+        Self { options, proofs: Proofs::default() }
+    }
+
+    /// As [`lower`] with this one's options.
+    ///
+    /// # Errors
+    /// As [`lower`].
+    pub fn lower(&self, graph: &Graph) -> Result<Lowered, LowerError> {
+        all(Builder::new(graph, self.options, &self.proofs))
+    }
 }
 
 /// The same steps with the kernels that firmware runs, but without a look at the weights: what a plan takes is known, and nothing can be run.
@@ -52,7 +75,7 @@ pub fn lower(graph: &Graph, options: &LowerOptions) -> Result<Lowered, LowerErro
 /// # Errors
 /// As [`lower`]; what depends on the values of weights is not found.
 pub fn select(graph: &Graph, options: &LowerOptions) -> Result<Lowered, LowerError> {
-    all(Builder::unread(graph, options.for_mcu()))
+    all(Builder::unread(graph, options.for_mcu(), &Proofs::default()))
 }
 
 fn all(mut builder: Builder) -> Result<Lowered, LowerError> {

@@ -2,7 +2,7 @@
 
 use super::builder::Builder;
 use super::error::Refusal;
-use crate::epilogue::{Channel, Packed, pack};
+use crate::epilogue::{Channel, Packed, Proofs};
 use smidgen_ir::{Activation, ElementType, Operator, Tensor, TensorId};
 use smidgen_kernels::Rounding;
 use smidgen_kernels::int8::mcu::{Epilogue, Width};
@@ -171,7 +171,7 @@ pub(super) fn check_shifted_sums(
 
 /// Refuses sums beyond the 48 bits that TensorFlow Lite's arithmetic of 64-bit sums is made for, and those that in steps of the output
 /// leave 32 bits. `weights` has those of a channel in a row.
-pub(super) fn check_wide_sums(
+pub(super) fn check_int16_sums(
     tensor: &Tensor,
     factors: &[Factor],
     bias: &[i64],
@@ -211,10 +211,9 @@ pub(super) fn widths(weights: &Tensor) -> &'static [Width] {
 /// row; `start` says what the kernel adds its products to, given bias and weights of a channel; `own_shifts`, that the
 /// kernel can do with [shifts of channels' own](smidgen_kernels::int8::mcu::Epilogue::own_shifts).
 pub(super) fn finish(
+    proofs: &Proofs,
     quant: &Int8,
-    factors: &[Factor],
-    bias: &[i32],
-    weights: &[i8],
+    (factors, bias, weights): (&[Factor], &[i32], &[i8]),
     width: Width,
     own_shifts: bool,
     start: impl Fn(i32, &[i8]) -> i32,
@@ -226,7 +225,7 @@ pub(super) fn finish(
             Channel::new(factor, bias, weights.iter().copied()).starting_at(start(bias, weights))
         })
         .collect();
-    pack(&channels, quant, width, own_shifts)
+    proofs.pack(channels, quant, width, own_shifts)
 }
 
 /// Packs bias, multipliers and shifts as the integer kernels list them after their weights.
@@ -282,7 +281,7 @@ pub(super) fn unread(builder: &mut Builder, operator: &Operator, sizes: &[usize]
 }
 
 /// Adds the weights of a layer on int16, and what each of its output channels needs.
-pub(super) fn wide_constants(
+pub(super) fn int16_constants(
     builder: &mut Builder,
     operator: &Operator,
     weights: &[i8],

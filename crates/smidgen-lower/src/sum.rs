@@ -18,7 +18,10 @@ pub(super) fn terms(sum: &Sum) -> Option<Terms> {
         let weight = (real(sum.factors[i]) * scale).round() as i64;
         if i == 1 && sum.subtract { -weight } else { weight }
     };
-    let outputs: Vec<i8> = all().flat_map(|a| all().map(move |b| sum.apply(a, b))).collect();
+    let mut outputs = Vec::with_capacity(1 << 16);
+    for a in all() {
+        outputs.extend(all().map(|b| sum.apply(a, b)));
+    }
     CHANGES.iter().flat_map(|&a| CHANGES.iter().map(move |&b| [a, b])).find_map(|[a, b]| {
         let weights = [i32::try_from(weight(0) + a).ok()?, i32::try_from(weight(1) + b).ok()?];
         proven(Terms { weights, offset: 0 }, &outputs)

@@ -2,7 +2,7 @@
 
 use crate::aliasing::{self, Object, Objects, WORD_ALIGN, buffer_align, live_bytes, overlap_with};
 use crate::liveness::{Layout, LivenessError, Storage, analyse};
-use crate::offsets::{self, Effort, Method, assign_with};
+use crate::offsets::{self, Constraints, Effort, Method, assign_with};
 use smidgen_program::program::{Buffer, Bytes, Lowered, Program, Run, Variable};
 
 /// A schedule cannot be placed.
@@ -75,10 +75,34 @@ pub(crate) fn outline_with(
     storage: &[Storage],
     memo: &Memo,
 ) -> Result<usize, AllocateError> {
-    let liveness = analyse(lowered, runs, storage)?;
-    let overlap = overlap_with(lowered, runs, storage, &liveness, &memo.runs);
-    let bytes = assign_with(&overlap.constraints, Effort::Quick, &memo.offsets).bytes;
-    Ok(with_variables(lowered, bytes).1)
+    Ok(Outline::new(lowered, runs, storage, memo)?.bytes(memo))
+}
+
+/// A list of runs on its way to a quick look at what its arena takes.
+pub(crate) struct Outline<'a> {
+    lowered: &'a Lowered,
+    constraints: Constraints,
+}
+
+impl<'a> Outline<'a> {
+    /// Looks at what is live when.
+    ///
+    /// # Errors
+    /// As [`analyse`].
+    pub fn new(lowered: &'a Lowered, runs: &[Run], storage: &[Storage], memo: &Memo) -> Result<Self, AllocateError> {
+        let liveness = analyse(lowered, runs, storage)?;
+        Ok(Self { lowered, constraints: overlap_with(lowered, runs, storage, &liveness, &memo.runs).constraints })
+    }
+
+    /// The most bytes live at one time: the arena takes no less.
+    pub fn live_bytes(&self) -> usize {
+        with_variables(self.lowered, self.constraints.live_bytes).1
+    }
+
+    /// Bytes of the arena that a quick search for offsets finds.
+    pub fn bytes(&self, memo: &Memo) -> usize {
+        with_variables(self.lowered, assign_with(&self.constraints, Effort::Quick, &memo.offsets).bytes).1
+    }
 }
 
 /// The offset of each variable in an arena whose other contents take so many bytes, and the bytes of the whole arena:

@@ -9,7 +9,6 @@
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-use smidgen::compile::{Compiled, Job, compile};
 use smidgen::ir::Graph;
 use smidgen::lowering::{LowerOptions, lower};
 use smidgen::plan::planner::{Cost, Oracle};
@@ -17,7 +16,7 @@ use smidgen::plan::{Objective, PlanOptions, plan};
 use smidgen::sim::elf::Elf;
 use smidgen::sim::toolchain::Toolchain;
 use smidgen::sim::{build, harness};
-use smidgen::{Network, boards};
+use smidgen::{Network, Target, boards};
 use smidgen_zoo::{Random, mcunet_space};
 use std::collections::HashMap;
 use std::fs::OpenOptions;
@@ -74,15 +73,11 @@ fn built(graph: Graph) -> Option<u64> {
     let board = boards::find(BOARD).expect("a board");
     let toolchain = Toolchain::find(board.core.target()).ok()?;
     let network = Network::from_graph(graph).expect("a valid graph");
-    let job = Job {
-        network: &network,
-        board: &board,
-        lower: LowerOptions::default(),
-        plan: PlanOptions::default(),
-        options: smidgen::codegen::Options { name: "network".into(), ..Default::default() },
-    };
-    let Compiled { plan, rust, .. } = compile(&job).expect("firmware");
-    let path = build::build(&harness::Network::new(&plan.program, rust), &board, &toolchain).expect("a build");
+    let target = Target { board: Some(board.clone()), ..Target::default() };
+    let options = smidgen::codegen::Options { name: "network".into(), ..Default::default() };
+    let made = network.plan(&target).and_then(|planned| planned.compile(options)).expect("firmware");
+    let firmware = harness::Network::new(&made.planned.plan.program, made.rust);
+    let path = build::build(&firmware, &board, &toolchain).expect("a build");
     let firmware = Elf::read(&path).expect("firmware");
     Some(firmware.section(".text") + firmware.section(".rodata"))
 }

@@ -1,86 +1,99 @@
-//! From a network to a folder with firmware code.
+//! A plan as a folder with firmware code: the third link of the chain from a model to firmware.
 
 use crate::error::Error;
-use crate::fit::Fit;
 use crate::network::Network;
-use crate::planning::{IntegerEnds, Planned, plan_network};
-use crate::scope::costs;
+use crate::planning::Planned;
 use smidgen_boards::{Board, Core};
 use smidgen_codegen::{CLibrary, Files, Options, Pixels, Processor};
 use smidgen_data::picture::{Normalisation, Normalise};
 use smidgen_data::{PictureInput, zipped};
 use smidgen_ir::ElementType;
-use smidgen_lower::LowerOptions;
-use smidgen_plan::planner::{Advice, Plan, PlanOptions, advise, flash};
-use smidgen_program::Lowered;
 use smidgen_sim::library::library;
 use smidgen_sim::toolchain::Toolchain;
 
-/// What to compile.
-#[derive(Clone, Debug)]
-pub struct Job<'a> {
-    /// The network.
-    pub network: &'a Network,
-    /// Where it is to run.
-    pub board: &'a Board,
-    /// Whose roundings. The kernels are always those that firmware runs, whichever these options name: the host's take many times the
-    /// instructions on a device.
-    pub lower: LowerOptions,
-    /// How its memory is planned.
-    pub plan: PlanOptions,
-    /// Names, labels, pixels.
-    pub options: Options,
-}
-
 /// A plan, and the crate that was printed from it.
 #[derive(Clone, Debug)]
-pub struct Compiled {
+pub struct Compiled<'n> {
     /// The plan.
-    pub plan: Plan,
-    /// The steps that were planned.
-    pub lowered: Lowered,
-    /// What it would be with integers at the ends, where that is less.
-    pub integer_ends: Option<IntegerEnds>,
+    pub planned: Planned<'n>,
     /// The Rust crate.
     pub rust: Files,
     /// What it was printed with.
     pub options: Options,
 }
 
-impl Compiled {
-    /// Bytes of constants in flash.
-    pub fn constants(&self) -> usize {
-        self.plan.program.constants.iter().map(|c| c.bytes.len()).sum()
-    }
-
-    /// What the network takes of the job's board: of all of its SRAM, or of the plan's budget where that is less.
-    pub fn fit(&self, job: &Job) -> Fit {
-        Fit {
-            sram: self.plan.report.total_bytes,
-            sram_limit: Some(job.plan.budget.unwrap_or(usize::MAX).min(job.board.sram.bytes as usize)),
-            flash: flash(&self.lowered),
-            flash_limit: Some(job.board.flash.bytes as usize),
-            code: Some(costs(job.board.core).code(&self.lowered, job.plan.stream_input)),
-        }
-    }
-
-    /// What would make the plan fit its budget; `None` if it does.
-    pub fn advice(&self, options: &PlanOptions) -> Option<Advice> {
-        advise(&self.lowered, options, &self.plan.report)
-    }
+/// Prints a plan; see [`Planned::compile`].
+pub(crate) fn compile(planned: Planned, options: Options) -> Result<Compiled, Error> {
+    let board = planned.target.board.as_ref();
+    let options = Options {
+        board: board.map(|board| board.title.clone()),
+        processor: board.map(|board| processor(board.core, None)),
+        ..options
+    };
+    let rust = smidgen_codegen::rust_crate(&planned.plan.program, planned.network.graph(), &options)?;
+    Ok(Compiled { planned, rust, options })
 }
 
-/// Plans the network and prints it.
-///
-/// # Errors
-/// If an operator has no kernel, the schedule does not suit the network, or the plan is not sound. A network that is too large for
-/// the board is not an error here: see [`Compiled::fit`].
-pub fn compile(job: &Job) -> Result<Compiled, Error> {
-    let Planned { lowered, plan, integer_ends } = plan_network(job.network, &job.lower.for_mcu(), &job.plan)?;
-    let processor = processor(job.board.core, None);
-    let options = Options { board: Some(job.board.title.clone()), processor: Some(processor), ..job.options.clone() };
-    let rust = smidgen_codegen::rust_crate(&plan.program, job.network.graph(), &options)?;
-    Ok(Compiled { plan, lowered, integer_ends, rust, options })
+impl Compiled<'_> {
+    /// Bytes of constants in flash.
+    pub fn constants(&self) -> usize {
+        self.planned.plan.program.constants.iter().map(|c| c.bytes.len()).sum()
+    }
+
+    /// The target's board.
+    ///
+    /// # Errors
+    /// If it has none.
+    pub fn board(&self) -> Result<&Board, Error> {
+        self.planned.target.board.as_ref().ok_or(Error::NoBoard)
+    }
+
+    /// Builds the C library: header, CMake file and `lib/libNAME.a`.
+    ///
+    /// # Errors
+    /// If the target has no board, or there is no compiler for its core, or that refuses what was generated.
+    pub fn c_library(&self, abi: FloatAbi) -> Result<Files, Error> {
+        let core = self.board()?.core;
+        let mut made = self.c_sources(core, Some(abi));
+        let archive = archive(&made.project, &made.name, core, abi)?;
+        made.files.insert(format!("lib/lib{}.a", made.name), archive);
+        Ok(made.files)
+    }
+
+    /// Builds an Arduino library: `NAME.zip`, to be added in the Arduino IDE. It holds the archive in the folders in which Arduino looks
+    /// for it for any board with the core, for both ways to pass floating-point numbers where the core has a unit for them.
+    ///
+    /// # Errors
+    /// As [`c_library`](Self::c_library).
+    pub fn arduino(&self) -> Result<Files, Error> {
+        let core = self.board()?.core;
+        let made = self.c_sources(core, None);
+        let Arduino { architectures, soft, hard } = arduino_folders(core);
+        let folders: Vec<String> = soft.iter().chain(&hard).cloned().collect();
+        let mut files = smidgen_codegen::arduino_library(
+            &self.planned.plan.program,
+            self.planned.network.graph(),
+            &Options { processor: Some(processor(core, None)), ..self.options.clone() },
+            architectures,
+            &folders,
+        );
+        let name = &made.name;
+        for (abi, folders) in [(FloatAbi::Soft, soft), (FloatAbi::Hard, hard)] {
+            if folders.is_empty() {
+                continue;
+            }
+            let archive = archive(&made.project, name, core, abi)?;
+            files.extend(folders.iter().map(|folder| (format!("src/{folder}/lib{name}.a"), archive.clone())));
+        }
+        let inside = files.into_iter().map(|(path, bytes)| (format!("{name}/{path}"), bytes));
+        Ok(Files::from([(format!("{name}.zip"), zipped(inside))]))
+    }
+
+    fn c_sources(&self, core: Core, abi: Option<FloatAbi>) -> CLibrary {
+        let options = Options { processor: Some(processor(core, abi)), ..self.options.clone() };
+        let Planned { network, plan, .. } = &self.planned;
+        smidgen_codegen::c_library(&plan.program, network.graph(), &options, &self.rust)
+    }
 }
 
 /// How floating-point numbers are passed to C functions, which all of a program must agree about.
@@ -119,51 +132,6 @@ fn processor(core: Core, abi: Option<FloatAbi>) -> Processor {
 fn archive(project: &Files, name: &str, core: Core, abi: FloatAbi) -> Result<Vec<u8>, Error> {
     let toolchain = Toolchain::find(&abi.target(core)).map_err(smidgen_sim::Error::from)?;
     Ok(library(project, name, core, &toolchain).map_err(smidgen_sim::Error::from)?)
-}
-
-fn c_sources(job: &Job, compiled: &Compiled, abi: Option<FloatAbi>) -> CLibrary {
-    let options = Options { processor: Some(processor(job.board.core, abi)), ..compiled.options.clone() };
-    smidgen_codegen::c_library(&compiled.plan.program, job.network.graph(), &options, &compiled.rust)
-}
-
-/// Builds the C library: header, CMake file and `lib/libNAME.a`.
-///
-/// # Errors
-/// If there is no compiler for the board's core, or it refuses what was generated.
-pub fn c_library(job: &Job, compiled: &Compiled, abi: FloatAbi) -> Result<Files, Error> {
-    let mut made = c_sources(job, compiled, Some(abi));
-    let archive = archive(&made.project, &made.name, job.board.core, abi)?;
-    made.files.insert(format!("lib/lib{}.a", made.name), archive);
-    Ok(made.files)
-}
-
-/// Builds an Arduino library: `NAME.zip`, to be added in the Arduino IDE. It holds the archive in the folders in which Arduino looks for
-/// it for any board with the core, for both ways to pass floating-point numbers where the core has a unit for them.
-///
-/// # Errors
-/// As [`c_library`].
-pub fn arduino(job: &Job, compiled: &Compiled) -> Result<Files, Error> {
-    let core = job.board.core;
-    let made = c_sources(job, compiled, None);
-    let Arduino { architectures, soft, hard } = arduino_folders(core);
-    let folders: Vec<String> = soft.iter().chain(&hard).cloned().collect();
-    let mut files = smidgen_codegen::arduino_library(
-        &compiled.plan.program,
-        job.network.graph(),
-        &Options { processor: Some(processor(core, None)), ..compiled.options.clone() },
-        architectures,
-        &folders,
-    );
-    let name = &made.name;
-    for (abi, folders) in [(FloatAbi::Soft, soft), (FloatAbi::Hard, hard)] {
-        if folders.is_empty() {
-            continue;
-        }
-        let archive = archive(&made.project, name, core, abi)?;
-        files.extend(folders.iter().map(|folder| (format!("src/{folder}/lib{name}.a"), archive.clone())));
-    }
-    let inside = files.into_iter().map(|(path, bytes)| (format!("{name}/{path}"), bytes));
-    Ok(Files::from([(format!("{name}.zip"), zipped(inside))]))
 }
 
 /// Where Arduino looks for a library of a core.

@@ -137,6 +137,9 @@ pub enum Error {
     /// No such board.
     #[error(transparent)]
     Board(#[from] BoardError),
+    /// What only a board's core decides was asked of a plan without a board.
+    #[error("the plan is for no board, so that there is no core to build or run it for")]
+    NoBoard,
     /// The Program cannot be printed as code.
     #[error(transparent)]
     Codegen(#[from] CodegenError),
@@ -191,7 +194,7 @@ impl Error {
             | Self::Plan(PlanError::Place(_) | PlanError::Refused(_)) => ErrorKind::Internal,
             Self::Plan(_) => ErrorKind::Request,
             Self::Board(BoardError::Malformed { .. }) => ErrorKind::Malformed,
-            Self::Board(_) => ErrorKind::Request,
+            Self::Board(_) | Self::NoBoard => ErrorKind::Request,
             Self::Codegen(CodegenError::TooMany { .. }) => ErrorKind::Unsupported,
             Self::Budget { .. } => ErrorKind::DoesNotFit,
             Self::Input { .. } | Self::InputCount { .. } => ErrorKind::Request,
@@ -350,7 +353,7 @@ impl Error {
             Self::Plan(PlanError::Tile(_) | PlanError::StreamedTiles(_)) => {
                 "`smidgen inspect --clean` numbers the operators; `--schedule auto` finds a schedule by itself"
             }
-            Self::Board(_) => {
+            Self::Board(_) | Self::NoBoard => {
                 "`smidgen boards` lists the boards; `smidgen boards NAME --toml` prints one to start your own file from"
             }
             Self::Text(_) => "`smidgen inspect MODEL --ir` shows the textual form of a network",

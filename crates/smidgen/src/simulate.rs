@@ -1,16 +1,15 @@
-//! A network on an emulated board: planned, printed as code, built, run, and compared with the host.
+//! Firmware on an emulated board, built, run, and compared with the host: the last link of the chain.
 
 mod set;
 
-pub use self::set::{Differing, OverSet, over_set};
+pub use self::set::{Differing, OverSet};
 
 use crate::Error;
-use crate::compile::{self, Compiled};
+use crate::compile::Compiled;
 use crate::data::Array;
 use crate::network::Runner;
-use crate::scope::Scope;
 use crate::verify::{self, Golden};
-use smidgen_boards::Core;
+use smidgen_boards::{Board, Core};
 use smidgen_certify::{Occupancy, occupancy};
 use smidgen_plan::planner::Plan;
 use smidgen_program::Operand;
@@ -31,13 +30,11 @@ const DEAREST_MAC: u64 = 100;
 /// Functions listed in a report.
 const FUNCTIONS: usize = 40;
 
-/// What to simulate.
-#[derive(Clone, Debug)]
-pub struct Job<'a> {
+/// What a simulation says of itself, and how long it may take.
+#[derive(Clone, Debug, Default)]
+pub struct Session {
     /// The network's name in the report: its file name.
-    pub model: &'a str,
-    /// What is compiled. The crate's name does not matter.
-    pub compile: compile::Job<'a>,
+    pub model: String,
     /// What to say of it in the report.
     pub options: Options,
     /// When the emulator is stopped; `None`: after a time that follows from what the network computes, a generous one.
@@ -53,28 +50,28 @@ pub struct Simulated {
     pub outputs: Vec<Vec<Array>>,
 }
 
-/// Simulates a network on samples, each with one array for each of the network's inputs. The axes of inputs and outputs
-/// lie as in the graph.
-///
-/// # Errors
-/// If it cannot be planned, does not fit the board, or a tool is missing. Outputs that differ from the host's are not an error: see
-/// [`Simulation::matches_host`].
-///
-/// # Panics
-/// If an array has another shape or element type than the network's input.
-pub fn simulate(job: &Job, samples: &[Vec<Array>]) -> Result<Simulated, Error> {
-    let mut firmware = Firmware::build(job)?;
-    let Run { measured, outputs, differing } = firmware.run(samples)?;
-    Ok(Simulated { report: firmware.report(&measured, differing.iter().all(|&n| n == 0)), outputs })
+impl Compiled<'_> {
+    /// Simulates the network on samples, each with one array for each of its inputs. The axes of inputs and outputs lie as in the graph.
+    /// What is compiled for one network serves the next of the same name.
+    ///
+    /// # Errors
+    /// If the target has no board, the network does not fit it, or a tool is missing. Outputs that differ from the host's are not an
+    /// error: see [`Simulation::matches_host`].
+    ///
+    /// # Panics
+    /// If an array has another shape or element type than the network's input.
+    pub fn simulate(&self, wanted: &Session, samples: &[Vec<Array>]) -> Result<Simulated, Error> {
+        let mut firmware = Firmware::build(self, wanted)?;
+        let Run { measured, outputs, differing } = firmware.run(samples)?;
+        Ok(Simulated { report: firmware.report(&measured, differing.iter().all(|&n| n == 0)), outputs })
+    }
 }
 
 /// A network built as firmware for a board.
 struct Firmware<'a> {
-    job: &'a Job<'a>,
-    plan: Plan,
-    /// What instructions are rough of, if they are.
-    rough: Option<String>,
-    integer_ends: Option<IntegerEnds>,
+    compiled: &'a Compiled<'a>,
+    wanted: &'a Session,
+    board: &'a Board,
     network: harness::Network,
     toolchain: Toolchain,
     elf: PathBuf,
@@ -91,36 +88,30 @@ struct Run {
 }
 
 impl<'a> Firmware<'a> {
-    fn build(job: &'a Job<'a>) -> Result<Self, Error> {
-        let compile::Job { network: graph, board, .. } = job.compile;
-        // One name for all, so that what is compiled for one network serves the next.
-        let options = smidgen_codegen::Options { name: "network".into(), ..job.compile.options.clone() };
-        let Compiled { plan, lowered, rust, integer_ends, .. } =
-            compile::compile(&compile::Job { options, ..job.compile.clone() })?;
+    fn build(compiled: &'a Compiled<'a>, wanted: &'a Session) -> Result<Self, Error> {
+        let (board, planned) = (compiled.board()?, &compiled.planned);
+        let plan = &planned.plan;
         // Beyond the board's own SRAM the linker says by how much, with all that lies beside the arena.
         let taken = plan.report.total_bytes;
-        if let Some(budget) = job.compile.plan.budget.filter(|&b| b < taken && b < board.sram.bytes as usize) {
+        let budget = planned.target.plan.budget;
+        if let Some(budget) = budget.filter(|&b| b < taken && b < board.sram.bytes as usize) {
             return Err(Error::Budget { taken, budget });
         }
-        let network = harness::Network::new(&plan.program, rust);
+        let network = harness::Network::new(&plan.program, compiled.rust.clone());
         let toolchain = Toolchain::find(board.core.target()).map_err(smidgen_sim::Error::from)?;
         let elf = build::build(&network, board, &toolchain).map_err(smidgen_sim::Error::from)?;
-        let integer_ends = integer_ends.map(|ends| IntegerEnds {
-            planned: ends.total_bytes as u64,
-            modelled_instructions: Some(ends.instructions),
-        });
-        let rough = Scope::of(Some(board)).reason(&lowered);
-        let host = Runner::with_program(graph, plan.program.clone());
-        Ok(Self { job, plan, rough, integer_ends, network, toolchain, elf, host })
+        let host = Runner::with_program(planned.network, plan.program.clone());
+        Ok(Self { compiled, wanted, board, network, toolchain, elf, host })
     }
 
     /// Runs samples on the emulated core, which begins anew, and on the host.
     fn run(&mut self, samples: &[Vec<Array>]) -> Result<Run, Error> {
         let inputs: Vec<Vec<u8>> =
             samples.iter().map(|arrays| arrays.iter().flat_map(|a| a.data.iter().copied()).collect()).collect();
-        let limit = self.job.timeout.unwrap_or_else(|| patience(&self.plan, samples.len()));
-        let measured = session::run(&self.network, self.job.compile.board, &self.elf, &inputs, limit)
-            .map_err(smidgen_sim::Error::from)?;
+        let plan = &self.compiled.planned.plan;
+        let limit = self.wanted.timeout.unwrap_or_else(|| patience(plan, samples.len()));
+        let measured = session::run(&self.network, self.board, &self.elf, &inputs, limit);
+        let measured = measured.map_err(smidgen_sim::Error::from)?;
         let (mut outputs, mut differing) = (Vec::new(), Vec::new());
         self.host.reset();
         for (arrays, sample) in samples.iter().zip(&measured.samples) {
@@ -133,8 +124,14 @@ impl<'a> Firmware<'a> {
     }
 
     fn report(&self, measured: &Measured, matches_host: bool) -> Simulation {
-        let mut report = report(self.job, &self.plan, &self.toolchain, measured, matches_host, self.rough.clone());
-        report.integer_ends = self.integer_ends;
+        let planned = &self.compiled.planned;
+        let rough = planned.target.scope().reason(&planned.lowered);
+        let of = (self.wanted, self.board);
+        let mut report = report(of, &planned.plan, &self.toolchain, measured, matches_host, rough);
+        report.integer_ends = planned.integer_ends.map(|ends| IntegerEnds {
+            planned: ends.total_bytes as u64,
+            modelled_instructions: Some(ends.instructions),
+        });
         report
     }
 }
@@ -178,14 +175,13 @@ fn not_modelled(cycles: Option<u64>, core: Core, rough: Option<String>) -> Optio
 }
 
 fn report(
-    job: &Job,
+    (wanted, board): (&Session, &Board),
     plan: &Plan,
     toolchain: &Toolchain,
     measured: &Measured,
     matches_host: bool,
     rough: Option<String>,
 ) -> Simulation {
-    let board = job.compile.board;
     let counts = || measured.samples.iter().map(|s| s.instructions);
     let program = &plan.program;
     let elf = &measured.elf;
@@ -199,11 +195,11 @@ fn report(
     let cycles = mix.cycles(board.core);
     Simulation {
         schema: SCHEMA,
-        model: job.model.to_owned(),
+        model: wanted.model.clone(),
         board: board.name.clone(),
         core: board.core.name().to_owned(),
         machine: board.qemu.as_ref().map_or_else(String::new, |q| q.machine.clone()),
-        options: job.options.clone(),
+        options: wanted.options.clone(),
         digest: format!("{:016x}", program.digest()),
         versions: Versions {
             smidgen: env!("CARGO_PKG_VERSION").to_owned(),

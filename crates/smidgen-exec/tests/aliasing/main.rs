@@ -32,6 +32,8 @@ type Generator = fn(&mut Draw) -> Option<Graph>;
 
 const OPERATORS: &[(&str, Generator)] = &[
     ("conv_2d", windowed::conv_2d),
+    ("int4_weights", windowed::int4_weights),
+    ("conv_2d_dynamic_range", windowed::conv_2d_dynamic_range),
     ("depthwise_conv_2d", windowed::depthwise_conv_2d),
     ("transpose_conv", windowed::transpose_conv),
     ("fully_connected", windowed::fully_connected),
@@ -54,9 +56,11 @@ const OPERATORS: &[(&str, Generator)] = &[
     ("relu", elementwise::relu),
     ("leaky_relu", elementwise::leaky_relu),
     ("prelu", elementwise::prelu),
+    ("exp", elementwise::exp),
     ("hard_swish", elementwise::hard_swish),
     ("arg_max", elementwise::arg_max),
     ("quantize", elementwise::quantize),
+    ("dequantize", elementwise::dequantize),
     ("pad", movement::pad),
     ("transpose", movement::transpose),
     ("concatenation", movement::concatenation),
@@ -67,6 +71,10 @@ const OPERATORS: &[(&str, Generator)] = &[
     ("strided_slice", movement::strided_slice),
 ];
 
+/// Kernels that are safe and could lie closer. The hybrid convolution looks for the greatest input before it writes, and then at windows alone,
+/// which no footprint says; the depthwise one on int16 reads all of a pixel before it writes it, and declares that for its last element only.
+const LOOSE: [&str; 2] = ["Conv2dHybrid", "DepthwiseI16Mcu"];
+
 /// What was seen of one kernel.
 #[derive(Default)]
 struct Tally {
@@ -76,14 +84,6 @@ struct Tally {
     wrong_closer: usize,
     /// Cases in which input and output are never live together.
     apart: usize,
-}
-
-/// The kernel's name: without its parameters, but with the function of an element-wise one.
-fn name(kernel: &Kernel) -> String {
-    let text = format!("{kernel:?}");
-    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
-    let inner = matches!(words[0], "Elementwise" | "Movement" | "Reduction");
-    words[..if inner { 2 } else { 1 }].join("::")
 }
 
 /// Certifies a program and runs it; the bytes of all its outputs.
@@ -150,7 +150,13 @@ fn lists(lowered: &Lowered) -> Vec<Vec<Run>> {
 }
 
 /// Places every output over every input of the graph's steps and counts what comes of it.
-fn check(label: &str, graph: &Graph, kernels: KernelSet, inputs: &[Vec<u8>], tallies: &mut BTreeMap<String, Tally>) {
+fn check(
+    label: &str,
+    graph: &Graph,
+    kernels: KernelSet,
+    inputs: &[Vec<u8>],
+    tallies: &mut BTreeMap<&'static str, Tally>,
+) {
     let Ok(lowered) = lower(graph, &LowerOptions { kernels, ..LowerOptions::default() }) else { return };
     let expected = outputs(layer_wise(&lowered), inputs);
     for runs in lists(&lowered) {
@@ -158,7 +164,7 @@ fn check(label: &str, graph: &Graph, kernels: KernelSet, inputs: &[Vec<u8>], tal
         let liveness = analyse(&lowered, &runs, &storage).expect("a list in order");
         let constraints = aliasing(&lowered, &runs, &storage, &liveness).constraints;
         for step in &lowered.steps {
-            let tally = tallies.entry(name(&step.kernel)).or_default();
+            let tally = tallies.entry(step.kernel.name()).or_default();
             let sources = step.inputs.iter().filter_map(|operand| match operand {
                 Operand::Buffer(id, _) => Some(*id),
                 Operand::Constant(_) => None,
@@ -201,9 +207,9 @@ fn check(label: &str, graph: &Graph, kernels: KernelSet, inputs: &[Vec<u8>], tal
 
 #[test]
 fn overlap_is_safe_and_tight_for_every_kernel() {
-    let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
+    let mut tallies: BTreeMap<&'static str, Tally> = BTreeMap::new();
     for (operator, generate) in OPERATORS {
-        for numbers in [Numbers::Int8, Numbers::Float] {
+        for numbers in [Numbers::Int8, Numbers::Int16, Numbers::Float] {
             for seed in 0..CASES {
                 let mut draw = Draw::new(seed, FULL_SIZE, numbers);
                 let Some(graph) = generate(&mut draw) else { continue };
@@ -222,6 +228,9 @@ fn overlap_is_safe_and_tight_for_every_kernel() {
         let Tally { safe, wrong_closer, apart } = tally;
         println!("{kernel:28} {safe:5} safe, {wrong_closer:5} of them wrong closer by, {apart:3} never live together");
     }
-    let loose: Vec<_> = tallies.iter().filter(|(_, t)| t.safe > 0 && t.wrong_closer == 0).map(|(k, _)| k).collect();
-    assert!(loose.is_empty(), "the declared order of these kernels is looser than they are: {loose:?}");
+    // What loads a constant reads nothing of the arena that it could overwrite.
+    let missing: Vec<_> = Kernel::NAMES.iter().filter(|&&n| n != "Load" && !tallies.contains_key(n)).collect();
+    assert!(missing.is_empty(), "no operator that is drawn has a step with these kernels: {missing:?}");
+    let loose: Vec<_> = tallies.iter().filter(|(_, t)| t.safe > 0 && t.wrong_closer == 0).map(|(k, _)| *k).collect();
+    assert_eq!(loose, LOOSE, "kernels whose declared order is looser than they are");
 }

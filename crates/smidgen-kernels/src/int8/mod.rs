@@ -23,7 +23,7 @@ use crate::reference::Arithmetic;
 use crate::requant::{Factor, Rounding, limit};
 
 /// What the integer kernels know of the quantisation of their input and output.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Int8 {
     /// Zero point of the input.
     pub input_zero: i32,

@@ -10,13 +10,15 @@ mod search;
 mod tests;
 
 use smidgen_kernels::Rounding;
-use smidgen_kernels::int8::Int8;
-use smidgen_kernels::int8::mcu::{Epilogue, Width};
+use smidgen_kernels::int8::mcu::{Epilogue, Terms, Width};
+use smidgen_kernels::int8::{Int8, Sum};
 use smidgen_kernels::memory::Flash;
 use smidgen_kernels::requant::Factor;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 /// One output channel by its definition.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Channel {
     /// From accumulator to output.
     pub factor: Factor,
@@ -157,6 +159,42 @@ struct Piece {
     steps: Vec<(i64, i8)>,
 }
 
+/// What a packed form follows from: channels, quantisation, the weights' width, and whether channels may have shifts of their own.
+type Layer = (Vec<Channel>, Int8, Width, bool);
+
+/// Packed forms that were searched for before, in whatever network: networks that are lowered one after the other often share layers.
+#[derive(Debug, Default)]
+pub(crate) struct Proofs {
+    layers: Mutex<HashMap<Layer, Option<Packed>>>,
+    sums: Mutex<Vec<(Sum, Option<Terms>)>>,
+}
+
+impl Proofs {
+    /// As [`terms`](crate::sum::terms).
+    pub fn terms(&self, sum: &Sum) -> Option<Terms> {
+        let known = || self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, terms)) = known().iter().find(|(known, _)| known == sum) {
+            return *terms;
+        }
+        let terms = crate::sum::terms(sum);
+        known().push((*sum, terms));
+        terms
+    }
+
+    /// As [`pack`].
+    pub fn pack(&self, channels: Vec<Channel>, quant: &Int8, width: Width, own_shifts: bool) -> Option<Packed> {
+        // A thread that panicked has left whole entries.
+        let known = || self.layers.lock().unwrap_or_else(PoisonError::into_inner);
+        let layer = (channels, *quant, width, own_shifts);
+        if let Some(packed) = known().get(&layer) {
+            return packed.clone();
+        }
+        let packed = pack(&layer.0, quant, width, own_shifts);
+        known().insert(layer, packed.clone());
+        packed
+    }
+}
+
 /// The packed form of a layer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Packed {
@@ -170,17 +208,23 @@ pub(crate) struct Packed {
 struct Task<'a> {
     channel: &'a Channel,
     pieces: Vec<Piece>,
+    /// The output is the same for all accumulators.
+    is_constant: bool,
 }
 
 impl<'a> Task<'a> {
     fn new(channel: &'a Channel, quant: &Int8) -> Self {
-        Self { channel, pieces: channel.pieces(quant) }
+        let pieces = channel.pieces(quant);
+        let mut outputs = pieces.iter().flat_map(|piece| &piece.steps).map(|step| step.1);
+        let first = outputs.next();
+        let is_constant = outputs.all(|y| Some(y) == first);
+        Self { channel, pieces, is_constant }
     }
 }
 
 /// The cheapest packed form of a layer with weights of this width that is proven, if there is one. With `own_shifts`, channels may have
 /// shifts of their own in a layer that one shift does not do for.
-pub(crate) fn pack(channels: &[Channel], quant: &Int8, width: Width, own_shifts: bool) -> Option<Packed> {
+fn pack(channels: &[Channel], quant: &Int8, width: Width, own_shifts: bool) -> Option<Packed> {
     if !channels.iter().all(Channel::is_in_range) {
         return None;
     }
@@ -196,7 +240,7 @@ fn proves(packed: &Packed, tasks: &[Task], width: Width) -> bool {
     if !packed.epilogue.is_sound(width, &packed.words, tasks.len()) {
         return false;
     }
-    tasks.iter().enumerate().all(|(i, Task { channel, pieces })| {
+    tasks.iter().enumerate().all(|(i, Task { channel, pieces, .. })| {
         let unpacked = packed.epilogue.pair_of(width, Flash::new(&packed.words), i / 2 * 3, pairs * 3)[i % 2];
         let staged = |acc: i64| (acc - channel.bias as i64) * width.scale() as i64 + unpacked.start as i64;
         let equal = |acc: i64, y: i8| packed.epilogue.output(&unpacked, staged(acc) as i32) == y;

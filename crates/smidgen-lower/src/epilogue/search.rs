@@ -19,7 +19,7 @@ const SHIFTS_TRIED: i32 = 4;
 /// The packed form with the fewest extras.
 pub(super) fn search(tasks: &[Task], quant: &Int8, width: Width) -> Option<Packed> {
     // Factors of constant outputs do not matter.
-    let greatest = tasks.iter().filter(|task| !task.is_constant()).map(|task| task.channel.factor.shift).max();
+    let greatest = tasks.iter().filter(|task| !task.is_constant).map(|task| task.channel.factor.shift).max();
     let full = width.scale_bits() as i32 - 1 - greatest.map_or(-1, i32::from);
     (0..SHIFTS_TRIED)
         .map(|less| full.min(MAX_SHIFT as i32) - less)
@@ -38,13 +38,6 @@ pub(super) fn search_own_shifts(tasks: &[Task], quant: &Int8, width: Width) -> O
 }
 
 impl Task<'_> {
-    /// True if the output is the same for all accumulators.
-    fn is_constant(&self) -> bool {
-        let mut outputs = self.pieces.iter().flat_map(|piece| &piece.steps).map(|step| step.1);
-        let first = outputs.next();
-        outputs.all(|y| Some(y) == first)
-    }
-
     /// True if what accumulators below 0 give does not tell them apart.
     fn is_flat_below_zero(&self) -> bool {
         let flat = |piece: &Piece| {
@@ -106,7 +99,7 @@ impl Layer {
         let factor = task.channel.factor;
         let natural = self.width.scale_bits() as i32 - shift as i32 - factor.shift as i32;
         let natural = if factor.multiplier == 0 { 32 } else { natural.clamp(1, 32) };
-        let others = if task.is_constant() || task.pieces.len() > 1 { 1..33 } else { 1..1 };
+        let others = if task.is_constant || task.pieces.len() > 1 { 1..33 } else { 1..1 };
         let near = [natural, natural + 1, natural - 1].into_iter().filter(|class| (1..=32).contains(class));
         near.chain(others).map(|class| class as u32)
     }
@@ -117,7 +110,7 @@ impl Layer {
         let bias = task.channel.bias as i64;
         // An output that never changes is also had with another bias, one that fits.
         let fitting = bias.clamp(-1 << (15 + bits), (1 << (15 + bits)) - 1) - bias;
-        let other = (task.is_constant() && fitting != 0).then_some(fitting);
+        let other = (task.is_constant && fitting != 0).then_some(fitting);
         for whole in [0, -1, 1].into_iter().chain(other) {
             let field = bias + whole;
             let Ok(half) = i16::try_from(field >> bits) else { continue };

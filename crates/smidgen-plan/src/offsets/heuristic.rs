@@ -17,13 +17,17 @@ pub(super) struct Heuristic<'a> {
 }
 
 impl<'a> Heuristic<'a> {
-    /// The best of several orders.
-    pub fn new(problem: &'a Problem) -> Self {
+    /// The best of several orders; the first whose greatest end is at `enough`.
+    pub fn new(problem: &'a Problem, enough: isize) -> Self {
         let fit = FirstFit::new(problem);
         let mut heuristic = Self { fit, at: vec![], top: isize::MAX, order: vec![] };
-        for order in orders(problem) {
+        for key in ORDERS {
+            let order = order(problem, key);
             let top = heuristic.fit.run(&order);
             heuristic.take(&order, top);
+            if heuristic.top <= enough {
+                break;
+            }
         }
         heuristic
     }
@@ -94,27 +98,32 @@ impl<'a> Heuristic<'a> {
     }
 }
 
-fn orders(problem: &Problem) -> Vec<Vec<usize>> {
-    let n = problem.len();
-    let sorted = |key: &dyn Fn(usize) -> (usize, usize)| {
-        let mut order: Vec<usize> = (0..n).collect();
-        order.sort_by_key(|&i| std::cmp::Reverse(key(i)));
-        order
-    };
-    let size = |i: usize| problem.sizes[i] as usize;
-    let reach = |i: usize| -> usize {
-        problem.of[i].iter().map(|&p| size(problem.pairs[p].seen_from(i).0)).sum::<usize>() + size(i)
-    };
-    vec![
-        sorted(&|i| (size(i), 0)),
-        sorted(&|i| (problem.heat[i], size(i))),
-        sorted(&|i| (problem.heat[i], i)),
-        sorted(&|i| (problem.heat[i], n - i)),
-        sorted(&|i| (reach(i), size(i))),
-        sorted(&|i| (size(i) * problem.of[i].len(), 0)),
-        (0..n).collect(),
-        (0..n).rev().collect(),
-    ]
+/// What the objects of an order are sorted by, the greatest first; equal ones by number.
+type Key = fn(&Problem, usize) -> (usize, usize);
+
+/// The orders that are tried first.
+const ORDERS: [Key; 8] = [
+    |problem, i| (size(problem, i), 0),
+    |problem, i| (problem.heat[i], size(problem, i)),
+    |problem, i| (problem.heat[i], i),
+    |problem, i| (problem.heat[i], problem.len() - i),
+    |problem, i| {
+        let others = problem.of[i].iter().map(|&p| size(problem, problem.pairs[p].seen_from(i).0));
+        (others.sum::<usize>() + size(problem, i), size(problem, i))
+    },
+    |problem, i| (size(problem, i) * problem.of[i].len(), 0),
+    |problem, i| (problem.len() - i, 0),
+    |_, i| (i, 0),
+];
+
+fn size(problem: &Problem, i: usize) -> usize {
+    problem.sizes[i] as usize
+}
+
+fn order(problem: &Problem, key: Key) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..problem.len()).collect();
+    order.sort_by_cached_key(|&i| std::cmp::Reverse(key(problem, i)));
+    order
 }
 
 /// The topmost object, what it rests on, and so on down.

@@ -150,7 +150,7 @@ impl Memo {
 /// By first fit in several orders; where that does not meet the lower bound by exact search for ever smaller arenas and ever greater
 /// bounds; and where this leaves a gap by local search.
 fn solve(problem: &Problem, bound: isize, effort: Effort) -> Found {
-    let mut heuristic = Heuristic::new(problem);
+    let mut heuristic = Heuristic::new(problem, bound);
     let mut range = Range { lower: bound, upper: heuristic.top(), at: heuristic.at().to_vec() };
     let mut method = Method::Heuristic;
     // Of more pairs than this, looking at each once spends the budget.

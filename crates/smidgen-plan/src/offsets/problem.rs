@@ -50,7 +50,10 @@ impl Problem {
     pub fn reduced(constraints: &Constraints) -> (Self, Vec<Fate>) {
         let n = constraints.len();
         let neighbours: Vec<Vec<usize>> = (0..n)
-            .map(|i| constraints.distances.above(i).filter(|&j| i != j && restricts(constraints, i, j)).collect())
+            .map(|i| match constraints.sizes[i] {
+                0 => Vec::new(),
+                _ => constraints.distances.above(i).filter(|&j| i != j && restricts(constraints, i, j)).collect(),
+            })
             .collect();
         let mut fate: Vec<Option<Fate>> = (0..n).map(|_| None).collect();
         for i in 0..n {

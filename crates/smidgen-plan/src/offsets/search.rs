@@ -41,8 +41,7 @@ pub(super) fn search(problem: &Problem, bytes: isize, budget: &mut usize) -> Out
     }
     let mut search = Search {
         problem,
-        low: vec![0; n],
-        high,
+        ends: high.into_iter().map(|high| Ends { low: 0, high }).collect(),
         relation: vec![Relation::Open; problem.pairs.len()],
         open: Open::all(problem.pairs.len()),
         trail: Vec::new(),
@@ -52,7 +51,7 @@ pub(super) fn search(problem: &Problem, bytes: isize, budget: &mut usize) -> Out
     };
     search.break_symmetry();
     match search.propagate().and_then(|()| search.solve()) {
-        Ok(()) => Outcome::Found(search.low),
+        Ok(()) => Outcome::Found(search.ends.iter().map(|ends| ends.low).collect()),
         Err(Stop::Contradiction) => Outcome::None,
         Err(Stop::Budget) => Outcome::Unknown,
     }
@@ -80,20 +79,28 @@ impl Open {
         if open { self.0[p / 64] |= bit } else { self.0[p / 64] &= !bit }
     }
 
-    /// Their numbers, ascending.
-    fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        self.0.iter().enumerate().flat_map(|(i, &word)| {
-            let lowest = |&word: &u64| Some(word & (word - 1)).filter(|&rest| rest > 0);
-            let words = std::iter::successors(Some(word).filter(|&word| word > 0), lowest);
-            words.map(move |word| 64 * i + word.trailing_zeros() as usize)
-        })
+    /// Calls for each of their numbers, ascending: a plain loop, since a search spends much of its time in it.
+    fn for_each(&self, mut f: impl FnMut(usize)) {
+        for (i, &word) in self.0.iter().enumerate() {
+            let mut rest = word;
+            while rest != 0 {
+                f(64 * i + rest.trailing_zeros() as usize);
+                rest &= rest - 1;
+            }
+        }
     }
+}
+
+/// The least and greatest offset that an object may still have.
+#[derive(Clone, Copy)]
+struct Ends {
+    low: isize,
+    high: isize,
 }
 
 struct Search<'a> {
     problem: &'a Problem,
-    low: Vec<isize>,
-    high: Vec<isize>,
+    ends: Vec<Ends>,
     relation: Vec<Relation>,
     open: Open,
     trail: Vec<Undo>,
@@ -135,26 +142,33 @@ impl Search<'_> {
         }
     }
 
+    #[inline]
     fn raise(&mut self, i: usize, low: isize) -> Result<(), Stop> {
-        let low = align_up(low, self.problem.aligns[i]);
-        if low > self.low[i] {
-            self.trail.push(Undo::Low(i, self.low[i]));
-            self.low[i] = low;
+        let ends = &mut self.ends[i];
+        // What is there is aligned.
+        if low > ends.low {
+            let low = align_up(low, self.problem.aligns[i]);
+            self.trail.push(Undo::Low(i, ends.low));
+            ends.low = low;
+            let is_left = low <= ends.high;
             self.enqueue(i);
-            if low > self.high[i] {
+            if !is_left {
                 return Err(Stop::Contradiction);
             }
         }
         Ok(())
     }
 
+    #[inline]
     fn lower(&mut self, i: usize, high: isize) -> Result<(), Stop> {
-        let high = high & -self.problem.aligns[i];
-        if high < self.high[i] {
-            self.trail.push(Undo::High(i, self.high[i]));
-            self.high[i] = high;
+        let ends = &mut self.ends[i];
+        if high < ends.high {
+            let high = high & -self.problem.aligns[i];
+            self.trail.push(Undo::High(i, ends.high));
+            ends.high = high;
+            let is_left = ends.low <= high;
             self.enqueue(i);
-            if self.low[i] > high {
+            if !is_left {
                 return Err(Stop::Contradiction);
             }
         }
@@ -176,6 +190,7 @@ impl Search<'_> {
     }
 
     /// Moves interval ends as a decided pair demands.
+    #[inline]
     fn apply(&mut self, p: usize) -> Result<(), Stop> {
         let pair = self.problem.pairs[p];
         let (below, above, distance) = match self.relation[p] {
@@ -183,8 +198,8 @@ impl Search<'_> {
             Relation::ABelow => (pair.a, pair.b, pair.a_below),
             Relation::BBelow => (pair.b, pair.a, pair.b_below),
         };
-        self.raise(above, self.low[below] + distance)?;
-        self.lower(below, self.high[above] - distance)
+        self.raise(above, self.ends[below].low + distance)?;
+        self.lower(below, self.ends[above].high - distance)
     }
 
     fn propagate(&mut self) -> Result<(), Stop> {
@@ -207,8 +222,9 @@ impl Search<'_> {
             for &p in of {
                 if self.relation[p] == Relation::Open {
                     let pair = &problem.pairs[p];
-                    let a_can = self.low[pair.a] + pair.a_below <= self.high[pair.b];
-                    let b_can = self.low[pair.b] + pair.b_below <= self.high[pair.a];
+                    let (a, b) = (self.ends[pair.a], self.ends[pair.b]);
+                    let a_can = a.low + pair.a_below <= b.high;
+                    let b_can = b.low + pair.b_below <= a.high;
                     match (a_can, b_can) {
                         (true, true) => {}
                         (false, false) => return Err(Stop::Contradiction),
@@ -226,22 +242,25 @@ impl Search<'_> {
     /// The pair to decide next, and how first; `None` if the low ends keep all pairs.
     fn choose(&mut self) -> Result<Option<(usize, Relation)>, Stop> {
         *self.budget = self.budget.checked_sub(self.problem.pairs.len() / 4 + 1).ok_or(Stop::Budget)?;
-        let mut best: Option<(isize, usize, Relation)> = None;
-        for p in self.open.iter() {
-            let pair = &self.problem.pairs[p];
-            let apart = self.low[pair.b] - self.low[pair.a];
+        let (mut least, mut best) = (isize::MAX, None);
+        let (problem, ends) = (self.problem, &self.ends);
+        self.open.for_each(|p| {
+            let pair = &problem.pairs[p];
+            let (a, b) = (ends[pair.a], ends[pair.b]);
+            let apart = b.low - a.low;
             if apart >= pair.a_below || -apart >= pair.b_below {
-                continue;
+                return;
             }
-            let a_slack = self.high[pair.b] - self.low[pair.a] - pair.a_below;
-            let b_slack = self.high[pair.a] - self.low[pair.b] - pair.b_below;
+            let a_slack = b.high - a.low - pair.a_below;
+            let b_slack = a.high - b.low - pair.b_below;
             // A pair with little room either way decides most.
             let room = 2 * a_slack.min(b_slack) + a_slack.max(b_slack);
-            if best.is_none_or(|(least, ..)| room < least) {
-                best = Some((room, p, if a_slack >= b_slack { Relation::ABelow } else { Relation::BBelow }));
+            if room < least || best.is_none() {
+                least = room;
+                best = Some((p, if a_slack >= b_slack { Relation::ABelow } else { Relation::BBelow }));
             }
-        }
-        Ok(best.map(|(_, p, relation)| (p, relation)))
+        });
+        Ok(best)
     }
 
     fn solve(&mut self) -> Result<(), Stop> {
@@ -281,8 +300,8 @@ impl Search<'_> {
     fn undo(&mut self, mark: usize) {
         for undo in self.trail.drain(mark..).rev() {
             match undo {
-                Undo::Low(i, low) => self.low[i] = low,
-                Undo::High(i, high) => self.high[i] = high,
+                Undo::Low(i, low) => self.ends[i].low = low,
+                Undo::High(i, high) => self.ends[i].high = high,
                 Undo::Pair(p) => {
                     self.relation[p] = Relation::Open;
                     self.open.set(p, true);

@@ -37,37 +37,41 @@ impl Candidate {
         self.tiled.is_none() && other.tiled.is_none() && of(self) == of(other)
     }
 
-    /// The list, for steps as they are in `flow`.
+    /// The list, for steps as they are in `flow`; without a report of its segments if only its figures are wanted.
     ///
     /// # Errors
     /// If the operators cannot run in the tiles asked for.
-    pub fn list(&self, flow: &Flow, stream_input: bool, costs: &Costs) -> Result<List, PlanError> {
+    pub fn list(&self, flow: &Flow, stream_input: bool, costs: &Costs, reported: bool) -> Result<List, PlanError> {
         let mut columns = schedule::Columns::full(flow);
         let (mut runs, mut reports) = (Vec::new(), Vec::new());
         if let Some(choice) = self.tiled {
             let (stage, tiled) = tiles(flow, choice)?;
             columns.add(&tiled.tiles);
-            let name = match choice {
-                ScheduleChoice::Patch { rows, cols, .. } => format!("patch:{rows}x{cols}"),
-                ScheduleChoice::Strips { count, .. } => format!("strips:{count}"),
-                other => other.to_string(),
-            };
-            let instructions = costs.of_runs(flow.lowered, &tiled.runs);
-            reports.push(SegmentReport::new(flow.lowered, 0, stage.steps, name, instructions));
+            if reported {
+                let name = match choice {
+                    ScheduleChoice::Patch { rows, cols, .. } => format!("patch:{rows}x{cols}"),
+                    ScheduleChoice::Strips { count, .. } => format!("strips:{count}"),
+                    other => other.to_string(),
+                };
+                let instructions = costs.of_runs(flow.lowered, &tiled.runs);
+                reports.push(SegmentReport::new(flow.lowered, 0, stage.steps, name, instructions));
+            }
             runs.extend(tiled.runs);
         }
         let mut writer = Writer::starting_at(flow, 0, stream_input);
         for &Segment { from, to, kind, .. } in &self.segments {
             let list = segments::write(&mut writer, flow, from, to, kind, |s| self.parts[s]);
-            let name = match kind {
-                Kind::Layer => "layer".to_owned(),
-                Kind::Stream { parts } => match (from..to).map(|s| self.parts[s].min(parts)).max() {
-                    Some(parts) if parts > 1 && !list.tiles.is_empty() => format!("stream in {parts} parts"),
-                    _ => "stream".to_owned(),
-                },
-            };
-            let instructions = costs.of_runs(flow.lowered, &list.runs);
-            reports.push(SegmentReport::new(flow.lowered, from, to, name, instructions));
+            if reported {
+                let name = match kind {
+                    Kind::Layer => "layer".to_owned(),
+                    Kind::Stream { parts } => match (from..to).map(|s| self.parts[s].min(parts)).max() {
+                        Some(parts) if parts > 1 && !list.tiles.is_empty() => format!("stream in {parts} parts"),
+                        _ => "stream".to_owned(),
+                    },
+                };
+                let instructions = costs.of_runs(flow.lowered, &list.runs);
+                reports.push(SegmentReport::new(flow.lowered, from, to, name, instructions));
+            }
             columns.add(&list.tiles);
             runs.extend(list.runs);
         }

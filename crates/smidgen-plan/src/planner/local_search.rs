@@ -9,11 +9,12 @@ use super::candidate::Candidate;
 use super::segments::Kind;
 use super::{Choice, Draft, Least, List, Objective, PlanError, Planner, report};
 use crate::allocate;
-use crate::allocate::outline_with;
+use crate::allocate::Outline;
 use crate::schedule::Flow;
 use smidgen_kernels::int8::mcu;
 use smidgen_program::costs::Costs;
 use smidgen_program::{Granularity, Kernel, Lowered, Step, WriteOrder, kernel};
+use std::rc::Rc;
 
 /// Rows that a step may compute together.
 pub(super) const ROWS: [usize; 5] = [8, 6, 4, 3, 2];
@@ -77,7 +78,7 @@ struct Pace {
 }
 
 /// A faster pace for a step.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 struct Offer {
     step: usize,
     pace: Pace,
@@ -86,6 +87,9 @@ struct Offer {
     /// What the arena takes with it, by a quick look at the time of this change.
     bytes: usize,
     seen: usize,
+    /// The paces at that time, where nobody has looked at the arena yet, so that `bytes` are only those that are live: it takes no less, and
+    /// the offer is worth no more.
+    at_least: Option<Rc<[Pace]>>,
 }
 
 impl Offer {
@@ -114,6 +118,8 @@ struct Tuner<'a> {
     bytes: usize,
     /// What would be faster.
     offers: Vec<Offer>,
+    /// The paces now, if an offer has needed them.
+    snapshot: Option<Rc<[Pace]>>,
     /// Counts the changes.
     changes: usize,
     /// Counts the [visits](List::visits) of the lists looked at.
@@ -135,6 +141,7 @@ impl<'a> Tuner<'a> {
             instructions: 0,
             bytes: 0,
             offers: Vec::new(),
+            snapshot: None,
             changes: 0,
             visits: 0,
         };
@@ -147,34 +154,44 @@ impl<'a> Tuner<'a> {
         let list = self.list()?;
         self.instructions = list.instructions;
         self.bytes = self.look(&list)?;
-        self.changes += 1;
+        self.changed();
         for s in 0..self.paces.len() {
             self.ask(s)?;
         }
         Ok(())
     }
 
+    /// Notes that paces have changed.
+    fn changed(&mut self) {
+        self.changes += 1;
+        self.snapshot = None;
+    }
+
     /// Returns to earlier paces.
     fn back_to(&mut self, paces: &[Pace]) -> Result<(), PlanError> {
-        for (s, &pace) in paces.iter().enumerate() {
-            self.set(s, pace);
-        }
+        self.set_all(paces);
         self.begin()
     }
 
     /// The list as it is now.
     fn list(&self) -> Result<List, PlanError> {
-        self.form.list(&Flow::new(&self.lowered), self.stream_input, self.costs)
+        self.form.list(&Flow::new(&self.lowered), self.stream_input, self.costs, false)
     }
 
     /// The bytes that a quick look sees.
     fn look(&self, list: &List) -> Result<usize, PlanError> {
-        Ok(outline_with(&self.lowered, &list.runs, &list.storage, self.memo)?)
+        Ok(self.outline(list)?.bytes(self.memo))
+    }
+
+    fn outline(&self, list: &List) -> Result<Outline<'_>, PlanError> {
+        Ok(Outline::new(&self.lowered, &list.runs, &list.storage, self.memo)?)
     }
 
     /// The plan as it is now.
     fn place(&self, planner: &Planner) -> Result<Draft, PlanError> {
-        report::finish(&Flow::new(&self.lowered), self.list()?, planner)
+        let flow = Flow::new(&self.lowered);
+        let list = self.form.list(&flow, self.stream_input, self.costs, true)?;
+        report::finish(&flow, list, planner)
     }
 
     /// The plan as fast as so many bytes allow; `None` if none is found that fits.
@@ -204,14 +221,20 @@ impl<'a> Tuner<'a> {
     /// Changes paces, the worthiest first, as far as so many bytes allow. True if anything changed.
     fn grow(&mut self, limit: usize) -> Result<bool, PlanError> {
         let changes = self.changes;
-        let fits = |offer: &&mut Offer| offer.bytes <= limit;
-        while let Some(offer) = self.offers.iter_mut().filter(fits).max_by_key(|offer| offer.worth(self.bytes)) {
-            let Offer { step, pace, saves, bytes, seen } = *offer;
+        let fits = |(_, offer): &(usize, &Offer)| offer.bytes <= limit;
+        loop {
+            let fitting = self.offers.iter().enumerate().filter(fits);
+            let Some((at, offer)) = fitting.max_by_key(|(_, offer)| offer.worth(self.bytes)) else { break };
+            if offer.at_least.is_some() {
+                self.settle(at)?;
+                continue;
+            }
+            let Offer { step, pace, saves, bytes, seen, .. } = *offer;
             if seen == self.changes {
                 self.set(step, pace);
                 self.instructions -= saves;
                 self.bytes = bytes;
-                self.changes += 1;
+                self.changed();
                 self.ask(step)?;
             } else {
                 // Other steps changed since.
@@ -221,6 +244,27 @@ impl<'a> Tuner<'a> {
             }
         }
         Ok(self.changes > changes)
+    }
+
+    /// Looks at what the arena took with an offer when it was made.
+    fn settle(&mut self, offer: usize) -> Result<(), PlanError> {
+        let Offer { step, pace, .. } = self.offers[offer];
+        let Some(then) = self.offers[offer].at_least.take() else { return Ok(()) };
+        let now = self.paces.clone();
+        self.set_all(&then);
+        self.set(step, pace);
+        self.offers[offer].bytes = self.look(&self.list()?)?;
+        self.set_all(&now);
+        Ok(())
+    }
+
+    /// Goes to other paces.
+    fn set_all(&mut self, paces: &[Pace]) {
+        for (s, &pace) in paces.iter().enumerate() {
+            if self.paces[s] != pace {
+                self.set(s, pace);
+            }
+        }
     }
 
     /// Renews what a step has to offer.
@@ -233,7 +277,7 @@ impl<'a> Tuner<'a> {
         Ok(())
     }
 
-    /// What a pace would change now; `None` if it is not faster.
+    /// What a pace would change now, without a look at the arena; `None` if it is not faster.
     fn look_at(&mut self, step: usize, pace: Pace) -> Result<Option<Offer>, PlanError> {
         if self.visits > VISITS {
             return Ok(None);
@@ -242,9 +286,15 @@ impl<'a> Tuner<'a> {
         let list = self.list()?;
         self.visits += list.visits(&self.lowered);
         let saves = self.instructions.saturating_sub(list.instructions);
-        let bytes = if saves > 0 { self.look(&list)? } else { 0 };
+        let bytes = if saves > 0 { self.outline(&list)?.live_bytes() } else { 0 };
         self.set(step, before);
-        Ok((saves > 0).then_some(Offer { step, pace, saves, bytes, seen: self.changes }))
+        let at_least = Some(self.snapshot());
+        Ok((saves > 0).then_some(Offer { step, pace, saves, bytes, seen: self.changes, at_least }))
+    }
+
+    /// The paces now.
+    fn snapshot(&mut self) -> Rc<[Pace]> {
+        self.snapshot.get_or_insert_with(|| self.paces.as_slice().into()).clone()
     }
 
     /// Other paces of a step that may be faster.
@@ -394,7 +444,14 @@ mod tests {
 
     #[test]
     fn what_is_free_comes_first_and_then_what_saves_most_for_a_byte() {
-        let offer = |step, saves, bytes| Offer { step, pace: Pace { rows: 2, parts: 1 }, saves, bytes, seen: 0 };
+        let offer = |step, saves, bytes| Offer {
+            step,
+            pace: Pace { rows: 2, parts: 1 },
+            saves,
+            bytes,
+            seen: 0,
+            at_least: None,
+        };
         let mut offers = [offer(0, 900, 1100), offer(1, 500, 1010), offer(2, 10, 1000), offer(3, 20, 990)];
         offers.sort_by_key(|offer| std::cmp::Reverse(offer.worth(1000)));
         assert_eq!(offers.map(|offer| offer.step), [3, 2, 1, 0]);

@@ -393,12 +393,14 @@ impl<'a> Planner<'a> {
         key(a) < key(b)
     }
 
+    /// The list of a form, without a report of its segments.
     fn list(&self, form: &Candidate) -> Result<List, PlanError> {
-        form.list(&self.flow, self.options.stream_input, self.options.costs)
+        form.list(&self.flow, self.options.stream_input, self.options.costs, false)
     }
 
     fn place(&self, form: Candidate) -> Result<Choice, PlanError> {
-        let plan = report::finish(&self.flow, self.list(&form)?, self)?;
+        let list = form.list(&self.flow, self.options.stream_input, self.options.costs, true)?;
+        let plan = report::finish(&self.flow, list, self)?;
         Ok(Choice { form, plan })
     }
 }

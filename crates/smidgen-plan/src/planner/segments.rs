@@ -4,7 +4,7 @@
 //! least possible greatest cost is found; then, among all choices of segments that stay within it (or within a budget), the one
 //! that takes the fewest modelled instructions.
 
-use super::arithmetic::Arithmetic;
+use super::arithmetic::{Arithmetic, Bound};
 use crate::schedule::{Columns, Flow, Parts, Peak, Scan, Writer, in_parts};
 use smidgen_program::costs::Costs;
 use smidgen_program::{Operand, Run};
@@ -168,8 +168,10 @@ pub(crate) struct Candidates {
 /// What has been looked at.
 #[derive(Clone, Default)]
 struct Known {
-    /// For each position and length, a segment that begins there in whole rows and in parts of them.
-    streamed: HashMap<(usize, usize), [Segment; 2]>,
+    /// Streamed segments by where they begin and end, in whole rows and in parts of them, as far as they were looked at.
+    streamed: HashMap<(usize, usize), [Option<Segment>; 2]>,
+    /// What [arithmetic](super::arithmetic) says of them, and whether that is all it can say.
+    bounds: HashMap<(usize, usize), (Bound, bool)>,
     visits: usize,
     bounded: bool,
 }
@@ -181,6 +183,8 @@ pub(crate) type Measure = fn(Peak) -> usize;
 pub(crate) const MOST_ALIVE: usize = 3;
 /// Into how many parts rows are cut that are used up at once.
 pub(crate) const PARTS: usize = 4;
+/// The kinds of streamed segments: into how many parts such rows are cut.
+const KINDS: [usize; 2] = [1, PARTS];
 /// A segment is not grown any longer once this many in a row were worse than what is already known to be possible.
 const PATIENCE: usize = 12;
 /// Rows that a streamed segment may compute: each is an entry of the list.
@@ -249,26 +253,59 @@ impl Candidates {
         (from + 2..=last).take_while(fits).filter(worth)
     }
 
-    /// A streamed segment in whole rows and in parts of them; `None` if too much has been looked at.
-    fn streamed(&self, evaluator: &mut Evaluator, from: usize, to: usize) -> Option<[Segment; 2]> {
+    /// Whether the peaks of a streamed segment, in whole rows and in parts of them, may be at most so many bytes: arithmetic tells of most
+    /// that are not, at a small part of what looking at them takes.
+    fn may_fit(&self, arithmetic: &Arithmetic, from: usize, to: usize, most: usize) -> [bool; 2] {
         let mut known = self.known.borrow_mut();
-        if let Some(&both) = known.streamed.get(&(from, to)) {
-            return Some(both);
+        let enough = Bound { between: 0, during: [most.saturating_add(1); 2] };
+        let (bound, _) = match known.bounds.get(&(from, to)) {
+            // A look that ended early may have missed what counts now.
+            Some(&(bound, complete)) if complete || bound.reaches(enough) => (bound, complete),
+            _ => {
+                let bound = arithmetic.stream(from, to, enough).unwrap_or_default();
+                *known.bounds.entry((from, to)).insert_entry((bound, !bound.reaches(enough))).get()
+            }
+        };
+        bound.during.map(|bytes| bytes <= most)
+    }
+
+    /// A streamed segment in whole rows or, of the second kind, in parts of them; `None` if too much has been looked at.
+    fn streamed(&self, evaluator: &mut Evaluator, from: usize, to: usize, kind: usize) -> Option<Segment> {
+        let mut known = self.known.borrow_mut();
+        if let Some(segment) = known.streamed.get(&(from, to)).and_then(|both| both[kind]) {
+            return Some(segment);
         }
         if known.visits > VISITS / 2 + (VISITS / 2) * (from + 1) / self.end {
             known.bounded = true;
             return None;
         }
         let before = evaluator.visits;
-        let both = [1, PARTS].map(|parts| evaluator.evaluate(from, to, Kind::Stream { parts }));
+        let segment = evaluator.evaluate(from, to, Kind::Stream { parts: KINDS[kind] });
         known.visits += evaluator.visits - before;
-        known.streamed.insert((from, to), both);
-        Some(both)
+        known.streamed.entry((from, to)).or_default()[kind] = Some(segment);
+        Some(segment)
+    }
+
+    /// Those of a streamed segment's two kinds whose peaks may be at most so many bytes; `None` if too much has been looked at.
+    fn fitting(
+        &self,
+        (evaluator, arithmetic): (&mut Evaluator, &Arithmetic),
+        from: usize,
+        to: usize,
+        most: usize,
+    ) -> Option<[Option<Segment>; 2]> {
+        let may_fit = self.may_fit(arithmetic, from, to, most);
+        let mut segments = [None; 2];
+        for kind in (0..2).filter(|&kind| may_fit[kind]) {
+            segments[kind] = Some(self.streamed(evaluator, from, to, kind)?);
+        }
+        Some(segments)
     }
 
     /// The least possible greatest peak of the segments from step `start` on.
     pub fn least_peak(&self, flow: &Flow, start: usize, measure: Measure) -> usize {
         let mut evaluator = Evaluator::new(flow, self.stream_input, self.costs);
+        let arithmetic = arithmetic(flow, self.stream_input);
         let mut best = vec![usize::MAX; self.end + 1];
         best[start] = 0;
         // What is known to be possible: the best so far up to some position, and layers behind it.
@@ -288,8 +325,11 @@ impl Candidates {
                 if so_far.max(self.alive[to]) >= least.min(best[to]) {
                     continue;
                 }
-                let Some(both) = self.streamed(&mut evaluator, from, to) else { break };
-                let peak = both.map(|segment| measure(segment.peak)).into_iter().min().unwrap_or(usize::MAX);
+                // What has the greatest peak known to be possible, or a greater one, leads nowhere.
+                let most = least.saturating_sub(1);
+                let Some(fitting) = self.fitting((&mut evaluator, &arithmetic), from, to, most) else { break };
+                let peaks = fitting.into_iter().flatten().map(|segment| measure(segment.peak));
+                let peak = peaks.min().unwrap_or(usize::MAX);
                 worse = if peak >= least { worse + 1 } else { 0 };
                 best[to] = best[to].min(so_far.max(peak));
                 least = least.min(best[to].max(measure(self.behind[to])));
@@ -301,6 +341,7 @@ impl Candidates {
     /// The segments from step `start` on that take the fewest instructions with no peak above `limit`; `None` if there are none.
     pub fn fastest(&self, flow: &Flow, start: usize, limit: usize, measure: Measure) -> Option<Vec<Segment>> {
         let mut evaluator = Evaluator::new(flow, self.stream_input, self.costs);
+        let arithmetic = arithmetic(flow, self.stream_input);
         let fits = |segment: &Segment| measure(segment.peak) <= limit;
         // For each position, the first layer from there on that does not fit.
         let mut unfit = vec![self.end; self.end + 1];
@@ -324,14 +365,25 @@ impl Candidates {
                 continue;
             }
             let mut worse = 0;
-            for to in self.ends(from).filter(|&to| to > unfit[from] && self.alive[to] <= limit) {
+            // Steps that fit whole behind a segment that fits are better whole than streamed with it.
+            let mut unfit_behind = unfit[from];
+            for to in self.ends(from).filter(|&to| self.alive[to] <= limit) {
+                if unfit_behind == self.end {
+                    break;
+                }
+                if to <= unfit_behind {
+                    continue;
+                }
                 let least = instructions + (self.instructions[to] - self.instructions[from]);
                 if best[to].is_some_and(|(known, _)| known < least) {
                     continue;
                 }
-                let Some(both) = self.streamed(&mut evaluator, from, to) else { break };
-                worse = if both.iter().any(fits) { 0 } else { worse + 1 };
-                both.into_iter().for_each(|segment| offer(&mut best, segment));
+                let Some(fitting) = self.fitting((&mut evaluator, &arithmetic), from, to, limit) else { break };
+                worse = if fitting.iter().flatten().any(fits) { 0 } else { worse + 1 };
+                if fitting[0].as_ref().is_some_and(fits) {
+                    unfit_behind = unfit[to];
+                }
+                fitting.into_iter().flatten().for_each(|segment| offer(&mut best, segment));
                 if worse > PATIENCE {
                     break;
                 }
@@ -356,9 +408,10 @@ impl Candidates {
         for from in 0..self.end {
             let mut worse = 0;
             for to in self.ends(from).filter(|&to| self.alive[from].max(self.alive[to]) <= bound) {
-                let Some(both) = self.streamed(&mut evaluator, from, to) else { break };
-                peaks.extend(both.map(|segment| segment.peak.rings));
-                worse = if both[1].peak.rings > bound { worse + 1 } else { 0 };
+                let Some(whole) = self.streamed(&mut evaluator, from, to, 0) else { break };
+                let Some(parts) = self.streamed(&mut evaluator, from, to, 1) else { break };
+                peaks.extend([whole.peak.rings, parts.peak.rings]);
+                worse = if parts.peak.rings > bound { worse + 1 } else { 0 };
                 if worse > PATIENCE {
                     break;
                 }

@@ -275,7 +275,7 @@ fn no_segments_bands_and_parts_keep_less_than_the_lower_end() {
                 }
                 let mut form = Candidate::new(&flow, None, segments);
                 form.parts.iter_mut().for_each(|parts| *parts = [usize::MAX, 2, 1][below(3)]);
-                let list = form.list(&flow, stream_input, PlanOptions::default().costs).unwrap();
+                let list = form.list(&flow, stream_input, PlanOptions::default().costs, false).unwrap();
                 least = least.min(crate::estimate(&banded, &list.runs, &list.storage).unwrap().live_bytes);
                 forms += 1;
             }

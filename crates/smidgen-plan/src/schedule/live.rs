@@ -220,15 +220,12 @@ impl Scan {
         }
     }
 
-    /// Walks a list backwards and gives the most bytes alive. `after` says which buffers are wholly alive when it has ended, `before`
-    /// which are alive when it begins; `columns` says what is stored of each buffer.
-    pub fn peak(&mut self, flow: &Flow, runs: &[Run], before: &[usize], after: &[usize], columns: &Columns) -> Peak {
-        let Self { list, span, hulls, now, state } = self;
-        let buffers = &flow.lowered.buffers;
+    /// Walks a list backwards and notes the rows alive, and the most of each buffer. `after` says which buffers are wholly alive when it has
+    /// ended, `before` which are alive when it begins; `columns` says what is stored of each buffer.
+    fn walk(&mut self, flow: &Flow, runs: &[Run], before: &[usize], after: &[usize], columns: &Columns) {
+        let Self { list, span, hulls, .. } = self;
         span.clear();
         hulls.clear();
-        now.clear();
-        state.clear();
         list.rows.clear();
         list.touches.clear();
         let rows = |run: &Run| match run {
@@ -240,7 +237,6 @@ impl Scan {
         for run in runs {
             list.add(flow, run, &columns.tile);
         }
-        // First what is alive and the capacities that this needs, then the bytes.
         for &b in before.iter().chain(after) {
             span.put(b, flow.rows(b));
         }
@@ -262,6 +258,16 @@ impl Scan {
                 touch.before = hulls.of(touch.buffer);
             }
         }
+    }
+
+    /// The most bytes alive at one time of a list; see [`walk`](Self::walk).
+    pub fn peak(&mut self, flow: &Flow, runs: &[Run], before: &[usize], after: &[usize], columns: &Columns) -> Peak {
+        // First what is alive and the capacities that this needs, then the bytes.
+        self.walk(flow, runs, before, after, columns);
+        let Self { list, span, now, state, .. } = self;
+        let buffers = &flow.lowered.buffers;
+        now.clear();
+        state.clear();
         let row_bytes = |b: usize| columns.width[b] * buffers[b].extent.depth * buffers[b].element_bytes();
         let size = |b: usize, hull: Hull| match hull.rows() {
             0 => Peak::default(),
@@ -311,13 +317,13 @@ impl Scan {
     }
 }
 
-/// What is alive of every buffer over one list; see [`Scan::peak`].
+/// What is alive of every buffer over one list; see [`Scan::walk`].
 pub(crate) fn live(flow: &Flow, runs: &[Run], before: &[usize], after: &[usize], columns: &Columns) -> Live {
     let mut scan = Scan::new(flow);
-    let _peak = scan.peak(flow, runs, before, after, columns);
+    scan.walk(flow, runs, before, after, columns);
     Live {
         span: (0..flow.lowered.buffers.len()).map(|b| scan.span.of(b)).collect(),
         #[cfg(test)]
-        peak: _peak,
+        peak: scan.peak(flow, runs, before, after, columns),
     }
 }

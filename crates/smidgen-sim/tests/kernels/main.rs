@@ -202,6 +202,52 @@ fn kernels_give_the_same_bytes_on_emulated_cores() {
     }
 }
 
+/// The functions that each kernel of the table calls, by the table's own text.
+fn table() -> Vec<(String, Vec<String>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../smidgen-program/src/kernel");
+    let mut kernels = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the kernel table").flatten() {
+        let text = std::fs::read_to_string(entry.path()).expect("a file of the kernel table");
+        for declared in text.split("\ncall!(").skip(1) {
+            let (name, rest) = declared.split_once('(').expect("a kernel's name");
+            let calls = rest.split(");\n").next().unwrap_or_default().split("=> ").skip(1);
+            let end = |c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':');
+            let path = |call: &str| call.split(end).next().unwrap_or_default().trim_end_matches(':').to_owned();
+            kernels.push((name.to_owned(), calls.map(path).filter(|path| !path.is_empty()).collect()));
+        }
+    }
+    kernels
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "it reads files")]
+fn every_function_of_the_kernel_table_has_cases() {
+    let cases = concat!(include_str!("firmware/calls.rs"), include_str!("firmware/floats.rs"));
+    let has = |path: &str| {
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+        cases.match_indices(path).any(|(at, _)| {
+            // A call may name its types: `conv2d::<Int8, _>`.
+            let behind = &cases[at + path.len()..];
+            !cases[..at].ends_with(word) && (behind.starts_with("::<") || !behind.starts_with(word))
+        })
+    };
+    let table = table();
+    for name in smidgen_program::Kernel::NAMES {
+        let Some((_, paths)) = table.iter().find(|(known, _)| known == name) else {
+            panic!("{name}: no `call!` of this kernel is found");
+        };
+        assert!(!paths.is_empty(), "{name}: its `call!` names no function");
+        for path in paths {
+            let short = path.replace("int8::mcu::", "mcu::").replace("int16::mcu::", "mcu16::");
+            let short = short.replace("int8::fast::", "fast::");
+            assert!(
+                has(path) || has(&short),
+                "{name}: no case calls `{path}`; it wants a line in firmware/calls.rs or floats.rs and a generator"
+            );
+        }
+    }
+}
+
 /// Nothing that could panic is left in a firmware with all kernels, and nothing that computes with floats in one without `float`.
 #[test]
 fn certified_kernels_have_no_way_to_panic() {

@@ -3,7 +3,6 @@
 use crate::networks::Sample;
 use crate::{BUDGET, PLAIN};
 use smidgen::boards::Board;
-use smidgen::compile::{Compiled, Job, compile};
 use smidgen::lowering::LowerOptions;
 use smidgen::plan::planner::PlanOptions;
 use smidgen::plan::{Objective, ScheduleChoice};
@@ -12,6 +11,7 @@ use smidgen::program::costs::{CodeMeasurement, CodeRates};
 use smidgen::sim::elf::Elf;
 use smidgen::sim::toolchain::Toolchain;
 use smidgen::sim::{build, harness};
+use smidgen::{Compiled, Planned, Target};
 
 /// Parts of the networks, each of which is left out once.
 const PARTS: usize = 4;
@@ -30,16 +30,13 @@ pub fn measure(board: &Board, samples: &[Sample]) -> Vec<CodeMeasurement> {
                 true => (ScheduleChoice::Auto, Objective::Balanced),
                 false => (ScheduleChoice::Layer, Objective::Sram),
             };
-            let job = Job {
-                network: &sample.network,
-                board,
-                lower: LowerOptions::default(),
-                plan: PlanOptions { schedule, objective, stream_input: pushed, budget: Some(BUDGET), costs: &PLAIN },
-                options: smidgen::codegen::Options { name: "network".into(), ..Default::default() },
-            };
+            let plan = PlanOptions { schedule, objective, stream_input: pushed, budget: Some(BUDGET), costs: &PLAIN };
+            let target = Target { board: Some(board.clone()), lower: LowerOptions::default(), plan };
+            let options = smidgen::codegen::Options { name: "network".into(), ..Default::default() };
             let network = format!("{} {}", sample.name, if pushed { "pushed" } else { "whole" });
-            let Compiled { plan, lowered, rust, .. } =
-                compile(&job).unwrap_or_else(|error| panic!("{network}: {error}"));
+            let compiled = sample.network.plan(&target).and_then(|planned| planned.compile(options));
+            let Compiled { planned: Planned { plan, lowered, .. }, rust, .. } =
+                compiled.unwrap_or_else(|error| panic!("{network}: {error}"));
             let firmware = harness::Network::new(&plan.program, rust);
             let bytes = match build::build(&firmware, board, &toolchain) {
                 Ok(path) => Elf::read(&path).expect("firmware").section(".text"),

@@ -20,18 +20,16 @@ mod rates;
 use networks::Sample;
 use smidgen::ErrorKind;
 use smidgen::boards::{self, Board, Core};
-use smidgen::compile;
 use smidgen::lowering::LowerOptions;
 use smidgen::plan::planner::{Plan, PlanOptions};
 use smidgen::plan::{Objective, ScheduleChoice};
-use smidgen::planning::{Planned, plan_network};
 use smidgen::program::Run;
 use smidgen::program::costs;
 use smidgen::program::costs::{Costs, Errors, Family, Measurement, Work};
 use smidgen::scope;
-use smidgen::sim::report::{Options, Versions};
+use smidgen::sim::report::Versions;
 use smidgen::sim::toolchain::Toolchain;
-use smidgen::simulate::{self, Simulated};
+use smidgen::{Planned, Session, Simulated, Target};
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -154,14 +152,16 @@ fn measure(board: &Board, samples: &[Sample]) -> (Vec<Measurement>, Versions) {
                 costs: &PLAIN,
             };
             let name = format!("{} {}", sample.name, label(schedule, *objective, *stream_input));
-            let planned = match plan_network(&sample.network, &LowerOptions::default().for_mcu(), &plan) {
-                Ok(Planned { plan, .. }) => plan,
+            let target = Target { board: Some(board.clone()), lower: LowerOptions::default(), plan };
+            let planned = match sample.network.plan(&target) {
+                Ok(planned) => planned,
                 Err(error) => {
                     println!("{name}: left out: {error}");
                     continue;
                 }
             };
-            let taken = match simulated(sample, board, &plan) {
+            let plan = planned.plan.clone();
+            let taken = match simulated(sample, planned) {
                 Ok(Simulated { report, .. }) => {
                     assert!(report.matches_host, "{name}: wrong bytes");
                     println!("{name}: {} instructions", report.instructions);
@@ -170,12 +170,12 @@ fn measure(board: &Board, samples: &[Sample]) -> (Vec<Measurement>, Versions) {
                 }
                 Err(error) if error.kind() == ErrorKind::DoesNotFit => {
                     println!("{name}: not measured: {error}");
-                    vec![0; planned.program.steps.len()]
+                    vec![0; plan.program.steps.len()]
                 }
                 Err(error) => panic!("{name}: {error}"),
             };
             // The same step twice says little new.
-            let steps = steps(&name, &planned, taken).into_iter();
+            let steps = steps(&name, &plan, taken).into_iter();
             measured.extend(steps.filter(|step| seen.insert(step.work)));
         }
     }
@@ -191,20 +191,10 @@ fn label(schedule: ScheduleChoice, objective: Objective, stream_input: bool) -> 
     format!("{schedule} {objective}{}", if stream_input { " streamed" } else { "" })
 }
 
-fn simulated(sample: &Sample, board: &Board, plan: &PlanOptions) -> Result<Simulated, smidgen::Error> {
-    let job = simulate::Job {
-        model: &sample.name,
-        compile: compile::Job {
-            network: &sample.network,
-            board,
-            lower: LowerOptions::default().for_mcu(),
-            plan: plan.clone(),
-            options: smidgen::codegen::Options::default(),
-        },
-        options: Options::default(),
-        timeout: None,
-    };
-    simulate::simulate(&job, &[networks::noise(sample.network.graph())])
+fn simulated(sample: &Sample, planned: Planned) -> Result<Simulated, smidgen::Error> {
+    let options = smidgen::codegen::Options { name: "network".into(), ..Default::default() };
+    let session = Session { model: sample.name.clone(), ..Session::default() };
+    planned.compile(options)?.simulate(&session, &[networks::noise(sample.network.graph())])
 }
 
 /// What each step did, and what it took.

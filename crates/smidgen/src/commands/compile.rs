@@ -11,14 +11,14 @@ use crate::console::output::{BAD, GOOD, Output, STRONG};
 use crate::console::{Code, Failure, progress};
 use clap::{Args, ValueEnum};
 use serde_json::json;
+use smidgen::boards::Board;
 use smidgen::certificate::occupancy;
 use smidgen::codegen::{Files, LONGEST_NAME, Options, identifier};
-use smidgen::compile::{self, Compiled, FloatAbi, Job};
+use smidgen::compile::{self, FloatAbi};
 use smidgen::data::write_folder;
 use smidgen::ir::{visible, visible_path};
 use smidgen::report::MemoryMap;
-use smidgen::scope::Scope;
-use smidgen::{Error, Network};
+use smidgen::{Compiled, Error, Network, Planned};
 use std::path::{Path, PathBuf};
 
 /// Write firmware code for a network: a Rust crate, a C or Arduino library
@@ -102,19 +102,13 @@ impl Compile {
         let board = self.deployment.board()?;
         let mut network = self.model.open()?;
         network.canonicalise()?;
-        let job = Job {
-            network: &network,
-            board: &board,
-            lower: self.deployment.lower(),
-            plan: self.deployment.plan(&board),
-            options: self.options(&network, out)?,
-        };
+        let options = self.options(&network, out)?;
         let waiting = progress::waiting(out, "planning");
-        let compiled = compile::compile(&job)?;
+        let compiled = network.plan(&self.deployment.target(&board))?.compile(options)?;
         drop(waiting);
-        if let Some(verdict) = too_large(&job, &compiled) {
+        if let Some(verdict) = too_large(&board, &compiled.planned) {
             if self.json {
-                out.json(&self.describe(&job, &compiled, &[]))?;
+                out.json(&self.describe(&board, &compiled, &[]))?;
             } else {
                 out.line(format!("{BAD}{verdict}{BAD:#}"))?;
             }
@@ -124,16 +118,16 @@ impl Compile {
         for emit in &self.emit {
             match emit {
                 Emit::Rust => add(&mut files, "rust", &compiled.rust),
-                Emit::Arduino => add(&mut files, "arduino", &compile::arduino(&job, &compiled)?),
-                Emit::C => add(&mut files, "c", &compile::c_library(&job, &compiled, self.float_abi.into())?),
+                Emit::Arduino => add(&mut files, "arduino", &compiled.arduino()?),
+                Emit::C => add(&mut files, "c", &compiled.c_library(self.float_abi.into())?),
             }
         }
         interrupt::finish(|| write_folder(&self.out, &files)).map_err(Error::from)?;
         let names: Vec<&str> = files.keys().map(String::as_str).collect();
         if self.json {
-            out.json(&self.describe(&job, &compiled, &names))?;
+            out.json(&self.describe(&board, &compiled, &names))?;
         } else {
-            self.show(&job, &compiled, out)?;
+            self.show(&board, &compiled, out)?;
         }
         Ok(Answer::Yes)
     }
@@ -182,18 +176,18 @@ impl Compile {
         })
     }
 
-    fn show(&self, job: &Job, compiled: &Compiled, out: &mut Output) -> Result<(), Failure> {
-        let report = &compiled.plan.report;
-        let board = job.board;
+    fn show(&self, board: &Board, compiled: &Compiled, out: &mut Output) -> Result<(), Failure> {
+        let Planned { plan, network, .. } = &compiled.planned;
+        let report = &plan.report;
         let folder = visible_path(&self.out);
         out.line(format!("{GOOD}{folder} written for {}.{GOOD:#}", visible(&board.title)))?;
-        if let Some(said) = float_ends(job, compiled) {
+        if let Some(said) = float_ends(&compiled.planned) {
             out.line(wrap(&said, out.width, 2))?;
         }
         let free = |all: u32, taken: usize| bytes((all as usize).saturating_sub(taken));
         let share = |all: u32, taken: usize| percent(taken as u64, u64::from(all), 1);
         let constants = compiled.constants();
-        let fit = compiled.fit(job);
+        let fit = compiled.planned.fit();
         for (label, value) in [
             (
                 "SRAM",
@@ -221,20 +215,20 @@ impl Compile {
                 ),
             ),
             ("schedule", format!("{}, {} runs", report.schedule, report.runs)),
-            ("digest of the plan", format!("{:016x}", compiled.plan.program.digest())),
+            ("digest of the plan", format!("{:016x}", plan.program.digest())),
         ] {
             out.line(format!("  {label:20} {value}"))?;
         }
-        for line in super::inspect::moved(job.network, "the code") {
+        for line in super::inspect::moved(network, "the code") {
             out.wrapped(&format!("  {:20} {line}", "order of axes"), 23)?;
         }
-        if let Some(pixels) = &job.options.pixels {
+        if let Some(pixels) = &compiled.options.pixels {
             out.wrapped(&format!("  {:20} {}", "pixels", pixels.description), 23)?;
         }
         out.note(format!("\n{STRONG}Memory map{STRONG:#} (time across, addresses down)"))?;
-        let map = occupancy(&compiled.plan.program);
+        let map = occupancy(&plan.program);
         let cells = out.width.saturating_sub(12).clamp(10, 84);
-        out.note(MemoryMap::new(&compiled.plan.program, &map, cells, 16).render(out.width, 8, true).trim_end())?;
+        out.note(MemoryMap::new(&plan.program, &map, cells, 16).render(out.width, 8, true).trim_end())?;
         out.note(format!("\n{STRONG}Next{STRONG:#}"))?;
         for line in self.next(&self.out) {
             out.note(format!("  {}", visible(&line)))?;
@@ -274,25 +268,26 @@ impl Compile {
         lines
     }
 
-    fn describe(&self, job: &Job, compiled: &Compiled, files: &[&str]) -> serde_json::Value {
-        let (report, fit) = (&compiled.plan.report, compiled.fit(job));
+    fn describe(&self, board: &Board, compiled: &Compiled, files: &[&str]) -> serde_json::Value {
+        let planned = &compiled.planned;
+        let (report, fit) = (&planned.plan.report, planned.fit());
         json!({
-            "model": job.options.title,
-            "name": job.options.name,
-            "board": job.board.name,
+            "model": compiled.options.title,
+            "name": compiled.options.name,
+            "board": board.name,
             "fits": fit.fits(),
             "sram_bytes": report.total_bytes,
             "constants_bytes": compiled.constants(),
             "estimated_code_bytes": fit.code,
-            "float_ends": float_ends(job, compiled),
-            "integer_ends": compiled.integer_ends.map(|ends| json!({
+            "float_ends": float_ends(planned),
+            "integer_ends": planned.integer_ends.map(|ends| json!({
                 "total_bytes": ends.total_bytes,
                 "modelled_instructions": ends.instructions,
             })),
             "remedies": fit.remedies(bytes),
             "schedule": report.schedule,
             "runs": report.runs,
-            "digest": format!("{:016x}", compiled.plan.program.digest()),
+            "digest": format!("{:016x}", planned.plan.program.digest()),
             "folder": self.out.to_string_lossy(),
             "files": files,
         })
@@ -304,30 +299,27 @@ fn add(files: &mut Files, folder: &str, from: &Files) {
 }
 
 /// What float ends cost, if anything.
-fn float_ends(job: &Job, compiled: &Compiled) -> Option<String> {
-    let budget = compiled.fit(job).sram_limit;
-    let of = |ends| ends::sentence(&compiled.plan.report, &ends, Scope::of(Some(job.board)), budget);
-    compiled.integer_ends.map(of)
+fn float_ends(planned: &Planned) -> Option<String> {
+    let Planned { target, plan, .. } = planned;
+    planned.integer_ends.map(|ends| ends::sentence(&plan.report, &ends, target.scope(), target.sram()))
 }
 
 /// Why the board is too small, and what would help.
-fn too_large(job: &Job, compiled: &Compiled) -> Option<String> {
-    let fit = compiled.fit(job);
+fn too_large(board: &Board, planned: &Planned) -> Option<String> {
+    let fit = planned.fit();
     if fit.fits() {
         return None;
     }
-    let limit = job.plan.budget.filter(|&budget| budget < job.board.sram.bytes as usize);
-    let what = limit.map_or_else(
-        || visible(&job.board.title).to_string(),
-        |budget| format!("what --sram allows, {}", bytes(budget)),
-    );
+    let limit = planned.target.plan.budget.filter(|&budget| budget < board.sram.bytes as usize);
+    let what = limit
+        .map_or_else(|| visible(&board.title).to_string(), |budget| format!("what --sram allows, {}", bytes(budget)));
     let verdict = fit.verdict(bytes);
     // The board is named where the sentence does not say which memory of it.
     let mut text = match verdict.strip_prefix("Does not fit: ") {
         Some(rest) => format!("Does not fit {what}: {rest}"),
-        None => verdict.replacen("the flash", &format!("the flash of {}", visible(&job.board.title)), 1),
+        None => verdict.replacen("the flash", &format!("the flash of {}", visible(&board.title)), 1),
     };
-    for more in float_ends(job, compiled).into_iter().chain(compiled.advice(&job.plan).map(|a| a.to_string())) {
+    for more in float_ends(planned).into_iter().chain(planned.advice().map(|a| a.to_string())) {
         text += &format!("\n{more}");
     }
     for remedy in fit.remedies(bytes) {

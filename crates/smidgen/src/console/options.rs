@@ -3,13 +3,10 @@
 use clap::{Args, ValueEnum};
 use smidgen::boards::{self, Board};
 use smidgen::ir::Graph;
-use smidgen::scope::costs;
-
-use smidgen::lowering::KernelSet;
 use smidgen::network::ReadOptions;
 use smidgen::plan::ScheduleChoice;
 use smidgen::plan::planner::{Objective, PlanOptions};
-use smidgen::{Error, LowerOptions, Network, Reference};
+use smidgen::{Error, LowerOptions, Network, Reference, Target};
 use std::path::PathBuf;
 
 use super::Failure;
@@ -160,20 +157,17 @@ impl Deployment {
         Ok(boards::find(&self.board).map_err(Error::from)?)
     }
 
-    /// How operators become kernels: those that firmware runs.
-    pub fn lower(&self) -> LowerOptions {
-        LowerOptions { kernels: KernelSet::Mcu, ..self.reference.options() }
-    }
-
-    /// How memory is planned for it.
-    pub fn plan(&self, board: &Board) -> PlanOptions {
-        PlanOptions {
+    /// The board, and how a network is planned for it.
+    pub fn target(&self, board: &Board) -> Target {
+        let all = Target::on(board);
+        let plan = PlanOptions {
             schedule: self.schedule,
             objective: self.objective.into(),
             stream_input: self.stream_input,
-            budget: Some(self.sram.unwrap_or(usize::MAX).min(board.sram.bytes as usize)),
-            costs: costs(board.core),
-        }
+            budget: self.sram.into_iter().chain(all.plan.budget).min(),
+            ..all.plan
+        };
+        Target { lower: self.reference.options(), plan, ..all }
     }
 }
 

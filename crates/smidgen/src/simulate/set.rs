@@ -1,7 +1,8 @@
 //! A classifier on an emulated board over a labelled set of samples: how often it is right there, and whether it says the host's bytes.
 
-use super::{Firmware, Job};
+use super::{Firmware, Session};
 use crate::Error;
+use crate::compile::Compiled;
 use crate::data::{Array, Dataset};
 use crate::evaluate::{Classes, Evaluation, Protocol, prepared};
 use smidgen_sim::report::Simulation;
@@ -32,23 +33,35 @@ pub struct Differing {
     pub bytes: usize,
 }
 
-/// Simulates a classifier on samples of a set, as [`simulate`](super::simulate) does and counted as
-/// [`evaluate`](crate::evaluate()) counts. Each sample is a first inference.
-///
-/// Samples go to the firmware some at a time. `done` is called after each of them; once `stop` is set, what has been counted is returned:
-/// the beginning of `indices`, which is spread over the classes if [`Dataset::choose`] has made them. `None` if that is nothing.
-///
-/// # Errors
-/// As both functions; outputs that differ from the host's are none.
-pub fn over_set(
-    job: &Job,
-    set: &Dataset,
-    indices: &[usize],
-    Protocol { feeder, labels, strict }: Protocol,
+impl Compiled<'_> {
+    /// Simulates a classifier on samples of a set, as [`simulate`](Self::simulate) does and counted as
+    /// [`evaluate`](crate::evaluate()) counts. Each sample is a first inference.
+    ///
+    /// Samples go to the firmware some at a time. `done` is called after each of them; once `stop` is set, what has been counted is
+    /// returned: the beginning of `indices`, which is spread over the classes if [`Dataset::choose`] has made them. `None` if that is
+    /// nothing.
+    ///
+    /// # Errors
+    /// As both functions; outputs that differ from the host's are none.
+    pub fn simulate_set(
+        &self,
+        wanted: &Session,
+        (set, indices): (&Dataset, &[usize]),
+        protocol: Protocol,
+        (done, stop): (&dyn Fn(), &AtomicBool),
+    ) -> Result<Option<OverSet>, Error> {
+        let classes = Classes::new(self.planned.network.graph(), set, protocol.labels)?;
+        over_set(&mut Firmware::build(self, wanted)?, &classes, (set, indices), protocol, (done, stop))
+    }
+}
+
+fn over_set(
+    firmware: &mut Firmware,
+    classes: &Classes,
+    (set, indices): (&Dataset, &[usize]),
+    Protocol { feeder, strict, .. }: Protocol,
     (done, stop): (&dyn Fn(), &AtomicBool),
 ) -> Result<Option<OverSet>, Error> {
-    let classes = Classes::new(job.compile.network.graph(), set, labels)?;
-    let mut firmware = Firmware::build(job)?;
     // Samples that the firmware is given together are frames of one sequence to a network with state.
     let batch = if firmware.network.state { 1 } else { BATCH };
     let (mut all, mut differing) = (Vec::new(), Vec::new());

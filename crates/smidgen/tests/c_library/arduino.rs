@@ -1,9 +1,8 @@
 //! The Arduino library: its sketch on an emulated core, the rules that Arduino's own checks go by, and the folders in which boards look.
 
-use crate::{TARGET, built, emulated, example, gcc, job, numbers, write};
+use crate::{TARGET, built, compiled, emulated, example, gcc, numbers, write};
 use smidgen::boards;
 use smidgen::codegen::Files;
-use smidgen::compile::{arduino, compile};
 use smidgen::lowering::LowerOptions;
 use smidgen::plan::ScheduleChoice;
 use smidgen::{Array, Network, Runner};
@@ -70,8 +69,7 @@ fn unpacked(bytes: &[u8]) -> Files {
 fn demo(board: &str) -> Option<Files> {
     let board = boards::find(board).unwrap();
     let network = Network::from_graph(smidgen_zoo::demo(3)).unwrap();
-    let job = job(&network, &board, "demo", ScheduleChoice::Auto, false);
-    let made = built(arduino(&job, &compile(&job).unwrap()))?;
+    let made = built(compiled(&network, &board, "demo", ScheduleChoice::Auto, false).arduino())?;
     Some(unpacked(&made["demo.zip"]))
 }
 
@@ -238,11 +236,10 @@ fn the_library_keeps_to_the_rules_for_libraries() {
 fn the_arduino_sketch_computes_what_the_host_computes() {
     let board = boards::find("mps2-an500").unwrap();
     let network = Network::from_graph(smidgen_zoo::demo(3)).unwrap();
-    let job = job(&network, &board, "demo", ScheduleChoice::Auto, false);
-    let compiled = compile(&job).unwrap();
-    let Some(made) = built(arduino(&job, &compiled)) else { return };
+    let compiled = compiled(&network, &board, "demo", ScheduleChoice::Auto, false);
+    let Some(made) = built(compiled.arduino()) else { return };
     assert_eq!(made.keys().collect::<Vec<_>>(), ["demo.zip"]);
-    assert_eq!(Some(&made), built(arduino(&job, &compiled)).as_ref(), "the same bytes every time");
+    assert_eq!(Some(&made), built(compiled.arduino()).as_ref(), "the same bytes every time");
     let folder = tempfile::tempdir().unwrap();
     let files = unpacked(&made["demo.zip"]);
     write(folder.path(), &files);

@@ -1,6 +1,6 @@
 //! A CMake project that sets no flags of its own: those of the library suffice.
 
-use crate::{GCC, emulated, example, expected, job, library, numbers, write};
+use crate::{GCC, compiled, emulated, example, expected, library, numbers, write};
 use smidgen::plan::ScheduleChoice;
 use smidgen::{Network, boards};
 use smidgen_reference::{Lack, skip};
@@ -11,7 +11,7 @@ use std::process::Command;
 fn a_cmake_project_takes_the_flags_from_the_library() {
     let board = boards::find("mps2-an500").unwrap();
     let network = Network::from_graph(smidgen_zoo::demo(1)).unwrap();
-    let Some(files) = library(&job(&network, &board, "demo", ScheduleChoice::Auto, false)) else { return };
+    let Some(files) = library(&compiled(&network, &board, "demo", ScheduleChoice::Auto, false)) else { return };
     for program in ["cmake", GCC] {
         if Command::new(program).arg("--version").output().is_err() {
             return skip(Lack::Tool, "a CMake project", &format!("{program} is not installed"));

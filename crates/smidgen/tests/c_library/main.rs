@@ -8,11 +8,11 @@ mod state;
 
 use smidgen::boards::{self, Board};
 use smidgen::codegen::{Files, Options};
-use smidgen::compile::{FloatAbi, Job, c_library, compile};
+use smidgen::compile::FloatAbi;
 use smidgen::lowering::{KernelSet, LowerOptions};
 use smidgen::plan::{PlanOptions, ScheduleChoice};
 use smidgen::sim::qemu::{self, QemuError};
-use smidgen::{Array, Network, Runner};
+use smidgen::{Array, Compiled, Network, Runner, Target};
 use smidgen_reference::{Lack, skip};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,26 +21,31 @@ use std::time::Duration;
 
 const GCC: &str = "arm-none-eabi-gcc";
 
-fn job<'a>(
-    network: &'a Network,
-    board: &'a Board,
+fn target(board: &Board, schedule: ScheduleChoice, stream_input: bool) -> Target {
+    let plan = PlanOptions { schedule, stream_input, ..PlanOptions::default() };
+    Target { board: Some(board.clone()), lower: LowerOptions::default(), plan }
+}
+
+/// The network's code for a target.
+fn code<'n>(network: &'n Network, name: &str, target: &Target) -> Compiled<'n> {
+    let options =
+        Options { name: name.into(), title: name.into(), labels: vec!["a\"b*/".into()], ..Options::default() };
+    network.plan(target).and_then(|planned| planned.compile(options)).expect("a network that can be compiled")
+}
+
+fn compiled<'n>(
+    network: &'n Network,
+    board: &Board,
     name: &str,
     schedule: ScheduleChoice,
     stream_input: bool,
-) -> Job<'a> {
-    Job {
-        network,
-        board,
-        lower: LowerOptions::default(),
-        plan: PlanOptions { schedule, stream_input, ..PlanOptions::default() },
-        options: Options { name: name.into(), title: name.into(), labels: vec!["a\"b*/".into()], ..Options::default() },
-    }
+) -> Compiled<'n> {
+    code(network, name, &target(board, schedule, stream_input))
 }
 
 /// The library's files, or nothing and a note.
-fn library(job: &Job) -> Option<Files> {
-    let compiled = compile(job).expect("a network that can be compiled");
-    built(c_library(job, &compiled, FloatAbi::Hard))
+fn library(compiled: &Compiled) -> Option<Files> {
+    built(compiled.c_library(FloatAbi::Hard))
 }
 
 fn built(made: Result<Files, smidgen::Error>) -> Option<Files> {
@@ -63,13 +68,13 @@ fn write(folder: &Path, files: &Files) {
 }
 
 #[test]
-fn a_job_is_lowered_for_the_device_whichever_kernels_it_names() {
+fn a_target_is_lowered_for_the_device_whichever_kernels_it_names() {
     let network = Network::from_graph(smidgen_zoo::demo(7)).expect("a valid graph");
     let board = boards::find("stm32f412").expect("a board");
-    let plain = job(&network, &board, "plain", ScheduleChoice::Auto, false);
     let digest = |kernels| {
-        let job = Job { lower: LowerOptions { kernels, ..LowerOptions::default() }, ..plain.clone() };
-        compile(&job).expect("a network that can be compiled").plan.program.digest()
+        let lower = LowerOptions { kernels, ..LowerOptions::default() };
+        let target = Target { lower, ..target(&board, ScheduleChoice::Auto, false) };
+        code(&network, "plain", &target).planned.plan.program.digest()
     };
     let device = digest(KernelSet::Mcu);
     assert!([KernelSet::Reference, KernelSet::Fast].map(digest).iter().all(|&other| other == device));
@@ -133,8 +138,8 @@ const STRICT: [&str; 6] = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-std=c11
 fn the_example_computes_what_the_host_computes() {
     let board = boards::find("mps2-an500").unwrap();
     let network = Network::from_graph(smidgen_zoo::demo(1)).unwrap();
-    let job = job(&network, &board, "demo", ScheduleChoice::Auto, false);
-    let Some(files) = library(&job) else { return };
+    let compiled = compiled(&network, &board, "demo", ScheduleChoice::Auto, false);
+    let Some(files) = library(&compiled) else { return };
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &files);
     let (main, startup, script) = (example("main.c"), example("startup.c"), format!("-T{}", example("link.ld")));
@@ -164,7 +169,7 @@ fn two_models_fit_into_one_program_and_no_name_is_anybody_elses() {
     let folder = tempfile::tempdir().unwrap();
     let models = [("one", ScheduleChoice::Layer, false), ("other", ScheduleChoice::Stream, true)];
     for (name, schedule, stream) in models {
-        let Some(files) = library(&job(&network, &board, name, schedule, stream)) else { return };
+        let Some(files) = library(&compiled(&network, &board, name, schedule, stream)) else { return };
         write(folder.path(), &files);
     }
     let program = "#include \"one.h\"\n#include \"other.h\"\nstatic one a;\nstatic other b;\nint8_t in[ONE_INPUT_COUNT];\n\

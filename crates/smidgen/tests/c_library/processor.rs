@@ -1,9 +1,9 @@
 //! What a folder says of the processor that it is for, and that a user's build meets no warning.
 
-use crate::{STRICT, built, gcc_output, job, library, write};
+use crate::{STRICT, built, compiled, gcc_output, library, write};
 use smidgen::Network;
 use smidgen::boards::{self, Board, Core};
-use smidgen::compile::{FloatAbi, c_library, compile};
+use smidgen::compile::FloatAbi;
 use smidgen::plan::ScheduleChoice;
 use smidgen::sim::toolchain::Toolchain;
 use smidgen_reference::{Lack, skip};
@@ -37,8 +37,7 @@ fn networks() -> Vec<(&'static str, Network, ScheduleChoice, bool)> {
 fn workspace(folder: &Path, board: &Board) {
     let (mut members, mut without) = (String::new(), String::new());
     for (name, network, schedule, stream) in networks() {
-        let job = job(&network, board, name, schedule, stream);
-        write(&folder.join(name), &compile(&job).expect("a network that can be compiled").rust);
+        write(&folder.join(name), &compiled(&network, board, name, schedule, stream).rust);
         write!(members, "\"{name}\", ").unwrap();
         write!(without, "\"{name}/kernels\", ").unwrap();
     }
@@ -105,7 +104,7 @@ fn a_build_without_the_flags_of_its_processor_is_told_which_are_missing() {
 fn folders_have_a_page_and_licences() {
     let board = boards::find("stm32f746").unwrap();
     for (name, network, schedule, stream) in networks() {
-        let files = compile(&job(&network, &board, name, schedule, stream)).unwrap().rust;
+        let files = compiled(&network, &board, name, schedule, stream).rust;
         let text = |path: &str| String::from_utf8_lossy(&files[path]).into_owned();
         let page = text("README.md");
         for part in [name, "STM32F746", "thumbv7em-none-eabihf", "LICENSE-MIT", "features = false", "Model::new()"] {
@@ -130,8 +129,8 @@ fn the_header_refuses_processors_that_the_library_is_not_for() {
         ("risc", "esp32c3", FloatAbi::Hard),
     ] {
         let board = boards::find(board).unwrap();
-        let job = job(&network, &board, name, ScheduleChoice::Auto, false);
-        let Some(files) = built(c_library(&job, &compile(&job).unwrap(), abi)) else { continue };
+        let compiled = compiled(&network, &board, name, ScheduleChoice::Auto, false);
+        let Some(files) = built(compiled.c_library(abi)) else { continue };
         write(folder.path(), &files);
         made.push(name);
     }
@@ -170,8 +169,8 @@ fn the_header_refuses_processors_that_the_library_is_not_for() {
 fn an_archive_holds_what_the_network_needs_and_nothing_else() {
     let board = boards::find("mps2-an500").unwrap();
     let network = Network::from_graph(smidgen_zoo::demo(1)).unwrap();
-    let job = job(&network, &board, "demo", ScheduleChoice::Auto, false);
-    let Some(files) = library(&job) else { return };
+    let made = compiled(&network, &board, "demo", ScheduleChoice::Auto, false);
+    let Some(files) = library(&made) else { return };
     let archive = &files["lib/libdemo.a"];
     let contains = |text: &str| archive.windows(text.len()).any(|bytes| bytes == text.as_bytes());
     for section in [".debug_info", ".llvmbc", ".comment", "rust_eh_personality"] {

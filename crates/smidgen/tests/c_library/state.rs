@@ -1,6 +1,6 @@
 //! State in C: it goes on from one prediction to the next, until a reset.
 
-use super::{LowerOptions, STRICT, TARGET, boards, emulated, example, gcc, job, library, numbers, write};
+use super::{LowerOptions, STRICT, TARGET, boards, compiled, emulated, example, gcc, library, numbers, write};
 use smidgen::plan::ScheduleChoice;
 use smidgen::{Array, Network, Runner};
 
@@ -12,7 +12,7 @@ const FRAMES: usize = 12;
 fn state_goes_on_in_c_until_a_reset() {
     let board = boards::find("mps2-an500").unwrap();
     let network = Network::from_text(STREAMING).unwrap();
-    let Some(files) = library(&job(&network, &board, "ear", ScheduleChoice::Auto, false)) else { return };
+    let Some(files) = library(&compiled(&network, &board, "ear", ScheduleChoice::Auto, false)) else { return };
     let header = String::from_utf8_lossy(&files["include/ear.h"]).into_owned();
     assert!(
         header.contains("#define EAR_STATE_BYTES 32\n") && header.contains("void ear_reset(ear *model);"),

@@ -10,17 +10,14 @@ use crate::console::output::{BAD, GOOD, Output};
 use crate::console::{Code, Failure, interrupt, progress};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
-use smidgen::boards::{self, Board};
+use smidgen::boards;
 use smidgen::certificate::occupancy;
 use smidgen::fit::Fit;
 use smidgen::ir::visible_path;
-use smidgen::plan::planner::{self, Advice, Objective, PlanOptions, PlanPoint, advise, flash, pareto};
-use smidgen::plan::{self, ScheduleChoice};
-use smidgen::planning::{IntegerEnds, Planned, plan_network};
-use smidgen::program::Lowered;
-use smidgen::program::costs::Costs;
+use smidgen::plan;
+use smidgen::plan::planner::{self, Advice, Objective, PlanOptions, PlanPoint};
 use smidgen::scope::Scope;
-use smidgen::{Error, report};
+use smidgen::{Error, Planned, Target, report};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -116,11 +113,7 @@ impl From<Wanted> for Objective {
 /// Everything that was found out, for the three ways to present it.
 pub struct Findings<'a> {
     model: String,
-    lowered: Lowered,
-    plan: plan::planner::Plan,
-    board: Option<Board>,
-    budget: Option<usize>,
-    integer_ends: Option<IntegerEnds>,
+    planned: &'a Planned<'a>,
     advice: Option<Advice>,
     front: Vec<PlanPoint>,
     layered: Option<Layered>,
@@ -136,10 +129,9 @@ struct Layered {
 }
 
 impl Layered {
-    /// Plans a network so; `None` if that is beyond a bound of the planner's.
-    fn of(lowered: &Lowered, costs: &'static Costs) -> Option<Self> {
-        let options = PlanOptions { schedule: ScheduleChoice::Layer, costs, ..PlanOptions::default() };
-        let planner::Plan { program, report } = planner::plan(lowered, &options).ok()?;
+    /// `None` if that is beyond a bound of the planner's.
+    fn of(planned: &Planned) -> Option<Self> {
+        let planner::Plan { program, report } = planned.layer_by_layer()?;
         let mut steps = HashMap::new();
         for (step, &live) in program.steps_of_runs().iter().zip(&occupancy(&program).live_bytes) {
             let peak: &mut usize = steps.entry(program.steps[step.index()].name.clone()).or_default();
@@ -152,17 +144,11 @@ impl Layered {
 impl Findings<'_> {
     /// For which cores its modelled figures hold.
     fn scope(&self) -> Scope<'_> {
-        Scope::of(self.board.as_ref())
+        self.planned.target.scope()
     }
 
     fn fit(&self) -> Fit {
-        Fit {
-            sram: self.plan.report.total_bytes,
-            sram_limit: self.budget,
-            flash: flash(&self.lowered),
-            flash_limit: self.board.as_ref().map(|board| board.flash.bytes as usize),
-            code: self.board.as_ref().map(|_| self.scope().costs().code(&self.lowered, self.command.stream_input)),
-        }
+        self.planned.fit()
     }
 
     fn fits(&self) -> bool {
@@ -175,7 +161,8 @@ impl Findings<'_> {
 
     /// What float ends cost, if anything.
     fn float_ends(&self) -> Option<String> {
-        self.integer_ends.map(|ends| ends::sentence(&self.plan.report, &ends, self.scope(), self.budget))
+        let Planned { plan, target, integer_ends, .. } = self.planned;
+        integer_ends.map(|ends| ends::sentence(&plan.report, &ends, self.scope(), target.sram()))
     }
 }
 
@@ -186,37 +173,27 @@ impl Plan {
         let waiting = progress::waiting(out, "planning");
         let mut network = self.model.open()?;
         network.canonicalise().map_err(Failure::from)?;
-        let options = PlanOptions {
+        let plan = PlanOptions {
             schedule: self.schedule,
             objective: self.objective.into(),
             budget,
             stream_input: self.stream_input,
             costs: Scope::of(board.as_ref()).costs(),
         };
-        let Planned { lowered, plan, integer_ends } =
-            plan_network(&network, &self.reference.options().for_mcu(), &options)?;
-        let front = if self.objective == Wanted::Pareto {
-            pareto(&lowered, self.stream_input, options.costs).map_err(Error::from)?
-        } else {
-            Vec::new()
-        };
+        let planned = network.plan(&Target { board, lower: self.reference.options(), plan })?;
         let findings = Findings {
             model: self.model.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
-            advice: advise(&lowered, &options, &plan.report),
-            integer_ends,
-            layered: Layered::of(&lowered, options.costs),
-            lowered,
-            plan,
-            board,
-            budget,
-            front,
+            advice: planned.advice(),
+            front: if self.objective == Wanted::Pareto { planned.front()? } else { Vec::new() },
+            layered: Layered::of(&planned),
+            planned: &planned,
             command: self,
         };
         // Nothing of the memory map goes into the JSON.
-        let map = (self.html.is_some() || !self.json).then(|| occupancy(&findings.plan.program));
+        let map = (self.html.is_some() || !self.json).then(|| occupancy(&planned.plan.program));
         drop(waiting);
         if let (Some(path), Some(map)) = (&self.html, &map) {
-            let page = report::html(&findings.plan.program, map, &present::summary(&findings, map))
+            let page = report::html(&planned.plan.program, map, &present::summary(&findings, map))
                 .map_err(|e| Failure::usage(e.to_string(), "leave --html out"))?;
             interrupt::write(path, page.as_bytes())?;
         }

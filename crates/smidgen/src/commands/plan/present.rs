@@ -40,7 +40,7 @@ const POINTS: [Column; 4] = [
 
 /// Sizes, segments, steps and the memory map.
 pub fn text(f: &Findings, map: &Occupancy, out: &mut Output) -> Result<(), Failure> {
-    let report = &f.plan.report;
+    let report = &f.planned.plan.report;
     for figure in figures(f) {
         out.line(format!("  {:22} {} ({})", figure.label, figure.value, figure.kind))?;
     }
@@ -82,7 +82,7 @@ pub fn text(f: &Findings, map: &Occupancy, out: &mut Output) -> Result<(), Failu
     out.print(table.render(out.width))?;
     out.line(format!("\n{STRONG}Memory map{STRONG:#} (time across, addresses down)"))?;
     let cells = out.width.saturating_sub(12).clamp(10, 84);
-    let drawn = MemoryMap::new(&f.plan.program, map, cells, 24).render(out.width, 12, true);
+    let drawn = MemoryMap::new(&f.planned.plan.program, map, cells, 24).render(out.width, 12, true);
     // The stream takes the colours out again where nobody wants them.
     out.print(drawn)?;
     if !f.front.is_empty() {
@@ -104,7 +104,7 @@ pub fn text(f: &Findings, map: &Occupancy, out: &mut Output) -> Result<(), Failu
 /// For which core instructions are modelled, and whether they are rough.
 fn modelled(f: &Findings) -> String {
     let scope = f.scope();
-    let rough = scope.reason(&f.lowered).map(|reason| format!("; {reason}"));
+    let rough = scope.reason(&f.planned.lowered).map(|reason| format!("; {reason}"));
     scope.modelled() + &rough.unwrap_or_default()
 }
 
@@ -119,17 +119,17 @@ fn layered(f: &Findings) -> String {
     match &f.layered {
         None => "cannot be planned so".to_owned(),
         Some(layered) => {
-            let part = percent(f.plan.report.total_bytes as u64, layered.total_bytes as u64, 1);
+            let part = percent(f.planned.plan.report.total_bytes as u64, layered.total_bytes as u64, 1);
             format!("{}; this plan takes {part} of it", bytes(layered.total_bytes))
         }
     }
 }
 
 fn figures(f: &Findings) -> Vec<Figure> {
-    let report = &f.plan.report;
+    let report = &f.planned.plan.report;
     let (scope, fit) = (f.scope(), f.fit());
-    let sram = f.board.as_ref().map(|board| board.sram.bytes);
-    let flash = f.board.as_ref().map(|board| board.flash.bytes);
+    let sram = f.planned.target.board.as_ref().map(|board| board.sram.bytes);
+    let flash = f.planned.target.board.as_ref().map(|board| board.flash.bytes);
     let figure =
         |label: &str, value: String, kind: &str| Figure { label: label.to_owned(), value, kind: kind.to_owned() };
     let gap = 100.0 * (report.total_bytes - report.lower_bound_bytes) as f64 / report.lower_bound_bytes.max(1) as f64;
@@ -188,18 +188,18 @@ fn shape(e: Extent) -> String {
 }
 
 fn steps(f: &Findings, map: &Occupancy) -> Vec<StepRow> {
-    let program = &f.plan.program;
+    let program = &f.planned.plan.program;
     let mut live = vec![0; program.steps.len()];
     for (step, &bytes) in program.steps_of_runs().iter().zip(&map.live_bytes) {
         live[step.index()] = bytes.max(live[step.index()]);
     }
     let schedule_of = |step: usize| {
         // Segments follow one another.
-        let segments = &f.plan.report.segments;
+        let segments = &f.planned.plan.report.segments;
         let segment = segments.get(segments.partition_point(|s| s.steps.end <= step));
         segment.map_or_else(String::new, |s| s.schedule.clone())
     };
-    let rows = program.steps.iter().zip(&f.plan.report.steps).enumerate();
+    let rows = program.steps.iter().zip(&f.planned.plan.report.steps).enumerate();
     rows.map(|(index, (step, said))| StepRow {
         index,
         kind: operator_of(&step.name).to_owned(),
@@ -245,7 +245,7 @@ pub fn segments(plan: &Plan) -> Vec<Segment> {
 
 /// What the HTML report shows besides the program itself.
 pub fn summary(f: &Findings, map: &Occupancy) -> Summary {
-    let report = &f.plan.report;
+    let report = &f.planned.plan.report;
     let pareto = f.front.iter().map(|p| ParetoPoint {
         schedule: p.schedule.clone(),
         total_bytes: p.total_bytes,
@@ -263,15 +263,15 @@ pub fn summary(f: &Findings, map: &Occupancy) -> Summary {
     Summary {
         model: f.model.clone(),
         schedule: report.schedule.clone(),
-        budget: f.budget.map(|bytes| Budget {
-            name: f.board.as_ref().map_or_else(|| "the given size".to_owned(), |b| b.title.clone()),
+        budget: f.planned.target.sram().map(|bytes| Budget {
+            name: f.planned.target.board.as_ref().map_or_else(|| "the given size".to_owned(), |b| b.title.clone()),
             bytes,
         }),
         verdict,
         instructions: format!("Instructions are {}.", modelled(f)),
         fits: f.fits(),
         figures: figures(f),
-        segments: segments(&f.plan),
+        segments: segments(&f.planned.plan),
         steps: steps(f, map),
         pareto: pareto.collect(),
     }
@@ -279,13 +279,13 @@ pub fn summary(f: &Findings, map: &Occupancy) -> Summary {
 
 /// Everything for programs.
 pub fn json(f: &Findings) -> Value {
-    let report = &f.plan.report;
+    let report = &f.planned.plan.report;
     let (scope, fit) = (f.scope(), f.fit());
-    let program = &f.plan.program;
+    let program = &f.planned.plan.program;
     let mut all = json!({
         "model": f.model,
-        "board": f.board.as_ref().map(|b| &b.name),
-        "sram_bytes": f.budget,
+        "board": f.planned.target.board.as_ref().map(|b| &b.name),
+        "sram_bytes": f.planned.target.sram(),
         "fits": f.fits(),
         "verdict": f.verdict(),
         "arena_bytes": report.arena_bytes,
@@ -302,7 +302,7 @@ pub fn json(f: &Findings) -> Value {
         "lower_bound_bytes": report.lower_bound_bytes,
         "optimal": report.optimal,
         "constants_bytes": fit.flash.constants,
-        "macs": f.lowered.steps.iter().map(|s| s.macs).sum::<u64>(),
+        "macs": f.planned.lowered.steps.iter().map(|s| s.macs).sum::<u64>(),
         "extra_macs_percent": report.extra_macs_percent,
         "extra_macs_unclipped_percent": report.extra_macs_unclipped_percent,
         "modelled_instructions": report.instructions,
@@ -337,10 +337,10 @@ pub fn json(f: &Findings) -> Value {
         "constants_with_int4_bytes": fit.flash.with_int4,
         "estimated_code_bytes": fit.code,
         "modelled_for": scope.cores(),
-        "not_modelled": scope.reason(&f.lowered),
+        "not_modelled": scope.reason(&f.planned.lowered),
         "modelled_milliseconds": scope.milliseconds(report.instructions),
         "float_ends": f.float_ends(),
-        "integer_ends": f.integer_ends.map(|ends| json!({
+        "integer_ends": f.planned.integer_ends.map(|ends| json!({
             "total_bytes": ends.total_bytes, "modelled_instructions": ends.instructions,
         })),
         "remedies": fit.remedies(bytes),

@@ -9,10 +9,11 @@ use crate::console::{Code, Failure, interrupt, progress};
 use serde_json::{Value, json};
 use smidgen::boards::Board;
 use smidgen::codegen::{Files, Options as CodeOptions, identifier};
-use smidgen::compile::{self, Compiled, Job};
+use smidgen::compile::{self, Compiled};
 use smidgen::data::{Feeder, Normalise, write_folder};
 use smidgen::evaluate::Protocol;
 use smidgen::ir::visible_path;
+use smidgen::planning::Target;
 use smidgen::search::{Figures, Found, Length, SearchError, Space};
 use smidgen::train::{self, Block, Held, Integers};
 use smidgen::{Error, Evaluation, LowerOptions, Network, Runner, evaluate};
@@ -70,7 +71,9 @@ impl Search {
         if result.stopped {
             return Err(Error::from(SearchError::Stopped).into());
         }
-        let (compiled, figures) = self.compiled(board, &network, (sets, feeder))?;
+        let mut canonical = network.clone();
+        canonical.canonicalise()?;
+        let (compiled, figures) = self.compiled(board, &canonical, (sets, feeder))?;
         let record = course.end(training.record())?;
         self.write(&written, (sets, space, found), &compiled)?;
         if matches!(self.length(), Length::Time(_)) && self.replay.is_none() {
@@ -149,17 +152,15 @@ impl Search {
     }
 
     /// The firmware's code, and what it takes.
-    fn compiled(
+    fn compiled<'n>(
         &self,
         board: &Board,
-        network: &Network,
+        network: &'n Network,
         (sets, feeder): (&Sets, &Feeder),
-    ) -> Result<(Compiled, Figures), Failure> {
-        let mut network = network.clone();
-        network.canonicalise()?;
+    ) -> Result<(Compiled<'n>, Figures), Failure> {
         let stem = self.output.file_name().map_or_else(|| "network".into(), |name| name.to_string_lossy());
         let normalise = feeder.normalisation().map_or(Normalise::Auto, Normalise::Fixed);
-        let pixels = sets.training.holds_pixels().then(|| compile::pixels(&network, normalise)).transpose()?;
+        let pixels = sets.training.holds_pixels().then(|| compile::pixels(network, normalise)).transpose()?;
         let options = CodeOptions {
             name: identifier(&stem),
             title: "network.tflite".to_owned(),
@@ -167,15 +168,15 @@ impl Search {
             pixels: pixels.flatten().map(|(pixels, _)| pixels),
             ..CodeOptions::default()
         };
-        let sram = Some(self.budget(board).sram.unwrap_or(usize::MAX));
-        let job = Job { network: &network, board, lower: self.lower(), plan: self.plan(board, sram), options };
-        let compiled = compile::compile(&job)?;
-        let fit = compiled.fit(&job);
+        let plan = self.plan(board, self.budget(board).sram);
+        let target = Target { board: Some(board.clone()), lower: self.lower(), plan };
+        let compiled = network.plan(&target)?.compile(options)?;
+        let (fit, report) = (compiled.planned.fit(), &compiled.planned.plan.report);
         let figures = Figures {
             macs: network.cost().macs,
-            sram: compiled.plan.report.total_bytes,
+            sram: report.total_bytes,
             flash: fit.flash_with_code(),
-            instructions: compiled.plan.report.instructions,
+            instructions: report.instructions,
         };
         Ok((compiled, figures))
     }

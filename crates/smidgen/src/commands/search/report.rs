@@ -33,7 +33,7 @@ pub(super) struct Ended<'a> {
     pub course: &'a Course<'a>,
     pub space: &'a Space,
     pub found: &'a Found,
-    pub compiled: &'a Compiled,
+    pub compiled: &'a Compiled<'a>,
     pub figures: &'a Figures,
     pub result: &'a Evaluation,
     /// Bytes of the network's file.
@@ -43,7 +43,7 @@ pub(super) struct Ended<'a> {
 impl Search {
     /// The page.
     pub(super) fn report(&self, ended: &Ended) -> Result<String, Failure> {
-        let plan = &ended.compiled.plan;
+        let plan = &ended.compiled.planned.plan;
         let page = html(&plan.program, &occupancy(&plan.program), &self.summary(ended)?);
         page.map_err(|error| Failure::usage(error.to_string(), "everything else was written"))
     }
@@ -102,7 +102,7 @@ impl Search {
             confusion: result.confusion.clone(),
             pictures: sets.training.holds_pixels(),
             wrong: wrong(ended),
-            segments: segments(&ended.compiled.plan),
+            segments: segments(&ended.compiled.planned.plan),
             sram: course.budget().sram,
         })
     }
@@ -165,7 +165,7 @@ impl Search {
         let looked = format!("{} of {}", count(drawn, "network"), count(state.spaces.len(), "space"));
         let integers = state.trained_epochs.iter().filter(|epoch| epoch.knowing).count();
         let epochs = format!("{} of them with integers", thousands(integers as u64));
-        let schedule = ended.compiled.plan.report.schedule.clone();
+        let schedule = ended.compiled.planned.plan.report.schedule.clone();
         let mut figures = vec![
             figure("board", board.name.clone(), format!("{}, {} MHz", board.core.title(), board.clock_mhz)),
             figure("data", visible_path(&self.data.data).to_string(), judged),

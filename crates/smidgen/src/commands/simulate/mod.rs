@@ -12,13 +12,12 @@ use crate::console::{Code, Failure, classes, interrupt, progress};
 use clap::Args;
 use serde_json::json;
 use smidgen::boards::Board;
-use smidgen::compile;
 use smidgen::data::set::Part;
 use smidgen::data::{Archive, Array, Dtype};
 use smidgen::evaluate::Protocol;
 use smidgen::ir::Graph;
 use smidgen::sim::report::Options;
-use smidgen::simulate::{self, Job, OverSet, Simulated};
+use smidgen::simulate::{self, OverSet, Session, Simulated};
 use smidgen::verify::Golden;
 use smidgen::{Error, Network, files};
 use std::path::{Path, PathBuf};
@@ -173,10 +172,12 @@ impl Simulate {
         }
         let (bar, stop) = (progress::bar(out, "simulating", indices.len()), interrupt::stop_flag());
         let protocol = Protocol { feeder: &feeder, labels: labels.as_deref(), strict: *strict };
-        let name = file_name(&self.model);
-        let job = job(&name, &self.model, network, (&self.deployment, self.patience), board);
-        let over = || simulate::over_set(&job, &set, &indices, protocol, (&|| bar.inc(1), &stop));
-        let result = interrupt::finish(over);
+        let (code, session) = asked(&self.model, &self.deployment, self.patience);
+        let compiled = network.plan(&self.deployment.target(board)).and_then(|planned| planned.compile(code));
+        let result = compiled.and_then(|compiled| {
+            let over = || compiled.simulate_set(&session, (&set, &indices), protocol, (&|| bar.inc(1), &stop));
+            interrupt::finish(over)
+        });
         bar.finish_and_clear();
         let Some(OverSet { report, evaluation, differing }) = result.map_err(|e| e.at(&self.model.path))? else {
             out.warn("interrupted before anything was counted");
@@ -219,36 +220,20 @@ pub struct Reference<'a> {
     pub steps: u32,
 }
 
-fn file_name(model: &Model) -> String {
-    model.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
-}
-
-/// What to simulate; `name` is the model's in the report.
-fn job<'a>(
-    name: &'a str,
-    model: &Model,
-    network: &'a Network,
-    (deployment, patience): (&Deployment, Patience),
-    board: &'a Board,
-) -> Job<'a> {
-    Job {
-        model: name,
-        compile: compile::Job {
-            network,
-            board,
-            lower: deployment.lower(),
-            plan: deployment.plan(board),
-            options: smidgen::codegen::Options { title: name.to_owned(), ..Default::default() },
-        },
-        options: Options {
-            schedule: deployment.schedule.to_string(),
-            io: (model.io == Some(IoType::Int8)).then(|| "int8".to_owned()),
-            stream_input: deployment.stream_input,
-            objective: deployment.objective.name().to_owned(),
-            reference: deployment.reference.reference.name().to_owned(),
-        },
-        timeout: patience.timeout.map(|seconds| Duration::from_secs(seconds.into())),
-    }
+/// What is printed for a model, and how it is simulated.
+fn asked(model: &Model, deployment: &Deployment, patience: Patience) -> (smidgen::codegen::Options, Session) {
+    let name = model.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    // One name for all, so that what is compiled for one network serves the next.
+    let code = smidgen::codegen::Options { name: "network".into(), title: name.clone(), ..Default::default() };
+    let options = Options {
+        schedule: deployment.schedule.to_string(),
+        io: (model.io == Some(IoType::Int8)).then(|| "int8".to_owned()),
+        stream_input: deployment.stream_input,
+        objective: deployment.objective.name().to_owned(),
+        reference: deployment.reference.reference.name().to_owned(),
+    };
+    let timeout = patience.timeout.map(|seconds| Duration::from_secs(seconds.into()));
+    (code, Session { model: name, options, timeout })
 }
 
 /// Simulates a network on these samples, or on all of a golden file. Also says what became of arrays of that file whose
@@ -261,18 +246,21 @@ pub fn run(
     golden: Option<Reference>,
     samples: Vec<Vec<Array>>,
 ) -> Result<(Simulated, Vec<String>), Failure> {
-    let name = file_name(model);
-    let job = job(&name, model, network, (deployment, patience), board);
+    let (code, session) = asked(model, deployment, patience);
+    let simulated = |samples: &[Vec<Array>]| {
+        let compiled = network.plan(&deployment.target(board)).and_then(|planned| planned.compile(code));
+        let simulated = compiled.and_then(|compiled| interrupt::finish(|| compiled.simulate(&session, samples)));
+        simulated.map_err(|e| e.at(&model.path))
+    };
     let Some(Reference { path, steps }) = golden else {
-        let simulated = interrupt::finish(|| simulate::simulate(&job, &samples)).map_err(|e| e.at(&model.path))?;
-        return Ok((simulated, Vec::new()));
+        return Ok((simulated(&samples)?, Vec::new()));
     };
     let at = |e: Error| e.at(path);
     let mut archive = Archive::new(files::read(path)?).map_err(|e| at(e.into()))?;
     let mut golden = Golden::new(network.interface(), &mut archive).map_err(at)?;
     let numbers: Vec<usize> = golden.samples().iter().map(|(k, _)| *k).collect();
     let samples = numbers.into_iter().map(|k| golden.inputs(k)).collect::<Result<Vec<_>, _>>().map_err(at)?;
-    let mut simulated = interrupt::finish(|| simulate::simulate(&job, &samples)).map_err(|e| e.at(&model.path))?;
+    let mut simulated = simulated(&samples)?;
     simulate::compare(&mut golden, &mut simulated, steps).map_err(at)?;
     Ok((simulated, golden.orders()))
 }
