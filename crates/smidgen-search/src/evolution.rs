@@ -35,7 +35,14 @@ impl Settings {
     /// evaluations.
     pub fn for_evaluations(evaluations: usize, seed: u64) -> Self {
         let population = (((evaluations * 10) as f64).sqrt() as usize / 2).clamp(8, 100).min(evaluations.max(1));
-        Self { population, parents: (population / 5).max(2), evaluations, seed, ..Self::default() }
+        Self { evaluations, seed, ..Self::default() }.of_population(population)
+    }
+
+    /// The same with so many networks in a generation, of which a fifth have children.
+    #[must_use]
+    pub fn of_population(self, population: usize) -> Self {
+        let population = population.max(1);
+        Self { population, parents: (population / 5).max(2), ..self }
     }
 }
 
@@ -277,6 +284,20 @@ mod tests {
             assert_eq!(second.seen(), whole.seen());
         }
         assert_eq!(whole.seen().len(), 40);
+    }
+
+    #[test]
+    fn a_search_that_was_cut_is_repeated_with_its_population() {
+        let space = Space::new(0.3, [32, 32, 3], 10);
+        let mut cut = Evolution::new(Settings::for_evaluations(300, 4), Vec::new());
+        let population = cut.settings().population;
+        run(&mut cut, &space, 2 * population + 3, 70);
+        cut.end();
+        assert!(cut.next(&space, &|_| Ok(Some(Figures::default()))).unwrap().is_none());
+        let settings = Settings::for_evaluations(cut.evaluations(), 4).of_population(population);
+        let mut again = Evolution::new(settings, Vec::new());
+        run(&mut again, &space, usize::MAX, 70);
+        assert_eq!(again.seen(), cut.seen());
     }
 
     #[test]

@@ -390,7 +390,10 @@ impl<'a> Search<'a> {
                 EvolutionSettings::for_evaluations(evaluations, seed)
             }
         };
-        self.state.population.get_or_insert(settings.population);
+        // A clock may have cut the number of evaluations since, from which another population would follow.
+        let known = self.options.replay.as_ref().map_or(self.state.record.population, |record| record.population);
+        let settings = known.map_or(settings, |population| settings.of_population(population));
+        self.state.record.population = Some(settings.population);
         let mut evolution = Evolution::new(settings, self.state.seen.clone());
         let admitted = |candidate: &Candidate| space.admitted(candidate, &budget, estimator);
         let mut saved = Instant::now();

@@ -38,8 +38,10 @@ pub struct Record {
     pub draws: Option<usize>,
     /// When each step of the supernet was taken: the bits of a number from 0 to 1.
     pub supernet: Vec<u64>,
-    /// Networks that were compared.
+    /// Networks that were compared, ...
     pub evaluations: Option<usize>,
+    /// ... of which so many make a generation.
+    pub population: Option<usize>,
     /// The log of the training.
     pub training: Option<String>,
 }
@@ -68,8 +70,6 @@ pub struct State {
     pub seen: Vec<Scored>,
     /// Whether those are all.
     pub found: bool,
-    /// Networks of a generation of those that were compared.
-    pub population: Option<usize>,
     /// Seconds that the training of the network found has, once it was begun.
     pub training: Option<f64>,
     /// What its epochs came to: those before the last checkpoint, and maybe some that are trained again.
@@ -101,7 +101,6 @@ impl State {
             epochs: Vec::new(),
             seen: Vec::new(),
             found: false,
-            population: None,
             training: None,
             trained_epochs: Vec::new(),
         }
