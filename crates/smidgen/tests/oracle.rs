@@ -104,6 +104,9 @@ fn a_bracket_of_mcunets_space_is_narrow_and_instructions_are_about_right() {
 
 #[test]
 fn many_networks_cost_what_each_does_alone() {
+    // Threads of a search share one oracle.
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<Oracle>();
     let graphs: Vec<Graph> = (0..12).map(|seed| mcunet_space(0.3, 48, 10, seed / 2)).collect();
     let oracle = Oracle::new(LowerOptions::default(), PlanOptions::default());
     let together = oracle.costs(&graphs);

@@ -72,7 +72,7 @@ const OPERATORS: &[(&str, Generator)] = &[
 ];
 
 /// Kernels that are safe and could lie closer. The hybrid convolution looks for the greatest input before it writes, and then at windows alone,
-/// which no footprint says; the depthwise one on int16 reads all of a pixel before it writes it, and declares that for its last element only.
+/// which no footprint says; the depthwise one on int16 declares about a pixel, less an element, more than it needs.
 const LOOSE: [&str; 2] = ["Conv2dHybrid", "DepthwiseI16Mcu"];
 
 /// What was seen of one kernel.
