@@ -45,7 +45,7 @@ const BENCHES: &[Command] = &[
     },
     Command {
         name: "train-speed",
-        arguments: "[SECONDS] [NETWORK]",
+        arguments: "[SECONDS [NETWORK [REPETITIONS [THREADS]]]]",
         summary: "train three networks: processor time an image, beside PyTorch where SMIDGEN_TORCH names a Python that has it",
         run: train_speed::run,
     },

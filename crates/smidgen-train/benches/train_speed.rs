@@ -1,7 +1,8 @@
 //! CPU time of training, forward, backward and update, beside PyTorch.
 //!
-//! `cargo xtask bench train-speed [SECONDS [NETWORK [REPETITIONS]]]`, NETWORK being one of `mobilenet32`, `mobilenet96`,
-//! `residual32` and `all`. Each instruction set is measured in turn, as often as there are repetitions (20). With
+//! `cargo xtask bench train-speed [SECONDS [NETWORK [REPETITIONS [THREADS]]]]`, NETWORK being one of `mobilenet32`,
+//! `mobilenet96`, `residual32` and `all`; with one thread and with two, or with THREADS. Each instruction set is measured in
+//! turn, as often as there are repetitions (20). With
 //! `SMIDGEN_TORCH` naming a Python that has PyTorch, each measurement is followed by one of PyTorch's of the same
 //! network, channels last, limited to the same instruction set, so that both see the same machine; the median of the
 //! pairs' ratios is told.
@@ -167,6 +168,7 @@ fn main() {
     let seconds: f64 = arguments.first().map_or(0.5, |s| s.parse().expect("seconds"));
     let wanted = arguments.get(1).map(String::as_str).filter(|name| *name != "all");
     let repetitions: usize = arguments.get(2).map_or(20, |n| n.parse().expect("repetitions"));
+    let threads: Vec<usize> = arguments.get(3).map_or(vec![1, 2], |n| vec![n.parse().expect("threads")]);
     let python = std::env::var("SMIDGEN_TORCH").ok();
     let networks = [
         ("mobilenet", 32, 128, network(32, 0.35, (16, 2), 1280, MOBILENET)),
@@ -175,7 +177,7 @@ fn main() {
     ];
     let isas: Vec<Isa> = Isa::available().into_iter().filter(|isa| isa.name() != "portable").collect();
     println!("processor us an image (images a second): medians of {repetitions}");
-    for threads in [1, 2] {
+    for threads in threads {
         let mut ratios: Vec<(Isa, f64)> = Vec::new();
         for (name, pixels, batch, net) in &networks {
             if wanted.is_some_and(|wanted| !format!("{name}{pixels}").contains(wanted)) {

@@ -231,7 +231,12 @@ impl<'a> Program<'a> {
                 if axes.contains(&0) {
                     return self.refuse(operator, batch);
                 }
-                let name = if *kind == ReduceKind::Mean { "mean" } else { "sum" };
+                let name = match kind {
+                    ReduceKind::Mean => "mean",
+                    ReduceKind::Sum => "sum",
+                    ReduceKind::Max => "amax",
+                    ReduceKind::Min => "amin",
+                };
                 let kept = if *keep_dims { ", keepdim=True" } else { "" };
                 let comma = if axes.len() == 1 { "," } else { "" };
                 format!("{x}.{name}(({}{comma}){kept})", list(axes))
