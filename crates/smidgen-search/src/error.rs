@@ -16,6 +16,14 @@ pub enum SearchError {
     /// No network of any space keeps the budget.
     #[error(transparent)]
     NothingFits(Box<Misfit>),
+    /// Networks fit the board, and there is no time to train even the smallest.
+    #[error("there is no time to train a network for some epochs: the smallest has {least} MACs, and there is time for {macs}")]
+    NoTime {
+        /// Multiply-accumulates of the smallest network.
+        least: u64,
+        /// Those that there is time for.
+        macs: u64,
+    },
     /// Of the chosen space no network was found that keeps the budget.
     #[error("no network of the chosen space keeps the limits")]
     NoneDrawn,

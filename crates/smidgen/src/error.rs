@@ -211,7 +211,9 @@ impl Error {
             Self::Search(error) => match error {
                 SearchError::NothingFits(_) | SearchError::NoneDrawn => ErrorKind::DoesNotFit,
                 SearchError::Oracle(_) => ErrorKind::Internal,
-                SearchError::Input { .. } | SearchError::Train(_) | SearchError::Stopped => ErrorKind::Request,
+                SearchError::Input { .. } | SearchError::NoTime { .. } | SearchError::Train(_) | SearchError::Stopped => {
+                    ErrorKind::Request
+                }
             },
             Self::Quant(error) => match error {
                 QuantError::Spoilt(_) | QuantError::Exec(_) | QuantError::Refused(_) => ErrorKind::Internal,
@@ -268,6 +270,7 @@ impl Error {
             Self::Search(SearchError::NothingFits(_) | SearchError::NoneDrawn) => {
                 "allow it more, take a board with more, or let pictures be smaller with `--resolution`"
             }
+            Self::Search(SearchError::NoTime { .. }) => "give more `--time`, or fewer samples",
             Self::Search(SearchError::Input { .. }) => {
                 "give pictures, or arrays of rows, columns and channels, such as spectrograms of [49, 10, 1]"
             }

@@ -194,7 +194,13 @@ impl<'a> Search<'a> {
                 None => self.trainable(spaces, samples)?,
             };
             self.state.record.budget = Some(budget);
-            let found = self.surveyed(spaces, &budget, estimator)?;
+            let found = self.surveyed(spaces, &budget, estimator).map_err(|error| match error {
+                // What only the time forbids is not the board's fault.
+                Error::Search(SearchError::NothingFits(misfit)) if self.options.budget.admits(&misfit.smallest) => {
+                    SearchError::NoTime { least: misfit.smallest.macs, macs: budget.macs.unwrap_or(0) }.into()
+                }
+                error => error,
+            })?;
             let line = |looked: &Surveyed| SpaceLine {
                 skeleton: looked.space.skeleton.name.to_owned(),
                 width: looked.space.width,

@@ -167,6 +167,8 @@ fn what_cannot_be_searched_is_told() {
     assert!(with(&["--macs", "10"]).expect(5).stderr.contains("10 MACs"));
     assert!(with(&["--macs", "many"]).expect(2).stderr.contains("12.5M"));
     assert!(!folder.path("out/network.tflite").exists());
+    let refused = search(&folder, &["--time", "0.01s", "-o", "hasty"]).expect(2);
+    assert!(words(&refused.stderr).contains("there is no time to train"), "{}", refused.stderr);
 
     fs::create_dir(folder.path("mine")).unwrap();
     folder.write("mine/notes.txt", "mine");
