@@ -18,6 +18,7 @@ use serde_json::json;
 use smidgen::data::{Feeder, Normalise};
 use smidgen::evaluate::Protocol;
 use smidgen::ir::visible_path;
+use smidgen::quant::WeightBits;
 use smidgen::train::{Augment, Course, Epoch, Freeze, Integers, Log, Options};
 use smidgen::{Error, Evaluation, LowerOptions, Network, Runner, evaluate, files};
 use std::path::PathBuf;
@@ -77,6 +78,9 @@ pub struct Train {
     /// The greatest learning rate of these epochs, by Adam [default: 0.0003]
     #[arg(long, value_name = "R", requires = "int8", value_parser = rate)]
     qat_rate: Option<f32>,
+    /// With --int8: bits of the weights of convolutions and fully connected layers, 8 or 4
+    #[arg(long, value_name = "N", requires = "int8", default_value_t = 8, value_parser = weight_bits)]
+    weight_bits: u8,
     /// Layers of MODEL that keep their weights: the first N with weights, or those whose output's name is like
     /// `block1*`
     #[arg(long, value_name = "N|PATTERN", conflicts_with_all = ["arch", "fresh"])]
@@ -125,6 +129,12 @@ pub struct Train {
 pub(super) fn rate(text: &str) -> Result<f32, String> {
     let rate = text.parse().ok().filter(|rate: &f32| *rate > 0.0 && rate.is_finite());
     rate.ok_or_else(|| "a number above 0, such as 0.05".to_owned())
+}
+
+/// Bits that weights of integers take.
+fn weight_bits(text: &str) -> Result<u8, String> {
+    let bits = text.parse().ok().filter(|bits| [4, 8].contains(bits));
+    bits.ok_or_else(|| "8 or 4".to_owned())
 }
 
 /// A part of a rate: more than 0, at most 1.
@@ -188,6 +198,7 @@ impl Train {
             epochs: self.qat.map_or(epochs / 5, |epochs| epochs as usize).max(usize::from(self.qat.is_none())),
             rate: self.qat_rate,
             range: range.map(|(low, high)| (low as f32, high as f32)),
+            weights: if self.weight_bits == 4 { WeightBits::Int4 } else { WeightBits::Int8 },
         });
         let log = self.replay.as_ref().map(|path| files::read(path)).transpose().map_err(Error::from)?;
         // What is no text is no log.

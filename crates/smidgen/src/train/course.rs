@@ -329,16 +329,17 @@ impl<'a> Course<'a> {
 
     /// Begins the second phase: quantises the float network, and trains on with what its integers stand for.
     fn enter_integers(&mut self) -> Result<(), Error> {
-        let file = self.quantised()?.to_tflite()?;
-        self.take_up(file)?;
-        self.log.begun = self.spent();
+        if let Some(integers) = &self.options.integers {
+            let file = self.quantised(integers)?.to_tflite()?;
+            self.take_up(file)?;
+            self.log.begun = self.spent();
+        }
         Ok(())
     }
 
-    fn quantised(&self) -> Result<Network, Error> {
-        let range = self.options.integers.as_ref().and_then(|integers| integers.range);
+    fn quantised(&self, integers: &Integers) -> Result<Network, Error> {
         let samples = integers::calibration(self.samples, self.options.seed, self.start.scale)?;
-        integers::quantised(&self.float()?, &samples, range)
+        integers::quantised(&self.float()?, &samples, integers)
     }
 
     /// Goes on with the weights and scales of an integer network.
@@ -369,7 +370,7 @@ impl<'a> Course<'a> {
     pub fn network(&self) -> Result<Network, Error> {
         match (&self.integer, &self.options.integers) {
             (Some(file), _) => integers::exported(&self.trainer, Network::from_tflite(file)?.graph()),
-            (None, Some(_)) => self.quantised(),
+            (None, Some(integers)) => self.quantised(integers),
             (None, None) => self.float(),
         }
     }
@@ -448,7 +449,9 @@ impl<'a> Course<'a> {
         let Options { epochs, batch, rate, seed, augment, balance, .. } = self.options;
         let on = |on: bool| if on { "on" } else { "off" }.to_owned();
         let integers = match &self.options.integers {
-            Some(Integers { epochs, rate, range }) => format!("{epochs} epochs, rate {rate:?}, pixels {range:?}"),
+            Some(Integers { epochs, rate, range, weights }) => {
+                format!("{epochs} epochs, rate {rate:?}, pixels {range:?}, weights {weights:?}")
+            }
             None => "none".into(),
         };
         vec![

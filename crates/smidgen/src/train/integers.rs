@@ -4,7 +4,7 @@ use super::held::Held;
 use crate::error::Error;
 use crate::network::Network;
 use smidgen_ir::Graph;
-use smidgen_quant::{Inputs, Options, dequantise, quantise, requantise};
+use smidgen_quant::{Inputs, Options, WeightBits, dequantise, quantise, requantise};
 use smidgen_train::{Batch, Import, Net, Parameter, Role, Trainer};
 
 /// How the result becomes an integer network.
@@ -16,6 +16,8 @@ pub struct Integers {
     pub rate: Option<f32>,
     /// The range of pixels, where the input is a picture.
     pub range: Option<(f32, f32)>,
+    /// Bits of weights.
+    pub weights: WeightBits,
 }
 
 /// Samples that ranges of activations are observed on.
@@ -38,12 +40,14 @@ pub fn calibration(samples: &Held, seed: u64, scale: f32) -> Result<Vec<Inputs>,
     Ok((0..count).map(one).collect())
 }
 
-/// The integer network of a float one, its weights rounded to the nearest as in training.
+/// The integer network of a float one. Weights of 8 bits are rounded to the nearest, as in training; those of 4 such that rounding
+/// one makes up for what rounding others did, which is the better beginning.
 ///
 /// # Errors
 /// If it cannot be quantised.
-pub fn quantised(float: &Network, samples: &[Inputs], range: Option<(f32, f32)>) -> Result<Network, Error> {
-    let options = Options { equalise: true, inputs: vec![range], noise_samples: 1, ..Options::default() };
+pub fn quantised(float: &Network, samples: &[Inputs], integers: &Integers) -> Result<Network, Error> {
+    let Integers { range, weights, .. } = *integers;
+    let options = Options { equalise: true, inputs: vec![range], noise_samples: 1, weights, ..Options::default() };
     float.with_graph(quantise(float.graph(), samples, &options, &|_| {})?.graph)
 }
 

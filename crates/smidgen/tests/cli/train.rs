@@ -543,3 +543,30 @@ fn what_cannot_be_trained_is_told_and_nothing_is_written() {
     let nothing = folder.smidgen(&["train", "--data", "set", "-o", "out.tflite"]).expect(2);
     assert!(nothing.stderr.contains("there is no network") && nothing.stderr.contains("--arch"), "{}", nothing.stderr);
 }
+
+#[test]
+fn weights_of_four_bits_are_learnt() {
+    let folder = Folder::new();
+    shapes(&folder, &SHAPES, &[("train", 60), ("test", 20)]);
+    let with = |bits, output| {
+        let more = ["--int8", "--weight-bits", bits, "--epochs", "12", "--qat", "4", "-o", output, "--json"];
+        train(&folder, &[&RESNET[..], &more].concat()).expect(0).json()
+    };
+    let (four, eight) = (with("4", "four.tflite"), with("8", "eight.tflite"));
+    // The same floats, of which each then has its own integers.
+    assert_eq!(four["epochs"][7], eight["epochs"][7]);
+    assert_ne!(four["epochs"][8], eight["epochs"][8]);
+    let of = |json: &serde_json::Value| json["accuracy"].as_f64().unwrap();
+    assert!(of(&four) > of(&eight) - 0.05 && of(&eight) > 0.85, "{} and {}", of(&four), of(&eight));
+    // Nine convolutions and the classifier; what training tells is what the file does.
+    let told = folder.smidgen(&["inspect", "four.tflite", "--ir"]).expect(0).stdout;
+    assert_eq!(told.matches(" : i4[").count(), 10, "{told}");
+    assert_eq!(
+        folder.smidgen(&["eval", "four.tflite", "--data", "set", "--json"]).expect(0).json()["top1"],
+        four["accuracy"]
+    );
+    let bytes = |name: &str| fs::metadata(folder.path(name)).unwrap().len();
+    assert!(bytes("four.tflite") < bytes("eight.tflite") * 2 / 3);
+    train(&folder, &[&RESNET[..], &["--weight-bits", "4", "-o", "x.tflite"]].concat()).expect(2);
+    train(&folder, &[&RESNET[..], &["--int8", "--weight-bits", "3", "-o", "x.tflite"]].concat()).expect(2);
+}
