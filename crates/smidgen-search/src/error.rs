@@ -17,7 +17,9 @@ pub enum SearchError {
     #[error(transparent)]
     NothingFits(Box<Misfit>),
     /// Networks fit the board, and there is no time to train even the smallest.
-    #[error("there is no time to train a network for some epochs: the smallest has {least} MACs, and there is time for {macs}")]
+    #[error(
+        "there is no time to train a network for some epochs: the smallest has {least} MACs, and there is time for {macs}"
+    )]
     NoTime {
         /// Multiply-accumulates of the smallest network.
         least: u64,

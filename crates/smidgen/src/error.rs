@@ -211,9 +211,10 @@ impl Error {
             Self::Search(error) => match error {
                 SearchError::NothingFits(_) | SearchError::NoneDrawn => ErrorKind::DoesNotFit,
                 SearchError::Oracle(_) => ErrorKind::Internal,
-                SearchError::Input { .. } | SearchError::NoTime { .. } | SearchError::Train(_) | SearchError::Stopped => {
-                    ErrorKind::Request
-                }
+                SearchError::Input { .. }
+                | SearchError::NoTime { .. }
+                | SearchError::Train(_)
+                | SearchError::Stopped => ErrorKind::Request,
             },
             Self::Quant(error) => match error {
                 QuantError::Spoilt(_) | QuantError::Exec(_) | QuantError::Refused(_) => ErrorKind::Internal,

@@ -14,6 +14,7 @@ use smidgen::data::{Feeder, Normalise, write_folder};
 use smidgen::evaluate::Protocol;
 use smidgen::ir::visible_path;
 use smidgen::planning::Target;
+use smidgen::quant::WeightBits;
 use smidgen::search::{Figures, Found, Length, SearchError, Space};
 use smidgen::train::{self, Block, Held, Integers};
 use smidgen::{Error, Evaluation, LowerOptions, Network, Runner, evaluate};
@@ -127,6 +128,7 @@ impl Search {
                 epochs: (epochs / KNOWING).max(1),
                 rate: None,
                 range: range.map(|(low, high)| (low as f32, high as f32)),
+                weights: WeightBits::Int8,
             }),
             limit,
             replay: course.training_replay()?,
