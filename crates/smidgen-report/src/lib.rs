@@ -1,5 +1,5 @@
 //! What a plan looks like: the memory map in the terminal, and one HTML file that stands alone; pages on
-//! [quantisation](quant) and on a [search](search) besides.
+//! [quantisation](quant) and on a [search] besides.
 //!
 //! Memory maps are drawn from the [`Program`](smidgen_program::Program) itself (through [`occupancy`](smidgen_certify::occupancy)),
 //! not from what the planner says about it.
