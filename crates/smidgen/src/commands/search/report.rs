@@ -316,7 +316,10 @@ mod tests {
                 assert_eq!(rows.len(), all.len() + 1);
                 assert_eq!(rows.iter().map(|row| row.macs).sum::<u64>(), net.macs() as u64);
                 let weights = net.parameters().iter().filter(|parameter| parameter.role == Role::Weight);
-                assert_eq!(rows.iter().map(|row| row.weights).sum::<u64>() as usize, weights.map(|p| p.len()).sum());
+                assert_eq!(
+                    rows.iter().map(|row| row.weights).sum::<u64>() as usize,
+                    weights.map(|p| p.len()).sum::<usize>()
+                );
                 let fields: Vec<[usize; 2]> = rows.iter().filter_map(|row| row.field).collect();
                 assert!(fields.is_sorted() && fields[0] == [3, 3], "{fields:?}");
             }
