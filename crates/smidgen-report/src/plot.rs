@@ -241,7 +241,7 @@ mod tests {
     fn axes_have_round_numbers() {
         assert_eq!(labels(&[0.0, 9.7], Unit::ONE), ["0", "2", "4", "6", "8", "10"]);
         assert_eq!(labels(&[0.93, 0.9885], Unit::PERCENT), ["92", "94", "96", "98", "100"]);
-        assert_eq!(labels(&[0.981, 0.984], Unit::PERCENT), ["98.0", "98.1", "98.2", "98.3", "98.4"]);
+        assert_eq!(labels(&[0.981, 0.984], Unit::PERCENT), ["98.1", "98.2", "98.3", "98.4"]);
         assert_eq!(labels(&[1.0, 1500.0], Unit::ONE), ["0", "500", "1,000", "1,500"]);
         assert_eq!(labels(&[-0.05, 0.05], Unit::ONE), ["-0.06", "-0.04", "-0.02", "0.00", "0.02", "0.04", "0.06"]);
         assert_eq!(labels(&[12.5e6, 13.1e6], Unit::counts(13.1e6)), ["12.4", "12.6", "12.8", "13.0", "13.2"]);

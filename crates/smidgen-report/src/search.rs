@@ -133,7 +133,7 @@ pub struct SearchSummary {
     pub figures: Vec<Figure>,
     /// The command line.
     pub command: String,
-    /// Why the space was chosen, in sentences.
+    /// Which space was searched, and why, without a full stop.
     pub why: String,
     /// The spaces that were looked at.
     pub spaces: Vec<SpaceRow>,
@@ -701,7 +701,7 @@ mod tests {
             }],
             figures: Vec::new(),
             command: "smidgen search --data 'a<b>'".to_owned(),
-            why: "It is <best>.".to_owned(),
+            why: "it is <best>".to_owned(),
             spaces: (0..12).map(space).collect(),
             supernet: (1..9).map(|i| SupernetRow { loss: 2.0 / f64::from(i), accuracy: 0.1 * f64::from(i) }).collect(),
             compared: (0..60).map(compared).collect(),
@@ -723,7 +723,7 @@ mod tests {
     }
 
     fn check(page: &str) {
-        for hostile in ["<script>alert", "<b>cat", "a/<i>", "A <board>", "It is <best>", "'a<b>'"] {
+        for hostile in ["<script>alert", "<b>cat", "a/<i>", "A <board>", "it is <best>", "'a<b>'"] {
             assert!(!page.contains(hostile), "{hostile}");
         }
         let control = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';

@@ -1,6 +1,8 @@
 //! `smidgen plan`: does a network fit a board, and how.
 
-pub mod present;
+mod present;
+
+pub use present::segments;
 
 use super::Answer;
 use crate::console::ends;

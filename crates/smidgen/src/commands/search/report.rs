@@ -1,7 +1,7 @@
 //! The report of a search: one page beside the network.
 
 use super::{Course, Search, Sets, told};
-use crate::commands::plan::present::segments;
+use crate::commands::plan::segments;
 use crate::console::Failure;
 use crate::console::format::{bytes, count, percent, thousands};
 use smidgen::boards::Board;
