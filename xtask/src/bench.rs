@@ -1,13 +1,9 @@
 //! `cargo xtask bench NAME`: measurements that take longer than a test may, or that need a set-up of their own.
 
 mod host_speed;
-mod oracle;
 mod planning;
-mod spaces;
-mod supernet;
-mod train_speed;
 
-use crate::process::root;
+use crate::process::{cargo, check, root};
 use crate::{Command, Error, dispatch};
 use std::path::PathBuf;
 
@@ -23,7 +19,7 @@ const BENCHES: &[Command] = &[
         name: "oracle",
         arguments: "[EXACT [NETWORKS [BUILT]]] [--known FILE]",
         summary: "ask what random networks take, beside exact plans and built firmware: how many a second, how far off",
-        run: oracle::run,
+        run: |arguments| of_crate("smidgen", "oracle", arguments),
     },
     Command {
         name: "planning",
@@ -35,21 +31,26 @@ const BENCHES: &[Command] = &[
         name: "spaces",
         arguments: "[DRAWS [FLASH]]",
         summary: "choose the space to search for budgets of SRAM from 16 to 256 KiB",
-        run: spaces::run,
+        run: |arguments| of_crate("smidgen", "spaces", arguments),
     },
     Command {
         name: "supernet",
         arguments: "DATA [OPTIONS]",
         summary: "rank networks by the weights that they share in a supernet, and by training each alone; evolution beside drawing",
-        run: supernet::run,
+        run: |arguments| of_crate("smidgen", "supernet", arguments),
     },
     Command {
         name: "train-speed",
         arguments: "[SECONDS [NETWORK [REPETITIONS [THREADS]]]]",
         summary: "train three networks: processor time an image, beside PyTorch where SMIDGEN_TORCH names a Python that has it",
-        run: train_speed::run,
+        run: |arguments| of_crate("smidgen-train", "train_speed", arguments),
     },
 ];
+
+/// Runs a bench of a crate.
+fn of_crate(package: &str, name: &str, arguments: &[String]) -> Result<(), Error> {
+    check(cargo(&["bench", "--quiet", "--package", package, "--bench", name, "--"]).args(arguments))
+}
 
 /// Runs one bench, or lists them.
 pub fn run(arguments: &[String]) -> Result<(), Error> {

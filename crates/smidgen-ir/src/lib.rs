@@ -13,6 +13,7 @@ pub mod graph;
 pub mod half;
 pub mod infer;
 pub mod names;
+mod numbers;
 pub mod ops;
 pub mod passes;
 pub mod tensor;
@@ -24,6 +25,7 @@ pub mod window;
 pub use cost::{Cost, OperatorCost, ReceptiveField, cost};
 pub use graph::{Graph, OpId, Operator, Variable};
 pub use infer::{Inferred, ShapeError, infer};
+pub use numbers::thousands;
 pub use ops::{
     Activation, AxisSlice, BinaryKind, ConvParams, Function, Op, PadValue, Padding, PoolKind, ReduceKind, ReshapeKind,
     ResizeKind, Traits, UnaryKind, Values, Weights,

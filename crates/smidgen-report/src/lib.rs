@@ -16,20 +16,8 @@ pub mod summary;
 pub use html::{HtmlError, html};
 pub use map::MemoryMap;
 pub use name::short;
+pub use smidgen_ir::thousands;
 pub use summary::{Budget, Figure, ParetoPoint, Segment, StepRow, Summary};
-
-/// `1,234,567`.
-pub fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
 
 /// `55,296 bytes (54.0 KiB)`; below 1 KiB only the bytes.
 pub fn bytes(n: usize) -> String {

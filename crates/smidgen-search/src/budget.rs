@@ -2,7 +2,7 @@
 
 use crate::error::SearchError;
 use serde::{Deserialize, Serialize};
-use smidgen_ir::Graph;
+use smidgen_ir::{Graph, thousands};
 use smidgen_plan::planner::Oracle;
 use std::fmt;
 
@@ -79,26 +79,13 @@ impl Budget {
     }
 }
 
-/// Digits in groups of three.
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [
-            self.sram.map(|n| format!("{} bytes of SRAM", grouped(n as u64))),
-            self.flash.map(|n| format!("{} bytes of flash", grouped(n as u64))),
-            self.macs.map(|n| format!("{} MACs", grouped(n))),
-            self.instructions.map(|n| format!("{} instructions", grouped(n))),
+            self.sram.map(|n| format!("{} bytes of SRAM", thousands(n as u64))),
+            self.flash.map(|n| format!("{} bytes of flash", thousands(n as u64))),
+            self.macs.map(|n| format!("{} MACs", thousands(n))),
+            self.instructions.map(|n| format!("{} instructions", thousands(n))),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         f.write_str(&if parts.is_empty() { "any budget".to_owned() } else { parts.join(", ") })
@@ -107,8 +94,8 @@ impl fmt::Display for Budget {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [sram, flash] = [self.sram, self.flash].map(|n| grouped(n as u64));
-        let [macs, instructions] = [self.macs, self.instructions].map(grouped);
+        let [sram, flash] = [self.sram, self.flash].map(|n| thousands(n as u64));
+        let [macs, instructions] = [self.macs, self.instructions].map(thousands);
         write!(f, "{sram} bytes of SRAM, {flash} bytes of flash, {macs} MACs, {instructions} instructions")
     }
 }

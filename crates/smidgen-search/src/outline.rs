@@ -137,7 +137,7 @@ mod tests {
     use smidgen_lower::LowerOptions;
     use smidgen_plan::planner::{Oracle, PlanOptions};
     use smidgen_quant::{Options, quantise};
-    use smidgen_train::{Random, network_of_blocks};
+    use smidgen_train::Random;
 
     /// What the planner is asked about is what training and quantisation make in the end.
     #[test]
@@ -147,8 +147,7 @@ mod tests {
         for (width, input) in [(0.3, [48, 48, 3]), (0.5, [32, 32, 3]), (0.2, [20, 15, 1]), (0.4, [24, 24, 3])] {
             let space = Space::new(width, input, 7);
             let candidate = Candidate::draw(&space, &mut random);
-            let blocks: Vec<Block> = space.blocks(&candidate).into_iter().map(|(_, block)| block).collect();
-            let net = network_of_blocks(input, &blocks, 7).unwrap();
+            let (blocks, net) = (space.blocks(&candidate), space.net(&candidate).unwrap());
             let float = net.to_graph(&net.initial_parameters(3), &net.initial_state()).unwrap();
             let elements: usize = input.iter().product();
             let sample = |k: usize| {

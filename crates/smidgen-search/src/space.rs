@@ -2,7 +2,7 @@
 
 use crate::candidate::{Candidate, Gene};
 use crate::error::SearchError;
-use smidgen_train::{Activation, Block, scaled};
+use smidgen_train::{Activation, Block, Net, TrainError, network_of_blocks, scaled};
 
 /// The first convolution.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -172,8 +172,21 @@ impl Space {
         self.uniform(<[usize]>::first)
     }
 
+    /// The blocks of a candidate, one after the other.
+    pub fn blocks(&self, candidate: &Candidate) -> Vec<Block> {
+        self.placed_blocks(candidate).into_iter().map(|(_, block)| block).collect()
+    }
+
+    /// A candidate as a network to train, `[rows, columns, channels]` to `[classes]`.
+    ///
+    /// # Errors
+    /// If the input has no pixels, or there are no classes.
+    pub fn net(&self, candidate: &Candidate) -> Result<Net, TrainError> {
+        network_of_blocks(self.input, &self.blocks(candidate), self.classes)
+    }
+
     /// The blocks of a candidate, each with its place among those of the [largest](Self::largest).
-    pub fn blocks(&self, candidate: &Candidate) -> Vec<(usize, Block)> {
+    pub(crate) fn placed_blocks(&self, candidate: &Candidate) -> Vec<(usize, Block)> {
         let of = |channels: usize| scaled(channels, self.width);
         let (skeleton, activation) = (&self.skeleton, Activation::Relu6);
         let Stem { channels, stride } = skeleton.stem;
@@ -261,9 +274,9 @@ mod tests {
         let space = Space::new(0.5, [160, 160, 3], 1000);
         let blocks = space.blocks(&space.smallest());
         assert_eq!(blocks.len(), 2 + 5 * 2 + 1);
-        let Block::Inverted { middle, filters, kernel, stride, .. } = blocks[2].1 else { panic!("{blocks:?}") };
+        let Block::Inverted { middle, filters, kernel, stride, .. } = blocks[2] else { panic!("{blocks:?}") };
         assert_eq!((middle, filters, kernel, stride), (24, 16, 3, 2));
         // The second block of the second stage has its place behind those of a first stage with four blocks.
-        assert_eq!(blocks[5].0, 2 + 4 + 1);
+        assert_eq!(space.placed_blocks(&space.smallest())[5].0, 2 + 4 + 1);
     }
 }

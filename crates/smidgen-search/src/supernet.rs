@@ -8,7 +8,7 @@ use crate::candidate::Candidate;
 use crate::error::SearchError;
 use crate::share::Share;
 use crate::space::Space;
-use smidgen_train::{Batch, Block, Net, Random, Report, Role, Settings, TrainError, Trainer, network_of_blocks};
+use smidgen_train::{Batch, Net, Random, Report, Role, Settings, TrainError, Trainer};
 
 /// How a supernet is trained.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -40,8 +40,8 @@ pub struct Supernet {
 
 /// A network of a space, with what it shares.
 fn network(space: &Space, candidate: &Candidate) -> Result<(Net, Vec<usize>), SearchError> {
-    let (places, blocks): (Vec<usize>, Vec<Block>) = space.blocks(candidate).into_iter().unzip();
-    Ok((network_of_blocks(space.input, &blocks, space.classes)?, places))
+    let places = space.placed_blocks(candidate).into_iter().map(|(place, _)| place).collect();
+    Ok((space.net(candidate)?, places))
 }
 
 impl Supernet {

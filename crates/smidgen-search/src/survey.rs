@@ -13,7 +13,7 @@ use smidgen_train::{Block, Random};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A space that was looked at.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Surveyed {
     /// The space.
     pub space: Space,
@@ -25,6 +25,8 @@ pub struct Surveyed {
     pub exceeded: [usize; 4],
     /// What the smallest network takes.
     pub smallest: Figures,
+    /// Where the next network comes from.
+    random: Random,
 }
 
 impl Surveyed {
@@ -43,16 +45,10 @@ impl Surveyed {
         let at = (self.macs.len().saturating_sub(1) as f64 * part).round() as usize;
         self.macs.get(at).copied().unwrap_or(0)
     }
-
-    /// The limit that most networks exceed, if any does.
-    pub fn tightest(&self) -> Option<Limit> {
-        let most = Limit::ALL.into_iter().zip(self.exceeded).max_by_key(|&(_, count)| count);
-        most.filter(|&(_, count)| count > 0).map(|(limit, _)| limit)
-    }
 }
 
 /// All spaces that were looked at, and the one to search.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Survey {
     /// In the order of the grid.
     pub spaces: Vec<Surveyed>,
@@ -109,7 +105,7 @@ pub(crate) fn admitted(
     budget: &Budget,
     estimator: &dyn Estimator,
 ) -> Result<Result<Figures, Vec<Limit>>, SearchError> {
-    let blocks: Vec<Block> = space.blocks(candidate).into_iter().map(|(_, block)| block).collect();
+    let blocks = space.blocks(candidate);
     let (macs, bytes) = arithmetic(space, &blocks);
     let exceeded = budget.exceeded(&Figures { macs, flash: bytes, ..Figures::default() });
     if !exceeded.is_empty() {
@@ -139,8 +135,7 @@ impl Space {
     /// # Errors
     /// If it cannot be planned.
     pub fn figures(&self, candidate: &Candidate, estimator: &dyn Estimator) -> Result<Figures, SearchError> {
-        let blocks: Vec<Block> = self.blocks(candidate).into_iter().map(|(_, block)| block).collect();
-        estimator.figures(&outline(self.input, &blocks, self.classes))
+        estimator.figures(&outline(self.input, &self.blocks(candidate), self.classes))
     }
 }
 
@@ -155,26 +150,68 @@ pub fn survey(
     grid: &[Space],
     (budget, estimator): (&Budget, &dyn Estimator),
     (count, seed): (usize, u64),
-    (done, stop): (&(dyn Fn() + Sync), &AtomicBool),
+    watch: (&(dyn Fn() + Sync), &AtomicBool),
 ) -> Result<Survey, SearchError> {
-    let look = |space: &Space| -> Result<Surveyed, SearchError> {
+    let begin = |space: &Space| Surveyed::begin(space, estimator, seed);
+    let spaces = grid.par_iter().map(begin).collect::<Result<Vec<_>, _>>()?;
+    Survey { spaces, chosen: 0 }.extended((budget, estimator), count, watch)
+}
+
+impl Survey {
+    /// The same with as many more networks of each space as it takes for `count`: what drawing so many at once gives.
+    ///
+    /// # Errors
+    /// As [`survey`].
+    pub fn extended(
+        mut self,
+        (budget, estimator): (&Budget, &dyn Estimator),
+        count: usize,
+        (done, stop): (&(dyn Fn() + Sync), &AtomicBool),
+    ) -> Result<Self, SearchError> {
+        let more = |surveyed: &mut Surveyed| {
+            surveyed.extend((budget, estimator), count, stop)?;
+            done();
+            Ok::<_, SearchError>(())
+        };
+        self.spaces.par_iter_mut().try_for_each(more)?;
+        self.chosen = choose(&self.spaces, budget)?;
+        Ok(self)
+    }
+}
+
+impl Surveyed {
+    fn begin(space: &Space, estimator: &dyn Estimator, seed: u64) -> Result<Self, SearchError> {
         let name = space.skeleton.name.bytes().fold(0u64, |sum, byte| 31 * sum + u64::from(byte));
         let size = (space.width * 10.0).round() as u64 + 100 * (space.input[0] + 1000 * space.input[1]) as u64;
         let of_space = (name << 40) ^ size;
-        let mut random = Random::new(Random::new(seed).bits() ^ of_space);
-        let (mut macs, mut exceeded) = (Vec::new(), [0; 4]);
-        let smallest = space.figures(&space.smallest(), estimator)?;
+        Ok(Self {
+            space: space.clone(),
+            drawn: 0,
+            macs: Vec::new(),
+            exceeded: [0; 4],
+            smallest: space.figures(&space.smallest(), estimator)?,
+            random: Random::new(Random::new(seed).bits() ^ of_space),
+        })
+    }
+
+    fn extend(
+        &mut self,
+        (budget, estimator): (&Budget, &dyn Estimator),
+        count: usize,
+        stop: &AtomicBool,
+    ) -> Result<(), SearchError> {
         // What the smallest network exceeds every network does.
-        let hopeless = budget.exceeded(&smallest);
-        for _ in 0..count {
+        let hopeless = budget.exceeded(&self.smallest);
+        while self.drawn < count {
             if stop.load(Ordering::Relaxed) {
                 return Err(SearchError::Stopped);
             }
-            let candidate = Candidate::draw(space, &mut random);
+            let candidate = Candidate::draw(&self.space, &mut self.random);
+            self.drawn += 1;
             let over = if hopeless.is_empty() {
-                match admitted(space, &candidate, budget, estimator)? {
+                match admitted(&self.space, &candidate, budget, estimator)? {
                     Ok(figures) => {
-                        macs.push(figures.macs);
+                        self.macs.push(figures.macs);
                         continue;
                     }
                     Err(over) => over,
@@ -183,15 +220,17 @@ pub fn survey(
                 hopeless.clone()
             };
             for limit in over {
-                exceeded[limit as usize] += 1;
+                self.exceeded[limit as usize] += 1;
             }
         }
-        macs.sort_unstable();
-        done();
-        Ok(Surveyed { space: space.clone(), drawn: count, macs, exceeded, smallest })
-    };
-    let spaces = grid.par_iter().map(look).collect::<Result<Vec<_>, _>>()?;
-    let enough = |s: &Surveyed| s.share() >= LEAST_SHARE && s.macs.len() >= LEAST.min(count.div_ceil(2));
+        self.macs.sort_unstable();
+        Ok(())
+    }
+}
+
+/// The place of the space to search.
+fn choose(spaces: &[Surveyed], budget: &Budget) -> Result<usize, SearchError> {
+    let enough = |s: &Surveyed| s.share() >= LEAST_SHARE && s.macs.len() >= LEAST.min(s.drawn.div_ceil(2));
     let pick = |enough: &dyn Fn(&Surveyed) -> bool, score: &dyn Fn(&Surveyed) -> f64| {
         let fit = spaces.iter().enumerate().filter(|(_, space)| enough(space));
         fit.max_by(|(_, a), (_, b)| score(a).total_cmp(&score(b))).map(|(at, _)| at)
@@ -200,7 +239,7 @@ pub fn survey(
     // The smallest network of a space may fit though none was drawn that does.
     let chosen = chosen.or_else(|| pick(&|s| budget.admits(&s.smallest), &|s| s.smallest.macs as f64));
     if let Some(chosen) = chosen {
-        return Ok(Survey { spaces, chosen });
+        return Ok(chosen);
     }
     let over = |s: &&Surveyed| (budget.exceeded(&s.smallest).len(), s.smallest.sram + s.smallest.flash);
     let Some(smallest) = spaces.iter().min_by_key(over) else {
@@ -228,8 +267,7 @@ mod tests {
         for (width, input) in [(0.3, [50, 47, 3]), (1.0, [32, 20, 1]), (0.7, [224, 224, 3])] {
             let space = Space::new(width, input, 11);
             for _ in 0..5 {
-                let blocks: Vec<Block> =
-                    space.blocks(&Candidate::draw(&space, &mut random)).into_iter().map(|(_, block)| block).collect();
+                let blocks = space.blocks(&Candidate::draw(&space, &mut random));
                 let net = network_of_blocks(input, &blocks, 11).unwrap();
                 let graph = outline(input, &blocks, 11);
                 let (macs, bytes) = arithmetic(&space, &blocks);
@@ -300,6 +338,21 @@ mod tests {
         ] {
             assert_eq!(winner(sram, flash), (side, width), "{sram} KiB");
         }
+    }
+
+    #[test]
+    fn drawing_more_is_drawing_all_at_once() {
+        let spaces = grid([32, 32], 3, 10, false);
+        let budget = Budget { sram: Some(20_000), ..Budget::default() };
+        let (done, stop): (&(dyn Fn() + Sync), _) = (&|| {}, AtomicBool::new(false));
+        let (within, watch): ((_, &dyn Estimator), _) = ((&budget, &Published), (done, &stop));
+        let whole = survey(&spaces, within, (12, 3), watch).unwrap();
+        let parts = survey(&spaces, within, (5, 3), watch).unwrap().extended(within, 12, watch).unwrap();
+        let told = |survey: &Survey| {
+            let of = |s: &Surveyed| (s.drawn, s.macs.clone(), s.exceeded);
+            (survey.chosen, survey.spaces.iter().map(of).collect::<Vec<_>>())
+        };
+        assert_eq!(told(&whole), told(&parts));
     }
 
     #[test]

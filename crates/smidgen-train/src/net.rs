@@ -5,6 +5,7 @@
 //! why normalisation and activation are no nodes of their own, but properties of a value.
 
 use crate::conv::Conv;
+use crate::error::TrainError;
 use crate::graph::Template;
 use crate::plain::Plain;
 use crate::plan::Plan;
@@ -184,6 +185,18 @@ pub struct Net {
 }
 
 impl Net {
+    /// Fails where parameters or state have other sizes than the network's.
+    pub(crate) fn check_sizes(&self, parameters: &[f32], state: &[f32]) -> Result<(), TrainError> {
+        for (what, given, expected) in
+            [("the parameters", parameters.len(), self.parameter_count), ("the state", state.len(), self.state_count)]
+        {
+            if given != expected {
+                return Err(TrainError::Size { what, given, expected });
+            }
+        }
+        Ok(())
+    }
+
     /// The parameters, in order of their offsets.
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters

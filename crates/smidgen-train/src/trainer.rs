@@ -150,13 +150,7 @@ impl Trainer {
     /// # Errors
     /// If their sizes are not the network's.
     pub fn set_parameters(&mut self, parameters: &[f32], state: &[f32]) -> Result<(), TrainError> {
-        for (what, given, own) in
-            [("the parameters", parameters.len(), self.parameters.len()), ("the state", state.len(), self.state.len())]
-        {
-            if given != own {
-                return Err(TrainError::Size { what, given, expected: own });
-            }
-        }
+        self.net.check_sizes(parameters, state)?;
         self.parameters.copy_from_slice(parameters);
         self.state.copy_from_slice(state);
         if !self.average.is_empty() {
@@ -200,13 +194,7 @@ impl Trainer {
     /// # Errors
     /// If the sizes of parameters or state are not the network's.
     pub fn replace(&mut self, net: Net, parameters: Vec<f32>, state: Vec<f32>) -> Result<(), TrainError> {
-        for (what, given, expected) in
-            [("the parameters", parameters.len(), net.parameter_count), ("the state", state.len(), net.state_count)]
-        {
-            if given != expected {
-                return Err(TrainError::Size { what, given, expected });
-            }
-        }
+        net.check_sizes(&parameters, &state)?;
         let capacity = self.settings.shard.min(self.settings.batch);
         self.workers.iter_mut().for_each(|worker| exclusive(worker).fit(&net));
         self.results.iter_mut().for_each(|result| exclusive(result).fit(&net, capacity));

@@ -13,8 +13,8 @@ use smidgen::data::{Dataset, Feeder, Normalise};
 use smidgen::search::{Candidate, Figures, Scored, Skeleton, Space};
 use smidgen::searching::{Evolution, EvolutionSettings, Supernet, SupernetSettings};
 use smidgen::train::held::{Holding, Views};
-use smidgen::train::{Augment, Course, Held, Options, Random, Start, network_of_blocks};
-use smidgen::training::{Block, Settings};
+use smidgen::train::{Augment, Course, Held, Options, Random, Start};
+use smidgen::training::Settings;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -50,10 +50,6 @@ fn tau(a: &[f64], b: &[f64]) -> f64 {
     sum / f64::sqrt(left * right).max(1e-9)
 }
 
-fn blocks(space: &Space, candidate: &Candidate) -> Vec<Block> {
-    space.blocks(candidate).into_iter().map(|(_, block)| block).collect()
-}
-
 fn main() {
     let arguments = Arguments(std::env::args().skip(1).filter(|argument| argument != "--bench").collect());
     let Some(path) = arguments.0.first().filter(|path| Path::new(path).exists()) else {
@@ -70,8 +66,7 @@ fn main() {
         space.skeleton = Skeleton::EARLY;
     }
     let start = |candidate: &Candidate, seed: u64| {
-        let net = network_of_blocks(space.input, &blocks(&space, candidate), space.classes).expect("a network");
-        Start::of_net(net, seed).expect("a network")
+        Start::of_net(space.net(candidate).expect("a network"), seed).expect("a network")
     };
     let shape = start(&space.smallest(), 0);
     let feeder = Feeder::new(shape.network.interface(), Normalise::Fixed(Normalisation::Unit), Fit::default());
@@ -88,9 +83,7 @@ fn main() {
     // Networks spread over their multiply-accumulates.
     let (macs, networks) = (arguments.number("--macs", 2e6) as usize, arguments.count("--networks", 20));
     let mut random = Random::new(1);
-    let size = |candidate: &Candidate| {
-        network_of_blocks(space.input, &blocks(&space, candidate), space.classes).expect("a network").macs()
-    };
+    let size = |candidate: &Candidate| space.net(candidate).expect("a network").macs();
     let mut drawn: Vec<(usize, Candidate)> = (0..5000)
         .map(|_| Candidate::draw(&space, &mut random))
         .map(|candidate| (size(&candidate), candidate))

@@ -21,13 +21,7 @@ impl Net {
     /// # Errors
     /// If the sizes are not the network's.
     pub fn to_graph(&self, parameters: &[f32], state: &[f32]) -> Result<Graph, TrainError> {
-        for (what, given, expected) in
-            [("the parameters", parameters.len(), self.parameter_count), ("the state", state.len(), self.state_count)]
-        {
-            if given != expected {
-                return Err(TrainError::Size { what, given, expected });
-            }
-        }
+        self.check_sizes(parameters, state)?;
         match &self.template {
             Some(template) => Ok(template.with(parameters, state)),
             None => Writer { net: self, parameters, state, graph: Graph::new("trained"), ids: Vec::new() }.write(),

@@ -7,7 +7,7 @@ mod told;
 use super::Answer;
 use super::train::material::{Material, Sets};
 use super::train::subject::Subject;
-use super::train::{duration, rate, share};
+use super::train::{duration, rate, share, threads};
 use crate::console::options::{ReferenceOption, size};
 use crate::console::output::Output;
 use crate::console::samples::Data;
@@ -22,7 +22,7 @@ use smidgen::plan::{Objective, ScheduleChoice};
 use smidgen::scope::{Scope, costs};
 use smidgen::search::clock::Counts;
 use smidgen::search::{Budget, Event, Length, Options, Planner, Record, Search as Course, SearchError, Space, grid};
-use smidgen::train::{Augment, Start, network_of_blocks};
+use smidgen::train::{Augment, Start};
 use smidgen::{Error, LowerOptions, files};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -189,8 +189,7 @@ impl Search {
         let space = course.space(spaces, planner, sets.chosen.len())?;
         progress.pause();
         self.tell_space(out, &course, &space)?;
-        let net = network_of_blocks(space.input, &blocks(&space), space.classes).map_err(Error::from)?;
-        let shape = Start::of_net(net, self.seed)?;
+        let shape = Start::of_net(space.net(&space.smallest()).map_err(Error::from)?, self.seed)?;
         let feeder = material.feeder(&shape)?;
         let Some((samples, test)) = material.held(out, sets, &shape, (&feeder, stop))? else {
             return Err(Error::from(SearchError::Stopped).into());
@@ -271,7 +270,7 @@ impl Search {
     }
 
     fn threads(&self) -> usize {
-        self.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+        threads(self.threads)
     }
 
     fn augment(&self) -> Augment {
@@ -345,8 +344,4 @@ impl Search {
             Failure::usage(format!("the folder `{folder}` cannot be made: {error}"), "name another one")
         })
     }
-}
-
-fn blocks(space: &Space) -> Vec<smidgen::train::Block> {
-    space.blocks(&space.smallest()).into_iter().map(|(_, block)| block).collect()
 }

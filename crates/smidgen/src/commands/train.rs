@@ -209,9 +209,7 @@ impl Train {
             batch: self.batch as usize,
             rate: self.rate.unwrap_or(self.subject.rate()),
             seed: self.subject.seed,
-            threads: self
-                .threads
-                .map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from),
+            threads: threads(self.threads),
             augment: self.augment(),
             balance: self.balance,
             integers,
@@ -246,8 +244,9 @@ impl Train {
             interrupt::write(path.as_ref(), course.record().as_bytes())?;
         }
         let own =
-            self.int8.then(|| Feeder::new(network.interface(), self.normalise(&feeder), self.data.pixels.fit.into()));
-        let result = self.judge(out, &network, &sets, (own.as_ref().unwrap_or(&feeder), &stop))?;
+            self.int8.then(|| Feeder::new(network.interface(), same_pixels(&feeder), self.data.pixels.fit.into()));
+        let fed = (own.as_ref().unwrap_or(&feeder), self.data.strict);
+        let result = judge(out, &network, &sets, fed, (&LowerOptions::default(), &stop))?;
         if self.json {
             out.json(&self.describe(&sets, &start, &epochs, (&course, &result), written.len()))?;
         } else {
@@ -286,11 +285,6 @@ impl Train {
             Some(path) => error.at(path).into(),
             None => error.into(),
         }
-    }
-
-    /// What pixels become, for a network that was made of the one that this feeds.
-    fn normalise(&self, feeder: &Feeder) -> Normalise {
-        feeder.normalisation().map_or(Normalise::Auto, Normalise::Fixed)
     }
 
     /// Takes up a checkpoint, if there is one.
@@ -342,21 +336,31 @@ impl Train {
         bar.finish_and_clear();
         Ok((epochs, true))
     }
+}
 
-    /// Counts as `smidgen eval` does, with the network that was written.
-    fn judge(
-        &self,
-        out: &Output,
-        network: &Network,
-        sets: &Sets,
-        (feeder, stop): (&Feeder, &AtomicBool),
-    ) -> Result<Evaluation, Failure> {
-        let runner = Runner::new(network, &LowerOptions::default())?;
-        let (set, indices) = (sets.judged(), &sets.judged);
-        let bar = progress::bar(out, "evaluating", indices.len());
-        let protocol = Protocol { feeder, labels: None, strict: self.data.strict };
-        let result = evaluate(network.graph(), &runner, set, indices, protocol, (&|| bar.inc(1), stop));
-        bar.finish_and_clear();
-        Ok(result?)
-    }
+/// What pixels become, for a network that was made of the one that this feeds.
+pub(super) fn same_pixels(feeder: &Feeder) -> Normalise {
+    feeder.normalisation().map_or(Normalise::Auto, Normalise::Fixed)
+}
+
+/// As many threads as were asked for, or as there are cores.
+pub(super) fn threads(asked: Option<u16>) -> usize {
+    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from)
+}
+
+/// Counts as `smidgen eval` does, with the network that is written.
+pub(super) fn judge(
+    out: &Output,
+    network: &Network,
+    sets: &Sets,
+    (feeder, strict): (&Feeder, bool),
+    (lower, stop): (&LowerOptions, &AtomicBool),
+) -> Result<Evaluation, Failure> {
+    let runner = Runner::new(network, lower)?;
+    let (set, indices) = (sets.judged(), &sets.judged);
+    let bar = progress::bar(out, "evaluating", indices.len());
+    let protocol = Protocol { feeder, labels: None, strict };
+    let result = evaluate(network.graph(), &runner, set, indices, protocol, (&|| bar.inc(1), stop));
+    bar.finish_and_clear();
+    Ok(result?)
 }

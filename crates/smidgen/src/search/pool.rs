@@ -64,8 +64,7 @@ impl<'a> Pool<'a> {
     }
 
     fn views(&self, epoch: usize) -> Option<Views> {
-        let views = Views { augment: self.augment, seed: self.seed, epoch };
-        (self.augment != Augment::NONE && self.held.are_pictures()).then_some(views)
+        self.held.views(self.augment, self.seed, epoch)
     }
 
     /// The order of an epoch.

@@ -8,10 +8,10 @@ use crate::search::Record;
 use crate::train::augment::Augment;
 use crate::train::{Epoch, Held, Log, Start, TrainingError};
 use smidgen_search::{
-    Budget, Candidate, Estimator, Evolution, EvolutionSettings, Figures, Scored, SearchError, Space, Supernet,
-    SupernetSettings, Survey, Surveyed, survey,
+    Budget, Candidate, Estimator, Evolution, EvolutionSettings, Scored, SearchError, Space, Supernet, SupernetSettings,
+    Survey, Surveyed, survey,
 };
-use smidgen_train::{Block, Report, Samples, Settings, Trainer, network_of_blocks};
+use smidgen_train::{Block, Report, Samples, Settings, Trainer};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -231,8 +231,7 @@ impl<'a> Search<'a> {
         let (Some(left), Some(probe)) = (self.clock.end(Stage::Training), spaces.get(spaces.len() / 2)) else {
             return Ok(budget);
         };
-        let blocks: Vec<Block> = probe.blocks(&probe.smallest()).into_iter().map(|(_, block)| block).collect();
-        let net = network_of_blocks(probe.input, &blocks, probe.classes)?;
+        let net = probe.net(&probe.smallest())?;
         let (count, macs) = (2 * SHARD * self.options.threads, net.macs());
         let settings = Settings { batch: count, shard: SHARD, threads: self.options.threads, ..Settings::default() };
         let (inputs, labels) = (vec![0.5; count * net.input_len()], vec![0; count]);
@@ -251,27 +250,28 @@ impl<'a> Search<'a> {
     fn surveyed(&mut self, spaces: &[Space], budget: &Budget, estimator: &dyn Estimator) -> Result<Survey, Error> {
         let seed = self.options.seed;
         let (done, all) = (AtomicUsize::new(0), spaces.len());
-        let look = |draws: usize| {
-            done.store(0, Ordering::Relaxed);
-            let each = || (self.tell)(Event::Surveyed { done: 1 + done.fetch_add(1, Ordering::Relaxed), all });
-            survey(spaces, (budget, estimator), (draws, seed), (&each, self.stop))
-        };
+        let each = || (self.tell)(Event::Surveyed { done: 1 + done.fetch_add(1, Ordering::Relaxed), all });
+        let (within, watch) = ((budget, estimator), (&each as &(dyn Fn() + Sync), self.stop));
         let replayed = self.options.replay.as_ref().and_then(|record| record.draws);
         if let Some(draws) = replayed.or(self.counts().map(|counts| counts.draws)) {
-            return Ok(look(draws)?);
+            return Ok(survey(spaces, within, (draws, seed), watch)?);
         }
-        // Twice as many as before, as long as there is time for that; what is drawn first is drawn again.
-        let mut draws = ROUND;
+        // Twice as many, as long as there is time for as many again.
+        let (mut draws, mut added) = (ROUND, ROUND);
+        let mut begun = Instant::now();
+        let mut found = survey(spaces, within, (draws, seed), watch)?;
         loop {
-            let begun = Instant::now();
-            let found = look(draws)?;
             let next = (2 * draws).min(MOST_DRAWS);
             let left = self.clock.left(Stage::Survey).unwrap_or_default();
-            if next == draws || begun.elapsed() * 2 > left {
+            let needed = begun.elapsed().mul_f64((next - draws) as f64 / added as f64);
+            if next == draws || needed > left {
                 self.state.record.draws = Some(draws);
                 return Ok(found);
             }
-            draws = next;
+            begun = Instant::now();
+            done.store(0, Ordering::Relaxed);
+            found = found.extended(within, next, watch)?;
+            (draws, added) = (next, next - draws);
         }
     }
 
@@ -431,7 +431,7 @@ impl<'a> Search<'a> {
         let (net, parameters, state) = supernet.extract(&scored.candidate, &calibration)?;
         let mut start = Start::of_net(net, seed)?;
         (start.parameters, start.state) = (parameters, state);
-        let blocks = space.blocks(&scored.candidate).into_iter().map(|(_, block)| block).collect();
+        let blocks = space.blocks(&scored.candidate);
         Ok(Found { scored, blocks, start })
     }
 
@@ -499,14 +499,6 @@ impl<'a> Search<'a> {
     pub fn front(&self) -> Vec<Scored> {
         let settings = EvolutionSettings::default();
         Evolution::new(settings, self.state.seen.clone()).front().into_iter().cloned().collect()
-    }
-
-    /// What a network of the space takes.
-    ///
-    /// # Errors
-    /// If it cannot be planned.
-    pub fn figures(space: &Space, candidate: &Candidate, estimator: &dyn Estimator) -> Result<Figures, Error> {
-        Ok(space.figures(candidate, estimator)?)
     }
 }
 

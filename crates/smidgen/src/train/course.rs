@@ -6,7 +6,7 @@
 
 use super::TrainingError;
 use super::augment::Augment;
-use super::held::{Held, Taken, Views};
+use super::held::{Held, Taken};
 use super::integers::{self, Integers};
 use super::log::Log;
 use super::start::Start;
@@ -238,9 +238,7 @@ impl<'a> Course<'a> {
         }
         let (number, seed) = (self.epochs(), self.options.seed);
         let order = self.samples.order(seed, number, self.options.balance);
-        let augment = self.options.augment;
-        let views = Views { augment, seed, epoch: number };
-        let views = (augment != Augment::NONE && self.samples.are_pictures()).then_some(views);
+        let views = self.samples.views(self.options.augment, seed, number);
         let knowing = self.integer.is_some();
         let factor = if knowing { self.start.scale } else { 1.0 };
         let (mut loss, mut correct, mut seen, mut rate, mut taken) = (0.0, 0, 0, 0.0, 0);

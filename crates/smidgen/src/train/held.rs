@@ -226,6 +226,11 @@ impl Held {
         Ok(shared)
     }
 
+    /// How samples are seen in an epoch, from 0 on; `None` where nothing happens to them.
+    pub fn views(&self, augment: Augment, seed: u64, epoch: usize) -> Option<Views> {
+        (augment != Augment::NONE && self.are_pictures()).then_some(Views { augment, seed, epoch })
+    }
+
     /// The class of a sample.
     pub fn label(&self, sample: usize) -> u32 {
         self.labels[sample]

@@ -3,21 +3,21 @@
 use super::report::Ended;
 use super::{Course, Search, Sets, told};
 use crate::commands::Answer;
+use crate::commands::train::{judge, same_pixels};
 use crate::console::format::{bytes, percent, thousands};
 use crate::console::output::{GOOD, Output, STRONG};
-use crate::console::{Code, Failure, interrupt, progress};
+use crate::console::{Code, Failure, interrupt};
 use serde_json::{Value, json};
 use smidgen::boards::Board;
 use smidgen::codegen::{Files, Options as CodeOptions, identifier};
 use smidgen::compile::{self, Compiled};
-use smidgen::data::{Feeder, Normalise, write_folder};
-use smidgen::evaluate::Protocol;
+use smidgen::data::{Feeder, write_folder};
 use smidgen::ir::visible_path;
 use smidgen::planning::Target;
 use smidgen::quant::WeightBits;
 use smidgen::search::{Figures, Found, Length, SearchError, Space};
 use smidgen::train::{self, Block, Held, Integers};
-use smidgen::{Error, Evaluation, LowerOptions, Network, Runner, evaluate};
+use smidgen::{Error, Evaluation, Network};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -68,7 +68,8 @@ impl Search {
         let written = network.to_tflite()?;
         // What cannot be read back must not replace what can.
         let network = Network::from_tflite(&written)?;
-        let result = self.judge(out, &network, (sets, feeder), stop)?;
+        let own = Feeder::new(network.interface(), same_pixels(feeder), self.data.pixels.fit.into());
+        let result = judge(out, &network, sets, (&own, self.data.strict), (&self.reference.options(), stop))?;
         if result.stopped {
             return Err(Error::from(SearchError::Stopped).into());
         }
@@ -135,24 +136,6 @@ impl Search {
         })
     }
 
-    /// Counts as `smidgen eval` does, with the network that is written.
-    fn judge(
-        &self,
-        out: &Output,
-        network: &Network,
-        (sets, feeder): (&Sets, &Feeder),
-        stop: &AtomicBool,
-    ) -> Result<Evaluation, Failure> {
-        let runner = Runner::new(network, &LowerOptions { ..self.reference.options() })?;
-        let normalise = feeder.normalisation().map_or(Normalise::Auto, Normalise::Fixed);
-        let own = Feeder::new(network.interface(), normalise, self.data.pixels.fit.into());
-        let bar = progress::bar(out, "evaluating", sets.judged.len());
-        let protocol = Protocol { feeder: &own, labels: None, strict: self.data.strict };
-        let result = evaluate(network.graph(), &runner, sets.judged(), &sets.judged, protocol, (&|| bar.inc(1), stop));
-        bar.finish_and_clear();
-        Ok(result?)
-    }
-
     /// The firmware's code, and what it takes.
     fn compiled<'n>(
         &self,
@@ -161,8 +144,7 @@ impl Search {
         (sets, feeder): (&Sets, &Feeder),
     ) -> Result<(Compiled<'n>, Figures), Failure> {
         let stem = self.output.file_name().map_or_else(|| "network".into(), |name| name.to_string_lossy());
-        let normalise = feeder.normalisation().map_or(Normalise::Auto, Normalise::Fixed);
-        let pixels = sets.training.holds_pixels().then(|| compile::pixels(network, normalise)).transpose()?;
+        let pixels = sets.training.holds_pixels().then(|| compile::pixels(network, same_pixels(feeder))).transpose()?;
         let options = CodeOptions {
             name: identifier(&stem),
             title: "network.tflite".to_owned(),

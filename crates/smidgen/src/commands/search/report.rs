@@ -120,8 +120,7 @@ impl Search {
         };
         let of = format!("{} of {} {which}", thousands(result.top1), thousands(result.samples));
         let mut rows = vec![accuracy("int8 accuracy", percent(result.top1, result.samples, 2), of)];
-        let float = course.state().trained_epochs.iter().rfind(|epoch| !epoch.knowing).and_then(|epoch| epoch.tested);
-        if let Some(share) = float {
+        if let Some(share) = course.float_accuracy() {
             let kind = format!("the same {which}, before quantisation");
             rows.push(accuracy("float accuracy", format!("{:.2} %", share * 100.0), kind));
         }
@@ -310,8 +309,7 @@ mod tests {
         for (width, input) in [(0.5, [96, 80, 3]), (0.3, [33, 31, 1])] {
             let space = Space::new(width, input, 7);
             for candidate in [space.smallest(), space.largest()] {
-                let all: Vec<Block> = space.blocks(&candidate).into_iter().map(|(_, block)| block).collect();
-                let net = network_of_blocks(input, &all, 7).unwrap();
+                let (all, net) = (space.blocks(&candidate), space.net(&candidate).unwrap());
                 let rows = blocks(&space, &all).unwrap();
                 assert_eq!(rows.len(), all.len() + 1);
                 assert_eq!(rows.iter().map(|row| row.macs).sum::<u64>(), net.macs() as u64);
