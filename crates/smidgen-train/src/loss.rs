@@ -36,6 +36,13 @@ impl Loss {
     }
 }
 
+/// Whether this class has the greatest output, and the first of equal ones: integers are often equal.
+fn comes_first(outputs: &[f32], class: usize) -> bool {
+    let Some(&own) = outputs.get(class) else { return false };
+    let (before, from) = outputs.split_at(class);
+    before.iter().all(|&v| v < own) && from.iter().all(|&v| v <= own)
+}
+
 /// Turns outputs into probabilities.
 pub(crate) fn softmax(outputs: &mut [f32]) {
     let most = outputs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -93,7 +100,21 @@ pub(crate) fn softmax_cross_entropy(
             }
             *g = ((f64::from(*g) / total - target) / batch as f64) as f32;
         }
-        seen.correct += usize::from(x.get(label as usize).is_some_and(|&v| v >= most));
+        seen.correct += usize::from(comes_first(x, label as usize));
     }
     seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_equal_outputs_the_first_is_the_answer() {
+        let first = |outputs: &[f32]| (0..4).filter(|&class| comes_first(outputs, class)).collect::<Vec<_>>();
+        assert_eq!(first(&[0.0, 2.0, 1.0]), [1]);
+        assert_eq!(first(&[1.0, 2.0, 2.0]), [1]);
+        assert_eq!(first(&[0.0; 3]), [0]);
+        assert!(first(&[-1.0, f32::NAN, -2.0]).is_empty());
+    }
 }

@@ -24,7 +24,7 @@ pub struct Report {
     pub samples: usize,
     /// Their mean loss; in training, of the parameters before the step.
     pub loss: f64,
-    /// Samples whose greatest output is their label's.
+    /// Samples whose greatest output, the first of equal ones, is their label's.
     pub correct: usize,
 }
 

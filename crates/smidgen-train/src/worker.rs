@@ -101,7 +101,7 @@ pub(crate) struct ShardResult {
     pub logits: Vec<f32>,
     /// Sum of the samples' losses.
     pub loss: f64,
-    /// Samples whose greatest output is their label's.
+    /// Samples whose greatest output, the first of equal ones, is their label's.
     pub correct: usize,
     /// The first label that is no class: index in the shard, label.
     pub foreign: Option<(usize, u32)>,
