@@ -8,6 +8,8 @@ from torch import nn
 
 # Samples that are normalised together, however many a step and a process have.
 SHARD = 16
+# Shards that one call normalises. Many cost a CPU copies, and spare a GPU calls.
+TOGETHER = 1
 # Added to variances.
 EPSILON = 1e-5
 
@@ -33,24 +35,38 @@ class Norm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
-        self.steps, self.least_share = 0, 0.05
+        # Steps since means and variances were last counted anew: on the device, so that a CUDA graph counts them.
+        self.register_buffer("steps", torch.zeros(()), persistent=False)
+        self.least_share = 0.05
 
     def forward(self, x):
         if not self.training:
             return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, EPSILON)
-        parts, means, variances = [], [], []
-        for shard in x.split(SHARD):
-            mean, variance = torch.zeros_like(self.running_mean), torch.ones_like(self.running_var)
-            parts.append(F.batch_norm(shard, mean, variance, self.weight, self.bias, True, 1.0, EPSILON))
-            count = shard.numel() // shard.shape[1]
-            means.append(mean)
-            # What PyTorch keeps is divided by one less.
-            variances.append(variance * ((count - 1) / count))
+        whole = len(x) // SHARD * SHARD
+        parts = [self.shards(part, SHARD) for part in x[:whole].split(SHARD * TOGETHER) if len(part)]
+        if whole < len(x):
+            parts.append(self.shards(x[whole:], len(x) - whole))
+        x, means, variances = (torch.cat(part) if len(part) > 1 else part[0] for part in zip(*parts))
         self.steps += 1
-        share = max(self.least_share, 1 / self.steps)
-        self.running_mean.lerp_(torch.stack(means).mean(0), share)
-        self.running_var.lerp_(torch.stack(variances).mean(0), share)
-        return torch.cat(parts)
+        share = self.steps.reciprocal().clamp_min(self.least_share)
+        self.running_mean.lerp_(means.mean(0), share)
+        self.running_var.lerp_(variances.mean(0), share)
+        return x
+
+    def shards(self, x, size):
+        """Normalises shards of this size as one with the channels of all; gives their means and variances too."""
+        shards, channels = len(x) // size, x.shape[1]
+        mean, variance = (torch.zeros(shards * channels, dtype=x.dtype, device=x.device) for _ in range(2))
+        weight, bias = self.weight, self.bias
+        if shards > 1:
+            x = x.unflatten(0, (shards, size)).transpose(0, 1).flatten(1, 2)
+            weight, bias = weight.repeat(shards), bias.repeat(shards)
+        x = F.batch_norm(x, mean, variance, weight, bias, True, 1.0, EPSILON)
+        if shards > 1:
+            x = x.unflatten(1, (shards, channels)).transpose(0, 1).flatten(0, 1)
+        # What PyTorch keeps is divided by one less.
+        count = x.numel() // (shards * channels)
+        return x, mean.reshape(shards, channels), variance.reshape(shards, channels) * ((count - 1) / count)
 
 
 class Layer(nn.Module):
@@ -153,10 +169,12 @@ def max_pool(x, window, stride, padding):
 def resize(x, kind, size, align_corners, half_pixel_centers):
     """`[n, h, w, c]` in another size, as TensorFlow Lite does it."""
     shift = 0.5 if half_pixel_centers else 0.0
+    # A CUDA graph takes nothing from the CPU.
+    device = x.device if x.is_cuda else "cpu"
     for axis in (1, 2):
         old, new = x.shape[axis], size[axis - 1]
         step = (old - 1) / (new - 1) if align_corners and new > 1 else old / new
-        place = (torch.arange(new, dtype=torch.float64) + shift) * step
+        place = (torch.arange(new, dtype=torch.float64, device=device) + shift) * step
         pick = lambda at: x.index_select(axis, at.clamp(0, old - 1).long().to(x.device))
         if kind == "nearest":
             x = pick(torch.floor(place + 0.5) if align_corners else torch.floor(place))

@@ -2,8 +2,8 @@
 
 Reads folders' names from standard input, and answers each with the loss once `g.bin` and `o.bin` lie there. A folder
 holds `network.py`, the inputs `x.bin` and the module's tensors `w.bin` (f32), the labels `y.bin` (u32), and `task.json`:
-shape of a sample, samples of a shard, label smoothing, and name and shape of each tensor. `g.bin` holds the tensors'
-gradients, NaN for those without, `o.bin` the outputs in evaluation mode, all f64.
+shape of a sample, samples of a shard, shards that are normalised together, label smoothing, and name and shape of each
+tensor. `g.bin` holds the tensors' gradients, NaN for those without, `o.bin` the outputs in evaluation mode, all f64.
 """
 
 import importlib.util
@@ -23,7 +23,7 @@ def run(folder):
     spec = importlib.util.spec_from_file_location("network", f"{folder}/network.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.SHARD = task["shard"]
+    module.SHARD, module.TOGETHER = task["shard"], task["together"]
     read = lambda name, kind, wide: torch.tensor(numpy.fromfile(f"{folder}/{name}.bin", kind).astype(wide))
     x, y, w = read("x", "<f4", "f8"), read("y", "<u4", "i8"), read("w", "<f4", "f8")
     network = module.Network()

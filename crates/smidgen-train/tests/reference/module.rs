@@ -22,8 +22,11 @@ pub fn agrees(trainer: &mut Trainer, inputs: &[f32], labels: &[u32]) -> Option<V
     let tensors = torch.tensors(trainer.parameters(), trainer.state());
     let listed: Vec<String> = tensors.iter().map(|t| format!("[\"{}\", {:?}]", t.name, t.shape)).collect();
     let (shard, smoothing) = (trainer.settings().shard, trainer.settings().loss.smoothing);
+    // As on a CPU, and as on a GPU.
+    let together = if trainer.parameters().len() % 2 == 0 { 1 } else { labels.len() };
     let task = format!(
-        "{{\"shape\": {:?}, \"shard\": {shard}, \"smoothing\": {smoothing}, \"tensors\": [{}]}}",
+        "{{\"shape\": {:?}, \"shard\": {shard}, \"together\": {together}, \"smoothing\": {smoothing}, \
+         \"tensors\": [{}]}}",
         trainer.net().input_shape(),
         listed.join(", ")
     );

@@ -148,7 +148,8 @@ x, y = torch.tensor(data["x_train"]), torch.tensor(data["y_train"].astype(numpy.
 steps, size = train.sizes_of(len(y), recipe, world)
 own = size // world
 order = train.order_of(len(y), recipe["seed"], 0)[rank * own : (rank + 1) * own]
-inputs = train.inputs_of(x, order, recipe, torch.float64, 0, recipe["seed"])
+views = train.views_of(*x.shape[1:3], recipe["seed"], 0, order)
+inputs = train.inputs_of(x, order, recipe, torch.float64, views)
 loss, _ = train.differentiate(parallel, inputs, y[order], recipe["smoothing"])
 if rank == 0:
     names = {name: p.grad for name, p in model.named_parameters()}

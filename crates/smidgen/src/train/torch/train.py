@@ -26,42 +26,47 @@ import torch.nn.functional as F
 import network
 
 FOLDER = pathlib.Path(__file__).resolve().parent
-MASK = (1 << 64) - 1
+U64 = numpy.uint64
+# Steps before one is captured: libraries choose their kernels in the first ones.
+WARM = 3
 
 
-class Random:
-    """SplitMix64 (Steele, Lea and Flood 2014), which orders and augments samples in `smidgen train` too."""
+def mixed(states):
+    """What SplitMix64 (Steele, Lea and Flood 2014) draws from these states, as `smidgen train` does too."""
+    states = states ^ states >> U64(30)
+    states = states * U64(0xBF58476D1CE4E5B9)
+    states = states ^ states >> U64(27)
+    states = states * U64(0x94D049BB133111EB)
+    return states ^ states >> U64(31)
 
-    def __init__(self, seed):
-        self.state = seed & MASK
 
-    def bits(self):
-        self.state = (self.state + 0x9E3779B97F4A7C15) & MASK
-        x = ((self.state ^ (self.state >> 30)) * 0xBF58476D1CE4E5B9) & MASK
-        x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
-        return x ^ (x >> 31)
+def drawn(seeds, count):
+    """The first numbers from each of these seeds (uint64): `[seeds, count]`."""
+    return mixed(seeds[:, None] + U64(0x9E3779B97F4A7C15) * numpy.arange(1, count + 1, dtype=U64))
 
-    def below(self, n):
-        return (self.bits() * n) >> 64
+
+def below(numbers, n):
+    """The upper halves of the products with n, which is at most 32 bits long."""
+    high, low = numbers >> U64(32), numbers & U64(0xFFFFFFFF)
+    return (high * n + (low * n >> U64(32)) >> U64(32)).astype(numpy.int64)
 
 
 def order_of(count, seed, epoch):
     """The order of the samples in an epoch."""
-    random = Random(Random(seed ^ MASK).bits() ^ epoch)
+    seeds = drawn(~numpy.array([seed], U64), 1)[0] ^ U64(epoch)
+    ends = numpy.arange(count - 1, 0, -1)
     order = list(range(count))
-    for i in range(count - 1, 0, -1):
-        j = random.below(i + 1)
+    for i, j in zip(ends.tolist(), below(drawn(seeds, count - 1)[0], ends.astype(U64) + U64(1)).tolist()):
         order[i], order[j] = order[j], order[i]
-    return order
+    return torch.tensor(order)
 
 
-def view_of(height, width, seed, epoch, sample):
-    """Rows and columns by which a sample is shifted in an epoch, and whether it is mirrored."""
-    random = Random(seed)
-    for number in (epoch, sample):
-        random = Random(random.bits() ^ number)
-    shift = [random.below(2 * (side // 8) + 1) - side // 8 for side in (height, width)]
-    return (*shift, random.bits() >> 63)
+def views_of(height, width, seed, epoch, samples):
+    """For each of these samples, rows and columns by which it is shifted in an epoch, and whether it is mirrored."""
+    seeds = drawn(numpy.array([seed], U64), 1)[0] ^ U64(epoch)
+    numbers = drawn(drawn(seeds, 1)[0] ^ samples.numpy().astype(U64), 3)
+    shifts = [below(numbers[:, i], U64(2 * (side // 8) + 1)) - side // 8 for i, side in enumerate((height, width))]
+    return torch.from_numpy(numpy.stack([*shifts, (numbers[:, 2] >> U64(63)).astype(numpy.int64)], 1))
 
 
 def reflected(index, side):
@@ -76,20 +81,18 @@ def pictures(bytes, pixels, dtype):
     return (bytes.view(torch.int8) if pixels["signed"] else bytes).to(dtype) * step + low
 
 
-def inputs_of(x, chosen, recipe, dtype, epoch=None, seed=0):
-    """The network's inputs for these samples: as they are, or in their views of an epoch."""
-    at = torch.tensor(chosen, device=x.device)
+def inputs_of(x, chosen, recipe, dtype, views=None):
+    """The network's inputs for these samples: as they are, or in these views."""
     if not recipe["pictures"]:
-        return x[at].to(dtype)
-    if epoch is None:
-        return pictures(x[at], recipe["pixels"], dtype)
+        return x[chosen].to(dtype)
+    if views is None:
+        return pictures(x[chosen], recipe["pixels"], dtype)
     height, width = x.shape[1:3]
-    views = torch.tensor([view_of(height, width, seed, epoch, sample) for sample in chosen], device=x.device)
     rows = reflected(torch.arange(height, device=x.device) + views[:, :1], height)
     columns = torch.arange(width, device=x.device)
     columns = torch.where(views[:, 2:] == 1, width - 1 - columns, columns)
     columns = reflected(columns + views[:, 1:2], width)
-    return pictures(x[at[:, None, None], rows[:, :, None], columns[:, None, :]], recipe["pixels"], dtype)
+    return pictures(x[chosen[:, None, None], rows[:, :, None], columns[:, None, :]], recipe["pixels"], dtype)
 
 
 def differentiate(model, x, y, smoothing):
@@ -98,6 +101,26 @@ def differentiate(model, x, y, smoothing):
     loss = F.cross_entropy(outputs, y, label_smoothing=smoothing)
     loss.backward()
     return loss.detach(), outputs.detach()
+
+
+class Captured:
+    """`differentiate` as a CUDA graph, for one size of step: small kernels take less time than their calls."""
+
+    def __init__(self, model, x, y, smoothing):
+        self.x, self.y, self.graph = x.clone(), y.clone(), torch.cuda.CUDAGraph()
+        # Gradients that the graph makes itself are written anew by each replay.
+        model.zero_grad(set_to_none=True)
+        try:
+            with torch.cuda.graph(self.graph):
+                self.results = differentiate(model, self.x, self.y, smoothing)
+        except RuntimeError as error:
+            raise SystemExit(f"this network is no CUDA graph: train with --no-graph\n{error}") from error
+
+    def __call__(self, x, y):
+        self.x.copy_(x)
+        self.y.copy_(y)
+        self.graph.replay()
+        return self.results
 
 
 def rate_at(t, recipe):
@@ -137,26 +160,25 @@ def average_norms(model, world):
                 buffer /= world
 
 
-def recalibrate(model, x, chosen, recipe, dtype, epoch, size):
+def recalibrate(model, x, chosen, recipe, dtype, views, size):
     """Counts means and variances anew on these samples, with the weights that training ends with."""
     norms = [module for module in model.modules() if isinstance(module, network.Norm)]
     for norm in norms:
-        norm.steps, norm.least_share = 0, 0.0
+        norm.steps.zero_()
+        norm.least_share = 0.0
     model.train()
-    views = epoch if recipe["augment"] else None
     with torch.no_grad():
         for at in range(0, len(chosen), size):
-            model(inputs_of(x, chosen[at : at + size], recipe, dtype, views, recipe["seed"]))
+            end = at + size
+            model(inputs_of(x, chosen[at:end], recipe, dtype, None if views is None else views[at:end]))
 
 
 def accuracy(model, x, y, recipe, dtype, rank, world):
     """The share of samples that are right, each process counting some."""
     model.eval()
     counts = torch.zeros(2, dtype=torch.float64, device=x.device)
-    own = list(range(rank, len(y), world))
     with torch.no_grad():
-        for at in range(0, len(own), 512):
-            chosen = own[at : at + 512]
+        for chosen in torch.arange(rank, len(y), world, device=x.device).split(512):
             outputs = model(inputs_of(x, chosen, recipe, dtype)).reshape(len(chosen), -1)
             counts[0] += (outputs.argmax(1) == y[chosen]).sum()
             counts[1] += len(chosen)
@@ -174,6 +196,12 @@ def main():
     parser.add_argument("--checkpoint", help="write this file after each epoch, and go on from it if it is there")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
+    parser.add_argument(
+        "--graph",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="take steps as a CUDA graph, where there is one process with a GPU",
+    )
     for key in ("epochs", "batch", "rate", "seed"):
         parser.add_argument(f"--{key}", type=type(recipe[key]), default=recipe[key])
     arguments = parser.parse_args()
@@ -186,6 +214,13 @@ def main():
             device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
             torch.cuda.set_device(device)
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    graph = arguments.graph and device.type == "cuda" and world == 1
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+        network.TOGETHER = recipe["batch"]
+    if graph:
+        # What a graph is to hold must have run on a stream that is not the default one.
+        torch.cuda.set_stream(torch.cuda.Stream())
     network.SHARD = recipe["shard"]
     model = network.Network()
     notes = network.load(model, arguments.weights)
@@ -211,30 +246,42 @@ def main():
         begun = saved["epochs"]
         for module in model.modules():
             if isinstance(module, network.Norm):
-                module.steps = begun * steps
+                module.steps.fill_(begun * steps)
 
+    gradient = lambda x, y: differentiate(parallel, x, y, recipe["smoothing"])
+    captured = None
     for epoch in range(begun, recipe["epochs"]):
         order = order_of(len(y), recipe["seed"], epoch)
-        views = epoch if recipe["augment"] and recipe["pictures"] else None
+        # This process' samples of each step; the last step begins at the front again.
+        places = torch.arange(steps * size).reshape(steps, world, own)[:, rank] % len(order)
+        chosen, views = order[places], None
+        if recipe["augment"] and recipe["pictures"]:
+            views = views_of(*x.shape[1:3], recipe["seed"], epoch, torch.arange(len(y))).to(device)
+        order, chosen = order.to(device), chosen.to(device)
+        view = lambda samples: None if views is None else views[samples]
         sums = torch.zeros(2, dtype=torch.float64, device=device)
         parallel.train()
         for step in range(steps):
             rate = rate_at((epoch * steps + step) / (recipe["epochs"] * steps), recipe)
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            chosen = [order[(step * size + rank * own + i) % len(order)] for i in range(own)]
-            optimiser.zero_grad(set_to_none=True)
-            inputs = inputs_of(x, chosen, recipe, dtype, views, recipe["seed"])
-            loss, outputs = differentiate(parallel, inputs, y[chosen], recipe["smoothing"])
+            inputs = inputs_of(x, chosen[step], recipe, dtype, view(chosen[step]))
+            labels = y[chosen[step]]
+            if graph and captured is None and (epoch - begun) * steps + step == WARM:
+                captured = Captured(model, inputs, labels, recipe["smoothing"])
+            if captured is None:
+                optimiser.zero_grad(set_to_none=True)
+            loss, outputs = (captured or gradient)(inputs, labels)
             if recipe["clip"] is not None:
                 torch.nn.utils.clip_grad_norm_(model.parameters(), recipe["clip"])
             optimiser.step()
-            sums += torch.stack([loss.double(), (outputs.argmax(1) == y[chosen]).double().mean()])
+            sums += torch.stack([loss.double(), (outputs.argmax(1) == labels).double().mean()])
         if world > 1:
             dist.all_reduce(sums)
         average_norms(model, world)
         if epoch + 1 == recipe["epochs"]:
-            recalibrate(model, x, order[: recipe["settling"]], recipe, dtype, views, size)
+            settling = order[: recipe["settling"]]
+            recalibrate(model, x, settling, recipe, dtype, view(settling), size)
         loss, right = (sums / (steps * world)).tolist()
         if not numpy.isfinite(loss):
             raise SystemExit(f"training has diverged in epoch {epoch + 1}: take a smaller --rate")
