@@ -23,7 +23,7 @@ pub fn agrees(trainer: &mut Trainer, inputs: &[f32], labels: &[u32]) -> Option<V
     let listed: Vec<String> = tensors.iter().map(|t| format!("[\"{}\", {:?}]", t.name, t.shape)).collect();
     let (shard, smoothing) = (trainer.settings().shard, trainer.settings().loss.smoothing);
     // As on a CPU, and as on a GPU.
-    let together = if trainer.parameters().len() % 2 == 0 { 1 } else { labels.len() };
+    let together = if trainer.parameters().len().is_multiple_of(2) { 1 } else { labels.len() };
     let task = format!(
         "{{\"shape\": {:?}, \"shard\": {shard}, \"together\": {together}, \"smoothing\": {smoothing}, \
          \"tensors\": [{}]}}",
