@@ -31,7 +31,7 @@ impl Candidate {
     /// Draws evenly: the depth of each stage, kernel and expansion of each block.
     pub fn draw(space: &Space, random: &mut Random) -> Self {
         let skeleton = &space.skeleton;
-        let depths = skeleton.stages.iter().map(|stage| one(random, stage.depths)).collect();
+        let depths = space.stages().iter().map(|stage| one(random, stage.depths)).collect();
         let gene = |random: &mut Random| Gene {
             kernel: one(random, skeleton.kernels),
             expansion: one(random, skeleton.expansions),
@@ -44,7 +44,7 @@ impl Candidate {
     pub fn mutated(&self, space: &Space, rate: f32, random: &mut Random) -> Self {
         let skeleton = &space.skeleton;
         let mut new = self.clone();
-        for (depth, stage) in new.depths.iter_mut().zip(skeleton.stages) {
+        for (depth, stage) in new.depths.iter_mut().zip(space.stages()) {
             if random.unit() < rate {
                 *depth = one(random, stage.depths);
             }
@@ -87,13 +87,16 @@ impl Candidate {
         new.settled(space)
     }
 
-    /// The same with the least choices for blocks that are not there, so that equal networks are equal.
+    /// The same with the least choices for blocks that are not there, and no more taps than a block has at most, so that
+    /// equal networks are equal.
     fn settled(mut self, space: &Space) -> Self {
         let least = space.smallest();
-        for ((gene, least), (stage, block)) in self.genes.iter_mut().zip(&least.genes).zip(space.places()) {
+        let slots = space.places().into_iter().zip(space.most_taps());
+        for ((gene, least), ((stage, block), taps)) in self.genes.iter_mut().zip(&least.genes).zip(slots) {
             if block >= self.depths[stage] {
                 *gene = *least;
             }
+            gene.kernel = gene.kernel.min(taps);
         }
         self
     }
@@ -103,9 +106,9 @@ impl Candidate {
         let skeleton = &space.skeleton;
         let known =
             |gene: &Gene| skeleton.kernels.contains(&gene.kernel) && skeleton.expansions.contains(&gene.expansion);
-        self.depths.len() == skeleton.stages.len()
+        self.depths.len() == space.stages().len()
             && self.genes.len() == space.slots()
-            && self.depths.iter().zip(skeleton.stages).all(|(depth, stage)| stage.depths.contains(depth))
+            && self.depths.iter().zip(space.stages()).all(|(depth, stage)| stage.depths.contains(depth))
             && self.genes.iter().all(known)
     }
 }

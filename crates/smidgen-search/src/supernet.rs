@@ -64,6 +64,18 @@ impl Supernet {
         })
     }
 
+    /// Begins with the weights of a pretrained network, if the space is one of its cuts; the means and variances of its
+    /// normalisations are those of the samples, so that it computes what that network does.
+    ///
+    /// # Errors
+    /// If there are no samples.
+    pub fn begin(&mut self, samples: &dyn Batch) -> Result<(), SearchError> {
+        let Some(parameters) = self.space.pretrained(self.settings.seed)? else { return Ok(()) };
+        let state = self.largest.net().initial_state();
+        self.largest.set_parameters(&parameters, &state)?;
+        Ok(self.largest.settle(samples)?)
+    }
+
     /// The space.
     pub fn space(&self) -> &Space {
         &self.space
@@ -174,8 +186,8 @@ impl Supernet {
         let find = |name: String| net.parameters().iter().find(|parameter| parameter.name == name);
         let mut orders = Vec::new();
         // The block behind the stem reads its channels, which are not searched.
-        for slot in 0..self.space.slots() {
-            let part = |part: &str| find(format!("block{}.{part}", slot + 2));
+        for place in self.space.block_of_slots() {
+            let part = |part: &str| find(format!("block{place}.{part}"));
             let Some(project) = part("project.weight") else { continue };
             let [middle, filters] = project.shape[..] else { continue };
             let weights = &self.largest.parameters()[project.range()];

@@ -257,7 +257,7 @@ fn choose(spaces: &[Surveyed], budget: &Budget) -> Result<usize, SearchError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::space::grid;
+    use crate::space::{Inputs, grid};
     use smidgen_ir::Graph;
     use smidgen_train::network_of_blocks;
 
@@ -322,7 +322,7 @@ mod tests {
     /// of memory. Draws differ, so a boundary may be one step of 10 KiB off.
     #[test]
     fn a_t3_the_published_spaces_win() {
-        let spaces = grid([224, 224], 3, 1000, false);
+        let spaces = grid([224, 224], 3, 1000, Inputs::Squares);
         let winner = |sram: usize, flash: usize| {
             let budget = Budget { sram: Some(sram << 10), flash: Some(flash << 10), ..Budget::default() };
             let survey = survey(&spaces, (&budget, &Published), (100, 1), (&|| {}, &AtomicBool::new(false))).unwrap();
@@ -342,7 +342,7 @@ mod tests {
 
     #[test]
     fn drawing_more_is_drawing_all_at_once() {
-        let spaces = grid([32, 32], 3, 10, false);
+        let spaces = grid([32, 32], 3, 10, Inputs::Squares);
         let budget = Budget { sram: Some(20_000), ..Budget::default() };
         let (done, stop): (&(dyn Fn() + Sync), _) = (&|| {}, AtomicBool::new(false));
         let (within, watch): ((_, &dyn Estimator), _) = ((&budget, &Published), (done, &stop));
@@ -357,7 +357,7 @@ mod tests {
 
     #[test]
     fn what_fits_nowhere_is_told() {
-        let spaces = grid([32, 32], 3, 10, false);
+        let spaces = grid([32, 32], 3, 10, Inputs::Squares);
         let budget = Budget { sram: Some(100), ..Budget::default() };
         let error = survey(&spaces, (&budget, &Published), (5, 1), (&|| {}, &AtomicBool::new(false))).unwrap_err();
         let text = error.to_string();

@@ -8,7 +8,7 @@ use smidgen::boards;
 use smidgen::lowering::LowerOptions;
 use smidgen::plan::PlanOptions;
 use smidgen::scope::costs;
-use smidgen::search::{Budget, Candidate, Figures, Limit, Planner, Space, grid};
+use smidgen::search::{Budget, Candidate, Figures, Inputs, Limit, Planner, Space, grid};
 use smidgen::train::Random;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,7 +22,7 @@ fn main() {
     let board = boards::find("stm32f746").expect("a board");
     let plan = PlanOptions { costs: costs(board.core), ..PlanOptions::default() };
     let planner = Planner::new(LowerOptions::default().for_mcu(), plan);
-    let spaces = grid([224, 224], 3, 1000, false);
+    let spaces = grid([224, 224], 3, 1000, Inputs::Squares);
     let (next, drawn) = (AtomicUsize::new(0), Mutex::new(vec![Vec::new(); spaces.len()]));
     let work = || {
         while let at = next.fetch_add(1, Ordering::Relaxed)

@@ -5,7 +5,7 @@ pub(super) mod material;
 pub(super) mod subject;
 pub(super) mod told;
 
-use self::material::{Material, Sets};
+use self::material::{HoldOut, Material, Sets};
 use self::subject::Subject;
 use super::Answer;
 use super::inspect::moved;
@@ -265,7 +265,7 @@ impl Train {
 
     fn material(&self) -> Material<'_> {
         let Self { subject, data, hold_out, memory, .. } = self;
-        Material { subject, data, hold_out: *hold_out, memory: *memory }
+        Material { subject, data, hold_out: hold_out.map(HoldOut::asked), memory: *memory, pixels: None }
     }
 
     /// How many epochs there are, where that is known.

@@ -2,7 +2,7 @@
 
 use super::clock::{Clock, Counts, Length, Stage};
 use super::pool::Pool;
-use super::state::{Folder, SpaceLine, State, SupernetEpoch};
+use super::state::{Folder, SpaceLine, State, StateError, SupernetEpoch};
 use crate::error::Error;
 use crate::search::Record;
 use crate::train::augment::Augment;
@@ -98,6 +98,8 @@ const SUBNETS: usize = 3;
 const WARM_UP: f64 = 0.2;
 /// Epochs that there must be time for.
 const LEAST_EPOCHS: f64 = 20.0;
+/// Time for which it is measured how long steps take.
+const PROBED: Duration = Duration::from_millis(500);
 /// Time between checkpoints.
 const OFTEN: Duration = Duration::from_secs(60);
 /// Samples that go forward and backward together.
@@ -214,12 +216,13 @@ impl<'a> Search<'a> {
             self.state.chosen = found.chosen;
             self.save()?;
         }
-        let chosen = &self.state.spaces[self.state.chosen];
+        let damaged = || Error::from(StateError::NO_STATE).at(&self.folder.state());
+        let chosen = self.state.spaces.get(self.state.chosen).ok_or_else(damaged)?;
         let is = |space: &&Space| {
             space.skeleton.name == chosen.skeleton && space.width == chosen.width && space.input == chosen.input
         };
         let of_grid = spaces.iter().find(is);
-        let space = of_grid.cloned().ok_or(TrainingError::NoCheckpoint)?;
+        let space = of_grid.cloned().ok_or_else(damaged)?;
         (self.tell)(Event::Chosen { space: space.clone() });
         Ok(space)
     }
@@ -236,8 +239,10 @@ impl<'a> Search<'a> {
         let settings = Settings { batch: count, shard: SHARD, threads: self.options.threads, ..Settings::default() };
         let (inputs, labels) = (vec![0.5; count * net.input_len()], vec![0; count]);
         let mut trainer = Trainer::new(net, settings, self.options.seed)?;
-        let mut rate = 0.0f64;
-        for _ in 0..3 {
+        // The fastest of many: others may use the machine now and then.
+        let (all, mut rate, mut repeated) = (Instant::now(), 0.0f64, 0);
+        while repeated < 3 || all.elapsed() < PROBED.min(left.mul_f64(0.01)) {
+            repeated += 1;
             let begun = Instant::now();
             trainer.differentiate(&Samples::new(trainer.net(), &inputs, &labels)?)?;
             rate = rate.max((count * macs) as f64 / begun.elapsed().as_secs_f64().max(1e-9));
@@ -290,9 +295,12 @@ impl<'a> Search<'a> {
         if self.state.steps > 0 {
             let path = self.folder.supernet();
             let checkpoint = crate::files::read(&path)?;
-            supernet.restore(&checkpoint).map_err(|error| Error::from(error).at(&path))?;
+            let damaged = |_| Error::from(StateError::Damaged { what: "the supernet" }).at(&path);
+            supernet.restore(&checkpoint).map_err(damaged)?;
             // A checkpoint may be younger than what stands beside it.
             self.state.steps = supernet.steps();
+        } else {
+            supernet.begin(&pool.calibration()?)?;
         }
         if !self.state.trained {
             self.train(&mut supernet, &pool)?;
@@ -400,6 +408,9 @@ impl<'a> Search<'a> {
         let known = self.options.replay.as_ref().map_or(self.state.record.population, |record| record.population);
         let settings = known.map_or(settings, |population| settings.of_population(population));
         self.state.record.population = Some(settings.population);
+        if self.state.seen.iter().any(|scored| !scored.candidate.is_of(space)) {
+            return Err(Error::from(StateError::NO_STATE).at(&self.folder.state()));
+        }
         let mut evolution = Evolution::new(settings, self.state.seen.clone());
         let admitted = |candidate: &Candidate| space.admitted(candidate, &budget, estimator);
         let mut saved = Instant::now();
@@ -525,11 +536,15 @@ impl Options {
 }
 
 /// Fails where two searches are not the same.
-fn check(there: &[(String, String)], here: &[(String, String)]) -> Result<(), TrainingError> {
-    for ((what, here), (_, there)) in here.iter().zip(there) {
+fn check(there: &[(String, String)], here: &[(String, String)]) -> Result<(), StateError> {
+    for ((what, here), (name, there)) in here.iter().zip(there) {
+        if what != name {
+            break;
+        }
         if here != there {
-            return Err(TrainingError::Checkpoint { what: what.clone(), there: there.clone(), here: here.clone() });
+            return Err(StateError::Other { what: what.clone(), there: there.clone(), here: here.clone() });
         }
     }
-    if there.len() == here.len() { Ok(()) } else { Err(TrainingError::NoCheckpoint) }
+    let alike = here.iter().map(|(what, _)| what).eq(there.iter().map(|(what, _)| what));
+    if alike { Ok(()) } else { Err(StateError::NO_STATE) }
 }

@@ -196,13 +196,17 @@ fn time(spent: Duration) -> String {
     }
 }
 
-/// What was typed, so that a shell reads it again.
-fn command_line() -> String {
+/// An argument as a shell reads it.
+pub(super) fn quoted(argument: String) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+%@".contains(c);
-    let quoted = |argument: String| match argument.chars().all(plain) && !argument.is_empty() {
+    match argument.chars().all(plain) && !argument.is_empty() {
         true => argument,
         false => format!("'{}'", argument.replace('\'', r"'\''")),
-    };
+    }
+}
+
+/// What was typed, so that a shell reads it again.
+fn command_line() -> String {
     let arguments = std::env::args_os().skip(1).map(|argument| quoted(argument.to_string_lossy().into_owned()));
     std::iter::once("smidgen".to_owned()).chain(arguments).collect::<Vec<String>>().join(" ")
 }
