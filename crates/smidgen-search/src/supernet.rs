@@ -6,9 +6,8 @@
 
 use crate::candidate::Candidate;
 use crate::error::SearchError;
-use crate::share::Share;
 use crate::space::Space;
-use smidgen_train::{Batch, Net, Random, Report, Role, Settings, TrainError, Trainer};
+use smidgen_train::{Batch, ChannelOrder, Net, Random, Report, Settings, Share, TrainError, Trainer};
 
 /// How a supernet is trained.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -172,40 +171,16 @@ impl Supernet {
         Ok((subnet.net().clone(), subnet.parameters().to_vec(), subnet.state().to_vec()))
     }
 
-    /// Puts the middle channels of every block in the order of their importance: the sum of the magnitudes of what reads
-    /// them (Cai et al. 2020, "Once-for-all"). No output of the largest network changes; smaller ones have the channels
-    /// that matter most. The largest network's own means and variances are no longer those of its channels.
+    /// Puts the middle channels of every block in the order of their importance. No output of the largest network changes;
+    /// smaller ones have the channels that matter most. The largest network's own means and variances are no longer those
+    /// of its channels.
     pub fn sort(&mut self) {
-        for order in self.orders() {
-            self.largest.rearrange(&|parameters| order.apply(parameters));
-        }
+        self.orders().iter().for_each(|order| order.apply(&mut self.largest));
     }
 
-    fn orders(&self) -> Vec<Order> {
-        let net = self.largest.net();
-        let find = |name: String| net.parameters().iter().find(|parameter| parameter.name == name);
-        let mut orders = Vec::new();
+    fn orders(&self) -> Vec<ChannelOrder> {
         // The block behind the stem reads its channels, which are not searched.
-        for place in self.space.block_of_slots() {
-            let part = |part: &str| find(format!("block{place}.{part}"));
-            let Some(project) = part("project.weight") else { continue };
-            let [middle, filters] = project.shape[..] else { continue };
-            let weights = &self.largest.parameters()[project.range()];
-            let norm = |channel: usize| weights[channel * filters..][..filters].iter().map(|w| w.abs()).sum::<f32>();
-            let norms: Vec<f32> = (0..middle).map(norm).collect();
-            let mut order: Vec<usize> = (0..middle).collect();
-            order.sort_by(|&a, &b| norms[b].total_cmp(&norms[a]).then(a.cmp(&b)));
-            let mut tensors = vec![(project.offset, 1, middle, filters)];
-            for name in ["expand", "depthwise"] {
-                for parameter in ["weight", "scale", "shift"].map(|kind| part(&format!("{name}.{kind}"))) {
-                    let Some(parameter) = parameter else { continue };
-                    debug_assert!(parameter.role != Role::Bias);
-                    tensors.push((parameter.offset, parameter.len() / middle, middle, 1));
-                }
-            }
-            orders.push(Order { order, tensors });
-        }
-        orders
+        ChannelOrder::by_importance(self.largest.net(), self.largest.parameters(), self.space.block_of_slots())
     }
 
     /// All that training goes on from.
@@ -229,26 +204,6 @@ impl Supernet {
     /// The largest network's parameters, means and variances.
     pub fn parameters(&self) -> (&[f32], &[f32]) {
         (self.largest.parameters(), self.largest.state())
-    }
-}
-
-/// A new order of channels.
-struct Order {
-    order: Vec<usize>,
-    /// Tensors that have them: offset, elements before and at each channel.
-    tensors: Vec<(usize, usize, usize, usize)>,
-}
-
-impl Order {
-    fn apply(&self, parameters: &mut [f32]) {
-        for &(offset, before, channels, each) in &self.tensors {
-            for tensor in parameters[offset..][..before * channels * each].chunks_exact_mut(channels * each) {
-                let old = tensor.to_vec();
-                for (own, &from) in tensor.chunks_exact_mut(each).zip(&self.order) {
-                    own.copy_from_slice(&old[from * each..][..each]);
-                }
-            }
-        }
     }
 }
 
@@ -379,7 +334,7 @@ mod tests {
         for (a, b) in before.iter().zip(&after) {
             assert!((a - b).abs() < 1e-4, "{a} {b}");
         }
-        for Order { order, .. } in supernet.orders() {
+        for order in supernet.orders() {
             assert!(order.is_sorted(), "{order:?}");
         }
     }

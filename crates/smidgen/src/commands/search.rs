@@ -129,6 +129,10 @@ pub struct Search {
     /// Show pictures as they are in every epoch
     #[arg(long, conflicts_with = "augment")]
     no_augment: bool,
+    /// Train the network found as part of larger ones with the same weights, which are dropped in the end: for networks
+    /// so small that they learn too little. Epochs take several times as long
+    #[arg(long)]
+    netaug: bool,
     /// Show samples of rare classes as often as those of frequent ones
     #[arg(long)]
     balance: bool,
@@ -347,6 +351,7 @@ impl Search {
             rate: self.rate(),
             augment: self.augment(),
             balance: self.balance,
+            netaug: self.netaug,
             replay: replay.transpose()?,
         })
     }

@@ -215,6 +215,7 @@ impl Train {
             integers,
             limit: self.time,
             replay: replay.map_err(|error| self.of_replay(error))?,
+            netaug: None,
         };
         let mut course = Course::new(&start, &samples, test.as_ref(), options)?;
         if let Some(log) = &log {

@@ -11,7 +11,7 @@ use smidgen_search::{
     Budget, Candidate, Estimator, Evolution, EvolutionSettings, Scored, SearchError, Space, Supernet, SupernetSettings,
     Survey, Surveyed, survey,
 };
-use smidgen_train::{Block, Report, Samples, Settings, Trainer};
+use smidgen_train::{Block, NetAug, Report, Samples, Settings, Trainer};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -35,6 +35,8 @@ pub struct Options {
     pub augment: Augment,
     /// Whether samples of rare classes are seen as often as those of frequent ones.
     pub balance: bool,
+    /// Whether the network found is trained [as part of larger ones](NetAug).
+    pub netaug: bool,
     /// What a clock has decided before, to decide alike.
     pub replay: Option<Record>,
 }
@@ -234,7 +236,7 @@ impl<'a> Search<'a> {
         let (Some(left), Some(probe)) = (self.clock.end(Stage::Training), spaces.get(spaces.len() / 2)) else {
             return Ok(budget);
         };
-        let net = probe.net(&probe.smallest())?;
+        let (net, blocks) = (probe.net(&probe.smallest())?, probe.blocks(&probe.smallest()));
         let (count, macs) = (2 * SHARD * self.options.threads, net.macs());
         let settings = Settings { batch: count, shard: SHARD, threads: self.options.threads, ..Settings::default() };
         let (inputs, labels) = (vec![0.5; count * net.input_len()], vec![0; count]);
@@ -248,7 +250,8 @@ impl<'a> Search<'a> {
             rate = rate.max((count * macs) as f64 / begun.elapsed().as_secs_f64().max(1e-9));
         }
         let time = left.as_secs_f64() / 0.94 * Stage::Training.part();
-        let macs = (time * rate / (LEAST_EPOCHS * samples.max(1) as f64)) as u64;
+        let augmented = if self.options.netaug { NetAug::cost(probe.input, &blocks, probe.classes)? } else { 0.0 };
+        let macs = (time * rate / (LEAST_EPOCHS * (1.0 + augmented) * samples.max(1) as f64)) as u64;
         Ok(Budget { macs: Some(budget.macs.map_or(macs, |most| most.min(macs))), ..budget })
     }
 
@@ -530,6 +533,7 @@ impl Options {
             ("the rate", self.rate.to_string()),
             ("augmentation", self.augment.to_string()),
             ("balance", if self.balance { "on" } else { "off" }.to_owned()),
+            ("augmentation of the network", if self.netaug { "on" } else { "off" }.to_owned()),
         ];
         all.map(|(what, value)| (what.to_owned(), value)).to_vec()
     }

@@ -257,6 +257,7 @@ mod tests {
                 rate: 0.1,
                 augment: Augment::NONE,
                 balance: false,
+                netaug: false,
                 replay: None,
             };
             Search::open(folder.path(), (options, Vec::new()), (&never, &|_| {})).unwrap()

@@ -93,7 +93,9 @@ fn killed_at_random_moments_a_search_ends_with_the_same_bytes() {
 
     let folder = Folder::new();
     shapes(&folder);
-    let counts = ["--epochs", "8", "--supernet-epochs", "8", "--evaluations", "12", "--draws", "4"];
+    // With all that has a state: the supernet, the network found, and the larger ones around it.
+    let counts =
+        ["--epochs", "8", "--supernet-epochs", "8", "--evaluations", "12", "--draws", "4", "--netaug", "--macs", "1M"];
     search(&folder, &[&counts[..], &["-o", "whole"]].concat()).expect(0);
     let parts = [&FIXED[..], &["--resolution", "24"], &counts, &["-o", "parts"]].concat();
     let mut kills = 0;
@@ -309,6 +311,26 @@ fn a_search_begins_with_a_pretrained_network() {
         "{said}"
     );
     assert!(!folder.path("four").exists());
+}
+
+/// What teaches the network found is no part of it: it takes what was estimated, and the same bytes come out for any
+/// number of threads.
+#[test]
+fn a_network_that_was_augmented_takes_no_more() {
+    let folder = Folder::new();
+    shapes(&folder);
+    let limits = ["--sram", "12000", "--macs", "1M", "--netaug", "--json"];
+    let one = search(&folder, &[&COUNTS[..], &limits, &["--threads", "1", "-o", "one"]].concat()).expect(0).json();
+    search(&folder, &[&COUNTS[..], &limits, &["--threads", "2", "-o", "two"]].concat()).expect(0);
+    assert_eq!(bytes(&folder, "one/network.tflite"), bytes(&folder, "two/network.tflite"));
+    assert_eq!(one["figures"]["macs"], one["estimated"]["macs"]);
+    assert!(one["figures"]["flash"].as_u64() <= one["estimated"]["flash"].as_u64(), "{one:#}");
+    assert!(one["accuracy"].as_f64().unwrap() > 0.6, "{one:#}");
+    // The same network without it has other weights, and as many.
+    let plain = [&COUNTS[..], &limits[..4], &["--json", "-o", "plain"]].concat();
+    let plain = search(&folder, &plain).expect(0).json();
+    assert_eq!(one["figures"]["macs"], plain["figures"]["macs"]);
+    assert_ne!(bytes(&folder, "one/network.tflite"), bytes(&folder, "plain/network.tflite"));
 }
 
 #[test]

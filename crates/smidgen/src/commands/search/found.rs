@@ -40,7 +40,7 @@ impl Search {
         (samples, test, stop): (&Held, Option<&Held>, &AtomicBool),
     ) -> Result<Answer, Failure> {
         let limit = course.training_time()?;
-        let options = self.training(course, feeder, limit)?;
+        let options = self.training((course, &found.blocks), feeder, limit)?;
         let epochs = limit.is_none().then_some(options.epochs).filter(|_| options.replay.is_none());
         let mut training = train::Course::new(&found.start, samples, test, options)?;
         let path = course.folder().training();
@@ -110,7 +110,7 @@ impl Search {
 
     fn training(
         &self,
-        course: &Course,
+        (course, blocks): (&Course, &[Block]),
         feeder: &Feeder,
         limit: Option<std::time::Duration>,
     ) -> Result<train::Options, Failure> {
@@ -135,6 +135,7 @@ impl Search {
             }),
             limit,
             replay: course.training_replay()?,
+            netaug: self.netaug.then(|| blocks.to_vec()),
         })
     }
 

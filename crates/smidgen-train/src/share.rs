@@ -1,6 +1,8 @@
-//! Which of the largest network's parameters are those of a smaller one.
+//! Which of a large network's parameters are those of a smaller one that shares them, and which of its channels the smaller
+//! one gets.
 
-use smidgen_train::{Net, Parameter};
+use crate::net::{Net, Parameter, Role};
+use crate::trainer::Trainer;
 
 /// Runs of parameters that lie one after another in both networks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,6 +57,13 @@ impl Share {
         parameters
     }
 
+    /// Writes the smaller network's parameters among those of the largest.
+    pub fn scatter(&self, smaller: &[f32], largest: &mut [f32]) {
+        for &Stretch { from, to, len } in &self.stretches {
+            largest[from..from + len].copy_from_slice(&smaller[to..to + len]);
+        }
+    }
+
     /// Adds a gradient of the smaller network's, times a factor, to one of the largest's.
     pub fn add(&self, factor: f32, gradient: &[f32], to_largest: &mut [f32]) {
         for &Stretch { from, to, len } in &self.stretches {
@@ -84,6 +93,67 @@ fn stretches_of(large: &Parameter, small: &Parameter, stretches: &mut Vec<Stretc
         match stretches.last_mut() {
             Some(last) if last.from + last.len == next.from && last.to + last.len == next.to => last.len += len,
             _ => stretches.push(next),
+        }
+    }
+}
+
+/// The order of a block's middle channels by their importance.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChannelOrder {
+    order: Vec<usize>,
+    /// Tensors that have them: offset, elements before and at each channel.
+    tensors: Vec<(usize, usize, usize, usize)>,
+}
+
+impl ChannelOrder {
+    /// For each block of a network of blocks with such a number that has middle channels and narrows them again: the most
+    /// important channels first, by the sum of the magnitudes of the weights that read them (Cai et al. 2020,
+    /// "Once-for-all").
+    pub fn by_importance(net: &Net, parameters: &[f32], blocks: impl IntoIterator<Item = usize>) -> Vec<Self> {
+        let find = |name: String| net.parameters().iter().find(|parameter| parameter.name == name);
+        let mut orders = Vec::new();
+        for block in blocks {
+            let part = |part: &str| find(format!("block{block}.{part}"));
+            // Without an expansion the middle channels are those of the block before.
+            let (Some(project), Some(_)) = (part("project.weight"), part("expand.weight")) else { continue };
+            let [middle, filters] = project.shape[..] else { continue };
+            let weights = &parameters[project.range()];
+            let norm = |channel: usize| weights[channel * filters..][..filters].iter().map(|w| w.abs()).sum::<f32>();
+            let norms: Vec<f32> = (0..middle).map(norm).collect();
+            let mut order: Vec<usize> = (0..middle).collect();
+            order.sort_by(|&a, &b| norms[b].total_cmp(&norms[a]).then(a.cmp(&b)));
+            let mut tensors = vec![(project.offset, 1, middle, filters)];
+            for name in ["expand", "depthwise"] {
+                for parameter in ["weight", "scale", "shift"].map(|kind| part(&format!("{name}.{kind}"))) {
+                    let Some(parameter) = parameter else { continue };
+                    debug_assert!(parameter.role != Role::Bias);
+                    tensors.push((parameter.offset, parameter.len() / middle, middle, 1));
+                }
+            }
+            orders.push(Self { order, tensors });
+        }
+        orders
+    }
+
+    /// Whether the channels are in this order already.
+    pub fn is_sorted(&self) -> bool {
+        self.order.is_sorted()
+    }
+
+    /// Puts the channels of a trainer's network in this order, with what is kept of each parameter. No output changes; the
+    /// means and variances are no longer those of their channels.
+    pub fn apply(&self, trainer: &mut Trainer) {
+        trainer.rearrange(&|parameters| self.rearrange(parameters));
+    }
+
+    fn rearrange(&self, parameters: &mut [f32]) {
+        for &(offset, before, channels, each) in &self.tensors {
+            for tensor in parameters[offset..][..before * channels * each].chunks_exact_mut(channels * each) {
+                let old = tensor.to_vec();
+                for (own, &from) in tensor.chunks_exact_mut(each).zip(&self.order) {
+                    own.copy_from_slice(&old[from * each..][..each]);
+                }
+            }
         }
     }
 }
