@@ -97,7 +97,7 @@ impl Backbone {
                     *middle = sixths(*middle, gene.expansion, channels);
                 }
             }
-            channels = filters_of(&block).unwrap_or(channels);
+            channels = block.filters().unwrap_or(channels);
             cut.push((place, block));
         }
         cut
@@ -174,6 +174,16 @@ fn activation(fused: Fused) -> Option<Activation> {
     }
 }
 
+/// The one activation of a block's first two layers. Converters leave a ReLU6 as a ReLU where the samples that they saw did
+/// not reach 6: one of both is a ReLU6 then.
+fn both(one: Activation, other: Activation) -> Option<Activation> {
+    match (one, other) {
+        _ if one == other => Some(one),
+        (Activation::Relu, Activation::Relu6) | (Activation::Relu6, Activation::Relu) => Some(Activation::Relu6),
+        _ => None,
+    }
+}
+
 /// A block, and whether its input is added.
 type Read = (Block, bool);
 
@@ -230,9 +240,9 @@ impl Reader<'_> {
         let (None, [kernel, other], stride, act) = self.layer(first)? else { return None };
         let (Some(filters), [1, 1], 1, Activation::None) = self.layer(first + 1)? else { return None };
         let channels = self.dims(self.x)[3];
-        let middle = match self.layer(0)? {
-            (Some(middle), [1, 1], 1, expanded) if expands && expanded == act && middle != channels => middle,
-            _ if !expands => channels,
+        let (middle, act) = match self.layer(0)? {
+            (Some(middle), [1, 1], 1, expanded) if expands && middle != channels => (middle, both(expanded, act)?),
+            _ if !expands => (channels, act),
             _ => return None,
         };
         if kernel != other || !(0..first + 2).all(|ahead| self.follows(ahead)) {
@@ -327,16 +337,9 @@ fn split(blocks: Vec<Read>, mut channels: usize) -> Vec<Read> {
             }
             block => all.push((block, sum)),
         }
-        channels = filters_of(&block).unwrap_or(channels);
+        channels = block.filters().unwrap_or(channels);
     }
     all
-}
-
-fn filters_of(block: &Block) -> Option<usize> {
-    match *block {
-        Block::Conv { filters, .. } | Block::Inverted { filters, .. } => Some(filters),
-        Block::Depthwise { .. } => None,
-    }
 }
 
 /// Which blocks can be cut: stages of one that changes the shape, and those behind it with shortcuts.
@@ -365,7 +368,7 @@ fn staged(blocks: &[Read], mut channels: usize) -> (Vec<Option<(usize, usize)>>,
         };
         open = slot.is_some();
         slots.push(slot);
-        channels = filters_of(&block).unwrap_or(channels);
+        channels = block.filters().unwrap_or(channels);
     }
     (slots, stages)
 }

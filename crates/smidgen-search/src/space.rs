@@ -3,7 +3,7 @@
 use crate::backbone::Backbone;
 use crate::candidate::{Candidate, Gene};
 use crate::error::SearchError;
-use smidgen_train::{Activation, Block, Net, TrainError, network_of_blocks, scaled};
+use smidgen_train::{Activation, Block, Net, TrainError, network_of_blocks, network_with_spares, scaled};
 use std::sync::Arc;
 
 /// The first convolution.
@@ -42,6 +42,8 @@ pub struct Skeleton {
     pub kernels: &'static [usize],
     /// Channels in the middle of a block, for each of its input: rising.
     pub expansions: &'static [usize],
+    /// In so many stages from the first on, blocks may be [fused](Block::Fused), with 3 taps each way.
+    pub fused: usize,
 }
 
 /// Images with fewer rows or columns than this get the small skeletons; below twice as many, the medium one beside the
@@ -79,6 +81,7 @@ impl Skeleton {
         ],
         kernels: &[3, 5, 7],
         expansions: &[3, 4, 6],
+        fused: 0,
     };
 
     /// The same with pixels that become fewer by 16 each way: images of 48 to 96 pixels would be 2 or 3 at the end.
@@ -111,6 +114,13 @@ impl Skeleton {
         ..Self::SMALL
     };
 
+    /// [`SMALL`](Self::SMALL) with blocks that may be fused in its first stages: where SRAM is what there is too little of,
+    /// they compute more with it.
+    pub const FUSED: Self = Self { name: "fused", fused: 2, ..Self::SMALL };
+
+    /// The same of [`EARLY`](Self::EARLY).
+    pub const EARLY_FUSED: Self = Self { name: "early-fused", fused: 2, ..Self::EARLY };
+
     /// The cuts of a pretrained network: what it has of stages it says itself. Expansions count sixths of the channels
     /// that are in the middle of its blocks.
     pub const BACKBONE: Self = Self { name: "backbone", stages: &[], ..Self::MOBILE };
@@ -118,7 +128,7 @@ impl Skeleton {
     /// The skeletons for images of this size.
     pub fn of(rows: usize, columns: usize) -> &'static [Self] {
         match rows.min(columns) {
-            0..SMALL => &[Self::SMALL, Self::EARLY],
+            0..SMALL => &[Self::SMALL, Self::EARLY, Self::FUSED, Self::EARLY_FUSED],
             SMALL..96 => &[Self::MOBILE, Self::MEDIUM],
             _ => &[Self::MOBILE],
         }
@@ -174,6 +184,27 @@ impl Space {
         self.stages().iter().enumerate().flat_map(move |(at, stage)| (0..most(stage)).map(move |n| (at, n, stage)))
     }
 
+    /// Whether blocks of a stage may be fused.
+    pub(crate) fn may_fuse(&self, stage: usize) -> bool {
+        stage < self.skeleton.fused
+    }
+
+    /// The network that all share their weights with: the largest, with the weights of fused blocks beside those that it
+    /// has in their place.
+    ///
+    /// # Errors
+    /// If the input has no pixels, or there are no classes.
+    pub fn union(&self) -> Result<Net, TrainError> {
+        let mut fused = self.largest();
+        for (gene, (stage, _)) in fused.genes.iter_mut().zip(self.places()) {
+            gene.fused = self.may_fuse(stage);
+            gene.kernel = if gene.fused { self.smallest().genes[0].kernel } else { gene.kernel };
+        }
+        let spares = self.placed_blocks(&fused).into_iter();
+        let spares: Vec<_> = spares.filter(|(_, block)| matches!(block, Block::Fused { .. })).collect();
+        network_with_spares(self.input, &self.blocks(&self.largest()), &spares, self.classes)
+    }
+
     /// Taps each way that the block of each [slot](Self::slots) has at most.
     pub(crate) fn most_taps(&self) -> Vec<usize> {
         let all = |backbone: &Arc<Backbone>| backbone.most_taps();
@@ -196,9 +227,12 @@ impl Space {
 
     /// How many networks there are.
     pub fn count(&self) -> f64 {
-        let genes = (self.skeleton.kernels.len() * self.skeleton.expansions.len()) as f64;
-        let of = |stage: &Stage| stage.depths.iter().map(|&depth| genes.powi(depth as i32)).sum::<f64>();
-        self.stages().iter().map(of).product()
+        let expansions = self.skeleton.expansions.len();
+        let genes =
+            |stage: usize| (expansions * (self.skeleton.kernels.len() + usize::from(self.may_fuse(stage)))) as f64;
+        let of =
+            |(at, stage): (usize, &Stage)| stage.depths.iter().map(|&depth| genes(at).powi(depth as i32)).sum::<f64>();
+        self.stages().iter().enumerate().map(of).product()
     }
 
     /// Blocks of the largest network behind the first two.
@@ -208,7 +242,7 @@ impl Space {
 
     fn uniform(&self, pick: fn(&[usize]) -> Option<&usize>) -> Candidate {
         let of = |all: &[usize]| pick(all).copied().unwrap_or(1);
-        let gene = Gene { kernel: of(self.skeleton.kernels), expansion: of(self.skeleton.expansions) };
+        let gene = Gene { kernel: of(self.skeleton.kernels), expansion: of(self.skeleton.expansions), fused: false };
         let depths = self.stages().iter().map(|stage| of(stage.depths)).collect();
         let genes = self.most_taps().into_iter().map(|taps| Gene { kernel: gene.kernel.min(taps), ..gene });
         Candidate { depths, genes: genes.collect() }
@@ -257,7 +291,11 @@ impl Space {
             let (filters, kernel) = (of(stage.channels), gene.kernel);
             let stride = if block == 0 { stage.stride } else { 1 };
             let middle = scaled(channels * gene.expansion, 1.0);
-            blocks.push((2 + slot, Block::Inverted { middle, filters, kernel, stride, activation }));
+            let block = match gene.fused {
+                true => Block::Fused { middle, filters, kernel, stride, activation },
+                false => Block::Inverted { middle, filters, kernel, stride, activation },
+            };
+            blocks.push((2 + slot, block));
             channels = filters;
         }
         blocks
@@ -356,9 +394,9 @@ mod tests {
         assert_eq!(space.count(), 7371f64.powi(5) * 9.0);
         assert_eq!(space.slots(), 21);
         assert_eq!(grid([480, 640], 3, 1000, Inputs::Squares).len(), 108);
-        assert_eq!(grid([32, 32], 3, 10, Inputs::Squares).len(), 108);
-        assert_eq!(grid([9, 30], 3, 10, Inputs::Squares).len(), 18);
-        assert_eq!(grid([49, 10], 1, 12, Inputs::Own).len(), 18);
+        assert_eq!(grid([32, 32], 3, 10, Inputs::Squares).len(), 216);
+        assert_eq!(grid([9, 30], 3, 10, Inputs::Squares).len(), 36);
+        assert_eq!(grid([49, 10], 1, 12, Inputs::Own).len(), 36);
         assert_eq!(grid([64, 64], 3, 200, Inputs::Squares).len(), 36);
     }
 

@@ -49,7 +49,7 @@ impl Supernet {
     /// # Errors
     /// If a setting is out of its range, or the space has no pixels.
     pub fn new(space: &Space, settings: SupernetSettings) -> Result<Self, SearchError> {
-        let (largest, _) = network(space, &space.largest())?;
+        let largest = space.union()?;
         let (smallest, _) = network(space, &space.smallest())?;
         let training = settings.training;
 
@@ -337,6 +337,44 @@ mod tests {
         for order in supernet.orders() {
             assert!(order.is_sorted(), "{order:?}");
         }
+    }
+
+    /// Fused blocks have weights of their own beside those in their place: the largest network is none the larger, and both
+    /// kinds learn.
+    #[test]
+    fn fused_blocks_learn_beside_the_others() {
+        let (space, inputs, labels) = small();
+        let space = Space { skeleton: crate::space::Skeleton::FUSED, ..space };
+        let mut supernet = supernet(&space, 1);
+        let samples = Samples::new(supernet.largest.net(), &inputs, &labels).unwrap();
+        let before = supernet.largest.parameters().to_vec();
+        let net = supernet.largest.net().clone();
+        let changed = |supernet: &Supernet, part: &str| {
+            let of = |p: &&smidgen_train::Parameter| p.name.contains(part) && p.name.ends_with("weight");
+            let ranges = net.parameters().iter().filter(of).map(|p| p.range());
+            let now = supernet.largest.parameters();
+            ranges.map(|range| now[range.clone()] != before[range]).collect::<Vec<_>>()
+        };
+        for step in 0..60 {
+            supernet.step(&samples, f64::from(step) / 60.0).unwrap();
+        }
+        // Two stages of up to four blocks.
+        assert_eq!(
+            [changed(&supernet, ".fuse."), changed(&supernet, ".narrow.")],
+            [[true; 8], [true; 8]].map(Vec::from)
+        );
+        let (alone, _, _) = supernet.extract(&space.largest(), &samples).unwrap();
+        assert!(alone.parameters().iter().all(|p| !p.name.contains("fuse")));
+        let mut random = Random::new(9);
+        let drawn = std::iter::repeat_with(|| Candidate::draw(&space, &mut random));
+        let fused = drawn.filter(|drawn| drawn.genes.iter().filter(|gene| gene.fused).count() > 3).take(2);
+        for candidate in fused.chain([space.smallest(), space.largest()]) {
+            let report = supernet.evaluate(&candidate, &samples, &samples).unwrap();
+            assert!(report.correct >= 40, "{candidate:?}: {report:?}");
+        }
+        let before = supernet.evaluate(&space.largest(), &samples, &samples).unwrap();
+        supernet.sort();
+        assert_eq!(supernet.evaluate(&space.largest(), &samples, &samples).unwrap().correct, before.correct);
     }
 
     #[test]

@@ -57,7 +57,7 @@ mod torch;
 mod trainer;
 mod worker;
 
-pub use architectures::{Architecture, Block, network_of_blocks, scaled};
+pub use architectures::{Architecture, Block, network_of_blocks, network_with_spares, scaled};
 pub use batch::{Batch, Samples};
 pub use builder::{Addend, Builder, ConvLayer, Value};
 pub use error::TrainError;

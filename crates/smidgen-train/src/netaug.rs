@@ -72,10 +72,10 @@ fn widened(
         match &mut wider {
             Block::Conv { filters, .. } => {
                 *filters = wide(*filters, None);
-                (own, channels) = (block_filters(&block).unwrap_or(own), *filters);
+                (own, channels) = (block.filters().unwrap_or(own), *filters);
             }
             Block::Depthwise { .. } => {}
-            Block::Inverted { middle, filters, stride, .. } => {
+            Block::Inverted { middle, filters, stride, .. } | Block::Fused { middle, filters, stride, .. } => {
                 let shortcut = (*stride == 1).then_some(*filters == before);
                 let narrow = *filters;
                 *filters = wide(*filters, shortcut);
@@ -102,13 +102,6 @@ fn widened_middle(
     let wide = (middle as f64 / own as f64 * factor * active as f64).round() as usize;
     // As many as the input has would make it a block without expansion.
     if wide == active { wide + 1 } else { wide }
-}
-
-fn block_filters(block: &Block) -> Option<usize> {
-    match *block {
-        Block::Conv { filters, .. } | Block::Inverted { filters, .. } => Some(filters),
-        Block::Depthwise { .. } => None,
-    }
 }
 
 impl NetAug {
@@ -398,7 +391,7 @@ mod tests {
                 if let Block::Inverted { filters, stride, .. } = *block {
                     all.push(stride == 1 && filters == channels);
                 }
-                channels = block_filters(block).unwrap_or(channels);
+                channels = block.filters().unwrap_or(channels);
             }
             all
         };

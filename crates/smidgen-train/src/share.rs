@@ -110,12 +110,15 @@ impl ChannelOrder {
     /// important channels first, by the sum of the magnitudes of the weights that read them (Cai et al. 2020,
     /// "Once-for-all").
     pub fn by_importance(net: &Net, parameters: &[f32], blocks: impl IntoIterator<Item = usize>) -> Vec<Self> {
+        /// What reads the middle channels, and what writes them.
+        const MIDDLES: [(&str, &[&str]); 2] = [("project", &["expand", "depthwise"]), ("narrow", &["fuse"])];
         let find = |name: String| net.parameters().iter().find(|parameter| parameter.name == name);
         let mut orders = Vec::new();
-        for block in blocks {
+        for (block, (reader, writers)) in blocks.into_iter().flat_map(|block| MIDDLES.map(|middle| (block, middle))) {
             let part = |part: &str| find(format!("block{block}.{part}"));
             // Without an expansion the middle channels are those of the block before.
-            let (Some(project), Some(_)) = (part("project.weight"), part("expand.weight")) else { continue };
+            let writer = part(&format!("{}.weight", writers[0]));
+            let (Some(project), Some(_)) = (part(&format!("{reader}.weight")), writer) else { continue };
             let [middle, filters] = project.shape[..] else { continue };
             let weights = &parameters[project.range()];
             let norm = |channel: usize| weights[channel * filters..][..filters].iter().map(|w| w.abs()).sum::<f32>();
@@ -123,7 +126,7 @@ impl ChannelOrder {
             let mut order: Vec<usize> = (0..middle).collect();
             order.sort_by(|&a, &b| norms[b].total_cmp(&norms[a]).then(a.cmp(&b)));
             let mut tensors = vec![(project.offset, 1, middle, filters)];
-            for name in ["expand", "depthwise"] {
+            for name in writers {
                 for parameter in ["weight", "scale", "shift"].map(|kind| part(&format!("{name}.{kind}"))) {
                     let Some(parameter) = parameter else { continue };
                     debug_assert!(parameter.role != Role::Bias);

@@ -290,6 +290,9 @@ fn described(blocks: &[Block]) -> Vec<Value> {
         Block::Inverted { middle, filters, kernel, stride, activation: a } => json!({
             "inverted": filters, "middle": middle, "kernel": kernel, "stride": stride, "activation": activation(a),
         }),
+        Block::Fused { middle, filters, kernel, stride, activation: a } => json!({
+            "fused": filters, "middle": middle, "kernel": kernel, "stride": stride, "activation": activation(a),
+        }),
     };
     blocks.iter().map(one).collect()
 }

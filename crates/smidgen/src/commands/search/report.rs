@@ -241,6 +241,13 @@ fn blocks(space: &Space, blocks: &[Block]) -> Result<Vec<BlockRow>, Failure> {
                 };
                 (kind, [kernel; 2], Some(middle as f64 / channels as f64), stride, filters)
             }
+            Block::Fused { middle, filters, kernel, stride, .. } => {
+                let kind = match stride == 1 && filters == channels {
+                    true => "fused inverted residual",
+                    false => "fused inverted, without shortcut",
+                };
+                (kind, [kernel; 2], Some(middle as f64 / channels as f64), stride, filters)
+            }
         };
         [rows, columns] = [rows, columns].map(|side| side.div_ceil(stride));
         field = [0, 1].map(|axis| field[axis] + (kernel[axis] - 1) * apart);
