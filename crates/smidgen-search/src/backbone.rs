@@ -124,25 +124,51 @@ impl Backbone {
 
     /// Its weights as parameters of the network of all of its blocks; its biases are what normalisations add. What has
     /// another shape, as a last layer for other classes, keeps the parameters that it has.
+    ///
+    /// A filter that is normalised gets the length that fresh ones have, and its normalisation the rest: what a step of
+    /// training changes of it is in proportion to its length then, which in a file may be anything.
     pub(crate) fn give(&self, net: &Net, parameters: &mut [f32]) {
         let mut layers = self.layers.iter();
-        let mut current = None;
+        let mut current: Option<&Layer> = None;
+        // Where the weights of the layer at hand lie.
+        let mut weights = 0..0;
         for parameter in net.parameters() {
-            let own = &mut parameters[parameter.range()];
-            let from = match parameter.role {
+            let range = parameter.range();
+            match parameter.role {
                 Role::Weight => {
                     current = layers.next().filter(|layer| layer.shape == sides(&parameter.shape));
-                    current.map(|layer| &layer.weights)
+                    if let Some(layer) = current {
+                        parameters[range.clone()].copy_from_slice(&layer.weights);
+                    }
+                    weights = range;
                 }
-                Role::Bias | Role::Shift => current.map(|layer: &Layer| &layer.biases),
-                Role::Scale | Role::Slope => None,
-            };
-            if let Some(from) = from.filter(|from| from.len() == own.len()) {
-                own.copy_from_slice(from);
+                Role::Bias | Role::Shift => {
+                    let own = &mut parameters[range];
+                    if let Some(layer) = current.filter(|layer| layer.biases.len() == own.len()) {
+                        own.copy_from_slice(&layer.biases);
+                    }
+                }
+                Role::Scale if current.is_some() => {
+                    let filters = parameter.len();
+                    for (filter, at) in range.enumerate() {
+                        let own = || weights.clone().skip(filter).step_by(filters);
+                        let length = own().map(|i| f64::from(parameters[i]).powi(2)).sum::<f64>().sqrt();
+                        // A filter of zeros stays one.
+                        if length > 0.0 {
+                            own().for_each(|i| parameters[i] = (f64::from(parameters[i]) * FRESH / length) as f32);
+                            parameters[at] = (length / FRESH) as f32;
+                        }
+                    }
+                }
+                Role::Scale | Role::Slope => {}
             }
         }
     }
 }
+
+/// The length of a filter of uniform numbers between -1 and 1 over the root of their count, which fresh ones are: the root
+/// of 1/3.
+const FRESH: f64 = 0.577_350_269_189_625_8;
 
 /// So many sixths of a block's middle channels: a multiple of 8, and never as many as its input has, which would make it
 /// another block.
@@ -249,13 +275,26 @@ impl Reader<'_> {
             return None;
         }
         let block = Block::Inverted { middle, filters, kernel, stride, activation: act };
-        let sum = self.graph.operators.get(self.at + first + 2).is_some_and(|operator| {
-            let both = [self.output(first + 1), Some(self.x)];
+        let sum = self.adds_input(first + 2);
+        Some((block, first + 2 + usize::from(sum), sum))
+    }
+
+    /// Whether an operator adds what the one before it writes to what is read now.
+    fn adds_input(&self, ahead: usize) -> bool {
+        self.graph.operators.get(self.at + ahead).is_some_and(|operator| {
+            let both = [self.output(ahead - 1), Some(self.x)];
             let inputs = [operator.inputs.first().copied(), operator.inputs.get(1).copied()];
             let plain = matches!(operator.op, Op::Binary { kind: BinaryKind::Add, activation: Fused::None });
             plain && (inputs == both || inputs == [both[1], both[0]])
-        });
-        Some((block, first + 2 + usize::from(sum), sum))
+        })
+    }
+
+    /// A fused inverted residual with a shortcut, which stays as it is: without one it is two convolutions.
+    fn fused(&self) -> Option<Block> {
+        let (Some(middle), [kernel, other], stride, activation) = self.layer(0)? else { return None };
+        let (Some(filters), [1, 1], 1, Activation::None) = self.layer(1)? else { return None };
+        let follow = self.follows(0) && self.follows(1) && self.adds_input(2);
+        (kernel == other && follow).then_some(Block::Fused { middle, filters, kernel, stride, activation })
     }
 
     fn blocks(mut self) -> Result<Vec<Read>, SearchError> {
@@ -264,6 +303,9 @@ impl Reader<'_> {
             if let Some((block, operators, sum)) = self.inverted() {
                 self.pass(operators);
                 blocks.push((block, sum));
+            } else if let Some(block) = self.fused() {
+                self.pass(3);
+                blocks.push((block, true));
             } else if let (true, Some((filters, kernel, stride, activation))) = (self.follows(0), self.layer(0)) {
                 self.pass(1);
                 let block = match filters {
@@ -425,6 +467,30 @@ mod tests {
         for (a, b) in cut.predict(&inputs).unwrap().iter().zip(&wanted) {
             assert!((a - b).abs() < 1e-3 * (1.0 + b.abs()), "{a} {b}");
         }
+    }
+
+    /// Fused blocks, and blocks that are none, stay; those behind them are cut.
+    #[test]
+    fn what_is_no_inverted_residual_stays() {
+        let activation = Activation::Relu6;
+        let inverted = |middle, filters, stride| Block::Inverted { middle, filters, kernel: 5, stride, activation };
+        let blocks = [
+            Block::Conv { filters: 8, kernel: [3; 2], stride: 2, activation },
+            Block::Fused { middle: 24, filters: 8, kernel: 3, stride: 1, activation },
+            inverted(32, 16, 2),
+            inverted(64, 16, 1),
+            Block::Fused { middle: 24, filters: 16, kernel: 3, stride: 1, activation },
+        ];
+        let net = network_of_blocks([24, 24, 3], &blocks, 4).unwrap();
+        let backbone = Arc::new(backbone(&net).unwrap());
+        let depths: Vec<usize> = backbone.stages().iter().map(|stage| stage.depths.len()).collect();
+        assert_eq!((depths, backbone.places()), (vec![2], vec![2, 3]));
+        let space = Space::cuts(&backbone, [24, 24], 4, Inputs::Own).remove(0);
+        assert_eq!(space.blocks(&space.largest()), blocks);
+        let least = space.blocks(&space.smallest());
+        assert_eq!(least.len(), 4);
+        assert_eq!(least[2], Block::Inverted { middle: 16, filters: 16, kernel: 3, stride: 2, activation });
+        assert_eq!((least[1], least[3]), (blocks[1], blocks[4]));
     }
 
     #[test]

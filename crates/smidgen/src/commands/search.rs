@@ -101,6 +101,10 @@ pub struct Search {
     /// In place of a clock: decide as another search of the same options has, to the same bytes
     #[arg(long, value_name = "FILE", conflicts_with_all = ["epochs", "evaluations"])]
     replay: Option<PathBuf>,
+    /// For pictures below 48 pixels: search spaces too whose early blocks may be fused (one convolution in place of an
+    /// expansion and a depthwise one), which compute more where SRAM is short
+    #[arg(long, conflicts_with = "from")]
+    fused: bool,
     /// A pretrained network, as a TensorFlow Lite or ONNX file of floats or integers: search what can be cut from it
     /// (blocks, taps, middle channels, at any resolution), with the weights that it has
     #[arg(long, value_name = "BACKBONE")]
@@ -241,7 +245,11 @@ impl Search {
             let (own, inputs) = self.resolution.map_or((own, inputs), |asked| (asked, Inputs::Own));
             match backbone {
                 Some(backbone) => Space::cuts(backbone, own, sets.classes(), inputs),
-                None => grid(own, channels, sets.classes(), inputs),
+                None => {
+                    let mut spaces = grid(own, channels, sets.classes(), inputs);
+                    spaces.retain(|space| self.fused || space.skeleton.fused == 0);
+                    spaces
+                }
             }
         };
         let looked_at = sets.training.choose(LOOKED_AT, self.seed);
@@ -365,6 +373,7 @@ impl Search {
             ("the number of samples", sets.chosen.len().to_string()),
             ("the number of classes", sets.classes().to_string()),
             ("the resolution", self.resolution.map_or_else(|| "any".to_owned(), |[r, c]| format!("{r}x{c}"))),
+            ("the search of fused blocks", if self.fused { "on" } else { "off" }.to_owned()),
             ("the network to begin with", backbone.map_or_else(|| "none".to_owned(), |b| format!("{:016x}", b.hash()))),
             ("the fit of pictures", format!("{:?}", self.data.pixels.fit).to_lowercase()),
         ];

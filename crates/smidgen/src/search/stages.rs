@@ -98,10 +98,12 @@ const SUBNETS: usize = 3;
 /// Part of the supernet's schedule in which the largest network is trained alone, so that its channels can be put in the
 /// order of their importance.
 const WARM_UP: f64 = 0.2;
-/// Epochs that there must be time for.
+/// Epochs that there must be time for, ...
 const LEAST_EPOCHS: f64 = 20.0;
 /// Time for which it is measured how long steps take.
 const PROBED: Duration = Duration::from_millis(500);
+/// ... or a so many times smaller number, if not even the smallest network could be trained for as many.
+const FEWER: u64 = 5;
 /// Time between checkpoints.
 const OFTEN: Duration = Duration::from_secs(60);
 /// Samples that go forward and backward together.
@@ -252,6 +254,10 @@ impl<'a> Search<'a> {
         let time = left.as_secs_f64() / 0.94 * Stage::Training.part();
         let augmented = if self.options.netaug { NetAug::cost(probe.input, &blocks, probe.classes)? } else { 0.0 };
         let macs = (time * rate / (LEAST_EPOCHS * (1.0 + augmented) * samples.max(1) as f64)) as u64;
+        // Where there is no time for any, the smallest ones are trained for fewer epochs.
+        let nets = spaces.iter().map(|space| Ok(space.net(&space.smallest())?.macs() as u64));
+        let least = nets.collect::<Result<Vec<_>, Error>>()?.into_iter().min().unwrap_or(0);
+        let macs = macs.max((least + least / 2).min(macs * FEWER));
         Ok(Budget { macs: Some(budget.macs.map_or(macs, |most| most.min(macs))), ..budget })
     }
 

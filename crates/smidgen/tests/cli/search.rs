@@ -333,6 +333,26 @@ fn a_network_that_was_augmented_takes_no_more() {
     assert_ne!(bytes(&folder, "one/network.tflite"), bytes(&folder, "plain/network.tflite"));
 }
 
+/// Fused blocks are found, written, and described as they can be trained anew.
+#[test]
+fn early_blocks_may_be_fused() {
+    let folder = Folder::new();
+    shapes(&folder);
+    let fused = ["--fused", "--sram", "5000", "--macs", "4M", "--json"];
+    let one = search(&folder, &[&COUNTS[..], &fused, &["--threads", "1", "-o", "one"]].concat()).expect(0).json();
+    assert_eq!(one["spaces"], 36);
+    assert!(one["space"]["skeleton"].as_str().unwrap().contains("fused"), "{one:#}");
+    search(&folder, &[&COUNTS[..], &fused, &["--threads", "2", "-o", "two"]].concat()).expect(0);
+    assert_eq!(bytes(&folder, "one/network.tflite"), bytes(&folder, "two/network.tflite"));
+    let described = String::from_utf8(bytes(&folder, "one/architecture.json")).unwrap();
+    assert!(described.contains("\"fused\": "), "{described}");
+    assert_eq!(one["figures"]["macs"], one["estimated"]["macs"]);
+    let again = ["train", "--arch", "one/architecture.json", "--data", "set", "--epochs", "1", "-o", "again.tflite"];
+    folder.smidgen(&again).expect(0);
+    let planned = folder.smidgen(&["plan", "one/network.tflite", "--sram", "5000", "--json"]).expect(0).json();
+    assert!(planned["total_bytes"].as_u64().unwrap() <= 5_000);
+}
+
 #[test]
 fn spectrograms_are_searched_too() {
     let folder = Folder::new();

@@ -211,6 +211,7 @@ fn command_line() -> String {
     std::iter::once("smidgen".to_owned()).chain(arguments).collect::<Vec<String>>().join(" ")
 }
 
+/// The spaces of the skeleton that was chosen: those of others have the same widths and inputs.
 fn spaces(state: &State) -> Vec<SpaceRow> {
     let one = |(at, line): (usize, &SpaceLine)| SpaceRow {
         width: line.width,
@@ -220,7 +221,9 @@ fn spaces(state: &State) -> Vec<SpaceRow> {
         binds: told::binding(line).map(|(limit, _)| limit.to_string()),
         chosen: at == state.chosen,
     };
-    state.spaces.iter().enumerate().map(one).collect()
+    let chosen = state.spaces.get(state.chosen).map(|line| &line.skeleton);
+    let alike = |(_, line): &(usize, &SpaceLine)| Some(&line.skeleton) == chosen;
+    state.spaces.iter().enumerate().filter(alike).map(one).collect()
 }
 
 /// The blocks one after the other: what each takes is that of a network with it alone.

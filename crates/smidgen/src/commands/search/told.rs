@@ -200,7 +200,16 @@ impl Search {
         let names = names.into_iter().collect::<Vec<_>>().join(", ");
         let sides: Vec<String> = sides.iter().map(|(rows, columns)| format!("{rows}x{columns}")).collect();
         let sides = sides.join(", ");
-        let told = format!("grid   {} spaces: skeletons {names}; 9 widths; inputs of {sides}", spaces.len());
+        let told = match &self.from {
+            Some(from) => {
+                format!(
+                    "grid   {} spaces: what can be cut from {}; inputs of {sides}",
+                    spaces.len(),
+                    visible_path(from)
+                )
+            }
+            None => format!("grid   {} spaces: skeletons {names}; 9 widths; inputs of {sides}", spaces.len()),
+        };
         out.wrapped(&told, 7)?;
         fit.map_or(Ok(()), |fit| out.wrapped(&format!("fit    {fit}"), 7))
     }
