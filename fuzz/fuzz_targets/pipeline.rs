@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 use rustix::time::{ClockId, clock_gettime};
-use smidgen_zoo::Random;
+use smidgen_synthetic::Random;
 use std::time::Duration;
 
 #[path = "../../crates/smidgen/tests/pipeline/mutate.rs"]

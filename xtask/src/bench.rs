@@ -29,7 +29,7 @@ const BENCHES: &[Command] = &[
     },
     Command {
         name: "spaces",
-        arguments: "[DRAWS [FLASH]]",
+        arguments: "[small] [DRAWS [FLASH]]",
         summary: "choose the space to search for budgets of SRAM from 16 to 256 KiB",
         run: |arguments| of_crate("smidgen", "spaces", arguments),
     },

@@ -7,7 +7,7 @@ use smidgen_program::Program;
 
 /// A sound Program, and the constant of it that has most bytes.
 fn program() -> (Program, usize) {
-    let graph = smidgen_zoo::demo(7);
+    let graph = smidgen_synthetic::demo(7);
     let lowered = lower(&graph, &LowerOptions::default().for_mcu()).expect("supported operators");
     let program = plan(&lowered, &PlanOptions::default()).expect("a plan").program.into_program();
     let largest = (0..program.constants.len()).max_by_key(|&i| program.constants[i].bytes.len()).expect("weights");

@@ -6,7 +6,7 @@ use smidgen_ir::Activation;
 use smidgen_lower::{LowerOptions, lower};
 use smidgen_plan::{Storage, allocate, layer_wise};
 use smidgen_program::Run;
-use smidgen_zoo::{Builder, Precision, Taps};
+use smidgen_synthetic::{Builder, Precision, Taps};
 use std::time::{Duration, Instant};
 
 /// Far more than it takes (a fraction of this on a slow machine), and far less than a look at every byte of every window would.

@@ -9,7 +9,7 @@ use smidgen_lower::{KernelSet, LowerOptions, lower};
 use smidgen_plan::{PlanOptions, ScheduleChoice, plan};
 use smidgen_program::kernel;
 use smidgen_program::{AxisFootprint, ElementType, Footprint, Kernel, Operand, Program, Run, Step, StepId};
-use smidgen_zoo::{Random, RandomGraphOptions, random_graph};
+use smidgen_synthetic::{Random, RandomGraphOptions, random_graph};
 
 #[path = "variables/random.rs"]
 mod random;

@@ -193,7 +193,7 @@ fn plans_of_the_models_stay_within_their_budgets() {
 #[test]
 fn every_schedule_of_random_graphs_gives_the_same_bytes() {
     for seed in 0..1000u64 {
-        let graph = smidgen_zoo::random_graph(seed, &smidgen_zoo::RandomGraphOptions::default());
+        let graph = smidgen_synthetic::random_graph(seed, &smidgen_synthetic::RandomGraphOptions::default());
         let lowered = lower(&graph, &LowerOptions::default()).expect("supported operators");
         let (n, operators) = (seed as usize, 1 + seed as usize % 7);
         let tiled = match n % 3 {
@@ -230,7 +230,7 @@ fn check_zoo(name: &str, graph: &smidgen_ir::Graph, options: &PlanOptions, budge
 
 #[test]
 fn a_network_with_channel_gates_fits() {
-    check_zoo("gated, 224x224", &smidgen_zoo::gated(224, 6, 1), &PlanOptions::default(), 300 << 10);
+    check_zoo("gated, 224x224", &smidgen_synthetic::gated(224, 6, 1), &PlanOptions::default(), 300 << 10);
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn a_published_network_fits_with_a_streamed_input() {
         skip(Lack::Optional, "a published network", &format!("there is no {}", file.display()));
         return;
     };
-    let graph = smidgen_zoo::mcunet(&json, 1).expect("a network");
+    let graph = smidgen_synthetic::mcunet(&json, 1).expect("a network");
     let options = PlanOptions { stream_input: true, ..PlanOptions::default() };
     check_zoo("mcunet-320kb-1mb, 176x176, input streamed", &graph, &options, 70_000);
 }

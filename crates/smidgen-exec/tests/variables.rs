@@ -8,7 +8,7 @@ use smidgen_ir::{Graph, text, validate};
 use smidgen_lower::{LowerOptions, lower};
 use smidgen_plan::{PlanError, PlanOptions, layer_wise, plan};
 use smidgen_reference::{Case, Reference};
-use smidgen_zoo::Random;
+use smidgen_synthetic::Random;
 
 #[path = "variables/random.rs"]
 mod random;

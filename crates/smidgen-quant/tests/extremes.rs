@@ -8,7 +8,7 @@ use smidgen_plan::layer_wise;
 use smidgen_quant::{
     ActivationBits, Ends, Inputs, Options, QuantError, Quantised, RangeMethod, Rounding, WeightBits, quantise,
 };
-use smidgen_zoo::{Precision, Random, RandomGraphOptions, random_graph};
+use smidgen_synthetic::{Precision, Random, RandomGraphOptions, random_graph};
 
 fn floats(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|v| v.to_le_bytes()).collect()

@@ -6,7 +6,7 @@ use smidgen_ir::{Activation, Graph, Padding, PoolKind};
 use smidgen_lower::{LowerOptions, lower};
 use smidgen_plan::layer_wise;
 use smidgen_quant::{ActivationBits, Inputs, Options, quantise};
-use smidgen_zoo::{Builder, Node, Precision, Random, Taps};
+use smidgen_synthetic::{Builder, Node, Precision, Random, Taps};
 
 fn run(graph: &Graph, input: &[u8]) -> Vec<u8> {
     let mut executor = Executor::new(certify(layer_wise(&lower(graph, &LowerOptions::default()).unwrap())).unwrap());

@@ -2,7 +2,7 @@
 
 use smidgen_ir::{ElementType, Graph, Op};
 use smidgen_quant::{Ends, Inputs, Options, QuantError, RangeMethod, Rounding, WeightBits, quantise};
-use smidgen_zoo::{Precision, Random, RandomGraphOptions, random_graph};
+use smidgen_synthetic::{Precision, Random, RandomGraphOptions, random_graph};
 
 /// Signal-to-noise ratio that int8 keeps in networks of a few layers. Rounding to 256 steps of a range leaves 10 log10(12 * 255^2 * r^2)
 /// decibels, r being the root mean square over the width of the range: 49 dB for evenly spread values (r = 0.29). Each of at most

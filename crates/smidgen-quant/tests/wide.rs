@@ -2,7 +2,7 @@
 
 use smidgen_ir::{Activation, ElementType, Graph, Op, UnaryKind};
 use smidgen_quant::{ActivationBits, Ends, Inputs, Options, QuantError, Quantised, WeightBits, quantise};
-use smidgen_zoo::{Builder, Node, Precision, Random, Taps};
+use smidgen_synthetic::{Builder, Node, Precision, Random, Taps};
 
 fn samples(graph: &Graph, count: usize) -> Vec<Inputs> {
     let mut random = Random::new(5);

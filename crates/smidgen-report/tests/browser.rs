@@ -135,7 +135,7 @@ const PNG: &[u8] = b"\
 #[test]
 fn the_page_on_a_search_fits_three_widths() {
     let Some(chromium) = chromium() else { return };
-    let lowered = lower(&smidgen_zoo::demo(7), &LowerOptions::default()).unwrap();
+    let lowered = lower(&smidgen_synthetic::demo(7), &LowerOptions::default()).unwrap();
     let planned = plan(&lowered, &PlanOptions::default()).unwrap();
     let classes = 12;
     let compared = |i: usize| Compared {
@@ -183,7 +183,7 @@ fn the_page_on_a_search_fits_three_widths() {
 #[test]
 fn the_page_stands_alone_and_fits_three_widths() {
     let Some(chromium) = chromium() else { return };
-    let lowered = lower(&smidgen_zoo::demo(7), &LowerOptions::default()).unwrap();
+    let lowered = lower(&smidgen_synthetic::demo(7), &LowerOptions::default()).unwrap();
     let planned = plan(&lowered, &PlanOptions::default()).unwrap();
     let map = occupancy(&planned.program);
     let front = pareto(&lowered, false, Default::default()).unwrap();

@@ -11,6 +11,14 @@ pub struct Gene {
     pub kernel: usize,
     /// Channels in its middle, for each of its input.
     pub expansion: usize,
+    /// One convolution in place of the expansion and the depthwise one.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub fused: bool,
+}
+
+/// Left out where nothing is fused: so records of spaces without such blocks stay what they are.
+fn is_not(fused: &bool) -> bool {
+    !fused
 }
 
 /// The choices that make a network of a [`Space`].
@@ -31,12 +39,14 @@ impl Candidate {
     /// Draws evenly: the depth of each stage, kernel and expansion of each block.
     pub fn draw(space: &Space, random: &mut Random) -> Self {
         let skeleton = &space.skeleton;
-        let depths = skeleton.stages.iter().map(|stage| one(random, stage.depths)).collect();
-        let gene = |random: &mut Random| Gene {
+        let depths = space.stages().iter().map(|stage| one(random, stage.depths)).collect();
+        // What cannot be fused draws nothing more.
+        let gene = |(stage, _): (usize, usize)| Gene {
             kernel: one(random, skeleton.kernels),
             expansion: one(random, skeleton.expansions),
+            fused: space.may_fuse(stage) && random.below(2) == 1,
         };
-        let genes = (0..space.slots()).map(|_| gene(random)).collect();
+        let genes = space.places().into_iter().map(gene).collect();
         Self { depths, genes }.settled(space)
     }
 
@@ -44,12 +54,15 @@ impl Candidate {
     pub fn mutated(&self, space: &Space, rate: f32, random: &mut Random) -> Self {
         let skeleton = &space.skeleton;
         let mut new = self.clone();
-        for (depth, stage) in new.depths.iter_mut().zip(skeleton.stages) {
+        for (depth, stage) in new.depths.iter_mut().zip(space.stages()) {
             if random.unit() < rate {
                 *depth = one(random, stage.depths);
             }
         }
-        for gene in &mut new.genes {
+        for (gene, (stage, _)) in new.genes.iter_mut().zip(space.places()) {
+            if space.may_fuse(stage) && random.unit() < rate {
+                gene.fused = random.below(2) == 1;
+            }
             if random.unit() < rate {
                 gene.kernel = one(random, skeleton.kernels);
             }
@@ -65,10 +78,11 @@ impl Candidate {
         let depths = self.depths.iter().zip(&other.depths);
         let depths = depths.map(|(&a, &b)| if random.below(2) == 0 { a } else { b }).collect();
         let mut genes = Vec::with_capacity(self.genes.len());
-        for (a, b) in self.genes.iter().zip(&other.genes) {
+        for ((a, b), (stage, _)) in self.genes.iter().zip(&other.genes).zip(space.places()) {
             let kernel = if random.below(2) == 0 { a.kernel } else { b.kernel };
             let expansion = if random.below(2) == 0 { a.expansion } else { b.expansion };
-            genes.push(Gene { kernel, expansion });
+            let fused = space.may_fuse(stage) && if random.below(2) == 0 { a.fused } else { b.fused };
+            genes.push(Gene { kernel, expansion, fused });
         }
         Self { depths, genes }.settled(space)
     }
@@ -83,17 +97,21 @@ impl Candidate {
         for (gene, least) in new.genes.iter_mut().zip(&least.genes) {
             gene.kernel = if random.unit() < part { least.kernel } else { gene.kernel };
             gene.expansion = if random.unit() < part { least.expansion } else { gene.expansion };
+            gene.fused = gene.fused && random.unit() >= part;
         }
         new.settled(space)
     }
 
-    /// The same with the least choices for blocks that are not there, so that equal networks are equal.
+    /// The same with the least choices for blocks that are not there, and no more taps than a block has at most, so that
+    /// equal networks are equal.
     fn settled(mut self, space: &Space) -> Self {
         let least = space.smallest();
-        for ((gene, least), (stage, block)) in self.genes.iter_mut().zip(&least.genes).zip(space.places()) {
+        let slots = space.places().into_iter().zip(space.most_taps());
+        for ((gene, least), ((stage, block), taps)) in self.genes.iter_mut().zip(&least.genes).zip(slots) {
             if block >= self.depths[stage] {
                 *gene = *least;
             }
+            gene.kernel = if gene.fused { least.kernel } else { gene.kernel.min(taps) };
         }
         self
     }
@@ -103,16 +121,19 @@ impl Candidate {
         let skeleton = &space.skeleton;
         let known =
             |gene: &Gene| skeleton.kernels.contains(&gene.kernel) && skeleton.expansions.contains(&gene.expansion);
-        self.depths.len() == skeleton.stages.len()
+        self.depths.len() == space.stages().len()
             && self.genes.len() == space.slots()
-            && self.depths.iter().zip(skeleton.stages).all(|(depth, stage)| stage.depths.contains(depth))
+            && self.depths.iter().zip(space.stages()).all(|(depth, stage)| stage.depths.contains(depth))
             && self.genes.iter().all(known)
+            && self.genes.iter().zip(space.places()).all(|(gene, (stage, _))| !gene.fused || space.may_fuse(stage))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::space::{Inputs, grid};
+    use smidgen_train::Block;
 
     #[test]
     fn what_is_drawn_is_of_the_space() {
@@ -131,6 +152,35 @@ mod tests {
         assert_eq!(last, last.crossed(&last, &space, &mut random));
     }
 
+    /// Half of the blocks that can be fused are, others never; and records without the word are read.
+    #[test]
+    fn blocks_are_fused_where_the_space_says() {
+        let spaces = grid([32, 32], 3, 10, Inputs::Own);
+        let fused = spaces.iter().find(|space| space.skeleton.fused > 0 && space.width == 0.4).unwrap();
+        let mut random = Random::new(3);
+        let (mut count, mut all, mut last) = (0, 0, fused.smallest());
+        for _ in 0..200 {
+            let drawn = Candidate::draw(fused, &mut random);
+            let child = drawn.crossed(&last, fused, &mut random).mutated(fused, 0.2, &mut random);
+            assert!(drawn.is_of(fused) && child.is_of(fused) && child.shrunk(fused, 0.5, &mut random).is_of(fused));
+            for (gene, (stage, block)) in drawn.genes.iter().zip(fused.places()) {
+                let there = block < drawn.depths[stage] && fused.may_fuse(stage);
+                (count, all) = (count + usize::from(gene.fused), all + usize::from(there));
+                assert!(!gene.fused || there && gene.kernel == 3);
+            }
+            let blocks = fused.blocks(&drawn).iter().filter(|block| matches!(block, Block::Fused { .. })).count();
+            assert_eq!(blocks, drawn.genes.iter().filter(|gene| gene.fused).count());
+            let text = serde_json::to_string(&drawn).unwrap();
+            assert_eq!(serde_json::from_str::<Candidate>(&text).unwrap(), drawn);
+            last = child;
+        }
+        assert!((2 * count).abs_diff(all) < all / 10, "{count} of {all}");
+        let old: Gene = serde_json::from_str(r#"{"kernel": 5, "expansion": 4}"#).unwrap();
+        assert_eq!(old, Gene { kernel: 5, expansion: 4, fused: false });
+        assert_eq!(serde_json::to_string(&old).unwrap(), r#"{"kernel":5,"expansion":4}"#);
+        assert!(!last.is_of(&spaces[0]) || last.genes.iter().all(|gene| !gene.fused));
+    }
+
     #[test]
     fn equal_networks_are_equal() {
         let space = Space::new(0.5, [96, 96, 3], 2);
@@ -140,7 +190,7 @@ mod tests {
             let mut other = drawn.clone();
             for (gene, (stage, block)) in other.genes.iter_mut().zip(space.places()) {
                 if block >= drawn.depths[stage] {
-                    *gene = Gene { kernel: 7, expansion: 6 };
+                    *gene = Gene { kernel: 7, expansion: 6, fused: false };
                 }
             }
             assert_eq!(space.blocks(&drawn), space.blocks(&other));

@@ -35,6 +35,12 @@ pub enum SearchError {
     /// A network of the space cannot be trained.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// The network to begin with has no cuts that can be searched.
+    #[error("the network cannot be cut to fit: {reason}")]
+    Backbone {
+        /// What stands in the way.
+        reason: String,
+    },
     /// Interrupted.
     #[error("interrupted")]
     Stopped,

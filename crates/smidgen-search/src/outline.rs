@@ -113,18 +113,28 @@ impl Writer {
             Block::Conv { filters, kernel, stride, activation } => self.conv(Some(filters), kernel, stride, activation),
             Block::Depthwise { kernel, stride, activation } => self.conv(None, kernel, stride, activation),
             Block::Inverted { middle, filters, kernel, stride, activation } => {
-                let (before, shape) = (self.x, self.shape);
-                if shape[2] != middle {
+                let before = (self.x, self.shape);
+                if self.shape[2] != middle {
                     self.conv(Some(middle), [1; 2], 1, activation);
                 }
                 self.conv(None, [kernel; 2], stride, activation);
-                self.conv(Some(filters), [1; 2], 1, smidgen_train::Activation::None);
-                if self.shape == shape {
-                    let op = Op::Binary { kind: BinaryKind::Add, activation: Activation::None };
-                    let [rows, columns, channels] = shape;
-                    self.x = self.operator(op, vec![self.x, before], vec![1, rows, columns, channels], OPEN);
-                }
+                self.narrow(filters, before);
             }
+            Block::Fused { middle, filters, kernel, stride, activation } => {
+                let before = (self.x, self.shape);
+                self.conv(Some(middle), [kernel; 2], stride, activation);
+                self.narrow(filters, before);
+            }
+        }
+    }
+
+    /// The end of a block: to its output's channels, and the sum with its input where that has the same shape.
+    fn narrow(&mut self, filters: usize, (before, shape): (TensorId, [usize; 3])) {
+        self.conv(Some(filters), [1; 2], 1, smidgen_train::Activation::None);
+        if self.shape == shape {
+            let op = Op::Binary { kind: BinaryKind::Add, activation: Activation::None };
+            let [rows, columns, channels] = shape;
+            self.x = self.operator(op, vec![self.x, before], vec![1, rows, columns, channels], OPEN);
         }
     }
 }
@@ -133,7 +143,7 @@ impl Writer {
 mod tests {
     use super::*;
     use crate::candidate::Candidate;
-    use crate::space::Space;
+    use crate::space::{Inputs, Space, grid};
     use smidgen_lower::LowerOptions;
     use smidgen_plan::planner::{Oracle, PlanOptions};
     use smidgen_quant::{Options, quantise};
@@ -144,8 +154,11 @@ mod tests {
     fn an_outline_costs_what_the_quantised_network_does() {
         let oracle = Oracle::new(LowerOptions::default().for_mcu(), PlanOptions::default());
         let mut random = Random::new(5);
-        for (width, input) in [(0.3, [48, 48, 3]), (0.5, [32, 32, 3]), (0.2, [20, 15, 1]), (0.4, [24, 24, 3])] {
-            let space = Space::new(width, input, 7);
+        let sizes = [(0.3, [48, 48, 3]), (0.5, [32, 32, 3]), (0.2, [20, 15, 1]), (0.4, [24, 24, 3])];
+        let spaces = sizes.map(|(width, input)| Space::new(width, input, 7));
+        let fused = grid([20, 20], 3, 7, Inputs::Own).into_iter().filter(|space| space.skeleton.fused > 0);
+        for space in spaces.into_iter().chain(fused.step_by(3)) {
+            let input = space.input;
             let candidate = Candidate::draw(&space, &mut random);
             let (blocks, net) = (space.blocks(&candidate), space.net(&candidate).unwrap());
             let float = net.to_graph(&net.initial_parameters(3), &net.initial_state()).unwrap();

@@ -6,9 +6,8 @@
 
 use crate::candidate::Candidate;
 use crate::error::SearchError;
-use crate::share::Share;
 use crate::space::Space;
-use smidgen_train::{Batch, Net, Random, Report, Role, Settings, TrainError, Trainer};
+use smidgen_train::{Batch, ChannelOrder, Net, Random, Report, Settings, Share, TrainError, Trainer};
 
 /// How a supernet is trained.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -50,7 +49,7 @@ impl Supernet {
     /// # Errors
     /// If a setting is out of its range, or the space has no pixels.
     pub fn new(space: &Space, settings: SupernetSettings) -> Result<Self, SearchError> {
-        let (largest, _) = network(space, &space.largest())?;
+        let largest = space.union()?;
         let (smallest, _) = network(space, &space.smallest())?;
         let training = settings.training;
 
@@ -62,6 +61,18 @@ impl Supernet {
             teacher: Vec::new(),
             sorted: settings.warm_up <= 0.0,
         })
+    }
+
+    /// Begins with the weights of a pretrained network, if the space is one of its cuts; the means and variances of its
+    /// normalisations are those of the samples, so that it computes what that network does.
+    ///
+    /// # Errors
+    /// If there are no samples.
+    pub fn begin(&mut self, samples: &dyn Batch) -> Result<(), SearchError> {
+        let Some(parameters) = self.space.pretrained(self.settings.seed)? else { return Ok(()) };
+        let state = self.largest.net().initial_state();
+        self.largest.set_parameters(&parameters, &state)?;
+        Ok(self.largest.settle(samples)?)
     }
 
     /// The space.
@@ -160,40 +171,16 @@ impl Supernet {
         Ok((subnet.net().clone(), subnet.parameters().to_vec(), subnet.state().to_vec()))
     }
 
-    /// Puts the middle channels of every block in the order of their importance: the sum of the magnitudes of what reads
-    /// them (Cai et al. 2020, "Once-for-all"). No output of the largest network changes; smaller ones have the channels
-    /// that matter most. The largest network's own means and variances are no longer those of its channels.
+    /// Puts the middle channels of every block in the order of their importance. No output of the largest network changes;
+    /// smaller ones have the channels that matter most. The largest network's own means and variances are no longer those
+    /// of its channels.
     pub fn sort(&mut self) {
-        for order in self.orders() {
-            self.largest.rearrange(&|parameters| order.apply(parameters));
-        }
+        self.orders().iter().for_each(|order| order.apply(&mut self.largest));
     }
 
-    fn orders(&self) -> Vec<Order> {
-        let net = self.largest.net();
-        let find = |name: String| net.parameters().iter().find(|parameter| parameter.name == name);
-        let mut orders = Vec::new();
+    fn orders(&self) -> Vec<ChannelOrder> {
         // The block behind the stem reads its channels, which are not searched.
-        for slot in 0..self.space.slots() {
-            let part = |part: &str| find(format!("block{}.{part}", slot + 2));
-            let Some(project) = part("project.weight") else { continue };
-            let [middle, filters] = project.shape[..] else { continue };
-            let weights = &self.largest.parameters()[project.range()];
-            let norm = |channel: usize| weights[channel * filters..][..filters].iter().map(|w| w.abs()).sum::<f32>();
-            let norms: Vec<f32> = (0..middle).map(norm).collect();
-            let mut order: Vec<usize> = (0..middle).collect();
-            order.sort_by(|&a, &b| norms[b].total_cmp(&norms[a]).then(a.cmp(&b)));
-            let mut tensors = vec![(project.offset, 1, middle, filters)];
-            for name in ["expand", "depthwise"] {
-                for parameter in ["weight", "scale", "shift"].map(|kind| part(&format!("{name}.{kind}"))) {
-                    let Some(parameter) = parameter else { continue };
-                    debug_assert!(parameter.role != Role::Bias);
-                    tensors.push((parameter.offset, parameter.len() / middle, middle, 1));
-                }
-            }
-            orders.push(Order { order, tensors });
-        }
-        orders
+        ChannelOrder::by_importance(self.largest.net(), self.largest.parameters(), self.space.block_of_slots())
     }
 
     /// All that training goes on from.
@@ -217,26 +204,6 @@ impl Supernet {
     /// The largest network's parameters, means and variances.
     pub fn parameters(&self) -> (&[f32], &[f32]) {
         (self.largest.parameters(), self.largest.state())
-    }
-}
-
-/// A new order of channels.
-struct Order {
-    order: Vec<usize>,
-    /// Tensors that have them: offset, elements before and at each channel.
-    tensors: Vec<(usize, usize, usize, usize)>,
-}
-
-impl Order {
-    fn apply(&self, parameters: &mut [f32]) {
-        for &(offset, before, channels, each) in &self.tensors {
-            for tensor in parameters[offset..][..before * channels * each].chunks_exact_mut(channels * each) {
-                let old = tensor.to_vec();
-                for (own, &from) in tensor.chunks_exact_mut(each).zip(&self.order) {
-                    own.copy_from_slice(&old[from * each..][..each]);
-                }
-            }
-        }
     }
 }
 
@@ -367,9 +334,47 @@ mod tests {
         for (a, b) in before.iter().zip(&after) {
             assert!((a - b).abs() < 1e-4, "{a} {b}");
         }
-        for Order { order, .. } in supernet.orders() {
+        for order in supernet.orders() {
             assert!(order.is_sorted(), "{order:?}");
         }
+    }
+
+    /// Fused blocks have weights of their own beside those in their place: the largest network is none the larger, and both
+    /// kinds learn.
+    #[test]
+    fn fused_blocks_learn_beside_the_others() {
+        let (space, inputs, labels) = small();
+        let space = Space { skeleton: crate::space::Skeleton::FUSED, ..space };
+        let mut supernet = supernet(&space, 1);
+        let samples = Samples::new(supernet.largest.net(), &inputs, &labels).unwrap();
+        let before = supernet.largest.parameters().to_vec();
+        let net = supernet.largest.net().clone();
+        let changed = |supernet: &Supernet, part: &str| {
+            let of = |p: &&smidgen_train::Parameter| p.name.contains(part) && p.name.ends_with("weight");
+            let ranges = net.parameters().iter().filter(of).map(|p| p.range());
+            let now = supernet.largest.parameters();
+            ranges.map(|range| now[range.clone()] != before[range]).collect::<Vec<_>>()
+        };
+        for step in 0..60 {
+            supernet.step(&samples, f64::from(step) / 60.0).unwrap();
+        }
+        // Two stages of up to four blocks.
+        assert_eq!(
+            [changed(&supernet, ".fuse."), changed(&supernet, ".narrow.")],
+            [[true; 8], [true; 8]].map(Vec::from)
+        );
+        let (alone, _, _) = supernet.extract(&space.largest(), &samples).unwrap();
+        assert!(alone.parameters().iter().all(|p| !p.name.contains("fuse")));
+        let mut random = Random::new(9);
+        let drawn = std::iter::repeat_with(|| Candidate::draw(&space, &mut random));
+        let fused = drawn.filter(|drawn| drawn.genes.iter().filter(|gene| gene.fused).count() > 3).take(2);
+        for candidate in fused.chain([space.smallest(), space.largest()]) {
+            let report = supernet.evaluate(&candidate, &samples, &samples).unwrap();
+            assert!(report.correct >= 40, "{candidate:?}: {report:?}");
+        }
+        let before = supernet.evaluate(&space.largest(), &samples, &samples).unwrap();
+        supernet.sort();
+        assert_eq!(supernet.evaluate(&space.largest(), &samples, &samples).unwrap().correct, before.correct);
     }
 
     #[test]

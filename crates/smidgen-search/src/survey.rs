@@ -91,6 +91,13 @@ fn arithmetic(space: &Space, blocks: &[Block]) -> (u64, usize) {
                 layer(rows * columns, middle * filters, filters, middle * filters);
                 channels = filters;
             }
+            Block::Fused { middle, filters, kernel, stride, .. } => {
+                [rows, columns] = [rows, columns].map(|side| side.div_ceil(stride));
+                let taps = kernel * kernel * channels * middle;
+                layer(rows * columns, taps, middle, taps);
+                layer(rows * columns, middle * filters, filters, middle * filters);
+                channels = filters;
+            }
         }
     }
     layer(1, channels * space.classes, space.classes, channels * space.classes);
@@ -257,15 +264,18 @@ fn choose(spaces: &[Surveyed], budget: &Budget) -> Result<usize, SearchError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::space::grid;
+    use crate::space::{Inputs, grid};
     use smidgen_ir::Graph;
     use smidgen_train::network_of_blocks;
 
     #[test]
     fn arithmetic_is_that_of_the_networks() {
         let mut random = Random::new(4);
-        for (width, input) in [(0.3, [50, 47, 3]), (1.0, [32, 20, 1]), (0.7, [224, 224, 3])] {
-            let space = Space::new(width, input, 11);
+        let spaces =
+            [(0.3, [50, 47, 3]), (1.0, [32, 20, 1]), (0.7, [224, 224, 3])].map(|(w, input)| Space::new(w, input, 11));
+        let fused = grid([32, 32], 3, 11, Inputs::Own).into_iter().filter(|space| space.skeleton.fused > 0);
+        for space in spaces.into_iter().chain(fused.step_by(4)) {
+            let input = space.input;
             for _ in 0..5 {
                 let blocks = space.blocks(&Candidate::draw(&space, &mut random));
                 let net = network_of_blocks(input, &blocks, 11).unwrap();
@@ -274,7 +284,7 @@ mod tests {
                 assert_eq!(macs as usize, net.macs());
                 assert_eq!(macs, smidgen_ir::cost::cost(&graph).macs);
                 let constants = graph.tensors.iter().filter_map(|tensor| tensor.data.as_ref());
-                assert_eq!(bytes, constants.map(|data| data.len()).sum());
+                assert_eq!(bytes, constants.map(|data| data.len()).sum::<usize>());
             }
         }
     }
@@ -322,7 +332,7 @@ mod tests {
     /// of memory. Draws differ, so a boundary may be one step of 10 KiB off.
     #[test]
     fn a_t3_the_published_spaces_win() {
-        let spaces = grid([224, 224], 3, 1000, false);
+        let spaces = grid([224, 224], 3, 1000, Inputs::Squares);
         let winner = |sram: usize, flash: usize| {
             let budget = Budget { sram: Some(sram << 10), flash: Some(flash << 10), ..Budget::default() };
             let survey = survey(&spaces, (&budget, &Published), (100, 1), (&|| {}, &AtomicBool::new(false))).unwrap();
@@ -342,7 +352,7 @@ mod tests {
 
     #[test]
     fn drawing_more_is_drawing_all_at_once() {
-        let spaces = grid([32, 32], 3, 10, false);
+        let spaces = grid([32, 32], 3, 10, Inputs::Squares);
         let budget = Budget { sram: Some(20_000), ..Budget::default() };
         let (done, stop): (&(dyn Fn() + Sync), _) = (&|| {}, AtomicBool::new(false));
         let (within, watch): ((_, &dyn Estimator), _) = ((&budget, &Published), (done, &stop));
@@ -357,7 +367,7 @@ mod tests {
 
     #[test]
     fn what_fits_nowhere_is_told() {
-        let spaces = grid([32, 32], 3, 10, false);
+        let spaces = grid([32, 32], 3, 10, Inputs::Squares);
         let budget = Budget { sram: Some(100), ..Budget::default() };
         let error = survey(&spaces, (&budget, &Published), (5, 1), (&|| {}, &AtomicBool::new(false))).unwrap_err();
         let text = error.to_string();

@@ -102,6 +102,31 @@ pub enum Block {
         /// What follows the first two normalisations.
         activation: Activation,
     },
+    /// A fused inverted residual (Tan and Le 2021, "EfficientNetV2"): one convolution in the place of the first two of an
+    /// [inverted](Self::Inverted) one, a pointwise one without activation, and the sum with the input where that has the
+    /// same shape. Its windows hold rows of few channels where those of the depthwise convolution hold many.
+    Fused {
+        /// Channels in the middle.
+        middle: usize,
+        /// Channels of its output.
+        filters: usize,
+        /// Taps of the first convolution, each way.
+        kernel: usize,
+        /// Its pixels between windows.
+        stride: usize,
+        /// What follows the first normalisation.
+        activation: Activation,
+    },
+}
+
+impl Block {
+    /// Channels of its output; those of its input where it has no say.
+    pub fn filters(&self) -> Option<usize> {
+        match *self {
+            Self::Conv { filters, .. } | Self::Inverted { filters, .. } | Self::Fused { filters, .. } => Some(filters),
+            Self::Depthwise { .. } => None,
+        }
+    }
 }
 
 /// The network of these blocks for inputs of `[height, width, channels]`: after them the mean of all pixels, and a
@@ -110,42 +135,68 @@ pub enum Block {
 /// # Errors
 /// If a block has no channels or its window fits nowhere, or there are no pixels or no classes.
 pub fn network_of_blocks(input: [usize; 3], described: &[Block], classes: usize) -> Result<Net, TrainError> {
+    network_with_spares(input, described, &[], classes)
+}
+
+/// The same with the parameters of other blocks that read what the block at their place does, and that nothing reads: for
+/// networks that [share](crate::Share) these.
+///
+/// # Errors
+/// As [`network_of_blocks`].
+pub fn network_with_spares(
+    input: [usize; 3],
+    described: &[Block],
+    spares: &[(usize, Block)],
+    classes: usize,
+) -> Result<Net, TrainError> {
     let mut b = Builder::new(&input);
-    let features = blocks(&mut b, described)?;
+    let mut features = b.input();
+    for (place, block) in described.iter().enumerate() {
+        for (_, spare) in spares.iter().filter(|(of, _)| *of == place) {
+            one(&mut b, features, (place, spare))?;
+        }
+        features = one(&mut b, features, (place, block))?;
+    }
     let pooled = b.global_pool("pool", features)?;
     let logits = b.fully_connected("classifier", pooled, classes, Activation::None)?;
     b.build(logits)
 }
 
 fn blocks(b: &mut Builder, described: &[Block]) -> Result<Value, TrainError> {
-    let mut x = b.input();
-    for (place, block) in described.iter().enumerate() {
-        let layer = |kernel: [usize; 2], stride: usize, activation| {
-            // Windows around each pixel: of an even side, one pixel more lies behind it.
-            let [v, h] = kernel.map(|side| [side.saturating_sub(1) / 2, side / 2]);
-            let padding = Padding::Explicit { top: v[0], bottom: v[1], left: h[0], right: h[1] };
-            ConvLayer { kernel, padding, ..ConvLayer::new(1, stride, activation) }
-        };
-        let name = |part: &str| format!("block{place}.{part}");
-        x = match *block {
-            Block::Conv { filters, kernel, stride, activation } => {
-                b.conv(&name("conv"), x, filters, layer(kernel, stride, activation))?
+    let x = b.input();
+    described.iter().enumerate().try_fold(x, |x, block| one(b, x, block))
+}
+
+/// A block with its place.
+fn one(b: &mut Builder, x: Value, (place, block): (usize, &Block)) -> Result<Value, TrainError> {
+    let layer = |kernel: [usize; 2], stride: usize, activation| {
+        // Windows around each pixel: of an even side, one pixel more lies behind it.
+        let [v, h] = kernel.map(|side| [side.saturating_sub(1) / 2, side / 2]);
+        let padding = Padding::Explicit { top: v[0], bottom: v[1], left: h[0], right: h[1] };
+        ConvLayer { kernel, padding, ..ConvLayer::new(1, stride, activation) }
+    };
+    let name = |part: &str| format!("block{place}.{part}");
+    let (sum, y) = match *block {
+        Block::Conv { filters, kernel, stride, activation } => {
+            return b.conv(&name("conv"), x, filters, layer(kernel, stride, activation));
+        }
+        Block::Depthwise { kernel, stride, activation } => {
+            return b.depthwise(&name("depthwise"), x, layer(kernel, stride, activation));
+        }
+        Block::Inverted { middle, filters, kernel, stride, activation } => {
+            let mut y = x;
+            if b.shape(x).last() != Some(&middle) {
+                y = b.conv(&name("expand"), y, middle, layer([1; 2], 1, activation))?;
             }
-            Block::Depthwise { kernel, stride, activation } => {
-                b.depthwise(&name("depthwise"), x, layer(kernel, stride, activation))?
-            }
-            Block::Inverted { middle, filters, kernel, stride, activation } => {
-                let mut y = x;
-                if b.shape(x).last() != Some(&middle) {
-                    y = b.conv(&name("expand"), y, middle, layer([1; 2], 1, activation))?;
-                }
-                y = b.depthwise(&name("depthwise"), y, layer([kernel; 2], stride, activation))?;
-                y = b.conv(&name("project"), y, filters, layer([1; 2], 1, Activation::None))?;
-                if b.shape(x) == b.shape(y) { b.add(&name("sum"), y, x, Activation::None)? } else { y }
-            }
-        };
-    }
-    Ok(x)
+            y = b.depthwise(&name("depthwise"), y, layer([kernel; 2], stride, activation))?;
+            ("sum", b.conv(&name("project"), y, filters, layer([1; 2], 1, Activation::None))?)
+        }
+        Block::Fused { middle, filters, kernel, stride, activation } => {
+            let y = b.conv(&name("fuse"), x, middle, layer([kernel; 2], stride, activation))?;
+            ("sum", b.conv(&name("narrow"), y, filters, layer([1; 2], 1, Activation::None))?)
+        }
+    };
+    if b.shape(x) == b.shape(y) { b.add(&name(sum), y, x, Activation::None) } else { Ok(y) }
 }
 
 fn mcunet() -> Vec<Block> {

@@ -501,19 +501,37 @@ impl Trainer {
                 }
             }
         }
-        // Means and variances of the step are the shards' averages; the first steps are averaged among themselves.
-        let shards = samples.div_ceil(self.settings.shard);
-        let share = self.settings.norm_share.max(1.0 / self.step as f32);
-        for (i, s) in self.state.iter_mut().enumerate() {
-            let sum: f64 = self.results[..shards].iter_mut().map(|r| f64::from(exclusive(r).moments[i])).sum();
-            *s += share * ((sum / shards as f64) as f32 - *s);
-        }
+        self.follow_moments(samples);
         if let Some(decay) = self.settings.average {
             let (p, s) = self.average.split_at_mut(self.parameters.len());
             simd::average(isa, 1.0 - decay, &self.parameters, p);
             simd::average(isa, 1.0 - decay, &self.state, s);
         }
         self.current = false;
+    }
+
+    /// Takes over parameters that a step of another network has changed, after the gradient of this network's last batch,
+    /// of so many samples, was part of that step: it counts as one of this network's.
+    pub(crate) fn follow_others(&mut self, samples: usize, parameters: &[f32]) {
+        self.step += 1;
+        self.parameters.copy_from_slice(parameters);
+        self.follow_moments(samples);
+        if let Some(decay) = self.settings.average {
+            let (p, s) = self.average.split_at_mut(self.parameters.len());
+            simd::average(self.settings.isa, 1.0 - decay, &self.parameters, p);
+            simd::average(self.settings.isa, 1.0 - decay, &self.state, s);
+        }
+        self.current = false;
+    }
+
+    /// Means and variances of the step are the shards' averages; the first steps are averaged among themselves.
+    fn follow_moments(&mut self, samples: usize) {
+        let shards = samples.div_ceil(self.settings.shard);
+        let share = self.settings.norm_share.max(1.0 / self.step as f32);
+        for (i, s) in self.state.iter_mut().enumerate() {
+            let sum: f64 = self.results[..shards].iter_mut().map(|r| f64::from(exclusive(r).moments[i])).sum();
+            *s += share * ((sum / shards as f64) as f32 - *s);
+        }
     }
 }
 

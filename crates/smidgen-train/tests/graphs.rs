@@ -14,8 +14,8 @@ use smidgen_ir::{
 };
 use smidgen_lower::{LowerOptions, lower};
 use smidgen_plan::layer_wise;
+use smidgen_synthetic::{Precision, RandomGraphOptions, random_graph};
 use smidgen_train::{Builder, ConvLayer, Import, Isa, Net, Random, Samples, Settings, TrainError, Trainer};
-use smidgen_zoo::{Precision, RandomGraphOptions, random_graph};
 
 fn bytes(x: &[f32]) -> Vec<u8> {
     x.iter().flat_map(|v| v.to_le_bytes()).collect()
@@ -415,7 +415,7 @@ fn operators_without_a_gradient_are_refused_by_name() {
     smidgen_ir::validate(&s.graph).unwrap();
     let error = Net::from_graph(&s.graph).unwrap_err();
     assert_eq!(error.to_string(), "operator 1 ARG_MAX, which writes `best`, cannot be trained: it has no gradient");
-    let int8 = smidgen_zoo::demo(1);
+    let int8 = smidgen_synthetic::demo(1);
     assert!(matches!(Net::from_graph(&int8).unwrap_err(), TrainError::Unsupported { .. }));
     let state = "graph \"t\" inputs(%0) outputs(%2) variables(%1 = %2)
         %0 : f32[1x2]

@@ -10,8 +10,8 @@ use smidgen_ir::{DataType, Graph, Op, ReshapeKind, Tensor, TensorId};
 use smidgen_lower::{LowerOptions, lower};
 use smidgen_plan::layer_wise;
 use smidgen_quant::{Ends, Options, Rounding, WeightBits, dequantise, quantise, requantise};
+use smidgen_synthetic::{RandomGraphOptions, random_graph};
 use smidgen_train::{Activation, Builder, ConvLayer, Isa, Loss, Net, Optimiser, Random, Samples, Settings, Trainer};
-use smidgen_zoo::{RandomGraphOptions, random_graph};
 
 fn bytes(x: &[f32]) -> Vec<u8> {
     x.iter().flat_map(|v| v.to_le_bytes()).collect()

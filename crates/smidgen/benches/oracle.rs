@@ -17,7 +17,7 @@ use smidgen::sim::elf::Elf;
 use smidgen::sim::toolchain::Toolchain;
 use smidgen::sim::{build, harness};
 use smidgen::{Network, Target, boards};
-use smidgen_zoo::{Random, mcunet_space};
+use smidgen_synthetic::{Random, mcunet_space};
 use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::Write;

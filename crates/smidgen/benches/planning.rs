@@ -58,7 +58,7 @@ fn main() {
     );
     for path in files(&folder.join("data/mcunet-architectures"), "json") {
         let json = std::fs::read_to_string(&path).expect("a readable file");
-        let graph = smidgen_zoo::mcunet(&json, 1).expect("an architecture");
+        let graph = smidgen_synthetic::mcunet(&json, 1).expect("an architecture");
         let name = stem(&path);
         let (_, zoo, engine) = *PUBLISHED.iter().find(|(of, ..)| *of == name).unwrap_or(&("", "-", "-"));
         let lowered = lower(&graph, &LowerOptions::default().for_mcu()).expect("supported operators");

@@ -1,6 +1,7 @@
 //! Everything that can go wrong, and whose turn it is.
 
 use crate::evaluate::EvaluateError;
+use crate::search::StateError;
 use crate::train::TrainingError;
 use crate::verify::GoldenError;
 use crate::{c_array, foreign};
@@ -104,6 +105,9 @@ pub enum Error {
     /// No network was found.
     #[error(transparent)]
     Search(#[from] SearchError),
+    /// A search cannot go on, or be repeated.
+    #[error(transparent)]
+    SearchState(#[from] StateError),
     /// No kernel computes an operator as the graph asks for it.
     #[error(transparent)]
     Lower(#[from] LowerError),
@@ -211,11 +215,14 @@ impl Error {
             Self::Search(error) => match error {
                 SearchError::NothingFits(_) | SearchError::NoneDrawn => ErrorKind::DoesNotFit,
                 SearchError::Oracle(_) => ErrorKind::Internal,
+                SearchError::Backbone { .. } => ErrorKind::Unsupported,
                 SearchError::Input { .. }
                 | SearchError::NoTime { .. }
                 | SearchError::Train(_)
                 | SearchError::Stopped => ErrorKind::Request,
             },
+            Self::SearchState(StateError::Other { .. }) => ErrorKind::Request,
+            Self::SearchState(_) => ErrorKind::Malformed,
             Self::Quant(error) => match error {
                 QuantError::Spoilt(_) | QuantError::Exec(_) | QuantError::Refused(_) => ErrorKind::Internal,
                 QuantError::Lower(LowerError::TooLarge { .. }) => ErrorKind::DoesNotFit,
@@ -275,7 +282,11 @@ impl Error {
             Self::Search(SearchError::Input { .. }) => {
                 "give pictures, or arrays of rows, columns and channels, such as spectrograms of [49, 10, 1]"
             }
+            Self::Search(SearchError::Backbone { .. }) => {
+                "`--from` takes networks such as MobileNetV2 and MCUNet; `smidgen train MODEL` trains any network as it is"
+            }
             Self::Search(_) => return None,
+            Self::SearchState(error) => error.help(),
             Self::Quant(error) => match error {
                 QuantError::State { .. } => {
                     "let TensorFlow's converter quantise it, with `converter.representative_dataset`, and hand in the result"

@@ -507,7 +507,7 @@ mod runner_tests {
 
     #[test]
     fn wrong_arrays_are_refused_and_the_next_right_ones_taken() {
-        let network = Network::from_graph(smidgen_zoo::demo(1)).unwrap();
+        let network = Network::from_graph(smidgen_synthetic::demo(1)).unwrap();
         let input = network.graph().tensor(network.graph().inputs[0]);
         let dims = input.shape.dims().to_vec();
         let right = Array::from_i8(&dims, &vec![3; dims.iter().product()]);

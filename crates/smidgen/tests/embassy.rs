@@ -27,7 +27,7 @@ fn the_firmware_links_for_the_stm32() {
         std::fs::copy(example.join(file), to).unwrap();
     }
     let network = project.join("demo.ir");
-    std::fs::write(&network, smidgen_ir::text::print(&smidgen_zoo::demo(7))).unwrap();
+    std::fs::write(&network, smidgen_ir::text::print(&smidgen_synthetic::demo(7))).unwrap();
     let model = project.join("model");
     if model.exists() {
         std::fs::remove_dir_all(&model).unwrap();

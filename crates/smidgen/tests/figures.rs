@@ -33,7 +33,7 @@ fn bench(board: &str, only: &[&str]) {
     }
     let folder = tempfile::tempdir().unwrap();
     let mut models = Vec::new();
-    let own = [("zoo-demo", smidgen_zoo::demo(2026)), ("zoo-gated", smidgen_zoo::gated(32, 3, 2026))];
+    let own = [("zoo-demo", smidgen_synthetic::demo(2026)), ("zoo-gated", smidgen_synthetic::gated(32, 3, 2026))];
     for (name, graph) in own.into_iter().filter(|_| only.is_empty()) {
         let path = folder.path().join(name).with_extension("tflite");
         fs::write(&path, smidgen::tflite::write(&graph).unwrap()).unwrap();

@@ -5,7 +5,7 @@ use smidgen::lowering::{LowerOptions, lower, select};
 use smidgen::plan::planner::Oracle;
 use smidgen::plan::{Objective, PlanOptions, plan};
 use smidgen::program::{Lowered, Step};
-use smidgen_zoo::{RandomGraphOptions, demo, gated, mcunet_space, mobilenet_v2, random_graph};
+use smidgen_synthetic::{RandomGraphOptions, demo, gated, mcunet_space, mobilenet_v2, random_graph};
 use std::mem::discriminant;
 
 /// Holds a network's exact plans to what the oracle says of it.

@@ -75,7 +75,7 @@ fn smidgen_is_installed_from_its_packages_in_an_empty_folder() {
 
     let program = installed.join("bin").join(format!("smidgen{}", std::env::consts::EXE_SUFFIX));
     let empty = tempfile::tempdir().unwrap();
-    let graph = smidgen_zoo::demo(1);
+    let graph = smidgen_synthetic::demo(1);
     fs::write(empty.path().join("demo.ir"), smidgen::ir::text::print(&graph)).unwrap();
     let smidgen = |arguments: &[&str]| run(Command::new(&program).args(arguments).current_dir(empty.path()));
     assert!(smidgen(&["--version"]).contains(env!("CARGO_PKG_VERSION")));

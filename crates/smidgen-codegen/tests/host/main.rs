@@ -4,7 +4,7 @@ mod support;
 
 use smidgen_exec::Executor;
 use smidgen_lower::KernelSet;
-use smidgen_zoo::{RandomGraphOptions, random_graph};
+use smidgen_synthetic::{RandomGraphOptions, random_graph};
 use support::{Case, cargo, check_style, compare, folder, shared};
 
 /// Random networks, each with two schedules.
@@ -138,7 +138,7 @@ fn the_same_program_gives_the_same_files() {
 /// What a user reads first, as it stands: a change of it shall be seen.
 #[test]
 fn generated_sources_read_as_recorded() {
-    let graph = smidgen_zoo::demo(1);
+    let graph = smidgen_synthetic::demo(1);
     for (schedule, stream_input, paths) in [
         ("layer", false, &["src/lib.rs", "src/steps.rs", "Cargo.toml", "include/demo.h"][..]),
         ("stream", true, &["src/lib.rs", "include/demo.h"]),

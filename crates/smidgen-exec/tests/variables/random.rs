@@ -1,7 +1,7 @@
 //! Random networks with variables.
 
 use smidgen_ir::{Graph, Tensor, TensorId, Variable};
-use smidgen_zoo::{Random, RandomGraphOptions, random_graph};
+use smidgen_synthetic::{Random, RandomGraphOptions, random_graph};
 
 /// A random network in which some operators read what an earlier inference left in place of what this one computes.
 /// Variables hold next what is computed, given, constant, or what they or others held before; some of it is an output

@@ -8,8 +8,8 @@ use smidgen_ir::{
     ReduceKind, ReshapeKind, ResizeKind, Shape, Tensor, TensorId, UnaryKind, infer,
 };
 use smidgen_reference::Reference;
+use smidgen_synthetic::Random;
 use smidgen_tflite::SUPPORTED;
-use smidgen_zoo::Random;
 
 /// Height, width and channels of what every operator here reads.
 const SIZE: usize = 4;

@@ -8,7 +8,7 @@ use smidgen::quant::{ActivationBits, Ends, Inputs, Options, QuantError, RangeMet
 use smidgen::{Array, Dtype, Network, Runner};
 use smidgen_ir::Graph;
 use smidgen_reference::{Case, Reference, shared};
-use smidgen_zoo::{Precision, Random, RandomGraphOptions, random_graph};
+use smidgen_synthetic::{Precision, Random, RandomGraphOptions, random_graph};
 
 /// Quantises, runs, and compares all outputs for the first samples with the reference's if there is one.
 fn check(reference: Option<&mut Reference>, name: &str, graph: &Graph, samples: &[Inputs], options: &Options) {

@@ -6,7 +6,7 @@ pub use crate::space::{Filled, Needs, Operand, Space};
 use smidgen_kernels::int8::Int8;
 use smidgen_kernels::requant::Factor;
 use smidgen_kernels::{Region, Rounding, View, Window2d};
-use smidgen_zoo::Random;
+use smidgen_synthetic::Random;
 use std::ops::Range;
 
 /// One of all kernels.

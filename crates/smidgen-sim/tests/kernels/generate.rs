@@ -13,7 +13,7 @@ use smidgen_kernels::movement::Axis;
 use smidgen_kernels::nd::MAX_RANK;
 use smidgen_kernels::requant::Factor;
 use smidgen_kernels::{Isa, Rounding, View};
-use smidgen_zoo::Random;
+use smidgen_synthetic::Random;
 
 /// A random case of a kernel.
 pub fn generate(kernel: Kernel, random: &mut Random) -> Case {

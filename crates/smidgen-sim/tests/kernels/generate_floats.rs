@@ -8,7 +8,7 @@ use smidgen_kernels::View;
 use smidgen_kernels::convert::Stored;
 use smidgen_kernels::float::{Binary, Clamp, Function, Scale, Unary};
 use smidgen_kernels::nd::MAX_RANK;
-use smidgen_zoo::Random;
+use smidgen_synthetic::Random;
 
 /// A random case of a kernel. The arena is full of multiples of 1/16.
 pub fn generate(kernel: FloatKernel, random: &mut Random) -> Case {

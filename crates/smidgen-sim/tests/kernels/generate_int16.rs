@@ -9,7 +9,7 @@ use smidgen_kernels::int16::{Reduce, Sigmoid, Slopes, Softmax, Terms};
 use smidgen_kernels::memory::Integer;
 use smidgen_kernels::reference::{Binary, Product, Sum};
 use smidgen_kernels::requant::Factor;
-use smidgen_zoo::Random;
+use smidgen_synthetic::Random;
 
 /// ADD or SUB with any scales.
 fn any_sum(random: &mut Random, rounding: Rounding) -> Sum<i16> {

@@ -6,7 +6,7 @@ use smidgen_kernels::Window2d;
 use smidgen_kernels::int16::mcu::{self, Channel, Clamp};
 use smidgen_kernels::int16::{Int16, Multiplier};
 use smidgen_kernels::requant::Factor;
-use smidgen_zoo::Random;
+use smidgen_synthetic::Random;
 
 /// Constants of a layer with int8 weights on int16.
 struct Layer {

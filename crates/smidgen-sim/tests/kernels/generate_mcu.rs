@@ -5,7 +5,7 @@ use crate::calls::Kernel;
 use crate::cases::{Call, Case, Needs, Space, int8, place, region, signed, small, window};
 use smidgen_kernels::int8::mcu::epilogue::{EXTRA, max_low_bits};
 use smidgen_kernels::int8::mcu::{self, Epilogue, PRODUCT_BITS, Products, SUM_BITS, Terms, Width};
-use smidgen_zoo::Random;
+use smidgen_synthetic::Random;
 
 pub fn conv2d(kernel: Kernel, width: Width, random: &mut Random) -> Case {
     let mut window = window(random);

@@ -30,7 +30,7 @@ use smidgen_kernels::{Arena, Checked, Flash};
 use smidgen_reference::{Lack, skip};
 use smidgen_sim::elf::Elf;
 use smidgen_sim::qemu::{self, Outcome, QemuError};
-use smidgen_zoo::Random;
+use smidgen_synthetic::Random;
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use crate::cases::{bytes, small};
 use smidgen_kernels::View;
-use smidgen_zoo::Random;
+use smidgen_synthetic::Random;
 use std::ops::Range;
 
 /// A part of the arena that belongs to a call.

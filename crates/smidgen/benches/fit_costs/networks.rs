@@ -5,7 +5,7 @@ use smidgen::ir::{Activation, BinaryKind, Graph, Op, Padding, PoolKind, ReduceKi
 use smidgen::plan::Objective;
 use smidgen::quant::{self, ActivationBits, WeightBits};
 use smidgen::{Array, Dtype, Network};
-use smidgen_zoo::{Builder, Node, Precision, Random, Taps};
+use smidgen_synthetic::{Builder, Node, Precision, Random, Taps};
 use std::path::{Path, PathBuf};
 
 /// A network and the schedules that it is measured under: the schedule, what is wanted, whether the input is streamed.
@@ -66,8 +66,8 @@ pub fn all(shared: &Path) -> Vec<Sample> {
         add(format!("float-mobile-{seed}"), mobile(20 + seed, Precision::Float32), &LAYER);
         add(format!("float-residual-{seed}"), residual(20 + seed, Precision::Float32), &LAYER);
     }
-    add("demo".to_owned(), smidgen_zoo::demo(2026), &SOME);
-    add("gated".to_owned(), smidgen_zoo::gated(32, 3, 2026), &SOME);
+    add("demo".to_owned(), smidgen_synthetic::demo(2026), &SOME);
+    add("gated".to_owned(), smidgen_synthetic::gated(32, 3, 2026), &SOME);
     let models = std::fs::read_dir(shared.join("models")).into_iter().flatten().flatten();
     let mut models: Vec<_> = models.map(|entry| entry.path()).collect();
     models.sort();

@@ -1,7 +1,7 @@
 //! `smidgen export`: a network as files for other engines that train.
 
 use super::Answer;
-use super::train::material::Material;
+use super::train::material::{HoldOut, Material};
 use super::train::subject::Subject;
 use super::train::told;
 use crate::console::format::{bytes, thousands};
@@ -113,7 +113,8 @@ impl Export {
     /// The files with samples; `None` if that was interrupted.
     fn with_data(&self, out: &mut Output, data: &Data, title: &str, recipe: Recipe) -> Result<Option<Files>, Failure> {
         let Self { subject, hold_out, memory, .. } = self;
-        let material = Material { subject, data, hold_out: *hold_out, memory: *memory };
+        let material =
+            Material { subject, data, hold_out: hold_out.map(HoldOut::asked), memory: *memory, pixels: None };
         let sets = material.sets()?;
         let start = material.start(&sets, None, 1.0)?;
         let feeder = material.feeder(&start)?;
@@ -134,7 +135,7 @@ impl Export {
     fn without_data(&self, title: &str, recipe: Recipe) -> Result<Files, Failure> {
         let data = Data { data: PathBuf::new(), split: None, strict: false, pixels: self.pixels.clone() };
         let subject = &self.subject;
-        let material = Material { subject, data: &data, hold_out: None, memory: self.memory };
+        let material = Material { subject, data: &data, hold_out: None, memory: self.memory, pixels: None };
         let mut range = None;
         let greatest = |start: &smidgen::train::Start| {
             range = material.feeder(start)?.pixel_range();

@@ -1,11 +1,15 @@
 //! `smidgen search`: from labelled samples and a board to a trained network that fills it, and its firmware.
 
 mod found;
+mod pretrained;
 mod report;
+mod shapes;
 mod told;
 
+use self::pretrained::Pretrained;
+use self::shapes::{Ratios, is_about};
 use super::Answer;
-use super::train::material::{Material, Sets};
+use super::train::material::{HoldOut, Material, Sets};
 use super::train::subject::Subject;
 use super::train::{duration, rate, share, threads};
 use crate::console::options::{ReferenceOption, size};
@@ -21,10 +25,13 @@ use smidgen::plan::planner::PlanOptions;
 use smidgen::plan::{Objective, ScheduleChoice};
 use smidgen::scope::{Scope, costs};
 use smidgen::search::clock::Counts;
-use smidgen::search::{Budget, Event, Length, Options, Planner, Record, Search as Course, SearchError, Space, grid};
+use smidgen::search::{
+    Backbone, Budget, Event, Inputs, Length, Options, Planner, Record, Search as Course, SearchError, Space, grid,
+};
 use smidgen::train::{Augment, Start};
-use smidgen::{Error, LowerOptions, files};
+use smidgen::{Error, LowerOptions};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -38,6 +45,8 @@ Examples:
       less than the board has
   smidgen search --data keywords.npz --board nrf52840 --epochs 60 --evaluations 300 --seed 7 -o keywords
       so much of everything, however long it takes: the same bytes for the same seed
+  smidgen search --data photos/ --board stm32f412 --from pretrained.tflite --time 20m -o photos
+      what is cut from a network that has learnt from many other pictures: for a few hundred of your own
   smidgen search --data photos/ --board stm32f412 --time 1h --replay other/record.json -o again
       what another search with the same options has done, to the same bytes
 
@@ -92,9 +101,18 @@ pub struct Search {
     /// In place of a clock: decide as another search of the same options has, to the same bytes
     #[arg(long, value_name = "FILE", conflicts_with_all = ["epochs", "evaluations"])]
     replay: Option<PathBuf>,
-    /// Rows and columns of pictures, in place of those that are tried
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(8..=1024))]
-    resolution: Option<u16>,
+    /// For pictures below 48 pixels: search spaces too whose early blocks may be fused (one convolution in place of an
+    /// expansion and a depthwise one), which compute more where SRAM is short
+    #[arg(long, conflicts_with = "from")]
+    fused: bool,
+    /// A pretrained network, as a TensorFlow Lite or ONNX file of floats or integers: search what can be cut from it
+    /// (blocks, taps, middle channels, at any resolution), with the weights that it has
+    #[arg(long, value_name = "BACKBONE")]
+    from: Option<PathBuf>,
+    /// Rows and columns of the network's input, such as 96 or 84x112, in place of those that are tried: of pictures of
+    /// one shape in their proportions, of others squares, as --fit says
+    #[arg(long, value_name = "N|ROWSxCOLUMNS", value_parser = sides)]
+    resolution: Option<[usize; 2]>,
     /// What everything that is drawn follows from
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -104,9 +122,10 @@ pub struct Search {
     /// Samples of a step
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     batch: u32,
-    /// The greatest learning rate of the supernet; that of the network found is half of it
-    #[arg(long, value_name = "R", default_value_t = 0.2, value_parser = rate)]
-    rate: f32,
+    /// The greatest learning rate of the supernet; that of the network found is half of it [default: 0.2, or 0.05 with
+    /// --from]
+    #[arg(long, value_name = "R", value_parser = rate)]
+    rate: Option<f32>,
     /// What happens to pictures from epoch to epoch: any of crop, flip, colour=0.2, cutout=0.25, mixup=0.2 and
     /// randaugment=2, with commas between
     #[arg(long, value_name = "KINDS", default_value_t)]
@@ -114,6 +133,10 @@ pub struct Search {
     /// Show pictures as they are in every epoch
     #[arg(long, conflicts_with = "augment")]
     no_augment: bool,
+    /// Train the network found as part of larger ones with the same weights, which are dropped in the end: for networks
+    /// so small that they learn too little. Epochs take several times as long
+    #[arg(long)]
+    netaug: bool,
     /// Show samples of rare classes as often as those of frequent ones
     #[arg(long)]
     balance: bool,
@@ -136,6 +159,16 @@ fn count(text: &str) -> Result<u64, String> {
     number.map(|number| number as u64).ok_or_else(|| "a number such as 12500000 or 12.5M".to_owned())
 }
 
+/// Rows and columns, from one number for both or from two.
+fn sides(text: &str) -> Result<[usize; 2], String> {
+    let side = |text: &str| text.parse().ok().filter(|side| (8..=1024).contains(side));
+    let sides = match text.split_once('x') {
+        Some((rows, columns)) => side(rows).zip(side(columns)).map(|(rows, columns)| [rows, columns]),
+        None => side(text).map(|side| [side; 2]),
+    };
+    sides.ok_or_else(|| "a number from 8 to 1024, such as 96, or two, such as 84x112".to_owned())
+}
+
 /// Milliseconds.
 fn milliseconds(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number: &f64| *number > 0.0 && number.is_finite());
@@ -156,14 +189,21 @@ impl Search {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
         let board = boards::find(&self.board).map_err(Error::from)?;
         let subject = Subject::fresh(self.seed);
-        let material =
-            Material { subject: &subject, data: &self.data, hold_out: Some(self.hold_out), memory: self.memory };
+        // A search compares with what it holds back: that cannot be left.
+        let hold_out = Some(HoldOut { share: self.hold_out, asked: false });
+        let mut material =
+            Material { subject: &subject, data: &self.data, hold_out, memory: self.memory, pixels: None };
         let sets = material.sets()?;
-        let spaces = self.spaces(&sets)?;
+        let pretrained =
+            self.from.as_deref().map(|path| Pretrained::open(path, sets.classes(), self.seed)).transpose()?;
+        material.pixels = pretrained.as_ref().and_then(|pretrained| pretrained.pixels);
+        let backbone = pretrained.as_ref().map(|pretrained| &pretrained.backbone);
+        let (spaces, fit) = self.spaces(&sets, backbone)?;
         let options = self.options(&board)?;
         self.claim()?;
         let planner = self.planner(&board);
         let stop = interrupt::stop_flag();
+        self.tell_beginning(out, (&board, &sets), (&options.budget, &spaces, fit.as_deref()))?;
         match self.search(out, (&board, &material, &sets), (&spaces, &planner, options), &stop) {
             Err(Failure::Library(Error::Search(SearchError::Stopped))) => {
                 let folder = visible_path(&self.output);
@@ -181,10 +221,9 @@ impl Search {
         (spaces, planner, options): (&[Space], &Planner, Options),
         stop: &AtomicBool,
     ) -> Result<Answer, Failure> {
-        self.tell_beginning(out, (board, sets), (&options.budget, spaces))?;
         let progress = told::Progress::new(out, self.json, &self.output);
         let tell = |event: Event| progress.tell(event);
-        let identity = self.identity(board, sets);
+        let identity = self.identity(board, sets, spaces);
         let mut course = Course::open(&self.output, (options, identity), (stop, &tell))?;
         let space = course.space(spaces, planner, sets.chosen.len())?;
         progress.pause();
@@ -200,9 +239,19 @@ impl Search {
         self.finish(out, (board, sets, &feeder), (&mut course, &space, &found), (&samples, test.as_ref(), stop))
     }
 
-    /// The spaces to look at.
-    fn spaces(&self, sets: &Sets) -> Result<Vec<Space>, Failure> {
-        let classes = sets.classes();
+    /// The spaces to look at, and what becomes of pictures of other shapes than their inputs.
+    fn spaces(&self, sets: &Sets, backbone: Option<&Arc<Backbone>>) -> Result<(Vec<Space>, Option<String>), Failure> {
+        let of_input = |own: [usize; 2], channels: usize, inputs: Inputs| {
+            let (own, inputs) = self.resolution.map_or((own, inputs), |asked| (asked, Inputs::Own));
+            match backbone {
+                Some(backbone) => Space::cuts(backbone, own, sets.classes(), inputs),
+                None => {
+                    let mut spaces = grid(own, channels, sets.classes(), inputs);
+                    spaces.retain(|space| self.fused || space.skeleton.fused == 0);
+                    spaces
+                }
+            }
+        };
         let looked_at = sets.training.choose(LOOKED_AT, self.seed);
         let (mut sides, mut depth, mut shape) = (Vec::new(), 1, None);
         for sample in sets.training.read(&looked_at) {
@@ -222,22 +271,39 @@ impl Search {
                 shape.push(1);
             }
             let [rows, columns, channels] = Space::input_of(&shape).map_err(Error::from)?;
-            let fixed = !sets.training.holds_pixels();
-            return Ok(self.at_resolution(grid([rows, columns], channels, classes, fixed), channels, classes));
+            if !sets.training.holds_pixels() {
+                if let Some(wanted) = backbone.map(|backbone| backbone.channels()).filter(|&wanted| wanted != channels)
+                {
+                    return Err(Failure::usage(
+                        format!("the samples have {channels} channels, and the network of `--from` takes {wanted}"),
+                        "leave `--from` out, or name a network of as many channels",
+                    ));
+                }
+                return Ok((of_input([rows, columns], channels, Inputs::Own), None));
+            }
+            (sides, depth) = (vec![[rows, columns]], channels);
         }
         // What most pictures have at least: others are enlarged.
-        sides.sort_by_key(|side| side[0].min(side[1]));
-        let Some(&own) = sides.get(sides.len() / 4) else {
+        sides.sort_by_key(|side| side[0] * side[1]);
+        let Some(&typical) = sides.get(sides.len() / 4) else {
             // Reading them all will tell what is wrong.
-            return Ok(grid([224, 224], 3, classes, false));
+            return Ok((of_input([224, 224], 3, Inputs::Squares), None));
         };
-        Ok(self.at_resolution(grid(own, depth, classes, false), depth, classes))
-    }
-
-    /// Those of the asked resolution, if one is.
-    fn at_resolution(&self, spaces: Vec<Space>, channels: usize, classes: usize) -> Vec<Space> {
-        let Some(side) = self.resolution.map(usize::from) else { return spaces };
-        grid([side, side], channels, classes, true)
+        let ratios = Ratios::of(&sides);
+        let (own, inputs) = match ratios.common() {
+            Some(ratio) if !is_about(ratio, 1.0) => {
+                let side = ((typical[0] * typical[1]) as f64).sqrt();
+                let sides = [ratio.sqrt(), 1.0 / ratio.sqrt()].map(|factor| (side * factor).round().max(1.0) as usize);
+                (sides, Inputs::Proportional)
+            }
+            _ => {
+                sides.sort_by_key(|side| side[0].min(side[1]));
+                (sides[sides.len() / 4], Inputs::Squares)
+            }
+        };
+        let spaces = of_input(own, depth, inputs);
+        let told = spaces.first().and_then(|space| ratios.told(space, self.data.pixels.fit));
+        Ok((spaces, told))
     }
 
     /// What networks may take of a board.
@@ -273,37 +339,43 @@ impl Search {
         threads(self.threads)
     }
 
+    /// The greatest learning rate of the supernet: what is pretrained would be lost at that of fresh weights.
+    fn rate(&self) -> f32 {
+        self.rate.unwrap_or(if self.from.is_some() { 0.05 } else { 0.2 })
+    }
+
     fn augment(&self) -> Augment {
         if self.no_augment { Augment::NONE } else { self.augment }
     }
 
     fn options(&self, board: &Board) -> Result<Options, Failure> {
-        let replay = self.replay.as_ref().map(|path| -> Result<Record, Error> {
-            let bytes = files::read(path)?;
-            let record = serde_json::from_slice(&bytes).map_err(|_| smidgen::train::TrainingError::NoLog);
-            record.map_err(|error| Error::from(error).at(path))
-        });
+        let replay = self.replay.as_ref().map(|path| Record::open(path));
         Ok(Options {
             budget: self.budget(board),
             length: self.length(),
             seed: self.seed,
             threads: self.threads(),
             batch: self.batch as usize,
-            rate: self.rate,
+            rate: self.rate(),
             augment: self.augment(),
             balance: self.balance,
+            netaug: self.netaug,
             replay: replay.transpose()?,
         })
     }
 
     /// What the result depends on besides the options of the search.
-    fn identity(&self, board: &Board, sets: &Sets) -> Vec<(String, String)> {
+    fn identity(&self, board: &Board, sets: &Sets, spaces: &[Space]) -> Vec<(String, String)> {
+        let backbone = spaces.first().and_then(|space| space.backbone.as_ref());
         let all = [
             ("the board", board.name.clone()),
             ("the schedule", self.schedule.to_string()),
             ("the number of samples", sets.chosen.len().to_string()),
             ("the number of classes", sets.classes().to_string()),
-            ("the resolution", self.resolution.map_or_else(|| "any".to_owned(), |side| side.to_string())),
+            ("the resolution", self.resolution.map_or_else(|| "any".to_owned(), |[r, c]| format!("{r}x{c}"))),
+            ("the search of fused blocks", if self.fused { "on" } else { "off" }.to_owned()),
+            ("the network to begin with", backbone.map_or_else(|| "none".to_owned(), |b| format!("{:016x}", b.hash()))),
+            ("the fit of pictures", format!("{:?}", self.data.pixels.fit).to_lowercase()),
         ];
         all.map(|(what, value)| (what.to_owned(), value)).to_vec()
     }

@@ -5,7 +5,7 @@ pub(super) mod material;
 pub(super) mod subject;
 pub(super) mod told;
 
-use self::material::{Material, Sets};
+use self::material::{HoldOut, Material, Sets};
 use self::subject::Subject;
 use super::Answer;
 use super::inspect::moved;
@@ -215,6 +215,7 @@ impl Train {
             integers,
             limit: self.time,
             replay: replay.map_err(|error| self.of_replay(error))?,
+            netaug: None,
         };
         let mut course = Course::new(&start, &samples, test.as_ref(), options)?;
         if let Some(log) = &log {
@@ -265,7 +266,7 @@ impl Train {
 
     fn material(&self) -> Material<'_> {
         let Self { subject, data, hold_out, memory, .. } = self;
-        Material { subject, data, hold_out: *hold_out, memory: *memory }
+        Material { subject, data, hold_out: hold_out.map(HoldOut::asked), memory: *memory, pixels: None }
     }
 
     /// How many epochs there are, where that is known.

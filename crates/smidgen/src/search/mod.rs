@@ -20,7 +20,8 @@ pub mod state;
 pub use clock::{Clock, Length, Stage};
 pub use estimate::Planner;
 pub use smidgen_search::{
-    Budget, Candidate, Estimator, Figures, Limit, Scored, SearchError, Skeleton, Space, Survey, Surveyed, grid,
+    Backbone, Budget, Candidate, Estimator, Figures, Inputs, Limit, Scored, SearchError, Skeleton, Space, Survey,
+    Surveyed, grid,
 };
 pub use stages::{Event, Found, Options, Search};
-pub use state::{Record, State};
+pub use state::{Record, State, StateError};

@@ -2,7 +2,7 @@
 
 use super::clock::{Clock, Counts, Length, Stage};
 use super::pool::Pool;
-use super::state::{Folder, SpaceLine, State, SupernetEpoch};
+use super::state::{Folder, SpaceLine, State, StateError, SupernetEpoch};
 use crate::error::Error;
 use crate::search::Record;
 use crate::train::augment::Augment;
@@ -11,7 +11,7 @@ use smidgen_search::{
     Budget, Candidate, Estimator, Evolution, EvolutionSettings, Scored, SearchError, Space, Supernet, SupernetSettings,
     Survey, Surveyed, survey,
 };
-use smidgen_train::{Block, Report, Samples, Settings, Trainer};
+use smidgen_train::{Block, NetAug, Report, Samples, Settings, Trainer};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -35,6 +35,8 @@ pub struct Options {
     pub augment: Augment,
     /// Whether samples of rare classes are seen as often as those of frequent ones.
     pub balance: bool,
+    /// Whether the network found is trained [as part of larger ones](NetAug).
+    pub netaug: bool,
     /// What a clock has decided before, to decide alike.
     pub replay: Option<Record>,
 }
@@ -96,8 +98,12 @@ const SUBNETS: usize = 3;
 /// Part of the supernet's schedule in which the largest network is trained alone, so that its channels can be put in the
 /// order of their importance.
 const WARM_UP: f64 = 0.2;
-/// Epochs that there must be time for.
+/// Epochs that there must be time for, ...
 const LEAST_EPOCHS: f64 = 20.0;
+/// Time for which it is measured how long steps take.
+const PROBED: Duration = Duration::from_millis(500);
+/// ... or a so many times smaller number, if not even the smallest network could be trained for as many.
+const FEWER: u64 = 5;
 /// Time between checkpoints.
 const OFTEN: Duration = Duration::from_secs(60);
 /// Samples that go forward and backward together.
@@ -214,12 +220,13 @@ impl<'a> Search<'a> {
             self.state.chosen = found.chosen;
             self.save()?;
         }
-        let chosen = &self.state.spaces[self.state.chosen];
+        let damaged = || Error::from(StateError::NO_STATE).at(&self.folder.state());
+        let chosen = self.state.spaces.get(self.state.chosen).ok_or_else(damaged)?;
         let is = |space: &&Space| {
             space.skeleton.name == chosen.skeleton && space.width == chosen.width && space.input == chosen.input
         };
         let of_grid = spaces.iter().find(is);
-        let space = of_grid.cloned().ok_or(TrainingError::NoCheckpoint)?;
+        let space = of_grid.cloned().ok_or_else(damaged)?;
         (self.tell)(Event::Chosen { space: space.clone() });
         Ok(space)
     }
@@ -231,19 +238,26 @@ impl<'a> Search<'a> {
         let (Some(left), Some(probe)) = (self.clock.end(Stage::Training), spaces.get(spaces.len() / 2)) else {
             return Ok(budget);
         };
-        let net = probe.net(&probe.smallest())?;
+        let (net, blocks) = (probe.net(&probe.smallest())?, probe.blocks(&probe.smallest()));
         let (count, macs) = (2 * SHARD * self.options.threads, net.macs());
         let settings = Settings { batch: count, shard: SHARD, threads: self.options.threads, ..Settings::default() };
         let (inputs, labels) = (vec![0.5; count * net.input_len()], vec![0; count]);
         let mut trainer = Trainer::new(net, settings, self.options.seed)?;
-        let mut rate = 0.0f64;
-        for _ in 0..3 {
+        // The fastest of many: others may use the machine now and then.
+        let (all, mut rate, mut repeated) = (Instant::now(), 0.0f64, 0);
+        while repeated < 3 || all.elapsed() < PROBED.min(left.mul_f64(0.01)) {
+            repeated += 1;
             let begun = Instant::now();
             trainer.differentiate(&Samples::new(trainer.net(), &inputs, &labels)?)?;
             rate = rate.max((count * macs) as f64 / begun.elapsed().as_secs_f64().max(1e-9));
         }
         let time = left.as_secs_f64() / 0.94 * Stage::Training.part();
-        let macs = (time * rate / (LEAST_EPOCHS * samples.max(1) as f64)) as u64;
+        let augmented = if self.options.netaug { NetAug::cost(probe.input, &blocks, probe.classes)? } else { 0.0 };
+        let macs = (time * rate / (LEAST_EPOCHS * (1.0 + augmented) * samples.max(1) as f64)) as u64;
+        // Where there is no time for any, the smallest ones are trained for fewer epochs.
+        let nets = spaces.iter().map(|space| Ok(space.net(&space.smallest())?.macs() as u64));
+        let least = nets.collect::<Result<Vec<_>, Error>>()?.into_iter().min().unwrap_or(0);
+        let macs = macs.max((least + least / 2).min(macs * FEWER));
         Ok(Budget { macs: Some(budget.macs.map_or(macs, |most| most.min(macs))), ..budget })
     }
 
@@ -290,9 +304,12 @@ impl<'a> Search<'a> {
         if self.state.steps > 0 {
             let path = self.folder.supernet();
             let checkpoint = crate::files::read(&path)?;
-            supernet.restore(&checkpoint).map_err(|error| Error::from(error).at(&path))?;
+            let damaged = |_| Error::from(StateError::Damaged { what: "the supernet" }).at(&path);
+            supernet.restore(&checkpoint).map_err(damaged)?;
             // A checkpoint may be younger than what stands beside it.
             self.state.steps = supernet.steps();
+        } else {
+            supernet.begin(&pool.calibration()?)?;
         }
         if !self.state.trained {
             self.train(&mut supernet, &pool)?;
@@ -400,6 +417,9 @@ impl<'a> Search<'a> {
         let known = self.options.replay.as_ref().map_or(self.state.record.population, |record| record.population);
         let settings = known.map_or(settings, |population| settings.of_population(population));
         self.state.record.population = Some(settings.population);
+        if self.state.seen.iter().any(|scored| !scored.candidate.is_of(space)) {
+            return Err(Error::from(StateError::NO_STATE).at(&self.folder.state()));
+        }
         let mut evolution = Evolution::new(settings, self.state.seen.clone());
         let admitted = |candidate: &Candidate| space.admitted(candidate, &budget, estimator);
         let mut saved = Instant::now();
@@ -519,17 +539,22 @@ impl Options {
             ("the rate", self.rate.to_string()),
             ("augmentation", self.augment.to_string()),
             ("balance", if self.balance { "on" } else { "off" }.to_owned()),
+            ("augmentation of the network", if self.netaug { "on" } else { "off" }.to_owned()),
         ];
         all.map(|(what, value)| (what.to_owned(), value)).to_vec()
     }
 }
 
 /// Fails where two searches are not the same.
-fn check(there: &[(String, String)], here: &[(String, String)]) -> Result<(), TrainingError> {
-    for ((what, here), (_, there)) in here.iter().zip(there) {
+fn check(there: &[(String, String)], here: &[(String, String)]) -> Result<(), StateError> {
+    for ((what, here), (name, there)) in here.iter().zip(there) {
+        if what != name {
+            break;
+        }
         if here != there {
-            return Err(TrainingError::Checkpoint { what: what.clone(), there: there.clone(), here: here.clone() });
+            return Err(StateError::Other { what: what.clone(), there: there.clone(), here: here.clone() });
         }
     }
-    if there.len() == here.len() { Ok(()) } else { Err(TrainingError::NoCheckpoint) }
+    let alike = here.iter().map(|(what, _)| what).eq(there.iter().map(|(what, _)| what));
+    if alike { Ok(()) } else { Err(StateError::NO_STATE) }
 }

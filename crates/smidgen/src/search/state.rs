@@ -1,14 +1,67 @@
 //! What a search keeps in its folder, to go on after an interruption, and what it leaves to be repeated from.
 
 use crate::error::Error;
-use crate::train::Epoch;
+use crate::train::{Epoch, Log, TrainingError};
 use serde::{Deserialize, Serialize};
 use smidgen_data::files;
 use smidgen_search::{Budget, Figures, Scored};
+use smidgen_train::TrainError;
 use std::path::{Path, PathBuf};
 
 /// The form that is written here.
 const VERSION: u32 = 1;
+
+/// Why a search cannot go on, or be repeated.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum StateError {
+    /// A file that a search goes on from does not hold what it should.
+    #[error("it does not hold {what} of a `smidgen search` of this version: it is damaged, or another one's")]
+    Damaged {
+        /// What it should hold.
+        what: &'static str,
+    },
+    /// A file that is no record of a search, or a damaged one.
+    #[error("it does not hold the record of a `smidgen search`")]
+    NoRecord,
+    /// Another search was begun in the folder.
+    #[error("another search was begun there: there {what} is {there}, here {here}")]
+    Other {
+        /// What differs.
+        what: String,
+        /// Its value there.
+        there: String,
+        /// Its value now.
+        here: String,
+    },
+}
+
+impl StateError {
+    /// `state/search.json` cannot be used.
+    pub(crate) const NO_STATE: Self = Self::Damaged { what: "the state" };
+
+    /// What a checkpoint of the network's training cannot be used for.
+    pub fn of_training(error: Error, path: &Path) -> Error {
+        let state = match error {
+            Error::Training(TrainingError::Checkpoint { what, there, here }) => Self::Other { what, there, here },
+            Error::Training(TrainingError::NoCheckpoint | TrainingError::NoLog)
+            | Error::Train(TrainError::Checkpoint { .. }) => Self::Damaged { what: "the training" },
+            other => return other.at(path),
+        };
+        Error::from(state).at(path)
+    }
+
+    pub(crate) fn help(&self) -> &'static str {
+        match self {
+            Self::Damaged { .. } => {
+                "the search cannot go on from there: name another folder with `-o`, or remove this one, to begin anew"
+            }
+            Self::NoRecord => "`--replay` takes the record.json that a search with `--time` has left in its folder",
+            Self::Other { .. } => {
+                "go on with the options and data that it was begun with, or name another folder with `-o`"
+            }
+        }
+    }
+}
 
 /// A space as it was looked at, for reports.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -44,6 +97,19 @@ pub struct Record {
     pub population: Option<usize>,
     /// The log of the training.
     pub training: Option<String>,
+}
+
+impl Record {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is none.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let bytes = files::read(path)?;
+        let record: Option<Self> = serde_json::from_slice(&bytes).ok();
+        let sound = record.filter(|record| record.training.as_deref().is_none_or(|text| Log::of_file(text).is_ok()));
+        sound.ok_or_else(|| Error::from(StateError::NoRecord).at(path))
+    }
 }
 
 /// Everything but the weights.
@@ -154,7 +220,7 @@ impl Folder {
         let bytes = files::read(&path)?;
         let state: Option<State> = serde_json::from_slice(&bytes).ok();
         let state = state.filter(|state| state.version == VERSION);
-        Ok(Some(state.ok_or_else(|| Error::from(crate::train::TrainingError::NoCheckpoint).at(&path))?))
+        Ok(Some(state.ok_or_else(|| Error::from(StateError::NO_STATE).at(&path))?))
     }
 
     /// Keeps it.
@@ -191,6 +257,7 @@ mod tests {
                 rate: 0.1,
                 augment: Augment::NONE,
                 balance: false,
+                netaug: false,
                 replay: None,
             };
             Search::open(folder.path(), (options, Vec::new()), (&never, &|_| {})).unwrap()

@@ -14,7 +14,7 @@ use super::weights;
 use crate::error::Error;
 use crate::network::Network;
 use serde::{Deserialize, Serialize};
-use smidgen_train::{Loss, Optimiser, Settings, Trainer};
+use smidgen_train::{Block, Loss, NetAug, Optimiser, Settings, Trainer};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -53,6 +53,8 @@ pub struct Options {
     pub limit: Option<Duration>,
     /// The steps of a training that was limited: taken again, they give the same bits.
     pub replay: Option<Log>,
+    /// The network's blocks, if floats are to be trained [as part of larger networks](NetAug) that are dropped in the end.
+    pub netaug: Option<Vec<Block>>,
 }
 
 /// What an epoch came to.
@@ -76,6 +78,8 @@ pub struct Epoch {
 #[derive(Debug)]
 pub struct Course<'a> {
     trainer: Trainer,
+    /// The larger networks, while floats are trained.
+    netaug: Option<NetAug>,
     start: &'a Start,
     samples: &'a Held,
     test: Option<&'a Held>,
@@ -128,12 +132,17 @@ impl<'a> Course<'a> {
             order.truncate(SETTLING);
             trainer.settle(&samples.batch(order, None)?)?;
         }
+        let netaug = match &options.netaug {
+            Some(blocks) => Some(NetAug::new(&trainer, blocks, options.seed)?),
+            None => None,
+        };
         let log = Log::default();
         let (begun, spent) = (Instant::now(), Duration::ZERO);
         let (integer, passed) = (None, 0);
         let (ahead, promised) = (Cell::new(None), false);
         Ok(Self {
             trainer,
+            netaug,
             start,
             samples,
             test,
@@ -236,6 +245,9 @@ impl<'a> Course<'a> {
         if self.time().is_none() && !self.is_over() {
             self.enter_integers()?;
         }
+        if let Some(netaug) = &mut self.netaug {
+            netaug.sort(&mut self.trainer)?;
+        }
         let (number, seed) = (self.epochs(), self.options.seed);
         let order = self.samples.order(seed, number, self.options.balance);
         let views = self.samples.views(self.options.augment, seed, number);
@@ -251,7 +263,10 @@ impl<'a> Course<'a> {
             }
             let Some(time) = self.time() else { return Ok(Some(false)) };
             rate = self.trainer.settings().rate * self.trainer.settings().schedule.at(time);
-            let report = self.trainer.step(&batch.times(factor), time)?;
+            let report = match &mut self.netaug {
+                Some(netaug) => netaug.step(&mut self.trainer, &batch.times(factor), time)?,
+                None => self.trainer.step(&batch.times(factor), time)?,
+            };
             self.log.push(usize::from(knowing), time);
             self.promised = false;
             if !report.loss.is_finite() {
@@ -358,6 +373,8 @@ impl<'a> Course<'a> {
         self.trainer.set_parameters(&parameters, &[])?;
         self.trainer.set_shares(&shares)?;
         self.integer = Some(file);
+        // What it has taught stays; integers are those of the network that is written.
+        self.netaug = None;
         Ok(())
     }
 
@@ -386,6 +403,11 @@ impl<'a> Course<'a> {
             bytes.extend(part);
         }
         bytes.extend((self.passed as u64).to_le_bytes());
+        if let Some(netaug) = &self.netaug {
+            let part = netaug.checkpoint();
+            bytes.extend((part.len() as u64).to_le_bytes());
+            bytes.extend(part);
+        }
         bytes.extend(self.trainer.checkpoint());
         bytes
     }
@@ -427,9 +449,16 @@ impl<'a> Course<'a> {
         let spent = spent.parse().ok().and_then(|spent| Duration::try_from_secs_f64(spent).ok());
         let spent = spent.ok_or(TrainingError::NoCheckpoint)?;
         let log: Log = log.parse()?;
-        let (passed, state) = rest.split_first_chunk::<8>().ok_or(TrainingError::NoCheckpoint)?;
+        let (passed, mut state) = rest.split_first_chunk::<8>().ok_or(TrainingError::NoCheckpoint)?;
         if !integer.is_empty() {
             self.take_up(integer.to_vec())?;
+        }
+        if let Some(netaug) = &mut self.netaug {
+            let (len, after) = state.split_first_chunk::<8>().ok_or(TrainingError::NoCheckpoint)?;
+            let len = usize::try_from(u64::from_le_bytes(*len)).map_err(|_| TrainingError::NoCheckpoint)?;
+            let (part, after) = after.split_at_checked(len).ok_or(TrainingError::NoCheckpoint)?;
+            netaug.restore(part)?;
+            state = after;
         }
         self.trainer.restore(state)?;
         self.passed = u64::from_le_bytes(*passed) as usize;
@@ -452,7 +481,7 @@ impl<'a> Course<'a> {
             }
             None => "none".into(),
         };
-        vec![
+        let mut all = vec![
             ("the number of epochs", epochs.to_string()),
             ("the batch", batch.to_string()),
             ("the rate", rate.to_string()),
@@ -463,7 +492,12 @@ impl<'a> Course<'a> {
             ("training with integers", integers),
             ("the number of samples", self.samples.len().to_string()),
             ("the hash of the samples", format!("{:016x}", self.samples.hash())),
-        ]
+        ];
+        // Told where it is on, so that other checkpoints and logs stay what they are.
+        if let Some(blocks) = &self.options.netaug {
+            all.push(("augmentation of the network", format!("of {} blocks", blocks.len())));
+        }
+        all
     }
 
     /// The log as a file, for [`replay`](Self::check_replay).

@@ -83,6 +83,8 @@ pub enum TrainingError {
     NothingToHold {
         /// Its name.
         class: String,
+        /// Whether it was asked that something is held back, so that it can be left.
+        asked: bool,
     },
     /// Nothing, or everything, is frozen.
     #[error("of the network's {} layers, {frozen} are frozen", layers.len())]
@@ -124,7 +126,11 @@ impl TrainingError {
                 format!("take a smaller `{option}` than {rate}, a fifth of it, say; else look at `--normalise`")
             }
             Self::Checkpoint { .. } => "go on with the options and data that it was begun with".into(),
-            Self::NothingToHold { .. } => "give each class two samples, or leave `--hold-out` out".into(),
+            Self::NothingToHold { asked: true, .. } => "give each class two samples, or leave `--hold-out` out".into(),
+            Self::NothingToHold { asked: false, .. } => {
+                "give each class two samples or more, or a part to test of its own: DIR/train/CLASS and DIR/test/CLASS"
+                    .into()
+            }
             Self::Freeze { layers, .. } => {
                 let names: Vec<String> = layers.iter().map(|name| format!("`{}`", visible(name))).collect();
                 format!("leave some to be trained, and name those that are not as the model does: {}", names.join(", "))

@@ -68,7 +68,7 @@ fn unpacked(bytes: &[u8]) -> Files {
 /// The library of a small network for a board, under the name `demo`; `None`, with a note, where it cannot be built.
 fn demo(board: &str) -> Option<Files> {
     let board = boards::find(board).unwrap();
-    let network = Network::from_graph(smidgen_zoo::demo(3)).unwrap();
+    let network = Network::from_graph(smidgen_synthetic::demo(3)).unwrap();
     let made = built(compiled(&network, &board, "demo", ScheduleChoice::Auto, false).arduino())?;
     Some(unpacked(&made["demo.zip"]))
 }
@@ -235,7 +235,7 @@ fn the_library_keeps_to_the_rules_for_libraries() {
 #[test]
 fn the_arduino_sketch_computes_what_the_host_computes() {
     let board = boards::find("mps2-an500").unwrap();
-    let network = Network::from_graph(smidgen_zoo::demo(3)).unwrap();
+    let network = Network::from_graph(smidgen_synthetic::demo(3)).unwrap();
     let compiled = compiled(&network, &board, "demo", ScheduleChoice::Auto, false);
     let Some(made) = built(compiled.arduino()) else { return };
     assert_eq!(made.keys().collect::<Vec<_>>(), ["demo.zip"]);

@@ -10,7 +10,7 @@ use std::process::Command;
 #[test]
 fn a_cmake_project_takes_the_flags_from_the_library() {
     let board = boards::find("mps2-an500").unwrap();
-    let network = Network::from_graph(smidgen_zoo::demo(1)).unwrap();
+    let network = Network::from_graph(smidgen_synthetic::demo(1)).unwrap();
     let Some(files) = library(&compiled(&network, &board, "demo", ScheduleChoice::Auto, false)) else { return };
     for program in ["cmake", GCC] {
         if Command::new(program).arg("--version").output().is_err() {

@@ -69,7 +69,7 @@ fn write(folder: &Path, files: &Files) {
 
 #[test]
 fn a_target_is_lowered_for_the_device_whichever_kernels_it_names() {
-    let network = Network::from_graph(smidgen_zoo::demo(7)).expect("a valid graph");
+    let network = Network::from_graph(smidgen_synthetic::demo(7)).expect("a valid graph");
     let board = boards::find("stm32f412").expect("a board");
     let digest = |kernels| {
         let lower = LowerOptions { kernels, ..LowerOptions::default() };
@@ -137,7 +137,7 @@ const STRICT: [&str; 6] = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-std=c11
 #[test]
 fn the_example_computes_what_the_host_computes() {
     let board = boards::find("mps2-an500").unwrap();
-    let network = Network::from_graph(smidgen_zoo::demo(1)).unwrap();
+    let network = Network::from_graph(smidgen_synthetic::demo(1)).unwrap();
     let compiled = compiled(&network, &board, "demo", ScheduleChoice::Auto, false);
     let Some(files) = library(&compiled) else { return };
     let folder = tempfile::tempdir().unwrap();
@@ -165,7 +165,7 @@ fn numbers(text: &str) -> Vec<f64> {
 #[test]
 fn two_models_fit_into_one_program_and_no_name_is_anybody_elses() {
     let board = boards::find("mps2-an500").unwrap();
-    let network = Network::from_graph(smidgen_zoo::demo(2)).unwrap();
+    let network = Network::from_graph(smidgen_synthetic::demo(2)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let models = [("one", ScheduleChoice::Layer, false), ("other", ScheduleChoice::Stream, true)];
     for (name, schedule, stream) in models {

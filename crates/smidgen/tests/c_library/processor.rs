@@ -7,7 +7,7 @@ use smidgen::compile::FloatAbi;
 use smidgen::plan::ScheduleChoice;
 use smidgen::sim::toolchain::Toolchain;
 use smidgen_reference::{Lack, skip};
-use smidgen_zoo::{Precision, RandomGraphOptions, random_graph};
+use smidgen_synthetic::{Precision, RandomGraphOptions, random_graph};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
@@ -25,8 +25,8 @@ fn networks() -> Vec<(&'static str, Network, ScheduleChoice, bool)> {
         random_graph(seed, &options)
     };
     [
-        ("demo", smidgen_zoo::demo(1), ScheduleChoice::Auto, false),
-        ("pushed", smidgen_zoo::demo(2), ScheduleChoice::Stream, true),
+        ("demo", smidgen_synthetic::demo(1), ScheduleChoice::Auto, false),
+        ("pushed", smidgen_synthetic::demo(2), ScheduleChoice::Stream, true),
         ("floats", random(5), ScheduleChoice::Layer, false),
     ]
     .map(|(name, graph, schedule, stream)| (name, Network::from_graph(graph).expect("a valid graph"), schedule, stream))
@@ -118,7 +118,7 @@ fn folders_have_a_page_and_licences() {
 
 #[test]
 fn the_header_refuses_processors_that_the_library_is_not_for() {
-    let network = Network::from_graph(smidgen_zoo::demo(1)).unwrap();
+    let network = Network::from_graph(smidgen_synthetic::demo(1)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let hard = ["-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"];
     let mut made = Vec::new();
@@ -168,7 +168,7 @@ fn the_header_refuses_processors_that_the_library_is_not_for() {
 #[test]
 fn an_archive_holds_what_the_network_needs_and_nothing_else() {
     let board = boards::find("mps2-an500").unwrap();
-    let network = Network::from_graph(smidgen_zoo::demo(1)).unwrap();
+    let network = Network::from_graph(smidgen_synthetic::demo(1)).unwrap();
     let made = compiled(&network, &board, "demo", ScheduleChoice::Auto, false);
     let Some(files) = library(&made) else { return };
     let archive = &files["lib/libdemo.a"];

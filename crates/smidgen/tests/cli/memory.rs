@@ -24,7 +24,9 @@ fn stays_inside(folder: &Folder, model: &str, golden: Option<&str>, plans: &[&st
 #[test]
 fn own_networks_stay_inside_their_memory() {
     let folder = Folder::new();
-    for (name, graph) in [("demo", smidgen_zoo::demo(2026)), ("small", smidgen_zoo::mobilenet_v2(0.35, 32, 10, 7))] {
+    for (name, graph) in
+        [("demo", smidgen_synthetic::demo(2026)), ("small", smidgen_synthetic::mobilenet_v2(0.35, 32, 10, 7))]
+    {
         let name = format!("{name}.tflite");
         folder.write(&name, smidgen::tflite::write(&graph).unwrap());
         stays_inside(&folder, &name, None, &["layer"]);

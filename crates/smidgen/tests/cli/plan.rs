@@ -6,7 +6,7 @@ use std::fs;
 /// A folder with a network large enough to have something to plan.
 fn demo() -> Folder {
     let folder = Folder::new();
-    folder.write("demo.ir", smidgen::ir::text::print(&smidgen_zoo::demo(1)));
+    folder.write("demo.ir", smidgen::ir::text::print(&smidgen_synthetic::demo(1)));
     folder
 }
 
@@ -212,7 +212,7 @@ fn a_network_too_large_for_the_flash_is_told_what_would_do() {
 /// Their weights would be too many if each channel read all others, as in CONV_2D: 40,000 times 40,000.
 #[test]
 fn windows_of_very_many_channels_are_planned() {
-    use smidgen_zoo::{Builder, Precision, Taps};
+    use smidgen_synthetic::{Builder, Precision, Taps};
     let folder = Folder::new();
     for precision in [Precision::Int8, Precision::Float32] {
         let mut b = Builder::new("wide", precision, 1);

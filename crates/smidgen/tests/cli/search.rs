@@ -70,6 +70,10 @@ fn what_is_found_fits_and_is_worth_what_is_printed() {
     }
     assert_eq!(told.stderr, "");
 
+    // The command that counts it plans what was written.
+    let hint = stdout.split("`smidgen ").last().unwrap().split('`').next().unwrap();
+    assert_eq!(hint, "simulate two/network.tflite --board stm32f412 --sram 12000", "{stdout}");
+
     // What was found can be trained anew, and another search does not go where this one was.
     let again = ["train", "--arch", "one/architecture.json", "--data", "set", "--epochs", "1", "-o", "again.tflite"];
     folder.smidgen(&again).expect(0);
@@ -89,7 +93,9 @@ fn killed_at_random_moments_a_search_ends_with_the_same_bytes() {
 
     let folder = Folder::new();
     shapes(&folder);
-    let counts = ["--epochs", "8", "--supernet-epochs", "8", "--evaluations", "12", "--draws", "4"];
+    // With all that has a state: the supernet, the network found, and the larger ones around it.
+    let counts =
+        ["--epochs", "8", "--supernet-epochs", "8", "--evaluations", "12", "--draws", "4", "--netaug", "--macs", "1M"];
     search(&folder, &[&counts[..], &["-o", "whole"]].concat()).expect(0);
     let parts = [&FIXED[..], &["--resolution", "24"], &counts, &["-o", "parts"]].concat();
     let mut kills = 0;
@@ -150,8 +156,26 @@ fn a_search_by_the_clock_is_interrupted_goes_on_and_can_be_repeated() {
     let again = ["--replay", "timed/record.json", "--time", "12s", "-o", "again", "--threads", "1"];
     search(&folder, &again).expect(0);
     assert_eq!(bytes(&folder, "timed/network.tflite"), bytes(&folder, "again/network.tflite"));
+    // A record that is none, or whose training is cut short, and a state that is damaged: the file is named, and what to do.
+    let mut record: serde_json::Value = serde_json::from_slice(&bytes(&folder, "timed/record.json")).unwrap();
+    let training = record["training"].as_str().unwrap();
+    record["training"] = training[..training.len() - 9].into();
     folder.write("no.json", "{}x");
-    assert!(search(&folder, &["--replay", "no.json", "-o", "no"]).expect(4).stderr.contains("no.json"));
+    folder.write("cut.json", record.to_string());
+    for file in ["no.json", "cut.json"] {
+        let said = words(&search(&folder, &["--replay", file, "-o", "no"]).expect(4).stderr);
+        assert!(said.contains(file) && said.contains("the record of a `smidgen search`"), "{said}");
+        assert!(said.contains("record.json that a search with `--time`"), "{said}");
+    }
+    for (file, text) in [("search.json", "{}"), ("supernet.bin", "no"), ("training.bin", "no")] {
+        let path = format!("timed/state/{file}");
+        let whole = bytes(&folder, &path);
+        folder.write(&path, text);
+        let said = words(&folder.smidgen(&timed).expect(4).stderr);
+        assert!(said.contains(&path) && said.contains("`smidgen search`"), "{file}: {said}");
+        assert!(said.contains("name another folder with `-o`") && !said.contains("smidgen train"), "{file}: {said}");
+        folder.write(&path, whole);
+    }
 }
 
 #[test]
@@ -169,6 +193,19 @@ fn what_cannot_be_searched_is_told() {
     assert!(!folder.path("out/network.tflite").exists());
     let refused = search(&folder, &["--time", "0.01s", "-o", "hasty"]).expect(2);
     assert!(words(&refused.stderr).contains("there is no time to train"), "{}", refused.stderr);
+
+    // What a search holds back nobody has asked for.
+    for (class, count) in [("many", 9), ("single", 1)] {
+        fs::create_dir_all(folder.path(&format!("uneven/{class}"))).unwrap();
+        let picture = fs::read_dir(folder.path("set/train/disc")).unwrap().next().unwrap().unwrap().path();
+        for i in 0..count {
+            fs::copy(&picture, folder.path(&format!("uneven/{class}/{i}.png"))).unwrap();
+        }
+    }
+    let uneven = ["search", "--data", "uneven", "--board", "stm32f412", "--epochs", "1", "-o", "uneven-out"];
+    let said = words(&folder.smidgen(&uneven).expect(2).stderr);
+    assert!(said.contains("the class `single` has one sample") && said.contains("DIR/test/CLASS"), "{said}");
+    assert!(!said.contains("--hold-out"), "{said}");
 
     fs::create_dir(folder.path("mine")).unwrap();
     folder.write("mine/notes.txt", "mine");
@@ -196,6 +233,124 @@ fn what_cannot_be_searched_is_told() {
         .unwrap();
     let one = ["search", "--data", "one", "--board", "stm32f412", "--epochs", "1", "-o", "ones"];
     assert!(words(&folder.smidgen(&one).expect(2).stderr).contains("no labels"));
+}
+
+/// Pictures of one shape keep it; those of several are stretched, which is told.
+#[test]
+fn inputs_have_the_shape_of_the_pictures() {
+    let folder = Folder::new();
+    // Bright on one side or the other.
+    let picture = |class: usize, s: usize, rows: usize, columns: usize| {
+        let pixel = |i: usize| {
+            let bright = (i % columns < columns / 2) == (class == 0);
+            (if bright { 180 } else { 40 }) + ((i * 7 + s * 31) % 40) as u8
+        };
+        let pixels: Vec<u8> = (0..rows * columns).map(pixel).collect();
+        smidgen::data::Picture::from_pixels(&[rows, columns, 1], &pixels).unwrap().png().unwrap()
+    };
+    let set = |name: &str, sides: &dyn Fn(usize) -> [usize; 2]| {
+        for s in 0..40 {
+            let [rows, columns] = sides(s);
+            fs::create_dir_all(folder.path(&format!("{name}/{}", s % 2))).unwrap();
+            folder.write(&format!("{name}/{}/{s}.png", s % 2), picture(s % 2, s, rows, columns));
+        }
+    };
+    set("wide", &|_| [15, 30]);
+    set("mixed", &|s| if s % 3 == 0 { [15, 30] } else { [30, 20] });
+    let counts = ["--epochs", "4", "--supernet-epochs", "1", "--evaluations", "2", "--draws", "3", "--batch", "16"];
+    let search = |data: &str, more: &[&str]| {
+        let fixed = ["search", "--data", data, "--board", "stm32f412", "--sram", "8K"];
+        folder.smidgen(&[&fixed[..], &counts, more].concat()).expect(0)
+    };
+    let told = words(&search("wide", &["-o", "wide-out"]).stdout);
+    assert!(told.contains("0.50 rows for a column, and the inputs about as many"), "{told}");
+    assert!(told.contains("15x30"), "{told}");
+    let result: serde_json::Value = serde_json::from_slice(&bytes(&folder, "wide-out/result.json")).unwrap();
+    let [rows, columns] = [0, 1].map(|axis| result["space"]["input"][axis].as_f64().unwrap());
+    assert!((0.4..0.6).contains(&(rows / columns)), "{rows}x{columns}");
+    let told = words(&search("mixed", &["-o", "mixed-out"]).stdout);
+    assert!(told.contains("pictures of several shapes") && told.contains("`--fit crop`"), "{told}");
+    let json = search("wide", &["--resolution", "10x16", "-o", "asked", "--json"]).json();
+    assert_eq!(json["space"]["input"], serde_json::json!([10, 16, 1]));
+    let wrong = folder.smidgen(&["search", "--data", "wide", "--board", "stm32f412", "--resolution", "9x", "-o", "x"]);
+    assert!(wrong.expect(2).stderr.contains("84x112"));
+}
+
+/// What is cut from a pretrained network has its weights: right at once where fresh ones would guess.
+#[test]
+fn a_search_begins_with_a_pretrained_network() {
+    let folder = Folder::new();
+    shapes(&folder);
+    folder.smidgen(&["demo-data", "six", "--classes", "6", "--per-class", "60", "--size", "32"]).expect(0);
+    let zoo = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../zoo/shapes/network.tflite");
+    fs::copy(zoo, folder.path("backbone.tflite")).unwrap();
+    let counts = ["--epochs", "2", "--supernet-epochs", "1", "--evaluations", "4", "--draws", "3", "--batch", "32"];
+    let from = |data: &str, more: &[&str]| {
+        let fixed = ["search", "--data", data, "--board", "stm32f412", "--from", "backbone.tflite", "--json"];
+        folder.smidgen(&[&fixed[..], &counts, more].concat())
+    };
+    // Its own data at its own resolution.
+    let json = from("six", &["--resolution", "32", "-o", "one", "--threads", "1"]).expect(0).json();
+    assert_eq!(json["space"]["skeleton"], "backbone");
+    assert!(json["accuracy"].as_f64().unwrap() > 0.8, "{json:#}");
+    from("six", &["--resolution", "32", "-o", "two", "--threads", "2"]).expect(0);
+    assert_eq!(bytes(&folder, "one/network.tflite"), bytes(&folder, "two/network.tflite"));
+    // Other classes, at the resolutions of the grid.
+    let json = from("set", &["-o", "three"]).expect(0).json();
+    assert_eq!(json["classes"].as_array().unwrap().len(), 3);
+    let spaces = fs::read_to_string(folder.path("three/state/search.json")).unwrap();
+    let spaces: serde_json::Value = serde_json::from_str(&spaces).unwrap();
+    assert!(spaces["spaces"].as_array().unwrap().len() > 2);
+    // A network that is no blocks.
+    let train = ["train", "--arch", "resnet8", "--data", "set", "--epochs", "1", "-o", "backbone.tflite"];
+    folder.smidgen(&train).expect(0);
+    let refused = from("set", &["-o", "four"]).expect(3);
+    let said = words(&refused.stdout);
+    assert!(
+        said.contains("cannot be cut to fit") && said.contains("ADD") && said.contains("backbone.tflite"),
+        "{said}"
+    );
+    assert!(!folder.path("four").exists());
+}
+
+/// What teaches the network found is no part of it: it takes what was estimated, and the same bytes come out for any
+/// number of threads.
+#[test]
+fn a_network_that_was_augmented_takes_no_more() {
+    let folder = Folder::new();
+    shapes(&folder);
+    let limits = ["--sram", "12000", "--macs", "1M", "--netaug", "--json"];
+    let one = search(&folder, &[&COUNTS[..], &limits, &["--threads", "1", "-o", "one"]].concat()).expect(0).json();
+    search(&folder, &[&COUNTS[..], &limits, &["--threads", "2", "-o", "two"]].concat()).expect(0);
+    assert_eq!(bytes(&folder, "one/network.tflite"), bytes(&folder, "two/network.tflite"));
+    assert_eq!(one["figures"]["macs"], one["estimated"]["macs"]);
+    assert!(one["figures"]["flash"].as_u64() <= one["estimated"]["flash"].as_u64(), "{one:#}");
+    assert!(one["accuracy"].as_f64().unwrap() > 0.6, "{one:#}");
+    // The same network without it has other weights, and as many.
+    let plain = [&COUNTS[..], &limits[..4], &["--json", "-o", "plain"]].concat();
+    let plain = search(&folder, &plain).expect(0).json();
+    assert_eq!(one["figures"]["macs"], plain["figures"]["macs"]);
+    assert_ne!(bytes(&folder, "one/network.tflite"), bytes(&folder, "plain/network.tflite"));
+}
+
+/// Fused blocks are found, written, and described as they can be trained anew.
+#[test]
+fn early_blocks_may_be_fused() {
+    let folder = Folder::new();
+    shapes(&folder);
+    let fused = ["--fused", "--sram", "12000", "--macs", "4M", "--json"];
+    let one = search(&folder, &[&COUNTS[..], &fused, &["--threads", "1", "-o", "one"]].concat()).expect(0).json();
+    assert_eq!(one["spaces"], 36);
+    assert!(one["space"]["skeleton"].as_str().unwrap().contains("fused"), "{one:#}");
+    search(&folder, &[&COUNTS[..], &fused, &["--threads", "2", "-o", "two"]].concat()).expect(0);
+    assert_eq!(bytes(&folder, "one/network.tflite"), bytes(&folder, "two/network.tflite"));
+    let described = String::from_utf8(bytes(&folder, "one/architecture.json")).unwrap();
+    assert!(described.contains("\"fused\": "), "{described}");
+    assert_eq!(one["figures"]["macs"], one["estimated"]["macs"]);
+    let again = ["train", "--arch", "one/architecture.json", "--data", "set", "--epochs", "1", "-o", "again.tflite"];
+    folder.smidgen(&again).expect(0);
+    let planned = folder.smidgen(&["plan", "one/network.tflite", "--sram", "12000", "--json"]).expect(0).json();
+    assert!(planned["total_bytes"].as_u64().unwrap() <= 12_000);
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod mutate;
 mod seeds;
 mod stages;
 
-use smidgen_zoo::Random;
+use smidgen_synthetic::Random;
 use stages::{Reached, through_all};
 use std::collections::BTreeMap;
 

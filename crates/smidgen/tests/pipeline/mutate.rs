@@ -1,6 +1,6 @@
 //! Small damage to a file: its bytes, or the words of a network's text.
 
-use smidgen_zoo::Random;
+use smidgen_synthetic::Random;
 
 /// Numbers at which something ends.
 const NUMBERS: [&str; 16] = [

@@ -7,7 +7,7 @@ pub mod build;
 pub mod samples;
 
 use smidgen::{ir, tflite};
-use smidgen_zoo::{RandomGraphOptions, random_graph};
+use smidgen_synthetic::{RandomGraphOptions, random_graph};
 
 /// Names and contents.
 pub fn seeds() -> Vec<(String, Vec<u8>)> {

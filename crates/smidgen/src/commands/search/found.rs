@@ -1,10 +1,11 @@
 //! The network that was found: trained, written, compiled.
 
-use super::report::Ended;
+use super::report::{Ended, quoted};
 use super::{Course, Search, Sets, told};
 use crate::commands::Answer;
 use crate::commands::train::{judge, same_pixels};
 use crate::console::format::{bytes, percent, thousands};
+use crate::console::options::ReferenceName;
 use crate::console::output::{GOOD, Output, STRONG};
 use crate::console::{Code, Failure, interrupt};
 use serde_json::{Value, json};
@@ -13,9 +14,10 @@ use smidgen::codegen::{Files, Options as CodeOptions, identifier};
 use smidgen::compile::{self, Compiled};
 use smidgen::data::{Feeder, write_folder};
 use smidgen::ir::visible_path;
+use smidgen::plan::ScheduleChoice;
 use smidgen::planning::Target;
 use smidgen::quant::WeightBits;
-use smidgen::search::{Figures, Found, Length, SearchError, Space};
+use smidgen::search::{Figures, Found, Length, SearchError, Space, StateError};
 use smidgen::train::{self, Block, Held, Integers};
 use smidgen::{Error, Evaluation, Network};
 use std::sync::atomic::AtomicBool;
@@ -38,13 +40,13 @@ impl Search {
         (samples, test, stop): (&Held, Option<&Held>, &AtomicBool),
     ) -> Result<Answer, Failure> {
         let limit = course.training_time()?;
-        let options = self.training(course, feeder, limit)?;
+        let options = self.training((course, &found.blocks), feeder, limit)?;
         let epochs = limit.is_none().then_some(options.epochs).filter(|_| options.replay.is_none());
         let mut training = train::Course::new(&found.start, samples, test, options)?;
         let path = course.folder().training();
         if path.exists() {
             let checkpoint = smidgen::files::read(&path).map_err(Error::from)?;
-            training.restore(&checkpoint).map_err(|error| error.at(&path))?;
+            training.restore(&checkpoint).map_err(|error| StateError::of_training(error, &path))?;
         }
         let progress = told::Progress::new(out, self.json, &self.output);
         let mut saved = Instant::now();
@@ -108,7 +110,7 @@ impl Search {
 
     fn training(
         &self,
-        course: &Course,
+        (course, blocks): (&Course, &[Block]),
         feeder: &Feeder,
         limit: Option<std::time::Duration>,
     ) -> Result<train::Options, Failure> {
@@ -120,7 +122,7 @@ impl Search {
         Ok(train::Options {
             epochs,
             batch: self.batch as usize,
-            rate: self.rate / 2.0,
+            rate: self.rate() / 2.0,
             seed: self.seed,
             threads: self.threads(),
             augment: self.augment(),
@@ -133,6 +135,7 @@ impl Search {
             }),
             limit,
             replay: course.training_replay()?,
+            netaug: self.netaug.then(|| blocks.to_vec()),
         })
     }
 
@@ -217,9 +220,26 @@ impl Search {
         }
         out.note(format!(
             "report.html, network.tflite, firmware/rust, labels.txt, architecture.json (for `smidgen train --arch`) and \
-             result.json lie in {folder}; `smidgen simulate {folder}/network.tflite --board {}` counts exactly",
-            board.name
+             result.json lie in {folder}; `{}` counts exactly",
+            self.simulating(board)
         ))
+    }
+
+    /// The command that counts what was found on the emulated board, by the plan that was written: with every option that
+    /// another plan would follow from.
+    fn simulating(&self, board: &Board) -> String {
+        let network = quoted(self.output.join("network.tflite").to_string_lossy().into_owned());
+        let mut command = format!("smidgen simulate {network} --board {}", quoted(self.board.clone()));
+        if let Some(sram) = self.budget(board).sram {
+            command += &format!(" --sram {sram}");
+        }
+        if self.schedule != ScheduleChoice::default() {
+            command += &format!(" --schedule {}", self.schedule);
+        }
+        if self.reference.reference != ReferenceName::default() {
+            command += &format!(" --reference {}", self.reference.reference.name());
+        }
+        command
     }
 
     fn describe(
@@ -269,6 +289,9 @@ fn described(blocks: &[Block]) -> Vec<Value> {
         }
         Block::Inverted { middle, filters, kernel, stride, activation: a } => json!({
             "inverted": filters, "middle": middle, "kernel": kernel, "stride": stride, "activation": activation(a),
+        }),
+        Block::Fused { middle, filters, kernel, stride, activation: a } => json!({
+            "fused": filters, "middle": middle, "kernel": kernel, "stride": stride, "activation": activation(a),
         }),
     };
     blocks.iter().map(one).collect()

@@ -196,17 +196,22 @@ fn time(spent: Duration) -> String {
     }
 }
 
-/// What was typed, so that a shell reads it again.
-fn command_line() -> String {
+/// An argument as a shell reads it.
+pub(super) fn quoted(argument: String) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+%@".contains(c);
-    let quoted = |argument: String| match argument.chars().all(plain) && !argument.is_empty() {
+    match argument.chars().all(plain) && !argument.is_empty() {
         true => argument,
         false => format!("'{}'", argument.replace('\'', r"'\''")),
-    };
+    }
+}
+
+/// What was typed, so that a shell reads it again.
+fn command_line() -> String {
     let arguments = std::env::args_os().skip(1).map(|argument| quoted(argument.to_string_lossy().into_owned()));
     std::iter::once("smidgen".to_owned()).chain(arguments).collect::<Vec<String>>().join(" ")
 }
 
+/// The spaces of the skeleton that was chosen: those of others have the same widths and inputs.
 fn spaces(state: &State) -> Vec<SpaceRow> {
     let one = |(at, line): (usize, &SpaceLine)| SpaceRow {
         width: line.width,
@@ -216,7 +221,9 @@ fn spaces(state: &State) -> Vec<SpaceRow> {
         binds: told::binding(line).map(|(limit, _)| limit.to_string()),
         chosen: at == state.chosen,
     };
-    state.spaces.iter().enumerate().map(one).collect()
+    let chosen = state.spaces.get(state.chosen).map(|line| &line.skeleton);
+    let alike = |(_, line): &(usize, &SpaceLine)| Some(&line.skeleton) == chosen;
+    state.spaces.iter().enumerate().filter(alike).map(one).collect()
 }
 
 /// The blocks one after the other: what each takes is that of a network with it alone.
@@ -234,6 +241,13 @@ fn blocks(space: &Space, blocks: &[Block]) -> Result<Vec<BlockRow>, Failure> {
                     (_, true) => "inverted residual",
                     (true, false) => "depthwise separable",
                     (false, false) => "inverted, without shortcut",
+                };
+                (kind, [kernel; 2], Some(middle as f64 / channels as f64), stride, filters)
+            }
+            Block::Fused { middle, filters, kernel, stride, .. } => {
+                let kind = match stride == 1 && filters == channels {
+                    true => "fused inverted residual",
+                    false => "fused inverted, without shortcut",
                 };
                 (kind, [kernel; 2], Some(middle as f64 / channels as f64), stride, filters)
             }

@@ -184,7 +184,7 @@ impl Search {
         &self,
         out: &mut Output,
         (board, sets): (&Board, &Sets),
-        (budget, spaces): (&Budget, &[Space]),
+        (budget, spaces, fit): (&Budget, &[Space], Option<&str>),
     ) -> Result<(), Failure> {
         if self.json {
             return Ok(());
@@ -200,8 +200,18 @@ impl Search {
         let names = names.into_iter().collect::<Vec<_>>().join(", ");
         let sides: Vec<String> = sides.iter().map(|(rows, columns)| format!("{rows}x{columns}")).collect();
         let sides = sides.join(", ");
-        let told = format!("grid   {} spaces: skeletons {names}; 9 widths; inputs of {sides}", spaces.len());
-        out.wrapped(&told, 7)
+        let told = match &self.from {
+            Some(from) => {
+                format!(
+                    "grid   {} spaces: what can be cut from {}; inputs of {sides}",
+                    spaces.len(),
+                    visible_path(from)
+                )
+            }
+            None => format!("grid   {} spaces: skeletons {names}; 9 widths; inputs of {sides}", spaces.len()),
+        };
+        out.wrapped(&told, 7)?;
+        fit.map_or(Ok(()), |fit| out.wrapped(&format!("fit    {fit}"), 7))
     }
 
     pub(super) fn tell_space(&self, out: &mut Output, course: &Course, space: &Space) -> Result<(), Failure> {

@@ -5,7 +5,8 @@ use smidgen::train::{Activation, Block};
 
 /// A network as a file describes it: `{"input": [96, 96, 3], "blocks": [...]}` with blocks
 /// `{"conv": FILTERS, "kernel": K, "stride": S, "activation": A}`, `{"depthwise": K, "stride": S, "activation": A}` and
-/// `{"inverted": FILTERS, "middle": CHANNELS, "kernel": K, "stride": S, "activation": A}`.
+/// `{"inverted": FILTERS, "middle": CHANNELS, "kernel": K, "stride": S, "activation": A}`, with `fused` in place of
+/// `inverted` for fused ones.
 ///
 /// Taps are a number, or `[height, width]` but in inverted residuals; 3 where they are left out. Strides are 1, and
 /// activations `relu6` (or `relu`, `hard_swish`, `none`), where they are left out.
@@ -51,14 +52,15 @@ fn only<'a>(object: &'a Map<String, Value>, keys: &[&str]) -> Result<(), &'a str
 
 fn of(value: &Value) -> Result<Block, String> {
     let object = value.as_object().ok_or("it is no object")?;
-    let kinds = ["conv", "depthwise", "inverted"];
+    let kinds = ["conv", "depthwise", "inverted", "fused"];
     let mut named = kinds.into_iter().filter(|kind| object.contains_key(*kind));
     let (Some(kind), None) = (named.next(), named.next()) else {
-        return Err("it is not one of `conv`, `depthwise` and `inverted`".into());
+        return Err("it is not one of `conv`, `depthwise`, `inverted` and `fused`".into());
     };
     let known: &[&str] = match kind {
         "conv" => &["conv", "kernel", "stride", "activation"],
         "depthwise" => &["depthwise", "stride", "activation"],
+        "fused" => &["fused", "middle", "kernel", "stride", "activation"],
         _ => &["inverted", "middle", "kernel", "stride", "activation"],
     };
     only(object, known).map_err(|key| format!("`{key}` is no part of `{kind}`"))?;
@@ -86,8 +88,11 @@ fn of(value: &Value) -> Result<Block, String> {
         "conv" => Block::Conv { filters: count("conv", None)?, kernel: taps("kernel")?, stride, activation },
         "depthwise" => Block::Depthwise { kernel: taps("depthwise")?, stride, activation },
         _ => {
-            let (filters, middle) = (count("inverted", None)?, count("middle", None)?);
-            Block::Inverted { middle, filters, kernel: count("kernel", Some(3))?, stride, activation }
+            let (filters, middle, kernel) = (count(kind, None)?, count("middle", None)?, count("kernel", Some(3))?);
+            match kind {
+                "fused" => Block::Fused { middle, filters, kernel, stride, activation },
+                _ => Block::Inverted { middle, filters, kernel, stride, activation },
+            }
         }
     })
 }
@@ -99,7 +104,7 @@ mod tests {
     #[test]
     fn blocks_are_read_and_faults_are_named() {
         let text = r#"{"input": [32, 24, 3], "blocks": [{"conv": 8, "stride": 2}, {"depthwise": [3, 5]},
-            {"inverted": 8, "middle": 24, "kernel": 5, "activation": "relu"}]}"#;
+            {"inverted": 8, "middle": 24, "kernel": 5, "activation": "relu"}, {"fused": 16, "middle": 32, "stride": 2}]}"#;
         let description = Description::parse(text).unwrap();
         assert_eq!(description.input, [32, 24, 3]);
         let (stride, activation) = (1, Activation::Relu6);
@@ -107,6 +112,7 @@ mod tests {
             Block::Conv { filters: 8, kernel: [3, 3], stride: 2, activation },
             Block::Depthwise { kernel: [3, 5], stride, activation },
             Block::Inverted { middle: 24, filters: 8, kernel: 5, stride, activation: Activation::Relu },
+            Block::Fused { middle: 32, filters: 16, kernel: 3, stride: 2, activation },
         ];
         assert_eq!(description.blocks, blocks);
         for (from, to, told) in [

@@ -46,7 +46,7 @@ impl Sets {
 }
 
 /// The samples of a set to train on, and those held back: of each class this share, at least one and never all.
-fn held_back(set: &Dataset, share: f64, seed: u64) -> Result<(Vec<usize>, Vec<usize>), Failure> {
+fn held_back(set: &Dataset, HoldOut { share, asked }: HoldOut, seed: u64) -> Result<(Vec<usize>, Vec<usize>), Failure> {
     let mut classes: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (index, item) in set.items().iter().enumerate() {
         classes.entry(item.class.unwrap_or(0)).or_default().push(index);
@@ -56,7 +56,7 @@ fn held_back(set: &Dataset, share: f64, seed: u64) -> Result<(Vec<usize>, Vec<us
     for (class, mut all) in classes {
         if all.len() < 2 {
             let class = set.classes().get(class).cloned().unwrap_or_default();
-            return Err(Error::from(TrainingError::NothingToHold { class }).into());
+            return Err(Error::from(TrainingError::NothingToHold { class, asked }).into());
         }
         for i in (1..all.len()).rev() {
             all.swap(i, random.below(i + 1));
@@ -70,15 +70,32 @@ fn held_back(set: &Dataset, share: f64, seed: u64) -> Result<(Vec<usize>, Vec<us
     Ok((chosen, held))
 }
 
+/// The share of each class that is held back where the data have no part to test.
+#[derive(Clone, Copy, Debug)]
+pub struct HoldOut {
+    pub share: f64,
+    /// Nothing would be held back had this not been asked for.
+    pub asked: bool,
+}
+
+impl HoldOut {
+    /// As it was asked for.
+    pub fn asked(share: f64) -> Self {
+        Self { share, asked: true }
+    }
+}
+
 /// A network, and samples for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Material<'a> {
     pub subject: &'a Subject,
     pub data: &'a Data,
     /// The share of each class that is held back where the data have no part to test.
-    pub hold_out: Option<f64>,
+    pub hold_out: Option<HoldOut>,
     /// Bytes that decoded samples may take in memory.
     pub memory: usize,
+    /// What pixels become where nothing else is asked for.
+    pub pixels: Option<Normalisation>,
 }
 
 /// Classes that a system which does not tell cases apart would take for one.
@@ -129,6 +146,7 @@ impl Material<'_> {
     pub fn feeder<'n>(&self, start: &'n Start) -> Result<Feeder<'n>, Failure> {
         let fresh = self.subject.is_fresh();
         let normalise = match self.data.pixels.normalisation.get()? {
+            Normalise::Auto if self.pixels.is_some() => self.pixels.map_or(Normalise::Auto, Normalise::Fixed),
             Normalise::Auto if fresh => Normalise::Fixed(Normalisation::Unit),
             normalise => normalise,
         };

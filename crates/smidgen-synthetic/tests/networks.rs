@@ -5,7 +5,7 @@ mod common;
 use common::{distinct, expose, inputs, run};
 use smidgen_ir::{ElementType, Graph, Op, cost};
 use smidgen_reference::{Lack, skip};
-use smidgen_zoo::{demo, gated, mcunet, mobilenet_v2};
+use smidgen_synthetic::{demo, gated, mcunet, mobilenet_v2};
 use std::path::PathBuf;
 
 /// Weights of convolutions and fully connected layers, two numbers of batch normalisation for each convolution's channel, and

@@ -5,7 +5,7 @@ mod common;
 use common::{distinct, expose, inputs, run};
 use smidgen_ir::text::{parse, print};
 use smidgen_ir::{Graph, Op, PadValue, Padding, ReshapeKind, Tensor, TensorId, cost, passes, validate};
-use smidgen_zoo::{Precision, Random, RandomGraphOptions, random_graph};
+use smidgen_synthetic::{Precision, Random, RandomGraphOptions, random_graph};
 use std::collections::BTreeMap;
 
 const FLOAT: Precision = Precision::Float32;

@@ -6,7 +6,7 @@ use smidgen_exec::Executor;
 use smidgen_ir::{ElementType, Graph};
 use smidgen_lower::{LowerOptions, lower};
 use smidgen_plan::layer_wise;
-use smidgen_zoo::Random;
+use smidgen_synthetic::Random;
 
 /// Bytes for every input: uniform integers, or floats between -1 and 1.
 pub fn inputs(graph: &Graph, seed: u64) -> Vec<Vec<u8>> {

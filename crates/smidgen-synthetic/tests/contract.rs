@@ -7,7 +7,7 @@ use common::{inputs, run};
 use smidgen_ir::text::{parse, print};
 use smidgen_ir::{Graph, cost, passes, validate};
 use smidgen_lower::{LowerOptions, lower};
-use smidgen_zoo::{Random, RandomGraphOptions, random_graph};
+use smidgen_synthetic::{Random, RandomGraphOptions, random_graph};
 
 /// The text with one or two of its numbers replaced.
 fn mutate(text: &str, random: &mut Random) -> String {
