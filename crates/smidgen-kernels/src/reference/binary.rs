@@ -32,6 +32,12 @@ impl<T: Integer> Sum<T> {
     /// The stored output of two stored inputs.
     #[inline]
     pub fn apply(&self, a: T, b: T) -> T {
+        limit(self.unclamped(a, b), self.min, self.max)
+    }
+
+    /// The same before it is clamped.
+    #[inline]
+    pub fn unclamped(&self, a: T, b: T) -> i32 {
         let term = |x: T, i: usize| {
             let centred = x.into().wrapping_sub(self.zeros[i]);
             // Before the product is rounded: what lies halfway rounds upwards, and not away from zero.
@@ -39,8 +45,7 @@ impl<T: Integer> Sum<T> {
             self.factors[i].apply(signed.wrapping_shl(T::SUM_SHIFT), self.rounding)
         };
         let sum = term(a, 0).wrapping_add(term(b, 1));
-        let y = self.output.apply(sum, self.rounding).wrapping_add(self.output_zero);
-        limit(y, self.min, self.max)
+        self.output.apply(sum, self.rounding).wrapping_add(self.output_zero)
     }
 }
 
