@@ -129,6 +129,7 @@ fn imports(body: &str, constants: &[&str], out: &mut Source) {
         "int16",
         "movement",
         "reference",
+        "training",
     ]);
     out.line(braces("smidgen_kernels::", &direct));
     out.line("");

@@ -91,6 +91,12 @@ impl Executor {
         &self.arena.bytes()[bytes.offset..][..bytes.len]
     }
 
+    /// What all variables hold, with what is between them for alignment: [`Program::persistent`](Program::persistent).
+    pub fn state(&self) -> &[u8] {
+        let bytes = self.program.persistent();
+        &self.arena.bytes()[bytes.offset..][..bytes.len]
+    }
+
     /// After every run, overwrites each byte of the arena that is not in one of that run's `live` ranges, so that a read of
     /// anything else gives a wrong number. `live` has one entry for each run; the ranges are bytes of the arena.
     ///
