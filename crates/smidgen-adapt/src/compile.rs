@@ -2,6 +2,7 @@
 
 use crate::calibrate::{Magnitudes, drawn, magnitudes};
 use crate::error::AdaptError;
+use crate::lists::drop_unused;
 use crate::memory::selected;
 use crate::network::{Features, is_convolution};
 use crate::scheme::{Criterion, Rounding, Scheme};
@@ -71,6 +72,16 @@ pub struct TrainingStep {
     pub gradients: Vec<Computed>,
     /// Classes.
     pub classes: usize,
+}
+
+impl TrainingStep {
+    /// Whether a step changes what is trained.
+    pub fn updates(&self, step: usize) -> bool {
+        let variables = &self.lowered.variables;
+        self.lowered.steps.get(step).is_some_and(|step| {
+            step.outputs.iter().any(|target| variables.iter().any(|variable| variable.next == target.buffer))
+        })
+    }
 }
 
 /// A gradient as the step computes it: the first output of a step (int16), of which one is worth `unit * 2^exponent`, where the exponent is the
@@ -863,65 +874,4 @@ fn chosen(weights: &[u8], in_c: usize, count: usize, criterion: Criterion) -> Ve
     order.truncate(count);
     order.sort_unstable();
     order.into_iter().map(|c| c as u16).collect()
-}
-
-/// Drops constants that nothing names, and buffers that no step, port or variable does.
-fn drop_unused(lowered: &mut Lowered) {
-    let mut used = vec![false; lowered.constants.len()];
-    let mut buffers = vec![false; lowered.buffers.len()];
-    let mut operand = |operand: &Operand, used: &mut Vec<bool>| match *operand {
-        Operand::Constant(id) => used[id.index()] = true,
-        Operand::Buffer(id, _) => buffers[id.index()] = true,
-    };
-    for step in &lowered.steps {
-        step.inputs.iter().for_each(|input| operand(input, &mut used));
-        step.outputs.iter().for_each(|target| operand(&Operand::Buffer(target.buffer, target.extent), &mut used));
-        step.constants.iter().for_each(|id| used[id.index()] = true);
-    }
-    for port in lowered.inputs.iter().chain(&lowered.outputs) {
-        operand(&port.operand, &mut used);
-    }
-    for variable in &lowered.variables {
-        for id in [variable.value, variable.next] {
-            operand(&Operand::Buffer(id, flat(1)), &mut used);
-        }
-        if let Initial::Constant(id) = variable.initial {
-            used[id.index()] = true;
-        }
-    }
-    let renumbered = |used: &[bool]| {
-        let mut next = 0;
-        let number = |&used: &bool| {
-            let id = next;
-            next += u32::from(used);
-            id
-        };
-        used.iter().map(number).collect::<Vec<u32>>()
-    };
-    let (constants, places) = (renumbered(&used), renumbered(&buffers));
-    let mut kept = used.iter();
-    lowered.constants.retain(|_| *kept.next().unwrap_or(&true));
-    let mut kept = buffers.iter();
-    lowered.buffers.retain(|_| *kept.next().unwrap_or(&true));
-    let constant = |id: &mut ConstantId| id.0 = constants[id.index()];
-    let buffer = |id: &mut BufferId| id.0 = places[id.index()];
-    let operand = |operand: &mut Operand| match operand {
-        Operand::Constant(id) => constant(id),
-        Operand::Buffer(id, _) => buffer(id),
-    };
-    for step in &mut lowered.steps {
-        step.inputs.iter_mut().for_each(operand);
-        step.outputs.iter_mut().for_each(|target| buffer(&mut target.buffer));
-        step.constants.iter_mut().for_each(constant);
-    }
-    for port in lowered.inputs.iter_mut().chain(&mut lowered.outputs) {
-        operand(&mut port.operand);
-    }
-    for variable in &mut lowered.variables {
-        buffer(&mut variable.value);
-        buffer(&mut variable.next);
-        if let Initial::Constant(id) = &mut variable.initial {
-            constant(id);
-        }
-    }
 }

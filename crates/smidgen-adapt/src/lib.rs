@@ -12,6 +12,8 @@
 mod calibrate;
 pub mod compile;
 pub mod error;
+pub mod learner;
+mod lists;
 pub mod memory;
 pub mod network;
 pub mod scheme;
@@ -20,5 +22,6 @@ pub mod surrogate;
 pub use calibrate::{activations, drawn};
 pub use compile::{Computed, Parameter, Role, TrainingStep, compile};
 pub use error::AdaptError;
+pub use learner::Learner;
 pub use network::Features;
 pub use scheme::{Criterion, Rounding, Scheme};

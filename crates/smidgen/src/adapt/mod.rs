@@ -1,5 +1,7 @@
 //! Training on the device: a network with a new classifier, and one iteration of training as a plan like any other.
 
+pub mod evaluate;
+
 use crate::error::Error;
 use crate::network::Network;
 use crate::planning::{Planned, Target};
