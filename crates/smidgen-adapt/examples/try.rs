@@ -10,7 +10,12 @@ fn main() {
     let t = Instant::now();
     let step = compile(&graph, 10, &scheme, &Default::default(), &[]).unwrap();
     println!("compiled {:?}", t.elapsed());
-    println!("{} steps {} buffers {} constants", step.lowered.steps.len(), step.lowered.buffers.len(), step.lowered.constants.len());
+    println!(
+        "{} steps {} buffers {} constants",
+        step.lowered.steps.len(),
+        step.lowered.buffers.len(),
+        step.lowered.constants.len()
+    );
     let flash: usize = step.lowered.constants.iter().map(|c| c.bytes.len()).sum();
     println!("constants {flash} B; kept {} B", step.parameters.iter().map(|p| p.bytes).sum::<usize>());
     let t = Instant::now();
@@ -33,22 +38,48 @@ fn main() {
         let mut exponent = 0;
         e.run_with(&mut |f| {
             if let Some(c) = step.gradients.iter().find(|c| c.step == f.step) {
-                let g: Vec<f64> = f.output(0).unwrap().chunks(2).map(|b| i16::from_le_bytes([b[0], b[1]]) as f64 * c.unit).collect();
-                seen.insert(c.tensor, (g, f.output(0).unwrap().chunks(2).map(|b| i16::from_le_bytes([b[0], b[1]]).unsigned_abs()).max().unwrap()));
-                if c.step == step.gradients[0].step { exponent = i32::from_le_bytes(f.output(1).unwrap().try_into().unwrap()); }
+                let g: Vec<f64> =
+                    f.output(0).unwrap().chunks(2).map(|b| i16::from_le_bytes([b[0], b[1]]) as f64 * c.unit).collect();
+                seen.insert(
+                    c.tensor,
+                    (
+                        g,
+                        f.output(0)
+                            .unwrap()
+                            .chunks(2)
+                            .map(|b| i16::from_le_bytes([b[0], b[1]]).unsigned_abs())
+                            .max()
+                            .unwrap(),
+                    ),
+                );
+                if c.step == step.gradients[0].step {
+                    exponent = i32::from_le_bytes(f.output(1).unwrap().try_into().unwrap());
+                }
             }
         });
         let loss = i32::from_le_bytes(e.output(1).try_into().unwrap()) as f64 / 65536.0;
         println!("step {i} loss {loss:.4} exponent {exponent}");
         if i == 1 {
-            let trained: Vec<bool> = { let mut t = vec![false; features.graph.operators.len()]; for (k, id) in features.convolutions.iter().enumerate() { t[id.index()] = scheme.trains_bias(k, features.convolutions.len()); } t };
+            let trained: Vec<bool> = {
+                let mut t = vec![false; features.graph.operators.len()];
+                for (k, id) in features.convolutions.iter().enumerate() {
+                    t[id.index()] = scheme.trains_bias(k, features.convolutions.len());
+                }
+                t
+            };
             let top = &seen[&features.tensor()].0;
             let exact = surrogate::backward(&features, &trained, &acts[0], top).unwrap();
             for c in &step.gradients {
-                let (a, most) = &seen[&c.tensor]; let b = &exact.tensors[&c.tensor];
+                let (a, most) = &seen[&c.tensor];
+                let b = &exact.tensors[&c.tensor];
                 let dot: f64 = a.iter().zip(b).map(|(a, b)| a * b).sum();
                 let n = |v: &Vec<f64>| v.iter().map(|x| x * x).sum::<f64>().sqrt();
-                println!("  {} cosine {:.6} ratio {:.4} most {most}", graph_name(&features, c.tensor), dot / n(a) / n(b), n(a) / n(b));
+                println!(
+                    "  {} cosine {:.6} ratio {:.4} most {most}",
+                    graph_name(&features, c.tensor),
+                    dot / n(a) / n(b),
+                    n(a) / n(b)
+                );
             }
         }
     }
@@ -56,4 +87,6 @@ fn main() {
     let plan = smidgen_plan::planner::plan(&step.lowered, &Default::default()).unwrap();
     println!("planned {} {} {:?}", plan.report.total_bytes, plan.report.instructions, t.elapsed());
 }
-fn graph_name(f: &Features, t: smidgen_ir::TensorId) -> String { f.graph.tensor(t).name.clone() }
+fn graph_name(f: &Features, t: smidgen_ir::TensorId) -> String {
+    f.graph.tensor(t).name.clone()
+}

@@ -363,7 +363,11 @@ impl<'a> Compiler<'a> {
             Kernel::DepthwiseI8(k) => k.quant,
             Kernel::FullyConnectedI8(k) if k.weight_zero == 0 => k.quant,
             _ => {
-                return Err(refuse(self.graph(), index, "its activations are not int8, or its weights have a zero point"));
+                return Err(refuse(
+                    self.graph(),
+                    index,
+                    "its activations are not int8, or its weights have a zero point",
+                ));
             }
         };
         let Some(number) = self.features.convolutions.iter().position(|id| id.index() == index) else {
@@ -482,9 +486,7 @@ impl<'a> Compiler<'a> {
     /// Classifier, loss, gradients, updates; and what the caller sees.
     fn rest(mut self, classes: usize) -> Result<TrainingStep, AdaptError> {
         let mut graph = self.graph().clone();
-        let plain = |name: &str, dims: Vec<usize>| {
-            Tensor::activation(name, dims, DataType::Plain(ElementType::Int32))
-        };
+        let plain = |name: &str, dims: Vec<usize>| Tensor::activation(name, dims, DataType::Plain(ElementType::Int32));
         let label = graph.add_input(plain("label", vec![1]));
         let rate = graph.add_input(plain("learning_rate", vec![1]));
         let logits_tensor = graph.add_tensor(plain("logits", vec![classes]));
@@ -571,10 +573,8 @@ impl<'a> Compiler<'a> {
         } else {
             self.classifier_updates(&head, [weights, bias], [features, errors, rate_at], macs);
         }
-        self.out.outputs = vec![
-            Port { tensor: logits_tensor, operand: logits },
-            Port { tensor: loss_tensor, operand: loss },
-        ];
+        self.out.outputs =
+            vec![Port { tensor: logits_tensor, operand: logits }, Port { tensor: loss_tensor, operand: loss }];
         // What does not change is a constant after all.
         drop_unused(&mut self.out);
         Ok(TrainingStep {
@@ -716,13 +716,15 @@ impl<'a> Compiler<'a> {
                 let from = Extent { rows: images * window.output[0], cols: window.output[1], depth: window.output[2] };
                 let name = format!("gradient of {}", graph.tensor(input).name);
                 let buffer = self.buffer(name.clone(), ElementType::Int16, extent);
+                let unit = gradient.unit * scale(input) / scale(operator.outputs[0]) / window.area() as f64;
+                let shift = self.shift(input, unit, reference);
+                let unit = unit * 2f64.powi(shift as i32);
                 let step = self.push(Step {
                     name: format!("SPREAD {name}"),
                     inputs: vec![Operand::Buffer(gradient.buffer, from)],
                     outputs: vec![Target { buffer, extent }],
-                    ..Step::new(kernel::SpreadGradient { layer: Spread { window, images } }.into(), WHOLE)
+                    ..Step::new(kernel::SpreadGradient { layer: Spread { window, images, shift } }.into(), WHOLE)
                 });
-                let unit = gradient.unit * scale(input) / scale(operator.outputs[0]) / window.area() as f64;
                 self.computed.push(Computed { tensor: input, step, unit });
                 Ok(vec![(input, Gradient { buffer, extent, unit })])
             }
@@ -765,10 +767,7 @@ impl<'a> Compiler<'a> {
             let buffer = self.buffer(of.clone(), ElementType::Int16, extent);
             let mut step = if depthwise {
                 let layer = DepthwiseGradient { window, images, narrow: 15 + spare, shift };
-                Step {
-                    constants: vec![factors],
-                    ..Step::new(kernel::GradientDepthwise { layer }.into(), WHOLE)
-                }
+                Step { constants: vec![factors], ..Step::new(kernel::GradientDepthwise { layer }.into(), WHOLE) }
             } else {
                 let apart = saved.updated.as_ref().filter(|updated| updated.apart);
                 let selected = apart.map_or(0, |updated| updated.channels);
@@ -810,7 +809,8 @@ impl<'a> Compiler<'a> {
             let factor = |o: usize| {
                 let scaling = if aware { (scales[o] * input_scale).powi(-2) } else { 1.0 };
                 // A bias at the end of its range stands for one beyond it.
-                let frozen = scales[o] <= DEAD_SCALE || bias.get(o).is_some_and(|b| b.unsigned_abs() >= i32::MAX as u32);
+                let frozen =
+                    scales[o] <= DEAD_SCALE || bias.get(o).is_some_and(|b| b.unsigned_abs() >= i32::MAX as u32);
                 let real = effective[o] * gradient.unit * scaling * 2f64.powi(step.narrow as i32);
                 fixed(if frozen { 0.0 } else { real })
             };

@@ -4,7 +4,9 @@
 use crate::error::AdaptError;
 use crate::network::Features;
 use smidgen_ir::{Activation, BinaryKind, ConvParams, Graph, Op, Operator, PoolKind, ReduceKind, Tensor, TensorId};
-use smidgen_kernels::Window2d;
+use smidgen_kernels::requant::Factor;
+use smidgen_kernels::{Rounding, Window2d};
+use smidgen_lower::Reference;
 use std::collections::HashMap;
 
 /// Activations by tensor: what one inference computed, stored integers.
@@ -176,6 +178,8 @@ fn step(
         let (_, zero) = scale(graph.tensor(operator.inputs[0]));
         let (_, zero_y) = scale(y);
         let limits = limits(activation, y);
+        let fully_connected = matches!(operator.op, Op::FullyConnected { .. });
+        let rounding = if fully_connected { Reference::default().fully_connected() } else { Rounding::Twice };
         let [out_h, out_w, out_c] = window.output;
         let [height, width, in_c] = window.input;
         let multiplier = window.multiplier().max(1);
@@ -205,10 +209,12 @@ fn step(
                         }
                     }
                     let bias = bias.as_ref().map_or(0, |bias| i64::from(bias[o]));
-                    let sum = pairs.iter().map(|&(x_at, w_at)| i64::from(i32::from(x[x_at]) - zero) * i64::from(w[w_at]));
+                    let sum =
+                        pairs.iter().map(|&(x_at, w_at)| i64::from(i32::from(x[x_at]) - zero) * i64::from(w[w_at]));
                     let sum = bias + sum.sum::<i64>();
                     let e = effective(graph, operator, o);
-                    let u = (sum as f64 * e).round() + f64::from(zero_y);
+                    // Whether it is clamped is decided by what is stored, with all roundings.
+                    let u = f64::from(Factor::new(e).apply(sum as i32, rounding)) + f64::from(zero_y);
                     let g = g[(row * out_w + ox) * out_c + o];
                     if u < limits.0 || u > limits.1 || g == 0.0 {
                         continue;

@@ -155,7 +155,8 @@ impl Executor {
     /// Runs the schedule up to and with the last run of a step: what this step computes is there, outputs that come later are not, and
     /// variables hold what they held unless something before has changed them.
     pub fn run_to(&mut self, step: StepId) {
-        let last = self.program.runs.iter().rposition(|run| matches!(run, Run::Compute { step: of, .. } if *of == step));
+        let last =
+            self.program.runs.iter().rposition(|run| matches!(run, Run::Compute { step: of, .. } if *of == step));
         self.run_some(last.map_or(0, |last| last + 1), &mut |_| {});
     }
 

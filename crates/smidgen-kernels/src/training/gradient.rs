@@ -46,6 +46,8 @@ pub struct Spread {
     pub window: Window2d,
     /// Images.
     pub images: usize,
+    /// Bits by which the sum is shifted right.
+    pub shift: u32,
 }
 
 /// The sum of two gradients in units of their own.
@@ -215,7 +217,7 @@ pub fn depthwise_gradient<B: Bounds>(
 /// The gradient of an average with respect to its input, times the taps of a whole window. `places` are the bytes of the gradient and of what
 /// is written.
 pub fn spread<B: Bounds>(mut arena: Arena<'_, u8, B>, [gradient, output]: [usize; 2], layer: &Spread) {
-    let Spread { ref window, images } = *layer;
+    let Spread { ref window, images, shift } = *layer;
     let ([height, width, channels], [out_h, out_w, _]) = (window.input, window.output);
     for row in 0..images.wrapping_mul(height) {
         let (image, y) = crate::geometry::split(row, height);
@@ -232,12 +234,12 @@ pub fn spread<B: Bounds>(mut arena: Arena<'_, u8, B>, [gradient, output]: [usize
                         let g = i32::from(i16_at(&arena, gradient.wrapping_add(from.wrapping_mul(2))));
                         let area = window.area();
                         // A window that hangs over the edge averages fewer elements.
-                        let part = if taps == area { g } else { (g * area as i32) / taps.max(1) as i32 };
+                        let part = if taps == area { g } else { (g * area as i32).wrapping_div(taps.max(1) as i32) };
                         sum = sum.wrapping_add(part);
                     }
                 }
                 let at = output.wrapping_add(((row * width + x) * channels + channel).wrapping_mul(2));
-                arena.store(at, saturate(sum).to_le_bytes());
+                arena.store(at, saturate(shifted(sum, shift)).to_le_bytes());
             }
         }
     }

@@ -21,7 +21,8 @@ pub use classifier::{
 };
 pub use forward::{Conv2d, Depthwise, Select, conv2d, depthwise, select, sum};
 pub use gradient::{
-    DepthwiseGradient, FACTOR_BITS, InputGradient, Spread, Total, depthwise_gradient, input_gradient, mask, spread, total,
+    DepthwiseGradient, FACTOR_BITS, InputGradient, Spread, Total, depthwise_gradient, input_gradient, mask, spread,
+    total,
 };
 pub use update::{
     BiasStep, DepthwiseStep, Noise, Step, WeightStep, next_seed, update_bias, update_depthwise, update_weights,

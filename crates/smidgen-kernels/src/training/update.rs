@@ -151,7 +151,9 @@ fn moved<B: Bounds>(arena: &mut Arena<'_, u8, B>, at: usize, step: i32) {
     if step != 0 {
         let weight = i32::from(arena[at] as i8);
         let next = weight.saturating_sub(step);
-        let next = if next < -127 { -127.min(weight) } else { next };
+        // A weight of -128, which some quantisers give, is left where it is.
+        let least = if weight < -127 { weight } else { -127 };
+        let next = if next < least { least } else { next };
         arena[at] = (if next > 127 { 127 } else { next }) as i8 as u8;
     }
 }

@@ -42,8 +42,8 @@ pub use reduction::{
 pub use resize::{ResizeF32, ResizeI8, ResizeI16};
 pub use training::{
     AddGradients, Classifier, ClassifierGradient, CrossEntropy, GradientConv2d, GradientDepthwise, MaskGradient,
-    NextSeed, SelectChannels, SpreadGradient, TrainConv2d, TrainDepthwise, TrainSum, UpdateBias, UpdateClassifier,
-    UpdateClassifierBias, UpdateConv2d, UpdateDepthwise,
+    NextSeed, SelectChannels, SpreadGradient, TRAINING, TrainConv2d, TrainDepthwise, TrainSum, UpdateBias,
+    UpdateClassifier, UpdateClassifierBias, UpdateConv2d, UpdateDepthwise,
 };
 
 use crate::costs::{Size, Work};

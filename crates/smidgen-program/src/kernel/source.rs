@@ -188,7 +188,7 @@ structs! {
     "training::Cross" training::Cross { classes }
     "training::InputGradient" training::InputGradient { window, images, selected, narrow, shift }
     "training::DepthwiseGradient" training::DepthwiseGradient { window, images, narrow, shift }
-    "training::Spread" training::Spread { window, images }
+    "training::Spread" training::Spread { window, images, shift }
     "training::Total" training::Total { elements, factors, shift }
     "training::Step" training::Step { narrow, noise, salt }
     "training::WeightStep" training::WeightStep { window, images, channels, zero, step }

@@ -9,6 +9,28 @@ use smidgen_kernels::Window2d;
 use smidgen_kernels::reference::Sum;
 use smidgen_kernels::training::{self, Cross, Head, InputGradient, Select, Spread, Step, Total, mask_bytes};
 
+/// The names of the kernels of this file: steps that train have them, and no inference.
+pub const TRAINING: &[&str] = &[
+    "TrainConv2d",
+    "TrainDepthwise",
+    "TrainSum",
+    "SelectChannels",
+    "Classifier",
+    "CrossEntropy",
+    "ClassifierGradient",
+    "UpdateClassifier",
+    "UpdateClassifierBias",
+    "MaskGradient",
+    "GradientConv2d",
+    "GradientDepthwise",
+    "SpreadGradient",
+    "AddGradients",
+    "UpdateConv2d",
+    "UpdateDepthwise",
+    "UpdateBias",
+    "NextSeed",
+];
+
 /// Images of a height, width and depth.
 fn images(count: usize, [height, cols, depth]: [usize; 3]) -> Extent {
     Extent { rows: count * height, cols, depth }
@@ -217,8 +239,7 @@ fn is_head(head: &Head) -> bool {
 impl KernelSpec for Classifier {
     fn pattern(&self) -> Pattern<'_> {
         let Head { inputs, classes, .. } = self.head;
-        let taken =
-            vec![all(Int8, flat(inputs)), all(Int32, pixels([classes, inputs])), all(Int32, flat(classes))];
+        let taken = vec![all(Int8, flat(inputs)), all(Int32, pixels([classes, inputs])), all(Int32, flat(classes))];
         whole(is_head(&self.head), taken, vec![(Int32, flat(classes))])
     }
 
@@ -285,12 +306,8 @@ impl KernelSpec for UpdateClassifier {
     fn pattern(&self) -> Pattern<'_> {
         let Head { inputs, classes, .. } = self.head;
         let weights = pixels([classes, inputs]);
-        let taken = vec![
-            changed(Int32, weights),
-            all(Int8, flat(inputs)),
-            all(Int32, flat(classes)),
-            all(Int32, flat(1)),
-        ];
+        let taken =
+            vec![changed(Int32, weights), all(Int8, flat(inputs)), all(Int32, flat(classes)), all(Int32, flat(1))];
         whole(is_head(&self.head), taken, vec![(Int32, weights)])
     }
 
@@ -360,8 +377,7 @@ pub struct GradientConv2d {
 impl KernelSpec for GradientConv2d {
     fn pattern(&self) -> Pattern<'_> {
         let InputGradient { window, images: count, selected, .. } = self.layer;
-        let mut inputs =
-            vec![all(Int16, images(count, window.output)), all(Int8, filters(&window, window.input[2]))];
+        let mut inputs = vec![all(Int16, images(count, window.output)), all(Int8, filters(&window, window.input[2]))];
         if selected > 0 {
             inputs.push(all(Int8, filters(&window, selected)));
         }
@@ -436,10 +452,10 @@ pub struct SpreadGradient {
 
 impl KernelSpec for SpreadGradient {
     fn pattern(&self) -> Pattern<'_> {
-        let Spread { window, images: count } = self.layer;
+        let Spread { window, images: count, .. } = self.layer;
         let sized = convolution(&window, count)
             && window.input[2] == window.output[2]
-            && i32::try_from(window.area()).is_ok_and(|area| area < 1 << 16);
+            && i32::try_from(window.area()).is_ok_and(|area| area < 1 << 12);
         whole(sized, vec![all(Int16, images(count, window.output))], vec![(Int16, images(count, window.input))])
     }
 

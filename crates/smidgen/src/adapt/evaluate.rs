@@ -75,8 +75,7 @@ pub fn prepare(
             done();
             Ok::<_, Error>((prepared, class))
         };
-        let samples: Result<Vec<_>, Error> =
-            ready.into_par_iter().map_init(|| learner.clone(), compute).collect();
+        let samples: Result<Vec<_>, Error> = ready.into_par_iter().map_init(|| learner.clone(), compute).collect();
         all.samples.extend(samples?);
     }
     Ok(all)

@@ -12,9 +12,9 @@ use clap::Args;
 use serde_json::{Value, json};
 use smidgen::adapt::evaluate::{Course, Epoch, Prepared, learn, prepare};
 use smidgen::adapting::{Learner, Role, TrainingStep};
+use smidgen::data::Dataset;
 use smidgen::data::set::Part;
 use smidgen::evaluate::Skipped;
-use smidgen::data::Dataset;
 use smidgen::{Error, LowerOptions};
 
 /// What training on the device would come to: the same integers on the host
@@ -88,7 +88,9 @@ impl Eval {
             (test_indices, train_indices) = split(&all);
             train_indices.truncate(self.train_samples.unwrap_or(usize::MAX));
             test_indices.truncate(self.test_samples.unwrap_or(usize::MAX));
-            out.warn("the data have one part: every fifth sample is kept for the test, whatever its likeness to others");
+            out.warn(
+                "the data have one part: every fifth sample is kept for the test, whatever its likeness to others",
+            );
         }
         if !self.json {
             self.data.tell(out, &train, &feeder, &train_indices)?;
@@ -105,9 +107,8 @@ impl Eval {
             let bar = progress::bar(out, "preparing", total);
             let done = || bar.inc(1);
             let strict = self.data.strict;
-            let prepared = |set: &Dataset, indices: &[usize]| {
-                prepare(step, (set, indices), (&feeder, strict), (&done, &stop))
-            };
+            let prepared =
+                |set: &Dataset, indices: &[usize]| prepare(step, (set, indices), (&feeder, strict), (&done, &stop));
             let (train, test) = (prepared(&train, &train_indices)?, prepared(&test, &test_indices)?);
             bar.finish_and_clear();
             for skipped in [&train.skipped, &test.skipped] {

@@ -99,7 +99,8 @@ impl Simulate {
         let step = &adaptation.step;
         let waiting = progress::waiting(out, "building and running firmware");
         let planned = adaptation.plan(&wanted.deployment.target(&board))?;
-        let compiled = planned.compile(Options { name: "network".into(), title: wanted.title(), ..Options::default() })?;
+        let compiled =
+            planned.compile(Options { name: "network".into(), title: wanted.title(), ..Options::default() })?;
         let features = Features::of(network.graph()).map_err(Error::from)?;
         let samples = drawn(&features, step.classes.min(10));
         let input = features.graph.tensor(features.graph.inputs[0]);
@@ -184,7 +185,8 @@ impl Compile {
             ))?;
             return Ok(Answer::No(Code::DoesNotFit));
         }
-        let stem = || wanted.model.path.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let stem =
+            || wanted.model.path.file_stem().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let name = identifier(&self.name.clone().unwrap_or_else(stem));
         let compiled = planned.compile(Options { name, title: wanted.title(), ..Options::default() })?;
         let mut files = Files::new();
