@@ -11,7 +11,7 @@ use smidgen_kernels::Window2d;
 use smidgen_kernels::int8::{Binary, Int8};
 use smidgen_kernels::training::{
     BiasStep, Conv2d, Cross, Depthwise, DepthwiseGradient, DepthwiseStep, ERROR_BITS, FACTOR_BITS, Head, InputGradient,
-    Noise, Select, Spread, Step as Rounded, Total, WEIGHT_BITS, WeightStep, mask_bytes,
+    Noise, SUM_SCRATCH, Select, Spread, Step as Rounded, Total, WEIGHT_BITS, WeightStep, mask_bytes,
 };
 use smidgen_lower::{KernelSet, LowerOptions};
 use smidgen_program::footprint::{Footprint, Granularity, WriteOrder};
@@ -318,7 +318,14 @@ impl<'a> Compiler<'a> {
                 let outputs = vec![target, mask];
                 let inputs = step.inputs.iter().map(view).collect();
                 let kernel = Kernel::TrainSum(kernel::TrainSum { sizes, terms });
-                self.push(Step { inputs, outputs, op: step.op, name: step.name, ..Step::new(kernel, WHOLE) });
+                self.push(Step {
+                    inputs,
+                    outputs,
+                    op: step.op,
+                    name: step.name,
+                    scratch_bytes: SUM_SCRATCH,
+                    ..Step::new(kernel, WHOLE)
+                });
                 Ok(())
             }
             (Op::Reshape { .. } | Op::Pool2d { .. } | Op::Reduce { .. }, _) => {
@@ -352,7 +359,11 @@ impl<'a> Compiler<'a> {
             Kernel::DepthwiseI8(k) => k.quant,
             Kernel::FullyConnectedI8(k) if k.weight_zero == 0 => k.quant,
             _ => {
-                return Err(refuse(self.graph(), index, "its activations are not int8, or its weights have a zero point"));
+                return Err(refuse(
+                    self.graph(),
+                    index,
+                    "its activations are not int8, or its weights have a zero point",
+                ));
             }
         };
         let Some(number) = self.features.convolutions.iter().position(|id| id.index() == index) else {
@@ -365,9 +376,8 @@ impl<'a> Compiler<'a> {
             false => Extent { rows: outputs * window.size[0], cols: window.size[1], depth: window.input[2] },
             true => Extent { rows: window.size[0], cols: window.size[1], depth: outputs },
         };
-        let multipliers = multipliers.as_chunks::<4>().0.iter().map(|&m| i32::from_le_bytes(m));
-        let scales = words(multipliers.zip(&shifts).flat_map(|(m, &s)| [m, i32::from(s as i8)]));
-        let scales = self.constant(format!("{} scales", step.name), scales, 4);
+        let multipliers = self.constant(format!("{} multipliers", step.name), multipliers, 4);
+        let shifts = self.constant(format!("{} shifts", step.name), shifts, 1);
         let extents = Extent { rows: images * window.input[0], cols: window.input[1], depth: window.input[2] };
         let Some(input) = step.inputs[0].buffer() else {
             return Err(refuse(self.graph(), index, "its input is constant"));
@@ -406,7 +416,7 @@ impl<'a> Compiler<'a> {
         let list_bytes = list.iter().flat_map(|channel| channel.to_le_bytes()).collect();
         let list_id = self.constant(format!("{} channels", step.name), list_bytes, 2);
         if let Some(variable) = apart {
-            // The selected channels of the input: the forward pass reads them beside each other, and they are all that is saved.
+            // The selected channels of the input are all that is saved.
             let count = images * window.input[0] * window.input[1];
             let extent = Extent { depth: channels, ..extents };
             let buffer = self.buffer(format!("{} input", step.name), ElementType::Int8, extent);
@@ -436,20 +446,23 @@ impl<'a> Compiler<'a> {
         let out = Extent { rows: images * window.output[0], cols: window.output[1], depth: outputs };
         let mask = Target { extent: Extent { depth: mask_bytes(outputs), ..out }, ..mask };
         let mut inputs = vec![input, weights_operand, bias];
-        let kernel = if depthwise {
-            Kernel::TrainDepthwise(kernel::TrainDepthwise { layer: Depthwise { window, images, quant } })
+        let mut constants = vec![multipliers, shifts];
+        let (kernel, scratch_bytes) = if depthwise {
+            let layer = Depthwise { window, images, quant };
+            (Kernel::TrainDepthwise(kernel::TrainDepthwise { layer }), layer.scratch())
         } else {
             let selected = if apart.is_some() { channels } else { 0 };
-            if let (Some(variable), Some(updated)) = (apart, &updated) {
-                inputs.extend([updated.input, self.value(variable)]);
-            }
-            Kernel::TrainConv2d(kernel::TrainConv2d { layer: Conv2d { window, images, quant, selected } })
+            inputs.extend(apart.map(|variable| self.value(variable)));
+            constants.push(list_id);
+            let layer = Conv2d { window, images, quant, selected };
+            (Kernel::TrainConv2d(kernel::TrainConv2d { layer }), layer.scratch())
         };
         self.push(Step {
             name: step.name,
             op: step.op,
             inputs,
-            constants: vec![scales],
+            constants,
+            scratch_bytes,
             outputs: vec![Target { extent: out, ..step.outputs[0] }, mask],
             macs: step.macs,
             ..Step::new(kernel, WHOLE)
@@ -471,9 +484,7 @@ impl<'a> Compiler<'a> {
     /// Classifier, loss, gradients, updates; and what the caller sees.
     fn rest(mut self, classes: usize) -> Result<TrainingStep, AdaptError> {
         let mut graph = self.graph().clone();
-        let plain = |name: &str, dims: Vec<usize>| {
-            Tensor::activation(name, dims, DataType::Plain(ElementType::Int32))
-        };
+        let plain = |name: &str, dims: Vec<usize>| Tensor::activation(name, dims, DataType::Plain(ElementType::Int32));
         let label = graph.add_input(plain("label", vec![1]));
         let rate = graph.add_input(plain("learning_rate", vec![1]));
         let logits_tensor = graph.add_tensor(plain("logits", vec![classes]));
@@ -560,10 +571,8 @@ impl<'a> Compiler<'a> {
         } else {
             self.classifier_updates(&head, [weights, bias], [features, errors, rate_at], macs);
         }
-        self.out.outputs = vec![
-            Port { tensor: logits_tensor, operand: logits },
-            Port { tensor: loss_tensor, operand: loss },
-        ];
+        self.out.outputs =
+            vec![Port { tensor: logits_tensor, operand: logits }, Port { tensor: loss_tensor, operand: loss }];
         // What does not change is a constant after all.
         drop_unused(&mut self.out);
         Ok(TrainingStep {
@@ -756,6 +765,7 @@ impl<'a> Compiler<'a> {
                 let layer = DepthwiseGradient { window, images, narrow: 15 + spare, shift };
                 Step {
                     constants: vec![factors],
+                    scratch_bytes: layer.scratch(),
                     ..Step::new(kernel::GradientDepthwise { layer }.into(), WHOLE)
                 }
             } else {
@@ -764,7 +774,7 @@ impl<'a> Compiler<'a> {
                 let layer = InputGradient { window, images, selected, narrow: 15 + spare, shift };
                 Step {
                     constants: vec![factors, saved.list],
-                    scratch_bytes: InputGradient::scratch(&window),
+                    scratch_bytes: layer.scratch(),
                     ..Step::new(kernel::GradientConv2d { layer }.into(), WHOLE)
                 }
             };
@@ -799,7 +809,8 @@ impl<'a> Compiler<'a> {
             let factor = |o: usize| {
                 let scaling = if aware { (scales[o] * input_scale).powi(-2) } else { 1.0 };
                 // A bias at the end of its range stands for one beyond it.
-                let frozen = scales[o] <= DEAD_SCALE || bias.get(o).is_some_and(|b| b.unsigned_abs() >= i32::MAX as u32);
+                let frozen =
+                    scales[o] <= DEAD_SCALE || bias.get(o).is_some_and(|b| b.unsigned_abs() >= i32::MAX as u32);
                 let real = effective[o] * gradient.unit * scaling * 2f64.powi(step.narrow as i32);
                 fixed(if frozen { 0.0 } else { real })
             };
@@ -823,16 +834,17 @@ impl<'a> Compiler<'a> {
             let factors = words((0..outputs).flat_map(factor));
             let factors = self.constant(format!("{name} weight steps"), factors, 4);
             let zero = saved.quant.input_zero;
-            let kernel: Kernel = if depthwise {
-                kernel::UpdateDepthwise { layer: DepthwiseStep { window, images, zero, step } }.into()
+            let (kernel, scratch_bytes): (Kernel, _) = if depthwise {
+                (kernel::UpdateDepthwise { layer: DepthwiseStep { window, images, zero, step } }.into(), 0)
             } else {
-                let channels = updated.channels;
-                kernel::UpdateConv2d { layer: WeightStep { window, images, channels, zero, step } }.into()
+                let layer = WeightStep { window, images, channels: updated.channels, zero, step };
+                (kernel::UpdateConv2d { layer }.into(), layer.scratch())
             };
             let inputs = vec![updated.input, gradient_at, common.rate, common.exponent, common.seed];
             let macs = self.macs(&saved) / window.input[2].max(1) as u64 * updated.channels as u64;
             let name = format!("UPDATE weights of {name}");
-            let step = Step { name, inputs, macs, constants: vec![factors], ..Step::new(kernel, IN_PLACE) };
+            let constants = vec![factors];
+            let step = Step { name, inputs, macs, constants, scratch_bytes, ..Step::new(kernel, IN_PLACE) };
             self.update(updated.variable, step);
         }
         Ok(passed)
