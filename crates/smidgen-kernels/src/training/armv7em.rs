@@ -166,8 +166,8 @@ pub(super) struct Windows {
     pub rows: usize,
     /// Bytes from the end of a row of taps to the next, in the plane.
     pub down: usize,
-    /// Columns of taps.
-    pub columns: usize,
+    /// Where a row of taps begins: [`entry`] of their number.
+    pub entry: usize,
     /// What sums begin with.
     pub start: [i32; 4],
     /// The first window's sums.
@@ -191,14 +191,30 @@ macro_rules! tap {
     };
 }
 
+/// Most columns of taps of [`windows`].
+pub(super) const COLUMNS_OF_TAPS: usize = 8;
+
+/// Where [`windows`] takes so many columns of taps, 1 to [`COLUMNS_OF_TAPS`].
+#[inline(always)]
+pub(super) fn entry(columns: usize) -> usize {
+    /// Bytes of a tap's code.
+    const TAP: usize = 24;
+    let chain = smidgen_training_taps as *const () as usize;
+    chain.wrapping_add(COLUMNS_OF_TAPS.wrapping_sub(columns).wrapping_mul(TAP))
+}
+
+unsafe extern "C" {
+    fn smidgen_training_taps();
+}
+
 /// Sums of windows of a plane from `plane` on.
 ///
 /// # Safety
-/// The plane must be good for reading all windows, the frame's taps as many as it says, at least one, and its sums for writing, at least
+/// The plane must be good for reading all windows, the frame's taps as many as it says, at least one row, and its sums for writing, at least
 /// one; all are aligned for 32 bits.
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn windows(plane: *const u8, frame: &Windows) {
-    // Columns that are no multiple of four come first; then four at a time. r2: the frame, r3: rows that are left, r12: columns.
+    // r2: the frame, r3: rows that are left, r12: from the end of a row to the next, lr: where a row begins.
     naked_asm!(
         ".arch armv7e-m
         push {{r0, r4-r11, lr}}
@@ -209,29 +225,24 @@ pub(super) unsafe extern "C" fn windows(plane: *const u8, frame: &Windows) {
         ldrd r1, r3, [r2]
         add r12, r2, #16
         ldm r12, {{r4-r7}}
-        3:
         ldrd r12, lr, [r2, #8]
-        lsrs lr, lr, #1
-        bcc 4f",
-        tap!(),
-        "4:
-        lsrs lr, lr, #1
-        bcc 5f",
-        tap!(),
-        tap!(),
-        "5:
-        beq 7f
-        6:",
+        bx lr
+        .p2align 2
+        .global smidgen_training_taps
+        .thumb_func
+        smidgen_training_taps:",
         tap!(),
         tap!(),
         tap!(),
         tap!(),
-        "subs lr, lr, #1
-        bne 6b
-        7:
-        add r0, r0, r12
-        subs r3, r3, #1
-        bne 3b
+        tap!(),
+        tap!(),
+        tap!(),
+        tap!(),
+        "subs r3, r3, #1
+        itt ne
+        addne r0, r0, r12
+        bxne lr
         ldr r12, [sp]
         stm r12!, {{r4-r7}}
         str r12, [sp]
@@ -243,6 +254,90 @@ pub(super) unsafe extern "C" fn windows(plane: *const u8, frame: &Windows) {
         bne 2b
         add sp, sp, #8
         pop {{r4-r11, pc}}"
+    )
+}
+
+/// Stores sums shifted right and saturated to 16 bits.
+#[repr(C)]
+pub(super) struct Store {
+    /// Where the sums end.
+    pub end: *const [i32; 4],
+    /// Bytes from output to output.
+    pub step: usize,
+    /// The shift.
+    pub shift: u32,
+}
+
+/// Stores the four numbers of each of the sums from `sums` on, at least one, from `to` on.
+///
+/// # Safety
+/// The sums must be good for reading and `to` for writing four numbers of 16 bits for each.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn store(sums: *const [i32; 4], to: *mut u8, frame: &Store) {
+    naked_asm!(
+        ".arch armv7e-m
+        push {{r4-r8, lr}}
+        ldrd r3, r12, [r2]
+        ldr r2, [r2, #8]
+        2:
+        ldm r0!, {{r4-r7}}
+        asr r4, r4, r2
+        asr r5, r5, r2
+        asr r6, r6, r2
+        asr r7, r7, r2
+        ssat r4, #16, r4
+        ssat r5, #16, r5
+        ssat r6, #16, r6
+        ssat r7, #16, r7
+        pkhbt r4, r4, r5, lsl #16
+        pkhbt r6, r6, r7, lsl #16
+        str r4, [r1]
+        str r6, [r1, #4]
+        add r1, r1, r12
+        cmp r0, r3
+        bne 2b
+        pop {{r4-r8, pc}}"
+    )
+}
+
+/// Puts bytes of four rows, `stride` bytes from row to row, among staged columns in swapped order: those of each row follow each other, and belong to
+/// the elements that `list` names.
+///
+/// # Safety
+/// `from` must be good for reading `count` bytes of each row, `list` so many numbers, at least one, and `columns` for writing what they name.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn scatter(
+    from: *const u8,
+    stride: usize,
+    columns: *mut u8,
+    list: *const u16,
+    count: usize,
+) {
+    // Element 4 q + 2 h + s lies in half h of the first column's word 8 q + 4 s.
+    naked_asm!(
+        ".arch armv7e-m
+        ldr r12, [sp]
+        push {{r4-r8, lr}}
+        add lr, r1, r1, lsl #1
+        2:
+        ldrh r4, [r3], #2
+        lsr r5, r4, #2
+        ubfx r6, r4, #1, #1
+        and r4, r4, #1
+        add r5, r2, r5, lsl #5
+        add r5, r5, r4, lsl #4
+        add r5, r5, r6, lsl #1
+        ldrsb r6, [r0, r1]
+        ldrsb r7, [r0, r1, lsl #1]
+        ldrsb r8, [r0, lr]
+        ldrsb r4, [r0], #1
+        strh r6, [r5, #4]
+        strh r7, [r5, #8]
+        strh r8, [r5, #12]
+        strh r4, [r5]
+        subs r12, r12, #1
+        bne 2b
+        pop {{r4-r8, pc}}"
     )
 }
 

@@ -278,7 +278,7 @@ impl Taps {
             return;
         }
         #[cfg(all(target_arch = "arm", feature = "dsp"))]
-        if self.steps[1] == LANES && !sums.is_empty() {
+        if self.steps[1] == LANES && !sums.is_empty() && self.size[1] <= super::armv7em::COLUMNS_OF_TAPS {
             return self.by_hand(arena, from, start, sums);
         }
         self.plain(arena, from, start, sums);
@@ -322,7 +322,7 @@ impl Taps {
             taps,
             rows,
             down: self.steps[0].wrapping_sub(width),
-            columns,
+            entry: super::armv7em::entry(columns),
             start,
             sums,
             end: sums.wrapping_add(count),

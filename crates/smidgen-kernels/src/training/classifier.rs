@@ -61,7 +61,8 @@ fn logarithm(x: u64) -> i32 {
     const LN_2: i64 = 45_426;
     let whole = 63u32.saturating_sub(x.leading_zeros());
     // 1 to 2, with 31 fraction bits.
-    let mut mantissa = if whole > 31 { x.wrapping_shr(whole - 31) } else { x.wrapping_shl(31u32.saturating_sub(whole)) };
+    let mut mantissa =
+        if whole > 31 { x.wrapping_shr(whole - 31) } else { x.wrapping_shl(31u32.saturating_sub(whole)) };
     let mut log = i64::from(whole) - 31;
     for _ in 0..LOGIT_BITS {
         mantissa = mantissa.wrapping_mul(mantissa) >> 31;
@@ -174,4 +175,3 @@ pub fn classifier_bias<B: Bounds>(
         arena.store(at, next.to_le_bytes());
     }
 }
-

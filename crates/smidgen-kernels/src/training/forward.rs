@@ -180,10 +180,10 @@ pub fn conv2d<B: Bounds>(
     shifts: Flash<'_, i8, B>,
     list: Flash<'_, u16, B>,
 ) {
-    let Conv2d { ref window, ref quant, selected, .. } = *layer;
+    let (window, quant) = (&layer.window, &layer.quant);
     let [_, output, mask, apart, scratch] = places;
     let (in_c, out_c) = (window.input[2], window.output[2]);
-    let (elements, area, pixels) = (window.patch(), window.area(), layer.pixels());
+    let (elements, pixels) = (window.patch(), layer.pixels());
     let stage = Stage::new(scratch, elements);
     let order = if in_c % STEP == 0 { Order::Swapped } else { Order::Natural };
     let target = Target::new([output, mask], out_c, quant);
@@ -199,21 +199,7 @@ pub fn conv2d<B: Bounds>(
             let source = Source::new(&weights, o.wrapping_mul(elements), [1, elements]);
             source.stage(&mut arena, &stage, order, [elements, columns]);
             // Weights that lie apart are zero among the others.
-            let stride = area.wrapping_mul(selected);
-            for s in 0..selected {
-                let mut element = usize::from(list[s]);
-                let mut from = apart.wrapping_add(o.wrapping_mul(stride)).wrapping_add(s);
-                for _ in 0..area {
-                    let to = stage.column(0, order.place(element));
-                    for column in 0..COLUMNS {
-                        if column < columns {
-                            let weight = i16::from(arena[from.wrapping_add(stride.wrapping_mul(column))] as i8);
-                            arena.store(to.wrapping_add(4 * column), weight.to_le_bytes());
-                        }
-                    }
-                    (element, from) = (element.wrapping_add(in_c), from.wrapping_add(selected));
-                }
-            }
+            scatter(&mut arena, layer, &stage, order, apart, [o, columns], list);
             let mut start = [0; COLUMNS];
             for (column, start) in start.iter_mut().enumerate().take(columns) {
                 *start = word_of(&bias, &arena, o.wrapping_add(column));
@@ -223,6 +209,39 @@ pub fn conv2d<B: Bounds>(
             o += COLUMNS;
         }
         pixel += count;
+    }
+}
+
+/// Puts the weights that lie apart, from byte `apart` on, among staged columns `o .. o + columns`.
+#[inline(never)]
+fn scatter<B: Bounds>(
+    arena: &mut Arena<'_, u8, B>,
+    layer: &Conv2d,
+    stage: &Stage,
+    order: Order,
+    apart: usize,
+    [o, columns]: [usize; 2],
+    list: Flash<'_, u16, B>,
+) {
+    let (area, in_c, selected) = (layer.window.area(), layer.window.input[2], layer.selected);
+    let stride = area.wrapping_mul(selected);
+    let first = apart.wrapping_add(o.wrapping_mul(stride));
+    #[cfg(all(target_arch = "arm", feature = "dsp"))]
+    if area == 1 && columns == COLUMNS && order == Order::Swapped && selected > 0 {
+        let from = arena.pointer(first, stride.wrapping_mul(COLUMNS)).cast_const();
+        let to = arena.pointer(stage.columns, stage.padded.wrapping_mul(2 * COLUMNS));
+        // SAFETY: all are good for what is read and written, as the list names input channels.
+        return unsafe { armv7em::scatter(from, stride, to, list.span(0, selected).as_ptr(), selected) };
+    }
+    for s in 0..selected {
+        for tap in 0..area {
+            let element = order.place(tap.wrapping_mul(in_c).wrapping_add(usize::from(list[s])));
+            for column in 0..columns {
+                let from = tap.wrapping_mul(selected).wrapping_add(s).wrapping_add(stride.wrapping_mul(column));
+                let weight = i16::from(arena[first.wrapping_add(from)] as i8);
+                arena.store(stage.column(column, element), weight.to_le_bytes());
+            }
+        }
     }
 }
 

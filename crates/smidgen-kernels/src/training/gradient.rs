@@ -115,6 +115,13 @@ fn store<B: Bounds>(
     [to, step]: [usize; 2],
     shift: u32,
 ) {
+    #[cfg(all(target_arch = "arm", feature = "dsp"))]
+    if columns == COLUMNS && !sums.is_empty() {
+        let reach = step.wrapping_mul(sums.len().wrapping_sub(1)).wrapping_add(2 * COLUMNS);
+        let frame = armv7em::Store { end: sums.as_ptr_range().end, step, shift };
+        // SAFETY: both are good for what is read and written.
+        return unsafe { armv7em::store(sums.as_ptr(), arena.pointer(to, reach), &frame) };
+    }
     let mut to = to;
     for sums in sums {
         let values = sums.map(|sum| saturate(sum.wrapping_shr(shift)));

@@ -103,6 +103,20 @@ impl Scale {
             return 0;
         }
         let product = i64::from(sum).wrapping_mul(i64::from(self.mantissa));
+        if noise == Noise::Stochastic && (33..=62).contains(&self.shift) {
+            // The usual case, in words: the lower one only carries, and the higher one has the step.
+            let more = self.shift.wrapping_sub(32) as u32;
+            let random = random();
+            let [low, high] = [random.wrapping_shl(more), (random >> 1).wrapping_shr(31u32.wrapping_sub(more))];
+            let chance = (u64::from(high) << 32 | u64::from(low)) as i64;
+            return ((product.wrapping_add(chance) >> 32) as i32).wrapping_shr(more);
+        }
+        self.rare(product, noise, random())
+    }
+
+    /// The step for a product that has any shift.
+    #[inline(never)]
+    fn rare(self, product: i64, noise: Noise, random: u32) -> i32 {
         if self.shift <= 0 {
             let left = self.shift.wrapping_neg();
             let limit = i64::from(i32::MAX);
@@ -112,14 +126,6 @@ impl Scale {
                 product.wrapping_shl(left as u32) as i32
             };
         }
-        if let (Noise::Stochastic, 33..=62) = (noise, self.shift) {
-            // The usual case, in words: the lower one only carries, and the higher one has the step.
-            let more = self.shift.wrapping_sub(32) as u32;
-            let random = random();
-            let [low, high] = [random.wrapping_shl(more), (random >> 1).wrapping_shr(31u32.wrapping_sub(more))];
-            let chance = (u64::from(high) << 32 | u64::from(low)) as i64;
-            return ((product.wrapping_add(chance) >> 32) as i32).wrapping_shr(more);
-        }
         // Beyond 62 bits a product is less than a quarter of a step: what is left of it counts in units of 2^-62.
         let (product, shift) = match self.shift {
             0..=62 => (product, self.shift as u32),
@@ -128,8 +134,8 @@ impl Scale {
         let chance = match noise {
             Noise::Nearest => 1i64.wrapping_shl(shift.wrapping_sub(1)),
             Noise::Stochastic => match shift {
-                0..=32 => i64::from(random().wrapping_shr(32u32.wrapping_sub(shift).min(31))),
-                _ => i64::from(random()).wrapping_shl(shift.wrapping_sub(32)),
+                0..=32 => i64::from(random.wrapping_shr(32u32.wrapping_sub(shift).min(31))),
+                _ => i64::from(random).wrapping_shl(shift.wrapping_sub(32)),
             },
         };
         let step = product.wrapping_add(chance) >> shift;
@@ -175,6 +181,11 @@ impl WeightStep {
 
     /// Bytes of scratch, a multiple of 4: the gradients of some output channels at some positions, and a few channels of the input there.
     pub fn scratch(&self) -> usize {
+        let carried = if self.positions() > CHUNK { size_of::<[[i64; COLUMNS]; ROWS]>() } else { 0 };
+        self.staged() + carried
+    }
+
+    fn staged(&self) -> usize {
         Stage::bytes(self.positions().min(CHUNK), ROWS.min(self.window.output[2]))
     }
 }
@@ -192,7 +203,9 @@ pub fn update_weights<B: Bounds>(
     let WeightStep { ref window, channels, zero, step, .. } = *layer;
     let (area, out_c, positions) = (window.area(), window.output[2], layer.positions());
     let seed = i32_at(&arena, common[2]) as u32;
+    let carried = scratch.wrapping_add(layer.staged());
     let mut scales = [Scale { mantissa: 0, shift: 0 }; ROWS];
+    let mut sums = [[0; COLUMNS]; ROWS];
     let mut o = 0;
     while o < out_c {
         let rows = ROWS.min(out_c - o);
@@ -204,7 +217,6 @@ pub fn update_weights<B: Bounds>(
         for block in 0..channels.div_ceil(COLUMNS).wrapping_mul(area) {
             let (tap, channel) = (block % area.max(1), block / area.max(1) * COLUMNS);
             let columns = COLUMNS.min(channels - channel);
-            let mut totals = [[0i64; COLUMNS]; ROWS];
             let mut position = 0;
             while position < positions {
                 let count = CHUNK.min(positions - position);
@@ -214,27 +226,62 @@ pub fn update_weights<B: Bounds>(
                     stage_by_channel(&mut arena, from, out_c, &stage, [count, rows], &mut staged);
                 }
                 stage_positions(&mut arena, input, layer, &stage, [position, count], tap, [channel, columns]);
-                let mut sums = [[0; COLUMNS]; ROWS];
                 stage.multiply(&mut arena, rows, [0; COLUMNS], &mut sums);
-                position += count;
-                for (row, (sums, totals)) in sums.iter().zip(&mut totals).enumerate().take(rows) {
+                let (first, last) = (position == 0, position + count == positions);
+                for (row, (sums, (&all, &scale))) in sums.iter().zip(staged.iter().zip(&scales)).enumerate().take(rows)
+                {
                     // The input was staged with its zero point.
-                    let offset = staged[row % ROWS].wrapping_mul(zero);
-                    let scale = scales[row % ROWS];
-                    let at = (o.wrapping_add(row) * area + tap).wrapping_mul(channels).wrapping_add(channel);
-                    for (column, (&sum, total)) in sums.iter().zip(totals).enumerate().take(columns) {
-                        *total = total.wrapping_add(i64::from(sum.wrapping_sub(offset)));
-                        if position == positions {
-                            let at = at.wrapping_add(column);
-                            let sum = total.wrapping_shr(step.narrow) as i32;
-                            let change = scale.step(sum, step.noise, || random(seed, step.salt, at));
-                            moved(&mut arena, weights.wrapping_add(at), change);
-                        }
+                    let offset = all.wrapping_mul(zero);
+                    let sums = sums.map(|sum| sum.wrapping_sub(offset));
+                    let carried = carried.wrapping_add(row.wrapping_mul(size_of::<[i64; COLUMNS]>()));
+                    let before = (!first).then_some(carried);
+                    if last {
+                        let at = (o.wrapping_add(row) * area + tap).wrapping_mul(channels).wrapping_add(channel);
+                        let key = seed ^ step.salt;
+                        change(&mut arena, [weights, at, columns], &sums, before, scale, step, key);
+                    } else {
+                        carry(&mut arena, &sums, before, carried);
                     }
                 }
+                position += count;
             }
         }
         o += ROWS;
+    }
+}
+
+/// A sum of 64 bits: what the positions before came to, if any, and what these do.
+#[inline(always)]
+fn total<B: Bounds>(arena: &Arena<'_, u8, B>, sum: i32, before: Option<usize>, column: usize) -> i64 {
+    let before = before.map_or(0, |at| i64::from_le_bytes(arena.load(at.wrapping_add(8 * column))));
+    before.wrapping_add(i64::from(sum))
+}
+
+/// Keeps sums until those of the next positions are known.
+#[inline(never)]
+fn carry<B: Bounds>(arena: &mut Arena<'_, u8, B>, sums: &[i32; COLUMNS], before: Option<usize>, to: usize) {
+    for (column, &sum) in sums.iter().enumerate() {
+        let total = total(arena, sum, before, column);
+        arena.store(to.wrapping_add(8 * column), total.to_le_bytes());
+    }
+}
+
+/// Changes `columns` weights from number `at` on by their steps.
+#[inline(never)]
+fn change<B: Bounds>(
+    arena: &mut Arena<'_, u8, B>,
+    [weights, at, columns]: [usize; 3],
+    sums: &[i32; COLUMNS],
+    before: Option<usize>,
+    scale: Scale,
+    step: Step,
+    key: u32,
+) {
+    for (column, &sum) in sums.iter().enumerate().take(columns) {
+        let sum = total(arena, sum, before, column).wrapping_shr(step.narrow) as i32;
+        let at = at.wrapping_add(column);
+        let change = scale.step(sum, step.noise, || random(key, 0, at));
+        moved(arena, weights.wrapping_add(at), change);
     }
 }
 
