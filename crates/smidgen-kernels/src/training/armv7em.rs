@@ -589,3 +589,49 @@ finish!(
     /// Requantises with [two roundings](crate::requant::Rounding::Twice), of which the second takes ties away from zero.
     twice: "add r5, r5, r4, lsr #31\n add r5, r5, r5, asr #31"
 );
+
+/// Two of eight numbers: $shift brings the first's bit to the sign, and the second's to the carry.
+macro_rules! masked {
+    ($shift:literal, $first:literal, $second:literal) => {
+        concat!(
+            "lsls r12, r3, #",
+            $shift,
+            "
+            it pl
+            strhpl lr, [r0, #",
+            $first,
+            "]
+            it cc
+            strhcc lr, [r0, #",
+            $second,
+            "]
+            "
+        )
+    };
+}
+
+/// Clears those of `count` times eight numbers of 16 bits from `numbers` on whose bits in `mask` are clear.
+///
+/// # Safety
+/// `numbers` must be good for writing so many numbers, `mask` for reading `count` bytes, at least one.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn mask(numbers: *mut u8, mask: *const u8, count: usize) {
+    naked_asm!(
+        ".arch armv7e-m
+        push {{r4, lr}}
+        mov lr, #0
+        2:
+        ldrb r3, [r1], #1
+        cmp r3, #255
+        beq 3f",
+        masked!("31", "0", "2"),
+        masked!("29", "4", "6"),
+        masked!("27", "8", "10"),
+        masked!("25", "12", "14"),
+        "3:
+        add r0, r0, #16
+        subs r2, r2, #1
+        bne 2b
+        pop {{r4, pc}}"
+    )
+}

@@ -71,6 +71,13 @@ pub fn mask<B: Bounds>(
     if output != gradient {
         arena.copy(gradient, output, (pixels * channels).wrapping_mul(2));
     }
+    #[cfg(all(target_arch = "arm", feature = "dsp"))]
+    if channels % 8 == 0 && pixels * channels > 0 {
+        let count = pixels * channels / 8;
+        let (numbers, bits) = (arena.pointer(output, count.wrapping_mul(16)), arena.pointer(mask, count).cast_const());
+        // SAFETY: both are good for what is read and written, and there is at least one byte.
+        return unsafe { armv7em::mask(numbers, bits, count) };
+    }
     let (mut to, mut mask) = (output, mask);
     for _ in 0..pixels {
         let mut left = channels;
@@ -375,6 +382,7 @@ pub fn depthwise_gradient<B: Bounds>(
     let all_taps = window.area().wrapping_mul(LANES);
     let (planes, band) = (scratch.wrapping_add(all_taps.wrapping_mul(multiplier)), layer.band());
     let cols = across.outputs(0, width);
+    let mut room = [[0; COLUMNS]; ROWS];
     for image in 0..images {
         let mut y0 = 0;
         while y0 < height {
@@ -430,8 +438,7 @@ pub fn depthwise_gradient<B: Bounds>(
                         while x < width {
                             let count = ROWS.min((width - x).div_ceil(across.stride.max(1)));
                             let col = if taps_x > 0 { across.reader(0, x, last_x) } else { 0 };
-                            let mut sums = [[0; COLUMNS]; ROWS];
-                            let sums = sums.get_mut(..count).unwrap_or_default();
+                            let sums = room.get_mut(..count).unwrap_or_default();
                             let from = planes.wrapping_add((row * cols + col).wrapping_mul(LANES));
                             let steps =
                                 [cols.wrapping_mul(down.apart), across.apart].map(|step| step.wrapping_mul(LANES));
