@@ -445,14 +445,8 @@ pub fn depthwise_gradient<B: Bounds>(
                             let taps = Taps { taps: scratch, size: [taps_y, taps_x], steps, stride: LANES };
                             taps.sum(&mut arena, from, [half(shift); COLUMNS], sums);
                             for part in 1..multiplier {
-                                let mut more = [[0; COLUMNS]; ROWS];
-                                let more = more.get_mut(..count).unwrap_or_default();
                                 let taps = Taps { taps: scratch.wrapping_add(all_taps.wrapping_mul(part)), ..taps };
-                                let from = from.wrapping_add(plane_bytes.wrapping_mul(part));
-                                taps.sum(&mut arena, from, [0; COLUMNS], more);
-                                for (sums, more) in sums.iter_mut().zip(more) {
-                                    sums.iter_mut().zip(more).for_each(|(sum, more)| *sum = sum.wrapping_add(*more));
-                                }
+                                add(&mut arena, &taps, from.wrapping_add(plane_bytes.wrapping_mul(part)), sums);
                             }
                             let pixel = (image * height + y) * width + x;
                             let to = output.wrapping_add((pixel * in_c + channel).wrapping_mul(2));
@@ -467,6 +461,17 @@ pub fn depthwise_gradient<B: Bounds>(
             }
             y0 = y1;
         }
+    }
+}
+
+/// Adds the sums of more windows to those that are there.
+#[inline(never)]
+fn add<B: Bounds>(arena: &mut Arena<'_, u8, B>, taps: &Taps, from: usize, sums: &mut [[i32; COLUMNS]]) {
+    let mut more = [[0; COLUMNS]; ROWS];
+    let more = more.get_mut(..sums.len()).unwrap_or_default();
+    taps.sum(arena, from, [0; COLUMNS], more);
+    for (sums, more) in sums.iter_mut().zip(more) {
+        sums.iter_mut().zip(more).for_each(|(sum, more)| *sum = sum.wrapping_add(*more));
     }
 }
 
