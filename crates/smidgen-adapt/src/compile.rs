@@ -12,7 +12,7 @@ use smidgen_kernels::Window2d;
 use smidgen_kernels::int8::{Binary, Int8};
 use smidgen_kernels::training::{
     BiasStep, Conv2d, Cross, Depthwise, DepthwiseGradient, DepthwiseStep, ERROR_BITS, FACTOR_BITS, Head, InputGradient,
-    Noise, Select, Spread, Step as Rounded, Total, WEIGHT_BITS, WeightStep, mask_bytes,
+    Noise, SUM_SCRATCH, Select, Spread, Step as Rounded, Total, WEIGHT_BITS, WeightStep, mask_bytes,
 };
 use smidgen_lower::{KernelSet, LowerOptions};
 use smidgen_program::footprint::{Footprint, Granularity, WriteOrder};
@@ -329,7 +329,14 @@ impl<'a> Compiler<'a> {
                 let outputs = vec![target, mask];
                 let inputs = step.inputs.iter().map(view).collect();
                 let kernel = Kernel::TrainSum(kernel::TrainSum { sizes, terms });
-                self.push(Step { inputs, outputs, op: step.op, name: step.name, ..Step::new(kernel, WHOLE) });
+                self.push(Step {
+                    inputs,
+                    outputs,
+                    op: step.op,
+                    name: step.name,
+                    scratch_bytes: SUM_SCRATCH,
+                    ..Step::new(kernel, WHOLE)
+                });
                 Ok(())
             }
             (Op::Reshape { .. } | Op::Pool2d { .. } | Op::Reduce { .. }, _) => {
@@ -380,9 +387,8 @@ impl<'a> Compiler<'a> {
             false => Extent { rows: outputs * window.size[0], cols: window.size[1], depth: window.input[2] },
             true => Extent { rows: window.size[0], cols: window.size[1], depth: outputs },
         };
-        let multipliers = multipliers.as_chunks::<4>().0.iter().map(|&m| i32::from_le_bytes(m));
-        let scales = words(multipliers.zip(&shifts).flat_map(|(m, &s)| [m, i32::from(s as i8)]));
-        let scales = self.constant(format!("{} scales", step.name), scales, 4);
+        let multipliers = self.constant(format!("{} multipliers", step.name), multipliers, 4);
+        let shifts = self.constant(format!("{} shifts", step.name), shifts, 1);
         let extents = Extent { rows: images * window.input[0], cols: window.input[1], depth: window.input[2] };
         let Some(input) = step.inputs[0].buffer() else {
             return Err(refuse(self.graph(), index, "its input is constant"));
@@ -421,7 +427,7 @@ impl<'a> Compiler<'a> {
         let list_bytes = list.iter().flat_map(|channel| channel.to_le_bytes()).collect();
         let list_id = self.constant(format!("{} channels", step.name), list_bytes, 2);
         if let Some(variable) = apart {
-            // The selected channels of the input: the forward pass reads them beside each other, and they are all that is saved.
+            // The selected channels of the input are all that is saved.
             let count = images * window.input[0] * window.input[1];
             let extent = Extent { depth: channels, ..extents };
             let buffer = self.buffer(format!("{} input", step.name), ElementType::Int8, extent);
@@ -451,20 +457,23 @@ impl<'a> Compiler<'a> {
         let out = Extent { rows: images * window.output[0], cols: window.output[1], depth: outputs };
         let mask = Target { extent: Extent { depth: mask_bytes(outputs), ..out }, ..mask };
         let mut inputs = vec![input, weights_operand, bias];
-        let kernel = if depthwise {
-            Kernel::TrainDepthwise(kernel::TrainDepthwise { layer: Depthwise { window, images, quant } })
+        let mut constants = vec![multipliers, shifts];
+        let (kernel, scratch_bytes) = if depthwise {
+            let layer = Depthwise { window, images, quant };
+            (Kernel::TrainDepthwise(kernel::TrainDepthwise { layer }), layer.scratch())
         } else {
             let selected = if apart.is_some() { channels } else { 0 };
-            if let (Some(variable), Some(updated)) = (apart, &updated) {
-                inputs.extend([updated.input, self.value(variable)]);
-            }
-            Kernel::TrainConv2d(kernel::TrainConv2d { layer: Conv2d { window, images, quant, selected } })
+            inputs.extend(apart.map(|variable| self.value(variable)));
+            constants.push(list_id);
+            let layer = Conv2d { window, images, quant, selected };
+            (Kernel::TrainConv2d(kernel::TrainConv2d { layer }), layer.scratch())
         };
         self.push(Step {
             name: step.name,
             op: step.op,
             inputs,
-            constants: vec![scales],
+            constants,
+            scratch_bytes,
             outputs: vec![Target { extent: out, ..step.outputs[0] }, mask],
             macs: step.macs,
             ..Step::new(kernel, WHOLE)
@@ -717,7 +726,9 @@ impl<'a> Compiler<'a> {
                 let name = format!("gradient of {}", graph.tensor(input).name);
                 let buffer = self.buffer(name.clone(), ElementType::Int16, extent);
                 let unit = gradient.unit * scale(input) / scale(operator.outputs[0]) / window.area() as f64;
-                let shift = self.shift(input, unit, reference);
+                // Of a mean over everything nothing is added up, and nothing can grow.
+                let alone = window.output[..2] == [1, 1] && window.size == window.input[..2];
+                let shift = if alone { 0 } else { self.shift(input, unit, reference) };
                 let unit = unit * 2f64.powi(shift as i32);
                 let step = self.push(Step {
                     name: format!("SPREAD {name}"),
@@ -767,14 +778,18 @@ impl<'a> Compiler<'a> {
             let buffer = self.buffer(of.clone(), ElementType::Int16, extent);
             let mut step = if depthwise {
                 let layer = DepthwiseGradient { window, images, narrow: 15 + spare, shift };
-                Step { constants: vec![factors], ..Step::new(kernel::GradientDepthwise { layer }.into(), WHOLE) }
+                Step {
+                    constants: vec![factors],
+                    scratch_bytes: layer.scratch(),
+                    ..Step::new(kernel::GradientDepthwise { layer }.into(), WHOLE)
+                }
             } else {
                 let apart = saved.updated.as_ref().filter(|updated| updated.apart);
                 let selected = apart.map_or(0, |updated| updated.channels);
                 let layer = InputGradient { window, images, selected, narrow: 15 + spare, shift };
                 Step {
                     constants: vec![factors, saved.list],
-                    scratch_bytes: InputGradient::scratch(&window),
+                    scratch_bytes: layer.scratch(),
                     ..Step::new(kernel::GradientConv2d { layer }.into(), WHOLE)
                 }
             };
@@ -834,16 +849,17 @@ impl<'a> Compiler<'a> {
             let factors = words((0..outputs).flat_map(factor));
             let factors = self.constant(format!("{name} weight steps"), factors, 4);
             let zero = saved.quant.input_zero;
-            let kernel: Kernel = if depthwise {
-                kernel::UpdateDepthwise { layer: DepthwiseStep { window, images, zero, step } }.into()
+            let (kernel, scratch_bytes): (Kernel, _) = if depthwise {
+                (kernel::UpdateDepthwise { layer: DepthwiseStep { window, images, zero, step } }.into(), 0)
             } else {
-                let channels = updated.channels;
-                kernel::UpdateConv2d { layer: WeightStep { window, images, channels, zero, step } }.into()
+                let layer = WeightStep { window, images, channels: updated.channels, zero, step };
+                (kernel::UpdateConv2d { layer }.into(), layer.scratch())
             };
             let inputs = vec![updated.input, gradient_at, common.rate, common.exponent, common.seed];
             let macs = self.macs(&saved) / window.input[2].max(1) as u64 * updated.channels as u64;
             let name = format!("UPDATE weights of {name}");
-            let step = Step { name, inputs, macs, constants: vec![factors], ..Step::new(kernel, IN_PLACE) };
+            let constants = vec![factors];
+            let step = Step { name, inputs, macs, constants, scratch_bytes, ..Step::new(kernel, IN_PLACE) };
             self.update(updated.variable, step);
         }
         Ok(passed)

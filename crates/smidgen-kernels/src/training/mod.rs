@@ -11,6 +11,9 @@
 //! All tensors are stored whole. They are of several types, so every kernel sees the arena as bytes, and places are byte offsets.
 //! Numbers are little endian, as in memory.
 
+#[cfg(all(target_arch = "arm", feature = "dsp"))]
+mod armv7em;
+mod block;
 mod classifier;
 mod forward;
 mod gradient;
@@ -19,7 +22,7 @@ mod update;
 pub use classifier::{
     Cross, Head, classifier, classifier_bias, classifier_gradient, classifier_weights, cross_entropy,
 };
-pub use forward::{Conv2d, Depthwise, Select, conv2d, depthwise, select, sum};
+pub use forward::{Conv2d, Depthwise, SUM_SCRATCH, Select, conv2d, depthwise, select, sum};
 pub use gradient::{
     DepthwiseGradient, FACTOR_BITS, InputGradient, Spread, Total, depthwise_gradient, input_gradient, mask, spread,
     total,

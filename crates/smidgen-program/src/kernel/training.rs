@@ -90,7 +90,8 @@ fn places<const N: usize>(site: &Site<'_>, inputs: &[usize], outputs: usize) -> 
 }
 
 /// CONV_2D on int8 whose weights or biases may change, and the clamp mask of what it gives. Inputs: `x`, weights `[O, KH, KW, C]`, bias (int32) `[O]`; with selected
-/// channels these channels of `x` and their weights `[O, KH, KW, S]`. Outputs: `y`, mask. Constants: multiplier and shift of every channel (int32).
+/// channels their weights `[O, KH, KW, S]`. Outputs: `y`, mask. Constants: multiplier (int32) and shift (int8) of every channel, the selected
+/// channels (uint16).
 #[derive(Clone, PartialEq, Debug)]
 pub struct TrainConv2d {
     /// The layer.
@@ -106,8 +107,6 @@ impl KernelSpec for TrainConv2d {
             all(Int32, flat(window.output[2])),
         ];
         if selected > 0 {
-            let [height, width, _] = window.input;
-            inputs.push(all(Int8, images(count, [height, width, selected])));
             inputs.push(all(Int8, filters(&window, selected)));
         }
         let outputs = vec![(Int8, images(count, window.output)), (Int8, masks(count, window.output))];
@@ -115,7 +114,16 @@ impl KernelSpec for TrainConv2d {
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
-        vec![8 * self.layer.window.output[2]]
+        let outputs = self.layer.window.output[2];
+        vec![4 * outputs, outputs, 2 * self.layer.selected]
+    }
+
+    fn scratch(&self) -> usize {
+        self.layer.scratch()
+    }
+
+    fn is_sound<'a>(&self, constant: &dyn Fn(usize) -> &'a [u8]) -> bool {
+        names_channels(constant(2), self.layer.window.input[2])
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -125,17 +133,18 @@ impl KernelSpec for TrainConv2d {
 
 call!(TrainConv2d(k, site) => training::conv2d:
     arena(u8), value(places = k.places(site)), reference(layer = k.layer), whole(weights: u8 = 1), whole(bias: i32 = 2),
-    constant(scales: i32 = 0));
+    constant(multipliers: i32 = 0), constant(shifts: i8 = 1), constant(list: u16 = 2));
 
 impl TrainConv2d {
     fn places(&self, site: &Site<'_>) -> [usize; 5] {
         let [x, y, mask] = places(site, &[0], 2);
-        let [apart, weights] = if self.layer.selected > 0 { places(site, &[3, 4], 0) } else { [0; 2] };
-        [x, y, mask, apart, weights]
+        let apart = if self.layer.selected > 0 { site.input_base(3, true) } else { 0 };
+        [x, y, mask, apart, site.scratch()]
     }
 }
 
-/// DEPTHWISE_CONV_2D like [`TrainConv2d`]. Inputs: `x`, weights `[KH, KW, O]`, bias (int32) `[O]`. Outputs and constants alike.
+/// DEPTHWISE_CONV_2D like [`TrainConv2d`]. Inputs: `x`, weights `[KH, KW, O]`, bias (int32) `[O]`. Outputs alike. Constants: multiplier (int32) and
+/// shift (int8) of every channel.
 #[derive(Clone, PartialEq, Debug)]
 pub struct TrainDepthwise {
     /// The layer.
@@ -155,7 +164,11 @@ impl KernelSpec for TrainDepthwise {
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
-        vec![8 * self.layer.window.output[2]]
+        vec![4 * self.layer.window.output[2], self.layer.window.output[2]]
+    }
+
+    fn scratch(&self) -> usize {
+        self.layer.scratch()
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -164,8 +177,15 @@ impl KernelSpec for TrainDepthwise {
 }
 
 call!(TrainDepthwise(k, site) => training::depthwise:
-    arena(u8), value(places = places::<3>(site, &[0], 2)), reference(layer = k.layer), whole(weights: u8 = 1),
-    whole(bias: i32 = 2), constant(scales: i32 = 0));
+    arena(u8), value(places = k.places(site)), reference(layer = k.layer), whole(weights: u8 = 1),
+    whole(bias: i32 = 2), constant(multipliers: i32 = 0), constant(shifts: i8 = 1));
+
+impl TrainDepthwise {
+    fn places(&self, site: &Site<'_>) -> [usize; 4] {
+        let [x, y, mask] = places(site, &[0], 2);
+        [x, y, mask, site.scratch()]
+    }
+}
 
 /// ADD or SUB on int8 of two tensors alike, and the clamp mask. Inputs: both as `[pixels, channels]`. Outputs: `y`, mask.
 #[derive(Clone, PartialEq, Debug)]
@@ -183,13 +203,24 @@ impl KernelSpec for TrainSum {
         whole(some(&self.sizes), vec![all(Int8, extent), all(Int8, extent)], vec![(Int8, extent), (Int8, mask)])
     }
 
+    fn scratch(&self) -> usize {
+        training::SUM_SCRATCH
+    }
+
     fn work(&self, run: &Size) -> Work {
         run.other(Family::Other)
     }
 }
 
 call!(TrainSum(k, site) => training::sum:
-    arena(u8), value(places = places::<4>(site, &[0, 1], 2)), value(sizes = k.sizes), reference(terms = k.terms));
+    arena(u8), value(places = k.places(site)), value(sizes = k.sizes), reference(terms = k.terms));
+
+impl TrainSum {
+    fn places(&self, site: &Site<'_>) -> [usize; 5] {
+        let [a, b, y, mask] = places(site, &[0, 1], 2);
+        [a, b, y, mask, site.scratch()]
+    }
+}
 
 /// Some channels of a tensor. Input: the tensor as `[pixels, C]`. Constants: the channels (uint16), each below C.
 #[derive(Clone, PartialEq, Debug)]
@@ -366,6 +397,11 @@ impl KernelSpec for MaskGradient {
 call!(MaskGradient(k, site) => training::mask:
     arena(u8), value(places = places::<3>(site, &[0, 1], 1)), value(sizes = k.sizes));
 
+/// A product of two numbers of 16 bits that is shifted so has 16.
+fn is_narrow(shift: u32) -> bool {
+    (15..32).contains(&shift)
+}
+
 /// The gradient of CONV_2D with respect to its input. Inputs: masked gradient (int16), weights `[O, KH, KW, C]`; with selected channels their weights
 /// `[O, KH, KW, S]`. Output: gradient. Constants: the channels' factors (int16), the selected channels (uint16).
 #[derive(Clone, PartialEq, Debug)]
@@ -381,7 +417,7 @@ impl KernelSpec for GradientConv2d {
         if selected > 0 {
             inputs.push(all(Int8, filters(&window, selected)));
         }
-        let sized = convolution(&window, count) && selected <= window.input[2] && window.area() <= 1 << 16;
+        let sized = convolution(&window, count) && selected <= window.input[2] && is_narrow(self.layer.narrow);
         whole(sized, inputs, vec![(Int16, images(count, window.input))])
     }
 
@@ -390,7 +426,7 @@ impl KernelSpec for GradientConv2d {
     }
 
     fn scratch(&self) -> usize {
-        InputGradient::scratch(&self.layer.window)
+        self.layer.scratch()
     }
 
     fn is_sound<'a>(&self, constant: &dyn Fn(usize) -> &'a [u8]) -> bool {
@@ -426,12 +462,16 @@ impl KernelSpec for GradientDepthwise {
     fn pattern(&self) -> Pattern<'_> {
         let training::DepthwiseGradient { window, images: count, .. } = self.layer;
         let inputs = vec![all(Int16, images(count, window.output)), all(Int8, depthwise_filters(&window))];
-        let sized = convolution(&window, count) && is_channelwise(&window);
+        let sized = convolution(&window, count) && is_channelwise(&window) && is_narrow(self.layer.narrow);
         whole(sized, inputs, vec![(Int16, images(count, window.input))])
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
         vec![2 * self.layer.window.output[2]]
+    }
+
+    fn scratch(&self) -> usize {
+        self.layer.scratch()
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -440,8 +480,15 @@ impl KernelSpec for GradientDepthwise {
 }
 
 call!(GradientDepthwise(k, site) => training::depthwise_gradient:
-    arena(u8), value(places = places::<2>(site, &[0], 1)), reference(layer = k.layer), whole(weights: u8 = 1),
+    arena(u8), value(places = k.places(site)), reference(layer = k.layer), whole(weights: u8 = 1),
     constant(factors: i16 = 0));
+
+impl GradientDepthwise {
+    fn places(&self, site: &Site<'_>) -> [usize; 3] {
+        let [gradient, output] = places(site, &[0], 1);
+        [gradient, output, site.scratch()]
+    }
+}
 
 /// The gradient of an average with respect to its input. Input: gradient (int16). Output: gradient.
 #[derive(Clone, PartialEq, Debug)]
@@ -525,14 +572,25 @@ impl KernelSpec for UpdateConv2d {
         vec![8 * self.layer.window.output[2]]
     }
 
+    fn scratch(&self) -> usize {
+        self.layer.scratch()
+    }
+
     fn work(&self, run: &Size) -> Work {
         run.other(Family::Other)
     }
 }
 
 call!(UpdateConv2d(k, site) => training::update_weights:
-    arena(u8), value(places = places::<3>(site, &[1, 2], 1)), value(common = places::<3>(site, &[3, 4, 5], 0)),
+    arena(u8), value(places = k.places(site)), value(common = places::<3>(site, &[3, 4, 5], 0)),
     reference(layer = k.layer), constant(factors: i32 = 0));
+
+impl UpdateConv2d {
+    fn places(&self, site: &Site<'_>) -> [usize; 4] {
+        let [x, gradient, weights] = places(site, &[1, 2], 1);
+        [x, gradient, weights, site.scratch()]
+    }
+}
 
 /// Weights of DEPTHWISE_CONV_2D after a step. Inputs: weights `[KH, KW, O]`, then as [`UpdateConv2d`]. Output and constants alike.
 #[derive(Clone, PartialEq, Debug)]

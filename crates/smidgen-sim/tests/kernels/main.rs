@@ -19,6 +19,7 @@ mod generate_floats;
 mod generate_int16;
 mod generate_int16_layers;
 mod generate_mcu;
+mod generate_training;
 mod space;
 mod watch;
 
@@ -232,9 +233,7 @@ fn every_function_of_the_kernel_table_has_cases() {
         })
     };
     let table = table();
-    // Kernels of training steps are run there in whole steps, whose every byte is compared (`training_steps_give_the_host_s_bytes`).
-    let of_inference = |name: &&&str| !smidgen_program::kernel::TRAINING.contains(*name);
-    for name in smidgen_program::Kernel::NAMES.iter().filter(of_inference) {
+    for name in smidgen_program::Kernel::NAMES {
         let Some((_, paths)) = table.iter().find(|(known, _)| known == name) else {
             panic!("{name}: no `call!` of this kernel is found");
         };
