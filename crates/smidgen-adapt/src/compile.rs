@@ -15,8 +15,8 @@ use smidgen_kernels::training::{
     Noise, SUM_SCRATCH, Select, Spread, Step as Rounded, Total, WEIGHT_BITS, WeightStep, mask_bytes,
 };
 use smidgen_lower::{KernelSet, LowerOptions};
-use smidgen_program::footprint::{Footprint, Granularity, WriteOrder};
-use smidgen_program::kernel::{self, Kernel};
+use smidgen_program::footprint::{AxisFootprint, Footprint, Granularity, WriteOrder};
+use smidgen_program::kernel::{self, Kernel, Reach};
 use smidgen_program::program::{
     BufferId, BufferSpec, Constant, ConstantId, Extent, Initial, Lowered, Operand, Port, Step, StepId, Target, Variable,
 };
@@ -191,7 +191,7 @@ struct Compiler<'a> {
     exact: Lowered,
     out: Lowered,
     saved: HashMap<usize, Saved>,
-    masks: HashMap<usize, (BufferId, [usize; 2])>,
+    masks: HashMap<usize, (BufferId, Extent)>,
     parameters: Vec<Parameter>,
     computed: Vec<Computed>,
     salt: u32,
@@ -262,10 +262,13 @@ impl<'a> Compiler<'a> {
     }
 
     fn push(&mut self, mut step: Step) -> StepId {
+        let footprint = |taken: &kernel::Taken| match taken.reach {
+            Reach::All => Footprint::ALL,
+            Reach::Channel => Footprint { depth: AxisFootprint::SAME, ..Footprint::ALL },
+            Reach::Element => Footprint::SAME,
+        };
         step.footprint = match step.kernel.spec().pattern() {
-            kernel::Pattern::Whole { inputs, .. } => {
-                inputs.iter().map(|taken| if taken.in_place { Footprint::SAME } else { Footprint::ALL }).collect()
-            }
+            kernel::Pattern::Whole { inputs, .. } => inputs.iter().map(footprint).collect(),
             _ => vec![Footprint::ALL; step.inputs.len()],
         };
         self.out.steps.push(step);
@@ -319,16 +322,14 @@ impl<'a> Compiler<'a> {
                 if binary.operands != [extent; 2] || exact.inputs.iter().any(|operand| operand.buffer().is_none()) {
                     return Err(refuse(self.graph(), index, "one of its operands is constant or broadcast"));
                 }
-                let sizes = [extent.rows * extent.cols, extent.depth];
-                let mask = self.mask(index, sizes, &step.name);
+                let mask = self.mask(index, extent, &step.name);
                 let view = |operand: &Operand| match *operand {
-                    Operand::Buffer(id, _) => Operand::Buffer(id, pixels(sizes)),
+                    Operand::Buffer(id, _) => Operand::Buffer(id, extent),
                     constant => constant,
                 };
-                let target = Target { extent: pixels(sizes), ..step.outputs[0] };
-                let outputs = vec![target, mask];
+                let outputs = vec![step.outputs[0], mask];
                 let inputs = step.inputs.iter().map(view).collect();
-                let kernel = Kernel::TrainSum(kernel::TrainSum { sizes, terms });
+                let kernel = Kernel::TrainSum(kernel::TrainSum { extent, terms });
                 self.push(Step {
                     inputs,
                     outputs,
@@ -348,10 +349,10 @@ impl<'a> Compiler<'a> {
     }
 
     /// The mask of an operator's output, as a target.
-    fn mask(&mut self, index: usize, sizes: [usize; 2], name: &str) -> Target {
-        let extent = pixels([sizes[0], mask_bytes(sizes[1])]);
+    fn mask(&mut self, index: usize, of: Extent, name: &str) -> Target {
+        let extent = Extent { depth: mask_bytes(of.depth), ..of };
         let buffer = self.buffer(format!("{name} mask"), ElementType::Int8, extent);
-        self.masks.insert(index, (buffer, sizes));
+        self.masks.insert(index, (buffer, of));
         Target { buffer, extent }
     }
 
@@ -452,10 +453,8 @@ impl<'a> Compiler<'a> {
         });
         let bias = bias_variable.map_or(Operand::Constant(bias_id), |variable| self.value(variable));
 
-        let out_pixels = images * window.output[0] * window.output[1];
-        let mask = self.mask(index, [out_pixels, outputs], &step.name);
         let out = Extent { rows: images * window.output[0], cols: window.output[1], depth: outputs };
-        let mask = Target { extent: Extent { depth: mask_bytes(outputs), ..out }, ..mask };
+        let mask = self.mask(index, out, &step.name);
         let mut inputs = vec![input, weights_operand, bias];
         let mut constants = vec![multipliers, shifts];
         let (kernel, scratch_bytes) = if depthwise {
@@ -656,12 +655,13 @@ impl<'a> Compiler<'a> {
             let name = format!("gradient of {}", self.graph().tensor(tensor).name);
             let buffer = self.buffer(name.clone(), ElementType::Int16, sum.extent);
             let layer = Total { elements, factors, shift: shift as u32 };
-            let flat_at = |gradient: Gradient| Operand::Buffer(gradient.buffer, flat(elements));
+            let extent = sum.extent;
+            let at = |gradient: Gradient| Operand::Buffer(gradient.buffer, extent);
             let step = self.push(Step {
                 name: format!("ADD_GRADIENTS {name}"),
-                inputs: vec![flat_at(sum), flat_at(part)],
-                outputs: vec![Target { buffer, extent: flat(elements) }],
-                ..Step::new(kernel::AddGradients { layer }.into(), IN_PLACE)
+                inputs: vec![at(sum), at(part)],
+                outputs: vec![Target { buffer, extent }],
+                ..Step::new(kernel::AddGradients { extent, layer }.into(), IN_PLACE)
             });
             // What came before was a part of it.
             self.computed.retain(|computed| computed.tensor != tensor);
@@ -672,19 +672,19 @@ impl<'a> Compiler<'a> {
 
     /// The gradient where the clamp of the operator's output lets it pass.
     fn masked(&mut self, index: usize, gradient: Gradient) -> Gradient {
-        let Some(&(mask, sizes)) = self.masks.get(&index) else { return gradient };
+        let Some(&(mask, extent)) = self.masks.get(&index) else { return gradient };
         let name = format!("{} masked", self.out.buffers[gradient.buffer.index()].name);
-        let buffer = self.buffer(name.clone(), ElementType::Int16, gradient.extent);
+        let buffer = self.buffer(name.clone(), ElementType::Int16, extent);
         self.push(Step {
             name: format!("MASK {name}"),
             inputs: vec![
-                Operand::Buffer(gradient.buffer, pixels(sizes)),
-                Operand::Buffer(mask, pixels([sizes[0], mask_bytes(sizes[1])])),
+                Operand::Buffer(gradient.buffer, extent),
+                Operand::Buffer(mask, Extent { depth: mask_bytes(extent.depth), ..extent }),
             ],
-            outputs: vec![Target { buffer, extent: pixels(sizes) }],
-            ..Step::new(kernel::MaskGradient { sizes }.into(), IN_PLACE)
+            outputs: vec![Target { buffer, extent }],
+            ..Step::new(kernel::MaskGradient { extent }.into(), IN_PLACE)
         });
-        Gradient { buffer, ..gradient }
+        Gradient { buffer, extent, ..gradient }
     }
 
     fn backward(
@@ -761,50 +761,6 @@ impl<'a> Compiler<'a> {
         let gradient_at = Operand::Buffer(gradient.buffer, out);
         let mut passed = Vec::new();
         let input = operator.inputs[0];
-        if self.reached[input.index()] {
-            // Factors of the channels, over the greatest.
-            let most = effective.iter().fold(0f64, |most, &e| most.max(e)) * gradient.unit;
-            let top = most * 32768.0 / 32767.0;
-            let factors = effective.iter().map(|e| (e * gradient.unit / top * 32768.0).round() as i16);
-            let factors = factors.flat_map(i16::to_le_bytes).collect();
-            let factors = self.constant(format!("{name} factors"), factors, 2);
-            let terms = window.area() * if depthwise { window.multiplier().max(1) } else { outputs };
-            // Weights have at most 7 bits, gradients 15.
-            let spare = narrow(terms, 22);
-            let unit = top * 2f64.powi(spare as i32);
-            let shift = self.shift(input, unit, reference);
-            let extent = Extent { rows: images * window.input[0], cols: window.input[1], depth: window.input[2] };
-            let of = format!("gradient of {}", graph.tensor(input).name);
-            let buffer = self.buffer(of.clone(), ElementType::Int16, extent);
-            let mut step = if depthwise {
-                let layer = DepthwiseGradient { window, images, narrow: 15 + spare, shift };
-                Step {
-                    constants: vec![factors],
-                    scratch_bytes: layer.scratch(),
-                    ..Step::new(kernel::GradientDepthwise { layer }.into(), WHOLE)
-                }
-            } else {
-                let apart = saved.updated.as_ref().filter(|updated| updated.apart);
-                let selected = apart.map_or(0, |updated| updated.channels);
-                let layer = InputGradient { window, images, selected, narrow: 15 + spare, shift };
-                Step {
-                    constants: vec![factors, saved.list],
-                    scratch_bytes: layer.scratch(),
-                    ..Step::new(kernel::GradientConv2d { layer }.into(), WHOLE)
-                }
-            };
-            step.name = format!("GRADIENT {of}");
-            step.inputs = vec![gradient_at, saved.weights];
-            if let Some(updated) = saved.updated.as_ref().filter(|updated| updated.apart) {
-                step.inputs.push(self.value(updated.variable));
-            }
-            step.outputs = vec![Target { buffer, extent }];
-            step.macs = self.macs(&saved);
-            let step = self.push(step);
-            let unit = unit * 2f64.powi(shift as i32);
-            self.computed.push(Computed { tensor: input, step, unit });
-            passed.push((input, Gradient { buffer, extent, unit }));
-        }
         let weights = graph.tensor(operator.inputs[1]);
         let input_scale = graph.tensor(input).per_tensor().map_or(1.0, |(scale, _)| f64::from(scale));
         let scales: Vec<f64> = (0..outputs).map(|o| weight_scale(weights, o)).collect();
@@ -834,10 +790,60 @@ impl<'a> Compiler<'a> {
             let layer = BiasStep { pixels: positions, channels: outputs, step };
             let Operand::Buffer(at, _) = gradient_at else { unreachable!("made above, as a buffer") };
             let inputs =
-                vec![Operand::Buffer(at, pixels([positions, outputs])), common.rate, common.exponent, common.seed];
-            let kernel = kernel::UpdateBias { layer }.into();
+                vec![Operand::Buffer(at, out), common.rate, common.exponent, common.seed];
+            let kernel = kernel::UpdateBias { extent: out, layer }.into();
             let name = format!("UPDATE bias of {name}");
             self.update(variable, Step { name, inputs, constants: vec![factors], ..Step::new(kernel, IN_PLACE) });
+        }
+        // Behind the biases, whose update is the last to read the gradient where no weights are trained: then its place is free.
+        if self.reached[input.index()] {
+            // Factors of the channels, over the greatest.
+            let most = effective.iter().fold(0f64, |most, &e| most.max(e)) * gradient.unit;
+            let top = most * 32768.0 / 32767.0;
+            let factors = effective.iter().map(|e| (e * gradient.unit / top * 32768.0).round() as i16);
+            let factors = factors.flat_map(i16::to_le_bytes).collect();
+            let factors = self.constant(format!("{name} factors"), factors, 2);
+            let terms = window.area() * if depthwise { window.multiplier().max(1) } else { outputs };
+            // Weights have at most 7 bits, gradients 15.
+            let spare = narrow(terms, 22);
+            let unit = top * 2f64.powi(spare as i32);
+            let shift = self.shift(input, unit, reference);
+            let extent = Extent { rows: images * window.input[0], cols: window.input[1], depth: window.input[2] };
+            let of = format!("gradient of {}", graph.tensor(input).name);
+            let buffer = self.buffer(of.clone(), ElementType::Int16, extent);
+            let mut step = if depthwise {
+                let layer = DepthwiseGradient { window, images, narrow: 15 + spare, shift };
+                let planes = Granularity::Planes { rows: window.input[0], channels: DepthwiseGradient::CHANNELS };
+                let channels = WriteOrder { granularity: planes, reads_first: true };
+                Step {
+                    constants: vec![factors],
+                    scratch_bytes: layer.scratch(),
+                    ..Step::new(
+                        kernel::GradientDepthwise { layer }.into(),
+                        if layer.by_channels() { channels } else { WHOLE },
+                    )
+                }
+            } else {
+                let apart = saved.updated.as_ref().filter(|updated| updated.apart);
+                let selected = apart.map_or(0, |updated| updated.channels);
+                let layer = InputGradient { window, images, selected, narrow: 15 + spare, shift };
+                Step {
+                    constants: vec![factors, saved.list],
+                    scratch_bytes: layer.scratch(),
+                    ..Step::new(kernel::GradientConv2d { layer }.into(), WHOLE)
+                }
+            };
+            step.name = format!("GRADIENT {of}");
+            step.inputs = vec![gradient_at, saved.weights];
+            if let Some(updated) = saved.updated.as_ref().filter(|updated| updated.apart) {
+                step.inputs.push(self.value(updated.variable));
+            }
+            step.outputs = vec![Target { buffer, extent }];
+            step.macs = self.macs(&saved);
+            let step = self.push(step);
+            let unit = unit * 2f64.powi(shift as i32);
+            self.computed.push(Computed { tensor: input, step, unit });
+            passed.push((input, Gradient { buffer, extent, unit }));
         }
         if let Some(updated) = saved.updated.clone() {
             let step = rounded(self, narrow(positions, 23));

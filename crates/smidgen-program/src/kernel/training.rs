@@ -1,6 +1,6 @@
 //! Kernels of a [training step](smidgen_kernels::training). All take their tensors whole; what they update lies where it lay.
 
-use super::pattern::{Taken, geometry, some};
+use super::pattern::{Reach, Taken, geometry, some};
 use super::{KernelSpec, Pattern, Site, flat};
 use crate::costs::{Family, Size, Work};
 use crate::program::Extent;
@@ -56,6 +56,21 @@ fn pixels([rows, depth]: [usize; 2]) -> Extent {
     Extent { rows, cols: 1, depth }
 }
 
+/// Pixels and channels.
+fn sizes(extent: Extent) -> [usize; 2] {
+    [extent.rows * extent.cols, extent.depth]
+}
+
+/// The clamp mask of a tensor.
+fn mask_of(extent: Extent) -> Extent {
+    Extent { depth: mask_bytes(extent.depth), ..extent }
+}
+
+/// Nothing is 0 or too large, with so many bytes for each element.
+fn is_extent(extent: Extent, bytes: usize) -> bool {
+    some(&[extent.rows, extent.cols, extent.depth, bytes])
+}
+
 /// The window's sizes go together, for so many images.
 fn convolution(window: &Window2d, images: usize) -> bool {
     geometry(window)
@@ -74,12 +89,12 @@ fn whole<'a>(sized: bool, inputs: Vec<Taken>, outputs: Vec<(ElementType, Extent)
 
 /// An input of which every output needs everything.
 fn all(element: ElementType, extent: Extent) -> Taken {
-    Taken { element, extent, in_place: false }
+    Taken { element, extent, reach: Reach::All }
 }
 
 /// An input that is overwritten, element by element.
 fn changed(element: ElementType, extent: Extent) -> Taken {
-    Taken { element, extent, in_place: true }
+    Taken { element, extent, reach: Reach::Element }
 }
 
 /// Byte offsets of inputs, then of outputs.
@@ -187,20 +202,20 @@ impl TrainDepthwise {
     }
 }
 
-/// ADD or SUB on int8 of two tensors alike, and the clamp mask. Inputs: both as `[pixels, channels]`. Outputs: `y`, mask.
+/// ADD or SUB on int8 of two tensors alike, and the clamp mask. Inputs: both. Outputs: `y`, mask.
 #[derive(Clone, PartialEq, Debug)]
 pub struct TrainSum {
-    /// Pixels and channels.
-    pub sizes: [usize; 2],
+    /// Of each tensor.
+    pub extent: Extent,
     /// The sum.
     pub terms: Sum<i8>,
 }
 
 impl KernelSpec for TrainSum {
     fn pattern(&self) -> Pattern<'_> {
-        let extent = pixels(self.sizes);
-        let mask = pixels([self.sizes[0], mask_bytes(self.sizes[1])]);
-        whole(some(&self.sizes), vec![all(Int8, extent), all(Int8, extent)], vec![(Int8, extent), (Int8, mask)])
+        let extent = self.extent;
+        let outputs = vec![(Int8, extent), (Int8, mask_of(extent))];
+        whole(is_extent(extent, 1), vec![all(Int8, extent), all(Int8, extent)], outputs)
     }
 
     fn scratch(&self) -> usize {
@@ -213,7 +228,8 @@ impl KernelSpec for TrainSum {
 }
 
 call!(TrainSum(k, site) => training::sum:
-    arena(u8), value(places = k.places(site)), value(sizes = k.sizes), reference(terms = k.terms));
+    arena(u8), value(places = k.places(site)), value(sizes = sizes(k.extent)),
+    reference(terms = k.terms));
 
 impl TrainSum {
     fn places(&self, site: &Site<'_>) -> [usize; 5] {
@@ -374,19 +390,18 @@ call!(UpdateClassifierBias(k, site) => training::classifier_bias:
     arena(u8), value(places = places::<2>(site, &[1], 1)), value(rate = site.input_base(2, true)),
     reference(layer = k.layer));
 
-/// A gradient where the clamp left the output as it was, else 0. Inputs: gradient (int16) as `[pixels, C]`, mask. Output: gradient.
+/// A gradient where the clamp left the output as it was, else 0. Inputs: gradient (int16), mask. Output: gradient.
 #[derive(Clone, PartialEq, Debug)]
 pub struct MaskGradient {
-    /// Pixels and channels.
-    pub sizes: [usize; 2],
+    /// Of the gradient.
+    pub extent: Extent,
 }
 
 impl KernelSpec for MaskGradient {
     fn pattern(&self) -> Pattern<'_> {
-        let extent = pixels(self.sizes);
-        let mask = pixels([self.sizes[0], mask_bytes(self.sizes[1])]);
-        let sized = some(&[self.sizes[0], self.sizes[1], 2]);
-        whole(sized, vec![changed(Int16, extent), all(Int8, mask)], vec![(Int16, extent)])
+        let extent = self.extent;
+        let inputs = vec![changed(Int16, extent), all(Int8, mask_of(extent))];
+        whole(is_extent(extent, 2), inputs, vec![(Int16, extent)])
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -395,7 +410,7 @@ impl KernelSpec for MaskGradient {
 }
 
 call!(MaskGradient(k, site) => training::mask:
-    arena(u8), value(places = places::<3>(site, &[0, 1], 1)), value(sizes = k.sizes));
+    arena(u8), value(places = places::<3>(site, &[0, 1], 1)), value(sizes = sizes(k.extent)));
 
 /// A product of two numbers of 16 bits that is shifted so has 16.
 fn is_narrow(shift: u32) -> bool {
@@ -461,7 +476,9 @@ pub struct GradientDepthwise {
 impl KernelSpec for GradientDepthwise {
     fn pattern(&self) -> Pattern<'_> {
         let training::DepthwiseGradient { window, images: count, .. } = self.layer;
-        let inputs = vec![all(Int16, images(count, window.output)), all(Int8, depthwise_filters(&window))];
+        let reach = if self.layer.by_channels() { Reach::Channel } else { Reach::All };
+        let gradient = Taken { element: Int16, extent: images(count, window.output), reach };
+        let inputs = vec![gradient, all(Int8, depthwise_filters(&window))];
         let sized = convolution(&window, count) && is_channelwise(&window) && is_narrow(self.layer.narrow);
         whole(sized, inputs, vec![(Int16, images(count, window.input))])
     }
@@ -514,18 +531,21 @@ impl KernelSpec for SpreadGradient {
 call!(SpreadGradient(k, site) => training::spread:
     arena(u8), value(places = places::<2>(site, &[0], 1)), reference(layer = k.layer));
 
-/// The sum of two gradients. Inputs: both (int16), flat. Output: gradient.
+/// The sum of two gradients. Inputs: both (int16). Output: gradient.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AddGradients {
+    /// Of each gradient.
+    pub extent: Extent,
     /// Sizes and units.
     pub layer: Total,
 }
 
 impl KernelSpec for AddGradients {
     fn pattern(&self) -> Pattern<'_> {
-        let extent = flat(self.layer.elements);
+        let extent = self.extent;
         let inputs = vec![changed(Int16, extent), changed(Int16, extent)];
-        whole(some(&[self.layer.elements, 2]), inputs, vec![(Int16, extent)])
+        let sized = is_extent(extent, 2) && extent.elements() == self.layer.elements;
+        whole(sized, inputs, vec![(Int16, extent)])
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -629,6 +649,8 @@ call!(UpdateDepthwise(k, site) => training::update_depthwise:
 /// Constants: mantissa and shift of every channel (int32).
 #[derive(Clone, PartialEq, Debug)]
 pub struct UpdateBias {
+    /// Of the gradient.
+    pub extent: Extent,
     /// The layer.
     pub layer: training::BiasStep,
 }
@@ -636,9 +658,10 @@ pub struct UpdateBias {
 impl KernelSpec for UpdateBias {
     fn pattern(&self) -> Pattern<'_> {
         let training::BiasStep { pixels: count, channels, step } = self.layer;
-        let mut inputs = vec![changed(Int32, flat(channels)), all(Int16, pixels([count, channels]))];
+        let mut inputs = vec![changed(Int32, flat(channels)), all(Int16, self.extent)];
         inputs.extend(common());
-        whole(some(&[count, channels, 2]) && is_step(&step), inputs, vec![(Int32, flat(channels))])
+        let sized = is_extent(self.extent, 2) && sizes(self.extent) == [count, channels] && is_step(&step);
+        whole(sized, inputs, vec![(Int32, flat(channels))])
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
