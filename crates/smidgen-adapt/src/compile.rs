@@ -789,8 +789,7 @@ impl<'a> Compiler<'a> {
             let factors = self.constant(format!("{name} bias steps"), factors, 4);
             let layer = BiasStep { pixels: positions, channels: outputs, step };
             let Operand::Buffer(at, _) = gradient_at else { unreachable!("made above, as a buffer") };
-            let inputs =
-                vec![Operand::Buffer(at, out), common.rate, common.exponent, common.seed];
+            let inputs = vec![Operand::Buffer(at, out), common.rate, common.exponent, common.seed];
             let kernel = kernel::UpdateBias { extent: out, layer }.into();
             let name = format!("UPDATE bias of {name}");
             self.update(variable, Step { name, inputs, constants: vec![factors], ..Step::new(kernel, IN_PLACE) });
