@@ -188,6 +188,12 @@ impl Api<'_> {
     fn numbers(&self, out: &mut Source) {
         out.line("/// Bytes of SRAM: the arena and the model's own variables. The stack comes on top.");
         out.line("pub const SRAM_BYTES: usize = size_of::<Model>();\n");
+        if self.has_state() {
+            out.line("/// Bytes of the state: what outlives an inference.");
+            out.line(format!("pub const STATE_BYTES: usize = {};\n", self.program.persistent_bytes()));
+            out.line("/// A copy of the state, good for this network alone.");
+            out.line("pub type State = [u8; STATE_BYTES];\n");
+        }
         out.line("/// Digest of the plan that this code was printed from: `smidgen plan --json` gives the same for the same plan.");
         out.line(format!("pub const DIGEST: u64 = {:#018x};\n", self.digest));
     }
@@ -377,6 +383,20 @@ impl Api<'_> {
         out.line("    pub fn reset(&mut self) {");
         out.line("        self.restart();");
         out.line("        self.primed = false;");
+        out.line("    }\n");
+        let offset = self.program.persistent().offset;
+        out.line("    /// The state, to be kept and given to [`set_state`](Self::set_state) another time.");
+        out.line("    pub fn state(&mut self) -> &State {");
+        out.line("        if !self.primed {");
+        out.line("            self.prime();");
+        out.line("        }");
+        out.line(format!("        self.arena.borrow().get::<u8, {offset}, STATE_BYTES>()"));
+        out.line("    }\n");
+        out.line("    /// Goes on from a state that was kept. Nothing is checked: any bytes are taken for a state.");
+        out.line("    pub fn set_state(&mut self, state: &State) {");
+        out.line("        self.restart();");
+        out.line("        self.primed = true;");
+        out.line(format!("        *self.arena.borrow_mut().get_mut::<u8, {offset}, STATE_BYTES>() = *state;"));
         out.line("    }\n");
         out.line("    /// Gives the state the values that it begins with.");
         out.line("    fn prime(&mut self) {");

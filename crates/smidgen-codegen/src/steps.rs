@@ -6,7 +6,7 @@ use crate::value::{array, atom, invoke, structure};
 use smidgen_program::{BufferId, Extent, Operand, Program, Step, StepId};
 
 /// Names that generated code takes from the kernels; used ones are imported.
-const IMPORTS: [&str; 19] = [
+const IMPORTS: [&str; 20] = [
     "Certified",
     "Factor",
     "Isa",
@@ -26,6 +26,7 @@ const IMPORTS: [&str; 19] = [
     "movement",
     "nd",
     "reference",
+    "training",
 ];
 
 /// What was printed, and what it uses of the other files.
@@ -128,6 +129,7 @@ fn imports(body: &str, constants: &[&str], out: &mut Source) {
         "int16",
         "movement",
         "reference",
+        "training",
     ]);
     out.line(braces("smidgen_kernels::", &direct));
     out.line("");

@@ -91,6 +91,12 @@ impl Executor {
         &self.arena.bytes()[bytes.offset..][..bytes.len]
     }
 
+    /// What all variables hold, with what is between them for alignment: [`Program::persistent`](Program::persistent).
+    pub fn state(&self) -> &[u8] {
+        let bytes = self.program.persistent();
+        &self.arena.bytes()[bytes.offset..][..bytes.len]
+    }
+
     /// After every run, overwrites each byte of the arena that is not in one of that run's `live` ranges, so that a read of
     /// anything else gives a wrong number. `live` has one entry for each run; the ranges are bytes of the arena.
     ///
@@ -146,8 +152,20 @@ impl Executor {
         self.run_with(&mut |_| {});
     }
 
+    /// Runs the schedule up to and with the last run of a step: what this step computes is there, outputs that come later are not, and
+    /// variables hold what they held unless something before has changed them.
+    pub fn run_to(&mut self, step: StepId) {
+        let last =
+            self.program.runs.iter().rposition(|run| matches!(run, Run::Compute { step: of, .. } if *of == step));
+        self.run_some(last.map_or(0, |last| last + 1), &mut |_| {});
+    }
+
     /// Like [`run`](Self::run), calling `observer` after each run of a step.
     pub fn run_with(&mut self, observer: &mut dyn FnMut(Finished)) {
+        self.run_some(self.program.runs.len(), observer);
+    }
+
+    fn run_some(&mut self, runs: usize, observer: &mut dyn FnMut(Finished)) {
         let streamed = std::mem::take(&mut self.streamed);
         let program = self.program.clone();
         let mut push = |input: usize, y0: usize, y1: usize, rows: &mut [u8]| {
@@ -158,14 +176,14 @@ impl Executor {
                 rows.copy_from_slice(from);
             }
         };
-        self.execute(&mut push, observer);
+        self.execute(runs, &mut push, observer);
         self.streamed = streamed;
     }
 
     /// Runs the whole schedule, asking `rows(input, y0, y1, bytes)` to fill `bytes` with rows `y0 .. y1` of a streamed input
     /// whenever the schedule awaits them.
     pub fn run_streamed(&mut self, mut rows: impl FnMut(usize, usize, usize, &mut [u8])) {
-        self.execute(&mut rows, &mut |_| {});
+        self.execute(self.program.runs.len(), &mut rows, &mut |_| {});
     }
 
     /// The bytes of graph output `index`, little endian, row-major.
@@ -182,10 +200,10 @@ impl Executor {
         }
     }
 
-    fn execute(&mut self, rows: &mut PushRows, observer: &mut dyn FnMut(Finished)) {
+    fn execute(&mut self, runs: usize, rows: &mut PushRows, observer: &mut dyn FnMut(Finished)) {
         let Self { program, constants, arena, columns, live, isa, .. } = self;
         let mut pushed = Vec::new();
-        for (i, run) in program.runs.iter().enumerate() {
+        for (i, run) in program.runs.iter().enumerate().take(runs) {
             match *run {
                 Run::Await { input, y0, y1 } => {
                     let Operand::Buffer(id, _) = program.inputs[input].operand else { continue };

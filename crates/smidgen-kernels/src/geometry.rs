@@ -34,6 +34,12 @@ impl Window2d {
         self.area() * self.input[2]
     }
 
+    /// True if each output reads the pixel of the input in its place, and nothing else.
+    pub fn is_pointwise(&self) -> bool {
+        let ([height, width, _], [out_h, out_w, _]) = (self.input, self.output);
+        self.size == [1; 2] && self.stride == [1; 2] && self.before == [0; 2] && [height, width] == [out_h, out_w]
+    }
+
     /// Outputs for each input channel, of a depthwise convolution.
     pub const fn multiplier(&self) -> usize {
         self.output[2] / if self.input[2] == 0 { 1 } else { self.input[2] }

@@ -31,6 +31,7 @@ pub mod reference;
 pub mod requant;
 #[cfg(feature = "sources")]
 pub mod sources;
+pub mod training;
 pub mod view;
 
 pub use geometry::Window2d;

@@ -94,8 +94,13 @@ impl Factor {
     /// `x * M`, [rounded once](Rounding::Once).
     #[inline]
     pub fn once(self, x: i32) -> i32 {
-        let total = (31 - self.shift as i32) as u32;
-        ((x as i64 * self.multiplier as i64 + (1i64 << (total - 1))) >> total) as i32
+        let (product, total) = (x as i64 * self.multiplier as i64, (31 - self.shift as i32) as u32);
+        if total > 32 {
+            // The lower half is less than half a step, and cannot carry.
+            let half = 1i32.wrapping_shl(total.wrapping_sub(33));
+            return ((product >> 32) as i32).wrapping_add(half).wrapping_shr(total.wrapping_sub(32));
+        }
+        ((product + (1i64 << (total - 1))) >> total) as i32
     }
 }
 
@@ -142,9 +147,10 @@ pub fn high_mul(a: i32, b: i32) -> i32 {
 /// `x / 2^shift`, rounded, ties away from zero. `shift` is at most 31.
 #[inline]
 pub fn round_shift(x: i32, shift: u32) -> i32 {
-    // Adding half a step rounds ties upwards; negative numbers need a hair less.
-    let half = (1i64 << shift) >> 1;
-    ((x as i64 + half - i64::from(x < 0 && shift > 0)) >> shift) as i32
+    // What the shift cuts off, against half a step; a tie of negative numbers is no step upwards. All of it fits 32 bits.
+    let rest = (1u32.wrapping_shl(shift).wrapping_sub(1)) as i32;
+    let half = (rest >> 1).wrapping_add(i32::from(x < 0));
+    x.wrapping_shr(shift).wrapping_add(i32::from(x & rest > half))
 }
 
 /// The nearest of `min ..= max`. Unlike `clamp` it has no way to panic.

@@ -99,6 +99,13 @@ pub const FILES: &[(&str, &str)] = files! {
     "reference/resize.rs"
     "reference/transpose_conv.rs"
     "requant.rs"
+    "training/armv7em.rs"
+    "training/block.rs"
+    "training/classifier.rs"
+    "training/forward.rs"
+    "training/gradient.rs"
+    "training/mod.rs"
+    "training/update.rs"
     "view.rs"
 };
 

@@ -344,11 +344,16 @@ impl Program {
         Bytes { offset: buffer.offset, len: buffer.spec.bytes() }
     }
 
+    /// Where all variables lie, what is between them for alignment included.
+    pub fn persistent(&self) -> Bytes {
+        let all = || self.variables.iter().map(|variable| self.variable_bytes(variable));
+        let offset = all().map(|bytes| bytes.offset).min().unwrap_or(0);
+        Bytes { offset, len: all().map(|bytes| bytes.offset + bytes.len).max().unwrap_or(0) - offset }
+    }
+
     /// Bytes of all variables, those between them for alignment included.
     pub fn persistent_bytes(&self) -> usize {
-        let all = || self.variables.iter().map(|variable| self.variable_bytes(variable));
-        let start = all().map(|bytes| bytes.offset).min().unwrap_or(0);
-        all().map(|bytes| bytes.offset + bytes.len).max().unwrap_or(0) - start
+        self.persistent().len
     }
 
     /// For each run, the step that it computes; for rows that are awaited, the step that waits for them: that of the next run

@@ -48,6 +48,8 @@ pub enum SessionError {
 pub struct Sample {
     /// The outputs' bytes.
     pub outputs: Vec<Vec<u8>>,
+    /// The state that it left; empty for a network without.
+    pub state: Vec<u8>,
     /// Instructions executed.
     pub instructions: u64,
     /// Bytes of stack.
@@ -142,7 +144,7 @@ fn stray(strays: &[Stray], elf: &Elf) -> SessionError {
 
 /// Bytes that the firmware writes for a sample.
 fn answer_size(network: &Network) -> usize {
-    network.outputs.iter().sum::<usize>() + TRAILER
+    network.outputs.iter().sum::<usize>() + network.state + TRAILER
 }
 
 fn take_apart(network: &Network, answer: &[u8], samples: usize, between: &[u64]) -> Result<Vec<Sample>, SessionError> {
@@ -158,6 +160,7 @@ fn take_apart(network: &Network, answer: &[u8], samples: usize, between: &[u64])
             outputs.push(output.to_vec());
             bytes = rest;
         }
+        let (state, bytes) = bytes.split_at(network.state);
         let (words, _) = bytes.as_chunks::<4>();
         let [stack, overflowed] = [0, 1].map(|i| words.get(i).copied().map_or(0, u32::from_le_bytes));
         if overflowed != 0 {
@@ -166,7 +169,7 @@ fn take_apart(network: &Network, answer: &[u8], samples: usize, between: &[u64])
         let Some(&instructions) = between.get(2 * k) else {
             return Err(SessionError::Answer(format!("no markers for sample {k}")));
         };
-        found.push(Sample { outputs, instructions, stack: stack.into() });
+        found.push(Sample { outputs, state: state.to_vec(), instructions, stack: stack.into() });
     }
     Ok(found)
 }

@@ -7,7 +7,7 @@
 //! The same arguments give the same graph, byte for byte, on every machine: the only source of chance is [`Random`].
 //!
 //! - [`mobilenet_v2`], [`mcunet()`] (from the published architecture files), [`mcunet_space`] (drawn from its search space), [`gated`] (squeeze-and-excitation) and [`demo`];
-//! - [`random_graph`] for property tests;
+//! - [`random_graph`] for property tests, [`random_classifier`] for those of training;
 //! - [`Builder`] to make more.
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ mod gated;
 pub mod mcunet;
 mod mobilenet;
 mod random;
+mod random_classifier;
 mod random_graph;
 mod space;
 
@@ -26,5 +27,6 @@ pub use gated::gated;
 pub use mcunet::{ArchitectureError, mcunet};
 pub use mobilenet::mobilenet_v2;
 pub use random::Random;
+pub use random_classifier::random_classifier;
 pub use random_graph::{RandomGraphOptions, random_graph};
 pub use space::mcunet_space;

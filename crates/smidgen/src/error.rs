@@ -5,6 +5,7 @@ use crate::search::StateError;
 use crate::train::TrainingError;
 use crate::verify::GoldenError;
 use crate::{c_array, foreign};
+use smidgen_adapt::AdaptError;
 use smidgen_boards::BoardError;
 use smidgen_certify::Refused;
 use smidgen_codegen::CodegenError;
@@ -108,6 +109,9 @@ pub enum Error {
     /// A search cannot go on, or be repeated.
     #[error(transparent)]
     SearchState(#[from] StateError),
+    /// A network cannot be trained on the device as was asked.
+    #[error(transparent)]
+    Adapt(#[from] AdaptError),
     /// No kernel computes an operator as the graph asks for it.
     #[error(transparent)]
     Lower(#[from] LowerError),
@@ -212,6 +216,13 @@ impl Error {
             Self::Train(TrainError::Unsupported { .. } | TrainError::Layer { .. }) => ErrorKind::Unsupported,
             Self::Train(TrainError::Checkpoint { .. }) => ErrorKind::Malformed,
             Self::Train(_) => ErrorKind::Request,
+            Self::Adapt(error) => match error {
+                AdaptError::Scheme(_) | AdaptError::Classes(_) => ErrorKind::Request,
+                AdaptError::NoClassifier(_) | AdaptError::NoGradient { .. } => ErrorKind::Unsupported,
+                AdaptError::Lower(LowerError::TooLarge { .. }) => ErrorKind::DoesNotFit,
+                AdaptError::Lower(_) => ErrorKind::Unsupported,
+                AdaptError::Internal(_) => ErrorKind::Internal,
+            },
             Self::Search(error) => match error {
                 SearchError::NothingFits(_) | SearchError::NoneDrawn => ErrorKind::DoesNotFit,
                 SearchError::Oracle(_) => ErrorKind::Internal,
@@ -275,6 +286,14 @@ impl Error {
                 "begin anew without `--resume`, or with an earlier checkpoint"
             }
             Self::Train(_) => return None,
+            Self::Adapt(AdaptError::NoClassifier(_)) => {
+                "training on the device replaces the last layer of a classifier; check that the network is one of int8 whose last \
+                 layer with weights sees a single pixel (`smidgen inspect`), and `smidgen quantize` it if it is of floats"
+            }
+            Self::Adapt(AdaptError::NoGradient { .. }) => {
+                "train only layers behind that operator: a smaller `n_bias_update`, and no earlier convolution in `manual_weight_idx`"
+            }
+            Self::Adapt(_) => return None,
             Self::Search(SearchError::NothingFits(_) | SearchError::NoneDrawn) => {
                 "allow it more, take a board with more, or let pictures be smaller with `--resolution`"
             }

@@ -25,7 +25,7 @@
 //! ```
 //!
 //! The parts behind this façade are crates of their own, re-exported as [`ir`], [`tflite`],
-//! [`data`], [`quant`], [`training`], [`searching`], [`lowering`], [`program`], [`plan`], [`certificate`], [`codegen`], [`exec`], [`boards`], [`sim`] and [`report`].
+//! [`data`], [`quant`], [`training`], [`searching`], [`adapting`], [`lowering`], [`program`], [`plan`], [`certificate`], [`codegen`], [`exec`], [`boards`], [`sim`] and [`report`].
 //!
 //! Without the feature `cli` (on by default) the crate is the library alone.
 #![forbid(unsafe_code)]
@@ -35,6 +35,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+pub mod adapt;
 pub mod c_array;
 pub mod compile;
 pub mod error;
@@ -49,12 +50,14 @@ pub mod simulate;
 pub mod train;
 pub mod verify;
 
+pub use adapt::Adaptation;
 pub use compile::Compiled;
 pub use error::{Error, ErrorKind};
 pub use evaluate::{Evaluation, evaluate};
 pub use network::{Network, Runner};
 pub use planning::{Planned, Target};
 pub use simulate::{Session, Simulated};
+pub use smidgen_adapt as adapting;
 pub use smidgen_boards as boards;
 pub use smidgen_certify as certificate;
 pub use smidgen_codegen as codegen;

@@ -168,6 +168,11 @@ impl Network {
         Ok(Self::unchecked(graph))
     }
 
+    /// The same with other inputs and outputs: those of steps that were made of this graph, whose operators do not write them.
+    pub(crate) fn with_ports(&self, graph: Graph) -> Self {
+        Self { graph, ports: None, values: Vec::new(), notes: Vec::new(), pixels: self.pixels.clone() }
+    }
+
     /// What is computed.
     pub fn graph(&self) -> &Graph {
         &self.graph
@@ -426,6 +431,11 @@ impl<'a> Runner<'a> {
     /// Forgets all earlier runs: the next one is that of a first inference. Without variables this does nothing.
     pub fn reset(&mut self) {
         self.executor.reset();
+    }
+
+    /// What outlives a run, [as bytes](Executor::state); none without variables.
+    pub fn state(&self) -> &[u8] {
+        self.executor.state()
     }
 
     /// The outputs for these inputs.

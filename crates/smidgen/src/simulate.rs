@@ -83,7 +83,7 @@ struct Run {
     measured: Measured,
     /// For each sample the network's outputs, their axes as in the graph.
     outputs: Vec<Vec<Array>>,
-    /// For each sample the bytes of its outputs that are not the host's.
+    /// For each sample the bytes of its outputs, and of the state that it left, that are not the host's.
     differing: Vec<usize>,
 }
 
@@ -116,7 +116,8 @@ impl<'a> Firmware<'a> {
         self.host.reset();
         for (arrays, sample) in samples.iter().zip(&measured.samples) {
             let expected = self.host.run_in_graph(arrays)?;
-            differing.push(expected.iter().zip(&sample.outputs).map(|(a, b)| differences(&a.data, b)).sum());
+            let in_outputs: usize = expected.iter().zip(&sample.outputs).map(|(a, b)| differences(&a.data, b)).sum();
+            differing.push(in_outputs + differences(self.host.state(), &sample.state));
             let of = |(array, bytes): (&Array, &Vec<u8>)| Array { data: bytes.clone(), ..array.clone() };
             outputs.push(expected.iter().zip(&sample.outputs).map(of).collect());
         }

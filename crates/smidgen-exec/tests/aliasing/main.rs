@@ -228,8 +228,10 @@ fn overlap_is_safe_and_tight_for_every_kernel() {
         let Tally { safe, wrong_closer, apart } = tally;
         println!("{kernel:28} {safe:5} safe, {wrong_closer:5} of them wrong closer by, {apart:3} never live together");
     }
-    // What loads a constant reads nothing of the arena that it could overwrite.
-    let missing: Vec<_> = Kernel::NAMES.iter().filter(|&&n| n != "Load" && !tallies.contains_key(n)).collect();
+    // What loads a constant reads nothing of the arena that it could overwrite; kernels of training steps, none of which comes of an
+    // operator, are tested with these.
+    let elsewhere = |name: &str| name == "Load" || smidgen_program::kernel::TRAINING.contains(&name);
+    let missing: Vec<_> = Kernel::NAMES.iter().filter(|&&n| !elsewhere(n) && !tallies.contains_key(n)).collect();
     assert!(missing.is_empty(), "no operator that is drawn has a step with these kernels: {missing:?}");
     let loose: Vec<_> = tallies.iter().filter(|(_, t)| t.safe > 0 && t.wrong_closer == 0).map(|(k, _)| *k).collect();
     assert_eq!(loose, LOOSE, "kernels whose declared order is looser than they are");

@@ -32,15 +32,24 @@ impl<T: Integer> Sum<T> {
     /// The stored output of two stored inputs.
     #[inline]
     pub fn apply(&self, a: T, b: T) -> T {
-        let term = |x: T, i: usize| {
-            let centred = x.into().wrapping_sub(self.zeros[i]);
-            // Before the product is rounded: what lies halfway rounds upwards, and not away from zero.
-            let signed = if self.subtract && i == 1 { centred.wrapping_neg() } else { centred };
-            self.factors[i].apply(signed.wrapping_shl(T::SUM_SHIFT), self.rounding)
-        };
-        let sum = term(a, 0).wrapping_add(term(b, 1));
-        let y = self.output.apply(sum, self.rounding).wrapping_add(self.output_zero);
-        limit(y, self.min, self.max)
+        limit(self.unclamped(a, b), self.min, self.max)
+    }
+
+    /// The same before it is clamped.
+    #[inline]
+    pub fn unclamped(&self, a: T, b: T) -> i32 {
+        let sum = self.term(0, a).wrapping_add(self.term(1, b));
+        self.output.apply(sum, self.rounding).wrapping_add(self.output_zero)
+    }
+
+    /// What the first (0) or the second (1) operand adds, before the sum is scaled.
+    #[inline]
+    pub fn term(&self, operand: usize, x: T) -> i32 {
+        let i = operand & 1;
+        let centred = x.into().wrapping_sub(self.zeros[i]);
+        // Before the product is rounded: what lies halfway rounds upwards, and not away from zero.
+        let signed = if self.subtract && i == 1 { centred.wrapping_neg() } else { centred };
+        self.factors[i].apply(signed.wrapping_shl(T::SUM_SHIFT), self.rounding)
     }
 }
 

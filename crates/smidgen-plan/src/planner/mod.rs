@@ -234,8 +234,13 @@ impl<'a> Planner<'a> {
         // A slightly looser limit can place better, and one stream over all has no borders that cost.
         for measure in MEASURES {
             let least = candidates.least_peak(&self.flow, 0, measure);
-            for limit in [least, least + least / 64, least + least / 24] {
-                forms.extend(candidates.fastest(&self.flow, 0, limit, measure).map(|segments| self.untiled(segments)));
+            let exempting = candidates.exempting(&self.flow, least);
+            for candidates in [Some(candidates), exempting.as_ref()].into_iter().flatten() {
+                let least = candidates.least_peak(&self.flow, 0, measure);
+                for limit in [least, least + least / 64, least + least / 24] {
+                    let segments = candidates.fastest(&self.flow, 0, limit, measure);
+                    forms.extend(segments.map(|segments| self.untiled(segments)));
+                }
             }
         }
         forms.push(self.streamed());

@@ -221,11 +221,34 @@ impl Candidates {
             instructions,
             behind,
             alive: (0..=end).map(|at| flow.alive(at).iter().filter(|b| counts(b)).map(|&b| least[b]).sum()).collect(),
-            open: (0..=end).map(|at| flow.alive_count(at) <= MOST_ALIVE || at == 0 || at == end).collect(),
+            open: (0..=end).map(|at| flow.tensors_alive(at) <= MOST_ALIVE || at == 0 || at == end).collect(),
             apart: flow.apart.clone(),
             rows,
             known: RefCell::default(),
         }
+    }
+
+    /// The same without the peaks of steps that always run whole, whose bytes no choice of segments changes, if they have the greatest
+    /// peaks: what is best for all others. Where inputs and outputs of such steps overlap, they take less than their peaks say.
+    pub fn exempting(&self, flow: &Flow, least: usize) -> Option<Self> {
+        let mut other = self.clone();
+        let mut exempt = false;
+        for (s, layer) in other.layers.iter_mut().enumerate() {
+            if !flow.by_rows(s) && !flow.takes_rows(s) {
+                exempt |= layer.peak.rings >= least;
+                layer.peak = Peak::default();
+            }
+        }
+        for s in (0..other.end).rev() {
+            let (Peak { rings, slots }, peak) = (other.behind[s + 1], other.layers[s].peak);
+            other.behind[s] = Peak { rings: rings.max(peak.rings), slots: slots.max(peak.slots) };
+            // What is alive where nothing but such a step can follow bounds nothing either.
+            if peak == Peak::default() {
+                other.alive[s] = 0;
+            }
+        }
+        other.alive[other.end] = 0;
+        exempt.then_some(other)
     }
 
     /// Streamed segments were left out because there are too many rows or steps.

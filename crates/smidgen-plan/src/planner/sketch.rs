@@ -172,7 +172,7 @@ impl<'f, 'a> Ground<'f, 'a> {
             flow,
             whole: (0..end).map(|s| arithmetic.whole(s)).collect(),
             alive: (0..=end).map(|at| arithmetic.alive_bytes(at)).collect(),
-            open: (0..=end).map(|at| flow.alive_count(at) <= MOST_ALIVE || at == 0 || at == end).collect(),
+            open: (0..=end).map(|at| flow.tensors_alive(at) <= MOST_ALIVE || at == 0 || at == end).collect(),
             rows,
             arithmetic,
         }

@@ -125,7 +125,7 @@ fn by_brute_force(
     for to in 1..=end {
         for from in 0..to {
             let Some(so_far) = best[from] else { continue };
-            let open = |at: usize| flow.alive_count(at) <= 3 || at == 0 || at == end;
+            let open = |at: usize| flow.tensors_alive(at) <= 3 || at == 0 || at == end;
             let kinds = match to - from {
                 1 => vec![Kind::Layer],
                 _ if open(from) && open(to) => vec![Kind::Stream { parts: 1 }, Kind::Stream { parts: 4 }],
@@ -267,8 +267,8 @@ fn no_segments_bands_and_parts_keep_less_than_the_lower_end() {
                         1 => Kind::Stream { parts: 4 },
                         _ => Kind::Stream { parts: 1 },
                     };
-                    let open = flow.alive_count(to) <= segments::MOST_ALIVE || to == end;
-                    if kind == Kind::Layer || open && flow.alive_count(from) <= segments::MOST_ALIVE {
+                    let open = flow.tensors_alive(to) <= segments::MOST_ALIVE || to == end;
+                    if kind == Kind::Layer || open && flow.tensors_alive(from) <= segments::MOST_ALIVE {
                         segments.push(evaluator.evaluate(from, to, kind));
                         from = to;
                     }

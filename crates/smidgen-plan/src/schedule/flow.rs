@@ -33,6 +33,8 @@ pub(crate) struct Flow<'a> {
     pub inputs: Vec<usize>,
     /// Who is alive between steps.
     lives: Lives,
+    /// For each position, how many of them have more than one element.
+    tensors: Vec<usize>,
 }
 
 /// Positions between which each buffer is alive, and a list of the living every so many positions: with all lists, a network of many steps
@@ -105,6 +107,7 @@ impl<'a> Flow<'a> {
             apart: vec![lowered.steps.len(); lowered.steps.len()],
             inputs: Vec::new(),
             lives: Lives { born: Vec::new(), last: Vec::new(), count: Vec::new(), listed: Vec::new() },
+            tensors: vec![0; lowered.steps.len() + 1],
         };
         for (i, port) in lowered.inputs.iter().enumerate() {
             if let Some(b) = port.operand.buffer() {
@@ -161,6 +164,11 @@ impl<'a> Flow<'a> {
             last.map_or((1, 0), |last| (first, last))
         };
         let lives: Vec<(usize, usize)> = (0..n).map(life).collect();
+        for (spec, &(first, last)) in lowered.buffers.iter().zip(&lives) {
+            if spec.extent.elements() > 1 && first <= last {
+                flow.tensors[first..=last].iter_mut().for_each(|count| *count += 1);
+            }
+        }
         flow.lives = Lives::new(&lives, end + 1);
         flow
     }
@@ -226,6 +234,11 @@ impl<'a> Flow<'a> {
     /// How many those are.
     pub fn alive_count(&self, at: usize) -> usize {
         self.lives.count[at]
+    }
+
+    /// How many of those have more than one element: what a segment has to carry past its ends.
+    pub fn tensors_alive(&self, at: usize) -> usize {
+        self.tensors[at]
     }
 
     /// The step with this index as an id.

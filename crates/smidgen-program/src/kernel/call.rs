@@ -77,6 +77,12 @@ impl<'a> Site<'a> {
         self.output_place(in_bytes).view.base
     }
 
+    /// Byte offset of output `i`, which is stored whole.
+    pub fn output_bytes(&self, i: usize) -> usize {
+        let target = self.step().outputs[i];
+        self.place(target.buffer, target.extent, true).view.base
+    }
+
     /// Constant `i` of the step.
     pub fn constant(&self, i: usize) -> ConstantId {
         self.step().constants[i]

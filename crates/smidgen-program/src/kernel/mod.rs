@@ -14,6 +14,7 @@ mod pool;
 mod reduction;
 mod resize;
 pub mod source;
+mod training;
 
 pub use call::{Bound, Invocation, Memory, Place, Print, Site};
 pub use conv::{
@@ -31,7 +32,7 @@ pub use fully_connected::{
     FullyConnectedI16Mcu,
 };
 pub use movement::{AxisIndex, Concat, Gather, Load, Permute};
-pub use pattern::{MOST_BYTES, Pattern};
+pub use pattern::{MOST_BYTES, Pattern, Reach, Taken};
 pub use pattern::{covers, product};
 pub use pool::{PoolF32, PoolI8, PoolI16};
 pub use reduction::{
@@ -39,6 +40,11 @@ pub use reduction::{
     ReduceImageF32, ReduceImageI8, ReduceImageI16,
 };
 pub use resize::{ResizeF32, ResizeI8, ResizeI16};
+pub use training::{
+    AddGradients, Classifier, ClassifierGradient, CrossEntropy, GradientConv2d, GradientDepthwise, MaskGradient,
+    NextSeed, SelectChannels, SpreadGradient, TRAINING, TrainConv2d, TrainDepthwise, TrainSum, UpdateBias,
+    UpdateClassifier, UpdateClassifierBias, UpdateConv2d, UpdateDepthwise,
+};
 
 use crate::costs::{Size, Work};
 use crate::program::{Extent, Step};
@@ -135,6 +141,10 @@ kernels! {
     ReduceImageI8 ReduceImageI16 ReduceImageF32 PoolImageI8 PoolImageI16 ReduceI8 ReduceI16 ReduceF32
     ExtremumI8 ExtremumI16 ExtremumF32
     ResizeI8 ResizeI16 ResizeF32
+    TrainConv2d TrainDepthwise TrainSum SelectChannels
+    Classifier CrossEntropy ClassifierGradient UpdateClassifier UpdateClassifierBias
+    MaskGradient GradientConv2d GradientDepthwise SpreadGradient AddGradients
+    UpdateConv2d UpdateDepthwise UpdateBias NextSeed
 }
 
 /// The three constants that give each output channel its bias (int32), requantisation multiplier (int32) and shift (int8).
@@ -166,7 +176,7 @@ impl Kernel {
         let pattern = spec.pattern();
         Demands {
             inputs: pattern.inputs(output),
-            outputs: vec![pattern.output(output)],
+            outputs: pattern.outputs(output),
             constants: spec.constants(output),
             scratch: spec.scratch(),
             state: pattern.state(),

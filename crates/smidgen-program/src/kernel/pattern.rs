@@ -109,6 +109,37 @@ pub enum Pattern<'a> {
         /// Element type of the output.
         to: ElementType,
     },
+    /// Tensors taken whole.
+    Whole {
+        /// The inputs.
+        inputs: Vec<Taken>,
+        /// Element type and extent of each output.
+        outputs: Vec<(ElementType, Extent)>,
+        /// The kernel's parameters go together, and no size is too large.
+        sized: bool,
+    },
+}
+
+/// An input that a kernel takes whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Taken {
+    /// Element type.
+    pub element: ElementType,
+    /// Extent.
+    pub extent: Extent,
+    /// What the first output's elements need of it.
+    pub reach: Reach,
+}
+
+/// What an element of an output needs of an input that a kernel takes whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// All of it.
+    All,
+    /// All pixels of its own channel.
+    Channel,
+    /// The element at its own place.
+    Element,
 }
 
 impl Pattern<'_> {
@@ -138,6 +169,7 @@ impl Pattern<'_> {
             Self::Image(input, element) => one(*element, *input),
             Self::Reduce { element, kept, reduced } => one(*element, flat(kept.elements() * reduced.elements())),
             Self::Middle { shape, from, .. } => one(*from, flat(shape.iter().product())),
+            Self::Whole { inputs, .. } => inputs.iter().map(|taken| (taken.element, taken.extent)).collect(),
         }
     }
 
@@ -162,6 +194,15 @@ impl Pattern<'_> {
             Self::Image(input, element) => (*element, flat(input.depth)),
             Self::Reduce { element, kept, .. } => (*element, flat(kept.elements())),
             Self::Middle { shape: [outer, _, inner], to, .. } => (*to, flat(outer * inner)),
+            Self::Whole { outputs, .. } => outputs[0],
+        }
+    }
+
+    /// Element type and extent of every output, given the extent that a step claims for the first.
+    pub fn outputs(&self, claimed: Extent) -> Vec<(ElementType, Extent)> {
+        match self {
+            Self::Whole { outputs, .. } => outputs.clone(),
+            _ => vec![self.output(claimed)],
         }
     }
 
@@ -216,6 +257,7 @@ impl Pattern<'_> {
                 forward && all.is_some_and(|all| walk(0, &parts, all))
             }
             Self::Middle { shape, .. } => some(shape),
+            Self::Whole { sized, .. } => *sized,
         }
     }
 
@@ -315,6 +357,11 @@ impl Pattern<'_> {
                 };
                 [all(input.rows), all(input.cols), Box::new(depth)]
             }
+            Self::Whole { inputs, .. } => match inputs.get(i).map_or(Reach::All, |taken| taken.reach) {
+                Reach::All => [all(input.rows), all(input.cols), all(input.depth)],
+                Reach::Channel => [all(input.rows), all(input.cols), same()],
+                Reach::Element => [same(), same(), same()],
+            },
         }
     }
 }
@@ -347,7 +394,7 @@ pub fn product(factors: &[usize]) -> Option<usize> {
 }
 
 /// True if the product is neither 0 nor too large.
-fn some(factors: &[usize]) -> bool {
+pub(super) fn some(factors: &[usize]) -> bool {
     product(factors).is_some_and(|all| all > 0)
 }
 
@@ -355,7 +402,7 @@ fn extent(e: &Extent) -> bool {
     some(&[e.rows, e.cols, e.depth])
 }
 
-fn geometry(w: &Window2d) -> bool {
+pub(super) fn geometry(w: &Window2d) -> bool {
     let covered = |axis: usize| w.size[axis].checked_sub(1)?.checked_mul(w.dilation[axis]);
     let axis = |axis: usize| {
         let covered = covered(axis);

@@ -6,7 +6,7 @@ use smidgen_kernels::int8::{Reading, Reduce};
 use smidgen_kernels::movement::Axis;
 use smidgen_kernels::reference::{Binary, FullyConnected, Product, Sum};
 use smidgen_kernels::requant::{Factor, SmallFactor};
-use smidgen_kernels::{Rounding, View, Views, Window2d, float, int8, int16};
+use smidgen_kernels::{Rounding, View, Views, Window2d, float, int8, int16, training};
 
 /// An expression.
 #[derive(Clone, PartialEq, Debug)]
@@ -181,6 +181,19 @@ structs! {
     "float::Hybrid" float::Hybrid { window, clamp, weight_scale }
     "float::Clamp" float::Clamp { min, max }
     "float::Scale" float::Scale { input, output, step, half_pixel_centers }
+    "training::Conv2d" training::Conv2d { window, images, quant, selected }
+    "training::Depthwise" training::Depthwise { window, images, quant }
+    "training::Select" training::Select { pixels, channels, selected }
+    "training::Head" training::Head { inputs, classes, zero, scale }
+    "training::Cross" training::Cross { classes }
+    "training::InputGradient" training::InputGradient { window, images, selected, narrow, shift }
+    "training::DepthwiseGradient" training::DepthwiseGradient { window, images, narrow, shift }
+    "training::Spread" training::Spread { window, images, shift }
+    "training::Total" training::Total { elements, factors, shift }
+    "training::Step" training::Step { narrow, noise, salt }
+    "training::WeightStep" training::WeightStep { window, images, channels, zero, step }
+    "training::DepthwiseStep" training::DepthwiseStep { window, images, zero, step }
+    "training::BiasStep" training::BiasStep { pixels, channels, step }
     "convert::Rescale" Rescale { from, to, zeros, up, factor }
     "convert::Requantise" Requantise { from, to, zeros, factor, rounding }
 }
@@ -208,6 +221,7 @@ names!(
     "float::Binary" float::Binary,
     "float::Function" float::Function,
     "movement::Axis" Axis,
+    "training::Noise" training::Noise,
 );
 
 macro_rules! binary {

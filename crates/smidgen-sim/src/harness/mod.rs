@@ -37,8 +37,8 @@ pub struct Network {
     pub stretches: Vec<StepId>,
     /// Bytes of its arena.
     pub arena: usize,
-    /// It has state, which the samples share in their order.
-    pub state: bool,
+    /// Bytes of its state, which the samples share in their order; 0 without.
+    pub state: usize,
 }
 
 impl Network {
@@ -69,7 +69,7 @@ impl Network {
             outputs: program.outputs.iter().map(|port| bytes(port.operand)).collect(),
             stretches: stretches.collect(),
             arena: program.arena_bytes,
-            state: !program.variables.is_empty(),
+            state: program.persistent_bytes(),
             files,
         }
     }

@@ -84,10 +84,14 @@ pub(super) fn main(network: &Network) -> String {
     }
     let restart = "    model.restart();\n";
     // The samples are frames of one sequence; the first of them once more begins it anew.
-    let begin = if network.state { "    model.reset();\n" } else { restart };
+    let begin = if network.state > 0 { "    model.reset();\n" } else { restart };
     let outputs: String = (0..network.outputs.len())
         .map(|i| format!("        && outputs.write(bytes(model.output{}()))\n", suffix(i, network.outputs.len())))
         .collect();
+    let outputs = match network.state {
+        0 => outputs,
+        _ => outputs + "        && outputs.write(model.state())\n",
+    };
     let _ = write!(
         out,
         "\n/// Runs one sample and writes its outputs, its stack, and whether that was too deep.\n#[unsafe(link_section = \
@@ -175,7 +179,7 @@ mod tests {
             outputs: vec![4; outputs],
             stretches: vec![],
             arena: 64,
-            state: false,
+            state: 0,
         }
     }
 

@@ -5,7 +5,7 @@ use crate::cases::{
     Call, Case, Layer, Needs, Number, Space, bytes, clamp, factor, int8, numbers, place, place_transposed, quant,
     region, rounding, signed, small, window,
 };
-use crate::{generate_int16, generate_int16_layers, generate_mcu};
+use crate::{generate_int16, generate_int16_layers, generate_mcu, generate_training};
 use smidgen_kernels::convert::{Requantise, Stored};
 use smidgen_kernels::int8::mcu::Width;
 use smidgen_kernels::int8::{Binary, Prelu, Product, Reading, Reduce, SUM_SHIFT, Scale, Sum, fast};
@@ -61,6 +61,24 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::WideReduce => reduce(kernel, generate_int16::reduction, random),
         Kernel::ReduceMax | Kernel::ReduceMin => reduce(kernel, |_, _| (), random),
         Kernel::WideReduceMax | Kernel::WideReduceMin => reduce(kernel, |_, _| (), random),
+        Kernel::TrainConv2d => generate_training::conv2d(random),
+        Kernel::TrainDepthwise => generate_training::depthwise(random),
+        Kernel::TrainSum => generate_training::sum(random),
+        Kernel::MaskGradient => generate_training::mask(random),
+        Kernel::GradientConv2d => generate_training::input_gradient(random),
+        Kernel::GradientDepthwise => generate_training::depthwise_gradient(random),
+        Kernel::SpreadGradient => generate_training::spread(random),
+        Kernel::UpdateConv2d => generate_training::update_weights(random),
+        Kernel::UpdateBias => generate_training::update_bias(random),
+        Kernel::SelectChannels => generate_training::select(random),
+        Kernel::AddGradients => generate_training::total(random),
+        Kernel::UpdateDepthwise => generate_training::update_depthwise(random),
+        Kernel::NextSeed => generate_training::next_seed(random),
+        Kernel::Classifier
+        | Kernel::CrossEntropy
+        | Kernel::ClassifierGradient
+        | Kernel::UpdateClassifier
+        | Kernel::UpdateClassifierBias => generate_training::classifier(kernel, random),
     }
 }
 

@@ -3,6 +3,7 @@
 //! To add one: a file with its arguments and a `run`, a variant of [`Command`], and its line in [`run`]. What commands share lies in
 //! [`console`](crate::console).
 
+mod adapt;
 mod bench;
 mod boards;
 mod check;
@@ -77,6 +78,7 @@ enum Command {
     Eval(eval::Eval),
     Train(train::Train),
     Search(search::Search),
+    Adapt(adapt::Adapt),
     DemoData(demo_data::DemoData),
     Export(export::Export),
     Quantize(quantize::Quantize),
@@ -109,6 +111,7 @@ pub fn run(cli: &Cli) -> Result<Answer, Failure> {
         Command::Eval(command) => command.run(&mut out),
         Command::Train(command) => command.run(&mut out),
         Command::Search(command) => command.run(&mut out),
+        Command::Adapt(command) => command.run(&mut out),
         Command::DemoData(command) => command.run(&mut out),
         Command::Export(command) => command.run(&mut out),
         Command::Quantize(command) => command.run(&mut out),

@@ -63,7 +63,7 @@ fn over_set(
     (done, stop): (&dyn Fn(), &AtomicBool),
 ) -> Result<Option<OverSet>, Error> {
     // Samples that the firmware is given together are frames of one sequence to a network with state.
-    let batch = if firmware.network.state { 1 } else { BATCH };
+    let batch = if firmware.network.state > 0 { 1 } else { BATCH };
     let (mut all, mut differing) = (Vec::new(), Vec::new());
     let mut measured: Option<Measured> = None;
     let mut samples = set.read(indices);

@@ -1,5 +1,6 @@
 //! The `smidgen` command as its users run it: the real binary in a fresh folder.
 
+mod adapt;
 mod boards;
 #[allow(dead_code)]
 #[path = "../../../smidgen-onnx/tests/common/build.rs"]

@@ -12,6 +12,10 @@ use smidgen_kernels::memory::Element;
 use smidgen_kernels::movement::{self, Axis, Gather, Index, Piece};
 use smidgen_kernels::nd::{MAX_RANK, Whole};
 use smidgen_kernels::requant::{Factor, SmallFactor};
+use smidgen_kernels::training::{
+    self, BiasStep, Cross, DepthwiseGradient, DepthwiseStep, Head, InputGradient, Noise, Select, Spread, Step, Total,
+    WeightStep,
+};
 use smidgen_kernels::{Arena, Bounds, Flash, Isa, Operand, Region, Rounding, View, Views, Window2d, reference};
 
 /// Element types that words, constants and the arena can be seen as.
@@ -94,6 +98,7 @@ number! {
     Multiplier: |w| if w == 0 { Multiplier::Reduced } else { Multiplier::Full }, |v| u32::from(v == Multiplier::Full);
     Reading: |w| if w == 0 { Reading::Signed } else { Reading::Unsigned }, |v| u32::from(v == Reading::Unsigned);
     Isa: |_w| Isa::PORTABLE, |_v| 0;
+    Noise: |w| if w == 0 { Noise::Nearest } else { Noise::Stochastic }, |v| u32::from(v == Noise::Stochastic);
     Stored: |w| match w {
         0 => Stored::Int8,
         1 => Stored::Int16,
@@ -151,6 +156,8 @@ type FastFullyConnected = fast::FullyConnected;
 type McuConv2d = mcu::Conv2d;
 type McuDepthwise = mcu::Depthwise;
 type FullyConnected = int8::FullyConnected;
+type TrainConv2d = training::Conv2d;
+type TrainDepthwise = training::Depthwise;
 type WideSum = int16::Sum;
 type WideTerms = int16::Terms;
 type WideProduct = int16::Product;
@@ -191,6 +198,19 @@ wire! {
     WideSoftmax { factor, rounding }
     Slopes { positive, negative, falls, min, max, rounding }
     Sigmoid { multiplier, shift, tanh }
+    TrainConv2d { window, images, quant, selected }
+    TrainDepthwise { window, images, quant }
+    InputGradient { window, images, selected, narrow, shift }
+    DepthwiseGradient { window, images, narrow, shift }
+    Spread { window, images, shift }
+    Step { narrow, noise, salt }
+    WeightStep { window, images, channels, zero, step }
+    BiasStep { pixels, channels, step }
+    DepthwiseStep { window, images, zero, step }
+    Select { pixels, channels, selected }
+    Total { elements, factors, shift }
+    Head { inputs, classes, zero, scale }
+    Cross { classes }
     Dims { rank, sizes }
     Strides { rank, steps }
 }
@@ -443,4 +463,22 @@ kernels! { Kernel from 0; memory, m;
     ReduceMin => reference::reduce_min::<i8, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
     WideReduceMax => reference::reduce_max::<i16, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
     WideReduceMin => reference::reduce_min::<i16, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
+    TrainConv2d => training::conv2d(memory.arena(), get(m), &get(m), get(m), get(m), get(m), get(m), get(m));
+    TrainDepthwise => training::depthwise(memory.arena(), get(m), &get(m), get(m), get(m), get(m), get(m));
+    TrainSum => training::sum(memory.arena(), get(m), get(m), &get(m));
+    MaskGradient => training::mask(memory.arena(), get(m), get(m));
+    GradientConv2d => training::input_gradient(memory.arena(), get(m), &get(m), get(m), get(m), get(m));
+    GradientDepthwise => training::depthwise_gradient(memory.arena(), get(m), &get(m), get(m), get(m));
+    SpreadGradient => training::spread(memory.arena(), get(m), &get(m));
+    UpdateConv2d => training::update_weights(memory.arena(), get(m), get(m), &get(m), get(m));
+    UpdateBias => training::update_bias(memory.arena(), get(m), get(m), &get(m), get(m));
+    SelectChannels => training::select(memory.arena(), get(m), &get(m), get(m));
+    AddGradients => training::total(memory.arena(), get(m), &get(m));
+    UpdateDepthwise => training::update_depthwise(memory.arena(), get(m), get(m), &get(m), get(m));
+    NextSeed => training::next_seed(memory.arena(), get(m));
+    Classifier => training::classifier(memory.arena(), get(m), &get(m));
+    CrossEntropy => training::cross_entropy(memory.arena(), get(m), &get(m));
+    ClassifierGradient => training::classifier_gradient(memory.arena(), get(m), &get(m));
+    UpdateClassifier => training::classifier_weights(memory.arena(), get(m), get(m), &get(m));
+    UpdateClassifierBias => training::classifier_bias(memory.arena(), get(m), get(m), &get(m));
 }

@@ -1,0 +1,898 @@
+//! From a network and a scheme to the steps of one iteration of training.
+
+use crate::calibrate::{Magnitudes, drawn, magnitudes};
+use crate::error::AdaptError;
+use crate::lists::drop_unused;
+use crate::memory::selected;
+use crate::network::{Features, is_convolution};
+use crate::scheme::{Criterion, Rounding, Scheme};
+use crate::surrogate::{average, convolution, effective, refuse, weight_scale};
+use smidgen_ir::{BinaryKind, DataType, ElementType, Graph, Op, OpId, Operator, Tensor, TensorId};
+use smidgen_kernels::Window2d;
+use smidgen_kernels::int8::{Binary, Int8};
+use smidgen_kernels::training::{
+    BiasStep, Conv2d, Cross, Depthwise, DepthwiseGradient, DepthwiseStep, ERROR_BITS, FACTOR_BITS, Head, InputGradient,
+    Noise, SUM_SCRATCH, Select, Spread, Step as Rounded, Total, WEIGHT_BITS, WeightStep, mask_bytes,
+};
+use smidgen_lower::{KernelSet, LowerOptions};
+use smidgen_program::footprint::{AxisFootprint, Footprint, Granularity, WriteOrder};
+use smidgen_program::kernel::{self, Kernel, Reach};
+use smidgen_program::program::{
+    BufferId, BufferSpec, Constant, ConstantId, Extent, Initial, Lowered, Operand, Port, Step, StepId, Target, Variable,
+};
+use std::collections::HashMap;
+
+/// Bits that a gradient's greatest element has to spare against the greatest that calibration saw.
+const HEADROOM: f64 = 4.0;
+
+/// Scales of weights up to this one are what quantisers put in place of 0: such a channel gives a constant, and is not trained.
+const DEAD_SCALE: f64 = 4e-9;
+
+/// What a variable of a training step is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// Weights of a convolution, all or those of some input channels.
+    Weights(usize),
+    /// Biases of a convolution.
+    Bias(usize),
+    /// The classifier's weights.
+    ClassifierWeights,
+    /// The classifier's biases.
+    ClassifierBias,
+    /// The seed of the random numbers.
+    Seed,
+}
+
+/// A variable of a training step.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Parameter {
+    /// What it is; convolutions have the scheme's numbers.
+    pub role: Role,
+    /// Index into [`Lowered::variables`].
+    pub variable: usize,
+    /// Bytes.
+    pub bytes: usize,
+}
+
+/// One iteration of training, as steps.
+#[derive(Clone, Debug)]
+pub struct TrainingStep {
+    /// The tensors that ports name: inputs are the sample, its label and the learning rate (int32, [`RATE_BITS`](smidgen_kernels::training::RATE_BITS)), outputs the logits and
+    /// the loss (int32, [`LOGIT_BITS`](smidgen_kernels::training::LOGIT_BITS)). Its operators are those before the classifier.
+    pub graph: Graph,
+    /// Forward pass, gradients, updates.
+    pub lowered: Lowered,
+    /// What is trained.
+    pub parameters: Vec<Parameter>,
+    /// The step that computes the logits: those up to it are an inference.
+    pub logits: StepId,
+    /// The first step that computes a gradient.
+    pub backward: StepId,
+    /// The gradients that are computed, in their order.
+    pub gradients: Vec<Computed>,
+    /// Classes.
+    pub classes: usize,
+}
+
+impl TrainingStep {
+    /// Whether a step changes what is trained.
+    pub fn updates(&self, step: usize) -> bool {
+        let variables = &self.lowered.variables;
+        self.lowered.steps.get(step).is_some_and(|step| {
+            step.outputs.iter().any(|target| variables.iter().any(|variable| variable.next == target.buffer))
+        })
+    }
+}
+
+/// A gradient as the step computes it: the first output of a step (int16), of which one is worth `unit * 2^exponent`, where the exponent is the
+/// second output of the first of these steps.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Computed {
+    /// The tensor: the gradient is that of its stored integers, before the clamp of what computes it.
+    pub tensor: TensorId,
+    /// The step.
+    pub step: StepId,
+    /// What one is worth.
+    pub unit: f64,
+}
+
+/// Compiles a training step. Gradients' units are chosen by `samples` of the network's input, or by drawn ones where there are none.
+///
+/// # Errors
+/// If the scheme does not suit the network, the network has no classifier, or a gradient would have to pass an operator without one.
+pub fn compile(
+    graph: &Graph,
+    classes: usize,
+    scheme: &Scheme,
+    options: &LowerOptions,
+    samples: &[Vec<i8>],
+) -> Result<TrainingStep, AdaptError> {
+    if !(2..=1 << 16).contains(&classes) {
+        return Err(AdaptError::Classes(classes));
+    }
+    let features = Features::of(graph)?;
+    let count = features.convolutions.len();
+    let parts = scheme.weights(count)?;
+    let mut trained = vec![false; features.graph.operators.len()];
+    for (i, id) in features.convolutions.iter().enumerate() {
+        trained[id.index()] = parts[i].is_some() || scheme.trains_bias(i, count);
+    }
+    let drawn = if samples.is_empty() { drawn(&features, 4) } else { Vec::new() };
+    let samples = if samples.is_empty() { &drawn } else { samples };
+    let magnitudes = magnitudes(&features, &trained, options, samples)?;
+    let reference = LowerOptions { kernels: KernelSet::Reference, ..*options };
+    let exact = smidgen_lower::lower(&features.graph, &reference)?;
+    let lowered = smidgen_lower::lower(&features.graph, &options.for_mcu())?;
+    let reached = features.reached(&trained);
+    let mut compiler = Compiler {
+        features: &features,
+        scheme,
+        parts,
+        trained,
+        reached,
+        magnitudes,
+        exact,
+        out: Lowered { steps: Vec::new(), variables: Vec::new(), ..lowered.clone() },
+        saved: HashMap::new(),
+        masks: HashMap::new(),
+        parameters: Vec::new(),
+        computed: Vec::new(),
+        salt: 0,
+    };
+    compiler.forward(&lowered)?;
+    compiler.rest(classes)
+}
+
+/// A gradient: a buffer of int16, and what one of it is worth, times two to the exponent of the step.
+#[derive(Clone, Copy)]
+struct Gradient {
+    buffer: BufferId,
+    extent: Extent,
+    unit: f64,
+}
+
+/// What the backward pass needs of a layer's forward pass.
+#[derive(Clone)]
+struct Saved {
+    window: Window2d,
+    images: usize,
+    depthwise: bool,
+    quant: Int8,
+    weights: Operand,
+    bias: Option<usize>,
+    /// The variable, the channels, what was saved of the input and how many channels that has.
+    updated: Option<Updated>,
+    list: ConstantId,
+}
+
+#[derive(Clone)]
+struct Updated {
+    variable: usize,
+    input: Operand,
+    channels: usize,
+    apart: bool,
+}
+
+/// What every update reads.
+#[derive(Clone, Copy)]
+struct Common {
+    rate: Operand,
+    exponent: Operand,
+    seed: Operand,
+}
+
+struct Compiler<'a> {
+    features: &'a Features,
+    scheme: &'a Scheme,
+    parts: Vec<Option<f64>>,
+    trained: Vec<bool>,
+    reached: Vec<bool>,
+    magnitudes: Magnitudes,
+    exact: Lowered,
+    out: Lowered,
+    saved: HashMap<usize, Saved>,
+    masks: HashMap<usize, (BufferId, Extent)>,
+    parameters: Vec<Parameter>,
+    computed: Vec<Computed>,
+    salt: u32,
+}
+
+/// A kernel that runs whole and reads everything until its end.
+const WHOLE: WriteOrder = WriteOrder { granularity: Granularity::Run, reads_first: false };
+/// A kernel that changes its first input element by element.
+const IN_PLACE: WriteOrder = WriteOrder { granularity: Granularity::Elements(1), reads_first: true };
+
+fn flat(elements: usize) -> Extent {
+    Extent { rows: 1, cols: 1, depth: elements }
+}
+
+fn pixels([rows, depth]: [usize; 2]) -> Extent {
+    Extent { rows, cols: 1, depth }
+}
+
+/// A positive real number as `mantissa * 2^-shift` with a mantissa of 31 bits.
+fn fixed(real: f64) -> [i32; 2] {
+    if real <= 0.0 || !real.is_finite() {
+        return [0, 0];
+    }
+    let exponent = real.log2().floor() as i32;
+    let mantissa = (real * 2f64.powi(30 - exponent)).round();
+    // What rounds up to a power of two has one bit more.
+    if mantissa >= 2f64.powi(31) { [1 << 30, 29 - exponent] } else { [mantissa as i32, 30 - exponent] }
+}
+
+/// Bits by which sums of so many products of numbers below these are shifted so that they have 32.
+fn narrow(terms: usize, bits: u32) -> u32 {
+    let all = (terms.max(1) as f64).log2() + f64::from(bits);
+    (all - 31.0).ceil().max(0.0) as u32
+}
+
+fn words(values: impl IntoIterator<Item = i32>) -> Vec<u8> {
+    values.into_iter().flat_map(i32::to_le_bytes).collect()
+}
+
+impl<'a> Compiler<'a> {
+    fn graph(&self) -> &'a Graph {
+        &self.features.graph
+    }
+
+    fn buffer(&mut self, name: String, element: ElementType, extent: Extent) -> BufferId {
+        self.out.buffers.push(BufferSpec { name, tensor: None, element, extent });
+        BufferId(self.out.buffers.len() as u32 - 1)
+    }
+
+    fn constant(&mut self, name: String, bytes: Vec<u8>, align: usize) -> ConstantId {
+        self.out.constants.push(Constant { name, bytes, align });
+        ConstantId(self.out.constants.len() as u32 - 1)
+    }
+
+    /// A variable whose next value is not written yet.
+    fn variable(&mut self, role: Role, name: String, element: ElementType, extent: Extent, initial: Initial) -> usize {
+        let value = self.buffer(name.clone(), element, extent);
+        let bytes = self.out.buffers[value.index()].bytes();
+        self.out.variables.push(Variable { name, value, next: value, initial });
+        let variable = self.out.variables.len() - 1;
+        self.parameters.push(Parameter { role, variable, bytes });
+        variable
+    }
+
+    fn value(&self, variable: usize) -> Operand {
+        let id = self.out.variables[variable].value;
+        Operand::Buffer(id, self.out.buffers[id.index()].extent)
+    }
+
+    fn push(&mut self, mut step: Step) -> StepId {
+        let footprint = |taken: &kernel::Taken| match taken.reach {
+            Reach::All => Footprint::ALL,
+            Reach::Channel => Footprint { depth: AxisFootprint::SAME, ..Footprint::ALL },
+            Reach::Element => Footprint::SAME,
+        };
+        step.footprint = match step.kernel.spec().pattern() {
+            kernel::Pattern::Whole { inputs, .. } => inputs.iter().map(footprint).collect(),
+            _ => vec![Footprint::ALL; step.inputs.len()],
+        };
+        self.out.steps.push(step);
+        StepId(self.out.steps.len() as u32 - 1)
+    }
+
+    /// Adds a step that gives a variable its next value.
+    fn update(&mut self, variable: usize, mut step: Step) {
+        let Variable { value, ref name, .. } = self.out.variables[variable];
+        let (name, spec) = (format!("{name} next"), self.out.buffers[value.index()].clone());
+        let next = self.buffer(name, spec.element, spec.extent);
+        self.out.variables[variable].next = next;
+        step.inputs.insert(0, Operand::Buffer(value, spec.extent));
+        step.outputs = vec![Target { buffer: next, extent: spec.extent }];
+        step.order = IN_PLACE;
+        self.push(step);
+    }
+
+    /// Steps of an inference up to the features; layers that gradients pass with what these need.
+    fn forward(&mut self, lowered: &Lowered) -> Result<(), AdaptError> {
+        for step in &lowered.steps {
+            let index = step.op.map(OpId::index);
+            let operator = index.map(|index| &self.graph().operators[index]);
+            match (index, operator) {
+                (Some(index), Some(operator)) if self.reached[operator.outputs[0].index()] => {
+                    self.forward_layer(index, operator, step.clone())?;
+                }
+                _ => self.out.steps.push(step.clone()),
+            }
+        }
+        Ok(())
+    }
+
+    fn internal<T>(&self, step: &Step, what: &str) -> Result<T, AdaptError> {
+        Err(AdaptError::Internal(format!("step {}: {what}", step.name)))
+    }
+
+    fn forward_layer(&mut self, index: usize, operator: &Operator, step: Step) -> Result<(), AdaptError> {
+        let exact: Vec<&Step> = self.exact.steps.iter().filter(|s| s.op == Some(OpId(index as u32))).collect();
+        let &[exact] = &exact[..] else {
+            return Err(refuse(self.graph(), index, "it is computed in several steps"));
+        };
+        let exact = exact.clone();
+        match (&operator.op, &exact.kernel) {
+            (op, _) if is_convolution(op) => self.forward_convolution(index, operator, step, &exact),
+            (Op::Binary { kind: BinaryKind::Add, .. }, Kernel::BinaryI8(binary)) => {
+                let Binary::Sum(terms) = binary.function else {
+                    return self.internal(&step, "an addition is no sum");
+                };
+                let extent = step.outputs[0].extent;
+                if binary.operands != [extent; 2] || exact.inputs.iter().any(|operand| operand.buffer().is_none()) {
+                    return Err(refuse(self.graph(), index, "one of its operands is constant or broadcast"));
+                }
+                let mask = self.mask(index, extent, &step.name);
+                let view = |operand: &Operand| match *operand {
+                    Operand::Buffer(id, _) => Operand::Buffer(id, extent),
+                    constant => constant,
+                };
+                let outputs = vec![step.outputs[0], mask];
+                let inputs = step.inputs.iter().map(view).collect();
+                let kernel = Kernel::TrainSum(kernel::TrainSum { extent, terms });
+                self.push(Step {
+                    inputs,
+                    outputs,
+                    op: step.op,
+                    name: step.name,
+                    scratch_bytes: SUM_SCRATCH,
+                    ..Step::new(kernel, WHOLE)
+                });
+                Ok(())
+            }
+            (Op::Reshape { .. } | Op::Pool2d { .. } | Op::Reduce { .. }, _) => {
+                self.out.steps.push(step);
+                Ok(())
+            }
+            _ => Err(refuse(self.graph(), index, "none is known; train only what comes after it")),
+        }
+    }
+
+    /// The mask of an operator's output, as a target.
+    fn mask(&mut self, index: usize, of: Extent, name: &str) -> Target {
+        let extent = Extent { depth: mask_bytes(of.depth), ..of };
+        let buffer = self.buffer(format!("{name} mask"), ElementType::Int8, extent);
+        self.masks.insert(index, (buffer, of));
+        Target { buffer, extent }
+    }
+
+    fn forward_convolution(
+        &mut self,
+        index: usize,
+        operator: &Operator,
+        step: Step,
+        exact: &Step,
+    ) -> Result<(), AdaptError> {
+        let Some((window, images, depthwise)) = convolution(self.graph(), operator) else {
+            return self.internal(&step, "a convolution without a window");
+        };
+        let quant = match &exact.kernel {
+            Kernel::Conv2dI8(k) => k.quant,
+            Kernel::DepthwiseI8(k) => k.quant,
+            Kernel::FullyConnectedI8(k) if k.weight_zero == 0 => k.quant,
+            _ => {
+                return Err(refuse(
+                    self.graph(),
+                    index,
+                    "its activations are not int8, or its weights have a zero point",
+                ));
+            }
+        };
+        let Some(number) = self.features.convolutions.iter().position(|id| id.index() == index) else {
+            return self.internal(&step, "a convolution that has no number");
+        };
+        let bytes = |i: usize| self.exact.constants[exact.constants[i].index()].bytes.clone();
+        let (weights, bias, multipliers, shifts) = (bytes(0), bytes(1), bytes(2), bytes(3));
+        let outputs = window.output[2];
+        let filters = match depthwise {
+            false => Extent { rows: outputs * window.size[0], cols: window.size[1], depth: window.input[2] },
+            true => Extent { rows: window.size[0], cols: window.size[1], depth: outputs },
+        };
+        let multipliers = self.constant(format!("{} multipliers", step.name), multipliers, 4);
+        let shifts = self.constant(format!("{} shifts", step.name), shifts, 1);
+        let extents = Extent { rows: images * window.input[0], cols: window.input[1], depth: window.input[2] };
+        let Some(input) = step.inputs[0].buffer() else {
+            return Err(refuse(self.graph(), index, "its input is constant"));
+        };
+        let input = Operand::Buffer(input, extents);
+
+        // Weights: all or some of them change, or none does.
+        let in_c = window.input[2];
+        let part = self.parts[number];
+        let channels = part.map_or(0, |ratio| if depthwise { in_c } else { selected(in_c, ratio) });
+        let mut list = Vec::new();
+        let (weights_operand, mut apart, mut updated) = if channels == 0 {
+            let id = self.constant(format!("{} weights", step.name), weights, 4);
+            (Operand::Constant(id), None, None)
+        } else if depthwise || channels == in_c {
+            let id = self.constant(format!("{} initial weights", step.name), weights, 4);
+            let name = format!("weights of {}", step.name);
+            let variable =
+                self.variable(Role::Weights(number), name, ElementType::Int8, filters, Initial::Constant(id));
+            let updated = Updated { variable, input, channels: in_c, apart: false };
+            (self.value(variable), None, Some(updated))
+        } else {
+            list = chosen(&weights, in_c, channels, self.scheme.weight_select_criteria);
+            let (mut frozen, mut moving) = (weights.clone(), Vec::new());
+            for row in frozen.chunks_exact_mut(in_c) {
+                moving.extend(list.iter().map(|&c| std::mem::take(&mut row[usize::from(c)])));
+            }
+            let frozen = self.constant(format!("{} weights", step.name), frozen, 4);
+            let initial = self.constant(format!("{} initial weights", step.name), moving, 4);
+            let extent = Extent { depth: channels, ..filters };
+            let name = format!("weights of {}", step.name);
+            let variable =
+                self.variable(Role::Weights(number), name, ElementType::Int8, extent, Initial::Constant(initial));
+            (Operand::Constant(frozen), Some(variable), None)
+        };
+        let list_bytes = list.iter().flat_map(|channel| channel.to_le_bytes()).collect();
+        let list_id = self.constant(format!("{} channels", step.name), list_bytes, 2);
+        if let Some(variable) = apart {
+            // The selected channels of the input are all that is saved.
+            let count = images * window.input[0] * window.input[1];
+            let extent = Extent { depth: channels, ..extents };
+            let buffer = self.buffer(format!("{} input", step.name), ElementType::Int8, extent);
+            let layer = Select { pixels: count, channels: in_c, selected: channels };
+            let Operand::Buffer(whole, _) = input else { return self.internal(&step, "no input") };
+            self.push(Step {
+                name: format!("SELECT for {}", step.name),
+                inputs: vec![Operand::Buffer(whole, pixels([count, in_c]))],
+                constants: vec![list_id],
+                outputs: vec![Target { buffer, extent: pixels([count, channels]) }],
+                ..Step::new(Kernel::SelectChannels(kernel::SelectChannels { layer }), WHOLE)
+            });
+            let input = Operand::Buffer(buffer, extent);
+            updated = Some(Updated { variable, input, channels, apart: true });
+            apart = Some(variable);
+        }
+        let bias_id = self.constant(format!("{} bias", step.name), bias, 4);
+        let trains_bias = self.scheme.trains_bias(number, self.parts.len());
+        let bias_variable = trains_bias.then(|| {
+            let name = format!("bias of {}", step.name);
+            self.variable(Role::Bias(number), name, ElementType::Int32, flat(outputs), Initial::Constant(bias_id))
+        });
+        let bias = bias_variable.map_or(Operand::Constant(bias_id), |variable| self.value(variable));
+
+        let out = Extent { rows: images * window.output[0], cols: window.output[1], depth: outputs };
+        let mask = self.mask(index, out, &step.name);
+        let mut inputs = vec![input, weights_operand, bias];
+        let mut constants = vec![multipliers, shifts];
+        let (kernel, scratch_bytes) = if depthwise {
+            let layer = Depthwise { window, images, quant };
+            (Kernel::TrainDepthwise(kernel::TrainDepthwise { layer }), layer.scratch())
+        } else {
+            let selected = if apart.is_some() { channels } else { 0 };
+            inputs.extend(apart.map(|variable| self.value(variable)));
+            constants.push(list_id);
+            let layer = Conv2d { window, images, quant, selected };
+            (Kernel::TrainConv2d(kernel::TrainConv2d { layer }), layer.scratch())
+        };
+        self.push(Step {
+            name: step.name,
+            op: step.op,
+            inputs,
+            constants,
+            scratch_bytes,
+            outputs: vec![Target { extent: out, ..step.outputs[0] }, mask],
+            macs: step.macs,
+            ..Step::new(kernel, WHOLE)
+        });
+        let saved = Saved {
+            window,
+            images,
+            depthwise,
+            quant,
+            weights: weights_operand,
+            bias: bias_variable,
+            updated,
+            list: list_id,
+        };
+        self.saved.insert(index, saved);
+        Ok(())
+    }
+
+    /// Classifier, loss, gradients, updates; and what the caller sees.
+    fn rest(mut self, classes: usize) -> Result<TrainingStep, AdaptError> {
+        let mut graph = self.graph().clone();
+        let plain = |name: &str, dims: Vec<usize>| Tensor::activation(name, dims, DataType::Plain(ElementType::Int32));
+        let label = graph.add_input(plain("label", vec![1]));
+        let rate = graph.add_input(plain("learning_rate", vec![1]));
+        let logits_tensor = graph.add_tensor(plain("logits", vec![classes]));
+        let loss_tensor = graph.add_tensor(plain("loss", vec![1]));
+        graph.outputs = vec![logits_tensor, loss_tensor];
+        let buffer = |compiler: &mut Self, name: &str, tensor: Option<TensorId>, count: usize| {
+            let id = compiler.buffer(name.into(), ElementType::Int32, flat(count));
+            compiler.out.buffers[id.index()].tensor = tensor;
+            Operand::Buffer(id, flat(count))
+        };
+        let label_at = buffer(&mut self, "label", Some(label), 1);
+        let rate_at = buffer(&mut self, "learning_rate", Some(rate), 1);
+        for (tensor, operand) in [(label, label_at), (rate, rate_at)] {
+            self.out.inputs.push(Port { tensor, operand });
+        }
+        let logits = buffer(&mut self, "logits", Some(logits_tensor), classes);
+        let loss = buffer(&mut self, "loss", Some(loss_tensor), 1);
+        let errors = buffer(&mut self, "errors", None, classes);
+        let exponent = buffer(&mut self, "exponent", None, 1);
+        let target = |operand: Operand| match operand {
+            Operand::Buffer(buffer, extent) => Target { buffer, extent },
+            Operand::Constant(_) => unreachable!("made above, as a buffer"),
+        };
+
+        let Some(&Port { operand: Operand::Buffer(features, _), .. }) = self.out.outputs.first() else {
+            return Err(AdaptError::Internal("the features are no buffer".into()));
+        };
+        let (count, (scale, zero)) = (self.features.count, self.features.quantisation);
+        let features = Operand::Buffer(features, flat(count));
+        let scale = f64::from(scale);
+        let exponent_of = scale.log2().floor() as i32;
+        let head = Head {
+            inputs: count,
+            classes,
+            zero,
+            scale: [(scale * 2f64.powi(14 - exponent_of)).round().min(32767.0) as i32, 14 - exponent_of],
+        };
+        if !(0..=62).contains(&head.scale[1]) {
+            return Err(AdaptError::NoClassifier(format!("its features have a scale of {scale}")));
+        }
+        let zeros = Initial::Fill(0);
+        let sizes = pixels([classes, count]);
+        let weights =
+            self.variable(Role::ClassifierWeights, "classifier weights".into(), ElementType::Int32, sizes, zeros);
+        let bias =
+            self.variable(Role::ClassifierBias, "classifier bias".into(), ElementType::Int32, flat(classes), zeros);
+        let macs = (classes * count) as u64;
+        let step = |name: &str, kernel: Kernel, inputs: Vec<Operand>, outputs: Vec<Target>| Step {
+            name: name.into(),
+            inputs,
+            outputs,
+            macs,
+            ..Step::new(kernel, WHOLE)
+        };
+        let (weights_at, bias_at) = (self.value(weights), self.value(bias));
+        let logits_step = self.push(step(
+            "CLASSIFIER logits",
+            kernel::Classifier { head }.into(),
+            vec![features, weights_at, bias_at],
+            vec![target(logits)],
+        ));
+        let layer = Cross { classes };
+        let backward = self.push(step(
+            "CROSS_ENTROPY loss",
+            kernel::CrossEntropy { layer }.into(),
+            vec![logits, label_at],
+            vec![target(errors), target(loss)],
+        ));
+        if self.trained.contains(&true) {
+            let top = self.buffer("gradient of features".into(), ElementType::Int16, flat(count));
+            let outputs = vec![Target { buffer: top, extent: flat(count) }, target(exponent)];
+            let kernel = kernel::ClassifierGradient { head }.into();
+            let step = self.push(step("GRADIENT of features", kernel, vec![errors, weights_at], outputs));
+            let unit = scale * 2f64.powi(-((ERROR_BITS + WEIGHT_BITS) as i32));
+            self.computed.push(Computed { tensor: self.features.tensor(), step, unit });
+            self.classifier_updates(&head, [weights, bias], [features, errors, rate_at], macs);
+            let seed_bytes = self.constant("seed".into(), 1i32.to_le_bytes().to_vec(), 4);
+            let initial = Initial::Constant(seed_bytes);
+            let seed = self.variable(Role::Seed, "seed".into(), ElementType::Int32, flat(1), initial);
+            let common = Common { rate: rate_at, exponent, seed: self.value(seed) };
+            self.gradients(Gradient { buffer: top, extent: flat(count), unit }, common)?;
+            let kernel: Kernel = kernel::NextSeed.into();
+            self.update(seed, Step { name: "NEXT seed".into(), ..Step::new(kernel, IN_PLACE) });
+        } else {
+            self.classifier_updates(&head, [weights, bias], [features, errors, rate_at], macs);
+        }
+        self.out.outputs =
+            vec![Port { tensor: logits_tensor, operand: logits }, Port { tensor: loss_tensor, operand: loss }];
+        // What does not change is a constant after all.
+        drop_unused(&mut self.out);
+        Ok(TrainingStep {
+            graph,
+            lowered: self.out,
+            parameters: self.parameters,
+            gradients: self.computed,
+            logits: logits_step,
+            backward,
+            classes,
+        })
+    }
+
+    fn classifier_updates(
+        &mut self,
+        head: &Head,
+        [weights, bias]: [usize; 2],
+        [features, errors, rate]: [Operand; 3],
+        macs: u64,
+    ) {
+        let kernel: Kernel = kernel::UpdateClassifier { head: *head }.into();
+        let name = "UPDATE classifier weights".into();
+        let inputs = vec![features, errors, rate];
+        self.update(weights, Step { name, inputs, macs, ..Step::new(kernel, IN_PLACE) });
+        let kernel: Kernel = kernel::UpdateClassifierBias { layer: Cross { classes: head.classes } }.into();
+        let name = "UPDATE classifier bias".into();
+        self.update(bias, Step { name, inputs: vec![errors, rate], ..Step::new(kernel, IN_PLACE) });
+    }
+
+    /// The backward pass: operators from the last to the first, each with the sum of the gradients that its output has received.
+    fn gradients(&mut self, top: Gradient, common: Common) -> Result<(), AdaptError> {
+        let graph = self.graph();
+        // What one of the features' gradient is worth, for the units of the others.
+        let reference = top.unit;
+        let mut received: HashMap<TensorId, Vec<Gradient>> = HashMap::from([(self.features.tensor(), vec![top])]);
+        for (index, operator) in graph.operators.iter().enumerate().rev() {
+            let output = operator.outputs[0];
+            if !self.reached[output.index()] {
+                continue;
+            }
+            let Some(parts) = received.remove(&output) else { continue };
+            let gradient = self.total(output, parts, reference);
+            for (input, gradient) in self.backward(index, operator, gradient, reference, common)? {
+                received.entry(input).or_default().push(gradient);
+            }
+        }
+        Ok(())
+    }
+
+    /// Bits by which sums in this unit are shifted so that the tensor's gradient fits 16 bits with some to spare.
+    fn shift(&self, tensor: TensorId, unit: f64, reference: f64) -> u32 {
+        let greatest = self.magnitudes.get(&tensor).copied().unwrap_or(1.0).max(1e-30);
+        // In units: the features' gradient has up to 2^15.
+        let units = greatest * reference / unit * 32768.0;
+        (units * HEADROOM / 32768.0).log2().ceil().clamp(0.0, 30.0) as u32
+    }
+
+    /// The sum of what a tensor received.
+    fn total(&mut self, tensor: TensorId, parts: Vec<Gradient>, reference: f64) -> Gradient {
+        let mut parts = parts.into_iter();
+        let Some(first) = parts.next() else { unreachable!("a tensor without a gradient has no entry") };
+        parts.fold(first, |sum, part| {
+            let greatest = self.magnitudes.get(&tensor).copied().unwrap_or(1.0).max(1e-30);
+            let wanted = greatest * reference * HEADROOM;
+            let ratios = [sum.unit / wanted, part.unit / wanted];
+            let most = ratios[0].max(ratios[1]);
+            let shift = (f64::from(FACTOR_BITS) - most.log2()).floor().clamp(0.0, 30.0);
+            let factors = ratios.map(|ratio| (ratio * 2f64.powf(shift)).round().min(16384.0) as i16);
+            let elements = sum.extent.elements();
+            let name = format!("gradient of {}", self.graph().tensor(tensor).name);
+            let buffer = self.buffer(name.clone(), ElementType::Int16, sum.extent);
+            let layer = Total { elements, factors, shift: shift as u32 };
+            let extent = sum.extent;
+            let at = |gradient: Gradient| Operand::Buffer(gradient.buffer, extent);
+            let step = self.push(Step {
+                name: format!("ADD_GRADIENTS {name}"),
+                inputs: vec![at(sum), at(part)],
+                outputs: vec![Target { buffer, extent }],
+                ..Step::new(kernel::AddGradients { extent, layer }.into(), IN_PLACE)
+            });
+            // What came before was a part of it.
+            self.computed.retain(|computed| computed.tensor != tensor);
+            self.computed.push(Computed { tensor, step, unit: wanted });
+            Gradient { buffer, extent: sum.extent, unit: wanted }
+        })
+    }
+
+    /// The gradient where the clamp of the operator's output lets it pass.
+    fn masked(&mut self, index: usize, gradient: Gradient) -> Gradient {
+        let Some(&(mask, extent)) = self.masks.get(&index) else { return gradient };
+        let name = format!("{} masked", self.out.buffers[gradient.buffer.index()].name);
+        let buffer = self.buffer(name.clone(), ElementType::Int16, extent);
+        self.push(Step {
+            name: format!("MASK {name}"),
+            inputs: vec![
+                Operand::Buffer(gradient.buffer, extent),
+                Operand::Buffer(mask, Extent { depth: mask_bytes(extent.depth), ..extent }),
+            ],
+            outputs: vec![Target { buffer, extent }],
+            ..Step::new(kernel::MaskGradient { extent }.into(), IN_PLACE)
+        });
+        Gradient { buffer, extent, ..gradient }
+    }
+
+    fn backward(
+        &mut self,
+        index: usize,
+        operator: &Operator,
+        gradient: Gradient,
+        reference: f64,
+        common: Common,
+    ) -> Result<Vec<(TensorId, Gradient)>, AdaptError> {
+        let graph = self.graph();
+        let scale = |id: TensorId| graph.tensor(id).per_tensor().map_or(1.0, |(scale, _)| f64::from(scale));
+        let input = operator.inputs[0];
+        if self.saved.contains_key(&index) {
+            let gradient = self.masked(index, gradient);
+            return self.convolution_backward(index, operator, gradient, reference, common);
+        }
+        let reached = |compiler: &Self, id: TensorId| compiler.reached[id.index()];
+        match &operator.op {
+            Op::Binary { kind: BinaryKind::Add, .. } => {
+                let gradient = self.masked(index, gradient);
+                let part = |id: TensorId| {
+                    let unit = gradient.unit * scale(id) / scale(operator.outputs[0]);
+                    (id, Gradient { unit, ..gradient })
+                };
+                let inputs = operator.inputs.iter().copied().filter(|&id| reached(self, id));
+                Ok(inputs.map(part).collect())
+            }
+            Op::Reshape { .. } => Ok(reached(self, input).then_some((input, gradient)).into_iter().collect()),
+            Op::Pool2d { .. } | Op::Reduce { .. } => {
+                let Some((window, images)) = average(graph, operator) else {
+                    return Err(refuse(graph, index, "only averages over rows and columns have one"));
+                };
+                if !reached(self, input) {
+                    return Ok(Vec::new());
+                }
+                let extent = Extent { rows: images * window.input[0], cols: window.input[1], depth: window.input[2] };
+                let from = Extent { rows: images * window.output[0], cols: window.output[1], depth: window.output[2] };
+                let name = format!("gradient of {}", graph.tensor(input).name);
+                let buffer = self.buffer(name.clone(), ElementType::Int16, extent);
+                let unit = gradient.unit * scale(input) / scale(operator.outputs[0]) / window.area() as f64;
+                // Of a mean over everything nothing is added up, and nothing can grow.
+                let alone = window.output[..2] == [1, 1] && window.size == window.input[..2];
+                let shift = if alone { 0 } else { self.shift(input, unit, reference) };
+                let unit = unit * 2f64.powi(shift as i32);
+                let step = self.push(Step {
+                    name: format!("SPREAD {name}"),
+                    inputs: vec![Operand::Buffer(gradient.buffer, from)],
+                    outputs: vec![Target { buffer, extent }],
+                    ..Step::new(kernel::SpreadGradient { layer: Spread { window, images, shift } }.into(), WHOLE)
+                });
+                self.computed.push(Computed { tensor: input, step, unit });
+                Ok(vec![(input, Gradient { buffer, extent, unit })])
+            }
+            _ => Err(refuse(graph, index, "none is known; train only what comes after it")),
+        }
+    }
+
+    fn convolution_backward(
+        &mut self,
+        index: usize,
+        operator: &Operator,
+        gradient: Gradient,
+        reference: f64,
+        common: Common,
+    ) -> Result<Vec<(TensorId, Gradient)>, AdaptError> {
+        let graph = self.graph();
+        let saved = self.saved[&index].clone();
+        let Saved { window, images, depthwise, .. } = saved;
+        let name = graph.tensor(operator.outputs[0]).name.clone();
+        let outputs = window.output[2];
+        let effective: Vec<f64> = (0..outputs).map(|o| effective(graph, operator, o)).collect();
+        let out = Extent { rows: images * window.output[0], cols: window.output[1], depth: outputs };
+        let gradient_at = Operand::Buffer(gradient.buffer, out);
+        let mut passed = Vec::new();
+        let input = operator.inputs[0];
+        let weights = graph.tensor(operator.inputs[1]);
+        let input_scale = graph.tensor(input).per_tensor().map_or(1.0, |(scale, _)| f64::from(scale));
+        let scales: Vec<f64> = (0..outputs).map(|o| weight_scale(weights, o)).collect();
+        let aware = self.scheme.quantisation_aware_scaling;
+        let noise = match self.scheme.rounding {
+            Rounding::Stochastic => Noise::Stochastic,
+            Rounding::Nearest => Noise::Nearest,
+        };
+        let positions = images * window.output[0] * window.output[1];
+        let rounded = |compiler: &mut Self, narrow: u32| {
+            compiler.salt = compiler.salt.wrapping_add(0x6d2b_79f5);
+            Rounded { narrow, noise, salt: compiler.salt }
+        };
+        if let Some(variable) = saved.bias {
+            let step = rounded(self, narrow(positions, 15));
+            let bias = operator.inputs.get(2).and_then(|&id| graph.tensor(id).integers()).unwrap_or_default();
+            let factor = |o: usize| {
+                let scaling = if aware { (scales[o] * input_scale).powi(-2) } else { 1.0 };
+                // A bias at the end of its range stands for one beyond it.
+                let frozen =
+                    scales[o] <= DEAD_SCALE || bias.get(o).is_some_and(|b| b.unsigned_abs() >= i32::MAX as u32);
+                let real = effective[o] * gradient.unit * scaling * 2f64.powi(step.narrow as i32);
+                fixed(if frozen { 0.0 } else { real })
+            };
+            let factors = words((0..outputs).flat_map(factor));
+            let factors = self.constant(format!("{name} bias steps"), factors, 4);
+            let layer = BiasStep { pixels: positions, channels: outputs, step };
+            let Operand::Buffer(at, _) = gradient_at else { unreachable!("made above, as a buffer") };
+            let inputs = vec![Operand::Buffer(at, out), common.rate, common.exponent, common.seed];
+            let kernel = kernel::UpdateBias { extent: out, layer }.into();
+            let name = format!("UPDATE bias of {name}");
+            self.update(variable, Step { name, inputs, constants: vec![factors], ..Step::new(kernel, IN_PLACE) });
+        }
+        // Behind the biases, whose update is the last to read the gradient where no weights are trained: then its place is free.
+        if self.reached[input.index()] {
+            // Factors of the channels, over the greatest.
+            let most = effective.iter().fold(0f64, |most, &e| most.max(e)) * gradient.unit;
+            let top = most * 32768.0 / 32767.0;
+            let factors = effective.iter().map(|e| (e * gradient.unit / top * 32768.0).round() as i16);
+            let factors = factors.flat_map(i16::to_le_bytes).collect();
+            let factors = self.constant(format!("{name} factors"), factors, 2);
+            let terms = window.area() * if depthwise { window.multiplier().max(1) } else { outputs };
+            // Weights have at most 7 bits, gradients 15.
+            let spare = narrow(terms, 22);
+            let unit = top * 2f64.powi(spare as i32);
+            let shift = self.shift(input, unit, reference);
+            let extent = Extent { rows: images * window.input[0], cols: window.input[1], depth: window.input[2] };
+            let of = format!("gradient of {}", graph.tensor(input).name);
+            let buffer = self.buffer(of.clone(), ElementType::Int16, extent);
+            let mut step = if depthwise {
+                let layer = DepthwiseGradient { window, images, narrow: 15 + spare, shift };
+                let planes = Granularity::Planes { rows: window.input[0], channels: DepthwiseGradient::CHANNELS };
+                let channels = WriteOrder { granularity: planes, reads_first: true };
+                Step {
+                    constants: vec![factors],
+                    scratch_bytes: layer.scratch(),
+                    ..Step::new(
+                        kernel::GradientDepthwise { layer }.into(),
+                        if layer.by_channels() { channels } else { WHOLE },
+                    )
+                }
+            } else {
+                let apart = saved.updated.as_ref().filter(|updated| updated.apart);
+                let selected = apart.map_or(0, |updated| updated.channels);
+                let layer = InputGradient { window, images, selected, narrow: 15 + spare, shift };
+                Step {
+                    constants: vec![factors, saved.list],
+                    scratch_bytes: layer.scratch(),
+                    ..Step::new(kernel::GradientConv2d { layer }.into(), WHOLE)
+                }
+            };
+            step.name = format!("GRADIENT {of}");
+            step.inputs = vec![gradient_at, saved.weights];
+            if let Some(updated) = saved.updated.as_ref().filter(|updated| updated.apart) {
+                step.inputs.push(self.value(updated.variable));
+            }
+            step.outputs = vec![Target { buffer, extent }];
+            step.macs = self.macs(&saved);
+            let step = self.push(step);
+            let unit = unit * 2f64.powi(shift as i32);
+            self.computed.push(Computed { tensor: input, step, unit });
+            passed.push((input, Gradient { buffer, extent, unit }));
+        }
+        if let Some(updated) = saved.updated.clone() {
+            let step = rounded(self, narrow(positions, 23));
+            let factor = |o: usize| {
+                let scaling = if aware { scales[o].powi(-2) } else { 1.0 };
+                let real = effective[o] * gradient.unit * scaling * 2f64.powi(step.narrow as i32);
+                fixed(if scales[o] <= DEAD_SCALE { 0.0 } else { real })
+            };
+            let factors = words((0..outputs).flat_map(factor));
+            let factors = self.constant(format!("{name} weight steps"), factors, 4);
+            let zero = saved.quant.input_zero;
+            let (kernel, scratch_bytes): (Kernel, _) = if depthwise {
+                (kernel::UpdateDepthwise { layer: DepthwiseStep { window, images, zero, step } }.into(), 0)
+            } else {
+                let layer = WeightStep { window, images, channels: updated.channels, zero, step };
+                (kernel::UpdateConv2d { layer }.into(), layer.scratch())
+            };
+            let inputs = vec![updated.input, gradient_at, common.rate, common.exponent, common.seed];
+            let macs = self.macs(&saved) / window.input[2].max(1) as u64 * updated.channels as u64;
+            let name = format!("UPDATE weights of {name}");
+            let constants = vec![factors];
+            let step = Step { name, inputs, macs, constants, scratch_bytes, ..Step::new(kernel, IN_PLACE) };
+            self.update(updated.variable, step);
+        }
+        Ok(passed)
+    }
+
+    /// Multiply-accumulates of a layer's forward pass, padding counted.
+    fn macs(&self, saved: &Saved) -> u64 {
+        let window = &saved.window;
+        let inputs = if saved.depthwise { 1 } else { window.input[2] };
+        (saved.images * window.output.iter().product::<usize>() * window.area() * inputs) as u64
+    }
+}
+
+/// The input channels whose weights are trained, in ascending order.
+fn chosen(weights: &[u8], in_c: usize, count: usize, criterion: Criterion) -> Vec<u16> {
+    let mut norms = vec![0i64; in_c];
+    for row in weights.chunks_exact(in_c) {
+        for (norm, &w) in norms.iter_mut().zip(row) {
+            *norm += i64::from(w as i8).pow(2);
+        }
+    }
+    let mut order: Vec<usize> = (0..in_c).collect();
+    match criterion {
+        Criterion::Greatest => order.sort_by_key(|&c| std::cmp::Reverse(norms[c])),
+        Criterion::Least => order.sort_by_key(|&c| norms[c]),
+        Criterion::First => {}
+    }
+    order.truncate(count);
+    order.sort_unstable();
+    order.into_iter().map(|c| c as u16).collect()
+}

@@ -1,0 +1,445 @@
+//! Steps of stochastic gradient descent on int8 weights and int32 biases, applied as soon as the gradient of a weight is known.
+//!
+//! The step of a weight is `rate * factor * gradient`; the factor of an output channel has the unit of the gradients, the scale of the
+//! layer and, with quantisation-aware scaling, `1 / scale^2` in it. What is stored are integers, and most steps are smaller than one half:
+//! they are rounded up as often as their size says ([`Noise::Stochastic`]), or to the nearest ([`Noise::Nearest`]).
+
+use super::block::{COLUMNS, Order, ROWS, Source, Stage};
+use super::{RATE_BITS, i16_at, i32_at};
+use crate::geometry::Window2d;
+use crate::memory::{Arena, Bounds, Flash};
+
+/// How a step is rounded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Noise {
+    /// To the nearest integer, ties upwards.
+    Nearest,
+    /// Up or down, by chance, such that the mean is exact.
+    Stochastic,
+}
+
+/// What the steps of a tensor have in common.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Step {
+    /// Bits by which a sum of products is shifted right so that it has 32 bits.
+    pub narrow: u32,
+    /// How it is rounded.
+    pub noise: Noise,
+    /// Tells the random numbers of one tensor from those of another.
+    pub salt: u32,
+}
+
+/// The update of the weights of CONV_2D.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct WeightStep {
+    /// The window of the convolution.
+    pub window: Window2d,
+    /// Images.
+    pub images: usize,
+    /// Channels of the input that is read: all, or those that were selected.
+    pub channels: usize,
+    /// Zero point of the input.
+    pub zero: i32,
+    /// Rounding.
+    pub step: Step,
+}
+
+/// The update of the weights of DEPTHWISE_CONV_2D.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct DepthwiseStep {
+    /// The window of the convolution.
+    pub window: Window2d,
+    /// Images.
+    pub images: usize,
+    /// Zero point of the input.
+    pub zero: i32,
+    /// Rounding.
+    pub step: Step,
+}
+
+/// The update of biases.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct BiasStep {
+    /// Pixels of the gradient.
+    pub pixels: usize,
+    /// Channels.
+    pub channels: usize,
+    /// Rounding.
+    pub step: Step,
+}
+
+/// What every update reads beside its tensors: the bytes of the learning rate, of the gradients' exponent and of the seed.
+pub type Common = [usize; 3];
+
+/// The step of an output channel for a sum of 1: `mantissa * 2^-shift`.
+#[derive(Clone, Copy, Debug)]
+struct Scale {
+    mantissa: i32,
+    shift: i32,
+}
+
+impl Scale {
+    /// The product of learning rate, channel's factor and what the gradients' exponent says.
+    #[inline]
+    fn new<B: Bounds>(
+        arena: &Arena<'_, u8, B>,
+        [rate, exponent, _]: Common,
+        factors: Flash<'_, i32, B>,
+        o: usize,
+    ) -> Self {
+        let (mantissa, shift) = (factors[o.wrapping_mul(2)], factors[o.wrapping_mul(2).wrapping_add(1)]);
+        let rate = i64::from(i32_at(arena, rate).max(0));
+        let product = rate.wrapping_mul(i64::from(mantissa));
+        // Down to 31 bits.
+        let spare = 33u32.saturating_sub(product.leading_zeros());
+        let shift = shift.wrapping_add(RATE_BITS as i32).wrapping_sub(i32_at(arena, exponent));
+        Self { mantissa: product.wrapping_shr(spare) as i32, shift: shift.wrapping_sub(spare as i32) }
+    }
+
+    /// The step for a sum.
+    #[inline(always)]
+    fn step(self, sum: i32, noise: Noise, random: impl FnOnce() -> u32) -> i32 {
+        if sum == 0 || self.mantissa == 0 {
+            return 0;
+        }
+        let product = i64::from(sum).wrapping_mul(i64::from(self.mantissa));
+        if noise == Noise::Stochastic && (33..=62).contains(&self.shift) {
+            // The usual case, in words: the lower one only carries, and the higher one has the step.
+            let more = self.shift.wrapping_sub(32) as u32;
+            let random = random();
+            let [low, high] = [random.wrapping_shl(more), (random >> 1).wrapping_shr(31u32.wrapping_sub(more))];
+            let chance = (u64::from(high) << 32 | u64::from(low)) as i64;
+            return ((product.wrapping_add(chance) >> 32) as i32).wrapping_shr(more);
+        }
+        self.rare(product, noise, random())
+    }
+
+    /// The step for a product that has any shift.
+    #[inline(never)]
+    fn rare(self, product: i64, noise: Noise, random: u32) -> i32 {
+        if self.shift <= 0 {
+            let left = self.shift.wrapping_neg();
+            let limit = i64::from(i32::MAX);
+            return if left > 30 || product.unsigned_abs() > (limit as u64).wrapping_shr(left as u32) {
+                if product > 0 { i32::MAX } else { -i32::MAX }
+            } else {
+                product.wrapping_shl(left as u32) as i32
+            };
+        }
+        // Beyond 62 bits a product is less than a quarter of a step: what is left of it counts in units of 2^-62.
+        let (product, shift) = match self.shift {
+            0..=62 => (product, self.shift as u32),
+            more => (product >> more.wrapping_sub(62).min(63), 62),
+        };
+        let chance = match noise {
+            Noise::Nearest => 1i64.wrapping_shl(shift.wrapping_sub(1)),
+            Noise::Stochastic => match shift {
+                0..=32 => i64::from(random.wrapping_shr(32u32.wrapping_sub(shift).min(31))),
+                _ => i64::from(random).wrapping_shl(shift.wrapping_sub(32)),
+            },
+        };
+        let step = product.wrapping_add(chance) >> shift;
+        step.clamp(-i64::from(i32::MAX), i64::from(i32::MAX)) as i32
+    }
+}
+
+/// A number that any two of seed, salt and index change as if by chance: rounds of multiplying and folding, with the constants that
+/// Wellons' search for hash functions of 32 bits ("Hash Prospector") found to be among the best.
+#[inline(always)]
+fn random(seed: u32, salt: u32, index: usize) -> u32 {
+    let mut x = seed ^ salt ^ (index as u32).wrapping_mul(0x9e37_79b9);
+    x = (x ^ (x >> 16)).wrapping_mul(0x7feb_352d);
+    x = (x ^ (x >> 15)).wrapping_mul(0x846c_a68b);
+    x ^ (x >> 16)
+}
+
+/// The seed of the step after this one: a step of a generator that comes to every number once (Marsaglia's xorshift leaves out 0). `places` are the
+/// bytes of both.
+pub fn next_seed<B: Bounds>(mut arena: Arena<'_, u8, B>, [seed, next]: [usize; 2]) {
+    let x = (i32_at(&arena, seed) as u32).wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+    arena.store(next, x.to_le_bytes());
+}
+
+/// A weight less its step, in -127 to 127 as TensorFlow Lite's weights; one of -128 stays until its step goes up.
+#[inline(always)]
+fn moved<B: Bounds>(arena: &mut Arena<'_, u8, B>, at: usize, step: i32) {
+    if step != 0 {
+        let weight = i32::from(arena[at] as i8);
+        let next = weight.saturating_sub(step);
+        // A weight of -128, which some quantisers give, is left where it is.
+        let least = if weight < -127 { weight } else { -127 };
+        let next = if next < least { least } else { next };
+        arena[at] = (if next > 127 { 127 } else { next }) as i8 as u8;
+    }
+}
+
+/// Positions of which the products of 8 and 16 bits fit a sum of 32.
+const CHUNK: usize = 128;
+
+impl WeightStep {
+    fn positions(&self) -> usize {
+        self.images.wrapping_mul(self.window.output[0]).wrapping_mul(self.window.output[1])
+    }
+
+    /// Bytes of scratch, a multiple of 4: the gradients of some output channels at some positions, and a few channels of the input there.
+    pub fn scratch(&self) -> usize {
+        let carried = if self.positions() > CHUNK { size_of::<[[i64; COLUMNS]; ROWS]>() } else { 0 };
+        self.staged() + carried
+    }
+
+    fn staged(&self) -> usize {
+        Stage::bytes(self.positions().min(CHUNK), ROWS.min(self.window.output[2]))
+    }
+}
+
+/// Updates the weights of CONV_2D, `[O, KH, KW, C]`. `places` are the bytes of the saved input `[images, H, W, C]`, of the masked gradient
+/// `[images, H', W', O]`, of the weights and of scratch, [`WeightStep::scratch`] bytes; `factors` has the mantissa and the shift of each output
+/// channel.
+pub fn update_weights<B: Bounds>(
+    mut arena: Arena<'_, u8, B>,
+    [input, gradient, weights, scratch]: [usize; 4],
+    common: Common,
+    layer: &WeightStep,
+    factors: Flash<'_, i32, B>,
+) {
+    let WeightStep { ref window, channels, zero, step, .. } = *layer;
+    let (area, out_c, positions) = (window.area(), window.output[2], layer.positions());
+    let seed = i32_at(&arena, common[2]) as u32;
+    let carried = scratch.wrapping_add(layer.staged());
+    let mut scales = [Scale { mantissa: 0, shift: 0 }; ROWS];
+    let mut sums = [[0; COLUMNS]; ROWS];
+    let mut o = 0;
+    while o < out_c {
+        let rows = ROWS.min(out_c - o);
+        for (row, scale) in scales.iter_mut().enumerate().take(rows) {
+            *scale = Scale::new(&arena, common, factors, o.wrapping_add(row));
+        }
+        // Gradients of few positions are staged once for all weights.
+        let mut staged = [0; ROWS];
+        for block in 0..channels.div_ceil(COLUMNS).wrapping_mul(area) {
+            let (tap, channel) = (block % area.max(1), block / area.max(1) * COLUMNS);
+            let columns = COLUMNS.min(channels - channel);
+            let mut position = 0;
+            while position < positions {
+                let count = CHUNK.min(positions - position);
+                let stage = Stage::new(scratch, count);
+                if block == 0 || positions > CHUNK {
+                    let from = gradient.wrapping_add((position * out_c + o).wrapping_mul(2));
+                    stage_by_channel(&mut arena, from, out_c, &stage, [count, rows], &mut staged);
+                }
+                stage_positions(&mut arena, input, layer, &stage, [position, count], tap, [channel, columns]);
+                stage.multiply(&mut arena, rows, [0; COLUMNS], &mut sums);
+                let (first, last) = (position == 0, position + count == positions);
+                for (row, (sums, (&all, &scale))) in sums.iter().zip(staged.iter().zip(&scales)).enumerate().take(rows)
+                {
+                    // The input was staged with its zero point.
+                    let offset = all.wrapping_mul(zero);
+                    let sums = sums.map(|sum| sum.wrapping_sub(offset));
+                    let carried = carried.wrapping_add(row.wrapping_mul(size_of::<[i64; COLUMNS]>()));
+                    let before = (!first).then_some(carried);
+                    if last {
+                        let at = (o.wrapping_add(row) * area + tap).wrapping_mul(channels).wrapping_add(channel);
+                        let key = seed ^ step.salt;
+                        change(&mut arena, [weights, at, columns], &sums, before, scale, step, key);
+                    } else {
+                        carry(&mut arena, &sums, before, carried);
+                    }
+                }
+                position += count;
+            }
+        }
+        o += ROWS;
+    }
+}
+
+/// A sum of 64 bits: what the positions before came to, if any, and what these do.
+#[inline(always)]
+fn total<B: Bounds>(arena: &Arena<'_, u8, B>, sum: i32, before: Option<usize>, column: usize) -> i64 {
+    let before = before.map_or(0, |at| i64::from_le_bytes(arena.load(at.wrapping_add(8 * column))));
+    before.wrapping_add(i64::from(sum))
+}
+
+/// Keeps sums until those of the next positions are known.
+#[inline(never)]
+fn carry<B: Bounds>(arena: &mut Arena<'_, u8, B>, sums: &[i32; COLUMNS], before: Option<usize>, to: usize) {
+    for (column, &sum) in sums.iter().enumerate() {
+        let total = total(arena, sum, before, column);
+        arena.store(to.wrapping_add(8 * column), total.to_le_bytes());
+    }
+}
+
+/// Changes `columns` weights from number `at` on by their steps.
+#[inline(never)]
+fn change<B: Bounds>(
+    arena: &mut Arena<'_, u8, B>,
+    [weights, at, columns]: [usize; 3],
+    sums: &[i32; COLUMNS],
+    before: Option<usize>,
+    scale: Scale,
+    step: Step,
+    key: u32,
+) {
+    for (column, &sum) in sums.iter().enumerate().take(columns) {
+        let sum = total(arena, sum, before, column).wrapping_shr(step.narrow) as i32;
+        let at = at.wrapping_add(column);
+        let change = scale.step(sum, step.noise, || random(key, 0, at));
+        moved(arena, weights.wrapping_add(at), change);
+    }
+}
+
+/// Stages gradients of `count` positions as a row for each of so many channels, and adds up each row. `from` is the byte of the first.
+#[inline(never)]
+fn stage_by_channel<B: Bounds>(
+    arena: &mut Arena<'_, u8, B>,
+    from: usize,
+    out_c: usize,
+    stage: &Stage,
+    [count, rows]: [usize; 2],
+    sums: &mut [i32; ROWS],
+) {
+    for (row, sum) in sums.iter_mut().enumerate().take(rows) {
+        let mut from = from.wrapping_add(row.wrapping_mul(2));
+        let mut to = stage.row(row);
+        *sum = 0;
+        for position in 0..stage.padded {
+            let mut value = 0;
+            if position < count {
+                value = i16_at(arena, from);
+            }
+            *sum = sum.wrapping_add(i32::from(value));
+            arena.store(to, value.to_le_bytes());
+            (from, to) = (from.wrapping_add(out_c.wrapping_mul(2)), to.wrapping_add(2));
+        }
+    }
+}
+
+/// Stages what a tap reads of some channels at `count` positions from `position` on. Outside the input that is the zero point.
+#[inline(never)]
+fn stage_positions<B: Bounds>(
+    arena: &mut Arena<'_, u8, B>,
+    input: usize,
+    layer: &WeightStep,
+    stage: &Stage,
+    [position, count]: [usize; 2],
+    tap: usize,
+    [channel, columns]: [usize; 2],
+) {
+    let WeightStep { ref window, channels, zero, .. } = *layer;
+    let ([height, width, _], [out_h, out_w, _]) = (window.input, window.output);
+    if window.is_pointwise() {
+        let base = input.wrapping_add((position * channels).wrapping_add(channel));
+        let source = Source { constant: None, base, steps: [channels, 1] };
+        return source.stage(arena, stage, Order::Natural, [count, columns]);
+    }
+    let (ky, kx) = (tap / window.size[1].max(1), tap % window.size[1].max(1));
+    for element in 0..stage.padded {
+        let (row, ox) = ((position + element) / out_w.max(1), (position + element) % out_w.max(1));
+        let (image, oy) = crate::geometry::split(row, out_h);
+        let y = (oy * window.stride[0] + ky * window.dilation[0]).wrapping_sub(window.before[0]);
+        let x = (ox * window.stride[1] + kx * window.dilation[1]).wrapping_sub(window.before[1]);
+        let inside = element < count && y < height && x < width;
+        for column in 0..COLUMNS {
+            let mut value = zero as i16;
+            if inside && column < columns {
+                let at = ((image * height + y) * width + x).wrapping_mul(channels).wrapping_add(channel + column);
+                value = i16::from(arena[input.wrapping_add(at)] as i8);
+            }
+            arena.store(stage.column(column, element), value.to_le_bytes());
+        }
+    }
+}
+
+/// Updates the weights of DEPTHWISE_CONV_2D, `[KH, KW, O]`. The operands are those of [`update_weights`].
+pub fn update_depthwise<B: Bounds>(
+    mut arena: Arena<'_, u8, B>,
+    [input, gradient, weights]: [usize; 3],
+    common: Common,
+    layer: &DepthwiseStep,
+    factors: Flash<'_, i32, B>,
+) {
+    let DepthwiseStep { ref window, images, zero, step } = *layer;
+    let ([height, width, in_c], [out_h, out_w, out_c]) = (window.input, window.output);
+    let seed = i32_at(&arena, common[2]) as u32;
+    for o in 0..out_c {
+        let scale = Scale::new(&arena, common, factors, o);
+        let channel = o / window.multiplier().max(1);
+        for tap in 0..window.area() {
+            let (ky, kx) = (tap / window.size[1].max(1), tap % window.size[1].max(1));
+            let mut sum = 0i64;
+            for row in 0..images.wrapping_mul(out_h) {
+                let (image, oy) = crate::geometry::split(row, out_h);
+                let y = (oy * window.stride[0] + ky * window.dilation[0]).wrapping_sub(window.before[0]);
+                if y >= height {
+                    continue;
+                }
+                for ox in 0..out_w {
+                    let x = (ox * window.stride[1] + kx * window.dilation[1]).wrapping_sub(window.before[1]);
+                    if x >= width {
+                        continue;
+                    }
+                    let g = i16_at(&arena, gradient.wrapping_add(((row * out_w + ox) * out_c + o).wrapping_mul(2)));
+                    let x = arena[input.wrapping_add(((image * height + y) * width + x) * in_c + channel)] as i8;
+                    sum = sum.wrapping_add(i64::from(i32::from(g) * i32::from(x).wrapping_sub(zero)));
+                }
+            }
+            let at = tap * out_c + o;
+            let sum = sum.wrapping_shr(step.narrow) as i32;
+            let change = scale.step(sum, step.noise, || random(seed, step.salt, at));
+            moved(&mut arena, weights.wrapping_add(at), change);
+        }
+    }
+}
+
+/// Updates biases. `places` are the bytes of the masked gradient `[pixels, channels]` and of the biases; `factors` as in [`update_weights`].
+pub fn update_bias<B: Bounds>(
+    mut arena: Arena<'_, u8, B>,
+    [gradient, bias]: [usize; 2],
+    common: Common,
+    layer: &BiasStep,
+    factors: Flash<'_, i32, B>,
+) {
+    /// Channels that are added up together.
+    const LANES: usize = 8;
+    let BiasStep { pixels, channels, step } = *layer;
+    let stride = channels.wrapping_mul(2);
+    let seed = i32_at(&arena, common[2]) as u32;
+    let mut o = 0;
+    while o < channels {
+        let lanes = LANES.min(channels - o);
+        let mut at = gradient.wrapping_add(o.wrapping_mul(2));
+        let mut totals = [0i64; LANES];
+        let mut left = pixels;
+        while left > 0 {
+            // So many numbers of 16 bits fit a sum of 32.
+            let count = left.min(1 << 15);
+            let mut sums = [0i32; LANES];
+            #[cfg_attr(not(all(target_arch = "arm", feature = "dsp")), expect(unused_mut, reason = "for assembly"))]
+            let mut rows = count;
+            #[cfg(all(target_arch = "arm", feature = "dsp"))]
+            if lanes == LANES {
+                let reach = stride.wrapping_mul(count.wrapping_sub(1)).wrapping_add(2 * LANES);
+                let from = arena.pointer(at, reach).cast_const();
+                // SAFETY: it is good for what is read, and there is at least one row.
+                unsafe { super::armv7em::add_up(from, stride, count, &mut sums) };
+                (at, rows) = (at.wrapping_add(stride.wrapping_mul(count)), 0);
+            }
+            for _ in 0..rows {
+                for (lane, sum) in sums.iter_mut().enumerate().take(lanes) {
+                    *sum = sum.wrapping_add(i32::from(i16_at(&arena, at.wrapping_add(2 * lane))));
+                }
+                at = at.wrapping_add(stride);
+            }
+            totals.iter_mut().zip(sums).for_each(|(total, sum)| *total = total.wrapping_add(i64::from(sum)));
+            left -= count;
+        }
+        for (lane, &total) in totals.iter().enumerate().take(lanes) {
+            let o = o.wrapping_add(lane);
+            let sum = total.wrapping_shr(step.narrow) as i32;
+            let change = Scale::new(&arena, common, factors, o).step(sum, step.noise, || random(seed, step.salt, o));
+            let at = bias.wrapping_add(o.wrapping_mul(4));
+            let next = i32_at(&arena, at).saturating_sub(change);
+            arena.store(at, next.to_le_bytes());
+        }
+        o += LANES;
+    }
+}

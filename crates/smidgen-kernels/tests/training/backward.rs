@@ -1,0 +1,289 @@
+//! Gradients and updates.
+
+use super::layer::{Memory, apart, bytes_of, gradients, list, little, operand, weights, window};
+use super::plain::{links, saturated, shifted};
+use super::random::Random;
+use smidgen_kernels::Window2d;
+use smidgen_kernels::memory::{Arena, Flash};
+use smidgen_kernels::training::{self, BiasStep, Noise, RATE_BITS, Step, WeightStep, mask_bytes};
+
+fn numbers(gradients: &[i16]) -> Vec<u8> {
+    little(gradients, i16::to_le_bytes)
+}
+
+fn factors(random: &mut Random, count: usize) -> Vec<i16> {
+    (0..count).map(|_| random.below(1 << 15) as i16).collect()
+}
+
+pub fn mask(random: &mut Random) -> bool {
+    let (pixels, channels) = (1 + random.below(9), 1 + random.below(40));
+    let gradient = gradients(random, pixels * channels);
+    let step = mask_bytes(channels);
+    let bytes: Vec<u8> = (0..pixels * step).map(|_| random.pick(&[0, 0xff, 0x5a, 0x81, 0x7e, 0x10])).collect();
+    let inside = |i: usize| bytes[i / channels * step + i % channels / 8] >> (i % channels % 8) & 1 == 1;
+    let expected: Vec<i16> = gradient.iter().enumerate().map(|(i, &g)| if inside(i) { g } else { 0 }).collect();
+
+    let mut memory = Memory::new();
+    let mask = memory.put(&bytes, 1);
+    let from = memory.put(&numbers(&gradient), 2);
+    let size = 2 * gradient.len();
+    // In place, or elsewhere.
+    let to = if random.below(2) == 0 { from } else { memory.room(random, size, 2) };
+    let before = Memory { bytes: memory.bytes.clone() };
+    training::mask(Arena::new(&mut memory.bytes), [from, mask, to], [pixels, channels]);
+    memory.same(&before, &[(to, size)]) && memory.bytes[to..to + size] == numbers(&expected)
+}
+
+/// Bits by which scaled gradients are narrowed, so that no sum of so many products leaves 32 bits, and by which sums are shifted.
+fn shifts(random: &mut Random, terms: usize) -> [u32; 2] {
+    [15 + spare(terms, 23) + random.below(4) as u32, random.below(14) as u32]
+}
+
+pub fn conv2d(random: &mut Random) -> bool {
+    let outputs = if random.below(4) == 0 { 4 * (1 + random.below(40)) } else { 1 + random.below(13) };
+    let inputs = 1 + random.below(14);
+    let window = window(random, [inputs, outputs]);
+    let images = 1 + random.below(2);
+    let [in_c, out_c] = [window.input[2], window.output[2]];
+    let gradient = gradients(random, images * window.output.iter().product::<usize>());
+    let all = weights(random, out_c * window.patch());
+    let factors = factors(random, out_c);
+    let [narrow, shift] = shifts(random, out_c * window.area());
+
+    let mut sums = vec![0i64; images * window.input.iter().product::<usize>()];
+    for [output, tap, to] in links(&window, images) {
+        for o in 0..out_c {
+            let g = shifted(i64::from(gradient[output * out_c + o]) * i64::from(factors[o]), narrow);
+            for c in 0..in_c {
+                sums[to * in_c + c] += g * i64::from(all[(o * window.area() + tap) * in_c + c] as i8);
+            }
+        }
+    }
+    let expected: Vec<i16> = sums.iter().map(|&sum| saturated(shifted(sum, shift))).collect();
+
+    let list = list(random, in_c);
+    let (kept, taken) = apart(&all, in_c, &list);
+    let layer = training::InputGradient { window, images, selected: list.len(), narrow, shift };
+    let mut memory = Memory::new();
+    let (from, taken) = (memory.put(&numbers(&gradient), 2), memory.put(&taken, 1));
+    let weights = operand(random, &mut memory, &kept);
+    let (size, scratch_size) = (2 * expected.len(), layer.scratch());
+    let (to, scratch) = (memory.room(random, size, 2), memory.room(random, scratch_size, 4));
+    let before = Memory { bytes: memory.bytes.clone() };
+    let arena = Arena::new(&mut memory.bytes);
+    let places = [from, to, taken, scratch];
+    training::input_gradient(arena, places, &layer, weights, Flash::new(&factors), Flash::new(&list));
+    memory.same(&before, &[(to, size), (scratch, scratch_size)]) && memory.bytes[to..to + size] == numbers(&expected)
+}
+
+pub fn depthwise(random: &mut Random) -> bool {
+    let depth = 1 + random.below(13);
+    let multiplier = if random.below(3) == 0 { 1 + random.below(3) } else { 1 };
+    let mut window = window(random, [depth, depth * multiplier]);
+    if random.below(20) == 0 {
+        // More than fits one plane.
+        let stride = 1 + random.below(2);
+        (window.size, window.stride, window.dilation, window.before) = ([3; 2], [stride; 2], [1; 2], [1; 2]);
+        window.input = [40, 30, depth];
+        window.output = [40 / stride, 30 / stride, depth * multiplier];
+    }
+    let images = 1 + random.below(2);
+    let [in_c, out_c] = [window.input[2], window.output[2]];
+    let gradient = gradients(random, images * window.output.iter().product::<usize>());
+    let all = weights(random, out_c * window.area());
+    let factors = factors(random, out_c);
+    let [narrow, shift] = shifts(random, out_c * window.area());
+
+    let mut sums = vec![0i64; images * window.input.iter().product::<usize>()];
+    for [output, tap, to] in links(&window, images) {
+        for o in 0..out_c {
+            let g = shifted(i64::from(gradient[output * out_c + o]) * i64::from(factors[o]), narrow);
+            sums[to * in_c + o / multiplier] += g * i64::from(all[tap * out_c + o] as i8);
+        }
+    }
+    let expected: Vec<i16> = sums.iter().map(|&sum| saturated(shifted(sum, shift))).collect();
+
+    let layer = training::DepthwiseGradient { window, images, narrow, shift };
+    let mut memory = Memory::new();
+    let from = memory.put(&numbers(&gradient), 2);
+    let weights = operand(random, &mut memory, &all);
+    let (size, scratch_size) = (2 * expected.len(), layer.scratch());
+    let (to, scratch) = (memory.room(random, size, 2), memory.room(random, scratch_size, 4));
+    let before = Memory { bytes: memory.bytes.clone() };
+    let arena = Arena::new(&mut memory.bytes);
+    training::depthwise_gradient(arena, [from, to, scratch], &layer, weights, Flash::new(&factors));
+    memory.same(&before, &[(to, size), (scratch, scratch_size)]) && memory.bytes[to..to + size] == numbers(&expected)
+}
+
+pub fn spread(random: &mut Random) -> bool {
+    let depth = 1 + random.below(9);
+    let mut window = window(random, [depth; 2]);
+    window.dilation = [1; 2];
+    if random.below(4) == 0 {
+        // The mean of everything.
+        (window.size, window.before, window.output) = ([window.input[0], window.input[1]], [0; 2], [1, 1, depth]);
+    }
+    let images = 1 + random.below(2);
+    let gradient = gradients(random, images * window.output.iter().product::<usize>());
+    let links = links(&window, images);
+    let pixels = images * window.output[0] * window.output[1];
+    let taps: Vec<i64> = (0..pixels).map(|p| links.iter().filter(|link| link[0] == p).count() as i64).collect();
+    let mut sums = vec![0i64; images * window.input.iter().product::<usize>()];
+    for &[output, _, to] in &links {
+        for c in 0..depth {
+            // Towards zero.
+            sums[to * depth + c] += i64::from(gradient[output * depth + c]) * window.area() as i64 / taps[output];
+        }
+    }
+    let shift = random.below(4) as u32;
+    let half = (1i64 << shift) >> 1;
+    let expected: Vec<i16> = sums.iter().map(|&sum| saturated((sum + half) >> shift)).collect();
+
+    let mut memory = Memory::new();
+    let from = memory.put(&numbers(&gradient), 2);
+    let size = 2 * expected.len();
+    let to = memory.room(random, size, 2);
+    let before = Memory { bytes: memory.bytes.clone() };
+    training::spread(Arena::new(&mut memory.bytes), [from, to], &training::Spread { window, images, shift });
+    memory.same(&before, &[(to, size)]) && memory.bytes[to..to + size] == numbers(&expected)
+}
+
+/// What updates have in common: learning rate, exponent and seed, and the factors of the channels.
+struct Rates {
+    rate: i32,
+    exponent: i32,
+    seed: i32,
+    factors: Vec<i32>,
+}
+
+impl Rates {
+    fn new(random: &mut Random, channels: usize) -> Self {
+        let factor = |random: &mut Random| match random.below(8) {
+            0 => [0, 0],
+            _ => [(1 << 30) + random.below(1 << 30) as i32, 20 + random.below(40) as i32],
+        };
+        let (rate, exponent) = (random.below(1 << RATE_BITS) as i32, random.below(24) as i32);
+        let factors = (0..channels).flat_map(|_| factor(random)).collect();
+        Self { rate, exponent, seed: random.next() as i32, factors }
+    }
+
+    fn put(&self, memory: &mut Memory) -> [usize; 3] {
+        [self.rate, self.exponent, self.seed].map(|word| memory.put(&word.to_le_bytes(), 4))
+    }
+
+    /// The step of channel `o` for a sum of gradients, from the definition in rational numbers.
+    fn step(&self, o: usize, sum: i64, step: &Step, index: usize) -> i64 {
+        let product = i64::from(self.rate) * i64::from(self.factors[2 * o]);
+        // Down to 31 bits.
+        let spare = 33u32.saturating_sub(product.leading_zeros());
+        let mantissa = product >> spare;
+        let shift = self.factors[2 * o + 1] + RATE_BITS as i32 - self.exponent - spare as i32;
+        let product = i128::from(sum as i32) * i128::from(mantissa);
+        let limit = i128::from(i32::MAX);
+        if product == 0 {
+            return 0;
+        }
+        if shift <= 0 {
+            return (product << (-shift).min(60)).clamp(-limit, limit) as i64;
+        }
+        let (product, shift) = (product >> (shift - 62).clamp(0, 63), shift.min(62) as u32);
+        let chance = match step.noise {
+            Noise::Nearest => 1i128 << (shift - 1),
+            Noise::Stochastic => {
+                let mut x = self.seed as u32 ^ step.salt ^ (index as u32).wrapping_mul(0x9e37_79b9);
+                x = (x ^ (x >> 16)).wrapping_mul(0x7feb_352d);
+                x = (x ^ (x >> 15)).wrapping_mul(0x846c_a68b);
+                x ^= x >> 16;
+                (i128::from(x) << shift) >> 32
+            }
+        };
+        ((product + chance) >> shift).clamp(-limit, limit) as i64
+    }
+}
+
+fn step(random: &mut Random, narrow: u32) -> Step {
+    Step { narrow, noise: random.pick(&[Noise::Nearest, Noise::Stochastic]), salt: random.next() }
+}
+
+/// So many bits as sums of products of so many numbers, and of so many bits, have beyond 31.
+fn spare(count: usize, bits: u32) -> u32 {
+    (count.next_power_of_two().ilog2() + bits).saturating_sub(31)
+}
+
+fn weights_of(window: &Window2d, channels: usize) -> usize {
+    window.output[2] * window.area() * channels
+}
+
+fn weights_case(random: &mut Random) -> (Window2d, usize) {
+    let (channels, outputs) = (1 + random.below(14), 1 + random.below(24));
+    let mut window = window(random, [channels, outputs]);
+    if random.below(10) == 0 {
+        // More positions than are summed at once.
+        (window.size, window.stride, window.dilation, window.before) = ([1; 2], [1; 2], [1; 2], [0; 2]);
+        let (height, width) = (10 + random.below(10), 10 + random.below(10));
+        (window.input, window.output) = ([height, width, channels], [height, width, window.output[2]]);
+    }
+    (window, channels)
+}
+
+pub fn update(random: &mut Random) -> bool {
+    let (window, channels) = weights_case(random);
+    let images = 1 + random.below(2);
+    let out_c = window.output[2];
+    let input = bytes_of(random, images * window.input.iter().product::<usize>());
+    let gradient = gradients(random, images * window.output.iter().product::<usize>());
+    let mut all = weights(random, weights_of(&window, channels));
+    // Below the range that training keeps.
+    all[0] = random.pick(&[all[0], 0x80]);
+    let zero = random.byte().into();
+    let step = step(random, spare(images * window.output[0] * window.output[1], 24));
+    let rates = Rates::new(random, out_c);
+
+    let mut sums = vec![0i64; all.len()];
+    for [output, tap, from] in links(&window, images) {
+        for (o, c) in (0..out_c).flat_map(|o| (0..channels).map(move |c| (o, c))) {
+            let x = i64::from(input[from * channels + c] as i8) - i64::from(zero);
+            sums[(o * window.area() + tap) * channels + c] += x * i64::from(gradient[output * out_c + o]);
+        }
+    }
+    let next = |(i, &sum): (usize, &i64)| {
+        let change = rates.step(i / (window.area() * channels), sum >> step.narrow, &step, i);
+        let weight = i64::from(all[i] as i8);
+        (weight - change).clamp(weight.min(-127), 127) as i8 as u8
+    };
+    let expected: Vec<u8> = sums.iter().enumerate().map(next).collect();
+
+    let layer = WeightStep { window, images, channels, zero, step };
+    let mut memory = Memory::new();
+    let common = rates.put(&mut memory);
+    let (input, gradient) = (memory.put(&input, 1), memory.put(&numbers(&gradient), 2));
+    let (at, scratch) = (memory.put(&all, 1), memory.room(random, layer.scratch(), 4));
+    let before = Memory { bytes: memory.bytes.clone() };
+    let arena = Arena::new(&mut memory.bytes);
+    training::update_weights(arena, [input, gradient, at, scratch], common, &layer, Flash::new(&rates.factors));
+    memory.same(&before, &[(at, all.len()), (scratch, layer.scratch())]) && memory.bytes[at..at + all.len()] == expected
+}
+
+pub fn bias(random: &mut Random) -> bool {
+    let (pixels, channels) = (1 + random.below(100), 1 + random.below(22));
+    let gradient = gradients(random, pixels * channels);
+    let all: Vec<i32> = (0..channels).map(|_| random.next() as i32 >> random.below(20)).collect();
+    let step = step(random, spare(pixels, 16));
+    let rates = Rates::new(random, channels);
+    let next = |(o, &bias): (usize, &i32)| {
+        let sum: i64 = gradient.iter().skip(o).step_by(channels).map(|&g| i64::from(g)).sum();
+        let next = i64::from(bias) - rates.step(o, sum >> step.narrow, &step, o);
+        next.clamp(i32::MIN.into(), i32::MAX.into()) as i32
+    };
+    let expected: Vec<i32> = all.iter().enumerate().map(next).collect();
+
+    let mut memory = Memory::new();
+    let common = rates.put(&mut memory);
+    let gradient = memory.put(&numbers(&gradient), 2);
+    let at = memory.put(&little(&all, i32::to_le_bytes), 4);
+    let before = Memory { bytes: memory.bytes.clone() };
+    let layer = BiasStep { pixels, channels, step };
+    training::update_bias(Arena::new(&mut memory.bytes), [gradient, at], common, &layer, Flash::new(&rates.factors));
+    let size = 4 * channels;
+    memory.same(&before, &[(at, size)]) && memory.bytes[at..at + size] == little(&expected, i32::to_le_bytes)
+}

@@ -1,0 +1,694 @@
+//! Kernels of a [training step](smidgen_kernels::training). All take their tensors whole; what they update lies where it lay.
+
+use super::pattern::{Reach, Taken, geometry, some};
+use super::{KernelSpec, Pattern, Site, flat};
+use crate::costs::{Family, Size, Work};
+use crate::program::Extent;
+use smidgen_ir::ElementType::{self, Int8, Int16, Int32};
+use smidgen_kernels::Window2d;
+use smidgen_kernels::reference::Sum;
+use smidgen_kernels::training::{self, Cross, Head, InputGradient, Select, Spread, Step, Total, mask_bytes};
+
+/// The names of the kernels of this file: steps that train have them, and no inference.
+pub const TRAINING: &[&str] = &[
+    "TrainConv2d",
+    "TrainDepthwise",
+    "TrainSum",
+    "SelectChannels",
+    "Classifier",
+    "CrossEntropy",
+    "ClassifierGradient",
+    "UpdateClassifier",
+    "UpdateClassifierBias",
+    "MaskGradient",
+    "GradientConv2d",
+    "GradientDepthwise",
+    "SpreadGradient",
+    "AddGradients",
+    "UpdateConv2d",
+    "UpdateDepthwise",
+    "UpdateBias",
+    "NextSeed",
+];
+
+/// Images of a height, width and depth.
+fn images(count: usize, [height, cols, depth]: [usize; 3]) -> Extent {
+    Extent { rows: count * height, cols, depth }
+}
+
+/// The clamp mask of images.
+fn masks(count: usize, [height, cols, depth]: [usize; 3]) -> Extent {
+    Extent { rows: count * height, cols, depth: mask_bytes(depth) }
+}
+
+/// Weights `[O, KH, KW, C]` of a convolution with this window, of so many input channels.
+fn filters(window: &Window2d, channels: usize) -> Extent {
+    Extent { rows: window.output[2] * window.size[0], cols: window.size[1], depth: channels }
+}
+
+/// Weights `[KH, KW, O]` of a depthwise convolution.
+fn depthwise_filters(window: &Window2d) -> Extent {
+    Extent { rows: window.size[0], cols: window.size[1], depth: window.output[2] }
+}
+
+/// `pixels` pixels of so many channels.
+fn pixels([rows, depth]: [usize; 2]) -> Extent {
+    Extent { rows, cols: 1, depth }
+}
+
+/// Pixels and channels.
+fn sizes(extent: Extent) -> [usize; 2] {
+    [extent.rows * extent.cols, extent.depth]
+}
+
+/// The clamp mask of a tensor.
+fn mask_of(extent: Extent) -> Extent {
+    Extent { depth: mask_bytes(extent.depth), ..extent }
+}
+
+/// Nothing is 0 or too large, with so many bytes for each element.
+fn is_extent(extent: Extent, bytes: usize) -> bool {
+    some(&[extent.rows, extent.cols, extent.depth, bytes])
+}
+
+/// The window's sizes go together, for so many images.
+fn convolution(window: &Window2d, images: usize) -> bool {
+    geometry(window)
+        && some(&[window.size[0], window.size[1], window.input[2], window.output[2]])
+        && some(&[images, window.input[0], window.input[1], window.input[2]])
+        && some(&[images, window.output[0], window.output[1], window.output[2], 4])
+}
+
+fn is_channelwise(window: &Window2d) -> bool {
+    window.input[2] > 0 && window.output[2].is_multiple_of(window.input[2])
+}
+
+fn whole<'a>(sized: bool, inputs: Vec<Taken>, outputs: Vec<(ElementType, Extent)>) -> Pattern<'a> {
+    Pattern::Whole { inputs, outputs, sized }
+}
+
+/// An input of which every output needs everything.
+fn all(element: ElementType, extent: Extent) -> Taken {
+    Taken { element, extent, reach: Reach::All }
+}
+
+/// An input that is overwritten, element by element.
+fn changed(element: ElementType, extent: Extent) -> Taken {
+    Taken { element, extent, reach: Reach::Element }
+}
+
+/// Byte offsets of inputs, then of outputs.
+fn places<const N: usize>(site: &Site<'_>, inputs: &[usize], outputs: usize) -> [usize; N] {
+    let inputs = inputs.iter().map(|&i| site.input_base(i, true));
+    let mut all = inputs.chain((0..outputs).map(|i| site.output_bytes(i)));
+    std::array::from_fn(|_| all.next().unwrap_or(0))
+}
+
+/// CONV_2D on int8 whose weights or biases may change, and the clamp mask of what it gives. Inputs: `x`, weights `[O, KH, KW, C]`, bias (int32) `[O]`; with selected
+/// channels their weights `[O, KH, KW, S]`. Outputs: `y`, mask. Constants: multiplier (int32) and shift (int8) of every channel, the selected
+/// channels (uint16).
+#[derive(Clone, PartialEq, Debug)]
+pub struct TrainConv2d {
+    /// The layer.
+    pub layer: training::Conv2d,
+}
+
+impl KernelSpec for TrainConv2d {
+    fn pattern(&self) -> Pattern<'_> {
+        let training::Conv2d { window, images: count, selected, .. } = self.layer;
+        let mut inputs = vec![
+            all(Int8, images(count, window.input)),
+            all(Int8, filters(&window, window.input[2])),
+            all(Int32, flat(window.output[2])),
+        ];
+        if selected > 0 {
+            inputs.push(all(Int8, filters(&window, selected)));
+        }
+        let outputs = vec![(Int8, images(count, window.output)), (Int8, masks(count, window.output))];
+        whole(convolution(&window, count) && selected <= window.input[2], inputs, outputs)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        let outputs = self.layer.window.output[2];
+        vec![4 * outputs, outputs, 2 * self.layer.selected]
+    }
+
+    fn scratch(&self) -> usize {
+        self.layer.scratch()
+    }
+
+    fn is_sound<'a>(&self, constant: &dyn Fn(usize) -> &'a [u8]) -> bool {
+        names_channels(constant(2), self.layer.window.input[2])
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::Other)
+    }
+}
+
+call!(TrainConv2d(k, site) => training::conv2d:
+    arena(u8), value(places = k.places(site)), reference(layer = k.layer), whole(weights: u8 = 1), whole(bias: i32 = 2),
+    constant(multipliers: i32 = 0), constant(shifts: i8 = 1), constant(list: u16 = 2));
+
+impl TrainConv2d {
+    fn places(&self, site: &Site<'_>) -> [usize; 5] {
+        let [x, y, mask] = places(site, &[0], 2);
+        let apart = if self.layer.selected > 0 { site.input_base(3, true) } else { 0 };
+        [x, y, mask, apart, site.scratch()]
+    }
+}
+
+/// DEPTHWISE_CONV_2D like [`TrainConv2d`]. Inputs: `x`, weights `[KH, KW, O]`, bias (int32) `[O]`. Outputs alike. Constants: multiplier (int32) and
+/// shift (int8) of every channel.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TrainDepthwise {
+    /// The layer.
+    pub layer: training::Depthwise,
+}
+
+impl KernelSpec for TrainDepthwise {
+    fn pattern(&self) -> Pattern<'_> {
+        let training::Depthwise { window, images: count, .. } = self.layer;
+        let inputs = vec![
+            all(Int8, images(count, window.input)),
+            all(Int8, depthwise_filters(&window)),
+            all(Int32, flat(window.output[2])),
+        ];
+        let outputs = vec![(Int8, images(count, window.output)), (Int8, masks(count, window.output))];
+        whole(convolution(&window, count) && is_channelwise(&window), inputs, outputs)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        vec![4 * self.layer.window.output[2], self.layer.window.output[2]]
+    }
+
+    fn scratch(&self) -> usize {
+        self.layer.scratch()
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::Other)
+    }
+}
+
+call!(TrainDepthwise(k, site) => training::depthwise:
+    arena(u8), value(places = k.places(site)), reference(layer = k.layer), whole(weights: u8 = 1),
+    whole(bias: i32 = 2), constant(multipliers: i32 = 0), constant(shifts: i8 = 1));
+
+impl TrainDepthwise {
+    fn places(&self, site: &Site<'_>) -> [usize; 4] {
+        let [x, y, mask] = places(site, &[0], 2);
+        [x, y, mask, site.scratch()]
+    }
+}
+
+/// ADD or SUB on int8 of two tensors alike, and the clamp mask. Inputs: both. Outputs: `y`, mask.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TrainSum {
+    /// Of each tensor.
+    pub extent: Extent,
+    /// The sum.
+    pub terms: Sum<i8>,
+}
+
+impl KernelSpec for TrainSum {
+    fn pattern(&self) -> Pattern<'_> {
+        let extent = self.extent;
+        let outputs = vec![(Int8, extent), (Int8, mask_of(extent))];
+        whole(is_extent(extent, 1), vec![all(Int8, extent), all(Int8, extent)], outputs)
+    }
+
+    fn scratch(&self) -> usize {
+        training::SUM_SCRATCH
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::Other)
+    }
+}
+
+call!(TrainSum(k, site) => training::sum:
+    arena(u8), value(places = k.places(site)), value(sizes = sizes(k.extent)),
+    reference(terms = k.terms));
+
+impl TrainSum {
+    fn places(&self, site: &Site<'_>) -> [usize; 5] {
+        let [a, b, y, mask] = places(site, &[0, 1], 2);
+        [a, b, y, mask, site.scratch()]
+    }
+}
+
+/// Some channels of a tensor. Input: the tensor as `[pixels, C]`. Constants: the channels (uint16), each below C.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SelectChannels {
+    /// Sizes.
+    pub layer: Select,
+}
+
+impl KernelSpec for SelectChannels {
+    fn pattern(&self) -> Pattern<'_> {
+        let Select { pixels: count, channels, selected } = self.layer;
+        let sized = some(&[count, channels]) && some(&[selected]) && selected <= channels;
+        whole(sized, vec![all(Int8, pixels([count, channels]))], vec![(Int8, pixels([count, selected]))])
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        vec![2 * self.layer.selected]
+    }
+
+    fn is_sound<'a>(&self, constant: &dyn Fn(usize) -> &'a [u8]) -> bool {
+        names_channels(constant(0), self.layer.channels)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::Other)
+    }
+}
+
+call!(SelectChannels(k, site) => training::select:
+    arena(u8), value(places = places::<2>(site, &[0], 1)), reference(layer = k.layer), constant(list: u16 = 0));
+
+fn names_channels(list: &[u8], channels: usize) -> bool {
+    list.as_chunks::<2>().0.iter().all(|&channel| usize::from(u16::from_le_bytes(channel)) < channels)
+}
+
+/// Logits of int8 features. Inputs: features `[C]`, weights `[N, C]` and bias `[N]`, both int32. Output: logits (int32) `[N]`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Classifier {
+    /// The layer.
+    pub head: Head,
+}
+
+fn is_head(head: &Head) -> bool {
+    some(&[head.inputs, head.classes, 4]) && (0..=62).contains(&head.scale[1])
+}
+
+impl KernelSpec for Classifier {
+    fn pattern(&self) -> Pattern<'_> {
+        let Head { inputs, classes, .. } = self.head;
+        let taken = vec![all(Int8, flat(inputs)), all(Int32, pixels([classes, inputs])), all(Int32, flat(classes))];
+        whole(is_head(&self.head), taken, vec![(Int32, flat(classes))])
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::Other)
+    }
+}
+
+call!(Classifier(k, site) => training::classifier:
+    arena(u8), value(places = places::<4>(site, &[0, 1, 2], 1)), reference(head = k.head));
+
+/// Softmax and cross-entropy. Inputs: logits (int32) `[N]`, the label (int32). Outputs: errors (int32) `[N]`, loss (int32).
+#[derive(Clone, PartialEq, Debug)]
+pub struct CrossEntropy {
+    /// Sizes.
+    pub layer: Cross,
+}
+
+impl KernelSpec for CrossEntropy {
+    fn pattern(&self) -> Pattern<'_> {
+        let classes = flat(self.layer.classes);
+        let outputs = vec![(Int32, classes), (Int32, flat(1))];
+        whole(some(&[self.layer.classes, 4]), vec![all(Int32, classes), all(Int32, flat(1))], outputs)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::Other)
+    }
+}
+
+call!(CrossEntropy(k, site) => training::cross_entropy:
+    arena(u8), value(places = places::<4>(site, &[0, 1], 2)), reference(layer = k.layer));
+
+/// The gradient with respect to the features. Inputs: errors (int32) `[N]`, weights (int32) `[N, C]`. Outputs: gradient (int16) `[C]`, its exponent (int32).
+#[derive(Clone, PartialEq, Debug)]
+pub struct ClassifierGradient {
+    /// The layer.
+    pub head: Head,
+}
+
+impl KernelSpec for ClassifierGradient {
+    fn pattern(&self) -> Pattern<'_> {
+        let Head { inputs, classes, .. } = self.head;
+        let taken = vec![all(Int32, flat(classes)), all(Int32, pixels([classes, inputs]))];
+        whole(is_head(&self.head), taken, vec![(Int16, flat(inputs)), (Int32, flat(1))])
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::Other)
+    }
+}
+
+call!(ClassifierGradient(k, site) => training::classifier_gradient:
+    arena(u8), value(places = places::<4>(site, &[0, 1], 2)), reference(head = k.head));
+
+/// The classifier's weights after a step. Inputs: weights (int32) `[N, C]`, features (int8) `[C]`, errors (int32) `[N]`, learning rate (int32). Output: weights.
+#[derive(Clone, PartialEq, Debug)]
+pub struct UpdateClassifier {
+    /// The layer.
+    pub head: Head,
+}
+
+impl KernelSpec for UpdateClassifier {
+    fn pattern(&self) -> Pattern<'_> {
+        let Head { inputs, classes, .. } = self.head;
+        let weights = pixels([classes, inputs]);
+        let taken =
+            vec![changed(Int32, weights), all(Int8, flat(inputs)), all(Int32, flat(classes)), all(Int32, flat(1))];
+        whole(is_head(&self.head), taken, vec![(Int32, weights)])
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::Other)
+    }
+}
+
+call!(UpdateClassifier(k, site) => training::classifier_weights:
+    arena(u8), value(places = places::<3>(site, &[1, 2], 1)), value(rate = site.input_base(3, true)),
+    reference(head = k.head));
+
+/// The classifier's biases after a step. Inputs: biases (int32) `[N]`, errors (int32) `[N]`, learning rate (int32). Output: biases.
+#[derive(Clone, PartialEq, Debug)]
+pub struct UpdateClassifierBias {
+    /// Sizes.
+    pub layer: Cross,
+}
+
+impl KernelSpec for UpdateClassifierBias {
+    fn pattern(&self) -> Pattern<'_> {
+        let classes = flat(self.layer.classes);
+        let taken = vec![changed(Int32, classes), all(Int32, classes), all(Int32, flat(1))];
+        whole(some(&[self.layer.classes, 4]), taken, vec![(Int32, classes)])
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::Other)
+    }
+}
+
+call!(UpdateClassifierBias(k, site) => training::classifier_bias:
+    arena(u8), value(places = places::<2>(site, &[1], 1)), value(rate = site.input_base(2, true)),
+    reference(layer = k.layer));
+
+/// A gradient where the clamp left the output as it was, else 0. Inputs: gradient (int16), mask. Output: gradient.
+#[derive(Clone, PartialEq, Debug)]
+pub struct MaskGradient {
+    /// Of the gradient.
+    pub extent: Extent,
+}
+
+impl KernelSpec for MaskGradient {
+    fn pattern(&self) -> Pattern<'_> {
+        let extent = self.extent;
+        let inputs = vec![changed(Int16, extent), all(Int8, mask_of(extent))];
+        whole(is_extent(extent, 2), inputs, vec![(Int16, extent)])
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::Other)
+    }
+}
+
+call!(MaskGradient(k, site) => training::mask:
+    arena(u8), value(places = places::<3>(site, &[0, 1], 1)), value(sizes = sizes(k.extent)));
+
+/// A product of two numbers of 16 bits that is shifted so has 16.
+fn is_narrow(shift: u32) -> bool {
+    (15..32).contains(&shift)
+}
+
+/// The gradient of CONV_2D with respect to its input. Inputs: masked gradient (int16), weights `[O, KH, KW, C]`; with selected channels their weights
+/// `[O, KH, KW, S]`. Output: gradient. Constants: the channels' factors (int16), the selected channels (uint16).
+#[derive(Clone, PartialEq, Debug)]
+pub struct GradientConv2d {
+    /// The layer.
+    pub layer: InputGradient,
+}
+
+impl KernelSpec for GradientConv2d {
+    fn pattern(&self) -> Pattern<'_> {
+        let InputGradient { window, images: count, selected, .. } = self.layer;
+        let mut inputs = vec![all(Int16, images(count, window.output)), all(Int8, filters(&window, window.input[2]))];
+        if selected > 0 {
+            inputs.push(all(Int8, filters(&window, selected)));
+        }
+        let sized = convolution(&window, count) && selected <= window.input[2] && is_narrow(self.layer.narrow);
+        whole(sized, inputs, vec![(Int16, images(count, window.input))])
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        vec![2 * self.layer.window.output[2], 2 * self.layer.selected]
+    }
+
+    fn scratch(&self) -> usize {
+        self.layer.scratch()
+    }
+
+    fn is_sound<'a>(&self, constant: &dyn Fn(usize) -> &'a [u8]) -> bool {
+        names_channels(constant(1), self.layer.window.input[2])
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::Other)
+    }
+}
+
+call!(GradientConv2d(k, site) => training::input_gradient:
+    arena(u8), value(places = k.places(site)), reference(layer = k.layer), whole(weights: u8 = 1),
+    constant(factors: i16 = 0), constant(list: u16 = 1));
+
+impl GradientConv2d {
+    fn places(&self, site: &Site<'_>) -> [usize; 4] {
+        let [gradient, output] = places(site, &[0], 1);
+        let apart = if self.layer.selected > 0 { site.input_base(2, true) } else { 0 };
+        [gradient, output, apart, site.scratch()]
+    }
+}
+
+/// The gradient of DEPTHWISE_CONV_2D with respect to its input. Inputs: masked gradient (int16), weights `[KH, KW, O]`. Output: gradient. Constants: the
+/// channels' factors (int16).
+#[derive(Clone, PartialEq, Debug)]
+pub struct GradientDepthwise {
+    /// The layer.
+    pub layer: training::DepthwiseGradient,
+}
+
+impl KernelSpec for GradientDepthwise {
+    fn pattern(&self) -> Pattern<'_> {
+        let training::DepthwiseGradient { window, images: count, .. } = self.layer;
+        let reach = if self.layer.by_channels() { Reach::Channel } else { Reach::All };
+        let gradient = Taken { element: Int16, extent: images(count, window.output), reach };
+        let inputs = vec![gradient, all(Int8, depthwise_filters(&window))];
+        let sized = convolution(&window, count) && is_channelwise(&window) && is_narrow(self.layer.narrow);
+        whole(sized, inputs, vec![(Int16, images(count, window.input))])
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        vec![2 * self.layer.window.output[2]]
+    }
+
+    fn scratch(&self) -> usize {
+        self.layer.scratch()
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::Other)
+    }
+}
+
+call!(GradientDepthwise(k, site) => training::depthwise_gradient:
+    arena(u8), value(places = k.places(site)), reference(layer = k.layer), whole(weights: u8 = 1),
+    constant(factors: i16 = 0));
+
+impl GradientDepthwise {
+    fn places(&self, site: &Site<'_>) -> [usize; 3] {
+        let [gradient, output] = places(site, &[0], 1);
+        [gradient, output, site.scratch()]
+    }
+}
+
+/// The gradient of an average with respect to its input. Input: gradient (int16). Output: gradient.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SpreadGradient {
+    /// The layer.
+    pub layer: Spread,
+}
+
+impl KernelSpec for SpreadGradient {
+    fn pattern(&self) -> Pattern<'_> {
+        let Spread { window, images: count, .. } = self.layer;
+        let sized = convolution(&window, count)
+            && window.input[2] == window.output[2]
+            && i32::try_from(window.area()).is_ok_and(|area| area < 1 << 12);
+        whole(sized, vec![all(Int16, images(count, window.output))], vec![(Int16, images(count, window.input))])
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::Other)
+    }
+}
+
+call!(SpreadGradient(k, site) => training::spread:
+    arena(u8), value(places = places::<2>(site, &[0], 1)), reference(layer = k.layer));
+
+/// The sum of two gradients. Inputs: both (int16). Output: gradient.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AddGradients {
+    /// Of each gradient.
+    pub extent: Extent,
+    /// Sizes and units.
+    pub layer: Total,
+}
+
+impl KernelSpec for AddGradients {
+    fn pattern(&self) -> Pattern<'_> {
+        let extent = self.extent;
+        let inputs = vec![changed(Int16, extent), changed(Int16, extent)];
+        let sized = is_extent(extent, 2) && extent.elements() == self.layer.elements;
+        whole(sized, inputs, vec![(Int16, extent)])
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::Other)
+    }
+}
+
+call!(AddGradients(k, site) => training::total:
+    arena(u8), value(places = places::<3>(site, &[0, 1], 1)), reference(layer = k.layer));
+
+/// Weights of CONV_2D after a step. Inputs: weights `[O, KH, KW, C]`, saved `x`, masked gradient (int16), learning rate, exponent and seed (int32). Output: weights.
+/// Constants: mantissa and shift of every output channel (int32).
+#[derive(Clone, PartialEq, Debug)]
+pub struct UpdateConv2d {
+    /// The layer.
+    pub layer: training::WeightStep,
+}
+
+/// Learning rate, exponent and seed.
+fn common() -> [Taken; 3] {
+    [(); 3].map(|()| all(Int32, flat(1)))
+}
+
+fn is_step(step: &Step) -> bool {
+    step.narrow < 32
+}
+
+impl KernelSpec for UpdateConv2d {
+    fn pattern(&self) -> Pattern<'_> {
+        let training::WeightStep { window, images: count, channels, step, .. } = self.layer;
+        let [height, width, _] = window.input;
+        let weights = filters(&window, channels);
+        let mut inputs = vec![
+            changed(Int8, weights),
+            all(Int8, images(count, [height, width, channels])),
+            all(Int16, images(count, window.output)),
+        ];
+        inputs.extend(common());
+        let sized = convolution(&window, count) && (1..=window.input[2]).contains(&channels) && is_step(&step);
+        whole(sized, inputs, vec![(Int8, weights)])
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        vec![8 * self.layer.window.output[2]]
+    }
+
+    fn scratch(&self) -> usize {
+        self.layer.scratch()
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::Other)
+    }
+}
+
+call!(UpdateConv2d(k, site) => training::update_weights:
+    arena(u8), value(places = k.places(site)), value(common = places::<3>(site, &[3, 4, 5], 0)),
+    reference(layer = k.layer), constant(factors: i32 = 0));
+
+impl UpdateConv2d {
+    fn places(&self, site: &Site<'_>) -> [usize; 4] {
+        let [x, gradient, weights] = places(site, &[1, 2], 1);
+        [x, gradient, weights, site.scratch()]
+    }
+}
+
+/// Weights of DEPTHWISE_CONV_2D after a step. Inputs: weights `[KH, KW, O]`, then as [`UpdateConv2d`]. Output and constants alike.
+#[derive(Clone, PartialEq, Debug)]
+pub struct UpdateDepthwise {
+    /// The layer.
+    pub layer: training::DepthwiseStep,
+}
+
+impl KernelSpec for UpdateDepthwise {
+    fn pattern(&self) -> Pattern<'_> {
+        let training::DepthwiseStep { window, images: count, step, .. } = self.layer;
+        let weights = depthwise_filters(&window);
+        let mut inputs = vec![
+            changed(Int8, weights),
+            all(Int8, images(count, window.input)),
+            all(Int16, images(count, window.output)),
+        ];
+        inputs.extend(common());
+        whole(convolution(&window, count) && is_channelwise(&window) && is_step(&step), inputs, vec![(Int8, weights)])
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        vec![8 * self.layer.window.output[2]]
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::Other)
+    }
+}
+
+call!(UpdateDepthwise(k, site) => training::update_depthwise:
+    arena(u8), value(places = places::<3>(site, &[1, 2], 1)), value(common = places::<3>(site, &[3, 4, 5], 0)),
+    reference(layer = k.layer), constant(factors: i32 = 0));
+
+/// Biases after a step. Inputs: biases (int32) `[C]`, masked gradient (int16) as `[pixels, C]`, learning rate, exponent and seed (int32). Output: biases.
+/// Constants: mantissa and shift of every channel (int32).
+#[derive(Clone, PartialEq, Debug)]
+pub struct UpdateBias {
+    /// Of the gradient.
+    pub extent: Extent,
+    /// The layer.
+    pub layer: training::BiasStep,
+}
+
+impl KernelSpec for UpdateBias {
+    fn pattern(&self) -> Pattern<'_> {
+        let training::BiasStep { pixels: count, channels, step } = self.layer;
+        let mut inputs = vec![changed(Int32, flat(channels)), all(Int16, self.extent)];
+        inputs.extend(common());
+        let sized = is_extent(self.extent, 2) && sizes(self.extent) == [count, channels] && is_step(&step);
+        whole(sized, inputs, vec![(Int32, flat(channels))])
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        vec![8 * self.layer.channels]
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::Other)
+    }
+}
+
+call!(UpdateBias(k, site) => training::update_bias:
+    arena(u8), value(places = places::<2>(site, &[1], 1)), value(common = places::<3>(site, &[2, 3, 4], 0)),
+    reference(layer = k.layer), constant(factors: i32 = 0));
+
+/// The seed of the next step. Input: seed (int32). Output: seed.
+#[derive(Clone, PartialEq, Debug)]
+pub struct NextSeed;
+
+impl KernelSpec for NextSeed {
+    fn pattern(&self) -> Pattern<'_> {
+        whole(true, vec![changed(Int32, flat(1))], vec![(Int32, flat(1))])
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::Other)
+    }
+}
+
+call!(NextSeed(k, site) => training::next_seed: arena(u8), value(places = places::<2>(site, &[0], 1)));

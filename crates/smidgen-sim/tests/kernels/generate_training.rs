@@ -1,0 +1,337 @@
+//! A generator of random cases for the kernels of a training step. Their oracle is their own portable form on the host, which tests of
+//! the kernels compare with their definitions.
+
+use crate::calls::Kernel;
+use crate::cases::{Call, Case, Layer, Space, bytes, clamp, factor, int8, numbers, quant, rounding, small, window};
+use smidgen_kernels::Window2d;
+use smidgen_kernels::int8::Sum;
+use smidgen_kernels::requant::Factor;
+use smidgen_kernels::training::{
+    BiasStep, Conv2d, Cross, Depthwise, DepthwiseGradient, DepthwiseStep, Head, InputGradient, Noise, RATE_BITS,
+    SUM_SCRATCH, Select, Spread, Step, Total, WeightStep, mask_bytes,
+};
+use smidgen_synthetic::Random;
+
+/// Elements of so many images.
+fn elements(images: usize, image: [usize; 3]) -> usize {
+    images * image.iter().product::<usize>()
+}
+
+/// Bytes of the mask of so many images.
+fn masks(images: usize, [height, width, channels]: [usize; 3]) -> usize {
+    images * height * width * mask_bytes(channels)
+}
+
+/// A window that keeps to channels, of which some have several outputs.
+fn channelwise(random: &mut Random) -> Window2d {
+    let mut window = window(random);
+    window.output[2] = window.input[2] * random.choose(&[1, 1, 2, 3]);
+    window
+}
+
+/// Some of the channels.
+fn list(random: &mut Random, channels: usize) -> Vec<u16> {
+    let some = random.chance(1, 2);
+    (0..channels as u16).filter(|_| some && random.chance(1, 3)).collect()
+}
+
+/// The next argument: a tensor as a constant, or in the arena.
+fn whole<T: bytemuck::Pod>(random: &mut Random, space: &mut Space, call: Call, tensor: &[T]) -> Call {
+    if random.chance(1, 2) {
+        return call.option(Some(tensor)).put(&0usize);
+    }
+    let at = space.take_input(size_of_val(tensor), size_of::<T>());
+    call.option::<T>(None).put(&(at / size_of::<T>()))
+}
+
+fn weights(layer: &Layer) -> &[u8] {
+    bytemuck::cast_slice(&layer.weights)
+}
+
+fn case(random: &mut Random, call: Call, space: Space, scratch: usize, size: usize) -> Case {
+    Case { scratch: scratch..scratch + size, ..Case::new(call, space.fill(random)) }
+}
+
+pub fn conv2d(random: &mut Random) -> Case {
+    let (window, images) = (window(random), small(random, 1, 2));
+    let list = list(random, window.input[2]);
+    let layer = Conv2d { window, images, quant: quant(random), selected: list.len() };
+    let mut space = Space::new(random);
+    let input = space.take_input(elements(images, window.input), 1);
+    let output = space.take(elements(images, window.output), 1);
+    let mask = space.take(masks(images, window.output), 1);
+    let apart = space.take_input(window.output[2] * window.area() * list.len(), 1);
+    let scratch = space.take(layer.scratch(), 4);
+    let constants = Layer::new(random, window.patch(), window.output[2]);
+    let call = Call::new(Kernel::TrainConv2d).put(&[input, output, mask, apart, scratch]).put(&layer);
+    let call = whole(random, &mut space, call, weights(&constants));
+    let call = whole(random, &mut space, call, &constants.bias);
+    let call = call.constant(&constants.multipliers).constant(&constants.shifts).constant(&list);
+    case(random, call, space, scratch, layer.scratch())
+}
+
+pub fn depthwise(random: &mut Random) -> Case {
+    let (window, images) = (channelwise(random), small(random, 1, 2));
+    let layer = Depthwise { window, images, quant: quant(random) };
+    let mut space = Space::new(random);
+    let input = space.take_input(elements(images, window.input), 1);
+    let output = space.take(elements(images, window.output), 1);
+    let mask = space.take(masks(images, window.output), 1);
+    let scratch = space.take(layer.scratch(), 4);
+    let constants = Layer::new(random, window.area(), window.output[2]);
+    let call = Call::new(Kernel::TrainDepthwise).put(&[input, output, mask, scratch]).put(&layer);
+    let call = whole(random, &mut space, call, weights(&constants));
+    let call = whole(random, &mut space, call, &constants.bias);
+    let call = call.constant(&constants.multipliers).constant(&constants.shifts);
+    case(random, call, space, scratch, layer.scratch())
+}
+
+pub fn sum(random: &mut Random) -> Case {
+    let sizes = [small(random, 1, 20), small(random, 1, 24)];
+    let count = sizes[0] * sizes[1];
+    let [min, max] = clamp(random);
+    let mut space = Space::new(random);
+    let [a, b] = [(); 2].map(|()| space.take_input(count, 1));
+    let output = space.take(count, 1);
+    let mask = space.take(sizes[0] * mask_bytes(sizes[1]), 1);
+    let scratch = space.take(SUM_SCRATCH, 4);
+    let terms = Sum {
+        zeros: [int8(random).into(), int8(random).into()],
+        factors: [factor(random), factor(random)],
+        output: Factor::new((1.0 + random.unit()) * 2e-6),
+        output_zero: int8(random).into(),
+        min,
+        max,
+        subtract: random.chance(1, 3),
+        rounding: rounding(random),
+    };
+    let call = Call::new(Kernel::TrainSum).put(&[a, b, output, mask, scratch]).put(&sizes).put(&terms);
+    case(random, call, space, scratch, SUM_SCRATCH)
+}
+
+pub fn mask(random: &mut Random) -> Case {
+    let sizes = [small(random, 1, 20), small(random, 1, 40)];
+    let count = 2 * sizes[0] * sizes[1];
+    let mut space = Space::new(random);
+    let mask = space.take_input(sizes[0] * mask_bytes(sizes[1]), 1);
+    let gradient = space.take_input(count, 2);
+    let output = if random.chance(1, 2) {
+        space.in_place();
+        gradient
+    } else {
+        space.take(count, 2)
+    };
+    let call = Call::new(Kernel::MaskGradient).put(&[gradient, mask, output]).put(&sizes);
+    case(random, call, space, 0, 0)
+}
+
+/// What a gradient of each output channel counts.
+fn factors(random: &mut Random, channels: usize) -> Vec<i16> {
+    numbers::<i16>(random, channels).into_iter().map(|factor| factor & i16::MAX).collect()
+}
+
+pub fn input_gradient(random: &mut Random) -> Case {
+    let (window, images) = (window(random), small(random, 1, 2));
+    let list = list(random, window.input[2]);
+    let (narrow, shift) = (small(random, 15, 24) as u32, small(random, 0, 12) as u32);
+    let layer = InputGradient { window, images, selected: list.len(), narrow, shift };
+    let mut space = Space::new(random);
+    let gradient = space.take_input(2 * elements(images, window.output), 2);
+    let output = space.take(2 * elements(images, window.input), 2);
+    let apart = space.take_input(window.output[2] * window.area() * list.len(), 1);
+    let scratch = space.take(layer.scratch(), 4);
+    let call = Call::new(Kernel::GradientConv2d).put(&[gradient, output, apart, scratch]).put(&layer);
+    let constants = bytes(random, window.patch() * window.output[2]);
+    let call = whole(random, &mut space, call, &constants);
+    let call = call.constant(&factors(random, window.output[2])).constant(&list);
+    case(random, call, space, scratch, layer.scratch())
+}
+
+pub fn depthwise_gradient(random: &mut Random) -> Case {
+    let (window, images) = (channelwise(random), small(random, 1, 2));
+    let (narrow, shift) = (small(random, 15, 24) as u32, small(random, 0, 12) as u32);
+    let layer = DepthwiseGradient { window, images, narrow, shift };
+    let mut space = Space::new(random);
+    let gradient = space.take_input(2 * elements(images, window.output), 2);
+    let output = space.take(2 * elements(images, window.input), 2);
+    let scratch = space.take(layer.scratch(), 4);
+    let call = Call::new(Kernel::GradientDepthwise).put(&[gradient, output, scratch]).put(&layer);
+    let constants = bytes(random, window.area() * window.output[2]);
+    let call = whole(random, &mut space, call, &constants);
+    let call = call.constant(&factors(random, window.output[2]));
+    case(random, call, space, scratch, layer.scratch())
+}
+
+pub fn spread(random: &mut Random) -> Case {
+    let (mut window, images) = (window(random), small(random, 1, 2));
+    window.output[2] = window.input[2];
+    let mut space = Space::new(random);
+    let gradient = space.take_input(2 * elements(images, window.output), 2);
+    let output = space.take(2 * elements(images, window.input), 2);
+    let shift = small(random, 0, 3) as u32;
+    let call = Call::new(Kernel::SpreadGradient).put(&[gradient, output]).put(&Spread { window, images, shift });
+    case(random, call, space, 0, 0)
+}
+
+/// Rounding of a step, and places of the learning rate, the exponent and the seed.
+fn step(random: &mut Random, space: &mut Space) -> (Step, [usize; 3]) {
+    let noise = random.choose(&[Noise::Nearest, Noise::Stochastic]);
+    let step = Step { narrow: small(random, 0, 3) as u32, noise, salt: random.bits() as u32 };
+    (step, [(); 3].map(|()| space.take_input(4, 4)))
+}
+
+/// A case with a learning rate and an exponent as training has them.
+fn rated(mut case: Case, random: &mut Random, [rate, exponent, _]: [usize; 3]) -> Case {
+    let words = [(rate, small(random, 0, 1 << RATE_BITS)), (exponent, small(random, 0, 20))];
+    for (at, word) in words {
+        case.arena[at..at + 4].copy_from_slice(&(word as u32).to_le_bytes());
+    }
+    case
+}
+
+/// Mantissa and shift of each channel.
+fn rates(random: &mut Random, channels: usize) -> Vec<i32> {
+    (0..channels)
+        .flat_map(|_| match random.below(8) {
+            0 => [0, 0],
+            _ => [(1 << 30) | random.bits() as i32 & i32::MAX, small(random, 10, 60) as i32],
+        })
+        .collect()
+}
+
+pub fn update_weights(random: &mut Random) -> Case {
+    let (window, images) = (window(random), small(random, 1, 2));
+    let channels = window.input[2];
+    let mut space = Space::new(random);
+    let (step, common) = step(random, &mut space);
+    let layer = WeightStep { window, images, channels, zero: int8(random).into(), step };
+    let input = space.take_input(elements(images, window.input), 1);
+    let gradient = space.take_input(2 * elements(images, window.output), 2);
+    let weights = space.take(window.patch() * window.output[2], 1);
+    let scratch = space.take(layer.scratch(), 4);
+    let call = Call::new(Kernel::UpdateConv2d).put(&[input, gradient, weights, scratch]).put(&common).put(&layer);
+    let call = call.constant(&rates(random, window.output[2]));
+    rated(case(random, call, space, scratch, layer.scratch()), random, common)
+}
+
+pub fn update_bias(random: &mut Random) -> Case {
+    let (pixels, channels) = (small(random, 1, 60), small(random, 1, 40));
+    let mut space = Space::new(random);
+    let (step, common) = step(random, &mut space);
+    let gradient = space.take_input(2 * pixels * channels, 2);
+    let bias = space.take(4 * channels, 4);
+    let call = Call::new(Kernel::UpdateBias).put(&[gradient, bias]).put(&common);
+    let call = call.put(&BiasStep { pixels, channels, step }).constant(&rates(random, channels));
+    rated(case(random, call, space, 0, 0), random, common)
+}
+
+pub fn select(random: &mut Random) -> Case {
+    let (pixels, channels) = (small(random, 1, 20), small(random, 1, 40));
+    let list = list(random, channels);
+    let layer = Select { pixels, channels, selected: list.len() };
+    let mut space = Space::new(random);
+    let input = space.take_input(pixels * channels, 1);
+    let output = space.take(pixels * list.len(), 1);
+    let call = Call::new(Kernel::SelectChannels).put(&[input, output]).put(&layer).constant(&list);
+    case(random, call, space, 0, 0)
+}
+
+pub fn total(random: &mut Random) -> Case {
+    let elements = small(random, 1, 200);
+    let factors = [(); 2].map(|()| small(random, 0, 1 << 14) as i16);
+    let layer = Total { elements, factors, shift: small(random, 0, 16) as u32 };
+    let mut space = Space::new(random);
+    let a = space.take_input(2 * elements, 2);
+    let b = space.take_input(2 * elements, 2);
+    let output = if random.chance(1, 2) {
+        space.in_place();
+        b
+    } else {
+        space.take(2 * elements, 2)
+    };
+    let call = Call::new(Kernel::AddGradients).put(&[a, b, output]).put(&layer);
+    case(random, call, space, 0, 0)
+}
+
+pub fn update_depthwise(random: &mut Random) -> Case {
+    let (window, images) = (channelwise(random), small(random, 1, 2));
+    let mut space = Space::new(random);
+    let (step, common) = step(random, &mut space);
+    let layer = DepthwiseStep { window, images, zero: int8(random).into(), step };
+    let input = space.take_input(elements(images, window.input), 1);
+    let gradient = space.take_input(2 * elements(images, window.output), 2);
+    let weights = space.take(window.area() * window.output[2], 1);
+    let call = Call::new(Kernel::UpdateDepthwise).put(&[input, gradient, weights]).put(&common).put(&layer);
+    let call = call.constant(&rates(random, window.output[2]));
+    rated(case(random, call, space, 0, 0), random, common)
+}
+
+pub fn next_seed(random: &mut Random) -> Case {
+    let mut space = Space::new(random);
+    let (seed, next) = (space.take_input(4, 4), space.take(4, 4));
+    case(random, Call::new(Kernel::NextSeed).put(&[seed, next]), space, 0, 0)
+}
+
+fn head(random: &mut Random) -> Head {
+    let scale = [small(random, 1 << 14, (1 << 15) - 1) as i32, small(random, 8, 30) as i32];
+    Head { inputs: small(random, 1, 60), classes: small(random, 2, 12), zero: int8(random).into(), scale }
+}
+
+/// A kernel of the classifier. Its int32 tensors get numbers of so few bits as training has in them: random ones are mostly at the ends
+/// of their range.
+pub fn classifier(kernel: Kernel, random: &mut Random) -> Case {
+    let head = head(random);
+    let Head { inputs, classes, .. } = head;
+    let cross = Cross { classes };
+    let mut space = Space::new(random);
+    let mut words = Vec::new();
+    let mut take = |space: &mut Space, count: usize, bits: u32, written: bool| {
+        let at = if written { space.take(4 * count, 4) } else { space.take_input(4 * count, 4) };
+        words.push((at, count, bits));
+        at
+    };
+    let call = Call::new(kernel);
+    let call = match kernel {
+        Kernel::Classifier => {
+            let features = space.take_input(inputs, 1);
+            let weights = take(&mut space, classes * inputs, 24, false);
+            let biases = take(&mut space, classes, 24, false);
+            let logits = take(&mut space, classes, 24, true);
+            call.put(&[features, weights, biases, logits]).put(&head)
+        }
+        Kernel::CrossEntropy => {
+            let logits = take(&mut space, classes, 20, false);
+            let label = take(&mut space, 1, 4, false);
+            let errors = take(&mut space, classes, 31, true);
+            let loss = take(&mut space, 1, 31, true);
+            call.put(&[logits, label, errors, loss]).put(&cross)
+        }
+        Kernel::ClassifierGradient => {
+            let errors = take(&mut space, classes, 31, false);
+            let weights = take(&mut space, classes * inputs, 24, false);
+            let gradient = space.take(2 * inputs, 2);
+            let exponent = take(&mut space, 1, 31, true);
+            call.put(&[errors, weights, gradient, exponent]).put(&head)
+        }
+        Kernel::UpdateClassifier => {
+            let features = space.take_input(inputs, 1);
+            let errors = take(&mut space, classes, 31, false);
+            let weights = take(&mut space, classes * inputs, 24, true);
+            let rate = take(&mut space, 1, RATE_BITS, false);
+            call.put(&[features, errors, weights]).put(&rate).put(&head)
+        }
+        _ => {
+            let errors = take(&mut space, classes, 31, false);
+            let biases = take(&mut space, classes, 24, true);
+            let rate = take(&mut space, 1, RATE_BITS, false);
+            call.put(&[errors, biases]).put(&rate).put(&cross)
+        }
+    };
+    let mut case = case(random, call, space, 0, 0);
+    for (at, count, bits) in words {
+        for word in case.arena[at..at + 4 * count].as_chunks_mut::<4>().0 {
+            *word = (i32::from_le_bytes(*word) >> (32 - bits)).to_le_bytes();
+        }
+    }
+    case
+}

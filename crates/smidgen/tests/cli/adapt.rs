@@ -1,0 +1,166 @@
+//! `smidgen adapt`: training on the device, on the host and on emulated cores.
+
+use crate::support::{Folder, simulates};
+use smidgen::boards::{self, Core};
+use smidgen::{Array, Dtype, Network, Session, Target, adapting, codegen};
+use smidgen_synthetic::random_classifier;
+
+/// A small classifier of int8.
+fn folder() -> Folder {
+    let folder = Folder::new();
+    let graph = random_classifier(3);
+    let network = Network::from_graph(graph).expect("a valid network");
+    folder.write("small.tflite", network.to_tflite().expect("it can be written"));
+    folder
+}
+
+/// Pictures of two classes that a network can tell apart by their brightness.
+fn data(folder: &Folder) {
+    let network = Network::open(folder.path("small.tflite")).expect("written above");
+    let dims = network.graph().tensor(network.graph().inputs[0]).shape.dims().to_vec();
+    let size: usize = dims.iter().product();
+    let mut arrays = Vec::new();
+    for (part, count) in [("train", 60), ("test", 20)] {
+        let mut shape = dims.clone();
+        shape[0] = count;
+        let values: Vec<i8> = (0..count * size)
+            .map(|i| {
+                let (sample, at) = (i / size, i % size);
+                let bright = if sample % 2 == 0 { 60 } else { -60 };
+                (bright + ((at * 37 + sample * 91) % 40) as i32 - 20) as i8
+            })
+            .collect();
+        arrays.push((format!("x_{part}"), Array::from_i8(&shape, &values)));
+        let labels: Vec<u8> = (0..count).flat_map(|sample| ((sample % 2) as i32).to_le_bytes()).collect();
+        arrays.push((format!("y_{part}"), Array { dtype: Dtype::Int32, shape: vec![count], data: labels }));
+    }
+    let arrays: Vec<(&str, Array)> = arrays.iter().map(|(name, array)| (name.as_str(), array.clone())).collect();
+    folder.npz("data.npz", &arrays);
+}
+
+#[test]
+fn a_network_learns_two_classes() {
+    let folder = folder();
+    data(&folder);
+    let json = folder
+        .smidgen(&[
+            "adapt",
+            "eval",
+            "small.tflite",
+            "--data",
+            "data.npz",
+            "--scheme",
+            "last-layer,bias-only,full",
+            "--json",
+        ])
+        .expect(0)
+        .json();
+    let schemes = json["schemes"].as_array().expect("one for each scheme");
+    assert_eq!(schemes.len(), 3, "{json}");
+    let kept: Vec<u64> = schemes.iter().map(|scheme| scheme["kept"].as_u64().unwrap()).collect();
+    assert!(kept.windows(2).all(|pair| pair[0] < pair[1]), "{kept:?}");
+    for scheme in schemes {
+        assert!(scheme["accuracy"].as_f64().unwrap() >= 0.95, "{scheme}");
+        assert_eq!(scheme["epochs"].as_array().unwrap().len(), 3, "{scheme}");
+    }
+}
+
+#[test]
+fn code_that_learns_is_written() {
+    let folder = folder();
+    let said = folder
+        .smidgen(&[
+            "adapt",
+            "compile",
+            "small.tflite",
+            "--classes",
+            "3",
+            "--scheme",
+            "full",
+            "--board",
+            "stm32f746",
+            "-o",
+            "out",
+        ])
+        .expect(0)
+        .stdout;
+    assert!(said.contains("kept"), "{said}");
+    let made = std::fs::read_to_string(folder.path("out/rust/src/lib.rs")).expect("the crate");
+    for wanted in ["pub fn set_state(&mut self, state: &State)", "pub fn reset(&mut self)", "learning_rate", "`loss`"] {
+        assert!(made.contains(wanted), "no {wanted}");
+    }
+}
+
+#[test]
+fn wrong_requests_are_refused_with_a_reason() {
+    let folder = folder();
+    data(&folder);
+    folder.write("none.toml", "manual_weight_idx = [99]\nweight_update_ratio = [1.0]\n");
+    folder.write("broken.toml", "n_bias_updates = 3\n");
+    let compile = |more: &[&str]| {
+        let mut words = vec!["adapt", "compile", "small.tflite", "--board", "stm32f746", "-o", "out"];
+        words.extend(more);
+        folder.smidgen(&words)
+    };
+    for (more, code, wanted) in [
+        (&["--classes", "3", "--scheme", "none.toml"][..], 2, "convolution 99"),
+        (&["--classes", "3", "--scheme", "broken.toml"], 2, "n_bias_updates"),
+        (&["--classes", "3", "--scheme", "nothing"], 2, "neither a file nor one of"),
+        (&["--classes", "1", "--scheme", "full"], 2, "1 classes"),
+    ] {
+        let said = compile(more).expect(code).stderr;
+        assert!(said.contains(wanted), "{more:?}: {said}");
+        assert!(!folder.path("out").exists(), "{more:?}: something was written");
+    }
+    let said = compile(&["--classes", "3", "--scheme", "full", "--sram", "1K"]).expect(5).stdout;
+    assert!(said.contains("Does not fit"), "{said}");
+    let said = folder.smidgen(&["adapt", "eval", "small.tflite", "--data", "data.npz", "--rate", "0"]).expect(2).stderr;
+    assert!(said.contains("--rate"), "{said}");
+}
+
+/// Random classifiers, all schemes, whole training steps: outputs and everything that was learnt, byte by byte.
+#[test]
+fn training_steps_give_the_host_s_bytes() {
+    let cores: &[(&str, Core)] = match std::env::var_os("SMIDGEN_ALL_CORES") {
+        Some(_) => &[
+            ("mps2-an500", Core::CortexM7),
+            ("mps2-an386", Core::CortexM4),
+            ("mps2-an385", Core::CortexM3),
+            ("rp2040", Core::CortexM0Plus),
+            ("mps2-an505", Core::CortexM33),
+            ("riscv32-virt", Core::Rv32imc),
+        ],
+        None => &[("mps2-an500", Core::CortexM7), ("rp2040", Core::CortexM0Plus), ("riscv32-virt", Core::Rv32imc)],
+    };
+    for (i, &(board, core)) in cores.iter().enumerate() {
+        if !simulates(core) {
+            continue;
+        }
+        for seed in [1, 3, 8 + i as u64] {
+            let mut network = Network::from_graph(random_classifier(seed)).expect("a valid network");
+            network.canonicalise().expect("nothing to fold");
+            let features = adapting::Features::of(network.graph()).expect("a classifier");
+            let count = features.convolutions.len();
+            let half = adapting::Scheme { weight_update_ratio: vec![0.5; count], ..adapting::Scheme::full(count) };
+            let scheme = if seed % 2 == 1 { adapting::Scheme::full(count) } else { half };
+            let adaptation = network.adapt(5, &scheme, &Default::default(), &[]).expect("operators with gradients");
+            let target = Target::on(&boards::find(board).expect("a board of smidgen's"));
+            let compiled = adaptation
+                .plan(&target)
+                .and_then(|planned| planned.compile(codegen::Options { name: "network".into(), ..Default::default() }))
+                .expect("a plan");
+            let input = features.graph.tensor(features.graph.inputs[0]);
+            let number = |n: i32| Array { dtype: Dtype::Int32, shape: vec![1], data: n.to_le_bytes().to_vec() };
+            let samples = adapting::drawn(&features, 5);
+            let rate = adapting::learner::fixed_rate(0.01);
+            let iterations: Vec<Vec<Array>> = (0..12)
+                .map(|i| vec![Array::from_i8(input.shape.dims(), &samples[i % 5]), number(i as i32 % 5), number(rate)])
+                .collect();
+            let simulated = compiled.simulate(&Session::default(), &iterations).expect("it runs");
+            assert!(simulated.report.matches_host, "network {seed} on {board}");
+            let checks = &simulated.report.checks;
+            assert!(checks.panics.is_empty(), "network {seed} on {board}: {:?}", checks.panics);
+            assert!(checks.heap.is_empty() && checks.floats.is_empty(), "network {seed} on {board}: {checks:?}");
+        }
+    }
+}
