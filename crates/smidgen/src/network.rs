@@ -170,7 +170,7 @@ impl Network {
 
     /// The same with other inputs and outputs: those of steps that were made of this graph, whose operators do not write them.
     pub(crate) fn with_ports(&self, graph: Graph) -> Self {
-        Self { graph, ports: None, values: Vec::new(), notes: Vec::new(), pixels: self.pixels.clone() }
+        Self { graph, ports: None, values: Vec::new(), notes: Vec::new(), pixels: self.pixels }
     }
 
     /// What is computed.
