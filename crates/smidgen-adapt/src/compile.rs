@@ -15,8 +15,8 @@ use smidgen_kernels::training::{
     Noise, SUM_SCRATCH, Select, Spread, Step as Rounded, Total, WEIGHT_BITS, WeightStep, mask_bytes,
 };
 use smidgen_lower::{KernelSet, LowerOptions};
-use smidgen_program::footprint::{AxisFootprint, Footprint, Granularity, WriteOrder};
-use smidgen_program::kernel::{self, Kernel, Reach};
+use smidgen_program::footprint::{Footprint, Granularity, WriteOrder};
+use smidgen_program::kernel::{self, Kernel};
 use smidgen_program::program::{
     BufferId, BufferSpec, Constant, ConstantId, Extent, Initial, Lowered, Operand, Port, Step, StepId, Target, Variable,
 };
@@ -262,13 +262,10 @@ impl<'a> Compiler<'a> {
     }
 
     fn push(&mut self, mut step: Step) -> StepId {
-        let footprint = |taken: &kernel::Taken| match taken.reach {
-            Reach::All => Footprint::ALL,
-            Reach::Channel => Footprint { depth: AxisFootprint::SAME, ..Footprint::ALL },
-            Reach::Element => Footprint::SAME,
-        };
         step.footprint = match step.kernel.spec().pattern() {
-            kernel::Pattern::Whole { inputs, .. } => inputs.iter().map(footprint).collect(),
+            kernel::Pattern::Whole { inputs, .. } => {
+                inputs.iter().map(|taken| if taken.in_place { Footprint::SAME } else { Footprint::ALL }).collect()
+            }
             _ => vec![Footprint::ALL; step.inputs.len()],
         };
         self.out.steps.push(step);
@@ -812,15 +809,10 @@ impl<'a> Compiler<'a> {
             let buffer = self.buffer(of.clone(), ElementType::Int16, extent);
             let mut step = if depthwise {
                 let layer = DepthwiseGradient { window, images, narrow: 15 + spare, shift };
-                let planes = Granularity::Planes { rows: window.input[0], channels: DepthwiseGradient::CHANNELS };
-                let channels = WriteOrder { granularity: planes, reads_first: true };
                 Step {
                     constants: vec![factors],
                     scratch_bytes: layer.scratch(),
-                    ..Step::new(
-                        kernel::GradientDepthwise { layer }.into(),
-                        if layer.by_channels() { channels } else { WHOLE },
-                    )
+                    ..Step::new(kernel::GradientDepthwise { layer }.into(), WHOLE)
                 }
             } else {
                 let apart = saved.updated.as_ref().filter(|updated| updated.apart);

@@ -10,9 +10,6 @@ use crate::memory::{Arena, Bounds, Flash};
 use crate::nd::Whole;
 use core::num::NonZeroU32;
 
-/// Bytes up to which a plane of a depthwise layer's gradient is staged whole.
-const WHOLE_PLANE: usize = 4096;
-
 /// Fraction bits of the factors that bring gradients to a common unit.
 pub const FACTOR_BITS: u32 = 14;
 
@@ -367,25 +364,12 @@ impl DepthwiseGradient {
         down.most(rows) * across.most(self.window.input[1]) * LANES
     }
 
-    /// Channels that are computed together.
-    pub const CHANNELS: usize = COLUMNS;
-
-    /// Rows of the input that are computed from one plane: all of them, where a whole plane is small, since the gradient's own place then serves
-    /// for what is written.
+    /// Rows of the input that are computed from one plane.
     fn band(&self) -> usize {
         let (least, most) = (self.plane(1), self.window.input[0]);
-        if self.plane(most) <= WHOLE_PLANE {
-            return most;
-        }
         let per_row = Axis::new(&self.window, 1).most(self.window.input[1]) * LANES;
         let fit = (STAGED_BYTES / self.window.multiplier().max(1)).saturating_sub(least) / per_row.max(1);
         (fit * self.window.stride[0].max(1) + 1).min(most)
-    }
-
-    /// Whether [`COLUMNS`] channels of all pixels are computed after the other, and all that they need, which is their own, has been read before the
-    /// first of them is written: then what is written may lie where these channels of the gradient were.
-    pub fn by_channels(&self) -> bool {
-        self.images == 1 && self.window.multiplier() == 1 && self.band() >= self.window.input[0]
     }
 
     /// Bytes of scratch, a multiple of 4: four channels of the gradients that reach some rows of the input, and their weights.

@@ -32,7 +32,7 @@ pub use fully_connected::{
     FullyConnectedI16Mcu,
 };
 pub use movement::{AxisIndex, Concat, Gather, Load, Permute};
-pub use pattern::{MOST_BYTES, Pattern, Reach, Taken};
+pub use pattern::{MOST_BYTES, Pattern, Taken};
 pub use pattern::{covers, product};
 pub use pool::{PoolF32, PoolI8, PoolI16};
 pub use reduction::{

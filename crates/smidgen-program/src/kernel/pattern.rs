@@ -127,19 +127,8 @@ pub struct Taken {
     pub element: ElementType,
     /// Extent.
     pub extent: Extent,
-    /// What the first output's elements need of it.
-    pub reach: Reach,
-}
-
-/// What an element of an output needs of an input that a kernel takes whole.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Reach {
-    /// All of it.
-    All,
-    /// All pixels of its own channel.
-    Channel,
-    /// The element at its own place.
-    Element,
+    /// Its elements are read just before the first output's at their places are written, and not after; else all of them until the end.
+    pub in_place: bool,
 }
 
 impl Pattern<'_> {
@@ -357,11 +346,8 @@ impl Pattern<'_> {
                 };
                 [all(input.rows), all(input.cols), Box::new(depth)]
             }
-            Self::Whole { inputs, .. } => match inputs.get(i).map_or(Reach::All, |taken| taken.reach) {
-                Reach::All => [all(input.rows), all(input.cols), all(input.depth)],
-                Reach::Channel => [all(input.rows), all(input.cols), same()],
-                Reach::Element => [same(), same(), same()],
-            },
+            Self::Whole { inputs, .. } if inputs.get(i).is_some_and(|taken| taken.in_place) => [same(), same(), same()],
+            Self::Whole { .. } => [all(input.rows), all(input.cols), all(input.depth)],
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Kernels of a [training step](smidgen_kernels::training). All take their tensors whole; what they update lies where it lay.
 
-use super::pattern::{Reach, Taken, geometry, some};
+use super::pattern::{Taken, geometry, some};
 use super::{KernelSpec, Pattern, Site, flat};
 use crate::costs::{Family, Size, Work};
 use crate::program::Extent;
@@ -89,12 +89,12 @@ fn whole<'a>(sized: bool, inputs: Vec<Taken>, outputs: Vec<(ElementType, Extent)
 
 /// An input of which every output needs everything.
 fn all(element: ElementType, extent: Extent) -> Taken {
-    Taken { element, extent, reach: Reach::All }
+    Taken { element, extent, in_place: false }
 }
 
 /// An input that is overwritten, element by element.
 fn changed(element: ElementType, extent: Extent) -> Taken {
-    Taken { element, extent, reach: Reach::Element }
+    Taken { element, extent, in_place: true }
 }
 
 /// Byte offsets of inputs, then of outputs.
@@ -476,9 +476,7 @@ pub struct GradientDepthwise {
 impl KernelSpec for GradientDepthwise {
     fn pattern(&self) -> Pattern<'_> {
         let training::DepthwiseGradient { window, images: count, .. } = self.layer;
-        let reach = if self.layer.by_channels() { Reach::Channel } else { Reach::All };
-        let gradient = Taken { element: Int16, extent: images(count, window.output), reach };
-        let inputs = vec![gradient, all(Int8, depthwise_filters(&window))];
+        let inputs = vec![all(Int16, images(count, window.output)), all(Int8, depthwise_filters(&window))];
         let sized = convolution(&window, count) && is_channelwise(&window) && is_narrow(self.layer.narrow);
         whole(sized, inputs, vec![(Int16, images(count, window.input))])
     }
