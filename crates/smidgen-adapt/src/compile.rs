@@ -160,25 +160,37 @@ struct Saved {
     quant: Int8,
     weights: Operand,
     bias: Option<usize>,
-    /// The variable, the channels, what was saved of the input and how many channels that has.
     updated: Option<Updated>,
+    /// Which channels have their weights apart.
     list: ConstantId,
 }
 
+/// Weights that are trained.
 #[derive(Clone)]
 struct Updated {
     variable: usize,
+    /// What is saved of the layer's input, and how many channels that has.
     input: Operand,
     channels: usize,
+    /// The others of its weights are a constant.
     apart: bool,
 }
 
-/// What every update reads.
+/// What the whole backward pass has in common.
 #[derive(Clone, Copy)]
 struct Common {
+    /// What one of the features' gradient is worth: other gradients' units follow from it.
+    reference: f64,
     rate: Operand,
     exponent: Operand,
     seed: Operand,
+}
+
+impl Common {
+    /// What an update reads behind its own operands.
+    fn operands(&self) -> [Operand; 3] {
+        [self.rate, self.exponent, self.seed]
+    }
 }
 
 struct Compiler<'a> {
@@ -398,7 +410,7 @@ impl<'a> Compiler<'a> {
         let part = self.parts[number];
         let channels = part.map_or(0, |ratio| if depthwise { in_c } else { selected(in_c, ratio) });
         let mut list = Vec::new();
-        let (weights_operand, mut apart, mut updated) = if channels == 0 {
+        let (weights_operand, apart, mut updated) = if channels == 0 {
             let id = self.constant(format!("{} weights", step.name), weights, 4);
             (Operand::Constant(id), None, None)
         } else if depthwise || channels == in_c {
@@ -440,7 +452,6 @@ impl<'a> Compiler<'a> {
             });
             let input = Operand::Buffer(buffer, extent);
             updated = Some(Updated { variable, input, channels, apart: true });
-            apart = Some(variable);
         }
         let bias_id = self.constant(format!("{} bias", step.name), bias, 4);
         let trains_bias = self.scheme.trains_bias(number, self.parts.len());
@@ -571,7 +582,7 @@ impl<'a> Compiler<'a> {
             let seed_bytes = self.constant("seed".into(), 1i32.to_le_bytes().to_vec(), 4);
             let initial = Initial::Constant(seed_bytes);
             let seed = self.variable(Role::Seed, "seed".into(), ElementType::Int32, flat(1), initial);
-            let common = Common { rate: rate_at, exponent, seed: self.value(seed) };
+            let common = Common { reference: unit, rate: rate_at, exponent, seed: self.value(seed) };
             self.gradients(Gradient { buffer: top, extent: flat(count), unit }, common)?;
             let kernel: Kernel = kernel::NextSeed.into();
             self.update(seed, Step { name: "NEXT seed".into(), ..Step::new(kernel, IN_PLACE) });
@@ -612,8 +623,6 @@ impl<'a> Compiler<'a> {
     /// The backward pass: operators from the last to the first, each with the sum of the gradients that its output has received.
     fn gradients(&mut self, top: Gradient, common: Common) -> Result<(), AdaptError> {
         let graph = self.graph();
-        // What one of the features' gradient is worth, for the units of the others.
-        let reference = top.unit;
         let mut received: HashMap<TensorId, Vec<Gradient>> = HashMap::from([(self.features.tensor(), vec![top])]);
         for (index, operator) in graph.operators.iter().enumerate().rev() {
             let output = operator.outputs[0];
@@ -621,38 +630,39 @@ impl<'a> Compiler<'a> {
                 continue;
             }
             let Some(parts) = received.remove(&output) else { continue };
-            let gradient = self.total(output, parts, reference);
-            for (input, gradient) in self.backward(index, operator, gradient, reference, common)? {
+            let gradient = self.total(output, parts, common);
+            for (input, gradient) in self.backward(index, operator, gradient, common)? {
                 received.entry(input).or_default().push(gradient);
             }
         }
         Ok(())
     }
 
-    /// Bits by which sums in this unit are shifted so that the tensor's gradient fits 16 bits with some to spare.
-    fn shift(&self, tensor: TensorId, unit: f64, reference: f64) -> u32 {
+    /// The least unit in which a tensor's gradient fits 16 bits with some to spare, as that of the features does in its own.
+    fn least_unit(&self, tensor: TensorId, common: Common) -> f64 {
         let greatest = self.magnitudes.get(&tensor).copied().unwrap_or(1.0).max(1e-30);
-        // In units: the features' gradient has up to 2^15.
-        let units = greatest * reference / unit * 32768.0;
-        (units * HEADROOM / 32768.0).log2().ceil().clamp(0.0, 30.0) as u32
+        greatest * common.reference * HEADROOM
+    }
+
+    /// Bits by which sums in this unit are shifted for that.
+    fn shift(&self, tensor: TensorId, unit: f64, common: Common) -> u32 {
+        (self.least_unit(tensor, common) / unit).log2().ceil().clamp(0.0, 30.0) as u32
     }
 
     /// The sum of what a tensor received.
-    fn total(&mut self, tensor: TensorId, parts: Vec<Gradient>, reference: f64) -> Gradient {
+    fn total(&mut self, tensor: TensorId, parts: Vec<Gradient>, common: Common) -> Gradient {
         let mut parts = parts.into_iter();
         let Some(first) = parts.next() else { unreachable!("a tensor without a gradient has no entry") };
         parts.fold(first, |sum, part| {
-            let greatest = self.magnitudes.get(&tensor).copied().unwrap_or(1.0).max(1e-30);
-            let wanted = greatest * reference * HEADROOM;
+            let wanted = self.least_unit(tensor, common);
             let ratios = [sum.unit / wanted, part.unit / wanted];
             let most = ratios[0].max(ratios[1]);
             let shift = (f64::from(FACTOR_BITS) - most.log2()).floor().clamp(0.0, 30.0);
             let factors = ratios.map(|ratio| (ratio * 2f64.powf(shift)).round().min(16384.0) as i16);
-            let elements = sum.extent.elements();
-            let name = format!("gradient of {}", self.graph().tensor(tensor).name);
-            let buffer = self.buffer(name.clone(), ElementType::Int16, sum.extent);
-            let layer = Total { elements, factors, shift: shift as u32 };
             let extent = sum.extent;
+            let name = format!("gradient of {}", self.graph().tensor(tensor).name);
+            let buffer = self.buffer(name.clone(), ElementType::Int16, extent);
+            let layer = Total { elements: extent.elements(), factors, shift: shift as u32 };
             let at = |gradient: Gradient| Operand::Buffer(gradient.buffer, extent);
             let step = self.push(Step {
                 name: format!("ADD_GRADIENTS {name}"),
@@ -663,7 +673,7 @@ impl<'a> Compiler<'a> {
             // What came before was a part of it.
             self.computed.retain(|computed| computed.tensor != tensor);
             self.computed.push(Computed { tensor, step, unit: wanted });
-            Gradient { buffer, extent: sum.extent, unit: wanted }
+            Gradient { buffer, extent, unit: wanted }
         })
     }
 
@@ -689,7 +699,6 @@ impl<'a> Compiler<'a> {
         index: usize,
         operator: &Operator,
         gradient: Gradient,
-        reference: f64,
         common: Common,
     ) -> Result<Vec<(TensorId, Gradient)>, AdaptError> {
         let graph = self.graph();
@@ -697,7 +706,7 @@ impl<'a> Compiler<'a> {
         let input = operator.inputs[0];
         if self.saved.contains_key(&index) {
             let gradient = self.masked(index, gradient);
-            return self.convolution_backward(index, operator, gradient, reference, common);
+            return self.convolution_backward(index, operator, gradient, common);
         }
         let reached = |compiler: &Self, id: TensorId| compiler.reached[id.index()];
         match &operator.op {
@@ -725,7 +734,7 @@ impl<'a> Compiler<'a> {
                 let unit = gradient.unit * scale(input) / scale(operator.outputs[0]) / window.area() as f64;
                 // Of a mean over everything nothing is added up, and nothing can grow.
                 let alone = window.output[..2] == [1, 1] && window.size == window.input[..2];
-                let shift = if alone { 0 } else { self.shift(input, unit, reference) };
+                let shift = if alone { 0 } else { self.shift(input, unit, common) };
                 let unit = unit * 2f64.powi(shift as i32);
                 let step = self.push(Step {
                     name: format!("SPREAD {name}"),
@@ -745,7 +754,6 @@ impl<'a> Compiler<'a> {
         index: usize,
         operator: &Operator,
         gradient: Gradient,
-        reference: f64,
         common: Common,
     ) -> Result<Vec<(TensorId, Gradient)>, AdaptError> {
         let graph = self.graph();
@@ -785,8 +793,7 @@ impl<'a> Compiler<'a> {
             let factors = words((0..outputs).flat_map(factor));
             let factors = self.constant(format!("{name} bias steps"), factors, 4);
             let layer = BiasStep { pixels: positions, channels: outputs, step };
-            let Operand::Buffer(at, _) = gradient_at else { unreachable!("made above, as a buffer") };
-            let inputs = vec![Operand::Buffer(at, out), common.rate, common.exponent, common.seed];
+            let inputs = [gradient_at].into_iter().chain(common.operands()).collect();
             let kernel = kernel::UpdateBias { extent: out, layer }.into();
             let name = format!("UPDATE bias of {name}");
             self.update(variable, Step { name, inputs, constants: vec![factors], ..Step::new(kernel, IN_PLACE) });
@@ -803,7 +810,7 @@ impl<'a> Compiler<'a> {
             // Weights have at most 7 bits, gradients 15.
             let spare = narrow(terms, 22);
             let unit = top * 2f64.powi(spare as i32);
-            let shift = self.shift(input, unit, reference);
+            let shift = self.shift(input, unit, common);
             let extent = Extent { rows: images * window.input[0], cols: window.input[1], depth: window.input[2] };
             let of = format!("gradient of {}", graph.tensor(input).name);
             let buffer = self.buffer(of.clone(), ElementType::Int16, extent);
@@ -836,7 +843,7 @@ impl<'a> Compiler<'a> {
             self.computed.push(Computed { tensor: input, step, unit });
             passed.push((input, Gradient { buffer, extent, unit }));
         }
-        if let Some(updated) = saved.updated.clone() {
+        if let Some(updated) = &saved.updated {
             let step = rounded(self, narrow(positions, 23));
             let factor = |o: usize| {
                 let scaling = if aware { scales[o].powi(-2) } else { 1.0 };
@@ -852,7 +859,7 @@ impl<'a> Compiler<'a> {
                 let layer = WeightStep { window, images, channels: updated.channels, zero, step };
                 (kernel::UpdateConv2d { layer }.into(), layer.scratch())
             };
-            let inputs = vec![updated.input, gradient_at, common.rate, common.exponent, common.seed];
+            let inputs = [updated.input, gradient_at].into_iter().chain(common.operands()).collect();
             let macs = self.macs(&saved) / window.input[2].max(1) as u64 * updated.channels as u64;
             let name = format!("UPDATE weights of {name}");
             let constants = vec![factors];

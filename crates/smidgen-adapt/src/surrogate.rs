@@ -3,7 +3,9 @@
 
 use crate::error::AdaptError;
 use crate::network::Features;
-use smidgen_ir::{Activation, BinaryKind, ConvParams, Graph, Op, Operator, PoolKind, ReduceKind, Tensor, TensorId};
+use smidgen_ir::{
+    Activation, BinaryKind, ConvParams, Graph, Op, Operator, PoolKind, ReduceKind, Tensor, TensorId, Window,
+};
 use smidgen_kernels::requant::Factor;
 use smidgen_kernels::{Rounding, Window2d};
 use smidgen_lower::Reference;
@@ -24,13 +26,9 @@ pub struct Gradients {
 /// A window with its padding resolved, from the shapes around it.
 pub(crate) fn window(x: &Tensor, y: &Tensor, size: [usize; 2], conv: &ConvParams) -> Option<(Window2d, usize)> {
     let ([n, h, w, c], [_, oh, ow, o]) = (x.shape.nhwc()?, y.shape.nhwc()?);
-    let before = |axis: usize, input: usize, output: usize| match conv.padding {
-        smidgen_ir::Padding::Valid => 0,
-        smidgen_ir::Padding::Explicit { top, left, .. } => [top, left][axis],
-        smidgen_ir::Padding::Same => {
-            let covered = (size[axis] - 1) * conv.dilation[axis] + 1;
-            ((output - 1) * conv.stride[axis] + covered).saturating_sub(input) / 2
-        }
+    let before = |axis: usize, input: usize| {
+        let resolved = Window::resolve(input, size[axis], conv.stride[axis], conv.dilation[axis], conv.padding, axis)?;
+        Some(resolved.before)
     };
     let window = Window2d {
         input: [h, w, c],
@@ -38,7 +36,7 @@ pub(crate) fn window(x: &Tensor, y: &Tensor, size: [usize; 2], conv: &ConvParams
         size,
         stride: conv.stride,
         dilation: conv.dilation,
-        before: [before(0, h, oh), before(1, w, ow)],
+        before: [before(0, h)?, before(1, w)?],
     };
     Some((window, n))
 }

@@ -7,7 +7,7 @@ use smidgen_exec::Executor;
 use smidgen_ir::{Graph, TensorId};
 use smidgen_kernels::training::RATE_BITS;
 use smidgen_plan::planner::{Objective, PlanOptions, plan};
-use smidgen_program::kernel::TRAINING;
+use smidgen_program::Kernel;
 use smidgen_synthetic::{Random, random_classifier};
 use std::collections::{BTreeSet, HashMap};
 
@@ -76,7 +76,7 @@ fn weights_are_the_same_under_every_schedule_and_every_kernel_is_drawn() {
             assert_ne!(plain.state(), begin, "network {seed} learns nothing by {scheme:?}");
         }
     }
-    let missing: Vec<_> = TRAINING.iter().filter(|name| !kernels.contains(*name)).collect();
+    let missing: Vec<_> = Kernel::TRAINING.iter().filter(|name| !kernels.contains(*name)).collect();
     assert!(missing.is_empty(), "no training step that is drawn has these kernels: {missing:?}");
 }
 

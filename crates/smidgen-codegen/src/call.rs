@@ -144,6 +144,17 @@ impl Printer<'_> {
         self.with(Argument::Made { fields, pass: pass.into() })
     }
 
+    /// A structure whose fields are constants: their names, which they are, and their elements.
+    fn constants(
+        self,
+        name: &'static str,
+        of: &str,
+        fields: impl Iterator<Item = ((&'static str, ConstantId), &'static str)>,
+    ) -> Self {
+        let fields = fields.map(|((field, id), element)| (field, self.around.elements(id, element))).collect();
+        self.field(name, format!("{of}<'static, Certified>"), structure(of, fields))
+    }
+
     /// A view, or something with a view in it, of a buffer that may be a tile: then its first column is known when
     /// running only.
     fn placed(self, name: &'static str, of: String, value: Value, buffer: Option<BufferId>, through: &str) -> Self {
@@ -230,10 +241,13 @@ impl Print for Printer<'_> {
     }
 
     fn channels(self, module: &'static str, bias: &'static str, ids: [ConstantId; 3]) -> Self {
-        let name = format!("{module}::Channels");
         let fields = ["bias", "multipliers", "shifts"].into_iter().zip(ids).zip([bias, "i32", "i8"]);
-        let fields = fields.map(|((field, id), element)| (field, self.around.elements(id, element))).collect();
-        self.field("channels", format!("{name}<'static, Certified>"), structure(&name, fields))
+        self.constants("channels", &format!("{module}::Channels"), fields)
+    }
+
+    fn factors(self, ids: [ConstantId; 2]) -> Self {
+        let fields = ["multipliers", "shifts"].into_iter().zip(ids).zip(["i32", "i8"]);
+        self.constants("factors", "training::Factors", fields)
     }
 
     fn operand(self, name: &'static str, element: &'static str, bound: Bound) -> Self {

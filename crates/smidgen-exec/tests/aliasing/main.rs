@@ -230,7 +230,7 @@ fn overlap_is_safe_and_tight_for_every_kernel() {
     }
     // What loads a constant reads nothing of the arena that it could overwrite; kernels of training steps, none of which comes of an
     // operator, are tested with these.
-    let elsewhere = |name: &str| name == "Load" || smidgen_program::kernel::TRAINING.contains(&name);
+    let elsewhere = |name: &str| name == "Load" || Kernel::TRAINING.contains(&name);
     let missing: Vec<_> = Kernel::NAMES.iter().filter(|&&n| !elsewhere(n) && !tallies.contains_key(n)).collect();
     assert!(missing.is_empty(), "no operator that is drawn has a step with these kernels: {missing:?}");
     let loose: Vec<_> = tallies.iter().filter(|(_, t)| t.safe > 0 && t.wrong_closer == 0).map(|(k, _)| *k).collect();

@@ -9,7 +9,7 @@ use super::block::{
 use super::{i32_at, mask_bytes, word_of};
 use crate::geometry::Window2d;
 use crate::int8::Int8;
-use crate::memory::{Arena, Bounds, Flash};
+use crate::memory::{Arena, Bounds, Checked, Flash};
 use crate::nd::Whole;
 use crate::reference::Sum;
 use crate::requant::{Factor, Rounding};
@@ -136,20 +136,26 @@ impl Target {
     }
 }
 
-/// The factors of four channels, of which the first so many are there.
-#[inline(always)]
-fn factors_of<B: Bounds>(
-    multipliers: Flash<'_, i32, B>,
-    shifts: Flash<'_, i8, B>,
-    o: usize,
-    columns: usize,
-) -> [Factor; COLUMNS] {
-    let mut factors = [Factor::default(); COLUMNS];
-    for (column, factor) in factors.iter_mut().enumerate().take(columns) {
-        let o = o.wrapping_add(column);
-        *factor = Factor { multiplier: multipliers[o], shift: shifts[o] };
+/// The [`Factor`] from sum to output of each output channel.
+#[derive(Clone, Copy, Debug)]
+pub struct Factors<'a, B: Bounds = Checked> {
+    /// [`Factor::multiplier`].
+    pub multipliers: Flash<'a, i32, B>,
+    /// [`Factor::shift`].
+    pub shifts: Flash<'a, i8, B>,
+}
+
+impl<B: Bounds> Factors<'_, B> {
+    /// Those of four channels from `o` on, of which the first so many are there.
+    #[inline(always)]
+    fn four(self, o: usize, columns: usize) -> [Factor; COLUMNS] {
+        let mut factors = [Factor::default(); COLUMNS];
+        for (column, factor) in factors.iter_mut().enumerate().take(columns) {
+            let o = o.wrapping_add(column);
+            *factor = Factor { multiplier: self.multipliers[o], shift: self.shifts[o] };
+        }
+        factors
     }
-    factors
 }
 
 impl Conv2d {
@@ -167,17 +173,15 @@ impl Conv2d {
 /// CONV_2D on int8. `places` are the bytes of the input `[images, H, W, C]`, the output `[images, H, W, O]`, its mask, of the weights
 /// `[O, KH, KW, S]` of the input channels that have theirs apart, and of scratch, [`Conv2d::scratch`] bytes.
 ///
-/// `weights` are `[O, KH, KW, C]`; `bias` has an element for each output channel; `multipliers` and `shifts` are those of each channel's
-/// [`Factor`]; `list` names the channels that have their weights apart.
-#[expect(clippy::too_many_arguments, reason = "one for each constant")]
+/// `weights` are `[O, KH, KW, C]`; `bias` has an element for each output channel; `list` names the channels that have their weights
+/// apart.
 pub fn conv2d<B: Bounds>(
     mut arena: Arena<'_, u8, B>,
     places: [usize; 5],
     layer: &Conv2d,
     weights: Whole<'_, u8, B>,
     bias: Whole<'_, i32, B>,
-    multipliers: Flash<'_, i32, B>,
-    shifts: Flash<'_, i8, B>,
+    factors: Factors<'_, B>,
     list: Flash<'_, u16, B>,
 ) {
     let (window, quant) = (&layer.window, &layer.quant);
@@ -205,7 +209,7 @@ pub fn conv2d<B: Bounds>(
                 *start = word_of(&bias, &arena, o.wrapping_add(column));
             }
             stage.multiply(&mut arena, count, start, &mut sums);
-            target.finish(&mut arena, &sums, [pixel, count], [o, columns], factors_of(multipliers, shifts, o, columns));
+            target.finish(&mut arena, &sums, [pixel, count], [o, columns], factors.four(o, columns));
             o += COLUMNS;
         }
         pixel += count;
@@ -314,15 +318,14 @@ impl Depthwise {
 }
 
 /// DEPTHWISE_CONV_2D on int8. `places` are the bytes of the input `[images, H, W, C]`, the output `[images, H, W, O]`, its mask, and of scratch,
-/// [`Depthwise::scratch`] bytes. `weights` are `[KH, KW, O]`; `bias`, `multipliers` and `shifts` as for [`conv2d`].
+/// [`Depthwise::scratch`] bytes. `weights` are `[KH, KW, O]`; `bias` and `factors` are as for [`conv2d`].
 pub fn depthwise<B: Bounds>(
     mut arena: Arena<'_, u8, B>,
     places: [usize; 4],
     layer: &Depthwise,
     weights: Whole<'_, u8, B>,
     bias: Whole<'_, i32, B>,
-    multipliers: Flash<'_, i32, B>,
-    shifts: Flash<'_, i8, B>,
+    factors: Factors<'_, B>,
 ) {
     let Depthwise { ref window, images, ref quant } = *layer;
     let [input, output, mask, scratch] = places;
@@ -342,7 +345,7 @@ pub fn depthwise<B: Bounds>(
                 let lanes = COLUMNS.min(out_c - o);
                 stage_taps(&mut arena, scratch, &weights, o, out_c as isize, window.area(), lanes);
                 stage_plane(&mut arena, input, layer, plane, [rows, cols], [image, y, o, lanes]);
-                let factors = factors_of(multipliers, shifts, o, lanes);
+                let factors = factors.four(o, lanes);
                 let mut start = [0; COLUMNS];
                 for (lane, start) in start.iter_mut().enumerate().take(lanes) {
                     *start = word_of(&bias, &arena, o.wrapping_add(lane));

@@ -409,7 +409,7 @@ pub fn depthwise_gradient<B: Bounds>(
                     let plane = planes.wrapping_add(plane_bytes.wrapping_mul(part));
                     let first = [down.first(y0).wrapping_sub(down.reach), across.first(0).wrapping_sub(across.reach)];
                     let which = [image, channel, lanes, part];
-                    stage_scaled(&mut arena, gradient, layer, plane, [rows, cols], first, which, factors);
+                    stage_scaled(&mut arena, [gradient, plane], layer, [rows, cols], first, which, factors);
                 }
                 // Inputs that are read through the same taps, together.
                 for phase in 0..down.stride.wrapping_mul(across.stride) {
@@ -489,12 +489,10 @@ fn add<B: Bounds>(arena: &mut Arena<'_, u8, B>, taps: &Taps, from: usize, sums: 
 /// Stages scaled gradients of the outputs of channels `channel .. channel + lanes` of the input, of which each has one with number `part`: a plane whose
 /// first element is that of output `first`, which may be negative.
 #[inline(never)]
-#[expect(clippy::too_many_arguments, reason = "where to and where from")]
 fn stage_scaled<B: Bounds>(
     arena: &mut Arena<'_, u8, B>,
-    gradient: usize,
+    [gradient, plane]: [usize; 2],
     layer: &DepthwiseGradient,
-    plane: usize,
     [rows, cols]: [usize; 2],
     [first_y, first_x]: [usize; 2],
     [image, channel, lanes, part]: [usize; 4],

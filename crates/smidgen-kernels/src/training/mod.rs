@@ -22,7 +22,7 @@ mod update;
 pub use classifier::{
     Cross, Head, classifier, classifier_bias, classifier_gradient, classifier_weights, cross_entropy,
 };
-pub use forward::{Conv2d, Depthwise, SUM_SCRATCH, Select, conv2d, depthwise, select, sum};
+pub use forward::{Conv2d, Depthwise, Factors, SUM_SCRATCH, Select, conv2d, depthwise, select, sum};
 pub use gradient::{
     DepthwiseGradient, FACTOR_BITS, InputGradient, Spread, Total, depthwise_gradient, input_gradient, mask, spread,
     total,

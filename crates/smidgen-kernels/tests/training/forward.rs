@@ -36,6 +36,10 @@ impl Channels {
         Self { bias, multipliers, shifts: factors.iter().map(|f| f.shift).collect() }
     }
 
+    fn factors(&self) -> training::Factors<'_> {
+        training::Factors { multipliers: Flash::new(&self.multipliers), shifts: Flash::new(&self.shifts) }
+    }
+
     fn finish(&self, sums: &[i64], quant: &Int8) -> (Vec<u8>, Vec<u8>) {
         let outputs = self.bias.len();
         let value = |(i, sum): (usize, &i64)| {
@@ -116,9 +120,9 @@ pub fn conv2d(random: &mut Random) -> bool {
     let before = Memory { bytes: memory.bytes.clone() };
     let [output, mask, scratch] = rooms.map(|room| room.0);
     let arena = Arena::new(&mut memory.bytes);
-    let (multipliers, shifts) = (Flash::new(&channels.multipliers), Flash::new(&channels.shifts));
+    let factors = channels.factors();
     let places = [input, output, mask, taken, scratch];
-    training::conv2d(arena, places, &layer, weights, bias, multipliers, shifts, Flash::new(&list));
+    training::conv2d(arena, places, &layer, weights, bias, factors, Flash::new(&list));
     is_right(before, memory, rooms, expected)
 }
 
@@ -156,8 +160,8 @@ pub fn depthwise(random: &mut Random) -> bool {
     let before = Memory { bytes: memory.bytes.clone() };
     let [output, mask, scratch] = rooms.map(|room| room.0);
     let arena = Arena::new(&mut memory.bytes);
-    let (multipliers, shifts) = (Flash::new(&channels.multipliers), Flash::new(&channels.shifts));
-    training::depthwise(arena, [input, output, mask, scratch], &layer, weights, bias, multipliers, shifts);
+    let factors = channels.factors();
+    training::depthwise(arena, [input, output, mask, scratch], &layer, weights, bias, factors);
     is_right(before, memory, rooms, expected)
 }
 

@@ -231,13 +231,13 @@ impl Candidates {
     /// The same without the peaks of steps that always run whole, whose bytes no choice of segments changes, if they have the greatest
     /// peaks: what is best for all others. Where inputs and outputs of such steps overlap, they take less than their peaks say.
     pub fn exempting(&self, flow: &Flow, least: usize) -> Option<Self> {
+        let always_whole = |s: usize| !flow.by_rows(s) && !flow.takes_rows(s);
+        if !self.layers.iter().enumerate().any(|(s, layer)| always_whole(s) && layer.peak.rings >= least) {
+            return None;
+        }
         let mut other = self.clone();
-        let mut exempt = false;
-        for (s, layer) in other.layers.iter_mut().enumerate() {
-            if !flow.by_rows(s) && !flow.takes_rows(s) {
-                exempt |= layer.peak.rings >= least;
-                layer.peak = Peak::default();
-            }
+        for (_, layer) in other.layers.iter_mut().enumerate().filter(|&(s, _)| always_whole(s)) {
+            layer.peak = Peak::default();
         }
         for s in (0..other.end).rev() {
             let (Peak { rings, slots }, peak) = (other.behind[s + 1], other.layers[s].peak);
@@ -248,7 +248,7 @@ impl Candidates {
             }
         }
         other.alive[other.end] = 0;
-        exempt.then_some(other)
+        Some(other)
     }
 
     /// Streamed segments were left out because there are too many rows or steps.

@@ -231,6 +231,8 @@ pub trait Print: Sized {
     fn lookup(self, sum: &int8::TableSum, id: ConstantId) -> Self;
     /// Bias (elements of a type), multipliers and shifts for a module's `Channels`.
     fn channels(self, module: &'static str, bias: &'static str, ids: [ConstantId; 3]) -> Self;
+    /// Multipliers and shifts of a training step's layer.
+    fn factors(self, ids: [ConstantId; 2]) -> Self;
     /// An operand that may be a constant or broadcast.
     fn operand(self, name: &'static str, element: &'static str, bound: Bound) -> Self;
     /// An operand that is taken whole.
@@ -322,6 +324,9 @@ macro_rules! argument {
     ($run:ident $memory:ident channels $module:ident: $bias:ty) => {
         $module::Channels { bias: $run.constant(1), multipliers: $run.constant(2), shifts: $run.constant(3) }
     };
+    ($run:ident $memory:ident factors $first:expr) => {
+        smidgen_kernels::training::Factors { multipliers: $run.constant($first), shifts: $run.constant($first + 1) }
+    };
     ($run:ident $memory:ident operand $name:ident: $element:ty = $i:expr, $extent:expr) => {
         $run.operand::<$element>($run.site.operand($i, $extent))
     };
@@ -382,6 +387,9 @@ macro_rules! text {
     };
     ($printer:ident $site:ident channels $module:ident: $bias:ty) => {
         $printer.channels(stringify!($module), stringify!($bias), [1, 2, 3].map(|i| $site.constant(i)))
+    };
+    ($printer:ident $site:ident factors $first:expr) => {
+        $printer.factors([$first, $first + 1].map(|i| $site.constant(i)))
     };
     ($printer:ident $site:ident operand $name:ident: $element:ty = $i:expr, $extent:expr) => {
         $printer.operand(stringify!($name), stringify!($element), $site.operand($i, $extent))

@@ -42,8 +42,8 @@ pub use reduction::{
 pub use resize::{ResizeF32, ResizeI8, ResizeI16};
 pub use training::{
     AddGradients, Classifier, ClassifierGradient, CrossEntropy, GradientConv2d, GradientDepthwise, MaskGradient,
-    NextSeed, SelectChannels, SpreadGradient, TRAINING, TrainConv2d, TrainDepthwise, TrainSum, UpdateBias,
-    UpdateClassifier, UpdateClassifierBias, UpdateConv2d, UpdateDepthwise,
+    NextSeed, SelectChannels, SpreadGradient, TrainConv2d, TrainDepthwise, TrainSum, UpdateBias, UpdateClassifier,
+    UpdateClassifierBias, UpdateConv2d, UpdateDepthwise,
 };
 
 use crate::costs::{Size, Work};
@@ -76,6 +76,14 @@ pub trait KernelSpec {
 }
 
 macro_rules! kernels {
+    (inference { $($inference:ident)* } training { $($training:ident)* }) => {
+        kernels! { $($inference)* $($training)* }
+
+        impl Kernel {
+            /// The names of those that steps of training have, and no inference.
+            pub const TRAINING: &[&str] = &[$(stringify!($training)),*];
+        }
+    };
     ($($kernel:ident)*) => {
         /// A kernel and its parameters; constants and operands are listed in the [`Step`].
         #[derive(Clone, PartialEq, Debug)]
@@ -125,26 +133,30 @@ macro_rules! kernels {
 }
 
 kernels! {
-    Load
-    Conv2dI8 Conv2dI8Fast Conv2dI8Mcu Conv2dI16 Conv2dI16Mcu Conv2dF32 Conv2dHybrid
-    DepthwiseI8 DepthwiseI8Fast DepthwiseI8Mcu DepthwiseI16 DepthwiseI16Mcu DepthwiseF32
-    TransposeConvI8 TransposeConvI16 TransposeConvF32
-    PoolI8 PoolI16 PoolF32
-    FullyConnectedI8 FullyConnectedI8Fast FullyConnectedI8Mcu
-    FullyConnectedI16 FullyConnectedI16Mcu FullyConnectedF32
-    TableI8 UnaryF32 SlopesI16 SigmoidI16
-    BinaryI8 BinaryI16 BinaryF32 SumI8 SumI8Mcu SumI16 ProductI8Mcu
-    BroadcastI8 BroadcastI16 BroadcastF32
-    SoftmaxI8 SoftmaxI16 SoftmaxF32
-    Quantise Dequantise Requantise Rescale ArgMax
-    Gather Concat Permute
-    ReduceImageI8 ReduceImageI16 ReduceImageF32 PoolImageI8 PoolImageI16 ReduceI8 ReduceI16 ReduceF32
-    ExtremumI8 ExtremumI16 ExtremumF32
-    ResizeI8 ResizeI16 ResizeF32
-    TrainConv2d TrainDepthwise TrainSum SelectChannels
-    Classifier CrossEntropy ClassifierGradient UpdateClassifier UpdateClassifierBias
-    MaskGradient GradientConv2d GradientDepthwise SpreadGradient AddGradients
-    UpdateConv2d UpdateDepthwise UpdateBias NextSeed
+    inference {
+        Load
+        Conv2dI8 Conv2dI8Fast Conv2dI8Mcu Conv2dI16 Conv2dI16Mcu Conv2dF32 Conv2dHybrid
+        DepthwiseI8 DepthwiseI8Fast DepthwiseI8Mcu DepthwiseI16 DepthwiseI16Mcu DepthwiseF32
+        TransposeConvI8 TransposeConvI16 TransposeConvF32
+        PoolI8 PoolI16 PoolF32
+        FullyConnectedI8 FullyConnectedI8Fast FullyConnectedI8Mcu
+        FullyConnectedI16 FullyConnectedI16Mcu FullyConnectedF32
+        TableI8 UnaryF32 SlopesI16 SigmoidI16
+        BinaryI8 BinaryI16 BinaryF32 SumI8 SumI8Mcu SumI16 ProductI8Mcu
+        BroadcastI8 BroadcastI16 BroadcastF32
+        SoftmaxI8 SoftmaxI16 SoftmaxF32
+        Quantise Dequantise Requantise Rescale ArgMax
+        Gather Concat Permute
+        ReduceImageI8 ReduceImageI16 ReduceImageF32 PoolImageI8 PoolImageI16 ReduceI8 ReduceI16 ReduceF32
+        ExtremumI8 ExtremumI16 ExtremumF32
+        ResizeI8 ResizeI16 ResizeF32
+    }
+    training {
+        TrainConv2d TrainDepthwise TrainSum SelectChannels
+        Classifier CrossEntropy ClassifierGradient UpdateClassifier UpdateClassifierBias
+        MaskGradient GradientConv2d GradientDepthwise SpreadGradient AddGradients
+        UpdateConv2d UpdateDepthwise UpdateBias NextSeed
+    }
 }
 
 /// The three constants that give each output channel its bias (int32), requantisation multiplier (int32) and shift (int8).

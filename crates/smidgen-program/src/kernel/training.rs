@@ -9,28 +9,6 @@ use smidgen_kernels::Window2d;
 use smidgen_kernels::reference::Sum;
 use smidgen_kernels::training::{self, Cross, Head, InputGradient, Select, Spread, Step, Total, mask_bytes};
 
-/// The names of the kernels of this file: steps that train have them, and no inference.
-pub const TRAINING: &[&str] = &[
-    "TrainConv2d",
-    "TrainDepthwise",
-    "TrainSum",
-    "SelectChannels",
-    "Classifier",
-    "CrossEntropy",
-    "ClassifierGradient",
-    "UpdateClassifier",
-    "UpdateClassifierBias",
-    "MaskGradient",
-    "GradientConv2d",
-    "GradientDepthwise",
-    "SpreadGradient",
-    "AddGradients",
-    "UpdateConv2d",
-    "UpdateDepthwise",
-    "UpdateBias",
-    "NextSeed",
-];
-
 /// Images of a height, width and depth.
 fn images(count: usize, [height, cols, depth]: [usize; 3]) -> Extent {
     Extent { rows: count * height, cols, depth }
@@ -148,7 +126,7 @@ impl KernelSpec for TrainConv2d {
 
 call!(TrainConv2d(k, site) => training::conv2d:
     arena(u8), value(places = k.places(site)), reference(layer = k.layer), whole(weights: u8 = 1), whole(bias: i32 = 2),
-    constant(multipliers: i32 = 0), constant(shifts: i8 = 1), constant(list: u16 = 2));
+    factors(0), constant(list: u16 = 2));
 
 impl TrainConv2d {
     fn places(&self, site: &Site<'_>) -> [usize; 5] {
@@ -193,7 +171,7 @@ impl KernelSpec for TrainDepthwise {
 
 call!(TrainDepthwise(k, site) => training::depthwise:
     arena(u8), value(places = k.places(site)), reference(layer = k.layer), whole(weights: u8 = 1),
-    whole(bias: i32 = 2), constant(multipliers: i32 = 0), constant(shifts: i8 = 1));
+    whole(bias: i32 = 2), factors(0));
 
 impl TrainDepthwise {
     fn places(&self, site: &Site<'_>) -> [usize; 4] {

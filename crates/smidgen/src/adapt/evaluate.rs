@@ -2,7 +2,7 @@
 
 use crate::data::{Dataset, Feeder};
 use crate::error::Error;
-use crate::evaluate::{Skipped, prepared};
+use crate::evaluate::{EvaluateError, Skipped, best, prepared};
 use rayon::prelude::*;
 use smidgen_adapt::{Learner, TrainingStep};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -59,10 +59,10 @@ pub fn prepare(
         for sample in set.read(indices) {
             match prepared(set, sample, (feeder, strict))? {
                 Ok((class, arrays)) => {
-                    let class = class.ok_or(Error::Evaluate(crate::evaluate::EvaluateError::Unlabelled))?;
+                    let class = class.ok_or(EvaluateError::Unlabelled)?;
                     if class >= step.classes {
                         let (data, network) = (set.classes().len().max(class + 1), step.classes);
-                        return Err(Error::Evaluate(crate::evaluate::EvaluateError::TooManyClasses { data, network }));
+                        return Err(EvaluateError::TooManyClasses { data, network }.into());
                     }
                     ready.push((arrays, class));
                 }
@@ -131,8 +131,7 @@ pub fn right(learner: &mut Learner, samples: &Prepared) -> Result<usize, Error> 
     let mut right = 0;
     for (prepared, class) in &samples.samples {
         let logits = learner.predict(prepared)?;
-        let best = logits.iter().enumerate().fold(0, |best, (i, logit)| if *logit > logits[best] { i } else { best });
-        right += usize::from(best == *class);
+        right += usize::from(best(&logits, 1) == [*class]);
     }
     Ok(right)
 }

@@ -266,6 +266,12 @@ impl<'a, B: Bounds> Wire<'a, B> for Channels<'a, B> {
     }
 }
 
+impl<'a, B: Bounds> Wire<'a, B> for training::Factors<'a, B> {
+    fn get(from: &mut impl Reader<'a, B>) -> Self {
+        Self { multipliers: get(from), shifts: get(from) }
+    }
+}
+
 impl<'a, B: Bounds> Wire<'a, B> for int16::Channels<'a, B> {
     fn get(from: &mut impl Reader<'a, B>) -> Self {
         Self { bias: get(from), multipliers: get(from), shifts: get(from) }
@@ -463,8 +469,8 @@ kernels! { Kernel from 0; memory, m;
     ReduceMin => reference::reduce_min::<i8, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
     WideReduceMax => reference::reduce_max::<i16, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
     WideReduceMin => reference::reduce_min::<i16, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
-    TrainConv2d => training::conv2d(memory.arena(), get(m), &get(m), get(m), get(m), get(m), get(m), get(m));
-    TrainDepthwise => training::depthwise(memory.arena(), get(m), &get(m), get(m), get(m), get(m), get(m));
+    TrainConv2d => training::conv2d(memory.arena(), get(m), &get(m), get(m), get(m), get(m), get(m));
+    TrainDepthwise => training::depthwise(memory.arena(), get(m), &get(m), get(m), get(m), get(m));
     TrainSum => training::sum(memory.arena(), get(m), get(m), &get(m));
     MaskGradient => training::mask(memory.arena(), get(m), get(m));
     GradientConv2d => training::input_gradient(memory.arena(), get(m), &get(m), get(m), get(m), get(m));
