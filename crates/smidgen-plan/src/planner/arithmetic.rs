@@ -111,6 +111,9 @@ pub(crate) struct Arithmetic<'f, 'a> {
     awaited: Vec<bool>,
     /// For each buffer, the fewest bytes of it that are alive while it waits.
     least: Vec<usize>,
+    /// For each buffer, the rows that are computed where everything is streamed: in no segment are there fewer, since all of what is
+    /// read behind a segment is.
+    asked: Vec<usize>,
     /// For each position, the first step from there on that does not continue a chain.
     chain: Vec<usize>,
     /// For each position, the first step from there on that does not ask for what the step before it writes no later, as a part of all
@@ -170,7 +173,16 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
         for s in (0..lines.len()).rev() {
             eager_upto[s] = if eager(s) { eager_upto[s + 1] } else { s };
         }
-        Self { flow, row, eager_upto, awaited: (0..buffers.len()).map(awaited).collect(), least, chain, lines }
+        let (awaited, asked) = ((0..buffers.len()).map(awaited).collect(), asked(flow));
+        Self { flow, row, eager_upto, awaited, least, asked, chain, lines }
+    }
+
+    /// True if all rows of what the chain from `from` to `stop` writes for steps behind it are computed, wherever the segment ends that goes on.
+    fn is_asked_for(&self, from: usize, stop: usize) -> bool {
+        (from..stop).all(|s| {
+            let b = self.lines[s].buffer;
+            self.asked[b] >= self.lines[s].height || s + 1 < stop && !self.flow.readers[b].contains(&stop)
+        })
     }
 
     /// The end of the chain that streamed steps `from .. to` begin with, if what follows the chain asks for nothing in it but for its end;
@@ -183,7 +195,10 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
         // Whoever comes behind the end of the chain must not ask for anything in it but for its end.
         let asks =
             |b: usize| self.flow.readers[b].iter().any(|&r| r > stop && r < to || r == stop && !self.lines[r].linked);
-        if stop == from + 1 || stop < to && (from..stop).any(|s| asks(self.lines[s].buffer)) {
+        let goes_on = stop < to;
+        let unknown =
+            || goes_on && ((from..stop).any(|s| asks(self.lines[s].buffer)) || !self.is_asked_for(from, stop));
+        if stop == from + 1 || unknown() {
             return None;
         }
         // A tensor that is kept for later is computed further than the end of the chain, so that it never waits for its own turn.
@@ -237,7 +252,11 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
     pub fn lasting(&self, from: usize, steps: Range<usize>) -> Vec<Bound> {
         let stop = self.chain[from];
         let mut all = Vec::with_capacity(steps.len());
-        if self.lines[from].by_rows && stop > from + 1 && self.eager_upto[from + 1] >= stop {
+        if self.lines[from].by_rows
+            && stop > from + 1
+            && self.eager_upto[from + 1] >= stop
+            && self.is_asked_for(from, stop)
+        {
             let mut moment = Moment::new(self, from, stop, self.lines.len());
             for anchor in steps.start..steps.end.min(stop - 1) {
                 let mut bound = Bound::default();
@@ -428,9 +447,38 @@ impl<'m, 'f, 'a> Moment<'m, 'f, 'a> {
         true
     }
 
+    /// The rows of buffer `b` that step `r` behind the chain keeps alive until the chain has ended, if it is known to keep any.
+    fn behind(&self, r: usize, b: usize) -> Option<(usize, usize)> {
+        let Moment { all: Arithmetic { flow, lines, .. }, stop, to, .. } = *self;
+        if r >= to {
+            return Some((0, flow.rows(b)));
+        }
+        let waits = r == stop && lines[r].linked && !lines[r].takes_rows && !flow.by_rows(r);
+        waits.then(|| read_whole(flow, r, b))
+    }
+
+    /// True if row `y` of what the end of the chain writes is needed behind it.
+    fn is_read_behind(&self, b: usize, y: usize) -> bool {
+        let Moment { all: Arithmetic { flow, .. }, stop, to, .. } = *self;
+        if stop >= to {
+            return true;
+        }
+        let step = &flow.lowered.steps[stop];
+        if step.consumes || !flow.by_rows(stop) {
+            let (first, end) = read_whole(flow, stop, b);
+            return (first..end).contains(&y);
+        }
+        let rows = flow.rows(b);
+        let mut reads = flow.reads(stop).filter(|&(from, _)| from == b).map(|(_, footprint)| &footprint.rows);
+        reads.any(|window| {
+            let mut ranges = (0..step.outputs[0].extent.rows).map(|row| window.input_range((row, row + 1), rows));
+            !flow.plain[b] || ranges.any(|(first, end)| (first..end).contains(&y))
+        })
+    }
+
     /// Rows of a buffer that exist, and how many of them are no longer needed.
     fn live(&self, b: usize) -> usize {
-        let Moment { all: Arithmetic { flow, lines, awaited, .. }, from, stop, to, .. } = *self;
+        let Moment { all: Arithmetic { flow, lines, awaited, .. }, from, stop, .. } = *self;
         if let Some(p) = flow.producer[b].filter(|&p| p >= from && p + 1 < stop)
             && let Some(read) = lines[p].only_read.map(|i| &lines[p + 1].reads[i])
         {
@@ -444,15 +492,19 @@ impl<'m, 'f, 'a> Moment<'m, 'f, 'a> {
         let done = |r: usize| self.rows[r - from];
         for &r in flow.readers[b].iter().filter(|&&r| r >= from) {
             if r >= stop {
-                // Behind the chain, but in the segment, rows may be used up as they come, if it is not a whole step that waits for the chain.
-                let waits = r == stop && lines[r].linked && !lines[r].takes_rows && !flow.by_rows(r);
-                (first, end) = if r >= to || waits { (0, rows) } else { (first, end) };
+                // Behind the chain, but in the segment, rows may be used up as they come, if no whole step waits for the chain.
+                if let Some((lo, hi)) = self.behind(r, b) {
+                    (first, end) = (first.min(lo), end.max(hi));
+                }
                 continue;
             }
             for read in lines[r].reads.iter().filter(|read| read.buffer == b) {
-                first = first.min(read.first(done(r), self.all_rows[r - from]));
                 demanded = demanded.max(read.end(done(r)));
-                end = end.max(read.end(self.all_rows[r - from]));
+                let (lo, hi) = (read.first(done(r), self.all_rows[r - from]), read.end(self.all_rows[r - from]));
+                // A reader that has all that it reads keeps nothing.
+                if lo < hi {
+                    (first, end) = (first.min(lo), end.max(hi));
+                }
             }
         }
         let produced = match flow.producer[b] {
@@ -523,7 +575,7 @@ impl<'m, 'f, 'a> Moment<'m, 'f, 'a> {
                     let mut reads = lines[c].reads.iter().filter(|read| read.buffer == b);
                     reads.any(|read| read.first(self.rows[c - from], self.all_rows[c - from]) <= at)
                 };
-                let is_read = end + 1 == stop || (end + 1..stop).any(waits);
+                let is_read = if end + 1 == stop { self.is_read_behind(b, at) } else { (end + 1..stop).any(waits) };
                 let parts = is_read && flow.lowered.steps[s].outputs[0].extent.cols > 1;
                 begun = Some(if parts { row(lines[end].buffer)[0] } else { 0 });
             } else if !inside {
@@ -548,6 +600,36 @@ impl<'m, 'f, 'a> Moment<'m, 'f, 'a> {
         (self.before, self.after, self.alive) = (before, after, alive);
         Some(bound)
     }
+}
+
+/// For each buffer, the rows that are computed where all steps are streamed and what is read of the outputs is all.
+fn asked(flow: &Flow) -> Vec<usize> {
+    let mut asked: Vec<usize> = (0..flow.lowered.buffers.len())
+        .map(|b| if flow.output[b] || flow.readers[b].is_empty() { flow.rows(b) } else { 0 })
+        .collect();
+    for (s, step) in flow.lowered.steps.iter().enumerate().rev() {
+        let rows = flow.writes(s).map(|b| asked[b]).max().unwrap_or(0);
+        for (b, footprint) in flow.reads(s).filter(|_| rows > 0) {
+            let all = flow.rows(b);
+            let window = flow.by_rows(s) && flow.plain[b] && !step.consumes;
+            asked[b] = asked[b].max(if window { footprint.rows.input_range((0, rows), all).1 } else { all });
+        }
+    }
+    asked
+}
+
+/// The rows of buffer `b` from the first to the last that step `s` reads when it runs whole.
+fn read_whole(flow: &Flow, s: usize, b: usize) -> (usize, usize) {
+    let rows = flow.rows(b);
+    let step = &flow.lowered.steps[s];
+    if !flow.plain[b] || step.consumes {
+        return (0, rows);
+    }
+    let height = step.outputs.first().map_or(0, |target| target.extent.rows);
+    let reads = flow.reads(s).filter(|&(from, _)| from == b).map(|(_, footprint)| footprint);
+    reads
+        .map(|footprint| footprint.rows.input_range((0, height), rows))
+        .fold((rows, 0), |(first, end), (lo, hi)| if lo < hi { (first.min(lo), end.max(hi)) } else { (first, end) })
 }
 
 /// A step as a computation of rows, if it is one.

@@ -187,6 +187,14 @@ fn chance(seed: u64) -> impl FnMut(usize) -> usize {
     }
 }
 
+/// Some rows of a tensor.
+fn sliced(net: &mut Net, x: usize, mut below: impl FnMut(usize) -> usize) -> usize {
+    let rows = net.extent(x).rows;
+    let first = below(rows);
+    let end = first + 1 + below(rows - first);
+    net.sliced(x, (first, end), 1 + below(3), below(2) == 0, below(2) == 0)
+}
+
 /// A chain of bottlenecks of random sizes, as they may be.
 fn bottlenecks(seed: usize) -> Lowered {
     let mut below = chance(seed as u64);
@@ -195,16 +203,21 @@ fn bottlenecks(seed: usize) -> Lowered {
     let mut x = net.input(rows, cols, 1 + below(4));
     for _ in 0..1 + below(5) {
         let depth = net.extent(x).depth;
-        x = match below(6) {
+        x = match below(7) {
+            6 => sliced(&mut net, x, &mut below),
             0 => net.conv(x, 1 + 2 * below(3), 1 + below(2), 1 + below(20)),
             1 => net.depthwise(x, 3, 1),
             2 => net.bottleneck(x, 1 + below(6), 3 + 2 * below(3), 1, depth),
             _ => net.bottleneck(x, 1 + below(6), 3 + 2 * below(3), 1 + below(2), 1 + below(20)),
         };
     }
-    if below(3) == 0 {
-        let mean = net.mean(x);
-        x = net.connected(mean, 5);
+    match below(6) {
+        0 | 3 => {
+            let mean = net.mean(x);
+            x = net.connected(mean, 5);
+        }
+        1 => x = sliced(&mut net, x, &mut below),
+        _ => {}
     }
     net.staged();
     net.outputs(&[x])
@@ -213,7 +226,7 @@ fn bottlenecks(seed: usize) -> Lowered {
 #[test]
 fn arithmetic_gives_no_more_than_a_walk_over_all_rows() {
     let (mut said, mut equal) = (0, 0);
-    for seed in 100..220 {
+    for seed in 100..400 {
         let lowered = bottlenecks(seed);
         let flow = Flow::new(&lowered);
         for stream_input in [false, true] {

@@ -120,6 +120,27 @@ impl Net {
         self.step("gate", &[(x, Footprint::SAME), (gate, one)], extent, 0)
     }
 
+    /// Every `stride`th row of rows `first .. end`, all at once or by rows, whose list may be a window or a table.
+    pub fn sliced(
+        &mut self,
+        x: usize,
+        (first, end): (usize, usize),
+        stride: usize,
+        partial: bool,
+        table: bool,
+    ) -> usize {
+        let extent = self.extent(x);
+        let count = (end - first).div_ceil(stride);
+        let rows = match table {
+            true => AxisFootprint::Table((0..count).map(|i| (first + i * stride, first + i * stride + 1)).collect()),
+            false => AxisFootprint::Window { extent: 1, stride, before: -(first as isize) },
+        };
+        let footprint = Footprint { rows, cols: AxisFootprint::SAME, depth: AxisFootprint::SAME };
+        let out = self.step("slice", &[(x, footprint)], Extent { rows: count, ..extent }, 0);
+        self.0.steps.last_mut().expect("just added").partial = partial;
+        out
+    }
+
     /// Fully connected: runs whole.
     pub fn connected(&mut self, x: usize, depth: usize) -> usize {
         let macs = self.extent(x).elements() * depth;

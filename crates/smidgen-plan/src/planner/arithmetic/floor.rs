@@ -38,7 +38,7 @@ pub(crate) struct Floor<'m, 'f, 'a> {
     /// For each step, the first behind it that asks for rows of what some step from it on writes which the next step does not ask for: of no
     /// segment with both is anything known.
     clash: Vec<usize>,
-    /// For each step, rows that it computes where a segment goes on to the end of its chain.
+    /// For each step, rows that it computes where a segment goes on to the end of its chain: in no segment does it compute fewer.
     needed: Vec<usize>,
     /// For each step, whether all segments that begin there and go on beyond its chain are known.
     known: Vec<bool>,
@@ -121,7 +121,8 @@ impl<'m, 'f, 'a> Floor<'m, 'f, 'a> {
                 let mut readers = flow.readers[lines[s].buffer].iter();
                 readers.any(|&r| r > stop || r == stop && (s + 1 < stop || !lines[r].linked))
             };
-            known[s] = all.eager_upto[s + 1] >= stop && clash[s] >= stop && !(s..stop).any(asked);
+            known[s] =
+                all.eager_upto[s + 1] >= stop && clash[s] >= stop && !(s..stop).any(asked) && all.is_asked_for(s, stop);
         }
         Self {
             all,
@@ -218,7 +219,7 @@ impl<'m, 'f, 'a> Floor<'m, 'f, 'a> {
     fn at(&mut self, end: End, a: usize, y: usize) -> Option<usize> {
         let all = self.all;
         let line = &all.lines[a];
-        if y >= line.height || self.below(end, a, y) == NEVER {
+        if y >= self.needed[a] || self.below(end, a, y) == NEVER {
             return None;
         }
         let mut least = usize::MAX;
@@ -248,7 +249,7 @@ impl<'m, 'f, 'a> Floor<'m, 'f, 'a> {
         let exact = read.end(asked);
         let mut least = usize::MAX;
         for exist in above.rounded_up(exact) {
-            let rows = read.held(y, line.height, exist).max(self.skipped(a - 1, y, exist));
+            let rows = read.held(y, self.needed[a], exist).max(self.skipped(a - 1, y, exist));
             let part = rows == 1 && exist == exact && above.passes_on;
             let bytes = rows * all.row[above.buffer][usize::from(part)];
             if bytes < least {
@@ -285,7 +286,7 @@ impl<'m, 'f, 'a> Floor<'m, 'f, 'a> {
             let Some(&r) = readers.last().filter(|&&r| (from..chain[from]).contains(&r) && !flow.output[b]) else {
                 return 0;
             };
-            let height = lines[r].height;
+            let height = self.needed[r];
             let done = self.waiting(from, r, y).min(height);
             let reads = lines[r].reads.iter().filter(|read| read.buffer == b);
             let held = |read: &Read| match awaited[b] && readers[0] >= from {
@@ -309,7 +310,7 @@ impl<'m, 'f, 'a> Floor<'m, 'f, 'a> {
         let lines = &self.all.lines;
         let b = lines[s].buffer;
         let held = |&r: &usize| {
-            let (done, height) = (self.waiting(s + 1, r, rows).min(lines[r].height), lines[r].height);
+            let (done, height) = (self.waiting(s + 1, r, rows).min(self.needed[r]), self.needed[r]);
             lines[r].reads.iter().filter(|read| read.buffer == b).map(|read| read.held(done, height, exist)).max()
         };
         self.skips[s].iter().filter_map(held).max().unwrap_or(0)
@@ -352,13 +353,13 @@ impl<'m, 'f, 'a> Floor<'m, 'f, 'a> {
         let next = &lines[c + 1];
         let Some(read) = next.link() else { return 0 };
         let waits = read.waiting(y);
-        if waits >= next.height {
+        if waits >= self.needed[c + 1] {
             return NEVER;
         }
         let mut fewest = usize::MAX;
         for band in next.bands() {
             let first = waits / band * band;
-            let rows = read.held(first, next.height, exist).max(self.skipped(c, first, exist));
+            let rows = read.held(first, self.needed[c + 1], exist).max(self.skipped(c, first, exist));
             let part = rows == 1 && lines[c].passes_on;
             let bytes = rows * row[b][usize::from(part)];
             if bytes < fewest {
