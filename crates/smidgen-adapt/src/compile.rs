@@ -11,8 +11,9 @@ use smidgen_ir::{BinaryKind, DataType, ElementType, Graph, Op, OpId, Operator, T
 use smidgen_kernels::Window2d;
 use smidgen_kernels::int8::{Binary, Int8};
 use smidgen_kernels::training::{
-    BiasStep, Conv2d, Cross, Depthwise, DepthwiseGradient, DepthwiseStep, ERROR_BITS, FACTOR_BITS, Head, InputGradient,
-    Noise, SUM_SCRATCH, Select, Spread, Step as Rounded, Total, WEIGHT_BITS, WeightStep, mask_bytes,
+    BiasStep, Conv2d, Cross, Depthwise, DepthwiseGradient, DepthwiseStep, ERROR_BITS, FACTOR_BITS, Feed, Head,
+    InputGradient, Noise, SUM_SCRATCH, Select, Spread, Step as Rounded, Total, WEIGHT_BITS, WeightStep, blocks,
+    mask_bytes,
 };
 use smidgen_lower::{KernelSet, LowerOptions};
 use smidgen_program::footprint::{Footprint, Granularity, WriteOrder};
@@ -84,7 +85,7 @@ impl TrainingStep {
     }
 }
 
-/// A gradient as the step computes it: the first output of a step (int16), of which one is worth `unit * 2^exponent`, where the exponent is the
+/// A gradient as the step computes it: the first output of a step (int16, [by channels](smidgen_kernels::training)), of which one is worth `unit * 2^exponent`, where the exponent is the
 /// second output of the first of these steps.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Computed {
@@ -92,6 +93,8 @@ pub struct Computed {
     pub tensor: TensorId,
     /// The step.
     pub step: StepId,
+    /// Pixels and channels.
+    pub sizes: [usize; 2],
     /// What one is worth.
     pub unit: f64,
 }
@@ -143,12 +146,18 @@ pub fn compile(
     compiler.rest(classes)
 }
 
-/// A gradient: a buffer of int16, and what one of it is worth, times two to the exponent of the step.
+/// A gradient: a buffer of int16 with pixels and channels, and what one of it is worth, times two to the exponent of the step.
 #[derive(Clone, Copy)]
 struct Gradient {
     buffer: BufferId,
-    extent: Extent,
+    sizes: [usize; 2],
     unit: f64,
+}
+
+impl Gradient {
+    fn operand(&self) -> Operand {
+        Operand::Buffer(self.buffer, kernel::by_channels(self.sizes[0], self.sizes[1]))
+    }
 }
 
 /// What the backward pass needs of a layer's forward pass.
@@ -214,6 +223,25 @@ const WHOLE: WriteOrder = WriteOrder { granularity: Granularity::Run, reads_firs
 /// A kernel that changes its first input element by element.
 const IN_PLACE: WriteOrder = WriteOrder { granularity: Granularity::Elements(1), reads_first: true };
 
+/// About how many parts a gradient of many channels is computed in, where it is used up as it comes.
+const BANDS: usize = 8;
+
+/// A kernel that computes a gradient of so many channels by bands: of 16 channels or a multiple, since updates take so many together.
+fn by_bands(channels: usize) -> WriteOrder {
+    let rows = (blocks(channels) / BANDS).next_multiple_of(4).max(4);
+    WriteOrder { granularity: Granularity::Planes { rows, channels: 4 }, reads_first: false }
+}
+
+/// Pixels and channels of a tensor.
+fn sizes_of(tensor: &Tensor) -> [usize; 2] {
+    let channels = tensor.shape.dims().last().copied().unwrap_or(1).max(1);
+    [tensor.shape.elements() / channels, channels]
+}
+
+/// Pixels and channels of images.
+fn sizes_of_images(images: usize, [rows, cols, channels]: [usize; 3]) -> [usize; 2] {
+    [images * rows * cols, channels]
+}
 fn flat(elements: usize) -> Extent {
     Extent { rows: 1, cols: 1, depth: elements }
 }
@@ -274,12 +302,13 @@ impl<'a> Compiler<'a> {
     }
 
     fn push(&mut self, mut step: Step) -> StepId {
-        step.footprint = match step.kernel.spec().pattern() {
-            kernel::Pattern::Whole { inputs, .. } => {
-                inputs.iter().map(|taken| if taken.in_place { Footprint::SAME } else { Footprint::ALL }).collect()
-            }
+        let pattern = step.kernel.spec().pattern();
+        step.footprint = match &pattern {
+            kernel::Pattern::Given { inputs, .. } => inputs.iter().map(|taken| taken.needed.footprint()).collect(),
             _ => vec![Footprint::ALL; step.inputs.len()],
         };
+        (step.consumes, step.state_bytes) = (pattern.consumes(), pattern.state());
+        drop(pattern);
         self.out.steps.push(step);
         StepId(self.out.steps.len() as u32 - 1)
     }
@@ -290,10 +319,39 @@ impl<'a> Compiler<'a> {
         let (name, spec) = (format!("{name} next"), self.out.buffers[value.index()].clone());
         let next = self.buffer(name, spec.element, spec.extent);
         self.out.variables[variable].next = next;
-        step.inputs.insert(0, Operand::Buffer(value, spec.extent));
-        step.outputs = vec![Target { buffer: next, extent: spec.extent }];
+        let (_, extent) = step.kernel.spec().pattern().output(spec.extent);
+        step.inputs.insert(0, Operand::Buffer(value, extent));
+        step.outputs = vec![Target { buffer: next, extent }];
         step.order = IN_PLACE;
+        step.partial = matches!(step.kernel, Kernel::UpdateBias(_) | Kernel::UpdateConv2d(_)) && extent.rows > 1;
         self.push(step);
+    }
+
+    /// Adds a step that computes a gradient.
+    fn gradient(&mut self, name: String, sizes: [usize; 2], unit: f64, mut step: Step) -> (StepId, Gradient) {
+        let extent = kernel::by_channels(sizes[0], sizes[1]);
+        let buffer = self.buffer(name, ElementType::Int16, extent);
+        step.outputs = vec![Target { buffer, extent }];
+        step.partial = match &step.kernel {
+            Kernel::GradientConv2d(kernel) => kernel.layer.feed != Feed::Rows,
+            Kernel::ReshapeGradient(_) => false,
+            _ => true,
+        };
+        (self.push(step), Gradient { buffer, sizes, unit })
+    }
+
+    /// The gradient with other pixels and channels, if it does not have these.
+    fn seen(&mut self, gradient: Gradient, sizes: [usize; 2]) -> Gradient {
+        if gradient.sizes == sizes {
+            return gradient;
+        }
+        let name = format!("{} reshaped", self.out.buffers[gradient.buffer.index()].name);
+        let step = Step {
+            name: format!("RESHAPE {name}"),
+            inputs: vec![gradient.operand()],
+            ..Step::new(kernel::ReshapeGradient { sizes: [gradient.sizes, sizes] }.into(), WHOLE)
+        };
+        self.gradient(name, sizes, gradient.unit, step).1
     }
 
     /// Steps of an inference up to the features; layers that gradients pass with what these need.
@@ -572,18 +630,20 @@ impl<'a> Compiler<'a> {
             vec![target(errors), target(loss)],
         ));
         if self.trained.contains(&true) {
-            let top = self.buffer("gradient of features".into(), ElementType::Int16, flat(count));
-            let outputs = vec![Target { buffer: top, extent: flat(count) }, target(exponent)];
+            let extent = kernel::by_channels(1, count);
+            let top = self.buffer("gradient of features".into(), ElementType::Int16, extent);
+            let outputs = vec![Target { buffer: top, extent }, target(exponent)];
             let kernel = kernel::ClassifierGradient { head }.into();
             let step = self.push(step("GRADIENT of features", kernel, vec![errors, weights_at], outputs));
             let unit = scale * 2f64.powi(-((ERROR_BITS + WEIGHT_BITS) as i32));
-            self.computed.push(Computed { tensor: self.features.tensor(), step, unit });
+            let sizes = [1, count];
+            self.computed.push(Computed { tensor: self.features.tensor(), step, sizes, unit });
             self.classifier_updates(&head, [weights, bias], [features, errors, rate_at], macs);
             let seed_bytes = self.constant("seed".into(), 1i32.to_le_bytes().to_vec(), 4);
             let initial = Initial::Constant(seed_bytes);
             let seed = self.variable(Role::Seed, "seed".into(), ElementType::Int32, flat(1), initial);
             let common = Common { reference: unit, rate: rate_at, exponent, seed: self.value(seed) };
-            self.gradients(Gradient { buffer: top, extent: flat(count), unit }, common)?;
+            self.gradients(Gradient { buffer: top, sizes, unit }, common)?;
             let kernel: Kernel = kernel::NextSeed.into();
             self.update(seed, Step { name: "NEXT seed".into(), ..Step::new(kernel, IN_PLACE) });
         } else {
@@ -651,6 +711,8 @@ impl<'a> Compiler<'a> {
 
     /// The sum of what a tensor received.
     fn total(&mut self, tensor: TensorId, parts: Vec<Gradient>, common: Common) -> Gradient {
+        let sizes = sizes_of(self.graph().tensor(tensor));
+        let parts: Vec<Gradient> = parts.into_iter().map(|part| self.seen(part, sizes)).collect();
         let mut parts = parts.into_iter();
         let Some(first) = parts.next() else { unreachable!("a tensor without a gradient has no entry") };
         parts.fold(first, |sum, part| {
@@ -659,39 +721,34 @@ impl<'a> Compiler<'a> {
             let most = ratios[0].max(ratios[1]);
             let shift = (f64::from(FACTOR_BITS) - most.log2()).floor().clamp(0.0, 30.0);
             let factors = ratios.map(|ratio| (ratio * 2f64.powf(shift)).round().min(16384.0) as i16);
-            let extent = sum.extent;
             let name = format!("gradient of {}", self.graph().tensor(tensor).name);
-            let buffer = self.buffer(name.clone(), ElementType::Int16, extent);
-            let layer = Total { elements: extent.elements(), factors, shift: shift as u32 };
-            let at = |gradient: Gradient| Operand::Buffer(gradient.buffer, extent);
-            let step = self.push(Step {
+            let layer = Total { factors, shift: shift as u32 };
+            let step = Step {
                 name: format!("ADD_GRADIENTS {name}"),
-                inputs: vec![at(sum), at(part)],
-                outputs: vec![Target { buffer, extent }],
-                ..Step::new(kernel::AddGradients { extent, layer }.into(), IN_PLACE)
-            });
+                inputs: vec![sum.operand(), part.operand()],
+                ..Step::new(kernel::AddGradients { sizes, layer }.into(), IN_PLACE)
+            };
+            let (step, gradient) = self.gradient(name, sizes, wanted, step);
             // What came before was a part of it.
             self.computed.retain(|computed| computed.tensor != tensor);
-            self.computed.push(Computed { tensor, step, unit: wanted });
-            Gradient { buffer, extent, unit: wanted }
+            self.computed.push(Computed { tensor, step, sizes, unit: wanted });
+            gradient
         })
     }
 
     /// The gradient where the clamp of the operator's output lets it pass.
     fn masked(&mut self, index: usize, gradient: Gradient) -> Gradient {
         let Some(&(mask, extent)) = self.masks.get(&index) else { return gradient };
+        let sizes = [extent.rows * extent.cols, extent.depth];
+        let gradient = self.seen(gradient, sizes);
         let name = format!("{} masked", self.out.buffers[gradient.buffer.index()].name);
-        let buffer = self.buffer(name.clone(), ElementType::Int16, extent);
-        self.push(Step {
+        let mask = Operand::Buffer(mask, Extent { depth: mask_bytes(extent.depth), ..extent });
+        let step = Step {
             name: format!("MASK {name}"),
-            inputs: vec![
-                Operand::Buffer(gradient.buffer, extent),
-                Operand::Buffer(mask, Extent { depth: mask_bytes(extent.depth), ..extent }),
-            ],
-            outputs: vec![Target { buffer, extent }],
+            inputs: vec![gradient.operand(), mask],
             ..Step::new(kernel::MaskGradient { extent }.into(), IN_PLACE)
-        });
-        Gradient { buffer, extent, ..gradient }
+        };
+        self.gradient(name, sizes, gradient.unit, step).1
     }
 
     fn backward(
@@ -727,23 +784,25 @@ impl<'a> Compiler<'a> {
                 if !reached(self, input) {
                     return Ok(Vec::new());
                 }
-                let extent = Extent { rows: images * window.input[0], cols: window.input[1], depth: window.input[2] };
-                let from = Extent { rows: images * window.output[0], cols: window.output[1], depth: window.output[2] };
+                let gradient = self.seen(gradient, sizes_of_images(images, window.output));
                 let name = format!("gradient of {}", graph.tensor(input).name);
-                let buffer = self.buffer(name.clone(), ElementType::Int16, extent);
                 let unit = gradient.unit * scale(input) / scale(operator.outputs[0]) / window.area() as f64;
                 // Of a mean over everything nothing is added up, and nothing can grow.
                 let alone = window.output[..2] == [1, 1] && window.size == window.input[..2];
                 let shift = if alone { 0 } else { self.shift(input, unit, common) };
                 let unit = unit * 2f64.powi(shift as i32);
-                let step = self.push(Step {
+                let step = Step {
                     name: format!("SPREAD {name}"),
-                    inputs: vec![Operand::Buffer(gradient.buffer, from)],
-                    outputs: vec![Target { buffer, extent }],
-                    ..Step::new(kernel::SpreadGradient { layer: Spread { window, images, shift } }.into(), WHOLE)
-                });
-                self.computed.push(Computed { tensor: input, step, unit });
-                Ok(vec![(input, Gradient { buffer, extent, unit })])
+                    inputs: vec![gradient.operand()],
+                    ..Step::new(
+                        kernel::SpreadGradient { layer: Spread { window, images, shift } }.into(),
+                        by_bands(window.input[2]),
+                    )
+                };
+                let sizes = sizes_of_images(images, window.input);
+                let (step, gradient) = self.gradient(name, sizes, unit, step);
+                self.computed.push(Computed { tensor: input, step, sizes, unit });
+                Ok(vec![(input, gradient)])
             }
             _ => Err(refuse(graph, index, "none is known; train only what comes after it")),
         }
@@ -762,8 +821,8 @@ impl<'a> Compiler<'a> {
         let name = graph.tensor(operator.outputs[0]).name.clone();
         let outputs = window.output[2];
         let effective: Vec<f64> = (0..outputs).map(|o| effective(graph, operator, o)).collect();
-        let out = Extent { rows: images * window.output[0], cols: window.output[1], depth: outputs };
-        let gradient_at = Operand::Buffer(gradient.buffer, out);
+        let gradient = self.seen(gradient, sizes_of_images(images, window.output));
+        let gradient_at = gradient.operand();
         let mut passed = Vec::new();
         let input = operator.inputs[0];
         let weights = graph.tensor(operator.inputs[1]);
@@ -794,7 +853,7 @@ impl<'a> Compiler<'a> {
             let factors = self.constant(format!("{name} bias steps"), factors, 4);
             let layer = BiasStep { pixels: positions, channels: outputs, step };
             let inputs = [gradient_at].into_iter().chain(common.operands()).collect();
-            let kernel = kernel::UpdateBias { extent: out, layer }.into();
+            let kernel = kernel::UpdateBias { layer }.into();
             let name = format!("UPDATE bias of {name}");
             self.update(variable, Step { name, inputs, constants: vec![factors], ..Step::new(kernel, IN_PLACE) });
         }
@@ -811,37 +870,46 @@ impl<'a> Compiler<'a> {
             let spare = narrow(terms, 22);
             let unit = top * 2f64.powi(spare as i32);
             let shift = self.shift(input, unit, common);
-            let extent = Extent { rows: images * window.input[0], cols: window.input[1], depth: window.input[2] };
             let of = format!("gradient of {}", graph.tensor(input).name);
-            let buffer = self.buffer(of.clone(), ElementType::Int16, extent);
+            let sizes = sizes_of_images(images, window.input);
+            let narrow = 15 + spare;
             let mut step = if depthwise {
-                let layer = DepthwiseGradient { window, images, narrow: 15 + spare, shift };
+                let layer = DepthwiseGradient { window, images, narrow, shift };
                 Step {
+                    inputs: vec![gradient_at, saved.weights],
                     constants: vec![factors],
                     scratch_bytes: layer.scratch(),
-                    ..Step::new(kernel::GradientDepthwise { layer }.into(), WHOLE)
+                    ..Step::new(kernel::GradientDepthwise { layer }.into(), by_bands(window.input[2]))
                 }
             } else {
                 let apart = saved.updated.as_ref().filter(|updated| updated.apart);
                 let selected = apart.map_or(0, |updated| updated.channels);
-                let layer = InputGradient { window, images, selected, narrow: 15 + spare, shift };
+                let feed = feed(&window, images);
+                let given = match feed {
+                    Feed::Staged => self.scaled(gradient, narrow, factors, &of),
+                    Feed::Whole | Feed::Rows => gradient_at,
+                };
+                let layer = InputGradient { window, images, selected, narrow, shift, feed };
+                let by_blocks = |operand: Operand, each: usize| match operand {
+                    Operand::Buffer(id, _) => Operand::Buffer(id, kernel::by_blocks(outputs, each * window.area())),
+                    constant => constant,
+                };
+                let mut inputs = vec![given, by_blocks(saved.weights, window.input[2])];
+                inputs.extend(apart.map(|updated| by_blocks(self.value(updated.variable), selected)));
+                let order = if feed == Feed::Staged { by_bands(window.input[2]) } else { WHOLE };
                 Step {
+                    inputs,
                     constants: vec![factors, saved.list],
                     scratch_bytes: layer.scratch(),
-                    ..Step::new(kernel::GradientConv2d { layer }.into(), WHOLE)
+                    ..Step::new(kernel::GradientConv2d { layer }.into(), order)
                 }
             };
             step.name = format!("GRADIENT {of}");
-            step.inputs = vec![gradient_at, saved.weights];
-            if let Some(updated) = saved.updated.as_ref().filter(|updated| updated.apart) {
-                step.inputs.push(self.value(updated.variable));
-            }
-            step.outputs = vec![Target { buffer, extent }];
             step.macs = self.macs(&saved);
-            let step = self.push(step);
             let unit = unit * 2f64.powi(shift as i32);
-            self.computed.push(Computed { tensor: input, step, unit });
-            passed.push((input, Gradient { buffer, extent, unit }));
+            let (step, gradient) = self.gradient(of, sizes, unit, step);
+            self.computed.push(Computed { tensor: input, step, sizes, unit });
+            passed.push((input, gradient));
         }
         if let Some(updated) = &saved.updated {
             let step = rounded(self, narrow(positions, 23));
@@ -869,11 +937,39 @@ impl<'a> Compiler<'a> {
         Ok(passed)
     }
 
+    /// A gradient as that of a pointwise convolution is taken.
+    fn scaled(&mut self, gradient: Gradient, narrow: u32, factors: ConstantId, of: &str) -> Operand {
+        let [pixels, channels] = gradient.sizes;
+        let extent = Extent { rows: pixels, cols: 1, depth: 4 * blocks(channels) };
+        let name = format!("{} scaled", self.out.buffers[gradient.buffer.index()].name);
+        let buffer = self.buffer(name, ElementType::Int16, extent);
+        self.push(Step {
+            name: format!("SCALE for {of}"),
+            inputs: vec![gradient.operand()],
+            constants: vec![factors],
+            outputs: vec![Target { buffer, extent }],
+            ..Step::new(kernel::ScaleGradient { sizes: gradient.sizes, narrow }.into(), WHOLE)
+        });
+        Operand::Buffer(buffer, extent)
+    }
+
     /// Multiply-accumulates of a layer's forward pass, padding counted.
     fn macs(&self, saved: &Saved) -> u64 {
         let window = &saved.window;
         let inputs = if saved.depthwise { 1 } else { window.input[2] };
         (saved.images * window.output.iter().product::<usize>() * window.area() * inputs) as u64
+    }
+}
+
+/// How a convolution's gradient is taken for that of its input: by rows, where the sums that this takes are smaller than the gradient.
+fn feed(window: &Window2d, images: usize) -> Feed {
+    let bytes = |sizes: [usize; 3], each: usize| images * sizes[0] * sizes[1] * 4 * blocks(sizes[2]) * each;
+    if bytes(window.output, 2) > bytes(window.input, 4) {
+        Feed::Rows
+    } else if window.is_pointwise() {
+        Feed::Staged
+    } else {
+        Feed::Whole
     }
 }
 

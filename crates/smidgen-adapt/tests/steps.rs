@@ -112,9 +112,14 @@ fn compared(seed: u64, rate: f64) -> Compared {
         if gradient.step == step.gradients[0].step {
             exponent = i32::from_le_bytes(finished.output(1).unwrap().try_into().unwrap());
         }
-        let elements = finished.output(0).unwrap().as_chunks::<2>().0.iter().map(|&b| f64::from(i16::from_le_bytes(b)));
+        let numbers = finished.output(0).unwrap().as_chunks::<2>().0;
         let unit = gradient.unit * 2f64.powi(exponent);
-        computed.insert(gradient.tensor, elements.map(|g| g * unit).collect::<Vec<f64>>());
+        // By channels, four side by side.
+        let [pixels, channels] = gradient.sizes;
+        let at = |pixel: usize, channel: usize| (channel / 4 * pixels + pixel) * 4 + channel % 4;
+        let places = (0..pixels * channels).map(|i| at(i / channels, i % channels));
+        let elements = places.map(|at| f64::from(i16::from_le_bytes(numbers[at])) * unit);
+        computed.insert(gradient.tensor, elements.collect::<Vec<f64>>());
     });
     let moved = before.into_iter().zip(variables(&executor)).collect();
     let found: Activations = activations(&features, &Default::default(), &samples[1..2]).unwrap().remove(0);

@@ -3,6 +3,7 @@
 use super::structure::demand;
 use super::{Refused, footprint};
 use smidgen_ir::ElementType;
+use smidgen_program::kernel::Kernel;
 use smidgen_program::program::{BufferId, Extent, Operand, Program, Step};
 
 /// Checks every step.
@@ -38,6 +39,18 @@ fn check_step(program: &Program, index: usize, step: &Step) -> Result<(), String
     }
     for (target, &(element, extent)) in step.outputs.iter().zip(&demands.outputs) {
         agrees(program, target.buffer, target.extent, element, extent)?;
+    }
+    if Kernel::TRAINING.contains(&step.kernel.name()) {
+        let read = step.inputs.iter().filter_map(|operand| operand.buffer());
+        for id in read.chain(step.outputs.iter().map(|target| target.buffer)) {
+            let buffer = &program.buffers[id.index()];
+            if buffer.spec.element == ElementType::Int16 && !buffer.offset.is_multiple_of(4) {
+                return Err(format!(
+                    "`{}`, a gradient, lies at byte {}, not at a word",
+                    buffer.spec.name, buffer.offset
+                ));
+            }
+        }
     }
     for (i, (id, &wanted)) in step.constants.iter().zip(&demands.constants).enumerate() {
         has_bytes(&format!("constant {i}"), program.constants[id.index()].bytes.len(), wanted)?;

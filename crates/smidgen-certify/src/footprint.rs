@@ -1,7 +1,7 @@
 //! Invariant 9: what a kernel's parameters and constants make it read lies in its operands, and in what the step says that it reads.
 
 use smidgen_program::footprint::Granularity;
-use smidgen_program::kernel::{Kernel, covers};
+use smidgen_program::kernel::{Kernel, Pattern, covers};
 use smidgen_program::program::{Operand, Program, Step};
 
 /// Checks, of a step that gives its kernel what it demands, that its access covers what the kernel reads, and that what a kernel keeps twice
@@ -30,7 +30,7 @@ pub(super) fn check(program: &Program, step: &Step) -> Result<(), String> {
         }
     }
     if step.consumes {
-        return Ok(());
+        return taken(step, &pattern);
     }
     for (i, (operand, footprint)) in step.inputs.iter().zip(&step.footprint).enumerate() {
         let Operand::Buffer(_, input) = *operand else { continue };
@@ -43,6 +43,23 @@ pub(super) fn check(program: &Program, step: &Step) -> Result<(), String> {
             if !covers(reach, &needs, outputs, inputs) {
                 return Err(format!("its kernel reads other {axis} of input {i} than the step says"));
             }
+        }
+    }
+    Ok(())
+}
+
+/// Checks that what a consuming step says of its inputs behind the first covers what its kernel reads of them for each row that it takes in.
+fn taken(step: &Step, pattern: &Pattern<'_>) -> Result<(), String> {
+    let Some(&Operand::Buffer(_, first)) = step.inputs.first() else { return Ok(()) };
+    for (i, operand) in step.inputs.iter().enumerate().skip(1) {
+        let Operand::Buffer(_, input) = *operand else { continue };
+        let [rows, ..] = pattern.input_range(i, input, first);
+        let is_short = |row: usize| {
+            let (needs, says) = (rows(row), step.rows_taken(i, (row, row + 1), input.rows));
+            needs.0 < needs.1 && (needs.0 < says.0 || says.1 < needs.1)
+        };
+        if (0..first.rows).any(is_short) {
+            return Err(format!("its kernel reads other rows of input {i} than the step says"));
         }
     }
     Ok(())

@@ -237,8 +237,8 @@ impl<'a> Live<'a> {
                 let rows = footprint.rows.input_range((region.y0, region.y1), e.rows);
                 let cols = footprint.cols.input_range((region.x0, region.x1), e.cols);
                 self.mark(id, e, rows, cols, true);
-            } else if i == 0 {
-                self.mark(id, e, (region.y0, region.y1), (0, e.cols), true);
+            } else {
+                self.mark(id, e, step.rows_taken(i, (region.y0, region.y1), e.rows), (0, e.cols), true);
             }
         }
     }

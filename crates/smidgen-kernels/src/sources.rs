@@ -102,6 +102,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "training/armv7em.rs"
     "training/block.rs"
     "training/classifier.rs"
+    "training/convolution.rs"
     "training/forward.rs"
     "training/gradient.rs"
     "training/mod.rs"

@@ -4,7 +4,7 @@
 //! [`Lowered`] is the same without the memory decisions: what lowering a graph gives, and what a schedule turns into a
 //! [`Program`]. The executor and the code generator take no decision of their own.
 
-use crate::footprint::{Footprint, WriteOrder};
+use crate::footprint::{AxisFootprint, Footprint, WriteOrder};
 use crate::kernel::Kernel;
 use smidgen_ir::{ElementType, OpId, TensorId};
 use smidgen_kernels::Region;
@@ -142,7 +142,8 @@ pub struct Step {
     pub constants: Vec<ConstantId>,
     /// What is written. All outputs of a step that has several are written by each run, and it always runs whole.
     pub outputs: Vec<Target>,
-    /// For each of `inputs`, what one element of output 0 needs of it (for a consuming step: ignored along rows).
+    /// For each of `inputs`, what one element of output 0 needs of it. For a consuming step: ignored for input 0, and of the others what a row of
+    /// input 0 needs when it is taken in: the rows that a window says, or everything.
     pub footprint: Vec<Footprint>,
     /// How the run proceeds. Given for the same kernel whatever the schedule.
     pub order: WriteOrder,
@@ -160,6 +161,15 @@ pub struct Step {
 }
 
 impl Step {
+    /// Of a consuming step, the rows of input `i`, which has so many, that a run reads which takes in rows `taken` of input 0.
+    pub fn rows_taken(&self, i: usize, taken: (usize, usize), rows: usize) -> (usize, usize) {
+        match self.footprint.get(i).map(|footprint| &footprint.rows) {
+            _ if i == 0 => taken,
+            Some(window @ AxisFootprint::Window { .. }) => window.input_range(taken, rows),
+            _ => (0, rows),
+        }
+    }
+
     /// A step that has nothing but its kernel and how it proceeds: no operands, constants, state or scratch, and only whole runs.
     pub fn new(kernel: Kernel, order: WriteOrder) -> Self {
         Self {

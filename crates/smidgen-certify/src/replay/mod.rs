@@ -168,7 +168,7 @@ impl Replay<'_> {
     /// One run of a consuming step: reads its rows; the last one then writes the output.
     fn consume(&mut self, run: usize, index: usize, r: Region) -> Result<(), Refused> {
         let step = &self.program.steps[index];
-        let Operand::Buffer(id, extent) = step.inputs[0] else { return Ok(()) };
+        let Operand::Buffer(_, extent) = step.inputs[0] else { return Ok(()) };
         if r.y0 != self.consumed[index] {
             let (name, expected) = (step.name.clone(), self.consumed[index]);
             return Err(Refused::OutOfOrder { run, name, y0: r.y0, y1: r.y1, expected });
@@ -181,8 +181,7 @@ impl Replay<'_> {
             None if r.y1 < extent.rows => self.begun.push(index),
             _ => {}
         }
-        let rows = Box3 { rows: (r.y0, r.y1), ..Box3::whole(extent) };
-        self.read(run, step, id, extent, rows)?;
+        self.take(run, step, r)?;
         if r.y1 == extent.rows {
             for target in &step.outputs {
                 let e = target.extent;
@@ -191,9 +190,19 @@ impl Replay<'_> {
             }
             // The kernel may look at its sums while it writes, and at its last rows too unless it is staged.
             if !step.order.reads_first {
-                self.read(run, step, id, extent, rows)?;
+                self.take(run, step, r)?;
             }
             self.state_intact(run, index)?;
+        }
+        Ok(())
+    }
+
+    /// What a run of a consuming step reads: rows of input 0, and of other inputs what these need.
+    fn take(&self, run: usize, step: &Step, r: Region) -> Result<(), Refused> {
+        for (i, &operand) in step.inputs.iter().enumerate() {
+            let Operand::Buffer(id, e) = operand else { continue };
+            let rows = step.rows_taken(i, (r.y0, r.y1), e.rows);
+            self.read(run, step, id, e, Box3 { rows, ..Box3::whole(e) })?;
         }
         Ok(())
     }

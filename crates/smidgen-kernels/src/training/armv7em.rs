@@ -2,7 +2,7 @@
 
 use core::arch::naked_asm;
 
-/// What [`multiply`] reads beside rows and columns.
+/// What [`multiply`] and [`multiply_on`] read beside rows and columns.
 #[repr(C)]
 pub(super) struct Frame {
     /// What the sums of each row begin with.
@@ -31,50 +31,64 @@ macro_rules! step {
     };
 }
 
-/// The sums of the products of each row with all columns, of `steps` times four elements, at least one.
-///
-/// # Safety
-/// `columns` must be good for reading 32 bytes for each step, `rows` 8 for each step of each row, and the frame's sums for writing, at least
-/// one; all are aligned for 32 bits.
-#[unsafe(naked)]
-pub(super) unsafe extern "C" fn multiply(columns: *const u8, rows: *const u8, steps: usize, frame: &Frame) {
-    // Steps that are no multiple of four come first; then four at a time.
-    naked_asm!(
-        ".arch armv7e-m
-        push {{r0, r2, r4-r11, lr}}
-        ldr r12, [r3, #16]
-        push {{r12}}
-        2:
-        ldm r3, {{r4-r7}}
-        lsrs r2, r2, #1
-        bcc 3f",
-        step!(),
-        "3:
-        lsrs r2, r2, #1
-        bcc 4f",
-        step!(),
-        step!(),
-        "4:
-        beq 6f
-        5:",
-        step!(),
-        step!(),
-        step!(),
-        step!(),
-        "subs r2, r2, #1
-        bne 5b
-        6:
-        ldr r12, [sp]
-        ldr lr, [r3, #20]
-        stm r12!, {{r4-r7}}
-        str r12, [sp]
-        ldrd r0, r2, [sp, #4]
-        cmp r12, lr
-        bne 2b
-        add sp, sp, #12
-        pop {{r4-r11, pc}}"
-    )
+/// A function that multiplies rows with columns. `$start` is the register that points to what a row's sums begin with.
+macro_rules! multiply {
+    ($(#[$doc:meta])* $name:ident: $start:literal) => {
+        $(#[$doc])*
+        ///
+        /// # Safety
+        /// `columns` must be good for reading 32 bytes for each step, `rows` 8 for each step of each row, and the frame's sums for writing, at least
+        /// one; all are aligned for 32 bits. There is at least one step.
+        #[unsafe(naked)]
+        pub(super) unsafe extern "C" fn $name(columns: *const u8, rows: *const u8, steps: usize, frame: &Frame) {
+            // Steps that are no multiple of four come first; then four at a time.
+            naked_asm!(
+                ".arch armv7e-m
+                push {{r0, r2, r4-r11, lr}}
+                ldr r12, [r3, #16]
+                push {{r12}}
+                2:",
+                concat!("ldm ", $start, ", {{r4-r7}}"),
+                "lsrs r2, r2, #1
+                bcc 3f",
+                step!(),
+                "3:
+                lsrs r2, r2, #1
+                bcc 4f",
+                step!(),
+                step!(),
+                "4:
+                beq 6f
+                5:",
+                step!(),
+                step!(),
+                step!(),
+                step!(),
+                "subs r2, r2, #1
+                bne 5b
+                6:
+                ldr r12, [sp]
+                ldr lr, [r3, #20]
+                stm r12!, {{r4-r7}}
+                str r12, [sp]
+                ldrd r0, r2, [sp, #4]
+                cmp r12, lr
+                bne 2b
+                add sp, sp, #12
+                pop {{r4-r11, pc}}"
+            )
+        }
+    };
 }
+
+multiply!(
+    /// The sums of the products of each row with all columns, of `steps` times four elements, begun with the frame's.
+    multiply: "r3"
+);
+multiply!(
+    /// The same, begun with the sums that are there.
+    multiply_on: "r12"
+);
 
 /// Stages four columns of `quads` times four bytes that follow each other, `stride` bytes from column to column, in swapped order.
 ///
@@ -377,31 +391,13 @@ pub(super) struct Scaling {
     pub shift: u32,
 }
 
-/// Four scaled numbers, of r4 and r5 with factors r6 and r7; half a step is in r8, the shift in r9.
-macro_rules! scaled {
-    () => {
-        "smlabb r10, r4, r6, r8
-        smlatt r11, r4, r6, r8
-        smlabb r12, r5, r7, r8
-        smlatt lr, r5, r7, r8
-        asr r10, r10, r9
-        asr r11, r11, r9
-        asr r12, r12, r9
-        asr lr, lr, r9
-        pkhbt r4, r10, r11, lsl #16
-        pkhbt r5, r12, lr, lsl #16
-        strd r4, r5, [r2], #8
-        "
-    };
-}
-
-/// Stages `count` groups of four scaled numbers, `step` bytes from group to group; all groups have the same four `factors`.
+/// Stages `count` groups of four scaled numbers that follow each other, `step` bytes from group to group; all groups have the same four `factors`.
 ///
 /// # Safety
-/// `from` must be good for reading the groups, `factors` for four numbers and `to` for writing eight bytes for each group, aligned for 32
-/// bits; `count` is at least 1.
+/// `from` must be good for reading the groups, `factors` for four numbers and `to` for writing eight bytes for each group; all are aligned for 32
+/// bits. `count` is at least 1.
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn scaled_lanes(
+pub(super) unsafe extern "C" fn scaled(
     from: *const u8,
     step: usize,
     to: *mut u8,
@@ -418,73 +414,89 @@ pub(super) unsafe extern "C" fn scaled_lanes(
         ldr r6, [r6]
         ldrd r8, r9, [r8]
         2:
-        ldr r5, [r0, #4]
-        ldr r4, [r0]
-        add r0, r0, r1",
-        scaled!(),
-        "subs r3, r3, #1
+        ldrd r4, r5, [r0], #8
+        smlabb r10, r4, r6, r8
+        smlatt r11, r4, r6, r8
+        smlabb r12, r5, r7, r8
+        smlatt lr, r5, r7, r8
+        asr r10, r10, r9
+        asr r11, r11, r9
+        asr r12, r12, r9
+        asr lr, lr, r9
+        pkhbt r4, r10, r11, lsl #16
+        pkhbt r5, r12, lr, lsl #16
+        strd r4, r5, [r2]
+        add r2, r2, r1
+        subs r3, r3, #1
         bne 2b
         pop {{r4-r11, pc}}"
     )
 }
 
-/// Stages `quads` times four scaled numbers that follow each other, as do their factors.
+/// Stages `pairs` times two groups of four numbers as four rows, `pitch` bytes from row to row, and adds up each row.
 ///
 /// # Safety
-/// `from` and `factors` must be good for reading so many numbers, `to` for writing them, aligned for 32 bits; `quads` is at least 1.
+/// `from` must be good for reading the groups and `to` for writing four bytes of each row for each pair; all are aligned for 32 bits. `pairs` is at
+/// least 1.
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn scaled_row(
+pub(super) unsafe extern "C" fn transpose(
     from: *const u8,
-    factors: *const i16,
     to: *mut u8,
-    quads: usize,
-    scaling: &Scaling,
+    pitch: usize,
+    pairs: usize,
+    sums: &mut [i32; 4],
 ) {
+    // r8 to r11: the sums; each product of a pair with two ones adds up the pair.
     naked_asm!(
         ".arch armv7e-m
         push {{r4-r11, lr}}
-        ldr r8, [sp, #36]
-        ldrd r8, r9, [r8]
+        ldr r12, [sp, #36]
+        ldm r12, {{r8-r11}}
         2:
-        ldr r4, [r0], #4
-        ldr r5, [r0], #4
-        ldr r6, [r1], #4
-        ldr r7, [r1], #4",
-        scaled!(),
-        "subs r3, r3, #1
+        ldrd r4, r5, [r0], #8
+        ldrd r6, r7, [r0], #8
+        pkhbt r12, r4, r6, lsl #16
+        pkhtb r4, r6, r4, asr #16
+        pkhbt r6, r5, r7, lsl #16
+        pkhtb r5, r7, r5, asr #16
+        add lr, r2, r2, lsl #1
+        str r4, [r1, r2]
+        str r6, [r1, r2, lsl #1]
+        str r5, [r1, lr]
+        str r12, [r1], #4
+        mov lr, #0x00010001
+        smlad r8, r12, lr, r8
+        smlad r9, r4, lr, r9
+        smlad r10, r6, lr, r10
+        smlad r11, r5, lr, r11
+        subs r3, r3, #1
         bne 2b
+        ldr r12, [sp, #36]
+        stm r12, {{r8-r11}}
         pop {{r4-r11, pc}}"
     )
 }
 
-/// Adds up eight columns of `count` rows of 16-bit numbers, `step` bytes from row to row.
+/// Adds up `count` groups of four 16-bit numbers that follow each other.
 ///
 /// # Safety
-/// `from` must be good for reading eight numbers of each row; `count` is at least 1.
+/// `from` must be good for reading the groups, aligned for 32 bits; `count` is at least 1.
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn add_up(from: *const u8, step: usize, count: usize, sums: &mut [i32; 8]) {
+pub(super) unsafe extern "C" fn add_up(from: *const u8, count: usize, sums: &mut [i32; 4]) {
     naked_asm!(
         ".arch armv7e-m
-        push {{r4-r11, lr}}
-        ldm r3, {{r4-r11}}
+        push {{r4-r7, lr}}
+        ldm r2, {{r4-r7}}
         2:
-        ldr r12, [r0]
-        ldr lr, [r0, #4]
-        sxtah r4, r4, r12
-        sxtah r5, r5, r12, ror #16
-        sxtah r6, r6, lr
-        sxtah r7, r7, lr, ror #16
-        ldr r12, [r0, #8]
-        ldr lr, [r0, #12]
-        add r0, r0, r1
-        sxtah r8, r8, r12
-        sxtah r9, r9, r12, ror #16
-        sxtah r10, r10, lr
-        sxtah r11, r11, lr, ror #16
-        subs r2, r2, #1
+        ldrd r3, r12, [r0], #8
+        subs r1, r1, #1
+        sxtah r4, r4, r3
+        sxtah r5, r5, r3, ror #16
+        sxtah r6, r6, r12
+        sxtah r7, r7, r12, ror #16
         bne 2b
-        stm r3, {{r4-r11}}
-        pop {{r4-r11, pc}}"
+        stm r2, {{r4-r7}}
+        pop {{r4-r7, pc}}"
     )
 }
 
@@ -590,48 +602,64 @@ finish!(
     twice: "add r5, r5, r4, lsr #31\n add r5, r5, r5, asr #31"
 );
 
-/// Two of eight numbers: $shift brings the first's bit to the sign, and the second's to the carry.
-macro_rules! masked {
-    ($shift:literal, $first:literal, $second:literal) => {
-        concat!(
-            "lsls r12, r3, #",
-            $shift,
-            "
-            it pl
-            strhpl lr, [r0, #",
-            $first,
-            "]
-            it cc
-            strhcc lr, [r0, #",
-            $second,
-            "]
-            "
-        )
-    };
+/// What [`mask`] reads beside a gradient and its mask.
+#[repr(C)]
+pub(super) struct Bits {
+    /// Bytes from a pixel's mask to the next one's.
+    pub step: usize,
+    /// How far to the left in them the bits are.
+    pub shift: u32,
+    /// What is kept for every four bits.
+    kept: *const [u32; 2],
 }
 
-/// Clears those of `count` times eight numbers of 16 bits from `numbers` on whose bits in `mask` are clear.
+/// For every four bits, which of the bits of four numbers are kept.
+static KEPT: [[u32; 2]; 16] = {
+    let mut kept = [[0; 2]; 16];
+    let mut bits = 0;
+    while bits < 64 {
+        let (four, lane) = (bits / 4, bits % 4);
+        if four >> lane & 1 == 1 {
+            kept[four][lane / 2] |= 0xffff << (16 * (lane % 2));
+        }
+        bits += 1;
+    }
+    kept
+};
+
+impl Bits {
+    /// Bits that are so far to the left.
+    #[inline(always)]
+    pub fn new(step: usize, shift: u32) -> Self {
+        Self { step, shift, kept: KEPT.as_ptr() }
+    }
+}
+
+/// Copies those of `count` groups of four 16-bit numbers whose bits are set in a group's byte of `mask`; the others become 0.
 ///
 /// # Safety
-/// `numbers` must be good for writing so many numbers, `mask` for reading `count` bytes, at least one.
+/// `from` must be good for reading and `to` for writing so many groups, aligned for 32 bits, `mask` for reading a byte for each; `count` is at least 1.
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn mask(numbers: *mut u8, mask: *const u8, count: usize) {
+pub(super) unsafe extern "C" fn mask(from: *const u8, to: *mut u8, mask: *const u8, count: usize, bits: &Bits) {
     naked_asm!(
         ".arch armv7e-m
-        push {{r4, lr}}
-        mov lr, #0
+        ldr r12, [sp]
+        push {{r4-r9, lr}}
+        ldrd r8, r9, [r12]
+        ldr lr, [r12, #8]
         2:
-        ldrb r3, [r1], #1
-        cmp r3, #255
-        beq 3f",
-        masked!("31", "0", "2"),
-        masked!("29", "4", "6"),
-        masked!("27", "8", "10"),
-        masked!("25", "12", "14"),
-        "3:
-        add r0, r0, #16
-        subs r2, r2, #1
+        ldrb r12, [r2]
+        ldrd r4, r5, [r0], #8
+        lsr r12, r12, r9
+        and r12, r12, #15
+        add r12, lr, r12, lsl #3
+        ldrd r6, r7, [r12]
+        add r2, r2, r8
+        and r4, r4, r6
+        and r5, r5, r7
+        strd r4, r5, [r1], #8
+        subs r3, r3, #1
         bne 2b
-        pop {{r4, pc}}"
+        pop {{r4-r9, pc}}"
     )
 }

@@ -19,9 +19,6 @@ pub(super) const STEP: usize = 4;
 /// Bytes that the rows of a block, or a plane, may take where they can be fewer.
 pub(super) const STAGED_BYTES: usize = 8192;
 
-/// The sums of a block: of each row, those of its columns.
-pub(super) type Sums = [[i32; COLUMNS]; ROWS];
-
 /// Where the rows and columns of a block lie, as byte offsets.
 #[derive(Clone, Copy)]
 pub(super) struct Stage {
@@ -41,23 +38,12 @@ impl Stage {
         Self { columns: scratch, rows: scratch.wrapping_add(padded.wrapping_mul(2 * COLUMNS)), padded }
     }
 
-    /// How many rows of so many elements are staged together where there are `all`: as many as fit, about as many each time.
-    pub const fn count(elements: usize, all: usize) -> usize {
-        let most = Self::most(elements);
-        let times = all.div_ceil(most);
-        all.div_ceil(if times == 0 { 1 } else { times })
-    }
-
-    /// How many rows of so many elements fit.
-    const fn most(elements: usize) -> usize {
+    /// How many rows of so many elements are staged together where there are `all`: as many as fit, at most `most`, about as many each time.
+    pub const fn count(elements: usize, all: usize, most: usize) -> usize {
         let fit = STAGED_BYTES / (2 * elements.next_multiple_of(STEP) + 1);
-        if fit > ROWS {
-            ROWS
-        } else if fit == 0 {
-            1
-        } else {
-            fit
-        }
+        let fit = if fit > most { most } else { fit };
+        let times = all.div_ceil(if fit == 0 { 1 } else { fit });
+        all.div_ceil(if times == 0 { 1 } else { times })
     }
 
     /// Bytes of scratch, a multiple of 4, for so many rows and for columns of so many elements.
@@ -78,21 +64,79 @@ impl Stage {
         self.columns.wrapping_add(number.wrapping_mul(2))
     }
 
-    /// For each of `rows` rows, at most [`ROWS`], the sums of its products with all columns, begun with `start`.
+    /// For as many rows as there is room for sums, the sums of products with all columns, begun with `start`.
     #[inline(always)]
     pub fn multiply<B: Bounds>(
         &self,
         arena: &mut Arena<'_, u8, B>,
-        rows: usize,
         start: [i32; COLUMNS],
-        sums: &mut Sums,
+        sums: &mut [[i32; COLUMNS]],
     ) {
-        let rows = rows.min(ROWS);
-        if rows > 0 && self.padded > 0 {
-            multiply(arena, self, rows, start, sums);
+        if !sums.is_empty() && self.padded > 0 {
+            #[cfg(all(target_arch = "arm", feature = "dsp"))]
+            {
+                let range = sums.as_mut_ptr_range();
+                self.multiply_at(arena, Some(start), [range.start, range.end]);
+            }
+            #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+            multiply(arena, self, Some(start), sums);
+        }
+    }
+
+    /// For `count` rows, adds the sums of products with all columns to the sums (int32) that lie one after the other from byte `at` on; those are begun with
+    /// `start`, if there is one.
+    #[inline(always)]
+    pub fn add_up<B: Bounds>(
+        &self,
+        arena: &mut Arena<'_, u8, B>,
+        start: Option<[i32; COLUMNS]>,
+        at: usize,
+        count: usize,
+    ) {
+        #[cfg(all(target_arch = "arm", feature = "dsp"))]
+        if count > 0 && self.padded > 0 {
+            let sums = arena.pointer(at, count.wrapping_mul(SUM_BYTES)).cast::<[i32; COLUMNS]>();
+            self.multiply_at(arena, start, [sums, sums.wrapping_add(count)]);
+        }
+        #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+        for row in 0..count {
+            let mut at = at.wrapping_add(row.wrapping_mul(SUM_BYTES));
+            let part = Self { rows: self.row(row), ..*self };
+            let mut sums = [core::array::from_fn(|i| super::i32_at(arena, at.wrapping_add(4 * i)))];
+            multiply(arena, &part, start, &mut sums);
+            for sum in sums.iter().flatten() {
+                arena.store(at, sum.to_le_bytes());
+                at = at.wrapping_add(4);
+            }
+        }
+    }
+
+    /// The sums between two places.
+    #[cfg(all(target_arch = "arm", feature = "dsp"))]
+    #[inline(never)]
+    fn multiply_at<B: Bounds>(
+        &self,
+        arena: &mut Arena<'_, u8, B>,
+        start: Option<[i32; COLUMNS]>,
+        [sums, end]: [*mut [i32; COLUMNS]; 2],
+    ) {
+        let length = self.padded.wrapping_mul(2);
+        let rows = (end as usize).wrapping_sub(sums as usize) / SUM_BYTES;
+        let columns = arena.pointer(self.columns, length.wrapping_mul(COLUMNS)).cast_const();
+        let from = arena.pointer(self.rows, length.wrapping_mul(rows)).cast_const();
+        let frame = super::armv7em::Frame { start: start.unwrap_or_default(), sums, end };
+        // SAFETY: all are good for what is read and written.
+        unsafe {
+            match start {
+                Some(_) => super::armv7em::multiply(columns, from, self.padded / STEP, &frame),
+                None => super::armv7em::multiply_on(columns, from, self.padded / STEP, &frame),
+            }
         }
     }
 }
+
+/// Bytes of the sums of four columns.
+pub(super) const SUM_BYTES: usize = size_of::<[i32; COLUMNS]>();
 
 /// The order in which four neighbouring elements are staged.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -203,35 +247,17 @@ pub(super) fn widen<B: Bounds>(arena: &mut Arena<'_, u8, B>, from: usize, to: us
     }
 }
 
-#[cfg(all(target_arch = "arm", feature = "dsp"))]
-#[inline(never)]
-fn multiply<B: Bounds>(
-    arena: &mut Arena<'_, u8, B>,
-    stage: &Stage,
-    rows: usize,
-    start: [i32; COLUMNS],
-    sums: &mut Sums,
-) {
-    let length = stage.padded.wrapping_mul(2);
-    let columns = arena.pointer(stage.columns, length.wrapping_mul(COLUMNS)).cast_const();
-    let from = arena.pointer(stage.rows, length.wrapping_mul(rows)).cast_const();
-    let sums = sums.as_mut_ptr();
-    let frame = super::armv7em::Frame { start, sums, end: sums.wrapping_add(rows) };
-    // SAFETY: all are good for what is read and written.
-    unsafe { super::armv7em::multiply(columns, from, stage.padded / STEP, &frame) }
-}
-
+/// The sums of a block, begun with `start` or, without one, with what they are.
 #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
 #[inline(never)]
 fn multiply<B: Bounds>(
     arena: &mut Arena<'_, u8, B>,
     stage: &Stage,
-    rows: usize,
-    start: [i32; COLUMNS],
-    sums: &mut Sums,
+    start: Option<[i32; COLUMNS]>,
+    sums: &mut [[i32; COLUMNS]],
 ) {
-    for (i, sums) in sums.iter_mut().enumerate().take(rows) {
-        let mut of_row = start;
+    for (i, sums) in sums.iter_mut().enumerate() {
+        let mut of_row = start.unwrap_or(*sums);
         let row = arena.span(stage.row(i), stage.padded.wrapping_mul(2)).as_chunks::<4>().0;
         let columns = arena.span(stage.columns, stage.padded.wrapping_mul(2 * COLUMNS)).as_chunks::<16>().0;
         for (&pair, columns) in row.iter().zip(columns) {

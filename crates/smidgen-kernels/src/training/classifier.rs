@@ -1,6 +1,7 @@
 //! The classifier behind the features, softmax and cross-entropy: fixed point, the same on every core.
 
-use super::{ERROR_BITS, LOGIT_BITS, RATE_BITS, WEIGHT_BITS, i32_at, saturate};
+use super::block::COLUMNS;
+use super::{ERROR_BITS, LOGIT_BITS, RATE_BITS, WEIGHT_BITS, blocks, i32_at, saturate};
 use crate::fixed;
 use crate::memory::{Arena, Bounds};
 
@@ -107,7 +108,7 @@ pub fn cross_entropy<B: Bounds>(mut arena: Arena<'_, u8, B>, places: [usize; 4],
 }
 
 /// The gradient with respect to the features, in the unit `2^(exponent - ERROR_BITS - WEIGHT_BITS)` times the features' scale: the greatest element has
-/// 15 bits. `places` are the bytes of the errors `[N]`, the weights `[N, C]`, what is written `[C]` and its exponent (int32).
+/// 15 bits. `places` are the bytes of the errors `[N]`, the weights `[N, C]`, what is written, of one pixel, and its exponent (int32).
 pub fn classifier_gradient<B: Bounds>(mut arena: Arena<'_, u8, B>, places: [usize; 4], head: &Head) {
     let [errors, weights, gradient, exponent] = places;
     let sum = |arena: &Arena<'_, u8, B>, i: usize| {
@@ -128,6 +129,10 @@ pub fn classifier_gradient<B: Bounds>(mut arena: Arena<'_, u8, B>, places: [usiz
     for i in 0..head.inputs {
         let value = saturate((sum(&arena, i) >> shift) as i32);
         arena.store(gradient.wrapping_add(i.wrapping_mul(2)), value.to_le_bytes());
+    }
+    // What fills up the last block of channels.
+    for i in head.inputs..blocks(head.inputs).wrapping_mul(COLUMNS) {
+        arena.store(gradient.wrapping_add(i.wrapping_mul(2)), [0; 2]);
     }
     arena.store(exponent, (shift as i32 + 10).to_le_bytes());
 }

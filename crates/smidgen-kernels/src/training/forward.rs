@@ -4,7 +4,7 @@
 #[cfg(all(target_arch = "arm", feature = "dsp"))]
 use super::armv7em;
 use super::block::{
-    COLUMNS, LANES, Order, ROWS, STAGED_BYTES, STEP, Source, Stage, Sums, Taps, four_lanes, put, stage_taps, widen,
+    COLUMNS, LANES, Order, ROWS, STAGED_BYTES, STEP, Source, Stage, Taps, four_lanes, put, stage_taps, widen,
 };
 use super::{i32_at, mask_bytes, word_of};
 use crate::geometry::Window2d;
@@ -85,7 +85,7 @@ impl Target {
     fn finish<B: Bounds>(
         &self,
         arena: &mut Arena<'_, u8, B>,
-        sums: &Sums,
+        sums: &[[i32; COLUMNS]; ROWS],
         [pixel, count]: [usize; 2],
         [o, columns]: [usize; 2],
         factors: [Factor; COLUMNS],
@@ -166,7 +166,7 @@ impl Conv2d {
     /// Bytes of scratch, a multiple of 4: the patches of some pixels, and the weights of a few channels.
     pub fn scratch(&self) -> usize {
         let elements = self.window.patch();
-        Stage::bytes(elements, Stage::count(elements, self.pixels()))
+        Stage::bytes(elements, Stage::count(elements, self.pixels(), ROWS))
     }
 }
 
@@ -191,7 +191,7 @@ pub fn conv2d<B: Bounds>(
     let stage = Stage::new(scratch, elements);
     let order = if in_c % STEP == 0 { Order::Swapped } else { Order::Natural };
     let target = Target::new([output, mask], out_c, quant);
-    let most = Stage::count(elements, pixels);
+    let most = Stage::count(elements, pixels, ROWS);
     let mut sums = [[0; COLUMNS]; ROWS];
     let mut pixel = 0;
     while pixel < pixels {
@@ -208,7 +208,7 @@ pub fn conv2d<B: Bounds>(
             for (column, start) in start.iter_mut().enumerate().take(columns) {
                 *start = word_of(&bias, &arena, o.wrapping_add(column));
             }
-            stage.multiply(&mut arena, count, start, &mut sums);
+            stage.multiply(&mut arena, start, sums.get_mut(..count).unwrap_or_default());
             target.finish(&mut arena, &sums, [pixel, count], [o, columns], factors.four(o, columns));
             o += COLUMNS;
         }

@@ -2,32 +2,17 @@
 
 #[cfg(all(target_arch = "arm", feature = "dsp"))]
 use super::armv7em;
-use super::block::{COLUMNS, LANES, Order, ROWS, STAGED_BYTES, Source, Stage, Taps, put, stage_taps};
-use super::mask_bytes;
-use super::{bytes_of, i16_at, saturate, shifted};
+use super::block::{COLUMNS, LANES, ROWS, STAGED_BYTES, SUM_BYTES, Taps, put, stage_taps};
+use super::{blocks, bytes_of, i16_at, i32_at, mask_bytes, saturate, shifted};
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Bounds, Flash};
 use crate::nd::Whole;
+use crate::view::{Region, View, Views};
 use core::num::NonZeroU32;
+use core::ops::Range;
 
 /// Fraction bits of the factors that bring gradients to a common unit.
 pub const FACTOR_BITS: u32 = 14;
-
-/// The gradient of CONV_2D with respect to its input.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct InputGradient {
-    /// The window of the convolution.
-    pub window: Window2d,
-    /// Images.
-    pub images: usize,
-    /// How many input channels have their weights apart, and are zero among the others.
-    pub selected: usize,
-    /// Bits by which a gradient times its channel's factor is shifted right: enough that no sum of products leaves 32 bits, and at least 15, so
-    /// that 16 bits hold it.
-    pub narrow: u32,
-    /// Bits by which the sum is.
-    pub shift: u32,
-}
 
 /// The gradient of DEPTHWISE_CONV_2D with respect to its input.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -36,9 +21,9 @@ pub struct DepthwiseGradient {
     pub window: Window2d,
     /// Images.
     pub images: usize,
-    /// As in [`InputGradient`].
+    /// As in [`InputGradient`](super::InputGradient).
     pub narrow: u32,
-    /// As in [`InputGradient`].
+    /// As in [`InputGradient`](super::InputGradient).
     pub shift: u32,
 }
 
@@ -56,67 +41,50 @@ pub struct Spread {
 /// The sum of two gradients in units of their own.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Total {
-    /// Elements.
-    pub elements: usize,
     /// What each counts, at most `2^14`.
     pub factors: [i16; 2],
     /// Bits by which the sum is shifted right.
     pub shift: u32,
 }
 
-/// Of a gradient of `[pixels, channels]`, what the clamp left as it was; the rest is 0. `places` are the bytes of the gradient, of the mask and of
-/// what is written, which may be the gradient itself.
-pub fn mask<B: Bounds>(
-    mut arena: Arena<'_, u8, B>,
-    [gradient, mask, output]: [usize; 3],
-    [pixels, channels]: [usize; 2],
-) {
-    let (size, bits) = ((pixels * channels).wrapping_mul(2), pixels.wrapping_mul(mask_bytes(channels)));
-    // What is written last may lie on the mask, which then has to be read first.
-    let apart = output.wrapping_add(size) <= mask || mask.wrapping_add(bits) <= output;
-    let mut late = gradient;
-    if output != gradient && apart {
-        arena.copy(gradient, output, size);
-        late = output;
-    }
-    #[cfg(all(target_arch = "arm", feature = "dsp"))]
-    if late == output && channels % 8 == 0 && pixels * channels > 0 {
-        let count = pixels * channels / 8;
-        let (numbers, bits) = (arena.pointer(output, count.wrapping_mul(16)), arena.pointer(mask, count).cast_const());
-        // SAFETY: both are good for what is read and written, and there is at least one byte.
-        return unsafe { armv7em::mask(numbers, bits, count) };
-    }
-    let (mut to, mut mask) = (output, mask);
-    for _ in 0..pixels {
-        let mut left = channels;
-        while left > 0 {
-            let count = left.min(8);
-            let byte = arena[mask];
-            if late != output {
-                arena.copy(late.wrapping_add(to.wrapping_sub(output)), to, count.wrapping_mul(2));
-            }
-            // Bytes of which all bits are alike are frequent.
-            if byte == 0 && count == 8 {
-                arena.store(to, [0; 16]);
-            } else if byte != 0xff {
-                let mut bits = u32::from(byte);
-                for channel in 0..count {
-                    if bits & 1 == 0 {
-                        arena.store(to.wrapping_add(channel.wrapping_mul(2)), [0; 2]);
-                    }
-                    bits >>= 1;
+/// A gradient where the clamp left the output as it was; the rest becomes 0. `mask` is the byte of the clamp mask, `[pixels, channels]`. What is written
+/// may be the gradient itself.
+pub fn mask<B: Bounds>(mut arena: Arena<'_, u8, B>, views: &Views, region: Region, mask: usize, channels: usize) {
+    let step = mask_bytes(channels);
+    let count = region.x1.wrapping_sub(region.x0);
+    for block in region.y0..region.y1 {
+        let [mut from, mut to] = [views.input, views.output].map(|view| view.at(block, region.x0));
+        let mut mask = mask.wrapping_add(region.x0.wrapping_mul(step)).wrapping_add(block / 2);
+        // The bits of four channels are one half of a byte.
+        let half = (block & 1) as u32 * 4;
+        #[cfg(all(target_arch = "arm", feature = "dsp"))]
+        if count > 0 {
+            let reach = step.wrapping_mul(count.wrapping_sub(1)).wrapping_add(1);
+            let mask = arena.pointer(mask, reach).cast_const();
+            let bytes = count.wrapping_mul(LANES);
+            let (from, to) = (arena.pointer(from, bytes).cast_const(), arena.pointer(to, bytes));
+            // SAFETY: all are good for what is read and written, and there is at least one byte of mask.
+            unsafe { armv7em::mask(from, to, mask, count, &armv7em::Bits::new(step, half)) };
+            continue;
+        }
+        for _ in 0..count {
+            let bits = u32::from(arena[mask]) >> half;
+            let mut four = arena.load::<LANES>(from);
+            for (lane, number) in four.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+                if bits >> lane & 1 == 0 {
+                    *number = [0; 2];
                 }
             }
-            to = to.wrapping_add(count.wrapping_mul(2));
-            mask = mask.wrapping_add(1);
-            left -= count;
+            arena.store(to, four);
+            (from, to) = (from.wrapping_add(LANES), to.wrapping_add(LANES));
+            mask = mask.wrapping_add(step);
         }
     }
 }
 
 /// Along an axis, the output index that reads input index `at` through a tap, if there is one.
 #[inline(always)]
-fn reader(window: &Window2d, axis: usize, at: usize, tap: usize) -> Option<usize> {
+pub(super) fn reader(window: &Window2d, axis: usize, at: usize, tap: usize) -> Option<usize> {
     let axis = axis & 1;
     let stride = window.stride[axis].max(1);
     let position = (at + window.before[axis]).checked_sub(tap * window.dilation[axis])?;
@@ -124,17 +92,16 @@ fn reader(window: &Window2d, axis: usize, at: usize, tap: usize) -> Option<usize
     (index * stride == position && index < window.output[axis]).then_some(index)
 }
 
-/// Stores sums of a column that begin with half a step, one for each of `rows` pixels: `to` is the first element's byte, `step` from pixel to pixel.
+/// Stores sums that begin with half a step, one for each pixel: `to` is the first element's byte, `step` from pixel to pixel.
 #[inline(always)]
-fn store<B: Bounds>(
+pub(super) fn store<B: Bounds>(
     arena: &mut Arena<'_, u8, B>,
     sums: &[[i32; COLUMNS]],
-    columns: usize,
     [to, step]: [usize; 2],
     shift: u32,
 ) {
     #[cfg(all(target_arch = "arm", feature = "dsp"))]
-    if columns == COLUMNS && !sums.is_empty() {
+    if !sums.is_empty() {
         let reach = step.wrapping_mul(sums.len().wrapping_sub(1)).wrapping_add(2 * COLUMNS);
         let frame = armv7em::Store { end: sums.as_ptr_range().end, step, shift };
         // SAFETY: both are good for what is read and written.
@@ -142,147 +109,88 @@ fn store<B: Bounds>(
     }
     let mut to = to;
     for sums in sums {
-        let values = sums.map(|sum| saturate(sum.wrapping_shr(shift)));
-        if columns == COLUMNS {
-            put(arena, to, values);
-        } else {
-            for (column, value) in values.iter().enumerate().take(columns) {
-                arena.store(to.wrapping_add(column.wrapping_mul(2)), value.to_le_bytes());
-            }
-        }
+        put(arena, to, sums.map(|sum| saturate(sum.wrapping_shr(shift))));
         to = to.wrapping_add(step);
+    }
+}
+
+/// Stores the numbers of `count` pixels whose sums lie from byte `from` on.
+pub(super) fn store_kept<B: Bounds>(arena: &mut Arena<'_, u8, B>, from: usize, to: usize, count: usize, shift: u32) {
+    #[cfg(all(target_arch = "arm", feature = "dsp"))]
+    if count > 0 {
+        let sums = arena.pointer(from, count.wrapping_mul(SUM_BYTES)).cast::<[i32; COLUMNS]>().cast_const();
+        let frame = armv7em::Store { end: sums.wrapping_add(count), step: LANES, shift };
+        // SAFETY: both are good for what is read and written.
+        unsafe { armv7em::store(sums, arena.pointer(to, count.wrapping_mul(LANES)), &frame) }
+    }
+    #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+    for i in 0..count {
+        let at = from.wrapping_add(i.wrapping_mul(SUM_BYTES));
+        let sums = [core::array::from_fn(|column| i32_at(arena, at.wrapping_add(4 * column)))];
+        store(arena, &sums, [to.wrapping_add(i.wrapping_mul(LANES)), LANES], shift);
     }
 }
 
 /// Half of what a sum is shifted by.
 #[inline(always)]
-fn half(shift: u32) -> i32 {
+pub(super) fn half(shift: u32) -> i32 {
     1i32.wrapping_shl(shift) >> 1
 }
 
-/// The gradient of CONV_2D with respect to its input: for each input element, the sum over the outputs that read it of
-/// gradient, channel's factor and weight.
-///
-/// `places` are the bytes of the masked gradient `[images, H', W', O]`, of what is written `[images, H, W, C]`, of the weights apart `[O, KH, KW, S]` and of
-/// scratch, [`InputGradient::scratch`] bytes. `weights` are `[O, KH, KW, C]`; `factors` has what the gradient of each output channel counts, over `2^15`, at least 0;
-/// `list` names the channels that have their weights apart.
-pub fn input_gradient<B: Bounds>(
-    mut arena: Arena<'_, u8, B>,
-    places: [usize; 4],
-    layer: &InputGradient,
-    weights: Whole<'_, u8, B>,
-    factors: Flash<'_, i16, B>,
-    list: Flash<'_, u16, B>,
-) {
-    let InputGradient { ref window, selected, shift, .. } = *layer;
-    let [gradient, output, apart, scratch] = places;
-    let in_c = window.input[2];
-    let elements = window.area().wrapping_mul(window.output[2]);
-    let stage = Stage::new(scratch, elements);
-    let start = [half(shift); COLUMNS];
-    let pixels = layer.pixels();
-    let most = Stage::count(elements, pixels);
-    let pixel_bytes = in_c.wrapping_mul(2);
-    let mut sums = [[0; COLUMNS]; ROWS];
-    let mut pixel = 0;
-    while pixel < pixels {
-        let count = most.min(pixels - pixel);
-        stage_gradients(&mut arena, gradient, layer, &stage, [pixel, count], factors);
-        let to = output.wrapping_add(pixel.wrapping_mul(pixel_bytes));
-        let mut channel = 0;
-        while channel < in_c {
-            let columns = COLUMNS.min(in_c - channel);
-            let source = Source::new(&weights, channel, [in_c, 1]);
-            source.stage(&mut arena, &stage, Order::Natural, [elements, columns]);
-            // Weights that lie apart are zero among the others.
-            for s in 0..selected {
-                let column = usize::from(list[s]).wrapping_sub(channel);
-                if column < columns {
-                    stage_apart(&mut arena, apart.wrapping_add(s), selected, stage.column(column, 0), elements);
-                }
-            }
-            stage.multiply(&mut arena, count, start, &mut sums);
-            let sums = sums.get(..count).unwrap_or_default();
-            store(&mut arena, sums, columns, [to.wrapping_add(channel.wrapping_mul(2)), pixel_bytes], shift);
-            channel += columns;
-        }
-        pixel += count;
-    }
+/// The four factors of a block of channels; those beyond the last are 0.
+#[inline(always)]
+pub(super) fn factors_of<B: Bounds>(factors: Flash<'_, i16, B>, block: usize, channels: usize) -> [i16; COLUMNS] {
+    let first = block.wrapping_mul(COLUMNS);
+    core::array::from_fn(|lane| {
+        let channel = first.wrapping_add(lane);
+        if channel < channels { factors[channel] } else { 0 }
+    })
 }
 
-/// Stages a column of so many bytes, `step` from each other.
+/// Stages `count` times four numbers that lie together, scaled: `step` bytes from group to group.
 #[inline(never)]
-fn stage_apart<B: Bounds>(arena: &mut Arena<'_, u8, B>, from: usize, step: usize, to: usize, elements: usize) {
-    let (mut from, mut to) = (from, to);
-    for pair in 0..elements.div_ceil(2) {
-        let last = pair.wrapping_mul(2).wrapping_add(1) == elements;
-        let first = i16::from(arena[from] as i8);
-        let second = if last { 0 } else { i16::from(arena[from.wrapping_add(step)] as i8) };
-        let ([a, b], [c, d]) = (first.to_le_bytes(), second.to_le_bytes());
-        arena.store(to, [a, b, c, d]);
-        (from, to) = (from.wrapping_add(step.wrapping_mul(2)), to.wrapping_add(4 * COLUMNS));
-    }
-}
-
-/// Stages the gradients that reach `count` pixels of the input from `pixel` on, scaled: element `o * area + tap` is that of output channel `o` through
-/// that tap.
-#[inline(never)]
-fn stage_gradients<B: Bounds>(
+pub(super) fn stage_four<B: Bounds>(
     arena: &mut Arena<'_, u8, B>,
-    gradient: usize,
-    layer: &InputGradient,
-    stage: &Stage,
-    [pixel, count]: [usize; 2],
-    factors: Flash<'_, i16, B>,
+    from: usize,
+    [to, step]: [usize; 2],
+    count: usize,
+    factors: &[i16; COLUMNS],
+    narrow: u32,
 ) {
-    let InputGradient { ref window, narrow, .. } = *layer;
-    let [out_h, out_w, out_c] = window.output;
-    let (area, width) = (window.area(), window.input[1].max(1));
-    let step = area.wrapping_mul(2);
+    #[cfg(all(target_arch = "arm", feature = "dsp"))]
+    if count > 0 {
+        let from = arena.pointer(from, count.wrapping_mul(LANES)).cast_const();
+        let to = arena.pointer(to, step.wrapping_mul(count.wrapping_sub(1)).wrapping_add(LANES));
+        let scaling = armv7em::Scaling { half: half(narrow), shift: narrow };
+        // SAFETY: both are good for what is read and written.
+        unsafe { armv7em::scaled(from, step, to, count, factors, &scaling) }
+    }
+    #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
     for i in 0..count {
-        let (row, x) = ((pixel + i) / width, (pixel + i) % width);
-        let (image, y) = crate::geometry::split(row, window.input[0]);
-        let to = stage.row(i);
-        if !window.is_pointwise() || stage.padded != out_c {
-            arena.span_mut(to, stage.padded.wrapping_mul(2)).fill(0);
+        let mut four = [0i16; COLUMNS];
+        let numbers = arena.load::<LANES>(from.wrapping_add(i.wrapping_mul(LANES)));
+        for ((to, &number), &factor) in four.iter_mut().zip(numbers.as_chunks::<2>().0).zip(factors) {
+            *to = shifted(i32::from(i16::from_le_bytes(number)) * i32::from(factor), narrow) as i16;
         }
-        for ky in 0..window.size[0] {
-            let Some(oy) = reader(window, 0, y, ky) else { continue };
-            for kx in 0..window.size[1] {
-                let Some(ox) = reader(window, 1, x, kx) else { continue };
-                let mut from = gradient.wrapping_add((((image * out_h + oy) * out_w + ox) * out_c).wrapping_mul(2));
-                let mut to = to.wrapping_add((ky * window.size[1] + kx).wrapping_mul(2));
-                #[cfg_attr(not(all(target_arch = "arm", feature = "dsp")), expect(unused_mut, reason = "for assembly"))]
-                let mut done = 0;
-                #[cfg(all(target_arch = "arm", feature = "dsp"))]
-                if area == 1 && out_c >= COLUMNS {
-                    done = out_c & !(COLUMNS - 1);
-                    let bytes = done.wrapping_mul(2);
-                    let (of, places) = (factors.span(0, done).as_ptr(), [from, to].map(|at| arena.pointer(at, bytes)));
-                    let scaling = armv7em::Scaling { half: half(narrow), shift: narrow };
-                    // SAFETY: all are good for what is read and written.
-                    unsafe { armv7em::scaled_row(places[0], of, places[1], done / COLUMNS, &scaling) };
-                    (from, to) = (from.wrapping_add(bytes), to.wrapping_add(bytes));
-                }
-                for o in done..out_c {
-                    let scaled = shifted(i32::from(i16_at(arena, from)) * i32::from(factors[o]), narrow) as i16;
-                    arena.store(to, scaled.to_le_bytes());
-                    (from, to) = (from.wrapping_add(2), to.wrapping_add(step));
-                }
-            }
-        }
+        put(arena, to.wrapping_add(i.wrapping_mul(step)), four);
     }
 }
 
-impl InputGradient {
-    fn pixels(&self) -> usize {
-        self.images.wrapping_mul(self.window.input[0]).wrapping_mul(self.window.input[1])
-    }
-
-    /// Bytes of scratch, a multiple of 4: the gradients that reach some pixels, and the weights of a few channels.
-    pub fn scratch(&self) -> usize {
-        let elements = self.window.area() * self.window.output[2];
-        Stage::bytes(elements, Stage::count(elements, self.pixels()))
+/// A gradient as [`input_gradient`](super::input_gradient) takes that of a pointwise convolution: for each pixel its channels times their factors, with zeros
+/// up to a multiple of four. `view` is that of the gradient, `output` the byte of what is written.
+pub fn scale<B: Bounds>(
+    mut arena: Arena<'_, u8, B>,
+    view: View,
+    output: usize,
+    [pixels, channels]: [usize; 2],
+    narrow: u32,
+    factors: Flash<'_, i16, B>,
+) {
+    let step = blocks(channels).wrapping_mul(LANES);
+    for block in 0..blocks(channels) {
+        let to = output.wrapping_add(block.wrapping_mul(LANES));
+        let of = factors_of(factors, block, channels);
+        stage_four(&mut arena, view.row(block), [to, step], pixels, &of, narrow);
     }
 }
 
@@ -378,16 +286,20 @@ impl DepthwiseGradient {
     }
 }
 
-/// The gradient of DEPTHWISE_CONV_2D with respect to its input. `places` are the bytes of the masked gradient `[images, H', W', O]`, of what is
-/// written `[images, H, W, C]` and of scratch, [`DepthwiseGradient::scratch`] bytes; `weights` are `[KH, KW, O]`, `factors` as in [`input_gradient`].
+/// The gradient of DEPTHWISE_CONV_2D with respect to its input. `views` are those of the masked gradient and of what is
+/// written, of which `rows` are computed; `scratch` has [`DepthwiseGradient::scratch`] bytes; `weights` are `[KH, KW, O]`, `factors` as in
+/// [`input_gradient`](super::input_gradient).
 pub fn depthwise_gradient<B: Bounds>(
     mut arena: Arena<'_, u8, B>,
-    [gradient, output, scratch]: [usize; 3],
+    views: &Views,
+    rows: Range<usize>,
+    scratch: usize,
     layer: &DepthwiseGradient,
     weights: Whole<'_, u8, B>,
     factors: Flash<'_, i16, B>,
 ) {
     let DepthwiseGradient { ref window, images, shift, .. } = *layer;
+    let computed = rows;
     let ([height, width, in_c], out_c, multiplier) = (window.input, window.output[2], window.multiplier());
     let [down, across] = [Axis::new(window, 0), Axis::new(window, 1)];
     let all_taps = window.area().wrapping_mul(LANES);
@@ -402,14 +314,14 @@ pub fn depthwise_gradient<B: Bounds>(
             let plane_bytes = (rows * cols).wrapping_mul(LANES);
             // What lies beyond the outputs stays 0 for all channels.
             arena.span_mut(planes, plane_bytes.wrapping_mul(multiplier)).fill(0);
-            let mut channel = 0;
-            while channel < in_c {
-                let lanes = COLUMNS.min(in_c - channel);
+            for block in computed.clone() {
+                let channel = block.wrapping_mul(COLUMNS);
+                let lanes = COLUMNS.min(in_c.wrapping_sub(channel));
                 for part in 0..multiplier {
                     let plane = planes.wrapping_add(plane_bytes.wrapping_mul(part));
                     let first = [down.first(y0).wrapping_sub(down.reach), across.first(0).wrapping_sub(across.reach)];
                     let which = [image, channel, lanes, part];
-                    stage_scaled(&mut arena, [gradient, plane], layer, [rows, cols], first, which, factors);
+                    stage_scaled(&mut arena, views.input, plane, layer, [rows, cols], first, which, factors);
                 }
                 // Inputs that are read through the same taps, together.
                 for phase in 0..down.stride.wrapping_mul(across.stride) {
@@ -460,15 +372,13 @@ pub fn depthwise_gradient<B: Bounds>(
                                 add(&mut arena, &taps, from.wrapping_add(plane_bytes.wrapping_mul(part)), sums);
                             }
                             let pixel = (image * height + y) * width + x;
-                            let to = output.wrapping_add((pixel * in_c + channel).wrapping_mul(2));
-                            let step = across.stride.wrapping_mul(in_c).wrapping_mul(2);
-                            store(&mut arena, sums, lanes, [to, step], shift);
+                            let to = views.output.row(block).wrapping_add(pixel.wrapping_mul(LANES));
+                            store(&mut arena, sums, [to, across.stride.wrapping_mul(LANES)], shift);
                             x += count * across.stride;
                         }
                         y += down.stride;
                     }
                 }
-                channel += COLUMNS;
             }
             y0 = y1;
         }
@@ -491,7 +401,8 @@ fn add<B: Bounds>(arena: &mut Arena<'_, u8, B>, taps: &Taps, from: usize, sums: 
 #[inline(never)]
 fn stage_scaled<B: Bounds>(
     arena: &mut Arena<'_, u8, B>,
-    [gradient, plane]: [usize; 2],
+    view: View,
+    plane: usize,
     layer: &DepthwiseGradient,
     [rows, cols]: [usize; 2],
     [first_y, first_x]: [usize; 2],
@@ -500,76 +411,76 @@ fn stage_scaled<B: Bounds>(
 ) {
     let DepthwiseGradient { ref window, narrow, .. } = *layer;
     let ([out_h, out_w, out_c], multiplier) = (window.output, window.multiplier());
-    let (mut counts, mut offsets) = ([0i16; COLUMNS], [0; COLUMNS]);
-    for (lane, (count, offset)) in counts.iter_mut().zip(&mut offsets).enumerate().take(lanes) {
-        let o = (channel + lane).wrapping_mul(multiplier).wrapping_add(part);
-        (*count, *offset) = (factors[o], o.wrapping_mul(2));
-    }
+    let of = factors_of(factors, channel / COLUMNS, out_c);
     for row in 0..rows {
         let oy = first_y.wrapping_add(row);
         if oy >= out_h {
             continue;
         }
-        let mut from = gradient.wrapping_add(((image * out_h + oy) * out_w * out_c).wrapping_mul(2));
         // Columns below 0 are beyond the last one, since they wrap.
         let (skipped, ox) = if first_x < out_w { (0, first_x) } else { (first_x.wrapping_neg(), 0) };
-        from = from.wrapping_add((ox * out_c).wrapping_mul(2));
-        let mut to = plane.wrapping_add((row * cols + skipped).wrapping_mul(LANES));
+        let at = ((image * out_h + oy) * out_w + ox).wrapping_mul(LANES);
+        let to = plane.wrapping_add((row * cols + skipped).wrapping_mul(LANES));
         let count = (out_w - ox).min(cols.saturating_sub(skipped));
-        let step = out_c.wrapping_mul(2);
-        #[cfg(all(target_arch = "arm", feature = "dsp"))]
-        if multiplier == 1 && lanes == COLUMNS && count > 0 {
-            let reach = step.wrapping_mul(count.wrapping_sub(1)).wrapping_add(LANES);
-            let from = arena.pointer(from.wrapping_add(channel.wrapping_mul(2)), reach).cast_const();
-            let to = arena.pointer(to, count.wrapping_mul(LANES));
-            let scaling = armv7em::Scaling { half: half(narrow), shift: narrow };
-            // SAFETY: both are good for what is read and written.
-            unsafe { armv7em::scaled_lanes(from, step, to, count, &counts, &scaling) };
+        if multiplier == 1 {
+            let from = view.row(channel / COLUMNS).wrapping_add(at);
+            stage_four(arena, from, [to, LANES], count, &of, narrow);
             continue;
         }
-        for _ in 0..count {
+        for i in 0..count {
             let mut four = [0i16; COLUMNS];
-            for ((to, offset), count) in four.iter_mut().zip(offsets).zip(counts).take(lanes) {
-                let value = i32::from(i16_at(arena, from.wrapping_add(offset)));
-                *to = shifted(value * i32::from(count), narrow) as i16;
+            for (lane, to) in four.iter_mut().enumerate().take(lanes) {
+                let o = (channel + lane).wrapping_mul(multiplier).wrapping_add(part);
+                let from = view.row(o / COLUMNS).wrapping_add(at).wrapping_add(i.wrapping_mul(LANES));
+                let value = i32::from(i16_at(arena, from.wrapping_add(o % COLUMNS * 2)));
+                *to = shifted(value * i32::from(factors[o]), narrow) as i16;
             }
-            put(arena, to, four);
-            (from, to) = (from.wrapping_add(step), to.wrapping_add(LANES));
+            put(arena, to.wrapping_add(i.wrapping_mul(LANES)), four);
         }
     }
 }
 
-/// The gradient of an average with respect to its input, times the taps of a whole window. `places` are the bytes of the gradient and of what
-/// is written.
-pub fn spread<B: Bounds>(mut arena: Arena<'_, u8, B>, [gradient, output]: [usize; 2], layer: &Spread) {
+/// The gradient of an average with respect to its input, times the taps of a whole window. `views` are those of the gradient and of what
+/// is written, of which `rows` are computed.
+pub fn spread<B: Bounds>(mut arena: Arena<'_, u8, B>, views: &Views, rows: Range<usize>, layer: &Spread) {
     let Spread { ref window, images, shift } = *layer;
-    let ([height, width, channels], [out_h, out_w, _]) = (window.input, window.output);
+    let ([height, width, _], [out_h, out_w, _]) = (window.input, window.output);
     let area = window.area();
-    for row in 0..images.wrapping_mul(height) {
-        let (image, y) = crate::geometry::split(row, height);
-        for x in 0..width {
-            let to = output.wrapping_add(((row * width + x) * channels).wrapping_mul(2));
-            // How many windows read this pixel, and the last that reads all its taps.
-            let (mut readers, mut only) = (0, None);
-            each_reader(window, y, x, |oy, ox, taps| {
-                readers += 1;
-                only = (taps == area).then_some(((image * out_h + oy) * out_w + ox) * channels);
-            });
-            if let (1, Some(from), 0) = (readers, only, shift) {
-                arena.copy(gradient.wrapping_add(from.wrapping_mul(2)), to, channels.wrapping_mul(2));
-                continue;
+    for block in rows {
+        let (from, mut to) = (views.input.row(block), views.output.row(block));
+        if shift == 0 && [out_h, out_w] == [1, 1] && [height, width] == window.size && window.before == [0; 2] {
+            // The mean of everything.
+            for image in 0..images {
+                let four = arena.load::<LANES>(from.wrapping_add(image.wrapping_mul(LANES)));
+                for _ in 0..height.wrapping_mul(width) {
+                    arena.store(to, four);
+                    to = to.wrapping_add(LANES);
+                }
             }
-            for channel in 0..channels {
-                let mut sum = 0i32;
+            continue;
+        }
+        for row in 0..images.wrapping_mul(height) {
+            let (image, y) = crate::geometry::split(row, height);
+            let four = |arena: &Arena<'_, u8, B>, oy: usize, ox: usize| {
+                let pixel = (image * out_h + oy) * out_w + ox;
+                arena.load::<LANES>(from.wrapping_add(pixel.wrapping_mul(LANES)))
+            };
+            for x in 0..width {
+                let mut sums = [0i32; COLUMNS];
                 each_reader(window, y, x, |oy, ox, taps| {
-                    let from = ((image * out_h + oy) * out_w + ox) * channels + channel;
-                    let g = i32::from(i16_at(&arena, gradient.wrapping_add(from.wrapping_mul(2))));
                     // A window that hangs over the edge averages fewer elements.
                     let size = NonZeroU32::new(taps as u32).unwrap_or(NonZeroU32::MIN);
-                    let part = (g.unsigned_abs().wrapping_mul(area as u32) / size) as i32;
-                    sum = sum.wrapping_add(if g < 0 { part.wrapping_neg() } else { part });
+                    for (sum, &number) in sums.iter_mut().zip(four(&arena, oy, ox).as_chunks::<2>().0) {
+                        let g = i32::from(i16::from_le_bytes(number));
+                        let mut part = g.unsigned_abs();
+                        if taps != area {
+                            part = part.wrapping_mul(area as u32) / size;
+                        }
+                        *sum = sum.wrapping_add(if g < 0 { (part as i32).wrapping_neg() } else { part as i32 });
+                    }
                 });
-                arena.store(to.wrapping_add(channel.wrapping_mul(2)), saturate(shifted(sum, shift)).to_le_bytes());
+                put(&mut arena, to, sums.map(|sum| saturate(shifted(sum, shift))));
+                to = to.wrapping_add(LANES);
             }
         }
     }
@@ -588,11 +499,40 @@ fn each_reader(window: &Window2d, y: usize, x: usize, mut visit: impl FnMut(usiz
     }
 }
 
-/// The sum of two gradients. `places` are the bytes of both and of what is written, which may be one of them.
-pub fn total<B: Bounds>(mut arena: Arena<'_, u8, B>, [a, b, output]: [usize; 3], layer: &Total) {
-    for i in 0..layer.elements {
-        let term = |base: usize, factor: i16| i32::from(i16_at(&arena, base.wrapping_add(i * 2))) * i32::from(factor);
-        let sum = term(a, layer.factors[0]).wrapping_add(term(b, layer.factors[1]));
-        arena.store(output.wrapping_add(i * 2), saturate(shifted(sum, layer.shift)).to_le_bytes());
+/// The sum of two gradients; what is written may be one of them. `a`, `b` and `output` are the views of both and of what is written.
+pub fn total<B: Bounds>(mut arena: Arena<'_, u8, B>, a: View, b: View, output: View, region: Region, layer: &Total) {
+    let factors = layer.factors.map(i32::from);
+    for block in region.y0..region.y1 {
+        let [a, b, to] = [a, b, output].map(|view| view.at(block, region.x0));
+        let count = region.x1.wrapping_sub(region.x0).wrapping_mul(COLUMNS);
+        for i in 0..count {
+            let at = i.wrapping_mul(2);
+            let term = |from: usize, factor: i32| i32::from(i16_at(&arena, from.wrapping_add(at))).wrapping_mul(factor);
+            let sum = term(a, factors[0]).wrapping_add(term(b, factors[1]));
+            arena.store(to.wrapping_add(at), saturate(shifted(sum, layer.shift)).to_le_bytes());
+        }
+    }
+}
+
+/// A gradient seen with other pixels and channels, as its tensor was: elements keep their places in that. `places` are the bytes of the
+/// gradient and of what is written, `sizes` pixels and channels of each.
+pub fn reshape<B: Bounds>(mut arena: Arena<'_, u8, B>, [from, to]: [usize; 2], sizes: [[usize; 2]; 2]) {
+    let [[pixels, channels], [wide, deep]] = sizes;
+    let mut to = to;
+    for block in 0..blocks(deep) {
+        for pixel in 0..wide {
+            let mut four = [0i16; COLUMNS];
+            for (lane, number) in four.iter_mut().enumerate() {
+                let channel = block.wrapping_mul(COLUMNS).wrapping_add(lane);
+                if channel < deep {
+                    let element = pixel.wrapping_mul(deep).wrapping_add(channel);
+                    let (pixel, channel) = (element / channels.max(1), element % channels.max(1));
+                    let at = (channel / COLUMNS).wrapping_mul(pixels).wrapping_add(pixel).wrapping_mul(LANES);
+                    *number = i16_at(&arena, from.wrapping_add(at).wrapping_add(channel % COLUMNS * 2));
+                }
+            }
+            put(&mut arena, to, four);
+            to = to.wrapping_add(LANES);
+        }
     }
 }

@@ -8,13 +8,17 @@
 //! gradients of a step: [`classifier_gradient`] chooses it so that the greatest element of the first gradient has 15 bits. All others
 //! follow from that one linearly. Where one leaves 16 bits it saturates.
 //!
-//! All tensors are stored whole. They are of several types, so every kernel sees the arena as bytes, and places are byte offsets.
-//! Numbers are little endian, as in memory.
+//! Gradients lie by channels: a row is one [block](blocks) of four channels, of each pixel those four numbers, pixel after pixel. Channels that
+//! fill up the last block are 0. So a gradient can be computed, masked, used for updates and given up block by block, and what a step
+//! keeps of it at one time is a few blocks; kernels' inner loops go along the pixels of a block. Activations and clamp masks lie by pixels.
+//!
+//! Tensors are of several types, so every kernel sees the arena as bytes; views and places count bytes. Numbers are little endian, as in memory.
 
 #[cfg(all(target_arch = "arm", feature = "dsp"))]
 mod armv7em;
 mod block;
 mod classifier;
+mod convolution;
 mod forward;
 mod gradient;
 mod update;
@@ -22,10 +26,10 @@ mod update;
 pub use classifier::{
     Cross, Head, classifier, classifier_bias, classifier_gradient, classifier_weights, cross_entropy,
 };
+pub use convolution::{Feed, InputGradient, input_gradient};
 pub use forward::{Conv2d, Depthwise, Factors, SUM_SCRATCH, Select, conv2d, depthwise, select, sum};
 pub use gradient::{
-    DepthwiseGradient, FACTOR_BITS, InputGradient, Spread, Total, depthwise_gradient, input_gradient, mask, spread,
-    total,
+    DepthwiseGradient, FACTOR_BITS, Spread, Total, depthwise_gradient, mask, reshape, scale, spread, total,
 };
 pub use update::{
     BiasStep, DepthwiseStep, Noise, Step, WeightStep, next_seed, update_bias, update_depthwise, update_weights,
@@ -49,6 +53,11 @@ pub const ERROR_BITS: u32 = 30;
 /// Bytes in which the clamp masks of a pixel's channels lie: one bit for each, from the lowest of the first byte on.
 pub const fn mask_bytes(channels: usize) -> usize {
     channels.div_ceil(8)
+}
+
+/// Blocks of four channels in which a gradient lies.
+pub const fn blocks(channels: usize) -> usize {
+    channels.div_ceil(block::COLUMNS)
 }
 
 /// The 16-bit number at a byte offset.

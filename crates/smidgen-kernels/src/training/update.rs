@@ -4,10 +4,12 @@
 //! layer and, with quantisation-aware scaling, `1 / scale^2` in it. What is stored are integers, and most steps are smaller than one half:
 //! they are rounded up as often as their size says ([`Noise::Stochastic`]), or to the nearest ([`Noise::Nearest`]).
 
-use super::block::{COLUMNS, Order, ROWS, Source, Stage};
+use super::block::{COLUMNS, LANES, Order, ROWS, Source, Stage};
 use super::{RATE_BITS, i16_at, i32_at};
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Bounds, Flash};
+use crate::view::View;
+use core::ops::Range;
 
 /// How a step is rounded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -188,16 +190,25 @@ impl WeightStep {
     }
 
     fn staged(&self) -> usize {
-        Stage::bytes(self.positions().min(CHUNK), ROWS.min(self.window.output[2]))
+        Stage::bytes(self.positions().min(CHUNK), ROWS.min(self.window.output[2].next_multiple_of(COLUMNS)))
     }
 }
 
-/// Updates the weights of CONV_2D, `[O, KH, KW, C]`. `places` are the bytes of the saved input `[images, H, W, C]`, of the masked gradient
-/// `[images, H', W', O]`, of the weights and of scratch, [`WeightStep::scratch`] bytes; `factors` has the mantissa and the shift of each output
-/// channel.
+/// The rows of a gradient that belong to rows of what is updated: the same, but where the channels do not fill all blocks; then that is one row.
+#[inline(always)]
+fn rows_of(rows: Range<usize>, channels: usize) -> Range<usize> {
+    if channels % COLUMNS == 0 { rows } else { 0..channels.div_ceil(COLUMNS) }
+}
+
+/// Updates the weights of CONV_2D, `[O, KH, KW, C]`, of the output channels in some rows of the masked gradient, whose view is `gradient`; of all of them where
+/// they do not fill blocks of four. `places` are the
+/// bytes of the saved input `[images, H, W, C]`, of the weights and of scratch, [`WeightStep::scratch`] bytes; `factors` has the mantissa and the shift of
+/// each output channel.
 pub fn update_weights<B: Bounds>(
     mut arena: Arena<'_, u8, B>,
-    [input, gradient, weights, scratch]: [usize; 4],
+    gradient: View,
+    rows: Range<usize>,
+    [input, weights, scratch]: [usize; 3],
     common: Common,
     layer: &WeightStep,
     factors: Flash<'_, i32, B>,
@@ -208,9 +219,10 @@ pub fn update_weights<B: Bounds>(
     let carried = scratch.wrapping_add(layer.staged());
     let mut scales = [Scale { mantissa: 0, shift: 0 }; ROWS];
     let mut sums = [[0; COLUMNS]; ROWS];
-    let mut o = 0;
-    while o < out_c {
-        let rows = ROWS.min(out_c - o);
+    let rows = rows_of(rows, out_c);
+    let (mut o, end) = (rows.start.wrapping_mul(COLUMNS), out_c.min(rows.end.wrapping_mul(COLUMNS)));
+    while o < end {
+        let rows = ROWS.min(end - o);
         for (row, scale) in scales.iter_mut().enumerate().take(rows) {
             *scale = Scale::new(&arena, common, factors, o.wrapping_add(row));
         }
@@ -224,11 +236,10 @@ pub fn update_weights<B: Bounds>(
                 let count = CHUNK.min(positions - position);
                 let stage = Stage::new(scratch, count);
                 if block == 0 || positions > CHUNK {
-                    let from = gradient.wrapping_add((position * out_c + o).wrapping_mul(2));
-                    stage_by_channel(&mut arena, from, out_c, &stage, [count, rows], &mut staged);
+                    stage_by_channel(&mut arena, gradient, [o, position], &stage, [rows, count], &mut staged);
                 }
                 stage_positions(&mut arena, input, layer, &stage, [position, count], tap, [channel, columns]);
-                stage.multiply(&mut arena, rows, [0; COLUMNS], &mut sums);
+                stage.multiply(&mut arena, [0; COLUMNS], sums.get_mut(..rows).unwrap_or_default());
                 let (first, last) = (position == 0, position + count == positions);
                 for (row, (sums, (&all, &scale))) in sums.iter().zip(staged.iter().zip(&scales)).enumerate().take(rows)
                 {
@@ -287,28 +298,43 @@ fn change<B: Bounds>(
     }
 }
 
-/// Stages gradients of `count` positions as a row for each of so many channels, and adds up each row. `from` is the byte of the first.
+/// Stages gradients of `count` positions from `position` on as a row for each of so many channels from `o` on, a multiple of four, and adds up each row.
 #[inline(never)]
 fn stage_by_channel<B: Bounds>(
     arena: &mut Arena<'_, u8, B>,
-    from: usize,
-    out_c: usize,
+    gradient: View,
+    [o, position]: [usize; 2],
     stage: &Stage,
-    [count, rows]: [usize; 2],
+    [rows, count]: [usize; 2],
     sums: &mut [i32; ROWS],
 ) {
-    for (row, sum) in sums.iter_mut().enumerate().take(rows) {
-        let mut from = from.wrapping_add(row.wrapping_mul(2));
-        let mut to = stage.row(row);
-        *sum = 0;
-        for position in 0..stage.padded {
-            let mut value = 0;
-            if position < count {
-                value = i16_at(arena, from);
+    let pitch = stage.padded.wrapping_mul(2);
+    for (block, sums) in sums.as_chunks_mut::<COLUMNS>().0.iter_mut().enumerate().take(rows.div_ceil(COLUMNS)) {
+        let from = gradient.row((o / COLUMNS).wrapping_add(block)).wrapping_add(position.wrapping_mul(LANES));
+        let to = stage.row(block.wrapping_mul(COLUMNS));
+        let lanes = COLUMNS.min(rows.wrapping_sub(block.wrapping_mul(COLUMNS)));
+        *sums = [0; COLUMNS];
+        #[cfg_attr(not(all(target_arch = "arm", feature = "dsp")), expect(unused_mut, reason = "for assembly"))]
+        let mut done = 0usize;
+        #[cfg(all(target_arch = "arm", feature = "dsp"))]
+        if lanes == COLUMNS && count >= 2 {
+            done = count & !1;
+            let from = arena.pointer(from, done.wrapping_mul(LANES)).cast_const();
+            let to = arena.pointer(to, pitch.wrapping_mul(COLUMNS));
+            // SAFETY: both are good for what is read and written, and there is at least one pair.
+            unsafe { super::armv7em::transpose(from, to, pitch, done / 2, sums) }
+        }
+        for (lane, sum) in sums.iter_mut().enumerate().take(lanes) {
+            let mut to = to.wrapping_add(pitch.wrapping_mul(lane)).wrapping_add(done.wrapping_mul(2));
+            for position in done..stage.padded {
+                let mut value = 0;
+                if position < count {
+                    value = i16_at(arena, from.wrapping_add(position.wrapping_mul(LANES)).wrapping_add(lane * 2));
+                }
+                *sum = sum.wrapping_add(i32::from(value));
+                arena.store(to, value.to_le_bytes());
+                to = to.wrapping_add(2);
             }
-            *sum = sum.wrapping_add(i32::from(value));
-            arena.store(to, value.to_le_bytes());
-            (from, to) = (from.wrapping_add(out_c.wrapping_mul(2)), to.wrapping_add(2));
         }
     }
 }
@@ -349,10 +375,11 @@ fn stage_positions<B: Bounds>(
     }
 }
 
-/// Updates the weights of DEPTHWISE_CONV_2D, `[KH, KW, O]`. The operands are those of [`update_weights`].
+/// Updates the weights of DEPTHWISE_CONV_2D, `[KH, KW, O]`. The operands are those of [`update_weights`]; all rows are there.
 pub fn update_depthwise<B: Bounds>(
     mut arena: Arena<'_, u8, B>,
-    [input, gradient, weights]: [usize; 3],
+    gradient: View,
+    [input, weights]: [usize; 2],
     common: Common,
     layer: &DepthwiseStep,
     factors: Flash<'_, i32, B>,
@@ -363,6 +390,7 @@ pub fn update_depthwise<B: Bounds>(
     for o in 0..out_c {
         let scale = Scale::new(&arena, common, factors, o);
         let channel = o / window.multiplier().max(1);
+        let numbers = gradient.row(o / COLUMNS).wrapping_add(o % COLUMNS * 2);
         for tap in 0..window.area() {
             let (ky, kx) = (tap / window.size[1].max(1), tap % window.size[1].max(1));
             let mut sum = 0i64;
@@ -377,7 +405,7 @@ pub fn update_depthwise<B: Bounds>(
                     if x >= width {
                         continue;
                     }
-                    let g = i16_at(&arena, gradient.wrapping_add(((row * out_w + ox) * out_c + o).wrapping_mul(2)));
+                    let g = i16_at(&arena, numbers.wrapping_add((row * out_w + ox).wrapping_mul(LANES)));
                     let x = arena[input.wrapping_add(((image * height + y) * width + x) * in_c + channel)] as i8;
                     sum = sum.wrapping_add(i64::from(i32::from(g) * i32::from(x).wrapping_sub(zero)));
                 }
@@ -390,56 +418,60 @@ pub fn update_depthwise<B: Bounds>(
     }
 }
 
-/// Updates biases. `places` are the bytes of the masked gradient `[pixels, channels]` and of the biases; `factors` as in [`update_weights`].
+/// Updates the biases of the channels in some rows of the masked gradient, whose view is `gradient`, as [`update_weights`] does. `bias` is the byte of the first; `factors` as in
+/// [`update_weights`].
 pub fn update_bias<B: Bounds>(
     mut arena: Arena<'_, u8, B>,
-    [gradient, bias]: [usize; 2],
+    gradient: View,
+    rows: Range<usize>,
+    bias: usize,
     common: Common,
     layer: &BiasStep,
     factors: Flash<'_, i32, B>,
 ) {
-    /// Channels that are added up together.
-    const LANES: usize = 8;
     let BiasStep { pixels, channels, step } = *layer;
-    let stride = channels.wrapping_mul(2);
     let seed = i32_at(&arena, common[2]) as u32;
-    let mut o = 0;
-    while o < channels {
-        let lanes = LANES.min(channels - o);
-        let mut at = gradient.wrapping_add(o.wrapping_mul(2));
-        let mut totals = [0i64; LANES];
+    for block in rows_of(rows, channels) {
+        let mut at = gradient.row(block);
+        let mut totals = [0i64; COLUMNS];
         let mut left = pixels;
         while left > 0 {
             // So many numbers of 16 bits fit a sum of 32.
             let count = left.min(1 << 15);
-            let mut sums = [0i32; LANES];
-            #[cfg_attr(not(all(target_arch = "arm", feature = "dsp")), expect(unused_mut, reason = "for assembly"))]
-            let mut rows = count;
-            #[cfg(all(target_arch = "arm", feature = "dsp"))]
-            if lanes == LANES {
-                let reach = stride.wrapping_mul(count.wrapping_sub(1)).wrapping_add(2 * LANES);
-                let from = arena.pointer(at, reach).cast_const();
-                // SAFETY: it is good for what is read, and there is at least one row.
-                unsafe { super::armv7em::add_up(from, stride, count, &mut sums) };
-                (at, rows) = (at.wrapping_add(stride.wrapping_mul(count)), 0);
-            }
-            for _ in 0..rows {
-                for (lane, sum) in sums.iter_mut().enumerate().take(lanes) {
-                    *sum = sum.wrapping_add(i32::from(i16_at(&arena, at.wrapping_add(2 * lane))));
-                }
-                at = at.wrapping_add(stride);
-            }
+            let mut sums = [0i32; COLUMNS];
+            add_up(&mut arena, at, count, &mut sums);
             totals.iter_mut().zip(sums).for_each(|(total, sum)| *total = total.wrapping_add(i64::from(sum)));
+            at = at.wrapping_add(count.wrapping_mul(LANES));
             left -= count;
         }
-        for (lane, &total) in totals.iter().enumerate().take(lanes) {
-            let o = o.wrapping_add(lane);
+        for (lane, &total) in totals.iter().enumerate() {
+            let o = block.wrapping_mul(COLUMNS).wrapping_add(lane);
+            if o >= channels {
+                break;
+            }
             let sum = total.wrapping_shr(step.narrow) as i32;
             let change = Scale::new(&arena, common, factors, o).step(sum, step.noise, || random(seed, step.salt, o));
             let at = bias.wrapping_add(o.wrapping_mul(4));
             let next = i32_at(&arena, at).saturating_sub(change);
             arena.store(at, next.to_le_bytes());
         }
-        o += LANES;
+    }
+}
+
+/// Adds up `count` times four numbers.
+#[inline(always)]
+fn add_up<B: Bounds>(arena: &mut Arena<'_, u8, B>, from: usize, count: usize, sums: &mut [i32; COLUMNS]) {
+    #[cfg(all(target_arch = "arm", feature = "dsp"))]
+    if count > 0 {
+        let from = arena.pointer(from, count.wrapping_mul(LANES)).cast_const();
+        // SAFETY: it is good for what is read, and there is at least one.
+        unsafe { super::armv7em::add_up(from, count, sums) }
+    }
+    #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+    for i in 0..count {
+        let four = arena.load::<LANES>(from.wrapping_add(i.wrapping_mul(LANES)));
+        for (sum, &number) in sums.iter_mut().zip(four.as_chunks::<2>().0) {
+            *sum = sum.wrapping_add(i32::from(i16::from_le_bytes(number)));
+        }
     }
 }

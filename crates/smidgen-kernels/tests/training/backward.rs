@@ -3,12 +3,52 @@
 use super::layer::{Memory, apart, bytes_of, gradients, list, little, operand, weights, window};
 use super::plain::{links, saturated, shifted};
 use super::random::Random;
-use smidgen_kernels::Window2d;
 use smidgen_kernels::memory::{Arena, Flash};
-use smidgen_kernels::training::{self, BiasStep, Noise, RATE_BITS, Step, WeightStep, mask_bytes};
+use smidgen_kernels::training::{self, BiasStep, Feed, Noise, RATE_BITS, Step, WeightStep, blocks, mask_bytes};
+use smidgen_kernels::{Region, View, Views, Window2d};
+use std::ops::Range;
 
 fn numbers(gradients: &[i16]) -> Vec<u8> {
     little(gradients, i16::to_le_bytes)
+}
+
+/// A gradient `[pixels, channels]` as it lies in the arena: four channels of each pixel side by side, one block of channels after the other.
+fn by_channels(gradients: &[i16], channels: usize) -> Vec<u8> {
+    let pixels = gradients.len() / channels;
+    let mut placed = vec![0; blocks(channels) * pixels * 4];
+    for (i, &g) in gradients.iter().enumerate() {
+        let (pixel, channel) = (i / channels, i % channels);
+        placed[(channel / 4 * pixels + pixel) * 4 + channel % 4] = g;
+    }
+    numbers(&placed)
+}
+
+/// The view of a gradient of so many channels, whole, whose first byte is `base`.
+fn view(base: usize, pixels: usize, channels: usize) -> View {
+    View::linear(base, blocks(channels), pixels, 8)
+}
+
+/// Rows cut into some runs.
+fn bands(random: &mut Random, rows: usize) -> Vec<Range<usize>> {
+    let (mut bands, mut at) = (Vec::new(), 0);
+    while at < rows {
+        let end = if random.below(2) == 0 { rows } else { at + 1 + random.below(rows - at) };
+        bands.push(at..end);
+        at = end;
+    }
+    bands
+}
+
+/// The same with the columns cut in two.
+fn regions(random: &mut Random, rows: usize, cols: usize) -> Vec<Region> {
+    let cut = random.below(cols);
+    let columns = [(0, cut), (cut, cols)];
+    let columns = columns.into_iter().filter(|(x0, x1)| x0 < x1);
+    let bands = bands(random, rows);
+    bands
+        .iter()
+        .flat_map(|band| columns.clone().map(|(x0, x1)| Region { y0: band.start, y1: band.end, x0, x1 }))
+        .collect()
 }
 
 fn factors(random: &mut Random, count: usize) -> Vec<i16> {
@@ -25,13 +65,56 @@ pub fn mask(random: &mut Random) -> bool {
 
     let mut memory = Memory::new();
     let mask = memory.put(&bytes, 1);
-    let from = memory.put(&numbers(&gradient), 2);
-    let size = 2 * gradient.len();
+    let gradient = by_channels(&gradient, channels);
+    let from = memory.put(&gradient, 4);
+    let size = gradient.len();
     // In place, or elsewhere.
-    let to = if random.below(2) == 0 { from } else { memory.room(random, size, 2) };
+    let to = if random.below(2) == 0 { from } else { memory.room(random, size, 4) };
     let before = Memory { bytes: memory.bytes.clone() };
-    training::mask(Arena::new(&mut memory.bytes), [from, mask, to], [pixels, channels]);
-    memory.same(&before, &[(to, size)]) && memory.bytes[to..to + size] == numbers(&expected)
+    let views = Views { input: view(from, pixels, channels), output: view(to, pixels, channels) };
+    for region in regions(random, blocks(channels), pixels) {
+        training::mask(Arena::new(&mut memory.bytes), &views, region, mask, channels);
+    }
+    memory.same(&before, &[(to, size)]) && memory.bytes[to..to + size] == by_channels(&expected, channels)
+}
+
+/// Sums of two gradients, in place or elsewhere.
+pub fn total(random: &mut Random) -> bool {
+    let (pixels, channels) = (1 + random.below(9), 1 + random.below(20));
+    let [a, b] = [(); 2].map(|()| gradients(random, pixels * channels));
+    let factors = [(); 2].map(|()| random.below((1 << 14) + 1) as i16);
+    let layer = training::Total { factors, shift: random.below(16) as u32 };
+    let sum = |(&a, &b): (&i16, &i16)| i64::from(a) * i64::from(factors[0]) + i64::from(b) * i64::from(factors[1]);
+    let expected: Vec<i16> = a.iter().zip(&b).map(|pair| saturated(shifted(sum(pair), layer.shift))).collect();
+
+    let mut memory = Memory::new();
+    let places = [a, b].map(|gradient| memory.put(&by_channels(&gradient, channels), 4));
+    let size = 8 * pixels * blocks(channels);
+    let to = match random.below(3) {
+        2 => memory.room(random, size, 4),
+        i => places[i],
+    };
+    let before = Memory { bytes: memory.bytes.clone() };
+    let [a, b, output] = [places[0], places[1], to].map(|place| view(place, pixels, channels));
+    for region in regions(random, blocks(channels), pixels) {
+        training::total(Arena::new(&mut memory.bytes), a, b, output, region, &layer);
+    }
+    memory.same(&before, &[(to, size)]) && memory.bytes[to..to + size] == by_channels(&expected, channels)
+}
+
+/// A gradient of as many elements with other channels.
+pub fn reshape(random: &mut Random) -> bool {
+    let channels = [1 + random.below(9), 1 + random.below(9)];
+    let elements = channels[0] * channels[1] * (1 + random.below(4));
+    let gradient = gradients(random, elements);
+    let mut memory = Memory::new();
+    let from = memory.put(&by_channels(&gradient, channels[0]), 4);
+    let expected = by_channels(&gradient, channels[1]);
+    let to = memory.room(random, expected.len(), 4);
+    let before = Memory { bytes: memory.bytes.clone() };
+    let sizes = channels.map(|channels| [elements / channels, channels]);
+    training::reshape(Arena::new(&mut memory.bytes), [from, to], sizes);
+    memory.same(&before, &[(to, expected.len())]) && memory.bytes[to..to + expected.len()] == expected
 }
 
 /// Bits by which scaled gradients are narrowed, so that no sum of so many products leaves 32 bits, and by which sums are shifted.
@@ -63,17 +146,47 @@ pub fn conv2d(random: &mut Random) -> bool {
 
     let list = list(random, in_c);
     let (kept, taken) = apart(&all, in_c, &list);
-    let layer = training::InputGradient { window, images, selected: list.len(), narrow, shift };
+    let feed = match random.below(3) {
+        0 if window.is_pointwise() => Feed::Staged,
+        1 => Feed::Rows,
+        _ => Feed::Whole,
+    };
+    let layer = training::InputGradient { window, images, selected: list.len(), narrow, shift, feed };
     let mut memory = Memory::new();
-    let (from, taken) = (memory.put(&numbers(&gradient), 2), memory.put(&taken, 1));
+    let (pixels, positions) = (expected.len() / in_c, gradient.len() / out_c);
+    let (mut from, taken) = (memory.put(&by_channels(&gradient, out_c), 4), memory.put(&taken, 1));
+    let mut given = view(from, positions, out_c);
     let weights = operand(random, &mut memory, &kept);
-    let (size, scratch_size) = (2 * expected.len(), layer.scratch());
-    let (to, scratch) = (memory.room(random, size, 2), memory.room(random, scratch_size, 4));
+    if feed == Feed::Staged {
+        let to = memory.room(random, 8 * positions * blocks(out_c), 4);
+        let arena = Arena::new(&mut memory.bytes);
+        training::scale(arena, given, to, [positions, out_c], narrow, Flash::new(&factors));
+        let staged: Vec<i16> = (0..positions)
+            .flat_map(|p| (0..blocks(out_c) * 4).map(move |o| (p, o)))
+            .map(|(p, o)| match factors.get(o) {
+                Some(&factor) => shifted(i64::from(gradient[p * out_c + o]) * i64::from(factor), narrow) as i16,
+                None => 0,
+            })
+            .collect();
+        assert_eq!(memory.bytes[to..to + 2 * staged.len()], numbers(&staged));
+        from = to;
+        given = View::linear(from, 1, 1, 0);
+    }
+    let expected = by_channels(&expected, in_c);
+    let (size, sizes) = (expected.len(), [layer.scratch(), layer.state()]);
+    let to = memory.room(random, size, 4);
+    let [scratch, state] = sizes.map(|size| memory.room(random, size, 4));
     let before = Memory { bytes: memory.bytes.clone() };
-    let arena = Arena::new(&mut memory.bytes);
-    let places = [from, to, taken, scratch];
-    training::input_gradient(arena, places, &layer, weights, Flash::new(&factors), Flash::new(&list));
-    memory.same(&before, &[(to, size), (scratch, scratch_size)]) && memory.bytes[to..to + size] == numbers(&expected)
+    let output = view(to, pixels, in_c);
+    let rows = if feed == Feed::Rows { blocks(out_c) } else { blocks(in_c) };
+    for rows in bands(random, rows) {
+        let arena = Arena::new(&mut memory.bytes);
+        let (factors, list) = (Flash::new(&factors), Flash::new(&list));
+        let places = [taken, scratch, state];
+        training::input_gradient(arena, given, output, rows, places, &layer, weights, factors, list);
+    }
+    let written = [(to, size), (scratch, sizes[0]), (state, sizes[1])];
+    memory.same(&before, &written) && memory.bytes[to..to + size] == expected
 }
 
 pub fn depthwise(random: &mut Random) -> bool {
@@ -105,14 +218,19 @@ pub fn depthwise(random: &mut Random) -> bool {
 
     let layer = training::DepthwiseGradient { window, images, narrow, shift };
     let mut memory = Memory::new();
-    let from = memory.put(&numbers(&gradient), 2);
+    let from = memory.put(&by_channels(&gradient, out_c), 4);
     let weights = operand(random, &mut memory, &all);
-    let (size, scratch_size) = (2 * expected.len(), layer.scratch());
-    let (to, scratch) = (memory.room(random, size, 2), memory.room(random, scratch_size, 4));
+    let (pixels, positions) = (expected.len() / in_c, gradient.len() / out_c);
+    let expected = by_channels(&expected, in_c);
+    let (size, scratch_size) = (expected.len(), layer.scratch());
+    let (to, scratch) = (memory.room(random, size, 4), memory.room(random, scratch_size, 4));
     let before = Memory { bytes: memory.bytes.clone() };
-    let arena = Arena::new(&mut memory.bytes);
-    training::depthwise_gradient(arena, [from, to, scratch], &layer, weights, Flash::new(&factors));
-    memory.same(&before, &[(to, size), (scratch, scratch_size)]) && memory.bytes[to..to + size] == numbers(&expected)
+    let views = Views { input: view(from, positions, out_c), output: view(to, pixels, in_c) };
+    for rows in bands(random, blocks(in_c)) {
+        let arena = Arena::new(&mut memory.bytes);
+        training::depthwise_gradient(arena, &views, rows, scratch, &layer, weights, Flash::new(&factors));
+    }
+    memory.same(&before, &[(to, size), (scratch, scratch_size)]) && memory.bytes[to..to + size] == expected
 }
 
 pub fn spread(random: &mut Random) -> bool {
@@ -140,12 +258,16 @@ pub fn spread(random: &mut Random) -> bool {
     let expected: Vec<i16> = sums.iter().map(|&sum| saturated((sum + half) >> shift)).collect();
 
     let mut memory = Memory::new();
-    let from = memory.put(&numbers(&gradient), 2);
-    let size = 2 * expected.len();
-    let to = memory.room(random, size, 2);
+    let from = memory.put(&by_channels(&gradient, depth), 4);
+    let views = |to| Views { input: view(from, pixels, depth), output: view(to, expected.len() / depth, depth) };
+    let placed = by_channels(&expected, depth);
+    let to = memory.room(random, placed.len(), 4);
     let before = Memory { bytes: memory.bytes.clone() };
-    training::spread(Arena::new(&mut memory.bytes), [from, to], &training::Spread { window, images, shift });
-    memory.same(&before, &[(to, size)]) && memory.bytes[to..to + size] == numbers(&expected)
+    for rows in bands(random, blocks(depth)) {
+        let layer = training::Spread { window, images, shift };
+        training::spread(Arena::new(&mut memory.bytes), &views(to), rows, &layer);
+    }
+    memory.same(&before, &[(to, placed.len())]) && memory.bytes[to..to + placed.len()] == placed
 }
 
 /// What updates have in common: learning rate, exponent and seed, and the factors of the channels.
@@ -215,7 +337,7 @@ fn weights_of(window: &Window2d, channels: usize) -> usize {
 }
 
 fn weights_case(random: &mut Random) -> (Window2d, usize) {
-    let (channels, outputs) = (1 + random.below(14), 1 + random.below(24));
+    let (channels, outputs) = (1 + random.below(14), 1 + random.below(40));
     let mut window = window(random, [channels, outputs]);
     if random.below(10) == 0 {
         // More positions than are summed at once.
@@ -256,11 +378,15 @@ pub fn update(random: &mut Random) -> bool {
     let layer = WeightStep { window, images, channels, zero, step };
     let mut memory = Memory::new();
     let common = rates.put(&mut memory);
-    let (input, gradient) = (memory.put(&input, 1), memory.put(&numbers(&gradient), 2));
+    let positions = gradient.len() / out_c;
+    let (input, gradient) = (memory.put(&input, 1), memory.put(&by_channels(&gradient, out_c), 4));
     let (at, scratch) = (memory.put(&all, 1), memory.room(random, layer.scratch(), 4));
     let before = Memory { bytes: memory.bytes.clone() };
-    let arena = Arena::new(&mut memory.bytes);
-    training::update_weights(arena, [input, gradient, at, scratch], common, &layer, Flash::new(&rates.factors));
+    for rows in bands(random, if out_c.is_multiple_of(4) { out_c / 4 } else { 1 }) {
+        let (arena, gradient) = (Arena::new(&mut memory.bytes), view(gradient, positions, out_c));
+        let factors = Flash::new(&rates.factors);
+        training::update_weights(arena, gradient, rows, [input, at, scratch], common, &layer, factors);
+    }
     memory.same(&before, &[(at, all.len()), (scratch, layer.scratch())]) && memory.bytes[at..at + all.len()] == expected
 }
 
@@ -279,11 +405,14 @@ pub fn bias(random: &mut Random) -> bool {
 
     let mut memory = Memory::new();
     let common = rates.put(&mut memory);
-    let gradient = memory.put(&numbers(&gradient), 2);
+    let gradient = memory.put(&by_channels(&gradient, channels), 4);
     let at = memory.put(&little(&all, i32::to_le_bytes), 4);
     let before = Memory { bytes: memory.bytes.clone() };
     let layer = BiasStep { pixels, channels, step };
-    training::update_bias(Arena::new(&mut memory.bytes), [gradient, at], common, &layer, Flash::new(&rates.factors));
+    for rows in bands(random, if channels.is_multiple_of(4) { channels / 4 } else { 1 }) {
+        let (arena, gradient) = (Arena::new(&mut memory.bytes), view(gradient, pixels, channels));
+        training::update_bias(arena, gradient, rows, at, common, &layer, Flash::new(&rates.factors));
+    }
     let size = 4 * channels;
     memory.same(&before, &[(at, size)]) && memory.bytes[at..at + size] == little(&expected, i32::to_le_bytes)
 }

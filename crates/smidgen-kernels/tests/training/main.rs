@@ -37,6 +37,16 @@ fn masks() {
 }
 
 #[test]
+fn sums_of_gradients() {
+    cases(backward::total);
+}
+
+#[test]
+fn reshaped_gradients() {
+    cases(backward::reshape);
+}
+
+#[test]
 fn gradients_of_convolutions() {
     cases(backward::conv2d);
 }

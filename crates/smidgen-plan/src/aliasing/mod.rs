@@ -8,6 +8,7 @@ mod within;
 
 use crate::liveness::{Liveness, RangeUse, Storage, Window};
 use crate::offsets::Constraints;
+use smidgen_ir::ElementType;
 use smidgen_program::footprint::Granularity;
 use smidgen_program::program::{BufferId, BufferSpec, Lowered, Operand, Run, Step, StepId};
 pub(crate) use within::Memo;
@@ -17,9 +18,13 @@ use within::{Blocks, Reader, Writer};
 pub const WORD_ALIGN: usize = 4;
 
 /// Alignment of a buffer in bytes: the size of an element, since kernels index the arena by elements. Int8 needs none: kernels
-/// that load it by words do so with instructions that take any address, or go through their scratch.
+/// that load it by words do so with instructions that take any address, or go through their scratch. Pixels of four numbers of 16 bits are what
+/// gradients have, which are loaded by words.
 pub fn buffer_align(spec: &BufferSpec) -> usize {
-    spec.element_bytes().max(1)
+    match spec.element {
+        ElementType::Int16 if spec.extent.depth.is_multiple_of(4) => WORD_ALIGN,
+        _ => spec.element_bytes().max(1),
+    }
 }
 
 /// Something that takes room in the arena.

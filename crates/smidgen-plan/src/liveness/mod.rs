@@ -380,8 +380,7 @@ fn whole(extent: Extent) -> Block3 {
 /// The box of input `position` that a run reads, if any.
 fn needed(step: &Step, position: usize, extent: Extent, region: Region) -> Option<Block3> {
     let block = if step.consumes {
-        let rows = if position == 0 { (region.y0, region.y1) } else { (0, extent.rows) };
-        Block3 { rows, ..whole(extent) }
+        Block3 { rows: step.rows_taken(position, (region.y0, region.y1), extent.rows), ..whole(extent) }
     } else {
         match (step.footprint.get(position), step.outputs.first()) {
             (Some(footprint), Some(output)) => Block3 {

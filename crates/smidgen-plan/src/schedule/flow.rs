@@ -1,6 +1,6 @@
 //! The steps as a network of buffers: who writes and reads what, and where one tensor is all that is alive.
 
-use smidgen_program::{Footprint, Granularity, Lowered, Operand, StepId};
+use smidgen_program::{AxisFootprint, Footprint, Granularity, Lowered, Operand, StepId};
 
 /// Producers and readers of every buffer of a [`Lowered`].
 pub(crate) struct Flow<'a> {
@@ -26,16 +26,23 @@ pub(crate) struct Flow<'a> {
     pub persistent: Vec<bool>,
     /// For each step that writes what a variable holds next, the steps that read what it held before: all come first.
     pub after: Vec<Vec<usize>>,
-    /// For each step, one past the last that it may share a streamed segment with: rows of what a variable holds next
-    /// are not computed among those that read what it held before.
+    /// For each step, one past the last that it may share a streamed segment with: what a variable holds next
+    /// is not computed among the rows that read what it held before, but by steps that [follow](Self::follows).
     pub apart: Vec<usize>,
+    /// For each step, rows that come together where it is run by rows: as many as its kernel computes, or as what it reads row for row has.
+    pub pace: Vec<usize>,
+    /// For each step, whether it changes a variable by rows, and runs along with a stream as far as that has come.
+    pub follows: Vec<bool>,
     /// The buffers that are graph inputs, ascending.
     pub inputs: Vec<usize>,
     /// Who is alive between steps.
     lives: Lives,
-    /// For each position, how many of them have more than one element.
+    /// For each position, how many of them have more than one element and were written not long ago.
     tensors: Vec<usize>,
 }
+
+/// Steps after which a tensor was written long ago.
+const NEAR: usize = 6;
 
 /// Positions between which each buffer is alive, and a list of the living every so many positions: with all lists, a network of many steps
 /// and many tensors that wait would take memory in proportion to both.
@@ -105,6 +112,8 @@ impl<'a> Flow<'a> {
             persistent: lowered.persistent(),
             after: vec![Vec::new(); lowered.steps.len()],
             apart: vec![lowered.steps.len(); lowered.steps.len()],
+            pace: vec![1; lowered.steps.len()],
+            follows: vec![false; lowered.steps.len()],
             inputs: Vec::new(),
             lives: Lives { born: Vec::new(), last: Vec::new(), count: Vec::new(), listed: Vec::new() },
             tensors: vec![0; lowered.steps.len() + 1],
@@ -149,6 +158,15 @@ impl<'a> Flow<'a> {
         }
         flow.inputs = (0..n).filter(|&b| flow.input[b].is_some()).collect();
         let end = lowered.steps.len();
+        for s in 0..end {
+            let same = |(i, operand): (usize, &Operand)| {
+                let same =
+                    lowered.steps[s].footprint[i].rows == AxisFootprint::SAME || lowered.steps[s].consumes && i == 0;
+                operand.buffer().filter(|_| same).and_then(|b| flow.producer[b.index()])
+            };
+            let above = lowered.steps[s].inputs.iter().enumerate().filter_map(same).map(|p| flow.pace[p]);
+            flow.pace[s] = flow.together(s).max(above.max().unwrap_or(1));
+        }
         flow.part(end);
         let life = |b: usize| {
             if flow.persistent[b] {
@@ -164,10 +182,13 @@ impl<'a> Flow<'a> {
             last.map_or((1, 0), |last| (first, last))
         };
         let lives: Vec<(usize, usize)> = (0..n).map(life).collect();
-        for (spec, &(first, last)) in lowered.buffers.iter().zip(&lives) {
-            if spec.extent.elements() > 1 && first <= last {
-                flow.tensors[first..=last].iter_mut().for_each(|count| *count += 1);
+        for (b, &(first, last)) in lives.iter().enumerate() {
+            if lowered.buffers[b].extent.elements() <= 1 || first > last {
+                continue;
             }
+            // What was written long ago merely waits, as what a backward pass reads does.
+            let recent = first..(first + NEAR).min(last) + 1;
+            flow.tensors[recent].iter_mut().for_each(|count| *count += 1);
         }
         flow.lives = Lives::new(&lives, end + 1);
         flow
@@ -176,14 +197,29 @@ impl<'a> Flow<'a> {
     /// Notes which steps variables keep apart.
     fn part(&mut self, end: usize) {
         for variable in &self.lowered.variables {
-            let readers = &self.readers[variable.value.index()];
-            let (Some(writer), Some(&last)) = (self.producer[variable.next.index()], readers.last()) else { continue };
-            self.after[writer].extend(readers);
-            self.apart[last] = self.apart[last].min(writer);
+            let Some(writer) = self.producer[variable.next.index()] else { continue };
+            let others = self.readers[variable.value.index()].iter().copied().filter(|&r| r != writer);
+            self.after[writer].extend(others.clone());
+            if self.updates_rows(writer) {
+                self.follows[writer] = true;
+            } else if let Some(last) = others.last() {
+                self.apart[last] = self.apart[last].min(writer);
+            }
         }
         for s in (1..end).rev() {
             self.apart[s - 1] = self.apart[s - 1].min(self.apart[s]);
         }
+    }
+
+    /// True if step `s` changes rows of a variable, each once what is read for it is there and nobody else reads the row any more: then it may be
+    /// run along with a stream, row by row.
+    fn updates_rows(&self, s: usize) -> bool {
+        let step = &self.lowered.steps[s];
+        let height = step.outputs[0].extent.rows;
+        let by_rows = |(b, footprint): (usize, &Footprint)| {
+            self.plain[b] && footprint.rows == AxisFootprint::SAME && self.rows(b) == height
+        };
+        step.partial && !step.consumes && step.outputs.len() == 1 && height > 1 && self.reads(s).any(by_rows)
     }
 
     /// The buffers that step `s` reads, each with its declared access, in operand order.
@@ -236,7 +272,7 @@ impl<'a> Flow<'a> {
         self.lives.count[at]
     }
 
-    /// How many of those have more than one element: what a segment has to carry past its ends.
+    /// How many of those have more than one element and were written not long ago: what a segment has to carry past its ends.
     pub fn tensors_alive(&self, at: usize) -> usize {
         self.tensors[at]
     }

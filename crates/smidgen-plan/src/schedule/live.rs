@@ -139,8 +139,10 @@ impl List {
             let mut last = false;
             for (i, operand) in step.inputs.iter().enumerate() {
                 if let Operand::Buffer(b, extent) = *operand {
-                    let part = i == 0 && flow.plain[b.index()];
-                    let rows = if part { (region.y0, region.y1) } else { (0, flow.rows(b.index())) };
+                    let rows = match flow.plain[b.index()] {
+                        true => step.rows_taken(i, (region.y0, region.y1), extent.rows),
+                        false => (0, flow.rows(b.index())),
+                    };
                     self.touch(b.index(), rows, false);
                     last |= i == 0 && region.y1 == extent.rows;
                 }

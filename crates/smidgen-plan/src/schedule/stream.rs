@@ -4,7 +4,7 @@
 use super::flow::Flow;
 use super::sparse::Sparse;
 use smidgen_kernels::Region;
-use smidgen_program::{Operand, Run};
+use smidgen_program::{AxisFootprint, Footprint, Operand, Run};
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
@@ -20,6 +20,8 @@ pub(crate) struct Writer<'f, 'a> {
     cols: Option<Vec<(usize, usize)>>,
     /// For each consuming step, how many rows of its input it has taken in.
     taken: Sparse<usize>,
+    /// The steps of the stream that follow it, ascending.
+    followers: Vec<usize>,
     /// What is still to be done, the next at the end: chains of steps may be longer than a thread's stack.
     tasks: Vec<Task>,
     /// The list.
@@ -79,6 +81,7 @@ impl<'f, 'a> Writer<'f, 'a> {
             done: Sparse::new(flow.lowered.buffers.len()),
             cols: None,
             taken: Sparse::new(flow.lowered.steps.len()),
+            followers: Vec::new(),
             tasks: Vec::new(),
             runs: Vec::new(),
         }
@@ -89,6 +92,7 @@ impl<'f, 'a> Writer<'f, 'a> {
         self.start = at;
         self.done.clear();
         self.taken.clear();
+        self.followers.clear();
         self.runs.clear();
     }
 
@@ -115,7 +119,9 @@ impl<'f, 'a> Writer<'f, 'a> {
 
     /// Computes steps `from .. to` row by row, demanded by the rows of what is read after them.
     pub fn stream(&mut self, from: usize, to: usize) {
+        self.followers.extend((from..to).filter(|&s| self.flow.follows[s]));
         let mut sinks: Vec<usize> = (from..to)
+            .filter(|&s| !self.flow.follows[s])
             .flat_map(|s| self.flow.writes(s))
             .filter(|&b| {
                 let readers = &self.flow.readers[b];
@@ -139,7 +145,66 @@ impl<'f, 'a> Writer<'f, 'a> {
             }
             sinks.push(Reverse(Sink { done: self.done(sink.buffer), ..sink }));
         }
+        // What only those read that follow is still to be computed; then nothing holds them up.
+        for s in self.followers.clone() {
+            for (b, _) in self.flow.reads(s) {
+                self.demand(b, self.flow.rows(b));
+            }
+        }
+        self.follow();
+        self.followers.clear();
         self.finish_inputs(to);
+    }
+
+    /// Runs the steps that follow as far as everything is there that they read, and nobody reads what they change.
+    fn follow(&mut self) {
+        for i in 0..self.followers.len() {
+            let s = self.followers[i];
+            let flow = self.flow;
+            let target = &flow.lowered.steps[s].outputs[0];
+            let (b, height) = (target.buffer.index(), target.extent.rows);
+            let done = self.done(b);
+            let there = |(operand, footprint): (usize, &Footprint)| match footprint.rows == AxisFootprint::SAME {
+                _ if flow.persistent[operand] => height,
+                true if flow.plain[operand] => self.done(operand),
+                _ if self.done(operand) == flow.rows(operand) => height,
+                _ => 0,
+            };
+            let read = |&r: &usize| match flow.lowered.steps[r].consumes {
+                _ if self.is_done(r) => height,
+                true if self.takes_variable_by_rows(r, s) => self.taken.of(r),
+                _ => 0,
+            };
+            let upto = flow.reads(s).map(there).chain(flow.after[s].iter().map(read)).min().unwrap_or(0);
+            // As many together as come together: each run has its costs.
+            if upto > done && (upto == height || upto - done >= flow.pace[s]) {
+                let region = Region { y0: done, y1: upto, x0: 0, x1: target.extent.cols };
+                self.runs.push(Run::Compute { step: Flow::step_id(s), region });
+                self.done.put(b, upto);
+            }
+        }
+    }
+
+    /// True if all that a step writes is there.
+    fn is_done(&self, s: usize) -> bool {
+        self.flow.writes(s).all(|b| self.done(b) == self.flow.rows(b))
+    }
+
+    /// True if consuming step `r` needs of the variable that step `s` changes, for a row that it takes in, the row that `s` changes.
+    fn takes_variable_by_rows(&self, r: usize, s: usize) -> bool {
+        let flow = self.flow;
+        let step = &flow.lowered.steps[r];
+        let height = flow.lowered.steps[s].outputs[0].extent.rows;
+        let value = |b: usize| flow.after[s].contains(&r) && flow.persistent[b];
+        flow.takes_rows(r)
+            && step.inputs.iter().zip(&step.footprint).skip(1).all(|(operand, footprint)| match *operand {
+                Operand::Buffer(b, extent)
+                    if value(b.index()) && flow.lowered.steps[s].inputs[0].buffer() == Some(b) =>
+                {
+                    footprint.rows == AxisFootprint::SAME && extent.rows == height
+                }
+                _ => true,
+            })
     }
 
     /// Computes one column strip of steps `from .. to`, all of which run by rows, down to all rows of `sink`. `cols` gives each
@@ -236,6 +301,7 @@ impl<'f, 'a> Writer<'f, 'a> {
             self.runs.push(Run::Compute { step: Flow::step_id(s), region: Region { y0: y, y1: end, x0, x1 } });
         }
         self.done.put(buffer, end);
+        self.follow();
     }
 
     /// Computes the rest of a step's output at once, or by taking the rows of its input as they come.
@@ -270,7 +336,8 @@ impl<'f, 'a> Writer<'f, 'a> {
         if let (true, Some(b)) = (self.flow.takes_rows(s), self.flow.lowered.steps[s].inputs[0].buffer())
             && y < self.flow.rows(b.index())
         {
-            self.tasks.push(Task::Demand { buffer: b.index(), upto: y + 1 });
+            let upto = (y + self.flow.pace[s]).min(self.flow.rows(b.index()));
+            self.tasks.push(Task::Demand { buffer: b.index(), upto });
         }
     }
 
@@ -285,6 +352,7 @@ impl<'f, 'a> Writer<'f, 'a> {
         let y1 = if self.flow.takes_rows(s) { self.done(b.index()) } else { extent.rows };
         self.runs.push(Run::Compute { step: Flow::step_id(s), region: Region { y0: y, y1, x0: 0, x1: extent.cols } });
         self.taken.put(s, y1);
+        self.follow();
         self.tasks.push(Task::Take { step: s, y: y1 });
         self.first_row(s, y1);
     }
@@ -294,6 +362,7 @@ impl<'f, 'a> Writer<'f, 'a> {
         for b in self.flow.writes(s) {
             self.done.put(b, self.flow.rows(b));
         }
+        self.follow();
     }
 }
 

@@ -300,6 +300,9 @@ macro_rules! argument {
     ($run:ident $memory:ident views_bytes) => {
         &$run.views(true)
     };
+    ($run:ident $memory:ident input_bytes $name:ident = $i:expr) => {
+        $run.view($run.site.input_place($i, true))
+    };
     ($run:ident $memory:ident output) => {
         $run.view($run.site.output_place(false))
     };
@@ -363,6 +366,9 @@ macro_rules! text {
     };
     ($printer:ident $site:ident views_bytes) => {
         $printer.views($site.input_place(0, true), $site.output_place(true))
+    };
+    ($printer:ident $site:ident input_bytes $name:ident = $i:expr) => {
+        $printer.view(stringify!($name), $site.input_place($i, true))
     };
     ($printer:ident $site:ident output) => {
         $printer.view("output", $site.output_place(false))

@@ -32,7 +32,7 @@ pub use fully_connected::{
     FullyConnectedI16Mcu,
 };
 pub use movement::{AxisIndex, Concat, Gather, Load, Permute};
-pub use pattern::{MOST_BYTES, Pattern, Taken};
+pub use pattern::{MOST_BYTES, Needed, Pattern, Taken};
 pub use pattern::{covers, product};
 pub use pool::{PoolF32, PoolI8, PoolI16};
 pub use reduction::{
@@ -42,8 +42,8 @@ pub use reduction::{
 pub use resize::{ResizeF32, ResizeI8, ResizeI16};
 pub use training::{
     AddGradients, Classifier, ClassifierGradient, CrossEntropy, GradientConv2d, GradientDepthwise, MaskGradient,
-    NextSeed, SelectChannels, SpreadGradient, TrainConv2d, TrainDepthwise, TrainSum, UpdateBias, UpdateClassifier,
-    UpdateClassifierBias, UpdateConv2d, UpdateDepthwise,
+    NextSeed, ReshapeGradient, ScaleGradient, SelectChannels, SpreadGradient, TrainConv2d, TrainDepthwise, TrainSum,
+    UpdateBias, UpdateClassifier, UpdateClassifierBias, UpdateConv2d, UpdateDepthwise, by_blocks, by_channels,
 };
 
 use crate::costs::{Size, Work};
@@ -154,7 +154,7 @@ kernels! {
     training {
         TrainConv2d TrainDepthwise TrainSum SelectChannels
         Classifier CrossEntropy ClassifierGradient UpdateClassifier UpdateClassifierBias
-        MaskGradient GradientConv2d GradientDepthwise SpreadGradient AddGradients
+        MaskGradient ScaleGradient ReshapeGradient GradientConv2d GradientDepthwise SpreadGradient AddGradients
         UpdateConv2d UpdateDepthwise UpdateBias NextSeed
     }
 }

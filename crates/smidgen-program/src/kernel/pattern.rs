@@ -1,7 +1,7 @@
 //! Patterns: the operands that kernels of one kind have, and what an output element needs of each input.
 
 use super::{Axes, AxisIndex, Broadcast, flat};
-use crate::footprint::AxisFootprint;
+use crate::footprint::{AxisFootprint, Footprint};
 use crate::program::Extent;
 use smidgen_ir::ElementType;
 use smidgen_kernels::Window2d;
@@ -109,26 +109,50 @@ pub enum Pattern<'a> {
         /// Element type of the output.
         to: ElementType,
     },
-    /// Tensors taken whole.
-    Whole {
+    /// Tensors of given extents.
+    Given {
         /// The inputs.
         inputs: Vec<Taken>,
         /// Element type and extent of each output.
         outputs: Vec<(ElementType, Extent)>,
         /// The kernel's parameters go together, and no size is too large.
         sized: bool,
+        /// Bytes of the sums that survive from one run to the next, where the first input is taken in row by row.
+        taken: Option<usize>,
     },
 }
 
-/// An input that a kernel takes whole.
+/// An input of a given extent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Taken {
     /// Element type.
     pub element: ElementType,
     /// Extent.
     pub extent: Extent,
-    /// Its elements are read just before the first output's at their places are written, and not after; else all of them until the end.
-    pub in_place: bool,
+    /// What of it is needed.
+    pub needed: Needed,
+}
+
+/// What an element of the first output needs of an input.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Needed {
+    /// The element at its place.
+    Element,
+    /// The row at its place, or that at the place of the row that is taken in.
+    Row,
+    /// Everything.
+    All,
+}
+
+impl Needed {
+    /// The footprint that says so.
+    pub fn footprint(self) -> Footprint {
+        match self {
+            Self::Element => Footprint::SAME,
+            Self::Row => Footprint { rows: AxisFootprint::SAME, ..Footprint::ALL },
+            Self::All => Footprint::ALL,
+        }
+    }
 }
 
 impl Pattern<'_> {
@@ -158,7 +182,7 @@ impl Pattern<'_> {
             Self::Image(input, element) => one(*element, *input),
             Self::Reduce { element, kept, reduced } => one(*element, flat(kept.elements() * reduced.elements())),
             Self::Middle { shape, from, .. } => one(*from, flat(shape.iter().product())),
-            Self::Whole { inputs, .. } => inputs.iter().map(|taken| (taken.element, taken.extent)).collect(),
+            Self::Given { inputs, .. } => inputs.iter().map(|taken| (taken.element, taken.extent)).collect(),
         }
     }
 
@@ -183,26 +207,30 @@ impl Pattern<'_> {
             Self::Image(input, element) => (*element, flat(input.depth)),
             Self::Reduce { element, kept, .. } => (*element, flat(kept.elements())),
             Self::Middle { shape: [outer, _, inner], to, .. } => (*to, flat(outer * inner)),
-            Self::Whole { outputs, .. } => outputs[0],
+            Self::Given { outputs, .. } => outputs[0],
         }
     }
 
     /// Element type and extent of every output, given the extent that a step claims for the first.
     pub fn outputs(&self, claimed: Extent) -> Vec<(ElementType, Extent)> {
         match self {
-            Self::Whole { outputs, .. } => outputs.clone(),
+            Self::Given { outputs, .. } => outputs.clone(),
             _ => vec![self.output(claimed)],
         }
     }
 
-    /// Bytes that survive from one run to the next: an accumulator for each channel.
+    /// Bytes that survive from one run to the next: accumulators.
     pub fn state(&self) -> usize {
-        if let Self::Image(input, _) = self { 4 * input.depth } else { 0 }
+        match self {
+            Self::Image(input, _) => 4 * input.depth,
+            Self::Given { taken, .. } => taken.unwrap_or(0),
+            _ => 0,
+        }
     }
 
-    /// Whether the input is taken in piece by piece.
+    /// Whether the first input is taken in piece by piece.
     pub fn consumes(&self) -> bool {
-        matches!(self, Self::Image(..))
+        matches!(self, Self::Image(..) | Self::Given { taken: Some(_), .. })
     }
 
     /// Whether elements are moved and nothing is computed.
@@ -246,7 +274,7 @@ impl Pattern<'_> {
                 forward && all.is_some_and(|all| walk(0, &parts, all))
             }
             Self::Middle { shape, .. } => some(shape),
-            Self::Whole { sized, .. } => *sized,
+            Self::Given { sized, .. } => *sized,
         }
     }
 
@@ -346,8 +374,11 @@ impl Pattern<'_> {
                 };
                 [all(input.rows), all(input.cols), Box::new(depth)]
             }
-            Self::Whole { inputs, .. } if inputs.get(i).is_some_and(|taken| taken.in_place) => [same(), same(), same()],
-            Self::Whole { .. } => [all(input.rows), all(input.cols), all(input.depth)],
+            Self::Given { inputs, .. } => match inputs.get(i).map(|taken| taken.needed) {
+                Some(Needed::Element) => [same(), same(), same()],
+                Some(Needed::Row) => [same(), all(input.cols), all(input.depth)],
+                _ => [all(input.rows), all(input.cols), all(input.depth)],
+            },
         }
     }
 }

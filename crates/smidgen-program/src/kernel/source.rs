@@ -186,10 +186,10 @@ structs! {
     "training::Select" training::Select { pixels, channels, selected }
     "training::Head" training::Head { inputs, classes, zero, scale }
     "training::Cross" training::Cross { classes }
-    "training::InputGradient" training::InputGradient { window, images, selected, narrow, shift }
+    "training::InputGradient" training::InputGradient { window, images, selected, narrow, shift, feed }
     "training::DepthwiseGradient" training::DepthwiseGradient { window, images, narrow, shift }
     "training::Spread" training::Spread { window, images, shift }
-    "training::Total" training::Total { elements, factors, shift }
+    "training::Total" training::Total { factors, shift }
     "training::Step" training::Step { narrow, noise, salt }
     "training::WeightStep" training::WeightStep { window, images, channels, zero, step }
     "training::DepthwiseStep" training::DepthwiseStep { window, images, zero, step }
@@ -222,6 +222,7 @@ names!(
     "float::Function" float::Function,
     "movement::Axis" Axis,
     "training::Noise" training::Noise,
+    "training::Feed" training::Feed,
 );
 
 macro_rules! binary {

@@ -1,13 +1,16 @@
-//! Kernels of a [training step](smidgen_kernels::training). All take their tensors whole; what they update lies where it lay.
+//! Kernels of a [training step](smidgen_kernels::training). What they update lies where it lay; gradients and updates can be computed by rows of gradients,
+//! which are blocks of four channels.
 
-use super::pattern::{Taken, geometry, some};
+use super::pattern::{Needed, Taken, geometry, some};
 use super::{KernelSpec, Pattern, Site, flat};
 use crate::costs::{Family, Size, Work};
 use crate::program::Extent;
 use smidgen_ir::ElementType::{self, Int8, Int16, Int32};
 use smidgen_kernels::Window2d;
 use smidgen_kernels::reference::Sum;
-use smidgen_kernels::training::{self, Cross, Head, InputGradient, Select, Spread, Step, Total, mask_bytes};
+use smidgen_kernels::training::{
+    self, Cross, Feed, Head, InputGradient, Select, Spread, Step, Total, blocks, mask_bytes,
+};
 
 /// Images of a height, width and depth.
 fn images(count: usize, [height, cols, depth]: [usize; 3]) -> Extent {
@@ -61,18 +64,59 @@ fn is_channelwise(window: &Window2d) -> bool {
     window.input[2] > 0 && window.output[2].is_multiple_of(window.input[2])
 }
 
-fn whole<'a>(sized: bool, inputs: Vec<Taken>, outputs: Vec<(ElementType, Extent)>) -> Pattern<'a> {
-    Pattern::Whole { inputs, outputs, sized }
+fn given<'a>(sized: bool, inputs: Vec<Taken>, outputs: Vec<(ElementType, Extent)>) -> Pattern<'a> {
+    Pattern::Given { inputs, outputs, sized, taken: None }
 }
 
 /// An input of which every output needs everything.
 fn all(element: ElementType, extent: Extent) -> Taken {
-    Taken { element, extent, in_place: false }
+    Taken { element, extent, needed: Needed::All }
 }
 
-/// An input that is overwritten, element by element.
+/// An input that may be overwritten, element by element.
 fn changed(element: ElementType, extent: Extent) -> Taken {
-    Taken { element, extent, in_place: true }
+    Taken { element, extent, needed: Needed::Element }
+}
+
+/// An input of which a row needs the row at its place.
+fn row(element: ElementType, extent: Extent) -> Taken {
+    Taken { element, extent, needed: Needed::Row }
+}
+
+/// A gradient of a tensor with `pixels` pixels of `channels` channels: how it [lies](smidgen_kernels::training).
+pub fn by_channels(pixels: usize, channels: usize) -> Extent {
+    Extent { rows: blocks(channels), cols: pixels, depth: 4 }
+}
+
+/// What belongs to the channels of a gradient, so many elements to each: a row for each row of the gradient, if the channels fill these; else one.
+pub fn by_blocks(channels: usize, each: usize) -> Extent {
+    if channels.is_multiple_of(4) {
+        Extent { rows: channels / 4, cols: 1, depth: 4 * each }
+    } else {
+        flat(channels * each)
+    }
+}
+
+/// Such an input, where a row needs what belongs to the gradient's.
+fn block(element: ElementType, channels: usize, each: usize) -> Taken {
+    let needed = if channels.is_multiple_of(4) { Needed::Row } else { Needed::All };
+    Taken { element, extent: by_blocks(channels, each), needed }
+}
+
+/// The gradient of images whose channels are updated.
+fn gradient_of(pixels: usize, channels: usize) -> Taken {
+    let needed = if channels.is_multiple_of(4) { Needed::Row } else { Needed::All };
+    Taken { element: Int16, extent: by_channels(pixels, channels), needed }
+}
+
+/// Pixels of so many images.
+fn pixels_of(count: usize, [height, width, _]: [usize; 3]) -> usize {
+    count * height * width
+}
+
+/// The gradient of images.
+fn gradient(count: usize, size: [usize; 3]) -> Extent {
+    by_channels(pixels_of(count, size), size[2])
 }
 
 /// Byte offsets of inputs, then of outputs.
@@ -103,7 +147,7 @@ impl KernelSpec for TrainConv2d {
             inputs.push(all(Int8, filters(&window, selected)));
         }
         let outputs = vec![(Int8, images(count, window.output)), (Int8, masks(count, window.output))];
-        whole(convolution(&window, count) && selected <= window.input[2], inputs, outputs)
+        given(convolution(&window, count) && selected <= window.input[2], inputs, outputs)
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
@@ -153,7 +197,7 @@ impl KernelSpec for TrainDepthwise {
             all(Int32, flat(window.output[2])),
         ];
         let outputs = vec![(Int8, images(count, window.output)), (Int8, masks(count, window.output))];
-        whole(convolution(&window, count) && is_channelwise(&window), inputs, outputs)
+        given(convolution(&window, count) && is_channelwise(&window), inputs, outputs)
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
@@ -193,7 +237,7 @@ impl KernelSpec for TrainSum {
     fn pattern(&self) -> Pattern<'_> {
         let extent = self.extent;
         let outputs = vec![(Int8, extent), (Int8, mask_of(extent))];
-        whole(is_extent(extent, 1), vec![all(Int8, extent), all(Int8, extent)], outputs)
+        given(is_extent(extent, 1), vec![all(Int8, extent), all(Int8, extent)], outputs)
     }
 
     fn scratch(&self) -> usize {
@@ -227,7 +271,7 @@ impl KernelSpec for SelectChannels {
     fn pattern(&self) -> Pattern<'_> {
         let Select { pixels: count, channels, selected } = self.layer;
         let sized = some(&[count, channels]) && some(&[selected]) && selected <= channels;
-        whole(sized, vec![all(Int8, pixels([count, channels]))], vec![(Int8, pixels([count, selected]))])
+        given(sized, vec![all(Int8, pixels([count, channels]))], vec![(Int8, pixels([count, selected]))])
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
@@ -265,7 +309,7 @@ impl KernelSpec for Classifier {
     fn pattern(&self) -> Pattern<'_> {
         let Head { inputs, classes, .. } = self.head;
         let taken = vec![all(Int8, flat(inputs)), all(Int32, pixels([classes, inputs])), all(Int32, flat(classes))];
-        whole(is_head(&self.head), taken, vec![(Int32, flat(classes))])
+        given(is_head(&self.head), taken, vec![(Int32, flat(classes))])
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -287,7 +331,7 @@ impl KernelSpec for CrossEntropy {
     fn pattern(&self) -> Pattern<'_> {
         let classes = flat(self.layer.classes);
         let outputs = vec![(Int32, classes), (Int32, flat(1))];
-        whole(some(&[self.layer.classes, 4]), vec![all(Int32, classes), all(Int32, flat(1))], outputs)
+        given(some(&[self.layer.classes, 4]), vec![all(Int32, classes), all(Int32, flat(1))], outputs)
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -309,7 +353,7 @@ impl KernelSpec for ClassifierGradient {
     fn pattern(&self) -> Pattern<'_> {
         let Head { inputs, classes, .. } = self.head;
         let taken = vec![all(Int32, flat(classes)), all(Int32, pixels([classes, inputs]))];
-        whole(is_head(&self.head), taken, vec![(Int16, flat(inputs)), (Int32, flat(1))])
+        given(is_head(&self.head), taken, vec![(Int16, by_channels(1, inputs)), (Int32, flat(1))])
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -333,7 +377,7 @@ impl KernelSpec for UpdateClassifier {
         let weights = pixels([classes, inputs]);
         let taken =
             vec![changed(Int32, weights), all(Int8, flat(inputs)), all(Int32, flat(classes)), all(Int32, flat(1))];
-        whole(is_head(&self.head), taken, vec![(Int32, weights)])
+        given(is_head(&self.head), taken, vec![(Int32, weights)])
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -356,7 +400,7 @@ impl KernelSpec for UpdateClassifierBias {
     fn pattern(&self) -> Pattern<'_> {
         let classes = flat(self.layer.classes);
         let taken = vec![changed(Int32, classes), all(Int32, classes), all(Int32, flat(1))];
-        whole(some(&[self.layer.classes, 4]), taken, vec![(Int32, classes)])
+        given(some(&[self.layer.classes, 4]), taken, vec![(Int32, classes)])
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -371,15 +415,16 @@ call!(UpdateClassifierBias(k, site) => training::classifier_bias:
 /// A gradient where the clamp left the output as it was, else 0. Inputs: gradient (int16), mask. Output: gradient.
 #[derive(Clone, PartialEq, Debug)]
 pub struct MaskGradient {
-    /// Of the gradient.
+    /// Of the tensor.
     pub extent: Extent,
 }
 
 impl KernelSpec for MaskGradient {
     fn pattern(&self) -> Pattern<'_> {
-        let extent = self.extent;
-        let inputs = vec![changed(Int16, extent), all(Int8, mask_of(extent))];
-        whole(is_extent(extent, 2), inputs, vec![(Int16, extent)])
+        let [pixels, channels] = sizes(self.extent);
+        let gradient = by_channels(pixels, channels);
+        let inputs = vec![changed(Int16, gradient), all(Int8, mask_of(self.extent))];
+        given(is_extent(self.extent, 8), inputs, vec![(Int16, gradient)])
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -388,15 +433,75 @@ impl KernelSpec for MaskGradient {
 }
 
 call!(MaskGradient(k, site) => training::mask:
-    arena(u8), value(places = places::<3>(site, &[0, 1], 1)), value(sizes = sizes(k.extent)));
+    arena(u8), views_bytes(), region(), value(mask = site.input_base(1, true)), value(channels = k.extent.depth));
 
 /// A product of two numbers of 16 bits that is shifted so has 16.
 fn is_narrow(shift: u32) -> bool {
     (15..32).contains(&shift)
 }
 
-/// The gradient of CONV_2D with respect to its input. Inputs: masked gradient (int16), weights `[O, KH, KW, C]`; with selected channels their weights
-/// `[O, KH, KW, S]`. Output: gradient. Constants: the channels' factors (int16), the selected channels (uint16).
+/// A gradient as that of a pointwise convolution is [taken](Feed::Staged). Input: masked gradient (int16). Output: for each pixel the channels, times their
+/// factors. Constants: the channels' factors (int16).
+#[derive(Clone, PartialEq, Debug)]
+pub struct ScaleGradient {
+    /// Pixels and channels.
+    pub sizes: [usize; 2],
+    /// As in [`InputGradient`].
+    pub narrow: u32,
+}
+
+impl KernelSpec for ScaleGradient {
+    fn pattern(&self) -> Pattern<'_> {
+        let [pixels, channels] = self.sizes;
+        let sized = some(&[pixels, channels, 8]) && is_narrow(self.narrow);
+        given(sized, vec![all(Int16, by_channels(pixels, channels))], vec![(Int16, scaled(pixels, channels))])
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        vec![2 * self.sizes[1]]
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::Other)
+    }
+}
+
+call!(ScaleGradient(k, site) => training::scale:
+    arena(u8), input_bytes(input = 0), value(to = site.output_base(true)), value(sizes = k.sizes), value(narrow = k.narrow),
+    constant(factors: i16 = 0));
+
+/// What [`ScaleGradient`] gives.
+fn scaled(pixels: usize, channels: usize) -> Extent {
+    Extent { rows: pixels, cols: 1, depth: 4 * blocks(channels) }
+}
+
+/// A gradient of a tensor that was seen with other pixels and channels. Input: gradient (int16). Output: gradient.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ReshapeGradient {
+    /// Pixels and channels, before and after.
+    pub sizes: [[usize; 2]; 2],
+}
+
+impl KernelSpec for ReshapeGradient {
+    fn pattern(&self) -> Pattern<'_> {
+        let [from, to] = self.sizes.map(|[pixels, channels]| by_channels(pixels, channels));
+        let some = |sizes: &[usize; 2]| some(&[sizes[0], sizes[1], 8]);
+        let sized =
+            self.sizes.iter().all(some) && self.sizes[0].iter().product::<usize>() == self.sizes[1].iter().product();
+        given(sized, vec![all(Int16, from)], vec![(Int16, to)])
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::Other)
+    }
+}
+
+call!(ReshapeGradient(k, site) => training::reshape:
+    arena(u8), value(places = places::<2>(site, &[0], 1)), value(sizes = k.sizes));
+
+/// The gradient of CONV_2D with respect to its input. Inputs: masked gradient (int16) as its [`Feed`] says, weights `[O, KH, KW, C]`; with selected channels their
+/// weights `[O, KH, KW, S]`. Output: gradient. Constants: the channels' factors (int16), the selected channels (uint16). State, where rows are taken in: an int32
+/// for each element of the output's.
 #[derive(Clone, PartialEq, Debug)]
 pub struct GradientConv2d {
     /// The layer.
@@ -405,13 +510,28 @@ pub struct GradientConv2d {
 
 impl KernelSpec for GradientConv2d {
     fn pattern(&self) -> Pattern<'_> {
-        let InputGradient { window, images: count, selected, .. } = self.layer;
-        let mut inputs = vec![all(Int16, images(count, window.output)), all(Int8, filters(&window, window.input[2]))];
+        let InputGradient { window, images: count, selected, feed, .. } = self.layer;
+        let (channels, area) = (window.output[2], window.area());
+        let pixels = pixels_of(count, window.output);
+        let (gradient_in, rows) = match feed {
+            Feed::Staged => (all(Int16, scaled(pixels, channels)), false),
+            Feed::Whole => (all(Int16, by_channels(pixels, channels)), false),
+            Feed::Rows => (row(Int16, by_channels(pixels, channels)), true),
+        };
+        let weights = |each: usize| {
+            let block = block(Int8, channels, area * each);
+            if rows { block } else { Taken { needed: Needed::All, ..block } }
+        };
+        let mut inputs = vec![gradient_in, weights(window.input[2])];
         if selected > 0 {
-            inputs.push(all(Int8, filters(&window, selected)));
+            inputs.push(weights(selected));
         }
-        let sized = convolution(&window, count) && selected <= window.input[2] && is_narrow(self.layer.narrow);
-        whole(sized, inputs, vec![(Int16, images(count, window.input))])
+        let sized = convolution(&window, count)
+            && selected <= window.input[2]
+            && is_narrow(self.layer.narrow)
+            && (feed != Feed::Staged || window.is_pointwise());
+        let taken = rows.then(|| self.layer.state());
+        Pattern::Given { inputs, outputs: vec![(Int16, gradient(count, window.input))], sized, taken }
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
@@ -432,14 +552,13 @@ impl KernelSpec for GradientConv2d {
 }
 
 call!(GradientConv2d(k, site) => training::input_gradient:
-    arena(u8), value(places = k.places(site)), reference(layer = k.layer), whole(weights: u8 = 1),
-    constant(factors: i16 = 0), constant(list: u16 = 1));
+    arena(u8), input_bytes(input = 0), output_bytes(), rows(), value(places = k.places(site)), reference(layer = k.layer),
+    whole(weights: u8 = 1), constant(factors: i16 = 0), constant(list: u16 = 1));
 
 impl GradientConv2d {
-    fn places(&self, site: &Site<'_>) -> [usize; 4] {
-        let [gradient, output] = places(site, &[0], 1);
+    fn places(&self, site: &Site<'_>) -> [usize; 3] {
         let apart = if self.layer.selected > 0 { site.input_base(2, true) } else { 0 };
-        [gradient, output, apart, site.scratch()]
+        [apart, site.scratch(), site.state()]
     }
 }
 
@@ -454,9 +573,11 @@ pub struct GradientDepthwise {
 impl KernelSpec for GradientDepthwise {
     fn pattern(&self) -> Pattern<'_> {
         let training::DepthwiseGradient { window, images: count, .. } = self.layer;
-        let inputs = vec![all(Int16, images(count, window.output)), all(Int8, depthwise_filters(&window))];
+        let from = gradient(count, window.output);
+        let from = if window.multiplier() == 1 { row(Int16, from) } else { all(Int16, from) };
         let sized = convolution(&window, count) && is_channelwise(&window) && is_narrow(self.layer.narrow);
-        whole(sized, inputs, vec![(Int16, images(count, window.input))])
+        let inputs = vec![from, all(Int8, depthwise_filters(&window))];
+        given(sized, inputs, vec![(Int16, gradient(count, window.input))])
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
@@ -473,15 +594,8 @@ impl KernelSpec for GradientDepthwise {
 }
 
 call!(GradientDepthwise(k, site) => training::depthwise_gradient:
-    arena(u8), value(places = k.places(site)), reference(layer = k.layer), whole(weights: u8 = 1),
+    arena(u8), views_bytes(), rows(), value(scratch = site.scratch()), reference(layer = k.layer), whole(weights: u8 = 1),
     constant(factors: i16 = 0));
-
-impl GradientDepthwise {
-    fn places(&self, site: &Site<'_>) -> [usize; 3] {
-        let [gradient, output] = places(site, &[0], 1);
-        [gradient, output, site.scratch()]
-    }
-}
 
 /// The gradient of an average with respect to its input. Input: gradient (int16). Output: gradient.
 #[derive(Clone, PartialEq, Debug)]
@@ -496,7 +610,7 @@ impl KernelSpec for SpreadGradient {
         let sized = convolution(&window, count)
             && window.input[2] == window.output[2]
             && i32::try_from(window.area()).is_ok_and(|area| area < 1 << 12);
-        whole(sized, vec![all(Int16, images(count, window.output))], vec![(Int16, images(count, window.input))])
+        given(sized, vec![row(Int16, gradient(count, window.output))], vec![(Int16, gradient(count, window.input))])
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -504,24 +618,23 @@ impl KernelSpec for SpreadGradient {
     }
 }
 
-call!(SpreadGradient(k, site) => training::spread:
-    arena(u8), value(places = places::<2>(site, &[0], 1)), reference(layer = k.layer));
+call!(SpreadGradient(k, site) => training::spread: arena(u8), views_bytes(), rows(), reference(layer = k.layer));
 
 /// The sum of two gradients. Inputs: both (int16). Output: gradient.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AddGradients {
-    /// Of each gradient.
-    pub extent: Extent,
-    /// Sizes and units.
+    /// Pixels and channels of each gradient.
+    pub sizes: [usize; 2],
+    /// Units.
     pub layer: Total,
 }
 
 impl KernelSpec for AddGradients {
     fn pattern(&self) -> Pattern<'_> {
-        let extent = self.extent;
-        let inputs = vec![changed(Int16, extent), changed(Int16, extent)];
-        let sized = is_extent(extent, 2) && extent.elements() == self.layer.elements;
-        whole(sized, inputs, vec![(Int16, extent)])
+        let [pixels, channels] = self.sizes;
+        let gradient = by_channels(pixels, channels);
+        let inputs = vec![changed(Int16, gradient), changed(Int16, gradient)];
+        given(some(&[pixels, channels, 8]), inputs, vec![(Int16, gradient)])
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -530,7 +643,7 @@ impl KernelSpec for AddGradients {
 }
 
 call!(AddGradients(k, site) => training::total:
-    arena(u8), value(places = places::<3>(site, &[0, 1], 1)), reference(layer = k.layer));
+    arena(u8), input_bytes(a = 0), input_bytes(b = 1), output_bytes(), region(), reference(layer = k.layer));
 
 /// Weights of CONV_2D after a step. Inputs: weights `[O, KH, KW, C]`, saved `x`, masked gradient (int16), learning rate, exponent and seed (int32). Output: weights.
 /// Constants: mantissa and shift of every output channel (int32).
@@ -553,15 +666,16 @@ impl KernelSpec for UpdateConv2d {
     fn pattern(&self) -> Pattern<'_> {
         let training::WeightStep { window, images: count, channels, step, .. } = self.layer;
         let [height, width, _] = window.input;
-        let weights = filters(&window, channels);
+        let outputs = window.output[2];
+        let weights = by_blocks(outputs, window.area() * channels);
         let mut inputs = vec![
             changed(Int8, weights),
             all(Int8, images(count, [height, width, channels])),
-            all(Int16, images(count, window.output)),
+            gradient_of(pixels_of(count, window.output), outputs),
         ];
         inputs.extend(common());
         let sized = convolution(&window, count) && (1..=window.input[2]).contains(&channels) && is_step(&step);
-        whole(sized, inputs, vec![(Int8, weights)])
+        given(sized, inputs, vec![(Int8, weights)])
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
@@ -578,13 +692,13 @@ impl KernelSpec for UpdateConv2d {
 }
 
 call!(UpdateConv2d(k, site) => training::update_weights:
-    arena(u8), value(places = k.places(site)), value(common = places::<3>(site, &[3, 4, 5], 0)),
-    reference(layer = k.layer), constant(factors: i32 = 0));
+    arena(u8), input_bytes(input = 2), rows(), value(places = k.places(site)),
+    value(common = places::<3>(site, &[3, 4, 5], 0)), reference(layer = k.layer), constant(factors: i32 = 0));
 
 impl UpdateConv2d {
-    fn places(&self, site: &Site<'_>) -> [usize; 4] {
-        let [x, gradient, weights] = places(site, &[1, 2], 1);
-        [x, gradient, weights, site.scratch()]
+    fn places(&self, site: &Site<'_>) -> [usize; 3] {
+        let [x, weights] = places(site, &[1], 1);
+        [x, weights, site.scratch()]
     }
 }
 
@@ -602,10 +716,10 @@ impl KernelSpec for UpdateDepthwise {
         let mut inputs = vec![
             changed(Int8, weights),
             all(Int8, images(count, window.input)),
-            all(Int16, images(count, window.output)),
+            all(Int16, gradient(count, window.output)),
         ];
         inputs.extend(common());
-        whole(convolution(&window, count) && is_channelwise(&window) && is_step(&step), inputs, vec![(Int8, weights)])
+        given(convolution(&window, count) && is_channelwise(&window) && is_step(&step), inputs, vec![(Int8, weights)])
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
@@ -618,15 +732,13 @@ impl KernelSpec for UpdateDepthwise {
 }
 
 call!(UpdateDepthwise(k, site) => training::update_depthwise:
-    arena(u8), value(places = places::<3>(site, &[1, 2], 1)), value(common = places::<3>(site, &[3, 4, 5], 0)),
-    reference(layer = k.layer), constant(factors: i32 = 0));
+    arena(u8), input_bytes(input = 2), value(places = places::<2>(site, &[1], 1)),
+    value(common = places::<3>(site, &[3, 4, 5], 0)), reference(layer = k.layer), constant(factors: i32 = 0));
 
-/// Biases after a step. Inputs: biases (int32) `[C]`, masked gradient (int16) as `[pixels, C]`, learning rate, exponent and seed (int32). Output: biases.
+/// Biases after a step. Inputs: biases (int32) `[C]`, masked gradient (int16), learning rate, exponent and seed (int32). Output: biases.
 /// Constants: mantissa and shift of every channel (int32).
 #[derive(Clone, PartialEq, Debug)]
 pub struct UpdateBias {
-    /// Of the gradient.
-    pub extent: Extent,
     /// The layer.
     pub layer: training::BiasStep,
 }
@@ -634,10 +746,10 @@ pub struct UpdateBias {
 impl KernelSpec for UpdateBias {
     fn pattern(&self) -> Pattern<'_> {
         let training::BiasStep { pixels: count, channels, step } = self.layer;
-        let mut inputs = vec![changed(Int32, flat(channels)), all(Int16, self.extent)];
+        let biases = by_blocks(channels, 1);
+        let mut inputs = vec![changed(Int32, biases), gradient_of(count, channels)];
         inputs.extend(common());
-        let sized = is_extent(self.extent, 2) && sizes(self.extent) == [count, channels] && is_step(&step);
-        whole(sized, inputs, vec![(Int32, flat(channels))])
+        given(some(&[count, channels, 8]) && is_step(&step), inputs, vec![(Int32, biases)])
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
@@ -650,8 +762,8 @@ impl KernelSpec for UpdateBias {
 }
 
 call!(UpdateBias(k, site) => training::update_bias:
-    arena(u8), value(places = places::<2>(site, &[1], 1)), value(common = places::<3>(site, &[2, 3, 4], 0)),
-    reference(layer = k.layer), constant(factors: i32 = 0));
+    arena(u8), input_bytes(input = 1), rows(), value(bias = site.output_bytes(0)),
+    value(common = places::<3>(site, &[2, 3, 4], 0)), reference(layer = k.layer), constant(factors: i32 = 0));
 
 /// The seed of the next step. Input: seed (int32). Output: seed.
 #[derive(Clone, PartialEq, Debug)]
@@ -659,7 +771,7 @@ pub struct NextSeed;
 
 impl KernelSpec for NextSeed {
     fn pattern(&self) -> Pattern<'_> {
-        whole(true, vec![changed(Int32, flat(1))], vec![(Int32, flat(1))])
+        given(true, vec![changed(Int32, flat(1))], vec![(Int32, flat(1))])
     }
 
     fn work(&self, run: &Size) -> Work {

@@ -65,6 +65,8 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::TrainDepthwise => generate_training::depthwise(random),
         Kernel::TrainSum => generate_training::sum(random),
         Kernel::MaskGradient => generate_training::mask(random),
+        Kernel::ScaleGradient => generate_training::scale(random),
+        Kernel::ReshapeGradient => generate_training::reshape(random),
         Kernel::GradientConv2d => generate_training::input_gradient(random),
         Kernel::GradientDepthwise => generate_training::depthwise_gradient(random),
         Kernel::SpreadGradient => generate_training::spread(random),

@@ -3,13 +3,13 @@
 
 use crate::calls::Kernel;
 use crate::cases::{Call, Case, Layer, Space, bytes, clamp, factor, int8, numbers, quant, rounding, small, window};
-use smidgen_kernels::Window2d;
 use smidgen_kernels::int8::Sum;
 use smidgen_kernels::requant::Factor;
 use smidgen_kernels::training::{
-    BiasStep, Conv2d, Cross, Depthwise, DepthwiseGradient, DepthwiseStep, Head, InputGradient, Noise, RATE_BITS,
-    SUM_SCRATCH, Select, Spread, Step, Total, WeightStep, mask_bytes,
+    BiasStep, Conv2d, Cross, Depthwise, DepthwiseGradient, DepthwiseStep, Feed, Head, InputGradient, Noise, RATE_BITS,
+    SUM_SCRATCH, Select, Spread, Step, Total, WeightStep, blocks, mask_bytes,
 };
+use smidgen_kernels::{Region, View, Views, Window2d};
 use smidgen_synthetic::Random;
 
 /// Elements of so many images.
@@ -109,20 +109,62 @@ pub fn sum(random: &mut Random) -> Case {
     case(random, call, space, scratch, SUM_SCRATCH)
 }
 
+/// A gradient of so many pixels and channels, to read or to write.
+fn gradient(space: &mut Space, [pixels, channels]: [usize; 2], written: bool) -> View {
+    let bytes = 8 * pixels * blocks(channels);
+    let base = if written { space.take(bytes, 4) } else { space.take_input(bytes, 4) };
+    View::linear(base, blocks(channels), pixels, 8)
+}
+
+/// Pixels and channels of so many images.
+fn sizes(images: usize, [height, width, channels]: [usize; 3]) -> [usize; 2] {
+    [images * height * width, channels]
+}
+
+/// Some of so many, at least one.
+fn part(random: &mut Random, count: usize) -> [usize; 2] {
+    let first = random.below(count);
+    [first, first + 1 + random.below(count - first)]
+}
+
+/// A part of a gradient.
+fn region(random: &mut Random, [pixels, channels]: [usize; 2]) -> Region {
+    let ([y0, y1], [x0, x1]) = (part(random, blocks(channels)), part(random, pixels));
+    Region { y0, y1, x0, x1 }
+}
+
 pub fn mask(random: &mut Random) -> Case {
     let sizes = [small(random, 1, 20), small(random, 1, 40)];
-    let count = 2 * sizes[0] * sizes[1];
     let mut space = Space::new(random);
     let mask = space.take_input(sizes[0] * mask_bytes(sizes[1]), 1);
-    let gradient = space.take_input(count, 2);
+    let input = gradient(&mut space, sizes, false);
     let output = if random.chance(1, 2) {
         space.in_place();
-        gradient
+        input
     } else {
-        space.take(count, 2)
+        gradient(&mut space, sizes, true)
     };
-    let call = Call::new(Kernel::MaskGradient).put(&[gradient, mask, output]).put(&sizes);
+    let call = Call::new(Kernel::MaskGradient).put(&Views { input, output }).put(&region(random, sizes));
+    case(random, call.put(&mask).put(&sizes[1]), space, 0, 0)
+}
+
+pub fn scale(random: &mut Random) -> Case {
+    let sizes = [small(random, 1, 20), small(random, 1, 40)];
+    let mut space = Space::new(random);
+    let input = gradient(&mut space, sizes, false);
+    let output = space.take(8 * sizes[0] * blocks(sizes[1]), 4);
+    let call = Call::new(Kernel::ScaleGradient).put(&input).put(&output).put(&sizes);
+    let call = call.put(&(small(random, 15, 24) as u32)).constant(&factors(random, sizes[1]));
     case(random, call, space, 0, 0)
+}
+
+pub fn reshape(random: &mut Random) -> Case {
+    let channels = [small(random, 1, 20), small(random, 1, 20)];
+    let elements = channels[0] * channels[1] * small(random, 1, 3);
+    let sizes = channels.map(|channels| [elements / channels, channels]);
+    let mut space = Space::new(random);
+    let places = [gradient(&mut space, sizes[0], false).base, gradient(&mut space, sizes[1], true).base];
+    case(random, Call::new(Kernel::ReshapeGradient).put(&places).put(&sizes), space, 0, 0)
 }
 
 /// What a gradient of each output channel counts.
@@ -134,13 +176,22 @@ pub fn input_gradient(random: &mut Random) -> Case {
     let (window, images) = (window(random), small(random, 1, 2));
     let list = list(random, window.input[2]);
     let (narrow, shift) = (small(random, 15, 24) as u32, small(random, 0, 12) as u32);
-    let layer = InputGradient { window, images, selected: list.len(), narrow, shift };
+    let feed = match random.below(3) {
+        0 if window.is_pointwise() => Feed::Staged,
+        1 => Feed::Whole,
+        _ => Feed::Rows,
+    };
+    let layer = InputGradient { window, images, selected: list.len(), narrow, shift, feed };
     let mut space = Space::new(random);
-    let gradient = space.take_input(2 * elements(images, window.output), 2);
-    let output = space.take(2 * elements(images, window.input), 2);
+    // What is staged has as many numbers.
+    let from = gradient(&mut space, sizes(images, window.output), false);
+    let output = gradient(&mut space, sizes(images, window.input), true);
     let apart = space.take_input(window.output[2] * window.area() * list.len(), 1);
     let scratch = space.take(layer.scratch(), 4);
-    let call = Call::new(Kernel::GradientConv2d).put(&[gradient, output, apart, scratch]).put(&layer);
+    let state = space.take(layer.state(), 4);
+    let rows = part(random, blocks(if feed == Feed::Rows { window.output[2] } else { window.input[2] }));
+    let call = Call::new(Kernel::GradientConv2d).put(&from).put(&output).put(&rows);
+    let call = call.put(&[apart, scratch, state]).put(&layer);
     let constants = bytes(random, window.patch() * window.output[2]);
     let call = whole(random, &mut space, call, &constants);
     let call = call.constant(&factors(random, window.output[2])).constant(&list);
@@ -152,10 +203,12 @@ pub fn depthwise_gradient(random: &mut Random) -> Case {
     let (narrow, shift) = (small(random, 15, 24) as u32, small(random, 0, 12) as u32);
     let layer = DepthwiseGradient { window, images, narrow, shift };
     let mut space = Space::new(random);
-    let gradient = space.take_input(2 * elements(images, window.output), 2);
-    let output = space.take(2 * elements(images, window.input), 2);
+    let input = gradient(&mut space, sizes(images, window.output), false);
+    let output = gradient(&mut space, sizes(images, window.input), true);
     let scratch = space.take(layer.scratch(), 4);
-    let call = Call::new(Kernel::GradientDepthwise).put(&[gradient, output, scratch]).put(&layer);
+    let rows = part(random, blocks(window.input[2]));
+    let call = Call::new(Kernel::GradientDepthwise).put(&Views { input, output }).put(&rows);
+    let call = call.put(&scratch).put(&layer);
     let constants = bytes(random, window.area() * window.output[2]);
     let call = whole(random, &mut space, call, &constants);
     let call = call.constant(&factors(random, window.output[2]));
@@ -166,10 +219,12 @@ pub fn spread(random: &mut Random) -> Case {
     let (mut window, images) = (window(random), small(random, 1, 2));
     window.output[2] = window.input[2];
     let mut space = Space::new(random);
-    let gradient = space.take_input(2 * elements(images, window.output), 2);
-    let output = space.take(2 * elements(images, window.input), 2);
+    let input = gradient(&mut space, sizes(images, window.output), false);
+    let output = gradient(&mut space, sizes(images, window.input), true);
     let shift = small(random, 0, 3) as u32;
-    let call = Call::new(Kernel::SpreadGradient).put(&[gradient, output]).put(&Spread { window, images, shift });
+    let rows = part(random, blocks(window.input[2]));
+    let call = Call::new(Kernel::SpreadGradient).put(&Views { input, output }).put(&rows);
+    let call = call.put(&Spread { window, images, shift });
     case(random, call, space, 0, 0)
 }
 
@@ -199,6 +254,11 @@ fn rates(random: &mut Random, channels: usize) -> Vec<i32> {
         .collect()
 }
 
+/// Rows of what belongs to so many channels.
+fn updated(random: &mut Random, channels: usize) -> [usize; 2] {
+    part(random, if channels.is_multiple_of(4) { channels / 4 } else { 1 })
+}
+
 pub fn update_weights(random: &mut Random) -> Case {
     let (window, images) = (window(random), small(random, 1, 2));
     let channels = window.input[2];
@@ -206,10 +266,12 @@ pub fn update_weights(random: &mut Random) -> Case {
     let (step, common) = step(random, &mut space);
     let layer = WeightStep { window, images, channels, zero: int8(random).into(), step };
     let input = space.take_input(elements(images, window.input), 1);
-    let gradient = space.take_input(2 * elements(images, window.output), 2);
+    let gradient = gradient(&mut space, sizes(images, window.output), false);
     let weights = space.take(window.patch() * window.output[2], 1);
     let scratch = space.take(layer.scratch(), 4);
-    let call = Call::new(Kernel::UpdateConv2d).put(&[input, gradient, weights, scratch]).put(&common).put(&layer);
+    let rows = updated(random, window.output[2]);
+    let call = Call::new(Kernel::UpdateConv2d).put(&gradient).put(&rows).put(&[input, weights, scratch]);
+    let call = call.put(&common).put(&layer);
     let call = call.constant(&rates(random, window.output[2]));
     rated(case(random, call, space, scratch, layer.scratch()), random, common)
 }
@@ -218,9 +280,9 @@ pub fn update_bias(random: &mut Random) -> Case {
     let (pixels, channels) = (small(random, 1, 60), small(random, 1, 40));
     let mut space = Space::new(random);
     let (step, common) = step(random, &mut space);
-    let gradient = space.take_input(2 * pixels * channels, 2);
+    let gradient = gradient(&mut space, [pixels, channels], false);
     let bias = space.take(4 * channels, 4);
-    let call = Call::new(Kernel::UpdateBias).put(&[gradient, bias]).put(&common);
+    let call = Call::new(Kernel::UpdateBias).put(&gradient).put(&updated(random, channels)).put(&bias).put(&common);
     let call = call.put(&BiasStep { pixels, channels, step }).constant(&rates(random, channels));
     rated(case(random, call, space, 0, 0), random, common)
 }
@@ -237,20 +299,19 @@ pub fn select(random: &mut Random) -> Case {
 }
 
 pub fn total(random: &mut Random) -> Case {
-    let elements = small(random, 1, 200);
+    let sizes = [small(random, 1, 20), small(random, 1, 20)];
     let factors = [(); 2].map(|()| small(random, 0, 1 << 14) as i16);
-    let layer = Total { elements, factors, shift: small(random, 0, 16) as u32 };
+    let layer = Total { factors, shift: small(random, 0, 16) as u32 };
     let mut space = Space::new(random);
-    let a = space.take_input(2 * elements, 2);
-    let b = space.take_input(2 * elements, 2);
+    let [a, b] = [(); 2].map(|()| gradient(&mut space, sizes, false));
     let output = if random.chance(1, 2) {
         space.in_place();
         b
     } else {
-        space.take(2 * elements, 2)
+        gradient(&mut space, sizes, true)
     };
-    let call = Call::new(Kernel::AddGradients).put(&[a, b, output]).put(&layer);
-    case(random, call, space, 0, 0)
+    let call = Call::new(Kernel::AddGradients).put(&a).put(&b).put(&output).put(&region(random, sizes));
+    case(random, call.put(&layer), space, 0, 0)
 }
 
 pub fn update_depthwise(random: &mut Random) -> Case {
@@ -259,9 +320,9 @@ pub fn update_depthwise(random: &mut Random) -> Case {
     let (step, common) = step(random, &mut space);
     let layer = DepthwiseStep { window, images, zero: int8(random).into(), step };
     let input = space.take_input(elements(images, window.input), 1);
-    let gradient = space.take_input(2 * elements(images, window.output), 2);
+    let gradient = gradient(&mut space, sizes(images, window.output), false);
     let weights = space.take(window.area() * window.output[2], 1);
-    let call = Call::new(Kernel::UpdateDepthwise).put(&[input, gradient, weights]).put(&common).put(&layer);
+    let call = Call::new(Kernel::UpdateDepthwise).put(&gradient).put(&[input, weights]).put(&common).put(&layer);
     let call = call.constant(&rates(random, window.output[2]));
     rated(case(random, call, space, 0, 0), random, common)
 }
@@ -309,7 +370,7 @@ pub fn classifier(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::ClassifierGradient => {
             let errors = take(&mut space, classes, 31, false);
             let weights = take(&mut space, classes * inputs, 24, false);
-            let gradient = space.take(2 * inputs, 2);
+            let gradient = gradient(&mut space, [1, inputs], true).base;
             let exponent = take(&mut space, 1, 31, true);
             call.put(&[errors, weights, gradient, exponent]).put(&head)
         }

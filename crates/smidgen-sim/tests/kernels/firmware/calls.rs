@@ -13,8 +13,8 @@ use smidgen_kernels::movement::{self, Axis, Gather, Index, Piece};
 use smidgen_kernels::nd::{MAX_RANK, Whole};
 use smidgen_kernels::requant::{Factor, SmallFactor};
 use smidgen_kernels::training::{
-    self, BiasStep, Cross, DepthwiseGradient, DepthwiseStep, Head, InputGradient, Noise, Select, Spread, Step, Total,
-    WeightStep,
+    self, BiasStep, Cross, DepthwiseGradient, DepthwiseStep, Feed, Head, InputGradient, Noise, Select, Spread, Step,
+    Total, WeightStep,
 };
 use smidgen_kernels::{Arena, Bounds, Flash, Isa, Operand, Region, Rounding, View, Views, Window2d, reference};
 
@@ -98,6 +98,7 @@ number! {
     Multiplier: |w| if w == 0 { Multiplier::Reduced } else { Multiplier::Full }, |v| u32::from(v == Multiplier::Full);
     Reading: |w| if w == 0 { Reading::Signed } else { Reading::Unsigned }, |v| u32::from(v == Reading::Unsigned);
     Isa: |_w| Isa::PORTABLE, |_v| 0;
+    Feed: |w| match w { 0 => Feed::Staged, 1 => Feed::Whole, _ => Feed::Rows }, |v| match v { Feed::Staged => 0u32, Feed::Whole => 1, Feed::Rows => 2 };
     Noise: |w| if w == 0 { Noise::Nearest } else { Noise::Stochastic }, |v| u32::from(v == Noise::Stochastic);
     Stored: |w| match w {
         0 => Stored::Int8,
@@ -200,7 +201,7 @@ wire! {
     Sigmoid { multiplier, shift, tanh }
     TrainConv2d { window, images, quant, selected }
     TrainDepthwise { window, images, quant }
-    InputGradient { window, images, selected, narrow, shift }
+    InputGradient { window, images, selected, narrow, shift, feed }
     DepthwiseGradient { window, images, narrow, shift }
     Spread { window, images, shift }
     Step { narrow, noise, salt }
@@ -208,7 +209,7 @@ wire! {
     BiasStep { pixels, channels, step }
     DepthwiseStep { window, images, zero, step }
     Select { pixels, channels, selected }
-    Total { elements, factors, shift }
+    Total { factors, shift }
     Head { inputs, classes, zero, scale }
     Cross { classes }
     Dims { rank, sizes }
@@ -472,15 +473,17 @@ kernels! { Kernel from 0; memory, m;
     TrainConv2d => training::conv2d(memory.arena(), get(m), &get(m), get(m), get(m), get(m), get(m));
     TrainDepthwise => training::depthwise(memory.arena(), get(m), &get(m), get(m), get(m), get(m));
     TrainSum => training::sum(memory.arena(), get(m), get(m), &get(m));
-    MaskGradient => training::mask(memory.arena(), get(m), get(m));
-    GradientConv2d => training::input_gradient(memory.arena(), get(m), &get(m), get(m), get(m), get(m));
-    GradientDepthwise => training::depthwise_gradient(memory.arena(), get(m), &get(m), get(m), get(m));
-    SpreadGradient => training::spread(memory.arena(), get(m), &get(m));
-    UpdateConv2d => training::update_weights(memory.arena(), get(m), get(m), &get(m), get(m));
-    UpdateBias => training::update_bias(memory.arena(), get(m), get(m), &get(m), get(m));
+    MaskGradient => training::mask(memory.arena(), &get(m), get(m), get(m), get(m));
+    ScaleGradient => training::scale(memory.arena(), get(m), get(m), get(m), get(m), get(m));
+    ReshapeGradient => training::reshape(memory.arena(), get(m), get(m));
+    GradientConv2d => training::input_gradient(memory.arena(), get(m), get(m), get(m)..get(m), get(m), &get(m), get(m), get(m), get(m));
+    GradientDepthwise => training::depthwise_gradient(memory.arena(), &get(m), get(m)..get(m), get(m), &get(m), get(m), get(m));
+    SpreadGradient => training::spread(memory.arena(), &get(m), get(m)..get(m), &get(m));
+    UpdateConv2d => training::update_weights(memory.arena(), get(m), get(m)..get(m), get(m), get(m), &get(m), get(m));
+    UpdateBias => training::update_bias(memory.arena(), get(m), get(m)..get(m), get(m), get(m), &get(m), get(m));
     SelectChannels => training::select(memory.arena(), get(m), &get(m), get(m));
-    AddGradients => training::total(memory.arena(), get(m), &get(m));
-    UpdateDepthwise => training::update_depthwise(memory.arena(), get(m), get(m), &get(m), get(m));
+    AddGradients => training::total(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
+    UpdateDepthwise => training::update_depthwise(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
     NextSeed => training::next_seed(memory.arena(), get(m));
     Classifier => training::classifier(memory.arena(), get(m), &get(m));
     CrossEntropy => training::cross_entropy(memory.arena(), get(m), &get(m));
