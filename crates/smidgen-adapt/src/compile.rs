@@ -225,10 +225,13 @@ const IN_PLACE: WriteOrder = WriteOrder { granularity: Granularity::Elements(1),
 
 /// About how many parts a gradient of many channels is computed in, where it is used up as it comes.
 const BANDS: usize = 8;
+/// Pixels of which updates still take so many channels together as they can.
+const FEW_PIXELS: usize = 256;
 
-/// A kernel that computes a gradient of so many channels by bands: of 16 channels or a multiple, since updates take so many together.
-fn by_bands(channels: usize) -> WriteOrder {
-    let rows = (blocks(channels) / BANDS).next_multiple_of(4).max(4);
+/// A kernel that computes a gradient by bands: of 16 channels or a multiple, since updates take so many together; of large images the fewest that
+/// there can be, since they are what memory is needed for.
+fn by_bands([pixels, channels]: [usize; 2]) -> WriteOrder {
+    let rows = if pixels > FEW_PIXELS { 1 } else { (blocks(channels) / BANDS).next_multiple_of(4).max(4) };
     WriteOrder { granularity: Granularity::Planes { rows, channels: 4 }, reads_first: false }
 }
 
@@ -796,7 +799,7 @@ impl<'a> Compiler<'a> {
                     inputs: vec![gradient.operand()],
                     ..Step::new(
                         kernel::SpreadGradient { layer: Spread { window, images, shift } }.into(),
-                        by_bands(window.input[2]),
+                        by_bands(sizes_of_images(images, window.input)),
                     )
                 };
                 let sizes = sizes_of_images(images, window.input);
@@ -879,7 +882,7 @@ impl<'a> Compiler<'a> {
                     inputs: vec![gradient_at, saved.weights],
                     constants: vec![factors],
                     scratch_bytes: layer.scratch(),
-                    ..Step::new(kernel::GradientDepthwise { layer }.into(), by_bands(window.input[2]))
+                    ..Step::new(kernel::GradientDepthwise { layer }.into(), by_bands(sizes))
                 }
             } else {
                 let apart = saved.updated.as_ref().filter(|updated| updated.apart);
@@ -896,7 +899,7 @@ impl<'a> Compiler<'a> {
                 };
                 let mut inputs = vec![given, by_blocks(saved.weights, window.input[2])];
                 inputs.extend(apart.map(|updated| by_blocks(self.value(updated.variable), selected)));
-                let order = if feed == Feed::Staged { by_bands(window.input[2]) } else { WHOLE };
+                let order = if feed == Feed::Staged { by_bands(sizes) } else { WHOLE };
                 Step {
                     inputs,
                     constants: vec![factors, saved.list],

@@ -16,7 +16,10 @@ pub(super) const ROWS: usize = 16;
 /// Elements that rows and columns are padded to.
 pub(super) const STEP: usize = 4;
 
-/// Bytes that the rows of a block, or a plane, may take where they can be fewer.
+/// Bytes that the rows of a block may take where they can be fewer: 16 rows of 160 elements.
+const ROW_BYTES: usize = 5120;
+
+/// Bytes that a plane may take where it can be smaller.
 pub(super) const STAGED_BYTES: usize = 8192;
 
 /// Where the rows and columns of a block lie, as byte offsets.
@@ -40,7 +43,7 @@ impl Stage {
 
     /// How many rows of so many elements are staged together where there are `all`: as many as fit, at most `most`, about as many each time.
     pub const fn count(elements: usize, all: usize, most: usize) -> usize {
-        let fit = STAGED_BYTES / (2 * elements.next_multiple_of(STEP) + 1);
+        let fit = ROW_BYTES / (2 * elements.next_multiple_of(STEP) + 1);
         let fit = if fit > most { most } else { fit };
         let times = all.div_ceil(if fit == 0 { 1 } else { fit });
         all.div_ceil(if times == 0 { 1 } else { times })

@@ -6,7 +6,7 @@ use super::Effort;
 use super::problem::{Problem, align_up};
 
 /// How many visits of one object to another the local search may make: a measure of time that is the same on every machine.
-const BUDGET: usize = 1_000_000;
+const BUDGET: usize = 8_000_000;
 
 /// The best assignment that first fit has found so far.
 pub(super) struct Heuristic<'a> {

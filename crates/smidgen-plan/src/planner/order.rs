@@ -1,7 +1,7 @@
 //! The order of the steps. The graph's order is one of many; with branches another may keep less alive.
 
 use crate::schedule::Flow;
-use smidgen_program::{Lowered, StepId};
+use smidgen_program::{Lowered, StepId, Variable};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -37,6 +37,13 @@ struct State {
 fn search(lowered: &Lowered) -> Option<Vec<StepId>> {
     let flow = Flow::new(lowered);
     let n = lowered.steps.len();
+    // Steps that change what outlives them, as those of training do, stay in the order in which they were written: some of them are run alone.
+    let updates = |variable: &Variable| {
+        flow.producer[variable.next.index()].is_some_and(|s| flow.readers[variable.value.index()].contains(&s))
+    };
+    if lowered.variables.iter().any(updates) {
+        return None;
+    }
     if (0..n).all(|at| flow.alive_count(at) <= 1) {
         return None;
     }

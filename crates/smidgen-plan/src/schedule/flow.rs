@@ -165,7 +165,10 @@ impl<'a> Flow<'a> {
                 operand.buffer().filter(|_| same).and_then(|b| flow.producer[b.index()])
             };
             let above = lowered.steps[s].inputs.iter().enumerate().filter_map(same).map(|p| flow.pace[p]);
-            flow.pace[s] = flow.together(s).max(above.max().unwrap_or(1));
+            flow.pace[s] = match lowered.steps[s].order.granularity {
+                Granularity::Planes { rows, .. } => rows.max(1),
+                _ => above.max().unwrap_or(1),
+            };
         }
         flow.part(end);
         let life = |b: usize| {
