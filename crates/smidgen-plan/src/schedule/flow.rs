@@ -167,6 +167,8 @@ impl<'a> Flow<'a> {
             let above = lowered.steps[s].inputs.iter().enumerate().filter_map(same).map(|p| flow.pace[p]);
             flow.pace[s] = match lowered.steps[s].order.granularity {
                 Granularity::Planes { rows, .. } => rows.max(1),
+                // What only adds up has few costs for each row, and room for fewer is enough.
+                _ if lowered.steps[s].consumes && lowered.steps[s].inputs.len() == 1 => 1,
                 _ => above.max().unwrap_or(1),
             };
         }
