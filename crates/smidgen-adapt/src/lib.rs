@@ -24,4 +24,4 @@ pub use compile::{Computed, Parameter, Role, TrainingStep, compile};
 pub use error::AdaptError;
 pub use learner::Learner;
 pub use network::Features;
-pub use scheme::{Criterion, Rounding, Scheme};
+pub use scheme::{Criterion, MOST_RATE, Rounding, Scheme};

@@ -26,7 +26,13 @@ pub struct Scheme {
     pub quantisation_aware_scaling: bool,
     /// How steps are rounded to integers.
     pub rounding: Rounding,
+    /// Learning rates that suit it, where it takes others than most: steps that are not scaled need much greater ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rates: Vec<f64>,
 }
+
+/// The greatest learning rate: what a device takes has 7 bits before its point.
+pub const MOST_RATE: f64 = 100.0;
 
 /// How input channels are chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -63,6 +69,7 @@ impl Default for Scheme {
             weight_select_criteria: Criterion::default(),
             quantisation_aware_scaling: true,
             rounding: Rounding::default(),
+            rates: Vec::new(),
         }
     }
 }
@@ -112,6 +119,9 @@ impl Scheme {
         }
         if let Some(ratio) = ratios.iter().find(|ratio| !(0.0..=1.0).contains(*ratio)) {
             return fail(format!("weight_update_ratio has {ratio}; a part is 0 to 1"));
+        }
+        if let Some(rate) = self.rates.iter().find(|rate| !(**rate > 0.0 && **rate <= MOST_RATE)) {
+            return fail(format!("rates has {rate}; a learning rate is more than 0 and at most {MOST_RATE}"));
         }
         Ok(())
     }

@@ -116,22 +116,114 @@ pub fn learn(
             let (prepared, class) = &train.samples[i];
             loss += learner.train(prepared, *class, rate_at(course, epoch * order.len() + k, iterations))?;
         }
-        let right = right(learner, test)?;
+        let right = judge(learner, test)?.into_iter().filter(|&right| right).count();
         epochs.push(Epoch { loss: loss / order.len().max(1) as f64, right });
         done();
     }
     Ok(epochs)
 }
 
-/// Samples whose class comes first, the first of equals.
+/// Which samples have their class first, the first of equals.
 ///
 /// # Errors
 /// If the samples were prepared for another network.
-pub fn right(learner: &mut Learner, samples: &Prepared) -> Result<usize, Error> {
-    let mut right = 0;
-    for (prepared, class) in &samples.samples {
-        let logits = learner.predict(prepared)?;
-        right += usize::from(best(&logits, 1) == [*class]);
+pub fn judge(learner: &mut Learner, samples: &Prepared) -> Result<Vec<bool>, Error> {
+    let one = |(prepared, class): &(Vec<u8>, usize)| Ok(best(&learner.predict(prepared)?, 1) == [*class]);
+    samples.samples.iter().map(one).collect()
+}
+
+/// Which samples a network is trained and tested on, by their indices.
+#[derive(Clone, Debug, Default)]
+pub struct Split {
+    /// To train.
+    pub train: Vec<usize>,
+    /// To test.
+    pub test: Vec<usize>,
+}
+
+impl Split {
+    /// `count` splits for cross-validation: each sample is tested in one of them and trained on in all others. Every class is dealt out as evenly
+    /// as it can be.
+    pub fn folds(samples: &Prepared, count: usize) -> Vec<Self> {
+        let mut folds = vec![Self::default(); count];
+        let mut seen = std::collections::HashMap::new();
+        for (i, (_, class)) in samples.samples.iter().enumerate() {
+            let rank = seen.entry(*class).or_insert(*class);
+            for (f, fold) in folds.iter_mut().enumerate() {
+                if f == *rank % count { &mut fold.test } else { &mut fold.train }.push(i);
+            }
+            *rank += 1;
+        }
+        folds
     }
-    Ok(right)
+}
+
+impl Prepared {
+    /// Some of the samples.
+    pub fn take(&self, indices: &[usize]) -> Self {
+        Self { samples: indices.iter().map(|&i| self.samples[i].clone()).collect(), skipped: Vec::new() }
+    }
+}
+
+/// A mean difference between two ways to train, sample by sample, in points of a hundred.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Difference {
+    /// The mean.
+    pub mean: f64,
+    /// Half of the interval that holds the true mean with a probability of 95 %, by the normal distribution of means.
+    pub margin: f64,
+}
+
+impl Difference {
+    /// Of how often each sample was right, by one way less by the other; `None` of fewer than two samples.
+    pub fn of(these: &[f64], those: &[f64]) -> Option<Self> {
+        let count = these.len().min(those.len());
+        if count < 2 {
+            return None;
+        }
+        let all: Vec<f64> = these.iter().zip(those).map(|(a, b)| 100.0 * (a - b)).collect();
+        let mean = all.iter().sum::<f64>() / count as f64;
+        let variance = all.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / (count - 1) as f64;
+        Some(Self { mean, margin: 1.96 * (variance / count as f64).sqrt() })
+    }
+
+    /// Whether the interval excludes 0.
+    pub fn counts(&self) -> bool {
+        self.mean.abs() > self.margin
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folds_test_every_sample_once_and_deal_out_classes() {
+        let classes = [0, 1, 0, 1, 1, 1, 2, 0, 1, 1, 1, 2, 2, 0];
+        let samples = classes.iter().map(|&class| (Vec::new(), class)).collect();
+        let folds = Split::folds(&Prepared { samples, skipped: Vec::new() }, 3);
+        let mut tested: Vec<usize> = folds.iter().flat_map(|fold| fold.test.clone()).collect();
+        tested.sort_unstable();
+        assert_eq!(tested, (0..classes.len()).collect::<Vec<_>>());
+        for fold in &folds {
+            assert_eq!(fold.train.len() + fold.test.len(), classes.len());
+            assert!(fold.train.iter().all(|i| !fold.test.contains(i)));
+            for class in 0..3 {
+                let of = |indices: &[usize]| indices.iter().filter(|&&i| classes[i] == class).count();
+                let all = classes.iter().filter(|&&c| c == class).count();
+                assert!((all / 3..=all.div_ceil(3)).contains(&of(&fold.test)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_difference_counts_when_its_interval_excludes_0() {
+        // 40 samples of which the first way has 10 more right: the mean is 25 points, the deviation of a sample 43.85.
+        let these: Vec<f64> = (0..40).map(|i| f64::from(i < 30)).collect();
+        let those: Vec<f64> = (0..40).map(|i| f64::from(i < 20)).collect();
+        let difference = Difference::of(&these, &those).unwrap();
+        assert!((difference.mean - 25.0).abs() < 1e-9 && (difference.margin - 13.59).abs() < 0.01);
+        assert!(difference.counts() && !Difference::of(&these, &these).unwrap().counts());
+        assert_eq!(Difference::of(&these[..1], &those[..1]), None);
+    }
 }

@@ -9,13 +9,15 @@ use crate::console::samples::Data;
 use crate::console::table::{Column, Table};
 use crate::console::{Code, Failure, interrupt, progress};
 use clap::Args;
+use rayon::prelude::*;
 use serde_json::{Value, json};
-use smidgen::adapt::evaluate::{Course, Epoch, Prepared, learn, prepare};
-use smidgen::adapting::{Learner, Role, TrainingStep};
+use smidgen::adapt::evaluate::{Course, Difference, Epoch, Prepared, Split, judge, learn, prepare};
+use smidgen::adapting::{Learner, MOST_RATE, Role};
 use smidgen::data::Dataset;
 use smidgen::data::set::Part;
 use smidgen::evaluate::Skipped;
 use smidgen::{Error, LowerOptions};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What training on the device would come to: the same integers on the host
 #[derive(Args, Debug)]
@@ -45,6 +47,9 @@ pub struct Eval {
     /// Trainings with the chosen rate, each in another order
     #[arg(long, value_name = "N", default_value_t = 1)]
     seeds: u64,
+    /// Cross-validation over all parts of the data: so many trainings, each of which leaves other samples out to be tested
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1000), conflicts_with_all = ["split", "train_samples", "test_samples"])]
+    folds: Option<u32>,
     /// Do not scale steps by what a weight stands for
     #[arg(long)]
     unscaled: bool,
@@ -66,106 +71,220 @@ const COLUMNS: [Column; 7] = [
 /// Part of the training samples that rates are chosen with.
 const HELD_OUT: usize = 5;
 
+/// The columns of what is compared with the first scheme.
+const COMPARED: [Column; 4] =
+    [Column::left("scheme", 0), Column::right("right", 1), Column::right("points more", 0), Column::right("95 %", 2)];
+
+/// A training with a seed.
+struct Trained {
+    seed: u64,
+    epochs: Vec<Epoch>,
+    /// Which of the samples that are tested are right at the end.
+    right: Vec<bool>,
+}
+
+/// What trainings on some samples came to.
+struct Measured {
+    test: Vec<usize>,
+    rate: f64,
+    tried: Vec<(f64, usize)>,
+    trained: Vec<Trained>,
+}
+
 impl Eval {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
-        if self.epochs == 0 || self.rate.iter().any(|rate| !(*rate > 0.0 && *rate <= 100.0)) {
+        if self.epochs == 0 || self.rate.iter().any(|rate| !(*rate > 0.0 && *rate <= MOST_RATE)) {
             return Err(Failure::usage(
                 "there is nothing to learn",
-                "--epochs is at least 1, and a --rate more than 0 and at most 100",
+                format!("--epochs is at least 1, and a --rate more than 0 and at most {MOST_RATE}"),
             ));
         }
         let network = open(&self.model)?;
-        let train = Dataset::open(&self.data.data, &Part::Training).map_err(Error::from)?;
-        let test = self.data.open(Part::Test)?;
+        let pooled = self.pool(out)?;
         let feeder = self.data.feeder(&network)?;
-        let classes = train.classes().len();
+        let first = &pooled[0];
+        let classes = first.0.classes().len();
+        if !self.json {
+            self.data.tell(out, &first.0, &feeder, &first.1)?;
+        }
+        let stop = interrupt::stop_flag();
+        let mut table = Table::new(&COLUMNS);
+        let mut rows: Vec<Value> = Vec::new();
+        // For each scheme, how often each sample was right.
+        let mut all: Vec<(&str, Vec<f64>)> = Vec::new();
+        for name in &self.scheme {
+            let mut scheme = scheme(name, &network)?;
+            scheme.quantisation_aware_scaling &= !self.unscaled;
+            let adaptation = network.adapt(classes, &scheme, &LowerOptions::default(), &[])?;
+            let step = &adaptation.step;
+            let total = pooled.iter().map(|(_, indices)| indices.len()).sum();
+            let bar = progress::bar(out, "preparing", total);
+            let mut prepared = Prepared::default();
+            let mut train = 0;
+            for (i, (set, indices)) in pooled.iter().enumerate() {
+                let done = || bar.inc(1);
+                let part = prepare(step, (set, indices), (&feeder, self.data.strict), (&done, &stop))?;
+                prepared.samples.extend(part.samples);
+                prepared.skipped.extend(part.skipped);
+                train = if i == 0 { prepared.samples.len() } else { train };
+            }
+            bar.finish_and_clear();
+            Skipped::told(&prepared.skipped, total as u64).into_iter().for_each(|text| out.warn(text));
+            let count = prepared.samples.len();
+            let splits = match self.folds {
+                Some(folds) => Split::folds(&prepared, folds as usize),
+                None => vec![Split { train: (0..train).collect(), test: (train..count).collect() }],
+            };
+            let learner = Learner::new(step).map_err(Error::from)?;
+            let kept: usize = step.parameters.iter().filter(|p| p.role != Role::Seed).map(|p| p.bytes).sum();
+            let rates = if scheme.rates.is_empty() { &self.rate } else { &scheme.rates };
+            let tries = if rates.len() > 1 { rates.len() } else { 0 };
+            let epochs = splits.len() * self.epochs * (tries + self.seeds as usize);
+            let bar = progress::bar(out, "learning", epochs);
+            let measure = |split: Split| self.measure(&learner, (&prepared, split), rates, (&|| bar.inc(1), &stop));
+            let measured: Result<Vec<Measured>, Failure> = splits.into_par_iter().map(measure).collect();
+            bar.finish_and_clear();
+            let measured = measured?;
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let mut right = vec![f64::NAN; count];
+            for one in &measured {
+                for (at, &i) in one.test.iter().enumerate() {
+                    let times = one.trained.iter().filter(|trained| trained.right[at]).count();
+                    right[i] = times as f64 / one.trained.len().max(1) as f64;
+                }
+            }
+            right.retain(|right| !right.is_nan());
+            for row in self.rows(name, kept, &measured) {
+                table.row(row);
+            }
+            rows.push(described(name, (step.classes, kept), &measured, (&right, all.first())));
+            all.push((name, right));
+        }
+        if self.json {
+            out.json(&json!({ "schemes": rows }))?;
+        } else {
+            out.print(table.render(out.width))?;
+            if all.len() > 1 {
+                out.print(format!(
+                    "\nCompared with {}, sample by sample:\n{}",
+                    all[0].0,
+                    compared(&all).render(out.width)
+                ))?;
+            }
+        }
+        let stopped = stop.load(Ordering::Relaxed);
+        Ok(if stopped { Answer::No(Code::Interrupted) } else { Answer::Yes })
+    }
+
+    /// The samples: those to train and those to test or, for cross-validation, all of them.
+    fn pool(&self, out: &mut Output) -> Result<Vec<(Dataset, Vec<usize>)>, Failure> {
+        let data = &self.data.data;
+        let all = |set: &Dataset| set.choose(usize::MAX, 0);
+        if self.folds.is_some() {
+            let first = Dataset::open(data, &Part::Training).map_err(Error::from)?;
+            let mut sets = Vec::new();
+            for name in ["train", "val", "test"] {
+                if first.part().is_some_and(|part| part != name)
+                    && let Ok(set) = Dataset::open(data, &Part::Named(name.into()))
+                {
+                    sets.push(set);
+                }
+            }
+            sets.insert(0, first);
+            let with_indices = |set: Dataset| {
+                let indices = all(&set);
+                (set, indices)
+            };
+            return Ok(sets.into_iter().map(with_indices).collect());
+        }
+        let train = Dataset::open(data, &Part::Training).map_err(Error::from)?;
+        let test = self.data.open(Part::Test)?;
         let chosen = |set: &Dataset, count: Option<usize>| set.choose(count.unwrap_or(usize::MAX), 0);
         let (mut train_indices, mut test_indices) =
             (chosen(&train, self.train_samples), chosen(&test, self.test_samples));
         if train.part() == test.part() {
             // One part for both: every fifth sample is kept for the test.
-            let all = chosen(&train, None);
-            (test_indices, train_indices) = split(&all);
+            (test_indices, train_indices) = split(&all(&train));
             train_indices.truncate(self.train_samples.unwrap_or(usize::MAX));
             test_indices.truncate(self.test_samples.unwrap_or(usize::MAX));
             out.warn(
                 "the data have one part: every fifth sample is kept for the test, whatever its likeness to others",
             );
         }
-        if !self.json {
-            self.data.tell(out, &train, &feeder, &train_indices)?;
+        Ok(vec![(train, train_indices), (test, test_indices)])
+    }
+
+    /// Trains with the best rate, with each seed.
+    fn measure(
+        &self,
+        learner: &Learner,
+        (samples, split): (&Prepared, Split),
+        rates: &[f64],
+        (done, stop): (&dyn Fn(), &AtomicBool),
+    ) -> Result<Measured, Failure> {
+        let (train, test) = (samples.take(&split.train), samples.take(&split.test));
+        let (rate, tried) = self.choose(learner, &train, rates, (done, stop))?;
+        let mut trained = Vec::new();
+        for seed in 0..self.seeds {
+            let course = Course { epochs: self.epochs, warm_up: self.warm_up, rate, seed };
+            let mut learner = learner.clone();
+            let epochs = learn(&mut learner, (&train, &test), &course, (done, stop))?;
+            trained.push(Trained { seed, epochs, right: judge(&mut learner, &test)? });
         }
-        let stop = interrupt::stop_flag();
-        let mut table = Table::new(&COLUMNS);
-        let mut rows: Vec<Value> = Vec::new();
-        for name in &self.scheme {
-            let mut scheme = scheme(name, &network)?;
-            scheme.quantisation_aware_scaling &= !self.unscaled;
-            let adaptation = network.adapt(classes, &scheme, &LowerOptions::default(), &[])?;
-            let step = &adaptation.step;
-            let total = train_indices.len() + test_indices.len();
-            let bar = progress::bar(out, "preparing", total);
-            let done = || bar.inc(1);
-            let strict = self.data.strict;
-            let prepared =
-                |set: &Dataset, indices: &[usize]| prepare(step, (set, indices), (&feeder, strict), (&done, &stop));
-            let (train, test) = (prepared(&train, &train_indices)?, prepared(&test, &test_indices)?);
-            bar.finish_and_clear();
-            for skipped in [&train.skipped, &test.skipped] {
-                Skipped::told(skipped, total as u64).into_iter().for_each(|text| out.warn(text));
-            }
-            let learner = Learner::new(step).map_err(Error::from)?;
-            let kept: usize = step.parameters.iter().filter(|p| p.role != Role::Seed).map(|p| p.bytes).sum();
-            let (rate, tried) = self.choose(out, &learner, &train, &stop)?;
-            for seed in 0..self.seeds {
-                let course = Course { epochs: self.epochs, warm_up: self.warm_up, rate, seed };
-                let bar = progress::bar(out, "learning", self.epochs);
-                let epochs = learn(&mut learner.clone(), (&train, &test), &course, (&|| bar.inc(1), &stop))?;
-                bar.finish_and_clear();
-                if stop.load(std::sync::atomic::Ordering::Relaxed) {
-                    break;
-                }
-                table.row(row(name, kept, &course, &epochs, &test));
-                rows.push(described(name, (step, kept), &course, &tried, (&epochs, &test)));
-            }
-        }
-        if self.json {
-            out.json(&json!({ "schemes": rows }))?;
-        } else {
-            out.print(table.render(out.width))?;
-        }
-        let stopped = stop.load(std::sync::atomic::Ordering::Relaxed);
-        Ok(if stopped { Answer::No(Code::Interrupted) } else { Answer::Yes })
+        Ok(Measured { test: split.test, rate, tried, trained })
     }
 
     /// The rate that is best on held-out training samples, and how often each was right there.
     fn choose(
         &self,
-        out: &mut Output,
         learner: &Learner,
         train: &Prepared,
-        stop: &std::sync::atomic::AtomicBool,
+        rates: &[f64],
+        (done, stop): (&dyn Fn(), &AtomicBool),
     ) -> Result<(f64, Vec<(f64, usize)>), Failure> {
-        if let [rate] = self.rate[..] {
+        if let [rate] = rates[..] {
             return Ok((rate, Vec::new()));
         }
         let indices: Vec<usize> = (0..train.samples.len()).collect();
         let (held, rest) = split(&indices);
-        let take = |indices: &[usize]| Prepared {
-            samples: indices.iter().map(|&i| train.samples[i].clone()).collect(),
-            skipped: Vec::new(),
-        };
-        let (held, rest) = (take(&held), take(&rest));
-        let bar = progress::bar(out, "choosing a rate", self.rate.len() * self.epochs);
+        let (held, rest) = (train.take(&held), train.take(&rest));
         let mut tried = Vec::new();
-        for &rate in &self.rate {
+        for &rate in rates {
             let course = Course { epochs: self.epochs, warm_up: self.warm_up, rate, seed: 0 };
-            let epochs = learn(&mut learner.clone(), (&rest, &held), &course, (&|| bar.inc(1), stop))?;
+            let epochs = learn(&mut learner.clone(), (&rest, &held), &course, (done, stop))?;
             tried.push((rate, epochs.last().map_or(0, |epoch| epoch.right)));
         }
-        bar.finish_and_clear();
-        let best = tried.iter().fold((self.rate[0], 0), |best, &one| if one.1 > best.1 { one } else { best });
+        let best = tried.iter().fold((rates[0], 0), |best, &one| if one.1 > best.1 { one } else { best });
         Ok((best.0, tried))
+    }
+
+    /// A row for each seed; of several trainings with it the sums.
+    fn rows(&self, name: &str, kept: usize, measured: &[Measured]) -> Vec<Vec<String>> {
+        let mut rates: Vec<f64> = measured.iter().map(|one| one.rate).collect();
+        rates.sort_by(f64::total_cmp);
+        rates.dedup();
+        let rates: Vec<String> = rates.iter().map(f64::to_string).collect();
+        let tested: usize = measured.iter().map(|one| one.test.len()).sum();
+        let share = |right: usize| percent(right as u64, tested as u64, 2);
+        let row = |seed: usize| {
+            let of = |epoch: usize| measured.iter().filter_map(move |one| one.trained.get(seed)?.epochs.get(epoch));
+            let right = |epoch: usize| share(of(epoch).map(|epoch| epoch.right).sum());
+            let last = self.epochs - 1;
+            let loss = of(last).map(|epoch| epoch.loss).sum::<f64>() / measured.len().max(1) as f64;
+            let curve: Vec<String> = (0..self.epochs).map(right).collect();
+            vec![
+                name.to_owned(),
+                kept.to_string(),
+                rates.join(" "),
+                seed.to_string(),
+                format!("{loss:.3}"),
+                right(last),
+                curve.join(" "),
+            ]
+        };
+        (0..self.seeds as usize).map(row).collect()
     }
 }
 
@@ -178,40 +297,54 @@ fn split(indices: &[usize]) -> (Vec<usize>, Vec<usize>) {
     (held, rest)
 }
 
-fn row(name: &str, kept: usize, course: &Course, epochs: &[Epoch], test: &Prepared) -> Vec<String> {
-    let all = test.samples.len() as u64;
-    let share = |right: usize| percent(right as u64, all, 2);
-    let curve: Vec<String> = epochs.iter().map(|epoch| share(epoch.right)).collect();
-    let last = epochs.last().copied().unwrap_or(Epoch { loss: f64::NAN, right: 0 });
-    vec![
-        name.to_owned(),
-        kept.to_string(),
-        course.rate.to_string(),
-        course.seed.to_string(),
-        format!("{:.3}", last.loss),
-        share(last.right),
-        curve.join(" "),
-    ]
+fn mean(right: &[f64]) -> f64 {
+    right.iter().sum::<f64>() / right.len().max(1) as f64
+}
+
+/// What every scheme has right more than the first.
+fn compared(all: &[(&str, Vec<f64>)]) -> Table<'static> {
+    let mut table = Table::new(&COMPARED);
+    for (i, (name, right)) in all.iter().enumerate() {
+        let share = format!("{:.2} %", 100.0 * mean(right));
+        let difference = Difference::of(right, &all[0].1).filter(|_| i > 0);
+        let [points, interval] = difference.map_or_else(Default::default, |difference| {
+            let (low, high) = (difference.mean - difference.margin, difference.mean + difference.margin);
+            [format!("{:+.2}", difference.mean), format!("{low:+.2} to {high:+.2}")]
+        });
+        table.row(vec![(*name).to_owned(), share, points, interval]);
+    }
+    table
 }
 
 fn described(
     name: &str,
-    (step, kept): (&TrainingStep, usize),
-    course: &Course,
-    tried: &[(f64, usize)],
-    (epochs, test): (&[Epoch], &Prepared),
+    (classes, kept): (usize, usize),
+    measured: &[Measured],
+    (right, first): (&[f64], Option<&(&str, Vec<f64>)>),
 ) -> Value {
-    let all = test.samples.len();
+    let training = |one: &Measured| {
+        json!({
+            "rate": one.rate,
+            "tried": one.tried.iter().map(|(rate, right)| json!({ "rate": rate, "right": right })).collect::<Vec<_>>(),
+            "samples": one.test.len(),
+            "seeds": one.trained.iter().map(|trained| json!({
+                "seed": trained.seed,
+                "right": trained.right.iter().filter(|&&right| right).count(),
+                "epochs": trained.epochs.iter().map(|epoch| json!({ "loss": epoch.loss, "right": epoch.right })).collect::<Vec<_>>(),
+            })).collect::<Vec<_>>(),
+        })
+    };
+    let difference = first.and_then(|(other, those)| {
+        let found = Difference::of(right, those)?;
+        Some(json!({ "to": other, "points": found.mean, "margin": found.margin, "counts": found.counts() }))
+    });
     json!({
         "scheme": name,
-        "classes": step.classes,
+        "classes": classes,
         "kept": kept,
-        "rate": course.rate,
-        "seed": course.seed,
-        "tried": tried.iter().map(|(rate, right)| json!({ "rate": rate, "right": right })).collect::<Vec<_>>(),
-        "samples": all,
-        "right": epochs.last().map(|epoch| epoch.right),
-        "accuracy": epochs.last().map(|epoch| epoch.right as f64 / all.max(1) as f64),
-        "epochs": epochs.iter().map(|epoch| json!({ "loss": epoch.loss, "right": epoch.right })).collect::<Vec<_>>(),
+        "samples": right.len(),
+        "accuracy": mean(right),
+        "difference": difference,
+        "trainings": measured.iter().map(training).collect::<Vec<_>>(),
     })
 }
