@@ -4,16 +4,18 @@ use crate::calibrate::{Magnitudes, drawn, magnitudes};
 use crate::error::AdaptError;
 use crate::lists::drop_unused;
 use crate::memory::selected;
+use crate::movement::{Movement, movement, sizes};
 use crate::network::{Features, is_convolution};
 use crate::scheme::{Criterion, Rounding, Scheme};
-use crate::surrogate::{average, convolution, effective, refuse, weight_scale};
-use smidgen_ir::{BinaryKind, DataType, ElementType, Graph, Op, OpId, Operator, Tensor, TensorId};
+use crate::surrogate::{average, convolution, effective, product_sizes, refuse, slopes, weight_scale, window_of};
+use smidgen_exec::relabelled;
+use smidgen_ir::{BinaryKind, DataType, ElementType, Graph, Op, OpId, Operator, PoolKind, Tensor, TensorId};
 use smidgen_kernels::Window2d;
 use smidgen_kernels::int8::{Binary, Int8};
 use smidgen_kernels::training::{
-    BiasStep, Conv2d, Cross, Depthwise, DepthwiseGradient, DepthwiseStep, ERROR_BITS, FACTOR_BITS, Feed, Head,
-    InputGradient, Noise, SUM_SCRATCH, Select, Spread, Step as Rounded, Total, WEIGHT_BITS, WeightStep, blocks,
-    mask_bytes,
+    AxisMap, BiasStep, Conv2d, Cross, Depthwise, DepthwiseGradient, DepthwiseStep, ERROR_BITS, FACTOR_BITS, Feed, Head,
+    InputGradient, MOST_AXES, Noise, ProductGradient, Rearrange, SUM_SCRATCH, Select, Spread, Step as Rounded, Total,
+    WEIGHT_BITS, WeightStep, blocks, mask_bytes,
 };
 use smidgen_lower::{KernelSet, LowerOptions};
 use smidgen_program::footprint::{Footprint, Granularity, WriteOrder};
@@ -137,6 +139,7 @@ pub fn compile(
         exact,
         out: Lowered { steps: Vec::new(), variables: Vec::new(), ..lowered.clone() },
         saved: HashMap::new(),
+        activations: HashMap::new(),
         masks: HashMap::new(),
         parameters: Vec::new(),
         computed: Vec::new(),
@@ -212,6 +215,8 @@ struct Compiler<'a> {
     exact: Lowered,
     out: Lowered,
     saved: HashMap<usize, Saved>,
+    /// Where the forward pass has each tensor that is no constant.
+    activations: HashMap<TensorId, BufferId>,
     masks: HashMap<usize, (BufferId, Extent)>,
     parameters: Vec<Parameter>,
     computed: Vec<Computed>,
@@ -237,8 +242,7 @@ fn by_bands([pixels, channels]: [usize; 2]) -> WriteOrder {
 
 /// Pixels and channels of a tensor.
 fn sizes_of(tensor: &Tensor) -> [usize; 2] {
-    let channels = tensor.shape.dims().last().copied().unwrap_or(1).max(1);
-    [tensor.shape.elements() / channels, channels]
+    sizes(tensor.shape.dims())
 }
 
 /// Pixels and channels of images.
@@ -337,7 +341,9 @@ impl<'a> Compiler<'a> {
         step.outputs = vec![Target { buffer, extent }];
         step.partial = match &step.kernel {
             Kernel::GradientConv2d(kernel) => kernel.layer.feed != Feed::Rows,
-            Kernel::ReshapeGradient(_) => false,
+            Kernel::RearrangeGradient(_) => false,
+            // Of one pixel for all there is one row of sums.
+            Kernel::ProductGradient(_) => extent.rows > 1,
             _ => true,
         };
         (self.push(step), Gradient { buffer, sizes, unit })
@@ -349,10 +355,15 @@ impl<'a> Compiler<'a> {
             return gradient;
         }
         let name = format!("{} reshaped", self.out.buffers[gradient.buffer.index()].name);
+        let one = AxisMap { size: 1, first: 0, step: 1, count: 1, stride: 0 };
+        let mut axes = [one; MOST_AXES];
+        let count = sizes[0] * sizes[1];
+        axes[MOST_AXES - 1] = AxisMap { size: count, count, stride: 1, ..one };
+        let layer = Rearrange { axes, start: 0, from: gradient.sizes, to: sizes };
         let step = Step {
             name: format!("RESHAPE {name}"),
             inputs: vec![gradient.operand()],
-            ..Step::new(kernel::ReshapeGradient { sizes: [gradient.sizes, sizes] }.into(), WHOLE)
+            ..Step::new(kernel::RearrangeGradient { layer }.into(), WHOLE)
         };
         self.gradient(name, sizes, gradient.unit, step).1
     }
@@ -369,7 +380,26 @@ impl<'a> Compiler<'a> {
                 _ => self.out.steps.push(step.clone()),
             }
         }
+        let graph = self.graph();
+        for (i, spec) in self.out.buffers.iter().enumerate() {
+            for tensor in spec.tensor.iter().flat_map(|&tensor| relabelled(graph, tensor)) {
+                self.activations.insert(tensor, BufferId(i as u32));
+            }
+        }
         Ok(())
+    }
+
+    /// A tensor of the forward pass as pixels and channels.
+    fn activation(&mut self, index: usize, tensor: TensorId, sizes: [usize; 2]) -> Result<Operand, AdaptError> {
+        if let Some(&id) = self.activations.get(&tensor) {
+            return Ok(Operand::Buffer(id, pixels(sizes)));
+        }
+        let tensor = self.graph().tensor(tensor);
+        let Some(all) = tensor.integers() else {
+            return Err(refuse(self.graph(), index, "what it reads is not kept"));
+        };
+        let bytes = all.into_iter().map(|x| x as i8 as u8).collect();
+        Ok(Operand::Constant(self.constant(tensor.name.clone(), bytes, 1)))
     }
 
     fn internal<T>(&self, step: &Step, what: &str) -> Result<T, AdaptError> {
@@ -377,6 +407,11 @@ impl<'a> Compiler<'a> {
     }
 
     fn forward_layer(&mut self, index: usize, operator: &Operator, step: Step) -> Result<(), AdaptError> {
+        let weighted = is_convolution(&operator.op) || matches!(operator.op, Op::Binary { kind: BinaryKind::Add, .. });
+        if !weighted {
+            self.out.steps.push(step);
+            return Ok(());
+        }
         let exact: Vec<&Step> = self.exact.steps.iter().filter(|s| s.op == Some(OpId(index as u32))).collect();
         let &[exact] = &exact[..] else {
             return Err(refuse(self.graph(), index, "it is computed in several steps"));
@@ -408,10 +443,6 @@ impl<'a> Compiler<'a> {
                     scratch_bytes: SUM_SCRATCH,
                     ..Step::new(kernel, WHOLE)
                 });
-                Ok(())
-            }
-            (Op::Reshape { .. } | Op::Pool2d { .. } | Op::Reduce { .. }, _) => {
-                self.out.steps.push(step);
                 Ok(())
             }
             _ => Err(refuse(self.graph(), index, "none is known; train only what comes after it")),
@@ -688,14 +719,15 @@ impl<'a> Compiler<'a> {
         let graph = self.graph();
         let mut received: HashMap<TensorId, Vec<Gradient>> = HashMap::from([(self.features.tensor(), vec![top])]);
         for (index, operator) in graph.operators.iter().enumerate().rev() {
-            let output = operator.outputs[0];
-            if !self.reached[output.index()] {
-                continue;
-            }
-            let Some(parts) = received.remove(&output) else { continue };
-            let gradient = self.total(output, parts, common);
-            for (input, gradient) in self.backward(index, operator, gradient, common)? {
-                received.entry(input).or_default().push(gradient);
+            for (k, &output) in operator.outputs.iter().enumerate() {
+                if !self.reached[output.index()] {
+                    continue;
+                }
+                let Some(parts) = received.remove(&output) else { continue };
+                let gradient = self.total(output, parts, common);
+                for (input, gradient) in self.backward((index, k), operator, gradient, common)? {
+                    received.entry(input).or_default().push(gradient);
+                }
             }
         }
         Ok(())
@@ -756,7 +788,7 @@ impl<'a> Compiler<'a> {
 
     fn backward(
         &mut self,
-        index: usize,
+        (index, output): (usize, usize),
         operator: &Operator,
         gradient: Gradient,
         common: Common,
@@ -779,7 +811,61 @@ impl<'a> Compiler<'a> {
                 let inputs = operator.inputs.iter().copied().filter(|&id| reached(self, id));
                 Ok(inputs.map(part).collect())
             }
-            Op::Reshape { .. } => Ok(reached(self, input).then_some((input, gradient)).into_iter().collect()),
+            op @ (Op::Unary(_) | Op::Quantize) if reached(self, input) => {
+                let Some(slopes) = slopes(op, graph.tensor(input), graph.tensor(operator.outputs[0])) else {
+                    return Err(refuse(graph, index, "none is known; train only what comes after it"));
+                };
+                self.slope_backward(index, input, &slopes, gradient, common)
+            }
+            Op::Pool2d { kind: PoolKind::Max, window: size, stride, padding, .. } if reached(self, input) => {
+                let found = window_of(graph, operator, *size, *stride, *padding);
+                let Some((window, images)) = found else {
+                    return Err(refuse(graph, index, "its input has no rows and columns"));
+                };
+                let gradient = self.seen(gradient, sizes_of_images(images, window.output));
+                let sizes = sizes_of_images(images, window.input);
+                let shift = self.shift(input, gradient.unit, common);
+                let x = self.activation(index, input, sizes)?;
+                let Operand::Buffer(x, _) = x else {
+                    return Err(refuse(graph, index, "its input is constant"));
+                };
+                let extent = Extent { rows: images * window.input[0], cols: window.input[1], depth: window.input[2] };
+                let name = format!("gradient of {}", graph.tensor(input).name);
+                let step = Step {
+                    name: format!("GREATEST {name}"),
+                    inputs: vec![gradient.operand(), Operand::Buffer(x, extent)],
+                    ..Step::new(
+                        kernel::MaxPoolGradient { layer: Spread { window, images, shift } }.into(),
+                        by_bands(sizes),
+                    )
+                };
+                self.passed(input, name, sizes, gradient.unit * 2f64.powi(shift as i32), step)
+            }
+            Op::Binary { kind: BinaryKind::Mul, .. } => self.product_backward(index, operator, gradient, common),
+            _ if average(graph, operator).is_none() && movement(graph, operator, 0, output).is_some() => {
+                let mut parts = Vec::new();
+                for (i, &input) in operator.inputs.iter().enumerate() {
+                    let Some(Movement { map, weight }) = movement(graph, operator, i, output) else { continue };
+                    if !reached(self, input) {
+                        continue;
+                    }
+                    let gradient = self.seen(gradient, map.from);
+                    let unit = gradient.unit * weight * scale(input) / scale(operator.outputs[output]);
+                    if map.from == map.to && matches!(operator.op, Op::Reshape { .. }) {
+                        parts.push((input, Gradient { unit, ..gradient }));
+                        continue;
+                    }
+                    let name = format!("gradient of {}", graph.tensor(input).name);
+                    let step = Step {
+                        name: format!("REARRANGE {name}"),
+                        inputs: vec![gradient.operand()],
+                        ..Step::new(kernel::RearrangeGradient { layer: map }.into(), WHOLE)
+                    };
+                    parts.extend(self.passed(input, name, map.to, unit, step)?);
+                }
+                Ok(parts)
+            }
+            Op::Unary(_) | Op::Quantize | Op::Pool2d { kind: PoolKind::Max, .. } => Ok(Vec::new()),
             Op::Pool2d { .. } | Op::Reduce { .. } => {
                 let Some((window, images)) = average(graph, operator) else {
                     return Err(refuse(graph, index, "only averages over rows and columns have one"));
@@ -809,6 +895,96 @@ impl<'a> Compiler<'a> {
             }
             _ => Err(refuse(graph, index, "none is known; train only what comes after it")),
         }
+    }
+
+    /// Adds the step that computes the gradient of a tensor.
+    fn passed(
+        &mut self,
+        tensor: TensorId,
+        name: String,
+        sizes: [usize; 2],
+        unit: f64,
+        step: Step,
+    ) -> Result<Vec<(TensorId, Gradient)>, AdaptError> {
+        let (step, gradient) = self.gradient(name, sizes, unit, step);
+        self.computed.push(Computed { tensor, step, sizes, unit });
+        Ok(vec![(tensor, gradient)])
+    }
+
+    /// Through a function of one element.
+    fn slope_backward(
+        &mut self,
+        index: usize,
+        input: TensorId,
+        slopes: &[f64],
+        gradient: Gradient,
+        common: Common,
+    ) -> Result<Vec<(TensorId, Gradient)>, AdaptError> {
+        let most = slopes.iter().fold(1e-30f64, |most, slope| most.max(slope.abs()));
+        let fixed = slopes.iter().flat_map(|slope| ((slope / most * 32767.0).round() as i16).to_le_bytes()).collect();
+        let name = format!("gradient of {}", self.graph().tensor(input).name);
+        let constants = vec![self.constant(format!("{name} slopes"), fixed, 2)];
+        let unit = gradient.unit * most / 32767.0;
+        let shift = self.shift(input, unit, common);
+        let x = self.activation(index, input, gradient.sizes)?;
+        let step = Step {
+            name: format!("SLOPE {name}"),
+            inputs: vec![gradient.operand(), x],
+            constants,
+            ..Step::new(kernel::SlopeGradient { sizes: gradient.sizes, shift }.into(), IN_PLACE)
+        };
+        self.passed(input, name, gradient.sizes, unit * 2f64.powi(shift as i32), step)
+    }
+
+    /// Through a product, to each of its operands that is reached.
+    fn product_backward(
+        &mut self,
+        index: usize,
+        operator: &Operator,
+        gradient: Gradient,
+        common: Common,
+    ) -> Result<Vec<(TensorId, Gradient)>, AdaptError> {
+        let graph = self.graph();
+        let exact = self.exact.steps.iter().find(|step| step.op == Some(OpId(index as u32)));
+        let product = match exact.map(|step| &step.kernel) {
+            Some(Kernel::BinaryI8(kernel::BinaryI8 { function: Binary::Product(product), .. })) => *product,
+            Some(Kernel::BroadcastI8(kernel)) => match kernel.function {
+                Binary::Product(product) => product,
+                _ => return Err(AdaptError::Internal("a product is none".into())),
+            },
+            _ => return Err(refuse(graph, index, "it is no product of int8")),
+        };
+        let Some((sizes, broadcast)) = product_sizes(graph, operator) else {
+            return Err(refuse(graph, index, "its operands are neither alike nor one pixel for all"));
+        };
+        let scale = |id: TensorId| graph.tensor(id).per_tensor().map_or(1.0, |(scale, _)| f64::from(scale));
+        let gradient = self.seen(gradient, sizes);
+        let effective = scale(operator.inputs[0]) * scale(operator.inputs[1]) / scale(operator.outputs[0]);
+        let mut parts = Vec::new();
+        for k in 0..2 {
+            let (own, other) = (operator.inputs[k], operator.inputs[1 - k]);
+            if !self.reached[own.index()] {
+                continue;
+            }
+            let broadcast = [broadcast[k], broadcast[1 - k]];
+            let of = |one: bool| if one { [1, sizes[1]] } else { sizes };
+            let inputs = vec![
+                gradient.operand(),
+                self.activation(index, own, of(broadcast[0]))?,
+                self.activation(index, other, of(broadcast[1]))?,
+            ];
+            let unit = gradient.unit * effective;
+            let shift = self.shift(own, unit, common);
+            let layer = ProductGradient { product, sizes, broadcast, second: k == 1, shift };
+            let name = format!("gradient of {}", graph.tensor(own).name);
+            let step = Step {
+                name: format!("PRODUCT {name}"),
+                inputs,
+                ..Step::new(kernel::ProductGradient { layer }.into(), by_bands(sizes))
+            };
+            parts.extend(self.passed(own, name, of(broadcast[0]), unit * 2f64.powi(shift as i32), step)?);
+        }
+        Ok(parts)
     }
 
     fn convolution_backward(

@@ -15,6 +15,7 @@ pub mod error;
 pub mod learner;
 mod lists;
 pub mod memory;
+mod movement;
 pub mod network;
 pub mod scheme;
 pub mod surrogate;

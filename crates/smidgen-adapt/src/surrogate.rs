@@ -2,9 +2,11 @@
 //! It is what the integer kernels are measured against, and what says how large their gradients become.
 
 use crate::error::AdaptError;
+use crate::movement::{Movement, movement, sizes};
 use crate::network::Features;
 use smidgen_ir::{
-    Activation, BinaryKind, ConvParams, Graph, Op, Operator, PoolKind, ReduceKind, Tensor, TensorId, Window,
+    Activation, BinaryKind, ConvParams, ElementType, Graph, Op, Operator, Padding, PoolKind, ReduceKind, Tensor,
+    TensorId, UnaryKind, Window,
 };
 use smidgen_kernels::requant::Factor;
 use smidgen_kernels::{Rounding, Window2d};
@@ -41,6 +43,18 @@ pub(crate) fn window(x: &Tensor, y: &Tensor, size: [usize; 2], conv: &ConvParams
     Some((window, n))
 }
 
+/// The window of a pool.
+pub(crate) fn window_of(
+    graph: &Graph,
+    operator: &Operator,
+    size: [usize; 2],
+    stride: [usize; 2],
+    padding: Padding,
+) -> Option<(Window2d, usize)> {
+    let conv = ConvParams { stride, dilation: [1; 2], padding, activation: Activation::None };
+    window(graph.tensor(operator.inputs[0]), graph.tensor(operator.outputs[0]), size, &conv)
+}
+
 /// The window of an operator with weights: a fully connected layer is a convolution of one tap over rows of one pixel.
 pub(crate) fn convolution(graph: &Graph, operator: &Operator) -> Option<(Window2d, usize, bool)> {
     let (x, w) = (graph.tensor(operator.inputs[0]), graph.tensor(*operator.inputs.get(1)?));
@@ -74,12 +88,10 @@ pub(crate) fn convolution(graph: &Graph, operator: &Operator) -> Option<(Window2
 
 /// The window of AVERAGE_POOL_2D, or of a mean over all rows and columns.
 pub(crate) fn average(graph: &Graph, operator: &Operator) -> Option<(Window2d, usize)> {
-    let (x, y) = (graph.tensor(operator.inputs[0]), graph.tensor(operator.outputs[0]));
+    let x = graph.tensor(operator.inputs[0]);
     match &operator.op {
         Op::Pool2d { kind: PoolKind::Average, window: size, stride, padding, .. } => {
-            let conv =
-                ConvParams { stride: *stride, dilation: [1; 2], padding: *padding, activation: Activation::None };
-            window(x, y, *size, &conv)
+            window_of(graph, operator, *size, *stride, *padding)
         }
         Op::Reduce { kind: ReduceKind::Mean, axes, .. } => {
             let [n, h, w, c] = x.shape.nhwc()?;
@@ -135,16 +147,17 @@ pub fn backward(
     let mut found = Gradients::default();
     found.tensors.insert(features.tensor(), gradient.to_vec());
     for (index, operator) in graph.operators.iter().enumerate().rev() {
-        let output = operator.outputs[0];
-        let Some(g) = found.tensors.get(&output).cloned().filter(|_| reached[output.index()]) else { continue };
-        for (input, gradient) in step(graph, index, operator, activations, &g, &mut found.parameters)? {
-            if !reached[input.index()] {
-                continue;
-            }
-            match found.tensors.get_mut(&input) {
-                Some(sum) => sum.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += g),
-                None => {
-                    found.tensors.insert(input, gradient);
+        for (k, &output) in operator.outputs.iter().enumerate() {
+            let Some(g) = found.tensors.get(&output).cloned().filter(|_| reached[output.index()]) else { continue };
+            for (input, gradient) in step(graph, (index, k), operator, activations, &g, &mut found.parameters)? {
+                if !reached[input.index()] {
+                    continue;
+                }
+                match found.tensors.get_mut(&input) {
+                    Some(sum) => sum.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += g),
+                    None => {
+                        found.tensors.insert(input, gradient);
+                    }
                 }
             }
         }
@@ -156,14 +169,18 @@ type Contribution = (TensorId, Vec<f64>);
 
 fn step(
     graph: &Graph,
-    index: usize,
+    (index, output): (usize, usize),
     operator: &Operator,
     activations: &Activations,
     g: &[f64],
     parameters: &mut HashMap<usize, (Vec<f64>, Vec<f64>)>,
 ) -> Result<Vec<Contribution>, AdaptError> {
-    let y = graph.tensor(operator.outputs[0]);
-    let stored = |id: TensorId| -> Vec<i8> { activations.get(&id).cloned().unwrap_or_default() };
+    let y = graph.tensor(operator.outputs[output]);
+    // What a graph has as a constant is no activation.
+    let stored = |id: TensorId| -> Vec<i8> {
+        let constant = || graph.tensor(id).integers().map(|all| all.into_iter().map(|x| x as i8).collect());
+        activations.get(&id).cloned().or_else(constant).unwrap_or_default()
+    };
     if let Some((window, images, depthwise)) = convolution(graph, operator) {
         let activation = match &operator.op {
             Op::Conv2d(conv) | Op::DepthwiseConv2d { conv, .. } => conv.activation,
@@ -247,8 +264,71 @@ fn step(
         }
         return Ok(vec![(operator.inputs[0], gx)]);
     }
+    if movement(graph, operator, 0, output).is_some() {
+        let part = |(i, &input): (usize, &TensorId)| {
+            let Movement { weight, .. } = movement(graph, operator, i, output)?;
+            let weight = weight * scale(graph.tensor(input)).0 / scale(y).0;
+            let places = movement(graph, operator, i, output)?.places();
+            Some((input, places.into_iter().map(|at| at.map_or(0.0, |at| g[at] * weight)).collect()))
+        };
+        return Ok(operator.inputs.iter().enumerate().filter_map(part).collect());
+    }
     match &operator.op {
-        Op::Reshape { .. } => Ok(vec![(operator.inputs[0], g.to_vec())]),
+        op @ (Op::Unary(_) | Op::Quantize) => {
+            let Some(slopes) = slopes(op, graph.tensor(operator.inputs[0]), y) else {
+                return Err(refuse(graph, index, "none is known; train only what comes after it"));
+            };
+            let x = stored(operator.inputs[0]);
+            let gradient = x.iter().zip(g).map(|(&x, g)| g * slopes[(i16::from(x) + 128) as usize]).collect();
+            Ok(vec![(operator.inputs[0], gradient)])
+        }
+        Op::Pool2d { kind: PoolKind::Max, window: size, stride, padding, .. } => {
+            let Some((window, images)) = window_of(graph, operator, *size, *stride, *padding) else {
+                return Err(refuse(graph, index, "its input has no rows and columns"));
+            };
+            let x = stored(operator.inputs[0]);
+            let ([height, width, channels], [out_h, out_w, _]) = (window.input, window.output);
+            let mut gx = vec![0.0; x.len()];
+            for row in 0..images * out_h {
+                let (image, oy) = (row / out_h, row % out_h);
+                let (rows, y0) = window.taps(0, oy);
+                for ox in 0..out_w {
+                    let (cols, x0) = window.taps(1, ox);
+                    for c in 0..channels {
+                        let at = |r: usize, q: usize| ((image * height + y0 + r) * width + x0 + q) * channels + c;
+                        let all = (0..rows.len()).flat_map(|r| (0..cols.len()).map(move |q| (r, q)));
+                        // The first of the greatest.
+                        let best = all.map(|(r, q)| at(r, q)).rev().max_by_key(|&at| x[at]);
+                        if let Some(best) = best {
+                            gx[best] += g[(row * out_w + ox) * channels + c];
+                        }
+                    }
+                }
+            }
+            Ok(vec![(operator.inputs[0], gx)])
+        }
+        Op::Binary { kind: BinaryKind::Mul, activation } => {
+            let operands = [operator.inputs[0], operator.inputs[1]];
+            let Some((sizes, broadcast)) = product_sizes(graph, operator) else {
+                return Err(refuse(graph, index, "its operands are neither alike nor one pixel for all"));
+            };
+            let values = operands.map(stored);
+            let of = operands.map(|id| scale(graph.tensor(id)));
+            let (limits, (sy, zy)) = (limits(*activation, y), scale(y));
+            let e = of[0].0 * of[1].0 / sy;
+            let mut gradients = values.clone().map(|values| vec![0.0; values.len()]);
+            for (i, &g) in g.iter().enumerate() {
+                let at = broadcast.map(|one| if one { i % sizes[1] } else { i });
+                let centred = [0, 1].map(|k| f64::from(i32::from(values[k][at[k]]) - of[k].1));
+                let product = centred[0] * centred[1];
+                let u = f64::from(Factor::new(e).apply(product as i32, Rounding::Twice)) + f64::from(zy);
+                if u >= limits.0 && u <= limits.1 {
+                    gradients[0][at[0]] += g * e * centred[1];
+                    gradients[1][at[1]] += g * e * centred[0];
+                }
+            }
+            Ok(operands.into_iter().zip(gradients).collect())
+        }
         Op::Binary { kind: BinaryKind::Add, activation } => {
             let (a, b) = (operator.inputs[0], operator.inputs[1]);
             let (va, vb) = (stored(a), stored(b));
@@ -268,6 +348,72 @@ fn step(
         }
         _ => Err(refuse(graph, index, "none is known; train only what comes after it")),
     }
+}
+
+/// Pixels and channels of a product, and for each operand whether it has one pixel for all; `None` if operands are of other kinds.
+pub(crate) fn product_sizes(graph: &Graph, operator: &Operator) -> Option<([usize; 2], [bool; 2])> {
+    let sizes = sizes(graph.tensor(operator.outputs[0]).shape.dims());
+    let mut broadcast = [false; 2];
+    for (one, &id) in broadcast.iter_mut().zip(&operator.inputs) {
+        let shape = &graph.tensor(id).shape;
+        let channels = shape.dims().last().copied().unwrap_or(1);
+        *one = match shape.elements() {
+            all if all == sizes[0] * sizes[1] => false,
+            all if all == sizes[1] && channels == sizes[1] => true,
+            _ => return None,
+        };
+    }
+    Some((sizes, broadcast))
+}
+
+/// For each stored input of a function or of a new quantisation, from -128 on, what an output's gradient counts for it: the function's slope, 0
+/// where the output is clamped.
+pub(crate) fn slopes(op: &Op, x: &Tensor, y: &Tensor) -> Option<Vec<f64>> {
+    if [x, y].iter().any(|tensor| tensor.element() != ElementType::Int8 || tensor.per_tensor().is_none()) {
+        return None;
+    }
+    let kind = match op {
+        Op::Unary(kind) => *kind,
+        Op::Quantize => UnaryKind::LeakyRelu { alpha: 1.0 },
+        _ => return None,
+    };
+    let ((sx, zx), (sy, zy)) = (scale(x), scale(y));
+    let within = |real: f64, low: f64, high: f64| f64::from(real >= low && real <= high);
+    // The function and its slope.
+    let of = |x: f64| -> Option<(f64, f64)> {
+        Some(match kind {
+            UnaryKind::Logistic => {
+                let f = 1.0 / (1.0 + (-x).exp());
+                (f, f * (1.0 - f))
+            }
+            UnaryKind::Tanh => (x.tanh(), 1.0 - x.tanh().powi(2)),
+            UnaryKind::Relu => (x.max(0.0), within(x, 0.0, f64::MAX)),
+            UnaryKind::ReluN1To1 => (x.clamp(-1.0, 1.0), within(x, -1.0, 1.0)),
+            UnaryKind::Relu6 => (x.clamp(0.0, 6.0), within(x, 0.0, 6.0)),
+            UnaryKind::LeakyRelu { alpha } if x < 0.0 => (f64::from(alpha) * x, f64::from(alpha)),
+            UnaryKind::LeakyRelu { .. } => (x, 1.0),
+            UnaryKind::HardSwish => {
+                let slope = if x <= -3.0 {
+                    0.0
+                } else if x >= 3.0 {
+                    1.0
+                } else {
+                    x / 3.0 + 0.5
+                };
+                (x * (x + 3.0).clamp(0.0, 6.0) / 6.0, slope)
+            }
+            UnaryKind::Exp => (x.exp(), x.exp()),
+            UnaryKind::Log if x > 0.0 => (x.ln(), 1.0 / x),
+            UnaryKind::Log => (f64::MIN, 0.0),
+            UnaryKind::Function(_) => return None,
+        })
+    };
+    let slope = |stored: i32| {
+        let (value, slope) = of(sx * f64::from(stored - zx))?;
+        let u = (value / sy).round() + f64::from(zy);
+        Some(if (-128.0..=127.0).contains(&u) { slope * sx / sy } else { 0.0 })
+    };
+    (-128..128).map(slope).collect()
 }
 
 /// The operator and why a gradient does not pass it.

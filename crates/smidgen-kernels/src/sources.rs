@@ -103,6 +103,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "training/block.rs"
     "training/classifier.rs"
     "training/convolution.rs"
+    "training/element.rs"
     "training/forward.rs"
     "training/gradient.rs"
     "training/mod.rs"

@@ -513,26 +513,3 @@ pub fn total<B: Bounds>(mut arena: Arena<'_, u8, B>, a: View, b: View, output: V
         }
     }
 }
-
-/// A gradient seen with other pixels and channels, as its tensor was: elements keep their places in that. `places` are the bytes of the
-/// gradient and of what is written, `sizes` pixels and channels of each.
-pub fn reshape<B: Bounds>(mut arena: Arena<'_, u8, B>, [from, to]: [usize; 2], sizes: [[usize; 2]; 2]) {
-    let [[pixels, channels], [wide, deep]] = sizes;
-    let mut to = to;
-    for block in 0..blocks(deep) {
-        for pixel in 0..wide {
-            let mut four = [0i16; COLUMNS];
-            for (lane, number) in four.iter_mut().enumerate() {
-                let channel = block.wrapping_mul(COLUMNS).wrapping_add(lane);
-                if channel < deep {
-                    let element = pixel.wrapping_mul(deep).wrapping_add(channel);
-                    let (pixel, channel) = (element / channels.max(1), element % channels.max(1));
-                    let at = (channel / COLUMNS).wrapping_mul(pixels).wrapping_add(pixel).wrapping_mul(LANES);
-                    *number = i16_at(&arena, from.wrapping_add(at).wrapping_add(channel % COLUMNS * 2));
-                }
-            }
-            put(&mut arena, to, four);
-            to = to.wrapping_add(LANES);
-        }
-    }
-}

@@ -19,6 +19,7 @@ mod armv7em;
 mod block;
 mod classifier;
 mod convolution;
+mod element;
 mod forward;
 mod gradient;
 mod update;
@@ -27,10 +28,9 @@ pub use classifier::{
     Cross, Head, classifier, classifier_bias, classifier_gradient, classifier_weights, cross_entropy,
 };
 pub use convolution::{Feed, InputGradient, input_gradient};
+pub use element::{AxisMap, MOST_AXES, ProductGradient, Rearrange, greatest, product_gradient, rearrange, slope};
 pub use forward::{Conv2d, Depthwise, Factors, SUM_SCRATCH, Select, conv2d, depthwise, select, sum};
-pub use gradient::{
-    DepthwiseGradient, FACTOR_BITS, Spread, Total, depthwise_gradient, mask, reshape, scale, spread, total,
-};
+pub use gradient::{DepthwiseGradient, FACTOR_BITS, Spread, Total, depthwise_gradient, mask, scale, spread, total};
 pub use update::{
     BiasStep, DepthwiseStep, Noise, Step, WeightStep, next_seed, update_bias, update_depthwise, update_weights,
 };

@@ -1,10 +1,13 @@
 //! Gradients and updates.
 
-use super::layer::{Memory, apart, bytes_of, gradients, list, little, operand, weights, window};
-use super::plain::{links, saturated, shifted};
+use super::layer::{Memory, apart, bytes_of, factor, gradients, list, little, operand, rounding, weights, window};
+use super::plain::{links, saturated, scaled, shifted};
 use super::random::Random;
 use smidgen_kernels::memory::{Arena, Flash};
-use smidgen_kernels::training::{self, BiasStep, Feed, Noise, RATE_BITS, Step, WeightStep, blocks, mask_bytes};
+use smidgen_kernels::reference::Product;
+use smidgen_kernels::training::{
+    self, AxisMap, BiasStep, Feed, MOST_AXES, Noise, RATE_BITS, Rearrange, Step, WeightStep, blocks, mask_bytes,
+};
 use smidgen_kernels::{Region, View, Views, Window2d};
 use std::ops::Range;
 
@@ -102,18 +105,178 @@ pub fn total(random: &mut Random) -> bool {
     memory.same(&before, &[(to, size)]) && memory.bytes[to..to + size] == by_channels(&expected, channels)
 }
 
-/// A gradient of as many elements with other channels.
-pub fn reshape(random: &mut Random) -> bool {
-    let channels = [1 + random.below(9), 1 + random.below(9)];
-    let elements = channels[0] * channels[1] * (1 + random.below(4));
-    let gradient = gradients(random, elements);
+/// What an operator took from some indices of each axis of its input, in another order and with sums along some axes, goes back there.
+pub fn rearrange(random: &mut Random) -> bool {
+    let rank = 1 + random.below(MOST_AXES);
+    let one = AxisMap { size: 1, first: 0, step: 1, count: 1, stride: 0 };
+    let mut axes = [one; MOST_AXES];
+    // The output's axes in any order, each as long as there are indices.
+    let mut order: Vec<usize> = (0..rank).collect();
+    for i in (1..rank).rev() {
+        order.swap(i, random.below(i + 1));
+    }
+    let (mut stride, mut start) = (1isize, 0isize);
+    for &axis in &order {
+        let (step, count) = (1 + random.below(3), 1 + random.below(3));
+        let (first, after) = (random.below(3), random.below(3));
+        let size = first + (count - 1) * step + 1 + after;
+        let summed = random.below(4) == 0;
+        let backwards = !summed && random.below(3) == 0;
+        let by = if summed {
+            0
+        } else if backwards {
+            -stride
+        } else {
+            stride
+        };
+        start += if backwards { (count as isize - 1) * stride } else { 0 };
+        stride *= if summed { 1 } else { count as isize };
+        axes[MOST_AXES - rank + axis] = AxisMap { size, first, step, count, stride: by };
+    }
+    // Around the output there is more, as around what a concatenation takes.
+    let (before, after) = (random.below(5), random.below(5));
+    start += before as isize;
+    let sizes = |elements: usize, random: &mut Random| {
+        let divisors: Vec<usize> = (1..=elements).filter(|d| elements.is_multiple_of(*d)).collect();
+        let channels = divisors[random.below(divisors.len())];
+        [elements / channels, channels]
+    };
+    let elements = axes.iter().map(|axis| axis.size).product();
+    let (from, to) = (sizes(before + stride as usize + after, random), sizes(elements, random));
+    let gradient = gradients(random, from[0] * from[1]);
+    let expected: Vec<i16> = (0..elements)
+        .map(|element| {
+            let (mut rest, mut at) = (element, start);
+            for axis in axes.iter().rev() {
+                let index = rest % axis.size;
+                rest /= axis.size;
+                match (0..axis.count).find(|q| axis.first + q * axis.step == index) {
+                    Some(q) => at += q as isize * axis.stride,
+                    None => return 0,
+                }
+            }
+            gradient[at as usize]
+        })
+        .collect();
+
     let mut memory = Memory::new();
-    let from = memory.put(&by_channels(&gradient, channels[0]), 4);
-    let expected = by_channels(&gradient, channels[1]);
+    let source = memory.put(&by_channels(&gradient, from[1]), 4);
+    let expected = by_channels(&expected, to[1]);
+    let target = memory.room(random, expected.len(), 4);
+    let before = Memory { bytes: memory.bytes.clone() };
+    let layer = Rearrange { axes, start, from, to };
+    training::rearrange(Arena::new(&mut memory.bytes), [source, target], &layer);
+    memory.same(&before, &[(target, expected.len())]) && memory.bytes[target..target + expected.len()] == expected
+}
+
+/// Of functions of one element.
+pub fn slope(random: &mut Random) -> bool {
+    let (pixels, channels) = (1 + random.below(9), 1 + random.below(20));
+    let gradient = gradients(random, pixels * channels);
+    let x = bytes_of(random, pixels * channels);
+    let slopes: Vec<i16> = (0..256).map(|_| random.next() as i16).collect();
+    let shift = random.below(20) as u32;
+    let one = |(&g, &x): (&i16, &u8)| {
+        let slope = slopes[(i16::from(x as i8) + 128) as usize];
+        saturated(shifted(i64::from(g) * i64::from(slope), shift))
+    };
+    let expected: Vec<i16> = gradient.iter().zip(&x).map(one).collect();
+
+    let mut memory = Memory::new();
+    let x = memory.put(&x, 1);
+    let from = memory.put(&by_channels(&gradient, channels), 4);
+    let expected = by_channels(&expected, channels);
+    let to = if random.below(2) == 0 { from } else { memory.room(random, expected.len(), 4) };
+    let before = Memory { bytes: memory.bytes.clone() };
+    let views = Views { input: view(from, pixels, channels), output: view(to, pixels, channels) };
+    for region in regions(random, blocks(channels), pixels) {
+        let arena = Arena::new(&mut memory.bytes);
+        training::slope(arena, &views, region, x, channels, shift, Flash::new(&slopes));
+    }
+    memory.same(&before, &[(to, expected.len())]) && memory.bytes[to..to + expected.len()] == expected
+}
+
+/// Of products, with respect to either operand.
+pub fn product(random: &mut Random) -> bool {
+    let sizes @ [pixels, channels] = [1 + random.below(9), 1 + random.below(20)];
+    let gradient = gradients(random, pixels * channels);
+    let product = Product {
+        zeros: [random.byte().into(), random.byte().into()],
+        factor: factor(random, 1),
+        output_zero: random.byte().into(),
+        min: random.pick(&[-128, -20]),
+        max: random.pick(&[127, 30]),
+        rounding: rounding(random),
+    };
+    let broadcast = random.pick(&[[false, false], [true, false], [false, true]]);
+    let second = random.below(2) == 0;
+    let operands = broadcast.map(|one| bytes_of(random, if one { channels } else { pixels * channels }));
+    let zeros = if second { [product.zeros[1], product.zeros[0]] } else { product.zeros };
+    let shift = random.below(12) as u32;
+    let (mut alone, mut sums) = (vec![0i16; pixels * channels], vec![0i64; channels]);
+    for (i, &g) in gradient.iter().enumerate() {
+        let at = broadcast.map(|one| if one { i % channels } else { i });
+        let [a, b] = [0, 1].map(|k| i64::from(operands[k][at[k]] as i8) - i64::from(zeros[k]));
+        let y = scaled(a * b, product.factor, product.rounding) + i64::from(product.output_zero);
+        if (i64::from(product.min)..=i64::from(product.max)).contains(&y) {
+            alone[i] = saturated(shifted(i64::from(g) * b, shift));
+            sums[i % channels] += i64::from(g) * b;
+        }
+    }
+    let expected = match broadcast[0] {
+        true => sums.iter().map(|&sum| saturated(shifted(sum, shift))).collect(),
+        false => alone,
+    };
+
+    let layer = training::ProductGradient { product, sizes, broadcast, second, shift };
+    let mut memory = Memory::new();
+    let from = memory.put(&by_channels(&gradient, channels), 4);
+    let expected = by_channels(&expected, channels);
+    let [own, other] = [0, 1].map(|k| operand(random, &mut memory, &operands[k]));
     let to = memory.room(random, expected.len(), 4);
     let before = Memory { bytes: memory.bytes.clone() };
-    let sizes = channels.map(|channels| [elements / channels, channels]);
-    training::reshape(Arena::new(&mut memory.bytes), [from, to], sizes);
+    let rows = if broadcast[0] { 1 } else { pixels };
+    let views = Views { input: view(from, pixels, channels), output: view(to, rows, channels) };
+    for rows in bands(random, blocks(channels)) {
+        training::product_gradient(Arena::new(&mut memory.bytes), &views, rows, &layer, own, other);
+    }
+    memory.same(&before, &[(to, expected.len())]) && memory.bytes[to..to + expected.len()] == expected
+}
+
+/// Of greatest elements.
+pub fn greatest(random: &mut Random) -> bool {
+    let depth = 1 + random.below(9);
+    let mut window = window(random, [depth; 2]);
+    window.dilation = [1; 2];
+    let images = 1 + random.below(2);
+    let gradient = gradients(random, images * window.output.iter().product::<usize>());
+    // Few values, so that many are equal.
+    let x: Vec<u8> = (0..images * window.input.iter().product::<usize>()).map(|_| random.below(4) as u8).collect();
+    let shift = random.below(4) as u32;
+    let links = links(&window, images);
+    let mut expected = vec![0i16; x.len()];
+    for output in 0..images * window.output[0] * window.output[1] {
+        for c in 0..depth {
+            let of = links.iter().filter(|link| link[0] == output).map(|link| link[2] * depth + c);
+            // The first of the greatest.
+            let Some(best) = of.rev().max_by_key(|&at| x[at] as i8) else { continue };
+            let g = shifted(i64::from(gradient[output * depth + c]), shift);
+            expected[best] = saturated(i64::from(expected[best]) + g);
+        }
+    }
+
+    let mut memory = Memory::new();
+    let x = memory.put(&x, 1);
+    let positions = gradient.len() / depth;
+    let from = memory.put(&by_channels(&gradient, depth), 4);
+    let (pixels, expected) = (expected.len() / depth, by_channels(&expected, depth));
+    let to = memory.room(random, expected.len(), 4);
+    let before = Memory { bytes: memory.bytes.clone() };
+    let views = Views { input: view(from, positions, depth), output: view(to, pixels, depth) };
+    for rows in bands(random, blocks(depth)) {
+        let layer = training::Spread { window, images, shift };
+        training::greatest(Arena::new(&mut memory.bytes), &views, rows, x, &layer);
+    }
     memory.same(&before, &[(to, expected.len())]) && memory.bytes[to..to + expected.len()] == expected
 }
 

@@ -42,8 +42,23 @@ fn sums_of_gradients() {
 }
 
 #[test]
-fn reshaped_gradients() {
-    cases(backward::reshape);
+fn rearranged_gradients() {
+    cases(backward::rearrange);
+}
+
+#[test]
+fn gradients_of_functions() {
+    cases(backward::slope);
+}
+
+#[test]
+fn gradients_of_products() {
+    cases(backward::product);
+}
+
+#[test]
+fn gradients_of_greatest_elements() {
+    cases(backward::greatest);
 }
 
 #[test]

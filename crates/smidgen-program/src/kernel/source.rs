@@ -189,6 +189,9 @@ structs! {
     "training::InputGradient" training::InputGradient { window, images, selected, narrow, shift, feed }
     "training::DepthwiseGradient" training::DepthwiseGradient { window, images, narrow, shift }
     "training::Spread" training::Spread { window, images, shift }
+    "training::AxisMap" training::AxisMap { size, first, step, count, stride }
+    "training::Rearrange" training::Rearrange { axes, start, from, to }
+    "training::ProductGradient" training::ProductGradient { product, sizes, broadcast, second, shift }
     "training::Total" training::Total { factors, shift }
     "training::Step" training::Step { narrow, noise, salt }
     "training::WeightStep" training::WeightStep { window, images, channels, zero, step }

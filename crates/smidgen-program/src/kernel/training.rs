@@ -1,7 +1,7 @@
 //! Kernels of a [training step](smidgen_kernels::training). What they update lies where it lay; gradients and updates can be computed by rows of gradients,
 //! which are blocks of four channels.
 
-use super::pattern::{Needed, Taken, geometry, some};
+use super::pattern::{Needed, Taken, geometry, product, some};
 use super::{KernelSpec, Pattern, Site, flat};
 use crate::costs::{Family, Size, Work};
 use crate::program::Extent;
@@ -475,20 +475,40 @@ fn scaled(pixels: usize, channels: usize) -> Extent {
     Extent { rows: pixels, cols: 1, depth: 4 * blocks(channels) }
 }
 
-/// A gradient of a tensor that was seen with other pixels and channels. Input: gradient (int16). Output: gradient.
+/// The gradient of an operator that moves elements or sums them up. Input: gradient (int16). Output: gradient.
 #[derive(Clone, PartialEq, Debug)]
-pub struct ReshapeGradient {
-    /// Pixels and channels, before and after.
-    pub sizes: [[usize; 2]; 2],
+pub struct RearrangeGradient {
+    /// What goes where.
+    pub layer: training::Rearrange,
 }
 
-impl KernelSpec for ReshapeGradient {
+impl RearrangeGradient {
+    /// No index reaches an element that the output lacks.
+    fn is_inside(&self) -> bool {
+        let training::Rearrange { axes, start, from, to } = self.layer;
+        let (mut least, mut most) = (start, start);
+        for axis in axes {
+            let last = axis.count.checked_sub(1).and_then(|last| isize::try_from(last).ok());
+            let Some(reach) = last.and_then(|last| last.checked_mul(axis.stride)).filter(|_| axis.step > 0) else {
+                return false;
+            };
+            // An axis of one element is not looked at.
+            let reach = if axis.size > 1 { reach } else { 0 };
+            (least, most) = (least.saturating_add(reach.min(0)), most.saturating_add(reach.max(0)));
+        }
+        let elements = product(&axes.map(|axis| axis.size));
+        let ends = product(&from).and_then(|elements| isize::try_from(elements).ok());
+        least >= 0 && ends.is_some_and(|end| most < end) && elements == product(&to)
+    }
+}
+
+impl KernelSpec for RearrangeGradient {
     fn pattern(&self) -> Pattern<'_> {
-        let [from, to] = self.sizes.map(|[pixels, channels]| by_channels(pixels, channels));
-        let some = |sizes: &[usize; 2]| some(&[sizes[0], sizes[1], 8]);
-        let sized =
-            self.sizes.iter().all(some) && self.sizes[0].iter().product::<usize>() == self.sizes[1].iter().product();
-        given(sized, vec![all(Int16, from)], vec![(Int16, to)])
+        let training::Rearrange { from, to, .. } = self.layer;
+        let some = |[pixels, channels]: [usize; 2]| some(&[pixels, channels, 8]);
+        let [gradient, output] = [from, to].map(|[pixels, channels]| by_channels(pixels, channels));
+        let sized = some(from) && some(to) && self.is_inside();
+        given(sized, vec![all(Int16, gradient)], vec![(Int16, output)])
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -496,8 +516,88 @@ impl KernelSpec for ReshapeGradient {
     }
 }
 
-call!(ReshapeGradient(k, site) => training::reshape:
-    arena(u8), value(places = places::<2>(site, &[0], 1)), value(sizes = k.sizes));
+call!(RearrangeGradient(k, site) => training::rearrange:
+    arena(u8), value(places = places::<2>(site, &[0], 1)), reference(layer = k.layer));
+
+/// The gradient of a function of one element. Inputs: gradient (int16), the function's input `[pixels, C]`. Output: gradient. Constants: what a gradient counts
+/// for each stored value, from -128 on (int16).
+#[derive(Clone, PartialEq, Debug)]
+pub struct SlopeGradient {
+    /// Pixels and channels.
+    pub sizes: [usize; 2],
+    /// Bits by which products are shifted right.
+    pub shift: u32,
+}
+
+impl KernelSpec for SlopeGradient {
+    fn pattern(&self) -> Pattern<'_> {
+        let [count, channels] = self.sizes;
+        let gradient = by_channels(count, channels);
+        let inputs = vec![changed(Int16, gradient), all(Int8, pixels(self.sizes))];
+        given(some(&[count, channels, 8]) && self.shift < 31, inputs, vec![(Int16, gradient)])
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        vec![512]
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::Other)
+    }
+}
+
+call!(SlopeGradient(k, site) => training::slope:
+    arena(u8), views_bytes(), region(), value(x = site.input_base(1, true)), value(channels = k.sizes[1]), value(shift = k.shift),
+    constant(slopes: i16 = 0));
+
+/// The gradient of MUL with respect to one of its operands. Inputs: gradient (int16), that operand and the other one, `[pixels, C]` each; of one pixel where it
+/// is broadcast. Output: gradient.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ProductGradient {
+    /// The layer.
+    pub layer: training::ProductGradient,
+}
+
+impl KernelSpec for ProductGradient {
+    fn pattern(&self) -> Pattern<'_> {
+        let training::ProductGradient { sizes: [count, channels], broadcast, shift, .. } = self.layer;
+        let operand = |one: bool| all(Int8, pixels([if one { 1 } else { count }, channels]));
+        let gradient = by_channels(count, channels);
+        let inputs = vec![row(Int16, gradient), operand(broadcast[0]), operand(broadcast[1])];
+        let output = by_channels(if broadcast[0] { 1 } else { count }, channels);
+        given(some(&[count, channels, 8]) && shift < 31, inputs, vec![(Int16, output)])
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::Other)
+    }
+}
+
+call!(ProductGradient(k, site) => training::product_gradient:
+    arena(u8), views_bytes(), rows(), reference(layer = k.layer), whole(own: u8 = 1), whole(other: u8 = 2));
+
+/// The gradient of MAX_POOL_2D. Inputs: gradient (int16), the pool's input. Output: gradient.
+#[derive(Clone, PartialEq, Debug)]
+pub struct MaxPoolGradient {
+    /// The window, and bits by which gradients are shifted right.
+    pub layer: Spread,
+}
+
+impl KernelSpec for MaxPoolGradient {
+    fn pattern(&self) -> Pattern<'_> {
+        let Spread { window, images: count, shift } = self.layer;
+        let inputs = vec![row(Int16, gradient(count, window.output)), all(Int8, images(count, window.input))];
+        let sized = convolution(&window, count) && window.input[2] == window.output[2] && shift < 31;
+        given(sized, inputs, vec![(Int16, gradient(count, window.input))])
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::Other)
+    }
+}
+
+call!(MaxPoolGradient(k, site) => training::greatest:
+    arena(u8), views_bytes(), rows(), value(x = site.input_base(1, true)), reference(layer = k.layer));
 
 /// The gradient of CONV_2D with respect to its input. Inputs: masked gradient (int16) as its [`Feed`] says, weights `[O, KH, KW, C]`; with selected channels their
 /// weights `[O, KH, KW, S]`. Output: gradient. Constants: the channels' factors (int16), the selected channels (uint16). State, where rows are taken in: an int32

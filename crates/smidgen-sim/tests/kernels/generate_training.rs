@@ -4,10 +4,12 @@
 use crate::calls::Kernel;
 use crate::cases::{Call, Case, Layer, Space, bytes, clamp, factor, int8, numbers, quant, rounding, small, window};
 use smidgen_kernels::int8::Sum;
+use smidgen_kernels::reference::Product;
 use smidgen_kernels::requant::Factor;
 use smidgen_kernels::training::{
-    BiasStep, Conv2d, Cross, Depthwise, DepthwiseGradient, DepthwiseStep, Feed, Head, InputGradient, Noise, RATE_BITS,
-    SUM_SCRATCH, Select, Spread, Step, Total, WeightStep, blocks, mask_bytes,
+    AxisMap, BiasStep, Conv2d, Cross, Depthwise, DepthwiseGradient, DepthwiseStep, Feed, Head, InputGradient,
+    MOST_AXES, Noise, ProductGradient, RATE_BITS, Rearrange, SUM_SCRATCH, Select, Spread, Step, Total, WeightStep,
+    blocks, mask_bytes,
 };
 use smidgen_kernels::{Region, View, Views, Window2d};
 use smidgen_synthetic::Random;
@@ -158,13 +160,81 @@ pub fn scale(random: &mut Random) -> Case {
     case(random, call, space, 0, 0)
 }
 
-pub fn reshape(random: &mut Random) -> Case {
-    let channels = [small(random, 1, 20), small(random, 1, 20)];
-    let elements = channels[0] * channels[1] * small(random, 1, 3);
-    let sizes = channels.map(|channels| [elements / channels, channels]);
+/// Some indices of each axis, the axes in another order.
+pub fn rearrange(random: &mut Random) -> Case {
+    let mut axes = [AxisMap { size: 1, first: 0, step: 1, count: 1, stride: 0 }; MOST_AXES];
+    let mut stride = 1isize;
+    for axis in &mut axes[MOST_AXES - 4..] {
+        let (step, count, first) = (small(random, 1, 2), small(random, 1, 3), random.below(2));
+        let by = if random.chance(1, 4) { 0 } else { stride };
+        stride *= if by == 0 { 1 } else { count as isize };
+        *axis = AxisMap { size: first + (count - 1) * step + 1, first, step, count, stride: by };
+    }
+    let elements = axes.iter().map(|axis| axis.size).product();
+    let [from, to] = [stride as usize, elements].map(|elements| {
+        let divisors: Vec<usize> = (1..=elements).filter(|d| elements.is_multiple_of(*d)).collect();
+        let channels = random.choose(&divisors);
+        [elements / channels, channels]
+    });
     let mut space = Space::new(random);
-    let places = [gradient(&mut space, sizes[0], false).base, gradient(&mut space, sizes[1], true).base];
-    case(random, Call::new(Kernel::ReshapeGradient).put(&places).put(&sizes), space, 0, 0)
+    let places = [gradient(&mut space, from, false).base, gradient(&mut space, to, true).base];
+    let layer = Rearrange { axes, start: 0, from, to };
+    case(random, Call::new(Kernel::RearrangeGradient).put(&places).put(&layer), space, 0, 0)
+}
+
+pub fn slope(random: &mut Random) -> Case {
+    let sizes = [small(random, 1, 20), small(random, 1, 20)];
+    let mut space = Space::new(random);
+    let x = space.take_input(sizes[0] * sizes[1], 1);
+    let input = gradient(&mut space, sizes, false);
+    let output = if random.chance(1, 2) {
+        space.in_place();
+        input
+    } else {
+        gradient(&mut space, sizes, true)
+    };
+    let call = Call::new(Kernel::SlopeGradient).put(&Views { input, output }).put(&region(random, sizes));
+    let call = call.put(&x).put(&sizes[1]).put(&(small(random, 0, 20) as u32)).constant(&numbers::<i16>(random, 256));
+    case(random, call, space, 0, 0)
+}
+
+pub fn product(random: &mut Random) -> Case {
+    let sizes = [small(random, 1, 12), small(random, 1, 20)];
+    let broadcast = random.choose(&[[false, false], [true, false], [false, true]]);
+    let [min, max] = clamp(random);
+    let product = Product {
+        zeros: [int8(random).into(), int8(random).into()],
+        factor: factor(random),
+        output_zero: int8(random).into(),
+        min,
+        max,
+        rounding: rounding(random),
+    };
+    let second = random.chance(1, 2);
+    let layer = ProductGradient { product, sizes, broadcast, second, shift: small(random, 0, 12) as u32 };
+    let mut space = Space::new(random);
+    let input = gradient(&mut space, sizes, false);
+    let output = gradient(&mut space, [if broadcast[0] { 1 } else { sizes[0] }, sizes[1]], true);
+    let rows = part(random, blocks(sizes[1]));
+    let mut call = Call::new(Kernel::ProductGradient).put(&Views { input, output }).put(&rows).put(&layer);
+    for one in broadcast {
+        let tensor = bytes(random, if one { sizes[1] } else { sizes[0] * sizes[1] });
+        call = whole(random, &mut space, call, &tensor);
+    }
+    case(random, call, space, 0, 0)
+}
+
+pub fn greatest(random: &mut Random) -> Case {
+    let (mut window, images) = (window(random), small(random, 1, 2));
+    window.output[2] = window.input[2];
+    let mut space = Space::new(random);
+    let x = space.take_input(elements(images, window.input), 1);
+    let input = gradient(&mut space, sizes(images, window.output), false);
+    let output = gradient(&mut space, sizes(images, window.input), true);
+    let rows = part(random, blocks(window.input[2]));
+    let call = Call::new(Kernel::MaxPoolGradient).put(&Views { input, output }).put(&rows).put(&x);
+    let call = call.put(&Spread { window, images, shift: small(random, 0, 3) as u32 });
+    case(random, call, space, 0, 0)
 }
 
 /// What a gradient of each output channel counts.

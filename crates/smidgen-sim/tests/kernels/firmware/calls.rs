@@ -13,8 +13,8 @@ use smidgen_kernels::movement::{self, Axis, Gather, Index, Piece};
 use smidgen_kernels::nd::{MAX_RANK, Whole};
 use smidgen_kernels::requant::{Factor, SmallFactor};
 use smidgen_kernels::training::{
-    self, BiasStep, Cross, DepthwiseGradient, DepthwiseStep, Feed, Head, InputGradient, Noise, Select, Spread, Step,
-    Total, WeightStep,
+    self, AxisMap, BiasStep, Cross, DepthwiseGradient, DepthwiseStep, Feed, Head, InputGradient, Noise, Rearrange,
+    Select, Spread, Step, Total, WeightStep,
 };
 use smidgen_kernels::{Arena, Bounds, Flash, Isa, Operand, Region, Rounding, View, Views, Window2d, reference};
 
@@ -159,6 +159,7 @@ type McuDepthwise = mcu::Depthwise;
 type FullyConnected = int8::FullyConnected;
 type TrainConv2d = training::Conv2d;
 type TrainDepthwise = training::Depthwise;
+type ProductStep = training::ProductGradient;
 type WideSum = int16::Sum;
 type WideTerms = int16::Terms;
 type WideProduct = int16::Product;
@@ -209,6 +210,9 @@ wire! {
     BiasStep { pixels, channels, step }
     DepthwiseStep { window, images, zero, step }
     Select { pixels, channels, selected }
+    AxisMap { size, first, step, count, stride }
+    Rearrange { axes, start, from, to }
+    ProductStep { product, sizes, broadcast, second, shift }
     Total { factors, shift }
     Head { inputs, classes, zero, scale }
     Cross { classes }
@@ -475,7 +479,10 @@ kernels! { Kernel from 0; memory, m;
     TrainSum => training::sum(memory.arena(), get(m), get(m), &get(m));
     MaskGradient => training::mask(memory.arena(), &get(m), get(m), get(m), get(m));
     ScaleGradient => training::scale(memory.arena(), get(m), get(m), get(m), get(m), get(m));
-    ReshapeGradient => training::reshape(memory.arena(), get(m), get(m));
+    RearrangeGradient => training::rearrange(memory.arena(), get(m), &get(m));
+    SlopeGradient => training::slope(memory.arena(), &get(m), get(m), get(m), get(m), get(m), get(m));
+    ProductGradient => training::product_gradient(memory.arena(), &get(m), get(m)..get(m), &get(m), get(m), get(m));
+    MaxPoolGradient => training::greatest(memory.arena(), &get(m), get(m)..get(m), get(m), &get(m));
     GradientConv2d => training::input_gradient(memory.arena(), get(m), get(m), get(m)..get(m), get(m), &get(m), get(m), get(m), get(m));
     GradientDepthwise => training::depthwise_gradient(memory.arena(), &get(m), get(m)..get(m), get(m), &get(m), get(m), get(m));
     SpreadGradient => training::spread(memory.arena(), &get(m), get(m)..get(m), &get(m));
