@@ -1064,6 +1064,14 @@ impl<'a> Compiler<'a> {
                 let apart = saved.updated.as_ref().filter(|updated| updated.apart);
                 let selected = apart.map_or(0, |updated| updated.channels);
                 let feed = feed(&window, images);
+                let listed = self.out.constants[saved.list.index()].bytes.clone();
+                let numbers = match listed.is_empty() {
+                    true => factors,
+                    false => {
+                        let bytes = [&self.out.constants[factors.index()].bytes[..], &listed].concat();
+                        self.constant(format!("{name} factors and channels"), bytes, 2)
+                    }
+                };
                 let given = match feed {
                     Feed::Staged => self.scaled(gradient, narrow, factors, &of),
                     Feed::Whole | Feed::Rows => gradient_at,
@@ -1078,7 +1086,7 @@ impl<'a> Compiler<'a> {
                 let order = if feed == Feed::Staged { by_bands(sizes) } else { WHOLE };
                 Step {
                     inputs,
-                    constants: vec![factors, saved.list],
+                    constants: vec![numbers],
                     scratch_bytes: layer.scratch(),
                     ..Step::new(kernel::GradientConv2d { layer }.into(), order)
                 }

@@ -6,7 +6,7 @@ use super::{blocks, i16_at, shifted};
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Bounds, Flash};
 use crate::nd::Whole;
-use crate::view::View;
+use crate::view::{View, Views};
 use core::ops::Range;
 
 /// How a convolution's gradient is given.
@@ -76,23 +76,21 @@ impl InputGradient {
 /// The gradient of CONV_2D with respect to its input: for each input element, the sum over the outputs that read it of
 /// gradient, channel's factor and weight.
 ///
-/// `gradient` is the view of the masked gradient, `output` that of what is written. `rows` are those of the output; of
+/// `views` are those of the masked gradient and of what is written. `rows` are those of the output; of
 /// the gradient, where its rows are [taken in](Feed::Rows). `places` are the bytes of the weights apart `[O, KH, KW, S]`, of
-/// scratch, [`InputGradient::scratch`] bytes, and of state, [`InputGradient::state`] bytes. `weights` are `[O, KH, KW, C]`; `factors` has what the gradient
-/// of each output channel counts, over `2^15`, at least 0; `list` names the channels that have their weights apart.
+/// scratch, [`InputGradient::scratch`] bytes, and of state, [`InputGradient::state`] bytes. `weights` are `[O, KH, KW, C]`; `numbers` has what the gradient
+/// of each output channel counts, over `2^15`, at least 0, and behind that the channels that have their weights apart.
 pub fn input_gradient<B: Bounds>(
     mut arena: Arena<'_, u8, B>,
-    gradient: View,
-    output: View,
+    views: &Views,
     rows: Range<usize>,
     places: [usize; 3],
     layer: &InputGradient,
     weights: Whole<'_, u8, B>,
-    factors: Flash<'_, i16, B>,
-    list: Flash<'_, u16, B>,
+    numbers: Flash<'_, i16, B>,
 ) {
     let out_c = layer.window.output[2];
-    let operands = Operands { gradient, output, places, weights, factors, list };
+    let operands = Operands { views: *views, places, weights, numbers };
     if layer.feed != Feed::Rows {
         return operands.sum(&mut arena, layer, rows, 0..out_c);
     }
@@ -107,19 +105,17 @@ pub fn input_gradient<B: Bounds>(
 
 /// Where everything lies.
 struct Operands<'a, B: Bounds> {
-    gradient: View,
-    output: View,
+    views: Views,
     places: [usize; 3],
     weights: Whole<'a, u8, B>,
-    factors: Flash<'a, i16, B>,
-    list: Flash<'a, u16, B>,
+    numbers: Flash<'a, i16, B>,
 }
 
 impl<B: Bounds> Operands<'_, B> {
     /// Sums up `channels` of the gradient for some blocks of the input's channels.
     fn sum(&self, arena: &mut Arena<'_, u8, B>, layer: &InputGradient, computed: Range<usize>, channels: Range<usize>) {
         let InputGradient { ref window, selected, shift, feed, .. } = *layer;
-        let ([apart, scratch, state], gradient, output) = (self.places, self.gradient, self.output);
+        let ([apart, scratch, state], Views { input: gradient, output }) = (self.places, self.views);
         let (in_c, area, pixels) = (window.input[2], window.area(), layer.pixels());
         let (begins, ends) = (channels.start == 0, channels.end == window.output[2]);
         let first = channels.start.wrapping_mul(area);
@@ -135,7 +131,7 @@ impl<B: Bounds> Operands<'_, B> {
         while pixel < pixels {
             let count = most.min(pixels - pixel);
             if feed != Feed::Staged {
-                stage_gradients(arena, gradient, layer, &stage, [pixel, count], channels.clone(), self.factors);
+                stage_gradients(arena, gradient, layer, &stage, [pixel, count], channels.clone(), self.numbers);
             }
             for block in computed.clone() {
                 let channel = block.wrapping_mul(COLUMNS);
@@ -144,7 +140,8 @@ impl<B: Bounds> Operands<'_, B> {
                 Source::new(&self.weights, from, [in_c, 1]).stage(arena, &stage, Order::Natural, [elements, columns]);
                 // Weights that lie apart are zero among the others.
                 for s in 0..selected {
-                    let column = usize::from(self.list[s]).wrapping_sub(channel);
+                    let named = self.numbers[window.output[2].wrapping_add(s)] as u16;
+                    let column = usize::from(named).wrapping_sub(channel);
                     if column < columns {
                         let from = apart.wrapping_add(first.wrapping_mul(selected)).wrapping_add(s);
                         stage_apart(arena, from, selected, stage.column(column, 0), elements);

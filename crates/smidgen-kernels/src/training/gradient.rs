@@ -321,7 +321,7 @@ pub fn depthwise_gradient<B: Bounds>(
                     let plane = planes.wrapping_add(plane_bytes.wrapping_mul(part));
                     let first = [down.first(y0).wrapping_sub(down.reach), across.first(0).wrapping_sub(across.reach)];
                     let which = [image, channel, lanes, part];
-                    stage_scaled(&mut arena, views.input, plane, layer, [rows, cols], first, which, factors);
+                    stage_scaled(&mut arena, views.input, layer, [plane, rows, cols], first, which, factors);
                 }
                 // Inputs that are read through the same taps, together.
                 for phase in 0..down.stride.wrapping_mul(across.stride) {
@@ -402,9 +402,8 @@ fn add<B: Bounds>(arena: &mut Arena<'_, u8, B>, taps: &Taps, from: usize, sums: 
 fn stage_scaled<B: Bounds>(
     arena: &mut Arena<'_, u8, B>,
     view: View,
-    plane: usize,
     layer: &DepthwiseGradient,
-    [rows, cols]: [usize; 2],
+    [plane, rows, cols]: [usize; 3],
     [first_y, first_x]: [usize; 2],
     [image, channel, lanes, part]: [usize; 4],
     factors: Flash<'_, i16, B>,

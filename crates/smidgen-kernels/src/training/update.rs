@@ -197,7 +197,7 @@ impl WeightStep {
 /// The rows of a gradient that belong to rows of what is updated: the same, but where the channels do not fill all blocks; then that is one row.
 #[inline(always)]
 fn rows_of(rows: Range<usize>, channels: usize) -> Range<usize> {
-    if channels % COLUMNS == 0 { rows } else { 0..channels.div_ceil(COLUMNS) }
+    if channels.is_multiple_of(COLUMNS) { rows } else { 0..channels.div_ceil(COLUMNS) }
 }
 
 /// Updates the weights of CONV_2D, `[O, KH, KW, C]`, of the output channels in some rows of the masked gradient, whose view is `gradient`; of all of them where

@@ -340,13 +340,13 @@ pub fn conv2d(random: &mut Random) -> bool {
     let to = memory.room(random, size, 4);
     let [scratch, state] = sizes.map(|size| memory.room(random, size, 4));
     let before = Memory { bytes: memory.bytes.clone() };
-    let output = view(to, pixels, in_c);
+    let views = Views { input: given, output: view(to, pixels, in_c) };
+    let numbers: Vec<i16> = factors.iter().copied().chain(list.iter().map(|&c| c as i16)).collect();
     let rows = if feed == Feed::Rows { blocks(out_c) } else { blocks(in_c) };
     for rows in bands(random, rows) {
         let arena = Arena::new(&mut memory.bytes);
-        let (factors, list) = (Flash::new(&factors), Flash::new(&list));
         let places = [taken, scratch, state];
-        training::input_gradient(arena, given, output, rows, places, &layer, weights, factors, list);
+        training::input_gradient(arena, &views, rows, places, &layer, weights, Flash::new(&numbers));
     }
     let written = [(to, size), (scratch, sizes[0]), (state, sizes[1])];
     memory.same(&before, &written) && memory.bytes[to..to + size] == expected

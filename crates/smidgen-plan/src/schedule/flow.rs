@@ -203,11 +203,11 @@ impl<'a> Flow<'a> {
     fn part(&mut self, end: usize) {
         for variable in &self.lowered.variables {
             let Some(writer) = self.producer[variable.next.index()] else { continue };
-            let others = self.readers[variable.value.index()].iter().copied().filter(|&r| r != writer);
+            let mut others = self.readers[variable.value.index()].iter().copied().filter(|&r| r != writer);
             self.after[writer].extend(others.clone());
             if self.updates_rows(writer) {
                 self.follows[writer] = true;
-            } else if let Some(last) = others.last() {
+            } else if let Some(last) = others.next_back() {
                 self.apart[last] = self.apart[last].min(writer);
             }
         }

@@ -600,7 +600,7 @@ call!(MaxPoolGradient(k, site) => training::greatest:
     arena(u8), views_bytes(), rows(), value(x = site.input_base(1, true)), reference(layer = k.layer));
 
 /// The gradient of CONV_2D with respect to its input. Inputs: masked gradient (int16) as its [`Feed`] says, weights `[O, KH, KW, C]`; with selected channels their
-/// weights `[O, KH, KW, S]`. Output: gradient. Constants: the channels' factors (int16), the selected channels (uint16). State, where rows are taken in: an int32
+/// weights `[O, KH, KW, S]`. Output: gradient. Constant: the channels' factors (int16), then the selected channels (uint16). State, where rows are taken in: an int32
 /// for each element of the output's.
 #[derive(Clone, PartialEq, Debug)]
 pub struct GradientConv2d {
@@ -635,7 +635,7 @@ impl KernelSpec for GradientConv2d {
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
-        vec![2 * self.layer.window.output[2], 2 * self.layer.selected]
+        vec![2 * (self.layer.window.output[2] + self.layer.selected)]
     }
 
     fn scratch(&self) -> usize {
@@ -643,7 +643,8 @@ impl KernelSpec for GradientConv2d {
     }
 
     fn is_sound<'a>(&self, constant: &dyn Fn(usize) -> &'a [u8]) -> bool {
-        names_channels(constant(1), self.layer.window.input[2])
+        let list = constant(0).get(2 * self.layer.window.output[2]..);
+        list.is_some_and(|list| names_channels(list, self.layer.window.input[2]))
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -652,8 +653,8 @@ impl KernelSpec for GradientConv2d {
 }
 
 call!(GradientConv2d(k, site) => training::input_gradient:
-    arena(u8), input_bytes(input = 0), output_bytes(), rows(), value(places = k.places(site)), reference(layer = k.layer),
-    whole(weights: u8 = 1), constant(factors: i16 = 0), constant(list: u16 = 1));
+    arena(u8), views_bytes(), rows(), value(places = k.places(site)), reference(layer = k.layer), whole(weights: u8 = 1),
+    constant(numbers: i16 = 0));
 
 impl GradientConv2d {
     fn places(&self, site: &Site<'_>) -> [usize; 3] {

@@ -260,12 +260,13 @@ pub fn input_gradient(random: &mut Random) -> Case {
     let scratch = space.take(layer.scratch(), 4);
     let state = space.take(layer.state(), 4);
     let rows = part(random, blocks(if feed == Feed::Rows { window.output[2] } else { window.input[2] }));
-    let call = Call::new(Kernel::GradientConv2d).put(&from).put(&output).put(&rows);
+    let call = Call::new(Kernel::GradientConv2d).put(&Views { input: from, output }).put(&rows);
     let call = call.put(&[apart, scratch, state]).put(&layer);
     let constants = bytes(random, window.patch() * window.output[2]);
     let call = whole(random, &mut space, call, &constants);
-    let call = call.constant(&factors(random, window.output[2])).constant(&list);
-    case(random, call, space, scratch, layer.scratch())
+    let mut numbers = factors(random, window.output[2]);
+    numbers.extend(list.iter().map(|&channel| channel as i16));
+    case(random, call.constant(&numbers), space, scratch, layer.scratch())
 }
 
 pub fn depthwise_gradient(random: &mut Random) -> Case {

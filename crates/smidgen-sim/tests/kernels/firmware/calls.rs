@@ -483,7 +483,7 @@ kernels! { Kernel from 0; memory, m;
     SlopeGradient => training::slope(memory.arena(), &get(m), get(m), get(m), get(m), get(m), get(m));
     ProductGradient => training::product_gradient(memory.arena(), &get(m), get(m)..get(m), &get(m), get(m), get(m));
     MaxPoolGradient => training::greatest(memory.arena(), &get(m), get(m)..get(m), get(m), &get(m));
-    GradientConv2d => training::input_gradient(memory.arena(), get(m), get(m), get(m)..get(m), get(m), &get(m), get(m), get(m), get(m));
+    GradientConv2d => training::input_gradient(memory.arena(), &get(m), get(m)..get(m), get(m), &get(m), get(m), get(m));
     GradientDepthwise => training::depthwise_gradient(memory.arena(), &get(m), get(m)..get(m), get(m), &get(m), get(m), get(m));
     SpreadGradient => training::spread(memory.arena(), &get(m), get(m)..get(m), &get(m));
     UpdateConv2d => training::update_weights(memory.arena(), get(m), get(m)..get(m), get(m), get(m), &get(m), get(m));
