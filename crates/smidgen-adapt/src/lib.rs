@@ -17,6 +17,7 @@ mod lists;
 pub mod memory;
 pub mod network;
 pub mod scheme;
+pub mod search;
 pub mod surrogate;
 
 pub use calibrate::{activations, drawn};
