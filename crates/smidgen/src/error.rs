@@ -230,9 +230,10 @@ impl Error {
             Self::Scheme(error) => match error {
                 SchemeError::NothingFits { .. } => ErrorKind::DoesNotFit,
                 SchemeError::Damaged(_) => ErrorKind::Malformed,
-                SchemeError::NothingToHold { .. } | SchemeError::Beyond { .. } | SchemeError::Other { .. } => {
-                    ErrorKind::Request
-                }
+                SchemeError::NothingToHold { .. }
+                | SchemeError::Beyond { .. }
+                | SchemeError::Other { .. }
+                | SchemeError::Stopped => ErrorKind::Request,
             },
             Self::Search(error) => match error {
                 SearchError::NothingFits(_) | SearchError::NoneDrawn => ErrorKind::DoesNotFit,

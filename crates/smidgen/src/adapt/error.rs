@@ -29,6 +29,9 @@ pub enum SchemeError {
         /// What there is.
         convolutions: usize,
     },
+    /// It was interrupted.
+    #[error("interrupted")]
+    Stopped,
     /// A file of measured points that is damaged, or none at all.
     #[error("it does not hold what a `smidgen adapt scheme` of this version has measured: {0}")]
     Damaged(String),
@@ -56,6 +59,7 @@ impl SchemeError {
             Self::Beyond { .. } => {
                 "counts of biases go from 0 to the number of convolutions, which are numbered from 0"
             }
+            Self::Stopped => "the same command goes on where it was",
             Self::Damaged(_) => "remove the file to measure anew, or name another folder with `--work`",
             Self::Other { .. } => {
                 "go on with the options, network and data that it was begun with, or name another folder with `--work`"
