@@ -1,5 +1,6 @@
 //! What schemes take, by the planner or by the formula of the method's authors.
 
+use super::find::Taken;
 use crate::error::Error;
 use crate::network::Network;
 use crate::planning::Target;
@@ -123,11 +124,23 @@ impl<'a> Gauge<'a> {
         Ok(taken)
     }
 
-    /// The same for several, on all threads of the pool that this is called in. `done` is called after each.
+    /// What a scheme takes, computed anew and with the units that its gradients are given where nothing else is said.
+    ///
+    /// # Errors
+    /// As [`taken`](Self::taken), and if an operator has no gradient.
+    pub fn confirmed(&self, scheme: &Scheme) -> Result<usize, Error> {
+        let adaptation = self.network.adapt(self.classes, scheme, &self.target.lower, &[])?;
+        match self.counting {
+            Counting::Planned => Ok(adaptation.plan(&self.target)?.plan.report.total_bytes),
+            Counting::Formula => self.extra_bytes(scheme),
+        }
+    }
+
+    /// What several schemes [take](Self::taken), computed on all threads of the pool that this is called in. `done` is called after each.
     ///
     /// # Errors
     /// As [`taken`](Self::taken).
-    pub fn all(&self, schemes: &[Scheme], done: &(dyn Fn() + Sync)) -> Result<Vec<Option<usize>>, Error> {
+    pub fn all(&self, schemes: &[Scheme], done: &(dyn Fn() + Sync)) -> Taken {
         let one = |scheme: &Scheme| {
             let taken = self.taken(scheme);
             done();

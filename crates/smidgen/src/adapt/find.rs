@@ -4,10 +4,13 @@ use super::budget::{Counting, Gauge};
 use super::error::SchemeError;
 use super::points::Measured;
 use crate::error::Error;
-use smidgen_adapt::Scheme;
 use smidgen_adapt::search::{
     Additive, Choice, Evolved, Gains, Settings, Space, approach, evolve, exact, ladder, parts_of,
 };
+use smidgen_adapt::{AdaptError, Scheme};
+
+/// What several schemes take, in bytes; `None` where an operator has no gradient.
+pub type Taken = Result<Vec<Option<usize>>, Error>;
 
 /// What is looked at.
 #[derive(Clone, PartialEq, Debug)]
@@ -43,7 +46,7 @@ pub fn survey(
     gauge: &Gauge,
     limits: &Limits,
     budget: usize,
-    plan: &dyn Fn(&[Scheme]) -> Result<Vec<Option<usize>>, Error>,
+    plan: &dyn Fn(&[Scheme]) -> Taken,
 ) -> Result<Survey, Error> {
     let convolutions = gauge.sizes().len();
     let beyond = |what, given| SchemeError::Beyond { what, given, convolutions };
@@ -162,7 +165,7 @@ pub fn find(
     survey: &Survey,
     gains: &Gains,
     settings: Settings,
-    plan: &dyn Fn(&[Scheme]) -> Result<Vec<Option<usize>>, Error>,
+    plan: &dyn Fn(&[Scheme]) -> Taken,
 ) -> Result<Found, Error> {
     let Survey { space, estimate, budget, .. } = survey;
     let schemes = |choices: &[Choice]| choices.iter().map(|choice| space.scheme(choice)).collect::<Vec<_>>();
@@ -185,8 +188,12 @@ pub fn find(
         }
     };
     let scheme = space.scheme(&choice);
-    let taken = plan(std::slice::from_ref(&scheme))?.first().copied().flatten();
-    let taken = taken.filter(|taken| taken <= budget).ok_or_else(nothing)?;
+    // Planned anew, as the commands that use the scheme do it.
+    let taken = gauge.confirmed(&scheme)?;
+    if taken > *budget {
+        let error = format!("the scheme that was found takes {taken} bytes; {budget} are allowed");
+        return Err(AdaptError::Internal(error).into());
+    }
     Ok(Found { gain: space.gain(gains, &choice), choice, scheme, taken, evolved, optimum })
 }
 

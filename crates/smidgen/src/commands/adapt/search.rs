@@ -167,8 +167,8 @@ fn range(text: &str) -> Result<std::ops::RangeInclusive<usize>, String> {
 }
 
 /// Schemes that are kept from one generation to the next, where the planner is asked, and generations without a better one.
-const POPULATION: usize = 24;
-const PATIENCE: usize = 10;
+const POPULATION: usize = 16;
+const PATIENCE: usize = 8;
 
 /// Everything that was found out.
 struct Ended<'a> {

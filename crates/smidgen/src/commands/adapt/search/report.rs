@@ -101,7 +101,7 @@ impl Search {
         SchemeSummary {
             model: self.model.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
             verdict: format!(
-                "The last {} biases and {weights}: {} of {counted}.",
+                "Biases of the last {} convolutions, {weights}: {} of {counted}.",
                 found.scheme.n_bias_update,
                 bytes(found.taken)
             ),

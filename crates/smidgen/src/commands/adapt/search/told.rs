@@ -125,7 +125,7 @@ pub fn beginning(
 }
 
 const BIASES: [Column; 6] = [
-    Column::right("biases", 0),
+    Column::right("biases of\nthe last", 0),
     Column::right("accuracy", 0),
     Column::right("probability", 2),
     Column::right("gain,\npoints", 0),
@@ -253,7 +253,7 @@ impl Search {
             percent(ended.rungs[0].probability),
         ));
         comment(format!(
-            "Gains alone, in points of the mean of both: {} biases {}.",
+            "Gains alone, in points of the mean of both: biases of the last {}: {}.",
             found.scheme.n_bias_update,
             points(ended.gains.biases[found.choice.biases])
         ));
