@@ -1,4 +1,5 @@
-//! The search for an update scheme as one HTML file without outside references: what parts gain, what they take, and what was chosen.
+//! The search for an update scheme as one HTML file without outside references: what parts gain, what they take, and
+//! what was chosen.
 
 use crate::html::{HtmlError, environment};
 use crate::plot::{Axis, Plot, Unit, rounded};

@@ -1,7 +1,8 @@
-//! The search where memory does not add up, as with a planner that puts tensors into each other's places: evolution of feasible schemes.
+//! The search where memory does not add up, as with a planner that puts tensors into each other's places: evolution of
+//! feasible schemes.
 //!
-//! An additive estimate guides it: what a scheme is off the estimate is about what its children are off it, so that children can be made to
-//! fill the budget before they are asked about. Only what the true memory allows is ever kept.
+//! An additive estimate guides it: what a scheme is off the estimate is about what its children are off it, so that
+//! children can be made to fill the budget before they are asked about. Only what the true memory allows is ever kept.
 
 use super::{Additive, Choice, Gains, Space, exact};
 use crate::calibrate::Chance;
@@ -111,8 +112,8 @@ const REPAIRS: usize = 3;
 /// Draws for a child that is new.
 const TRIES: usize = 12;
 
-/// Looks for the scheme of the greatest gain whose memory is within the budget, from these schemes on and others that are drawn. `estimate` is
-/// about what schemes take. `None` if not even training the classifier alone fits.
+/// Looks for the scheme of the greatest gain whose memory is within the budget, from these schemes on and others that
+/// are drawn. `estimate` is about what schemes take. `None` if not even training the classifier alone fits.
 ///
 /// # Errors
 /// Those of `memory`.
@@ -316,7 +317,8 @@ impl Evolution<'_> {
         self.fitted(choice, offset)
     }
 
-    /// The scheme without what its biases do not reach, made smaller until it fits and larger while it does, if it is so much off its estimate.
+    /// The scheme without what its biases do not reach, made smaller until it fits and larger while it does, if it is
+    /// so much off its estimate.
     fn fitted(&mut self, mut choice: Choice, offset: isize) -> Choice {
         self.reach(&mut choice);
         let budget = self.budget as isize - offset;

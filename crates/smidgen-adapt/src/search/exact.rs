@@ -1,5 +1,6 @@
-//! The best scheme where memory adds up: a multiple-choice knapsack by dynamic programming (Kellerer, Pferschy and Pisinger, "Knapsack
-//! Problems", 2004, section 11.5), over the pairs of memory and gain that no other one beats, so that nothing is rounded.
+//! The best scheme where memory adds up: a multiple-choice knapsack by dynamic programming (Kellerer, Pferschy and
+//! Pisinger, "Knapsack Problems", 2004, section 11.5), over the pairs of memory and gain that no other one beats, so
+//! that nothing is rounded.
 
 use super::{Additive, Choice, Gains, Space};
 
@@ -19,10 +20,11 @@ struct Link {
     part: usize,
 }
 
-/// The choice of the greatest gain that takes no more than the budget, of equals one that takes least; `None` if not even the classifier fits.
+/// The choice of the greatest gain that takes no more than the budget, of equals one that takes least; `None` if not
+/// even the classifier fits.
 ///
-/// Convolutions are looked at from the last one on, so that those reached by fewer biases come before the others, and one pass serves all
-/// counts of biases. There are at most as many states as units of the budget.
+/// Convolutions are looked at from the last one on, so that those reached by fewer biases come before the others, and
+/// one pass serves all counts of biases. There are at most as many states as units of the budget.
 pub fn exact(space: &Space, gains: &Gains, memory: &Additive, budget: usize) -> Option<Choice> {
     // The most that weights may take beside any count of biases.
     let room = memory.biases.iter().filter_map(|&taken| budget.checked_sub(taken)).max()?;

@@ -33,7 +33,8 @@ impl Instance {
         for parts in &parts {
             let (all, worth) = (1 + below(most), below(1000) as f64 / 1000.0 - 0.1);
             weights.push(parts.iter().map(|ratio| (all as f64 * ratio).ceil() as usize).collect());
-            // Halves of the channels are worth more than a half, now and then all the more; noise makes some worse than none.
+            // Halves of the channels are worth more than a half, now and then all the more; noise makes some worse than
+            // none.
             let curve = 0.3 + below(70) as f64 / 100.0;
             let noise = |value: f64, below: &mut dyn FnMut(usize) -> usize| value + below(100) as f64 / 2000.0 - 0.025;
             gained.push(parts.iter().map(|ratio| noise(worth * ratio.powf(curve), &mut below)).collect());

@@ -1,8 +1,10 @@
-//! The search for an update scheme: which biases and weights to train so that the gain is greatest within a memory budget.
+//! The search for an update scheme: which biases and weights to train so that the gain is greatest within a memory
+//! budget.
 //!
-//! The gain of a scheme is taken for the sum of what its parts gain alone (Lin et al. 2022, section 3.2): that of training the last `k` biases,
-//! and on top of these that of a part of one convolution's weights. Where memory adds up too, [`exact`] finds the best scheme; where
-//! it does not, as with a planner that reuses memory, [`evolve`] looks for it. Nothing here measures or plans: gains and memory are handed in.
+//! The gain of a scheme is taken for the sum of what its parts gain alone (Lin et al. 2022, section 3.2): that of
+//! training the last `k` biases, and on top of these that of a part of one convolution's weights. Where memory adds up
+//! too, [`exact`] finds the best scheme; where it does not, as with a planner that reuses memory, [`evolve`] looks for
+//! it. Nothing here measures or plans: gains and memory are handed in.
 
 mod evolution;
 mod exact;
@@ -57,7 +59,8 @@ pub struct Additive {
     pub weights: Vec<Vec<usize>>,
 }
 
-/// How many of the last convolutions are tried with trained biases: all counts of up to 16, else about 16 of them, evenly, with none and all.
+/// How many of the last convolutions are tried with trained biases: all counts of up to 16, else about 16 of them,
+/// evenly, with none and all.
 pub fn ladder(convolutions: usize) -> Vec<usize> {
     const RUNGS: usize = 16;
     let step = convolutions.div_ceil(RUNGS).max(1);
@@ -66,8 +69,8 @@ pub fn ladder(convolutions: usize) -> Vec<usize> {
     ladder
 }
 
-/// Of these parts of a convolution's input channels those that differ: at least one channel, and no count of channels twice. A depthwise
-/// convolution is trained as a whole.
+/// Of these parts of a convolution's input channels those that differ: at least one channel, and no count of channels
+/// twice. A depthwise convolution is trained as a whole.
 pub fn parts_of(size: &ConvolutionSize, ratios: &[f64]) -> Vec<f64> {
     let channels = size.input[2];
     let mut found: Vec<f64> = Vec::new();

@@ -14,7 +14,8 @@ use std::sync::{Mutex, PoisonError};
 /// What a budget counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Counting {
-    /// All SRAM of a planned training step but the stack: [`PlanReport::total_bytes`](smidgen_plan::PlanReport::total_bytes).
+    /// All SRAM of a planned training step but the stack:
+    /// [`PlanReport::total_bytes`](smidgen_plan::PlanReport::total_bytes).
     Planned,
     /// What training keeps beside an inference, by the formula of Lin et al. 2022.
     Formula,
@@ -136,7 +137,8 @@ impl<'a> Gauge<'a> {
         }
     }
 
-    /// What several schemes [take](Self::taken), computed on all threads of the pool that this is called in. `done` is called after each.
+    /// What several schemes [take](Self::taken), computed on all threads of the pool that this is called in. `done` is
+    /// called after each.
     ///
     /// # Errors
     /// As [`taken`](Self::taken).

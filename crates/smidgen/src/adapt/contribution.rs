@@ -1,5 +1,5 @@
-//! Contribution analysis (Lin et al. 2022, section 3.2): what training single parts of a network gains, measured with the very integers of
-//! the device on samples that were held out of the training part.
+//! Contribution analysis (Lin et al. 2022, section 3.2): what training single parts of a network gains, measured with
+//! the very integers of the device on samples that were held out of the training part.
 
 use super::error::SchemeError;
 use super::evaluate::{Course, Prepared, learn};
@@ -37,7 +37,8 @@ pub fn hash(bytes: impl IntoIterator<Item = u8>) -> u64 {
 }
 
 impl Material {
-    /// Reads so many samples of a set, spread over its classes. `done` is called after each; once `stop` is set, what there is comes back.
+    /// Reads so many samples of a set, spread over its classes. `done` is called after each; once `stop` is set, what
+    /// there is comes back.
     ///
     /// # Errors
     /// If the samples have no labels or do not suit the network, or there are too few to hold some out.
@@ -144,8 +145,9 @@ impl Bench<'_> {
         self.points.lock().unwrap_or_else(PoisonError::into_inner).find(scheme, *rate)
     }
 
-    /// Measures those schemes that were not measured yet, on all threads of the pool that this is called in, and keeps each at once. `done` is
-    /// called after each of them with its place, `keep` around what writes files. `None` if it was stopped.
+    /// Measures those schemes that were not measured yet, on all threads of the pool that this is called in, and keeps
+    /// each at once. `done` is called after each of them with its place, `keep` around what writes files. `None` if it
+    /// was stopped.
     ///
     /// # Errors
     /// If a scheme does not suit the network, or what was measured cannot be kept.

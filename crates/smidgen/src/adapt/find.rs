@@ -32,13 +32,15 @@ pub struct Survey {
     pub space: Space,
     /// About what they take, in bytes: each part of a convolution beside the fewest biases that reach it.
     pub estimate: Additive,
-    /// What training the last so many biases takes, of all counts that were looked at; `None` where an operator has no gradient.
+    /// What training the last so many biases takes, of all counts that were looked at; `None` where an operator has no
+    /// gradient.
     pub biases: Vec<(usize, Option<usize>)>,
     /// The budget, in bytes.
     pub budget: usize,
 }
 
-/// Asks what parts take, and leaves out those that take more than the budget alone. `plan` gives the memory of several schemes.
+/// Asks what parts take, and leaves out those that take more than the budget alone. `plan` gives the memory of several
+/// schemes.
 ///
 /// # Errors
 /// If nothing fits, a limit names what the network lacks, or a scheme cannot be planned.
@@ -110,7 +112,8 @@ impl Survey {
         all.map(|biases| self.space.scheme(&Choice { biases, ..self.space.last_layer() })).collect()
     }
 
-    /// The most biases that are looked at: what weights gain is measured beside them, since these reach all convolutions that are.
+    /// The most biases that are looked at: what weights gain is measured beside them, since these reach all
+    /// convolutions that are.
     pub fn most_biases(&self) -> usize {
         self.space.biases.len() - 1
     }
@@ -155,8 +158,8 @@ pub struct Found {
     pub optimum: Option<f64>,
 }
 
-/// Looks for the scheme of the greatest gain within the budget. `plan` gives the memory of several schemes. With the formula, whose memory
-/// adds up, the result is the optimum; evolution is compared with it.
+/// Looks for the scheme of the greatest gain within the budget. `plan` gives the memory of several schemes. With the
+/// formula, whose memory adds up, the result is the optimum; evolution is compared with it.
 ///
 /// # Errors
 /// If a scheme cannot be planned, or does not take what was said before.
@@ -197,8 +200,8 @@ pub fn find(
     Ok(Found { gain: space.gain(gains, &choice), choice, scheme, taken, evolved, optimum })
 }
 
-/// About how much there is to compute for a scheme, in any unit: multiply-accumulates of the forward pass once for each sample, and of what is
-/// trained and comes after it, forwards and backwards, in every iteration.
+/// About how much there is to compute for a scheme, in any unit: multiply-accumulates of the forward pass once for each
+/// sample, and of what is trained and comes after it, forwards and backwards, in every iteration.
 pub fn work(gauge: &Gauge, scheme: &Scheme, (samples, iterations): (usize, usize)) -> f64 {
     let macs = gauge.sizes().iter().map(|size| {
         let inputs = if size.depthwise { 1 } else { size.input[2] };

@@ -29,8 +29,8 @@ impl Measured {
         self.right as f64 / self.samples.max(1) as f64
     }
 
-    /// What gains are differences of: the mean of accuracy and of the probability of the right class. The first is what counts, the second
-    /// tells schemes apart that are right about the same samples.
+    /// What gains are differences of: the mean of accuracy and of the probability of the right class. The first is what
+    /// counts, the second tells schemes apart that are right about the same samples.
     pub fn score(&self) -> f64 {
         0.5 * (self.accuracy() + self.probability)
     }
@@ -100,8 +100,8 @@ impl Points {
         &self.all
     }
 
-    /// Keeps what a scheme came to, and gives it as it would be read again. The file is replaced as a whole: whatever happens, all points but
-    /// this one are in it.
+    /// Keeps what a scheme came to, and gives it as it would be read again. The file is replaced as a whole: whatever
+    /// happens, all points but this one are in it.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -109,7 +109,8 @@ impl Points {
         let weights = scheme.manual_weight_idx.iter().copied().zip(scheme.weight_update_ratio.iter().copied());
         let point = Point { biases: scheme.n_bias_update, weights: weights.collect(), rate, measured };
         let line = serde_json::to_string(&point).unwrap_or_default();
-        // Reading may round otherwise than printing: so that it makes no difference, what is used is always what was read.
+        // Reading may round otherwise than printing: so that it makes no difference, what is used is always what was
+        // read.
         let measured = serde_json::from_str(&line).map_or(measured, |point: Point| point.measured);
         self.text.push_str(&line);
         self.text.push('\n');

@@ -38,11 +38,12 @@ Examples:
   smidgen adapt scheme model.tflite --data photos/ --sram 100K -o small.toml --work .
   smidgen adapt scheme model.tflite --data photos/ --sram 160K -o large.toml --work .
       several budgets: what was measured for one serves the others
-  smidgen adapt scheme model.tflite --data photos/ --memory formula --sram 99.8K -o formula.toml
+  smidgen adapt scheme model.tflite --data photos/ --memory formula --sram 100K -o formula.toml
+      100 KiB of what training keeps beside an inference, as the published schemes count them
 
-Every part of the network is trained alone, with the same samples in the same order and the very integers of the device, and \
-measured on a third of the samples, which are held out. Samples to test are never looked at. What takes more than the budget \
-alone is not measured. Ctrl-C ends it; the same command goes on where it was.")]
+Every part of the network is trained alone, with the same samples in the same order and the very integers of the \
+device, and measured on a third of the samples, which are held out. Samples to test are never looked at. What takes \
+more than the budget alone is not measured. Ctrl-C ends it; the same command goes on where it was.")]
 pub struct Search {
     #[command(flatten)]
     model: Model,
@@ -90,12 +91,12 @@ pub struct Search {
     /// Order of the samples, and what the search draws
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// How many convolutions, the last ones, may have their biases trained: numbers with commas between [default: about 16
-    /// numbers from none to all]
+    /// How many convolutions, the last ones, may have their biases trained: numbers with commas between [default: about
+    /// 16 numbers from none to all]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     biases: Option<Vec<usize>>,
-    /// Convolutions whose weights may be trained, numbered from the input, from 0: numbers and ranges such as 20-35, with
-    /// commas between [default: all whose biases may]
+    /// Convolutions whose weights may be trained, numbered from the input, from 0: numbers and ranges such as 20-35,
+    /// with commas between [default: all whose biases may]
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = range)]
     layers: Option<Vec<std::ops::RangeInclusive<usize>>>,
     /// Parts of a convolution's input channels that are tried [default: 1/8,1/4,1/2,1]
@@ -166,7 +167,8 @@ fn range(text: &str) -> Result<std::ops::RangeInclusive<usize>, String> {
         .ok_or_else(|| "a number, or a range such as 20-35".to_owned())
 }
 
-/// Schemes that are kept from one generation to the next, where the planner is asked, and generations without a better one.
+/// Schemes that are kept from one generation to the next, where the planner is asked, and generations without a better
+/// one.
 const POPULATION: usize = 16;
 const PATIENCE: usize = 8;
 
@@ -195,7 +197,7 @@ impl Search {
         if self.data.split.is_none() {
             let test = Dataset::open(&self.data.data, &Part::Test).map_err(Error::from)?;
             if test.part() == set.part() {
-                out.warn("the data have one part: samples to test, of this and of what is trained with it, have to be others");
+                out.warn("the data have one part: test what is trained with the scheme on other samples than these");
             }
         }
         let classes = set.classes().len();

@@ -354,8 +354,8 @@ impl Search {
         }
         if !ended.pays() {
             out.warn(
-                "the scheme itself came to less than training the last layer alone: parts do not gain together what they gain \
-                 alone; more `--samples` and `--seeds` measure better, and a smaller `--rate` may help",
+                "the scheme itself came to less than training the last layer alone: parts do not gain together what \
+                 they gain alone; more `--samples` and `--seeds` measure better, and a smaller `--rate` may help",
             );
         }
         let style = if ended.pays() { GOOD } else { BAD };
