@@ -9,10 +9,10 @@ use crate::error::Error;
 use crate::evaluate::{EvaluateError, Skipped, best, prepared};
 use crate::network::Network;
 use rayon::prelude::*;
-use smidgen_adapt::{AdaptError, Learner, Scheme};
+use smidgen_adapt::{Learner, Scheme};
 use smidgen_lower::LowerOptions;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Of the samples of each class, every third is held out.
 const HELD_OUT: usize = 3;
@@ -137,6 +137,15 @@ pub struct Bench<'a> {
     pub lower: LowerOptions,
     /// What was measured.
     pub points: Mutex<Points>,
+    /// What was prepared last: weights beside the same biases mostly need the same.
+    pub prepared: Mutex<Option<Ready>>,
+}
+
+/// Samples as one network has prepared them: those that are learnt, and those that are held out.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    learner: Learner,
+    samples: Arc<[Prepared; 2]>,
 }
 
 impl Bench<'_> {
@@ -179,6 +188,23 @@ impl Bench<'_> {
         }))
     }
 
+    /// Computes what no training changes, or takes what another network has computed alike.
+    fn prepare(&self, learner: &mut Learner, samples: [&[(Vec<u8>, usize)]; 2]) -> Result<Arc<[Prepared; 2]>, Error> {
+        let last = || self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ready) = last().as_ref().filter(|ready| ready.learner.prepares_like(learner)) {
+            return Ok(ready.samples.clone());
+        }
+        let mut prepared = [Prepared::default(), Prepared::default()];
+        for (samples, prepared) in samples.into_iter().zip(&mut prepared) {
+            for (bytes, class) in samples {
+                prepared.samples.push((learner.prepare(bytes)?, *class));
+            }
+        }
+        let samples = Arc::new(prepared);
+        *last() = Some(Ready { learner: learner.clone(), samples: samples.clone() });
+        Ok(samples)
+    }
+
     fn train(&self, (scheme, rate): &Wanted, stop: &AtomicBool) -> Result<Option<Measured>, Error> {
         let Material { learnt, held_out, classes, .. } = self.material;
         if stop.load(Ordering::Relaxed) {
@@ -186,19 +212,12 @@ impl Bench<'_> {
         }
         let adaptation = self.network.adapt(*classes, scheme, &self.lower, &[])?;
         let mut learner = Learner::new(&adaptation.step)?;
-        let mut prepare = |samples: &[(Vec<u8>, usize)]| {
-            let one = |(bytes, class): &(Vec<u8>, usize)| Ok::<_, AdaptError>((learner.prepare(bytes)?, *class));
-            Ok::<_, AdaptError>(Prepared {
-                samples: samples.iter().map(one).collect::<Result<_, _>>()?,
-                skipped: Vec::new(),
-            })
-        };
-        let (learnt, held_out) = (prepare(learnt)?, prepare(held_out)?);
+        let [learnt, held_out] = &*self.prepare(&mut learner, [learnt, held_out])?;
         let mut sum = Measured { samples: 0, right: 0, probability: 0.0, loss: 0.0 };
         for order in 0..self.recipe.orders {
             let Recipe { epochs, warm_up, seed, .. } = self.recipe;
             let course = Course { epochs, warm_up, rate: *rate, seed: seed.wrapping_add(order) };
-            learn(&mut learner, (&learnt, &Prepared::default()), &course, (&|| {}, stop))?;
+            learn(&mut learner, (learnt, &Prepared::default()), &course, (&|| {}, stop))?;
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }

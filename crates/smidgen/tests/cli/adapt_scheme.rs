@@ -203,8 +203,8 @@ fn wrong_requests_are_refused_with_a_reason() {
     let kept = text(&folder, "a.points.jsonl");
     let other = told(&[&small[..], &["--seed", "1"]].concat(), 2);
     assert!(other.contains("there the seed is 0, here 1"), "{other}");
-    let fewer = ["--samples", "20"];
-    let other = told(&[&["--sram", "100K", "-o", "a.toml"], &fewer[..]].concat(), 2);
+    let fewer = ["adapt", "scheme", "small.tflite", "--data", "data.npz", "--samples", "20", "--epochs", "1"];
+    let other = words(&folder.smidgen(&[&fewer[..], &["--sram", "100K", "-o", "a.toml"]].concat()).expect(2).stderr);
     assert!(other.contains("what samples are learnt"), "{other}");
     assert_eq!(kept, text(&folder, "a.points.jsonl"));
     for damaged in [kept[..kept.len() - 9].to_owned(), "nothing of the kind".to_owned(), String::new()] {
@@ -228,7 +228,9 @@ fn interrupted_at_random_moments_it_ends_with_the_same_scheme() {
     data(&folder);
     let (least, most) = ends(&folder);
     let sram = usize::midpoint(least, most).to_string();
-    let words_of = |name: &'static str| [&FIXED[..], &["--epochs", "40", "--sram", &sram, "-o", name]].concat();
+    let words_of = |name: &'static str| {
+        [&FIXED[..], &["--epochs", "20", "--ratios", "1/2,1", "--sram", &sram, "-o", name]].concat()
+    };
     folder.smidgen(&words_of("whole.toml")).expect(0);
     let parts = words_of("parts.toml");
     let (mut kills, mut interrupted, mut life) = (0, 0, Duration::from_millis(60));
@@ -257,7 +259,7 @@ fn interrupted_at_random_moments_it_ends_with_the_same_scheme() {
             interrupted += usize::from(output.status.code() == Some(130));
         }
         assert!(!folder.path("parts.toml").exists() || kills > 0);
-        (kills, life) = (kills + 1, life.mul_f64(1.3));
+        (kills, life) = (kills + 1, life.mul_f64(1.5));
     }
     assert!(kills > 2 && interrupted > 0, "{kills} {interrupted}");
     let scheme = |name: &str| text(&folder, name).parse::<adapting::Scheme>().unwrap();

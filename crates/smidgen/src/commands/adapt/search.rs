@@ -264,8 +264,14 @@ impl Search {
             Recipe { epochs: self.epochs as usize, warm_up: self.warm_up, seed: self.seed, orders: self.seeds };
         let points = Points::open(&path, self.identity(network, &material))?;
         let before = points.all().len();
-        let bench =
-            Bench { network, material: &material, recipe, lower: self.reference.options(), points: Mutex::new(points) };
+        let bench = Bench {
+            network,
+            material: &material,
+            recipe,
+            lower: self.reference.options(),
+            points: Mutex::new(points),
+            prepared: Mutex::default(),
+        };
         let (rungs, parts) = (survey.rungs(), survey.parts());
         let watch = Watch::new(out, self.json);
         let measure = |wanted: &[Wanted], what: &'static str| -> Result<Option<Vec<Measured>>, Error> {
