@@ -28,8 +28,10 @@ pub struct BiasRow {
 pub struct Part {
     /// Which part of the input channels, 0 to 1.
     pub ratio: f64,
-    /// What it gains: a difference of scores, each 0 to 1.
+    /// What it gains, as the search counts it: a difference of scores, each 0 to 1.
     pub gain: f64,
+    /// The same as it was measured.
+    pub measured: f64,
     /// Bytes that it takes beside biases.
     pub bytes: usize,
     /// It was chosen.
@@ -112,6 +114,7 @@ struct BiasCells<'a> {
 #[derive(Serialize)]
 struct PartCell {
     gain: String,
+    measured: String,
     bytes: usize,
     chosen: bool,
     /// Of the greatest gain, in per cent; of losses 0.
@@ -211,11 +214,11 @@ fn gains(summary: &SchemeSummary, ratios: &[f64]) -> Option<Plot> {
         summary.convolutions.iter().flat_map(|row| row.parts.iter().map(|part| (row.index, *part))).collect();
     let (first, last) = (all.iter().map(|one| one.0).min()?, all.iter().map(|one| one.0).max()?);
     let x = Axis::over([first as f64, last as f64], "convolution, from the input on", Unit::WHOLE);
-    let y = Axis::over(all.iter().map(|(_, part)| part.gain * 100.0).chain([0.0]), "gain in points", Unit::ONE);
+    let y = Axis::over(all.iter().map(|(_, part)| part.measured * 100.0).chain([0.0]), "gain in points", Unit::ONE);
     let mut plot = Plot::new("Weights", x, y);
     for (ratio, style) in ratios.iter().zip(STYLES) {
         let of: Vec<(f64, f64)> = (all.iter().filter(|(_, part)| part.ratio == *ratio))
-            .map(|(index, part)| (*index as f64, part.gain * 100.0))
+            .map(|(index, part)| (*index as f64, part.measured * 100.0))
             .collect();
         plot.dots(of, style);
         plot.key(style, format!("{} of the input channels", part_name(*ratio)));
@@ -225,8 +228,8 @@ fn gains(summary: &SchemeSummary, ratios: &[f64]) -> Option<Plot> {
         plot.key("dot chosen", "chosen");
     }
     for (index, part) in chosen {
-        let title = format!("convolution {index}, {}: {} points", part_name(part.ratio), points(part.gain));
-        plot.mark((*index as f64, part.gain * 100.0), "chosen", title);
+        let title = format!("convolution {index}, {}: {} points", part_name(part.ratio), points(part.measured));
+        plot.mark((*index as f64, part.measured * 100.0), "chosen", title);
     }
     Some(plot)
 }
@@ -271,6 +274,7 @@ fn convolution_cells<'a>(row: &'a ConvolutionRow, ratios: &[f64], most: f64) -> 
         let part = row.parts.iter().find(|part| part.ratio == *ratio)?;
         Some(PartCell {
             gain: points(part.gain),
+            measured: points(part.measured),
             bytes: part.bytes,
             chosen: part.chosen,
             part: rounded((part.gain * 100.0 / most.max(f64::MIN_POSITIVE)).clamp(0.0, 100.0)),

@@ -187,6 +187,7 @@ fn the_page_on_a_scheme_fits_three_widths() {
     let part = |i: usize, j: usize| Part {
         ratio: [0.125, 0.25, 0.5, 1.0][j],
         gain: (i * 7 + j * 3) as f64 % 11.0 / 300.0 - 0.005,
+        measured: 0.01,
         bytes: 12_345 * (j + 1),
         chosen: i == 2 && j == 1,
     };

@@ -85,6 +85,23 @@ pub fn parts_of(size: &ConvolutionSize, ratios: &[f64]) -> Vec<f64> {
     found
 }
 
+/// The rising numbers that are nearest to these by least squares (pool adjacent violators; Barlow et al., "Statistical
+/// Inference under Order Restrictions", 1972): what was measured of ever larger parts, less its noise.
+pub fn rising(values: &[f64]) -> Vec<f64> {
+    // Means of neighbours, and how many each is of.
+    let mut pools: Vec<(f64, usize)> = Vec::new();
+    for &value in values {
+        let (mut mean, mut count) = (value, 1);
+        while let Some(&(before, of)) = pools.last().filter(|(before, _)| *before > mean) {
+            pools.pop();
+            mean = (mean * count as f64 + before * of as f64) / (count + of) as f64;
+            count += of;
+        }
+        pools.push((mean, count));
+    }
+    pools.into_iter().flat_map(|(mean, count)| std::iter::repeat_n(mean, count)).collect()
+}
+
 impl Space {
     /// Only the classifier.
     pub fn last_layer(&self) -> Choice {
@@ -175,6 +192,28 @@ mod tests {
         assert_eq!(parts_of(&size(3, false), &RATIOS), [0.5, 1.0]);
         assert_eq!(parts_of(&size(1, false), &[1.0, 0.25]), [1.0]);
         assert_eq!(parts_of(&size(48, true), &RATIOS), [1.0]);
+    }
+
+    #[test]
+    fn rising_numbers_are_nearest() {
+        assert_eq!(rising(&[]), Vec::<f64>::new());
+        assert_eq!(rising(&[1.0, 2.0, 2.0, 4.0]), [1.0, 2.0, 2.0, 4.0]);
+        assert_eq!(rising(&[4.0, 1.0, 1.0]), [2.0, 2.0, 2.0]);
+        assert_eq!(rising(&[1.0, 5.0, 3.0, 4.0, 8.0]), [1.0, 4.0, 4.0, 4.0, 8.0]);
+        // No other rising numbers of a grid are nearer.
+        let values = [3.0, 1.0, 2.0, 2.5];
+        let distance = |of: &[f64]| of.iter().zip(&values).map(|(a, b): (&f64, &f64)| (a - b).powi(2)).sum::<f64>();
+        let least = distance(&rising(&values));
+        let grid = || (0..13).map(|i| f64::from(i) * 0.25);
+        for a in grid() {
+            for b in grid().filter(|&b| b >= a) {
+                for c in grid().filter(|&c| c >= b) {
+                    for d in grid().filter(|&d| d >= c) {
+                        assert!(distance(&[a, b, c, d]) >= least - 1e-12);
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::error::SchemeError;
 use super::points::Measured;
 use crate::error::Error;
 use smidgen_adapt::search::{
-    Additive, Choice, Evolved, Gains, Settings, Space, approach, evolve, exact, ladder, parts_of,
+    Additive, Choice, Evolved, Gains, Settings, Space, approach, evolve, exact, ladder, parts_of, rising,
 };
 use smidgen_adapt::{AdaptError, Scheme};
 
@@ -129,14 +129,19 @@ impl Survey {
         parts.map(scheme).collect()
     }
 
-    /// The gains, from what [`rungs`](Self::rungs) and [`parts`](Self::parts) came to.
+    /// The gains, from what [`rungs`](Self::rungs) and [`parts`](Self::parts) came to. Training more of the same is
+    /// taken to gain no less, which takes out some of the noise: that of biases rises with their count, that of a
+    /// convolution's weights with the part.
     pub fn gains(&self, rungs: &[Measured], parts: &[Measured]) -> Gains {
-        let first = rungs.first().map_or(0.0, Measured::score);
-        let beside = rungs.last().map_or(0.0, Measured::score);
-        let mut parts = parts.iter().map(|measured| measured.score() - beside);
+        let scores = |measured: &[Measured]| measured.iter().map(Measured::score).collect::<Vec<f64>>();
+        let biases = rising(&scores(rungs));
+        let (first, beside) = (biases.first().copied().unwrap_or(0.0), rungs.last().map_or(0.0, Measured::score));
+        let mut parts = scores(parts).into_iter().map(|score| score - beside);
         Gains {
-            biases: rungs.iter().map(|measured| measured.score() - first).collect(),
-            weights: self.space.parts.iter().map(|of| parts.by_ref().take(of.len()).collect()).collect(),
+            biases: biases.iter().map(|score| score - first).collect(),
+            weights: (self.space.parts.iter())
+                .map(|of| rising(&parts.by_ref().take(of.len()).collect::<Vec<f64>>()))
+                .collect(),
         }
     }
 }

@@ -79,6 +79,8 @@ impl Search {
                 reference: rung == Some(survey.most_biases()) && !ended.parts.is_empty(),
             }
         });
+        let beside = ended.rungs.last().map_or(0.0, |measured| measured.score());
+        let mut parts = ended.parts.iter();
         let convolutions = gauge.sizes().iter().enumerate().map(|(i, size)| ConvolutionRow {
             index: i,
             kind: ended.kind(i),
@@ -89,6 +91,7 @@ impl Search {
                 .map(|j| Part {
                     ratio: space.parts[i][j],
                     gain: gains.weights[i][j],
+                    measured: parts.next().map_or(0.0, |measured| measured.score() - beside),
                     bytes: survey.estimate.weights[i][j],
                     chosen: found.choice.weights[i] == j + 1,
                 })

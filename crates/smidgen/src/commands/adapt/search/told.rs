@@ -34,11 +34,14 @@ pub struct Batch {
 
 struct State {
     out: Output,
+    /// Schemes that were measured, and their work.
+    count: usize,
     done: f64,
     told: bool,
 }
 
-/// How long the first schemes take before the rest is estimated from them.
+/// How many schemes, and how long, before the rest is estimated from them.
+const ENOUGH: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Rests that are worth a line of their own.
 const LONG: Duration = Duration::from_secs(60);
@@ -59,7 +62,7 @@ impl Watch {
         let work: Vec<f64> = wanted.iter().map(of).collect();
         let new = work.iter().filter(|&&work| work > 0.0).count();
         let bar = if self.silent { ProgressBar::hidden() } else { progress::estimated(&self.out, what, new) };
-        let state = State { out: self.out.beside(), done: 0.0, told: self.silent };
+        let state = State { out: self.out.beside(), count: 0, done: 0.0, told: self.silent };
         Batch { bar, work, begun: Instant::now(), state: Mutex::new(state) }
     }
 }
@@ -69,11 +72,12 @@ impl Batch {
     pub fn done(&self, at: usize) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.done += self.work[at];
+        state.count += 1;
         let all: f64 = self.work.iter().sum();
         let spent = self.begun.elapsed();
         let left = Duration::try_from_secs_f64(spent.as_secs_f64() * (all - state.done) / state.done.max(1.0));
         let left = left.unwrap_or(Duration::MAX);
-        if spent >= PATIENCE {
+        if spent >= PATIENCE && state.count >= ENOUGH {
             self.bar.set_prefix(format!(", about {} left", time(left)));
             if left >= LONG && !state.told && self.bar.is_hidden() {
                 // Nobody sees the bar: once in words.
