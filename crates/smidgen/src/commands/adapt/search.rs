@@ -37,7 +37,7 @@ Examples:
       measures what biases and weights gain, and finds what fits 135,000 bytes as it will be planned
   smidgen adapt scheme model.tflite --data photos/ --sram 100K -o small.toml --work .
   smidgen adapt scheme model.tflite --data photos/ --sram 160K -o large.toml --work .
-      several budgets: what was measured for one serves the others
+      several budgets: what was measured for one serves the others, as far as as many biases fit
   smidgen adapt scheme model.tflite --data photos/ --memory formula --sram 100K -o formula.toml
       100 KiB of what training keeps beside an inference, as the published schemes count them
 
@@ -171,6 +171,8 @@ fn range(text: &str) -> Result<std::ops::RangeInclusive<usize>, String> {
 /// one.
 const POPULATION: usize = 16;
 const PATIENCE: usize = 8;
+/// Schemes that are planned between two looks at whether to end.
+const AT_ONCE: usize = 16;
 
 /// Everything that was found out.
 struct Ended<'a> {
@@ -231,18 +233,20 @@ impl Search {
             ratios: self.ratios.clone().unwrap_or_else(|| RATIOS.to_vec()),
             beyond: self.beyond,
         };
-        // Planning is asked for in batches, between which it can be ended.
         let quiet = out.beside();
         let plan = |what: &'static str| {
             let beside = &quiet;
             move |schemes: &[Scheme]| {
-                if stop.load(Ordering::Relaxed) {
-                    return Err(SchemeError::Stopped.into());
-                }
                 let bar = progress::bar(beside, what, schemes.len());
-                let taken = gauge.all(schemes, &|| bar.inc(1));
+                let mut taken = Vec::new();
+                for some in schemes.chunks(AT_ONCE) {
+                    if stop.load(Ordering::Relaxed) {
+                        return Err(Error::from(SchemeError::Stopped));
+                    }
+                    taken.extend(gauge.all(some, &|| bar.inc(1))?);
+                }
                 bar.finish_and_clear();
-                taken
+                Ok(taken)
             }
         };
         let surveyed = survey(gauge, &limits, budget, &plan("planning parts"));
