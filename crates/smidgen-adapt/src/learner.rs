@@ -69,6 +69,15 @@ impl Learner {
         Ok((0..self.given.len()).flat_map(|i| frozen.output(i).iter().copied()).collect())
     }
 
+    /// Whether another network prepares samples alike, so that this one takes what that one has prepared.
+    pub fn prepares_like(&self, other: &Self) -> bool {
+        match (&self.frozen, &other.frozen) {
+            (Some(own), Some(other)) => own.program() == other.program(),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
     fn give(&mut self, prepared: &[u8]) -> Result<usize, AdaptError> {
         let internal = |error: smidgen_exec::ExecError| AdaptError::Internal(error.to_string());
         if self.frozen.is_none() {

@@ -18,6 +18,7 @@ pub mod memory;
 mod movement;
 pub mod network;
 pub mod scheme;
+pub mod search;
 pub mod surrogate;
 
 pub use calibrate::{activations, drawn};

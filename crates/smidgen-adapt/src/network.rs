@@ -1,6 +1,8 @@
 //! A network seen as features and a classifier, and its convolutions in the order in which schemes number them.
 
 use crate::error::AdaptError;
+use crate::memory::ConvolutionSize;
+use crate::surrogate::convolution;
 use smidgen_ir::passes::remove_dead;
 use smidgen_ir::{ElementType, Graph, Op, OpId, TensorId};
 
@@ -87,6 +89,20 @@ impl Features {
     /// The features' tensor.
     pub fn tensor(&self) -> TensorId {
         self.graph.outputs[0]
+    }
+
+    /// The convolutions as the published formula of memory sees them.
+    ///
+    /// # Errors
+    /// If one of them has shapes that no window leads from one to the other.
+    pub fn sizes(&self) -> Result<Vec<ConvolutionSize>, AdaptError> {
+        let size = |id: &OpId| {
+            let operator = &self.graph.operators[id.index()];
+            let (window, _, depthwise) = convolution(&self.graph, operator)
+                .ok_or_else(|| AdaptError::Internal(format!("a {} without a window", operator.op.name())))?;
+            Ok(ConvolutionSize { input: window.input, output: window.output, area: window.area(), depthwise })
+        };
+        self.convolutions.iter().map(size).collect()
     }
 
     /// Which tensors a change of one of these operators reaches: where gradients have to be known.

@@ -1,5 +1,5 @@
 //! What a plan looks like: the memory map in the terminal, and one HTML file that stands alone; pages on
-//! [quantisation](quant) and on a [search] besides.
+//! [quantisation](quant), on a [search] and on an [update scheme](scheme) besides.
 //!
 //! Memory maps are drawn from the [`Program`](smidgen_program::Program) itself (through [`occupancy`](smidgen_certify::occupancy)),
 //! not from what the planner says about it.
@@ -10,6 +10,7 @@ pub mod map;
 pub mod name;
 mod plot;
 pub mod quant;
+pub mod scheme;
 pub mod search;
 pub mod summary;
 

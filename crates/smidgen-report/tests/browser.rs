@@ -7,6 +7,7 @@ use smidgen_lower::{LowerOptions, lower};
 use smidgen_plan::{PlanOptions, pareto, plan};
 use smidgen_reference::{Lack, skip};
 use smidgen_report::quant::{self, Accuracy, LayerRow, QuantSummary};
+use smidgen_report::scheme::{self, BiasRow, ConvolutionRow, Part, SchemeSummary};
 use smidgen_report::search::{self, BlockRow, Compared, SearchSummary, SpaceRow, WrongRow};
 use smidgen_report::{Budget, ParetoPoint, Segment, StepRow, Summary, html};
 use std::path::Path;
@@ -177,6 +178,57 @@ fn the_page_on_a_search_fits_three_widths() {
     let page = page.replace("</body>", &format!("{PLOTS}</body>"));
     for width in [1400, 800, 400] {
         assert_eq!(title(&chromium, folder.path(), &page, width), "probe|3|true|5|true|true", "{width}");
+    }
+}
+
+#[test]
+fn the_page_on_a_scheme_fits_three_widths() {
+    let Some(chromium) = chromium() else { return };
+    let part = |i: usize, j: usize| Part {
+        ratio: [0.125, 0.25, 0.5, 1.0][j],
+        gain: (i * 7 + j * 3) as f64 % 11.0 / 300.0 - 0.005,
+        measured: 0.01,
+        bytes: 12_345 * (j + 1),
+        chosen: i == 2 && j == 1,
+    };
+    let summary = SchemeSummary {
+        model: "a <network>".to_owned(),
+        command: "--an-argument-that-is-long".repeat(20),
+        scheme: "n_bias_update = 3\n".to_owned(),
+        budget: 130_000,
+        biases: (0..7)
+            .map(|i| BiasRow {
+                count: 3 * i,
+                bytes: (i < 6).then_some(40_000 + 20_000 * i),
+                measured: (i < 5).then_some([0.9 + 0.01 * i as f64, 0.8]),
+                chosen: i == 3,
+                reference: i == 4,
+            })
+            .collect(),
+        convolutions: (0..12)
+            .map(|i| ConvolutionRow {
+                index: i,
+                kind: "depthwise, 7x7".to_owned(),
+                input: [128, 128, 256],
+                outputs: 1234,
+                biased: i > 4,
+                parts: (0..4).map(|j| part(i, j)).collect(),
+            })
+            .collect(),
+        evolution: vec![(1, 0.0), (5, 0.03), (80, 0.05)],
+        evaluations: 300,
+        optimum: Some(0.051),
+        ..SchemeSummary::default()
+    };
+    let page = scheme::html(&summary).unwrap();
+    for reference in ["http://", "https://", "src=", "@import", "url("] {
+        assert!(!page.contains(reference), "the page refers to something outside: {reference}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let page = page.replace("</body>", &format!("{PLOTS}</body>"));
+    for width in [1400, 800, 400] {
+        // Counts and weights that were chosen stand out, in three plots.
+        assert_eq!(title(&chromium, folder.path(), &page, width), "probe|3|true|0|true|true", "{width}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! Everything that can go wrong, and whose turn it is.
 
+use crate::adapt::SchemeError;
 use crate::evaluate::EvaluateError;
 use crate::search::StateError;
 use crate::train::TrainingError;
@@ -112,6 +113,9 @@ pub enum Error {
     /// A network cannot be trained on the device as was asked.
     #[error(transparent)]
     Adapt(#[from] AdaptError),
+    /// No update scheme was found.
+    #[error(transparent)]
+    Scheme(#[from] SchemeError),
     /// No kernel computes an operator as the graph asks for it.
     #[error(transparent)]
     Lower(#[from] LowerError),
@@ -223,6 +227,14 @@ impl Error {
                 AdaptError::Lower(_) => ErrorKind::Unsupported,
                 AdaptError::Internal(_) => ErrorKind::Internal,
             },
+            Self::Scheme(error) => match error {
+                SchemeError::NothingFits { .. } => ErrorKind::DoesNotFit,
+                SchemeError::Damaged(_) => ErrorKind::Malformed,
+                SchemeError::NothingToHold { .. }
+                | SchemeError::Beyond { .. }
+                | SchemeError::Other { .. }
+                | SchemeError::Stopped => ErrorKind::Request,
+            },
             Self::Search(error) => match error {
                 SearchError::NothingFits(_) | SearchError::NoneDrawn => ErrorKind::DoesNotFit,
                 SearchError::Oracle(_) => ErrorKind::Internal,
@@ -294,6 +306,7 @@ impl Error {
                 "train only layers behind that operator: a smaller `n_bias_update`, and no earlier convolution in `manual_weight_idx`"
             }
             Self::Adapt(_) => return None,
+            Self::Scheme(error) => return Some(error.help()),
             Self::Search(SearchError::NothingFits(_) | SearchError::NoneDrawn) => {
                 "allow it more, take a board with more, or let pictures be smaller with `--resolution`"
             }

@@ -1,6 +1,11 @@
 //! Training on the device: a network with a new classifier, and one iteration of training as a plan like any other.
 
+pub mod budget;
+pub mod contribution;
+pub mod error;
 pub mod evaluate;
+pub mod find;
+pub mod points;
 
 use crate::error::Error;
 use crate::network::Network;
@@ -8,6 +13,8 @@ use crate::planning::{Planned, Target};
 use smidgen_adapt::{Scheme, TrainingStep};
 use smidgen_lower::LowerOptions;
 use smidgen_plan::planner::plan;
+
+pub use error::SchemeError;
 
 /// One iteration of training of a network, ready to be planned.
 #[derive(Clone, Debug)]

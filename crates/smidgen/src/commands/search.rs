@@ -2,7 +2,7 @@
 
 mod found;
 mod pretrained;
-mod report;
+pub(super) mod report;
 mod shapes;
 mod told;
 

@@ -22,6 +22,15 @@ pub fn bar(out: &Output, what: &'static str, total: usize) -> ProgressBar {
     bar
 }
 
+/// A bar of work whose parts differ in length: what is left of it is said by its prefix.
+pub fn estimated(out: &Output, what: &'static str, total: usize) -> ProgressBar {
+    let bar = bar(out, what, total);
+    if let Ok(style) = ProgressStyle::with_template("{msg} {bar:24} {human_pos} of {human_len}{prefix}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
 /// A line on standard error that says what is being waited for, from one second on until this is dropped. Nothing where that is no
 /// terminal, or where only results are wanted.
 pub struct Waiting(Option<(Sender<()>, JoinHandle<()>)>);

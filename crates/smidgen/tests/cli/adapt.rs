@@ -6,7 +6,7 @@ use smidgen::{Array, Dtype, Network, Session, Target, adapting, codegen};
 use smidgen_synthetic::random_classifier;
 
 /// A small classifier of int8.
-fn folder() -> Folder {
+pub fn folder() -> Folder {
     let folder = Folder::new();
     let graph = random_classifier(3);
     let network = Network::from_graph(graph).expect("a valid network");
@@ -15,7 +15,7 @@ fn folder() -> Folder {
 }
 
 /// Pictures of two classes that a network can tell apart by their brightness.
-fn data(folder: &Folder) {
+pub fn data(folder: &Folder) {
     let network = Network::open(folder.path("small.tflite")).expect("written above");
     let dims = network.graph().tensor(network.graph().inputs[0]).shape.dims().to_vec();
     let size: usize = dims.iter().product();

@@ -2,6 +2,7 @@
 
 mod eval;
 mod firmware;
+mod search;
 
 use super::Answer;
 use crate::console::Failure;
@@ -22,6 +23,8 @@ Examples:
       iterations on the emulated core: instructions, SRAM, flash, equality with the host
   smidgen adapt compile model.tflite --classes 10 --scheme scheme.toml --board stm32f746 -o out
       a Rust crate that predicts, learns, and keeps what it has learnt
+  smidgen adapt scheme model.tflite --data photos/ --sram 135000 -o scheme.toml
+      the scheme that gains most within so much SRAM
 
 The classifier of an int8 network is replaced by a new one. What else learns is said by the scheme: `last-layer` (nothing), \
 `bias-only` (all biases), `full`, or a TOML file with n_bias_update (how many convolutions, the last ones, have their \
@@ -37,6 +40,7 @@ enum What {
     Eval(eval::Eval),
     Simulate(firmware::Simulate),
     Compile(firmware::Compile),
+    Scheme(Box<search::Search>),
 }
 
 impl Adapt {
@@ -45,6 +49,7 @@ impl Adapt {
             What::Eval(command) => command.run(out),
             What::Simulate(command) => command.run(out),
             What::Compile(command) => command.run(out),
+            What::Scheme(command) => command.run(out),
         }
     }
 }

@@ -187,7 +187,7 @@ impl Search {
 }
 
 /// `1 h 5 min`, `12 min 3 s`.
-fn time(spent: Duration) -> String {
+pub(in crate::commands) fn time(spent: Duration) -> String {
     let seconds = spent.as_secs_f64().round() as u64;
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, s) => format!("{s} s"),
@@ -206,7 +206,7 @@ pub(super) fn quoted(argument: String) -> String {
 }
 
 /// What was typed, so that a shell reads it again.
-fn command_line() -> String {
+pub(in crate::commands) fn command_line() -> String {
     let arguments = std::env::args_os().skip(1).map(|argument| quoted(argument.to_string_lossy().into_owned()));
     std::iter::once("smidgen".to_owned()).chain(arguments).collect::<Vec<String>>().join(" ")
 }
