@@ -142,20 +142,28 @@ pub struct Split {
 }
 
 impl Split {
-    /// `count` splits for cross-validation: each sample is tested in one of them and trained on in all others. Every class is dealt out as evenly
-    /// as it can be.
+    /// `count` splits for cross-validation: each sample is tested in one of them and trained on in all others.
     pub fn folds(samples: &Prepared, count: usize) -> Vec<Self> {
         let mut folds = vec![Self::default(); count];
-        let mut seen = std::collections::HashMap::new();
-        for (i, (_, class)) in samples.samples.iter().enumerate() {
-            let rank = seen.entry(*class).or_insert(*class);
+        for (i, of) in dealt(samples.samples.iter().map(|(_, class)| *class), count).into_iter().enumerate() {
             for (f, fold) in folds.iter_mut().enumerate() {
-                if f == *rank % count { &mut fold.test } else { &mut fold.train }.push(i);
+                if f == of { &mut fold.test } else { &mut fold.train }.push(i);
             }
-            *rank += 1;
         }
         folds
     }
+}
+
+/// Deals samples of these classes out into `count` parts, every class as evenly as it can be: the part of each.
+pub fn dealt(classes: impl IntoIterator<Item = usize>, count: usize) -> Vec<usize> {
+    let mut next = std::collections::HashMap::new();
+    let one = |class: usize| {
+        // Small classes do not all begin with the same part.
+        let next = next.entry(class).or_insert(class);
+        *next += 1;
+        (*next - 1) % count.max(1)
+    };
+    classes.into_iter().map(one).collect()
 }
 
 impl Prepared {

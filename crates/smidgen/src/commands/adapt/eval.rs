@@ -11,7 +11,7 @@ use crate::console::{Code, Failure, interrupt, progress};
 use clap::Args;
 use rayon::prelude::*;
 use serde_json::{Value, json};
-use smidgen::adapt::evaluate::{Course, Difference, Epoch, Prepared, Split, judge, learn, prepare};
+use smidgen::adapt::evaluate::{Course, Difference, Epoch, Prepared, Split, dealt, judge, learn, prepare};
 use smidgen::adapting::{Learner, MOST_RATE, Role};
 use smidgen::data::Dataset;
 use smidgen::data::set::Part;
@@ -205,12 +205,12 @@ impl Eval {
         let (mut train_indices, mut test_indices) =
             (chosen(&train, self.train_samples), chosen(&test, self.test_samples));
         if train.part() == test.part() {
-            // One part for both: every fifth sample is kept for the test.
-            (test_indices, train_indices) = split(&all(&train));
+            // One part for both: every fifth sample of a class is kept for the test.
+            (test_indices, train_indices) = split(&all(&train), |i| train.items()[i].class.unwrap_or(0));
             train_indices.truncate(self.train_samples.unwrap_or(usize::MAX));
             test_indices.truncate(self.test_samples.unwrap_or(usize::MAX));
             out.warn(
-                "the data have one part: every fifth sample is kept for the test, whatever its likeness to others",
+                "the data have one part: every fifth sample of a class is kept for the test, whatever its likeness to others",
             );
         }
         Ok(vec![(train, train_indices), (test, test_indices)])
@@ -248,7 +248,7 @@ impl Eval {
             return Ok((rate, Vec::new()));
         }
         let indices: Vec<usize> = (0..train.samples.len()).collect();
-        let (held, rest) = split(&indices);
+        let (held, rest) = split(&indices, |i| train.samples[i].1);
         let (held, rest) = (train.take(&held), train.take(&rest));
         let mut tried = Vec::new();
         for &rate in rates {
@@ -288,13 +288,12 @@ impl Eval {
     }
 }
 
-/// Every fifth, and the others.
-fn split(indices: &[usize]) -> (Vec<usize>, Vec<usize>) {
-    let (mut held, mut rest) = (Vec::new(), Vec::new());
-    for (k, &i) in indices.iter().enumerate() {
-        if k % HELD_OUT == HELD_OUT - 1 { held.push(i) } else { rest.push(i) }
-    }
-    (held, rest)
+/// Every fifth of each class, and the others.
+fn split(indices: &[usize], class: impl Fn(usize) -> usize) -> (Vec<usize>, Vec<usize>) {
+    let parts = dealt(indices.iter().map(|&i| class(i)), HELD_OUT);
+    let (held, rest): (Vec<_>, Vec<_>) = indices.iter().zip(parts).partition(|(_, part)| *part == HELD_OUT - 1);
+    let of = |all: Vec<(&usize, usize)>| all.into_iter().map(|(&i, _)| i).collect();
+    (of(held), of(rest))
 }
 
 fn mean(right: &[f64]) -> f64 {
