@@ -38,6 +38,10 @@ pub enum Role {
     Weights(usize),
     /// Biases of a convolution.
     Bias(usize),
+    /// What is left of steps of a convolution's weights.
+    KeptOfWeights(usize),
+    /// What is left of steps of a convolution's biases.
+    KeptOfBias(usize),
     /// The classifier's weights.
     ClassifierWeights,
     /// The classifier's biases.
@@ -166,6 +170,8 @@ impl Gradient {
 /// What the backward pass needs of a layer's forward pass.
 #[derive(Clone)]
 struct Saved {
+    /// Among the convolutions.
+    number: usize,
     window: Window2d,
     images: usize,
     depthwise: bool,
@@ -225,6 +231,8 @@ struct Compiler<'a> {
 
 /// A kernel that runs whole and reads everything until its end.
 const WHOLE: WriteOrder = WriteOrder { granularity: Granularity::Run, reads_first: false };
+/// A kernel that changes two inputs element by element: nothing else lies where they do.
+const BOTH_IN_PLACE: WriteOrder = WriteOrder { granularity: Granularity::Run, reads_first: true };
 /// A kernel that changes its first input element by element.
 const IN_PLACE: WriteOrder = WriteOrder { granularity: Granularity::Elements(1), reads_first: true };
 
@@ -321,7 +329,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// Adds a step that gives a variable its next value.
-    fn update(&mut self, variable: usize, mut step: Step) {
+    fn update(&mut self, variable: usize, kept: Option<Role>, mut step: Step) {
         let Variable { value, ref name, .. } = self.out.variables[variable];
         let (name, spec) = (format!("{name} next"), self.out.buffers[value.index()].clone());
         let next = self.buffer(name, spec.element, spec.extent);
@@ -331,6 +339,17 @@ impl<'a> Compiler<'a> {
         step.outputs = vec![Target { buffer: next, extent }];
         step.order = IN_PLACE;
         step.partial = matches!(step.kernel, Kernel::UpdateBias(_) | Kernel::UpdateConv2d(_)) && extent.rows > 1;
+        let outputs = step.kernel.spec().pattern().outputs(extent);
+        if let (Some(&(element, extent)), Some(role)) = (outputs.get(1), kept) {
+            // It runs whole, and both lie where they lay.
+            (step.partial, step.order) = (false, BOTH_IN_PLACE);
+            let name = format!("kept of {}", spec.name);
+            let rest = self.variable(role, name.clone(), element, extent, Initial::Fill(0));
+            let next = self.buffer(format!("{name} next"), element, extent);
+            self.out.variables[rest].next = next;
+            step.inputs.push(Operand::Buffer(self.out.variables[rest].value, extent));
+            step.outputs.push(Target { buffer: next, extent });
+        }
         self.push(step);
     }
 
@@ -578,6 +597,7 @@ impl<'a> Compiler<'a> {
             ..Step::new(kernel, WHOLE)
         });
         let saved = Saved {
+            number,
             window,
             images,
             depthwise,
@@ -679,7 +699,7 @@ impl<'a> Compiler<'a> {
             let common = Common { reference: unit, rate: rate_at, exponent, seed: self.value(seed) };
             self.gradients(Gradient { buffer: top, sizes, unit }, common)?;
             let kernel: Kernel = kernel::NextSeed.into();
-            self.update(seed, Step { name: "NEXT seed".into(), ..Step::new(kernel, IN_PLACE) });
+            self.update(seed, None, Step { name: "NEXT seed".into(), ..Step::new(kernel, IN_PLACE) });
         } else {
             self.classifier_updates(&head, [weights, bias], [features, errors, rate_at], macs);
         }
@@ -708,10 +728,10 @@ impl<'a> Compiler<'a> {
         let kernel: Kernel = kernel::UpdateClassifier { head: *head }.into();
         let name = "UPDATE classifier weights".into();
         let inputs = vec![features, errors, rate];
-        self.update(weights, Step { name, inputs, macs, ..Step::new(kernel, IN_PLACE) });
+        self.update(weights, None, Step { name, inputs, macs, ..Step::new(kernel, IN_PLACE) });
         let kernel: Kernel = kernel::UpdateClassifierBias { layer: Cross { classes: head.classes } }.into();
         let name = "UPDATE classifier bias".into();
-        self.update(bias, Step { name, inputs: vec![errors, rate], ..Step::new(kernel, IN_PLACE) });
+        self.update(bias, None, Step { name, inputs: vec![errors, rate], ..Step::new(kernel, IN_PLACE) });
     }
 
     /// The backward pass: operators from the last to the first, each with the sum of the gradients that its output has received.
@@ -996,6 +1016,7 @@ impl<'a> Compiler<'a> {
     ) -> Result<Vec<(TensorId, Gradient)>, AdaptError> {
         let graph = self.graph();
         let saved = self.saved[&index].clone();
+        let number = saved.number;
         let Saved { window, images, depthwise, .. } = saved;
         let name = graph.tensor(operator.outputs[0]).name.clone();
         let outputs = window.output[2];
@@ -1008,14 +1029,16 @@ impl<'a> Compiler<'a> {
         let input_scale = graph.tensor(input).per_tensor().map_or(1.0, |(scale, _)| f64::from(scale));
         let scales: Vec<f64> = (0..outputs).map(|o| weight_scale(weights, o)).collect();
         let aware = self.scheme.quantisation_aware_scaling;
-        let noise = match self.scheme.rounding {
-            Rounding::Stochastic => Noise::Stochastic,
-            Rounding::Nearest => Noise::Nearest,
+        let (noise, kept) = match self.scheme.rounding {
+            Rounding::Stochastic => (Noise::Stochastic, 0),
+            Rounding::Nearest => (Noise::Nearest, 0),
+            Rounding::Kept8 => (Noise::Nearest, 8),
+            Rounding::Kept16 => (Noise::Nearest, 16),
         };
         let positions = images * window.output[0] * window.output[1];
         let rounded = |compiler: &mut Self, narrow: u32| {
             compiler.salt = compiler.salt.wrapping_add(0x6d2b_79f5);
-            Rounded { narrow, noise, salt: compiler.salt }
+            Rounded { narrow, noise, salt: compiler.salt, kept }
         };
         if let Some(variable) = saved.bias {
             let step = rounded(self, narrow(positions, 15));
@@ -1034,7 +1057,8 @@ impl<'a> Compiler<'a> {
             let inputs = [gradient_at].into_iter().chain(common.operands()).collect();
             let kernel = kernel::UpdateBias { layer }.into();
             let name = format!("UPDATE bias of {name}");
-            self.update(variable, Step { name, inputs, constants: vec![factors], ..Step::new(kernel, IN_PLACE) });
+            let kept = Some(Role::KeptOfBias(number));
+            self.update(variable, kept, Step { name, inputs, constants: vec![factors], ..Step::new(kernel, IN_PLACE) });
         }
         // Behind the biases, whose update is the last to read the gradient where no weights are trained: then its place is free.
         if self.reached[input.index()] {
@@ -1119,7 +1143,7 @@ impl<'a> Compiler<'a> {
             let name = format!("UPDATE weights of {name}");
             let constants = vec![factors];
             let step = Step { name, inputs, macs, constants, scratch_bytes, ..Step::new(kernel, IN_PLACE) };
-            self.update(updated.variable, step);
+            self.update(updated.variable, Some(Role::KeptOfWeights(number)), step);
         }
         Ok(passed)
     }

@@ -58,6 +58,10 @@ pub enum Rounding {
     Stochastic,
     /// To the nearest: steps below one half are lost.
     Nearest,
+    /// To the nearest, and what is left is kept for the next step, in 8 bits beside each weight and bias.
+    Kept8,
+    /// The same in 16 bits.
+    Kept16,
 }
 
 impl Default for Scheme {

@@ -26,7 +26,7 @@ fn schemes(graph: &Graph, random: &mut Random) -> Vec<Scheme> {
         n_bias_update: random.below(count + 1),
         weight_update_ratio: some.iter().map(|_| ratio(random)).collect(),
         manual_weight_idx: some,
-        rounding: Rounding::Nearest,
+        rounding: random.choose(&[Rounding::Nearest, Rounding::Kept8, Rounding::Kept16]),
         ..Scheme::default()
     };
     vec![Scheme::full(count), Scheme::bias_only(count), sparse, Scheme::last_layer()]

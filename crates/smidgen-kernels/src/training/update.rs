@@ -27,6 +27,8 @@ pub struct Step {
     pub narrow: u32,
     /// How it is rounded.
     pub noise: Noise,
+    /// Where this is 8 or 16, a step is rounded to the nearest and what is left of it is kept for the next one, in so many bits beside each element; else 0.
+    pub kept: u32,
     /// Tells the random numbers of one tensor from those of another.
     pub salt: u32,
 }
@@ -70,8 +72,9 @@ pub struct BiasStep {
     pub step: Step,
 }
 
-/// What every update reads beside its tensors: the bytes of the learning rate, of the gradients' exponent and of the seed.
-pub type Common = [usize; 3];
+/// What every update reads beside its tensors: the bytes of the learning rate, of the gradients' exponent and of the seed, and where what is
+/// [kept](Step::kept) of earlier steps lies.
+pub type Common = [usize; 4];
 
 /// The step of an output channel for a sum of 1: `mantissa * 2^-shift`.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +88,7 @@ impl Scale {
     #[inline]
     fn new<B: Bounds>(
         arena: &Arena<'_, u8, B>,
-        [rate, exponent, _]: Common,
+        [rate, exponent, ..]: Common,
         factors: Flash<'_, i32, B>,
         o: usize,
     ) -> Self {
@@ -142,6 +145,42 @@ impl Scale {
         };
         let step = product.wrapping_add(chance) >> shift;
         step.clamp(-i64::from(i32::MAX), i64::from(i32::MAX)) as i32
+    }
+}
+
+impl Step {
+    /// The step of element `at` of a tensor.
+    #[inline(always)]
+    fn of<B: Bounds>(&self, arena: &mut Arena<'_, u8, B>, common: Common, scale: Scale, sum: i32, at: usize) -> i32 {
+        if self.kept == 0 {
+            return scale.step(sum, self.noise, || random(i32_at(arena, common[2]) as u32, self.salt, at));
+        }
+        self.with_rest(arena, common[3], scale, sum, at)
+    }
+
+    /// The same with what was left of the steps before.
+    #[inline(never)]
+    fn with_rest<B: Bounds>(
+        &self,
+        arena: &mut Arena<'_, u8, B>,
+        kept: usize,
+        scale: Scale,
+        sum: i32,
+        at: usize,
+    ) -> i32 {
+        let fine = Scale { shift: scale.shift.wrapping_sub(self.kept as i32), ..scale };
+        let narrow = self.kept == 8;
+        let at = kept.wrapping_add(at.wrapping_mul(if narrow { 1 } else { 2 }));
+        let rest = if narrow { i32::from(arena[at] as i8) } else { i32::from(i16_at(arena, at)) };
+        let total = fine.step(sum, Noise::Nearest, || 0).saturating_add(rest);
+        let step = total.saturating_add(1i32.wrapping_shl(self.kept.wrapping_sub(1))).wrapping_shr(self.kept);
+        let [low, high, ..] = total.wrapping_sub(step.wrapping_shl(self.kept)).to_le_bytes();
+        if narrow {
+            arena[at] = low;
+        } else {
+            arena.store(at, [low, high]);
+        }
+        step
     }
 }
 
@@ -215,7 +254,6 @@ pub fn update_weights<B: Bounds>(
 ) {
     let WeightStep { ref window, channels, zero, step, .. } = *layer;
     let (area, out_c, positions) = (window.area(), window.output[2], layer.positions());
-    let seed = i32_at(&arena, common[2]) as u32;
     let carried = scratch.wrapping_add(layer.staged());
     let mut scales = [Scale { mantissa: 0, shift: 0 }; ROWS];
     let mut sums = [[0; COLUMNS]; ROWS];
@@ -250,8 +288,7 @@ pub fn update_weights<B: Bounds>(
                     let before = (!first).then_some(carried);
                     if last {
                         let at = (o.wrapping_add(row) * area + tap).wrapping_mul(channels).wrapping_add(channel);
-                        let key = seed ^ step.salt;
-                        change(&mut arena, [weights, at, columns], &sums, before, scale, step, key);
+                        change(&mut arena, [weights, at, columns], &sums, before, scale, step, common);
                     } else {
                         carry(&mut arena, &sums, before, carried);
                     }
@@ -288,12 +325,12 @@ fn change<B: Bounds>(
     before: Option<usize>,
     scale: Scale,
     step: Step,
-    key: u32,
+    common: Common,
 ) {
     for (column, &sum) in sums.iter().enumerate().take(columns) {
         let sum = total(arena, sum, before, column).wrapping_shr(step.narrow) as i32;
         let at = at.wrapping_add(column);
-        let change = scale.step(sum, step.noise, || random(key, 0, at));
+        let change = step.of(arena, common, scale, sum, at);
         moved(arena, weights.wrapping_add(at), change);
     }
 }
@@ -386,7 +423,6 @@ pub fn update_depthwise<B: Bounds>(
 ) {
     let DepthwiseStep { ref window, images, zero, step } = *layer;
     let ([height, width, in_c], [out_h, out_w, out_c]) = (window.input, window.output);
-    let seed = i32_at(&arena, common[2]) as u32;
     for o in 0..out_c {
         let scale = Scale::new(&arena, common, factors, o);
         let channel = o / window.multiplier().max(1);
@@ -412,7 +448,7 @@ pub fn update_depthwise<B: Bounds>(
             }
             let at = tap * out_c + o;
             let sum = sum.wrapping_shr(step.narrow) as i32;
-            let change = scale.step(sum, step.noise, || random(seed, step.salt, at));
+            let change = step.of(&mut arena, common, scale, sum, at);
             moved(&mut arena, weights.wrapping_add(at), change);
         }
     }
@@ -430,7 +466,6 @@ pub fn update_bias<B: Bounds>(
     factors: Flash<'_, i32, B>,
 ) {
     let BiasStep { pixels, channels, step } = *layer;
-    let seed = i32_at(&arena, common[2]) as u32;
     for block in rows_of(rows, channels) {
         let mut at = gradient.row(block);
         let mut totals = [0i64; COLUMNS];
@@ -450,7 +485,8 @@ pub fn update_bias<B: Bounds>(
                 break;
             }
             let sum = total.wrapping_shr(step.narrow) as i32;
-            let change = Scale::new(&arena, common, factors, o).step(sum, step.noise, || random(seed, step.salt, o));
+            let scale = Scale::new(&arena, common, factors, o);
+            let change = step.of(&mut arena, common, scale, sum, o);
             let at = bias.wrapping_add(o.wrapping_mul(4));
             let next = i32_at(&arena, at).saturating_sub(change);
             arena.store(at, next.to_le_bytes());

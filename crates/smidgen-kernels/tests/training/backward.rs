@@ -456,6 +456,33 @@ impl Rates {
         [self.rate, self.exponent, self.seed].map(|word| memory.put(&word.to_le_bytes(), 4))
     }
 
+    /// What is left of earlier steps of so many elements.
+    fn rests(random: &mut Random, step: &Step, count: usize) -> Vec<i64> {
+        let half = (1i64 << step.kept) >> 1;
+        (0..count).map(|_| if half > 0 { random.below(2 * half as usize) as i64 - half } else { 0 }).collect()
+    }
+
+    /// As they lie in memory.
+    fn rest_bytes(rests: &[i64], step: &Step) -> Vec<u8> {
+        let bytes = (step.kept / 8) as usize;
+        rests.iter().flat_map(|rest| rest.to_le_bytes()[..bytes].to_vec()).collect()
+    }
+
+    /// The step of channel `o` with what is left of those before, and what is left then.
+    fn step_with_rest(&self, o: usize, sum: i64, step: &Step, index: usize, rest: i64) -> (i64, i64) {
+        if step.kept == 0 {
+            return (self.step(o, sum, step, index), 0);
+        }
+        let mut finer = Self { factors: self.factors.clone(), ..*self };
+        finer.factors[2 * o + 1] -= step.kept as i32;
+        let limit = |x: i64| x.clamp(i32::MIN.into(), i32::MAX.into());
+        let total = limit(finer.step(o, sum, &Step { noise: Noise::Nearest, ..*step }, index) + rest);
+        let change = limit(total + (1 << (step.kept - 1))) >> step.kept;
+        // Of a step without bounds nothing sensible is left.
+        let left = total - (change << step.kept);
+        (change, if step.kept == 8 { i64::from(left as i8) } else { i64::from(left as i16) })
+    }
+
     /// The step of channel `o` for a sum of gradients, from the definition in rational numbers.
     fn step(&self, o: usize, sum: i64, step: &Step, index: usize) -> i64 {
         let product = i64::from(self.rate) * i64::from(self.factors[2 * o]);
@@ -487,7 +514,9 @@ impl Rates {
 }
 
 fn step(random: &mut Random, narrow: u32) -> Step {
-    Step { narrow, noise: random.pick(&[Noise::Nearest, Noise::Stochastic]), salt: random.next() }
+    let (noise, kept) =
+        random.pick(&[(Noise::Nearest, 0), (Noise::Stochastic, 0), (Noise::Nearest, 8), (Noise::Nearest, 16)]);
+    Step { narrow, noise, salt: random.next(), kept }
 }
 
 /// So many bits as sums of products of so many numbers, and of so many bits, have beyond 31.
@@ -531,16 +560,23 @@ pub fn update(random: &mut Random) -> bool {
             sums[(o * window.area() + tap) * channels + c] += x * i64::from(gradient[output * out_c + o]);
         }
     }
-    let next = |(i, &sum): (usize, &i64)| {
-        let change = rates.step(i / (window.area() * channels), sum >> step.narrow, &step, i);
+    let mut rests = Rates::rests(random, &step, all.len());
+    let before = Rates::rest_bytes(&rests, &step);
+    let mut next = |(i, &sum): (usize, &i64)| {
+        let o = i / (window.area() * channels);
+        let (change, rest) = rates.step_with_rest(o, sum >> step.narrow, &step, i, rests[i]);
+        rests[i] = rest;
         let weight = i64::from(all[i] as i8);
         (weight - change).clamp(weight.min(-127), 127) as i8 as u8
     };
-    let expected: Vec<u8> = sums.iter().enumerate().map(next).collect();
+    let expected: Vec<u8> = sums.iter().enumerate().map(&mut next).collect();
+    let rests = Rates::rest_bytes(&rests, &step);
 
     let layer = WeightStep { window, images, channels, zero, step };
     let mut memory = Memory::new();
-    let common = rates.put(&mut memory);
+    let [rate, exponent, seed] = rates.put(&mut memory);
+    let kept = memory.put(&before, 2);
+    let common = [rate, exponent, seed, kept];
     let positions = gradient.len() / out_c;
     let (input, gradient) = (memory.put(&input, 1), memory.put(&by_channels(&gradient, out_c), 4));
     let (at, scratch) = (memory.put(&all, 1), memory.room(random, layer.scratch(), 4));
@@ -550,7 +586,10 @@ pub fn update(random: &mut Random) -> bool {
         let factors = Flash::new(&rates.factors);
         training::update_weights(arena, gradient, rows, [input, at, scratch], common, &layer, factors);
     }
-    memory.same(&before, &[(at, all.len()), (scratch, layer.scratch())]) && memory.bytes[at..at + all.len()] == expected
+    let written = [(at, all.len()), (scratch, layer.scratch()), (kept, rests.len())];
+    memory.same(&before, &written)
+        && memory.bytes[at..at + all.len()] == expected
+        && memory.bytes[kept..kept + rests.len()] == rests
 }
 
 pub fn bias(random: &mut Random) -> bool {
@@ -559,15 +598,21 @@ pub fn bias(random: &mut Random) -> bool {
     let all: Vec<i32> = (0..channels).map(|_| random.next() as i32 >> random.below(20)).collect();
     let step = step(random, spare(pixels, 16));
     let rates = Rates::new(random, channels);
-    let next = |(o, &bias): (usize, &i32)| {
+    let mut rests = Rates::rests(random, &step, channels);
+    let earlier = Rates::rest_bytes(&rests, &step);
+    let mut next = |(o, &bias): (usize, &i32)| {
         let sum: i64 = gradient.iter().skip(o).step_by(channels).map(|&g| i64::from(g)).sum();
-        let next = i64::from(bias) - rates.step(o, sum >> step.narrow, &step, o);
-        next.clamp(i32::MIN.into(), i32::MAX.into()) as i32
+        let (change, rest) = rates.step_with_rest(o, sum >> step.narrow, &step, o, rests[o]);
+        rests[o] = rest;
+        (i64::from(bias) - change).clamp(i32::MIN.into(), i32::MAX.into()) as i32
     };
-    let expected: Vec<i32> = all.iter().enumerate().map(next).collect();
+    let expected: Vec<i32> = all.iter().enumerate().map(&mut next).collect();
+    let rests = Rates::rest_bytes(&rests, &step);
 
     let mut memory = Memory::new();
-    let common = rates.put(&mut memory);
+    let [rate, exponent, seed] = rates.put(&mut memory);
+    let kept = memory.put(&earlier, 2);
+    let common = [rate, exponent, seed, kept];
     let gradient = memory.put(&by_channels(&gradient, channels), 4);
     let at = memory.put(&little(&all, i32::to_le_bytes), 4);
     let before = Memory { bytes: memory.bytes.clone() };
@@ -577,5 +622,7 @@ pub fn bias(random: &mut Random) -> bool {
         training::update_bias(arena, gradient, rows, at, common, &layer, Flash::new(&rates.factors));
     }
     let size = 4 * channels;
-    memory.same(&before, &[(at, size)]) && memory.bytes[at..at + size] == little(&expected, i32::to_le_bytes)
+    memory.same(&before, &[(at, size), (kept, rests.len())])
+        && memory.bytes[at..at + size] == little(&expected, i32::to_le_bytes)
+        && memory.bytes[kept..kept + rests.len()] == rests
 }

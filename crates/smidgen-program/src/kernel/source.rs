@@ -193,7 +193,7 @@ structs! {
     "training::Rearrange" training::Rearrange { axes, start, from, to }
     "training::ProductGradient" training::ProductGradient { product, sizes, broadcast, second, shift }
     "training::Total" training::Total { factors, shift }
-    "training::Step" training::Step { narrow, noise, salt }
+    "training::Step" training::Step { narrow, noise, salt, kept }
     "training::WeightStep" training::WeightStep { window, images, channels, zero, step }
     "training::DepthwiseStep" training::DepthwiseStep { window, images, zero, step }
     "training::BiasStep" training::BiasStep { pixels, channels, step }

@@ -746,8 +746,8 @@ impl KernelSpec for AddGradients {
 call!(AddGradients(k, site) => training::total:
     arena(u8), input_bytes(a = 0), input_bytes(b = 1), output_bytes(), region(), reference(layer = k.layer));
 
-/// Weights of CONV_2D after a step. Inputs: weights `[O, KH, KW, C]`, saved `x`, masked gradient (int16), learning rate, exponent and seed (int32). Output: weights.
-/// Constants: mantissa and shift of every output channel (int32).
+/// Weights of CONV_2D after a step. Inputs: weights `[O, KH, KW, C]`, saved `x`, masked gradient (int16), learning rate, exponent and seed (int32); what is [kept](Step::kept) of
+/// steps. Output: weights; what is kept. Constants: mantissa and shift of every output channel (int32).
 #[derive(Clone, PartialEq, Debug)]
 pub struct UpdateConv2d {
     /// The layer.
@@ -760,7 +760,27 @@ fn common() -> [Taken; 3] {
 }
 
 fn is_step(step: &Step) -> bool {
-    step.narrow < 32
+    step.narrow < 32 && matches!(step.kept, 0 | 8 | 16)
+}
+
+/// An update of a tensor of this element and extent: it and, where something is kept of its steps, that as well; what it reads lies between.
+fn update<'a>(sized: bool, step: &Step, (element, extent): (ElementType, Extent), read: Vec<Taken>) -> Pattern<'a> {
+    let mut inputs = vec![changed(element, extent)];
+    inputs.extend(read);
+    inputs.extend(common());
+    let mut outputs = vec![(element, extent)];
+    if step.kept > 0 {
+        let kept = if step.kept == 8 { Int8 } else { Int16 };
+        inputs.push(changed(kept, extent));
+        outputs.push((kept, extent));
+    }
+    given(sized && is_step(step), inputs, outputs)
+}
+
+/// What the update reads behind its own operands, of which there are so many; see [`training::update_weights`].
+fn common_places(site: &Site<'_>, own: usize, step: &Step) -> [usize; 4] {
+    let [rate, exponent, seed] = places(site, &[own, own + 1, own + 2], 0);
+    [rate, exponent, seed, if step.kept > 0 { site.output_bytes(1) } else { 0 }]
 }
 
 impl KernelSpec for UpdateConv2d {
@@ -769,14 +789,12 @@ impl KernelSpec for UpdateConv2d {
         let [height, width, _] = window.input;
         let outputs = window.output[2];
         let weights = by_blocks(outputs, window.area() * channels);
-        let mut inputs = vec![
-            changed(Int8, weights),
+        let read = vec![
             all(Int8, images(count, [height, width, channels])),
             gradient_of(pixels_of(count, window.output), outputs),
         ];
-        inputs.extend(common());
-        let sized = convolution(&window, count) && (1..=window.input[2]).contains(&channels) && is_step(&step);
-        given(sized, inputs, vec![(Int8, weights)])
+        let sized = convolution(&window, count) && (1..=window.input[2]).contains(&channels);
+        update(sized, &step, (Int8, weights), read)
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
@@ -794,7 +812,7 @@ impl KernelSpec for UpdateConv2d {
 
 call!(UpdateConv2d(k, site) => training::update_weights:
     arena(u8), input_bytes(input = 2), rows(), value(places = k.places(site)),
-    value(common = places::<3>(site, &[3, 4, 5], 0)), reference(layer = k.layer), constant(factors: i32 = 0));
+    value(common = common_places(site, 3, &k.layer.step)), reference(layer = k.layer), constant(factors: i32 = 0));
 
 impl UpdateConv2d {
     fn places(&self, site: &Site<'_>) -> [usize; 3] {
@@ -814,13 +832,8 @@ impl KernelSpec for UpdateDepthwise {
     fn pattern(&self) -> Pattern<'_> {
         let training::DepthwiseStep { window, images: count, step, .. } = self.layer;
         let weights = depthwise_filters(&window);
-        let mut inputs = vec![
-            changed(Int8, weights),
-            all(Int8, images(count, window.input)),
-            all(Int16, gradient(count, window.output)),
-        ];
-        inputs.extend(common());
-        given(convolution(&window, count) && is_channelwise(&window) && is_step(&step), inputs, vec![(Int8, weights)])
+        let read = vec![all(Int8, images(count, window.input)), all(Int16, gradient(count, window.output))];
+        update(convolution(&window, count) && is_channelwise(&window), &step, (Int8, weights), read)
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
@@ -834,7 +847,7 @@ impl KernelSpec for UpdateDepthwise {
 
 call!(UpdateDepthwise(k, site) => training::update_depthwise:
     arena(u8), input_bytes(input = 2), value(places = places::<2>(site, &[1], 1)),
-    value(common = places::<3>(site, &[3, 4, 5], 0)), reference(layer = k.layer), constant(factors: i32 = 0));
+    value(common = common_places(site, 3, &k.layer.step)), reference(layer = k.layer), constant(factors: i32 = 0));
 
 /// Biases after a step. Inputs: biases (int32) `[C]`, masked gradient (int16), learning rate, exponent and seed (int32). Output: biases.
 /// Constants: mantissa and shift of every channel (int32).
@@ -848,9 +861,7 @@ impl KernelSpec for UpdateBias {
     fn pattern(&self) -> Pattern<'_> {
         let training::BiasStep { pixels: count, channels, step } = self.layer;
         let biases = by_blocks(channels, 1);
-        let mut inputs = vec![changed(Int32, biases), gradient_of(count, channels)];
-        inputs.extend(common());
-        given(some(&[count, channels, 8]) && is_step(&step), inputs, vec![(Int32, biases)])
+        update(some(&[count, channels, 8]), &step, (Int32, biases), vec![gradient_of(count, channels)])
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
@@ -864,7 +875,7 @@ impl KernelSpec for UpdateBias {
 
 call!(UpdateBias(k, site) => training::update_bias:
     arena(u8), input_bytes(input = 1), rows(), value(bias = site.output_bytes(0)),
-    value(common = places::<3>(site, &[2, 3, 4], 0)), reference(layer = k.layer), constant(factors: i32 = 0));
+    value(common = common_places(site, 2, &k.layer.step)), reference(layer = k.layer), constant(factors: i32 = 0));
 
 /// The seed of the next step. Input: seed (int32). Output: seed.
 #[derive(Clone, PartialEq, Debug)]

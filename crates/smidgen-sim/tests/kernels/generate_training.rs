@@ -300,14 +300,16 @@ pub fn spread(random: &mut Random) -> Case {
 }
 
 /// Rounding of a step, and places of the learning rate, the exponent and the seed.
-fn step(random: &mut Random, space: &mut Space) -> (Step, [usize; 3]) {
-    let noise = random.choose(&[Noise::Nearest, Noise::Stochastic]);
-    let step = Step { narrow: small(random, 0, 3) as u32, noise, salt: random.bits() as u32 };
-    (step, [(); 3].map(|()| space.take_input(4, 4)))
+fn step(random: &mut Random, space: &mut Space, elements: usize) -> (Step, [usize; 4]) {
+    let (noise, kept) =
+        random.choose(&[(Noise::Nearest, 0), (Noise::Stochastic, 0), (Noise::Nearest, 8), (Noise::Nearest, 16)]);
+    let step = Step { narrow: small(random, 0, 3) as u32, noise, salt: random.bits() as u32, kept };
+    let [rate, exponent, seed] = [(); 3].map(|()| space.take_input(4, 4));
+    (step, [rate, exponent, seed, space.take(elements * kept as usize / 8, 2)])
 }
 
 /// A case with a learning rate and an exponent as training has them.
-fn rated(mut case: Case, random: &mut Random, [rate, exponent, _]: [usize; 3]) -> Case {
+fn rated(mut case: Case, random: &mut Random, [rate, exponent, ..]: [usize; 4]) -> Case {
     let words = [(rate, small(random, 0, 1 << RATE_BITS)), (exponent, small(random, 0, 20))];
     for (at, word) in words {
         case.arena[at..at + 4].copy_from_slice(&(word as u32).to_le_bytes());
@@ -334,7 +336,7 @@ pub fn update_weights(random: &mut Random) -> Case {
     let (window, images) = (window(random), small(random, 1, 2));
     let channels = window.input[2];
     let mut space = Space::new(random);
-    let (step, common) = step(random, &mut space);
+    let (step, common) = step(random, &mut space, window.patch() * window.output[2]);
     let layer = WeightStep { window, images, channels, zero: int8(random).into(), step };
     let input = space.take_input(elements(images, window.input), 1);
     let gradient = gradient(&mut space, sizes(images, window.output), false);
@@ -350,7 +352,7 @@ pub fn update_weights(random: &mut Random) -> Case {
 pub fn update_bias(random: &mut Random) -> Case {
     let (pixels, channels) = (small(random, 1, 60), small(random, 1, 40));
     let mut space = Space::new(random);
-    let (step, common) = step(random, &mut space);
+    let (step, common) = step(random, &mut space, channels);
     let gradient = gradient(&mut space, [pixels, channels], false);
     let bias = space.take(4 * channels, 4);
     let call = Call::new(Kernel::UpdateBias).put(&gradient).put(&updated(random, channels)).put(&bias).put(&common);
@@ -388,7 +390,7 @@ pub fn total(random: &mut Random) -> Case {
 pub fn update_depthwise(random: &mut Random) -> Case {
     let (window, images) = (channelwise(random), small(random, 1, 2));
     let mut space = Space::new(random);
-    let (step, common) = step(random, &mut space);
+    let (step, common) = step(random, &mut space, window.area() * window.output[2]);
     let layer = DepthwiseStep { window, images, zero: int8(random).into(), step };
     let input = space.take_input(elements(images, window.input), 1);
     let gradient = gradient(&mut space, sizes(images, window.output), false);

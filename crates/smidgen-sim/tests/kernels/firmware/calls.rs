@@ -205,7 +205,7 @@ wire! {
     InputGradient { window, images, selected, narrow, shift, feed }
     DepthwiseGradient { window, images, narrow, shift }
     Spread { window, images, shift }
-    Step { narrow, noise, salt }
+    Step { narrow, noise, salt, kept }
     WeightStep { window, images, channels, zero, step }
     BiasStep { pixels, channels, step }
     DepthwiseStep { window, images, zero, step }
