@@ -177,9 +177,9 @@ fn agree(name: &str, scheme: impl Fn(usize) -> Scheme, streamed: bool) {
     fs::write(folder.path().join("Cargo.toml"), MANIFEST).unwrap();
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("learning-{name}"));
     let mut run = Command::new(env!("CARGO"));
-    // The host is no Cortex-M7, and debug builds look for overflows.
+    // Debug builds look for overflows.
     run.args(["run", "--quiet", "--target-dir"]).arg(target).current_dir(folder.path());
-    run.env("RUSTFLAGS", "").env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
+    run.env("RUSTFLAGS", "-Dwarnings").env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
     let said = succeed(&mut run);
 
     network.canonicalise().unwrap();
