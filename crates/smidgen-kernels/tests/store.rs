@@ -2,7 +2,9 @@
 //! bits, foreign ones.
 
 use proptest::prelude::*;
-use smidgen_kernels::store::{ExportError, Failed, HEADER_BYTES, MOST_UNIT, Refusal, Store, export, load, slot_bytes};
+use smidgen_kernels::store::{
+    Callbacks, ExportError, Failed, HEADER_BYTES, MOST_UNIT, Refusal, Store, export, load, slot_bytes,
+};
 
 const IDENTITY: u64 = 0x0123_4567_89ab_cdef;
 
@@ -308,19 +310,41 @@ fn the_newest_is_loaded_however_often_was_exported() {
     assert_eq!(flash.done, 300 * (1 + 4 + 3 + 1));
 }
 
+/// Gives a header that was changed the checksum that fits it, computed bit by bit.
+fn seal(slot: &mut [u8]) {
+    let (header, checksum) = slot[..HEADER_BYTES].split_at_mut(HEADER_BYTES - 4);
+    let mut sum = !0u32;
+    for &byte in &*header {
+        sum ^= u32::from(byte);
+        (0..8).for_each(|_| sum = if sum & 1 == 1 { (sum >> 1) ^ 0xedb8_8320 } else { sum >> 1 });
+    }
+    checksum.copy_from_slice(&(!sum).to_le_bytes());
+}
+
+#[test]
+fn another_version_of_the_format_is_refused() {
+    let mut flash = Flash::new(4, 8, 0xff);
+    export(&mut flash, IDENTITY, &state(8, 0)).unwrap();
+    flash.slots[0][4] += 1;
+    assert_eq!(flash.loaded(8), Err(Refusal::Header));
+    seal(&mut flash.slots[0]);
+    assert_eq!(flash.loaded(8), Err(Refusal::Version));
+}
+
+#[test]
+fn c_functions_that_are_not_there_fail() {
+    let context = std::ptr::null_mut();
+    let mut none = Callbacks { erase: None, program: None, read: None, context, slot_bytes: 100, unit: 4 };
+    assert_eq!(load(&mut none, IDENTITY, &mut [0; 8]), Err(Refusal::Unreadable));
+    assert_eq!(export(&mut none, IDENTITY, &[0; 8]), Err(ExportError::Erase));
+}
+
 #[test]
 fn sequence_numbers_go_round() {
     let mut flash = Flash::new(4, 8, 0xff);
     export(&mut flash, IDENTITY, &state(8, 0)).unwrap();
-    // The greatest number, and a header that fits it: by the same checksum, bit by bit here.
-    let header = &mut flash.slots[0][..HEADER_BYTES];
-    header[16..20].fill(0xff);
-    let mut sum = !0u32;
-    for &byte in &header[..HEADER_BYTES - 4] {
-        sum ^= u32::from(byte);
-        (0..8).for_each(|_| sum = if sum & 1 == 1 { (sum >> 1) ^ 0xedb8_8320 } else { sum >> 1 });
-    }
-    header[HEADER_BYTES - 4..].copy_from_slice(&(!sum).to_le_bytes());
+    flash.slots[0][16..20].fill(0xff);
+    seal(&mut flash.slots[0]);
     assert_eq!(flash.loaded(8), Ok(state(8, 0)));
     for i in 1..5 {
         export(&mut flash, IDENTITY, &state(8, i)).unwrap();
