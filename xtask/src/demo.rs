@@ -16,7 +16,8 @@ usage: cargo xtask demo
 Draws a labelled set of pictures, searches the network that suits them and a board, trains and quantises it, shows what it
 costs and how its memory is used, builds its firmware, and counts on the emulated board how often that is right, beside the
 same network on this computer. Then, if there is a folder ../shared (or SMIDGEN_SHARED) with person-detect.tflite, that network
-on a photograph. Takes about five minutes on two cores once everything is built. Files are written to target/demo.
+on a photograph. At the end the network that was found is given a new classifier, and learns on the emulated board. Takes about
+five minutes on two cores once everything is built. Files are written to target/demo.
 
 Firmware needs a compiler for the board's core and QEMU: what is missing is installed where that needs no question
 answered, else the demo says what to install and ends without that part.
@@ -59,7 +60,8 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
     if let Some(shared) = shared() {
         person_detection(&shared, folder, emulated)?;
     }
-    println!("{}", found.told(folder));
+    let learnt = learning(folder, emulated)?;
+    println!("{}", found.told(folder, learnt.as_ref()));
     Ok(())
 }
 
@@ -77,7 +79,7 @@ fn number(result: &Value, path: &str) -> f64 {
 
 impl Found {
     /// The last paragraph.
-    fn told(&self, folder: &Path) -> String {
+    fn told(&self, folder: &Path, learnt: Option<&Learnt>) -> String {
         let number = |path: &str| number(&self.result, path);
         let percent = |path: &str| format!("{:.2} %", 100.0 * number(path));
         let of = |figure: &str| number(&format!("/figures/{figure}"));
@@ -99,6 +101,15 @@ impl Found {
                 " On an emulated Cortex-M7 its firmware was right about {:.2} % ({right} of {shown}), with the\n\
                  bytes of the same network on this computer for every picture.",
                 100.0 * right as f64 / shown as f64,
+            );
+        }
+        if let Some(Learnt { steps, sram, instructions, right }) = learnt {
+            text += &format!(
+                "\nThe same core then learnt {steps} pictures with a new classifier in place of the network's own, one at a time: {:.1} million\n\
+                 instructions and {sram} bytes of SRAM each, with this computer's bytes after every one. With {TAUGHT} pictures, learnt in the\n\
+                 same integers on this computer, it is right about {:.2} % of those that it has never seen.",
+                instructions / 1e6,
+                100.0 * right,
             );
         }
         let page = folder.join("network/report.html");
@@ -170,6 +181,66 @@ fn own_pictures(folder: &Path, emulated: bool) -> Result<Found, Error> {
         board = Some((right as u64, samples as u64));
     }
     Ok(Found { result, board })
+}
+
+/// What learning on the board came to.
+struct Learnt {
+    /// Pictures that the emulated board learnt.
+    steps: usize,
+    /// Bytes of SRAM, and instructions of a step.
+    sram: u64,
+    instructions: f64,
+    /// Share of pictures to test that the network is right about once it has learnt on this computer.
+    right: f64,
+}
+
+/// Steps of learning on the emulated board.
+const STEPS: usize = 3;
+/// Pictures that are learnt on this computer, once each.
+const TAUGHT: usize = 300;
+/// What is trained beside the classifier. In the networks of the search nothing lies between their last two convolutions that
+/// gradients do not pass.
+const SCHEME: &str = "n_bias_update = 2\n";
+const RATE: &str = "0.004";
+
+/// The network that was found, with a new classifier that knows nothing: what it learns on the emulated board and on this computer.
+fn learning(folder: &Path, emulated: bool) -> Result<Option<Learnt>, Error> {
+    let (model, data) = (folder.join("network/network.tflite"), folder.join("shapes"));
+    let scheme = write(folder, "scheme.toml", SCHEME.as_bytes())?;
+    let (taught, steps) = (TAUGHT.to_string(), STEPS.to_string());
+    heading(&format!(
+        "The network with a new classifier, which {TAUGHT} pictures are shown to, once each: what it learns"
+    ));
+    let arguments = ["adapt", "eval", text(&model), "--data", text(&data), "--scheme", text(&scheme), "--rate", RATE];
+    let counted = smidgen_json(&[&arguments[..], &["--epochs", "1", "--train-samples", &taught, "--json"]].concat())?;
+    let right = number(&counted, "/schemes/0/accuracy");
+    let of = number(&counted, "/schemes/0/samples");
+    println!("right about {} of {of} pictures that were not shown", (right * of).round());
+    if !emulated {
+        return Ok(None);
+    }
+    heading(&format!("The same on the emulated Cortex-M7 of that board: {STEPS} pictures are learnt"));
+    let classes = number(&counted, "/schemes/0/classes").to_string();
+    let arguments =
+        ["adapt", "simulate", text(&model), "--data", text(&data), "--scheme", text(&scheme), "--rate", RATE];
+    let more = ["--classes", &classes, "--board", BOARD, "--steps", &steps, "--json"];
+    let counted = smidgen_json(&[&arguments[..], &more].concat())?;
+    if counted["matches_host"] != true {
+        return Err(Error::Failed(
+            "what the firmware learnt differs from what the host learns; please report this".into(),
+        ));
+    }
+    let instructions = number(&counted, "/instructions/total");
+    for (i, loss) in counted["losses"].as_array().into_iter().flatten().enumerate() {
+        println!("step {}: the loss was {:.3} before it", i + 1, loss.as_f64().unwrap_or(f64::NAN));
+    }
+    println!(
+        "{instructions} instructions a step: {} for the picture's result, {} for gradients, {} for what is learnt from them",
+        number(&counted, "/instructions/forward"),
+        number(&counted, "/instructions/backward"),
+        number(&counted, "/instructions/update")
+    );
+    Ok(Some(Learnt { steps: STEPS, sram: number(&counted, "/sram/total") as u64, instructions, right }))
 }
 
 fn planning(model: &Path, folder: &Path) -> Result<(), Error> {

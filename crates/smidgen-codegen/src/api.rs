@@ -2,6 +2,7 @@
 
 use crate::Options;
 use crate::helpers;
+use crate::learning::{self, Learning};
 use crate::ports::{Place, PortInfo};
 use crate::source::{Source, count, plain, plain_up_to};
 use crate::steps::{shape, whereabouts};
@@ -18,6 +19,8 @@ pub(crate) struct Api<'a> {
     pub constants: usize,
     pub places: &'a [usize],
     pub digest: u64,
+    /// What it is, if it is an iteration of training.
+    pub learning: Option<Learning>,
 }
 
 /// Whether a variable begins with other bytes than one over and over.
@@ -58,7 +61,11 @@ impl Api<'_> {
             out.line("use constants::array;");
         }
         out.line("use core::borrow::BorrowMut;");
-        out.line("use schedule::Progress;\n");
+        out.line("use schedule::Progress;");
+        if self.learning.is_some() {
+            out.line("pub use smidgen_kernels::store::{self, ExportError, Failed, Refusal, Store, slot_bytes};");
+        }
+        out.line("");
         self.numbers(&mut out);
         for port in &self.inputs {
             self.port(port, "input", &mut out);
@@ -99,10 +106,16 @@ impl Api<'_> {
                 lines.push("# let _ = output;".into());
             }
             (None, [input], [_]) => {
-                lines.push(format!("use {krate}::{{Input, Model}};"));
+                let more = if self.learning.is_some() { ", RATE_ONE" } else { "" };
+                lines.push(format!("use {krate}::{{Input, Model{more}}};"));
                 lines.push(String::new());
                 lines.push("let mut model = Model::new();".into());
                 lines.push(format!("let input: Input = [{}; {}];", zero(input.element), input.elements));
+                if self.learning.is_some() {
+                    lines.push("// That this is of class 1; the learning rate is 0.002.".into());
+                    lines.push("let loss = model.train_step(&input, 1, RATE_ONE / 500);".into());
+                    lines.push("assert!(loss.is_ok());".into());
+                }
                 lines.push("let output = model.predict(&input);".into());
                 lines.push("# let _ = output;".into());
             }
@@ -128,9 +141,11 @@ impl Api<'_> {
                 "[`Model::new`] owns its memory and can be the value of a `static`; [`Model::in_arena`] takes the caller's. Nothing here panics.",
             );
             line("");
-            line(
-                "The network has state: what an inference gives depends on those before it, from the first or from the last [`Model::reset`] on.",
-            );
+            line(if self.learning.is_some() {
+                "The network learns: [`Model::train_step`] changes what [`Model::predict`] gives, and nothing else does, until [`Model::reset`]."
+            } else {
+                "The network has state: what an inference gives depends on those before it, from the first or from the last [`Model::reset`] on."
+            });
         } else {
             line(
                 "[`Model::new`] owns its memory and can be the value of a `static`; [`Model::in_arena`] takes memory that other code uses between",
@@ -193,6 +208,9 @@ impl Api<'_> {
             out.line(format!("pub const STATE_BYTES: usize = {};\n", self.program.persistent_bytes()));
             out.line("/// A copy of the state, good for this network alone.");
             out.line("pub type State = [u8; STATE_BYTES];\n");
+        }
+        if let Some(learning) = &self.learning {
+            learning::items(learning, out);
         }
         out.line("/// Digest of the plan that this code was printed from: `smidgen plan --json` gives the same for the same plan.");
         out.line(format!("pub const DIGEST: u64 = {:#018x};\n", self.digest));
@@ -318,10 +336,25 @@ impl Api<'_> {
             out.line("    /// Whether the state is there: what it begins with, or what an inference has left.");
             out.line("    primed: bool,");
         }
+        if self.learning.is_some() {
+            out.line("    /// Whether what was begun is an iteration of training.");
+            out.line("    training: bool,");
+        }
+        let waits = self.learning.is_some_and(|learning| learning.waits());
+        if waits {
+            out.line("    /// Label and learning rate.");
+            out.line("    taught: [i32; 2],");
+        }
         out.line("}\n");
         let mut slots: String = streams.iter().map(|p| format!(", slot{}: 0", p.suffix)).collect();
         if self.has_state() {
             slots += ", primed: false";
+        }
+        if self.learning.is_some() {
+            slots += ", training: false";
+        }
+        if waits {
+            slots += ", taught: [0; 2]";
         }
         out.line("impl Model {");
         out.line("    /// A network with its own arena.");
@@ -340,16 +373,26 @@ impl Api<'_> {
         out.line("    }\n}\n");
         out.line("impl<A: BorrowMut<Arena>> Model<A> {");
         self.predict(out);
+        if let Some(learning) = &self.learning {
+            learning::methods(learning, self.program.persistent().offset, out);
+        }
         for port in &self.inputs {
             self.input(port, out);
         }
         out.line("    /// Begins a new inference, whatever has become of the last one.");
         if self.has_state() {
             out.line("    ///");
-            out.line("    /// The state stays. If the last inference was not done, part of it may be new already: then [`reset`](Self::reset) is what helps.");
+            out.line(if self.learning.is_some() {
+                "    /// What was learnt stays, and of an iteration of training that was not done what that had learnt so far."
+            } else {
+                "    /// The state stays. If the last inference was not done, part of it may be new already: then [`reset`](Self::reset) is what helps."
+            });
         }
         out.line("    pub fn restart(&mut self) {");
         out.line("        self.progress = Progress::new();");
+        if self.learning.is_some() {
+            out.line("        self.training = false;");
+        }
         for port in &streams {
             out.line(format!("        self.slot{} = 0;", port.suffix));
         }
@@ -379,7 +422,10 @@ impl Api<'_> {
 
     /// What has to do with state, and the step that begins with it.
     fn state(&self, out: &mut Source) {
-        out.line("    /// Forgets all earlier inferences: the next one is as the first.");
+        out.line(match self.learning {
+            Some(_) => "    /// Forgets what was learnt: the network is as it left the factory.",
+            None => "    /// Forgets all earlier inferences: the next one is as the first.",
+        });
         out.line("    pub fn reset(&mut self) {");
         out.line("        self.restart();");
         out.line("        self.primed = false;");
@@ -414,10 +460,14 @@ impl Api<'_> {
         }
         out.line("    }\n");
         let first = "        self.progress.step(self.arena.borrow_mut())";
-        out.add(
-            &STEP
-                .replace(first, &format!("        if !self.primed {{\n            self.prime();\n        }}\n{first}")),
-        );
+        let mut before = "        if !self.primed {\n            self.prime();\n        }\n".to_owned();
+        if self.learning.is_some() {
+            before += "        if !self.training && self.progress.has_logits() {\n            return Status::Done;\n        }\n";
+        }
+        if self.learning.is_some_and(|learning| learning.waits()) {
+            before += "        self.teach();\n";
+        }
+        out.add(&STEP.replace(first, &(before + first)));
     }
 
     /// The type and the expression of what an inference gives.
@@ -433,8 +483,18 @@ impl Api<'_> {
         let parameters: String =
             self.inputs.iter().map(|p| format!(", input{}: &{}", p.suffix, p.camel("Input"))).collect();
         out.line("    /// Computes the outputs for these inputs, which are copied into the arena.");
+        if self.learning.is_some() {
+            out.line("    /// What was learnt is used and not changed.");
+        }
         out.line(format!("    pub fn predict(&mut self{parameters}) -> {of} {{"));
         out.line("        self.restart();");
+        if self.learning.is_some() {
+            out.line("        self.complete(input);");
+            out.line(format!("        {result}"));
+            out.line("    }\n");
+            out.line("    /// Gives the sample and does all of what was begun.");
+            out.line("    fn complete(&mut self, input: &Input) {");
+        }
         for port in self.inputs.iter().filter(|p| p.rows.is_none()) {
             out.line(format!("        *self.input{0}_mut() = *input{0};", port.suffix));
         }
@@ -461,7 +521,9 @@ impl Api<'_> {
             }
             out.line("                }\n            }\n        }");
         }
-        out.line(format!("        {result}"));
+        if self.learning.is_none() {
+            out.line(format!("        {result}"));
+        }
         out.line("    }\n");
         if let Some(port) = self.only_stream() {
             let rows = port.camel("Row");

@@ -4,8 +4,10 @@
 
 use crate::Options;
 use crate::helpers;
+use crate::learning::{self, Learning};
 use crate::memory;
 use crate::ports::{PortInfo, ports};
+use crate::runs;
 use crate::source::{Source, identifier, plain};
 use smidgen_certify::Certified;
 use smidgen_ir::Graph;
@@ -19,24 +21,28 @@ pub(crate) struct C<'a> {
     pub outputs: Vec<PortInfo>,
     pub tiles: usize,
     pub constants: usize,
+    /// What it is, if it is an iteration of training.
+    pub learning: Option<Learning>,
 }
 
 /// A function: what it is for, its result, its name behind the model's, its parameters in C and in Rust, its body in Rust.
 pub(crate) struct Function {
-    about: String,
-    result: (String, String),
+    pub about: String,
+    pub result: (String, String),
     pub name: String,
-    parameters: Vec<(String, String)>,
-    body: String,
+    pub parameters: Vec<(String, String)>,
+    pub body: String,
 }
 
 impl<'a> C<'a> {
     /// The graph is the one that the Program was made from.
     pub fn new(program: &'a Certified, graph: &Graph, options: &'a Options) -> Self {
-        let (inputs, outputs) = ports(program, graph, options.ports.as_ref());
+        // What it refuses was refused when the Rust crate was printed.
+        let learning = learning::of(program, options, &runs::schedule(program)).ok().flatten();
+        let (inputs, outputs) = ports(program, graph, options);
         let tiles = program.buffers.iter().filter(|b| b.width < b.spec.extent.cols).count();
         let (constants, _) = memory::pack(program);
-        Self { program, options, inputs, outputs, tiles, constants: constants.len() }
+        Self { program, options, inputs, outputs, tiles, constants: constants.len(), learning }
     }
 
     pub fn name(&self) -> String {
@@ -111,12 +117,21 @@ impl<'a> C<'a> {
         });
         if !self.program.variables.is_empty() {
             all.push(Function {
-                about: "Forgets all earlier inferences: the next one is as the first. A new model needs none.".into(),
+                about: match self.learning {
+                    Some(_) => {
+                        "Forgets what was learnt: the network is as it left the factory. A new model needs none."
+                    }
+                    None => "Forgets all earlier inferences: the next one is as the first. A new model needs none.",
+                }
+                .into(),
                 result: unit(),
                 name: "reset".into(),
                 parameters: vec![model()],
                 body: format!("{CALL}    unsafe {{ (*model).reset() }}"),
             });
+        }
+        if self.learning.is_some() {
+            all.extend(learning::functions(&name));
         }
         let upper = name.to_ascii_uppercase();
         all.push(Function {
@@ -275,10 +290,14 @@ impl<'a> C<'a> {
         out.line(" * the same model from two threads or interrupts at once; different models are independent.");
         if !self.program.variables.is_empty() {
             out.line(" *");
-            out.line(
-                " * The network has state: what an inference gives depends on those before it, from the first or from",
-            );
-            out.line(format!(" * the last {name}_reset on."));
+            if self.learning.is_some() {
+                out.line(format!(" * The network learns: {name}_train_step changes what {name}_predict gives."));
+            } else {
+                out.line(
+                    " * The network has state: what an inference gives depends on those before it, from the first or from",
+                );
+                out.line(format!(" * the last {name}_reset on."));
+            }
         }
         if let Some(processor) = &self.options.processor {
             out.line(" *");
@@ -323,6 +342,9 @@ impl<'a> C<'a> {
             "typedef struct {name} {{\n    {upper}_ALIGNED unsigned char opaque[{}];\n}} {name};\n",
             self.opaque_bytes()
         ));
+        if let Some(learning) = &self.learning {
+            learning::header(learning, self.program, &name, &mut out);
+        }
         for function in self.functions() {
             out.add(&wrapped(&function.about));
             let parameters: Vec<&str> =
@@ -413,6 +435,10 @@ impl<'a> C<'a> {
                 lines.push("}".to_owned());
             }
             (_, [output]) => {
+                if self.learning.is_some() {
+                    lines.push("// That this is of class 1; the learning rate is 0.002.".to_owned());
+                    lines.push(format!("{name}_train_step(&{model}{inputs}, 1, {upper}_RATE_ONE / 500);"));
+                }
                 lines.push(format!("const {} *output = {name}_predict(&{model}{inputs});", c_type(output.element)));
             }
             (_, outputs) => {
@@ -437,6 +463,11 @@ impl<'a> C<'a> {
             out.add(&wrapped(order));
         }
         out.line(format!("#define {prefix}_COUNT {}", port.elements));
+        if let [_, height, width, channels] = port.shape[..] {
+            for (name, value) in [("HEIGHT", height), ("WIDTH", width), ("CHANNELS", channels)] {
+                out.line(format!("#define {prefix}_{name} {value}"));
+            }
+        }
         if let Some((scale, zero)) = port.quantisation {
             out.line(format!("/* A stored number q stands for {prefix}_SCALE * (q - {prefix}_ZERO_POINT). */"));
             out.line(format!("#define {prefix}_SCALE {scale:?}f\n#define {prefix}_ZERO_POINT ({zero})"));
@@ -528,7 +559,8 @@ impl<'a> C<'a> {
     }
 }
 
-const CALL: &str = "// SAFETY: the caller gives valid pointers to what the header says, and an initialised model.\n";
+pub(crate) const CALL: &str =
+    "// SAFETY: the caller gives valid pointers to what the header says, and an initialised model.\n";
 
 /// What examples call a variable of the type `name`: not like the type itself, since C tells types and variables apart by name alone.
 pub(crate) fn instance(name: &str) -> &'static str {

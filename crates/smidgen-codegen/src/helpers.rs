@@ -22,7 +22,7 @@ pub(crate) fn is_quantised(port: &PortInfo) -> bool {
 pub(crate) fn is_list(port: &PortInfo) -> bool {
     port.elements > 1
         && port.shape.iter().filter(|&&n| n != 1).count() == 1
-        && matches!(port.element, "i8" | "i16" | "f32")
+        && matches!(port.element, "i8" | "i16" | "i32" | "f32")
 }
 
 /// The functions for an input.

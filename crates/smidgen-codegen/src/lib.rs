@@ -14,6 +14,7 @@ mod c;
 mod call;
 mod folder;
 mod helpers;
+mod learning;
 mod memory;
 mod ports;
 mod progress;
@@ -30,7 +31,7 @@ pub use source::{LONGEST_NAME, identifier};
 use smidgen_certify::Certified;
 use smidgen_ir::front::Ports;
 use smidgen_ir::{ElementType, Graph};
-use smidgen_program::{BufferId, Program};
+use smidgen_program::{BufferId, Program, StepId};
 use std::collections::BTreeMap;
 
 /// What the Program does not say.
@@ -51,6 +52,18 @@ pub struct Options {
     /// How the model file orders the axes of its inputs and outputs, where it is an ONNX file: the code says so where
     /// it does otherwise.
     pub ports: Option<Ports>,
+    /// The Program is an iteration of training: the code has entry points for inference and for learning.
+    pub training: Option<Training>,
+}
+
+/// What is known of a Program that is an iteration of training. Its inputs are the sample, the label and the learning rate, its outputs the logits
+/// and the loss, each of the latter four of int32.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Training {
+    /// The step that computes the logits: those up to it are an inference.
+    pub logits: StepId,
+    /// Classes: labels are less.
+    pub classes: usize,
 }
 
 /// The stored number for each pixel value.
@@ -82,13 +95,17 @@ pub enum CodegenError {
         /// The most that are possible.
         most: usize,
     },
+    /// The Program is no iteration of training.
+    #[error("the plan is no iteration of training: {0}")]
+    Training(&'static str),
 }
 
 /// The generated crate: manifest, sources, constants, and the kernels' sources in `kernels/`. The graph is the one that the Program
 /// was made from.
 ///
 /// # Errors
-/// [`CodegenError`] if the Program has more runs of different kinds than 16 bits can count.
+/// [`CodegenError`] if the Program has more runs of different kinds than 16 bits can count, or is not the iteration of training that the
+/// options say it is.
 pub fn rust_crate(program: &Certified, graph: &Graph, options: &Options) -> Result<Files, CodegenError> {
     let tiled = |&i: &usize| program.buffers[i].width < program.buffers[i].spec.extent.cols;
     let tiles: Vec<BufferId> = (0..program.buffers.len()).filter(tiled).map(|i| BufferId(i as u32)).collect();
@@ -104,7 +121,8 @@ pub fn rust_crate(program: &Certified, graph: &Graph, options: &Options) -> Resu
     let (constants, places) = memory::pack(program);
     let count = tiles.len();
     let steps = steps::print(call::Surroundings { program, tiles: &tiles, places: &places });
-    let (inputs, outputs) = ports::ports(program, graph, options.ports.as_ref());
+    let learning = learning::of(program, options, &schedule)?;
+    let (inputs, outputs) = ports::ports(program, graph, options);
     let mut used = steps.constants.clone();
     if outputs.iter().any(|o| matches!(o.place, ports::Place::Constant(_))) || api::has_initial_constants(program) {
         used.push("array");
@@ -117,6 +135,7 @@ pub fn rust_crate(program: &Certified, graph: &Graph, options: &Options) -> Resu
         constants: constants.len(),
         places: &places,
         digest: program.digest(),
+        learning,
     };
     let check = options.processor.as_ref().filter(|processor| processor.dsp && !processor.rustc_flags.is_empty());
     let mut files = vendor::kernels("kernels/", &kernels_package(options), floats(program), check);
@@ -130,7 +149,7 @@ pub fn rust_crate(program: &Certified, graph: &Graph, options: &Options) -> Resu
         ("src/lib.rs", api.print()),
         ("src/arena.rs", memory::arena(program, &steps)),
         ("src/constants.rs", memory::constants(constants.len(), &used)),
-        ("src/schedule.rs", progress::print(program, &schedule, count)),
+        ("src/schedule.rs", progress::print(program, &schedule, (count, learning))),
         ("src/steps.rs", steps.text),
     ];
     files.extend(text.map(|(path, text)| (path.to_owned(), text.into_bytes())));

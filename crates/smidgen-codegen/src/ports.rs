@@ -1,5 +1,6 @@
 //! The network's inputs and outputs as the caller of generated code sees them.
 
+use crate::Options;
 use crate::source::plain;
 use smidgen_ir::front;
 use smidgen_ir::{ElementType, Graph, Shape};
@@ -51,9 +52,12 @@ impl PortInfo {
     }
 }
 
-/// The inputs and the outputs; `file` says how the model file orders their axes.
-pub(crate) fn ports(program: &Program, graph: &Graph, file: Option<&front::Ports>) -> (Vec<PortInfo>, Vec<PortInfo>) {
+/// The inputs and the outputs, where it learns the sample and the logits; the options say how the model file orders their axes.
+pub(crate) fn ports(program: &Program, graph: &Graph, options: &Options) -> (Vec<PortInfo>, Vec<PortInfo>) {
+    let file = options.ports.as_ref();
     let all = |ports: &[Port], file: Option<&[front::Port]>, streams: bool| {
+        // What else a training step takes and gives has functions of its own.
+        let ports = if options.training.is_some() { ports.get(..1).unwrap_or_default() } else { ports };
         let one = |(i, port): (usize, &Port)| PortInfo {
             order: file.and_then(|file| order(file.get(i)?)),
             ..info(program, graph, i, port, ports.len() == 1, streams)

@@ -1,12 +1,13 @@
 //! Prints `schedule.rs`: the run list, and what goes through it.
 
+use crate::learning::Learning;
 use crate::runs::{Entry, REPEAT, Schedule};
 use crate::source::Source;
 use crate::value::{array, atom, fill, numbers, structure};
 use smidgen_program::Program;
 
 /// The file.
-pub(crate) fn print(program: &Program, schedule: &Schedule, tiles: usize) -> String {
+pub(crate) fn print(program: &Program, schedule: &Schedule, (tiles, learning): (usize, Option<Learning>)) -> String {
     let Schedule { entries, codes, partial, .. } = schedule;
     let steps = program.steps.len();
     let streamed = entries.iter().any(|e| e.step >= steps);
@@ -21,8 +22,25 @@ pub(crate) fn print(program: &Program, schedule: &Schedule, tiles: usize) -> Str
     if !plain {
         code_table(schedule, &mut out);
     }
+    if let Some(Learning { logits_end, .. }) = learning {
+        out.line("/// Index of what comes after the logits.");
+        let of = index_type(codes.len());
+        out.line(format!("const LOGITS_END: {of} = {logits_end};\n"));
+    }
     progress(schedule, program, plain, streamed, tiles, &mut out);
+    if learning.is_some() {
+        out.line("\nimpl Progress {");
+        out.line("    /// Whether the logits are there.");
+        out.line("    pub fn has_logits(&self) -> bool {");
+        out.line("        self.at >= LOGITS_END");
+        out.line("    }\n}");
+    }
     out.text
+}
+
+/// The type of an index of the run list.
+fn index_type(codes: usize) -> &'static str {
+    if codes > u16::MAX as usize { "u32" } else { "u16" }
 }
 
 fn entry_type(schedule: &Schedule, steps: usize, out: &mut Source) {
@@ -103,7 +121,7 @@ fn progress(schedule: &Schedule, program: &Program, plain: bool, streamed: bool,
     out.line("/// How far an inference has come.");
     out.line("pub(crate) struct Progress {");
     out.line("    /// Index of what comes next.");
-    let at = if codes > u16::MAX as usize { "u32" } else { "u16" };
+    let at = index_type(codes);
     out.line(format!("    at: {at},"));
     let mut fields = vec![("at", "0".to_owned())];
     if schedule.repeats {

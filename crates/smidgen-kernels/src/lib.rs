@@ -9,7 +9,7 @@
 //!
 //! [`int8`], [`int16`] and [`float`] hold one file per operator family ([`mod@reference`] what the integers share), [`movement`] what only moves bytes, [`convert`] what changes the element
 //! type; [`requant`] and [`fixed`] hold the integer arithmetic that they share, and [`isa`] the inner loops that exist once for each
-//! instruction set.
+//! instruction set. [`store`] keeps what a network has learnt.
 //!
 //! The invariant that matters: the result of a region never depends on how the output was cut into regions.
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -31,6 +31,7 @@ pub mod reference;
 pub mod requant;
 #[cfg(feature = "sources")]
 pub mod sources;
+pub mod store;
 pub mod training;
 pub mod view;
 

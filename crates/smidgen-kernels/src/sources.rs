@@ -99,6 +99,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "reference/resize.rs"
     "reference/transpose_conv.rs"
     "requant.rs"
+    "store.rs"
     "training/armv7em.rs"
     "training/block.rs"
     "training/classifier.rs"

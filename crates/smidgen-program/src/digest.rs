@@ -33,6 +33,21 @@ impl Program {
         }
         hash.0
     }
+
+    /// A digest of what the bytes of the state mean: what is computed, and where each variable lies among them. The state of one Program is good for
+    /// another with the same one, which may have another schedule and lie elsewhere in memory.
+    pub fn state_digest(&self) -> u64 {
+        let mut hash = Fnv::default();
+        for constant in &self.constants {
+            hash.add(&constant.bytes.len().to_le_bytes());
+            hash.add(&constant.bytes);
+        }
+        let begin = self.persistent().offset;
+        let places = self.variables.iter().map(|variable| self.variable_bytes(variable).offset - begin);
+        let (steps, variables) = (&self.steps, &self.variables);
+        write!(hash, "{steps:?} {variables:?} {:?}", places.collect::<Vec<_>>()).expect("hashing does not fail");
+        hash.0
+    }
 }
 
 /// FNV-1a of the bytes of a text.

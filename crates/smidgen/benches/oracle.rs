@@ -76,7 +76,7 @@ fn built(graph: Graph) -> Option<u64> {
     let target = Target { board: Some(board.clone()), ..Target::default() };
     let options = smidgen::codegen::Options { name: "network".into(), ..Default::default() };
     let made = network.plan(&target).and_then(|planned| planned.compile(options)).expect("firmware");
-    let firmware = harness::Network::new(&made.planned.plan.program, made.rust);
+    let firmware = harness::Network::new(&made.planned.plan.program, made.rust, false);
     let path = build::build(&firmware, &board, &toolchain).expect("a build");
     let firmware = Elf::read(&path).expect("firmware");
     Some(firmware.section(".text") + firmware.section(".rodata"))

@@ -28,6 +28,7 @@ pub(crate) fn compile(planned: Planned, options: Options) -> Result<Compiled, Er
     let options = Options {
         board: board.map(|board| board.title.clone()),
         processor: board.map(|board| processor(board.core, None)),
+        training: planned.training.clone(),
         ..options
     };
     let rust = smidgen_codegen::rust_crate(&planned.plan.program, planned.network.graph(), &options)?;

@@ -208,6 +208,7 @@ impl Error {
             Self::Board(BoardError::Malformed { .. }) => ErrorKind::Malformed,
             Self::Board(_) | Self::NoBoard => ErrorKind::Request,
             Self::Codegen(CodegenError::TooMany { .. }) => ErrorKind::Unsupported,
+            Self::Codegen(CodegenError::Training(_)) => ErrorKind::Internal,
             Self::Budget { .. } => ErrorKind::DoesNotFit,
             Self::Input { .. } | Self::InputCount { .. } => ErrorKind::Request,
             Self::Simulate(error) if error.does_not_fit() => ErrorKind::DoesNotFit,
@@ -289,6 +290,7 @@ impl Error {
             Self::Budget { .. } => "`smidgen plan` shows what takes them, and what would make the network smaller",
             Self::Input { .. } | Self::InputCount { .. } => "`smidgen inspect MODEL` shows the inputs",
             Self::Codegen(CodegenError::TooMany { .. }) => "another `--schedule` has fewer",
+            Self::Codegen(CodegenError::Training(_)) => return None,
             Self::Evaluate(error) => return Some(error.help()),
             Self::Training(error) => return Some(error.help()),
             Self::Train(TrainError::Unsupported { .. }) => {

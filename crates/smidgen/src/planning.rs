@@ -9,7 +9,7 @@ use crate::fit::Fit;
 use crate::network::Network;
 use crate::scope::{Scope, costs};
 use smidgen_boards::Board;
-use smidgen_codegen::Options;
+use smidgen_codegen::{Options, Training};
 use smidgen_lower::{LowerOptions, Lowerer};
 use smidgen_plan::ScheduleChoice;
 use smidgen_plan::planner::{Advice, Plan, PlanOptions, PlanPoint, advise, flash, pareto, plan};
@@ -73,6 +73,8 @@ pub struct Planned<'n> {
     /// The same with integers at the ends, if the network has float ends that can be cut and takes fewer bytes or
     /// instructions without.
     pub integer_ends: Option<IntegerEnds>,
+    /// What is planned is an iteration of training.
+    pub training: Option<Training>,
 }
 
 impl Network {
@@ -102,7 +104,7 @@ impl Network {
             let less = |ends: &IntegerEnds| ends.total_bytes < here.0 || ends.instructions < here.1;
             Ok::<_, Error>((plan, integers.filter(less)))
         })?;
-        Ok(Planned { network: self, target: target.clone(), lowered, plan, integer_ends })
+        Ok(Planned { network: self, target: target.clone(), lowered, plan, integer_ends, training: None })
     }
 }
 

@@ -97,7 +97,8 @@ impl<'a> Firmware<'a> {
         if let Some(budget) = budget.filter(|&b| b < taken && b < board.sram.bytes as usize) {
             return Err(Error::Budget { taken, budget });
         }
-        let network = harness::Network::new(&plan.program, compiled.rust.clone());
+        let learns = compiled.options.training.is_some();
+        let network = harness::Network::new(&plan.program, compiled.rust.clone(), learns);
         let toolchain = Toolchain::find(board.core.target()).map_err(smidgen_sim::Error::from)?;
         let elf = build::build(&network, board, &toolchain).map_err(smidgen_sim::Error::from)?;
         let host = Runner::with_program(planned.network, plan.program.clone());

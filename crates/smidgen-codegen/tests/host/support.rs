@@ -115,7 +115,7 @@ impl Case {
                 );
             }
             let list = tensor.shape.dims().iter().filter(|&&n| n != 1).count() == 1;
-            if list && ["i8", "i16", "f32"].contains(&of) {
+            if list && ["i8", "i16", "i32", "f32"].contains(&of) {
                 let _ = write!(
                     text,
                     "    let best = {name}::argmax{s}(own.output{s}());\n    assert!(own.output{s}().iter().all(|v| *v <= own.output{s}()[best]));\n    \

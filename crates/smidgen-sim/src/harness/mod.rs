@@ -39,11 +39,13 @@ pub struct Network {
     pub arena: usize,
     /// Bytes of its state, which the samples share in their order; 0 without.
     pub state: usize,
+    /// It is an iteration of training: its inputs are the sample, the label and the learning rate, its outputs the logits and the loss.
+    pub learns: bool,
 }
 
 impl Network {
-    /// A generated crate of this Program.
-    pub fn new(program: &Certified, files: Files) -> Self {
+    /// A generated crate of this Program; whether that is an iteration of training.
+    pub fn new(program: &Certified, files: Files, learns: bool) -> Self {
         let rows = |i: usize| {
             let last = program.runs.iter().filter_map(|run| match run {
                 Run::Await { input, y1, .. } if *input == i => Some(*y1),
@@ -57,6 +59,8 @@ impl Network {
         };
         let stretches = program.runs.iter().zip(program.steps_of_runs()).flat_map(|(run, step)| {
             let calls = match run {
+                // Label and learning rate are there already.
+                Run::Await { input: 1.., .. } if learns => 0,
                 Run::Await { y0, y1, .. } => y1 - y0,
                 Run::Compute { .. } => 1,
             };
@@ -70,6 +74,7 @@ impl Network {
             stretches: stretches.collect(),
             arena: program.arena_bytes,
             state: program.persistent_bytes(),
+            learns,
             files,
         }
     }

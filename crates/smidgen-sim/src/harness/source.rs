@@ -11,9 +11,14 @@ fn suffix(index: usize, count: usize) -> String {
 /// The file.
 pub(super) fn main(network: &Network) -> String {
     let mut out = String::new();
+    // The label and the learning rate are no inputs of their own in generated code, and the loss is no output.
+    let (inputs, outputs) = match network.learns {
+        true => (&network.inputs[..1], 1),
+        false => (&network.inputs[..], network.outputs.len()),
+    };
     let streams: Vec<(usize, usize)> =
-        network.inputs.iter().enumerate().filter_map(|(i, input)| Some((i, input.rows?))).collect();
-    let of_input = |i: usize| suffix(i, network.inputs.len());
+        inputs.iter().enumerate().filter_map(|(i, input)| Some((i, input.rows?))).collect();
+    let of_input = |i: usize| suffix(i, inputs.len());
     let camel = |i: usize| of_input(i).replace('_', "");
     out.push_str(HEAD);
     for (name, value) in [("JOB", JOB), ("INPUTS", INPUTS), ("OUTPUTS", OUTPUTS)] {
@@ -21,6 +26,11 @@ pub(super) fn main(network: &Network) -> String {
             out,
             "#[unsafe(link_section = \".harness_constants\")]\nstatic {name}: [u8; {}] = *b\"{value}\\0\";",
             value.len() + 1
+        );
+    }
+    if network.learns {
+        out.push_str(
+            "/// Label and learning rate.\n#[unsafe(link_section = \".harness\")]\nstatic mut TAUGHT: MaybeUninit<[u32; 2]> = MaybeUninit::uninit();\n",
         );
     }
     for &(i, rows) in &streams {
@@ -62,7 +72,7 @@ pub(super) fn main(network: &Network) -> String {
          runtime::marker();\n}}\n"
     );
     let mut read = String::new();
-    for (i, input) in network.inputs.iter().enumerate() {
+    for (i, input) in inputs.iter().enumerate() {
         match input.rows {
             None => {
                 let _ = writeln!(
@@ -82,11 +92,18 @@ pub(super) fn main(network: &Network) -> String {
             }
         }
     }
+    if network.learns {
+        read.push_str(
+            "    // SAFETY: one thread, and this is the only reference; any bytes are numbers, and all are written.\n    let taught = unsafe {\n        &mut *(&raw mut TAUGHT).cast::<[u32; 2]>()\n    };\n    if !inputs.read(bytes_mut(taught)) \
+             || model.begin_training(taught[0] as usize, taught[1] as i32).is_err() {\n        return false;\n    }\n",
+        );
+    }
     let restart = "    model.restart();\n";
     // The samples are frames of one sequence; the first of them once more begins it anew.
     let begin = if network.state > 0 { "    model.reset();\n" } else { restart };
-    let outputs: String = (0..network.outputs.len())
-        .map(|i| format!("        && outputs.write(bytes(model.output{}()))\n", suffix(i, network.outputs.len())))
+    let outputs: String = (0..outputs)
+        .map(|i| format!("        && outputs.write(bytes(model.output{}()))\n", suffix(i, outputs)))
+        .chain(network.learns.then(|| "        && outputs.write(bytes(&model.loss()))\n".to_owned()))
         .collect();
     let outputs = match network.state {
         0 => outputs,
@@ -180,6 +197,7 @@ mod tests {
             stretches: vec![],
             arena: 64,
             state: 0,
+            learns: false,
         }
     }
 
@@ -187,6 +205,8 @@ mod tests {
     fn the_source_is_as_reviewed() {
         insta::assert_snapshot!("main_whole", main(&network(&[None], 1)));
         insta::assert_snapshot!("main_streamed", main(&network(&[None, Some(3)], 2)));
+        let learns = Network { learns: true, ..network(&[Some(8), Some(1), None], 2) };
+        insta::assert_snapshot!("main_learns", main(&learns));
     }
 
     #[test]

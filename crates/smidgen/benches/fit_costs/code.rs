@@ -37,7 +37,7 @@ pub fn measure(board: &Board, samples: &[Sample]) -> Vec<CodeMeasurement> {
             let compiled = sample.network.plan(&target).and_then(|planned| planned.compile(options));
             let Compiled { planned: Planned { plan, lowered, .. }, rust, .. } =
                 compiled.unwrap_or_else(|error| panic!("{network}: {error}"));
-            let firmware = harness::Network::new(&plan.program, rust);
+            let firmware = harness::Network::new(&plan.program, rust, false);
             let bytes = match build::build(&firmware, board, &toolchain) {
                 Ok(path) => Elf::read(&path).expect("firmware").section(".text"),
                 Err(build::BuildError::DoesNotFit(_)) => 0,

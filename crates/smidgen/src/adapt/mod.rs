@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::network::Network;
 use crate::planning::{Planned, Target};
 use smidgen_adapt::{Scheme, TrainingStep};
+use smidgen_codegen::Training;
 use smidgen_lower::LowerOptions;
 use smidgen_plan::planner::plan;
 
@@ -52,6 +53,7 @@ impl Adaptation {
     pub fn plan(&self, target: &Target) -> Result<Planned<'_>, Error> {
         let lowered = self.step.lowered.clone();
         let plan = plan(&lowered, &target.plan)?;
-        Ok(Planned { network: &self.network, target: target.clone(), lowered, plan, integer_ends: None })
+        let training = Some(Training { logits: self.step.logits, classes: self.step.classes });
+        Ok(Planned { network: &self.network, target: target.clone(), lowered, plan, integer_ends: None, training })
     }
 }

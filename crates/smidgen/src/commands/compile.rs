@@ -50,9 +50,8 @@ pub struct Compile {
     /// The folder to write
     #[arg(short, long = "output", alias = "out", value_name = "DIR")]
     out: PathBuf,
-    /// What to write
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "rust")]
-    emit: Vec<Emit>,
+    #[command(flatten)]
+    emitted: Emitted,
     /// Name of the crate and prefix of its names [default: the model's file name]
     #[arg(long)]
     name: Option<String>,
@@ -61,12 +60,35 @@ pub struct Compile {
     labels: Option<PathBuf>,
     #[command(flatten)]
     normalisation: NormaliseOptions,
-    /// How C functions pass floating-point numbers; all of a C program must agree
-    #[arg(long, value_enum, value_name = "ABI", default_value_t)]
-    float_abi: FloatAbiName,
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// What is written, and how.
+#[derive(Args, Debug)]
+pub struct Emitted {
+    /// What to write
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "rust")]
+    emit: Vec<Emit>,
+    /// How C functions pass floating-point numbers; all of a C program must agree
+    #[arg(long, value_enum, value_name = "ABI", default_value_t)]
+    float_abi: FloatAbiName,
+}
+
+impl Emitted {
+    /// The files, each kind in its folder.
+    pub fn files(&self, compiled: &Compiled) -> Result<Files, Error> {
+        let mut files = Files::new();
+        for emit in &self.emit {
+            match emit {
+                Emit::Rust => add(&mut files, "rust", &compiled.rust),
+                Emit::Arduino => add(&mut files, "arduino", &compiled.arduino()?),
+                Emit::C => add(&mut files, "c", &compiled.c_library(self.float_abi.into())?),
+            }
+        }
+        Ok(files)
+    }
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -114,14 +136,7 @@ impl Compile {
             }
             return Ok(Answer::No(Code::DoesNotFit));
         }
-        let mut files = Files::new();
-        for emit in &self.emit {
-            match emit {
-                Emit::Rust => add(&mut files, "rust", &compiled.rust),
-                Emit::Arduino => add(&mut files, "arduino", &compiled.arduino()?),
-                Emit::C => add(&mut files, "c", &compiled.c_library(self.float_abi.into())?),
-            }
-        }
+        let files = self.emitted.files(&compiled)?;
         interrupt::finish(|| write_folder(&self.out, &files)).map_err(Error::from)?;
         let names: Vec<&str> = files.keys().map(String::as_str).collect();
         if self.json {
@@ -239,7 +254,7 @@ impl Compile {
     /// Commands that go on from here.
     fn next(&self, folder: &Path) -> Vec<String> {
         let mut lines = Vec::new();
-        for emit in &self.emit {
+        for emit in &self.emitted.emit {
             match emit {
                 Emit::Rust => {
                     lines.push("in your firmware's Cargo.toml:".to_owned());
