@@ -4,7 +4,7 @@ use crate::calibrate::{Magnitudes, drawn, magnitudes};
 use crate::error::AdaptError;
 use crate::lists::drop_unused;
 use crate::memory::selected;
-use crate::movement::{Movement, movement, sizes};
+use crate::movement::{Movement, Tap, movement, resize_taps, sizes};
 use crate::network::{Features, is_convolution};
 use crate::scheme::{Criterion, Rounding, Scheme};
 use crate::surrogate::{average, convolution, effective, product_sizes, refuse, slopes, weight_scale, window_of};
@@ -14,8 +14,8 @@ use smidgen_kernels::Window2d;
 use smidgen_kernels::int8::{Binary, Int8};
 use smidgen_kernels::training::{
     AxisMap, BiasStep, Conv2d, Cross, Depthwise, DepthwiseGradient, DepthwiseStep, ERROR_BITS, FACTOR_BITS, Feed, Head,
-    InputGradient, MOST_AXES, Noise, ProductGradient, Rearrange, SUM_SCRATCH, Select, Spread, Step as Rounded, Total,
-    WEIGHT_BITS, WeightStep, blocks, mask_bytes,
+    InputGradient, MOST_AXES, Noise, ProductGradient, Rearrange, Resized, SUM_SCRATCH, Select, Spread, Step as Rounded,
+    Total, WEIGHT_BITS, WHOLE_SHARE, WeightStep, blocks, mask_bytes,
 };
 use smidgen_lower::{KernelSet, LowerOptions};
 use smidgen_program::footprint::{Footprint, Granularity, WriteOrder};
@@ -861,6 +861,7 @@ impl<'a> Compiler<'a> {
                 };
                 self.passed(input, name, sizes, gradient.unit * 2f64.powi(shift as i32), step)
             }
+            Op::Resize { .. } if reached(self, input) => self.resize_backward(index, operator, gradient, common),
             Op::Binary { kind: BinaryKind::Mul, .. } => self.product_backward(index, operator, gradient, common),
             _ if average(graph, operator).is_none() && movement(graph, operator, 0, output).is_some() => {
                 let mut parts = Vec::new();
@@ -885,7 +886,7 @@ impl<'a> Compiler<'a> {
                 }
                 Ok(parts)
             }
-            Op::Unary(_) | Op::Quantize | Op::Pool2d { kind: PoolKind::Max, .. } => Ok(Vec::new()),
+            Op::Unary(_) | Op::Quantize | Op::Resize { .. } | Op::Pool2d { kind: PoolKind::Max, .. } => Ok(Vec::new()),
             Op::Pool2d { .. } | Op::Reduce { .. } => {
                 let Some((window, images)) = average(graph, operator) else {
                     return Err(refuse(graph, index, "only averages over rows and columns have one"));
@@ -954,6 +955,57 @@ impl<'a> Compiler<'a> {
             ..Step::new(kernel::SlopeGradient { sizes: gradient.sizes, shift }.into(), IN_PLACE)
         };
         self.passed(input, name, gradient.sizes, unit * 2f64.powi(shift as i32), step)
+    }
+
+    /// Through an enlargement or a reduction.
+    fn resize_backward(
+        &mut self,
+        index: usize,
+        operator: &Operator,
+        gradient: Gradient,
+        common: Common,
+    ) -> Result<Vec<(TensorId, Gradient)>, AdaptError> {
+        let graph = self.graph();
+        let (input, output) = (operator.inputs[0], operator.outputs[0]);
+        let shapes = [input, output].map(|id| graph.tensor(id).shape.nhwc());
+        let (
+            &Op::Resize { kind, align_corners, half_pixel_centers, .. },
+            [Some([images, h, w, c]), Some([_, oh, ow, _])],
+        ) = (&operator.op, shapes)
+        else {
+            return Err(refuse(graph, index, "its input has no rows and columns"));
+        };
+        let along = |sizes| resize_taps(kind, sizes, align_corners, half_pixel_centers);
+        let taps = [along([h, oh]), along([w, ow])];
+        let whole = f64::from(WHOLE_SHARE);
+        let word = |&(first, second, share): &Tap| [first as u16, second as u16, (share * whole).round() as u16];
+        let words = taps.iter().flatten().flat_map(word).flat_map(u16::to_le_bytes).collect();
+        // The most that an input gives along each axis.
+        let most = |taps: &[Tap], size: usize| {
+            let mut given = vec![0.0; size];
+            for &(first, second, share) in taps {
+                given[first] += 1.0 - share;
+                given[second] += share;
+            }
+            given.into_iter().fold(1.0, f64::max) * whole
+        };
+        let narrow = ((most(&taps[0], h) * most(&taps[1], w)).log2().ceil() as u32).saturating_sub(15).min(24);
+        let name = format!("gradient of {}", graph.tensor(input).name);
+        let constants = vec![self.constant(format!("{name} taps"), words, 2)];
+        let scale = |id: TensorId| graph.tensor(id).per_tensor().map_or(1.0, |(scale, _)| f64::from(scale));
+        let gradient = self.seen(gradient, sizes_of_images(images, [oh, ow, c]));
+        let unit = gradient.unit * scale(input) / scale(output) * 2f64.powi(narrow as i32) / whole.powi(2);
+        let shift = self.shift(input, unit, common);
+        let sizes = sizes_of_images(images, [h, w, c]);
+        let layer = Resized { images, input: [h, w, c], output: [oh, ow, c], narrow, shift };
+        let step = Step {
+            name: format!("RESIZE {name}"),
+            inputs: vec![gradient.operand()],
+            constants,
+            scratch_bytes: layer.scratch(),
+            ..Step::new(kernel::ResizeGradient { layer }.into(), by_bands(sizes))
+        };
+        self.passed(input, name, sizes, unit * 2f64.powi(shift as i32), step)
     }
 
     /// Through a product, to each of its operands that is reached.

@@ -1,6 +1,6 @@
 //! Operators whose outputs are elements of their inputs, or sums of them: where each element of an input is.
 
-use smidgen_ir::{Graph, Op, Operator, PadValue, ReduceKind};
+use smidgen_ir::{Graph, Op, Operator, PadValue, ReduceKind, ResizeKind};
 use smidgen_kernels::training::{AxisMap, MOST_AXES, Rearrange};
 
 /// Where the elements of an input of an operator are in one of its outputs, and what each counts there.
@@ -147,4 +147,35 @@ impl Movement {
         };
         (0..elements).map(place).collect()
     }
+}
+
+/// What an output index of RESIZE takes of its input along an axis: two indices, and the share of the second.
+pub(crate) type Tap = (usize, usize, f64);
+
+/// What each output index along an axis takes (TensorFlow's `ResizeBilinear` and `ResizeNearestNeighbor`).
+pub(crate) fn resize_taps(kind: ResizeKind, [input, output]: [usize; 2], align: bool, half: bool) -> Vec<Tap> {
+    let last = input.saturating_sub(1);
+    let scale = match align && output > 1 {
+        true => last as f64 / (output - 1) as f64,
+        false => input as f64 / output.max(1) as f64,
+    };
+    let tap = |i: usize| match kind {
+        ResizeKind::Nearest => {
+            // With the roundings of float32, as the operator is defined: an index at a border is on one side or the other.
+            let scale = match align && output > 1 {
+                true => last as f32 / (output - 1) as f32,
+                false => input as f32 / output.max(1) as f32,
+            };
+            let at = if half { (i as f32 + 0.5) * scale } else { i as f32 * scale };
+            let at = (if align { (at + 0.5).floor() } else { at.floor() }).max(0.0) as usize;
+            (at.min(last), at.min(last), 0.0)
+        }
+        ResizeKind::Bilinear => {
+            let at = if half { (i as f64 + 0.5) * scale - 0.5 } else { i as f64 * scale };
+            let (first, second) = (at.floor().max(0.0) as usize, at.ceil().max(0.0) as usize);
+            let share = (at - first as f64).clamp(0.0, 1.0);
+            (first.min(last), second.min(last), share)
+        }
+    };
+    (0..output).map(tap).collect()
 }

@@ -2,7 +2,7 @@
 //! It is what the integer kernels are measured against, and what says how large their gradients become.
 
 use crate::error::AdaptError;
-use crate::movement::{Movement, movement, sizes};
+use crate::movement::{Movement, movement, resize_taps, sizes};
 use crate::network::Features;
 use smidgen_ir::{
     Activation, BinaryKind, ConvParams, ElementType, Graph, Op, Operator, Padding, PoolKind, ReduceKind, Tensor,
@@ -302,6 +302,29 @@ fn step(
                         if let Some(best) = best {
                             gx[best] += g[(row * out_w + ox) * channels + c];
                         }
+                    }
+                }
+            }
+            Ok(vec![(operator.inputs[0], gx)])
+        }
+        Op::Resize { kind, align_corners, half_pixel_centers, .. } => {
+            let (Some([images, height, width, channels]), Some([_, out_h, out_w, _])) =
+                (graph.tensor(operator.inputs[0]).shape.nhwc(), y.shape.nhwc())
+            else {
+                return Err(refuse(graph, index, "its input has no rows and columns"));
+            };
+            let along = |sizes| resize_taps(*kind, sizes, *align_corners, *half_pixel_centers);
+            let (rows, columns) = (along([height, out_h]), along([width, out_w]));
+            let weight = scale(graph.tensor(operator.inputs[0])).0 / scale(y).0;
+            let mut gx = vec![0.0; images * height * width * channels];
+            for (i, &g) in g.iter().enumerate() {
+                let (pixel, c) = (i / channels, i % channels);
+                let (row, ox) = (pixel / out_w, pixel % out_w);
+                let (image, oy) = (row / out_h, row % out_h);
+                let ((y0, y1, sy), (x0, x1, sx)) = (rows[oy], columns[ox]);
+                for (y, by_row) in [(y0, 1.0 - sy), (y1, sy)] {
+                    for (x, by_column) in [(x0, 1.0 - sx), (x1, sx)] {
+                        gx[((image * height + y) * width + x) * channels + c] += g * weight * by_row * by_column;
                     }
                 }
             }

@@ -2,7 +2,7 @@
 
 use crate::builder::{Builder, Node, Precision, Taps};
 use crate::random::Random;
-use smidgen_ir::{Activation, BinaryKind, Graph, Padding, PoolKind, UnaryKind};
+use smidgen_ir::{Activation, BinaryKind, Graph, Padding, PoolKind, ResizeKind, UnaryKind};
 
 /// Convolutions of all kinds, depthwise ones with multipliers, residual additions, products, pools, functions, what moves elements, a fully connected
 /// layer or a mean before the classifier. A hundred of them have every such operator in every position that matters.
@@ -17,7 +17,7 @@ pub fn random_classifier(seed: u64) -> Graph {
     let first = random.choose(&[8, 12, 16]);
     x = b.conv(x, Taps::square(3).symmetric(), first, activation(&mut random));
     for _ in 0..2 + random.below(3) {
-        x = match random.below(13) {
+        x = match random.below(14) {
             0 => {
                 let (size, stride) = (random.choose(&[1, 2, 3]), random.choose(&[1, 2]));
                 let outputs = random.choose(&[5, 8, 12]);
@@ -43,7 +43,7 @@ pub fn random_classifier(seed: u64) -> Graph {
                 let (size, stride) = (random.choose(&[2, 3]), random.choose(&[1, 2]));
                 b.pool(PoolKind::Max, x, Taps { kernel: [size; 2], ..Taps::square(size).stride(stride) })
             }
-            7 => {
+            7 if b.shape(x)[1] >= 3 && b.shape(x)[2] >= 3 => {
                 // Padding of its own, as exporters have it in front of strides.
                 let y = b.pad(x, [random.below(2), 1], [1, random.below(3)]);
                 let y =
@@ -72,7 +72,13 @@ pub fn random_classifier(seed: u64) -> Graph {
                 let z = b.depthwise(halves[1], Taps::square(3).symmetric(), 1, Activation::Relu);
                 b.concatenation(&[z, halves[0]], 3)
             }
-            12 => {
+            13 => {
+                let kind = random.choose(&[ResizeKind::Bilinear, ResizeKind::Nearest]);
+                let output = [b.shape(x)[1] + random.below(5), (b.shape(x)[2] + random.below(8)).max(3) - 2];
+                let y = b.resize(kind, x, output, random.chance(1, 2));
+                b.pointwise(y, 8, activation(&mut random))
+            }
+            12 if b.shape(x)[1] >= 3 && b.shape(x)[2] >= 3 => {
                 let shape = b.shape(x).to_vec();
                 let y = b.slice(x, &[0, 1, 0, 1], &[1, shape[1] - 1, shape[2], shape[3] - 1]);
                 let y = b.transpose(y, &[0, 2, 1, 3]);

@@ -14,11 +14,13 @@ import torch.nn.functional as F
 torch.set_default_dtype(torch.float64)
 
 
-def finish(u, stored, low, high):
+def finish(u, stored, low, high, factor=0.01):
     """What is stored, with the slope of `u` where its rounded value is within the limits. Integer kernels round twice, and may be on the other side
     of a limit where `u` is close to a half beyond it: such networks are left out."""
     global near
-    near += sum(int(((u.detach() - end).abs() < 0.02).sum()) for end in (low - 0.5, high + 0.5))
+    # The first rounding is to the half of a power of two near the factor.
+    close = 0.01 + torch.as_tensor(factor)
+    near += sum(int(((u.detach() - end).abs() < close).sum()) for end in (low - 0.5, high + 0.5))
     inside = (u.detach() + 0.5).floor()
     inside = (inside >= low) & (inside <= high)
     passed = torch.where(inside, u, torch.zeros_like(u))
@@ -55,6 +57,25 @@ def function(kind, x, alpha):
     if kind == "QUANTIZE":
         return x
     raise ValueError(kind)
+
+
+def interpolation(kind, inputs, outputs, half):
+    """What each output takes of each input along an axis."""
+    matrix = torch.zeros(outputs, inputs)
+    for i in range(outputs):
+        at = (i + 0.5) * inputs / outputs if half else i * inputs / outputs
+        if kind == "RESIZE_NEAREST_NEIGHBOR":
+            # The operator is defined in float32.
+            single = torch.float32
+            scale = torch.tensor(inputs, dtype=single) / torch.tensor(outputs, dtype=single)
+            at = torch.tensor(i + 0.5 if half else i, dtype=single) * scale
+            matrix[i, min(int(at), inputs - 1)] = 1
+            continue
+        at = min(max(at - 0.5 if half else at, 0), inputs - 1)
+        first = int(at)
+        matrix[i, first] += 1 - (at - first)
+        matrix[i, min(first + 1, inputs - 1)] += at - first
+    return matrix
 
 
 def run(network):
@@ -96,6 +117,8 @@ def run(network):
                 acc = F.conv2d(centred, taps, stride=op["stride"], dilation=op["dilation"], groups=groups)
                 acc = rows(acc) + bias
             u = (acc * e + zy).reshape(shape(y))
+            values[y] = finish(u, stored(y), low, high, e)
+            continue
         elif kind == "ADD":
             (sb, zb) = scale(op["inputs"][1])
             u = ((x[0] - zx) * sx + (x[1] - zb) * sb) / sy + zy
@@ -112,6 +135,12 @@ def run(network):
         elif kind == "MAX_POOL_2D":
             best = F.max_pool2d(padded(image(x[0]), op, -1e9), op["window"], op["stride"])
             values[y] = stored(y) + slope_only(rows(best))
+            continue
+        elif kind in ("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"):
+            assert not op["align"]
+            down = interpolation(kind, shape(op["inputs"][0])[1], shape(y)[1], op["half"])
+            across = interpolation(kind, shape(op["inputs"][0])[2], shape(y)[2], op["half"])
+            values[y] = stored(y) + slope_only(torch.einsum("oh,nhwc,pw->nopc", down, x[0], across) * sx / sy)
             continue
         elif kind == "MEAN":
             values[y] = stored(y) + slope_only((x[0].mean(dim=op["axes"]) * sx / sy).reshape(shape(y)))

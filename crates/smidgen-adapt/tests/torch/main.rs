@@ -57,6 +57,9 @@ fn described(graph: &Graph, operator: &Operator) -> Value {
         Op::Transpose { perm } => json!({ "perm": perm, "limits": plain() }),
         Op::Slice { begin, size } => json!({ "begin": begin, "size": size, "limits": plain() }),
         Op::Concatenation { axis, .. } | Op::Split { axis, .. } => json!({ "axis": axis, "limits": plain() }),
+        Op::Resize { half_pixel_centers, align_corners, .. } => {
+            json!({ "half": half_pixel_centers, "align": align_corners, "limits": plain() })
+        }
         Op::Unary(UnaryKind::LeakyRelu { alpha }) => json!({ "alpha": alpha, "limits": plain() }),
         _ => json!({ "limits": plain() }),
     };

@@ -1,8 +1,8 @@
 //! Gradients of operators without weights: of those that only move elements or sum them up, of functions of one element, of products and of
 //! greatest elements.
 
-use super::block::{COLUMNS, LANES, put};
-use super::{blocks, i16_at, saturate, shifted};
+use super::block::{COLUMNS, LANES, SUM_BYTES, put};
+use super::{blocks, i16_at, i32_at, saturate, shifted};
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Bounds, Flash};
 use crate::nd::Whole;
@@ -236,4 +236,82 @@ fn argmax<B: Bounds>(
         }
     }
     found
+}
+
+/// The gradient of RESIZE_BILINEAR or RESIZE_NEAREST_NEIGHBOR.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Resized {
+    /// Images.
+    pub images: usize,
+    /// Height, width and channels of the operator's input.
+    pub input: [usize; 3],
+    /// Of its output.
+    pub output: [usize; 3],
+    /// Bits by which what an output takes of an input, over `2^24`, is shifted right, so that sums keep to 32 bits.
+    pub narrow: u32,
+    /// Bits by which the sums are.
+    pub shift: u32,
+}
+
+/// What [`resized`] calls one, along an axis.
+pub const WHOLE_SHARE: u16 = 1 << 12;
+
+impl Resized {
+    /// Bytes of scratch: the sums of four channels of an image.
+    pub fn scratch(&self) -> usize {
+        self.input[0] * self.input[1] * SUM_BYTES
+    }
+}
+
+/// The gradient of RESIZE_BILINEAR or RESIZE_NEAREST_NEIGHBOR: each output's goes to the inputs that it is interpolated between. `views` are those of the
+/// gradient and of what is written, of which `rows` are computed. `taps` has, for each row of the output and then for each column, two indices of the input
+/// and the share of the second, over [`WHOLE_SHARE`].
+pub fn resized<B: Bounds>(
+    mut arena: Arena<'_, u8, B>,
+    views: &Views,
+    rows: Range<usize>,
+    scratch: usize,
+    layer: &Resized,
+    taps: Flash<'_, u16, B>,
+) {
+    let Resized { images, input: [height, width, _], output: [out_h, out_w, _], narrow, shift } = *layer;
+    let pair = |index: usize| {
+        let at = index.wrapping_mul(3);
+        let share = u32::from(taps[at.wrapping_add(2)]);
+        let rest = u32::from(WHOLE_SHARE).wrapping_sub(share);
+        [(usize::from(taps[at]), rest), (usize::from(taps[at.wrapping_add(1)]), share)]
+    };
+    for block in rows {
+        let (mut from, mut to) = (views.input.row(block), views.output.row(block));
+        for _ in 0..images {
+            arena.span_mut(scratch, layer.scratch()).fill(0);
+            for oy in 0..out_h {
+                for ox in 0..out_w {
+                    let four = arena.load::<LANES>(from);
+                    from = from.wrapping_add(LANES);
+                    for (y, by_row) in pair(oy) {
+                        for (x, by_column) in pair(out_h.wrapping_add(ox)) {
+                            let weight = (by_row.wrapping_mul(by_column) >> (narrow & 31)) as i32;
+                            if weight == 0 {
+                                continue;
+                            }
+                            let mut at = scratch.wrapping_add((y * width + x).wrapping_mul(SUM_BYTES));
+                            for &number in four.as_chunks::<2>().0 {
+                                let part = i32::from(i16::from_le_bytes(number)).wrapping_mul(weight);
+                                let sum = i32_at(&arena, at).wrapping_add(part);
+                                arena.store(at, sum.to_le_bytes());
+                                at = at.wrapping_add(4);
+                            }
+                        }
+                    }
+                }
+            }
+            for pixel in 0..height.wrapping_mul(width) {
+                let at = scratch.wrapping_add(pixel.wrapping_mul(SUM_BYTES));
+                let sums: [i32; COLUMNS] = core::array::from_fn(|lane| i32_at(&arena, at.wrapping_add(4 * lane)));
+                put(&mut arena, to, sums.map(|sum| saturate(shifted(sum, shift))));
+                to = to.wrapping_add(LANES);
+            }
+        }
+    }
 }

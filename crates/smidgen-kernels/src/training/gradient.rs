@@ -3,7 +3,7 @@
 #[cfg(all(target_arch = "arm", feature = "dsp"))]
 use super::armv7em;
 use super::block::{COLUMNS, LANES, ROWS, STAGED_BYTES, SUM_BYTES, Taps, put, stage_taps};
-use super::{blocks, bytes_of, i16_at, i32_at, mask_bytes, saturate, shifted};
+use super::{blocks, bytes_of, i16_at, mask_bytes, saturate, shifted};
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Bounds, Flash};
 use crate::nd::Whole;
@@ -126,7 +126,7 @@ pub(super) fn store_kept<B: Bounds>(arena: &mut Arena<'_, u8, B>, from: usize, t
     #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
     for i in 0..count {
         let at = from.wrapping_add(i.wrapping_mul(SUM_BYTES));
-        let sums = [core::array::from_fn(|column| i32_at(arena, at.wrapping_add(4 * column)))];
+        let sums = [core::array::from_fn(|column| super::i32_at(arena, at.wrapping_add(4 * column)))];
         store(arena, &sums, [to.wrapping_add(i.wrapping_mul(LANES)), LANES], shift);
     }
 }

@@ -28,7 +28,10 @@ pub use classifier::{
     Cross, Head, classifier, classifier_bias, classifier_gradient, classifier_weights, cross_entropy,
 };
 pub use convolution::{Feed, InputGradient, input_gradient};
-pub use element::{AxisMap, MOST_AXES, ProductGradient, Rearrange, greatest, product_gradient, rearrange, slope};
+pub use element::{
+    AxisMap, MOST_AXES, ProductGradient, Rearrange, Resized, WHOLE_SHARE, greatest, product_gradient, rearrange,
+    resized, slope,
+};
 pub use forward::{Conv2d, Depthwise, Factors, SUM_SCRATCH, Select, conv2d, depthwise, select, sum};
 pub use gradient::{DepthwiseGradient, FACTOR_BITS, Spread, Total, depthwise_gradient, mask, scale, spread, total};
 pub use update::{

@@ -6,7 +6,8 @@ use super::random::Random;
 use smidgen_kernels::memory::{Arena, Flash};
 use smidgen_kernels::reference::Product;
 use smidgen_kernels::training::{
-    self, AxisMap, BiasStep, Feed, MOST_AXES, Noise, RATE_BITS, Rearrange, Step, WeightStep, blocks, mask_bytes,
+    self, AxisMap, BiasStep, Feed, MOST_AXES, Noise, RATE_BITS, Rearrange, Step, WHOLE_SHARE, WeightStep, blocks,
+    mask_bytes,
 };
 use smidgen_kernels::{Region, View, Views, Window2d};
 use std::ops::Range;
@@ -241,6 +242,49 @@ pub fn product(random: &mut Random) -> bool {
         training::product_gradient(Arena::new(&mut memory.bytes), &views, rows, &layer, own, other);
     }
     memory.same(&before, &[(to, expected.len())]) && memory.bytes[to..to + expected.len()] == expected
+}
+
+/// Of interpolation.
+pub fn resized(random: &mut Random) -> bool {
+    let (images, channels) = (1 + random.below(2), 1 + random.below(9));
+    let [input, output] = [(); 2].map(|()| [1 + random.below(5), 1 + random.below(7), channels]);
+    let gradient = gradients(random, images * output.iter().product::<usize>());
+    let mut tap = |size: usize| {
+        let first = random.below(size);
+        [first, (first + 1).min(size - 1), random.below(1 + usize::from(WHOLE_SHARE))]
+    };
+    let rows: Vec<[usize; 3]> = (0..output[0]).map(|_| tap(input[0])).collect();
+    let columns: Vec<[usize; 3]> = (0..output[1]).map(|_| tap(input[1])).collect();
+    let (narrow, shift) = (14 + random.below(4) as u32, random.below(12) as u32);
+    let mut sums = vec![0i64; images * input.iter().product::<usize>()];
+    for (i, &g) in gradient.iter().enumerate() {
+        let (pixel, c) = (i / channels, i % channels);
+        let (row, ox) = (pixel / output[1], pixel % output[1]);
+        let (image, oy) = (row / output[0], row % output[0]);
+        let shares = |[first, second, share]: [usize; 3]| [(first, usize::from(WHOLE_SHARE) - share), (second, share)];
+        for (y, by_row) in shares(rows[oy]) {
+            for (x, by_column) in shares(columns[ox]) {
+                let weight = (by_row * by_column) as i64 >> narrow;
+                sums[((image * input[0] + y) * input[1] + x) * channels + c] += i64::from(g) * weight;
+            }
+        }
+    }
+    let expected: Vec<i16> = sums.iter().map(|&sum| saturated(shifted(sum, shift))).collect();
+
+    let layer = training::Resized { images, input, output, narrow, shift };
+    let taps: Vec<u16> = rows.iter().chain(&columns).flatten().map(|&number| number as u16).collect();
+    let mut memory = Memory::new();
+    let from = memory.put(&by_channels(&gradient, channels), 4);
+    let placed = by_channels(&expected, channels);
+    let (to, scratch) = (memory.room(random, placed.len(), 4), memory.room(random, layer.scratch(), 4));
+    let before = Memory { bytes: memory.bytes.clone() };
+    let pixels = |size: [usize; 3]| images * size[0] * size[1];
+    let views = Views { input: view(from, pixels(output), channels), output: view(to, pixels(input), channels) };
+    for rows in bands(random, blocks(channels)) {
+        training::resized(Arena::new(&mut memory.bytes), &views, rows, scratch, &layer, Flash::new(&taps));
+    }
+    memory.same(&before, &[(to, placed.len()), (scratch, layer.scratch())])
+        && memory.bytes[to..to + placed.len()] == placed
 }
 
 /// Of greatest elements.

@@ -57,6 +57,11 @@ fn gradients_of_products() {
 }
 
 #[test]
+fn gradients_of_interpolation() {
+    cases(backward::resized);
+}
+
+#[test]
 fn gradients_of_greatest_elements() {
     cases(backward::greatest);
 }

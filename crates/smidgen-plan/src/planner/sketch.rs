@@ -180,7 +180,7 @@ impl<'f, 'a> Ground<'f, 'a> {
 
     /// Ends of streamed segments that begin at `from`, the nearest first.
     fn ends<'s>(&'s self, from: usize, open: &'s [bool]) -> impl Iterator<Item = usize> + use<'s, 'f, 'a> {
-        let last = if open[from] { self.whole.len() } else { from };
+        let last = if open[from] { self.flow.apart[from] } else { from };
         let fits = move |&to: &usize| {
             self.rows[to] - self.rows[from] <= MOST_STREAMED_ROWS && to - from <= MOST_STREAMED_STEPS
         };

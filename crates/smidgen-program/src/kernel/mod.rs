@@ -42,9 +42,9 @@ pub use reduction::{
 pub use resize::{ResizeF32, ResizeI8, ResizeI16};
 pub use training::{
     AddGradients, Classifier, ClassifierGradient, CrossEntropy, GradientConv2d, GradientDepthwise, MaskGradient,
-    MaxPoolGradient, NextSeed, ProductGradient, RearrangeGradient, ScaleGradient, SelectChannels, SlopeGradient,
-    SpreadGradient, TrainConv2d, TrainDepthwise, TrainSum, UpdateBias, UpdateClassifier, UpdateClassifierBias,
-    UpdateConv2d, UpdateDepthwise, by_blocks, by_channels,
+    MaxPoolGradient, NextSeed, ProductGradient, RearrangeGradient, ResizeGradient, ScaleGradient, SelectChannels,
+    SlopeGradient, SpreadGradient, TrainConv2d, TrainDepthwise, TrainSum, UpdateBias, UpdateClassifier,
+    UpdateClassifierBias, UpdateConv2d, UpdateDepthwise, by_blocks, by_channels,
 };
 
 use crate::costs::{Size, Work};
@@ -155,7 +155,7 @@ kernels! {
     training {
         TrainConv2d TrainDepthwise TrainSum SelectChannels
         Classifier CrossEntropy ClassifierGradient UpdateClassifier UpdateClassifierBias
-        MaskGradient ScaleGradient RearrangeGradient SlopeGradient ProductGradient MaxPoolGradient GradientConv2d GradientDepthwise SpreadGradient AddGradients
+        MaskGradient ScaleGradient RearrangeGradient SlopeGradient ProductGradient MaxPoolGradient ResizeGradient GradientConv2d GradientDepthwise SpreadGradient AddGradients
         UpdateConv2d UpdateDepthwise UpdateBias NextSeed
     }
 }

@@ -191,6 +191,7 @@ structs! {
     "training::Spread" training::Spread { window, images, shift }
     "training::AxisMap" training::AxisMap { size, first, step, count, stride }
     "training::Rearrange" training::Rearrange { axes, start, from, to }
+    "training::Resized" training::Resized { images, input, output, narrow, shift }
     "training::ProductGradient" training::ProductGradient { product, sizes, broadcast, second, shift }
     "training::Total" training::Total { factors, shift }
     "training::Step" training::Step { narrow, noise, salt, kept }

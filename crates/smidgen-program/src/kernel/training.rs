@@ -599,6 +599,48 @@ impl KernelSpec for MaxPoolGradient {
 call!(MaxPoolGradient(k, site) => training::greatest:
     arena(u8), views_bytes(), rows(), value(x = site.input_base(1, true)), reference(layer = k.layer));
 
+/// The gradient of RESIZE_BILINEAR or RESIZE_NEAREST_NEIGHBOR. Input: gradient (int16). Output: gradient. Constants: what each row and column of the
+/// operator's output takes of its input (uint16), see [`training::resized`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct ResizeGradient {
+    /// The layer.
+    pub layer: training::Resized,
+}
+
+impl KernelSpec for ResizeGradient {
+    fn pattern(&self) -> Pattern<'_> {
+        let training::Resized { images: count, input, output, narrow, shift } = self.layer;
+        let some = |size: [usize; 3]| some(&[count, size[0], size[1], size[2], 16]);
+        let sized = some(input) && some(output) && input[2] == output[2] && narrow < 25 && shift < 31;
+        given(sized, vec![row(Int16, gradient(count, output))], vec![(Int16, gradient(count, input))])
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        vec![6 * (self.layer.output[0] + self.layer.output[1])]
+    }
+
+    fn scratch(&self) -> usize {
+        self.layer.scratch()
+    }
+
+    fn is_sound<'a>(&self, constant: &dyn Fn(usize) -> &'a [u8]) -> bool {
+        let training::Resized { input: [height, width, _], output: [out_h, ..], .. } = self.layer;
+        let taps = constant(0).as_chunks::<6>().0;
+        taps.iter().enumerate().all(|(i, tap)| {
+            let [first, second, share] = [0, 2, 4].map(|at| u16::from_le_bytes([tap[at], tap[at + 1]]));
+            let size = if i < out_h { height } else { width };
+            usize::from(first) < size && usize::from(second) < size && share <= training::WHOLE_SHARE
+        })
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::Other)
+    }
+}
+
+call!(ResizeGradient(k, site) => training::resized:
+    arena(u8), views_bytes(), rows(), value(scratch = site.scratch()), reference(layer = k.layer), constant(taps: u16 = 0));
+
 /// The gradient of CONV_2D with respect to its input. Inputs: masked gradient (int16) as its [`Feed`] says, weights `[O, KH, KW, C]`; with selected channels their
 /// weights `[O, KH, KW, S]`. Output: gradient. Constant: the channels' factors (int16), then the selected channels (uint16). State, where rows are taken in: an int32
 /// for each element of the output's.

@@ -69,6 +69,7 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::RearrangeGradient => generate_training::rearrange(random),
         Kernel::SlopeGradient => generate_training::slope(random),
         Kernel::ProductGradient => generate_training::product(random),
+        Kernel::ResizeGradient => generate_training::resized(random),
         Kernel::MaxPoolGradient => generate_training::greatest(random),
         Kernel::GradientConv2d => generate_training::input_gradient(random),
         Kernel::GradientDepthwise => generate_training::depthwise_gradient(random),

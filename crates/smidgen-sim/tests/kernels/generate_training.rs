@@ -8,8 +8,8 @@ use smidgen_kernels::reference::Product;
 use smidgen_kernels::requant::Factor;
 use smidgen_kernels::training::{
     AxisMap, BiasStep, Conv2d, Cross, Depthwise, DepthwiseGradient, DepthwiseStep, Feed, Head, InputGradient,
-    MOST_AXES, Noise, ProductGradient, RATE_BITS, Rearrange, SUM_SCRATCH, Select, Spread, Step, Total, WeightStep,
-    blocks, mask_bytes,
+    MOST_AXES, Noise, ProductGradient, RATE_BITS, Rearrange, Resized, SUM_SCRATCH, Select, Spread, Step, Total,
+    WHOLE_SHARE, WeightStep, blocks, mask_bytes,
 };
 use smidgen_kernels::{Region, View, Views, Window2d};
 use smidgen_synthetic::Random;
@@ -222,6 +222,29 @@ pub fn product(random: &mut Random) -> Case {
         call = whole(random, &mut space, call, &tensor);
     }
     case(random, call, space, 0, 0)
+}
+
+pub fn resized(random: &mut Random) -> Case {
+    let (images, channels) = (small(random, 1, 2), small(random, 1, 10));
+    let [input, output] = [(); 2].map(|()| [small(random, 1, 6), small(random, 1, 8), channels]);
+    let layer =
+        Resized { images, input, output, narrow: small(random, 8, 14) as u32, shift: small(random, 0, 12) as u32 };
+    let taps: Vec<u16> = (0..output[0] + output[1])
+        .flat_map(|i| {
+            let size = if i < output[0] { input[0] } else { input[1] };
+            let first = random.below(size);
+            [first as u16, (first + 1).min(size - 1) as u16, random.below(1 + usize::from(WHOLE_SHARE)) as u16]
+        })
+        .collect();
+    let mut space = Space::new(random);
+    let views = Views {
+        input: gradient(&mut space, sizes(images, output), false),
+        output: gradient(&mut space, sizes(images, input), true),
+    };
+    let scratch = space.take(layer.scratch(), 4);
+    let rows = part(random, blocks(channels));
+    let call = Call::new(Kernel::ResizeGradient).put(&views).put(&rows).put(&scratch).put(&layer).constant(&taps);
+    case(random, call, space, scratch, layer.scratch())
 }
 
 pub fn greatest(random: &mut Random) -> Case {

@@ -14,7 +14,7 @@ use smidgen_kernels::nd::{MAX_RANK, Whole};
 use smidgen_kernels::requant::{Factor, SmallFactor};
 use smidgen_kernels::training::{
     self, AxisMap, BiasStep, Cross, DepthwiseGradient, DepthwiseStep, Feed, Head, InputGradient, Noise, Rearrange,
-    Select, Spread, Step, Total, WeightStep,
+    Resized, Select, Spread, Step, Total, WeightStep,
 };
 use smidgen_kernels::{Arena, Bounds, Flash, Isa, Operand, Region, Rounding, View, Views, Window2d, reference};
 
@@ -212,6 +212,7 @@ wire! {
     Select { pixels, channels, selected }
     AxisMap { size, first, step, count, stride }
     Rearrange { axes, start, from, to }
+    Resized { images, input, output, narrow, shift }
     ProductStep { product, sizes, broadcast, second, shift }
     Total { factors, shift }
     Head { inputs, classes, zero, scale }
@@ -482,6 +483,7 @@ kernels! { Kernel from 0; memory, m;
     RearrangeGradient => training::rearrange(memory.arena(), get(m), &get(m));
     SlopeGradient => training::slope(memory.arena(), &get(m), get(m), get(m), get(m), get(m), get(m));
     ProductGradient => training::product_gradient(memory.arena(), &get(m), get(m)..get(m), &get(m), get(m), get(m));
+    ResizeGradient => training::resized(memory.arena(), &get(m), get(m)..get(m), get(m), &get(m), get(m));
     MaxPoolGradient => training::greatest(memory.arena(), &get(m), get(m)..get(m), get(m), &get(m));
     GradientConv2d => training::input_gradient(memory.arena(), &get(m), get(m)..get(m), get(m), &get(m), get(m), get(m));
     GradientDepthwise => training::depthwise_gradient(memory.arena(), &get(m), get(m)..get(m), get(m), &get(m), get(m), get(m));
