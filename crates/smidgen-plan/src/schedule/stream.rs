@@ -151,13 +151,18 @@ impl<'f, 'a> Writer<'f, 'a> {
                 self.demand(b, self.flow.rows(b));
             }
         }
-        self.follow();
+        self.follow_up(true);
         self.followers.clear();
         self.finish_inputs(to);
     }
 
     /// Runs the steps that follow as far as everything is there that they read, and nobody reads what they change.
     fn follow(&mut self) {
+        self.follow_up(false);
+    }
+
+    /// The same; at the end of a stream nobody reads anything any more, even where some rows were never computed.
+    fn follow_up(&mut self, ended: bool) {
         for i in 0..self.followers.len() {
             let s = self.followers[i];
             let flow = self.flow;
@@ -171,7 +176,7 @@ impl<'f, 'a> Writer<'f, 'a> {
                 _ => 0,
             };
             let read = |&r: &usize| match flow.lowered.steps[r].consumes {
-                _ if self.is_done(r) => height,
+                _ if ended || self.is_done(r) => height,
                 true if self.takes_variable_by_rows(r, s) => self.taken.of(r),
                 _ => 0,
             };

@@ -273,7 +273,7 @@ fn interrupted_at_random_moments_it_ends_with_the_same_scheme() {
     assert_eq!(points("whole.points.jsonl"), points("parts.points.jsonl"));
 }
 
-/// A maximum has no gradient on the device: the first convolution is out of reach.
+/// A maximum along an axis has no gradient on the device: the first convolution is out of reach.
 const POOLED: &str = r#"
 graph "pooled"
 inputs(%0)
@@ -283,10 +283,10 @@ outputs(%11)
 %1 "kernel" : i8[4x3x3x1]{axis 0: 0.02, 0.03, 0.02, 0.03} = splat 9
 %2 "bias" : i32[4]{axis 0: 0.0004, 0.0006, 0.0004, 0.0006} = [100, -200, 300, 50]
 %3 "first" : i8[1x8x8x4]{0.03; -3} = CONV_2D(%0, %1, %2) stride=[1, 1] padding=same
-%4 "most" : i8[1x4x4x4]{0.03; -3} = MAX_POOL_2D(%3) window=[2, 2] stride=[2, 2] padding=valid
+%4 "most" : i8[1x1x8x4]{0.03; -3} = REDUCE_MAX(%3) axes=[1] keep_dims=true
 %5 "point" : i8[4x1x1x4]{axis 0: 0.02, 0.02, 0.02, 0.02} = [90, -6, 7, 20, -30, 50, 60, 1, 2, 3, 80, -70, 11, 40, -9, 33]
 %6 "point_bias" : i32[4]{axis 0: 0.0006, 0.0006, 0.0006, 0.0006} = [10, 20, -30, 40]
-%7 "second" : i8[1x4x4x4]{0.05; 2} = CONV_2D(%4, %5, %6) stride=[1, 1] padding=same
+%7 "second" : i8[1x1x8x4]{0.05; 2} = CONV_2D(%4, %5, %6) stride=[1, 1] padding=same
 %8 "mean" : i8[1x4]{0.05; 2} = MEAN(%7) axes=[1, 2]
 %9 "weights" : i8[2x4]{0.01; 0} = splat 3
 %10 "last_bias" : i32[2]{0.0005; 0} = [100, -50]
