@@ -448,6 +448,11 @@ impl Api<'_> {
         out.line("    fn prime(&mut self) {");
         out.line("        self.primed = true;");
         out.line("        let arena = self.arena.borrow_mut();");
+        let held = self.program.variables.iter().map(|variable| self.program.variable_bytes(variable).len);
+        if held.sum::<usize>() < self.program.persistent_bytes() {
+            // What is between variables is part of the state, which is compared and kept; the caller's memory may hold anything.
+            out.line(format!("        arena.get_mut::<u8, {offset}, STATE_BYTES>().fill(0);"));
+        }
         for variable in &self.program.variables {
             let bytes = self.program.variable_bytes(variable);
             let held = format!("arena.get_mut::<i8, {}, {}>()", bytes.offset, bytes.len);

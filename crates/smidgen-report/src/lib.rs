@@ -1,10 +1,11 @@
 //! What a plan looks like: the memory map in the terminal, and one HTML file that stands alone; pages on
-//! [quantisation](quant), on a [search] and on an [update scheme](scheme) besides.
+//! [quantisation](quant), on a [search], on an [update scheme](scheme) and on [training on the device](adaptation) besides.
 //!
 //! Memory maps are drawn from the [`Program`](smidgen_program::Program) itself (through [`occupancy`](smidgen_certify::occupancy)),
 //! not from what the planner says about it.
 #![forbid(unsafe_code)]
 
+pub mod adaptation;
 pub mod html;
 pub mod map;
 pub mod name;

@@ -2,6 +2,7 @@
 
 use super::{open, scheme};
 use crate::commands::Answer;
+use crate::commands::search::report::command_line;
 use crate::console::format::percent;
 use crate::console::options::Model;
 use crate::console::output::Output;
@@ -16,7 +17,11 @@ use smidgen::adapting::{Learner, MOST_RATE, Role};
 use smidgen::data::Dataset;
 use smidgen::data::set::Part;
 use smidgen::evaluate::Skipped;
+use smidgen::ir::visible_path;
+use smidgen::report::Figure;
+use smidgen::report::adaptation::{AdaptationSummary, TrainedRow, html};
 use smidgen::{Error, LowerOptions};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What training on the device would come to: the same integers on the host
@@ -56,6 +61,9 @@ pub struct Eval {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Write a report as one HTML file
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
 }
 
 const COLUMNS: [Column; 7] = [
@@ -109,6 +117,7 @@ impl Eval {
         }
         let stop = interrupt::stop_flag();
         let mut table = Table::new(&COLUMNS);
+        let mut trained: Vec<TrainedRow> = Vec::new();
         let mut rows: Vec<Value> = Vec::new();
         // For each scheme, how often each sample was right.
         let mut all: Vec<(&str, Vec<f64>)> = Vec::new();
@@ -160,6 +169,7 @@ impl Eval {
                 table.row(row);
             }
             rows.push(described(name, (step.classes, kept), &measured, (&right, all.first())));
+            trained.push(self.trained(name, kept, &measured, (&right, all.first())));
             all.push((name, right));
         }
         if self.json {
@@ -175,7 +185,53 @@ impl Eval {
             }
         }
         let stopped = stop.load(Ordering::Relaxed);
+        if let Some(path) = self.report.as_ref().filter(|_| !stopped) {
+            let page = html(&self.summary(trained, all.first().map_or(0, |(_, right)| right.len())));
+            let page = page.map_err(|error| Failure::usage(error.to_string(), "the table was printed"))?;
+            interrupt::write(path, page.as_bytes())?;
+        }
         Ok(if stopped { Answer::No(Code::Interrupted) } else { Answer::Yes })
+    }
+
+    /// What the report says of a scheme.
+    fn trained(
+        &self,
+        name: &str,
+        kept: usize,
+        measured: &[Measured],
+        (right, first): (&[f64], Option<&(&str, Vec<f64>)>),
+    ) -> TrainedRow {
+        let runs = || measured.iter().flat_map(|one| one.trained.iter().map(move |trained| (one.test.len(), trained)));
+        let tested: usize = runs().map(|(count, _)| count).sum();
+        let of = |epoch: usize| runs().filter_map(move |(_, trained)| trained.epochs.get(epoch));
+        let curve = |epoch| of(epoch).map(|epoch| epoch.right).sum::<usize>() as f64 / tested.max(1) as f64;
+        let losses = |epoch| of(epoch).map(|epoch| epoch.loss).sum::<f64>() / runs().count().max(1) as f64;
+        let difference = first.and_then(|(_, those)| Difference::of(right, those));
+        TrainedRow {
+            name: Path::new(name).file_stem().map_or_else(|| name.into(), |stem| stem.to_string_lossy().into_owned()),
+            kept,
+            rates: rates(measured),
+            accuracy: mean(right),
+            curve: (0..self.epochs).map(curve).collect(),
+            losses: (0..self.epochs).map(losses).collect(),
+            difference: difference.map(|d| [d.mean, d.mean - d.margin, d.mean + d.margin]),
+        }
+    }
+
+    fn summary(&self, schemes: Vec<TrainedRow>, tested: usize) -> AdaptationSummary {
+        let figure = |label: &str, value: String, kind: String| Figure { label: label.to_owned(), value, kind };
+        let best = schemes.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy));
+        let verdict = best.map_or_else(String::new, |row| {
+            format!("{}: {:.2} % of the tested samples are right.", row.name, 100.0 * row.accuracy)
+        });
+        let folds = self.folds.map_or_else(|| "one split".to_owned(), |folds| format!("{folds}-fold cross-validation"));
+        let figures = vec![
+            figure("data", visible_path(&self.data.data).to_string(), format!("{tested} samples tested, {folds}")),
+            figure("epochs", self.epochs.to_string(), "every sample is seen once in each, one at a time".to_owned()),
+            figure("seeds", self.seeds.to_string(), "orders of the samples".to_owned()),
+        ];
+        let model = self.model.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        AdaptationSummary { model, verdict, figures, command: command_line(), schemes }
     }
 
     /// The samples: those to train and those to test or, for cross-validation, all of them.
@@ -262,10 +318,7 @@ impl Eval {
 
     /// A row for each seed; of several trainings with it the sums.
     fn rows(&self, name: &str, kept: usize, measured: &[Measured]) -> Vec<Vec<String>> {
-        let mut rates: Vec<f64> = measured.iter().map(|one| one.rate).collect();
-        rates.sort_by(f64::total_cmp);
-        rates.dedup();
-        let rates: Vec<String> = rates.iter().map(f64::to_string).collect();
+        let rates = rates(measured);
         let tested: usize = measured.iter().map(|one| one.test.len()).sum();
         let share = |right: usize| percent(right as u64, tested as u64, 2);
         let row = |seed: usize| {
@@ -277,7 +330,7 @@ impl Eval {
             vec![
                 name.to_owned(),
                 kept.to_string(),
-                rates.join(" "),
+                rates.clone(),
                 seed.to_string(),
                 format!("{loss:.3}"),
                 right(last),
@@ -294,6 +347,14 @@ fn split(indices: &[usize], class: impl Fn(usize) -> usize) -> (Vec<usize>, Vec<
     let (held, rest): (Vec<_>, Vec<_>) = indices.iter().zip(parts).partition(|(_, part)| *part == HELD_OUT - 1);
     let of = |all: Vec<(&usize, usize)>| all.into_iter().map(|(&i, _)| i).collect();
     (of(held), of(rest))
+}
+
+/// The rates that were chosen, each once.
+fn rates(measured: &[Measured]) -> String {
+    let mut rates: Vec<f64> = measured.iter().map(|one| one.rate).collect();
+    rates.sort_by(f64::total_cmp);
+    rates.dedup();
+    rates.iter().map(f64::to_string).collect::<Vec<_>>().join(" ")
 }
 
 fn mean(right: &[f64]) -> f64 {
