@@ -109,6 +109,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "training/gradient.rs"
     "training/mod.rs"
     "training/update.rs"
+    "training/x86_64.rs"
     "view.rs"
 };
 

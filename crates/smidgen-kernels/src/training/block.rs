@@ -4,6 +4,10 @@
 //! numbers of each in turn: element `e` of column `j` is number `8 (e / 2) + 2 j + e % 2`. A row by all columns takes one load of
 //! the row and two of the columns for 16 products. Sums wrap, so their order does not matter.
 
+#[cfg(all(target_arch = "arm", feature = "dsp"))]
+use super::armv7em as isa;
+#[cfg(target_arch = "x86_64")]
+use super::x86_64 as isa;
 use crate::memory::{Arena, Bounds, Flash};
 use crate::nd::Whole;
 
@@ -188,7 +192,7 @@ impl<'a, B: Bounds> Source<'a, B> {
         }) as i8
     }
 
-    #[cfg(all(target_arch = "arm", feature = "dsp"))]
+    #[cfg(any(target_arch = "x86_64", all(target_arch = "arm", feature = "dsp")))]
     #[inline(always)]
     fn pointer(&self, arena: &mut Arena<'_, u8, B>, count: usize) -> *const u8 {
         match self.constant {
@@ -201,9 +205,12 @@ impl<'a, B: Bounds> Source<'a, B> {
     #[inline(never)]
     pub fn stage(&self, arena: &mut Arena<'_, u8, B>, stage: &Stage, order: Order, [elements, columns]: [usize; 2]) {
         let columns = columns.min(COLUMNS);
-        #[cfg_attr(not(all(target_arch = "arm", feature = "dsp")), expect(unused_mut, reason = "for assembly"))]
+        #[cfg_attr(
+            not(any(target_arch = "x86_64", all(target_arch = "arm", feature = "dsp"))),
+            expect(unused_mut, reason = "for instructions that some machines have")
+        )]
         let mut done = 0;
-        #[cfg(all(target_arch = "arm", feature = "dsp"))]
+        #[cfg(any(target_arch = "x86_64", all(target_arch = "arm", feature = "dsp")))]
         {
             let (most, [step, stride]) = (elements & !(STEP - 1), self.steps);
             let along = order == Order::Swapped && step == 1;
@@ -215,9 +222,9 @@ impl<'a, B: Bounds> Source<'a, B> {
                 // SAFETY: both are good for what is read and written.
                 unsafe {
                     if along {
-                        super::armv7em::along(from, stride, to, most / STEP);
+                        isa::along(from, stride, to, most / STEP);
                     } else {
-                        super::armv7em::across(from, step, to, most / 2);
+                        isa::across(from, step, to, most / 2);
                     }
                 }
                 done = most;
@@ -259,6 +266,15 @@ fn multiply<B: Bounds>(
     start: Option<[i32; COLUMNS]>,
     sums: &mut [[i32; COLUMNS]],
 ) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let length = stage.padded.wrapping_mul(2);
+        let columns = arena.pointer(stage.columns, length.wrapping_mul(COLUMNS)).cast_const();
+        let rows = arena.pointer(stage.rows, length.wrapping_mul(sums.len())).cast_const();
+        // SAFETY: both are good for what is read.
+        unsafe { super::x86_64::multiply(columns, rows, stage.padded / 2, start, sums) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
     for (i, sums) in sums.iter_mut().enumerate() {
         let mut of_row = start.unwrap_or(*sums);
         let row = arena.span(stage.row(i), stage.padded.wrapping_mul(2)).as_chunks::<4>().0;
@@ -275,7 +291,7 @@ fn multiply<B: Bounds>(
 }
 
 /// The numbers of a pair.
-#[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+#[cfg(not(any(target_arch = "x86_64", all(target_arch = "arm", feature = "dsp"))))]
 #[inline(always)]
 fn halves([a, b, c, d]: [u8; 4]) -> [i32; 2] {
     [i32::from(i16::from_le_bytes([a, b])), i32::from(i16::from_le_bytes([c, d]))]
@@ -310,8 +326,24 @@ impl Taps {
         if self.steps[1] == LANES && !sums.is_empty() && self.size[1] <= super::armv7em::COLUMNS_OF_TAPS {
             return self.by_hand(arena, from, start, sums);
         }
+        #[cfg(target_arch = "x86_64")]
+        if !sums.is_empty() {
+            let [[rows, columns], [down, across]] = [self.size, self.steps];
+            let reach = self.stride.wrapping_mul(sums.len().wrapping_sub(1));
+            let reach = reach.wrapping_add(down.wrapping_mul(rows.wrapping_sub(1)));
+            let reach = reach.wrapping_add(across.wrapping_mul(columns.wrapping_sub(1))).wrapping_add(LANES);
+            let taps = arena.pointer(self.taps, rows.wrapping_mul(columns).wrapping_mul(LANES)).cast_const();
+            let plane = arena.pointer(from, reach).cast_const();
+            // SAFETY: both are good for what is read.
+            return unsafe {
+                super::x86_64::windows(taps, plane, [rows, columns], [down, across, self.stride], start, sums)
+            };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
         self.plain(arena, from, start, sums);
     }
+
+    #[cfg(not(target_arch = "x86_64"))]
 
     #[inline(never)]
     fn plain<B: Bounds>(&self, arena: &mut Arena<'_, u8, B>, from: usize, start: [i32; 4], sums: &mut [[i32; 4]]) {

@@ -23,6 +23,8 @@ mod element;
 mod forward;
 mod gradient;
 mod update;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
 
 pub use classifier::{
     Cross, Head, classifier, classifier_bias, classifier_gradient, classifier_weights, cross_entropy,
