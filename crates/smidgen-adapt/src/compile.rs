@@ -6,7 +6,7 @@ use crate::lists::drop_unused;
 use crate::memory::selected;
 use crate::movement::{Movement, Tap, movement, resize_taps, sizes};
 use crate::network::{Features, is_convolution};
-use crate::scheme::{Criterion, Rounding, Scheme};
+use crate::scheme::{Criterion, Loss, Rounding, Scheme};
 use crate::surrogate::{average, convolution, effective, product_sizes, refuse, slopes, weight_scale, window_of};
 use smidgen_exec::relabelled;
 use smidgen_ir::{BinaryKind, DataType, ElementType, Graph, Op, OpId, Operator, PoolKind, Tensor, TensorId};
@@ -48,6 +48,12 @@ pub enum Role {
     ClassifierBias,
     /// The seed of the random numbers.
     Seed,
+    /// Steps of the classifier's weights that are collected.
+    CollectedOfClassifierWeights,
+    /// Steps of the classifier's biases that are collected.
+    CollectedOfClassifierBias,
+    /// How many samples' steps are collected.
+    Collected,
 }
 
 /// A variable of a training step.
@@ -202,12 +208,14 @@ struct Common {
     rate: Operand,
     exponent: Operand,
     seed: Operand,
+    /// How many samples' steps are collected, where that is done.
+    collected: Option<Operand>,
 }
 
 impl Common {
     /// What an update reads behind its own operands.
-    fn operands(&self) -> [Operand; 3] {
-        [self.rate, self.exponent, self.seed]
+    fn operands(&self) -> impl Iterator<Item = Operand> {
+        [self.rate, self.exponent, self.seed].into_iter().chain(self.collected)
     }
 }
 
@@ -670,6 +678,9 @@ impl<'a> Compiler<'a> {
             ..Step::new(kernel, WHOLE)
         };
         let (weights_at, bias_at) = (self.value(weights), self.value(bias));
+        let counter = (self.scheme.accumulate > 1)
+            .then(|| self.variable(Role::Collected, "samples collected".into(), ElementType::Int32, flat(1), zeros));
+        let collected = counter.map(|counter| self.value(counter));
         let logits_step = self.push(step(
             "CLASSIFIER logits",
             kernel::Classifier { head }.into(),
@@ -677,12 +688,12 @@ impl<'a> Compiler<'a> {
             vec![target(logits)],
         ));
         let layer = Cross { classes };
-        let backward = self.push(step(
-            "CROSS_ENTROPY loss",
-            kernel::CrossEntropy { layer }.into(),
-            vec![logits, label_at],
-            vec![target(errors), target(loss)],
-        ));
+        let (name, kernel) = match self.scheme.loss {
+            Loss::CrossEntropy => ("CROSS_ENTROPY loss", kernel::CrossEntropy { layer }.into()),
+            Loss::MeanSquaredError => ("SQUARED_ERROR loss", kernel::SquaredError { layer }.into()),
+        };
+        let outputs = vec![target(errors), target(loss)];
+        let backward = self.push(step(name, kernel, vec![logits, label_at], outputs));
         if self.trained.contains(&true) {
             let extent = kernel::by_channels(1, count);
             let top = self.buffer("gradient of features".into(), ElementType::Int16, extent);
@@ -692,16 +703,20 @@ impl<'a> Compiler<'a> {
             let unit = scale * 2f64.powi(-((ERROR_BITS + WEIGHT_BITS) as i32));
             let sizes = [1, count];
             self.computed.push(Computed { tensor: self.features.tensor(), step, sizes, unit });
-            self.classifier_updates(&head, [weights, bias], [features, errors, rate_at], macs);
+            self.classifier_updates(&head, [weights, bias], ([features, errors, rate_at], collected), macs);
             let seed_bytes = self.constant("seed".into(), 1i32.to_le_bytes().to_vec(), 4);
             let initial = Initial::Constant(seed_bytes);
             let seed = self.variable(Role::Seed, "seed".into(), ElementType::Int32, flat(1), initial);
-            let common = Common { reference: unit, rate: rate_at, exponent, seed: self.value(seed) };
+            let common = Common { reference: unit, rate: rate_at, exponent, seed: self.value(seed), collected };
             self.gradients(Gradient { buffer: top, sizes, unit }, common)?;
             let kernel: Kernel = kernel::NextSeed.into();
             self.update(seed, None, Step { name: "NEXT seed".into(), ..Step::new(kernel, IN_PLACE) });
         } else {
-            self.classifier_updates(&head, [weights, bias], [features, errors, rate_at], macs);
+            self.classifier_updates(&head, [weights, bias], ([features, errors, rate_at], collected), macs);
+        }
+        if let Some(counter) = counter {
+            let kernel: Kernel = kernel::CountSample { collected: self.scheme.accumulate }.into();
+            self.update(counter, None, Step { name: "COUNT sample".into(), ..Step::new(kernel, IN_PLACE) });
         }
         self.out.outputs =
             vec![Port { tensor: logits_tensor, operand: logits }, Port { tensor: loss_tensor, operand: loss }];
@@ -722,16 +737,21 @@ impl<'a> Compiler<'a> {
         &mut self,
         head: &Head,
         [weights, bias]: [usize; 2],
-        [features, errors, rate]: [Operand; 3],
+        ([features, errors, rate], count): ([Operand; 3], Option<Operand>),
         macs: u64,
     ) {
-        let kernel: Kernel = kernel::UpdateClassifier { head: *head }.into();
+        let collected = self.scheme.accumulate;
+        let kernel: Kernel = kernel::UpdateClassifier { head: *head, collected }.into();
         let name = "UPDATE classifier weights".into();
-        let inputs = vec![features, errors, rate];
-        self.update(weights, None, Step { name, inputs, macs, ..Step::new(kernel, IN_PLACE) });
-        let kernel: Kernel = kernel::UpdateClassifierBias { layer: Cross { classes: head.classes } }.into();
+        let inputs = [features, errors, rate].into_iter().chain(count).collect();
+        let role = Some(Role::CollectedOfClassifierWeights);
+        self.update(weights, role, Step { name, inputs, macs, ..Step::new(kernel, IN_PLACE) });
+        let layer = Cross { classes: head.classes };
+        let kernel: Kernel = kernel::UpdateClassifierBias { layer, collected }.into();
         let name = "UPDATE classifier bias".into();
-        self.update(bias, None, Step { name, inputs: vec![errors, rate], ..Step::new(kernel, IN_PLACE) });
+        let inputs = [errors, rate].into_iter().chain(count).collect();
+        let role = Some(Role::CollectedOfClassifierBias);
+        self.update(bias, role, Step { name, inputs, ..Step::new(kernel, IN_PLACE) });
     }
 
     /// The backward pass: operators from the last to the first, each with the sum of the gradients that its output has received.
@@ -1081,19 +1101,27 @@ impl<'a> Compiler<'a> {
         let input_scale = graph.tensor(input).per_tensor().map_or(1.0, |(scale, _)| f64::from(scale));
         let scales: Vec<f64> = (0..outputs).map(|o| weight_scale(weights, o)).collect();
         let aware = self.scheme.quantisation_aware_scaling;
+        let collected = self.scheme.accumulate;
+        // What is collected counts in parts of a step.
         let (noise, kept) = match self.scheme.rounding {
-            Rounding::Stochastic => (Noise::Stochastic, 0),
-            Rounding::Nearest => (Noise::Nearest, 0),
+            Rounding::Stochastic => (Noise::Stochastic, if collected > 1 { 8 } else { 0 }),
+            Rounding::Nearest => (Noise::Nearest, if collected > 1 { 8 } else { 0 }),
             Rounding::Kept8 => (Noise::Nearest, 8),
             Rounding::Kept16 => (Noise::Nearest, 16),
         };
         let positions = images * window.output[0] * window.output[1];
-        let rounded = |compiler: &mut Self, narrow: u32| {
+        // Steps of biases are many integers; those of weights few.
+        let rounded = |compiler: &mut Self, narrow: u32, bias: bool| {
             compiler.salt = compiler.salt.wrapping_add(0x6d2b_79f5);
-            Rounded { narrow, noise, salt: compiler.salt, kept }
+            let held = match collected > 1 {
+                true if bias => 4,
+                true => kept / 4,
+                false => kept / 8,
+            };
+            Rounded { narrow, noise, salt: compiler.salt, kept, held, collected }
         };
         if let Some(variable) = saved.bias {
-            let step = rounded(self, narrow(positions, 15));
+            let step = rounded(self, narrow(positions, 15), true);
             let bias = operator.inputs.get(2).and_then(|&id| graph.tensor(id).integers()).unwrap_or_default();
             let factor = |o: usize| {
                 let scaling = if aware { (scales[o] * input_scale).powi(-2) } else { 1.0 };
@@ -1175,7 +1203,7 @@ impl<'a> Compiler<'a> {
             passed.push((input, gradient));
         }
         if let Some(updated) = &saved.updated {
-            let step = rounded(self, narrow(positions, 23));
+            let step = rounded(self, narrow(positions, 23), false);
             let factor = |o: usize| {
                 let scaling = if aware { scales[o].powi(-2) } else { 1.0 };
                 let real = effective[o] * gradient.unit * scaling * 2f64.powi(step.narrow as i32);

@@ -26,4 +26,4 @@ pub use compile::{Computed, Parameter, Role, TrainingStep, compile};
 pub use error::AdaptError;
 pub use learner::Learner;
 pub use network::Features;
-pub use scheme::{Criterion, MOST_RATE, Rounding, Scheme};
+pub use scheme::{Criterion, Loss, MOST_ACCUMULATED, MOST_RATE, Rounding, Scheme};

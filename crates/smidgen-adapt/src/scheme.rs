@@ -26,6 +26,11 @@ pub struct Scheme {
     pub quantisation_aware_scaling: bool,
     /// How steps are rounded to integers.
     pub rounding: Rounding,
+    /// What is made small.
+    pub loss: Loss,
+    /// Samples whose steps are collected before anything moves; up to 1, every sample moves it. A step of so many samples is the sum of theirs, so a
+    /// learning rate suits any number of them.
+    pub accumulate: u32,
     /// Learning rates that suit it, where it takes others than most: steps that are not scaled need much greater ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rates: Vec<f64>,
@@ -48,6 +53,20 @@ pub enum Criterion {
     #[serde(rename = "first")]
     First,
 }
+
+/// The loss.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loss {
+    /// Cross-entropy of the softmax of the logits.
+    #[default]
+    CrossEntropy,
+    /// Mean squared error of the logits, with 1 wanted of the label's class and 0 of others.
+    MeanSquaredError,
+}
+
+/// The most samples whose steps are collected: what is collected has room for as many.
+pub const MOST_ACCUMULATED: u32 = 4096;
 
 /// How a step becomes an integer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -73,6 +92,8 @@ impl Default for Scheme {
             weight_select_criteria: Criterion::default(),
             quantisation_aware_scaling: true,
             rounding: Rounding::default(),
+            loss: Loss::default(),
+            accumulate: 1,
             rates: Vec::new(),
         }
     }
@@ -123,6 +144,9 @@ impl Scheme {
         }
         if let Some(ratio) = ratios.iter().find(|ratio| !(0.0..=1.0).contains(*ratio)) {
             return fail(format!("weight_update_ratio has {ratio}; a part is 0 to 1"));
+        }
+        if !(1..=MOST_ACCUMULATED).contains(&self.accumulate) {
+            return fail(format!("accumulate is {}; it is 1 to {MOST_ACCUMULATED} samples", self.accumulate));
         }
         if let Some(rate) = self.rates.iter().find(|rate| !(**rate > 0.0 && **rate <= MOST_RATE)) {
             return fail(format!("rates has {rate}; a learning rate is more than 0 and at most {MOST_RATE}"));

@@ -1,13 +1,14 @@
 //! Training steps of random networks: the same integers under every schedule, gradients as by the definition, every kernel among them.
 
 use smidgen_adapt::surrogate::{Activations, backward};
-use smidgen_adapt::{Features, Role, Rounding, Scheme, TrainingStep, activations, compile, drawn};
+use smidgen_adapt::{Features, Loss, Role, Rounding, Scheme, TrainingStep, activations, compile, drawn};
 use smidgen_certify::{Certified, certify, live_ranges};
 use smidgen_exec::Executor;
 use smidgen_ir::{Graph, TensorId};
 use smidgen_kernels::training::RATE_BITS;
 use smidgen_plan::planner::{Objective, PlanOptions, plan};
 use smidgen_program::Kernel;
+use smidgen_program::program::{Constant, ConstantId, Initial};
 use smidgen_synthetic::{Random, random_classifier};
 use std::collections::{BTreeSet, HashMap};
 
@@ -29,7 +30,8 @@ fn schemes(graph: &Graph, random: &mut Random) -> Vec<Scheme> {
         rounding: random.choose(&[Rounding::Nearest, Rounding::Kept8, Rounding::Kept16]),
         ..Scheme::default()
     };
-    vec![Scheme::full(count), Scheme::bias_only(count), sparse, Scheme::last_layer()]
+    let collected = Scheme { accumulate: 2, loss: Loss::MeanSquaredError, ..sparse.clone() };
+    vec![Scheme::full(count), Scheme::bias_only(count), sparse, collected, Scheme::last_layer()]
 }
 
 fn fixed(rate: f64) -> [u8; 4] {
@@ -208,4 +210,94 @@ fn weights_and_biases_move_against_their_gradients() {
         }
     }
     assert!(tensors > 100, "{tensors} tensors moved");
+}
+
+/// Gives the classifier weights that are not 0, so that gradients pass it from the first sample on.
+fn with_classifier(mut step: TrainingStep, random: &mut Random) -> TrainingStep {
+    let classifier = step.parameters.iter().find(|p| p.role == Role::ClassifierWeights).unwrap();
+    let words = (0..classifier.bytes / 4).flat_map(|_| (random.below(1 << 20) as i32 - (1 << 19)).to_le_bytes());
+    let constant = Constant { name: "classifier".into(), bytes: words.collect(), align: 4 };
+    step.lowered.constants.push(constant);
+    step.lowered.variables[classifier.variable].initial =
+        Initial::Constant(ConstantId(step.lowered.constants.len() as u32 - 1));
+    step
+}
+
+/// What a parameter and what is left of its steps stand for, in units of what is left: `words` of the parameter have so many bytes, and so have those of the rest.
+fn exact_values(executor: &Executor, [value, rest]: [(usize, usize); 2], bits: u32) -> Vec<i64> {
+    let numbers = |(variable, bytes): (usize, usize)| -> Vec<i64> {
+        let number = |bytes: &[u8]| {
+            let mut all = [if bytes[bytes.len() - 1] < 128 { 0 } else { 0xff }; 8];
+            all[..bytes.len()].copy_from_slice(bytes);
+            i64::from_le_bytes(all)
+        };
+        executor.variable(variable).chunks_exact(bytes).map(number).collect()
+    };
+    numbers(value).iter().zip(numbers(rest)).map(|(value, rest)| (value << bits) - rest).collect()
+}
+
+#[test]
+fn what_is_collected_is_the_sum_of_the_samples_steps() {
+    let mut moved = 0;
+    for seed in 300..320 {
+        let graph = network(seed);
+        let features = Features::of(&graph).unwrap();
+        let samples = drawn(&features, 5);
+        let samples_together = 2 + seed as usize % 4;
+        let loss = if seed % 2 == 0 { Loss::MeanSquaredError } else { Loss::CrossEntropy };
+        let single = Scheme { rounding: Rounding::Kept16, loss, ..Scheme::full(features.convolutions.len()) };
+        let together = Scheme { accumulate: samples_together as u32, ..single.clone() };
+        let [single, together] = [single, together].map(|scheme| {
+            let step = compile(&graph, 5, &scheme, &Default::default(), &samples).unwrap();
+            with_classifier(step, &mut Random::new(seed))
+        });
+        let mut collecting = Executor::new(layer_wise(&together));
+        let begin = collecting.state().to_vec();
+        let mut alone = Executor::new(layer_wise(&single));
+        let places = |step: &TrainingStep, role: Role| {
+            step.parameters.iter().find(|p| p.role == role).map(|p| p.variable).expect("a parameter")
+        };
+        let pairs = (0..features.convolutions.len()).flat_map(|n| {
+            [(Role::Weights(n), Role::KeptOfWeights(n), 1, 4), (Role::Bias(n), Role::KeptOfBias(n), 4, 4)]
+        });
+        let pairs: Vec<_> = pairs.collect();
+        let values = |step: &TrainingStep, executor: &Executor, narrow: usize| -> Vec<Vec<i64>> {
+            let of = |&(value, rest, bytes, held): &(Role, Role, usize, usize)| {
+                exact_values(executor, [(places(step, value), bytes), (places(step, rest), held / narrow)], 16)
+            };
+            pairs.iter().map(of).collect()
+        };
+        let before = values(&together, &collecting, 1);
+        let mut sums: Vec<Vec<i64>> = before.iter().map(|all| vec![0; all.len()]).collect();
+        for (i, sample) in samples.iter().take(samples_together).enumerate() {
+            if i > 0 {
+                for role in [Role::ClassifierWeights, Role::Weights(0), Role::Bias(0)] {
+                    let at = places(&together, role);
+                    assert_eq!(collecting.variable(at), Executor::new(layer_wise(&together)).variable(at), "{role:?}");
+                }
+            }
+            give(&mut collecting, sample, i as i32, 0.02);
+            collecting.run();
+            alone.reset();
+            give(&mut alone, sample, i as i32, 0.02);
+            alone.run();
+            for (sums, (after, before)) in sums.iter_mut().zip(values(&single, &alone, 2).iter().zip(&before)) {
+                sums.iter_mut().zip(after.iter().zip(before)).for_each(|(sum, (after, before))| *sum += after - before);
+            }
+        }
+        assert_ne!(collecting.state(), begin);
+        for (pair, (after, (sums, before))) in
+            pairs.iter().zip(values(&together, &collecting, 1).iter().zip(sums.iter().zip(&before)))
+        {
+            for (i, (&after, (&sum, &before))) in after.iter().zip(sums.iter().zip(before)).enumerate() {
+                // A weight ends at 127, and what is left of a bias at the end of what it is kept in.
+                let ends = |value: i64| pair.2 == 1 && (value >> 16).unsigned_abs() >= 125;
+                if !ends(after) && !ends(before) && !ends(before + sum) {
+                    assert_eq!(after - before, sum, "network {seed}, {:?}, element {i}", pair.0);
+                    moved += usize::from(sum.unsigned_abs() > 1 << 16);
+                }
+            }
+        }
+    }
+    assert!(moved > 1000, "{moved} elements moved");
 }

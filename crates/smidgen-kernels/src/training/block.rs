@@ -344,7 +344,6 @@ impl Taps {
     }
 
     #[cfg(not(target_arch = "x86_64"))]
-
     #[inline(never)]
     fn plain<B: Bounds>(&self, arena: &mut Arena<'_, u8, B>, from: usize, start: [i32; 4], sums: &mut [[i32; 4]]) {
         for (i, sums) in sums.iter_mut().enumerate() {

@@ -1,6 +1,7 @@
 //! The classifier behind the features, softmax and cross-entropy: fixed point, the same on every core.
 
 use super::block::COLUMNS;
+use super::update::due;
 use super::{ERROR_BITS, LOGIT_BITS, RATE_BITS, WEIGHT_BITS, blocks, i32_at, saturate};
 use crate::fixed;
 use crate::memory::{Arena, Bounds};
@@ -107,6 +108,30 @@ pub fn cross_entropy<B: Bounds>(mut arena: Arena<'_, u8, B>, places: [usize; 4],
     arena.store(loss, its_loss.to_le_bytes());
 }
 
+/// The mean squared error of the logits, with 1 wanted of the label's class and 0 of others, and its gradient with respect to the logits. `places` and
+/// what an unknown label gives are those of [`cross_entropy`]. Errors end at 2 and -2, which logits that are further off than there are
+/// classes reach: from there on the loss grows linearly, as far as a step is concerned.
+pub fn squared_error<B: Bounds>(mut arena: Arena<'_, u8, B>, places: [usize; 4], layer: &Cross) {
+    let [logits, label, errors, loss] = places;
+    let label = i32_at(&arena, label) as usize;
+    let (known, classes) = (label < layer.classes, layer.classes.max(1) as i64);
+    let mut sum = 0u64;
+    for n in 0..layer.classes {
+        let wanted = if n == label { 1i64 << LOGIT_BITS } else { 0 };
+        let off = i64::from(i32_at(&arena, logits.wrapping_add(n.wrapping_mul(4)))).wrapping_sub(wanted);
+        // At most 33 bits, and shifted by 14 + 1 still below 63.
+        let error = off.wrapping_shl(ERROR_BITS - LOGIT_BITS + 1).checked_div(classes).unwrap_or(0);
+        let error = if known { error.clamp(-i64::from(i32::MAX), i64::from(i32::MAX)) as i32 } else { 0 };
+        arena.store(errors.wrapping_add(n.wrapping_mul(4)), error.to_le_bytes());
+        // Squares of so many bits, less some, can be summed.
+        let size = off.unsigned_abs() >> (LOGIT_BITS / 2);
+        sum = sum.saturating_add(size.wrapping_mul(size));
+    }
+    let mean = if known { sum.checked_div(classes as u64).unwrap_or(0) } else { 0 };
+    let mean = if mean > i32::MAX as u64 { i32::MAX } else { mean as i32 };
+    arena.store(loss, mean.to_le_bytes());
+}
+
 /// The gradient with respect to the features, in the unit `2^(exponent - ERROR_BITS - WEIGHT_BITS)` times the features' scale: the greatest element has
 /// 15 bits. `places` are the bytes of the errors `[N]`, the weights `[N, C]`, what is written, of one pixel, and its exponent (int32).
 pub fn classifier_gradient<B: Bounds>(mut arena: Arena<'_, u8, B>, places: [usize; 4], head: &Head) {
@@ -137,11 +162,40 @@ pub fn classifier_gradient<B: Bounds>(mut arena: Arena<'_, u8, B>, places: [usiz
     arena.store(exponent, (shift as i32 + 10).to_le_bytes());
 }
 
-/// Updates the classifier's weights. `places` are the bytes of the features, the errors and the weights.
+/// Of several samples whose steps are collected, the bytes of the number that were before, and of what waits of their steps (as many numbers of 32 bits).
+pub type Waiting = [usize; 2];
+
+/// A number of the classifier less its step, or, with more than one sample `collected`, less the steps that have waited, if that is due.
+#[inline(always)]
+fn settle<B: Bounds>(
+    arena: &mut Arena<'_, u8, B>,
+    [first, i]: [usize; 2],
+    step: i64,
+    [count, waiting]: Waiting,
+    collected: u32,
+) {
+    let limit = |x: i64| x.clamp(-i64::from(i32::MAX), i64::from(i32::MAX)) as i32;
+    let mut step = step;
+    if collected > 1 {
+        let wait = waiting.wrapping_add(i.wrapping_mul(4));
+        let all = limit(i64::from(i32_at(arena, wait)).wrapping_add(step));
+        let due = due(arena, count, collected);
+        arena.store(wait, if due { 0 } else { all }.to_le_bytes());
+        step = if due { all.into() } else { 0 };
+    }
+    let at = first.wrapping_add(i.wrapping_mul(4));
+    let next = limit(i64::from(i32_at(arena, at)).wrapping_sub(step));
+    arena.store(at, next.to_le_bytes());
+}
+
+/// Updates the classifier's weights. `places` are the bytes of the features, the errors and the weights; `waiting` is nothing where steps are not
+/// collected.
 pub fn classifier_weights<B: Bounds>(
     mut arena: Arena<'_, u8, B>,
     [features, errors, weights]: [usize; 3],
     rate: usize,
+    waiting: Waiting,
+    collected: u32,
     head: &Head,
 ) {
     let rate = i64::from(i32_at(&arena, rate).max(0));
@@ -155,28 +209,24 @@ pub fn classifier_weights<B: Bounds>(
         for i in 0..head.inputs {
             let x = i64::from(arena[features.wrapping_add(i)] as i8).wrapping_sub(i64::from(head.zero));
             let step = (x.wrapping_mul(unit).wrapping_add(1 << (45 - WEIGHT_BITS))) >> (46 - WEIGHT_BITS);
-            let at = weights.wrapping_add((n * head.inputs + i).wrapping_mul(4));
-            let next = i64::from(i32_at(&arena, at)).wrapping_sub(step);
-            let next = next.clamp(-i64::from(i32::MAX), i64::from(i32::MAX)) as i32;
-            arena.store(at, next.to_le_bytes());
+            settle(&mut arena, [weights, n * head.inputs + i], step, waiting, collected);
         }
     }
 }
 
-/// Updates the classifier's biases. `places` are the bytes of the errors and of the biases.
+/// Updates the classifier's biases. `places` are the bytes of the errors and of the biases; `waiting` as in [`classifier_weights`].
 pub fn classifier_bias<B: Bounds>(
     mut arena: Arena<'_, u8, B>,
     [errors, biases]: [usize; 2],
     rate: usize,
+    waiting: Waiting,
+    collected: u32,
     layer: &Cross,
 ) {
     let rate = i64::from(i32_at(&arena, rate).max(0));
     for n in 0..layer.classes {
         let error = i64::from(i32_at(&arena, errors.wrapping_add(n.wrapping_mul(4))));
         let step = (error * rate) >> (ERROR_BITS + RATE_BITS - WEIGHT_BITS);
-        let at = biases.wrapping_add(n.wrapping_mul(4));
-        let next = i64::from(i32_at(&arena, at)).wrapping_sub(step);
-        let next = next.clamp(-i64::from(i32::MAX), i64::from(i32::MAX)) as i32;
-        arena.store(at, next.to_le_bytes());
+        settle(&mut arena, [biases, n], step, waiting, collected);
     }
 }

@@ -27,7 +27,8 @@ mod update;
 mod x86_64;
 
 pub use classifier::{
-    Cross, Head, classifier, classifier_bias, classifier_gradient, classifier_weights, cross_entropy,
+    Cross, Head, Waiting, classifier, classifier_bias, classifier_gradient, classifier_weights, cross_entropy,
+    squared_error,
 };
 pub use convolution::{Feed, InputGradient, input_gradient};
 pub use element::{
@@ -37,7 +38,8 @@ pub use element::{
 pub use forward::{Conv2d, Depthwise, Factors, SUM_SCRATCH, Select, conv2d, depthwise, select, sum};
 pub use gradient::{DepthwiseGradient, FACTOR_BITS, Spread, Total, depthwise_gradient, mask, scale, spread, total};
 pub use update::{
-    BiasStep, DepthwiseStep, Noise, Step, WeightStep, next_seed, update_bias, update_depthwise, update_weights,
+    BiasStep, DepthwiseStep, Noise, Step, WeightStep, count_sample, next_seed, update_bias, update_depthwise,
+    update_weights,
 };
 
 use crate::memory::{Arena, Bounds};

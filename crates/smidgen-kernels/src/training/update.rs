@@ -5,7 +5,7 @@
 //! they are rounded up as often as their size says ([`Noise::Stochastic`]), or to the nearest ([`Noise::Nearest`]).
 
 use super::block::{COLUMNS, LANES, Order, ROWS, Source, Stage};
-use super::{RATE_BITS, i16_at, i32_at};
+use super::{RATE_BITS, i16_at, i32_at, saturate};
 use crate::geometry::Window2d;
 use crate::memory::{Arena, Bounds, Flash};
 use crate::view::View;
@@ -27,8 +27,12 @@ pub struct Step {
     pub narrow: u32,
     /// How it is rounded.
     pub noise: Noise,
-    /// Where this is 8 or 16, a step is rounded to the nearest and what is left of it is kept for the next one, in so many bits beside each element; else 0.
+    /// Where this is 8 or 16, steps have so many more bits, and what is left of one when the element has moved is kept for the next; else 0.
     pub kept: u32,
+    /// Bytes in which it is kept beside each element: 1, 2 or 4.
+    pub held: u32,
+    /// Steps are kept whole until there are those of so many samples; up to 1, the element moves at once. Only with [`kept`](Self::kept).
+    pub collected: u32,
     /// Tells the random numbers of one tensor from those of another.
     pub salt: u32,
 }
@@ -72,9 +76,9 @@ pub struct BiasStep {
     pub step: Step,
 }
 
-/// What every update reads beside its tensors: the bytes of the learning rate, of the gradients' exponent and of the seed, and where what is
-/// [kept](Step::kept) of earlier steps lies.
-pub type Common = [usize; 4];
+/// What every update reads beside its tensors: the bytes of the learning rate, of the gradients' exponent and of the seed, where what is
+/// [kept](Step::kept) of earlier steps lies, and the byte of the number of samples whose steps were collected before.
+pub type Common = [usize; 5];
 
 /// The step of an output channel for a sum of 1: `mantissa * 2^-shift`.
 #[derive(Clone, Copy, Debug)]
@@ -155,7 +159,7 @@ impl Step {
         if self.kept == 0 {
             return scale.step(sum, self.noise, || random(i32_at(arena, common[2]) as u32, self.salt, at));
         }
-        self.with_rest(arena, common[3], scale, sum, at)
+        self.with_rest(arena, common, scale, sum, at)
     }
 
     /// The same with what was left of the steps before.
@@ -163,25 +167,40 @@ impl Step {
     fn with_rest<B: Bounds>(
         &self,
         arena: &mut Arena<'_, u8, B>,
-        kept: usize,
+        common: Common,
         scale: Scale,
         sum: i32,
         at: usize,
     ) -> i32 {
+        let [.., seed, kept, count] = common;
         let fine = Scale { shift: scale.shift.wrapping_sub(self.kept as i32), ..scale };
-        let narrow = self.kept == 8;
-        let at = kept.wrapping_add(at.wrapping_mul(if narrow { 1 } else { 2 }));
-        let rest = if narrow { i32::from(arena[at] as i8) } else { i32::from(i16_at(arena, at)) };
-        let total = fine.step(sum, Noise::Nearest, || 0).saturating_add(rest);
-        let step = total.saturating_add(1i32.wrapping_shl(self.kept.wrapping_sub(1))).wrapping_shr(self.kept);
-        let [low, high, ..] = total.wrapping_sub(step.wrapping_shl(self.kept)).to_le_bytes();
-        if narrow {
-            arena[at] = low;
-        } else {
-            arena.store(at, [low, high]);
+        let place = kept.wrapping_add(at.wrapping_mul(self.held as usize));
+        let rest = match self.held {
+            1 => i32::from(arena[place] as i8),
+            2 => i32::from(i16_at(arena, place)),
+            _ => i32_at(arena, place),
+        };
+        let total = fine.step(sum, self.noise, || random(i32_at(arena, seed) as u32, self.salt, at));
+        let total = total.saturating_add(rest);
+        let step = match self.collected > 1 && !due(arena, count, self.collected) {
+            true => 0,
+            false => total.saturating_add(1i32.wrapping_shl(self.kept.wrapping_sub(1))).wrapping_shr(self.kept),
+        };
+        let left = total.wrapping_sub(step.wrapping_shl(self.kept));
+        match self.held {
+            1 => arena[place] = left as u8,
+            // What is collected may have grown beyond it.
+            2 => arena.store(place, if self.collected > 1 { saturate(left) } else { left as i16 }.to_le_bytes()),
+            _ => arena.store(place, left.to_le_bytes()),
         }
         step
     }
+}
+
+/// Whether what was collected is due: this is the last of so many samples.
+#[inline(always)]
+pub(super) fn due<B: Bounds>(arena: &Arena<'_, u8, B>, count: usize, collected: u32) -> bool {
+    i32_at(arena, count).wrapping_add(1) >= collected as i32
 }
 
 /// A number that any two of seed, salt and index change as if by chance: rounds of multiplying and folding, with the constants that
@@ -199,6 +218,12 @@ fn random(seed: u32, salt: u32, index: usize) -> u32 {
 pub fn next_seed<B: Bounds>(mut arena: Arena<'_, u8, B>, [seed, next]: [usize; 2]) {
     let x = (i32_at(&arena, seed) as u32).wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
     arena.store(next, x.to_le_bytes());
+}
+
+/// How many samples' steps are collected after this one: one more, or none after so many as there are to be. `places` are the bytes of both.
+pub fn count_sample<B: Bounds>(mut arena: Arena<'_, u8, B>, [count, next]: [usize; 2], collected: u32) {
+    let more = if due(&arena, count, collected) { 0 } else { i32_at(&arena, count).wrapping_add(1) };
+    arena.store(next, more.to_le_bytes());
 }
 
 /// A weight less its step, in -127 to 127 as TensorFlow Lite's weights; one of -128 stays until its step goes up.

@@ -477,11 +477,12 @@ pub fn spread(random: &mut Random) -> bool {
     memory.same(&before, &[(to, placed.len())]) && memory.bytes[to..to + placed.len()] == placed
 }
 
-/// What updates have in common: learning rate, exponent and seed, and the factors of the channels.
+/// What updates have in common: learning rate, exponent and seed, how many samples were collected before, and the factors of the channels.
 struct Rates {
     rate: i32,
     exponent: i32,
     seed: i32,
+    count: i32,
     factors: Vec<i32>,
 }
 
@@ -493,22 +494,22 @@ impl Rates {
         };
         let (rate, exponent) = (random.below(1 << RATE_BITS) as i32, random.below(24) as i32);
         let factors = (0..channels).flat_map(|_| factor(random)).collect();
-        Self { rate, exponent, seed: random.next() as i32, factors }
+        Self { rate, exponent, seed: random.next() as i32, count: random.below(4) as i32, factors }
     }
 
-    fn put(&self, memory: &mut Memory) -> [usize; 3] {
-        [self.rate, self.exponent, self.seed].map(|word| memory.put(&word.to_le_bytes(), 4))
+    fn put(&self, memory: &mut Memory) -> [usize; 4] {
+        [self.rate, self.exponent, self.seed, self.count].map(|word| memory.put(&word.to_le_bytes(), 4))
     }
 
     /// What is left of earlier steps of so many elements.
     fn rests(random: &mut Random, step: &Step, count: usize) -> Vec<i64> {
-        let half = (1i64 << step.kept) >> 1;
+        let half = if step.collected > 1 { 1i64 << (8 * step.held - 1) } else { (1i64 << step.kept) >> 1 };
         (0..count).map(|_| if half > 0 { random.below(2 * half as usize) as i64 - half } else { 0 }).collect()
     }
 
     /// As they lie in memory.
     fn rest_bytes(rests: &[i64], step: &Step) -> Vec<u8> {
-        let bytes = (step.kept / 8) as usize;
+        let bytes = step.held as usize;
         rests.iter().flat_map(|rest| rest.to_le_bytes()[..bytes].to_vec()).collect()
     }
 
@@ -520,11 +521,18 @@ impl Rates {
         let mut finer = Self { factors: self.factors.clone(), ..*self };
         finer.factors[2 * o + 1] -= step.kept as i32;
         let limit = |x: i64| x.clamp(i32::MIN.into(), i32::MAX.into());
-        let total = limit(finer.step(o, sum, &Step { noise: Noise::Nearest, ..*step }, index) + rest);
-        let change = limit(total + (1 << (step.kept - 1))) >> step.kept;
-        // Of a step without bounds nothing sensible is left.
+        let total = limit(finer.step(o, sum, step, index) + rest);
+        let moves = step.collected <= 1 || self.count + 1 >= step.collected as i32;
+        let change = if moves { limit(total + (1 << (step.kept - 1))) >> step.kept } else { 0 };
         let left = total - (change << step.kept);
-        (change, if step.kept == 8 { i64::from(left as i8) } else { i64::from(left as i16) })
+        let left = match step.held {
+            // Of a step without bounds nothing sensible is left.
+            1 => i64::from(left as i8),
+            2 if step.collected <= 1 => i64::from(left as i16),
+            2 => left.clamp(i16::MIN.into(), i16::MAX.into()),
+            _ => left,
+        };
+        (change, left)
     }
 
     /// The step of channel `o` for a sum of gradients, from the definition in rational numbers.
@@ -558,9 +566,16 @@ impl Rates {
 }
 
 fn step(random: &mut Random, narrow: u32) -> Step {
-    let (noise, kept) =
-        random.pick(&[(Noise::Nearest, 0), (Noise::Stochastic, 0), (Noise::Nearest, 8), (Noise::Nearest, 16)]);
-    Step { narrow, noise, salt: random.next(), kept }
+    let (noise, kept, held, collected) = random.pick(&[
+        (Noise::Nearest, 0, 0, 1),
+        (Noise::Stochastic, 0, 0, 0),
+        (Noise::Nearest, 8, 1, 1),
+        (Noise::Nearest, 16, 2, 0),
+        (Noise::Stochastic, 8, 2, 3),
+        (Noise::Stochastic, 8, 4, 2),
+        (Noise::Nearest, 16, 4, 4),
+    ]);
+    Step { narrow, noise, salt: random.next(), kept, held, collected }
 }
 
 /// So many bits as sums of products of so many numbers, and of so many bits, have beyond 31.
@@ -618,9 +633,9 @@ pub fn update(random: &mut Random) -> bool {
 
     let layer = WeightStep { window, images, channels, zero, step };
     let mut memory = Memory::new();
-    let [rate, exponent, seed] = rates.put(&mut memory);
+    let [rate, exponent, seed, count] = rates.put(&mut memory);
     let kept = memory.put(&before, 2);
-    let common = [rate, exponent, seed, kept];
+    let common = [rate, exponent, seed, kept, count];
     let positions = gradient.len() / out_c;
     let (input, gradient) = (memory.put(&input, 1), memory.put(&by_channels(&gradient, out_c), 4));
     let (at, scratch) = (memory.put(&all, 1), memory.room(random, layer.scratch(), 4));
@@ -654,9 +669,9 @@ pub fn bias(random: &mut Random) -> bool {
     let rests = Rates::rest_bytes(&rests, &step);
 
     let mut memory = Memory::new();
-    let [rate, exponent, seed] = rates.put(&mut memory);
+    let [rate, exponent, seed, count] = rates.put(&mut memory);
     let kept = memory.put(&earlier, 2);
-    let common = [rate, exponent, seed, kept];
+    let common = [rate, exponent, seed, kept, count];
     let gradient = memory.put(&by_channels(&gradient, channels), 4);
     let at = memory.put(&little(&all, i32::to_le_bytes), 4);
     let before = Memory { bytes: memory.bytes.clone() };

@@ -41,10 +41,10 @@ pub use reduction::{
 };
 pub use resize::{ResizeF32, ResizeI8, ResizeI16};
 pub use training::{
-    AddGradients, Classifier, ClassifierGradient, CrossEntropy, GradientConv2d, GradientDepthwise, MaskGradient,
-    MaxPoolGradient, NextSeed, ProductGradient, RearrangeGradient, ResizeGradient, ScaleGradient, SelectChannels,
-    SlopeGradient, SpreadGradient, TrainConv2d, TrainDepthwise, TrainSum, UpdateBias, UpdateClassifier,
-    UpdateClassifierBias, UpdateConv2d, UpdateDepthwise, by_blocks, by_channels,
+    AddGradients, Classifier, ClassifierGradient, CountSample, CrossEntropy, GradientConv2d, GradientDepthwise,
+    MaskGradient, MaxPoolGradient, NextSeed, ProductGradient, RearrangeGradient, ResizeGradient, ScaleGradient,
+    SelectChannels, SlopeGradient, SpreadGradient, SquaredError, TrainConv2d, TrainDepthwise, TrainSum, UpdateBias,
+    UpdateClassifier, UpdateClassifierBias, UpdateConv2d, UpdateDepthwise, by_blocks, by_channels,
 };
 
 use crate::costs::{Size, Work};
@@ -154,9 +154,9 @@ kernels! {
     }
     training {
         TrainConv2d TrainDepthwise TrainSum SelectChannels
-        Classifier CrossEntropy ClassifierGradient UpdateClassifier UpdateClassifierBias
+        Classifier CrossEntropy SquaredError ClassifierGradient UpdateClassifier UpdateClassifierBias
         MaskGradient ScaleGradient RearrangeGradient SlopeGradient ProductGradient MaxPoolGradient ResizeGradient GradientConv2d GradientDepthwise SpreadGradient AddGradients
-        UpdateConv2d UpdateDepthwise UpdateBias NextSeed
+        UpdateConv2d UpdateDepthwise UpdateBias NextSeed CountSample
     }
 }
 

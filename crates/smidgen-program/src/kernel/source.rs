@@ -194,7 +194,7 @@ structs! {
     "training::Resized" training::Resized { images, input, output, narrow, shift }
     "training::ProductGradient" training::ProductGradient { product, sizes, broadcast, second, shift }
     "training::Total" training::Total { factors, shift }
-    "training::Step" training::Step { narrow, noise, salt, kept }
+    "training::Step" training::Step { narrow, noise, salt, kept, held, collected }
     "training::WeightStep" training::WeightStep { window, images, channels, zero, step }
     "training::DepthwiseStep" training::DepthwiseStep { window, images, zero, step }
     "training::BiasStep" training::BiasStep { pixels, channels, step }

@@ -342,6 +342,44 @@ impl KernelSpec for CrossEntropy {
 call!(CrossEntropy(k, site) => training::cross_entropy:
     arena(u8), value(places = places::<4>(site, &[0, 1], 2)), reference(layer = k.layer));
 
+/// The mean squared error. Operands are those of [`CrossEntropy`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct SquaredError {
+    /// Sizes.
+    pub layer: Cross,
+}
+
+impl KernelSpec for SquaredError {
+    fn pattern(&self) -> Pattern<'_> {
+        let classes = flat(self.layer.classes);
+        let outputs = vec![(Int32, classes), (Int32, flat(1))];
+        given(some(&[self.layer.classes, 4]), vec![all(Int32, classes), all(Int32, flat(1))], outputs)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::Other)
+    }
+}
+
+call!(SquaredError(k, site) => training::squared_error:
+    arena(u8), value(places = places::<4>(site, &[0, 1], 2)), reference(layer = k.layer));
+
+/// What an update of the classifier reads and writes more where the steps of several samples are collected: how many there were, and what waits.
+fn waiting(collected: u32, extent: Extent, inputs: &mut Vec<Taken>, outputs: &mut Vec<(ElementType, Extent)>) {
+    if collected > 1 {
+        inputs.extend([all(Int32, flat(1)), changed(Int32, extent)]);
+        outputs.push((Int32, extent));
+    }
+}
+
+/// Where those are, behind so many inputs.
+fn waiting_places(site: &Site<'_>, own: usize, collected: u32) -> [usize; 2] {
+    match collected > 1 {
+        true => [site.input_base(own, true), site.output_bytes(1)],
+        false => [0; 2],
+    }
+}
+
 /// The gradient with respect to the features. Inputs: errors (int32) `[N]`, weights (int32) `[N, C]`. Outputs: gradient (int16) `[C]`, its exponent (int32).
 #[derive(Clone, PartialEq, Debug)]
 pub struct ClassifierGradient {
@@ -364,20 +402,25 @@ impl KernelSpec for ClassifierGradient {
 call!(ClassifierGradient(k, site) => training::classifier_gradient:
     arena(u8), value(places = places::<4>(site, &[0, 1], 2)), reference(head = k.head));
 
-/// The classifier's weights after a step. Inputs: weights (int32) `[N, C]`, features (int8) `[C]`, errors (int32) `[N]`, learning rate (int32). Output: weights.
+/// The classifier's weights after a step. Inputs: weights (int32) `[N, C]`, features (int8) `[C]`, errors (int32) `[N]`, learning rate (int32); where steps are
+/// collected, how many were before (int32) and what waits of them (int32, as the weights). Outputs: weights, and what waits.
 #[derive(Clone, PartialEq, Debug)]
 pub struct UpdateClassifier {
     /// The layer.
     pub head: Head,
+    /// Samples whose steps are collected; up to 1, none.
+    pub collected: u32,
 }
 
 impl KernelSpec for UpdateClassifier {
     fn pattern(&self) -> Pattern<'_> {
         let Head { inputs, classes, .. } = self.head;
         let weights = pixels([classes, inputs]);
-        let taken =
+        let mut taken =
             vec![changed(Int32, weights), all(Int8, flat(inputs)), all(Int32, flat(classes)), all(Int32, flat(1))];
-        given(is_head(&self.head), taken, vec![(Int32, weights)])
+        let mut outputs = vec![(Int32, weights)];
+        waiting(self.collected, weights, &mut taken, &mut outputs);
+        given(is_head(&self.head), taken, outputs)
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -387,20 +430,24 @@ impl KernelSpec for UpdateClassifier {
 
 call!(UpdateClassifier(k, site) => training::classifier_weights:
     arena(u8), value(places = places::<3>(site, &[1, 2], 1)), value(rate = site.input_base(3, true)),
-    reference(head = k.head));
+    value(waiting = waiting_places(site, 4, k.collected)), value(collected = k.collected), reference(head = k.head));
 
-/// The classifier's biases after a step. Inputs: biases (int32) `[N]`, errors (int32) `[N]`, learning rate (int32). Output: biases.
+/// The classifier's biases after a step. Inputs: biases (int32) `[N]`, errors (int32) `[N]`, learning rate (int32), then and outputs as in [`UpdateClassifier`].
 #[derive(Clone, PartialEq, Debug)]
 pub struct UpdateClassifierBias {
     /// Sizes.
     pub layer: Cross,
+    /// Samples whose steps are collected; up to 1, none.
+    pub collected: u32,
 }
 
 impl KernelSpec for UpdateClassifierBias {
     fn pattern(&self) -> Pattern<'_> {
         let classes = flat(self.layer.classes);
-        let taken = vec![changed(Int32, classes), all(Int32, classes), all(Int32, flat(1))];
-        given(some(&[self.layer.classes, 4]), taken, vec![(Int32, classes)])
+        let mut taken = vec![changed(Int32, classes), all(Int32, classes), all(Int32, flat(1))];
+        let mut outputs = vec![(Int32, classes)];
+        waiting(self.collected, classes, &mut taken, &mut outputs);
+        given(some(&[self.layer.classes, 4]), taken, outputs)
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -410,7 +457,7 @@ impl KernelSpec for UpdateClassifierBias {
 
 call!(UpdateClassifierBias(k, site) => training::classifier_bias:
     arena(u8), value(places = places::<2>(site, &[1], 1)), value(rate = site.input_base(2, true)),
-    reference(layer = k.layer));
+    value(waiting = waiting_places(site, 3, k.collected)), value(collected = k.collected), reference(layer = k.layer));
 
 /// A gradient where the clamp left the output as it was, else 0. Inputs: gradient (int16), mask. Output: gradient.
 #[derive(Clone, PartialEq, Debug)]
@@ -801,8 +848,16 @@ fn common() -> [Taken; 3] {
     [(); 3].map(|()| all(Int32, flat(1)))
 }
 
+/// What is left of an element that moves at once is less than one; what is collected has at least 8 bits more.
 fn is_step(step: &Step) -> bool {
-    step.narrow < 32 && matches!(step.kept, 0 | 8 | 16)
+    let held = match step.kept {
+        0 => step.held == 0 && step.collected <= 1,
+        8 | 16 if step.collected <= 1 => 8 * step.held == step.kept,
+        8 => matches!(step.held, 2 | 4),
+        16 => step.held == 4,
+        _ => false,
+    };
+    step.narrow < 32 && step.collected <= i32::MAX as u32 && held
 }
 
 /// An update of a tensor of this element and extent: it and, where something is kept of its steps, that as well; what it reads lies between.
@@ -810,9 +865,16 @@ fn update<'a>(sized: bool, step: &Step, (element, extent): (ElementType, Extent)
     let mut inputs = vec![changed(element, extent)];
     inputs.extend(read);
     inputs.extend(common());
+    if step.collected > 1 {
+        inputs.push(all(Int32, flat(1)));
+    }
     let mut outputs = vec![(element, extent)];
     if step.kept > 0 {
-        let kept = if step.kept == 8 { Int8 } else { Int16 };
+        let kept = match step.held {
+            1 => Int8,
+            2 => Int16,
+            _ => Int32,
+        };
         inputs.push(changed(kept, extent));
         outputs.push((kept, extent));
     }
@@ -820,9 +882,10 @@ fn update<'a>(sized: bool, step: &Step, (element, extent): (ElementType, Extent)
 }
 
 /// What the update reads behind its own operands, of which there are so many; see [`training::update_weights`].
-fn common_places(site: &Site<'_>, own: usize, step: &Step) -> [usize; 4] {
+fn common_places(site: &Site<'_>, own: usize, step: &Step) -> [usize; 5] {
     let [rate, exponent, seed] = places(site, &[own, own + 1, own + 2], 0);
-    [rate, exponent, seed, if step.kept > 0 { site.output_bytes(1) } else { 0 }]
+    let count = if step.collected > 1 { site.input_base(own + 3, true) } else { 0 };
+    [rate, exponent, seed, if step.kept > 0 { site.output_bytes(1) } else { 0 }, count]
 }
 
 impl KernelSpec for UpdateConv2d {
@@ -934,3 +997,23 @@ impl KernelSpec for NextSeed {
 }
 
 call!(NextSeed(k, site) => training::next_seed: arena(u8), value(places = places::<2>(site, &[0], 1)));
+
+/// How many samples' steps are collected after this one. Input: how many there were (int32). Output: how many there are.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CountSample {
+    /// How many there are to be.
+    pub collected: u32,
+}
+
+impl KernelSpec for CountSample {
+    fn pattern(&self) -> Pattern<'_> {
+        given(self.collected <= i32::MAX as u32, vec![changed(Int32, flat(1))], vec![(Int32, flat(1))])
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::Other)
+    }
+}
+
+call!(CountSample(k, site) => training::count_sample:
+    arena(u8), value(places = places::<2>(site, &[0], 1)), value(collected = k.collected));

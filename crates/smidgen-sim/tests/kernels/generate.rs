@@ -80,8 +80,10 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::AddGradients => generate_training::total(random),
         Kernel::UpdateDepthwise => generate_training::update_depthwise(random),
         Kernel::NextSeed => generate_training::next_seed(random),
+        Kernel::CountSample => generate_training::count_sample(random),
         Kernel::Classifier
         | Kernel::CrossEntropy
+        | Kernel::SquaredError
         | Kernel::ClassifierGradient
         | Kernel::UpdateClassifier
         | Kernel::UpdateClassifierBias => generate_training::classifier(kernel, random),

@@ -322,18 +322,27 @@ pub fn spread(random: &mut Random) -> Case {
     case(random, call, space, 0, 0)
 }
 
-/// Rounding of a step, and places of the learning rate, the exponent and the seed.
-fn step(random: &mut Random, space: &mut Space, elements: usize) -> (Step, [usize; 4]) {
-    let (noise, kept) =
-        random.choose(&[(Noise::Nearest, 0), (Noise::Stochastic, 0), (Noise::Nearest, 8), (Noise::Nearest, 16)]);
-    let step = Step { narrow: small(random, 0, 3) as u32, noise, salt: random.bits() as u32, kept };
-    let [rate, exponent, seed] = [(); 3].map(|()| space.take_input(4, 4));
-    (step, [rate, exponent, seed, space.take(elements * kept as usize / 8, 2)])
+/// Rounding of a step, and places of the learning rate, the exponent, the seed, what is kept, and how many samples were collected.
+fn step(random: &mut Random, space: &mut Space, elements: usize) -> (Step, [usize; 5]) {
+    let (noise, kept, held, collected) = random.choose(&[
+        (Noise::Nearest, 0, 0, 0),
+        (Noise::Stochastic, 0, 0, 1),
+        (Noise::Nearest, 8, 1, 1),
+        (Noise::Nearest, 16, 2, 0),
+        (Noise::Stochastic, 8, 2, 3),
+        (Noise::Nearest, 8, 4, 2),
+        (Noise::Nearest, 16, 4, 2),
+    ]);
+    let salt = random.bits() as u32;
+    let step = Step { narrow: small(random, 0, 3) as u32, noise, salt, kept, held, collected };
+    let [rate, exponent, seed, count] = [(); 4].map(|()| space.take_input(4, 4));
+    (step, [rate, exponent, seed, space.take(elements * held as usize, 4), count])
 }
 
 /// A case with a learning rate and an exponent as training has them.
-fn rated(mut case: Case, random: &mut Random, [rate, exponent, ..]: [usize; 4]) -> Case {
-    let words = [(rate, small(random, 0, 1 << RATE_BITS)), (exponent, small(random, 0, 20))];
+fn rated(mut case: Case, random: &mut Random, [rate, exponent, .., count]: [usize; 5]) -> Case {
+    let words =
+        [(rate, small(random, 0, 1 << RATE_BITS)), (exponent, small(random, 0, 20)), (count, small(random, 0, 2))];
     for (at, word) in words {
         case.arena[at..at + 4].copy_from_slice(&(word as u32).to_le_bytes());
     }
@@ -429,6 +438,15 @@ pub fn next_seed(random: &mut Random) -> Case {
     case(random, Call::new(Kernel::NextSeed).put(&[seed, next]), space, 0, 0)
 }
 
+pub fn count_sample(random: &mut Random) -> Case {
+    let mut space = Space::new(random);
+    let (count, next) = (space.take_input(4, 4), space.take(4, 4));
+    let call = Call::new(Kernel::CountSample).put(&[count, next]).put(&(small(random, 1, 5) as u32));
+    let mut case = case(random, call, space, 0, 0);
+    case.arena[count..count + 4].copy_from_slice(&(small(random, 0, 5) as u32).to_le_bytes());
+    case
+}
+
 fn head(random: &mut Random) -> Head {
     let scale = [small(random, 1 << 14, (1 << 15) - 1) as i32, small(random, 8, 30) as i32];
     Head { inputs: small(random, 1, 60), classes: small(random, 2, 12), zero: int8(random).into(), scale }
@@ -448,6 +466,7 @@ pub fn classifier(kernel: Kernel, random: &mut Random) -> Case {
         at
     };
     let call = Call::new(kernel);
+    let collected = small(random, 0, 3) as u32;
     let call = match kernel {
         Kernel::Classifier => {
             let features = space.take_input(inputs, 1);
@@ -456,7 +475,7 @@ pub fn classifier(kernel: Kernel, random: &mut Random) -> Case {
             let logits = take(&mut space, classes, 24, true);
             call.put(&[features, weights, biases, logits]).put(&head)
         }
-        Kernel::CrossEntropy => {
+        Kernel::CrossEntropy | Kernel::SquaredError => {
             let logits = take(&mut space, classes, 20, false);
             let label = take(&mut space, 1, 4, false);
             let errors = take(&mut space, classes, 31, true);
@@ -475,13 +494,15 @@ pub fn classifier(kernel: Kernel, random: &mut Random) -> Case {
             let errors = take(&mut space, classes, 31, false);
             let weights = take(&mut space, classes * inputs, 24, true);
             let rate = take(&mut space, 1, RATE_BITS, false);
-            call.put(&[features, errors, weights]).put(&rate).put(&head)
+            let waiting = [take(&mut space, 1, 3, false), take(&mut space, classes * inputs, 24, true)];
+            call.put(&[features, errors, weights]).put(&rate).put(&waiting).put(&collected).put(&head)
         }
         _ => {
             let errors = take(&mut space, classes, 31, false);
             let biases = take(&mut space, classes, 24, true);
             let rate = take(&mut space, 1, RATE_BITS, false);
-            call.put(&[errors, biases]).put(&rate).put(&cross)
+            let waiting = [take(&mut space, 1, 3, false), take(&mut space, classes, 24, true)];
+            call.put(&[errors, biases]).put(&rate).put(&waiting).put(&collected).put(&cross)
         }
     };
     let mut case = case(random, call, space, 0, 0);

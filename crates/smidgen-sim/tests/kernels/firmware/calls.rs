@@ -205,7 +205,7 @@ wire! {
     InputGradient { window, images, selected, narrow, shift, feed }
     DepthwiseGradient { window, images, narrow, shift }
     Spread { window, images, shift }
-    Step { narrow, noise, salt, kept }
+    Step { narrow, noise, salt, kept, held, collected }
     WeightStep { window, images, channels, zero, step }
     BiasStep { pixels, channels, step }
     DepthwiseStep { window, images, zero, step }
@@ -494,9 +494,11 @@ kernels! { Kernel from 0; memory, m;
     AddGradients => training::total(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
     UpdateDepthwise => training::update_depthwise(memory.arena(), get(m), get(m), get(m), &get(m), get(m));
     NextSeed => training::next_seed(memory.arena(), get(m));
+    CountSample => training::count_sample(memory.arena(), get(m), get(m));
     Classifier => training::classifier(memory.arena(), get(m), &get(m));
     CrossEntropy => training::cross_entropy(memory.arena(), get(m), &get(m));
+    SquaredError => training::squared_error(memory.arena(), get(m), &get(m));
     ClassifierGradient => training::classifier_gradient(memory.arena(), get(m), &get(m));
-    UpdateClassifier => training::classifier_weights(memory.arena(), get(m), get(m), &get(m));
-    UpdateClassifierBias => training::classifier_bias(memory.arena(), get(m), get(m), &get(m));
+    UpdateClassifier => training::classifier_weights(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
+    UpdateClassifierBias => training::classifier_bias(memory.arena(), get(m), get(m), get(m), get(m), &get(m));
 }
