@@ -274,7 +274,7 @@ fn interrupted_at_random_moments_it_ends_with_the_same_scheme() {
 }
 
 /// A maximum along an axis has no gradient on the device: the first convolution is out of reach.
-const POOLED: &str = r#"
+pub const POOLED: &str = r#"
 graph "pooled"
 inputs(%0)
 outputs(%11)
