@@ -199,6 +199,11 @@ pub fn prepared(
     match made {
         Ok(made) => Ok(Ok(made)),
         Err(error) if strict || !set.is_one_picture(&error) => Err(error.into()),
+        // What could not even be read has no name but its path.
+        Err(crate::data::Error::File(error)) => {
+            let (path, reason) = error.parts();
+            Ok(Err(Skipped { name: set.name_of(path), reason }))
+        }
         Err(error) => {
             let reason = cause(&error);
             let name = if name.is_empty() { error.to_string() } else { name };

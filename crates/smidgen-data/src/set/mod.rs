@@ -322,6 +322,11 @@ impl Dataset {
         }
     }
 
+    /// The path of one of its files, as [`Item::name`] has it.
+    pub fn name_of(&self, path: &Path) -> String {
+        path.strip_prefix(&self.path).unwrap_or(path).to_string_lossy().into_owned()
+    }
+
     /// The file in which an item lies, for messages.
     pub fn path_of(&self, index: usize) -> PathBuf {
         self.path.join(&self.items[index].name)

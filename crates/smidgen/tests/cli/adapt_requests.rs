@@ -37,7 +37,7 @@ fn pictures(classes: &[&str]) -> Folder {
         let at = folder.path("photos").join(class);
         std::fs::create_dir_all(&at).unwrap();
         for i in 0..6u8 {
-            let picture = image::GrayImage::from_pixel(8, 8, image::Luma([c as u8 * 90 + i]));
+            let picture = image::GrayImage::from_pixel(8, 8, image::Luma([c as u8 * 40 + i]));
             picture.save(at.join(format!("{i}.png"))).unwrap();
         }
     }
@@ -126,7 +126,7 @@ fn classes_that_cannot_be_learnt_are_named() {
         refused.contains("`test` has samples of the class `zebra`, of which the part `train` has none"),
         "{refused}"
     );
-    for class in ["cat", "."] {
+    for class in ["cat", ""] {
         let refused = told(&pictures(&[class]), "photos", 2);
         assert!(refused.contains("one class at most: 6 samples, all in one folder"), "{class}: {refused}");
     }
@@ -159,7 +159,7 @@ fn a_picture_that_cannot_be_read_is_told_once_and_not_counted() {
     let finished = eval(&folder, &arguments).expect(0);
     let (told, out) = (said(&finished), finished.stdout.split_whitespace().collect::<Vec<_>>().join(" "));
     assert_eq!(told.matches("left out").count(), 1, "{told}");
-    assert!(told.contains("1 picture of 24 left out") && told.contains("`train/cat/0.png`"), "{told}");
+    assert!(told.contains("1 picture of 24 left out") && told.contains("`train/cat/0.png` (empty)"), "{told}");
     assert!(out.contains("11 of 12 samples to learn; part `test`: 12 samples to test"), "{out}");
     let strict = said(&eval(&folder, &[&arguments[..], &["--strict"]].concat()).expect(4));
     assert!(strict.contains("0.png"), "{strict}");
@@ -285,7 +285,7 @@ fn a_signal_to_end_leaves_nothing_half_written() {
     let folder = folder();
     let words = ["adapt", "compile", "small.tflite", "--classes", "3", "--scheme", "full", "--board", "stm32f746"];
     let (mut ended, mut done) = (0, 0);
-    for wait in (0..).map(|i| Duration::from_millis(5 * i)) {
+    for wait in (0..).map(|i| Duration::from_millis(2).mul_f64(1.3f64.powi(i))) {
         let mut command = folder.command(&[&words[..], &["-o", "out"]].concat());
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(wait);
@@ -300,7 +300,7 @@ fn a_signal_to_end_leaves_nothing_half_written() {
         let files: Vec<String> = folder.files().into_iter().filter(|file| file != "out").collect();
         assert_eq!(files, ["small.tflite"], "after {wait:?}");
         assert_eq!(folder.path("out").exists(), folder.path("out/rust/src/lib.rs").exists());
-        if done > 2 {
+        if done > 1 {
             break;
         }
     }

@@ -175,7 +175,7 @@ fn wrong_requests_are_refused_with_a_reason() {
     folder.write("notes.txt", "n_bias = 3");
     for (more, code, wanted) in [
         (&["--data", "unlabelled.npz"][..], 2, "no labels"),
-        (&["--data", "single.npz"], 2, "1 classes"),
+        (&["--data", "single.npz"], 2, "1 class: 6 samples"),
         (&["--data", "once.npz"], 2, "can be held out"),
         (&["--data", "short.npz"], 2, "one class number for each of 6"),
         (&["--data", "data.npz", "--layers", "2-99"], 2, "--layers names"),

@@ -7,14 +7,14 @@ use crate::commands::compile::Emitted;
 use crate::commands::simulate::present;
 use crate::console::format::{bytes, thousands};
 use crate::console::inputs::Pixels;
-use crate::console::options::{Deployment, Model, ObjectiveName};
+use crate::console::options::{Deployment, Model};
 use crate::console::output::{GOOD, Output};
 use crate::console::samples::Data;
 use crate::console::{Failure, interrupt, progress};
 use clap::Args;
 use serde_json::json;
 use smidgen::adapting::learner::fixed_rate;
-use smidgen::adapting::{Features, Scheme, TrainingStep, drawn};
+use smidgen::adapting::{Features, Role, Scheme, TrainingStep, drawn};
 use smidgen::boards::Board;
 use smidgen::codegen::{Options, identifier};
 use smidgen::data::set::Part;
@@ -41,6 +41,15 @@ struct Wanted {
     deployment: Deployment,
 }
 
+/// What helps whatever does not fit.
+const MORE_MEMORY: &str = "`smidgen boards` lists boards with more memory";
+
+/// Whether nothing learns but the classifier, so that no scheme trains less.
+fn trains_classifier_alone(step: &TrainingStep) -> bool {
+    let classifier = |role| matches!(role, Role::ClassifierWeights | Role::ClassifierBias | Role::Seed);
+    step.parameters.iter().all(|parameter| classifier(parameter.role))
+}
+
 impl Wanted {
     fn adaptation(&self, board: &Board, out: &mut Output) -> Result<(Network, Adaptation), Failure> {
         if self.scheme.contains(',') && !Path::new(&self.scheme).exists() {
@@ -58,9 +67,19 @@ impl Wanted {
         // What is kept is only a part of what a step takes, but known before anything is planned.
         let (kept, limit) = (adaptation.step.kept_bytes(), target.sram().unwrap_or(usize::MAX));
         if kept > limit {
-            let reason =
-                format!("what it keeps between steps is {} of SRAM alone, {} are there", bytes(kept), bytes(limit));
-            return Err(self.too_large(reason, None).into());
+            let least = if trains_classifier_alone(&adaptation.step) {
+                format!("fewer `--classes` keep less than {}", self.classes)
+            } else {
+                let last = network.adapt(self.classes as usize, &Scheme::last_layer(), &target.lower, &[])?;
+                let least = bytes(last.step.kept_bytes());
+                format!("a scheme that trains less keeps less: `--scheme last-layer`, the least, keeps {least}")
+            };
+            let (kept, limit) = (bytes(kept), bytes(limit));
+            return Err(Error::TrainingTooLarge {
+                reason: format!("what it keeps between steps is {kept} of SRAM alone, {limit} are there"),
+                help: format!("{least}; {MORE_MEMORY}"),
+            }
+            .into());
         }
         Ok((network, adaptation))
     }
@@ -91,28 +110,21 @@ impl Wanted {
             let last = network.adapt(self.classes as usize, &Scheme::last_layer(), &target.lower, &[]).ok()?;
             Some(last.plan(&target).ok()?.plan.report.total_bytes)
         };
-        let least = if sram > 0 && !self.is_last_layer() { least() } else { None };
-        Err(self.too_large(reasons.join("; "), least).into())
-    }
-
-    fn is_last_layer(&self) -> bool {
-        self.scheme == "last-layer"
+        let least = if sram > 0 && !trains_classifier_alone(&adaptation.step) { least() } else { None };
+        Err(self.too_large(&adaptation.step, reasons.join("; "), least).into())
     }
 
     /// A step that does not fit; `least` bytes are what the last layer alone takes.
-    fn too_large(&self, reason: String, least: Option<usize>) -> Error {
+    fn too_large(&self, step: &TrainingStep, reason: String, least: Option<usize>) -> Error {
         let mut ways = Vec::new();
-        if !self.is_last_layer() {
+        if !trains_classifier_alone(step) {
             let least = least.map(|least| format!(": `--scheme last-layer`, the least, takes {}", bytes(least)));
             ways.push(format!("a scheme that trains less takes less{}", least.unwrap_or_default()));
         }
         if !self.deployment.stream_input {
             ways.push("`--stream-input` may take less, where the firmware can give a sample row by row".to_owned());
         }
-        if self.deployment.objective != ObjectiveName::Sram {
-            ways.push("`--objective sram` plans the least".to_owned());
-        }
-        ways.push("`smidgen boards` lists boards with more memory".to_owned());
+        ways.push(MORE_MEMORY.to_owned());
         Error::TrainingTooLarge { reason, help: ways.join("; ") }
     }
 
@@ -216,7 +228,7 @@ impl Simulate {
         let session = Session { model: wanted.title(), options, timeout: None };
         let simulated =
             interrupt::finish(|| compiled.simulate(&session, &iterations)).map_err(|error| match error {
-                Error::Simulate(error) if error.does_not_fit() => wanted.too_large(error.to_string(), None),
+                Error::Simulate(error) if error.does_not_fit() => wanted.too_large(step, error.to_string(), None),
                 error => error.at(&wanted.model.path),
             })?;
         drop(waiting);
