@@ -88,6 +88,11 @@ pub struct TrainingStep {
 }
 
 impl TrainingStep {
+    /// Bytes that stay between steps: all that is trained, what is left of earlier steps, and the seed.
+    pub fn kept_bytes(&self) -> usize {
+        self.parameters.iter().map(|parameter| parameter.bytes).sum()
+    }
+
     /// Whether a step changes what is trained.
     pub fn updates(&self, step: usize) -> bool {
         let variables = &self.lowered.variables;

@@ -24,7 +24,7 @@ pub enum AdaptError {
         reason: String,
     },
     /// Too few classes, or too many.
-    #[error("{0} classes: a classifier needs 2 to 65,536")]
+    #[error("{} for the new classifier, which needs 2 to 65,536", match .0 { 1 => "1 class".to_owned(), n => format!("{n} classes") })]
     Classes(usize),
     /// The network itself cannot be compiled.
     #[error(transparent)]

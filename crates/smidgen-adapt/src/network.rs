@@ -39,7 +39,12 @@ impl Features {
     pub fn of(graph: &Graph) -> Result<Self, AdaptError> {
         let fail = |text: String| Err(AdaptError::NoClassifier(text));
         let (&[_], &[output]) = (&graph.inputs[..], &graph.outputs[..]) else {
-            return fail(format!("it has {} inputs and {} outputs", graph.inputs.len(), graph.outputs.len()));
+            let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+            return fail(format!(
+                "it has {} and {}; one of each is needed",
+                count(graph.inputs.len(), "input"),
+                count(graph.outputs.len(), "output")
+            ));
         };
         if !graph.variables.is_empty() {
             return fail("it keeps state between inferences".into());

@@ -1,6 +1,7 @@
 //! Update schemes: which tensors a step changes.
 
 use crate::error::AdaptError;
+use crate::memory::{ConvolutionSize, selected};
 use serde::{Deserialize, Serialize};
 
 /// Which weights and biases are trained. The fields have the names of the published configurations (Lin et al. 2022); convolutions are
@@ -103,10 +104,33 @@ impl std::str::FromStr for Scheme {
     type Err = AdaptError;
 
     fn from_str(text: &str) -> Result<Self, AdaptError> {
-        let scheme: Self = toml::from_str(text).map_err(|error| AdaptError::Scheme(error.message().to_owned()))?;
+        let scheme: Self = toml::from_str(text).map_err(|error| AdaptError::Scheme(told(text, &error)))?;
         scheme.check()?;
         Ok(scheme)
     }
+}
+
+/// What stands in the way of reading a scheme, with its place in the text.
+fn told(text: &str, error: &toml::de::Error) -> String {
+    // The reader's message names types as Rust does.
+    const WORDS: [(&str, &str); 8] = [
+        ("usize", "a whole number of at least 0"),
+        ("f64", "a number"),
+        ("a sequence", "a list"),
+        ("sequence", "list"),
+        ("unknown field", "there is no field"),
+        ("unknown variant", "there is no"),
+        ("floating point", "the number"),
+        ("integer", "the whole number"),
+    ];
+    let mut message = error.message().trim_end().replace('\n', "; ");
+    for (technical, plain) in WORDS {
+        message = message.replace(technical, plain);
+    }
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return message };
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
+    format!("line {line}, column {column}: {message}")
 }
 
 impl Scheme {
@@ -178,8 +202,67 @@ impl Scheme {
         Ok(parts)
     }
 
+    /// What is trained otherwise than `weight_update_ratio` says, a sentence for each such convolution: a depthwise one is trained as a
+    /// whole, and a part of less than one input channel is nothing.
+    pub fn notes(&self, convolutions: &[ConvolutionSize]) -> Vec<String> {
+        let note = |(&index, &ratio): (&usize, &f64)| {
+            let size = convolutions.get(index)?;
+            let channels = size.input[2];
+            match size.depthwise {
+                true if ratio > 0.0 && ratio < 1.0 => Some(format!(
+                    "convolution {index} is depthwise, and a part of {ratio} of it is not trained but all of it: give it 1, or 0"
+                )),
+                false if ratio > 0.0 && selected(channels, ratio) == 0 => Some(format!(
+                    "a part of {ratio} of the {channels} input channels of convolution {index} is less than one: its weights are \
+                     not trained; the least part is {}",
+                    1.0 / channels.max(1) as f64
+                )),
+                _ => None,
+            }
+        };
+        self.manual_weight_idx.iter().zip(&self.weight_update_ratio).filter_map(note).collect()
+    }
+
     /// Whether the biases of a convolution are trained, of a network that has so many.
     pub fn trains_bias(&self, index: usize, convolutions: usize) -> bool {
         index + self.n_bias_update >= convolutions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_told_with_its_place() {
+        let told = |text: &str| text.parse::<Scheme>().unwrap_err().to_string();
+        for (text, place, words) in [
+            ("\n  n_bias_updates = 3", "line 2, column 3", "there is no field `n_bias_updates`"),
+            ("n_bias_update = \"all\"", "line 1, column 17", "a whole number"),
+            ("n_bias_update = -1", "line 1, column 17", "-1"),
+            ("rounding = \"up\"", "line 1, column 12", "`up`"),
+            ("manual_weight_idx = 3", "line 1, column 21", "a list"),
+            ("weight_update_ratio = [\"x\"]", "line 1, column 24", "a number"),
+            ("n_bias_update = ", "line 1, column 17", ""),
+        ] {
+            let told = told(text);
+            assert!(told.contains(place) && told.contains(words), "{text:?}: {told}");
+            assert!(!told.contains("usize") && !told.contains("f64") && !told.contains('\n'), "{told}");
+        }
+    }
+
+    #[test]
+    fn parts_that_are_trained_otherwise_are_noted() {
+        let size = |depthwise| ConvolutionSize { input: [4, 4, 8], output: [4, 4, 8], area: 1, depthwise };
+        let notes = |index, ratio| {
+            let scheme =
+                Scheme { manual_weight_idx: vec![index], weight_update_ratio: vec![ratio], ..Scheme::default() };
+            scheme.notes(&[size(false), size(true)])
+        };
+        assert!(notes(1, 0.5)[0].contains("convolution 1 is depthwise"));
+        assert!(notes(0, 0.1)[0].contains("the least part is 0.125"));
+        for (index, ratio) in [(0, 0.0), (0, 0.125), (0, 1.0), (1, 0.0), (1, 1.0)] {
+            assert!(notes(index, ratio).is_empty(), "{index} {ratio}");
+        }
     }
 }

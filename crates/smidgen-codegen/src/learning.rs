@@ -97,6 +97,9 @@ pub const CLASSES: usize = CLASSES_VALUE;
 /// A learning rate of 1.
 pub const RATE_ONE: i32 = 1 << smidgen_kernels::training::RATE_BITS;
 
+/// The greatest learning rate, 100: a greater one is taken for it.
+pub const RATE_MOST: i32 = 100 * RATE_ONE;
+
 /// A loss of 1, and a logit of 1.
 pub const LOSS_ONE: i32 = 1 << smidgen_kernels::training::LOGIT_BITS;
 
@@ -132,7 +135,7 @@ pub(crate) fn methods(learning: &Learning, offset: usize, out: &mut Source) {
 const METHODS: &str = "
     /// One iteration of training: learns that this sample, which is copied into the arena, has this label. Gives the
     /// loss that there was before, in units of 1 / [`LOSS_ONE`]. `rate` is the learning rate in units of
-    /// 1 / [`RATE_ONE`]; with 0 and less nothing is learnt.
+    /// 1 / [`RATE_ONE`]; with 0 and less nothing is learnt, and more than [`RATE_MOST`] is taken for that.
     ///
     /// # Errors
     /// [`LabelOutOfRange`].
@@ -144,7 +147,7 @@ const METHODS: &str = "
 
     /// Begins an iteration of training, whatever has become of what was begun before. The sample is given next, as for
     /// an inference; [`step`](Self::step) does the work, and what is learnt is there when that is
-    /// [`Done`](Status::Done).
+    /// [`Done`](Status::Done). Rates are those of [`train_step`](Self::train_step).
     ///
     /// # Errors
     /// [`LabelOutOfRange`].
@@ -152,6 +155,7 @@ const METHODS: &str = "
         if label >= CLASSES {
             return Err(LabelOutOfRange);
         }
+        let rate = rate.clamp(0, RATE_MOST);
         self.restart();
         self.training = true;
         BEGIN;
@@ -230,8 +234,9 @@ pub(crate) fn header(learning: &Learning, program: &Program, name: &str, out: &m
     let upper = name.to_ascii_uppercase();
     out.line("/* Classes: a label is less. */");
     out.line(format!("#define {upper}_CLASSES {}", learning.classes));
-    out.line("/* A learning rate of 1; a loss or a logit of 1. */");
+    out.line("/* A learning rate of 1, and the greatest, 100; a loss or a logit of 1. */");
     out.line(format!("#define {upper}_RATE_ONE {}", 1 << RATE_BITS));
+    out.line(format!("#define {upper}_RATE_MOST {}", 100i32 << RATE_BITS));
     out.line(format!("#define {upper}_LOSS_ONE {}\n", 1 << LOGIT_BITS));
     out.line("/* What functions return where they have not done what was asked for; else 0, or a loss. */");
     for (reason, value, about) in REASONS {
@@ -288,7 +293,8 @@ pub(crate) fn functions(name: &str) -> Vec<Function> {
             about: format!(
                 "One iteration of training: learns that this sample, which is copied, has this label. Gives the loss that \
                  there was before, at least 0, in units of 1 / {upper}_LOSS_ONE, or {upper}_LABEL_OUT_OF_RANGE. The \
-                 learning rate is in units of 1 / {upper}_RATE_ONE; with 0 and less nothing is learnt."
+                 learning rate is in units of 1 / {upper}_RATE_ONE; with 0 and less nothing is learnt, and more than \
+                 {upper}_RATE_MOST is taken for that."
             ),
             result: long(),
             name: "train_step".into(),

@@ -82,6 +82,21 @@ fn foreign(file: &Option<PathBuf>) -> String {
 }
 
 impl FileError {
+    /// The file or folder that it is about, and what is wrong with it.
+    pub fn parts(&self) -> (&Path, String) {
+        match self {
+            Self::Read { path, source } => (path, format!("cannot be read: {source}")),
+            Self::Folder { path } => (path, "a folder, not a file".into()),
+            Self::Empty { path } => (path, "empty".into()),
+            Self::Device { path } => (path, "a device, not a file".into()),
+            Self::TooLarge { path, most } => (path, format!("larger than {} MiB", most >> 20)),
+            Self::Write { path, source } | Self::Cache { path, source } => {
+                (path, format!("cannot be written: {source}"))
+            }
+            Self::Foreign { path, file } => (path, foreign(file)),
+        }
+    }
+
     /// What the user can do about it.
     pub fn help(&self) -> Option<String> {
         match self {

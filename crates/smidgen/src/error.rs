@@ -163,6 +163,14 @@ pub enum Error {
         /// Bytes allowed.
         budget: usize,
     },
+    /// A training step that takes more memory than there is.
+    #[error("the training step does not fit: {reason}")]
+    TrainingTooLarge {
+        /// What takes how much, and what there is.
+        reason: String,
+        /// What would help.
+        help: String,
+    },
     /// Firmware could not be built or run.
     #[error(transparent)]
     Simulate(#[from] smidgen_sim::Error),
@@ -209,7 +217,7 @@ impl Error {
             Self::Board(_) | Self::NoBoard => ErrorKind::Request,
             Self::Codegen(CodegenError::TooMany { .. }) => ErrorKind::Unsupported,
             Self::Codegen(CodegenError::Training(_)) => ErrorKind::Internal,
-            Self::Budget { .. } => ErrorKind::DoesNotFit,
+            Self::Budget { .. } | Self::TrainingTooLarge { .. } => ErrorKind::DoesNotFit,
             Self::Input { .. } | Self::InputCount { .. } => ErrorKind::Request,
             Self::Simulate(error) if error.does_not_fit() => ErrorKind::DoesNotFit,
             Self::Simulate(error) if error.is_internal() => ErrorKind::Internal,
@@ -286,6 +294,7 @@ impl Error {
             Self::At { source, .. } => return source.help(),
             Self::Data(error) => return error.help(),
             Self::Golden(error) => return error.help(),
+            Self::TrainingTooLarge { help, .. } => return Some(help.clone()),
             Self::Simulate(error) => return error.help(),
             Self::Budget { .. } => "`smidgen plan` shows what takes them, and what would make the network smaller",
             Self::Input { .. } | Self::InputCount { .. } => "`smidgen inspect MODEL` shows the inputs",

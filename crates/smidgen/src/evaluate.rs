@@ -31,6 +31,16 @@ pub enum EvaluateError {
         /// Elements of the output.
         network: usize,
     },
+    /// A label beyond the classes of a classifier that is to be trained.
+    #[error("`{sample}` has class number {label}; the new classifier has {classes} classes, numbered from 0")]
+    UnknownLabel {
+        /// The sample.
+        sample: String,
+        /// Its class.
+        label: usize,
+        /// Classes of the classifier.
+        classes: usize,
+    },
     /// Not one picture could be read.
     #[error("none of {pictures} pictures could be read; the first, `{name}`: {reason}")]
     AllBroken {
@@ -55,6 +65,9 @@ impl EvaluateError {
             Self::Unlabelled => "pictures go into one folder for each class; an .npz file has its labels in `y`",
             Self::NoClasses { .. } => "only classifiers can be evaluated",
             Self::TooManyClasses { .. } => "is this the set that the network was trained on?",
+            Self::UnknownLabel { label, .. } => {
+                return format!("give it {} classes or more, or other samples", label + 1);
+            }
             Self::AllBroken { .. } => {
                 "JPEG, PNG and BMP can be read; are these the pictures themselves, or pointers to them?"
             }
@@ -186,6 +199,11 @@ pub fn prepared(
     match made {
         Ok(made) => Ok(Ok(made)),
         Err(error) if strict || !set.is_one_picture(&error) => Err(error.into()),
+        // What could not even be read has no name but its path.
+        Err(crate::data::Error::File(error)) => {
+            let (path, reason) = error.parts();
+            Ok(Err(Skipped { name: set.name_of(path), reason }))
+        }
         Err(error) => {
             let reason = cause(&error);
             let name = if name.is_empty() { error.to_string() } else { name };

@@ -48,6 +48,8 @@ pub struct Simulated {
     pub report: Simulation,
     /// For each sample the network's outputs, as the emulated core computed them, their axes as in the graph.
     pub outputs: Vec<Vec<Array>>,
+    /// Instructions of the first sample, which those of the [steps](Simulation::steps) and what lies between them add up to.
+    pub first_instructions: u64,
 }
 
 impl Compiled<'_> {
@@ -63,7 +65,9 @@ impl Compiled<'_> {
     pub fn simulate(&self, wanted: &Session, samples: &[Vec<Array>]) -> Result<Simulated, Error> {
         let mut firmware = Firmware::build(self, wanted)?;
         let Run { measured, outputs, differing } = firmware.run(samples)?;
-        Ok(Simulated { report: firmware.report(&measured, differing.iter().all(|&n| n == 0)), outputs })
+        let first_instructions = measured.samples.first().map_or(0, |sample| sample.instructions);
+        let report = firmware.report(&measured, differing.iter().all(|&n| n == 0));
+        Ok(Simulated { report, outputs, first_instructions })
     }
 }
 

@@ -51,7 +51,7 @@ pub struct Demo {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum DemoError {
     /// Fewer than two classes, or more than there are shapes.
-    #[error("{0} classes; there are 2 to {most}", most = Demo::CLASSES)]
+    #[error("the number of classes is {0}; there are 2 to {most}", most = Demo::CLASSES)]
     Classes(usize),
     /// Pictures in which no shape can be told from another, or needlessly large ones.
     #[error("pictures of {0}x{0} pixels; they have 16 to 512")]

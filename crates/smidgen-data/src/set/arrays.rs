@@ -142,15 +142,20 @@ fn listed(names: &[String]) -> String {
     }
 }
 
+/// More classes than this are a mistake, and would ask for a confusion matrix of that size.
+const MOST_CLASSES: usize = 65_536;
+
 /// Class numbers of an array of integers with one element for each sample.
 fn class_numbers(name: String, array: &Array, samples: usize) -> Result<Vec<usize>, SetError> {
     let fail = || SetError::Labels { name: name.clone(), given: array.describe(), samples };
     if array.dtype.is_float() || array.shape.first() != Some(&samples) || array.elements() != samples {
         return Err(fail());
     }
-    // More classes than this are a mistake, and would ask for a confusion matrix of that size.
-    let number = |v: f64| (0.0..65536.0).contains(&v).then_some(v as usize);
-    array.to_f64().into_iter().map(number).collect::<Option<_>>().ok_or_else(fail)
+    let number = |(sample, value): (usize, f64)| match value >= 0.0 && value < MOST_CLASSES as f64 {
+        true => Ok(value as usize),
+        false => Err(SetError::Label { name: name.clone(), sample, value: value.to_string(), most: MOST_CLASSES - 1 }),
+    };
+    array.to_f64().into_iter().enumerate().map(number).collect()
 }
 
 #[cfg(test)]
@@ -201,9 +206,11 @@ mod tests {
         let unclear = open(&[("a", bytes(&[2, 2], 0)), ("b", bytes(&[2, 2], 0))], Part::Test).unwrap_err();
         assert_eq!(unclear.to_string(), "`set.npz` holds the arrays `a`, `b`, of which none is clearly the samples");
         let labels = |y: Array| open(&[("x", bytes(&[2, 2], 0)), ("y", y)], Part::Test).unwrap_err();
-        for y in [bytes(&[3], 0), Array::from_f32(&[2], &[0.0, 1.0]), Array::from_i8(&[2], &[-1, 0])] {
+        for y in [bytes(&[3], 0), Array::from_f32(&[2], &[0.0, 1.0])] {
             assert!(matches!(labels(y), Error::Set(SetError::Labels { .. })));
         }
+        let told = labels(Array::from_i8(&[2], &[0, -3])).to_string();
+        assert_eq!(told, "the label of sample 1 in `y` is -3; class numbers are 0 to 65535");
         assert!(matches!(open(&[("x", bytes(&[0, 2], 0))], Part::Test), Err(Error::Set(SetError::Arrays { .. }))));
     }
 }

@@ -91,6 +91,18 @@ pub enum SetError {
         /// The arrays' names.
         names: String,
     },
+    /// A label that is no class number.
+    #[error("the label of sample {sample} in `{name}` is {value}; class numbers are 0 to {most}")]
+    Label {
+        /// The array's name.
+        name: String,
+        /// The sample, from 0.
+        sample: usize,
+        /// The label.
+        value: String,
+        /// The greatest number that there can be.
+        most: usize,
+    },
     /// Labels that do not go with the samples.
     #[error("the labels `{name}` are {given}, which is not one class number for each of {samples} samples")]
     Labels {
@@ -132,6 +144,7 @@ impl SetError {
                  sample each"
                     .into()
             }
+            Self::Label { .. } => "classes are numbered from 0; leave out samples without a class".into(),
             Self::Labels { .. } => "labels are integers from 0 on, in an array of one dimension".into(),
         })
     }
@@ -307,6 +320,11 @@ impl Dataset {
             (Source::Stacked(_), _) | (Source::Archive(_), Error::File(_)) => false,
             _ => error.is_one_picture(),
         }
+    }
+
+    /// The path of one of its files, as [`Item::name`] has it.
+    pub fn name_of(&self, path: &Path) -> String {
+        path.strip_prefix(&self.path).unwrap_or(path).to_string_lossy().into_owned()
     }
 
     /// The file in which an item lies, for messages.

@@ -56,13 +56,13 @@ pub fn prepare(
             break;
         }
         let mut ready = Vec::new();
-        for sample in set.read(indices) {
+        for (sample, &index) in set.read(indices).zip(indices) {
             match prepared(set, sample, (feeder, strict))? {
                 Ok((class, arrays)) => {
                     let class = class.ok_or(EvaluateError::Unlabelled)?;
                     if class >= step.classes {
-                        let (data, network) = (set.classes().len().max(class + 1), step.classes);
-                        return Err(EvaluateError::TooManyClasses { data, network }.into());
+                        let sample = set.items()[index].name.clone();
+                        return Err(EvaluateError::UnknownLabel { sample, label: class, classes: step.classes }.into());
                     }
                     ready.push((arrays, class));
                 }

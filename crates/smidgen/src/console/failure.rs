@@ -18,7 +18,7 @@ Exit codes:
   4    malformed: the file is damaged or contradicts itself
   5    does not fit
   6    a fault of smidgen's own: please report it
-  130  interrupted by Ctrl-C: what is printed covers what was done until then
+  130  interrupted by Ctrl-C or SIGTERM: what is printed covers what was done until then
   141  whoever read the output closed it early";
 
 /// Exit codes other than success.

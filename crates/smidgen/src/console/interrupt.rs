@@ -1,4 +1,4 @@
-//! Ctrl-C: what is being written is finished or taken away before the command ends.
+//! Ctrl-C, and SIGTERM likewise: what is being written is finished or taken away before the command ends.
 
 use super::{Code, Failure};
 use smidgen::{Error, files};
@@ -18,28 +18,36 @@ static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 const PATIENCE: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// From here on Ctrl-C ends the command with [`Code::Interrupted`]: at once, or when [`finish`] has.
+/// From here on Ctrl-C ends the command with [`Code::Interrupted`]: at once, or when [`finish`] has. So does SIGTERM, which `kill`,
+/// `timeout` and systems that shut down send. (SIGHUP keeps its meaning: `nohup` has it ignored.)
 ///
-/// Where no handler can be set, Ctrl-C does what it always does.
+/// Where no handler can be set, both do what they always do.
 pub fn handle() {
-    let _ = ctrlc::set_handler(|| {
-        if STOP.get().is_some_and(|stop| !stop.swap(true, Ordering::Relaxed)) {
-            return;
-        }
-        ENDING.store(true, Ordering::SeqCst);
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            // Held until the process has ended, so that nothing new is begun.
-            let held = FILES.try_lock();
-            if held.is_ok() || Instant::now() > deadline {
-                std::process::exit(Code::Interrupted as i32);
-            }
-            sleep(PAUSE);
-        }
-    });
+    let _ = ctrlc::set_handler(interrupted);
+    #[cfg(unix)]
+    if let Ok(mut signals) = signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM]) {
+        std::thread::spawn(move || signals.forever().for_each(|_| interrupted()));
+    }
 }
 
-/// Does something that leaves files about while it runs and none when it returns; Ctrl-C waits for it.
+/// What is done about a signal.
+fn interrupted() {
+    if STOP.get().is_some_and(|stop| !stop.swap(true, Ordering::Relaxed)) {
+        return;
+    }
+    ENDING.store(true, Ordering::SeqCst);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        // Held until the process has ended, so that nothing new is begun.
+        let held = FILES.try_lock();
+        if held.is_ok() || Instant::now() > deadline {
+            std::process::exit(Code::Interrupted as i32);
+        }
+        sleep(PAUSE);
+    }
+}
+
+/// Does something that leaves files about while it runs and none when it returns; either signal waits for it.
 ///
 /// Programs that it has started get the signal as well and end, so that this is soon.
 pub fn finish<T>(work: impl FnOnce() -> T) -> T {

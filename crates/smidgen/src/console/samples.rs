@@ -1,11 +1,12 @@
 //! Sets of samples, and how they are brought to a network's input.
 
-use super::format::thousands;
+use super::format::{count, thousands};
 use super::inputs::Pixels;
 use super::{Failure, Output};
 use clap::Args;
 use smidgen::data::set::Part;
 use smidgen::data::{Dataset, Feeder};
+use smidgen::ir::{visible, visible_path};
 use smidgen::{Error, Network};
 use std::path::PathBuf;
 
@@ -41,13 +42,33 @@ impl Data {
     /// Tells which samples are taken, what becomes of pixels, with a warning where that is a guess, and of the order of
     /// arrays' axes.
     pub fn tell(&self, out: &mut Output, set: &Dataset, feeder: &Feeder, indices: &[usize]) -> Result<(), Failure> {
-        let count = indices.len();
-        let part = set.part().map_or_else(String::new, |part| format!(", part `{part}`"));
-        let all = match set.items().len() {
-            all if all == count => String::new(),
-            all => format!(" of {}", thousands(all as u64)),
-        };
-        let mut text = format!("data  {}{part}: {}{all} samples", self.data.display(), thousands(count as u64));
+        self.tell_parts(out, &[(set, indices, "")], feeder)
+    }
+
+    /// The same of several parts, each with what its samples are for.
+    pub fn tell_parts(
+        &self,
+        out: &mut Output,
+        parts: &[(&Dataset, &[usize], &str)],
+        feeder: &Feeder,
+    ) -> Result<(), Failure> {
+        let Some(&(set, indices, _)) = parts.first() else { return Ok(()) };
+        let described = parts.iter().enumerate().map(|(i, (set, indices, purpose))| {
+            let start = match (i, set.part()) {
+                (0, None) => ": ".to_owned(),
+                (0, Some(part)) => format!(", part `{}`: ", visible(part)),
+                (_, None) => "; ".to_owned(),
+                (_, Some(part)) => format!("; part `{}`: ", visible(part)),
+            };
+            let all = match set.items().len() {
+                all if all == indices.len() => String::new(),
+                all => format!("{} of ", thousands(indices.len() as u64)) + &thousands(all as u64),
+            };
+            let samples = if all.is_empty() { count(indices.len(), "sample") } else { format!("{all} samples") };
+            format!("{start}{samples}{purpose}")
+        });
+        let described: Vec<String> = described.collect();
+        let mut text = format!("data  {}{}", visible_path(&self.data), described.join(""));
         if set.holds_pixels()
             && let Some((story, guessed)) = feeder.describe()
         {
@@ -60,7 +81,7 @@ impl Data {
             }
         }
         if set.holds_arrays()
-            && let Some(sample) = set.read(&indices[..count.min(1)]).next()
+            && let Some(sample) = set.read(&indices[..indices.len().min(1)]).next()
         {
             let sample = sample.map_err(Error::from)?;
             let at = |error: smidgen::data::Error| error.at(&set.path_of(sample.index));

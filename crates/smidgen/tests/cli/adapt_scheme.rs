@@ -175,7 +175,7 @@ fn wrong_requests_are_refused_with_a_reason() {
     folder.write("notes.txt", "n_bias = 3");
     for (more, code, wanted) in [
         (&["--data", "unlabelled.npz"][..], 2, "no labels"),
-        (&["--data", "single.npz"], 2, "1 classes"),
+        (&["--data", "single.npz"], 2, "1 class: 6 samples"),
         (&["--data", "once.npz"], 2, "can be held out"),
         (&["--data", "short.npz"], 2, "one class number for each of 6"),
         (&["--data", "data.npz", "--layers", "2-99"], 2, "--layers names"),
@@ -274,7 +274,7 @@ fn interrupted_at_random_moments_it_ends_with_the_same_scheme() {
 }
 
 /// A maximum along an axis has no gradient on the device: the first convolution is out of reach.
-const POOLED: &str = r#"
+pub const POOLED: &str = r#"
 graph "pooled"
 inputs(%0)
 outputs(%11)

@@ -53,7 +53,7 @@ fn what_cannot_be_drawn_is_said_and_leaves_nothing() {
     fs::create_dir(folder.path("mine")).unwrap();
     folder.write("mine/notes.txt", "kept");
     for (arguments, said) in [
-        (&["none", "--classes", "11"][..], "11 classes; there are 2 to 10"),
+        (&["none", "--classes", "11"][..], "number of classes is 11; there are 2 to 10"),
         (&["none", "--size", "8"], "8x8 pixels; they have 16 to 512"),
         (&["none", "--per-class", "0"], "no pictures of a class"),
         (&["none", "--per-class", "18446744073709551615"], "1024 MiB"),

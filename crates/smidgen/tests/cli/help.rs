@@ -44,6 +44,15 @@ fn help_fits_100_columns_and_explains_by_example() {
             assert!(line.chars().count() <= 100, "{line}");
         }
     }
+    for command in
+        [&["adapt"][..], &["adapt", "eval"], &["adapt", "simulate"], &["adapt", "compile"], &["adapt", "scheme"]]
+    {
+        let help = folder.smidgen(&[command, &["--help"]].concat()).expect(0).stdout;
+        assert!(help.contains("Examples:\n  smidgen adapt ") && help.contains("Exit codes:\n  0 "), "{help}");
+        for line in help.lines().filter(|line| !line.starts_with("Usage:")) {
+            assert!(line.chars().count() <= 100, "{line}");
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The `smidgen` command as its users run it: the real binary in a fresh folder.
 
 mod adapt;
+mod adapt_requests;
 mod adapt_scheme;
 mod boards;
 #[allow(dead_code)]

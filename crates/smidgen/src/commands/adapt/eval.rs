@@ -1,9 +1,10 @@
 //! `smidgen adapt eval`: training on the device, simulated on the host.
 
-use super::{open, scheme};
+use super::arguments::{claim, part, rate, too_small, with_exit_codes};
+use super::{Named, classes_of, open};
 use crate::commands::Answer;
 use crate::commands::search::report::command_line;
-use crate::console::format::percent;
+use crate::console::format::{count as plural, percent, thousands};
 use crate::console::options::Model;
 use crate::console::output::Output;
 use crate::console::samples::Data;
@@ -13,19 +14,26 @@ use clap::Args;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use smidgen::adapt::evaluate::{Course, Difference, Epoch, Prepared, Split, dealt, judge, learn, prepare};
-use smidgen::adapting::{Learner, MOST_RATE, Role};
-use smidgen::data::Dataset;
+use smidgen::adapting::Learner;
 use smidgen::data::set::Part;
+use smidgen::data::{Dataset, Feeder};
 use smidgen::evaluate::Skipped;
-use smidgen::ir::visible_path;
+use smidgen::ir::{visible, visible_path};
 use smidgen::report::Figure;
 use smidgen::report::adaptation::{AdaptationSummary, TrainedRow, html};
-use smidgen::{Error, LowerOptions};
+use smidgen::{Adaptation, Error, LowerOptions, Network};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What training on the device would come to: the same integers on the host
 #[derive(Args, Debug)]
+#[command(
+    mut_arg("split", |split| {
+        split.help("The part of the data to test on, where they have several [default: test, else val]; `train` is learnt")
+    }),
+    after_long_help = with_exit_codes(EXAMPLES)
+)]
 pub struct Eval {
     #[command(flatten)]
     model: Model,
@@ -35,24 +43,25 @@ pub struct Eval {
     #[arg(long, value_name = "NAME|FILE", value_delimiter = ',', default_value = "last-layer,bias-only")]
     scheme: Vec<String>,
     /// Times that every sample is seen, one at a time
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    epochs: usize,
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    epochs: u32,
     /// Learning rate; of several the one is taken that is best on samples held out from the training part
-    #[arg(long, value_name = "RATE", value_delimiter = ',', default_value = "0.0005,0.001,0.002,0.004")]
+    #[arg(long, value_name = "RATE", value_delimiter = ',', default_value = "0.0005,0.001,0.002,0.004", value_parser = rate)]
     rate: Vec<f64>,
     /// Part of all iterations in which the rate grows from 0; then it falls along a half cosine
-    #[arg(long, value_name = "PART", default_value_t = 0.1)]
+    #[arg(long, value_name = "PART", default_value_t = 0.1, value_parser = part)]
     warm_up: f64,
     /// Take only so many samples to train, as many of each class as possible
-    #[arg(long, value_name = "N")]
-    train_samples: Option<usize>,
-    /// Take only so many samples to test
-    #[arg(long, value_name = "N")]
-    test_samples: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    train_samples: Option<u32>,
+    /// Take only so many samples to test, as many of each class as possible
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    test_samples: Option<u32>,
     /// Trainings with the chosen rate, each in another order
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     seeds: u64,
-    /// Cross-validation over all parts of the data: so many trainings, each of which leaves other samples out to be tested
+    /// Cross-validation over all samples of all parts of the data: so many trainings, each of which leaves other samples
+    /// out to be tested
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1000), conflicts_with_all = ["split", "train_samples", "test_samples"])]
     folds: Option<u32>,
     /// Do not scale steps by what a weight stands for
@@ -65,6 +74,21 @@ pub struct Eval {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  smidgen adapt eval model.tflite --data photos/ --scheme last-layer,bias-only,scheme.toml
+      learns photos/train/CLASS/*.jpg and tests on photos/test; where there are no parts, every fifth sample is tested
+  smidgen adapt eval model.tflite --data photos.tar.gz --rate 0.002 --train-samples 600 --seeds 3
+      one rate, a choice of the samples, three orders
+  smidgen adapt eval model.tflite --data photos/ --folds 5 --report schemes.html
+      every sample is tested in one of five trainings; curves and comparisons as HTML
+
+The columns: `kept bytes` is the SRAM that holds between steps what is trained; `rate` is the learning rate that was \
+chosen on a fifth of the samples to learn; `seed` is the order; `loss` is the mean cross-entropy of the last epoch, each \
+sample's before it was learnt; `right` is the share of the tested samples after the last epoch; then that after each epoch. \
+Of `--folds` each is over all trainings. Against the first scheme: `points more` are of a hundred, and the true \
+difference lies in the interval with a probability of 95 %.";
 
 const COLUMNS: [Column; 7] = [
     Column::left("scheme", 0),
@@ -101,54 +125,59 @@ struct Measured {
 
 impl Eval {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
-        if self.epochs == 0 || self.rate.iter().any(|rate| !(*rate > 0.0 && *rate <= MOST_RATE)) {
-            return Err(Failure::usage(
-                "there is nothing to learn",
-                format!("--epochs is at least 1, and a --rate more than 0 and at most {MOST_RATE}"),
-            ));
-        }
+        self.report.iter().try_for_each(|path| claim(path))?;
+        self.rate.iter().filter_map(|&rate| too_small(rate)).for_each(|text| out.warn(text));
         let network = open(&self.model)?;
+        // All schemes before the data, and all steps before the first training: what is wrong with the last is known at once.
+        let schemes = self.schemes(&network, out)?;
         let pooled = self.pool(out)?;
+        let classes = self.classes(&pooled)?;
         let feeder = self.data.feeder(&network)?;
-        let first = &pooled[0];
-        let classes = first.0.classes().len();
-        if !self.json {
-            self.data.tell(out, &first.0, &feeder, &first.1)?;
-        }
+        let adapt = |named: &Named| {
+            let adapted = network.adapt(classes, &named.scheme, &LowerOptions::default(), &[]);
+            adapted.map_err(|error| named.at(error, &self.model.path))
+        };
+        let adaptations: Vec<Adaptation> = schemes.iter().map(adapt).collect::<Result<_, _>>()?;
         let stop = interrupt::stop_flag();
         let mut table = Table::new(&COLUMNS);
         let mut trained: Vec<TrainedRow> = Vec::new();
         let mut rows: Vec<Value> = Vec::new();
         // For each scheme, how often each sample was right.
         let mut all: Vec<(&str, Vec<f64>)> = Vec::new();
-        for name in &self.scheme {
-            let mut scheme = scheme(name, &network)?;
-            scheme.quantisation_aware_scaling &= !self.unscaled;
-            let adaptation = network.adapt(classes, &scheme, &LowerOptions::default(), &[])?;
+        for (Named { name, scheme }, adaptation) in schemes.iter().zip(&adaptations) {
             let step = &adaptation.step;
             let total = pooled.iter().map(|(_, indices)| indices.len()).sum();
             let bar = progress::bar(out, "preparing", total);
             let mut prepared = Prepared::default();
             let mut train = 0;
+            let mut left = Vec::new();
             for (i, (set, indices)) in pooled.iter().enumerate() {
                 let done = || bar.inc(1);
                 let part = prepare(step, (set, indices), (&feeder, self.data.strict), (&done, &stop))?;
+                left.push(part.samples.len());
                 prepared.samples.extend(part.samples);
                 prepared.skipped.extend(part.skipped);
                 train = if i == 0 { prepared.samples.len() } else { train };
             }
             bar.finish_and_clear();
-            Skipped::told(&prepared.skipped, total as u64).into_iter().for_each(|text| out.warn(text));
             let count = prepared.samples.len();
+            if all.is_empty() && !stop.load(Ordering::Relaxed) {
+                // Of every scheme the same would be said.
+                Skipped::told(&prepared.skipped, total as u64).into_iter().for_each(|text| out.warn(text));
+                enough(&prepared, (train, self.folds))?;
+                if !self.json {
+                    self.tell(out, &pooled, &left, &feeder)?;
+                }
+            }
             let splits = match self.folds {
                 Some(folds) => Split::folds(&prepared, folds as usize),
                 None => vec![Split { train: (0..train).collect(), test: (train..count).collect() }],
             };
             let learner = Learner::new(step).map_err(Error::from)?;
-            let kept: usize = step.parameters.iter().filter(|p| p.role != Role::Seed).map(|p| p.bytes).sum();
+            let kept = step.kept_bytes();
             let rates = if scheme.rates.is_empty() { &self.rate } else { &scheme.rates };
             let tries = if rates.len() > 1 { rates.len() } else { 0 };
-            let epochs = splits.len() * self.epochs * (tries + self.seeds as usize);
+            let epochs = splits.len() * self.epochs as usize * (tries + self.seeds as usize);
             let bar = progress::bar(out, "learning", epochs);
             let measure = |split: Split| self.measure(&learner, (&prepared, split), rates, (&|| bar.inc(1), &stop));
             let measured: Result<Vec<Measured>, Failure> = splits.into_par_iter().map(measure).collect();
@@ -193,6 +222,86 @@ impl Eval {
         Ok(if stopped { Answer::No(Code::Interrupted) } else { Answer::Yes })
     }
 
+    /// The schemes, each once.
+    fn schemes(&self, network: &Network, out: &mut Output) -> Result<Vec<Named>, Failure> {
+        let mut schemes = Vec::new();
+        for (i, name) in self.scheme.iter().enumerate() {
+            if self.scheme[..i].contains(name) {
+                return Err(Failure::usage(
+                    format!("the scheme `{}` is named twice", visible(name)),
+                    "name each once; `--seeds` repeats trainings in other orders",
+                ));
+            }
+            let mut named = Named::open(name, (&self.model.path, network), out)?;
+            named.scheme.quantisation_aware_scaling &= !self.unscaled;
+            schemes.push(named);
+        }
+        Ok(schemes)
+    }
+
+    /// The number of classes. What is tested has to be among what is learnt.
+    fn classes(&self, pooled: &[(Dataset, Vec<usize>)]) -> Result<usize, Failure> {
+        let [(train, learnt), ..] = pooled else { return Ok(0) };
+        let most = pooled.iter().map(|(set, _)| set).max_by_key(|set| set.classes().len()).unwrap_or(train);
+        let classes = classes_of(most, &self.data.data)?;
+        if self.folds.is_some() {
+            return Ok(classes);
+        }
+        for (set, tested) in &pooled[1..] {
+            let of = |set: &Dataset, indices: &[usize]| -> BTreeSet<usize> {
+                indices.iter().filter_map(|&i| set.items()[i].class).collect()
+            };
+            let lacks = |learnt: BTreeSet<usize>| {
+                let classes = of(set, tested).into_iter().filter(|class| !learnt.contains(class)).collect::<Vec<_>>();
+                let first = classes.first().map(|&class| visible(&most.classes()[class]).to_string());
+                first.map(|first| format!("the class `{first}`") + &others(classes.len() - 1))
+            };
+            if let Some(classes) = lacks(train.items().iter().filter_map(|item| item.class).collect()) {
+                let (of, from) = (part_of(set), part_of(train));
+                return Err(Failure::usage(
+                    format!(
+                        "{of} has samples of {classes}, of which {from} has none: what is not learnt is never right"
+                    ),
+                    "move some of them to the part that is learnt, or leave the class out; `--folds` tests all samples in turn",
+                ));
+            }
+            // Of so few samples as --train-samples allows.
+            if let Some(classes) = lacks(of(train, learnt)) {
+                return Err(Failure::usage(
+                    format!("of {classes} samples are tested, and --train-samples leaves none to learn"),
+                    format!("let it be {} or more, one for each class", thousands(classes_count(train) as u64)),
+                ));
+            }
+        }
+        Ok(classes)
+    }
+
+    /// Tells what is learnt and what is tested on; `left` samples of each set could be read.
+    fn tell(
+        &self,
+        out: &mut Output,
+        pooled: &[(Dataset, Vec<usize>)],
+        left: &[usize],
+        feeder: &Feeder,
+    ) -> Result<(), Failure> {
+        let purpose = |i: usize| match (self.folds, i) {
+            (Some(_), _) => "",
+            (None, 0) => " to learn",
+            (None, _) => " to test",
+        };
+        let parts = pooled.iter().zip(left).enumerate();
+        let parts: Vec<(&Dataset, &[usize], &str)> =
+            parts.map(|(i, ((set, indices), &left))| (set, &indices[..left.min(indices.len())], purpose(i))).collect();
+        self.data.tell_parts(out, &parts, feeder)?;
+        if let Some(folds) = self.folds {
+            let all = left.iter().sum::<usize>() as u64;
+            let text =
+                format!("folds {folds} trainings, so that each of all {} samples is tested once", thousands(all));
+            out.wrapped(&text, 6)?;
+        }
+        Ok(())
+    }
+
     /// What the report says of a scheme.
     fn trained(
         &self,
@@ -212,8 +321,8 @@ impl Eval {
             kept,
             rates: rates(measured),
             accuracy: mean(right),
-            curve: (0..self.epochs).map(curve).collect(),
-            losses: (0..self.epochs).map(losses).collect(),
+            curve: (0..self.epochs as usize).map(curve).collect(),
+            losses: (0..self.epochs as usize).map(losses).collect(),
             difference: difference.map(|d| [d.mean, d.mean - d.margin, d.mean + d.margin]),
         }
     }
@@ -257,14 +366,21 @@ impl Eval {
         }
         let train = Dataset::open(data, &Part::Training).map_err(Error::from)?;
         let test = self.data.open(Part::Test)?;
-        let chosen = |set: &Dataset, count: Option<usize>| set.choose(count.unwrap_or(usize::MAX), 0);
+        let most = |count: Option<u32>| count.map_or(usize::MAX, |count| count as usize);
+        let chosen = |set: &Dataset, count: Option<u32>| set.choose(most(count), 0);
         let (mut train_indices, mut test_indices) =
             (chosen(&train, self.train_samples), chosen(&test, self.test_samples));
         if train.part() == test.part() {
+            if self.data.split.is_some() {
+                return Err(Failure::usage(
+                    format!("{} is what is learnt: nothing can be tested on it", part_of(&train)),
+                    "`--split` names the part to test on; leave it out to test on `test`, else on `val`",
+                ));
+            }
             // One part for both: every fifth sample of a class is kept for the test.
             (test_indices, train_indices) = split(&all(&train), |i| train.items()[i].class.unwrap_or(0));
-            train_indices.truncate(self.train_samples.unwrap_or(usize::MAX));
-            test_indices.truncate(self.test_samples.unwrap_or(usize::MAX));
+            train_indices.truncate(most(self.train_samples));
+            test_indices.truncate(most(self.test_samples));
             out.warn(
                 "the data have one part: every fifth sample of a class is kept for the test, whatever its likeness to others",
             );
@@ -284,7 +400,7 @@ impl Eval {
         let (rate, tried) = self.choose(learner, &train, rates, (done, stop))?;
         let mut trained = Vec::new();
         for seed in 0..self.seeds {
-            let course = Course { epochs: self.epochs, warm_up: self.warm_up, rate, seed };
+            let course = Course { epochs: self.epochs as usize, warm_up: self.warm_up, rate, seed };
             let mut learner = learner.clone();
             let epochs = learn(&mut learner, (&train, &test), &course, (done, stop))?;
             trained.push(Trained { seed, epochs, right: judge(&mut learner, &test)? });
@@ -308,7 +424,7 @@ impl Eval {
         let (held, rest) = (train.take(&held), train.take(&rest));
         let mut tried = Vec::new();
         for &rate in rates {
-            let course = Course { epochs: self.epochs, warm_up: self.warm_up, rate, seed: 0 };
+            let course = Course { epochs: self.epochs as usize, warm_up: self.warm_up, rate, seed: 0 };
             let epochs = learn(&mut learner.clone(), (&rest, &held), &course, (done, stop))?;
             tried.push((rate, epochs.last().map_or(0, |epoch| epoch.right)));
         }
@@ -324,9 +440,9 @@ impl Eval {
         let row = |seed: usize| {
             let of = |epoch: usize| measured.iter().filter_map(move |one| one.trained.get(seed)?.epochs.get(epoch));
             let right = |epoch: usize| share(of(epoch).map(|epoch| epoch.right).sum());
-            let last = self.epochs - 1;
+            let last = self.epochs as usize - 1;
             let loss = of(last).map(|epoch| epoch.loss).sum::<f64>() / measured.len().max(1) as f64;
-            let curve: Vec<String> = (0..self.epochs).map(right).collect();
+            let curve: Vec<String> = (0..self.epochs as usize).map(right).collect();
             vec![
                 name.to_owned(),
                 kept.to_string(),
@@ -339,6 +455,39 @@ impl Eval {
         };
         (0..self.seeds as usize).map(row).collect()
     }
+}
+
+/// ` and 3 others` behind the first of a list.
+fn others(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => " and another one".to_owned(),
+        n => format!(" and {n} others"),
+    }
+}
+
+/// How messages call a part of the data.
+fn part_of(set: &Dataset) -> String {
+    set.part().map_or_else(|| "the set".to_owned(), |part| format!("the part `{}`", visible(part)))
+}
+
+/// Classes that a set has samples of.
+fn classes_count(set: &Dataset) -> usize {
+    set.items().iter().filter_map(|item| item.class).collect::<BTreeSet<_>>().len()
+}
+
+/// Whether there is something to learn and something to test on; of cross-validation, in each of the folds.
+fn enough(prepared: &Prepared, (train, folds): (usize, Option<u32>)) -> Result<(), Failure> {
+    let count = prepared.samples.len();
+    let text = match folds {
+        Some(folds) if folds as usize > count => {
+            format!("{folds} folds of {}: in some of them nothing would be tested", plural(count, "sample"))
+        }
+        None if train == 0 => "there is no sample to learn".to_owned(),
+        None if train == count => "there is no sample to test on".to_owned(),
+        _ => return Ok(()),
+    };
+    Err(Failure::usage(text, "give more samples, or ask for fewer `--folds`"))
 }
 
 /// Every fifth of each class, and the others.

@@ -4,9 +4,11 @@ mod report;
 mod told;
 
 use self::told::Watch;
-use super::open;
+use super::arguments::{claim, part, rate, too_small, with_exit_codes};
+use super::{classes_of, open};
 use crate::commands::Answer;
 use crate::commands::train::threads;
+use crate::console::format::count;
 use crate::console::options::{Model, ReferenceOption, size};
 use crate::console::output::Output;
 use crate::console::samples::Data;
@@ -17,21 +19,21 @@ use smidgen::adapt::budget::{Counting, Gauge};
 use smidgen::adapt::contribution::{Bench, Material, Recipe, Wanted, hash};
 use smidgen::adapt::find::{Found, Limits, Survey, find, survey};
 use smidgen::adapt::points::{Measured, Points};
+use smidgen::adapting::Scheme;
 use smidgen::adapting::search::{Gains, RATIOS, Settings};
-use smidgen::adapting::{AdaptError, Scheme};
 use smidgen::data::Dataset;
 use smidgen::data::set::Part;
 use smidgen::evaluate::Skipped;
 use smidgen::ir::visible_path;
 use smidgen::plan::planner::{Objective, PlanOptions};
 use smidgen::{Error, Network, Target, boards, files};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Find what to train beside the classifier: the update scheme that gains most within a memory budget
 #[derive(Args, Debug)]
-#[command(after_long_help = "\
+#[command(after_long_help = with_exit_codes("\
 Examples:
   smidgen adapt scheme model.tflite --data photos/ --sram 135000 -o scheme.toml --report scheme.html
       measures what biases and weights gain, and finds what fits 135,000 bytes as it will be planned
@@ -43,7 +45,7 @@ Examples:
 
 Every part of the network is trained alone, with the same samples in the same order and the very integers of the \
 device, and measured on a third of the samples, which are held out. Samples to test are never looked at. What takes \
-more than the budget alone is not measured. Ctrl-C ends it; the same command goes on where it was.")]
+more than the budget alone is not measured. Ctrl-C ends it; the same command goes on where it was."))]
 pub struct Search {
     #[command(flatten)]
     model: Model,
@@ -51,7 +53,7 @@ pub struct Search {
     data: Data,
     /// SRAM that a training step may take, stack aside: bytes, or with K or M for KiB or MiB [default: what the board
     /// has]
-    #[arg(long, value_name = "BYTES", value_parser = size, required_unless_present = "board")]
+    #[arg(long, value_name = "BYTES", value_parser = size)]
     sram: Option<usize>,
     /// The board: a name from `smidgen boards`, or your own file
     #[arg(short, long, value_name = "NAME|FILE")]
@@ -135,16 +137,6 @@ impl From<MemoryName> for Counting {
     }
 }
 
-fn rate(text: &str) -> Result<f64, String> {
-    let rate = text.parse().ok().filter(|rate| *rate > 0.0 && *rate <= 100.0);
-    rate.ok_or_else(|| "a number above 0, up to 100, such as 0.002".to_owned())
-}
-
-fn part(text: &str) -> Result<f64, String> {
-    let part = text.parse().ok().filter(|part| (0.0..1.0).contains(part));
-    part.ok_or_else(|| "a number from 0 up to 1, such as 0.1".to_owned())
-}
-
 /// A part above 0, up to 1: 0.25 or 1/4.
 fn ratio(text: &str) -> Result<f64, String> {
     let number = |text: &str| text.trim().parse::<f64>().ok();
@@ -174,6 +166,9 @@ const PATIENCE: usize = 8;
 /// Schemes that are planned between two looks at whether to end.
 const AT_ONCE: usize = 16;
 
+/// Fewer samples than this to measure on tell next to nothing.
+const FEW: usize = 30;
+
 /// Everything that was found out.
 struct Ended<'a> {
     gauge: &'a Gauge<'a>,
@@ -193,7 +188,14 @@ struct Ended<'a> {
 
 impl Search {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
+        if self.sram.is_none() && self.board.is_none() {
+            return Err(Failure::usage(
+                "there is no budget: nothing says how much SRAM a training step may take",
+                "give it with `--sram BYTES`, or name the board that is to be filled with `--board NAME`",
+            ));
+        }
         self.claim()?;
+        self.rate.iter().filter_map(|&rate| too_small(rate)).for_each(|text| out.warn(text));
         let network = open(&self.model)?;
         let set = self.data.open(Part::Training)?;
         if self.data.split.is_none() {
@@ -202,13 +204,7 @@ impl Search {
                 out.warn("the data have one part: test what is trained with the scheme on other samples than these");
             }
         }
-        let classes = set.classes().len();
-        if classes == 0 {
-            return Err(Error::from(smidgen::evaluate::EvaluateError::Unlabelled).into());
-        }
-        if classes < 2 {
-            return Err(Error::from(AdaptError::Classes(classes)).at(&self.data.data).into());
-        }
+        let classes = classes_of(&set, &self.data.data)?;
         let stop = interrupt::stop_flag();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads(self.threads)).build();
         let pool = pool.map_err(|error| {
@@ -262,6 +258,13 @@ impl Search {
         Skipped::told(&material.skipped, chosen.len() as u64).into_iter().for_each(|text| out.warn(text));
         if stop.load(Ordering::Relaxed) {
             return self.stopped(out);
+        }
+        if material.held_out.len() < FEW {
+            out.warn(format!(
+                "gains are measured on {} only, where one more that is right is {:.0} %: with more --samples they mean more",
+                count(material.held_out.len(), "sample"),
+                100.0 / material.held_out.len() as f64
+            ));
         }
         let path = self.points();
         let recipe =
@@ -410,13 +413,7 @@ impl Search {
 
     /// Looks whether what is to be written can be, before anything takes hours.
     fn claim(&self) -> Result<(), Failure> {
-        let folder = |path: &Path| path.parent().is_none_or(|folder| folder.as_os_str().is_empty() || folder.is_dir());
-        for path in [Some(&self.output), self.report.as_ref()].into_iter().flatten() {
-            if !folder(path) || path.is_dir() {
-                let message = format!("`{}` cannot be written: no such folder, or one itself", visible_path(path));
-                return Err(Failure::usage(message, "name a file in a folder that is there"));
-            }
-        }
+        [Some(&self.output), self.report.as_ref()].into_iter().flatten().try_for_each(|path| claim(path))?;
         if self.report.as_ref() == Some(&self.output) {
             return Err(Failure::usage("the scheme and the report cannot be one file", "name two"));
         }
