@@ -1,6 +1,7 @@
 //! Update schemes: which tensors a step changes.
 
 use crate::error::AdaptError;
+use crate::lite_residual::LiteResidual;
 use serde::{Deserialize, Serialize};
 
 /// Which weights and biases are trained. The fields have the names of the published configurations (Lin et al. 2022); convolutions are
@@ -29,6 +30,9 @@ pub struct Scheme {
     /// Learning rates that suit it, where it takes others than most: steps that are not scaled need much greater ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rates: Vec<f64>,
+    /// Modules beside the network's blocks that are trained as a whole; in a file `true`, `false` or a table.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "LiteResidual::read")]
+    pub lite_residual: Option<LiteResidual>,
 }
 
 /// The greatest learning rate: what a device takes has 7 bits before its point.
@@ -74,6 +78,7 @@ impl Default for Scheme {
             quantisation_aware_scaling: true,
             rounding: Rounding::default(),
             rates: Vec::new(),
+            lite_residual: None,
         }
     }
 }
@@ -97,6 +102,16 @@ impl Scheme {
     /// The classifier and all biases of a network with so many convolutions.
     pub fn bias_only(convolutions: usize) -> Self {
         Self { n_bias_update: convolutions, ..Self::default() }
+    }
+
+    /// The classifier and lite residual modules beside all blocks.
+    pub fn lite_residual() -> Self {
+        Self { lite_residual: Some(LiteResidual::default()), ..Self::default() }
+    }
+
+    /// These and all biases (TinyTL) of a network with so many convolutions.
+    pub fn tinytl(convolutions: usize) -> Self {
+        Self { lite_residual: Some(LiteResidual::default()), ..Self::bias_only(convolutions) }
     }
 
     /// Everything.
@@ -127,7 +142,7 @@ impl Scheme {
         if let Some(rate) = self.rates.iter().find(|rate| !(**rate > 0.0 && **rate <= MOST_RATE)) {
             return fail(format!("rates has {rate}; a learning rate is more than 0 and at most {MOST_RATE}"));
         }
-        Ok(())
+        self.lite_residual.as_ref().map_or(Ok(()), LiteResidual::check)
     }
 
     /// For each convolution of a network that has so many, the part of its weights that is trained.

@@ -31,7 +31,7 @@ struct Wanted {
     /// Classes of the new classifier
     #[arg(long, value_name = "N")]
     classes: usize,
-    /// What is trained beside the classifier: last-layer, bias-only, full, or a TOML file
+    /// What is trained beside the classifier: last-layer, bias-only, lite-residual, tinytl, full, or a TOML file
     #[arg(long, value_name = "NAME|FILE")]
     scheme: String,
     #[command(flatten)]

@@ -27,7 +27,7 @@ Examples:
       the scheme that gains most within so much SRAM
 
 The classifier of an int8 network is replaced by a new one. What else learns is said by the scheme: `last-layer` (nothing), \
-`bias-only` (all biases), `full`, or a TOML file with n_bias_update (how many convolutions, the last ones, have their \
+`bias-only` (all biases), `lite-residual` (small modules beside all blocks), `tinytl` (both), `full`, or a TOML file with n_bias_update (how many convolutions, the last ones, have their \
 biases trained), manual_weight_idx (which have weights trained; numbered from the input, from 0) and weight_update_ratio \
 (of each of them, the part of its input channels).")]
 pub struct Adapt {
@@ -69,11 +69,15 @@ fn scheme(name: &str, network: &Network) -> Result<Scheme, Failure> {
         "last-layer" => Scheme::last_layer(),
         "bias-only" => Scheme::bias_only(count().map_err(Error::from)?),
         "full" => Scheme::full(count().map_err(Error::from)?),
+        "lite-residual" => Scheme::lite_residual(),
+        "tinytl" => Scheme::tinytl(count().map_err(Error::from)?),
         file => {
             let path = Path::new(file);
             if !path.exists() && !file.contains(['.', '/', '\\']) {
                 return Err(Failure::usage(
-                    format!("`{file}` is neither a file nor one of last-layer, bias-only and full"),
+                    format!(
+                        "`{file}` is neither a file nor one of last-layer, bias-only, lite-residual, tinytl and full"
+                    ),
                     "give a TOML file, or one of these names",
                 ));
             }
