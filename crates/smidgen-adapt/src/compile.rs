@@ -527,10 +527,13 @@ impl<'a> Compiler<'a> {
             let id = self.constant(format!("{} weights", step.name), weights, 4);
             (Operand::Constant(id), None, None)
         } else if depthwise || channels == in_c {
-            let id = self.constant(format!("{} initial weights", step.name), weights, 4);
+            // Zeros need no flash.
+            let initial = match weights.iter().all(|&w| w == 0) {
+                true => Initial::Fill(0),
+                false => Initial::Constant(self.constant(format!("{} initial weights", step.name), weights, 4)),
+            };
             let name = format!("weights of {}", step.name);
-            let variable =
-                self.variable(Role::Weights(number), name, ElementType::Int8, filters, Initial::Constant(id));
+            let variable = self.variable(Role::Weights(number), name, ElementType::Int8, filters, initial);
             let updated = Updated { variable, input, channels: in_c, apart: false };
             (self.value(variable), None, Some(updated))
         } else {

@@ -297,10 +297,11 @@ impl Moments {
     }
 }
 
-/// Deviations of channels, none less than a tenth of the root of their mean square: where a channel was constant on the samples, it may not be elsewhere.
-fn floored(all: &[Moments], least: f64) -> Vec<f64> {
+/// Deviations of channels, none less than a tenth of the root of their mean square (where a channel was constant on the samples, it may not be elsewhere)
+/// or than `least` of it.
+fn floored(all: &[Moments], least: impl Fn(usize) -> f64) -> Vec<f64> {
     let mean = all.iter().map(|one| one.deviation().powi(2)).sum::<f64>() / all.len().max(1) as f64;
-    all.iter().map(|one| one.deviation().max(0.1 * mean.sqrt()).max(least)).collect()
+    all.iter().enumerate().map(|(i, one)| one.deviation().max(0.1 * mean.sqrt()).max(least(i))).collect()
 }
 
 /// Sizes of a module.
@@ -354,7 +355,7 @@ impl Plan {
         Padding::Explicit { top: rows, bottom: rows, left: cols, right: cols }
     }
 
-    /// Real averages of an input, less its zero point.
+    /// Averages of an input as they are stored, less its zero point.
     fn average(&self, x: &[i8], zero: i32) -> Vec<f64> {
         let ([h, w, c], [wh, ww], [lh, lw]) = (self.input, self.window, self.left);
         let mut out = vec![0.0; self.images * lh * lw * c];
@@ -366,7 +367,7 @@ impl Plan {
                     *sum += f64::from(i32::from(x[at]) - zero);
                 }
             }
-            *sum /= (wh * ww) as f64;
+            *sum = (*sum / (wh * ww) as f64).round();
         }
         out
     }
@@ -423,7 +424,11 @@ fn begin(plan: &Plan, block: &Block, graph: &Graph, samples: &[[Vec<i8>; 2]], ch
     let averages: Vec<Vec<f64>> = samples.iter().map(|[x, _]| plan.average(x, zx)).collect();
     let mut sums = vec![Moments::default(); plan.middle];
     averages.iter().for_each(|x| plan.convolve(x, &weights, &mut |o, sum| sums[o].add(sum)));
-    let deviations = floored(&sums, 1.0);
+    // What the roundings of the input alone make a sum vary by: an even distribution over one has a variance of a twelfth.
+    let each = weights.len() / plan.middle;
+    let rounded =
+        |o: usize| (weights[o * each..][..each].iter().map(|&w| f64::from(w).powi(2)).sum::<f64>() / 12.0).sqrt();
+    let deviations = floored(&sums, |o| rounded(o).max(1.0));
     // One standard deviation in front of the RELU is 1, the mean 0.
     let scales: Vec<f64> = deviations.iter().map(|deviation| 1.0 / (deviation * sx)).collect();
     let means: Vec<f64> = sums.iter().map(Moments::mean).collect();
@@ -444,7 +449,7 @@ fn begin(plan: &Plan, block: &Block, graph: &Graph, samples: &[[Vec<i8>; 2]], ch
         y.iter().enumerate().for_each(|(i, &y)| outputs[i % channels].add(f64::from(i32::from(y) - zy)));
     }
     // A row of weights of one drawn deviation gives as much as the block's output varies by.
-    let last = floored(&outputs, 1.0).iter().map(|deviation| sy * deviation / (DRAWN * power.sqrt())).collect();
+    let last = floored(&outputs, |_| 1.0).iter().map(|deviation| sy * deviation / (DRAWN * power.sqrt())).collect();
     Begin { weights, scales, bias, inner_scale: ROOM * greatest / 255.0, last_scales: last }
 }
 

@@ -79,7 +79,7 @@ fn e_t2_networks_with_fresh_modules_give_the_same_bytes() {
 #[test]
 fn blocks_of_real_networks_are_found() {
     for (name, count, strided, sums) in [
-        ("mcunet-5fps-imagenet", 14, 4, 6),
+        ("mcunet-5fps-imagenet", 14, 4, 7),
         ("mlperf-resnet8", 3, 2, 3),
         ("person-detect", 13, 4, 0),
         ("mlperf-kws", 4, 0, 0),
@@ -170,7 +170,7 @@ fn scales_are_those_of_what_was_seen() {
         let [_, h, w, _] = grown.graph.tensor(hidden).shape.nhwc().unwrap();
         assert!(h * w < 4 || (0.2..0.9).contains(&square), "{square} of {h}x{w}");
         let (least, most) = real.iter().fold((9f64, 0f64), |(least, most), &x| (least.min(x), most.max(x)));
-        assert!(least >= 0.0 && most <= 127.0 * f64::from(scale) * 1.1, "room for twice as much: {most} of {scale}");
+        assert!(least >= 0.0 && most <= 0.6 * 255.0 * f64::from(scale), "room for twice as much: {most} of {scale}");
         let outputs = grown.graph.tensor(block.output);
         assert_eq!(grown.graph.tensor(operator(2).outputs[0]).per_tensor(), outputs.per_tensor().map(|(s, _)| (s, 0)));
     }
