@@ -2,6 +2,7 @@
 
 mod adapt;
 mod adapt_scheme;
+mod adapt_tinytl;
 mod boards;
 #[allow(dead_code)]
 #[path = "../../../smidgen-onnx/tests/common/build.rs"]
