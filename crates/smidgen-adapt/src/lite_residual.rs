@@ -1,12 +1,14 @@
-//! Lite residual modules (TinyTL: Cai et al., "TinyTL: Reduce Memory, Not Parameters for Efficient On-Device Learning", NeurIPS 2020, section
-//! 3.2): small branches beside a network's blocks that learn while the blocks' weights are frozen.
+//! Lite residual modules (TinyTL: Cai et al., "TinyTL: Reduce Memory, Not Parameters for Efficient On-Device Learning",
+//! NeurIPS 2020, section 3.2): small branches beside a network's blocks that learn while the blocks' weights are
+//! frozen.
 //!
-//! A module reads a block's input: an average over 2x2 pixels, a convolution in groups with the block's stride and a RELU, a pointwise convolution to
-//! the block's channels, an enlargement to the size of the block's output, which it is added to. [`insert`] adds them to a graph, where they are
-//! operators like any others. The last convolution begins with zeros, so that a module that has learnt nothing changes no byte of what the network gives.
+//! A module reads a block's input: an average over 2x2 pixels, a convolution in groups with the block's stride and a
+//! RELU, a pointwise convolution to the block's channels, an enlargement to the size of the block's output, which it is
+//! added to. [`insert`] adds them to a graph, where they are operators like any others. The last convolution begins
+//! with zeros, so that a module that has learnt nothing changes no byte of what the network gives.
 //!
-//! The authors pretrain modules with their network, and normalise in groups. Here the network comes without modules, and nothing is normalised on the
-//! device: scales are chosen once, by calibration ([`insert`]).
+//! The authors pretrain modules with their network, and normalise in groups. Here the network comes without modules,
+//! and nothing is normalised on the device: scales are chosen once, by calibration ([`insert`]).
 
 use crate::calibrate::{Chance, activations};
 use crate::error::AdaptError;
@@ -29,7 +31,8 @@ pub struct LiteResidual {
     pub groups: usize,
     /// Its greatest size, an odd number. A smaller one is taken where the averaged input is smaller.
     pub kernel: usize,
-    /// Channels between the convolutions, in parts of the block's input channels; rounded to a multiple of 8, at least 8.
+    /// Channels between the convolutions, in parts of the block's input channels; rounded to a multiple of 8, at least
+    /// 8.
     pub expansion: f64,
     /// How many blocks, the last ones, have a module; all, where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -129,7 +132,8 @@ impl Finder<'_> {
         &self.graph.operators[id.index()]
     }
 
-    /// The way back from a tensor, along the greatest operand of products (the other one is a gate), as long as there is one way.
+    /// The way back from a tensor, along the greatest operand of products (the other one is a gate), as long as there
+    /// is one way.
     fn back(&self, mut at: TensorId) -> Vec<Link> {
         let mut way = Vec::new();
         while let Some(id) = self.producers[at.index()].filter(|_| way.len() < LONGEST) {
@@ -240,8 +244,9 @@ impl Finder<'_> {
     }
 }
 
-/// The blocks of a network, in order: sums of a tensor and of what up to six convolutions make of it (inverted residual blocks with a shortcut, those of
-/// ResNets, with a convolution in the shortcut or without), and depthwise convolutions with the pointwise one behind and, if it widens, the one in front.
+/// The blocks of a network, in order: sums of a tensor and of what up to six convolutions make of it (inverted residual
+/// blocks with a shortcut, those of ResNets, with a convolution in the shortcut or without), and depthwise convolutions
+/// with the pointwise one behind and, if it widens, the one in front.
 pub fn blocks(graph: &Graph) -> Vec<Block> {
     let count = graph.operators.len();
     let mut finder = Finder { graph, producers: graph.producers(), taken: vec![false; count] };
@@ -252,8 +257,8 @@ pub fn blocks(graph: &Graph) -> Vec<Block> {
     found
 }
 
-/// A window that averages, along one axis, and what is left of it: pairs, or everything where fewer than two would be left (the method's rule, which knows
-/// one size for both axes).
+/// A window that averages, along one axis, and what is left of it: pairs, or everything where fewer than two would be
+/// left (the method's rule, which knows one size for both axes).
 fn averaged(size: usize) -> [usize; 2] {
     if size >= 4 { [2, size / 2] } else { [size, 1] }
 }
@@ -272,7 +277,8 @@ fn kernel(wanted: usize, size: usize) -> usize {
 
 /// Integers that weights of one standard deviation are drawn as: four fit.
 const DRAWN: f64 = 32.0;
-/// How far the range between the convolutions reaches beyond the greatest value that calibration saw: weights in front of it learn.
+/// How far the range between the convolutions reaches beyond the greatest value that calibration saw: weights in front
+/// of it learn.
 const ROOM: f64 = 2.0;
 
 /// Sums over pixels and samples.
@@ -297,8 +303,8 @@ impl Moments {
     }
 }
 
-/// Deviations of channels, none less than a tenth of the root of their mean square (where a channel was constant on the samples, it may not be elsewhere)
-/// or than `least` of it.
+/// Deviations of channels, none less than a tenth of the root of their mean square (where a channel was constant on the
+/// samples, it may not be elsewhere) or than `least` of it.
 fn floored(all: &[Moments], least: impl Fn(usize) -> f64) -> Vec<f64> {
     let mean = all.iter().map(|one| one.deviation().powi(2)).sum::<f64>() / all.len().max(1) as f64;
     all.iter().enumerate().map(|(i, one)| one.deviation().max(0.1 * mean.sqrt()).max(least(i))).collect()
@@ -424,7 +430,8 @@ fn begin(plan: &Plan, block: &Block, graph: &Graph, samples: &[[Vec<i8>; 2]], ch
     let averages: Vec<Vec<f64>> = samples.iter().map(|[x, _]| plan.average(x, zx)).collect();
     let mut sums = vec![Moments::default(); plan.middle];
     averages.iter().for_each(|x| plan.convolve(x, &weights, &mut |o, sum| sums[o].add(sum)));
-    // What the roundings of the input alone make a sum vary by: an even distribution over one has a variance of a twelfth.
+    // What the roundings of the input alone make a sum vary by: an even distribution over one has a variance of a
+    // twelfth.
     let each = weights.len() / plan.middle;
     let rounded =
         |o: usize| (weights[o * each..][..each].iter().map(|&w| f64::from(w).powi(2)).sum::<f64>() / 12.0).sqrt();
@@ -574,14 +581,16 @@ impl Growing<'_> {
     }
 }
 
-/// Adds a module beside each block, or each of the last ones, of a network. Convolutions keep their numbers; the modules' are numbered behind them.
+/// Adds a module beside each block, or each of the last ones, of a network. Convolutions keep their numbers; the
+/// modules' are numbered behind them.
 ///
-/// Scales and first weights follow from `samples` of the network's input, or from drawn ones where there are none. The first convolution's weights are
-/// drawn by a normal distribution; each channel has the scale and the bias that make its mean 0 and its deviation 1 in front of the RELU, which is what
-/// a normalisation would do. The pointwise convolution's weights are 0. A step of theirs is `rate * gradient / scale^2`, so that the scale says how many
-/// steps of a given size it takes to come to the end of int8: it is such that weights of one quarter of the range give as much as the block's
-/// output varies by. A module can then cancel its block's output or double it with most of int8 to spare, and one integer is a thirtieth
-/// of that.
+/// Scales and first weights follow from `samples` of the network's input, or from drawn ones where there are none. The
+/// first convolution's weights are drawn by a normal distribution; each channel has the scale and the bias that make
+/// its mean 0 and its deviation 1 in front of the RELU, which is what a normalisation would do. The pointwise
+/// convolution's weights are 0. A step of theirs is `rate * gradient / scale^2`, so that the scale says how many steps
+/// of a given size it takes to come to the end of int8: it is such that weights of one quarter of the range give as
+/// much as the block's output varies by. A module can then cancel its block's output or double it with most of int8 to
+/// spare, and one integer is a thirtieth of that.
 ///
 /// # Errors
 /// If the network has no block, or fewer than are to have a module.
@@ -597,8 +606,8 @@ pub fn insert(
     let fail = |text: String| Err(AdaptError::Scheme(format!("lite residual modules: {text}")));
     if found.is_empty() {
         return fail(format!(
-            "the network has no block that they could lie beside; looked for were depthwise convolutions of int8 with a pointwise one behind, \
-             and sums of a tensor and of what up to {MOST_CONVOLUTIONS} convolutions make of it"
+            "the network has no block that they could lie beside; looked for were depthwise convolutions of int8 with a \
+             pointwise one behind, and sums of a tensor and of what up to {MOST_CONVOLUTIONS} convolutions make of it"
         ));
     }
     let wanted = options.blocks.unwrap_or(found.len());

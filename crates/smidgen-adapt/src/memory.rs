@@ -73,14 +73,15 @@ pub struct Layer {
     pub trained_biases: usize,
     /// Parameters that are not.
     pub frozen: usize,
-    /// Elements that wait beside it: the input of a residual block, or what the block gave while its module is computed.
+    /// Elements that wait beside it: the input of a residual block, or what the block gave while its module is
+    /// computed.
     pub beside: usize,
     /// Whether a gradient passes it.
     pub passed: bool,
 }
 
-/// Memory of training by the formula of TinyTL's authors, in bits (activations and trained parameters of 32, frozen ones of 8, masks of one): it knows the
-/// forward pass, layer by layer, and no schedules.
+/// Memory of training by the formula of TinyTL's authors, in bits (activations and trained parameters of 32, frozen
+/// ones of 8, masks of one): it knows the forward pass, layer by layer, and no schedules.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct LayerMemory {
     /// What is kept of the forward pass for the backward pass.

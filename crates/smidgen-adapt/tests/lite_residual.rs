@@ -1,4 +1,5 @@
-//! Lite residual modules: networks with fresh ones give the same bytes, what lies beside blocks is what the method says, and it learns.
+//! Lite residual modules: networks with fresh ones give the same bytes, what lies beside blocks is what the method
+//! says, and it learns.
 
 use smidgen_adapt::lite_residual::{Module, blocks, insert};
 use smidgen_adapt::memory::{Layer, LayerKind, tinytl};
@@ -149,7 +150,8 @@ fn a_module_is_what_the_method_says() {
     }
 }
 
-/// What a normalisation would give: a mean of 0 and a deviation of 1 in front of the RELU, and rows of a quarter of the range as strong as the block.
+/// What a normalisation would give: a mean of 0 and a deviation of 1 in front of the RELU, and rows of a quarter of the
+/// range as strong as the block.
 #[test]
 fn scales_are_those_of_what_was_seen() {
     let features = Features::of(&mobilenet_v2(0.35, 48, 10, 4)).unwrap();
@@ -191,7 +193,8 @@ fn layer_wise(step: &TrainingStep) -> Executor {
     Executor::new(certify(smidgen_plan::layer_wise(&step.lowered)).unwrap())
 }
 
-/// Modules learn, all else of the network stays, and planned schedules and the learner with its prepared samples give the same bytes.
+/// Modules learn, all else of the network stays, and planned schedules and the learner with its prepared samples give
+/// the same bytes.
 #[test]
 fn e_t4_modules_learn_alike_under_every_schedule_and_nothing_else_does() {
     let mut tested = 0;
@@ -314,8 +317,8 @@ fn gradients_of_modules_point_where_the_definition_says() {
     assert!(tensors > 150, "{tensors} gradients of modules");
 }
 
-/// Biases need no activation: they move alike, bit by bit, whether the inputs of convolutions are kept for their weights or not, and no step behind
-/// the forward pass reads one where only biases are trained.
+/// Biases need no activation: they move alike, bit by bit, whether the inputs of convolutions are kept for their
+/// weights or not, and no step behind the forward pass reads one where only biases are trained.
 #[test]
 fn e_t1_biases_are_trained_without_activations() {
     let mut biases = 0;

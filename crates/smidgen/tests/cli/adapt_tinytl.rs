@@ -1,4 +1,5 @@
-//! `smidgen adapt` with lite residual modules: on the host, on emulated cores, and networks that have no place for them.
+//! `smidgen adapt` with lite residual modules: on the host, on emulated cores, and networks that have no place for
+//! them.
 
 use crate::support::{Folder, simulates};
 use smidgen::adapting::lite_residual::blocks;
