@@ -277,6 +277,8 @@ fn kernel(wanted: usize, size: usize) -> usize {
 
 /// Integers that weights of one standard deviation are drawn as: four fit.
 const DRAWN: f64 = 32.0;
+/// The greatest weight.
+const MOST: f64 = 127.0;
 /// How far the range between the convolutions reaches beyond the greatest value that calibration saw: weights in front
 /// of it learn.
 const ROOM: f64 = 2.0;
@@ -426,7 +428,7 @@ fn begin(plan: &Plan, block: &Block, graph: &Graph, samples: &[[Vec<i8>; 2]], ch
     };
     let ((sx, zx), (sy, zy)) = (quantisation(block.input), quantisation(block.output));
     let count = plan.middle * plan.kernel[0] * plan.kernel[1] * plan.group()[0];
-    let weights: Vec<i8> = (0..count).map(|_| (DRAWN * normal(chance)).round().clamp(-127.0, 127.0) as i8).collect();
+    let weights: Vec<i8> = (0..count).map(|_| (DRAWN * normal(chance)).round().clamp(-MOST, MOST) as i8).collect();
     let averages: Vec<Vec<f64>> = samples.iter().map(|[x, _]| plan.average(x, zx)).collect();
     let mut sums = vec![Moments::default(); plan.middle];
     averages.iter().for_each(|x| plan.convolve(x, &weights, &mut |o, sum| sums[o].add(sum)));
@@ -455,8 +457,8 @@ fn begin(plan: &Plan, block: &Block, graph: &Graph, samples: &[[Vec<i8>; 2]], ch
     for [_, y] in samples {
         y.iter().enumerate().for_each(|(i, &y)| outputs[i % channels].add(f64::from(i32::from(y) - zy)));
     }
-    // A row of weights of one drawn deviation gives as much as the block's output varies by.
-    let last = floored(&outputs, |_| 1.0).iter().map(|deviation| sy * deviation / (DRAWN * power.sqrt())).collect();
+    // A row of weights at the end of int8, of signs by chance, gives as much as the block's output varies by.
+    let last = floored(&outputs, |_| 1.0).iter().map(|deviation| sy * deviation / (MOST * power.sqrt())).collect();
     Begin { weights, scales, bias, inner_scale: ROOM * greatest / 255.0, last_scales: last }
 }
 
@@ -588,9 +590,9 @@ impl Growing<'_> {
 /// first convolution's weights are drawn by a normal distribution; each channel has the scale and the bias that make
 /// its mean 0 and its deviation 1 in front of the RELU, which is what a normalisation would do. The pointwise
 /// convolution's weights are 0. A step of theirs is `rate * gradient / scale^2`, so that the scale says how many steps
-/// of a given size it takes to come to the end of int8: it is such that weights of one quarter of the range give as
-/// much as the block's output varies by. A module can then cancel its block's output or double it with most of int8 to
-/// spare, and one integer is a thirtieth of that.
+/// of a given size it takes to come to the end of int8: it is such that weights at the end, of signs by chance, give as
+/// much as the block's output varies by. What is learnt takes a small part of that, and one integer is a hundredth of
+/// it.
 ///
 /// # Errors
 /// If the network has no block, or fewer than are to have a module.
