@@ -190,8 +190,8 @@ fn layer_wise(step: &TrainingStep) -> Executor {
     Executor::new(certify(smidgen_plan::layer_wise(&step.lowered)).unwrap())
 }
 
-/// Modules learn, all else of the network stays, and planned schedules and the learner with its prepared samples give
-/// the same bytes.
+/// Modules learn and all else of the network stays; planned schedules give the same bytes, the learner with its prepared
+/// samples the same losses.
 #[test]
 fn e_t4_modules_learn_alike_under_every_schedule_and_nothing_else_does() {
     let mut tested = 0;
