@@ -3,6 +3,7 @@
 use crate::calibrate::{Magnitudes, drawn, magnitudes};
 use crate::error::AdaptError;
 use crate::lists::drop_unused;
+use crate::lite_residual::Trained;
 use crate::memory::selected;
 use crate::movement::{Movement, Tap, movement, resize_taps, sizes};
 use crate::network::{Features, is_convolution};
@@ -59,7 +60,7 @@ pub enum Role {
 /// A variable of a training step.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Parameter {
-    /// What it is; convolutions have the scheme's numbers.
+    /// What it is; convolutions have the scheme's numbers, those of lite residual modules the numbers behind them.
     pub role: Role,
     /// Index into [`Lowered::variables`].
     pub variable: usize,
@@ -131,14 +132,13 @@ pub fn compile(
         return Err(AdaptError::Classes(classes));
     }
     let features = Features::of(graph)?;
-    let count = features.convolutions.len();
-    let parts = scheme.weights(count)?;
-    let mut trained = vec![false; features.graph.operators.len()];
-    for (i, id) in features.convolutions.iter().enumerate() {
-        trained[id.index()] = parts[i].is_some() || scheme.trains_bias(i, count);
-    }
     let drawn = if samples.is_empty() { drawn(&features, 4) } else { Vec::new() };
     let samples = if samples.is_empty() { &drawn } else { samples };
+    let Trained { features, parts, biases } = Trained::of(features, scheme, options, samples)?;
+    let mut trained = vec![false; features.graph.operators.len()];
+    for (i, id) in features.convolutions.iter().enumerate() {
+        trained[id.index()] = parts[i].is_some() || biases[i];
+    }
     let magnitudes = magnitudes(&features, &trained, options, samples)?;
     let reference = LowerOptions { kernels: KernelSet::Reference, ..*options };
     let exact = smidgen_lower::lower(&features.graph, &reference)?;
@@ -148,6 +148,7 @@ pub fn compile(
         features: &features,
         scheme,
         parts,
+        biases,
         trained,
         reached,
         magnitudes,
@@ -228,6 +229,7 @@ struct Compiler<'a> {
     features: &'a Features,
     scheme: &'a Scheme,
     parts: Vec<Option<f64>>,
+    biases: Vec<bool>,
     trained: Vec<bool>,
     reached: Vec<bool>,
     magnitudes: Magnitudes,
@@ -538,10 +540,13 @@ impl<'a> Compiler<'a> {
             let id = self.constant(format!("{} weights", step.name), weights, 4);
             (Operand::Constant(id), None, None)
         } else if depthwise || channels == in_c {
-            let id = self.constant(format!("{} initial weights", step.name), weights, 4);
+            // Zeros need no flash.
+            let initial = match weights.iter().all(|&w| w == 0) {
+                true => Initial::Fill(0),
+                false => Initial::Constant(self.constant(format!("{} initial weights", step.name), weights, 4)),
+            };
             let name = format!("weights of {}", step.name);
-            let variable =
-                self.variable(Role::Weights(number), name, ElementType::Int8, filters, Initial::Constant(id));
+            let variable = self.variable(Role::Weights(number), name, ElementType::Int8, filters, initial);
             let updated = Updated { variable, input, channels: in_c, apart: false };
             (self.value(variable), None, Some(updated))
         } else {
@@ -578,7 +583,7 @@ impl<'a> Compiler<'a> {
             updated = Some(Updated { variable, input, channels, apart: true });
         }
         let bias_id = self.constant(format!("{} bias", step.name), bias, 4);
-        let trains_bias = self.scheme.trains_bias(number, self.parts.len());
+        let trains_bias = self.biases[number];
         let bias_variable = trains_bias.then(|| {
             let name = format!("bias of {}", step.name);
             self.variable(Role::Bias(number), name, ElementType::Int32, flat(outputs), Initial::Constant(bias_id))

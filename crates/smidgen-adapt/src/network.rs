@@ -11,7 +11,7 @@ use smidgen_ir::{ElementType, Graph, Op, OpId, TensorId};
 pub struct Features {
     /// From the network's input to the features, which are its only output.
     pub graph: Graph,
-    /// Operators with weights, in order.
+    /// Operators with weights, in order; those of [modules](crate::lite_residual) behind all others.
     pub convolutions: Vec<OpId>,
     /// How many features there are.
     pub count: usize,

@@ -1,6 +1,7 @@
 //! Update schemes: which tensors a step changes.
 
 use crate::error::AdaptError;
+use crate::lite_residual::LiteResidual;
 use crate::memory::{ConvolutionSize, selected};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,9 @@ pub struct Scheme {
     /// Learning rates that suit it, where it takes others than most: steps that are not scaled need much greater ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rates: Vec<f64>,
+    /// Modules beside the network's blocks that are trained as a whole; in a file `true`, `false` or a table.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "LiteResidual::read")]
+    pub lite_residual: Option<LiteResidual>,
 }
 
 /// The greatest learning rate: what a device takes has 7 bits before its point.
@@ -96,6 +100,7 @@ impl Default for Scheme {
             loss: Loss::default(),
             accumulate: 1,
             rates: Vec::new(),
+            lite_residual: None,
         }
     }
 }
@@ -144,6 +149,16 @@ impl Scheme {
         Self { n_bias_update: convolutions, ..Self::default() }
     }
 
+    /// The classifier and lite residual modules beside all blocks.
+    pub fn lite_residual() -> Self {
+        Self { lite_residual: Some(LiteResidual::default()), ..Self::default() }
+    }
+
+    /// These and all biases (TinyTL) of a network with so many convolutions.
+    pub fn tinytl(convolutions: usize) -> Self {
+        Self { lite_residual: Some(LiteResidual::default()), ..Self::bias_only(convolutions) }
+    }
+
     /// Everything.
     pub fn full(convolutions: usize) -> Self {
         Self {
@@ -175,7 +190,7 @@ impl Scheme {
         if let Some(rate) = self.rates.iter().find(|rate| !(**rate > 0.0 && **rate <= MOST_RATE)) {
             return fail(format!("rates has {rate}; a learning rate is more than 0 and at most {MOST_RATE}"));
         }
-        Ok(())
+        self.lite_residual.as_ref().map_or(Ok(()), LiteResidual::check)
     }
 
     /// For each convolution of a network that has so many, the part of its weights that is trained.

@@ -188,7 +188,7 @@ fn wrong_requests_are_refused_with_a_reason() {
     for (more, code, wanted) in [
         (&["--classes", "3", "--scheme", "none.toml"][..], 2, "convolution 99"),
         (&["--classes", "3", "--scheme", "broken.toml"], 2, "n_bias_updates"),
-        (&["--classes", "3", "--scheme", "nothing"], 2, "neither a file nor one of"),
+        (&["--classes", "3", "--scheme", "nothing"], 2, "neither a file nor a scheme that has a name"),
         (&["--classes", "1", "--scheme", "full"], 2, "1 is not in 2..=65536"),
     ] {
         let said = compile(more).expect(code).stderr;

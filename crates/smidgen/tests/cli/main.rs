@@ -3,6 +3,7 @@
 mod adapt;
 mod adapt_requests;
 mod adapt_scheme;
+mod adapt_tinytl;
 mod boards;
 #[allow(dead_code)]
 #[path = "../../../smidgen-onnx/tests/common/build.rs"]

@@ -39,7 +39,7 @@ pub struct Eval {
     model: Model,
     #[command(flatten)]
     data: Data,
-    /// What is trained beside the classifier: last-layer, bias-only, full, or TOML files; several are compared
+    /// What is trained beside the classifier: last-layer, bias-only, lite-residual, tinytl, full, or TOML files; several are compared
     #[arg(long, value_name = "NAME|FILE", value_delimiter = ',', default_value = "last-layer,bias-only")]
     scheme: Vec<String>,
     /// Times that every sample is seen, one at a time

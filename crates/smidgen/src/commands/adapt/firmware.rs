@@ -34,7 +34,7 @@ struct Wanted {
     /// Classes of the new classifier
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(CLASSES))]
     classes: u32,
-    /// What is trained beside the classifier: last-layer, bias-only, full, or a TOML file
+    /// What is trained beside the classifier: last-layer, bias-only, lite-residual, tinytl, full, or a TOML file
     #[arg(long, value_name = "NAME|FILE")]
     scheme: String,
     #[command(flatten)]

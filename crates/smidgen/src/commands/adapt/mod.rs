@@ -32,7 +32,7 @@ Examples:
       the scheme that gains most within so much SRAM
 
 The classifier of an int8 network is replaced by a new one. What else learns is said by the scheme: `last-layer` (nothing), \
-`bias-only` (all biases), `full`, or a TOML file with n_bias_update (how many convolutions, the last ones, have their \
+`bias-only` (all biases), `lite-residual` (small modules beside all blocks), `tinytl` (both), `full`, or a TOML file with n_bias_update (how many convolutions, the last ones, have their \
 biases trained), manual_weight_idx (which have weights trained; numbered from the input, from 0) and weight_update_ratio \
 (of each of them, the part of its input channels)."))]
 pub struct Adapt {
@@ -67,6 +67,9 @@ fn open(model: &Model) -> Result<Network, Failure> {
     Ok(network)
 }
 
+/// The schemes that have names.
+const NAMES: [&str; 5] = ["last-layer", "bias-only", "lite-residual", "tinytl", "full"];
+
 /// A scheme as it was asked for, which the network has all parts of.
 struct Named {
     name: String,
@@ -82,12 +85,14 @@ impl Named {
             "last-layer" => Scheme::last_layer(),
             "bias-only" => Scheme::bias_only(count),
             "full" => Scheme::full(count),
+            "lite-residual" => Scheme::lite_residual(),
+            "tinytl" => Scheme::tinytl(count),
             file => {
                 let path = Path::new(file);
                 if !path.exists() && !file.contains(['.', '/', '\\']) {
                     return Err(Failure::usage(
-                        format!("`{}` is neither a file nor one of last-layer, bias-only and full", visible(file)),
-                        "give a TOML file, or one of these names",
+                        format!("`{}` is neither a file nor a scheme that has a name", visible(file)),
+                        format!("give a TOML file, or one of {}", NAMES.join(", ")),
                     ));
                 }
                 let text = String::from_utf8(files::read(path).map_err(Error::from)?)
@@ -116,7 +121,7 @@ impl Named {
     }
 
     fn is_file(&self) -> bool {
-        !["last-layer", "bias-only", "full"].contains(&self.name.as_str())
+        !NAMES.contains(&self.name.as_str())
     }
 }
 
