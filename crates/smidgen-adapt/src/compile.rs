@@ -29,7 +29,7 @@ use std::collections::HashMap;
 const HEADROOM: f64 = 4.0;
 
 /// Scales of weights up to this one are what quantisers put in place of 0: such a channel gives a constant, and is not trained.
-const DEAD_SCALE: f64 = 4e-9;
+pub(crate) const DEAD_SCALE: f64 = 4e-9;
 
 /// What a variable of a training step is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -1237,7 +1237,7 @@ fn feed(window: &Window2d, images: usize) -> Feed {
 }
 
 /// The input channels whose weights are trained, in ascending order.
-fn chosen(weights: &[u8], in_c: usize, count: usize, criterion: Criterion) -> Vec<u16> {
+pub(crate) fn chosen(weights: &[u8], in_c: usize, count: usize, criterion: Criterion) -> Vec<u16> {
     let mut norms = vec![0i64; in_c];
     for row in weights.chunks_exact(in_c) {
         for (norm, &w) in norms.iter_mut().zip(row) {
