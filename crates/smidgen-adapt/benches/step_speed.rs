@@ -1,7 +1,8 @@
-//! What an iteration of training takes on the host: the integers of the device, and floats. The least of many, so that other
-//! work on the machine does not count.
+//! What an iteration of training takes on the host: the integers of the device, and floats. The least of many, so
+//! that other work on the machine does not count.
 //!
-//! `SMIDGEN_SHARED` names the folder that has `models/mcunet-5fps-imagenet.tflite`; the scheme is `schemes/mcunet-5fps-49kb.toml`.
+//! `SMIDGEN_SHARED` names the folder that has `models/mcunet-5fps-imagenet.tflite`; the scheme is
+//! `schemes/mcunet-5fps-49kb.toml`.
 
 use smidgen_adapt::{Features, Learner, Learns, Scheme, Twin, compile, drawn};
 use std::error::Error;

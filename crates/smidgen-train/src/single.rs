@@ -20,8 +20,8 @@ pub struct Windows {
     pub padding: Padding,
 }
 
-/// A convolution without bias and activation: its sums, and their gradients. Images are `[rows, columns, channels]`, one
-/// after the other.
+/// A convolution without bias and activation: its sums, and their gradients. Images are `[rows, columns, channels]`,
+/// one after the other.
 ///
 /// ```
 /// use smidgen_train::Convolution;
@@ -66,8 +66,8 @@ impl Convolution {
         Some(Self::of(Conv { kind, ci: inputs, co: outputs, weight: 0, weights }, images))
     }
 
-    /// A depthwise convolution of so many images, each channel by itself. Weights are `[height, width, channels]`. `None`
-    /// if its window fits nowhere.
+    /// A depthwise convolution of so many images, each channel by itself. Weights are `[height, width, channels]`.
+    /// `None` if its window fits nowhere.
     pub fn depthwise(images: usize, windows: &Windows, channels: usize) -> Option<Self> {
         let kind = ConvKind::Depthwise(windows.geometry()?);
         let weights = windows.kernel.iter().product::<usize>() * channels;
@@ -101,8 +101,8 @@ impl Convolution {
         self.conv.forward(operands, z, None, &mut self.scratch);
     }
 
-    /// From the gradient of the sums, `dz`, writes that of the weights and adds that of the input to what `dx` has, where
-    /// they are wanted. `x` and `weights` are those of the [forward pass](Self::forward); where no gradient of the
+    /// From the gradient of the sums, `dz`, writes that of the weights and adds that of the input to what `dx` has,
+    /// where they are wanted. `x` and `weights` are those of the [forward pass](Self::forward); where no gradient of the
     /// weights is wanted, `x` is not read.
     ///
     /// # Panics

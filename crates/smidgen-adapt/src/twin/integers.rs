@@ -1,5 +1,5 @@
-//! The forward pass of an integer network whose weights have copies in floats: the steps of the device, with these copies
-//! rounded.
+//! The forward pass of an integer network whose weights have copies in floats: the steps of the device, with these
+//! copies rounded.
 
 use super::layer::Layer;
 use super::nodes::{Kind, Node, Values, real};
@@ -28,8 +28,8 @@ pub(super) struct Integers {
     given: Vec<(usize, Vec<usize>)>,
     /// The layer and whether its weights, else its biases, of each further input.
     trained: Vec<(usize, bool)>,
-    /// The bytes of each of them; `None` if they have changed since. A run leaves other things where they lie, so that they
-    /// are given every time.
+    /// The bytes of each of them; `None` if they have changed since. A run leaves other things where they lie, so
+    /// that they are given every time.
     rounded: Option<Vec<Vec<u8>>>,
     features: Arc<Features>,
 }

@@ -106,7 +106,8 @@ impl<T: Number> Layer<T> {
                 chosen(&bytes, inputs, selected(inputs, ratio), scheme.weight_select_criteria)
             }
         };
-        // Of real numbers a step is the gradient's; integers that are not scaled by what they stand for take a smaller one.
+        // Of real numbers a step is the gradient's; integers that are not scaled by what they stand for take a
+        // smaller one.
         let step = |scale: f64| if integers && !scheme.quantisation_aware_scaling { scale * scale } else { 1.0 };
         let alive = |o: usize| weight_scales[o] > DEAD_SCALE;
         let weight_step = |i: usize| {

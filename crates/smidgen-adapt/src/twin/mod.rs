@@ -1,13 +1,13 @@
 //! What the same scheme would learn with floats: the twin of a [`Learner`](crate::Learner), to compare it with.
 //!
-//! Of a network of floats everything is a real number: weights, biases and activations are what the integers stand for, each
-//! operator clamps as the integer one does, and nothing is rounded. Of an integer network with copies in floats the forward
-//! pass is the device's, byte by byte, with these copies rounded; gradients go back through it in floats and move the copies
-//! (Lin et al. 2022 simulate training so, with PyTorch). Both have one backward pass, in real numbers; what they differ in
-//! is where values, and what is clamped, come from.
+//! Of a network of floats everything is a real number: weights, biases and activations are what the integers stand
+//! for, each operator clamps as the integer one does, and nothing is rounded. Of an integer network with copies in
+//! floats the forward pass is the device's, byte by byte, with these copies rounded; gradients go back through it in
+//! floats and move the copies (Lin et al. 2022 simulate training so, with PyTorch). Both have one backward pass, in
+//! real numbers; what they differ in is where values, and what is clamped, come from.
 //!
-//! The same tensors are trained, by plain descent. A step of a real weight is the one that quantisation-aware scaling gives
-//! an integer one, so that rates mean the same.
+//! The same tensors are trained, by plain descent. A step of a real weight is the one that quantisation-aware scaling
+//! gives an integer one, so that rates mean the same.
 
 mod integers;
 mod layer;
@@ -75,8 +75,8 @@ impl<T: Number> Twin<T> {
         Self::new(graph, classes, scheme, None)
     }
 
-    /// The integer network that a step trains, with copies of what is trained in floats. `graph` and `scheme` are what it
-    /// was compiled from.
+    /// The integer network that a step trains, with copies of what is trained in floats. `graph` and `scheme` are
+    /// what it was compiled from.
     ///
     /// # Errors
     /// As [`floats`](Self::floats).

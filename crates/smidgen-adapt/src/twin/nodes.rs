@@ -279,7 +279,8 @@ impl<T: Number> Node<T> {
         Ok(())
     }
 
-    /// Adds to the gradients of the inputs that have some what those of the outputs give, and computes those of the layer.
+    /// Adds to the gradients of the inputs that have some what those of the outputs give, and computes those of the
+    /// layer.
     pub fn backward(
         &self,
         layers: &mut [Layer<T>],

@@ -1,4 +1,5 @@
-//! Numbers that a network can be computed in: floats of 32 bits, fast, and of 64, by the definition, to check those with.
+//! Numbers that a network can be computed in: floats of 32 bits, fast, and of 64, by the definition, to check those
+//! with.
 
 use smidgen_kernels::Window2d;
 use smidgen_train::{Convolution, Windows};

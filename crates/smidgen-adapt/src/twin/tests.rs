@@ -46,7 +46,8 @@ fn doubles<T: Number>(values: &[T]) -> Vec<f64> {
     values.iter().map(|x| x.real()).collect()
 }
 
-/// On which side of every clamp, maximum and corner a sample is: where this is the same, so is the piece of the function.
+/// On which side of every clamp, maximum and corner a sample is: where this is the same, so is the piece of the
+/// function.
 fn pieces<T: Number>(twin: &Twin<T>) -> Vec<i64> {
     let mut found = Vec::new();
     for node in &twin.changing {
@@ -98,9 +99,9 @@ fn gradients_are_those_of_central_differences() {
         let gradients: Vec<[Vec<f64>; 2]> =
             twin.layers.iter().map(|l| [l.bias_gradient.clone(), l.weight_gradient.clone()]).collect();
         let mut random = Random::new(seed ^ 99);
-        for layer in 0..twin.layers.len() {
+        for (layer, gradients) in gradients.iter().enumerate() {
             for weight in [true, false] {
-                let gradient = &gradients[layer][usize::from(weight)];
+                let gradient = &gradients[usize::from(weight)];
                 // Along a random direction all elements are compared at once.
                 let direction: Vec<f64> = (0..gradient.len()).map(|_| random.below(2001) as f64 / 1e3 - 1.0).collect();
                 let slope: f64 = gradient.iter().zip(&direction).map(|(g, d)| g * d).sum();
@@ -156,8 +157,8 @@ fn gradients_are_those_of_central_differences() {
     }
 }
 
-/// The gradients that a twin left behind, and those by the definition: for each tensor, and for weights and biases of each
-/// operator, in real numbers and one order.
+/// The gradients that a twin left behind, and those by the definition: for each tensor, and for weights and biases of
+/// each operator, in real numbers and one order.
 fn against_definition<T: Number>(
     twin: &Twin<T>,
     features: &Features,
