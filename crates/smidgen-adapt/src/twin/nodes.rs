@@ -41,8 +41,9 @@ pub(super) enum Kind {
         broadcast: [bool; 2],
     },
     Sum,
-    /// No gradient passes it: the integer operator, on rounded numbers. Scale and zero point of inputs and outputs.
-    Integer(Box<Executor>, Vec<Grid>, Vec<Grid>),
+    /// No gradient passes it: the integer operator, on rounded numbers. Tensors that it is fed, scale and zero point
+    /// of these and of its outputs.
+    Integer(Box<Executor>, Vec<(usize, Grid)>, Vec<Grid>),
 }
 
 /// Scale and zero point.
@@ -170,8 +171,12 @@ impl<T: Number> Node<T> {
     fn integer(features: &Features, index: usize) -> Result<Kind, AdaptError> {
         let operator = &features.graph.operators[index];
         let mut graph = features.graph.clone();
-        let fed: Vec<TensorId> =
-            operator.inputs.iter().copied().filter(|&id| !graph.tensor(id).is_constant()).collect();
+        let mut fed: Vec<TensorId> = Vec::new();
+        for &id in operator.inputs.iter().filter(|&&id| !graph.tensor(id).is_constant()) {
+            if !fed.contains(&id) {
+                fed.push(id);
+            }
+        }
         let grids = |ids: &[TensorId]| -> Result<Vec<Grid>, AdaptError> {
             let grid = |&id: &TensorId| {
                 let tensor = features.graph.tensor(id);
@@ -184,7 +189,9 @@ impl<T: Number> Node<T> {
             ids.iter().map(grid).collect()
         };
         let (inputs, outputs) = (grids(&fed)?, grids(&operator.outputs)?);
+        let inputs = fed.iter().map(|id| id.index()).zip(inputs).collect();
         (graph.inputs, graph.outputs) = (fed, operator.outputs.clone());
+        graph.operators = vec![operator.clone()];
         remove_dead(&mut graph);
         let lowered = smidgen_lower::lower(&graph, &LowerOptions::default())?;
         let program = certify(smidgen_plan::layer_wise(&lowered));
@@ -246,8 +253,7 @@ impl<T: Number> Node<T> {
             }
             Kind::Integer(executor, given, taken) => {
                 let internal = |error: smidgen_exec::ExecError| AdaptError::Internal(error.to_string());
-                let fed = executor.program().inputs.iter().map(|port| port.tensor.index()).collect::<Vec<_>>();
-                for (i, (id, &(scale, zero))) in fed.into_iter().zip(given.iter()).enumerate() {
+                for (i, &(id, (scale, zero))) in given.iter().enumerate() {
                     let stored = |x: &T| (x.real() / scale).round() + f64::from(zero);
                     let bytes: Vec<u8> =
                         values[id].iter().map(|x| stored(x).clamp(-128.0, 127.0) as i8 as u8).collect();

@@ -4,8 +4,8 @@ use super::nodes::{Kind, each_greatest};
 use super::{Number, Source, Twin, Values};
 use crate::surrogate::{backward, scale, weight_scale};
 use crate::{Features, Learner, Learns, Rounding, Scheme, activations, compile, drawn};
-use smidgen_ir::{Graph, Op, TensorId};
-use smidgen_synthetic::{Random, random_classifier};
+use smidgen_ir::{Activation, BinaryKind, Graph, Op, Padding, TensorId};
+use smidgen_synthetic::{Builder, Precision, Random, random_classifier};
 use std::collections::BTreeMap;
 
 fn network(seed: u64) -> Graph {
@@ -377,9 +377,47 @@ fn integers_follow_their_copies() {
 }
 
 #[test]
+fn what_no_gradient_passes_may_lie_in_front() {
+    let mut b = Builder::new("front", Precision::Int8, 11);
+    let x = b.input([1, 6, 6, 3]);
+    let x = b.pointwise(x, 8, Activation::None);
+    let y = b.softmax(x);
+    let z = b.binary(BinaryKind::Maximum, x, y, Activation::None);
+    let z = b.transpose_conv(z, [2, 2], [2, 2], Padding::Same, 6, Activation::Relu);
+    let z = b.pointwise(z, 8, Activation::Relu);
+    let z = b.global_mean(z, false);
+    let z = b.fully_connected(z, 2, Activation::None);
+    let mut graph = b.finish(&[z]);
+    smidgen_ir::passes::canonicalise(&mut graph);
+    let features = Features::of(&graph).unwrap();
+    let count = features.convolutions.len();
+    let scheme = Scheme { n_bias_update: 1, ..Scheme::default() };
+    let sample = &drawn(&features, 1)[0];
+    let mut twin = Twin::<f32>::floats(&graph, 2, &scheme).unwrap();
+    assert!(twin.frozen.iter().filter(|node| matches!(node.kind, Kind::Integer(..))).count() >= 3);
+    let prepared = twin.prepare(&bytes(sample)).unwrap();
+    twin.forward(&prepared).unwrap();
+    let found = activations(&features, &Default::default(), std::slice::from_ref(sample)).unwrap().remove(0);
+    let mut compared = 0;
+    for node in twin.frozen.iter().chain(&twin.changing) {
+        let id = features.graph.operators[node.index].outputs[0];
+        let (unit, zero) = scale(features.graph.tensor(id));
+        let Some(stored) = found.get(&id) else { continue };
+        for (x, &stored) in twin.values[id.index()].iter().zip(stored) {
+            let real = unit * f64::from(i32::from(stored) - zero);
+            assert!((x.real() - real).abs() <= 3.0 * unit, "{}: {x} for {real}", features.graph.tensor(id).name);
+        }
+        compared += 1;
+    }
+    assert!(compared >= 6, "{compared} operators");
+    assert!(twin.train(&prepared, 0, 0.1).unwrap() > twin.train(&prepared, 0, 0.1).unwrap());
+    // A gradient would have to pass it.
+    let refused = Twin::<f32>::floats(&graph, 2, &Scheme::full(count)).unwrap_err();
+    assert!(refused.to_string().contains("no gradient"), "{refused}");
+}
+
+#[test]
 fn one_linear_layer_is_trained_by_hand() {
-    use smidgen_ir::Activation;
-    use smidgen_synthetic::{Builder, Precision};
     let mut b = Builder::new("linear", Precision::Int8, 3);
     let x = b.input([1, 6]);
     let x = b.fully_connected(x, 4, Activation::None);
