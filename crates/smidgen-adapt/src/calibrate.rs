@@ -33,6 +33,9 @@ impl Chance {
     }
 }
 
+/// Samples drawn where a caller has none.
+pub(crate) const DRAWN: usize = 4;
+
 /// Pictures that nobody took: patches of random size and brightness, with noise, which reach about the same activations as real ones.
 pub fn drawn(features: &Features, count: usize) -> Vec<Vec<i8>> {
     let input = features.graph.tensor(features.graph.inputs[0]);

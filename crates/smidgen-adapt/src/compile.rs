@@ -1,6 +1,6 @@
 //! From a network and a scheme to the steps of one iteration of training.
 
-use crate::calibrate::{Magnitudes, drawn, magnitudes};
+use crate::calibrate::{DRAWN, Magnitudes, drawn, magnitudes};
 use crate::error::AdaptError;
 use crate::lists::drop_unused;
 use crate::lite_residual::Trained;
@@ -30,7 +30,7 @@ use std::collections::HashMap;
 const HEADROOM: f64 = 4.0;
 
 /// Scales of weights up to this one are what quantisers put in place of 0: such a channel gives a constant, and is not trained.
-const DEAD_SCALE: f64 = 4e-9;
+pub(crate) const DEAD_SCALE: f64 = 4e-9;
 
 /// What a variable of a training step is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -132,7 +132,7 @@ pub fn compile(
         return Err(AdaptError::Classes(classes));
     }
     let features = Features::of(graph)?;
-    let drawn = if samples.is_empty() { drawn(&features, 4) } else { Vec::new() };
+    let drawn = if samples.is_empty() { drawn(&features, DRAWN) } else { Vec::new() };
     let samples = if samples.is_empty() { &drawn } else { samples };
     let Trained { features, parts, biases } = Trained::of(features, scheme, options, samples)?;
     let mut trained = vec![false; features.graph.operators.len()];
@@ -1275,7 +1275,7 @@ fn feed(window: &Window2d, images: usize) -> Feed {
 }
 
 /// The input channels whose weights are trained, in ascending order.
-fn chosen(weights: &[u8], in_c: usize, count: usize, criterion: Criterion) -> Vec<u16> {
+pub(crate) fn chosen(weights: &[u8], in_c: usize, count: usize, criterion: Criterion) -> Vec<u16> {
     let mut norms = vec![0i64; in_c];
     for row in weights.chunks_exact(in_c) {
         for (norm, &w) in norms.iter_mut().zip(row) {

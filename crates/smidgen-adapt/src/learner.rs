@@ -23,6 +23,30 @@ pub struct Learner {
     given: Vec<usize>,
 }
 
+/// What learns samples one by one: the integers of the device, or [floats](crate::Twin) beside them.
+pub trait Learns: Clone + Send + Sync {
+    /// Forgets everything that was learnt.
+    fn reset(&mut self);
+
+    /// What depends on a sample (stored int8) alone: what [`train`](Self::train) and [`predict`](Self::predict) take.
+    ///
+    /// # Errors
+    /// If the sample has another size than the network's input.
+    fn prepare(&mut self, sample: &[u8]) -> Result<Vec<u8>, AdaptError>;
+
+    /// One iteration: learns a prepared sample's label, and gives the loss that there was before.
+    ///
+    /// # Errors
+    /// If the sample was not prepared by this network.
+    fn train(&mut self, prepared: &[u8], label: usize, rate: f64) -> Result<f64, AdaptError>;
+
+    /// The logits of a prepared sample.
+    ///
+    /// # Errors
+    /// As [`train`](Self::train).
+    fn predict(&mut self, prepared: &[u8]) -> Result<Vec<f64>, AdaptError>;
+}
+
 /// A learning rate as the device takes it.
 pub fn fixed_rate(rate: f64) -> i32 {
     (rate * f64::from(1u32 << RATE_BITS)).round().clamp(0.0, f64::from(i32::MAX)) as i32
@@ -48,25 +72,9 @@ impl Learner {
         Ok(Self { frozen, changing: executor(&changing)?, logits, given })
     }
 
-    /// Forgets everything that was learnt.
-    pub fn reset(&mut self) {
-        self.changing.reset();
-    }
-
     /// Everything that was learnt, as bytes.
     pub fn state(&self) -> &[u8] {
         self.changing.state()
-    }
-
-    /// What depends on a sample (stored int8) alone: what [`train`](Self::train) and [`predict`](Self::predict) take.
-    ///
-    /// # Errors
-    /// If the sample has another size than the network's input.
-    pub fn prepare(&mut self, sample: &[u8]) -> Result<Vec<u8>, AdaptError> {
-        let Some(frozen) = &mut self.frozen else { return Ok(sample.to_vec()) };
-        frozen.set_input(0, sample).map_err(|error| AdaptError::Internal(error.to_string()))?;
-        frozen.run();
-        Ok((0..self.given.len()).flat_map(|i| frozen.output(i).iter().copied()).collect())
     }
 
     /// Whether another network prepares samples alike, so that this one takes what that one has prepared.
@@ -91,12 +99,21 @@ impl Learner {
         }
         Ok(self.given.len())
     }
+}
 
-    /// One iteration: learns a prepared sample's label, and gives the loss that there was before.
-    ///
-    /// # Errors
-    /// If the sample was not prepared by this network.
-    pub fn train(&mut self, prepared: &[u8], label: usize, rate: f64) -> Result<f64, AdaptError> {
+impl Learns for Learner {
+    fn reset(&mut self) {
+        self.changing.reset();
+    }
+
+    fn prepare(&mut self, sample: &[u8]) -> Result<Vec<u8>, AdaptError> {
+        let Some(frozen) = &mut self.frozen else { return Ok(sample.to_vec()) };
+        frozen.set_input(0, sample).map_err(|error| AdaptError::Internal(error.to_string()))?;
+        frozen.run();
+        Ok((0..self.given.len()).flat_map(|i| frozen.output(i).iter().copied()).collect())
+    }
+
+    fn train(&mut self, prepared: &[u8], label: usize, rate: f64) -> Result<f64, AdaptError> {
         let internal = |error: smidgen_exec::ExecError| AdaptError::Internal(error.to_string());
         let next = self.give(prepared)?;
         self.changing.set_input(next, &(label as i32).to_le_bytes()).map_err(internal)?;
@@ -106,11 +123,7 @@ impl Learner {
         Ok(f64::from(loss) / f64::from(1u32 << LOGIT_BITS))
     }
 
-    /// The logits of a prepared sample.
-    ///
-    /// # Errors
-    /// As [`train`](Self::train).
-    pub fn predict(&mut self, prepared: &[u8]) -> Result<Vec<f64>, AdaptError> {
+    fn predict(&mut self, prepared: &[u8]) -> Result<Vec<f64>, AdaptError> {
         self.give(prepared)?;
         self.changing.run_to(self.logits);
         let logits = self.changing.output(0).as_chunks::<4>().0.iter().map(|&bytes| i32::from_le_bytes(bytes));
@@ -118,15 +131,16 @@ impl Learner {
     }
 }
 
-struct Parts {
-    frozen: Lowered,
-    changing: Lowered,
+/// The steps of a [`TrainingStep`], by whether they depend on anything but the sample.
+pub(crate) struct Parts {
+    pub frozen: Lowered,
+    pub changing: Lowered,
     /// The step that computes the logits, in the changing part.
-    logits: StepId,
+    pub logits: StepId,
 }
 
 /// Splits the steps into those that depend on nothing but the sample, and the others.
-fn split(step: &TrainingStep) -> Parts {
+pub(crate) fn split(step: &TrainingStep) -> Parts {
     let lowered = &step.lowered;
     let mut moves = vec![false; lowered.buffers.len()];
     for variable in &lowered.variables {

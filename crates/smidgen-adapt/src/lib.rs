@@ -21,11 +21,13 @@ pub mod network;
 pub mod scheme;
 pub mod search;
 pub mod surrogate;
+pub mod twin;
 
 pub use calibrate::{activations, drawn};
 pub use compile::{Computed, Parameter, Role, TrainingStep, compile};
 pub use error::AdaptError;
-pub use learner::Learner;
+pub use learner::{Learner, Learns};
 pub use lite_residual::LiteResidual;
 pub use network::Features;
 pub use scheme::{Criterion, Loss, MOST_ACCUMULATED, MOST_RATE, Rounding, Scheme};
+pub use twin::Twin;

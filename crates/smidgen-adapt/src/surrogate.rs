@@ -109,12 +109,13 @@ pub(crate) fn average(graph: &Graph, operator: &Operator) -> Option<(Window2d, u
     }
 }
 
-fn scale(tensor: &Tensor) -> (f64, i32) {
+/// Scale and zero point.
+pub(crate) fn scale(tensor: &Tensor) -> (f64, i32) {
     tensor.per_tensor().map_or((1.0, 0), |(scale, zero)| (f64::from(scale), zero))
 }
 
 /// What a stored output is clamped to.
-fn limits(activation: Activation, y: &Tensor) -> (f64, f64) {
+pub(crate) fn limits(activation: Activation, y: &Tensor) -> (f64, f64) {
     let ((low, high), (scale, zero)) = (activation.range(), scale(y));
     let stored = |real: f32| (f64::from(real) / scale).round() + f64::from(zero);
     (stored(low).max(-128.0), stored(high).min(127.0))
@@ -337,15 +338,12 @@ fn step(
             };
             let values = operands.map(stored);
             let of = operands.map(|id| scale(graph.tensor(id)));
-            let (limits, (sy, zy)) = (limits(*activation, y), scale(y));
-            let e = of[0].0 * of[1].0 / sy;
+            let e = of[0].0 * of[1].0 / scale(y).0;
             let mut gradients = values.clone().map(|values| vec![0.0; values.len()]);
             for (i, &g) in g.iter().enumerate() {
                 let at = broadcast.map(|one| if one { i % sizes[1] } else { i });
                 let centred = [0, 1].map(|k| f64::from(i32::from(values[k][at[k]]) - of[k].1));
-                let product = centred[0] * centred[1];
-                let u = f64::from(Factor::new(e).apply(product as i32, Rounding::Twice)) + f64::from(zy);
-                if u >= limits.0 && u <= limits.1 {
+                if product_passes((centred[0] * centred[1]) as i32, e, *activation, y) {
                     gradients[0][at[0]] += g * e * centred[1];
                     gradients[1][at[1]] += g * e * centred[0];
                 }
@@ -389,54 +387,67 @@ pub(crate) fn product_sizes(graph: &Graph, operator: &Operator) -> Option<([usiz
     Some((sizes, broadcast))
 }
 
+/// Whether a product of two integers is not clamped where it is stored, by what one of it counts there.
+pub(crate) fn product_passes(product: i32, effective: f64, activation: Activation, y: &Tensor) -> bool {
+    let (low, high) = limits(activation, y);
+    let u = f64::from(Factor::new(effective).apply(product, Rounding::Twice)) + f64::from(scale(y).1);
+    u >= low && u <= high
+}
+
 /// For each stored input of a function or of a new quantisation, from -128 on, what an output's gradient counts for it: the function's slope, 0
 /// where the output is clamped.
 pub(crate) fn slopes(op: &Op, x: &Tensor, y: &Tensor) -> Option<Vec<f64>> {
     if [x, y].iter().any(|tensor| tensor.element() != ElementType::Int8 || tensor.per_tensor().is_none()) {
         return None;
     }
-    let kind = match op {
-        Op::Unary(kind) => *kind,
-        Op::Quantize => UnaryKind::LeakyRelu { alpha: 1.0 },
-        _ => return None,
-    };
+    let kind = function_of(op)?;
     let ((sx, zx), (sy, zy)) = (scale(x), scale(y));
-    let within = |real: f64, low: f64, high: f64| f64::from(real >= low && real <= high);
-    // The function and its slope.
-    let of = |x: f64| -> Option<(f64, f64)> {
-        Some(match kind {
-            UnaryKind::Logistic => {
-                let f = 1.0 / (1.0 + (-x).exp());
-                (f, f * (1.0 - f))
-            }
-            UnaryKind::Tanh => (x.tanh(), 1.0 - x.tanh().powi(2)),
-            UnaryKind::Relu => (x.max(0.0), within(x, 0.0, f64::MAX)),
-            UnaryKind::ReluN1To1 => (x.clamp(-1.0, 1.0), within(x, -1.0, 1.0)),
-            UnaryKind::Relu6 => (x.clamp(0.0, 6.0), within(x, 0.0, 6.0)),
-            UnaryKind::LeakyRelu { alpha } if x < 0.0 => (f64::from(alpha) * x, f64::from(alpha)),
-            UnaryKind::LeakyRelu { .. } => (x, 1.0),
-            UnaryKind::HardSwish => {
-                let slope = if x <= -3.0 {
-                    0.0
-                } else if x >= 3.0 {
-                    1.0
-                } else {
-                    x / 3.0 + 0.5
-                };
-                (x * (x + 3.0).clamp(0.0, 6.0) / 6.0, slope)
-            }
-            UnaryKind::Exp => (x.exp(), x.exp()),
-            UnaryKind::Log if x > 0.0 => (x.ln(), 1.0 / x),
-            UnaryKind::Log => (f64::MIN, 0.0),
-            UnaryKind::Function(_) => return None,
-        })
-    };
     let slope = |stored: i32| {
-        let (value, slope) = of(sx * f64::from(stored - zx))?;
+        let (value, slope) = function(kind, sx * f64::from(stored - zx))?;
         let u = (value / sy).round() + f64::from(zy);
         Some(if (-128.0..=127.0).contains(&u) { slope * sx / sy } else { 0.0 })
     };
     (-128..128).map(slope).collect()
+}
+
+/// The function of one element that an operator computes; a new quantisation is the identity.
+pub(crate) fn function_of(op: &Op) -> Option<UnaryKind> {
+    match op {
+        Op::Unary(kind) => Some(*kind),
+        Op::Quantize => Some(UnaryKind::LeakyRelu { alpha: 1.0 }),
+        _ => None,
+    }
+}
+
+/// A function of one element and its slope; `None` if it is not known.
+pub(crate) fn function(kind: UnaryKind, x: f64) -> Option<(f64, f64)> {
+    let within = |real: f64, low: f64, high: f64| f64::from(real >= low && real <= high);
+    Some(match kind {
+        UnaryKind::Logistic => {
+            let f = 1.0 / (1.0 + (-x).exp());
+            (f, f * (1.0 - f))
+        }
+        UnaryKind::Tanh => (x.tanh(), 1.0 - x.tanh().powi(2)),
+        UnaryKind::Relu => (x.max(0.0), within(x, 0.0, f64::MAX)),
+        UnaryKind::ReluN1To1 => (x.clamp(-1.0, 1.0), within(x, -1.0, 1.0)),
+        UnaryKind::Relu6 => (x.clamp(0.0, 6.0), within(x, 0.0, 6.0)),
+        UnaryKind::LeakyRelu { alpha } if x < 0.0 => (f64::from(alpha) * x, f64::from(alpha)),
+        UnaryKind::LeakyRelu { .. } => (x, 1.0),
+        UnaryKind::HardSwish => {
+            let slope = if x <= -3.0 {
+                0.0
+            } else if x >= 3.0 {
+                1.0
+            } else {
+                x / 3.0 + 0.5
+            };
+            (x * (x + 3.0).clamp(0.0, 6.0) / 6.0, slope)
+        }
+        UnaryKind::Exp => (x.exp(), x.exp()),
+        UnaryKind::Log if x > 0.0 => (x.ln(), 1.0 / x),
+        UnaryKind::Log => (f64::MIN, 0.0),
+        UnaryKind::Function(_) => return None,
+    })
 }
 
 /// The operator and why a gradient does not pass it.

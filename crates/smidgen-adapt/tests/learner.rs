@@ -1,6 +1,6 @@
 //! What networks that learn prepare of samples, and which of them may share it.
 
-use smidgen_adapt::{Features, Learner, Scheme, compile, drawn};
+use smidgen_adapt::{Features, Learner, Learns, Scheme, compile, drawn};
 use smidgen_synthetic::random_classifier;
 
 #[test]

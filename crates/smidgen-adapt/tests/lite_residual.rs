@@ -6,7 +6,7 @@ use smidgen_adapt::lite_residual::{Module, blocks, insert};
 use smidgen_adapt::memory::{Layer, LayerKind, tinytl};
 use smidgen_adapt::surrogate::backward;
 use smidgen_adapt::{
-    Features, Learner, LiteResidual, Role, Rounding, Scheme, TrainingStep, activations, compile, drawn,
+    Features, Learner, Learns, LiteResidual, Role, Rounding, Scheme, TrainingStep, activations, compile, drawn,
 };
 use smidgen_certify::certify;
 use smidgen_exec::Executor;

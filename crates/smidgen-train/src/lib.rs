@@ -53,6 +53,7 @@ mod settings;
 mod share;
 #[allow(unsafe_code)]
 mod simd;
+mod single;
 mod torch;
 mod trainer;
 mod worker;
@@ -70,5 +71,6 @@ pub use schedule::Schedule;
 pub use settings::{Optimiser, Settings};
 pub use share::{ChannelOrder, Share};
 pub use simd::Isa;
+pub use single::{Convolution, Windows};
 pub use torch::{Torch, TorchTensor};
 pub use trainer::{Report, Trainer};

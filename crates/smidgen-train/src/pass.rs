@@ -218,7 +218,7 @@ impl Shared<'_> {
                     let gradient = &mut result.gradient;
                     let (isa, parameters) = (self.isa, self.parameters);
                     let operands = Operands { isa, n, input, parameters, packed };
-                    conv.backward(operands, incoming, gradient, !net.plan.fresh[i], sink, scratch);
+                    conv.backward(operands, incoming, Some(gradient), !net.plan.fresh[i], sink, scratch);
                     if let Some((s, dx)) = dx {
                         worker.gradients[s] = dx;
                     }

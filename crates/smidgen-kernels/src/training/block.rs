@@ -335,9 +335,7 @@ impl Taps {
             let taps = arena.pointer(self.taps, rows.wrapping_mul(columns).wrapping_mul(LANES)).cast_const();
             let plane = arena.pointer(from, reach).cast_const();
             // SAFETY: both are good for what is read.
-            return unsafe {
-                super::x86_64::windows(taps, plane, [rows, columns], [down, across, self.stride], start, sums)
-            };
+            unsafe { super::x86_64::windows(taps, plane, [rows, columns], [down, across, self.stride], start, sums) }
         }
         #[cfg(not(target_arch = "x86_64"))]
         self.plain(arena, from, start, sums);

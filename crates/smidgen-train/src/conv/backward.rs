@@ -28,19 +28,19 @@ impl Incoming<'_> {
 }
 
 impl Conv {
-    /// Writes the gradient of the weights of `n` samples to `gradient` (all parameters), or adds it to what is there if
-    /// `plus`, and gives that of the input to `sink`.
+    /// Writes the gradient of the weights of `n` samples to `gradient` (all parameters) if it is wanted, or adds it to
+    /// what is there if `plus`, and gives that of the input to `sink`.
     pub(crate) fn backward(
         &self,
         operands: Operands<'_>,
         incoming: Incoming<'_>,
-        gradient: &mut [f32],
+        gradient: Option<&mut [f32]>,
         plus: bool,
         sink: Option<Sink<'_>>,
         scratch: &mut Scratch,
     ) {
-        let gradient = &mut gradient[self.weight..][..self.weights];
-        if !plus {
+        let mut gradient = gradient.map(|all| &mut all[self.weight..][..self.weights]);
+        if let (Some(gradient), false) = (&mut gradient, plus) {
             // Cleared and then added to, which is faster than written by tiles that would fetch each line from memory.
             gradient.fill(0.0);
         }
@@ -56,7 +56,7 @@ impl Conv {
         rows: usize,
         operands: Operands<'_>,
         incoming: Incoming<'_>,
-        gradient: &mut [f32],
+        mut gradient: Option<&mut [f32]>,
         mut sink: Option<Sink<'_>>,
         scratch: &mut Scratch,
     ) {
@@ -65,16 +65,18 @@ impl Conv {
         let block = block_rows(ci.max(co));
         for first in (0..total).step_by(block) {
             let rows = block.min(total - first);
-            let y = input.rows(isa, first, rows, ci, &mut scratch.left);
             let dz = if incoming.k.is_some() {
                 incoming.rows(isa, first, rows, co, &mut scratch.right);
                 &scratch.right
             } else {
                 &incoming.dy[first * co..]
             };
-            let down = [Segment { offset: 0, len: rows }];
-            let left = Left { data: y, row: 1, column: ci, segments: &down };
-            simd::product(isa, [ci, co], left, Right::Rows(dz), gradient, co, true);
+            if let Some(gradient) = &mut gradient {
+                let y = input.rows(isa, first, rows, ci, &mut scratch.left);
+                let down = [Segment { offset: 0, len: rows }];
+                let left = Left { data: y, row: 1, column: ci, segments: &down };
+                simd::product(isa, [ci, co], left, Right::Rows(dz), gradient, co, true);
+            }
             if let Some(sink) = &mut sink {
                 let mut sink = sink.part(first, rows, ci);
                 let along = [Segment { offset: 0, len: co }];
@@ -92,7 +94,7 @@ impl Conv {
         dense: &Dense,
         operands: Operands<'_>,
         incoming: Incoming<'_>,
-        gradient: &mut [f32],
+        mut gradient: Option<&mut [f32]>,
         mut sink: Option<Sink<'_>>,
         scratch: &mut Scratch,
     ) {
@@ -104,16 +106,18 @@ impl Conv {
         padded.fill(0.0);
         let pixels = g.output_pixels();
         for image in 0..n {
-            fill_plane(isa, g, ci, input, image, plane);
             let dz = &mut scratch.left[..pixels * co];
             incoming.rows(isa, image * pixels, pixels, co, dz);
-            let mut done = 0;
-            for segment in &dense.window {
-                let data = &plane[segment.offset..];
-                let left = Left { data, row: 1, column: g.stride[1] * ci, segments: &dense.pixels };
-                let part = &mut gradient[done * co..][..segment.len * co];
-                simd::product(isa, [segment.len, co], left, Right::Rows(dz), part, co, true);
-                done += segment.len;
+            if let Some(gradient) = &mut gradient {
+                fill_plane(isa, g, ci, input, image, plane);
+                let mut done = 0;
+                for segment in &dense.window {
+                    let data = &plane[segment.offset..];
+                    let left = Left { data, row: 1, column: g.stride[1] * ci, segments: &dense.pixels };
+                    let part = &mut gradient[done * co..][..segment.len * co];
+                    simd::product(isa, [segment.len, co], left, Right::Rows(dz), part, co, true);
+                    done += segment.len;
+                }
             }
             let Some(sink) = &mut sink else { continue };
             for (y, row) in dz.chunks_exact(g.output[1] * co).enumerate() {
@@ -144,7 +148,7 @@ impl Conv {
         g: &Geometry,
         operands: Operands<'_>,
         incoming: Incoming<'_>,
-        gradient: &mut [f32],
+        mut gradient: Option<&mut [f32]>,
         mut sink: Option<Sink<'_>>,
         scratch: &mut Scratch,
     ) {
@@ -156,12 +160,14 @@ impl Conv {
         let padded = &mut scratch.gradient[..g.gradient_pixels() * c];
         padded.fill(0.0);
         for image in 0..n {
-            fill_plane(isa, g, c, input, image, plane);
             for y in 0..g.output[0] {
                 let at = ((y + g.margin[0]) * g.gradient[1] + g.margin[1]) * c;
                 incoming.rows(isa, (image * g.output[0] + y) * g.output[1], g.output[1], c, &mut padded[at..]);
             }
-            simd::depthwise_weights(isa, &g.to_weights(), c, plane, padded, gradient);
+            if let Some(gradient) = &mut gradient {
+                fill_plane(isa, g, c, input, image, plane);
+                simd::depthwise_weights(isa, &g.to_weights(), c, plane, padded, gradient);
+            }
             if let Some(sink) = &mut sink {
                 let mut sink = sink.part(image * g.input_pixels(), g.input_pixels(), c);
                 for class in &g.classes {

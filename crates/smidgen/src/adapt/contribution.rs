@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::evaluate::{EvaluateError, Skipped, best, prepared};
 use crate::network::Network;
 use rayon::prelude::*;
-use smidgen_adapt::{Learner, Scheme};
+use smidgen_adapt::{Learner, Learns, Scheme};
 use smidgen_lower::LowerOptions;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -4,7 +4,7 @@ use crate::data::{Dataset, Feeder};
 use crate::error::Error;
 use crate::evaluate::{EvaluateError, Skipped, best, prepared};
 use rayon::prelude::*;
-use smidgen_adapt::{Learner, TrainingStep};
+use smidgen_adapt::Learns;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Samples as a network that learns takes them: the part of it that nothing changes has been computed.
@@ -38,18 +38,17 @@ pub struct Epoch {
     pub right: usize,
 }
 
-/// Computes, for these samples of a set, what no training changes. `done` is called after each.
+/// Computes, for these samples of a set, what no training of a network with so many classes changes. `done` is called after each.
 ///
 /// # Errors
 /// If a sample does not suit the network, has no class, or has one that the classifier lacks.
 pub fn prepare(
-    step: &TrainingStep,
+    (learner, classes): (&impl Learns, usize),
     (set, indices): (&Dataset, &[usize]),
     (feeder, strict): (&Feeder, bool),
     (done, stop): (&(dyn Fn() + Sync), &AtomicBool),
 ) -> Result<Prepared, Error> {
     const AT_ONCE: usize = 64;
-    let learner = Learner::new(step)?;
     let mut all = Prepared::default();
     for indices in indices.chunks(AT_ONCE) {
         if stop.load(Ordering::Relaxed) {
@@ -60,18 +59,18 @@ pub fn prepare(
             match prepared(set, sample, (feeder, strict))? {
                 Ok((class, arrays)) => {
                     let class = class.ok_or(EvaluateError::Unlabelled)?;
-                    if class >= step.classes {
+                    if class >= classes {
                         let sample = set.items()[index].name.clone();
-                        return Err(EvaluateError::UnknownLabel { sample, label: class, classes: step.classes }.into());
+                        return Err(EvaluateError::UnknownLabel { sample, label: class, classes }.into());
                     }
                     ready.push((arrays, class));
                 }
                 Err(skipped) => all.skipped.push(skipped),
             }
         }
-        let compute = |learner: &mut Learner, (arrays, class): (Vec<crate::Array>, usize)| {
+        let compute = |learner: &mut _, (arrays, class): (Vec<crate::Array>, usize)| {
             let bytes = arrays.first().map_or(&[][..], |array| &array.data);
-            let prepared = learner.prepare(bytes)?;
+            let prepared = Learns::prepare(learner, bytes)?;
             done();
             Ok::<_, Error>((prepared, class))
         };
@@ -94,7 +93,7 @@ pub fn rate_at(course: &Course, iteration: usize, iterations: usize) -> f64 {
 /// # Errors
 /// If the samples were prepared for another network.
 pub fn learn(
-    learner: &mut Learner,
+    learner: &mut impl Learns,
     (train, test): (&Prepared, &Prepared),
     course: &Course,
     (done, stop): (&dyn Fn(), &AtomicBool),
@@ -127,7 +126,7 @@ pub fn learn(
 ///
 /// # Errors
 /// If the samples were prepared for another network.
-pub fn judge(learner: &mut Learner, samples: &Prepared) -> Result<Vec<bool>, Error> {
+pub fn judge(learner: &mut impl Learns, samples: &Prepared) -> Result<Vec<bool>, Error> {
     let one = |(prepared, class): &(Vec<u8>, usize)| Ok(best(&learner.predict(prepared)?, 1) == [*class]);
     samples.samples.iter().map(one).collect()
 }

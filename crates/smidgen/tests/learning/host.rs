@@ -3,7 +3,7 @@
 
 use super::{classifier, succeed};
 use smidgen::LowerOptions;
-use smidgen::adapting::{Features, Learner, Scheme};
+use smidgen::adapting::{Features, Learner, Learns, Scheme};
 use std::fs;
 use std::path::Path;
 use std::process::Command;

@@ -10,11 +10,11 @@ use crate::console::output::Output;
 use crate::console::samples::Data;
 use crate::console::table::{Column, Table};
 use crate::console::{Code, Failure, interrupt, progress};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use smidgen::adapt::evaluate::{Course, Difference, Epoch, Prepared, Split, dealt, judge, learn, prepare};
-use smidgen::adapting::Learner;
+use smidgen::adapting::{Learner, Learns, Twin};
 use smidgen::data::set::Part;
 use smidgen::data::{Dataset, Feeder};
 use smidgen::evaluate::Skipped;
@@ -64,6 +64,10 @@ pub struct Eval {
     /// out to be tested
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1000), conflicts_with_all = ["split", "train_samples", "test_samples"])]
     folds: Option<u32>,
+    /// Beside each scheme, what it would learn with floats: the whole network in floats, or the integer network with float
+    /// copies of what is trained (same samples, orders and rates)
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    twin: Vec<Kind>,
     /// Do not scale steps by what a weight stands for
     #[arg(long)]
     unscaled: bool,
@@ -90,6 +94,25 @@ sample's before it was learnt; `right` is the share of the tested samples after 
 Of `--folds` each is over all trainings. Against the first scheme: `points more` are of a hundred, and the true \
 difference lies in the interval with a probability of 95 %.";
 
+/// How a scheme is trained with floats.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Kind {
+    /// Weights, activations and gradients are floats
+    Float,
+    /// The forward pass is the device's; weights that are trained have copies in floats, as gradients are
+    Masters,
+}
+
+impl Kind {
+    /// What a row's name says of it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Float => "float",
+            Self::Masters => "float masters",
+        }
+    }
+}
+
 const COLUMNS: [Column; 7] = [
     Column::left("scheme", 0),
     Column::right("kept\nbytes", 3),
@@ -107,6 +130,16 @@ const HELD_OUT: usize = 5;
 const COMPARED: [Column; 4] =
     [Column::left("scheme", 0), Column::right("right", 1), Column::right("points more", 0), Column::right("95 %", 2)];
 
+/// What trainings learn from.
+struct Material<'a> {
+    /// The data and which of their samples are taken: those to learn, then those to test, or what folds are made of.
+    pooled: &'a [(Dataset, Vec<usize>)],
+    classes: usize,
+    feeder: &'a Feeder<'a>,
+    /// Whether it is said what was read.
+    tell: bool,
+}
+
 /// A training with a seed.
 struct Trained {
     seed: u64,
@@ -122,6 +155,9 @@ struct Measured {
     tried: Vec<(f64, usize)>,
     trained: Vec<Trained>,
 }
+
+/// What trainings on each split came to, and how often each tested sample was right.
+type Found = (Vec<Measured>, Vec<f64>);
 
 impl Eval {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
@@ -143,63 +179,41 @@ impl Eval {
         let mut trained: Vec<TrainedRow> = Vec::new();
         let mut rows: Vec<Value> = Vec::new();
         // For each scheme, how often each sample was right.
-        let mut all: Vec<(&str, Vec<f64>)> = Vec::new();
-        for (Named { name, scheme }, adaptation) in schemes.iter().zip(&adaptations) {
+        let mut all: Vec<(String, Vec<f64>)> = Vec::new();
+        let (feeder, stop) = (&feeder, &stop);
+        'schemes: for (Named { name, scheme }, adaptation) in schemes.iter().zip(&adaptations) {
             let step = &adaptation.step;
-            let total = pooled.iter().map(|(_, indices)| indices.len()).sum();
-            let bar = progress::bar(out, "preparing", total);
-            let mut prepared = Prepared::default();
-            let mut train = 0;
-            let mut left = Vec::new();
-            for (i, (set, indices)) in pooled.iter().enumerate() {
-                let done = || bar.inc(1);
-                let part = prepare(step, (set, indices), (&feeder, self.data.strict), (&done, &stop))?;
-                left.push(part.samples.len());
-                prepared.samples.extend(part.samples);
-                prepared.skipped.extend(part.skipped);
-                train = if i == 0 { prepared.samples.len() } else { train };
-            }
-            bar.finish_and_clear();
-            let count = prepared.samples.len();
-            if all.is_empty() && !stop.load(Ordering::Relaxed) {
-                // Of every scheme the same would be said.
-                Skipped::told(&prepared.skipped, total as u64).into_iter().for_each(|text| out.warn(text));
-                enough(&prepared, (train, self.folds))?;
-                if !self.json {
-                    self.tell(out, &pooled, &left, &feeder)?;
+            for kind in std::iter::once(None).chain(self.twin.iter().copied().map(Some)) {
+                // Steps of real weights are scaled anyway: they take the usual rates.
+                let usual =
+                    scheme.rates.is_empty() || (kind == Some(Kind::Float) && !scheme.quantisation_aware_scaling);
+                let rates = if usual { &self.rate } else { &scheme.rates };
+                // Of every training the same would be said of the samples.
+                let material = Material { pooled: &pooled, classes, feeder, tell: all.is_empty() };
+                let (kept, found) = match kind {
+                    None => {
+                        let learner = Learner::new(step).map_err(Error::from)?;
+                        (step.kept_bytes(), self.train(out, &learner, &material, rates, stop)?)
+                    }
+                    Some(kind) => {
+                        let twin: Result<Twin, _> = match kind {
+                            Kind::Float => Twin::floats(network.graph(), classes, scheme, &[]),
+                            Kind::Masters => Twin::masters(network.graph(), scheme, &[], step),
+                        };
+                        let twin = twin.map_err(Error::from)?;
+                        (size_of::<f32>() * twin.trained(), self.train(out, &twin, &material, rates, stop)?)
+                    }
+                };
+                let Some((measured, right)) = found else { break 'schemes };
+                let told = |name: &str| kind.map_or(name.to_owned(), |kind| format!("{name}, {}", kind.name()));
+                let stem = Path::new(name).file_stem().map_or_else(|| name.into(), |stem| stem.to_string_lossy());
+                for row in self.rows(&told(name), kept, &measured) {
+                    table.row(row);
                 }
+                rows.push(described(&told(name), (classes, kept), &measured, (&right, all.first())));
+                trained.push(self.trained(told(&stem), kept, &measured, (&right, all.first())));
+                all.push((told(name), right));
             }
-            let splits = match self.folds {
-                Some(folds) => Split::folds(&prepared, folds as usize),
-                None => vec![Split { train: (0..train).collect(), test: (train..count).collect() }],
-            };
-            let learner = Learner::new(step).map_err(Error::from)?;
-            let kept = step.kept_bytes();
-            let rates = if scheme.rates.is_empty() { &self.rate } else { &scheme.rates };
-            let tries = if rates.len() > 1 { rates.len() } else { 0 };
-            let epochs = splits.len() * self.epochs as usize * (tries + self.seeds as usize);
-            let bar = progress::bar(out, "learning", epochs);
-            let measure = |split: Split| self.measure(&learner, (&prepared, split), rates, (&|| bar.inc(1), &stop));
-            let measured: Result<Vec<Measured>, Failure> = splits.into_par_iter().map(measure).collect();
-            bar.finish_and_clear();
-            let measured = measured?;
-            if stop.load(Ordering::Relaxed) {
-                break;
-            }
-            let mut right = vec![f64::NAN; count];
-            for one in &measured {
-                for (at, &i) in one.test.iter().enumerate() {
-                    let times = one.trained.iter().filter(|trained| trained.right[at]).count();
-                    right[i] = times as f64 / one.trained.len().max(1) as f64;
-                }
-            }
-            right.retain(|right| !right.is_nan());
-            for row in self.rows(name, kept, &measured) {
-                table.row(row);
-            }
-            rows.push(described(name, (step.classes, kept), &measured, (&right, all.first())));
-            trained.push(self.trained(name, kept, &measured, (&right, all.first())));
-            all.push((name, right));
         }
         if self.json {
             out.json(&json!({ "schemes": rows }))?;
@@ -302,13 +316,70 @@ impl Eval {
         Ok(())
     }
 
+    /// Prepares all samples and trains on each split of them: what it came to, and how often each tested sample was right. `None`
+    /// if it was interrupted.
+    fn train(
+        &self,
+        out: &mut Output,
+        learner: &impl Learns,
+        &Material { pooled, classes, feeder, tell }: &Material<'_>,
+        rates: &[f64],
+        stop: &AtomicBool,
+    ) -> Result<Option<Found>, Failure> {
+        let total = pooled.iter().map(|(_, indices)| indices.len()).sum();
+        let bar = progress::bar(out, "preparing", total);
+        let mut prepared = Prepared::default();
+        let mut train = 0;
+        let mut left = Vec::new();
+        for (i, (set, indices)) in pooled.iter().enumerate() {
+            let done = || bar.inc(1);
+            let part = prepare((learner, classes), (set, indices), (feeder, self.data.strict), (&done, stop))?;
+            left.push(part.samples.len());
+            prepared.samples.extend(part.samples);
+            prepared.skipped.extend(part.skipped);
+            train = if i == 0 { prepared.samples.len() } else { train };
+        }
+        bar.finish_and_clear();
+        let count = prepared.samples.len();
+        if tell && !stop.load(Ordering::Relaxed) {
+            Skipped::told(&prepared.skipped, total as u64).into_iter().for_each(|text| out.warn(text));
+            enough(&prepared, (train, self.folds))?;
+            if !self.json {
+                self.tell(out, pooled, &left, feeder)?;
+            }
+        }
+        let splits = match self.folds {
+            Some(folds) => Split::folds(&prepared, folds as usize),
+            None => vec![Split { train: (0..train).collect(), test: (train..count).collect() }],
+        };
+        let tries = if rates.len() > 1 { rates.len() } else { 0 };
+        let epochs = splits.len() * self.epochs as usize * (tries + self.seeds as usize);
+        let bar = progress::bar(out, "learning", epochs);
+        let measure = |split: Split| self.measure(learner, (&prepared, split), rates, (&|| bar.inc(1), stop));
+        let measured: Result<Vec<Measured>, Failure> = splits.into_par_iter().map(measure).collect();
+        bar.finish_and_clear();
+        let measured = measured?;
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let mut right = vec![f64::NAN; count];
+        for one in &measured {
+            for (at, &i) in one.test.iter().enumerate() {
+                let times = one.trained.iter().filter(|trained| trained.right[at]).count();
+                right[i] = times as f64 / one.trained.len().max(1) as f64;
+            }
+        }
+        right.retain(|right| !right.is_nan());
+        Ok(Some((measured, right)))
+    }
+
     /// What the report says of a scheme.
     fn trained(
         &self,
-        name: &str,
+        name: String,
         kept: usize,
         measured: &[Measured],
-        (right, first): (&[f64], Option<&(&str, Vec<f64>)>),
+        (right, first): (&[f64], Option<&(String, Vec<f64>)>),
     ) -> TrainedRow {
         let runs = || measured.iter().flat_map(|one| one.trained.iter().map(move |trained| (one.test.len(), trained)));
         let tested: usize = runs().map(|(count, _)| count).sum();
@@ -317,7 +388,7 @@ impl Eval {
         let losses = |epoch| of(epoch).map(|epoch| epoch.loss).sum::<f64>() / runs().count().max(1) as f64;
         let difference = first.and_then(|(_, those)| Difference::of(right, those));
         TrainedRow {
-            name: Path::new(name).file_stem().map_or_else(|| name.into(), |stem| stem.to_string_lossy().into_owned()),
+            name,
             kept,
             rates: rates(measured),
             accuracy: mean(right),
@@ -391,7 +462,7 @@ impl Eval {
     /// Trains with the best rate, with each seed.
     fn measure(
         &self,
-        learner: &Learner,
+        learner: &impl Learns,
         (samples, split): (&Prepared, Split),
         rates: &[f64],
         (done, stop): (&dyn Fn(), &AtomicBool),
@@ -411,7 +482,7 @@ impl Eval {
     /// The rate that is best on held-out training samples, and how often each was right there.
     fn choose(
         &self,
-        learner: &Learner,
+        learner: &impl Learns,
         train: &Prepared,
         rates: &[f64],
         (done, stop): (&dyn Fn(), &AtomicBool),
@@ -511,7 +582,7 @@ fn mean(right: &[f64]) -> f64 {
 }
 
 /// What every scheme has right more than the first.
-fn compared(all: &[(&str, Vec<f64>)]) -> Table<'static> {
+fn compared(all: &[(String, Vec<f64>)]) -> Table<'static> {
     let mut table = Table::new(&COMPARED);
     for (i, (name, right)) in all.iter().enumerate() {
         let share = format!("{:.2} %", 100.0 * mean(right));
@@ -520,7 +591,7 @@ fn compared(all: &[(&str, Vec<f64>)]) -> Table<'static> {
             let (low, high) = (difference.mean - difference.margin, difference.mean + difference.margin);
             [format!("{:+.2}", difference.mean), format!("{low:+.2} to {high:+.2}")]
         });
-        table.row(vec![(*name).to_owned(), share, points, interval]);
+        table.row(vec![name.clone(), share, points, interval]);
     }
     table
 }
@@ -529,7 +600,7 @@ fn described(
     name: &str,
     (classes, kept): (usize, usize),
     measured: &[Measured],
-    (right, first): (&[f64], Option<&(&str, Vec<f64>)>),
+    (right, first): (&[f64], Option<&(String, Vec<f64>)>),
 ) -> Value {
     let training = |one: &Measured| {
         json!({
