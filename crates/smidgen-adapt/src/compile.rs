@@ -86,6 +86,8 @@ pub struct TrainingStep {
     pub gradients: Vec<Computed>,
     /// Classes.
     pub classes: usize,
+    /// Samples whose steps are collected before anything moves; 1 where each moves it.
+    pub collects: u32,
 }
 
 impl TrainingStep {
@@ -740,6 +742,7 @@ impl<'a> Compiler<'a> {
             logits: logits_step,
             backward,
             classes,
+            collects: self.scheme.accumulate,
         })
     }
 

@@ -130,8 +130,8 @@ impl<'a> C<'a> {
                 body: format!("{CALL}    unsafe {{ (*model).reset() }}"),
             });
         }
-        if self.learning.is_some() {
-            all.extend(learning::functions(&name));
+        if let Some(learning) = &self.learning {
+            all.extend(learning::functions(&name, learning));
         }
         let upper = name.to_ascii_uppercase();
         all.push(Function {

@@ -8,7 +8,7 @@ use crate::{CodegenError, Options};
 use smidgen_certify::Certified;
 use smidgen_kernels::store::{ExportError, HEADER_BYTES, Refusal};
 use smidgen_kernels::training::{LOGIT_BITS, RATE_BITS};
-use smidgen_program::{Operand, Port, Program, Run};
+use smidgen_program::{Kernel, Operand, Port, Program, Run};
 
 /// Where a training step keeps what is no sample and no logits, and where its inference ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,6 +23,8 @@ pub(crate) struct Learning {
     /// Byte offset of the loss.
     pub loss: usize,
     pub classes: usize,
+    /// Samples whose steps are collected before anything moves; 1 where each moves it.
+    pub collects: u32,
     /// What an adaptation is known by.
     pub identity: u64,
 }
@@ -77,7 +79,12 @@ pub(crate) fn of(
             let classes = training.classes;
             let waits = |port| program.runs.iter().any(|run| matches!(run, Run::Await { input, .. } if *input == port));
             let (taught, awaited) = ([label, rate], [waits(1), waits(2)]);
-            return Ok(Some(Learning { logits_end: i + 1, taught, awaited, loss, classes, identity }));
+            let collects = program.steps.iter().find_map(|step| match &step.kernel {
+                Kernel::CountSample(count) => Some(count.collected),
+                _ => None,
+            });
+            let collects = collects.unwrap_or(1);
+            return Ok(Some(Learning { logits_end: i + 1, taught, awaited, loss, classes, collects, identity }));
         }
         i += if code == mark { 3 } else { 1 };
     }
@@ -128,14 +135,25 @@ pub(crate) fn methods(learning: &Learning, offset: usize, out: &mut Source) {
         true => TEACH[1..].replace("LABEL", &label.to_string()).replace("RATE", &rate.to_string()),
         false => String::new(),
     };
+    let collects = match learning.collects {
+        0 | 1 => String::new(),
+        samples => format!("    ///\n    /// {}\n", collected(samples)),
+    };
     let text = METHODS[1..].replace("        BEGIN;\n", &begin).replace("    TEACH;\n", &teach);
+    let text = text.replace("    /// COLLECTS\n", &collects);
     out.add(&text.replace("LOSS_AT", &loss.to_string()).replace("STATE_AT", &offset.to_string()));
+}
+
+/// What is said of steps that are collected.
+fn collected(samples: u32) -> String {
+    format!("The steps of {samples} samples are added up, and the last one's moves what is learnt.")
 }
 
 const METHODS: &str = "
     /// One iteration of training: learns that this sample, which is copied into the arena, has this label. Gives the
     /// loss that there was before, in units of 1 / [`LOSS_ONE`]. `rate` is the learning rate in units of
     /// 1 / [`RATE_ONE`]; with 0 and less nothing is learnt, and more than [`RATE_MOST`] is taken for that.
+    /// COLLECTS
     ///
     /// # Errors
     /// [`LabelOutOfRange`].
@@ -273,7 +291,8 @@ typedef struct NAME_store {
 ";
 
 /// Functions of the C library.
-pub(crate) fn functions(name: &str) -> Vec<Function> {
+pub(crate) fn functions(name: &str, learning: &Learning) -> Vec<Function> {
+    let collects = if learning.collects > 1 { format!(" {}", collected(learning.collects)) } else { String::new() };
     let upper = name.to_ascii_uppercase();
     let model = || ("model".to_owned(), format!("{name} *model|*mut Model"));
     let label = || ("label".to_owned(), "size_t label|usize".to_owned());
@@ -294,7 +313,7 @@ pub(crate) fn functions(name: &str) -> Vec<Function> {
                 "One iteration of training: learns that this sample, which is copied, has this label. Gives the loss that \
                  there was before, at least 0, in units of 1 / {upper}_LOSS_ONE, or {upper}_LABEL_OUT_OF_RANGE. The \
                  learning rate is in units of 1 / {upper}_RATE_ONE; with 0 and less nothing is learnt, and more than \
-                 {upper}_RATE_MOST is taken for that."
+                 {upper}_RATE_MOST is taken for that.{collects}"
             ),
             result: long(),
             name: "train_step".into(),

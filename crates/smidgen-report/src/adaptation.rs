@@ -12,6 +12,8 @@ const TEMPLATE: &str = include_str!("../templates/adaptation.html");
 pub struct TrainedRow {
     /// The scheme's name.
     pub name: String,
+    /// It was trained in floats, beside a scheme of the device's.
+    pub twin: bool,
     /// Bytes of what is trained.
     pub kept: usize,
     /// The learning rates that were chosen.
@@ -43,6 +45,10 @@ pub struct AdaptationSummary {
 
 /// Styles of the schemes' curves, which begin again behind the last.
 const STYLES: [&str; 5] = ["c1", "c2", "c3", "c4", "c5"];
+/// The same for what was trained in floats.
+const TWINS: [&str; 5] = ["c1 dashed", "c2 dashed", "c3 dashed", "c4 dashed", "c5 dashed"];
+/// How often the least loss a loss is at which it has diverged.
+const DIVERGED: f64 = 1e3;
 
 #[derive(Serialize)]
 struct Cells<'a> {
@@ -76,10 +82,18 @@ fn plot(
 ) -> Option<Plot> {
     let epochs = summary.schemes.iter().map(|row| of(row).len()).max().filter(|&epochs| epochs > 0)?;
     let x = Axis::over([1.0, epochs as f64], "epoch", Unit::WHOLE);
-    let y = Axis::over(summary.schemes.iter().flat_map(|row| of(row).iter().copied()), what, unit);
+    // A training that diverged would leave nothing of the others.
+    let all = || summary.schemes.iter().flat_map(|row| of(row).iter().copied());
+    let most = DIVERGED * all().filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min).clamp(1e-3, 1.0);
+    let y = Axis::over(all().filter(|value| *value <= most), what, unit);
     let mut plot = Plot::new(title, x, y);
-    for (row, style) in summary.schemes.iter().zip(STYLES.iter().cycle()) {
-        let points: Vec<(f64, f64)> = of(row).iter().enumerate().map(|(i, &value)| ((i + 1) as f64, value)).collect();
+    let mut scheme = 0;
+    for row in &summary.schemes {
+        // Twins have their scheme's colour, in dashes.
+        scheme += usize::from(!row.twin);
+        let style = if row.twin { TWINS } else { STYLES }[scheme.saturating_sub(1) % STYLES.len()];
+        let points = of(row).iter().enumerate().map(|(i, &value)| ((i + 1) as f64, value));
+        let points: Vec<(f64, f64)> = points.filter(|(_, value)| *value <= most).collect();
         plot.line(&points, style);
         plot.dots(points, style);
         plot.key(style, &row.name);
@@ -129,6 +143,27 @@ mod tests {
     fn a_report_of_nothing_can_be_rendered() {
         let summary = AdaptationSummary { model: "</title><script>".to_owned(), ..AdaptationSummary::default() };
         assert!(!html(&summary).unwrap().contains("<script>"));
+    }
+
+    #[test]
+    fn twins_are_dashed_in_their_scheme_s_colour_and_what_diverged_is_left_out() {
+        let row = |name: &str, twin, losses: &[f64]| TrainedRow {
+            name: name.to_owned(),
+            twin,
+            losses: losses.to_vec(),
+            ..TrainedRow::default()
+        };
+        let schemes = vec![
+            row("a", false, &[0.7, 0.5]),
+            row("a, float", true, &[f64::NAN, 1e57]),
+            row("b", false, &[0.6, 0.4]),
+            row("b, float", true, &[0.6, 0.3]),
+        ];
+        let page = html(&AdaptationSummary { schemes, ..AdaptationSummary::default() }).unwrap();
+        for wanted in ["class=\"c1\"", "class=\"c2\"", "class=\"c2 dashed\""] {
+            assert!(page.contains(wanted), "{wanted}");
+        }
+        assert!(!page.contains("00000000") && !page.contains("NaN"), "{page}");
     }
 
     #[test]

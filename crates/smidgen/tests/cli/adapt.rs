@@ -81,6 +81,9 @@ fn floats_are_trained_beside_each_scheme() {
     for row in rows {
         assert!(row["accuracy"].as_f64().unwrap() >= 0.95, "{row}");
         assert_eq!(row["trainings"][0]["tried"].as_array().unwrap().len(), 2, "{row}");
+        let times: Vec<u64> = row["times_right"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect();
+        assert_eq!(times.len() as u64, row["samples"].as_u64().unwrap());
+        assert_eq!(times.iter().sum::<u64>(), row["trainings"][0]["seeds"][0]["right"].as_u64().unwrap());
         assert_eq!((&row["samples"], &row["classes"]), (&rows[0]["samples"], &rows[0]["classes"]));
     }
     assert_eq!(rows[1]["kept"], rows[2]["kept"]);
@@ -90,6 +93,40 @@ fn floats_are_trained_beside_each_scheme() {
     assert_eq!(eval(&[]).stdout, eval(&[]).stdout, "the same bits");
     let said = eval(&["--folds", "3"]).stdout;
     assert!(said.contains("full, float masters"), "{said}");
+    assert!(report.contains("c1 dashed"), "twins have their scheme's colour");
+    let words = ["adapt", "eval", "small.tflite", "--data", "data.npz", "--twin", "float,float"];
+    let said = folder.smidgen(&words).expect(2).stderr;
+    assert!(said.contains("`float` twice"), "{said}");
+}
+
+#[test]
+fn steps_are_collected_and_it_is_said_when_too_few_come() {
+    let folder = folder();
+    data(&folder);
+    std::fs::write(folder.path("few.toml"), "n_bias_update = 2\naccumulate = 5\n").unwrap();
+    std::fs::write(folder.path("many.toml"), "n_bias_update = 2\naccumulate = 4000\n").unwrap();
+    let words =
+        ["adapt", "eval", "small.tflite", "--data", "data.npz", "--scheme", "few.toml,many.toml", "--rate", "0.05"];
+    let finished = folder.smidgen(&words).expect(0);
+    let told = finished.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        told.contains("`many.toml`: steps of 4,000 samples are collected") && !told.contains("`few.toml`"),
+        "{told}"
+    );
+    let words = ["adapt", "compile", "small.tflite", "--classes", "2", "--scheme", "few.toml", "--board", "mps2-an500"];
+    folder.smidgen(&[&words[..], &["--emit", "rust,c", "-o", "out"]].concat()).expect(0);
+    for file in ["out/rust/src/lib.rs", "out/c/include/small.h"] {
+        let written = std::fs::read_to_string(folder.path(file)).unwrap();
+        let words: Vec<&str> = written.split_whitespace().filter(|word| !["*", "///"].contains(word)).collect();
+        assert!(words.join(" ").contains("The steps of 5 samples are added up"), "{file}");
+    }
+    if simulates(Core::CortexM7) {
+        let words =
+            ["adapt", "simulate", "small.tflite", "--classes", "2", "--scheme", "few.toml", "--board", "mps2-an500"];
+        let told = folder.smidgen(&[&words[..], &["--steps", "3"]].concat()).expect(0).stderr;
+        assert!(told.contains("--steps 10"), "{told}");
+        assert!(!folder.smidgen(&[&words[..], &["--steps", "6"]].concat()).expect(0).stderr.contains("collected"));
+    }
 }
 
 /// The text with `N` for every number of three digits and more: places and sizes, which are the plan's affair.

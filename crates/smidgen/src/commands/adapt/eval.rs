@@ -65,7 +65,7 @@ pub struct Eval {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1000), conflicts_with_all = ["split", "train_samples", "test_samples"])]
     folds: Option<u32>,
     /// Beside each scheme, what it would learn with floats: the whole network in floats, or the integer network with float
-    /// copies of what is trained (same samples, orders and rates)
+    /// copies of what is trained (same samples and orders; each takes the best of the rates for itself)
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
     twin: Vec<Kind>,
     /// Do not scale steps by what a weight stands for
@@ -88,8 +88,8 @@ Examples:
   smidgen adapt eval model.tflite --data photos/ --folds 5 --report schemes.html
       every sample is tested in one of five trainings; curves and comparisons as HTML
 
-The columns: `kept bytes` is the SRAM that holds between steps what is trained; `rate` is the learning rate that was \
-chosen on a fifth of the samples to learn; `seed` is the order; `loss` is the mean cross-entropy of the last epoch, each \
+The columns: `kept bytes` is the SRAM that holds between steps what is trained (of `--twin` four bytes for each number); `rate` is the learning rate that was \
+chosen on a fifth of the samples to learn; `seed` is the order; `loss` is the mean of the scheme's loss in the last epoch, each \
 sample's before it was learnt; `right` is the share of the tested samples after the last epoch; then that after each epoch. \
 Of `--folds` each is over all trainings. Against the first scheme: `points more` are of a hundred, and the true \
 difference lies in the interval with a probability of 95 %.";
@@ -173,6 +173,27 @@ impl Eval {
             let adapted = network.adapt(classes, &named.scheme, &LowerOptions::default(), &[]);
             adapted.map_err(|error| named.at(error, &self.model.path))
         };
+        if let Some(i) = (1..self.twin.len()).find(|&i| self.twin[..i].contains(&self.twin[i])) {
+            let name = self.twin[i].to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+            return Err(Failure::usage(format!("--twin names `{name}` twice"), "name each once"));
+        }
+        let learnt = match self.folds {
+            Some(folds) => {
+                let all: usize = pooled.iter().map(|(_, indices)| indices.len()).sum();
+                all - all.div_ceil(folds as usize)
+            }
+            None => pooled.first().map_or(0, |(_, indices)| indices.len()),
+        };
+        for Named { name, scheme } in &schemes {
+            if scheme.accumulate as usize > learnt * self.epochs as usize {
+                out.warn(format!(
+                    "`{}`: steps of {} samples are collected before anything moves, and only {} are learnt: nothing is",
+                    visible(name),
+                    thousands(scheme.accumulate.into()),
+                    thousands((learnt * self.epochs as usize) as u64)
+                ));
+            }
+        }
         let adaptations: Vec<Adaptation> = schemes.iter().map(adapt).collect::<Result<_, _>>()?;
         let stop = interrupt::stop_flag();
         let mut table = Table::new(&COLUMNS);
@@ -211,7 +232,8 @@ impl Eval {
                     table.row(row);
                 }
                 rows.push(described(&told(name), (classes, kept), &measured, (&right, all.first())));
-                trained.push(self.trained(told(&stem), kept, &measured, (&right, all.first())));
+                let row = self.trained(told(&stem), kept, &measured, (&right, all.first()));
+                trained.push(TrainedRow { twin: kind.is_some(), ..row });
                 all.push((told(name), right));
             }
         }
@@ -395,12 +417,13 @@ impl Eval {
             curve: (0..self.epochs as usize).map(curve).collect(),
             losses: (0..self.epochs as usize).map(losses).collect(),
             difference: difference.map(|d| [d.mean, d.mean - d.margin, d.mean + d.margin]),
+            ..TrainedRow::default()
         }
     }
 
     fn summary(&self, schemes: Vec<TrainedRow>, tested: usize) -> AdaptationSummary {
         let figure = |label: &str, value: String, kind: String| Figure { label: label.to_owned(), value, kind };
-        let best = schemes.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy));
+        let best = schemes.iter().filter(|row| !row.twin).max_by(|a, b| a.accuracy.total_cmp(&b.accuracy));
         let verdict = best.map_or_else(String::new, |row| {
             format!("{}: {:.2} % of the tested samples are right.", row.name, 100.0 * row.accuracy)
         });
@@ -519,13 +542,18 @@ impl Eval {
                 kept.to_string(),
                 rates.clone(),
                 seed.to_string(),
-                format!("{loss:.3}"),
+                loss_told(loss),
                 right(last),
                 curve.join(" "),
             ]
         };
         (0..self.seeds as usize).map(row).collect()
     }
+}
+
+/// A loss in a table.
+fn loss_told(loss: f64) -> String {
+    if loss < 1e4 { format!("{loss:.3}") } else { "diverged".to_owned() }
 }
 
 /// ` and 3 others` behind the first of a list.
@@ -618,12 +646,14 @@ fn described(
         let found = Difference::of(right, those)?;
         Some(json!({ "to": other, "points": found.mean, "margin": found.margin, "counts": found.counts() }))
     });
+    let seeds = measured.iter().map(|one| one.trained.len()).max().unwrap_or(0) as f64;
     json!({
         "scheme": name,
         "classes": classes,
         "kept": kept,
         "samples": right.len(),
         "accuracy": mean(right),
+        "times_right": right.iter().map(|share| (share * seeds).round() as u64).collect::<Vec<_>>(),
         "difference": difference,
         "trainings": measured.iter().map(training).collect::<Vec<_>>(),
     })

@@ -5,7 +5,7 @@ use super::{Named, classes_of, open};
 use crate::commands::Answer;
 use crate::commands::compile::Emitted;
 use crate::commands::simulate::present;
-use crate::console::format::{bytes, thousands};
+use crate::console::format::{bytes, count, thousands};
 use crate::console::inputs::Pixels;
 use crate::console::options::{Deployment, Model};
 use crate::console::output::{GOOD, Output};
@@ -205,6 +205,14 @@ impl Simulate {
         too_small(self.rate).into_iter().for_each(|text| out.warn(text));
         let (network, adaptation) = wanted.adaptation(&board, out)?;
         let step = &adaptation.step;
+        if step.collects > self.steps {
+            out.warn(format!(
+                "steps of {} samples are collected before anything moves: in {} nothing is learnt; `--steps {}` sees what follows",
+                step.collects,
+                count(self.steps as usize, "step"),
+                2 * step.collects
+            ));
+        }
         let samples = self.samples(&network, step.classes)?;
         let waiting = progress::waiting(out, "planning");
         let planned = wanted.planned((&network, &adaptation), &board)?;
