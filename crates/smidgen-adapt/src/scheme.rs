@@ -42,7 +42,7 @@ pub struct Scheme {
 }
 
 /// The greatest learning rate: what a device takes has 7 bits before its point.
-pub const MOST_RATE: f64 = 100.0;
+pub const MOST_RATE: f64 = smidgen_kernels::training::MOST_RATE as f64;
 
 /// How input channels are chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

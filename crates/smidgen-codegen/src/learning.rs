@@ -7,7 +7,7 @@ use crate::source::Source;
 use crate::{CodegenError, Options};
 use smidgen_certify::Certified;
 use smidgen_kernels::store::{ExportError, HEADER_BYTES, Refusal};
-use smidgen_kernels::training::{LOGIT_BITS, RATE_BITS};
+use smidgen_kernels::training::{LOGIT_BITS, MOST_RATE, RATE_BITS};
 use smidgen_program::{Kernel, Operand, Port, Program, Run};
 
 /// Where a training step keeps what is no sample and no logits, and where its inference ends.
@@ -94,7 +94,8 @@ pub(crate) fn of(
 /// Constants and types of `lib.rs`.
 pub(crate) fn items(learning: &Learning, out: &mut Source) {
     let Learning { classes, identity, .. } = learning;
-    out.add(&ITEMS.replace("CLASSES_VALUE", &classes.to_string()).replace("IDENTITY", &format!("{identity:#018x}")));
+    let text = ITEMS.replace("CLASSES_VALUE", &classes.to_string()).replace("MOST_VALUE", &MOST_RATE.to_string());
+    out.add(&text.replace("IDENTITY", &format!("{identity:#018x}")));
 }
 
 const ITEMS: &str = "\
@@ -104,8 +105,8 @@ pub const CLASSES: usize = CLASSES_VALUE;
 /// A learning rate of 1.
 pub const RATE_ONE: i32 = 1 << smidgen_kernels::training::RATE_BITS;
 
-/// The greatest learning rate, 100: a greater one is taken for it.
-pub const RATE_MOST: i32 = 100 * RATE_ONE;
+/// The greatest learning rate, MOST_VALUE: a greater one is taken for it.
+pub const RATE_MOST: i32 = MOST_VALUE * RATE_ONE;
 
 /// A loss of 1, and a logit of 1.
 pub const LOSS_ONE: i32 = 1 << smidgen_kernels::training::LOGIT_BITS;
@@ -135,18 +136,17 @@ pub(crate) fn methods(learning: &Learning, offset: usize, out: &mut Source) {
         true => TEACH[1..].replace("LABEL", &label.to_string()).replace("RATE", &rate.to_string()),
         false => String::new(),
     };
-    let collects = match learning.collects {
-        0 | 1 => String::new(),
-        samples => format!("    ///\n    /// {}\n", collected(samples)),
-    };
+    let collects = collected(learning).map_or_else(String::new, |said| format!("    ///\n    /// {said}\n"));
     let text = METHODS[1..].replace("        BEGIN;\n", &begin).replace("    TEACH;\n", &teach);
     let text = text.replace("    /// COLLECTS\n", &collects);
     out.add(&text.replace("LOSS_AT", &loss.to_string()).replace("STATE_AT", &offset.to_string()));
 }
 
-/// What is said of steps that are collected.
-fn collected(samples: u32) -> String {
-    format!("The steps of {samples} samples are added up, and the last one's moves what is learnt.")
+/// What is said of steps that are collected, where they are.
+fn collected(learning: &Learning) -> Option<String> {
+    let samples = learning.collects;
+    (samples > 1)
+        .then(|| format!("The steps of {samples} samples are added up, and the last one's moves what is learnt."))
 }
 
 const METHODS: &str = "
@@ -252,9 +252,9 @@ pub(crate) fn header(learning: &Learning, program: &Program, name: &str, out: &m
     let upper = name.to_ascii_uppercase();
     out.line("/* Classes: a label is less. */");
     out.line(format!("#define {upper}_CLASSES {}", learning.classes));
-    out.line("/* A learning rate of 1, and the greatest, 100; a loss or a logit of 1. */");
+    out.line(format!("/* A learning rate of 1, and the greatest, {MOST_RATE}; a loss or a logit of 1. */"));
     out.line(format!("#define {upper}_RATE_ONE {}", 1 << RATE_BITS));
-    out.line(format!("#define {upper}_RATE_MOST {}", 100i32 << RATE_BITS));
+    out.line(format!("#define {upper}_RATE_MOST {}", MOST_RATE << RATE_BITS));
     out.line(format!("#define {upper}_LOSS_ONE {}\n", 1 << LOGIT_BITS));
     out.line("/* What functions return where they have not done what was asked for; else 0, or a loss. */");
     for (reason, value, about) in REASONS {
@@ -292,7 +292,7 @@ typedef struct NAME_store {
 
 /// Functions of the C library.
 pub(crate) fn functions(name: &str, learning: &Learning) -> Vec<Function> {
-    let collects = if learning.collects > 1 { format!(" {}", collected(learning.collects)) } else { String::new() };
+    let collects = collected(learning).map_or_else(String::new, |said| format!(" {said}"));
     let upper = name.to_ascii_uppercase();
     let model = || ("model".to_owned(), format!("{name} *model|*mut Model"));
     let label = || ("label".to_owned(), "size_t label|usize".to_owned());

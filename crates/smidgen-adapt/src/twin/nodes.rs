@@ -360,47 +360,45 @@ pub(super) fn real<T: Number>(byte: u8, (scale, zero): Grid) -> T {
     T::of(scale * f64::from(i32::from(byte as i8) - zero))
 }
 
-/// Calls `each` with an element of the input, one of the output, and the share of the first in the second.
-fn each_tap(window: &Window2d, images: usize, mut each: impl FnMut(usize, usize, f64)) {
-    let ([height, width, channels], [rows, columns, _]) = (window.input, window.output);
+/// Calls `each` with the pixels of the input that a window covers, row by row, and the output's pixel.
+fn each_window(window: &Window2d, images: usize, mut each: impl FnMut(&[usize], usize)) {
+    let ([height, width, _], [rows, columns, _]) = (window.input, window.output);
+    let mut covered = Vec::new();
     for row in 0..images * rows {
         let (image, oy) = (row / rows, row % rows);
         let (taps_y, y0) = window.taps(0, oy);
         for ox in 0..columns {
             let (taps_x, x0) = window.taps(1, ox);
-            let share = 1.0 / (taps_y.len() * taps_x.len()).max(1) as f64;
-            for y in y0..y0 + taps_y.len() {
-                for x in x0..x0 + taps_x.len() {
-                    let (from, to) = (((image * height + y) * width + x) * channels, (row * columns + ox) * channels);
-                    (0..channels).for_each(|c| each(from + c, to + c, share));
-                }
-            }
+            let pixels = (y0..y0 + taps_y.len()).flat_map(|y| (x0..x0 + taps_x.len()).map(move |x| (y, x)));
+            covered.clear();
+            covered.extend(pixels.map(|(y, x)| (image * height + y) * width + x));
+            each(&covered, row * columns + ox);
         }
     }
 }
 
+/// Calls `each` with an element of the input, one of the output, and the share of the first in the second.
+fn each_tap(window: &Window2d, images: usize, mut each: impl FnMut(usize, usize, f64)) {
+    let channels = window.input[2];
+    each_window(window, images, |covered, to| {
+        let share = 1.0 / covered.len().max(1) as f64;
+        for from in covered {
+            (0..channels).for_each(|c| each(from * channels + c, to * channels + c, share));
+        }
+    });
+}
+
 /// Calls `each` with the first of the greatest elements of a window, and the output's element.
 pub(super) fn each_greatest<T: Number>(window: &Window2d, images: usize, x: &[T], mut each: impl FnMut(usize, usize)) {
-    let ([height, width, channels], [rows, columns, _]) = (window.input, window.output);
-    for row in 0..images * rows {
-        let (image, oy) = (row / rows, row % rows);
-        let (taps_y, y0) = window.taps(0, oy);
-        for ox in 0..columns {
-            let (taps_x, x0) = window.taps(1, ox);
-            for c in 0..channels {
-                let mut best: Option<usize> = None;
-                for row in y0..y0 + taps_y.len() {
-                    for column in x0..x0 + taps_x.len() {
-                        let at = ((image * height + row) * width + column) * channels + c;
-                        best = Some(best.filter(|&best| x[best] >= x[at]).unwrap_or(at));
-                    }
-                }
-                if let Some(best) = best {
-                    each(best, ((row * columns) + ox) * channels + c);
-                }
+    let channels = window.input[2];
+    each_window(window, images, |covered, to| {
+        for c in 0..channels {
+            let all = covered.iter().map(|from| from * channels + c);
+            if let Some(best) = all.reduce(|best, at| if x[best] >= x[at] { best } else { at }) {
+                each(best, to * channels + c);
             }
         }
-    }
+    });
 }
 
 impl Resize {

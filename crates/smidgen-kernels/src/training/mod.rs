@@ -47,6 +47,8 @@ use crate::nd::Whole;
 
 /// Fraction bits of a learning rate.
 pub const RATE_BITS: u32 = 24;
+/// The greatest learning rate: it leaves room for its fraction bits and a sign.
+pub const MOST_RATE: i32 = 100;
 
 /// Fraction bits of logits and of the loss.
 pub const LOGIT_BITS: u32 = 16;

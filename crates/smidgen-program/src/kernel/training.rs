@@ -320,6 +320,13 @@ impl KernelSpec for Classifier {
 call!(Classifier(k, site) => training::classifier:
     arena(u8), value(places = places::<4>(site, &[0, 1, 2], 1)), reference(head = k.head));
 
+/// What a loss reads, logits and label, and what it writes, errors and loss.
+fn loss(layer: &Cross) -> Pattern<'static> {
+    let classes = flat(layer.classes);
+    let outputs = vec![(Int32, classes), (Int32, flat(1))];
+    given(some(&[layer.classes, 4]), vec![all(Int32, classes), all(Int32, flat(1))], outputs)
+}
+
 /// Softmax and cross-entropy. Inputs: logits (int32) `[N]`, the label (int32). Outputs: errors (int32) `[N]`, loss (int32).
 #[derive(Clone, PartialEq, Debug)]
 pub struct CrossEntropy {
@@ -329,9 +336,7 @@ pub struct CrossEntropy {
 
 impl KernelSpec for CrossEntropy {
     fn pattern(&self) -> Pattern<'_> {
-        let classes = flat(self.layer.classes);
-        let outputs = vec![(Int32, classes), (Int32, flat(1))];
-        given(some(&[self.layer.classes, 4]), vec![all(Int32, classes), all(Int32, flat(1))], outputs)
+        loss(&self.layer)
     }
 
     fn work(&self, run: &Size) -> Work {
@@ -351,9 +356,7 @@ pub struct SquaredError {
 
 impl KernelSpec for SquaredError {
     fn pattern(&self) -> Pattern<'_> {
-        let classes = flat(self.layer.classes);
-        let outputs = vec![(Int32, classes), (Int32, flat(1))];
-        given(some(&[self.layer.classes, 4]), vec![all(Int32, classes), all(Int32, flat(1))], outputs)
+        loss(&self.layer)
     }
 
     fn work(&self, run: &Size) -> Work {

@@ -162,6 +162,7 @@ type Found = (Vec<Measured>, Vec<f64>);
 impl Eval {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
         self.report.iter().try_for_each(|path| claim(path))?;
+        self.check_twins()?;
         self.rate.iter().filter_map(|&rate| too_small(rate)).for_each(|text| out.warn(text));
         let network = open(&self.model)?;
         // All schemes before the data, and all steps before the first training: what is wrong with the last is known at once.
@@ -173,27 +174,7 @@ impl Eval {
             let adapted = network.adapt(classes, &named.scheme, &LowerOptions::default(), &[]);
             adapted.map_err(|error| named.at(error, &self.model.path))
         };
-        if let Some(i) = (1..self.twin.len()).find(|&i| self.twin[..i].contains(&self.twin[i])) {
-            let name = self.twin[i].to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
-            return Err(Failure::usage(format!("--twin names `{name}` twice"), "name each once"));
-        }
-        let learnt = match self.folds {
-            Some(folds) => {
-                let all: usize = pooled.iter().map(|(_, indices)| indices.len()).sum();
-                all - all.div_ceil(folds as usize)
-            }
-            None => pooled.first().map_or(0, |(_, indices)| indices.len()),
-        };
-        for Named { name, scheme } in &schemes {
-            if scheme.accumulate as usize > learnt * self.epochs as usize {
-                out.warn(format!(
-                    "`{}`: steps of {} samples are collected before anything moves, and only {} are learnt: nothing is",
-                    visible(name),
-                    thousands(scheme.accumulate.into()),
-                    thousands((learnt * self.epochs as usize) as u64)
-                ));
-            }
-        }
+        self.warn_of_waiting(&schemes, &pooled, out);
         let adaptations: Vec<Adaptation> = schemes.iter().map(adapt).collect::<Result<_, _>>()?;
         let stop = interrupt::stop_flag();
         let mut table = Table::new(&COLUMNS);
@@ -256,6 +237,36 @@ impl Eval {
             interrupt::write(path, page.as_bytes())?;
         }
         Ok(if stopped { Answer::No(Code::Interrupted) } else { Answer::Yes })
+    }
+
+    /// Whether each twin is named once.
+    fn check_twins(&self) -> Result<(), Failure> {
+        if let Some(i) = (1..self.twin.len()).find(|&i| self.twin[..i].contains(&self.twin[i])) {
+            let name = self.twin[i].to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+            return Err(Failure::usage(format!("--twin names `{name}` twice"), "name each once"));
+        }
+        Ok(())
+    }
+
+    /// Warns of schemes that collect more steps than there are.
+    fn warn_of_waiting(&self, schemes: &[Named], pooled: &[(Dataset, Vec<usize>)], out: &mut Output) {
+        let learnt = match self.folds {
+            Some(folds) => {
+                let all: usize = pooled.iter().map(|(_, indices)| indices.len()).sum();
+                all - all.div_ceil(folds as usize)
+            }
+            None => pooled.first().map_or(0, |(_, indices)| indices.len()),
+        };
+        for Named { name, scheme } in schemes {
+            if scheme.accumulate as usize > learnt * self.epochs as usize {
+                out.warn(format!(
+                    "`{}`: steps of {} samples are collected before anything moves, and only {} are learnt: nothing is",
+                    visible(name),
+                    thousands(scheme.accumulate.into()),
+                    thousands((learnt * self.epochs as usize) as u64)
+                ));
+            }
+        }
     }
 
     /// The schemes, each once.
