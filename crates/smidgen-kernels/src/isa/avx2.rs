@@ -69,18 +69,27 @@ fn sums(v: [__m256i; 4]) -> __m128i {
     _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256::<1>(pairs))
 }
 
-/// Requantises eight accumulators to which the bias was added, rounding twice, and clamps them. Factors are as in
-/// [`Factor`](crate::requant::Factor), `shifts` widened to 32 bits.
+/// [`Factor::apply`](crate::requant::Factor::apply) of eight numbers.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn requantise(acc: __m256i, multipliers: __m256i, shifts: __m256i, quant: &Int8) -> __m256i {
+pub(crate) fn scale(x: __m256i, multipliers: __m256i, shifts: __m256i, rounding: Rounding) -> __m256i {
+    match rounding {
+        Rounding::Twice => twice(x, multipliers, shifts),
+        Rounding::Once => once(x, multipliers, shifts),
+    }
+}
+
+/// [Rounded twice](Rounding::Twice).
+#[inline]
+#[target_feature(enable = "avx2")]
+fn twice(x: __m256i, multipliers: __m256i, shifts: __m256i) -> __m256i {
     let zero = _mm256_setzero_si256();
-    let x = _mm256_sllv_epi32(acc, _mm256_max_epi32(shifts, zero));
+    let x = _mm256_sllv_epi32(x, _mm256_max_epi32(shifts, zero));
     // High half of twice the product, rounded: even lanes, then odd ones.
     let half = _mm256_set1_epi64x(1 << 30);
-    let even = _mm256_srli_epi64::<31>(_mm256_add_epi64(_mm256_mul_epi32(x, multipliers), half));
-    let odd_product = _mm256_mul_epi32(_mm256_srli_epi64::<32>(x), _mm256_srli_epi64::<32>(multipliers));
-    let odd = _mm256_slli_epi64::<1>(_mm256_add_epi64(odd_product, half));
+    let [even, odd] = products(x, multipliers);
+    let even = _mm256_srli_epi64::<31>(_mm256_add_epi64(even, half));
+    let odd = _mm256_slli_epi64::<1>(_mm256_add_epi64(odd, half));
     let high = _mm256_blend_epi32::<0b1010_1010>(even, odd);
     // Rounding shift right: a step up where what falls off is over half a step, or half a step and the number is not negative.
     let right = _mm256_max_epi32(_mm256_sub_epi32(zero, shifts), zero);
@@ -88,7 +97,45 @@ fn requantise(acc: __m256i, multipliers: __m256i, shifts: __m256i, quant: &Int8)
     let negative = _mm256_srli_epi32::<31>(high);
     let threshold = _mm256_add_epi32(_mm256_srli_epi32::<1>(mask), negative);
     let up = _mm256_cmpgt_epi32(_mm256_and_si256(high, mask), threshold);
-    let scaled = _mm256_sub_epi32(_mm256_srav_epi32(high, right), up);
+    _mm256_sub_epi32(_mm256_srav_epi32(high, right), up)
+}
+
+/// [Rounded once](Rounding::Once).
+#[inline]
+#[target_feature(enable = "avx2")]
+fn once(x: __m256i, multipliers: __m256i, shifts: __m256i) -> __m256i {
+    let total = _mm256_sub_epi32(_mm256_set1_epi32(31), shifts);
+    let lower = _mm256_set1_epi64x(u32::MAX.into());
+    let [even, odd] = products(x, multipliers);
+    let even = rounded_shift(even, _mm256_and_si256(total, lower));
+    let odd = rounded_shift(odd, _mm256_srli_epi64::<32>(total));
+    _mm256_blend_epi32::<0b1010_1010>(even, _mm256_slli_epi64::<32>(odd))
+}
+
+/// The products of 64 bits of even lanes and of odd ones.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn products(x: __m256i, y: __m256i) -> [__m256i; 2] {
+    [_mm256_mul_epi32(x, y), _mm256_mul_epi32(_mm256_srli_epi64::<32>(x), _mm256_srli_epi64::<32>(y))]
+}
+
+/// Numbers of 64 bits shifted right by 1 to 62, ties upwards.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn rounded_shift(x: __m256i, by: __m256i) -> __m256i {
+    // Half of 2^by. There is no arithmetic shift of 64 bits: 2^63 is added before the logical one, and what that became taken off again.
+    let half = _mm256_srli_epi64::<1>(_mm256_sllv_epi64(_mm256_set1_epi64x(1), by));
+    let top = _mm256_set1_epi64x(i64::MIN);
+    let shifted = _mm256_srlv_epi64(_mm256_add_epi64(_mm256_add_epi64(x, half), top), by);
+    _mm256_sub_epi64(shifted, _mm256_srlv_epi64(top, by))
+}
+
+/// Requantises eight accumulators to which the bias was added, and clamps them. Factors are as in
+/// [`Factor`](crate::requant::Factor), `shifts` widened to 32 bits.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn requantise(acc: __m256i, multipliers: __m256i, shifts: __m256i, quant: &Int8) -> __m256i {
+    let scaled = scale(acc, multipliers, shifts, quant.rounding);
     let moved = _mm256_add_epi32(scaled, _mm256_set1_epi32(quant.output_zero));
     let low = _mm256_max_epi32(moved, _mm256_set1_epi32(quant.min as i32));
     _mm256_min_epi32(low, _mm256_set1_epi32(quant.max as i32))
@@ -111,9 +158,6 @@ pub(super) fn two_by_four<B: Bounds>(
     channels: Channels<'_, B>,
     quant: &Int8,
 ) -> [[i8; 4]; 2] {
-    if quant.rounding != Rounding::Twice {
-        return portable::two_by_four(patches, weights, [stride, patch, o], channels, quant);
-    }
     let (a, b) = (patches.span(0, stride), patches.span(stride, stride));
     let rows: [&[i8]; 4] = core::array::from_fn(|c| weights.span((o + c) * patch, stride));
     let mut first = [_mm256_setzero_si256(); 4];
@@ -195,16 +239,14 @@ pub(super) fn multiply_add(acc: &mut [i32], x: &[i8], zero: i16, w: &[i8]) {
 #[target_feature(enable = "avx2")]
 pub(super) fn finish<B: Bounds>(acc: &[i32], first: usize, channels: Channels<'_, B>, quant: &Int8, to: &mut [i8]) {
     let mut i = 0;
-    if quant.rounding == Rounding::Twice {
-        while i + 8 <= acc.len() {
-            let o = first + i;
-            let sum = _mm256_add_epi32(load_eight(array(acc, i)), load_eight(channels.bias.array(o)));
-            let shifts: &[i8; 8] = channels.shifts.array(o);
-            let shifts = load_eight(&shifts.map(i32::from));
-            let done = requantise(sum, load_eight(channels.multipliers.array(o)), shifts, quant);
-            to[i..i + 8].copy_from_slice(&narrow(done));
-            i += 8;
-        }
+    while i + 8 <= acc.len() {
+        let o = first + i;
+        let sum = _mm256_add_epi32(load_eight(array(acc, i)), load_eight(channels.bias.array(o)));
+        let shifts: &[i8; 8] = channels.shifts.array(o);
+        let shifts = load_eight(&shifts.map(i32::from));
+        let done = requantise(sum, load_eight(channels.multipliers.array(o)), shifts, quant);
+        to[i..i + 8].copy_from_slice(&narrow(done));
+        i += 8;
     }
     portable::finish(&acc[i..], first + i, channels, quant, &mut to[i..]);
 }

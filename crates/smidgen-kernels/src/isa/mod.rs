@@ -4,7 +4,7 @@
 //! implementations give the same bits, which a property test holds them to.
 
 #[cfg(all(target_arch = "x86_64", feature = "std"))]
-mod avx2;
+pub(crate) mod avx2;
 #[cfg(all(target_arch = "arm", feature = "dsp"))]
 pub(crate) mod dsp;
 mod portable;

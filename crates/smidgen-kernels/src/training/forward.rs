@@ -51,7 +51,7 @@ pub struct Select {
 
 /// A number clamped, and whether it was within: at a limit it still was.
 #[inline(always)]
-fn clamped(x: i32, min: i8, max: i8) -> (i8, bool) {
+pub(super) fn clamped(x: i32, min: i8, max: i8) -> (i8, bool) {
     let (min, max) = (i32::from(min), i32::from(max));
     let y = if x < min { min } else { x };
     let y = if y > max { max } else { y };
@@ -59,7 +59,7 @@ fn clamped(x: i32, min: i8, max: i8) -> (i8, bool) {
 }
 
 /// Where outputs go, four channels of some pixels at a time.
-struct Target {
+pub(super) struct Target {
     /// Byte of the output.
     output: usize,
     /// Byte of its mask.
@@ -67,15 +67,15 @@ struct Target {
     /// Channels of a pixel.
     channels: usize,
     /// Zero point.
-    zero: i32,
+    pub zero: i32,
     /// Clamp.
-    min: i8,
-    max: i8,
-    rounding: Rounding,
+    pub min: i8,
+    pub max: i8,
+    pub rounding: Rounding,
 }
 
 impl Target {
-    fn new([output, mask]: [usize; 2], channels: usize, quant: &Int8) -> Self {
+    pub fn new([output, mask]: [usize; 2], channels: usize, quant: &Int8) -> Self {
         let &Int8 { output_zero: zero, min, max, rounding, .. } = quant;
         Self { output, mask, channels, zero, min, max, rounding }
     }
@@ -122,6 +122,21 @@ impl Target {
             };
         }
         let mut to = output;
+        #[cfg(all(target_arch = "x86_64", feature = "std"))]
+        if columns == COLUMNS && std::is_x86_feature_detected!("avx2") {
+            let left_of = |pixel: usize| count.wrapping_sub(pixel);
+            for (i, &two) in sums.as_chunks::<2>().0.iter().enumerate().take(count.div_ceil(2)) {
+                // SAFETY: the machine has the instructions.
+                let (bytes, inside) = unsafe { super::avx2::two_pixels(two, factors, self) };
+                let bits = [inside & 15, inside >> 4];
+                for (four, bits) in bytes.into_iter().zip(bits).take(left_of(i.wrapping_mul(2))) {
+                    arena.store(to, four);
+                    arena[mask] = arena[mask] & keep | bits.wrapping_shl(left);
+                    (to, mask) = (to.wrapping_add(self.channels), mask.wrapping_add(step));
+                }
+            }
+            return;
+        }
         for sums in sums.iter().take(count) {
             let mut bits = 0;
             for (column, (&sum, factor)) in sums.iter().zip(factors).enumerate().take(columns) {

@@ -16,6 +16,8 @@
 
 #[cfg(all(target_arch = "arm", feature = "dsp"))]
 mod armv7em;
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
+mod avx2;
 mod block;
 mod classifier;
 mod convolution;

@@ -1,4 +1,5 @@
-//! The inner loops of [`block`](super::block) with the instructions that every x86-64 processor has (SSE2): hosts simulate many trainings.
+//! The inner loops of [`block`](super::block) with the instructions that every x86-64 processor has (SSE2), or with better ones where the
+//! processor is found to have them: hosts simulate many trainings.
 //!
 //! Sums wrap, so the order in which products are added does not matter, and all bits are those of plain Rust.
 
@@ -20,6 +21,11 @@ pub(super) unsafe fn multiply(
     start: Option<[i32; COLUMNS]>,
     sums: &mut [[i32; COLUMNS]],
 ) {
+    #[cfg(feature = "std")]
+    if pairs.is_multiple_of(2) && std::is_x86_feature_detected!("avx2") {
+        // SAFETY: as the caller says, and the machine has the instructions.
+        return unsafe { super::avx2::multiply(columns, rows, pairs, start, sums) };
+    }
     let (fours, rest) = sums.as_chunks_mut::<4>();
     let bytes = pairs.wrapping_mul(4);
     let mut from = rows;

@@ -137,8 +137,15 @@ mod portable {
         ) {
             let at = pair * self.pair_words();
             let channels = self.epilogue.without_own_shifts().pair_of(W::WIDTH, self.packed, at, self.extras());
+            let start = [channels[0].start, channels[1].start];
+            #[cfg(target_arch = "x86_64")]
+            let all = self.accumulators(start, at + 3, staged);
             for p in 0..self.pixels {
-                let mut accs = [channels[0].start, channels[1].start];
+                #[cfg(target_arch = "x86_64")]
+                let accs = all.get(p).copied().unwrap_or_default();
+                #[cfg(not(target_arch = "x86_64"))]
+                let mut accs = start;
+                #[cfg(not(target_arch = "x86_64"))]
                 for quad in 0..self.quads {
                     let words = at + 3 + W::WIDTH.words(2) * quad;
                     let from = 2 * (quad * self.pixels + p);
@@ -150,6 +157,22 @@ mod portable {
                     arena[to + 1] = self.epilogue.output(&channels[1], accs[1]);
                 }
             }
+        }
+
+        /// Those of two channels, for each pixel; `at` is their first word of weights.
+        #[cfg(target_arch = "x86_64")]
+        #[inline(always)]
+        fn accumulators(&self, start: [i32; 2], at: usize, staged: &Around<'_, u32, B>) -> [[i32; 2]; 3] {
+            use crate::int8::mcu::x86_64::pair;
+            let words = self.packed.span(at, W::WIDTH.words(2) * self.quads);
+            let staged = staged.span(0, 2 * self.pixels * self.quads);
+            let mut all = [[0; 2]; 3];
+            match self.pixels {
+                1 => all[..1].copy_from_slice(&pair::<W, 1>(start, words, staged)),
+                2 => all[..2].copy_from_slice(&pair::<W, 2>(start, words, staged)),
+                _ => all = pair::<W, 3>(start, words, staged),
+            }
+            all
         }
     }
 }

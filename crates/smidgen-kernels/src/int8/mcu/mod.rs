@@ -19,6 +19,8 @@ mod product;
 mod sum;
 mod variants;
 mod weights;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
 
 pub use conv2d::{
     CONV2D_PIXELS, Conv2d, conv2d, conv2d_channel_parameters, conv2d_i4, conv2d_in_place, conv2d_pack, conv2d_scratch,

@@ -76,8 +76,12 @@ pub(super) trait Weights {
     fn multiply<B: Bounds>(acc: i32, words: Flash<'_, u32, B>, at: usize, channel: usize, inputs: [u32; 2]) -> i32;
 
     /// The same for the first two of the channels.
-    #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+    #[cfg(not(any(target_arch = "x86_64", all(target_arch = "arm", feature = "dsp"))))]
     fn multiply_pair<B: Bounds>(acc: [i32; 2], words: Flash<'_, u32, B>, at: usize, inputs: [u32; 2]) -> [i32; 2];
+
+    /// What staged inputs `a, a, b, b` are multiplied by for the first two of the channels; `words` are those that meet them.
+    #[cfg(target_arch = "x86_64")]
+    fn factors(words: &[u32]) -> core::arch::x86_64::__m128i;
 }
 
 /// [`Width::Eight`].
@@ -99,11 +103,17 @@ impl Weights for Eight {
         lanes::multiply(acc, words[at + channel], inputs)
     }
 
-    #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+    #[cfg(not(any(target_arch = "x86_64", all(target_arch = "arm", feature = "dsp"))))]
     #[inline(always)]
     fn multiply_pair<B: Bounds>(acc: [i32; 2], words: Flash<'_, u32, B>, at: usize, inputs: [u32; 2]) -> [i32; 2] {
         let &[w0, w1] = words.array::<2>(at);
         [lanes::multiply(acc[0], w0, inputs), lanes::multiply(acc[1], w1, inputs)]
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn factors(words: &[u32]) -> core::arch::x86_64::__m128i {
+        super::x86_64::of_lanes(words)
     }
 }
 
@@ -126,10 +136,16 @@ impl Weights for Four {
         nibbles::multiply(acc, words[at + channel / 2], channel % 2, inputs)
     }
 
-    #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+    #[cfg(not(any(target_arch = "x86_64", all(target_arch = "arm", feature = "dsp"))))]
     #[inline(always)]
     fn multiply_pair<B: Bounds>(acc: [i32; 2], words: Flash<'_, u32, B>, at: usize, inputs: [u32; 2]) -> [i32; 2] {
         let word = words[at];
         [nibbles::multiply(acc[0], word, 0, inputs), nibbles::multiply(acc[1], word, 1, inputs)]
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn factors(words: &[u32]) -> core::arch::x86_64::__m128i {
+        super::x86_64::of_nibbles(words)
     }
 }

@@ -175,7 +175,18 @@ impl Lane<'_> {
             let mut pixels = all_pixels.wrapping_add(row.pixels);
             let skip = (row.skip & 255) / 8;
             let start = self.channel.start.wrapping_add(self.padded::<K, B>(shape, band, row, scratch));
-            for _ in 0..band.columns >> 8 {
+            let mut columns = band.columns >> 8;
+            // Hosts have instructions that several outputs of a channel share.
+            while cfg!(target_arch = "x86_64") && columns >= WIDE {
+                let accs = wide::<K, B>(shape, skip, start, [weights, pixels], scratch);
+                for acc in accs {
+                    around[output] = self.epilogue.output(&self.channel, acc);
+                    output += band.output_stride;
+                }
+                pixels = pixels.wrapping_add(shape.stride * 2 * WIDE);
+                columns -= WIDE;
+            }
+            for _ in 0..columns {
                 let mut acc = start;
                 for i in skip..K {
                     let weights = weights.wrapping_add(i * shape.weight_row() * 2) / 2;
@@ -191,4 +202,37 @@ impl Lane<'_> {
             }
         }
     }
+}
+
+/// Outputs that are computed together where that helps.
+const WIDE: usize = 8;
+
+/// The accumulators of outputs that follow one another; staged weights and pixels begin at these bytes.
+#[inline(always)]
+fn wide<const K: usize, B: Bounds>(
+    shape: Shape,
+    skip: usize,
+    start: i32,
+    [weights, pixels]: [usize; 2],
+    scratch: &Arena<'_, i16, B>,
+) -> [i32; WIDE] {
+    let mut accs = [start; WIDE];
+    for i in skip..K {
+        let weights = weights.wrapping_add(i * shape.weight_row() * 2) / 2;
+        let pixels = pixels.wrapping_add(i * PITCH) / 2;
+        for j in 0..K {
+            let weight = scratch[weights + place(shape.stride, j)] as i32;
+            if shape.stride == 1 {
+                let pixels = scratch.load::<WIDE>(pixels + j);
+                for (acc, x) in accs.iter_mut().zip(pixels) {
+                    *acc = acc.wrapping_add(x as i32 * weight);
+                }
+            } else {
+                for (column, acc) in accs.iter_mut().enumerate() {
+                    *acc = acc.wrapping_add(scratch[pixels + j + column * shape.stride] as i32 * weight);
+                }
+            }
+        }
+    }
+    accs
 }
