@@ -136,11 +136,9 @@ pub fn compile(
     let features = Features::of(graph)?;
     let drawn = if samples.is_empty() { drawn(&features, DRAWN) } else { Vec::new() };
     let samples = if samples.is_empty() { &drawn } else { samples };
-    let Trained { features, parts, biases } = Trained::of(features, scheme, options, samples)?;
-    let mut trained = vec![false; features.graph.operators.len()];
-    for (i, id) in features.convolutions.iter().enumerate() {
-        trained[id.index()] = parts[i].is_some() || biases[i];
-    }
+    let learnt = Trained::of(features, scheme, options, samples)?;
+    let trained = learnt.operators();
+    let Trained { features, parts, biases } = learnt;
     let magnitudes = magnitudes(&features, &trained, options, samples)?;
     let reference = LowerOptions { kernels: KernelSet::Reference, ..*options };
     let exact = smidgen_lower::lower(&features.graph, &reference)?;

@@ -118,8 +118,9 @@ impl std::str::FromStr for Scheme {
 /// What stands in the way of reading a scheme, with its place in the text.
 fn told(text: &str, error: &toml::de::Error) -> String {
     // The reader's message names types as Rust does.
-    const WORDS: [(&str, &str); 8] = [
+    const WORDS: [(&str, &str); 9] = [
         ("usize", "a whole number of at least 0"),
+        ("u32", "a whole number of at least 0"),
         ("f64", "a number"),
         ("a sequence", "a list"),
         ("sequence", "list"),
@@ -255,6 +256,7 @@ mod tests {
             ("\n  n_bias_updates = 3", "line 2, column 3", "there is no field `n_bias_updates`"),
             ("n_bias_update = \"all\"", "line 1, column 17", "a whole number"),
             ("n_bias_update = -1", "line 1, column 17", "-1"),
+            ("accumulate = \"8\"", "line 1, column 14", "a whole number"),
             ("rounding = \"up\"", "line 1, column 12", "`up`"),
             ("manual_weight_idx = 3", "line 1, column 21", "a list"),
             ("weight_update_ratio = [\"x\"]", "line 1, column 24", "a number"),

@@ -93,7 +93,8 @@ impl Api<'_> {
         let krate = crate::source::identifier(name);
         match (self.only_stream(), &self.inputs[..], &self.outputs[..]) {
             (Some(input), _, _) => {
-                lines.push(format!("use {krate}::{{INPUT_ROWS, Model, Row}};"));
+                let more = if self.learning.is_some() { ", RATE_ONE" } else { "" };
+                lines.push(format!("use {krate}::{{INPUT_ROWS, Model{more}, Row}};"));
                 lines.push(String::new());
                 lines.push("let mut model = Model::new();".into());
                 let elements = input.rows.map_or(0, |r| r.elements);
@@ -104,6 +105,16 @@ impl Api<'_> {
                 lines.push("}".into());
                 lines.push("let output = model.push_row(&row).unwrap();".into());
                 lines.push("# let _ = output;".into());
+                if self.learning.is_some() {
+                    lines.push(String::new());
+                    lines.push("// That the next rows are of class 1; the learning rate is 0.002.".into());
+                    lines.push("assert!(model.begin_training(1, RATE_ONE / 500).is_ok());".into());
+                    lines.push("for _ in 0..INPUT_ROWS {".into());
+                    lines.push("    model.push_row(&row);".into());
+                    lines.push("}".into());
+                    lines.push("let loss = model.loss();".into());
+                    lines.push("# let _ = loss;".into());
+                }
             }
             (None, [input], [_]) => {
                 let more = if self.learning.is_some() { ", RATE_ONE" } else { "" };

@@ -431,8 +431,17 @@ impl<'a> C<'a> {
             ([input], [output]) if input.rows.is_some() => {
                 lines.push(format!("const {} *output = NULL;", c_type(output.element)));
                 lines.push(format!("for (int y = 0; y < {upper}_INPUT_ROWS; y++) {{"));
-                lines.push(format!("    output = {name}_push_row(&{model}, input + y * {upper}_INPUT_ROW_COUNT);"));
+                let push = format!("{name}_push_row(&{model}, input + y * {upper}_INPUT_ROW_COUNT);");
+                lines.push(format!("    output = {push}"));
                 lines.push("}".to_owned());
+                if self.learning.is_some() {
+                    lines.push("// That the next rows are of class 1; the learning rate is 0.002.".to_owned());
+                    lines.push(format!("{name}_begin_training(&{model}, 1, {upper}_RATE_ONE / 500);"));
+                    lines.push(format!("for (int y = 0; y < {upper}_INPUT_ROWS; y++) {{"));
+                    lines.push(format!("    {push}"));
+                    lines.push("}".to_owned());
+                    lines.push(format!("int32_t loss = {name}_loss(&{model});"));
+                }
             }
             (_, [output]) => {
                 if self.learning.is_some() {

@@ -16,6 +16,7 @@ pub use blocks::{Block, blocks};
 
 use crate::calibrate::{Chance, activations};
 use crate::error::AdaptError;
+use crate::memory::selected;
 use crate::network::Features;
 use crate::scheme::Scheme;
 use blocks::MOST_CONVOLUTIONS;
@@ -536,6 +537,10 @@ impl Trained {
     ) -> Result<Self, AdaptError> {
         let count = features.convolutions.len();
         let mut parts = scheme.weights(count)?;
+        for (part, size) in parts.iter_mut().zip(features.sizes()?) {
+            // Less than one channel is nothing.
+            *part = part.filter(|&ratio| size.depthwise || selected(size.input[2], ratio) > 0);
+        }
         let mut biases: Vec<bool> = (0..count).map(|i| scheme.trains_bias(i, count)).collect();
         let Some(options) = &scheme.lite_residual else { return Ok(Self { features, parts, biases }) };
         let (grown, modules) = insert(&features, options, lower, samples)?;
@@ -550,5 +555,14 @@ impl Trained {
             }
         }
         Ok(Self { features: grown, parts, biases })
+    }
+
+    /// Whether something of an operator is trained.
+    pub fn operators(&self) -> Vec<bool> {
+        let mut trained = vec![false; self.features.graph.operators.len()];
+        for (i, id) in self.features.convolutions.iter().enumerate() {
+            trained[id.index()] = self.parts[i].is_some() || self.biases[i];
+        }
+        trained
     }
 }

@@ -21,7 +21,6 @@ use crate::compile::TrainingStep;
 use crate::error::AdaptError;
 use crate::learner::Learns;
 use crate::lite_residual::Trained;
-use crate::memory::selected;
 use crate::network::Features;
 use crate::scheme::{Loss, Scheme};
 use crate::surrogate::scale;
@@ -113,12 +112,7 @@ impl<T: Number> Twin<T> {
         let learnt = Trained::of(features, scheme, &LowerOptions::default(), samples)?;
         let features = &learnt.features;
         let graph = &features.graph;
-        let mut trained = vec![false; graph.operators.len()];
-        for ((i, id), size) in features.convolutions.iter().enumerate().zip(features.sizes()?) {
-            let channels = |ratio: f64| if size.depthwise { 1 } else { selected(size.input[2], ratio) };
-            trained[id.index()] = learnt.parts[i].is_some_and(|ratio| channels(ratio) > 0) || learnt.biases[i];
-        }
-        let reached = features.reached(&trained);
+        let reached = features.reached(&learnt.operators());
         let (mut frozen, mut changing, mut layers) = (Vec::new(), Vec::new(), Vec::new());
         for (index, operator) in graph.operators.iter().enumerate() {
             let passed = operator.outputs.iter().any(|id| reached[id.index()]);

@@ -86,6 +86,9 @@ fn floats_are_trained_beside_each_scheme() {
         assert_eq!(times.iter().sum::<u64>(), row["trainings"][0]["seeds"][0]["right"].as_u64().unwrap());
         assert_eq!((&row["samples"], &row["classes"]), (&rows[0]["samples"], &rows[0]["classes"]));
     }
+    let twins: Vec<Option<&str>> = rows.iter().map(|row| row["twin"].as_str()).collect();
+    assert_eq!(twins, [None, Some("float"), Some("masters")]);
+    assert!(rows.iter().all(|row| row["loss"] == "cross-entropy") && json["interrupted"] == false, "{json}");
     assert_eq!(rows[1]["kept"], rows[2]["kept"]);
     assert_eq!(rows[1]["difference"]["to"], "full");
     let report = std::fs::read_to_string(folder.path("report.html")).expect("the report");

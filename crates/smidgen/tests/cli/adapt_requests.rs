@@ -274,6 +274,38 @@ fn host_and_device_and_code_have_the_same_figures() {
     assert!(losses.contains(", ... ") && losses.ends_with("before each step"), "{losses}");
 }
 
+/// What is printed then says that it is not all.
+#[cfg(unix)]
+#[test]
+fn an_evaluation_that_is_ended_says_so() {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    use std::process::Stdio;
+    use std::time::Duration;
+
+    let folder = folder();
+    data(&folder);
+    let words =
+        ["adapt", "eval", "small.tflite", "--data", "data.npz", "--epochs", "100000", "--rate", "0.01", "--json"];
+    let mut ended = false;
+    for wait in (0..20).map(|i| Duration::from_millis(10).mul_f64(1.5f64.powi(i))) {
+        let mut command = folder.command(&words);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(wait);
+        let _ = kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM);
+        let output = child.wait_with_output().unwrap();
+        // Before the handler was there it just ends.
+        if output.status.code() == Some(130) {
+            let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON all the same");
+            assert_eq!((&json["interrupted"], &json["schemes"]), (&true.into(), &serde_json::json!([])));
+            ended = true;
+            break;
+        }
+        assert_eq!(output.status.code(), None, "{output:?}");
+    }
+    assert!(ended, "it was never ended");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_signal_to_end_leaves_nothing_half_written() {

@@ -212,14 +212,19 @@ impl Eval {
                 for row in self.rows(&told(name), kept, &measured) {
                     table.row(row);
                 }
-                rows.push(described(&told(name), (classes, kept), &measured, (&right, all.first())));
+                let mut row = described(&told(name), (classes, kept), &measured, (&right, all.first()));
+                row["loss"] = json!(scheme.loss);
+                let named = kind.and_then(|kind| kind.to_possible_value());
+                row["twin"] = json!(named.as_ref().map(|value| value.get_name()));
+                rows.push(row);
                 let row = self.trained(told(&stem), kept, &measured, (&right, all.first()));
                 trained.push(TrainedRow { twin: kind.is_some(), ..row });
                 all.push((told(name), right));
             }
         }
+        let stopped = stop.load(Ordering::Relaxed);
         if self.json {
-            out.json(&json!({ "schemes": rows }))?;
+            out.json(&json!({ "schemes": rows, "interrupted": stopped }))?;
         } else {
             out.print(table.render(out.width))?;
             if all.len() > 1 {
@@ -230,7 +235,6 @@ impl Eval {
                 ))?;
             }
         }
-        let stopped = stop.load(Ordering::Relaxed);
         if let Some(path) = self.report.as_ref().filter(|_| !stopped) {
             let page = html(&self.summary(trained, all.first().map_or(0, |(_, right)| right.len())));
             let page = page.map_err(|error| Failure::usage(error.to_string(), "the table was printed"))?;
