@@ -250,8 +250,18 @@ pub(super) fn widen<B: Bounds>(arena: &mut Arena<'_, u8, B>, from: usize, to: us
         // SAFETY: both are good for what is read and written.
         unsafe { super::armv7em::widen(from, to, count / STEP, zero) }
     }
+    #[cfg(target_arch = "x86_64")]
+    let done = {
+        let done = count & !7;
+        let (from, to) = (arena.pointer(from, done).cast_const(), arena.pointer(to, done.wrapping_mul(2)));
+        // SAFETY: both are good for what is read and written.
+        unsafe { super::x86_64::widen(from, to, done / 8, zero) }
+        done
+    };
+    #[cfg(not(any(target_arch = "x86_64", all(target_arch = "arm", feature = "dsp"))))]
+    let done = 0;
     #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
-    for i in 0..count {
+    for i in done..count {
         let value = i32::from(arena[from.wrapping_add(i)] as i8).wrapping_sub(zero) as i16;
         arena.store(to.wrapping_add(Order::Swapped.place(i).wrapping_mul(2)), value.to_le_bytes());
     }

@@ -376,8 +376,19 @@ fn stage_by_channel<B: Bounds>(
         let to = stage.row(block.wrapping_mul(COLUMNS));
         let lanes = COLUMNS.min(rows.wrapping_sub(block.wrapping_mul(COLUMNS)));
         *sums = [0; COLUMNS];
-        #[cfg_attr(not(all(target_arch = "arm", feature = "dsp")), expect(unused_mut, reason = "for assembly"))]
+        #[cfg_attr(
+            not(any(target_arch = "x86_64", all(target_arch = "arm", feature = "dsp"))),
+            expect(unused_mut, reason = "for instructions that some machines have")
+        )]
         let mut done = 0usize;
+        #[cfg(target_arch = "x86_64")]
+        if lanes == COLUMNS {
+            done = count & !3;
+            let from = arena.pointer(from, done.wrapping_mul(LANES)).cast_const();
+            let to = arena.pointer(to, pitch.wrapping_mul(COLUMNS));
+            // SAFETY: both are good for what is read and written.
+            unsafe { super::x86_64::transpose(from, to, pitch, done / 4, sums) }
+        }
         #[cfg(all(target_arch = "arm", feature = "dsp"))]
         if lanes == COLUMNS && count >= 2 {
             done = count & !1;
@@ -420,20 +431,34 @@ fn stage_positions<B: Bounds>(
         return source.stage(arena, stage, Order::Natural, [count, columns]);
     }
     let (ky, kx) = (tap / window.size[1].max(1), tap % window.size[1].max(1));
-    for element in 0..stage.padded {
+    let mut element = 0;
+    while element < stage.padded {
+        // What is left of a row, or of the stage.
         let (row, ox) = ((position + element) / out_w.max(1), (position + element) % out_w.max(1));
+        let end = if element < count { count.min(element + (out_w - ox)) } else { stage.padded };
         let (image, oy) = crate::geometry::split(row, out_h);
         let y = (oy * window.stride[0] + ky * window.dilation[0]).wrapping_sub(window.before[0]);
-        let x = (ox * window.stride[1] + kx * window.dilation[1]).wrapping_sub(window.before[1]);
-        let inside = element < count && y < height && x < width;
-        for column in 0..COLUMNS {
-            let mut value = zero as i16;
-            if inside && column < columns {
-                let at = ((image * height + y) * width + x).wrapping_mul(channels).wrapping_add(channel + column);
-                value = i16::from(arena[input.wrapping_add(at)] as i8);
+        let is_row = element < count && y < height;
+        let mut x = (ox * window.stride[1] + kx * window.dilation[1]).wrapping_sub(window.before[1]);
+        let line = (image * height).wrapping_add(y).wrapping_mul(width);
+        for element in element..end {
+            let mut four = [zero as i16; COLUMNS];
+            if is_row && x < width {
+                let at = input.wrapping_add(line.wrapping_add(x).wrapping_mul(channels).wrapping_add(channel));
+                if columns == COLUMNS {
+                    four = arena.load::<COLUMNS>(at).map(|x| i16::from(x as i8));
+                } else {
+                    for (column, value) in four.iter_mut().enumerate().take(columns) {
+                        *value = i16::from(arena[at.wrapping_add(column)] as i8);
+                    }
+                }
             }
-            arena.store(stage.column(column, element), value.to_le_bytes());
+            for (column, value) in four.into_iter().enumerate() {
+                arena.store(stage.column(column, element), value.to_le_bytes());
+            }
+            x = x.wrapping_add(window.stride[1]);
         }
+        element = end;
     }
 }
 
@@ -446,37 +471,81 @@ pub fn update_depthwise<B: Bounds>(
     layer: &DepthwiseStep,
     factors: Flash<'_, i32, B>,
 ) {
-    let DepthwiseStep { ref window, images, zero, step } = *layer;
-    let ([height, width, in_c], [out_h, out_w, out_c]) = (window.input, window.output);
-    for o in 0..out_c {
-        let scale = Scale::new(&arena, common, factors, o);
-        let channel = o / window.multiplier().max(1);
-        let numbers = gradient.row(o / COLUMNS).wrapping_add(o % COLUMNS * 2);
+    let DepthwiseStep { ref window, step, .. } = *layer;
+    let (out_c, multiplier) = (window.output[2], window.multiplier().max(1));
+    for block in 0..out_c.div_ceil(COLUMNS) {
+        let o = block * COLUMNS;
+        let lanes = COLUMNS.min(out_c - o);
+        let mut scales = [Scale { mantissa: 0, shift: 0 }; COLUMNS];
+        // The input's channel of each lane; of those that are not there, that of the first.
+        let mut channels = [o / multiplier; COLUMNS];
+        for lane in 0..lanes {
+            scales[lane] = Scale::new(&arena, common, factors, o + lane);
+            channels[lane] = (o + lane) / multiplier;
+        }
         for tap in 0..window.area() {
-            let (ky, kx) = (tap / window.size[1].max(1), tap % window.size[1].max(1));
-            let mut sum = 0i64;
-            for row in 0..images.wrapping_mul(out_h) {
-                let (image, oy) = crate::geometry::split(row, out_h);
-                let y = (oy * window.stride[0] + ky * window.dilation[0]).wrapping_sub(window.before[0]);
-                if y >= height {
-                    continue;
-                }
-                for ox in 0..out_w {
-                    let x = (ox * window.stride[1] + kx * window.dilation[1]).wrapping_sub(window.before[1]);
-                    if x >= width {
-                        continue;
-                    }
-                    let g = i16_at(&arena, numbers.wrapping_add((row * out_w + ox).wrapping_mul(LANES)));
-                    let x = arena[input.wrapping_add(((image * height + y) * width + x) * in_c + channel)] as i8;
-                    sum = sum.wrapping_add(i64::from(i32::from(g) * i32::from(x).wrapping_sub(zero)));
-                }
+            let sums = correlation(&mut arena, gradient.row(block), input, layer, channels, tap);
+            for (lane, (&sum, &scale)) in sums.iter().zip(&scales).enumerate().take(lanes) {
+                let at = tap * out_c + o + lane;
+                let sum = sum.wrapping_shr(step.narrow) as i32;
+                let change = step.of(&mut arena, common, scale, sum, at);
+                moved(&mut arena, weights.wrapping_add(at), change);
             }
-            let at = tap * out_c + o;
-            let sum = sum.wrapping_shr(step.narrow) as i32;
-            let change = step.of(&mut arena, common, scale, sum, at);
-            moved(&mut arena, weights.wrapping_add(at), change);
         }
     }
+}
+
+/// The gradients of four channels, from byte `gradient` on, times what a tap reads of the input's `channels`, added up.
+#[inline(never)]
+fn correlation<B: Bounds>(
+    arena: &mut Arena<'_, u8, B>,
+    gradient: usize,
+    input: usize,
+    layer: &DepthwiseStep,
+    channels: [usize; COLUMNS],
+    tap: usize,
+) -> [i64; COLUMNS] {
+    let DepthwiseStep { ref window, images, zero, .. } = *layer;
+    let ([height, width, in_c], [out_h, out_w, _]) = (window.input, window.output);
+    let (ky, kx) = (tap / window.size[1].max(1), tap % window.size[1].max(1));
+    let (stride, ahead) = (window.stride[1].max(1), kx * window.dilation[1]);
+    // Columns of the output that read inside the input.
+    let first = window.before[1].saturating_sub(ahead).div_ceil(stride);
+    let end = (width + window.before[1]).saturating_sub(ahead).div_ceil(stride).min(out_w);
+    let four_together = channels[COLUMNS - 1] == channels[0] + (COLUMNS - 1);
+    let mut totals = [0i64; COLUMNS];
+    for row in 0..images.wrapping_mul(out_h) {
+        let (image, oy) = crate::geometry::split(row, out_h);
+        let y = (oy * window.stride[0] + ky * window.dilation[0]).wrapping_sub(window.before[0]);
+        if y >= height || first >= end {
+            continue;
+        }
+        let mut at = gradient.wrapping_add((row * out_w + first).wrapping_mul(LANES));
+        let pixel = (image * height + y) * width + (first * stride + ahead).wrapping_sub(window.before[1]);
+        let mut from = input.wrapping_add(pixel.wrapping_mul(in_c));
+        let mut left = end - first;
+        while left > 0 {
+            // So many products fit a sum of 32 bits.
+            let count = left.min(CHUNK);
+            let mut sums = [0i32; COLUMNS];
+            for _ in 0..count {
+                let inputs = match four_together {
+                    true => arena.load::<COLUMNS>(from.wrapping_add(channels[0])),
+                    false => channels.map(|channel| arena[from.wrapping_add(channel)]),
+                };
+                let numbers = arena.load::<LANES>(at);
+                for ((sum, &number), x) in sums.iter_mut().zip(numbers.as_chunks::<2>().0).zip(inputs) {
+                    let x = i32::from(x as i8).wrapping_sub(zero);
+                    *sum = sum.wrapping_add(i32::from(i16::from_le_bytes(number)).wrapping_mul(x));
+                }
+                at = at.wrapping_add(LANES);
+                from = from.wrapping_add(stride.wrapping_mul(in_c));
+            }
+            totals.iter_mut().zip(sums).for_each(|(total, sum)| *total = total.wrapping_add(i64::from(sum)));
+            left -= count;
+        }
+    }
+    totals
 }
 
 /// Updates the biases of the channels in some rows of the masked gradient, whose view is `gradient`, as [`update_weights`] does. `bias` is the byte of the first; `factors` as in

@@ -4,10 +4,7 @@
 //! Sums wrap, so the order in which products are added does not matter, and all bits are those of plain Rust.
 
 use super::block::COLUMNS;
-use core::arch::x86_64::{
-    __m128i, _mm_add_epi32, _mm_loadl_epi64, _mm_loadu_si128, _mm_madd_epi16, _mm_set1_epi32, _mm_setr_epi32,
-    _mm_setzero_si128, _mm_slli_epi16, _mm_srai_epi16, _mm_storeu_si128, _mm_unpacklo_epi8, _mm_unpacklo_epi16,
-};
+use core::arch::x86_64::*;
 
 /// The sums of products of rows with four columns as [`Stage`](super::block::Stage) stages them, begun with `start` or, without one, with what
 /// they are.
@@ -147,6 +144,54 @@ pub(super) unsafe fn across(from: *const u8, step: usize, to: *mut u8, pairs: us
             let both = _mm_unpacklo_epi8(word(at), word(at.wrapping_add(step)));
             let wide = _mm_srai_epi16::<8>(_mm_unpacklo_epi8(_mm_setzero_si128(), both));
             _mm_storeu_si128(to.wrapping_add(pair.wrapping_mul(16)).cast(), wide);
+        }
+    }
+}
+
+/// Stages `quads` times four groups of four numbers as four rows, `pitch` bytes from row to row, and adds up each row.
+///
+/// # Safety
+/// `from` is good for 32 bytes for each of the quads, `to` for 8 bytes of each row for each of them.
+pub(super) unsafe fn transpose(from: *const u8, to: *mut u8, pitch: usize, quads: usize, sums: &mut [i32; COLUMNS]) {
+    // SAFETY: the caller vouches for what is read and written; four sums are 16 bytes.
+    unsafe {
+        let ones = _mm_set1_epi32(0x0001_0001);
+        // Of two rows each.
+        let mut all = [_mm_setzero_si128(); 2];
+        for quad in 0..quads {
+            let at: *const __m128i = from.wrapping_add(quad.wrapping_mul(32)).cast();
+            let (first, last) = (_mm_loadu_si128(at), _mm_loadu_si128(at.wrapping_add(1)));
+            // Numbers 0 and 2 of each row, then 1 and 3.
+            let (even, odd) = (_mm_unpacklo_epi16(first, last), _mm_unpackhi_epi16(first, last));
+            let two = [_mm_unpacklo_epi16(even, odd), _mm_unpackhi_epi16(even, odd)];
+            for (i, (rows, sum)) in two.into_iter().zip(&mut all).enumerate() {
+                let to = to.wrapping_add(pitch.wrapping_mul(2).wrapping_mul(i)).wrapping_add(quad.wrapping_mul(8));
+                _mm_storel_epi64(to.cast(), rows);
+                _mm_storel_epi64(to.wrapping_add(pitch).cast(), _mm_unpackhi_epi64(rows, rows));
+                *sum = _mm_add_epi32(*sum, _mm_madd_epi16(rows, ones));
+            }
+        }
+        // The halves of rows 0 and 1, then of 2 and 3.
+        let [low, high] = all.map(|sum| _mm_add_epi32(sum, _mm_shuffle_epi32::<0b10_11_00_01>(sum)));
+        let two = _mm_unpacklo_epi64(_mm_shuffle_epi32::<0b00_00_10_00>(low), _mm_shuffle_epi32::<0b00_00_10_00>(high));
+        _mm_storeu_si128(sums.as_mut_ptr().cast(), two);
+    }
+}
+
+/// What [`super::block::widen`] does, for `octets` times eight bytes.
+///
+/// # Safety
+/// `from` is good for 8 bytes for each of them, `to` for 16.
+pub(super) unsafe fn widen(from: *const u8, to: *mut u8, octets: usize, zero: i32) {
+    // SAFETY: the caller vouches for what is read and written.
+    unsafe {
+        let zero = _mm_set1_epi16(zero as i16);
+        for i in 0..octets {
+            let bytes = _mm_loadl_epi64(from.wrapping_add(i.wrapping_mul(8)).cast());
+            let wide = _mm_sub_epi16(_mm_srai_epi16::<8>(_mm_unpacklo_epi8(bytes, bytes)), zero);
+            let low = _mm_shufflelo_epi16::<0b11_01_10_00>(wide);
+            let swapped = _mm_shufflehi_epi16::<0b11_01_10_00>(low);
+            _mm_storeu_si128(to.wrapping_add(i.wrapping_mul(16)).cast(), swapped);
         }
     }
 }
