@@ -23,8 +23,9 @@ impl<'a> Heuristic<'a> {
         let mut heuristic = Self { fit, at: vec![], top: isize::MAX, order: vec![] };
         for key in ORDERS {
             let order = order(problem, key);
-            let top = heuristic.fit.run(&order);
-            heuristic.take(&order, top);
+            if let Some(top) = heuristic.fit.run(&order, heuristic.top) {
+                heuristic.take(&order, top);
+            }
             if heuristic.top <= enough {
                 break;
             }
@@ -66,23 +67,31 @@ impl<'a> Heuristic<'a> {
             ((random >> 33) % n as u64) as usize
         };
         let (mut order, mut top, mut at) = (self.order.clone(), self.top, self.at.clone());
+        let mut chain = chain(self.fit.problem, &at, top);
+        let mut candidate = order.clone();
         let mut stale = 0;
         let budget = effort.of(BUDGET);
         while self.fit.visits < budget && self.top > enough {
-            let mut candidate = order.clone();
-            let chain = chain(self.fit.problem, &at, top);
+            candidate.clone_from(&order);
+            // What comes before the first move stays where it is.
+            let mut kept = n;
             for _ in 0..1 + below(2) {
                 let moved = if below(4) > 0 { chain[below(chain.len())] } else { below(n) };
                 let from = candidate.iter().position(|&i| i == moved).unwrap_or(0);
                 let to = if below(2) == 0 { below(from + 1) } else { below(n) };
                 let moved = candidate.remove(from);
                 candidate.insert(to, moved);
+                kept = kept.min(from).min(to);
             }
-            let found = self.fit.run(&candidate);
-            self.take(&candidate, found);
-            stale = if found < top { 0 } else { stale + 1 };
-            if found <= top {
-                (order, top) = (candidate, found);
+            self.fit.at.copy_from_slice(&at);
+            let found = self.fit.go_on(&candidate, kept, top.max(self.top));
+            if let Some(found) = found {
+                self.take(&candidate, found);
+            }
+            stale = if found.is_some_and(|found| found < top) { 0 } else { stale + 1 };
+            if let Some(found) = found.filter(|&found| found <= top) {
+                std::mem::swap(&mut order, &mut candidate);
+                top = found;
                 at.clone_from(&self.fit.at);
             } else if stale > 40 * n {
                 // Begin again near the best.
@@ -90,10 +99,13 @@ impl<'a> Heuristic<'a> {
                 for _ in 0..4 {
                     order.swap(below(n), below(n));
                 }
-                top = self.fit.run(&order);
+                top = self.fit.run(&order, isize::MAX).unwrap_or(isize::MAX);
                 at.clone_from(&self.fit.at);
                 stale = 0;
+            } else {
+                continue;
             }
+            chain = self::chain(self.fit.problem, &at, top);
         }
     }
 }
@@ -148,26 +160,40 @@ fn chain(problem: &Problem, at: &[isize], top: isize) -> Vec<usize> {
 /// Places objects one after the other, each at the lowest offset that the ones before it leave free.
 struct FirstFit<'a> {
     problem: &'a Problem,
+    /// For each object, the others of its pairs, and the distances above and below them.
+    others: Vec<Vec<(usize, isize, isize)>>,
     at: Vec<isize>,
     placed: Vec<bool>,
     forbidden: Vec<(isize, isize)>,
+    /// Of all objects in each run, whether it comes to its end or not.
     visits: usize,
 }
 
 impl<'a> FirstFit<'a> {
     fn new(problem: &'a Problem) -> Self {
         let n = problem.len();
-        Self { problem, at: vec![0; n], placed: vec![false; n], forbidden: Vec::new(), visits: 0 }
+        let seen = |i: usize| problem.of[i].iter().map(|&p| problem.pairs[p].seen_from(i)).collect();
+        let others = (0..n).map(seen).collect();
+        Self { problem, others, at: vec![0; n], placed: vec![false; n], forbidden: Vec::new(), visits: 0 }
     }
 
-    /// The greatest end for an order of all objects.
-    fn run(&mut self, order: &[usize]) -> isize {
+    /// The greatest end for an order of all objects; `None` if it is over `most`, and then not all have been placed.
+    fn run(&mut self, order: &[usize], most: isize) -> Option<isize> {
+        self.go_on(order, 0, most)
+    }
+
+    /// The same where the first so many of the order are placed already.
+    fn go_on(&mut self, order: &[usize], kept: usize, most: isize) -> Option<isize> {
+        self.visits += 2 * self.problem.pairs.len() + order.len();
         self.placed.fill(false);
-        for &i in order {
+        let mut top = 0;
+        for &i in &order[..kept] {
+            self.placed[i] = true;
+            top = top.max(self.at[i] + self.problem.sizes[i]);
+        }
+        for &i in &order[kept..] {
             self.forbidden.clear();
-            self.visits += self.problem.of[i].len() + 1;
-            for &p in &self.problem.of[i] {
-                let (j, above, below) = self.problem.pairs[p].seen_from(i);
+            for &(j, above, below) in &self.others[i] {
                 if self.placed[j] {
                     // Strictly between these two, `i` is neither far enough above `j` nor far enough below it.
                     self.forbidden.push((self.at[j] - above, self.at[j] + below));
@@ -185,7 +211,11 @@ impl<'a> FirstFit<'a> {
             }
             self.at[i] = at;
             self.placed[i] = true;
+            top = top.max(at + self.problem.sizes[i]);
+            if top > most {
+                return None;
+            }
         }
-        self.problem.top(&self.at)
+        Some(top)
     }
 }
