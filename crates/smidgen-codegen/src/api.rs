@@ -3,7 +3,7 @@
 use crate::Options;
 use crate::helpers;
 use crate::learning::{self, Learning};
-use crate::ports::{Place, PortInfo};
+use crate::ports::{Place, PortInfo, rust_type};
 use crate::source::{Source, count, plain, plain_up_to};
 use crate::steps::{shape, whereabouts};
 use crate::value::{Literal, WIDTH, atom, fill, numbers};
@@ -270,7 +270,7 @@ impl Api<'_> {
 
     fn pixels(&self, out: &mut Source) {
         let Some(pixels) = &self.options.pixels else { return };
-        let element = if pixels.wide { "i16" } else { "i8" };
+        let element = rust_type(pixels.element);
         let each = pixels.stored.len() > 1;
         out.line(if each {
             "/// The stored number for a pixel of 0 to 255 of a channel of the network, 0 to 2; a greater one is taken for the last."
@@ -635,6 +635,9 @@ fn zero(element: &str) -> &'static str {
 fn pixel_expression(stored: &[i16; 256], element: &str) -> Option<String> {
     let all = |f: &dyn Fn(i32) -> i32| (0..256).all(|v| f(v) == stored[v as usize] as i32);
     let narrow = element == "i8";
+    if element == "u8" && all(&|v| v) {
+        return Some("value".to_owned());
+    }
     if narrow && all(&|v| v as u8 as i8 as i32) {
         return Some("value as i8".to_owned());
     }

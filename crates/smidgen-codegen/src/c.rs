@@ -6,7 +6,7 @@ use crate::Options;
 use crate::helpers;
 use crate::learning::{self, Learning};
 use crate::memory;
-use crate::ports::{PortInfo, ports};
+use crate::ports::{PortInfo, ports, rust_type};
 use crate::runs;
 use crate::source::{Source, identifier, plain};
 use smidgen_certify::Certified;
@@ -155,7 +155,8 @@ impl<'a> C<'a> {
         }
         self.helpers(&mut all);
         if let Some(pixels) = &self.options.pixels {
-            let result = if pixels.wide { ("int16_t", " -> i16") } else { ("int8_t", " -> i8") };
+            let element = rust_type(pixels.element);
+            let result = (c_type(element), format!(" -> {element}"));
             let value = ("value".to_owned(), "uint8_t value|u8".to_owned());
             let order =
                 if pixels.swapped { " The network's channels are blue, green and red, in this order." } else { "" };

@@ -8,6 +8,7 @@ fn stored(port: &PortInfo) -> Option<(i32, i32)> {
     port.quantisation?;
     match port.element {
         "i8" => Some((-128, 127)),
+        "u8" => Some((0, 255)),
         "i16" => Some((-32768, 32767)),
         _ => None,
     }
@@ -22,7 +23,7 @@ pub(crate) fn is_quantised(port: &PortInfo) -> bool {
 pub(crate) fn is_list(port: &PortInfo) -> bool {
     port.elements > 1
         && port.shape.iter().filter(|&&n| n != 1).count() == 1
-        && matches!(port.element, "i8" | "i16" | "i32" | "f32")
+        && (matches!(port.element, "i8" | "i16" | "i32" | "f32") || is_quantised(port))
 }
 
 /// The functions for an input.

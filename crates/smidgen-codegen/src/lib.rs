@@ -71,8 +71,8 @@ pub struct Training {
 pub struct Pixels {
     /// For pixel values 0 to 255: one list for all channels, or one for each of the network's.
     pub stored: Vec<[i16; 256]>,
-    /// The input is int16, not int8.
-    pub wide: bool,
+    /// How the input stores them: int8, uint8 or int16.
+    pub element: ElementType,
     /// The network's channels are blue, green and red.
     pub swapped: bool,
     /// How they were normalised, in words.

@@ -119,13 +119,13 @@ fn info(program: &Program, graph: &Graph, index: usize, port: &Port, alone: bool
 }
 
 /// How elements lie in the arena; booleans are bytes there, of which the caller may write any.
-fn rust_type(element: ElementType) -> &'static str {
+pub(crate) fn rust_type(element: ElementType) -> &'static str {
     match element {
         ElementType::Float32 => "f32",
         ElementType::Int4 | ElementType::Int8 => "i8",
         ElementType::Int16 => "i16",
         ElementType::Int32 => "i32",
         ElementType::Int64 => "i64",
-        ElementType::Bool => "u8",
+        ElementType::Uint8 | ElementType::Bool => "u8",
     }
 }

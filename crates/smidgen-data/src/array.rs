@@ -61,6 +61,7 @@ impl Dtype {
             ElementType::Int16 => Self::Int16,
             ElementType::Int32 => Self::Int32,
             ElementType::Int64 => Self::Int64,
+            ElementType::Uint8 => Self::Uint8,
             ElementType::Bool => Self::Bool,
         }
     }

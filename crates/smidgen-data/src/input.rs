@@ -224,6 +224,11 @@ fn convert(network: Interface, index: usize, array: Array, normalise: Normalise)
             let prepared = PictureInput::of(graph, index)?.from_pixels(&array.data, normalise)?;
             Ok((prepared.array.clone(), format!("pixels; {}", prepared.describe())))
         }
+        // What a network with ends of uint8 is given once they are cut.
+        (Dtype::Uint8, Dtype::Int8, Some(_)) => {
+            let data = array.data.iter().map(|byte| byte ^ 0x80).collect();
+            Ok((Array::new(wanted, &shape, data), "uint8, 128 less".into()))
+        }
         _ => Err(InputError::Type {
             tensor: tensor.name.clone(),
             expected: expected(network, index),
@@ -242,11 +247,11 @@ fn convert(network: Interface, index: usize, array: Array, normalise: Normalise)
 /// away from zero (as TensorFlow Lite's QUANTIZE does), shifted by the zero point, and clamped.
 pub fn quantise(reals: &[f64], scale: f32, zero_point: i32, element: ElementType) -> Vec<u8> {
     let bytes = element.bits().div_ceil(8);
-    let high = (1i128 << (element.bits() - 1)) - 1;
+    let (low, high) = element.range().unwrap_or((i64::MIN, i64::MAX));
     let stored = |real: f64| {
         // The cast saturates, and takes what is not a number to zero.
         let q = (real as f32 / scale).round() as i64;
-        (i128::from(q) + i128::from(zero_point)).clamp(-high - 1, high) as i64
+        (i128::from(q) + i128::from(zero_point)).clamp(low.into(), high.into()) as i64
     };
     reals.iter().flat_map(|&real| stored(real).to_le_bytes().into_iter().take(bytes)).collect()
 }

@@ -79,8 +79,8 @@ pub struct PictureInput {
     element: ElementType,
     /// Scale and zero point: the input's own, or that of the QUANTIZE that a float input goes into.
     quantisation: Option<(f32, i32)>,
-    /// These integers are int16, which hold as much below 0 as above, whatever pixels become.
-    wide: bool,
+    /// How these integers are stored; int16 holds as much below 0 as above, whatever pixels become.
+    stored: ElementType,
 }
 
 /// A picture made into a network's input.
@@ -101,6 +101,7 @@ impl Prepared {
     pub fn describe(&self) -> String {
         let range = match self.normalisation {
             Normalisation::Raw if self.array.dtype == Dtype::Int8 => "stored as pixel - 128".into(),
+            Normalisation::Raw if self.array.dtype == Dtype::Uint8 => "stored as they are".into(),
             Normalisation::Raw => "0..255".into(),
             Normalisation::Symmetric => "-1..1".into(),
             Normalisation::Unit => "0..1".into(),
@@ -154,7 +155,7 @@ impl PictureInput {
             channels,
             element: tensor.element(),
             quantisation,
-            wide: stored.is_some_and(|stored| stored.element() == ElementType::Int16),
+            stored: stored.map_or(tensor.element(), Tensor::element),
         })
     }
 
@@ -166,8 +167,8 @@ impl PictureInput {
     /// Real numbers that the quantisation can hold.
     fn range(&self) -> Option<(f64, f64)> {
         let (scale, zero_point) = self.quantisation?;
-        let (low, high) = if self.wide { (-32768, 32767) } else { (-128, 127) };
-        let real = |q: i32| f64::from(scale) * (f64::from(q) - f64::from(zero_point));
+        let (low, high) = self.stored.range()?;
+        let real = |q: i64| f64::from(scale) * (q as f64 - f64::from(zero_point));
         Some((real(low), real(high)))
     }
 
@@ -179,11 +180,12 @@ impl PictureInput {
         if let Normalise::Stored(normalisation) = normalise {
             return (normalisation, "as the model file says".into(), false);
         }
+        let wide = self.stored == ElementType::Int16;
         match self.range() {
-            Some((_, high)) if self.wide && (high - 255.0).abs() <= 0.05 * 255.0 => {
+            Some((_, high)) if wide && (high - 255.0).abs() <= 0.05 * 255.0 => {
                 (Normalisation::Raw, format!("since the int16 input holds real numbers up to {high:.3}"), false)
             }
-            Some((_, high)) if self.wide && (high - 1.0).abs() <= 0.05 => {
+            Some((_, high)) if wide && (high - 1.0).abs() <= 0.05 => {
                 let reason = format!("since the int16 input holds real numbers up to {high:.3}, of 0..1 or of -1..1");
                 (Normalisation::Unit, reason, true)
             }
@@ -225,7 +227,10 @@ impl PictureInput {
             (ElementType::Int8, Some(_)) if normalisation == Normalisation::Raw => {
                 pixels.iter().map(|&p| p ^ 0x80).collect()
             }
-            (ElementType::Int8, Some(_)) if normalisation == Normalisation::Bytes => pixels.to_vec(),
+            (ElementType::Uint8, Some(_)) if normalisation == Normalisation::Raw => pixels.to_vec(),
+            (ElementType::Int8 | ElementType::Uint8, Some(_)) if normalisation == Normalisation::Bytes => {
+                pixels.to_vec()
+            }
             (element, Some((scale, zero_point))) => quantise(&reals.collect::<Vec<f64>>(), scale, zero_point, element),
         };
         let array = Array::new(Dtype::of(self.element), &self.shape, data);

@@ -32,6 +32,8 @@ pub enum ElementType {
     Int4,
     /// Two's complement, 8 bits.
     Int8,
+    /// 8 bits without a sign: what cameras give, at the ends of a network.
+    Uint8,
     /// Two's complement, 16 bits, little endian.
     Int16,
     /// Two's complement, 32 bits, little endian.
@@ -44,14 +46,14 @@ pub enum ElementType {
 
 impl ElementType {
     /// Every element type, in the order of the textual form's documentation.
-    pub const ALL: [ElementType; 7] =
-        [Self::Float32, Self::Int4, Self::Int8, Self::Int16, Self::Int32, Self::Int64, Self::Bool];
+    pub const ALL: [ElementType; 8] =
+        [Self::Float32, Self::Int4, Self::Int8, Self::Uint8, Self::Int16, Self::Int32, Self::Int64, Self::Bool];
 
     /// Bits of storage of one element.
     pub fn bits(self) -> usize {
         match self {
             Self::Int4 => 4,
-            Self::Int8 | Self::Bool => 8,
+            Self::Int8 | Self::Uint8 | Self::Bool => 8,
             Self::Int16 => 16,
             Self::Float32 | Self::Int32 => 32,
             Self::Int64 => 64,
@@ -72,12 +74,25 @@ impl ElementType {
         }
     }
 
-    /// The name in the textual form: `f32`, `i4`, `i8`, `i16`, `i32`, `i64`, `bool`.
+    /// Least and greatest stored integer; `None` for floats.
+    pub fn range(self) -> Option<(i64, i64)> {
+        match self {
+            Self::Float32 => None,
+            Self::Bool => Some((0, 1)),
+            Self::Uint8 => Some((0, 255)),
+            Self::Int4 | Self::Int8 | Self::Int16 | Self::Int32 | Self::Int64 => {
+                Some((i64::MIN >> (64 - self.bits()), i64::MAX >> (64 - self.bits())))
+            }
+        }
+    }
+
+    /// The name in the textual form: `f32`, `i4`, `i8`, `u8`, `i16`, `i32`, `i64`, `bool`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Float32 => "f32",
             Self::Int4 => "i4",
             Self::Int8 => "i8",
+            Self::Uint8 => "u8",
             Self::Int16 => "i16",
             Self::Int32 => "i32",
             Self::Int64 => "i64",
@@ -329,14 +344,14 @@ impl Tensor {
         }
     }
 
-    /// The elements of a constant of type int4, int8, int16, int32 or bool, widened to `i32`.
+    /// The elements of a constant of type int4, int8, uint8, int16, int32 or bool, widened to `i32`.
     /// `None` if the tensor is not a constant or holds floats or 64-bit integers.
     pub fn integers(&self) -> Option<Vec<i32>> {
         let data = self.data.as_ref()?;
         let count = self.shape.checked_elements()?;
         Some(match self.element() {
             ElementType::Int8 => data.iter().map(|&b| b as i8 as i32).collect(),
-            ElementType::Bool => data.iter().map(|&b| b as i32).collect(),
+            ElementType::Uint8 | ElementType::Bool => data.iter().map(|&b| b as i32).collect(),
             ElementType::Int16 => data.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]]) as i32).collect(),
             ElementType::Int32 => data.chunks_exact(4).map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
             ElementType::Int4 => (0..count)

@@ -17,6 +17,8 @@ pub use real::{dequantize, quantize};
 pub enum Stored {
     /// Two's complement, 8 bits.
     Int8,
+    /// 8 bits without a sign.
+    Uint8,
     /// Two's complement, 16 bits.
     Int16,
     /// Two's complement, 32 bits.
@@ -32,7 +34,7 @@ impl Stored {
     /// Bytes of an element.
     pub const fn bytes(self) -> usize {
         match self {
-            Self::Int8 => 1,
+            Self::Int8 | Self::Uint8 => 1,
             Self::Int16 => 2,
             Self::Int32 => 4,
             #[cfg(feature = "float")]
@@ -45,6 +47,7 @@ impl Stored {
     pub const fn range(self) -> (i32, i32) {
         match self {
             Self::Int8 => (i8::MIN as i32, i8::MAX as i32),
+            Self::Uint8 => (0, u8::MAX as i32),
             Self::Int16 => (i16::MIN as i32, i16::MAX as i32),
             Self::Int32 | Self::Int64 => (i32::MIN, i32::MAX),
             #[cfg(feature = "float")]
@@ -57,6 +60,7 @@ impl Stored {
     fn load<B: Bounds>(self, arena: &Arena<'_, u8, B>, at: usize) -> i32 {
         match self {
             Self::Int8 => arena[at] as i8 as i32,
+            Self::Uint8 => arena[at] as i32,
             Self::Int16 => i16::from_le_bytes(arena.load(2 * at)) as i32,
             Self::Int32 => i32::from_le_bytes(arena.load(4 * at)),
             Self::Int64 => i64::from_le_bytes(arena.load(8 * at)).clamp(i32::MIN as i64, i32::MAX as i64) as i32,
@@ -69,7 +73,7 @@ impl Stored {
     #[inline]
     fn store<B: Bounds>(self, arena: &mut Arena<'_, u8, B>, at: usize, value: i32) {
         match self {
-            Self::Int8 => arena[at] = value as u8,
+            Self::Int8 | Self::Uint8 => arena[at] = value as u8,
             Self::Int16 => arena.store(2 * at, (value as i16).to_le_bytes()),
             Self::Int32 => arena.store(4 * at, value.to_le_bytes()),
             Self::Int64 => arena.store(8 * at, (value as i64).to_le_bytes()),
@@ -191,6 +195,28 @@ pub fn rescale<B: Bounds>(arena: Arena<'_, u8, B>, views: &Views, region: Region
         (_, Stored::Int8) => between!(Int16, Int8),
         _ => between!(Int16, Int16),
     }
+}
+
+/// Bytes with a sign to bytes without one or back, 128 more or less: the top bit the other way round. QUANTIZE between int8 and uint8 of one
+/// scale is this.
+///
+/// Order: one element at a time, read before write, or four, read before they are written.
+pub fn flip<B: Bounds>(mut arena: Arena<'_, u8, B>, views: &Views, region: Region, depth: usize) {
+    let Views { input, output } = views;
+    let dense = input.pixel_stride == depth && output.pixel_stride == depth;
+    pieces(region, depth, dense, |y, x, count| {
+        let (from, to) = (input.at(y, x), output.at(y, x));
+        let mut i = 0;
+        while i + 4 <= count {
+            let four = u32::from_le_bytes(arena.load(from + i)) ^ 0x8080_8080;
+            arena.store(to + i, four.to_le_bytes());
+            i += 4;
+        }
+        while i < count {
+            arena[to + i] = arena[from + i] ^ 0x80;
+            i += 1;
+        }
+    });
 }
 
 /// Index of the greatest of `size` elements, the first among equals: the tensor is seen as `[outer, size, inner]`, the output as

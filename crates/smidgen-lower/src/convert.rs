@@ -18,11 +18,12 @@ fn stored(tensor: &Tensor) -> Result<Stored, Refusal> {
     Ok(match tensor.element() {
         ElementType::Float32 => Stored::Float32,
         ElementType::Int8 => Stored::Int8,
+        ElementType::Uint8 => Stored::Uint8,
         ElementType::Int16 => Stored::Int16,
         ElementType::Int32 => Stored::Int32,
         ElementType::Int64 => Stored::Int64,
         other @ (ElementType::Int4 | ElementType::Bool) => {
-            return Err(Refusal(format!("`{}` is {other}; i8, i16, i32, i64 and f32 are supported", tensor.name)));
+            return Err(Refusal(format!("`{}` is {other}; i8, u8, i16, i32, i64 and f32 are supported", tensor.name)));
         }
     })
 }
@@ -44,6 +45,12 @@ pub(super) fn quantize(builder: &mut Builder, operator: &Operator) -> Result<(),
         }
         (Stored::Float32, _) => {
             push_one(builder, operator, Kernel::Quantise(kernel::Quantise { to, scale, zero_point }), vec![])
+        }
+        (Stored::Int8, Stored::Uint8) | (Stored::Uint8, Stored::Int8)
+            if per_tensor(x)? == (scale, if to == Stored::Int8 { zero_point + 128 } else { zero_point - 128 }) =>
+        {
+            let kernel = Kernel::Flip(kernel::Flip { signed: from == Stored::Int8 });
+            push_one(builder, operator, kernel, vec![]);
         }
         (Stored::Int8, Stored::Int8) => {
             let table = tables::requantise(Ends { from: per_tensor(x)?, to: (scale, zero_point) });

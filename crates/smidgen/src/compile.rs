@@ -205,11 +205,10 @@ pub fn pixels(network: &Network, normalise: Normalise) -> Result<Option<(Pixels,
         (asked, _) => asked,
     };
     let [input] = graph.inputs[..] else { return Ok(None) };
-    let wide = match graph.tensor(input).element() {
-        ElementType::Int8 => false,
-        ElementType::Int16 => true,
-        _ => return Ok(None),
-    };
+    let element = graph.tensor(input).element();
+    if !matches!(element, ElementType::Int8 | ElementType::Uint8 | ElementType::Int16) {
+        return Ok(None);
+    }
     let Ok(picture) = PictureInput::of(graph, 0) else { return Ok(None) };
     let [height, width, channels] = picture.size();
     // A pixel of each value in all channels, as often as it takes to fill the picture.
@@ -234,5 +233,5 @@ pub fn pixels(network: &Network, normalise: Normalise) -> Result<Option<(Pixels,
         stored.truncate(1);
     }
     let description = described.trim_start_matches("normalised ").replace('`', "");
-    Ok(Some((Pixels { stored, wide, swapped, description }, guessed)))
+    Ok(Some((Pixels { stored, element, swapped, description }, guessed)))
 }

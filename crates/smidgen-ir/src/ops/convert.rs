@@ -7,7 +7,7 @@ use crate::graph::Operator;
 use crate::infer::{Inferred, ShapeError};
 use crate::tensor::{ElementType, Shape, Tensor};
 use crate::text::{Given, ParseErrorKind};
-use crate::validate::{FACTOR_LIMIT, INT8_OR_INT16, OperatorError, Rules, is_float, is_int8, is_int16};
+use crate::validate::{FACTOR_LIMIT, INT8_OR_INT16, OperatorError, Rules, is_float, is_int8, is_int16, is_uint8};
 use std::ops::RangeInclusive;
 
 impl OpSpec for view::Quantize {
@@ -28,10 +28,20 @@ impl OpSpec for view::Quantize {
     }
 
     fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
-        rules.expect(rules.operator.inputs[0], "f32, i8 quantised per tensor, or i16 with zero point 0", |d| {
-            is_float(d) || is_int8(d) || is_int16(d)
-        })?;
-        rules.expect(rules.operator.outputs[0], INT8_OR_INT16, |d| is_int8(d) || is_int16(d))?;
+        let ([x, ..], [y, ..]) = (&rules.operator.inputs[..], &rules.operator.outputs[..]) else { return Ok(()) };
+        // The reference has no form between uint8 and int16.
+        if is_int16(&rules.tensor(*x).dtype) || is_int16(&rules.tensor(*y).dtype) {
+            rules.expect(*x, "f32, i8 quantised per tensor, or i16 with zero point 0", |d| {
+                is_float(d) || is_int8(d) || is_int16(d)
+            })?;
+            rules.expect(*y, INT8_OR_INT16, |d| is_int8(d) || is_int16(d))?;
+        } else {
+            rules.expect(*x, "f32, i8 or u8 quantised per tensor, or i16 with zero point 0", |d| {
+                is_float(d) || is_int8(d) || is_uint8(d)
+            })?;
+            rules
+                .expect(*y, "i8 or u8 quantised per tensor, or i16 with zero point 0", |d| is_int8(d) || is_uint8(d))?;
+        }
         rules.ratios(FACTOR_LIMIT)
     }
 
@@ -70,7 +80,9 @@ impl OpSpec for view::Dequantize {
         if rules.input(0).is_constant() {
             rules.expect(input, "quantised integers", |d| d.quantisation().is_some())?;
         } else {
-            rules.expect(input, INT8_OR_INT16, |d| is_int8(d) || is_int16(d))?;
+            rules.expect(input, "i8 or u8 quantised per tensor, or i16 with zero point 0", |d| {
+                is_int8(d) || is_uint8(d) || is_int16(d)
+            })?;
         }
         rules.expect(rules.operator.outputs[0], "f32", is_float)
     }

@@ -3,10 +3,10 @@
 use super::{Flow, remove_operators};
 use crate::graph::Graph;
 use crate::ops::Op;
-use crate::tensor::TensorId;
+use crate::tensor::{ElementType, Tensor, TensorId};
 
-/// Cuts off each QUANTIZE at a float input of the graph and each DEQUANTIZE at an output, so that the graph takes and gives the
-/// integers themselves: a device then needs no float and a quarter of the bytes.
+/// Cuts off each QUANTIZE at an input of the graph that is float or uint8 and each DEQUANTIZE, or QUANTIZE to uint8, at an output, so that the graph
+/// takes and gives the integers themselves that it computes with: a device then needs no float and a quarter of the bytes.
 ///
 /// An input is cut only if everything that reads it quantises it to the same type, and it is no output as well; an output only if
 /// its integers are computed and not an output already. The others stay as they are. Order and number of inputs and outputs stay.
@@ -34,9 +34,9 @@ fn cut_input(graph: &mut Graph, flow: &mut Flow, gone: &mut [bool], index: usize
         .collect();
     let Some(&first) = quantised.first() else { return false };
     let same = quantised.iter().all(|&t| graph.tensor(t).dtype == graph.tensor(first).dtype);
-    let float = graph.tensor(x).dtype.quantisation().is_none();
+    let foreign = is_foreign(graph.tensor(x));
     let exposed = quantised.iter().chain([&x]).any(|&t| flow.is_output(t));
-    if quantised.len() != readers.len() || !same || !float || exposed {
+    if quantised.len() != readers.len() || !same || !foreign || exposed {
         return false;
     }
     for &other in &quantised[1..] {
@@ -50,10 +50,17 @@ fn cut_input(graph: &mut Graph, flow: &mut Flow, gone: &mut [bool], index: usize
     true
 }
 
+/// True of what is not computed with: floats beside quantised integers, and uint8.
+fn is_foreign(tensor: &Tensor) -> bool {
+    tensor.dtype.quantisation().is_none() || tensor.element() == ElementType::Uint8
+}
+
 fn cut_output(graph: &mut Graph, flow: &mut Flow, gone: &mut [bool], index: usize) -> bool {
     let y = graph.outputs[index];
     let Some(i) = flow.producer(y) else { return false };
-    let Op::Dequantize = graph.operators[i].op else { return false };
+    if !matches!(graph.operators[i].op, Op::Dequantize | Op::Quantize) || !is_foreign(graph.tensor(y)) {
+        return false;
+    }
     let x = graph.operators[i].inputs[0];
     if flow.is_output(x) || flow.producer(x).is_none() {
         return false;

@@ -37,6 +37,7 @@ fn element_bytes(word: &str, element: ElementType, out: &mut Vec<u8>) -> Option<
             out.push(value as u8);
         }
         ElementType::Int8 => out.push(word.parse::<i8>().ok()? as u8),
+        ElementType::Uint8 => out.push(word.parse().ok()?),
         ElementType::Int16 => out.extend(word.parse::<i16>().ok()?.to_le_bytes()),
         ElementType::Int32 => out.extend(word.parse::<i32>().ok()?.to_le_bytes()),
         ElementType::Int64 => out.extend(word.parse::<i64>().ok()?.to_le_bytes()),
@@ -103,7 +104,7 @@ fn words(tensor: &Tensor, data: &[u8]) -> Option<Vec<String>> {
         ElementType::Bool => return None,
         // The unused half of the last byte would be lost.
         ElementType::Int4 if count % 2 == 1 && data.last()? & 0xf0 != 0 => return None,
-        ElementType::Int4 | ElementType::Int8 | ElementType::Int16 | ElementType::Int32 => {
+        ElementType::Int4 | ElementType::Int8 | ElementType::Uint8 | ElementType::Int16 | ElementType::Int32 => {
             tensor.integers()?.iter().map(i32::to_string).collect()
         }
     };

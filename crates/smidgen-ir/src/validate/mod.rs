@@ -50,7 +50,7 @@ mod types;
 pub use error::{OperatorError, OperatorRef, TensorError, TensorRef, ValidateError, VariableError};
 pub use tensors::beyond_bounds;
 pub(crate) use types::{
-    FACTOR_LIMIT, INT8_OR_INT16, Rules, SUM_FACTOR_LIMIT, WIDE_SUM_FACTOR_LIMIT, is_float, is_int8, is_int16,
+    FACTOR_LIMIT, INT8_OR_INT16, Rules, SUM_FACTOR_LIMIT, WIDE_SUM_FACTOR_LIMIT, is_float, is_int8, is_int16, is_uint8,
 };
 
 use crate::cost;
@@ -143,14 +143,8 @@ impl Parameters {
 
 /// Least and greatest stored integer of an element type, as far as 32 bits hold them; `None` for floats.
 pub(crate) fn element_range(element: ElementType) -> Option<(i32, i32)> {
-    match element {
-        ElementType::Float32 => None,
-        ElementType::Int4 => Some((-8, 7)),
-        ElementType::Int8 => Some((i8::MIN.into(), i8::MAX.into())),
-        ElementType::Int16 => Some((i16::MIN.into(), i16::MAX.into())),
-        ElementType::Int32 | ElementType::Int64 => Some((i32::MIN, i32::MAX)),
-        ElementType::Bool => Some((0, 1)),
-    }
+    let (least, most) = element.range()?;
+    Some((least.max(i32::MIN.into()) as i32, most.min(i32::MAX.into()) as i32))
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ fn quantisation(tensor: &Tensor) -> Result<(), TensorError> {
     }
     let DataType::Quantised(_, quantisation) = &tensor.dtype else { return Ok(()) };
     match element {
-        ElementType::Int4 | ElementType::Int8 | ElementType::Int16 => {}
+        ElementType::Int4 | ElementType::Int8 | ElementType::Uint8 | ElementType::Int16 => {}
         ElementType::Int32 | ElementType::Int64 => constant_only()?,
         ElementType::Float32 | ElementType::Bool => {
             return Err(TensorError::QuantisedElement { found: element });

@@ -28,6 +28,10 @@ pub(crate) fn is_int8(dtype: &DataType) -> bool {
     matches!(dtype, DataType::Quantised(ElementType::Int8, Quantisation::PerTensor { .. }))
 }
 
+pub(crate) fn is_uint8(dtype: &DataType) -> bool {
+    matches!(dtype, DataType::Quantised(ElementType::Uint8, Quantisation::PerTensor { .. }))
+}
+
 pub(crate) const INT8_OR_INT16: &str = "i8 quantised per tensor, or i16 with zero point 0";
 
 /// TensorFlow Lite's int16 is symmetric.
@@ -44,7 +48,7 @@ pub(crate) struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    fn tensor(&self, id: TensorId) -> &Tensor {
+    pub(crate) fn tensor(&self, id: TensorId) -> &Tensor {
         self.graph.tensor(id)
     }
 

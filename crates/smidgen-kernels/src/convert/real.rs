@@ -153,8 +153,9 @@ pub fn quantize<B: Bounds>(
     }
     match to_type {
         Stored::Int8 => to!(Int8, |x| by.rounded(x, FLOAT_UNIT)),
+        Stored::Uint8 => to!(Uint8, |x| by.rounded(x, FLOAT_UNIT)),
         Stored::Int16 => to!(Int16, |x| by.rounded(x, FLOAT_UNIT)),
-        _ => to!(Int32, |x| rounded_wide(x, scale)),
+        Stored::Int32 | Stored::Int64 | Stored::Float32 => to!(Int32, |x| rounded_wide(x, scale)),
     }
 }
 
@@ -246,8 +247,11 @@ pub fn dequantize<B: Bounds>(
     }
     match from_type {
         Stored::Int8 => from!(Int8, |x: i32| by.product(x.wrapping_sub(zero_point), FLOAT_UNIT)),
+        Stored::Uint8 => from!(Uint8, |x: i32| by.product(x.wrapping_sub(zero_point), FLOAT_UNIT)),
         Stored::Int16 => from!(Int16, |x: i32| by.product(x.wrapping_sub(zero_point), FLOAT_UNIT)),
-        _ => from!(Int32, |x: i32| by.product_wide(i64::from(x).wrapping_sub(zero_point.into()))),
+        Stored::Int32 | Stored::Int64 | Stored::Float32 => {
+            from!(Int32, |x: i32| by.product_wide(i64::from(x).wrapping_sub(zero_point.into())))
+        }
     }
 }
 

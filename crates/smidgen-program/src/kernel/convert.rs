@@ -9,6 +9,7 @@ use smidgen_kernels::convert::{self, Stored};
 fn element(stored: Stored) -> ElementType {
     match stored {
         Stored::Int8 => ElementType::Int8,
+        Stored::Uint8 => ElementType::Uint8,
         Stored::Int16 => ElementType::Int16,
         Stored::Int32 => ElementType::Int32,
         Stored::Int64 => ElementType::Int64,
@@ -99,6 +100,27 @@ impl KernelSpec for Rescale {
 
 call!(Rescale(k, site) => convert::rescale:
     arena(u8), views(), region(), value(depth = site.output().depth), reference(how = k.0));
+
+/// QUANTIZE between int8 and uint8 of one scale: 128 more or less. Input: `x`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Flip {
+    /// Whether from int8 to uint8.
+    pub signed: bool,
+}
+
+impl KernelSpec for Flip {
+    fn pattern(&self) -> Pattern<'_> {
+        let (from, to) = (ElementType::Int8, ElementType::Uint8);
+        if self.signed { Pattern::Elementwise { from, to } } else { Pattern::Elementwise { from: to, to: from } }
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        // Four bytes together take what the table takes for one.
+        Work::new(Family::Table, [1, run.rows, run.elements().div_ceil(4)])
+    }
+}
+
+call!(Flip(k, site) => convert::flip: arena(u8), views(), region(), value(depth = site.output().depth));
 
 /// ARG_MAX over the middle axis. Tensors are stored whole and seen as `[1, 1, elements]`. Input: `x`.
 #[derive(Clone, PartialEq, Debug)]

@@ -22,7 +22,7 @@ pub use conv::{
     DepthwiseI8Fast, DepthwiseI8Mcu, DepthwiseI16, DepthwiseI16Mcu, TransposeConvF32, TransposeConvI8,
     TransposeConvI16,
 };
-pub use convert::{ArgMax, Dequantise, Quantise, Requantise, Rescale};
+pub use convert::{ArgMax, Dequantise, Flip, Quantise, Requantise, Rescale};
 pub use elementwise::{
     BinaryF32, BinaryI8, BinaryI16, Broadcast, BroadcastF32, BroadcastI8, BroadcastI16, ProductI8Mcu, SigmoidI16,
     SlopesI16, SoftmaxF32, SoftmaxI8, SoftmaxI16, SumI8, SumI8Mcu, SumI16, TableI8, UnaryF32, by_pixels,
@@ -146,7 +146,7 @@ kernels! {
         BinaryI8 BinaryI16 BinaryF32 SumI8 SumI8Mcu SumI16 ProductI8Mcu
         BroadcastI8 BroadcastI16 BroadcastF32
         SoftmaxI8 SoftmaxI16 SoftmaxF32
-        Quantise Dequantise Requantise Rescale ArgMax
+        Quantise Dequantise Requantise Rescale Flip ArgMax
         Gather Concat Permute
         ReduceImageI8 ReduceImageI16 ReduceImageF32 PoolImageI8 PoolImageI16 ReduceI8 ReduceI16 ReduceF32
         ExtremumI8 ExtremumI16 ExtremumF32

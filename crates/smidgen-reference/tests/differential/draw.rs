@@ -8,6 +8,8 @@ use smidgen_ir::{Activation, DataType, ElementType, Graph, Op, Quantisation, Sha
 pub enum Numbers {
     /// Quantised int8.
     Int8,
+    /// Quantised uint8.
+    Uint8,
     /// Quantised int16.
     Int16,
     /// Float32.
@@ -126,10 +128,9 @@ impl Draw {
                 let scale = self.log_uniform(1e-5, 1e-2);
                 DataType::int16(self.scale(scale))
             }
-            Numbers::Int8 => {
+            Numbers::Int8 | Numbers::Uint8 => {
                 let scale = self.log_uniform(1e-3, 1.0);
-                let scale = self.scale(scale);
-                DataType::int8(scale, self.zero_point())
+                self.integer(scale)
             }
         }
     }
@@ -139,6 +140,10 @@ impl Draw {
         let scale = self.scale(scale);
         match self.numbers {
             Numbers::Int16 => DataType::int16(scale),
+            Numbers::Uint8 => {
+                let zero_point = self.zero_point() + 128;
+                DataType::Quantised(ElementType::Uint8, Quantisation::PerTensor { scale, zero_point })
+            }
             _ => DataType::int8(scale, self.zero_point()),
         }
     }
@@ -200,6 +205,7 @@ impl Draw {
         match element {
             ElementType::Float32 => self.floats(shape.elements()),
             ElementType::Int8 => self.int8s(shape.elements(), -128),
+            ElementType::Uint8 => self.int8s(shape.elements(), -128).iter().map(|byte| byte ^ 0x80).collect(),
             ElementType::Int16 => self.int16s(shape.elements()),
             other => unreachable!("no generator makes inputs of type {other}"),
         }

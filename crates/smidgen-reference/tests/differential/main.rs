@@ -73,16 +73,41 @@ mod int16 {
     }
 }
 
+/// Operators with a form for uint8, which networks have at their ends.
+mod uint8 {
+    use super::*;
+
+    macro_rules! bytes {
+        ($($family:ident: $($operator:ident),+;)+) => {
+            pub const DRAWN: &[&str] = &[$($(stringify!($operator)),+),+];
+
+            $($(
+                #[test]
+                fn $operator() {
+                    harness::run(stringify!($operator), Numbers::Uint8, generators::$family::$operator);
+                }
+            )+)+
+        };
+    }
+
+    bytes! {
+        elementwise: quantize, dequantize;
+        movement: pad, padv2, reshape, squeeze, expand_dims, transpose, concatenation, split, pack, unpack, slice,
+            strided_slice;
+    }
+}
+
 /// An operator that is added and not drawn fails here.
 #[test]
 fn every_operator_of_the_table_is_drawn() {
-    use smidgen_ir::ElementType::{Int8, Int16};
+    use smidgen_ir::ElementType::{Int8, Int16, Uint8};
     // Variables are for the tests of files, functions of floats and what has integers on one side have tests of their own below.
     let elsewhere = ["ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE", "DEQUANTIZE"];
     for entry in smidgen_tflite::SUPPORTED.iter().filter(|entry| !elsewhere.contains(&entry.name)) {
         let among = |drawn: &[&str]| drawn.iter().any(|name| name.to_uppercase() == entry.name);
         assert!(!entry.types.contains(&Int8) || among(DRAWN), "no random {} of int8 and float32", entry.name);
         assert!(!entry.types.contains(&Int16) || among(int16::DRAWN), "no random {} of int16", entry.name);
+        assert!(!entry.types.contains(&Uint8) || among(uint8::DRAWN), "no random {} of uint8", entry.name);
     }
 }
 

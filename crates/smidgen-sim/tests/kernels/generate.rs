@@ -47,6 +47,7 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::Permute => permute(random),
         Kernel::Requantise => requantise(random),
         Kernel::Rescale => generate_int16::rescale(random),
+        Kernel::Flip => flip(random),
         Kernel::WideSum => generate_int16::sum(random),
         Kernel::ArgMax => arg_max(random),
         Kernel::WideAveragePool | Kernel::WideMaxPool => pool::<i16>(kernel, random),
@@ -540,6 +541,18 @@ fn requantise(random: &mut Random) -> Case {
     };
     let call = Call::new(Kernel::Requantise).put(&input).put(&output).put(&region).put(&shape[2]).put(&how);
     Case::new(call, space.fill(random))
+}
+
+/// By the definition, as requantisation with a factor of 1.
+fn flip(random: &mut Random) -> Case {
+    let mut space = Space::new(random);
+    let (shape, region, [input, output]) = alike(random, &mut space, [1, 1]);
+    let call = |kernel| Call::new(kernel).put(&input).put(&output).put(&region).put(&shape[2]);
+    let (from, to) = random.choose(&[(Stored::Int8, Stored::Uint8), (Stored::Uint8, Stored::Int8)]);
+    let zeros = if from == Stored::Int8 { [-128, 0] } else { [0, -128] };
+    let how = Requantise { from, to, zeros, factor: Factor::new(1.0), rounding: rounding(random) };
+    let oracle = Some(call(Kernel::Requantise).put(&how));
+    Case { oracle, ..Case::new(call(Kernel::Flip), space.fill(random)) }
 }
 
 fn arg_max(random: &mut Random) -> Case {

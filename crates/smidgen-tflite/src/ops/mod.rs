@@ -24,7 +24,7 @@ use crate::read::call::{Call, Trouble, malformed, odd};
 use crate::support::Builtin;
 use crate::write::options::Options;
 use crate::write::{Signature, Writer};
-use smidgen_ir::ElementType::{self, Bool, Float32, Int8, Int16, Int32, Int64};
+use smidgen_ir::ElementType::{self, Bool, Float32, Int8, Int16, Int32, Int64, Uint8};
 use smidgen_ir::{Function, Op};
 
 /// What an operator decodes to: the operator, and the indices in the file of the tensors that it reads.
@@ -142,7 +142,7 @@ const WIDE: &[ElementType] = &[Int8, Int16, Float32];
 /// Types of what has no integer form.
 const FLOAT: &[ElementType] = &[Float32];
 /// Types that it moves around.
-const MOVE: &[ElementType] = &[Int8, Float32, Int16, Int32, Int64, Bool];
+const MOVE: &[ElementType] = &[Int8, Uint8, Float32, Int16, Int32, Int64, Bool];
 
 /// An operator with one input and one output.
 fn one(call: &Call<'_>, op: Op) -> Result<Decoded, Trouble> {

@@ -52,7 +52,7 @@ fn pad_value(call: &Call<'_>, x: &Source) -> Result<PadValue, Trouble> {
     Ok(match (source.element(), bytes) {
         (ElementType::Float32, &[a, b, c, d]) => PadValue::Float(f32::from_le_bytes([a, b, c, d])),
         (ElementType::Int8, &[a]) => PadValue::Integer((a as i8).into()),
-        (ElementType::Bool, &[a]) => PadValue::Integer(a.into()),
+        (ElementType::Uint8 | ElementType::Bool, &[a]) => PadValue::Integer(a.into()),
         (ElementType::Int16, &[a, b]) => PadValue::Integer(i16::from_le_bytes([a, b]).into()),
         (ElementType::Int32 | ElementType::Int64, _) => match source.integers().as_deref() {
             Some(&[value]) => match i32::try_from(value) {

@@ -62,12 +62,6 @@ pub(super) const UINT8_WEIGHTS: Cause = Cause {
     hint: "convert the network again to int8, with a representative data set, or hand the float network to `smidgen quantize`",
 };
 
-pub(super) const UINT8_ENDS: Cause = Cause {
-    name: "inputs or outputs of uint8",
-    hint: "convert again with `converter.inference_input_type = tf.int8` and `converter.inference_output_type = tf.int8`: the \
-           network inside stays the same, a byte of the input becomes itself minus 128",
-};
-
 pub(super) const HALF: Cause = Cause {
     name: "activations of float16",
     hint: "convert the network with float32 activations (weights may stay float16), or quantise it to int8",

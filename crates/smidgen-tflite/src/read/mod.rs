@@ -18,12 +18,11 @@ use crate::schema::{
 };
 use crate::support::Builtin;
 use call::{Call, Trouble};
-use cause::{Cause, HALF, NO_CONVERTER, OPEN, REPLACE, STATE, UINT8_ENDS, UINT8_WEIGHTS};
+use cause::{Cause, HALF, NO_CONVERTER, OPEN, REPLACE, STATE, UINT8_WEIGHTS};
 use smidgen_ir::front::{Budget, Subject, Unsupported, listed as names, quoted};
 use smidgen_ir::validate::beyond_bounds;
 use smidgen_ir::{DataType, ElementType, Graph, Operator, Shape, Tensor, TensorId, Variable, infer};
 use std::borrow::Cow;
-use tensors::UINT8;
 pub(crate) use tensors::{MAX_RANK, Source};
 use variables::Held;
 
@@ -283,8 +282,14 @@ impl<'a> Reader<'a> {
         wired.chain(inputs).chain(outputs).for_each(|&t| used[t] = true);
         let mut explained = vec![false; tensors.len()];
         unknown.iter().flat_map(|w| &w.outputs).for_each(|&t| explained[t] = true);
-        let is_uint8 = |t: &Source| t.dtype.as_ref().is_err_and(|refusal| refusal.reason == UINT8);
-        let quantised_weights = tensors.iter().zip(&used).any(|(t, &used)| used && t.stored && is_uint8(t));
+        let is_uint8 = |t: &Source| t.dtype.as_ref().is_ok_and(|dtype| dtype.element() == ElementType::Uint8);
+        // Operators on bytes as they are may have constants of them.
+        let takes = |w: &Wiring<'_>| match &codes[w.code] {
+            Code::Known(builtin) => builtin.row().types.contains(&ElementType::Uint8),
+            Code::Unknown { .. } => true,
+        };
+        let weights = |w: &&Wiring<'_>| w.inputs.iter().flatten().any(|&t| tensors[t].stored && is_uint8(&tensors[t]));
+        let quantised_weights = wirings.iter().filter(weights).any(|w| !takes(w));
         let mut ends = vec![false; tensors.len()];
         inputs.iter().chain(outputs).for_each(|&t| ends[t] = true);
         for (index, tensor) in tensors.iter().enumerate().filter(|&(i, _)| used[i] || explained[i]) {
@@ -297,9 +302,8 @@ impl<'a> Reader<'a> {
                     self.contradiction.get_or_insert(ReadError::Tensor { index, name, what });
                     None
                 }
-                Err(refusal) if is_uint8(tensor) && quantised_weights => caused(&refusal.reason, &UINT8_WEIGHTS),
-                Err(refusal) if is_uint8(tensor) && ends[index] => caused(&refusal.reason, &UINT8_ENDS),
                 Err(refusal) => Some((refusal.reason.clone(), refusal.hint, refusal.cause)),
+                Ok(_) if is_uint8(tensor) && quantised_weights => caused("its type is uint8", &UINT8_WEIGHTS),
                 Ok(_) if tensor.variable => caused("it is a variable", &STATE),
                 Ok(_) if tensor.half && ends[index] => caused("its type is float16", &HALF),
                 Ok(_) => None,

@@ -55,9 +55,6 @@ impl Refusal {
     }
 }
 
-/// The type of bytes that are not supported but frequent enough to be told apart.
-pub(super) const UINT8: &str = "its type is uint8";
-
 impl Source {
     /// True if a dimension is 0.
     pub(crate) fn is_empty(&self) -> bool {
@@ -245,6 +242,7 @@ impl<'a> Reader<'a> {
             // Halves become floats where they are constants.
             0 | 1 | 18 => ElementType::Float32,
             2 => ElementType::Int32,
+            3 => ElementType::Uint8,
             4 => ElementType::Int64,
             6 => ElementType::Bool,
             7 => ElementType::Int16,
@@ -254,7 +252,7 @@ impl<'a> Reader<'a> {
                 let name = usize::try_from(code).ok().and_then(|code| TENSOR_TYPES.get(code).copied());
                 let reason = name.map_or(format!("its type is number {code}"), |name| format!("its type is {name}"));
                 let hint = match name {
-                    Some("uint8" | "uint4" | "int2") => "quantise the network to int8 instead",
+                    Some("uint4" | "int2") => "quantise the network to int8 instead",
                     Some("resource" | "variant") => {
                         return Ok((shape, Err(Refusal::caused(reason, &STATE))));
                     }
@@ -305,12 +303,8 @@ impl<'a> Reader<'a> {
         if let Some(scale) = scales.iter().find(|s| !(s.is_finite() && *s > 0.0)) {
             return problem(format!("a scale of {scale}; scales are positive and finite"));
         }
-        let (low, high) = match element {
-            ElementType::Int4 => (-8, 7),
-            ElementType::Int8 => (i8::MIN.into(), i8::MAX.into()),
-            ElementType::Int16 => (i16::MIN.into(), i16::MAX.into()),
-            _ => (i32::MIN.into(), i64::from(i32::MAX)),
-        };
+        let all = (i64::from(i32::MIN), i64::from(i32::MAX));
+        let (low, high) = element.range().map_or(all, |(low, high)| (low.max(all.0), high.min(all.1)));
         if let Some(zero) = zero_points.iter().find(|z| !(low..=high).contains(z)) {
             return problem(format!("a zero point of {zero}, which {element} cannot hold"));
         }

@@ -206,6 +206,7 @@ pub(crate) fn element_code(element: ElementType) -> i8 {
         ElementType::Bool => 6,
         ElementType::Int16 => 7,
         ElementType::Int8 => 9,
+        ElementType::Uint8 => 3,
         ElementType::Int4 => 17,
     }
 }

@@ -173,7 +173,7 @@ impl<'g> Writer<'g, '_> {
         let bytes = match (value, x.element()) {
             (PadValue::Zero, _) => return Ok(None),
             (PadValue::Float(value), ElementType::Float32) => value.to_le_bytes().to_vec(),
-            (PadValue::Integer(value), ElementType::Int8 | ElementType::Bool) => vec![value as u8],
+            (PadValue::Integer(value), ElementType::Int8 | ElementType::Uint8 | ElementType::Bool) => vec![value as u8],
             (PadValue::Integer(value), ElementType::Int16) => (value as i16).to_le_bytes().to_vec(),
             (PadValue::Integer(value), ElementType::Int32) => value.to_le_bytes().to_vec(),
             (PadValue::Integer(value), ElementType::Int64) => i64::from(value).to_le_bytes().to_vec(),

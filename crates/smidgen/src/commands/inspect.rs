@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use smidgen::Network;
 use smidgen::data::PortAxes;
-use smidgen::ir::{DataType, ElementType, Graph, Op, Quantisation, Shape, Tensor, TensorId};
+use smidgen::ir::{DataType, Graph, Op, Quantisation, Shape, Tensor, TensorId};
 use smidgen::ir::{visible, visible_path};
 use smidgen::onnx::Port;
 
@@ -205,23 +205,12 @@ pub fn port(tensor: &Tensor) -> String {
     let mut text = format!("`{}`  {} {}", visible(&tensor.name), tensor.element(), tensor.shape);
     if let Some((scale, zero)) = tensor.per_tensor() {
         text.push_str(&format!("  scale {}, zero point {zero}", real(f64::from(scale))));
-        if let Some((low, high)) = limits(tensor.element()) {
+        if let Some((low, high)) = tensor.element().range().filter(|_| tensor.element().bits() <= 16) {
             let real_of = |q: i64| real(f64::from(scale) * (q - i64::from(zero)) as f64);
             text.push_str(&format!(" (real {} to {})", real_of(low), real_of(high)));
         }
     }
     text
-}
-
-/// The least and greatest integer that an element type stores.
-fn limits(element: ElementType) -> Option<(i64, i64)> {
-    match element {
-        ElementType::Int4 | ElementType::Int8 | ElementType::Int16 => {
-            let high = (1i64 << (element.bits() - 1)) - 1;
-            Some((-high - 1, high))
-        }
-        ElementType::Float32 | ElementType::Int32 | ElementType::Int64 | ElementType::Bool => None,
-    }
 }
 
 /// Everything about the network but its weights.

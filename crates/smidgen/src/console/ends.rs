@@ -1,4 +1,4 @@
-//! What float ends cost, in a sentence.
+//! What ends of floats or uint8 cost, in a sentence.
 
 use super::format::{bytes, thousands};
 use smidgen::plan::PlanReport;
@@ -31,7 +31,7 @@ pub fn written(
         gains => format!("it takes {}", gains.join(" and ")),
     };
     format!(
-        "Float ends: with --io int8 {taken}{}; the application then passes and takes the stored integers.",
+        "Converted ends: with --io int8 {taken}{}; the application then passes and takes the stored integers.",
         if fits { ", and fits" } else { "" }
     )
 }

@@ -246,6 +246,21 @@ pub fn quantize(draw: &mut Draw) -> Option<Graph> {
             let x = draw.dtype();
             (x.clone(), draw.dtype_like(&x))
         }
+        // From and to uint8; in half of the cases of one scale.
+        Numbers::Uint8 => {
+            let bytes = draw.dtype();
+            let (scale, zero_point) = bytes.quantisation().and_then(Quantisation::per_tensor).unwrap_or((1.0, 0));
+            let other = match draw.chance(50) {
+                true => DataType::int8(scale, zero_point - 128),
+                false => DataType::int8(scale * draw.log_uniform(0.1, 6.0), draw.zero_point()),
+            };
+            match draw.between(0, 3) {
+                0 => (DataType::FLOAT32, bytes),
+                1 => (bytes.clone(), draw.dtype_like(&bytes)),
+                2 => (bytes, other),
+                _ => (other, bytes),
+            }
+        }
         Numbers::Int16 => {
             let wide = draw.dtype();
             let scale = wide.quantisation().and_then(Quantisation::per_tensor).map_or(1.0, |(scale, _)| scale);

@@ -22,6 +22,7 @@ pub fn padv2(draw: &mut Draw) -> Option<Graph> {
     let shape = draw.dims(1, 5);
     let value = match draw.numbers {
         Numbers::Int8 => PadValue::Integer(draw.zero_point()),
+        Numbers::Uint8 => PadValue::Integer(draw.between(0, 255) as i32),
         Numbers::Int16 => PadValue::Integer(draw.between(0, 65535) as i32 - 32768),
         Numbers::Float => PadValue::Float(draw.float(-10.0, 10.0)),
     };

@@ -205,7 +205,7 @@ pub fn softmax(draw: &mut Draw) -> Option<Graph> {
     let shape = draw.dims(1, 4);
     let beta = if draw.chance(60) { 1.0 } else { draw.log_uniform(0.1, 4.0) };
     let output = match draw.numbers {
-        Numbers::Int8 => DataType::int8(1.0 / 256.0, -128),
+        Numbers::Int8 | Numbers::Uint8 => DataType::int8(1.0 / 256.0, -128),
         Numbers::Int16 => DataType::int16(1.0 / 32768.0),
         Numbers::Float => DataType::FLOAT32,
     };

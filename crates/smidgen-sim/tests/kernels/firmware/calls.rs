@@ -457,6 +457,7 @@ kernels! { Kernel from 0; memory, m;
     Gather => movement::gather(memory.arena(), &get(m), get(m), &get(m));
     Permute => movement::permute(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get(m), get::<B, Strides>(m).get());
     Rescale => convert::rescale(memory.arena(), &get(m), get(m), get(m), &get(m));
+    Flip => convert::flip(memory.arena(), &get(m), get(m), get(m));
     WideSum => int16::sum(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m));
     Requantise => convert::requantise(memory.arena(), &get(m), get(m), get(m), &get(m));
     ArgMax => convert::arg_max(memory.arena(), get(m), get(m), get(m), get(m), get(m));
