@@ -59,8 +59,10 @@ fn the_support_table_lists_the_types_that_the_graph_computes_with() {
         let [operator] = graph.operators.as_slice() else { continue };
         let traits = operator.op.traits();
         let expected = match (&operator.op, traits.values) {
-            (Op::Quantize, _) => listed(&[ElementType::Float32, ElementType::Int8, ElementType::Int16]),
-            (Op::Dequantize, _) => listed(&[ElementType::Int8, ElementType::Int16]),
+            (Op::Quantize, _) => {
+                listed(&[ElementType::Float32, ElementType::Int8, ElementType::Uint8, ElementType::Int16])
+            }
+            (Op::Dequantize, _) => listed(&[ElementType::Int8, ElementType::Uint8, ElementType::Int16]),
             (_, Values::Moved) => ElementType::ALL.map(|element| element != ElementType::Int4),
             _ => ElementType::ALL.map(|element| match element {
                 ElementType::Float32 => true,

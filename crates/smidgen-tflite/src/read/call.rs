@@ -1,7 +1,7 @@
 //! One operator of the file as its decoder sees it: tensors, options, and the checks that most operators share.
 
 use super::Wiring;
-use super::cause::{Cause, HYBRID, NO_CONVERTER, SHAPES};
+use super::cause::{Cause, HYBRID, NO_CONVERTER, SHAPES, UINT8};
 use super::tensors::Source;
 use crate::flat::{Fault, Field, Held, Record};
 use crate::schema::operator;
@@ -139,6 +139,9 @@ impl<'a> Call<'a> {
     pub(crate) fn data(&self, input: usize) -> Result<&'a Source, Trouble> {
         let source = self.input(input)?;
         let row = self.builtin.row();
+        if source.element() == ElementType::Uint8 && !row.types.contains(&ElementType::Uint8) {
+            return caused(format!("{} does not take u8", self.builtin.name()), &UINT8);
+        }
         if !row.types.contains(&source.element()) {
             let names: Vec<&str> = row.types.iter().map(|t| t.name()).collect();
             return Err(Trouble::Unsupported {

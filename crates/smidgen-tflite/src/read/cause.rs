@@ -57,9 +57,10 @@ pub(super) const HYBRID: Cause = Cause {
            `converter.representative_dataset`",
 };
 
-pub(super) const UINT8_WEIGHTS: Cause = Cause {
-    name: "weights of uint8, the quantisation of TensorFlow 1",
-    hint: "convert the network again to int8, with a representative data set, or hand the float network to `smidgen quantize`",
+pub(super) const UINT8: Cause = Cause {
+    name: "computing with uint8, the quantisation of TensorFlow 1",
+    hint: "convert the network again to int8, with a representative data set, or hand the float network to `smidgen quantize`; \
+           uint8 may be what goes in and comes out",
 };
 
 pub(super) const HALF: Cause = Cause {

@@ -18,7 +18,7 @@ use crate::schema::{
 };
 use crate::support::Builtin;
 use call::{Call, Trouble};
-use cause::{Cause, HALF, NO_CONVERTER, OPEN, REPLACE, STATE, UINT8_WEIGHTS};
+use cause::{Cause, HALF, NO_CONVERTER, OPEN, REPLACE, STATE};
 use smidgen_ir::front::{Budget, Subject, Unsupported, listed as names, quoted};
 use smidgen_ir::validate::beyond_bounds;
 use smidgen_ir::{DataType, ElementType, Graph, Operator, Shape, Tensor, TensorId, Variable, infer};
@@ -282,14 +282,6 @@ impl<'a> Reader<'a> {
         wired.chain(inputs).chain(outputs).for_each(|&t| used[t] = true);
         let mut explained = vec![false; tensors.len()];
         unknown.iter().flat_map(|w| &w.outputs).for_each(|&t| explained[t] = true);
-        let is_uint8 = |t: &Source| t.dtype.as_ref().is_ok_and(|dtype| dtype.element() == ElementType::Uint8);
-        // Operators on bytes as they are may have constants of them.
-        let takes = |w: &Wiring<'_>| match &codes[w.code] {
-            Code::Known(builtin) => builtin.row().types.contains(&ElementType::Uint8),
-            Code::Unknown { .. } => true,
-        };
-        let weights = |w: &&Wiring<'_>| w.inputs.iter().flatten().any(|&t| tensors[t].stored && is_uint8(&tensors[t]));
-        let quantised_weights = wirings.iter().filter(weights).any(|w| !takes(w));
         let mut ends = vec![false; tensors.len()];
         inputs.iter().chain(outputs).for_each(|&t| ends[t] = true);
         for (index, tensor) in tensors.iter().enumerate().filter(|&(i, _)| used[i] || explained[i]) {
@@ -303,7 +295,6 @@ impl<'a> Reader<'a> {
                     None
                 }
                 Err(refusal) => Some((refusal.reason.clone(), refusal.hint, refusal.cause)),
-                Ok(_) if is_uint8(tensor) && quantised_weights => caused("its type is uint8", &UINT8_WEIGHTS),
                 Ok(_) if tensor.variable => caused("it is a variable", &STATE),
                 Ok(_) if tensor.half && ends[index] => caused("its type is float16", &HALF),
                 Ok(_) => None,

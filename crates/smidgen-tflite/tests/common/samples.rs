@@ -16,8 +16,10 @@ pub fn graphs() -> Vec<(String, Graph)> {
         computing(kind, &x, &y, &mut add);
     }
     let shared = int8(0);
+    let bytes = DataType::Quantised(ElementType::Uint8, Quantisation::PerTensor { scale: 0.25, zero_point: 130 });
     for (kind, dtype) in [
         ("int8", &shared),
+        ("uint8", &bytes),
         ("float", &FLOAT),
         ("int16", &DataType::Plain(ElementType::Int16)),
         ("int32", &DataType::Plain(ElementType::Int32)),
@@ -27,6 +29,12 @@ pub fn graphs() -> Vec<(String, Graph)> {
         moving(kind, dtype, &mut add);
     }
     add("quantize", single(Op::Quantize, &[(&[1, 5], &FLOAT)], vec![], &int8(4)));
+    let shifted = DataType::int8(0.25, 2);
+    add("uint8 to int8", single(Op::Quantize, &[(&[1, 5], &bytes)], vec![], &shifted));
+    add("uint8 to another int8", single(Op::Quantize, &[(&[1, 5], &bytes)], vec![], &int8(4)));
+    add("int8 to uint8", single(Op::Quantize, &[(&[1, 5], &shifted)], vec![], &bytes));
+    add("float to uint8", single(Op::Quantize, &[(&[1, 5], &FLOAT)], vec![], &bytes));
+    add("uint8 to float", single(Op::Dequantize, &[(&[1, 5], &bytes)], vec![], &FLOAT));
     add("requantize", single(Op::Quantize, &[(&[1, 5], &int8(1))], vec![], &int8(4)));
     add("variable", variable());
     add("dequantize", single(Op::Dequantize, &[(&[1, 5], &int8(4))], vec![], &FLOAT));
@@ -224,7 +232,7 @@ fn moving(kind: &str, x: &DataType, add: &mut impl FnMut(&str, Graph)) {
     let x3: (&[usize], &DataType) = (&[1, 4, 6], x);
     let value = match x.element() {
         ElementType::Float32 => PadValue::Float(-2.5),
-        ElementType::Bool => PadValue::Integer(1),
+        ElementType::Uint8 | ElementType::Bool => PadValue::Integer(1),
         _ => PadValue::Integer(-3),
     };
     for (named, value) in [("pad", PadValue::Zero), ("padv2", value)] {

@@ -69,6 +69,8 @@ pub(super) fn of_nibbles(words: &[u32]) -> __m128i {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::super::lanes;
     use super::super::nibbles;
     use super::super::weights::{Eight, Four, Weights};
