@@ -172,7 +172,7 @@ impl<'a> C<'a> {
             };
             all.push(Function {
                 about: format!("{about}{order}"),
-                result: (result.0.into(), result.1.into()),
+                result: (result.0.into(), result.1),
                 name: "pixel".into(),
                 parameters,
                 body: body.into(),

@@ -165,7 +165,7 @@ fn sample(element: ElementType, count: usize, seed: usize) -> Vec<u8> {
         ElementType::Int16 => (0..count).flat_map(|i| i16::from(value(i)).to_le_bytes()).collect(),
         ElementType::Int32 => (0..count).flat_map(|i| i32::from(value(i)).to_le_bytes()).collect(),
         ElementType::Int64 => (0..count).flat_map(|i| i64::from(value(i)).to_le_bytes()).collect(),
-        ElementType::Int8 | ElementType::Int4 => (0..count).map(|i| value(i) as u8).collect(),
+        ElementType::Int8 | ElementType::Uint8 | ElementType::Int4 => (0..count).map(|i| value(i) as u8).collect(),
     }
 }
 
