@@ -142,6 +142,11 @@ tables! {
     reducer "ReducerOptions" {
         keep_dims: bool = 0,
     }
+    /// GATHER.
+    gather "GatherOptions" {
+        axis: i32 = 0,
+        batch_dims: i32 = 1,
+    }
     /// RESHAPE.
     reshape "ReshapeOptions" {
         new_shape: Vector<i32> = 0,

@@ -17,6 +17,7 @@ TYPES = {
     np.dtype(np.float32): schema.TensorType.FLOAT32,
     np.dtype(np.int32): schema.TensorType.INT32,
     np.dtype(np.int64): schema.TensorType.INT64,
+    np.dtype(np.bool_): schema.TensorType.BOOL,
 }
 
 
@@ -70,10 +71,18 @@ def build(case, output_shapes):
         operator.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
         operator.builtinOptions = options
     graph.operators = [operator]
-    operator_code = schema.OperatorCodeT()
-    operator_code.builtinCode = operator_code.deprecatedBuiltinCode = getattr(schema.BuiltinOperator, code)
-    operator_code.version = 1
-    model.operatorCodes = [operator_code]
+    return packed(model, graph, [code])
+
+
+def packed(model, graph, codes):
+    """The bytes of a model of one subgraph, whose operators name these codes."""
+    model.operatorCodes = []
+    for code in codes:
+        operator_code = schema.OperatorCodeT()
+        operator_code.builtinCode = getattr(schema.BuiltinOperator, code)
+        operator_code.deprecatedBuiltinCode = min(operator_code.builtinCode, 127)
+        operator_code.version = 1
+        model.operatorCodes.append(operator_code)
     model.subgraphs = [graph]
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
@@ -82,6 +91,15 @@ def build(case, output_shapes):
 
 def complete(case):
     """The model with the output shapes that the interpreter finds, or None if it refuses."""
+    if isinstance(case, Chain):
+        model = packed(case.model, case.graph, case.codes)
+        try:
+            interpreter = Interpreter(model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+            interpreter.allocate_tensors()
+            interpreter.invoke()
+        except (RuntimeError, ValueError):
+            return None
+        return model
     try:
         model = build(case, None)
         interpreter = Interpreter(model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
@@ -250,9 +268,149 @@ def without_bias(rng):
     return "FULLY_CONNECTED", made, [Input(dims(rng, 1, 2) + [5]), weights, None], 1, np.float32
 
 
+class Chain:
+    """Operators one after the other, computed beside with NumPy, which gives their outputs' shapes and types."""
+
+    def __init__(self, shape):
+        self.graph = schema.SubGraphT()
+        self.graph.tensors, self.graph.operators = [tensor(shape, np.float32, 0, "x")], []
+        self.graph.inputs = [0]
+        self.model = schema.ModelT()
+        self.model.version, self.model.buffers = 3, [schema.BufferT()]
+        self.codes = []
+
+    def constant(self, value):
+        buffer = schema.BufferT()
+        buffer.data = np.frombuffer(value.tobytes(), dtype=np.uint8)
+        self.graph.tensors.append(tensor(value.shape, value.dtype, len(self.model.buffers), f"c{len(self.graph.tensors)}"))
+        self.model.buffers.append(buffer)
+        return len(self.graph.tensors) - 1
+
+    def push(self, code, inputs, value, made=None):
+        """An operator with this output, whose number is returned."""
+        operator = schema.OperatorT()
+        operator.inputs, operator.outputs = list(inputs), [len(self.graph.tensors)]
+        if made is not None:
+            operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(made).__name__[: -len("T")])
+            operator.builtinOptions = made
+        if code not in self.codes:
+            self.codes.append(code)
+        operator.opcodeIndex = self.codes.index(code)
+        self.graph.operators.append(operator)
+        self.graph.tensors.append(tensor(value.shape, value.dtype, 0, f"t{len(self.graph.tensors)}"))
+        return len(self.graph.tensors) - 1
+
+
+def shape_arithmetic(rng):
+    """What models make of `tf.shape`, and at the end a RESHAPE to a shape that was computed."""
+    shape = dims(rng, 2, 4)
+    chain = Chain(shape)
+    of = np.int64 if rng.random() < 0.3 else np.int32
+    code = {np.int32: schema.TensorType.INT32, np.int64: schema.TensorType.INT64}
+    known = [(chain.push("SHAPE", [0], np.array(shape, of), options("Shape", outType=code[of])), np.array(shape, of))]
+
+    def add(code, inputs, value, made=None):
+        value = np.asarray(value)
+        if value.size <= 64 and np.all(np.abs(value.astype(np.float64)) < 1e6):
+            known.append((chain.push(code, inputs, value, made), value))
+
+    def alike(dtype):
+        fitting = [pair for pair in known if pair[1].dtype == dtype]
+        if rng.random() < 0.4 or not fitting:
+            value = np.array(rng.integers(1, 5), dtype)
+            return chain.constant(value), value
+        return fitting[rng.integers(len(fitting))]
+
+    for _ in range(rng.integers(3, 12)):
+        at, x = known[rng.integers(len(known))]
+        vector, whole = x.ndim == 1 and x.size > 0, x.dtype in (np.int32, np.int64)
+        what = rng.integers(14)
+        if what == 0 and vector:
+            indices = np.array(rng.integers(0, x.size, rng.integers(1, 4)), np.int32)
+            indices = indices[0] if rng.random() < 0.5 else indices
+            add("GATHER", [at, chain.constant(np.asarray(indices, np.int32))], x[indices], options("Gather", axis=0))
+        elif what == 1 and vector:
+            i = int(rng.integers(0, x.size))
+            parameters = [chain.constant(ints([n])) for n in (i, i + 1, 1)]
+            add("STRIDED_SLICE", [at, *parameters], x[i], options("StridedSlice", shrinkAxisMask=1))
+        elif what == 2 and vector:
+            i = int(rng.integers(0, x.size))
+            parameters = [chain.constant(ints([n])) for n in (i, 0, 1)]
+            add("STRIDED_SLICE", [at, *parameters], x[i:], options("StridedSlice", endMask=1))
+        elif what == 3:
+            others = [alike(x.dtype) for _ in range(rng.integers(0, 3))]
+            if all(other.shape == x.shape for _, other in others):
+                made = options("Pack", valuesCount=1 + len(others), axis=0)
+                add("PACK", [at] + [o[0] for o in others], np.stack([x] + [o[1] for o in others]), made)
+        elif what == 4 and vector:
+            others = [pair for pair in [alike(x.dtype) for _ in range(2)] if pair[1].ndim == 1]
+            made = options("Concatenation", axis=0, fusedActivationFunction=0)
+            add("CONCATENATION", [at] + [o[0] for o in others], np.concatenate([x] + [o[1] for o in others]), made)
+        elif what == 5 and x.ndim > 0 and whole:
+            name, f = [("REDUCE_PROD", np.prod), ("SUM", np.sum), ("REDUCE_MAX", np.max), ("REDUCE_MIN", np.min)][rng.integers(4)]
+            keep = bool(rng.random() < 0.5)
+            axis = int(rng.integers(-x.ndim, x.ndim))
+            result = f(x, axis=axis, keepdims=keep).astype(x.dtype)
+            add(name, [at, chain.constant(ints([axis]))], result, options("Reducer", keepDims=keep))
+        elif what in (6, 7):
+            b, y = alike(x.dtype)
+            names = ["ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM"] + (["FLOOR_DIV", "FLOOR_MOD", "DIV"] if whole else ["DIV"])
+            name = names[rng.integers(len(names))]
+            try:
+                np.broadcast_shapes(x.shape, y.shape)
+            except ValueError:
+                continue
+            if name in ("FLOOR_DIV", "FLOOR_MOD", "DIV") and np.any(y == 0):
+                continue
+            f = {"ADD": np.add, "SUB": np.subtract, "MUL": np.multiply, "MAXIMUM": np.maximum, "MINIMUM": np.minimum,
+                 "FLOOR_DIV": np.floor_divide, "FLOOR_MOD": np.mod,
+                 "DIV": (lambda a, b: np.trunc(a / b)) if whole else np.divide}[name]
+            kind = {"MAXIMUM": "MaximumMinimum", "MINIMUM": "MaximumMinimum", "FLOOR_DIV": "FloorDiv", "FLOOR_MOD": "FloorMod"}
+            made = options(kind.get(name, name.title()))
+            add(name, [at, b], f(x, y).astype(x.dtype), made)
+        elif what == 8:
+            to = [np.int32, np.int64, np.float32][rng.integers(3)]
+            add("CAST", [at], x.astype(to), options("Cast"))
+        elif what == 9 and whole and x.ndim == 0 and 0 < x < 20:
+            parameters = [chain.constant(np.array(n, x.dtype)) for n in (0, 1)]
+            add("RANGE", [parameters[0], at, parameters[1]], np.arange(0, x, 1, x.dtype), options("Range"))
+        elif what == 10 and whole and vector and 0 < np.prod(x.astype(np.float64)) <= 30 and np.all(x > 0):
+            value = np.array(rng.integers(0, 9), np.int32)
+            add("FILL", [at, chain.constant(value)], np.full(x, value, np.int32), options("Fill"))
+        elif what == 11:
+            b, y = alike(x.dtype)
+            names = {"EQUAL": np.equal, "LESS": np.less, "GREATER": np.greater, "NOT_EQUAL": np.not_equal}
+            name = list(names)[rng.integers(len(names))]
+            if x.shape == y.shape and x.dtype != np.bool_:
+                title = {"NOT_EQUAL": "NotEqual"}.get(name, name.title())
+                condition = names[name](x, y)
+                c = chain.push(name, [at, b], condition, options(title))
+                add("SELECT_V2", [c, at, b], np.where(condition, x, y), options("SelectV2"))
+        elif what == 12:
+            axis = int(rng.integers(0, x.ndim + 1))
+            add("EXPAND_DIMS", [at, chain.constant(ints(axis))], np.expand_dims(x, axis), options("ExpandDims"))
+        elif what == 13 and x.size > 0:
+            add("RESHAPE", [at, chain.constant(ints([-1]))], x.reshape(-1), options("Reshape", newShape=[-1]))
+    # The product of all sizes in front of the last, computed, and the last.
+    sizes = known[0][0]
+    parameters = [chain.constant(ints([n])) for n in (0, len(shape) - 1, 1)]
+    front = chain.push("STRIDED_SLICE", [sizes, *parameters], np.array(shape[:-1], of), options("StridedSlice"))
+    product = np.array(np.prod(shape[:-1]), of)
+    product_at = chain.push("REDUCE_PROD", [front, chain.constant(ints([0]))], product, options("Reducer", keepDims=False))
+    target = np.array([product, shape[-1]], of)
+    last = chain.constant(np.array(shape[-1], of))
+    packed_at = chain.push("PACK", [product_at, last], target, options("Pack", valuesCount=2, axis=0))
+    if of == np.int64:
+        target = target.astype(np.int32)
+        packed_at = chain.push("CAST", [packed_at], target, options("Cast"))
+    y = chain.push("RESHAPE", [0, packed_at], np.zeros(target, np.float32), options("Reshape", newShape=[]))
+    chain.graph.outputs = [y] + [at for at, value in known[1:] if value.dtype != np.bool_ and value.size > 0][-3:]
+    return chain
+
+
 KINDS = [
     strided_slice, strided_slice_with_ellipsis, unsupported_new_axis, slice_to_the_end, reshape, squeeze, expand_dims, reduce,
-    arg_max, concatenation, split, pack, unpack, pad, without_bias,
+    arg_max, concatenation, split, pack, unpack, pad, without_bias, shape_arithmetic,
 ]
 
 

@@ -41,8 +41,8 @@ pub(super) const OPEN: Cause = Cause {
 
 pub(crate) const SHAPES: Cause = Cause {
     name: "shapes and parameters computed by operators",
-    hint: "such operators are not computed when reading yet: in the model's code write the numbers themselves where it asks for a \
-           tensor's shape (`tf.shape`), and convert again",
+    hint: "what comes from constants and from the shapes of tensors is computed when reading, and this does not, or is not among what can \
+           be: in the model's code write the numbers themselves, and convert again",
 };
 
 pub(super) const DILATED: Cause = Cause {

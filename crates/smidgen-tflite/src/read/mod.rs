@@ -2,6 +2,7 @@
 
 pub(crate) mod call;
 pub(crate) mod cause;
+mod fold;
 #[cfg(test)]
 mod sound;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use crate::schema::{
 use crate::support::Builtin;
 use call::{Call, Trouble};
 use cause::{Cause, HALF, NO_CONVERTER, OPEN, REPLACE, STATE};
+use fold::Fold;
 use smidgen_ir::front::{Budget, Subject, Unsupported, listed as names, quoted};
 use smidgen_ir::validate::beyond_bounds;
 use smidgen_ir::{DataType, ElementType, Graph, Operator, Shape, Tensor, TensorId, Variable, infer};
@@ -171,6 +173,13 @@ impl<'a> Reader<'a> {
 
         let mut operators = Vec::new();
         for (index, wiring) in wirings.iter().enumerate().filter(|&(index, _)| !folded[index]) {
+            if let Some(constants) = Fold::new(wiring, &codes[wiring.code], &tensors).evaluate()? {
+                for (&t, constant) in wiring.outputs.iter().zip(constants) {
+                    self.budget.take(constant.data.len() + size_of::<usize>() * constant.shape.len())?;
+                    tensors[t].hold(constant);
+                }
+                continue;
+            }
             let (name, trouble) = match &codes[wiring.code] {
                 Code::Unknown { name, hint, cause } => {
                     let reason = Unsupported::UNKNOWN_OPERATOR.to_string();

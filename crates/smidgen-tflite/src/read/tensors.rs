@@ -2,6 +2,7 @@
 
 use super::Reader;
 use super::cause::{Cause, HALF, NO_CONVERTER, OPEN, SPARSE, STATE};
+use super::fold::Folded;
 use crate::error::ReadError;
 use crate::flat::{Numbers, Record, Records};
 use crate::schema::{TENSOR_TYPES, buffer, model, quantization, subgraph, tensor};
@@ -95,6 +96,13 @@ impl Source {
             bytes.extend_from_slice(&value.to_le_bytes());
         }
         Some(bytes)
+    }
+
+    /// Becomes a constant that was computed.
+    pub(super) fn hold(&mut self, constant: Folded) {
+        self.dtype = Ok(DataType::Plain(constant.element));
+        (self.shape, self.data) = (constant.shape, Some(constant.data));
+        (self.stored, self.open) = (true, false);
     }
 
     /// The elements of a constant of type int32 or int64.
