@@ -408,9 +408,61 @@ def shape_arithmetic(rng):
     return chain
 
 
+def dilated(rng):
+    """A dilated convolution as TensorFlow computes it: over an image, or over a line that is made one."""
+    line = bool(rng.random() < 0.5)
+    depth, block = int(rng.integers(1, 5)), [int(n) for n in rng.integers(1, 4, 1 if line else 2)]
+    size = [int(n) for n in rng.integers(4, 12, len(block))]
+    window = [int(n) for n in rng.integers(1, 4, len(block))]
+    pads, crops = [], []
+    for n, b, k in zip(size, block, window):
+        before, after = [int(p) for p in rng.integers(0, (k - 1) * b + 1, 2)]
+        more = -(n + before + after) % b
+        pads.append([before, after + more])
+        crops.append([int(rng.integers(0, before + 1)) if rng.random() < 0.3 else 0, more])
+    batch = int(rng.integers(1, 3))
+    chain = Chain([batch] + size + [depth])
+    dealt = [(n + sum(p)) // b for n, p, b in zip(size, pads, block)]
+    done = [n - k + 1 for n, k in zip(dealt, window)]
+    after = [n * b - sum(c) for n, b, c in zip(done, block, crops)]
+    if min(done) < 1 or min(after) < 1:
+        return dilated(rng)
+    batches, zeros = batch * int(np.prod(block)), lambda shape: np.zeros(shape, np.float32)
+    block_at, pads_at, crops_at = [chain.constant(ints(value)) for value in (block, pads, crops)]
+    at = chain.push("SPACE_TO_BATCH_ND", [0, block_at, pads_at], zeros([batches] + dealt + [depth]), options("SpaceToBatchND"))
+    axis = int(rng.integers(1, 3))
+    spread = lambda of: of[:1] + [1] + of[1:] if axis == 1 else of[:2] + [1] + of[2:]
+    image, kernel, result = dealt, window, done
+    if line:
+        image, kernel, result = [([1] + of if axis == 1 else of + [1]) for of in (dealt, window, done)]
+        shape = spread([batches] + dealt + [depth])
+        if rng.random() < 0.5:
+            at = chain.push("EXPAND_DIMS", [at, chain.constant(ints(axis))], zeros(shape), options("ExpandDims"))
+        else:
+            at = chain.push("RESHAPE", [at, chain.constant(ints(shape))], zeros(shape), options("Reshape", newShape=shape))
+    alone = bool(rng.random() < 0.4)
+    filters = depth if alone else int(rng.integers(1, 5))
+    weights = rng.normal(size=([1] + kernel + [depth] if alone else [filters] + kernel + [depth])).astype(np.float32)
+    bias = chain.constant(rng.normal(size=filters).astype(np.float32))
+    common = dict(padding=schema.Padding.VALID, strideW=1, strideH=1, dilationWFactor=1, dilationHFactor=1,
+                  fusedActivationFunction=int(rng.integers(0, 2)))
+    made = options("DepthwiseConv2D", depthMultiplier=1, **common) if alone else options("Conv2D", **common)
+    code = "DEPTHWISE_CONV_2D" if alone else "CONV_2D"
+    at = chain.push(code, [at, chain.constant(weights), bias], zeros([batches] + result + [filters]), made)
+    if line:
+        shape = [batches] + done + [filters]
+        if rng.random() < 0.5:
+            at = chain.push("SQUEEZE", [at], zeros(shape), options("Squeeze", squeezeDims=[axis]))
+        else:
+            at = chain.push("RESHAPE", [at, chain.constant(ints(shape))], zeros(shape), options("Reshape", newShape=shape))
+    at = chain.push("BATCH_TO_SPACE_ND", [at, block_at, crops_at], zeros([batch] + after + [filters]), options("BatchToSpaceND"))
+    chain.graph.outputs = [at]
+    return chain
+
+
 KINDS = [
     strided_slice, strided_slice_with_ellipsis, unsupported_new_axis, slice_to_the_end, reshape, squeeze, expand_dims, reduce,
-    arg_max, concatenation, split, pack, unpack, pad, without_bias, shape_arithmetic,
+    arg_max, concatenation, split, pack, unpack, pad, without_bias, shape_arithmetic, dilated,
 ]
 
 

@@ -47,8 +47,8 @@ pub(crate) const SHAPES: Cause = Cause {
 
 pub(super) const DILATED: Cause = Cause {
     name: "a dilated convolution in three operators",
-    hint: "this form is not supported yet: the same layer without `dilation_rate`, with a kernel of (size - 1) * rate + 1 that has \
-           zeros between the weights, gives the same numbers",
+    hint: "three such operators around one convolution with strides of 1 and without padding are taken, where none crops more than was padded: the same layer \
+           without `dilation_rate`, with a kernel of (size - 1) * rate + 1 that has zeros between the weights, gives the same numbers",
 };
 
 pub(super) const HYBRID: Cause = Cause {

@@ -2,6 +2,7 @@
 
 pub(crate) mod call;
 pub(crate) mod cause;
+mod dilated;
 mod fold;
 #[cfg(test)]
 mod sound;
@@ -20,10 +21,11 @@ use crate::schema::{
 use crate::support::Builtin;
 use call::{Call, Trouble};
 use cause::{Cause, HALF, NO_CONVERTER, OPEN, REPLACE, STATE};
+use dilated::Rewrite;
 use fold::Fold;
 use smidgen_ir::front::{Budget, Subject, Unsupported, listed as names, quoted};
 use smidgen_ir::validate::beyond_bounds;
-use smidgen_ir::{DataType, ElementType, Graph, Operator, Shape, Tensor, TensorId, Variable, infer};
+use smidgen_ir::{DataType, ElementType, Graph, Operator, ReshapeKind, Shape, Tensor, TensorId, Variable, infer};
 use std::borrow::Cow;
 pub(crate) use tensors::{MAX_RANK, Source};
 use variables::Held;
@@ -167,6 +169,7 @@ impl<'a> Reader<'a> {
         let (inputs, outputs) = (inputs?, outputs?);
         let mut wirings = self.wirings(self.subgraph, codes.len(), tensors.len())?;
         let mut folded = widened(&wirings, &codes, &mut tensors);
+        let rewrites = dilated::joined(&mut wirings, &codes, &mut folded, &tensors, &outputs);
         let held = self.variables(&mut wirings, &codes, &mut folded, &mut tensors, &inputs)?;
         self.order(&wirings, &codes, &folded, &mut tensors, &inputs, &outputs)?;
         self.report_subgraphs(&wirings, &codes)?;
@@ -193,9 +196,20 @@ impl<'a> Reader<'a> {
                         // The tensor is reported; what this operator makes of it would only repeat that.
                         continue;
                     }
-                    match Call::new(*builtin, wiring, &tensors, self.options.float_weights)
-                        .and_then(|call| (builtin.row().read)(&call))
-                    {
+                    let decode = || {
+                        let call = Call::new(*builtin, wiring, &tensors, self.options.float_weights)?;
+                        match rewrites.get(&index) {
+                            Some(Rewrite::Shape(shape)) => {
+                                let op = smidgen_ir::Op::Reshape { kind: ReshapeKind::Reshape, shape: shape.clone() };
+                                Ok((op, vec![call.index(0)?]))
+                            }
+                            rewrite => {
+                                let (op, inputs) = (builtin.row().read)(&call)?;
+                                Ok((if let Some(rewrite) = rewrite { rewrite.apply(op) } else { op }, inputs))
+                            }
+                        }
+                    };
+                    match decode() {
                         Ok((op, inputs)) => {
                             self.budget.take(size_of::<Operator>() + 8 * (inputs.len() + wiring.outputs.len()))?;
                             if self.options.float_weights {
