@@ -209,7 +209,7 @@ fn check(
 fn overlap_is_safe_and_tight_for_every_kernel() {
     let mut tallies: BTreeMap<&'static str, Tally> = BTreeMap::new();
     for (operator, generate) in OPERATORS {
-        for numbers in [Numbers::Int8, Numbers::Int16, Numbers::Float] {
+        for numbers in [Numbers::Int8, Numbers::Uint8, Numbers::Int16, Numbers::Float] {
             for seed in 0..CASES {
                 let mut draw = Draw::new(seed, FULL_SIZE, numbers);
                 let Some(graph) = generate(&mut draw) else { continue };
