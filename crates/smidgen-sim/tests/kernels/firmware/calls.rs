@@ -104,11 +104,13 @@ number! {
         0 => Stored::Int8,
         1 => Stored::Int16,
         2 => Stored::Int32,
-        _ => Stored::Int64,
+        3 => Stored::Int64,
+        _ => Stored::Uint8,
     }, |v| match v {
         Stored::Int8 => 0,
         Stored::Int16 => 1,
         Stored::Int32 => 2,
+        Stored::Uint8 => 4,
         _ => 3,
     };
     Axis: |w| match w {
