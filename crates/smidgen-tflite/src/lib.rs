@@ -29,5 +29,5 @@ mod write;
 pub use error::{ReadError, WriteError};
 pub use read::{Options, check, metadata, read, read_with};
 pub use smidgen_ir::front::{ErrorKind, Subject, SupportEntry, Unsupported};
-pub use support::SUPPORTED;
+pub use support::{READ_AWAY, SUPPORTED};
 pub use write::{write, write_with};

@@ -2,6 +2,7 @@
 //! from them.
 
 use crate::ops::{Row, rows};
+use crate::read::{AROUND, COMPUTED};
 use crate::schema::OPERATORS;
 use smidgen_ir::front::SupportEntry;
 use std::sync::LazyLock;
@@ -24,6 +25,13 @@ static ROWS: LazyLock<Vec<Option<Row>>> = LazyLock::new(|| {
 pub static SUPPORTED: LazyLock<Vec<SupportEntry>> = LazyLock::new(|| {
     let entry = |row: &Row| SupportEntry { name: row.builtin.name(), types: row.types, remarks: row.remarks };
     let mut all: Vec<SupportEntry> = ROWS.iter().flatten().map(entry).collect();
+    all.sort_by_key(|entry| entry.name);
+    all
+});
+
+/// Every operator that is computed when reading or goes into another one, and is nothing by itself, in alphabetical order. They have no types.
+pub static READ_AWAY: LazyLock<Vec<SupportEntry>> = LazyLock::new(|| {
+    let mut all = [COMPUTED, &AROUND].concat();
     all.sort_by_key(|entry| entry.name);
     all
 });
@@ -88,5 +96,14 @@ mod tests {
         assert!(codes.windows(2).all(|pair| pair[0] != pair[1]), "{codes:?}");
         assert_eq!(codes.len(), SUPPORTED.len());
         assert!(SUPPORTED.is_sorted_by_key(|entry| entry.name));
+    }
+
+    #[test]
+    fn what_is_read_away_is_in_the_schema_and_has_no_row() {
+        for entry in READ_AWAY.iter() {
+            assert!(OPERATORS.contains(&entry.name), "{}", entry.name);
+            assert!(SUPPORTED.iter().all(|row| row.name != entry.name), "{}", entry.name);
+        }
+        assert!(READ_AWAY.is_sorted_by_key(|entry| entry.name));
     }
 }

@@ -9,8 +9,17 @@ use super::call::Call;
 use super::tensors::Source;
 use super::{Code, Wiring};
 use crate::support::Builtin;
+use smidgen_ir::front::SupportEntry;
 use smidgen_ir::{ConvParams, Op, Padding};
 use std::collections::HashMap;
+
+/// Operators that are read around a convolution.
+pub const AROUND: [SupportEntry; 2] = [around("BATCH_TO_SPACE_ND"), around("SPACE_TO_BATCH_ND")];
+
+const fn around(name: &'static str) -> SupportEntry {
+    let remarks = "around CONV_2D or DEPTHWISE_CONV_2D with strides of 1: a dilated convolution";
+    SupportEntry { name, types: &[], remarks }
+}
 
 /// What becomes of an operator.
 pub(super) enum Rewrite {
@@ -48,7 +57,7 @@ pub(super) fn joined(
 ) -> HashMap<usize, Rewrite> {
     let mut rewrites = HashMap::new();
     let named = |wiring: &Wiring<'_>, name: &str| codes[wiring.code].name() == name;
-    let firsts: Vec<usize> = (0..wirings.len()).filter(|&i| named(&wirings[i], "SPACE_TO_BATCH_ND")).collect();
+    let firsts: Vec<usize> = (0..wirings.len()).filter(|&i| named(&wirings[i], AROUND[1].name)).collect();
     if firsts.is_empty() {
         return rewrites;
     }
@@ -120,7 +129,7 @@ impl Found {
                 return None;
             }
         }
-        let last = next(*between.last()?).filter(|&last| name(last) == "BATCH_TO_SPACE_ND")?;
+        let last = next(*between.last()?).filter(|&last| name(last) == AROUND[0].name)?;
         let ([Some(x), Some(block), Some(pads)], [Some(c), Some(same), Some(crops)], [y]) =
             (&wirings[first].inputs[..], &wirings[last].inputs[..], &wirings[last].outputs[..])
         else {

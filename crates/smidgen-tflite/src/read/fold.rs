@@ -10,8 +10,43 @@ use super::tensors::Source;
 use super::{Code, Wiring};
 use crate::flat::{Fault, Record};
 use crate::schema::{arithmetic, gather, operator, reducer};
+use smidgen_ir::front::SupportEntry;
 use smidgen_ir::{DataType, ElementType, Op, Shape, Tensor, element_count, infer};
 use std::sync::Arc;
+
+/// Operators that are computed here and nowhere else: they are read where what they read is known. In alphabetical order.
+pub const COMPUTED: &[SupportEntry] = &[
+    computed("ABS", ""),
+    computed("BROADCAST_ARGS", ""),
+    computed("BROADCAST_TO", ""),
+    computed("CAST", ""),
+    computed("EQUAL", ""),
+    computed("FILL", ""),
+    computed("FLOOR_DIV", ""),
+    computed("FLOOR_MOD", ""),
+    computed("GATHER", ""),
+    computed("GREATER", ""),
+    computed("GREATER_EQUAL", ""),
+    computed("LESS", ""),
+    computed("LESS_EQUAL", ""),
+    computed("LOGICAL_AND", ""),
+    computed("LOGICAL_NOT", ""),
+    computed("LOGICAL_OR", ""),
+    computed("NEG", ""),
+    computed("NOT_EQUAL", ""),
+    computed("RANGE", ""),
+    computed("RANK", "of any tensor, since shapes are fixed"),
+    computed("REDUCE_PROD", ""),
+    computed("SELECT", ""),
+    computed("SELECT_V2", ""),
+    computed("SHAPE", "of any tensor, since shapes are fixed"),
+    computed("SQUARE", ""),
+    computed("ZEROS_LIKE", ""),
+];
+
+const fn computed(name: &'static str, remarks: &'static str) -> SupportEntry {
+    SupportEntry { name, types: &[], remarks }
+}
 
 /// Elements of a result at most; more than any list of parameters has.
 const MOST: usize = 4096;
@@ -170,6 +205,9 @@ impl<'a> Fold<'a> {
     fn results(&self) -> Result<Option<Vec<Numbers>>, Fault> {
         let one = |numbers: Option<Numbers>| Ok(numbers.map(|numbers| vec![numbers]));
         let name = self.code.name();
+        if matches!(self.code, Code::Unknown { .. }) && COMPUTED.iter().all(|entry| entry.name != name) {
+            return Ok(None);
+        }
         if matches!(name, "SHAPE" | "RANK") {
             return one(self.of_shape(name));
         }

@@ -21,7 +21,9 @@ use crate::schema::{
 use crate::support::Builtin;
 use call::{Call, Trouble};
 use cause::{Cause, HALF, NO_CONVERTER, OPEN, REPLACE, STATE};
+pub use dilated::AROUND;
 use dilated::Rewrite;
+pub use fold::COMPUTED;
 use fold::Fold;
 use smidgen_ir::front::{Budget, Subject, Unsupported, listed as names, quoted};
 use smidgen_ir::validate::beyond_bounds;

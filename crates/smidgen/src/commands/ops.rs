@@ -17,7 +17,7 @@ Examples:
   smidgen ops --json
 
 Types are those of an operator's data. Weights follow them: int8 or packed int4 beside int8, float32 beside float32. An \
-ONNX operator without types is computed when reading, of constants.")]
+operator without types is computed when reading, of constants and of the shapes of tensors, or goes into the one that its remark names.")]
 pub struct Ops {
     /// The files' format
     #[arg(long, value_enum, default_value_t)]
@@ -40,10 +40,11 @@ const COLUMNS: [Column; 3] = [Column::left("operator", 0), Column::left("types",
 
 impl Ops {
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
-        let supported: &[SupportEntry] = match self.format {
-            Format::Tflite => &smidgen::tflite::SUPPORTED,
-            Format::Onnx => &smidgen::onnx::SUPPORTED,
+        let mut supported: Vec<SupportEntry> = match self.format {
+            Format::Tflite => [&smidgen::tflite::SUPPORTED[..], &smidgen::tflite::READ_AWAY].concat(),
+            Format::Onnx => smidgen::onnx::SUPPORTED.to_vec(),
         };
+        supported.sort_by_key(|entry| entry.name);
         let types = |entry: &SupportEntry| entry.types.iter().map(|t| t.name()).collect::<Vec<_>>();
         if self.json {
             let rows: Vec<Value> = supported
@@ -53,7 +54,7 @@ impl Ops {
             out.json(&Value::Array(rows))?;
         } else {
             let mut table = Table::new(&COLUMNS);
-            for entry in supported {
+            for entry in &supported {
                 table.row(vec![entry.name.into(), types(entry).join(" "), entry.remarks.into()]);
             }
             out.print(table.render(out.width))?;
