@@ -211,6 +211,12 @@ impl<'a> Fold<'a> {
         if matches!(name, "SHAPE" | "RANK") {
             return one(self.of_shape(name));
         }
+        // Of many inputs each may be small.
+        let count = |input: &Option<usize>| input.map_or(Some(0), |t| element_count(&self.tensors[t].shape));
+        let total = self.wiring.inputs.iter().try_fold(0usize, |n, input| n.checked_add(count(input)?));
+        if total.is_none_or(|total| total > 4 * MOST) {
+            return Ok(None);
+        }
         let inputs: Option<Vec<Numbers>> =
             self.wiring.inputs.iter().map(|input| input.and_then(|t| Numbers::of(&self.tensors[t]))).collect();
         let Some(inputs) = inputs.filter(|inputs| !inputs.is_empty()) else { return Ok(None) };

@@ -493,3 +493,21 @@ fn metadata_comes_back_and_changes_no_graph() {
         }
     }
 }
+
+/// The graph keeps an operator on constants that are too many to be parameters, and reading takes no memory for what it might give.
+#[test]
+fn only_what_is_small_is_computed_when_reading() {
+    let names = |count: usize, size: usize| -> Vec<&'static str> {
+        let mut file = File::new();
+        let part = file.integers("part", &vec![1; size]);
+        let all = file.activation("all", &[(count * size) as i32], INT32);
+        let y = file.activation("y", &[1, 4], FLOAT);
+        let join = Options::Concatenation { axis: 0, activation: 0 };
+        file.operator(Builtin::Concatenation, &vec![part; count], &[all], join);
+        file.operator(Builtin::Relu, &[0], &[y], Options::None);
+        file.outputs = vec![all, y];
+        graph(file).operators.iter().map(|operator| operator.op.name()).collect()
+    };
+    assert_eq!(names(2, 3), ["RELU"]);
+    assert_eq!(names(2000, 4096), ["CONCATENATION", "RELU"]);
+}
