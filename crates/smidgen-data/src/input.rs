@@ -226,8 +226,7 @@ fn convert(network: Interface, index: usize, array: Array, normalise: Normalise)
         }
         // What a network with ends of uint8 is given once they are cut.
         (Dtype::Uint8, Dtype::Int8, Some(_)) => {
-            let data = array.data.iter().map(|byte| byte ^ 0x80).collect();
-            Ok((Array::new(wanted, &shape, data), "uint8, 128 less".into()))
+            Ok((Array::new(wanted, &shape, flipped(&array.data)), "uint8, 128 less".into()))
         }
         _ => Err(InputError::Type {
             tensor: tensor.name.clone(),
@@ -241,6 +240,11 @@ fn convert(network: Interface, index: usize, array: Array, normalise: Normalise)
         }
         .into()),
     }
+}
+
+/// Bytes of uint8 as those of int8 that stand for 128 less, or back: QUANTIZE between the two of one scale.
+pub fn flipped(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().map(|byte| byte ^ 0x80).collect()
 }
 
 /// Stored integers, little endian, of real numbers: divided by the scale in single precision and rounded to the nearest, ties

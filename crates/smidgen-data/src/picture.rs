@@ -1,7 +1,7 @@
 //! From a photograph to a network's input: size, channels, and the real numbers that the network was trained on.
 
 use crate::array::{Array, Dtype};
-use crate::input::quantise;
+use crate::input::{flipped, quantise};
 pub use crate::normalise::{Normalisation, Normalise, Standard, StandardError};
 use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageFormat, ImageReader, Limits, imageops::FilterType};
 use smidgen_ir::{DataType, ElementType, Graph, Op, Shape, Tensor};
@@ -224,9 +224,7 @@ impl PictureInput {
         });
         let data: Vec<u8> = match (self.element, self.quantisation) {
             (ElementType::Float32, _) | (_, None) => reals.flat_map(|real| (real as f32).to_le_bytes()).collect(),
-            (ElementType::Int8, Some(_)) if normalisation == Normalisation::Raw => {
-                pixels.iter().map(|&p| p ^ 0x80).collect()
-            }
+            (ElementType::Int8, Some(_)) if normalisation == Normalisation::Raw => flipped(pixels),
             (ElementType::Uint8, Some(_)) if normalisation == Normalisation::Raw => pixels.to_vec(),
             (ElementType::Int8 | ElementType::Uint8, Some(_)) if normalisation == Normalisation::Bytes => {
                 pixels.to_vec()

@@ -7,7 +7,9 @@ use crate::graph::Operator;
 use crate::infer::{Inferred, ShapeError};
 use crate::tensor::{ElementType, Shape, Tensor};
 use crate::text::{Given, ParseErrorKind};
-use crate::validate::{FACTOR_LIMIT, INT8_OR_INT16, OperatorError, Rules, is_float, is_int8, is_int16, is_uint8};
+use crate::validate::{
+    BYTES_OR_INT16, FACTOR_LIMIT, INT8_OR_INT16, OperatorError, Rules, is_float, is_int8, is_int16, is_uint8,
+};
 use std::ops::RangeInclusive;
 
 impl OpSpec for view::Quantize {
@@ -39,8 +41,7 @@ impl OpSpec for view::Quantize {
             rules.expect(*x, "f32, i8 or u8 quantised per tensor, or i16 with zero point 0", |d| {
                 is_float(d) || is_int8(d) || is_uint8(d)
             })?;
-            rules
-                .expect(*y, "i8 or u8 quantised per tensor, or i16 with zero point 0", |d| is_int8(d) || is_uint8(d))?;
+            rules.expect(*y, BYTES_OR_INT16, |d| is_int8(d) || is_uint8(d))?;
         }
         rules.ratios(FACTOR_LIMIT)
     }
@@ -80,9 +81,7 @@ impl OpSpec for view::Dequantize {
         if rules.input(0).is_constant() {
             rules.expect(input, "quantised integers", |d| d.quantisation().is_some())?;
         } else {
-            rules.expect(input, "i8 or u8 quantised per tensor, or i16 with zero point 0", |d| {
-                is_int8(d) || is_uint8(d) || is_int16(d)
-            })?;
+            rules.expect(input, BYTES_OR_INT16, |d| is_int8(d) || is_uint8(d) || is_int16(d))?;
         }
         rules.expect(rules.operator.outputs[0], "f32", is_float)
     }

@@ -33,6 +33,8 @@ pub(crate) fn is_uint8(dtype: &DataType) -> bool {
 }
 
 pub(crate) const INT8_OR_INT16: &str = "i8 quantised per tensor, or i16 with zero point 0";
+/// At the ends of a network.
+pub(crate) const BYTES_OR_INT16: &str = "i8 or u8 quantised per tensor, or i16 with zero point 0";
 
 /// TensorFlow Lite's int16 is symmetric.
 pub(crate) fn is_int16(dtype: &DataType) -> bool {

@@ -144,7 +144,7 @@ fn requantise(acc: __m256i, multipliers: __m256i, shifts: __m256i, quant: &Int8)
 /// Eight 32-bit lanes in the range of int8.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn narrow(v: __m256i) -> [i8; 8] {
+pub(crate) fn narrow(v: __m256i) -> [i8; 8] {
     let halves = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256::<1>(v));
     _mm_cvtsi128_si64(_mm_packs_epi16(halves, halves)).to_le_bytes().map(|b| b as i8)
 }

@@ -4,7 +4,8 @@
 
 use super::block::COLUMNS;
 use super::forward::Target;
-use crate::isa::avx2::scale;
+use super::x86_64::in_fours;
+use crate::isa::avx2::{narrow, scale};
 use crate::requant::Factor;
 use core::arch::x86_64::*;
 
@@ -20,19 +21,14 @@ pub(super) unsafe fn multiply(
     start: Option<[i32; COLUMNS]>,
     sums: &mut [[i32; COLUMNS]],
 ) {
-    let (fours, rest) = sums.as_chunks_mut::<4>();
-    let bytes = pairs.wrapping_mul(4);
-    let mut from = rows;
-    for sums in fours {
+    in_fours(
+        (rows, pairs),
+        sums,
         // SAFETY: as the caller says.
-        unsafe { rows_by_columns(columns, from, pairs, start, sums) };
-        from = from.wrapping_add(bytes.wrapping_mul(4));
-    }
-    for sums in rest.as_chunks_mut::<1>().0 {
+        |from, sums| unsafe { rows_by_columns(columns, from, pairs, start, sums) },
         // SAFETY: as the caller says.
-        unsafe { rows_by_columns(columns, from, pairs, start, sums) };
-        from = from.wrapping_add(bytes);
-    }
+        |from, sums| unsafe { rows_by_columns(columns, from, pairs, start, sums) },
+    );
 }
 
 /// Some rows of [`multiply`]. Two pairs at a time: the lower half of a sum is that of even pairs, the upper half that of odd ones.
@@ -83,8 +79,7 @@ pub(super) fn two_pixels(sums: [[i32; COLUMNS]; 2], factors: [Factor; COLUMNS], 
     let clamped = _mm256_max_epi32(moved, _mm256_set1_epi32(target.min.into()));
     let clamped = _mm256_min_epi32(clamped, _mm256_set1_epi32(target.max.into()));
     let inside = _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(moved, clamped)));
-    let halves = _mm_packs_epi32(_mm256_castsi256_si128(clamped), _mm256_extracti128_si256::<1>(clamped));
-    let [a, b, c, d, e, f, g, h] = _mm_cvtsi128_si64(_mm_packs_epi16(halves, halves)).to_le_bytes();
+    let [a, b, c, d, e, f, g, h] = narrow(clamped).map(|byte| byte as u8);
     ([[a, b, c, d], [e, f, g, h]], inside as u8)
 }
 

@@ -23,17 +23,33 @@ pub(super) unsafe fn multiply(
         // SAFETY: as the caller says, and the machine has the instructions.
         return unsafe { super::avx2::multiply(columns, rows, pairs, start, sums) };
     }
-    let (fours, rest) = sums.as_chunks_mut::<4>();
+    in_fours(
+        (rows, pairs),
+        sums,
+        // SAFETY: as the caller says.
+        |from, sums| unsafe { rows_by_columns(columns, from, pairs, start, sums) },
+        // SAFETY: as the caller says.
+        |from, sums| unsafe { rows_by_columns(columns, from, pairs, start, sums) },
+    );
+}
+
+/// Goes through rows of so many pairs, and the sums that belong to them: by fours, and what is left one by one.
+#[inline(always)]
+pub(super) fn in_fours(
+    (rows, pairs): (*const u8, usize),
+    sums: &mut [[i32; COLUMNS]],
+    four: impl Fn(*const u8, &mut [[i32; COLUMNS]; 4]),
+    one: impl Fn(*const u8, &mut [[i32; COLUMNS]; 1]),
+) {
+    let (fours, rest) = sums.as_chunks_mut();
     let bytes = pairs.wrapping_mul(4);
     let mut from = rows;
     for sums in fours {
-        // SAFETY: as the caller says.
-        unsafe { rows_by_columns(columns, from, pairs, start, sums) };
+        four(from, sums);
         from = from.wrapping_add(bytes.wrapping_mul(4));
     }
-    for sums in rest.as_chunks_mut::<1>().0 {
-        // SAFETY: as the caller says.
-        unsafe { rows_by_columns(columns, from, pairs, start, sums) };
+    for sums in rest.as_chunks_mut().0 {
+        one(from, sums);
         from = from.wrapping_add(bytes);
     }
 }

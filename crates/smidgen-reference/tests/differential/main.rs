@@ -46,24 +46,26 @@ differential! {
     movement: pad, padv2, reshape, squeeze, expand_dims, transpose, concatenation, split, pack, unpack, slice, strided_slice;
 }
 
+/// A test of each operator with activations of one type, and a list of them.
+macro_rules! drawn {
+    ($numbers:ident: $($family:ident: $($operator:ident),+;)+) => {
+        pub const DRAWN: &[&str] = &[$($(stringify!($operator)),+),+];
+
+        $($(
+            #[test]
+            fn $operator() {
+                harness::run(stringify!($operator), Numbers::$numbers, generators::$family::$operator);
+            }
+        )+)+
+    };
+}
+
 /// Operators with a form for int16 activations, some with int8 weights.
 mod int16 {
     use super::*;
 
-    macro_rules! wide {
-        ($($family:ident: $($operator:ident),+;)+) => {
-            pub const DRAWN: &[&str] = &[$($(stringify!($operator)),+),+];
-
-            $($(
-                #[test]
-                fn $operator() {
-                    harness::run(stringify!($operator), Numbers::Int16, generators::$family::$operator);
-                }
-            )+)+
-        };
-    }
-
-    wide! {
+    drawn! {
+        Int16:
         windowed: conv_2d, depthwise_conv_2d, transpose_conv, fully_connected, average_pool_2d, max_pool_2d,
             resize_nearest_neighbor, resize_bilinear, softmax;
         elementwise: add, sub, mul, minimum, maximum, mean, reduce_max, reduce_min, logistic, tanh, relu, relu6, leaky_relu, quantize,
@@ -77,20 +79,8 @@ mod int16 {
 mod uint8 {
     use super::*;
 
-    macro_rules! bytes {
-        ($($family:ident: $($operator:ident),+;)+) => {
-            pub const DRAWN: &[&str] = &[$($(stringify!($operator)),+),+];
-
-            $($(
-                #[test]
-                fn $operator() {
-                    harness::run(stringify!($operator), Numbers::Uint8, generators::$family::$operator);
-                }
-            )+)+
-        };
-    }
-
-    bytes! {
+    drawn! {
+        Uint8:
         elementwise: quantize, dequantize;
         movement: pad, padv2, reshape, squeeze, expand_dims, transpose, concatenation, split, pack, unpack, slice,
             strided_slice;

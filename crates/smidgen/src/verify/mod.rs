@@ -14,7 +14,7 @@ pub use compare::{Difference, Rule};
 pub use golden::{Golden, GoldenError};
 
 use crate::data::Dtype;
-use crate::data::input::dequantise;
+use crate::data::input::{dequantise, flipped};
 use crate::data::{Archive, Array};
 use crate::error::Error;
 use crate::network::{Network, Runner};
@@ -178,8 +178,7 @@ pub fn check_outputs(
             Some((scale, zero_point)) if reference.dtype.is_float() => &dequantise(&results[j], scale, zero_point),
             // An end of uint8 was cut.
             Some(_) if (reference.dtype, results[j].dtype) == (Dtype::Uint8, Dtype::Int8) => {
-                let data = results[j].data.iter().map(|byte| byte ^ 0x80).collect();
-                &Array::new(Dtype::Uint8, &results[j].shape, data)
+                &Array::new(Dtype::Uint8, &results[j].shape, flipped(&results[j].data))
             }
             _ => &results[j],
         };
