@@ -6,7 +6,7 @@
 //! network's outputs, and I its inputs or (for `tensor_I`, which belongs to sample 0) the tensors of the model file.
 //! What an ONNX file's operators write goes by the name that it has there instead of `tensor_I`.
 
-use crate::data::input::quantise;
+use crate::data::input::{flipped, quantise};
 use crate::data::{Archive, Array, Dtype, Interface, PortAxes, Suits};
 use crate::error::Error;
 use smidgen_ir::{Graph, TensorId};
@@ -121,7 +121,7 @@ impl<'a> Golden<'a> {
     }
 
     /// The network's inputs for a sample, their axes as in the graph. Where the network's ends were cut to integers but
-    /// the file holds real numbers, these are quantised as the QUANTIZE that was cut did it.
+    /// the file holds real numbers, these are quantised as the QUANTIZE that was cut did it; uint8 becomes int8, 128 less.
     ///
     /// # Errors
     /// If one is missing, or of another shape or type than the network's.
@@ -197,6 +197,11 @@ impl<'a> Golden<'a> {
     fn checked(&mut self, name: String, id: TensorId, axes: PortAxes, array: Array) -> Result<Array, Error> {
         let tensor = self.graph.tensor(id);
         let wanted = Dtype::of(tensor.element());
+        // An end of uint8 was cut, which converters give the scale of what is computed with.
+        let array = match (array.dtype, wanted, tensor.per_tensor()) {
+            (Dtype::Uint8, Dtype::Int8, Some(_)) => Array::new(wanted, &array.shape, flipped(&array.data)),
+            _ => array,
+        };
         let real = tensor.per_tensor().is_some() && array.dtype == Dtype::Float32;
         let sized = [axes.file_shape(), tensor.shape.dims()].contains(&array.shape.as_slice());
         if !sized || array.dtype != wanted && !real {

@@ -24,6 +24,20 @@ fn what_is_equal_is_told_so() {
     assert_eq!(folder.smidgen(&[&VERIFY[..], &["-q"]].concat()).expect(0).stdout, "equal  tiny.ir\n");
 }
 
+/// A golden file of a network with ends of uint8 is one of the same network without them.
+#[test]
+fn ends_of_uint8_may_be_cut() {
+    let folder = Folder::new();
+    let text = "graph \"bytes\"\ninputs(%0)\noutputs(%3)\n\n%0 \"x\" : u8[1x4]{0.5; 130}\n%1 \"a\" : i8[1x4]{0.5; 2} = QUANTIZE(%0)\n\
+                %2 \"b\" : i8[1x4]{0.25; -7} = RELU(%1)\n%3 \"y\" : u8[1x4]{0.25; 121} = QUANTIZE(%2)\n";
+    folder.write("bytes.ir", text).npz("x.npz", &[("x", Array::new(Dtype::Uint8, &[1, 4], vec![0, 128, 140, 255]))]);
+    folder.smidgen(&["run", "bytes.ir", "--input", "x.npz", "--output", "golden.npz"]).expect(0);
+    for more in [&[][..], &["--io", "int8"]] {
+        let finished = folder.smidgen(&[&["verify", "bytes.ir", "--golden", "golden.npz"], more].concat()).expect(0);
+        assert!(finished.stdout.starts_with("equal"), "{}", finished.stdout);
+    }
+}
+
 #[test]
 fn the_first_operator_that_differs_is_named() {
     // Everything from the convolution on is wrong: its border most of all.
