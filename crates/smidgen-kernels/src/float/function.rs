@@ -46,6 +46,20 @@ functions! {
     Floor = libm::floorf, slope: |_, _| 0.0;
     /// The least whole number that is not below.
     Ceil = libm::ceilf, slope: |_, _| 0.0;
+    /// Absolute value; its slope at 0 is 0.
+    Abs = libm::fabsf, slope: |x, _| if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { 0.0 };
+    /// `-x`.
+    Neg = |x| -x, slope: |_, _| -1.0;
+    /// `x * x`.
+    Square = |x| x * x, slope: |x, _| 2.0 * x;
+    /// `1 / sqrt(x)`.
+    Rsqrt = |x| 1.0 / libm::sqrtf(x), slope: |_, y| -0.5 * y * y * y;
+    /// Sine.
+    Sin = libm::sinf, slope: |x, _| libm::cosf(x);
+    /// Cosine.
+    Cos = libm::cosf, slope: |x, _| -libm::sinf(x);
+    /// `x` where positive, else `e^x - 1`.
+    Elu = |x| if x > 0.0 { x } else { libm::expm1f(x) }, slope: |x, y| if x > 0.0 { 1.0 } else { y + 1.0 };
 }
 
 #[cfg(test)]

@@ -80,9 +80,9 @@ pub(crate) fn all() -> impl Iterator<Item = Row> {
     ];
     let function = |&function: &Function| {
         let translate: Option<Translate> = Some(activation::function);
-        Row { name: names(function).1, types: COMPUTE, remarks: "", translate }
+        names(function).1.map(|name| Row { name, types: COMPUTE, remarks: "", translate })
     };
-    files.into_iter().flatten().copied().chain(Function::ALL.iter().map(function))
+    files.into_iter().flatten().copied().chain(Function::ALL.iter().filter_map(function))
 }
 
 /// Types on which smidgen computes.

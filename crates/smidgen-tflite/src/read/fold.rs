@@ -16,7 +16,6 @@ use std::sync::Arc;
 
 /// Operators that are computed here and nowhere else: they are read where what they read is known. In alphabetical order.
 pub const COMPUTED: &[SupportEntry] = &[
-    computed("ABS", ""),
     computed("BROADCAST_ARGS", ""),
     computed("BROADCAST_TO", ""),
     computed("CAST", ""),
@@ -32,7 +31,6 @@ pub const COMPUTED: &[SupportEntry] = &[
     computed("LOGICAL_AND", ""),
     computed("LOGICAL_NOT", ""),
     computed("LOGICAL_OR", ""),
-    computed("NEG", ""),
     computed("NOT_EQUAL", ""),
     computed("RANGE", ""),
     computed("RANK", "of any tensor, since shapes are fixed"),
@@ -40,7 +38,6 @@ pub const COMPUTED: &[SupportEntry] = &[
     computed("SELECT", ""),
     computed("SELECT_V2", ""),
     computed("SHAPE", "of any tensor, since shapes are fixed"),
-    computed("SQUARE", ""),
     computed("ZEROS_LIKE", ""),
 ];
 

@@ -286,6 +286,13 @@ fn compute(op: &Op, inputs: &[Array], shape: &[usize], k: usize) -> Array {
                 UnaryKind::Function(Function::Round) => v.round_ties_even(),
                 UnaryKind::Function(Function::Floor) => v.floor(),
                 UnaryKind::Function(Function::Ceil) => v.ceil(),
+                UnaryKind::Function(Function::Abs) => v.abs(),
+                UnaryKind::Function(Function::Neg) => -v,
+                UnaryKind::Function(Function::Square) => v * v,
+                UnaryKind::Function(Function::Rsqrt) => 1.0 / v.sqrt(),
+                UnaryKind::Function(Function::Sin) => v.sin(),
+                UnaryKind::Function(Function::Cos) => v.cos(),
+                UnaryKind::Function(Function::Elu) => v.max(0.0) + v.min(0.0).exp_m1(),
             }
         }),
         Op::Prelu => array(shape, |i| {
