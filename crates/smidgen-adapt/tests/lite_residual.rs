@@ -268,7 +268,8 @@ fn learnt(features: &Features, modules: &[Module], grown: &Features, random: &mu
     assert_eq!(images, 1);
     let weights = graph.add_tensor(weights);
     let logits = graph.add_tensor(Tensor::activation("logits", vec![1, classes], DataType::int8(0.5, 0)));
-    let op = Op::FullyConnected { keep_num_dims: false, activation: Activation::None };
+    let op =
+        Op::FullyConnected { keep_num_dims: false, asymmetric_quantize_inputs: false, activation: Activation::None };
     graph.add_operator(op, vec![from, weights], vec![logits]);
     graph.outputs = vec![logits];
     graph

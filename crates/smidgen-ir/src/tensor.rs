@@ -193,6 +193,17 @@ impl DataType {
             Self::Quantised(_, q) => Some(q),
         }
     }
+
+    /// True for integers of eight or four bits around 0: of one scale, or of one for each index along this axis.
+    pub fn is_symmetric_weights(&self, axis: usize) -> bool {
+        let Self::Quantised(ElementType::Int8 | ElementType::Int4, quantisation) = self else { return false };
+        match quantisation {
+            Quantisation::PerTensor { zero_point, .. } => *zero_point == 0,
+            Quantisation::PerChannel { axis: along, zero_points, .. } => {
+                *along == axis && zero_points.iter().all(|&zero| zero == 0)
+            }
+        }
+    }
 }
 
 impl fmt::Display for DataType {

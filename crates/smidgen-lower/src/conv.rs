@@ -2,6 +2,7 @@
 
 use super::builder::Builder;
 use super::error::Refusal;
+use super::hybrid;
 use super::options::KernelSet;
 use super::quant::{self, unsupported};
 use super::window;
@@ -30,8 +31,8 @@ pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvPa
     let [outputs, kh, kw, depth] = window::nhwc(weights)?;
     let window = window::conv(x, y, [kh, kw], params)?;
     expect(weights, [outputs, depth], [window.output[2], window.input[2]])?;
-    if x.element() == ElementType::Float32 && weights.element() == ElementType::Int8 {
-        return hybrid(builder, operator, &window, params.activation);
+    if hybrid::is_hybrid(x, weights) {
+        return hybrid::conv2d(builder, operator, &window, params.activation);
     }
     let set = builder.options.kernels;
     let step = match element(x)? {
@@ -75,38 +76,6 @@ pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvPa
     Ok(())
 }
 
-/// Float activations, int8 weights with one scale. As every output needs the greatest input, only whole runs make sense.
-fn hybrid(
-    builder: &mut Builder,
-    operator: &Operator,
-    window: &Window2d,
-    activation: Activation,
-) -> Result<(), Refusal> {
-    let [_, weights, y] = tensors(builder, operator);
-    let Some((weight_scale, 0)) = weights.per_tensor() else {
-        return Err(Refusal(format!(
-            "float input with int8 weights `{}` that have a zero point or a scale for each channel; one scale is supported",
-            weights.name
-        )));
-    };
-    let bias = operator.inputs.get(2).map(|&t| builder.tensor(t));
-    let (values, bias) = (quant::weights_i8(weights)?, quant::bias_f32(bias, window.output[2])?);
-    let name = weights.name.clone();
-    let constants = vec![builder.constant_i8(name.clone(), &values), builder.constant_f32(name + " bias", &bias)];
-    let kernel = Kernel::Conv2dHybrid(kernel::Conv2dHybrid { window: *window, clamp: clamp(activation), weight_scale });
-    let macs = y.shape.elements() as u64 * window.patch() as u64;
-    let (input, output) = (builder.activation(operator.inputs[0]), builder.target(operator.outputs[0]));
-    builder.push(Step {
-        inputs: vec![input],
-        outputs: vec![output],
-        footprint: vec![Footprint::ALL],
-        constants,
-        macs,
-        ..Step::new(kernel, ELEMENT_WISE)
-    });
-    Ok(())
-}
-
 pub(super) fn depthwise(
     builder: &mut Builder,
     operator: &Operator,
@@ -122,6 +91,9 @@ pub(super) fn depthwise(
             "{} input channels times {multiplier} are not {} output channels",
             window.input[2], window.output[2]
         )));
+    }
+    if hybrid::is_hybrid(x, weights) {
+        return hybrid::depthwise(builder, operator, &window, params.activation);
     }
     let set = builder.options.kernels;
     let plain = |builder: &mut Builder, kernel| {
@@ -339,7 +311,7 @@ fn int8(x: &Tensor, y: &Tensor, activation: Activation) -> Result<Int8, Refusal>
     Ok(Int8 { input_zero, output_zero, min, max, rounding: Rounding::Twice })
 }
 
-fn clamp(activation: Activation) -> Clamp {
+pub(super) fn clamp(activation: Activation) -> Clamp {
     let (min, max) = activation.range();
     Clamp { min, max }
 }

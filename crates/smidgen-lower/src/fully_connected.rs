@@ -2,6 +2,7 @@
 
 use super::builder::Builder;
 use super::error::Refusal;
+use super::hybrid;
 use super::options::KernelSet;
 use super::quant::{self, unsupported};
 use crate::epilogue::Proofs;
@@ -22,10 +23,15 @@ const BY_FOURS: WriteOrder = WriteOrder { granularity: Granularity::Elements(4),
 pub(super) fn fully_connected(
     builder: &mut Builder,
     operator: &Operator,
+    asymmetric_quantize_inputs: bool,
     activation: Activation,
 ) -> Result<(), Refusal> {
-    let x = builder.tensor(operator.inputs[0]);
+    let (x, weights) = (builder.tensor(operator.inputs[0]), builder.tensor(operator.inputs[1]));
     match x.element() {
+        ElementType::Float32 if hybrid::is_hybrid(x, weights) => {
+            let sizes = sizes(x, weights, builder.tensor(operator.outputs[0]))?;
+            hybrid::fully_connected(builder, operator, sizes, (asymmetric_quantize_inputs, activation))
+        }
         ElementType::Int8 => int8(builder, operator, activation),
         ElementType::Int16 => int16(builder, operator, activation),
         ElementType::Float32 => float32(builder, operator, activation),

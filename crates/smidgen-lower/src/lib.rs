@@ -15,6 +15,7 @@ mod elementwise_int16;
 mod epilogue;
 mod error;
 mod fully_connected;
+mod hybrid;
 mod limits;
 mod movement;
 mod options;
@@ -105,7 +106,9 @@ fn operator(builder: &mut Builder, operator: &Operator) -> Result<(), Refusal> {
             pool::pool(builder, operator, *kind, *window, *stride, *padding, *activation)
         }
         Op::Reshape { .. } => builder.alias(operator.inputs[0], operator.outputs[0]),
-        Op::FullyConnected { activation, .. } => fully_connected::fully_connected(builder, operator, *activation),
+        Op::FullyConnected { keep_num_dims: _, asymmetric_quantize_inputs, activation } => {
+            fully_connected::fully_connected(builder, operator, *asymmetric_quantize_inputs, *activation)
+        }
         Op::Binary { kind, activation } => elementwise::binary(builder, operator, *kind, *activation),
         Op::Unary(kind) => elementwise::unary(builder, operator, *kind),
         Op::Prelu => elementwise::prelu(builder, operator),

@@ -28,9 +28,9 @@ fn split(graph: &mut Graph) {
     for mut operator in std::mem::take(&mut graph.operators) {
         let y = operator.outputs[0];
         match &mut operator.op {
-            Op::Conv2d(_)
-                if float(graph, operator.inputs[0])
-                    && graph.tensor(operator.inputs[1]).element() == ElementType::Int8 =>
+            op if op.traits().weights.is_some_and(|weights| weights.hybrid)
+                && float(graph, operator.inputs[0])
+                && matches!(graph.tensor(operator.inputs[1]).element(), ElementType::Int8 | ElementType::Int4) =>
             {
                 let weights = graph.tensor(operator.inputs[1]);
                 let real = Tensor::activation(weights.name.clone(), weights.shape.clone(), DataType::FLOAT32);

@@ -255,7 +255,11 @@ mod tests {
         let depthwise = Op::DepthwiseConv2d { conv: conv(1), multiplier: 2 };
         // Pixels (-2, -1) and (0, 1), one tap, weights 0..4.
         check(&depthwise, &[1, 1, 2, 2], &[1, 1, 1, 4], &[0.0, -2.0, -2.0, -3.0, 0.0, 0.0, 2.0, 3.0]);
-        let full = Op::FullyConnected { keep_num_dims: false, activation: Activation::None };
+        let full = Op::FullyConnected {
+            keep_num_dims: false,
+            asymmetric_quantize_inputs: false,
+            activation: Activation::None,
+        };
         check(&full, &[2, 2], &[2, 2], &[-1.0, -7.0, 1.0, 3.0]);
     }
 
@@ -268,7 +272,11 @@ mod tests {
 
     #[test]
     fn moments_are_means_of_products() {
-        let full = Op::FullyConnected { keep_num_dims: false, activation: Activation::None };
+        let full = Op::FullyConnected {
+            keep_num_dims: false,
+            asymmetric_quantize_inputs: false,
+            activation: Activation::None,
+        };
         let mut moments = Moments::new(Patches::of(&full, &[1, 2], &[1, 2]).unwrap());
         for (i, [a, b]) in [[1.0, 2.0], [3.0, -1.0]].into_iter().enumerate() {
             moments.add(i, 2, &[a + 0.5, b], &[a, b]);

@@ -278,7 +278,8 @@ mod tests {
         Ends { input: one, output: one }
     };
 
-    const FULL: Op = Op::FullyConnected { keep_num_dims: false, activation: Activation::None };
+    const FULL: Op =
+        Op::FullyConnected { keep_num_dims: false, asymmetric_quantize_inputs: false, activation: Activation::None };
 
     fn noise(seed: &mut u64) -> f32 {
         *seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);

@@ -300,9 +300,16 @@ mod tests {
         let depthwise = Layout::of(&Op::DepthwiseConv2d { conv: params(), multiplier: 2 }, &[1, 3, 3, 6]).unwrap();
         assert_eq!((depthwise.output(9), depthwise.input(9), depthwise.axis), (3, 1, 3));
         assert!(
-            !Layout::of(&Op::FullyConnected { keep_num_dims: false, activation: Activation::None }, &[2, 3])
-                .unwrap()
-                .per_channel(Width::Int8)
+            !Layout::of(
+                &Op::FullyConnected {
+                    keep_num_dims: false,
+                    asymmetric_quantize_inputs: false,
+                    activation: Activation::None
+                },
+                &[2, 3]
+            )
+            .unwrap()
+            .per_channel(Width::Int8)
         );
         assert_eq!(Layout::of(&Op::Prelu, &[2, 3]), None);
     }

@@ -27,7 +27,8 @@ pub fn outline(input: [usize; 3], blocks: &[Block], classes: usize) -> Graph {
     let pooled = writer.operator(op, vec![writer.x], vec![1, channels], OPEN);
     let weights = writer.weights(vec![classes, channels], 0);
     let bias = writer.bias(classes);
-    let op = Op::FullyConnected { keep_num_dims: true, activation: Activation::None };
+    let op =
+        Op::FullyConnected { keep_num_dims: true, asymmetric_quantize_inputs: false, activation: Activation::None };
     let output = writer.operator(op, vec![pooled, weights, bias], vec![1, classes], OPEN);
     writer.graph.outputs.push(output);
     writer.graph

@@ -122,6 +122,7 @@ tables! {
         activation: i8 = 0,
         weights_format: i8 = 1,
         keep_num_dims: bool = 2,
+        asymmetric_quantize_inputs: bool = 3,
     }
     /// ADD, SUB and MUL, which agree in this field.
     arithmetic "AddOptions" {

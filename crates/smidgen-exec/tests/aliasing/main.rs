@@ -34,6 +34,8 @@ const OPERATORS: &[(&str, Generator)] = &[
     ("conv_2d", windowed::conv_2d),
     ("int4_weights", windowed::int4_weights),
     ("conv_2d_dynamic_range", windowed::conv_2d_dynamic_range),
+    ("depthwise_conv_2d_dynamic_range", windowed::depthwise_conv_2d_dynamic_range),
+    ("fully_connected_dynamic_range", windowed::fully_connected_dynamic_range),
     ("depthwise_conv_2d", windowed::depthwise_conv_2d),
     ("transpose_conv", windowed::transpose_conv),
     ("fully_connected", windowed::fully_connected),
@@ -71,9 +73,9 @@ const OPERATORS: &[(&str, Generator)] = &[
     ("strided_slice", movement::strided_slice),
 ];
 
-/// Kernels that are safe and could lie closer. The hybrid convolution looks for the greatest input before it writes, and then at windows alone,
+/// Kernels that are safe and could lie closer. The hybrid convolutions look for an image's range before they write, and then at windows alone,
 /// which no footprint says; the depthwise one on int16 declares about a pixel, less an element, more than it needs.
-const LOOSE: [&str; 2] = ["Conv2dHybrid", "DepthwiseI16Mcu"];
+const LOOSE: [&str; 3] = ["Conv2dHybrid", "DepthwiseHybrid", "DepthwiseI16Mcu"];
 
 /// What was seen of one kernel.
 #[derive(Default)]

@@ -38,7 +38,8 @@ fn counts_of_each_weighted_operator() {
     let op = Op::TransposeConv { stride: [2; 2], padding: Padding::Same, output: [8, 6], activation: Activation::None };
     let t = push(&mut g, op, vec![d, w]);
     let w = g.add_tensor(weights(&[10, 48]));
-    let op = Op::FullyConnected { keep_num_dims: false, activation: Activation::None };
+    let op =
+        Op::FullyConnected { keep_num_dims: false, asymmetric_quantize_inputs: false, activation: Activation::None };
     let y = push(&mut g, op, vec![t, w]);
     g.outputs = vec![y];
     crate::validate(&g).unwrap();

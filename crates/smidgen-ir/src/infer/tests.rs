@@ -63,7 +63,11 @@ fn transposed_convolutions_need_a_size_that_leads_back() {
 
 #[test]
 fn fully_connected_flattens_or_keeps_dimensions() {
-    let op = |keep_num_dims| Op::FullyConnected { keep_num_dims, activation: Activation::None };
+    let op = |keep_num_dims| Op::FullyConnected {
+        keep_num_dims,
+        asymmetric_quantize_inputs: false,
+        activation: Activation::None,
+    };
     assert_eq!(shapes(op(false), &[&[1, 2, 2, 3], &[7, 12]]), Ok(vec![vec![1, 7]]));
     assert_eq!(shapes(op(false), &[&[1, 2, 2, 3], &[7, 6], &[7]]), Ok(vec![vec![2, 7]]));
     assert_eq!(shapes(op(true), &[&[5, 2, 3], &[7, 3]]), Ok(vec![vec![5, 2, 7]]));

@@ -119,7 +119,7 @@ impl OpSpec for view::DepthwiseConv2d<'_> {
     }
 
     fn traits(&self) -> Traits {
-        let weights = Weights { axis: 3, int4: true, zero_point: false, hybrid: false };
+        let weights = Weights { axis: 3, int4: true, zero_point: false, hybrid: true };
         Traits { weights: Some(weights), ..COMPUTES }
     }
 

@@ -15,7 +15,7 @@ impl OpSpec for view::FullyConnected<'_> {
     }
 
     fn traits(&self) -> Traits {
-        let weights = Weights { axis: 0, int4: true, zero_point: true, hybrid: false };
+        let weights = Weights { axis: 0, int4: true, zero_point: true, hybrid: true };
         Traits { weights: Some(weights), ..COMPUTES }
     }
 
@@ -72,12 +72,17 @@ impl OpSpec for view::FullyConnected<'_> {
 
     fn attributes(&self, out: &mut Attributes) {
         out.flag("keep_num_dims", *self.keep_num_dims);
+        out.flag("asymmetric_quantize_inputs", *self.asymmetric_quantize_inputs);
         out.activation(*self.activation);
     }
 
     fn parse(name: &str, given: &mut Given) -> Result<Option<Op>, ParseErrorKind> {
         named(name, "FULLY_CONNECTED", || {
-            Ok(Op::FullyConnected { keep_num_dims: given.flag("keep_num_dims")?, activation: given.activation()? })
+            Ok(Op::FullyConnected {
+                keep_num_dims: given.flag("keep_num_dims")?,
+                asymmetric_quantize_inputs: given.flag("asymmetric_quantize_inputs")?,
+                activation: given.activation()?,
+            })
         })
     }
 }

@@ -190,10 +190,13 @@ operators! {
     /// `y = x w^T + b`. Inputs: `x` with a multiple of K elements, constant weights `[O,K]`, `[constant bias [O]]?`.
     /// Output `[elements/K, O]`, or `x`'s shape with the last dimension replaced if `keep_num_dims`.
     ///
-    /// Attributes: (`keep_num_dims=false activation=none`).
+    /// Attributes: (`keep_num_dims=false asymmetric_quantize_inputs=false activation=none`).
     FullyConnected {
         /// Keep `x`'s leading dimensions.
         keep_num_dims: bool,
+        /// Where weights of int8 meet float32: quantise each row of `x` with a zero point of its own, not around 0. Says nothing
+        /// elsewhere.
+        asymmetric_quantize_inputs: bool,
         /// Fused activation.
         activation: Activation,
     },

@@ -17,7 +17,7 @@ fn samples() -> Vec<Op> {
         Op::Conv2d(CONV),
         Op::DepthwiseConv2d { conv: CONV, multiplier: 2 },
         Op::TransposeConv { stride: [2, 3], padding: Padding::Valid, output: [5, 6], activation },
-        Op::FullyConnected { keep_num_dims: true, activation },
+        Op::FullyConnected { keep_num_dims: true, asymmetric_quantize_inputs: false, activation },
         Op::Pad { pads: vec![[0, 0], [1, 2]], value: PadValue::Zero },
         Op::Pad { pads: vec![[0, 0], [1, 2]], value: PadValue::Integer(3) },
         Op::Pad { pads: vec![[0, 0], [1, 2]], value: PadValue::Float(0.5) },

@@ -202,7 +202,8 @@ fn int4_weights_are_for_three_operators() {
     assert_eq!(with(Op::Conv2d(conv()), &[3, 3, 3, 2], 0, &[1, 4, 4, 3]), Ok(()));
     let depthwise = Op::DepthwiseConv2d { conv: conv(), multiplier: 1 };
     assert_eq!(with(depthwise, &[1, 3, 3, 2], 3, &[1, 4, 4, 2]), Ok(()));
-    let full = Op::FullyConnected { keep_num_dims: true, activation: Activation::None };
+    let full =
+        Op::FullyConnected { keep_num_dims: true, asymmetric_quantize_inputs: false, activation: Activation::None };
     assert_eq!(with(full, &[3, 2], 0, &[1, 4, 4, 3]), Ok(()));
     let transposed =
         Op::TransposeConv { stride: [1, 1], padding: Padding::Same, output: [4, 4], activation: Activation::None };

@@ -144,11 +144,10 @@ impl Rules<'_> {
         let bias = self.operator.inputs.get(2).copied();
         self.real(x)?;
         if is_float(&self.tensor(x).dtype) {
-            if hybrid && self.tensor(weights).element() == ElementType::Int8 {
-                let symmetric = |d: &DataType| {
-                    is_int8(d) && d.quantisation().and_then(Quantisation::per_tensor).is_some_and(|(_, z)| z == 0)
-                };
-                self.expect(weights, format!("f32, or {INT8} with zero point 0"), symmetric)?;
+            if hybrid && matches!(self.tensor(weights).element(), ElementType::Int8 | ElementType::Int4) {
+                let expected =
+                    format!("f32, or i8 or i4 with zero points 0, quantised per tensor or along axis {axis}");
+                self.expect(weights, expected, |d| d.is_symmetric_weights(axis))?;
                 return [bias, Some(y)]
                     .into_iter()
                     .flatten()

@@ -65,8 +65,13 @@ fn windowed_op() -> BoxedStrategy<Op> {
             output,
             activation
         }),
-        (any::<bool>(), activation())
-            .prop_map(|(keep_num_dims, activation)| Op::FullyConnected { keep_num_dims, activation }),
+        (any::<bool>(), any::<bool>(), activation()).prop_map(
+            |(keep_num_dims, asymmetric_quantize_inputs, activation)| Op::FullyConnected {
+                keep_num_dims,
+                asymmetric_quantize_inputs,
+                activation,
+            }
+        ),
         (kind, pair(), pair(), padding(), activation()).prop_map(|(kind, window, stride, padding, activation)| {
             Op::Pool2d { kind, window, stride, padding, activation }
         }),

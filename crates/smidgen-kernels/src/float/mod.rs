@@ -18,7 +18,9 @@ pub use conv2d::conv2d;
 pub use depthwise::depthwise;
 pub use fully_connected::fully_connected;
 pub use function::Function;
-pub use hybrid::{Hybrid, conv2d_hybrid};
+pub use hybrid::{
+    DynamicRange, Hybrid, conv2d_hybrid, conv2d_hybrid_scratch, depthwise_hybrid, depthwise_hybrid_scratch,
+};
 pub use pool::{average_pool, max_pool};
 pub use reduce::{reduce, reduce_image};
 pub use resize::{Scale, resize_bilinear};

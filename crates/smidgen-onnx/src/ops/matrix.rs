@@ -30,7 +30,11 @@ fn multiply(
         inputs.push(call.emit.constant(bias, &[0])?);
     }
     let keep_num_dims = layout.len() != 2;
-    let id = call.emit.one(Op::FullyConnected { keep_num_dims, activation: Activation::None }, inputs, FLOAT)?;
+    let id = call.emit.one(
+        Op::FullyConnected { keep_num_dims, asymmetric_quantize_inputs: false, activation: Activation::None },
+        inputs,
+        FLOAT,
+    )?;
     Ok(Active { id, layout, element: Element::F32 })
 }
 

@@ -171,9 +171,12 @@ families! {
     OtherF32 = "other float" ["run", "element", "multiplication"];
     /// Every other kernel.
     Other = "other" ["run", "element", "multiplication"];
-    /// CONV_2D on floats with int8 weights.
+    /// CONV_2D and FULLY_CONNECTED on floats with int8 weights: an image is looked through, then each window is quantised.
     Conv2dHybrid = "conv2d hybrid"
-        ["run", "row", "pixel", "output", "output x tap row", "output x tap", "multiplication"];
+        ["run", "image", "image element", "row", "pixel", "pixel x tap", "tap x channel", "output", "multiplication"];
+    /// DEPTHWISE_CONV_2D on floats with int8 weights: the same, with what is quantised multiplied at once.
+    DepthwiseHybrid = "depthwise hybrid"
+        ["run", "image", "image element", "row", "pixel", "pixel x tap", "tap x channel", "output", "multiplication"];
 }
 
 /// Features that no measured network has, of families that were measured: their rates are guesses.

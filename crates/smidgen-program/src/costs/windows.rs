@@ -356,6 +356,23 @@ pub(crate) fn walk(family: Family, window: &Window2d, region: Region) -> Work {
     Work::new(family, [1, rows, pixels, pixels * depth, tap_rows * depth, taps * depth, taps * depth * inputs])
 }
 
+/// Layers that quantise each image as it comes: its range is found first, then each window's elements are quantised.
+pub(crate) fn hybrid(family: Family, window: &Window2d, region: Region) -> Work {
+    let rows = region.y1 - region.y0;
+    let pixels = rows * (region.x1 - region.x0);
+    let images = rows.div_ceil(window.output[0].max(1));
+    let [_, taps] = inside(window, region);
+    let [h, w, depth] = window.input;
+    let outputs = window.output[2];
+    let products = match family {
+        // A window that reaches beyond the image is filled with zeros.
+        Family::Conv2dHybrid => pixels * window.patch() * outputs,
+        _ => taps * outputs,
+    };
+    let counts = [1, images, images * h * w * depth, rows, pixels, taps, taps * depth, pixels * outputs, products];
+    Work::new(family, counts)
+}
+
 /// Pools: four channels at a time, and what is left one by one; taps in the padding are left out.
 pub(crate) fn pool(family: Family, window: &Window2d, region: Region) -> Work {
     let rows = region.y1 - region.y0;

@@ -4,7 +4,7 @@ use super::{CHANNELS, INT16_CHANNELS, KernelSpec, Pattern, with_bias, with_chann
 use crate::costs::{Family, Size, Work, windows};
 use crate::program::Extent;
 use smidgen_ir::ElementType::{Float32, Int8 as I8, Int16 as I16};
-use smidgen_kernels::float::Clamp;
+use smidgen_kernels::float::{Clamp, DynamicRange};
 use smidgen_kernels::int8::mcu::{self, Epilogue, Width, epilogue};
 use smidgen_kernels::int8::{Int8, fast};
 use smidgen_kernels::int16::{Int16, mcu as mcu16};
@@ -204,15 +204,18 @@ call!(Conv2dF32(k, site) => float::conv2d:
     arena(f32), views(), region(), reference(window = k.window), value(clamp = k.clamp),
     constant(weights: f32 = 0), constant(bias: f32 = 1));
 
-/// CONV_2D on float32 with int8 weights. Input: `x`. Constants: weights `[O,KH,KW,C]` int8, bias `[O]` float32.
+/// CONV_2D on float32 with int8 weights; FULLY_CONNECTED with each row as an image of one pixel. Input: `x`. Constants: weights
+/// `[O,KH,KW,C]` int8, their scales `[O]` and bias `[O]` float32.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Conv2dHybrid {
     /// The window.
     pub window: Window2d,
     /// What the activation allows.
     pub clamp: Clamp,
-    /// Scale of the weights.
-    pub weight_scale: f32,
+    /// How an image is quantised.
+    pub range: DynamicRange,
+    /// The scales of image and weights are multiplied first.
+    pub joint: bool,
 }
 
 impl KernelSpec for Conv2dHybrid {
@@ -221,18 +224,66 @@ impl KernelSpec for Conv2dHybrid {
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
-        vec![self.window.patch() * self.window.output[2], self.window.output[2] * 4]
+        hybrid_constants(self.window.patch() * self.window.output[2], self.window.output[2])
+    }
+
+    fn scratch(&self) -> usize {
+        float::conv2d_hybrid_scratch(&self.window)
     }
 
     fn work(&self, run: &Size) -> Work {
-        windows::walk(Family::Conv2dHybrid, &self.window, run.region)
+        windows::hybrid(Family::Conv2dHybrid, &self.window, run.region)
     }
 }
 
 call!(Conv2dHybrid(k, site) => float::conv2d_hybrid:
-    arena(f32), views(), region(), 
-    reference(layer = float::Hybrid { window: k.window, clamp: k.clamp, weight_scale: k.weight_scale }),
-    constant(weights: i8 = 0), constant(bias: f32 = 1));
+    isa(), arena(f32), views(), region(),
+    reference(layer = float::Hybrid {
+        window: k.window, clamp: k.clamp, range: k.range, joint: k.joint, scratch: site.scratch() / 4
+    }),
+    constant(weights: i8 = 0), constant(scales: f32 = 1), constant(bias: f32 = 2));
+
+/// DEPTHWISE_CONV_2D on float32 with int8 weights. Input: `x`. Constants: weights `[KH,KW,O]` int8, their scales `[O]` and bias `[O]`
+/// float32.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DepthwiseHybrid {
+    /// The window.
+    pub window: Window2d,
+    /// What the activation allows.
+    pub clamp: Clamp,
+    /// How an image is quantised.
+    pub range: DynamicRange,
+}
+
+impl KernelSpec for DepthwiseHybrid {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Channelwise(&self.window, Float32)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        hybrid_constants(self.window.area() * self.window.output[2], self.window.output[2])
+    }
+
+    fn scratch(&self) -> usize {
+        float::depthwise_hybrid_scratch(&self.window)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        windows::hybrid(Family::DepthwiseHybrid, &self.window, run.region)
+    }
+}
+
+call!(DepthwiseHybrid(k, site) => float::depthwise_hybrid:
+    arena(f32), views(), region(),
+    reference(layer = float::Hybrid {
+        window: k.window, clamp: k.clamp, range: k.range, joint: true, scratch: site.scratch() / 4
+    }),
+    constant(weights: i8 = 0), constant(scales: f32 = 1), constant(bias: f32 = 2));
+
+/// Bytes of int8 weights, and of a scale and a bias in float32 for each output.
+fn hybrid_constants(weights: usize, outputs: usize) -> Vec<usize> {
+    vec![weights, outputs * 4, outputs * 4]
+}
 
 /// DEPTHWISE_CONV_2D on int8, simple form. Input: `x`. Constants: weights `[KH,KW,O]`, then [bias, multipliers, shifts](CHANNELS).
 #[derive(Clone, PartialEq, Debug)]

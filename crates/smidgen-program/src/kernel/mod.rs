@@ -18,9 +18,9 @@ mod training;
 
 pub use call::{Bound, Invocation, Memory, Place, Print, Site};
 pub use conv::{
-    Conv2dF32, Conv2dHybrid, Conv2dI8, Conv2dI8Fast, Conv2dI8Mcu, Conv2dI16, Conv2dI16Mcu, DepthwiseF32, DepthwiseI8,
-    DepthwiseI8Fast, DepthwiseI8Mcu, DepthwiseI16, DepthwiseI16Mcu, TransposeConvF32, TransposeConvI8,
-    TransposeConvI16,
+    Conv2dF32, Conv2dHybrid, Conv2dI8, Conv2dI8Fast, Conv2dI8Mcu, Conv2dI16, Conv2dI16Mcu, DepthwiseF32,
+    DepthwiseHybrid, DepthwiseI8, DepthwiseI8Fast, DepthwiseI8Mcu, DepthwiseI16, DepthwiseI16Mcu, TransposeConvF32,
+    TransposeConvI8, TransposeConvI16,
 };
 pub use convert::{ArgMax, Dequantise, Flip, Quantise, Requantise, Rescale};
 pub use elementwise::{
@@ -137,7 +137,7 @@ kernels! {
     inference {
         Load
         Conv2dI8 Conv2dI8Fast Conv2dI8Mcu Conv2dI16 Conv2dI16Mcu Conv2dF32 Conv2dHybrid
-        DepthwiseI8 DepthwiseI8Fast DepthwiseI8Mcu DepthwiseI16 DepthwiseI16Mcu DepthwiseF32
+        DepthwiseI8 DepthwiseI8Fast DepthwiseI8Mcu DepthwiseI16 DepthwiseI16Mcu DepthwiseF32 DepthwiseHybrid
         TransposeConvI8 TransposeConvI16 TransposeConvF32
         PoolI8 PoolI16 PoolF32
         FullyConnectedI8 FullyConnectedI8Fast FullyConnectedI8Mcu

@@ -178,7 +178,7 @@ structs! {
     "int16::mcu::Windowed" int16::mcu::Windowed { window, clamp }
     "int16::mcu::Clamp" int16::mcu::Clamp { min, max }
     "float::Clamped" float::Clamped { function, clamp }
-    "float::Hybrid" float::Hybrid { window, clamp, weight_scale }
+    "float::Hybrid" float::Hybrid { window, clamp, range, joint, scratch }
     "float::Clamp" float::Clamp { min, max }
     "float::Scale" float::Scale { input, output, step, half_pixel_centers }
     "training::Conv2d" training::Conv2d { window, images, quant, selected }
@@ -219,6 +219,7 @@ macro_rules! names {
 
 names!(
     "Rounding" Rounding,
+    "float::DynamicRange" float::DynamicRange,
     "Stored" Stored,
     "int8::Reading" Reading,
     "int16::Multiplier" int16::Multiplier,

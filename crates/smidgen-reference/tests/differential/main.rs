@@ -165,13 +165,31 @@ mod of_floats {
     }
 }
 
-/// CONV_2D is the one operator that may have int8 weights among floats.
-mod conv_2d_dynamic_range {
+/// Layers with int8 weights among floats.
+mod dynamic_range {
     use super::*;
 
     #[test]
-    fn float() {
+    fn conv_2d() {
         harness::run("conv_2d_dynamic_range", Numbers::Float, generators::windowed::conv_2d_dynamic_range);
+    }
+
+    #[test]
+    fn depthwise_conv_2d() {
+        harness::run(
+            "depthwise_conv_2d_dynamic_range",
+            Numbers::Float,
+            generators::windowed::depthwise_conv_2d_dynamic_range,
+        );
+    }
+
+    #[test]
+    fn fully_connected() {
+        harness::run(
+            "fully_connected_dynamic_range",
+            Numbers::Float,
+            generators::windowed::fully_connected_dynamic_range,
+        );
     }
 }
 

@@ -83,7 +83,11 @@ fn forms(name: &str) -> Vec<Made> {
         "EXP" => unary(UnaryKind::Exp),
         "EXPAND_DIMS" => reshape(ReshapeKind::ExpandDims, &[1, 1, SIZE, SIZE, SIZE]),
         "FULLY_CONNECTED" => {
-            let op = Op::FullyConnected { keep_num_dims: true, activation: Activation::None };
+            let op = Op::FullyConnected {
+                keep_num_dims: true,
+                asymmetric_quantize_inputs: false,
+                activation: Activation::None,
+            };
             with(op, vec![weights([5, SIZE]), constant([5], |i| i as f32 / 10.0)])
         }
         "HARD_SWISH" => unary(UnaryKind::HardSwish),

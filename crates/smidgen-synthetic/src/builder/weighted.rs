@@ -65,7 +65,7 @@ impl Builder {
     /// FULLY_CONNECTED over all elements of `x`, with random weights of one scale and a random bias.
     pub fn fully_connected(&mut self, x: Node, outputs: usize, activation: Activation) -> Node {
         let inputs = self.shape(x).iter().product();
-        let op = Op::FullyConnected { keep_num_dims: false, activation };
+        let op = Op::FullyConnected { keep_num_dims: false, asymmetric_quantize_inputs: false, activation };
         let layout = Layout { channels: outputs, axis: 0, step: 1 };
         self.weighted(op, x, &[outputs, inputs], layout, activation)
     }

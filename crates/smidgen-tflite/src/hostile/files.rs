@@ -271,7 +271,7 @@ fn operators(files: &mut Files) {
         "depthwise-of-other-channels",
         weighted(Builtin::DepthwiseConv2d, depthwise(), &[1, 4, 4, 3], &[1, 1, 1, 4], 16),
     ));
-    let full = Options::FullyConnected { activation: 0, keep_num_dims: false };
+    let full = Options::FullyConnected { activation: 0, keep_num_dims: false, asymmetric_quantize_inputs: false };
     files.push(("fully-connected-of-nothing", weighted(Builtin::FullyConnected, full, &[1, 4], &[1, 0], 0)));
     let pool = |window, stride| {
         let mut file =

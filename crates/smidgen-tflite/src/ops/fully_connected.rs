@@ -35,6 +35,7 @@ fn read(call: &Call<'_>) -> Result<Decoded, Trouble> {
     }
     let op = Op::FullyConnected {
         keep_num_dims: call.flag(fully_connected::keep_num_dims)?,
+        asymmetric_quantize_inputs: call.flag(fully_connected::asymmetric_quantize_inputs)?,
         activation: call.activation(fully_connected::activation)?,
     };
     let used = call.weighted(&op, [0, 1, 2])?;
@@ -44,7 +45,10 @@ fn read(call: &Call<'_>) -> Result<Decoded, Trouble> {
 pub(super) fn write(
     writer: &mut Writer<'_, '_>,
     keep_num_dims: bool,
+    asymmetric_quantize_inputs: bool,
     fused: Activation,
 ) -> Result<Written, WriteError> {
-    writer.with(Builtin::FullyConnected, Options::FullyConnected { activation: activation(fused), keep_num_dims })
+    let activation = activation(fused);
+    let options = Options::FullyConnected { activation, keep_num_dims, asymmetric_quantize_inputs };
+    writer.with(Builtin::FullyConnected, options)
 }

@@ -108,7 +108,9 @@ pub(crate) fn write(writer: &mut Writer<'_, '_>, op: &Op) -> Result<Written, Wri
         Op::TransposeConv { stride, padding, output: _, activation } => {
             convolution::write_transpose_conv(writer, *stride, *padding, *activation)
         }
-        Op::FullyConnected { keep_num_dims, activation } => fully_connected::write(writer, *keep_num_dims, *activation),
+        Op::FullyConnected { keep_num_dims, asymmetric_quantize_inputs, activation } => {
+            fully_connected::write(writer, *keep_num_dims, *asymmetric_quantize_inputs, *activation)
+        }
         Op::Binary { kind, activation } => binary::write(writer, *kind, *activation),
         Op::Pool2d { kind, window, stride, padding, activation } => {
             pool::write(writer, *kind, [*window, *stride], *padding, *activation)

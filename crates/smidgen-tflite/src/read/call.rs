@@ -213,9 +213,9 @@ impl<'a> Call<'a> {
                 true
             }
             // Dynamic range quantisation: the reference quantises the input as it comes.
-            (ElementType::Float32, ElementType::Int8) => {
-                let scale = kernel_source.dtype.as_ref().ok().and_then(|d| d.quantisation()?.per_tensor());
-                taken.is_some_and(|taken| taken.hybrid) && scale.is_some_and(|(_, zero_point)| zero_point == 0)
+            (ElementType::Float32, ElementType::Int8 | ElementType::Int4) => {
+                let dtype = kernel_source.dtype.as_ref().ok();
+                taken.is_some_and(|taken| taken.hybrid && dtype.is_some_and(|d| d.is_symmetric_weights(taken.axis)))
             }
             (input, kernel) => input == kernel,
         };

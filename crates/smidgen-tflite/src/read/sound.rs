@@ -51,7 +51,11 @@ fn options_of(builtin: Builtin, random: &mut Random) -> Options {
             Options::Depthwise { padding, stride: one, dilation: one, activation, multiplier: random.below(2) as i32 }
         }
         Builtin::TransposeConv => Options::TransposeConv { padding, stride: one, activation: 0 },
-        Builtin::FullyConnected => Options::FullyConnected { activation, keep_num_dims: random.one_in(2) },
+        Builtin::FullyConnected => Options::FullyConnected {
+            activation,
+            keep_num_dims: random.one_in(2),
+            asymmetric_quantize_inputs: random.one_in(2),
+        },
         Builtin::Add | Builtin::Sub | Builtin::Mul | Builtin::Div => Options::Arithmetic { activation },
         Builtin::AveragePool2d | Builtin::MaxPool2d => {
             Options::Pool { padding, stride: one, window: [2, 2], activation }

@@ -164,7 +164,7 @@ fn constants_may_lie_behind_the_tables() {
 #[test]
 fn an_absent_bias_is_no_input() {
     let weights = |file: &mut File| vec![file.constant("w", &[2, 4], FLOAT, vec![0; 32]), -1];
-    let full = Options::FullyConnected { activation: 0, keep_num_dims: false };
+    let full = Options::FullyConnected { activation: 0, keep_num_dims: false, asymmetric_quantize_inputs: false };
     assert_eq!(graph(file(Builtin::FullyConnected, &[1, 4], full, weights)).operators[0].inputs.len(), 2);
 }
 
@@ -211,7 +211,7 @@ fn hybrid(builtin: Builtin, with: Options, x: &[i32], w: &[i32], element: i8, sc
 fn integer_weights_on_floats_become_floats_where_asked_for() {
     let one = [1, 1];
     let conv = || Options::Conv { padding: 0, stride: one, dilation: one, activation: 0 };
-    let full = || Options::FullyConnected { activation: 0, keep_num_dims: false };
+    let full = || Options::FullyConnected { activation: 0, keep_num_dims: false, asymmetric_quantize_inputs: false };
     let depthwise = || Options::Depthwise { padding: 0, stride: one, dilation: one, activation: 0, multiplier: 1 };
     let (dense, conv2d, by_depth) = (Builtin::FullyConnected, Builtin::Conv2d, Builtin::DepthwiseConv2d);
     for (builtin, with, x, w, element, scales, axis, expected) in [

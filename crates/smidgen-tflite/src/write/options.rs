@@ -15,7 +15,7 @@ pub(crate) enum Options {
     Conv { padding: i8, stride: [i32; 2], dilation: [i32; 2], activation: i8 },
     Depthwise { padding: i8, stride: [i32; 2], dilation: [i32; 2], activation: i8, multiplier: i32 },
     TransposeConv { padding: i8, stride: [i32; 2], activation: i8 },
-    FullyConnected { activation: i8, keep_num_dims: bool },
+    FullyConnected { activation: i8, keep_num_dims: bool, asymmetric_quantize_inputs: bool },
     Arithmetic { activation: i8 },
     WideSum { activation: i8 },
     Pool { padding: i8, stride: [i32; 2], window: [i32; 2], activation: i8 },
@@ -71,10 +71,11 @@ pub(crate) fn node<'a>(options: &Options) -> Option<Node<'a>> {
             .with(transpose_conv::stride_w, stride[1])
             .with(transpose_conv::stride_h, stride[0])
             .with(transpose_conv::activation, activation),
-        Options::FullyConnected { activation, keep_num_dims } => node
+        Options::FullyConnected { activation, keep_num_dims, asymmetric_quantize_inputs } => node
             .with(fully_connected::activation, activation)
             .with(fully_connected::weights_format, 0)
-            .with(fully_connected::keep_num_dims, keep_num_dims),
+            .with(fully_connected::keep_num_dims, keep_num_dims)
+            .with(fully_connected::asymmetric_quantize_inputs, asymmetric_quantize_inputs),
         Options::Arithmetic { activation } => node.with(arithmetic::activation, activation),
         // Left out it would be true: an older way to compute where scales are powers of two.
         Options::WideSum { activation } => {

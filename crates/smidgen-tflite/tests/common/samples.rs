@@ -148,7 +148,11 @@ fn weighted(kind: &str, x: &DataType, y: &DataType, add: &mut impl FnMut(&str, G
         let constants = parameters(x, &[3, 3, 3, 2], 0, ElementType::Int8);
         let constants = if bias { constants } else { no_bias(constants) };
         add(&format!("transpose conv {kind} {named}"), single(op, &[x4], constants, y));
-        let op = Op::FullyConnected { keep_num_dims: !bias, activation: Activation::None };
+        let op = Op::FullyConnected {
+            keep_num_dims: !bias,
+            asymmetric_quantize_inputs: false,
+            activation: Activation::None,
+        };
         let constants = parameters(x, &[5, 6], 0, ElementType::Int8);
         let constants = if bias { constants } else { no_bias(constants) };
         add(&format!("fully connected {kind} {named}"), single(op, &[(&[2, 6], x)], constants, y));

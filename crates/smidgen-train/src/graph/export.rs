@@ -156,9 +156,11 @@ impl Writer<'_> {
                 let params = ConvParams { stride: [1; 2], dilation: [1; 2], padding: pad, activation: fused };
                 (Op::Conv2d(params), vec![co, 1, 1, ci], output_first())
             }
-            ConvKind::Pointwise { .. } => {
-                (Op::FullyConnected { keep_num_dims: true, activation: fused }, vec![co, ci], output_first())
-            }
+            ConvKind::Pointwise { .. } => (
+                Op::FullyConnected { keep_num_dims: true, asymmetric_quantize_inputs: false, activation: fused },
+                vec![co, ci],
+                output_first(),
+            ),
             ConvKind::Dense(dense) => {
                 let [kh, kw] = dense.geometry.kernel;
                 (Op::Conv2d(params(&dense.geometry)), vec![co, kh, kw, ci], output_first())

@@ -69,7 +69,11 @@ impl Sketch {
         let count: usize = self.dims(x).iter().product();
         let w = self.constant(&[4, count], -0.5, 0.5);
         let b = self.constant(&[4], -0.3, 0.3);
-        let op = Op::FullyConnected { keep_num_dims: false, activation: Activation::None };
+        let op = Op::FullyConnected {
+            keep_num_dims: false,
+            asymmetric_quantize_inputs: false,
+            activation: Activation::None,
+        };
         let y = self.op(op, &[x, w, b]);
         self.graph.outputs = vec![y];
         self.graph

@@ -10,7 +10,7 @@ pub static ARMV6M: Costs = Costs {
     awaits: 9_000,
     steps: [
         542, 50, 157, 82, 56, 32, 54, 8, 15, 28, 19, 100, 14, 20, 0, 4, 8, 42, 20, 5, 27, 17, 10, 8, 8, 52, 4, 4, 52,
-        19, 8, 8, 5, 8, 0, 47, 12, 9, 10, 6, 9, 0, 2, 2,
+        19, 8, 8, 5, 8, 0, 47, 12, 9, 10, 6, 9, 0, 2, 2, 0,
     ],
     rates: [
         // conv2d: run; row; tap row in place; block; staged run; staged word; block x pair; block x weight;
@@ -119,6 +119,8 @@ pub static ARMV6M: Costs = Costs {
         [1_183_360, 29_169, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // conv2d hybrid: run; row; pixel; output; output x tap row; output x tap; multiplication.
         [3_766_566_282, 0, 0, 0, 0, 0, 30_529, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        // depthwise hybrid (not measured).
+        [24_000, 0, 1_000, 0, 5_000, 3_000, 2_500, 4_000, 600, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     ],
     // Code of: network; pushed input; call; call with weights; depthwise shape; requantisation; conv2d;
     // conv2d int4; depthwise 3x3; depthwise 5x5; depthwise 7x7; depthwise; fully connected; fully
@@ -131,5 +133,6 @@ pub static ARMV6M: Costs = Costs {
         151_421, 27_035, 0, 0, 0, 0, 457_025, 525_826, 192_426, 23_405, 4_381, 51_864, 75_546, 22_277, 0, 175_489,
         233_319, 0, 445_716, 0, 0, 135_512, 0, 306_495, 19_993, 422_921, 319_442, 25_988, 187_900, 0, 0, 381_514,
         32_879, 0, 458_831, 179_670, 5, 221_563, 6, 0, 0, 602_318, 97_200, 37_425, 19_436, 0, 0, 0, 388_621, 343_554,
+        0,
     ],
 };

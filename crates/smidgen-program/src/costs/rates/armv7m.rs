@@ -10,7 +10,7 @@ pub static ARMV7M: Costs = Costs {
     awaits: 9_000,
     steps: [
         542, 50, 157, 82, 56, 32, 54, 8, 15, 28, 19, 100, 14, 20, 0, 4, 8, 42, 20, 5, 27, 17, 10, 8, 8, 52, 4, 4, 52,
-        19, 8, 8, 5, 8, 0, 47, 12, 9, 10, 6, 9, 0, 2, 2,
+        19, 8, 8, 5, 8, 0, 47, 12, 9, 10, 6, 9, 0, 2, 2, 0,
     ],
     rates: [
         // conv2d: run; row; tap row in place; block; staged run; staged word; block x pair; block x weight;
@@ -119,6 +119,8 @@ pub static ARMV7M: Costs = Costs {
         [19_300, 17_218, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // conv2d hybrid: run; row; pixel; output; output x tap row; output x tap; multiplication.
         [2_215_567_255, 0, 0, 0, 0, 0, 23_132, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        // depthwise hybrid (not measured).
+        [24_000, 0, 1_000, 0, 5_000, 3_000, 2_500, 4_000, 600, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     ],
     // Code of: network; pushed input; call; call with weights; depthwise shape; requantisation; conv2d;
     // conv2d int4; depthwise 3x3; depthwise 5x5; depthwise 7x7; depthwise; fully connected; fully
@@ -131,5 +133,6 @@ pub static ARMV7M: Costs = Costs {
         148_239, 28_540, 0, 0, 0, 0, 389_863, 436_741, 184_881, 27_902, 9_107, 36_817, 46_300, 19_162, 0, 206_933,
         191_538, 0, 374_507, 0, 0, 155_454, 0, 291_696, 18_789, 400_320, 306_241, 27_530, 150_380, 0, 0, 343_198,
         44_381, 0, 381_909, 179_655, 5, 219_542, 4, 0, 0, 549_413, 97_710, 32_158, 20_830, 0, 0, 0, 361_468, 301_293,
+        0,
     ],
 };

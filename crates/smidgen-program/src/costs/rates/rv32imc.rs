@@ -10,7 +10,7 @@ pub static RV32IMC: Costs = Costs {
     awaits: 9_000,
     steps: [
         542, 50, 157, 82, 56, 32, 54, 8, 15, 28, 19, 100, 14, 20, 0, 4, 8, 42, 20, 5, 27, 17, 10, 8, 8, 52, 4, 4, 52,
-        19, 8, 8, 5, 8, 0, 47, 12, 9, 10, 6, 9, 0, 2, 2,
+        19, 8, 8, 5, 8, 0, 47, 12, 9, 10, 6, 9, 0, 2, 2, 0,
     ],
     rates: [
         // conv2d: run; row; tap row in place; block; staged run; staged word; block x pair; block x weight;
@@ -122,6 +122,8 @@ pub static RV32IMC: Costs = Costs {
         [29_153, 18_301, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // conv2d hybrid: run; row; pixel; output; output x tap row; output x tap; multiplication.
         [2_552_221_236, 0, 0, 0, 0, 0, 16_658, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        // depthwise hybrid (not measured).
+        [24_000, 0, 1_000, 0, 5_000, 3_000, 2_500, 4_000, 600, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     ],
     // Code of: network; pushed input; call; call with weights; depthwise shape; requantisation; conv2d;
     // conv2d int4; depthwise 3x3; depthwise 5x5; depthwise 7x7; depthwise; fully connected; fully
@@ -133,6 +135,6 @@ pub static RV32IMC: Costs = Costs {
     code: [
         314_434, 27_698, 0, 0, 0, 0, 518_533, 490_178, 359_409, 72_742, 31_622, 8_919, 0, 26_273, 42, 451_469, 312_233,
         0, 657_106, 0, 0, 432_602, 0, 463_385, 38_866, 753_663, 542_735, 58_151, 74_999, 1_506, 0, 425_164, 21_767, 0,
-        350_220, 217_160, 15, 268_318, 27, 0, 0, 649_351, 147_400, 20_253, 35_761, 0, 0, 0, 387_075, 382_912,
+        350_220, 217_160, 15, 268_318, 27, 0, 0, 649_351, 147_400, 20_253, 35_761, 0, 0, 0, 387_075, 382_912, 0,
     ],
 };

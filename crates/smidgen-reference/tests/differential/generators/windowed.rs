@@ -110,19 +110,62 @@ pub fn int4_weights(draw: &mut Draw) -> Option<Graph> {
     }
 }
 
-/// Float activations and int8 weights of one scale: dynamic range quantisation.
+/// Weights of int8 and perhaps a bias for float activations: dynamic range quantisation. With a scale for each of the outputs along
+/// `axis`, or with one.
+fn dynamic_range(draw: &mut Draw, shape: Vec<usize>, axis: usize, per_channel: bool) -> (Tensor, Option<Tensor>) {
+    let channels = shape[axis];
+    let base = draw.log_uniform(1e-3, 0.1);
+    let quantisation = match per_channel {
+        true => {
+            let scales = (0..channels).map(|_| base * draw.log_uniform(0.1, 10.0)).collect();
+            Quantisation::PerChannel { axis, scales, zero_points: vec![0; channels] }
+        }
+        false => Quantisation::PerTensor { scale: base, zero_point: 0 },
+    };
+    // The format wants weights in -127 ..= 127, and here the reference relies on it.
+    let data = draw.int8s(shape.iter().product(), -127);
+    let weights = Tensor::constant("weights", shape, DataType::Quantised(ElementType::Int8, quantisation), data);
+    (weights, draw.chance(80).then(|| draw.constant("bias", [channels], DataType::FLOAT32)))
+}
+
+fn on_floats(x: Vec<usize>, op: Op, (weights, bias): (Tensor, Option<Tensor>)) -> Option<Graph> {
+    let builder = Builder::default().input(x, DataType::FLOAT32).constant(weights).maybe_constant(bias);
+    builder.finish(op, DataType::FLOAT32)
+}
+
 pub fn conv_2d_dynamic_range(draw: &mut Draw) -> Option<Graph> {
     let [kh, kw] = kernel_size(draw);
     let (c, o) = (draw.channels(), draw.channels());
-    let shape = [draw.batch(), draw.dim(12), draw.dim(12), c];
-    let scale = draw.log_uniform(1e-3, 0.1);
-    // The format wants weights in -127 ..= 127, and here the reference relies on it.
-    let data = draw.int8s(o * kh * kw * c, -127);
-    let weights = Tensor::constant("weights", [o, kh, kw, c], DataType::int8(scale, 0), data);
-    let bias = draw.chance(80).then(|| draw.constant("bias", [o], DataType::FLOAT32));
-    let op = Op::Conv2d(conv(draw));
-    let builder = Builder::default().input(shape, DataType::FLOAT32).constant(weights).maybe_constant(bias);
-    builder.finish(op, DataType::FLOAT32)
+    let x = vec![draw.batch(), draw.dim(12), draw.dim(12), c];
+    let per_channel = draw.chance(60);
+    let parameters = dynamic_range(draw, vec![o, kh, kw, c], 0, per_channel);
+    on_floats(x, Op::Conv2d(conv(draw)), parameters)
+}
+
+/// The reference takes scales by channel alone.
+pub fn depthwise_conv_2d_dynamic_range(draw: &mut Draw) -> Option<Graph> {
+    let [kh, kw] = kernel_size(draw);
+    let multiplier = if draw.chance(60) { 1 } else { draw.between(1, 8) };
+    let c = if multiplier > 1 { draw.dim(6) } else { draw.channels() };
+    let x = vec![draw.batch(), draw.dim(13), draw.dim(13), c];
+    let parameters = dynamic_range(draw, vec![1, kh, kw, c * multiplier], 3, true);
+    on_floats(x, Op::DepthwiseConv2d { conv: conv(draw), multiplier }, parameters)
+}
+
+pub fn fully_connected_dynamic_range(draw: &mut Draw) -> Option<Graph> {
+    let k = if draw.chance(50) { draw.channels() } else { draw.dim(300) };
+    let o = draw.channels();
+    let mut x = draw.dims(1, 3);
+    x.iter_mut().for_each(|d| *d = (*d).min(6));
+    x.push(k);
+    let per_channel = draw.chance(50);
+    let parameters = dynamic_range(draw, vec![o, k], 0, per_channel);
+    let op = Op::FullyConnected {
+        keep_num_dims: draw.chance(40),
+        asymmetric_quantize_inputs: draw.chance(60),
+        activation: draw.activation(),
+    };
+    on_floats(x, op, parameters)
 }
 
 pub fn depthwise_conv_2d(draw: &mut Draw) -> Option<Graph> {
@@ -162,7 +205,11 @@ pub fn fully_connected(draw: &mut Draw) -> Option<Graph> {
     shape.iter_mut().for_each(|d| *d = (*d).min(6));
     shape.push(k);
     let w = weighted(draw, &x, vec![o, k], 0, k);
-    let op = Op::FullyConnected { keep_num_dims: draw.chance(40), activation: draw.activation() };
+    let op = Op::FullyConnected {
+        keep_num_dims: draw.chance(40),
+        asymmetric_quantize_inputs: false,
+        activation: draw.activation(),
+    };
     Builder::default().input(shape, x).constant(w.weights).maybe_constant(w.bias).finish(op, w.output)
 }
 
