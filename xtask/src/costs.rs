@@ -16,23 +16,34 @@ const FLAGS: [&str; 2] = ["--only-fit", "--only-code"];
 pub fn run(arguments: &[String]) -> Result<(), Error> {
     let (flags, kinds): (Vec<&String>, Vec<&String>) = arguments.iter().partition(|a| a.starts_with("--"));
     let is_known = |kind: &&String| KINDS.contains(&kind.as_str());
+    let (families, flags): (Vec<&String>, Vec<&String>) =
+        flags.into_iter().partition(|flag| flag.starts_with("--family="));
     let is_flag = |flag: &&String| FLAGS.contains(&flag.as_str());
+    if !families.is_empty() && kinds.is_empty() && flags.is_empty() {
+        bench(&[], &families)?;
+        return check(&mut cargo(&["fmt", "--package", "smidgen-program"]));
+    }
     if kinds.is_empty() || !kinds.iter().all(is_known) || !flags.iter().all(is_flag) {
         return Err(Error::Usage(format!(
-            "`cargo xtask fit-costs` takes {}, and one or more of {}",
+            "`cargo xtask fit-costs` takes {}, and one or more of {}; or `--family=NAME`, which measures kernels of one family on all of them",
             FLAGS.join(" or "),
             KINDS.join(", ")
         )));
     }
+    for kind in kinds {
+        bench(&[kind], &flags)?;
+    }
+    // The rates are source code.
+    check(&mut cargo(&["fmt", "--package", "smidgen-program"]))
+}
+
+/// Runs the benchmark that measures and fits.
+fn bench(kinds: &[&String], flags: &[&String]) -> Result<(), Error> {
     // The real networks are measured as well where they are at hand.
     let folder = match shared() {
         Ok(folder) => std::path::absolute(folder).map_err(|e| Error::Failed(format!("no current folder: {e}")))?,
         Err(_) => "-".into(),
     };
-    for kind in kinds {
-        let mut command = cargo(&["bench", "--quiet", "--package", "smidgen", "--bench", "fit_costs", "--"]);
-        check(command.arg(kind).arg(&folder).args(&flags))?;
-    }
-    // The rates are source code.
-    check(&mut cargo(&["fmt", "--package", "smidgen-program"]))
+    let mut command = cargo(&["bench", "--quiet", "--package", "smidgen", "--bench", "fit_costs", "--"]);
+    check(command.args(kinds).arg(&folder).args(flags))
 }

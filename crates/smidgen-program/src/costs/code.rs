@@ -116,6 +116,16 @@ pub fn write_code_bytes(comment: &str, measured: &[CodeMeasurement]) -> String {
 /// # Errors
 /// What is not understood, or that the texts do not belong together.
 pub fn read_code(counts: &str, bytes: &str) -> Result<Vec<CodeMeasurement>, String> {
+    let mut measured = read_all_code(counts, bytes)?;
+    measured.retain(|one| one.bytes > 0);
+    Ok(measured)
+}
+
+/// Reads both texts with firmware that fits no board, whose bytes are 0.
+///
+/// # Errors
+/// What is not understood, or that the texts do not belong together.
+pub fn read_all_code(counts: &str, bytes: &str) -> Result<Vec<CodeMeasurement>, String> {
     let mut bytes = numbers(bytes, of_text(counts))?;
     let mut measured = Vec::new();
     for line in counts.lines().filter(|line| !line.starts_with('#')) {
@@ -129,9 +139,7 @@ pub fn read_code(counts: &str, bytes: &str) -> Result<Vec<CodeMeasurement>, Stri
             *at.ok_or_else(|| format!("no feature: `{field}`"))? = count;
         }
         let bytes = bytes.next().ok_or("a network without bytes")?;
-        if bytes > 0 {
-            measured.push(CodeMeasurement { network, counts, bytes });
-        }
+        measured.push(CodeMeasurement { network, counts, bytes });
     }
     if bytes.next().is_some() { Err("bytes without a network".to_owned()) } else { Ok(measured) }
 }

@@ -72,6 +72,17 @@ pub(super) fn numbers(text: &str, digest: u64) -> Result<impl Iterator<Item = u6
 /// # Errors
 /// What is not understood, or that the texts do not belong together.
 pub fn read(steps: &str, instructions: &str) -> Result<Vec<Measurement>, String> {
+    let mut measured = read_others(steps, instructions, &[])?;
+    measured.retain(|step| step.instructions > 0);
+    Ok(measured)
+}
+
+/// Reads both texts without the steps of some families, which may have had other features when they were written; with the steps that could
+/// not be measured, whose instructions are 0.
+///
+/// # Errors
+/// What is not understood, or that the texts do not belong together.
+pub fn read_others(steps: &str, instructions: &str, without: &[Family]) -> Result<Vec<Measurement>, String> {
     let mut taken = numbers(instructions, of_text(steps))?;
     let (mut measured, mut network) = (Vec::new(), "");
     for line in steps.lines() {
@@ -79,11 +90,12 @@ pub fn read(steps: &str, instructions: &str) -> Result<Vec<Measurement>, String>
             network = name;
             continue;
         }
-        let work = parse(line).ok_or_else(|| format!("no step: `{line}`"))?;
         let instructions = taken.next().ok_or("a step without instructions")?;
-        if instructions > 0 {
-            measured.push(Measurement { network: network.to_owned(), work, instructions });
+        if without.iter().any(|family| line.split(',').next() == Some(family.name())) {
+            continue;
         }
+        let work = parse(line).ok_or_else(|| format!("no step: `{line}`"))?;
+        measured.push(Measurement { network: network.to_owned(), work, instructions });
     }
     if taken.next().is_some() { Err("instructions without a step".to_owned()) } else { Ok(measured) }
 }

@@ -22,13 +22,13 @@ mod work;
 
 pub use code::{
     CODE_FEATURES, CodeCounts, CodeMeasurement, CodeRates, code_bytes, code_counts, code_errors, code_features,
-    fit_code, read_code, write_code_bytes, write_code_counts,
+    fit_code, read_all_code, read_code, write_code_bytes, write_code_counts,
 };
 pub use family::{Family, GUESSED, MOST_FEATURES};
 pub use fit::{Errors, errors, fit, held_out};
-pub use measured::{Measurement, read, write_instructions, write_steps};
+pub use measured::{Measurement, read, read_others, write_instructions, write_steps};
 pub use rates::{ARMV6M, ARMV7EM, ARMV7M, ARMV8M, CORTEX_M55, RV32IMC};
-pub use work::{Counts, Size, Work, work};
+pub use work::{Counts, Size, Work, family, work};
 
 use crate::{Extent, Lowered, Region, Run, Step};
 use std::collections::BTreeSet;

@@ -32,7 +32,7 @@ pub fn work(step: &Step, region: Region) -> Work {
 }
 
 /// The family of a step's kernel.
-pub(super) fn family(step: &Step) -> Family {
+pub fn family(step: &Step) -> Family {
     work(step, Region { y0: 0, y1: 0, x0: 0, x1: 0 }).family
 }
 

@@ -4,16 +4,17 @@ use crate::calls::Strides;
 use crate::cases::{Call, Case, Needs, Space, place, region, signed, small, window};
 use crate::floats::FloatKernel;
 use crate::generate::{alike, cuboid, dims, sizes};
-use smidgen_kernels::View;
 use smidgen_kernels::convert::Stored;
-use smidgen_kernels::float::{Binary, Clamp, Function, Scale, Unary};
+use smidgen_kernels::float::{self, Binary, Clamp, DynamicRange, Function, Hybrid, Scale, Unary};
 use smidgen_kernels::nd::MAX_RANK;
+use smidgen_kernels::{Isa, View};
 use smidgen_synthetic::Random;
 
 /// A random case of a kernel. The arena is full of multiples of 1/16.
 pub fn generate(kernel: FloatKernel, random: &mut Random) -> Case {
     let mut case = match kernel {
-        FloatKernel::FloatConv2d | FloatKernel::Conv2dHybrid => conv2d(kernel, random),
+        FloatKernel::FloatConv2d => conv2d(random),
+        FloatKernel::Conv2dHybrid | FloatKernel::DepthwiseHybrid => hybrid(kernel, random),
         FloatKernel::FloatDepthwise => depthwise(random),
         FloatKernel::FloatTransposeConv => transpose_conv(random),
         FloatKernel::FloatFullyConnected => fully_connected(random),
@@ -42,28 +43,41 @@ fn clamp(random: &mut Random) -> Clamp {
     Clamp { min, max }
 }
 
-fn conv2d(kernel: FloatKernel, random: &mut Random) -> Case {
+fn conv2d(random: &mut Random) -> Case {
+    let window = window(random);
+    let placed = place(random, &window, 4);
+    let call = Call::new(FloatKernel::FloatConv2d).put(&placed.input).put(&placed.output).put(&placed.region);
+    let call = call.put(&window).put(&clamp(random)).constant(&floats(random, window.patch() * window.output[2]));
+    Case::new(call.constant(&floats(random, window.output[2])), placed.space.fill(random))
+}
+
+/// Every output needs the whole image.
+fn hybrid(kernel: FloatKernel, random: &mut Random) -> Case {
     let mut window = window(random);
-    let hybrid = kernel == FloatKernel::Conv2dHybrid;
-    let mut placed = place(random, &window, 4);
-    if hybrid {
-        // Every output needs the whole image.
-        let ([h, w, c], [oh, ow, oc]) = (window.input, window.output);
-        placed.space = Space::new(random);
-        placed.region = region(random, oh, ow);
-        let all = |rows, cols| Needs { rows: (0, rows), cols: (0, cols) };
-        placed.input = placed.space.input(random, [h, w, c], all(h, w), 4);
-        placed.output = placed.space.output(random, [oh, ow, oc], all(oh, ow), 4);
-        window.input = [h, w, c];
+    let is_depthwise = kernel == FloatKernel::DepthwiseHybrid;
+    if is_depthwise {
+        window.output[2] = window.input[2] * small(random, 1, 3);
     }
-    let call = Call::new(kernel).put(&placed.input).put(&placed.output).put(&placed.region);
-    let call = call.put(&window).put(&clamp(random));
-    let (count, outputs) = (window.patch() * window.output[2], window.output[2]);
-    let call = match hybrid {
-        true => call.put(&0.03f32).constant(&signed(random, count)),
-        false => call.constant(&floats(random, count)),
+    let ([h, w, c], [oh, ow, oc]) = (window.input, window.output);
+    let mut space = Space::new(random);
+    let region = region(random, oh, ow);
+    let all = |rows, cols| Needs { rows: (0, rows), cols: (0, cols) };
+    let input = space.input(random, [h, w, c], all(h, w), 4);
+    let output = space.output(random, [oh, ow, oc], all(oh, ow), 4);
+    let (size, weights) = match is_depthwise {
+        true => (float::depthwise_hybrid_scratch(&window), window.area() * oc),
+        false => (float::conv2d_hybrid_scratch(&window), window.patch() * oc),
     };
-    Case::new(call.constant(&floats(random, outputs)), placed.space.fill(random))
+    let scratch = space.take(size, 4);
+    let range = random.choose(&[DynamicRange::Symmetric, DynamicRange::Asymmetric]);
+    let layer = Hybrid { window, clamp: clamp(random), range, joint: random.chance(1, 2), scratch: scratch / 4 };
+    let call = match is_depthwise {
+        true => Call::new(kernel),
+        false => Call::new(kernel).put(&Isa::PORTABLE),
+    };
+    let call = call.put(&input).put(&output).put(&region).put(&layer).constant(&signed(random, weights));
+    let call = call.constant(&floats(random, oc)).constant(&floats(random, oc));
+    Case { scratch: scratch..scratch + size, ..Case::new(call, space.fill(random)) }
 }
 
 fn depthwise(random: &mut Random) -> Case {

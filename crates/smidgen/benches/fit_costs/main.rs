@@ -2,7 +2,8 @@
 //! and took, fits rates to that,
 //! writes these, and says how far off they are.
 //!
-//! Called with the name of the costs and the folder with `models/`, or `-`; `cargo xtask fit-costs` does. With
+//! Called with the name of the costs and the folder with `models/`, or `-`; `cargo xtask fit-costs` does. With `--family=NAME` (once or more)
+//! and the folder alone, the networks with kernels of that family are measured anew on every kind of core, and nothing else. With
 //! `--only-fit` nothing is measured:
 //! the rates are fitted anew to the measurements at hand; with `--only-code` nothing is simulated, but code is built.
 //! Firmware that was built before comes out of the cache.
@@ -55,6 +56,10 @@ const WORST: usize = 4;
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let (flags, names): (Vec<String>, Vec<String>) = arguments.into_iter().partition(|a| a.starts_with("--"));
+    let families: Vec<Family> = flags.iter().filter_map(|flag| flag.strip_prefix("--family=")).map(family).collect();
+    if !families.is_empty() {
+        return refit(Path::new(names.first().expect("the folder with models/, or `-`")), &families);
+    }
     let costs = names.first().and_then(|name| Costs::named(name));
     let (Some(costs), Some(shared)) = (costs, names.get(1)) else {
         let all: Vec<&str> = Costs::ALL.iter().map(|costs| costs.name).collect();
@@ -85,6 +90,57 @@ fn main() {
     write(&files.rates, &rates::text(costs, &measured, &fitted, &code, &fitted_code));
     said(costs, &measured, &fitted);
     code::said(&code, &fitted_code);
+}
+
+fn family(name: &str) -> Family {
+    Family::named(name).unwrap_or_else(|| {
+        let all: Vec<&str> = Family::ALL.into_iter().map(Family::name).collect();
+        panic!("no family `{name}`: there are {}", all.join(", "))
+    })
+}
+
+/// Measures the networks with steps of some families anew, on every kind of core: what these steps do is written once for all. Everything
+/// else stays as it was measured.
+fn refit(shared: &Path, families: &[Family]) {
+    let samples: Vec<Sample> =
+        networks::all(shared).into_iter().filter(|sample| has_steps_of(sample, families)).collect();
+    let names: HashSet<&str> = samples.iter().map(|sample| sample.name.as_str()).collect();
+    let read = |path: &Path| fs::read_to_string(path).expect("there are measurements");
+    // All is read before anything is written: each kind's figures belong to the steps as they were.
+    let mut kinds = Vec::new();
+    for costs in Costs::ALL {
+        let files = Files::of(costs);
+        let old = costs::read_others(&read(&files.steps), &read(&files.instructions), families);
+        let mut measured = old.unwrap_or_else(|error| panic!("{}: {error}", costs.name));
+        let old = costs::read_all_code(&read(&files.code), &read(&files.bytes));
+        let mut code = old.unwrap_or_else(|error| panic!("{}: {error}", costs.name));
+        let board = board(costs);
+        let (mut new, versions) = measure(&board, &samples);
+        new.retain(|step| families.contains(&step.work.family));
+        measured.extend(new);
+        code.retain(|one| !names.contains(one.network.split(' ').next().unwrap_or_default()));
+        code.extend(code::measure(&board, &samples));
+        kinds.push((costs, files, board, versions, measured, code));
+    }
+    for (costs, files, board, versions, mut measured, mut code) in kinds {
+        write(&files.steps, &costs::write_steps(&measured));
+        write(&files.instructions, &costs::write_instructions(&comment("Instructions", &board, &versions), &measured));
+        write(&files.code, &costs::write_code_counts(&code));
+        write(&files.bytes, &costs::write_code_bytes(&comment("Bytes of code", &board, &versions), &code));
+        measured.retain(|step| step.instructions > 0);
+        code.retain(|one| one.bytes > 0);
+        let (fitted, fitted_code) = (costs::fit(measured.iter()), costs::fit_code(code.iter()));
+        write(&files.rates, &rates::text(costs, &measured, &fitted, &code, &fitted_code));
+        measured.retain(|step| families.contains(&step.work.family));
+        said(costs, &measured, &fitted);
+        code::said(&code, &fitted_code);
+    }
+}
+
+/// True if a network has steps of one of these families.
+fn has_steps_of(sample: &Sample, families: &[Family]) -> bool {
+    let lowered = smidgen::lowering::lower(sample.network.graph(), &LowerOptions::default()).expect("a sound network");
+    lowered.steps.iter().any(|step| families.contains(&costs::family(step)))
 }
 
 /// Where measurements and rates of one kind of core are.

@@ -1,7 +1,10 @@
 //! The networks that are measured: of every kind that firmware is made of, with sizes drawn at random, and the real
 //! ones where they are at hand.
 
-use smidgen::ir::{Activation, BinaryKind, Graph, Op, Padding, PoolKind, ReduceKind, ResizeKind, UnaryKind};
+use smidgen::ir::{
+    Activation, BinaryKind, DataType, ElementType, Graph, Op, Padding, PoolKind, Quantisation, ReduceKind, ResizeKind,
+    UnaryKind,
+};
 use smidgen::plan::Objective;
 use smidgen::quant::{self, ActivationBits, WeightBits};
 use smidgen::{Array, Dtype, Network};
@@ -66,6 +69,10 @@ pub fn all(shared: &Path) -> Vec<Sample> {
         add(format!("float-mobile-{seed}"), mobile(20 + seed, Precision::Float32), &LAYER);
         add(format!("float-residual-{seed}"), residual(20 + seed, Precision::Float32), &LAYER);
     }
+    for seed in 0..2 {
+        add(format!("dynamic-mobile-{seed}"), dynamic_range(mobile(40 + seed, Precision::Float32)), &LAYER);
+        add(format!("dynamic-residual-{seed}"), dynamic_range(residual(40 + seed, Precision::Float32)), &LAYER);
+    }
     add("demo".to_owned(), smidgen_synthetic::demo(2026), &SOME);
     add("gated".to_owned(), smidgen_synthetic::gated(32, 3, 2026), &SOME);
     let models = std::fs::read_dir(shared.join("models")).into_iter().flatten().flatten();
@@ -118,6 +125,28 @@ fn unpacked(mut graph: Graph) -> Graph {
         let tensor = &mut graph.tensors[id.index()];
         let mut data = tensor.data.as_deref().expect("weights are constant").to_vec();
         data.iter_mut().take(4).for_each(|weight| *weight = 0x80);
+        tensor.data = Some(data.into());
+    }
+    graph
+}
+
+/// The network with weights of int8, quantised by channel, beside its floats.
+fn dynamic_range(mut graph: Graph) -> Graph {
+    let layers =
+        graph.operators.iter().filter_map(|operator| Some((operator.inputs[1], operator.op.traits().weights?)));
+    for (id, weights) in layers.collect::<Vec<_>>() {
+        let tensor = &mut graph.tensors[id.index()];
+        let values = tensor.floats().expect("weights are constant");
+        let channels = tensor.shape.dims()[weights.axis];
+        let apart: usize = tensor.shape.dims()[weights.axis + 1..].iter().product();
+        let channel = |at: usize| at / apart % channels;
+        let mut most = vec![f32::MIN_POSITIVE; channels];
+        values.iter().enumerate().for_each(|(at, v)| most[channel(at)] = most[channel(at)].max(v.abs()));
+        let scales: Vec<f32> = most.iter().map(|most| most / 127.0).collect();
+        let data: Vec<u8> =
+            values.iter().enumerate().map(|(at, v)| (v / scales[channel(at)]).round() as i8 as u8).collect();
+        let quantisation = Quantisation::PerChannel { axis: weights.axis, scales, zero_points: vec![0; channels] };
+        tensor.dtype = DataType::Quantised(ElementType::Int8, quantisation);
         tensor.data = Some(data.into());
     }
     graph

@@ -3,7 +3,7 @@
 #[cfg(not(target_os = "none"))]
 use crate::calls::Put;
 use crate::calls::{Dims, Memory, Reader, Strides, Wire, get, kernels, number, wire};
-use smidgen_kernels::float::{self, Clamp, Clamped, Function, Hybrid, Unary};
+use smidgen_kernels::float::{self, Clamp, Clamped, DynamicRange, Function, Hybrid, Unary};
 use smidgen_kernels::{Bounds, convert, reference};
 
 number! {
@@ -17,12 +17,16 @@ number! {
         5 => float::Binary::Maximum,
         _ => float::Binary::Prelu,
     }, |v| v as u32;
+    DynamicRange: |w| match w {
+        0 => DynamicRange::Symmetric,
+        _ => DynamicRange::Asymmetric,
+    }, |v| v as u32;
 }
 type FloatScale = float::Scale;
 wire! {
     Clamp { min, max }
     Clamped { function, clamp }
-    Hybrid { window, clamp, weight_scale }
+    Hybrid { window, clamp, range, joint, scratch }
     FloatScale { input, output, step, half_pixel_centers }
 }
 
@@ -74,7 +78,8 @@ kernels! { FloatKernel from 1000; memory, m;
     FloatConv2d => float::conv2d(memory.arena(), &get(m), get(m), &get(m), get(m), get(m), get(m));
     FloatDepthwise => float::depthwise(memory.arena(), &get(m), get(m), &get(m), get(m), get(m), get(m));
     FloatTransposeConv => float::transpose_conv(memory.arena(), &get(m), get(m), &get(m), get(m), get(m), get(m));
-    Conv2dHybrid => float::conv2d_hybrid(memory.arena(), &get(m), get(m), &get(m), get(m), get(m));
+    Conv2dHybrid => float::conv2d_hybrid(get(m), memory.arena(), &get(m), get(m), &get(m), get(m), get(m), get(m));
+    DepthwiseHybrid => float::depthwise_hybrid(memory.arena(), &get(m), get(m), &get(m), get(m), get(m), get(m));
     FloatFullyConnected => float::fully_connected(memory.arena(), &get(m), get(m), get(m), get(m), get(m), get(m));
     FloatAveragePool => float::average_pool(memory.arena(), &get(m), get(m), &get(m), get(m));
     FloatMaxPool => float::max_pool(memory.arena(), &get(m), get(m), &get(m), get(m));
