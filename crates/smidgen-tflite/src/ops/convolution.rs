@@ -14,7 +14,7 @@ use std::borrow::Cow;
 builtins! {
     Conv2d = "CONV_2D" {
         types: WIDE,
-        remarks: "constant weights, per tensor or per channel; int8 weights of one scale on float32 too; \
+        remarks: "constant weights, per tensor or per channel, integers on float32 too; \
                   dilation; fused activation; one group",
         options: 1,
         version: |s| if s.x() == Int16 { 4 } else { s.weights([3, 7, 2, 5]) },
@@ -22,7 +22,8 @@ builtins! {
     }
     DepthwiseConv2d = "DEPTHWISE_CONV_2D" {
         types: WIDE,
-        remarks: "any multiplier; constant weights, per tensor or per channel; dilation; fused activation",
+        remarks: "any multiplier; constant weights, per tensor or per channel, integers on float32 too; dilation; \
+                  fused activation",
         options: 2,
         version: depthwise_version,
         read: depthwise,

@@ -13,7 +13,7 @@ use smidgen_ir::{Activation, Op};
 builtins! {
     FullyConnected = "FULLY_CONNECTED" {
         types: WIDE,
-        remarks: "constant weights, per tensor or per channel; optional bias; fused activation",
+        remarks: "constant weights, per tensor or per channel, integers on float32 too; optional bias; fused activation",
         options: 8,
         version: version,
         read: read,
