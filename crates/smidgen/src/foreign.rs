@@ -102,12 +102,6 @@ const KINDS: &[Kind] = &[
     other(Sign::Zip(""), &["zip"], "an archive", "unpack it with `unzip`, and hand in the model"),
     other(Sign::At(0, b"PK\x03\x04"), &[], "an archive (zip) that is damaged or cut short", DOWNLOAD),
     other(
-        Sign::At(0, b"\x1f\x8b"),
-        &["gz", "tgz"],
-        "compressed (gzip)",
-        "unpack it: `gunzip FILE`, or `tar xf FILE` if it is an archive",
-    ),
-    other(
         Sign::At(0, b"\xfd7zXZ\0"),
         &["xz"],
         "compressed (xz)",
@@ -171,6 +165,19 @@ const KINDS: &[Kind] = &[
     other(Sign::At(0, b"\x89PNG\r\n\x1a\n"), &[], "a picture, not a network", PICTURE),
     other(Sign::At(0, b"\xff\xd8\xff"), &[], "a picture, not a network", PICTURE),
 ];
+
+/// A file that gzip compressed, and of which not all is there.
+pub const DAMAGED_GZIP: Kind = Kind {
+    kind: ErrorKind::Malformed,
+    ..other(Sign::None, &[], "compressed (gzip), and damaged or cut short", "download it again, or compress it again")
+};
+/// One with more in it than any model for a microcontroller has.
+pub const LARGE_GZIP: Kind = other(
+    Sign::None,
+    &[],
+    "compressed (gzip), with more than 256 MiB in it",
+    "unpack it: `gunzip FILE`, or `tar xf FILE` if it is an archive",
+);
 
 const DOWNLOAD: &str = "the download saved something else than the file: take the link to the raw file (on GitHub, \"Download raw file\"), and download it \
      again";

@@ -3,6 +3,7 @@
 use crate::data::{Array, Dtype, Interface, Normalisation};
 use crate::error::Error;
 use crate::{c_array, files, foreign};
+use flate2::read::MultiGzDecoder;
 use smidgen_certify::{Certified, certify};
 use smidgen_exec::{Executor, relabelled};
 use smidgen_ir::cost::Cost;
@@ -11,6 +12,7 @@ pub use smidgen_ir::front::{Port, Ports};
 use smidgen_ir::{Graph, Operator, TensorId, passes};
 use smidgen_lower::{LowerError, LowerOptions};
 use std::io;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// What a file may leave open.
@@ -338,6 +340,7 @@ impl Content {
 
     /// Tells what the bytes are.
     fn of(bytes: Vec<u8>, path: Option<&Path>) -> Result<Self, Error> {
+        let bytes = if bytes.starts_with(GZIP) { unpacked(&bytes)? } else { bytes };
         let known = |bytes: &[u8]| bytes.get(4..8) == Some(b"TFL3");
         if known(&bytes) {
             return Ok(Self::Tflite(bytes));
@@ -362,6 +365,23 @@ impl Content {
                 }
             }
         }
+    }
+}
+
+/// How a file that gzip compressed begins.
+const GZIP: &[u8] = b"\x1f\x8b";
+
+/// The most bytes that a compressed file may hold: no microcontroller has flash for a hundredth of it.
+const MOST_UNPACKED: u64 = 1 << 28;
+
+/// What gzip compressed.
+fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut content = Vec::new();
+    let read = MultiGzDecoder::new(bytes).take(MOST_UNPACKED + 1).read_to_end(&mut content);
+    match read {
+        Err(_) => Err(Error::Foreign(&foreign::DAMAGED_GZIP)),
+        Ok(count) if count as u64 > MOST_UNPACKED => Err(Error::Foreign(&foreign::LARGE_GZIP)),
+        Ok(_) => Ok(content),
     }
 }
 

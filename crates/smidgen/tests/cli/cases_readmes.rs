@@ -32,7 +32,7 @@ const RIGHT: &[Right] = &[
     right("check foreign_files/model.h5", 3, &["Keras", "TFLiteConverter"]),
     right("check foreign_files/model.keras", 3, &["Keras", "TFLiteConverter"]),
     right("check foreign_files/weights.pt", 3, &["PyTorch", "torch.onnx.export"]),
-    right("check foreign_files/model.tflite.gz", 3, &["compressed", "gunzip"]),
+    right("check foreign_files/model.tflite.gz", 0, &["supported"]),
     right("check foreign_files/model_data.cc", 0, &["supported"]),
     right("check foreign_files/model.espdl", 3, &["ESP-DL", "was made from"]),
     right("plan hybrid_conv_time/model.tflite", 0, &["Takes 1,048,572 bytes"]),
