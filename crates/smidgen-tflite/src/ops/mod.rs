@@ -8,6 +8,7 @@ mod fully_connected;
 mod join;
 mod pad;
 mod pool;
+mod recurrent;
 mod reduce;
 mod reshape;
 mod resize;
@@ -132,6 +133,7 @@ pub(crate) fn write(writer: &mut Writer<'_, '_>, op: &Op) -> Result<Written, Wri
         Op::ArgMax { axis } => reduce::write_arg_max(writer, *axis),
         Op::Quantize => writer.plain(Builtin::Quantize),
         Op::Dequantize => writer.plain(Builtin::Dequantize),
+        Op::Recurrent(layer) => recurrent::write(writer, layer),
     }
 }
 
