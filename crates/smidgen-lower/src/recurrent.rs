@@ -16,6 +16,7 @@ pub(super) fn recurrent(builder: &mut Builder, operator: &Operator, params: &Rec
         sizes: params.sizes(&x.shape, &state.shape),
         time_major: params.time_major,
         reverse: params.reverse,
+        clip: params.clip.unwrap_or(f32::INFINITY),
         initial: operator.inputs.len() > 4,
         outputs: params.outputs(),
     };

@@ -216,7 +216,8 @@ pub enum ShapeError {
     ResizeOptions,
     /// A recurrent layer that is asked for nothing, or for what its cell does not have.
     #[error(
-        "it is to write nothing, or the memory of a cell that has none: set `sequence` or `last`, and `memory` of an LSTM"
+        "it is to write nothing, or to keep or clip the memory of a cell that has none: set `sequence` or `last`, and \
+         `memory` and `clip` of an LSTM"
     )]
     Outputs,
     /// A size that does not fit the machine's address space.

@@ -355,7 +355,7 @@ operators! {
     /// of an LSTM `[N,H]`.
     ///
     /// Attributes: (`sequence=false last=false memory=false reverse=false time_major=false`), of GRU
-    /// (`reset_after=false`), of RNN (`relu=false`).
+    /// (`reset_after=false`), of RNN (`relu=false`), of LSTM (`clip=float`).
     Recurrent(recurrent: RecurrentParams),
 }
 

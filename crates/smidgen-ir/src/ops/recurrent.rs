@@ -5,8 +5,8 @@ use super::{Cell, Op, OpSpec, Traits, view};
 use crate::cost::ReceptiveField;
 use crate::infer::{Inferred, Role, ShapeError};
 use crate::tensor::{ElementType, Shape, Tensor};
-use crate::text::{Attributes, Given, ParseErrorKind};
-use crate::validate::{OperatorError, Rules};
+use crate::text::{Attributes, Given, ParseErrorKind, float};
+use crate::validate::{OperatorError, Parameters, Rules};
 use std::ops::RangeInclusive;
 
 const LSTM: &str = "UNIDIRECTIONAL_SEQUENCE_LSTM";
@@ -15,7 +15,7 @@ const RNN: &str = "UNIDIRECTIONAL_SEQUENCE_RNN";
 const GRU: &str = "GRU";
 
 /// Parameters of a recurrent layer.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct RecurrentParams {
     /// What a step computes.
     pub cell: Cell,
@@ -23,6 +23,8 @@ pub struct RecurrentParams {
     pub time_major: bool,
     /// From the last step to the first.
     pub reverse: bool,
+    /// The memory of an LSTM is kept between this with a minus and this.
+    pub clip: Option<f32>,
     /// The outputs of all steps are an output.
     pub sequence: bool,
     /// The output of the last step is an output.
@@ -78,6 +80,15 @@ impl OpSpec for view::Recurrent<'_> {
         4..=4 + self.0.cell.states()
     }
 
+    fn parameters(&self, check: Parameters) -> Result<(), OperatorError> {
+        let Some(clip) = self.0.clip else { return Ok(()) };
+        check.finite("clip", clip)?;
+        if clip <= 0.0 {
+            return Err(OperatorError::NotPositive { parameter: "clip", found: clip });
+        }
+        Ok(())
+    }
+
     fn infer(&self, inputs: &[&Tensor]) -> Result<Vec<Inferred>, ShapeError> {
         for (i, rank) in [3, 2, 2].into_iter().enumerate() {
             if inputs[i].shape.rank() != rank {
@@ -109,7 +120,8 @@ impl OpSpec for view::Recurrent<'_> {
         for i in 4..inputs.len() {
             shaped(inputs, i, state.clone())?;
         }
-        if self.0.memory && self.0.cell != Cell::Lstm || self.0.outputs() == [false; 3] {
+        let of_memory = self.0.memory || self.0.clip.is_some();
+        if of_memory && self.0.cell != Cell::Lstm || self.0.outputs() == [false; 3] {
             return Err(ShapeError::Outputs);
         }
         let sequence = Shape(vec![inputs[0].shape.0[0], inputs[0].shape.0[1], units]);
@@ -137,6 +149,9 @@ impl OpSpec for view::Recurrent<'_> {
         out.flag("sequence", self.0.sequence);
         out.flag("last", self.0.last);
         out.flag("memory", self.0.memory);
+        if let Some(clip) = self.0.clip {
+            out.add("clip", float(clip));
+        }
         out.flag("reverse", self.0.reverse);
         out.flag("time_major", self.0.time_major);
         out.flag("reset_after", self.0.cell == Cell::GruResetAfter);
@@ -156,6 +171,7 @@ impl OpSpec for view::Recurrent<'_> {
             cell,
             time_major: given.flag("time_major")?,
             reverse: given.flag("reverse")?,
+            clip: given.float_or_none("clip")?,
             sequence: given.flag("sequence")?,
             last: given.flag("last")?,
             memory: given.flag("memory")?,

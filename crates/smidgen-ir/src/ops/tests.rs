@@ -36,7 +36,16 @@ fn samples() -> Vec<Op> {
     ];
     ops.extend([Cell::Lstm, Cell::Gru, Cell::GruResetAfter, Cell::Tanh, Cell::Relu].map(|cell| {
         let memory = cell == Cell::Lstm;
-        Op::Recurrent(RecurrentParams { cell, time_major: true, reverse: true, sequence: true, last: true, memory })
+        let clip = memory.then_some(2.5);
+        Op::Recurrent(RecurrentParams {
+            cell,
+            time_major: true,
+            reverse: true,
+            clip,
+            sequence: true,
+            last: true,
+            memory,
+        })
     }));
     ops.extend(BinaryKind::ALL.iter().map(|&kind| Op::Binary { kind, activation }));
     ops.extend(PoolKind::ALL.iter().map(|&kind| Op::Pool2d {

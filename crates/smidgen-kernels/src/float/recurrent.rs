@@ -1,5 +1,6 @@
 //! Recurrent layers: LSTM, GRU and the simple RNN, a whole sequence in one run.
 
+use super::Clamp;
 use super::unary::logistic;
 use crate::memory::{Arena, Bounds, Flash};
 
@@ -64,7 +65,7 @@ impl Cell {
 }
 
 /// A recurrent layer without its constants.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Recurrent {
     /// What a step computes.
     pub cell: Cell,
@@ -74,6 +75,8 @@ pub struct Recurrent {
     pub time_major: bool,
     /// From the last step to the first.
     pub reverse: bool,
+    /// An LSTM's memory stays between this with a minus and this; infinite where it does not.
+    pub clip: f32,
     /// The states before the first step are given; else they are 0.
     pub initial: bool,
     /// What is written: the outputs of all steps, the output of the last, the memory of an LSTM after it.
@@ -141,7 +144,7 @@ pub fn recurrent<B: Bounds>(
     recurrent: Flash<'_, f32, B>,
     bias: Flash<'_, f32, B>,
 ) {
-    let Recurrent { cell, sizes: [batch, steps, inputs, units], time_major, reverse, initial, outputs } = *layer;
+    let Recurrent { cell, sizes: [batch, steps, inputs, units], time_major, reverse, clip, initial, outputs } = *layer;
     let [x, all, last, memory, first, first_memory, scratch] = places;
     let states = batch * units;
     // Behind each other: outputs, memories, the next outputs, the outputs behind the reset gate.
@@ -167,6 +170,7 @@ pub fn recurrent<B: Bounds>(
                     for unit in 0..units {
                         let [i, f, g, o] = [0, 1, 2, 3].map(|gate| step.sum(&arena, gate, unit));
                         let kept = logistic(f) * arena[c + unit] + logistic(i) * libm::tanhf(g);
+                        let kept = Clamp { min: -clip, max: clip }.apply(kept);
                         arena[c + unit] = kept;
                         arena[next + unit] = logistic(o) * libm::tanhf(kept);
                     }

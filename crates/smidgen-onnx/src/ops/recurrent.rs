@@ -223,6 +223,7 @@ fn layer(
             cell,
             time_major,
             reverse: directions.reverse[direction],
+            clip: None,
             sequence: asked[0],
             last: asked[1],
             memory: asked[2],

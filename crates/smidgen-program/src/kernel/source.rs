@@ -180,7 +180,7 @@ structs! {
     "float::Clamped" float::Clamped { function, clamp }
     "float::Hybrid" float::Hybrid { window, clamp, weight_scale }
     "float::Clamp" float::Clamp { min, max }
-    "float::Recurrent" float::Recurrent { cell, sizes, time_major, reverse, initial, outputs }
+    "float::Recurrent" float::Recurrent { cell, sizes, time_major, reverse, clip, initial, outputs }
     "float::Scale" float::Scale { input, output, step, half_pixel_centers }
     "training::Conv2d" training::Conv2d { window, images, quant, selected }
     "training::Depthwise" training::Depthwise { window, images, quant }

@@ -19,6 +19,8 @@ mod transpose;
 mod unary;
 mod variables;
 
+pub(crate) use recurrent::{gates, states};
+
 use crate::error::WriteError;
 use crate::flat::Field;
 use crate::read::call::{Call, Trouble, malformed, odd};
@@ -87,6 +89,7 @@ pub(crate) fn rows() -> impl Iterator<Item = Row> {
         join::ROWS,
         pad::ROWS,
         pool::ROWS,
+        recurrent::ROWS,
         reduce::ROWS,
         reshape::ROWS,
         resize::ROWS,
