@@ -12,7 +12,7 @@ mod draw;
 mod generators;
 
 use draw::{Draw, FULL_SIZE, Numbers};
-use generators::{elementwise, movement, windowed};
+use generators::{elementwise, movement, recurrent, windowed};
 use smidgen_certify::{Certified, certify};
 use smidgen_exec::Executor;
 use smidgen_ir::Graph;
@@ -69,6 +69,7 @@ const OPERATORS: &[(&str, Generator)] = &[
     ("unpack", movement::unpack),
     ("slice", movement::slice),
     ("strided_slice", movement::strided_slice),
+    ("recurrent", recurrent::recurrent),
 ];
 
 /// Kernels that are safe and could lie closer. The hybrid convolution looks for the greatest input before it writes, and then at windows alone,

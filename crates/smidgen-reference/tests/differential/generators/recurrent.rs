@@ -41,6 +41,41 @@ fn layer(draw: &mut Draw, cell: Cell, clip: Option<f32>) -> Option<Graph> {
     Some(graph)
 }
 
+/// A layer of any kind that begins anew each time, with some of its outputs, or with states from outside.
+pub fn recurrent(draw: &mut Draw) -> Option<Graph> {
+    if draw.numbers != crate::draw::Numbers::Float {
+        return None;
+    }
+    let cell = draw.pick(&[Cell::Lstm, Cell::Gru, Cell::GruResetAfter, Cell::Tanh, Cell::Relu]);
+    let (batch, steps, inputs, units) = (draw.batch(), draw.dim(9), draw.channels(), draw.channels());
+    let (time_major, reverse, given) = (draw.chance(30), draw.chance(30), draw.chance(30));
+    let (last, memory) = (draw.chance(40), cell == Cell::Lstm && draw.chance(40));
+    let sequence = !(last || memory) || draw.chance(60);
+    let params = RecurrentParams { cell, time_major, reverse, clip: None, sequence, last, memory };
+    let outer = if time_major { [steps, batch] } else { [batch, steps] };
+    let rows = cell.gates() * units;
+    let mut graph = Graph::new("recurrent");
+    let float = |name: &str, shape: Vec<usize>| Tensor::activation(name, shape, DataType::FLOAT32);
+    let x = graph.add_input(float("x", vec![outer[0], outer[1], inputs]));
+    let mut operands = vec![
+        x,
+        weights(draw, &mut graph, "w", vec![rows, inputs], inputs),
+        weights(draw, &mut graph, "r", vec![rows, units], units),
+        weights(draw, &mut graph, "b", vec![cell.biases() * units], 4),
+    ];
+    if given {
+        let names = ["h", "c"].into_iter().take(cell.states());
+        operands.extend(names.map(|name| graph.add_input(float(name, vec![batch, units]))));
+    }
+    let tensors: Vec<&Tensor> = operands.iter().map(|&id| graph.tensor(id)).collect();
+    let inferred = smidgen_ir::infer(&Op::Recurrent(params), &tensors).ok()?;
+    let outputs: Vec<TensorId> =
+        inferred.into_iter().map(|output| graph.add_tensor(float("y", output.shape.0))).collect();
+    graph.outputs = outputs.clone();
+    graph.add_operator(Op::Recurrent(params), operands, outputs);
+    Some(graph)
+}
+
 pub fn unidirectional_sequence_lstm(draw: &mut Draw) -> Option<Graph> {
     let clip = draw.pick(&[None, Some(10.0), Some(0.5)]);
     layer(draw, Cell::Lstm, clip)

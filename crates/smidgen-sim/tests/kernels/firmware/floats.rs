@@ -3,7 +3,7 @@
 #[cfg(not(target_os = "none"))]
 use crate::calls::Put;
 use crate::calls::{Dims, Memory, Reader, Strides, Wire, get, kernels, number, wire};
-use smidgen_kernels::float::{self, Clamp, Clamped, Function, Hybrid, Unary};
+use smidgen_kernels::float::{self, Cell, Clamp, Clamped, Function, Hybrid, Recurrent, Unary};
 use smidgen_kernels::{Bounds, convert, reference};
 
 number! {
@@ -17,11 +17,19 @@ number! {
         5 => float::Binary::Maximum,
         _ => float::Binary::Prelu,
     }, |v| v as u32;
+    Cell: |w| match w {
+        0 => Cell::Lstm,
+        1 => Cell::Gru,
+        2 => Cell::GruResetAfter,
+        3 => Cell::Tanh,
+        _ => Cell::Relu,
+    }, |v| v as u32;
 }
 type FloatScale = float::Scale;
 wire! {
     Clamp { min, max }
     Clamped { function, clamp }
+    Recurrent { cell, sizes, time_major, reverse, clip, initial, outputs }
     Hybrid { window, clamp, weight_scale }
     FloatScale { input, output, step, half_pixel_centers }
 }
@@ -80,6 +88,7 @@ kernels! { FloatKernel from 1000; memory, m;
     FloatMaxPool => float::max_pool(memory.arena(), &get(m), get(m), &get(m), get(m));
     FloatResizeBilinear => float::resize_bilinear(memory.arena(), &get(m), get(m), get(m), &get(m));
     FloatSoftmax => float::softmax(memory.arena(), &get(m), get(m), get(m), get(m));
+    FloatRecurrent => float::recurrent(memory.arena(), get(m), &get(m), get(m), get(m), get(m));
     FloatUnary => float::unary(memory.arena(), &get(m), get(m), get(m), get(m));
     FloatBinary => float::binary(memory.arena(), get(m), get(m), get(m), get(m), get(m), get(m));
     FloatBroadcast => float::broadcast(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), get(m));
