@@ -36,8 +36,13 @@ pub(super) fn recurrent(builder: &mut Builder, operator: &Operator, params: &Rec
     let written = written.collect();
     let [batch, steps, ..] = layer.sizes;
     let products = weights.shape.elements() + state.shape.elements();
-    // A step's output is written when all of it is computed; last states once everything has been read.
-    let granularity = if params.sequence { Granularity::Row } else { Granularity::Run };
+    // A step's output is written when all of it is computed, in whatever order the steps come, but for the last element of all; that and
+    // the last states are written once everything has been read.
+    let order = match (params.sequence, kernel::in_order(&layer)) {
+        (true, true) => WriteOrder { granularity: Granularity::Row, reads_first: true },
+        (true, false) => WriteOrder { granularity: Granularity::Run, reads_first: false },
+        (false, _) => WriteOrder { granularity: Granularity::Run, reads_first: true },
+    };
     builder.push(Step {
         inputs: read,
         outputs: written,
@@ -45,7 +50,7 @@ pub(super) fn recurrent(builder: &mut Builder, operator: &Operator, params: &Rec
         footprint: inputs.iter().map(|taken| taken.needed.footprint()).collect(),
         scratch_bytes: kernel.scratch(),
         macs: (batch * steps * products) as u64,
-        ..Step::new(Kernel::RecurrentF32(kernel), WriteOrder { granularity, reads_first: true })
+        ..Step::new(Kernel::RecurrentF32(kernel), order)
     });
     Ok(())
 }

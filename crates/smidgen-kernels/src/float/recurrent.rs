@@ -135,7 +135,8 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 /// `weights` are W `[G * H, I]` and R `[G * H, H]`, gate by gate in the cell's order; `bias` is `[G * H]`, with one more H as [`Cell`] says.
 ///
 /// Order: one sequence after the other, step by step as `reverse` says; a step's input is read before its output is written. Initial states
-/// are read first of all, last outputs and memories written last.
+/// are read first of all. When all has been read, the very last element of the outputs of all steps is written, then last outputs and
+/// memories.
 pub fn recurrent<B: Bounds>(
     mut arena: Arena<'_, f32, B>,
     places: [usize; 7],
@@ -159,6 +160,7 @@ pub fn recurrent<B: Bounds>(
     } else {
         arena.span_mut(scratch, states * cell.states()).fill(0.0);
     }
+    let mut end = 0.0;
     for n in 0..batch {
         let (h, c) = (scratch + n * units, memories + n * units);
         for i in 0..steps {
@@ -203,9 +205,16 @@ pub fn recurrent<B: Bounds>(
             }
             arena.copy(next, h, units);
             if outputs[0] {
-                arena.copy(next, all + row * units, units);
+                let is_end = row + 1 == batch * steps;
+                arena.copy(next, all + row * units, units - usize::from(is_end));
+                if is_end {
+                    end = arena[next + units - 1];
+                }
             }
         }
+    }
+    if outputs[0] {
+        arena[all + batch * steps * units - 1] = end;
     }
     if outputs[1] {
         arena.copy(scratch, last, states);

@@ -36,7 +36,7 @@ pub use movement::{AxisIndex, Concat, Gather, Load, Permute};
 pub use pattern::{MOST_BYTES, Needed, Pattern, Taken};
 pub use pattern::{covers, product};
 pub use pool::{PoolF32, PoolI8, PoolI16};
-pub use recurrent::RecurrentF32;
+pub use recurrent::{RecurrentF32, in_order};
 pub use reduction::{
     Axes, ExtremumF32, ExtremumI8, ExtremumI16, PoolImageI8, PoolImageI16, ReduceF32, ReduceI8, ReduceI16,
     ReduceImageF32, ReduceImageI8, ReduceImageI16,
