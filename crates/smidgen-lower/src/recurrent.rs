@@ -30,8 +30,7 @@ pub(super) fn recurrent(builder: &mut Builder, operator: &Operator, params: &Rec
         return Err(Refusal("a recurrent layer's operands are those that its kernel gives".into()));
     };
     let read = operator.inputs.iter().enumerate().filter(|(i, _)| !(1..4).contains(i));
-    let read: Vec<_> =
-        read.zip(&inputs).map(|((_, &id), taken)| builder.activation_as(id, taken.extent)).collect();
+    let read: Vec<_> = read.zip(&inputs).map(|((_, &id), taken)| builder.activation_as(id, taken.extent)).collect();
     let written = operator.outputs.iter().zip(&outputs).map(|(&id, &(_, extent))| builder.target_as(id, extent));
     let written = written.collect();
     let [batch, steps, ..] = layer.sizes;

@@ -40,6 +40,8 @@ fn random_recurrent_layers_give_what_the_specification_says() {
         by_runtime += usize::from(outputs.len() > found.len());
     }
     child.wait().expect("Python ends");
-    println!("{compared} layers, {by_runtime} by ONNX Runtime too, {transposed} with transpositions, error {worst:.1e}");
+    println!(
+        "{compared} layers, {by_runtime} by ONNX Runtime too, {transposed} with transpositions, error {worst:.1e}"
+    );
     assert_eq!(compared.to_string(), CASES);
 }

@@ -388,7 +388,10 @@ impl Importer<'_> {
             Op::Unary(kind) => self.unary(operator, *kind)?,
             Op::Prelu => self.prelu(operator)?,
             Op::Recurrent(_) => {
-                return self.refuse(operator, "recurrent layers are not trained here: train it where it was made, and read that");
+                return self.refuse(
+                    operator,
+                    "recurrent layers are not trained here: train it where it was made, and read that",
+                );
             }
             Op::ArgMax { .. } | Op::Quantize | Op::Dequantize | Op::Split { .. } | Op::Unpack { .. } => {
                 return self.refuse(operator, "it has no gradient");

@@ -21,7 +21,10 @@ pub fn lstm(call: &mut Call<'_, '_>) -> Outputs {
     if let Some(peepholes) = call.optional(7, "its peepholes")?
         && peepholes.floats().iter().any(|&p| p != 0.0)
     {
-        return Err(NodeError::unsupported("it has peepholes", "train it without: other cells look at their state less"));
+        return Err(NodeError::unsupported(
+            "it has peepholes",
+            "train it without: other cells look at their state less",
+        ));
     }
     // The file's gates are i, o, f, g.
     layer(call, "LSTM", &[0, 2, 3, 1], |_| Ok(Cell::Lstm))
@@ -192,8 +195,7 @@ fn layer(
             None => vec![0.0; cell.biases() * units],
             Some(bias) => {
                 // The inputs' and the state's, gate by gate.
-                let both: Vec<usize> =
-                    order.iter().copied().chain(order.iter().map(|gate| gate + gates)).collect();
+                let both: Vec<usize> = order.iter().copied().chain(order.iter().map(|gate| gate + gates)).collect();
                 let both = part(bias, direction, count, &both);
                 let (of_inputs, of_state) = both.split_at(rows);
                 let mut sums: Vec<f32> = of_inputs.iter().zip(of_state).map(|(a, b)| a + b).collect();

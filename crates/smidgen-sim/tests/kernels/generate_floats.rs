@@ -160,14 +160,14 @@ fn unary(kernel: FloatKernel, random: &mut Random) -> Case {
 
 fn recurrent(random: &mut Random) -> Case {
     let cell = random.choose(&[Cell::Lstm, Cell::Gru, Cell::GruResetAfter, Cell::Tanh, Cell::Relu]);
-    let [batch, steps, inputs, units] = [small(random, 1, 2), small(random, 1, 4), small(random, 1, 9), small(random, 1, 9)];
+    let [batch, steps, inputs, units] =
+        [small(random, 1, 2), small(random, 1, 4), small(random, 1, 9), small(random, 1, 9)];
     let mut flag = || random.chance(1, 2);
     let (time_major, reverse, initial, mut outputs) = (flag(), flag(), flag(), [flag(), flag(), flag()]);
     outputs[2] &= cell == Cell::Lstm;
     outputs[0] |= outputs == [false; 3];
     let clip = if random.chance(1, 2) { 0.75 } else { f32::INFINITY };
-    let layer =
-        Recurrent { cell, sizes: [batch, steps, inputs, units], time_major, reverse, clip, initial, outputs };
+    let layer = Recurrent { cell, sizes: [batch, steps, inputs, units], time_major, reverse, clip, initial, outputs };
     let mut space = Space::new(random);
     let mut places = [0; 7];
     places[0] = space.take_input(4 * batch * steps * inputs, 4) / 4;

@@ -165,7 +165,7 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, layer: &RecurrentParams) -> Res
     let Some(kept) = kept else {
         return Err(writer.fail(
             "TensorFlow Lite's recurrent layers keep their state between calls, begin with zeros, go forward and are no GRU; \
-             this one is not so, and stays in ONNX or the textual form",
+             this one is not so, and is for ONNX or the textual form",
         ));
     };
     for &[_, next] in &kept {

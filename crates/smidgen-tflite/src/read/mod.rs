@@ -4,6 +4,8 @@ pub(crate) mod call;
 pub(crate) mod cause;
 mod dilated;
 mod fold;
+#[cfg(test)]
+mod layers;
 mod recurrent;
 #[cfg(test)]
 mod sound;

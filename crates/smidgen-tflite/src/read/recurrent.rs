@@ -9,8 +9,8 @@ use crate::support::Builtin;
 use smidgen_ir::{DataType, ElementType};
 
 impl<'a> Reader<'a> {
-    /// Gives recurrent layers that the graph has the tensors that they have there. Others stay as they are, which is said
-    /// when they are decoded.
+    /// Gives recurrent layers the tensors that they have in the graph. Layers that the graph does not have get outputs for their
+    /// states alone, and the rest is said when they are decoded.
     pub(super) fn recurrent(
         &mut self,
         wirings: &mut [Wiring<'a>],
@@ -19,7 +19,8 @@ impl<'a> Reader<'a> {
     ) -> Result<(), ReadError> {
         for wiring in wirings {
             let Code::Known(builtin) = codes[wiring.code] else { continue };
-            let (parts, states): (&[[usize; 4]], &[usize]) = match (builtin, wiring.inputs.len(), wiring.outputs.len()) {
+            let (parts, states): (&[[usize; 4]], &[usize]) = match (builtin, wiring.inputs.len(), wiring.outputs.len())
+            {
                 (Builtin::UnidirectionalSequenceLstm, 20 | 24, 1) => (&gates::PARTS, &gates::STATES),
                 (Builtin::UnidirectionalSequenceRnn, 5, 1) => (&[], &[4]),
                 _ => continue,
@@ -27,16 +28,14 @@ impl<'a> Reader<'a> {
             let input = |i: usize| wiring.inputs.get(i).copied().flatten();
             let absent = parts.is_empty() || (0..wiring.inputs.len()).all(|i| gates::is_used(i) == input(i).is_some());
             let kept = states.iter().map(|&i| input(i).filter(|&t| tensors[t].variable)).collect::<Option<Vec<_>>>();
-            let (true, Some(kept)) = (absent, kept) else { continue };
+            let Some(kept) = kept else { continue };
             let mut joined = Vec::new();
             for part in parts {
                 let sources: Vec<&Source> = part.iter().filter_map(|&i| Some(&tensors[input(i)?])).collect();
-                match joined_source(&sources) {
-                    Some(source) => joined.push(source),
-                    None => break,
-                }
+                joined.extend(joined_source(&sources));
             }
-            if joined.len() != parts.len() {
+            wiring.outputs.extend(&kept);
+            if !absent || joined.len() != parts.len() {
                 continue;
             }
             let mut inputs = match parts.is_empty() {
@@ -49,9 +48,8 @@ impl<'a> Reader<'a> {
                 inputs.push(Some(tensors.len()));
                 tensors.push(source);
             }
-            inputs.extend(kept.iter().map(|&t| Some(t)));
+            inputs.extend(kept.into_iter().map(Some));
             wiring.inputs = inputs;
-            wiring.outputs.extend(kept);
         }
         Ok(())
     }

@@ -205,7 +205,16 @@ impl<'g> Draft<'g> {
 
     fn add(&mut self, name: String, shape: Vec<i32>, dtype: Cow<'g, DataType>, data: Option<Vec<u8>>) -> usize {
         let (name, data) = (Cow::Owned(name), data.map(Cow::Owned));
-        self.tensors.push(DraftTensor { name, shape, dtype, data, resource: false, variable: false, source: None, used: false });
+        self.tensors.push(DraftTensor {
+            name,
+            shape,
+            dtype,
+            data,
+            resource: false,
+            variable: false,
+            source: None,
+            used: false,
+        });
         self.tensors.len() - 1
     }
 

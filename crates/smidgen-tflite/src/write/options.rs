@@ -3,8 +3,8 @@
 use super::tree::Node;
 use crate::schema::{
     arg_max, arithmetic, call_once, concatenation, conv, depthwise, fully_connected, leaky_relu, pack, pool, reducer,
-    reshape, resize_bilinear, resize_nearest, sequence_lstm, sequence_rnn, softmax, split, squeeze, strided_slice, transpose_conv, unpack,
-    var_handle,
+    reshape, resize_bilinear, resize_nearest, sequence_lstm, sequence_rnn, softmax, split, squeeze, strided_slice,
+    transpose_conv, unpack, var_handle,
 };
 use smidgen_ir::Activation;
 

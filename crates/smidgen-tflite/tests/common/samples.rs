@@ -2,8 +2,8 @@
 
 use smidgen_ir::{
     Activation, AxisSlice, BinaryKind, Cell, ConvParams, DataType, ElementType, Function, Graph, Op, PadValue, Padding,
-    PoolKind, Quantisation, RecurrentParams, ReduceKind, ReshapeKind, ResizeKind, Tensor, TensorId, UnaryKind, Variable,
-    infer,
+    PoolKind, Quantisation, RecurrentParams, ReduceKind, ReshapeKind, ResizeKind, Tensor, TensorId, UnaryKind,
+    Variable, infer,
 };
 
 const FLOAT: DataType = DataType::FLOAT32;

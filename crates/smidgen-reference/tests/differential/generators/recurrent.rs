@@ -14,8 +14,15 @@ fn weights(draw: &mut Draw, graph: &mut Graph, name: &str, shape: Vec<usize>, in
 fn layer(draw: &mut Draw, cell: Cell, clip: Option<f32>) -> Option<Graph> {
     let (batch, steps, inputs, units) = (draw.batch(), draw.dim(9), draw.channels(), draw.channels());
     let time_major = draw.chance(30);
-    let params =
-        RecurrentParams { cell, time_major, reverse: false, clip, sequence: true, last: true, memory: cell == Cell::Lstm };
+    let params = RecurrentParams {
+        cell,
+        time_major,
+        reverse: false,
+        clip,
+        sequence: true,
+        last: true,
+        memory: cell == Cell::Lstm,
+    };
     let mut graph = Graph::new("recurrent");
     let outer = if time_major { [steps, batch] } else { [batch, steps] };
     let float = |name: &str, shape: Vec<usize>| Tensor::activation(name, shape, DataType::FLOAT32);
