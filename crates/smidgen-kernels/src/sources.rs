@@ -22,6 +22,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "float/hybrid.rs"
     "float/mod.rs"
     "float/pool.rs"
+    "float/recurrent.rs"
     "float/reduce.rs"
     "float/resize.rs"
     "float/softmax.rs"

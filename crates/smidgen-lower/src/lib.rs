@@ -22,6 +22,7 @@ mod options;
 mod pool;
 mod product;
 mod quant;
+mod recurrent;
 mod reduce;
 mod resize;
 mod softmax;
@@ -127,6 +128,7 @@ fn operator(builder: &mut Builder, operator: &Operator) -> Result<(), Refusal> {
         Op::Unpack { axis } => movement::unpack(builder, operator, *axis),
         Op::Concatenation { axis, activation } => movement::concatenation(builder, operator, *axis, *activation),
         Op::Pack { axis } => movement::pack(builder, operator, *axis),
+        Op::Recurrent(layer) => recurrent::recurrent(builder, operator, layer),
         Op::Transpose { perm } => movement::transpose(builder, operator, perm),
     }
 }

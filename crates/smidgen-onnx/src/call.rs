@@ -73,6 +73,14 @@ impl<'a> Call<'a, '_> {
         })
     }
 
+    /// An attribute that is a list of texts.
+    pub fn texts(&self, name: &str) -> Result<Option<Vec<&'a str>>, NodeError> {
+        Ok(match self.attribute(name) {
+            Some(attribute) => Some(attribute.texts(&self.emit.budget)?),
+            None => None,
+        })
+    }
+
     /// An attribute that is a list of floats.
     pub fn floats(&self, name: &str) -> Result<Option<Vec<f32>>, NodeError> {
         Ok(match self.attribute(name) {

@@ -646,10 +646,6 @@ fn hint_for(name: &str) -> &'static str {
             "export the network without branches and loops that depend on data: `torch.onnx.export` of a traced model has none"
         }
         "Erf" => "use the tanh form of GELU: GELU(approximate=\"tanh\")",
-        "LSTM" | "GRU" | "RNN" => {
-            "recurrent layers are not supported yet: call the layer's cell once for each step in the model's code, which \
-             exports as plain operators with the same weights, or use convolutions along time"
-        }
         "NonZero" | "NonMaxSuppression" | "TopK" | "Unique" | "Compress" => {
             "end the network before it, and do this in your own code"
         }

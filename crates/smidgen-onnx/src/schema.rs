@@ -191,6 +191,19 @@ impl<'a> Attribute<'a> {
         self.last(4, |field| field.text())
     }
 
+    /// A list of texts.
+    pub fn texts(&self, budget: &Budget) -> Result<Vec<&'a str>, Refused> {
+        budget.take(16 * self.message.len())?;
+        let mut list = Vec::new();
+        for field in self.message.fields() {
+            let field = field?;
+            if field.number == 9 {
+                list.push(field.text()?);
+            }
+        }
+        Ok(list)
+    }
+
     pub fn tensor(&self, budget: &Budget) -> Result<Option<TensorView<'a>>, Refused> {
         let mut found = None;
         for field in self.message.fields() {

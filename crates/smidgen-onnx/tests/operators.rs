@@ -1,7 +1,7 @@
 //! Which operators of ONNX each operator of the graph comes from: one that is added to the graph and not here does not compile.
 
 use smidgen_ir::{
-    Activation, BinaryKind, Function, Op, PoolKind, ReduceKind, ReshapeKind, ResizeKind, UnaryKind, names::names,
+    Activation, BinaryKind, Cell, Function, Op, PoolKind, ReduceKind, ReshapeKind, ResizeKind, UnaryKind, names::names,
 };
 use smidgen_onnx::SUPPORTED;
 
@@ -64,6 +64,11 @@ fn origin(op: &Op) -> &'static str {
                 Function::Rsqrt => "Reciprocal",
                 _ => "Elu",
             }),
+        },
+        Op::Recurrent(layer) => match layer.cell {
+            Cell::Lstm => "LSTM",
+            Cell::Gru | Cell::GruResetAfter => "GRU",
+            Cell::Tanh | Cell::Relu => "RNN",
         },
         Op::Prelu => "PRelu",
         Op::ArgMax { .. } => "ArgMax",

@@ -194,6 +194,17 @@ tables! {
         align_corners: bool = 0,
         half_pixel_centers: bool = 1,
     }
+    /// UNIDIRECTIONAL_SEQUENCE_LSTM.
+    sequence_lstm "UnidirectionalSequenceLSTMOptions" {
+        activation: i8 = 0,
+        cell_clip: f32 = 1,
+        time_major: bool = 3,
+    }
+    /// UNIDIRECTIONAL_SEQUENCE_RNN.
+    sequence_rnn "SequenceRNNOptions" {
+        time_major: bool = 0,
+        activation: i8 = 1,
+    }
     /// SOFTMAX.
     softmax "SoftmaxOptions" {
         beta: f32 = 0,

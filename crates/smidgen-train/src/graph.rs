@@ -387,6 +387,12 @@ impl Importer<'_> {
             Op::Softmax { beta } => self.softmax(operator, *beta)?,
             Op::Unary(kind) => self.unary(operator, *kind)?,
             Op::Prelu => self.prelu(operator)?,
+            Op::Recurrent(_) => {
+                return self.refuse(
+                    operator,
+                    "recurrent layers are not trained here: train it where it was made, and read that",
+                );
+            }
             Op::ArgMax { .. } | Op::Quantize | Op::Dequantize | Op::Split { .. } | Op::Unpack { .. } => {
                 return self.refuse(operator, "it has no gradient");
             }

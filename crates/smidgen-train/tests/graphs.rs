@@ -415,6 +415,19 @@ fn operators_without_a_gradient_are_refused_by_name() {
     smidgen_ir::validate(&s.graph).unwrap();
     let error = Net::from_graph(&s.graph).unwrap_err();
     assert_eq!(error.to_string(), "operator 1 ARG_MAX, which writes `best`, cannot be trained: it has no gradient");
+    let recurrent = "graph \"r\" inputs(%0) outputs(%4)
+        %0 : f32[1x2x1]
+        %1 : f32[2x1] = [1.0, 2.0]
+        %2 : f32[2x2] = [0.0, 1.0, 2.0, 3.0]
+        %3 : f32[2] = [0.0, 1.0]
+        %4 \"s\" : f32[1x2x2] = UNIDIRECTIONAL_SEQUENCE_RNN(%0, %1, %2, %3) sequence=true";
+    let recurrent = smidgen_ir::text::parse(recurrent).unwrap();
+    smidgen_ir::validate(&recurrent).unwrap();
+    let error = Net::from_graph(&recurrent).unwrap_err().to_string();
+    assert!(
+        error.contains("UNIDIRECTIONAL_SEQUENCE_RNN, which writes `s`, cannot be trained: recurrent layers"),
+        "{error}"
+    );
     let int8 = smidgen_synthetic::demo(1);
     assert!(matches!(Net::from_graph(&int8).unwrap_err(), TrainError::Unsupported { .. }));
     let state = "graph \"t\" inputs(%0) outputs(%2) variables(%1 = %2)

@@ -417,7 +417,10 @@ impl Error {
             Self::Text(_) => "`smidgen inspect MODEL --ir` shows the textual form of a network",
             Self::Lower(LowerError::TooLarge { .. }) => TOO_LARGE,
             Self::Lower(_) => "`smidgen ops` shows what is supported of each operator",
-            Self::Write(_) => "`smidgen convert --clean` may rewrite what the format cannot say",
+            Self::Write(_) => {
+                "`smidgen convert --clean` may rewrite what the format cannot say; `smidgen quantize -o OUT.ir` writes the textual form, \
+                 which all commands read"
+            }
             Self::Exec(_)
             | Self::Pass(_)
             | Self::UnsoundPlan(_)

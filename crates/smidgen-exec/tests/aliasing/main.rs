@@ -12,7 +12,7 @@ mod draw;
 mod generators;
 
 use draw::{Draw, FULL_SIZE, Numbers};
-use generators::{elementwise, movement, windowed};
+use generators::{elementwise, movement, recurrent, windowed};
 use smidgen_certify::{Certified, certify};
 use smidgen_exec::Executor;
 use smidgen_ir::Graph;
@@ -71,6 +71,7 @@ const OPERATORS: &[(&str, Generator)] = &[
     ("unpack", movement::unpack),
     ("slice", movement::slice),
     ("strided_slice", movement::strided_slice),
+    ("recurrent", recurrent::recurrent),
 ];
 
 /// Kernels that are safe and could lie closer. The hybrid convolutions look for an image's range before they write, and then at windows alone,

@@ -9,6 +9,7 @@
 //! | DEPTHWISE_CONV_2D | `N * OH * OW * O * KH * KW`, with `O = C * multiplier` |
 //! | TRANSPOSE_CONV | `N * H * W * C * KH * KW * O` |
 //! | FULLY_CONNECTED | `rows * K * O` |
+//! | recurrent layers | `N * T * G * H * (I + H)` |
 //!
 //! Sums of ADD, MEAN or pooling are none. All numbers are exact, and those of a validated graph cannot overflow.
 
@@ -87,6 +88,10 @@ pub fn macs(graph: &Graph, operator: &Operator) -> Option<u64> {
     let dims = |t: crate::TensorId| graph.tensor(t).shape.dims();
     // Each weight meets every position of the output (transposed: of the input) that its channels belong to.
     let (x, y) = (dims(operator.inputs[0]), dims(operator.outputs[0]));
+    if let Some(steps) = operator.op.spec(|spec| spec.steps(x)) {
+        let elements = |i: usize| u64::try_from(graph.tensor(operator.inputs[i]).shape.checked_elements()?).ok();
+        return elements(1)?.checked_add(elements(2)?)?.checked_mul(u64::try_from(steps).ok()?);
+    }
     let Some(positions) = operator.op.spec(|spec| spec.positions(x, y)) else { return Some(0) };
     positions.iter().chain(dims(operator.inputs[1])).try_fold(1u64, |n, &d| n.checked_mul(u64::try_from(d).ok()?))
 }

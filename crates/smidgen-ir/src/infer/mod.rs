@@ -214,6 +214,12 @@ pub enum ShapeError {
     /// Two options that exclude each other.
     #[error("align_corners and half_pixel_centers cannot both be set; clear one of them")]
     ResizeOptions,
+    /// A recurrent layer that is asked for nothing, or for what its cell does not have.
+    #[error(
+        "it is to write nothing, or to keep or clip the memory of a cell that has none: set `sequence` or `last`, and \
+         `memory` and `clip` of an LSTM"
+    )]
+    Outputs,
     /// A size that does not fit the machine's address space.
     #[error("{what} is too large to count")]
     Overflow {

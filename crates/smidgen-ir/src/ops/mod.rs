@@ -15,6 +15,7 @@ mod fully_connected;
 mod join;
 mod pad;
 mod pool;
+mod recurrent;
 mod reduce;
 mod reshape;
 mod resize;
@@ -31,11 +32,12 @@ pub use binary::BinaryKind;
 pub use convolution::ConvParams;
 pub use pad::PadValue;
 pub use pool::PoolKind;
+pub use recurrent::RecurrentParams;
 pub use reduce::ReduceKind;
 pub use reshape::ReshapeKind;
 pub use resize::ResizeKind;
 pub use slice::AxisSlice;
-pub use smidgen_kernels::float::Function;
+pub use smidgen_kernels::float::{Cell, Function};
 pub use spec::{Traits, Values, Weights};
 pub use unary::UnaryKind;
 
@@ -348,6 +350,16 @@ operators! {
     Quantize,
     /// Converts integers to float.
     Dequantize,
+    /// A recurrent layer over whole sequences, in one direction: LSTM, GRU or simple RNN of float32, as [`Cell`] writes
+    /// them down. Inputs: `x [N,T,I]`, constant weights of the inputs `[G*H,I]` and of the state `[G*H,H]`, gate by gate
+    /// in the cell's order, constant bias `[G*H]` (of a GRU that resets after the matrix `[4*H]`), and
+    /// `[first output [N,H]]?`, of an LSTM together with its `[first memory [N,H]]?`; without them the layer begins
+    /// with zeros. Outputs, those that are asked for: all outputs `[N,T,H]`, the last output `[N,H]`, the last memory
+    /// of an LSTM `[N,H]`.
+    ///
+    /// Attributes: (`sequence=false last=false memory=false reverse=false time_major=false`), of GRU
+    /// (`reset_after=false`), of RNN (`relu=false`), of LSTM (`clip=float`).
+    Recurrent(recurrent: RecurrentParams),
 }
 
 impl Op {

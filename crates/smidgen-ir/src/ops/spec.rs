@@ -96,6 +96,12 @@ pub(crate) trait OpSpec {
         None
     }
 
+    /// How often each element of both its weights (inputs 1 and 2) meets an element of its input or its state; `None`
+    /// if it is not recurrent.
+    fn steps(&self, _input: &[usize]) -> Option<usize> {
+        None
+    }
+
     /// What a pixel of its output sees, where a pixel of any of its inputs sees at most `seen`.
     fn field(&self, seen: ReceptiveField, inputs: &[&Shape], output: &Shape) -> ReceptiveField;
 

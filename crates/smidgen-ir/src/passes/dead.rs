@@ -2,10 +2,11 @@
 
 use super::remove_operators;
 use crate::graph::Graph;
+use crate::ops::Op;
 use crate::tensor::TensorId;
 
 /// Removes operators that no graph output depends on, in this inference or through a variable in a later one, variables
-/// that none depends on, and tensors that are neither used by an operator nor by a variable, nor an input or output of
+/// that none depends on, outputs of recurrent layers that nothing reads, and tensors that are neither used by an operator nor by a variable, nor an input or output of
 /// the graph. The graph's inputs stay even if nothing reads them, since callers count them. Needs only that every
 /// tensor named exists; the graph may be invalid otherwise.
 pub fn remove_dead(graph: &mut Graph) -> usize {
@@ -43,8 +44,26 @@ pub fn remove_dead(graph: &mut Graph) -> usize {
         i += 1;
         !forgotten[i - 1]
     });
+    remove_outputs(graph);
     remove_tensors(graph);
     before - count(graph)
+}
+
+/// Lets recurrent layers write only those of their outputs that something reads.
+fn remove_outputs(graph: &mut Graph) {
+    let mut read = vec![false; graph.tensors.len()];
+    for t in graph.operators.iter().flat_map(|operator| &operator.inputs).copied().chain(graph.results()) {
+        read[t.index()] = true;
+    }
+    for operator in &mut graph.operators {
+        let Op::Recurrent(layer) = &mut operator.op else { continue };
+        if layer.outputs().into_iter().filter(|&asked| asked).count() != operator.outputs.len() {
+            continue;
+        }
+        let asked = layer.outputs_mut().into_iter().filter(|asked| **asked);
+        asked.zip(&operator.outputs).for_each(|(asked, t)| *asked = read[t.index()]);
+        operator.outputs.retain(|t| read[t.index()]);
+    }
 }
 
 /// Removes tensors that nothing names and renumbers the rest in their order.

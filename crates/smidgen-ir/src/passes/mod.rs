@@ -10,6 +10,7 @@
 mod constants;
 mod dead;
 mod io;
+mod last_step;
 mod no_ops;
 mod padding;
 mod variables;
@@ -17,6 +18,7 @@ mod variables;
 pub use constants::{fold_constants, foldable};
 pub use dead::remove_dead;
 pub use io::strip_io;
+pub use last_step::read_last_steps;
 pub use no_ops::remove_no_ops;
 pub use padding::fold_padding;
 pub use variables::fold_variables;
@@ -28,11 +30,16 @@ use crate::tensor::TensorId;
 /// which belongs in neither a file nor a flash.
 const MOST_BYTES: usize = 64 << 20;
 
-/// Runs [`remove_no_ops`], [`fold_padding`], [`remove_dead`] and [`fold_variables`] until nothing changes.
+/// Runs [`remove_no_ops`], [`read_last_steps`], [`fold_padding`], [`remove_dead`] and [`fold_variables`] until nothing
+/// changes.
 pub fn canonicalise(graph: &mut Graph) -> usize {
     let mut total = 0;
     loop {
-        let changes = remove_no_ops(graph) + fold_padding(graph) + remove_dead(graph) + fold_variables(graph);
+        let changes = remove_no_ops(graph)
+            + read_last_steps(graph)
+            + fold_padding(graph)
+            + remove_dead(graph)
+            + fold_variables(graph);
         if changes == 0 {
             return total;
         }

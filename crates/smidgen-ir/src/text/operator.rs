@@ -155,6 +155,10 @@ impl Given {
         self.need(key, "a float", |v| parse_float(v.word()?))
     }
 
+    pub(crate) fn float_or_none(&mut self, key: &'static str) -> Result<Option<f32>, ParseErrorKind> {
+        self.take(key, "a float", |v| parse_float(v.word()?))
+    }
+
     pub(crate) fn flag(&mut self, key: &'static str) -> Result<bool, ParseErrorKind> {
         Ok(self.take(key, "true or false", |v| v.word()?.parse().ok())?.unwrap_or(false))
     }

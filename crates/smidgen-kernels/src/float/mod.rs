@@ -7,6 +7,7 @@ mod fully_connected;
 mod function;
 mod hybrid;
 mod pool;
+mod recurrent;
 mod reduce;
 mod resize;
 mod softmax;
@@ -22,6 +23,7 @@ pub use hybrid::{
     DynamicRange, Hybrid, conv2d_hybrid, conv2d_hybrid_scratch, depthwise_hybrid, depthwise_hybrid_scratch,
 };
 pub use pool::{average_pool, max_pool};
+pub use recurrent::{Cell, Recurrent, recurrent};
 pub use reduce::{reduce, reduce_image};
 pub use resize::{Scale, resize_bilinear};
 pub use softmax::softmax;

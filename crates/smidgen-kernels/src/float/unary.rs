@@ -53,7 +53,7 @@ impl Unary {
 }
 
 /// `1 / (1 + exp(-x))`; under -9 the reference leaves out the 1, which is 1.2e-4 of the result there, and so must this.
-fn logistic(x: f32) -> f32 {
+pub(super) fn logistic(x: f32) -> f32 {
     if x < -9.0 { libm::expf(x) } else { 1.0 / (1.0 + libm::expf(-x)) }
 }
 

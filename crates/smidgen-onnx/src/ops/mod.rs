@@ -11,6 +11,7 @@ pub(crate) mod norm;
 pub(crate) mod pick;
 pub(crate) mod pool;
 pub(crate) mod quant;
+pub(crate) mod recurrent;
 pub(crate) mod reduce;
 pub(crate) mod resize;
 pub(crate) mod shape;
@@ -73,6 +74,7 @@ pub(crate) fn all() -> impl Iterator<Item = Row> {
         pick::ROWS,
         pool::ROWS,
         quant::ROWS,
+        recurrent::ROWS,
         reduce::ROWS,
         reduce::FOLDED,
         resize::ROWS,
@@ -87,6 +89,8 @@ pub(crate) fn all() -> impl Iterator<Item = Row> {
 
 /// Types on which smidgen computes.
 const COMPUTE: &[ElementType] = &[Float32];
+/// Types of what has no integer form.
+const FLOAT: &[ElementType] = &[Float32];
 /// The same with int8, for operators between DequantizeLinear and QuantizeLinear.
 const INTEGER: &[ElementType] = &[Float32, Int8];
 /// Types that it moves around.

@@ -11,6 +11,7 @@ mod fully_connected;
 mod movement;
 mod pattern;
 mod pool;
+mod recurrent;
 mod reduction;
 mod resize;
 pub mod source;
@@ -35,6 +36,7 @@ pub use movement::{AxisIndex, Concat, Gather, Load, Permute};
 pub use pattern::{MOST_BYTES, Needed, Pattern, Taken};
 pub use pattern::{covers, product};
 pub use pool::{PoolF32, PoolI8, PoolI16};
+pub use recurrent::{RecurrentF32, in_order};
 pub use reduction::{
     Axes, ExtremumF32, ExtremumI8, ExtremumI16, PoolImageI8, PoolImageI16, ReduceF32, ReduceI8, ReduceI16,
     ReduceImageF32, ReduceImageI8, ReduceImageI16,
@@ -151,6 +153,7 @@ kernels! {
         ReduceImageI8 ReduceImageI16 ReduceImageF32 PoolImageI8 PoolImageI16 ReduceI8 ReduceI16 ReduceF32
         ExtremumI8 ExtremumI16 ExtremumF32
         ResizeI8 ResizeI16 ResizeF32
+        RecurrentF32
     }
     training {
         TrainConv2d TrainDepthwise TrainSum SelectChannels

@@ -180,6 +180,7 @@ structs! {
     "float::Clamped" float::Clamped { function, clamp }
     "float::Hybrid" float::Hybrid { window, clamp, range, joint, scratch }
     "float::Clamp" float::Clamp { min, max }
+    "float::Recurrent" float::Recurrent { cell, sizes, time_major, reverse, clip, initial, outputs }
     "float::Scale" float::Scale { input, output, step, half_pixel_centers }
     "training::Conv2d" training::Conv2d { window, images, quant, selected }
     "training::Depthwise" training::Depthwise { window, images, quant }
@@ -225,6 +226,7 @@ names!(
     "int16::Multiplier" int16::Multiplier,
     "float::Binary" float::Binary,
     "float::Function" float::Function,
+    "float::Cell" float::Cell,
     "movement::Axis" Axis,
     "training::Noise" training::Noise,
     "training::Feed" training::Feed,

@@ -20,25 +20,36 @@ pub struct Difference {
 
 /// Compares the bytes of two tensors of the same element type: integers for equality, floats to 1e-5 relative.
 pub fn difference(element: ElementType, expected: &[u8], got: &[u8]) -> Option<Difference> {
+    difference_of(element, expected, got, 0.0)
+}
+
+/// The same where floats below `unit` are compared as parts of it: the unit of a layer whose outputs are sums of greater numbers, which the
+/// reference adds in an order of its own, so that those near 0 keep only what rounding leaves of them.
+pub fn difference_of(element: ElementType, expected: &[u8], got: &[u8], unit: f32) -> Option<Difference> {
     if expected.len() != got.len() {
         let show = |bytes: &[u8]| format!("{} bytes", bytes.len());
         return Some(Difference { index: 0, count: 0, expected: show(expected), got: show(got) });
     }
     let width = element.bits().div_ceil(8);
     let pairs = || expected.chunks_exact(width).zip(got.chunks_exact(width)).enumerate();
-    let differs = |a: &[u8], b: &[u8]| a != b && !(element == ElementType::Float32 && close(float(a), float(b)));
+    let differs = |a: &[u8], b: &[u8]| a != b && !(element == ElementType::Float32 && close(float(a), float(b), unit));
     let (index, (a, b)) = pairs().find(|(_, (a, b))| differs(a, b))?;
     let count = pairs().filter(|(_, (a, b))| differs(a, b)).count();
     Some(Difference { index, count, expected: show(element, a), got: show(element, b) })
+}
+
+/// The greatest magnitude among floats, at least 1: what most recurrent layers put out lies between -1 and 1.
+pub fn greatest(floats: &[u8]) -> f32 {
+    floats.chunks_exact(4).fold(1.0, |most, bytes| most.max(float(bytes).abs()))
 }
 
 fn float(bytes: &[u8]) -> f32 {
     f32::from_le_bytes(bytes.try_into().expect("a float has four bytes"))
 }
 
-fn close(a: f32, b: f32) -> bool {
+fn close(a: f32, b: f32, unit: f32) -> bool {
     // Below the least normal number a float has fewer bits than the tolerance asks for.
-    let tolerance = (TOLERANCE * a.abs().max(b.abs())).max(f32::MIN_POSITIVE * TOLERANCE);
+    let tolerance = (TOLERANCE * a.abs().max(b.abs()).max(unit)).max(f32::MIN_POSITIVE * TOLERANCE);
     a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= tolerance
 }
 

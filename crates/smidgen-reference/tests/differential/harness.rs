@@ -1,10 +1,10 @@
 //! Draws cases until enough are accepted by the reference, compares, and reports the smallest that differs.
 
-use crate::compare::{Difference, difference};
+use crate::compare::{Difference, difference_of, greatest};
 use crate::draw::{Draw, FULL_SIZE, Numbers};
 use crate::ours::{self, KERNEL_SETS};
 use smidgen_ir::text::print;
-use smidgen_ir::{Graph, Operator};
+use smidgen_ir::{Graph, Op, Operator};
 use smidgen_lower::KernelSet;
 use smidgen_reference::{Case, Error, Kernels, Outcome, Reference, Sample};
 use std::collections::BTreeMap;
@@ -223,10 +223,12 @@ fn compare(graph: &Graph, case: &Case, outcome: &Outcome) -> Result<(), Fault> {
 
 fn compare_one(graph: &Graph, kernels: KernelSet, case: &Case, outcome: &Outcome, at: String) -> Result<(), Fault> {
     let got = ours::run(graph, kernels, &case.samples).map_err(|message| Fault::Ours(format!("{at}: {message}")))?;
+    let recurrent = graph.operators.iter().any(|operator| matches!(operator.op, Op::Recurrent(_)));
     for (sample, (expected, got)) in outcome.samples.iter().zip(&got).enumerate() {
         for (output, &id) in graph.outputs.iter().enumerate() {
             let element = graph.tensor(id).element();
-            if let Some(difference) = difference(element, &expected.outputs[output], &got[output]) {
+            let unit = if recurrent { greatest(&expected.outputs[output]) } else { 0.0 };
+            if let Some(difference) = difference_of(element, &expected.outputs[output], &got[output], unit) {
                 return Err(Fault::Differs { at: format!("{at}, sample {sample}, output {output}"), difference });
             }
         }

@@ -165,6 +165,21 @@ mod of_floats {
     }
 }
 
+/// Layers that keep their state from sample to sample.
+mod recurrent {
+    use super::*;
+
+    #[test]
+    fn unidirectional_sequence_lstm() {
+        harness::run("lstm", Numbers::Float, generators::recurrent::unidirectional_sequence_lstm);
+    }
+
+    #[test]
+    fn unidirectional_sequence_rnn() {
+        harness::run("rnn", Numbers::Float, generators::recurrent::unidirectional_sequence_rnn);
+    }
+}
+
 /// Layers with int8 weights among floats.
 mod dynamic_range {
     use super::*;

@@ -5,7 +5,7 @@ use crate::cases::{Call, Case, Needs, Space, place, region, signed, small, windo
 use crate::floats::FloatKernel;
 use crate::generate::{alike, cuboid, dims, sizes};
 use smidgen_kernels::convert::Stored;
-use smidgen_kernels::float::{self, Binary, Clamp, DynamicRange, Function, Hybrid, Scale, Unary};
+use smidgen_kernels::float::{self, Binary, Cell, Clamp, DynamicRange, Function, Hybrid, Recurrent, Scale, Unary};
 use smidgen_kernels::nd::MAX_RANK;
 use smidgen_kernels::{Isa, View};
 use smidgen_synthetic::Random;
@@ -21,6 +21,7 @@ pub fn generate(kernel: FloatKernel, random: &mut Random) -> Case {
         FloatKernel::FloatAveragePool | FloatKernel::FloatMaxPool => pool(kernel, random),
         FloatKernel::FloatResizeBilinear => resize(random),
         FloatKernel::FloatSoftmax | FloatKernel::FloatUnary => unary(kernel, random),
+        FloatKernel::FloatRecurrent => recurrent(random),
         FloatKernel::FloatBinary => binary(random),
         FloatKernel::FloatBroadcast => broadcast(random),
         FloatKernel::FloatReduceImage => reduce_image(random),
@@ -169,6 +170,36 @@ fn unary(kernel: FloatKernel, random: &mut Random) -> Case {
         ])),
     };
     Case::new(call, space.fill(random))
+}
+
+fn recurrent(random: &mut Random) -> Case {
+    let cell = random.choose(&[Cell::Lstm, Cell::Gru, Cell::GruResetAfter, Cell::Tanh, Cell::Relu]);
+    let [batch, steps, inputs, units] =
+        [small(random, 1, 2), small(random, 1, 4), small(random, 1, 9), small(random, 1, 9)];
+    let mut flag = || random.chance(1, 2);
+    let (time_major, reverse, initial, mut outputs) = (flag(), flag(), flag(), [flag(), flag(), flag()]);
+    outputs[2] &= cell == Cell::Lstm;
+    outputs[0] |= outputs == [false; 3];
+    let clip = if random.chance(1, 2) { 0.75 } else { f32::INFINITY };
+    let layer = Recurrent { cell, sizes: [batch, steps, inputs, units], time_major, reverse, clip, initial, outputs };
+    let mut space = Space::new(random);
+    let mut places = [0; 7];
+    places[0] = space.take_input(4 * batch * steps * inputs, 4) / 4;
+    let sizes = [batch * steps * units, batch * units, batch * units];
+    for (i, size) in sizes.into_iter().enumerate().filter(|(i, _)| outputs[*i]) {
+        places[1 + i] = space.take(4 * size, 4) / 4;
+    }
+    if initial {
+        (0..cell.states()).for_each(|i| places[4 + i] = space.take_input(4 * batch * units, 4) / 4);
+    }
+    let scratch = space.take(4 * layer.scratch(), 4);
+    places[6] = scratch / 4;
+    let rows = cell.gates() * units;
+    let call = Call::new(FloatKernel::FloatRecurrent).put(&places).put(&layer);
+    let call = call.constant(&floats(random, rows * inputs)).constant(&floats(random, rows * units));
+    let mut case = Case::new(call.constant(&floats(random, cell.biases() * units)), space.fill(random));
+    case.scratch = scratch..scratch + 4 * layer.scratch();
+    case
 }
 
 fn function(random: &mut Random) -> Binary {

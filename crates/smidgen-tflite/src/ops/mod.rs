@@ -8,6 +8,7 @@ mod fully_connected;
 mod join;
 mod pad;
 mod pool;
+mod recurrent;
 mod reduce;
 mod reshape;
 mod resize;
@@ -17,6 +18,8 @@ mod split;
 mod transpose;
 mod unary;
 mod variables;
+
+pub(crate) use recurrent::{gates, states};
 
 use crate::error::WriteError;
 use crate::flat::Field;
@@ -86,6 +89,7 @@ pub(crate) fn rows() -> impl Iterator<Item = Row> {
         join::ROWS,
         pad::ROWS,
         pool::ROWS,
+        recurrent::ROWS,
         reduce::ROWS,
         reshape::ROWS,
         resize::ROWS,
@@ -134,6 +138,7 @@ pub(crate) fn write(writer: &mut Writer<'_, '_>, op: &Op) -> Result<Written, Wri
         Op::ArgMax { axis } => reduce::write_arg_max(writer, *axis),
         Op::Quantize => writer.plain(Builtin::Quantize),
         Op::Dequantize => writer.plain(Builtin::Dequantize),
+        Op::Recurrent(layer) => recurrent::write(writer, layer),
     }
 }
 

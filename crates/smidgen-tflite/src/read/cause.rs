@@ -9,10 +9,11 @@ pub(crate) struct Cause {
 /// What to do about a file that the reference runs although it makes no sense.
 pub(super) const NO_CONVERTER: &str = "no converter writes this: convert the network again";
 
-pub(super) const RECURRENT: Cause = Cause {
+pub(crate) const RECURRENT: Cause = Cause {
     name: "a recurrent layer",
-    hint: "recurrent layers are not supported yet: build the Keras layer with `unroll=True` and a fixed number of steps, load the \
-           same weights and convert again, or use convolutions along time",
+    hint: "of recurrent layers, UNIDIRECTIONAL_SEQUENCE_LSTM and UNIDIRECTIONAL_SEQUENCE_RNN of float32 are supported: build the \
+           Keras layer with `unroll=True` and a fixed number of steps, load the same weights and convert again, or use convolutions \
+           along time",
 };
 
 pub(super) const STREAMING: Cause = Cause {
@@ -88,7 +89,6 @@ pub(super) const SPARSE: Cause = Cause {
 pub(super) fn of_builtin(name: &str) -> Option<&'static Cause> {
     Some(match name {
         "LSTM" | "RNN" => &RECURRENT,
-        "UNIDIRECTIONAL_SEQUENCE_LSTM" | "UNIDIRECTIONAL_SEQUENCE_RNN" => &RECURRENT,
         "BIDIRECTIONAL_SEQUENCE_LSTM" | "BIDIRECTIONAL_SEQUENCE_RNN" => &RECURRENT,
         "SVDF" => &STREAMING,
         "IF" | "WHILE" | "CALL" | "STABLEHLO_WHILE" | "STABLEHLO_CASE" => &CONTROL,

@@ -5,6 +5,9 @@ pub(crate) mod cause;
 mod dilated;
 mod fold;
 #[cfg(test)]
+mod layers;
+mod recurrent;
+#[cfg(test)]
 mod sound;
 #[cfg(test)]
 mod state;
@@ -120,7 +123,7 @@ struct Reader<'a> {
 }
 
 /// An operator's place in the graph: its tensors, by index in the file.
-struct Wiring<'a> {
+pub(crate) struct Wiring<'a> {
     record: Record<'a>,
     code: usize,
     /// `None` for an optional input that is absent.
@@ -172,6 +175,7 @@ impl<'a> Reader<'a> {
         let mut wirings = self.wirings(self.subgraph, codes.len(), tensors.len())?;
         let mut folded = widened(&wirings, &codes, &mut tensors);
         let rewrites = dilated::joined(&mut wirings, &codes, &mut folded, &tensors, &outputs);
+        self.recurrent(&mut wirings, &codes, &mut tensors)?;
         let held = self.variables(&mut wirings, &codes, &mut folded, &mut tensors, &inputs)?;
         self.order(&wirings, &codes, &folded, &mut tensors, &inputs, &outputs)?;
         self.report_subgraphs(&wirings, &codes)?;

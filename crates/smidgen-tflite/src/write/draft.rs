@@ -2,6 +2,7 @@
 
 use super::options::Options;
 use crate::error::WriteError;
+use crate::ops::states;
 use crate::support::Builtin;
 use smidgen_ir::front::quoted;
 use smidgen_ir::{DataType, ElementType, Graph, Shape, Tensor, TensorId};
@@ -9,6 +10,9 @@ use std::borrow::Cow;
 
 /// Most bytes of zeros that variables begin with, which the file holds one by one.
 const MOST_ZEROS: usize = 64 << 20;
+
+/// The place of an optional input that is absent.
+pub(crate) const ABSENT: usize = usize::MAX;
 
 /// A tensor of the file.
 pub(crate) struct DraftTensor<'g> {
@@ -19,6 +23,8 @@ pub(crate) struct DraftTensor<'g> {
     pub data: Option<Cow<'g, [u8]>>,
     /// It is the handle of a variable: of a type of its own.
     pub resource: bool,
+    /// It keeps its value between calls: the operator that reads it writes it.
+    pub variable: bool,
     /// Index in the file that the graph came from.
     source: Option<u32>,
     used: bool,
@@ -39,7 +45,7 @@ impl DraftTensor<'_> {
 pub(crate) struct DraftOperator {
     pub builtin: Builtin,
     pub version: i32,
-    /// Indices into [`Draft::tensors`].
+    /// Indices into [`Draft::tensors`], or [`ABSENT`].
     pub inputs: Vec<usize>,
     pub outputs: Vec<usize>,
     pub options: Options,
@@ -54,9 +60,11 @@ pub(crate) struct Draft<'g> {
     pub operators: Vec<DraftOperator>,
     pub inputs: Vec<usize>,
     pub outputs: Vec<usize>,
-    /// For each variable its handle, its name, and the constant that it begins with, which lies beside the graph's
+    /// For each variable that is no layer's state its handle, its name, and the constant that it begins with, which lies beside the graph's
     /// tensors.
     pub variables: Vec<DraftVariable<'g>>,
+    /// For each of the graph's variables, whether it is the state of a recurrent layer and so a tensor of that.
+    pub states: Vec<bool>,
 }
 
 /// A variable of the file.
@@ -79,6 +87,7 @@ impl<'g> Draft<'g> {
             inputs: Vec::new(),
             outputs: Vec::new(),
             variables: Vec::new(),
+            states: states(graph),
         };
         for (i, tensor) in graph.tensors.iter().enumerate() {
             draft.tensors.push(converted(i, tensor)?);
@@ -89,7 +98,8 @@ impl<'g> Draft<'g> {
         for (i, operator) in graph.operators.iter().enumerate() {
             draft.lower(i, operator)?;
         }
-        for (i, variable) in graph.variables.iter().enumerate() {
+        let assigned = graph.variables.iter().zip(draft.states.clone()).filter(|(_, state)| !state);
+        for (i, (variable, _)) in assigned.enumerate() {
             let inputs = vec![draft.variables[i].handle, variable.next.index()];
             draft.push_plain(Builtin::AssignVariable, inputs, Vec::new(), Options::None);
         }
@@ -100,7 +110,7 @@ impl<'g> Draft<'g> {
     fn read_variables(&mut self) -> Result<(), WriteError> {
         let (graph, count) = (self.graph, self.tensors.len());
         let mut zeros = 0usize;
-        if !graph.variables.is_empty() {
+        if self.states.contains(&false) {
             self.push_plain(Builtin::CallOnce, Vec::new(), Vec::new(), Options::CallOnce { subgraph: 1 });
         }
         for (i, variable) in graph.variables.iter().enumerate() {
@@ -109,6 +119,9 @@ impl<'g> Draft<'g> {
                 return Err(WriteError::Graph {
                     what: format!("variable {i} names {id}, but there are {count} tensors"),
                 });
+            }
+            if self.states[i] {
+                continue;
             }
             let tensor = graph.tensor(variable.value);
             let bytes = tensor.shape.checked_elements().and_then(|n| tensor.element().bytes(n)).unwrap_or(usize::MAX);
@@ -160,7 +173,7 @@ impl<'g> Draft<'g> {
 
     /// Adds an operator and marks its tensors used.
     pub(super) fn push(&mut self, operator: DraftOperator) {
-        for &t in operator.inputs.iter().chain(&operator.outputs) {
+        for &t in operator.inputs.iter().chain(&operator.outputs).filter(|&&t| t != ABSENT) {
             self.tensors[t].used = true;
         }
         self.operators.push(operator);
@@ -192,7 +205,16 @@ impl<'g> Draft<'g> {
 
     fn add(&mut self, name: String, shape: Vec<i32>, dtype: Cow<'g, DataType>, data: Option<Vec<u8>>) -> usize {
         let (name, data) = (Cow::Owned(name), data.map(Cow::Owned));
-        self.tensors.push(DraftTensor { name, shape, dtype, data, resource: false, source: None, used: false });
+        self.tensors.push(DraftTensor {
+            name,
+            shape,
+            dtype,
+            data,
+            resource: false,
+            variable: false,
+            source: None,
+            used: false,
+        });
         self.tensors.len() - 1
     }
 
@@ -229,6 +251,7 @@ fn converted(index: usize, tensor: &Tensor) -> Result<DraftTensor<'_>, WriteErro
         dtype: Cow::Borrowed(&tensor.dtype),
         data: tensor.data.as_deref().map(Cow::Borrowed),
         resource: false,
+        variable: false,
         source: tensor.source,
         used: false,
     })

@@ -6,6 +6,7 @@ pub(crate) mod tree;
 mod versions;
 mod writer;
 
+pub(crate) use draft::ABSENT;
 pub(crate) use versions::Signature;
 pub(crate) use writer::Writer;
 
@@ -65,7 +66,7 @@ fn file<'a>(draft: &'a Draft<'_>, metadata: &[(&str, &'a [u8])]) -> Node<'a> {
     let mut buffers = Buffers::default();
     let tensors = order.iter().map(|&t| tensor_node(&draft.tensors[t], &mut buffers)).collect();
     let mut codes = Codes::default();
-    let listed = |tensors: &[usize]| tensors.iter().map(|&t| place[t]).collect();
+    let listed = |tensors: &[usize]| tensors.iter().map(|&t| place.get(t).copied().unwrap_or(-1)).collect();
     let operators =
         draft.operators.iter().map(|o| codes.operator(o, listed(&o.inputs), listed(&o.outputs))).collect::<Vec<_>>();
     let initial = (!draft.variables.is_empty()).then(|| initial_values(draft, &mut codes, &mut buffers));
@@ -175,6 +176,7 @@ fn tensor_node<'a>(source: &'a DraftTensor<'_>, buffers: &mut Buffers<'a>) -> No
         .with(tensor::element, if source.resource { RESOURCE } else { element_code(source.dtype.element()) })
         .with(tensor::buffer, buffers.of(source.data.as_deref().unwrap_or_default()))
         .with(tensor::name, source.name.to_string());
+    let node = if source.variable { node.with(tensor::is_variable, true) } else { node };
     match source.dtype.as_ref() {
         DataType::Plain(_) => node,
         DataType::Quantised(_, quantisation) => node.with(tensor::quantization, quantisation_node(quantisation)),

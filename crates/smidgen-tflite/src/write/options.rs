@@ -3,8 +3,8 @@
 use super::tree::Node;
 use crate::schema::{
     arg_max, arithmetic, call_once, concatenation, conv, depthwise, fully_connected, leaky_relu, pack, pool, reducer,
-    reshape, resize_bilinear, resize_nearest, softmax, split, squeeze, strided_slice, transpose_conv, unpack,
-    var_handle,
+    reshape, resize_bilinear, resize_nearest, sequence_lstm, sequence_rnn, softmax, split, squeeze, strided_slice,
+    transpose_conv, unpack, var_handle,
 };
 use smidgen_ir::Activation;
 
@@ -29,6 +29,8 @@ pub(crate) enum Options {
     StridedSlice { shrink: i32 },
     ResizeBilinear { align_corners: bool, half_pixel_centers: bool },
     ResizeNearest { align_corners: bool, half_pixel_centers: bool },
+    SequenceLstm { activation: i8, clip: f32, time_major: bool },
+    SequenceRnn { activation: i8, time_major: bool },
     Softmax { beta: f32 },
     LeakyRelu { alpha: f32 },
     ArgMax { output_type: i8 },
@@ -109,6 +111,13 @@ pub(crate) fn node<'a>(options: &Options) -> Option<Node<'a>> {
         Options::ResizeNearest { align_corners, half_pixel_centers } => node
             .with(resize_nearest::align_corners, align_corners)
             .with(resize_nearest::half_pixel_centers, half_pixel_centers),
+        Options::SequenceLstm { activation, clip, time_major } => node
+            .with(sequence_lstm::activation, activation)
+            .with(sequence_lstm::cell_clip, clip)
+            .with(sequence_lstm::time_major, time_major),
+        Options::SequenceRnn { activation, time_major } => {
+            node.with(sequence_rnn::time_major, time_major).with(sequence_rnn::activation, activation)
+        }
         Options::Softmax { beta } => node.with(softmax::beta, beta),
         Options::LeakyRelu { alpha } => node.with(leaky_relu::alpha, alpha),
         Options::ArgMax { output_type } => node.with(arg_max::output_type, output_type),

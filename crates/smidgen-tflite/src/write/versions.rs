@@ -17,7 +17,7 @@ pub(crate) struct Signature<'a> {
 
 impl Signature<'_> {
     fn input(&self, i: usize) -> Option<&DraftTensor<'_>> {
-        self.inputs.get(i).map(|&t| &self.tensors[t])
+        self.inputs.get(i).and_then(|&t| self.tensors.get(t))
     }
 
     fn output(&self) -> Option<&DraftTensor<'_>> {

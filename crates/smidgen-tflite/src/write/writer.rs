@@ -14,7 +14,7 @@ use std::borrow::Cow;
 pub(crate) struct Writer<'g, 'd> {
     pub(crate) draft: &'d mut Draft<'g>,
     index: usize,
-    operator: &'g Operator,
+    pub(crate) operator: &'g Operator,
     /// Indices into the draft's tensors.
     pub(crate) inputs: Vec<usize>,
     pub(crate) outputs: Vec<usize>,

@@ -1,8 +1,9 @@
 //! Small graphs that together hold every operator, in every type that it takes.
 
 use smidgen_ir::{
-    Activation, AxisSlice, BinaryKind, ConvParams, DataType, ElementType, Function, Graph, Op, PadValue, Padding,
-    PoolKind, Quantisation, ReduceKind, ReshapeKind, ResizeKind, Tensor, TensorId, UnaryKind, Variable, infer,
+    Activation, AxisSlice, BinaryKind, Cell, ConvParams, DataType, ElementType, Function, Graph, Op, PadValue, Padding,
+    PoolKind, Quantisation, RecurrentParams, ReduceKind, ReshapeKind, ResizeKind, Tensor, TensorId, UnaryKind,
+    Variable, infer,
 };
 
 const FLOAT: DataType = DataType::FLOAT32;
@@ -37,6 +38,10 @@ pub fn graphs() -> Vec<(String, Graph)> {
     add("uint8 to float", single(Op::Dequantize, &[(&[1, 5], &bytes)], vec![], &FLOAT));
     add("requantize", single(Op::Quantize, &[(&[1, 5], &int8(1))], vec![], &int8(4)));
     add("variable", variable());
+    add("lstm", recurrent(Cell::Lstm, Some(10.0), false));
+    add("lstm time major", recurrent(Cell::Lstm, None, true));
+    add("rnn", recurrent(Cell::Tanh, None, false));
+    add("rnn relu", recurrent(Cell::Relu, None, true));
     add("dequantize", single(Op::Dequantize, &[(&[1, 5], &int8(4))], vec![], &FLOAT));
     graphs
 }
@@ -51,6 +56,41 @@ fn variable() -> Graph {
     graph.add_operator(Op::Binary { kind: BinaryKind::Add, activation: Activation::None }, vec![value, x], vec![next]);
     graph.outputs = vec![next];
     graph.variables.push(Variable { value, next, initial: Some(first) });
+    graph
+}
+
+/// A recurrent layer; its tensors stand where they do when they are read.
+fn recurrent(cell: Cell, clip: Option<f32>, time_major: bool) -> Graph {
+    let (batch, steps, inputs, units) = (1, 3, 2, 4);
+    let outer = if time_major { [steps, batch] } else { [batch, steps] };
+    let mut graph = Graph::new("main");
+    let x = graph.add_input(Tensor::activation("x", vec![outer[0], outer[1], inputs], FLOAT));
+    let y = graph.add_tensor(Tensor::activation("y", vec![outer[0], outer[1], units], FLOAT));
+    let rows = cell.gates() * units;
+    let shapes = [("w", vec![rows, inputs]), ("r", vec![rows, units]), ("b", vec![rows])];
+    let add_weights = |graph: &mut Graph| shapes.map(|(name, shape)| graph.add_tensor(constant(name, &shape, FLOAT)));
+    let names = ["h", "c"].into_iter().take(cell.states());
+    let add_states = |graph: &mut Graph| -> Vec<TensorId> {
+        let state = |name| Tensor::activation(name, vec![batch, units], FLOAT);
+        names.clone().map(|name| graph.add_tensor(state(name))).collect()
+    };
+    // The weights of an LSTM's gates are joined when they are read, behind the file's own tensors.
+    let (weights, nexts) = if cell == Cell::Lstm {
+        let nexts = add_states(&mut graph);
+        (add_weights(&mut graph), nexts)
+    } else {
+        let weights = add_weights(&mut graph);
+        (weights, add_states(&mut graph))
+    };
+    let values = add_states(&mut graph);
+    for (&value, &next) in values.iter().zip(&nexts) {
+        graph.variables.push(Variable { value, next, initial: None });
+    }
+    let memory = cell == Cell::Lstm;
+    let params = RecurrentParams { cell, time_major, reverse: false, clip, sequence: true, last: true, memory };
+    let operands = [vec![x], weights.to_vec(), values].concat();
+    graph.add_operator(Op::Recurrent(params), operands, [vec![y], nexts].concat());
+    graph.outputs = vec![y];
     graph
 }
 

@@ -299,6 +299,6 @@ fn compute(op: &Op, inputs: &[Array], shape: &[usize], k: usize) -> Array {
             let v = x.at(i);
             v.max(0.0) + inputs[1].broadcast(i) * v.min(0.0)
         }),
-        Op::ArgMax { .. } | Op::Quantize | Op::Dequantize => panic!("no operator of real numbers"),
+        Op::ArgMax { .. } | Op::Quantize | Op::Dequantize | Op::Recurrent(_) => panic!("no operator of real numbers"),
     }
 }

@@ -17,6 +17,7 @@ use smidgen::data::Dataset;
 use smidgen::data::picture::Normalisation;
 use smidgen::data::set::Part;
 use smidgen::evaluate::{EvaluateError, Skipped, prepared};
+use smidgen::ir::text::print;
 use smidgen::ir::visible_path;
 use smidgen::ir::{DataType, ElementType, Graph, Op};
 use smidgen::lowering::{LowerOptions, lower};
@@ -54,12 +55,12 @@ Examples:
 The scheme is TensorFlow Lite's: int8 activations with one scale and zero point, int8 weights with a scale for each output \
 channel, int32 biases. Weights of 4 bits are stored two to a byte, as TensorFlow Lite does. Activations of 16 bits are its \
 16x8: int16 symmetric about 0, int8 weights, int64 biases; the producer and all readers of such an activation compute on int16, \
-with a QUANTIZE to and from int8 around them. Operators that integers have no form for (DIV of two activations, SQRT) compute on \
-floats between a DEQUANTIZE and a QUANTIZE, and are named. The same samples and options give the same bytes. `smidgen eval` tells what the result is worth.")]
+with a QUANTIZE to and from int8 around them. Operators that integers have no form for (DIV of two activations, SQRT, recurrent \
+layers) compute on floats between a DEQUANTIZE and a QUANTIZE, and are named. The same samples and options give the same bytes. `smidgen eval` tells what the result is worth.")]
 pub struct Quantize {
     #[command(flatten)]
     model: Model,
-    /// The file to write
+    /// The file to write: .tflite, or .ir for the textual form, which has what TensorFlow Lite has not
     #[arg(short, long, value_name = "OUT.tflite")]
     output: PathBuf,
     #[command(flatten)]
@@ -181,10 +182,10 @@ const COLUMNS: [Column; 10] = [
 impl Quantize {
     /// Refuses options that contradict each other.
     fn check(&self) -> Result<(), Failure> {
-        if self.output.extension().is_none_or(|extension| extension != "tflite") {
+        if !self.is_text() && self.output.extension().is_none_or(|extension| extension != "tflite") {
             return Err(Failure::usage(
                 format!("`{}` does not end in .tflite", visible_path(&self.output)),
-                "TensorFlow Lite files are what can be written",
+                "TensorFlow Lite files are what can be written, and the textual form in files that end in .ir",
             ));
         }
         if self.flash_ratio.is_some() && self.weights != WeightsName::Mixed {
@@ -216,11 +217,24 @@ impl Quantize {
         Ok(())
     }
 
+    /// True if the textual form is to be written, which has layers that TensorFlow Lite has not.
+    fn is_text(&self) -> bool {
+        self.output.extension().is_some_and(|extension| extension == "ir")
+    }
+
+    /// A network as it is written.
+    fn file(&self, network: &Network) -> Result<Vec<u8>, Error> {
+        match self.is_text() {
+            true => Ok(print(network.graph()).into_bytes()),
+            false => network.to_tflite(),
+        }
+    }
+
     pub fn run(&self, out: &mut Output) -> Result<Answer, Failure> {
         self.check()?;
         let network = self.model.open_to_quantise()?;
         let at = |error: Error| error.at(&self.model.path);
-        let before = network.to_tflite().map_err(at)?.len();
+        let before = self.file(&network).map_err(at)?.len();
         let set = self.data.open(Part::Training)?;
         let feeder = self.data.feeder(&network)?;
         let indices = set.choose(self.samples as usize, self.seed);
@@ -273,9 +287,9 @@ impl Quantize {
         let mut result = Network::from_graph(quantised.graph.clone())?;
         // A file that said what pixels become goes on to do so.
         result.set_pixels(network.pixels().and(feeder.normalisation()));
-        let written = result.to_tflite().map_err(at)?;
+        let written = self.file(&result).map_err(at)?;
         // What cannot be read back must not replace what can.
-        Network::from_tflite(&written).map_err(|e| e.at(&self.output))?;
+        Network::from_bytes(&written).map_err(|e| e.at(&self.output))?;
         interrupt::write(&self.output, &written)?;
         let sizes = [before, written.len()];
         let sram = match &quantised.widened {

@@ -2,4 +2,5 @@
 
 pub mod elementwise;
 pub mod movement;
+pub mod recurrent;
 pub mod windowed;

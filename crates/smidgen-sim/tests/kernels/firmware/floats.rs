@@ -3,7 +3,7 @@
 #[cfg(not(target_os = "none"))]
 use crate::calls::Put;
 use crate::calls::{Dims, Memory, Reader, Strides, Wire, get, kernels, number, wire};
-use smidgen_kernels::float::{self, Clamp, Clamped, DynamicRange, Function, Hybrid, Unary};
+use smidgen_kernels::float::{self, Cell, Clamp, Clamped, DynamicRange, Function, Hybrid, Recurrent, Unary};
 use smidgen_kernels::{Bounds, convert, reference};
 
 number! {
@@ -21,11 +21,19 @@ number! {
         0 => DynamicRange::Symmetric,
         _ => DynamicRange::Asymmetric,
     }, |v| v as u32;
+    Cell: |w| match w {
+        0 => Cell::Lstm,
+        1 => Cell::Gru,
+        2 => Cell::GruResetAfter,
+        3 => Cell::Tanh,
+        _ => Cell::Relu,
+    }, |v| v as u32;
 }
 type FloatScale = float::Scale;
 wire! {
     Clamp { min, max }
     Clamped { function, clamp }
+    Recurrent { cell, sizes, time_major, reverse, clip, initial, outputs }
     Hybrid { window, clamp, range, joint, scratch }
     FloatScale { input, output, step, half_pixel_centers }
 }
@@ -85,6 +93,7 @@ kernels! { FloatKernel from 1000; memory, m;
     FloatMaxPool => float::max_pool(memory.arena(), &get(m), get(m), &get(m), get(m));
     FloatResizeBilinear => float::resize_bilinear(memory.arena(), &get(m), get(m), get(m), &get(m));
     FloatSoftmax => float::softmax(memory.arena(), &get(m), get(m), get(m), get(m));
+    FloatRecurrent => float::recurrent(memory.arena(), get(m), &get(m), get(m), get(m), get(m));
     FloatUnary => float::unary(memory.arena(), &get(m), get(m), get(m), get(m));
     FloatBinary => float::binary(memory.arena(), get(m), get(m), get(m), get(m), get(m), get(m));
     FloatBroadcast => float::broadcast(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), get(m));
