@@ -25,6 +25,7 @@ const IMPORTS: [&str; 20] = [
     "int16",
     "movement",
     "nd",
+    "plain",
     "reference",
     "training",
 ];
@@ -128,6 +129,7 @@ fn imports(body: &str, constants: &[&str], out: &mut Source) {
         "int8",
         "int16",
         "movement",
+        "plain",
         "reference",
         "training",
     ]);

@@ -387,7 +387,15 @@ impl Importer<'_> {
             Op::Softmax { beta } => self.softmax(operator, *beta)?,
             Op::Unary(kind) => self.unary(operator, *kind)?,
             Op::Prelu => self.prelu(operator)?,
-            Op::ArgMax { .. } | Op::Quantize | Op::Dequantize | Op::Split { .. } | Op::Unpack { .. } => {
+            Op::ArgMax { .. }
+            | Op::Compare(_)
+            | Op::Select
+            | Op::Cast
+            | Op::BatchMatmul { .. }
+            | Op::Quantize
+            | Op::Dequantize
+            | Op::Split { .. }
+            | Op::Unpack { .. } => {
                 return self.refuse(operator, "it has no gradient");
             }
         };

@@ -96,6 +96,13 @@ fn dtype(parameters: &Parameters, element: Element) -> Result<DataType, NodeErro
     Ok(DataType::Quantised(stored, Quantisation::PerTensor { scale: *scale, zero_point }))
 }
 
+/// The type of uint8 that stand for the same numbers as some int8, 128 more.
+fn unsigned(dtype: &DataType) -> Option<DataType> {
+    let DataType::Quantised(ElementType::Int8, Quantisation::PerTensor { scale, zero_point }) = *dtype else { return None };
+    let quantisation = Quantisation::PerTensor { scale, zero_point: zero_point + 128 };
+    Some(DataType::Quantised(ElementType::Uint8, quantisation))
+}
+
 /// The type that QuantizeLinear makes.
 fn target(call: &Call<'_, '_>, parameters: &Parameters) -> Result<Element, NodeError> {
     match (parameters.element, call.int("output_dtype")?) {
@@ -157,7 +164,18 @@ pub fn dequantize(call: &mut Call<'_, '_>) -> Outputs {
     if found != wanted {
         // An input of the network has its scale from here.
         let plain = found == DataType::Plain(ElementType::Int8) && x.element == Element::I8;
-        if !(plain && call.emit.graph.inputs.contains(&x.id)) {
+        let is_input = call.emit.graph.inputs.contains(&x.id);
+        if let (true, Some(bytes)) = (is_input, unsigned(&wanted))
+            && x.element == Element::U8
+            && (found == bytes || found == DataType::Plain(ElementType::Uint8))
+        {
+            // Inside uint8 are int8, 128 less.
+            call.emit.graph.tensors[x.id.index()].dtype = bytes;
+            let id = call.emit.one(Op::Quantize, vec![x.id], &wanted)?;
+            let id = call.emit.one(Op::Dequantize, vec![id], &DataType::FLOAT32)?;
+            return Ok(vec![Value::Active(Active { id, layout: x.layout, element: Element::F32 })]);
+        }
+        if !(plain && is_input) {
             let reason = format!("it takes {found} for {wanted}");
             return Err(NodeError::unsupported(reason, "let it have the scale and zero point of what made its input"));
         }

@@ -25,6 +25,7 @@ use crate::support::Builtin;
 use crate::write::options::Options;
 use crate::write::{Signature, Writer};
 use smidgen_ir::ElementType::{self, Bool, Float32, Int8, Int16, Int32, Int64, Uint8};
+use smidgen_ir::names::in_tflite;
 use smidgen_ir::{Function, Op};
 
 /// What an operator decodes to: the operator, and the indices in the file of the tensors that it reads.
@@ -96,7 +97,7 @@ pub(crate) fn rows() -> impl Iterator<Item = Row> {
         unary::ROWS,
         variables::ROWS,
     ];
-    let functions = Function::ALL.iter().map(|&function| unary::function_row(function));
+    let functions = Function::ALL.iter().filter(|&&f| in_tflite(f)).map(|&function| unary::function_row(function));
     rooms.into_iter().flatten().copied().chain(functions)
 }
 
@@ -130,6 +131,9 @@ pub(crate) fn write(writer: &mut Writer<'_, '_>, op: &Op) -> Result<Written, Wri
         Op::Unary(kind) => unary::write(writer, *kind),
         Op::Prelu => writer.plain(Builtin::Prelu),
         Op::ArgMax { axis } => reduce::write_arg_max(writer, *axis),
+        Op::Compare(_) | Op::Select | Op::Cast | Op::BatchMatmul { .. } => {
+            Err(writer.fail("it is not written to TensorFlow Lite files"))
+        }
         Op::Quantize => writer.plain(Builtin::Quantize),
         Op::Dequantize => writer.plain(Builtin::Dequantize),
     }
