@@ -4,9 +4,9 @@
 //! The first two take tensors that are stored whole, with any broadcast: `dims` is the output's box, `strides` count elements of each
 //! operand and are 0 where it is broadcast. The arena is bytes; an operand's base counts its own elements, `output` counts bytes.
 
+use crate::convert::{Stored, convert};
 #[cfg(feature = "float")]
 use crate::convert::{load_float, store_float};
-use crate::convert::{Stored, convert};
 use crate::memory::{Arena, Bounds};
 use crate::nd::{Whole, walk};
 use crate::view::{Region, Views};
@@ -113,7 +113,8 @@ pub fn select<B: Bounds>(
     let mut to = output;
     walk(dims, strides, |[c, x, y]| {
         let [flag] = condition.bytes::<1>(&arena, condition.base.wrapping_add_signed(c));
-        let (from, at) = if flag != 0 { (&a, a.base.wrapping_add_signed(x)) } else { (&b, b.base.wrapping_add_signed(y)) };
+        let (from, at) =
+            if flag != 0 { (&a, a.base.wrapping_add_signed(x)) } else { (&b, b.base.wrapping_add_signed(y)) };
         match element {
             1 => arena.store(to, from.bytes::<1>(&arena, at)),
             2 => arena.store(to, from.bytes::<2>(&arena, 2 * at)),
@@ -178,7 +179,8 @@ mod tests {
         let count = bytes.len() / from.bytes();
         let mut arena = [bytes, &std::vec![0; 8 * count + 8]].concat();
         let start = bytes.len().next_multiple_of(8);
-        let views = Views { input: View::linear(0, 1, 1, count), output: View::linear(start / to.bytes(), 1, 1, count) };
+        let views =
+            Views { input: View::linear(0, 1, 1, count), output: View::linear(start / to.bytes(), 1, 1, count) };
         cast(Arena::new(&mut arena), &views, Region { y0: 0, y1: 1, x0: 0, x1: 1 }, count, from, to);
         arena[start..start + count * to.bytes()].to_vec()
     }

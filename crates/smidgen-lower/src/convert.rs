@@ -24,7 +24,10 @@ pub(super) fn stored(tensor: &Tensor) -> Result<Stored, Refusal> {
         ElementType::Int64 => Stored::Int64,
         ElementType::Bool => Stored::Bool,
         other @ ElementType::Int4 => {
-            return Err(Refusal(format!("`{}` is {other}; bool, i8, u8, i16, i32, i64 and f32 are supported", tensor.name)));
+            return Err(Refusal(format!(
+                "`{}` is {other}; bool, i8, u8, i16, i32, i64 and f32 are supported",
+                tensor.name
+            )));
         }
     })
 }

@@ -643,9 +643,7 @@ fn cause_of(name: &str) -> Option<&'static str> {
     match name {
         "If" | "Loop" | "Scan" => Some("control flow"),
         "LSTM" | "GRU" | "RNN" => Some("a recurrent layer"),
-        "QLinearConv" | "QLinearMatMul" | "ConvInteger" | "MatMulInteger" | "DynamicQuantizeLinear" => {
-            Some("quantisation as operators of their own")
-        }
+        "ConvInteger" | "MatMulInteger" | "DynamicQuantizeLinear" => Some("quantisation as operators of their own"),
         _ => None,
     }
 }
@@ -663,9 +661,7 @@ fn hint_for(name: &str) -> &'static str {
         "NonZero" | "NonMaxSuppression" | "TopK" | "Unique" | "Compress" => {
             "end the network before it, and do this in your own code"
         }
-        "QLinearConv" | "QLinearMatMul" | "ConvInteger" | "MatMulInteger" | "DynamicQuantizeLinear" => {
-            "quantise in QDQ form: QuantFormat.QDQ"
-        }
+        "ConvInteger" | "MatMulInteger" | "DynamicQuantizeLinear" => "quantise in QDQ form: QuantFormat.QDQ",
         _ => "replace it by supported operators, which `smidgen ops --format onnx` lists",
     }
 }

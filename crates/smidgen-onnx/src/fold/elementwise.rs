@@ -112,8 +112,11 @@ fn binary(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Option<Constant>, N
         "BitwiseAnd" => Some(|a, b| Some(a & b)),
         "BitwiseOr" => Some(|a, b| Some(a | b)),
         "BitwiseXor" => Some(|a, b| Some(a ^ b)),
-        "BitShift" if call.text("direction")? == Some("LEFT") => Some(|a, b| a.checked_shl(u32::try_from(b).ok()?)),
-        "BitShift" => Some(|a, b| a.checked_shr(u32::try_from(b).ok()?)),
+        // What is shifted beyond all bits, or by a negative number, is gone.
+        "BitShift" if call.text("direction")? == Some("LEFT") => {
+            Some(|a, b| Some(u32::try_from(b).ok().and_then(|b| a.checked_shl(b)).unwrap_or(0)))
+        }
+        "BitShift" => Some(|a, b| Some(u32::try_from(b).ok().and_then(|b| a.checked_shr(b)).unwrap_or(a >> 63))),
         _ => None,
     };
     if compare.is_none() && real.is_none() && whole.is_none() {

@@ -82,8 +82,9 @@ fn eye(call: &Call<'_, '_>, dims: &[i64], own: Element) -> Result<Constant, Node
         return Err(NodeError::Malformed(format!("its input has {} dimensions, not 2", dims.len())));
     };
     let element = match call.int("dtype")? {
-        Some(code) => Element::of(code)
-            .map_err(|name| NodeError::unsupported(format!("it makes {name}"), "make numbers"))?,
+        Some(code) => {
+            Element::of(code).map_err(|name| NodeError::unsupported(format!("it makes {name}"), "make numbers"))?
+        }
         None => own,
     };
     let k = call.int("k")?.unwrap_or(0);

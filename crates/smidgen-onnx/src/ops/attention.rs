@@ -158,12 +158,7 @@ pub fn attention(call: &mut Call<'_, '_>) -> Outputs {
     }
     let [key, value] = state;
     let (of_query, of_key, of_value) = (call.emit.dims(&query), call.emit.dims(&key), call.emit.dims(&value));
-    let sizes = Sizes {
-        batch: of_query[0],
-        heads: [of_query[1], of_key[1]],
-        length: [of_query[2], of_key[2]],
-        past,
-    };
+    let sizes = Sizes { batch: of_query[0], heads: [of_query[1], of_key[1]], length: [of_query[2], of_key[2]], past };
     let [outer, inner] = sizes.heads;
     let fits = of_key[3] == of_query[3]
         && [of_key[0], of_value[0]] == [sizes.batch; 2]

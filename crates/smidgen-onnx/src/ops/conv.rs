@@ -135,12 +135,7 @@ pub fn causal_conv_with_state(call: &mut Call<'_, '_>) -> Outputs {
     }
     let image = Image::of(call, &line)?;
     let bias = bias(call, channels)?;
-    let conv = ConvParams {
-        stride: [1, 1],
-        dilation: [1, 1],
-        padding: Padding::Valid,
-        activation: Activation::None,
-    };
+    let conv = ConvParams { stride: [1, 1], dilation: [1, 1], padding: Padding::Valid, activation: Activation::None };
     let op = Op::DepthwiseConv2d { conv, multiplier: 1 };
     let weights = weights.reshaped(vec![channels, 1, 1, taps]);
     let id = weighted(call, op, image.id, &weights, &[1, 2, 3, 0], bias.as_deref())?;

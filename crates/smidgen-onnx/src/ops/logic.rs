@@ -37,7 +37,9 @@ const PLAIN: &str = "export the network so that both operands have one type, and
 fn of_one_type(call: &Call<'_, '_>, ids: &[smidgen_ir::TensorId]) -> Result<DataType, NodeError> {
     let types: Vec<&DataType> = ids.iter().map(|&id| &call.emit.graph.tensor(id).dtype).collect();
     match *types {
-        [first, ref rest @ ..] if matches!(first, DataType::Plain(_)) && rest.iter().all(|&t| t == first) => Ok(first.clone()),
+        [first, ref rest @ ..] if matches!(first, DataType::Plain(_)) && rest.iter().all(|&t| t == first) => {
+            Ok(first.clone())
+        }
         _ => {
             let types: Vec<String> = types.iter().map(ToString::to_string).collect();
             Err(NodeError::unsupported(format!("its operands are {}", types.join(" and ")), PLAIN))

@@ -89,11 +89,7 @@ fn batched(call: &mut Call<'_, '_>, value: &Value) -> Result<(TensorId, bool), N
 
 /// The product of two operands of two or more axes, with the leading ones broadcast; each may be turned, the last two axes the other way
 /// round.
-pub(super) fn product(
-    call: &mut Call<'_, '_>,
-    operands: [&Value; 2],
-    turn: [bool; 2],
-) -> Result<Active, NodeError> {
+pub(super) fn product(call: &mut Call<'_, '_>, operands: [&Value; 2], turn: [bool; 2]) -> Result<Active, NodeError> {
     let mut inputs = Vec::new();
     let mut adjoint = turn;
     for (i, value) in operands.into_iter().enumerate() {

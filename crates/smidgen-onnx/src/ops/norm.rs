@@ -87,12 +87,7 @@ struct Standardised {
 }
 
 /// Standardises over `axes` of the file's.
-fn standardised(
-    call: &mut Call<'_, '_>,
-    x: &Active,
-    axes: &[usize],
-    epsilon: f32,
-) -> Result<Standardised, NodeError> {
+fn standardised(call: &mut Call<'_, '_>, x: &Active, axes: &[usize], epsilon: f32) -> Result<Standardised, NodeError> {
     let mean = mean(call, x, axes)?;
     let centred = binary(call, BinaryKind::Sub, &Value::Active(x.clone()), &mean)?;
     let deviation = size_of(call, &centred, axes, epsilon)?;

@@ -2,8 +2,8 @@
 
 use super::movement::join;
 use super::{FIXED_PARAMETERS, Outputs, rows};
-use crate::constant::strides;
 use crate::call::{Call, Value};
+use crate::constant::strides;
 use crate::emit::Active;
 use crate::node_error::NodeError;
 use smidgen_ir::{AxisSlice, Op};
@@ -215,7 +215,8 @@ pub fn gather_nd(call: &mut Call<'_, '_>) -> Outputs {
 pub fn compress(call: &mut Call<'_, '_>) -> Outputs {
     let x = call.active(0)?;
     let condition = call.list(1, "its condition")?.unwrap_or_default();
-    let kept = |size: usize| condition.iter().take(size).enumerate().filter(|(_, c)| **c != 0).map(|(i, _)| i).collect();
+    let kept =
+        |size: usize| condition.iter().take(size).enumerate().filter(|(_, c)| **c != 0).map(|(i, _)| i).collect();
     let (x, axis) = match call.int("axis")? {
         Some(axis) => (x.clone(), call.axis(axis, x.layout.len())?),
         None => {

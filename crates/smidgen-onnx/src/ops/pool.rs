@@ -7,9 +7,7 @@ use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value};
 use crate::emit::Active;
 use crate::node_error::NodeError;
-use smidgen_ir::{
-    Activation, BinaryKind, DataType, Function, Op, PadValue, Padding, PoolKind, ReduceKind, UnaryKind,
-};
+use smidgen_ir::{Activation, BinaryKind, DataType, Function, Op, PadValue, Padding, PoolKind, ReduceKind, UnaryKind};
 
 rows! {
     "AveragePool" INTEGER average_pool, "images and lines; ceil_mode; no dilation";
@@ -64,10 +62,7 @@ fn pool(call: &mut Call<'_, '_>, kind: PoolKind, x: &Active, counted: bool) -> R
     if call.flag("ceil_mode", false)? {
         beyond = [0, 1].map(|axis| rounding_up(&image, &windowing, axis));
     }
-    if kind == PoolKind::Average
-        && counted
-        && [windowing.before, windowing.after] != [[0; 2]; 2]
-    {
+    if kind == PoolKind::Average && counted && [windowing.before, windowing.after] != [[0; 2]; 2] {
         // The padding counts, so it becomes pixels.
         let [top, left] = windowing.before;
         let [bottom, right] = windowing.after;

@@ -114,7 +114,7 @@ pub(super) fn greatest(call: &mut Call<'_, '_>, x: &Active, axes: &[usize]) -> R
 
 /// The greatest or the least; of bools as numbers.
 fn extreme(call: &mut Call<'_, '_>, kind: ReduceKind) -> Outputs {
-    let x = call.value(0)?.clone();
+    let x = Value::Active(call.active(0)?);
     if x.element()? != Element::Bool {
         return plain(call, kind);
     }

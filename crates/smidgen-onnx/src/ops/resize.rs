@@ -202,7 +202,8 @@ fn by_axes(
     let mut outside: Vec<Vec<bool>> = dims.iter().map(|_| Vec::new()).collect();
     for axis in 0..dims.len() {
         let side = [dims[axis], output[axis]];
-        let unmoved = side[0] == side[1] && scales[axis] == 1.0 && mapping.parts.get(axis).is_none_or(|p| *p == [0.0, 1.0]);
+        let unmoved =
+            side[0] == side[1] && scales[axis] == 1.0 && mapping.parts.get(axis).is_none_or(|p| *p == [0.0, 1.0]);
         if unmoved {
             outside[axis] = vec![false; side[1]];
             continue;

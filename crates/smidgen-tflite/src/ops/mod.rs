@@ -7,6 +7,7 @@ mod convolution;
 mod fully_connected;
 mod join;
 mod pad;
+mod plain;
 mod pool;
 mod reduce;
 mod reshape;
@@ -86,6 +87,7 @@ pub(crate) fn rows() -> impl Iterator<Item = Row> {
         fully_connected::ROWS,
         join::ROWS,
         pad::ROWS,
+        plain::ROWS,
         pool::ROWS,
         reduce::ROWS,
         reshape::ROWS,
@@ -131,9 +133,10 @@ pub(crate) fn write(writer: &mut Writer<'_, '_>, op: &Op) -> Result<Written, Wri
         Op::Unary(kind) => unary::write(writer, *kind),
         Op::Prelu => writer.plain(Builtin::Prelu),
         Op::ArgMax { axis } => reduce::write_arg_max(writer, *axis),
-        Op::Compare(_) | Op::Select | Op::Cast | Op::BatchMatmul { .. } => {
-            Err(writer.fail("it is not written to TensorFlow Lite files"))
-        }
+        Op::Compare(kind) => plain::write_compare(writer, *kind),
+        Op::Select => writer.plain(Builtin::SelectV2),
+        Op::Cast => writer.plain(Builtin::Cast),
+        Op::BatchMatmul { adjoint } => plain::write_batch_matmul(writer, *adjoint),
         Op::Quantize => writer.plain(Builtin::Quantize),
         Op::Dequantize => writer.plain(Builtin::Dequantize),
     }

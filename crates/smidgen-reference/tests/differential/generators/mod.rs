@@ -2,4 +2,5 @@
 
 pub mod elementwise;
 pub mod movement;
+pub mod plain;
 pub mod windowed;
