@@ -6,7 +6,7 @@ use crate::value::{array, atom, invoke, structure};
 use smidgen_program::{BufferId, Extent, Operand, Program, Step, StepId};
 
 /// Names that generated code takes from the kernels; used ones are imported.
-const IMPORTS: [&str; 20] = [
+const IMPORTS: [&str; 21] = [
     "Certified",
     "Factor",
     "Isa",
@@ -25,6 +25,7 @@ const IMPORTS: [&str; 20] = [
     "int16",
     "movement",
     "nd",
+    "plain",
     "reference",
     "training",
 ];
@@ -128,6 +129,7 @@ fn imports(body: &str, constants: &[&str], out: &mut Source) {
         "int8",
         "int16",
         "movement",
+        "plain",
         "reference",
         "training",
     ]);

@@ -2,8 +2,8 @@
 
 use smidgen_kernels::float::Function;
 
-/// The names of a function of one float32: in TensorFlow Lite's schema, and in ONNX, where one that has no such name or is read otherwise
-/// has none.
+/// The names of a function of one float32: in TensorFlow Lite's schema, or one like those there ([`in_tflite`]), and in ONNX, where one that
+/// has no such name or is read otherwise has none.
 pub const fn names(function: Function) -> (&'static str, Option<&'static str>) {
     match function {
         Function::Sqrt => ("SQRT", Some("Sqrt")),
@@ -17,10 +17,40 @@ pub const fn names(function: Function) -> (&'static str, Option<&'static str>) {
         Function::Sin => ("SIN", Some("Sin")),
         Function::Cos => ("COS", Some("Cos")),
         Function::Elu => ("ELU", None),
+        Function::Sign => ("SIGN", Some("Sign")),
+        Function::Tan => ("TAN", Some("Tan")),
+        Function::Asin => ("ASIN", Some("Asin")),
+        Function::Acos => ("ACOS", Some("Acos")),
+        Function::Atan => ("ATAN", Some("Atan")),
+        Function::Sinh => ("SINH", Some("Sinh")),
+        Function::Cosh => ("COSH", Some("Cosh")),
+        Function::Asinh => ("ASINH", Some("Asinh")),
+        Function::Acosh => ("ACOSH", Some("Acosh")),
+        Function::Atanh => ("ATANH", Some("Atanh")),
+        Function::Erf => ("ERF", Some("Erf")),
+        Function::Softplus => ("SOFTPLUS", Some("Softplus")),
     }
 }
 
-/// The function of this name in TensorFlow Lite's schema.
+/// True if TensorFlow Lite's schema has an operator for the function.
+pub const fn in_tflite(function: Function) -> bool {
+    !matches!(
+        function,
+        Function::Tan
+            | Function::Asin
+            | Function::Acos
+            | Function::Atan
+            | Function::Sinh
+            | Function::Cosh
+            | Function::Asinh
+            | Function::Acosh
+            | Function::Atanh
+            | Function::Erf
+            | Function::Softplus
+    )
+}
+
+/// The function of this name in TensorFlow Lite's schema, or of one like those there.
 pub fn tflite_function(name: &str) -> Option<Function> {
     Function::ALL.iter().copied().find(|&function| names(function).0 == name)
 }

@@ -25,6 +25,8 @@ pub enum Stored {
     Int32,
     /// Two's complement, 64 bits.
     Int64,
+    /// A byte, 0 or 1.
+    Bool,
     /// IEEE 754 single precision.
     #[cfg(feature = "float")]
     Float32,
@@ -34,7 +36,7 @@ impl Stored {
     /// Bytes of an element.
     pub const fn bytes(self) -> usize {
         match self {
-            Self::Int8 | Self::Uint8 => 1,
+            Self::Int8 | Self::Uint8 | Self::Bool => 1,
             Self::Int16 => 2,
             Self::Int32 => 4,
             #[cfg(feature = "float")]
@@ -50,6 +52,7 @@ impl Stored {
             Self::Uint8 => (0, u8::MAX as i32),
             Self::Int16 => (i16::MIN as i32, i16::MAX as i32),
             Self::Int32 | Self::Int64 => (i32::MIN, i32::MAX),
+            Self::Bool => (0, 1),
             #[cfg(feature = "float")]
             Self::Float32 => (0, 0),
         }
@@ -60,7 +63,7 @@ impl Stored {
     fn load<B: Bounds>(self, arena: &Arena<'_, u8, B>, at: usize) -> i32 {
         match self {
             Self::Int8 => arena[at] as i8 as i32,
-            Self::Uint8 => arena[at] as i32,
+            Self::Uint8 | Self::Bool => arena[at] as i32,
             Self::Int16 => i16::from_le_bytes(arena.load(2 * at)) as i32,
             Self::Int32 => i32::from_le_bytes(arena.load(4 * at)),
             Self::Int64 => i64::from_le_bytes(arena.load(8 * at)).clamp(i32::MIN as i64, i32::MAX as i64) as i32,
@@ -73,7 +76,7 @@ impl Stored {
     #[inline]
     fn store<B: Bounds>(self, arena: &mut Arena<'_, u8, B>, at: usize, value: i32) {
         match self {
-            Self::Int8 | Self::Uint8 => arena[at] = value as u8,
+            Self::Int8 | Self::Uint8 | Self::Bool => arena[at] = value as u8,
             Self::Int16 => arena.store(2 * at, (value as i16).to_le_bytes()),
             Self::Int32 => arena.store(4 * at, value.to_le_bytes()),
             Self::Int64 => arena.store(8 * at, (value as i64).to_le_bytes()),
@@ -85,19 +88,19 @@ impl Stored {
 
 #[cfg(feature = "float")]
 #[inline]
-fn load_float<B: Bounds>(arena: &Arena<'_, u8, B>, at: usize) -> f32 {
+pub(crate) fn load_float<B: Bounds>(arena: &Arena<'_, u8, B>, at: usize) -> f32 {
     f32::from_le_bytes(arena.load(4 * at))
 }
 
 #[cfg(feature = "float")]
 #[inline]
-fn store_float<B: Bounds>(arena: &mut Arena<'_, u8, B>, at: usize, value: f32) {
+pub(crate) fn store_float<B: Bounds>(arena: &mut Arena<'_, u8, B>, at: usize, value: f32) {
     arena.store(4 * at, value.to_le_bytes());
 }
 
 /// Calls `element(arena, from, to)` for each element of a region, in order.
 #[inline]
-fn convert<B: Bounds>(
+pub(crate) fn convert<B: Bounds>(
     mut arena: Arena<'_, u8, B>,
     views: &Views,
     region: Region,

@@ -8,7 +8,7 @@
 //! Constants (weights, biases, multipliers, tables) are slices outside the arena.
 //!
 //! [`int8`], [`int16`] and [`float`] hold one file per operator family ([`mod@reference`] what the integers share), [`movement`] what only moves bytes, [`convert`] what changes the element
-//! type; [`requant`] and [`fixed`] hold the integer arithmetic that they share, and [`isa`] the inner loops that exist once for each
+//! type, [`plain`] what compares and chooses; [`requant`] and [`fixed`] hold the integer arithmetic that they share, and [`isa`] the inner loops that exist once for each
 //! instruction set. [`store`] keeps what a network has learnt.
 //!
 //! The invariant that matters: the result of a region never depends on how the output was cut into regions.
@@ -26,6 +26,7 @@ pub mod memory;
 pub mod movement;
 pub mod nd;
 pub mod operand;
+pub mod plain;
 mod pooling;
 pub mod reference;
 pub mod requant;

@@ -65,6 +65,17 @@ impl<T: Element, B: Bounds> Whole<'_, T, B> {
     }
 }
 
+impl<B: Bounds> Whole<'_, u8, B> {
+    /// `N` bytes from byte `at` on, of the constant or of the arena.
+    #[inline]
+    pub(crate) fn bytes<const N: usize>(&self, arena: &Arena<'_, u8, B>, at: usize) -> [u8; N] {
+        match self.constant {
+            Some(data) => *data.array(at),
+            None => arena.load(at),
+        }
+    }
+}
+
 /// `output[i] = f(a[..], b[..])` for all elements of the box `dims`; `output` is the element index of the first. The strides of an
 /// operand are 0 where it is broadcast.
 #[inline]

@@ -14,7 +14,7 @@ use smidgen_program::kernel::{Kernel, flat};
 use smidgen_program::program::Step;
 
 /// How the kernels store the elements of a tensor of numbers.
-fn stored(tensor: &Tensor) -> Result<Stored, Refusal> {
+pub(super) fn stored(tensor: &Tensor) -> Result<Stored, Refusal> {
     Ok(match tensor.element() {
         ElementType::Float32 => Stored::Float32,
         ElementType::Int8 => Stored::Int8,
@@ -22,8 +22,12 @@ fn stored(tensor: &Tensor) -> Result<Stored, Refusal> {
         ElementType::Int16 => Stored::Int16,
         ElementType::Int32 => Stored::Int32,
         ElementType::Int64 => Stored::Int64,
-        other @ (ElementType::Int4 | ElementType::Bool) => {
-            return Err(Refusal(format!("`{}` is {other}; i8, u8, i16, i32, i64 and f32 are supported", tensor.name)));
+        ElementType::Bool => Stored::Bool,
+        other @ ElementType::Int4 => {
+            return Err(Refusal(format!(
+                "`{}` is {other}; bool, i8, u8, i16, i32, i64 and f32 are supported",
+                tensor.name
+            )));
         }
     })
 }
@@ -40,7 +44,7 @@ pub(super) fn quantize(builder: &mut Builder, operator: &Operator) -> Result<(),
     let (from, to) = (stored(x)?, stored(y)?);
     let (scale, zero_point) = per_tensor(y)?;
     match (from, to) {
-        (_, Stored::Float32 | Stored::Int64) | (Stored::Int64, _) => {
+        (_, Stored::Float32 | Stored::Int64 | Stored::Bool) | (Stored::Int64 | Stored::Bool, _) => {
             return Err(Refusal(format!("there is no kernel from {} to {}", x.element(), y.element())));
         }
         (Stored::Float32, _) => {
@@ -78,7 +82,7 @@ pub(super) fn dequantize(builder: &mut Builder, operator: &Operator) -> Result<(
     let (x, y) = (builder.tensor(operator.inputs[0]), builder.tensor(operator.outputs[0]));
     let (from, to) = (stored(x)?, stored(y)?);
     let (scale, zero_point) = per_tensor(x)?;
-    if to != Stored::Float32 || matches!(from, Stored::Float32 | Stored::Int64) {
+    if to != Stored::Float32 || matches!(from, Stored::Float32 | Stored::Int64 | Stored::Bool) {
         return Err(Refusal(format!("there is no kernel from {} to {}", x.element(), y.element())));
     }
     push_one(builder, operator, Kernel::Dequantise(kernel::Dequantise { from, scale, zero_point }), vec![]);
@@ -88,7 +92,7 @@ pub(super) fn dequantize(builder: &mut Builder, operator: &Operator) -> Result<(
 pub(super) fn arg_max(builder: &mut Builder, operator: &Operator, axis: usize) -> Result<(), Refusal> {
     let (x, y) = (builder.tensor(operator.inputs[0]), builder.tensor(operator.outputs[0]));
     let (from, to) = (stored(x)?, stored(y)?);
-    if !matches!(to, Stored::Int32 | Stored::Int64) || from == Stored::Int64 {
+    if !matches!(to, Stored::Int32 | Stored::Int64) || matches!(from, Stored::Int64 | Stored::Bool) {
         return Err(Refusal(format!("there is no kernel from {} to {}", x.element(), y.element())));
     }
     let dims = x.shape.dims();

@@ -283,7 +283,7 @@ fn of_one(builder: &Builder, operator: &Operator, function: &int8::Binary) -> Op
 }
 
 /// A tensor as an operand seen with another extent.
-fn seen(builder: &mut Builder, id: TensorId, extent: Extent) -> Operand {
+pub(super) fn seen(builder: &mut Builder, id: TensorId, extent: Extent) -> Operand {
     match builder.input(id) {
         Operand::Buffer(buffer, _) => Operand::Buffer(buffer, extent),
         constant => constant,
@@ -302,7 +302,7 @@ fn footprint(operand: Extent, output: Extent) -> Footprint {
 }
 
 /// Dimensions with ones in front up to a rank.
-fn aligned(dims: &[usize], rank: usize) -> Vec<usize> {
+pub(super) fn aligned(dims: &[usize], rank: usize) -> Vec<usize> {
     let mut all = vec![1; rank - dims.len()];
     all.extend_from_slice(dims);
     all

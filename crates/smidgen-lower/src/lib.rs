@@ -19,6 +19,7 @@ mod hybrid;
 mod limits;
 mod movement;
 mod options;
+mod plain;
 mod pool;
 mod product;
 mod quant;
@@ -117,6 +118,10 @@ fn operator(builder: &mut Builder, operator: &Operator) -> Result<(), Refusal> {
         Op::Quantize => convert::quantize(builder, operator),
         Op::Dequantize => convert::dequantize(builder, operator),
         Op::ArgMax { axis } => convert::arg_max(builder, operator, *axis),
+        Op::Compare(kind) => plain::compare(builder, operator, *kind),
+        Op::Select => plain::select(builder, operator),
+        Op::Cast => plain::cast(builder, operator),
+        Op::BatchMatmul { adjoint } => plain::matmul(builder, operator, *adjoint),
         Op::Reduce { kind, axes, .. } => reduce::reduce(builder, operator, *kind, axes),
         Op::Resize { kind, align_corners, half_pixel_centers, .. } => {
             resize::resize(builder, operator, *kind, *align_corners, *half_pixel_centers)

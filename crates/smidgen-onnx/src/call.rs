@@ -18,6 +18,17 @@ pub(crate) enum Value {
     Missing,
 }
 
+impl Value {
+    /// The file's type of its elements.
+    pub fn element(&self) -> Result<Element, NodeError> {
+        match self {
+            Self::Constant(constant) => Ok(constant.element),
+            Self::Active(active) => Ok(active.element),
+            Self::Missing => Err(NodeError::Consequence),
+        }
+    }
+}
+
 /// A node being translated.
 pub(crate) struct Call<'a, 'r> {
     pub node: &'r Node<'a>,

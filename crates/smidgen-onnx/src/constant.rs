@@ -93,11 +93,12 @@ impl Element {
         Some(match self {
             Self::F32 => ElementType::Float32,
             Self::I8 => ElementType::Int8,
+            Self::U8 => ElementType::Uint8,
             Self::I16 => ElementType::Int16,
             Self::I32 => ElementType::Int32,
             Self::I64 => ElementType::Int64,
             Self::Bool => ElementType::Bool,
-            Self::F16 | Self::Bf16 | Self::F64 | Self::I4 | Self::U4 | Self::U8 | Self::U16 | Self::U32 | Self::U64 => {
+            Self::F16 | Self::Bf16 | Self::F64 | Self::I4 | Self::U4 | Self::U16 | Self::U32 | Self::U64 => {
                 return None;
             }
         })

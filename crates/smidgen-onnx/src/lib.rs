@@ -1,6 +1,6 @@
 //! Reads ONNX files as [`smidgen_ir::Graph`]s.
 //!
-//! [`read`] takes networks of operator sets 11 to 28: float ones, as PyTorch exports them, and ones already quantised in QDQ form
+//! [`read`] takes networks of operator sets 7 to 28: float ones, as PyTorch exports them, and ones already quantised in QDQ form
 //! (QuantizeLinear and DequantizeLinear around the operators). [`check`] lists everything in the way of reading a file, and
 //! [`SUPPORTED`] what can be read.
 //!

@@ -12,12 +12,12 @@ use crate::support::{Known, find};
 use crate::{fold, fuse, order};
 use smidgen_ir::front::{Budget, Port, Subject, Unsupported, listed, quoted};
 use smidgen_ir::validate::beyond_bounds;
-use smidgen_ir::{DataType, Graph, Op, Shape, Tensor, passes, validate};
+use smidgen_ir::{DataType, ElementType, Graph, Op, Quantisation, Shape, Tensor, passes, validate};
 use std::collections::HashMap;
 use std::rc::Rc;
 
 /// The operator sets that can be read.
-const OPSETS: std::ops::RangeInclusive<i64> = 11..=28;
+const OPSETS: std::ops::RangeInclusive<i64> = 7..=28;
 
 /// Bytes of memory granted for each byte of the file, and to every file. An operator takes some 20 bytes of a file, and as a node
 /// with its tensor in the graph and in the copies that rewrites make some 900.
@@ -599,6 +599,22 @@ impl<'a, 's> Translation<'a, 's> {
         }
     }
 
+    /// Quantised uint8 are int8 inside, 128 less, and what they are in the file at the network's end.
+    fn as_bytes(&mut self, x: Active) -> Result<Active, NodeError> {
+        match *self.emit.dtype(&x) {
+            DataType::Quantised(ElementType::Int8, Quantisation::PerTensor { scale, zero_point })
+                if x.element == Element::U8 =>
+            {
+                let quantisation = Quantisation::PerTensor { scale, zero_point: zero_point + 128 };
+                let dtype = DataType::Quantised(ElementType::Uint8, quantisation);
+                let id = self.emit.one(Op::Quantize, vec![x.id], &dtype)?;
+                self.emit.graph.tensors[id.index()].name = self.emit.graph.tensor(x.id).name.clone();
+                Ok(Active { id, ..x })
+            }
+            _ => Ok(x),
+        }
+    }
+
     fn output(&mut self, name: &str) -> Result<Port, NodeError> {
         let x = match self.values.get(name) {
             Some(Value::Active(x)) => x.clone(),
@@ -614,12 +630,7 @@ impl<'a, 's> Translation<'a, 's> {
             Some(Value::Missing) => return Err(NodeError::Consequence),
             None => return Err(NodeError::Malformed(format!("nothing writes graph output {}", quoted(name)))),
         };
-        if x.element == Element::U8 {
-            return Err(NodeError::unsupported(
-                "it is an output of uint8, which smidgen's graphs do not have",
-                "quantise to int8, or let the network end with DequantizeLinear",
-            ));
-        }
+        let x = self.as_bytes(x)?;
         let rank = x.layout.len();
         let x = if x.layout == channels_last(rank) { x } else { self.emit.arrange(&x, &identity(rank))? };
         self.emit.graph.outputs.push(x.id);
@@ -632,9 +643,7 @@ fn cause_of(name: &str) -> Option<&'static str> {
     match name {
         "If" | "Loop" | "Scan" => Some("control flow"),
         "LSTM" | "GRU" | "RNN" => Some("a recurrent layer"),
-        "QLinearConv" | "QLinearMatMul" | "ConvInteger" | "MatMulInteger" | "DynamicQuantizeLinear" => {
-            Some("quantisation as operators of their own")
-        }
+        "ConvInteger" | "MatMulInteger" | "DynamicQuantizeLinear" => Some("quantisation as operators of their own"),
         _ => None,
     }
 }
@@ -645,13 +654,10 @@ fn hint_for(name: &str) -> &'static str {
         "If" | "Loop" | "Scan" => {
             "export the network without branches and loops that depend on data: `torch.onnx.export` of a traced model has none"
         }
-        "Erf" => "use the tanh form of GELU: GELU(approximate=\"tanh\")",
         "NonZero" | "NonMaxSuppression" | "TopK" | "Unique" | "Compress" => {
             "end the network before it, and do this in your own code"
         }
-        "QLinearConv" | "QLinearMatMul" | "ConvInteger" | "MatMulInteger" | "DynamicQuantizeLinear" => {
-            "quantise in QDQ form: QuantFormat.QDQ"
-        }
+        "ConvInteger" | "MatMulInteger" | "DynamicQuantizeLinear" => "quantise in QDQ form: QuantFormat.QDQ",
         _ => "replace it by supported operators, which `smidgen ops --format onnx` lists",
     }
 }

@@ -1,7 +1,8 @@
 //! Which operators of ONNX each operator of the graph comes from: one that is added to the graph and not here does not compile.
 
 use smidgen_ir::{
-    Activation, BinaryKind, Cell, Function, Op, PoolKind, ReduceKind, ReshapeKind, ResizeKind, UnaryKind, names::names,
+    Activation, BinaryKind, Cell, CompareKind, Function, Op, PoolKind, ReduceKind, ReshapeKind, ResizeKind, UnaryKind,
+    names::names,
 };
 use smidgen_onnx::SUPPORTED;
 
@@ -70,6 +71,20 @@ fn origin(op: &Op) -> &'static str {
             Cell::Gru | Cell::GruResetAfter => "GRU",
             Cell::Tanh | Cell::Relu => "RNN",
         },
+        Op::Compare(kind) => match kind {
+            CompareKind::Equal => "Equal",
+            // Of truths.
+            CompareKind::NotEqual => "Xor",
+            CompareKind::Less => "Less",
+            CompareKind::LessEqual => "LessOrEqual",
+            CompareKind::Greater => "Greater",
+            CompareKind::GreaterEqual => "GreaterOrEqual",
+            CompareKind::And => "And",
+            CompareKind::Or => "Or",
+        },
+        Op::Select => "Where",
+        Op::Cast => "Cast",
+        Op::BatchMatmul { .. } => "MatMul",
         Op::Prelu => "PRelu",
         Op::ArgMax { .. } => "ArgMax",
         Op::Quantize => "QuantizeLinear",
@@ -83,7 +98,9 @@ fn every_operator_of_the_graph_comes_from_onnx() {
     let binary = |&kind: &BinaryKind| Op::Binary { kind, activation: Activation::None };
     let function = |&function: &Function| Op::Unary(UnaryKind::Function(function));
     let kinds = ReduceKind::ALL.iter().map(reduce).chain(BinaryKind::ALL.iter().map(binary));
-    for op in kinds.chain(Function::ALL.iter().map(function)) {
+    let others = [Op::Select, Op::Cast, Op::BatchMatmul { adjoint: [false; 2] }];
+    let others = CompareKind::ALL.iter().map(|&kind| Op::Compare(kind)).chain(others);
+    for op in kinds.chain(Function::ALL.iter().map(function)).chain(others) {
         let name = origin(&op);
         let row = SUPPORTED.iter().find(|row| row.name == name);
         // Without types it is computed of constants only, when reading.

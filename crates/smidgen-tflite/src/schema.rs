@@ -213,6 +213,11 @@ tables! {
     leaky_relu "LeakyReluOptions" {
         alpha: f32 = 0,
     }
+    /// BATCH_MATMUL.
+    batch_matmul "BatchMatMulOptions" {
+        adj_x: bool = 0,
+        adj_y: bool = 1,
+    }
     /// ARG_MAX.
     arg_max "ArgMaxOptions" {
         output_type: i8 = 0,

@@ -393,7 +393,15 @@ impl Importer<'_> {
                     "recurrent layers are not trained here: train it where it was made, and read that",
                 );
             }
-            Op::ArgMax { .. } | Op::Quantize | Op::Dequantize | Op::Split { .. } | Op::Unpack { .. } => {
+            Op::ArgMax { .. }
+            | Op::Compare(_)
+            | Op::Select
+            | Op::Cast
+            | Op::BatchMatmul { .. }
+            | Op::Quantize
+            | Op::Dequantize
+            | Op::Split { .. }
+            | Op::Unpack { .. } => {
                 return self.refuse(operator, "it has no gradient");
             }
         };

@@ -111,6 +111,39 @@ fn the_greatest_and_the_least_of_every_type_give_the_bytes_of_the_executor() {
     check_style(&folder.join(&case.name));
 }
 
+/// Comparisons, choices, conversions and a product of matrices, of every type of elements without quantisation.
+const PLAIN: &str = r#"
+graph "plain"
+inputs(%0, %1, %2, %3, %4, %5)
+outputs(%7, %9, %10, %11, %12, %13, %14)
+
+%0 "x" : f32[2x3x4]
+%1 "y" : f32[3x4]
+%2 "flags" : bool[2x1x4]
+%3 "whole" : i32[4]
+%4 "wide" : i64[3x1]
+%5 "bytes" : u8[4]
+%6 "less" : bool[2x3x4] = LESS(%0, %1)
+%7 "both" : bool[2x3x4] = LOGICAL_AND(%6, %2)
+%8 "chosen" : f32[2x3x4] = SELECT_V2(%7, %0, %1)
+%9 "product" : f32[2x3x3] = BATCH_MATMUL(%8, %1) adjoint_b=true
+%10 "wider" : i64[4] = CAST(%3)
+%11 "above" : bool[3x4] = GREATER_EQUAL(%10, %4)
+%12 "taken" : i64[3x4] = SELECT_V2(%11, %10, %4)
+%13 "real" : f32[4] = CAST(%5)
+%14 "any" : bool[4] = CAST(%3)
+"#;
+
+#[test]
+fn what_is_not_quantised_gives_the_bytes_of_the_executor() {
+    let graph = smidgen_ir::text::parse(PLAIN).unwrap_or_else(|e| panic!("{e}"));
+    smidgen_ir::validate(&graph).unwrap_or_else(|e| panic!("{e}"));
+    let case = Case::new("plain", &graph, "layer", false).expect("any graph");
+    let folder = folder("plain");
+    compare(&folder, std::slice::from_ref(&case), false);
+    check_style(&folder.join(&case.name));
+}
+
 #[test]
 fn real_networks_give_the_bytes_of_the_executor() {
     let case = |model: &str, schedule: &str, stream: bool| {

@@ -12,7 +12,7 @@ mod draw;
 mod generators;
 
 use draw::{Draw, FULL_SIZE, Numbers};
-use generators::{elementwise, movement, recurrent, windowed};
+use generators::{elementwise, movement, plain, recurrent, windowed};
 use smidgen_certify::{Certified, certify};
 use smidgen_exec::Executor;
 use smidgen_ir::Graph;
@@ -63,6 +63,10 @@ const OPERATORS: &[(&str, Generator)] = &[
     ("arg_max", elementwise::arg_max),
     ("quantize", elementwise::quantize),
     ("dequantize", elementwise::dequantize),
+    ("compare", plain::compare),
+    ("select_v2", plain::select_v2),
+    ("cast", plain::cast),
+    ("batch_matmul", plain::batch_matmul),
     ("pad", movement::pad),
     ("transpose", movement::transpose),
     ("concatenation", movement::concatenation),

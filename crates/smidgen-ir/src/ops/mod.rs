@@ -8,12 +8,14 @@
 //! its outputs see, and its textual form. The list below names every operator once; that each has all of this follows
 //! from `OpSpec`, without which it does not compile.
 
+mod batch_matmul;
 mod binary;
 mod convert;
 mod convolution;
 mod fully_connected;
 mod join;
 mod pad;
+mod plain;
 mod pool;
 mod recurrent;
 mod reduce;
@@ -31,6 +33,7 @@ mod unary;
 pub use binary::BinaryKind;
 pub use convolution::ConvParams;
 pub use pad::PadValue;
+pub use plain::CompareKind;
 pub use pool::PoolKind;
 pub use recurrent::RecurrentParams;
 pub use reduce::ReduceKind;
@@ -345,6 +348,22 @@ operators! {
     ArgMax {
         /// The axis.
         axis: usize,
+    },
+    /// A question about two elements, with broadcasting. Inputs: `a`, `b` of one type that is not quantised; of LOGICAL_AND and LOGICAL_OR
+    /// bool. Either may be constant. Output: bool.
+    Compare(kind: CompareKind),
+    /// `a` where the condition holds, else `b`, with broadcasting. Inputs: condition (bool), `a`, `b` of one type. Output: of `a`'s type.
+    Select,
+    /// Converts elements that are not quantised: the output's type says to what. Floats lose their fraction, integers the bits that do not
+    /// fit; as a bool a number is whether it is not 0.
+    Cast,
+    /// Products of matrices, `y = a b`, with the leading axes broadcast. Inputs: `a [..., M, K]`, `b [..., K, N]` of float32, either of them
+    /// perhaps constant. Output `[..., M, N]`.
+    ///
+    /// Attributes: (`adjoint_a=false adjoint_b=false`).
+    BatchMatmul {
+        /// For each operand, whether its last two axes are the other way round.
+        adjoint: [bool; 2],
     },
     /// Converts float to integer, or one quantisation to another: the output's type says which.
     Quantize,

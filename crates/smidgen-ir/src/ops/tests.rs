@@ -31,6 +31,9 @@ fn samples() -> Vec<Op> {
         Op::Softmax { beta: 0.75 },
         Op::Prelu,
         Op::ArgMax { axis: 1 },
+        Op::Select,
+        Op::Cast,
+        Op::BatchMatmul { adjoint: [false, true] },
         Op::Quantize,
         Op::Dequantize,
     ];
@@ -47,6 +50,7 @@ fn samples() -> Vec<Op> {
             memory,
         })
     }));
+    ops.extend(CompareKind::ALL.iter().map(|&kind| Op::Compare(kind)));
     ops.extend(BinaryKind::ALL.iter().map(|&kind| Op::Binary { kind, activation }));
     ops.extend(PoolKind::ALL.iter().map(|&kind| Op::Pool2d {
         kind,
@@ -181,7 +185,7 @@ fn operators_of_one_input_take_the_types_of_their_columns() {
     for mut op in samples() {
         match &mut op {
             // Outputs of a type that is not the input's, and values of a type of their own.
-            Op::ArgMax { .. } | Op::Quantize | Op::Dequantize => continue,
+            Op::ArgMax { .. } | Op::Cast | Op::Quantize | Op::Dequantize => continue,
             Op::Pad { value: PadValue::Integer(_) | PadValue::Float(_), .. } => continue,
             // An activation is fused on floats alone.
             Op::Concatenation { activation, .. } => *activation = Activation::None,

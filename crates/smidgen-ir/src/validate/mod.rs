@@ -33,7 +33,8 @@
 //!     [traits](crate::Traits) have that form. Then weights are int8 or int4 (those of convolutions with zero points
 //!     0, per-channel scales along the output channels) and biases int32; only CONV_2D takes int8 weights with
 //!     float32, with one scale and zero point 0. QUANTIZE makes int8 or int16 of float32, int8 or int16; DEQUANTIZE
-//!     makes float32 of int8, int16 or any quantised constant; ARG_MAX makes int32 or int64.
+//!     makes float32 of int8, int16 or any quantised constant; ARG_MAX makes int32 or int64. Comparisons, SELECT_V2 and
+//!     CAST take what is not quantised.
 //! 14. Operators whose values are not [computed](crate::Values) have outputs of exactly their inputs' type and
 //!     quantisation. The output of int8 SOFTMAX and LOGISTIC has scale 1/256 and zero point -128.
 //! 15. The factor from an operator's accumulator to its output (input scale times weight scale over output scale) is

@@ -153,7 +153,7 @@ pub fn quantize<B: Bounds>(
     }
     match to_type {
         Stored::Int8 => to!(Int8, |x| by.rounded(x, FLOAT_UNIT)),
-        Stored::Uint8 => to!(Uint8, |x| by.rounded(x, FLOAT_UNIT)),
+        Stored::Uint8 | Stored::Bool => to!(Uint8, |x| by.rounded(x, FLOAT_UNIT)),
         Stored::Int16 => to!(Int16, |x| by.rounded(x, FLOAT_UNIT)),
         Stored::Int32 | Stored::Int64 | Stored::Float32 => to!(Int32, |x| rounded_wide(x, scale)),
     }
@@ -247,7 +247,7 @@ pub fn dequantize<B: Bounds>(
     }
     match from_type {
         Stored::Int8 => from!(Int8, |x: i32| by.product(x.wrapping_sub(zero_point), FLOAT_UNIT)),
-        Stored::Uint8 => from!(Uint8, |x: i32| by.product(x.wrapping_sub(zero_point), FLOAT_UNIT)),
+        Stored::Uint8 | Stored::Bool => from!(Uint8, |x: i32| by.product(x.wrapping_sub(zero_point), FLOAT_UNIT)),
         Stored::Int16 => from!(Int16, |x: i32| by.product(x.wrapping_sub(zero_point), FLOAT_UNIT)),
         Stored::Int32 | Stored::Int64 | Stored::Float32 => {
             from!(Int32, |x: i32| by.product_wide(i64::from(x).wrapping_sub(zero_point.into())))

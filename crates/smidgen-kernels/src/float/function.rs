@@ -60,11 +60,43 @@ functions! {
     Cos = libm::cosf, slope: |x, _| -libm::sinf(x);
     /// `x` where positive, else `e^x - 1`.
     Elu = |x| if x > 0.0 { x } else { libm::expm1f(x) }, slope: |x, y| if x > 0.0 { 1.0 } else { y + 1.0 };
+    /// -1, 0 or 1, as `x` is below, at or above 0.
+    Sign = |x| if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { x }, slope: |_, _| 0.0;
+    /// Tangent.
+    Tan = libm::tanf, slope: |_, y| 1.0 + y * y;
+    /// Arc sine.
+    Asin = libm::asinf, slope: |x, _| 1.0 / libm::sqrtf(1.0 - x * x);
+    /// Arc cosine.
+    Acos = libm::acosf, slope: |x, _| -1.0 / libm::sqrtf(1.0 - x * x);
+    /// Arc tangent.
+    Atan = libm::atanf, slope: |x, _| 1.0 / (1.0 + x * x);
+    /// Hyperbolic sine.
+    Sinh = libm::sinhf, slope: |x, _| libm::coshf(x);
+    /// Hyperbolic cosine.
+    Cosh = libm::coshf, slope: |x, _| libm::sinhf(x);
+    /// The inverse of the hyperbolic sine.
+    Asinh = libm::asinhf, slope: |x, _| 1.0 / libm::sqrtf(x * x + 1.0);
+    /// The inverse of the hyperbolic cosine.
+    Acosh = libm::acoshf, slope: |x, _| 1.0 / libm::sqrtf(x * x - 1.0);
+    /// The inverse of the hyperbolic tangent.
+    Atanh = libm::atanhf, slope: |x, _| 1.0 / (1.0 - x * x);
+    /// The error function, `2 / sqrt(pi)` times the integral of `e^(-t*t)` from 0 to `x`.
+    Erf = libm::erff, slope: |x, _| core::f32::consts::FRAC_2_SQRT_PI * libm::expf(-x * x);
+    /// `ln(e^x + 1)`, of numbers of any size.
+    Softplus = |x| libm::log1pf(libm::expf(-libm::fabsf(x))) + if x > 0.0 { x } else { 0.0 },
+        slope: |x, _| 1.0 / (1.0 + libm::expf(-x));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn softplus_neither_overflows_nor_loses_small_values() {
+        let at = |x| Function::Softplus.apply(x);
+        assert_eq!([at(100.0), at(-200.0), at(0.0)], [100.0, 0.0, core::f32::consts::LN_2]);
+        assert!((at(-20.0) / 2.061_153_6e-9 - 1.0).abs() < 1e-6);
+    }
 
     #[test]
     fn halves_go_to_the_even_number() {

@@ -6,6 +6,7 @@ mod depthwise;
 mod fully_connected;
 mod function;
 mod hybrid;
+mod matmul;
 mod pool;
 mod recurrent;
 mod reduce;
@@ -22,6 +23,7 @@ pub use function::Function;
 pub use hybrid::{
     DynamicRange, Hybrid, conv2d_hybrid, conv2d_hybrid_scratch, depthwise_hybrid, depthwise_hybrid_scratch,
 };
+pub use matmul::matmul;
 pub use pool::{average_pool, max_pool};
 pub use recurrent::{Cell, Recurrent, recurrent};
 pub use reduce::{reduce, reduce_image};

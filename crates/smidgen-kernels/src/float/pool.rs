@@ -27,5 +27,5 @@ pub fn average_pool<B: Bounds>(
 ///
 /// Order: up to four channels of a pixel at a time, reads before writes; no worse than one element at a time, all reads before its write.
 pub fn max_pool<B: Bounds>(arena: Arena<'_, f32, B>, views: &Views, region: Region, window: &Window2d, clamp: Clamp) {
-    pool(arena, views, region, window, f32::MIN, |max, v| *max = max.max(v), |v, _| clamp.apply(v));
+    pool(arena, views, region, window, f32::NEG_INFINITY, |max, v| *max = max.max(v), |v, _| clamp.apply(v));
 }

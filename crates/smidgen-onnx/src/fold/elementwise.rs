@@ -11,7 +11,7 @@ type Inputs<'a> = &'a [Option<Rc<Constant>>];
 
 pub(super) fn evaluate(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Option<Constant>, NodeError> {
     match call.node.op {
-        "Cast" => cast(call, inputs).map(Some),
+        "Cast" | "CastLike" => cast(call, inputs).map(Some),
         "Where" => select(call, inputs).map(Some),
         "ReduceProd" | "ReduceSum" | "ReduceMax" | "ReduceMin" => reduce(call, inputs),
         _ => match binary(call, inputs)? {
@@ -34,9 +34,11 @@ fn exact(constant: &Constant) -> bool {
 }
 
 fn cast(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Constant, NodeError> {
-    let x = input(inputs, 0)?;
-    let to = Element::of(call.int("to")?.unwrap_or(0));
-    let to = to.map_err(|name| NodeError::unsupported(format!("it converts to {name}"), "convert to numbers"))?;
+    converted(call, input(inputs, 0)?, crate::ops::logic::target(call)?)
+}
+
+/// The same numbers as elements of another type.
+pub(crate) fn converted(call: &Call<'_, '_>, x: &Constant, to: Element) -> Result<Constant, NodeError> {
     granted(call, &x.dims, to)?;
     let cast = match x.ints() {
         Some(ints) => Constant::from_i64(to, x.dims.clone(), ints.into_iter()),
@@ -84,6 +86,7 @@ fn binary(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Option<Constant>, N
         "LessOrEqual" => Some(|a, b| a <= b),
         "And" => Some(|a, b| a != 0.0 && b != 0.0),
         "Or" => Some(|a, b| a != 0.0 || b != 0.0),
+        "Xor" => Some(|a, b| (a != 0.0) != (b != 0.0)),
         _ => None,
     };
     let real: Option<fn(f64, f64) -> f64> = match call.node.op {
@@ -106,6 +109,14 @@ fn binary(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Option<Constant>, N
         "Pow" => Some(|a, b| a.checked_pow(u32::try_from(b).ok()?)),
         "Max" => Some(|a, b| Some(a.max(b))),
         "Min" => Some(|a, b| Some(a.min(b))),
+        "BitwiseAnd" => Some(|a, b| Some(a & b)),
+        "BitwiseOr" => Some(|a, b| Some(a | b)),
+        "BitwiseXor" => Some(|a, b| Some(a ^ b)),
+        // What is shifted beyond all bits, or by a negative number, is gone.
+        "BitShift" if call.text("direction")? == Some("LEFT") => {
+            Some(|a, b| Some(u32::try_from(b).ok().and_then(|b| a.checked_shl(b)).unwrap_or(0)))
+        }
+        "BitShift" => Some(|a, b| Some(u32::try_from(b).ok().and_then(|b| a.checked_shr(b)).unwrap_or(a >> 63))),
         _ => None,
     };
     if compare.is_none() && real.is_none() && whole.is_none() {
@@ -161,6 +172,7 @@ fn unary(call: &Call<'_, '_>, inputs: Inputs<'_>) -> Result<Option<Constant>, No
         "Neg" => Some(i64::wrapping_neg),
         "Abs" => Some(i64::wrapping_abs),
         "Not" => Some(|x| i64::from(x == 0)),
+        "BitwiseNot" => Some(|x| !x),
         _ => None,
     };
     if real.is_none() && whole.is_none() {

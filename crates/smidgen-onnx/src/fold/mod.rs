@@ -3,7 +3,7 @@
 //! A node whose inputs are all constants is computed here if it is one of these. Others (a convolution of constants) become
 //! operators like any other. Sizes are charged to the budget before anything is computed.
 
-mod elementwise;
+pub(crate) mod elementwise;
 mod movement;
 
 use crate::call::{Call, Value};
@@ -15,21 +15,21 @@ use std::rc::Rc;
 
 /// Operators that are computed here alone: of what is known when reading.
 pub(crate) const ROWS: &[Row] = &[
-    Row::folded("And", ""),
+    Row::folded("BitShift", ""),
+    Row::folded("BitwiseAnd", ""),
+    Row::folded("BitwiseNot", ""),
+    Row::folded("BitwiseOr", ""),
+    Row::folded("BitwiseXor", ""),
+    Row::folded("BlackmanWindow", ""),
     Row::folded("Constant", ""),
     Row::folded("ConstantOfShape", ""),
-    Row::folded("Equal", ""),
-    Row::folded("Greater", ""),
-    Row::folded("GreaterOrEqual", ""),
-    Row::folded("Less", ""),
-    Row::folded("LessOrEqual", ""),
+    Row::folded("EyeLike", "of the shape of any tensor"),
+    Row::folded("HammingWindow", ""),
+    Row::folded("HannWindow", ""),
     Row::folded("Mod", ""),
-    Row::folded("Not", ""),
-    Row::folded("Or", ""),
     Row::folded("Range", ""),
     Row::folded("Shape", "of any tensor, since shapes are fixed"),
     Row::folded("Size", "of any tensor, since shapes are fixed"),
-    Row::folded("Where", ""),
 ];
 
 /// The node's outputs, if all its inputs are constants and it is computed here. `None` otherwise.
@@ -49,6 +49,9 @@ pub(crate) fn evaluate(call: &mut Call<'_, '_>) -> Result<Option<Vec<Value>>, No
         "Constant" => Some(vec![constant(call)?]),
         "ConstantOfShape" => Some(vec![constant_of_shape(call)?]),
         "Range" => Some(vec![range(call, &inputs)?]),
+        "BlackmanWindow" => Some(vec![window(call, [0.42, 0.5, 0.08])?]),
+        "HammingWindow" => Some(vec![window(call, [25.0 / 46.0, 1.0 - 25.0 / 46.0, 0.0])?]),
+        "HannWindow" => Some(vec![window(call, [0.5, 0.5, 0.0])?]),
         _ if inputs.is_empty() => None,
         _ => match movement::evaluate(call, &inputs)? {
             None => elementwise::evaluate(call, &inputs)?.map(|c| vec![c]),
@@ -58,9 +61,41 @@ pub(crate) fn evaluate(call: &mut Call<'_, '_>) -> Result<Option<Vec<Value>>, No
     Ok(results.map(|list| list.into_iter().map(|c| Value::Constant(c.into())).collect()))
 }
 
-/// Shape and Size, which are known of tensors at run time too.
+/// `a - b cos(x) + c cos(2x)` over one period in as many steps as the input says, or one less.
+fn window(call: &Call<'_, '_>, [a, b, c]: [f64; 3]) -> Result<Constant, NodeError> {
+    let size = call.list(0, "its size")?.filter(|list| list.len() == 1).and_then(|list| usize::try_from(list[0]).ok());
+    let size = size.ok_or_else(|| NodeError::Malformed("its size is not one number".into()))?;
+    let element = Element::of(call.int("output_datatype")?.unwrap_or(1));
+    let element = element.map_err(|name| NodeError::unsupported(format!("it makes {name}"), "make float32"))?;
+    let steps = if call.flag("periodic", true)? { size } else { size.saturating_sub(1) };
+    let count = granted(call, &[size], element)?;
+    let at = |i: usize| {
+        let x = std::f64::consts::TAU * i as f64 / steps.max(1) as f64;
+        a - b * x.cos() + c * (2.0 * x).cos()
+    };
+    Ok(Constant::from_f64(element, vec![size], (0..count).map(at)))
+}
+
+/// Ones on a diagonal of a matrix of some shape.
+fn eye(call: &Call<'_, '_>, dims: &[i64], own: Element) -> Result<Constant, NodeError> {
+    let &[rows, columns] = dims else {
+        return Err(NodeError::Malformed(format!("its input has {} dimensions, not 2", dims.len())));
+    };
+    let element = match call.int("dtype")? {
+        Some(code) => {
+            Element::of(code).map_err(|name| NodeError::unsupported(format!("it makes {name}"), "make numbers"))?
+        }
+        None => own,
+    };
+    let k = call.int("k")?.unwrap_or(0);
+    granted(call, &[rows as usize, columns as usize], element)?;
+    let one = move |row: i64| (0..columns).map(move |column| f64::from(u8::from(column.checked_sub(row) == Some(k))));
+    Ok(Constant::from_f64(element, vec![rows as usize, columns as usize], (0..rows).flat_map(one)))
+}
+
+/// Shape, Size and EyeLike, which are known of tensors at run time too.
 fn of_shape(call: &Call<'_, '_>) -> Result<Option<Constant>, NodeError> {
-    if !matches!(call.node.op, "Shape" | "Size") {
+    if !matches!(call.node.op, "Shape" | "Size" | "EyeLike") {
         return Ok(None);
     }
     let dims: Vec<i64> = match call.value(0)? {
@@ -68,6 +103,9 @@ fn of_shape(call: &Call<'_, '_>) -> Result<Option<Constant>, NodeError> {
         Value::Active(x) => call.emit.dims(x).iter().map(|&d| d as i64).collect(),
         Value::Missing => return Err(NodeError::Consequence),
     };
+    if call.node.op == "EyeLike" {
+        return eye(call, &dims, call.value(0)?.element()?).map(Some);
+    }
     if call.node.op == "Size" {
         return Ok(Some(Constant::from_i64(Element::I64, vec![], [dims.iter().product()].into_iter())));
     }

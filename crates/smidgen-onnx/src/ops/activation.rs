@@ -1,33 +1,40 @@
 //! Element-wise functions of one operand, and Softmax.
 
-use super::arithmetic::{binary, operand, scalar};
-use super::{FIXED_PARAMETERS, Outputs, reduce, rows};
+use super::arithmetic::{binary, dims, operand, scalar};
+use super::logic::{choose, compare};
+use super::{Outputs, reduce, rows};
 use crate::call::{Call, Value};
-use crate::emit::Active;
+use crate::constant::{Constant, Element};
+use crate::emit::{Active, identity};
 use crate::node_error::NodeError;
 use smidgen_ir::names::onnx_function;
-use smidgen_ir::{BinaryKind, DataType, Op, ReduceKind, UnaryKind};
+use smidgen_ir::{BinaryKind, CompareKind, DataType, Function, Op, ReduceKind, UnaryKind};
 
 rows! {
-    "Cast" MOVE cast, "of constants; otherwise to the same type";
+    "Celu" COMPUTE celu, "";
     "Clip" INTEGER clip, "RELU and RELU6 where the bounds are theirs";
     "Dropout" MOVE dropout, "inference, where it does nothing";
     "Elu" COMPUTE elu, "";
     "Exp" COMPUTE exp, "";
-    "Gelu" COMPUTE gelu, "the tanh form";
+    "Gelu" COMPUTE gelu, "exact, and the tanh form";
     "HardSigmoid" INTEGER hard_sigmoid, "";
     "HardSwish" INTEGER hard_swish, "also where it is spelt as x * HardSigmoid(x)";
-    "Identity" MOVE identity, "";
+    "Identity" MOVE identity_of, "";
     "LeakyRelu" INTEGER leaky_relu, "";
     "Log" COMPUTE log, "";
     "LogSoftmax" COMPUTE log_softmax, "any axis";
+    "Mish" COMPUTE mish, "";
     "PRelu" INTEGER prelu, "constant slope";
     "Relu" INTEGER relu, "";
     "Selu" COMPUTE selu, "";
     "Sigmoid" INTEGER sigmoid, "";
+    "Shrink" COMPUTE shrink, "";
     "Softmax" INTEGER softmax, "any axis";
+    "Softsign" COMPUTE softsign, "";
+    "SwiGLU" COMPUTE swiglu, "";
     "Swish" COMPUTE swish, "";
     "Tanh" INTEGER tanh, "";
+    "ThresholdedRelu" COMPUTE thresholded_relu, "";
 }
 
 const FLOAT: &DataType = &DataType::FLOAT32;
@@ -35,6 +42,20 @@ const FLOAT: &DataType = &DataType::FLOAT32;
 pub(crate) fn apply(call: &mut Call<'_, '_>, x: &Active, kind: UnaryKind) -> Result<Active, NodeError> {
     let id = call.emit.one(Op::Unary(kind), vec![x.id], FLOAT)?;
     Ok(Active { id, ..x.clone() })
+}
+
+/// A function of one operand, whatever it is.
+pub(crate) fn of(call: &mut Call<'_, '_>, x: &Value, kind: UnaryKind) -> Result<Value, NodeError> {
+    match x {
+        Value::Active(x) => Ok(Value::Active(apply(call, x, kind)?)),
+        Value::Constant(constant) => {
+            let layout = identity(constant.dims.len());
+            let id = call.emit.constant(constant, &layout)?;
+            let x = Active { id, layout, element: constant.element };
+            Ok(Value::Active(apply(call, &x, kind)?))
+        }
+        Value::Missing => Err(NodeError::Consequence),
+    }
 }
 
 pub(crate) fn unary(call: &mut Call<'_, '_>, kind: UnaryKind) -> Outputs {
@@ -107,6 +128,62 @@ pub fn selu(call: &mut Call<'_, '_>) -> Outputs {
     exponential(call, alpha, gamma)
 }
 
+/// The same with `x / alpha` for `x` below 0.
+pub fn celu(call: &mut Call<'_, '_>) -> Outputs {
+    let alpha = call.float("alpha", 1.0)?;
+    let x = Value::Active(call.float_input(0)?);
+    let inner = binary(call, BinaryKind::Mul, &x, &scalar(1.0 / alpha))?;
+    let below = of(call, &inner, UnaryKind::Function(Function::Elu))?;
+    let below = binary(call, BinaryKind::Mul, &below, &scalar(alpha))?;
+    let below = binary(call, BinaryKind::Minimum, &below, &scalar(0.0))?;
+    let above = binary(call, BinaryKind::Maximum, &x, &scalar(0.0))?;
+    Ok(vec![binary(call, BinaryKind::Add, &above, &below)?])
+}
+
+/// `x * tanh(ln(1 + e^x))`.
+pub fn mish(call: &mut Call<'_, '_>) -> Outputs {
+    let x = Value::Active(call.float_input(0)?);
+    let inner = of(call, &x, UnaryKind::Function(Function::Softplus))?;
+    let gate = of(call, &inner, UnaryKind::Tanh)?;
+    Ok(vec![binary(call, BinaryKind::Mul, &x, &gate)?])
+}
+
+/// `x / (1 + |x|)`.
+pub fn softsign(call: &mut Call<'_, '_>) -> Outputs {
+    let x = Value::Active(call.float_input(0)?);
+    let size = of(call, &x, UnaryKind::Function(Function::Abs))?;
+    let size = binary(call, BinaryKind::Add, &size, &scalar(1.0))?;
+    Ok(vec![binary(call, BinaryKind::Div, &x, &size)?])
+}
+
+/// `x` above a threshold, 0 elsewhere.
+pub fn thresholded_relu(call: &mut Call<'_, '_>) -> Outputs {
+    let alpha = call.float("alpha", 1.0)?;
+    let x = Value::Active(call.float_input(0)?);
+    let above = compare(call, CompareKind::Greater, &x, &scalar(alpha))?;
+    Ok(vec![choose(call, &above, &x, &scalar(0.0))?])
+}
+
+/// What lies further from 0 than `lambd`, nearer by `bias`; 0 elsewhere.
+pub fn shrink(call: &mut Call<'_, '_>) -> Outputs {
+    let (bias, limit) = (call.float("bias", 0.0)?, call.float("lambd", 0.5)?);
+    let x = Value::Active(call.float_input(0)?);
+    let mut y = scalar(0.0);
+    for (kind, limit, bias) in [(CompareKind::Less, -limit, bias), (CompareKind::Greater, limit, -bias)] {
+        let beyond = compare(call, kind, &x, &scalar(limit))?;
+        let moved = if bias == 0.0 { x.clone() } else { binary(call, BinaryKind::Add, &x, &scalar(bias))? };
+        y = choose(call, &beyond, &moved, &y)?;
+    }
+    Ok(vec![y])
+}
+
+/// The first operand as Swish makes it, times the second.
+pub fn swiglu(call: &mut Call<'_, '_>) -> Outputs {
+    let gated = swish(call)?;
+    let other = call.value(1)?.clone();
+    Ok(vec![binary(call, BinaryKind::Mul, &gated[0], &other)?])
+}
+
 /// `max(0, min(1, alpha * x + beta))`.
 pub fn hard_sigmoid(call: &mut Call<'_, '_>) -> Outputs {
     let (alpha, beta) = (call.float("alpha", 0.2)?, call.float("beta", 0.5)?);
@@ -130,13 +207,15 @@ pub fn swish(call: &mut Call<'_, '_>) -> Outputs {
     Ok(vec![binary(call, BinaryKind::Mul, &x, &gate)?])
 }
 
-/// The tanh form of Gelu: `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))`.
+/// `x / 2 * (1 + erf(x / sqrt(2)))`, or the tanh form: `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))`.
 pub fn gelu(call: &mut Call<'_, '_>) -> Outputs {
     if call.text("approximate")?.unwrap_or("none") != "tanh" {
-        return Err(NodeError::unsupported(
-            "it is the exact form, by erf",
-            "use the tanh form: GELU(approximate=\"tanh\")",
-        ));
+        let x = Value::Active(call.float_input(0)?);
+        let inner = binary(call, BinaryKind::Mul, &x, &scalar(std::f32::consts::FRAC_1_SQRT_2))?;
+        let erf = of(call, &inner, UnaryKind::Function(Function::Erf))?;
+        let gate = binary(call, BinaryKind::Add, &erf, &scalar(1.0))?;
+        let gate = binary(call, BinaryKind::Mul, &gate, &scalar(0.5))?;
+        return Ok(vec![binary(call, BinaryKind::Mul, &x, &gate)?]);
     }
     let x = Value::Active(call.float_input(0)?);
     let square = binary(call, BinaryKind::Mul, &x, &x)?;
@@ -168,7 +247,13 @@ pub fn clip(call: &mut Call<'_, '_>) -> Outputs {
         Some(None) | None => Some(open),
         Some(Some(_)) => None,
     };
-    let (low, high) = (bound(call, 1, f32::NEG_INFINITY), bound(call, 2, f32::INFINITY));
+    let ends = [("min", f32::NEG_INFINITY), ("max", f32::INFINITY)];
+    if call.opset < 11 {
+        let [low, high] = ends.map(|(name, open)| call.float(name, open));
+        call.inputs.truncate(1);
+        call.inputs.extend([low?, high?].map(|end| Some(scalar(end))));
+    }
+    let (low, high) = (bound(call, 1, ends[0].1), bound(call, 2, ends[1].1));
     if let (Some(low), Some(high)) = (low, high)
         && let Some(kind) = relu_of(low, high)
     {
@@ -198,7 +283,7 @@ pub fn prelu(call: &mut Call<'_, '_>) -> Outputs {
 }
 
 /// The input with the axis of a Softmax last in the graph's tensor, as a matrix if several axes are normalised together.
-fn normalised(call: &mut Call<'_, '_>) -> Result<(Active, Vec<usize>), NodeError> {
+pub(super) fn normalised(call: &mut Call<'_, '_>) -> Result<(Active, Vec<usize>), NodeError> {
     let x = call.float_input(0)?;
     let dims = call.emit.dims(&x);
     let rank = dims.len();
@@ -219,7 +304,7 @@ fn normalised(call: &mut Call<'_, '_>) -> Result<(Active, Vec<usize>), NodeError
 }
 
 /// The input with `axis` last, up to axes of size 1.
-fn last(call: &mut Call<'_, '_>, x: &Active, axis: usize) -> Result<Active, NodeError> {
+pub(super) fn last(call: &mut Call<'_, '_>, x: &Active, axis: usize) -> Result<Active, NodeError> {
     let mut layout: Vec<usize> = x.layout.iter().copied().filter(|&a| a != axis).collect();
     layout.push(axis);
     call.emit.arrange(x, &layout)
@@ -250,15 +335,12 @@ pub fn log_softmax(call: &mut Call<'_, '_>) -> Outputs {
     }
 }
 
-pub fn identity(call: &mut Call<'_, '_>) -> Outputs {
+pub fn identity_of(call: &mut Call<'_, '_>) -> Outputs {
     Ok(vec![call.value(0)?.clone()])
 }
 
 /// In inference it does nothing.
 pub fn dropout(call: &mut Call<'_, '_>) -> Outputs {
-    if call.node.outputs.iter().skip(1).any(|name| !name.is_empty()) {
-        return Err(NodeError::unsupported("it is asked for its mask", FIXED_PARAMETERS));
-    }
     let training =
         call.optional(2, "its training mode")?.and_then(|c| c.ints()).is_some_and(|v| v.iter().any(|&v| v != 0));
     if training && !call.emit.training {
@@ -267,18 +349,13 @@ pub fn dropout(call: &mut Call<'_, '_>) -> Outputs {
             "export the network in evaluation mode: `model.eval()`",
         ));
     }
-    identity(call)
-}
-
-pub fn cast(call: &mut Call<'_, '_>) -> Outputs {
-    let x = call.active(0)?;
-    let to = crate::constant::Element::of(call.int("to")?.unwrap_or(0));
-    if to == Ok(x.element) {
-        return identity(call);
+    let mut outputs = identity_of(call)?;
+    if call.node.outputs.iter().skip(1).any(|name| !name.is_empty()) {
+        // Everything is kept.
+        let shape = dims(call.emit, &outputs[0])?;
+        let count = shape.iter().product();
+        call.emit.budget.take(count)?;
+        outputs.push(Value::Constant(Constant::new(Element::Bool, shape, vec![1; count]).into()));
     }
-    let to = to.map_or_else(|name| name, |element| element.name().into());
-    Err(NodeError::unsupported(
-        format!("it converts {} to {to} at run time", x.element.name()),
-        "export the network in float32 throughout",
-    ))
+    Ok(outputs)
 }

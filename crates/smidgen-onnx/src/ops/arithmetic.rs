@@ -5,7 +5,7 @@ use crate::call::{Call, Value, float_value};
 use crate::constant::{Constant, Element};
 use crate::emit::{Active, Emitter, identity};
 use crate::node_error::NodeError;
-use smidgen_ir::{Activation, BinaryKind, DataType, Op, TensorId};
+use smidgen_ir::{Activation, BinaryKind, DataType, Function, Op, TensorId, UnaryKind};
 
 rows! {
     "Abs" COMPUTE abs, "";
@@ -29,7 +29,7 @@ pub(crate) fn scalar(value: f32) -> Value {
     Value::Constant(Constant::from_f64(Element::F32, vec![], [f64::from(value)].into_iter()).into())
 }
 
-fn dims(emit: &Emitter, value: &Value) -> Result<Vec<usize>, NodeError> {
+pub(crate) fn dims(emit: &Emitter, value: &Value) -> Result<Vec<usize>, NodeError> {
     match value {
         Value::Constant(constant) => Ok(constant.dims.clone()),
         Value::Active(active) => Ok(emit.dims(active)),
@@ -38,7 +38,7 @@ fn dims(emit: &Emitter, value: &Value) -> Result<Vec<usize>, NodeError> {
 }
 
 /// The same with leading axes of size 1.
-fn lifted(of: &[usize], rank: usize) -> Vec<usize> {
+pub(crate) fn lifted(of: &[usize], rank: usize) -> Vec<usize> {
     [vec![1; rank.saturating_sub(of.len())], of.to_vec()].concat()
 }
 
@@ -50,37 +50,47 @@ pub(crate) fn operand(emit: &mut Emitter, constant: &Constant, layout: &[usize])
     emit.constant(&turned, &identity(turned.dims.len()))
 }
 
-/// One operator on two operands.
-pub(crate) fn binary(call: &mut Call<'_, '_>, kind: BinaryKind, a: &Value, b: &Value) -> Result<Value, NodeError> {
-    let emit = &mut *call.emit;
-    let sizes = [dims(emit, a)?, dims(emit, b)?];
-    let rank = sizes[0].len().max(sizes[1].len());
-    let mut active: Vec<Option<Active>> = Vec::new();
-    for (value, size) in [a, b].into_iter().zip(&sizes) {
-        active.push(match value {
+/// Operands of an operator that works element by element, brought to one layout: their tensors, and that layout.
+pub(crate) fn met(emit: &mut Emitter, values: &[&Value]) -> Result<(Vec<TensorId>, Vec<usize>), NodeError> {
+    let sizes = values.iter().map(|value| dims(emit, value)).collect::<Result<Vec<_>, _>>()?;
+    let rank = sizes.iter().map(Vec::len).max().unwrap_or(0);
+    // The largest operand stays as it lies, of equal ones the first.
+    let mut leader: Option<(usize, Active)> = None;
+    let mut active = Vec::new();
+    for (value, size) in values.iter().zip(&sizes) {
+        let lifted = match value {
             Value::Active(x) => Some(emit.reshape(x, &lifted(size, rank))?),
             _ => None,
-        });
+        };
+        let count = size.iter().product();
+        if let Some(x) = &lifted
+            && leader.as_ref().is_none_or(|(most, _)| count > *most)
+        {
+            leader = Some((count, x.clone()));
+        }
+        active.push(lifted);
     }
-    // The larger operand stays as it lies.
-    let count = |i: usize| sizes[i].iter().product::<usize>();
-    let leader = match (&active[0], &active[1]) {
-        (Some(a), Some(b)) => Some(if count(1) > count(0) { b } else { a }),
-        (a, b) => a.as_ref().or(b.as_ref()),
-    };
-    let layout = leader.map_or_else(|| identity(rank), |x| x.layout.clone());
-    let mut inputs = Vec::new();
-    for (value, active) in [a, b].into_iter().zip(&active) {
-        let id = match (value, active) {
+    let layout = leader.map_or_else(|| identity(rank), |(_, x)| x.layout);
+    let mut inputs = Vec::with_capacity(values.len());
+    for (value, active) in values.iter().zip(&active) {
+        inputs.push(match (value, active) {
             (_, Some(x)) => emit.arrange(x, &layout)?.id,
             (Value::Constant(constant), None) => operand(emit, constant, &layout)?,
             _ => return Err(NodeError::Consequence),
-        };
+        });
+    }
+    Ok((inputs, layout))
+}
+
+/// One operator on two operands.
+pub(crate) fn binary(call: &mut Call<'_, '_>, kind: BinaryKind, a: &Value, b: &Value) -> Result<Value, NodeError> {
+    let emit = &mut *call.emit;
+    let (inputs, layout) = met(emit, &[a, b])?;
+    for &id in &inputs {
         if emit.graph.tensor(id).dtype != DataType::FLOAT32 {
             let reason = format!("it computes with {}, and smidgen computes with float32", emit.graph.tensor(id).dtype);
             return Err(NodeError::unsupported(reason, "export the network in float32"));
         }
-        inputs.push(id);
     }
     let id = emit.one(Op::Binary { kind, activation: Activation::None }, inputs, FLOAT)?;
     Ok(float_value(id, layout))
@@ -140,14 +150,11 @@ pub fn div(call: &mut Call<'_, '_>) -> Outputs {
 }
 
 pub fn neg(call: &mut Call<'_, '_>) -> Outputs {
-    let x = Value::Active(call.float_input(0)?);
-    Ok(vec![binary(call, BinaryKind::Mul, &x, &scalar(-1.0))?])
+    super::activation::unary(call, UnaryKind::Function(Function::Neg))
 }
 
 pub fn abs(call: &mut Call<'_, '_>) -> Outputs {
-    let x = Value::Active(call.float_input(0)?);
-    let negative = binary(call, BinaryKind::Mul, &x, &scalar(-1.0))?;
-    Ok(vec![binary(call, BinaryKind::Maximum, &x, &negative)?])
+    super::activation::unary(call, UnaryKind::Function(Function::Abs))
 }
 
 pub fn reciprocal(call: &mut Call<'_, '_>) -> Outputs {
@@ -172,7 +179,7 @@ pub fn pow(call: &mut Call<'_, '_>) -> Outputs {
             let y = square(call, &x)?;
             square(call, &y)?
         }
-        [0.5] => return super::activation::unary(call, smidgen_ir::UnaryKind::Function(smidgen_ir::Function::Sqrt)),
+        [0.5] => return super::activation::unary(call, UnaryKind::Function(Function::Sqrt)),
         _ => {
             let reason = format!("its exponents are {:?}", &values[..values.len().min(4)]);
             return Err(NodeError::unsupported(reason, FIXED_PARAMETERS));

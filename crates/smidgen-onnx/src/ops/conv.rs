@@ -3,12 +3,14 @@
 use super::image::{Image, Windowing};
 use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value};
-use crate::constant::Constant;
+use crate::constant::{Constant, Element};
+use crate::emit::Active;
 use crate::node_error::NodeError;
-use smidgen_ir::{Activation, ConvParams, DataType, Op, Padding, TensorId, Window};
+use smidgen_ir::{Activation, BinaryKind, ConvParams, DataType, Op, Padding, TensorId, UnaryKind, Window};
 use std::rc::Rc;
 
 rows! {
+    "CausalConvWithState" COMPUTE causal_conv_with_state, "constant weights";
     "Conv" INTEGER conv, "images and lines; constant weights; any groups, strides, dilations and padding";
     "ConvTranspose" INTEGER conv_transpose, "images and lines; constant weights";
 }
@@ -102,6 +104,57 @@ pub fn conv(call: &mut Call<'_, '_>) -> Outputs {
         })?
     };
     Ok(vec![Value::Active(image.result(call, id)?)])
+}
+
+/// A depthwise convolution along lines that sees what came before, which it is given and gives on.
+pub fn causal_conv_with_state(call: &mut Call<'_, '_>) -> Outputs {
+    let x = call.float_input(0)?;
+    let dims = call.emit.dims(&x);
+    let weights = call.constant(1, "its weights tensor")?;
+    let (&[batch, channels, _], &[outputs, 1, taps]) = (&dims[..], &weights.dims[..]) else {
+        return Err(NodeError::Malformed(format!("its weights have the shape {:?} for {dims:?}", weights.dims)));
+    };
+    if outputs != channels || taps == 0 {
+        return Err(NodeError::Malformed(format!("its weights have the shape {:?} for {dims:?}", weights.dims)));
+    }
+    let mut line = x.clone();
+    if taps > 1 {
+        let past = match call.has(3) {
+            true => call.active(3)?,
+            false => {
+                let count = batch * channels * (taps - 1);
+                call.emit.budget.take(4 * count)?;
+                let zeros = Constant::new(Element::F32, vec![batch, channels, taps - 1], vec![0; 4 * count]);
+                Active { id: call.emit.constant(&zeros, &x.layout)?, ..x.clone() }
+            }
+        };
+        if call.emit.dims(&past) != [batch, channels, taps - 1] {
+            return Err(NodeError::Malformed(format!("its past has the shape {:?}", call.emit.dims(&past))));
+        }
+        line = super::movement::join(call, &[past, x], 2)?;
+    }
+    let image = Image::of(call, &line)?;
+    let bias = bias(call, channels)?;
+    let conv = ConvParams { stride: [1, 1], dilation: [1, 1], padding: Padding::Valid, activation: Activation::None };
+    let op = Op::DepthwiseConv2d { conv, multiplier: 1 };
+    let weights = weights.reshaped(vec![channels, 1, 1, taps]);
+    let id = weighted(call, op, image.id, &weights, &[1, 2, 3, 0], bias.as_deref())?;
+    let mut y = Value::Active(image.result(call, id)?);
+    match call.text("activation")?.unwrap_or("none") {
+        "none" => {}
+        "silu" | "swish" => {
+            let gate = super::activation::of(call, &y, UnaryKind::Logistic)?;
+            y = super::arithmetic::binary(call, BinaryKind::Mul, &y, &gate)?;
+        }
+        other => return Err(NodeError::Malformed(format!("`activation` is {other:?}"))),
+    }
+    let mut outputs = vec![y];
+    if call.node.outputs.get(1).is_some_and(|name| !name.is_empty()) {
+        let length = call.emit.dims(&line)[2];
+        let ranges = [(0, 1, batch), (0, 1, channels), (length + 1 - taps, 1, taps - 1)];
+        outputs.push(Value::Active(super::pick::part(call, &line, &ranges)?));
+    }
+    Ok(outputs)
 }
 
 /// Adds an operator with weights whose axes are permuted, and a bias.

@@ -3,19 +3,19 @@
 use super::{Outputs, arithmetic, rows};
 use crate::call::{Call, Value, float_value};
 use crate::constant::{Constant, Element};
-use crate::emit::Active;
+use crate::emit::{Active, identity};
 use crate::node_error::NodeError;
-use smidgen_ir::{Activation, BinaryKind, DataType, Op};
+use smidgen_ir::{Activation, BinaryKind, DataType, Op, TensorId};
 
 rows! {
-    "Gemm" INTEGER gemm, "one operand constant";
-    "MatMul" INTEGER matmul, "one operand a constant matrix";
+    "Gemm" INTEGER gemm, "as a layer where one operand is constant";
+    "MatMul" INTEGER matmul, "as a layer where one operand is a constant matrix";
 }
 
 const FLOAT: &DataType = &DataType::FLOAT32;
 
 /// `y[..., o] = sum over k of x[..., k] * w[o, k]`, where axis `along` of `x` is k and of the result o.
-fn multiply(
+pub(super) fn multiply(
     call: &mut Call<'_, '_>,
     x: &Active,
     along: usize,
@@ -61,35 +61,94 @@ fn fits(call: &Call<'_, '_>, x: &Active, axis: usize, size: usize) -> Result<(),
     Err(NodeError::Malformed(format!("its operand of shape {dims:?} has {} along axis {axis}, not {size}", dims[axis])))
 }
 
-const BOTH: &str = "both of its operands are computed at run time; one must be constant";
-const ONE_CONSTANT: &str = "use layers with constant weights: attention and the like are not supported";
+/// True if an operand is a constant that weights can be made of: a matrix, perhaps with leading axes of size 1.
+fn is_matrix(value: &Value) -> bool {
+    let Value::Constant(constant) = value else { return false };
+    let (leading, last) = constant.dims.split_at(constant.dims.len().saturating_sub(2));
+    last.len() == 2 && leading.iter().all(|&d| d == 1)
+}
+
+/// An operand of BATCH_MATMUL as a matrix for each index of its leading axes: its tensor, and whether the last two are the other way round.
+fn batched(call: &mut Call<'_, '_>, value: &Value) -> Result<(TensorId, bool), NodeError> {
+    let x = match value {
+        Value::Active(x) => x.clone(),
+        Value::Constant(constant) => {
+            let layout = identity(constant.dims.len());
+            Active { id: call.emit.constant(constant, &layout)?, layout, element: constant.element }
+        }
+        Value::Missing => return Err(NodeError::Consequence),
+    };
+    if *call.emit.dtype(&x) != DataType::FLOAT32 {
+        let reason = format!("it computes with {}, and smidgen computes with float32", x.element.name());
+        return Err(NodeError::unsupported(reason, "export the network in float32"));
+    }
+    let rank = x.layout.len();
+    let mut turned = identity(rank);
+    turned.swap(rank - 2, rank - 1);
+    if x.layout == turned {
+        return Ok((x.id, true));
+    }
+    Ok((call.emit.arrange(&x, &identity(rank))?.id, false))
+}
+
+/// The product of two operands of two or more axes, with the leading ones broadcast; each may be turned, the last two axes the other way
+/// round.
+pub(super) fn product(call: &mut Call<'_, '_>, operands: [&Value; 2], turn: [bool; 2]) -> Result<Active, NodeError> {
+    let mut inputs = Vec::new();
+    let mut adjoint = turn;
+    for (i, value) in operands.into_iter().enumerate() {
+        let (id, turned) = batched(call, value)?;
+        inputs.push(id);
+        adjoint[i] ^= turned;
+    }
+    let id = call.emit.one(Op::BatchMatmul { adjoint }, inputs, FLOAT)?;
+    let layout = identity(call.emit.graph.tensor(id).shape.rank());
+    Ok(Active { id, layout, element: Element::F32 })
+}
+
+/// The same operand with another shape of as many elements.
+pub(super) fn reshaped(call: &mut Call<'_, '_>, value: &Value, shape: &[usize]) -> Result<Value, NodeError> {
+    match value {
+        Value::Active(x) => Ok(Value::Active(call.emit.reshape(x, shape)?)),
+        Value::Constant(constant) => Ok(Value::Constant(constant.reshaped(shape.to_vec()).into())),
+        Value::Missing => Err(NodeError::Consequence),
+    }
+}
 
 pub fn matmul(call: &mut Call<'_, '_>) -> Outputs {
     let (a, b) = (call.value(0)?.clone(), call.value(1)?.clone());
-    match (a, b) {
-        (Value::Constant(a), Value::Active(_)) => {
-            let (a, b) = (matrix(&a)?, call.float_input(1)?);
-            let rank = b.layout.len();
-            if rank < 2 {
-                return Err(NodeError::unsupported(
-                    "it multiplies a matrix by a vector",
-                    "multiply by a matrix of one column",
-                ));
-            }
-            fits(call, &b, rank - 2, a.dims[1])?;
-            Ok(vec![Value::Active(multiply(call, &b, rank - 2, &a, None)?)])
-        }
-        (_, Value::Constant(b)) => {
-            let (a, b) = (call.float_input(0)?, matrix(&b)?);
-            let rank = a.layout.len();
-            if rank == 0 {
-                return Err(NodeError::Malformed("its first operand is a scalar".into()));
-            }
-            fits(call, &a, rank - 1, b.dims[0])?;
-            Ok(vec![Value::Active(multiply(call, &a, rank - 1, &b.transposed(&[1, 0]), None)?)])
-        }
-        _ => Err(NodeError::unsupported(BOTH, ONE_CONSTANT)),
+    let ranks = [arithmetic::dims(call.emit, &a)?.len(), arithmetic::dims(call.emit, &b)?.len()];
+    if ranks.contains(&0) {
+        return Err(NodeError::Malformed("one of its operands is a scalar".into()));
     }
+    match (&a, &b) {
+        (Value::Constant(matrix_a), Value::Active(_)) if is_matrix(&a) && ranks[1] >= 2 => {
+            let (a, b) = (matrix(matrix_a)?, call.float_input(1)?);
+            let rank = b.layout.len();
+            fits(call, &b, rank - 2, a.dims[1])?;
+            return Ok(vec![Value::Active(multiply(call, &b, rank - 2, &a, None)?)]);
+        }
+        (_, Value::Constant(matrix_b)) if is_matrix(&b) => {
+            let (a, b) = (call.float_input(0)?, matrix(matrix_b)?);
+            let rank = a.layout.len();
+            fits(call, &a, rank - 1, b.dims[0])?;
+            return Ok(vec![Value::Active(multiply(call, &a, rank - 1, &b.transposed(&[1, 0]), None)?)]);
+        }
+        _ => {}
+    }
+    // A vector is a row of the first or a column of the second operand, and its axis goes.
+    let shapes = [arithmetic::dims(call.emit, &a)?, arithmetic::dims(call.emit, &b)?];
+    let a = if ranks[0] == 1 { reshaped(call, &a, &[1, shapes[0][0]])? } else { a };
+    let b = if ranks[1] == 1 { reshaped(call, &b, &[shapes[1][0], 1])? } else { b };
+    let y = product(call, [&a, &b], [false; 2])?;
+    let mut shape = call.emit.dims(&y);
+    if ranks[1] == 1 {
+        shape.pop();
+    }
+    if ranks[0] == 1 {
+        shape.remove(shape.len() - if ranks[1] == 1 { 1 } else { 2 });
+    }
+    Ok(vec![Value::Active(call.emit.reshape(&y, &shape)?)])
 }
 
 /// `alpha * A' * B' + beta * C`.
@@ -107,7 +166,20 @@ pub fn gemm(call: &mut Call<'_, '_>) -> Outputs {
             let b = if turn[1] { b } else { b.transposed(&[1, 0]) };
             (call.float_input(0)?, usize::from(!turn[0]), b)
         }
-        _ => return Err(NodeError::unsupported(BOTH, ONE_CONSTANT)),
+        (a, b) => {
+            let mut y = Value::Active(product(call, [&a, &b], turn)?);
+            if alpha != 1.0 {
+                y = arithmetic::binary(call, BinaryKind::Mul, &y, &arithmetic::scalar(alpha))?;
+            }
+            if call.has(2) && beta != 0.0 {
+                let mut addend = call.value(2)?.clone();
+                if beta != 1.0 {
+                    addend = arithmetic::binary(call, BinaryKind::Mul, &addend, &arithmetic::scalar(beta))?;
+                }
+                y = arithmetic::binary(call, BinaryKind::Add, &y, &addend)?;
+            }
+            return Ok(vec![y]);
+        }
     };
     if x.layout.len() != 2 {
         return Err(NodeError::Malformed(format!("its operand has {} dimensions", x.layout.len())));

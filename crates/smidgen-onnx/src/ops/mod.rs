@@ -3,8 +3,10 @@
 
 pub(crate) mod activation;
 pub(crate) mod arithmetic;
+pub(crate) mod attention;
 pub(crate) mod conv;
 pub(crate) mod image;
+pub(crate) mod logic;
 pub(crate) mod matrix;
 pub(crate) mod movement;
 pub(crate) mod norm;
@@ -67,7 +69,9 @@ pub(crate) fn all() -> impl Iterator<Item = Row> {
     let files = [
         activation::ROWS,
         arithmetic::ROWS,
+        attention::ROWS,
         conv::ROWS,
+        logic::ROWS,
         matrix::ROWS,
         movement::ROWS,
         norm::ROWS,
@@ -76,7 +80,6 @@ pub(crate) fn all() -> impl Iterator<Item = Row> {
         quant::ROWS,
         recurrent::ROWS,
         reduce::ROWS,
-        reduce::FOLDED,
         resize::ROWS,
         fold::ROWS,
     ];
@@ -95,6 +98,8 @@ const FLOAT: &[ElementType] = &[Float32];
 const INTEGER: &[ElementType] = &[Float32, Int8];
 /// Types that it moves around.
 const MOVE: &[ElementType] = &[Float32, Int8, Int16, Int32, Int64, Bool];
+/// Types of what is true or not.
+const BOOL: &[ElementType] = &[Bool];
 /// Types that DequantizeLinear takes.
 const STORED: &[ElementType] = &[Int8, Int16];
 

@@ -9,11 +9,12 @@ use crate::node_error::NodeError;
 use smidgen_ir::{Activation, BinaryKind, ElementType, Op, PadValue};
 
 rows! {
+    "CenterCropPad" MOVE center_crop_pad, "constant shape";
     "Concat" MOVE concat, "any axis";
     "DepthToSpace" MOVE depth_to_space, "DCR and CRD";
-    "Expand" MOVE expand, "constant shape; other types than float32 only where it adds axes";
+    "Expand" MOVE expand, "constant shape";
     "Flatten" MOVE reshape, "any axis";
-    "Pad" MOVE pad, "with a constant; negative padding cuts";
+    "Pad" MOVE pad, "with a constant, an edge, what it mirrors or the other end; negative padding cuts";
     "Reshape" MOVE reshape, "constant shape";
     "SpaceToDepth" MOVE space_to_depth, "";
     "Squeeze" MOVE reshape, "constant axes";
@@ -80,22 +81,60 @@ pub fn concat(call: &mut Call<'_, '_>) -> Outputs {
     }
     let dtype = call.emit.dtype(&leader).clone();
     if inputs.iter().any(|&id| call.emit.graph.tensor(id).dtype.element() != dtype.element()) {
-        return Err(NodeError::Malformed("its inputs have different types".into()));
+        return Err(NodeError::unsupported("its inputs have different types", FIXED_PARAMETERS));
     }
     let own = leader.layout.iter().position(|&a| a == axis).unwrap_or(axis);
     let id = call.emit.one(Op::Concatenation { axis: own, activation: Activation::None }, inputs, &dtype)?;
     Ok(vec![call.like(id, &leader)])
 }
 
-/// Pad by constants; negative padding cuts.
+/// Tensors of one type joined along one of the file's axes, as the first lies.
+pub(super) fn join(call: &mut Call<'_, '_>, parts: &[Active], axis: usize) -> Result<Active, NodeError> {
+    let [first, ..] = parts else { return Err(NodeError::Malformed("it joins nothing".into())) };
+    if parts.len() == 1 {
+        return Ok(first.clone());
+    }
+    let mut inputs = Vec::with_capacity(parts.len());
+    for part in parts {
+        inputs.push(call.emit.arrange(part, &first.layout)?.id);
+    }
+    let own = first.layout.iter().position(|&a| a == axis).unwrap_or(axis);
+    let dtype = call.emit.dtype(first).clone();
+    let id = call.emit.one(Op::Concatenation { axis: own, activation: Activation::None }, inputs, &dtype)?;
+    Ok(Active { id, ..first.clone() })
+}
+
+/// For each index of a padded axis of `size` indices the one that it is a copy of.
+fn copied(mode: &str, size: usize, before: i64, after: i64) -> Option<Vec<usize>> {
+    let size = i64::try_from(size).ok().filter(|&n| n > 0)?;
+    let end = size.checked_add(after)?;
+    // There and back again without the ends twice.
+    let period = (2 * size - 2).max(1);
+    let at = |i: i64| match mode {
+        "edge" => i.clamp(0, size - 1),
+        "wrap" => i.rem_euclid(size),
+        _ => {
+            let i = i.rem_euclid(period);
+            i.min(period - i)
+        }
+    };
+    Some((-before..end).map(|i| at(i) as usize).collect())
+}
+
+/// Pad by constants or by copies; negative padding cuts.
 pub fn pad(call: &mut Call<'_, '_>) -> Outputs {
     let mode = call.text("mode")?.unwrap_or("constant");
-    if mode != "constant" {
-        return Err(NodeError::unsupported(format!("its mode is {mode:?}"), "pad with a constant"));
-    }
     let x = call.active(0)?;
     let dims = call.emit.dims(&x);
     let rank = dims.len();
+    if call.opset < 11 {
+        // They were attributes.
+        let pads = call.ints("pads")?.unwrap_or_default();
+        let value = super::arithmetic::scalar(call.float("value", 0.0)?);
+        let pads = Constant::from_i64(Element::I64, vec![pads.len()], pads.into_iter());
+        call.inputs.truncate(1);
+        call.inputs.extend([Some(Value::Constant(pads.into())), Some(value)]);
+    }
     let pads = call.list(1, "its padding")?.ok_or_else(|| NodeError::Malformed("it has no padding".into()))?;
     let axes = match call.list(3, "its list of axes")? {
         Some(axes) => axes.iter().map(|&a| call.axis(a, rank)).collect::<Result<Vec<_>, _>>()?,
@@ -103,6 +142,21 @@ pub fn pad(call: &mut Call<'_, '_>) -> Outputs {
     };
     if pads.len() != 2 * axes.len() {
         return Err(NodeError::Malformed(format!("its padding has {} entries for {} axes", pads.len(), axes.len())));
+    }
+    if mode != "constant" {
+        if !matches!(mode, "edge" | "reflect" | "wrap") {
+            return Err(NodeError::unsupported(format!("its mode is {mode:?}"), "pad with a constant"));
+        }
+        let mut x = x;
+        for (i, &axis) in axes.iter().enumerate() {
+            let [before, after] = [pads[i], pads[i + axes.len()]];
+            let limit = |pad: i64| pad.unsigned_abs() <= 1 << 16;
+            let list = copied(mode, dims[axis], before, after).filter(|_| limit(before) && limit(after));
+            let list = list.ok_or_else(|| NodeError::Malformed(format!("its padding is {before} and {after}")))?;
+            call.emit.budget.take(8 * list.len())?;
+            x = super::pick::taken(call, &x, axis, &list)?;
+        }
+        return Ok(vec![Value::Active(x)]);
     }
     let fill = call.optional(2, "its fill")?;
     let element = call.emit.dtype(&x).element();
@@ -121,9 +175,19 @@ pub fn pad(call: &mut Call<'_, '_>) -> Outputs {
             None => return Err(NodeError::unsupported("its fill is beyond 32 bits", FIXED_PARAMETERS)),
         },
     };
-    let (mut begin, mut size, mut add) = (vec![0; rank], dims.clone(), vec![[0usize; 2]; rank]);
+    let mut all = vec![[0; 2]; rank];
     for (i, &axis) in axes.iter().enumerate() {
-        let [before, after] = [pads[i], pads[i + axes.len()]];
+        all[axis] = [pads[i], pads[i + axes.len()]];
+    }
+    Ok(vec![Value::Active(padded(call, &x, &all, value)?)])
+}
+
+/// A tensor padded by so many indices before and after each of the file's axes; a negative number cuts.
+fn padded(call: &mut Call<'_, '_>, x: &Active, pads: &[[i64; 2]], value: PadValue) -> Result<Active, NodeError> {
+    let dims = call.emit.dims(x);
+    let rank = dims.len();
+    let (mut begin, mut size, mut add) = (vec![0; rank], dims.clone(), vec![[0usize; 2]; rank]);
+    for (axis, &[before, after]) in pads.iter().enumerate() {
         let cut = |pad: i64| if pad < 0 { pad.unsigned_abs() as usize } else { 0 };
         let grow = |pad: i64| usize::try_from(pad).unwrap_or(0);
         add[axis] = [grow(before), grow(after)];
@@ -145,7 +209,29 @@ pub fn pad(call: &mut Call<'_, '_>) -> Outputs {
         let pads = x.layout.iter().map(|&a| add[a]).collect();
         id = call.emit.one(Op::Pad { pads, value }, vec![id], &dtype)?;
     }
-    Ok(vec![call.like(id, &x)])
+    Ok(Active { id, ..x.clone() })
+}
+
+/// The middle of some axes, or with zeros around it, so that they have the sizes asked for.
+pub fn center_crop_pad(call: &mut Call<'_, '_>) -> Outputs {
+    let x = call.active(0)?;
+    let dims = call.emit.dims(&x);
+    let axes = match call.ints("axes")? {
+        Some(axes) => axes.iter().map(|&a| call.axis(a, dims.len())).collect::<Result<Vec<_>, _>>()?,
+        None => identity(dims.len()),
+    };
+    let shape = call.list(1, "its shape")?.unwrap_or_default();
+    if shape.len() != axes.len() || shape.iter().any(|&size| !(1..=i64::from(i32::MAX)).contains(&size)) {
+        return Err(NodeError::Malformed(format!("its shape is {shape:?} for {} axes", axes.len())));
+    }
+    let mut pads = vec![[0; 2]; dims.len()];
+    for (&axis, &size) in axes.iter().zip(&shape) {
+        let more = size - dims[axis] as i64;
+        // Of an odd number the smaller part comes first, on either way.
+        let before = more / 2;
+        pads[axis] = [before, more - before];
+    }
+    Ok(vec![Value::Active(padded(call, &x, &pads, PadValue::Zero)?)])
 }
 
 /// Most copies that one axis may become.
@@ -154,10 +240,15 @@ const MOST_COPIES: i64 = 1024;
 pub fn tile(call: &mut Call<'_, '_>) -> Outputs {
     let x = call.active(0)?;
     let repeats = call.list(1, "its number of copies")?.unwrap_or_default();
+    copies(call, &x, &repeats)
+}
+
+/// So many copies along each of the file's axes.
+fn copies(call: &mut Call<'_, '_>, x: &Active, repeats: &[i64]) -> Outputs {
     if repeats.len() != x.layout.len() {
         return Err(NodeError::Malformed(format!("it has {} counts for {} axes", repeats.len(), x.layout.len())));
     }
-    let dtype = call.emit.dtype(&x).clone();
+    let dtype = call.emit.dtype(x).clone();
     let mut id = x.id;
     for (own, &axis) in x.layout.iter().enumerate() {
         match repeats[axis] {
@@ -171,10 +262,10 @@ pub fn tile(call: &mut Call<'_, '_>) -> Outputs {
             }
         }
     }
-    Ok(vec![call.like(id, &x)])
+    Ok(vec![call.like(id, x)])
 }
 
-/// Expand, as a product with ones.
+/// Expand, as a product with ones; of what is not float32 as copies.
 pub fn expand(call: &mut Call<'_, '_>) -> Outputs {
     let x = call.active(0)?;
     let shape = call.list(1, "its shape")?.unwrap_or_default();
@@ -187,6 +278,12 @@ pub fn expand(call: &mut Call<'_, '_>) -> Outputs {
     if (0..rank).all(|i| matches!(at(&shape, i), s if s == 1 || s == at(&dims, i))) {
         let lifted: Vec<usize> = (0..rank).map(|i| at(&dims, i)).collect();
         return Ok(vec![Value::Active(call.emit.reshape(&x, &lifted)?)]);
+    }
+    if call.emit.dtype(&x).element() != ElementType::Float32 {
+        let lifted: Vec<usize> = (0..rank).map(|i| at(&dims, i)).collect();
+        let repeats: Vec<i64> = (0..rank).map(|i| if lifted[i] == 1 { at(&shape, i) as i64 } else { 1 }).collect();
+        let x = call.emit.reshape(&x, &lifted)?;
+        return copies(call, &x, &repeats);
     }
     let x = call.float_input(0)?;
     call.emit.budget.take(count.saturating_mul(12))?;

@@ -1,13 +1,18 @@
 //! Parts of a tensor: Slice, Split, Gather with constant indices.
 
+use super::movement::join;
 use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value};
+use crate::constant::strides;
 use crate::emit::Active;
 use crate::node_error::NodeError;
-use smidgen_ir::{Activation, AxisSlice, Op};
+use smidgen_ir::{AxisSlice, Op};
 
 rows! {
+    "Compress" MOVE compress, "constant condition";
     "Gather" MOVE gather, "constant indices in up to 64 runs";
+    "GatherElements" MOVE gather_elements, "constant indices in up to 64 runs";
+    "GatherND" MOVE gather_nd, "constant indices in up to 64 runs";
     "Slice" MOVE slice, "constant bounds and steps";
     "Split" MOVE split, "constant sizes";
 }
@@ -16,13 +21,14 @@ rows! {
 pub(crate) fn ranges(call: &Call<'_, '_>, dims: &[usize]) -> Result<Vec<(usize, i64, usize)>, NodeError> {
     let mut ranges: Vec<(usize, i64, usize)> = dims.iter().map(|&size| (0, 1, size)).collect();
     let required = |list: Option<Vec<i64>>| list.ok_or_else(|| NodeError::Malformed("it has no begin or end".into()));
-    let starts = required(call.list(1, "its begin")?)?;
-    let ends = required(call.list(2, "its end")?)?;
-    let axes = match call.list(3, "its list of axes")? {
+    let older = call.opset < 10;
+    let starts = required(if older { call.ints("starts")? } else { call.list(1, "its begin")? })?;
+    let ends = required(if older { call.ints("ends")? } else { call.list(2, "its end")? })?;
+    let axes = match if older { call.ints("axes")? } else { call.list(3, "its list of axes")? } {
         Some(axes) => axes,
         None => (0..starts.len() as i64).collect(),
     };
-    let steps = call.list(4, "its steps")?.unwrap_or_else(|| vec![1; starts.len()]);
+    let steps = if older { None } else { call.list(4, "its steps")? }.unwrap_or_else(|| vec![1; starts.len()]);
     if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
         return Err(NodeError::Malformed("its lists have different lengths".into()));
     }
@@ -45,7 +51,7 @@ pub(crate) fn ranges(call: &Call<'_, '_>, dims: &[usize]) -> Result<Vec<(usize, 
 }
 
 /// The part of `x` with `len` indices from `first` in steps of `step` along each of the file's axes.
-fn part(call: &mut Call<'_, '_>, x: &Active, ranges: &[(usize, i64, usize)]) -> Result<Active, NodeError> {
+pub(super) fn part(call: &mut Call<'_, '_>, x: &Active, ranges: &[(usize, i64, usize)]) -> Result<Active, NodeError> {
     if ranges.iter().any(|&(_, _, len)| len == 0) {
         return Err(NodeError::unsupported("it takes nothing of its input", "leave it out"));
     }
@@ -124,6 +130,104 @@ pub fn split(call: &mut Call<'_, '_>) -> Outputs {
 /// Most separate runs of indices that a Gather may have.
 const MOST_RUNS: usize = 64;
 
+/// The elements at these indices of one of the file's axes.
+pub(super) fn taken(call: &mut Call<'_, '_>, x: &Active, axis: usize, list: &[usize]) -> Result<Active, NodeError> {
+    let dims = call.emit.dims(x);
+    let runs = runs(list);
+    if runs.is_empty() || runs.len() > MOST_RUNS {
+        let reason = format!("its indices make {} separate runs", runs.len());
+        return Err(NodeError::unsupported(reason, FIXED_PARAMETERS));
+    }
+    let mut parts = Vec::with_capacity(runs.len());
+    for run in runs {
+        let mut ranges: Vec<_> = dims.iter().map(|&d| (0, 1, d)).collect();
+        ranges[axis] = run;
+        parts.push(part(call, x, &ranges)?);
+    }
+    join(call, &parts, axis)
+}
+
+/// The elements at these places of a tensor, counted in the file's order, in a new shape.
+fn places(call: &mut Call<'_, '_>, x: &Active, list: &[usize], shape: &[usize]) -> Result<Active, NodeError> {
+    let count = call.emit.dims(x).iter().product();
+    let flat = call.emit.reshape(x, &[count])?;
+    let found = taken(call, &flat, 0, list)?;
+    call.emit.reshape(&found, shape)
+}
+
+/// For each element of the indices, the element of the first input that they name along an axis.
+pub fn gather_elements(call: &mut Call<'_, '_>) -> Outputs {
+    let x = call.active(0)?;
+    let dims = call.emit.dims(&x);
+    let axis = call.axis(call.int("axis")?.unwrap_or(0), dims.len())?;
+    let indices = call.constant(1, "its list of indices")?;
+    let list = indices.ints().ok_or_else(|| NodeError::Malformed("its indices are not integers".into()))?;
+    if indices.dims.len() != dims.len() || (0..dims.len()).any(|a| a != axis && indices.dims[a] > dims[a]) {
+        return Err(NodeError::Malformed(format!("its indices have the shape {:?} for {dims:?}", indices.dims)));
+    }
+    let (own, strides) = (strides(&indices.dims), strides(&dims));
+    let mut places_of = Vec::with_capacity(list.len());
+    for (i, &index) in list.iter().enumerate() {
+        let index = call.axis(index, dims[axis])?;
+        let at = |a: usize| if a == axis { index } else { i / own[a] % indices.dims[a] };
+        places_of.push((0..dims.len()).map(|a| at(a) * strides[a]).sum());
+    }
+    let shape = indices.dims.clone();
+    Ok(vec![Value::Active(places(call, &x, &places_of, &shape)?)])
+}
+
+/// The slices of the first input that the last axis of the indices names.
+pub fn gather_nd(call: &mut Call<'_, '_>) -> Outputs {
+    let x = call.active(0)?;
+    let dims = call.emit.dims(&x);
+    let batches = usize::try_from(call.int("batch_dims")?.unwrap_or(0)).unwrap_or(usize::MAX);
+    let indices = call.constant(1, "its list of indices")?;
+    let list = indices.ints().ok_or_else(|| NodeError::Malformed("its indices are not integers".into()))?;
+    let Some((&depth, leading)) = indices.dims.split_last() else {
+        return Err(NodeError::Malformed("its indices are a scalar".into()));
+    };
+    let fits = batches < indices.dims.len()
+        && depth > 0
+        && batches + depth <= dims.len()
+        && indices.dims[..batches] == dims[..batches];
+    if !fits {
+        return Err(NodeError::Malformed(format!("its indices have the shape {:?} for {dims:?}", indices.dims)));
+    }
+    let strides = strides(&dims);
+    let slice: usize = dims[batches + depth..].iter().product();
+    let each: usize = leading[batches..].iter().product();
+    call.emit.budget.take(list.len().saturating_mul(slice).saturating_mul(8))?;
+    let mut places_of = Vec::new();
+    for (i, index) in list.chunks(depth).enumerate() {
+        // The batch that it belongs to, then what its entries name.
+        let per_batch: usize = dims[batches..].iter().product();
+        let mut first = i / each.max(1) * per_batch;
+        for (a, &index) in index.iter().enumerate() {
+            first += call.axis(index, dims[batches + a])? * strides[batches + a];
+        }
+        places_of.extend(first..first + slice);
+    }
+    let shape = [leading, &dims[batches + depth..]].concat();
+    Ok(vec![Value::Active(places(call, &x, &places_of, &shape)?)])
+}
+
+/// The indices of an axis for which a constant condition holds.
+pub fn compress(call: &mut Call<'_, '_>) -> Outputs {
+    let x = call.active(0)?;
+    let condition = call.list(1, "its condition")?.unwrap_or_default();
+    let kept =
+        |size: usize| condition.iter().take(size).enumerate().filter(|(_, c)| **c != 0).map(|(i, _)| i).collect();
+    let (x, axis) = match call.int("axis")? {
+        Some(axis) => (x.clone(), call.axis(axis, x.layout.len())?),
+        None => {
+            let count = call.emit.dims(&x).iter().product();
+            (call.emit.reshape(&x, &[count])?, 0)
+        }
+    };
+    let list: Vec<usize> = kept(call.emit.dims(&x)[axis]);
+    Ok(vec![Value::Active(taken(call, &x, axis, &list)?)])
+}
+
 pub fn gather(call: &mut Call<'_, '_>) -> Outputs {
     let x = call.active(0)?;
     let dims = call.emit.dims(&x);
@@ -133,24 +237,7 @@ pub fn gather(call: &mut Call<'_, '_>) -> Outputs {
     let list = list.iter().map(|&i| call.axis(i, dims[axis])).collect::<Result<Vec<usize>, _>>();
     let list =
         list.map_err(|_| NodeError::Malformed(format!("an index is outside axis {axis} of size {}", dims[axis])))?;
-    let runs = runs(&list);
-    if runs.is_empty() || runs.len() > MOST_RUNS {
-        let reason = format!("its indices make {} separate runs", runs.len());
-        return Err(NodeError::unsupported(reason, FIXED_PARAMETERS));
-    }
-    let mut parts = Vec::with_capacity(runs.len());
-    for run in runs {
-        let mut ranges: Vec<_> = dims.iter().map(|&d| (0, 1, d)).collect();
-        ranges[axis] = run;
-        parts.push(part(call, &x, &ranges)?.id);
-    }
-    let own = x.layout.iter().position(|&a| a == axis).unwrap_or(axis);
-    let dtype = call.emit.dtype(&x).clone();
-    let id = match *parts {
-        [id] => id,
-        _ => call.emit.one(Op::Concatenation { axis: own, activation: Activation::None }, parts, &dtype)?,
-    };
-    let taken = Active { id, ..x };
+    let taken = taken(call, &x, axis, &list)?;
     // The axis becomes those of the indices.
     let shape = [&dims[..axis], &indices.dims, &dims[axis + 1..]].concat();
     Ok(vec![Value::Active(call.emit.reshape(&taken, &shape)?)])

@@ -12,6 +12,8 @@ use smidgen_ir::{DataType, ElementType, Op, Quantisation};
 
 rows! {
     "DequantizeLinear" STORED dequantize, "of constants, per tensor or per channel; at run time per tensor";
+    "QLinearConv" INTEGER convolution, "as Conv between DequantizeLinear and QuantizeLinear";
+    "QLinearMatMul" INTEGER product, "as MatMul between DequantizeLinear and QuantizeLinear";
     "QuantizeLinear" COMPUTE quantize, "per tensor to int8, uint8 or int16";
 }
 
@@ -42,7 +44,8 @@ impl Parameters {
 
 const TO_INTEGERS: &str = "quantise to int8 or uint8";
 
-fn parameters(call: &Call<'_, '_>, rank: usize) -> Result<Parameters, NodeError> {
+/// `along`: the axis of scales where the file names none.
+fn parameters(call: &Call<'_, '_>, rank: usize, along: i64) -> Result<Parameters, NodeError> {
     let (scale, zero) = (call.constant(1, "its scale")?, call.optional(2, "its zero point")?);
     let scales = scale.floats();
     let zeros = match &zero {
@@ -60,7 +63,7 @@ fn parameters(call: &Call<'_, '_>, rank: usize) -> Result<Parameters, NodeError>
     }
     let axis = match scales.len() {
         1 => 0,
-        _ => call.axis(call.int("axis")?.unwrap_or(1), rank)?,
+        _ => call.axis(call.int("axis")?.unwrap_or(along), rank)?,
     };
     Ok(Parameters { scales, zeros, axis, element: zero.map(|z| z.element) })
 }
@@ -96,6 +99,15 @@ fn dtype(parameters: &Parameters, element: Element) -> Result<DataType, NodeErro
     Ok(DataType::Quantised(stored, Quantisation::PerTensor { scale: *scale, zero_point }))
 }
 
+/// The type of uint8 that stand for the same numbers as some int8, 128 more.
+fn unsigned(dtype: &DataType) -> Option<DataType> {
+    let DataType::Quantised(ElementType::Int8, Quantisation::PerTensor { scale, zero_point }) = *dtype else {
+        return None;
+    };
+    let quantisation = Quantisation::PerTensor { scale, zero_point: zero_point + 128 };
+    Some(DataType::Quantised(ElementType::Uint8, quantisation))
+}
+
 /// The type that QuantizeLinear makes.
 fn target(call: &Call<'_, '_>, parameters: &Parameters) -> Result<Element, NodeError> {
     match (parameters.element, call.int("output_dtype")?) {
@@ -110,7 +122,7 @@ pub fn quantize(call: &mut Call<'_, '_>) -> Outputs {
         return constant_quantized(call, &constant);
     }
     let x = call.float_input(0)?;
-    let parameters = parameters(call, x.layout.len())?;
+    let parameters = parameters(call, x.layout.len(), 1)?;
     let element = target(call, &parameters)?;
     let dtype = dtype(&parameters, element)?;
     let id = call.emit.one(Op::Quantize, vec![x.id], &dtype)?;
@@ -120,7 +132,7 @@ pub fn quantize(call: &mut Call<'_, '_>) -> Outputs {
 /// Weights that the file holds as floats, with the integers that they become beside them: as networks trained for quantisation are
 /// exported.
 fn constant_quantized(call: &Call<'_, '_>, x: &Constant) -> Outputs {
-    let parameters = parameters(call, x.dims.len())?;
+    let parameters = parameters(call, x.dims.len(), 1)?;
     let element = target(call, &parameters)?;
     let (low, high) = match element {
         Element::I4 => (-8, 7),
@@ -146,18 +158,34 @@ fn constant_quantized(call: &Call<'_, '_>, x: &Constant) -> Outputs {
 }
 
 pub fn dequantize(call: &mut Call<'_, '_>) -> Outputs {
+    dequantized(call, 1)
+}
+
+/// As DequantizeLinear makes it, with scales along an axis where the file names none.
+fn dequantized(call: &mut Call<'_, '_>, along: i64) -> Outputs {
     let x = match call.value(0)?.clone() {
-        Value::Constant(constant) => return constant_dequantized(call, &constant),
+        Value::Constant(constant) => return constant_dequantized(call, &constant, along),
         Value::Active(x) => x,
         Value::Missing => return Err(NodeError::Consequence),
     };
-    let parameters = parameters(call, x.layout.len())?;
+    let parameters = parameters(call, x.layout.len(), along)?;
     let wanted = dtype(&parameters, x.element)?;
     let found = call.emit.dtype(&x).clone();
     if found != wanted {
         // An input of the network has its scale from here.
         let plain = found == DataType::Plain(ElementType::Int8) && x.element == Element::I8;
-        if !(plain && call.emit.graph.inputs.contains(&x.id)) {
+        let is_input = call.emit.graph.inputs.contains(&x.id);
+        if let (true, Some(bytes)) = (is_input, unsigned(&wanted))
+            && x.element == Element::U8
+            && (found == bytes || found == DataType::Plain(ElementType::Uint8))
+        {
+            // Inside uint8 are int8, 128 less.
+            call.emit.graph.tensors[x.id.index()].dtype = bytes;
+            let id = call.emit.one(Op::Quantize, vec![x.id], &wanted)?;
+            let id = call.emit.one(Op::Dequantize, vec![id], &DataType::FLOAT32)?;
+            return Ok(vec![Value::Active(Active { id, layout: x.layout, element: Element::F32 })]);
+        }
+        if !(plain && is_input) {
             let reason = format!("it takes {found} for {wanted}");
             return Err(NodeError::unsupported(reason, "let it have the scale and zero point of what made its input"));
         }
@@ -168,8 +196,8 @@ pub fn dequantize(call: &mut Call<'_, '_>) -> Outputs {
 }
 
 /// Weights: floats that remember the scales of the integers they were.
-fn constant_dequantized(call: &Call<'_, '_>, x: &Constant) -> Outputs {
-    let parameters = parameters(call, x.dims.len())?;
+fn constant_dequantized(call: &Call<'_, '_>, x: &Constant, along: i64) -> Outputs {
+    let parameters = parameters(call, x.dims.len(), along)?;
     // Eight bytes for each while it is computed with, four that stay.
     call.emit.budget.take(4 * x.count())?;
     let Some(ints) = x.ints() else {
@@ -184,4 +212,54 @@ fn constant_dequantized(call: &Call<'_, '_>, x: &Constant) -> Outputs {
     let constant = Constant::from_f64(Element::F32, x.dims.clone(), ints.iter().enumerate().map(real));
     let constant = Constant { name: x.name.clone(), scales: Some(parameters.scales.into()), ..constant };
     Ok(vec![Value::Constant(constant.into())])
+}
+
+/// An operand of integers, its scale and its zero point, from input `first` on, as what they stand for.
+fn real(call: &mut Call<'_, '_>, inputs: &[Option<Value>], first: usize, along: i64) -> Result<Value, NodeError> {
+    call.inputs = (first..first + 3).map(|i| inputs.get(i).cloned().flatten()).collect();
+    let mut made = dequantized(call, along)?;
+    made.pop().ok_or(NodeError::Consequence)
+}
+
+/// A result as integers with the scale and the zero point from input `first` on.
+fn stored(call: &mut Call<'_, '_>, inputs: &[Option<Value>], first: usize, y: Value) -> Outputs {
+    call.inputs = [Some(y)].into_iter().chain((first..first + 2).map(|i| inputs.get(i).cloned().flatten())).collect();
+    quantize(call)
+}
+
+pub fn convolution(call: &mut Call<'_, '_>) -> Outputs {
+    let inputs = std::mem::take(&mut call.inputs);
+    let x = real(call, &inputs, 0, 1)?;
+    let weights = real(call, &inputs, 3, 0)?;
+    // The bias has the product of both scales.
+    call.inputs = vec![inputs.first().cloned().flatten(), inputs.get(1).cloned().flatten()];
+    let scale = call.constant(1, "its scale")?.floats();
+    let (&[scale], Value::Constant(of_weights)) = (&scale[..], &weights) else {
+        return Err(NodeError::unsupported("its weights are computed at run time", FIXED_PARAMETERS));
+    };
+    let bias = match inputs.get(8).cloned().flatten() {
+        Some(Value::Constant(bias)) => {
+            let scales: Vec<f32> = of_weights.scales.iter().flat_map(|s| s.iter()).map(|s| s * scale).collect();
+            let integers = bias.ints().unwrap_or_default();
+            if scales.is_empty() || (scales.len() > 1 && scales.len() != integers.len()) {
+                return Err(NodeError::Malformed(format!("its bias has the shape {:?}", bias.dims)));
+            }
+            let values = integers.iter().enumerate().map(|(i, &v)| f64::from(v as f32 * scales[i % scales.len()]));
+            let constant = Constant::from_f64(Element::F32, bias.dims.clone(), values);
+            Some(Value::Constant(Constant { name: bias.name.clone(), scales: Some(scales.into()), ..constant }.into()))
+        }
+        Some(_) => return Err(NodeError::unsupported("its bias is computed at run time", FIXED_PARAMETERS)),
+        None => None,
+    };
+    call.inputs = [Some(x), Some(weights)].into_iter().chain(bias.map(Some)).collect();
+    let y = super::conv::conv(call)?.pop().ok_or(NodeError::Consequence)?;
+    stored(call, &inputs, 6, y)
+}
+
+pub fn product(call: &mut Call<'_, '_>) -> Outputs {
+    let inputs = std::mem::take(&mut call.inputs);
+    let (a, b) = (real(call, &inputs, 0, -2)?, real(call, &inputs, 3, -1)?);
+    call.inputs = vec![Some(a), Some(b)];
+    let y = super::matrix::matmul(call)?.pop().ok_or(NodeError::Consequence)?;
+    stored(call, &inputs, 6, y)
 }

@@ -1,13 +1,18 @@
-//! Resize and Upsample: the sampling positions that the file asks for, found among those that the graph's operator knows.
+//! Resize and Upsample: the sampling positions that the file asks for, found among those that the graph's operator knows. Where they are none
+//! of these, each axis is resized by itself: by picking indices, or as a layer whose weights say what of each index goes into which.
 
+use super::arithmetic::scalar;
 use super::image::Image;
-use super::{FIXED_PARAMETERS, Outputs, rows};
+use super::logic::choose;
+use super::{Outputs, rows};
 use crate::call::{Call, Value};
+use crate::constant::{Constant, Element};
+use crate::emit::Active;
 use crate::node_error::NodeError;
 use smidgen_ir::{DataType, Op, ResizeKind};
 
 rows! {
-    "Resize" INTEGER resize, "images and lines, nearest and bilinear; constant size or scales";
+    "Resize" INTEGER resize, "nearest, linear and cubic; constant size or scales; RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR where they sample so";
     "Upsample" INTEGER resize, "images and lines, nearest and bilinear; constant scales";
 }
 
@@ -15,11 +20,13 @@ rows! {
 struct Mapping<'a> {
     mode: &'a str,
     nearest: &'a str,
+    /// For each of the file's axes the part of the input that is looked at, where the mode asks for one.
+    parts: Vec<[f64; 2]>,
 }
 
 impl Mapping<'_> {
     /// The position of output index `i`, before it is rounded.
-    fn position(&self, i: usize, [input, output]: [usize; 2], scale: f64) -> Option<f64> {
+    fn position(&self, axis: usize, i: usize, [input, output]: [usize; 2], scale: f64) -> Option<f64> {
         let (i, length) = (i as f64, [input as f64, output as f64]);
         Some(match self.mode {
             "half_pixel" => (i + 0.5) / scale - 0.5,
@@ -37,6 +44,14 @@ impl Mapping<'_> {
             "align_corners" => i * (length[0] - 1.0) / (length[0] * scale - 1.0),
             "asymmetric" => i / scale,
             "tf_half_pixel_for_nn" => (i + 0.5) / scale,
+            "tf_crop_and_resize" => {
+                let &[start, end] = self.parts.get(axis)?;
+                let last = length[0] - 1.0;
+                match output {
+                    1 => 0.5 * (start + end) * last,
+                    _ => start * last + i * (end - start) * last / (length[1] - 1.0),
+                }
+            }
             _ => return None,
         })
     }
@@ -76,6 +91,11 @@ fn bilinear(i: usize, [input, output]: [usize; 2], (align, half): (bool, bool)) 
 /// Positions that differ by less give the same pixels to float precision.
 const CLOSE: f64 = 1e-5;
 
+/// The scales of an Upsample whose scales are an attribute still.
+fn older_scales(call: &Call<'_, '_>) -> Result<Option<Vec<f32>>, NodeError> {
+    if call.node.op == "Upsample" && call.opset < 9 { call.floats("scales") } else { Ok(None) }
+}
+
 /// Output sizes and scales along all of the file's axes.
 fn sizes(call: &Call<'_, '_>, dims: &[usize]) -> Result<(Vec<usize>, Vec<f64>), NodeError> {
     let rank = dims.len();
@@ -92,9 +112,6 @@ fn sizes(call: &Call<'_, '_>, dims: &[usize]) -> Result<(Vec<usize>, Vec<f64>), 
     let wrong = |found: usize| NodeError::Malformed(format!("it has {found} sizes or scales for {} axes", axes.len()));
     let listed = call.list(sizes_at, "its output size")?.filter(|list| !list.is_empty());
     if let Some(list) = listed {
-        if call.text("keep_aspect_ratio_policy")?.unwrap_or("stretch") != "stretch" {
-            return Err(NodeError::unsupported("it keeps the aspect ratio", "export it with the size that results"));
-        }
         if list.len() != axes.len() {
             return Err(wrong(list.len()));
         }
@@ -102,8 +119,21 @@ fn sizes(call: &Call<'_, '_>, dims: &[usize]) -> Result<(Vec<usize>, Vec<f64>), 
             output[axis] = usize::try_from(size).unwrap_or(0);
             scales[axis] = output[axis] as f64 / dims[axis] as f64;
         }
+        let policy = call.text("keep_aspect_ratio_policy")?.unwrap_or("stretch");
+        if policy != "stretch" {
+            // One scale for all: the least that is asked for, or the greatest.
+            let asked = axes.iter().map(|&axis| scales[axis]);
+            let scale = if policy == "not_larger" { asked.fold(f64::MAX, f64::min) } else { asked.fold(0.0, f64::max) };
+            for &axis in &axes {
+                scales[axis] = scale;
+                output[axis] = (dims[axis] as f64 * scale + 0.5).floor() as usize;
+            }
+        }
     } else {
-        let list = call.optional(scales_at, "its list of scales")?.map(|c| c.floats()).unwrap_or_default();
+        let list = match older_scales(call)? {
+            Some(list) => list,
+            None => call.optional(scales_at, "its list of scales")?.map(|c| c.floats()).unwrap_or_default(),
+        };
         if list.len() != axes.len() {
             return Err(wrong(list.len()));
         }
@@ -118,6 +148,128 @@ fn sizes(call: &Call<'_, '_>, dims: &[usize]) -> Result<(Vec<usize>, Vec<f64>), 
     Ok((output, scales))
 }
 
+/// Start and end of what is looked at along each axis, as parts of it.
+fn parts(call: &Call<'_, '_>, rank: usize) -> Result<Vec<[f64; 2]>, NodeError> {
+    if call.text("coordinate_transformation_mode")? != Some("tf_crop_and_resize") {
+        return Ok(Vec::new());
+    }
+    let region = call.optional(1, "its region")?.map(|c| c.reals()).unwrap_or_default();
+    let axes = match call.ints("axes")? {
+        Some(axes) => axes.iter().map(|&a| call.axis(a, rank)).collect::<Result<Vec<_>, _>>()?,
+        None => (0..rank).collect(),
+    };
+    if region.len() != 2 * axes.len() {
+        return Err(NodeError::Malformed(format!("its region has {} numbers", region.len())));
+    }
+    let mut parts = vec![[0.0, 1.0]; rank];
+    for (i, &axis) in axes.iter().enumerate() {
+        parts[axis] = [region[i], region[i + axes.len()]];
+    }
+    Ok(parts)
+}
+
+/// Most weights of the layer that resizes an axis.
+const MOST_WEIGHTS: usize = 1 << 16;
+
+/// The weight of an index that lies `distance` from a position: of a triangle, or of a cubic convolution with the parameter `a`.
+fn weight(cubic: Option<f64>, distance: f64) -> f64 {
+    let d = distance.abs();
+    match cubic {
+        None => (1.0 - d).max(0.0),
+        Some(a) if d <= 1.0 => ((a + 2.0) * d - (a + 3.0)) * d * d + 1.0,
+        Some(a) if d < 2.0 => (((d - 5.0) * d + 8.0) * d - 4.0) * a,
+        Some(_) => 0.0,
+    }
+}
+
+/// Resizes axis after axis.
+fn by_axes(
+    call: &mut Call<'_, '_>,
+    x: &Active,
+    mapping: &Mapping<'_>,
+    [dims, output]: [&[usize]; 2],
+    scales: &[f64],
+) -> Outputs {
+    let mode = call.text("mode")?.unwrap_or("nearest");
+    let cubic = match mode {
+        "nearest" | "linear" | "bilinear" => None,
+        "cubic" => Some(f64::from(call.float("cubic_coeff_a", -0.75)?)),
+        other => return Err(NodeError::unsupported(format!("its mode is {other:?}"), "use nearest, linear or cubic")),
+    };
+    let (antialias, inside) = (call.flag("antialias", false)?, call.flag("exclude_outside", false)?);
+    let beyond = call.float("extrapolation_value", 0.0)?;
+    let mut y = x.clone();
+    let mut outside: Vec<Vec<bool>> = dims.iter().map(|_| Vec::new()).collect();
+    for axis in 0..dims.len() {
+        let side = [dims[axis], output[axis]];
+        let unmoved =
+            side[0] == side[1] && scales[axis] == 1.0 && mapping.parts.get(axis).is_none_or(|p| *p == [0.0, 1.0]);
+        if unmoved {
+            outside[axis] = vec![false; side[1]];
+            continue;
+        }
+        if side[0].saturating_mul(side[1]) > MOST_WEIGHTS {
+            let reason = format!("it resizes {} to {} at positions that no RESIZE of smidgen's has", side[0], side[1]);
+            return Err(NodeError::unsupported(reason, "use half_pixel, align_corners or asymmetric positions"));
+        }
+        call.emit.budget.take(24 * side[0] * side[1])?;
+        let positions = (0..side[1]).map(|i| mapping.position(axis, i, side, scales[axis])).collect::<Option<Vec<_>>>();
+        let positions = positions.ok_or_else(|| {
+            NodeError::unsupported(format!("its positions are {}", mapping.mode), "use half_pixel positions")
+        })?;
+        let last = (side[0] - 1) as f64;
+        let cropped = mapping.mode == "tf_crop_and_resize";
+        outside[axis] = positions.iter().map(|&p| cropped && (p < 0.0 || p > last)).collect();
+        if mode == "nearest" {
+            let list: Vec<usize> = positions.iter().map(|&p| mapping.rounded(p, side[0])).collect();
+            y = super::pick::taken(call, &y, axis, &list)?;
+            continue;
+        }
+        // What is shrunk smoothly sees as much wider parts.
+        let narrow = if antialias { scales[axis].min(1.0) } else { 1.0 };
+        let reach = (if cubic.is_some() { 2.0 } else { 1.0 } / narrow).ceil() as i64;
+        let mut weights = vec![0f64; side[0] * side[1]];
+        for (i, &position) in positions.iter().enumerate() {
+            if outside[axis][i] {
+                continue;
+            }
+            let row = &mut weights[i * side[0]..(i + 1) * side[0]];
+            let middle = position.floor() as i64;
+            let mut sum = 0.0;
+            for index in middle - reach..=middle + reach + 1 {
+                let share = weight(cubic, (index as f64 - position) * narrow);
+                let is_inside = (0..side[0] as i64).contains(&index);
+                if is_inside || !inside {
+                    // Beyond the ends the first and the last are repeated.
+                    row[index.clamp(0, side[0] as i64 - 1) as usize] += share;
+                    sum += share;
+                }
+            }
+            if antialias || inside {
+                row.iter_mut().for_each(|share| *share /= sum);
+            }
+        }
+        let weights = Constant::from_f64(Element::F32, vec![side[1], side[0]], weights.into_iter());
+        y = super::matrix::multiply(call, &y, axis, &weights, None)?;
+    }
+    let is_outside = |i: usize| {
+        let mut rest = i;
+        (0..output.len()).rev().any(|axis| {
+            let index = rest % output[axis];
+            rest /= output[axis];
+            outside[axis][index]
+        })
+    };
+    let count: usize = output.iter().product();
+    if outside.iter().flatten().any(|&o| o) && (mode == "nearest" || beyond != 0.0) {
+        call.emit.budget.take(12 * count)?;
+        let there = Constant::from_i64(Element::Bool, output.to_vec(), (0..count).map(|i| i64::from(is_outside(i))));
+        let y = choose(call, &Value::Constant(there.into()), &scalar(beyond), &Value::Active(y))?;
+        return Ok(vec![y]);
+    }
+    Ok(vec![Value::Active(y)])
+}
+
 pub fn resize(call: &mut Call<'_, '_>) -> Outputs {
     let x = call.float_input(0)?;
     let dims = call.emit.dims(&x);
@@ -125,10 +277,7 @@ pub fn resize(call: &mut Call<'_, '_>) -> Outputs {
     if output == dims && scales.iter().all(|&s| s == 1.0) {
         return Ok(vec![Value::Active(x)]);
     }
-    let image = Image::of(call, &x)?;
-    if output[..2] != dims[..2] {
-        return Err(NodeError::unsupported("it resizes the batch or the channels", FIXED_PARAMETERS));
-    }
+    let rank = dims.len();
     let upsample = call.node.op == "Upsample";
     let mapping = Mapping {
         mode: call.text("coordinate_transformation_mode")?.unwrap_or(if upsample {
@@ -137,7 +286,14 @@ pub fn resize(call: &mut Call<'_, '_>) -> Outputs {
             "half_pixel"
         }),
         nearest: call.text("nearest_mode")?.unwrap_or(if upsample { "floor" } else { "round_prefer_floor" }),
+        parts: parts(call, rank)?,
     };
+    let cubic = call.text("mode")? == Some("cubic");
+    let smooth = call.flag("antialias", false)? && scales.iter().any(|&s| s < 1.0);
+    let is_image = (3..=4).contains(&rank) && output[..2] == dims[..2];
+    if cubic || smooth || !is_image || mapping.mode == "tf_crop_and_resize" {
+        return by_axes(call, &x, &mapping, [&dims, &output], &scales);
+    }
     let kind = match call.text("mode")?.unwrap_or("nearest") {
         "nearest" => ResizeKind::Nearest,
         "linear" | "bilinear" => ResizeKind::Bilinear,
@@ -148,9 +304,6 @@ pub fn resize(call: &mut Call<'_, '_>) -> Outputs {
             ));
         }
     };
-    if call.flag("antialias", false)? && scales.iter().any(|&s| s < 1.0) {
-        return Err(NodeError::unsupported("it smooths what it shrinks (antialias)", FIXED_PARAMETERS));
-    }
     let lines = 4 - dims.len();
     let full = |list: &[usize], axis: usize| if axis < lines { 1 } else { list[axis + 2 - lines] };
     let sides: [[usize; 2]; 2] = [0, 1].map(|axis| [full(&dims, axis), full(&output, axis)]);
@@ -161,7 +314,7 @@ pub fn resize(call: &mut Call<'_, '_>) -> Outputs {
             && (0..2).all(|axis| {
                 let scale = if axis < lines { 1.0 } else { scales[axis + 2 - lines] };
                 let side = sides[axis];
-                (0..side[1]).all(|i| match (mapping.position(i, side, scale), kind) {
+                (0..side[1]).all(|i| match (mapping.position(rank - 2 + axis, i, side, scale), kind) {
                     (None, _) => false,
                     (Some(p), ResizeKind::Nearest) => mapping.rounded(p, side[0]) == nearest(i, side, way),
                     (Some(p), ResizeKind::Bilinear) => {
@@ -171,12 +324,9 @@ pub fn resize(call: &mut Call<'_, '_>) -> Outputs {
             })
     };
     let Some(&(align_corners, half_pixel_centers)) = WAYS.iter().find(|way| agrees(way)) else {
-        let reason = format!(
-            "it samples at positions ({}, {}) that no RESIZE of smidgen's has for {dims:?} to {output:?}",
-            mapping.mode, mapping.nearest
-        );
-        return Err(NodeError::unsupported(reason, "use half_pixel, align_corners or asymmetric positions"));
+        return by_axes(call, &x, &mapping, [&dims, &output], &scales);
     };
+    let image = Image::of(call, &x)?;
     let op = Op::Resize { kind, output: [sides[0][1], sides[1][1]], align_corners, half_pixel_centers };
     let id = call.emit.one(op, vec![image.id], &DataType::FLOAT32)?;
     Ok(vec![Value::Active(image.result(call, id)?)])

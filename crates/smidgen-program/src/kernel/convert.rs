@@ -6,7 +6,7 @@ use smidgen_ir::ElementType;
 use smidgen_kernels::convert::{self, Stored};
 
 /// The element type of a stored element.
-fn element(stored: Stored) -> ElementType {
+pub(super) fn element(stored: Stored) -> ElementType {
     match stored {
         Stored::Int8 => ElementType::Int8,
         Stored::Uint8 => ElementType::Uint8,
@@ -14,6 +14,7 @@ fn element(stored: Stored) -> ElementType {
         Stored::Int32 => ElementType::Int32,
         Stored::Int64 => ElementType::Int64,
         Stored::Float32 => ElementType::Float32,
+        Stored::Bool => ElementType::Bool,
     }
 }
 

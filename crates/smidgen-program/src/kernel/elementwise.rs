@@ -398,23 +398,23 @@ impl KernelSpec for SoftmaxF32 {
 call!(SoftmaxF32(k, site) => float::softmax:
     arena(f32), views(), region(), value(depth = site.output().depth), value(beta = k.beta));
 
-/// Which element of `a` and `b` meets which, for tensors of any rank.
+/// Which elements of the operands meet, for tensors of any rank.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Broadcast {
+pub struct Broadcast<const N: usize = 2> {
     /// Dimensions of the output.
     pub dims: Vec<usize>,
     /// Elements that each operand advances for one step along each dimension; 0 where it is broadcast.
-    pub strides: [Vec<isize>; 2],
+    pub strides: [Vec<isize>; N],
 }
 
-impl Broadcast {
+impl<const N: usize> Broadcast<N> {
     /// Elements of operand `i`.
     pub(super) fn elements(&self, i: usize) -> usize {
         let steps = self.dims.iter().zip(&self.strides[i]);
         1 + steps.map(|(&dim, &stride)| dim.saturating_sub(1) * stride.unsigned_abs()).sum::<usize>()
     }
 
-    fn strides(&self) -> [&[isize]; 2] {
+    pub(super) fn strides(&self) -> [&[isize]; N] {
         self.strides.each_ref().map(|strides| &strides[..])
     }
 }

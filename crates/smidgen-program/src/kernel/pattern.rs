@@ -47,6 +47,16 @@ pub enum Pattern<'a> {
     Pair(&'a [Extent; 2], ElementType),
     /// The same with any broadcast; tensors are seen flat.
     Broadcast(&'a Broadcast, ElementType),
+    /// An output element needs a run of elements of each operand, at the place that strides say; tensors are seen flat.
+    Joined {
+        /// Dimensions of the output.
+        dims: &'a [usize],
+        /// Each operand's element type, its elements for one step along each dimension, how many it gives to an output element, and from one
+        /// of them to the next.
+        operands: Vec<(ElementType, &'a [isize], usize, isize)>,
+        /// Element type of the output.
+        to: ElementType,
+    },
     /// An output element needs its pixel's channels from itself on, the pixel's first all of them.
     Pixelwise(ElementType),
     /// Pictures of one size made of pictures of another.
@@ -170,6 +180,13 @@ impl Pattern<'_> {
             Self::Pixelwise(element) => one(*element, output),
             Self::Pair(operands, element) => operands.iter().map(|&e| (*element, fitting(e, output))).collect(),
             Self::Broadcast(broadcast, element) => [0, 1].map(|i| (*element, flat(broadcast.elements(i)))).to_vec(),
+            Self::Joined { dims, operands, .. } => {
+                let elements = |steps: &[isize], count: usize, step: isize| {
+                    let along = dims.iter().zip(steps).map(|(&dim, &s)| dim.saturating_sub(1) * s.unsigned_abs());
+                    1 + along.sum::<usize>() + count.saturating_sub(1) * step.unsigned_abs()
+                };
+                operands.iter().map(|&(e, steps, count, step)| (e, flat(elements(steps, count, step)))).collect()
+            }
             Self::Resize { element, sizes: [rows, cols], .. } => {
                 let images = output.rows / rows[1].max(1);
                 one(*element, Extent { rows: images * rows[0], cols: cols[0], depth: output.depth })
@@ -198,6 +215,7 @@ impl Pattern<'_> {
             Self::Rows { element, outputs, .. } => (*element, Extent { rows: claimed.rows, cols: 1, depth: *outputs }),
             Self::Elementwise { to, .. } => (*to, claimed),
             Self::Broadcast(broadcast, element) => (*element, flat(broadcast.dims.iter().product())),
+            Self::Joined { dims, to, .. } => (*to, flat(dims.iter().product())),
             Self::Resize { element, sizes: [rows, cols], .. } => {
                 let images = claimed.rows / rows[1].max(1);
                 (*element, Extent { rows: images * rows[1], cols: cols[1], depth: claimed.depth })
@@ -257,6 +275,10 @@ impl Pattern<'_> {
                 };
                 broadcast.strides.iter().all(reached)
             }
+            Self::Joined { dims, operands, .. } => operands.iter().all(|&(_, steps, count, step)| {
+                let forward = step >= 0 && steps.iter().all(|&step| step >= 0);
+                forward && walk(0, &[(dims, steps), (&[count], &[step])], MOST_BYTES)
+            }),
             Self::Resize { sizes, .. } => sizes.iter().flatten().all(|&size| some(&[size])),
             Self::Gather { input, index, .. } => extent(input) && index.iter().all(AxisIndex::is_sized),
             Self::Concat { sizes, .. } => {
@@ -315,6 +337,15 @@ impl Pattern<'_> {
                 let depth = move |e| {
                     let at = stepped(&broadcast.dims, 0, &broadcast.strides[i], e);
                     (at, at + 1)
+                };
+                [all(input.rows), all(input.cols), Box::new(depth)]
+            }
+            Self::Joined { dims, operands, .. } => {
+                let (_, steps, count, step) = operands[i];
+                let last = (count.saturating_sub(1) as isize * step) as usize;
+                let depth = move |e| {
+                    let at = stepped(dims, 0, steps, e);
+                    (at, at + last + 1)
                 };
                 [all(input.rows), all(input.cols), Box::new(depth)]
             }

@@ -6,7 +6,7 @@ use smidgen_kernels::int8::{Reading, Reduce};
 use smidgen_kernels::movement::Axis;
 use smidgen_kernels::reference::{Binary, FullyConnected, Product, Sum};
 use smidgen_kernels::requant::{Factor, SmallFactor};
-use smidgen_kernels::{Rounding, View, Views, Window2d, float, int8, int16, training};
+use smidgen_kernels::{Rounding, View, Views, Window2d, float, int8, int16, plain, training};
 
 /// An expression.
 #[derive(Clone, PartialEq, Debug)]
@@ -228,6 +228,7 @@ names!(
     "float::Function" float::Function,
     "float::Cell" float::Cell,
     "movement::Axis" Axis,
+    "plain::Compare" plain::Compare,
     "training::Noise" training::Noise,
     "training::Feed" training::Feed,
 );

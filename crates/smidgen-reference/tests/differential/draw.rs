@@ -207,7 +207,11 @@ impl Draw {
             ElementType::Int8 => self.int8s(shape.elements(), -128),
             ElementType::Uint8 => self.int8s(shape.elements(), -128).iter().map(|byte| byte ^ 0x80).collect(),
             ElementType::Int16 => self.int16s(shape.elements()),
-            other => unreachable!("no generator makes inputs of type {other}"),
+            ElementType::Bool => (0..shape.elements()).map(|_| u8::from(self.chance(50))).collect(),
+            // Of few values, so that some are equal.
+            ElementType::Int32 => self.int32s(shape.elements(), 5),
+            ElementType::Int64 => self.int64s(shape.elements(), 5),
+            ElementType::Int4 => unreachable!("no generator makes inputs of int4"),
         }
     }
 

@@ -192,8 +192,8 @@ fn draw(seed: u64, size: usize, numbers: Numbers, generate: Generator) -> Result
     let written = ours::write(&graph).and_then(|model| Ok((ours::read(&model)?, model)));
     let (back, model) = written.map_err(|e| format!("{e}\n{}", print(&graph)))?;
     let samples = (0..SAMPLES).map(|_| source.sample(&graph)).collect();
-    // Two functions that the reference kernels lack and the default ones have.
-    let by_default = |operator: &Operator| ["CEIL", "ROUND"].contains(&operator.op.name());
+    // Functions that the reference kernels lack and the default ones have.
+    let by_default = |operator: &Operator| ["CEIL", "ELU", "ROUND"].contains(&operator.op.name());
     let kernels = if graph.operators.iter().any(by_default) { Kernels::Default } else { Kernels::Reference };
     Ok(Some(Drawn { seed, size, graph, back, case: Case { model, samples, kernels, ..Case::default() } }))
 }

@@ -160,6 +160,26 @@ mod of_floats {
     }
 
     #[test]
+    fn compare() {
+        harness::run("compare", Numbers::Float, generators::plain::compare);
+    }
+
+    #[test]
+    fn select_v2() {
+        harness::run("select_v2", Numbers::Float, generators::plain::select_v2);
+    }
+
+    #[test]
+    fn cast() {
+        harness::run("cast", Numbers::Float, generators::plain::cast);
+    }
+
+    #[test]
+    fn batch_matmul() {
+        harness::run("batch_matmul", Numbers::Float, generators::plain::batch_matmul);
+    }
+
+    #[test]
     fn sqrt() {
         harness::run("functions", Numbers::Float, generators::elementwise::function);
     }

@@ -67,6 +67,13 @@ fn forms(name: &str) -> Vec<Made> {
     match name {
         "ADD" => binary(BinaryKind::Add),
         "ARG_MAX" => plain(Op::ArgMax { axis: 3 }),
+        "BATCH_MATMUL" => {
+            let op = Op::BatchMatmul { adjoint: [false, true] };
+            vec![Made { op, before: vec![], after: vec![], computed: 2 }]
+        }
+        // What they take or give is no number that could be quantised.
+        "CAST" | "EQUAL" | "GREATER" | "GREATER_EQUAL" | "LESS" | "LESS_EQUAL" | "LOGICAL_AND" | "LOGICAL_OR"
+        | "NOT_EQUAL" | "SELECT_V2" => vec![],
         "AVERAGE_POOL_2D" => pool(PoolKind::Average),
         "CONCATENATION" => {
             let op = |activation| Op::Concatenation { axis: 3, activation };

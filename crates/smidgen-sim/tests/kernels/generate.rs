@@ -11,6 +11,7 @@ use smidgen_kernels::int8::mcu::Width;
 use smidgen_kernels::int8::{Binary, Prelu, Product, Reading, Reduce, SUM_SHIFT, Scale, Sum, fast};
 use smidgen_kernels::movement::Axis;
 use smidgen_kernels::nd::MAX_RANK;
+use smidgen_kernels::plain::Compare;
 use smidgen_kernels::requant::Factor;
 use smidgen_kernels::{Isa, Rounding, View};
 use smidgen_synthetic::Random;
@@ -50,6 +51,9 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::Flip => flip(random),
         Kernel::WideSum => generate_int16::sum(random),
         Kernel::ArgMax => arg_max(random),
+        Kernel::Compare => compare(random),
+        Kernel::Select => select(random),
+        Kernel::Cast => cast(random),
         Kernel::WideAveragePool | Kernel::WideMaxPool => pool::<i16>(kernel, random),
         Kernel::WideResizeBilinear => resize::<i16>(kernel, random),
         Kernel::WideBroadcast => broadcast(kernel, generate_int16::function, random),
@@ -553,6 +557,66 @@ fn flip(random: &mut Random) -> Case {
     let how = Requantise { from, to, zeros, factor: Factor::new(1.0), rounding: rounding(random) };
     let oracle = Some(call(Kernel::Requantise).put(&how));
     Case { oracle, ..Case::new(call(Kernel::Flip), space.fill(random)) }
+}
+
+/// Operands of so many bytes each, with any broadcast, some of them constants: the call with them, and their strides.
+fn met(
+    mut call: Call,
+    space: &mut Space,
+    random: &mut Random,
+    sizes: &[usize],
+    each: &[usize],
+) -> (Call, Vec<Strides>) {
+    let mut all = Vec::new();
+    for &size in each {
+        let (steps, count) = cuboid(random, sizes, true);
+        all.push(steps);
+        if random.chance(1, 3) {
+            call = call.option(Some(&bytes(random, count * size))).put(&0usize);
+        } else {
+            call = call.option::<u8>(None).put(&(space.take_input(count * size, 8) / size));
+        }
+    }
+    (call, all)
+}
+
+fn compare(random: &mut Random) -> Case {
+    let sizes = sizes(random, (0, 5));
+    let from = random.choose(&[Stored::Int8, Stored::Uint8, Stored::Int16, Stored::Int32, Stored::Int64, Stored::Bool]);
+    let mut space = Space::new(random);
+    let (call, strides) = met(Call::new(Kernel::Compare), &mut space, random, &sizes, &[from.bytes(); 2]);
+    let output = space.take(sizes.iter().product(), 1);
+    let function = random.choose(&[
+        Compare::Equal,
+        Compare::NotEqual,
+        Compare::Less,
+        Compare::LessEqual,
+        Compare::Greater,
+        Compare::GreaterEqual,
+        Compare::And,
+        Compare::Or,
+    ]);
+    let call = call.put(&output).put(&dims(&sizes)).put(&strides[0]).put(&strides[1]).put(&from).put(&function);
+    Case::new(call, space.fill(random))
+}
+
+fn select(random: &mut Random) -> Case {
+    let sizes = sizes(random, (0, 5));
+    let element = random.choose(&[1, 2, 4, 8]);
+    let mut space = Space::new(random);
+    let (call, strides) = met(Call::new(Kernel::Select), &mut space, random, &sizes, &[1, element, element]);
+    let output = space.take(sizes.iter().product::<usize>() * element, 8);
+    let call = call.put(&output).put(&dims(&sizes)).put(&strides[0]).put(&strides[1]).put(&strides[2]).put(&element);
+    Case::new(call, space.fill(random))
+}
+
+fn cast(random: &mut Random) -> Case {
+    let types = [Stored::Int8, Stored::Uint8, Stored::Int16, Stored::Int32, Stored::Int64, Stored::Bool];
+    let [from, to] = [(); 2].map(|()| random.choose(&types));
+    let mut space = Space::new(random);
+    let (shape, region, [input, output]) = alike(random, &mut space, [from.bytes(), to.bytes()]);
+    let call = Call::new(Kernel::Cast).put(&input).put(&output).put(&region).put(&shape[2]).put(&from).put(&to);
+    Case::new(call, space.fill(random))
 }
 
 fn arg_max(random: &mut Random) -> Case {

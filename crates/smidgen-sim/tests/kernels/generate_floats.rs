@@ -24,6 +24,7 @@ pub fn generate(kernel: FloatKernel, random: &mut Random) -> Case {
         FloatKernel::FloatRecurrent => recurrent(random),
         FloatKernel::FloatBinary => binary(random),
         FloatKernel::FloatBroadcast => broadcast(random),
+        FloatKernel::FloatMatmul => matmul(random),
         FloatKernel::FloatReduceImage => reduce_image(random),
         FloatKernel::FloatReduce | FloatKernel::FloatReduceMax | FloatKernel::FloatReduceMin => reduce(kernel, random),
         FloatKernel::Quantize | FloatKernel::Dequantize => convert(kernel, random),
@@ -238,6 +239,26 @@ fn broadcast(random: &mut Random) -> Case {
     let output = space.take(4 * sizes.iter().product::<usize>(), 4) / 4;
     let call = call.put(&output).put(&dims(&sizes)).put(&strides[0]).put(&strides[1]);
     Case::new(call.put(&function(random)).put(&clamp(random)), space.fill(random))
+}
+
+/// Rows of one operand, columns of another, each of `depth` elements, with batches that may be broadcast.
+fn matmul(random: &mut Random) -> Case {
+    let [batch, rows, cols, depth] = [(); 4].map(|()| small(random, 1, 5));
+    let mut space = Space::new(random);
+    let mut call = Call::new(FloatKernel::FloatMatmul);
+    let (mut strides, mut steps) = (Vec::new(), Vec::new());
+    for (place, lines) in [(1, rows), (2, cols)] {
+        let (batches, turned) = (if random.chance(1, 3) { 1 } else { batch }, random.chance(1, 2));
+        let mut own = [0; MAX_RANK];
+        own[0] = if batches == 1 { 0 } else { (lines * depth) as isize };
+        own[place] = if turned { 1 } else { depth as isize };
+        steps.push(if turned { lines as isize } else { 1 });
+        strides.push(Strides { rank: 3, steps: own });
+        call = call.option::<f32>(None).put(&(space.take_input(4 * batches * lines * depth, 4) / 4));
+    }
+    let output = space.take(4 * batch * rows * cols, 4) / 4;
+    let call = call.put(&output).put(&dims(&[batch, rows, cols])).put(&strides[0]).put(&strides[1]);
+    Case::new(call.put(&depth).put(&steps[0]).put(&steps[1]), space.fill(random))
 }
 
 fn reduce_image(random: &mut Random) -> Case {

@@ -7,6 +7,7 @@ mod convolution;
 mod fully_connected;
 mod join;
 mod pad;
+mod plain;
 mod pool;
 mod recurrent;
 mod reduce;
@@ -28,6 +29,7 @@ use crate::support::Builtin;
 use crate::write::options::Options;
 use crate::write::{Signature, Writer};
 use smidgen_ir::ElementType::{self, Bool, Float32, Int8, Int16, Int32, Int64, Uint8};
+use smidgen_ir::names::in_tflite;
 use smidgen_ir::{Function, Op};
 
 /// What an operator decodes to: the operator, and the indices in the file of the tensors that it reads.
@@ -88,6 +90,7 @@ pub(crate) fn rows() -> impl Iterator<Item = Row> {
         fully_connected::ROWS,
         join::ROWS,
         pad::ROWS,
+        plain::ROWS,
         pool::ROWS,
         recurrent::ROWS,
         reduce::ROWS,
@@ -100,7 +103,7 @@ pub(crate) fn rows() -> impl Iterator<Item = Row> {
         unary::ROWS,
         variables::ROWS,
     ];
-    let functions = Function::ALL.iter().map(|&function| unary::function_row(function));
+    let functions = Function::ALL.iter().filter(|&&f| in_tflite(f)).map(|&function| unary::function_row(function));
     rooms.into_iter().flatten().copied().chain(functions)
 }
 
@@ -136,6 +139,10 @@ pub(crate) fn write(writer: &mut Writer<'_, '_>, op: &Op) -> Result<Written, Wri
         Op::Unary(kind) => unary::write(writer, *kind),
         Op::Prelu => writer.plain(Builtin::Prelu),
         Op::ArgMax { axis } => reduce::write_arg_max(writer, *axis),
+        Op::Compare(kind) => plain::write_compare(writer, *kind),
+        Op::Select => writer.plain(Builtin::SelectV2),
+        Op::Cast => writer.plain(Builtin::Cast),
+        Op::BatchMatmul { adjoint } => plain::write_batch_matmul(writer, *adjoint),
         Op::Quantize => writer.plain(Builtin::Quantize),
         Op::Dequantize => writer.plain(Builtin::Dequantize),
         Op::Recurrent(layer) => recurrent::write(writer, layer),

@@ -8,7 +8,7 @@ use crate::support::Builtin;
 use crate::write::Writer;
 use crate::write::options::Options;
 use smidgen_ir::ElementType::Int8;
-use smidgen_ir::names::{names, tflite_function};
+use smidgen_ir::names::{in_tflite, names, tflite_function};
 use smidgen_ir::{Function, Op, UnaryKind};
 
 builtins! {
@@ -112,6 +112,7 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, kind: UnaryKind) -> Result<Writ
         UnaryKind::HardSwish => writer.plain(Builtin::HardSwish),
         UnaryKind::Exp => writer.plain(Builtin::Exp),
         UnaryKind::Log => writer.plain(Builtin::Log),
+        UnaryKind::Function(function) if !in_tflite(function) => Err(writer.fail("the format has no such operator")),
         UnaryKind::Function(function) => writer.plain(Builtin::function(function)),
     }
 }

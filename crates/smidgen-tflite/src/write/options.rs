@@ -2,9 +2,7 @@
 
 use super::tree::Node;
 use crate::schema::{
-    arg_max, arithmetic, call_once, concatenation, conv, depthwise, fully_connected, leaky_relu, pack, pool, reducer,
-    reshape, resize_bilinear, resize_nearest, sequence_lstm, sequence_rnn, softmax, split, squeeze, strided_slice,
-    transpose_conv, unpack, var_handle,
+    arg_max, arithmetic, batch_matmul, call_once, concatenation, conv, depthwise, fully_connected, leaky_relu, pack, pool, reducer, reshape, resize_bilinear, resize_nearest, sequence_lstm, sequence_rnn, softmax, split, squeeze, strided_slice, transpose_conv, unpack, var_handle,
 };
 use smidgen_ir::Activation;
 
@@ -34,6 +32,7 @@ pub(crate) enum Options {
     Softmax { beta: f32 },
     LeakyRelu { alpha: f32 },
     ArgMax { output_type: i8 },
+    BatchMatmul { adjoint: [bool; 2] },
     CallOnce { subgraph: i32 },
     VarHandle { shared_name: String },
 }
@@ -121,6 +120,9 @@ pub(crate) fn node<'a>(options: &Options) -> Option<Node<'a>> {
         Options::Softmax { beta } => node.with(softmax::beta, beta),
         Options::LeakyRelu { alpha } => node.with(leaky_relu::alpha, alpha),
         Options::ArgMax { output_type } => node.with(arg_max::output_type, output_type),
+        Options::BatchMatmul { adjoint } => {
+            node.with(batch_matmul::adj_x, adjoint[0]).with(batch_matmul::adj_y, adjoint[1])
+        }
         Options::CallOnce { subgraph } => node.with(call_once::init_subgraph_index, subgraph),
         Options::VarHandle { ref shared_name } => {
             node.with(var_handle::container, String::new()).with(var_handle::shared_name, shared_name.clone())

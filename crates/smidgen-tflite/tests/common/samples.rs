@@ -1,9 +1,8 @@
 //! Small graphs that together hold every operator, in every type that it takes.
 
+use smidgen_ir::names::in_tflite;
 use smidgen_ir::{
-    Activation, AxisSlice, BinaryKind, Cell, ConvParams, DataType, ElementType, Function, Graph, Op, PadValue, Padding,
-    PoolKind, Quantisation, RecurrentParams, ReduceKind, ReshapeKind, ResizeKind, Tensor, TensorId, UnaryKind,
-    Variable, infer,
+    Activation, AxisSlice, BinaryKind, Cell, CompareKind, ConvParams, DataType, ElementType, Function, Graph, Op, PadValue, Padding, PoolKind, Quantisation, RecurrentParams, ReduceKind, ReshapeKind, ResizeKind, Tensor, TensorId, UnaryKind, Variable, infer,
 };
 
 const FLOAT: DataType = DataType::FLOAT32;
@@ -42,8 +41,30 @@ pub fn graphs() -> Vec<(String, Graph)> {
     add("lstm time major", recurrent(Cell::Lstm, None, true));
     add("rnn", recurrent(Cell::Tanh, None, false));
     add("rnn relu", recurrent(Cell::Relu, None, true));
+    plain(&mut add);
     add("dequantize", single(Op::Dequantize, &[(&[1, 5], &int8(4))], vec![], &FLOAT));
     graphs
+}
+
+/// What takes tensors without quantisation.
+fn plain(add: &mut impl FnMut(&str, Graph)) {
+    let [int32, bool] = [ElementType::Int32, ElementType::Bool].map(DataType::Plain);
+    for &kind in CompareKind::ALL {
+        let logic = matches!(kind, CompareKind::And | CompareKind::Or);
+        for (name, dtype) in [("float", &FLOAT), ("int32", &int32), ("bool", &bool)] {
+            let ordered = !matches!(kind, CompareKind::Equal | CompareKind::NotEqual);
+            if if logic { *dtype == bool } else { *dtype != bool || !ordered } {
+                let inputs: [(&[usize], _); 2] = [(&[2, 3], dtype), (&[3], dtype)];
+                add(&format!("{} {name}", kind.name()), single(Op::Compare(kind), &inputs, vec![], &bool));
+            }
+        }
+    }
+    let inputs: [(&[usize], _); 3] = [(&[2, 1], &bool), (&[2, 3], &int32), (&[3], &int32)];
+    add("SELECT_V2 int32", single(Op::Select, &inputs, vec![], &int32));
+    add("CAST to float", single(Op::Cast, &[(&[2, 3], &int32)], vec![], &FLOAT));
+    add("CAST to bool", single(Op::Cast, &[(&[2, 3], &FLOAT)], vec![], &bool));
+    let inputs: [(&[usize], _); 2] = [(&[2, 4, 3], &FLOAT), (&[1, 5, 3], &FLOAT)];
+    add("BATCH_MATMUL", single(Op::BatchMatmul { adjoint: [false, true] }, &inputs, vec![], &FLOAT));
 }
 
 /// A sum over calls; what it begins with stands where and under the name that it has when it is read.
@@ -217,7 +238,7 @@ fn computing(kind: &str, x: &DataType, y: &DataType, add: &mut impl FnMut(&str, 
     if *x == FLOAT {
         let op = Op::Binary { kind: BinaryKind::Div, activation: Activation::Relu6 };
         add("div float", single(op, &[x4, (&[1, 1, 6, 1], x)], vec![], y));
-        for &function in Function::ALL {
+        for &function in Function::ALL.iter().filter(|&&function| in_tflite(function)) {
             let op = Op::Unary(UnaryKind::Function(function));
             add(&format!("{} float", op.name()), single(op, &[x4], vec![], y));
         }

@@ -73,6 +73,11 @@ fn stored_constant(graph: &mut Graph, id: TensorId, dtype: &DataType) -> Option<
     Some(graph.add_tensor(constant))
 }
 
+/// True for a QUANTIZE of floats, and not for one between int8 and uint8, which the network's ends have.
+fn quantizes(graph: &Graph, operator: &Operator) -> bool {
+    operator.op == Op::Quantize && graph.tensor(operator.inputs[0]).dtype == DataType::FLOAT32
+}
+
 /// Which operators are at the ends of integers, as it was before a pass began.
 struct Kinds {
     quantize: Vec<bool>,
@@ -81,8 +86,8 @@ struct Kinds {
 
 impl Kinds {
     fn of(graph: &Graph) -> Self {
-        let are = |op: Op| graph.operators.iter().map(|o| o.op == op).collect();
-        Self { quantize: are(Op::Quantize), dequantize: are(Op::Dequantize) }
+        let are = |is: fn(&Graph, &Operator) -> bool| graph.operators.iter().map(|o| is(graph, o)).collect();
+        Self { quantize: are(quantizes), dequantize: are(|_, o| o.op == Op::Dequantize) }
     }
 }
 
@@ -205,7 +210,7 @@ fn raise(graph: &mut Graph) -> usize {
     let mut pending: HashMap<TensorId, Operator> = HashMap::new();
     let mut reversed = Vec::with_capacity(graph.operators.len());
     for (i, operator) in std::mem::take(&mut graph.operators).into_iter().enumerate().rev() {
-        if operator.op == Op::Quantize && flow.reader(operator.inputs[0]).is_some() {
+        if kinds.quantize[i] && flow.reader(operator.inputs[0]).is_some() {
             pending.insert(operator.inputs[0], operator);
             continue;
         }

@@ -1,12 +1,13 @@
 //! Operators that treat every element alike, and reductions.
 
 use crate::draw::{Builder, Draw, Numbers};
+use smidgen_ir::names::in_tflite;
 use smidgen_ir::{
     Activation, BinaryKind, DataType, ElementType, Function, Graph, Op, Quantisation, ReduceKind, UnaryKind,
 };
 
 /// Dimensions of two operands that broadcast together.
-fn operands(draw: &mut Draw) -> [Vec<usize>; 2] {
+pub(super) fn operands(draw: &mut Draw) -> [Vec<usize>; 2] {
     let a = draw.dims(1, 5);
     let mut pair = [a.clone(), a];
     if draw.chance(40) {
@@ -164,7 +165,8 @@ pub fn exp(draw: &mut Draw) -> Option<Graph> {
 
 /// Of all functions that have only a form for float32.
 pub fn function(draw: &mut Draw) -> Option<Graph> {
-    let function = draw.pick(Function::ALL);
+    let known: Vec<Function> = Function::ALL.iter().copied().filter(|&f| in_tflite(f)).collect();
+    let function = draw.pick(&known);
     unary(draw, UnaryKind::Function(function), None)
 }
 

@@ -3,4 +3,5 @@
 pub mod elementwise;
 pub mod movement;
 pub mod recurrent;
+pub mod plain;
 pub mod windowed;

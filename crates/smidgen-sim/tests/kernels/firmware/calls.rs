@@ -11,6 +11,7 @@ use smidgen_kernels::int16::{self, Int16, Multiplier, Sigmoid, Slopes};
 use smidgen_kernels::memory::Element;
 use smidgen_kernels::movement::{self, Axis, Gather, Index, Piece};
 use smidgen_kernels::nd::{MAX_RANK, Whole};
+use smidgen_kernels::plain::{self, Compare};
 use smidgen_kernels::requant::{Factor, SmallFactor};
 use smidgen_kernels::training::{
     self, AxisMap, BiasStep, Cross, DepthwiseGradient, DepthwiseStep, Feed, Head, InputGradient, Noise, Rearrange,
@@ -105,14 +106,26 @@ number! {
         1 => Stored::Int16,
         2 => Stored::Int32,
         3 => Stored::Int64,
-        _ => Stored::Uint8,
+        4 => Stored::Uint8,
+        _ => Stored::Bool,
     }, |v| match v {
         Stored::Int8 => 0,
         Stored::Int16 => 1,
         Stored::Int32 => 2,
         Stored::Uint8 => 4,
+        Stored::Bool => 5,
         _ => 3,
     };
+    Compare: |w| match w {
+        0 => Compare::Equal,
+        1 => Compare::NotEqual,
+        2 => Compare::Less,
+        3 => Compare::LessEqual,
+        4 => Compare::Greater,
+        5 => Compare::GreaterEqual,
+        6 => Compare::And,
+        _ => Compare::Or,
+    }, |v| v as u32;
     Axis: |w| match w {
         0 => Axis::Rows,
         1 => Axis::Cols,
@@ -462,6 +475,9 @@ kernels! { Kernel from 0; memory, m;
     Flip => convert::flip(memory.arena(), &get(m), get(m), get(m));
     WideSum => int16::sum(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m));
     Requantise => convert::requantise(memory.arena(), &get(m), get(m), get(m), &get(m));
+    Compare => plain::compare(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), get(m), get(m));
+    Select => plain::select(memory.arena(), get(m), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 3]>(m).each_ref().map(Strides::get), get(m));
+    Cast => plain::cast(memory.arena(), &get(m), get(m), get(m), get(m), get(m));
     ArgMax => convert::arg_max(memory.arena(), get(m), get(m), get(m), get(m), get(m));
     WideAveragePool => int16::average_pool::<i16, _>(memory.arena(), &get(m), get(m), &get(m), get(m));
     WideMaxPool => int16::max_pool::<i16, _>(memory.arena(), &get(m), get(m), &get(m), get(m));

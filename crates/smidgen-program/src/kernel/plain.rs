@@ -1,0 +1,115 @@
+//! Kernels of elements whose stored value is their value, and the product of matrices that are both computed at run time. Those of several
+//! operands take tensors that are stored whole and seen as `[1, 1, elements]`.
+
+use super::convert::element;
+use super::{Broadcast, KernelSpec, Pattern};
+use crate::costs::{Family, Size, Work};
+use smidgen_ir::ElementType;
+use smidgen_kernels::convert::Stored;
+use smidgen_kernels::{float, plain};
+
+/// The operands of a function of elements.
+fn joined<const N: usize>(broadcast: &Broadcast<N>, elements: [ElementType; N], to: ElementType) -> Pattern<'_> {
+    let operands = elements.into_iter().zip(broadcast.strides()).map(|(element, strides)| (element, strides, 1, 0));
+    Pattern::Joined { dims: &broadcast.dims, operands: operands.collect(), to }
+}
+
+/// A question about two elements. Inputs: `a`, `b`, either of them perhaps a constant.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Compare {
+    /// Which.
+    pub function: plain::Compare,
+    /// Element type of the inputs.
+    pub from: Stored,
+    /// Which element meets which.
+    pub broadcast: Broadcast,
+}
+
+impl KernelSpec for Compare {
+    fn pattern(&self) -> Pattern<'_> {
+        joined(&self.broadcast, [element(self.from); 2], ElementType::Bool)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::Other)
+    }
+}
+
+call!(Compare(k, site) => plain::compare:
+    arena(u8), whole(a: u8 = 0), whole(b: u8 = 1), value(output = site.output_base(true)),
+    value(dims = &k.broadcast.dims[..]), value(strides = k.broadcast.strides()), value(from = k.from),
+    value(function = k.function));
+
+/// One of two elements, as a condition says. Inputs: the condition, `a`, `b`, any of them perhaps a constant.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Select {
+    /// Element type of `a` and `b`.
+    pub element: ElementType,
+    /// Which elements meet.
+    pub broadcast: Broadcast<3>,
+}
+
+impl KernelSpec for Select {
+    fn pattern(&self) -> Pattern<'_> {
+        joined(&self.broadcast, [ElementType::Bool, self.element, self.element], self.element)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::Other)
+    }
+}
+
+call!(Select(k, site) => plain::select:
+    arena(u8), whole(condition: u8 = 0), whole(a: u8 = 1), whole(b: u8 = 2), value(output = site.output_base(true)),
+    value(dims = &k.broadcast.dims[..]), value(strides = k.broadcast.strides()),
+    value(element = k.element.bits().div_ceil(8)));
+
+/// CAST from one element type to another. Input: `x`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Cast {
+    /// Element type of the input.
+    pub from: Stored,
+    /// Element type of the output.
+    pub to: Stored,
+}
+
+impl KernelSpec for Cast {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Elementwise { from: element(self.from), to: element(self.to) }
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.mapped(Family::Dequantise)
+    }
+}
+
+call!(Cast(k, site) => plain::cast:
+    arena(u8), views(), region(), value(depth = site.output().depth), value(from = k.from), value(to = k.to));
+
+/// BATCH_MATMUL of float32. Inputs: `a`, `b`, either of them perhaps a constant.
+#[derive(Clone, PartialEq, Debug)]
+pub struct MatmulF32 {
+    /// For each batch, row and column of the output, where the row of `a` and the column of `b` begin.
+    pub broadcast: Broadcast,
+    /// Elements of a row of `a`.
+    pub depth: usize,
+    /// From one element of that row to the next, and of the column of `b`.
+    pub steps: [isize; 2],
+}
+
+impl KernelSpec for MatmulF32 {
+    fn pattern(&self) -> Pattern<'_> {
+        let operands = self.broadcast.strides().into_iter().zip(self.steps);
+        let operands = operands.map(|(strides, step)| (ElementType::Float32, strides, self.depth, step)).collect();
+        Pattern::Joined { dims: &self.broadcast.dims, operands, to: ElementType::Float32 }
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        Work::new(Family::FullyConnectedF32, [1, run.elements(), run.elements() * self.depth])
+    }
+}
+
+call!(MatmulF32(k, site) => float::matmul:
+    arena(f32), whole(a: f32 = 0), whole(b: f32 = 1), value(output = site.output_base(false)),
+    value(dims = &k.broadcast.dims[..]), value(strides = k.broadcast.strides()), value(depth = k.depth),
+    value(steps = k.steps));

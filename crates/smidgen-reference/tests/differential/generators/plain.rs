@@ -1,0 +1,92 @@
+//! Operators of elements that are not quantised, and products of matrices that are both computed.
+
+use super::elementwise::operands;
+use crate::draw::{Builder, Draw, Numbers};
+use smidgen_ir::{CompareKind, DataType, ElementType, Graph, Op};
+
+const BOOL: DataType = DataType::Plain(ElementType::Bool);
+
+/// Operands are drawn for one kind of numbers alone, since none of these has an integer form.
+fn once(draw: &Draw) -> Option<()> {
+    (draw.numbers == Numbers::Float).then_some(())
+}
+
+/// An operand that is computed or, now and then, constant.
+fn operand(draw: &mut Draw, builder: Builder, shape: Vec<usize>, dtype: &DataType) -> Builder {
+    if draw.chance(25) {
+        let constant = draw.constant("constant", shape, dtype.clone());
+        return builder.constant(constant);
+    }
+    builder.input(shape, dtype.clone())
+}
+
+pub fn compare(draw: &mut Draw) -> Option<Graph> {
+    once(draw)?;
+    let kind = draw.pick(CompareKind::ALL);
+    let [int32, int64] = [ElementType::Int32, ElementType::Int64].map(DataType::Plain);
+    let dtype = match kind {
+        CompareKind::And | CompareKind::Or => BOOL,
+        CompareKind::Equal | CompareKind::NotEqual => draw.pick(&[DataType::FLOAT32, int32, int64, BOOL]),
+        _ => draw.pick(&[DataType::FLOAT32, int32, int64]),
+    };
+    // The reference broadcasts up to four dimensions.
+    let [mut a, mut b] = operands(draw);
+    [&mut a, &mut b].into_iter().for_each(|dims| {
+        dims.drain(..dims.len().saturating_sub(4));
+    });
+    // One of them is computed, or there is no network.
+    let builder = Builder::default().input(a, dtype.clone());
+    let builder = operand(draw, builder, b, &dtype);
+    builder.finish(Op::Compare(kind), BOOL)
+}
+
+pub fn select_v2(draw: &mut Draw) -> Option<Graph> {
+    once(draw)?;
+    let [int32, int64] = [ElementType::Int32, ElementType::Int64].map(DataType::Plain);
+    let dtype = draw.pick(&[DataType::FLOAT32, int32, int64, BOOL]);
+    let whole = draw.dims(1, 4);
+    let mut shapes = [whole.clone(), whole.clone(), whole];
+    if draw.chance(60) {
+        for shape in &mut shapes {
+            for dim in shape.iter_mut().filter(|_| draw.chance(25)) {
+                *dim = 1;
+            }
+        }
+    }
+    let [condition, a, b] = shapes;
+    let builder = Builder::default().input(condition, BOOL);
+    let builder = operand(draw, builder, a, &dtype);
+    let builder = operand(draw, builder, b, &dtype);
+    builder.finish(Op::Select, dtype)
+}
+
+pub fn cast(draw: &mut Draw) -> Option<Graph> {
+    once(draw)?;
+    let types = [ElementType::Float32, ElementType::Int32, ElementType::Int64, ElementType::Bool, ElementType::Uint8];
+    let (from, mut to) = (draw.pick(&types), draw.pick(&types));
+    if (from, to) == (ElementType::Float32, ElementType::Uint8) {
+        // What a negative float is as a byte the language of the reference leaves open.
+        to = ElementType::Int32;
+    }
+    let shape = draw.dims(1, 5);
+    Builder::default().input(shape, DataType::Plain(from)).finish(Op::Cast, DataType::Plain(to))
+}
+
+pub fn batch_matmul(draw: &mut Draw) -> Option<Graph> {
+    once(draw)?;
+    let [m, k, n] = [(); 3].map(|()| draw.dim(12));
+    let adjoint = [draw.chance(50), draw.chance(50)];
+    let batch: Vec<usize> = (0..draw.between(0, 2)).map(|_| draw.dim(4)).collect();
+    let mut shapes = [vec![m, k], vec![k, n]];
+    for (shape, turned) in shapes.iter_mut().zip(adjoint) {
+        if turned {
+            shape.reverse();
+        }
+        let lead: Vec<usize> = batch.iter().map(|&dim| if draw.chance(25) { 1 } else { dim }).collect();
+        shape.splice(0..0, lead);
+    }
+    let [a, b] = shapes;
+    let builder = Builder::default().input(a, DataType::FLOAT32);
+    let builder = operand(draw, builder, b, &DataType::FLOAT32);
+    builder.finish(Op::BatchMatmul { adjoint }, DataType::FLOAT32)
+}
