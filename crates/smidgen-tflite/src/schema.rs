@@ -86,6 +86,20 @@ tables! {
     call_once "CallOnceOptions" {
         init_subgraph_index: i32 = 0,
     }
+    /// WHILE.
+    while_options "WhileOptions" {
+        cond_subgraph_index: i32 = 0,
+        body_subgraph_index: i32 = 1,
+    }
+    /// IF.
+    if_options "IfOptions" {
+        then_subgraph_index: i32 = 0,
+        else_subgraph_index: i32 = 1,
+    }
+    /// CALL.
+    call "CallOptions" {
+        subgraph: u32 = 0,
+    }
     /// VAR_HANDLE.
     var_handle "VarHandleOptions" {
         container: Str = 0,

@@ -1,12 +1,15 @@
 //! Files that are wrong in one place, built from the same tables as good ones.
 
 use crate::flat::Many;
-use crate::schema::{IDENTIFIER, VERSION, buffer, model, operator, operator_code, quantization, subgraph, tensor};
+use crate::schema::{
+    CUSTOM, IDENTIFIER, VERSION, buffer, model, operator, operator_code, quantization, subgraph, tensor,
+};
 use crate::support::{Builtin, options};
 use crate::write::options::{Options, node};
 use crate::write::tree::{Node, serialise};
 
 pub(crate) const RESOURCE: i8 = 13;
+pub(crate) const VARIANT: i8 = 14;
 pub(crate) const FLOAT: i8 = 0;
 pub(crate) const INT32: i8 = 2;
 pub(crate) const INT8: i8 = 9;
@@ -117,6 +120,42 @@ impl File {
             .with(subgraph::operators, operators);
         self.subgraphs.push(subgraph);
         self.subgraphs.len() as i32
+    }
+
+    /// Adds a subgraph that `build` fills, which begins empty, and gives its number.
+    pub(crate) fn subgraph(&mut self, build: impl FnOnce(&mut Self)) -> i32 {
+        use std::mem::take;
+        let outer =
+            (take(&mut self.tensors), take(&mut self.operators), take(&mut self.inputs), take(&mut self.outputs));
+        build(self);
+        let subgraph = Node::default()
+            .with(subgraph::tensors, take(&mut self.tensors))
+            .with(subgraph::inputs, take(&mut self.inputs))
+            .with(subgraph::outputs, take(&mut self.outputs))
+            .with(subgraph::operators, take(&mut self.operators));
+        (self.tensors, self.operators, self.inputs, self.outputs) = outer;
+        self.subgraphs.push(subgraph);
+        self.subgraphs.len() as i32
+    }
+
+    /// Adds an operator by its number in the schema, with a table of options of this number.
+    pub(crate) fn foreign(&mut self, code: i32, inputs: &[i32], outputs: &[i32], with: Option<(u8, Node<'static>)>) {
+        let code = self.code(code);
+        let record = operator_node(code, inputs, outputs);
+        self.operators.push(match with {
+            Some((tag, table)) => {
+                record.with(operator::builtin_options_type, tag).with(operator::builtin_options, table)
+            }
+            None => record,
+        });
+    }
+
+    /// Adds a custom operator of this name.
+    pub(crate) fn custom(&mut self, name: &'static str, inputs: &[i32], outputs: &[i32]) {
+        let code = self.code(CUSTOM);
+        let record = std::mem::take(&mut self.codes[code as usize]).with(operator_code::custom_code, name.into());
+        self.codes[code as usize] = record;
+        self.operators.push(operator_node(code, inputs, outputs));
     }
 
     pub(crate) fn code(&mut self, code: i32) -> u32 {

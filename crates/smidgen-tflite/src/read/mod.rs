@@ -6,6 +6,8 @@ mod dilated;
 mod fold;
 #[cfg(test)]
 mod layers;
+#[cfg(test)]
+mod loops;
 mod recurrent;
 #[cfg(test)]
 mod sound;
@@ -14,6 +16,7 @@ mod state;
 mod tensors;
 #[cfg(test)]
 mod tests;
+mod unroll;
 mod variables;
 
 use crate::error::ReadError;
@@ -32,7 +35,9 @@ use smidgen_ir::front::{Budget, Subject, Unsupported, listed as names, quoted};
 use smidgen_ir::validate::beyond_bounds;
 use smidgen_ir::{DataType, ElementType, Graph, Operator, ReshapeKind, Shape, Tensor, TensorId, Variable, infer};
 use std::borrow::Cow;
+use std::collections::HashSet;
 pub(crate) use tensors::{MAX_RANK, Source};
+use unroll::{Progress, Task};
 use variables::Held;
 
 /// How to read a file.
@@ -180,9 +185,19 @@ impl<'a> Reader<'a> {
         self.order(&wirings, &codes, &folded, &mut tensors, &inputs, &outputs)?;
         self.report_subgraphs(&wirings, &codes)?;
 
-        let mut operators = Vec::new();
-        for (index, wiring) in wirings.iter().enumerate().filter(|&(index, _)| !folded[index]) {
-            if let Some(constants) = Fold::new(wiring, &codes[wiring.code], &tensors).evaluate()? {
+        let mut all = Progress::new(wirings, tensors, &folded);
+        let mut repeated = HashSet::new();
+        while let Some(task) = all.tasks.pop_front() {
+            let index = match task {
+                Task::Turn(number) if self.turn(number, &codes, &mut all)? => continue,
+                Task::Turn(number) => all.operator_of(number),
+                Task::Operator(index) if self.resolve(index, &codes, &mut all)? => continue,
+                Task::Operator(index) => index,
+            };
+            let origin = all.origin(index);
+            let Progress { wirings, tensors, operators, .. } = &mut all;
+            let wiring = &wirings[index];
+            if let Some(constants) = Fold::new(wiring, &codes[wiring.code], tensors).evaluate()? {
                 for (&t, constant) in wiring.outputs.iter().zip(constants) {
                     self.budget.take(constant.data.len() + size_of::<usize>() * constant.shape.len())?;
                     tensors[t].hold(constant);
@@ -203,7 +218,7 @@ impl<'a> Reader<'a> {
                         continue;
                     }
                     let decode = || {
-                        let call = Call::new(*builtin, wiring, &tensors, self.options.float_weights)?;
+                        let call = Call::new(*builtin, wiring, tensors, self.options.float_weights)?;
                         match rewrites.get(&index) {
                             Some(Rewrite::Shape(shape)) => {
                                 let op = smidgen_ir::Op::Reshape { kind: ReshapeKind::Reshape, shape: shape.clone() };
@@ -216,12 +231,18 @@ impl<'a> Reader<'a> {
                         }
                     };
                     match decode() {
-                        Ok((op, inputs)) => {
-                            self.budget.take(size_of::<Operator>() + 8 * (inputs.len() + wiring.outputs.len()))?;
-                            if self.options.float_weights {
-                                self.float_weights(&op, &inputs, &mut tensors)?;
+                        Ok((op, mut inputs)) => {
+                            // Turns of loops have a limit of their own.
+                            if origin == index {
+                                self.budget.take(size_of::<Operator>() + 8 * (inputs.len() + wiring.outputs.len()))?;
                             }
-                            shape_outputs(&op, &inputs, &wiring.outputs, &mut tensors);
+                            if self.options.float_weights {
+                                self.float_weights(&op, &inputs, tensors)?;
+                            }
+                            shape_outputs(&op, &inputs, &wiring.outputs, tensors);
+                            if without_elements(&op, &mut inputs, &wiring.outputs, tensors) {
+                                continue;
+                            }
                             operators.push((index, op, inputs));
                             continue;
                         }
@@ -229,24 +250,34 @@ impl<'a> Reader<'a> {
                     }
                 }
             };
-            let listed = || listed(wiring, &tensors);
+            let listed = || listed(wiring, tensors);
+            let inside = |reason: String| match origin == index {
+                true => reason,
+                false => format!("in a subgraph that it runs, {name}: {reason}"),
+            };
+            let name = codes[wirings[origin].code].name();
             match trouble {
                 Trouble::Damaged(fault) => return Err(fault.into()),
                 Trouble::Malformed(what) => {
-                    let operator = || ReadError::Operator { index, operator: name.into(), tensors: listed(), what };
+                    let what = inside(what);
+                    let operator =
+                        || ReadError::Operator { index: origin, operator: name.into(), tensors: listed(), what };
                     self.contradiction.get_or_insert_with(operator);
                 }
-                Trouble::Unsupported { reason, hint, cause } => self.report(Unsupported {
-                    subject: Subject::Operator { index, name: name.into() },
-                    tensors: listed(),
-                    reason,
-                    hint,
-                    cause,
-                })?,
+                Trouble::Unsupported { reason, hint, cause } => {
+                    let reason = inside(reason);
+                    // All turns of a loop have the same obstacles.
+                    if origin == index || repeated.insert(reason.clone()) {
+                        let subject = Subject::Operator { index: origin, name: name.into() };
+                        self.report(Unsupported { subject, tensors: listed(), reason, hint, cause })?;
+                    }
+                }
             }
         }
+        let origins: Vec<usize> = (0..all.wirings.len()).map(|index| all.origin(index)).collect();
+        let Progress { wirings, tensors, operators, .. } = all;
         self.check_variables(&held, &wirings, &codes, &tensors)?;
-        self.report_tensors(&tensors, &wirings, &codes, &inputs, &outputs)?;
+        self.report_tensors((&tensors, count), &wirings, &codes, &inputs, &outputs)?;
         if !self.unsupported.is_empty() {
             return Ok((Graph::default(), self.unsupported));
         }
@@ -255,7 +286,7 @@ impl<'a> Reader<'a> {
         }
         let name = self.subgraph.get(subgraph::name)?.map_or(String::new(), |text| text.lossy());
         self.budget.take(name.len())?;
-        let graph = assemble(name, (tensors, count), &wirings, operators, [&inputs, &outputs], &held);
+        let graph = assemble(name, (tensors, count), (&wirings, &origins), operators, [&inputs, &outputs], &held);
         let beyond = beyond_bounds(&graph);
         Ok((graph, beyond))
     }
@@ -298,12 +329,13 @@ impl<'a> Reader<'a> {
     /// to blame.
     fn report_tensors(
         &mut self,
-        tensors: &[Source],
+        (tensors, own): (&[Source], usize),
         wirings: &[Wiring<'_>],
         codes: &[Code],
         inputs: &[usize],
         outputs: &[usize],
     ) -> Result<(), ReadError> {
+        let mut repeated = HashSet::new();
         // What unsupported operators alone read, and what they write, comes and goes with them.
         let (known, unknown): (Vec<_>, Vec<_>) = wirings.iter().partition(|w| matches!(codes[w.code], Code::Known(_)));
         let mut used = vec![false; tensors.len()];
@@ -328,7 +360,10 @@ impl<'a> Reader<'a> {
                 Ok(_) if tensor.half && ends[index] => caused("its type is float16", &HALF),
                 Ok(_) => None,
             };
-            if let Some((reason, hint, cause)) = refused {
+            if let Some((reason, hint, cause)) = refused
+                // Each turn of a loop has tensors like those of the first.
+                && (index < own || repeated.insert((&tensor.name, reason.clone())))
+            {
                 self.report(Unsupported {
                     subject: Subject::Tensor { index, name: quoted(&tensor.name) },
                     tensors: String::new(),
@@ -452,6 +487,20 @@ fn shape_outputs(op: &smidgen_ir::Op, inputs: &[usize], outputs: &[usize], tenso
     }
 }
 
+/// Leaves out what has no elements: a CONCATENATION does not read it, and an operator that makes nothing else is none. True for such an
+/// operator; its outputs are constants after this.
+fn without_elements(op: &smidgen_ir::Op, inputs: &mut Vec<usize>, outputs: &[usize], tensors: &mut [Source]) -> bool {
+    let is_empty = |&t: &usize| tensors[t].is_empty();
+    if matches!(op, smidgen_ir::Op::Concatenation { .. }) && !inputs.iter().all(is_empty) {
+        inputs.retain(|t| !is_empty(t));
+    }
+    let nothing = !outputs.is_empty() && outputs.iter().all(is_empty);
+    if nothing {
+        outputs.iter().for_each(|&t| (tensors[t].stored, tensors[t].data) = (true, Some([].into())));
+    }
+    nothing
+}
+
 impl Reader<'_> {
     /// Checks that each operator reads only graph inputs, constants, state and what an earlier operator wrote, and that each tensor
     /// is written once. A tensor without elements or bytes that nothing writes is a constant after this.
@@ -529,7 +578,7 @@ impl Reader<'_> {
 fn assemble(
     name: String,
     (tensors, count): (Vec<Source>, usize),
-    wirings: &[Wiring<'_>],
+    (wirings, origins): (&[Wiring<'_>], &[usize]),
     operators: Vec<(usize, smidgen_ir::Op, Vec<usize>)>,
     [inputs, outputs]: [&[usize]; 2],
     held: &[Held],
@@ -557,7 +606,7 @@ fn assemble(
     for (index, op, read) in operators {
         let written = wirings[index].outputs.iter().map(id).collect();
         let operator = graph.add_operator(op, read.iter().map(id).collect(), written);
-        graph.operators[operator.index()].source = Some(index as u32);
+        graph.operators[operator.index()].source = Some(origins[index] as u32);
     }
     graph.inputs = inputs.iter().map(id).collect();
     graph.outputs = outputs.iter().map(id).collect();

@@ -14,6 +14,7 @@ use std::sync::Arc;
 pub(crate) const MAX_RANK: usize = 8;
 
 /// A tensor of the file.
+#[derive(Clone)]
 pub(crate) struct Source {
     pub name: String,
     pub shape: Vec<usize>,
@@ -34,6 +35,7 @@ pub(crate) struct Source {
 }
 
 /// Why a tensor cannot be taken.
+#[derive(Clone)]
 pub(crate) struct Refusal {
     pub reason: String,
     pub hint: &'static str,
@@ -57,6 +59,21 @@ impl Refusal {
 }
 
 impl Source {
+    /// What an operator computes, of a shape that is found later.
+    pub(super) fn activation(name: String, dtype: Result<DataType, Refusal>) -> Self {
+        Self {
+            name,
+            shape: Vec::new(),
+            dtype,
+            data: None,
+            stored: false,
+            variable: false,
+            given: false,
+            open: false,
+            half: false,
+        }
+    }
+
     /// True if a dimension is 0.
     pub(crate) fn is_empty(&self) -> bool {
         self.shape.contains(&0)

@@ -231,7 +231,10 @@ fn integer_weights_on_floats_become_floats_where_asked_for() {
         // Without that, they stay what they are.
         assert_eq!(check(&bytes).unwrap(), []);
         let graph = read(&bytes).unwrap();
-        assert_eq!(graph.tensor(graph.operators[0].inputs[1]).element() == smidgen_ir::ElementType::Int4, element == INT4);
+        assert_eq!(
+            graph.tensor(graph.operators[0].inputs[1]).element() == smidgen_ir::ElementType::Int4,
+            element == INT4
+        );
         smidgen_ir::validate(&graph).unwrap();
     }
 }

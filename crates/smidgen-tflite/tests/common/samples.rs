@@ -2,7 +2,9 @@
 
 use smidgen_ir::names::in_tflite;
 use smidgen_ir::{
-    Activation, AxisSlice, BinaryKind, Cell, CompareKind, ConvParams, DataType, ElementType, Function, Graph, Op, PadValue, Padding, PoolKind, Quantisation, RecurrentParams, ReduceKind, ReshapeKind, ResizeKind, Tensor, TensorId, UnaryKind, Variable, infer,
+    Activation, AxisSlice, BinaryKind, Cell, CompareKind, ConvParams, DataType, ElementType, Function, Graph, Op,
+    PadValue, Padding, PoolKind, Quantisation, RecurrentParams, ReduceKind, ReshapeKind, ResizeKind, Tensor, TensorId,
+    UnaryKind, Variable, infer,
 };
 
 const FLOAT: DataType = DataType::FLOAT32;

@@ -2,6 +2,6 @@
 
 pub mod elementwise;
 pub mod movement;
-pub mod recurrent;
 pub mod plain;
+pub mod recurrent;
 pub mod windowed;

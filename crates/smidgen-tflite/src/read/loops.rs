@@ -1,0 +1,292 @@
+//! What files with loops say: the same as the loops do in the reference, turn by turn.
+
+use crate::hostile::build::{FLOAT, File, INT32, VARIANT, tensor_node};
+use crate::schema::{gather, if_options, while_options};
+use crate::support::Builtin;
+use crate::write::options::Options;
+use crate::write::tree::Node;
+use crate::{check, read, write};
+use smidgen_ir::{Op, passes, validate};
+use smidgen_reference::{Case, Reference};
+
+const BOOL: i8 = 6;
+/// Numbers in the schema, and those of the operators' options.
+const GATHER: (i32, u8) = (36, 23);
+const LESS: (i32, u8) = (58, 0);
+const IF: (i32, u8) = (118, 92);
+const WHILE: (i32, u8) = (119, 93);
+
+/// Numbers that look like nothing in particular.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % n
+    }
+
+    fn floats(&mut self, count: usize) -> Vec<u8> {
+        (0..count).flat_map(|_| (self.below(200) as f32 / 100.0 - 1.0).to_le_bytes()).collect()
+    }
+}
+
+/// How the steps of a recurrent layer come into its output.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Form {
+    /// Rows of a tensor, each put between what lies before and behind it.
+    Rows,
+    /// A list of tensors.
+    List,
+}
+
+fn integer(file: &mut File, name: &str, value: i32) -> i32 {
+    file.constant(name, &[], INT32, value.to_le_bytes().to_vec())
+}
+
+/// A file with the layer `h = tanh(w x + u h + b)` as Keras writes it: a loop that counts steps. Its outputs are the states of all steps, and
+/// the last.
+fn layer(form: Form, [steps, batch, size, units]: [i32; 4], numbers: &mut Numbers) -> Vec<u8> {
+    let mut file = File::new();
+    file.tensors[0] = tensor_node("x", &[steps, batch, size], FLOAT);
+    let weights = [vec![units, size], vec![units, units], vec![units]].map(|shape| {
+        let count = shape.iter().product::<i32>();
+        (shape, numbers.floats(count as usize))
+    });
+    let rows = [steps, batch, units];
+    let list = |file: &mut File, name: &str| match form {
+        Form::Rows => file.activation(name, &rows, FLOAT),
+        Form::List => file.activation(name, &[], VARIANT),
+    };
+    let state = |file: &mut File| {
+        let i = file.activation("i", &[], INT32);
+        let h = file.activation("h", &[batch, units], FLOAT);
+        let l = list(file, "l");
+        let x = match form {
+            Form::Rows => file.activation("x", &[steps, batch, size], FLOAT),
+            Form::List => file.activation("x", &[], VARIANT),
+        };
+        file.inputs = vec![i, h, l, x];
+        [i, h, l, x]
+    };
+    let condition = file.subgraph(|file| {
+        let [i, ..] = state(file);
+        let n = integer(file, "n", steps);
+        let more = file.activation("more", &[], BOOL);
+        file.foreign(LESS.0, &[i, n], &[more], None);
+        file.outputs = vec![more];
+    });
+    let body = file.subgraph(|file| {
+        let [i, h, l, x] = state(file);
+        let [w, u, b] = weights.map(|(shape, bytes)| file.constant("w", &shape, FLOAT, bytes));
+        let one = integer(file, "one", 1);
+        let next = file.activation("next", &[], INT32);
+        file.operator(Builtin::Add, &[i, one], &[next], Options::Arithmetic { activation: 0 });
+        let xt = file.activation("xt", &[batch, size], FLOAT);
+        match form {
+            Form::Rows => {
+                let options = Node::default().with(gather::axis, 0);
+                file.foreign(GATHER.0, &[x, i], &[xt], Some((GATHER.1, options)));
+            }
+            Form::List => {
+                let shape = file.integers("shape", &[batch, size]);
+                file.custom("TensorListGetItem", &[x, i, shape], &[xt]);
+            }
+        }
+        let [a, r, s, new] = ["a", "r", "s", "new"].map(|name| file.activation(name, &[batch, units], FLOAT));
+        let full =
+            || Options::FullyConnected { activation: 0, keep_num_dims: false, asymmetric_quantize_inputs: false };
+        file.operator(Builtin::FullyConnected, &[xt, w, b], &[a], full());
+        file.operator(Builtin::FullyConnected, &[h, u, -1], &[r], full());
+        file.operator(Builtin::Add, &[a, r], &[s], Options::Arithmetic { activation: 0 });
+        file.operator(Builtin::Tanh, &[s], &[new], Options::None);
+        let longer = list(file, "longer");
+        match form {
+            Form::Rows => {
+                let item = file.activation("item", &[1, batch, units], FLOAT);
+                let shape = file.integers("shape", &[1, batch, units]);
+                file.operator(Builtin::Reshape, &[new, shape], &[item], Options::Reshape { new_shape: vec![] });
+                let (zero, all) = (integer(file, "zero", 0), integer(file, "all", -1));
+                let [size, begin] = ["size", "begin"].map(|name| file.activation(name, &[3], INT32));
+                file.operator(Builtin::Pack, &[i, all, all], &[size], Options::Pack { axis: 0, values: 3 });
+                file.operator(Builtin::Pack, &[next, zero, zero], &[begin], Options::Pack { axis: 0, values: 3 });
+                let (first, rest) = (file.integers("first", &[0; 3]), file.integers("rest", &[-1; 3]));
+                let [head, tail] = ["head", "tail"].map(|name| {
+                    file.tensor(
+                        tensor_node(name, &[1, batch, units], FLOAT)
+                            .with(crate::schema::tensor::shape_signature, vec![-1, batch, units]),
+                    )
+                });
+                file.operator(Builtin::Slice, &[l, first, size], &[head], Options::None);
+                file.operator(Builtin::Slice, &[l, begin, rest], &[tail], Options::None);
+                let joined = Options::Concatenation { axis: 0, activation: 0 };
+                file.operator(Builtin::Concatenation, &[head, item, tail], &[longer], joined);
+            }
+            Form::List => file.custom("TensorListSetItem", &[l, i, new], &[longer]),
+        }
+        file.outputs = vec![next, new, longer, x];
+    });
+    let zero = integer(&mut file, "start", 0);
+    let h = file.constant("h0", &[batch, units], FLOAT, vec![0; 4 * (batch * units) as usize]);
+    let (l, x) = match form {
+        Form::Rows => (file.constant("l0", &rows, FLOAT, vec![0; 4 * rows.iter().product::<i32>() as usize]), 0),
+        Form::List => {
+            let shape = file.integers("shape", &[batch, units]);
+            let n = integer(&mut file, "n", steps);
+            let [l, x] = ["l0", "xs"].map(|name| file.activation(name, &[], VARIANT));
+            file.custom("TensorListReserve", &[shape, n], &[l]);
+            let shape = file.integers("shape", &[batch, size]);
+            file.custom("TensorListFromTensor", &[0, shape], &[x]);
+            (l, x)
+        }
+    };
+    let i1 = file.activation("i1", &[], INT32);
+    let last = file.activation("last", &[batch, units], FLOAT);
+    let l1 = list(&mut file, "all");
+    let x1 = match form {
+        Form::Rows => file.activation("x1", &[steps, batch, size], FLOAT),
+        Form::List => file.activation("x1", &[], VARIANT),
+    };
+    let options = Node::default()
+        .with(while_options::cond_subgraph_index, condition)
+        .with(while_options::body_subgraph_index, body);
+    file.foreign(WHILE.0, &[zero, h, l, x], &[i1, last, l1, x1], Some((WHILE.1, options)));
+    file.outputs = match form {
+        Form::Rows => vec![l1, last],
+        Form::List => {
+            let shape = file.integers("shape", &[batch, units]);
+            let stacked = file.activation("stacked", &rows, FLOAT);
+            file.custom("TensorListStack", &[l1, shape], &[stacked]);
+            vec![stacked, last]
+        }
+    };
+    file.bytes()
+}
+
+#[test]
+fn loops_are_their_turns() {
+    let Some(mut reference) = Reference::start_or_skip("loops") else { return };
+    for seed in 0..60 {
+        let sizes = |numbers: &mut Numbers| [5, 3, 6, 5].map(|most| 1 + numbers.below(most) as i32);
+        let sizes = sizes(&mut Numbers(seed));
+        let looped = layer(Form::Rows, sizes, &mut Numbers(seed + 1000));
+        let listed = layer(Form::List, sizes, &mut Numbers(seed + 1000));
+        let x = Numbers(seed + 2000).floats((sizes[0] * sizes[1] * sizes[2]) as usize);
+        let mut run = |model: Vec<u8>| {
+            let case = Case { model, samples: vec![vec![x.clone()]], ..Case::default() };
+            let outcome = reference.run_case(&case).unwrap_or_else(|error| panic!("seed {seed}, {sizes:?}: {error}"));
+            outcome.samples[0].outputs.clone()
+        };
+        let expected = run(looped.clone());
+        for (form, file) in [(Form::Rows, looped), (Form::List, listed)] {
+            let mut graph = read(&file).unwrap_or_else(|error| panic!("seed {seed}, {form:?}, {sizes:?}: {error}"));
+            validate(&graph).unwrap_or_else(|error| panic!("seed {seed}, {form:?}, {sizes:?}: {error}"));
+            let turns = graph.operators.iter().filter(|o| o.op == Op::Unary(smidgen_ir::UnaryKind::Tanh)).count();
+            assert_eq!(turns, sizes[0] as usize);
+            assert_eq!(run(write(&graph).expect("a graph")), expected, "seed {seed}, {form:?}, {sizes:?}");
+            passes::canonicalise(&mut graph);
+            assert_eq!(run(write(&graph).expect("a graph")), expected, "seed {seed}, {form:?}, {sizes:?}, cleaned up");
+        }
+    }
+}
+
+/// A file in which an operator chooses between `x + x` and `x`, by a constant or by an input.
+fn choice(which: Option<bool>) -> Vec<u8> {
+    let mut file = File::new();
+    let branch = |file: &mut File, doubles: bool| {
+        file.subgraph(|file| {
+            let [x, y] = ["x", "y"].map(|name| file.activation(name, &[1, 4], FLOAT));
+            file.inputs = vec![x];
+            file.outputs = vec![if doubles { y } else { x }];
+            if doubles {
+                file.operator(Builtin::Add, &[x, x], &[y], Options::Arithmetic { activation: 0 });
+            }
+        })
+    };
+    let (yes, no) = (branch(&mut file, true), branch(&mut file, false));
+    let condition = match which {
+        Some(which) => file.constant("which", &[1], BOOL, vec![which.into()]),
+        None => {
+            let which = file.activation("which", &[1], BOOL);
+            file.inputs.push(which);
+            which
+        }
+    };
+    let y = file.activation("y", &[1, 4], FLOAT);
+    let options = Node::default().with(if_options::then_subgraph_index, yes).with(if_options::else_subgraph_index, no);
+    file.foreign(IF.0, &[condition, 0], &[y], Some((IF.1, options)));
+    file.outputs = vec![y];
+    file.bytes()
+}
+
+#[test]
+fn a_choice_that_is_known_is_what_was_chosen() {
+    for which in [true, false] {
+        let graph = read(&choice(Some(which))).expect("a network");
+        validate(&graph).expect("a valid graph");
+        let adds = graph.operators.iter().filter(|o| matches!(o.op, Op::Binary { .. })).count();
+        assert_eq!(adds, usize::from(which));
+    }
+    let found = check(&choice(None)).expect("a sound file");
+    assert_eq!(found.iter().map(|f| f.cause).collect::<Vec<_>>(), [Some("TensorFlow's control flow")]);
+}
+
+/// A loop over `x` with a body that `build` makes of (counter, x), and a limit.
+fn counting(limit: i32, build: impl FnOnce(&mut File, i32, i32) -> [i32; 2]) -> Vec<u8> {
+    let mut file = File::new();
+    let condition = file.subgraph(|file| {
+        let i = file.activation("i", &[], INT32);
+        let x = file.activation("x", &[1, 4], FLOAT);
+        let n = integer(file, "n", limit);
+        let more = file.activation("more", &[], BOOL);
+        file.foreign(LESS.0, &[i, n], &[more], None);
+        (file.inputs, file.outputs) = (vec![i, x], vec![more]);
+    });
+    let body = file.subgraph(|file| {
+        let i = file.activation("i", &[], INT32);
+        let x = file.activation("x", &[1, 4], FLOAT);
+        file.inputs = vec![i, x];
+        file.outputs = build(file, i, x).to_vec();
+    });
+    let zero = integer(&mut file, "zero", 0);
+    let (i, y) = (file.activation("i1", &[], INT32), file.activation("y", &[1, 4], FLOAT));
+    let options = Node::default()
+        .with(while_options::cond_subgraph_index, condition)
+        .with(while_options::body_subgraph_index, body);
+    file.foreign(WHILE.0, &[zero, 0], &[i, y], Some((WHILE.1, options)));
+    file.outputs = vec![y];
+    file.bytes()
+}
+
+fn counted(file: &mut File, i: i32, by: i32) -> i32 {
+    let by = integer(file, "by", by);
+    let next = file.activation("next", &[], INT32);
+    file.operator(Builtin::Add, &[i, by], &[next], Options::Arithmetic { activation: 0 });
+    next
+}
+
+#[test]
+fn loops_that_do_not_end_or_take_what_is_not_there_are_said_once() {
+    let causes = |file: &[u8]| check(file).expect("a sound file").iter().map(ToString::to_string).collect::<Vec<_>>();
+    // No turn at all.
+    let graph = read(&counting(0, |file, i, x| [counted(file, i, 1), x])).expect("a network");
+    assert_eq!(graph.operators.len(), 1);
+    // A counter that stands still, and turns without operators.
+    for by in [0, -1] {
+        let double = |file: &mut File, i: i32, x: i32| {
+            let y = file.activation("y", &[1, 4], FLOAT);
+            file.operator(Builtin::Add, &[x, x], &[y], Options::Arithmetic { activation: 0 });
+            [counted(file, i, by), y]
+        };
+        let found = causes(&counting(3, double));
+        assert!(found.len() == 1 && found[0].contains("WHILE"), "{found:?}");
+    }
+    let found = causes(&counting(3, |_, i, x| [i, x]));
+    assert!(found.len() == 1 && found[0].contains("WHILE"), "{found:?}");
+    // An operator that is not supported, in each of three turns.
+    let found = causes(&counting(3, |file, i, x| {
+        let y = file.activation("y", &[1, 4], FLOAT);
+        file.foreign(26, &[x], &[y], None);
+        [counted(file, i, 1), y]
+    }));
+    assert!(found.len() == 1 && found[0].contains("WHILE") && found[0].contains("subgraph"), "{found:?}");
+}

@@ -1,0 +1,420 @@
+//! Operators that run other subgraphs (WHILE, IF, CALL), where it is known when reading what they will do: each turn of a loop becomes
+//! operators of its own.
+//!
+//! Keras writes GRU, LSTM and RNN layers so: a loop that counts to a fixed number of steps, takes one step of the input in each turn and
+//! puts the state into a list. What the loop counts are constants, and folding computes them turn by turn; a list of tensors
+//! (TensorListReserve, TensorListSetItem, ...) is which tensor is at which place, and needs no operator until it is stacked.
+
+use super::cause::CONTROL;
+use super::fold::Fold;
+use super::tensors::Source;
+use super::{Code, Reader, Wiring, shape_outputs, widened};
+use crate::error::ReadError;
+use crate::flat::Record;
+use crate::schema::{call, gather, if_options, model, operator, subgraph, while_options};
+use smidgen_ir::{Activation, AxisSlice, DataType, ElementType, Op, ReshapeKind};
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+
+/// Operators that all turns of all loops may come to. More make no network for a microcontroller, but a file of a few
+/// kilobytes could ask for billions.
+const MOST: usize = 20_000;
+
+/// The operators with options that are resolved here, and the numbers of the options' tables.
+const TAGS: [(&str, u8); 4] = [("CALL", 16), ("GATHER", 23), ("IF", 92), ("WHILE", 93)];
+
+/// How much of a tensor's name each turn repeats.
+const NAME: usize = 48;
+
+/// What is read next.
+pub(super) enum Task {
+    /// An operator, by its place among all.
+    Operator(usize),
+    /// The next turn of a loop, by its number.
+    Turn(usize),
+}
+
+/// What reading operators has come to.
+pub(super) struct Progress<'a> {
+    /// All operators: those of the file's first subgraph, then those of turns.
+    pub wirings: Vec<Wiring<'a>>,
+    /// For each that is not the file's own, which of those it comes from.
+    pub origins: Vec<usize>,
+    pub tensors: Vec<Source>,
+    /// The graph's operators: which of the `wirings` writes, what it does, what it reads.
+    pub operators: Vec<(usize, Op, Vec<usize>)>,
+    pub tasks: VecDeque<Task>,
+    loops: Vec<Loop<'a>>,
+    lists: HashMap<usize, List>,
+    /// The operators of the file's first subgraph.
+    own: usize,
+}
+
+/// A list of tensors of one shape: those that are known, and zeros elsewhere.
+#[derive(Clone)]
+struct List {
+    items: Vec<Option<usize>>,
+}
+
+/// A subgraph that an operator runs.
+struct Template<'a> {
+    tensors: Vec<Source>,
+    wirings: Vec<Wiring<'a>>,
+    inputs: Vec<usize>,
+    outputs: Vec<usize>,
+}
+
+struct Loop<'a> {
+    /// The operator.
+    at: usize,
+    /// Says whether there is another turn; without it there is one.
+    condition: Option<Rc<Template<'a>>>,
+    body: Rc<Template<'a>>,
+    /// The tensors that the next turn is given.
+    state: Vec<usize>,
+    turns: usize,
+    /// Where the body's constants are, which all turns share.
+    constants: HashMap<usize, usize>,
+}
+
+impl<'a> Progress<'a> {
+    pub fn new(wirings: Vec<Wiring<'a>>, tensors: Vec<Source>, folded: &[bool]) -> Self {
+        let own = wirings.len();
+        let tasks = (0..own).filter(|&index| !folded[index]).map(Task::Operator).collect();
+        Self {
+            wirings,
+            origins: Vec::new(),
+            tensors,
+            operators: Vec::new(),
+            tasks,
+            loops: Vec::new(),
+            lists: HashMap::new(),
+            own,
+        }
+    }
+
+    /// The file's operator that one comes from.
+    pub fn origin(&self, index: usize) -> usize {
+        if index < self.own { index } else { self.origins[index - self.own] }
+    }
+
+    /// The operator that a loop is.
+    pub fn operator_of(&self, number: usize) -> usize {
+        self.loops[number].at
+    }
+
+    /// Adds an operator that comes from `from`, and has its table.
+    fn wire(&mut self, from: usize, inputs: Vec<Option<usize>>, outputs: Vec<usize>) -> usize {
+        let Wiring { record, code, .. } = self.wirings[from];
+        self.origins.push(self.origin(from));
+        self.wirings.push(Wiring { record, code, inputs, outputs });
+        self.wirings.len() - 1
+    }
+
+    /// Adds an operator of the graph that comes from `from`.
+    fn emit(&mut self, from: usize, op: Op, inputs: Vec<usize>, outputs: Vec<usize>) {
+        shape_outputs(&op, &inputs, &outputs, &mut self.tensors);
+        let index = self.wire(from, inputs.iter().copied().map(Some).collect(), outputs);
+        self.operators.push((index, op, inputs));
+    }
+
+    /// A tensor like another one, of another shape.
+    fn like(&mut self, t: usize, shape: Vec<usize>) -> usize {
+        let Source { name, dtype, .. } = &self.tensors[t];
+        let source = Source { shape, ..Source::activation(short(name), dtype.clone()) };
+        self.tensors.push(source);
+        self.tensors.len() - 1
+    }
+
+    /// Lets a tensor be another one.
+    fn alias(&mut self, from: usize, t: usize, is: usize) {
+        if let Some(list) = self.lists.get(&is).cloned() {
+            self.lists.insert(t, list);
+        } else if self.tensors[is].stored {
+            let Source { shape, data, dtype, .. } = self.tensors[is].clone();
+            let to = &mut self.tensors[t];
+            (to.shape, to.data, to.dtype, to.stored, to.open) = (shape, data, dtype, true, false);
+        } else if self.tensors[is].dtype.is_ok() {
+            let shape = self.tensors[is].shape.clone();
+            self.emit(from, Op::Reshape { kind: ReshapeKind::Reshape, shape: shape.into() }, vec![is], vec![t]);
+        }
+    }
+
+    /// The integers of an input that is a constant.
+    fn integers(&self, wiring: &Wiring<'_>, input: usize) -> Option<Vec<i64>> {
+        self.tensors[wiring.inputs.get(input).copied()??].integers()
+    }
+
+    /// The operator is done with.
+    fn done(&mut self, index: usize) -> bool {
+        // What it read and wrote is no matter of the graph.
+        (self.wirings[index].inputs, self.wirings[index].outputs) = (Vec::new(), Vec::new());
+        true
+    }
+
+    /// A GATHER with constant indices of what is computed when the network runs. True if that could be done.
+    fn gather(&mut self, index: usize, [axis, batch]: [i32; 2]) -> bool {
+        let wiring = &self.wirings[index];
+        let (&[Some(x), Some(indices)], &[y]) = (wiring.inputs.as_slice(), wiring.outputs.as_slice()) else {
+            return false;
+        };
+        let (shape, places) = (self.tensors[x].shape.clone(), &self.tensors[indices]);
+        let (rank, Some(at)) = (places.shape.len(), places.integers()) else { return false };
+        let axis = if axis < 0 { axis + shape.len() as i32 } else { axis };
+        let Some(&size) = usize::try_from(axis).ok().and_then(|axis| shape.get(axis)) else { return false };
+        let at: Option<Vec<usize>> = at.iter().map(|&i| usize::try_from(i).ok().filter(|&i| i < size)).collect();
+        let (Some(at), true) = (at, rank <= 1 && batch == 0 && self.tensors[x].dtype.is_ok()) else { return false };
+        let axis = axis as usize;
+        let slice = |start: usize, len: usize, shrink: bool| {
+            let whole = |&len: &usize| AxisSlice { start: 0, stride: 1, len, shrink: false };
+            let mut axes: Vec<AxisSlice> = shape.iter().map(whole).collect();
+            axes[axis] = AxisSlice { start, stride: 1, len, shrink };
+            Op::StridedSlice { axes }
+        };
+        match at.as_slice() {
+            &[start] if rank == 0 => self.emit(index, slice(start, 1, true), vec![x], vec![y]),
+            &[start, ..] if at.iter().enumerate().all(|(i, &place)| place == start + i) => {
+                self.emit(index, slice(start, at.len(), false), vec![x], vec![y]);
+            }
+            [] => return false,
+            _ => {
+                let mut part = shape.clone();
+                part[axis] = 1;
+                let mut parts = Vec::new();
+                for &start in &at {
+                    let one = self.like(y, part.clone());
+                    self.emit(index, slice(start, 1, false), vec![x], vec![one]);
+                    parts.push(one);
+                }
+                self.emit(index, Op::Concatenation { axis, activation: Activation::None }, parts, vec![y]);
+            }
+        }
+        true
+    }
+
+    /// An operator on lists of tensors. True if that could be done.
+    fn list(&mut self, index: usize, name: &str) -> bool {
+        let wiring = &self.wirings[index];
+        let input = |i: usize| wiring.inputs.get(i).copied().flatten();
+        let list = |i: usize| self.lists.get(&input(i)?).cloned();
+        let one = |i: usize| self.integers(wiring, i)?.first().and_then(|&n| usize::try_from(n).ok());
+        let Some(&y) = wiring.outputs.first() else { return false };
+        match name {
+            "TensorListReserve" => {
+                let Some(count) = one(1).filter(|&count| count <= MOST) else { return false };
+                self.lists.insert(y, List { items: vec![None; count] });
+            }
+            "EmptyTensorList" => {
+                self.lists.insert(y, List { items: Vec::new() });
+            }
+            "TensorListFromTensor" => {
+                let Some(x) = input(0).filter(|&x| self.tensors[x].dtype.is_ok()) else { return false };
+                let Some((&count, inner)) = self.tensors[x].shape.split_first() else { return false };
+                if count > MOST {
+                    return false;
+                }
+                let inner = inner.to_vec();
+                let items: Vec<usize> = (0..count).map(|_| self.like(x, inner.clone())).collect();
+                self.emit(index, Op::Unpack { axis: 0 }, vec![x], items.clone());
+                self.lists.insert(y, List { items: items.into_iter().map(Some).collect() });
+            }
+            "TensorListGetItem" => {
+                let (Some(list), Some(at)) = (list(0), one(1)) else { return false };
+                let Some(&Some(item)) = list.items.get(at) else { return false };
+                self.alias(index, y, item);
+            }
+            "TensorListSetItem" => {
+                let (Some(mut list), Some(at), Some(item)) = (list(0), one(1), input(2)) else { return false };
+                // A list may grow by what is set behind its end.
+                if at >= MOST {
+                    return false;
+                }
+                if at >= list.items.len() {
+                    list.items.resize(at + 1, None);
+                }
+                list.items[at] = Some(item);
+                self.lists.insert(y, list);
+            }
+            "TensorListPushBack" => {
+                let (Some(mut list), Some(item)) = (list(0), input(1)) else { return false };
+                list.items.push(Some(item));
+                self.lists.insert(y, list);
+            }
+            "TensorListStack" => {
+                let Some(list) = list(0) else { return false };
+                let Some(items) = list.items.into_iter().collect::<Option<Vec<usize>>>().filter(|all| !all.is_empty())
+                else {
+                    return false;
+                };
+                self.emit(index, Op::Pack { axis: 0 }, items, vec![y]);
+            }
+            "TensorListLength" => {
+                let Some(list) = list(0) else { return false };
+                let to = &mut self.tensors[y];
+                (to.shape, to.stored, to.open) = (Vec::new(), true, false);
+                to.dtype = Ok(DataType::Plain(ElementType::Int32));
+                to.data = Some((list.items.len() as i32).to_le_bytes().as_slice().into());
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// As much of a name as each turn repeats.
+fn short(name: &str) -> String {
+    name.chars().take(NAME).collect()
+}
+
+impl<'a> Reader<'a> {
+    /// Takes an operator that is none of the graph's, and that what is known when reading decides. True if that could be done.
+    pub(super) fn resolve(&self, index: usize, codes: &[Code], all: &mut Progress<'a>) -> Result<bool, ReadError> {
+        let Code::Unknown { name, cause, .. } = &codes[all.wirings[index].code] else { return Ok(false) };
+        let record = all.wirings[index].record;
+        let options = record.get(operator::builtin_options)?;
+        if let Some(name) = name.strip_prefix("CUSTOM \"").and_then(|name| name.strip_suffix('"')) {
+            return Ok(*cause == Some(CONTROL.name) && all.list(index, name) && all.done(index));
+        }
+        let tag = record.get(operator::builtin_options_type)?.unwrap_or(0);
+        let Some(options) = options.filter(|_| TAGS.contains(&(name.as_str(), tag))) else { return Ok(false) };
+        let inputs: Option<Vec<usize>> = all.wirings[index].inputs.iter().copied().collect();
+        let (number, condition, state) = match (name.as_str(), inputs) {
+            ("GATHER", _) => {
+                let axis = options.get(gather::axis)?.unwrap_or(0);
+                let batch = options.get(gather::batch_dims)?.unwrap_or(0);
+                return Ok(all.gather(index, [axis, batch]) && all.done(index));
+            }
+            ("CALL", Some(state)) => (options.get(call::subgraph)?.unwrap_or(0) as i32, None, state),
+            ("IF", Some(inputs)) => {
+                let Some((&condition, state)) = inputs.split_first() else { return Ok(false) };
+                let Some(data) = all.tensors[condition].data.clone() else { return Ok(false) };
+                let field = match data.first().is_some_and(|&byte| byte != 0) {
+                    true => if_options::then_subgraph_index,
+                    false => if_options::else_subgraph_index,
+                };
+                (options.get(field)?.unwrap_or(0), None, state.to_vec())
+            }
+            ("WHILE", Some(state)) => {
+                let condition = options.get(while_options::cond_subgraph_index)?.unwrap_or(0);
+                (options.get(while_options::body_subgraph_index)?.unwrap_or(0), Some(condition), state)
+            }
+            _ => return Ok(false),
+        };
+        let condition = match condition.map(|number| self.template(number, codes, state.len(), 1)).transpose()? {
+            Some(None) => return Ok(false),
+            template => template.flatten(),
+        };
+        let results = all.wirings[index].outputs.len();
+        let Some(body) = self.template(number, codes, state.len(), results)? else { return Ok(false) };
+        let turn = Loop { at: index, condition, body, state, turns: 0, constants: HashMap::new() };
+        // Whether it ends is seen before anything is added.
+        if turn.condition.is_some() && self.continues(&turn, codes, all)?.is_none() {
+            return Ok(false);
+        }
+        all.loops.push(turn);
+        all.tasks.push_front(Task::Turn(all.loops.len() - 1));
+        Ok(true)
+    }
+
+    /// A subgraph with so many inputs and outputs.
+    fn template(
+        &self,
+        number: i32,
+        codes: &[Code],
+        inputs: usize,
+        outputs: usize,
+    ) -> Result<Option<Rc<Template<'a>>>, ReadError> {
+        let Some(number) = usize::try_from(number).ok().filter(|&number| number > 0) else { return Ok(None) };
+        let Some(record) = self.model.records(model::subgraphs)?.get(number)? else { return Ok(None) };
+        let mut tensors = self.tensors(record)?;
+        let list = |record: Record<'a>, field| -> Result<Option<Vec<usize>>, ReadError> {
+            let numbers = record.numbers(field)?;
+            self.budget.take(numbers.len() * size_of::<usize>())?;
+            Ok(numbers.iter().map(|t| usize::try_from(t).ok().filter(|&t| t < tensors.len())).collect())
+        };
+        let (Some(ins), Some(outs)) = (list(record, subgraph::inputs)?, list(record, subgraph::outputs)?) else {
+            return Ok(None);
+        };
+        if ins.len() != inputs || outs.len() != outputs {
+            return Ok(None);
+        }
+        let wirings = self.wirings(record, codes.len(), tensors.len())?;
+        let folded = widened(&wirings, codes, &mut tensors);
+        let wirings = wirings.into_iter().zip(folded).filter(|(_, folded)| !folded).map(|(wiring, _)| wiring).collect();
+        Ok(Some(Rc::new(Template { tensors, wirings, inputs: ins, outputs: outs })))
+    }
+
+    /// Whether there is another turn; `None` if that depends on data.
+    fn continues(&self, turn: &Loop<'a>, codes: &[Code], all: &Progress<'a>) -> Result<Option<bool>, ReadError> {
+        let Some(condition) = &turn.condition else { return Ok(Some(turn.turns == 0)) };
+        let mut tensors = condition.tensors.clone();
+        for (&input, &state) in condition.inputs.iter().zip(&turn.state) {
+            tensors[input] = all.tensors[state].clone();
+        }
+        for wiring in &condition.wirings {
+            if let Some(constants) = Fold::new(wiring, &codes[wiring.code], &tensors).evaluate()? {
+                for (&t, constant) in wiring.outputs.iter().zip(constants) {
+                    tensors[t].hold(constant);
+                }
+            }
+        }
+        let data = condition.outputs.first().and_then(|&t| tensors[t].data.as_ref());
+        Ok(data.and_then(|data| data.first()).map(|&byte| byte != 0))
+    }
+
+    /// Adds the next turn of a loop, or ends it. False if it cannot be told whether there is one, or there are too many.
+    pub(super) fn turn(&self, number: usize, codes: &[Code], all: &mut Progress<'a>) -> Result<bool, ReadError> {
+        let next = self.continues(&all.loops[number], codes, all)?;
+        let (at, body, state) = {
+            let turn = &mut all.loops[number];
+            turn.turns += 1;
+            (turn.at, turn.body.clone(), turn.state.clone())
+        };
+        match next {
+            None => return Ok(false),
+            Some(false) => {
+                let outputs = all.wirings[at].outputs.clone();
+                outputs.iter().zip(&state).for_each(|(&t, &is)| all.alias(at, t, is));
+                all.done(at);
+                return Ok(true);
+            }
+            // A body without operators never comes to an end, and adds nothing.
+            Some(true) if all.wirings.len() + body.wirings.len() > all.own + MOST || all.loops[number].turns > MOST => {
+                return Ok(false);
+            }
+            Some(true) => {}
+        }
+        let mut places: Vec<Option<usize>> = vec![None; body.tensors.len()];
+        body.inputs.iter().zip(&state).for_each(|(&input, &is)| places[input] = Some(is));
+        let mut place = |t: usize, all: &mut Progress<'a>| {
+            if let Some(place) = places[t] {
+                return place;
+            }
+            let source = &body.tensors[t];
+            let place = match all.loops[number].constants.get(&t).filter(|_| source.stored) {
+                Some(&place) => place,
+                None => {
+                    all.tensors.push(Source { name: short(&source.name), ..source.clone() });
+                    all.tensors.len() - 1
+                }
+            };
+            if source.stored {
+                all.loops[number].constants.insert(t, place);
+            }
+            places[t] = Some(place);
+            place
+        };
+        let mut added = Vec::new();
+        for wiring in &body.wirings {
+            let inputs = wiring.inputs.iter().map(|t| t.map(|t| place(t, all))).collect();
+            let outputs = wiring.outputs.iter().map(|&t| place(t, all)).collect();
+            let index = all.wire(at, inputs, outputs);
+            (all.wirings[index].record, all.wirings[index].code) = (wiring.record, wiring.code);
+            added.push(index);
+        }
+        all.loops[number].state = body.outputs.iter().map(|&t| place(t, all)).collect();
+        all.tasks.push_front(Task::Turn(number));
+        added.into_iter().rev().for_each(|index| all.tasks.push_front(Task::Operator(index)));
+        Ok(true)
+    }
+}
