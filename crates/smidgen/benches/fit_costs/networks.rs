@@ -133,8 +133,8 @@ fn unpacked(mut graph: Graph) -> Graph {
 /// The network with weights of int8, quantised by channel, beside its floats.
 fn dynamic_range(mut graph: Graph) -> Graph {
     let layers =
-        graph.operators.iter().filter_map(|operator| Some((operator.inputs[1], operator.op.traits().weights?)));
-    for (id, weights) in layers.collect::<Vec<_>>() {
+        graph.operators.iter().filter_map(|operator| Some((operator.op.traits().weights?, operator.inputs[1])));
+    for (weights, id) in layers.collect::<Vec<_>>() {
         let tensor = &mut graph.tensors[id.index()];
         let values = tensor.floats().expect("weights are constant");
         let channels = tensor.shape.dims()[weights.axis];

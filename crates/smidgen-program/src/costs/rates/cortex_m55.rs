@@ -10,7 +10,7 @@ pub static CORTEX_M55: Costs = Costs {
     awaits: 9_000,
     steps: [
         484, 50, 134, 77, 52, 32, 53, 8, 15, 28, 19, 88, 8, 16, 0, 4, 8, 42, 20, 5, 19, 17, 10, 8, 8, 51, 4, 4, 52, 19,
-        8, 8, 5, 8, 0, 47, 12, 9, 10, 6, 9, 0, 2, 2, 0,
+        8, 8, 5, 8, 0, 47, 12, 9, 10, 6, 9, 0, 2, 0, 0,
     ],
     rates: [
         // conv2d: run; row; tap row in place; block; staged run; staged word; block x pair; block x weight;
@@ -123,10 +123,10 @@ pub static CORTEX_M55: Costs = Costs {
         [24_000, 3_000, 600, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // other: run; element; multiplication.
         [54_473, 12_478, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // conv2d hybrid: run; row; pixel; output; output x tap row; output x tap; multiplication.
-        [1_029_604_771, 0, 0, 0, 0, 0, 1_884, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // depthwise hybrid (not measured).
-        [24_000, 0, 1_000, 0, 5_000, 3_000, 2_500, 4_000, 600, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        // conv2d hybrid (not measured): run; image; image element; row; pixel; pixel x tap; tap x channel; output; multiplication.
+        [60_000, 100_000, 700, 0, 6_000, 2_500, 1_400, 4_000, 450, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        // depthwise hybrid (not measured): run; image; image element; row; pixel; pixel x tap; tap x channel; output; multiplication.
+        [60_000, 100_000, 700, 0, 6_000, 2_500, 1_800, 4_000, 500, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     ],
     // Code of: network; pushed input; call; call with weights; depthwise shape; requantisation; conv2d;
     // conv2d int4; depthwise 3x3; depthwise 5x5; depthwise 7x7; depthwise; fully connected; fully

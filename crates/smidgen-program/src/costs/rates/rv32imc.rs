@@ -10,7 +10,7 @@ pub static RV32IMC: Costs = Costs {
     awaits: 9_000,
     steps: [
         542, 50, 157, 82, 56, 32, 54, 8, 15, 28, 19, 100, 14, 20, 0, 4, 8, 42, 20, 5, 27, 17, 10, 8, 8, 52, 4, 4, 52,
-        19, 8, 8, 5, 8, 0, 47, 12, 9, 10, 6, 9, 0, 2, 2, 0,
+        19, 8, 8, 5, 8, 0, 47, 12, 9, 10, 6, 9, 0, 2, 0, 0,
     ],
     rates: [
         // conv2d: run; row; tap row in place; block; staged run; staged word; block x pair; block x weight;
@@ -120,10 +120,10 @@ pub static RV32IMC: Costs = Costs {
         [100_000, 60_000, 15_000, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // other: run; element; multiplication.
         [29_153, 18_301, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // conv2d hybrid: run; row; pixel; output; output x tap row; output x tap; multiplication.
-        [2_552_221_236, 0, 0, 0, 0, 0, 16_658, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // depthwise hybrid (not measured).
-        [24_000, 0, 1_000, 0, 5_000, 3_000, 2_500, 4_000, 600, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        // conv2d hybrid (not measured): run; image; image element; row; pixel; pixel x tap; tap x channel; output; multiplication.
+        [60_000, 400_000, 7_000, 0, 6_000, 2_500, 14_000, 40_000, 600, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        // depthwise hybrid (not measured): run; image; image element; row; pixel; pixel x tap; tap x channel; output; multiplication.
+        [60_000, 400_000, 7_000, 0, 6_000, 2_500, 14_000, 40_000, 700, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     ],
     // Code of: network; pushed input; call; call with weights; depthwise shape; requantisation; conv2d;
     // conv2d int4; depthwise 3x3; depthwise 5x5; depthwise 7x7; depthwise; fully connected; fully
