@@ -236,10 +236,10 @@ impl Steps {
         Self { scale, inverse, least: LEAST - zero, most: MOST - zero }
     }
 
-    /// The integer of a value, less that of 0.
+    /// The integer of a value, less that of 0. (`clamp` would panic where its bounds are the wrong way round.)
     #[inline(always)]
     fn of(&self, v: f32) -> i32 {
-        round(v * self.inverse).clamp(self.least, self.most)
+        round(v * self.inverse).max(self.least).min(self.most)
     }
 }
 
