@@ -11,6 +11,7 @@ use smidgen_program::kernel::Kernel;
 use smidgen_program::program::{
     BufferId, BufferSpec, Constant, ConstantId, Extent, Lowered, Operand, Port, Step, StepId, Target,
 };
+use std::collections::HashMap;
 
 /// Where a tensor's elements are.
 #[derive(Clone, Copy)]
@@ -41,6 +42,8 @@ pub(super) struct Builder<'g> {
     /// How many operators, outputs and variables read each tensor.
     readers: Vec<u32>,
     current: usize,
+    /// The constants that were made for operators whose second input is this tensor.
+    made: HashMap<TensorId, Vec<ConstantId>>,
 }
 
 impl<'g> Builder<'g> {
@@ -58,6 +61,7 @@ impl<'g> Builder<'g> {
             plain: vec![None; count],
             readers: vec![0; count],
             current: 0,
+            made: HashMap::new(),
         };
         let read = graph.operators.iter().flat_map(|operator| &operator.inputs).copied().chain(graph.results());
         read.for_each(|id| builder.readers[id.index()] += 1);
@@ -185,10 +189,19 @@ impl<'g> Builder<'g> {
         Ok(true)
     }
 
-    /// Adds a constant.
+    /// Adds a constant. What operators make of the same weights in the same way is there once: the turns of a loop share theirs.
     pub fn constant(&mut self, name: impl Into<String>, bytes: Vec<u8>, align: usize) -> ConstantId {
-        let id = ConstantId(self.lowered.constants.len() as u32);
-        self.lowered.constants.push(Constant { name: name.into(), bytes, align });
+        let (constant, constants) = (Constant { name: name.into(), bytes, align }, &mut self.lowered.constants);
+        let operator = self.graph.operators.get(self.current).filter(|_| !self.unread);
+        let weights = operator.and_then(|operator| operator.inputs.get(1));
+        let mut made = weights.map(|&weights| self.made.entry(weights).or_default());
+        let same = made.iter().flat_map(|made| made.iter()).find(|id| constants[id.index()] == constant);
+        if let Some(&id) = same {
+            return id;
+        }
+        let id = ConstantId(constants.len() as u32);
+        made.iter_mut().for_each(|made| made.push(id));
+        constants.push(constant);
         id
     }
 
