@@ -37,7 +37,8 @@ fn a_quantised_network_keeps_its_recurrent_layer_on_floats() {
     let folder = Folder::new();
     let samples = numbers(&[64, 6, 4], 1);
     folder.write("net.ir", NETWORK).npz("x.npz", &[("x", samples)]);
-    let quantize = |out: &str, code: i32| folder.smidgen(&["quantize", "net.ir", "-o", out, "--data", "x.npz"]).expect(code);
+    let quantize =
+        |out: &str, code: i32| folder.smidgen(&["quantize", "net.ir", "-o", out, "--data", "x.npz"]).expect(code);
     // The format has no layer that begins anew.
     let said = quantize("q.tflite", 3).stderr;
     assert!(said.contains("keep their state between calls") && said.contains("OUT.ir"), "{said}");
