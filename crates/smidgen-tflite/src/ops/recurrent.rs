@@ -59,7 +59,7 @@ pub(crate) mod gates {
 }
 
 fn read_lstm(call: &Call<'_>) -> Result<Decoded, Trouble> {
-    let x = call.data(0)?;
+    call.data(0)?;
     if call.inputs.len() != 6 {
         let there = |i: usize| matches!(call.inputs.get(i), Some(Some(_)));
         let what = match () {

@@ -26,9 +26,9 @@ fn lstm(activation: i8, change: impl FnOnce(&mut File, &mut Vec<i32>)) -> Vec<u8
             inputs[place as usize] = file.constant(&format!("part {place}"), &shape, FLOAT, values.collect());
         }
     }
-    for place in 18..20 {
+    for (place, input) in inputs.iter_mut().enumerate().skip(18).take(2) {
         let state = tensor_node(&format!("state {place}"), &[1, units], FLOAT).with(tensor::is_variable, true);
-        inputs[place] = file.tensor(state);
+        *input = file.tensor(state);
     }
     change(&mut file, &mut inputs);
     let options = Options::SequenceLstm { activation, clip: 10.0, time_major: false };
