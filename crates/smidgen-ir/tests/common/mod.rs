@@ -109,8 +109,24 @@ fn element_wise_op() -> BoxedStrategy<Op> {
         size().prop_map(|axis| Op::ArgMax { axis }),
         Just(Op::Quantize),
         Just(Op::Dequantize),
+        recurrent().prop_map(Op::Recurrent),
     ]
     .boxed()
+}
+
+fn recurrent() -> impl Strategy<Value = RecurrentParams> {
+    let cells = [Cell::Lstm, Cell::Gru, Cell::GruResetAfter, Cell::Tanh, Cell::Relu];
+    (prop::sample::select(cells.to_vec()), any::<[bool; 5]>(), prop::option::of(float())).prop_map(
+        |(cell, [time_major, reverse, sequence, last, memory], clip)| RecurrentParams {
+            cell,
+            time_major,
+            reverse,
+            clip,
+            sequence,
+            last,
+            memory,
+        },
+    )
 }
 
 fn movement_op() -> BoxedStrategy<Op> {

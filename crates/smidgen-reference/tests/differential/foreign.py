@@ -251,6 +251,15 @@ def unpack(rng):
     return "UNPACK", options("Unpack", num=shape[axis], axis=axis), [Input(shape)], shape[axis], np.float32
 
 
+def reverse(rng):
+    shape = dims(rng, 1, 4)
+    first = int(rng.integers(0, len(shape)))
+    # The interpreter takes neighbouring axes only.
+    axes = range(first, int(rng.integers(first, len(shape))) + 1)
+    chosen = [axis - len(shape) if rng.random() < 0.5 else axis for axis in axes]
+    return "REVERSE_V2", options("ReverseV2"), [Input(shape), ints(chosen)], 1, np.float32
+
+
 def pad(rng):
     shape = dims(rng, 1, 4)
     pads = rng.integers(0, 3, (len(shape), 2)).astype(np.int64 if rng.random() < 0.5 else np.int32)
@@ -462,7 +471,7 @@ def dilated(rng):
 
 KINDS = [
     strided_slice, strided_slice_with_ellipsis, unsupported_new_axis, slice_to_the_end, reshape, squeeze, expand_dims, reduce,
-    arg_max, concatenation, split, pack, unpack, pad, without_bias, shape_arithmetic, dilated,
+    arg_max, concatenation, split, pack, unpack, reverse, pad, without_bias, shape_arithmetic, dilated,
 ]
 
 

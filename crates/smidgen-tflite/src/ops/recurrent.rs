@@ -59,7 +59,7 @@ pub(crate) mod gates {
 }
 
 fn read_lstm(call: &Call<'_>) -> Result<Decoded, Trouble> {
-    let x = call.data(0)?;
+    call.data(0)?;
     if call.inputs.len() != 6 {
         let there = |i: usize| matches!(call.inputs.get(i), Some(Some(_)));
         let what = match () {
@@ -67,7 +67,6 @@ fn read_lstm(call: &Call<'_>) -> Result<Decoded, Trouble> {
             () if (9..12).any(there) => "it has peepholes",
             () if (16..18).any(there) => "it has a projection",
             () if (20..24).any(there) => "it normalises its gates",
-            () if x.shape.len() != 3 => "its input has not three dimensions",
             () => "its weights are no constants of float32 and of one shape, or its state is no variable",
         };
         return caused(what, &RECURRENT);
@@ -86,7 +85,23 @@ fn read_lstm(call: &Call<'_>) -> Result<Decoded, Trouble> {
         last: true,
         memory: true,
     };
+    shaped(call, &params)?;
     Ok((Op::Recurrent(params), (0..6).map(|i| call.index(i)).collect::<Result<_, _>>()?))
+}
+
+/// Checks what the reference does not mind: an input of two dimensions, and states of any shape of as many elements.
+fn shaped(call: &Call<'_>, params: &RecurrentParams) -> Result<(), Trouble> {
+    let (x, state) = (call.input(0)?, call.input(2)?);
+    let (&[a, b, _], &[_, units]) = (&*x.shape, &*state.shape) else {
+        return caused("its input has not three dimensions, or its weights have not two", &RECURRENT);
+    };
+    let batch = if params.time_major { b } else { a };
+    for i in 4..call.inputs.len() {
+        if call.input(i)?.shape != [batch, units] {
+            return caused(format!("its state is not of the shape {batch}x{units}"), &RECURRENT);
+        }
+    }
+    Ok(())
 }
 
 fn read_rnn(call: &Call<'_>) -> Result<Decoded, Trouble> {
@@ -109,6 +124,7 @@ fn read_rnn(call: &Call<'_>) -> Result<Decoded, Trouble> {
         last: true,
         memory: false,
     };
+    shaped(call, &params)?;
     Ok((Op::Recurrent(params), (0..5).map(|i| call.index(i)).collect::<Result<_, _>>()?))
 }
 

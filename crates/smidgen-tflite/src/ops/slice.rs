@@ -3,7 +3,7 @@
 use super::{Decoded, MOVE, Written, builtins};
 use crate::error::WriteError;
 use crate::read::MAX_RANK;
-use crate::read::call::{Call, Trouble, malformed, odd, unsupported};
+use crate::read::call::{Call, Trouble, axis, malformed, odd, unsupported};
 use crate::schema::strided_slice as strided_options;
 use crate::support::Builtin;
 use crate::write::Writer;
@@ -26,6 +26,30 @@ builtins! {
         version: |s| if s.shape(0).len() > 4 { 4 } else { s.by_type(s.x(), &[(Int8, 2), (Bool, 3)]) },
         read: strided_slice,
     }
+    ReverseV2 = "REVERSE_V2" {
+        types: MOVE,
+        remarks: "constant axes; becomes a STRIDED_SLICE",
+        options: 0,
+        version: |_| 1,
+        read: reverse,
+    }
+}
+
+/// A strided slice that takes everything, some axes from the last index to the first. It is written as such.
+fn reverse(call: &Call<'_>) -> Result<Decoded, Trouble> {
+    call.arity(2..=2, 1)?;
+    let x = call.data(0)?;
+    let rank = x.shape.len();
+    let mut axes: Vec<AxisSlice> =
+        x.shape.iter().map(|&len| AxisSlice { start: 0, stride: 1, len, shrink: false }).collect();
+    for value in call.parameter(1, "list of axes", MAX_RANK)? {
+        let own = &mut axes[axis(value, rank)?];
+        if own.stride < 0 {
+            return odd(format!("it reverses axis {value} twice"));
+        }
+        (own.start, own.stride) = (own.len.saturating_sub(1), -1);
+    }
+    Ok((Op::StridedSlice { axes }, vec![call.index(0)?]))
 }
 
 fn slice(call: &Call<'_>) -> Result<Decoded, Trouble> {

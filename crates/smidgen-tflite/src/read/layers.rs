@@ -26,9 +26,9 @@ fn lstm(activation: i8, change: impl FnOnce(&mut File, &mut Vec<i32>)) -> Vec<u8
             inputs[place as usize] = file.constant(&format!("part {place}"), &shape, FLOAT, values.collect());
         }
     }
-    for place in 18..20 {
+    for (place, input) in inputs.iter_mut().enumerate().skip(18).take(2) {
         let state = tensor_node(&format!("state {place}"), &[1, units], FLOAT).with(tensor::is_variable, true);
-        inputs[place] = file.tensor(state);
+        *input = file.tensor(state);
     }
     change(&mut file, &mut inputs);
     let options = Options::SequenceLstm { activation, clip: 10.0, time_major: false };
@@ -58,12 +58,20 @@ fn a_layer_keeps_its_state_and_has_its_gates_in_order() {
 fn layers_that_the_graph_does_not_have_are_named_with_one_reason() {
     let scaled = |node| quantised_as(node, &[0.5], &[0], 0);
     let copy = |to: usize, from: usize| move |_: &mut File, inputs: &mut Vec<i32>| inputs[to] = inputs[from];
-    let files: [(&str, Vec<u8>); 8] = [
+    let files: [(&str, Vec<u8>); 10] = [
         ("its input gate", lstm(TANH, |_, inputs| [1, 5, 12].into_iter().for_each(|i| inputs[i] = -1))),
         ("peepholes", lstm(TANH, copy(10, 13))),
         ("projection", lstm(TANH, copy(16, 5))),
         ("normalises", lstm(TANH, copy(21, 13))),
         ("activation is number 1", lstm(1, |_, _| ())),
+        ("not three dimensions", lstm(TANH, |file, _| file.tensors[0] = tensor_node("x", &[1, 4], FLOAT))),
+        (
+            "not of the shape 1x2",
+            lstm(TANH, |file, inputs| {
+                let state = tensor_node("state", &[2], FLOAT).with(tensor::is_variable, true);
+                inputs[18] = file.tensor(state);
+            }),
+        ),
         ("no constants of float32 and of one shape", lstm(TANH, copy(6, 2))),
         (
             "its state is no variable",

@@ -48,8 +48,8 @@ const RIGHT: &[Right] = &[
     ),
     right("run onnx_layout/square.onnx -i onnx_layout/square.npz", 0, &["transposed", "-0.8591"]),
     right("check onnx_order/model.onnx", 0, &["supported"]),
-    right("check onnx_recurrent/gru.onnx", 3, &["1 obstacle", "a recurrent layer"]),
-    right("check onnx_recurrent/lstm.onnx", 3, &["1 obstacle", "a recurrent layer"]),
+    right("check onnx_recurrent/gru.onnx", 0, &["supported"]),
+    right("check onnx_recurrent/lstm.onnx", 0, &["supported"]),
     right(
         "check open_length/model.tflite",
         3,

@@ -30,6 +30,7 @@ mod normalise;
 mod onnx;
 mod plan;
 mod quantize;
+mod recurrent;
 mod run;
 mod search;
 mod shared;

@@ -49,6 +49,7 @@ fn layer(draw: &mut Draw, cell: Cell, clip: Option<f32>) -> Option<Graph> {
 }
 
 /// A layer of any kind that begins anew each time, with some of its outputs, or with states from outside.
+#[allow(dead_code, reason = "the test of overlaps draws them; no file of TensorFlow Lite has them")]
 pub fn recurrent(draw: &mut Draw) -> Option<Graph> {
     if draw.numbers != crate::draw::Numbers::Float {
         return None;
