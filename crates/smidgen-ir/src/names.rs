@@ -28,6 +28,7 @@ pub const fn names(function: Function) -> (&'static str, Option<&'static str>) {
         Function::Acosh => ("ACOSH", Some("Acosh")),
         Function::Atanh => ("ATANH", Some("Atanh")),
         Function::Erf => ("ERF", Some("Erf")),
+        Function::Gelu => ("GELU", None),
         Function::Softplus => ("SOFTPLUS", Some("Softplus")),
     }
 }

@@ -643,7 +643,6 @@ fn cause_of(name: &str) -> Option<&'static str> {
     match name {
         "If" | "Loop" | "Scan" => Some("control flow"),
         "LSTM" | "GRU" | "RNN" => Some("a recurrent layer"),
-        "ConvInteger" | "MatMulInteger" | "DynamicQuantizeLinear" => Some("quantisation as operators of their own"),
         _ => None,
     }
 }
@@ -654,10 +653,9 @@ fn hint_for(name: &str) -> &'static str {
         "If" | "Loop" | "Scan" => {
             "export the network without branches and loops that depend on data: `torch.onnx.export` of a traced model has none"
         }
-        "NonZero" | "NonMaxSuppression" | "TopK" | "Unique" | "Compress" => {
+        "NonZero" | "NonMaxSuppression" | "TopK" | "Unique" => {
             "end the network before it, and do this in your own code"
         }
-        "ConvInteger" | "MatMulInteger" | "DynamicQuantizeLinear" => "quantise in QDQ form: QuantFormat.QDQ",
         _ => "replace it by supported operators, which `smidgen ops --format onnx` lists",
     }
 }

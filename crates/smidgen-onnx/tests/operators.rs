@@ -63,6 +63,7 @@ fn origin(op: &Op) -> &'static str {
                 Function::Neg => "Neg",
                 Function::Square => "Pow",
                 Function::Rsqrt => "Reciprocal",
+                Function::Gelu => "Gelu",
                 _ => "Elu",
             }),
         },

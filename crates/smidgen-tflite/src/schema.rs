@@ -232,6 +232,10 @@ tables! {
         adj_x: bool = 0,
         adj_y: bool = 1,
     }
+    /// GELU.
+    gelu "GeluOptions" {
+        approximate: bool = 0,
+    }
     /// ARG_MAX.
     arg_max "ArgMaxOptions" {
         output_type: i8 = 0,

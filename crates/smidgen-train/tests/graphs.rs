@@ -177,7 +177,19 @@ fn functions_of_elements() {
     let functions = Function::ALL.iter().map(|&function| UnaryKind::Function(function));
     for (i, kind) in [UnaryKind::Log].into_iter().chain(functions).enumerate() {
         with_image(60 + i as u64, |s, x| {
-            let x = s.unary(UnaryKind::Exp, x);
+            let x = match kind {
+                // Of -1 to 1.
+                UnaryKind::Function(Function::Asin | Function::Acos | Function::Atanh) => {
+                    s.unary(UnaryKind::Logistic, x)
+                }
+                // Above 1.
+                UnaryKind::Function(Function::Acosh) => {
+                    let x = s.unary(UnaryKind::Exp, x);
+                    let more = s.constant(&[4], 1.2, 1.5);
+                    s.binary(BinaryKind::Add, x, more)
+                }
+                _ => s.unary(UnaryKind::Exp, x),
+            };
             s.unary(kind, x)
         });
     }

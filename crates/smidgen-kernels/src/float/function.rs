@@ -82,6 +82,12 @@ functions! {
     Atanh = libm::atanhf, slope: |x, _| 1.0 / (1.0 - x * x);
     /// The error function, `2 / sqrt(pi)` times the integral of `e^(-t*t)` from 0 to `x`.
     Erf = libm::erff, slope: |x, _| core::f32::consts::FRAC_2_SQRT_PI * libm::expf(-x * x);
+    /// `x / 2 * (1 + erf(x / sqrt(2)))`, by the complement of the error function, which keeps small values.
+    Gelu = |x| 0.5 * x * libm::erfcf(-core::f32::consts::FRAC_1_SQRT_2 * x),
+        slope: |x, _| {
+            let density = 0.5 * core::f32::consts::FRAC_2_SQRT_PI * core::f32::consts::FRAC_1_SQRT_2;
+            0.5 * libm::erfcf(-core::f32::consts::FRAC_1_SQRT_2 * x) + x * density * libm::expf(-0.5 * x * x)
+        };
     /// `ln(e^x + 1)`, of numbers of any size.
     Softplus = |x| libm::log1pf(libm::expf(-libm::fabsf(x))) + if x > 0.0 { x } else { 0.0 },
         slope: |x, _| 1.0 / (1.0 + libm::expf(-x));

@@ -58,6 +58,9 @@ pub(super) fn logistic(x: f32) -> f32 {
 }
 
 /// `output[i] = f(input[i])`. Order: one element at a time, read before write.
+///
+/// Inlined where it is called, since the function is known there, and the others stay out of the firmware.
+#[inline(always)]
 pub fn unary<B: Bounds>(arena: Arena<'_, f32, B>, views: &Views, region: Region, depth: usize, function: Unary) {
     // One loop for the functions that are cheap enough for the decision to matter.
     match function {

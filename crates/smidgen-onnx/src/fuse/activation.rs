@@ -1,7 +1,7 @@
-//! Activations into the operators before them, and HARD_SWISH where it is spelt out.
+//! Activations into the operators before them, and HARD_SWISH and GELU where they are spelt out.
 
 use super::Flow;
-use smidgen_ir::{Activation, BinaryKind, Graph, Op, Tensor, TensorId, UnaryKind};
+use smidgen_ir::{Activation, BinaryKind, Function, Graph, Op, Tensor, TensorId, UnaryKind};
 
 /// The fused activation that a unary operator is.
 fn fused(kind: UnaryKind) -> Option<Activation> {
@@ -137,6 +137,65 @@ pub(super) fn hard_swish(graph: &mut Graph) -> usize {
             changes += 1;
         } else if kind == BinaryKind::Minimum {
             changes += usize::from(hard_sigmoid_by_relu6(graph, &flow, i));
+        }
+    }
+    changes
+}
+
+/// `erf(x / sqrt(2)) + 1`: its `x`.
+fn normal_gate(graph: &Graph, id: TensorId, flow: &Flow) -> Option<TensorId> {
+    let (erf, one) = with_scalar(graph, id, flow, BinaryKind::Add)?;
+    let erf = &graph.operators[flow.sole(erf)?.index()];
+    if one != 1.0 || erf.op != Op::Unary(UnaryKind::Function(Function::Erf)) {
+        return None;
+    }
+    let scaled = erf.inputs[0];
+    if let Some((x, factor)) = with_scalar(graph, scaled, flow, BinaryKind::Mul) {
+        return near(factor, std::f32::consts::FRAC_1_SQRT_2).then_some(x);
+    }
+    let quotient = &graph.operators[flow.sole(scaled)?.index()];
+    let is_quotient = quotient.op == Op::Binary { kind: BinaryKind::Div, activation: Activation::None };
+    let by_root = |id| scalar(graph, id).is_some_and(|value| near(value, std::f32::consts::SQRT_2));
+    (is_quotient && by_root(quotient.inputs[1])).then_some(quotient.inputs[0])
+}
+
+/// `x * (erf(x / sqrt(2)) + 1) / 2` becomes GELU, wherever the half stands.
+pub(super) fn gelu(graph: &mut Graph) -> usize {
+    let flow = Flow::of(graph);
+    let product = |graph: &Graph, i: usize| match graph.operators[i].op {
+        Op::Binary { kind: BinaryKind::Mul, activation: Activation::None } => {
+            Some([graph.operators[i].inputs[0], graph.operators[i].inputs[1]])
+        }
+        _ => None,
+    };
+    let halved = |graph: &Graph, id: TensorId| {
+        with_scalar(graph, id, &flow, BinaryKind::Mul).filter(|&(_, factor)| factor == 0.5).map(|(x, _)| x)
+    };
+    let mut changes = 0;
+    for i in 0..graph.operators.len() {
+        let Some([a, b]) = product(graph, i) else { continue };
+        let y = graph.operators[i].outputs[0];
+        let mut found = None;
+        for (p, q) in [(a, b), (b, a)] {
+            // The half last.
+            if scalar(graph, q) == Some(0.5)
+                && let Some(inner) = flow.sole(p)
+                && let Some([c, d]) = product(graph, inner.index())
+            {
+                for (x, gate) in [(c, d), (d, c)] {
+                    found = found.or(normal_gate(graph, gate, &flow).filter(|&of| of == x));
+                }
+            }
+            // The half of `x`, or that of the gate.
+            if let Some(x) = halved(graph, p) {
+                found = found.or(normal_gate(graph, q, &flow).filter(|&of| of == x));
+                found = found.or(normal_gate(graph, x, &flow).filter(|&of| of == q));
+            }
+        }
+        if let Some(x) = found.filter(|&x| graph.tensor(x).shape == graph.tensor(y).shape) {
+            graph.operators[i].op = Op::Unary(UnaryKind::Function(Function::Gelu));
+            graph.operators[i].inputs = vec![x];
+            changes += 1;
         }
     }
     changes

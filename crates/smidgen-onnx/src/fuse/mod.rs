@@ -21,6 +21,7 @@ pub(crate) fn fuse(graph: &mut Graph, mut scales: Scales) -> Vec<UnsupportedGrou
             + flatten::absorb(graph, &mut scales)
             // What it recognises must not have gone into weights yet.
             + activation::hard_swish(graph)
+            + activation::gelu(graph)
             + affine::fold(graph)
             + activation::absorb(graph)
             + quantised::settle(graph);

@@ -210,12 +210,7 @@ pub fn swish(call: &mut Call<'_, '_>) -> Outputs {
 /// `x / 2 * (1 + erf(x / sqrt(2)))`, or the tanh form: `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))`.
 pub fn gelu(call: &mut Call<'_, '_>) -> Outputs {
     if call.text("approximate")?.unwrap_or("none") != "tanh" {
-        let x = Value::Active(call.float_input(0)?);
-        let inner = binary(call, BinaryKind::Mul, &x, &scalar(std::f32::consts::FRAC_1_SQRT_2))?;
-        let erf = of(call, &inner, UnaryKind::Function(Function::Erf))?;
-        let gate = binary(call, BinaryKind::Add, &erf, &scalar(1.0))?;
-        let gate = binary(call, BinaryKind::Mul, &gate, &scalar(0.5))?;
-        return Ok(vec![binary(call, BinaryKind::Mul, &x, &gate)?]);
+        return unary(call, UnaryKind::Function(Function::Gelu));
     }
     let x = Value::Active(call.float_input(0)?);
     let square = binary(call, BinaryKind::Mul, &x, &x)?;

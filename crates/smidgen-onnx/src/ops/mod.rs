@@ -5,7 +5,9 @@ pub(crate) mod activation;
 pub(crate) mod arithmetic;
 pub(crate) mod attention;
 pub(crate) mod conv;
+pub(crate) mod einsum;
 pub(crate) mod image;
+pub(crate) mod integer;
 pub(crate) mod logic;
 pub(crate) mod matrix;
 pub(crate) mod movement;
@@ -71,6 +73,8 @@ pub(crate) fn all() -> impl Iterator<Item = Row> {
         arithmetic::ROWS,
         attention::ROWS,
         conv::ROWS,
+        einsum::ROWS,
+        integer::ROWS,
         logic::ROWS,
         matrix::ROWS,
         movement::ROWS,
@@ -98,6 +102,8 @@ const FLOAT: &[ElementType] = &[Float32];
 const INTEGER: &[ElementType] = &[Float32, Int8];
 /// Types that it moves around.
 const MOVE: &[ElementType] = &[Float32, Int8, Int16, Int32, Int64, Bool];
+/// Types of products of integers.
+const BYTES: &[ElementType] = &[Int8, ElementType::Uint8];
 /// Types of what is true or not.
 const BOOL: &[ElementType] = &[Bool];
 /// Types that DequantizeLinear takes.

@@ -53,7 +53,7 @@ fn without(layout: &[usize], axes: &[usize]) -> Vec<usize> {
 }
 
 /// Reduces the file's `axes`, or nothing if there are none.
-fn over(
+pub(super) fn over(
     call: &mut Call<'_, '_>,
     kind: ReduceKind,
     x: &Active,

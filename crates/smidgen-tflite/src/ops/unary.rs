@@ -2,7 +2,8 @@
 
 use super::{COMPUTE, Decoded, FLOAT, Row, WIDE, Written, builtins, float, one};
 use crate::error::WriteError;
-use crate::read::call::{Call, Trouble, odd};
+use crate::read::call::{Call, Trouble, odd, unsupported};
+use crate::schema::gelu;
 use crate::schema::leaky_relu as leaky_relu_options;
 use crate::support::Builtin;
 use crate::write::Writer;
@@ -87,11 +88,19 @@ impl Builtin {
 /// The row of a function of one float32.
 pub(super) fn function_row(function: Function) -> Row {
     let builtin = Builtin::function(function);
-    Row { builtin, types: FLOAT, remarks: "", options: 0, version: |_| 1, read: read_function }
+    let (remarks, options) = match function {
+        Function::Gelu => ("by the error function", 116),
+        _ => ("", 0),
+    };
+    Row { builtin, types: FLOAT, remarks, options, version: |_| 1, read: read_function }
 }
 
 fn read_function(call: &Call<'_>) -> Result<Decoded, Trouble> {
     match tflite_function(call.builtin.name()) {
+        Some(Function::Gelu) if call.flag(gelu::approximate)? => unsupported(
+            "it is the approximate form, by tanh",
+            "build the network with `approximate=False`, or spell the tanh form out",
+        ),
         Some(function) => one(call, Op::Unary(UnaryKind::Function(function))),
         None => odd("it is no function that smidgen knows"),
     }

@@ -5,8 +5,8 @@ use crate::error::TrainError;
 use crate::graph::logits;
 use crate::net::Affine;
 use smidgen_ir::{
-    Activation, BinaryKind, ConvParams, Graph, Op, Operator, PadValue, Padding, PoolKind, ReduceKind, ResizeKind,
-    TensorId, UnaryKind, Window,
+    Activation, BinaryKind, ConvParams, Function, Graph, Op, Operator, PadValue, Padding, PoolKind, ReduceKind,
+    ResizeKind, TensorId, UnaryKind, Window,
 };
 use std::collections::{HashMap, HashSet};
 use std::vec::IntoIter;
@@ -470,6 +470,9 @@ fn function(kind: UnaryKind, x: &str) -> String {
         UnaryKind::Relu6 => format!("F.relu6({x})"),
         UnaryKind::ReluN1To1 => format!("F.hardtanh({x}, -1.0, 1.0)"),
         UnaryKind::HardSwish => format!("F.hardswish({x})"),
+        UnaryKind::Function(function @ (Function::Elu | Function::Gelu | Function::Softplus)) => {
+            format!("F.{}({x})", format!("{function:?}").to_lowercase())
+        }
         // PyTorch's names are these too.
         UnaryKind::Function(function) => format!("torch.{}({x})", format!("{function:?}").to_lowercase()),
     }

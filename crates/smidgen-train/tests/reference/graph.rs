@@ -293,12 +293,33 @@ fn compute(op: &Op, inputs: &[Array], shape: &[usize], k: usize) -> Array {
                 UnaryKind::Function(Function::Sin) => v.sin(),
                 UnaryKind::Function(Function::Cos) => v.cos(),
                 UnaryKind::Function(Function::Elu) => v.max(0.0) + v.min(0.0).exp_m1(),
+                UnaryKind::Function(Function::Sign) if v == 0.0 => 0.0,
+                UnaryKind::Function(Function::Sign) => v.signum(),
+                UnaryKind::Function(Function::Tan) => v.tan(),
+                UnaryKind::Function(Function::Asin) => v.asin(),
+                UnaryKind::Function(Function::Acos) => v.acos(),
+                UnaryKind::Function(Function::Atan) => v.atan(),
+                UnaryKind::Function(Function::Sinh) => v.sinh(),
+                UnaryKind::Function(Function::Cosh) => v.cosh(),
+                UnaryKind::Function(Function::Asinh) => v.asinh(),
+                UnaryKind::Function(Function::Acosh) => v.acosh(),
+                UnaryKind::Function(Function::Atanh) => v.atanh(),
+                UnaryKind::Function(Function::Erf) => libm::erf(v),
+                UnaryKind::Function(Function::Gelu) => 0.5 * v * libm::erfc(-v * std::f64::consts::FRAC_1_SQRT_2),
+                UnaryKind::Function(Function::Softplus) => v.exp().ln_1p(),
             }
         }),
         Op::Prelu => array(shape, |i| {
             let v = x.at(i);
             v.max(0.0) + inputs[1].broadcast(i) * v.min(0.0)
         }),
-        Op::ArgMax { .. } | Op::Quantize | Op::Dequantize | Op::Recurrent(_) => panic!("no operator of real numbers"),
+        Op::ArgMax { .. }
+        | Op::Compare(_)
+        | Op::Select
+        | Op::Cast
+        | Op::BatchMatmul { .. }
+        | Op::Quantize
+        | Op::Dequantize
+        | Op::Recurrent(_) => panic!("no operator of real numbers"),
     }
 }
