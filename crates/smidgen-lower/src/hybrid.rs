@@ -112,8 +112,7 @@ fn constants(
     let name = weights.name.clone();
     let ids = vec![
         builder.constant_i8(name.clone(), &values),
-        builder.constant_f32(format!("{name} scales"), &scales),
-        builder.constant_f32(format!("{name} bias"), &bias),
+        builder.constant_f32(format!("{name} channels"), &[&scales[..], &bias].concat()),
     ];
     Ok((ids, scales))
 }

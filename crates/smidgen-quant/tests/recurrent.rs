@@ -30,7 +30,11 @@ impl Sketch {
     fn dense(&mut self, x: TensorId, sizes: [usize; 2]) -> TensorId {
         let [inputs, outputs] = sizes;
         let operands = vec![x, self.weights(&[outputs, inputs]), self.weights(&[outputs])];
-        self.op("dense", Op::FullyConnected { keep_num_dims: true, activation: Activation::Relu }, operands)[0]
+        self.op(
+            "dense",
+            Op::FullyConnected { keep_num_dims: true, asymmetric_quantize_inputs: false, activation: Activation::Relu },
+            operands,
+        )[0]
     }
 }
 

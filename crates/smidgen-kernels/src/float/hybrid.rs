@@ -39,7 +39,7 @@ pub struct Hybrid {
 
 impl Hybrid {
     #[inline(always)]
-    fn finish(&self, sum: i32, image: f32, weights: f32, bias: f32) -> f32 {
+    fn finish(&self, sum: i32, image: f32, [weights, bias]: [f32; 2]) -> f32 {
         let sum = sum as f32;
         let real = if self.joint { sum * (image * weights) } else { sum * weights * image };
         self.clamp.apply(real + bias)
@@ -58,7 +58,7 @@ pub const fn depthwise_hybrid_scratch(window: &Window2d) -> usize {
 
 /// `y[r, x, o] = clamp(bias[o] + scale of the image * scales[o] * sum over taps and channels of (q(x) - zero point) * w)`.
 ///
-/// `weights` are `[O, KH, KW, C]`, `scales` what a weight of 1 stands for in each output channel. Order: one pixel at a time once the
+/// `weights` are `[O, KH, KW, C]`, `channels` what a weight of 1 stands for in each output channel, then the biases. Order: one pixel at a time once the
 /// window is read; the whole image is read before its first pixel is written.
 pub fn conv2d_hybrid<B: Bounds>(
     isa: Isa,
@@ -67,8 +67,7 @@ pub fn conv2d_hybrid<B: Bounds>(
     region: Region,
     layer: &Hybrid,
     weights: Flash<'_, i8, B>,
-    scales: Flash<'_, f32, B>,
-    bias: Flash<'_, f32, B>,
+    channels: Flash<'_, f32, B>,
 ) {
     let Views { input, output } = *views;
     let Hybrid { ref window, range, scratch, .. } = *layer;
@@ -99,7 +98,7 @@ pub fn conv2d_hybrid<B: Bounds>(
             let to = output.at(row, x);
             for o in 0..window.output[2] {
                 let sum = isa.dot_i16_i8(patches.span(0, patch), weights.span(o * patch, patch));
-                rest[to + o] = layer.finish(sum, steps.scale, scales[o], bias[o]);
+                rest[to + o] = layer.finish(sum, steps.scale, [channels[o], channels[window.output[2] + o]]);
             }
         }
     }
@@ -113,8 +112,7 @@ pub fn depthwise_hybrid<B: Bounds>(
     region: Region,
     layer: &Hybrid,
     weights: Flash<'_, i8, B>,
-    scales: Flash<'_, f32, B>,
-    bias: Flash<'_, f32, B>,
+    channels: Flash<'_, f32, B>,
 ) {
     let Views { input, output } = *views;
     let Hybrid { ref window, range, scratch, .. } = *layer;
@@ -145,7 +143,7 @@ pub fn depthwise_hybrid<B: Bounds>(
             }
             let to = output.at(row, x);
             for (o, &sum) in sums.iter().enumerate() {
-                rest[to + o] = layer.finish(sum, steps.scale, scales[o], bias[o]);
+                rest[to + o] = layer.finish(sum, steps.scale, [channels[o], channels[window.output[2] + o]]);
             }
         }
     }

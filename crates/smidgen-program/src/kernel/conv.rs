@@ -205,7 +205,7 @@ call!(Conv2dF32(k, site) => float::conv2d:
     constant(weights: f32 = 0), constant(bias: f32 = 1));
 
 /// CONV_2D on float32 with int8 weights; FULLY_CONNECTED with each row as an image of one pixel. Input: `x`. Constants: weights
-/// `[O,KH,KW,C]` int8, their scales `[O]` and bias `[O]` float32.
+/// `[O,KH,KW,C]` int8, their scales and the bias `[2,O]` float32.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Conv2dHybrid {
     /// The window.
@@ -241,9 +241,9 @@ call!(Conv2dHybrid(k, site) => float::conv2d_hybrid:
     reference(layer = float::Hybrid {
         window: k.window, clamp: k.clamp, range: k.range, joint: k.joint, scratch: site.scratch() / 4
     }),
-    constant(weights: i8 = 0), constant(scales: f32 = 1), constant(bias: f32 = 2));
+    constant(weights: i8 = 0), constant(channels: f32 = 1));
 
-/// DEPTHWISE_CONV_2D on float32 with int8 weights. Input: `x`. Constants: weights `[KH,KW,O]` int8, their scales `[O]` and bias `[O]`
+/// DEPTHWISE_CONV_2D on float32 with int8 weights. Input: `x`. Constants: weights `[KH,KW,O]` int8, their scales and the bias `[2,O]`
 /// float32.
 #[derive(Clone, PartialEq, Debug)]
 pub struct DepthwiseHybrid {
@@ -278,11 +278,11 @@ call!(DepthwiseHybrid(k, site) => float::depthwise_hybrid:
     reference(layer = float::Hybrid {
         window: k.window, clamp: k.clamp, range: k.range, joint: true, scratch: site.scratch() / 4
     }),
-    constant(weights: i8 = 0), constant(scales: f32 = 1), constant(bias: f32 = 2));
+    constant(weights: i8 = 0), constant(channels: f32 = 1));
 
 /// Bytes of int8 weights, and of a scale and a bias in float32 for each output.
 fn hybrid_constants(weights: usize, outputs: usize) -> Vec<usize> {
-    vec![weights, outputs * 4, outputs * 4]
+    vec![weights, outputs * 8]
 }
 
 /// DEPTHWISE_CONV_2D on int8, simple form. Input: `x`. Constants: weights `[KH,KW,O]`, then [bias, multipliers, shifts](CHANNELS).

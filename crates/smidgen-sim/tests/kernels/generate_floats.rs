@@ -78,7 +78,7 @@ fn hybrid(kernel: FloatKernel, random: &mut Random) -> Case {
         false => Call::new(kernel).put(&Isa::PORTABLE),
     };
     let call = call.put(&input).put(&output).put(&region).put(&layer).constant(&signed(random, weights));
-    let call = call.constant(&floats(random, oc)).constant(&floats(random, oc));
+    let call = call.constant(&floats(random, 2 * oc));
     Case { scratch: scratch..scratch + size, ..Case::new(call, space.fill(random)) }
 }
 

@@ -136,7 +136,7 @@ impl<'a> Progress<'a> {
             (to.shape, to.data, to.dtype, to.stored, to.open) = (shape, data, dtype, true, false);
         } else if self.tensors[is].dtype.is_ok() {
             let shape = self.tensors[is].shape.clone();
-            self.emit(from, Op::Reshape { kind: ReshapeKind::Reshape, shape: shape.into() }, vec![is], vec![t]);
+            self.emit(from, Op::Reshape { kind: ReshapeKind::Reshape, shape }, vec![is], vec![t]);
         }
     }
 
