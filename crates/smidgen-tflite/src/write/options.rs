@@ -74,11 +74,17 @@ pub(crate) fn node<'a>(options: &Options) -> Option<Node<'a>> {
             .with(transpose_conv::stride_w, stride[1])
             .with(transpose_conv::stride_h, stride[0])
             .with(transpose_conv::activation, activation),
-        Options::FullyConnected { activation, keep_num_dims, asymmetric_quantize_inputs } => node
-            .with(fully_connected::activation, activation)
-            .with(fully_connected::weights_format, 0)
-            .with(fully_connected::keep_num_dims, keep_num_dims)
-            .with(fully_connected::asymmetric_quantize_inputs, asymmetric_quantize_inputs),
+        Options::FullyConnected { activation, keep_num_dims, asymmetric_quantize_inputs } => {
+            let node = node
+                .with(fully_connected::activation, activation)
+                .with(fully_connected::weights_format, 0)
+                .with(fully_connected::keep_num_dims, keep_num_dims);
+            // Says nothing of most layers.
+            match asymmetric_quantize_inputs {
+                true => node.with(fully_connected::asymmetric_quantize_inputs, true),
+                false => node,
+            }
+        }
         Options::Arithmetic { activation } => node.with(arithmetic::activation, activation),
         // Left out it would be true: an older way to compute where scales are powers of two.
         Options::WideSum { activation } => {
