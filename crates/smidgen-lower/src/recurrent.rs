@@ -35,8 +35,8 @@ pub(super) fn recurrent(builder: &mut Builder, operator: &Operator, params: &Rec
     let written = written.collect();
     let [batch, steps, ..] = layer.sizes;
     let products = weights.shape.elements() + state.shape.elements();
-    // A step's output is written when all of it is computed, in whatever order the steps come, but for the last element of all; that and
-    // the last states are written once everything has been read.
+    // A step's output is written when all of it is computed, in whatever order the steps come, but for the last element
+    // of all; that and the last states are written once everything has been read.
     let order = match (params.sequence, kernel::in_order(&layer)) {
         (true, true) => WriteOrder { granularity: Granularity::Row, reads_first: true },
         (true, false) => WriteOrder { granularity: Granularity::Run, reads_first: false },

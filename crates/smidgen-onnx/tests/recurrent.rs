@@ -1,4 +1,5 @@
-//! Random recurrent layers, against the equations of ONNX's specification in double precision and, where it is installed, ONNX Runtime.
+//! Random recurrent layers, against the equations of ONNX's specification in double precision and, where it is
+//! installed, ONNX Runtime.
 
 mod common;
 

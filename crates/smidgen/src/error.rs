@@ -418,8 +418,8 @@ impl Error {
             Self::Lower(LowerError::TooLarge { .. }) => TOO_LARGE,
             Self::Lower(_) => "`smidgen ops` shows what is supported of each operator",
             Self::Write(_) => {
-                "`smidgen convert --clean` may rewrite what the format cannot say; `smidgen quantize -o OUT.ir` writes the textual form, \
-                 which all commands read"
+                "`smidgen convert --clean` may rewrite what the format cannot say; `smidgen quantize -o OUT.ir` writes \
+                 the textual form, which all commands read"
             }
             Self::Exec(_)
             | Self::Pass(_)

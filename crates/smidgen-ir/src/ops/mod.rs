@@ -370,8 +370,8 @@ operators! {
     /// Converts integers to float.
     Dequantize,
     /// A recurrent layer over whole sequences, in one direction: LSTM, GRU or simple RNN of float32, as [`Cell`] writes
-    /// them down. Inputs: `x [N,T,I]`, constant weights of the inputs `[G*H,I]` and of the state `[G*H,H]`, gate by gate
-    /// in the cell's order, constant bias `[G*H]` (of a GRU that resets after the matrix `[4*H]`), and
+    /// them down. Inputs: `x [N,T,I]`, constant weights of the inputs `[G*H,I]` and of the state `[G*H,H]`, gate by
+    /// gate in the cell's order, constant bias `[G*H]` (of a GRU that resets after the matrix `[4*H]`), and
     /// `[first output [N,H]]?`, of an LSTM together with its `[first memory [N,H]]?`; without them the layer begins
     /// with zeros. Outputs, those that are asked for: all outputs `[N,T,H]`, the last output `[N,H]`, the last memory
     /// of an LSTM `[N,H]`.

@@ -6,9 +6,9 @@ use crate::ops::Op;
 use crate::tensor::TensorId;
 
 /// Removes operators that no graph output depends on, in this inference or through a variable in a later one, variables
-/// that none depends on, outputs of recurrent layers that nothing reads, and tensors that are neither used by an operator nor by a variable, nor an input or output of
-/// the graph. The graph's inputs stay even if nothing reads them, since callers count them. Needs only that every
-/// tensor named exists; the graph may be invalid otherwise.
+/// that none depends on, outputs of recurrent layers that nothing reads, and tensors that are neither used by an
+/// operator nor by a variable, nor an input or output of the graph. The graph's inputs stay even if nothing reads them,
+/// since callers count them. Needs only that every tensor named exists; the graph may be invalid otherwise.
 pub fn remove_dead(graph: &mut Graph) -> usize {
     let mut writers = vec![Vec::new(); graph.tensors.len()];
     for (i, operator) in graph.operators.iter().enumerate() {

@@ -5,9 +5,9 @@ use crate::graph::{Graph, Operator};
 use crate::ops::{AxisSlice, Op, RecurrentParams, ReshapeKind};
 use crate::tensor::{DataType, Shape, Tensor, TensorId};
 
-/// Lets a recurrent layer of one sequence write its last output alone where slices take nothing else of its outputs, perhaps behind
-/// reshapes: then those of the other steps need no memory. Layers with states from outside stay as they are, so that a file can have
-/// them.
+/// Lets a recurrent layer of one sequence write its last output alone where slices take nothing else of its outputs,
+/// perhaps behind reshapes: then those of the other steps need no memory. Layers with states from outside stay as they
+/// are, so that a file can have them.
 pub fn read_last_steps(graph: &mut Graph) -> usize {
     let flow = Flow::of(graph);
     let mut changes = 0;

@@ -4,14 +4,16 @@ use super::Clamp;
 use super::unary::logistic;
 use crate::memory::{Arena, Bounds, Flash};
 
-/// What a recurrent layer computes from an input and its last state. Products are of matrices and vectors; `*` is element by element.
+/// What a recurrent layer computes from an input and its last state. Products are of matrices and vectors; `*` is
+/// element by element.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Cell {
     /// Gates i, f, g, o: `c' = logistic(f) * c + logistic(i) * tanh(g)`, `h' = logistic(o) * tanh(c')`.
     Lstm,
     /// Gates z, r, n: `n = tanh(W x + b + R (logistic(r) * h))`, `h' = (1 - logistic(z)) * n + logistic(z) * h`.
     Gru,
-    /// The same with `n = tanh(W x + b + logistic(r) * (R h + b'))`: the reset gate comes behind the matrix. Its bias b' is the fourth.
+    /// The same with `n = tanh(W x + b + logistic(r) * (R h + b'))`: the reset gate comes behind the matrix. Its bias
+    /// b' is the fourth.
     GruResetAfter,
     /// `h' = tanh(W x + R h + b)`.
     Tanh,
@@ -130,13 +132,14 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 /// Runs a recurrent layer over whole sequences.
 ///
-/// `places` are the elements of `x [N, T, I]` (or `[T, N, I]`), the outputs of all steps `[N, T, H]`, the last outputs `[N, H]` and memories
-/// `[N, H]`, the first outputs `[N, H]` and memories `[N, H]`, and the scratch; those that the layer does not have are not looked at.
-/// `weights` are W `[G * H, I]` and R `[G * H, H]`, gate by gate in the cell's order; `bias` is `[G * H]`, with one more H as [`Cell`] says.
+/// `places` are the elements of `x [N, T, I]` (or `[T, N, I]`), the outputs of all steps `[N, T, H]`, the last outputs
+/// `[N, H]` and memories `[N, H]`, the first outputs `[N, H]` and memories `[N, H]`, and the scratch; those that the
+/// layer does not have are not looked at. `weights` are W `[G * H, I]` and R `[G * H, H]`, gate by gate in the cell's
+/// order; `bias` is `[G * H]`, with one more H as [`Cell`] says.
 ///
-/// Order: one sequence after the other, step by step as `reverse` says; a step's input is read before its output is written. Initial states
-/// are read first of all. When all has been read, the very last element of the outputs of all steps is written, then last outputs and
-/// memories.
+/// Order: one sequence after the other, step by step as `reverse` says; a step's input is read before its output is
+/// written. Initial states are read first of all. When all has been read, the very last element of the outputs of all
+/// steps is written, then last outputs and memories.
 pub fn recurrent<B: Bounds>(
     mut arena: Arena<'_, f32, B>,
     places: [usize; 7],

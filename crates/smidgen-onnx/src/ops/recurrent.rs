@@ -98,7 +98,8 @@ impl Directions {
     }
 }
 
-/// The part of a constant `[D, ..]` that belongs to a direction, in which `blocks` blocks of equal size are put in `order`.
+/// The part of a constant `[D, ..]` that belongs to a direction, in which `blocks` blocks of equal size are put in
+/// `order`.
 fn part(constant: &Constant, direction: usize, directions: usize, order: &[usize]) -> Vec<f32> {
     let values = constant.floats();
     let count = values.len() / directions;

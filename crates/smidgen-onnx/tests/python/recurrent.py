@@ -1,8 +1,9 @@
-"""Writes random recurrent layers to standard output, each with inputs and the outputs that they must have, for recurrent.rs to read.
+"""Writes random recurrent layers to standard output, each with inputs and the outputs that they must have, for
+recurrent.rs to read.
 
-Arguments: how many, the first seed. The format is that of networks.py. What is expected is computed here in double precision, by the equations
-of ONNX's specification of LSTM, GRU and RNN; where ONNX Runtime is installed and takes the layer, its outputs are sent as well, as
-further outputs of the same names.
+Arguments: how many, the first seed. The format is that of networks.py. What is expected is computed here in double
+precision, by the equations of ONNX's specification of LSTM, GRU and RNN; where ONNX Runtime is installed and takes the
+layer, its outputs are sent as well, as further outputs of the same names.
 """
 
 import importlib.util
@@ -145,8 +146,8 @@ def case(seed):
     for d in range(count):
         w, r = weights["W"][d].astype(np.float64), weights["R"][d].astype(np.float64)
         wb, rb = np.split(weights["B"][d].astype(np.float64), 2) if "B" in weights else [np.zeros(gates * units)] * 2
-        order = range(steps) if (direction, d) == ("forward", 0) or (direction, d) == ("bidirectional", 0) else range(steps)[::-1]
-        for n in range(batch):
+        order = range(steps) if (direction, d) == ("forward", 0) or (direction, d) == ("bidirectional", 0) else
+        range(steps)[::-1] for n in range(batch):
             h, c = h0[d, n], c0[d, n]
             for t in order:
                 h, c = cells[d](wide[n, t], w, r, wb, rb, h, c)

@@ -7,9 +7,9 @@ use crate::program::Extent;
 use smidgen_ir::ElementType::Float32;
 use smidgen_kernels::float::{self, Cell, Recurrent};
 
-/// A recurrent layer on float32. Inputs: `x` as `[N * T, 1, I]`, and with initial states the first outputs `[N, 1, H]` and of an LSTM
-/// the first memories `[N, 1, H]`. Outputs, those that the layer has: all outputs `[N * T, 1, H]`, the last outputs and the last memories
-/// `[N, 1, H]`. Constants: W `[G * H, I]`, R `[G * H, H]`, the bias.
+/// A recurrent layer on float32. Inputs: `x` as `[N * T, 1, I]`, and with initial states the first outputs `[N, 1, H]`
+/// and of an LSTM the first memories `[N, 1, H]`. Outputs, those that the layer has: all outputs `[N * T, 1, H]`, the
+/// last outputs and the last memories `[N, 1, H]`. Constants: W `[G * H, I]`, R `[G * H, H]`, the bias.
 #[derive(Clone, PartialEq, Debug)]
 pub struct RecurrentF32 {
     /// The layer.

@@ -23,8 +23,9 @@ pub fn difference(element: ElementType, expected: &[u8], got: &[u8]) -> Option<D
     difference_of(element, expected, got, 0.0)
 }
 
-/// The same where floats below `unit` are compared as parts of it: the unit of a layer whose outputs are sums of greater numbers, which the
-/// reference adds in an order of its own, so that those near 0 keep only what rounding leaves of them.
+/// The same where floats below `unit` are compared as parts of it: the unit of a layer whose outputs are sums of
+/// greater numbers, which the reference adds in an order of its own, so that those near 0 keep only what rounding
+/// leaves of them.
 pub fn difference_of(element: ElementType, expected: &[u8], got: &[u8], unit: f32) -> Option<Difference> {
     if expected.len() != got.len() {
         let show = |bytes: &[u8]| format!("{} bytes", bytes.len());

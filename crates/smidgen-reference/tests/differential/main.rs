@@ -91,7 +91,8 @@ mod uint8 {
 #[test]
 fn every_operator_of_the_table_is_drawn() {
     use smidgen_ir::ElementType::{Int8, Int16, Uint8};
-    // Variables are for the tests of files, REVERSE_V2 is among the models of another writer, functions of floats and what has integers on one side have tests of their own below.
+    // Variables are for the tests of files, REVERSE_V2 is among the models of another writer, functions of floats and
+    // what has integers on one side have tests of their own below.
     let elsewhere = ["ASSIGN_VARIABLE", "CALL_ONCE", "CAST", "READ_VARIABLE", "REVERSE_V2", "VAR_HANDLE", "DEQUANTIZE"];
     for entry in smidgen_tflite::SUPPORTED.iter().filter(|entry| !elsewhere.contains(&entry.name)) {
         let among = |drawn: &[&str]| drawn.iter().any(|name| name.to_uppercase() == entry.name);

@@ -15,7 +15,7 @@ use std::borrow::Cow;
 builtins! {
     UnidirectionalSequenceLstm = "UNIDIRECTIONAL_SEQUENCE_LSTM" {
         types: FLOAT,
-        remarks: "with all four gates, without peepholes, projection and layer normalisation; its state is kept between calls",
+        remarks: "all four gates, no peepholes, projection and normalisation; its state is kept between calls",
         options: 71,
         version: |_| 1,
         read: read_lstm,
@@ -33,8 +33,8 @@ builtins! {
 const TANH: i8 = 4;
 const RELU: i8 = 1;
 
-/// Which inputs of UNIDIRECTIONAL_SEQUENCE_LSTM are one tensor here: weights of the inputs, weights of the state, biases, each of the gates
-/// i, f, g, o.
+/// Which inputs of UNIDIRECTIONAL_SEQUENCE_LSTM are one tensor here: weights of the inputs, weights of the state,
+/// biases, each of the gates i, f, g, o.
 pub(crate) mod gates {
     /// The inputs that are joined, by their places.
     pub(crate) const PARTS: [[usize; 4]; 3] = [[1, 2, 3, 4], [5, 6, 7, 8], [12, 13, 14, 15]];
@@ -140,7 +140,8 @@ fn states_of(operator: &Operator) -> Option<Vec<[smidgen_ir::TensorId; 2]>> {
     Some(operator.inputs[4..].iter().zip(&operator.outputs[1..]).map(|(&value, &next)| [value, next]).collect())
 }
 
-/// For each variable, whether it is the state of a recurrent layer that the format has, begins with zeros, and concerns nothing else.
+/// For each variable, whether it is the state of a recurrent layer that the format has, begins with zeros, and concerns
+/// nothing else.
 pub(crate) fn states(graph: &Graph) -> Vec<bool> {
     let mut reads = vec![0usize; graph.tensors.len()];
     let mut count = |t: &smidgen_ir::TensorId| {
@@ -180,8 +181,8 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, layer: &RecurrentParams) -> Res
     });
     let Some(kept) = kept else {
         return Err(writer.fail(
-            "TensorFlow Lite's recurrent layers keep their state between calls, begin with zeros, go forward and are no GRU; \
-             this one is not so, and is for ONNX or the textual form",
+            "TensorFlow Lite's recurrent layers keep their state between calls, begin with zeros, go forward and are no \
+             GRU; this one is not so, and is for ONNX or the textual form",
         ));
     };
     for &[_, next] in &kept {

@@ -11,9 +11,9 @@ pub(super) const NO_CONVERTER: &str = "no converter writes this: convert the net
 
 pub(crate) const RECURRENT: Cause = Cause {
     name: "a recurrent layer",
-    hint: "of recurrent layers, UNIDIRECTIONAL_SEQUENCE_LSTM and UNIDIRECTIONAL_SEQUENCE_RNN of float32 are supported: build the \
-           Keras layer with `unroll=True` and a fixed number of steps, load the same weights and convert again, or use convolutions \
-           along time",
+    hint: "of recurrent layers, UNIDIRECTIONAL_SEQUENCE_LSTM and UNIDIRECTIONAL_SEQUENCE_RNN of float32 are supported: \
+           build the Keras layer with `unroll=True` and a fixed number of steps, load the same weights and convert \
+           again, or use convolutions along time",
 };
 
 pub(super) const STREAMING: Cause = Cause {

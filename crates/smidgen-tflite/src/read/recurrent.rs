@@ -9,8 +9,8 @@ use crate::support::Builtin;
 use smidgen_ir::{DataType, ElementType};
 
 impl<'a> Reader<'a> {
-    /// Gives recurrent layers the tensors that they have in the graph. Layers that the graph does not have get outputs for their
-    /// states alone, and the rest is said when they are decoded.
+    /// Gives recurrent layers the tensors that they have in the graph. Layers that the graph does not have get outputs
+    /// for their states alone, and the rest is said when they are decoded.
     pub(super) fn recurrent(
         &mut self,
         wirings: &mut [Wiring<'a>],

@@ -60,8 +60,8 @@ pub(crate) struct Draft<'g> {
     pub operators: Vec<DraftOperator>,
     pub inputs: Vec<usize>,
     pub outputs: Vec<usize>,
-    /// For each variable that is no layer's state its handle, its name, and the constant that it begins with, which lies beside the graph's
-    /// tensors.
+    /// For each variable that is no layer's state its handle, its name, and the constant that it begins with, which
+    /// lies beside the graph's tensors.
     pub variables: Vec<DraftVariable<'g>>,
     /// For each of the graph's variables, whether it is the state of a recurrent layer and so a tensor of that.
     pub states: Vec<bool>,

@@ -55,8 +55,8 @@ Examples:
 The scheme is TensorFlow Lite's: int8 activations with one scale and zero point, int8 weights with a scale for each output \
 channel, int32 biases. Weights of 4 bits are stored two to a byte, as TensorFlow Lite does. Activations of 16 bits are its \
 16x8: int16 symmetric about 0, int8 weights, int64 biases; the producer and all readers of such an activation compute on int16, \
-with a QUANTIZE to and from int8 around them. Operators that integers have no form for (DIV of two activations, SQRT, recurrent \
-layers) compute on floats between a DEQUANTIZE and a QUANTIZE, and are named. The same samples and options give the same bytes. `smidgen eval` tells what the result is worth.")]
+with a QUANTIZE to and from int8 around them. Operators that integers have no form for (DIV of two activations, SQRT, \
+recurrent layers) compute on floats between a DEQUANTIZE and a QUANTIZE, and are named. The same samples and options give the same bytes. `smidgen eval` tells what the result is worth.")]
 pub struct Quantize {
     #[command(flatten)]
     model: Model,

@@ -1,4 +1,5 @@
-//! Recurrent layers through the commands: the cases from the field, a quantised network with one, and one that keeps its state.
+//! Recurrent layers through the commands: the cases from the field, a quantised network with one, and one that keeps
+//! its state.
 
 use crate::support::{Folder, cases, simulates};
 use smidgen::boards::Core;
