@@ -200,7 +200,7 @@ fn padded(call: &mut Call<'_, '_>, x: &Active, pads: &[[i64; 2]], value: PadValu
         }
     }
     let own = |list: &[usize]| x.layout.iter().map(|&a| list[a]).collect::<Vec<usize>>();
-    let dtype = call.emit.dtype(&x).clone();
+    let dtype = call.emit.dtype(x).clone();
     let mut id = x.id;
     if size != dims {
         id = call.emit.one(Op::Slice { begin: own(&begin), size: own(&size) }, vec![id], &dtype)?;
