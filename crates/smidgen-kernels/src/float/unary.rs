@@ -34,6 +34,15 @@ impl Unary {
     #[inline]
     pub fn apply(self, x: f32) -> f32 {
         match self {
+            Self::Function(function) => function.apply(x),
+            _ => self.common(x),
+        }
+    }
+
+    /// The value of one that has an integer form; of the others what is no number.
+    #[inline]
+    fn common(self, x: f32) -> f32 {
+        match self {
             Self::Logistic => logistic(x),
             Self::Tanh => libm::tanhf(x),
             Self::Clamp(clamp) => clamp.apply(x),
@@ -47,7 +56,7 @@ impl Unary {
             Self::HardSwish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
             Self::Exp => libm::expf(x),
             Self::Log => libm::logf(x),
-            Self::Function(function) => function.apply(x),
+            Self::Function(_) => f32::NAN,
         }
     }
 }
@@ -57,14 +66,16 @@ pub(super) fn logistic(x: f32) -> f32 {
     if x < -9.0 { libm::expf(x) } else { 1.0 / (1.0 + libm::expf(-x)) }
 }
 
-/// `output[i] = f(input[i])`. Order: one element at a time, read before write.
-///
-/// Inlined where it is called, since the function is known there, and the others stay out of the firmware.
-#[inline(always)]
+/// `output[i] = f(input[i])` of functions that have an integer form. Order: one element at a time, read before write.
 pub fn unary<B: Bounds>(arena: Arena<'_, f32, B>, views: &Views, region: Region, depth: usize, function: Unary) {
     // One loop for the functions that are cheap enough for the decision to matter.
     match function {
         Unary::Clamp(clamp) => map(arena, views, region, depth, |x| clamp.apply(x)),
-        _ => map(arena, views, region, depth, |x| function.apply(x)),
+        _ => map(arena, views, region, depth, |x| function.common(x)),
     }
+}
+
+/// The same of all functions. Apart, since firmware that calls it has the code of every one of them.
+pub fn function<B: Bounds>(arena: Arena<'_, f32, B>, views: &Views, region: Region, depth: usize, function: Unary) {
+    map(arena, views, region, depth, |x| function.apply(x));
 }

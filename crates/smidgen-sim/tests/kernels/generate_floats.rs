@@ -20,7 +20,7 @@ pub fn generate(kernel: FloatKernel, random: &mut Random) -> Case {
         FloatKernel::FloatFullyConnected => fully_connected(random),
         FloatKernel::FloatAveragePool | FloatKernel::FloatMaxPool => pool(kernel, random),
         FloatKernel::FloatResizeBilinear => resize(random),
-        FloatKernel::FloatSoftmax | FloatKernel::FloatUnary => unary(kernel, random),
+        FloatKernel::FloatSoftmax | FloatKernel::FloatUnary | FloatKernel::FloatFunction => unary(kernel, random),
         FloatKernel::FloatRecurrent => recurrent(random),
         FloatKernel::FloatBinary => binary(random),
         FloatKernel::FloatBroadcast => broadcast(random),
@@ -159,6 +159,7 @@ fn unary(kernel: FloatKernel, random: &mut Random) -> Case {
     let function = random.choose(Function::ALL);
     let call = match kernel {
         FloatKernel::FloatSoftmax => call.put(&1.5f32),
+        FloatKernel::FloatFunction => call.put(&Unary::Function(function)),
         _ => call.put(&random.choose(&[
             Unary::Logistic,
             Unary::Tanh,
@@ -167,7 +168,6 @@ fn unary(kernel: FloatKernel, random: &mut Random) -> Case {
             Unary::HardSwish,
             Unary::Exp,
             Unary::Log,
-            Unary::Function(function),
         ])),
     };
     Case::new(call, space.fill(random))
