@@ -280,6 +280,12 @@ fn expression(op: &Op, inputs: &[String], shapes: &[&[usize]], dims: &[usize], k
             _ => format!("act({x}, '{kind:?}')"),
         },
         Op::Prelu => format!("torch.where({x} > 0, {x}, {w} * {x})"),
-        Op::ArgMax { .. } | Op::Quantize | Op::Dequantize => panic!("no operator of real numbers"),
+        Op::ArgMax { .. }
+        | Op::Compare(_)
+        | Op::Select
+        | Op::Cast
+        | Op::BatchMatmul { .. }
+        | Op::Quantize
+        | Op::Dequantize => panic!("no operator of real numbers"),
     }
 }
