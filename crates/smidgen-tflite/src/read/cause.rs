@@ -30,8 +30,8 @@ pub(crate) const STATE: Cause = Cause {
 
 pub(super) const CONTROL: Cause = Cause {
     name: "TensorFlow's control flow",
-    hint: "if the loop is a Keras LSTM, GRU or RNN, build it with `unroll=True` and a fixed number of steps, load the same weights \
-           and convert again; else take decisions that depend on data out of the network",
+    hint: "loops and branches are taken where it is known when reading how they go: if the loop is a Keras LSTM, GRU or RNN, give its input a \
+           fixed number of steps (and no mask), and convert again; else take decisions that depend on data out of the network",
 };
 
 pub(super) const OPEN: Cause = Cause {

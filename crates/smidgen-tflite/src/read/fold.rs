@@ -21,7 +21,10 @@ pub const COMPUTED: &[SupportEntry] = &[
     computed("FILL", ""),
     computed("FLOOR_DIV", ""),
     computed("FLOOR_MOD", ""),
-    computed("GATHER", ""),
+    computed(
+        "GATHER",
+        "of constants; of what is computed when the network runs too, where the indices are constants in one list",
+    ),
     computed("LOGICAL_NOT", ""),
     computed("RANGE", ""),
     computed("RANK", "of any tensor, since shapes are fixed"),

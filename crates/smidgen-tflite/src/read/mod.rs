@@ -37,6 +37,7 @@ use smidgen_ir::{DataType, ElementType, Graph, Operator, ReshapeKind, Shape, Ten
 use std::borrow::Cow;
 use std::collections::HashSet;
 pub(crate) use tensors::{MAX_RANK, Source};
+pub use unroll::UNROLLED;
 use unroll::{Progress, Task};
 use variables::Held;
 

@@ -12,6 +12,7 @@ use super::{Code, Reader, Wiring, shape_outputs, widened};
 use crate::error::ReadError;
 use crate::flat::Record;
 use crate::schema::{call, gather, if_options, model, operator, subgraph, while_options};
+use smidgen_ir::front::SupportEntry;
 use smidgen_ir::{Activation, AxisSlice, DataType, ElementType, Op, ReshapeKind};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -19,6 +20,21 @@ use std::rc::Rc;
 /// Operators that all turns of all loops may come to. More make no network for a microcontroller, but a file of a few
 /// kilobytes could ask for billions.
 const MOST: usize = 20_000;
+
+/// Operators that are taken here and nowhere else, in alphabetical order. GATHER of constants is [computed](super::COMPUTED).
+pub const UNROLLED: [SupportEntry; 3] = [
+    unrolled("CALL", "of any subgraph, which takes its place"),
+    unrolled("IF", "where its condition is known when reading: the branch that is taken takes its place"),
+    unrolled(
+        "WHILE",
+        "where its condition is known when reading in every turn, as of Keras' recurrent layers with a fixed number of steps: each turn becomes \
+         operators of its own; with TensorListReserve, TensorListSetItem and others of lists",
+    ),
+];
+
+const fn unrolled(name: &'static str, remarks: &'static str) -> SupportEntry {
+    SupportEntry { name, types: &[], remarks }
+}
 
 /// The operators with options that are resolved here, and the numbers of the options' tables.
 const TAGS: [(&str, u8); 4] = [("CALL", 16), ("GATHER", 23), ("IF", 92), ("WHILE", 93)];
