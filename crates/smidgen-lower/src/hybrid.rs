@@ -44,7 +44,7 @@ pub(super) fn depthwise(
     activation: Activation,
 ) -> Result<(), Refusal> {
     let (constants, _) = constants(builder, operator, window.output[2])?;
-    let kernel = DepthwiseHybrid { window: *window, clamp: clamp(activation), range: DynamicRange::Asymmetric };
+    let kernel = DepthwiseHybrid { window: *window, clamp: clamp(activation) };
     let macs = window.area() * builder.tensor(operator.outputs[0]).shape.elements();
     push(builder, operator, (kernel.into(), constants, macs));
     Ok(())

@@ -78,9 +78,9 @@ const OPERATORS: &[(&str, Generator)] = &[
     ("recurrent", recurrent::recurrent),
 ];
 
-/// Kernels that are safe and could lie closer. The hybrid convolutions look for an image's range before they write, and then at windows alone,
+/// Kernels that are safe and could lie closer. The depthwise one of dynamic range looks for an image's range before it writes, and then at windows alone,
 /// which no footprint says; the depthwise one on int16 declares about a pixel, less an element, more than it needs.
-const LOOSE: [&str; 3] = ["Conv2dHybrid", "DepthwiseHybrid", "DepthwiseI16Mcu"];
+const LOOSE: [&str; 2] = ["DepthwiseHybrid", "DepthwiseI16Mcu"];
 
 /// What was seen of one kernel.
 #[derive(Default)]

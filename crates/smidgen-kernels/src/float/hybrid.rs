@@ -22,6 +22,9 @@ pub enum DynamicRange {
     Asymmetric,
 }
 
+/// [`DynamicRange::Asymmetric`] where true. Each has functions of its own: the symmetric ones need no double precision.
+const ASYMMETRIC: bool = true;
+
 /// A layer with weights of int8 without its constants.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Hybrid {
@@ -29,8 +32,6 @@ pub struct Hybrid {
     pub window: Window2d,
     /// What the activation allows.
     pub clamp: Clamp,
-    /// How an image is quantised.
-    pub range: DynamicRange,
     /// Multiply the scales of image and weights first, not the sum with that of the weights: the last bit depends on it.
     pub joint: bool,
     /// Where the scratch begins in the arena, in elements of float32.
@@ -56,7 +57,7 @@ pub const fn depthwise_hybrid_scratch(window: &Window2d) -> usize {
     window.output[2] * 4
 }
 
-/// `y[r, x, o] = clamp(bias[o] + scale of the image * scales[o] * sum over taps and channels of (q(x) - zero point) * w)`.
+/// `y[r, x, o] = clamp(bias[o] + scale of the image * scales[o] * sum over taps and channels of q(x) * w)`, the image quantised [symmetrically](DynamicRange::Symmetric).
 ///
 /// `weights` are `[O, KH, KW, C]`, `channels` what a weight of 1 stands for in each output channel, then the biases. Order: one pixel at a time once the
 /// window is read; the whole image is read before its first pixel is written.
@@ -69,13 +70,39 @@ pub fn conv2d_hybrid<B: Bounds>(
     weights: Flash<'_, i8, B>,
     channels: Flash<'_, f32, B>,
 ) {
+    conv2d::<{ !ASYMMETRIC }, B>(isa, arena, views, region, layer, weights, channels);
+}
+
+/// The same with the image quantised [asymmetrically](DynamicRange::Asymmetric): of `q(x)` less what 0 becomes.
+pub fn conv2d_hybrid_asymmetric<B: Bounds>(
+    isa: Isa,
+    arena: Arena<'_, f32, B>,
+    views: &Views,
+    region: Region,
+    layer: &Hybrid,
+    weights: Flash<'_, i8, B>,
+    channels: Flash<'_, f32, B>,
+) {
+    conv2d::<ASYMMETRIC, B>(isa, arena, views, region, layer, weights, channels);
+}
+
+#[inline(always)]
+fn conv2d<const ASYMMETRIC: bool, B: Bounds>(
+    isa: Isa,
+    arena: Arena<'_, f32, B>,
+    views: &Views,
+    region: Region,
+    layer: &Hybrid,
+    weights: Flash<'_, i8, B>,
+    channels: Flash<'_, f32, B>,
+) {
     let Views { input, output } = *views;
-    let Hybrid { ref window, range, scratch, .. } = *layer;
+    let Hybrid { ref window, scratch, .. } = *layer;
     let (patch, depth) = (window.patch(), window.input[2]);
     let (mut rest, mut patches) = arena.carve::<i16>(scratch, patch);
     // What lies outside the image is the quantised 0.
     patches.span_mut(0, patch).fill(0);
-    let mut images = Images::new(range);
+    let mut images = Images::<ASYMMETRIC>::NONE;
     for row in region.y0..region.y1 {
         let (image, y) = window.image_row(row);
         let steps = images.of(&rest, input, image, window.input);
@@ -104,7 +131,7 @@ pub fn conv2d_hybrid<B: Bounds>(
     }
 }
 
-/// The same as [`conv2d_hybrid`] with a channel of input for each channel of output, or for each few of them: `weights` are
+/// The same as [`conv2d_hybrid_asymmetric`] with a channel of input for each channel of output, or for each few of them: `weights` are
 /// `[KH, KW, O]`.
 pub fn depthwise_hybrid<B: Bounds>(
     arena: Arena<'_, f32, B>,
@@ -114,12 +141,24 @@ pub fn depthwise_hybrid<B: Bounds>(
     weights: Flash<'_, i8, B>,
     channels: Flash<'_, f32, B>,
 ) {
+    depthwise::<ASYMMETRIC, B>(arena, views, region, layer, weights, channels);
+}
+
+#[inline(always)]
+fn depthwise<const ASYMMETRIC: bool, B: Bounds>(
+    arena: Arena<'_, f32, B>,
+    views: &Views,
+    region: Region,
+    layer: &Hybrid,
+    weights: Flash<'_, i8, B>,
+    channels: Flash<'_, f32, B>,
+) {
     let Views { input, output } = *views;
-    let Hybrid { ref window, range, scratch, .. } = *layer;
+    let Hybrid { ref window, scratch, .. } = *layer;
     let (depth, outputs) = (window.input[2], window.output[2]);
     let Some(multiplier) = outputs.checked_div(depth).filter(|&multiplier| multiplier > 0) else { return };
     let (mut rest, mut sums) = arena.carve::<i32>(scratch, outputs);
-    let mut images = Images::new(range);
+    let mut images = Images::<ASYMMETRIC>::NONE;
     for row in region.y0..region.y1 {
         let (image, y) = window.image_row(row);
         let steps = images.of(&rest, input, image, window.input);
@@ -150,27 +189,21 @@ pub fn depthwise_hybrid<B: Bounds>(
 }
 
 /// The steps of the image at hand: found once for all of its rows.
-struct Images {
-    range: DynamicRange,
+struct Images<const ASYMMETRIC: bool> {
     /// The first row of the image that `steps` are of.
     image: Option<usize>,
     steps: Steps,
 }
 
-impl Images {
-    fn new(range: DynamicRange) -> Self {
-        Self { range, image: None, steps: Steps::NONE }
-    }
+impl<const ASYMMETRIC: bool> Images<ASYMMETRIC> {
+    const NONE: Self = Self { image: None, steps: Steps::NONE };
 
     /// The steps of the image whose first row is `image`.
     fn of<B: Bounds>(&mut self, arena: &Around<'_, f32, B>, input: View, image: usize, size: [usize; 3]) -> Steps {
         if self.image != Some(image) {
             self.image = Some(image);
             let (min, max) = extremes(arena, input, image..image + size[0], [size[1], size[2]]);
-            self.steps = match self.range {
-                DynamicRange::Symmetric => Steps::symmetric(max.max(-min)),
-                DynamicRange::Asymmetric => Steps::asymmetric(min, max),
-            };
+            self.steps = if ASYMMETRIC { Steps::asymmetric(min, max) } else { Steps::symmetric(max.max(-min)) };
         }
         self.steps
     }

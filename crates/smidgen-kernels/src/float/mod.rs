@@ -21,7 +21,8 @@ pub use depthwise::depthwise;
 pub use fully_connected::fully_connected;
 pub use function::Function;
 pub use hybrid::{
-    DynamicRange, Hybrid, conv2d_hybrid, conv2d_hybrid_scratch, depthwise_hybrid, depthwise_hybrid_scratch,
+    DynamicRange, Hybrid, conv2d_hybrid, conv2d_hybrid_asymmetric, conv2d_hybrid_scratch, depthwise_hybrid,
+    depthwise_hybrid_scratch,
 };
 pub use matmul::matmul;
 pub use pool::{average_pool, max_pool};

@@ -146,8 +146,8 @@ def case(seed):
     for d in range(count):
         w, r = weights["W"][d].astype(np.float64), weights["R"][d].astype(np.float64)
         wb, rb = np.split(weights["B"][d].astype(np.float64), 2) if "B" in weights else [np.zeros(gates * units)] * 2
-        order = range(steps) if (direction, d) == ("forward", 0) or (direction, d) == ("bidirectional", 0) else
-        range(steps)[::-1] for n in range(batch):
+        order = range(steps) if (direction, d) in [("forward", 0), ("bidirectional", 0)] else range(steps)[::-1]
+        for n in range(batch):
             h, c = h0[d, n], c0[d, n]
             for t in order:
                 h, c = cells[d](wide[n, t], w, r, wb, rb, h, c)

@@ -236,10 +236,13 @@ impl KernelSpec for Conv2dHybrid {
     }
 }
 
-call!(Conv2dHybrid(k, site) => float::conv2d_hybrid:
+call!(Conv2dHybrid(k, site) of k.range => {
+    DynamicRange::Symmetric => float::conv2d_hybrid,
+    DynamicRange::Asymmetric => float::conv2d_hybrid_asymmetric,
+}:
     isa(), arena(f32), views(), region(),
     reference(layer = float::Hybrid {
-        window: k.window, clamp: k.clamp, range: k.range, joint: k.joint, scratch: site.scratch() / 4
+        window: k.window, clamp: k.clamp, joint: k.joint, scratch: site.scratch() / 4
     }),
     constant(weights: i8 = 0), constant(channels: f32 = 1));
 
@@ -251,8 +254,6 @@ pub struct DepthwiseHybrid {
     pub window: Window2d,
     /// What the activation allows.
     pub clamp: Clamp,
-    /// How an image is quantised.
-    pub range: DynamicRange,
 }
 
 impl KernelSpec for DepthwiseHybrid {
@@ -276,7 +277,7 @@ impl KernelSpec for DepthwiseHybrid {
 call!(DepthwiseHybrid(k, site) => float::depthwise_hybrid:
     arena(f32), views(), region(),
     reference(layer = float::Hybrid {
-        window: k.window, clamp: k.clamp, range: k.range, joint: true, scratch: site.scratch() / 4
+        window: k.window, clamp: k.clamp, joint: true, scratch: site.scratch() / 4
     }),
     constant(weights: i8 = 0), constant(channels: f32 = 1));
 

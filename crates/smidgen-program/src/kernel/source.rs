@@ -178,7 +178,7 @@ structs! {
     "int16::mcu::Windowed" int16::mcu::Windowed { window, clamp }
     "int16::mcu::Clamp" int16::mcu::Clamp { min, max }
     "float::Clamped" float::Clamped { function, clamp }
-    "float::Hybrid" float::Hybrid { window, clamp, range, joint, scratch }
+    "float::Hybrid" float::Hybrid { window, clamp, joint, scratch }
     "float::Clamp" float::Clamp { min, max }
     "float::Recurrent" float::Recurrent { cell, sizes, time_major, reverse, clip, initial, outputs }
     "float::Scale" float::Scale { input, output, step, half_pixel_centers }
@@ -220,7 +220,6 @@ macro_rules! names {
 
 names!(
     "Rounding" Rounding,
-    "float::DynamicRange" float::DynamicRange,
     "Stored" Stored,
     "int8::Reading" Reading,
     "int16::Multiplier" int16::Multiplier,

@@ -5,7 +5,7 @@ use crate::cases::{Call, Case, Needs, Space, place, region, signed, small, windo
 use crate::floats::FloatKernel;
 use crate::generate::{alike, cuboid, dims, sizes};
 use smidgen_kernels::convert::Stored;
-use smidgen_kernels::float::{self, Binary, Cell, Clamp, DynamicRange, Function, Hybrid, Recurrent, Scale, Unary};
+use smidgen_kernels::float::{self, Binary, Cell, Clamp, Function, Hybrid, Recurrent, Scale, Unary};
 use smidgen_kernels::nd::MAX_RANK;
 use smidgen_kernels::{Isa, View};
 use smidgen_synthetic::Random;
@@ -14,7 +14,9 @@ use smidgen_synthetic::Random;
 pub fn generate(kernel: FloatKernel, random: &mut Random) -> Case {
     let mut case = match kernel {
         FloatKernel::FloatConv2d => conv2d(random),
-        FloatKernel::Conv2dHybrid | FloatKernel::DepthwiseHybrid => hybrid(kernel, random),
+        FloatKernel::Conv2dHybrid | FloatKernel::Conv2dHybridAsymmetric | FloatKernel::DepthwiseHybrid => {
+            hybrid(kernel, random)
+        }
         FloatKernel::FloatDepthwise => depthwise(random),
         FloatKernel::FloatTransposeConv => transpose_conv(random),
         FloatKernel::FloatFullyConnected => fully_connected(random),
@@ -71,8 +73,7 @@ fn hybrid(kernel: FloatKernel, random: &mut Random) -> Case {
         false => (float::conv2d_hybrid_scratch(&window), window.patch() * oc),
     };
     let scratch = space.take(size, 4);
-    let range = random.choose(&[DynamicRange::Symmetric, DynamicRange::Asymmetric]);
-    let layer = Hybrid { window, clamp: clamp(random), range, joint: random.chance(1, 2), scratch: scratch / 4 };
+    let layer = Hybrid { window, clamp: clamp(random), joint: random.chance(1, 2), scratch: scratch / 4 };
     let call = match is_depthwise {
         true => Call::new(kernel),
         false => Call::new(kernel).put(&Isa::PORTABLE),

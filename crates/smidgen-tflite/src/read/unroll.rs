@@ -296,6 +296,11 @@ impl<'a> Reader<'a> {
         let inputs: Option<Vec<usize>> = all.wirings[index].inputs.iter().copied().collect();
         let (number, condition, state) = match (name.as_str(), inputs) {
             ("GATHER", _) => {
+                // Of constants it is a constant.
+                let wiring = &all.wirings[index];
+                if Fold::new(wiring, &codes[wiring.code], &all.tensors).evaluate()?.is_some() {
+                    return Ok(false);
+                }
                 let axis = options.get(gather::axis)?.unwrap_or(0);
                 let batch = options.get(gather::batch_dims)?.unwrap_or(0);
                 return Ok(all.gather(index, [axis, batch]) && all.done(index));

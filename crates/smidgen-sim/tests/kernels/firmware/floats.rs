@@ -3,7 +3,7 @@
 #[cfg(not(target_os = "none"))]
 use crate::calls::Put;
 use crate::calls::{Dims, Memory, Reader, Strides, Wire, get, kernels, number, wire};
-use smidgen_kernels::float::{self, Cell, Clamp, Clamped, DynamicRange, Function, Hybrid, Recurrent, Unary};
+use smidgen_kernels::float::{self, Cell, Clamp, Clamped, Function, Hybrid, Recurrent, Unary};
 use smidgen_kernels::{Bounds, convert, reference};
 
 number! {
@@ -16,10 +16,6 @@ number! {
         4 => float::Binary::Minimum,
         5 => float::Binary::Maximum,
         _ => float::Binary::Prelu,
-    }, |v| v as u32;
-    DynamicRange: |w| match w {
-        0 => DynamicRange::Symmetric,
-        _ => DynamicRange::Asymmetric,
     }, |v| v as u32;
     Cell: |w| match w {
         0 => Cell::Lstm,
@@ -34,7 +30,7 @@ wire! {
     Clamp { min, max }
     Clamped { function, clamp }
     Recurrent { cell, sizes, time_major, reverse, clip, initial, outputs }
-    Hybrid { window, clamp, range, joint, scratch }
+    Hybrid { window, clamp, joint, scratch }
     FloatScale { input, output, step, half_pixel_centers }
 }
 
@@ -87,6 +83,7 @@ kernels! { FloatKernel from 1000; memory, m;
     FloatDepthwise => float::depthwise(memory.arena(), &get(m), get(m), &get(m), get(m), get(m), get(m));
     FloatTransposeConv => float::transpose_conv(memory.arena(), &get(m), get(m), &get(m), get(m), get(m), get(m));
     Conv2dHybrid => float::conv2d_hybrid(get(m), memory.arena(), &get(m), get(m), &get(m), get(m), get(m));
+    Conv2dHybridAsymmetric => float::conv2d_hybrid_asymmetric(get(m), memory.arena(), &get(m), get(m), &get(m), get(m), get(m));
     DepthwiseHybrid => float::depthwise_hybrid(memory.arena(), &get(m), get(m), &get(m), get(m), get(m));
     FloatFullyConnected => float::fully_connected(memory.arena(), &get(m), get(m), get(m), get(m), get(m), get(m));
     FloatAveragePool => float::average_pool(memory.arena(), &get(m), get(m), &get(m), get(m));
