@@ -121,9 +121,9 @@ pub static ARMV7EM: Costs = Costs {
         // other: run; element; multiplication.
         [19_413, 16_120, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // conv2d hybrid (not measured): run; image; image element; row; pixel; pixel x tap; tap x channel; output; multiplication.
-        [60_000, 100_000, 700, 0, 6_000, 2_500, 1_400, 4_000, 450, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [40_000, 20_000, 700, 0, 6_000, 1_700, 1_400, 4_590, 500, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // depthwise hybrid (not measured): run; image; image element; row; pixel; pixel x tap; tap x channel; output; multiplication.
-        [60_000, 100_000, 700, 0, 6_000, 2_500, 1_800, 4_000, 500, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [40_000, 20_000, 700, 0, 6_000, 1_700, 1_800, 4_590, 600, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     ],
     // Code of: network; pushed input; call; call with weights; depthwise shape; requantisation; conv2d;
     // conv2d int4; depthwise 3x3; depthwise 5x5; depthwise 7x7; depthwise; fully connected; fully
