@@ -21,7 +21,7 @@ struct Case {
 }
 
 /// Cases that pass at least; as many as did when this was last raised.
-const LEAST: usize = 1_126;
+const LEAST: usize = 1_143;
 
 enum Verdict {
     /// By the model with this number.
