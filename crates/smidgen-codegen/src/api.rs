@@ -496,13 +496,21 @@ impl Api<'_> {
 
     fn predict(&self, out: &mut Source) {
         let (of, result) = self.result();
-        let parameters: String =
-            self.inputs.iter().map(|p| format!(", input{}: &{}", p.suffix, p.camel("Input"))).collect();
+        let parameters: Vec<String> = std::iter::once("&mut self".to_owned())
+            .chain(self.inputs.iter().map(|p| format!("input{}: &{}", p.suffix, p.camel("Input"))))
+            .collect();
         out.line("    /// Computes the outputs for these inputs, which are copied into the arena.");
         if self.learning.is_some() {
             out.line("    /// What was learnt is used and not changed.");
         }
-        out.line(format!("    pub fn predict(&mut self{parameters}) -> {of} {{"));
+        let line = format!("    pub fn predict({}) -> {of} {{", parameters.join(", "));
+        if line.len() <= WIDTH {
+            out.line(line);
+        } else {
+            out.line("    pub fn predict(");
+            parameters.iter().for_each(|parameter| out.line(format!("        {parameter},")));
+            out.line(format!("    ) -> {of} {{"));
+        }
         out.line("        self.restart();");
         if self.learning.is_some() {
             out.line("        self.complete(input);");
