@@ -47,7 +47,10 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
     let ((input_scale, input_zero), (output_scale, output_zero)) = (quant::int8(x)?, quant::int8(y)?);
     let (min, max) = quant::clamp(activation, output_scale, output_zero)?;
     let rounding = builder.options.reference.fully_connected();
-    let factors = factors(input_scale, weights, output_scale, outputs)?;
+    let factors = match builder.options.reference.fully_connected_in_double() {
+        true => quant::factors(input_scale, weights, output_scale, outputs)?,
+        false => factors(input_scale, weights, output_scale, outputs)?,
+    };
     let weight_zero = weights.per_tensor().map_or(0, |(_, zero_point)| zero_point);
     let quant = Int8 { input_zero, output_zero, min, max, rounding };
     if builder.unread && weight_zero == 0 && inputs > 0 {

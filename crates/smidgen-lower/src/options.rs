@@ -23,6 +23,15 @@ impl Reference {
         }
     }
 
+    /// Whether FULLY_CONNECTED on int8 multiplies the scales of input and weights, each of which has one, in double precision; else in
+    /// single. Where scales are round numbers, sums lie between two outputs, and the last bit decides.
+    pub fn fully_connected_in_double(self) -> bool {
+        match self {
+            Self::LiteRt2_3 => true,
+            Self::TfLite2_14 => false,
+        }
+    }
+
     /// With how many bits FULLY_CONNECTED on int16 multiplies; 31 of the product of all scales in double precision, or 15 as other layers do.
     pub fn int16_fully_connected(self) -> Multiplier {
         match self {

@@ -201,6 +201,20 @@ mod recurrent {
     }
 }
 
+/// Sums that lie between two outputs.
+mod round_scales {
+    use super::*;
+
+    #[test]
+    fn fully_connected() {
+        harness::run(
+            "fully_connected_of_round_scales",
+            Numbers::Int8,
+            generators::windowed::fully_connected_of_round_scales,
+        );
+    }
+}
+
 /// Layers with int8 weights among floats.
 mod dynamic_range {
     use super::*;

@@ -213,6 +213,27 @@ pub fn fully_connected(draw: &mut Draw) -> Option<Graph> {
     Builder::default().input(shape, x).constant(w.weights).maybe_constant(w.bias).finish(op, w.output)
 }
 
+/// Scales as people choose them: many sums lie exactly between two outputs.
+pub fn fully_connected_of_round_scales(draw: &mut Draw) -> Option<Graph> {
+    let (k, o) = (draw.dim(40), draw.channels());
+    let hundredths = |draw: &mut Draw| draw.pick(&[1.0f32, 2.0, 4.0, 5.0, 10.0]) / 100.0;
+    let (input, weight) = (hundredths(draw), hundredths(draw));
+    let output = draw.pick(&[0.05f32, 0.1, 0.2, 0.25, 0.4, 0.5]);
+    let x = DataType::int8(input, draw.between(0, 20) as i32 - 10);
+    let data = draw.int8s(o * k, -127);
+    let weights = Tensor::constant("weights", [o, k], DataType::int8(weight, 0), data);
+    let bias = draw.chance(50).then(|| {
+        let scale =
+            DataType::Quantised(ElementType::Int32, Quantisation::PerTensor { scale: input * weight, zero_point: 0 });
+        let data = draw.int32s(o, 2000);
+        Tensor::constant("bias", [o], scale, data)
+    });
+    let op =
+        Op::FullyConnected { keep_num_dims: false, asymmetric_quantize_inputs: false, activation: draw.activation() };
+    let y = DataType::int8(output, draw.between(0, 20) as i32 - 10);
+    Builder::default().input(vec![draw.dim(6), k], x).constant(weights).maybe_constant(bias).finish(op, y)
+}
+
 fn pool(draw: &mut Draw, kind: PoolKind) -> Option<Graph> {
     let x = draw.dtype();
     let shape = [draw.batch(), draw.dim(13), draw.dim(13), draw.channels()];
