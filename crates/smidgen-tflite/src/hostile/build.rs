@@ -2,7 +2,7 @@
 
 use crate::flat::Many;
 use crate::schema::{
-    CUSTOM, IDENTIFIER, VERSION, buffer, model, operator, operator_code, quantization, subgraph, tensor,
+    CUSTOM, IDENTIFIER, VERSION, buffer, model, operator, operator_code, quantization, subgraph, tensor, while_options,
 };
 use crate::support::{Builtin, options};
 use crate::write::options::{Options, node};
@@ -10,6 +10,11 @@ use crate::write::tree::{Node, serialise};
 
 pub(crate) const RESOURCE: i8 = 13;
 pub(crate) const VARIANT: i8 = 14;
+pub(crate) const BOOL: i8 = 6;
+/// LESS in the schema.
+pub(crate) const LESS: i32 = 58;
+/// WHILE in the schema, and its options.
+const WHILE: (i32, u8) = (119, 93);
 pub(crate) const FLOAT: i8 = 0;
 pub(crate) const INT32: i8 = 2;
 pub(crate) const INT8: i8 = 9;
@@ -136,6 +141,40 @@ impl File {
         (self.tensors, self.operators, self.inputs, self.outputs) = outer;
         self.subgraphs.push(subgraph);
         self.subgraphs.len() as i32
+    }
+
+    /// Adds a constant of one int32.
+    pub(crate) fn integer(&mut self, name: &str, value: i32) -> i32 {
+        self.constant(name, &[], INT32, value.to_le_bytes().to_vec())
+    }
+
+    /// Adds a subgraph that says whether a counter, its first input, is below a limit; the others have these shapes and types.
+    pub(crate) fn below(&mut self, limit: i32, others: &[(&[i32], i8)]) -> i32 {
+        self.subgraph(|file| {
+            let i = file.activation("i", &[], INT32);
+            let others = others.iter().map(|(shape, element)| file.activation("other", shape, *element)).collect();
+            file.inputs = [vec![i], others].concat();
+            let n = file.integer("n", limit);
+            let more = file.activation("more", &[], BOOL);
+            file.foreign(LESS, &[i, n], &[more], None);
+            file.outputs = vec![more];
+        })
+    }
+
+    /// Adds the sum of a counter and a number, and gives its tensor.
+    pub(crate) fn counted(&mut self, i: i32, by: i32) -> i32 {
+        let by = self.integer("by", by);
+        let next = self.activation("next", &[], INT32);
+        self.operator(Builtin::Add, &[i, by], &[next], Options::Arithmetic { activation: 0 });
+        next
+    }
+
+    /// Adds a WHILE of two subgraphs.
+    pub(crate) fn repeat(&mut self, [condition, body]: [i32; 2], inputs: &[i32], outputs: &[i32]) {
+        let options = Node::default()
+            .with(while_options::cond_subgraph_index, condition)
+            .with(while_options::body_subgraph_index, body);
+        self.foreign(WHILE.0, inputs, outputs, Some((WHILE.1, options)));
     }
 
     /// Adds an operator by its number in the schema, with a table of options of this number.

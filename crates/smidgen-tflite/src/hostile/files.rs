@@ -1,7 +1,7 @@
 //! One file for each known way in which loaders of this format have fallen.
 
 use super::build::{
-    FLOAT, File, INT4, INT8, INT32, find, operator_node, quantised, quantised_as, redirect, tensor_node,
+    FLOAT, File, INT4, INT8, INT32, VARIANT, find, operator_node, quantised, quantised_as, redirect, tensor_node,
 };
 use crate::flat::{Field, Many, Record};
 use crate::schema::{buffer, model, operator, operator_code, subgraph, tensor};
@@ -22,6 +22,7 @@ pub(super) fn all() -> Vec<(&'static str, Vec<u8>)> {
     movement(&mut files);
     kinds(&mut files);
     sharing(&mut files);
+    loops(&mut files);
     files
 }
 
@@ -445,6 +446,54 @@ fn kinds(files: &mut Files) {
         several.operators.push(operator_node(i as u32, &[read], &[written]));
     }
     files.push(("several-unsupported", several.bytes()));
+}
+
+/// Loops that ask for much in few bytes. The memory that they may take is their own: `tests/damage.rs` knows them by their names.
+fn loops(files: &mut Files) {
+    files.push(("loop-that-fills-a-list", list_loop()));
+    // Each turn has its own tensors, which nothing writes.
+    let mut file = File::new();
+    let condition = file.below(i32::MAX, &[(&[1, 4], FLOAT)]);
+    let body = file.subgraph(|file| {
+        let i = file.activation("i", &[], INT32);
+        let [x, y] = ["x", "y"].map(|name| file.activation(name, &[1, 4], FLOAT));
+        file.inputs = vec![i, x];
+        let wide: Vec<i32> = (0..200).map(|_| file.activation(&"wide".repeat(50), &[1, 4], FLOAT)).collect();
+        file.operator(Builtin::Concatenation, &wide, &[y], Options::Concatenation { axis: 0, activation: 0 });
+        file.outputs = vec![file.counted(i, 1), y];
+    });
+    let zero = file.integer("zero", 0);
+    let (end, y) = (file.activation("end", &[], INT32), file.activation("y", &[1, 4], FLOAT));
+    file.repeat([condition, body], &[zero, 0], &[end, y]);
+    file.outputs = vec![y];
+    files.push(("loop-of-a-wide-operator", file.bytes()));
+}
+
+/// Turns of [`list_loop`]: a copy of the list at each would be 49 million tensors.
+pub(crate) const LIST_TURNS: i32 = 7000;
+
+/// A file with a loop that sets a place of a list in each turn.
+pub(crate) fn list_loop() -> Vec<u8> {
+    let mut file = File::new();
+    let condition = file.below(LIST_TURNS, &[(&[], VARIANT)]);
+    let body = file.subgraph(|file| {
+        let i = file.activation("i", &[], INT32);
+        let [l, longer] = ["l", "longer"].map(|name| file.activation(name, &[], VARIANT));
+        let x = file.constant("x", &[1, 4], FLOAT, vec![0; 16]);
+        file.custom("TensorListSetItem", &[l, i, x], &[longer]);
+        file.inputs = vec![i, l];
+        file.outputs = vec![file.counted(i, 1), longer];
+    });
+    let (zero, n) = (file.integer("zero", 0), file.integer("n", LIST_TURNS));
+    let shape = file.integers("shape", &[1, 4]);
+    let [l, all] = ["l0", "all"].map(|name| file.activation(name, &[], VARIANT));
+    file.custom("TensorListReserve", &[shape, n], &[l]);
+    let end = file.activation("end", &[], INT32);
+    file.repeat([condition, body], &[zero, l], &[end, all]);
+    let y = file.activation("y", &[LIST_TURNS, 1, 4], FLOAT);
+    file.custom("TensorListStack", &[all, shape], &[y]);
+    file.outputs = vec![y];
+    file.bytes()
 }
 
 /// Tables that share their bytes, so that a small file describes a huge graph.

@@ -4,7 +4,7 @@
 //! `SMIDGEN_BLESS` to write them anew after a change.
 
 pub(crate) mod build;
-mod files;
+pub(crate) mod files;
 
 use crate::{ErrorKind, check, read, write};
 use std::fmt::Write as _;

@@ -1,7 +1,9 @@
 //! What files with loops say: the same as the loops do in the reference, turn by turn.
 
-use crate::hostile::build::{FLOAT, File, INT32, VARIANT, tensor_node};
-use crate::schema::{gather, if_options, while_options};
+use super::state::Numbers;
+use crate::hostile::build::{BOOL, FLOAT, File, INT32, VARIANT, tensor_node};
+use crate::hostile::files;
+use crate::schema::{gather, if_options};
 use crate::support::Builtin;
 use crate::write::options::Options;
 use crate::write::tree::Node;
@@ -9,22 +11,12 @@ use crate::{check, read, write};
 use smidgen_ir::{Op, passes, validate};
 use smidgen_reference::{Case, Reference};
 
-const BOOL: i8 = 6;
 /// Numbers in the schema, and those of the operators' options.
 const GATHER: (i32, u8) = (36, 23);
-const LESS: (i32, u8) = (58, 0);
 const IF: (i32, u8) = (118, 92);
-const WHILE: (i32, u8) = (119, 93);
-
-/// Numbers that look like nothing in particular.
-struct Numbers(u64);
 
 impl Numbers {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % n
-    }
-
+    /// Floats between -1 and 1, as bytes.
     fn floats(&mut self, count: usize) -> Vec<u8> {
         (0..count).flat_map(|_| (self.below(200) as f32 / 100.0 - 1.0).to_le_bytes()).collect()
     }
@@ -39,10 +31,6 @@ enum Form {
     List,
 }
 
-fn integer(file: &mut File, name: &str, value: i32) -> i32 {
-    file.constant(name, &[], INT32, value.to_le_bytes().to_vec())
-}
-
 /// A file with the layer `h = tanh(w x + u h + b)` as Keras writes it: a loop that counts steps. Its outputs are the states of all steps, and
 /// the last.
 fn layer(form: Form, [steps, batch, size, units]: [i32; 4], numbers: &mut Numbers) -> Vec<u8> {
@@ -53,34 +41,20 @@ fn layer(form: Form, [steps, batch, size, units]: [i32; 4], numbers: &mut Number
         (shape, numbers.floats(count as usize))
     });
     let rows = [steps, batch, units];
-    let list = |file: &mut File, name: &str| match form {
-        Form::Rows => file.activation(name, &rows, FLOAT),
-        Form::List => file.activation(name, &[], VARIANT),
+    let x_type: (&[i32], i8) = match form {
+        Form::Rows => (&[steps, batch, size], FLOAT),
+        Form::List => (&[], VARIANT),
     };
-    let state = |file: &mut File| {
+    let l_type: (&[i32], i8) = if form == Form::Rows { (&rows, FLOAT) } else { (&[], VARIANT) };
+    let condition = file.below(steps, &[(&[batch, units], FLOAT), l_type, x_type]);
+    let body = file.subgraph(|file| {
         let i = file.activation("i", &[], INT32);
         let h = file.activation("h", &[batch, units], FLOAT);
-        let l = list(file, "l");
-        let x = match form {
-            Form::Rows => file.activation("x", &[steps, batch, size], FLOAT),
-            Form::List => file.activation("x", &[], VARIANT),
-        };
+        let [l, x] =
+            [("l", l_type), ("x", x_type)].map(|(name, (shape, element))| file.activation(name, shape, element));
         file.inputs = vec![i, h, l, x];
-        [i, h, l, x]
-    };
-    let condition = file.subgraph(|file| {
-        let [i, ..] = state(file);
-        let n = integer(file, "n", steps);
-        let more = file.activation("more", &[], BOOL);
-        file.foreign(LESS.0, &[i, n], &[more], None);
-        file.outputs = vec![more];
-    });
-    let body = file.subgraph(|file| {
-        let [i, h, l, x] = state(file);
         let [w, u, b] = weights.map(|(shape, bytes)| file.constant("w", &shape, FLOAT, bytes));
-        let one = integer(file, "one", 1);
-        let next = file.activation("next", &[], INT32);
-        file.operator(Builtin::Add, &[i, one], &[next], Options::Arithmetic { activation: 0 });
+        let next = file.counted(i, 1);
         let xt = file.activation("xt", &[batch, size], FLOAT);
         match form {
             Form::Rows => {
@@ -99,13 +73,13 @@ fn layer(form: Form, [steps, batch, size, units]: [i32; 4], numbers: &mut Number
         file.operator(Builtin::FullyConnected, &[h, u, -1], &[r], full());
         file.operator(Builtin::Add, &[a, r], &[s], Options::Arithmetic { activation: 0 });
         file.operator(Builtin::Tanh, &[s], &[new], Options::None);
-        let longer = list(file, "longer");
+        let longer = file.activation("longer", l_type.0, l_type.1);
         match form {
             Form::Rows => {
                 let item = file.activation("item", &[1, batch, units], FLOAT);
                 let shape = file.integers("shape", &[1, batch, units]);
                 file.operator(Builtin::Reshape, &[new, shape], &[item], Options::Reshape { new_shape: vec![] });
-                let (zero, all) = (integer(file, "zero", 0), integer(file, "all", -1));
+                let (zero, all) = (file.integer("zero", 0), file.integer("all", -1));
                 let [size, begin] = ["size", "begin"].map(|name| file.activation(name, &[3], INT32));
                 file.operator(Builtin::Pack, &[i, all, all], &[size], Options::Pack { axis: 0, values: 3 });
                 file.operator(Builtin::Pack, &[next, zero, zero], &[begin], Options::Pack { axis: 0, values: 3 });
@@ -125,13 +99,13 @@ fn layer(form: Form, [steps, batch, size, units]: [i32; 4], numbers: &mut Number
         }
         file.outputs = vec![next, new, longer, x];
     });
-    let zero = integer(&mut file, "start", 0);
+    let zero = file.integer("start", 0);
     let h = file.constant("h0", &[batch, units], FLOAT, vec![0; 4 * (batch * units) as usize]);
     let (l, x) = match form {
         Form::Rows => (file.constant("l0", &rows, FLOAT, vec![0; 4 * rows.iter().product::<i32>() as usize]), 0),
         Form::List => {
             let shape = file.integers("shape", &[batch, units]);
-            let n = integer(&mut file, "n", steps);
+            let n = file.integer("n", steps);
             let [l, x] = ["l0", "xs"].map(|name| file.activation(name, &[], VARIANT));
             file.custom("TensorListReserve", &[shape, n], &[l]);
             let shape = file.integers("shape", &[batch, size]);
@@ -141,15 +115,9 @@ fn layer(form: Form, [steps, batch, size, units]: [i32; 4], numbers: &mut Number
     };
     let i1 = file.activation("i1", &[], INT32);
     let last = file.activation("last", &[batch, units], FLOAT);
-    let l1 = list(&mut file, "all");
-    let x1 = match form {
-        Form::Rows => file.activation("x1", &[steps, batch, size], FLOAT),
-        Form::List => file.activation("x1", &[], VARIANT),
-    };
-    let options = Node::default()
-        .with(while_options::cond_subgraph_index, condition)
-        .with(while_options::body_subgraph_index, body);
-    file.foreign(WHILE.0, &[zero, h, l, x], &[i1, last, l1, x1], Some((WHILE.1, options)));
+    let [l1, x1] =
+        [("all", l_type), ("x1", x_type)].map(|(name, (shape, element))| file.activation(name, shape, element));
+    file.repeat([condition, body], &[zero, h, l, x], &[i1, last, l1, x1]);
     file.outputs = match form {
         Form::Rows => vec![l1, last],
         Form::List => {
@@ -233,49 +201,32 @@ fn a_choice_that_is_known_is_what_was_chosen() {
 /// A loop over `x` with a body that `build` makes of (counter, x), and a limit.
 fn counting(limit: i32, build: impl FnOnce(&mut File, i32, i32) -> [i32; 2]) -> Vec<u8> {
     let mut file = File::new();
-    let condition = file.subgraph(|file| {
-        let i = file.activation("i", &[], INT32);
-        let x = file.activation("x", &[1, 4], FLOAT);
-        let n = integer(file, "n", limit);
-        let more = file.activation("more", &[], BOOL);
-        file.foreign(LESS.0, &[i, n], &[more], None);
-        (file.inputs, file.outputs) = (vec![i, x], vec![more]);
-    });
+    let condition = file.below(limit, &[(&[1, 4], FLOAT)]);
     let body = file.subgraph(|file| {
         let i = file.activation("i", &[], INT32);
         let x = file.activation("x", &[1, 4], FLOAT);
         file.inputs = vec![i, x];
         file.outputs = build(file, i, x).to_vec();
     });
-    let zero = integer(&mut file, "zero", 0);
+    let zero = file.integer("zero", 0);
     let (i, y) = (file.activation("i1", &[], INT32), file.activation("y", &[1, 4], FLOAT));
-    let options = Node::default()
-        .with(while_options::cond_subgraph_index, condition)
-        .with(while_options::body_subgraph_index, body);
-    file.foreign(WHILE.0, &[zero, 0], &[i, y], Some((WHILE.1, options)));
+    file.repeat([condition, body], &[zero, 0], &[i, y]);
     file.outputs = vec![y];
     file.bytes()
-}
-
-fn counted(file: &mut File, i: i32, by: i32) -> i32 {
-    let by = integer(file, "by", by);
-    let next = file.activation("next", &[], INT32);
-    file.operator(Builtin::Add, &[i, by], &[next], Options::Arithmetic { activation: 0 });
-    next
 }
 
 #[test]
 fn loops_that_do_not_end_or_take_what_is_not_there_are_said_once() {
     let causes = |file: &[u8]| check(file).expect("a sound file").iter().map(ToString::to_string).collect::<Vec<_>>();
     // No turn at all.
-    let graph = read(&counting(0, |file, i, x| [counted(file, i, 1), x])).expect("a network");
+    let graph = read(&counting(0, |file, i, x| [file.counted(i, 1), x])).expect("a network");
     assert_eq!(graph.operators.len(), 1);
     // A counter that stands still, and turns without operators.
     for by in [0, -1] {
         let double = |file: &mut File, i: i32, x: i32| {
             let y = file.activation("y", &[1, 4], FLOAT);
             file.operator(Builtin::Add, &[x, x], &[y], Options::Arithmetic { activation: 0 });
-            [counted(file, i, by), y]
+            [file.counted(i, by), y]
         };
         let found = causes(&counting(3, double));
         assert!(found.len() == 1 && found[0].contains("WHILE"), "{found:?}");
@@ -286,7 +237,45 @@ fn loops_that_do_not_end_or_take_what_is_not_there_are_said_once() {
     let found = causes(&counting(3, |file, i, x| {
         let y = file.activation("y", &[1, 4], FLOAT);
         file.foreign(26, &[x], &[y], None);
-        [counted(file, i, 1), y]
+        [file.counted(i, 1), y]
     }));
     assert!(found.len() == 1 && found[0].contains("WHILE") && found[0].contains("subgraph"), "{found:?}");
+}
+
+#[test]
+fn loops_in_loops_read_their_subgraphs_once() {
+    let turns = [400, 20];
+    let mut file = File::new();
+    let conditions = turns.map(|limit| file.below(limit, &[(&[1, 4], FLOAT)]));
+    let body = |file: &mut File, build: &dyn Fn(&mut File, i32, i32)| {
+        file.subgraph(|file| {
+            let i = file.activation("i", &[], INT32);
+            let [x, y] = ["x", "y"].map(|name| file.activation(name, &[1, 4], FLOAT));
+            file.inputs = vec![i, x];
+            build(file, x, y);
+            file.outputs = vec![file.counted(i, 1), y];
+        })
+    };
+    let run = |file: &mut File, subgraphs: [i32; 2], x: i32, y: i32| {
+        let zero = file.integer("zero", 0);
+        let end = file.activation("end", &[], INT32);
+        file.repeat(subgraphs, &[zero, x], &[end, y]);
+    };
+    let inner = body(&mut file, &|file, x, y| file.operator(Builtin::Tanh, &[x], &[y], Options::None));
+    let outer = body(&mut file, &|file, x, y| run(file, [conditions[1], inner], x, y));
+    let y = file.activation("y", &[1, 4], FLOAT);
+    run(&mut file, [conditions[0], outer], 0, y);
+    file.outputs = vec![y];
+    let graph = read(&file.bytes()).expect("a network");
+    validate(&graph).expect("a valid graph");
+    let count = graph.operators.iter().filter(|o| o.op == Op::Unary(smidgen_ir::UnaryKind::Tanh)).count();
+    assert_eq!(count as i32, turns[0] * turns[1]);
+}
+
+#[test]
+fn a_list_holds_what_was_set_last() {
+    // The hostile file: each turn sets another place.
+    let graph = read(&files::list_loop()).expect("a network");
+    let pack = graph.operators.iter().find(|o| matches!(o.op, Op::Pack { .. })).expect("what stacks the list");
+    assert_eq!(pack.inputs.len() as i32, files::LIST_TURNS);
 }

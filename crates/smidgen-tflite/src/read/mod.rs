@@ -192,19 +192,24 @@ impl<'a> Reader<'a> {
             let index = match task {
                 Task::Turn(number) if self.turn(number, &codes, &mut all)? => continue,
                 Task::Turn(number) => all.operator_of(number),
-                Task::Operator(index) if self.resolve(index, &codes, &mut all)? => continue,
-                Task::Operator(index) => index,
+                Task::Operator(index) => {
+                    let wiring = &all.wirings[index];
+                    if let Some(constants) = Fold::new(wiring, &codes[wiring.code], &all.tensors).evaluate()? {
+                        for (&t, constant) in wiring.outputs.iter().zip(constants) {
+                            self.budget.take(constant.data.len() + size_of::<usize>() * constant.shape.len())?;
+                            all.tensors[t].hold(constant);
+                        }
+                        continue;
+                    }
+                    if self.resolve(index, &codes, &mut all)? {
+                        continue;
+                    }
+                    index
+                }
             };
             let origin = all.origin(index);
             let Progress { wirings, tensors, operators, .. } = &mut all;
             let wiring = &wirings[index];
-            if let Some(constants) = Fold::new(wiring, &codes[wiring.code], tensors).evaluate()? {
-                for (&t, constant) in wiring.outputs.iter().zip(constants) {
-                    self.budget.take(constant.data.len() + size_of::<usize>() * constant.shape.len())?;
-                    tensors[t].hold(constant);
-                }
-                continue;
-            }
             let (name, trouble) = match &codes[wiring.code] {
                 Code::Unknown { name, hint, cause } => {
                     let reason = Unsupported::UNKNOWN_OPERATOR.to_string();

@@ -68,15 +68,5 @@ fn joined_source(parts: &[&Source]) -> Option<Source> {
     }
     let shape = [&[rows.checked_mul(parts.len())?], inner].concat();
     let names: Vec<&str> = parts.iter().map(|part| &*part.name).collect();
-    Some(Source {
-        name: gates::name(&names).to_owned(),
-        shape,
-        dtype: Ok(DataType::FLOAT32),
-        data: Some(data.into()),
-        stored: true,
-        variable: false,
-        given: false,
-        open: false,
-        half: false,
-    })
+    Some(Source::constant(gates::name(&names).to_owned(), shape, DataType::FLOAT32, data.into()))
 }

@@ -61,17 +61,13 @@ impl Refusal {
 impl Source {
     /// What an operator computes, of a shape that is found later.
     pub(super) fn activation(name: String, dtype: Result<DataType, Refusal>) -> Self {
-        Self {
-            name,
-            shape: Vec::new(),
-            dtype,
-            data: None,
-            stored: false,
-            variable: false,
-            given: false,
-            open: false,
-            half: false,
-        }
+        let [stored, variable, given, open, half] = [false; 5];
+        Self { name, shape: Vec::new(), dtype, data: None, stored, variable, given, open, half }
+    }
+
+    /// A constant.
+    pub(super) fn constant(name: String, shape: Vec<usize>, dtype: DataType, data: Arc<[u8]>) -> Self {
+        Self { shape, data: Some(data), stored: true, ..Self::activation(name, Ok(dtype)) }
     }
 
     /// True if a dimension is 0.

@@ -28,7 +28,8 @@ pub const UNROLLED: [SupportEntry; 3] = [
     unrolled(
         "WHILE",
         "where its condition is known when reading in every turn, as of Keras' recurrent layers with a fixed number of steps: each turn becomes \
-         operators of its own; with TensorListReserve, TensorListSetItem and others of lists",
+         operators of its own; with TensorListReserve, TensorListSetItem and others of lists. What a turn hands on is what its subgraph says: \
+         variables that change places are exchanged, where LiteRT overwrites one with the other",
     ),
 ];
 
@@ -38,6 +39,10 @@ const fn unrolled(name: &'static str, remarks: &'static str) -> SupportEntry {
 
 /// The operators with options that are resolved here, and the numbers of the options' tables.
 const TAGS: [(&str, u8); 4] = [("CALL", 16), ("GATHER", 23), ("IF", 92), ("WHILE", 93)];
+
+/// Tensors and operators that all turns may copy or look at, and tensors that lists may hand on: what a file asks for in a few kilobytes
+/// takes neither long nor much memory.
+const MOST_COPIED: usize = 200_000;
 
 /// How much of a tensor's name each turn repeats.
 const NAME: usize = 48;
@@ -61,15 +66,34 @@ pub(super) struct Progress<'a> {
     pub operators: Vec<(usize, Op, Vec<usize>)>,
     pub tasks: VecDeque<Task>,
     loops: Vec<Loop<'a>>,
+    /// The subgraphs that were read, by their numbers; none where there is no such.
+    templates: HashMap<usize, Option<Rc<Template<'a>>>>,
     lists: HashMap<usize, List>,
+    /// All that was set in lists.
+    sets: Vec<Set>,
+    /// Of [`MOST_COPIED`], what is used up.
+    copied: usize,
     /// The operators of the file's first subgraph.
     own: usize,
 }
 
-/// A list of tensors of one shape: those that are known, and zeros elsewhere.
+/// A list of tensors of one shape, some of which may not be known. Setting one makes a new list, and the old one stays: a list is what it began
+/// with and what was set since.
 #[derive(Clone)]
 struct List {
-    items: Vec<Option<usize>>,
+    /// What it began with; behind that, up to `count`, nothing is known.
+    first: Rc<[usize]>,
+    count: usize,
+    /// What was set last, by its place in [`Progress::sets`].
+    newest: Option<usize>,
+}
+
+/// A tensor that was put into a list.
+struct Set {
+    at: usize,
+    item: usize,
+    /// What was set in the list before.
+    before: Option<usize>,
 }
 
 /// A subgraph that an operator runs.
@@ -78,6 +102,18 @@ struct Template<'a> {
     wirings: Vec<Wiring<'a>>,
     inputs: Vec<usize>,
     outputs: Vec<usize>,
+}
+
+impl Template<'_> {
+    /// True if it has so many inputs and outputs.
+    fn takes(&self, inputs: usize, outputs: usize) -> bool {
+        self.inputs.len() == inputs && self.outputs.len() == outputs
+    }
+
+    /// Its tensors and operators.
+    fn size(&self) -> usize {
+        self.tensors.len() + self.wirings.len()
+    }
 }
 
 struct Loop<'a> {
@@ -104,7 +140,10 @@ impl<'a> Progress<'a> {
             operators: Vec::new(),
             tasks,
             loops: Vec::new(),
+            templates: HashMap::new(),
             lists: HashMap::new(),
+            sets: Vec::new(),
+            copied: 0,
             own,
         }
     }
@@ -119,18 +158,25 @@ impl<'a> Progress<'a> {
         self.loops[number].at
     }
 
-    /// Adds an operator that comes from `from`, and has its table.
-    fn wire(&mut self, from: usize, inputs: Vec<Option<usize>>, outputs: Vec<usize>) -> usize {
-        let Wiring { record, code, .. } = self.wirings[from];
+    /// Adds an operator that comes from `from`.
+    fn wire(&mut self, from: usize, wiring: Wiring<'a>) -> usize {
         self.origins.push(self.origin(from));
-        self.wirings.push(Wiring { record, code, inputs, outputs });
+        self.wirings.push(wiring);
         self.wirings.len() - 1
+    }
+
+    /// Uses up so much of [`MOST_COPIED`]; false if that is more than is left.
+    fn copies(&mut self, count: usize) -> bool {
+        self.copied = self.copied.saturating_add(count);
+        self.copied <= MOST_COPIED
     }
 
     /// Adds an operator of the graph that comes from `from`.
     fn emit(&mut self, from: usize, op: Op, inputs: Vec<usize>, outputs: Vec<usize>) {
         shape_outputs(&op, &inputs, &outputs, &mut self.tensors);
-        let index = self.wire(from, inputs.iter().copied().map(Some).collect(), outputs);
+        let Wiring { record, code, .. } = self.wirings[from];
+        let index =
+            self.wire(from, Wiring { record, code, inputs: inputs.iter().copied().map(Some).collect(), outputs });
         self.operators.push((index, op, inputs));
     }
 
@@ -193,6 +239,7 @@ impl<'a> Progress<'a> {
                 self.emit(index, slice(start, at.len(), false), vec![x], vec![y]);
             }
             [] => return false,
+            _ if !self.copies(at.len()) => return false,
             _ => {
                 let mut part = shape.clone();
                 part[axis] = 1;
@@ -208,6 +255,27 @@ impl<'a> Progress<'a> {
         true
     }
 
+    /// The tensor at a place of a list.
+    fn item(&self, list: &List, at: usize) -> Option<usize> {
+        let mut sets = std::iter::successors(list.newest, |&set| self.sets[set].before).map(|set| &self.sets[set]);
+        sets.find(|set| set.at == at).map(|set| set.item).or_else(|| list.first.get(at).copied())
+    }
+
+    /// All tensors of a list, if all are known.
+    fn items(&self, list: &List) -> Option<Vec<usize>> {
+        let mut items: Vec<Option<usize>> = vec![None; list.count];
+        let sets = std::iter::successors(list.newest, |&set| self.sets[set].before).map(|set| &self.sets[set]);
+        sets.for_each(|set| items[set.at] = items[set.at].or(Some(set.item)));
+        items.iter_mut().zip(list.first.iter()).for_each(|(item, &first)| *item = item.or(Some(first)));
+        items.into_iter().collect()
+    }
+
+    /// The list with another tensor at a place, which may lie behind its end.
+    fn set(&mut self, list: List, at: usize, item: usize) -> List {
+        self.sets.push(Set { at, item, before: list.newest });
+        List { count: list.count.max(at + 1), newest: Some(self.sets.len() - 1), ..list }
+    }
+
     /// An operator on lists of tensors. True if that could be done.
     fn list(&mut self, index: usize, name: &str) -> bool {
         let wiring = &self.wirings[index];
@@ -218,50 +286,44 @@ impl<'a> Progress<'a> {
         match name {
             "TensorListReserve" => {
                 let Some(count) = one(1).filter(|&count| count <= MOST) else { return false };
-                self.lists.insert(y, List { items: vec![None; count] });
+                self.lists.insert(y, List { first: Rc::new([]), count, newest: None });
             }
             "EmptyTensorList" => {
-                self.lists.insert(y, List { items: Vec::new() });
+                self.lists.insert(y, List { first: Rc::new([]), count: 0, newest: None });
             }
             "TensorListFromTensor" => {
                 let Some(x) = input(0).filter(|&x| self.tensors[x].dtype.is_ok()) else { return false };
                 let Some((&count, inner)) = self.tensors[x].shape.split_first() else { return false };
-                if count > MOST {
+                let inner = inner.to_vec();
+                if count > MOST || !self.copies(count) {
                     return false;
                 }
-                let inner = inner.to_vec();
                 let items: Vec<usize> = (0..count).map(|_| self.like(x, inner.clone())).collect();
                 self.emit(index, Op::Unpack { axis: 0 }, vec![x], items.clone());
-                self.lists.insert(y, List { items: items.into_iter().map(Some).collect() });
+                self.lists.insert(y, List { first: items.into(), count, newest: None });
             }
             "TensorListGetItem" => {
                 let (Some(list), Some(at)) = (list(0), one(1)) else { return false };
-                let Some(&Some(item)) = list.items.get(at) else { return false };
+                let Some(item) = self.item(&list, at) else { return false };
                 self.alias(index, y, item);
             }
             "TensorListSetItem" => {
-                let (Some(mut list), Some(at), Some(item)) = (list(0), one(1), input(2)) else { return false };
-                // A list may grow by what is set behind its end.
+                let (Some(list), Some(at), Some(item)) = (list(0), one(1), input(2)) else { return false };
                 if at >= MOST {
                     return false;
                 }
-                if at >= list.items.len() {
-                    list.items.resize(at + 1, None);
-                }
-                list.items[at] = Some(item);
+                let list = self.set(list, at, item);
                 self.lists.insert(y, list);
             }
             "TensorListPushBack" => {
-                let (Some(mut list), Some(item)) = (list(0), input(1)) else { return false };
-                list.items.push(Some(item));
+                let (Some(list), Some(item)) = (list(0), input(1)) else { return false };
+                let end = list.count;
+                let list = self.set(list, end, item);
                 self.lists.insert(y, list);
             }
             "TensorListStack" => {
-                let Some(list) = list(0) else { return false };
-                let Some(items) = list.items.into_iter().collect::<Option<Vec<usize>>>().filter(|all| !all.is_empty())
-                else {
-                    return false;
-                };
+                let Some(list) = list(0).filter(|list| list.count > 0) else { return false };
+                let Some(items) = self.copies(list.count).then(|| self.items(&list)).flatten() else { return false };
                 self.emit(index, Op::Pack { axis: 0 }, items, vec![y]);
             }
             "TensorListLength" => {
@@ -269,7 +331,7 @@ impl<'a> Progress<'a> {
                 let to = &mut self.tensors[y];
                 (to.shape, to.stored, to.open) = (Vec::new(), true, false);
                 to.dtype = Ok(DataType::Plain(ElementType::Int32));
-                to.data = Some((list.items.len() as i32).to_le_bytes().as_slice().into());
+                to.data = Some((list.count as i32).to_le_bytes().as_slice().into());
             }
             _ => return false,
         }
@@ -296,11 +358,6 @@ impl<'a> Reader<'a> {
         let inputs: Option<Vec<usize>> = all.wirings[index].inputs.iter().copied().collect();
         let (number, condition, state) = match (name.as_str(), inputs) {
             ("GATHER", _) => {
-                // Of constants it is a constant.
-                let wiring = &all.wirings[index];
-                if Fold::new(wiring, &codes[wiring.code], &all.tensors).evaluate()?.is_some() {
-                    return Ok(false);
-                }
                 let axis = options.get(gather::axis)?.unwrap_or(0);
                 let batch = options.get(gather::batch_dims)?.unwrap_or(0);
                 return Ok(all.gather(index, [axis, batch]) && all.done(index));
@@ -321,31 +378,38 @@ impl<'a> Reader<'a> {
             }
             _ => return Ok(false),
         };
-        let condition = match condition.map(|number| self.template(number, codes, state.len(), 1)).transpose()? {
-            Some(None) => return Ok(false),
-            template => template.flatten(),
-        };
         let results = all.wirings[index].outputs.len();
-        let Some(body) = self.template(number, codes, state.len(), results)? else { return Ok(false) };
-        let turn = Loop { at: index, condition, body, state, turns: 0, constants: HashMap::new() };
-        // Whether it ends is seen before anything is added.
-        if turn.condition.is_some() && self.continues(&turn, codes, all)?.is_none() {
-            return Ok(false);
-        }
-        all.loops.push(turn);
+        let condition = match condition {
+            None => None,
+            Some(number) => match self.template(number, codes, all)?.filter(|t| t.takes(state.len(), 1)) {
+                None => return Ok(false),
+                template => template,
+            },
+        };
+        let body = self.template(number, codes, all)?.filter(|t| t.takes(state.len(), results));
+        let Some(body) = body else { return Ok(false) };
+        all.loops.push(Loop { at: index, condition, body, state, turns: 0, constants: HashMap::new() });
         all.tasks.push_front(Task::Turn(all.loops.len() - 1));
         Ok(true)
     }
 
-    /// A subgraph with so many inputs and outputs.
+    /// A subgraph, which is read once however often it is run.
     fn template(
         &self,
         number: i32,
         codes: &[Code],
-        inputs: usize,
-        outputs: usize,
+        all: &mut Progress<'a>,
     ) -> Result<Option<Rc<Template<'a>>>, ReadError> {
         let Some(number) = usize::try_from(number).ok().filter(|&number| number > 0) else { return Ok(None) };
+        if let Some(template) = all.templates.get(&number) {
+            return Ok(template.clone());
+        }
+        let template = self.read_template(number, codes)?;
+        all.templates.insert(number, template.clone());
+        Ok(template)
+    }
+
+    fn read_template(&self, number: usize, codes: &[Code]) -> Result<Option<Rc<Template<'a>>>, ReadError> {
         let Some(record) = self.model.records(model::subgraphs)?.get(number)? else { return Ok(None) };
         let mut tensors = self.tensors(record)?;
         let list = |record: Record<'a>, field| -> Result<Option<Vec<usize>>, ReadError> {
@@ -356,9 +420,6 @@ impl<'a> Reader<'a> {
         let (Some(ins), Some(outs)) = (list(record, subgraph::inputs)?, list(record, subgraph::outputs)?) else {
             return Ok(None);
         };
-        if ins.len() != inputs || outs.len() != outputs {
-            return Ok(None);
-        }
         let wirings = self.wirings(record, codes.len(), tensors.len())?;
         let folded = widened(&wirings, codes, &mut tensors);
         let wirings = wirings.into_iter().zip(folded).filter(|(_, folded)| !folded).map(|(wiring, _)| wiring).collect();
@@ -385,12 +446,14 @@ impl<'a> Reader<'a> {
 
     /// Adds the next turn of a loop, or ends it. False if it cannot be told whether there is one, or there are too many.
     pub(super) fn turn(&self, number: usize, codes: &[Code], all: &mut Progress<'a>) -> Result<bool, ReadError> {
+        let turn = &all.loops[number];
+        let (at, body, state) = (turn.at, turn.body.clone(), turn.state.clone());
+        let looked_at = 1 + body.size() + turn.condition.as_ref().map_or(0, |condition| condition.size());
+        if !all.copies(looked_at) {
+            return Ok(false);
+        }
         let next = self.continues(&all.loops[number], codes, all)?;
-        let (at, body, state) = {
-            let turn = &mut all.loops[number];
-            turn.turns += 1;
-            (turn.at, turn.body.clone(), turn.state.clone())
-        };
+        all.loops[number].turns += 1;
         match next {
             None => return Ok(false),
             Some(false) => {
@@ -429,9 +492,7 @@ impl<'a> Reader<'a> {
         for wiring in &body.wirings {
             let inputs = wiring.inputs.iter().map(|t| t.map(|t| place(t, all))).collect();
             let outputs = wiring.outputs.iter().map(|&t| place(t, all)).collect();
-            let index = all.wire(at, inputs, outputs);
-            (all.wirings[index].record, all.wirings[index].code) = (wiring.record, wiring.code);
-            added.push(index);
+            added.push(all.wire(at, Wiring { record: wiring.record, code: wiring.code, inputs, outputs }));
         }
         all.loops[number].state = body.outputs.iter().map(|&t| place(t, all)).collect();
         all.tasks.push_front(Task::Turn(number));

@@ -274,17 +274,7 @@ impl<'a> Reader<'a> {
                     };
                     self.budget.take(size_of::<Source>() + constant.len())?;
                     resources.all[resource].initial = Some(tensors.len());
-                    tensors.push(Source {
-                        name: constant.clone(),
-                        shape: shape.clone(),
-                        dtype: Ok(dtype.clone()),
-                        data: Some(data.clone()),
-                        stored: true,
-                        variable: false,
-                        given: false,
-                        open: false,
-                        half: false,
-                    });
+                    tensors.push(Source::constant(constant.clone(), shape.clone(), dtype.clone(), data.clone()));
                 }
                 _ => {
                     return refuse(format!(
@@ -349,17 +339,7 @@ impl<'a> Reader<'a> {
                         }
                     }
                     tensors[t].variable = false;
-                    tensors.push(Source {
-                        name,
-                        shape,
-                        dtype: Ok(dtype),
-                        data: None,
-                        stored: false,
-                        variable: false,
-                        given: true,
-                        open: false,
-                        half: false,
-                    });
+                    tensors.push(Source { shape, given: true, ..Source::activation(name, Ok(dtype)) });
                     held.push(Held { value, next: t, initial: None, assigned: writer });
                 }
                 _ => {}
