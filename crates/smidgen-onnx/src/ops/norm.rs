@@ -3,12 +3,13 @@
 use super::activation::of;
 use super::arithmetic::{binary, scalar};
 use super::logic::never_zero;
+use super::reduce::over;
 use super::{Outputs, rows};
 use crate::call::{Call, Value};
 use crate::constant::{Constant, Element};
 use crate::emit::Active;
 use crate::node_error::NodeError;
-use smidgen_ir::{BinaryKind, DataType, Function, Op, ReduceKind, UnaryKind};
+use smidgen_ir::{BinaryKind, Function, ReduceKind, UnaryKind};
 
 rows! {
     "BatchNormalization" COMPUTE batch_normalization, "inference; folded into the layer before";
@@ -63,10 +64,7 @@ pub fn batch_normalization(call: &mut Call<'_, '_>) -> Outputs {
 
 /// The mean over some of the file's axes, which stay with size 1.
 fn mean(call: &mut Call<'_, '_>, x: &Active, axes: &[usize]) -> Result<Value, NodeError> {
-    let axes = (0..x.layout.len()).filter(|&i| axes.contains(&x.layout[i])).collect();
-    let op = Op::Reduce { kind: ReduceKind::Mean, axes, keep_dims: true };
-    let id = call.emit.one(op, vec![x.id], &DataType::FLOAT32)?;
-    Ok(Value::Active(Active { id, ..x.clone() }))
+    Ok(Value::Active(over(call, ReduceKind::Mean, x, axes, true)?))
 }
 
 /// `sqrt(mean of squares + epsilon)` over some of the file's axes.
@@ -182,10 +180,7 @@ pub fn lp_normalization(call: &mut Call<'_, '_>) -> Outputs {
         _ => return Err(NodeError::unsupported(format!("its order is {p}"), "use 1 or 2")),
     };
     let powers = super::activation::apply(call, &x, UnaryKind::Function(function))?;
-    let own = x.layout.iter().position(|&a| a == axis).unwrap_or(axis);
-    let op = Op::Reduce { kind: ReduceKind::Sum, axes: vec![own], keep_dims: true };
-    let id = call.emit.one(op, vec![powers.id], &DataType::FLOAT32)?;
-    let mut norm = Value::Active(Active { id, ..x.clone() });
+    let mut norm = Value::Active(over(call, ReduceKind::Sum, &powers, &[axis], true)?);
     if p == 2 {
         norm = of(call, &norm, UnaryKind::Function(Function::Sqrt))?;
     }

@@ -3,10 +3,11 @@
 use super::movement::join;
 use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value};
-use crate::constant::strides;
+use crate::constant::{Constant, strides};
 use crate::emit::Active;
 use crate::node_error::NodeError;
 use smidgen_ir::{AxisSlice, Op};
+use std::rc::Rc;
 
 rows! {
     "Compress" MOVE compress, "constant condition";
@@ -155,13 +156,19 @@ fn places(call: &mut Call<'_, '_>, x: &Active, list: &[usize], shape: &[usize]) 
     call.emit.reshape(&found, shape)
 }
 
+/// The indices, which are constant, and their numbers.
+fn indices(call: &Call<'_, '_>) -> Result<(Rc<Constant>, Vec<i64>), NodeError> {
+    let indices = call.constant(1, "its list of indices")?;
+    let list = indices.ints().ok_or_else(|| NodeError::Malformed("its indices are not integers".into()))?;
+    Ok((indices, list))
+}
+
 /// For each element of the indices, the element of the first input that they name along an axis.
 pub fn gather_elements(call: &mut Call<'_, '_>) -> Outputs {
     let x = call.active(0)?;
     let dims = call.emit.dims(&x);
     let axis = call.axis(call.int("axis")?.unwrap_or(0), dims.len())?;
-    let indices = call.constant(1, "its list of indices")?;
-    let list = indices.ints().ok_or_else(|| NodeError::Malformed("its indices are not integers".into()))?;
+    let (indices, list) = indices(call)?;
     if indices.dims.len() != dims.len() || (0..dims.len()).any(|a| a != axis && indices.dims[a] > dims[a]) {
         return Err(NodeError::Malformed(format!("its indices have the shape {:?} for {dims:?}", indices.dims)));
     }
@@ -181,8 +188,7 @@ pub fn gather_nd(call: &mut Call<'_, '_>) -> Outputs {
     let x = call.active(0)?;
     let dims = call.emit.dims(&x);
     let batches = usize::try_from(call.int("batch_dims")?.unwrap_or(0)).unwrap_or(usize::MAX);
-    let indices = call.constant(1, "its list of indices")?;
-    let list = indices.ints().ok_or_else(|| NodeError::Malformed("its indices are not integers".into()))?;
+    let (indices, list) = indices(call)?;
     let Some((&depth, leading)) = indices.dims.split_last() else {
         return Err(NodeError::Malformed("its indices are a scalar".into()));
     };
@@ -232,8 +238,7 @@ pub fn gather(call: &mut Call<'_, '_>) -> Outputs {
     let x = call.active(0)?;
     let dims = call.emit.dims(&x);
     let axis = call.axis(call.int("axis")?.unwrap_or(0), dims.len())?;
-    let indices = call.constant(1, "its list of indices")?;
-    let list = indices.ints().ok_or_else(|| NodeError::Malformed("its indices are not integers".into()))?;
+    let (indices, list) = indices(call)?;
     let list = list.iter().map(|&i| call.axis(i, dims[axis])).collect::<Result<Vec<usize>, _>>();
     let list =
         list.map_err(|_| NodeError::Malformed(format!("an index is outside axis {axis} of size {}", dims[axis])))?;
