@@ -72,15 +72,7 @@ pub(crate) fn convolution(graph: &Graph, operator: &Operator) -> Option<(Window2
         }
         Op::FullyConnected { .. } => {
             let &[outputs, inputs] = w.shape.dims() else { return None };
-            let window = Window2d {
-                input: [1, 1, inputs],
-                output: [1, 1, outputs],
-                size: [1; 2],
-                stride: [1; 2],
-                dilation: [1; 2],
-                before: [0; 2],
-            };
-            Some((window, x.shape.elements() / inputs.max(1), false))
+            Some((Window2d::of_row(inputs, outputs), x.shape.elements() / inputs.max(1), false))
         }
         _ => None,
     }

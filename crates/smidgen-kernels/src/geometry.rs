@@ -24,6 +24,18 @@ pub struct Window2d {
 }
 
 impl Window2d {
+    /// A FULLY_CONNECTED layer of so many inputs and outputs, each row of its input an image of one pixel.
+    pub const fn of_row(inputs: usize, outputs: usize) -> Self {
+        Self {
+            input: [1, 1, inputs],
+            output: [1, 1, outputs],
+            size: [1; 2],
+            stride: [1; 2],
+            dilation: [1; 2],
+            before: [0; 2],
+        }
+    }
+
     /// Number of taps.
     pub const fn area(&self) -> usize {
         self.size[0] * self.size[1]

@@ -329,36 +329,54 @@ fn rows_of(tensor: &Tensor, output: &[usize]) -> Option<Extent> {
 
 /// Adds a step for any broadcast, run whole.
 fn push_broadcast(builder: &mut Builder, operator: &Operator, function: Two) -> Result<(), Refusal> {
-    let y = builder.tensor(operator.outputs[0]);
-    let dims = y.shape.dims().to_vec();
-    if dims.len() > MAX_RANK {
-        return Err(Refusal(format!("`{}` has {} dimensions; up to {MAX_RANK} are supported", y.name, dims.len())));
-    }
-    let ids = [operator.inputs[0], operator.inputs[1]];
-    let strides = ids.map(|id| {
-        let own = aligned(builder.tensor(id).shape.dims(), dims.len());
-        let all = strides(&own);
-        all.iter().zip(&own).map(|(&stride, &dim)| if dim == 1 { 0 } else { stride }).collect::<Vec<_>>()
-    });
-    let footprint = strides.each_ref().map(|strides| walked(&dims, 0, strides, 1)).to_vec();
-    let broadcast = Broadcast { dims, strides };
+    let (broadcast, footprint) = met(builder, operator, [operator.inputs[0], operator.inputs[1]])?;
     let kernel = match function {
         Two::Int8(function) => Kernel::BroadcastI8(kernel::BroadcastI8 { function, broadcast }),
         Two::Int16(function) => Kernel::BroadcastI16(kernel::BroadcastI16 { function, broadcast }),
         Two::Float32(function, clamp) => Kernel::BroadcastF32(kernel::BroadcastF32 { function, clamp, broadcast }),
     };
-    let inputs = ids.map(|id| {
+    push_whole(builder, operator, kernel, footprint);
+    Ok(())
+}
+
+/// The box of the output, if a walk can have so many dimensions.
+pub(super) fn dims(builder: &Builder, operator: &Operator) -> Result<Vec<usize>, Refusal> {
+    let y = builder.tensor(operator.outputs[0]);
+    let dims = y.shape.dims().to_vec();
+    if dims.len() > MAX_RANK {
+        return Err(Refusal(format!("`{}` has {} dimensions; up to {MAX_RANK} are supported", y.name, dims.len())));
+    }
+    Ok(dims)
+}
+
+/// Elements that a tensor of these dimensions advances for one step along each of `rank` axes: 0 where it is broadcast.
+pub(super) fn broadcast_strides(own: &[usize], rank: usize) -> Vec<isize> {
+    let own = aligned(own, rank);
+    strides(&own).iter().zip(&own).map(|(&stride, &dim)| if dim == 1 { 0 } else { stride }).collect()
+}
+
+/// Adds a step that takes its inputs whole.
+pub(super) fn push_whole(builder: &mut Builder, operator: &Operator, kernel: Kernel, footprint: Vec<Footprint>) {
+    let inputs = operator.inputs.iter().map(|&id| {
         let elements = builder.tensor(id).shape.elements();
         seen(builder, id, flat(elements))
     });
-    let target = builder.target_as(operator.outputs[0], flat(y.shape.elements()));
-    builder.push(Step {
-        inputs: inputs.to_vec(),
-        outputs: vec![target],
-        footprint,
-        ..Step::new(kernel, WriteOrder { granularity: Granularity::Elements(1), reads_first: true })
-    });
-    Ok(())
+    let inputs = inputs.collect();
+    let target = builder.target_as(operator.outputs[0], flat(builder.tensor(operator.outputs[0]).shape.elements()));
+    let order = WriteOrder { granularity: Granularity::Elements(1), reads_first: true };
+    builder.push(Step { inputs, outputs: vec![target], footprint, ..Step::new(kernel, order) });
+}
+
+/// Which elements of some tensors meet, and what of them each element of the output needs.
+pub(super) fn met<const N: usize>(
+    builder: &Builder,
+    operator: &Operator,
+    ids: [TensorId; N],
+) -> Result<(Broadcast<N>, Vec<Footprint>), Refusal> {
+    let dims = dims(builder, operator)?;
+    let strides = ids.map(|id| broadcast_strides(builder.tensor(id).shape.dims(), dims.len()));
+    let footprint = strides.iter().map(|strides| walked(&dims, 0, strides, 1)).collect();
+    Ok((Broadcast { dims, strides }, footprint))
 }
 
 /// Elements of an output beyond which [`walked`] does not spell out what each reads.

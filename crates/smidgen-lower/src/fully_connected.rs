@@ -200,7 +200,8 @@ fn sizes(x: &Tensor, weights: &Tensor, y: &Tensor) -> Result<[usize; 2], Refusal
     Ok([outputs, inputs])
 }
 
-fn push(
+/// Adds a step that computes each row of the output from a row of the input.
+pub(super) fn push(
     builder: &mut Builder,
     operator: &Operator,
     [outputs, inputs]: [usize; 2],

@@ -3,13 +3,14 @@
 use super::builder::Builder;
 use super::conv::clamp;
 use super::error::Refusal;
+use super::fully_connected;
 use super::quant;
-use smidgen_ir::{Activation, ElementType, Operator, Quantisation, Tensor};
+use smidgen_ir::{Activation, ElementType, Operator, Tensor};
 use smidgen_kernels::Window2d;
 use smidgen_kernels::float::DynamicRange;
-use smidgen_program::footprint::{AxisFootprint, Footprint, Granularity, WriteOrder};
+use smidgen_program::footprint::{Footprint, Granularity, WriteOrder};
 use smidgen_program::kernel::{Conv2dHybrid, DepthwiseHybrid, Kernel};
-use smidgen_program::program::{ConstantId, Extent, Step};
+use smidgen_program::program::{ConstantId, Step};
 
 /// The kernels write a pixel once they have read its window.
 const PIXEL_WISE: WriteOrder = WriteOrder { granularity: Granularity::Pixels(1), reads_first: true };
@@ -32,7 +33,7 @@ pub(super) fn conv2d(
     let range = if is_one { DynamicRange::Symmetric } else { DynamicRange::Asymmetric };
     let kernel = Conv2dHybrid { window: *window, clamp: clamp(activation), range, joint: is_one };
     let macs = window.patch() * builder.tensor(operator.outputs[0]).shape.elements();
-    push(builder, operator, (kernel.into(), constants, macs));
+    push(builder, operator, Step { constants, macs: macs as u64, ..step(kernel) });
     Ok(())
 }
 
@@ -46,7 +47,7 @@ pub(super) fn depthwise(
     let (constants, _) = constants(builder, operator, window.output[2])?;
     let kernel = DepthwiseHybrid { window: *window, clamp: clamp(activation) };
     let macs = window.area() * builder.tensor(operator.outputs[0]).shape.elements();
-    push(builder, operator, (kernel.into(), constants, macs));
+    push(builder, operator, Step { constants, macs: macs as u64, ..step(kernel) });
     Ok(())
 }
 
@@ -58,31 +59,10 @@ pub(super) fn fully_connected(
     (asymmetric, activation): (bool, Activation),
 ) -> Result<(), Refusal> {
     let (constants, _) = constants(builder, operator, outputs)?;
-    let window = Window2d {
-        input: [1, 1, inputs],
-        output: [1, 1, outputs],
-        size: [1; 2],
-        stride: [1; 2],
-        dilation: [1; 2],
-        before: [0; 2],
-    };
+    let window = Window2d::of_row(inputs, outputs);
     let range = if asymmetric { DynamicRange::Asymmetric } else { DynamicRange::Symmetric };
-    let kernel = Kernel::from(Conv2dHybrid { window, clamp: clamp(activation), range, joint: true });
-    let rows = builder.tensor(operator.inputs[0]).shape.elements() / inputs;
-    let extent = |depth| Extent { rows, cols: 1, depth };
-    let input = builder.activation_as(operator.inputs[0], extent(inputs));
-    let output = builder.target_as(operator.outputs[0], extent(outputs));
-    let scratch_bytes = kernel.spec().scratch().next_multiple_of(4);
-    builder.push(Step {
-        inputs: vec![input],
-        constants,
-        outputs: vec![output],
-        footprint: vec![Footprint { rows: AxisFootprint::SAME, cols: AxisFootprint::SAME, depth: AxisFootprint::All }],
-        partial: true,
-        macs: (rows * inputs * outputs) as u64,
-        scratch_bytes,
-        ..Step::new(kernel, PIXEL_WISE)
-    });
+    let step = step(Conv2dHybrid { window, clamp: clamp(activation), range, joint: true });
+    fully_connected::push(builder, operator, [outputs, inputs], step, constants);
     Ok(())
 }
 
@@ -95,20 +75,14 @@ fn constants(
     let weights = builder.tensor(operator.inputs[1]);
     let bias = operator.inputs.get(2).map(|&t| builder.tensor(t));
     let (values, bias) = (quant::weights_i8(weights)?, quant::bias_f32(bias, outputs)?);
-    let scales = match weights.dtype.quantisation() {
-        Some(&Quantisation::PerTensor { scale, zero_point: 0 }) => vec![scale; outputs],
-        Some(Quantisation::PerChannel { scales, zero_points, .. })
-            if scales.len() == outputs && zero_points.iter().all(|&zero| zero == 0) =>
-        {
-            scales.clone()
-        }
-        _ => {
-            return Err(Refusal(format!(
-                "the weights `{}` beside floats have a zero point, or not a scale for each output channel",
-                weights.name
-            )));
-        }
-    };
+    let axis = operator.op.traits().weights.map_or(0, |weights| weights.axis);
+    if !weights.dtype.is_symmetric_weights(axis) {
+        return Err(Refusal(format!(
+            "the weights `{}` beside floats have a zero point, or not a scale for each output channel",
+            weights.name
+        )));
+    }
+    let scales = quant::scales(weights, outputs)?;
     let name = weights.name.clone();
     let ids = vec![
         builder.constant_i8(name.clone(), &values),
@@ -117,16 +91,15 @@ fn constants(
     Ok((ids, scales))
 }
 
-/// A step that takes its input whole.
-fn push(builder: &mut Builder, operator: &Operator, (kernel, constants, macs): (Kernel, Vec<ConstantId>, usize)) {
+/// A step without its operands.
+fn step(kernel: impl Into<Kernel>) -> Step {
+    let kernel = kernel.into();
+    let scratch_bytes = kernel.spec().scratch().next_multiple_of(4);
+    Step { scratch_bytes, ..Step::new(kernel, PIXEL_WISE) }
+}
+
+/// Adds a step that takes its input whole.
+fn push(builder: &mut Builder, operator: &Operator, step: Step) {
     let (input, output) = (builder.activation(operator.inputs[0]), builder.target(operator.outputs[0]));
-    builder.push(Step {
-        inputs: vec![input],
-        outputs: vec![output],
-        footprint: vec![Footprint::ALL],
-        constants,
-        macs: macs as u64,
-        scratch_bytes: kernel.spec().scratch().next_multiple_of(4),
-        ..Step::new(kernel, PIXEL_WISE)
-    });
+    builder.push(Step { inputs: vec![input], outputs: vec![output], footprint: vec![Footprint::ALL], ..step });
 }

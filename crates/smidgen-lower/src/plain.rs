@@ -2,55 +2,12 @@
 
 use super::builder::Builder;
 use super::convert::stored;
-use super::elementwise::{aligned, push_one, seen, strides, walked};
+use super::elementwise::{broadcast_strides, dims, met, push_one, push_whole, strides, walked};
 use super::error::Refusal;
-use smidgen_ir::{CompareKind, ElementType, Operator, TensorId};
-use smidgen_kernels::nd::MAX_RANK;
+use smidgen_ir::{CompareKind, ElementType, Operator};
 use smidgen_kernels::plain;
-use smidgen_program::footprint::{Footprint, Granularity, WriteOrder};
 use smidgen_program::kernel;
-use smidgen_program::kernel::{Broadcast, Kernel, flat};
-use smidgen_program::program::Step;
-
-/// The box of the output, if a walk can have so many dimensions.
-fn dims(builder: &Builder, operator: &Operator) -> Result<Vec<usize>, Refusal> {
-    let y = builder.tensor(operator.outputs[0]);
-    let dims = y.shape.dims().to_vec();
-    if dims.len() > MAX_RANK {
-        return Err(Refusal(format!("`{}` has {} dimensions; up to {MAX_RANK} are supported", y.name, dims.len())));
-    }
-    Ok(dims)
-}
-
-/// Elements that a tensor of these dimensions advances for one step along each of `rank` axes: 0 where it is broadcast.
-fn broadcast_strides(own: &[usize], rank: usize) -> Vec<isize> {
-    let own = aligned(own, rank);
-    strides(&own).iter().zip(&own).map(|(&stride, &dim)| if dim == 1 { 0 } else { stride }).collect()
-}
-
-/// Adds a step that takes its inputs whole.
-fn push(builder: &mut Builder, operator: &Operator, kernel: Kernel, footprint: Vec<Footprint>) {
-    let inputs = operator.inputs.iter().map(|&id| {
-        let elements = builder.tensor(id).shape.elements();
-        seen(builder, id, flat(elements))
-    });
-    let inputs = inputs.collect();
-    let target = builder.target_as(operator.outputs[0], flat(builder.tensor(operator.outputs[0]).shape.elements()));
-    let order = WriteOrder { granularity: Granularity::Elements(1), reads_first: true };
-    builder.push(Step { inputs, outputs: vec![target], footprint, ..Step::new(kernel, order) });
-}
-
-/// Which elements of some tensors meet, and what of them each element of the output needs.
-fn met<const N: usize>(
-    builder: &Builder,
-    operator: &Operator,
-    ids: [TensorId; N],
-) -> Result<(Broadcast<N>, Vec<Footprint>), Refusal> {
-    let dims = dims(builder, operator)?;
-    let strides = ids.map(|id| broadcast_strides(builder.tensor(id).shape.dims(), dims.len()));
-    let footprint = strides.iter().map(|strides| walked(&dims, 0, strides, 1)).collect();
-    Ok((Broadcast { dims, strides }, footprint))
-}
+use smidgen_program::kernel::{Broadcast, Kernel};
 
 pub(super) fn compare(builder: &mut Builder, operator: &Operator, kind: CompareKind) -> Result<(), Refusal> {
     let ids = [operator.inputs[0], operator.inputs[1]];
@@ -66,7 +23,7 @@ pub(super) fn compare(builder: &mut Builder, operator: &Operator, kind: CompareK
         CompareKind::And => plain::Compare::And,
         CompareKind::Or => plain::Compare::Or,
     };
-    push(builder, operator, Kernel::Compare(kernel::Compare { function, from, broadcast }), footprint);
+    push_whole(builder, operator, Kernel::Compare(kernel::Compare { function, from, broadcast }), footprint);
     Ok(())
 }
 
@@ -77,7 +34,7 @@ pub(super) fn select(builder: &mut Builder, operator: &Operator) -> Result<(), R
     if element == ElementType::Int4 {
         return Err(Refusal(format!("`{}` is {element}, of less than a byte", builder.tensor(ids[1]).name)));
     }
-    push(builder, operator, Kernel::Select(kernel::Select { element, broadcast }), footprint);
+    push_whole(builder, operator, Kernel::Select(kernel::Select { element, broadcast }), footprint);
     Ok(())
 }
 
@@ -107,6 +64,6 @@ pub(super) fn matmul(builder: &mut Builder, operator: &Operator, adjoint: [bool;
     let length = |i: usize| (depth.saturating_sub(1) as isize * steps[i]) as usize + 1;
     let footprint = (0..2).map(|i| walked(&dims, 0, &all[i], length(i))).collect();
     let broadcast = Broadcast { dims, strides: all };
-    push(builder, operator, Kernel::MatmulF32(kernel::MatmulF32 { broadcast, depth, steps }), footprint);
+    push_whole(builder, operator, Kernel::MatmulF32(kernel::MatmulF32 { broadcast, depth, steps }), footprint);
     Ok(())
 }

@@ -130,8 +130,8 @@ pub(super) fn not_constant(tensor: &Tensor) -> Refusal {
     Refusal(format!("`{}` must be a constant", tensor.name))
 }
 
-/// From accumulators to outputs, `input * weight / output`, for each of the output's channels.
-pub(super) fn factors(input: f32, weights: &Tensor, output: f32, channels: usize) -> Result<Vec<Factor>, Refusal> {
+/// The scale of the weights of each output channel.
+pub(super) fn scales(weights: &Tensor, channels: usize) -> Result<Vec<f32>, Refusal> {
     let quantisation =
         weights.dtype.quantisation().ok_or_else(|| Refusal(format!("the weights `{}` have no scale", weights.name)))?;
     if let smidgen_ir::Quantisation::PerChannel { scales, .. } = quantisation
@@ -143,7 +143,13 @@ pub(super) fn factors(input: f32, weights: &Tensor, output: f32, channels: usize
             scales.len()
         )));
     }
-    Ok((0..channels).map(|o| Factor::new(input as f64 * quantisation.scale(o) as f64 / output as f64)).collect())
+    Ok((0..channels).map(|o| quantisation.scale(o)).collect())
+}
+
+/// From accumulators to outputs, `input * weight / output`, for each of the output's channels.
+pub(super) fn factors(input: f32, weights: &Tensor, output: f32, channels: usize) -> Result<Vec<Factor>, Refusal> {
+    let scales = scales(weights, channels)?.into_iter();
+    Ok(scales.map(|scale| Factor::new(input as f64 * scale as f64 / output as f64)).collect())
 }
 
 /// Refuses sums that leave int32 when they are shifted left by their factor: what follows then depends on how the reference was built.

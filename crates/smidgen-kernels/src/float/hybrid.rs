@@ -22,7 +22,8 @@ pub enum DynamicRange {
     Asymmetric,
 }
 
-/// [`DynamicRange::Asymmetric`] where true. Each has functions of its own: the symmetric ones need no double precision.
+/// The ranges as parameters of functions: each has code of its own, and the symmetric one needs no double precision.
+const SYMMETRIC: bool = false;
 const ASYMMETRIC: bool = true;
 
 /// A layer with weights of int8 without its constants.
@@ -57,10 +58,11 @@ pub const fn depthwise_hybrid_scratch(window: &Window2d) -> usize {
     window.output[2] * 4
 }
 
-/// `y[r, x, o] = clamp(bias[o] + scale of the image * scales[o] * sum over taps and channels of q(x) * w)`, the image quantised [symmetrically](DynamicRange::Symmetric).
+/// `y[r, x, o] = clamp(bias[o] + scale of the image * scales[o] * sum over taps and channels of q(x) * w)`, the image
+/// quantised [symmetrically](DynamicRange::Symmetric).
 ///
-/// `weights` are `[O, KH, KW, C]`, `channels` what a weight of 1 stands for in each output channel, then the biases. Order: one pixel at a time once the
-/// window is read; the whole image is read before its first pixel is written.
+/// `weights` are `[O, KH, KW, C]`, `channels` what a weight of 1 stands for in each output channel, then the biases.
+/// Order: one pixel at a time once the window is read; the whole image is read before its first pixel is written.
 pub fn conv2d_hybrid<B: Bounds>(
     isa: Isa,
     arena: Arena<'_, f32, B>,
@@ -70,7 +72,7 @@ pub fn conv2d_hybrid<B: Bounds>(
     weights: Flash<'_, i8, B>,
     channels: Flash<'_, f32, B>,
 ) {
-    conv2d::<{ !ASYMMETRIC }, B>(isa, arena, views, region, layer, weights, channels);
+    conv2d::<SYMMETRIC, B>(isa, arena, views, region, layer, weights, channels);
 }
 
 /// The same with the image quantised [asymmetrically](DynamicRange::Asymmetric): of `q(x)` less what 0 becomes.
@@ -134,18 +136,6 @@ fn conv2d<const ASYMMETRIC: bool, B: Bounds>(
 /// The same as [`conv2d_hybrid_asymmetric`] with a channel of input for each channel of output, or for each few of them: `weights` are
 /// `[KH, KW, O]`.
 pub fn depthwise_hybrid<B: Bounds>(
-    arena: Arena<'_, f32, B>,
-    views: &Views,
-    region: Region,
-    layer: &Hybrid,
-    weights: Flash<'_, i8, B>,
-    channels: Flash<'_, f32, B>,
-) {
-    depthwise::<ASYMMETRIC, B>(arena, views, region, layer, weights, channels);
-}
-
-#[inline(always)]
-fn depthwise<const ASYMMETRIC: bool, B: Bounds>(
     arena: Arena<'_, f32, B>,
     views: &Views,
     region: Region,

@@ -26,7 +26,7 @@ use smidgen::plan::planner::{Plan, PlanOptions};
 use smidgen::plan::{Objective, ScheduleChoice};
 use smidgen::program::Run;
 use smidgen::program::costs;
-use smidgen::program::costs::{Costs, Errors, Family, Measurement, Work};
+use smidgen::program::costs::{CodeMeasurement, Costs, Errors, Family, Measurement, Work};
 use smidgen::scope;
 use smidgen::sim::report::Versions;
 use smidgen::sim::toolchain::Toolchain;
@@ -72,24 +72,11 @@ fn main() {
         let board = board(costs);
         if !is_set("--only-code") {
             let (measured, versions) = measure(&board, &networks::all(Path::new(shared)));
-            let comment = comment("Instructions", &board, &versions);
-            write(&files.steps, &costs::write_steps(&measured));
-            write(&files.instructions, &costs::write_instructions(&comment, &measured));
+            files.write_steps(&board, &versions, &measured);
         }
-        let measured = code::measure(&board, &networks::of_code(Path::new(shared)));
-        let toolchain = Toolchain::find(board.core.target()).expect("a toolchain");
-        let versions = Versions { rustc: toolchain.version, linker: toolchain.linker.version, ..Versions::default() };
-        let comment = comment("Bytes of code", &board, &versions);
-        write(&files.code, &costs::write_code_counts(&measured));
-        write(&files.bytes, &costs::write_code_bytes(&comment, &measured));
+        files.write_code(&board, &code::measure(&board, &networks::of_code(Path::new(shared))));
     }
-    let read = |path: &Path| fs::read_to_string(path).expect("there are measurements");
-    let measured = costs::read(&read(&files.steps), &read(&files.instructions)).expect("as they were written");
-    let code = costs::read_code(&read(&files.code), &read(&files.bytes)).expect("as they were written");
-    let (fitted, fitted_code) = (costs::fit(measured.iter()), costs::fit_code(code.iter()));
-    write(&files.rates, &rates::text(costs, &measured, &fitted, &code, &fitted_code));
-    said(costs, &measured, &fitted);
-    code::said(&code, &fitted_code);
+    files.fit(costs, &Family::ALL);
 }
 
 fn family(name: &str) -> Family {
@@ -105,14 +92,15 @@ fn refit(shared: &Path, families: &[Family]) {
     let samples: Vec<Sample> =
         networks::all(shared).into_iter().filter(|sample| has_steps_of(sample, families)).collect();
     let names: HashSet<&str> = samples.iter().map(|sample| sample.name.as_str()).collect();
-    let read = |path: &Path| fs::read_to_string(path).expect("there are measurements");
     // All is read before anything is written: each kind's figures belong to the steps as they were.
     let mut kinds = Vec::new();
     for costs in Costs::ALL {
         let files = Files::of(costs);
-        let old = costs::read_others(&read(&files.steps), &read(&files.instructions), families);
+        let [steps, instructions, counts, bytes] =
+            [&files.steps, &files.instructions, &files.code, &files.bytes].map(|path| read(path));
+        let old = costs::read_others(&steps, &instructions, families);
         let mut measured = old.unwrap_or_else(|error| panic!("{}: {error}", costs.name));
-        let old = costs::read_all_code(&read(&files.code), &read(&files.bytes));
+        let old = costs::read_all_code(&counts, &bytes);
         let mut code = old.unwrap_or_else(|error| panic!("{}: {error}", costs.name));
         let board = board(costs);
         let (mut new, versions) = measure(&board, &samples);
@@ -122,19 +110,15 @@ fn refit(shared: &Path, families: &[Family]) {
         code.extend(code::measure(&board, &samples));
         kinds.push((costs, files, board, versions, measured, code));
     }
-    for (costs, files, board, versions, mut measured, mut code) in kinds {
-        write(&files.steps, &costs::write_steps(&measured));
-        write(&files.instructions, &costs::write_instructions(&comment("Instructions", &board, &versions), &measured));
-        write(&files.code, &costs::write_code_counts(&code));
-        write(&files.bytes, &costs::write_code_bytes(&comment("Bytes of code", &board, &versions), &code));
-        measured.retain(|step| step.instructions > 0);
-        code.retain(|one| one.bytes > 0);
-        let (fitted, fitted_code) = (costs::fit(measured.iter()), costs::fit_code(code.iter()));
-        write(&files.rates, &rates::text(costs, &measured, &fitted, &code, &fitted_code));
-        measured.retain(|step| families.contains(&step.work.family));
-        said(costs, &measured, &fitted);
-        code::said(&code, &fitted_code);
+    for (costs, files, board, versions, measured, code) in kinds {
+        files.write_steps(&board, &versions, &measured);
+        files.write_code(&board, &code);
+        files.fit(costs, families);
     }
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).expect("there are measurements")
 }
 
 /// True if a network has steps of one of these families.
@@ -162,6 +146,30 @@ impl Files {
             bytes: folder.join("measured").join(format!("{name}_code.txt")),
             rates: folder.join("rates").join(format!("{name}.rs")),
         }
+    }
+
+    fn write_steps(&self, board: &Board, versions: &Versions, measured: &[Measurement]) {
+        write(&self.steps, &costs::write_steps(measured));
+        write(&self.instructions, &costs::write_instructions(&comment("Instructions", board, versions), measured));
+    }
+
+    fn write_code(&self, board: &Board, measured: &[CodeMeasurement]) {
+        let toolchain = Toolchain::find(board.core.target()).expect("a toolchain");
+        let versions = Versions { rustc: toolchain.version, linker: toolchain.linker.version, ..Versions::default() };
+        write(&self.code, &costs::write_code_counts(measured));
+        write(&self.bytes, &costs::write_code_bytes(&comment("Bytes of code", board, &versions), measured));
+    }
+
+    /// Fits rates to what was written, writes them, and says how far off those of some families are.
+    fn fit(&self, costs: &Costs, families: &[Family]) {
+        let measured = costs::read(&read(&self.steps), &read(&self.instructions)).expect("as they were written");
+        let code = costs::read_code(&read(&self.code), &read(&self.bytes)).expect("as they were written");
+        let (fitted, fitted_code) = (costs::fit(measured.iter()), costs::fit_code(code.iter()));
+        write(&self.rates, &rates::text(costs, &measured, &fitted, &code, &fitted_code));
+        let of_families: Vec<Measurement> =
+            measured.into_iter().filter(|step| families.contains(&step.work.family)).collect();
+        said(costs, &of_families, &fitted);
+        code::said(&code, &fitted_code);
     }
 }
 
