@@ -31,6 +31,44 @@ pub struct SupportEntry {
     pub remarks: &'static str,
 }
 
+/// One row of a table of operators that are not supported.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LackingEntry {
+    /// The operator's name in its format; one that ends with `*` stands for all whose names begin so.
+    pub name: &'static str,
+    /// Why it is not supported, in a few words.
+    pub why: &'static str,
+    /// What to do about it.
+    pub hint: &'static str,
+    /// What it has in common with others that go away together, as in [`Unsupported::cause`].
+    pub cause: Option<&'static str>,
+}
+
+impl LackingEntry {
+    /// An operator that stands for itself.
+    pub const fn new(name: &'static str, why: &'static str, hint: &'static str) -> Self {
+        Self { name, why, hint, cause: None }
+    }
+
+    /// An operator that goes away together with others, for the reason that they have in common.
+    pub const fn caused(name: &'static str, cause: &'static str, hint: &'static str) -> Self {
+        Self { name, why: cause, hint, cause: Some(cause) }
+    }
+
+    /// The row of the operator of this name, if there is one.
+    pub fn find<'a>(rows: impl IntoIterator<Item = &'a Self>, name: &str) -> Option<&'a Self> {
+        rows.into_iter().find(|row| match row.name.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => row.name == name,
+        })
+    }
+
+    /// Why it is not supported, as an [`Unsupported`] gives it.
+    pub fn reason(&self) -> String {
+        format!("{}: {}", Unsupported::UNKNOWN_OPERATOR, self.why)
+    }
+}
+
 /// What an [`Unsupported`] is about.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Subject {
@@ -79,7 +117,7 @@ pub struct Unsupported {
 }
 
 impl Unsupported {
-    /// The reason given for an operator that the table of supported ones does not have.
+    /// What the reason begins with that is given for an operator that the table of supported ones does not have.
     pub const UNKNOWN_OPERATOR: &'static str = "this operator is not supported";
 
     /// The first few causes as lines, how many more there are, and where it helps the operators to choose from.
@@ -90,11 +128,16 @@ impl Unsupported {
         if causes.len() > SHOWN {
             lines.push(format!("and {} more", causes.len() - SHOWN));
         }
-        if all.iter().any(|entry| entry.reason == Self::UNKNOWN_OPERATOR) {
+        if all.iter().any(Self::is_of_an_unknown_operator) {
             let names: Vec<&str> = supported.iter().map(|entry| entry.name).collect();
             lines.push(format!("supported operators: {}", names.join(", ")));
         }
         lines.join("\n")
+    }
+
+    /// True if it is about an operator that the table of supported ones does not have.
+    fn is_of_an_unknown_operator(&self) -> bool {
+        self.reason.starts_with(Self::UNKNOWN_OPERATOR)
     }
 
     /// Bytes of memory that it takes.
@@ -198,7 +241,7 @@ impl<'a> UnsupportedGroup<'a> {
         let mut signs: Vec<&str> = Vec::new();
         for entry in &self.entries {
             let sign = match &entry.subject {
-                Subject::Operator { name, .. } if entry.reason == Unsupported::UNKNOWN_OPERATOR => name,
+                Subject::Operator { name, .. } if entry.is_of_an_unknown_operator() => name,
                 _ => &entry.reason,
             };
             if !signs.contains(&sign.as_str()) && signs.len() <= SHOWN {

@@ -2,7 +2,7 @@
 //!
 //! [`read`] takes networks of operator sets 7 to 28: float ones, as PyTorch exports them, and ones already quantised in QDQ form
 //! (QuantizeLinear and DequantizeLinear around the operators). [`check`] lists everything in the way of reading a file, and
-//! [`SUPPORTED`] what can be read.
+//! [`SUPPORTED`] what can be read, and [`LACKING`] what of the standard cannot.
 //!
 //! ONNX keeps images as `[N,C,H,W]`, smidgen as `[N,H,W,C]`. So **an input or output with four axes appears with its channels last**
 //! where the network treats it as an image; [`Port::axes`] says for each which of the file's axes lies where. Inside, a
@@ -37,7 +37,8 @@ mod support;
 mod wire;
 
 pub use error::ReadError;
+pub use ops::LACKING;
 pub use options::{ExternalData, Import, Options};
 pub use read::{check, is_onnx, read, read_with};
-pub use smidgen_ir::front::{ErrorKind, Port, Subject, SupportEntry, Unsupported};
+pub use smidgen_ir::front::{ErrorKind, LackingEntry, Port, Subject, SupportEntry, Unsupported};
 pub use support::SUPPORTED;

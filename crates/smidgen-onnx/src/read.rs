@@ -6,13 +6,15 @@ use crate::emit::{Active, Emitter, Scales, channels_last, identity};
 use crate::error::ReadError;
 use crate::fuse::UnsupportedGroup;
 use crate::node_error::NodeError;
+use crate::ops::LACKING;
 use crate::options::{Import, Options};
 use crate::schema::{Dim, External, Model, Node, Refused, TensorView, ValueInfo};
 use crate::support::{Known, find};
 use crate::{fold, fuse, order};
-use smidgen_ir::front::{Budget, Port, Subject, Unsupported, listed, quoted};
+use smidgen_ir::front::{Budget, LackingEntry, Port, Subject, Unsupported, listed, quoted};
 use smidgen_ir::validate::beyond_bounds;
 use smidgen_ir::{DataType, ElementType, Graph, Op, Quantisation, Shape, Tensor, passes, validate};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -22,6 +24,9 @@ const OPSETS: std::ops::RangeInclusive<i64> = 7..=28;
 /// Bytes of memory granted for each byte of the file, and to every file. An operator takes some 20 bytes of a file, and as a node
 /// with its tensor in the graph and in the copies that rewrites make some 900.
 const GRANT: (usize, usize) = (64, 64 * 1024);
+
+/// What to do about an operator that does not suit its own tensors.
+const CONTRADICTS: &str = "the operator contradicts its tensors, which no exporter writes: export the network again, and try the file in ONNX Runtime";
 
 /// Most operators of a quantised network of which it is said that they compute on floats.
 const MOST_NOTES: usize = 32;
@@ -530,15 +535,9 @@ impl<'a, 's> Translation<'a, 's> {
             Err(error) => error,
         };
         match error {
-            NodeError::Malformed(what) => return Err(fail(what)),
-            NodeError::Unsupported { reason, hint } => {
-                let subject = Subject::Operator { index, name: node.op.into() };
-                let cause = cause_of(node.op);
-                let entry = Unsupported { subject, tensors: wiring(node), reason, hint, cause };
-                // A vector may grow to twice its contents.
-                self.emit.budget.take(2 * entry.bytes()).map_err(|over| refused(over.into()))?;
-                self.unsupported.push(entry);
-            }
+            // ONNX Runtime loads many such files, and refuses them, if at all, when it runs.
+            NodeError::Malformed(reason) => self.report(index, node, reason, CONTRADICTS.into())?,
+            NodeError::Unsupported { reason, hint } => self.report(index, node, reason, hint)?,
             // What it reads has been reported.
             NodeError::Consequence => {}
             other => return Err(self.fatal(other)),
@@ -549,18 +548,42 @@ impl<'a, 's> Translation<'a, 's> {
         Ok(())
     }
 
+    /// Reports what stands in the way of a node.
+    fn report(
+        &mut self,
+        index: usize,
+        node: &Node<'a>,
+        reason: String,
+        hint: Cow<'static, str>,
+    ) -> Result<(), ReadError> {
+        let subject = Subject::Operator { index, name: node.op.into() };
+        let cause = match node.op {
+            "LSTM" | "GRU" | "RNN" => Some("a recurrent layer"),
+            _ => LackingEntry::find(LACKING, &full_name(node)).and_then(|row| row.cause),
+        };
+        let entry = Unsupported { subject, tensors: wiring(node), reason, hint, cause };
+        // A vector may grow to twice its contents.
+        self.emit.budget.take(2 * entry.bytes()).map_err(|over| refused(over.into()))?;
+        self.unsupported.push(entry);
+        Ok(())
+    }
+
     fn translate(&mut self, node: &'s Node<'a>, inputs: Vec<Option<Value>>) -> Result<Vec<Value>, NodeError> {
         // ONNX Runtime's quantiser writes these two in its own domain where the operator set is older than their types.
         let contributed = node.domain == "com.microsoft" && matches!(node.op, "QuantizeLinear" | "DequantizeLinear");
-        if !matches!(node.domain, "" | "ai.onnx") && !contributed {
-            return Err(NodeError::unsupported(
-                format!("{} (of {})", Unsupported::UNKNOWN_OPERATOR, quoted(node.domain)),
-                "export the network with standard operators",
-            ));
-        }
-        let known = find(node.op);
+        let known = if is_standard(node) || contributed { find(node.op) } else { Known::Unknown };
         if matches!(known, Known::Unknown) {
-            return Err(NodeError::unsupported(Unsupported::UNKNOWN_OPERATOR, hint_for(node.op)));
+            return Err(match LackingEntry::find(LACKING, &full_name(node)) {
+                Some(row) => NodeError::unsupported(row.reason(), row.hint),
+                None if is_standard(node) => NodeError::unsupported(
+                    Unsupported::UNKNOWN_OPERATOR,
+                    "replace it by supported operators, which `smidgen ops --format onnx` lists",
+                ),
+                None => NodeError::unsupported(
+                    format!("{} (of {})", Unsupported::UNKNOWN_OPERATOR, quoted(node.domain)),
+                    "export the network with standard operators",
+                ),
+            });
         }
         if inputs.iter().any(|input| matches!(input, Some(Value::Missing))) {
             return Err(NodeError::Consequence);
@@ -638,26 +661,14 @@ impl<'a, 's> Translation<'a, 's> {
     }
 }
 
-/// What an operator that is not supported has in common with others that go away together.
-fn cause_of(name: &str) -> Option<&'static str> {
-    match name {
-        "If" | "Loop" | "Scan" => Some("control flow"),
-        "LSTM" | "GRU" | "RNN" => Some("a recurrent layer"),
-        _ => None,
-    }
+/// True if the node's operator is one of the standard's.
+fn is_standard(node: &Node<'_>) -> bool {
+    matches!(node.domain, "" | "ai.onnx")
 }
 
-/// What to do about an operator that is not supported.
-fn hint_for(name: &str) -> &'static str {
-    match name {
-        "If" | "Loop" | "Scan" => {
-            "export the network without branches and loops that depend on data: `torch.onnx.export` of a traced model has none"
-        }
-        "NonZero" | "NonMaxSuppression" | "TopK" | "Unique" => {
-            "end the network before it, and do this in your own code"
-        }
-        _ => "replace it by supported operators, which `smidgen ops --format onnx` lists",
-    }
+/// The name of a node's operator as [`LACKING`] has it.
+fn full_name(node: &Node<'_>) -> String {
+    if is_standard(node) { node.op.into() } else { format!("{}.{}", node.domain, node.op) }
 }
 
 /// The tensors of a node: `"x", "w" -> "y"`.

@@ -6,7 +6,7 @@
 //!
 //! The same arguments give the same graph, byte for byte, on every machine: the only source of chance is [`Random`].
 //!
-//! - [`mobilenet_v2`], [`mcunet()`] (from the published architecture files), [`mcunet_space`] (drawn from its search space), [`gated`] (squeeze-and-excitation) and [`demo`];
+//! - [`mobilenet_v2`], [`mcunet()`] (from the published architecture files), [`mcunet_space`] (drawn from its search space), [`gated`] (squeeze-and-excitation), [`wake_word`] (with state) and [`demo`];
 //! - [`random_graph`] for property tests, [`random_classifier`] for those of training;
 //! - [`Builder`] to make more.
 #![forbid(unsafe_code)]
@@ -20,6 +20,7 @@ mod random;
 mod random_classifier;
 mod random_graph;
 mod space;
+mod wake_word;
 
 pub use builder::{Builder, Node, Precision, Taps};
 pub use demo::demo;
@@ -30,3 +31,4 @@ pub use random::Random;
 pub use random_classifier::random_classifier;
 pub use random_graph::{RandomGraphOptions, random_graph};
 pub use space::mcunet_space;
+pub use wake_word::wake_word;

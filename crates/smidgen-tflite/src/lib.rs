@@ -3,7 +3,7 @@
 //! [`read`] gives the graph that the file describes, nothing left out: parameters that the format keeps in constant tensors (axes,
 //! paddings, shapes) become fields of the operators, constants of half precision become single ones and the DEQUANTIZE behind them goes,
 //! shapes between the inputs and outputs are those that follow from the inputs, and tensors that nothing uses are dropped. [`check`]
-//! lists everything in the way of reading a file, and [`SUPPORTED`] what can be read. [`write`](write()) turns a graph into a file
+//! lists everything in the way of reading a file, [`SUPPORTED`] what can be read, and [`LACKING`] what cannot. [`write`](write()) turns a graph into a file
 //! again, which the reference interpreter runs.
 //!
 //! The invariant that matters: no file, however hostile, makes the reader panic, run for long, or take more memory than a fixed
@@ -27,7 +27,8 @@ mod support;
 mod write;
 
 pub use error::{ReadError, WriteError};
+pub use ops::LACKING;
 pub use read::{Options, check, metadata, read, read_with};
-pub use smidgen_ir::front::{ErrorKind, Subject, SupportEntry, Unsupported};
+pub use smidgen_ir::front::{ErrorKind, LackingEntry, Subject, SupportEntry, Unsupported};
 pub use support::{READ_AWAY, SUPPORTED};
 pub use write::{write, write_with};

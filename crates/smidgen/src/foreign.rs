@@ -171,6 +171,23 @@ pub const DAMAGED_GZIP: Kind = Kind {
     kind: ErrorKind::Malformed,
     ..other(Sign::None, &[], "compressed (gzip), and damaged or cut short", "download it again, or compress it again")
 };
+/// One behind whose compressed part there is something else.
+pub const TRAILING_GZIP: Kind = Kind {
+    kind: ErrorKind::Malformed,
+    ..other(
+        Sign::None,
+        &[],
+        "compressed (gzip), with bytes behind the compressed part that are not",
+        "unpack it, which leaves them out, and hand in what comes out: `gunzip -c FILE > MODEL`; or download it again",
+    )
+};
+/// One that was compressed and then compressed again.
+pub const TWICE_GZIP: Kind = other(
+    Sign::None,
+    &[],
+    "compressed twice (gzip inside of gzip)",
+    "unpack it once, and hand in what comes out: `gunzip -c FILE > MODEL.gz`",
+);
 /// One with more in it than any model for a microcontroller has.
 pub const LARGE_GZIP: Kind = other(
     Sign::None,

@@ -3,7 +3,7 @@
 use crate::data::{Array, Dtype, Interface, Normalisation};
 use crate::error::Error;
 use crate::{c_array, files, foreign};
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use smidgen_certify::{Certified, certify};
 use smidgen_exec::{Executor, relabelled};
 use smidgen_ir::cost::Cost;
@@ -374,14 +374,24 @@ const GZIP: &[u8] = b"\x1f\x8b";
 /// The most bytes that a compressed file may hold: no microcontroller has flash for a hundredth of it.
 const MOST_UNPACKED: u64 = 1 << 28;
 
-/// What gzip compressed.
+/// What gzip compressed: one part or several, one behind the other, and zeros behind them, as tools for tapes leave.
 fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut content = Vec::new();
-    let read = MultiGzDecoder::new(bytes).take(MOST_UNPACKED + 1).read_to_end(&mut content);
-    match read {
-        Err(_) => Err(Error::Foreign(&foreign::DAMAGED_GZIP)),
-        Ok(count) if count as u64 > MOST_UNPACKED => Err(Error::Foreign(&foreign::LARGE_GZIP)),
-        Ok(_) => Ok(content),
+    let (mut rest, mut content) = (bytes, Vec::new());
+    while rest.starts_with(GZIP) {
+        let mut part = GzDecoder::new(rest);
+        let left = MOST_UNPACKED + 1 - content.len() as u64;
+        match part.by_ref().take(left).read_to_end(&mut content) {
+            Err(_) => return Err(Error::Foreign(&foreign::DAMAGED_GZIP)),
+            Ok(_) if content.len() as u64 > MOST_UNPACKED => return Err(Error::Foreign(&foreign::LARGE_GZIP)),
+            Ok(_) => rest = part.into_inner(),
+        }
+    }
+    if rest.iter().any(|&byte| byte != 0) {
+        return Err(Error::Foreign(&foreign::TRAILING_GZIP));
+    }
+    match content.starts_with(GZIP) {
+        true => Err(Error::Foreign(&foreign::TWICE_GZIP)),
+        false => Ok(content),
     }
 }
 

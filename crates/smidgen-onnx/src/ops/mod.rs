@@ -8,6 +8,7 @@ pub(crate) mod conv;
 pub(crate) mod einsum;
 pub(crate) mod image;
 pub(crate) mod integer;
+mod lacking;
 pub(crate) mod logic;
 pub(crate) mod matrix;
 pub(crate) mod movement;
@@ -19,6 +20,8 @@ pub(crate) mod recurrent;
 pub(crate) mod reduce;
 pub(crate) mod resize;
 pub(crate) mod shape;
+
+pub use lacking::LACKING;
 
 use crate::call::{Call, Value};
 use crate::fold;

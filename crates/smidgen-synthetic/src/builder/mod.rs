@@ -6,6 +6,7 @@
 
 mod element_wise;
 mod movement;
+mod state;
 mod weighted;
 
 use crate::random::Random;

@@ -54,6 +54,7 @@ fn transpose_conv_version(s: &Signature<'_>) -> i32 {
 }
 
 fn conv(call: &Call<'_>) -> Result<Decoded, Trouble> {
+    // Without a bias, which LiteRT does not take: its meaning is plain, that of a bias of zeros.
     call.arity(2..=3, 1)?;
     let op = Op::Conv2d(ConvParams {
         stride: [

@@ -6,6 +6,7 @@ mod convert;
 mod convolution;
 mod fully_connected;
 mod join;
+mod lacking;
 mod pad;
 mod plain;
 mod pool;
@@ -20,6 +21,7 @@ mod transpose;
 mod unary;
 mod variables;
 
+pub use lacking::LACKING;
 pub(crate) use recurrent::{gates, states};
 
 use crate::error::WriteError;

@@ -6,7 +6,8 @@ use super::tensors::Source;
 use crate::flat::{Fault, Field, Held, Record};
 use crate::schema::operator;
 use crate::support::{Builtin, options};
-use smidgen_ir::{Activation, ElementType, Op, Padding};
+use smidgen_ir::front::quoted;
+use smidgen_ir::{Activation, DataType, ElementType, Op, Padding, Quantisation};
 use std::borrow::Cow;
 
 /// Why an operator cannot be decoded.
@@ -213,9 +214,11 @@ impl<'a> Call<'a> {
                 true
             }
             // Dynamic range quantisation: the reference quantises the input as it comes.
-            (ElementType::Float32, ElementType::Int8 | ElementType::Int4) => {
-                let dtype = kernel_source.dtype.as_ref().ok();
-                taken.is_some_and(|taken| taken.hybrid && dtype.is_some_and(|d| d.is_symmetric_weights(taken.axis)))
+            (ElementType::Float32, ElementType::Int8 | ElementType::Int4)
+                if let Some(taken) = taken.filter(|taken| taken.hybrid) =>
+            {
+                self.hybrid(kernel_source, taken.axis)?;
+                true
             }
             (input, kernel) => input == kernel,
         };
@@ -234,6 +237,35 @@ impl<'a> Call<'a> {
             used.push(*index);
         }
         Ok(used)
+    }
+
+    /// Checks weights of int8 or int4 beside floats, which the reference takes as integers with scales alone.
+    fn hybrid(&self, weights: &Source, axis: usize) -> Result<(), Trouble> {
+        let (name, element) = (quoted(&weights.name), weights.element());
+        let quantisation = weights.dtype.as_ref().ok().and_then(DataType::quantisation);
+        let (one_scale, zero_points) = match quantisation {
+            Some(Quantisation::PerTensor { zero_point, .. }) => (true, std::slice::from_ref(zero_point)),
+            Some(Quantisation::PerChannel { zero_points, .. }) => (false, zero_points.as_slice()),
+            None => (false, &[][..]),
+        };
+        let beside = |what: String| caused(format!("its weights {name} are {element} beside float32, {what}"), &HYBRID);
+        match quantisation {
+            None => beside("without a scale".into()),
+            Some(Quantisation::PerChannel { axis: along, .. }) if *along != axis => {
+                beside(format!("with scales along axis {along}, where they must lie along axis {axis}"))
+            }
+            Some(_) if let Some(zero) = zero_points.iter().find(|&&zero| zero != 0) => {
+                beside(format!("with a zero point of {zero}, where it must be 0"))
+            }
+            // The reference refuses both.
+            Some(_) if self.builtin == Builtin::DepthwiseConv2d && element == ElementType::Int4 => {
+                beside("where DEPTHWISE_CONV_2D takes i8".into())
+            }
+            Some(_) if self.builtin == Builtin::DepthwiseConv2d && one_scale && weights.shape.get(axis) != Some(&1) => {
+                beside("with one scale, where DEPTHWISE_CONV_2D takes one for each channel".into())
+            }
+            Some(_) => Ok(()),
+        }
     }
 
     /// The fused activation.

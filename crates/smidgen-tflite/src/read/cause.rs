@@ -1,5 +1,9 @@
 //! What obstacles have in common: those of one cause go away together, by one remedy.
 
+use crate::READ_AWAY;
+use crate::ops::LACKING;
+use smidgen_ir::front::{LackingEntry, Unsupported};
+
 /// A cause and what to do about it with what the user of a file has.
 pub(crate) struct Cause {
     pub name: &'static str,
@@ -16,7 +20,7 @@ pub(crate) const RECURRENT: Cause = Cause {
            again, or use convolutions along time",
 };
 
-pub(super) const STREAMING: Cause = Cause {
+pub(crate) const STREAMING: Cause = Cause {
     name: "a streaming layer, which keeps its state between calls",
     hint: "such layers are not supported yet: convert the network in its form for whole recordings (the \"non-streaming\" one), which \
            has the same weights",
@@ -69,61 +73,104 @@ pub(super) const HALF: Cause = Cause {
     hint: "convert the network with float32 activations (weights may stay float16), or quantise it to int8",
 };
 
-pub(super) const NPU: Cause = Cause {
+pub(crate) const NPU: Cause = Cause {
     name: "a file compiled for an NPU",
     hint: "it holds that chip's machine code: hand in the `.tflite` file that its compiler was given",
 };
 
-pub(super) const FLEX: Cause = Cause {
+pub(crate) const FLEX: Cause = Cause {
     name: "TensorFlow's own operators",
     hint: "convert without \"select TensorFlow operators\" (`tf.lite.OpsSet.SELECT_TF_OPS`); the converter then says what in the \
            model's code asks for them",
 };
 
-pub(super) const SPARSE: Cause = Cause {
+pub(crate) const SPARSE: Cause = Cause {
     name: "sparse weights",
     hint: "convert again without `EXPERIMENTAL_SPARSITY`: the weights stay pruned, stored in full",
 };
 
-/// The cause behind a builtin operator that is not supported.
-pub(super) fn of_builtin(name: &str) -> Option<&'static Cause> {
-    Some(match name {
-        "LSTM" | "RNN" => &RECURRENT,
-        "BIDIRECTIONAL_SEQUENCE_LSTM" | "BIDIRECTIONAL_SEQUENCE_RNN" => &RECURRENT,
-        "SVDF" => &STREAMING,
-        "IF" | "WHILE" | "CALL" | "STABLEHLO_WHILE" | "STABLEHLO_CASE" => &CONTROL,
-        "SHAPE" | "RANK" | "BROADCAST_ARGS" => &SHAPES,
-        "SPACE_TO_BATCH_ND" | "BATCH_TO_SPACE_ND" => &DILATED,
-        "DENSIFY" => &SPARSE,
-        _ => return None,
-    })
+pub(crate) const PICK: Cause = Cause {
+    name: "picking among elements: how many or which depends on data",
+    hint: "end the network before it, and do this in your own code",
+};
+
+pub(crate) const LOOKUP: Cause = Cause {
+    name: "looking things up in a table, by what comes at run time",
+    hint: "look them up in your own code, and let what was found be the network's input",
+};
+
+pub(crate) const PLACES: Cause = Cause {
+    name: "writing to places that are known only at run time",
+    hint: "where the places are fixed, put the parts together with CONCATENATION; else do this in your own code, outside of the network",
+};
+
+pub(crate) const TEXT: Cause =
+    Cause { name: "text", hint: "make numbers of the text in your own code, and let them be the network's input" };
+
+pub(crate) const RANDOM: Cause = Cause {
+    name: "random numbers",
+    hint: "convert the network for inference (`training=False`), where nothing is drawn; else draw them in your own code, as an input",
+};
+
+pub(crate) const SIGNAL: Cause = Cause {
+    name: "processing of signals inside the network",
+    hint: "compute the spectrum or the features in your own code, and convert the network from there on",
+};
+
+pub(crate) const STABLEHLO: Cause = Cause {
+    name: "operators of StableHLO",
+    hint: "the converter leaves what it has no TensorFlow Lite operator for: write that layer with ones that `smidgen ops` lists, and convert \
+           again",
+};
+
+pub(crate) const RARE: Cause =
+    Cause { name: "operators that are rare in networks for microcontrollers", hint: REPLACE };
+
+/// Operators that are taken in some networks, and the cause where they are not. The name may end with `*`, as in
+/// [`LackingEntry::name`].
+pub(crate) const NOT_ALWAYS: [(&str, &Cause); 10] = [
+    ("IF", &CONTROL),
+    ("WHILE", &CONTROL),
+    ("CALL", &CONTROL),
+    // Lists of tensors between the turns of a loop.
+    ("TensorList*", &CONTROL),
+    ("EmptyTensorList", &CONTROL),
+    ("SHAPE", &SHAPES),
+    ("RANK", &SHAPES),
+    ("BROADCAST_ARGS", &SHAPES),
+    ("SPACE_TO_BATCH_ND", &DILATED),
+    ("BATCH_TO_SPACE_ND", &DILATED),
+];
+
+/// Why an operator cannot be taken: the reason, what to do about it, and the cause that it shares with others.
+pub(super) struct Why {
+    pub reason: String,
+    pub hint: &'static str,
+    pub cause: Option<&'static str>,
 }
 
-/// The cause behind a custom operator.
-pub(super) fn of_custom(name: &str) -> Option<&'static Cause> {
-    const COMPILED: [&str; 6] = ["ethos-u", "edgetpu-custom-op", "NeutronGraph", "vsi-npu", "DISPATCH_OP", "XNPU"];
-    match name {
-        _ if name.starts_with("Flex") => Some(&FLEX),
-        // Lists of tensors between the turns of a loop.
-        _ if name.starts_with("TensorList") => Some(&CONTROL),
-        _ if COMPILED.contains(&name) => Some(&NPU),
-        _ => None,
+/// Why an operator of this name, a builtin or a custom one, cannot be taken where it is not.
+pub(super) fn of(name: &str) -> Why {
+    let not_always = NOT_ALWAYS.map(|(name, cause)| LackingEntry::caused(name, cause.name, cause.hint));
+    if let Some(row) = LackingEntry::find(LACKING.iter().chain(&not_always), name) {
+        return Why { reason: row.reason(), hint: row.hint, cause: row.cause };
+    }
+    match READ_AWAY.iter().find(|entry| entry.name == name) {
+        Some(entry) => Why {
+            reason: format!(
+                "it is supported only {}",
+                if entry.remarks.is_empty() { "of constants" } else { entry.remarks }
+            ),
+            hint: "let it depend on constants and shapes alone, or replace it by operators that `smidgen ops` lists with types",
+            cause: None,
+        },
+        None => Why { reason: Unsupported::UNKNOWN_OPERATOR.into(), hint: REPLACE, cause: None },
     }
 }
 
 /// True if operators of this name run other subgraphs.
 pub(super) fn runs_subgraphs(name: &str) -> bool {
     matches!(name, "IF" | "WHILE" | "CALL" | "CALL_ONCE") || name.starts_with("STABLEHLO_")
-}
-
-/// What to do about a builtin operator that is not supported and shares its cause with no other.
-pub(super) fn hint_for(name: &str) -> &'static str {
-    match name {
-        "NON_MAX_SUPPRESSION_V4" | "NON_MAX_SUPPRESSION_V5" | "TOPK_V2" | "UNIQUE" | "WHERE" | "HASHTABLE_LOOKUP" => {
-            "end the network before it, and do this in your own code"
-        }
-        _ => REPLACE,
-    }
 }
 
 /// What to do about an operator of which nothing else is known.

@@ -192,6 +192,19 @@ impl<'a> Fold<'a> {
         Ok(results.into_iter().zip(outputs).map(folded).collect())
     }
 
+    /// True for arithmetic on two constants of integers whose result their type does not hold. The reference lets it wrap around.
+    pub fn overflows(&self) -> bool {
+        let &[Some(a), Some(b)] = self.wiring.inputs.as_slice() else { return false };
+        let (Some(a), Some(b)) = (Numbers::of(&self.tensors[a]), Numbers::of(&self.tensors[b])) else { return false };
+        let (Some((f, false)), Some(range)) = (operation(self.code.name(), a.element), a.element.range()) else {
+            return false;
+        };
+        let Some(dims) = together(&a.dims, &b.dims) else { return false };
+        let (Some(x), Some(y)) = (a.broadcast(&dims), b.broadcast(&dims)) else { return false };
+        let holds = |result: f64| !result.is_finite() || (range.0 as f64..=range.1 as f64).contains(&result);
+        x.into_iter().zip(y).any(|(x, y)| !holds(f(x, y)))
+    }
+
     fn results(&self) -> Result<Option<Vec<Numbers>>, Fault> {
         let one = |numbers: Option<Numbers>| Ok(numbers.map(|numbers| vec![numbers]));
         let name = self.code.name();

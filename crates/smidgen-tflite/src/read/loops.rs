@@ -195,7 +195,8 @@ fn a_choice_that_is_known_is_what_was_chosen() {
         assert_eq!(adds, usize::from(which));
     }
     let found = check(&choice(None)).expect("a sound file");
-    assert_eq!(found.iter().map(|f| f.cause).collect::<Vec<_>>(), [Some("TensorFlow's control flow")]);
+    let [found] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(found.reason, "which branch it takes depends on \"which\", which is not known when reading");
 }
 
 /// A loop over `x` with a body that `build` makes of (counter, x), and a limit.
@@ -240,6 +241,83 @@ fn loops_that_do_not_end_or_take_what_is_not_there_are_said_once() {
         [file.counted(i, 1), y]
     }));
     assert!(found.len() == 1 && found[0].contains("WHILE") && found[0].contains("subgraph"), "{found:?}");
+}
+
+#[test]
+fn refusals_name_the_loop_and_what_is_wrong_with_it() {
+    let double = |file: &mut File, x: i32| {
+        let y = file.activation("y", &[1, 4], FLOAT);
+        file.operator(Builtin::Add, &[x, x], &[y], Options::Arithmetic { activation: 0 });
+        y
+    };
+    // A counter that ends next to the largest integer, or that is drawn from data.
+    let nearly = |file: &mut File, i: i32, x: i32| {
+        let by = file.integer("much", i32::MAX / 2);
+        let next = file.activation("count", &[], INT32);
+        file.operator(Builtin::Add, &[i, by], &[next], Options::Arithmetic { activation: 0 });
+        [next, double(file, x)]
+    };
+    let from_data = |file: &mut File, _: i32, x: i32| {
+        let next = file.activation("count", &[], INT32);
+        file.operator(Builtin::ArgMax, &[x, 0], &[next], Options::ArgMax { output_type: 2 });
+        [next, x]
+    };
+    // A subgraph that a WHILE is to run; 0 is the network, 1 the condition, 2 the body, which doubles and runs what it is told to.
+    let runs = |number: i32| {
+        let mut file = File::new();
+        let condition = file.below(3, &[(&[1, 4], FLOAT)]);
+        let body = file.subgraph(|file| {
+            let (i, x) = (file.activation("i", &[], INT32), file.activation("x", &[1, 4], FLOAT));
+            file.inputs = vec![i, x];
+            let (next, y) = (file.counted(i, 1), file.activation("y", &[1, 4], FLOAT));
+            let end = file.activation("end", &[], INT32);
+            file.repeat([1, number], &[next, x], &[end, y]);
+            file.outputs = vec![next, y];
+        });
+        let (zero, end) = (file.integer("zero", 0), file.activation("end", &[], INT32));
+        let y = file.activation("y", &[1, 4], FLOAT);
+        file.repeat([condition, body], &[zero, 0], &[end, y]);
+        file.outputs = vec![y];
+        file.bytes()
+    };
+    // A list of two places, read at the third.
+    let list = |at: i32, count: i32| {
+        let mut file = File::new();
+        let [xs, y] = [("xs", VARIANT), ("y", FLOAT)].map(|(name, element)| file.activation(name, &[4], element));
+        let (shape, place) = (file.integers("shape", &[4]), file.integer("place", at));
+        let n = file.integer("n", count);
+        let made = if count > 0 { ("TensorListReserve", [shape, n]) } else { ("TensorListFromTensor", [0, shape]) };
+        file.custom(made.0, &made.1, &[xs]);
+        file.custom("TensorListGetItem", &[xs, place, shape], &[y]);
+        file.outputs = vec![y];
+        file.bytes()
+    };
+    for (bytes, expected) in [
+        (
+            counting(30_000, |file, i, x| [file.counted(i, 1), double(file, x)]),
+            "after 10000 turns of subgraph 2, all loops have come to more than 20000 operators",
+        ),
+        (
+            counting(30_000, |file, i, x| [file.counted(i, 1), x]),
+            "after 18181 turns of subgraph 2, all loops have come to more than 200000 tensors and operators",
+        ),
+        (counting(3, |_, i, x| [i, x]), "it does not end within 20000 turns of subgraph 2; give the layer fewer steps"),
+        (counting(i32::MAX, nearly), "\"count\", by which it counts its turns, leaves the range of its type in turn 3"),
+        (counting(3, from_data), "whether it ends after 1 turns depends on \"count\", which is not known when reading"),
+        (runs(9), "it runs subgraph 9, and the file has 3, numbered from 0"),
+        (runs(-1), "it runs subgraph -1, and the file has 3"),
+        (runs(0), "it runs subgraph 0, the one that it is in: a recursion"),
+        (runs(2), "it runs subgraph 2, which it is in itself: a recursion"),
+        (runs(1), "it hands 2 tensors to subgraph 1 and takes 2 back, and that takes 2 and gives 1"),
+        (list(1, 0), "it reads past the end of a list of 1 tensors"),
+        (list(2, 2), "it reads past the end of a list of 2 tensors"),
+        (list(0, 2), "it reads from a list of 2 tensors what nothing has put there"),
+    ] {
+        let found = check(&bytes).expect("a sound file");
+        let said: Vec<String> = found.iter().map(ToString::to_string).collect();
+        assert!(said.iter().any(|line| line.contains(expected)), "{expected}: {said:?}");
+        assert!(found.iter().all(|f| !f.hint.is_empty()), "{said:?}");
+    }
 }
 
 #[test]

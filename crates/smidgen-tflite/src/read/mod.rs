@@ -6,6 +6,7 @@ mod dilated;
 mod fold;
 #[cfg(test)]
 mod layers;
+mod lists;
 #[cfg(test)]
 mod loops;
 mod recurrent;
@@ -26,7 +27,7 @@ use crate::schema::{
 };
 use crate::support::Builtin;
 use call::{Call, Trouble};
-use cause::{Cause, HALF, NO_CONVERTER, OPEN, REPLACE, STATE};
+use cause::{Cause, HALF, NO_CONVERTER, OPEN, STATE, Why};
 pub use dilated::AROUND;
 use dilated::Rewrite;
 pub use fold::COMPUTED;
@@ -104,7 +105,7 @@ pub fn metadata<'a>(bytes: &'a [u8], name: &str) -> Result<Option<&'a [u8]>, Rea
 /// Which operator an operator code stands for.
 enum Code {
     Known(Builtin),
-    Unknown { name: String, hint: &'static str, cause: Option<&'static str> },
+    Unknown { name: String, why: Why },
 }
 
 impl Code {
@@ -201,6 +202,9 @@ impl<'a> Reader<'a> {
                         }
                         continue;
                     }
+                    if all.origin(index) != index && Fold::new(wiring, &codes[wiring.code], &all.tensors).overflows() {
+                        all.beyond.extend(all.wirings[index].outputs.iter().copied());
+                    }
                     if self.resolve(index, &codes, &mut all)? {
                         continue;
                     }
@@ -208,12 +212,15 @@ impl<'a> Reader<'a> {
                 }
             };
             let origin = all.origin(index);
-            let Progress { wirings, tensors, operators, .. } = &mut all;
+            let Progress { wirings, tensors, operators, left, beyond, .. } = &mut all;
             let wiring = &wirings[index];
             let (name, trouble) = match &codes[wiring.code] {
-                Code::Unknown { name, hint, cause } => {
-                    let reason = Unsupported::UNKNOWN_OPERATOR.to_string();
-                    (name.as_str(), Trouble::Unsupported { reason, hint: Cow::Borrowed(*hint), cause: *cause })
+                code if let Some((reason, hint)) = left.remove(&index) => {
+                    (code.name(), Trouble::Unsupported { reason, hint: Cow::Borrowed(hint), cause: None })
+                }
+                Code::Unknown { name, why: Why { reason, hint, cause } } => {
+                    let hint = Cow::Borrowed(*hint);
+                    (name.as_str(), Trouble::Unsupported { reason: reason.clone(), hint, cause: *cause })
                 }
                 // Resolved; what it assigns has been looked at.
                 Code::Known(Builtin::AssignVariable) => continue,
@@ -251,6 +258,13 @@ impl<'a> Reader<'a> {
                             }
                             operators.push((index, op, inputs));
                             continue;
+                        }
+                        Err(_) if wiring.outputs.iter().any(|t| beyond.contains(t)) => {
+                            let (reason, hint) =
+                                ("its result leaves the range of its type", "count with smaller numbers");
+                            let trouble =
+                                Trouble::Unsupported { reason: reason.into(), hint: Cow::Borrowed(hint), cause: None };
+                            (builtin.name(), trouble)
                         }
                         Err(trouble) => (builtin.name(), trouble),
                     }
@@ -394,17 +408,15 @@ impl<'a> Reader<'a> {
                 Some(builtin) => Code::Known(builtin),
                 None if code == CUSTOM => {
                     let name = record.get(operator_code::custom_code)?.map_or(String::new(), |text| text.lossy());
-                    let cause = cause::of_custom(&name);
-                    let name = format!("CUSTOM {}", quoted(&name));
-                    Code::Unknown { name, hint: cause.map_or(REPLACE, |c| c.hint), cause: cause.map(|c| c.name) }
+                    let why = cause::of(&name);
+                    Code::Unknown { name: format!("CUSTOM {}", quoted(&name)), why }
                 }
                 None => match usize::try_from(code).ok().and_then(|code| OPERATORS.get(code)) {
-                    Some(name) => {
-                        let cause = cause::of_builtin(name);
-                        let hint = cause.map_or_else(|| cause::hint_for(name), |c| c.hint);
-                        Code::Unknown { name: (*name).into(), hint, cause: cause.map(|c| c.name) }
+                    Some(name) => Code::Unknown { name: (*name).into(), why: cause::of(name) },
+                    None => {
+                        let name = format!("number {code}");
+                        Code::Unknown { why: cause::of(&name), name }
                     }
-                    None => Code::Unknown { name: format!("number {code}"), hint: REPLACE, cause: None },
                 },
             };
             self.budget.take(size_of::<Code>() + code.name().len())?;

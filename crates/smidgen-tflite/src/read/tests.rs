@@ -190,12 +190,13 @@ fn int8_weights_on_floats_lie_around_zero() {
         });
         check(&file.bytes()).unwrap().first().map(|found| found.reason.clone())
     };
-    let refused = Some("its input is f32 but its weights are i8".to_string());
+    let refused = |why: &str| Some(format!("its weights \"w\" are i8 beside float32, {why}"));
     assert_eq!(conv(&[0.5], &[0]), None);
     assert_eq!(conv(&[0.5, 0.25], &[0, 0]), None);
-    assert_eq!(conv(&[0.5, 0.25], &[0, 3]), refused);
-    assert_eq!(conv(&[0.5], &[1]), refused);
-    assert_eq!(conv(&[], &[]), refused);
+    // The reference takes these as if they were zero.
+    assert_eq!(conv(&[0.5, 0.25], &[0, 3]), refused("with a zero point of 3, where it must be 0"));
+    assert_eq!(conv(&[0.5], &[1]), refused("with a zero point of 1, where it must be 0"));
+    assert_eq!(conv(&[], &[]), refused("without a scale"));
 }
 
 /// A file with one operator on floats whose weights, of this shape, are integers with these scales along an axis.
@@ -237,6 +238,69 @@ fn integer_weights_on_floats_become_floats_where_asked_for() {
         );
         smidgen_ir::validate(&graph).unwrap();
     }
+}
+
+#[test]
+fn integer_weights_on_floats_that_the_reference_does_not_take_are_refused() {
+    let one = [1, 1];
+    let conv = || Options::Conv { padding: 0, stride: one, dilation: one, activation: 0 };
+    let depthwise = || Options::Depthwise { padding: 0, stride: one, dilation: one, activation: 0, multiplier: 1 };
+    let (conv2d, by_depth) = (Builtin::Conv2d, Builtin::DepthwiseConv2d);
+    let mut reference = smidgen_reference::Reference::start_or_skip("weights that LiteRT refuses");
+    for (builtin, with, x, w, element, scales, axis, expected) in [
+        (
+            by_depth,
+            depthwise(),
+            &[1, 4, 4, 4][..],
+            &[1, 1, 1, 4][..],
+            INT8,
+            &[0.5][..],
+            3,
+            "with one scale, where DEPTHWISE_CONV_2D takes one for",
+        ),
+        (by_depth, depthwise(), &[1, 4, 4, 4], &[1, 1, 1, 4], INT4, &[1.0; 4], 3, "where DEPTHWISE_CONV_2D takes i8"),
+        (
+            conv2d,
+            conv(),
+            &[1, 4, 4, 2],
+            &[2, 1, 1, 2],
+            INT8,
+            &[0.5, 0.25],
+            3,
+            "with scales along axis 3, where they must lie along axis 0",
+        ),
+        (conv2d, conv(), &[1, 4, 4, 2], &[2, 1, 1, 2], INT8, &[], 0, "without a scale"),
+    ] {
+        let bytes = hybrid(builtin, with, x, w, element, scales, axis).bytes();
+        let found = check(&bytes).unwrap();
+        let [found] = found.as_slice() else { panic!("{found:?}") };
+        assert!(found.reason.starts_with("its weights \"w\" are i") && found.reason.contains(expected), "{found}");
+        assert!(found.to_string().contains(builtin.name()), "{found}");
+        // CONV_2D is here for the sake of its text: without a bias the reference takes none.
+        if let Some(reference) = &mut reference {
+            let x = vec![0; 4 * x.iter().product::<i32>() as usize];
+            reference.run(&bytes, &[x]).expect_err("the reference refuses it too");
+        }
+    }
+}
+
+#[test]
+fn a_convolution_without_a_bias_is_one_with_zeros() {
+    // LiteRT takes none, and says that a bias is missing; what is written has one.
+    let one = [1, 1];
+    let with = Options::Conv { padding: 0, stride: one, dilation: one, activation: 0 };
+    let bytes = hybrid(Builtin::Conv2d, with, &[1, 4, 4, 2], &[2, 1, 1, 2], INT8, &[0.5, 0.25], 0).bytes();
+    let graph = read(&bytes).unwrap();
+    smidgen_ir::validate(&graph).unwrap();
+    assert_eq!(graph.operators[0].inputs.len(), 2);
+    let written = crate::write(&graph).unwrap();
+    assert_eq!(read(&written).unwrap().operators[0].inputs.len(), 3);
+    let Some(mut reference) = smidgen_reference::Reference::start_or_skip("a convolution without a bias") else {
+        return;
+    };
+    let x = vec![0; 4 * 4 * 4 * 2];
+    reference.run(&bytes, &[x.clone()]).expect_err("the reference asks for a bias");
+    reference.run(&written, &[x]).expect("with a bias it runs");
 }
 
 #[test]

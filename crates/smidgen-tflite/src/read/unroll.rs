@@ -5,21 +5,22 @@
 //! puts the state into a list. What the loop counts are constants, and folding computes them turn by turn; a list of tensors
 //! (TensorListReserve, TensorListSetItem, ...) is which tensor is at which place, and needs no operator until it is stacked.
 
-use super::cause::CONTROL;
+use super::cause::{CONTROL, NO_CONVERTER};
 use super::fold::Fold;
+use super::lists::{List, Set};
 use super::tensors::Source;
 use super::{Code, Reader, Wiring, shape_outputs, widened};
 use crate::error::ReadError;
 use crate::flat::Record;
 use crate::schema::{call, gather, if_options, model, operator, subgraph, while_options};
-use smidgen_ir::front::SupportEntry;
-use smidgen_ir::{Activation, AxisSlice, DataType, ElementType, Op, ReshapeKind};
-use std::collections::{HashMap, VecDeque};
+use smidgen_ir::front::{SupportEntry, quoted};
+use smidgen_ir::{Activation, AxisSlice, Op, ReshapeKind};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
 /// Operators that all turns of all loops may come to. More make no network for a microcontroller, but a file of a few
 /// kilobytes could ask for billions.
-const MOST: usize = 20_000;
+pub(super) const MOST: usize = 20_000;
 
 /// Operators that are taken here and nowhere else, in alphabetical order. GATHER of constants is [computed](super::COMPUTED).
 pub const UNROLLED: [SupportEntry; 3] = [
@@ -43,6 +44,14 @@ const TAGS: [(&str, u8); 4] = [("CALL", 16), ("GATHER", 23), ("IF", 92), ("WHILE
 /// Tensors and operators that all turns may copy or look at, and tensors that lists may hand on: what a file asks for in a few kilobytes
 /// takes neither long nor much memory.
 const MOST_COPIED: usize = 200_000;
+
+/// What to do about a loop that would become too large a network.
+const FEWER: &str = "give the layer fewer steps; or let the network be a single step, with the state as an input and an output of it, and \
+                     write the loop in your own code";
+
+/// What to do about a number of turns that depends on data.
+const FIXED: &str = "if the loop is a Keras LSTM, GRU or RNN, give its input a fixed number of steps (and no mask), and convert again; else let \
+                     the network be a single turn, and write the loop in your own code";
 
 /// How much of a tensor's name each turn repeats.
 const NAME: usize = 48;
@@ -68,32 +77,19 @@ pub(super) struct Progress<'a> {
     loops: Vec<Loop<'a>>,
     /// The subgraphs that were read, by their numbers; none where there is no such.
     templates: HashMap<usize, Option<Rc<Template<'a>>>>,
-    lists: HashMap<usize, List>,
+    pub(super) lists: HashMap<usize, List>,
     /// All that was set in lists.
-    sets: Vec<Set>,
+    pub(super) sets: Vec<Set>,
     /// Of [`MOST_COPIED`], what is used up.
     copied: usize,
+    /// For operators of turns, the loop.
+    within: HashMap<usize, usize>,
+    /// Tensors that are known when reading, but for which their type has no number.
+    pub beyond: HashSet<usize>,
+    /// Why operators could not be resolved, and what to do about it, by their places among all.
+    pub left: HashMap<usize, (String, &'static str)>,
     /// The operators of the file's first subgraph.
     own: usize,
-}
-
-/// A list of tensors of one shape, some of which may not be known. Setting one makes a new list, and the old one stays: a list is what it began
-/// with and what was set since.
-#[derive(Clone)]
-struct List {
-    /// What it began with; behind that, up to `count`, nothing is known.
-    first: Rc<[usize]>,
-    count: usize,
-    /// What was set last, by its place in [`Progress::sets`].
-    newest: Option<usize>,
-}
-
-/// A tensor that was put into a list.
-struct Set {
-    at: usize,
-    item: usize,
-    /// What was set in the list before.
-    before: Option<usize>,
 }
 
 /// A subgraph that an operator runs.
@@ -119,6 +115,8 @@ impl Template<'_> {
 struct Loop<'a> {
     /// The operator.
     at: usize,
+    /// The subgraph that it runs in each turn.
+    number: usize,
     /// Says whether there is another turn; without it there is one.
     condition: Option<Rc<Template<'a>>>,
     body: Rc<Template<'a>>,
@@ -144,6 +142,9 @@ impl<'a> Progress<'a> {
             lists: HashMap::new(),
             sets: Vec::new(),
             copied: 0,
+            within: HashMap::new(),
+            beyond: HashSet::new(),
+            left: HashMap::new(),
             own,
         }
     }
@@ -166,13 +167,13 @@ impl<'a> Progress<'a> {
     }
 
     /// Uses up so much of [`MOST_COPIED`]; false if that is more than is left.
-    fn copies(&mut self, count: usize) -> bool {
+    pub(super) fn copies(&mut self, count: usize) -> bool {
         self.copied = self.copied.saturating_add(count);
         self.copied <= MOST_COPIED
     }
 
     /// Adds an operator of the graph that comes from `from`.
-    fn emit(&mut self, from: usize, op: Op, inputs: Vec<usize>, outputs: Vec<usize>) {
+    pub(super) fn emit(&mut self, from: usize, op: Op, inputs: Vec<usize>, outputs: Vec<usize>) {
         shape_outputs(&op, &inputs, &outputs, &mut self.tensors);
         let Wiring { record, code, .. } = self.wirings[from];
         let index =
@@ -181,7 +182,7 @@ impl<'a> Progress<'a> {
     }
 
     /// A tensor like another one, of another shape.
-    fn like(&mut self, t: usize, shape: Vec<usize>) -> usize {
+    pub(super) fn like(&mut self, t: usize, shape: Vec<usize>) -> usize {
         let Source { name, dtype, .. } = &self.tensors[t];
         let source = Source { shape, ..Source::activation(short(name), dtype.clone()) };
         self.tensors.push(source);
@@ -189,7 +190,7 @@ impl<'a> Progress<'a> {
     }
 
     /// Lets a tensor be another one.
-    fn alias(&mut self, from: usize, t: usize, is: usize) {
+    pub(super) fn alias(&mut self, from: usize, t: usize, is: usize) {
         if let Some(list) = self.lists.get(&is).cloned() {
             self.lists.insert(t, list);
         } else if self.tensors[is].stored {
@@ -203,8 +204,20 @@ impl<'a> Progress<'a> {
     }
 
     /// The integers of an input that is a constant.
-    fn integers(&self, wiring: &Wiring<'_>, input: usize) -> Option<Vec<i64>> {
+    pub(super) fn integers(&self, wiring: &Wiring<'_>, input: usize) -> Option<Vec<i64>> {
         self.tensors[wiring.inputs.get(input).copied()??].integers()
+    }
+
+    /// Notes why an operator could not be resolved, and what to do about it. Always false.
+    pub(super) fn leave(&mut self, index: usize, reason: String, hint: &'static str) -> bool {
+        self.left.insert(index, (reason, hint));
+        false
+    }
+
+    /// True if an operator is in a turn of a loop that runs this subgraph, or in one within it.
+    fn runs(&self, index: usize, number: usize) -> bool {
+        let outer = |&at: &usize| self.within.get(&self.loops[at].at).copied();
+        std::iter::successors(self.within.get(&index).copied(), outer).any(|at| self.loops[at].number == number)
     }
 
     /// The operator is done with.
@@ -254,89 +267,6 @@ impl<'a> Progress<'a> {
         }
         true
     }
-
-    /// The tensor at a place of a list.
-    fn item(&self, list: &List, at: usize) -> Option<usize> {
-        let mut sets = std::iter::successors(list.newest, |&set| self.sets[set].before).map(|set| &self.sets[set]);
-        sets.find(|set| set.at == at).map(|set| set.item).or_else(|| list.first.get(at).copied())
-    }
-
-    /// All tensors of a list, if all are known.
-    fn items(&self, list: &List) -> Option<Vec<usize>> {
-        let mut items: Vec<Option<usize>> = vec![None; list.count];
-        let sets = std::iter::successors(list.newest, |&set| self.sets[set].before).map(|set| &self.sets[set]);
-        sets.for_each(|set| items[set.at] = items[set.at].or(Some(set.item)));
-        items.iter_mut().zip(list.first.iter()).for_each(|(item, &first)| *item = item.or(Some(first)));
-        items.into_iter().collect()
-    }
-
-    /// The list with another tensor at a place, which may lie behind its end.
-    fn set(&mut self, list: List, at: usize, item: usize) -> List {
-        self.sets.push(Set { at, item, before: list.newest });
-        List { count: list.count.max(at + 1), newest: Some(self.sets.len() - 1), ..list }
-    }
-
-    /// An operator on lists of tensors. True if that could be done.
-    fn list(&mut self, index: usize, name: &str) -> bool {
-        let wiring = &self.wirings[index];
-        let input = |i: usize| wiring.inputs.get(i).copied().flatten();
-        let list = |i: usize| self.lists.get(&input(i)?).cloned();
-        let one = |i: usize| self.integers(wiring, i)?.first().and_then(|&n| usize::try_from(n).ok());
-        let Some(&y) = wiring.outputs.first() else { return false };
-        match name {
-            "TensorListReserve" => {
-                let Some(count) = one(1).filter(|&count| count <= MOST) else { return false };
-                self.lists.insert(y, List { first: Rc::new([]), count, newest: None });
-            }
-            "EmptyTensorList" => {
-                self.lists.insert(y, List { first: Rc::new([]), count: 0, newest: None });
-            }
-            "TensorListFromTensor" => {
-                let Some(x) = input(0).filter(|&x| self.tensors[x].dtype.is_ok()) else { return false };
-                let Some((&count, inner)) = self.tensors[x].shape.split_first() else { return false };
-                let inner = inner.to_vec();
-                if count > MOST || !self.copies(count) {
-                    return false;
-                }
-                let items: Vec<usize> = (0..count).map(|_| self.like(x, inner.clone())).collect();
-                self.emit(index, Op::Unpack { axis: 0 }, vec![x], items.clone());
-                self.lists.insert(y, List { first: items.into(), count, newest: None });
-            }
-            "TensorListGetItem" => {
-                let (Some(list), Some(at)) = (list(0), one(1)) else { return false };
-                let Some(item) = self.item(&list, at) else { return false };
-                self.alias(index, y, item);
-            }
-            "TensorListSetItem" => {
-                let (Some(list), Some(at), Some(item)) = (list(0), one(1), input(2)) else { return false };
-                if at >= MOST {
-                    return false;
-                }
-                let list = self.set(list, at, item);
-                self.lists.insert(y, list);
-            }
-            "TensorListPushBack" => {
-                let (Some(list), Some(item)) = (list(0), input(1)) else { return false };
-                let end = list.count;
-                let list = self.set(list, end, item);
-                self.lists.insert(y, list);
-            }
-            "TensorListStack" => {
-                let Some(list) = list(0).filter(|list| list.count > 0) else { return false };
-                let Some(items) = self.copies(list.count).then(|| self.items(&list)).flatten() else { return false };
-                self.emit(index, Op::Pack { axis: 0 }, items, vec![y]);
-            }
-            "TensorListLength" => {
-                let Some(list) = list(0) else { return false };
-                let to = &mut self.tensors[y];
-                (to.shape, to.stored, to.open) = (Vec::new(), true, false);
-                to.dtype = Ok(DataType::Plain(ElementType::Int32));
-                to.data = Some((list.count as i32).to_le_bytes().as_slice().into());
-            }
-            _ => return false,
-        }
-        true
-    }
 }
 
 /// As much of a name as each turn repeats.
@@ -347,11 +277,11 @@ fn short(name: &str) -> String {
 impl<'a> Reader<'a> {
     /// Takes an operator that is none of the graph's, and that what is known when reading decides. True if that could be done.
     pub(super) fn resolve(&self, index: usize, codes: &[Code], all: &mut Progress<'a>) -> Result<bool, ReadError> {
-        let Code::Unknown { name, cause, .. } = &codes[all.wirings[index].code] else { return Ok(false) };
+        let Code::Unknown { name, why } = &codes[all.wirings[index].code] else { return Ok(false) };
         let record = all.wirings[index].record;
         let options = record.get(operator::builtin_options)?;
         if let Some(name) = name.strip_prefix("CUSTOM \"").and_then(|name| name.strip_suffix('"')) {
-            return Ok(*cause == Some(CONTROL.name) && all.list(index, name) && all.done(index));
+            return Ok(why.cause == Some(CONTROL.name) && all.list(index, name) && all.done(index));
         }
         let tag = record.get(operator::builtin_options_type)?.unwrap_or(0);
         let Some(options) = options.filter(|_| TAGS.contains(&(name.as_str(), tag))) else { return Ok(false) };
@@ -365,7 +295,11 @@ impl<'a> Reader<'a> {
             ("CALL", Some(state)) => (options.get(call::subgraph)?.unwrap_or(0) as i32, None, state),
             ("IF", Some(inputs)) => {
                 let Some((&condition, state)) = inputs.split_first() else { return Ok(false) };
-                let Some(data) = all.tensors[condition].data.clone() else { return Ok(false) };
+                let Some(data) = all.tensors[condition].data.clone() else {
+                    let name = quoted(&all.tensors[condition].name);
+                    let reason = format!("which branch it takes depends on {name}, which is not known when reading");
+                    return Ok(all.leave(index, reason, CONTROL.hint));
+                };
                 let field = match data.first().is_some_and(|&byte| byte != 0) {
                     true => if_options::then_subgraph_index,
                     false => if_options::else_subgraph_index,
@@ -381,16 +315,48 @@ impl<'a> Reader<'a> {
         let results = all.wirings[index].outputs.len();
         let condition = match condition {
             None => None,
-            Some(number) => match self.template(number, codes, all)?.filter(|t| t.takes(state.len(), 1)) {
+            Some(number) => match self.runnable(index, number, [state.len(), 1], codes, all)? {
                 None => return Ok(false),
                 template => template,
             },
         };
-        let body = self.template(number, codes, all)?.filter(|t| t.takes(state.len(), results));
-        let Some(body) = body else { return Ok(false) };
-        all.loops.push(Loop { at: index, condition, body, state, turns: 0, constants: HashMap::new() });
+        let Some(body) = self.runnable(index, number, [state.len(), results], codes, all)? else { return Ok(false) };
+        let number = number as usize;
+        all.loops.push(Loop { at: index, number, condition, body, state, turns: 0, constants: HashMap::new() });
         all.tasks.push_front(Task::Turn(all.loops.len() - 1));
         Ok(true)
+    }
+
+    /// The subgraph that an operator runs, if there is such and it takes and gives so many tensors; else why not is noted.
+    fn runnable(
+        &self,
+        index: usize,
+        number: i32,
+        [inputs, outputs]: [usize; 2],
+        codes: &[Code],
+        all: &mut Progress<'a>,
+    ) -> Result<Option<Rc<Template<'a>>>, ReadError> {
+        let template = self.template(number, codes, all)?;
+        let count = self.model.records(model::subgraphs)?.len();
+        let reason = match template {
+            // The first is the network itself, which the operator is in.
+            None if number == 0 => "it runs subgraph 0, the one that it is in: a recursion".into(),
+            None if usize::try_from(number).is_ok_and(|number| number < count) => {
+                format!("it runs subgraph {number}, whose inputs or outputs are tensors that it does not have")
+            }
+            None => format!("it runs subgraph {number}, and the file has {count}, numbered from 0"),
+            Some(_) if all.runs(index, number as usize) => {
+                format!("it runs subgraph {number}, which it is in itself: a recursion")
+            }
+            Some(template) if !template.takes(inputs, outputs) => format!(
+                "it hands {inputs} tensors to subgraph {number} and takes {outputs} back, and that takes {} and gives {}",
+                template.inputs.len(),
+                template.outputs.len()
+            ),
+            template => return Ok(template),
+        };
+        all.leave(index, reason, NO_CONVERTER);
+        Ok(None)
     }
 
     /// A subgraph, which is read once however often it is run.
@@ -444,18 +410,51 @@ impl<'a> Reader<'a> {
         Ok(data.and_then(|data| data.first()).map(|&byte| byte != 0))
     }
 
+    /// Why it cannot be told whether a loop has another turn.
+    fn undecided(&self, turn: &Loop<'a>, all: &Progress<'a>) -> String {
+        let condition = turn.condition.as_ref();
+        let read =
+            |input: &usize| condition.is_some_and(|c| c.wirings.iter().any(|w| w.inputs.contains(&Some(*input))));
+        let inputs = condition.map_or(&[][..], |condition| &condition.inputs);
+        let unknown: Vec<usize> = (inputs.iter().zip(&turn.state))
+            .filter(|(input, state)| read(input) && all.tensors[**state].data.is_none())
+            .map(|(_, &state)| state)
+            .collect();
+        let name = |&t: &usize| quoted(&all.tensors[t].name);
+        // The turn that is asked about is counted already.
+        let turns = turn.turns - 1;
+        match unknown.iter().find(|t| all.beyond.contains(t)) {
+            Some(t) => {
+                format!("{}, by which it counts its turns, leaves the range of its type in turn {turns}", name(t))
+            }
+            None if unknown.is_empty() => format!("whether it ends after {turns} turns is not known when reading"),
+            None => {
+                let names: Vec<String> = unknown.iter().take(3).map(name).collect();
+                let names = names.join(" and ");
+                format!("whether it ends after {turns} turns depends on {names}, which is not known when reading")
+            }
+        }
+    }
+
     /// Adds the next turn of a loop, or ends it. False if it cannot be told whether there is one, or there are too many.
     pub(super) fn turn(&self, number: usize, codes: &[Code], all: &mut Progress<'a>) -> Result<bool, ReadError> {
         let turn = &all.loops[number];
         let (at, body, state) = (turn.at, turn.body.clone(), turn.state.clone());
         let looked_at = 1 + body.size() + turn.condition.as_ref().map_or(0, |condition| condition.size());
+        let (number_of, turns) = (turn.number, turn.turns);
         if !all.copies(looked_at) {
-            return Ok(false);
+            let what = format!(
+                "after {turns} turns of subgraph {number_of}, all loops have come to more than {MOST_COPIED} tensors and operators"
+            );
+            return Ok(all.leave(at, what, FEWER));
         }
         let next = self.continues(&all.loops[number], codes, all)?;
         all.loops[number].turns += 1;
         match next {
-            None => return Ok(false),
+            None => {
+                let reason = self.undecided(&all.loops[number], all);
+                return Ok(all.leave(at, reason, FIXED));
+            }
             Some(false) => {
                 let outputs = all.wirings[at].outputs.clone();
                 outputs.iter().zip(&state).for_each(|(&t, &is)| all.alias(at, t, is));
@@ -463,8 +462,15 @@ impl<'a> Reader<'a> {
                 return Ok(true);
             }
             // A body without operators never comes to an end, and adds nothing.
-            Some(true) if all.wirings.len() + body.wirings.len() > all.own + MOST || all.loops[number].turns > MOST => {
-                return Ok(false);
+            Some(true) if all.loops[number].turns > MOST => {
+                let reason = format!("it does not end within {MOST} turns of subgraph {number_of}");
+                return Ok(all.leave(at, reason, FEWER));
+            }
+            Some(true) if all.wirings.len() + body.wirings.len() > all.own + MOST => {
+                let reason = format!(
+                    "after {turns} turns of subgraph {number_of}, all loops have come to more than {MOST} operators"
+                );
+                return Ok(all.leave(at, reason, FEWER));
             }
             Some(true) => {}
         }
@@ -492,7 +498,9 @@ impl<'a> Reader<'a> {
         for wiring in &body.wirings {
             let inputs = wiring.inputs.iter().map(|t| t.map(|t| place(t, all))).collect();
             let outputs = wiring.outputs.iter().map(|&t| place(t, all)).collect();
-            added.push(all.wire(at, Wiring { record: wiring.record, code: wiring.code, inputs, outputs }));
+            let index = all.wire(at, Wiring { record: wiring.record, code: wiring.code, inputs, outputs });
+            all.within.insert(index, number);
+            added.push(index);
         }
         all.loops[number].state = body.outputs.iter().map(|&t| place(t, all)).collect();
         all.tasks.push_front(Task::Turn(number));

@@ -100,8 +100,12 @@ fn gcc_output(folder: &Path, arguments: &[&str]) -> Option<Output> {
 
 /// What an emulated Cortex-M7 prints; nothing, with a note, if there is none.
 fn emulated(folder: &Path, elf: &str) -> Option<String> {
-    let board = boards::find("mps2-an500").unwrap();
-    match qemu::run(&board, &folder.join(elf), folder, None, Duration::from_secs(120)) {
+    emulated_on(&boards::find("mps2-an500").unwrap(), folder, elf)
+}
+
+/// What an emulated board prints; nothing, with a note, if there is none.
+fn emulated_on(board: &Board, folder: &Path, elf: &str) -> Option<String> {
+    match qemu::run(board, &folder.join(elf), folder, None, Duration::from_secs(120)) {
         Ok(outcome) => Some(outcome.console),
         Err(QemuError::Missing { program, .. }) => {
             skip(Lack::Tool, "the C library on an emulated core", &format!("{program} is not installed"));

@@ -78,6 +78,21 @@ fn each_kind_of_file_is_named_with_what_converts_it() {
     assert!(folder.smidgen(&["check", "page.onnx.gz"]).expect(4).stderr.contains("a web page"));
     folder.write("tiny.ir.gz", gzip(TINY.as_bytes()));
     folder.smidgen(&["check", "tiny.ir.gz"]).expect(0);
+    // In several parts, and with the zeros that tools for tapes put behind them.
+    let (head, tail) = TINY.split_at(100);
+    folder.write("parts.ir.gz", [gzip(head.as_bytes()), gzip(tail.as_bytes()), vec![0; 512]].concat());
+    folder.smidgen(&["check", "parts.ir.gz"]).expect(0);
+    for (name, bytes, code, what) in [
+        ("twice.ir.gz", gzip(&gzip(TINY.as_bytes())), 3, "compressed twice"),
+        ("more.ir.gz", [gzip(TINY.as_bytes()), b"more".to_vec()].concat(), 4, "with bytes behind the compressed part"),
+        ("cut.ir.gz", gzip(TINY.as_bytes())[..60].to_vec(), 4, "damaged or cut short"),
+    ] {
+        folder.write(name, bytes);
+        let stderr = folder.smidgen(&["check", name]).expect(code).stderr.replace(['\n', '│'], " ");
+        let words = stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(what) && words.contains(name), "{name}: {words}");
+        assert_eq!(words.contains("gunzip"), name != "cut.ir.gz", "{words}");
+    }
     // So much of nothing compresses to a few kilobytes, and is not unpacked whole.
     folder.write("zeros.tflite.gz", gzip(&vec![0; (1 << 28) + 1]));
     assert!(folder.smidgen(&["check", "zeros.tflite.gz"]).expect(3).stderr.contains("256 MiB"));

@@ -36,13 +36,21 @@ fn the_text_reads_back_as_the_same_network() {
 
 #[test]
 fn the_support_table_lists_what_the_reader_goes_by() {
+    use smidgen::{onnx, tflite};
     let folder = Folder::new();
-    let table = folder.smidgen(&["ops"]).expect(0).stdout;
-    let json = folder.smidgen(&["ops", "--json"]).expect(0).json();
-    let rows = json.as_array().unwrap();
-    assert_eq!(rows.len(), smidgen::tflite::SUPPORTED.len() + smidgen::tflite::READ_AWAY.len());
-    for row in rows {
-        assert!(table.contains(row["operator"].as_str().unwrap()));
+    let taken = [tflite::SUPPORTED.len() + tflite::READ_AWAY.len(), onnx::SUPPORTED.len()];
+    for (format, taken, lacking) in [("tflite", taken[0], tflite::LACKING), ("onnx", taken[1], onnx::LACKING)] {
+        let table = folder.smidgen(&["ops", "--format", format]).expect(0).stdout;
+        let json = folder.smidgen(&["ops", "--json", "--format", format]).expect(0).json();
+        let rows = |list: &str| json[list].as_array().unwrap().clone();
+        assert_eq!([rows("supported").len(), rows("unsupported").len()], [taken, lacking.len()]);
+        let (first, second) = table.split_once("\nnot supported\n").unwrap();
+        for (part, list) in [(first, "supported"), (second, "unsupported")] {
+            for row in rows(list) {
+                let name = row["operator"].as_str().unwrap();
+                assert!(part.lines().any(|line| line.split_whitespace().next() == Some(name)), "{name}: {part}");
+            }
+        }
+        assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
     }
-    assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
 }

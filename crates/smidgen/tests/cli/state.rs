@@ -3,6 +3,7 @@
 use crate::support::{Folder, simulates};
 use smidgen::boards::Core;
 use smidgen::{Array, Network, Runner};
+use smidgen_reference::{Case, Reference};
 
 /// One frame an inference; the ring begins with numbers.
 const STREAMING: &str = include_str!("../../../smidgen-exec/tests/variables/streaming.ir");
@@ -87,4 +88,62 @@ fn an_emulated_core_gives_the_same_two_hundred_frames() {
         assert_eq!((&report["matches_host"], &report["matches_golden"]), (&true.into(), &true.into()), "{report}");
         assert_eq!(report["samples"], FRAMES);
     }
+}
+
+/// Frames of a wake word: noise, with rows of one loud feature now and then.
+fn heard(count: usize) -> Vec<Vec<i8>> {
+    let mut random = smidgen_synthetic::Random::new(9);
+    let frame = |k: usize| {
+        let loud = if k % 40 < 12 { 4 } else { 1 };
+        (0..48).map(|_| ((random.below(63) as i32 - 31) * loud) as i8).collect()
+    };
+    (0..count).map(frame).collect()
+}
+
+#[test]
+fn a_wake_word_is_the_references_over_five_hundred_frames() {
+    const HEARD: usize = 500;
+    let network = Network::from_graph(smidgen_synthetic::wake_word(5)).expect("a valid graph");
+    assert_eq!(network.graph().variables.len(), 6);
+    let file = network.to_tflite().expect("a file");
+    let frames = heard(HEARD);
+    let shape = [1, 3, 1, 16];
+    let mut runner = Runner::new(&network, &Default::default()).expect("kernels");
+    let answers: Vec<Array> =
+        frames.iter().map(|frame| runner.run(&[Array::from_i8(&shape, frame)]).expect("a frame").remove(0)).collect();
+    // It hears something: the answers differ, and so does the same frame later on.
+    let distinct: std::collections::HashSet<&[u8]> = answers.iter().map(|a| a.data.as_slice()).collect();
+    assert!(distinct.len() > 20, "{} answers", distinct.len());
+    let folder = Folder::new();
+    folder.write("wake.tflite", &file);
+    let mut arrays = Vec::new();
+    for (k, (frame, answer)) in frames.iter().zip(&answers).enumerate() {
+        arrays.push((format!("input_{k}"), Array::from_i8(&shape, frame)));
+        arrays.push((format!("output_{k}_0"), answer.clone()));
+    }
+    let named = |count: usize| arrays[..2 * count].iter().map(|(n, a)| (n.as_str(), a.clone())).collect::<Vec<_>>();
+    folder.npz("golden.npz", &named(HEARD)).npz("few.npz", &named(60));
+    // The file is the same network, read back and cleaned up.
+    folder.smidgen(&["verify", "wake.tflite", "--golden", "golden.npz"]).expect(0);
+    if simulates(Core::CortexM4) {
+        let board = ["simulate", "wake.tflite", "--board", "stm32f412", "--golden", "few.npz", "--json"];
+        let report = folder.smidgen(&board).expect(0).json();
+        assert_eq!((&report["matches_host"], &report["matches_golden"]), (&true.into(), &true.into()), "{report}");
+        assert_eq!(report["samples"], 60);
+    }
+    // A reset in the middle: what comes after it is what came first.
+    for frame in &frames[..7] {
+        runner.run(&[Array::from_i8(&shape, frame)]).expect("a frame");
+    }
+    runner.reset();
+    for (frame, answer) in frames.iter().zip(&answers).take(100) {
+        assert_eq!(runner.run(&[Array::from_i8(&shape, frame)]).expect("a frame")[0].data, answer.data);
+    }
+    let Some(mut reference) = Reference::start_or_skip("a wake word") else { return };
+    let samples = frames.iter().map(|frame| vec![frame.iter().map(|&x| x as u8).collect()]).collect();
+    let outcome = reference.run_case(&Case { model: file, samples, ..Case::default() }).expect("LiteRT runs it");
+    for (k, (sample, answer)) in outcome.samples.iter().zip(&answers).enumerate() {
+        assert_eq!(sample.outputs[0], answer.data, "frame {k}");
+    }
+    assert_eq!(outcome.samples.len(), HEARD);
 }
