@@ -43,6 +43,7 @@ pub fn graphs() -> Vec<(String, Graph)> {
     add("lstm time major", recurrent(Cell::Lstm, None, true));
     add("rnn", recurrent(Cell::Tanh, None, false));
     add("rnn relu", recurrent(Cell::Relu, None, true));
+    add("lstm int8", lstm_int8());
     add("svdf", svdf(false));
     add("svdf int8", svdf(true));
     plain(&mut add);
@@ -116,6 +117,29 @@ fn recurrent(cell: Cell, clip: Option<f32>, time_major: bool) -> Graph {
     let operands = [vec![x], weights.to_vec(), values].concat();
     graph.add_operator(Op::Recurrent(params), operands, [vec![y], nexts].concat());
     graph.outputs = vec![y];
+    graph
+}
+
+/// A layer as [`recurrent`] makes them, quantised. Of its intermediate tensors the reader makes nothing.
+fn lstm_int8() -> Graph {
+    let mut graph = recurrent(Cell::Lstm, Some(10.0), false);
+    let operator = &graph.operators[0];
+    let Op::Recurrent(RecurrentParams { .. }) = operator.op else { unreachable!("a recurrent layer") };
+    let (inputs, outputs) = (operator.inputs.clone(), operator.outputs.clone());
+    let scales: Vec<f32> = [0.5, 0.25, 0.5, 0.125].into_iter().flat_map(|scale| [scale; 4]).collect();
+    let by_gate = Quantisation::PerChannel { axis: 0, zero_points: vec![0; scales.len()], scales };
+    let weights = DataType::Quantised(ElementType::Int8, by_gate);
+    let memory = DataType::int16(1.0 / 2048.0);
+    let (hidden, bias) = (DataType::int8(0.0078125, -7), DataType::Plain(ElementType::Int32));
+    let types = [int8(3), weights.clone(), weights, bias, hidden.clone(), memory.clone()];
+    for (&id, dtype) in inputs.iter().zip(types).chain(outputs.iter().zip([hidden.clone(), hidden, memory])) {
+        let tensor = &mut graph.tensors[id.index()];
+        if tensor.is_constant() {
+            *tensor = constant(&tensor.name, &tensor.shape.0, dtype);
+        } else {
+            tensor.dtype = dtype;
+        }
+    }
     graph
 }
 
