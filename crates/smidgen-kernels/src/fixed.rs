@@ -1,4 +1,5 @@
-//! Fixed-point functions of gemmlowp's `fixedpoint` header, which TensorFlow Lite's integer SOFTMAX and HARD_SWISH are defined by.
+//! Fixed-point functions of gemmlowp's `fixedpoint` header, which TensorFlow Lite's integer SOFTMAX, HARD_SWISH and LSTM are
+//! defined by.
 //!
 //! `Qm.n` names an integer with `m` integer bits and `n` fraction bits beside the sign: its value is the integer over `2^n`.
 
@@ -81,6 +82,96 @@ pub fn reciprocal(x: i32, integer_bits: i32) -> (i32, i32) {
     (one_over_one_plus(fraction), integer_bits - headroom as i32)
 }
 
+/// `x * 2^bits`, saturating.
+#[inline]
+fn shift_left16(x: i16, bits: u32) -> i16 {
+    (i32::from(x) << bits).clamp(i16::MIN.into(), i16::MAX.into()) as i16
+}
+
+/// A constant of 32 bits in 16.
+const fn short(x: i32) -> i16 {
+    ((x + (1 << 15)) >> 16) as i16
+}
+
+/// `exp(x)` for `x` with `integer_bits` integer bits (1 to 7), not positive; the result is `Q0.15`, and `i16::MAX` for 0.
+fn exp_of_negative16(x: i16, integer_bits: u32) -> i16 {
+    /// `exp(-2^k)` in `Q0.15`, for k from -2 to 4.
+    const POWERS: [i16; 7] = [
+        short(1672461947),
+        short(1302514674),
+        short(790015084),
+        short(290630308),
+        short(39332535),
+        short(720401),
+        short(242),
+    ];
+    if x == 0 {
+        return i16::MAX;
+    }
+    let fraction_bits = 15 - integer_bits;
+    if integer_bits > 5 && i32::from(x) < -(32 << fraction_bits) {
+        return 0;
+    }
+    let quarter = 1i16 << (fraction_bits - 2);
+    let within = (x & (quarter - 1)) - quarter;
+    let rest = within.wrapping_sub(x);
+    let mut result = exp_within_quarter16(shift_left16(within, integer_bits));
+    // No more bits than there are integers.
+    for (bit, &power) in POWERS.iter().enumerate().take(2 + integer_bits as usize) {
+        if i32::from(rest) & i32::from(quarter) << bit != 0 {
+            result = mul16(result, power);
+        }
+    }
+    result
+}
+
+/// `exp(a)` for `a` in `[-1/4, 0)`, both `Q0.15`: as in 32 bits, but that the last sum saturates.
+fn exp_within_quarter16(a: i16) -> i16 {
+    const EXP_MINUS_EIGHTH: i16 = short(1895147668);
+    const THIRD: i16 = short(715827883);
+    let round = |x: i16, bits: u32| crate::requant::round_shift(x.into(), bits) as i16;
+    let x = a.wrapping_add(1 << 12);
+    let x2 = mul16(x, x);
+    let x3 = mul16(x2, x);
+    let x4 = mul16(x2, x2);
+    let tail = round(mul16(round(x4, 2).wrapping_add(x3), THIRD).wrapping_add(x2), 1);
+    EXP_MINUS_EIGHTH.saturating_add(mul16(EXP_MINUS_EIGHTH, x.wrapping_add(tail)))
+}
+
+/// `2 / (1 + a)` in `Q2.13` for `a` in `[0, 1]` in `Q0.15`, by three Newton-Raphson steps as in 32 bits.
+fn two_over_one_plus16(a: i16) -> i16 {
+    let half = ((i32::from(a) + i32::from(i16::MAX) + 1) / 2) as i16;
+    let mut x = short(1515870810).wrapping_add(mul16(half, short(-1010580540)));
+    for _ in 0..3 {
+        let error = (1i16 << 13).wrapping_sub(mul16(half, x));
+        x = x.wrapping_add(shift_left16(mul16(x, error), 2));
+    }
+    x
+}
+
+/// LOGISTIC of a `Q3.12`, as `Q0.15`.
+pub fn logistic16(x: i16) -> i16 {
+    if x == 0 {
+        return 1 << 14;
+    }
+    let negative = if x > 0 { x.wrapping_neg() } else { x };
+    // Half of the quotient, with one integer bit and then none.
+    let positive = shift_left16(two_over_one_plus16(exp_of_negative16(negative, 3)), 1);
+    if x > 0 { positive } else { i16::MAX - positive }
+}
+
+/// TANH of a number with `integer_bits` integer bits (0 to 6), as `Q0.15`.
+pub fn tanh16(x: i16, integer_bits: u32) -> i16 {
+    if x == 0 {
+        return 0;
+    }
+    let negative = if x < 0 { x } else { -x };
+    // (1 - e) / (1 + e) is 2 / (1 + e) - 1, for e = exp(2 x).
+    let quotient = two_over_one_plus16(exp_of_negative16(negative, integer_bits + 1));
+    let size = shift_left16(quotient.wrapping_sub(1 << 13), 2);
+    if x < 0 { size.wrapping_neg() } else { size }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +183,14 @@ mod tests {
             let real = libm::exp(x as f64 / (1 << 26) as f64);
             let got = exp_of_negative(x) as f64 / (1u64 << 31) as f64;
             prop_assert!((real - got).abs() < 1e-6, "{} {}", real, got);
+        }
+
+        #[test]
+        fn functions_of_16_bits_are_close(x: i16, bits in 0u32..=6) {
+            let real = |bits: u32| f64::from(x) / f64::from(1 << (15 - bits));
+            let near = |got: i16, real: f64| (f64::from(got) / 32768.0 - real).abs() < 2e-3;
+            prop_assert!(near(logistic16(x), 1.0 / (1.0 + libm::exp(-real(3)))), "{}", logistic16(x));
+            prop_assert!(near(tanh16(x, bits), libm::tanh(real(bits))), "{}", tanh16(x, bits));
         }
 
         #[test]

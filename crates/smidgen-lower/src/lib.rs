@@ -28,6 +28,7 @@ mod reduce;
 mod resize;
 mod softmax;
 mod sum;
+mod svdf;
 mod tables;
 mod variables;
 mod window;
@@ -134,6 +135,7 @@ fn operator(builder: &mut Builder, operator: &Operator) -> Result<(), Refusal> {
         Op::Concatenation { axis, activation } => movement::concatenation(builder, operator, *axis, *activation),
         Op::Pack { axis } => movement::pack(builder, operator, *axis),
         Op::Recurrent(layer) => recurrent::recurrent(builder, operator, layer),
+        Op::Svdf { rank, activation } => svdf::svdf(builder, operator, *rank, *activation),
         Op::Transpose { perm } => movement::transpose(builder, operator, perm),
     }
 }

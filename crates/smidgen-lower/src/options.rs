@@ -40,6 +40,20 @@ impl Reference {
         }
     }
 
+    /// Rounding of UNIDIRECTIONAL_SEQUENCE_LSTM on int8.
+    pub fn lstm(self) -> Rounding {
+        match self {
+            Self::LiteRt2_3 | Self::TfLite2_14 => Rounding::Twice,
+        }
+    }
+
+    /// Rounding of SVDF on int8.
+    pub fn svdf(self) -> Rounding {
+        match self {
+            Self::LiteRt2_3 | Self::TfLite2_14 => Rounding::Twice,
+        }
+    }
+
     /// How SUM reads int8. LiteRT 2.3's reference kernel takes stored bytes for unsigned ones, which gives the sum of the numbers
     /// only where no byte is negative; its optimised kernels do not share this.
     pub fn sum(self) -> Reading {

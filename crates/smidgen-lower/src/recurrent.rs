@@ -3,14 +3,19 @@
 use super::builder::Builder;
 use super::error::Refusal;
 use super::quant;
-use smidgen_ir::{Operator, RecurrentParams};
+use smidgen_ir::{ElementType, Operator, RecurrentParams, Tensor};
 use smidgen_kernels::float::Recurrent;
+use smidgen_kernels::int8::{Lstm, fast};
+use smidgen_kernels::requant::Factor;
 use smidgen_program::footprint::{Granularity, WriteOrder};
-use smidgen_program::kernel::{self, Kernel, KernelSpec, Pattern};
-use smidgen_program::program::Step;
+use smidgen_program::kernel::{self, Kernel, Pattern};
+use smidgen_program::program::{ConstantId, Step};
 
 pub(super) fn recurrent(builder: &mut Builder, operator: &Operator, params: &RecurrentParams) -> Result<(), Refusal> {
     let [x, weights, state, bias] = [0, 1, 2, 3].map(|i| builder.tensor(operator.inputs[i]));
+    if x.element() == ElementType::Int8 {
+        return lstm(builder, operator, params);
+    }
     let layer = Recurrent {
         cell: params.cell,
         sizes: params.sizes(&x.shape, &state.shape),
@@ -25,19 +30,97 @@ pub(super) fn recurrent(builder: &mut Builder, operator: &Operator, params: &Rec
         let values = quant::weights_f32(tensor)?;
         constants.push(builder.constant_f32(tensor.name.clone(), &values));
     }
-    let kernel = kernel::RecurrentF32 { layer };
-    let Pattern::Given { inputs, outputs, .. } = kernel.pattern() else {
+    push(builder, operator, &layer, kernel::RecurrentF32 { layer }.into(), constants)
+}
+
+/// An LSTM on int8. Where the reference multiplies scales, it does so in single precision.
+fn lstm(builder: &mut Builder, operator: &Operator, params: &RecurrentParams) -> Result<(), Refusal> {
+    /// Of gates, Q3.12.
+    const GATE: f32 = 1.0 / 4096.0;
+    let [x, weights, state, bias] = [0, 1, 2, 3].map(|i| builder.tensor(operator.inputs[i]));
+    let (Some(&first), Some(&memory)) = (operator.inputs.get(4), operator.inputs.get(5)) else {
+        return Err(Refusal("an LSTM on int8 needs a first output and a first memory".into()));
+    };
+    let [first, memory] = [first, memory].map(|id| builder.tensor(id));
+    let ((input_scale, input_zero), (output_scale, output_zero)) = (quant::int8(x)?, quant::int8(first)?);
+    let memory_scale = quant::int16(memory)?;
+    let Some(memory_bits) = RecurrentParams::memory_bits(&memory.dtype) else {
+        return Err(Refusal(format!("the scale of the memory `{}` is no power of two", memory.name)));
+    };
+    let sizes = params.sizes(&x.shape, &state.shape);
+    let [.., inputs, units] = sizes;
+    let factors = |tensor: &Tensor, scale: f32| -> Result<[Factor; 4], Refusal> {
+        let scales = quant::scales(tensor, 4 * units)?;
+        Ok([0, 1, 2, 3].map(|gate| Factor::new(f64::from(scales[gate * units] * scale / GATE))))
+    };
+    let unit = 1.0 / 32768.0;
+    let hidden = unit / f64::from(output_scale) * unit;
+    let layer = Lstm {
+        sizes,
+        time_major: params.time_major,
+        reverse: params.reverse,
+        initial: true,
+        outputs: params.outputs(),
+        input: factors(weights, input_scale)?,
+        state: factors(state, output_scale)?,
+        hidden: Factor::new(f64::from(hidden as f32)),
+        zero: output_zero,
+        memory_bits: memory_bits as u8,
+        clip: params.clip.map_or(0, |clip| (clip / memory_scale).min(32767.0) as i16),
+        rounding: builder.options.reference.lstm(),
+    };
+    let [of_inputs, of_state] = [weights, state].map(quant::weights_i8);
+    let (of_inputs, of_state) = (of_inputs?, of_state?);
+    let mut biases = quant::bias_i32(Some(bias), 4 * units)?;
+    biases.extend(vec![0; 4 * units]);
+    for (values, each, zero, from) in [(&of_inputs, inputs, input_zero, 0), (&of_state, units, output_zero, 4 * units)]
+    {
+        for (bias, row) in biases[from..].iter_mut().zip(values.chunks_exact(each.max(1))) {
+            *bias = fast::fold_bias(*bias, zero, row.iter().copied());
+        }
+    }
+    let constants = vec![
+        builder.constant_i8(weights.name.clone(), &of_inputs),
+        builder.constant_i8(state.name.clone(), &of_state),
+        builder.constant_i32(bias.name.clone(), &biases),
+    ];
+    let as_floats = Recurrent {
+        cell: params.cell,
+        sizes,
+        time_major: params.time_major,
+        reverse: params.reverse,
+        clip: f32::INFINITY,
+        initial: true,
+        outputs: params.outputs(),
+    };
+    push(builder, operator, &as_floats, kernel::LstmI8 { layer }.into(), constants)
+}
+
+/// Adds the step of a layer, of which `layer` says the sizes and the order.
+fn push(
+    builder: &mut Builder,
+    operator: &Operator,
+    layer: &Recurrent,
+    kernel: Kernel,
+    constants: Vec<ConstantId>,
+) -> Result<(), Refusal> {
+    let [weights, state] = [1, 2].map(|i| builder.tensor(operator.inputs[i]));
+    let spec = kernel.spec();
+    let scratch_bytes = spec.scratch();
+    let Pattern::Given { inputs, outputs, .. } = spec.pattern() else {
         return Err(Refusal("a recurrent layer's operands are those that its kernel gives".into()));
     };
+    let footprint = inputs.iter().map(|taken| taken.needed.footprint()).collect();
     let read = operator.inputs.iter().enumerate().filter(|(i, _)| !(1..4).contains(i));
     let read: Vec<_> = read.zip(&inputs).map(|((_, &id), taken)| builder.activation_as(id, taken.extent)).collect();
     let written = operator.outputs.iter().zip(&outputs).map(|(&id, &(_, extent))| builder.target_as(id, extent));
     let written = written.collect();
+    drop((inputs, outputs));
     let [batch, steps, ..] = layer.sizes;
     let products = weights.shape.elements() + state.shape.elements();
     // A step's output is written when all of it is computed, in whatever order the steps come, but for the last element
     // of all; that and the last states are written once everything has been read.
-    let order = match (params.sequence, kernel::in_order(&layer)) {
+    let order = match (layer.outputs[0] && batch * steps > 1, kernel::in_order(layer)) {
         (true, true) => WriteOrder { granularity: Granularity::Row, reads_first: true },
         (true, false) => WriteOrder { granularity: Granularity::Run, reads_first: false },
         (false, _) => WriteOrder { granularity: Granularity::Run, reads_first: true },
@@ -46,10 +129,10 @@ pub(super) fn recurrent(builder: &mut Builder, operator: &Operator, params: &Rec
         inputs: read,
         outputs: written,
         constants,
-        footprint: inputs.iter().map(|taken| taken.needed.footprint()).collect(),
-        scratch_bytes: kernel.scratch(),
+        footprint,
+        scratch_bytes,
         macs: (batch * steps * products) as u64,
-        ..Step::new(Kernel::RecurrentF32(kernel), order)
+        ..Step::new(kernel, order)
     });
     Ok(())
 }

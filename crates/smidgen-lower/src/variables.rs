@@ -70,7 +70,8 @@ fn keeps(builder: &mut Builder, variable: usize, values: &[BufferId]) -> bool {
 }
 
 /// True if the place of a variable can be that of `buffer`: it has the same size, no other variable has taken it, it is
-/// no input, and of the steps those that read `value` all stand before the one that writes it.
+/// no input, and of the steps those that read `value` all stand before the one that writes it, or that one reads all of
+/// it first.
 fn is_written_last(lowered: &Lowered, value: BufferId, buffer: BufferId) -> bool {
     let spec = |id: BufferId| &lowered.buffers[id.index()];
     let alike = spec(value).element == spec(buffer).element && spec(value).bytes() == spec(buffer).bytes();
@@ -78,7 +79,10 @@ fn is_written_last(lowered: &Lowered, value: BufferId, buffer: BufferId) -> bool
     let Some(writer) = lowered.steps.iter().position(|s| s.outputs.iter().any(|t| t.buffer == buffer)) else {
         return false;
     };
-    let read = lowered.steps[writer..].iter().any(|s| s.inputs.iter().any(|o| o.buffer() == Some(value)));
+    let order = lowered.steps[writer].order;
+    let at_once = order.granularity == Granularity::Run && order.reads_first && !lowered.steps[writer].partial;
+    let later = writer + usize::from(at_once && !lowered.steps[writer].consumes);
+    let read = lowered.steps[later..].iter().any(|s| s.inputs.iter().any(|o| o.buffer() == Some(value)));
     alike && !taken && !read
 }
 

@@ -81,6 +81,7 @@ tables! {
         outputs: Vector<i32> = 2,
         builtin_options_type: u8 = 3,
         builtin_options: One = 4,
+        intermediates: Vector<i32> = 8,
     }
     /// CALL_ONCE.
     call_once "CallOnceOptions" {
@@ -217,6 +218,11 @@ tables! {
     /// UNIDIRECTIONAL_SEQUENCE_RNN.
     sequence_rnn "SequenceRNNOptions" {
         time_major: bool = 0,
+        activation: i8 = 1,
+    }
+    /// SVDF.
+    svdf "SVDFOptions" {
+        rank: i32 = 0,
         activation: i8 = 1,
     }
     /// SOFTMAX.

@@ -387,7 +387,7 @@ impl Importer<'_> {
             Op::Softmax { beta } => self.softmax(operator, *beta)?,
             Op::Unary(kind) => self.unary(operator, *kind)?,
             Op::Prelu => self.prelu(operator)?,
-            Op::Recurrent(_) => {
+            Op::Recurrent(_) | Op::Svdf { .. } => {
                 return self.refuse(
                     operator,
                     "recurrent layers are not trained here: train it where it was made, and read that",

@@ -76,6 +76,7 @@ const OPERATORS: &[(&str, Generator)] = &[
     ("slice", movement::slice),
     ("strided_slice", movement::strided_slice),
     ("recurrent", recurrent::recurrent),
+    ("svdf", recurrent::svdf_alone),
 ];
 
 /// Kernels that are safe and could lie closer. The depthwise one of dynamic range looks for an image's range before it writes, and then at windows alone,

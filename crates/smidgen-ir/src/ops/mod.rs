@@ -25,6 +25,7 @@ mod slice;
 mod softmax;
 mod spec;
 mod split;
+mod svdf;
 #[cfg(test)]
 mod tests;
 mod transpose;
@@ -376,9 +377,27 @@ operators! {
     /// with zeros. Outputs, those that are asked for: all outputs `[N,T,H]`, the last output `[N,H]`, the last memory
     /// of an LSTM `[N,H]`.
     ///
+    /// An LSTM may be quantised: `x`, the outputs and the weights int8, the memory int16 with a scale of a power of two, the bias int32 in the
+    /// scale of `W x`. The weights have zero point 0, and those of a gate one scale: they are quantised along axis 0. It begins with a first
+    /// output and a first memory.
+    ///
     /// Attributes: (`sequence=false last=false memory=false reverse=false time_major=false`), of GRU
     /// (`reset_after=false`), of RNN (`relu=false`), of LSTM (`clip=float`).
     Recurrent(recurrent: RecurrentParams),
+    /// One step of a filter of low rank over time, which keeps what it has seen of the last steps as its state. Inputs: `x [N,I]`, constant
+    /// weights of the features `[F,I]`, constant filters over time `[F,M]`, the state `[N,F*M]`, `[constant bias [F/rank]]?`. Outputs: `y
+    /// [N,F/rank]` and the next state: every filter's row of the state without its first element, with the new feature behind it.
+    ///
+    /// On int8 with weights of int8, filters and state are int16, the bias int32, and the activation is RELU, which is that of outputs with
+    /// zero point -128: as in the reference nothing else clamps.
+    ///
+    /// Attributes: `rank=n` (`activation=none`).
+    Svdf {
+        /// Filters for each output; divides their number.
+        rank: usize,
+        /// Fused activation.
+        activation: Activation,
+    },
 }
 
 impl Op {
@@ -415,7 +434,8 @@ impl Op {
             | Self::FullyConnected { activation, .. }
             | Self::Binary { activation, .. }
             | Self::Pool2d { activation, .. }
-            | Self::Concatenation { activation, .. } => Some(activation),
+            | Self::Concatenation { activation, .. }
+            | Self::Svdf { activation, .. } => Some(activation),
             _ => None,
         }
     }

@@ -4,9 +4,9 @@ use super::spec::FLOAT;
 use super::{Cell, Op, OpSpec, Traits, view};
 use crate::cost::ReceptiveField;
 use crate::infer::{Inferred, Role, ShapeError};
-use crate::tensor::{ElementType, Shape, Tensor};
+use crate::tensor::{DataType, ElementType, Quantisation, Shape, Tensor};
 use crate::text::{Attributes, Given, ParseErrorKind, float};
-use crate::validate::{OperatorError, Parameters, Rules};
+use crate::validate::{FACTOR_LIMIT, INT8, OperatorError, Parameters, Rules, TensorRef, is_int8};
 use std::ops::RangeInclusive;
 
 const LSTM: &str = "UNIDIRECTIONAL_SEQUENCE_LSTM";
@@ -60,6 +60,73 @@ fn shaped(inputs: &[&Tensor], i: usize, expected: Shape) -> Result<(), ShapeErro
     match *found == expected {
         true => Ok(()),
         false => Err(ShapeError::Shape { role: Role::Input(i), expected, found: found.clone() }),
+    }
+}
+
+/// The types of an LSTM on int8: outputs of one type, memories of int16 whose scale is a power of two, and weights of
+/// which those of a gate have one scale.
+fn integers(rules: &Rules<'_>, layer: &RecurrentParams) -> Result<(), OperatorError> {
+    let (inputs, outputs) = (&rules.operator.inputs, &rules.operator.outputs);
+    rules.expect(inputs[0], INT8, is_int8)?;
+    for &weights in &inputs[1..3] {
+        rules.expect(weights, "i8 with zero points 0 and one scale for each gate", |d| {
+            let DataType::Quantised(ElementType::Int8, quantisation) = d else { return false };
+            match quantisation {
+                Quantisation::PerTensor { zero_point, .. } => *zero_point == 0,
+                Quantisation::PerChannel { axis, scales, zero_points } => {
+                    let units = (scales.len() / Cell::Lstm.gates()).max(1);
+                    let uniform = |gate: &[f32]| gate.iter().all(|scale| scale.to_bits() == gate[0].to_bits());
+                    *axis == 0 && zero_points.iter().all(|&z| z == 0) && scales.chunks(units).all(uniform)
+                }
+            }
+        })?;
+    }
+    if inputs.len() < 6 {
+        // Whose types are those of what is kept.
+        return Err(ShapeError::InputCount { least: 6, most: 6, found: inputs.len() }.into());
+    }
+    rules.expect(inputs[3], "i32", |d| d.element() == ElementType::Int32)?;
+    // The outputs that are there, by their places among all three.
+    let written = outputs.iter().zip((0..3).filter(|&i| layer.outputs()[i]));
+    let (memories, hidden): (Vec<_>, Vec<_>) = written.partition(|(_, i)| *i == 2);
+    rules.expect(inputs[4], INT8, is_int8)?;
+    rules.expect(inputs[5], MEMORY, |d| memory_bits(d).is_some())?;
+    for (first, ids, of) in [(inputs[4], hidden, "the first output"), (inputs[5], memories, "the first memory")] {
+        let kept = rules.tensor(first).dtype.clone();
+        ids.iter().try_for_each(|(id, _)| rules.expect(**id, format!("{kept}, like {of}"), |d| *d == kept))?;
+    }
+    let gate = 1.0 / 4096.0;
+    let largest = |id| match rules.tensor(id).dtype.quantisation() {
+        Some(Quantisation::PerChannel { scales, .. }) => f64::from(scales.iter().copied().fold(0.0, f32::max)),
+        _ => rules.scale(id),
+    };
+    let x = rules.scale(inputs[0]) * largest(inputs[1]) / gate;
+    let of_state = rules.scale(inputs[4]);
+    let state = of_state * largest(inputs[2]) / gate;
+    let hidden = 1.0 / f64::from(1u32 << 30) / of_state;
+    for factor in [x, state, hidden] {
+        if factor >= f64::from(1u32 << FACTOR_LIMIT) {
+            let tensor = TensorRef::new(rules.graph(), outputs[0]);
+            return Err(OperatorError::Factor { tensor, factor, limit: FACTOR_LIMIT });
+        }
+    }
+    Ok(())
+}
+
+const MEMORY: &str = "i16 with zero point 0 and a scale of a power of two, 2^-15 to 2^-9";
+
+/// The integer bits of an LSTM's memory of int16; `None` if it has another type.
+fn memory_bits(dtype: &DataType) -> Option<u32> {
+    let DataType::Quantised(ElementType::Int16, Quantisation::PerTensor { scale, zero_point: 0 }) = dtype else {
+        return None;
+    };
+    (0..=6).find(|&bits| *scale == (1u32 << bits) as f32 / 32768.0)
+}
+
+impl RecurrentParams {
+    /// The integer bits that the memory of an LSTM on int8 has, of which `memory` is the type.
+    pub fn memory_bits(memory: &DataType) -> Option<u32> {
+        memory_bits(memory)
     }
 }
 
@@ -125,16 +192,21 @@ impl OpSpec for view::Recurrent<'_> {
             return Err(ShapeError::Outputs);
         }
         let sequence = Shape(vec![inputs[0].shape.0[0], inputs[0].shape.0[1], units]);
-        let shapes = [sequence, state.clone(), state];
-        let asked = shapes.into_iter().zip(self.0.outputs()).filter(|(_, asked)| *asked);
-        Ok(asked.map(|(shape, _)| Inferred { shape, element: Some(ElementType::Float32) }).collect())
+        let output = inputs[0].element();
+        let kept = if output == ElementType::Int8 { ElementType::Int16 } else { output };
+        let all = [(sequence, output), (state.clone(), output), (state, kept)];
+        let asked = all.into_iter().zip(self.0.outputs()).filter(|(_, asked)| *asked);
+        Ok(asked.map(|((shape, element), _)| Inferred { shape, element: Some(element) }).collect())
     }
 
     fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
-        rules.floats()?;
         rules.constant(1, "the weights of the inputs")?;
         rules.constant(2, "the weights of the state")?;
-        rules.constant(3, "the bias")
+        rules.constant(3, "the bias")?;
+        match (self.0.cell, rules.input(0).element()) {
+            (Cell::Lstm, ElementType::Int8) => integers(rules, &self.0),
+            _ => rules.floats(),
+        }
     }
 
     fn steps(&self, input: &[usize]) -> Option<usize> {

@@ -36,6 +36,7 @@ fn samples() -> Vec<Op> {
         Op::BatchMatmul { adjoint: [false, true] },
         Op::Quantize,
         Op::Dequantize,
+        Op::Svdf { rank: 2, activation },
     ];
     ops.extend([Cell::Lstm, Cell::Gru, Cell::GruResetAfter, Cell::Tanh, Cell::Relu].map(|cell| {
         let memory = cell == Cell::Lstm;

@@ -3,7 +3,7 @@
 use super::Flow;
 use crate::graph::{Graph, Operator};
 use crate::ops::{AxisSlice, Op, RecurrentParams, ReshapeKind};
-use crate::tensor::{DataType, Shape, Tensor, TensorId};
+use crate::tensor::{Shape, Tensor, TensorId};
 
 /// Lets a recurrent layer of one sequence write its last output alone where slices take nothing else of its outputs,
 /// perhaps behind reshapes: then those of the other steps need no memory. Layers with states from outside stay as they
@@ -38,7 +38,8 @@ fn last(graph: &mut Graph, i: usize, layer: RecurrentParams, units: usize) -> Te
         return graph.operators[i].outputs[1];
     }
     let name = format!("{} (last step)", graph.tensor(graph.operators[i].outputs[0]).name);
-    let last = graph.add_tensor(Tensor::activation(name, Shape(vec![1, units]), DataType::FLOAT32));
+    let dtype = graph.tensor(graph.operators[i].outputs[0]).dtype.clone();
+    let last = graph.add_tensor(Tensor::activation(name, Shape(vec![1, units]), dtype));
     graph.operators[i].op = Op::Recurrent(RecurrentParams { last: true, ..layer });
     graph.operators[i].outputs.insert(1, last);
     last

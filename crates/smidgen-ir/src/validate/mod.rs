@@ -51,8 +51,8 @@ mod types;
 pub use error::{OperatorError, OperatorRef, TensorError, TensorRef, ValidateError, VariableError};
 pub use tensors::beyond_bounds;
 pub(crate) use types::{
-    BYTES_OR_INT16, FACTOR_LIMIT, INT8_OR_INT16, Rules, SUM_FACTOR_LIMIT, WIDE_SUM_FACTOR_LIMIT, is_float, is_int8,
-    is_int16, is_uint8,
+    BYTES_OR_INT16, FACTOR_LIMIT, INT8, INT8_OR_INT16, Rules, SUM_FACTOR_LIMIT, WIDE_SUM_FACTOR_LIMIT, is_float,
+    is_int8, is_int16, is_uint8,
 };
 
 use crate::cost;

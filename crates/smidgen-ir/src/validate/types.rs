@@ -17,8 +17,8 @@ const WIDE_FACTOR_LIMIT: u32 = 7;
 
 const NARROW: &str =
     "f32, or i8 quantised per tensor: this operator has no form for i16, put QUANTIZE to i8 before and to i16 after it";
-const INT8: &str = "i8 quantised per tensor";
-const INT16: &str = "i16 quantised per tensor with zero point 0";
+pub(crate) const INT8: &str = "i8 quantised per tensor";
+pub(crate) const INT16: &str = "i16 quantised per tensor with zero point 0";
 
 pub(crate) fn is_float(dtype: &DataType) -> bool {
     *dtype == DataType::FLOAT32
@@ -52,6 +52,10 @@ pub(crate) struct Rules<'a> {
 impl Rules<'_> {
     pub(crate) fn tensor(&self, id: TensorId) -> &Tensor {
         self.graph.tensor(id)
+    }
+
+    pub(crate) fn graph(&self) -> &Graph {
+        self.graph
     }
 
     /// The input of this index.
@@ -220,11 +224,12 @@ impl Rules<'_> {
     }
 
     /// The scale of a per-tensor quantised tensor; 1 for any other.
-    fn scale(&self, id: TensorId) -> f64 {
+    pub(crate) fn scale(&self, id: TensorId) -> f64 {
         self.tensor(id).per_tensor().map_or(1.0, |(scale, _)| f64::from(scale))
     }
 
-    fn factor(&self, accumulator: f64, output: TensorId, limit: u32) -> Result<(), OperatorError> {
+    /// A factor from an accumulator of this scale to an output, as a power of two below the limit.
+    pub(crate) fn factor(&self, accumulator: f64, output: TensorId, limit: u32) -> Result<(), OperatorError> {
         let factor = accumulator / self.scale(output);
         if factor < f64::from(1u32 << limit) {
             return Ok(());

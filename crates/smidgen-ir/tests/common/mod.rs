@@ -110,6 +110,7 @@ fn element_wise_op() -> BoxedStrategy<Op> {
         Just(Op::Quantize),
         Just(Op::Dequantize),
         recurrent().prop_map(Op::Recurrent),
+        (size(), activation()).prop_map(|(rank, activation)| Op::Svdf { rank, activation }),
     ]
     .boxed()
 }

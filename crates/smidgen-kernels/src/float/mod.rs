@@ -12,6 +12,7 @@ mod recurrent;
 mod reduce;
 mod resize;
 mod softmax;
+mod svdf;
 mod transpose_conv;
 mod unary;
 
@@ -30,6 +31,7 @@ pub use recurrent::{Cell, Recurrent, recurrent};
 pub use reduce::{reduce, reduce_image};
 pub use resize::{Scale, resize_bilinear};
 pub use softmax::softmax;
+pub use svdf::{Svdf, svdf};
 pub use transpose_conv::transpose_conv;
 pub use unary::{Unary, function, unary};
 

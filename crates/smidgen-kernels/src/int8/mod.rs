@@ -3,19 +3,23 @@
 //! Accumulators wrap: a network whose sums leave 32 bits is wrong in every engine, and must not stop this one.
 
 pub mod fast;
+mod lstm;
 pub mod mcu;
 mod reduce;
 mod softmax;
 mod sum;
+mod svdf;
 mod table;
 
 pub use crate::reference::{
     Binary, FullyConnected, Prelu, Product, Scale, Sum, average_image, average_pool, binary, broadcast, conv2d,
     depthwise, fully_connected, max_pool, reduce, reduce_image, resize_bilinear, transpose_conv,
 };
+pub use lstm::{Lstm, lstm};
 pub use reduce::{Reading, Reduce};
 pub use softmax::softmax;
 pub use sum::{Lookup, SUM_SHIFT, TableSum, table_sum};
+pub use svdf::{Svdf, svdf};
 pub use table::table;
 
 use crate::memory::{Bounds, Checked, Flash};

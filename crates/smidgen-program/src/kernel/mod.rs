@@ -16,6 +16,7 @@ mod recurrent;
 mod reduction;
 mod resize;
 pub mod source;
+mod svdf;
 mod training;
 
 pub use call::{Bound, Invocation, Memory, Place, Print, Site};
@@ -38,12 +39,13 @@ pub use pattern::{MOST_BYTES, Needed, Pattern, Taken};
 pub use pattern::{covers, product};
 pub use plain::{Cast, Compare, MatmulF32, Select};
 pub use pool::{PoolF32, PoolI8, PoolI16};
-pub use recurrent::{RecurrentF32, in_order};
+pub use recurrent::{LstmI8, RecurrentF32, in_order};
 pub use reduction::{
     Axes, ExtremumF32, ExtremumI8, ExtremumI16, PoolImageI8, PoolImageI16, ReduceF32, ReduceI8, ReduceI16,
     ReduceImageF32, ReduceImageI8, ReduceImageI16,
 };
 pub use resize::{ResizeF32, ResizeI8, ResizeI16};
+pub use svdf::{SvdfF32, SvdfI8};
 pub use training::{
     AddGradients, Classifier, ClassifierGradient, CountSample, CrossEntropy, GradientConv2d, GradientDepthwise,
     MaskGradient, MaxPoolGradient, NextSeed, ProductGradient, RearrangeGradient, ResizeGradient, ScaleGradient,
@@ -156,7 +158,7 @@ kernels! {
         ReduceImageI8 ReduceImageI16 ReduceImageF32 PoolImageI8 PoolImageI16 ReduceI8 ReduceI16 ReduceF32
         ExtremumI8 ExtremumI16 ExtremumF32
         ResizeI8 ResizeI16 ResizeF32
-        RecurrentF32
+        RecurrentF32 LstmI8 SvdfF32 SvdfI8
     }
     training {
         TrainConv2d TrainDepthwise TrainSum SelectChannels

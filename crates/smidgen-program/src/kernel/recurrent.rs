@@ -4,8 +4,9 @@ use super::pattern::{Needed, Taken, product, some};
 use super::{KernelSpec, Pattern, Site};
 use crate::costs::{Family, Size, Work};
 use crate::program::Extent;
-use smidgen_ir::ElementType::Float32;
+use smidgen_ir::ElementType::{self, Float32, Int8, Int16};
 use smidgen_kernels::float::{self, Cell, Recurrent};
+use smidgen_kernels::int8::{self, Lstm};
 
 /// A recurrent layer on float32. Inputs: `x` as `[N * T, 1, I]`, and with initial states the first outputs `[N, 1, H]`
 /// and of an LSTM the first memories `[N, 1, H]`. Outputs, those that the layer has: all outputs `[N * T, 1, H]`, the
@@ -47,19 +48,57 @@ fn is_sized(layer: &Recurrent) -> bool {
         && (layer.cell == Cell::Lstm || !layer.outputs[2])
 }
 
+/// An LSTM on int8, whose memory is int16. Operands as of [`RecurrentF32`]. Constants: W, R, and the biases of both
+/// `[2 * 4 * H]`, of int32.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LstmI8 {
+    /// The layer.
+    pub layer: Lstm,
+}
+
+impl LstmI8 {
+    /// The same layer as to its sizes.
+    fn sizes(&self) -> Recurrent {
+        let Lstm { sizes, time_major, reverse, initial, outputs, .. } = self.layer;
+        Recurrent { cell: Cell::Lstm, sizes, time_major, reverse, clip: f32::INFINITY, initial, outputs }
+    }
+}
+
+/// The operands of a layer with outputs and memories of these types.
+fn pattern<'a>(layer: &Recurrent, output: ElementType, memory: ElementType) -> Pattern<'a> {
+    let sized = is_sized(layer);
+    // Sizes that cannot be worked out are not.
+    let [x, sequence, state] = if sized { extents(layer) } else { [Extent { rows: 1, cols: 1, depth: 1 }; 3] };
+    let needed = if layer.outputs[0] && in_order(layer) { Needed::Row } else { Needed::All };
+    let mut inputs = vec![Taken { element: output, extent: x, needed }];
+    let states = if layer.initial { layer.cell.states() } else { 0 };
+    let kept = |element| Taken { element, extent: state, needed: Needed::All };
+    inputs.extend([output, memory].map(kept).into_iter().take(states));
+    let all = [(output, sequence), (output, state), (memory, state)];
+    let outputs = all.into_iter().zip(layer.outputs).filter(|(_, asked)| *asked).map(|(output, _)| output).collect();
+    Pattern::Given { inputs, outputs, sized, taken: None }
+}
+
+fn work(family: Family, layer: &Recurrent, run: &Size) -> Work {
+    let [batch, steps, _, units] = layer.sizes;
+    let each = FUNCTION * layer.cell.functions() + 1;
+    Work::new(family, [1, batch * steps * units * each, run.multiplications()])
+}
+
+/// Where operands and scratch begin, in elements of so many bytes; 0 for those that are not there.
+fn places(layer: &Recurrent, site: &Site<'_>, bytes: usize) -> [usize; 7] {
+    let mut places = [site.input_place(0, true).view.base, 0, 0, 0, 0, 0, site.scratch()];
+    let asked = (1..).zip(layer.outputs).filter(|(_, asked)| *asked);
+    asked.enumerate().for_each(|(i, (place, _))| places[place] = site.output_bytes(i));
+    if layer.initial {
+        (0..layer.cell.states()).for_each(|i| places[4 + i] = site.input_place(1 + i, true).view.base);
+    }
+    places.map(|place| place / bytes)
+}
+
 impl KernelSpec for RecurrentF32 {
     fn pattern(&self) -> Pattern<'_> {
-        let layer = &self.layer;
-        let sized = is_sized(layer);
-        // Sizes that cannot be worked out are not.
-        let [x, sequence, state] = if sized { extents(layer) } else { [Extent { rows: 1, cols: 1, depth: 1 }; 3] };
-        let needed = if layer.outputs[0] && in_order(layer) { Needed::Row } else { Needed::All };
-        let mut inputs = vec![Taken { element: Float32, extent: x, needed }];
-        let states = if layer.initial { layer.cell.states() } else { 0 };
-        inputs.extend([Taken { element: Float32, extent: state, needed: Needed::All }].repeat(states));
-        let asked = [sequence, state, state].into_iter().zip(layer.outputs).filter(|(_, asked)| *asked);
-        let outputs = asked.map(|(extent, _)| (Float32, extent)).collect();
-        Pattern::Given { inputs, outputs, sized, taken: None }
+        pattern(&self.layer, Float32, Float32)
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
@@ -71,9 +110,7 @@ impl KernelSpec for RecurrentF32 {
     }
 
     fn work(&self, run: &Size) -> Work {
-        let [batch, steps, _, units] = self.layer.sizes;
-        let each = FUNCTION * self.layer.cell.functions() + 1;
-        Work::new(Family::OtherF32, [1, batch * steps * units * each, run.multiplications()])
+        work(Family::OtherF32, &self.layer, run)
     }
 }
 
@@ -81,18 +118,33 @@ impl KernelSpec for RecurrentF32 {
 const FUNCTION: usize = 3;
 
 call!(RecurrentF32(k, site) => float::recurrent:
-    arena(f32), value(places = k.places(site)), reference(layer = k.layer), constant(weights: f32 = 0),
+    arena(f32), value(places = places(&k.layer, site, 4)), reference(layer = k.layer), constant(weights: f32 = 0),
     constant(recurrent: f32 = 1), constant(bias: f32 = 2));
 
-impl RecurrentF32 {
-    /// Elements at which operands and scratch begin; 0 for those that are not there.
-    fn places(&self, site: &Site<'_>) -> [usize; 7] {
-        let mut places = [site.input_base(0, false), 0, 0, 0, 0, 0, site.scratch() / 4];
-        let asked = (1..).zip(self.layer.outputs).filter(|(_, asked)| *asked);
-        asked.enumerate().for_each(|(i, (place, _))| places[place] = site.output_bytes(i) / 4);
-        if self.layer.initial {
-            (0..self.layer.cell.states()).for_each(|i| places[4 + i] = site.input_base(1 + i, false));
-        }
-        places
+impl KernelSpec for LstmI8 {
+    fn pattern(&self) -> Pattern<'_> {
+        pattern(&self.sizes(), Int8, Int16)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        let [weights, recurrent, bias] = elements(&self.sizes());
+        vec![weights, recurrent, 2 * 4 * bias]
+    }
+
+    fn scratch(&self) -> usize {
+        self.layer.scratch().next_multiple_of(4)
+    }
+
+    /// The memory's bits are those that TANH is made for.
+    fn is_sound<'a>(&self, _: &dyn Fn(usize) -> &'a [u8]) -> bool {
+        self.layer.memory_bits <= 6
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        work(Family::Other, &self.sizes(), run)
     }
 }
+
+call!(LstmI8(k, site) => int8::lstm:
+    arena(i8), value(places = places(&k.sizes(), site, 1)), reference(layer = k.layer), constant(weights: i8 = 0),
+    constant(recurrent: i8 = 1), constant(bias: i32 = 2));

@@ -44,6 +44,7 @@ differential! {
     elementwise: add, sub, mul, minimum, maximum, mean, sum, reduce_max, reduce_min, logistic, tanh, relu, relu_n1_to_1, relu6, leaky_relu, prelu,
         hard_swish, exp, log, arg_max, quantize;
     movement: pad, padv2, reshape, squeeze, expand_dims, transpose, concatenation, split, pack, unpack, slice, strided_slice;
+    recurrent: svdf, unidirectional_sequence_lstm;
 }
 
 /// A test of each operator with activations of one type, and a list of them.
@@ -189,11 +190,6 @@ mod of_floats {
 /// Layers that keep their state from sample to sample.
 mod recurrent {
     use super::*;
-
-    #[test]
-    fn unidirectional_sequence_lstm() {
-        harness::run("lstm", Numbers::Float, generators::recurrent::unidirectional_sequence_lstm);
-    }
 
     #[test]
     fn unidirectional_sequence_rnn() {

@@ -5,7 +5,7 @@ use crate::cases::{
     Call, Case, Layer, Needs, Number, Space, bytes, clamp, factor, int8, numbers, place, place_transposed, quant,
     region, rounding, signed, small, window,
 };
-use crate::{generate_int16, generate_int16_layers, generate_mcu, generate_training};
+use crate::{generate_int16, generate_int16_layers, generate_mcu, generate_recurrent, generate_training};
 use smidgen_kernels::convert::{Requantise, Stored};
 use smidgen_kernels::int8::mcu::Width;
 use smidgen_kernels::int8::{Binary, Prelu, Product, Reading, Reduce, SUM_SHIFT, Scale, Sum, fast};
@@ -66,6 +66,8 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::WideReduce => reduce(kernel, generate_int16::reduction, random),
         Kernel::ReduceMax | Kernel::ReduceMin => reduce(kernel, |_, _| (), random),
         Kernel::WideReduceMax | Kernel::WideReduceMin => reduce(kernel, |_, _| (), random),
+        Kernel::Lstm => generate_recurrent::lstm(random),
+        Kernel::Svdf => generate_recurrent::svdf(random),
         Kernel::TrainConv2d => generate_training::conv2d(random),
         Kernel::TrainDepthwise => generate_training::depthwise(random),
         Kernel::TrainSum => generate_training::sum(random),

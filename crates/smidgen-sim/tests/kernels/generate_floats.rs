@@ -5,7 +5,7 @@ use crate::cases::{Call, Case, Needs, Space, place, region, signed, small, windo
 use crate::floats::FloatKernel;
 use crate::generate::{alike, cuboid, dims, sizes};
 use smidgen_kernels::convert::Stored;
-use smidgen_kernels::float::{self, Binary, Cell, Clamp, Function, Hybrid, Recurrent, Scale, Unary};
+use smidgen_kernels::float::{self, Binary, Cell, Clamp, Function, Hybrid, Recurrent, Scale, Svdf, Unary};
 use smidgen_kernels::nd::MAX_RANK;
 use smidgen_kernels::{Isa, View};
 use smidgen_synthetic::Random;
@@ -24,6 +24,7 @@ pub fn generate(kernel: FloatKernel, random: &mut Random) -> Case {
         FloatKernel::FloatResizeBilinear => resize(random),
         FloatKernel::FloatSoftmax | FloatKernel::FloatUnary | FloatKernel::FloatFunction => unary(kernel, random),
         FloatKernel::FloatRecurrent => recurrent(random),
+        FloatKernel::FloatSvdf => svdf(random),
         FloatKernel::FloatBinary => binary(random),
         FloatKernel::FloatBroadcast => broadcast(random),
         FloatKernel::FloatMatmul => matmul(random),
@@ -200,6 +201,21 @@ fn recurrent(random: &mut Random) -> Case {
     let call = Call::new(FloatKernel::FloatRecurrent).put(&places).put(&layer);
     let call = call.constant(&floats(random, rows * inputs)).constant(&floats(random, rows * units));
     let mut case = Case::new(call.constant(&floats(random, cell.biases() * units)), space.fill(random));
+    case.scratch = scratch..scratch + 4 * layer.scratch();
+    case
+}
+
+fn svdf(random: &mut Random) -> Case {
+    let (batch, inputs, rank) = (small(random, 1, 2), small(random, 1, 9), small(random, 1, 3));
+    let (filters, memory) = (rank * small(random, 1, 4), small(random, 1, 7));
+    let layer = Svdf { sizes: [batch, inputs, filters, memory], rank, clamp: clamp(random) };
+    let mut space = Space::new(random);
+    let [x, state] = [batch * inputs, batch * filters * memory].map(|size| space.take_input(4 * size, 4) / 4);
+    let [y, next] = [batch * layer.units(), batch * filters * memory].map(|size| space.take(4 * size, 4) / 4);
+    let scratch = space.take(4 * layer.scratch(), 4);
+    let call = Call::new(FloatKernel::FloatSvdf).put(&[x, state, y, next, scratch / 4]).put(&layer);
+    let call = call.constant(&floats(random, filters * inputs)).constant(&floats(random, filters * memory));
+    let mut case = Case::new(call.constant(&floats(random, layer.units())), space.fill(random));
     case.scratch = scratch..scratch + 4 * layer.scratch();
     case
 }

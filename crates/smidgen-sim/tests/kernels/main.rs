@@ -19,6 +19,7 @@ mod generate_floats;
 mod generate_int16;
 mod generate_int16_layers;
 mod generate_mcu;
+mod generate_recurrent;
 mod generate_training;
 mod space;
 mod watch;

@@ -18,6 +18,7 @@ const WHILE: (i32, u8) = (119, 93);
 pub(crate) const FLOAT: i8 = 0;
 pub(crate) const INT32: i8 = 2;
 pub(crate) const INT8: i8 = 9;
+pub(crate) const INT16: i8 = 7;
 pub(crate) const INT4: i8 = 17;
 
 /// A file in the making. It starts with one input, tensor 0 `x`: float32 of shape 1x4.

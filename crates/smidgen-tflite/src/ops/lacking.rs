@@ -123,7 +123,6 @@ pub static LACKING: &[LackingEntry] = &[
     alone("SPLIT_V", "a split into unequal parts", "slice each part with its own `x[..., begin:end]`"),
     alone("SQUARED_DIFFERENCE", NOT_YET, "SUB, then MUL of the difference with itself, gives the same"),
     of("STABLEHLO_*", &STABLEHLO),
-    of("SVDF", &STREAMING),
     of(
         "TFLM_DECODE",
         &Cause {

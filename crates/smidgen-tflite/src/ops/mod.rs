@@ -17,6 +17,7 @@ mod resize;
 mod slice;
 mod softmax;
 mod split;
+mod svdf;
 mod transpose;
 mod unary;
 mod variables;
@@ -101,6 +102,7 @@ pub(crate) fn rows() -> impl Iterator<Item = Row> {
         slice::ROWS,
         softmax::ROWS,
         split::ROWS,
+        svdf::ROWS,
         transpose::ROWS,
         unary::ROWS,
         variables::ROWS,
@@ -148,6 +150,7 @@ pub(crate) fn write(writer: &mut Writer<'_, '_>, op: &Op) -> Result<Written, Wri
         Op::Quantize => writer.plain(Builtin::Quantize),
         Op::Dequantize => writer.plain(Builtin::Dequantize),
         Op::Recurrent(layer) => recurrent::write(writer, layer),
+        Op::Svdf { rank, activation } => svdf::write(writer, *rank, *activation),
     }
 }
 

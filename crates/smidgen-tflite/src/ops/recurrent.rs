@@ -1,23 +1,24 @@
 //! UNIDIRECTIONAL_SEQUENCE_LSTM and UNIDIRECTIONAL_SEQUENCE_RNN. Their state is a variable: the reader gives them its
 //! tensors as inputs and outputs, and those of all gates in one, before they are decoded.
 
-use super::{Decoded, FLOAT, Written, builtins};
+use super::{COMPUTE, Decoded, FLOAT, Written, builtins};
 use crate::error::WriteError;
 use crate::read::call::{Call, Trouble, caused};
-use crate::read::cause::RECURRENT;
+use crate::read::cause::{HYBRID, RECURRENT};
 use crate::schema::{sequence_lstm, sequence_rnn};
 use crate::support::Builtin;
 use crate::write::options::Options;
 use crate::write::{ABSENT, Writer};
-use smidgen_ir::{Cell, Graph, Op, Operator, RecurrentParams};
+use smidgen_ir::ElementType::{Float32, Int8, Int16, Int32};
+use smidgen_ir::{Cell, DataType, Graph, Op, Operator, Quantisation, RecurrentParams};
 use std::borrow::Cow;
 
 builtins! {
     UnidirectionalSequenceLstm = "UNIDIRECTIONAL_SEQUENCE_LSTM" {
-        types: FLOAT,
-        remarks: "all four gates, no peepholes, projection and normalisation; its state is kept between calls",
+        types: COMPUTE,
+        remarks: "all four gates, no peepholes, projection and normalisation; its state is kept between calls, on int8 the memory as int16",
         options: 71,
-        version: |_| 1,
+        version: |signature| if signature.x() == Int8 { 3 } else { 1 },
         read: read_lstm,
     }
     UnidirectionalSequenceRnn = "UNIDIRECTIONAL_SEQUENCE_RNN" {
@@ -59,7 +60,7 @@ pub(crate) mod gates {
 }
 
 fn read_lstm(call: &Call<'_>) -> Result<Decoded, Trouble> {
-    call.data(0)?;
+    let x = call.data(0)?.element();
     if call.inputs.len() != 6 {
         let there = |i: usize| matches!(call.inputs.get(i), Some(Some(_)));
         let what = match () {
@@ -67,9 +68,27 @@ fn read_lstm(call: &Call<'_>) -> Result<Decoded, Trouble> {
             () if (9..12).any(there) => "it has peepholes",
             () if (16..18).any(there) => "it has a projection",
             () if (20..24).any(there) => "it normalises its gates",
-            () => "its weights are no constants of float32 and of one shape, or its state is no variable",
+            () if call.outputs.len() != 3 => "its state is no variable",
+            () if x == Int8 => {
+                "its weights are no constants of int8 with one scale and of one shape, or its outputs, its state and the \
+                 last of five intermediate tensors have not one scale and zero point"
+            }
+            () => "its weights are no constants of float32 and of one shape",
         };
         return caused(what, &RECURRENT);
+    }
+    let types = (1..6).map(|i| Ok(call.input(i)?.element())).collect::<Result<Vec<_>, Trouble>>()?;
+    let expected = if x == Int8 { [Int8, Int8, Int32, Int8, Int16] } else { [Float32; 5] };
+    if types != expected {
+        let [weights, state, bias, output, memory] = [0, 1, 2, 3, 4].map(|i| types[i]);
+        let reason = format!(
+            "its input is {x}, its weights are {weights} and {state}, its biases {bias}, its states {output} and {memory}"
+        );
+        return caused(reason, if x == Float32 && types[0] == Int8 { &HYBRID } else { &RECURRENT });
+    }
+    let memory = call.input(5)?;
+    if x == Int8 && memory.dtype.as_ref().is_ok_and(|dtype| RecurrentParams::memory_bits(dtype).is_none()) {
+        return caused("the scale of its memory is no power of two from 2^-15 to 2^-9", &RECURRENT);
     }
     let activation = call.option(sequence_lstm::activation)?.unwrap_or(0);
     if activation != TANH {
@@ -130,7 +149,11 @@ fn read_rnn(call: &Call<'_>) -> Result<Decoded, Trouble> {
 
 /// The variables, as value and what is held next, that a recurrent layer has as its state, if the format has the layer.
 fn states_of(operator: &Operator) -> Option<Vec<[smidgen_ir::TensorId; 2]>> {
-    let Op::Recurrent(layer) = operator.op else { return None };
+    let layer = match operator.op {
+        Op::Recurrent(layer) => layer,
+        Op::Svdf { .. } => return Some(vec![[*operator.inputs.get(3)?, *operator.outputs.get(1)?]]),
+        _ => return None,
+    };
     let count = layer.cell.states();
     let known = matches!(layer.cell, Cell::Lstm | Cell::Tanh | Cell::Relu) && !layer.reverse;
     let all = layer.sequence && layer.last && layer.memory == (count == 2);
@@ -171,8 +194,9 @@ pub(crate) fn states(graph: &Graph) -> Vec<bool> {
     states
 }
 
-/// As the format has it: the state is a tensor that the layer both reads and writes.
-pub(super) fn write(writer: &mut Writer<'_, '_>, layer: &RecurrentParams) -> Result<Written, WriteError> {
+/// The tensors that a layer both reads and writes in the format, which are its states; its other outputs are what it has
+/// left.
+pub(super) fn kept(writer: &mut Writer<'_, '_>) -> Result<Vec<usize>, WriteError> {
     let graph = writer.draft.graph;
     let kept = states_of(writer.operator).filter(|own| {
         own.iter().all(|[value, _]| {
@@ -188,10 +212,15 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, layer: &RecurrentParams) -> Res
     for &[_, next] in &kept {
         writer.draft.tensors[next.index()].variable = true;
     }
-    let state: Vec<usize> = kept.iter().map(|[_, next]| next.index()).collect();
+    writer.outputs.truncate(1);
+    Ok(kept.iter().map(|[_, next]| next.index()).collect())
+}
+
+/// As the format has it: the state is a tensor that the layer both reads and writes.
+pub(super) fn write(writer: &mut Writer<'_, '_>, layer: &RecurrentParams) -> Result<Written, WriteError> {
+    let state = kept(writer)?;
     let activation = if layer.cell == Cell::Relu { RELU } else { TANH };
     let time_major = layer.time_major;
-    writer.outputs.truncate(1);
     if layer.cell != Cell::Lstm {
         let inputs = [&writer.inputs[..4], &state].concat();
         return Ok((Builtin::UnidirectionalSequenceRnn, inputs, Options::SequenceRnn { activation, time_major }));
@@ -208,10 +237,28 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, layer: &RecurrentParams) -> Res
             *rows /= 4;
         }
         let shape = writer.ints(shape)?;
-        for ((&place, suffix), bytes) in part.iter().zip(gates::SUFFIXES).zip(data.chunks((data.len() / 4).max(1))) {
+        let parts = part.iter().zip(gates::SUFFIXES).zip(data.chunks((data.len() / 4).max(1)));
+        for (gate, ((&place, suffix), bytes)) in parts.enumerate() {
             let name = format!("{}{suffix}", tensor.name);
-            let dtype = Cow::Borrowed(&tensor.dtype);
+            // Validation has seen to it that a gate has one scale.
+            let dtype = match &tensor.dtype {
+                DataType::Quantised(element, Quantisation::PerChannel { scales, .. }) => {
+                    let scale = scales.get(gate * (scales.len() / 4)).copied().unwrap_or(1.0);
+                    Cow::Owned(DataType::Quantised(*element, Quantisation::PerTensor { scale, zero_point: 0 }))
+                }
+                dtype => Cow::Borrowed(dtype),
+            };
             inputs[place] = writer.draft.constant(name, shape.clone(), dtype, bytes.to_vec());
+        }
+    }
+    if writer.input(0)?.element() == Int8 {
+        // Of the sums of the gates, which only layers that are normalised have in another scale, and of the output.
+        let gate = DataType::int16(1.0 / 4096.0);
+        let hidden = writer.output()?.dtype.clone();
+        for (i, dtype) in [gate.clone(), gate.clone(), gate.clone(), gate, hidden].into_iter().enumerate() {
+            let name = format!("{}/intermediate {i}", writer.output()?.name);
+            let tensor = writer.draft.intermediate(name, dtype);
+            writer.intermediates.push(tensor);
         }
     }
     gates::STATES.iter().zip(state).for_each(|(&place, t)| inputs[place] = t);

@@ -15,15 +15,16 @@ pub(super) const NO_CONVERTER: &str = "no converter writes this: convert the net
 
 pub(crate) const RECURRENT: Cause = Cause {
     name: "a recurrent layer",
-    hint: "of recurrent layers, UNIDIRECTIONAL_SEQUENCE_LSTM and UNIDIRECTIONAL_SEQUENCE_RNN of float32 are supported: \
+    hint: "of recurrent layers, UNIDIRECTIONAL_SEQUENCE_LSTM and UNIDIRECTIONAL_SEQUENCE_RNN of float32 are supported, and the first on \
+           int8 as TensorFlow's converter writes it: \
            build the Keras layer with `unroll=True` and a fixed number of steps, load the same weights and convert \
            again, or use convolutions along time",
 };
 
 pub(crate) const STREAMING: Cause = Cause {
     name: "a streaming layer, which keeps its state between calls",
-    hint: "such layers are not supported yet: convert the network in its form for whole recordings (the \"non-streaming\" one), which \
-           has the same weights",
+    hint: "SVDF is supported on float32, and on int8 with RELU, filters over time and a state of int16, as TensorFlow's converter writes it: \
+           convert it so, or in the network's form for whole recordings (the \"non-streaming\" one), which has the same weights",
 };
 
 pub(crate) const STATE: Cause = Cause {
@@ -56,7 +57,7 @@ pub(super) const DILATED: Cause = Cause {
            without `dilation_rate`, with a kernel of (size - 1) * rate + 1 that has zeros between the weights, gives the same numbers",
 };
 
-pub(super) const HYBRID: Cause = Cause {
+pub(crate) const HYBRID: Cause = Cause {
     name: "dynamic-range quantisation (int8 weights beside float activations)",
     hint: "a representative data set is missing: `smidgen quantize --data` takes this file as it is, or convert again with \
            `converter.representative_dataset`",

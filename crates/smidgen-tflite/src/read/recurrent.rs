@@ -5,8 +5,9 @@ use super::{Code, Reader, Wiring};
 use crate::error::ReadError;
 use crate::ops::gates;
 use crate::read::tensors::Source;
+use crate::schema::operator;
 use crate::support::Builtin;
-use smidgen_ir::{DataType, ElementType};
+use smidgen_ir::{DataType, ElementType, Quantisation};
 
 impl<'a> Reader<'a> {
     /// Gives recurrent layers the tensors that they have in the graph. Layers that the graph does not have get outputs
@@ -22,7 +23,7 @@ impl<'a> Reader<'a> {
             let (parts, states): (&[[usize; 4]], &[usize]) = match (builtin, wiring.inputs.len(), wiring.outputs.len())
             {
                 (Builtin::UnidirectionalSequenceLstm, 20 | 24, 1) => (&gates::PARTS, &gates::STATES),
-                (Builtin::UnidirectionalSequenceRnn, 5, 1) => (&[], &[4]),
+                (Builtin::UnidirectionalSequenceRnn | Builtin::Svdf, 5, 1) => (&[], &[4]),
                 _ => continue,
             };
             let input = |i: usize| wiring.inputs.get(i).copied().flatten();
@@ -34,8 +35,12 @@ impl<'a> Reader<'a> {
                 let sources: Vec<&Source> = part.iter().filter_map(|&i| Some(&tensors[input(i)?])).collect();
                 joined.extend(joined_source(&sources));
             }
+            let ends = [wiring.outputs[0], kept[0]];
             wiring.outputs.extend(&kept);
             if !absent || joined.len() != parts.len() {
+                continue;
+            }
+            if tensors[kept[0]].element() == ElementType::Int8 && !self.hidden(wiring, ends, tensors)? {
                 continue;
             }
             let mut inputs = match parts.is_empty() {
@@ -43,7 +48,9 @@ impl<'a> Reader<'a> {
                 false => vec![wiring.inputs[0]],
             };
             for source in joined {
-                let bytes = source.data.as_ref().map_or(0, |data| data.len());
+                // With a scale and a zero point for each row at most.
+                let rows = source.shape.first().copied().unwrap_or(0);
+                let bytes = source.data.as_ref().map_or(0, |data| data.len()) + 8 * rows;
                 self.budget.take(size_of::<Source>() + source.name.len() + bytes)?;
                 inputs.push(Some(tensors.len()));
                 tensors.push(source);
@@ -53,20 +60,48 @@ impl<'a> Reader<'a> {
         }
         Ok(())
     }
+
+    /// Of a layer on int8, whether its outputs are computed in the type that they and its state have: that is said by the
+    /// last of five tensors that it names besides.
+    fn hidden(&self, wiring: &Wiring<'a>, ends: [usize; 2], tensors: &[Source]) -> Result<bool, ReadError> {
+        let named = wiring.record.numbers(operator::intermediates)?;
+        let place = if named.len() == 5 { named.iter().nth(4) } else { None };
+        let hidden = place.and_then(|t| tensors.get(usize::try_from(t).ok()?));
+        let of = |source: &Source| source.dtype.as_ref().ok().and_then(|d| d.quantisation()?.per_tensor());
+        Ok(hidden
+            .is_some_and(|hidden| ends.iter().all(|&t| of(&tensors[t]).is_some() && of(&tensors[t]) == of(hidden))))
+    }
 }
 
-/// Constants of float32 and of one shape, one behind the other along their first axis.
+/// Constants of one type and shape, one behind the other along their first axis: float32, int32, or int8 with one scale
+/// each and zero points 0.
 fn joined_source(parts: &[&Source]) -> Option<Source> {
     let first = parts.first()?;
     let (&rows, inner) = first.shape.split_first()?;
     let mut data = Vec::new();
+    let mut scales = Vec::new();
     for part in parts {
-        if part.shape != first.shape || part.element() != ElementType::Float32 || part.dtype.is_err() {
+        if part.shape != first.shape || part.element() != first.element() || part.half != first.half {
             return None;
+        }
+        match (part.element(), part.dtype.as_ref().ok()?.quantisation().map(Quantisation::per_tensor)) {
+            (ElementType::Float32, None) | (ElementType::Int32, _) => {}
+            // A shape alone justifies no memory.
+            (ElementType::Int8, Some(Some((scale, 0)))) if rows <= part.data.as_ref()?.len() => {
+                scales.extend(std::iter::repeat_n(scale, rows));
+            }
+            _ => return None,
         }
         data.extend_from_slice(part.data.as_ref()?);
     }
+    let dtype = match first.element() {
+        ElementType::Int8 => {
+            let zero_points = vec![0; scales.len()];
+            DataType::Quantised(ElementType::Int8, Quantisation::PerChannel { axis: 0, scales, zero_points })
+        }
+        element => DataType::Plain(element),
+    };
     let shape = [&[rows.checked_mul(parts.len())?], inner].concat();
     let names: Vec<&str> = parts.iter().map(|part| &*part.name).collect();
-    Some(Source::constant(gates::name(&names).to_owned(), shape, DataType::FLOAT32, data.into()))
+    Some(Source::constant(gates::name(&names).to_owned(), shape, dtype, data.into()))
 }

@@ -48,6 +48,8 @@ pub(crate) struct DraftOperator {
     /// Indices into [`Draft::tensors`], or [`ABSENT`].
     pub inputs: Vec<usize>,
     pub outputs: Vec<usize>,
+    /// Tensors whose types alone say something.
+    pub intermediates: Vec<usize>,
     pub options: Options,
 }
 
@@ -155,7 +157,7 @@ impl<'g> Draft<'g> {
 
     /// Adds an operator of the first version.
     fn push_plain(&mut self, builtin: Builtin, inputs: Vec<usize>, outputs: Vec<usize>, options: Options) {
-        self.push(DraftOperator { builtin, version: 1, inputs, outputs, options });
+        self.push(DraftOperator { builtin, version: 1, inputs, outputs, intermediates: Vec::new(), options });
     }
 
     fn ports(&mut self, ids: &[TensorId], what: &str) -> Result<Vec<usize>, WriteError> {
@@ -173,7 +175,8 @@ impl<'g> Draft<'g> {
 
     /// Adds an operator and marks its tensors used.
     pub(super) fn push(&mut self, operator: DraftOperator) {
-        for &t in operator.inputs.iter().chain(&operator.outputs).filter(|&&t| t != ABSENT) {
+        let all = operator.inputs.iter().chain(&operator.outputs).chain(&operator.intermediates);
+        for &t in all.filter(|&&t| t != ABSENT) {
             self.tensors[t].used = true;
         }
         self.operators.push(operator);
@@ -201,6 +204,11 @@ impl<'g> Draft<'g> {
         bytes: Vec<u8>,
     ) -> usize {
         self.add(name, shape, dtype, Some(bytes))
+    }
+
+    /// A tensor whose type alone says something.
+    pub(crate) fn intermediate(&mut self, name: String, dtype: DataType) -> usize {
+        self.add(name, Vec::new(), Cow::Owned(dtype), None)
     }
 
     fn add(&mut self, name: String, shape: Vec<i32>, dtype: Cow<'g, DataType>, data: Option<Vec<u8>>) -> usize {

@@ -68,7 +68,8 @@ fn file<'a>(draft: &'a Draft<'_>, metadata: &[(&str, &'a [u8])]) -> Node<'a> {
     let mut codes = Codes::default();
     let listed = |tensors: &[usize]| tensors.iter().map(|&t| place.get(t).copied().unwrap_or(-1)).collect();
     let operators =
-        draft.operators.iter().map(|o| codes.operator(o, listed(&o.inputs), listed(&o.outputs))).collect::<Vec<_>>();
+        draft.operators.iter().map(|o| codes.operator(o, [&o.inputs, &o.outputs, &o.intermediates].map(|t| listed(t))));
+    let operators = operators.collect::<Vec<_>>();
     let initial = (!draft.variables.is_empty()).then(|| initial_values(draft, &mut codes, &mut buffers));
     let codes = codes.0.into_iter().map(|(code, version)| {
         Node::default()
@@ -108,8 +109,10 @@ fn initial_values<'a>(draft: &'a Draft<'_>, codes: &mut Codes, buffers: &mut Buf
         tensors.push(tensor_node(&draft.tensors[*handle], buffers));
         tensors.push(tensor_node(initial, buffers));
         let mut push = |builtin, inputs, outputs, options| {
-            let operator = DraftOperator { builtin, version: 1, inputs: Vec::new(), outputs: Vec::new(), options };
-            operators.push(codes.operator(&operator, inputs, outputs));
+            let [no_inputs, no_outputs, intermediates] = [const { Vec::new() }; 3];
+            let operator =
+                DraftOperator { builtin, version: 1, inputs: no_inputs, outputs: no_outputs, intermediates, options };
+            operators.push(codes.operator(&operator, [inputs, outputs, Vec::new()]));
         };
         let options = Options::VarHandle { shared_name: shared_name.clone() };
         push(Builtin::VarHandle, vec![], vec![at], options);
@@ -128,8 +131,8 @@ fn initial_values<'a>(draft: &'a Draft<'_>, codes: &mut Codes, buffers: &mut Buf
 struct Codes(Vec<(i32, i32)>);
 
 impl Codes {
-    /// An operator with these tensors, by their places in its subgraph.
-    fn operator<'a>(&mut self, o: &DraftOperator, inputs: Vec<i32>, outputs: Vec<i32>) -> Node<'a> {
+    /// An operator with these tensors, inputs, outputs and intermediates, by their places in its subgraph.
+    fn operator<'a>(&mut self, o: &DraftOperator, [inputs, outputs, intermediates]: [Vec<i32>; 3]) -> Node<'a> {
         let code = (o.builtin.code(), o.version);
         let index = self.0.iter().position(|&c| c == code).unwrap_or_else(|| {
             self.0.push(code);
@@ -139,6 +142,10 @@ impl Codes {
             .with(operator::opcode_index, index as u32)
             .with(operator::inputs, inputs)
             .with(operator::outputs, outputs);
+        let node = match intermediates.is_empty() {
+            true => node,
+            false => node.with(operator::intermediates, intermediates),
+        };
         match options::node(&o.options) {
             Some(options) => node
                 .with(operator::builtin_options_type, crate::support::options(o.builtin))

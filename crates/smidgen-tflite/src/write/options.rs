@@ -4,7 +4,7 @@ use super::tree::Node;
 use crate::schema::{
     arg_max, arithmetic, batch_matmul, call_once, concatenation, conv, depthwise, fully_connected, leaky_relu, pack,
     pool, reducer, reshape, resize_bilinear, resize_nearest, sequence_lstm, sequence_rnn, softmax, split, squeeze,
-    strided_slice, transpose_conv, unpack, var_handle,
+    strided_slice, svdf, transpose_conv, unpack, var_handle,
 };
 use smidgen_ir::Activation;
 
@@ -31,6 +31,7 @@ pub(crate) enum Options {
     ResizeNearest { align_corners: bool, half_pixel_centers: bool },
     SequenceLstm { activation: i8, clip: f32, time_major: bool },
     SequenceRnn { activation: i8, time_major: bool },
+    Svdf { rank: i32, activation: i8 },
     Softmax { beta: f32 },
     LeakyRelu { alpha: f32 },
     ArgMax { output_type: i8 },
@@ -125,6 +126,7 @@ pub(crate) fn node<'a>(options: &Options) -> Option<Node<'a>> {
         Options::SequenceRnn { activation, time_major } => {
             node.with(sequence_rnn::time_major, time_major).with(sequence_rnn::activation, activation)
         }
+        Options::Svdf { rank, activation } => node.with(svdf::rank, rank).with(svdf::activation, activation),
         Options::Softmax { beta } => node.with(softmax::beta, beta),
         Options::LeakyRelu { alpha } => node.with(leaky_relu::alpha, alpha),
         Options::ArgMax { output_type } => node.with(arg_max::output_type, output_type),

@@ -18,14 +18,15 @@ pub(crate) struct Writer<'g, 'd> {
     /// Indices into the draft's tensors.
     pub(crate) inputs: Vec<usize>,
     pub(crate) outputs: Vec<usize>,
+    pub(crate) intermediates: Vec<usize>,
 }
 
 impl<'g> Draft<'g> {
     /// Adds an operator in the version that covers it.
-    fn push_new(&mut self, builtin: Builtin, inputs: Vec<usize>, outputs: Vec<usize>, options: Options) {
+    fn push_new(&mut self, (builtin, inputs, options): Written, outputs: Vec<usize>, intermediates: Vec<usize>) {
         let signature = Signature { tensors: &self.tensors, inputs: &inputs, outputs: &outputs, options: &options };
         let version = (builtin.row().version)(&signature);
-        self.push(DraftOperator { builtin, version, inputs, outputs, options });
+        self.push(DraftOperator { builtin, version, inputs, outputs, intermediates, options });
     }
 
     /// Adds an operator of the graph.
@@ -38,10 +39,10 @@ impl<'g> Draft<'g> {
         };
         let inputs = operator.inputs.iter().map(known).collect::<Result<Vec<_>, _>>()?;
         let outputs = operator.outputs.iter().map(known).collect::<Result<Vec<_>, _>>()?;
-        let mut writer = Writer { draft: self, index, operator, inputs, outputs };
-        let (builtin, inputs, options) = ops::write(&mut writer, &operator.op)?;
-        let outputs = writer.outputs;
-        self.push_new(builtin, inputs, outputs, options);
+        let mut writer = Writer { draft: self, index, operator, inputs, outputs, intermediates: Vec::new() };
+        let written = ops::write(&mut writer, &operator.op)?;
+        let (outputs, intermediates) = (writer.outputs, writer.intermediates);
+        self.push_new(written, outputs, intermediates);
         Ok(())
     }
 }
@@ -154,7 +155,7 @@ impl<'g> Writer<'g, '_> {
         let builtin = if fill.is_some() { Builtin::PadV2 } else { Builtin::Pad };
         let inputs = [self.inputs[0], paddings].into_iter().chain(fill).collect::<Vec<_>>();
         let outputs = vec![padded];
-        self.draft.push_new(builtin, inputs, outputs, Options::None);
+        self.draft.push_new((builtin, inputs, Options::None), outputs, Vec::new());
         self.inputs[0] = padded;
         Ok(1)
     }

@@ -43,6 +43,9 @@ pub fn graphs() -> Vec<(String, Graph)> {
     add("lstm time major", recurrent(Cell::Lstm, None, true));
     add("rnn", recurrent(Cell::Tanh, None, false));
     add("rnn relu", recurrent(Cell::Relu, None, true));
+    add("lstm int8", lstm_int8());
+    add("svdf", svdf(false));
+    add("svdf int8", svdf(true));
     plain(&mut add);
     add("dequantize", single(Op::Dequantize, &[(&[1, 5], &int8(4))], vec![], &FLOAT));
     graphs
@@ -113,6 +116,61 @@ fn recurrent(cell: Cell, clip: Option<f32>, time_major: bool) -> Graph {
     let params = RecurrentParams { cell, time_major, reverse: false, clip, sequence: true, last: true, memory };
     let operands = [vec![x], weights.to_vec(), values].concat();
     graph.add_operator(Op::Recurrent(params), operands, [vec![y], nexts].concat());
+    graph.outputs = vec![y];
+    graph
+}
+
+/// A layer as [`recurrent`] makes them, quantised. Of its intermediate tensors the reader makes nothing.
+fn lstm_int8() -> Graph {
+    let mut graph = recurrent(Cell::Lstm, Some(10.0), false);
+    let operator = &graph.operators[0];
+    let Op::Recurrent(RecurrentParams { .. }) = operator.op else { unreachable!("a recurrent layer") };
+    let (inputs, outputs) = (operator.inputs.clone(), operator.outputs.clone());
+    let scales: Vec<f32> = [0.5, 0.25, 0.5, 0.125].into_iter().flat_map(|scale| [scale; 4]).collect();
+    let by_gate = Quantisation::PerChannel { axis: 0, zero_points: vec![0; scales.len()], scales };
+    let weights = DataType::Quantised(ElementType::Int8, by_gate);
+    let memory = DataType::int16(1.0 / 2048.0);
+    let (hidden, bias) = (DataType::int8(0.0078125, -7), DataType::Plain(ElementType::Int32));
+    let types = [int8(3), weights.clone(), weights, bias, hidden.clone(), memory.clone()];
+    for (&id, dtype) in inputs.iter().zip(types).chain(outputs.iter().zip([hidden.clone(), hidden, memory])) {
+        let tensor = &mut graph.tensors[id.index()];
+        if tensor.is_constant() {
+            *tensor = constant(&tensor.name, &tensor.shape.0, dtype);
+        } else {
+            tensor.dtype = dtype;
+        }
+    }
+    graph
+}
+
+/// A filter over time; its tensors stand where they do when they are read.
+fn svdf(integers: bool) -> Graph {
+    let (batch, size, rank, units, memory) = (1, 3, 2, 2, 4);
+    let filters = rank * units;
+    let symmetric = |element, scale| DataType::Quantised(element, Quantisation::PerTensor { scale, zero_point: 0 });
+    let types = match integers {
+        true => [
+            int8(3),
+            symmetric(ElementType::Int8, 0.5),
+            symmetric(ElementType::Int16, 0.125),
+            DataType::Plain(ElementType::Int32),
+            symmetric(ElementType::Int16, 0.25),
+            int8(-128),
+        ],
+        false => [FLOAT; 6],
+    };
+    let [x_type, w_type, t_type, b_type, s_type, y_type] = types;
+    let mut graph = Graph::new("main");
+    let x = graph.add_input(Tensor::activation("x", vec![batch, size], x_type));
+    let weights = graph.add_tensor(constant("w", &[filters, size], w_type));
+    let time = graph.add_tensor(constant("t", &[filters, memory], t_type));
+    let bias = graph.add_tensor(constant("b", &[units], b_type));
+    let next = graph.add_tensor(Tensor::activation("s", vec![batch, filters * memory], s_type.clone()));
+    let y = graph.add_tensor(Tensor::activation("y", vec![batch, units], y_type));
+    let value = graph.add_tensor(Tensor::activation("s", vec![batch, filters * memory], s_type));
+    graph.variables.push(Variable { value, next, initial: None });
+    let op = Op::Svdf { rank, activation: Activation::Relu };
+    graph.add_operator(op, vec![x, weights, time, value, bias], vec![y, next]);
     graph.outputs = vec![y];
     graph
 }

@@ -320,6 +320,7 @@ fn compute(op: &Op, inputs: &[Array], shape: &[usize], k: usize) -> Array {
         | Op::BatchMatmul { .. }
         | Op::Quantize
         | Op::Dequantize
-        | Op::Recurrent(_) => panic!("no operator of real numbers"),
+        | Op::Recurrent(_)
+        | Op::Svdf { .. } => panic!("no operator of real numbers"),
     }
 }

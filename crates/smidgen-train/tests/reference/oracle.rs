@@ -287,6 +287,7 @@ fn expression(op: &Op, inputs: &[String], shapes: &[&[usize]], dims: &[usize], k
         | Op::BatchMatmul { .. }
         | Op::Quantize
         | Op::Dequantize
-        | Op::Recurrent(_) => panic!("no operator of real numbers"),
+        | Op::Recurrent(_)
+        | Op::Svdf { .. } => panic!("no operator of real numbers"),
     }
 }

@@ -9,6 +9,8 @@ use smidgen::{Array, Network, Runner};
 const NETWORK: &str = include_str!("recurrent.ir");
 /// An LSTM that goes on where it was, as TensorFlow Lite's do.
 const KEEPING: &str = include_str!("recurrent_state.ir");
+/// The same on int8, one step a call, and SVDF behind it.
+const INTEGERS: &str = include_str!("recurrent_int8.ir");
 
 /// Numbers between -1 and 1 that look like nothing in particular.
 fn numbers(shape: &[usize], seed: usize) -> Array {
@@ -57,11 +59,24 @@ fn a_quantised_network_keeps_its_recurrent_layer_on_floats() {
 
 #[test]
 fn state_is_kept_from_call_to_call_in_every_form() {
-    let network = Network::from_text(KEEPING).expect("a network");
+    keeps(KEEPING, |k| numbers(&[1, 3, 2], k));
+}
+
+#[test]
+fn state_of_integers_is_kept_from_call_to_call_in_every_form() {
+    keeps(INTEGERS, |k| {
+        let value = |i: usize| ((i * 37 + k * 101 + i * i * 13) % 255) as i8;
+        Array::from_i8(&[1, 1, 3], &[0, 1, 2].map(value))
+    });
+}
+
+/// A network gives the same from call to call in both forms, planned, and on a simulated board.
+fn keeps(text: &str, input: impl Fn(usize) -> Array) {
+    let network = Network::from_text(text).expect("a network");
     let mut runner = Runner::new(&network, &Default::default()).expect("kernels");
     let mut golden = Vec::new();
     for k in 0..20 {
-        let x = numbers(&[1, 3, 2], k);
+        let x = input(k);
         golden.push((format!("input_{k}"), x.clone()));
         golden.push((format!("output_{k}_0"), runner.run(&[x]).expect("an input that suits").remove(0)));
     }
@@ -70,7 +85,7 @@ fn state_is_kept_from_call_to_call_in_every_form() {
     assert_ne!(runner.run(&[x]).expect("an input that suits").remove(0), first);
     let golden: Vec<(&str, _)> = golden.iter().map(|(name, array)| (name.as_str(), array.clone())).collect();
     let folder = Folder::new();
-    folder.write("keep.ir", KEEPING).npz("golden.npz", &golden);
+    folder.write("keep.ir", text).npz("golden.npz", &golden);
     folder.smidgen(&["convert", "keep.ir", "-o", "keep.tflite"]).expect(0);
     for model in ["keep.ir", "keep.tflite"] {
         let said = folder.smidgen(&["verify", model, "--golden", "golden.npz"]).expect(0).stdout;

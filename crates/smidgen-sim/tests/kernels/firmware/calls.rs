@@ -175,6 +175,8 @@ type FullyConnected = int8::FullyConnected;
 type TrainConv2d = training::Conv2d;
 type TrainDepthwise = training::Depthwise;
 type ProductStep = training::ProductGradient;
+type Lstm = int8::Lstm;
+type Svdf = int8::Svdf;
 type WideSum = int16::Sum;
 type WideTerms = int16::Terms;
 type WideProduct = int16::Product;
@@ -232,6 +234,8 @@ wire! {
     Total { factors, shift }
     Head { inputs, classes, zero, scale }
     Cross { classes }
+    Lstm { sizes, time_major, reverse, initial, outputs, input, state, hidden, zero, memory_bits, clip, rounding }
+    Svdf { sizes, rank, zeros, feature, output, rounding }
     Dims { rank, sizes }
     Strides { rank, steps }
 }
@@ -494,6 +498,8 @@ kernels! { Kernel from 0; memory, m;
     ReduceMin => reference::reduce_min::<i8, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
     WideReduceMax => reference::reduce_max::<i16, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
     WideReduceMin => reference::reduce_min::<i16, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
+    Lstm => int8::lstm(memory.arena(), get(m), &get(m), get(m), get(m), get(m));
+    Svdf => int8::svdf(memory.arena(), get(m), &get(m), get(m), get(m), get(m));
     TrainConv2d => training::conv2d(memory.arena(), get(m), &get(m), get(m), get(m), get(m), get(m));
     TrainDepthwise => training::depthwise(memory.arena(), get(m), &get(m), get(m), get(m), get(m));
     TrainSum => training::sum(memory.arena(), get(m), get(m), &get(m));

@@ -3,7 +3,7 @@
 #[cfg(not(target_os = "none"))]
 use crate::calls::Put;
 use crate::calls::{Dims, Memory, Reader, Strides, Wire, get, kernels, number, wire};
-use smidgen_kernels::float::{self, Cell, Clamp, Clamped, Function, Hybrid, Recurrent, Unary};
+use smidgen_kernels::float::{self, Cell, Clamp, Clamped, Function, Hybrid, Recurrent, Svdf, Unary};
 use smidgen_kernels::{Bounds, convert, reference};
 
 number! {
@@ -30,6 +30,7 @@ wire! {
     Clamp { min, max }
     Clamped { function, clamp }
     Recurrent { cell, sizes, time_major, reverse, clip, initial, outputs }
+    Svdf { sizes, rank, clamp }
     Hybrid { window, clamp, joint, scratch }
     FloatScale { input, output, step, half_pixel_centers }
 }
@@ -91,6 +92,7 @@ kernels! { FloatKernel from 1000; memory, m;
     FloatResizeBilinear => float::resize_bilinear(memory.arena(), &get(m), get(m), get(m), &get(m));
     FloatSoftmax => float::softmax(memory.arena(), &get(m), get(m), get(m), get(m));
     FloatRecurrent => float::recurrent(memory.arena(), get(m), &get(m), get(m), get(m), get(m));
+    FloatSvdf => float::svdf(memory.arena(), get(m), &get(m), get(m), get(m), get(m));
     FloatUnary => float::unary(memory.arena(), &get(m), get(m), get(m), get(m));
     FloatFunction => float::function(memory.arena(), &get(m), get(m), get(m), get(m));
     FloatBinary => float::binary(memory.arena(), get(m), get(m), get(m), get(m), get(m), get(m));
