@@ -24,6 +24,9 @@ pub struct Operator {
     pub inputs: Vec<TensorId>,
     /// Tensors written.
     pub outputs: Vec<TensorId>,
+    /// It rounds as TensorFlow Lite's kernels of uint8 do, whose integers are held here less 128, where those of int8 round
+    /// otherwise, and its weights may have a zero point: only for operators that [have such a form](crate::ops::Traits::uint8).
+    pub uint8: bool,
     /// Index of the operator in the file it came from.
     pub source: Option<u32>,
 }
@@ -99,7 +102,7 @@ impl Graph {
     /// Appends an operator.
     pub fn add_operator(&mut self, op: Op, inputs: Vec<TensorId>, outputs: Vec<TensorId>) -> OpId {
         let id = OpId(u32::try_from(self.operators.len()).expect("fewer than 2^32 operators"));
-        self.operators.push(Operator { op, inputs, outputs, source: None });
+        self.operators.push(Operator { op, inputs, outputs, uint8: false, source: None });
         id
     }
 

@@ -50,6 +50,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "int8/lstm.rs"
     "int8/mcu/blocks.rs"
     "int8/mcu/conv2d.rs"
+    "int8/mcu/conv2d/offset.rs"
     "int8/mcu/depthwise/armv7em/group.rs"
     "int8/mcu/depthwise/armv7em/larger.rs"
     "int8/mcu/depthwise/armv7em/mod.rs"

@@ -3,13 +3,14 @@
 use super::builder::Builder;
 use super::error::Refusal;
 use super::hybrid;
+use super::offset::{self, Finish};
 use super::options::KernelSet;
 use super::quant::{self, unsupported};
 use super::window;
 use smidgen_ir::{Activation, ConvParams, ElementType, Operator, Padding, Tensor};
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::int8::mcu::{self, Epilogue, Width, epilogue};
-use smidgen_kernels::int8::{Int8, fast};
+use smidgen_kernels::int8::{Int8, Offset, fast};
 use smidgen_kernels::int16::{Int16, Multiplier, mcu as mcu16};
 use smidgen_kernels::requant::Factor;
 use smidgen_kernels::{Rounding, Window2d};
@@ -36,6 +37,18 @@ pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvPa
     }
     let set = builder.options.kernels;
     let step = match element(x)? {
+        Element::Int8 if weight_zero(weights) != 0 => {
+            let quant = offset(x, weights, y, params.activation)?;
+            let values = || quant::weights_i8(weights);
+            match on_device_offset(builder, operator, &window, &quant, values)? {
+                Some(step) => step,
+                None => {
+                    let kernel = Kernel::Conv2dI8Offset(kernel::Conv2dI8Offset { window, quant });
+                    let constants = constants(builder, operator, window.output[2])?;
+                    Step { constants, ..Step::new(kernel, ELEMENT_WISE) }
+                }
+            }
+        }
         Element::Int8 => {
             let quant = int8(x, y, params.activation)?;
             let on_device = match set {
@@ -101,6 +114,22 @@ pub(super) fn depthwise(
         Ok::<_, Refusal>(Step { constants, ..Step::new(kernel, ELEMENT_WISE) })
     };
     let step = match element(x)? {
+        Element::Int8 if weight_zero(weights) != 0 => {
+            let quant = offset(x, weights, y, params.activation)?;
+            let on_device = match multiplier {
+                _ if set != KernelSet::Mcu => None,
+                1 => device_depthwise_offset(builder, operator, &window, &quant)?,
+                _ if window.input[2] == 1 => {
+                    let values = || Ok(by_channel(&quant::weights_i8(weights)?, outputs));
+                    on_device_offset(builder, operator, &window, &quant, values)?
+                }
+                _ => None,
+            };
+            match on_device {
+                Some(step) => step,
+                None => plain(builder, Kernel::DepthwiseI8Offset(kernel::DepthwiseI8Offset { window, quant }))?,
+            }
+        }
         Element::Int8 => {
             let quant = int8(x, y, params.activation)?;
             let on_device = match multiplier {
@@ -177,6 +206,7 @@ fn conv2d_step(window: &Window2d, quant: &Int8, width: Width, epilogue: Epilogue
     let kernel = Kernel::Conv2dI8Mcu(kernel::Conv2dI8Mcu {
         window: *window,
         width,
+        offset: false,
         input_zero: quant.input_zero as i8,
         epilogue,
     });
@@ -213,7 +243,7 @@ fn device_depthwise(
     let mut bytes = vec![0; mcu::depthwise_weights(window)];
     mcu::depthwise_pack(window, &values, &mut bytes);
     let constants = quant::device_constants(builder, operator, &bytes, &packed.words);
-    Ok(Some(depthwise_step(window, quant, packed.epilogue, constants)))
+    Ok(Some(depthwise_step(window, quant, packed.epilogue, false, constants)))
 }
 
 /// The same without a look at the weights.
@@ -221,15 +251,22 @@ fn unread_depthwise(builder: &mut Builder, operator: &Operator, window: &Window2
     let epilogue = quant::unread_finish(quant);
     let sizes = [mcu::depthwise_weights(window), epilogue::words(window.output[2], epilogue.extras) * 4];
     let constants = quant::unread(builder, operator, &sizes);
-    depthwise_step(window, quant, epilogue, constants)
+    depthwise_step(window, quant, epilogue, false, constants)
 }
 
-fn depthwise_step(window: &Window2d, quant: &Int8, epilogue: Epilogue, constants: Vec<ConstantId>) -> Step {
+fn depthwise_step(
+    window: &Window2d,
+    quant: &Int8,
+    epilogue: Epilogue,
+    offset: bool,
+    constants: Vec<ConstantId>,
+) -> Step {
     let kernel = Kernel::DepthwiseI8Mcu(kernel::DepthwiseI8Mcu {
         window: *window,
         input_zero: quant.input_zero as i8,
         epilogue,
         rows: 1,
+        offset,
     });
     let order = if mcu::depthwise_is_staged(window) {
         WriteOrder {
@@ -255,6 +292,11 @@ pub(super) fn transpose_conv(
     expect(weights, [outputs, depth], [window.output[2], window.input[2]])?;
     let plain = |builder: &mut Builder| constants(builder, operator, window.output[2]);
     let (kernel, constants) = match element(x)? {
+        Element::Int8 if weight_zero(weights) != 0 => {
+            let quant = offset(x, weights, y, activation)?;
+            let kernel = Kernel::TransposeConvI8Offset(kernel::TransposeConvI8Offset { window, quant });
+            (kernel, plain(builder)?)
+        }
         Element::Int8 => (
             Kernel::TransposeConvI8(kernel::TransposeConvI8 { window, quant: int8(x, y, activation)? }),
             plain(builder)?,
@@ -309,6 +351,57 @@ fn int8(x: &Tensor, y: &Tensor, activation: Activation) -> Result<Int8, Refusal>
     let ((_, input_zero), (output_scale, output_zero)) = (quant::int8(x)?, quant::int8(y)?);
     let (min, max) = quant::clamp(activation, output_scale, output_zero)?;
     Ok(Int8 { input_zero, output_zero, min, max, rounding: Rounding::Twice })
+}
+
+/// The zero point of weights; 0 where they have several scales.
+fn weight_zero(weights: &Tensor) -> i32 {
+    weights.per_tensor().map_or(0, |(_, zero_point)| zero_point)
+}
+
+/// The step of a convolution on a device with weights `[O, KH, KW, C]` that have a zero point.
+fn on_device_offset(
+    builder: &mut Builder,
+    operator: &Operator,
+    window: &Window2d,
+    quant: &Offset,
+    values: impl Fn() -> Result<Vec<i8>, Refusal>,
+) -> Result<Option<Step>, Refusal> {
+    if builder.options.kernels != KernelSet::Mcu {
+        return Ok(None);
+    }
+    if builder.unread {
+        return Ok(Some(offset::unread_conv2d(builder, operator, window, quant)));
+    }
+    let finish = finish(builder, operator, window.output[2])?;
+    Ok(offset::conv2d(builder, operator, window, quant, &values()?, &finish))
+}
+
+/// The same of a depthwise convolution.
+fn device_depthwise_offset(
+    builder: &mut Builder,
+    operator: &Operator,
+    window: &Window2d,
+    quant: &Offset,
+) -> Result<Option<Step>, Refusal> {
+    let found = if builder.unread {
+        Some(offset::unread_depthwise(builder, operator, window, quant))
+    } else {
+        let finish = finish(builder, operator, window.output[2])?;
+        let values = quant::weights_i8(builder.tensor(operator.inputs[1]))?;
+        let by_channel = by_channel(&values, window.output[2]);
+        offset::depthwise(builder, operator, window, quant, [&values, &by_channel], &finish)?
+    };
+    Ok(found.map(|(epilogue, constants)| depthwise_step(window, &quant.quant, epilogue, true, constants)))
+}
+
+/// Biases as they are, and factors.
+fn finish(builder: &Builder, operator: &Operator, outputs: usize) -> Result<Finish, Refusal> {
+    let bias = quant::bias_i32(operator.inputs.get(2).map(|&t| builder.tensor(t)), outputs)?;
+    Ok(Finish { bias, factors: factors(builder, operator, outputs)? })
+}
+
+fn offset(x: &Tensor, weights: &Tensor, y: &Tensor, activation: Activation) -> Result<Offset, Refusal> {
+    Ok(Offset { weight_zero: weight_zero(weights), quant: int8(x, y, activation)? })
 }
 
 pub(super) fn clamp(activation: Activation) -> Clamp {

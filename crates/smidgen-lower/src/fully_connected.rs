@@ -3,13 +3,15 @@
 use super::builder::Builder;
 use super::error::Refusal;
 use super::hybrid;
+use super::offset::{self, Finish};
 use super::options::KernelSet;
 use super::quant::{self, unsupported};
 use crate::epilogue::Proofs;
 use smidgen_ir::{Activation, ElementType, Operator, Quantisation, Tensor};
+use smidgen_kernels::Window2d;
 use smidgen_kernels::float::Clamp;
-use smidgen_kernels::int8::Int8;
 use smidgen_kernels::int8::mcu::{self, Width, epilogue};
+use smidgen_kernels::int8::{Int8, Offset};
 use smidgen_kernels::int16::{Int16, Multiplier, mcu as mcu16};
 use smidgen_kernels::requant::Factor;
 use smidgen_program::footprint::{AxisFootprint, Footprint, Granularity, WriteOrder};
@@ -53,6 +55,27 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
     };
     let weight_zero = weights.per_tensor().map_or(0, |(_, zero_point)| zero_point);
     let quant = Int8 { input_zero, output_zero, min, max, rounding };
+    if builder.options.kernels == KernelSet::Mcu && weight_zero != 0 && inputs > 0 {
+        // Each row is a pixel of a convolution, whose kernel finds the sums that the zero point meets.
+        let rows = x.shape.elements() / inputs;
+        let one = [1, 1];
+        let [input, output] = [inputs, outputs].map(|depth| [rows, 1, depth]);
+        let window = Window2d { input, output, size: one, stride: one, dilation: one, before: [0, 0] };
+        let offset = Offset { weight_zero, quant };
+        let step = if builder.unread {
+            Some(offset::unread_conv2d(builder, operator, &window, &offset))
+        } else {
+            let finish = Finish { bias: quant::bias_i32(bias, outputs)?, factors: factors.clone() };
+            let values = quant::weights_i8(weights)?;
+            quant::check_shifted_sums(weights, &factors, &finish.bias, &values, weight_zero)?;
+            offset::conv2d(builder, operator, &window, &offset, &values, &finish)
+        };
+        if let Some(step) = step {
+            let constants = step.constants.clone();
+            push(builder, operator, [outputs, inputs], step, constants);
+            return Ok(());
+        }
+    }
     if builder.unread && weight_zero == 0 && inputs > 0 {
         let (width, epilogue) = (quant::widths(weights)[0], quant::unread_finish(&quant));
         let bytes = [mcu::fully_connected_weights([inputs, outputs], width), epilogue::words(outputs, epilogue.extras)];

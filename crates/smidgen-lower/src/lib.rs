@@ -18,6 +18,7 @@ mod fully_connected;
 mod hybrid;
 mod limits;
 mod movement;
+mod offset;
 mod options;
 mod plain;
 mod pool;

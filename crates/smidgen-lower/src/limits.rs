@@ -148,6 +148,7 @@ mod tests {
                 op: Op::Unary(UnaryKind::Relu),
                 inputs: vec![input],
                 outputs: vec![output],
+                uint8: false,
                 source: None,
             });
             graph.outputs.push(output);

@@ -6,7 +6,9 @@
 use super::builder::Builder;
 use super::elementwise::{strides, walked};
 use super::error::Refusal;
-use smidgen_ir::{Activation, AxisSlice, ElementType, Operator, PadValue, Tensor};
+use super::quant;
+use super::tables::{self, Ends};
+use smidgen_ir::{Activation, AxisSlice, ElementType, Operator, PadValue, Tensor, TensorId};
 use smidgen_kernels::float::{self, Clamp};
 use smidgen_kernels::movement::Axis;
 use smidgen_kernels::nd::MAX_RANK;
@@ -190,7 +192,9 @@ pub(super) fn concatenation(
     let joined = y.shape.dims().to_vec();
     let mut pieces = Vec::new();
     for &id in &operator.inputs {
-        pieces.push((builder.input(id), builder.tensor(id).shape.dims().to_vec()));
+        let dims = builder.tensor(id).shape.dims().to_vec();
+        let operand = if operator.uint8 { rescaled(builder, id, y)? } else { builder.input(id) };
+        pieces.push((operand, dims));
     }
     let output = builder.target(operator.outputs[0]);
     if activation == Activation::None {
@@ -214,6 +218,31 @@ pub(super) fn concatenation(
         )
     });
     Ok(())
+}
+
+/// An input of a CONCATENATION of uint8, brought to the output's scale and zero point where it has others.
+fn rescaled(builder: &mut Builder, id: TensorId, y: &Tensor) -> Result<Operand, Refusal> {
+    let x = builder.tensor(id);
+    let (from, to) = (quant::int8(x)?, quant::int8(y)?);
+    if from == to {
+        return Ok(builder.input(id));
+    }
+    let table = tables::joined(Ends { from, to }, &x.name)?;
+    let table = builder.constant_i8(format!("{} table", x.name), &table);
+    let (input, extent) = (builder.activation(id), Extent::of(x.shape.dims()));
+    let buffer = builder.temporary(format!("{} rescaled", x.name), ElementType::Int8, extent);
+    builder.push(Step {
+        inputs: vec![input],
+        constants: vec![table],
+        outputs: vec![Target { buffer, extent }],
+        footprint: vec![Footprint::SAME],
+        partial: true,
+        ..Step::new(
+            Kernel::TableI8(kernel::TableI8),
+            WriteOrder { granularity: Granularity::Elements(1), reads_first: true },
+        )
+    });
+    Ok(Operand::Buffer(buffer, extent))
 }
 
 pub(super) fn pack(builder: &mut Builder, operator: &Operator, axis: usize) -> Result<(), Refusal> {

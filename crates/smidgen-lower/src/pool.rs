@@ -33,7 +33,12 @@ pub(super) fn pool(
                 return Err(Refusal(format!("`{}` and `{}` must have the same scale and zero point", x.name, y.name)));
             }
             let (min, max) = quant::clamp(activation, scale, zero_point)?;
-            Kernel::PoolI8(kernel::PoolI8 { kind, window, clamp: [min, max] })
+            match kind {
+                PoolKind::Average if operator.uint8 => {
+                    Kernel::AverageUint8(kernel::AverageUint8 { window, clamp: [min, max] })
+                }
+                _ => Kernel::PoolI8(kernel::PoolI8 { kind, window, clamp: [min, max] }),
+            }
         }
         ElementType::Int16 => {
             let scale = quant::int16(x)?;

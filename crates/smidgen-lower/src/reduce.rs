@@ -49,7 +49,8 @@ fn sum(builder: &mut Builder, operator: &Operator, axes: &[usize], mean: bool) -
                 zeros: zx.wrapping_mul(count as i32),
                 factor: factor(mean, sx as f64 / sy as f64, count),
                 output_zero: zy,
-                reading: reading(builder.options.reference, mean),
+                // What is less by 128 has a sign, however kernels of int8 read it.
+                reading: reading(builder.options.reference, mean || operator.uint8),
                 rounding: Rounding::Twice,
             };
             if image {
@@ -205,8 +206,8 @@ fn factor(mean: bool, scales: f64, count: usize) -> Factor {
 }
 
 /// How stored bytes are read.
-fn reading(reference: Reference, mean: bool) -> smidgen_kernels::int8::Reading {
-    if mean { smidgen_kernels::int8::Reading::Signed } else { reference.sum() }
+fn reading(reference: Reference, signed: bool) -> smidgen_kernels::int8::Reading {
+    if signed { smidgen_kernels::int8::Reading::Signed } else { reference.sum() }
 }
 
 /// The axes that stay, and those that go.

@@ -42,6 +42,11 @@ pub(super) fn resize(
             let maps = sizes.map(|(input, output)| (0..output).map(|i| Some(grid.nearest(i, input, output))).collect());
             movement::push_gather_images(builder, operator, maps);
         }
+        (ResizeKind::Bilinear, ElementType::Int8) if operator.uint8 => {
+            let scales = sizes.map(|(input, output)| grid.float(input, output));
+            let needs = scales.map(|scale| need(scale.output, |i| (scale.at(i).0, scale.at(i).1)));
+            push_bilinear(builder, operator, Kernel::ResizeUint8(kernel::ResizeUint8 { scales }), needs);
+        }
         (ResizeKind::Bilinear, element @ (ElementType::Int8 | ElementType::Int16)) => {
             let scales = sizes.map(|(input, output)| grid.fixed(input, output));
             let needs = scales.map(|scale| need(scale.output, |i| (scale.at(i).0, scale.at(i).1)));

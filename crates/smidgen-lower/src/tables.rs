@@ -48,6 +48,19 @@ pub(super) fn requantise(Ends { from: (sx, zx), to: (sy, zy) }: Ends) -> [i8; 25
     table(|x| factor.apply(x - zx, Rounding::Twice).saturating_add(zy))
 }
 
+/// An input of a CONCATENATION of uint8 on the output's scale, as TensorFlow Lite's `ConcatenationWithScaling` computes it: in single
+/// precision, from integers that are greater by 128.
+pub(super) fn joined(Ends { from: (sx, zx), to: (sy, zy) }: Ends, name: &str) -> Result<[i8; 256], Refusal> {
+    let scale = sx * (1.0 / sy);
+    let bias = -(zx + 128) as f32 * scale;
+    let steps = |x: i32| libm::roundf((x + 128) as f32 * scale + bias);
+    // The reference turns this into int32 before it clamps, which beyond int32 gives another result on every machine.
+    if (-128..=127).any(|x| steps(x).is_nan() || steps(x).abs() >= (1u32 << 30) as f32) {
+        return Err(Refusal(format!("the output's scale {sy} is too small for `{name}`, whose scale is {sx}")));
+    }
+    Ok(table(|x| steps(x) as i32 + zy))
+}
+
 /// A function of real numbers in single precision.
 fn real(Ends { from: (sx, zx), to: (sy, zy) }: Ends, f: impl Fn(f32) -> f32) -> Result<[i8; 256], Refusal> {
     let inverse = 1.0 / sy;

@@ -1,9 +1,10 @@
 //! Which operators can be read and written: the rows of [`ops`](crate::ops), by their codes. [`SUPPORTED`] is printed
 //! from them.
 
-use crate::ops::{Row, rows};
+use crate::ops::{MOVE, Row, rows};
 use crate::read::{AROUND, COMPUTED, UNROLLED};
 use crate::schema::OPERATORS;
+use smidgen_ir::ElementType::Int8;
 use smidgen_ir::front::SupportEntry;
 use std::sync::LazyLock;
 
@@ -63,6 +64,12 @@ impl Builtin {
     /// Its name in the schema.
     pub(crate) fn name(self) -> &'static str {
         OPERATORS[self.0]
+    }
+
+    /// True if it computes with quantised integers; else it moves or converts elements, or has no form for such.
+    pub(crate) fn computes(self) -> bool {
+        let types = self.row().types;
+        types.contains(&Int8) && types != MOVE && !matches!(self, Self::Quantize | Self::Dequantize)
     }
 
     /// Its row.

@@ -15,7 +15,7 @@ use draw::{Draw, FULL_SIZE, Numbers};
 use generators::{elementwise, movement, plain, recurrent, windowed};
 use smidgen_certify::{Certified, certify};
 use smidgen_exec::Executor;
-use smidgen_ir::Graph;
+use smidgen_ir::{DataType, ElementType, Graph};
 use smidgen_lower::{KernelSet, LowerOptions, lower};
 use smidgen_plan::aliasing::{aliasing, buffer_align};
 use smidgen_plan::liveness::analyse;
@@ -213,6 +213,19 @@ fn check(
     }
 }
 
+/// Makes of a graph that computes with uint8 what a reader makes of it, but for its ends.
+fn shift(graph: &mut Graph) {
+    for tensor in &mut graph.tensors {
+        let DataType::Quantised(ElementType::Uint8, _) = tensor.dtype else { continue };
+        let Some((scale, zero_point)) = tensor.per_tensor() else { continue };
+        tensor.dtype = DataType::int8(scale, zero_point - 128);
+        tensor.data = tensor.data.take().map(|data| data.iter().map(|byte| byte ^ 0x80).collect());
+    }
+    for operator in &mut graph.operators {
+        operator.uint8 = operator.op.traits().uint8;
+    }
+}
+
 #[test]
 fn overlap_is_safe_and_tight_for_every_kernel() {
     let mut tallies: BTreeMap<&'static str, Tally> = BTreeMap::new();
@@ -220,7 +233,10 @@ fn overlap_is_safe_and_tight_for_every_kernel() {
         for numbers in [Numbers::Int8, Numbers::Uint8, Numbers::Int16, Numbers::Float] {
             for seed in 0..CASES {
                 let mut draw = Draw::new(seed, FULL_SIZE, numbers);
-                let Some(graph) = generate(&mut draw) else { continue };
+                let Some(mut graph) = generate(&mut draw) else { continue };
+                if numbers == Numbers::Uint8 && smidgen_ir::validate(&graph).is_err() {
+                    shift(&mut graph);
+                }
                 if smidgen_ir::validate(&graph).is_err() {
                     continue;
                 }

@@ -68,7 +68,7 @@ impl OpSpec for view::Conv2d<'_> {
 
     fn traits(&self) -> Traits {
         let weights = Weights { axis: 0, int4: true, zero_point: false, hybrid: true };
-        Traits { weights: Some(weights), ..COMPUTES }
+        Traits { uint8: true, weights: Some(weights), ..COMPUTES }
     }
 
     fn inputs(&self) -> RangeInclusive<usize> {
@@ -120,7 +120,7 @@ impl OpSpec for view::DepthwiseConv2d<'_> {
 
     fn traits(&self) -> Traits {
         let weights = Weights { axis: 3, int4: true, zero_point: false, hybrid: true };
-        Traits { weights: Some(weights), ..COMPUTES }
+        Traits { uint8: true, weights: Some(weights), ..COMPUTES }
     }
 
     fn inputs(&self) -> RangeInclusive<usize> {
@@ -182,7 +182,7 @@ impl OpSpec for view::TransposeConv<'_> {
     fn traits(&self) -> Traits {
         // Nothing computes with int4 here: the reference has no such kernel either.
         let weights = Weights { axis: 0, int4: false, zero_point: false, hybrid: false };
-        Traits { weights: Some(weights), ..COMPUTES }
+        Traits { uint8: true, weights: Some(weights), ..COMPUTES }
     }
 
     fn inputs(&self) -> RangeInclusive<usize> {

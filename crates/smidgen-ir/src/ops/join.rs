@@ -16,7 +16,7 @@ impl OpSpec for view::Concatenation<'_> {
     }
 
     fn traits(&self) -> Traits {
-        MOVES
+        Traits { uint8: true, ..MOVES }
     }
 
     fn inputs(&self) -> RangeInclusive<usize> {
@@ -47,7 +47,8 @@ impl OpSpec for view::Concatenation<'_> {
         if *self.activation != Activation::None && !is_float(&rules.input(0).dtype) {
             return Err(OperatorError::FusedActivation);
         }
-        rules.unchanged()
+        // Kernels of uint8 bring each input to the output's scale.
+        if rules.operator.uint8 { rules.arithmetic() } else { rules.unchanged() }
     }
 
     fn field(&self, seen: ReceptiveField, _: &[&Shape], _: &Shape) -> ReceptiveField {

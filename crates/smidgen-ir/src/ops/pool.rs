@@ -27,7 +27,7 @@ impl OpSpec for view::Pool2d<'_> {
 
     fn traits(&self) -> Traits {
         match self.kind {
-            PoolKind::Average => AVERAGES,
+            PoolKind::Average => Traits { uint8: true, ..AVERAGES },
             PoolKind::Max => CHOOSES,
         }
     }

@@ -42,7 +42,7 @@ impl OpSpec for view::Reduce<'_> {
     fn traits(&self) -> Traits {
         match self.kind {
             ReduceKind::Mean => COMPUTES,
-            ReduceKind::Sum => NARROW,
+            ReduceKind::Sum => Traits { uint8: true, ..NARROW },
             ReduceKind::Max | ReduceKind::Min => CHOOSES,
         }
     }

@@ -28,7 +28,7 @@ impl OpSpec for view::Resize<'_> {
     fn traits(&self) -> Traits {
         match self.kind {
             ResizeKind::Nearest => CHOOSES,
-            ResizeKind::Bilinear => AVERAGES,
+            ResizeKind::Bilinear => Traits { uint8: true, ..AVERAGES },
         }
     }
 

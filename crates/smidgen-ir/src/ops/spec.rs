@@ -17,6 +17,9 @@ pub struct Traits {
     /// It has a form for int16. Of other operators TensorFlow Lite's reference kernels refuse int16, or give nonsense,
     /// or interpolate in a table (EXP and LOG). What has this form has one for int8 as well.
     pub int16: bool,
+    /// It has a form of its own for [networks of uint8](Operator::uint8): there TensorFlow Lite's kernels round otherwise, or take
+    /// what those of int8 do not.
+    pub uint8: bool,
     /// Its weights, which are input 1 and constant; `None` if it has none.
     pub weights: Option<Weights>,
     /// Where the values of its outputs come from.
@@ -125,7 +128,8 @@ pub(crate) trait OpSpec {
 }
 
 /// Traits of what computes in every type: int8, int16 and float32.
-pub(super) const COMPUTES: Traits = Traits { int8: true, int16: true, weights: None, values: Values::Computed };
+pub(super) const COMPUTES: Traits =
+    Traits { int8: true, int16: true, uint8: false, weights: None, values: Values::Computed };
 /// Traits of what computes in int8 and float32.
 pub(super) const NARROW: Traits = Traits { int16: false, ..COMPUTES };
 /// Traits of what computes in float32 alone.

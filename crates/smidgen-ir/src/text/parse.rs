@@ -370,8 +370,10 @@ impl<'a> Parser<'a> {
                 return Err(place.error(ParseErrorKind::RepeatedAttribute(key.into())));
             }
         }
-        let op = operator::build(Given { operator: name, values }).map_err(|kind| place.error(kind))?;
-        Ok(Operator { op, inputs, outputs, source })
+        let mut given = Given { operator: name, values };
+        let uint8 = given.flag("uint8").map_err(|kind| place.error(kind))?;
+        let op = operator::build(given).map_err(|kind| place.error(kind))?;
+        Ok(Operator { op, inputs, outputs, uint8, source })
     }
 
     fn attribute(&mut self, depth: usize) -> Parsed<Value> {

@@ -69,6 +69,9 @@ fn line(graph: &Graph, op: &Operator, declared: &mut [bool], out: &mut String) {
     for (key, value) in operator::attributes(&op.op) {
         let _ = write!(out, " {key}={value}");
     }
+    if op.uint8 {
+        let _ = write!(out, " uint8=true");
+    }
     out.push('\n');
 }
 

@@ -292,6 +292,9 @@ pub enum VariableError {
 /// What is wrong with an operator.
 #[derive(Clone, PartialEq, Debug, Error)]
 pub enum OperatorError {
+    /// It is to compute as in a network of uint8, and has no such form.
+    #[error("is to compute as kernels of uint8 do, which this operator has no form for; leave out `uint8`")]
+    Uint8,
     /// It writes a constant.
     #[error("writes {tensor}, which is a constant")]
     WritesConstant {

@@ -90,6 +90,12 @@ fn check_operator(graph: &Graph, operator: &Operator, foldable: &[bool]) -> Resu
     operator.op.spec(|spec| spec.parameters(Parameters))?;
     let inferred = infer(&operator.op, &inputs)?;
     outputs(graph, operator, &inferred)?;
+    if operator.uint8 {
+        let &first = operator.inputs.first().ok_or(OperatorError::Uint8)?;
+        if !operator.op.traits().uint8 || !is_int8(&graph.tensor(first).dtype) {
+            return Err(OperatorError::Uint8);
+        }
+    }
     operator.op.spec(|spec| spec.types(&Rules { graph, operator, foldable }))
 }
 

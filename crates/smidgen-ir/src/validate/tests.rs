@@ -220,9 +220,44 @@ fn weights_may_be_computed_from_constants() {
     per_tensor.data = None;
     g.tensors[1].dtype = DataType::int8(0.2, 0);
     let requantised = g.add_tensor(per_tensor);
-    g.operators.insert(0, Operator { op: Op::Quantize, inputs: vec![w], outputs: vec![requantised], source: None });
+    g.operators.insert(
+        0,
+        Operator { op: Op::Quantize, inputs: vec![w], outputs: vec![requantised], uint8: false, source: None },
+    );
     g.operators[1].inputs[1] = requantised;
     assert_eq!(validate(&g), Ok(()));
+}
+
+#[test]
+fn weights_of_uint8_have_zero_points_and_its_inputs_join_on_scales_of_their_own() {
+    let mut g = int8_graph();
+    g.tensors[1].dtype = DataType::int8(0.1, 7);
+    assert!(validate(&g).unwrap_err().to_string().contains("zero points 0"));
+    g.operators[0].uint8 = true;
+    assert_eq!(validate(&g), Ok(()));
+    let join = |uint8: bool, dtype: &DataType| {
+        let mut g = Graph::new("join");
+        let inputs = [DataType::int8(0.5, 1), dtype.clone()];
+        let inputs = inputs.map(|dtype| g.add_input(Tensor::activation("in", [1, 4], dtype)));
+        let y = g.add_tensor(Tensor::activation("out", [2, 4], DataType::int8(0.25, 3)));
+        g.add_operator(Op::Concatenation { axis: 0, activation: Activation::None }, inputs.to_vec(), vec![y]);
+        g.operators[0].uint8 = uint8;
+        g.outputs = vec![y];
+        validate(&g)
+    };
+    assert_eq!(join(true, &DataType::int8(0.125, -3)), Ok(()));
+    assert!(join(false, &DataType::int8(0.125, -3)).is_err() && join(true, &DataType::FLOAT32).is_err());
+    // An operator without such a form, and one on floats.
+    let mut g = int8_graph();
+    g.operators[0].op = Op::Unary(UnaryKind::Relu);
+    g.operators[0].inputs.truncate(1);
+    let y = g.operators[0].outputs[0];
+    g.tensors[y.index()].shape = g.tensor(g.operators[0].inputs[0]).shape.clone();
+    g.operators.truncate(1);
+    g.outputs = vec![y];
+    assert_eq!(validate(&g), Ok(()));
+    g.operators[0].uint8 = true;
+    assert!(validate(&g).unwrap_err().to_string().contains("as kernels of uint8 do"));
 }
 
 /// A graph of one operator on activations of these types, all of shape 1x4x4x2.

@@ -163,7 +163,7 @@ impl Rules<'_> {
                 .try_for_each(|t| self.expect(t, "f32, like the first input", is_float));
         }
         let wide = is_int16(&self.tensor(x).dtype);
-        let (elements, symmetric) = if wide { ("i8", true) } else { ("i8 or i4", !zero_point) };
+        let (elements, symmetric) = if wide { ("i8", true) } else { ("i8 or i4", !zero_point && !self.operator.uint8) };
         let expected = match symmetric {
             true => format!("{elements} with zero points 0, quantised per tensor or along axis {axis}"),
             false => format!("{elements}, quantised per tensor or along axis {axis}"),

@@ -201,8 +201,8 @@ pub fn graph() -> impl Strategy<Value = Graph> {
     (name(), vec(tensor(), 1..8)).prop_flat_map(|(name, tensors)| {
         let id = (0..tensors.len() as u32).prop_map(TensorId);
         let ids = vec(id.clone(), 0..4);
-        let operator = (op(), ids.clone(), ids.clone(), prop::option::of(any::<u32>()))
-            .prop_map(|(op, inputs, outputs, source)| Operator { op, inputs, outputs, source });
+        let operator = (op(), ids.clone(), ids.clone(), any::<bool>(), prop::option::of(any::<u32>()))
+            .prop_map(|(op, inputs, outputs, uint8, source)| Operator { op, inputs, outputs, uint8, source });
         let one = (id.clone(), id.clone(), prop::option::of(id)).prop_map(|(value, next, initial)| Variable {
             value,
             next,

@@ -29,7 +29,7 @@ pub use matmul::matmul;
 pub use pool::{average_pool, max_pool};
 pub use recurrent::{Cell, Recurrent, recurrent};
 pub use reduce::{reduce, reduce_image};
-pub use resize::{Scale, resize_bilinear};
+pub use resize::{Scale, resize_bilinear, resize_bilinear_uint8};
 pub use softmax::softmax;
 pub use svdf::{Svdf, svdf};
 pub use transpose_conv::transpose_conv;

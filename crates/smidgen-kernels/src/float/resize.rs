@@ -1,7 +1,7 @@
 //! RESIZE_BILINEAR of float32.
 
 use crate::geometry::split;
-use crate::memory::{Arena, Bounds};
+use crate::memory::{Arena, Bounds, Element};
 use crate::view::{Region, Views};
 
 /// One axis of a bilinear resize.
@@ -35,11 +35,38 @@ impl Scale {
 ///
 /// Order: one element at a time, reads before its write.
 pub fn resize_bilinear<B: Bounds>(
-    mut arena: Arena<'_, f32, B>,
+    arena: Arena<'_, f32, B>,
     views: &Views,
     region: Region,
     depth: usize,
     scales: &[Scale; 2],
+) {
+    resize(arena, views, region, depth, scales, |x| x, |y| y);
+}
+
+/// The same of uint8, whose integers are held less 128: computed in floats, rounded half up.
+///
+/// Order: one element at a time, reads before its write.
+pub fn resize_bilinear_uint8<B: Bounds>(
+    arena: Arena<'_, i8, B>,
+    views: &Views,
+    region: Region,
+    depth: usize,
+    scales: &[Scale; 2],
+) {
+    let read = |x: i8| (i32::from(x) + 128) as f32;
+    resize(arena, views, region, depth, scales, read, |y| ((y + 0.5) as i32 - 128) as i8);
+}
+
+#[inline(always)]
+fn resize<T: Element, B: Bounds>(
+    mut arena: Arena<'_, T, B>,
+    views: &Views,
+    region: Region,
+    depth: usize,
+    scales: &[Scale; 2],
+    read: impl Fn(T) -> f32,
+    write: impl Fn(f32) -> T,
 ) {
     let Views { input, output } = views;
     let [height, width] = scales;
@@ -53,8 +80,9 @@ pub fn resize_bilinear<B: Bounds>(
             let from = [corner(y0, x0), corner(y1, x0), corner(y0, x1), corner(y1, x1)];
             let to = output.at(y, x);
             for c in 0..depth {
-                let [a, b, d, e] = from.map(|at| arena[at + c]);
-                arena[to + c] = a * (1.0 - fy) * (1.0 - fx) + b * fy * (1.0 - fx) + d * (1.0 - fy) * fx + e * fy * fx;
+                let [a, b, d, e] = from.map(|at| read(arena[at + c]));
+                arena[to + c] =
+                    write(a * (1.0 - fy) * (1.0 - fx) + b * fy * (1.0 - fx) + d * (1.0 - fy) * fx + e * fy * fx);
             }
         }
     }

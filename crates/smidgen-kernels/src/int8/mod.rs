@@ -12,8 +12,8 @@ mod svdf;
 mod table;
 
 pub use crate::reference::{
-    Binary, FullyConnected, Prelu, Product, Scale, Sum, average_image, average_pool, binary, broadcast, conv2d,
-    depthwise, fully_connected, max_pool, reduce, reduce_image, resize_bilinear, transpose_conv,
+    Binary, FullyConnected, Prelu, Product, Scale, Sum, average_image, average_pool, average_pool_uint8, binary,
+    broadcast, conv2d, depthwise, fully_connected, max_pool, reduce, reduce_image, resize_bilinear, transpose_conv,
 };
 pub use lstm::{Lstm, lstm};
 pub use reduce::{Reading, Reduce};
@@ -75,5 +75,30 @@ impl Arithmetic for Int8 {
     #[inline]
     fn finish<B: Bounds>(&self, channels: &Channels<'_, B>, channel: usize, sum: i32) -> i8 {
         channels.finish(channel, sum, self)
+    }
+}
+
+/// What the kernels know of a layer whose weights have a zero point, as those of uint8 do.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Offset {
+    /// Zero point of the weights.
+    pub weight_zero: i32,
+    /// All else.
+    pub quant: Int8,
+}
+
+impl Arithmetic for Offset {
+    type Stored = i8;
+    type Sum = i32;
+    type Channels<'a, B: Bounds> = Channels<'a, B>;
+
+    #[inline]
+    fn add(&self, sum: &mut i32, x: i8, w: i32) {
+        self.quant.add(sum, x, w - self.weight_zero);
+    }
+
+    #[inline]
+    fn finish<B: Bounds>(&self, channels: &Channels<'_, B>, channel: usize, sum: i32) -> i8 {
+        channels.finish(channel, sum, &self.quant)
     }
 }

@@ -14,7 +14,7 @@ pub use binary::{Binary, Prelu, Product, Sum, binary, broadcast};
 pub use conv2d::conv2d;
 pub use depthwise::depthwise;
 pub use fully_connected::{FullyConnected, fully_connected};
-pub use pool::{average_pool, max_pool};
+pub use pool::{average_pool, average_pool_uint8, max_pool};
 pub use reduce::*;
 pub use resize::{Scale, resize_bilinear};
 pub use transpose_conv::transpose_conv;

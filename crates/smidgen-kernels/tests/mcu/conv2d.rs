@@ -4,7 +4,8 @@
 use super::layer::Layer;
 use super::random::Random;
 use smidgen_kernels::int8::mcu::{
-    CONV2D_PIXELS, Conv2d, EpilogueVariants, Width, conv2d, conv2d_channel_parameters, conv2d_i4, conv2d_pack,
+    CONV2D_PIXELS, Conv2d, EpilogueVariants, Width, conv2d, conv2d_channel_parameters, conv2d_i4, conv2d_offset,
+    conv2d_offset_channel_parameters, conv2d_offset_pack, conv2d_offset_scratch, conv2d_offset_words, conv2d_pack,
     conv2d_scratch, conv2d_tap, conv2d_words,
 };
 use smidgen_kernels::memory::{Arena, Flash};
@@ -78,8 +79,19 @@ pub fn check(seed: u64) -> bool {
     let (width, input_zero) = (layer.width, random.byte());
     let weights = layer.weights(&mut random, window.patch() * channels);
     let mut packed = vec![0; conv2d_words(&window, width, layer.epilogue.extras)];
-    assert!(conv2d_pack(&window, width, &weights, &layer.words, &mut packed));
-    assert!(conv2d_channel_parameters(&window, width, &packed).eq(layer.words.iter().copied()));
+    // Weights of eight bits may have zero points.
+    let offset = width == Width::Eight && random.below(2) == 0;
+    let zeros: Vec<i8> = (0..channels).map(|_| if offset { random.byte() } else { 0 }).collect();
+    let mut scratch_bytes = conv2d_scratch(&window);
+    if offset {
+        scratch_bytes = conv2d_offset_scratch(&window);
+        packed.resize(conv2d_offset_words(&window, layer.epilogue.extras), 0);
+        assert!(conv2d_offset_pack(&window, &weights, &zeros, &layer.words, &mut packed));
+        assert!(conv2d_offset_channel_parameters(&window, &packed).eq(layer.words.iter().copied()));
+    } else {
+        assert!(conv2d_pack(&window, width, &weights, &layer.words, &mut packed));
+        assert!(conv2d_channel_parameters(&window, width, &packed).eq(layer.words.iter().copied()));
+    }
 
     // Pixels may lie further apart than they are deep, rows than they are wide.
     let (apart, more) = (random.below(3) / 2, random.below(4));
@@ -107,12 +119,16 @@ pub fn check(seed: u64) -> bool {
     }
     let end = after.max(output.base + output.rows * output.row_stride);
     let scratch = end.next_multiple_of(4);
-    let mut memory = vec![0u32; (scratch + conv2d_scratch(&window)).div_ceil(4)];
+    let mut memory = vec![0u32; (scratch + scratch_bytes).div_ceil(4)];
     let arena: &mut [i8] = bytemuck::cast_slice_mut(&mut memory);
     arena.fill_with(|| random.byte());
     let before = arena.to_vec();
 
-    let kernel = if width == Width::Four { conv2d_i4 } else { conv2d };
+    let kernel = match width {
+        Width::Four => conv2d_i4,
+        Width::Eight if offset => conv2d_offset,
+        Width::Eight => conv2d,
+    };
     for region in regions {
         let (epilogue, variants) = (layer.epilogue, EpilogueVariants::of(width, &layer.epilogue));
         let (views, constant) = (Views { input, output }, Flash::new(&packed));
@@ -133,7 +149,7 @@ pub fn check(seed: u64) -> bool {
                 let sum = taps.iter().fold(padding, |sum, &(tap, y, x)| {
                     (0..depth).fold(sum, |sum, c| {
                         let value = before[input.at(y, x) + c] as i32 - input_zero as i32;
-                        sum + value * weights[tap * depth + c] as i32
+                        sum + value * weights[tap * depth + c] as i32 - value * i32::from(zeros[o])
                     })
                 });
                 // Zeros fill up behind the last tap alone.

@@ -2,7 +2,10 @@
 
 use super::random::Random;
 use smidgen_kernels::int8::mcu::epilogue::EXTRA;
-use smidgen_kernels::int8::mcu::{Depthwise, Epilogue, depthwise, depthwise_pack, depthwise_scratch};
+use smidgen_kernels::int8::mcu::{
+    Depthwise, Epilogue, depthwise, depthwise_offset, depthwise_offset_pack, depthwise_offset_weights, depthwise_pack,
+    depthwise_scratch,
+};
 use smidgen_kernels::memory::{Arena, Flash};
 use smidgen_kernels::{Region, View, Views, Window2d};
 
@@ -15,13 +18,13 @@ pub const WEIGHTS: usize = 20 * 49;
 pub struct Memory {
     pub arena: [u32; ARENA / 4],
     pub weights: [i8; WEIGHTS],
-    pub packed: [u32; WEIGHTS / 4 + 1],
+    pub packed: [u32; WEIGHTS / 4 + 8],
     pub words: [u32; 64],
 }
 
 impl Memory {
     pub const NEW: Memory =
-        Memory { arena: [0; ARENA / 4], weights: [0; WEIGHTS], packed: [0; WEIGHTS / 4 + 1], words: [0; 64] };
+        Memory { arena: [0; ARENA / 4], weights: [0; WEIGHTS], packed: [0; WEIGHTS / 4 + 8], words: [0; 64] };
 }
 
 fn window(random: &mut Random) -> Window2d {
@@ -122,8 +125,17 @@ pub fn check(seed: u64, memory: &mut Memory) -> Option<bool> {
         memory.words[3 * pairs + epilogue.extras as usize] = start | random.below(shift as usize) as u32;
         epilogue.extras += 1;
     }
-    let packed = &mut bytes(&mut memory.packed)[..weights];
-    depthwise_pack(&window, &memory.weights[..weights], packed);
+    // Weights may have a zero point.
+    let zero = if random.below(2) == 0 { random.byte() } else { 0 };
+    let packed = if zero == 0 {
+        let packed = &mut bytes(&mut memory.packed)[..weights];
+        depthwise_pack(&window, &memory.weights[..weights], packed);
+        packed
+    } else {
+        let packed = &mut bytes(&mut memory.packed)[..depthwise_offset_weights(&window)];
+        depthwise_offset_pack(&window, &memory.weights[..weights], zero, packed);
+        packed
+    };
     let words = Flash::new(&memory.words[..3 * pairs + epilogue.extras as usize]);
     let arena = &mut bytes(&mut memory.arena)[..total];
     for byte in arena.iter_mut() {
@@ -142,7 +154,8 @@ pub fn check(seed: u64, memory: &mut Memory) -> Option<bool> {
     for region in regions {
         let packed = Flash::new(&*packed);
         let layer = Depthwise { window, input_zero, epilogue, rows: band };
-        depthwise(Arena::new(arena), &Views { input, output }, region, scratch, &layer, packed, words);
+        let kernel = if zero == 0 { depthwise } else { depthwise_offset };
+        kernel(Arena::new(arena), &Views { input, output }, region, scratch, &layer, packed, words);
     }
     for row in 0..rows {
         for x in 0..out_w {
@@ -155,7 +168,8 @@ pub fn check(seed: u64, memory: &mut Memory) -> Option<bool> {
                         let x = (x * window.stride[1] + kx * window.dilation[1]).wrapping_sub(window.before[1]);
                         let inside = y < in_h && x < in_w;
                         let value = if inside { arena[input.at(row / out_h * in_h + y, x) + c] } else { input_zero };
-                        sum += value as i32 * memory.weights[(ky * window.size[1] + kx) * channels + c] as i32;
+                        let weight = i32::from(memory.weights[(ky * window.size[1] + kx) * channels + c]);
+                        sum += value as i32 * (weight - i32::from(zero));
                     }
                 }
                 let channel = epilogue.pair(words, pairs, c / 2)[c % 2];

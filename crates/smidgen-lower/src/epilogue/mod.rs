@@ -32,10 +32,11 @@ pub(crate) struct Channel {
 
 impl Channel {
     /// A channel with these weights, each of which meets an input from -128 to 127, and a bias with the input's zero point folded in.
-    pub fn new(factor: Factor, bias: i32, weights: impl Iterator<Item = i8>) -> Self {
+    pub fn new(factor: Factor, bias: i32, weights: impl Iterator<Item = impl Into<i64>>) -> Self {
         let (mut low, mut high) = (bias as i64, bias as i64);
         for weight in weights {
-            let ends = (weight as i64 * -128, weight as i64 * 127);
+            let weight = weight.into();
+            let ends = (weight * -128, weight * 127);
             low += ends.0.min(ends.1);
             high += ends.0.max(ends.1);
         }

@@ -337,7 +337,8 @@ pub(super) fn in_bands(step: &Step) -> bool {
 
 /// The step with its rows computed so many at a time, if its kernel can do that.
 pub(super) fn with_rows(step: &Step, rows: usize) -> Option<Step> {
-    let Kernel::DepthwiseI8Mcu(kernel::DepthwiseI8Mcu { window, input_zero, epilogue, .. }) = step.kernel else {
+    let Kernel::DepthwiseI8Mcu(kernel::DepthwiseI8Mcu { window, input_zero, epilogue, offset, .. }) = step.kernel
+    else {
         return None;
     };
     let Granularity::Planes { channels, .. } = step.order.granularity else { return None };
@@ -345,7 +346,7 @@ pub(super) fn with_rows(step: &Step, rows: usize) -> Option<Step> {
         return None;
     }
     Some(Step {
-        kernel: Kernel::DepthwiseI8Mcu(kernel::DepthwiseI8Mcu { window, input_zero, epilogue, rows }),
+        kernel: Kernel::DepthwiseI8Mcu(kernel::DepthwiseI8Mcu { window, input_zero, epilogue, rows, offset }),
         order: WriteOrder { granularity: Granularity::Planes { rows, channels }, ..step.order },
         scratch_bytes: mcu::depthwise_scratch(&window, rows).next_multiple_of(4),
         ..step.clone()

@@ -94,7 +94,9 @@ impl Geometry {
         let rows = step.outputs.first()?.extent.rows;
         let of = |window, width, by_sign| Some(Self { window, width, by_sign, rows });
         match &step.kernel {
-            Kernel::Conv2dI8Mcu(kernel) => of(kernel.window, Some(kernel.width), kernel.epilogue.by_sign),
+            Kernel::Conv2dI8Mcu(kernel) if !kernel.offset => {
+                of(kernel.window, Some(kernel.width), kernel.epilogue.by_sign)
+            }
             Kernel::DepthwiseI8Mcu(kernel) => of(kernel.window, None, kernel.epilogue.by_sign),
             _ => None,
         }

@@ -187,7 +187,13 @@ impl Net {
                 extras: 0,
                 own_shifts: false,
             };
-            step.kernel = Kernel::DepthwiseI8Mcu(kernel::DepthwiseI8Mcu { window, input_zero: 0, epilogue, rows: 1 });
+            step.kernel = Kernel::DepthwiseI8Mcu(kernel::DepthwiseI8Mcu {
+                window,
+                input_zero: 0,
+                epilogue,
+                rows: 1,
+                offset: false,
+            });
             step.order = WriteOrder {
                 granularity: Granularity::Planes { rows: 1, channels: mcu::DEPTHWISE_CHANNELS },
                 reads_first: true,

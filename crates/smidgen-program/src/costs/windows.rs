@@ -14,9 +14,11 @@ const POOL_CHANNELS: usize = 4;
 /// staged from where they are,
 /// those apart, are put together first. Where accumulators lose something [by their sign](mcu::Epilogue::by_sign),
 /// outputs are signed.
-pub(crate) fn conv2d(family: Family, window: &Window2d, by_sign: bool, region: Region) -> Work {
+pub(crate) fn conv2d(family: Family, window: &Window2d, [by_sign, offset]: [bool; 2], region: Region) -> Work {
     let (rows, columns) = (region.y1 - region.y0, region.x1 - region.x0);
-    let (pairs, quads) = (window.output[2].div_ceil(2), window.patch().div_ceil(4));
+    let (pairs, staged) = (window.output[2].div_ceil(2), window.patch().div_ceil(4));
+    // Zero points of weights meet the sum of a window's inputs in groups of their own. To find it takes about what staging does.
+    let quads = if offset { mcu::conv2d_offset_quads(window) } else { staged };
     let (pixels, blocks) = (rows * columns, rows * columns.div_ceil(CONV2D_PIXELS));
     let [cut, cut_taps] =
         over_rows(window, region.y0..region.y1, |taps| if taps < window.size[0] { [1, taps] } else { [0, 0] });
@@ -25,16 +27,17 @@ pub(crate) fn conv2d(family: Family, window: &Window2d, by_sign: bool, region: R
     let all = if cut > 0 { Apart::of_columns(window, region.x0..region.x1) } else { Apart::default() };
     // What depends on the rows of the window that lie inside, and what does not.
     let by_tap = |of: fn(&Apart) -> usize| whole * window.size[0] * of(&few) + cut_taps * of(&all);
-    let line = 4 * quads;
+    let line = 4 * staged;
+    let in_place_blocks = columns.div_ceil(CONV2D_PIXELS).saturating_sub(few.blocks);
     Work::new(
         family,
         [
             1,
             rows,
-            whole * calls * window.size[0],
+            whole * if offset { in_place_blocks } else { calls } * window.size[0],
             blocks,
             pixels * window.size[0],
-            pixels * quads,
+            pixels * if offset { 2 * staged } else { staged },
             blocks * pairs,
             blocks * pairs * quads,
             pixels * pairs,
@@ -346,10 +349,18 @@ fn gcd(a: usize, b: usize) -> usize {
 /// the
 /// inputs whose window covers the output.
 pub(crate) fn walk(family: Family, window: &Window2d, region: Region) -> Work {
+    let taps = if family == Family::TransposeConv { covering(window, region) } else { inside(window, region) };
+    walked(family, window, region, taps)
+}
+
+/// CONV_2D on int8 in its simple form. It takes for each tap what TRANSPOSE_CONV takes, which has been measured.
+pub(crate) fn conv2d_simple(window: &Window2d, region: Region) -> Work {
+    walked(Family::TransposeConv, window, region, inside(window, region))
+}
+
+fn walked(family: Family, window: &Window2d, region: Region, [tap_rows, taps]: [usize; 2]) -> Work {
     let rows = region.y1 - region.y0;
     let pixels = rows * (region.x1 - region.x0);
-    let [tap_rows, taps] =
-        if family == Family::TransposeConv { covering(window, region) } else { inside(window, region) };
     let depth = window.output[2];
     let is_depthwise = matches!(family, Family::DepthwiseSimple | Family::DepthwiseF32);
     let inputs = if is_depthwise { 1 } else { window.input[2] };

@@ -6,7 +6,7 @@ use crate::program::Extent;
 use smidgen_ir::ElementType::{Float32, Int8 as I8, Int16 as I16};
 use smidgen_kernels::float::{Clamp, DynamicRange};
 use smidgen_kernels::int8::mcu::{self, Epilogue, Width, epilogue};
-use smidgen_kernels::int8::{Int8, fast};
+use smidgen_kernels::int8::{Int8, Offset, fast};
 use smidgen_kernels::int16::{Int16, mcu as mcu16};
 use smidgen_kernels::{Window2d, float, int8, int16};
 
@@ -34,6 +34,33 @@ impl KernelSpec for Conv2dI8 {
 }
 
 call!(Conv2dI8(k, site) => int8::conv2d:
+    arena(i8), views(), region(), reference(window = k.window), reference(quant = k.quant),
+    constant(weights: i8 = 0), channels(int8: i32));
+
+/// CONV_2D on int8 with weights that have a zero point. Input and constants as in the simple form.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Conv2dI8Offset {
+    /// The window.
+    pub window: Window2d,
+    /// Zero points, clamp, rounding.
+    pub quant: Offset,
+}
+
+impl KernelSpec for Conv2dI8Offset {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Window(&self.window, I8)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        with_channels(self.window.patch() * self.window.output[2], self.window.output[2], CHANNELS)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        windows::conv2d_simple(&self.window, run.region)
+    }
+}
+
+call!(Conv2dI8Offset(k, site) => int8::conv2d:
     arena(i8), views(), region(), reference(window = k.window), reference(quant = k.quant),
     constant(weights: i8 = 0), channels(int8: i32));
 
@@ -71,13 +98,15 @@ call!(Conv2dI8Fast(k, site) => int8::fast::conv2d:
     constant(weights: i8 = 0), channels(int8: i32));
 
 /// CONV_2D on int8 with weights of int8 or int4, as firmware runs it. Input: `x`. Constant: weights and [words](epilogue) of the channels from
-/// [`conv2d_pack`](mcu::conv2d_pack).
+/// [`conv2d_pack`](mcu::conv2d_pack), or from [`conv2d_offset_pack`](mcu::conv2d_offset_pack).
 #[derive(Clone, PartialEq, Debug)]
 pub struct Conv2dI8Mcu {
     /// The window.
     pub window: Window2d,
     /// Of the weights as they are packed.
     pub width: Width,
+    /// The weights of each channel have a zero point; they are of eight bits then.
+    pub offset: bool,
     /// Zero point of the input.
     pub input_zero: i8,
     /// From accumulators to outputs.
@@ -90,28 +119,36 @@ impl KernelSpec for Conv2dI8Mcu {
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
-        vec![mcu::conv2d_words(&self.window, self.width, self.epilogue.extras) * 4]
+        vec![match self.offset {
+            true => mcu::conv2d_offset_words(&self.window, self.epilogue.extras) * 4,
+            false => mcu::conv2d_words(&self.window, self.width, self.epilogue.extras) * 4,
+        }]
     }
 
     fn scratch(&self) -> usize {
-        mcu::conv2d_scratch(&self.window)
+        if self.offset { mcu::conv2d_offset_scratch(&self.window) } else { mcu::conv2d_scratch(&self.window) }
     }
 
     fn is_sound<'a>(&self, constant: &dyn Fn(usize) -> &'a [u8]) -> bool {
-        let channels =
-            mcu::conv2d_channel_parameters(&self.window, self.width, &words(constant(0))).collect::<Vec<_>>();
+        let packed = words(constant(0));
+        let channels: Vec<u32> = match self.offset {
+            true if self.width != Width::Eight => return false,
+            true => mcu::conv2d_offset_channel_parameters(&self.window, &packed).collect(),
+            false => mcu::conv2d_channel_parameters(&self.window, self.width, &packed).collect(),
+        };
         !self.epilogue.own_shifts && self.epilogue.is_sound(self.width, &channels, self.window.output[2])
     }
 
     fn work(&self, run: &Size) -> Work {
         let family = if self.width == Width::Four { Family::Conv2dI4 } else { Family::Conv2d };
-        windows::conv2d(family, &self.window, self.epilogue.by_sign, run.region)
+        windows::conv2d(family, &self.window, [self.epilogue.by_sign, self.offset], run.region)
     }
 }
 
-call!(Conv2dI8Mcu(k, site) of k.width => {
-    Width::Eight => int8::mcu::conv2d,
-    Width::Four => int8::mcu::conv2d_i4,
+call!(Conv2dI8Mcu(k, site) of (k.width, k.offset) => {
+    (Width::Eight, false) => int8::mcu::conv2d,
+    (Width::Four, _) => int8::mcu::conv2d_i4,
+    (Width::Eight, true) => int8::mcu::conv2d_offset,
 }:
     arena(i8), views(), region(), value(scratch = site.scratch()),
     reference(layer = mcu::Conv2d { window: k.window, input_zero: k.input_zero, epilogue: k.epilogue }),
@@ -313,6 +350,33 @@ call!(DepthwiseI8(k, site) => int8::depthwise:
     arena(i8), views(), region(), reference(window = k.window), reference(quant = k.quant),
     constant(weights: i8 = 0), channels(int8: i32));
 
+/// DEPTHWISE_CONV_2D on int8 with weights that have a zero point. Input and constants as in the simple form.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DepthwiseI8Offset {
+    /// The window.
+    pub window: Window2d,
+    /// Zero points, clamp, rounding.
+    pub quant: Offset,
+}
+
+impl KernelSpec for DepthwiseI8Offset {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Channelwise(&self.window, I8)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        with_channels(self.window.area() * self.window.output[2], self.window.output[2], CHANNELS)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        windows::walk(Family::DepthwiseSimple, &self.window, run.region)
+    }
+}
+
+call!(DepthwiseI8Offset(k, site) => int8::depthwise:
+    arena(i8), views(), region(), reference(window = k.window), reference(quant = k.quant),
+    constant(weights: i8 = 0), channels(int8: i32));
+
 /// DEPTHWISE_CONV_2D on int8 with one output for each input channel, fast form. Input and constants as in the simple form.
 #[derive(Clone, PartialEq, Debug)]
 pub struct DepthwiseI8Fast {
@@ -341,7 +405,8 @@ call!(DepthwiseI8Fast(k, site) => int8::fast::depthwise:
     constant(weights: i8 = 0), channels(int8: i32));
 
 /// DEPTHWISE_CONV_2D on int8 with one output for each input channel, as firmware runs it. Input: `x`. Constants: weights from
-/// [`depthwise_pack`](mcu::depthwise_pack), the [words](epilogue) of the channels.
+/// [`depthwise_pack`](mcu::depthwise_pack), or from [`depthwise_offset_pack`](mcu::depthwise_offset_pack), the [words](epilogue) of the
+/// channels.
 #[derive(Clone, PartialEq, Debug)]
 pub struct DepthwiseI8Mcu {
     /// The window.
@@ -352,6 +417,8 @@ pub struct DepthwiseI8Mcu {
     pub epilogue: Epilogue,
     /// Output rows that are computed together.
     pub rows: usize,
+    /// The weights have a zero point.
+    pub offset: bool,
 }
 
 impl KernelSpec for DepthwiseI8Mcu {
@@ -361,7 +428,11 @@ impl KernelSpec for DepthwiseI8Mcu {
 
     fn constants(&self, _: Extent) -> Vec<usize> {
         let words = epilogue::words(self.window.output[2], self.epilogue.extras);
-        vec![mcu::depthwise_weights(&self.window), words * 4]
+        let weights = match self.offset {
+            true => mcu::depthwise_offset_weights(&self.window),
+            false => mcu::depthwise_weights(&self.window),
+        };
+        vec![weights, words * 4]
     }
 
     fn scratch(&self) -> usize {
@@ -379,12 +450,15 @@ impl KernelSpec for DepthwiseI8Mcu {
 
 impl DepthwiseI8Mcu {
     fn layer(&self) -> mcu::Depthwise {
-        let Self { window, input_zero, epilogue, rows } = *self;
+        let Self { window, input_zero, epilogue, rows, .. } = *self;
         mcu::Depthwise { window, input_zero, epilogue, rows }
     }
 }
 
-call!(DepthwiseI8Mcu(k, site) => int8::mcu::depthwise:
+call!(DepthwiseI8Mcu(k, site) of k.offset => {
+    false => int8::mcu::depthwise,
+    true => int8::mcu::depthwise_offset,
+}:
     arena(i8), views(), region(), value(scratch = site.scratch()), reference(layer = k.layer()),
     constant(weights: i8 = 0), constant(words: u32 = 1));
 
@@ -499,6 +573,34 @@ impl KernelSpec for TransposeConvI8 {
 }
 
 call!(TransposeConvI8(k, site) => int8::transpose_conv:
+    arena(i8), views(), region(), reference(window = k.window), reference(quant = k.quant),
+    constant(weights: i8 = 0), channels(int8: i32));
+
+/// TRANSPOSE_CONV on int8 with weights that have a zero point. Input: `x`. Constants: weights `[O,KH,KW,C]`, then
+/// [bias, multipliers, shifts](CHANNELS).
+#[derive(Clone, PartialEq, Debug)]
+pub struct TransposeConvI8Offset {
+    /// The window.
+    pub window: Window2d,
+    /// Zero points, clamp, rounding.
+    pub quant: Offset,
+}
+
+impl KernelSpec for TransposeConvI8Offset {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Transposed(&self.window, I8)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        with_channels(self.window.patch() * self.window.output[2], self.window.output[2], CHANNELS)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        windows::walk(Family::TransposeConv, &self.window, run.region)
+    }
+}
+
+call!(TransposeConvI8Offset(k, site) => int8::transpose_conv:
     arena(i8), views(), region(), reference(window = k.window), reference(quant = k.quant),
     constant(weights: i8 = 0), channels(int8: i32));
 

@@ -21,9 +21,9 @@ mod training;
 
 pub use call::{Bound, Invocation, Memory, Place, Print, Site};
 pub use conv::{
-    Conv2dF32, Conv2dHybrid, Conv2dI8, Conv2dI8Fast, Conv2dI8Mcu, Conv2dI16, Conv2dI16Mcu, DepthwiseF32,
-    DepthwiseHybrid, DepthwiseI8, DepthwiseI8Fast, DepthwiseI8Mcu, DepthwiseI16, DepthwiseI16Mcu, TransposeConvF32,
-    TransposeConvI8, TransposeConvI16,
+    Conv2dF32, Conv2dHybrid, Conv2dI8, Conv2dI8Fast, Conv2dI8Mcu, Conv2dI8Offset, Conv2dI16, Conv2dI16Mcu,
+    DepthwiseF32, DepthwiseHybrid, DepthwiseI8, DepthwiseI8Fast, DepthwiseI8Mcu, DepthwiseI8Offset, DepthwiseI16,
+    DepthwiseI16Mcu, TransposeConvF32, TransposeConvI8, TransposeConvI8Offset, TransposeConvI16,
 };
 pub use convert::{ArgMax, Dequantise, Flip, Quantise, Requantise, Rescale};
 pub use elementwise::{
@@ -38,13 +38,13 @@ pub use movement::{AxisIndex, Concat, Gather, Load, Permute};
 pub use pattern::{MOST_BYTES, Needed, Pattern, Taken};
 pub use pattern::{covers, product};
 pub use plain::{Cast, Compare, MatmulF32, Select};
-pub use pool::{PoolF32, PoolI8, PoolI16};
+pub use pool::{AverageUint8, PoolF32, PoolI8, PoolI16};
 pub use recurrent::{LstmI8, RecurrentF32, in_order};
 pub use reduction::{
     Axes, ExtremumF32, ExtremumI8, ExtremumI16, PoolImageI8, PoolImageI16, ReduceF32, ReduceI8, ReduceI16,
     ReduceImageF32, ReduceImageI8, ReduceImageI16,
 };
-pub use resize::{ResizeF32, ResizeI8, ResizeI16};
+pub use resize::{ResizeF32, ResizeI8, ResizeI16, ResizeUint8};
 pub use svdf::{SvdfF32, SvdfI8};
 pub use training::{
     AddGradients, Classifier, ClassifierGradient, CountSample, CrossEntropy, GradientConv2d, GradientDepthwise,
@@ -142,10 +142,10 @@ macro_rules! kernels {
 kernels! {
     inference {
         Load
-        Conv2dI8 Conv2dI8Fast Conv2dI8Mcu Conv2dI16 Conv2dI16Mcu Conv2dF32 Conv2dHybrid
-        DepthwiseI8 DepthwiseI8Fast DepthwiseI8Mcu DepthwiseI16 DepthwiseI16Mcu DepthwiseF32 DepthwiseHybrid
-        TransposeConvI8 TransposeConvI16 TransposeConvF32
-        PoolI8 PoolI16 PoolF32
+        Conv2dI8 Conv2dI8Fast Conv2dI8Mcu Conv2dI8Offset Conv2dI16 Conv2dI16Mcu Conv2dF32 Conv2dHybrid
+        DepthwiseI8 DepthwiseI8Fast DepthwiseI8Mcu DepthwiseI8Offset DepthwiseI16 DepthwiseI16Mcu DepthwiseF32 DepthwiseHybrid
+        TransposeConvI8 TransposeConvI8Offset TransposeConvI16 TransposeConvF32
+        PoolI8 AverageUint8 PoolI16 PoolF32
         FullyConnectedI8 FullyConnectedI8Fast FullyConnectedI8Mcu
         FullyConnectedI16 FullyConnectedI16Mcu FullyConnectedF32
         TableI8 UnaryF32 SlopesI16 SigmoidI16
@@ -157,7 +157,7 @@ kernels! {
         Gather Concat Permute
         ReduceImageI8 ReduceImageI16 ReduceImageF32 PoolImageI8 PoolImageI16 ReduceI8 ReduceI16 ReduceF32
         ExtremumI8 ExtremumI16 ExtremumF32
-        ResizeI8 ResizeI16 ResizeF32
+        ResizeI8 ResizeUint8 ResizeI16 ResizeF32
         RecurrentF32 LstmI8 SvdfF32 SvdfI8
     }
     training {

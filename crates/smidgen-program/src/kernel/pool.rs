@@ -33,6 +33,28 @@ call!(PoolI8(k, site) of k.kind => {
     PoolKind::Max => int8::max_pool,
 }: arena(i8), views(), region(), reference(window = k.window), value(clamp = k.clamp));
 
+/// AVERAGE_POOL_2D on uint8, whose integers are held less 128. Input: `x`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AverageUint8 {
+    /// The window.
+    pub window: Window2d,
+    /// Least and greatest stored output that the activation allows.
+    pub clamp: [i8; 2],
+}
+
+impl KernelSpec for AverageUint8 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::SingleChannel(&self.window, ElementType::Int8)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        windows::pool(Family::AveragePool, &self.window, run.region)
+    }
+}
+
+call!(AverageUint8(k, site) => int8::average_pool_uint8:
+    arena(i8), views(), region(), reference(window = k.window), value(clamp = k.clamp));
+
 /// AVERAGE_POOL_2D or MAX_POOL_2D on int16. Input: `x`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct PoolI16 {

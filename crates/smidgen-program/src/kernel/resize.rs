@@ -76,3 +76,23 @@ impl KernelSpec for ResizeF32 {
 
 call!(ResizeF32(k, site) => float::resize_bilinear:
     arena(f32), views(), region(), value(depth = site.output().depth), reference(scales = k.scales));
+
+/// RESIZE_BILINEAR on uint8, whose integers are held less 128. Input: `x`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ResizeUint8 {
+    /// Rows (of one image) and columns.
+    pub scales: [float::Scale; 2],
+}
+
+impl KernelSpec for ResizeUint8 {
+    fn pattern(&self) -> Pattern<'_> {
+        pattern!(self.scales, Int8)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::OtherF32)
+    }
+}
+
+call!(ResizeUint8(k, site) => float::resize_bilinear_uint8:
+    arena(i8), views(), region(), value(depth = site.output().depth), reference(scales = k.scales));

@@ -153,6 +153,7 @@ structs! {
     "SmallFactor" SmallFactor { multiplier, shift }
     "int8::FullyConnected" FullyConnected { sizes, weight_zero }
     "int8::Int8" int8::Int8 { input_zero, output_zero, min, max, rounding }
+    "int8::Offset" int8::Offset { weight_zero, quant }
     "int8::Sum" Sum<i8> { zeros, factors, output, output_zero, min, max, subtract, rounding }
     "int16::Sum" Sum<i16> { zeros, factors, output, output_zero, min, max, subtract, rounding }
     "int8::Product" Product<i8> { zeros, factor, output_zero, min, max, rounding }

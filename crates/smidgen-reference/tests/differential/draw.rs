@@ -41,6 +41,11 @@ impl Draw {
         self.numbers == Numbers::Int8
     }
 
+    /// Eight bits, with a sign or without.
+    pub fn bytes(&self) -> bool {
+        matches!(self.numbers, Numbers::Int8 | Numbers::Uint8)
+    }
+
     /// A number in `low ..= high`.
     pub fn between(&mut self, low: usize, high: usize) -> usize {
         self.rng.random_range(low..=high.max(low))
@@ -140,11 +145,21 @@ impl Draw {
         let scale = self.scale(scale);
         match self.numbers {
             Numbers::Int16 => DataType::int16(scale),
+            _ => {
+                let zero_point = self.zero_point();
+                self.of_bytes(scale, zero_point)
+            }
+        }
+    }
+
+    /// The type of an activation of eight bits with this scale, and this zero point if it has a sign.
+    pub fn of_bytes(&self, scale: f32, zero_point: i32) -> DataType {
+        match self.numbers {
             Numbers::Uint8 => {
-                let zero_point = self.zero_point() + 128;
+                let zero_point = zero_point + 128;
                 DataType::Quantised(ElementType::Uint8, Quantisation::PerTensor { scale, zero_point })
             }
-            _ => DataType::int8(scale, self.zero_point()),
+            _ => DataType::int8(scale, zero_point),
         }
     }
 

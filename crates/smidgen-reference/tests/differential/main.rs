@@ -76,15 +76,23 @@ mod int16 {
     }
 }
 
-/// Operators with a form for uint8, which networks have at their ends.
+/// Operators with a form for uint8.
 mod uint8 {
     use super::*;
 
     drawn! {
         Uint8:
-        elementwise: quantize, dequantize;
+        windowed: conv_2d, depthwise_conv_2d, transpose_conv, fully_connected, average_pool_2d, max_pool_2d,
+            resize_nearest_neighbor, resize_bilinear, softmax;
+        elementwise: add, sub, mul, minimum, maximum, mean, sum, reduce_max, reduce_min, logistic, tanh, relu, relu_n1_to_1, relu6,
+            leaky_relu, prelu, hard_swish, arg_max, quantize, dequantize;
         movement: pad, padv2, reshape, squeeze, expand_dims, transpose, concatenation, split, pack, unpack, slice,
             strided_slice;
+    }
+
+    #[test]
+    fn networks() {
+        harness::run("mobilenet", Numbers::Uint8, generators::network::mobilenet);
     }
 }
 

@@ -8,7 +8,7 @@ use crate::cases::{
 use crate::{generate_int16, generate_int16_layers, generate_mcu, generate_recurrent, generate_training};
 use smidgen_kernels::convert::{Requantise, Stored};
 use smidgen_kernels::int8::mcu::Width;
-use smidgen_kernels::int8::{Binary, Prelu, Product, Reading, Reduce, SUM_SHIFT, Scale, Sum, fast};
+use smidgen_kernels::int8::{Binary, Offset, Prelu, Product, Reading, Reduce, SUM_SHIFT, Scale, Sum, fast};
 use smidgen_kernels::movement::Axis;
 use smidgen_kernels::nd::MAX_RANK;
 use smidgen_kernels::plain::Compare;
@@ -21,11 +21,13 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
     match kernel {
         Kernel::Conv2d | Kernel::FastConv2d => conv2d(kernel, random),
         Kernel::Depthwise | Kernel::FastDepthwise => depthwise(kernel, random),
+        Kernel::OffsetConv2d | Kernel::OffsetDepthwise | Kernel::OffsetTransposeConv => with_offset(kernel, random),
         Kernel::TransposeConv => transpose_conv(random),
         Kernel::FullyConnected | Kernel::FastFullyConnected => fully_connected(kernel, random),
         Kernel::McuConv2d => generate_mcu::conv2d(kernel, Width::Eight, random),
         Kernel::McuConv2dI4 => generate_mcu::conv2d(kernel, Width::Four, random),
-        Kernel::McuDepthwise => generate_mcu::depthwise(random),
+        Kernel::McuConv2dOffset => generate_mcu::conv2d(kernel, Width::Eight, random),
+        Kernel::McuDepthwise | Kernel::McuDepthwiseOffset => generate_mcu::depthwise(kernel, random),
         Kernel::McuFullyConnected => generate_mcu::fully_connected(kernel, Width::Eight, random),
         Kernel::McuFullyConnectedI4 => generate_mcu::fully_connected(kernel, Width::Four, random),
         Kernel::WideConv2d | Kernel::WideMcuConv2d => generate_int16_layers::conv2d(kernel, random),
@@ -34,7 +36,7 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::WideFullyConnected | Kernel::WideMcuFullyConnected => {
             generate_int16_layers::fully_connected(kernel, random)
         }
-        Kernel::AveragePool | Kernel::MaxPool => pool::<i8>(kernel, random),
+        Kernel::AveragePool | Kernel::AveragePoolUint8 | Kernel::MaxPool => pool::<i8>(kernel, random),
         Kernel::ResizeBilinear => resize::<i8>(kernel, random),
         Kernel::Softmax | Kernel::Table => table(kernel, random),
         Kernel::Binary | Kernel::TableSum | Kernel::McuSum | Kernel::McuProduct => binary(kernel, random),
@@ -153,6 +155,25 @@ fn depthwise(kernel: Kernel, random: &mut Random) -> Case {
     }
     let call = arguments(Call::new(kernel).put(&Isa::PORTABLE));
     Case { oracle: Some(simple), ..Case::new(call, placed.space.fill(random)) }
+}
+
+/// Layers whose weights have a zero point.
+fn with_offset(kernel: Kernel, random: &mut Random) -> Case {
+    let (window, placed) = if kernel == Kernel::OffsetTransposeConv {
+        place_transposed(random, 1)
+    } else {
+        let mut window = window(random);
+        if kernel == Kernel::OffsetDepthwise {
+            window.output[2] = window.input[2] * small(random, 1, 3);
+        }
+        let placed = place(random, &window, 1);
+        (window, placed)
+    };
+    let taps = if kernel == Kernel::OffsetDepthwise { window.area() } else { window.patch() };
+    let quant = Offset { weight_zero: int8(random).into(), quant: quant(random) };
+    let layer = Layer::new(random, taps, window.output[2]);
+    let call = Call::new(kernel).put(&placed.input).put(&placed.output).put(&placed.region);
+    Case::new(call.put(&window).put(&quant).layer(&layer), placed.space.fill(random))
 }
 
 fn transpose_conv(random: &mut Random) -> Case {

@@ -21,7 +21,8 @@ pub fn generate(kernel: FloatKernel, random: &mut Random) -> Case {
         FloatKernel::FloatTransposeConv => transpose_conv(random),
         FloatKernel::FloatFullyConnected => fully_connected(random),
         FloatKernel::FloatAveragePool | FloatKernel::FloatMaxPool => pool(kernel, random),
-        FloatKernel::FloatResizeBilinear => resize(random),
+        FloatKernel::FloatResizeBilinear => resize(kernel, 4, random),
+        FloatKernel::FloatResizeBilinearUint8 => resize(kernel, 1, random),
         FloatKernel::FloatSoftmax | FloatKernel::FloatUnary | FloatKernel::FloatFunction => unary(kernel, random),
         FloatKernel::FloatRecurrent => recurrent(random),
         FloatKernel::FloatSvdf => svdf(random),
@@ -32,7 +33,7 @@ pub fn generate(kernel: FloatKernel, random: &mut Random) -> Case {
         FloatKernel::FloatReduce | FloatKernel::FloatReduceMax | FloatKernel::FloatReduceMin => reduce(kernel, random),
         FloatKernel::Quantize | FloatKernel::Dequantize => convert(kernel, random),
     };
-    if kernel != FloatKernel::Dequantize {
+    if !matches!(kernel, FloatKernel::Dequantize | FloatKernel::FloatResizeBilinearUint8) {
         let count = case.arena.len() / 4;
         case.arena = bytemuck::cast_slice(&floats(random, count)).to_vec();
     }
@@ -133,7 +134,8 @@ fn pool(kernel: FloatKernel, random: &mut Random) -> Case {
     Case::new(call.put(&window).put(&clamp(random)), placed.space.fill(random))
 }
 
-fn resize(random: &mut Random) -> Case {
+/// Of elements of so many bytes.
+fn resize(kernel: FloatKernel, bytes: usize, random: &mut Random) -> Case {
     let scales = [(); 2].map(|()| {
         let [input, output] = [small(random, 1, 6), small(random, 1, 12)];
         Scale { input, output, step: input as f32 / output as f32, half_pixel_centers: random.chance(1, 2) }
@@ -143,10 +145,10 @@ fn resize(random: &mut Random) -> Case {
     let [height, width] = scales;
     let region = region(random, height.output, width.output);
     let all = Needs { rows: (0, height.input), cols: (0, width.input) };
-    let input = space.input(random, [height.input, width.input, depth], all, 4);
+    let input = space.input(random, [height.input, width.input, depth], all, bytes);
     let written = Needs { rows: (region.y0, region.y1), cols: (region.x0, region.x1) };
-    let output = space.output(random, [height.output, width.output, depth], written, 4);
-    let call = Call::new(FloatKernel::FloatResizeBilinear).put(&input).put(&output).put(&region);
+    let output = space.output(random, [height.output, width.output, depth], written, bytes);
+    let call = Call::new(kernel).put(&input).put(&output).put(&region);
     Case::new(call.put(&depth).put(&scales), space.fill(random))
 }
 

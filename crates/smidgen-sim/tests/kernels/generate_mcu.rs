@@ -14,18 +14,25 @@ pub fn conv2d(kernel: Kernel, width: Width, random: &mut Random) -> Case {
         window.input[2] = 3;
     }
     let mut placed = place(random, &window, 1);
-    let size = mcu::conv2d_scratch(&window);
+    let offset = kernel == Kernel::McuConv2dOffset;
+    let size = if offset { mcu::conv2d_offset_scratch(&window) } else { mcu::conv2d_scratch(&window) };
     let scratch = placed.space.take(size, 4);
     let (epilogue, words) = finish(random, width, window.output[2]);
-    let mut packed = vec![0u32; mcu::conv2d_words(&window, width, epilogue.extras)];
     let weights = weights(random, width, window.patch() * window.output[2]);
-    assert!(mcu::conv2d_pack(&window, width, &weights, &words, &mut packed));
+    let mut packed = vec![0u32; mcu::conv2d_words(&window, width, epilogue.extras)];
+    if offset {
+        packed.resize(mcu::conv2d_offset_words(&window, epilogue.extras), 0);
+        let zeros = signed(random, window.output[2]);
+        assert!(mcu::conv2d_offset_pack(&window, &weights, &zeros, &words, &mut packed));
+    } else {
+        assert!(mcu::conv2d_pack(&window, width, &weights, &words, &mut packed));
+    }
     let call = Call::new(kernel).put(&placed.input).put(&placed.output).put(&placed.region).put(&scratch);
     let call = call.put(&window).put(&int8(random)).put(&epilogue).constant(&packed);
     Case { scratch: scratch..scratch + size, ..Case::new(call, placed.space.fill(random)) }
 }
 
-pub fn depthwise(random: &mut Random) -> Case {
+pub fn depthwise(kernel: Kernel, random: &mut Random) -> Case {
     let mut window = window(random);
     if random.chance(1, 6) {
         // Wider than can be staged at a time.
@@ -47,8 +54,14 @@ pub fn depthwise(random: &mut Random) -> Case {
     }
     assert!(epilogue.is_sound(Width::Eight, &words, window.output[2]));
     let mut packed = vec![0i8; mcu::depthwise_weights(&window)];
-    mcu::depthwise_pack(&window, &weights(random, Width::Eight, window.area() * window.output[2]), &mut packed);
-    let call = Call::new(Kernel::McuDepthwise).put(&placed.input).put(&placed.output).put(&placed.region);
+    let weights = weights(random, Width::Eight, window.area() * window.output[2]);
+    if kernel == Kernel::McuDepthwiseOffset {
+        packed.resize(mcu::depthwise_offset_weights(&window), 0);
+        mcu::depthwise_offset_pack(&window, &weights, int8(random), &mut packed);
+    } else {
+        mcu::depthwise_pack(&window, &weights, &mut packed);
+    }
+    let call = Call::new(kernel).put(&placed.input).put(&placed.output).put(&placed.region);
     let call =
         call.put(&scratch).put(&window).put(&int8(random)).put(&epilogue).put(&band).constant(&packed).constant(&words);
     Case { scratch: scratch..scratch + size, ..Case::new(call, placed.space.fill(random)) }

@@ -17,6 +17,7 @@ pub(crate) const LESS: i32 = 58;
 const WHILE: (i32, u8) = (119, 93);
 pub(crate) const FLOAT: i8 = 0;
 pub(crate) const INT32: i8 = 2;
+pub(crate) const UINT8: i8 = 3;
 pub(crate) const INT8: i8 = 9;
 pub(crate) const INT16: i8 = 7;
 pub(crate) const INT4: i8 = 17;

@@ -1,7 +1,7 @@
 //! One file for each known way in which loaders of this format have fallen.
 
 use super::build::{
-    FLOAT, File, INT4, INT8, INT32, VARIANT, find, operator_node, quantised, quantised_as, redirect, tensor_node,
+    FLOAT, File, INT4, INT8, INT32, UINT8, VARIANT, find, operator_node, quantised, quantised_as, redirect, tensor_node,
 };
 use crate::flat::{Field, Many, Record};
 use crate::schema::{buffer, model, operator, operator_code, subgraph, tensor};
@@ -17,6 +17,7 @@ pub(super) fn all() -> Vec<(&'static str, Vec<u8>)> {
     sizes(&mut files);
     quantisation(&mut files);
     int4(&mut files);
+    uint8(&mut files);
     order(&mut files);
     operators(&mut files);
     movement(&mut files);
@@ -199,6 +200,48 @@ fn int4(files: &mut Files) {
         activation.tensors[i] = quantised_as(tensor_node(name, &[1, 4], INT4), &[0.5], &[0], 0);
     }
     files.push(("int4-activations", activation.bytes()));
+}
+
+/// Networks of TensorFlow 1, sound ones among them.
+fn uint8(files: &mut Files) {
+    let conv = || Options::Conv { padding: 0, stride: [1, 1], dilation: [1, 1], activation: 0 };
+    let file = |[x, w]: [i8; 2], scales: &[f32], zeros: &[i64]| {
+        let mut file = File::new();
+        let zero = |element: i8| if element == UINT8 { 128 } else { 0 };
+        file.tensors = vec![quantised_as(tensor_node("x", &[1, 4, 4, 3], x), &[0.5], &[zero(x)], 0)];
+        let weights = file.constant("w", &[2, 1, 1, 3], w, vec![1, 255, 128, 0, 64, 200]);
+        let node = std::mem::take(&mut file.tensors[weights as usize]);
+        file.tensors[weights as usize] = quantised_as(node, scales, zeros, 0);
+        let bias = file.integers("b", &[5, -7]);
+        file.tensors.push(quantised_as(tensor_node("y", &[1, 4, 4, 2], x), &[40.0], &[zero(x)], 0));
+        let y = file.tensors.len() as i32 - 1;
+        file.operator(Builtin::Conv2d, &[0, weights, bias], &[y], conv());
+        file.outputs = vec![y];
+        file.bytes()
+    };
+    files.push(("uint8-weights", file([UINT8; 2], &[0.5], &[120])));
+    files.push(("uint8-zero-point-out-of-range", file([UINT8; 2], &[0.5], &[256])));
+    files.push(("uint8-zero-point-below-range", file([UINT8; 2], &[0.5], &[-1])));
+    files.push(("uint8-weights-by-channel", file([UINT8; 2], &[0.5, 0.25], &[120, 130])));
+    files.push(("uint8-weights-beside-int8", file([INT8, UINT8], &[0.5], &[120])));
+    files.push(("int8-weights-beside-uint8", file([UINT8, INT8], &[0.5], &[0])));
+    files.push(("uint8-weights-without-a-scale", file([UINT8; 2], &[], &[])));
+    let mut pool = File::new();
+    let window = Options::Pool { padding: 0, stride: [1, 1], window: [2, 2], activation: 0 };
+    pool.tensors = ["x", "y"].map(|name| quantised_as(tensor_node(name, &[1, 4, 4, 3], UINT8), &[0.5], &[3], 0)).into();
+    pool.operator(Builtin::AveragePool2d, &[0], &[1], window);
+    pool.outputs = vec![1];
+    files.push(("uint8-average-pool", pool.bytes()));
+    let mut exp = relu();
+    exp.tensors = ["x", "y"].map(|name| quantised_as(tensor_node(name, &[1, 4], UINT8), &[0.5], &[3], 0)).into();
+    exp.operators.clear();
+    exp.codes.clear();
+    exp.operator(Builtin::Exp, &[0], &[1], Options::None);
+    files.push(("uint8-exp", exp.bytes()));
+    let mut same = relu();
+    same.tensors = ["x", "y"].map(|name| quantised_as(tensor_node(name, &[1, 4], UINT8), &[0.5], &[3], 0)).into();
+    same.outputs = vec![0, 1, 1];
+    files.push(("uint8-output-that-is-an-input", same.bytes()));
 }
 
 /// Operators in an order in which they cannot run.

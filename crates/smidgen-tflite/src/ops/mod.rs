@@ -155,13 +155,15 @@ pub(crate) fn write(writer: &mut Writer<'_, '_>, op: &Op) -> Result<Written, Wri
 }
 
 /// Types on which smidgen computes.
-const COMPUTE: &[ElementType] = &[Int8, Float32];
+const COMPUTE: &[ElementType] = &[Int8, Uint8, Float32];
 /// The same for what has a form for int16 activations too.
-const WIDE: &[ElementType] = &[Int8, Int16, Float32];
+const WIDE: &[ElementType] = &[Int8, Uint8, Int16, Float32];
+/// Types of what has no form for uint8 or int16.
+const NARROW: &[ElementType] = &[Int8, Float32];
 /// Types of what has no integer form.
 const FLOAT: &[ElementType] = &[Float32];
 /// Types that it moves around.
-const MOVE: &[ElementType] = &[Int8, Uint8, Float32, Int16, Int32, Int64, Bool];
+pub(crate) const MOVE: &[ElementType] = &[Int8, Uint8, Float32, Int16, Int32, Int64, Bool];
 
 /// An operator with one input and one output.
 fn one(call: &Call<'_>, op: Op) -> Result<Decoded, Trouble> {

@@ -62,6 +62,7 @@ pub(super) fn write(
         (PoolKind::Max, ElementType::Int16) => {
             writer.padding(padding, window, stride, [1, 1], PadValue::Integer(i16::MIN.into()))?
         }
+        (PoolKind::Max, ElementType::Uint8) => writer.padding(padding, window, stride, [1, 1], PadValue::Integer(0))?,
         (PoolKind::Max, _) => writer.padding(padding, window, stride, [1, 1], PadValue::Integer(-128))?,
     };
     let options = Options::Pool {

@@ -1,6 +1,6 @@
 //! Element-wise functions of one operand.
 
-use super::{COMPUTE, Decoded, FLOAT, Row, WIDE, Written, builtins, float, one};
+use super::{COMPUTE, Decoded, FLOAT, NARROW, Row, WIDE, Written, builtins, float, one};
 use crate::error::WriteError;
 use crate::read::call::{Call, Trouble, odd, unsupported};
 use crate::schema::gelu;
@@ -56,14 +56,14 @@ builtins! {
         read: |call| one(call, Op::Unary(UnaryKind::HardSwish)),
     }
     Exp = "EXP" {
-        types: COMPUTE,
+        types: NARROW,
         remarks: "",
         options: 0,
         version: |s| s.by_type(s.x(), &[(Int8, 2)]),
         read: |call| one(call, Op::Unary(UnaryKind::Exp)),
     }
     Log = "LOG" {
-        types: COMPUTE,
+        types: NARROW,
         remarks: "",
         options: 0,
         version: |s| s.by_type(s.x(), &[(Int8, 2)]),

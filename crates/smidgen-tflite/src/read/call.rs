@@ -140,13 +140,17 @@ impl<'a> Call<'a> {
     pub(crate) fn data(&self, input: usize) -> Result<&'a Source, Trouble> {
         let source = self.input(input)?;
         let row = self.builtin.row();
-        if source.element() == ElementType::Uint8 && !row.types.contains(&ElementType::Uint8) {
-            return caused(format!("{} does not take u8", self.builtin.name()), &UINT8);
+        let element = source.stored_element();
+        // Without a scale nothing says what a kernel should make of it.
+        let bare = source.element() == ElementType::Uint8 && self.builtin.computes();
+        if element == ElementType::Uint8 && (bare || !row.types.contains(&element)) {
+            let without = if bare { " without a scale" } else { "" };
+            return caused(format!("{} does not take u8{without}", self.builtin.name()), &UINT8);
         }
-        if !row.types.contains(&source.element()) {
+        if !row.types.contains(&element) {
             let names: Vec<&str> = row.types.iter().map(|t| t.name()).collect();
             return Err(Trouble::Unsupported {
-                reason: format!("{} does not take {}", self.builtin.name(), source.element()),
+                reason: format!("{} does not take {element}", self.builtin.name()),
                 hint: format!("supported are {}", names.join(", ")).into(),
                 cause: None,
             });
@@ -196,10 +200,13 @@ impl<'a> Call<'a> {
     /// of [`Call::data`] and [`Call::constant`].
     pub(crate) fn weighted(&self, op: &Op, [x, weights, bias]: [usize; 3]) -> Result<Vec<usize>, Trouble> {
         let taken = op.traits().weights;
-        let input = self.data(x)?.element();
+        let data = self.data(x)?;
+        let input = data.element();
         let kernel_source = self.constant(weights, "weights")?;
         let kernel = kernel_source.element();
         let agree = match (input, kernel) {
+            // Beside floats, weights are int8.
+            (ElementType::Float32, _) if kernel_source.uint8.is_some() => false,
             (ElementType::Int8, ElementType::Int4) if taken.is_some_and(|taken| !taken.int4) => {
                 return unsupported(
                     "its weights are i4",
@@ -223,7 +230,9 @@ impl<'a> Call<'a> {
             (input, kernel) => input == kernel,
         };
         if !agree {
-            let reason = format!("its input is {input} but its weights are {kernel}");
+            let (input, kernel) = (data.stored_element(), kernel_source.stored_element());
+            let without = if input == kernel { " without a scale" } else { "" };
+            let reason = format!("its input is {input} but its weights are {kernel}{without}");
             return match (input, kernel) {
                 (ElementType::Float32, ElementType::Int8 | ElementType::Int4 | ElementType::Int16) => {
                     caused(reason, &HYBRID)

@@ -64,10 +64,13 @@ pub(crate) const HYBRID: Cause = Cause {
 };
 
 pub(super) const UINT8: Cause = Cause {
-    name: "computing with uint8, the quantisation of TensorFlow 1",
-    hint: "convert the network again to int8, with a representative data set, or hand the float network to `smidgen quantize`; \
-           uint8 may be what goes in and comes out",
+    name: "an operator without a form for uint8, the quantisation of TensorFlow 1",
+    hint: "convert the network again to int8, with a representative data set, or hand the float network to `smidgen quantize`",
 };
+
+/// What to do about integers of two kinds in one operator.
+pub(super) const MIXED: &str =
+    "quantise the whole network to int8, or the whole of it to uint8; QUANTIZE goes from one to the other";
 
 pub(super) const HALF: Cause = Cause {
     name: "activations of float16",

@@ -17,6 +17,7 @@ mod state;
 mod tensors;
 #[cfg(test)]
 mod tests;
+mod uint8;
 mod unroll;
 mod variables;
 
@@ -38,6 +39,7 @@ use smidgen_ir::{DataType, ElementType, Graph, Operator, ReshapeKind, Shape, Ten
 use std::borrow::Cow;
 use std::collections::HashSet;
 pub(crate) use tensors::{MAX_RANK, Source};
+use uint8::Ends;
 pub use unroll::UNROLLED;
 use unroll::{Progress, Task};
 use variables::Held;
@@ -127,6 +129,8 @@ struct Reader<'a> {
     /// behind an unsupported operator are not known, and parameters of its making are not read.
     contradiction: Option<ReadError>,
     options: Options,
+    /// The network computes with uint8, which is read as int8.
+    uint8: bool,
 }
 
 /// An operator's place in the graph: its tensors, by index in the file.
@@ -161,6 +165,7 @@ impl<'a> Reader<'a> {
             unsupported: Vec::new(),
             contradiction: None,
             options: Options::default(),
+            uint8: false,
         })
     }
 
@@ -180,6 +185,10 @@ impl<'a> Reader<'a> {
         });
         let (inputs, outputs) = (inputs?, outputs?);
         let mut wirings = self.wirings(self.subgraph, codes.len(), tensors.len())?;
+        self.uint8 = uint8::computes(&wirings, &codes, &tensors);
+        if self.uint8 {
+            self.shift(&mut tensors)?;
+        }
         let mut folded = widened(&wirings, &codes, &mut tensors);
         let rewrites = dilated::joined(&mut wirings, &codes, &mut folded, &tensors, &outputs);
         self.recurrent(&mut wirings, &codes, &mut tensors)?;
@@ -230,7 +239,9 @@ impl<'a> Reader<'a> {
                         // The tensor is reported; what this operator makes of it would only repeat that.
                         continue;
                     }
+                    self.centre_weights(*builtin, wiring, tensors)?;
                     let decode = || {
+                        uint8::unmixed(*builtin, wiring, tensors)?;
                         let call = Call::new(*builtin, wiring, tensors, self.options.float_weights)?;
                         match rewrites.get(&index) {
                             Some(Rewrite::Shape(shape)) => {
@@ -612,22 +623,31 @@ fn assemble(
             types[initial] = tensors[variable.value].dtype.as_ref().ok().cloned();
         }
     }
+    let differs = |(index, op, read): &(usize, smidgen_ir::Op, Vec<usize>)| {
+        uint8::differs(op, read, &wirings[*index].outputs, &tensors)
+    };
+    let as_uint8: Vec<bool> = operators.iter().map(differs).collect();
     let mut graph = Graph::new(name);
     let mut ids = vec![TensorId(0); tensors.len()];
+    let mut ends = Ends::of(&tensors, [inputs, outputs]);
     for (index, source) in tensors.into_iter().enumerate().filter(|&(i, _)| used[i]) {
         let Some(dtype) = types[index].take().or(source.dtype.ok()) else { continue };
         let (name, shape, data) = (source.name, Shape(source.shape), source.data);
-        ids[index] =
-            graph.add_tensor(Tensor { name, shape, dtype, data, source: (index < count).then_some(index as u32) });
+        let tensor = Tensor { name, shape, dtype, data, source: (index < count).then_some(index as u32) };
+        ids[index] = match source.uint8 {
+            Some(end) => ends.add(&mut graph, index, tensor, end),
+            None => graph.add_tensor(tensor),
+        };
     }
     let id = |&t: &usize| ids[t];
-    for (index, op, read) in operators {
+    ends.enter(&mut graph, inputs, &ids);
+    for ((index, op, read), uint8) in operators.into_iter().zip(as_uint8) {
         let written = wirings[index].outputs.iter().map(id).collect();
         let operator = graph.add_operator(op, read.iter().map(id).collect(), written);
-        graph.operators[operator.index()].source = Some(origins[index] as u32);
+        let operator = &mut graph.operators[operator.index()];
+        (operator.uint8, operator.source) = (uint8, Some(origins[index] as u32));
     }
-    graph.inputs = inputs.iter().map(id).collect();
-    graph.outputs = outputs.iter().map(id).collect();
+    ends.leave(&mut graph, outputs, &ids);
     let variable = |v: &Held| Variable { value: id(&v.value), next: id(&v.next), initial: v.initial.as_ref().map(id) };
     graph.variables = held.iter().map(variable).collect();
     graph

@@ -32,6 +32,8 @@ pub(crate) struct Source {
     pub open: bool,
     /// True if the file holds it in half precision; its type here is float32.
     pub half: bool,
+    /// Scale and zero point of uint8, if the file holds it so; its type here is int8.
+    pub uint8: Option<(f32, i32)>,
 }
 
 /// Why a tensor cannot be taken.
@@ -45,7 +47,7 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    fn unsupported(reason: impl Into<String>, hint: &'static str) -> Self {
+    pub(super) fn unsupported(reason: impl Into<String>, hint: &'static str) -> Self {
         Self { reason: reason.into(), hint, cause: None, malformed: false }
     }
 
@@ -62,7 +64,7 @@ impl Source {
     /// What an operator computes, of a shape that is found later.
     pub(super) fn activation(name: String, dtype: Result<DataType, Refusal>) -> Self {
         let [stored, variable, given, open, half] = [false; 5];
-        Self { name, shape: Vec::new(), dtype, data: None, stored, variable, given, open, half }
+        Self { name, shape: Vec::new(), dtype, data: None, stored, variable, given, open, half, uint8: None }
     }
 
     /// A constant.
@@ -78,6 +80,11 @@ impl Source {
     /// The element type; float32 for a tensor that is not supported, which no operator gets to see.
     pub(crate) fn element(&self) -> ElementType {
         self.dtype.as_ref().map_or(ElementType::Float32, DataType::element)
+    }
+
+    /// The element type in the file.
+    pub(crate) fn stored_element(&self) -> ElementType {
+        if self.uint8.is_some() { ElementType::Uint8 } else { self.element() }
     }
 
     /// True if its integers stand for real numbers.
@@ -225,6 +232,7 @@ impl<'a> Reader<'a> {
                 given: false,
                 open,
                 half: half.is_some(),
+                uint8: None,
             });
         }
         Ok(tensors)

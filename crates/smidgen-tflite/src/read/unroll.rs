@@ -183,8 +183,8 @@ impl<'a> Progress<'a> {
 
     /// A tensor like another one, of another shape.
     pub(super) fn like(&mut self, t: usize, shape: Vec<usize>) -> usize {
-        let Source { name, dtype, .. } = &self.tensors[t];
-        let source = Source { shape, ..Source::activation(short(name), dtype.clone()) };
+        let Source { name, dtype, uint8, .. } = &self.tensors[t];
+        let source = Source { shape, uint8: *uint8, ..Source::activation(short(name), dtype.clone()) };
         self.tensors.push(source);
         self.tensors.len() - 1
     }
@@ -194,9 +194,10 @@ impl<'a> Progress<'a> {
         if let Some(list) = self.lists.get(&is).cloned() {
             self.lists.insert(t, list);
         } else if self.tensors[is].stored {
-            let Source { shape, data, dtype, .. } = self.tensors[is].clone();
+            let Source { shape, data, dtype, uint8, .. } = self.tensors[is].clone();
             let to = &mut self.tensors[t];
             (to.shape, to.data, to.dtype, to.stored, to.open) = (shape, data, dtype, true, false);
+            to.uint8 = uint8;
         } else if self.tensors[is].dtype.is_ok() {
             let shape = self.tensors[is].shape.clone();
             self.emit(from, Op::Reshape { kind: ReshapeKind::Reshape, shape }, vec![is], vec![t]);
@@ -378,6 +379,9 @@ impl<'a> Reader<'a> {
     fn read_template(&self, number: usize, codes: &[Code]) -> Result<Option<Rc<Template<'a>>>, ReadError> {
         let Some(record) = self.model.records(model::subgraphs)?.get(number)? else { return Ok(None) };
         let mut tensors = self.tensors(record)?;
+        if self.uint8 {
+            self.shift(&mut tensors)?;
+        }
         let list = |record: Record<'a>, field| -> Result<Option<Vec<usize>>, ReadError> {
             let numbers = record.numbers(field)?;
             self.budget.take(numbers.len() * size_of::<usize>())?;

@@ -3,6 +3,7 @@
 mod draft;
 pub(crate) mod options;
 pub(crate) mod tree;
+mod uint8;
 mod versions;
 mod writer;
 
@@ -30,7 +31,7 @@ const MAX_BYTES: usize = 2_000_000_000;
 /// Tensors keep their place in the file that they came from ([`Tensor::source`](smidgen_ir::Tensor::source)) as far as
 /// there are so many; those that nothing uses are left out. Parameters become constant tensors again. Padding that the
 /// format cannot give a convolution becomes a PAD before it, and a CONV_2D without a bias gets one of zeros, as the
-/// reference interpreter wants it. Variables are read before all other operators and assigned behind them; a subgraph
+/// reference interpreter wants it. Where an operator computes as uint8, all int8 becomes that. Variables are read before all other operators and assigned behind them; a subgraph
 /// that CALL_ONCE runs gives them their initial values. Reading the file gives the same graph, but for these and for
 /// `source`, and writing that one gives the same bytes.
 ///
@@ -46,7 +47,8 @@ pub fn write(graph: &Graph) -> Result<Vec<u8>, WriteError> {
 /// # Errors
 /// As [`write`](write()).
 pub fn write_with(graph: &Graph, metadata: &[(&str, &[u8])]) -> Result<Vec<u8>, WriteError> {
-    let draft = Draft::of(graph)?;
+    let graph = uint8::stored(graph)?;
+    let draft = Draft::of(&graph)?;
     let initial = draft.variables.iter().map(|variable| &variable.initial);
     let size: usize = draft.tensors.iter().chain(initial).map(DraftTensor::size).sum::<usize>()
         + metadata.iter().map(|(name, held)| 100 + name.len() + held.len()).sum::<usize>()

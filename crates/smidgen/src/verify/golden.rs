@@ -9,7 +9,7 @@
 use crate::data::input::{flipped, quantise};
 use crate::data::{Archive, Array, Dtype, Interface, PortAxes, Suits};
 use crate::error::Error;
-use smidgen_ir::{Graph, TensorId};
+use smidgen_ir::{ElementType, Graph, TensorId};
 
 /// Why a golden file does not suit a network.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -178,8 +178,14 @@ impl<'a> Golden<'a> {
             (false, Some(source)) => (format!("tensor_{source}"), None),
             (false, None) => return Ok(None),
         };
-        let Some(array) = self.archive.get(&name)?.filter(|array| array.dtype == Dtype::of(tensor.element())) else {
-            return Ok(None);
+        let wanted = Dtype::of(tensor.element());
+        let array = match self.archive.get(&name)? {
+            Some(array) if array.dtype == wanted => array,
+            // A network of uint8 is computed with integers less 128.
+            Some(array) if array.dtype == Dtype::Uint8 && tensor.element() == ElementType::Int8 => {
+                Array::new(wanted, &array.shape, flipped(&array.data))
+            }
+            _ => return Ok(None),
         };
         let suits = array.shape == dims || axes.is_some_and(|axes| array.shape == axes.file_shape());
         Ok(match axes {

@@ -7,6 +7,8 @@
 //! For each pair of channels its three [words](super::epilogue), then for each four taps of the patch `[KH, KW, C]` a [word of
 //! weights](super::lanes) of either channel, or [one of both](super::nibbles) where weights have four bits; zeros fill up the last four, and
 //! a last channel without a partner. After all pairs the extras of the finish.
+//!
+//! Weights with zero points are computed likewise, see [`offset`].
 
 use super::blocks::{self, Block, Source, Target};
 use super::epilogue::Epilogue;
@@ -17,6 +19,13 @@ use crate::memory::{Arena, Around, Bounds, Flash};
 use crate::view::{Region, View, Views};
 use core::marker::PhantomData;
 use core::ops::Range;
+
+mod offset;
+
+pub use offset::{
+    conv2d_offset, conv2d_offset_channel_parameters, conv2d_offset_pack, conv2d_offset_quads, conv2d_offset_scratch,
+    conv2d_offset_words,
+};
 
 /// Pixels of a block, at most.
 pub const CONV2D_PIXELS: usize = 3;
@@ -29,6 +38,8 @@ const SHORT: usize = 160;
 struct Layout {
     /// Groups of four taps.
     quads: usize,
+    /// Groups of four behind them that hold the sum of a window's inputs; see [`offset`].
+    sums: usize,
     /// Pixels of a block.
     pixels: usize,
     /// Elements of a row of the window.
@@ -65,12 +76,27 @@ impl Layout {
             Mode::Rows if window.patch() > SHORT => row,
             _ => 4 * quads,
         };
-        Self { quads, pixels, row, mode, line }
+        Self { quads, sums: 0, pixels, row, mode, line }
+    }
+
+    /// The same for weights with zero points.
+    const fn with_sums(window: &Window2d) -> Self {
+        Self { sums: offset::sums(window), ..Self::of(window) }
     }
 
     /// Words of staged inputs.
     const fn staged(&self) -> usize {
-        self.pixels * 2 * self.quads
+        self.pixels * 2 * (self.quads + self.sums)
+    }
+
+    /// Words of a pair of channels.
+    const fn pair_words(&self, width: Width) -> usize {
+        3 + width.words(2) * (self.quads + self.sums)
+    }
+
+    /// Bytes of scratch.
+    const fn scratch(&self, window: &Window2d) -> usize {
+        4 * (self.staged() + self.table(window)) + line_bytes(window).next_multiple_of(4)
     }
 
     /// Places of runs: those of the rows of the window, and three for lines.
@@ -104,14 +130,9 @@ pub fn conv2d_in_place(window: &Window2d) -> Range<usize> {
     columns_in_place(window, Layout::of(window).mode, true)
 }
 
-/// Words of a pair of channels.
-const fn pair_words(window: &Window2d, width: Width) -> usize {
-    3 + width.words(2) * Layout::of(window).quads
-}
-
 /// Words of the constant of a layer with so many [extras](Epilogue::extras).
 pub const fn conv2d_words(window: &Window2d, width: Width, extras: u16) -> usize {
-    window.output[2].div_ceil(2) * pair_words(window, width) + extras as usize
+    window.output[2].div_ceil(2) * Layout::of(window).pair_words(width) + extras as usize
 }
 
 /// Which tap of `[KH, KW, C]` comes at a place of the words of weights; none where zeros fill up.
@@ -132,8 +153,7 @@ const fn line_bytes(window: &Window2d) -> usize {
 
 /// Bytes of scratch.
 pub const fn conv2d_scratch(window: &Window2d) -> usize {
-    let layout = Layout::of(window);
-    4 * (layout.staged() + layout.table(window)) + line_bytes(window).next_multiple_of(4)
+    Layout::of(window).scratch(window)
 }
 
 /// Packs the constant from weights `[O, KH, KW, C]` and the [words of the finish](super::epilogue::words) of the layer's channels.
@@ -144,13 +164,32 @@ pub const fn conv2d_scratch(window: &Window2d) -> usize {
 /// # Panics
 /// If a slice is not as long as the window says.
 pub fn conv2d_pack(window: &Window2d, width: Width, weights: &[i8], words: &[u32], to: &mut [u32]) -> bool {
-    let (patch, channels, pair_words) = (window.patch(), window.output[2], pair_words(window, width));
+    pack(&Layout::of(window), window, width, [weights, &[]], words, to)
+}
+
+/// [`conv2d_pack`] of weights and, where the layout has sums, a zero point for those of each channel.
+fn pack(
+    layout: &Layout,
+    window: &Window2d,
+    width: Width,
+    [weights, zeros]: [&[i8]; 2],
+    words: &[u32],
+    to: &mut [u32],
+) -> bool {
+    let (patch, channels) = (window.patch(), window.output[2]);
+    let pair_words = layout.pair_words(width);
     let (words, extras) = words.split_at(channels.div_ceil(2) * 3);
-    assert_eq!((weights.len(), to.len()), (patch * channels, conv2d_words(window, width, extras.len() as u16)));
+    assert_eq!((weights.len(), to.len()), (patch * channels, channels.div_ceil(2) * pair_words + extras.len()));
+    assert_eq!(zeros.len(), if layout.sums > 0 { channels } else { 0 });
     let (pairs, to_extras) = to.split_at_mut(channels.div_ceil(2) * pair_words);
     to_extras.copy_from_slice(extras);
     let mut pairs = pairs.chunks_exact_mut(pair_words).zip(words.chunks_exact(3)).enumerate();
     pairs.all(|(pair, (to, words))| {
+        let (to, sums) = to.split_at_mut(3 + width.words(2) * layout.quads);
+        for both in sums.chunks_exact_mut(2) {
+            let zero = |channel: usize| zeros.get(2 * pair + channel).map_or(0, |&zero| offset::word(zero));
+            both.copy_from_slice(&[zero(0), zero(1)]);
+        }
         to[..3].copy_from_slice(words);
         to[3..].chunks_exact_mut(width.words(2)).enumerate().all(|(quad, to)| {
             let weight = |channel: usize, tap: usize| {
@@ -169,7 +208,14 @@ pub fn conv2d_channel_parameters<'a>(
     width: Width,
     packed: &'a [u32],
 ) -> impl Iterator<Item = u32> + use<'a> {
-    let pair_words = pair_words(window, width);
+    channel_parameters(Layout::of(window).pair_words(width), window, packed)
+}
+
+fn channel_parameters<'a>(
+    pair_words: usize,
+    window: &Window2d,
+    packed: &'a [u32],
+) -> impl Iterator<Item = u32> + use<'a> {
     let (pairs, extras) = packed.split_at((window.output[2].div_ceil(2) * pair_words).min(packed.len()));
     pairs.chunks_exact(pair_words).flat_map(|pair| &pair[..3]).chain(extras).copied()
 }
@@ -200,7 +246,7 @@ pub fn conv2d<B: Bounds>(
     variants: EpilogueVariants,
     packed: Flash<'_, u32, B>,
 ) {
-    run::<Eight, B>(arena, views, region, scratch, layer, variants, packed);
+    run::<Eight, false, B>(arena, views, region, scratch, layer, variants, packed);
 }
 
 /// [`conv2d`] with weights of [`Width::Four`].
@@ -213,11 +259,11 @@ pub fn conv2d_i4<B: Bounds>(
     variants: EpilogueVariants,
     packed: Flash<'_, u32, B>,
 ) {
-    run::<Four, B>(arena, views, region, scratch, layer, variants, packed);
+    run::<Four, false, B>(arena, views, region, scratch, layer, variants, packed);
 }
 
 #[inline(always)]
-fn run<W: Weights, B: Bounds>(
+fn run<W: Weights, const OFFSET: bool, B: Bounds>(
     arena: Arena<'_, i8, B>,
     views: &Views,
     region: Region,
@@ -227,30 +273,40 @@ fn run<W: Weights, B: Bounds>(
     packed: Flash<'_, u32, B>,
 ) {
     let Views { input, output } = views;
-    let layout = Layout::of(window);
-    let (mut arena, scratch) = arena.carve::<u32>(scratch, conv2d_scratch(window) / 4);
+    let layout = if OFFSET { Layout::with_sums(window) } else { Layout::of(window) };
+    let (mut arena, scratch) = arena.carve::<u32>(scratch, layout.scratch(window) / 4);
     let (mut staged, mut lines) = scratch.carve::<i8>(layout.staged() + layout.table(window), line_bytes(window));
     let layer = Layer::new(layout, window, *input, *input_zero);
     let weights = PhantomData::<W>;
-    let block =
-        |pixels| Block { weights, quads: layout.quads, pixels, channels: window.output[2], epilogue, variants, packed };
+    let quads = layout.quads + layout.sums;
+    let block = |pixels| Block { weights, quads, pixels, channels: window.output[2], epilogue, variants, packed };
     for row in region.y0..region.y1 {
         let rows = layer.rows(row);
         let mut x = region.x0;
         while x < region.x1 {
             let pixels = (region.x1 - x).min(CONV2D_PIXELS);
-            let blocks = layer.blocks_in_place(&rows, x, region.x1, pixels);
+            let mut blocks = layer.blocks_in_place(&rows, x, region.x1, pixels);
+            if OFFSET {
+                // Between a block's staging and its channels comes its sum.
+                blocks = blocks.min(1);
+            }
             let to = output.at(row, x);
             let alone = layout.pixels * layout.line;
             let target = Target { to, pixel_stride: output.pixel_stride, blocks: blocks.max(1), alone };
             let source;
-            let source = if blocks > 0 {
+            let mut source = if blocks > 0 {
                 source = layer.places(&arena, &mut staged, &rows, x);
                 Some(&source)
             } else {
                 layer.put_together::<W, B>(&arena, &mut staged, &mut lines, &rows, x, pixels);
                 None
             };
+            if OFFSET {
+                if let Some(source) = source.take() {
+                    blocks::stage::<W, B>(source, &arena, 0, pixels, &mut staged, 0);
+                }
+                layer.stage_sums(&mut staged, pixels);
+            }
             block(pixels).run(source, &mut staged, &mut arena, &mut lines, &target);
             x += pixels * target.blocks;
         }

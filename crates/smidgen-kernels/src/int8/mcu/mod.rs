@@ -23,12 +23,13 @@ mod weights;
 mod x86_64;
 
 pub use conv2d::{
-    CONV2D_PIXELS, Conv2d, conv2d, conv2d_channel_parameters, conv2d_i4, conv2d_in_place, conv2d_pack, conv2d_scratch,
-    conv2d_tap, conv2d_words,
+    CONV2D_PIXELS, Conv2d, conv2d, conv2d_channel_parameters, conv2d_i4, conv2d_in_place, conv2d_offset,
+    conv2d_offset_channel_parameters, conv2d_offset_pack, conv2d_offset_quads, conv2d_offset_scratch,
+    conv2d_offset_words, conv2d_pack, conv2d_scratch, conv2d_tap, conv2d_words,
 };
 pub use depthwise::{
-    DEPTHWISE_CHANNELS, Depthwise, depthwise, depthwise_columns, depthwise_is_staged, depthwise_pack,
-    depthwise_scratch, depthwise_weights,
+    DEPTHWISE_CHANNELS, Depthwise, depthwise, depthwise_columns, depthwise_is_staged, depthwise_offset,
+    depthwise_offset_pack, depthwise_offset_weights, depthwise_pack, depthwise_scratch, depthwise_weights,
 };
 pub use epilogue::{Channel, Epilogue};
 pub use fully_connected::{fully_connected, fully_connected_i4, fully_connected_pack, fully_connected_weights};

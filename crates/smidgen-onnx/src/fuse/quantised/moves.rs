@@ -148,12 +148,18 @@ fn lowered(
         });
     }
     let (op, inputs) = without_idle_bound(graph, op, inputs);
-    let mut operators = vec![Operator { op, inputs, outputs: Vec::new(), source: operator.source }];
+    let mut operators = vec![Operator { op, inputs, outputs: Vec::new(), uint8: false, source: operator.source }];
     for &y in &operator.outputs {
         let Tensor { name, shape, .. } = graph.tensor(y).clone();
         let z = graph.add_tensor(Tensor::activation(name, shape, dtype.clone()));
         operators[0].outputs.push(z);
-        operators.push(Operator { op: Op::Dequantize, inputs: vec![z], outputs: vec![y], source: operator.source });
+        operators.push(Operator {
+            op: Op::Dequantize,
+            inputs: vec![z],
+            outputs: vec![y],
+            uint8: false,
+            source: operator.source,
+        });
     }
     Some(operators)
 }
@@ -272,11 +278,17 @@ fn raised(
         }
         let Tensor { name, shape, .. } = graph.tensor(id).clone();
         let x = graph.add_tensor(Tensor::activation(name, shape, dtype.clone()));
-        above.push(Operator { op: Op::Quantize, inputs: vec![id], outputs: vec![x], source: quantize.source });
+        above.push(Operator {
+            op: Op::Quantize,
+            inputs: vec![id],
+            outputs: vec![x],
+            uint8: false,
+            source: quantize.source,
+        });
         inputs.push(x);
     }
     let (op, inputs) = without_idle_bound(graph, op, inputs);
-    Some((above, Operator { op, inputs, outputs: vec![result], source: operator.source }))
+    Some((above, Operator { op, inputs, outputs: vec![result], uint8: false, source: operator.source }))
 }
 
 /// The integers that suit a function of `input` with bounded values: those that LOGISTIC must have, and all steps up to 6.
@@ -343,8 +355,8 @@ fn bounded(graph: &mut Graph) -> usize {
         operator.outputs = vec![real];
         graph.operators.extend([
             operator,
-            Operator { op: Op::Quantize, inputs: vec![real], outputs: vec![stored], source },
-            Operator { op: Op::Dequantize, inputs: vec![stored], outputs: vec![y], source },
+            Operator { op: Op::Quantize, inputs: vec![real], outputs: vec![stored], uint8: false, source },
+            Operator { op: Op::Dequantize, inputs: vec![stored], outputs: vec![y], uint8: false, source },
         ]);
     }
     changes

@@ -43,7 +43,7 @@ fn binary(draw: &mut Draw, kind: BinaryKind) -> Option<Graph> {
         let output = match (kind, x.quantisation(), y.quantisation()) {
             (BinaryKind::Mul, Some(p), Some(q)) => {
                 // The real products are about 74^2 steps wide, those of int16 256 times as wide.
-                let steps = if draw.int8() { 5400.0 } else { 5400.0 * 256.0 };
+                let steps = if draw.bytes() { 5400.0 } else { 5400.0 * 256.0 };
                 let scale = p.scale(0) * q.scale(0) * steps / draw.log_uniform(5.0, 400.0);
                 draw.integer(scale)
             }
@@ -92,11 +92,12 @@ pub fn maximum(draw: &mut Draw) -> Option<Graph> {
     binary(draw, BinaryKind::Maximum)
 }
 
-fn unary(draw: &mut Draw, kind: UnaryKind, output: Option<DataType>) -> Option<Graph> {
+/// `output`: scale and zero point of int8 that the function's values always have.
+fn unary(draw: &mut Draw, kind: UnaryKind, output: Option<(f32, i32)>) -> Option<Graph> {
     let x = draw.dtype();
     let shape = draw.dims(1, 5);
     let output = match output {
-        Some(fixed) if draw.int8() => fixed,
+        Some((scale, zero_point)) if draw.bytes() => draw.of_bytes(scale, zero_point),
         Some(_) if draw.numbers == Numbers::Int16 => DataType::int16(1.0 / 32768.0),
         _ => draw.dtype_like(&x),
     };
@@ -104,7 +105,7 @@ fn unary(draw: &mut Draw, kind: UnaryKind, output: Option<DataType>) -> Option<G
 }
 
 /// LOGISTIC and TANH of int16 treat some scales differently, and others not at all.
-fn sigmoid(draw: &mut Draw, kind: UnaryKind, output: DataType) -> Option<Graph> {
+fn sigmoid(draw: &mut Draw, kind: UnaryKind, output: (f32, i32)) -> Option<Graph> {
     if draw.numbers != Numbers::Int16 || draw.chance(40) {
         return unary(draw, kind, Some(output));
     }
@@ -118,11 +119,11 @@ fn sigmoid(draw: &mut Draw, kind: UnaryKind, output: DataType) -> Option<Graph> 
 }
 
 pub fn logistic(draw: &mut Draw) -> Option<Graph> {
-    sigmoid(draw, UnaryKind::Logistic, DataType::int8(1.0 / 256.0, -128))
+    sigmoid(draw, UnaryKind::Logistic, (1.0 / 256.0, -128))
 }
 
 pub fn tanh(draw: &mut Draw) -> Option<Graph> {
-    sigmoid(draw, UnaryKind::Tanh, DataType::int8(1.0 / 128.0, 0))
+    sigmoid(draw, UnaryKind::Tanh, (1.0 / 128.0, 0))
 }
 
 pub fn relu(draw: &mut Draw) -> Option<Graph> {
@@ -180,7 +181,7 @@ pub fn prelu(draw: &mut Draw) -> Option<Graph> {
     let mut alpha: Vec<usize> = shape.iter().map(|&d| if draw.chance(60) { 1 } else { d }).collect();
     let cut = draw.between(0, alpha.len() - 1);
     alpha.drain(..cut);
-    let alpha_type = match draw.int8() {
+    let alpha_type = match draw.bytes() {
         true => {
             let scale = draw.log_uniform(1e-3, 0.02);
             draw.integer(scale)
@@ -210,7 +211,11 @@ fn reduce(draw: &mut Draw, kind: ReduceKind) -> Option<Graph> {
         && let Some((scale, zero_point)) = output.quantisation().and_then(|q| q.per_tensor())
     {
         let count: usize = axes.iter().map(|&a| shape[a]).product();
-        output = DataType::int8(scale * (count as f32).sqrt(), zero_point);
+        let scale = scale * (count as f32).sqrt();
+        output = match draw.numbers {
+            Numbers::Uint8 => draw.of_bytes(scale, zero_point - 128),
+            _ => DataType::int8(scale, zero_point),
+        };
     }
     let op = Op::Reduce { kind, axes, keep_dims: draw.chance(50) };
     Builder::default().input(shape, x).finish(op, output)

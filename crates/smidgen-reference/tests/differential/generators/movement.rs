@@ -93,11 +93,13 @@ pub fn concatenation(draw: &mut Draw) -> Option<Graph> {
     for i in 0..parts {
         let mut part = shape.clone();
         part[axis] = draw.dim(9);
+        // Of uint8, each may have a scale of its own.
+        let dtype = if draw.numbers == Numbers::Uint8 { draw.dtype_like(&x) } else { x.clone() };
         builder = if i == constant {
-            let data = draw.constant("part", part, x.clone());
+            let data = draw.constant("part", part, dtype);
             builder.constant(data)
         } else {
-            builder.input(part, x.clone())
+            builder.input(part, dtype)
         };
     }
     builder.finish(Op::Concatenation { axis, activation: Activation::None }, x)

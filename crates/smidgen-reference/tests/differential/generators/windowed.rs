@@ -4,14 +4,14 @@ use crate::draw::{Builder, Draw, Numbers};
 use smidgen_ir::{ConvParams, DataType, ElementType, Graph, Op, Padding, PoolKind, Quantisation, ResizeKind, Tensor};
 
 /// Weights and bias of a convolution or fully connected layer, and the type of its output.
-struct Weighted {
-    weights: Tensor,
-    bias: Option<Tensor>,
-    output: DataType,
+pub(super) struct Weighted {
+    pub weights: Tensor,
+    pub bias: Option<Tensor>,
+    pub output: DataType,
 }
 
 /// Draws weights of `shape` with `channels` outputs along `axis`; `taps` is the number of products in one output.
-fn weighted(draw: &mut Draw, x: &DataType, shape: Vec<usize>, axis: usize, taps: usize) -> Weighted {
+pub(super) fn weighted(draw: &mut Draw, x: &DataType, shape: Vec<usize>, axis: usize, taps: usize) -> Weighted {
     let channels = shape[axis];
     let with_bias = draw.chance(80);
     let Some((input_scale, _)) = x.quantisation().and_then(Quantisation::per_tensor) else {
@@ -21,7 +21,10 @@ fn weighted(draw: &mut Draw, x: &DataType, shape: Vec<usize>, axis: usize, taps:
     };
     let base = draw.log_uniform(1e-3, 0.1);
     let base = draw.scale(base);
-    let per_channel = draw.chance(60);
+    // Weights of uint8 have a zero point, and one scale.
+    let uint8 = draw.numbers == Numbers::Uint8;
+    let zero_point = if uint8 { draw.pick(&[100, 120, 127, 128, 131, 150, 0, 255]) } else { 0 };
+    let per_channel = !uint8 && draw.chance(60);
     let weight_scales: Vec<f32> =
         if per_channel { (0..channels).map(|_| base * draw.log_uniform(0.1, 10.0)).collect() } else { vec![base] };
     let quantisation = |axis, scales: Vec<f32>| {
@@ -33,14 +36,25 @@ fn weighted(draw: &mut Draw, x: &DataType, shape: Vec<usize>, axis: usize, taps:
         }
     };
     let count = shape.iter().product();
-    let (element, data) = if draw.int4_weights {
+    let (element, data) = if uint8 {
+        let data = match draw.chance(20) {
+            // What int8 holds without the zero point.
+            true => (0..count).map(|_| (zero_point + draw.between(0, 6) as i32 - 3).clamp(0, 255) as u8).collect(),
+            false => draw.data(&shape.clone().into(), ElementType::Uint8),
+        };
+        (ElementType::Uint8, data)
+    } else if draw.int4_weights {
         // Two to a byte; a last half byte is not used.
         (ElementType::Int4, draw.int8s(count, -128)[..count.div_ceil(2)].to_vec())
     } else {
         let least = if draw.chance(20) { -128 } else { -127 };
         (ElementType::Int8, draw.int8s(count, least))
     };
-    let weights_type = DataType::Quantised(element, quantisation(axis, weight_scales.clone()));
+    let mut weights_quantisation = quantisation(axis, weight_scales.clone());
+    if uint8 {
+        weights_quantisation = Quantisation::PerTensor { scale: base, zero_point };
+    }
+    let weights_type = DataType::Quantised(element, weights_quantisation);
     let weights = Tensor::constant("weights", shape, weights_type, data);
 
     // Typical |accumulator| of uniform int8 operands, so that outputs spread over the range or beyond it.
@@ -273,7 +287,7 @@ pub fn softmax(draw: &mut Draw) -> Option<Graph> {
     let shape = draw.dims(1, 4);
     let beta = if draw.chance(60) { 1.0 } else { draw.log_uniform(0.1, 4.0) };
     let output = match draw.numbers {
-        Numbers::Int8 | Numbers::Uint8 => DataType::int8(1.0 / 256.0, -128),
+        Numbers::Int8 | Numbers::Uint8 => draw.of_bytes(1.0 / 256.0, -128),
         Numbers::Int16 => DataType::int16(1.0 / 32768.0),
         Numbers::Float => DataType::FLOAT32,
     };

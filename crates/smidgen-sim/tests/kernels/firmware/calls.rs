@@ -5,7 +5,9 @@
 
 use smidgen_kernels::convert::{self, Requantise, Rescale, Stored};
 use smidgen_kernels::int8::mcu::{self, Epilogue, EpilogueVariants, Products, Terms, Width};
-use smidgen_kernels::int8::{self, Channels, Int8, Prelu, Product, Reading, Reduce, Scale, Sum, TableSum, fast};
+use smidgen_kernels::int8::{
+    self, Channels, Int8, Offset, Prelu, Product, Reading, Reduce, Scale, Sum, TableSum, fast,
+};
 use smidgen_kernels::int16::mcu::{self as mcu16, Clamp, Windowed};
 use smidgen_kernels::int16::{self, Int16, Multiplier, Sigmoid, Slopes};
 use smidgen_kernels::memory::Element;
@@ -195,6 +197,7 @@ wire! {
     FullyConnected { sizes, weight_zero }
     Windowed { window, clamp }
     Int8 { input_zero, output_zero, min, max, rounding }
+    Offset { weight_zero, quant }
     Int16 { min, max, multiplier }
     Clamp { min, max }
     Factor { multiplier, shift }
@@ -377,11 +380,12 @@ where
     }
 }
 
-fn mcu_conv2d<'a, B: Bounds>(width: Width, arena: Arena<'_, i8, B>, m: &mut impl Reader<'a, B>) {
+fn mcu_conv2d<'a, B: Bounds>(width: Width, offset: bool, arena: Arena<'_, i8, B>, m: &mut impl Reader<'a, B>) {
     let (views, region, scratch) = (get::<B, Views>(m), get::<B, Region>(m), get::<B, usize>(m));
     let layer = get::<B, mcu::Conv2d>(m);
     let variants = EpilogueVariants::of(width, &layer.epilogue);
     let kernel = match width {
+        Width::Eight if offset => mcu::conv2d_offset,
         Width::Eight => mcu::conv2d,
         Width::Four => mcu::conv2d_i4,
     };
@@ -435,11 +439,16 @@ kernels! { Kernel from 0; memory, m;
     Depthwise => int8::depthwise::<int8::Int8, _>(memory.arena(), &get(m), get(m), &get(m), &get(m), get(m), get(m));
     TransposeConv => int8::transpose_conv::<int8::Int8, _>(memory.arena(), &get(m), get(m), &get(m), &get(m), get(m), get(m));
     FullyConnected => int8::fully_connected::<int8::Int8, _>(memory.arena(), &get(m), get(m), &get(m), &get(m), get(m), get(m));
+    OffsetConv2d => int8::conv2d::<Offset, _>(memory.arena(), &get(m), get(m), &get(m), &get(m), get(m), get(m));
+    OffsetDepthwise => int8::depthwise::<Offset, _>(memory.arena(), &get(m), get(m), &get(m), &get(m), get(m), get(m));
+    OffsetTransposeConv => int8::transpose_conv::<Offset, _>(memory.arena(), &get(m), get(m), &get(m), &get(m), get(m), get(m));
     FastConv2d => fast::conv2d(get(m), memory.arena(), &get(m), get(m), &get(m), get(m), get(m));
     FastDepthwise => fast::depthwise(get(m), memory.arena(), &get(m), get(m), &get(m), get(m), get(m));
     FastFullyConnected => fast::fully_connected(get(m), memory.arena(), &get(m), get(m), &get(m), get(m), get(m));
-    McuConv2d => mcu_conv2d(Width::Eight, memory.arena(), m);
-    McuConv2dI4 => mcu_conv2d(Width::Four, memory.arena(), m);
+    McuConv2d => mcu_conv2d(Width::Eight, false, memory.arena(), m);
+    McuConv2dI4 => mcu_conv2d(Width::Four, false, memory.arena(), m);
+    McuConv2dOffset => mcu_conv2d(Width::Eight, true, memory.arena(), m);
+    McuDepthwiseOffset => mcu::depthwise_offset(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
     McuDepthwise => mcu::depthwise(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
     McuFullyConnected => mcu::fully_connected(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
     McuFullyConnectedI4 => mcu::fully_connected_i4(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
@@ -461,6 +470,7 @@ kernels! { Kernel from 0; memory, m;
     WideMcuDepthwise => mcu16::depthwise(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
     WideMcuFullyConnected => mcu16::fully_connected(memory.arena(), &get(m), get(m), get(m), get(m), get(m), get(m));
     AveragePool => int8::average_pool::<i8, _>(memory.arena(), &get(m), get(m), &get(m), get(m));
+    AveragePoolUint8 => int8::average_pool_uint8(memory.arena(), &get(m), get(m), &get(m), get(m));
     MaxPool => int8::max_pool::<i8, _>(memory.arena(), &get(m), get(m), &get(m), get(m));
     ResizeBilinear => int8::resize_bilinear::<i8, _>(memory.arena(), &get(m), get(m), get(m), &get(m));
     Softmax => int8::softmax(memory.arena(), &get(m), get(m), get(m), get::<B, Flash<'_, i32, B>>(m).array(0));

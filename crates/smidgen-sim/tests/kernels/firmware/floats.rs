@@ -90,6 +90,7 @@ kernels! { FloatKernel from 1000; memory, m;
     FloatAveragePool => float::average_pool(memory.arena(), &get(m), get(m), &get(m), get(m));
     FloatMaxPool => float::max_pool(memory.arena(), &get(m), get(m), &get(m), get(m));
     FloatResizeBilinear => float::resize_bilinear(memory.arena(), &get(m), get(m), get(m), &get(m));
+    FloatResizeBilinearUint8 => float::resize_bilinear_uint8(memory.arena(), &get(m), get(m), get(m), &get(m));
     FloatSoftmax => float::softmax(memory.arena(), &get(m), get(m), get(m), get(m));
     FloatRecurrent => float::recurrent(memory.arena(), get(m), &get(m), get(m), get(m), get(m));
     FloatSvdf => float::svdf(memory.arena(), get(m), &get(m), get(m), get(m), get(m));

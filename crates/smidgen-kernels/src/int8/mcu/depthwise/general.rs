@@ -1,6 +1,6 @@
 //! Windows that the blocks do not know: computed from the arena, four channels at a time.
 
-use super::{GROUP, Layer};
+use super::{GROUP, Layer, group_weights};
 use crate::int8::mcu::epilogue::{Channel, SCALE};
 use crate::memory::{Arena, Bounds, Flash};
 use crate::view::{Region, Views};
@@ -8,7 +8,7 @@ use crate::view::{Region, Views};
 /// See [`depthwise`](super::depthwise()). Order: one element at a time; that it reads the windows of a few elements of one pixel before it
 /// writes the first keeps that promise.
 #[inline(never)]
-pub(super) fn depthwise<B: Bounds>(
+pub(super) fn depthwise<const OFFSET: bool, B: Bounds>(
     mut arena: Arena<'_, i8, B>,
     region: Region,
     layer: &Layer<'_>,
@@ -28,7 +28,7 @@ pub(super) fn depthwise<B: Bounds>(
             while first < channels {
                 let count = GROUP.min(channels - first);
                 let mut acc = [0i32; GROUP];
-                let mut at = first * window.area();
+                let (mut at, weight_zero) = group_weights::<OFFSET, B>(weights, window.area(), first, count);
                 for ky in 0..window.size[0] {
                     let from_y = (y * window.stride[0] + ky * window.dilation[0]).wrapping_sub(window.before[0]);
                     for kx in 0..window.size[1] {
@@ -37,7 +37,8 @@ pub(super) fn depthwise<B: Bounds>(
                         let from = if inside { input.at(image + from_y, from_x) + first } else { 0 };
                         for (c, acc) in acc.iter_mut().enumerate().take(count) {
                             let value = if inside { arena[from + c] as i32 } else { zero };
-                            *acc = acc.wrapping_add(value * weights[at + c] as i32);
+                            let weight = i32::from(weights[at + c]).wrapping_sub(weight_zero);
+                            *acc = acc.wrapping_add(value * weight);
                         }
                         at += count;
                     }

@@ -162,18 +162,42 @@ pub const fn depthwise_weights(window: &Window2d) -> usize {
     window.area() * window.output[2]
 }
 
+/// Bytes behind the weights of a group that each hold their zero point, where they have one.
+const ZEROS: usize = 4;
+
+/// Bytes of the packed weights, where these have a zero point.
+pub const fn depthwise_offset_weights(window: &Window2d) -> usize {
+    depthwise_weights(window) + ZEROS * window.output[2].div_ceil(GROUP)
+}
+
+/// Packs weights with a zero point as [`depthwise_pack`] does those without, and the zero point four times behind each group.
+///
+/// # Panics
+/// If a slice is not as long as the window says.
+pub fn depthwise_offset_pack(window: &Window2d, weights: &[i8], zero: i8, to: &mut [i8]) {
+    assert_eq!(to.len(), depthwise_offset_weights(window));
+    to.fill(zero);
+    pack(window, weights, ZEROS, to);
+}
+
 /// Packs `[KH, KW, C]` weights: `[C / 4, KH, KW, 4]`, then `[KH, KW, C % 4]`.
 ///
 /// # Panics
 /// If a slice is not as long as the window says.
 pub fn depthwise_pack(window: &Window2d, weights: &[i8], to: &mut [i8]) {
-    assert_eq!((weights.len(), to.len()), (depthwise_weights(window), depthwise_weights(window)));
+    assert_eq!(to.len(), depthwise_weights(window));
+    pack(window, weights, 0, to);
+}
+
+/// Packs weights by groups, each with room for so many bytes behind it.
+fn pack(window: &Window2d, weights: &[i8], room: usize, to: &mut [i8]) {
+    assert_eq!(weights.len(), depthwise_weights(window));
     let (taps, channels) = (window.area(), window.output[2]);
     for (tap, row) in weights.chunks_exact(channels.max(1)).enumerate() {
         for (c, &weight) in row.iter().enumerate() {
             let first = c / GROUP * GROUP;
             let width = GROUP.min(channels - first);
-            to[first * taps + tap * width + c - first] = weight;
+            to[first * taps + first / GROUP * room + tap * width + c - first] = weight;
         }
     }
 }
@@ -250,10 +274,51 @@ pub fn depthwise<B: Bounds>(
     weights: Flash<'_, i8, B>,
     words: Flash<'_, u32, B>,
 ) {
+    run::<false, B>(arena, views, region, scratch, how, weights, words);
+}
+
+/// [`depthwise`] with weights that have a zero point, from [`depthwise_offset_pack`]. The folded biases count weights less it.
+pub fn depthwise_offset<B: Bounds>(
+    arena: Arena<'_, i8, B>,
+    views: &Views,
+    region: Region,
+    scratch: usize,
+    how: &Depthwise,
+    weights: Flash<'_, i8, B>,
+    words: Flash<'_, u32, B>,
+) {
+    run::<true, B>(arena, views, region, scratch, how, weights, words);
+}
+
+/// Where the weights of the group of a channel begin that is the first of one, and their zero point.
+#[inline(always)]
+fn group_weights<const OFFSET: bool, B: Bounds>(
+    weights: Flash<'_, i8, B>,
+    taps: usize,
+    first: usize,
+    count: usize,
+) -> (usize, i32) {
+    if !OFFSET {
+        return (first * taps, 0);
+    }
+    let at = first * taps + first / GROUP * ZEROS;
+    (at, weights[at + taps * count].into())
+}
+
+#[inline(always)]
+fn run<const OFFSET: bool, B: Bounds>(
+    arena: Arena<'_, i8, B>,
+    views: &Views,
+    region: Region,
+    scratch: usize,
+    how: &Depthwise,
+    weights: Flash<'_, i8, B>,
+    words: Flash<'_, u32, B>,
+) {
     let window = &how.window;
     let layer = &Layer { views, window, input_zero: how.input_zero, epilogue: &how.epilogue };
     let Some(shape) = Shape::of(window) else {
-        return general::depthwise(arena, region, layer, weights, words);
+        return general::depthwise::<OFFSET, B>(arena, region, layer, weights, words);
     };
     if region.x0 >= region.x1 {
         return;
@@ -273,7 +338,7 @@ pub fn depthwise<B: Bounds>(
             let x1 = region.x1.min(x0 + part);
             let place = Place { image, y, row, rows, x0, x1 };
             band.lay(&place, shape, layer, &mut around, &mut staged);
-            band.compute(shape, layer, Constants { weights, words }, &mut around, &mut staged);
+            band.compute::<OFFSET, B>(shape, layer, Constants { weights, words }, &mut around, &mut staged);
             x0 = x1;
         }
         row += rows;
@@ -425,7 +490,7 @@ impl Band {
     }
 
     /// Computes all channels.
-    fn compute<B: Bounds>(
+    fn compute<const OFFSET: bool, B: Bounds>(
         &mut self,
         shape: Shape,
         layer: &Layer<'_>,
@@ -435,9 +500,9 @@ impl Band {
     ) {
         let channels = layer.window.input[2];
         let (groups, few) = (channels / GROUP, channels % GROUP);
-        blocks::groups(self, shape, layer, groups, constants, around, scratch);
+        blocks::groups::<OFFSET, B>(self, shape, layer, groups, constants, around, scratch);
         if few != 0 {
-            portable::group(self, shape, layer, [groups * GROUP, few], constants, around, scratch);
+            portable::group::<OFFSET, B>(self, shape, layer, [groups * GROUP, few], constants, around, scratch);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
 use super::GROUP;
-use super::{Band, Constants, Layer, PITCH, Row, Shape};
+use super::{Band, Constants, Layer, PITCH, Row, Shape, group_weights};
 use crate::int8::mcu::epilogue::{Channel, Epilogue, SCALE};
 use crate::memory::{Arena, Around, Bounds, Flash};
 
@@ -33,7 +33,7 @@ const fn place(stride: usize, tap: usize) -> usize {
 
 /// Computes the first `groups` whole groups of channels.
 #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
-pub(super) fn groups<B: Bounds>(
+pub(super) fn groups<const OFFSET: bool, B: Bounds>(
     band: &mut Band,
     shape: Shape,
     layer: &Layer<'_>,
@@ -43,13 +43,13 @@ pub(super) fn groups<B: Bounds>(
     scratch: &mut Arena<'_, i16, B>,
 ) {
     for i in 0..groups {
-        group(band, shape, layer, [i * GROUP, GROUP], constants, around, scratch);
+        group::<OFFSET, B>(band, shape, layer, [i * GROUP, GROUP], constants, around, scratch);
     }
 }
 
 /// Stages and computes `count` channels from channel `first` on, at most [`GROUP`](super::GROUP), which are packed together.
 #[inline(never)]
-pub(super) fn group<B: Bounds>(
+pub(super) fn group<const OFFSET: bool, B: Bounds>(
     band: &Band,
     shape: Shape,
     layer: &Layer<'_>,
@@ -60,7 +60,8 @@ pub(super) fn group<B: Bounds>(
 ) {
     let Constants { weights, words } = constants;
     let pairs = layer.window.input[2].div_ceil(2);
-    stage_weights(shape, weights, first * shape.size * shape.size, count, band.first_weight(), scratch);
+    let place = group_weights::<OFFSET, B>(weights, shape.size * shape.size, first, count);
+    stage_weights(shape, weights, place, count, band.first_weight(), scratch);
     stage_pixels(band, first, count, around, scratch);
     for index in 0..count {
         let [even, odd] = layer.epilogue.pair(words, pairs, (first + index) / 2);
@@ -74,12 +75,13 @@ pub(super) fn group<B: Bounds>(
     }
 }
 
-/// Stages the weights of `count` channels, which begin at element `at`: from `[KH, KW, count]` to `count` times the rows that
+/// Stages the weights of `count` channels, which begin at element `at`, less their zero point: from `[KH, KW, count]` to `count` times the rows that
 /// [`Shape::weight_row`] describes, from element `first` of scratch on.
+#[inline(always)]
 fn stage_weights<B: Bounds>(
     shape: Shape,
     weights: Flash<'_, i8, B>,
-    at: usize,
+    (at, zero): (usize, i32),
     count: usize,
     first: usize,
     scratch: &mut Arena<'_, i16, B>,
@@ -89,7 +91,7 @@ fn stage_weights<B: Bounds>(
         for row in 0..size {
             let to = first + channel * shape.weights() + row * shape.weight_row();
             for tap in 0..size {
-                let weight = weights[at + (row * size + tap) * count + channel] as i16;
+                let weight = (weights[at + (row * size + tap) * count + channel] as i16).wrapping_sub(zero as i16);
                 scratch[to + place(stride, tap)] = weight;
                 // All but the first and the last tap of stride 1 are staged twice: behind their left neighbour, before their right one.
                 if stride == 1 && tap > 0 && tap + 1 < size {

@@ -13,7 +13,7 @@ mod larger;
 mod stage;
 mod three;
 
-use super::{Band, Constants, GROUP, Layer, PITCH, Shape};
+use super::{Band, Constants, GROUP, Layer, PITCH, Shape, ZEROS};
 use crate::int8::mcu::epilogue;
 use crate::memory::{Arena, Around, Bounds};
 use core::arch::naked_asm;
@@ -69,7 +69,7 @@ const _: () = assert!(size_of::<Walk>() == 56);
 
 /// Computes the first `groups` whole groups of channels; see [`portable::group`](super::portable::group).
 #[inline(never)]
-pub(super) fn groups<B: Bounds>(
+pub(super) fn groups<const OFFSET: bool, B: Bounds>(
     band: &mut Band,
     shape: Shape,
     layer: &Layer<'_>,
@@ -82,7 +82,7 @@ pub(super) fn groups<B: Bounds>(
         return;
     }
     let epilogue = layer.epilogue;
-    let (stage_weights, compute): (StageWeights, Compute) = match (shape, epilogue.by_sign) {
+    let (mut stage_weights, compute): (StageWeights, Compute) = match (shape, epilogue.by_sign) {
         (Shape { size: 3, stride: 1 }, false) => (stage::weights_3x3_s1, three::plain_3x3_s1),
         (Shape { size: 3, stride: 1 }, true) => (stage::weights_3x3_s1, three::signed_3x3_s1),
         (Shape { size: 3, .. }, false) => (stage::weights_3x3_s2, three::plain_3x3_s2),
@@ -93,7 +93,18 @@ pub(super) fn groups<B: Bounds>(
         (Shape { .. }, _) => (stage::weights_7x7_s2, larger::rows_7x7_s2),
     };
     let channels = GROUP * groups;
-    let group_weights = GROUP * shape.size * shape.size;
+    let mut group_weights = GROUP * shape.size * shape.size;
+    if OFFSET {
+        group_weights += ZEROS;
+        stage_weights = match shape {
+            Shape { size: 3, stride: 1 } => less_zero::<3, 1>,
+            Shape { size: 3, .. } => less_zero::<3, 2>,
+            Shape { size: 5, stride: 1 } => less_zero::<5, 1>,
+            Shape { size: 5, .. } => less_zero::<5, 2>,
+            Shape { stride: 1, .. } => less_zero::<7, 1>,
+            Shape { .. } => less_zero::<7, 2>,
+        };
+    }
     for &row in band.input_rows() {
         around.pointer(row, (band.width() - 1) * band.input_stride + channels);
     }
@@ -122,6 +133,32 @@ pub(super) fn groups<B: Bounds>(
     // SAFETY: rows, outputs, scratch and constants were checked, or vouched for, and nothing else uses arena or scratch. Weights are
     // aligned, since the constant is and whole groups of four bytes lie before; so is scratch.
     unsafe { walk_groups(&mut walk) }
+}
+
+/// Stages the weights of four channels less their zero point, which lies behind them.
+///
+/// # Safety
+/// As of the functions of [`stage`].
+unsafe extern "C" fn less_zero<const SIZE: usize, const STRIDE: usize>(from: *const i8, to: *mut i16) {
+    let stage = match (SIZE, STRIDE) {
+        (3, 1) => stage::weights_3x3_s1,
+        (3, _) => stage::weights_3x3_s2,
+        (5, 1) => stage::weights_5x5_s1,
+        (5, _) => stage::weights_5x5_s2,
+        (_, 1) => stage::weights_7x7_s1,
+        _ => stage::weights_7x7_s2,
+    };
+    let pairs = GROUP * Shape { size: SIZE, stride: STRIDE }.weights() / 2;
+    // SAFETY: the zero point lies behind the group's weights; as many pairs have been staged, aligned for 32 bits.
+    unsafe {
+        stage(from, to);
+        let zeros = i32::from(*from.add(GROUP * SIZE * SIZE)).wrapping_mul(0x1_0001) as u32;
+        let to = to.cast::<u32>();
+        for i in 0..pairs {
+            // Both halves at once: with its sign turned the lower one, which is far from the ends of 16 bits, borrows nothing.
+            *to.add(i) = (*to.add(i) ^ 0x8000).wrapping_sub(zeros) ^ 0x8000;
+        }
+    }
 }
 
 /// Unpacks a channel to the next [`Record`] (r6), given its word (a register) and the half that holds the rest of its start: `b` or `t` of r2.
