@@ -31,7 +31,7 @@ pub use reduce::{reduce, reduce_image};
 pub use resize::{Scale, resize_bilinear};
 pub use softmax::softmax;
 pub use transpose_conv::transpose_conv;
-pub use unary::{Unary, function, unary};
+pub use unary::{Unary, of, unary};
 
 /// The real interval that a fused activation allows.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -11,7 +11,7 @@ mod table;
 
 pub use crate::reference::{
     Binary, FullyConnected, Prelu, Product, Scale, Sum, average_image, average_pool, binary, broadcast, conv2d,
-    depthwise, fully_connected, max_pool, reduce, reduce_image, resize_bilinear, transpose_conv,
+    depthwise, fully_connected, matmul, max_pool, reduce, reduce_image, resize_bilinear, transpose_conv,
 };
 pub use reduce::{Reading, Reduce};
 pub use softmax::softmax;

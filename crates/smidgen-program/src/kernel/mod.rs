@@ -36,7 +36,7 @@ pub use fully_connected::{
 pub use movement::{AxisIndex, Concat, Gather, Load, Permute};
 pub use pattern::{MOST_BYTES, Needed, Pattern, Taken};
 pub use pattern::{covers, product};
-pub use plain::{Cast, Compare, MatmulF32, Select};
+pub use plain::{Cast, Compare, Matmul, MatmulF32, MatmulI8, Select};
 pub use pool::{PoolF32, PoolI8, PoolI16};
 pub use recurrent::{RecurrentF32, in_order};
 pub use reduction::{
@@ -151,7 +151,7 @@ kernels! {
         BroadcastI8 BroadcastI16 BroadcastF32
         SoftmaxI8 SoftmaxI16 SoftmaxF32
         Quantise Dequantise Requantise Rescale Flip ArgMax
-        Compare Select Cast MatmulF32
+        Compare Select Cast MatmulI8 MatmulF32
         Gather Concat Permute
         ReduceImageI8 ReduceImageI16 ReduceImageF32 PoolImageI8 PoolImageI16 ReduceI8 ReduceI16 ReduceF32
         ExtremumI8 ExtremumI16 ExtremumF32
