@@ -71,34 +71,40 @@ impl Lines {
         a: impl Fn(usize) -> i8,
         b: impl Fn(usize) -> i8,
     ) -> [i32; MATMUL_COLUMNS] {
-        if wide {
-            return self.block(zeros, a, b);
-        }
-        let [sum] = self.block(zeros, a, b);
-        [sum, 0, 0, 0]
+        if wide { self.four(zeros, a, b) } else { [self.one(zeros, a, b), 0, 0, 0] }
     }
 
-    #[inline(always)]
-    fn block<const N: usize>(
-        self,
-        [a_zero, b_zero]: [i32; 2],
-        a: impl Fn(usize) -> i8,
-        b: impl Fn(usize) -> i8,
-    ) -> [i32; N] {
-        let (mut sums, mut total) = ([0i32; N], 0i32);
-        let [mut row, mut at] = self.at;
-        for _ in 0..self.depth {
+    /// Written out: compilers that are asked for small code leave a loop over the columns as it is, with their sums in memory.
+    #[inline(never)]
+    fn four(self, [a_zero, b_zero]: [i32; 2], a: impl Fn(usize) -> i8, b: impl Fn(usize) -> i8) -> [i32; 4] {
+        let (mut first, mut second, mut third, mut fourth, mut total) = (0i32, 0i32, 0i32, 0i32, 0i32);
+        let Self { at: [mut row, mut at], column, depth, steps: [along, down] } = self;
+        let add = |sum: i32, x: i32, y: i8| sum.wrapping_add(x.wrapping_mul(i32::from(y)));
+        let (next, last) = (2 * column, 3 * column);
+        for _ in 0..depth {
             let x = i32::from(a(row)) - a_zero;
             total = total.wrapping_add(x);
-            let mut place = at;
-            for sum in &mut sums {
-                *sum = sum.wrapping_add(x.wrapping_mul(i32::from(b(place))));
-                place = place.wrapping_add_signed(self.column);
-            }
-            row = row.wrapping_add_signed(self.steps[0]);
-            at = at.wrapping_add_signed(self.steps[1]);
+            first = add(first, x, b(at));
+            second = add(second, x, b(at.wrapping_add_signed(column)));
+            third = add(third, x, b(at.wrapping_add_signed(next)));
+            fourth = add(fourth, x, b(at.wrapping_add_signed(last)));
+            row = row.wrapping_add_signed(along);
+            at = at.wrapping_add_signed(down);
         }
         let less = total.wrapping_mul(b_zero);
-        sums.map(|sum| sum.wrapping_sub(less))
+        [first, second, third, fourth].map(|sum| sum.wrapping_sub(less))
+    }
+
+    #[inline(never)]
+    fn one(self, [a_zero, b_zero]: [i32; 2], a: impl Fn(usize) -> i8, b: impl Fn(usize) -> i8) -> i32 {
+        let Self { at: [mut row, mut at], depth, steps: [along, down], .. } = self;
+        let mut sum = 0i32;
+        for _ in 0..depth {
+            let (x, y) = (i32::from(a(row)) - a_zero, i32::from(b(at)) - b_zero);
+            sum = sum.wrapping_add(x.wrapping_mul(y));
+            row = row.wrapping_add_signed(along);
+            at = at.wrapping_add_signed(down);
+        }
+        sum
     }
 }
