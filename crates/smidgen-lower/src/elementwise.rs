@@ -20,7 +20,7 @@ use smidgen_program::kernel::{Broadcast, Kernel, flat};
 use smidgen_program::program::{ConstantId, Extent, Operand, Step};
 
 /// How every element-wise kernel proceeds, so that it can work in place.
-const ORDER: WriteOrder = WriteOrder { granularity: Granularity::Elements(1), reads_first: true };
+pub(super) const ORDER: WriteOrder = WriteOrder { granularity: Granularity::Elements(1), reads_first: true };
 
 /// Adds a step that computes each element of the output from the same element of the only input.
 pub(super) fn push_one(builder: &mut Builder, operator: &Operator, kernel: Kernel, constants: Vec<ConstantId>) {
@@ -357,13 +357,23 @@ pub(super) fn broadcast_strides(own: &[usize], rank: usize) -> Vec<isize> {
 
 /// Adds a step that takes its inputs whole.
 pub(super) fn push_whole(builder: &mut Builder, operator: &Operator, kernel: Kernel, footprint: Vec<Footprint>) {
+    push_whole_in(builder, operator, kernel, footprint, ORDER);
+}
+
+/// The same with another order of writing.
+pub(super) fn push_whole_in(
+    builder: &mut Builder,
+    operator: &Operator,
+    kernel: Kernel,
+    footprint: Vec<Footprint>,
+    order: WriteOrder,
+) {
     let inputs = operator.inputs.iter().map(|&id| {
         let elements = builder.tensor(id).shape.elements();
         seen(builder, id, flat(elements))
     });
     let inputs = inputs.collect();
     let target = builder.target_as(operator.outputs[0], flat(builder.tensor(operator.outputs[0]).shape.elements()));
-    let order = WriteOrder { granularity: Granularity::Elements(1), reads_first: true };
     builder.push(Step { inputs, outputs: vec![target], footprint, ..Step::new(kernel, order) });
 }
 

@@ -32,6 +32,11 @@ impl Reference {
         }
     }
 
+    /// Rounding of BATCH_MATMUL.
+    pub fn batch_matmul(self) -> Rounding {
+        Rounding::Twice
+    }
+
     /// With how many bits FULLY_CONNECTED on int16 multiplies; 31 of the product of all scales in double precision, or 15 as other layers do.
     pub fn int16_fully_connected(self) -> Multiplier {
         match self {

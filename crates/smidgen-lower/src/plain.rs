@@ -2,10 +2,16 @@
 
 use super::builder::Builder;
 use super::convert::stored;
-use super::elementwise::{broadcast_strides, dims, met, push_one, push_whole, strides, walked};
+use super::elementwise::{ORDER, broadcast_strides, dims, met, push_one, push_whole, push_whole_in, strides, walked};
 use super::error::Refusal;
+use super::options::KernelSet;
+use super::quant;
 use smidgen_ir::{CompareKind, ElementType, Operator};
+use smidgen_kernels::int8::Product;
+use smidgen_kernels::int8::fast::MATMUL_COLUMNS;
 use smidgen_kernels::plain;
+use smidgen_kernels::requant::Factor;
+use smidgen_program::footprint::{Granularity, WriteOrder};
 use smidgen_program::kernel;
 use smidgen_program::kernel::{Broadcast, Kernel};
 
@@ -46,7 +52,7 @@ pub(super) fn cast(builder: &mut Builder, operator: &Operator) -> Result<(), Ref
 
 pub(super) fn matmul(builder: &mut Builder, operator: &Operator, adjoint: [bool; 2]) -> Result<(), Refusal> {
     let dims = dims(builder, operator)?;
-    let rank = dims.len();
+    let (rank, cols) = (dims.len(), dims[dims.len() - 1]);
     let mut depth = 1;
     let (mut all, mut steps) = ([const { Vec::new() }; 2], [0; 2]);
     for (i, &id) in operator.inputs.iter().enumerate() {
@@ -63,7 +69,45 @@ pub(super) fn matmul(builder: &mut Builder, operator: &Operator, adjoint: [bool;
     }
     let length = |i: usize| (depth.saturating_sub(1) as isize * steps[i]) as usize + 1;
     let footprint = (0..2).map(|i| walked(&dims, 0, &all[i], length(i))).collect();
-    let broadcast = Broadcast { dims, strides: all };
-    push_whole(builder, operator, Kernel::MatmulF32(kernel::MatmulF32 { broadcast, depth, steps }), footprint);
+    let matmul = kernel::Matmul { broadcast: Broadcast { dims, strides: all }, depth, steps };
+    if builder.tensor(operator.inputs[0]).element() == ElementType::Float32 {
+        push_whole(builder, operator, Kernel::MatmulF32(kernel::MatmulF32(matmul)), footprint);
+        return Ok(());
+    }
+    let product = product(builder, operator, depth)?;
+    let fast = builder.options.kernels != KernelSet::Reference;
+    let order = if fast { by_columns(cols) } else { ORDER };
+    let kernel = Kernel::MatmulI8(kernel::MatmulI8 { matmul, product, fast });
+    push_whole_in(builder, operator, kernel, footprint, order);
     Ok(())
+}
+
+/// The order in which the fast product of matrices writes rows of so many elements.
+fn by_columns(cols: usize) -> WriteOrder {
+    if cols.is_multiple_of(MATMUL_COLUMNS) {
+        return WriteOrder { granularity: Granularity::Elements(MATMUL_COLUMNS), reads_first: true };
+    }
+    // Blocks begin anew in each row, at places that are no multiples of their size.
+    WriteOrder { granularity: Granularity::Elements(cols.max(1)), reads_first: false }
+}
+
+/// How sums of `depth` products of int8 become outputs.
+fn product(builder: &Builder, operator: &Operator, depth: usize) -> Result<Product, Refusal> {
+    let [(sa, za), (sb, zb)] =
+        [quant::int8(builder.tensor(operator.inputs[0]))?, quant::int8(builder.tensor(operator.inputs[1]))?];
+    let y = builder.tensor(operator.outputs[0]);
+    let (sy, zy) = quant::int8(y)?;
+    // The product of the scales is taken in single precision.
+    let factor = Factor::new(f64::from(sa * sb) / f64::from(sy));
+    let furthest = |zero: i32| i64::from((zero + 128).max(127 - zero));
+    let most = furthest(za) * furthest(zb) * depth as i64;
+    // What follows where a sum leaves 32 bits depends on how the reference was built.
+    if most.checked_mul(1 << factor.shift.max(0)).is_none_or(|most| most > i32::MAX.into()) {
+        return Err(Refusal(format!(
+            "sums of {depth} products reach {most}, which in steps of the output `{}` leave 32 bits",
+            y.name
+        )));
+    }
+    let rounding = builder.options.reference.batch_matmul();
+    Ok(Product { zeros: [za, zb], factor, output_zero: zy, min: i8::MIN, max: i8::MAX, rounding })
 }

@@ -1,6 +1,6 @@
 //! BATCH_MATMUL.
 
-use super::spec::{FLOAT, named, one};
+use super::spec::{NARROW, named, one};
 use super::{Op, OpSpec, Traits, view};
 use crate::cost::ReceptiveField;
 use crate::infer::{Inferred, Role, ShapeError, broadcast};
@@ -15,7 +15,7 @@ impl OpSpec for view::BatchMatmul<'_> {
     }
 
     fn traits(&self) -> Traits {
-        FLOAT
+        NARROW
     }
 
     fn inputs(&self) -> RangeInclusive<usize> {
@@ -45,7 +45,8 @@ impl OpSpec for view::BatchMatmul<'_> {
     }
 
     fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
-        rules.floats()
+        rules.arithmetic()?;
+        rules.product()
     }
 
     fn field(&self, _: ReceptiveField, _: &[&Shape], _: &Shape) -> ReceptiveField {

@@ -1,8 +1,13 @@
 //! Functions of one float32 without parameters and without an integer form: a row each. A new one needs a row here and its names in the
 //! formats (`names` in `smidgen-ir`); reading, writing, checking, planning, generated code and training follow from these.
 
+use super::Unary;
+use crate::memory::{Arena, Bounds};
+use crate::operand::map;
+use crate::view::{Region, Views};
+
 macro_rules! functions {
-    ($($(#[$doc:meta])* $name:ident = $value:expr, slope: $slope:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident, $own:ident = $value:expr, slope: $slope:expr;)*) => {
         /// Which function of one float.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         pub enum Function {
@@ -24,6 +29,26 @@ macro_rules! functions {
                 }
             }
 
+            /// Path of its kernel.
+            pub(super) fn path(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!("float::of::", stringify!($own)),)*
+                }
+            }
+
+            /// Its kernel, see [`of`](super::of).
+            pub(super) fn run<B: Bounds>(
+                self,
+                arena: Arena<'_, f32, B>,
+                views: &Views,
+                region: Region,
+                depth: usize,
+            ) {
+                match self {
+                    $(Self::$name => kernels::$own(arena, views, region, depth, Unary::Function(self)),)*
+                }
+            }
+
             /// The derivative at `x`, where the value is `y`; 0 where a step has none.
             pub fn slope(self, x: f32, y: f32) -> f32 {
                 match self {
@@ -34,62 +59,74 @@ macro_rules! functions {
                 }
             }
         }
+
+        pub(super) mod kernels {
+            use super::*;
+
+            $($(#[$doc])*
+            pub fn $own<B: Bounds>(arena: Arena<'_, f32, B>, views: &Views, region: Region, depth: usize, _: Unary) {
+                map(arena, views, region, depth, |x| {
+                    let value: fn(f32) -> f32 = $value;
+                    value(x)
+                });
+            })*
+        }
     };
 }
 
 functions! {
     /// Square root.
-    Sqrt = libm::sqrtf, slope: |_, y| 0.5 / y;
+    Sqrt, sqrt = libm::sqrtf, slope: |_, y| 0.5 / y;
     /// The nearest whole number, of two that are equally near the even one.
-    Round = libm::rintf, slope: |_, _| 0.0;
+    Round, round = libm::rintf, slope: |_, _| 0.0;
     /// The greatest whole number that is not above.
-    Floor = libm::floorf, slope: |_, _| 0.0;
+    Floor, floor = libm::floorf, slope: |_, _| 0.0;
     /// The least whole number that is not below.
-    Ceil = libm::ceilf, slope: |_, _| 0.0;
+    Ceil, ceil = libm::ceilf, slope: |_, _| 0.0;
     /// Absolute value; its slope at 0 is 0.
-    Abs = libm::fabsf, slope: |x, _| if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { 0.0 };
+    Abs, abs = libm::fabsf, slope: |x, _| if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { 0.0 };
     /// `-x`.
-    Neg = |x| -x, slope: |_, _| -1.0;
+    Neg, neg = |x| -x, slope: |_, _| -1.0;
     /// `x * x`.
-    Square = |x| x * x, slope: |x, _| 2.0 * x;
+    Square, square = |x| x * x, slope: |x, _| 2.0 * x;
     /// `1 / sqrt(x)`.
-    Rsqrt = |x| 1.0 / libm::sqrtf(x), slope: |_, y| -0.5 * y * y * y;
+    Rsqrt, rsqrt = |x| 1.0 / libm::sqrtf(x), slope: |_, y| -0.5 * y * y * y;
     /// Sine.
-    Sin = libm::sinf, slope: |x, _| libm::cosf(x);
+    Sin, sin = libm::sinf, slope: |x, _| libm::cosf(x);
     /// Cosine.
-    Cos = libm::cosf, slope: |x, _| -libm::sinf(x);
+    Cos, cos = libm::cosf, slope: |x, _| -libm::sinf(x);
     /// `x` where positive, else `e^x - 1`.
-    Elu = |x| if x > 0.0 { x } else { libm::expm1f(x) }, slope: |x, y| if x > 0.0 { 1.0 } else { y + 1.0 };
+    Elu, elu = |x| if x > 0.0 { x } else { libm::expm1f(x) }, slope: |x, y| if x > 0.0 { 1.0 } else { y + 1.0 };
     /// -1, 0 or 1, as `x` is below, at or above 0.
-    Sign = |x| if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { x }, slope: |_, _| 0.0;
+    Sign, sign = |x| if x > 0.0 { 1.0 } else if x < 0.0 { -1.0 } else { x }, slope: |_, _| 0.0;
     /// Tangent.
-    Tan = libm::tanf, slope: |_, y| 1.0 + y * y;
+    Tan, tan = libm::tanf, slope: |_, y| 1.0 + y * y;
     /// Arc sine.
-    Asin = libm::asinf, slope: |x, _| 1.0 / libm::sqrtf(1.0 - x * x);
+    Asin, asin = libm::asinf, slope: |x, _| 1.0 / libm::sqrtf(1.0 - x * x);
     /// Arc cosine.
-    Acos = libm::acosf, slope: |x, _| -1.0 / libm::sqrtf(1.0 - x * x);
+    Acos, acos = libm::acosf, slope: |x, _| -1.0 / libm::sqrtf(1.0 - x * x);
     /// Arc tangent.
-    Atan = libm::atanf, slope: |x, _| 1.0 / (1.0 + x * x);
+    Atan, atan = libm::atanf, slope: |x, _| 1.0 / (1.0 + x * x);
     /// Hyperbolic sine.
-    Sinh = libm::sinhf, slope: |x, _| libm::coshf(x);
+    Sinh, sinh = libm::sinhf, slope: |x, _| libm::coshf(x);
     /// Hyperbolic cosine.
-    Cosh = libm::coshf, slope: |x, _| libm::sinhf(x);
+    Cosh, cosh = libm::coshf, slope: |x, _| libm::sinhf(x);
     /// The inverse of the hyperbolic sine.
-    Asinh = libm::asinhf, slope: |x, _| 1.0 / libm::sqrtf(x * x + 1.0);
+    Asinh, asinh = libm::asinhf, slope: |x, _| 1.0 / libm::sqrtf(x * x + 1.0);
     /// The inverse of the hyperbolic cosine.
-    Acosh = libm::acoshf, slope: |x, _| 1.0 / libm::sqrtf(x * x - 1.0);
+    Acosh, acosh = libm::acoshf, slope: |x, _| 1.0 / libm::sqrtf(x * x - 1.0);
     /// The inverse of the hyperbolic tangent.
-    Atanh = libm::atanhf, slope: |x, _| 1.0 / (1.0 - x * x);
+    Atanh, atanh = libm::atanhf, slope: |x, _| 1.0 / (1.0 - x * x);
     /// The error function, `2 / sqrt(pi)` times the integral of `e^(-t*t)` from 0 to `x`.
-    Erf = libm::erff, slope: |x, _| core::f32::consts::FRAC_2_SQRT_PI * libm::expf(-x * x);
+    Erf, erf = libm::erff, slope: |x, _| core::f32::consts::FRAC_2_SQRT_PI * libm::expf(-x * x);
     /// `x / 2 * (1 + erf(x / sqrt(2)))`, by the complement of the error function, which keeps small values.
-    Gelu = |x| 0.5 * x * libm::erfcf(-core::f32::consts::FRAC_1_SQRT_2 * x),
+    Gelu, gelu = |x| 0.5 * x * libm::erfcf(-core::f32::consts::FRAC_1_SQRT_2 * x),
         slope: |x, _| {
             let density = 0.5 * core::f32::consts::FRAC_2_SQRT_PI * core::f32::consts::FRAC_1_SQRT_2;
             0.5 * libm::erfcf(-core::f32::consts::FRAC_1_SQRT_2 * x) + x * density * libm::expf(-0.5 * x * x)
         };
     /// `ln(e^x + 1)`, of numbers of any size.
-    Softplus = |x| libm::log1pf(libm::expf(-libm::fabsf(x))) + if x > 0.0 { x } else { 0.0 },
+    Softplus, softplus = |x| libm::log1pf(libm::expf(-libm::fabsf(x))) + if x > 0.0 { x } else { 0.0 },
         slope: |x, _| 1.0 / (1.0 + libm::expf(-x));
 }
 

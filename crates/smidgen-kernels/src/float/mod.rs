@@ -33,7 +33,7 @@ pub use resize::{Scale, resize_bilinear, resize_bilinear_uint8};
 pub use softmax::softmax;
 pub use svdf::{Svdf, svdf};
 pub use transpose_conv::transpose_conv;
-pub use unary::{Unary, function, unary};
+pub use unary::{Unary, of, unary};
 
 /// The real interval that a fused activation allows.
 #[derive(Clone, Copy, PartialEq, Debug)]

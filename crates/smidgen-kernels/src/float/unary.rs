@@ -29,53 +29,90 @@ pub enum Unary {
     Function(Function),
 }
 
-impl Unary {
-    /// The function's value.
-    #[inline]
-    pub fn apply(self, x: f32) -> f32 {
-        match self {
-            Self::Function(function) => function.apply(x),
-            _ => self.common(x),
-        }
-    }
-
-    /// The value of one that has an integer form; of the others what is no number.
-    #[inline]
-    fn common(self, x: f32) -> f32 {
-        match self {
-            Self::Logistic => logistic(x),
-            Self::Tanh => libm::tanhf(x),
-            Self::Clamp(clamp) => clamp.apply(x),
-            Self::LeakyRelu { alpha } => {
-                if x > 0.0 {
-                    x
-                } else {
-                    x * alpha
-                }
-            }
-            Self::HardSwish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
-            Self::Exp => libm::expf(x),
-            Self::Log => libm::logf(x),
-            Self::Function(_) => f32::NAN,
-        }
-    }
-}
-
 /// `1 / (1 + exp(-x))`; under -9 the reference leaves out the 1, which is 1.2e-4 of the result there, and so must this.
 pub(super) fn logistic(x: f32) -> f32 {
     if x < -9.0 { libm::expf(x) } else { 1.0 / (1.0 + libm::expf(-x)) }
 }
 
-/// `output[i] = f(input[i])` of functions that have an integer form. Order: one element at a time, read before write.
+/// `output[i] = f(input[i])`, by the function's own kernel. Order: one element at a time, read before write.
 pub fn unary<B: Bounds>(arena: Arena<'_, f32, B>, views: &Views, region: Region, depth: usize, function: Unary) {
-    // One loop for the functions that are cheap enough for the decision to matter.
     match function {
-        Unary::Clamp(clamp) => map(arena, views, region, depth, |x| clamp.apply(x)),
-        _ => map(arena, views, region, depth, |x| function.common(x)),
+        Unary::Logistic => of::logistic(arena, views, region, depth, function),
+        Unary::Tanh => of::tanh(arena, views, region, depth, function),
+        Unary::Clamp(_) => of::clamp(arena, views, region, depth, function),
+        Unary::LeakyRelu { .. } => of::leaky_relu(arena, views, region, depth, function),
+        Unary::HardSwish => of::hard_swish(arena, views, region, depth, function),
+        Unary::Exp => of::exp(arena, views, region, depth, function),
+        Unary::Log => of::log(arena, views, region, depth, function),
+        Unary::Function(own) => own.run(arena, views, region, depth),
     }
 }
 
-/// The same of all functions. Apart, since firmware that calls it has the code of every one of them.
-pub fn function<B: Bounds>(arena: Arena<'_, f32, B>, views: &Views, region: Region, depth: usize, function: Unary) {
-    map(arena, views, region, depth, |x| function.apply(x));
+impl Unary {
+    /// Path of the function's own kernel under this crate's root.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Logistic => "float::of::logistic",
+            Self::Tanh => "float::of::tanh",
+            Self::Clamp(_) => "float::of::clamp",
+            Self::LeakyRelu { .. } => "float::of::leaky_relu",
+            Self::HardSwish => "float::of::hard_swish",
+            Self::Exp => "float::of::exp",
+            Self::Log => "float::of::log",
+            Self::Function(function) => function.path(),
+        }
+    }
+}
+
+/// A kernel for each function, so that firmware has the code of those that it calls and of no other. Each is called as [`unary`] is;
+/// what it does not need to be told is ignored.
+pub mod of {
+    use super::*;
+
+    pub use crate::float::function::kernels::*;
+
+    /// `1 / (1 + exp(-x))`.
+    pub fn logistic<B: Bounds>(arena: Arena<'_, f32, B>, views: &Views, region: Region, depth: usize, _: Unary) {
+        map(arena, views, region, depth, super::logistic);
+    }
+
+    /// Hyperbolic tangent.
+    pub fn tanh<B: Bounds>(arena: Arena<'_, f32, B>, views: &Views, region: Region, depth: usize, _: Unary) {
+        map(arena, views, region, depth, libm::tanhf);
+    }
+
+    /// The RELUs.
+    pub fn clamp<B: Bounds>(arena: Arena<'_, f32, B>, views: &Views, region: Region, depth: usize, function: Unary) {
+        if let Unary::Clamp(clamp) = function {
+            map(arena, views, region, depth, |x| clamp.apply(x));
+        }
+    }
+
+    /// `x` where positive, else `alpha * x`.
+    pub fn leaky_relu<B: Bounds>(
+        arena: Arena<'_, f32, B>,
+        views: &Views,
+        region: Region,
+        depth: usize,
+        function: Unary,
+    ) {
+        if let Unary::LeakyRelu { alpha } = function {
+            map(arena, views, region, depth, |x| if x > 0.0 { x } else { x * alpha });
+        }
+    }
+
+    /// `x * min(max(x + 3, 0), 6) / 6`.
+    pub fn hard_swish<B: Bounds>(arena: Arena<'_, f32, B>, views: &Views, region: Region, depth: usize, _: Unary) {
+        map(arena, views, region, depth, |x| x * (x + 3.0).clamp(0.0, 6.0) / 6.0);
+    }
+
+    /// `e^x`.
+    pub fn exp<B: Bounds>(arena: Arena<'_, f32, B>, views: &Views, region: Region, depth: usize, _: Unary) {
+        map(arena, views, region, depth, libm::expf);
+    }
+
+    /// Natural logarithm.
+    pub fn log<B: Bounds>(arena: Arena<'_, f32, B>, views: &Views, region: Region, depth: usize, _: Unary) {
+        map(arena, views, region, depth, libm::logf);
+    }
 }

@@ -13,7 +13,8 @@ mod table;
 
 pub use crate::reference::{
     Binary, FullyConnected, Prelu, Product, Scale, Sum, average_image, average_pool, average_pool_uint8, binary,
-    broadcast, conv2d, depthwise, fully_connected, max_pool, reduce, reduce_image, resize_bilinear, transpose_conv,
+    broadcast, conv2d, depthwise, fully_connected, matmul, max_pool, reduce, reduce_image, resize_bilinear,
+    transpose_conv,
 };
 pub use lstm::{Lstm, lstm};
 pub use reduce::{Reading, Reduce};

@@ -53,7 +53,8 @@ impl<T: Integer> Sum<T> {
     }
 }
 
-/// Parameters of MUL: `y = output_zero + factor * ((a - a_zero) * (b - b_zero))`.
+/// Parameters of MUL, `y = output_zero + factor * ((a - a_zero) * (b - b_zero))`, and of BATCH_MATMUL, which scales the sum of such
+/// products.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Product<T = i8> {
     /// Zero points of the operands.
@@ -75,8 +76,13 @@ impl<T: Integer> Product<T> {
     #[inline]
     pub fn apply(&self, a: T, b: T) -> T {
         let product = a.into().wrapping_sub(self.zeros[0]).wrapping_mul(b.into().wrapping_sub(self.zeros[1]));
-        let y = self.factor.apply(product, self.rounding).wrapping_add(self.output_zero);
-        limit(y, self.min, self.max)
+        self.scaled(product)
+    }
+
+    /// The stored output of a product, or of a sum of products.
+    #[inline]
+    pub fn scaled(&self, sum: i32) -> T {
+        limit(self.factor.apply(sum, self.rounding).wrapping_add(self.output_zero), self.min, self.max)
     }
 }
 

@@ -246,11 +246,30 @@ pub trait Print: Sized {
 }
 
 /// How a kernel is called: `call!(Kernel(k, site) => path: arguments)`, or `call!(Kernel(k, site) of expression => { pattern => path, ... }:
-/// arguments)` where the function depends on parameters. `k` is the kernel, `site` its [`Site`]; arguments are words of
+/// arguments)` where the function depends on parameters, or `call!(Kernel(k, site) => path as expression; arguments)` where generated code
+/// calls the function whose path the expression is. `k` is the kernel, `site` its [`Site`]; arguments are words of
 /// [`argument!`](macro@argument) in the function's order.
 macro_rules! call {
     ($kernel:ident($k:ident, $site:ident) => $function:path: $($word:ident($($what:tt)*)),* $(,)?) => {
         call!($kernel($k, $site) of () => { () => $function }: $($word($($what)*)),*);
+    };
+    (
+        $kernel:ident($k:ident, $site:ident) => $function:path as $printed:expr; $($word:ident($($what:tt)*)),* $(,)?
+    ) => {
+        impl $kernel {
+            pub(super) fn run<M: $crate::kernel::Memory>(&self, run: &$crate::kernel::Invocation<'_>, memory: &mut M) {
+                let ($k, $site) = (self, &run.site);
+                let _ = (&$k, &$site);
+                call!(@call run memory $function, ($($word($($what)*)),*));
+            }
+
+            pub(super) fn print<P: $crate::kernel::Print>(&self, $site: &$crate::kernel::Site<'_>, printer: P) -> P {
+                let $k = self;
+                let printer = printer.function($printed);
+                $(let printer = text!(printer $site $word $($what)*);)*
+                printer
+            }
+        }
     };
     (
         $kernel:ident($k:ident, $site:ident) of $on:expr => { $($pattern:pat => $function:path),* $(,)? }:

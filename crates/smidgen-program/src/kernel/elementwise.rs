@@ -43,10 +43,7 @@ impl KernelSpec for UnaryF32 {
     }
 }
 
-call!(UnaryF32(k, site) of k.0 => {
-    float::Unary::Function(_) => float::function,
-    _ => float::unary,
-}:
+call!(UnaryF32(k, site) => float::unary as k.0.path();
     arena(f32), views(), region(), value(depth = site.output().depth), value(function = k.0));
 
 /// A RELU or LEAKY_RELU of int16. Input: `x`.

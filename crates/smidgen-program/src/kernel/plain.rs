@@ -6,7 +6,7 @@ use super::{Broadcast, KernelSpec, Pattern};
 use crate::costs::{Family, Size, Work};
 use smidgen_ir::ElementType;
 use smidgen_kernels::convert::Stored;
-use smidgen_kernels::{float, plain};
+use smidgen_kernels::{float, int8, plain};
 
 /// The operands of a function of elements.
 fn joined<const N: usize>(broadcast: &Broadcast<N>, elements: [ElementType; N], to: ElementType) -> Pattern<'_> {
@@ -86,9 +86,9 @@ impl KernelSpec for Cast {
 call!(Cast(k, site) => plain::cast:
     arena(u8), views(), region(), value(depth = site.output().depth), value(from = k.from), value(to = k.to));
 
-/// BATCH_MATMUL of float32. Inputs: `a`, `b`, either of them perhaps a constant.
+/// Which elements of two matrices, or batches of them, meet in their product.
 #[derive(Clone, PartialEq, Debug)]
-pub struct MatmulF32 {
+pub struct Matmul {
     /// For each batch, row and column of the output, where the row of `a` and the column of `b` begin.
     pub broadcast: Broadcast,
     /// Elements of a row of `a`.
@@ -97,19 +97,58 @@ pub struct MatmulF32 {
     pub steps: [isize; 2],
 }
 
+impl Matmul {
+    fn pattern(&self, element: ElementType) -> Pattern<'_> {
+        let operands = self.broadcast.strides().into_iter().zip(self.steps);
+        let operands = operands.map(|(strides, step)| (element, strides, self.depth, step)).collect();
+        Pattern::Joined { dims: &self.broadcast.dims, operands, to: element }
+    }
+}
+
+/// BATCH_MATMUL of float32. Inputs: `a`, `b`, either of them perhaps a constant.
+#[derive(Clone, PartialEq, Debug)]
+pub struct MatmulF32(pub Matmul);
+
 impl KernelSpec for MatmulF32 {
     fn pattern(&self) -> Pattern<'_> {
-        let operands = self.broadcast.strides().into_iter().zip(self.steps);
-        let operands = operands.map(|(strides, step)| (ElementType::Float32, strides, self.depth, step)).collect();
-        Pattern::Joined { dims: &self.broadcast.dims, operands, to: ElementType::Float32 }
+        self.0.pattern(ElementType::Float32)
     }
 
     fn work(&self, run: &Size) -> Work {
-        Work::new(Family::FullyConnectedF32, [1, run.elements(), run.elements() * self.depth])
+        Work::new(Family::FullyConnectedF32, [1, run.elements(), run.elements() * self.0.depth])
     }
 }
 
 call!(MatmulF32(k, site) => float::matmul:
     arena(f32), whole(a: f32 = 0), whole(b: f32 = 1), value(output = site.output_base(false)),
-    value(dims = &k.broadcast.dims[..]), value(strides = k.broadcast.strides()), value(depth = k.depth),
-    value(steps = k.steps));
+    value(dims = &k.0.broadcast.dims[..]), value(strides = k.0.broadcast.strides()), value(depth = k.0.depth),
+    value(steps = k.0.steps));
+
+/// BATCH_MATMUL of int8. Inputs: `a`, `b`, either of them perhaps a constant.
+#[derive(Clone, PartialEq, Debug)]
+pub struct MatmulI8 {
+    /// Which elements meet.
+    pub matmul: Matmul,
+    /// Zero points, and how sums become outputs.
+    pub product: int8::Product,
+    /// Several columns at once.
+    pub fast: bool,
+}
+
+impl KernelSpec for MatmulI8 {
+    fn pattern(&self) -> Pattern<'_> {
+        self.matmul.pattern(ElementType::Int8)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        Work::new(Family::Other, [1, run.elements(), run.elements() * self.matmul.depth])
+    }
+}
+
+call!(MatmulI8(k, site) of k.fast => {
+    true => int8::fast::matmul,
+    false => int8::matmul,
+}:
+    arena(i8), whole(a: i8 = 0), whole(b: i8 = 1), value(output = site.output_base(false)),
+    value(dims = &k.matmul.broadcast.dims[..]), value(strides = k.matmul.broadcast.strides()),
+    value(depth = k.matmul.depth), value(steps = k.matmul.steps), reference(product = k.product));

@@ -45,6 +45,7 @@ differential! {
         hard_swish, exp, log, arg_max, quantize;
     movement: pad, padv2, reshape, squeeze, expand_dims, transpose, concatenation, split, pack, unpack, slice, strided_slice;
     recurrent: svdf, unidirectional_sequence_lstm;
+    plain: batch_matmul;
 }
 
 /// A test of each operator with activations of one type, and a list of them.
@@ -144,6 +145,7 @@ mod absurd_scales {
             elementwise: add, sub, mul, minimum, maximum, mean, sum, reduce_max, reduce_min, logistic, tanh, relu, relu_n1_to_1, relu6, leaky_relu,
                 prelu, hard_swish, exp, log, arg_max, quantize, dequantize;
             movement: pad, padv2, concatenation, strided_slice;
+            plain: batch_matmul;
         }
     }
 
@@ -182,11 +184,6 @@ mod of_floats {
     #[test]
     fn cast() {
         harness::run("cast", Numbers::Float, generators::plain::cast);
-    }
-
-    #[test]
-    fn batch_matmul() {
-        harness::run("batch_matmul", Numbers::Float, generators::plain::batch_matmul);
     }
 
     #[test]

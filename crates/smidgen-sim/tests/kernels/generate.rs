@@ -41,6 +41,12 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::Softmax | Kernel::Table => table(kernel, random),
         Kernel::Binary | Kernel::TableSum | Kernel::McuSum | Kernel::McuProduct => binary(kernel, random),
         Kernel::Broadcast => broadcast(kernel, function, random),
+        Kernel::Matmul | Kernel::FastMatmul => {
+            let (call, space) = matmul(Call::new(Kernel::Matmul), 1, random);
+            let simple = call.put(&product(random));
+            let call = Call { kernel: kernel.into(), ..simple.clone() };
+            Case { oracle: Some(simple), ..Case::new(call, space.fill(random)) }
+        }
         Kernel::ReduceImage => reduce_image(kernel, reduction, random),
         Kernel::AverageImage => reduce_image(kernel, |random, _| clamp(random), random),
         Kernel::Reduce => reduce(kernel, reduction, random),
@@ -302,14 +308,21 @@ pub fn operand<T: Number>(
 
 fn function(random: &mut Random) -> Binary {
     let zeros = [int8(random).into(), int8(random).into()];
-    let (output_zero, [min, max], rounding) = (int8(random).into(), clamp(random), rounding(random));
+    let (output_zero, rounding) = (int8(random).into(), rounding(random));
     match random.below(5) {
         0 => Binary::Sum(sum(random, rounding)),
-        1 => Binary::Product(Product { zeros, factor: factor(random), output_zero, min, max, rounding }),
+        1 => Binary::Product(product(random)),
         2 => Binary::Prelu(Prelu { zeros, positive: factor(random), negative: factor(random), output_zero, rounding }),
         3 => Binary::Minimum,
         _ => Binary::Maximum,
     }
+}
+
+fn product(random: &mut Random) -> Product {
+    let [min, max] = clamp(random);
+    let (output_zero, rounding) = (int8(random).into(), rounding(random));
+    let zeros = [int8(random).into(), int8(random).into()];
+    Product { zeros, factor: factor(random), output_zero, min, max, rounding }
 }
 
 fn sum(random: &mut Random, rounding: Rounding) -> Sum {
@@ -401,6 +414,28 @@ where
     let output = space.take(sizes.iter().product::<usize>() * bytes, bytes) / bytes;
     let call = call.put(&output).put(&dims(&sizes)).put(&strides[0]).put(&strides[1]).put(&function(random));
     Case::new(call, space.fill(random))
+}
+
+/// Rows of one operand, columns of another, each of `depth` elements of so many bytes, with batches that may be broadcast.
+pub fn matmul(mut call: Call, bytes: usize, random: &mut Random) -> (Call, Space) {
+    let [batch, rows, cols] = [(); 3].map(|()| small(random, 1, 5));
+    let depth = small(random, 1, 11);
+    let mut space = Space::new(random);
+    let (mut strides, mut steps) = (Vec::new(), Vec::new());
+    for (place, lines) in [(1, rows), (2, cols)] {
+        let (batches, turned) = (if random.chance(1, 3) { 1 } else { batch }, random.chance(1, 2));
+        let mut own = [0; MAX_RANK];
+        own[0] = if batches == 1 { 0 } else { (lines * depth) as isize };
+        own[place] = if turned { 1 } else { depth as isize };
+        steps.push(if turned { lines as isize } else { 1 });
+        strides.push(Strides { rank: 3, steps: own });
+        let base = space.take_input(batches * lines * depth * bytes, bytes) / bytes;
+        // The operand is in the arena.
+        call = call.put(&0u32).put(&base);
+    }
+    let output = space.take(batch * rows * cols * bytes, bytes) / bytes;
+    let call = call.put(&output).put(&dims(&[batch, rows, cols])).put(&strides[0]).put(&strides[1]);
+    (call.put(&depth).put(&steps[0]).put(&steps[1]), space)
 }
 
 fn reduction(random: &mut Random, count: usize) -> Reduce {

@@ -3,7 +3,7 @@
 use crate::calls::Strides;
 use crate::cases::{Call, Case, Needs, Space, place, region, signed, small, window};
 use crate::floats::FloatKernel;
-use crate::generate::{alike, cuboid, dims, sizes};
+use crate::generate::{alike, cuboid, dims, matmul, sizes};
 use smidgen_kernels::convert::Stored;
 use smidgen_kernels::float::{self, Binary, Cell, Clamp, Function, Hybrid, Recurrent, Scale, Svdf, Unary};
 use smidgen_kernels::nd::MAX_RANK;
@@ -23,12 +23,15 @@ pub fn generate(kernel: FloatKernel, random: &mut Random) -> Case {
         FloatKernel::FloatAveragePool | FloatKernel::FloatMaxPool => pool(kernel, random),
         FloatKernel::FloatResizeBilinear => resize(kernel, 4, random),
         FloatKernel::FloatResizeBilinearUint8 => resize(kernel, 1, random),
-        FloatKernel::FloatSoftmax | FloatKernel::FloatUnary | FloatKernel::FloatFunction => unary(kernel, random),
+        FloatKernel::FloatSoftmax | FloatKernel::FloatUnary => unary(kernel, random),
         FloatKernel::FloatRecurrent => recurrent(random),
         FloatKernel::FloatSvdf => svdf(random),
         FloatKernel::FloatBinary => binary(random),
         FloatKernel::FloatBroadcast => broadcast(random),
-        FloatKernel::FloatMatmul => matmul(random),
+        FloatKernel::FloatMatmul => {
+            let (call, space) = matmul(Call::new(kernel), size_of::<f32>(), random);
+            Case::new(call, space.fill(random))
+        }
         FloatKernel::FloatReduceImage => reduce_image(random),
         FloatKernel::FloatReduce | FloatKernel::FloatReduceMax | FloatKernel::FloatReduceMin => reduce(kernel, random),
         FloatKernel::Quantize | FloatKernel::Dequantize => convert(kernel, random),
@@ -163,7 +166,7 @@ fn unary(kernel: FloatKernel, random: &mut Random) -> Case {
     let function = random.choose(Function::ALL);
     let call = match kernel {
         FloatKernel::FloatSoftmax => call.put(&1.5f32),
-        FloatKernel::FloatFunction => call.put(&Unary::Function(function)),
+        _ if random.chance(2, 3) => call.put(&Unary::Function(function)),
         _ => call.put(&random.choose(&[
             Unary::Logistic,
             Unary::Tanh,
@@ -258,26 +261,6 @@ fn broadcast(random: &mut Random) -> Case {
     let output = space.take(4 * sizes.iter().product::<usize>(), 4) / 4;
     let call = call.put(&output).put(&dims(&sizes)).put(&strides[0]).put(&strides[1]);
     Case::new(call.put(&function(random)).put(&clamp(random)), space.fill(random))
-}
-
-/// Rows of one operand, columns of another, each of `depth` elements, with batches that may be broadcast.
-fn matmul(random: &mut Random) -> Case {
-    let [batch, rows, cols, depth] = [(); 4].map(|()| small(random, 1, 5));
-    let mut space = Space::new(random);
-    let mut call = Call::new(FloatKernel::FloatMatmul);
-    let (mut strides, mut steps) = (Vec::new(), Vec::new());
-    for (place, lines) in [(1, rows), (2, cols)] {
-        let (batches, turned) = (if random.chance(1, 3) { 1 } else { batch }, random.chance(1, 2));
-        let mut own = [0; MAX_RANK];
-        own[0] = if batches == 1 { 0 } else { (lines * depth) as isize };
-        own[place] = if turned { 1 } else { depth as isize };
-        steps.push(if turned { lines as isize } else { 1 });
-        strides.push(Strides { rank: 3, steps: own });
-        call = call.option::<f32>(None).put(&(space.take_input(4 * batches * lines * depth, 4) / 4));
-    }
-    let output = space.take(4 * batch * rows * cols, 4) / 4;
-    let call = call.put(&output).put(&dims(&[batch, rows, cols])).put(&strides[0]).put(&strides[1]);
-    Case::new(call.put(&depth).put(&steps[0]).put(&steps[1]), space.fill(random))
 }
 
 fn reduce_image(random: &mut Random) -> Case {

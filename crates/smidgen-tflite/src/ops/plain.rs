@@ -1,13 +1,13 @@
 //! Elements whose stored value is their value: comparisons and logic, SELECT_V2, CAST; and BATCH_MATMUL.
 
-use super::{Decoded, FLOAT, Written, builtins};
+use super::{COMPUTE, Decoded, Written, builtins};
 use crate::error::WriteError;
 use crate::read::call::{Call, Trouble, unsupported};
 use crate::schema::batch_matmul;
 use crate::support::Builtin;
 use crate::write::Writer;
 use crate::write::options::Options;
-use smidgen_ir::ElementType::{self, Bool, Float32, Int32, Int64, Uint8};
+use smidgen_ir::ElementType::{self, Bool, Float32, Int8, Int32, Int64, Uint8};
 use smidgen_ir::{CompareKind, DataType, Op};
 
 /// Types of which it is asked whether they are the same.
@@ -91,10 +91,10 @@ builtins! {
         read: cast,
     }
     BatchMatmul = "BATCH_MATMUL" {
-        types: FLOAT,
+        types: COMPUTE,
         remarks: "broadcasting",
         options: 101,
-        version: |_| 1,
+        version: |s| s.by_type(s.x(), &[(Int8, 2)]),
         read: read_batch_matmul,
     }
 }
@@ -129,7 +129,8 @@ fn cast(call: &Call<'_>) -> Result<Decoded, Trouble> {
 
 fn read_batch_matmul(call: &Call<'_>) -> Result<Decoded, Trouble> {
     let adjoint = [call.flag(batch_matmul::adj_x)?, call.flag(batch_matmul::adj_y)?];
-    plain(call, 2, Op::BatchMatmul { adjoint })
+    call.arity(2..=2, 1)?;
+    Ok((Op::BatchMatmul { adjoint }, vec![call.index(0)?, call.index(1)?]))
 }
 
 pub(super) fn write_compare(writer: &mut Writer<'_, '_>, kind: CompareKind) -> Result<Written, WriteError> {

@@ -73,7 +73,6 @@ pub fn cast(draw: &mut Draw) -> Option<Graph> {
 }
 
 pub fn batch_matmul(draw: &mut Draw) -> Option<Graph> {
-    once(draw)?;
     let [m, k, n] = [(); 3].map(|()| draw.dim(12));
     let adjoint = [draw.chance(50), draw.chance(50)];
     let batch: Vec<usize> = (0..draw.between(0, 2)).map(|_| draw.dim(4)).collect();
@@ -86,7 +85,18 @@ pub fn batch_matmul(draw: &mut Draw) -> Option<Graph> {
         shape.splice(0..0, lead);
     }
     let [a, b] = shapes;
-    let builder = Builder::default().input(a, DataType::FLOAT32);
-    let builder = operand(draw, builder, b, &DataType::FLOAT32);
-    builder.finish(Op::BatchMatmul { adjoint }, DataType::FLOAT32)
+    let x = draw.dtype();
+    let y = draw.dtype_like(&x);
+    let output = match [&x, &y].map(DataType::quantisation) {
+        [Some(p), Some(q)] => {
+            // The real products are about 74^2 steps wide, and sums of them that times the root of their number.
+            let steps = 5400.0 * (k as f32).sqrt();
+            let scale = p.scale(0) * q.scale(0) * steps / draw.log_uniform(5.0, 400.0);
+            draw.integer(scale)
+        }
+        _ => x.clone(),
+    };
+    let builder = Builder::default().input(a, x);
+    let builder = operand(draw, builder, b, &y);
+    builder.finish(Op::BatchMatmul { adjoint }, output)
 }

@@ -477,6 +477,8 @@ kernels! { Kernel from 0; memory, m;
     Table => int8::table(memory.arena(), &get(m), get(m), get(m), get::<B, Flash<'_, i8, B>>(m).array(0));
     Binary => int8::binary::<i8, _>(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m));
     TableSum => int8::table_sum(memory.arena(), get(m), get(m), get(m), get(m), get(m), int8::Lookup { sum: &get(m), table: get::<B, Flash<'_, i32, B>>(m).array(0) });
+    Matmul => int8::matmul::<i8, _>(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), get(m), get(m), &get(m));
+    FastMatmul => fast::matmul(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), get(m), get(m), &get(m));
     Broadcast => int8::broadcast::<i8, _>(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), &get(m));
     ReduceImage => int8::reduce_image::<Reduce, _>(memory.arena(), &get(m), get::<B, usize>(m)..get(m), get(m), get(m), &get(m));
     AverageImage => int8::average_image::<i8, _>(memory.arena(), &get(m), get::<B, usize>(m)..get(m), get(m), get(m), get(m));

@@ -95,7 +95,6 @@ kernels! { FloatKernel from 1000; memory, m;
     FloatRecurrent => float::recurrent(memory.arena(), get(m), &get(m), get(m), get(m), get(m));
     FloatSvdf => float::svdf(memory.arena(), get(m), &get(m), get(m), get(m), get(m));
     FloatUnary => float::unary(memory.arena(), &get(m), get(m), get(m), get(m));
-    FloatFunction => float::function(memory.arena(), &get(m), get(m), get(m), get(m));
     FloatBinary => float::binary(memory.arena(), get(m), get(m), get(m), get(m), get(m), get(m));
     FloatBroadcast => float::broadcast(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), get(m));
     FloatMatmul => float::matmul(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), get(m), get(m));
