@@ -28,6 +28,7 @@ mod layouts;
 mod memory;
 mod normalise;
 mod onnx;
+mod outside;
 mod plan;
 mod quantize;
 mod recurrent;
