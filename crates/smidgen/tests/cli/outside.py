@@ -2,7 +2,7 @@
 does not take: .tflite files that LiteRT allocates, or .onnx files that ONNX Runtime makes a session of.
 
 Arguments: the format (`tflite` or `onnx`), a folder, how many files, the first seed. For file `I` there are `I.tflite` (or `I.onnx`) and,
-where one run gave numbers, `I.npz` with `input_0`, `input_0_1` and so on, `output_0_0`, `output_0_1` and so on. To standard output a line
+where one run gave numbers, `I.npz` with `input_0` (or `input_0_0`, `input_0_1` and so on), `output_0_0`, `output_0_1` and so on. To standard output a line
 for each file: its name, and what it is made of.
 
 A network grows operator by operator; one that the runtime refuses is taken away again. Each is made in a process of its own, so that a
@@ -756,7 +756,8 @@ def make(kind, seed, folder):
         file.write(data)
     numeric = all(np.asarray(a).dtype.kind in "fiub" for a in [*(results or []), *(v.array for v in net.inputs)])
     if results is not None and numeric and "RANDOM" not in " ".join(net.words).upper():
-        named = {"input_0" if i == 0 else f"input_0_{i}": value.array for i, value in enumerate(net.inputs)}
+        several = len(net.inputs) > 1
+        named = {f"input_0_{i}" if several else "input_0": value.array for i, value in enumerate(net.inputs)}
         named.update({f"output_0_{i}": np.asarray(array) for i, array in enumerate(results)})
         np.savez(f"{path}.npz", **named)
     return ", ".join(net.words)
