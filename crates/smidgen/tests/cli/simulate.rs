@@ -50,6 +50,61 @@ fn tinted(folder: &Folder) {
     }
 }
 
+/// A network of uint8 as TensorFlow 1 gave them: weights with zero points, inputs joined on scales of their own, an average that rounds half up.
+fn of_uint8() -> String {
+    let mut state = 5u32;
+    let mut constant = |count: usize| {
+        let numbers = (0..count).map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            ((state >> 8) % 255) as i32 - 127
+        });
+        format!("{:?}", numbers.collect::<Vec<_>>())
+    };
+    let [stem, spread, narrow, wide, spread_again, classes] =
+        [7 * 27, 9 * 7, 12 * 7, 5 * 9 * 12, 25 * 12, 10 * 17].map(&mut constant);
+    format!(
+        r#"
+graph "uint8"
+inputs(%0)
+outputs(%24)
+
+%0 "picture" : u8[1x16x16x3]{{0.0078125; 128}}
+%1 "a" : i8[1x16x16x3]{{0.0078125; 0}} = QUANTIZE(%0)
+%2 "stem" : i8[7x3x3x3]{{0.02; 9}} = {stem}
+%3 "b" : i8[1x8x8x7]{{0.0236; -128}} = CONV_2D(%1, %2) stride=[2, 2] padding=same activation=relu6 uint8=true
+%4 "spread" : i8[1x3x3x7]{{0.02; -14}} = {spread}
+%5 "c" : i8[1x8x8x7]{{0.05; -100}} = DEPTHWISE_CONV_2D(%3, %4) stride=[1, 1] padding=same multiplier=1 uint8=true
+%6 "narrow" : i8[12x1x1x7]{{0.01; 23}} = {narrow}
+%7 "d" : i8[1x8x8x12]{{0.1; 3}} = CONV_2D(%5, %6) stride=[1, 1] padding=same uint8=true
+%8 "wide" : i8[5x3x3x12]{{0.005; -30}} = {wide}
+%9 "e" : i8[1x8x8x5]{{0.2; -7}} = CONV_2D(%7, %8) stride=[1, 1] padding=same uint8=true
+%10 "spread again" : i8[1x5x5x12]{{0.01; 5}} = {spread_again}
+%11 "f" : i8[1x8x8x12]{{0.3; 20}} = DEPTHWISE_CONV_2D(%7, %10) stride=[1, 1] padding=same multiplier=1 uint8=true
+%12 "g" : i8[1x8x8x17]{{0.25; 0}} = CONCATENATION(%9, %11) axis=3 uint8=true
+%13 "h" : i8[1x4x4x17]{{0.25; 0}} = AVERAGE_POOL_2D(%12) window=[2, 2] stride=[2, 2] padding=valid uint8=true
+%14 "i" : i8[1x1x1x17]{{0.25; 0}} = AVERAGE_POOL_2D(%13) window=[4, 4] stride=[4, 4] padding=valid uint8=true
+%15 "j" : i8[1x17]{{0.25; 0}} = RESHAPE(%14) shape=[1, 17]
+%16 "classes" : i8[10x17]{{0.01; 40}} = {classes}
+%17 "k" : i8[1x10]{{0.5; 0}} = FULLY_CONNECTED(%15, %16)
+%24 "l" : u8[1x10]{{0.5; 128}} = QUANTIZE(%17)
+"#
+    )
+}
+
+/// On cores with DSP instructions and without.
+#[test]
+fn networks_of_uint8_give_the_bytes_of_the_host() {
+    for (core, board) in [(Core::CortexM4, "mps2-an386"), (Core::CortexM3, "mps2-an385")] {
+        if !simulates(core) {
+            continue;
+        }
+        let folder = Folder::new();
+        folder.write("uint8.ir", of_uint8());
+        let report = folder.smidgen(&["simulate", "uint8.ir", "--board", board, "--json"]).expect(0).json();
+        assert_eq!(report["matches_host"], true, "{report}");
+    }
+}
+
 /// A folder with a small network, its golden file, and a board; nothing where it cannot be simulated.
 fn tiny() -> Option<Folder> {
     if !simulates(Core::CortexM7) {
