@@ -72,3 +72,40 @@ pub fn svdf<B: Bounds>(
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).fold(0.0, |sum, (&v, &w)| sum + v * w)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_are_those_of_a_convolution_over_time() {
+        // Integers, so that no sum depends on its order; the next state lies where the state does.
+        let [inputs, rank, units, memory, frames] = [3, 2, 2, 5, 20];
+        let filters = rank * units;
+        let number = |i: usize| ((i * 37 + i * i * 11) % 15) as f32 - 7.0;
+        let numbers = |from: usize, count: usize| (from..from + count).map(number).collect::<Vec<f32>>();
+        let (weights, time, bias) = (numbers(1, filters * inputs), numbers(50, filters * memory), numbers(90, units));
+        let layer = Svdf { sizes: [1, inputs, filters, memory], rank, clamp: Clamp { min: 0.0, max: f32::INFINITY } };
+        let (state, y, scratch) = (inputs, inputs + filters * memory, inputs + filters * memory + units);
+        let mut arena = vec![0.0; scratch + layer.scratch()];
+        for t in 0..frames {
+            arena[..inputs].copy_from_slice(&numbers(100 + t * inputs, inputs));
+            let constants = [&weights, &time, &bias].map(|values| Flash::new(values));
+            let [w, taps, b] = constants;
+            svdf(Arena::new(&mut arena), [0, state, y, state, scratch], &layer, w, taps, b);
+            let feature = |filter: usize, t: usize| {
+                let x = numbers(100 + t * inputs, inputs);
+                (0..inputs).map(|i| weights[filter * inputs + i] * x[i]).sum::<f32>()
+            };
+            for unit in 0..units {
+                let mut sum = bias[unit];
+                for filter in unit * rank..(unit + 1) * rank {
+                    for back in 0..memory.min(t + 1) {
+                        sum += feature(filter, t - back) * time[filter * memory + memory - 1 - back];
+                    }
+                }
+                assert_eq!(arena[y + unit], sum.max(0.0), "frame {t}, unit {unit}");
+            }
+        }
+    }
+}

@@ -14,7 +14,7 @@ use std::sync::Mutex;
 
 /// Cases that the reference must accept, for each operator and type, unless the variable `SMIDGEN_CASES` says another number.
 const CASES: usize = 300;
-/// Samples run through each model, and through each that keeps state from one to the next.
+/// Samples run through each model, and through each that keeps exact state from one to the next.
 const SAMPLES: usize = 3;
 const FRAMES: usize = 32;
 /// Seeds tried for each smaller size after a mismatch.
@@ -170,8 +170,7 @@ fn draw_absurd(seed: u64, numbers: Numbers, generate: Generator) -> Result<Optio
     let Some(graph) = generate(&mut source) else { return Ok(None) };
     let model = ours::write(&graph)?;
     let back = ours::read(&model)?;
-    let samples = if graph.variables.is_empty() { SAMPLES } else { FRAMES };
-    let samples = (0..samples).map(|_| source.sample(&graph)).collect();
+    let samples = (0..SAMPLES).map(|_| source.sample(&graph)).collect();
     Ok(Some(Drawn { seed, size: SIZE, graph, back, case: Case { model, samples, ..Case::default() } }))
 }
 
@@ -193,7 +192,10 @@ fn draw(seed: u64, size: usize, numbers: Numbers, generate: Generator) -> Result
     let Some(graph) = generate(&mut source) else { return Ok(None) };
     let written = ours::write(&graph).and_then(|model| Ok((ours::read(&model)?, model)));
     let (back, model) = written.map_err(|e| format!("{e}\n{}", print(&graph)))?;
-    let samples = (0..SAMPLES).map(|_| source.sample(&graph)).collect();
+    // What floats feed back they round again and again, each side in an order of its own.
+    let exact = numbers != Numbers::Float && !graph.variables.is_empty();
+    let samples = if exact { FRAMES } else { SAMPLES };
+    let samples = (0..samples).map(|_| source.sample(&graph)).collect();
     // Functions that the reference kernels lack and the default ones have.
     let by_default = |operator: &Operator| ["CEIL", "ELU", "ROUND"].contains(&operator.op.name());
     let kernels = if graph.operators.iter().any(by_default) { Kernels::Default } else { Kernels::Reference };

@@ -183,7 +183,10 @@ fn svdf(types: [i8; 4], rank: i32, activation: i8, variable: bool) -> Vec<u8> {
         inputs.push(t);
     }
     inputs.push(-1);
-    inputs.push(file.tensor(node("s", &[1, 20], types[3]).with(tensor::is_variable, variable)));
+    inputs.push(match variable {
+        true => file.tensor(node("s", &[1, 20], types[3]).with(tensor::is_variable, true)),
+        false => file.constant("s", &[1, 20], types[3], vec![0; 80]),
+    });
     file.operator(Builtin::Svdf, &inputs, &[y], Options::Svdf { rank, activation });
     file.outputs = vec![y];
     file.bytes()
