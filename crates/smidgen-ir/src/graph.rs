@@ -24,8 +24,9 @@ pub struct Operator {
     pub inputs: Vec<TensorId>,
     /// Tensors written.
     pub outputs: Vec<TensorId>,
-    /// It rounds as TensorFlow Lite's kernels of uint8 do, whose integers are held here less 128, where those of int8 round
-    /// otherwise, and its weights may have a zero point: only for operators that [have such a form](crate::ops::Traits::uint8).
+    /// It rounds as TensorFlow Lite's kernels of uint8 do, whose integers are held here less 128, where those of int8
+    /// round otherwise, and its weights may have a zero point: only for operators that [have such a
+    /// form](crate::ops::Traits::uint8).
     pub uint8: bool,
     /// Index of the operator in the file it came from.
     pub source: Option<u32>,

@@ -21,8 +21,9 @@ pub(super) struct Finish {
 }
 
 impl Finish {
-    /// The proven form of the finish of channels with such weights, a channel's in a row; `start` says what the kernel adds its products
-    /// to, given a channel's number, its bias, and its bias with the input's zero point folded in.
+    /// The proven form of the finish of channels with such weights, a channel's in a row; `start` says what the
+    /// kernel adds its products to, given a channel's number, its bias, and its bias with the input's zero point
+    /// folded in.
     fn proven(
         &self,
         builder: &Builder,
@@ -53,7 +54,8 @@ pub(super) fn conv2d(
     values: &[i8],
     finish: &Finish,
 ) -> Option<Step> {
-    // The least weight does not fit beside every other. Where there is one, all of the channel's are moved by a step, with their zero point.
+    // The least weight does not fit beside every other. Where there is one, all of the channel's are moved by a step,
+    // with their zero point.
     let (epilogue, words) = [0, 1].into_iter().find_map(|step| {
         let (stored, zeros) = moved(values, window.output[2], offset.weight_zero, step)?;
         let places = 0..window.patch().next_multiple_of(4);
@@ -72,8 +74,8 @@ pub(super) fn conv2d(
     Some(conv2d_step(window, offset, epilogue, constants))
 }
 
-/// Weights, a channel's in a row, and the zero point of each channel's; where a channel has the least weight there is, so many steps higher.
-/// `None` if that does not fit.
+/// Weights, a channel's in a row, and the zero point of each channel's; where a channel has the least weight there
+/// is, so many steps higher. `None` if that does not fit.
 fn moved(values: &[i8], channels: usize, weight_zero: i32, step: i8) -> Option<(Vec<i8>, Vec<i8>)> {
     let (mut stored, mut zeros) = (values.to_vec(), Vec::with_capacity(channels));
     for weights in stored.chunks_exact_mut((values.len() / channels.max(1)).max(1)) {
@@ -107,8 +109,8 @@ fn conv2d_step(window: &Window2d, offset: &Offset, epilogue: Epilogue, constants
     }
 }
 
-/// The constants of a depthwise convolution with one output for each input channel and weights `[KH, KW, C]`, and its finish, where that
-/// is proven.
+/// The constants of a depthwise convolution with one output for each input channel and weights `[KH, KW, C]`, and its
+/// finish, where that is proven.
 pub(super) fn depthwise(
     builder: &mut Builder,
     operator: &Operator,

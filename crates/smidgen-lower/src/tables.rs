@@ -48,8 +48,8 @@ pub(super) fn requantise(Ends { from: (sx, zx), to: (sy, zy) }: Ends) -> [i8; 25
     table(|x| factor.apply(x - zx, Rounding::Twice).saturating_add(zy))
 }
 
-/// An input of a CONCATENATION of uint8 on the output's scale, as TensorFlow Lite's `ConcatenationWithScaling` computes it: in single
-/// precision, from integers that are greater by 128.
+/// An input of a CONCATENATION of uint8 on the output's scale, as TensorFlow Lite's `ConcatenationWithScaling`
+/// computes it: in single precision, from integers that are greater by 128.
 pub(super) fn joined(Ends { from: (sx, zx), to: (sy, zy) }: Ends, name: &str) -> Result<[i8; 256], Refusal> {
     let scale = sx * (1.0 / sy);
     let bias = -(zx + 128) as f32 * scale;

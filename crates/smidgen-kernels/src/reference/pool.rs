@@ -8,7 +8,8 @@ use crate::view::{Region, Views};
 
 /// Mean of the window's elements that lie inside the input, rounded half away from zero, clamped to `[min, max]`.
 ///
-/// Order: up to four channels of a pixel at a time, reads before writes; no worse than one element at a time, all reads before its write.
+/// Order: up to four channels of a pixel at a time, reads before writes; no worse than one element at a time, all
+/// reads before its write.
 pub fn average_pool<T: Integer, B: Bounds>(
     arena: Arena<'_, T, B>,
     views: &Views,
@@ -22,7 +23,8 @@ pub fn average_pool<T: Integer, B: Bounds>(
 
 /// The same of uint8, whose integers are held less 128: rounded half up, since none is negative there.
 ///
-/// Order: up to four channels of a pixel at a time, reads before writes; no worse than one element at a time, all reads before its write.
+/// Order: up to four channels of a pixel at a time, reads before writes; no worse than one element at a time, all
+/// reads before its write.
 pub fn average_pool_uint8<B: Bounds>(
     arena: Arena<'_, i8, B>,
     views: &Views,
@@ -34,8 +36,8 @@ pub fn average_pool_uint8<B: Bounds>(
     pool(arena, views, region, window, 0, add, |sum, count| mean_of_uint8(sum, count as i32, clamp));
 }
 
-/// `sum / count - 128` rounded half up and clamped, where `sum` is of the elements as uint8 holds them. A window wholly in the padding has no
-/// mean; zero is as good as any.
+/// `sum / count - 128` rounded half up and clamped, where `sum` is of the elements as uint8 holds them. A window
+/// wholly in the padding has no mean; zero is as good as any.
 pub(super) fn mean_of_uint8(sum: i32, count: i32, [min, max]: [i8; 2]) -> i8 {
     let mean = sum.wrapping_add(count / 2).checked_div(count).unwrap_or(0);
     limit(mean.wrapping_sub(128), min, max)
@@ -50,7 +52,8 @@ pub(super) fn rounded_mean<T: Integer>(sum: i32, count: i32, [min, max]: [T; 2])
 
 /// Greatest of the window's elements, clamped to `[min, max]`.
 ///
-/// Order: up to four channels of a pixel at a time, reads before writes; no worse than one element at a time, all reads before its write.
+/// Order: up to four channels of a pixel at a time, reads before writes; no worse than one element at a time, all
+/// reads before its write.
 pub fn max_pool<T: Integer, B: Bounds>(
     arena: Arena<'_, T, B>,
     views: &Views,

@@ -17,7 +17,8 @@ const POOL_CHANNELS: usize = 4;
 pub(crate) fn conv2d(family: Family, window: &Window2d, [by_sign, offset]: [bool; 2], region: Region) -> Work {
     let (rows, columns) = (region.y1 - region.y0, region.x1 - region.x0);
     let (pairs, staged) = (window.output[2].div_ceil(2), window.patch().div_ceil(4));
-    // Zero points of weights meet the sum of a window's inputs in groups of their own. To find it takes about what staging does.
+    // Zero points of weights meet the sum of a window's inputs in groups of their own. To find it takes about what
+    // staging does.
     let quads = if offset { mcu::conv2d_offset_quads(window) } else { staged };
     let (pixels, blocks) = (rows * columns, rows * columns.div_ceil(CONV2D_PIXELS));
     let [cut, cut_taps] =

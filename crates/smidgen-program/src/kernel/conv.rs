@@ -404,9 +404,9 @@ call!(DepthwiseI8Fast(k, site) => int8::fast::depthwise:
     isa(), arena(i8), views(), region(), reference(layer = fast::Depthwise { window: k.window, quant: k.quant }),
     constant(weights: i8 = 0), channels(int8: i32));
 
-/// DEPTHWISE_CONV_2D on int8 with one output for each input channel, as firmware runs it. Input: `x`. Constants: weights from
-/// [`depthwise_pack`](mcu::depthwise_pack), or from [`depthwise_offset_pack`](mcu::depthwise_offset_pack), the [words](epilogue) of the
-/// channels.
+/// DEPTHWISE_CONV_2D on int8 with one output for each input channel, as firmware runs it. Input: `x`. Constants:
+/// weights from [`depthwise_pack`](mcu::depthwise_pack), or from
+/// [`depthwise_offset_pack`](mcu::depthwise_offset_pack), the [words](epilogue) of the channels.
 #[derive(Clone, PartialEq, Debug)]
 pub struct DepthwiseI8Mcu {
     /// The window.

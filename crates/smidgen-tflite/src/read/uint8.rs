@@ -1,8 +1,9 @@
-//! Networks that compute with uint8, the quantisation of TensorFlow 1: read as the networks of int8 that they are once 128 is taken
-//! from every stored number and every zero point.
+//! Networks that compute with uint8, the quantisation of TensorFlow 1: read as the networks of int8 that they are
+//! once 128 is taken from every stored number and every zero point.
 //!
-//! What comes in and goes out stays uint8, behind a QUANTIZE of one scale. Weights keep their zero point only where they would not fit
-//! int8 without; an operator whose kernels of uint8 round otherwise than those of int8 is [marked](smidgen_ir::Operator::uint8).
+//! What comes in and goes out stays uint8, behind a QUANTIZE of one scale. Weights keep their zero point only where
+//! they would not fit int8 without; an operator whose kernels of uint8 round otherwise than those of int8 is
+//! [marked](smidgen_ir::Operator::uint8).
 
 use super::call::{Trouble, unsupported};
 use super::cause::MIXED;

@@ -28,12 +28,13 @@ const MAX_BYTES: usize = 2_000_000_000;
 
 /// Writes a graph as a TensorFlow Lite file. The same graph gives the same bytes.
 ///
-/// Tensors keep their place in the file that they came from ([`Tensor::source`](smidgen_ir::Tensor::source)) as far as
-/// there are so many; those that nothing uses are left out. Parameters become constant tensors again. Padding that the
-/// format cannot give a convolution becomes a PAD before it, and a CONV_2D without a bias gets one of zeros, as the
-/// reference interpreter wants it. Where an operator computes as uint8, all int8 becomes that. Variables are read before all other operators and assigned behind them; a subgraph
-/// that CALL_ONCE runs gives them their initial values. Reading the file gives the same graph, but for these and for
-/// `source`, and writing that one gives the same bytes.
+/// Tensors keep their place in the file that they came from ([`Tensor::source`](smidgen_ir::Tensor::source)) as far
+/// as there are so many; those that nothing uses are left out. Parameters become constant tensors again. Padding that
+/// the format cannot give a convolution becomes a PAD before it, and a CONV_2D without a bias gets one of zeros, as
+/// the reference interpreter wants it. Where an operator computes as uint8, all int8 becomes that. Variables are read
+/// before all other operators and assigned behind them; a subgraph that CALL_ONCE runs gives them their initial
+/// values. Reading the file gives the same graph, but for these and for `source`, and writing that one gives the same
+/// bytes.
 ///
 /// # Errors
 /// [`WriteError`], for a graph that [`smidgen_ir::validate()`] would refuse or that the format cannot hold.

@@ -1,5 +1,5 @@
-//! Networks that compute [as uint8](smidgen_ir::Operator::uint8): the format says that by the type of the tensors, so that all that is int8 in
-//! the graph is uint8 in the file, 128 more.
+//! Networks that compute [as uint8](smidgen_ir::Operator::uint8): the format says that by the type of the tensors, so
+//! that all that is int8 in the graph is uint8 in the file, 128 more.
 
 use crate::error::WriteError;
 use smidgen_ir::front::quoted;

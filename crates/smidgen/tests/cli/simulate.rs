@@ -50,7 +50,8 @@ fn tinted(folder: &Folder) {
     }
 }
 
-/// A network of uint8 as TensorFlow 1 gave them: weights with zero points, inputs joined on scales of their own, an average that rounds half up.
+/// A network of uint8 as TensorFlow 1 gave them: weights with zero points, inputs joined on scales of their own, an
+/// average that rounds half up.
 fn of_uint8() -> String {
     let mut state = 5u32;
     let mut constant = |count: usize| {

@@ -53,8 +53,8 @@ fn params(stride: usize, activation: Activation) -> ConvParams {
     ConvParams { stride: [stride; 2], dilation: [1, 1], padding: Padding::Same, activation }
 }
 
-/// A first layer, blocks of a depthwise and a pointwise one, some of them with a sum around them, then branches that are joined with
-/// scales of their own, the mean of the image, and classes.
+/// A first layer, blocks of a depthwise and a pointwise one, some of them with a sum around them, then branches that
+/// are joined with scales of their own, the mean of the image, and classes.
 pub fn mobilenet(draw: &mut Draw) -> Option<Graph> {
     let (rows, columns) = (draw.between(9, 24), draw.between(9, 24));
     let input = draw.integer(1.0 / 128.0);

@@ -1,12 +1,13 @@
 //! CONV_2D with weights that have zero points.
 //!
-//! The products of a window's inputs with weights less their zero point `z` are those with the weights as they are stored, less `z` times the
-//! sum `s` of the inputs, each less its own zero point. That sum is one for all channels: it is found once for each pixel, from what was
-//! staged, and staged behind it as if it were inputs, which meet the zero points as if those were weights. The blocks need not know.
+//! The products of a window's inputs with weights less their zero point `z` are those with the weights as they are
+//! stored, less `z` times the sum `s` of the inputs, each less its own zero point. That sum is one for all channels:
+//! it is found once for each pixel, from what was staged, and staged behind it as if it were inputs, which meet the
+//! zero points as if those were weights. The blocks need not know.
 //!
-//! In the [lanes](super::super::lanes) of such a group of four, inputs are staged as `a = (p, q)`, `b = 0`, and a channel's word of weights is
-//! `(256 z, 256 z)`: what they add is `256 z (p + q)`. All `p` and `q` of a pixel together are `-s`, none beyond [`MOST`]. So each channel
-//! may have a zero point of its own.
+//! In the [lanes](super::super::lanes) of such a group of four, inputs are staged as `a = (p, q)`, `b = 0`, and a
+//! channel's word of weights is `(256 z, 256 z)`: what they add is `256 z (p + q)`. All `p` and `q` of a pixel
+//! together are `-s`, none beyond [`MOST`]. So each channel may have a zero point of its own.
 
 use super::super::lanes::{ODD, join};
 use super::super::variants::EpilogueVariants;

@@ -170,7 +170,8 @@ pub const fn depthwise_offset_weights(window: &Window2d) -> usize {
     depthwise_weights(window) + ZEROS * window.output[2].div_ceil(GROUP)
 }
 
-/// Packs weights with a zero point as [`depthwise_pack`] does those without, and the zero point four times behind each group.
+/// Packs weights with a zero point as [`depthwise_pack`] does those without, and the zero point four times behind
+/// each group.
 ///
 /// # Panics
 /// If a slice is not as long as the window says.
@@ -277,7 +278,8 @@ pub fn depthwise<B: Bounds>(
     run::<false, B>(arena, views, region, scratch, how, weights, words);
 }
 
-/// [`depthwise`] with weights that have a zero point, from [`depthwise_offset_pack`]. The folded biases count weights less it.
+/// [`depthwise`] with weights that have a zero point, from [`depthwise_offset_pack`]. The folded biases count weights
+/// less it.
 pub fn depthwise_offset<B: Bounds>(
     arena: Arena<'_, i8, B>,
     views: &Views,

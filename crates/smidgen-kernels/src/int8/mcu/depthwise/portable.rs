@@ -75,8 +75,8 @@ pub(super) fn group<const OFFSET: bool, B: Bounds>(
     }
 }
 
-/// Stages the weights of `count` channels, which begin at element `at`, less their zero point: from `[KH, KW, count]` to `count` times the rows that
-/// [`Shape::weight_row`] describes, from element `first` of scratch on.
+/// Stages the weights of `count` channels, which begin at element `at`, less their zero point: from `[KH, KW, count]`
+/// to `count` times the rows that [`Shape::weight_row`] describes, from element `first` of scratch on.
 #[inline(always)]
 fn stage_weights<B: Bounds>(
     shape: Shape,

@@ -155,7 +155,8 @@ unsafe extern "C" fn less_zero<const SIZE: usize, const STRIDE: usize>(from: *co
         let zeros = i32::from(*from.add(GROUP * SIZE * SIZE)).wrapping_mul(0x1_0001) as u32;
         let to = to.cast::<u32>();
         for i in 0..pairs {
-            // Both halves at once: with its sign turned the lower one, which is far from the ends of 16 bits, borrows nothing.
+            // Both halves at once: with its sign turned the lower one, which is far from the ends of 16 bits, borrows
+            // nothing.
             *to.add(i) = (*to.add(i) ^ 0x8000).wrapping_sub(zeros) ^ 0x8000;
         }
     }
