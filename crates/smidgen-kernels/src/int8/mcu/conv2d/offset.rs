@@ -110,7 +110,7 @@ fn sum<B: Bounds>(staged: &Around<'_, u32, B>, mut at: usize, step: usize, input
     // Even inputs are staged 256 times, less the odd ones beside them, which are staged 127 less.
     let groups = (inputs / 4) as i32;
     let mut sum = (odd.wrapping_add(even) >> 8).wrapping_add(odd).wrapping_add(groups.wrapping_mul(2 * ODD));
-    if inputs % 4 > 0 {
+    if !inputs.is_multiple_of(4) {
         let (a, b) = (staged[at], staged[at + 1]);
         let (a0, a1) = (i32::from(a as i16), (a as i32) >> 16);
         let (b0, b1) = (i32::from(b as i16), (b as i32) >> 16);
