@@ -72,6 +72,8 @@ fn origin(op: &Op) -> &'static str {
             Cell::Gru | Cell::GruResetAfter => "GRU",
             Cell::Tanh | Cell::Relu => "RNN",
         },
+        // ONNX has no filter over time that keeps its own state: there it would be a convolution.
+        Op::Svdf { .. } => "Conv",
         Op::Compare(kind) => match kind {
             CompareKind::Equal => "Equal",
             // Of truths.

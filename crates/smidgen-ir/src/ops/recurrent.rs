@@ -204,7 +204,7 @@ impl OpSpec for view::Recurrent<'_> {
         rules.constant(2, "the weights of the state")?;
         rules.constant(3, "the bias")?;
         match (self.0.cell, rules.input(0).element()) {
-            (Cell::Lstm, ElementType::Int8) => integers(rules, &self.0),
+            (Cell::Lstm, ElementType::Int8) => integers(rules, self.0),
             _ => rules.floats(),
         }
     }

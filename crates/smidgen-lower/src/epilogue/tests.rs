@@ -152,7 +152,7 @@ fn extremes_are_packed_or_refused() {
     let twice = quant(0, Rounding::Twice);
     // Outputs that never change, whatever the scale.
     for real in [0.0, 1e-9, 1e-3, 0.9] {
-        let channels = vec![Channel::new(Factor::new(real), 40, core::iter::empty()); 3];
+        let channels = vec![Channel::new(Factor::new(real), 40, core::iter::empty::<i8>()); 3];
         assert!(
             equal_everywhere(&pack(&channels, &twice, Width::Eight).unwrap(), &channels, &twice, Width::Eight),
             "{real}"

@@ -97,7 +97,7 @@ fn windows_beside_the_border_take_longer() {
         let cost = |region| {
             modelled(
                 &costs.rates[Family::Conv2d as usize],
-                &windows::conv2d(Family::Conv2d, &window, false, region).counts,
+                &windows::conv2d(Family::Conv2d, &window, [false; 2], region).counts,
             )
         };
         let row = |y| cost(Region { y0: y, y1: y + 1, x0: 0, x1: 9 });
