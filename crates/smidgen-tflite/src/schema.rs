@@ -242,6 +242,27 @@ tables! {
     gelu "GeluOptions" {
         approximate: bool = 0,
     }
+    /// DEPTH_TO_SPACE and SPACE_TO_DEPTH, which agree in this field.
+    block_size "DepthToSpaceOptions" {
+        block_size: i32 = 0,
+    }
+    /// MIRROR_PAD.
+    mirror_pad "MirrorPadOptions" {
+        mode: i8 = 0,
+    }
+    /// L2_NORMALIZATION.
+    l2_norm "L2NormOptions" {
+        activation: i8 = 0,
+    }
+    /// ONE_HOT.
+    one_hot "OneHotOptions" {
+        axis: i32 = 0,
+    }
+    /// CUMSUM.
+    cumsum "CumsumOptions" {
+        exclusive: bool = 0,
+        reverse: bool = 1,
+    }
     /// ARG_MAX.
     arg_max "ArgMaxOptions" {
         output_type: i8 = 0,

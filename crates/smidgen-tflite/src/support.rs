@@ -2,7 +2,7 @@
 //! from them.
 
 use crate::ops::{MOVE, Row, rows};
-use crate::read::{AROUND, COMPUTED, UNROLLED};
+use crate::read::{AROUND, COMPOSED, COMPUTED, UNROLLED};
 use crate::schema::OPERATORS;
 use smidgen_ir::ElementType::Int8;
 use smidgen_ir::front::SupportEntry;
@@ -32,7 +32,7 @@ pub static SUPPORTED: LazyLock<Vec<SupportEntry>> = LazyLock::new(|| {
 
 /// Every operator that is computed when reading or goes into another one, and is nothing by itself, in alphabetical order. They have no types.
 pub static READ_AWAY: LazyLock<Vec<SupportEntry>> = LazyLock::new(|| {
-    let mut all = [COMPUTED, &AROUND, &UNROLLED].concat();
+    let mut all = [COMPUTED, &AROUND, &COMPOSED, &UNROLLED].concat();
     all.sort_by_key(|entry| entry.name);
     all
 });

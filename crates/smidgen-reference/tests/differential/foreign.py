@@ -22,10 +22,11 @@ TYPES = {
 
 
 class Input:
-    """A float32 input of the model."""
+    """An input of the model, float32 where nothing else is said."""
 
-    def __init__(self, shape):
+    def __init__(self, shape, dtype=np.float32):
         self.shape = shape
+        self.dtype = dtype
 
 
 def tensor(shape, dtype, buffer, name):
@@ -54,7 +55,7 @@ def build(case, output_shapes):
         operator.inputs.append(len(graph.tensors))
         if isinstance(operand, Input):
             graph.inputs.append(len(graph.tensors))
-            graph.tensors.append(tensor(operand.shape, np.float32, 0, f"operand{i}"))
+            graph.tensors.append(tensor(operand.shape, operand.dtype, 0, f"operand{i}"))
         else:
             buffer = schema.BufferT()
             buffer.data = np.frombuffer(operand.tobytes(), dtype=np.uint8)
@@ -258,6 +259,105 @@ def reverse(rng):
     axes = range(first, int(rng.integers(first, len(shape))) + 1)
     chosen = [axis - len(shape) if rng.random() < 0.5 else axis for axis in axes]
     return "REVERSE_V2", options("ReverseV2"), [Input(shape), ints(chosen)], 1, np.float32
+
+
+def split_v(rng):
+    shape = dims(rng, 1, 4)
+    axis = any_axis(rng, len(shape))
+    sizes = rng.integers(1, 4, int(rng.integers(1, 5)))
+    shape[axis] = int(sizes.sum())
+    if rng.random() < 0.3:
+        sizes[rng.integers(0, len(sizes))] = -1
+    made = options("SplitV", numSplits=len(sizes))
+    return "SPLIT_V", made, [Input(shape), ints(sizes), ints(axis)], len(sizes), np.float32
+
+
+def tile(rng):
+    shape = dims(rng, 1, 4)
+    return "TILE", options("Tile"), [Input(shape), ints(rng.integers(1, 4, len(shape)))], 1, np.float32
+
+
+def mirror_pad(rng):
+    shape = dims(rng, 1, 4)
+    symmetric = bool(rng.random() < 0.5)
+    pads = [[int(rng.integers(0, size + symmetric)) for _ in range(2)] for size in shape]
+    made = options("MirrorPad", mode=schema.MirrorPadMode.SYMMETRIC if symmetric else schema.MirrorPadMode.REFLECT)
+    return "MIRROR_PAD", made, [Input(shape), ints(pads)], 1, np.float32
+
+
+def depth_to_space(rng):
+    block = int(rng.integers(1, 4))
+    shape = dims(rng, 4, 4)
+    shape[3] *= block * block
+    return "DEPTH_TO_SPACE", options("DepthToSpace", blockSize=block), [Input(shape)], 1, np.float32
+
+
+def space_to_depth(rng):
+    block = int(rng.integers(1, 4))
+    n, h, w, c = dims(rng, 4, 4)
+    shape = [n, h * block, w * block, c]
+    return "SPACE_TO_DEPTH", options("SpaceToDepth", blockSize=block), [Input(shape)], 1, np.float32
+
+
+def add_n(rng):
+    shape = dims(rng, 1, 4)
+    return "ADD_N", options("AddN"), [Input(shape)] * int(rng.integers(2, 5)), 1, np.float32
+
+
+def squared_difference(rng):
+    shape = dims(rng, 1, 4)
+    other = [1 if rng.random() < 0.3 else size for size in shape]
+    constant = rng.normal(size=other).astype(np.float32)
+    operands = [Input(shape), Input(other) if rng.random() < 0.6 else constant]
+    if rng.random() < 0.5:
+        operands.reverse()
+    return "SQUARED_DIFFERENCE", options("SquaredDifference"), operands, 1, np.float32
+
+
+def log_softmax(rng):
+    return "LOG_SOFTMAX", options("LogSoftmax"), [Input(dims(rng, 1, 4))], 1, np.float32
+
+
+def l2_normalization(rng):
+    return "L2_NORMALIZATION", options("L2Norm"), [Input(dims(rng, 4, 4))], 1, np.float32
+
+
+def power(rng):
+    exponent = np.array(rng.choice([1, 2, 3, 5, 8, 0.5, -0.5, -1, 1.5, 0.3]), np.float32)
+    return "POW", options("Pow"), [Input(dims(rng, 1, 4)), exponent], 1, np.float32
+
+
+def relu_0_to_1(rng):
+    return "RELU_0_TO_1", None, [Input(dims(rng, 1, 4))], 1, np.float32
+
+
+def arg_min(rng):
+    shape = dims(rng, 1, 4)
+    of = schema.TensorType.INT64 if rng.random() < 0.5 else schema.TensorType.INT32
+    made = options("ArgMin", outputType=of)
+    return "ARG_MIN", made, [Input(shape), ints(any_axis(rng, len(shape)))], 1, np.int64 if of == schema.TensorType.INT64 else np.int32
+
+
+def one_hot(rng):
+    shape = dims(rng, 1, 3)
+    axis = int(rng.integers(-1, len(shape) + 1))
+    on, off = (np.array(rng.normal(), np.float32) for _ in range(2))
+    indices = Input(shape, np.int64 if rng.random() < 0.5 else np.int32)
+    return "ONE_HOT", options("OneHot", axis=axis), [indices, ints(int(rng.integers(1, 9))), on, off], 1, np.float32
+
+
+def cumsum(rng):
+    shape = dims(rng, 1, 4)
+    made = options("Cumsum", exclusive=bool(rng.random() < 0.5), reverse=bool(rng.random() < 0.5))
+    return "CUMSUM", made, [Input(shape), ints(any_axis(rng, len(shape)))], 1, np.float32
+
+
+def reduce_bools(rng):
+    shape = dims(rng, 1, 4)
+    axes = rng.choice(len(shape), int(rng.integers(1, len(shape) + 1)), replace=False)
+    axes = [int(axis) - len(shape) if rng.random() < 0.5 else int(axis) for axis in axes]
+    made = options("Reducer", keepDims=bool(rng.random() < 0.5))
+    return str(rng.choice(["REDUCE_ANY", "REDUCE_ALL"])), made, [Input(shape, np.bool_), ints(axes)], 1, np.bool_
 
 
 def pad(rng):
@@ -471,7 +571,9 @@ def dilated(rng):
 
 KINDS = [
     strided_slice, strided_slice_with_ellipsis, unsupported_new_axis, slice_to_the_end, reshape, squeeze, expand_dims, reduce,
-    arg_max, concatenation, split, pack, unpack, reverse, pad, without_bias, shape_arithmetic, dilated,
+    arg_max, concatenation, split, pack, unpack, reverse, pad, without_bias, shape_arithmetic, dilated, split_v, tile, mirror_pad,
+    depth_to_space, space_to_depth, add_n, squared_difference, log_softmax, l2_normalization, power, relu_0_to_1, arg_min, one_hot,
+    cumsum, reduce_bools,
 ]
 
 

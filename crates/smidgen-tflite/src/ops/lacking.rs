@@ -14,13 +14,10 @@ const fn alone(name: &'static str, why: &'static str, hint: &'static str) -> Lac
     LackingEntry::new(name, why, hint)
 }
 
-const MOVES: &str = "RESHAPE, TRANSPOSE and RESHAPE move the elements to the same places";
 const NOT_YET: &str = "not yet: rarely in networks for microcontrollers";
 
 /// Every operator that is not supported in any form, in alphabetical order but for lower case.
 pub static LACKING: &[LackingEntry] = &[
-    alone("ADD_N", "a sum of any number of tensors", "add two at a time, with `+`, which becomes ADD"),
-    alone("ARG_MIN", NOT_YET, "ARG_MAX of the negated tensor gives the same index"),
     of("ATAN2", &RARE),
     of("BIDIRECTIONAL_SEQUENCE_LSTM", &RECURRENT),
     of("BIDIRECTIONAL_SEQUENCE_RNN", &RECURRENT),
@@ -37,17 +34,11 @@ pub static LACKING: &[LackingEntry] = &[
         "use TRANSPOSE_CONV with the frames of a volume or video as channels",
     ),
     alone(
-        "CUMSUM",
-        "a running sum",
-        "a FULLY_CONNECTED layer whose constant weights are a triangle of ones gives the same sums",
-    ),
-    alone(
         "DELEGATE",
         "a part of the network that a runtime has handed to other hardware",
         "hand in the `.tflite` file that the runtime was given",
     ),
     of("DENSIFY", &SPARSE),
-    alone("DEPTH_TO_SPACE", "not yet a layer of its own", MOVES),
     alone("DILATE", NOT_YET, "TRANSPOSE_CONV with strides puts the same zeros between elements"),
     of("DISPATCH_OP", &NPU),
     of("DYNAMIC_UPDATE_SLICE", &PLACES),
@@ -61,52 +52,24 @@ pub static LACKING: &[LackingEntry] = &[
     of("GATHER_ND", &LOOKUP),
     of("HASHTABLE*", &LOOKUP),
     of("IMAG", &SIGNAL),
-    alone(
-        "L2_NORMALIZATION",
-        "a vector divided by its length",
-        "end the network before it, and divide the vector by its length in your own code",
-    ),
     alone("L2_POOL_2D", NOT_YET, "AVERAGE_POOL_2D of the tensor's square, then SQRT, gives the same"),
     alone(
         "LOCAL_RESPONSE_NORMALIZATION",
         "a normalisation that networks no longer use",
         "train the network with batch normalisation in its place, which costs nothing when it runs",
     ),
-    alone(
-        "LOG_SOFTMAX",
-        "a logarithm that no answer needs",
-        "end the network with SOFTMAX, which orders classes the same way, or before it",
-    ),
     of("LSH_PROJECTION", &TEXT),
     of("LSTM", &RECURRENT),
     of("MATRIX_DIAG", &RARE),
     of("MATRIX_SET_DIAG", &RARE),
-    alone(
-        "MIRROR_PAD",
-        "padding with mirrored rows and columns",
-        "pad with zeros (PAD); or SLICE, REVERSE_V2 and CONCATENATION give the same",
-    ),
     of("MULTINOMIAL", &RANDOM),
     of("NON_MAX_SUPPRESSION_V4", &PICK),
     of("NON_MAX_SUPPRESSION_V5", &PICK),
     of("NeutronGraph", &NPU),
-    alone(
-        "ONE_HOT",
-        "a vector made of an index",
-        "make the vector in your own code, and let it be the network's input",
-    ),
-    alone(
-        "POW",
-        "a power",
-        "MUL gives whole powers, SQRT and RSQRT roots; exp(y * log(x)) any power of what is above 0",
-    ),
     of("RANDOM_STANDARD_NORMAL", &RANDOM),
     of("RANDOM_UNIFORM", &RANDOM),
     of("REAL", &SIGNAL),
-    alone("REDUCE_ALL", "a reduction of what is true or false", "REDUCE_MIN of floats that are 0 or 1 gives the same"),
-    alone("REDUCE_ANY", "a reduction of what is true or false", "REDUCE_MAX of floats that are 0 or 1 gives the same"),
     of("REDUCE_WINDOW", &RARE),
-    alone("RELU_0_TO_1", NOT_YET, "MAXIMUM with 0, then MINIMUM with 1, gives the same"),
     alone(
         "REVERSE_SEQUENCE",
         "sequences of lengths that data give",
@@ -118,10 +81,7 @@ pub static LACKING: &[LackingEntry] = &[
     of("SCATTER_ND", &PLACES),
     of("SEGMENT_SUM", &PLACES),
     of("SKIP_GRAM", &TEXT),
-    alone("SPACE_TO_DEPTH", "not yet a layer of its own", MOVES),
     of("SPARSE_TO_DENSE", &PLACES),
-    alone("SPLIT_V", "a split into unequal parts", "slice each part with its own `x[..., begin:end]`"),
-    alone("SQUARED_DIFFERENCE", NOT_YET, "SUB, then MUL of the difference with itself, gives the same"),
     of("STABLEHLO_*", &STABLEHLO),
     of(
         "TFLM_DECODE",
@@ -131,11 +91,6 @@ pub static LACKING: &[LackingEntry] = &[
         },
     ),
     of("TFLite_Detection_PostProcess", &PICK),
-    alone(
-        "TILE",
-        "a tensor repeated",
-        "ADD, MUL and others repeat a size of 1 by themselves; CONCATENATION of the tensor with itself gives the same",
-    ),
     of("TOPK_V2", &PICK),
     of("UNIQUE", &PICK),
     of("UNSORTED_SEGMENT_*", &PLACES),

@@ -2,6 +2,7 @@
 
 pub(crate) mod call;
 pub(crate) mod cause;
+mod composed;
 mod dilated;
 mod fold;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use crate::schema::{
 use crate::support::Builtin;
 use call::{Call, Trouble};
 use cause::{Cause, HALF, NO_CONVERTER, OPEN, STATE, Why};
+pub use composed::COMPOSED;
 pub use dilated::AROUND;
 use dilated::Rewrite;
 pub use fold::COMPUTED;

@@ -285,6 +285,9 @@ impl<'a> Reader<'a> {
             return Ok(why.cause == Some(CONTROL.name) && all.list(index, name) && all.done(index));
         }
         let tag = record.get(operator::builtin_options_type)?.unwrap_or(0);
+        if all.compose(index, name, options, tag)? {
+            return Ok(all.done(index));
+        }
         let Some(options) = options.filter(|_| TAGS.contains(&(name.as_str(), tag))) else { return Ok(false) };
         let inputs: Option<Vec<usize>> = all.wirings[index].inputs.iter().copied().collect();
         let (number, condition, state) = match (name.as_str(), inputs) {
