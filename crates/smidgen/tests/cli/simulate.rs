@@ -67,7 +67,7 @@ fn of_uint8() -> String {
         r#"
 graph "uint8"
 inputs(%0)
-outputs(%24)
+outputs(%18)
 
 %0 "picture" : u8[1x16x16x3]{{0.0078125; 128}}
 %1 "a" : i8[1x16x16x3]{{0.0078125; 0}} = QUANTIZE(%0)
@@ -87,7 +87,7 @@ outputs(%24)
 %15 "j" : i8[1x17]{{0.25; 0}} = RESHAPE(%14) shape=[1, 17]
 %16 "classes" : i8[10x17]{{0.01; 40}} = {classes}
 %17 "k" : i8[1x10]{{0.5; 0}} = FULLY_CONNECTED(%15, %16)
-%24 "l" : u8[1x10]{{0.5; 128}} = QUANTIZE(%17)
+%18 "l" : u8[1x10]{{0.5; 128}} = QUANTIZE(%17)
 "#
     )
 }
