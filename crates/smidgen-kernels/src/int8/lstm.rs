@@ -86,18 +86,20 @@ pub fn lstm<B: Bounds>(
             let t = if layer.reverse { steps - 1 - i } else { i };
             let row = if layer.time_major { t * batch + n } else { n * steps + t };
             for unit in 0..units {
-                let gate = |gate: usize| -> i16 {
-                    let at = gate * units + unit;
+                let gate = |number: usize, input: Factor, state: Factor| -> i16 {
+                    let at = number * units + unit;
                     let of_inputs = dot(arena.span(x + row * inputs, inputs), weights.span(at * inputs, inputs));
-                    let of_inputs = layer.input[gate].apply(of_inputs.wrapping_add(bias[at]), rounding);
+                    let of_inputs = input.apply(of_inputs.wrapping_add(bias[at]), rounding);
                     let of_inputs: i16 = limit(of_inputs, i16::MIN, i16::MAX);
                     let of_state = dot(arena.span(h, units), recurrent.span(at * units, units));
                     let of_state = of_state.wrapping_add(bias[4 * units + at]);
-                    let of_state = layer.state[gate].apply(of_state, rounding);
+                    let of_state = state.apply(of_state, rounding);
                     limit(of_state.wrapping_add(i32::from(of_inputs)), i16::MIN, i16::MAX)
                 };
-                let [i, f, o] = [0, 1, 3].map(|g| i32::from(logistic16(gate(g))));
-                let g = i32::from(tanh16(gate(2), 3));
+                let ([w_i, w_f, w_g, w_o], [r_i, r_f, r_g, r_o]) = (layer.input, layer.state);
+                let sigmoids = [(0, w_i, r_i), (1, w_f, r_f), (3, w_o, r_o)];
+                let [i, f, o] = sigmoids.map(|(number, w, r)| i32::from(logistic16(gate(number, w, r))));
+                let g = i32::from(tanh16(gate(2, w_g, r_g), 3));
                 let kept = i32::from(i16::from_le_bytes(arena.load::<2>(c + 2 * unit).map(|byte| byte as u8)));
                 let shift = 15 + u32::from(layer.memory_bits);
                 let kept: i16 = limit(round_shift(f * kept, 15) + round_shift(i * g, shift), i16::MIN, i16::MAX);

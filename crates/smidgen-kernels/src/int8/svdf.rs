@@ -28,7 +28,8 @@ pub struct Svdf {
 impl Svdf {
     /// Outputs of a sequence.
     pub const fn units(&self) -> usize {
-        self.sizes[2] / self.rank
+        // Without a rank there would be none: that is what a division that cannot panic says.
+        if self.rank == 0 { 0 } else { self.sizes[2] / self.rank }
     }
 
     /// Bytes of scratch: the features and the outputs.
@@ -72,11 +73,11 @@ pub fn svdf<B: Bounds>(
                 let feature: i16 = limit(layer.feature.apply(feature, layer.rounding), i16::MIN, i16::MAX);
                 arena.store(features + 2 * (n * filters + filter), feature.to_le_bytes().map(|byte| byte as i8));
                 let kept = state + 2 * ((n * filters + filter) * memory + 1);
-                let taps = time.span(filter * memory, memory);
-                for (m, &tap) in taps[..memory - 1].iter().enumerate() {
+                let newest = (filter + 1) * memory - 1;
+                for (m, &tap) in time.span(filter * memory, memory - 1).iter().enumerate() {
                     sum = sum.wrapping_add(i32::from(stored(&arena, kept, m)).wrapping_mul(i32::from(tap)));
                 }
-                sum = sum.wrapping_add(i32::from(feature).wrapping_mul(i32::from(taps[memory - 1])));
+                sum = sum.wrapping_add(i32::from(feature).wrapping_mul(i32::from(time[newest])));
             }
             let scaled = layer.output.apply(sum, layer.rounding).wrapping_add(output_zero);
             arena[outputs + n * units + unit] = limit(scaled, i8::MIN, i8::MAX);

@@ -87,7 +87,7 @@ fn forms(name: &str) -> Vec<Made> {
         }
         "DEQUANTIZE" | "QUANTIZE" => vec![],
         // They keep their state, and have a test of their own.
-        "UNIDIRECTIONAL_SEQUENCE_LSTM" | "UNIDIRECTIONAL_SEQUENCE_RNN" => vec![],
+        "SVDF" | "UNIDIRECTIONAL_SEQUENCE_LSTM" | "UNIDIRECTIONAL_SEQUENCE_RNN" => vec![],
         "DIV" => binary(BinaryKind::Div),
         "EXP" => unary(UnaryKind::Exp),
         "EXPAND_DIMS" => reshape(ReshapeKind::ExpandDims, &[1, 1, SIZE, SIZE, SIZE]),

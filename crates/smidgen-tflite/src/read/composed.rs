@@ -106,7 +106,7 @@ impl<'a> Progress<'a> {
             ("RELU_0_TO_1", &[x], &[y]) => self.relu_0_to_1(index, x, y),
             ("ARG_MIN", &[x, axis], &[y]) => self.arg_min(index, [x, axis], y),
             ("ONE_HOT", &[indices, depth, on, off], &[y]) => {
-                let axis = options.map(|options| options.get(one_hot::axis)).transpose()?.flatten().unwrap_or(-1);
+                let axis = options.map(|options| options.get(one_hot::axis)).transpose()?.flatten().unwrap_or(0);
                 self.one_hot(index, [indices, depth, on, off], y, axis)
             }
             ("CUMSUM", &[x, axis], &[y]) => {

@@ -214,5 +214,5 @@ fn filters_over_time_are_read_or_named_with_one_reason() {
         assert!(found.len() == 1 && found[0].contains(what), "{what}: {found:?}");
     }
     // As many filters as do not go into units.
-    assert!(check(&svdf([FLOAT; 4], 3, 0, true)).is_err());
+    assert!(!check(&svdf([FLOAT; 4], 3, 0, true)).expect("a sound file").is_empty());
 }
