@@ -1,6 +1,6 @@
 //! Elements whose stored value is their value: comparisons and logic, SELECT_V2, CAST; and BATCH_MATMUL.
 
-use super::{Decoded, Written, builtins};
+use super::{Decoded, NARROW, Written, builtins};
 use crate::error::WriteError;
 use crate::read::call::{Call, Trouble, unsupported};
 use crate::schema::batch_matmul;
@@ -14,8 +14,6 @@ use smidgen_ir::{CompareKind, DataType, Op};
 const ANY: &[ElementType] = &[Float32, Int32, Int64, Bool];
 /// Types that have an order.
 const NUMBERS: &[ElementType] = &[Float32, Int32, Int64];
-/// Types of matrices that are multiplied.
-const MULTIPLIED: &[ElementType] = &[Int8, Float32];
 /// Types of what holds or does not.
 const TRUTH: &[ElementType] = &[Bool];
 /// Types that CAST converts.
@@ -93,7 +91,7 @@ builtins! {
         read: cast,
     }
     BatchMatmul = "BATCH_MATMUL" {
-        types: MULTIPLIED,
+        types: NARROW,
         remarks: "broadcasting",
         options: 101,
         version: |s| s.by_type(s.x(), &[(Int8, 2)]),

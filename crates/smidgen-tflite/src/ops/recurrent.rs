@@ -1,7 +1,7 @@
 //! UNIDIRECTIONAL_SEQUENCE_LSTM and UNIDIRECTIONAL_SEQUENCE_RNN. Their state is a variable: the reader gives them its
 //! tensors as inputs and outputs, and those of all gates in one, before they are decoded.
 
-use super::{COMPUTE, Decoded, FLOAT, Written, builtins};
+use super::{Decoded, FLOAT, NARROW, Written, builtins};
 use crate::error::WriteError;
 use crate::read::call::{Call, Trouble, caused};
 use crate::read::cause::{HYBRID, RECURRENT};
@@ -15,7 +15,7 @@ use std::borrow::Cow;
 
 builtins! {
     UnidirectionalSequenceLstm = "UNIDIRECTIONAL_SEQUENCE_LSTM" {
-        types: COMPUTE,
+        types: NARROW,
         remarks: "all four gates, no peepholes, projection and normalisation; its state is kept between calls, on int8 the memory as int16",
         options: 71,
         version: |signature| if signature.x() == Int8 { 3 } else { 1 },

@@ -1,7 +1,7 @@
 //! SVDF. Its state is a variable, which the reader gives it as an input and an output, as a recurrent layer.
 
 use super::recurrent::kept;
-use super::{COMPUTE, Decoded, Written, builtins};
+use super::{Decoded, NARROW, Written, builtins};
 use crate::error::WriteError;
 use crate::read::call::{Call, Trouble, caused, malformed, odd};
 use crate::read::cause::{HYBRID, STREAMING};
@@ -14,7 +14,7 @@ use smidgen_ir::{Activation, Op};
 
 builtins! {
     Svdf = "SVDF" {
-        types: COMPUTE,
+        types: NARROW,
         remarks: "its state is kept between calls; on int8 with RELU, filters over time and state of int16",
         options: 6,
         version: |signature| if signature.x() == Int8 { 3 } else { 1 },
