@@ -21,7 +21,11 @@ pub struct Svdf {
 impl Svdf {
     /// Outputs of a sequence.
     pub const fn units(&self) -> usize {
-        self.sizes[2] / self.rank
+        // Without a rank there would be none: that is what a division that cannot panic says.
+        match self.sizes[2].checked_div(self.rank) {
+            Some(units) => units,
+            None => 0,
+        }
     }
 
     /// Elements of scratch: the features and the outputs.
@@ -56,8 +60,8 @@ pub fn svdf<B: Bounds>(
                 let feature = dot(arena.span(x + n * inputs, inputs), weights.span(filter * inputs, inputs));
                 arena[features + n * filters + filter] = feature;
                 let kept = arena.span(state + (n * filters + filter) * memory + 1, memory - 1);
-                let taps = time.span(filter * memory, memory);
-                sum += dot(kept, taps) + feature * taps[memory - 1];
+                let (first, newest) = (filter * memory, (filter + 1) * memory - 1);
+                sum += dot(kept, time.span(first, memory - 1)) + feature * time[newest];
             }
             arena[outputs + n * units + unit] = clamp.apply(sum);
         }
@@ -75,7 +79,11 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
+    use std::vec;
+    use std::vec::Vec;
 
     #[test]
     fn outputs_are_those_of_a_convolution_over_time() {

@@ -29,7 +29,10 @@ impl Svdf {
     /// Outputs of a sequence.
     pub const fn units(&self) -> usize {
         // Without a rank there would be none: that is what a division that cannot panic says.
-        if self.rank == 0 { 0 } else { self.sizes[2] / self.rank }
+        match self.sizes[2].checked_div(self.rank) {
+            Some(units) => units,
+            None => 0,
+        }
     }
 
     /// Bytes of scratch: the features and the outputs.
