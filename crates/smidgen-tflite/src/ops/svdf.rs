@@ -40,6 +40,10 @@ fn read(call: &Call<'_>) -> Result<Decoded, Trouble> {
         return caused("its input, its weights or its filters over time have not two dimensions", &STREAMING);
     }
     let rank = call.positive(svdf::rank, 0, "rank")?;
+    let filters = weights.shape[0];
+    if !filters.is_multiple_of(rank) {
+        return odd(format!("its {filters} filters are no whole number of units of rank {rank}"));
+    }
     let activation = call.activation(svdf::activation)?;
     let types = [weights.element(), time.element(), state.element()];
     let activation = match x.element() {
