@@ -72,6 +72,13 @@ pub struct Graph {
     pub variables: Vec<Variable>,
 }
 
+impl Operator {
+    /// An operator that does not [compute as uint8](Self::uint8), and comes from no file.
+    pub fn new(op: Op, inputs: Vec<TensorId>, outputs: Vec<TensorId>) -> Self {
+        Self { op, inputs, outputs, uint8: false, source: None }
+    }
+}
+
 impl Graph {
     /// An empty graph.
     pub fn new(name: impl Into<String>) -> Self {
@@ -103,7 +110,7 @@ impl Graph {
     /// Appends an operator.
     pub fn add_operator(&mut self, op: Op, inputs: Vec<TensorId>, outputs: Vec<TensorId>) -> OpId {
         let id = OpId(u32::try_from(self.operators.len()).expect("fewer than 2^32 operators"));
-        self.operators.push(Operator { op, inputs, outputs, uint8: false, source: None });
+        self.operators.push(Operator::new(op, inputs, outputs));
         id
     }
 

@@ -37,7 +37,7 @@ pub(super) fn conv2d(builder: &mut Builder, operator: &Operator, params: &ConvPa
     }
     let set = builder.options.kernels;
     let step = match element(x)? {
-        Element::Int8 if weight_zero(weights) != 0 => {
+        Element::Int8 if quant::weight_zero(weights) != 0 => {
             let quant = offset(x, weights, y, params.activation)?;
             let values = || quant::weights_i8(weights);
             match on_device_offset(builder, operator, &window, &quant, values)? {
@@ -114,7 +114,7 @@ pub(super) fn depthwise(
         Ok::<_, Refusal>(Step { constants, ..Step::new(kernel, ELEMENT_WISE) })
     };
     let step = match element(x)? {
-        Element::Int8 if weight_zero(weights) != 0 => {
+        Element::Int8 if quant::weight_zero(weights) != 0 => {
             let quant = offset(x, weights, y, params.activation)?;
             let on_device = match multiplier {
                 _ if set != KernelSet::Mcu => None,
@@ -292,7 +292,7 @@ pub(super) fn transpose_conv(
     expect(weights, [outputs, depth], [window.output[2], window.input[2]])?;
     let plain = |builder: &mut Builder| constants(builder, operator, window.output[2]);
     let (kernel, constants) = match element(x)? {
-        Element::Int8 if weight_zero(weights) != 0 => {
+        Element::Int8 if quant::weight_zero(weights) != 0 => {
             let quant = offset(x, weights, y, activation)?;
             let kernel = Kernel::TransposeConvI8Offset(kernel::TransposeConvI8Offset { window, quant });
             (kernel, plain(builder)?)
@@ -353,11 +353,6 @@ fn int8(x: &Tensor, y: &Tensor, activation: Activation) -> Result<Int8, Refusal>
     Ok(Int8 { input_zero, output_zero, min, max, rounding: Rounding::Twice })
 }
 
-/// The zero point of weights; 0 where they have several scales.
-fn weight_zero(weights: &Tensor) -> i32 {
-    weights.per_tensor().map_or(0, |(_, zero_point)| zero_point)
-}
-
 /// The step of a convolution on a device with weights `[O, KH, KW, C]` that have a zero point.
 fn on_device_offset(
     builder: &mut Builder,
@@ -401,7 +396,7 @@ fn finish(builder: &Builder, operator: &Operator, outputs: usize) -> Result<Fini
 }
 
 fn offset(x: &Tensor, weights: &Tensor, y: &Tensor, activation: Activation) -> Result<Offset, Refusal> {
-    Ok(Offset { weight_zero: weight_zero(weights), quant: int8(x, y, activation)? })
+    Ok(Offset { weight_zero: quant::weight_zero(weights), quant: int8(x, y, activation)? })
 }
 
 pub(super) fn clamp(activation: Activation) -> Clamp {

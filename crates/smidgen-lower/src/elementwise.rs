@@ -17,7 +17,7 @@ use smidgen_kernels::{float, int8, int16};
 use smidgen_program::footprint::{AxisFootprint, Footprint, Granularity, WriteOrder};
 use smidgen_program::kernel;
 use smidgen_program::kernel::{Broadcast, Kernel, flat};
-use smidgen_program::program::{ConstantId, Extent, Operand, Step};
+use smidgen_program::program::{ConstantId, Extent, Operand, Step, Target};
 
 /// How every element-wise kernel proceeds, so that it can work in place.
 pub(super) const ORDER: WriteOrder = WriteOrder { granularity: Granularity::Elements(1), reads_first: true };
@@ -31,6 +31,17 @@ pub(super) fn push_one(builder: &mut Builder, operator: &Operator, kernel: Kerne
 /// The same of the one input that is not folded into the kernel.
 fn push_of(builder: &mut Builder, operator: &Operator, input: Operand, kernel: Kernel, constants: Vec<ConstantId>) {
     let output = builder.target(operator.outputs[0]);
+    push_to(builder, input, output, kernel, constants);
+}
+
+/// The same with another output than an operator's.
+pub(super) fn push_to(
+    builder: &mut Builder,
+    input: Operand,
+    output: Target,
+    kernel: Kernel,
+    constants: Vec<ConstantId>,
+) {
     builder.push(Step {
         inputs: vec![input],
         constants,

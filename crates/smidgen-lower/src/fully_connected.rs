@@ -17,7 +17,7 @@ use smidgen_kernels::requant::Factor;
 use smidgen_program::footprint::{AxisFootprint, Footprint, Granularity, WriteOrder};
 use smidgen_program::kernel;
 use smidgen_program::kernel::Kernel;
-use smidgen_program::program::{ConstantId, Extent, Step};
+use smidgen_program::program::{Extent, Step};
 
 /// The device kernels write four outputs once they have read all inputs.
 const BY_FOURS: WriteOrder = WriteOrder { granularity: Granularity::Elements(4), reads_first: true };
@@ -53,14 +53,11 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
         true => quant::factors(input_scale, weights, output_scale, outputs)?,
         false => factors(input_scale, weights, output_scale, outputs)?,
     };
-    let weight_zero = weights.per_tensor().map_or(0, |(_, zero_point)| zero_point);
+    let weight_zero = quant::weight_zero(weights);
     let quant = Int8 { input_zero, output_zero, min, max, rounding };
     if builder.options.kernels == KernelSet::Mcu && weight_zero != 0 && inputs > 0 {
-        // Each row is a pixel of a convolution, whose kernel finds the sums that the zero point meets.
-        let rows = x.shape.elements() / inputs;
-        let one = [1, 1];
-        let [input, output] = [inputs, outputs].map(|depth| [rows, 1, depth]);
-        let window = Window2d { input, output, size: one, stride: one, dilation: one, before: [0, 0] };
+        // A convolution, whose kernel finds the sums that the zero point meets.
+        let window = Window2d::of_row(inputs, outputs);
         let offset = Offset { weight_zero, quant };
         let step = if builder.unread {
             Some(offset::unread_conv2d(builder, operator, &window, &offset))
@@ -71,8 +68,7 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
             offset::conv2d(builder, operator, &window, &offset, &values, &finish)
         };
         if let Some(step) = step {
-            let constants = step.constants.clone();
-            push(builder, operator, [outputs, inputs], step, constants);
+            push(builder, operator, [outputs, inputs], step);
             return Ok(());
         }
     }
@@ -81,7 +77,7 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
         let bytes = [mcu::fully_connected_weights([inputs, outputs], width), epilogue::words(outputs, epilogue.extras)];
         let constants = quant::unread(builder, operator, &bytes.map(|words| words * 4));
         let kernel = Kernel::FullyConnectedI8Mcu(kernel::FullyConnectedI8Mcu { inputs, outputs, width, epilogue });
-        push(builder, operator, [outputs, inputs], Step::new(kernel, BY_FOURS), constants);
+        push(builder, operator, [outputs, inputs], Step { constants, ..Step::new(kernel, BY_FOURS) });
         return Ok(());
     }
     let values = quant::weights_i8(weights)?;
@@ -103,14 +99,19 @@ fn int8(builder: &mut Builder, operator: &Operator, activation: Activation) -> R
                 builder.constant_u32(name.clone(), &weights),
                 builder.constant_u32(format!("{name} channels"), &words),
             ];
-            push(builder, operator, [outputs, inputs], Step::new(kernel, BY_FOURS), constants);
+            push(builder, operator, [outputs, inputs], Step { constants, ..Step::new(kernel, BY_FOURS) });
             return Ok(());
         }
         Kernel::FullyConnectedI8Fast(kernel::FullyConnectedI8Fast { inputs, outputs, quant })
     };
     let packed = builder.constant_i8(weights.name.clone(), &values);
     let [bias, multipliers, shifts] = quant::channels(builder, operator.outputs[0], &bias, &factors);
-    push(builder, operator, [outputs, inputs], Step::new(kernel, order), vec![packed, bias, multipliers, shifts]);
+    push(
+        builder,
+        operator,
+        [outputs, inputs],
+        Step { constants: vec![packed, bias, multipliers, shifts], ..Step::new(kernel, order) },
+    );
     Ok(())
 }
 
@@ -170,13 +171,13 @@ fn int16(builder: &mut Builder, operator: &Operator, activation: Activation) -> 
             outputs,
             clamp: quant::int16_mcu_clamp(&quant),
         });
-        push(builder, operator, [outputs, inputs], Step::new(kernel, BY_FOURS), constants);
+        push(builder, operator, [outputs, inputs], Step { constants, ..Step::new(kernel, BY_FOURS) });
         return Ok(());
     }
     let kernel = Kernel::FullyConnectedI16(kernel::FullyConnectedI16 { inputs, outputs, quant });
     let constants = quant::int16_constants(builder, operator, &values, &bias, &factors);
     let order = WriteOrder { granularity: Granularity::Elements(1), reads_first: true };
-    push(builder, operator, [outputs, inputs], Step::new(kernel, order), constants);
+    push(builder, operator, [outputs, inputs], Step { constants, ..Step::new(kernel, order) });
     Ok(())
 }
 
@@ -201,7 +202,7 @@ fn float32(builder: &mut Builder, operator: &Operator, activation: Activation) -
     let (min, max) = activation.range();
     let kernel = Kernel::FullyConnectedF32(kernel::FullyConnectedF32 { inputs, outputs, clamp: Clamp { min, max } });
     let order = WriteOrder { granularity: Granularity::Elements(1), reads_first: true };
-    push(builder, operator, [outputs, inputs], Step::new(kernel, order), vec![packed, bias]);
+    push(builder, operator, [outputs, inputs], Step { constants: vec![packed, bias], ..Step::new(kernel, order) });
     Ok(())
 }
 
@@ -224,20 +225,13 @@ fn sizes(x: &Tensor, weights: &Tensor, y: &Tensor) -> Result<[usize; 2], Refusal
 }
 
 /// Adds a step that computes each row of the output from a row of the input.
-pub(super) fn push(
-    builder: &mut Builder,
-    operator: &Operator,
-    [outputs, inputs]: [usize; 2],
-    step: Step,
-    constants: Vec<ConstantId>,
-) {
+pub(super) fn push(builder: &mut Builder, operator: &Operator, [outputs, inputs]: [usize; 2], step: Step) {
     let rows = builder.tensor(operator.inputs[0]).shape.elements().checked_div(inputs).unwrap_or(0);
     let extent = |depth| Extent { rows, cols: 1, depth };
     let input = builder.activation_as(operator.inputs[0], extent(inputs));
     let output = builder.target_as(operator.outputs[0], extent(outputs));
     builder.push(Step {
         inputs: vec![input],
-        constants,
         outputs: vec![output],
         footprint: vec![Footprint { rows: AxisFootprint::SAME, cols: AxisFootprint::SAME, depth: AxisFootprint::All }],
         partial: true,

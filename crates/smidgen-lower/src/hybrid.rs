@@ -62,7 +62,7 @@ pub(super) fn fully_connected(
     let window = Window2d::of_row(inputs, outputs);
     let range = if asymmetric { DynamicRange::Asymmetric } else { DynamicRange::Symmetric };
     let step = step(Conv2dHybrid { window, clamp: clamp(activation), range, joint: true });
-    fully_connected::push(builder, operator, [outputs, inputs], step, constants);
+    fully_connected::push(builder, operator, [outputs, inputs], Step { constants, ..step });
     Ok(())
 }
 

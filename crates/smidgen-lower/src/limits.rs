@@ -135,7 +135,7 @@ fn element_bytes(graph: &Graph, id: TensorId) -> usize {
 mod tests {
     use super::*;
     use crate::{LowerOptions, lower};
-    use smidgen_ir::{DataType, Op, Operator, Tensor, UnaryKind};
+    use smidgen_ir::{DataType, Op, Tensor, UnaryKind};
 
     /// RELU of each of so many inputs of this shape; all results are outputs.
     fn graph(shape: &[usize], count: usize) -> Graph {
@@ -144,13 +144,7 @@ mod tests {
             let tensor = |name: String| Tensor::activation(name, shape.to_vec(), DataType::int8(0.5, 0));
             let input = graph.add_input(tensor(format!("x{i}")));
             let output = graph.add_tensor(tensor(format!("y{i}")));
-            graph.operators.push(Operator {
-                op: Op::Unary(UnaryKind::Relu),
-                inputs: vec![input],
-                outputs: vec![output],
-                uint8: false,
-                source: None,
-            });
+            graph.add_operator(Op::Unary(UnaryKind::Relu), vec![input], vec![output]);
             graph.outputs.push(output);
         }
         smidgen_ir::validate(&graph).unwrap();

@@ -4,7 +4,7 @@
 //! its tensors are seen as, the tensors are seen with another extent, which only asks that they are stored whole.
 
 use super::builder::Builder;
-use super::elementwise::{strides, walked};
+use super::elementwise::{push_to, strides, walked};
 use super::error::Refusal;
 use super::quant;
 use super::tables::{self, Ends};
@@ -231,17 +231,7 @@ fn rescaled(builder: &mut Builder, id: TensorId, y: &Tensor) -> Result<Operand, 
     let table = builder.constant_i8(format!("{} table", x.name), &table);
     let (input, extent) = (builder.activation(id), Extent::of(x.shape.dims()));
     let buffer = builder.temporary(format!("{} rescaled", x.name), ElementType::Int8, extent);
-    builder.push(Step {
-        inputs: vec![input],
-        constants: vec![table],
-        outputs: vec![Target { buffer, extent }],
-        footprint: vec![Footprint::SAME],
-        partial: true,
-        ..Step::new(
-            Kernel::TableI8(kernel::TableI8),
-            WriteOrder { granularity: Granularity::Elements(1), reads_first: true },
-        )
-    });
+    push_to(builder, input, Target { buffer, extent }, Kernel::TableI8(kernel::TableI8), vec![table]);
     Ok(Operand::Buffer(buffer, extent))
 }
 

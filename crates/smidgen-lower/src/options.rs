@@ -32,30 +32,11 @@ impl Reference {
         }
     }
 
-    /// Rounding of BATCH_MATMUL.
-    pub fn batch_matmul(self) -> Rounding {
-        Rounding::Twice
-    }
-
     /// With how many bits FULLY_CONNECTED on int16 multiplies; 31 of the product of all scales in double precision, or 15 as other layers do.
     pub fn int16_fully_connected(self) -> Multiplier {
         match self {
             Self::LiteRt2_3 => Multiplier::Full,
             Self::TfLite2_14 => Multiplier::Reduced,
-        }
-    }
-
-    /// Rounding of UNIDIRECTIONAL_SEQUENCE_LSTM on int8.
-    pub fn lstm(self) -> Rounding {
-        match self {
-            Self::LiteRt2_3 | Self::TfLite2_14 => Rounding::Twice,
-        }
-    }
-
-    /// Rounding of SVDF on int8.
-    pub fn svdf(self) -> Rounding {
-        match self {
-            Self::LiteRt2_3 | Self::TfLite2_14 => Rounding::Twice,
         }
     }
 

@@ -130,6 +130,11 @@ pub(super) fn not_constant(tensor: &Tensor) -> Refusal {
     Refusal(format!("`{}` must be a constant", tensor.name))
 }
 
+/// The zero point of weights; 0 where they have several scales.
+pub(super) fn weight_zero(weights: &Tensor) -> i32 {
+    weights.per_tensor().map_or(0, |(_, zero_point)| zero_point)
+}
+
 /// The scale of the weights of each output channel.
 pub(super) fn scales(weights: &Tensor, channels: usize) -> Result<Vec<f32>, Refusal> {
     let quantisation =

@@ -3,7 +3,8 @@
 use super::builder::Builder;
 use super::error::Refusal;
 use super::quant;
-use smidgen_ir::{ElementType, Operator, RecurrentParams, Tensor};
+use smidgen_ir::{ElementType, Operator, RecurrentParams, Tensor, TensorId};
+use smidgen_kernels::Rounding;
 use smidgen_kernels::float::Recurrent;
 use smidgen_kernels::int8::{Lstm, fast};
 use smidgen_kernels::requant::Factor;
@@ -67,7 +68,7 @@ fn lstm(builder: &mut Builder, operator: &Operator, params: &RecurrentParams) ->
         zero: output_zero,
         memory_bits: memory_bits as u8,
         clip: params.clip.map_or(0, |clip| (clip / memory_scale).min(32767.0) as i16),
-        rounding: builder.options.reference.lstm(),
+        rounding: Rounding::Twice,
     };
     let [of_inputs, of_state] = [weights, state].map(quant::weights_i8);
     let (of_inputs, of_state) = (of_inputs?, of_state?);
@@ -105,17 +106,6 @@ fn push(
     constants: Vec<ConstantId>,
 ) -> Result<(), Refusal> {
     let [weights, state] = [1, 2].map(|i| builder.tensor(operator.inputs[i]));
-    let spec = kernel.spec();
-    let scratch_bytes = spec.scratch();
-    let Pattern::Given { inputs, outputs, .. } = spec.pattern() else {
-        return Err(Refusal("a recurrent layer's operands are those that its kernel gives".into()));
-    };
-    let footprint = inputs.iter().map(|taken| taken.needed.footprint()).collect();
-    let read = operator.inputs.iter().enumerate().filter(|(i, _)| !(1..4).contains(i));
-    let read: Vec<_> = read.zip(&inputs).map(|((_, &id), taken)| builder.activation_as(id, taken.extent)).collect();
-    let written = operator.outputs.iter().zip(&outputs).map(|(&id, &(_, extent))| builder.target_as(id, extent));
-    let written = written.collect();
-    drop((inputs, outputs));
     let [batch, steps, ..] = layer.sizes;
     let products = weights.shape.elements() + state.shape.elements();
     // A step's output is written when all of it is computed, in whatever order the steps come, but for the last element
@@ -125,14 +115,29 @@ fn push(
         (true, false) => WriteOrder { granularity: Granularity::Run, reads_first: false },
         (false, _) => WriteOrder { granularity: Granularity::Run, reads_first: true },
     };
-    builder.push(Step {
-        inputs: read,
-        outputs: written,
-        constants,
-        footprint,
-        scratch_bytes,
-        macs: (batch * steps * products) as u64,
-        ..Step::new(kernel, order)
-    });
+    let macs = (batch * steps * products) as u64;
+    let read: Vec<TensorId> = [&operator.inputs[..1], operator.inputs.get(4..).unwrap_or(&[])].concat();
+    let step = given(builder, operator, &read, Step::new(kernel, order))?;
+    builder.push(Step { constants, macs, ..step });
     Ok(())
+}
+
+/// The step with its operands, of the extents that its kernel gives: the tensors that it reads, and the operator's outputs.
+pub(super) fn given(
+    builder: &mut Builder,
+    operator: &Operator,
+    read: &[TensorId],
+    step: Step,
+) -> Result<Step, Refusal> {
+    let spec = step.kernel.spec();
+    let scratch_bytes = spec.scratch();
+    let Pattern::Given { inputs, outputs, .. } = spec.pattern() else {
+        return Err(Refusal(format!("{}'s operands are those that its kernel gives", operator.op.name())));
+    };
+    let footprint = inputs.iter().map(|taken| taken.needed.footprint()).collect();
+    let extents: Vec<_> = inputs.iter().map(|taken| taken.extent).collect();
+    let targets: Vec<_> = outputs.iter().map(|&(_, extent)| extent).collect();
+    let inputs = read.iter().zip(extents).map(|(&id, extent)| builder.activation_as(id, extent)).collect();
+    let outputs = operator.outputs.iter().zip(targets).map(|(&id, extent)| builder.target_as(id, extent)).collect();
+    Ok(Step { inputs, outputs, footprint, scratch_bytes, ..step })
 }

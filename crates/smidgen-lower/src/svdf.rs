@@ -3,12 +3,13 @@
 use super::builder::Builder;
 use super::error::Refusal;
 use super::quant;
+use super::recurrent::given;
 use smidgen_ir::{Activation, ElementType, Operator};
 use smidgen_kernels::float::Clamp;
 use smidgen_kernels::requant::Factor;
-use smidgen_kernels::{float, int8};
+use smidgen_kernels::{Rounding, float, int8};
 use smidgen_program::footprint::{Granularity, WriteOrder};
-use smidgen_program::kernel::{self, Kernel, Pattern};
+use smidgen_program::kernel::{self, Kernel};
 use smidgen_program::program::Step;
 
 pub(super) fn svdf(
@@ -22,13 +23,13 @@ pub(super) fn svdf(
     let (&[batch, inputs], &[filters, memory]) = (x.shape.dims(), time.shape.dims()) else {
         return Err(Refusal(format!("`{}` and `{}` have not two dimensions each", x.name, time.name)));
     };
-    let sizes = [batch, inputs, filters, memory];
     let units = filters.checked_div(rank).unwrap_or(0);
+    let sizes = [batch, inputs, units, rank, memory];
     let name = |what: &str| format!("{} {what}", weights.name);
     let (kernel, constants) = match x.element() {
         ElementType::Float32 => {
             let (min, max) = activation.range();
-            let layer = float::Svdf { sizes, rank, clamp: Clamp { min, max } };
+            let layer = float::Svdf { sizes, clamp: Clamp { min, max } };
             let (features, taps) = (quant::weights_f32(weights)?, quant::weights_f32(time)?);
             let bias = quant::bias_f32(bias, units)?;
             let constants = vec![
@@ -46,11 +47,10 @@ pub(super) fn svdf(
             let factor = |a: f32, b: f32, c: f32| Factor::new(f64::from(a) * f64::from(b) / f64::from(c));
             let layer = int8::Svdf {
                 sizes,
-                rank,
                 zeros: [input_zero, output_zero],
                 feature: factor(input_scale, weight_scale, state_scale),
                 output: factor(state_scale, time_scale, output_scale),
-                rounding: builder.options.reference.svdf(),
+                rounding: Rounding::Twice,
             };
             let features = quant::weights_i8(weights)?;
             let taps = time.integers().ok_or_else(|| quant::not_constant(time))?;
@@ -65,26 +65,8 @@ pub(super) fn svdf(
         }
         other => return Err(Refusal(format!("`{}` is {other}; there are kernels for i8 and f32", x.name))),
     };
-    let spec = kernel.spec();
-    let scratch_bytes = spec.scratch();
-    let Pattern::Given { inputs: taken, outputs: given, .. } = spec.pattern() else {
-        return Err(Refusal("SVDF's operands are those that its kernel gives".into()));
-    };
-    let footprint = taken.iter().map(|taken| taken.needed.footprint()).collect();
-    let extents = taken.iter().map(|taken| taken.extent);
-    let read = [0, 3].map(|i| operator.inputs[i]).into_iter().zip(extents);
-    let read = read.map(|(id, extent)| builder.activation_as(id, extent)).collect();
-    let written = operator.outputs.iter().zip(&given);
-    let written = written.map(|(&id, &(_, extent))| builder.target_as(id, extent)).collect();
-    drop((taken, given));
-    builder.push(Step {
-        inputs: read,
-        outputs: written,
-        constants,
-        footprint,
-        scratch_bytes,
-        macs: (batch * filters * (inputs + memory)) as u64,
-        ..Step::new(kernel, WriteOrder { granularity: Granularity::Run, reads_first: true })
-    });
+    let order = WriteOrder { granularity: Granularity::Run, reads_first: true };
+    let step = given(builder, operator, &[operator.inputs[0], operator.inputs[3]], Step::new(kernel, order))?;
+    builder.push(Step { constants, macs: (batch * filters * (inputs + memory)) as u64, ..step });
     Ok(())
 }

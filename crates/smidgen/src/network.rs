@@ -257,14 +257,14 @@ impl Network {
     pub fn obstacles(&self, options: &LowerOptions) -> Vec<LowerError> {
         let alone = |index: usize| {
             let mut graph = Graph::new("");
-            let Operator { op, inputs, outputs, uint8, source } = &self.graph.operators[index];
+            let operator = &self.graph.operators[index];
             let mut add = |ids: &[TensorId]| -> Vec<TensorId> {
                 ids.iter().map(|&id| graph.add_tensor(self.graph.tensor(id).clone())).collect()
             };
-            let (inputs, outputs) = (add(inputs), add(outputs));
+            let (inputs, outputs) = (add(&operator.inputs), add(&operator.outputs));
             graph.inputs = inputs.iter().copied().filter(|&id| !graph.tensor(id).is_constant()).collect();
             graph.outputs = outputs.clone();
-            graph.operators.push(Operator { op: op.clone(), inputs, outputs, uint8: *uint8, source: *source });
+            graph.operators.push(Operator { inputs, outputs, ..operator.clone() });
             graph
         };
         match smidgen_lower::lower(&self.graph, options) {

@@ -358,8 +358,8 @@ operators! {
     /// Converts elements that are not quantised: the output's type says to what. Floats lose their fraction, integers the bits that do not
     /// fit; as a bool a number is whether it is not 0.
     Cast,
-    /// Products of matrices, `y = a b`, with the leading axes broadcast. Inputs: `a [..., M, K]`, `b [..., K, N]` of float32, either of them
-    /// perhaps constant. Output `[..., M, N]`.
+    /// Products of matrices, `y = a b`, with the leading axes broadcast. Inputs: `a [..., M, K]`, `b [..., K, N]` of float32, or of int8 with
+    /// a scale and a zero point of each tensor, either of them perhaps constant. Output `[..., M, N]`, of int8 with a scale of its own.
     ///
     /// Attributes: (`adjoint_a=false adjoint_b=false`).
     BatchMatmul {

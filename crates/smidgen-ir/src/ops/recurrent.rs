@@ -1,12 +1,12 @@
 //! Recurrent layers: LSTM, GRU and the simple RNN.
 
-use super::spec::FLOAT;
+use super::spec::{FLOAT, shaped};
 use super::{Cell, Op, OpSpec, Traits, view};
 use crate::cost::ReceptiveField;
 use crate::infer::{Inferred, Role, ShapeError};
 use crate::tensor::{DataType, ElementType, Quantisation, Shape, Tensor};
 use crate::text::{Attributes, Given, ParseErrorKind, float};
-use crate::validate::{FACTOR_LIMIT, INT8, OperatorError, Parameters, Rules, TensorRef, is_int8};
+use crate::validate::{FACTOR_LIMIT, INT8, OperatorError, Parameters, Rules, is_int8};
 use std::ops::RangeInclusive;
 
 const LSTM: &str = "UNIDIRECTIONAL_SEQUENCE_LSTM";
@@ -55,14 +55,6 @@ impl RecurrentParams {
     }
 }
 
-fn shaped(inputs: &[&Tensor], i: usize, expected: Shape) -> Result<(), ShapeError> {
-    let found = &inputs[i].shape;
-    match *found == expected {
-        true => Ok(()),
-        false => Err(ShapeError::Shape { role: Role::Input(i), expected, found: found.clone() }),
-    }
-}
-
 /// The types of an LSTM on int8: outputs of one type, memories of int16 whose scale is a power of two, and weights of
 /// which those of a gate have one scale.
 fn integers(rules: &Rules<'_>, layer: &RecurrentParams) -> Result<(), OperatorError> {
@@ -90,7 +82,7 @@ fn integers(rules: &Rules<'_>, layer: &RecurrentParams) -> Result<(), OperatorEr
     let written = outputs.iter().zip((0..3).filter(|&i| layer.outputs()[i]));
     let (memories, hidden): (Vec<_>, Vec<_>) = written.partition(|(_, i)| *i == 2);
     rules.expect(inputs[4], INT8, is_int8)?;
-    rules.expect(inputs[5], MEMORY, |d| memory_bits(d).is_some())?;
+    rules.expect(inputs[5], MEMORY, |d| RecurrentParams::memory_bits(d).is_some())?;
     for (first, ids, of) in [(inputs[4], hidden, "the first output"), (inputs[5], memories, "the first memory")] {
         let kept = rules.tensor(first).dtype.clone();
         ids.iter().try_for_each(|(id, _)| rules.expect(**id, format!("{kept}, like {of}"), |d| *d == kept))?;
@@ -104,29 +96,18 @@ fn integers(rules: &Rules<'_>, layer: &RecurrentParams) -> Result<(), OperatorEr
     let of_state = rules.scale(inputs[4]);
     let state = of_state * largest(inputs[2]) / gate;
     let hidden = 1.0 / f64::from(1u32 << 30) / of_state;
-    for factor in [x, state, hidden] {
-        if factor >= f64::from(1u32 << FACTOR_LIMIT) {
-            let tensor = TensorRef::new(rules.graph(), outputs[0]);
-            return Err(OperatorError::Factor { tensor, factor, limit: FACTOR_LIMIT });
-        }
-    }
-    Ok(())
+    [x, state, hidden].into_iter().try_for_each(|factor| rules.limited(factor, outputs[0], FACTOR_LIMIT))
 }
 
 const MEMORY: &str = "i16 with zero point 0 and a scale of a power of two, 2^-15 to 2^-9";
 
-/// The integer bits of an LSTM's memory of int16; `None` if it has another type.
-fn memory_bits(dtype: &DataType) -> Option<u32> {
-    let DataType::Quantised(ElementType::Int16, Quantisation::PerTensor { scale, zero_point: 0 }) = dtype else {
-        return None;
-    };
-    (0..=6).find(|&bits| *scale == (1u32 << bits) as f32 / 32768.0)
-}
-
 impl RecurrentParams {
-    /// The integer bits that the memory of an LSTM on int8 has, of which `memory` is the type.
+    /// The integer bits of the memory of an LSTM on int8, which is int16; `None` if it has another type than such a memory has.
     pub fn memory_bits(memory: &DataType) -> Option<u32> {
-        memory_bits(memory)
+        let DataType::Quantised(ElementType::Int16, Quantisation::PerTensor { scale, zero_point: 0 }) = memory else {
+            return None;
+        };
+        (0..=6).find(|&bits| *scale == (1u32 << bits) as f32 / 32768.0)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Activation, Op};
 use crate::cost::ReceptiveField;
 use crate::graph::Operator;
-use crate::infer::{Inferred, ShapeError};
+use crate::infer::{Inferred, Role, ShapeError};
 use crate::tensor::{Shape, Tensor};
 use crate::text::{Attributes, Given, ParseErrorKind};
 use crate::validate::{OperatorError, Parameters, Rules};
@@ -149,6 +149,15 @@ pub(super) fn one(inputs: &[&Tensor], shape: Shape) -> Vec<Inferred> {
 /// One output of the first input's shape and type.
 pub(super) fn alike(inputs: &[&Tensor]) -> Vec<Inferred> {
     one(inputs, inputs[0].shape.clone())
+}
+
+/// Input `i` has exactly this shape.
+pub(super) fn shaped(inputs: &[&Tensor], i: usize, expected: Shape) -> Result<(), ShapeError> {
+    let found = &inputs[i].shape;
+    match *found == expected {
+        true => Ok(()),
+        false => Err(ShapeError::Shape { role: Role::Input(i), expected, found: found.clone() }),
+    }
 }
 
 /// `op` if `name` is its name, for operators that have one.

@@ -1,6 +1,6 @@
 //! SVDF.
 
-use super::spec::{FLOAT, named};
+use super::spec::{FLOAT, named, shaped};
 use super::{Activation, Op, OpSpec, Traits, view};
 use crate::cost::ReceptiveField;
 use crate::infer::{Inferred, Role, ShapeError};
@@ -8,15 +8,6 @@ use crate::tensor::{DataType, ElementType, Quantisation, Shape, Tensor};
 use crate::text::{Attributes, Given, ParseErrorKind};
 use crate::validate::{FACTOR_LIMIT, INT8, OperatorError, Rules, is_int8};
 use std::ops::RangeInclusive;
-
-/// Input `i` has exactly this shape.
-fn shaped(inputs: &[&Tensor], i: usize, expected: Shape) -> Result<(), ShapeError> {
-    let found = &inputs[i].shape;
-    match *found == expected {
-        true => Ok(()),
-        false => Err(ShapeError::Shape { role: Role::Input(i), expected, found: found.clone() }),
-    }
-}
 
 /// Quantised with one scale around 0.
 fn is_symmetric(dtype: &DataType, element: ElementType) -> bool {

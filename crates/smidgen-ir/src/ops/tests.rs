@@ -102,7 +102,7 @@ fn every_operator_has_a_sample_and_a_name_of_its_own() {
 fn printed(op: &Op) -> String {
     let mut graph = Graph::new("");
     let x = graph.add_input(Tensor::activation("x", vec![1], DataType::FLOAT32));
-    graph.operators.push(Operator { op: op.clone(), inputs: vec![x], outputs: vec![x], uint8: false, source: None });
+    graph.operators.push(Operator::new(op.clone(), vec![x], vec![x]));
     text::print(&graph)
 }
 

@@ -58,12 +58,6 @@ fn single(graph: &Graph, operator: &Operator) -> Graph {
     };
     let (inputs, outputs) = (copy(&operator.inputs), copy(&operator.outputs));
     alone.outputs = outputs.clone();
-    alone.operators.push(Operator {
-        op: operator.op.clone(),
-        inputs,
-        outputs,
-        uint8: operator.uint8,
-        source: operator.source,
-    });
+    alone.operators.push(Operator { inputs, outputs, ..operator.clone() });
     alone
 }

@@ -220,10 +220,7 @@ fn weights_may_be_computed_from_constants() {
     per_tensor.data = None;
     g.tensors[1].dtype = DataType::int8(0.2, 0);
     let requantised = g.add_tensor(per_tensor);
-    g.operators.insert(
-        0,
-        Operator { op: Op::Quantize, inputs: vec![w], outputs: vec![requantised], uint8: false, source: None },
-    );
+    g.operators.insert(0, Operator::new(Op::Quantize, vec![w], vec![requantised]));
     g.operators[1].inputs[1] = requantised;
     assert_eq!(validate(&g), Ok(()));
 }

@@ -18,7 +18,7 @@ const WIDE_FACTOR_LIMIT: u32 = 7;
 const NARROW: &str =
     "f32, or i8 quantised per tensor: this operator has no form for i16, put QUANTIZE to i8 before and to i16 after it";
 pub(crate) const INT8: &str = "i8 quantised per tensor";
-pub(crate) const INT16: &str = "i16 quantised per tensor with zero point 0";
+const INT16: &str = "i16 quantised per tensor with zero point 0";
 
 pub(crate) fn is_float(dtype: &DataType) -> bool {
     *dtype == DataType::FLOAT32
@@ -52,10 +52,6 @@ pub(crate) struct Rules<'a> {
 impl Rules<'_> {
     pub(crate) fn tensor(&self, id: TensorId) -> &Tensor {
         self.graph.tensor(id)
-    }
-
-    pub(crate) fn graph(&self) -> &Graph {
-        self.graph
     }
 
     /// The input of this index.
@@ -228,9 +224,13 @@ impl Rules<'_> {
         self.tensor(id).per_tensor().map_or(1.0, |(scale, _)| f64::from(scale))
     }
 
-    /// A factor from an accumulator of this scale to an output, as a power of two below the limit.
+    /// The factor from an accumulator of this scale to an output is [limited](Self::limited).
     pub(crate) fn factor(&self, accumulator: f64, output: TensorId, limit: u32) -> Result<(), OperatorError> {
-        let factor = accumulator / self.scale(output);
+        self.limited(accumulator / self.scale(output), output, limit)
+    }
+
+    /// A factor on the way to an output stays below two to the power of the limit.
+    pub(crate) fn limited(&self, factor: f64, output: TensorId, limit: u32) -> Result<(), OperatorError> {
         if factor < f64::from(1u32 << limit) {
             return Ok(());
         }

@@ -126,7 +126,8 @@ impl<B: Bounds> Step<'_, B> {
     }
 }
 
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+/// The sum of products, in order.
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).fold(0.0, |sum, (&v, &w)| sum + v * w)
 }
 

@@ -1,6 +1,7 @@
 //! SVDF: a fully connected layer over time in a few dimensions, with what it has seen as its state.
 
 use super::Clamp;
+use super::recurrent::dot;
 use crate::memory::{Arena, Bounds, Flash};
 
 /// SVDF without its constants: a feature of the input for each filter, and a filter over the last features.
@@ -10,27 +11,17 @@ use crate::memory::{Arena, Bounds, Flash};
 /// Neural Networks using a Rank-Constrained Topology", 2015.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Svdf {
-    /// Sequences, inputs of a step, filters, steps that the state remembers.
-    pub sizes: [usize; 4],
-    /// Filters for each output; divides the filters.
-    pub rank: usize,
+    /// Sequences, inputs of a step, outputs, filters for each, steps that the state remembers.
+    pub sizes: [usize; 5],
     /// The fused activation.
     pub clamp: Clamp,
 }
 
 impl Svdf {
-    /// Outputs of a sequence.
-    pub const fn units(&self) -> usize {
-        // Without a rank there would be none: that is what a division that cannot panic says.
-        match self.sizes[2].checked_div(self.rank) {
-            Some(units) => units,
-            None => 0,
-        }
-    }
-
     /// Elements of scratch: the features and the outputs.
     pub const fn scratch(&self) -> usize {
-        self.sizes[0] * (self.sizes[2] + self.units())
+        let [batch, _, units, rank, _] = self.sizes;
+        batch * units * (rank + 1)
     }
 }
 
@@ -49,9 +40,9 @@ pub fn svdf<B: Bounds>(
     time: Flash<'_, f32, B>,
     bias: Flash<'_, f32, B>,
 ) {
-    let Svdf { sizes: [batch, inputs, filters, memory], rank, clamp } = *layer;
+    let Svdf { sizes: [batch, inputs, units, rank, memory], clamp } = *layer;
     let [x, state, y, next, features] = places;
-    let units = layer.units();
+    let filters = units * rank;
     let outputs = features + batch * filters;
     for n in 0..batch {
         for unit in 0..units {
@@ -73,10 +64,6 @@ pub fn svdf<B: Bounds>(
     arena.copy(outputs, y, batch * units);
 }
 
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).fold(0.0, |sum, (&v, &w)| sum + v * w)
-}
-
 #[cfg(test)]
 mod tests {
     extern crate std;
@@ -93,7 +80,7 @@ mod tests {
         let number = |i: usize| ((i * 37 + i * i * 11) % 15) as f32 - 7.0;
         let numbers = |from: usize, count: usize| (from..from + count).map(number).collect::<Vec<f32>>();
         let (weights, time, bias) = (numbers(1, filters * inputs), numbers(50, filters * memory), numbers(90, units));
-        let layer = Svdf { sizes: [1, inputs, filters, memory], rank, clamp: Clamp { min: 0.0, max: f32::INFINITY } };
+        let layer = Svdf { sizes: [1, inputs, units, rank, memory], clamp: Clamp { min: 0.0, max: f32::INFINITY } };
         let (state, y, scratch) = (inputs, inputs + filters * memory, inputs + filters * memory + units);
         let mut arena = vec![0.0; scratch + layer.scratch()];
         for t in 0..frames {

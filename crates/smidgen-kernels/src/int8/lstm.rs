@@ -1,6 +1,7 @@
 //! LSTM on int8, with a memory of int16: TensorFlow Lite's "8x8_16".
 
 use crate::fixed::{logistic16, tanh16};
+use crate::isa::Isa;
 use crate::memory::{Arena, Bounds, Flash};
 use crate::requant::{Factor, Rounding, limit, round_shift};
 
@@ -46,10 +47,6 @@ impl Lstm {
     }
 }
 
-fn dot(a: &[i8], b: &[i8]) -> i32 {
-    a.iter().zip(b).fold(0i32, |sum, (&v, &w)| sum.wrapping_add(i32::from(v) * i32::from(w)))
-}
-
 /// Runs an LSTM over whole sequences.
 ///
 /// `places` are the bytes at which `x [N, T, I]` (or `[T, N, I]`), the outputs of all steps `[N, T, H]`, the last outputs
@@ -88,10 +85,11 @@ pub fn lstm<B: Bounds>(
             for unit in 0..units {
                 let gate = |number: usize, input: Factor, state: Factor| -> i16 {
                     let at = number * units + unit;
-                    let of_inputs = dot(arena.span(x + row * inputs, inputs), weights.span(at * inputs, inputs));
+                    let of_inputs = Isa::PORTABLE
+                        .dot_i8_i8(arena.span(x + row * inputs, inputs), weights.span(at * inputs, inputs));
                     let of_inputs = input.apply(of_inputs.wrapping_add(bias[at]), rounding);
                     let of_inputs: i16 = limit(of_inputs, i16::MIN, i16::MAX);
-                    let of_state = dot(arena.span(h, units), recurrent.span(at * units, units));
+                    let of_state = Isa::PORTABLE.dot_i8_i8(arena.span(h, units), recurrent.span(at * units, units));
                     let of_state = of_state.wrapping_add(bias[4 * units + at]);
                     let of_state = state.apply(of_state, rounding);
                     limit(of_state.wrapping_add(i32::from(of_inputs)), i16::MIN, i16::MAX)

@@ -11,10 +11,8 @@ use crate::requant::{Factor, Rounding, limit};
 /// point -128 that its converter gives them makes that RELU.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Svdf {
-    /// Sequences, inputs of a step, filters, steps that the state remembers.
-    pub sizes: [usize; 4],
-    /// Filters for each output; divides the filters.
-    pub rank: usize,
+    /// Sequences, inputs of a step, outputs, filters for each, steps that the state remembers.
+    pub sizes: [usize; 5],
     /// Zero points of the input and the output.
     pub zeros: [i32; 2],
     /// From the sum of a feature to the state.
@@ -26,18 +24,10 @@ pub struct Svdf {
 }
 
 impl Svdf {
-    /// Outputs of a sequence.
-    pub const fn units(&self) -> usize {
-        // Without a rank there would be none: that is what a division that cannot panic says.
-        match self.sizes[2].checked_div(self.rank) {
-            Some(units) => units,
-            None => 0,
-        }
-    }
-
     /// Bytes of scratch: the features and the outputs.
     pub const fn scratch(&self) -> usize {
-        self.sizes[0] * (2 * self.sizes[2] + self.units())
+        let [batch, _, units, rank, _] = self.sizes;
+        batch * units * (2 * rank + 1)
     }
 }
 
@@ -62,9 +52,9 @@ pub fn svdf<B: Bounds>(
     time: Flash<'_, i16, B>,
     bias: Flash<'_, i32, B>,
 ) {
-    let Svdf { sizes: [batch, inputs, filters, memory], rank, zeros: [input_zero, output_zero], .. } = *layer;
+    let Svdf { sizes: [batch, inputs, units, rank, memory], zeros: [input_zero, output_zero], .. } = *layer;
     let [x, state, y, next, features] = places;
-    let units = layer.units();
+    let filters = units * rank;
     let outputs = features + 2 * batch * filters;
     for n in 0..batch {
         for unit in 0..units {

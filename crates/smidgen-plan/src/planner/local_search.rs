@@ -337,18 +337,15 @@ pub(super) fn in_bands(step: &Step) -> bool {
 
 /// The step with its rows computed so many at a time, if its kernel can do that.
 pub(super) fn with_rows(step: &Step, rows: usize) -> Option<Step> {
-    let Kernel::DepthwiseI8Mcu(kernel::DepthwiseI8Mcu { window, input_zero, epilogue, offset, .. }) = step.kernel
-    else {
-        return None;
-    };
+    let Kernel::DepthwiseI8Mcu(kernel) = &step.kernel else { return None };
     let Granularity::Planes { channels, .. } = step.order.granularity else { return None };
     if !in_bands(step) {
         return None;
     }
     Some(Step {
-        kernel: Kernel::DepthwiseI8Mcu(kernel::DepthwiseI8Mcu { window, input_zero, epilogue, rows, offset }),
+        kernel: Kernel::DepthwiseI8Mcu(kernel::DepthwiseI8Mcu { rows, ..kernel.clone() }),
         order: WriteOrder { granularity: Granularity::Planes { rows, channels }, ..step.order },
-        scratch_bytes: mcu::depthwise_scratch(&window, rows).next_multiple_of(4),
+        scratch_bytes: mcu::depthwise_scratch(&kernel.window, rows).next_multiple_of(4),
         ..step.clone()
     })
 }

@@ -185,8 +185,8 @@ structs! {
     "int8::Lstm" int8::Lstm {
         sizes, time_major, reverse, initial, outputs, input, state, hidden, zero, memory_bits, clip, rounding
     }
-    "float::Svdf" float::Svdf { sizes, rank, clamp }
-    "int8::Svdf" int8::Svdf { sizes, rank, zeros, feature, output, rounding }
+    "float::Svdf" float::Svdf { sizes, clamp }
+    "int8::Svdf" int8::Svdf { sizes, zeros, feature, output, rounding }
     "float::Scale" float::Scale { input, output, step, half_pixel_centers }
     "training::Conv2d" training::Conv2d { window, images, quant, selected }
     "training::Depthwise" training::Depthwise { window, images, quant }

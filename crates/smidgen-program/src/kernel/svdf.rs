@@ -22,39 +22,37 @@ pub struct SvdfI8 {
     pub layer: int8::Svdf,
 }
 
-/// Nothing is 0 or too large, and every output has as many filters.
-fn is_sized([batch, inputs, filters, memory]: [usize; 4], rank: usize) -> bool {
+/// Nothing is 0 or too large.
+fn is_sized([batch, inputs, units, rank, memory]: [usize; 5]) -> bool {
     some(&[batch, inputs, 4])
-        && some(&[batch, filters, 8])
-        && product(&[batch, filters, memory]).is_some_and(|kept| some(&[kept, 4]))
-        && some(&[filters, inputs, 4])
-        && rank > 0
-        && filters.is_multiple_of(rank)
+        && some(&[batch, units, rank, 8])
+        && product(&[batch, units, rank, memory]).is_some_and(|kept| some(&[kept, 4]))
+        && some(&[units, rank, inputs, 4])
 }
 
-fn pattern<'a>(sizes: [usize; 4], rank: usize, x: ElementType, state: ElementType) -> Pattern<'a> {
-    let sized = is_sized(sizes, rank);
+fn pattern<'a>(sizes: [usize; 5], x: ElementType, state: ElementType) -> Pattern<'a> {
+    let sized = is_sized(sizes);
     // Sizes that cannot be worked out are not.
-    let ([batch, inputs, filters, memory], rank) = if sized { (sizes, rank) } else { ([1; 4], 1) };
+    let [batch, inputs, units, rank, memory] = if sized { sizes } else { [1; 5] };
     let extent = |rows, depth| Extent { rows, cols: 1, depth };
-    let kept = extent(batch * filters, memory);
+    let kept = extent(batch * units * rank, memory);
     let taken = |element, extent| Taken { element, extent, needed: Needed::All };
     Pattern::Given {
         inputs: vec![taken(x, extent(batch, inputs)), taken(state, kept)],
-        outputs: vec![(x, extent(batch, filters / rank)), (state, kept)],
+        outputs: vec![(x, extent(batch, units)), (state, kept)],
         sized,
         taken: None,
     }
 }
 
 /// Bytes of the constants whose elements have so many.
-fn constants([_, inputs, filters, memory]: [usize; 4], rank: usize, bytes: [usize; 3]) -> Vec<usize> {
-    let elements = [filters * inputs, filters * memory, filters / rank.max(1)];
+fn constants([_, inputs, units, rank, memory]: [usize; 5], bytes: [usize; 3]) -> Vec<usize> {
+    let elements = [units * rank * inputs, units * rank * memory, units];
     elements.into_iter().zip(bytes).map(|(elements, bytes)| elements * bytes).collect()
 }
 
-fn work(family: Family, [batch, _, filters, memory]: [usize; 4], run: &Size) -> Work {
-    Work::new(family, [1, batch * filters * (memory + 1), run.multiplications()])
+fn work(family: Family, [batch, _, units, rank, memory]: [usize; 5], run: &Size) -> Work {
+    Work::new(family, [1, batch * units * rank * (memory + 1), run.multiplications()])
 }
 
 /// Where operands and scratch begin.
@@ -66,11 +64,11 @@ fn places(site: &Site<'_>, bytes: usize) -> [usize; 5] {
 
 impl KernelSpec for SvdfF32 {
     fn pattern(&self) -> Pattern<'_> {
-        pattern(self.layer.sizes, self.layer.rank, Float32, Float32)
+        pattern(self.layer.sizes, Float32, Float32)
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
-        constants(self.layer.sizes, self.layer.rank, [4; 3])
+        constants(self.layer.sizes, [4; 3])
     }
 
     fn scratch(&self) -> usize {
@@ -88,11 +86,11 @@ call!(SvdfF32(k, site) => float::svdf:
 
 impl KernelSpec for SvdfI8 {
     fn pattern(&self) -> Pattern<'_> {
-        pattern(self.layer.sizes, self.layer.rank, Int8, Int16)
+        pattern(self.layer.sizes, Int8, Int16)
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
-        constants(self.layer.sizes, self.layer.rank, [1, 2, 4])
+        constants(self.layer.sizes, [1, 2, 4])
     }
 
     fn scratch(&self) -> usize {

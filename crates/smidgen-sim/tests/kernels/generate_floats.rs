@@ -212,15 +212,16 @@ fn recurrent(random: &mut Random) -> Case {
 
 fn svdf(random: &mut Random) -> Case {
     let (batch, inputs, rank) = (small(random, 1, 2), small(random, 1, 9), small(random, 1, 3));
-    let (filters, memory) = (rank * small(random, 1, 4), small(random, 1, 7));
-    let layer = Svdf { sizes: [batch, inputs, filters, memory], rank, clamp: clamp(random) };
+    let (units, memory) = (small(random, 1, 4), small(random, 1, 7));
+    let filters = rank * units;
+    let layer = Svdf { sizes: [batch, inputs, units, rank, memory], clamp: clamp(random) };
     let mut space = Space::new(random);
     let [x, state] = [batch * inputs, batch * filters * memory].map(|size| space.take_input(4 * size, 4) / 4);
-    let [y, next] = [batch * layer.units(), batch * filters * memory].map(|size| space.take(4 * size, 4) / 4);
+    let [y, next] = [batch * units, batch * filters * memory].map(|size| space.take(4 * size, 4) / 4);
     let scratch = space.take(4 * layer.scratch(), 4);
     let call = Call::new(FloatKernel::FloatSvdf).put(&[x, state, y, next, scratch / 4]).put(&layer);
     let call = call.constant(&floats(random, filters * inputs)).constant(&floats(random, filters * memory));
-    let mut case = Case::new(call.constant(&floats(random, layer.units())), space.fill(random));
+    let mut case = Case::new(call.constant(&floats(random, units)), space.fill(random));
     case.scratch = scratch..scratch + 4 * layer.scratch();
     case
 }

@@ -57,10 +57,10 @@ pub fn lstm(random: &mut Random) -> Case {
 
 pub fn svdf(random: &mut Random) -> Case {
     let (batch, inputs, rank) = (small(random, 1, 2), small(random, 1, 9), small(random, 1, 3));
-    let (filters, memory) = (rank * small(random, 1, 4), small(random, 1, 7));
+    let (units, memory) = (small(random, 1, 4), small(random, 1, 7));
+    let filters = rank * units;
     let layer = Svdf {
-        sizes: [batch, inputs, filters, memory],
-        rank,
+        sizes: [batch, inputs, units, rank, memory],
         zeros: [int8(random).into(), int8(random).into()],
         feature: factor(random),
         output: Factor::new((random.unit() * 6.0 - 26.0).exp2()),
@@ -69,11 +69,11 @@ pub fn svdf(random: &mut Random) -> Case {
     let kept = 2 * batch * filters * memory;
     let mut space = Space::new(random);
     let (x, state) = (space.take_input(batch * inputs, 1), space.take_input(kept, 2));
-    let (y, next) = (space.take(batch * layer.units(), 1), space.take(kept, 2));
+    let (y, next) = (space.take(batch * units, 1), space.take(kept, 2));
     let scratch = space.take(layer.scratch(), 4);
     let call = Call::new(Kernel::Svdf).put(&[x, state, y, next, scratch]).put(&layer);
     let call = call.constant(&signed(random, filters * inputs)).constant(&numbers::<i16>(random, filters * memory));
-    let mut case = Case::new(call.constant(&biases(random, layer.units())), space.fill(random));
+    let mut case = Case::new(call.constant(&biases(random, units)), space.fill(random));
     case.scratch = scratch..scratch + layer.scratch();
     case
 }

@@ -148,18 +148,12 @@ fn lowered(
         });
     }
     let (op, inputs) = without_idle_bound(graph, op, inputs);
-    let mut operators = vec![Operator { op, inputs, outputs: Vec::new(), uint8: false, source: operator.source }];
+    let mut operators = vec![from(operator.source, op, inputs, Vec::new())];
     for &y in &operator.outputs {
         let Tensor { name, shape, .. } = graph.tensor(y).clone();
         let z = graph.add_tensor(Tensor::activation(name, shape, dtype.clone()));
         operators[0].outputs.push(z);
-        operators.push(Operator {
-            op: Op::Dequantize,
-            inputs: vec![z],
-            outputs: vec![y],
-            uint8: false,
-            source: operator.source,
-        });
+        operators.push(from(operator.source, Op::Dequantize, vec![z], vec![y]));
     }
     Some(operators)
 }
@@ -278,17 +272,16 @@ fn raised(
         }
         let Tensor { name, shape, .. } = graph.tensor(id).clone();
         let x = graph.add_tensor(Tensor::activation(name, shape, dtype.clone()));
-        above.push(Operator {
-            op: Op::Quantize,
-            inputs: vec![id],
-            outputs: vec![x],
-            uint8: false,
-            source: quantize.source,
-        });
+        above.push(from(quantize.source, Op::Quantize, vec![id], vec![x]));
         inputs.push(x);
     }
     let (op, inputs) = without_idle_bound(graph, op, inputs);
-    Some((above, Operator { op, inputs, outputs: vec![result], uint8: false, source: operator.source }))
+    Some((above, from(operator.source, op, inputs, vec![result])))
+}
+
+/// An operator that comes from this one of the file.
+fn from(source: Option<u32>, op: Op, inputs: Vec<TensorId>, outputs: Vec<TensorId>) -> Operator {
+    Operator { source, ..Operator::new(op, inputs, outputs) }
 }
 
 /// The integers that suit a function of `input` with bounded values: those that LOGISTIC must have, and all steps up to 6.
@@ -355,8 +348,8 @@ fn bounded(graph: &mut Graph) -> usize {
         operator.outputs = vec![real];
         graph.operators.extend([
             operator,
-            Operator { op: Op::Quantize, inputs: vec![real], outputs: vec![stored], uint8: false, source },
-            Operator { op: Op::Dequantize, inputs: vec![stored], outputs: vec![y], uint8: false, source },
+            from(source, Op::Quantize, vec![real], vec![stored]),
+            from(source, Op::Dequantize, vec![stored], vec![y]),
         ]);
     }
     changes

@@ -238,7 +238,7 @@ wire! {
     Head { inputs, classes, zero, scale }
     Cross { classes }
     Lstm { sizes, time_major, reverse, initial, outputs, input, state, hidden, zero, memory_bits, clip, rounding }
-    Svdf { sizes, rank, zeros, feature, output, rounding }
+    Svdf { sizes, zeros, feature, output, rounding }
     Dims { rank, sizes }
     Strides { rank, steps }
 }

@@ -30,7 +30,7 @@ wire! {
     Clamp { min, max }
     Clamped { function, clamp }
     Recurrent { cell, sizes, time_major, reverse, clip, initial, outputs }
-    Svdf { sizes, rank, clamp }
+    Svdf { sizes, clamp }
     Hybrid { window, clamp, joint, scratch }
     FloatScale { input, output, step, half_pixel_centers }
 }
