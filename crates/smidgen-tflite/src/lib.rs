@@ -7,7 +7,7 @@
 //! again, which the reference interpreter runs.
 //!
 //! The invariant that matters: no file, however hostile, makes the reader panic, run for long, or take more memory than a fixed
-//! multiple of the file's size, and besides, where loops are unrolled, a fixed number of copies. Offsets are followed only by `flat`,
+//! multiple of the file's size, and besides, where loops are unrolled or one operator becomes many, a fixed number of copies. Offsets are followed only by `flat`,
 //! which checks each one, and whatever is copied is charged to a budget.
 //!
 //! A file that the reference loads is never called malformed: what cannot be taken is unsupported, each with its cause.

@@ -13,6 +13,12 @@ pub(crate) const VARIANT: i8 = 14;
 pub(crate) const BOOL: i8 = 6;
 /// LESS in the schema.
 pub(crate) const LESS: i32 = 58;
+/// CUMSUM in the schema.
+pub(crate) const CUMSUM: i32 = 128;
+/// ONE_HOT in the schema, and its options.
+pub(crate) const ONE_HOT: (i32, u8) = (85, 61);
+/// SPACE_TO_DEPTH in the schema, and its options.
+pub(crate) const SPACE_TO_DEPTH: (i32, u8) = (26, 19);
 /// WHILE in the schema, and its options.
 const WHILE: (i32, u8) = (119, 93);
 pub(crate) const FLOAT: i8 = 0;

@@ -1,10 +1,11 @@
 //! One file for each known way in which loaders of this format have fallen.
 
 use super::build::{
-    FLOAT, File, INT4, INT8, INT32, UINT8, VARIANT, find, operator_node, quantised, quantised_as, redirect, tensor_node,
+    CUMSUM, FLOAT, File, INT4, INT8, INT32, ONE_HOT, SPACE_TO_DEPTH, UINT8, VARIANT, find, operator_node, quantised,
+    quantised_as, redirect, tensor_node,
 };
 use crate::flat::{Field, Many, Record};
-use crate::schema::{buffer, model, operator, operator_code, subgraph, tensor};
+use crate::schema::{block_size, buffer, model, one_hot, operator, operator_code, subgraph, tensor};
 use crate::support::Builtin;
 use crate::write::options::Options;
 use crate::write::tree::Node;
@@ -22,6 +23,7 @@ pub(super) fn all() -> Vec<(&'static str, Vec<u8>)> {
     operators(&mut files);
     movement(&mut files);
     kinds(&mut files);
+    composed(&mut files);
     sharing(&mut files);
     loops(&mut files);
     files
@@ -489,6 +491,32 @@ fn kinds(files: &mut Files) {
         several.operators.push(operator_node(i as u32, &[read], &[written]));
     }
     files.push(("several-unsupported", several.bytes()));
+}
+
+/// Operators that become others, with sizes that no memory holds.
+fn composed(files: &mut Files) {
+    let option = |field: Field<i32>, value: i32| Node::default().with(field, value);
+    let mut file = File::new();
+    file.tensors[0] = tensor_node("x", &[3], INT32);
+    let depth = file.integer("depth", i32::MAX);
+    let [on, off] = ["on", "off"].map(|name| file.constant(name, &[], FLOAT, vec![0; 4]));
+    let y = file.activation("y", &[3, i32::MAX], FLOAT);
+    file.foreign(ONE_HOT.0, &[0, depth, on, off], &[y], Some((ONE_HOT.1, option(one_hot::axis, -1))));
+    file.outputs = vec![y];
+    files.push(("one-hot-of-endless-depth", file.bytes()));
+    let mut file = File::new();
+    file.tensors[0] = tensor_node("x", &[1, i32::MAX, i32::MAX, 8], FLOAT);
+    let y = file.activation("y", &[1, 1, 1, 8], FLOAT);
+    let options = option(block_size::block_size, i32::MAX);
+    file.foreign(SPACE_TO_DEPTH.0, &[0], &[y], Some((SPACE_TO_DEPTH.1, options)));
+    file.outputs = vec![y];
+    files.push(("space-to-depth-of-endless-blocks", file.bytes()));
+    let mut file = File::new();
+    file.tensors[0] = tensor_node("x", &[1, 1_000_000], FLOAT);
+    let (axis, y) = (file.integer("axis", 1), file.activation("y", &[1, 1_000_000], FLOAT));
+    file.foreign(CUMSUM, &[0, axis], &[y], None);
+    file.outputs = vec![y];
+    files.push(("running-sum-of-a-million", file.bytes()));
 }
 
 /// Loops that ask for much in few bytes. The memory that they may take is their own: `tests/damage.rs` knows them by their names.

@@ -2,10 +2,10 @@
 //! those.
 
 use super::tensors::Source;
-use super::unroll::Progress;
+use super::unroll::{MOST, Progress};
 use crate::error::ReadError;
-use crate::flat::Record;
-use crate::schema::{block_size, cumsum, l2_norm, mirror_pad, one_hot, reducer};
+use crate::flat::{Field, Held, Record};
+use crate::schema::{block_size, cumsum, gather, l2_norm, mirror_pad, one_hot, reducer};
 use smidgen_ir::front::SupportEntry;
 use smidgen_ir::{
     Activation, AxisSlice, BinaryKind, CompareKind, DataType, ElementType, Function, Op, ReduceKind, ReshapeKind,
@@ -37,9 +37,10 @@ const fn composed(name: &'static str, remarks: &'static str) -> SupportEntry {
 }
 
 /// The operators with parameters among their options, and the number of their options' table.
-const TAGS: [(&str, u8); 8] = [
+const TAGS: [(&str, u8); 9] = [
     ("CUMSUM", 102),
     ("DEPTH_TO_SPACE", 94),
+    ("GATHER", 23),
     ("L2_NORMALIZATION", 12),
     ("MIRROR_PAD", 77),
     ("ONE_HOT", 61),
@@ -59,6 +60,16 @@ const ON_FLOATS: &str = "convert without quantisation and use `smidgen quantize`
 const CONSTANT: &str = "make it a constant, or let this be done in your own code before or behind the network";
 const SOUND: &str = "convert the network again";
 
+/// The options of an operator, if it has such.
+struct Given<'a>(Option<Record<'a>>);
+
+impl<'a> Given<'a> {
+    /// What a field holds, else what it says by not being there.
+    fn or<T: Held>(&self, field: Field<T>, absent: T::View<'a>) -> Result<T::View<'a>, ReadError> {
+        Ok(self.0.map(|options| options.get(field)).transpose()?.flatten().unwrap_or(absent))
+    }
+}
+
 /// Why an operator is not taken, and what to do about it.
 type Left = (String, &'static str);
 
@@ -76,49 +87,46 @@ impl<'a> Progress<'a> {
         options: Option<Record<'a>>,
         tag: u8,
     ) -> Result<bool, ReadError> {
-        if !COMPOSED.iter().any(|entry| entry.name == name) {
+        // GATHER stands among what is computed of constants.
+        if name != "GATHER" && !COMPOSED.iter().any(|entry| entry.name == name) {
             return Ok(false);
         }
         let inputs: Option<Vec<usize>> = self.wirings[index].inputs.iter().copied().collect();
         let outputs = self.wirings[index].outputs.clone();
         let Some(inputs) = inputs else { return Ok(false) };
         // A table of another kind says nothing, and an absent one that all is as usual.
-        let options = options.filter(|_| TAGS.contains(&(name, tag)));
+        let given = Given(options.filter(|_| TAGS.contains(&(name, tag))));
         let done = match (name, inputs.as_slice(), outputs.as_slice()) {
+            ("GATHER", &[x, indices], &[y]) if given.0.is_some() => {
+                let places = [given.or(gather::axis, 0)?, given.or(gather::batch_dims, 0)?];
+                return Ok(self.gather(index, [x, indices], y, places));
+            }
+            ("GATHER", ..) => return Ok(false),
             ("SPLIT_V", &[x, sizes, axis], ys) => self.split_v(index, [x, sizes, axis], ys),
             ("TILE", &[x, multiples], &[y]) => self.tile(index, [x, multiples], y),
-            ("MIRROR_PAD", &[x, pads], &[y]) => {
-                let mode = options.map(|options| options.get(mirror_pad::mode)).transpose()?.flatten().unwrap_or(0);
-                self.mirror_pad(index, [x, pads], y, mode)
-            }
+            ("MIRROR_PAD", &[x, pads], &[y]) => self.mirror_pad(index, [x, pads], y, given.or(mirror_pad::mode, 0)?),
             ("DEPTH_TO_SPACE" | "SPACE_TO_DEPTH", &[x], &[y]) => {
-                let block = options.map(|options| options.get(block_size::block_size)).transpose()?.flatten();
-                self.blocks(index, x, y, block.unwrap_or(0), name == "DEPTH_TO_SPACE")
+                self.blocks(index, x, y, given.or(block_size::block_size, 0)?, name == "DEPTH_TO_SPACE")
             }
             ("ADD_N", [first, rest @ ..], &[y]) => self.add_n(index, *first, rest, y),
             ("SQUARED_DIFFERENCE", &[a, b], &[y]) => self.squared_difference(index, [a, b], y),
             ("LOG_SOFTMAX", &[x], &[y]) => self.log_softmax(index, x, y),
             ("L2_NORMALIZATION", &[x], &[y]) => {
-                let clamped = options.map(|options| options.get(l2_norm::activation)).transpose()?.flatten();
-                self.l2_normalization(index, x, y, clamped.unwrap_or(0) != 0)
+                self.l2_normalization(index, x, y, given.or(l2_norm::activation, 0)? != 0)
             }
             ("POW", &[x, exponent], &[y]) => self.pow(index, [x, exponent], y),
             ("RELU_0_TO_1", &[x], &[y]) => self.relu_0_to_1(index, x, y),
             ("ARG_MIN", &[x, axis], &[y]) => self.arg_min(index, [x, axis], y),
             ("ONE_HOT", &[indices, depth, on, off], &[y]) => {
-                let axis = options.map(|options| options.get(one_hot::axis)).transpose()?.flatten().unwrap_or(0);
-                self.one_hot(index, [indices, depth, on, off], y, axis)
+                self.one_hot(index, [indices, depth, on, off], y, given.or(one_hot::axis, 0)?)
             }
             ("CUMSUM", &[x, axis], &[y]) => {
-                let flag =
-                    |field| Ok::<_, ReadError>(options.map(|o| o.get(field)).transpose()?.flatten().unwrap_or(false));
-                let (exclusive, reverse) = (flag(cumsum::exclusive)?, flag(cumsum::reverse)?);
+                let (exclusive, reverse) = (given.or(cumsum::exclusive, false)?, given.or(cumsum::reverse, false)?);
                 self.cumsum(index, [x, axis], y, exclusive, reverse)
             }
             ("REDUCE_ALL" | "REDUCE_ANY", &[x, axes], &[y]) => {
-                let keep = options.map(|options| options.get(reducer::keep_dims)).transpose()?.flatten();
                 let kind = if name == "REDUCE_ALL" { ReduceKind::Min } else { ReduceKind::Max };
-                self.reduce_bools(index, [x, axes], y, kind, keep.unwrap_or(false))
+                self.reduce_bools(index, [x, axes], y, kind, given.or(reducer::keep_dims, false)?)
             }
             _ => Err(("it has another number of inputs or outputs than this operator".into(), SOUND)),
         };
@@ -167,7 +175,7 @@ impl<'a> Progress<'a> {
 
     /// Notes that so many operators come of one.
     fn room(&mut self, count: usize) -> Result<(), Left> {
-        match self.copies(count) {
+        match self.becomes(count) {
             true => Ok(()),
             false => Err((
                 format!("it would become {count} operators, and with those of other operators too many"),
@@ -194,6 +202,37 @@ impl<'a> Progress<'a> {
         let mut axes: Vec<AxisSlice> = self.tensors[x].shape.iter().map(|&len| whole(len)).collect();
         axes[axis] = AxisSlice { start, len, ..axes[axis] };
         Op::StridedSlice { axes }
+    }
+
+    /// A GATHER with constant indices of what is computed when the network runs. True if that could be done.
+    fn gather(&mut self, index: usize, [x, indices]: [usize; 2], y: usize, [axis, batch]: [i32; 2]) -> bool {
+        let (shape, places) = (self.shape(x), &self.tensors[indices]);
+        let (rank, Some(at)) = (places.shape.len(), places.integers()) else { return false };
+        let Ok(axis) = self.axis_of(axis.into(), shape.len()) else { return false };
+        let at: Option<Vec<usize>> = at.iter().map(|&i| usize::try_from(i).ok().filter(|&i| i < shape[axis])).collect();
+        let (Some(at), true) = (at, rank <= 1 && batch == 0 && self.tensors[x].dtype.is_ok()) else { return false };
+        match at.as_slice() {
+            &[start] if rank == 0 => {
+                let mut op = self.slice(x, axis, start, 1);
+                if let Op::StridedSlice { axes } = &mut op {
+                    axes[axis].shrink = true;
+                }
+                self.emit(index, op, vec![x], vec![y]);
+            }
+            &[start, ..] if at.iter().enumerate().all(|(i, &place)| place == start + i) => {
+                self.emit(index, self.slice(x, axis, start, at.len()), vec![x], vec![y]);
+            }
+            [] => return false,
+            _ if !self.copies(at.len()) => return false,
+            _ => {
+                let mut parts = Vec::new();
+                for &start in &at {
+                    parts.push(self.made(index, self.slice(x, axis, start, 1), vec![x], y));
+                }
+                self.emit(index, Op::Concatenation { axis, activation: Activation::None }, parts, vec![y]);
+            }
+        }
+        true
     }
 
     fn split_v(&mut self, index: usize, [x, sizes, axis]: [usize; 3], ys: &[usize]) -> Result<(), Left> {
@@ -286,12 +325,13 @@ impl<'a> Progress<'a> {
         let shape = self.shape(x);
         let sizes = usize::try_from(block).ok().filter(|&block| block > 0).and_then(|b| {
             let &[n, h, w, c] = shape.as_slice() else { return None };
+            let pixels = b.checked_mul(b)?;
             match apart {
                 true => c
-                    .is_multiple_of(b.checked_mul(b)?)
-                    .then(|| [vec![n, h, w, b, b, c / (b * b)], vec![n, h * b, w * b, c / (b * b)]]),
+                    .is_multiple_of(pixels)
+                    .then(|| [vec![n, h, w, b, b, c / pixels], vec![n, h * b, w * b, c / pixels]]),
                 false => (h.is_multiple_of(b) && w.is_multiple_of(b))
-                    .then(|| [vec![n, h / b, b, w / b, b, c], vec![n, h / b, w / b, b * b * c]]),
+                    .then_some([vec![n, h / b, b, w / b, b, c], vec![n, h / b, w / b, pixels.checked_mul(c)?]]),
             }
         });
         let Some([split, joined]) = sizes else {
@@ -371,7 +411,6 @@ impl<'a> Progress<'a> {
                 "let the exponent be a single number",
             ));
         }
-        let multiply = |t: usize, u: usize| (binary(BinaryKind::Mul), vec![t, u]);
         let (op, inputs) = match power {
             1.0 => {
                 self.alias(index, y, x);
@@ -383,10 +422,9 @@ impl<'a> Progress<'a> {
             _ if power.fract() == 0.0 && (2..=MOST_FACTORS).contains(&(power as i32)) => {
                 let mut product = x;
                 for _ in 2..power as i32 {
-                    let (op, inputs) = multiply(product, x);
-                    product = self.made(index, op, inputs, y);
+                    product = self.made(index, binary(BinaryKind::Mul), vec![product, x], y);
                 }
-                multiply(product, x)
+                (binary(BinaryKind::Mul), vec![product, x])
             }
             _ if power.fract() == 0.0 || !power.is_finite() => {
                 return Err((
@@ -449,8 +487,11 @@ impl<'a> Progress<'a> {
             Err(_) => return Ok(()),
             Ok(other) => return Err((format!("its indices are {other}; int32 and int64 are supported"), SOUND)),
         };
+        // A number alone justifies no memory.
+        if depth > MOST {
+            return Err((format!("its depth is {depth}, and {MOST} is the most"), "let fewer places be told apart"));
+        }
         let places: Vec<u8> = (0..depth as i32).flat_map(i32::to_le_bytes).collect();
-        self.room(depth.div_ceil(64))?;
         let mut at = vec![1; shape.len() + 1];
         at[axis] = depth;
         let name = "places".to_owned();

@@ -28,17 +28,20 @@ pub(super) struct Set {
 }
 
 impl Progress<'_> {
+    /// What was set in a list, the newest first.
+    fn sets(&self, list: &List) -> impl Iterator<Item = &Set> {
+        std::iter::successors(list.newest, |&set| self.sets[set].before).map(|set| &self.sets[set])
+    }
+
     /// The tensor at a place of a list.
     fn item(&self, list: &List, at: usize) -> Option<usize> {
-        let mut sets = std::iter::successors(list.newest, |&set| self.sets[set].before).map(|set| &self.sets[set]);
-        sets.find(|set| set.at == at).map(|set| set.item).or_else(|| list.first.get(at).copied())
+        self.sets(list).find(|set| set.at == at).map(|set| set.item).or_else(|| list.first.get(at).copied())
     }
 
     /// All tensors of a list, if all are known.
     fn items(&self, list: &List) -> Option<Vec<usize>> {
         let mut items: Vec<Option<usize>> = vec![None; list.count];
-        let sets = std::iter::successors(list.newest, |&set| self.sets[set].before).map(|set| &self.sets[set]);
-        sets.for_each(|set| items[set.at] = items[set.at].or(Some(set.item)));
+        self.sets(list).for_each(|set| items[set.at] = items[set.at].or(Some(set.item)));
         items.iter_mut().zip(list.first.iter()).for_each(|(item, &first)| *item = item.or(Some(first)));
         items.into_iter().collect()
     }

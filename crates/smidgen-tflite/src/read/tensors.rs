@@ -235,6 +235,9 @@ impl<'a> Reader<'a> {
                 uint8: None,
             });
         }
+        if self.uint8 {
+            self.shift(&mut tensors)?;
+        }
         Ok(tensors)
     }
 

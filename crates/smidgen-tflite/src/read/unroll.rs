@@ -12,13 +12,13 @@ use super::tensors::Source;
 use super::{Code, Reader, Wiring, shape_outputs, widened};
 use crate::error::ReadError;
 use crate::flat::Record;
-use crate::schema::{call, gather, if_options, model, operator, subgraph, while_options};
+use crate::schema::{call, if_options, model, operator, subgraph, while_options};
 use smidgen_ir::front::{SupportEntry, quoted};
-use smidgen_ir::{Activation, AxisSlice, Op, ReshapeKind};
+use smidgen_ir::{Op, ReshapeKind};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
-/// Operators that all turns of all loops may come to. More make no network for a microcontroller, but a file of a few
+/// Operators that all turns of all loops, and operators that others give, may come to. More make no network for a microcontroller, but a file of a few
 /// kilobytes could ask for billions.
 pub(super) const MOST: usize = 20_000;
 
@@ -39,7 +39,7 @@ const fn unrolled(name: &'static str, remarks: &'static str) -> SupportEntry {
 }
 
 /// The operators with options that are resolved here, and the numbers of the options' tables.
-const TAGS: [(&str, u8); 4] = [("CALL", 16), ("GATHER", 23), ("IF", 92), ("WHILE", 93)];
+const TAGS: [(&str, u8); 3] = [("CALL", 16), ("IF", 92), ("WHILE", 93)];
 
 /// Tensors and operators that all turns may copy or look at, and tensors that lists may hand on: what a file asks for in a few kilobytes
 /// takes neither long nor much memory.
@@ -172,6 +172,11 @@ impl<'a> Progress<'a> {
         self.copied <= MOST_COPIED
     }
 
+    /// True if one operator may become so many: they count as those of turns do.
+    pub(super) fn becomes(&mut self, count: usize) -> bool {
+        self.copies(count) && self.wirings.len().saturating_add(count) <= self.own + MOST
+    }
+
     /// Adds an operator of the graph that comes from `from`.
     pub(super) fn emit(&mut self, from: usize, op: Op, inputs: Vec<usize>, outputs: Vec<usize>) {
         shape_outputs(&op, &inputs, &outputs, &mut self.tensors);
@@ -227,47 +232,6 @@ impl<'a> Progress<'a> {
         (self.wirings[index].inputs, self.wirings[index].outputs) = (Vec::new(), Vec::new());
         true
     }
-
-    /// A GATHER with constant indices of what is computed when the network runs. True if that could be done.
-    fn gather(&mut self, index: usize, [axis, batch]: [i32; 2]) -> bool {
-        let wiring = &self.wirings[index];
-        let (&[Some(x), Some(indices)], &[y]) = (wiring.inputs.as_slice(), wiring.outputs.as_slice()) else {
-            return false;
-        };
-        let (shape, places) = (self.tensors[x].shape.clone(), &self.tensors[indices]);
-        let (rank, Some(at)) = (places.shape.len(), places.integers()) else { return false };
-        let axis = if axis < 0 { axis + shape.len() as i32 } else { axis };
-        let Some(&size) = usize::try_from(axis).ok().and_then(|axis| shape.get(axis)) else { return false };
-        let at: Option<Vec<usize>> = at.iter().map(|&i| usize::try_from(i).ok().filter(|&i| i < size)).collect();
-        let (Some(at), true) = (at, rank <= 1 && batch == 0 && self.tensors[x].dtype.is_ok()) else { return false };
-        let axis = axis as usize;
-        let slice = |start: usize, len: usize, shrink: bool| {
-            let whole = |&len: &usize| AxisSlice { start: 0, stride: 1, len, shrink: false };
-            let mut axes: Vec<AxisSlice> = shape.iter().map(whole).collect();
-            axes[axis] = AxisSlice { start, stride: 1, len, shrink };
-            Op::StridedSlice { axes }
-        };
-        match at.as_slice() {
-            &[start] if rank == 0 => self.emit(index, slice(start, 1, true), vec![x], vec![y]),
-            &[start, ..] if at.iter().enumerate().all(|(i, &place)| place == start + i) => {
-                self.emit(index, slice(start, at.len(), false), vec![x], vec![y]);
-            }
-            [] => return false,
-            _ if !self.copies(at.len()) => return false,
-            _ => {
-                let mut part = shape.clone();
-                part[axis] = 1;
-                let mut parts = Vec::new();
-                for &start in &at {
-                    let one = self.like(y, part.clone());
-                    self.emit(index, slice(start, 1, false), vec![x], vec![one]);
-                    parts.push(one);
-                }
-                self.emit(index, Op::Concatenation { axis, activation: Activation::None }, parts, vec![y]);
-            }
-        }
-        true
-    }
 }
 
 /// As much of a name as each turn repeats.
@@ -291,11 +255,6 @@ impl<'a> Reader<'a> {
         let Some(options) = options.filter(|_| TAGS.contains(&(name.as_str(), tag))) else { return Ok(false) };
         let inputs: Option<Vec<usize>> = all.wirings[index].inputs.iter().copied().collect();
         let (number, condition, state) = match (name.as_str(), inputs) {
-            ("GATHER", _) => {
-                let axis = options.get(gather::axis)?.unwrap_or(0);
-                let batch = options.get(gather::batch_dims)?.unwrap_or(0);
-                return Ok(all.gather(index, [axis, batch]) && all.done(index));
-            }
             ("CALL", Some(state)) => (options.get(call::subgraph)?.unwrap_or(0) as i32, None, state),
             ("IF", Some(inputs)) => {
                 let Some((&condition, state)) = inputs.split_first() else { return Ok(false) };
@@ -382,9 +341,6 @@ impl<'a> Reader<'a> {
     fn read_template(&self, number: usize, codes: &[Code]) -> Result<Option<Rc<Template<'a>>>, ReadError> {
         let Some(record) = self.model.records(model::subgraphs)?.get(number)? else { return Ok(None) };
         let mut tensors = self.tensors(record)?;
-        if self.uint8 {
-            self.shift(&mut tensors)?;
-        }
         let list = |record: Record<'a>, field| -> Result<Option<Vec<usize>>, ReadError> {
             let numbers = record.numbers(field)?;
             self.budget.take(numbers.len() * size_of::<usize>())?;

@@ -253,10 +253,7 @@ impl<'a> Reader<'a> {
             None => None,
         };
         let Some(record) = record else { return refuse(format!("it runs subgraph {number} of {}", subgraphs.len())) };
-        let mut inner = self.tensors(record)?;
-        if self.uint8 {
-            self.shift(&mut inner)?;
-        }
+        let inner = self.tensors(record)?;
         let mut handles: HashMap<usize, usize> = HashMap::new();
         for (at, wiring) in self.wirings(record, codes.len(), inner.len())?.iter().enumerate() {
             let name = codes[wiring.code].name();
