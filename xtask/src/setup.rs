@@ -101,7 +101,13 @@ fn install_with_apt(packages: &[&str]) -> bool {
     };
     let install = [&INSTALL, packages].concat();
     println!("installing {} with apt-get", packages.join(" and "));
-    run(&install) || (run(&["apt-get", "update"]) && run(&install))
+    // A machine's lists may be as old as its image, and name versions that are too old or no longer there. Without a network
+    // the old lists may serve.
+    static UPDATED: std::sync::Once = std::sync::Once::new();
+    UPDATED.call_once(|| {
+        let _ = run(&["apt-get", "update"]);
+    });
+    run(&install)
 }
 
 /// Whether this process may install packages itself.
@@ -133,23 +139,41 @@ pub fn emulation(target: &str) -> Result<(), Error> {
             )));
         }
     }
-    let (program, package) =
+    let (name, package) =
         if riscv { ("qemu-system-riscv32", "qemu-system-misc") } else { ("qemu-system-arm", "qemu-system-arm") };
-    let found = || succeeds(Command::new(program).arg("--version"));
-    if found() || install_with_apt(&[package]) && found() {
-        return Ok(());
-    }
-    Err(Error::Failed(format!("no {program}; install it (Debian: apt-get install {package})")))
+    program(name, package)
 }
 
 /// True if some compiler here has `core` for the target, or its sources. (`smidgen doctor` looks more closely.)
 fn compiler_for(target: &str) -> bool {
     ["rustc", "/usr/bin/rustc"].into_iter().any(|rustc| {
-        let asked = Command::new(rustc).args(["--print", "sysroot"]).output();
-        let Ok(sysroot) = asked.map(|o| PathBuf::from(String::from_utf8_lossy(&o.stdout).trim())) else { return false };
-        let library = sysroot.join("lib/rustlib");
-        library.join(target).join("lib").is_dir() || library.join("src/rust/library/core/Cargo.toml").is_file()
+        let ask = |arguments: &[&str]| {
+            let output = Command::new(rustc).args(arguments).output().ok().filter(|o| o.status.success())?;
+            Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        };
+        let (Some(sysroot), Some(version)) = (ask(&["--print", "sysroot"]), ask(&["--version"])) else {
+            return false;
+        };
+        let library = Path::new(&sysroot).join("lib/rustlib");
+        recent(&version)
+            && (library.join(target).join("lib").is_dir() || library.join("src/rust/library/core/Cargo.toml").is_file())
     })
+}
+
+/// Whether a compiler that calls itself `version` (`rustc 1.95.0 (59807616e 2026-04-14)`) can build the workspace.
+fn recent(version: &str) -> bool {
+    let numbers = |text: &str| -> Vec<u32> { text.split('.').map_while(|part| part.parse().ok()).collect() };
+    let found = version.split_whitespace().nth(1).unwrap_or_default();
+    numbers(found) >= numbers(env!("CARGO_PKG_RUST_VERSION"))
+}
+
+/// A program that is called by its name: installed from Debian's package where that needs no question answered.
+pub fn program(name: &str, package: &str) -> Result<(), Error> {
+    let found = || succeeds(Command::new(name).arg("--version"));
+    if found() || install_with_apt(&[package]) && found() {
+        return Ok(());
+    }
+    Err(Error::Failed(format!("no {name}; install it (Debian: apt-get install {package})")))
 }
 
 /// The browser that the report is tested in: looked for, and in CI installed where that needs no question answered. Elsewhere a
@@ -179,4 +203,17 @@ fn interpreter_of(venv: &Path) -> PathBuf {
 
 fn imports_reference(python: impl AsRef<OsStr>) -> bool {
     succeeds(Command::new(python).args(["-c", "import numpy, ai_edge_litert.interpreter"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::recent;
+
+    #[test]
+    fn compilers_older_than_the_workspace_asks_for_do_not_count() {
+        assert!(recent(concat!("rustc ", env!("CARGO_PKG_RUST_VERSION"), ".0 (0123abcd 2025-08-01)")));
+        assert!(recent("rustc 1.96.0") && recent("rustc 2.0.0-nightly (0123abcd 2030-01-01)"));
+        assert!(!recent("rustc 1.85.0 (4d91de4e4 2025-02-17) (built from a source tarball)"));
+        assert!(!recent("") && !recent("rustc"));
+    }
 }

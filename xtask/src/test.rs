@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::process::{cargo, check, ci, root, succeeds};
-use crate::setup::{PYTHON_VARIABLE, browser, emulation, reference_python};
+use crate::setup::{PYTHON_VARIABLE, browser, emulation, program, reference_python};
 use crate::skipped::Skipped;
 use std::process::Command;
 use std::time::Instant;
@@ -20,7 +20,7 @@ SMIDGEN_PYTHON set, that Python is used instead. Where it cannot be installed th
 so, but if the variable CI is `true` that is an error.
 
 Tests that run firmware on emulated cores need compilers for these cores and QEMU. Where they are missing, these tests are
-skipped and say so; in CI (the variable CI is `true`) they are installed, or it is an error.
+skipped and say so; in CI (the variable CI is `true`) they are installed, or it is an error. So are the C compiler and CMake.
 
 The page that `smidgen plan --html` writes is tested in Chromium, if there is one; in CI it is installed.
 
@@ -34,14 +34,20 @@ examples:
   cargo xtask test conv_2d_int8
 ";
 
-/// Targets of the emulated cores that tests run firmware on.
-const TARGETS: [&str; 5] = [
+/// Targets that tests build firmware for: those of the emulated cores, and those of C libraries for projects that pass floats in
+/// integer registers.
+const TARGETS: [&str; 7] = [
     "thumbv6m-none-eabi",
     "thumbv7m-none-eabi",
+    "thumbv7em-none-eabi",
     "thumbv7em-none-eabihf",
+    "thumbv8m.main-none-eabi",
     "thumbv8m.main-none-eabihf",
     "riscv32imc-unknown-none-elf",
 ];
+
+/// What tests of the C library build projects with: each program, and Debian's package that has it.
+const C_TOOLS: [(&str, &str); 2] = [("arm-none-eabi-gcc", "gcc-arm-none-eabi"), ("cmake", "cmake")];
 
 struct Options<'a> {
     quick: bool,
@@ -58,6 +64,7 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
     browser()?;
     if ci() {
         TARGETS.iter().try_for_each(|target| emulation(target))?;
+        C_TOOLS.iter().try_for_each(|(name, package)| program(name, package))?;
     }
     let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
     let skipped = Skipped::collect(&mut tests)?;

@@ -13,8 +13,8 @@ const LIBM: &str = "0.2";
 /// The declaration of the module that holds these texts: it does not travel itself.
 const OWN_TEXTS: &str = "#[cfg(feature = \"sources\")]\npub mod sources;\n";
 
-/// The oldest compiler that generated code is for.
-pub(crate) const RUST_VERSION: &str = "1.88";
+/// The oldest compiler that generated code is for: the workspace's, since the kernels in it are the workspace's own.
+pub(crate) const RUST_VERSION: &str = env!("CARGO_PKG_RUST_VERSION");
 
 /// The crate of the kernels, without its tests, under a folder. Packages of one build must differ in name or version, so it is named
 /// after the model, and only its library is called what it is. Without `float` it depends on no other crate. With a processor its build

@@ -119,6 +119,11 @@ impl Toolchain {
                 continue;
             }
             let (linker, version) = (linker.clone(), first_line(&version));
+            if !recent(&version) {
+                let (rustc, needed) = (visible_path(&rustc), env!("CARGO_PKG_RUST_VERSION"));
+                tried.push(format!("{rustc} is {version}, older than the {needed} that generated code needs"));
+                continue;
+            }
             let found = Self { target: target.to_owned(), cargo, rustc, builds_core: false, version, linker };
             if has_core(&sysroot.join("lib/rustlib").join(target).join("lib")) {
                 return Ok(found);
@@ -170,6 +175,13 @@ impl Toolchain {
     }
 }
 
+/// Whether a compiler that calls itself `version` (`rustc 1.95.0 (59807616e 2026-04-14)`) is new enough for generated code.
+fn recent(version: &str) -> bool {
+    let numbers = |text: &str| -> Vec<u32> { text.split('.').map_while(|part| part.parse().ok()).collect() };
+    let found = version.split_whitespace().nth(1).unwrap_or_default();
+    numbers(found) >= numbers(env!("CARGO_PKG_RUST_VERSION"))
+}
+
 fn has_core(lib: &Path) -> bool {
     std::fs::read_dir(lib)
         .is_ok_and(|entries| entries.flatten().any(|e| e.file_name().to_string_lossy().starts_with("libcore-")))
@@ -194,6 +206,14 @@ mod tests {
         let toolchain = Toolchain::find(&host).unwrap();
         assert!(!toolchain.builds_core);
         assert!(toolchain.version.starts_with("rustc "));
+    }
+
+    #[test]
+    fn compilers_older_than_generated_code_asks_for_do_not_count() {
+        assert!(recent(concat!("rustc ", env!("CARGO_PKG_RUST_VERSION"), ".0 (0123abcd 2025-08-01)")));
+        assert!(recent("rustc 1.96.0") && recent("rustc 2.0.0-nightly (0123abcd 2030-01-01)"));
+        assert!(!recent("rustc 1.85.0 (4d91de4e4 2025-02-17) (built from a source tarball)"));
+        assert!(!recent("") && !recent("rustc"));
     }
 
     #[test]
