@@ -5,11 +5,12 @@ use crate::error::QuantError;
 use crate::formats::Formats;
 use crate::observe::Seen;
 use crate::params::is_tied;
+use crate::recurrent::{self, Form};
 use crate::second_moments::{Moments, Patches};
 use crate::walk::Walk;
 use crate::weights::{self, Layout, Weights, Width};
 use crate::{Converted, Ends, Options, Rounding, second_order};
-use smidgen_ir::{DataType, ElementType, Graph, Op, Operator, PadValue, Quantisation, Tensor, TensorId};
+use smidgen_ir::{Cell, DataType, ElementType, Graph, Op, Operator, PadValue, Quantisation, Shape, Tensor, TensorId};
 use std::collections::HashMap;
 
 /// What an integer graph is built from.
@@ -21,6 +22,8 @@ pub(crate) struct Plan<'a> {
     pub seen: &'a Seen,
     pub options: &'a Options,
     pub rounding: Rounding,
+    /// The last of the inputs and outputs that are the state: its values, and what they become.
+    pub states: &'a [[TensorId; 2]],
 }
 
 /// What a layer of 8 bits would be with 4.
@@ -99,14 +102,14 @@ struct Build<'a> {
     /// For each float tensor, what stands for it.
     placed: Vec<Option<TensorId>>,
     /// Tensors brought to another scale or type, by what they were and what they became.
-    brought: HashMap<(TensorId, Form), TensorId>,
+    brought: HashMap<(TensorId, Stored), TensorId>,
 }
 
 /// How a tensor is stored: the type, the scale's bits and the zero point.
-type Form = (ElementType, u32, i32);
+type Stored = (ElementType, u32, i32);
 
 /// As floats.
-const REAL: Form = (ElementType::Float32, 0, 0);
+const REAL: Stored = (ElementType::Float32, 0, 0);
 
 impl Build<'_> {
     fn add(&mut self, tensor: Tensor, origin: Option<TensorId>) -> TensorId {
@@ -128,10 +131,11 @@ impl Build<'_> {
     }
 
     fn inputs(&mut self) {
-        for &id in &self.plan.float.inputs {
+        let given = self.plan.float.inputs.len() - self.plan.states.len();
+        for (i, &id) in self.plan.float.inputs.iter().enumerate() {
             let inner = self.place(id);
             let mut outer = inner;
-            if self.plan.formats.own(id).is_some() && self.plan.options.ends == Ends::Float32 {
+            if i < given && self.plan.formats.own(id).is_some() && self.plan.options.ends == Ends::Float32 {
                 let tensor = self.plan.float.tensor(id);
                 self.graph.tensors[inner.index()].name.push_str(" quantised");
                 outer = self.add(Tensor { source: None, ..tensor.clone() }, Some(id));
@@ -147,10 +151,12 @@ impl Build<'_> {
     }
 
     fn outputs(&mut self) {
-        for &id in &self.plan.float.outputs {
+        let states = self.plan.states;
+        let results = self.plan.float.outputs.len() - states.len();
+        for &id in &self.plan.float.outputs[..results] {
             let formats = self.plan.formats;
             let asked = match self.plan.options.ends {
-                Ends::Int8 => formats.read(id, formats.asked[id.index()]),
+                Ends::Int8 => formats.end(id),
                 Ends::Float32 => formats.own(id),
             };
             let inner = self.operand(id, asked);
@@ -163,6 +169,10 @@ impl Build<'_> {
                 self.graph.add_operator(Op::Dequantize, vec![inner], vec![outer]);
             }
             self.graph.outputs.push(outer);
+        }
+        for &[value, next] in states {
+            let next = self.operand(next, self.plan.formats.own(value));
+            self.graph.outputs.push(next);
         }
     }
 
@@ -228,6 +238,11 @@ impl Build<'_> {
             self.push(operator.op.clone(), inputs, operator);
             return Ok(());
         }
+        match self.plan.formats.forms[index] {
+            Some(Form::Lstm { hidden, memory }) => return self.lstm(index, hidden, memory),
+            Some(Form::Svdf { state }) => return self.svdf(index, state),
+            None => {}
+        }
         let first = self.plan.float.tensor(operator.inputs[0]);
         if first.dtype == DataType::FLOAT32
             && let Some(weights) = operator.inputs.get(1)
@@ -263,6 +278,58 @@ impl Build<'_> {
     fn push(&mut self, op: Op, inputs: Vec<TensorId>, operator: &Operator) {
         let outputs = operator.outputs.iter().map(|&id| self.place(id)).collect();
         self.graph.add_operator(op, inputs, outputs);
+    }
+
+    /// An LSTM whose outputs and memory are stored so.
+    fn lstm(&mut self, index: usize, hidden: Affine, memory: Affine) -> Result<(), QuantError> {
+        let Plan { float, seen, options, .. } = self.plan;
+        let operator = &float.operators[index];
+        let asked = self.read(index, operator.inputs[0]);
+        let x = self.operand(operator.inputs[0], asked);
+        let input = Affine::of(self.graph.tensor(x)).unwrap_or(Affine::int8(1.0, 0));
+        // Of all steps only, if they are an output.
+        let sequence = recurrent::lstm(operator).filter(|layer| layer.sequence).map(|_| operator.outputs[0]);
+        let means = [Some(operator.inputs[0]), sequence].map(|id| {
+            let stats = seen[id?.index()].as_ref();
+            stats.filter(|_| options.correct_bias).map(|stats| stats.means())
+        });
+        let clips = self.plan.rounding != Rounding::Nearest;
+        let constants = recurrent::lstm_constants(float, operator, [input, hidden], means, clips);
+        let mut inputs = vec![x];
+        inputs.extend(constants.map(|constant| self.add(constant, None)));
+        for (i, affine) in [(4, hidden), (5, memory)] {
+            inputs.push(match operator.inputs.get(i) {
+                Some(&id) => self.operand(id, Some(affine)),
+                None => {
+                    let bias = float.tensor(operator.inputs[3]);
+                    let batch = recurrent::lstm(operator).map_or(1, |layer| {
+                        layer.sizes(&float.tensor(operator.inputs[0]).shape, &float.tensor(operator.inputs[2]).shape)[0]
+                    });
+                    let shape = Shape(vec![batch, bias.shape.elements() / Cell::Lstm.gates()]);
+                    let name = format!("{} at first {}", float.tensor(operator.outputs[0]).name, i - 4);
+                    self.add(recurrent::zeros(name, shape, affine), None)
+                }
+            });
+        }
+        self.push(operator.op.clone(), inputs, operator);
+        Ok(())
+    }
+
+    /// SVDF whose state is stored so.
+    fn svdf(&mut self, index: usize, state: Affine) -> Result<(), QuantError> {
+        let float = self.plan.float;
+        let operator = &float.operators[index];
+        let asked = self.read(index, operator.inputs[0]);
+        let x = self.operand(operator.inputs[0], asked);
+        let input = Affine::of(self.graph.tensor(x)).unwrap_or(Affine::int8(1.0, 0));
+        let clips = self.plan.rounding != Rounding::Nearest;
+        let (features, time, bias) = recurrent::svdf_constants(float, operator, [input, state], clips);
+        let [features, time] = [features, time].map(|constant| self.add(constant, None));
+        let kept = self.operand(operator.inputs[3], Some(state));
+        let mut inputs = vec![x, features, time, kept];
+        inputs.extend(bias.map(|bias| self.add(bias, None)));
+        self.push(operator.op.clone(), inputs, operator);
+        Ok(())
     }
 
     /// A layer with constant weights, and perhaps a bias.

@@ -22,14 +22,6 @@ pub enum QuantError {
         /// Its type.
         dtype: String,
     },
-    /// The network has state.
-    #[error(
-        "the network keeps `{variable}` from one inference to the next, and networks with such state cannot be quantised here"
-    )]
-    State {
-        /// The name of the variable.
-        variable: String,
-    },
     /// Nothing in the graph is a float.
     #[error("the network computes nothing with floats")]
     NothingToDo,

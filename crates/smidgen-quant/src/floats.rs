@@ -2,12 +2,13 @@
 //!
 //! An operator stays on floats if TensorFlow Lite's reference has no int8 kernel for it (DIV, SQRT), or if the 256 steps of its input are
 //! too coarse for what it makes of them (EXP and LOG of some ranges), or if its fixed-point form has no room for the scales (SOFTMAX of huge
-//! numbers). What is read by such operators alone, and is cheap, stays with
+//! numbers). So do recurrent layers but LSTM and SVDF. What is read by such operators alone, and is cheap, stays with
 //! them: a variance or a sum of exponentials loses most on its way through int8, and nothing has to be converted in between.
 
 use crate::affine::Affine;
 use crate::observe::Seen;
 use crate::params::is_activation;
+use crate::recurrent::Form;
 use smidgen_ir::{Graph, Op, Operator, UnaryKind};
 
 /// The widest step of EXP's input: half of it, the most that an input is off by rounding, is the relative error of the result.
@@ -18,18 +19,23 @@ const NEAREST: f64 = 8.0;
 const MOST_STEPS: f64 = (1u32 << 30) as f64;
 
 /// For each operator, whether it has no form on int8, or on int16, that gives what the float network does, where activations are stored
-/// like this.
-pub(crate) fn unsuited(graph: &Graph, stored: &[Option<Affine>], seen: &Seen) -> Vec<bool> {
-    let suits = |operator: &Operator| {
+/// like this, and these are the `forms` of recurrent layers.
+pub(crate) fn unsuited(
+    graph: &Graph,
+    stored: &[Option<Affine>],
+    seen: &Seen,
+    forms: &[Option<Form>],
+) -> Vec<bool> {
+    let suits = |(i, operator): (usize, &Operator)| {
         if !operator.op.takes_int8() {
-            return false;
+            return forms.get(i).is_some_and(Option::is_some);
         }
         let (x, y) = (operator.inputs[0], operator.outputs[0]);
         let (Some(from), Some(to)) = (stored[x.index()], stored[y.index()]) else { return true };
         let low = seen[x.index()].as_ref().map_or(0.0, |stats| f64::from(stats.low));
         is_exact(&operator.op, from, to, low)
     };
-    graph.operators.iter().map(|operator| !suits(operator)).collect()
+    graph.operators.iter().enumerate().map(|each| !suits(each)).collect()
 }
 
 /// True if an operator's fixed-point form has room for these scales and enough steps. `low` is the least input that was seen.

@@ -6,6 +6,7 @@
 
 use crate::affine::Affine;
 use crate::floats;
+use crate::recurrent::{Form, wide_state};
 use crate::params::activations;
 use smidgen_ir::{Graph, Op, Operator, TensorId, UnaryKind};
 
@@ -27,6 +28,10 @@ pub(crate) struct Formats<'a> {
     pub operators: Vec<bool>,
     /// Operators that compute on floats.
     pub floats: Vec<bool>,
+    /// Recurrent layers that compute on int8, and how their state is stored.
+    pub forms: Vec<Option<Form>>,
+    /// Tensors that are int16 whatever is asked for: the memories of recurrent layers.
+    held: Vec<Option<Affine>>,
     /// Tensors that are stored as int16.
     stored: Vec<bool>,
     /// Tensors that are stored as floats.
@@ -35,11 +40,12 @@ pub(crate) struct Formats<'a> {
 
 impl<'a> Formats<'a> {
     /// With 16 bits for the tensors that are asked for. `unsuited` are the operators that [cannot](floats::unsuited) compute on int8, and on
-    /// int16.
+    /// int16; `forms` are those of recurrent layers, `states` the values of the network's state and what they become.
     pub fn new(
         graph: &Graph,
         [narrow, wide]: [&'a [Option<Affine>]; 2],
         unsuited: [&[bool]; 2],
+        (forms, states): (&[Option<Form>], &[[TensorId; 2]]),
         asked: Vec<bool>,
     ) -> Self {
         let touched = |operator: &Operator| activations(graph, operator).into_iter().any(|id| asked[id.index()]);
@@ -61,7 +67,27 @@ impl<'a> Formats<'a> {
             operator.outputs.iter().for_each(|id| real[id.index()] = on_floats);
             operators.push(is_int16);
         }
-        Self { narrow, wide, asked, operators, floats, stored, real }
+        let mut held = vec![None; graph.tensors.len()];
+        let (consumers, producers) = (graph.consumers(), graph.producers());
+        for &[value, next] in states {
+            // A state is stored as what becomes of it; as floats only for operators on floats.
+            stored[value.index()] = stored[next.index()];
+            let on_floats = consumers[value.index()].iter().all(|reader| floats[reader.index()]);
+            real[value.index()] = real[next.index()] && on_floats;
+        }
+        let mut forms = forms.to_vec();
+        forms.resize(graph.operators.len(), None);
+        for ((operator, form), &on_floats) in graph.operators.iter().zip(&mut forms).zip(&floats) {
+            *form = form.filter(|_| !on_floats);
+            let [value, next] = wide_state(operator);
+            let Some(form) = form else { continue };
+            // What is handed in, and for this layer alone.
+            let own = |id: &TensorId| {
+                producers[id.index()].is_none() && !graph.tensor(*id).is_constant() && consumers[id.index()].len() == 1
+            };
+            value.filter(own).into_iter().chain(next).for_each(|id| held[id.index()] = Some(form.wide()));
+        }
+        Self { narrow, wide, asked, operators, floats, forms, held, stored, real }
     }
 
     /// True if the tensor is stored as int16.
@@ -71,7 +97,15 @@ impl<'a> Formats<'a> {
 
     /// How the tensor is stored where it is computed; `None` if that is as floats.
     pub fn own(&self, id: TensorId) -> Option<Affine> {
-        if self.real[id.index()] { None } else { self.of(id, self.is_int16(id)) }
+        if self.real[id.index()] {
+            return None;
+        }
+        self.held[id.index()].or_else(|| self.of(id, self.is_int16(id)))
+    }
+
+    /// How it is stored as an input or output of the integer network.
+    pub fn end(&self, id: TensorId) -> Option<Affine> {
+        self.held[id.index()].or_else(|| self.read(id, self.asked[id.index()]))
     }
 
     /// How it would be stored as int16, or as int8.
@@ -107,11 +141,11 @@ mod tests {
             %5 \"e\" : f32[1x2] = RELU6(%4)";
         let graph = text::parse(source).unwrap();
         let ranges = vec![Some((0.0, 2.0)); graph.tensors.len()];
-        let [narrow, wide] = [ElementType::Int8, ElementType::Int16].map(|e| params(&graph, &ranges, e));
+        let [narrow, wide] = [ElementType::Int8, ElementType::Int16].map(|e| params(&graph, &[], &ranges, e));
         let at = |name: &str| TensorId(graph.tensors.iter().position(|t| t.name == name).unwrap() as u32);
         let mut asked = vec![false; graph.tensors.len()];
         asked[at("a").index()] = true;
-        let formats = Formats::new(&graph, [&narrow, &wide], [&[], &[]], asked);
+        let formats = Formats::new(&graph, [&narrow, &wide], [&[], &[]], (&[], &[]), asked);
         assert_eq!(formats.operators, [true, false, true, false, false]);
         let own = ["x", "a", "b", "c", "d", "e"].map(|name| formats.own(at(name)).unwrap().element);
         let [narrow, wide] = [ElementType::Int8, ElementType::Int16];
@@ -133,9 +167,9 @@ mod tests {
             %6 \"y\" : f32[1x4] = MUL(%2, %5)";
         let graph = text::parse(source).unwrap();
         let ranges = vec![Some((0.0, 2.0)); graph.tensors.len()];
-        let [narrow, wide] = [ElementType::Int8, ElementType::Int16].map(|e| params(&graph, &ranges, e));
+        let [narrow, wide] = [ElementType::Int8, ElementType::Int16].map(|e| params(&graph, &[], &ranges, e));
         let without: Vec<bool> = graph.operators.iter().map(|o| !o.op.takes_int8()).collect();
-        let formats = Formats::new(&graph, [&narrow, &wide], [&without, &without], vec![false; graph.tensors.len()]);
+        let formats = Formats::new(&graph, [&narrow, &wide], [&without, &without], (&[], &[]), vec![false; graph.tensors.len()]);
         // The last MUL reads what is centred as well.
         assert_eq!(formats.floats, [false, false, true, true, true, false]);
         let deviation = graph.operators[4].outputs[0];
@@ -150,12 +184,12 @@ mod tests {
             %1 \"y\" : f32[1x4] = EXP(%0)";
         let graph = text::parse(source).unwrap();
         let ranges = vec![Some((0.0, 2.0)); graph.tensors.len()];
-        let [narrow, wide] = [ElementType::Int8, ElementType::Int16].map(|e| params(&graph, &ranges, e));
+        let [narrow, wide] = [ElementType::Int8, ElementType::Int16].map(|e| params(&graph, &[], &ranges, e));
         let seen = vec![None; graph.tensors.len()];
-        let unsuited = [&narrow, &wide].map(|stored| floats::unsuited(&graph, stored, &seen));
+        let unsuited = [&narrow, &wide].map(|stored| floats::unsuited(&graph, stored, &seen, &[]));
         let of = |asked| {
             let unsuited = [&unsuited[0][..], &unsuited[1][..]];
-            Formats::new(&graph, [&narrow, &wide], unsuited, vec![asked; 2]).floats
+            Formats::new(&graph, [&narrow, &wide], unsuited, (&[], &[]), vec![asked; 2]).floats
         };
         assert_eq!([of(false), of(true)], [[false], [true]]);
     }

@@ -8,15 +8,17 @@
 //!
 //! In order:
 //! 1. `prepare`: constants folded, operators that int8 has no form for rewritten, what cannot be quantised refused.
-//! 2. `observe`: the graph is run over the samples with [`smidgen_exec`]; extremes, means and histograms of every tensor.
-//! 3. `equalise` (on request): channels scaled against each other where that changes no result.
-//! 4. [`range`]: the interval of each tensor that integers will represent.
-//! 5. `params`: scales and zero points; tensors that an operator ties together get the same ones. `formats`: which operators
-//!    compute on int16, and what lies between them and others; `needs`: which of them need it; `floats`: which stay on floats.
-//! 6. `convert`: the integer graph, with `weights` quantised and biases corrected; `compensate` rounds them by what their layer
+//! 2. `state`: what is kept between inferences becomes inputs and outputs until the end.
+//! 3. `observe`: the graph is run over the samples with [`smidgen_exec`]; extremes, means and histograms of every tensor.
+//! 4. `equalise` (on request): channels scaled against each other where that changes no result.
+//! 5. [`range`]: the interval of each tensor that integers will represent.
+//! 6. `params`: scales and zero points; tensors that an operator ties together get the same ones. `formats`: which operators
+//!    compute on int16, and what lies between them and others; `sensitivity`: which of them need it; `recurrent`: how recurrent layers
+//!    hold their state; `floats`: which operators stay on floats.
+//! 7. `convert`: the integer graph, with `weights` quantised and biases corrected; `compensate` rounds them by what their layer
 //!    reads (`moments`), in a `walk` through both networks.
-//! 7. `widths`: which weights take 4 bits, where they are mixed; then `convert` once more.
-//! 8. [`noise`]: the error that each operator adds, and what of it has piled up there.
+//! 8. `widths`: which weights take 4 bits, where they are mixed; then `convert` once more.
+//! 9. [`noise`]: the error that each operator adds, and what of it has piled up there.
 //!
 //! [`dequantise`] goes back to floats, and [`requantise`] to integers again once these were trained.
 //!
@@ -36,9 +38,11 @@ mod observe;
 mod params;
 mod prepare;
 pub mod range;
+mod recurrent;
 mod second_moments;
 mod second_order;
 mod sensitivity;
+mod state;
 mod walk;
 mod weights;
 mod widths;
@@ -222,7 +226,8 @@ pub struct Tried {
     pub wide: bool,
 }
 
-/// Quantises a float graph, with samples of its inputs.
+/// Quantises a float graph, with samples of its inputs. Where the network keeps state between inferences, the samples are inferences one behind
+/// the other.
 ///
 /// # Errors
 /// [`QuantError`] if there are no samples or they do not fit, if the graph holds integers with a scale already, if a weight or
@@ -235,11 +240,16 @@ pub fn quantise(
     progress: Progress<'_>,
 ) -> Result<Quantised, QuantError> {
     validate(graph).map_err(QuantError::Graph)?;
-    if let Some(variable) = graph.variables.first() {
-        return Err(QuantError::State { variable: graph.tensor(variable.value).name.clone() });
-    }
-    let mut float = prepare::prepare(graph)?;
-    observe::check_samples(&float, samples)?;
+    let (opened, first) = state::open(graph);
+    let mut float = prepare::prepare(&opened)?;
+    let states = state::pairs(&float, first.len());
+    observe::check_samples(&float.inputs[..graph.inputs.len()], &float, samples)?;
+    let followed = match first.is_empty() {
+        true => None,
+        false => Some(state::follow(&float, samples, &first, progress)?),
+    };
+    let calls = samples;
+    let samples = followed.as_deref().unwrap_or(samples);
     let mut seen = observe::observe(&float, samples, progress)?;
     let mut equalised = 0;
     if options.equalise {
@@ -248,8 +258,10 @@ pub fn quantise(
             seen = observe::observe(&float, samples, progress)?;
         }
     }
+    let extents = observe::extents(&float, samples, progress)?;
     let ranges = |method: RangeMethod| {
         let mut ranges = observe::ranges(&float, samples, &seen, method, progress)?;
+        recurrent::widen(&float, &extents, &mut ranges);
         for (&id, known) in float.inputs.iter().zip(&options.inputs) {
             if let (Some(known), Some(range)) = (known, &mut ranges[id.index()]) {
                 *range = *known;
@@ -259,32 +271,36 @@ pub fn quantise(
     };
     // int16 has steps enough for all values that were seen.
     let [narrow, wide] = [(options.range, ElementType::Int8), (RangeMethod::MinMax, ElementType::Int16)]
-        .map(|(method, element)| ranges(method).map(|ranges| params::params(&float, &ranges, element)));
+        .map(|(method, element)| ranges(method).map(|ranges| params::params(&float, &states, &ranges, element)));
     let (narrow, wide) = (narrow?, wide?);
     let rounding = options.rounding.unwrap_or(match options.weights {
         WeightBits::Int8 => Rounding::Nearest,
         WeightBits::Int4 | WeightBits::Mixed(_) => Rounding::Compensated,
     });
     let measured = &samples[..samples.len().min(options.noise_samples.max(1))];
-    let unsuited = [&narrow, &wide].map(|stored| floats::unsuited(&float, stored, &seen));
-    let formats = |asked: Vec<bool>| Formats::new(&float, [&narrow, &wide], unsuited.each_ref().map(|u| &u[..]), asked);
+    let forms = recurrent::forms(&float, &narrow, &seen, &extents);
+    let unsuited = [&narrow, &wide].map(|stored| floats::unsuited(&float, stored, &seen, &forms));
+    let formats = |asked: Vec<bool>| {
+        Formats::new(&float, [&narrow, &wide], unsuited.each_ref().map(|u| &u[..]), (&forms, &states), asked)
+    };
     let build = |asked: Vec<bool>| {
         // What rounding has to walk through both networks for is too slow to be tried often.
         let rounding = if rounding == Rounding::Compensated { Rounding::Nearest } else { rounding };
-        let plan = convert::Plan { float: &float, formats: &formats(asked), seen: &seen, options, rounding };
+        let formats = &formats(asked);
+        let plan = convert::Plan { float: &float, formats, seen: &seen, options, rounding, states: &states };
         let converted = convert::convert(plan, &vec![Width::Int8; float.operators.len()], None, false)?.0;
         validated(&converted.graph)?;
         Ok(converted)
     };
-    let (asked, widened) = widen(&float, options, measured, &build, progress)?;
+    let (asked, mut widened) = widen(&float, &states, options, measured, &build, progress)?;
     let formats = formats(asked);
-    let plan = convert::Plan { float: &float, formats: &formats, seen: &seen, options, rounding };
+    let plan = convert::Plan { float: &float, formats: &formats, seen: &seen, options, rounding, states: &states };
     let walk = || (rounding == Rounding::Compensated).then(|| Walk::new(&float, samples, progress));
     let all = |width: Width| {
         let of = |operator: &Operator| if convert::takes_int4(&operator.op) { width } else { Width::Int8 };
         float.operators.iter().map(of).collect::<Vec<Width>>()
     };
-    let converted = match options.weights {
+    let mut converted = match options.weights {
         WeightBits::Int8 => convert::convert(plan, &all(Width::Int8), walk(), false)?.0,
         WeightBits::Int4 => convert::convert(plan, &all(Width::Int4), walk(), false)?.0,
         WeightBits::Mixed(ratio) => {
@@ -295,7 +311,16 @@ pub fn quantise(
         }
     };
     validated(&converted.graph)?;
-    let (layers, outputs) = noise::measure(&float, &converted, &seen, measured, progress)?;
+    let (layers, mut outputs) = noise::measure(&float, &converted, &seen, measured, progress)?;
+    if !first.is_empty() {
+        let calls = &calls[..measured.len()];
+        outputs = noise::in_sequence(&float, &converted, calls, &first)?;
+        let mut int8 = widened.as_mut().map(|widened| &mut widened.int8);
+        for opened in int8.iter_mut().map(|graph| &mut **graph).chain([&mut converted.graph]) {
+            state::close(opened, &first);
+            validated(opened)?;
+        }
+    }
     let constant_bytes = constant_bytes(&converted.graph);
     Ok(Quantised { graph: converted.graph, layers, outputs, equalised, widened, constant_bytes })
 }
@@ -308,13 +333,14 @@ fn validated(graph: &Graph) -> Result<(), QuantError> {
 /// The activations that get 16 bits, and what that does if any do or were tried. `build` makes the integer network for a choice.
 fn widen(
     float: &Graph,
+    states: &[[TensorId; 2]],
     options: &Options,
     samples: &[Inputs],
     build: &dyn Fn(Vec<bool>) -> Result<Converted, QuantError>,
     progress: Progress<'_>,
 ) -> Result<(Vec<bool>, Option<Widened>), QuantError> {
     let none = vec![false; float.tensors.len()];
-    let named = sensitivity::named(float, &options.wide)?;
+    let named = sensitivity::named(float, states, &options.wide)?;
     if options.activations == ActivationBits::Int8 && options.wide.is_empty() {
         return Ok((none, None));
     }
@@ -329,9 +355,11 @@ fn widen(
         ActivationBits::Mixed(snr) => {
             let mut fixed = none.clone();
             if options.ends == Ends::Int8 {
-                float.inputs.iter().chain(&float.outputs).for_each(|id| fixed[id.index()] = true);
+                let inputs = &float.inputs[..float.inputs.len() - states.len()];
+                let outputs = &float.outputs[..float.outputs.len() - states.len()];
+                inputs.iter().chain(outputs).for_each(|id| fixed[id.index()] = true);
             }
-            let found = sensitivity::choose(float, &named, &fixed, snr, &mut measure)?;
+            let found = sensitivity::choose(float, states, [&named, &fixed], snr, &mut measure)?;
             let names = |ids: &[TensorId]| ids.iter().map(|&id| float.tensor(id).name.clone()).collect();
             let tried = found.candidates.iter().zip(&found.taken);
             let tried = tried.map(|(c, &wide)| Tried { tensors: names(&c.tensors), harm: c.harm, wide }).collect();

@@ -150,6 +150,39 @@ pub(crate) fn measure(
     Ok((layers, outputs))
 }
 
+/// Signal over noise of each output, where the state of both networks goes on from call to call. They begin with these bytes of floats.
+pub(crate) fn in_sequence(
+    float: &Graph,
+    Converted { graph, .. }: &Converted,
+    calls: &[Inputs],
+    first: &[Vec<u8>],
+) -> Result<Vec<Option<f64>>, QuantError> {
+    let mut networks = [(executor(float)?, float), (executor(graph)?, graph)];
+    let given = graph.inputs.len() - first.len();
+    let mut states = [first.to_vec(), Vec::new()];
+    states[1] = graph.inputs[given..].iter().zip(first).map(|(&id, bytes)| encode(graph.tensor(id), bytes)).collect();
+    let results = graph.outputs.len() - first.len();
+    let mut powers = vec![Power::default(); results];
+    for call in calls {
+        for ((executor, network), state) in networks.iter_mut().zip(&mut states) {
+            let inputs = network.inputs[..given].iter().zip(call);
+            let inputs: Inputs = inputs.map(|(&id, bytes)| encode(network.tensor(id), bytes)).collect();
+            for (i, bytes) in inputs.iter().chain(&*state).enumerate() {
+                executor.set_input(i, bytes)?;
+            }
+            executor.run();
+            for (i, bytes) in state.iter_mut().enumerate() {
+                *bytes = executor.output(results + i).to_vec();
+            }
+        }
+        let [(float, _), (stored, _)] = &networks;
+        for (k, power) in powers.iter_mut().enumerate() {
+            power.add(compare(graph.tensor(graph.outputs[k]), float.output(k), stored.output(k)));
+        }
+    }
+    Ok(powers.into_iter().map(Power::decibels).collect())
+}
+
 fn layer(graph: &Graph, i: usize, origin: &[Option<TensorId>], seen: &Seen, [added, total]: [Option<f64>; 2]) -> Layer {
     let operator = &graph.operators[i];
     let id = operator.outputs[0];
@@ -157,7 +190,8 @@ fn layer(graph: &Graph, i: usize, origin: &[Option<TensorId>], seen: &Seen, [add
     let affine = Affine::of(tensor).unwrap_or(Affine::int8(1.0, 0));
     let stats = origin[id.index()].and_then(|o| seen[o.index()].as_ref());
     let weights = operator.inputs.get(1).map(|&id| graph.tensor(id));
-    let has_weights = crate::weights::Layout::of(&operator.op, &[1, 1]).is_some();
+    let has_weights = crate::weights::Layout::of(&operator.op, &[1, 1]).is_some()
+        || matches!(operator.op, Op::Recurrent(_) | Op::Svdf { .. });
     let constants = operator.inputs.iter().map(|&id| graph.tensor(id)).filter(|t| t.is_constant());
     Layer {
         operator: i,

@@ -3,6 +3,7 @@
 use crate::error::QuantError;
 use crate::histogram::Histogram;
 use crate::range::{self, RangeMethod};
+use crate::recurrent::{Extent, Stepper};
 use crate::{Inputs, Progress, Stage};
 use rayon::prelude::*;
 use smidgen_certify::certify;
@@ -10,6 +11,7 @@ use smidgen_exec::{Executor, relabelled};
 use smidgen_ir::{DataType, Graph, Op, PadValue, TensorId};
 use smidgen_lower::{LowerOptions, lower};
 use smidgen_plan::layer_wise;
+use std::collections::HashMap;
 
 /// Paddings of at least this size stand for "never the greatest": no activation comes near.
 pub(crate) const ENDLESS: f32 = 1e30;
@@ -93,15 +95,16 @@ pub(crate) fn floats(bytes: &[u8]) -> Vec<f32> {
     bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect()
 }
 
-pub(crate) fn check_samples(graph: &Graph, samples: &[Inputs]) -> Result<(), QuantError> {
+/// Checks that samples are for these inputs of a graph.
+pub(crate) fn check_samples(ids: &[TensorId], graph: &Graph, samples: &[Inputs]) -> Result<(), QuantError> {
     if samples.is_empty() {
         return Err(QuantError::NoSamples);
     }
     for (sample, inputs) in samples.iter().enumerate() {
-        if inputs.len() != graph.inputs.len() {
-            return Err(QuantError::InputCount { sample, given: inputs.len(), expected: graph.inputs.len() });
+        if inputs.len() != ids.len() {
+            return Err(QuantError::InputCount { sample, given: inputs.len(), expected: ids.len() });
         }
-        for (bytes, &id) in inputs.iter().zip(&graph.inputs) {
+        for (bytes, &id) in inputs.iter().zip(ids) {
             let (tensor, given) = (graph.tensor(id), bytes.len());
             if given != tensor.bytes() {
                 let expected = tensor.bytes();
@@ -171,6 +174,37 @@ pub(crate) fn observe(graph: &Graph, samples: &[Inputs], progress: Progress<'_>)
                 (Some(_), None) => {}
             }
         }
+    }
+    Ok(all)
+}
+
+/// What each LSTM holds on its way over the samples, one entry for each operator.
+pub(crate) fn extents(
+    graph: &Graph,
+    samples: &[Inputs],
+    progress: Progress<'_>,
+) -> Result<Vec<Option<Extent>>, QuantError> {
+    let steppers = Stepper::all(graph)?;
+    let mut all = vec![None; graph.operators.len()];
+    if steppers.is_empty() {
+        return Ok(all);
+    }
+    let summaries = every(graph, samples, (Stage::Observe, progress), |_, executor, inputs| {
+        let mut read: HashMap<TensorId, Vec<u8>> = HashMap::new();
+        trace(executor, graph, inputs, &mut |id, bytes| {
+            if steppers.iter().any(|stepper| stepper.reads(id)) {
+                read.insert(id, bytes.to_vec());
+            }
+        })?;
+        let of = |stepper: &Stepper| {
+            let extent = stepper.clone().run(graph, &|id| read.get(&id).cloned())?;
+            Ok((stepper.operator, extent))
+        };
+        steppers.iter().map(of).collect::<Result<Vec<_>, QuantError>>()
+    })?;
+    for (operator, extent) in summaries.into_iter().flatten() {
+        let whole: &mut Option<Extent> = &mut all[operator];
+        whole.get_or_insert(extent).merge(extent);
     }
     Ok(all)
 }

@@ -2,6 +2,7 @@
 
 use crate::affine::Affine;
 use crate::observe::ENDLESS;
+use crate::recurrent;
 use crate::weights::Layout;
 use smidgen_ir::{Activation, BinaryKind, DataType, ElementType, Graph, Op, Operator, PadValue, TensorId, UnaryKind};
 
@@ -53,18 +54,25 @@ pub(crate) fn activations(graph: &Graph, operator: &Operator) -> Vec<TensorId> {
     operator.inputs.iter().chain(&operator.outputs).copied().filter(|&id| is_activation(graph, id)).collect()
 }
 
-/// Tensors that operators tie together.
-fn tied(graph: &Graph) -> Groups {
+/// Tensors that operators tie together, and the value of each state to what it becomes.
+fn tied(graph: &Graph, states: &[[TensorId; 2]]) -> Groups {
     let mut groups = Groups((0..graph.tensors.len()).collect());
     for operator in graph.operators.iter().filter(|o| is_tied(&o.op)) {
         activations(graph, operator).windows(2).for_each(|pair| groups.join(pair[0], pair[1]));
     }
+    // An LSTM goes on from its own output.
+    for operator in &graph.operators {
+        let mut hidden = recurrent::hidden(operator);
+        hidden.retain(|&id| is_activation(graph, id));
+        hidden.windows(2).for_each(|pair| groups.join(pair[0], pair[1]));
+    }
+    states.iter().filter(|pair| pair.iter().all(|&id| is_activation(graph, id))).for_each(|&[a, b]| groups.join(a, b));
     groups
 }
 
 /// The sets of activations that operators tie together, each in order; most have one member.
-pub(crate) fn groups(graph: &Graph) -> Vec<Vec<TensorId>> {
-    let mut groups = tied(graph);
+pub(crate) fn groups(graph: &Graph, states: &[[TensorId; 2]]) -> Vec<Vec<TensorId>> {
+    let mut groups = tied(graph, states);
     let mut members: Vec<Vec<TensorId>> = vec![Vec::new(); graph.tensors.len()];
     for id in (0..graph.tensors.len()).map(|i| TensorId(i as u32)).filter(|&id| is_activation(graph, id)) {
         members[groups.of(id)].push(id);
@@ -77,10 +85,15 @@ pub(crate) fn groups(graph: &Graph) -> Vec<Vec<TensorId>> {
 /// float.
 ///
 /// Where an operator ties tensors together and the scheme prescribes one of them, all take the prescribed one if it holds their values;
-/// otherwise that one stays out, and its integers are brought to the others' scale when read.
-pub(crate) fn params(graph: &Graph, ranges: &[Option<(f32, f32)>], element: ElementType) -> Vec<Option<Affine>> {
+/// otherwise that one stays out, and its integers are brought to the others' scale when read. So are a state's value and what it becomes.
+pub(crate) fn params(
+    graph: &Graph,
+    states: &[[TensorId; 2]],
+    ranges: &[Option<(f32, f32)>],
+    element: ElementType,
+) -> Vec<Option<Affine>> {
     let is_activation = |id: TensorId| is_activation(graph, id);
-    let mut groups = tied(graph);
+    let mut groups = tied(graph, states);
     let mut fixed: Vec<Option<Affine>> = vec![None; graph.tensors.len()];
     // The range of a group's members that nothing prescribes, and what is prescribed for others of it.
     let mut free: Vec<Option<(f32, f32)>> = vec![None; graph.tensors.len()];
@@ -235,7 +248,7 @@ mod tests {
     fn stored(source: &str, ranges: &[(&str, (f32, f32))], element: ElementType) -> Vec<Option<Affine>> {
         let graph = text::parse(source).unwrap_or_else(|e| panic!("{e}: {source}"));
         let range = |name: &str| ranges.iter().find(|(n, _)| *n == name).map(|(_, range)| *range);
-        params(&graph, &graph.tensors.iter().map(|t| range(&t.name)).collect::<Vec<_>>(), element)
+        params(&graph, &[], &graph.tensors.iter().map(|t| range(&t.name)).collect::<Vec<_>>(), element)
     }
 
     #[test]

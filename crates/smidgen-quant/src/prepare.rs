@@ -50,6 +50,15 @@ fn split(graph: &mut Graph) {
                 graph.operators.push(operator);
                 graph.add_operator(Op::Unary(kind), vec![joined], vec![y]);
             }
+            // On integers it has no form for these.
+            Op::Svdf { activation: activation @ (Activation::Relu6 | Activation::ReluN1To1), .. } => {
+                let kind = if *activation == Activation::Relu6 { UnaryKind::Relu6 } else { UnaryKind::ReluN1To1 };
+                *activation = Activation::None;
+                let sums = graph.add_tensor(graph.tensor(y).clone());
+                operator.outputs[0] = sums;
+                graph.operators.push(operator);
+                graph.add_operator(Op::Unary(kind), vec![sums], vec![y]);
+            }
             Op::Reduce { kind: kind @ ReduceKind::Sum, .. } if float(graph, y) => {
                 *kind = ReduceKind::Mean;
                 let mean = graph.add_tensor(graph.tensor(y).clone());

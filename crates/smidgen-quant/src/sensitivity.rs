@@ -50,8 +50,8 @@ pub(crate) fn with<'a>(asked: &[bool], sets: impl IntoIterator<Item = &'a Candid
 /// are activations that keep what they have, `asked` those that have 16 bits anyway. `noise` measures a choice.
 pub(crate) fn choose(
     float: &Graph,
-    asked: &[bool],
-    fixed: &[bool],
+    states: &[[TensorId; 2]],
+    [asked, fixed]: [&[bool]; 2],
     snr: Option<f64>,
     noise: &mut dyn FnMut(&[bool]) -> Result<f64, QuantError>,
 ) -> Result<Found, QuantError> {
@@ -62,7 +62,7 @@ pub(crate) fn choose(
         };
         !tensors.iter().any(|id| fixed[id.index()] || asked[id.index()]) && tensors.iter().any(touched)
     };
-    let candidates = groups(float).into_iter().filter(|tensors| helps(tensors));
+    let candidates = groups(float, states).into_iter().filter(|tensors| helps(tensors));
     let mut candidates: Vec<Candidate> = candidates.map(|tensors| Candidate { tensors, harm: 0.0 }).collect();
     let int8 = noise(asked)?;
     let int16 = noise(&with(asked, &candidates))?;
@@ -121,7 +121,7 @@ fn instructions(float: &Graph, asked: Vec<bool>) -> f64 {
     /// For each element that is brought from one type to the other.
     const CONVERTED: f64 = 14.0;
     let elements = |id: TensorId| float.tensor(id).shape.elements() as f64;
-    let formats = Formats::new(float, [&[], &[]], [&[], &[]], asked);
+    let formats = Formats::new(float, [&[], &[]], [&[], &[]], (&[], &[]), asked);
     let mut sum = 0.0;
     let mut converted = vec![false; float.tensors.len()];
     for &id in float.outputs.iter().filter(|id| formats.is_int16(**id) && !formats.asked[id.index()]) {
@@ -168,7 +168,7 @@ fn ordered(float: &Graph, asked: &[bool], mut rest: Vec<Candidate>) -> Vec<Candi
 }
 
 /// The activations of these names, or that operators of these names write, and what is tied to them.
-pub(crate) fn named(float: &Graph, names: &[String]) -> Result<Vec<bool>, QuantError> {
+pub(crate) fn named(float: &Graph, states: &[[TensorId; 2]], names: &[String]) -> Result<Vec<bool>, QuantError> {
     let ids = || (0..float.tensors.len()).map(|i| TensorId(i as u32)).filter(|&id| is_activation(float, id));
     let mut asked = vec![false; float.tensors.len()];
     for name in names {
@@ -184,7 +184,7 @@ pub(crate) fn named(float: &Graph, names: &[String]) -> Result<Vec<bool>, QuantE
         }
         found.iter().for_each(|id| asked[id.index()] = true);
     }
-    for group in groups(float) {
+    for group in groups(float, states) {
         let any = group.iter().any(|id| asked[id.index()]);
         group.iter().for_each(|id| asked[id.index()] |= any);
     }
@@ -235,7 +235,7 @@ mod tests {
             Ok(1e-4 * (1.0 + left.sum::<f64>()))
         };
         let none = vec![false; graph.tensors.len()];
-        let found = choose(&graph, &none, &fixed, snr, &mut noise)?;
+        let found = choose(&graph, &[], [&none, &fixed], snr, &mut noise)?;
         let taken = found.candidates.iter().zip(&found.taken).filter(|(_, t)| **t);
         let mut names: Vec<String> =
             taken.flat_map(|(c, _)| c.tensors.iter().map(|&id| graph.tensor(id).name.clone())).collect();
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn names_are_those_of_tensors_or_operators() {
         let graph = chain();
-        let names = |names: &[&str]| named(&graph, &names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>());
+        let names = |names: &[&str]| named(&graph, &[], &names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>());
         let of = |asked: Vec<bool>| -> Vec<usize> { (0..asked.len()).filter(|&i| asked[i]).collect() };
         assert_eq!(of(names(&["b"]).unwrap()), [id(&graph, "b")]);
         assert_eq!(of(names(&["TANH", "y"]).unwrap()), [id(&graph, "a"), id(&graph, "y")]);

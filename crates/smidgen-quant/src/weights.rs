@@ -88,6 +88,11 @@ pub(crate) enum Kind {
 }
 
 impl Layout {
+    /// Rows of so many weights, a scale for each, of which every `inputs` are read together.
+    pub fn dense(outputs: usize, per_output: usize, inputs: usize) -> Self {
+        Self { outputs, axis: 0, own_scales: true, kind: Kind::Dense { per_output, inputs } }
+    }
+
     /// For an operator's weights of this shape; `None` if it has none.
     pub fn of(op: &Op, shape: &[usize]) -> Option<Self> {
         let dense = |own_scales| {

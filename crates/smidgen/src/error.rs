@@ -263,7 +263,7 @@ impl Error {
                 QuantError::Scales { .. } => ErrorKind::Request,
                 QuantError::Graph(_) => ErrorKind::Malformed,
                 // The file is sound: others load it and compute with it.
-                QuantError::Constant { .. } | QuantError::State { .. } => ErrorKind::Unsupported,
+                QuantError::Constant { .. } => ErrorKind::Unsupported,
                 QuantError::Quantised { .. }
                 | QuantError::NothingToDo
                 | QuantError::NoSamples
@@ -331,9 +331,6 @@ impl Error {
             Self::Search(_) => return None,
             Self::SearchState(error) => error.help(),
             Self::Quant(error) => match error {
-                QuantError::State { .. } => {
-                    "let TensorFlow's converter quantise it, with `converter.representative_dataset`, and hand in the result"
-                }
                 QuantError::Quantised { .. } => "hand in the float network that it was made from",
                 QuantError::Constant { .. } => {
                     "training has diverged, it seems: export the network again from an earlier checkpoint"

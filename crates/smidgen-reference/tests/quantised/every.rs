@@ -23,7 +23,7 @@ struct Made {
     computed: usize,
 }
 
-fn constant(shape: impl Into<Shape>, values: impl Fn(usize) -> f32) -> Tensor {
+pub(super) fn constant(shape: impl Into<Shape>, values: impl Fn(usize) -> f32) -> Tensor {
     let shape = shape.into();
     let data: Vec<u8> = (0..shape.elements()).flat_map(|i| values(i).to_le_bytes()).collect();
     Tensor::constant(format!("constant of {shape}"), shape, DataType::FLOAT32, data)
@@ -147,7 +147,7 @@ fn forms(name: &str) -> Vec<Made> {
     }
 }
 
-fn push(graph: &mut Graph, op: Op, inputs: Vec<TensorId>) -> Vec<TensorId> {
+pub(super) fn push(graph: &mut Graph, op: Op, inputs: Vec<TensorId>) -> Vec<TensorId> {
     let operands: Vec<&Tensor> = inputs.iter().map(|&id| graph.tensor(id)).collect();
     let inferred = infer(&op, &operands).unwrap_or_else(|e| panic!("{}: {e}", op.name()));
     let outputs: Vec<TensorId> = inferred
@@ -217,7 +217,7 @@ fn options() -> Vec<(Options, f64)> {
 #[test]
 fn every_operator_of_the_table_can_be_quantised() {
     let mut reference = Reference::start_or_skip("every operator quantised, bytes");
-    // Networks with state are refused: `quantise` says so.
+    // Networks with state are in `state.rs`.
     let state = ["CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"];
     for entry in SUPPORTED.iter().filter(|entry| !state.contains(&entry.name)) {
         for (k, made) in forms(entry.name).iter().enumerate() {
