@@ -91,7 +91,8 @@ fn delay(graph: &mut Graph, random: &mut Random, x: TensorId) -> TensorId {
 
 /// `s = s / 2 + x`.
 fn average(graph: &mut Graph, x: TensorId) -> TensorId {
-    let value = state(graph, &graph.tensor(x).shape.dims().to_vec());
+    let shape = graph.tensor(x).shape.clone();
+    let value = state(graph, shape.dims());
     let half = graph.add_tensor(constant([1], |_| 0.5));
     let binary = |kind| Op::Binary { kind, activation: Activation::None };
     let less = push(graph, binary(BinaryKind::Mul), vec![value, half])[0];

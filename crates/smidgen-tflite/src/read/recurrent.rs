@@ -40,8 +40,13 @@ impl<'a> Reader<'a> {
             if !absent || joined.len() != parts.len() {
                 continue;
             }
-            if tensors[kept[0]].element() == ElementType::Int8 && !self.hidden(wiring, ends, tensors)? {
-                continue;
+            if tensors[kept[0]].element() == ElementType::Int8 {
+                if !self.hidden(wiring, ends, tensors)? {
+                    continue;
+                }
+                if let Some(&memory) = kept.get(1) {
+                    widen_memory(&mut tensors[memory]);
+                }
             }
             let mut inputs = match parts.is_empty() {
                 true => wiring.inputs[..4].to_vec(),
@@ -70,6 +75,21 @@ impl<'a> Reader<'a> {
         let of = |source: &Source| source.dtype.as_ref().ok().and_then(|d| d.quantisation()?.per_tensor());
         Ok(hidden
             .is_some_and(|hidden| ends.iter().all(|&t| of(&tensors[t]).is_some() && of(&tensors[t]) == of(hidden))))
+    }
+}
+
+/// Gives a memory whose steps are finer than LiteRT can compute with the finest that it can. TensorFlow's converter writes such a
+/// scale where all that it saw in the memory is below a half; LiteRT's TANH then leaves what its scratch held before. No
+/// file holds numbers of this type: a memory begins with zeros.
+fn widen_memory(memory: &mut Source) {
+    const FINEST: f32 = 1.0 / 32768.0;
+    if let Ok(DataType::Quantised(ElementType::Int16, Quantisation::PerTensor { scale, zero_point: 0 })) = &mut memory.dtype
+        // A power of two.
+        && (*scale).to_bits() & 0x007f_ffff == 0
+        && scale.is_normal()
+        && *scale < FINEST
+    {
+        *scale = FINEST;
     }
 }
 

@@ -580,3 +580,30 @@ fn only_what_is_small_is_computed_when_reading() {
     assert_eq!(names(2, 3), ["RELU"]);
     assert_eq!(names(2000, 4096), ["CONCATENATION", "RELU"]);
 }
+
+#[test]
+fn a_memory_of_finer_steps_than_the_reference_can_compute_with_gets_the_finest_that_it_can() {
+    const NETWORK: &str = "graph \"g\" inputs(%0) outputs(%6) variables(%4 = %7, %5 = %8)
+        %0 \"x\" : i8[1x1x1]{0.05; -4}
+        %1 \"w\" : i8[4x1]{axis 0: 0.01, 0.01, 0.02, 0.02} = [90, -37, 12, -101]
+        %2 \"r\" : i8[4x1]{axis 0: 0.02, 0.02, 0.01, 0.01} = [61, -90, 17, 105]
+        %3 \"b\" : i32[4] = [400, -250, 1000, 900]
+        %4 \"h\" : i8[1x1]{0.0078125; 0}
+        %5 \"c\" : i16[1x1]{6.1035156e-5; 0}
+        %6 \"y\" : i8[1x1x1]{0.0078125; 0}, %7 \"h next\" : i8[1x1]{0.0078125; 0}, %8 \"c next\" : i16[1x1]{6.1035156e-5; 0}
+            = UNIDIRECTIONAL_SEQUENCE_LSTM(%0, %1, %2, %3, %4, %5) sequence=true last=true memory=true";
+    let graph = smidgen_ir::text::parse(NETWORK).expect("a network");
+    let bytes = crate::write(&graph).expect("a network that the format has");
+    let scale = |exponent: i32| 2f32.powi(exponent).to_le_bytes();
+    let places: Vec<usize> = (0..bytes.len() - 4).filter(|&i| bytes[i..i + 4] == scale(-14)).collect();
+    let memory = |exponent: i32| {
+        let mut other = bytes.clone();
+        places.iter().for_each(|&i| other[i..i + 4].copy_from_slice(&scale(exponent)));
+        crate::read(&other).map(|graph| graph.tensor(graph.variables[1].value).dtype.clone())
+    };
+    assert_eq!(memory(-14), Ok(DataType::int16(2f32.powi(-14))));
+    assert_eq!(memory(-15), Ok(DataType::int16(2f32.powi(-15))));
+    assert_eq!(memory(-16), Ok(DataType::int16(2f32.powi(-15))));
+    assert_eq!(memory(-21), Ok(DataType::int16(2f32.powi(-15))));
+    assert!(memory(-8).is_err_and(|error| error.to_string().contains("power of two")));
+}

@@ -36,25 +36,59 @@ fn layers_of_onnx_are_planned_compiled_and_simulated() {
 }
 
 #[test]
-fn a_quantised_network_keeps_its_recurrent_layer_on_floats() {
-    let folder = Folder::new();
-    let samples = numbers(&[64, 6, 4], 1);
-    folder.write("net.ir", NETWORK).npz("x.npz", &[("x", samples)]);
-    let quantize =
-        |out: &str, code: i32| folder.smidgen(&["quantize", "net.ir", "-o", out, "--data", "x.npz"]).expect(code);
-    // The format has no layer that begins anew.
-    let said = quantize("q.tflite", 3).stderr;
-    assert!(said.contains("keep their state between calls") && said.contains("OUT.ir"), "{said}");
-    assert!(!folder.path("q.tflite").exists());
-    let said = quantize("q.ir", 0).stdout;
-    assert!(said.contains("UNIDIRECTIONAL_SEQUENCE_LSTM"), "{said}");
-    let said = folder.smidgen(&["inspect", "q.ir"]).expect(0).stdout;
-    assert!(said.contains("DEQUANTIZE") && said.contains("FULLY_CONNECTED"), "{said}");
-    folder.smidgen(&["plan", "q.ir", "--board", "stm32f412"]).expect(0);
-    if simulates(Core::CortexM4) {
-        let said = folder.smidgen(&["simulate", "q.ir", "--board", "stm32f412"]).expect(0).stdout;
-        assert!(said.contains("equal"), "{said}");
+fn a_recurrent_layer_that_begins_anew_is_quantised_into_the_textual_form() {
+    // An LSTM becomes integers, a GRU stays on floats.
+    let gru = NETWORK
+        .replace("UNIDIRECTIONAL_SEQUENCE_LSTM", "GRU")
+        .replace("f32[8x3]", "f32[6x3]")
+        .replace("f32[8x2]", "f32[6x2]")
+        .replace("f32[8]", "f32[6]");
+    for (network, layer, back) in [(NETWORK, "UNIDIRECTIONAL_SEQUENCE_LSTM", false), (&shortened(&gru), "GRU", true)] {
+        let folder = Folder::new();
+        folder.write("net.ir", network).npz("x.npz", &[("x", numbers(&[64, 6, 4], 1))]);
+        let quantize =
+            |out: &str, code: i32| folder.smidgen(&["quantize", "net.ir", "-o", out, "--data", "x.npz"]).expect(code);
+        // The format has no layer that begins anew.
+        let said = quantize("q.tflite", 3).stderr;
+        assert!(said.contains("begin with zeros") && said.contains("OUT.ir"), "{said}");
+        assert!(!folder.path("q.tflite").exists());
+        let said = quantize("q.ir", 0).stdout;
+        assert!(said.contains(layer), "{said}");
+        let said = folder.smidgen(&["inspect", "q.ir"]).expect(0).stdout;
+        assert!(said.contains("DEQUANTIZE") == back && said.contains("FULLY_CONNECTED"), "{said}");
+        folder.smidgen(&["plan", "q.ir", "--board", "stm32f412"]).expect(0);
+        if simulates(Core::CortexM4) {
+            let said = folder.smidgen(&["simulate", "q.ir", "--board", "stm32f412"]).expect(0).stdout;
+            assert!(said.contains("equal"), "{said}");
+        }
     }
+}
+
+/// The textual form with lists of constants cut to what their shapes say.
+fn shortened(text: &str) -> String {
+    let network = |line: &str| -> Option<String> {
+        let (head, list) = line.split_once(" = [")?;
+        let shape = head.split_once("f32[")?.1.strip_suffix(']')?;
+        let elements: usize = shape.split('x').map(|size| size.parse::<usize>().expect("a size")).product();
+        let values: Vec<&str> = list.strip_suffix(']')?.split(", ").take(elements).collect();
+        Some(format!("{head} = [{}]", values.join(", ")))
+    };
+    text.lines().map(|line| network(line).unwrap_or_else(|| line.to_owned()) + "\n").collect()
+}
+
+#[test]
+fn a_layer_that_goes_on_where_it_was_is_quantised_for_every_form() {
+    let folder = Folder::new();
+    folder.write("net.ir", KEEPING).npz("x.npz", &[("x", numbers(&[64, 1, 3, 2], 1))]);
+    let said = folder.smidgen(&["quantize", "net.ir", "-o", "q.tflite", "--data", "x.npz"]).expect(0).stdout;
+    assert!(said.contains("UNIDIRECTIONAL_SEQUENCE_LSTM"), "{said}");
+    let text = folder.smidgen(&["inspect", "q.tflite", "--ir"]).expect(0).stdout;
+    assert!(!text.contains("DEQUANTIZE") && text.contains("variables("), "{text}");
+    let integers = |k: usize| {
+        let value = |i: usize| ((i * 37 + k * 101 + i * i * 13) % 255) as i8;
+        Array::from_i8(&[1, 3, 2], &[0, 1, 2, 3, 4, 5].map(value))
+    };
+    keeps(&text, integers);
 }
 
 #[test]
