@@ -5,7 +5,7 @@ use super::error::Refusal;
 use super::quant;
 use smidgen_ir::{ElementType, Operator, RecurrentParams, Tensor, TensorId};
 use smidgen_kernels::Rounding;
-use smidgen_kernels::float::Recurrent;
+use smidgen_kernels::float::{DynamicRange, Recurrent};
 use smidgen_kernels::int8::{Lstm, fast};
 use smidgen_kernels::requant::Factor;
 use smidgen_program::footprint::{Granularity, WriteOrder};
@@ -26,12 +26,36 @@ pub(super) fn recurrent(builder: &mut Builder, operator: &Operator, params: &Rec
         initial: operator.inputs.len() > 4,
         outputs: params.outputs(),
     };
+    if weights.element() == ElementType::Int8 {
+        return hybrid(builder, operator, params, &layer);
+    }
     let mut constants = Vec::new();
     for tensor in [weights, state, bias] {
         let values = quant::weights_f32(tensor)?;
         constants.push(builder.constant_f32(tensor.name.clone(), &values));
     }
     push(builder, operator, &layer, kernel::RecurrentF32 { layer }.into(), constants)
+}
+
+/// Weights of int8 beside floats.
+fn hybrid(
+    builder: &mut Builder,
+    operator: &Operator,
+    params: &RecurrentParams,
+    layer: &Recurrent,
+) -> Result<(), Refusal> {
+    let [weights, state, bias] = [1, 2, 3].map(|i| builder.tensor(operator.inputs[i]));
+    let rows = layer.cell.gates() * layer.sizes[3];
+    let [of_inputs, of_state] = [weights, state].map(quant::weights_i8);
+    let channels = [quant::scales(weights, rows)?, quant::scales(state, rows)?, quant::weights_f32(bias)?].concat();
+    let constants = vec![
+        builder.constant_i8(weights.name.clone(), &of_inputs?),
+        builder.constant_i8(state.name.clone(), &of_state?),
+        builder.constant_f32(format!("{} channels", weights.name), &channels),
+    ];
+    let range =
+        if params.asymmetric_quantize_inputs { DynamicRange::Asymmetric } else { DynamicRange::Symmetric };
+    push(builder, operator, layer, kernel::RecurrentHybrid { layer: *layer, range }.into(), constants)
 }
 
 /// An LSTM on int8. Where the reference multiplies scales, it does so in single precision.

@@ -39,6 +39,18 @@ fn split(graph: &mut Graph) {
                 operator.inputs[1] = real;
                 graph.operators.push(operator);
             }
+            Op::Recurrent(_)
+                if float(graph, operator.inputs[0]) && graph.tensor(operator.inputs[1]).element() == ElementType::Int8 =>
+            {
+                for input in &mut operator.inputs[1..3] {
+                    let weights = graph.tensor(*input);
+                    let real = Tensor::activation(weights.name.clone(), weights.shape.clone(), DataType::FLOAT32);
+                    let real = graph.add_tensor(real);
+                    graph.add_operator(Op::Dequantize, vec![*input], vec![real]);
+                    *input = real;
+                }
+                graph.operators.push(operator);
+            }
             Op::Concatenation { activation, .. } if *activation != Activation::None => {
                 let kind = match std::mem::take(activation) {
                     Activation::ReluN1To1 => UnaryKind::ReluN1To1,

@@ -214,11 +214,13 @@ tables! {
         activation: i8 = 0,
         cell_clip: f32 = 1,
         time_major: bool = 3,
+        asymmetric_quantize_inputs: bool = 4,
     }
     /// UNIDIRECTIONAL_SEQUENCE_RNN.
     sequence_rnn "SequenceRNNOptions" {
         time_major: bool = 0,
         activation: i8 = 1,
+        asymmetric_quantize_inputs: bool = 2,
     }
     /// SVDF.
     svdf "SVDFOptions" {

@@ -36,6 +36,8 @@ const OPERATORS: &[(&str, Generator)] = &[
     ("conv_2d_dynamic_range", windowed::conv_2d_dynamic_range),
     ("depthwise_conv_2d_dynamic_range", windowed::depthwise_conv_2d_dynamic_range),
     ("fully_connected_dynamic_range", windowed::fully_connected_dynamic_range),
+    ("unidirectional_sequence_lstm_dynamic_range", recurrent::unidirectional_sequence_lstm_dynamic_range),
+    ("unidirectional_sequence_rnn_dynamic_range", recurrent::unidirectional_sequence_rnn_dynamic_range),
     ("depthwise_conv_2d", windowed::depthwise_conv_2d),
     ("transpose_conv", windowed::transpose_conv),
     ("fully_connected", windowed::fully_connected),

@@ -31,6 +31,8 @@ pub struct RecurrentParams {
     pub last: bool,
     /// The memory of an LSTM after the last step is an output.
     pub memory: bool,
+    /// Beside weights of int8, input and state are quantised with a zero point.
+    pub asymmetric_quantize_inputs: bool,
 }
 
 impl RecurrentParams {
@@ -55,24 +57,37 @@ impl RecurrentParams {
     }
 }
 
-/// The types of an LSTM on int8: outputs of one type, memories of int16 whose scale is a power of two, and weights of
-/// which those of a gate have one scale.
-fn integers(rules: &Rules<'_>, layer: &RecurrentParams) -> Result<(), OperatorError> {
-    let (inputs, outputs) = (&rules.operator.inputs, &rules.operator.outputs);
-    rules.expect(inputs[0], INT8, is_int8)?;
-    for &weights in &inputs[1..3] {
+/// Weights of int8, of which those of a gate have one scale.
+fn gates_of_one_scale(rules: &Rules<'_>, layer: &RecurrentParams) -> Result<(), OperatorError> {
+    rules.operator.inputs[1..3].iter().try_for_each(|&weights| {
         rules.expect(weights, "i8 with zero points 0 and one scale for each gate", |d| {
             let DataType::Quantised(ElementType::Int8, quantisation) = d else { return false };
             match quantisation {
                 Quantisation::PerTensor { zero_point, .. } => *zero_point == 0,
                 Quantisation::PerChannel { axis, scales, zero_points } => {
-                    let units = (scales.len() / Cell::Lstm.gates()).max(1);
+                    let units = (scales.len() / layer.cell.gates()).max(1);
                     let uniform = |gate: &[f32]| gate.iter().all(|scale| scale.to_bits() == gate[0].to_bits());
                     *axis == 0 && zero_points.iter().all(|&z| z == 0) && scales.chunks(units).all(uniform)
                 }
             }
-        })?;
-    }
+        })
+    })
+}
+
+/// The types of a layer of floats but for its weights, which are int8: dynamic-range quantisation.
+fn hybrid(rules: &Rules<'_>, layer: &RecurrentParams) -> Result<(), OperatorError> {
+    gates_of_one_scale(rules, layer)?;
+    let (inputs, outputs) = (&rules.operator.inputs, &rules.operator.outputs);
+    let floats = [&inputs[..1], &inputs[3..], outputs].concat();
+    floats.into_iter().try_for_each(|id| rules.expect(id, "f32, beside weights of i8", |d| *d == DataType::FLOAT32))
+}
+
+/// The types of an LSTM on int8: outputs of one type, memories of int16 whose scale is a power of two, and weights of
+/// which those of a gate have one scale.
+fn integers(rules: &Rules<'_>, layer: &RecurrentParams) -> Result<(), OperatorError> {
+    let (inputs, outputs) = (&rules.operator.inputs, &rules.operator.outputs);
+    rules.expect(inputs[0], INT8, is_int8)?;
+    gates_of_one_scale(rules, layer)?;
     if inputs.len() < 6 {
         // Whose types are those of what is kept.
         return Err(ShapeError::InputCount { least: 6, most: 6, found: inputs.len() }.into());
@@ -184,8 +199,9 @@ impl OpSpec for view::Recurrent<'_> {
         rules.constant(1, "the weights of the inputs")?;
         rules.constant(2, "the weights of the state")?;
         rules.constant(3, "the bias")?;
-        match (self.0.cell, rules.input(0).element()) {
-            (Cell::Lstm, ElementType::Int8) => integers(rules, self.0),
+        match (self.0.cell, rules.input(0).element(), rules.input(1).element()) {
+            (Cell::Lstm, ElementType::Int8, _) => integers(rules, self.0),
+            (Cell::Lstm | Cell::Tanh | Cell::Relu, ElementType::Float32, ElementType::Int8) => hybrid(rules, self.0),
             _ => rules.floats(),
         }
     }
@@ -209,6 +225,7 @@ impl OpSpec for view::Recurrent<'_> {
         out.flag("time_major", self.0.time_major);
         out.flag("reset_after", self.0.cell == Cell::GruResetAfter);
         out.flag("relu", self.0.cell == Cell::Relu);
+        out.flag("asymmetric_quantize_inputs", self.0.asymmetric_quantize_inputs);
     }
 
     fn parse(name: &str, given: &mut Given) -> Result<Option<Op>, ParseErrorKind> {
@@ -228,6 +245,7 @@ impl OpSpec for view::Recurrent<'_> {
             sequence: given.flag("sequence")?,
             last: given.flag("last")?,
             memory: given.flag("memory")?,
+            asymmetric_quantize_inputs: given.flag("asymmetric_quantize_inputs")?,
         })))
     }
 }

@@ -49,6 +49,7 @@ fn samples() -> Vec<Op> {
             sequence: true,
             last: true,
             memory,
+            asymmetric_quantize_inputs: memory,
         })
     }));
     ops.extend(CompareKind::ALL.iter().map(|&kind| Op::Compare(kind)));

@@ -117,8 +117,8 @@ fn element_wise_op() -> BoxedStrategy<Op> {
 
 fn recurrent() -> impl Strategy<Value = RecurrentParams> {
     let cells = [Cell::Lstm, Cell::Gru, Cell::GruResetAfter, Cell::Tanh, Cell::Relu];
-    (prop::sample::select(cells.to_vec()), any::<[bool; 5]>(), prop::option::of(float())).prop_map(
-        |(cell, [time_major, reverse, sequence, last, memory], clip)| RecurrentParams {
+    (prop::sample::select(cells.to_vec()), any::<[bool; 6]>(), prop::option::of(float())).prop_map(
+        |(cell, [time_major, reverse, sequence, last, memory, asymmetric_quantize_inputs], clip)| RecurrentParams {
             cell,
             time_major,
             reverse,
@@ -126,6 +126,7 @@ fn recurrent() -> impl Strategy<Value = RecurrentParams> {
             sequence,
             last,
             memory,
+            asymmetric_quantize_inputs,
         },
     )
 }

@@ -192,8 +192,8 @@ impl<const ASYMMETRIC: bool> Images<ASYMMETRIC> {
     fn of<B: Bounds>(&mut self, arena: &Around<'_, f32, B>, input: View, image: usize, size: [usize; 3]) -> Steps {
         if self.image != Some(image) {
             self.image = Some(image);
-            let (min, max) = extremes(arena, input, image..image + size[0], [size[1], size[2]]);
-            self.steps = if ASYMMETRIC { Steps::asymmetric(min, max) } else { Steps::symmetric(max.max(-min)) };
+            let ends = extremes(arena, input, image..image + size[0], [size[1], size[2]]);
+            self.steps = Steps::between::<ASYMMETRIC>(ends);
         }
         self.steps
     }
@@ -201,23 +201,30 @@ impl<const ASYMMETRIC: bool> Images<ASYMMETRIC> {
 
 /// The least and the greatest of the values in these rows, and 0.
 fn extremes<B: Bounds>(arena: &Around<'_, f32, B>, input: View, rows: Range<usize>, [w, c]: [usize; 2]) -> (f32, f32) {
-    let (mut min, mut max) = (0f32, 0f32);
+    let mut ends = (0f32, 0f32);
     for row in rows {
         for x in 0..w {
-            for &v in arena.span(input.at(row, x), c) {
-                min = if v < min { v } else { min };
-                max = if v > max { v } else { max };
-            }
+            ends = widened(ends, arena.span(input.at(row, x), c));
         }
+    }
+    ends
+}
+
+/// The least and the greatest of these values, and of two.
+#[inline(always)]
+fn widened((mut min, mut max): (f32, f32), values: &[f32]) -> (f32, f32) {
+    for &v in values {
+        min = if v < min { v } else { min };
+        max = if v > max { v } else { max };
     }
     (min, max)
 }
 
 /// How the values of an image become integers.
 #[derive(Clone, Copy)]
-struct Steps {
+pub(super) struct Steps {
     /// Of one step.
-    scale: f32,
+    pub scale: f32,
     /// Steps to a value of 1.
     inverse: f32,
     /// The least integer, less that of 0.
@@ -229,6 +236,18 @@ struct Steps {
 impl Steps {
     /// Of an image of zeros.
     const NONE: Self = Self { scale: 1.0, inverse: 0.0, least: -127, most: 127 };
+
+    /// Of these values.
+    #[inline]
+    pub fn of_values<const ASYMMETRIC: bool>(values: &[f32]) -> Self {
+        Self::between::<ASYMMETRIC>(widened((0.0, 0.0), values))
+    }
+
+    /// Of values between these, of which the first is at most and the second at least 0.
+    #[inline(always)]
+    fn between<const ASYMMETRIC: bool>((min, max): (f32, f32)) -> Self {
+        if ASYMMETRIC { Self::asymmetric(min, max) } else { Self::symmetric(max.max(-min)) }
+    }
 
     /// Of values of at most this magnitude.
     fn symmetric(most: f32) -> Self {
@@ -259,7 +278,7 @@ impl Steps {
 
     /// The integer of a value, less that of 0. (`clamp` would panic where its bounds are the wrong way round.)
     #[inline(always)]
-    fn of(&self, v: f32) -> i32 {
+    pub fn of(&self, v: f32) -> i32 {
         round(v * self.inverse).max(self.least).min(self.most)
     }
 }

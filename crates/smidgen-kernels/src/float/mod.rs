@@ -27,7 +27,7 @@ pub use hybrid::{
 };
 pub use matmul::matmul;
 pub use pool::{average_pool, max_pool};
-pub use recurrent::{Cell, Recurrent, recurrent};
+pub use recurrent::{Cell, Recurrent, recurrent, recurrent_hybrid, recurrent_hybrid_asymmetric};
 pub use reduce::{reduce, reduce_image};
 pub use resize::{Scale, resize_bilinear, resize_bilinear_uint8};
 pub use softmax::softmax;

@@ -1,7 +1,9 @@
 //! Recurrent layers: LSTM, GRU and the simple RNN, a whole sequence in one run.
 
 use super::Clamp;
+use super::hybrid::Steps;
 use super::unary::logistic;
+use crate::isa::Isa;
 use crate::memory::{Arena, Bounds, Flash};
 
 /// What a recurrent layer computes from an input and its last state. Products are of matrices and vectors; `*` is
@@ -91,44 +93,118 @@ impl Recurrent {
         let [batch, _, _, units] = self.sizes;
         units * (batch * self.cell.states() + self.cell.vectors())
     }
+
+    /// Bytes of scratch of [`recurrent_hybrid`]: besides, the sums of a step, and what is quantised, in 16 bits.
+    pub const fn hybrid_scratch(&self) -> usize {
+        let [_, _, inputs, units] = self.sizes;
+        let vector = if inputs > units { inputs } else { units };
+        4 * (self.scratch() + self.cell.gates() * units) + 2 * vector
+    }
+
+    /// True if nothing is multiplied but weights with inputs and last outputs.
+    pub const fn takes_hybrid(&self) -> bool {
+        !matches!(self.cell, Cell::Gru | Cell::GruResetAfter)
+    }
 }
 
-/// The units of a sequence: where they find what a step reads.
-struct Step<'a, B: Bounds> {
-    layer: &'a Recurrent,
+/// What the units of a layer sum up. A step's input lies at `x`, the output of the step before at `h`.
+trait Products<B: Bounds> {
+    /// Begins a step.
+    fn begin(&self, arena: &mut Arena<'_, f32, B>, x: usize, h: usize);
+
+    /// The bias of a row of the weights.
+    fn bias(&self, row: usize) -> f32;
+
+    /// `bias + W x` of a row.
+    fn input(&self, arena: &Arena<'_, f32, B>, row: usize, x: usize) -> f32;
+
+    /// `R v` of a row, for the vector at `v`.
+    fn state(&self, arena: &Arena<'_, f32, B>, row: usize, v: usize) -> f32;
+}
+
+/// Of weights that are floats.
+struct Real<'a, B: Bounds> {
+    /// Inputs of a step, units.
+    sizes: [usize; 2],
     weights: [Flash<'a, f32, B>; 2],
     bias: Flash<'a, f32, B>,
-    /// Elements of the step's input and of the outputs of the step before.
-    x: usize,
-    h: usize,
 }
 
-impl<B: Bounds> Step<'_, B> {
-    /// `bias + W x` of a gate's unit.
-    #[inline]
-    fn input(&self, arena: &Arena<'_, f32, B>, gate: usize, unit: usize) -> f32 {
-        let [_, _, inputs, units] = self.layer.sizes;
-        let row = gate * units + unit;
-        self.bias[row] + dot(arena.span(self.x, inputs), self.weights[0].span(row * inputs, inputs))
+impl<B: Bounds> Products<B> for Real<'_, B> {
+    #[inline(always)]
+    fn begin(&self, _: &mut Arena<'_, f32, B>, _: usize, _: usize) {}
+
+    #[inline(always)]
+    fn bias(&self, row: usize) -> f32 {
+        self.bias[row]
     }
 
-    /// `R v` of a gate's unit, for the vector at `v`.
     #[inline]
-    fn state(&self, arena: &Arena<'_, f32, B>, gate: usize, unit: usize, v: usize) -> f32 {
-        let units = self.layer.sizes[3];
-        dot(arena.span(v, units), self.weights[1].span((gate * units + unit) * units, units))
+    fn input(&self, arena: &Arena<'_, f32, B>, row: usize, x: usize) -> f32 {
+        let inputs = self.sizes[0];
+        self.bias[row] + dot(arena.span(x, inputs), self.weights[0].span(row * inputs, inputs))
     }
 
-    /// Both.
     #[inline]
-    fn sum(&self, arena: &Arena<'_, f32, B>, gate: usize, unit: usize) -> f32 {
-        self.input(arena, gate, unit) + self.state(arena, gate, unit, self.h)
+    fn state(&self, arena: &Arena<'_, f32, B>, row: usize, v: usize) -> f32 {
+        let units = self.sizes[1];
+        dot(arena.span(v, units), self.weights[1].span(row * units, units))
     }
 }
 
 /// The sum of products, in order.
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).fold(0.0, |sum, (&v, &w)| sum + v * w)
+}
+
+/// Of weights of int8: input and state are quantised to eight bits at each step, each with a scale of its own.
+struct Hybrid<'a, const ASYMMETRIC: bool, B: Bounds> {
+    isa: Isa,
+    /// Inputs of a step, units.
+    sizes: [usize; 2],
+    rows: usize,
+    weights: [Flash<'a, i8, B>; 2],
+    channels: Flash<'a, f32, B>,
+    /// Elements of the sums of all rows, and of what is quantised.
+    sums: usize,
+    quantised: usize,
+}
+
+impl<const ASYMMETRIC: bool, B: Bounds> Products<B> for Hybrid<'_, ASYMMETRIC, B> {
+    fn begin(&self, arena: &mut Arena<'_, f32, B>, x: usize, h: usize) {
+        for row in 0..self.rows {
+            arena[self.sums + row] = self.bias(row);
+        }
+        for (i, (from, weights)) in [x, h].into_iter().zip(self.weights).enumerate() {
+            let count = self.sizes[i];
+            let (mut rest, mut vector) = arena.reborrow().carve::<i16>(self.quantised, count);
+            let values = rest.span(from, count);
+            let steps = Steps::of_values::<ASYMMETRIC>(values);
+            for (to, &v) in vector.span_mut(0, count).iter_mut().zip(values) {
+                *to = steps.of(v) as i16;
+            }
+            for row in 0..self.rows {
+                let sum = self.isa.dot_i16_i8(vector.span(0, count), weights.span(row * count, count));
+                rest[self.sums + row] += sum as f32 * (steps.scale * self.channels[i * self.rows + row]);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn bias(&self, row: usize) -> f32 {
+        self.channels[2 * self.rows + row]
+    }
+
+    #[inline(always)]
+    fn input(&self, arena: &Arena<'_, f32, B>, row: usize, _: usize) -> f32 {
+        arena[self.sums + row]
+    }
+
+    /// Summed up already.
+    #[inline(always)]
+    fn state(&self, _: &Arena<'_, f32, B>, _: usize, _: usize) -> f32 {
+        0.0
+    }
 }
 
 /// Runs a recurrent layer over whole sequences.
@@ -142,12 +218,70 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
 /// written. Initial states are read first of all. When all has been read, the very last element of the outputs of all
 /// steps is written, then last outputs and memories.
 pub fn recurrent<B: Bounds>(
-    mut arena: Arena<'_, f32, B>,
+    arena: Arena<'_, f32, B>,
     places: [usize; 7],
     layer: &Recurrent,
     weights: Flash<'_, f32, B>,
     recurrent: Flash<'_, f32, B>,
     bias: Flash<'_, f32, B>,
+) {
+    let [_, _, inputs, units] = layer.sizes;
+    run(arena, places, layer, &Real { sizes: [inputs, units], weights: [weights, recurrent], bias });
+}
+
+/// [`recurrent`] with weights of int8 beside floats, TensorFlow Lite's dynamic-range quantisation: at each step the input and the last
+/// output are quantised, each from -127 to 127 in steps of `max |v| / 127`. For a [`Cell`] that multiplies nothing but these.
+///
+/// `weights` and `recurrent` are W and R, `channels` what a weight of 1 stands for in each row of W and in each of R, then the
+/// biases. Places and order are those of [`recurrent`]; the scratch has [`Recurrent::hybrid_scratch`] bytes.
+pub fn recurrent_hybrid<B: Bounds>(
+    isa: Isa,
+    arena: Arena<'_, f32, B>,
+    places: [usize; 7],
+    layer: &Recurrent,
+    weights: Flash<'_, i8, B>,
+    recurrent: Flash<'_, i8, B>,
+    channels: Flash<'_, f32, B>,
+) {
+    hybrid::<false, B>(isa, arena, places, layer, [weights, recurrent], channels);
+}
+
+/// The same with both quantised from -128 to 127 between their least and their greatest value.
+pub fn recurrent_hybrid_asymmetric<B: Bounds>(
+    isa: Isa,
+    arena: Arena<'_, f32, B>,
+    places: [usize; 7],
+    layer: &Recurrent,
+    weights: Flash<'_, i8, B>,
+    recurrent: Flash<'_, i8, B>,
+    channels: Flash<'_, f32, B>,
+) {
+    hybrid::<true, B>(isa, arena, places, layer, [weights, recurrent], channels);
+}
+
+#[inline(always)]
+fn hybrid<const ASYMMETRIC: bool, B: Bounds>(
+    isa: Isa,
+    arena: Arena<'_, f32, B>,
+    places: [usize; 7],
+    layer: &Recurrent,
+    weights: [Flash<'_, i8, B>; 2],
+    channels: Flash<'_, f32, B>,
+) {
+    let [_, _, inputs, units] = layer.sizes;
+    let rows = layer.cell.gates() * units;
+    let sums = places[6] + layer.scratch();
+    let (sizes, quantised) = ([inputs, units], sums + rows);
+    let products = Hybrid::<ASYMMETRIC, B> { isa, sizes, rows, weights, channels, sums, quantised };
+    run(arena, places, layer, &products);
+}
+
+#[inline(always)]
+fn run<B: Bounds>(
+    mut arena: Arena<'_, f32, B>,
+    places: [usize; 7],
+    layer: &Recurrent,
+    products: &impl Products<B>,
 ) {
     let Recurrent { cell, sizes: [batch, steps, inputs, units], time_major, reverse, clip, initial, outputs } = *layer;
     let [x, all, last, memory, first, first_memory, scratch] = places;
@@ -170,11 +304,16 @@ pub fn recurrent<B: Bounds>(
         for i in 0..steps {
             let t = if reverse { steps - 1 - i } else { i };
             let row = if time_major { t * batch + n } else { n * steps + t };
-            let step = Step { layer, weights: [weights, recurrent], bias, x: x + row * inputs, h };
+            let x = x + row * inputs;
+            products.begin(&mut arena, x, h);
+            let sum = |arena: &Arena<'_, f32, B>, gate: usize, unit: usize| {
+                let row = gate * units + unit;
+                products.input(arena, row, x) + products.state(arena, row, h)
+            };
             match cell {
                 Cell::Lstm => {
                     for unit in 0..units {
-                        let [i, f, g, o] = [0, 1, 2, 3].map(|gate| step.sum(&arena, gate, unit));
+                        let [i, f, g, o] = [0, 1, 2, 3].map(|gate| sum(&arena, gate, unit));
                         let kept = logistic(f) * arena[c + unit] + logistic(i) * libm::tanhf(g);
                         let kept = Clamp { min: -clip, max: clip }.apply(kept);
                         arena[c + unit] = kept;
@@ -183,25 +322,29 @@ pub fn recurrent<B: Bounds>(
                 }
                 Cell::Gru => {
                     for unit in 0..units {
-                        arena[reset + unit] = logistic(step.sum(&arena, 1, unit)) * arena[h + unit];
+                        arena[reset + unit] = logistic(sum(&arena, 1, unit)) * arena[h + unit];
                     }
                     for unit in 0..units {
-                        let z = logistic(step.sum(&arena, 0, unit));
-                        let n = libm::tanhf(step.input(&arena, 2, unit) + step.state(&arena, 2, unit, reset));
+                        let z = logistic(sum(&arena, 0, unit));
+                        let n = libm::tanhf(
+                            products.input(&arena, 2 * units + unit, x)
+                                + products.state(&arena, 2 * units + unit, reset),
+                        );
                         arena[next + unit] = (1.0 - z) * n + z * arena[h + unit];
                     }
                 }
                 Cell::GruResetAfter => {
                     for unit in 0..units {
-                        let [z, r] = [0, 1].map(|gate| logistic(step.sum(&arena, gate, unit)));
-                        let state = step.state(&arena, 2, unit, h) + bias[3 * units + unit];
-                        let n = libm::tanhf(step.input(&arena, 2, unit) + r * state);
+                        let [z, r] = [0, 1].map(|gate| logistic(sum(&arena, gate, unit)));
+                        let row = 2 * units + unit;
+                        let state = products.state(&arena, row, h) + products.bias(row + units);
+                        let n = libm::tanhf(products.input(&arena, row, x) + r * state);
                         arena[next + unit] = (1.0 - z) * n + z * arena[h + unit];
                     }
                 }
                 Cell::Tanh | Cell::Relu => {
                     for unit in 0..units {
-                        let sum = step.sum(&arena, 0, unit);
+                        let sum = sum(&arena, 0, unit);
                         let relu = if sum < 0.0 { 0.0 } else { sum };
                         arena[next + unit] = if cell == Cell::Relu { relu } else { libm::tanhf(sum) };
                     }

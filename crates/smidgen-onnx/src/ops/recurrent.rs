@@ -230,6 +230,7 @@ fn layer(
             sequence: asked[0],
             last: asked[1],
             memory: asked[2],
+            asymmetric_quantize_inputs: false,
         };
         let outputs = call.emit.push(Op::Recurrent(params), operands, DTYPE)?;
         let places = (0..3).filter(|&i| asked[i]);

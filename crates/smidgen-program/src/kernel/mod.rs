@@ -39,7 +39,7 @@ pub use pattern::{MOST_BYTES, Needed, Pattern, Taken};
 pub use pattern::{covers, product};
 pub use plain::{Cast, Compare, Matmul, MatmulF32, MatmulI8, Select};
 pub use pool::{AverageUint8, PoolF32, PoolI8, PoolI16};
-pub use recurrent::{LstmI8, RecurrentF32, in_order};
+pub use recurrent::{LstmI8, RecurrentF32, RecurrentHybrid, in_order};
 pub use reduction::{
     Axes, ExtremumF32, ExtremumI8, ExtremumI16, PoolImageI8, PoolImageI16, ReduceF32, ReduceI8, ReduceI16,
     ReduceImageF32, ReduceImageI8, ReduceImageI16,
@@ -158,7 +158,7 @@ kernels! {
         ReduceImageI8 ReduceImageI16 ReduceImageF32 PoolImageI8 PoolImageI16 ReduceI8 ReduceI16 ReduceF32
         ExtremumI8 ExtremumI16 ExtremumF32
         ResizeI8 ResizeUint8 ResizeI16 ResizeF32
-        RecurrentF32 LstmI8 SvdfF32 SvdfI8
+        RecurrentF32 RecurrentHybrid LstmI8 SvdfF32 SvdfI8
     }
     training {
         TrainConv2d TrainDepthwise TrainSum SelectChannels

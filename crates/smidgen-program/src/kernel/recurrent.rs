@@ -5,7 +5,7 @@ use super::{KernelSpec, Pattern, Site};
 use crate::costs::{Family, Size, Work};
 use crate::program::Extent;
 use smidgen_ir::ElementType::{self, Float32, Int8, Int16};
-use smidgen_kernels::float::{self, Cell, Recurrent};
+use smidgen_kernels::float::{self, Cell, DynamicRange, Recurrent};
 use smidgen_kernels::int8::{self, Lstm};
 
 /// A recurrent layer on float32. Inputs: `x` as `[N * T, 1, I]`, and with initial states the first outputs `[N, 1, H]`
@@ -46,6 +46,16 @@ fn is_sized(layer: &Recurrent) -> bool {
         && rows().is_some_and(|rows| some(&[rows, inputs]) && some(&[rows, units]))
         && layer.outputs.contains(&true)
         && (layer.cell == Cell::Lstm || !layer.outputs[2])
+}
+
+/// The same with weights of int8. Constants: W `[G * H, I]`, R `[G * H, H]`, what a weight of 1 stands for in each row of W and of R, and the
+/// bias, `[3 * G * H]` float32.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RecurrentHybrid {
+    /// The layer.
+    pub layer: Recurrent,
+    /// How input and state are quantised at each step.
+    pub range: DynamicRange,
 }
 
 /// An LSTM on int8, whose memory is int16. Operands as of [`RecurrentF32`]. Constants: W, R, and the biases of both
@@ -120,6 +130,36 @@ const FUNCTION: usize = 3;
 call!(RecurrentF32(k, site) => float::recurrent:
     arena(f32), value(places = places(&k.layer, site, 4)), reference(layer = k.layer), constant(weights: f32 = 0),
     constant(recurrent: f32 = 1), constant(bias: f32 = 2));
+
+impl KernelSpec for RecurrentHybrid {
+    fn pattern(&self) -> Pattern<'_> {
+        pattern(&self.layer, Float32, Float32)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        let [weights, recurrent, bias] = elements(&self.layer);
+        vec![weights, recurrent, 3 * 4 * bias]
+    }
+
+    fn scratch(&self) -> usize {
+        self.layer.hybrid_scratch().next_multiple_of(4)
+    }
+
+    fn is_sound<'a>(&self, _: &dyn Fn(usize) -> &'a [u8]) -> bool {
+        self.layer.takes_hybrid()
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        work(Family::OtherF32, &self.layer, run)
+    }
+}
+
+call!(RecurrentHybrid(k, site) of k.range => {
+    DynamicRange::Symmetric => float::recurrent_hybrid,
+    DynamicRange::Asymmetric => float::recurrent_hybrid_asymmetric,
+}:
+    isa(), arena(f32), value(places = places(&k.layer, site, 4)), reference(layer = k.layer),
+    constant(weights: i8 = 0), constant(recurrent: i8 = 1), constant(channels: f32 = 2));
 
 impl KernelSpec for LstmI8 {
     fn pattern(&self) -> Pattern<'_> {

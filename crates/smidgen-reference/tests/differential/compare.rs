@@ -16,6 +16,8 @@ pub struct Difference {
     pub expected: String,
     /// Our value.
     pub got: String,
+    /// The greatest distance between two floats; infinite where what differs are no numbers.
+    pub most: f32,
 }
 
 /// Compares the bytes of two tensors of the same element type: integers for equality, floats to 1e-5 relative.
@@ -29,14 +31,22 @@ pub fn difference(element: ElementType, expected: &[u8], got: &[u8]) -> Option<D
 pub fn difference_of(element: ElementType, expected: &[u8], got: &[u8], unit: f32) -> Option<Difference> {
     if expected.len() != got.len() {
         let show = |bytes: &[u8]| format!("{} bytes", bytes.len());
-        return Some(Difference { index: 0, count: 0, expected: show(expected), got: show(got) });
+        let most = f32::INFINITY;
+        return Some(Difference { index: 0, count: 0, expected: show(expected), got: show(got), most });
     }
     let width = element.bits().div_ceil(8);
     let pairs = || expected.chunks_exact(width).zip(got.chunks_exact(width)).enumerate();
     let differs = |a: &[u8], b: &[u8]| a != b && !(element == ElementType::Float32 && close(float(a), float(b), unit));
     let (index, (a, b)) = pairs().find(|(_, (a, b))| differs(a, b))?;
     let count = pairs().filter(|(_, (a, b))| differs(a, b)).count();
-    Some(Difference { index, count, expected: show(element, a), got: show(element, b) })
+    let distance = |(_, (a, b)): (usize, (&[u8], &[u8]))| match element {
+        ElementType::Float32 if float(a) == float(b) => 0.0,
+        // What is no number has no distance.
+        ElementType::Float32 => Some((float(a) - float(b)).abs()).filter(|d| !d.is_nan()).unwrap_or(f32::INFINITY),
+        _ => f32::INFINITY,
+    };
+    let most = pairs().map(distance).fold(0.0, f32::max);
+    Some(Difference { index, count, expected: show(element, a), got: show(element, b), most })
 }
 
 /// The greatest magnitude among floats, at least 1: what most recurrent layers put out lies between -1 and 1.
@@ -78,5 +88,6 @@ fn one_step_and_one_part_in_ten_thousand_are_differences() {
     assert_eq!(near, None);
     let far = difference(ElementType::Float32, &floats(&[0.0, 1.0]), &floats(&[0.0, 1.0001])).unwrap();
     assert_eq!((far.index, far.count), (1, 1));
+    assert!((far.most - 1e-4).abs() < 1e-6, "{}", far.most);
     assert!(difference(ElementType::Float32, &floats(&[0.0]), &floats(&[f32::NAN])).is_some());
 }

@@ -71,12 +71,26 @@ impl fmt::Display for Fault {
 /// # Panics
 /// If anything differs: with the number of cases that do, and the smallest found.
 pub fn run(name: &str, numbers: Numbers, generate: Generator) {
+    run_but_for(name, numbers, generate, 0.0);
+}
+
+/// The same for an operator that quantises floats which it has computed itself. The last bit of a function, which no two libraries
+/// have alike, there decides now and then between two integers: in one case of fifty at most, and then a result may be off by what a step of
+/// the integers makes of it, at most `step`.
+pub fn run_feeding_back(name: &str, numbers: Numbers, generate: Generator, step: f32) {
+    run_but_for(name, numbers, generate, step);
+}
+
+fn run_but_for(name: &str, numbers: Numbers, generate: Generator, step: f32) {
+    /// Of the cases, those that may be off by a step.
+    const RARE: usize = 50;
     let idle = IDLE.lock().unwrap().pop();
     let Some(mut reference) = idle.or_else(|| Reference::start_or_skip(name)) else { return };
     let cases = std::env::var("SMIDGEN_CASES").map_or(CASES, |n| n.parse().expect("SMIDGEN_CASES is a number"));
     let mut accepted = 0;
     let mut refusals: BTreeMap<String, usize> = BTreeMap::new();
     let mut faults: Vec<(Drawn, Fault)> = Vec::new();
+    let mut rare = 0;
     let mut seed = 0;
     while accepted < cases {
         let mut batch = Vec::new();
@@ -92,6 +106,12 @@ pub fn run(name: &str, numbers: Numbers, generate: Generator) {
             match verdict {
                 Err(Fault::Reference(Error::Refused(message))) => *refusals.entry(message).or_default() += 1,
                 Ok(()) => accepted += 1,
+                Err(Fault::Differs { difference: d, .. })
+                    if d.most <= step && rare < cases / RARE =>
+                {
+                    accepted += 1;
+                    rare += 1;
+                }
                 Err(fault) => {
                     accepted += 1;
                     faults.push((drawn, fault));
@@ -102,6 +122,9 @@ pub fn run(name: &str, numbers: Numbers, generate: Generator) {
         assert!(refused <= MOST_REFUSED * cases, "{name} {numbers:?}: the reference refuses too many: {refusals:#?}");
     }
     println!("{name} {numbers:?}: {accepted} cases accepted, {} refused", refusals.values().sum::<usize>());
+    if rare > 0 {
+        println!("  {rare} of them off by a step of what they feed back");
+    }
     for (message, count) in &refusals {
         println!("  refused {count} times: {message}");
     }

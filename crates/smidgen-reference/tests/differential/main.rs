@@ -242,6 +242,26 @@ mod dynamic_range {
             generators::windowed::fully_connected_dynamic_range,
         );
     }
+
+    #[test]
+    fn unidirectional_sequence_lstm() {
+        harness::run_feeding_back(
+            "unidirectional_sequence_lstm_dynamic_range",
+            Numbers::Float,
+            generators::recurrent::unidirectional_sequence_lstm_dynamic_range,
+            0.01,
+        );
+    }
+
+    #[test]
+    fn unidirectional_sequence_rnn() {
+        harness::run_feeding_back(
+            "unidirectional_sequence_rnn_dynamic_range",
+            Numbers::Float,
+            generators::recurrent::unidirectional_sequence_rnn_dynamic_range,
+            0.01,
+        );
+    }
 }
 
 /// Weights of half a byte.

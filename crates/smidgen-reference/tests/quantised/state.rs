@@ -50,7 +50,7 @@ fn recurrent(graph: &mut Graph, random: &mut Random, x: TensorId, cell: Cell) ->
     operands.extend(&values);
     let lstm = cell == Cell::Lstm;
     let clip = (lstm && random.chance(1, 4)).then_some(0.75);
-    let layer = RecurrentParams { cell, time_major, reverse: false, clip, sequence: true, last: true, memory: lstm };
+    let layer = RecurrentParams { cell, time_major, reverse: false, clip, sequence: true, last: true, memory: lstm, asymmetric_quantize_inputs: false };
     let outputs = push(graph, Op::Recurrent(layer), operands);
     values.iter().zip(&outputs[1..]).for_each(|(&value, &next)| keep(graph, value, next));
     outputs[0]

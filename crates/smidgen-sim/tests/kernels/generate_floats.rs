@@ -24,7 +24,9 @@ pub fn generate(kernel: FloatKernel, random: &mut Random) -> Case {
         FloatKernel::FloatResizeBilinear => resize(kernel, 4, random),
         FloatKernel::FloatResizeBilinearUint8 => resize(kernel, 1, random),
         FloatKernel::FloatSoftmax | FloatKernel::FloatUnary => unary(kernel, random),
-        FloatKernel::FloatRecurrent => recurrent(random),
+        FloatKernel::FloatRecurrent | FloatKernel::RecurrentHybrid | FloatKernel::RecurrentHybridAsymmetric => {
+            recurrent(kernel, random)
+        }
         FloatKernel::FloatSvdf => svdf(random),
         FloatKernel::FloatBinary => binary(random),
         FloatKernel::FloatBroadcast => broadcast(random),
@@ -180,8 +182,10 @@ fn unary(kernel: FloatKernel, random: &mut Random) -> Case {
     Case::new(call, space.fill(random))
 }
 
-fn recurrent(random: &mut Random) -> Case {
-    let cell = random.choose(&[Cell::Lstm, Cell::Gru, Cell::GruResetAfter, Cell::Tanh, Cell::Relu]);
+fn recurrent(kernel: FloatKernel, random: &mut Random) -> Case {
+    let hybrid = kernel != FloatKernel::FloatRecurrent;
+    let all = [Cell::Lstm, Cell::Tanh, Cell::Relu, Cell::Gru, Cell::GruResetAfter];
+    let cell = random.choose(if hybrid { &all[..3] } else { &all });
     let [batch, steps, inputs, units] =
         [small(random, 1, 2), small(random, 1, 4), small(random, 1, 9), small(random, 1, 9)];
     let mut flag = || random.chance(1, 2);
@@ -200,13 +204,25 @@ fn recurrent(random: &mut Random) -> Case {
     if initial {
         (0..cell.states()).for_each(|i| places[4 + i] = space.take_input(4 * batch * units, 4) / 4);
     }
-    let scratch = space.take(4 * layer.scratch(), 4);
+    let bytes = if hybrid { layer.hybrid_scratch() } else { 4 * layer.scratch() };
+    let scratch = space.take(bytes, 4);
     places[6] = scratch / 4;
     let rows = cell.gates() * units;
-    let call = Call::new(FloatKernel::FloatRecurrent).put(&places).put(&layer);
-    let call = call.constant(&floats(random, rows * inputs)).constant(&floats(random, rows * units));
-    let mut case = Case::new(call.constant(&floats(random, cell.biases() * units)), space.fill(random));
-    case.scratch = scratch..scratch + 4 * layer.scratch();
+    let call = match hybrid {
+        true => {
+            let call = Call::new(kernel).put(&Isa::PORTABLE).put(&places).put(&layer);
+            let scales: Vec<f32> = (0..2 * rows).map(|_| (random.unit() * 0.01) as f32).collect();
+            let call = call.constant(&signed(random, rows * inputs)).constant(&signed(random, rows * units));
+            call.constant(&[scales, floats(random, rows)].concat())
+        }
+        false => {
+            let call = Call::new(kernel).put(&places).put(&layer);
+            let call = call.constant(&floats(random, rows * inputs)).constant(&floats(random, rows * units));
+            call.constant(&floats(random, cell.biases() * units))
+        }
+    };
+    let mut case = Case::new(call, space.fill(random));
+    case.scratch = scratch..scratch + bytes;
     case
 }
 

@@ -16,16 +16,20 @@ use std::borrow::Cow;
 builtins! {
     UnidirectionalSequenceLstm = "UNIDIRECTIONAL_SEQUENCE_LSTM" {
         types: NARROW,
-        remarks: "all four gates, no peepholes, projection and normalisation; its state is kept between calls, on int8 the memory as int16",
+        remarks: "all four gates, no peepholes, projection and normalisation; its state is kept between calls, on int8 the memory as int16; float32 with weights of int8 too",
         options: 71,
-        version: |signature| if signature.x() == Int8 { 3 } else { 1 },
+        version: |signature| match (signature.x(), signature.element(1)) {
+            (Int8, _) => 3,
+            (_, Int8) => 2,
+            _ => 1,
+        },
         read: read_lstm,
     }
     UnidirectionalSequenceRnn = "UNIDIRECTIONAL_SEQUENCE_RNN" {
         types: FLOAT,
-        remarks: "with TANH or RELU; its state is kept between calls",
+        remarks: "with TANH or RELU; its state is kept between calls; weights of int8 too",
         options: 31,
-        version: |_| 1,
+        version: |signature| if signature.element(1) == Int8 { 2 } else { 1 },
         read: read_rnn,
     }
 }
@@ -78,13 +82,17 @@ fn read_lstm(call: &Call<'_>) -> Result<Decoded, Trouble> {
         return caused(what, &RECURRENT);
     }
     let types = (1..6).map(|i| Ok(call.input(i)?.element())).collect::<Result<Vec<_>, Trouble>>()?;
-    let expected = if x == Int8 { [Int8, Int8, Int32, Int8, Int16] } else { [Float32; 5] };
-    if types != expected {
+    let expected = match (x, types[0]) {
+        (Int8, _) => [Int8, Int8, Int32, Int8, Int16],
+        (_, Int8) => [Int8, Int8, Float32, Float32, Float32],
+        _ => [Float32; 5],
+    };
+    if types != expected || ![Int8, Float32].contains(&x) {
         let [weights, state, bias, output, memory] = [0, 1, 2, 3, 4].map(|i| types[i]);
         let reason = format!(
             "its input is {x}, its weights are {weights} and {state}, its biases {bias}, its states {output} and {memory}"
         );
-        return caused(reason, if x == Float32 && types[0] == Int8 { &HYBRID } else { &RECURRENT });
+        return caused(reason, if x == Float32 && types[..2].contains(&Int8) { &HYBRID } else { &RECURRENT });
     }
     let memory = call.input(5)?;
     if x == Int8 && memory.dtype.as_ref().is_ok_and(|dtype| RecurrentParams::memory_bits(dtype).is_none()) {
@@ -103,6 +111,7 @@ fn read_lstm(call: &Call<'_>) -> Result<Decoded, Trouble> {
         sequence: true,
         last: true,
         memory: true,
+        asymmetric_quantize_inputs: call.flag(sequence_lstm::asymmetric_quantize_inputs)?,
     };
     shaped(call, &params)?;
     Ok((Op::Recurrent(params), (0..6).map(|i| call.index(i)).collect::<Result<_, _>>()?))
@@ -142,6 +151,7 @@ fn read_rnn(call: &Call<'_>) -> Result<Decoded, Trouble> {
         sequence: true,
         last: true,
         memory: false,
+        asymmetric_quantize_inputs: call.flag(sequence_rnn::asymmetric_quantize_inputs)?,
     };
     shaped(call, &params)?;
     Ok((Op::Recurrent(params), (0..5).map(|i| call.index(i)).collect::<Result<_, _>>()?))
@@ -220,10 +230,11 @@ pub(super) fn kept(writer: &mut Writer<'_, '_>) -> Result<Vec<usize>, WriteError
 pub(super) fn write(writer: &mut Writer<'_, '_>, layer: &RecurrentParams) -> Result<Written, WriteError> {
     let state = kept(writer)?;
     let activation = if layer.cell == Cell::Relu { RELU } else { TANH };
-    let time_major = layer.time_major;
+    let RecurrentParams { time_major, asymmetric_quantize_inputs, .. } = *layer;
     if layer.cell != Cell::Lstm {
         let inputs = [&writer.inputs[..4], &state].concat();
-        return Ok((Builtin::UnidirectionalSequenceRnn, inputs, Options::SequenceRnn { activation, time_major }));
+        let options = Options::SequenceRnn { activation, time_major, asymmetric_quantize_inputs };
+        return Ok((Builtin::UnidirectionalSequenceRnn, inputs, options));
     }
     let mut inputs = vec![ABSENT; 24];
     inputs[0] = writer.inputs[0];
@@ -262,6 +273,7 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, layer: &RecurrentParams) -> Res
         }
     }
     gates::STATES.iter().zip(state).for_each(|(&place, t)| inputs[place] = t);
-    let options = Options::SequenceLstm { activation, clip: layer.clip.unwrap_or(0.0), time_major };
+    let clip = layer.clip.unwrap_or(0.0);
+    let options = Options::SequenceLstm { activation, clip, time_major, asymmetric_quantize_inputs };
     Ok((Builtin::UnidirectionalSequenceLstm, inputs, options))
 }

@@ -29,8 +29,8 @@ pub(crate) enum Options {
     StridedSlice { shrink: i32 },
     ResizeBilinear { align_corners: bool, half_pixel_centers: bool },
     ResizeNearest { align_corners: bool, half_pixel_centers: bool },
-    SequenceLstm { activation: i8, clip: f32, time_major: bool },
-    SequenceRnn { activation: i8, time_major: bool },
+    SequenceLstm { activation: i8, clip: f32, time_major: bool, asymmetric_quantize_inputs: bool },
+    SequenceRnn { activation: i8, time_major: bool, asymmetric_quantize_inputs: bool },
     Svdf { rank: i32, activation: i8 },
     Softmax { beta: f32 },
     LeakyRelu { alpha: f32 },
@@ -119,13 +119,15 @@ pub(crate) fn node<'a>(options: &Options) -> Option<Node<'a>> {
         Options::ResizeNearest { align_corners, half_pixel_centers } => node
             .with(resize_nearest::align_corners, align_corners)
             .with(resize_nearest::half_pixel_centers, half_pixel_centers),
-        Options::SequenceLstm { activation, clip, time_major } => node
+        Options::SequenceLstm { activation, clip, time_major, asymmetric_quantize_inputs } => node
             .with(sequence_lstm::activation, activation)
             .with(sequence_lstm::cell_clip, clip)
-            .with(sequence_lstm::time_major, time_major),
-        Options::SequenceRnn { activation, time_major } => {
-            node.with(sequence_rnn::time_major, time_major).with(sequence_rnn::activation, activation)
-        }
+            .with(sequence_lstm::time_major, time_major)
+            .with(sequence_lstm::asymmetric_quantize_inputs, asymmetric_quantize_inputs),
+        Options::SequenceRnn { activation, time_major, asymmetric_quantize_inputs } => node
+            .with(sequence_rnn::time_major, time_major)
+            .with(sequence_rnn::activation, activation)
+            .with(sequence_rnn::asymmetric_quantize_inputs, asymmetric_quantize_inputs),
         Options::Svdf { rank, activation } => node.with(svdf::rank, rank).with(svdf::activation, activation),
         Options::Softmax { beta } => node.with(softmax::beta, beta),
         Options::LeakyRelu { alpha } => node.with(leaky_relu::alpha, alpha),

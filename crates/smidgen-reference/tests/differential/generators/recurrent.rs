@@ -25,6 +25,7 @@ fn layer(draw: &mut Draw, cell: Cell, clip: Option<f32>) -> Option<Graph> {
         sequence: true,
         last: true,
         memory: cell == Cell::Lstm,
+        asymmetric_quantize_inputs: false,
     };
     let mut graph = Graph::new("recurrent");
     let outer = if time_major { [steps, batch] } else { [batch, steps] };
@@ -68,7 +69,7 @@ pub fn recurrent(draw: &mut Draw) -> Option<Graph> {
     let (time_major, reverse, given) = (draw.chance(30), draw.chance(30), draw.chance(30));
     let (last, memory) = (draw.chance(40), cell == Cell::Lstm && draw.chance(40));
     let sequence = !(last || memory) || draw.chance(60);
-    let params = RecurrentParams { cell, time_major, reverse, clip: None, sequence, last, memory };
+    let params = RecurrentParams { cell, time_major, reverse, clip: None, sequence, last, memory, asymmetric_quantize_inputs: false };
     let outer = if time_major { [steps, batch] } else { [batch, steps] };
     let rows = cell.gates() * units;
     let mut graph = Graph::new("recurrent");
@@ -91,6 +92,41 @@ pub fn recurrent(draw: &mut Draw) -> Option<Graph> {
     graph.outputs = outputs.clone();
     graph.add_operator(Op::Recurrent(params), operands, outputs);
     Some(graph)
+}
+
+/// Weights of int8 in place of a layer's own, those of each gate with one scale: dynamic range quantisation.
+fn dynamic_range(draw: &mut Draw, cell: Cell, clip: Option<f32>) -> Option<Graph> {
+    let mut graph = layer(draw, cell, clip)?;
+    let Op::Recurrent(layer) = &mut graph.operators[0].op else { return None };
+    layer.asymmetric_quantize_inputs = draw.chance(50);
+    let weights = [1, 2].map(|i| graph.operators[0].inputs[i]);
+    for id in weights {
+        let tensor = &mut graph.tensors[id.index()];
+        let (rows, inputs) = (tensor.shape.0[0], tensor.shape.0[1]);
+        let units = rows / cell.gates();
+        let gates: Vec<f32> =
+            (0..cell.gates()).map(|_| draw.log_uniform(0.2, 1.0) * 2.0 / 127.0 / (inputs as f32).sqrt()).collect();
+        let quantisation = match cell {
+            Cell::Lstm => {
+                let scales = gates.iter().flat_map(|&scale| std::iter::repeat_n(scale, units)).collect();
+                Quantisation::PerChannel { axis: 0, scales, zero_points: vec![0; rows] }
+            }
+            _ => Quantisation::PerTensor { scale: gates[0], zero_point: 0 },
+        };
+        tensor.dtype = DataType::Quantised(ElementType::Int8, quantisation);
+        tensor.data = Some(draw.int8s(rows * inputs, -127).into());
+    }
+    Some(graph)
+}
+
+pub fn unidirectional_sequence_lstm_dynamic_range(draw: &mut Draw) -> Option<Graph> {
+    let clip = draw.pick(&[None, Some(10.0), Some(0.5)]);
+    dynamic_range(draw, Cell::Lstm, clip)
+}
+
+pub fn unidirectional_sequence_rnn_dynamic_range(draw: &mut Draw) -> Option<Graph> {
+    let cell = draw.pick(&[Cell::Tanh, Cell::Relu]);
+    dynamic_range(draw, cell, None)
 }
 
 pub fn unidirectional_sequence_lstm(draw: &mut Draw) -> Option<Graph> {
@@ -149,7 +185,7 @@ fn integers(
         operands.push(graph.add_input(Tensor::activation(name, vec![batch, units], dtype.clone())));
     }
     let [sequence, last, kept] = outputs;
-    let params = RecurrentParams { cell: Cell::Lstm, time_major, reverse, clip, sequence, last, memory: kept };
+    let params = RecurrentParams { cell: Cell::Lstm, time_major, reverse, clip, sequence, last, memory: kept, asymmetric_quantize_inputs: false };
     let op = Op::Recurrent(params);
     let tensors: Vec<&Tensor> = operands.iter().map(|&id| graph.tensor(id)).collect();
     let inferred = smidgen_ir::infer(&op, &tensors).ok()?;

@@ -93,6 +93,8 @@ kernels! { FloatKernel from 1000; memory, m;
     FloatResizeBilinearUint8 => float::resize_bilinear_uint8(memory.arena(), &get(m), get(m), get(m), &get(m));
     FloatSoftmax => float::softmax(memory.arena(), &get(m), get(m), get(m), get(m));
     FloatRecurrent => float::recurrent(memory.arena(), get(m), &get(m), get(m), get(m), get(m));
+    RecurrentHybrid => float::recurrent_hybrid(get(m), memory.arena(), get(m), &get(m), get(m), get(m), get(m));
+    RecurrentHybridAsymmetric => float::recurrent_hybrid_asymmetric(get(m), memory.arena(), get(m), &get(m), get(m), get(m), get(m));
     FloatSvdf => float::svdf(memory.arena(), get(m), &get(m), get(m), get(m), get(m));
     FloatUnary => float::unary(memory.arena(), &get(m), get(m), get(m), get(m));
     FloatBinary => float::binary(memory.arena(), get(m), get(m), get(m), get(m), get(m), get(m));
