@@ -53,8 +53,7 @@ fn hybrid(
         builder.constant_i8(state.name.clone(), &of_state?),
         builder.constant_f32(format!("{} channels", weights.name), &channels),
     ];
-    let range =
-        if params.asymmetric_quantize_inputs { DynamicRange::Asymmetric } else { DynamicRange::Symmetric };
+    let range = if params.asymmetric_quantize_inputs { DynamicRange::Asymmetric } else { DynamicRange::Symmetric };
     push(builder, operator, layer, kernel::RecurrentHybrid { layer: *layer, range }.into(), constants)
 }
 

@@ -20,12 +20,7 @@ const MOST_STEPS: f64 = (1u32 << 30) as f64;
 
 /// For each operator, whether it has no form on int8, or on int16, that gives what the float network does, where activations are stored
 /// like this, and these are the `forms` of recurrent layers.
-pub(crate) fn unsuited(
-    graph: &Graph,
-    stored: &[Option<Affine>],
-    seen: &Seen,
-    forms: &[Option<Form>],
-) -> Vec<bool> {
+pub(crate) fn unsuited(graph: &Graph, stored: &[Option<Affine>], seen: &Seen, forms: &[Option<Form>]) -> Vec<bool> {
     let suits = |(i, operator): (usize, &Operator)| {
         if !operator.op.takes_int8() {
             return forms.get(i).is_some_and(Option::is_some);

@@ -6,8 +6,8 @@
 
 use crate::affine::Affine;
 use crate::floats;
-use crate::recurrent::{Form, wide_state};
 use crate::params::activations;
+use crate::recurrent::{Form, wide_state};
 use smidgen_ir::{Graph, Op, Operator, TensorId, UnaryKind};
 
 /// True if the operator may come to compute on int16.
@@ -169,7 +169,8 @@ mod tests {
         let ranges = vec![Some((0.0, 2.0)); graph.tensors.len()];
         let [narrow, wide] = [ElementType::Int8, ElementType::Int16].map(|e| params(&graph, &[], &ranges, e));
         let without: Vec<bool> = graph.operators.iter().map(|o| !o.op.takes_int8()).collect();
-        let formats = Formats::new(&graph, [&narrow, &wide], [&without, &without], (&[], &[]), vec![false; graph.tensors.len()]);
+        let formats =
+            Formats::new(&graph, [&narrow, &wide], [&without, &without], (&[], &[]), vec![false; graph.tensors.len()]);
         // The last MUL reads what is centred as well.
         assert_eq!(formats.floats, [false, false, true, true, true, false]);
         let deviation = graph.operators[4].outputs[0];

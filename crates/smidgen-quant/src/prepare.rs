@@ -40,7 +40,8 @@ fn split(graph: &mut Graph) {
                 graph.operators.push(operator);
             }
             Op::Recurrent(_)
-                if float(graph, operator.inputs[0]) && graph.tensor(operator.inputs[1]).element() == ElementType::Int8 =>
+                if float(graph, operator.inputs[0])
+                    && graph.tensor(operator.inputs[1]).element() == ElementType::Int8 =>
             {
                 for input in &mut operator.inputs[1..3] {
                     let weights = graph.tensor(*input);

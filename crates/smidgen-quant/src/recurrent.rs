@@ -9,7 +9,8 @@ use crate::observe::{Seen, executor, floats};
 use crate::weights::{self, Layout, Weights, Width};
 use smidgen_exec::Executor;
 use smidgen_ir::{
-    Activation, Cell, DataType, ElementType, Graph, Op, Operator, Quantisation, RecurrentParams, Shape, Tensor, TensorId,
+    Activation, Cell, DataType, ElementType, Graph, Op, Operator, Quantisation, RecurrentParams, Shape, Tensor,
+    TensorId,
 };
 
 /// Gates before their function: Q3.12.
@@ -172,7 +173,12 @@ pub(crate) fn hidden(operator: &Operator) -> Vec<TensorId> {
 }
 
 /// For each operator, its form on integers if it is a recurrent layer that has one.
-pub(crate) fn forms(graph: &Graph, stored: &[Option<Affine>], seen: &Seen, extents: &[Option<Extent>]) -> Vec<Option<Form>> {
+pub(crate) fn forms(
+    graph: &Graph,
+    stored: &[Option<Affine>],
+    seen: &Seen,
+    extents: &[Option<Extent>],
+) -> Vec<Option<Form>> {
     let of = |(operator, extent): (&Operator, &Option<Extent>)| match &operator.op {
         Op::Recurrent(_) => lstm_form(graph, operator, stored, (*extent)?),
         Op::Svdf { activation, .. } => svdf_form(graph, operator, *activation, stored, seen),
@@ -206,7 +212,8 @@ fn svdf_form(
     // What is below the zero point is then below int8.
     let clamps = activation == Activation::None || activation == Activation::Relu && y.zero_point == -128;
     let [before, after] = wide_state(operator).map(|id| seen[id?.index()].as_ref());
-    let range = [before, after].into_iter().flatten().fold((0f32, 0f32), |(low, high), s| (low.min(s.low), high.max(s.high)));
+    let range =
+        [before, after].into_iter().flatten().fold((0f32, 0f32), |(low, high), s| (low.min(s.low), high.max(s.high)));
     let state = Affine::covering(range.0, range.1, ElementType::Int16);
     let features = f64::from(x.scale) * greatest(graph, operator.inputs[1]) / 127.0 / f64::from(state.scale);
     let sums = f64::from(state.scale) * f64::from(time_scale(graph, operator, state)) / f64::from(y.scale);
@@ -299,8 +306,12 @@ pub(crate) fn svdf_constants(
     let rounded = weights::rounded(&values, &all, chosen, Width::Int8);
     let scale = rounded.scales[0];
     let of_features = DataType::Quantised(ElementType::Int8, Quantisation::PerTensor { scale, zero_point: 0 });
-    let of_features =
-        Tensor::constant(features.name.clone(), features.shape.clone(), of_features, Width::Int8.bytes(&rounded.stored));
+    let of_features = Tensor::constant(
+        features.name.clone(),
+        features.shape.clone(),
+        of_features,
+        Width::Int8.bytes(&rounded.stored),
+    );
     let scale = time_scale(graph, operator, state);
     let of_time = Affine::int16(scale);
     let of_time = Tensor::constant(
@@ -315,10 +326,8 @@ pub(crate) fn svdf_constants(
         let stored = |value: f32| (f64::from(value) / step).round().clamp(-BIAS, BIAS) as i32;
         let values = tensor.floats().unwrap_or_default();
         let bytes: Vec<u8> = values.into_iter().flat_map(|value| stored(value).to_le_bytes()).collect();
-        let dtype = DataType::Quantised(
-            ElementType::Int32,
-            Quantisation::PerTensor { scale: step as f32, zero_point: 0 },
-        );
+        let dtype =
+            DataType::Quantised(ElementType::Int32, Quantisation::PerTensor { scale: step as f32, zero_point: 0 });
         Tensor::constant(tensor.name.clone(), tensor.shape.clone(), dtype, bytes)
     });
     (of_features, of_time, bias)

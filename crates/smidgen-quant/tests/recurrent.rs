@@ -54,7 +54,16 @@ fn an_lstm_computes_on_integers_and_others_on_floats_between_them() {
             sketch.weights(&[cell.biases() * units]),
         ];
         let (time_major, reverse, clip) = (false, false, None);
-        let params = RecurrentParams { cell, time_major, reverse, clip, sequence: true, last: true, memory: false, asymmetric_quantize_inputs: false };
+        let params = RecurrentParams {
+            cell,
+            time_major,
+            reverse,
+            clip,
+            sequence: true,
+            last: true,
+            memory: false,
+            asymmetric_quantize_inputs: false,
+        };
         let outputs = sketch.op("layer", Op::Recurrent(params), operands);
         let all = sketch.dense(outputs[0], [units, 3]);
         let last = sketch.dense(outputs[1], [units, 3]);
@@ -98,14 +107,24 @@ fn lstm(seed: u64) -> Graph {
     match sketch.random.below(3) {
         0 => {}
         1 => operands.extend([sketch.weights(&[batch, units]), sketch.weights(&[batch, units])]),
-        _ => operands.extend(["h", "c"].map(|name| {
-            sketch.graph.add_input(Tensor::activation(name, vec![batch, units], DataType::FLOAT32))
-        })),
+        _ => operands.extend(
+            ["h", "c"]
+                .map(|name| sketch.graph.add_input(Tensor::activation(name, vec![batch, units], DataType::FLOAT32))),
+        ),
     }
     let kept = 1 + sketch.random.below(7);
     let [sequence, last, memory] = [1, 2, 4].map(|bit| kept & bit != 0);
     let (reverse, clip) = (sketch.random.chance(1, 2), sketch.random.chance(1, 3).then_some(0.5));
-    let params = RecurrentParams { cell: Cell::Lstm, time_major, reverse, clip, sequence, last, memory, asymmetric_quantize_inputs: false };
+    let params = RecurrentParams {
+        cell: Cell::Lstm,
+        time_major,
+        reverse,
+        clip,
+        sequence,
+        last,
+        memory,
+        asymmetric_quantize_inputs: false,
+    };
     sketch.graph.outputs = sketch.op("layer", Op::Recurrent(params), operands);
     sketch.graph
 }

@@ -277,12 +277,7 @@ fn hybrid<const ASYMMETRIC: bool, B: Bounds>(
 }
 
 #[inline(always)]
-fn run<B: Bounds>(
-    mut arena: Arena<'_, f32, B>,
-    places: [usize; 7],
-    layer: &Recurrent,
-    products: &impl Products<B>,
-) {
+fn run<B: Bounds>(mut arena: Arena<'_, f32, B>, places: [usize; 7], layer: &Recurrent, products: &impl Products<B>) {
     let Recurrent { cell, sizes: [batch, steps, inputs, units], time_major, reverse, clip, initial, outputs } = *layer;
     let [x, all, last, memory, first, first_memory, scratch] = places;
     let states = batch * units;

@@ -106,9 +106,7 @@ fn run_but_for(name: &str, numbers: Numbers, generate: Generator, step: f32) {
             match verdict {
                 Err(Fault::Reference(Error::Refused(message))) => *refusals.entry(message).or_default() += 1,
                 Ok(()) => accepted += 1,
-                Err(Fault::Differs { difference: d, .. })
-                    if d.most <= step && rare < cases / RARE =>
-                {
+                Err(Fault::Differs { difference: d, .. }) if d.most <= step && rare < cases / RARE => {
                     accepted += 1;
                     rare += 1;
                 }

@@ -11,8 +11,7 @@ use smidgen_reference::Reference;
 use smidgen_synthetic::Random;
 
 fn weights(graph: &mut Graph, random: &mut Random, shape: &[usize], most: f64) -> TensorId {
-    let values: Vec<f32> =
-        (0..shape.iter().product()).map(|_| (most * (2.0 * random.unit() - 1.0)) as f32).collect();
+    let values: Vec<f32> = (0..shape.iter().product()).map(|_| (most * (2.0 * random.unit() - 1.0)) as f32).collect();
     graph.add_tensor(constant(shape.to_vec(), |i| values[i]))
 }
 
@@ -50,7 +49,16 @@ fn recurrent(graph: &mut Graph, random: &mut Random, x: TensorId, cell: Cell) ->
     operands.extend(&values);
     let lstm = cell == Cell::Lstm;
     let clip = (lstm && random.chance(1, 4)).then_some(0.75);
-    let layer = RecurrentParams { cell, time_major, reverse: false, clip, sequence: true, last: true, memory: lstm, asymmetric_quantize_inputs: false };
+    let layer = RecurrentParams {
+        cell,
+        time_major,
+        reverse: false,
+        clip,
+        sequence: true,
+        last: true,
+        memory: lstm,
+        asymmetric_quantize_inputs: false,
+    };
     let outputs = push(graph, Op::Recurrent(layer), operands);
     values.iter().zip(&outputs[1..]).for_each(|(&value, &next)| keep(graph, value, next));
     outputs[0]

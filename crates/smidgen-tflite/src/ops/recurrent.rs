@@ -4,7 +4,7 @@
 use super::{Decoded, FLOAT, NARROW, Written, builtins};
 use crate::error::WriteError;
 use crate::read::call::{Call, Trouble, caused};
-use crate::read::cause::{HYBRID, RECURRENT};
+use crate::read::cause::{HYBRID, RECURRENT, SCALES};
 use crate::schema::{sequence_lstm, sequence_rnn};
 use crate::support::Builtin;
 use crate::write::options::Options;
@@ -67,17 +67,20 @@ fn read_lstm(call: &Call<'_>) -> Result<Decoded, Trouble> {
     let x = call.data(0)?.element();
     if call.inputs.len() != 6 {
         let there = |i: usize| matches!(call.inputs.get(i), Some(Some(_)));
+        let constant = |&i: &usize| call.input(i).is_ok_and(|source| source.data.is_some());
+        let plain = (0..call.inputs.len()).all(|i| there(i) == gates::is_used(i));
+        if x == Int8 && plain && call.outputs.len() == 3 && gates::PARTS.as_flattened().iter().all(constant) {
+            let what = "its outputs, its state and the last of five intermediate tensors have not one scale and zero point, or \
+                        the weights of a gate have more than one";
+            return caused(what, &SCALES);
+        }
         let what = match () {
             () if !there(1) => "its input gate is what its forget gate leaves (no weights of their own)",
             () if (9..12).any(there) => "it has peepholes",
             () if (16..18).any(there) => "it has a projection",
             () if (20..24).any(there) => "it normalises its gates",
             () if call.outputs.len() != 3 => "its state is no variable",
-            () if x == Int8 => {
-                "its weights are no constants of int8 with one scale and of one shape, or its outputs, its state and the \
-                 last of five intermediate tensors have not one scale and zero point"
-            }
-            () => "its weights are no constants of float32 and of one shape",
+            () => "its weights are no constants of one type and shape",
         };
         return caused(what, &RECURRENT);
     }

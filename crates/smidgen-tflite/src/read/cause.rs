@@ -15,10 +15,17 @@ pub(super) const NO_CONVERTER: &str = "no converter writes this: convert the net
 
 pub(crate) const RECURRENT: Cause = Cause {
     name: "a recurrent layer",
-    hint: "of recurrent layers, UNIDIRECTIONAL_SEQUENCE_LSTM and UNIDIRECTIONAL_SEQUENCE_RNN of float32 are supported, and the first on \
-           int8 as TensorFlow's converter writes it: \
+    hint: "of recurrent layers, UNIDIRECTIONAL_SEQUENCE_LSTM and UNIDIRECTIONAL_SEQUENCE_RNN of float32 are supported, with weights of float32 \
+           or int8, and the first on int8 as TensorFlow's converter writes it: \
            build the Keras layer with `unroll=True` and a fixed number of steps, load the same weights and convert \
            again, or use convolutions along time",
+};
+
+pub(crate) const SCALES: Cause = Cause {
+    name: "a recurrent layer of int8 whose scales contradict each other",
+    hint: "TensorFlow's converter writes such files for Bidirectional layers, and what LiteRT makes of them is far from the float \
+           network: convert without quantisation and hand the float file to `smidgen quantize --data`, which gives the layer one \
+           scale",
 };
 
 pub(crate) const STREAMING: Cause = Cause {
@@ -59,7 +66,7 @@ pub(super) const DILATED: Cause = Cause {
 
 pub(crate) const HYBRID: Cause = Cause {
     name: "dynamic-range quantisation (int8 weights beside float activations)",
-    hint: "a representative data set is missing: `smidgen quantize --data` takes this file as it is, or convert again with \
+    hint: "convert again without `converter.optimizations` and hand the float file to `smidgen quantize --data`, or with \
            `converter.representative_dataset`",
 };
 

@@ -31,7 +31,8 @@ fn lstm(activation: i8, change: impl FnOnce(&mut File, &mut Vec<i32>)) -> Vec<u8
         *input = file.tensor(state);
     }
     change(&mut file, &mut inputs);
-    let options = Options::SequenceLstm { activation, clip: 10.0, time_major: false, asymmetric_quantize_inputs: false };
+    let options =
+        Options::SequenceLstm { activation, clip: 10.0, time_major: false, asymmetric_quantize_inputs: false };
     file.operator(Builtin::UnidirectionalSequenceLstm, &inputs, &[y], options);
     file.outputs = vec![y];
     file.bytes()
@@ -72,7 +73,7 @@ fn layers_that_the_graph_does_not_have_are_named_with_one_reason() {
                 inputs[18] = file.tensor(state);
             }),
         ),
-        ("no constants of float32 and of one shape", lstm(TANH, copy(6, 2))),
+        ("no constants of one type and shape", lstm(TANH, copy(6, 2))),
         (
             "its state is no variable",
             lstm(TANH, |file, inputs| {
@@ -123,7 +124,8 @@ fn lstm_int8(change: impl FnOnce(&mut File, &mut Vec<i32>, &mut Vec<i32>)) -> Ve
     let hidden = file.tensor(scaled("hidden", &[], INT8, 0.0078125, -7));
     let mut intermediates = vec![hidden; 5];
     change(&mut file, &mut inputs, &mut intermediates);
-    let options = Options::SequenceLstm { activation: TANH, clip: 10.0, time_major: false, asymmetric_quantize_inputs: false };
+    let options =
+        Options::SequenceLstm { activation: TANH, clip: 10.0, time_major: false, asymmetric_quantize_inputs: false };
     file.operator(Builtin::UnidirectionalSequenceLstm, &inputs, &[y], options);
     let node = std::mem::take(file.operators.last_mut().expect("an operator"));
     *file.operators.last_mut().expect("an operator") = node.with(operator::intermediates, intermediates);

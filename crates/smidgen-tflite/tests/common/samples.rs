@@ -113,7 +113,16 @@ fn recurrent(cell: Cell, clip: Option<f32>, time_major: bool) -> Graph {
         graph.variables.push(Variable { value, next, initial: None });
     }
     let memory = cell == Cell::Lstm;
-    let params = RecurrentParams { cell, time_major, reverse: false, clip, sequence: true, last: true, memory, asymmetric_quantize_inputs: false };
+    let params = RecurrentParams {
+        cell,
+        time_major,
+        reverse: false,
+        clip,
+        sequence: true,
+        last: true,
+        memory,
+        asymmetric_quantize_inputs: false,
+    };
     let operands = [vec![x], weights.to_vec(), values].concat();
     graph.add_operator(Op::Recurrent(params), operands, [vec![y], nexts].concat());
     graph.outputs = vec![y];
