@@ -32,6 +32,7 @@ mod outside;
 mod plan;
 mod quantize;
 mod recurrent;
+mod recurrent_exports;
 mod run;
 mod search;
 mod shared;
