@@ -607,3 +607,18 @@ fn a_memory_of_finer_steps_than_the_reference_can_compute_with_gets_the_finest_t
     assert_eq!(memory(-21), Ok(DataType::int16(2f32.powi(-15))));
     assert!(memory(-8).is_err_and(|error| error.to_string().contains("power of two")));
 }
+
+#[test]
+fn a_part_without_elements_that_nobody_reads_is_left_out() {
+    const SPLIT_V: i32 = 102;
+    let mut file = File::new();
+    file.tensors[0] = tensor_node("x", &[1, 4], FLOAT);
+    let (sizes, axis) = (file.integers("sizes", &[1, 3, -1]), file.integer("axis", 1));
+    let parts = [("a", 1), ("b", 3), ("none", 0)].map(|(name, size)| file.activation(name, &[1, size], FLOAT));
+    file.foreign(SPLIT_V, &[0, sizes, axis], &parts, None);
+    file.outputs = vec![parts[1], parts[0]];
+    let graph = read(&file.bytes()).expect("a network");
+    smidgen_ir::validate(&graph).expect("a valid graph");
+    let shapes: Vec<_> = graph.outputs.iter().map(|&id| graph.tensor(id).shape.dims().to_vec()).collect();
+    assert_eq!(shapes, [[1, 3], [1, 1]]);
+}

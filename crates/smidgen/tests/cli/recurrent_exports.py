@@ -2,8 +2,9 @@
 
     recurrent_exports.py FLAVOUR FOLDER [NAME KIND]
 
-Prints a line for each network: its file's name, and what kind of file it is. Beside each file lies FILE.npz with the runtime's outputs for CALLS
-inputs, one call behind the other; x.npz has samples. With a NAME and a KIND only that network is made: TensorFlow's converter ends
+Prints a line for each network: its file's name, and what kind of file it is: `float`, `int8`, or `fine` for int8 whose memory has finer steps
+than LiteRT computes with. Beside each file lies FILE.npz with the runtime's outputs for CALLS
+inputs, one call behind the other (of a fine one those of the float network, rounded); x.npz has samples. With a NAME and a KIND only that network is made: TensorFlow's converter ends
 the process on some, so that each has one of its own.
 """
 
@@ -61,21 +62,39 @@ def keras(name, kind):
     path = os.path.join(FOLDER, f"{name}-{kind}.tflite")
     with open(path, "wb") as file:
         file.write(converter.convert())
-    resolver = tf.lite.experimental.OpResolverType.BUILTIN_REF
-    interpreter = tf.lite.Interpreter(model_path=path, experimental_op_resolver_type=resolver)
-    interpreter.allocate_tensors()
-    read, written = interpreter.get_input_details()[0], interpreter.get_output_details()
 
-    def run(sample):
-        if kind == "int8":
-            scale, zero = read["quantization"]
-            sample = np.clip(np.round(sample / scale) + zero, -128, 127).astype(np.int8)
+    def started(path):
+        resolver = tf.lite.experimental.OpResolverType.BUILTIN_REF
+        interpreter = tf.lite.Interpreter(model_path=path, experimental_op_resolver_type=resolver)
+        interpreter.allocate_tensors()
+        return interpreter, interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+
+    def outputs_of(interpreter, read, written, sample):
         interpreter.set_tensor(read["index"], sample)
         interpreter.invoke()
-        return sample, [interpreter.get_tensor(output["index"]) for output in written]
+        return interpreter.get_tensor(written["index"])
+
+    def stored(values, end):
+        scale, zero = end["quantization"]
+        return np.clip(np.round(values / scale) + zero, -128, 127).astype(np.int8)
+
+    interpreter, read, written = started(path)
+    if kind == "float":
+        save(path, lambda sample: (sample, [outputs_of(interpreter, read, written, sample)]))
+        return path, kind
+    memories = [t for t in interpreter.get_tensor_details() if t["dtype"] == np.int16 and len(t["shape"]) == 2]
+    if any(0 < t["quantization"][0] < 2.0**-15 for t in memories):
+        # LiteRT has no TANH for such a memory: what counts are the float network's numbers.
+        float_network = started(os.path.join(FOLDER, f"{name}-float.tflite"))
+        save(path, lambda sample: (stored(sample, read), [stored(outputs_of(*float_network, sample), written)]))
+        return path, "fine"
+
+    def run(sample):
+        sample = stored(sample, read)
+        return sample, [outputs_of(interpreter, read, written, sample)]
 
     save(path, run)
-    return path
+    return path, kind
 
 
 def torch(name, _):
@@ -108,13 +127,13 @@ def torch(name, _):
     torch.onnx.export(Network().eval(), (torch.from_numpy(x[0]),), path, dynamo=False, **names)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     save(path, lambda sample: (sample, session.run(None, {"x": sample})))
-    return path
+    return path, "float"
 
 
 def main():
     if len(sys.argv) > 3:
-        path = (torch if FLAVOUR == "torch" else keras)(*sys.argv[3:5])
-        print(f"made\t{os.path.basename(path)}\t{sys.argv[4]}")
+        path, kind = (torch if FLAVOUR == "torch" else keras)(*sys.argv[3:5])
+        print(f"made\t{os.path.basename(path)}\t{kind}")
         return
     np.savez(os.path.join(FOLDER, "x.npz"), x=x[:, 0])
     kinds = ["float"] if FLAVOUR == "torch" else ["float", "int8"]
