@@ -10,7 +10,9 @@ use crate::second_moments::{Moments, Patches};
 use crate::walk::Walk;
 use crate::weights::{self, Layout, Weights, Width};
 use crate::{Converted, Ends, Options, Rounding, second_order};
-use smidgen_ir::{Cell, DataType, ElementType, Graph, Op, Operator, PadValue, Quantisation, Shape, Tensor, TensorId};
+use smidgen_ir::{
+    DataType, ElementType, Graph, Op, Operator, PadValue, Quantisation, RecurrentParams, Shape, Tensor, TensorId,
+};
 use std::collections::HashMap;
 
 /// What an integer graph is built from.
@@ -238,10 +240,12 @@ impl Build<'_> {
             self.push(operator.op.clone(), inputs, operator);
             return Ok(());
         }
-        match self.plan.formats.forms[index] {
-            Some(Form::Lstm { hidden, memory }) => return self.lstm(index, hidden, memory),
-            Some(Form::Svdf { state }) => return self.svdf(index, state),
-            None => {}
+        match (&operator.op, self.plan.formats.forms[index]) {
+            (Op::Recurrent(layer), Some(Form::Lstm { hidden, memory })) => {
+                return self.lstm(index, layer, [hidden, memory]);
+            }
+            (_, Some(Form::Svdf { state })) => return self.svdf(index, state),
+            _ => {}
         }
         let first = self.plan.float.tensor(operator.inputs[0]);
         if first.dtype == DataType::FLOAT32
@@ -281,14 +285,14 @@ impl Build<'_> {
     }
 
     /// An LSTM whose outputs and memory are stored so.
-    fn lstm(&mut self, index: usize, hidden: Affine, memory: Affine) -> Result<(), QuantError> {
+    fn lstm(&mut self, index: usize, layer: &RecurrentParams, [hidden, memory]: [Affine; 2]) -> Result<(), QuantError> {
         let Plan { float, seen, options, .. } = self.plan;
         let operator = &float.operators[index];
         let asked = self.read(index, operator.inputs[0]);
         let x = self.operand(operator.inputs[0], asked);
         let input = Affine::of(self.graph.tensor(x)).unwrap_or(Affine::int8(1.0, 0));
         // Of all steps only, if they are an output.
-        let sequence = recurrent::lstm(operator).filter(|layer| layer.sequence).map(|_| operator.outputs[0]);
+        let sequence = layer.sequence.then(|| operator.outputs[0]);
         let means = [Some(operator.inputs[0]), sequence].map(|id| {
             let stats = seen[id?.index()].as_ref();
             stats.filter(|_| options.correct_bias).map(|stats| stats.means())
@@ -301,11 +305,9 @@ impl Build<'_> {
             inputs.push(match operator.inputs.get(i) {
                 Some(&id) => self.operand(id, Some(affine)),
                 None => {
-                    let bias = float.tensor(operator.inputs[3]);
-                    let batch = recurrent::lstm(operator).map_or(1, |layer| {
-                        layer.sizes(&float.tensor(operator.inputs[0]).shape, &float.tensor(operator.inputs[2]).shape)[0]
-                    });
-                    let shape = Shape(vec![batch, bias.shape.elements() / Cell::Lstm.gates()]);
+                    let [x, state] = [0, 2].map(|i| &float.tensor(operator.inputs[i]).shape);
+                    let [batch, _, _, units] = layer.sizes(x, state);
+                    let shape = Shape(vec![batch, units]);
                     let name = format!("{} at first {}", float.tensor(operator.outputs[0]).name, i - 4);
                     self.add(recurrent::zeros(name, shape, affine), None)
                 }

@@ -156,8 +156,12 @@ impl Default for Options {
 /// What is being done, for a progress bar.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Stage {
+    /// Running a float network that keeps state, to find what each inference begins with.
+    Follow,
     /// Running the float network to find ranges.
     Observe,
+    /// Running its LSTM step by step to find what they hold on the way.
+    Step,
     /// Running it again to find how values are spread.
     Spread,
     /// Rounding weights by what their layer reads: once for each operator, twice where widths are mixed.

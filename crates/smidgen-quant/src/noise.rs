@@ -6,6 +6,7 @@
 use crate::affine::{Affine, reals};
 use crate::error::QuantError;
 use crate::observe::{self, Seen, executor, floats, trace};
+use crate::state::Calls;
 use crate::{Converted, Inputs, Progress, Stage};
 use rayon::prelude::*;
 use smidgen_exec::Executor;
@@ -157,27 +158,15 @@ pub(crate) fn in_sequence(
     calls: &[Inputs],
     first: &[Vec<u8>],
 ) -> Result<Vec<Option<f64>>, QuantError> {
-    let mut networks = [(executor(float)?, float), (executor(graph)?, graph)];
-    let given = graph.inputs.len() - first.len();
-    let mut states = [first.to_vec(), Vec::new()];
-    states[1] = graph.inputs[given..].iter().zip(first).map(|(&id, bytes)| encode(graph.tensor(id), bytes)).collect();
-    let results = graph.outputs.len() - first.len();
-    let mut powers = vec![Power::default(); results];
+    let mut networks = [Calls::new(float, first)?, Calls::new(graph, first)?];
+    let mut powers = vec![Power::default(); graph.outputs.len() - first.len()];
     for call in calls {
-        for ((executor, network), state) in networks.iter_mut().zip(&mut states) {
-            let inputs = network.inputs[..given].iter().zip(call);
-            let inputs: Inputs = inputs.map(|(&id, bytes)| encode(network.tensor(id), bytes)).collect();
-            for (i, bytes) in inputs.iter().chain(&*state).enumerate() {
-                executor.set_input(i, bytes)?;
-            }
-            executor.run();
-            for (i, bytes) in state.iter_mut().enumerate() {
-                *bytes = executor.output(results + i).to_vec();
-            }
+        for network in &mut networks {
+            network.call(call)?;
         }
-        let [(float, _), (stored, _)] = &networks;
+        let [real, stored] = &networks;
         for (k, power) in powers.iter_mut().enumerate() {
-            power.add(compare(graph.tensor(graph.outputs[k]), float.output(k), stored.output(k)));
+            power.add(compare(graph.tensor(graph.outputs[k]), real.output(k), stored.output(k)));
         }
     }
     Ok(powers.into_iter().map(Power::decibels).collect())

@@ -189,7 +189,7 @@ pub(crate) fn extents(
     if steppers.is_empty() {
         return Ok(all);
     }
-    let summaries = every(graph, samples, (Stage::Observe, progress), |_, executor, inputs| {
+    let summaries = every(graph, samples, (Stage::Step, progress), |_, executor, inputs| {
         let mut read: HashMap<TensorId, Vec<u8>> = HashMap::new();
         trace(executor, graph, inputs, &mut |id, bytes| {
             if steppers.iter().any(|stepper| stepper.reads(id)) {

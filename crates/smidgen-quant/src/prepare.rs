@@ -7,6 +7,7 @@ use smidgen_ir::{
     Values, passes,
 };
 use smidgen_lower::LowerOptions;
+use std::ops::Range;
 
 /// A cleaned graph that computes the same: constants folded, weights of dynamic range quantisation made floats, fused
 /// activations of CONCATENATION made operators, SUM made MEAN times the count (the reference's int8 SUM is right only for
@@ -28,22 +29,12 @@ fn split(graph: &mut Graph) {
     for mut operator in std::mem::take(&mut graph.operators) {
         let y = operator.outputs[0];
         match &mut operator.op {
-            op if op.traits().weights.is_some_and(|weights| weights.hybrid)
-                && float(graph, operator.inputs[0])
-                && matches!(graph.tensor(operator.inputs[1]).element(), ElementType::Int8 | ElementType::Int4) =>
+            op if float(graph, operator.inputs[0])
+                && weights(op).any(|i| {
+                    matches!(graph.tensor(operator.inputs[i]).element(), ElementType::Int8 | ElementType::Int4)
+                }) =>
             {
-                let weights = graph.tensor(operator.inputs[1]);
-                let real = Tensor::activation(weights.name.clone(), weights.shape.clone(), DataType::FLOAT32);
-                let real = graph.add_tensor(real);
-                graph.add_operator(Op::Dequantize, vec![operator.inputs[1]], vec![real]);
-                operator.inputs[1] = real;
-                graph.operators.push(operator);
-            }
-            Op::Recurrent(_)
-                if float(graph, operator.inputs[0])
-                    && graph.tensor(operator.inputs[1]).element() == ElementType::Int8 =>
-            {
-                for input in &mut operator.inputs[1..3] {
+                for input in &mut operator.inputs[weights(op)] {
                     let weights = graph.tensor(*input);
                     let real = Tensor::activation(weights.name.clone(), weights.shape.clone(), DataType::FLOAT32);
                     let real = graph.add_tensor(real);
@@ -52,7 +43,12 @@ fn split(graph: &mut Graph) {
                 }
                 graph.operators.push(operator);
             }
-            Op::Concatenation { activation, .. } if *activation != Activation::None => {
+            // SVDF on integers has a form for RELU alone.
+            Op::Concatenation {
+                activation: activation @ (Activation::Relu | Activation::Relu6 | Activation::ReluN1To1),
+                ..
+            }
+            | Op::Svdf { activation: activation @ (Activation::Relu6 | Activation::ReluN1To1), .. } => {
                 let kind = match std::mem::take(activation) {
                     Activation::ReluN1To1 => UnaryKind::ReluN1To1,
                     Activation::Relu6 => UnaryKind::Relu6,
@@ -62,15 +58,6 @@ fn split(graph: &mut Graph) {
                 operator.outputs[0] = joined;
                 graph.operators.push(operator);
                 graph.add_operator(Op::Unary(kind), vec![joined], vec![y]);
-            }
-            // On integers it has no form for these.
-            Op::Svdf { activation: activation @ (Activation::Relu6 | Activation::ReluN1To1), .. } => {
-                let kind = if *activation == Activation::Relu6 { UnaryKind::Relu6 } else { UnaryKind::ReluN1To1 };
-                *activation = Activation::None;
-                let sums = graph.add_tensor(graph.tensor(y).clone());
-                operator.outputs[0] = sums;
-                graph.operators.push(operator);
-                graph.add_operator(Op::Unary(kind), vec![sums], vec![y]);
             }
             Op::Reduce { kind: kind @ ReduceKind::Sum, .. } if float(graph, y) => {
                 *kind = ReduceKind::Mean;
@@ -94,6 +81,15 @@ fn split(graph: &mut Graph) {
             }
             _ => graph.operators.push(operator),
         }
+    }
+}
+
+/// The places of an operator's inputs that may be weights of integers beside floats.
+fn weights(op: &Op) -> Range<usize> {
+    match op {
+        Op::Recurrent(_) => 1..3,
+        op if op.traits().weights.is_some_and(|weights| weights.hybrid) => 1..2,
+        _ => 0..0,
     }
 }
 

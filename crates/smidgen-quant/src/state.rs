@@ -7,6 +7,7 @@ use crate::error::QuantError;
 use crate::noise::encode;
 use crate::observe::executor;
 use crate::{Inputs, Progress, Stage};
+use smidgen_exec::Executor;
 use smidgen_ir::{Graph, Tensor, TensorId, Variable};
 
 /// The network without variables, and for each of those, in order, the bytes that its value begins with.
@@ -38,23 +39,48 @@ pub(crate) fn follow(
     first: &[Vec<u8>],
     progress: Progress<'_>,
 ) -> Result<Vec<Inputs>, QuantError> {
-    let mut executor = executor(opened)?;
-    let mut state = first.to_vec();
-    let outputs = opened.outputs.len() - first.len();
-    let mut followed = Vec::with_capacity(samples.len());
-    for sample in samples {
-        let inputs: Inputs = sample.iter().chain(&state).cloned().collect();
+    let mut calls = Calls::new(opened, first)?;
+    let each = |sample: &Inputs| {
+        let inputs = calls.call(sample)?;
+        progress(Stage::Follow);
+        Ok(inputs)
+    };
+    samples.iter().map(each).collect()
+}
+
+/// An opened network, called again and again with the state that the call before left.
+pub(crate) struct Calls<'a> {
+    graph: &'a Graph,
+    executor: Executor,
+    state: Vec<Vec<u8>>,
+}
+
+impl<'a> Calls<'a> {
+    /// One that begins with these bytes of floats, stored as the network's state is.
+    pub fn new(graph: &'a Graph, first: &[Vec<u8>]) -> Result<Self, QuantError> {
+        let values = &graph.inputs[graph.inputs.len() - first.len()..];
+        let state = values.iter().zip(first).map(|(&id, bytes)| encode(graph.tensor(id), bytes)).collect();
+        Ok(Self { graph, executor: executor(graph)?, state })
+    }
+
+    /// Calls it with floats for its other inputs; gives the bytes of all inputs, the state behind them.
+    pub fn call(&mut self, sample: &Inputs) -> Result<Inputs, QuantError> {
+        let Self { graph, executor, state } = self;
+        let given = graph.inputs.iter().zip(sample).map(|(&id, bytes)| encode(graph.tensor(id), bytes));
+        let results = graph.outputs.len() - state.len();
+        let inputs: Inputs = given.chain(std::mem::take(state)).collect();
         for (i, bytes) in inputs.iter().enumerate() {
             executor.set_input(i, bytes)?;
         }
         executor.run();
-        for (i, bytes) in state.iter_mut().enumerate() {
-            *bytes = executor.output(outputs + i).to_vec();
-        }
-        followed.push(inputs);
-        progress(Stage::Observe);
+        *state = (results..graph.outputs.len()).map(|i| executor.output(i).to_vec()).collect();
+        Ok(inputs)
     }
-    Ok(followed)
+
+    /// The bytes of an output of the last call.
+    pub fn output(&self, index: usize) -> &[u8] {
+        self.executor.output(index)
+    }
 }
 
 /// The network with variables again: its last inputs and outputs, of which each begins with these bytes of floats.

@@ -272,7 +272,9 @@ impl Quantize {
         let (operators, mixed) = (network.graph().operators.len(), self.weights == WeightsName::Mixed);
         let quantised = {
             let bars = [
+                (Stage::Follow, progress::bar(out, "following", samples.len())),
                 (Stage::Observe, progress::bar(out, "observing", samples.len())),
+                (Stage::Step, progress::bar(out, "stepping", samples.len())),
                 (Stage::Spread, progress::bar(out, "counting", samples.len())),
                 (Stage::Round, progress::bar(out, "rounding", operators * if mixed { 2 } else { 1 })),
                 (Stage::Widen, progress::bar(out, "widening", operators + 2)),
