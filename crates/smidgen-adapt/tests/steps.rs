@@ -5,10 +5,11 @@ use smidgen_adapt::{Features, Loss, Role, Rounding, Scheme, TrainingStep, activa
 use smidgen_certify::{Certified, certify, live_ranges};
 use smidgen_exec::Executor;
 use smidgen_ir::{Graph, TensorId};
+use smidgen_kernels::Region;
 use smidgen_kernels::training::RATE_BITS;
 use smidgen_plan::planner::{Objective, PlanOptions, plan};
-use smidgen_program::Kernel;
-use smidgen_program::program::{Constant, ConstantId, Initial};
+use smidgen_program::program::{Constant, ConstantId, Initial, Run};
+use smidgen_program::{Kernel, Regions};
 use smidgen_synthetic::{Random, random_classifier};
 use std::collections::{BTreeSet, HashMap};
 
@@ -80,6 +81,35 @@ fn weights_are_the_same_under_every_schedule_and_every_kernel_is_drawn() {
     }
     let missing: Vec<_> = Kernel::TRAINING.iter().filter(|name| !kernels.contains(*name)).collect();
     assert!(missing.is_empty(), "no training step that is drawn has these kernels: {missing:?}");
+}
+
+/// Kernels that are not told the columns of their region write all of them, so that a few columns must never be asked of them: else they
+/// write beyond the tile that holds these.
+#[test]
+fn kernels_that_compute_full_rows_are_never_asked_for_a_part() {
+    let mut refused = BTreeSet::new();
+    for seed in 0..10 {
+        let graph = network(seed);
+        let count = Features::of(&graph).unwrap().convolutions.len();
+        let samples = drawn(&Features::of(&graph).unwrap(), 3);
+        let step = compile(&graph, 5, &Scheme::full(count), &Default::default(), &samples).unwrap();
+        let program = smidgen_plan::layer_wise(&step.lowered);
+        for at in 0..program.runs.len() {
+            let Run::Compute { step, region } = program.runs[at] else { continue };
+            let kernel = &program.steps[step.index()].kernel;
+            if region.x1 < 2 || kernel.regions() == Regions::Any || program.steps[step.index()].consumes {
+                continue;
+            }
+            let mut cut = program.clone();
+            let half = region.x1 / 2;
+            let parts = [Region { x1: half, ..region }, Region { x0: half, ..region }];
+            cut.runs.splice(at..=at, parts.map(|region| Run::Compute { step, region }));
+            let why = certify(cut).err().expect("half a row is refused").to_string();
+            assert!(why.contains("full rows") || why.contains("only runs whole"), "{}: {why}", kernel.name());
+            refused.insert(kernel.name());
+        }
+    }
+    assert!(["GradientConv2d", "GradientDepthwise"].iter().all(|name| refused.contains(name)), "{refused:?}");
 }
 
 /// A step of a network whose classifier is no longer 0: what it computed, and what the definition gives for the same gradient of the features.

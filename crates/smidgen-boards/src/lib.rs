@@ -132,7 +132,17 @@ impl Core {
 
     /// True if the core has the dual 16-bit multiply-accumulate instructions of Armv7E-M.
     pub fn has_dsp(self) -> bool {
-        matches!(self, Self::CortexM4 | Self::CortexM7 | Self::CortexM33 | Self::CortexM55)
+        self.feature() == Some("dsp")
+    }
+
+    /// The feature of the kernels' crate that says which instructions an Arm core has. Stable compilers do not say so themselves.
+    pub fn feature(self) -> Option<&'static str> {
+        match self {
+            Self::CortexM4 | Self::CortexM7 | Self::CortexM33 | Self::CortexM55 => Some("dsp"),
+            Self::CortexM3 => Some("armv7m"),
+            Self::CortexM0 | Self::CortexM0Plus => Some("armv6m"),
+            Self::Rv32imc => None,
+        }
     }
 }
 

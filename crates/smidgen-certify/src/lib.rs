@@ -20,7 +20,7 @@
 //! 4. Scratch and state are as long as the step says.
 //! 5. Rows that are awaited belong to an input in a buffer of the same extent and fit into it together; a run's region is not empty and
 //!    lies inside the output (for a consuming step: its full rows inside input 0); a step that is not `partial`, or that has several
-//!    outputs, runs whole.
+//!    outputs, runs whole, and no kernel is asked for [regions](smidgen_program::Regions) that it does not compute.
 //! 6. An input is no constant and stored at full width; an output is a constant or a buffer stored whole.
 //!
 //! **Demands**: what each kernel asks of its step ([`Kernel::demands`](smidgen_program::Kernel::demands)).

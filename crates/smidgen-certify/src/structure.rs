@@ -2,6 +2,7 @@
 
 use super::{Refused, is_whole, variables};
 use smidgen_kernels::Region;
+use smidgen_program::Regions;
 use smidgen_program::footprint::AxisFootprint;
 use smidgen_program::kernel::{MOST_BYTES, product};
 use smidgen_program::program::{BufferId, Bytes, Extent, Operand, Port, Program, Run, Step};
@@ -201,8 +202,10 @@ fn check_region(run: usize, step: &Step, r: Region) -> Result<(), Refused> {
         "it is empty"
     } else if r.y1 > bounds.rows || r.x1 > bounds.cols {
         "it lies outside"
-    } else if !step.consumes && !step.partial && !whole {
+    } else if !step.consumes && (!step.partial || step.kernel.regions() == Regions::Whole) && !whole {
         "this step only runs whole"
+    } else if step.kernel.regions() == Regions::Rows && (r.x0, r.x1) != (0, bounds.cols) {
+        "its kernel computes full rows"
     } else if !step.consumes && step.outputs.len() > 1 && !whole {
         "a step with several outputs only runs whole"
     } else if step.consumes && (r.x0, r.x1) != (0, bounds.cols) {

@@ -383,7 +383,7 @@ impl<'a> C<'a> {
                 format!("defined(__ARM_ARCH) && __ARM_ARCH < {least}"),
                 format!("compile with {}, {again}", processor.gcc_flags.join(" ")),
             ));
-            if processor.dsp {
+            if processor.has_dsp() {
                 checks.push((
                     "defined(__arm__) && defined(__ARM_ARCH) && !defined(__ARM_FEATURE_DSP)".to_owned(),
                     format!(

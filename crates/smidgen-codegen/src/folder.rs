@@ -20,14 +20,19 @@ pub struct Processor {
     pub gcc_flags: Vec<String>,
     /// The same for how floating-point numbers are computed and passed.
     pub float_flags: Vec<String>,
-    /// It has the DSP instructions of Armv7E-M, so that the crate's feature `dsp` is on by default.
-    pub dsp: bool,
+    /// The crate's feature that is on by default, for the instructions that the processor has: `dsp` for those of Armv7E-M, `armv7m`, `armv6m`.
+    pub feature: Option<String>,
 }
 
 impl Processor {
     /// Flags for GCC and Clang.
     pub(crate) fn flags(&self, between: &str) -> String {
         [&self.gcc_flags[..], &self.float_flags].concat().join(between)
+    }
+
+    /// It has the DSP instructions of Armv7E-M.
+    pub(crate) fn has_dsp(&self) -> bool {
+        self.feature.as_deref() == Some("dsp")
     }
 
     pub(crate) fn is_arm(&self) -> bool {
@@ -93,9 +98,12 @@ pub(crate) fn rust_page(facts: &Facts, package: &str, example: &str) -> String {
         } else {
             text += ".\n";
         }
-        if processor.dsp {
-            text += "\nThe feature `dsp`, on by default, uses the core's DSP instructions. For a core without them:\n\
-                     `default-features = false`. The results are the same.\n";
+        if let Some(feature) = &processor.feature {
+            text += &format!(
+                "\nThe feature `{feature}`, on by default, uses the core's {}. For a core without them:\n\
+                 `default-features = false`. The results are the same.\n",
+                if processor.has_dsp() { "DSP instructions" } else { "own instructions" }
+            );
         }
         text += "\nThis profile was measured to be best:\n\n```toml\n[profile.release]\nopt-level = \"s\"\nlto = true\ncodegen-units = 1\n```\n\n";
         text

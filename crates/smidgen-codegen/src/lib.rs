@@ -43,7 +43,7 @@ pub struct Options {
     pub title: String,
     /// The board it was planned for.
     pub board: Option<String>,
-    /// Its processor. Without one, the code suits any, and its feature `dsp` is off by default.
+    /// Its processor. Without one, the code suits any, and none of its features is on by default.
     pub processor: Option<Processor>,
     /// Names of the classes.
     pub labels: Vec<String>,
@@ -137,7 +137,7 @@ pub fn rust_crate(program: &Certified, graph: &Graph, options: &Options) -> Resu
         digest: program.digest(),
         learning,
     };
-    let check = options.processor.as_ref().filter(|processor| processor.dsp && !processor.rustc_flags.is_empty());
+    let check = options.processor.as_ref().filter(|processor| processor.has_dsp() && !processor.rustc_flags.is_empty());
     let mut files = vendor::kernels("kernels/", &kernels_package(options), floats(program), check);
     let facts = facts(program, options, constants.len());
     files.extend(folder::licences(""));
@@ -237,7 +237,8 @@ fn kernels_package(options: &Options) -> String {
 fn manifest(options: &Options) -> String {
     let (name, kernels) = (package(options), kernels_package(options));
     let title = source::plain(&options.title);
-    let default = if options.processor.as_ref().is_some_and(|processor| processor.dsp) { "\"dsp\"" } else { "" };
+    let feature = options.processor.as_ref().and_then(|processor| processor.feature.as_ref());
+    let default = feature.map_or_else(String::new, |feature| format!("{feature:?}"));
     let rust = vendor::RUST_VERSION;
     format!(
         "\
@@ -254,6 +255,9 @@ publish = false
 default = [{default}]
 # For Arm cores with the DSP instructions of Armv7E-M: Cortex-M4, M7, and those M33 and M55 that have them.
 dsp = [\"smidgen-kernels/dsp\"]
+# For Arm cores without them: with the instructions of Armv7-M (Cortex-M3), and with those of Armv6-M alone (Cortex-M0 and M0+).
+armv7m = [\"smidgen-kernels/armv7m\"]
+armv6m = [\"smidgen-kernels/armv6m\"]
 
 [dependencies]
 smidgen-kernels = {{ package = \"{kernels}\", path = \"kernels\" }}

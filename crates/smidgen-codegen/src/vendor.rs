@@ -121,6 +121,10 @@ float = [{floats}]
 std = []
 # The Arm core has the DSP instructions of Armv7E-M. Stable compilers do not say so themselves: on Arm they hide `target_feature`.
 dsp = []
+# The Arm core has the instructions of Armv7-M, and not those: Cortex-M3.
+armv7m = []
+# The Arm core has the instructions of Armv6-M alone: Cortex-M0 and M0+.
+armv6m = []
 "
     )
 }

@@ -1,11 +1,13 @@
 //! Recurrent layers.
 
+use super::KernelSet;
 use super::builder::Builder;
 use super::error::Refusal;
 use super::quant;
 use smidgen_ir::{ElementType, Operator, RecurrentParams, Tensor, TensorId};
 use smidgen_kernels::Rounding;
 use smidgen_kernels::float::{DynamicRange, Recurrent};
+use smidgen_kernels::int8::mcu::{self, Width};
 use smidgen_kernels::int8::{Lstm, fast};
 use smidgen_kernels::requant::Factor;
 use smidgen_program::footprint::{Granularity, WriteOrder};
@@ -103,11 +105,29 @@ fn lstm(builder: &mut Builder, operator: &Operator, params: &RecurrentParams) ->
             *bias = fast::fold_bias(*bias, zero, row.iter().copied());
         }
     }
-    let constants = vec![
-        builder.constant_i8(weights.name.clone(), &of_inputs),
-        builder.constant_i8(state.name.clone(), &of_state),
-        builder.constant_i32(bias.name.clone(), &biases),
-    ];
+    let packed = (builder.options.kernels == KernelSet::Mcu)
+        .then(|| on_device([inputs, units], [&of_inputs, &of_state], &biases))
+        .flatten();
+    let names = [weights, state, bias].map(|tensor| tensor.name.clone());
+    let [of_inputs_name, of_state_name, bias_name] = names;
+    let (kernel, constants): (Kernel, _) = match packed {
+        Some(([of_inputs, of_state], starts)) => (
+            kernel::LstmI8Mcu { layer }.into(),
+            vec![
+                builder.constant_u32(of_inputs_name, &of_inputs),
+                builder.constant_u32(of_state_name, &of_state),
+                builder.constant_i32(bias_name, &starts),
+            ],
+        ),
+        None => (
+            kernel::LstmI8 { layer }.into(),
+            vec![
+                builder.constant_i8(of_inputs_name, &of_inputs),
+                builder.constant_i8(of_state_name, &of_state),
+                builder.constant_i32(bias_name, &biases),
+            ],
+        ),
+    };
     let as_floats = Recurrent {
         cell: params.cell,
         sizes,
@@ -117,7 +137,32 @@ fn lstm(builder: &mut Builder, operator: &Operator, params: &RecurrentParams) ->
         initial: true,
         outputs: params.outputs(),
     };
-    push(builder, operator, &as_floats, kernel::LstmI8 { layer }.into(), constants)
+    push(builder, operator, &as_floats, kernel, constants)
+}
+
+/// The weights of the device's kernel and what sums start with, where weights can be packed and no sum leaves 24 bits. `biases` are
+/// those of both with the zero points taken into them.
+fn on_device([inputs, units]: [usize; 2], weights: [&[i8]; 2], biases: &[i32]) -> Option<([Vec<u32>; 2], Vec<i32>)> {
+    const LARGEST: i64 = 1 << 23;
+    let mut starts = vec![0; 2 * 4 * units];
+    let mut packed = [Vec::new(), Vec::new()];
+    for (which, (weights, count)) in weights.into_iter().zip([inputs, units]).enumerate() {
+        packed[which] = vec![0; mcu::lstm_weights([count, units])];
+        if !mcu::lstm_pack([count, units], weights, &mut packed[which]) {
+            return None;
+        }
+        for (row, weights) in weights.chunks_exact(count).enumerate() {
+            let bias = biases[which * 4 * units + row];
+            let most = weights.iter().fold(i64::from(bias).abs(), |sum, &w| sum + 128 * i64::from(w).abs());
+            if most >= LARGEST {
+                return None;
+            }
+            let (gate, unit) = (row / units, row % units);
+            let start = Width::Eight.start(bias, weights.iter().copied());
+            starts[(which * units + unit) * 4 + gate] = start.wrapping_mul(Width::Eight.scale());
+        }
+    }
+    Some((packed, starts))
 }
 
 /// Adds the step of a layer, of which `layer` says the sizes and the order.

@@ -16,7 +16,7 @@ pub mod kernel;
 pub mod program;
 
 pub use footprint::{AxisFootprint, Footprint, Granularity, WriteOrder};
-pub use kernel::{Demands, Kernel};
+pub use kernel::{Demands, Kernel, Regions};
 pub use program::{
     Buffer, BufferId, BufferSpec, Bytes, Constant, ConstantId, Extent, Initial, Lowered, Operand, Port, Program, Run,
     Step, StepId, Target, Variable, operator_of,

@@ -13,7 +13,17 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+/// Set once no emulator is wanted any more.
+static ENDED: AtomicBool = AtomicBool::new(false);
+
+/// Ends all emulators that run, and those that would be started: for a process that is told to end itself, since a signal that is sent to it
+/// alone does not reach them. What waits for one is told that it took too long.
+pub fn end_all() {
+    ENDED.store(true, Ordering::Relaxed);
+}
 
 /// More bytes than the counts of any firmware take.
 const ROOM: usize = 4 << 20;
@@ -209,7 +219,7 @@ fn start(
     let status = loop {
         match child.try_wait().map_err(TemporaryError::new)? {
             Some(status) => break Some(status),
-            None if started.elapsed() > limit => {
+            None if started.elapsed() > limit || ENDED.load(Ordering::Relaxed) => {
                 // It may have ended in between, which is as good.
                 let _ = child.kill();
                 let _ = child.wait();

@@ -126,7 +126,7 @@ fn processor(core: Core, abi: Option<FloatAbi>) -> Processor {
         rustc_flags: owned(core.rustc_flags()),
         gcc_flags: core.gcc_flags().to_vec(),
         float_flags: abi.map_or_else(Vec::new, |abi| owned(core.float_flags(abi == FloatAbi::Hard))),
-        dsp: core.has_dsp(),
+        feature: core.feature().map(str::to_owned),
     }
 }
 

@@ -56,13 +56,68 @@ impl Lstm {
 ///
 /// Order: as [`float::recurrent`](crate::float::recurrent()).
 pub fn lstm<B: Bounds>(
-    mut arena: Arena<'_, i8, B>,
+    arena: Arena<'_, i8, B>,
     places: [usize; 7],
     layer: &Lstm,
     weights: Flash<'_, i8, B>,
     recurrent: Flash<'_, i8, B>,
     bias: Flash<'_, i32, B>,
 ) {
+    let [_, _, inputs, units] = layer.sizes;
+    run(arena, places, layer, &Rows { sizes: [inputs, units], weights: [weights, recurrent], bias });
+}
+
+/// What the gates of a unit sum up, biases included.
+pub(super) trait Sums<B: Bounds> {
+    /// `W x + b_W` of the four gates, for the input at `x`.
+    fn inputs(&self, arena: &Arena<'_, i8, B>, x: usize, unit: usize) -> [i32; 4];
+
+    /// `R h + b_R`, for the output of the step before at `h`.
+    fn state(&self, arena: &Arena<'_, i8, B>, h: usize, unit: usize) -> [i32; 4];
+}
+
+/// Weights row by row.
+struct Rows<'a, B: Bounds> {
+    /// Inputs of a step, units.
+    sizes: [usize; 2],
+    weights: [Flash<'a, i8, B>; 2],
+    bias: Flash<'a, i32, B>,
+}
+
+impl<B: Bounds> Rows<'_, B> {
+    /// Those over `count` elements from `from` on; `biases` is where the biases begin.
+    #[inline(always)]
+    fn sums(
+        &self,
+        arena: &Arena<'_, i8, B>,
+        [from, count]: [usize; 2],
+        weights: Flash<'_, i8, B>,
+        biases: usize,
+        unit: usize,
+    ) -> [i32; 4] {
+        let units = self.sizes[1];
+        [0, 1, 2, 3].map(|gate| {
+            let row = gate * units + unit;
+            let sum = Isa::PORTABLE.dot_i8_i8(arena.span(from, count), weights.span(row * count, count));
+            sum.wrapping_add(self.bias[biases + row])
+        })
+    }
+}
+
+impl<B: Bounds> Sums<B> for Rows<'_, B> {
+    #[inline(always)]
+    fn inputs(&self, arena: &Arena<'_, i8, B>, x: usize, unit: usize) -> [i32; 4] {
+        self.sums(arena, [x, self.sizes[0]], self.weights[0], 0, unit)
+    }
+
+    #[inline(always)]
+    fn state(&self, arena: &Arena<'_, i8, B>, h: usize, unit: usize) -> [i32; 4] {
+        self.sums(arena, [h, self.sizes[1]], self.weights[1], 4 * self.sizes[1], unit)
+    }
+}
+
+#[inline(always)]
+pub(super) fn run<B: Bounds>(mut arena: Arena<'_, i8, B>, places: [usize; 7], layer: &Lstm, sums: &impl Sums<B>) {
     let Lstm { sizes: [batch, steps, inputs, units], rounding, .. } = *layer;
     let [x, all, last, memory, first, first_memory, memories] = places;
     let states = batch * units;
@@ -83,21 +138,17 @@ pub fn lstm<B: Bounds>(
             let t = if layer.reverse { steps - 1 - i } else { i };
             let row = if layer.time_major { t * batch + n } else { n * steps + t };
             for unit in 0..units {
-                let gate = |number: usize, input: Factor, state: Factor| -> i16 {
-                    let at = number * units + unit;
-                    let of_inputs = Isa::PORTABLE
-                        .dot_i8_i8(arena.span(x + row * inputs, inputs), weights.span(at * inputs, inputs));
-                    let of_inputs = input.apply(of_inputs.wrapping_add(bias[at]), rounding);
-                    let of_inputs: i16 = limit(of_inputs, i16::MIN, i16::MAX);
-                    let of_state = Isa::PORTABLE.dot_i8_i8(arena.span(h, units), recurrent.span(at * units, units));
-                    let of_state = of_state.wrapping_add(bias[4 * units + at]);
+                let [x_i, x_f, x_g, x_o] = sums.inputs(&arena, x + row * inputs, unit);
+                let [h_i, h_f, h_g, h_o] = sums.state(&arena, h, unit);
+                let gate = |of_inputs: i32, of_state: i32, input: Factor, state: Factor| -> i16 {
+                    let of_inputs: i16 = limit(input.apply(of_inputs, rounding), i16::MIN, i16::MAX);
                     let of_state = state.apply(of_state, rounding);
                     limit(of_state.wrapping_add(i32::from(of_inputs)), i16::MIN, i16::MAX)
                 };
                 let ([w_i, w_f, w_g, w_o], [r_i, r_f, r_g, r_o]) = (layer.input, layer.state);
-                let sigmoids = [(0, w_i, r_i), (1, w_f, r_f), (3, w_o, r_o)];
-                let [i, f, o] = sigmoids.map(|(number, w, r)| i32::from(logistic16(gate(number, w, r))));
-                let g = i32::from(tanh16(gate(2, w_g, r_g), 3));
+                let sigmoids = [(x_i, h_i, w_i, r_i), (x_f, h_f, w_f, r_f), (x_o, h_o, w_o, r_o)];
+                let [i, f, o] = sigmoids.map(|(x, h, w, r)| i32::from(logistic16(gate(x, h, w, r))));
+                let g = i32::from(tanh16(gate(x_g, h_g, w_g, r_g), 3));
                 let kept = i32::from(i16::from_le_bytes(arena.load::<2>(c + 2 * unit).map(|byte| byte as u8)));
                 let shift = 15 + u32::from(layer.memory_bits);
                 let kept: i16 = limit(round_shift(f * kept, 15) + round_shift(i * g, shift), i16::MIN, i16::MAX);

@@ -8,6 +8,9 @@ pub(crate) mod avx2;
 #[cfg(all(target_arch = "arm", feature = "dsp"))]
 pub(crate) mod dsp;
 mod portable;
+#[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+#[cfg_attr(all(target_arch = "x86_64", not(test)), expect(dead_code, reason = "hosts have blocks of their own"))]
+pub(crate) mod scalar;
 
 use crate::int8::{Channels, Int8};
 use crate::memory::{Arena, Bounds, Flash};

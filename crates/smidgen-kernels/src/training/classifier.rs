@@ -96,7 +96,7 @@ pub fn cross_entropy<B: Bounds>(mut arena: Arena<'_, u8, B>, places: [usize; 4],
     let mut its_loss = 0;
     for n in 0..layer.classes {
         let value = logit(&arena, n);
-        let probability = (exponential(value, greatest) as u64).wrapping_shl(ERROR_BITS).checked_div(sum).unwrap_or(0);
+        let probability = share(exponential(value, greatest) as u64, sum);
         let wanted = if n == label { 1 << ERROR_BITS } else { 0 };
         let error = if known { (probability as i32).wrapping_sub(wanted) } else { 0 };
         if n == label {
@@ -106,6 +106,24 @@ pub fn cross_entropy<B: Bounds>(mut arena: Arena<'_, u8, B>, places: [usize; 4],
     }
     let its_loss = its_loss.clamp(0, i64::from(i32::MAX)) as i32;
     arena.store(loss, its_loss.to_le_bytes());
+}
+
+/// `part / whole` rounded down, [`ERROR_BITS`] of it behind the point, for a part that is no greater than the whole; 0 of nothing. Bit by bit: a
+/// division of 64 bits would take a thousand bytes of flash, and this is done once for each class.
+fn share(part: u64, whole: u64) -> u32 {
+    let (mut rest, mut share) = (part, 0u32);
+    if whole == 0 {
+        return 0;
+    }
+    for _ in 0..=ERROR_BITS {
+        share = share.wrapping_shl(1);
+        if rest >= whole {
+            rest = rest.wrapping_sub(whole);
+            share |= 1;
+        }
+        rest = rest.wrapping_shl(1);
+    }
+    share
 }
 
 /// The mean squared error of the logits, with 1 wanted of the label's class and 0 of others, and its gradient with respect to the logits. `places` and
@@ -228,5 +246,20 @@ pub fn classifier_bias<B: Bounds>(
         let error = i64::from(i32_at(&arena, errors.wrapping_add(n.wrapping_mul(4))));
         let step = (error * rate) >> (ERROR_BITS + RATE_BITS - WEIGHT_BITS);
         settle(&mut arena, [biases, n], step, waiting, collected);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_share_is_a_division(part in 0u64..1 << 32, others in prop_oneof![Just(0u64), 0u64..8, 0u64..1 << 45]) {
+            let whole = part + others;
+            let expected = (part << ERROR_BITS).checked_div(whole).unwrap_or(0);
+            prop_assert_eq!(u64::from(share(part, whole)), expected);
+        }
     }
 }

@@ -135,6 +135,8 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
                 |footprint: &Footprint| footprint.rows == AxisFootprint::SAME && footprint.cols == AxisFootprint::SAME;
             let passes_on = before.by_rows
                 && this.by_rows
+                && flow.by_columns(s - 1)
+                && flow.by_columns(s)
                 && this.linked
                 && flow.readers[b] == [s]
                 && !flow.output[b]

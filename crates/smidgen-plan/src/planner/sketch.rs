@@ -487,9 +487,9 @@ impl Sketch {
         let b = target.buffer.index();
         let same = |reach: &AxisFootprint| *reach == AxisFootprint::SAME;
         !flow.output[b]
-            && flow.by_rows(s)
+            && flow.by_columns(s)
             && flow.readers[b] == [s + 1]
-            && flow.by_rows(s + 1)
+            && flow.by_columns(s + 1)
             && flow.reads(s + 1).all(|(from, footprint)| from != b || same(&footprint.rows) && same(&footprint.cols))
     }
 

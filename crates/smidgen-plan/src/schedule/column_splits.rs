@@ -63,13 +63,13 @@ pub(crate) fn in_parts(flow: &Flow, runs: &[Run], parts: impl Fn(usize) -> usize
     cut
 }
 
-/// The step and region of a run that computes one full row of a plain buffer.
+/// The step and region of a run that computes one full row of a plain buffer, of which it could compute a few columns.
 fn row(flow: &Flow, run: &Run) -> Option<(usize, Region)> {
     let Run::Compute { step, region } = *run else { return None };
     let s = step.index();
     let extent = flow.lowered.steps[s].outputs.first()?.extent;
     let full = region.y1 == region.y0 + 1 && (region.x0, region.x1) == (0, extent.cols);
-    (full && flow.by_rows(s)).then_some((s, region))
+    (full && flow.by_columns(s)).then_some((s, region))
 }
 
 /// True if `next` computes the same row as `run` and reads the row that `run` writes, column for column, and nobody else does.

@@ -1,6 +1,6 @@
 //! The steps as a network of buffers: who writes and reads what, and where one tensor is all that is alive.
 
-use smidgen_program::{AxisFootprint, Footprint, Granularity, Lowered, Operand, StepId};
+use smidgen_program::{AxisFootprint, Footprint, Granularity, Lowered, Operand, Regions, StepId};
 
 /// Producers and readers of every buffer of a [`Lowered`].
 pub(crate) struct Flow<'a> {
@@ -249,7 +249,16 @@ impl<'a> Flow<'a> {
     /// True if step `s` can be run row by row: it writes one plain buffer and its kernel computes any rows.
     pub fn by_rows(&self, s: usize) -> bool {
         let step = &self.lowered.steps[s];
-        step.partial && !step.consumes && step.outputs.len() == 1 && self.plain[step.outputs[0].buffer.index()]
+        step.partial
+            && step.kernel.regions() != Regions::Whole
+            && !step.consumes
+            && step.outputs.len() == 1
+            && self.plain[step.outputs[0].buffer.index()]
+    }
+
+    /// True if the same holds for any columns of rows.
+    pub fn by_columns(&self, s: usize) -> bool {
+        self.by_rows(s) && self.lowered.steps[s].kernel.regions() == Regions::Any
     }
 
     /// Rows that the kernel of step `s` computes together; at least 1.

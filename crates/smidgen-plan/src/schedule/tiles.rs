@@ -64,7 +64,7 @@ pub(crate) fn stage(flow: &Flow, operators: usize) -> Result<Stage, TileError> {
     for (s, step) in all[..steps].iter().enumerate() {
         let windows = step.footprint.iter().all(|a| a.rows != AxisFootprint::All && a.cols != AxisFootprint::All);
         let plain = flow.reads(s).all(|(b, _)| flow.plain[b]);
-        if !flow.by_rows(s) || !windows || !plain {
+        if !flow.by_columns(s) || !windows || !plain {
             return Err(TileError::WholeOnly { step: step.name.clone() });
         }
     }

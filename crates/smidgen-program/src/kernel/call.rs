@@ -269,6 +269,11 @@ macro_rules! call {
                 $(let printer = text!(printer $site $word $($what)*);)*
                 printer
             }
+
+            /// By the words of its call.
+            pub(super) fn regions(&self) -> $crate::kernel::Regions {
+                $crate::kernel::Regions::of(&[$(stringify!($word)),*])
+            }
         }
     };
     (
@@ -288,6 +293,11 @@ macro_rules! call {
                 let printer = printer.function(match $on { $($pattern => stringify!($function)),* });
                 $(let printer = text!(printer $site $word $($what)*);)*
                 printer
+            }
+
+            /// By the words of its call.
+            pub(super) fn regions(&self) -> $crate::kernel::Regions {
+                $crate::kernel::Regions::of(&[$(stringify!($word)),*])
             }
         }
     };

@@ -39,7 +39,7 @@ pub use pattern::{MOST_BYTES, Needed, Pattern, Taken};
 pub use pattern::{covers, product};
 pub use plain::{Cast, Compare, Matmul, MatmulF32, MatmulI8, Select};
 pub use pool::{AverageUint8, PoolF32, PoolI8, PoolI16};
-pub use recurrent::{LstmI8, RecurrentF32, RecurrentHybrid, in_order};
+pub use recurrent::{LstmI8, LstmI8Mcu, RecurrentF32, RecurrentHybrid, in_order};
 pub use reduction::{
     Axes, ExtremumF32, ExtremumI8, ExtremumI16, PoolImageI8, PoolImageI16, ReduceF32, ReduceI8, ReduceI16,
     ReduceImageF32, ReduceImageI8, ReduceImageI16,
@@ -82,6 +82,28 @@ pub trait KernelSpec {
     fn work(&self, run: &Size) -> Work;
 }
 
+/// Which regions of a step's output a kernel computes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Regions {
+    /// All of it at once.
+    Whole,
+    /// Full rows.
+    Rows,
+    /// Any rows and columns.
+    Any,
+}
+
+impl Regions {
+    /// Those that a function computes which is called with these words of `call!`: who is not told the columns cannot heed them.
+    fn of(words: &[&str]) -> Self {
+        match (words.contains(&"region"), words.contains(&"rows")) {
+            (true, _) => Self::Any,
+            (false, true) => Self::Rows,
+            (false, false) => Self::Whole,
+        }
+    }
+}
+
 macro_rules! kernels {
     (inference { $($inference:ident)* } training { $($training:ident)* }) => {
         kernels! { $($inference)* $($training)* }
@@ -122,6 +144,13 @@ macro_rules! kernels {
                 }
             }
 
+            /// Which regions of the step's output it computes.
+            pub fn regions(&self) -> Regions {
+                match self {
+                    $(Self::$kernel(kernel) => kernel.regions(),)*
+                }
+            }
+
             /// Computes a region of the step's output.
             pub fn run<M: Memory>(&self, run: &Invocation<'_>, memory: &mut M) {
                 match self {
@@ -158,7 +187,7 @@ kernels! {
         ReduceImageI8 ReduceImageI16 ReduceImageF32 PoolImageI8 PoolImageI16 ReduceI8 ReduceI16 ReduceF32
         ExtremumI8 ExtremumI16 ExtremumF32
         ResizeI8 ResizeUint8 ResizeI16 ResizeF32
-        RecurrentF32 RecurrentHybrid LstmI8 SvdfF32 SvdfI8
+        RecurrentF32 RecurrentHybrid LstmI8 LstmI8Mcu SvdfF32 SvdfI8
     }
     training {
         TrainConv2d TrainDepthwise TrainSum SelectChannels

@@ -66,12 +66,17 @@ pub struct LstmI8 {
     pub layer: Lstm,
 }
 
-impl LstmI8 {
-    /// The same layer as to its sizes.
-    fn sizes(&self) -> Recurrent {
-        let Lstm { sizes, time_major, reverse, initial, outputs, .. } = self.layer;
-        Recurrent { cell: Cell::Lstm, sizes, time_major, reverse, clip: f32::INFINITY, initial, outputs }
-    }
+/// The same as firmware runs it. Constants: W and R from [`lstm_pack`](int8::mcu::lstm_pack), and what sums start with, `[2, H, 4]` of int32.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LstmI8Mcu {
+    /// The layer.
+    pub layer: Lstm,
+}
+
+/// A layer of floats of the same sizes.
+fn sizes_of(layer: &Lstm) -> Recurrent {
+    let Lstm { sizes, time_major, reverse, initial, outputs, .. } = *layer;
+    Recurrent { cell: Cell::Lstm, sizes, time_major, reverse, clip: f32::INFINITY, initial, outputs }
 }
 
 /// The operands of a layer with outputs and memories of these types.
@@ -163,11 +168,11 @@ call!(RecurrentHybrid(k, site) of k.range => {
 
 impl KernelSpec for LstmI8 {
     fn pattern(&self) -> Pattern<'_> {
-        pattern(&self.sizes(), Int8, Int16)
+        pattern(&sizes_of(&self.layer), Int8, Int16)
     }
 
     fn constants(&self, _: Extent) -> Vec<usize> {
-        let [weights, recurrent, bias] = elements(&self.sizes());
+        let [weights, recurrent, bias] = elements(&sizes_of(&self.layer));
         vec![weights, recurrent, 2 * 4 * bias]
     }
 
@@ -181,10 +186,39 @@ impl KernelSpec for LstmI8 {
     }
 
     fn work(&self, run: &Size) -> Work {
-        work(Family::Other, &self.sizes(), run)
+        work(Family::Other, &sizes_of(&self.layer), run)
     }
 }
 
 call!(LstmI8(k, site) => int8::lstm:
-    arena(i8), value(places = places(&k.sizes(), site, 1)), reference(layer = k.layer), constant(weights: i8 = 0),
+    arena(i8), value(places = places(&sizes_of(&k.layer), site, 1)), reference(layer = k.layer), constant(weights: i8 = 0),
     constant(recurrent: i8 = 1), constant(bias: i32 = 2));
+
+impl KernelSpec for LstmI8Mcu {
+    fn pattern(&self) -> Pattern<'_> {
+        pattern(&sizes_of(&self.layer), Int8, Int16)
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        let [_, _, inputs, units] = self.layer.sizes;
+        let weights = [inputs, units].map(|inputs| 4 * int8::mcu::lstm_weights([inputs, units]));
+        vec![weights[0], weights[1], 2 * 4 * 4 * units]
+    }
+
+    fn scratch(&self) -> usize {
+        self.layer.scratch().next_multiple_of(4)
+    }
+
+    /// As of [`LstmI8`].
+    fn is_sound<'a>(&self, _: &dyn Fn(usize) -> &'a [u8]) -> bool {
+        self.layer.memory_bits <= 6
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        work(Family::Other, &sizes_of(&self.layer), run)
+    }
+}
+
+call!(LstmI8Mcu(k, site) => int8::mcu::lstm:
+    arena(i8), value(places = places(&sizes_of(&k.layer), site, 1)), reference(layer = k.layer),
+    constant(weights: u32 = 0), constant(recurrent: u32 = 1), constant(starts: i32 = 2));

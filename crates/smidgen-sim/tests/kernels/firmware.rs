@@ -30,15 +30,16 @@ pub fn build(board: &Board, floats: bool) -> Option<PathBuf> {
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let name = format!("kernels-{}{}", board.name, if floats { "-float" } else { "" });
     let folder = tmp.join(&name);
-    let features = [(board.core.has_dsp(), "dsp"), (floats, "float")];
-    let features: Vec<&str> = features.iter().filter(|f| f.0).map(|f| f.1).collect();
+    let features: Vec<&str> = board.core.feature().into_iter().chain(floats.then_some("float")).collect();
     let default = if floats { "\"float\"" } else { "" };
     let kernels = root.join("crates/smidgen-kernels");
+    // All kernels at once do not fit the flash of the smallest board otherwise.
+    let level = if board.flash.bytes < 1 << 20 { "\"s\"\nlto = true\ncodegen-units = 1" } else { "3" };
     let manifest = format!(
         "[package]\nname = {name:?}\nversion = \"0.0.0\"\nedition = \"2024\"\n\
          [dependencies.smidgen-kernels]\npath = {kernels:?}\ndefault-features = false\nfeatures = {features:?}\n\
          [features]\ndefault = [{default}]\nfloat = []\n\
-         [profile.release]\npanic = \"abort\"\nopt-level = 3\ndebug = true\n[workspace]\n"
+         [profile.release]\npanic = \"abort\"\nopt-level = {level}\ndebug = true\n[workspace]\n"
     );
     write(&folder.join("Cargo.toml"), &manifest);
     // The versions that everything else here is tested with.
@@ -58,12 +59,14 @@ pub fn build(board: &Board, floats: bool) -> Option<PathBuf> {
     write(&folder.join("src/limits.rs"), &limits);
     write(&folder.join("link.ld"), &firmware::linker_script(board, 1024).unwrap());
     let shared = tmp.join("kernels");
+    let flags = format!("CARGO_TARGET_{}_RUSTFLAGS", target.to_uppercase().replace(['-', '.'], "_"));
     let output = toolchain
         .cargo("rustc")
         .args(["--release", "--quiet", "--offline", "--manifest-path"])
         .arg(folder.join("Cargo.toml"))
         .arg("--target-dir")
         .arg(&shared)
+        .env(flags, board.core.rustc_flags().join(" "))
         .arg("--")
         .args(toolchain.link_arguments(&folder.join("link.ld")))
         .output()

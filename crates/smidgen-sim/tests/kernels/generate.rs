@@ -74,7 +74,7 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::WideReduce => reduce(kernel, generate_int16::reduction, random),
         Kernel::ReduceMax | Kernel::ReduceMin => reduce(kernel, |_, _| (), random),
         Kernel::WideReduceMax | Kernel::WideReduceMin => reduce(kernel, |_, _| (), random),
-        Kernel::Lstm => generate_recurrent::lstm(random),
+        Kernel::Lstm | Kernel::McuLstm => generate_recurrent::lstm(kernel, random),
         Kernel::Svdf => generate_recurrent::svdf(random),
         Kernel::TrainConv2d => generate_training::conv2d(random),
         Kernel::TrainDepthwise => generate_training::depthwise(random),

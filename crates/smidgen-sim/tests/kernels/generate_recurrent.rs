@@ -2,7 +2,7 @@
 
 use crate::calls::Kernel;
 use crate::cases::{Call, Case, Space, int8, numbers, rounding, signed, small};
-use smidgen_kernels::int8::{Lstm, Svdf};
+use smidgen_kernels::int8::{Lstm, Svdf, mcu};
 use smidgen_kernels::requant::Factor;
 use smidgen_synthetic::Random;
 
@@ -15,7 +15,7 @@ fn biases(random: &mut Random, count: usize) -> Vec<i32> {
     (0..count).map(|_| random.bits() as i16 as i32).collect()
 }
 
-pub fn lstm(random: &mut Random) -> Case {
+pub fn lstm(kernel: Kernel, random: &mut Random) -> Case {
     let sizes = [small(random, 1, 2), small(random, 1, 4), small(random, 1, 9), small(random, 1, 9)];
     let [batch, steps, inputs, units] = sizes;
     let mut flag = || random.chance(1, 2);
@@ -48,8 +48,16 @@ pub fn lstm(random: &mut Random) -> Case {
         places[5] = space.take_input(2 * states, 2);
     }
     places[6] = space.take(layer.scratch(), 4);
-    let call = Call::new(Kernel::Lstm).put(&places).put(&layer);
-    let call = call.constant(&signed(random, 4 * units * inputs)).constant(&signed(random, 4 * units * units));
+    let call = Call::new(kernel).put(&places).put(&layer);
+    let call = match kernel {
+        Kernel::McuLstm => [inputs, units].into_iter().fold(call, |call, inputs| {
+            let weights: Vec<i8> = signed(random, 4 * units * inputs).into_iter().map(|w| w.max(-127)).collect();
+            let mut packed = vec![0u32; mcu::lstm_weights([inputs, units])];
+            assert!(mcu::lstm_pack([inputs, units], &weights, &mut packed));
+            call.constant(&packed)
+        }),
+        _ => call.constant(&signed(random, 4 * units * inputs)).constant(&signed(random, 4 * units * units)),
+    };
     let mut case = Case::new(call.constant(&biases(random, 8 * units)), space.fill(random));
     case.scratch = places[6]..places[6] + layer.scratch();
     case

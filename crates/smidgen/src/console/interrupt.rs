@@ -36,6 +36,7 @@ fn interrupted() {
         return;
     }
     ENDING.store(true, Ordering::SeqCst);
+    smidgen::sim::qemu::end_all();
     let deadline = Instant::now() + PATIENCE;
     loop {
         // Held until the process has ended, so that nothing new is begun.
@@ -49,7 +50,7 @@ fn interrupted() {
 
 /// Does something that leaves files about while it runs and none when it returns; either signal waits for it.
 ///
-/// Programs that it has started get the signal as well and end, so that this is soon.
+/// Programs that it has started end as well, so that this is soon: a terminal's signal reaches them, and emulators are ended in any case.
 pub fn finish<T>(work: impl FnOnce() -> T) -> T {
     let held = FILES.lock().unwrap_or_else(PoisonError::into_inner);
     let done = work();

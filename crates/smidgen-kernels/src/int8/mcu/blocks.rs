@@ -7,6 +7,27 @@ use crate::memory::{Arena, Around, Bounds, Flash};
 use core::marker::PhantomData;
 use core::ops::Index;
 
+/// Memory that inputs are staged from.
+pub(super) trait Inputs: Index<usize, Output = i8> {
+    /// `count` inputs from `from` on.
+    #[cfg_attr(all(target_arch = "arm", feature = "dsp"), expect(dead_code, reason = "for Rust"))]
+    fn inputs(&self, from: usize, count: usize) -> &[i8];
+}
+
+impl<B: Bounds> Inputs for Arena<'_, i8, B> {
+    #[inline(always)]
+    fn inputs(&self, from: usize, count: usize) -> &[i8] {
+        self.span(from, count)
+    }
+}
+
+impl<B: Bounds> Inputs for Around<'_, i8, B> {
+    #[inline(always)]
+    fn inputs(&self, from: usize, count: usize) -> &[i8] {
+        self.span(from, count)
+    }
+}
+
 /// From where the inputs of blocks are staged: for each pixel several runs of inputs, one after the other.
 #[derive(Clone, Copy)]
 pub(super) struct Source {
@@ -79,7 +100,7 @@ mod portable {
     #[inline(always)]
     pub fn stage<W: Weights, B: Bounds>(
         source: &Source,
-        memory: &impl Index<usize, Output = i8>,
+        memory: &impl Inputs,
         column: usize,
         pixels: usize,
         staged: &mut Around<'_, u32, B>,
@@ -89,16 +110,19 @@ mod portable {
             let mut to = at + 2 * p;
             let column = column + p * source.step;
             for run in 0..source.runs {
-                let mut from = staged[source.table + run] as usize + column;
-                for _ in 0..if source.quads == 0 { 2 } else { source.quads } {
-                    let quad = [memory[from], memory[from + 1], memory[from + 2], memory[from + 3]];
-                    staged.store(to, W::stage(quad));
-                    (from, to) = (from + 4, to + 2 * pixels);
-                }
+                let from = staged[source.table + run] as usize + column;
+                let quads = if source.quads == 0 { 2 } else { source.quads };
+                W::stage_run(
+                    memory.inputs(from, 4 * quads),
+                    staged.span_mut(to, 2 * (pixels * (quads - 1) + 1)),
+                    pixels,
+                );
+                to += 2 * pixels * quads;
             }
             if source.quads == 0 {
-                let [a, b, c] = [0, 1, 2].map(|run| memory[staged[source.table + run] as usize + column + 8]);
-                staged.store(to, W::stage([a, b, c, 0]));
+                let last = |run: usize| memory[staged[source.table + run] as usize + column + 8];
+                let last = [last(0), last(1), last(2), 0];
+                staged.store(to, W::stage(last));
             }
         }
     }
@@ -138,20 +162,18 @@ mod portable {
             let at = pair * self.pair_words();
             let channels = self.epilogue.without_own_shifts().pair_of(W::WIDTH, self.packed, at, self.extras());
             let start = [channels[0].start, channels[1].start];
-            #[cfg(target_arch = "x86_64")]
             let all = self.accumulators(start, at + 3, staged);
-            for p in 0..self.pixels {
-                #[cfg(target_arch = "x86_64")]
-                let accs = all.get(p).copied().unwrap_or_default();
-                #[cfg(not(target_arch = "x86_64"))]
-                let mut accs = start;
-                #[cfg(not(target_arch = "x86_64"))]
-                for quad in 0..self.quads {
-                    let words = at + 3 + W::WIDTH.words(2) * quad;
-                    let from = 2 * (quad * self.pixels + p);
-                    accs = W::multiply_pair(accs, self.packed, words, [staged[from], staged[from + 1]]);
-                }
-                let to = to + p * pixel_stride + 2 * pair;
+            let to = to + 2 * pair;
+            #[cfg(not(target_arch = "x86_64"))]
+            for (c, channel) in channels.iter().enumerate().take(self.channels - 2 * pair) {
+                let outputs = arena.pointer(to + c, (self.pixels - 1) * pixel_stride + 1);
+                let sums = all.as_flattened().as_ptr().wrapping_add(c);
+                // SAFETY: every second of the six sums is this channel's, and there are outputs for as many pixels.
+                unsafe { crate::isa::scalar::finish(channel, (sums, 2), (outputs, pixel_stride), self.pixels) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            for (p, accs) in all.iter().enumerate().take(self.pixels) {
+                let to = to + p * pixel_stride;
                 arena[to] = self.epilogue.output(&channels[0], accs[0]);
                 if 2 * pair + 1 < self.channels {
                     arena[to + 1] = self.epilogue.output(&channels[1], accs[1]);
@@ -160,19 +182,22 @@ mod portable {
         }
 
         /// Those of two channels, for each pixel; `at` is their first word of weights.
-        #[cfg(target_arch = "x86_64")]
         #[inline(always)]
         fn accumulators(&self, start: [i32; 2], at: usize, staged: &Around<'_, u32, B>) -> [[i32; 2]; 3] {
-            use crate::int8::mcu::x86_64::pair;
             let words = self.packed.span(at, W::WIDTH.words(2) * self.quads);
             let staged = staged.span(0, 2 * self.pixels * self.quads);
-            let mut all = [[0; 2]; 3];
+            let none = [0; 2];
             match self.pixels {
-                1 => all[..1].copy_from_slice(&pair::<W, 1>(start, words, staged)),
-                2 => all[..2].copy_from_slice(&pair::<W, 2>(start, words, staged)),
-                _ => all = pair::<W, 3>(start, words, staged),
+                1 => {
+                    let [first] = W::pair(start, words, staged);
+                    [first, none, none]
+                }
+                2 => {
+                    let [first, second] = W::pair(start, words, staged);
+                    [first, second, none]
+                }
+                _ => W::pair(start, words, staged),
             }
-            all
         }
     }
 }
@@ -201,7 +226,7 @@ mod dsp {
     #[inline(always)]
     pub fn stage<W: Weights, B: Bounds>(
         source: &Source,
-        _memory: &impl Index<usize, Output = i8>,
+        _memory: &impl Inputs,
         column: usize,
         pixels: usize,
         staged: &mut Around<'_, u32, B>,

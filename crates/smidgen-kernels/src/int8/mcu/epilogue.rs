@@ -110,7 +110,18 @@ pub const fn words(channels: usize, extras: u16) -> usize {
 /// `c + floor(a * m / 2^32)`, wrapping: the instruction of that name.
 #[inline(always)]
 pub fn smmla(a: i32, m: i32, c: i32) -> i32 {
-    c.wrapping_add(((a as i64 * m as i64) >> 32) as i32)
+    let high = if cfg!(feature = "armv6m") { high_by_halves(a, m) } else { ((a as i64 * m as i64) >> 32) as i32 };
+    c.wrapping_add(high)
+}
+
+/// `floor(a * m / 2^32)` for `m` of at least 0, for cores whose multiplications give 32 bits.
+#[inline(always)]
+fn high_by_halves(a: i32, m: i32) -> i32 {
+    let (a_low, a_high, m_low, m_high) = (a as u32 & 0xffff, a >> 16, m as u32 & 0xffff, m >> 16);
+    // Neither sum leaves its bits: the first is below 2^31 + 2^16, the second between -2^31 and 2^31.
+    let middle = (a_low.wrapping_mul(m_low) >> 16).wrapping_add(a_low.wrapping_mul(m_high as u32));
+    let rest = a_high.wrapping_mul(m_low as i32).wrapping_add((middle & 0xffff) as i32);
+    a_high.wrapping_mul(m_high).wrapping_add((middle >> 16) as i32).wrapping_add(rest >> 16)
 }
 
 /// `x` clamped to 8 bits, signed.
@@ -234,6 +245,26 @@ mod tests {
         extras: 1,
         own_shifts: false,
     };
+
+    #[test]
+    fn halves_give_the_upper_word() {
+        let ends = [i32::MIN, i32::MIN + 1, -65_537, -65_536, -1, 0, 1, 65_535, 65_536, i32::MAX - 1, i32::MAX];
+        let mut seed = 1u32;
+        let mut drawn = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 1) as i32
+        };
+        let check = |a: i32, m: i32| {
+            assert_eq!(high_by_halves(a, m), ((i64::from(a) * i64::from(m)) >> 32) as i32, "{a} {m}");
+        };
+        for a in ends {
+            ends.into_iter().filter(|&m| m >= 0).for_each(|m| check(a, m));
+        }
+        for _ in 0..10_000 {
+            let (a, m) = (drawn(), drawn());
+            check(a.wrapping_mul(3), m);
+        }
+    }
 
     #[test]
     fn words_are_read_as_described() {

@@ -4,14 +4,14 @@
 mod armv7em;
 
 use super::epilogue::{Channel, Epilogue};
-use super::weights::{Eight, Four, Weights, Width};
 #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
-use super::{lanes, nibbles};
+use super::nibbles;
+use super::weights::{Eight, Four, Weights, Width};
 use crate::memory::{Arena, Bounds, Flash};
 use crate::view::{Region, Views};
 
 /// Channels whose weights lie side by side, fewer at the end.
-const CHANNELS: usize = 4;
+pub(super) const CHANNELS: usize = 4;
 
 /// Number of words of the packed weights of `[inputs, outputs]`.
 pub const fn fully_connected_weights(sizes: [usize; 2], width: Width) -> usize {
@@ -141,6 +141,31 @@ fn run<W: Inner, B: Bounds>(
     }
 }
 
+/// Adds the products of so many inputs with the weights of four channels, whose words begin at `at`, to four accumulators.
+#[inline(always)]
+pub(super) fn four<B: Bounds>(
+    arena: &Arena<'_, i8, B>,
+    from: usize,
+    inputs: usize,
+    weights: Flash<'_, u32, B>,
+    at: usize,
+    acc: &mut [i32; CHANNELS],
+) {
+    let whole = inputs / 4;
+    Eight::four(acc, weights.span(at, whole * CHANNELS), arena.span(from, whole * 4));
+    if inputs > whole * 4 {
+        // What fills the last group meets weights of 0.
+        let mut last = [0; 4];
+        for (i, value) in last.iter_mut().enumerate().take(inputs % 4) {
+            *value = arena[from + whole * 4 + i];
+        }
+        let last = Eight::stage(last);
+        for (c, acc) in acc.iter_mut().enumerate() {
+            *acc = Eight::multiply(*acc, weights, at + whole * CHANNELS, c, last);
+        }
+    }
+}
+
 /// The inner loop.
 trait Inner: Weights {
     /// Adds the products of all inputs, four for each four channels' words, to the accumulators of four channels.
@@ -151,12 +176,7 @@ trait Inner: Weights {
 impl Inner for Eight {
     #[inline(always)]
     fn four(acc: &mut [i32; CHANNELS], weights: &[u32], inputs: &[i8]) {
-        for (words, inputs) in weights.as_chunks::<CHANNELS>().0.iter().zip(inputs.as_chunks().0) {
-            let inputs = Self::stage(*inputs);
-            for (acc, &word) in acc.iter_mut().zip(words) {
-                *acc = lanes::multiply(*acc, word, inputs);
-            }
-        }
+        crate::isa::scalar::four(acc, weights, inputs);
     }
 }
 

@@ -13,6 +13,7 @@ mod depthwise;
 pub mod epilogue;
 mod fully_connected;
 pub mod lanes;
+mod lstm;
 pub mod nibbles;
 mod pairs;
 mod product;
@@ -33,6 +34,7 @@ pub use depthwise::{
 };
 pub use epilogue::{Channel, Epilogue};
 pub use fully_connected::{fully_connected, fully_connected_i4, fully_connected_pack, fully_connected_weights};
+pub use lstm::{lstm, lstm_pack, lstm_weights};
 pub use product::{PRODUCT_BITS, Products, product, product_by_pixels};
 pub use sum::{SUM_BITS, Terms, sum, sum_by_pixels};
 pub use variants::EpilogueVariants;

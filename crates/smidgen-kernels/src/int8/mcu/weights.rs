@@ -75,9 +75,21 @@ pub(super) trait Weights {
     /// that meet them.
     fn multiply<B: Bounds>(acc: i32, words: Flash<'_, u32, B>, at: usize, channel: usize, inputs: [u32; 2]) -> i32;
 
-    /// The same for the first two of the channels.
-    #[cfg(not(any(target_arch = "x86_64", all(target_arch = "arm", feature = "dsp"))))]
-    fn multiply_pair<B: Bounds>(acc: [i32; 2], words: Flash<'_, u32, B>, at: usize, inputs: [u32; 2]) -> [i32; 2];
+    /// Stages a run, four inputs at a time, the words of each four `pixels` times two words behind those of the four before.
+    #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+    #[inline(always)]
+    fn stage_run(inputs: &[i8], staged: &mut [u32], pixels: usize) {
+        for (&inputs, staged) in inputs.as_chunks().0.iter().zip(staged.chunks_mut(2 * pixels)) {
+            if let Some(two) = staged.first_chunk_mut() {
+                *two = Self::stage(inputs);
+            }
+        }
+    }
+
+    /// For each of some pixels, at most three, the accumulators of two channels, begun with `start`: `words` are the words of both for each
+    /// group of four taps, `staged` what each group meets of all pixels.
+    #[cfg(not(all(target_arch = "arm", feature = "dsp")))]
+    fn pair<const PIXELS: usize>(start: [i32; 2], words: &[u32], staged: &[u32]) -> [[i32; 2]; PIXELS];
 
     /// What staged inputs `a, a, b, b` are multiplied by for the first two of the channels; `words` are those that meet them.
     #[cfg(target_arch = "x86_64")]
@@ -103,11 +115,25 @@ impl Weights for Eight {
         lanes::multiply(acc, words[at + channel], inputs)
     }
 
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn pair<const PIXELS: usize>(start: [i32; 2], words: &[u32], staged: &[u32]) -> [[i32; 2]; PIXELS] {
+        super::x86_64::pair::<Self, PIXELS>(start, words, staged)
+    }
+
     #[cfg(not(any(target_arch = "x86_64", all(target_arch = "arm", feature = "dsp"))))]
     #[inline(always)]
-    fn multiply_pair<B: Bounds>(acc: [i32; 2], words: Flash<'_, u32, B>, at: usize, inputs: [u32; 2]) -> [i32; 2] {
-        let &[w0, w1] = words.array::<2>(at);
-        [lanes::multiply(acc[0], w0, inputs), lanes::multiply(acc[1], w1, inputs)]
+    fn stage_run(inputs: &[i8], staged: &mut [u32], pixels: usize) {
+        let groups = inputs.len() / 4;
+        debug_assert!(groups == 0 || staged.len() >= 2 * (pixels * (groups - 1) + 1));
+        // SAFETY: as many inputs, and words for them.
+        unsafe { crate::isa::scalar::stage(inputs.as_ptr(), groups, staged.as_mut_ptr().cast(), 4 * pixels) }
+    }
+
+    #[cfg(not(any(target_arch = "x86_64", all(target_arch = "arm", feature = "dsp"))))]
+    #[inline(always)]
+    fn pair<const PIXELS: usize>(start: [i32; 2], words: &[u32], staged: &[u32]) -> [[i32; 2]; PIXELS] {
+        crate::isa::scalar::pair(start, words, staged)
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -136,11 +162,16 @@ impl Weights for Four {
         nibbles::multiply(acc, words[at + channel / 2], channel % 2, inputs)
     }
 
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn pair<const PIXELS: usize>(start: [i32; 2], words: &[u32], staged: &[u32]) -> [[i32; 2]; PIXELS] {
+        super::x86_64::pair::<Self, PIXELS>(start, words, staged)
+    }
+
     #[cfg(not(any(target_arch = "x86_64", all(target_arch = "arm", feature = "dsp"))))]
     #[inline(always)]
-    fn multiply_pair<B: Bounds>(acc: [i32; 2], words: Flash<'_, u32, B>, at: usize, inputs: [u32; 2]) -> [i32; 2] {
-        let word = words[at];
-        [nibbles::multiply(acc[0], word, 0, inputs), nibbles::multiply(acc[1], word, 1, inputs)]
+    fn pair<const PIXELS: usize>(start: [i32; 2], words: &[u32], staged: &[u32]) -> [[i32; 2]; PIXELS] {
+        crate::isa::scalar::pair_of_nibbles(start, words, staged)
     }
 
     #[cfg(target_arch = "x86_64")]

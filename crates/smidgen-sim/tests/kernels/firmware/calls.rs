@@ -510,6 +510,7 @@ kernels! { Kernel from 0; memory, m;
     ReduceMin => reference::reduce_min::<i8, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
     WideReduceMax => reference::reduce_max::<i16, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
     WideReduceMin => reference::reduce_min::<i16, _>(memory.arena(), get(m), get(m), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()), (get::<B, Dims>(m).get(), get::<B, Strides>(m).get()));
+    McuLstm => mcu::lstm(memory.arena(), get(m), &get(m), get(m), get(m), get(m));
     Lstm => int8::lstm(memory.arena(), get(m), &get(m), get(m), get(m), get(m));
     Svdf => int8::svdf(memory.arena(), get(m), &get(m), get(m), get(m), get(m));
     TrainConv2d => training::conv2d(memory.arena(), get(m), &get(m), get(m), get(m), get(m), get(m));
