@@ -4,7 +4,7 @@ use crate::affine::Affine;
 use crate::error::QuantError;
 use crate::formats::Formats;
 use crate::observe::Seen;
-use crate::params::is_tied;
+use crate::params::{is_tied, raised};
 use crate::recurrent::{self, Form};
 use crate::second_moments::{Moments, Patches};
 use crate::walk::Walk;
@@ -22,6 +22,8 @@ pub(crate) struct Plan<'a> {
     /// How every float that is computed at run time is stored.
     pub formats: &'a Formats<'a>,
     pub seen: &'a Seen,
+    /// Floors of masked tensors, among int8 and among int16.
+    pub floors: [&'a [Option<f32>]; 2],
     pub options: &'a Options,
     pub rounding: Rounding,
     /// The last of the inputs and outputs that are the state: its values, and what they become.
@@ -76,7 +78,8 @@ pub(crate) fn convert(
     build.outputs();
     let mut alternatives = build.alternatives.unwrap_or_default();
     drop_unread(&mut build.graph, &mut alternatives);
-    Ok((Converted { graph: build.graph, origin: build.origin }, alternatives))
+    let floors = build.origin.iter().map(|origin| plan.floors[0][(*origin)?.index()]).collect();
+    Ok((Converted { graph: build.graph, origin: build.origin, floors }, alternatives))
 }
 
 /// Drops the QUANTIZE of an input that only operators on floats read.
@@ -192,6 +195,7 @@ impl Build<'_> {
     fn operand(&mut self, id: TensorId, asked: Option<Affine>) -> TensorId {
         let tensor = self.plan.float.tensor(id);
         if let Some(values) = tensor.floats() {
+            let values = raised(values, self.plan.floors[0][id.index()]);
             let affine = asked.unwrap_or_else(|| Affine::covering_all(&values, ElementType::Int8));
             let data = affine.bytes(&values);
             let constant = Tensor::constant(tensor.name.clone(), tensor.shape.clone(), affine.dtype(), data);
@@ -273,7 +277,10 @@ impl Build<'_> {
         let Plan { float, formats, .. } = self.plan;
         let wide = formats.operators[operator];
         match float.tensor(id).floats() {
-            Some(values) if wide => Some(Affine::covering_all(&values, ElementType::Int16)),
+            Some(values) if wide => {
+                let values = raised(values, self.plan.floors[1][id.index()]);
+                Some(Affine::covering_all(&values, ElementType::Int16))
+            }
             Some(_) => None,
             None => formats.read(id, wide),
         }

@@ -6,6 +6,7 @@
 //! them: a variance or a sum of exponentials loses most on its way through int8, and nothing has to be converted in between.
 
 use crate::affine::Affine;
+use crate::mask;
 use crate::observe::Seen;
 use crate::params::is_activation;
 use crate::recurrent::Form;
@@ -19,11 +20,19 @@ const NEAREST: f64 = 8.0;
 const MOST_STEPS: f64 = (1u32 << 30) as f64;
 
 /// For each operator, whether it has no form on int8, or on int16, that gives what the float network does, where activations are stored
-/// like this, and these are the `forms` of recurrent layers.
-pub(crate) fn unsuited(graph: &Graph, stored: &[Option<Affine>], seen: &Seen, forms: &[Option<Form>]) -> Vec<bool> {
+/// like this, with these floors of [masks](mask), and these are the `forms` of recurrent layers.
+pub(crate) fn unsuited(
+    graph: &Graph,
+    (stored, floors): (&[Option<Affine>], &[Option<f32>]),
+    seen: &Seen,
+    forms: &[Option<Form>],
+) -> Vec<bool> {
     let suits = |(i, operator): (usize, &Operator)| {
         if !operator.op.takes_int8() {
             return forms.get(i).is_some_and(Option::is_some);
+        }
+        if mask::makes_mask(graph, operator, floors) {
+            return false;
         }
         let (x, y) = (operator.inputs[0], operator.outputs[0]);
         let (Some(from), Some(to)) = (stored[x.index()], stored[y.index()]) else { return true };

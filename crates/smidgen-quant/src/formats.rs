@@ -141,7 +141,8 @@ mod tests {
             %5 \"e\" : f32[1x2] = RELU6(%4)";
         let graph = text::parse(source).unwrap();
         let ranges = vec![Some((0.0, 2.0)); graph.tensors.len()];
-        let [narrow, wide] = [ElementType::Int8, ElementType::Int16].map(|e| params(&graph, &[], &ranges, e));
+        let [narrow, wide] = [ElementType::Int8, ElementType::Int16]
+            .map(|e| params(&graph, &[], (&ranges, &vec![None; ranges.len()]), e));
         let at = |name: &str| TensorId(graph.tensors.iter().position(|t| t.name == name).unwrap() as u32);
         let mut asked = vec![false; graph.tensors.len()];
         asked[at("a").index()] = true;
@@ -167,7 +168,8 @@ mod tests {
             %6 \"y\" : f32[1x4] = MUL(%2, %5)";
         let graph = text::parse(source).unwrap();
         let ranges = vec![Some((0.0, 2.0)); graph.tensors.len()];
-        let [narrow, wide] = [ElementType::Int8, ElementType::Int16].map(|e| params(&graph, &[], &ranges, e));
+        let [narrow, wide] = [ElementType::Int8, ElementType::Int16]
+            .map(|e| params(&graph, &[], (&ranges, &vec![None; ranges.len()]), e));
         let without: Vec<bool> = graph.operators.iter().map(|o| !o.op.takes_int8()).collect();
         let formats =
             Formats::new(&graph, [&narrow, &wide], [&without, &without], (&[], &[]), vec![false; graph.tensors.len()]);
@@ -185,9 +187,10 @@ mod tests {
             %1 \"y\" : f32[1x4] = EXP(%0)";
         let graph = text::parse(source).unwrap();
         let ranges = vec![Some((0.0, 2.0)); graph.tensors.len()];
-        let [narrow, wide] = [ElementType::Int8, ElementType::Int16].map(|e| params(&graph, &[], &ranges, e));
+        let [narrow, wide] = [ElementType::Int8, ElementType::Int16]
+            .map(|e| params(&graph, &[], (&ranges, &vec![None; ranges.len()]), e));
         let seen = vec![None; graph.tensors.len()];
-        let unsuited = [&narrow, &wide].map(|stored| floats::unsuited(&graph, stored, &seen, &[]));
+        let unsuited = [&narrow, &wide].map(|stored| floats::unsuited(&graph, (stored, &[]), &seen, &[]));
         let of = |asked| {
             let unsuited = [&unsuited[0][..], &unsuited[1][..]];
             Formats::new(&graph, [&narrow, &wide], unsuited, (&[], &[]), vec![asked; 2]).floats

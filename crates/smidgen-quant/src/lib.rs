@@ -11,7 +11,7 @@
 //! 2. `state`: what is kept between inferences becomes inputs and outputs until the end.
 //! 3. `observe`: the graph is run over the samples with [`smidgen_exec`]; extremes, means and histograms of every tensor.
 //! 4. `equalise` (on request): channels scaled against each other where that changes no result.
-//! 5. [`range`]: the interval of each tensor that integers will represent.
+//! 5. [`range`]: the interval of each tensor that integers will represent; `mask`: how far down that reaches before a SOFTMAX.
 //! 6. `params`: scales and zero points; tensors that an operator ties together get the same ones. `formats`: which operators
 //!    compute on int16, and what lies between them and others; `sensitivity`: which of them need it; `recurrent`: how recurrent layers
 //!    hold their state; `floats`: which operators stay on floats.
@@ -33,6 +33,7 @@ mod error;
 mod floats;
 mod formats;
 mod histogram;
+mod mask;
 pub mod noise;
 mod observe;
 mod params;
@@ -263,8 +264,9 @@ pub fn quantise(
         }
     }
     let extents = observe::extents(&float, samples, progress)?;
-    let ranges = |method: RangeMethod| {
-        let mut ranges = observe::ranges(&float, samples, &seen, method, progress)?;
+    let floors = [ElementType::Int8, ElementType::Int16].map(|element| mask::floors(&float, &states, &seen, element));
+    let ranges = |method: RangeMethod, floors: &[Option<f32>]| {
+        let mut ranges = observe::ranges(&float, samples, (&seen, floors), method, progress)?;
         recurrent::widen(&float, &extents, &mut ranges);
         for (&id, known) in float.inputs.iter().zip(&options.inputs) {
             if let (Some(known), Some(range)) = (known, &mut ranges[id.index()]) {
@@ -274,16 +276,20 @@ pub fn quantise(
         Ok::<_, QuantError>(ranges)
     };
     // int16 has steps enough for all values that were seen.
-    let [narrow, wide] = [(options.range, ElementType::Int8), (RangeMethod::MinMax, ElementType::Int16)]
-        .map(|(method, element)| ranges(method).map(|ranges| params::params(&float, &states, &ranges, element)));
-    let (narrow, wide) = (narrow?, wide?);
+    let params = |method, floors: &[Option<f32>], element| {
+        Ok::<_, QuantError>(params::params(&float, &states, (&ranges(method, floors)?, floors), element))
+    };
+    let narrow = params(options.range, &floors[0], ElementType::Int8)?;
+    let wide = params(RangeMethod::MinMax, &floors[1], ElementType::Int16)?;
+    let floors = floors.each_ref().map(|floors| &floors[..]);
     let rounding = options.rounding.unwrap_or(match options.weights {
         WeightBits::Int8 => Rounding::Nearest,
         WeightBits::Int4 | WeightBits::Mixed(_) => Rounding::Compensated,
     });
     let measured = &samples[..samples.len().min(options.noise_samples.max(1))];
     let forms = recurrent::forms(&float, &narrow, &seen, &extents);
-    let unsuited = [&narrow, &wide].map(|stored| floats::unsuited(&float, stored, &seen, &forms));
+    let unsuited = [(&narrow[..], floors[0]), (&wide[..], floors[1])];
+    let unsuited = unsuited.map(|stored| floats::unsuited(&float, stored, &seen, &forms));
     let formats = |asked: Vec<bool>| {
         Formats::new(&float, [&narrow, &wide], unsuited.each_ref().map(|u| &u[..]), (&forms, &states), asked)
     };
@@ -291,14 +297,15 @@ pub fn quantise(
         // What rounding has to walk through both networks for is too slow to be tried often.
         let rounding = if rounding == Rounding::Compensated { Rounding::Nearest } else { rounding };
         let formats = &formats(asked);
-        let plan = convert::Plan { float: &float, formats, seen: &seen, options, rounding, states: &states };
+        let plan = convert::Plan { float: &float, formats, seen: &seen, floors, options, rounding, states: &states };
         let converted = convert::convert(plan, &vec![Width::Int8; float.operators.len()], None, false)?.0;
         validated(&converted.graph)?;
         Ok(converted)
     };
     let (asked, mut widened) = widen(&float, &states, options, measured, &build, progress)?;
     let formats = formats(asked);
-    let plan = convert::Plan { float: &float, formats: &formats, seen: &seen, options, rounding, states: &states };
+    let plan =
+        convert::Plan { float: &float, formats: &formats, seen: &seen, floors, options, rounding, states: &states };
     let walk = || (rounding == Rounding::Compensated).then(|| Walk::new(&float, samples, progress));
     let all = |width: Width| {
         let of = |operator: &Operator| if convert::takes_int4(&operator.op) { width } else { Width::Int8 };
@@ -396,7 +403,10 @@ fn constant_bytes(graph: &Graph) -> [usize; 2] {
 }
 
 /// The quantised graph, and which tensor of the float graph each of its tensors stands for.
+#[derive(Clone)]
 struct Converted {
     graph: Graph,
     origin: Vec<Option<TensorId>>,
+    /// Floors of those that are masked: what lies below says nothing.
+    floors: Vec<Option<f32>>,
 }

@@ -95,7 +95,7 @@ pub(crate) fn measure(
     samples: &[Inputs],
     progress: Progress<'_>,
 ) -> Result<(Vec<Layer>, Vec<Option<f64>>), QuantError> {
-    let Converted { graph, origin } = converted;
+    let Converted { graph, origin, floors } = converted;
     let told: Vec<usize> = (0..graph.operators.len())
         .filter(|&i| {
             let Operator { op, outputs, .. } = &graph.operators[i];
@@ -116,7 +116,7 @@ pub(crate) fn measure(
         trace(executor, graph, &ends, &mut |id, bytes| stored[id.index()] = bytes.to_vec())?;
         let power = |id: TensorId, bytes: &[u8]| {
             let signal = origin[id.index()].map_or(&[][..], |o| &real[o.index()]);
-            compare(graph.tensor(id), signal, bytes)
+            compare(graph.tensor(id), floors[id.index()], signal, bytes)
         };
         let mut measured = Measured { alone: Vec::new(), network: Vec::new(), outputs: Vec::new() };
         for (Alone { executor, inputs }, &i) in alone.iter_mut().zip(&told) {
@@ -166,7 +166,7 @@ pub(crate) fn in_sequence(
         }
         let [real, stored] = &networks;
         for (k, power) in powers.iter_mut().enumerate() {
-            power.add(compare(graph.tensor(graph.outputs[k]), real.output(k), stored.output(k)));
+            power.add(compare(graph.tensor(graph.outputs[k]), None, real.output(k), stored.output(k)));
         }
     }
     Ok(powers.into_iter().map(Power::decibels).collect())
@@ -231,7 +231,7 @@ impl<'a> Trial<'a> {
     }
 
     /// Noise of an integer network in parts of the signal, summed over what is watched.
-    pub fn noise(&self, Converted { graph, origin }: &Converted) -> Result<f64, QuantError> {
+    pub fn noise(&self, Converted { graph, origin, floors }: &Converted) -> Result<f64, QuantError> {
         let start = executor(graph)?;
         // A tensor may be there at several scales; what comes out of the network is the last, what an operator computes the first.
         let watched = self.watched.iter().zip(&self.ends).zip(&graph.outputs).map(|((&w, &ends), &output)| {
@@ -244,7 +244,8 @@ impl<'a> Trial<'a> {
             let mut found = vec![Power::default(); watched.len()];
             trace(executor, graph, &inputs, &mut |id, bytes| {
                 let places = watched.iter().zip(&mut found).zip(real).filter(|((w, _), _)| **w == Some(id));
-                places.for_each(|((_, power), real)| *power = compare(graph.tensor(id), real, bytes));
+                let floor = floors.get(id.index()).copied().flatten();
+                places.for_each(|((_, power), real)| *power = compare(graph.tensor(id), floor, real, bytes));
             })?;
             Ok(found)
         };
@@ -293,10 +294,14 @@ pub(crate) fn encode(tensor: &Tensor, bytes: &[u8]) -> Vec<u8> {
     Affine::of(tensor).map_or_else(|| bytes.to_vec(), |affine| affine.bytes(&floats(bytes)))
 }
 
-/// Signal and noise of a tensor whose float values and stored ones are given; nothing where it is not about real numbers.
-fn compare(tensor: &Tensor, real: &[u8], stored: &[u8]) -> Power {
+/// Signal and noise of a tensor whose float values and stored ones are given; nothing where it is not about real numbers. What is masked,
+/// below the floor, does not count.
+fn compare(tensor: &Tensor, floor: Option<f32>, real: &[u8], stored: &[u8]) -> Power {
     let mut power = Power::default();
     for (signal, found) in floats(real).into_iter().zip(reals(tensor, stored).unwrap_or_default()) {
+        if floor.is_some_and(|floor| signal < floor) {
+            continue;
+        }
         let signal = f64::from(signal);
         power.add(Power { signal: signal * signal, noise: (signal - found) * (signal - found) });
     }

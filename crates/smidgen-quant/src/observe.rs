@@ -2,6 +2,7 @@
 
 use crate::error::QuantError;
 use crate::histogram::Histogram;
+use crate::mask;
 use crate::range::{self, RangeMethod};
 use crate::recurrent::{Extent, Stepper};
 use crate::{Inputs, Progress, Stage};
@@ -21,6 +22,8 @@ pub(crate) const ENDLESS: f32 = 1e30;
 pub(crate) struct Stats {
     pub low: f32,
     pub high: f32,
+    /// The least of the greatest elements along the last axis, rows left out that are masked as a whole.
+    pub least_peak: f32,
     /// Greatest magnitude of each channel, the index along the last axis.
     pub magnitudes: Vec<f32>,
     /// Sum of each channel's values.
@@ -34,6 +37,7 @@ impl Stats {
         let mut stats = Self {
             low: f32::INFINITY,
             high: f32::NEG_INFINITY,
+            least_peak: f32::INFINITY,
             magnitudes: vec![0.0; channels],
             sums: vec![0.0; channels],
             count: (values.len() / channels) as u64,
@@ -45,6 +49,10 @@ impl Stats {
                 stats.magnitudes[c] = stats.magnitudes[c].max(value.abs());
                 stats.sums[c] += f64::from(value);
             }
+            let peak = pixel.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            if peak > mask::MASKED {
+                stats.least_peak = stats.least_peak.min(peak);
+            }
         }
         stats
     }
@@ -52,6 +60,7 @@ impl Stats {
     fn merge(&mut self, other: &Self) {
         self.low = self.low.min(other.low);
         self.high = self.high.max(other.high);
+        self.least_peak = self.least_peak.min(other.least_peak);
         self.count += other.count;
         self.magnitudes.iter_mut().zip(&other.magnitudes).for_each(|(a, &b)| *a = a.max(b));
         self.sums.iter_mut().zip(&other.sums).for_each(|(a, b)| *a += b);
@@ -209,22 +218,29 @@ pub(crate) fn extents(
     Ok(all)
 }
 
-/// The range of each tensor that was seen.
+/// The range of each tensor that was seen. Nothing below its floor counts.
 pub(crate) fn ranges(
     graph: &Graph,
     samples: &[Inputs],
-    seen: &Seen,
+    (seen, floors): (&Seen, &[Option<f32>]),
     method: RangeMethod,
     progress: Progress<'_>,
 ) -> Result<Vec<Option<(f32, f32)>>, QuantError> {
-    let extremes = || seen.iter().map(|stats| stats.as_ref().map(|s| (s.low.min(0.0), s.high.max(0.0)))).collect();
+    let extremes = || {
+        let range = |(stats, floor): (&Option<Stats>, &Option<f32>)| {
+            stats.as_ref().map(|s| (s.low.max(floor.unwrap_or(s.low)).min(0.0), s.high.max(0.0)))
+        };
+        seen.iter().zip(floors).map(range).collect()
+    };
     if !method.needs_histogram() {
         return Ok(extremes());
     }
     let empty: Vec<Option<Histogram>> = seen
         .iter()
-        .map(|stats| {
-            let stats = stats.as_ref()?;
+        .zip(floors)
+        .map(|(stats, floor)| {
+            // What is masked is not spread as values are.
+            let stats = stats.as_ref().filter(|_| floor.is_none())?;
             let (low, high) = (f64::from(stats.low).min(0.0), f64::from(stats.high).max(0.0));
             (low < high).then(|| Histogram::new(low, high))
         })

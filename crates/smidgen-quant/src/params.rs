@@ -24,6 +24,9 @@ fn prescribed(op: &Op, element: ElementType) -> Option<Affine> {
     }
 }
 
+/// The least and the greatest value that a tensor's integers are to hold, if it has any.
+type Range = Option<(f32, f32)>;
+
 /// Tensors that get one scale and zero point: sets, each known by one of its members.
 struct Groups(Vec<usize>);
 
@@ -82,14 +85,14 @@ pub(crate) fn groups(graph: &Graph, states: &[[TensorId; 2]]) -> Vec<Vec<TensorI
 }
 
 /// One entry for each tensor: its scale and zero point if it is stored as int8 or int16, or `None` for constants and for what is no
-/// float.
+/// float. Nothing below a [floor](crate::mask) counts.
 ///
 /// Where an operator ties tensors together and the scheme prescribes one of them, all take the prescribed one if it holds their values;
 /// otherwise that one stays out, and its integers are brought to the others' scale when read. So are a state's value and what it becomes.
 pub(crate) fn params(
     graph: &Graph,
     states: &[[TensorId; 2]],
-    ranges: &[Option<(f32, f32)>],
+    (ranges, floors): (&[Range], &[Option<f32>]),
     element: ElementType,
 ) -> Vec<Option<Affine>> {
     let is_activation = |id: TensorId| is_activation(graph, id);
@@ -111,12 +114,13 @@ pub(crate) fn params(
         }
         let Some(&first) = activations(graph, operator).first().filter(|_| is_tied(&operator.op)) else { continue };
         let group = groups.of(first);
-        for values in operator.inputs.iter().filter_map(|&id| graph.tensor(id).floats()) {
-            values.iter().for_each(|&v| widen(&mut free[group], (v, v)));
+        for (&id, values) in operator.inputs.iter().filter_map(|id| Some(id).zip(graph.tensor(*id).floats())) {
+            raised(values, floors[id.index()]).iter().for_each(|&v| widen(&mut free[group], (v, v)));
         }
         if let Op::Pad { value: PadValue::Float(value), .. } = operator.op
             && value.abs() < ENDLESS
         {
+            let value = value.max(floors[operator.outputs[0].index()].unwrap_or(value));
             widen(&mut free[group], (value, value));
         }
     }
@@ -143,7 +147,7 @@ pub(crate) fn params(
             }
         });
     }
-    keep_factors_small(graph, &mut groups, &fixed, &mut common, element);
+    keep_factors_small(graph, &mut groups, (&fixed, floors), &mut common, element);
     let mut params = vec![None; graph.tensors.len()];
     for id in ids() {
         params[id.index()] = fixed[id.index()].or(common[groups.of(id)]);
@@ -157,7 +161,7 @@ pub(crate) fn params(
 fn keep_factors_small(
     graph: &Graph,
     groups: &mut Groups,
-    fixed: &[Option<Affine>],
+    (fixed, floors): (&[Option<Affine>], &[Option<f32>]),
     common: &mut [Option<Affine>],
     element: ElementType,
 ) {
@@ -177,7 +181,7 @@ fn keep_factors_small(
         let mut scale = |id: TensorId| -> f64 {
             let affine = match graph.tensor(id).floats() {
                 // Weights are int8 always.
-                Some(values) => Some(Affine::covering_all(&values, ElementType::Int8)),
+                Some(values) => Some(Affine::covering_all(&raised(values, floors[id.index()]), ElementType::Int8)),
                 None => fixed[id.index()].or(common[groups.of(id)]),
             };
             affine.map_or(1.0, |a| f64::from(a.scale))
@@ -210,6 +214,14 @@ fn keep_factors_small(
             affine.scale = least as f32;
         }
     }
+}
+
+/// Values of a constant, none of them below its floor.
+pub(crate) fn raised(mut values: Vec<f32>, floor: Option<f32>) -> Vec<f32> {
+    if let Some(floor) = floor {
+        values.iter_mut().for_each(|value| *value = value.max(floor));
+    }
+    values
 }
 
 /// The end of an operator's activation, which must lie within so many steps of the output; 0 if it has none.
@@ -248,7 +260,8 @@ mod tests {
     fn stored(source: &str, ranges: &[(&str, (f32, f32))], element: ElementType) -> Vec<Option<Affine>> {
         let graph = text::parse(source).unwrap_or_else(|e| panic!("{e}: {source}"));
         let range = |name: &str| ranges.iter().find(|(n, _)| *n == name).map(|(_, range)| *range);
-        params(&graph, &[], &graph.tensors.iter().map(|t| range(&t.name)).collect::<Vec<_>>(), element)
+        let ranges: Vec<_> = graph.tensors.iter().map(|t| range(&t.name)).collect();
+        params(&graph, &[], (&ranges, &vec![None; ranges.len()]), element)
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Brings a float graph to a form of which every operator has an int8 counterpart.
 
 use crate::error::QuantError;
+use crate::mask;
 use smidgen_exec::fold_constants;
 use smidgen_ir::{
     Activation, BinaryKind, DataType, ElementType, Graph, Op, Operator, ReduceKind, Tensor, TensorId, UnaryKind,
@@ -19,6 +20,7 @@ pub(crate) fn prepare(graph: &Graph) -> Result<Graph, QuantError> {
     passes::canonicalise(&mut graph);
     fuse_activations(&mut graph);
     passes::canonicalise(&mut graph);
+    mask::make_finite(&mut graph);
     check(&graph)?;
     Ok(graph)
 }

@@ -41,7 +41,7 @@ pub(crate) fn choose(
     let trial = noise::Trial::new(float, samples)?;
     let before = trial.noise(int8)?;
     for alternative in alternatives {
-        let changed = Converted { graph: apply(&int8.graph, alternative), origin: int8.origin.clone() };
+        let changed = Converted { graph: apply(&int8.graph, alternative), ..int8.clone() };
         let saved = bytes.saturating_sub(cost(&changed.graph).parameter_bytes);
         // Noise of other layers may cancel out by chance; then this one counts as harmless.
         let harm = (trial.noise(&changed)? - before).max(0.0);

@@ -332,6 +332,10 @@ impl Error {
             Self::SearchState(error) => error.help(),
             Self::Quant(error) => match error {
                 QuantError::Quantised { .. } => "hand in the float network that it was made from",
+                QuantError::Constant { value: f32::NEG_INFINITY, .. } => {
+                    "minus infinity is taken in masks that nothing but a SOFTMAX reads: if this is one, give it a finite number there \
+                     that no score reaches; else training has diverged, it seems"
+                }
                 QuantError::Constant { .. } => {
                     "training has diverged, it seems: export the network again from an earlier checkpoint"
                 }
