@@ -360,6 +360,32 @@ def reduce_bools(rng):
     return str(rng.choice(["REDUCE_ANY", "REDUCE_ALL"])), made, [Input(shape, np.bool_), ints(axes)], 1, np.bool_
 
 
+def select(rng):
+    """SELECT, whose condition is of the operands' shape, a scalar, or a list for the first axis."""
+    shape = dims(rng, 1, 4)
+    condition = [shape, [], shape[:1]][int(rng.integers(0, 3))]
+    dtype = [np.float32, np.int32, np.int64][int(rng.integers(0, 3))]
+    other = rng.integers(-9, 9, shape).astype(dtype) if rng.random() < 0.3 else Input(shape, dtype)
+    return "SELECT", options("Select"), [Input(condition, np.bool_), Input(shape, dtype), other], 1, dtype
+
+
+def gelu_by_tanh(rng):
+    return "GELU", options("Gelu", approximate=True), [Input(dims(rng, 1, 4))], 1, np.float32
+
+
+def grouped(rng):
+    """A convolution in groups: weights of fewer channels than the input has."""
+    groups, taken, each = int(rng.integers(2, 5)), int(rng.integers(1, 4)), int(rng.integers(1, 4))
+    window = [int(n) for n in rng.integers(1, 4, 2)]
+    shape = [int(rng.integers(1, 3))] + [int(n) for n in rng.integers(4, 8, 2)] + [groups * taken]
+    weights = rng.normal(size=[groups * each] + window + [taken]).astype(np.float32)
+    bias = rng.normal(size=groups * each).astype(np.float32)
+    step = int(rng.integers(1, 3))
+    made = options("Conv2D", padding=int(rng.integers(0, 2)), strideW=step, strideH=step, dilationWFactor=1, dilationHFactor=1,
+                   fusedActivationFunction=int(rng.integers(0, 4)))
+    return "CONV_2D", made, [Input(shape), weights, bias], 1, np.float32
+
+
 def pad(rng):
     shape = dims(rng, 1, 4)
     pads = rng.integers(0, 3, (len(shape), 2)).astype(np.int64 if rng.random() < 0.5 else np.int32)
@@ -573,7 +599,7 @@ KINDS = [
     strided_slice, strided_slice_with_ellipsis, unsupported_new_axis, slice_to_the_end, reshape, squeeze, expand_dims, reduce,
     arg_max, concatenation, split, pack, unpack, reverse, pad, without_bias, shape_arithmetic, dilated, split_v, tile, mirror_pad,
     depth_to_space, space_to_depth, add_n, squared_difference, log_softmax, l2_normalization, power, relu_0_to_1, arg_min, one_hot,
-    cumsum, reduce_bools,
+    cumsum, reduce_bools, select, gelu_by_tanh, grouped,
 ]
 
 

@@ -45,7 +45,7 @@ fn parameters_in_every_form() {
         }
         kinds.insert(kind);
     }
-    assert!(kinds.len() >= 33, "{kinds:?}");
+    assert!(kinds.len() >= 36, "{kinds:?}");
     assert!(
         faults.is_empty(),
         "{} faults, the first ones:\n{}",

@@ -3,6 +3,7 @@
 use super::{Decoded, WIDE, Written, builtins};
 use crate::error::WriteError;
 use crate::read::call::{Call, Trouble, malformed, unsupported};
+use crate::read::grouped::{divides, groups};
 use crate::schema::{conv as conv_options, depthwise as depthwise_options, transpose_conv as transpose_conv_options};
 use crate::support::Builtin;
 use crate::write::options::{Options, activation};
@@ -15,7 +16,8 @@ builtins! {
     Conv2d = "CONV_2D" {
         types: WIDE,
         remarks: "constant weights, per tensor or per channel, integers on float32 too; \
-                  dilation; fused activation; one group",
+                  dilation; fused activation; groups, which become a SPLIT, a CONV_2D for each and a CONCATENATION, or a \
+                  DEPTHWISE_CONV_2D",
         options: 1,
         version: |s| if s.x() == Int16 { 4 } else { s.weights([3, 7, 2, 5]) },
         read: conv,
@@ -69,14 +71,30 @@ fn conv(call: &Call<'_>) -> Result<Decoded, Trouble> {
         activation: call.activation(conv_options::activation)?,
     });
     let used = call.weighted(&op, [0, 1, 2])?;
-    if let (&[.., depth], &[_, _, _, taken]) = (call.input(0)?.shape.as_slice(), call.input(1)?.shape.as_slice())
-        && taken != 0
-        && taken != depth
+    let (x, weights) = (call.data(0)?, call.input(1)?);
+    if let (&[.., depth], &[filters, _, _, taken]) = (x.shape.as_slice(), weights.shape.as_slice())
+        && let Some(groups) = depth.checked_div(taken)
+        && groups > 1
         && depth.is_multiple_of(taken)
+        && !filters.is_multiple_of(groups)
     {
         return unsupported(
-            format!("it is a convolution in {} groups", depth / taken),
+            format!("it is a convolution in {groups} groups, which do not share its {filters} filters"),
             "use CONV_2D with one group, or DEPTHWISE_CONV_2D",
+        );
+    }
+    if let Some([groups, _]) = groups(&x.shape, &weights.shape)
+        && (!divides(weights)
+            || x.element() == ElementType::Float32 && !call.makes_floats() && weights.element() != ElementType::Float32)
+    {
+        // The reference takes one scale of the input for all groups.
+        return unsupported(
+            format!(
+                "it is a convolution in {groups} groups, with weights of {} beside {}",
+                weights.element(),
+                x.element()
+            ),
+            "convert without quantisation and use `smidgen quantize`; or use one group, or DEPTHWISE_CONV_2D",
         );
     }
     Ok((op, used))

@@ -2,8 +2,7 @@
 
 use super::{COMPUTE, Decoded, FLOAT, NARROW, Row, WIDE, Written, builtins, float, one};
 use crate::error::WriteError;
-use crate::read::call::{Call, Trouble, odd, unsupported};
-use crate::schema::gelu;
+use crate::read::call::{Call, Trouble, odd};
 use crate::schema::leaky_relu as leaky_relu_options;
 use crate::support::Builtin;
 use crate::write::Writer;
@@ -89,7 +88,7 @@ impl Builtin {
 pub(super) fn function_row(function: Function) -> Row {
     let builtin = Builtin::function(function);
     let (remarks, options) = match function {
-        Function::Gelu => ("by the error function", 116),
+        Function::Gelu => ("by the error function; the approximate form becomes MUL, ADD and TANH", 116),
         _ => ("", 0),
     };
     Row { builtin, types: FLOAT, remarks, options, version: |_| 1, read: read_function }
@@ -97,10 +96,6 @@ pub(super) fn function_row(function: Function) -> Row {
 
 fn read_function(call: &Call<'_>) -> Result<Decoded, Trouble> {
     match tflite_function(call.builtin.name()) {
-        Some(Function::Gelu) if call.flag(gelu::approximate)? => unsupported(
-            "it is the approximate form, by tanh",
-            "build the network with `approximate=False`, or spell the tanh form out",
-        ),
         Some(function) => one(call, Op::Unary(UnaryKind::Function(function))),
         None => odd("it is no function that smidgen knows"),
     }

@@ -79,6 +79,11 @@ impl<'a> Call<'a> {
         Ok(Self { builtin, inputs: &wiring.inputs, outputs: &wiring.outputs, options, tensors, float_weights })
     }
 
+    /// True if integer weights beside floats are made floats.
+    pub(crate) fn makes_floats(&self) -> bool {
+        self.float_weights
+    }
+
     /// A field of the options, if it is there.
     pub(crate) fn option<T: Held>(&self, field: Field<T>) -> Result<Option<T::View<'a>>, Trouble> {
         Ok(match &self.options {

@@ -87,8 +87,8 @@ impl<'a> Progress<'a> {
         options: Option<Record<'a>>,
         tag: u8,
     ) -> Result<bool, ReadError> {
-        // GATHER stands among what is computed of constants.
-        if name != "GATHER" && !COMPOSED.iter().any(|entry| entry.name == name) {
+        // These stand among what is computed of constants.
+        if !matches!(name, "GATHER" | "SELECT") && !COMPOSED.iter().any(|entry| entry.name == name) {
             return Ok(false);
         }
         let inputs: Option<Vec<usize>> = self.wirings[index].inputs.iter().copied().collect();
@@ -114,6 +114,7 @@ impl<'a> Progress<'a> {
             ("L2_NORMALIZATION", &[x], &[y]) => {
                 self.l2_normalization(index, x, y, given.or(l2_norm::activation, 0)? != 0)
             }
+            ("SELECT", &[condition, a, b], &[y]) => self.select(index, condition, [a, b], y),
             ("POW", &[x, exponent], &[y]) => self.pow(index, [x, exponent], y),
             ("RELU_0_TO_1", &[x], &[y]) => self.relu_0_to_1(index, x, y),
             ("ARG_MIN", &[x, axis], &[y]) => self.arg_min(index, [x, axis], y),
@@ -400,6 +401,57 @@ impl<'a> Progress<'a> {
         let length = self.made(index, function(Function::Sqrt), vec![sum], y);
         self.emit(index, binary(BinaryKind::Div), vec![x, length], vec![y]);
         Ok(())
+    }
+
+    /// SELECT, whose operands are of one shape, and whose condition is of that shape or says it for whole elements of the first axis.
+    fn select(&mut self, index: usize, condition: usize, [a, b]: [usize; 2], y: usize) -> Result<(), Left> {
+        for t in [condition, a, b, y] {
+            let Ok(dtype) = &self.tensors[t].dtype else {
+                // Types that are not supported are told of where they are declared.
+                return Ok(());
+            };
+            if dtype.quantisation().is_some() {
+                return Err(("it takes integers that are quantised".into(), "put DEQUANTIZE before it"));
+            }
+            let element = self.tensors[t].stored_element();
+            let known =
+                matches!(element, ElementType::Float32 | ElementType::Int32 | ElementType::Int64 | ElementType::Bool);
+            if !known {
+                return Err((format!("it takes {element}"), "use float32, int32, int64 or bool"));
+            }
+        }
+        let (shape, like) = (self.shape(condition), self.shape(a));
+        if like != self.shape(b) {
+            return Err((format!("it selects from {like:?} and {:?}, which differ", self.shape(b)), SOUND));
+        }
+        let mut condition = condition;
+        if shape != like && shape.len() == 1 && shape.first() == like.first() {
+            let mut wide = vec![1; like.len()];
+            wide[0] = shape[0];
+            let op = Op::Reshape { kind: ReshapeKind::Reshape, shape: wide };
+            condition = self.made(index, op, vec![condition], condition);
+        } else if shape != like && !shape.is_empty() {
+            return Err((format!("its condition of {shape:?} does not suit {like:?}"), SOUND));
+        }
+        self.emit(index, Op::Select, vec![condition, a, b], vec![y]);
+        Ok(())
+    }
+
+    /// The tanh form of GELU: `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))`.
+    pub(super) fn gelu_by_tanh(&mut self, index: usize, x: usize, y: usize) {
+        let numbers =
+            [("cubic", 0.044_715), ("one", 1.0), ("slope", (2.0 / std::f32::consts::PI).sqrt()), ("half", 0.5)];
+        let [cubic, one, slope, half] = numbers.map(|(name, value)| self.number(name, value));
+        let mul = |all: &mut Self, a, b| all.made(index, binary(BinaryKind::Mul), vec![a, b], y);
+        let square = mul(self, x, x);
+        let cubed = mul(self, square, cubic);
+        let factor = self.made(index, binary(BinaryKind::Add), vec![cubed, one], y);
+        let inner = mul(self, factor, x);
+        let inner = mul(self, inner, slope);
+        let tanh = self.made(index, Op::Unary(UnaryKind::Tanh), vec![inner], y);
+        let gate = self.made(index, binary(BinaryKind::Add), vec![tanh, one], y);
+        let gate = mul(self, gate, half);
+        self.emit(index, binary(BinaryKind::Mul), vec![x, gate], vec![y]);
     }
 
     fn pow(&mut self, index: usize, [x, exponent]: [usize; 2], y: usize) -> Result<(), Left> {

@@ -68,26 +68,43 @@ pub(super) fn joined(
     }
     outputs.iter().for_each(|&t| readers[t].push(usize::MAX));
     for first in firsts {
-        let Some(found) = Found::from(first, wirings, codes, tensors, &readers) else { continue };
-        let Found { between, last, x, y, dilation, padding } = found;
-        let (&begin, &end) = (between.first().unwrap_or(&first), between.last().unwrap_or(&last));
-        wirings[begin].inputs[0] = Some(x);
-        wirings[end].outputs[0] = y;
-        (folded[first], folded[last]) = (true, true);
-        let middle = between[between.len() / 2];
-        rewrites.insert(middle, Rewrite::Window { dilation, padding });
-        if let [before, _, after] = between[..] {
-            let line = |dims: &[usize], like: &[usize]| -> Vec<usize> {
-                // A line of pixels as an image that is one pixel high, or wide.
-                let [n, length, depth] = dims else { return dims.to_vec() };
-                if like.get(1) == Some(&1) { vec![*n, 1, *length, *depth] } else { vec![*n, *length, 1, *depth] }
-            };
-            let image = &tensors[wirings[before].outputs[0]].shape;
-            if named(&wirings[before], "RESHAPE") {
-                rewrites.insert(before, Rewrite::Shape(line(&tensors[x].shape, image)));
+        // Convolutions may share what deals the rows and columns out: then all of its readers are such, or none is changed.
+        let [dealt] = wirings[first].outputs[..] else { continue };
+        let lines = |&begin: &usize| -> Vec<[usize; 2]> {
+            let around = wirings.get(begin).is_some_and(|w| matches!(codes[w.code].name(), "EXPAND_DIMS" | "RESHAPE"));
+            match wirings.get(begin).and_then(|wiring| wiring.outputs.first()) {
+                Some(&line) if around => readers[line].iter().map(|&middle| [begin, middle]).collect(),
+                _ => vec![[begin, begin]],
             }
-            if named(&wirings[after], "RESHAPE") {
-                rewrites.insert(after, Rewrite::Shape(tensors[y].shape.clone()));
+        };
+        let paths: Vec<[usize; 2]> = readers[dealt].iter().flat_map(lines).collect();
+        let all: Option<Vec<Found>> =
+            paths.iter().map(|&path| Found::from(first, path, wirings, codes, tensors, &readers)).collect();
+        for found in all.into_iter().flatten() {
+            let Found { between, last, x, y, dilation, padding } = found;
+            let (&begin, &end) = (between.first().unwrap_or(&first), between.last().unwrap_or(&last));
+            wirings[begin].inputs[0] = Some(x);
+            wirings[end].outputs[0] = y;
+            // What they read and wrote is no matter of the graph: between them a batch size may be open.
+            for gone in [first, last] {
+                folded[gone] = true;
+                (wirings[gone].inputs, wirings[gone].outputs) = (Vec::new(), Vec::new());
+            }
+            let middle = between[between.len() / 2];
+            rewrites.insert(middle, Rewrite::Window { dilation, padding });
+            if let [before, _, after] = between[..] {
+                let line = |dims: &[usize], like: &[usize]| -> Vec<usize> {
+                    // A line of pixels as an image that is one pixel high, or wide.
+                    let [n, length, depth] = dims else { return dims.to_vec() };
+                    if like.get(1) == Some(&1) { vec![*n, 1, *length, *depth] } else { vec![*n, *length, 1, *depth] }
+                };
+                let image = &tensors[wirings[before].outputs[0]].shape;
+                if named(&wirings[before], "RESHAPE") {
+                    rewrites.insert(before, Rewrite::Shape(line(&tensors[x].shape, image)));
+                }
+                if named(&wirings[after], "RESHAPE") {
+                    rewrites.insert(after, Rewrite::Shape(tensors[y].shape.clone()));
+                }
             }
         }
     }
@@ -109,6 +126,7 @@ struct Found {
 impl Found {
     fn from(
         first: usize,
+        [begin, middle]: [usize; 2],
         wirings: &[Wiring<'_>],
         codes: &[Code],
         tensors: &[Source],
@@ -121,10 +139,18 @@ impl Found {
             let [reader] = readers[t][..] else { return None };
             (wirings.get(reader)?.inputs.first() == Some(&Some(t))).then_some(reader)
         };
-        let mut between = vec![next(first)?];
-        if matches!(name(between[0]), "EXPAND_DIMS" | "RESHAPE") {
-            between.push(next(between[0])?);
-            between.push(next(between[1])?);
+        // Each reads what the one before it writes as the first of its inputs.
+        let follows = |i: usize, before: usize| {
+            let from = wirings[before].outputs.first().copied();
+            wirings.get(i).is_some_and(|wiring| from.is_some() && wiring.inputs.first() == Some(&from))
+        };
+        if !follows(begin, first) || (middle != begin && !follows(middle, begin)) {
+            return None;
+        }
+        let mut between = vec![begin];
+        if middle != begin {
+            between.push(middle);
+            between.push(next(middle)?);
             if !matches!(name(between[2]), "SQUEEZE" | "RESHAPE") {
                 return None;
             }

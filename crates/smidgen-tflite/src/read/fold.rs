@@ -29,7 +29,10 @@ pub const COMPUTED: &[SupportEntry] = &[
     computed("RANGE", ""),
     computed("RANK", "of any tensor, since shapes are fixed"),
     computed("REDUCE_PROD", ""),
-    computed("SELECT", ""),
+    computed(
+        "SELECT",
+        "of constants; of what is computed when the network runs too, where it is SELECT_V2 with operands of one shape",
+    ),
     computed("SHAPE", "of any tensor, since shapes are fixed"),
     computed("ZEROS_LIKE", ""),
 ];

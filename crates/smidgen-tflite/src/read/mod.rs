@@ -5,11 +5,14 @@ pub(crate) mod cause;
 mod composed;
 mod dilated;
 mod fold;
+pub(crate) mod grouped;
 #[cfg(test)]
 mod layers;
 mod lists;
 #[cfg(test)]
 mod loops;
+#[cfg(test)]
+mod others;
 mod recurrent;
 #[cfg(test)]
 mod sound;
@@ -223,7 +226,7 @@ impl<'a> Reader<'a> {
                 }
             };
             let origin = all.origin(index);
-            let Progress { wirings, tensors, operators, left, beyond, .. } = &mut all;
+            let Progress { wirings, tensors, left, beyond, .. } = &mut all;
             let wiring = &wirings[index];
             let (name, trouble) = match &codes[wiring.code] {
                 code if let Some((reason, hint)) = left.remove(&index) => {
@@ -265,6 +268,20 @@ impl<'a> Reader<'a> {
                             if self.options.float_weights {
                                 self.float_weights(&op, &inputs, tensors)?;
                             }
+                            if let smidgen_ir::Op::Conv2d(conv) = op
+                                && let Some(groups) =
+                                    grouped::groups(&tensors[inputs[0]].shape, &tensors[inputs[1]].shape)
+                            {
+                                if !all.grouped(index, conv, &inputs, groups) {
+                                    let reason =
+                                        format!("it is a convolution in {} groups, which are too many", groups[0]);
+                                    all.leave(index, reason, "use fewer groups, or DEPTHWISE_CONV_2D");
+                                    all.tasks.push_front(Task::Operator(index));
+                                }
+                                continue;
+                            }
+                            let Progress { wirings, tensors, operators, .. } = &mut all;
+                            let wiring = &wirings[index];
                             shape_outputs(&op, &inputs, &wiring.outputs, tensors);
                             if without_elements(&op, &mut inputs, &wiring.outputs, tensors) {
                                 continue;

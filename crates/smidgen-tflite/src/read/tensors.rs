@@ -332,6 +332,14 @@ impl<'a> Reader<'a> {
         if scales.len() == 0 || plain {
             return Ok(Ok(None));
         }
+        // A converter's arithmetic has overflowed, and the reference loads what it wrote.
+        if scales.iter().any(|scale| scale == f32::INFINITY) {
+            return Ok(Err(Refusal::unsupported(
+                "its scale is infinite, so its integers stand for no numbers",
+                "quantise again: with calibration data under which all values of this tensor are finite, and without weights that are 0 or \
+                 next to it in a whole channel beside a large bias",
+            )));
+        }
         if let Some(scale) = scales.iter().find(|s| !(s.is_finite() && *s > 0.0)) {
             return problem(format!("a scale of {scale}; scales are positive and finite"));
         }
