@@ -2,12 +2,13 @@
 //!
 //! An operator stays on floats if TensorFlow Lite's reference has no int8 kernel for it (DIV, SQRT), or if the 256 steps of its input are
 //! too coarse for what it makes of them (EXP and LOG of some ranges), or if its fixed-point form has no room for the scales (SOFTMAX of huge
-//! numbers). So do recurrent layers but LSTM and SVDF. What is read by such operators alone, and is cheap, stays with
+//! numbers). So do recurrent layers but LSTM and SVDF. Where values that an operator on floats makes are mostly less than a step apart from
+//! 0, as RSQRT has them if one sample is nearly nothing, what reads them stays on floats as well. What is read by such operators alone, and is cheap, stays with
 //! them: a variance or a sum of exponentials loses most on its way through int8, and nothing has to be converted in between.
 
 use crate::affine::Affine;
 use crate::mask;
-use crate::observe::Seen;
+use crate::observe::{Seen, Stats};
 use crate::params::is_activation;
 use crate::recurrent::Form;
 use smidgen_ir::{Graph, Op, Operator, UnaryKind};
@@ -16,6 +17,8 @@ use smidgen_ir::{Graph, Op, Operator, UnaryKind};
 const WIDEST: f64 = 0.1;
 /// LOG wants what it reads to be at least so many steps from 0.
 const NEAREST: f64 = 8.0;
+/// Typical values of what floats have made are at least this part of a step: half of them round to something else than 0.
+const LEAST_STEPS: f64 = 0.5;
 /// Steps of the output up to which a table's entry is defined before it is clamped: half of what int32 holds.
 const MOST_STEPS: f64 = (1u32 << 30) as f64;
 
@@ -39,7 +42,18 @@ pub(crate) fn unsuited(
         let low = seen[x.index()].as_ref().map_or(0.0, |stats| f64::from(stats.low));
         is_exact(&operator.op, from, to, low)
     };
-    graph.operators.iter().enumerate().map(|each| !suits(each)).collect()
+    let mut unsuited: Vec<bool> = graph.operators.iter().enumerate().map(|each| !suits(each)).collect();
+    // Tensors that come from floats and that integers would make 0 of.
+    let mut lost = vec![false; graph.tensors.len()];
+    for (operator, unsuited) in graph.operators.iter().zip(&mut unsuited) {
+        *unsuited |= is_cheap(&operator.op) && operator.inputs.iter().any(|id| lost[id.index()]);
+        for id in operator.outputs.iter().filter(|_| *unsuited) {
+            let typical = seen[id.index()].as_ref().and_then(Stats::typical);
+            let step = stored[id.index()].map(|affine| f64::from(affine.scale));
+            lost[id.index()] = typical.zip(step).is_some_and(|(typical, step)| typical < LEAST_STEPS * step);
+        }
+    }
+    unsuited
 }
 
 /// True if an operator's fixed-point form has room for these scales and enough steps. `low` is the least input that was seen.
@@ -64,17 +78,21 @@ fn is_exact(op: &Op, from: Affine, to: Affine, low: f64) -> bool {
     }
 }
 
+/// True for what computes on floats nearly as quickly.
+fn is_cheap(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Binary { .. } | Op::Unary(_) | Op::Prelu | Op::Reduce { .. } | Op::Softmax { .. } | Op::Reshape { .. }
+    )
+}
+
 /// Adds to operators on floats those that only they read, where that is cheap.
 pub(crate) fn with_feeders(graph: &Graph, floats: &mut [bool]) {
     let consumers = graph.consumers();
     // Readers come after what they read.
     for i in (0..graph.operators.len()).rev() {
         let Operator { op, outputs, .. } = &graph.operators[i];
-        let cheap = matches!(
-            op,
-            Op::Binary { .. } | Op::Unary(_) | Op::Prelu | Op::Reduce { .. } | Op::Softmax { .. } | Op::Reshape { .. }
-        );
-        if floats[i] || !cheap || graph.outputs.iter().any(|id| outputs.contains(id)) {
+        if floats[i] || !is_cheap(op) || graph.outputs.iter().any(|id| outputs.contains(id)) {
             continue;
         }
         let mut readers = outputs.iter().flat_map(|id| &consumers[id.index()]).peekable();

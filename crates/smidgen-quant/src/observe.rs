@@ -26,6 +26,8 @@ pub(crate) struct Stats {
     pub least_peak: f32,
     /// Greatest magnitude of each channel, the index along the last axis.
     pub magnitudes: Vec<f32>,
+    /// Sum of the binary exponents of all values but 0, and how many these are.
+    exponents: (i64, u64),
     /// Sum of each channel's values.
     sums: Vec<f64>,
     /// Values of each channel.
@@ -39,6 +41,7 @@ impl Stats {
             high: f32::NEG_INFINITY,
             least_peak: f32::INFINITY,
             magnitudes: vec![0.0; channels],
+            exponents: (0, 0),
             sums: vec![0.0; channels],
             count: (values.len() / channels) as u64,
         };
@@ -48,6 +51,10 @@ impl Stats {
                 stats.high = stats.high.max(value);
                 stats.magnitudes[c] = stats.magnitudes[c].max(value.abs());
                 stats.sums[c] += f64::from(value);
+                if value != 0.0 {
+                    stats.exponents.0 += i64::from((value.to_bits() >> 23) & 0xff) - 127;
+                    stats.exponents.1 += 1;
+                }
             }
             let peak = pixel.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             if peak > mask::MASKED {
@@ -62,8 +69,17 @@ impl Stats {
         self.high = self.high.max(other.high);
         self.least_peak = self.least_peak.min(other.least_peak);
         self.count += other.count;
+        self.exponents.0 += other.exponents.0;
+        self.exponents.1 += other.exponents.1;
         self.magnitudes.iter_mut().zip(&other.magnitudes).for_each(|(a, &b)| *a = a.max(b));
         self.sums.iter_mut().zip(&other.sums).for_each(|(a, b)| *a += b);
+    }
+
+    /// About the geometric mean of all magnitudes but 0; `None` if there is nothing else.
+    pub fn typical(&self) -> Option<f64> {
+        let (sum, count) = self.exponents;
+        // Within a power of two, the middle.
+        (count > 0).then(|| (sum as f64 / count as f64 + 0.5).exp2())
     }
 
     /// The mean of each channel.

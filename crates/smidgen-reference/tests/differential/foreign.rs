@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 
 /// Models of each kind.
 const COUNT: usize = 100;
+/// How far results may lie apart where two numbers of magnitude 1 cancel, times a few.
+const CANCELLED: f32 = 4e-6;
 
 /// Splits a run of `u32` lengths and bytes into its parts.
 fn parts(mut bytes: &[u8]) -> Vec<Vec<u8>> {
@@ -40,6 +42,8 @@ fn parameters_in_every_form() {
                 assert!(message.contains("STRIDED_SLICE") && message.contains("it inserts new axes"), "{message}");
             }
             Ok(()) if kind != "unsupported_new_axis" => {}
+            // Below 0 the sum of 1 and tanh cancels, and leaves the last bits of tanh, which are each library's own.
+            Err(Fault::Differs { difference, .. }) if kind == "gelu_by_tanh" && difference.most <= CANCELLED => {}
             Ok(()) => faults.push(format!("{kind} {index}: was accepted")),
             Err(fault) => faults.push(format!("{kind} {index}: {fault}")),
         }
