@@ -142,7 +142,7 @@ mod tests {
         let graph = text::parse(source).unwrap();
         let ranges = vec![Some((0.0, 2.0)); graph.tensors.len()];
         let [narrow, wide] = [ElementType::Int8, ElementType::Int16]
-            .map(|e| params(&graph, &[], (&ranges, &vec![None; ranges.len()]), e));
+            .map(|e| params(&graph, &[], (&ranges, &vec![None; ranges.len()], &[]), e));
         let at = |name: &str| TensorId(graph.tensors.iter().position(|t| t.name == name).unwrap() as u32);
         let mut asked = vec![false; graph.tensors.len()];
         asked[at("a").index()] = true;
@@ -169,7 +169,7 @@ mod tests {
         let graph = text::parse(source).unwrap();
         let ranges = vec![Some((0.0, 2.0)); graph.tensors.len()];
         let [narrow, wide] = [ElementType::Int8, ElementType::Int16]
-            .map(|e| params(&graph, &[], (&ranges, &vec![None; ranges.len()]), e));
+            .map(|e| params(&graph, &[], (&ranges, &vec![None; ranges.len()], &[]), e));
         let without: Vec<bool> = graph.operators.iter().map(|o| !o.op.takes_int8()).collect();
         let formats =
             Formats::new(&graph, [&narrow, &wide], [&without, &without], (&[], &[]), vec![false; graph.tensors.len()]);
@@ -188,7 +188,7 @@ mod tests {
         let graph = text::parse(source).unwrap();
         let ranges = vec![Some((0.0, 2.0)); graph.tensors.len()];
         let [narrow, wide] = [ElementType::Int8, ElementType::Int16]
-            .map(|e| params(&graph, &[], (&ranges, &vec![None; ranges.len()]), e));
+            .map(|e| params(&graph, &[], (&ranges, &vec![None; ranges.len()], &[]), e));
         let seen = vec![None; graph.tensors.len()];
         let unsuited = [&narrow, &wide].map(|stored| floats::unsuited(&graph, (stored, &[]), &seen, &[]));
         let of = |asked| {

@@ -276,20 +276,28 @@ pub fn quantise(
         Ok::<_, QuantError>(ranges)
     };
     // int16 has steps enough for all values that were seen.
-    let params = |method, floors: &[Option<f32>], element| {
-        Ok::<_, QuantError>(params::params(&float, &states, (&ranges(method, floors)?, floors), element))
-    };
-    let narrow = params(options.range, &floors[0], ElementType::Int8)?;
-    let wide = params(RangeMethod::MinMax, &floors[1], ElementType::Int16)?;
+    let [narrow, wide] = [(options.range, &floors[0]), (RangeMethod::MinMax, &floors[1])]
+        .map(|(method, floors)| ranges(method, floors).map(|ranges| (ranges, &floors[..])));
+    let known = [(narrow?, ElementType::Int8), (wide?, ElementType::Int16)];
     let floors = floors.each_ref().map(|floors| &floors[..]);
+    let stored = |floats: [&[bool]; 2]| {
+        let of = |k: usize| {
+            let ((ranges, floors), element) = &known[k];
+            params::params(&float, &states, (ranges, floors, floats[k]), *element)
+        };
+        [of(0), of(1)]
+    };
+    // What turns out to be computed on floats puts no limits on scales.
+    let [narrow, wide] = stored([&[], &[]]);
+    let forms = recurrent::forms(&float, &narrow, &seen, &extents);
+    let unsuited = [(&narrow[..], floors[0]), (&wide[..], floors[1])];
+    let unsuited = unsuited.map(|stored| floats::unsuited(&float, stored, &seen, &forms));
+    let [narrow, wide] = stored(unsuited.each_ref().map(|u| &u[..]));
     let rounding = options.rounding.unwrap_or(match options.weights {
         WeightBits::Int8 => Rounding::Nearest,
         WeightBits::Int4 | WeightBits::Mixed(_) => Rounding::Compensated,
     });
     let measured = &samples[..samples.len().min(options.noise_samples.max(1))];
-    let forms = recurrent::forms(&float, &narrow, &seen, &extents);
-    let unsuited = [(&narrow[..], floors[0]), (&wide[..], floors[1])];
-    let unsuited = unsuited.map(|stored| floats::unsuited(&float, stored, &seen, &forms));
     let formats = |asked: Vec<bool>| {
         Formats::new(&float, [&narrow, &wide], unsuited.each_ref().map(|u| &u[..]), (&forms, &states), asked)
     };

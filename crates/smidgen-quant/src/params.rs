@@ -85,14 +85,14 @@ pub(crate) fn groups(graph: &Graph, states: &[[TensorId; 2]]) -> Vec<Vec<TensorI
 }
 
 /// One entry for each tensor: its scale and zero point if it is stored as int8 or int16, or `None` for constants and for what is no
-/// float. Nothing below a [floor](crate::mask) counts.
+/// float. Nothing below a [floor](crate::mask) counts, and the operators of `floats` compute on such.
 ///
 /// Where an operator ties tensors together and the scheme prescribes one of them, all take the prescribed one if it holds their values;
 /// otherwise that one stays out, and its integers are brought to the others' scale when read. So are a state's value and what it becomes.
 pub(crate) fn params(
     graph: &Graph,
     states: &[[TensorId; 2]],
-    (ranges, floors): (&[Range], &[Option<f32>]),
+    (ranges, floors, floats): (&[Range], &[Option<f32>], &[bool]),
     element: ElementType,
 ) -> Vec<Option<Affine>> {
     let is_activation = |id: TensorId| is_activation(graph, id);
@@ -115,7 +115,9 @@ pub(crate) fn params(
         let Some(&first) = activations(graph, operator).first().filter(|_| is_tied(&operator.op)) else { continue };
         let group = groups.of(first);
         for (&id, values) in operator.inputs.iter().filter_map(|id| Some(id).zip(graph.tensor(*id).floats())) {
-            raised(values, floors[id.index()]).iter().for_each(|&v| widen(&mut free[group], (v, v)));
+            let most = bounded(&operator.op, ranges[operator.outputs[0].index()]);
+            let values = raised(values, floors[id.index()]).into_iter().filter(|value| value.abs() <= most);
+            values.for_each(|v| widen(&mut free[group], (v, v)));
         }
         if let Op::Pad { value: PadValue::Float(value), .. } = operator.op
             && value.abs() < ENDLESS
@@ -147,7 +149,7 @@ pub(crate) fn params(
             }
         });
     }
-    keep_factors_small(graph, &mut groups, (&fixed, floors), &mut common, element);
+    keep_factors_small(graph, &mut groups, (&fixed, floors, floats), &mut common, element);
     let mut params = vec![None; graph.tensors.len()];
     for id in ids() {
         params[id.index()] = fixed[id.index()].or(common[groups.of(id)]);
@@ -161,7 +163,7 @@ pub(crate) fn params(
 fn keep_factors_small(
     graph: &Graph,
     groups: &mut Groups,
-    (fixed, floors): (&[Option<Affine>], &[Option<f32>]),
+    (fixed, floors, floats): (&[Option<Affine>], &[Option<f32>], &[bool]),
     common: &mut [Option<Affine>],
     element: ElementType,
 ) {
@@ -177,7 +179,8 @@ fn keep_factors_small(
     let weighted = if is_int16 { WIDE } else { OTHER };
     // So many steps has an input less its zero point at most.
     let most = if is_int16 { 65536.0 } else { 256.0 };
-    for operator in &graph.operators {
+    let on_floats = |i: usize| floats.get(i).copied().unwrap_or(false);
+    for (_, operator) in graph.operators.iter().enumerate().filter(|(i, _)| !on_floats(*i)) {
         let mut scale = |id: TensorId| -> f64 {
             let affine = match graph.tensor(id).floats() {
                 // Weights are int8 always.
@@ -224,6 +227,19 @@ pub(crate) fn raised(mut values: Vec<f32>, floor: Option<f32>) -> Vec<f32> {
     values
 }
 
+/// Beyond this magnitude a constant that MINIMUM or MAXIMUM compares with bounds nothing that comes near it, as 1e6 does beside a few units:
+/// the end of the stored range stands for it.
+fn bounded(op: &Op, range: Range) -> f32 {
+    /// How much further than all results values may come to lie.
+    const BEYOND: f32 = 16.0;
+    match (op, range) {
+        (Op::Binary { kind: BinaryKind::Minimum | BinaryKind::Maximum, .. }, Some((low, high))) if low < high => {
+            BEYOND * low.abs().max(high.abs())
+        }
+        _ => f32::INFINITY,
+    }
+}
+
 /// The end of an operator's activation, which must lie within so many steps of the output; 0 if it has none.
 fn bound(op: &Op) -> f32 {
     let activation = match op {
@@ -261,7 +277,7 @@ mod tests {
         let graph = text::parse(source).unwrap_or_else(|e| panic!("{e}: {source}"));
         let range = |name: &str| ranges.iter().find(|(n, _)| *n == name).map(|(_, range)| *range);
         let ranges: Vec<_> = graph.tensors.iter().map(|t| range(&t.name)).collect();
-        params(&graph, &[], (&ranges, &vec![None; ranges.len()]), element)
+        params(&graph, &[], (&ranges, &vec![None; ranges.len()], &[]), element)
     }
 
     #[test]
@@ -305,6 +321,19 @@ mod tests {
             %3 \"y\" : f32[1x4] = PADV2(%2) pads=[[0, 0], [1, 1]] value=-7.0";
         let found = of(source, &[("x", (-1.0, 1.0)), ("m", (0.0, 5.0)), ("y", (-7.0, 5.0))]);
         assert_eq!([found[0], found[2], found[3]], [Some(covering(-7.0, 5.0)); 3]);
+    }
+
+    #[test]
+    fn bounds_that_nothing_comes_near_do_not_count() {
+        let source = "graph \"t\" inputs(%0) outputs(%2)
+            %0 \"x\" : f32[1x2]
+            %1 : f32[1] = [1e6]
+            %2 \"m\" : f32[1x2] = MINIMUM(%0, %1)";
+        let found = of(source, &[("x", (-1.0, 2.0)), ("m", (-1.0, 2.0))]);
+        assert_eq!([found[0], found[2]], [Some(covering(-1.0, 2.0)); 2]);
+        // What might be reached does.
+        let near = of(&source.replace("1e6", "6.0"), &[("x", (-1.0, 2.0)), ("m", (-1.0, 2.0))]);
+        assert_eq!([near[0], near[2]], [Some(covering(-1.0, 6.0)); 2]);
     }
 
     #[test]
