@@ -9,7 +9,7 @@ use crate::{Inputs, Progress, Stage};
 use rayon::prelude::*;
 use smidgen_certify::certify;
 use smidgen_exec::{Executor, relabelled};
-use smidgen_ir::{DataType, Graph, Op, PadValue, TensorId};
+use smidgen_ir::{BinaryKind, DataType, Graph, Op, PadValue, TensorId};
 use smidgen_lower::{LowerOptions, lower};
 use smidgen_plan::layer_wise;
 use std::collections::HashMap;
@@ -153,6 +153,37 @@ fn endless(graph: &Graph) -> Vec<bool> {
     endless
 }
 
+/// For each tensor that only MINIMUM and MAXIMUM with constants read, what an infinite value becomes there: RSQRT of 0 is one, and bounded
+/// behind it.
+fn bounds(graph: &Graph) -> Vec<Option<(f32, f32)>> {
+    let mut bounds: Vec<Option<(f32, f32)>> = vec![None; graph.tensors.len()];
+    let mut others = vec![false; graph.tensors.len()];
+    graph.outputs.iter().for_each(|id| others[id.index()] = true);
+    for operator in &graph.operators {
+        for (k, &id) in operator.inputs.iter().enumerate() {
+            let by = operator.inputs.get(1 - k.min(1)).and_then(|&by| graph.tensor(by).floats());
+            let extreme = |of: fn(f32, f32) -> f32, from| by.as_ref().map(|by| by.iter().copied().fold(from, of));
+            let bound = match operator.op {
+                Op::Binary { kind: BinaryKind::Minimum, .. } => {
+                    extreme(f32::max, f32::NEG_INFINITY).map(|most| (f32::NEG_INFINITY, most))
+                }
+                Op::Binary { kind: BinaryKind::Maximum, .. } => {
+                    extreme(f32::min, f32::INFINITY).map(|least| (least, f32::INFINITY))
+                }
+                _ => None,
+            };
+            let at = &mut bounds[id.index()];
+            match bound {
+                Some((low, high)) => {
+                    *at = Some(at.map_or((low, high), |(from, to): (f32, f32)| (from.min(low), to.max(high))));
+                }
+                None => others[id.index()] = true,
+            }
+        }
+    }
+    bounds.into_iter().zip(others).map(|(bound, others)| bound.filter(|_| !others)).collect()
+}
+
 /// Runs every sample, each summed up by `each`, and gives the summaries in the samples' order.
 fn every<T: Send>(
     graph: &Graph,
@@ -171,7 +202,7 @@ fn every<T: Send>(
 
 /// Extremes and means of every float tensor over the samples.
 pub(crate) fn observe(graph: &Graph, samples: &[Inputs], progress: Progress<'_>) -> Result<Seen, QuantError> {
-    let endless = endless(graph);
+    let (endless, bounds) = (endless(graph), bounds(graph));
     let summaries = every(graph, samples, (Stage::Observe, progress), |sample, executor, inputs| {
         let mut seen: Seen = vec![None; graph.tensors.len()];
         let mut fault = None;
@@ -180,7 +211,10 @@ pub(crate) fn observe(graph: &Graph, samples: &[Inputs], progress: Progress<'_>)
             if tensor.dtype != DataType::FLOAT32 || endless[id.index()] {
                 return;
             }
-            let values = floats(bytes);
+            let mut values = floats(bytes);
+            if let Some((low, high)) = bounds[id.index()] {
+                values.iter_mut().filter(|v| v.is_infinite()).for_each(|value| *value = value.clamp(low, high));
+            }
             if fault.is_none() && !values.iter().all(|v| v.is_finite()) {
                 fault = Some(QuantError::Value { sample, tensor: tensor.name.clone() });
             }

@@ -45,3 +45,13 @@ fn lengths_are_divided_by_on_floats_where_one_sample_is_zero() {
         );
     }
 }
+
+#[test]
+fn what_is_infinite_and_bounded_behind_is_taken() {
+    // Without the bound of the sum: RSQRT of 0 is infinite, and MINIMUM makes 1e6 of it.
+    let source = UNIT.replace("%5 \"above\" : f32[1x1] = MAXIMUM(%4, %1)", "%5 \"above\" : f32[1x1] = RELU(%4)");
+    let source = source.replace("%7", "%9").replace("%8", "%7").replace("%9", "%8");
+    let samples = [vec![floats(&[0.5; 8])], vec![floats(&[0.0; 8])]];
+    let quantised = quantise(&text::parse(&source).unwrap(), &samples, &Options::default(), &|_| {}).unwrap();
+    assert!(quantised.outputs[0].is_none_or(|db| db > 30.0), "{:?}", quantised.outputs);
+}
