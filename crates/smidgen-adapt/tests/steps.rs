@@ -104,7 +104,7 @@ fn kernels_that_compute_full_rows_are_never_asked_for_a_part() {
             let half = region.x1 / 2;
             let parts = [Region { x1: half, ..region }, Region { x0: half, ..region }];
             cut.runs.splice(at..=at, parts.map(|region| Run::Compute { step, region }));
-            let why = certify(cut).err().expect("half a row is refused").to_string();
+            let why = certify(cut).expect_err("half a row is refused").to_string();
             assert!(why.contains("full rows") || why.contains("only runs whole"), "{}: {why}", kernel.name());
             refused.insert(kernel.name());
         }

@@ -2,128 +2,130 @@
 
 use crate::costs::Costs;
 
-/// Cortex-M4 and M7: fitted to 1583 measured steps, with a mean error of 1.2 %,
-/// and to the code of 148 networks, with one of 2.4 %.
+/// Cortex-M4 and M7: fitted to 1620 measured steps, with a mean error of 1.2 %,
+/// and to the code of 152 networks, with one of 2.6 %.
 pub static ARMV7EM: Costs = Costs {
     name: "armv7em",
     cores: "Cortex-M4 and M7",
     awaits: 9_000,
     steps: [
-        542, 50, 157, 82, 56, 32, 54, 8, 15, 28, 19, 100, 14, 20, 0, 4, 8, 42, 20, 5, 27, 17, 10, 8, 8, 52, 4, 4, 52,
-        19, 8, 8, 5, 8, 0, 47, 12, 9, 10, 6, 9, 0, 2, 0, 0,
+        542, 50, 152, 81, 53, 32, 54, 8, 22, 28, 15, 108, 22, 20, 0, 4, 4, 38, 20, 5, 31, 17, 10, 8, 4, 52, 4, 4, 52,
+        19, 8, 8, 5, 8, 0, 47, 12, 9, 13, 8, 12, 0, 2, 23, 6,
     ],
     rates: [
         // conv2d: run; row; tap row in place; block; staged run; staged word; block x pair; block x weight;
         // output pair; signed output pair; pixel x weight; odd block; block apart; pixel apart; piece apart;
         // four bytes apart; byte apart; padded byte apart.
         [
-            32_975, 16_563, 16_039, 5_447, 78, 509, 2_314, 334, 544, 483, 489, 24_497, 2_045, 22_081, 2_667, 771, 554,
-            183,
+            34_447, 15_829, 15_588, 5_385, 88, 510, 2_294, 334, 550, 483, 489, 24_709, 2_042, 22_245, 2_619, 762, 551,
+            146,
         ],
         // conv2d int4: run; row; tap row in place; block; staged run; staged word; block x pair; block x
         // weight; output pair; signed output pair; pixel x weight; odd block; block apart; pixel apart; piece
         // apart; four bytes apart; byte apart; padded byte apart.
-        [21_943, 21_767, 8_734, 15_902, 0, 305, 3_325, 676, 119, 466, 433, 18_699, 19_842, 11_923, 5_024, 876, 298, 98],
+        [21_913, 21_902, 8_533, 15_641, 0, 303, 3_303, 676, 126, 465, 434, 18_478, 18_812, 12_800, 4_465, 876, 374, 68],
         // depthwise 3x3: run; band; band row; band x group; staged weight; staged row; staged pixel; row x
         // channel; output; tap row; output, stride 2; tap row, stride 2; padded row; staged pixel, few; tap
         // row, few; signed output.
-        [37_044, 35_398, 4_495, 17_121, 39, 604, 154, 2_829, 1_274, 33, 1_312, 64, 1_325, 3_333, 5_280, 330, 0, 0],
+        [28_202, 41_362, 4_123, 18_415, 0, 518, 159, 2_986, 1_195, 58, 1_414, 24, 1_304, 2_640, 2_876, 332, 0, 0],
         // depthwise 5x5: run; band; band row; band x group; staged weight; staged row; staged pixel; row x
         // channel; output; tap row; output, stride 2; tap row, stride 2; padded row; staged pixel, few; tap
         // row, few; signed output.
-        [23_932, 0, 20_856, 31_008, 0, 1_310, 144, 3_311, 1_508, 236, 1_626, 213, 1_690, 0, 8_340, 158, 0, 0],
+        [27_739, 0, 19_130, 36_822, 0, 800, 143, 3_871, 1_350, 274, 1_342, 298, 1_475, 489, 4_056, 163, 0, 0],
         // depthwise 7x7: run; band; band row; band x group; staged weight; staged row; staged pixel; row x
         // channel; output; tap row; output, stride 2; tap row, stride 2; padded row; staged pixel, few; tap
         // row, few; signed output.
-        [9_157, 0, 8_466, 62_997, 0, 1_262, 109, 0, 1_589, 492, 3_892, 138, 2_184, 2_122, 9_315, 364, 0, 0],
+        [5_552, 0, 9_294, 70_487, 0, 1_008, 101, 0, 1_516, 507, 3_805, 161, 2_131, 1_321, 3_493, 363, 0, 0],
         // depthwise: run; row; pixel; pixel x group; tap x group; output; multiplication.
-        [42_519, 0, 1_913, 35_810, 11_149, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [37_430, 0, 0, 35_875, 11_413, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // fully connected: run; row; four outputs; four outputs x word; tail; single output; single x word.
-        [22_142, 0, 19_991, 1_769, 1_347, 13_337, 4_280, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [19_773, 0, 21_336, 1_765, 1_347, 13_149, 1_744, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // fully connected int4: run; row; four outputs; four outputs x word; tail; single output; single x
         // word.
-        [24_308, 0, 17_770, 2_476, 2_663, 13_329, 3_871, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [22_143, 0, 18_738, 2_444, 2_280, 14_033, 1_304, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // max pool: run; row; pixel; four channels; four x row; four x tap; channel; channel x tap.
-        [17_785, 5_388, 10_156, 7_956, 2_550, 2_410, 4_535, 1_225, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [15_812, 4_181, 10_303, 7_909, 2_553, 2_406, 4_426, 1_234, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // average pool: run; row; pixel; four channels; four x row; four x tap; channel; channel x tap.
-        [15_405, 0, 11_771, 14_072, 2_270, 944, 5_946, 772, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [15_138, 0, 11_690, 13_760, 2_172, 944, 5_838, 772, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // softmax: run; pixel; channel.
-        [12_326, 22_212, 6_557, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [11_648, 23_181, 5_668, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // sum: run; row; span; quad; rest; pixel apart; element apart.
-        [18_363, 4_367, 3_530, 2_404, 1_886, 0, 3_550, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [18_188, 4_461, 3_450, 2_403, 1_879, 0, 3_550, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // product: run; row; span; quad; rest; pixel apart; element apart; quad, clamped.
-        [14_596, 6_596, 3_606, 3_980, 4_316, 0, 6_400, 6_620, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [17_695, 6_752, 3_628, 3_962, 4_307, 0, 6_400, 6_620, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // table: run; row; element.
-        [11_598, 4_808, 509, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [11_298, 4_915, 508, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // rescale (not measured): run; row; element.
         [24_000, 0, 3_600, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // quantise: run; row; element.
-        [11_740, 3_808, 2_600, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [11_342, 3_808, 2_600, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // dequantise: run; row; element.
-        [13_935, 3_215, 801, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [11_400, 3_600, 800, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // gather: run; row; pixel; copied byte; filled byte; divided pixel; single channel; byte of odd
         // pixels.
-        [30_999, 6_645, 11_115, 145, 2_785, 0, 3_912, 180, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [29_348, 5_025, 10_778, 153, 3_467, 0, 4_448, 233, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // concat: run; row; pixel; copy; copied byte; byte of odd copies.
-        [16_703, 0, 1_636, 5_132, 413, 15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [17_522, 0, 1_581, 5_736, 311, 73, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // permute: run; line; element.
-        [130, 2_479, 536, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [0, 2_477, 534, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // mean: run; run x four; four x row; four x tap; run x channel; channel x tap; cleared channel;
         // output.
-        [17_476, 2_187, 1_866, 2_108, 2_175, 1_107, 5_388, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [13_231, 2_664, 2_049, 2_094, 3_109, 1_013, 3_534, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // pool image: run; run x four; four x row; four x tap; run x channel; channel x tap; cleared channel;
         // output.
-        [14_234, 2_500, 2_000, 968, 3_609, 740, 2_858, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [12_336, 2_634, 1_979, 972, 3_900, 733, 2_727, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // reduce: run; output; line; element.
-        [0, 12_152, 0, 895, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [0, 9_940, 0, 892, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // resize: run; row; pixel; element.
-        [14_047, 3_477, 9_739, 5_399, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [14_347, 4_211, 9_691, 5_399, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // binary: run; pixel; element; sum; product.
-        [16_970, 800, 1_690, 4_980, 9_750, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [35_815, 412, 1_698, 4_980, 9_750, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // conv2d fast: run; row; pixel; pixel x tap row; patch element; output; single output; multiplication.
-        [18_619, 185_236, 30_228, 3_930, 0, 6_236, 18_078, 448, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [17_553, 163_220, 29_075, 4_632, 0, 4_111, 15_408, 447, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // depthwise simple: run; row; pixel; output; output x tap row; output x tap; multiplication.
-        [1_012_736, 0, 0, 28_248, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [1_023_536, 0, 0, 28_797, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // transpose conv: run; row; pixel; output; output x tap row; output x tap; multiplication.
-        [47_208_931, 0, 0, 0, 0, 0, 700, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [44_828_031, 0, 0, 0, 0, 0, 700, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // conv2d int16: run; row; block; pixel; pixel x tap row; staged word; block x pair; block x weight;
         // output pair; pixel x weight; joined element; output.
-        [29_207, 7_338, 15_413, 17_939, 8_058, 13, 1_020, 920, 1_075, 358, 530, 0, 0, 0, 0, 0, 0, 0],
+        [28_975, 7_775, 15_100, 18_232, 8_016, 20, 1_025, 925, 1_076, 355, 527, 0, 0, 0, 0, 0, 0, 0],
         // depthwise int16: run; row; block; pixel; place; block x pair; block x pair x tap; pixel x pair x
         // tap; output; odd tap.
-        [43_169, 0, 25_507, 18_142, 1_730, 1_286, 373, 303, 567, 400, 0, 0, 0, 0, 0, 0, 0, 0],
+        [35_928, 0, 24_520, 18_971, 1_765, 1_396, 371, 302, 546, 400, 0, 0, 0, 0, 0, 0, 0, 0],
         // fully connected int16: run; row; four outputs; four outputs x word; tail; single output; single x
         // word.
-        [16_316, 0, 22_538, 2_046, 3_033, 7_471, 2_580, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [15_979, 0, 22_892, 1_978, 3_245, 7_510, 2_627, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // sum int16: run; row; element.
         [24_360, 8_606, 3_204, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // softmax int16: run; pixel; element.
-        [27_397, 0, 16_698, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [27_196, 0, 13_398, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // mean int16: run; run x four; four x row; four x tap; run x channel; channel x tap; cleared channel;
         // output.
-        [0, 6_756, 700, 1_445, 27_331, 250, 1_436, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [11_418, 12_570, 1_903, 948, 14_192, 423, 344, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // other int16 (not measured): run; element; multiplication.
         [24_000, 3_000, 600, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // conv2d float: run; row; pixel; output; output x tap row; output x tap; multiplication.
-        [37_322, 0, 10_238, 4_439, 1_119, 1_824, 501, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [37_142, 0, 10_228, 4_340, 1_118, 1_824, 501, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // depthwise float: run; row; pixel; output; output x tap row; output x tap; multiplication.
         [74_873, 0, 7_513, 6_094, 2_271, 1_250, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // fully connected float: run; output; multiplication.
-        [12_021, 2_492, 500, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [12_021, 2_592, 500, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // binary float: run; pixel; element.
-        [6_387, 5_501, 2_367, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [10_354, 4_803, 2_398, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // softmax float: run; pixel; element.
-        [15_330, 0, 7_201, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [15_676, 0, 7_105, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // mean float: run; pixel; element; output.
-        [16_438, 0, 622, 2_935, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [19_211, 0, 624, 2_324, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // other float (not measured): run; element; multiplication.
         [24_000, 3_000, 600, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // other: run; element; multiplication.
-        [19_413, 16_120, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // conv2d hybrid (not measured): run; image; image element; row; pixel; pixel x tap; tap x channel; output; multiplication.
-        [40_000, 20_000, 700, 0, 6_000, 1_700, 1_400, 4_590, 500, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // depthwise hybrid (not measured): run; image; image element; row; pixel; pixel x tap; tap x channel; output; multiplication.
-        [40_000, 20_000, 700, 0, 6_000, 1_700, 1_800, 4_590, 600, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [18_300, 13_773, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        // conv2d hybrid: run; image; image element; row; pixel; pixel x tap; tap x channel; output;
+        // multiplication.
+        [0, 0, 1_084, 36_299, 13_702, 2_580, 1_862, 3_742, 498, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        // depthwise hybrid: run; image; image element; row; pixel; pixel x tap; tap x channel; output;
+        // multiplication.
+        [0, 0, 1_137, 55_869, 0, 5_020, 3_142, 3_338, 135, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     ],
     // Code of: network; pushed input; call; call with weights; depthwise shape; requantisation; conv2d;
     // conv2d int4; depthwise 3x3; depthwise 5x5; depthwise 7x7; depthwise; fully connected; fully
@@ -131,10 +133,10 @@ pub static ARMV7EM: Costs = Costs {
     // gather; concat; permute; mean; pool image; reduce; resize; binary; conv2d fast; depthwise simple;
     // transpose conv; conv2d int16; depthwise int16; fully connected int16; sum int16; softmax int16; mean
     // int16; other int16; conv2d float; depthwise float; fully connected float; binary float; softmax
-    // float; mean float; other float; other; conv2d hybrid.
+    // float; mean float; other float; other; conv2d hybrid; depthwise hybrid.
     code: [
-        209_198, 25_458, 0, 0, 0, 0, 970_670, 1_009_957, 777_662, 296_778, 129_347, 0, 11_624, 6_991, 0, 429_213,
-        230_985, 0, 405_517, 0, 0, 0, 0, 0, 0, 314_749, 393_197, 0, 132_861, 0, 0, 333_901, 0, 0, 766_245, 374_883, 1,
-        205_855, 1, 0, 0, 335_777, 101_500, 0, 22_224, 0, 0, 0, 1_073_084, 96_102, 0,
+        2_823, 31_666, 0, 0, 0, 0, 991_567, 1_241_221, 779_937, 190_933, 131_739, 289_646, 249_658, 24_515, 0, 417_068,
+        259_972, 0, 596_499, 0, 0, 0, 0, 0, 0, 426_114, 468_159, 0, 331_591, 0, 0, 302_752, 0, 0, 1_015_535, 392_122,
+        1, 205_081, 1, 0, 0, 0, 63_948, 0, 589_698, 0, 0, 0, 1_383_002, 369_489, 220_790,
     ],
 };

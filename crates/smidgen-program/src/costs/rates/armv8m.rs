@@ -2,106 +2,106 @@
 
 use crate::costs::Costs;
 
-/// Cortex-M33: fitted to 1583 measured steps, with a mean error of 1.2 %,
-/// and to the code of 148 networks, with one of 2.4 %.
+/// Cortex-M33: fitted to 1620 measured steps, with a mean error of 1.2 %,
+/// and to the code of 152 networks, with one of 2.6 %.
 pub static ARMV8M: Costs = Costs {
     name: "armv8m",
     cores: "Cortex-M33",
     awaits: 9_000,
     steps: [
-        542, 50, 157, 82, 56, 32, 54, 8, 15, 28, 19, 100, 14, 20, 0, 4, 8, 42, 20, 5, 27, 17, 10, 8, 8, 52, 4, 4, 52,
-        19, 8, 8, 5, 8, 0, 47, 12, 9, 10, 6, 9, 0, 2, 0, 0,
+        542, 50, 152, 81, 53, 32, 54, 8, 22, 28, 15, 108, 22, 20, 0, 4, 4, 38, 20, 5, 31, 17, 10, 8, 4, 52, 4, 4, 52,
+        19, 8, 8, 5, 8, 0, 47, 12, 9, 13, 8, 12, 0, 2, 23, 6,
     ],
     rates: [
         // conv2d: run; row; tap row in place; block; staged run; staged word; block x pair; block x weight;
         // output pair; signed output pair; pixel x weight; odd block; block apart; pixel apart; piece apart;
         // four bytes apart; byte apart; padded byte apart.
         [
-            32_630, 17_054, 15_514, 5_467, 77, 511, 2_344, 334, 533, 481, 489, 24_259, 3_177, 22_001, 2_689, 666, 559,
-            181,
+            35_113, 16_807, 15_513, 5_535, 70, 510, 2_335, 333, 534, 482, 490, 25_931, 1_216, 22_920, 2_656, 659, 557,
+            146,
         ],
         // conv2d int4: run; row; tap row in place; block; staged run; staged word; block x pair; block x
         // weight; output pair; signed output pair; pixel x weight; odd block; block apart; pixel apart; piece
         // apart; four bytes apart; byte apart; padded byte apart.
-        [21_133, 22_644, 8_254, 15_998, 0, 303, 3_346, 679, 108, 465, 432, 18_648, 19_689, 12_208, 4_960, 774, 343, 95],
+        [20_030, 23_401, 8_326, 16_049, 0, 298, 3_373, 680, 93, 464, 433, 19_478, 19_081, 13_189, 4_377, 774, 398, 66],
         // depthwise 3x3: run; band; band row; band x group; staged weight; staged row; staged pixel; row x
         // channel; output; tap row; output, stride 2; tap row, stride 2; padded row; staged pixel, few; tap
         // row, few; signed output.
-        [36_778, 34_725, 3_979, 17_828, 19, 606, 155, 2_831, 1_268, 35, 1_309, 65, 1_326, 3_368, 5_419, 329, 0, 0],
+        [28_341, 40_678, 3_692, 18_401, 0, 522, 159, 2_983, 1_191, 59, 1_406, 27, 1_305, 2_672, 2_863, 331, 0, 0],
         // depthwise 5x5: run; band; band row; band x group; staged weight; staged row; staged pixel; row x
         // channel; output; tap row; output, stride 2; tap row, stride 2; padded row; staged pixel, few; tap
         // row, few; signed output.
-        [23_530, 0, 20_328, 30_934, 0, 1_317, 144, 3_309, 1_501, 238, 1_611, 216, 1_694, 0, 8_358, 157, 0, 0],
+        [27_140, 0, 18_724, 36_748, 0, 808, 143, 3_869, 1_344, 276, 1_327, 302, 1_478, 508, 4_145, 163, 0, 0],
         // depthwise 7x7: run; band; band row; band x group; staged weight; staged row; staged pixel; row x
         // channel; output; tap row; output, stride 2; tap row, stride 2; padded row; staged pixel, few; tap
         // row, few; signed output.
-        [8_599, 0, 7_977, 62_891, 0, 1_269, 109, 0, 1_585, 492, 3_883, 139, 2_185, 2_128, 9_305, 364, 0, 0],
+        [5_057, 0, 8_886, 70_369, 0, 1_015, 101, 0, 1_512, 507, 3_796, 163, 2_132, 1_362, 3_588, 363, 0, 0],
         // depthwise: run; row; pixel; pixel x group; tap x group; output; multiplication.
-        [39_499, 2_453, 1_917, 36_248, 10_243, 15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [38_289, 0, 0, 36_426, 10_881, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // fully connected: run; row; four outputs; four outputs x word; tail; single output; single x word.
-        [21_822, 0, 21_174, 1_767, 1_374, 13_080, 4_490, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [21_887, 0, 21_510, 1_761, 1_423, 14_420, 1_872, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // fully connected int4: run; row; four outputs; four outputs x word; tail; single output; single x
         // word.
-        [24_701, 0, 18_054, 2_505, 3_080, 13_474, 3_849, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [22_456, 0, 18_764, 2_481, 2_273, 14_304, 1_271, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // max pool: run; row; pixel; four channels; four x row; four x tap; channel; channel x tap.
-        [20_314, 4_579, 9_506, 8_188, 2_127, 2_532, 4_151, 1_172, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [16_140, 3_571, 10_071, 8_300, 2_049, 2_560, 3_943, 1_178, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // average pool: run; row; pixel; four channels; four x row; four x tap; channel; channel x tap.
-        [17_445, 0, 11_540, 14_227, 1_977, 942, 5_543, 726, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [16_720, 0, 11_645, 13_042, 1_980, 940, 5_248, 725, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // softmax: run; pixel; channel.
-        [12_263, 22_335, 6_615, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [12_005, 22_518, 6_463, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // sum: run; row; span; quad; rest; pixel apart; element apart.
-        [18_221, 3_610, 3_470, 2_403, 1_917, 0, 3_550, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [18_077, 3_698, 3_377, 2_402, 1_914, 0, 3_550, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // product: run; row; span; quad; rest; pixel apart; element apart; quad, clamped.
-        [14_806, 6_254, 3_614, 3_973, 4_357, 0, 6_400, 6_620, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [17_610, 6_433, 3_626, 3_956, 4_348, 0, 6_400, 6_620, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // table: run; row; element.
-        [11_725, 4_399, 511, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [11_355, 4_558, 509, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // rescale (not measured): run; row; element.
         [24_000, 0, 3_600, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // quantise: run; row; element.
-        [11_740, 3_308, 2_700, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [11_740, 3_208, 2_500, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // dequantise: run; row; element.
-        [13_800, 3_080, 798, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [10_900, 3_200, 800, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // gather: run; row; pixel; copied byte; filled byte; divided pixel; single channel; byte of odd
         // pixels.
-        [29_865, 6_617, 10_948, 155, 2_786, 0, 3_866, 185, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [28_378, 4_890, 10_524, 162, 3_478, 0, 4_301, 237, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // concat: run; row; pixel; copy; copied byte; byte of odd copies.
-        [20_778, 0, 1_726, 4_895, 421, 23, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [18_290, 0, 1_571, 5_569, 313, 75, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // permute: run; line; element.
-        [225, 2_579, 536, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [0, 2_577, 534, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // mean: run; run x four; four x row; four x tap; run x channel; channel x tap; cleared channel;
         // output.
-        [18_459, 1_930, 2_126, 2_099, 2_195, 906, 5_463, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [12_343, 2_054, 2_191, 2_105, 2_361, 887, 3_632, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // pool image: run; run x four; four x row; four x tap; run x channel; channel x tap; cleared channel;
         // output.
-        [14_225, 2_431, 2_136, 963, 3_895, 772, 2_866, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [12_528, 2_662, 2_115, 966, 4_211, 765, 2_711, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // reduce: run; output; line; element.
-        [0, 12_059, 0, 895, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [0, 10_047, 0, 892, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // resize: run; row; pixel; element.
-        [18_997, 1_132, 8_665, 5_398, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [19_557, 1_398, 8_673, 5_394, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // binary: run; pixel; element; sum; product.
-        [16_840, 766, 1_787, 4_980, 9_750, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [34_395, 386, 1_798, 4_980, 9_750, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // conv2d fast: run; row; pixel; pixel x tap row; patch element; output; single output; multiplication.
-        [25_345, 198_048, 29_838, 4_326, 0, 6_202, 17_932, 451, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [23_999, 177_108, 29_380, 4_987, 0, 4_211, 15_457, 450, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // depthwise simple: run; row; pixel; output; output x tap row; output x tap; multiplication.
-        [1_021_636, 0, 0, 27_593, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [1_001_236, 0, 0, 25_793, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // transpose conv: run; row; pixel; output; output x tap row; output x tap; multiplication.
-        [45_962_031, 0, 0, 0, 0, 0, 700, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [40_629_531, 0, 0, 0, 0, 0, 700, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // conv2d int16: run; row; block; pixel; pixel x tap row; staged word; block x pair; block x weight;
         // output pair; pixel x weight; joined element; output.
-        [30_788, 6_558, 17_896, 15_794, 8_515, 0, 1_018, 890, 1_075, 370, 552, 0, 0, 0, 0, 0, 0, 0],
+        [30_607, 6_924, 16_798, 16_299, 8_371, 13, 999, 891, 1_086, 371, 541, 0, 0, 0, 0, 0, 0, 0],
         // depthwise int16: run; row; block; pixel; place; block x pair; block x pair x tap; pixel x pair x
         // tap; output; odd tap.
-        [27_615, 0, 0, 25_678, 2_718, 3_050, 360, 292, 298, 400, 0, 0, 0, 0, 0, 0, 0, 0],
+        [31_632, 0, 6_799, 23_015, 2_237, 2_360, 368, 297, 398, 400, 0, 0, 0, 0, 0, 0, 0, 0],
         // fully connected int16: run; row; four outputs; four outputs x word; tail; single output; single x
         // word.
-        [16_039, 0, 22_181, 2_040, 3_049, 7_538, 2_434, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [15_701, 0, 22_536, 1_972, 3_261, 7_573, 2_481, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // sum int16: run; row; element.
         [35_669, 4_237, 3_112, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // softmax int16: run; pixel; element.
-        [27_697, 0, 16_898, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [27_296, 0, 13_998, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // mean int16: run; run x four; four x row; four x tap; run x channel; channel x tap; cleared channel;
         // output.
-        [0, 5_629, 647, 1_498, 27_375, 323, 1_522, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [11_430, 12_548, 1_878, 953, 14_274, 425, 362, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // other int16 (not measured): run; element; multiplication.
         [24_000, 3_000, 600, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // conv2d float: run; row; pixel; output; output x tap row; output x tap; multiplication.
@@ -109,21 +109,23 @@ pub static ARMV8M: Costs = Costs {
         // depthwise float: run; row; pixel; output; output x tap row; output x tap; multiplication.
         [74_488, 0, 7_908, 6_009, 2_362, 1_151, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // fully connected float: run; output; multiplication.
-        [12_422, 2_391, 600, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [12_322, 2_491, 600, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // binary float: run; pixel; element.
-        [8_302, 5_545, 2_367, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [12_188, 4_859, 2_398, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // softmax float: run; pixel; element.
-        [15_003, 0, 7_182, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [14_887, 0, 6_177, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // mean float: run; pixel; element; output.
-        [17_029, 0, 634, 3_143, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [19_988, 0, 635, 2_506, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // other float (not measured): run; element; multiplication.
         [24_000, 3_000, 600, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         // other: run; element; multiplication.
-        [55_620, 15_637, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // conv2d hybrid (not measured): run; image; image element; row; pixel; pixel x tap; tap x channel; output; multiplication.
-        [40_000, 20_000, 700, 0, 6_000, 1_700, 1_400, 4_590, 500, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        // depthwise hybrid (not measured): run; image; image element; row; pixel; pixel x tap; tap x channel; output; multiplication.
-        [40_000, 20_000, 700, 0, 6_000, 1_700, 1_800, 4_590, 600, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [18_029, 13_678, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        // conv2d hybrid: run; image; image element; row; pixel; pixel x tap; tap x channel; output;
+        // multiplication.
+        [0, 0, 981, 35_530, 13_395, 2_617, 1_736, 3_418, 502, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        // depthwise hybrid: run; image; image element; row; pixel; pixel x tap; tap x channel; output;
+        // multiplication.
+        [0, 0, 936, 55_829, 0, 4_920, 3_243, 3_339, 134, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     ],
     // Code of: network; pushed input; call; call with weights; depthwise shape; requantisation; conv2d;
     // conv2d int4; depthwise 3x3; depthwise 5x5; depthwise 7x7; depthwise; fully connected; fully
@@ -131,10 +133,10 @@ pub static ARMV8M: Costs = Costs {
     // gather; concat; permute; mean; pool image; reduce; resize; binary; conv2d fast; depthwise simple;
     // transpose conv; conv2d int16; depthwise int16; fully connected int16; sum int16; softmax int16; mean
     // int16; other int16; conv2d float; depthwise float; fully connected float; binary float; softmax
-    // float; mean float; other float; other; conv2d hybrid.
+    // float; mean float; other float; other; conv2d hybrid; depthwise hybrid.
     code: [
-        210_603, 25_110, 0, 0, 0, 0, 987_065, 1_029_754, 775_051, 294_681, 125_479, 0, 10_112, 7_078, 0, 428_519,
-        233_005, 0, 420_763, 0, 0, 0, 0, 0, 0, 330_591, 397_233, 0, 133_855, 0, 0, 341_822, 0, 0, 792_218, 383_393, 1,
-        204_571, 1, 0, 0, 341_813, 108_720, 0, 21_264, 0, 0, 0, 1_076_259, 92_677, 0,
+        2_135, 33_292, 0, 0, 0, 0, 998_506, 1_250_262, 777_440, 183_770, 128_352, 302_346, 258_204, 26_037, 0, 415_904,
+        262_471, 0, 610_776, 0, 0, 0, 0, 2_270, 0, 456_701, 479_852, 134, 319_820, 0, 0, 310_025, 14_646, 0, 1_028_513,
+        398_852, 1, 206_912, 1, 0, 0, 0, 70_409, 0, 592_480, 0, 0, 0, 1_390_166, 375_776, 219_610,
     ],
 };
