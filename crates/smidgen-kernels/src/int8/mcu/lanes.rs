@@ -34,9 +34,7 @@ pub fn start(bias: i32, weights: impl Iterator<Item = i8>) -> i32 {
 /// Stages four inputs: `[a, b]`.
 #[inline(always)]
 pub fn stage(inputs: [i8; 4]) -> [u32; 2] {
-    let [x0, x1, x2, x3] = inputs;
-    // Not by `map`, of which a compiler that is told to save space makes a loop.
-    let (x0, x1, x2, x3) = (i32::from(x0), i32::from(x1), i32::from(x2), i32::from(x3));
+    let [x0, x1, x2, x3] = inputs.map(i32::from);
     let (a0, a1) = (x1 - ODD, x3 - ODD);
     [join(a0, a1), join(256 * x0 - a0, 256 * x2 - a1)]
 }

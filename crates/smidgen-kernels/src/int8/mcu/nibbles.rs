@@ -30,9 +30,7 @@ pub fn pack(weights: [[i8; 4]; 2]) -> Option<u32> {
 /// Stages four inputs: `[(x0, x2), (x1, x3)]`.
 #[inline(always)]
 pub fn stage(inputs: [i8; 4]) -> [u32; 2] {
-    let [x0, x1, x2, x3] = inputs;
-    // Not by `map`, of which a compiler that is told to save space makes a loop.
-    let (x0, x1, x2, x3) = (i32::from(x0), i32::from(x1), i32::from(x2), i32::from(x3));
+    let [x0, x1, x2, x3] = inputs.map(i32::from);
     [join(x0, x2), join(x1, x3)]
 }
 
