@@ -4,13 +4,13 @@ use smidgen_adapt::surrogate::{Activations, backward};
 use smidgen_adapt::{Features, Loss, Role, Rounding, Scheme, TrainingStep, activations, compile, drawn};
 use smidgen_certify::{Certified, certify, live_ranges};
 use smidgen_exec::Executor;
-use smidgen_ir::{Graph, TensorId};
+use smidgen_ir::{Activation, Graph, TensorId};
 use smidgen_kernels::Region;
 use smidgen_kernels::training::RATE_BITS;
 use smidgen_plan::planner::{Objective, PlanOptions, plan};
 use smidgen_program::program::{Constant, ConstantId, Initial, Run};
 use smidgen_program::{Kernel, Regions};
-use smidgen_synthetic::{Random, random_classifier};
+use smidgen_synthetic::{Builder, Precision, Random, Taps, random_classifier};
 use std::collections::{BTreeSet, HashMap};
 
 fn network(seed: u64) -> Graph {
@@ -81,6 +81,50 @@ fn weights_are_the_same_under_every_schedule_and_every_kernel_is_drawn() {
     }
     let missing: Vec<_> = Kernel::TRAINING.iter().filter(|name| !kernels.contains(*name)).collect();
     assert!(missing.is_empty(), "no training step that is drawn has these kernels: {missing:?}");
+}
+
+/// Gradients of large images are taken band by band of the image. All of a plan's memory that is used again must be done with by then.
+#[test]
+fn large_images_learn_the_same_under_every_schedule() {
+    for (seed, size) in [(1, 3), (2, 5), (3, 7)] {
+        let mut b = Builder::new("large", Precision::Int8, seed);
+        let mut x = b.input([1, 80, 80, 3]);
+        x = b.conv(x, Taps::square(3).symmetric(), 8, Activation::Relu6);
+        for stride in [2, 1] {
+            x = b.pointwise(x, 32, Activation::Relu6);
+            x = b.depthwise(x, Taps::square(size).stride(stride), 1, Activation::Relu6);
+            x = b.pointwise(x, 16, Activation::None);
+        }
+        x = b.global_mean(x, false);
+        x = b.fully_connected(x, 4, Activation::None);
+        let mut graph = b.finish(&[x]);
+        smidgen_ir::passes::canonicalise(&mut graph);
+        let features = Features::of(&graph).unwrap();
+        let samples = drawn(&features, 3);
+        let count = features.convolutions.len();
+        for scheme in [Scheme::full(count), Scheme::bias_only(count)] {
+            let step = compile(&graph, 5, &scheme, &Default::default(), &samples).unwrap();
+            let mut plain = Executor::new(layer_wise(&step));
+            let mut others = [Objective::Sram, Objective::Balanced, Objective::Speed].map(|objective| {
+                let options = PlanOptions { objective, ..PlanOptions::default() };
+                let planned = plan(&step.lowered, &options).unwrap().program;
+                let live = live_ranges(&planned).after;
+                Executor::new(planned).with_poison(live).unwrap()
+            });
+            for i in 0..3 {
+                give(&mut plain, &samples[i], i as i32, 0.02);
+                plain.run();
+                for other in &mut others {
+                    give(other, &samples[i], i as i32, 0.02);
+                    other.run();
+                    for parameter in &step.parameters {
+                        let (a, b) = (plain.variable(parameter.variable), other.variable(parameter.variable));
+                        assert_eq!(a, b, "windows of {size}, step {i}, {:?} of {scheme:?}", parameter.role);
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Kernels that are not told the columns of their region write all of them, so that a few columns must never be asked of them: else they

@@ -306,17 +306,22 @@ pub fn depthwise_gradient<B: Bounds>(
     let (planes, band) = (scratch.wrapping_add(all_taps.wrapping_mul(multiplier)), layer.band());
     let cols = across.outputs(0, width);
     let mut room = [[0; COLUMNS]; ROWS];
-    for image in 0..images {
-        let mut y0 = 0;
-        while y0 < height {
-            let y1 = height.min(y0 + band);
-            let rows = down.outputs(y0, y1);
-            let plane_bytes = (rows * cols).wrapping_mul(LANES);
-            // What lies beyond the outputs stays 0 for all channels.
-            arena.span_mut(planes, plane_bytes.wrapping_mul(multiplier)).fill(0);
-            for block in computed.clone() {
-                let channel = block.wrapping_mul(COLUMNS);
-                let lanes = COLUMNS.min(in_c.wrapping_sub(channel));
+    // What lies beyond the outputs of these rows is 0.
+    let mut cleared = usize::MAX;
+    // All rows of some channels before the next channels: what is written may lie where the gradients of channels were that are done with.
+    for block in computed {
+        let channel = block.wrapping_mul(COLUMNS);
+        let lanes = COLUMNS.min(in_c.wrapping_sub(channel));
+        for image in 0..images {
+            let mut y0 = 0;
+            while y0 < height {
+                let y1 = height.min(y0 + band);
+                let rows = down.outputs(y0, y1);
+                let plane_bytes = (rows * cols).wrapping_mul(LANES);
+                if cleared != y0 {
+                    arena.span_mut(planes, plane_bytes.wrapping_mul(multiplier)).fill(0);
+                    cleared = y0;
+                }
                 for part in 0..multiplier {
                     let plane = planes.wrapping_add(plane_bytes.wrapping_mul(part));
                     let first = [down.first(y0).wrapping_sub(down.reach), across.first(0).wrapping_sub(across.reach)];
@@ -379,8 +384,8 @@ pub fn depthwise_gradient<B: Bounds>(
                         y += down.stride;
                     }
                 }
+                y0 = y1;
             }
-            y0 = y1;
         }
     }
 }
