@@ -111,11 +111,11 @@ fn large_images_learn_the_same_under_every_schedule() {
                 let live = live_ranges(&planned).after;
                 Executor::new(planned).with_poison(live).unwrap()
             });
-            for i in 0..3 {
-                give(&mut plain, &samples[i], i as i32, 0.02);
+            for (i, sample) in samples.iter().enumerate() {
+                give(&mut plain, sample, i as i32, 0.02);
                 plain.run();
                 for other in &mut others {
-                    give(other, &samples[i], i as i32, 0.02);
+                    give(other, sample, i as i32, 0.02);
                     other.run();
                     for parameter in &step.parameters {
                         let (a, b) = (plain.variable(parameter.variable), other.variable(parameter.variable));
