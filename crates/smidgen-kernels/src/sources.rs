@@ -90,6 +90,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "isa/portable.rs"
     "isa/scalar/armv6m.rs"
     "isa/scalar/armv7m.rs"
+    "isa/scalar/assembly.rs"
     "isa/scalar/mod.rs"
     "isa/scalar/portable.rs"
     "lib.rs"

@@ -202,7 +202,6 @@ pub(crate) fn compile(
     let lock = cache::lock(&work).map_err(fail)?;
     let project = work.join("project");
     cache::sync(&project, files).map_err(|(path, source)| BuildError::Cache { path, source })?;
-    let flags_variable = format!("CARGO_TARGET_{}_RUSTFLAGS", toolchain.target.to_uppercase().replace(['-', '.'], "_"));
     let target = work.join("target");
     let mut command = toolchain.cargo("rustc");
     command
@@ -211,7 +210,7 @@ pub(crate) fn compile(
         .arg("--target-dir")
         .arg(&target)
         .current_dir(&project)
-        .env(flags_variable, flags.join(" "))
+        .env(toolchain.flags_variable(), flags.join(" "))
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", optimisation(core))
         .arg("--")
         .args(arguments(&project));

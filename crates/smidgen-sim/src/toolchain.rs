@@ -137,6 +137,11 @@ impl Toolchain {
         builds_core.into_iter().next().ok_or(NoToolchain { target: target.to_owned(), tried })
     }
 
+    /// The environment variable with which cargo passes flags on to the compiler for this target, and for nothing that runs here.
+    pub fn flags_variable(&self) -> String {
+        format!("CARGO_TARGET_{}_RUSTFLAGS", self.target.to_uppercase().replace(['-', '.'], "_"))
+    }
+
     /// Arguments for `cargo rustc ... --` that link with this script. (In `RUSTFLAGS` they would have `core` built anew for every
     /// script.)
     pub fn link_arguments(&self, script: &Path) -> [OsString; 6] {

@@ -64,60 +64,47 @@ pub fn lstm<B: Bounds>(
     bias: Flash<'_, i32, B>,
 ) {
     let [_, _, inputs, units] = layer.sizes;
-    run(arena, places, layer, &Rows { sizes: [inputs, units], weights: [weights, recurrent], bias });
+    let rows = |weights, count, first| Rows { weights, count, bias, first, units };
+    run(arena, places, layer, [rows(weights, inputs, 0), rows(recurrent, units, 4 * units)]);
 }
 
-/// What the gates of a unit sum up, biases included.
+/// What the gates of a unit sum up over the inputs of a step, `W x + b_W`, or over the outputs of the step before, `R h + b_R`.
 pub(super) trait Sums<B: Bounds> {
-    /// `W x + b_W` of the four gates, for the input at `x`.
-    fn inputs(&self, arena: &Arena<'_, i8, B>, x: usize, unit: usize) -> [i32; 4];
-
-    /// `R h + b_R`, for the output of the step before at `h`.
-    fn state(&self, arena: &Arena<'_, i8, B>, h: usize, unit: usize) -> [i32; 4];
+    /// The sums of the four gates, for what begins at element `from`.
+    fn of(&self, arena: &Arena<'_, i8, B>, from: usize, unit: usize) -> [i32; 4];
 }
 
 /// Weights row by row.
 struct Rows<'a, B: Bounds> {
-    /// Inputs of a step, units.
-    sizes: [usize; 2],
-    weights: [Flash<'a, i8, B>; 2],
+    weights: Flash<'a, i8, B>,
+    /// Elements of a row.
+    count: usize,
     bias: Flash<'a, i32, B>,
-}
-
-impl<B: Bounds> Rows<'_, B> {
-    /// Those over `count` elements from `from` on; `biases` is where the biases begin.
-    #[inline(always)]
-    fn sums(
-        &self,
-        arena: &Arena<'_, i8, B>,
-        [from, count]: [usize; 2],
-        weights: Flash<'_, i8, B>,
-        biases: usize,
-        unit: usize,
-    ) -> [i32; 4] {
-        let units = self.sizes[1];
-        [0, 1, 2, 3].map(|gate| {
-            let row = gate * units + unit;
-            let sum = Isa::PORTABLE.dot_i8_i8(arena.span(from, count), weights.span(row * count, count));
-            sum.wrapping_add(self.bias[biases + row])
-        })
-    }
+    /// The first of the biases.
+    first: usize,
+    units: usize,
 }
 
 impl<B: Bounds> Sums<B> for Rows<'_, B> {
     #[inline(always)]
-    fn inputs(&self, arena: &Arena<'_, i8, B>, x: usize, unit: usize) -> [i32; 4] {
-        self.sums(arena, [x, self.sizes[0]], self.weights[0], 0, unit)
-    }
-
-    #[inline(always)]
-    fn state(&self, arena: &Arena<'_, i8, B>, h: usize, unit: usize) -> [i32; 4] {
-        self.sums(arena, [h, self.sizes[1]], self.weights[1], 4 * self.sizes[1], unit)
+    fn of(&self, arena: &Arena<'_, i8, B>, from: usize, unit: usize) -> [i32; 4] {
+        let &Self { weights, count, bias, first, units } = self;
+        [0, 1, 2, 3].map(|gate| {
+            let row = gate * units + unit;
+            let sum = Isa::PORTABLE.dot_i8_i8(arena.span(from, count), weights.span(row * count, count));
+            sum.wrapping_add(bias[first + row])
+        })
     }
 }
 
+/// Runs an LSTM; the sums are those over the inputs and those over the outputs of the step before.
 #[inline(always)]
-pub(super) fn run<B: Bounds>(mut arena: Arena<'_, i8, B>, places: [usize; 7], layer: &Lstm, sums: &impl Sums<B>) {
+pub(super) fn run<B: Bounds>(
+    mut arena: Arena<'_, i8, B>,
+    places: [usize; 7],
+    layer: &Lstm,
+    [of_inputs, of_state]: [impl Sums<B>; 2],
+) {
     let Lstm { sizes: [batch, steps, inputs, units], rounding, .. } = *layer;
     let [x, all, last, memory, first, first_memory, memories] = places;
     let states = batch * units;
@@ -138,8 +125,8 @@ pub(super) fn run<B: Bounds>(mut arena: Arena<'_, i8, B>, places: [usize; 7], la
             let t = if layer.reverse { steps - 1 - i } else { i };
             let row = if layer.time_major { t * batch + n } else { n * steps + t };
             for unit in 0..units {
-                let [x_i, x_f, x_g, x_o] = sums.inputs(&arena, x + row * inputs, unit);
-                let [h_i, h_f, h_g, h_o] = sums.state(&arena, h, unit);
+                let [x_i, x_f, x_g, x_o] = of_inputs.of(&arena, x + row * inputs, unit);
+                let [h_i, h_f, h_g, h_o] = of_state.of(&arena, h, unit);
                 let gate = |of_inputs: i32, of_state: i32, input: Factor, state: Factor| -> i16 {
                     let of_inputs: i16 = limit(input.apply(of_inputs, rounding), i16::MIN, i16::MAX);
                     let of_state = state.apply(of_state, rounding);

@@ -12,7 +12,7 @@ use floor::MOST_ROWS;
 
 use super::local_search;
 use crate::schedule::Flow;
-use smidgen_program::{AxisFootprint, Footprint, Granularity, Operand};
+use smidgen_program::{AxisFootprint, Granularity, Operand};
 use std::ops::Range;
 
 /// The rows of one operand that a step reads.
@@ -131,16 +131,7 @@ impl<'f, 'a> Arithmetic<'f, 'a> {
         for s in 1..lines.len() {
             let (before, this) = (&lines[s - 1], &lines[s]);
             let b = before.buffer;
-            let same =
-                |footprint: &Footprint| footprint.rows == AxisFootprint::SAME && footprint.cols == AxisFootprint::SAME;
-            let passes_on = before.by_rows
-                && this.by_rows
-                && flow.by_columns(s - 1)
-                && flow.by_columns(s)
-                && this.linked
-                && flow.readers[b] == [s]
-                && !flow.output[b]
-                && flow.reads(s).all(|(from, footprint)| from != b || same(footprint));
+            let passes_on = before.by_rows && this.by_rows && this.linked && flow.passes_columns(s - 1, s);
             if passes_on {
                 let spec = &buffers[b];
                 row[b][1] =

@@ -438,7 +438,7 @@ impl Sketch {
             }
             Kind::Stream { parts } => {
                 let range = part.from..part.to;
-                let passes = |s: usize| s + 1 < part.to && self.cuts(flow, s);
+                let passes = |s: usize| s + 1 < part.to && flow.passes_columns(s, s + 1);
                 let cut = |s: usize| parts > 1 && (passes(s) || s > part.from && passes(s - 1));
                 let mut now: Vec<u64> =
                     range.clone().map(|s| if cut(s) { self.costs[s].parts } else { self.costs[s].rows }).collect();
@@ -480,17 +480,6 @@ impl Sketch {
                 now.into_iter().sum()
             }
         }
-    }
-
-    fn cuts(&self, flow: &Flow, s: usize) -> bool {
-        let Some(target) = flow.lowered.steps[s].outputs.first() else { return false };
-        let b = target.buffer.index();
-        let same = |reach: &AxisFootprint| *reach == AxisFootprint::SAME;
-        !flow.output[b]
-            && flow.by_columns(s)
-            && flow.readers[b] == [s + 1]
-            && flow.by_columns(s + 1)
-            && flow.reads(s + 1).all(|(from, footprint)| from != b || same(&footprint.rows) && same(&footprint.cols))
     }
 
     /// The list.

@@ -5,7 +5,7 @@
 
 use super::flow::Flow;
 use smidgen_kernels::Region;
-use smidgen_program::{AxisFootprint, Footprint, Run};
+use smidgen_program::Run;
 
 /// A list with buffers of which only some columns are stored.
 pub(crate) struct Parts {
@@ -72,15 +72,10 @@ fn row(flow: &Flow, run: &Run) -> Option<(usize, Region)> {
     (full && flow.by_columns(s)).then_some((s, region))
 }
 
-/// True if `next` computes the same row as `run` and reads the row that `run` writes, column for column, and nobody else does.
+/// True if `next` computes the same row as `run`, which [passes its columns on](Flow::passes_columns) to it.
 fn passes(flow: &Flow, run: &Run, next: &Run) -> bool {
     let (Some((s, a)), Some((reader, b))) = (row(flow, run), row(flow, next)) else { return false };
-    let buffer = flow.lowered.steps[s].outputs[0].buffer.index();
-    let same = |footprint: &Footprint| footprint.rows == AxisFootprint::SAME && footprint.cols == AxisFootprint::SAME;
-    a == b
-        && !flow.output[buffer]
-        && flow.readers[buffer] == [reader]
-        && flow.reads(reader).all(|(from, footprint)| from != buffer || same(footprint))
+    a == b && flow.passes_columns(s, reader)
 }
 
 #[cfg(test)]

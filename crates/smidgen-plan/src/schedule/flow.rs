@@ -261,6 +261,19 @@ impl<'a> Flow<'a> {
         self.by_rows(s) && self.lowered.steps[s].kernel.regions() == Regions::Any
     }
 
+    /// True if nobody but step `reader` reads what step `s` writes, row for row and column for column, and both compute any columns: then a few
+    /// columns of a row can be passed on at a time.
+    pub fn passes_columns(&self, s: usize, reader: usize) -> bool {
+        let Some(target) = self.lowered.steps[s].outputs.first() else { return false };
+        let b = target.buffer.index();
+        let same = |reach: &AxisFootprint| *reach == AxisFootprint::SAME;
+        !self.output[b]
+            && self.readers[b] == [reader]
+            && self.by_columns(s)
+            && self.by_columns(reader)
+            && self.reads(reader).all(|(from, footprint)| from != b || same(&footprint.rows) && same(&footprint.cols))
+    }
+
     /// Rows that the kernel of step `s` computes together; at least 1.
     pub fn together(&self, s: usize) -> usize {
         match self.lowered.steps[s].order.granularity {

@@ -59,14 +59,13 @@ pub fn build(board: &Board, floats: bool) -> Option<PathBuf> {
     write(&folder.join("src/limits.rs"), &limits);
     write(&folder.join("link.ld"), &firmware::linker_script(board, 1024).unwrap());
     let shared = tmp.join("kernels");
-    let flags = format!("CARGO_TARGET_{}_RUSTFLAGS", target.to_uppercase().replace(['-', '.'], "_"));
     let output = toolchain
         .cargo("rustc")
         .args(["--release", "--quiet", "--offline", "--manifest-path"])
         .arg(folder.join("Cargo.toml"))
         .arg("--target-dir")
         .arg(&shared)
-        .env(flags, board.core.rustc_flags().join(" "))
+        .env(toolchain.flags_variable(), board.core.rustc_flags().join(" "))
         .arg("--")
         .args(toolchain.link_arguments(&folder.join("link.ld")))
         .output()

@@ -3,9 +3,10 @@
 //! Each group of outputs sees its own part of the input's channels. A group for each channel is a DEPTHWISE_CONV_2D; others become a SPLIT, a
 //! CONV_2D for each part and a CONCATENATION, with the same sums and scales.
 
-use super::tensors::Source;
+use super::tensors::{Refusal, Source};
 use super::unroll::Progress;
 use smidgen_ir::{Activation, ConvParams, DataType, ElementType, Op, Quantisation};
+use std::ops::Range;
 
 /// The number of groups, and of outputs of each, of a CONV_2D with such an input and weights; `None` if it has one group.
 pub(crate) fn groups(x: &[usize], weights: &[usize]) -> Option<[usize; 2]> {
@@ -56,14 +57,7 @@ impl Progress<'_> {
         let all = std::mem::replace(&mut shape[0], count);
         let data = source.data.clone().unwrap_or_else(|| [].into());
         let bytes = data.len() / all.max(1);
-        let dtype = match &source.dtype {
-            Ok(DataType::Quantised(element, Quantisation::PerChannel { axis: 0, scales, zero_points })) => {
-                let of = first..first + count;
-                let (scales, zero_points) = (scales[of.clone()].to_vec(), zero_points[of].to_vec());
-                Ok(DataType::Quantised(*element, Quantisation::PerChannel { axis: 0, scales, zero_points }))
-            }
-            dtype => dtype.clone(),
-        };
+        let dtype = scales_of(source, first..first + count, 0);
         let data = data[first * bytes..(first + count) * bytes].into();
         let part = Source { shape, dtype, data: Some(data), ..source.clone() };
         self.tensors.push(part);
@@ -80,16 +74,21 @@ impl Progress<'_> {
         let place = |at: usize| (at % filters) * taps + at / filters;
         let data: Vec<u8> =
             (0..filters * taps).flat_map(|at| data[place(at) * bytes..][..bytes].iter().copied()).collect();
-        let dtype = match &source.dtype {
-            Ok(DataType::Quantised(element, Quantisation::PerChannel { axis: 0, scales, zero_points })) => {
-                let (scales, zero_points) = (scales.clone(), zero_points.clone());
-                Ok(DataType::Quantised(*element, Quantisation::PerChannel { axis: 3, scales, zero_points }))
-            }
-            dtype => dtype.clone(),
-        };
+        let dtype = scales_of(source, 0..filters, 3);
         let shape = vec![1, rows, columns, filters];
         self.tensors.push(Source { shape, dtype, data: Some(data.into()), ..source.clone() });
         self.tensors.len() - 1
+    }
+}
+
+/// The type of some of a constant's filters, which lie along another axis then: with their own scales, where each has one.
+fn scales_of(source: &Source, filters: Range<usize>, axis: usize) -> Result<DataType, Refusal> {
+    match &source.dtype {
+        Ok(DataType::Quantised(element, Quantisation::PerChannel { axis: 0, scales, zero_points })) => {
+            let (scales, zero_points) = (scales[filters.clone()].to_vec(), zero_points[filters].to_vec());
+            Ok(DataType::Quantised(*element, Quantisation::PerChannel { axis, scales, zero_points }))
+        }
+        dtype => dtype.clone(),
     }
 }
 

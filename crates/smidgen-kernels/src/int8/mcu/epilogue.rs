@@ -222,11 +222,19 @@ impl Epilogue {
         Channel { multiplier, start, offset, tie: if self.by_sign { tie } else { 0 }, shift: self.shift }
     }
 
-    /// The output for an accumulator that began with the channel's start.
+    /// The output of a channel of this layer, see [`Channel::output`].
     #[inline(always)]
     pub fn output(&self, channel: &Channel, acc: i32) -> i8 {
-        let tie = channel.tie & (acc >> 31);
-        ssat8(smmla(acc, channel.multiplier, channel.offset.wrapping_sub(tie)) >> (channel.shift & 31))
+        channel.output(acc)
+    }
+}
+
+impl Channel {
+    /// The output for an accumulator that began with the channel's start.
+    #[inline(always)]
+    pub fn output(&self, acc: i32) -> i8 {
+        let tie = self.tie & (acc >> 31);
+        ssat8(smmla(acc, self.multiplier, self.offset.wrapping_sub(tie)) >> (self.shift & 31))
     }
 }
 

@@ -34,39 +34,21 @@ pub fn lstm_pack(sizes: [usize; 2], weights: &[i8], to: &mut [u32]) -> bool {
 
 /// Packed weights.
 struct Packed<'a, B: Bounds> {
-    /// Inputs of a step, units.
-    sizes: [usize; 2],
-    weights: [Flash<'a, u32, B>; 2],
+    weights: Flash<'a, u32, B>,
+    /// Elements that the weights meet.
+    count: usize,
     starts: Flash<'a, i32, B>,
-}
-
-impl<B: Bounds> Packed<'_, B> {
-    /// Those over `count` elements from `from` on; `starts` is where what they start with begins.
-    #[inline(always)]
-    fn sums(
-        &self,
-        arena: &Arena<'_, i8, B>,
-        [from, count]: [usize; 2],
-        weights: Flash<'_, u32, B>,
-        starts: usize,
-        unit: usize,
-    ) -> [i32; 4] {
-        let mut acc = *self.starts.array::<CHANNELS>(starts + unit * CHANNELS);
-        let at = unit * CHANNELS * count.div_ceil(4);
-        four(arena, from, count, weights, at, &mut acc);
-        acc.map(|acc| acc >> Width::Eight.scale_bits())
-    }
+    /// The first of what sums start with.
+    first: usize,
 }
 
 impl<B: Bounds> Sums<B> for Packed<'_, B> {
     #[inline(always)]
-    fn inputs(&self, arena: &Arena<'_, i8, B>, x: usize, unit: usize) -> [i32; 4] {
-        self.sums(arena, [x, self.sizes[0]], self.weights[0], 0, unit)
-    }
-
-    #[inline(always)]
-    fn state(&self, arena: &Arena<'_, i8, B>, h: usize, unit: usize) -> [i32; 4] {
-        self.sums(arena, [h, self.sizes[1]], self.weights[1], CHANNELS * self.sizes[1], unit)
+    fn of(&self, arena: &Arena<'_, i8, B>, from: usize, unit: usize) -> [i32; 4] {
+        let mut acc = *self.starts.array::<CHANNELS>(self.first + unit * CHANNELS);
+        let at = unit * CHANNELS * self.count.div_ceil(4);
+        four(arena, from, self.count, self.weights, at, &mut acc);
+        acc.map(|acc| acc >> Width::Eight.scale_bits())
     }
 }
 
@@ -82,5 +64,6 @@ pub fn lstm<B: Bounds>(
     starts: Flash<'_, i32, B>,
 ) {
     let [_, _, inputs, units] = layer.sizes;
-    run(arena, places, layer, &Packed { sizes: [inputs, units], weights: [weights, recurrent], starts });
+    let packed = |weights, count, first| Packed { weights, count, starts, first };
+    run(arena, places, layer, [packed(weights, inputs, 0), packed(recurrent, units, CHANNELS * units)]);
 }

@@ -51,7 +51,7 @@ macro_rules! number {
 macro_rules! walk {
     ($name:ident, $step:literal, [$($sums:tt)*], $([$low:literal $high:literal $first:literal $second:literal])*) => {
         #[unsafe(naked)]
-        unsafe extern "C" fn $name(sums: *mut i32, words: *const u32, staged: *const u32, groups: usize) {
+        pub(super) unsafe extern "C" fn $name(sums: *mut i32, words: *const u32, staged: *const u32, groups: usize) {
             naked_asm!(
                 enter!($($sums)*),
                 "lsls r3, r3, #3",
@@ -97,26 +97,6 @@ walk!(
     ["0" "r8", "4" "r9", "8" "r10", "12" "r11", "16" "r12", "20" "lr"],
     ["0" "4" "r8" "r9"]["8" "12" "r10" "r11"]["16" "20" "r12" "lr"]
 );
-
-/// Adds the products of `groups` groups, at least one.
-///
-/// # Safety
-/// Of each group there must be two words of weights and two staged ones for each pixel.
-#[inline(always)]
-pub(super) unsafe fn pair<const PIXELS: usize>(
-    sums: &mut [[i32; 2]; PIXELS],
-    words: *const u32,
-    staged: *const u32,
-    groups: usize,
-) {
-    let code = match PIXELS {
-        1 => pair_of_one,
-        2 => pair_of_two,
-        _ => pair_of_three,
-    };
-    // SAFETY: the caller's promise.
-    unsafe { code(sums.as_mut_ptr().cast(), words, staged, groups) }
-}
 
 /// Two inputs as they are staged.
 macro_rules! stage {
@@ -223,7 +203,7 @@ macro_rules! tap {
 macro_rules! rows {
     ($name:ident, $step:literal, $back:literal, $($tap:expr),*) => {
         #[unsafe(naked)]
-        unsafe extern "C" fn $name(
+        pub(super) unsafe extern "C" fn $name(
             sums: &mut [i32; COLUMNS],
             weights: *const i16,
             pixels: *const i16,
@@ -267,27 +247,3 @@ rows!(five_by_one, "2", "10", tap!(), tap!(), tap!(), tap!(), tap!());
 rows!(five_by_two, "4", "10", tap!(), tap!(), tap!(), tap!(), tap!());
 rows!(seven_by_one, "2", "14", tap!(), tap!(), tap!(), tap!(), tap!(), tap!(), tap!());
 rows!(seven_by_two, "4", "14", tap!(), tap!(), tap!(), tap!(), tap!(), tap!(), tap!());
-
-/// Adds the products of so many rows, at least one.
-///
-/// # Safety
-/// As of [`columns`](super::columns).
-#[inline(always)]
-pub(super) unsafe fn columns<const K: usize, const STRIDE: usize>(
-    sums: &mut [i32; COLUMNS],
-    weights: *const i16,
-    pixels: *const i16,
-    rows: usize,
-    [weight_pitch, pixel_pitch]: [usize; 2],
-) {
-    let code = match (K, STRIDE) {
-        (3, 1) => three_by_one,
-        (3, _) => three_by_two,
-        (5, 1) => five_by_one,
-        (5, _) => five_by_two,
-        (_, 1) => seven_by_one,
-        _ => seven_by_two,
-    };
-    // SAFETY: the caller's promise.
-    unsafe { code(sums, weights, pixels, rows, weight_pitch, pixel_pitch) }
-}

@@ -29,7 +29,7 @@ macro_rules! number {
 macro_rules! walk {
     ($name:ident, $registers:literal, [$($one:expr),*], [$($one_low:expr),*], [$($zero_low:expr),*], [$($zero:expr),*]) => {
         #[unsafe(naked)]
-        unsafe extern "C" fn $name(sums: *mut i32, words: *const u32, staged: *const u32, groups: usize) {
+        pub(super) unsafe extern "C" fn $name(sums: *mut i32, words: *const u32, staged: *const u32, groups: usize) {
             naked_asm!(
                 "push {{r0, r4-r11, lr}}",
                 concat!("ldm r0, {{", $registers, "}}"),
@@ -81,26 +81,6 @@ walk!(
     [number!("[r2, #4]", "r4", "r5"), number!("[r2, #12]", "r6", "r7"), number!("[r2, #20]", "r8", "r9")],
     [number!("[r2, #16]", "r8", "r9"), number!("[r2, #8]", "r6", "r7"), number!("[r2], #24", "r4", "r5")]
 );
-
-/// Adds the products of `groups` groups, at least one.
-///
-/// # Safety
-/// Of each group there must be two words of weights and two staged ones for each pixel.
-#[inline(always)]
-pub(super) unsafe fn pair<const PIXELS: usize>(
-    sums: &mut [[i32; 2]; PIXELS],
-    words: *const u32,
-    staged: *const u32,
-    groups: usize,
-) {
-    let code = match PIXELS {
-        1 => pair_of_one,
-        2 => pair_of_two,
-        _ => pair_of_three,
-    };
-    // SAFETY: the caller's promise.
-    unsafe { code(sums.as_mut_ptr().cast(), words, staged, groups) }
-}
 
 /// The products of a channel with four staged inputs in `r8` to `r11`; its words are at an offset of `$low` and `$high`.
 macro_rules! channel {
@@ -233,7 +213,7 @@ macro_rules! apart {
 macro_rules! rows {
     ($name:ident, $($row:expr),*) => {
         #[unsafe(naked)]
-        unsafe extern "C" fn $name(
+        pub(super) unsafe extern "C" fn $name(
             sums: &mut [i32; COLUMNS],
             weights: *const i16,
             pixels: *const i16,
@@ -259,84 +239,75 @@ macro_rules! rows {
     };
 }
 
-rows!(
-    three_by_one,
-    "ldrsh r8, [r2]",
-    "ldrsh r9, [r2, #2]",
-    "ldrsh r10, [r2, #4]",
-    tap!("0", "6", "r8", "r9", "r10", "r11"),
-    tap!("2", "8", "r9", "r10", "r11", "r8"),
-    tap!("4", "10", "r10", "r11", "r8", "r9")
-);
-rows!(
-    three_by_two,
-    apart!("0", "0", "4", "8", "12"),
-    apart!("2", "2", "6", "10", "14"),
-    apart!("4", "4", "8", "12", "16")
-);
-rows!(
-    five_by_one,
-    "ldrsh r8, [r2]",
-    "ldrsh r9, [r2, #2]",
-    "ldrsh r10, [r2, #4]",
-    tap!("0", "6", "r8", "r9", "r10", "r11"),
-    tap!("2", "8", "r9", "r10", "r11", "r8"),
-    tap!("4", "10", "r10", "r11", "r8", "r9"),
-    tap!("6", "12", "r11", "r8", "r9", "r10"),
-    tap!("8", "14", "r8", "r9", "r10", "r11")
-);
-rows!(
-    five_by_two,
-    apart!("0", "0", "4", "8", "12"),
-    apart!("2", "2", "6", "10", "14"),
-    apart!("4", "4", "8", "12", "16"),
-    apart!("6", "6", "10", "14", "18"),
-    apart!("8", "8", "12", "16", "20")
-);
-rows!(
-    seven_by_one,
-    "ldrsh r8, [r2]",
-    "ldrsh r9, [r2, #2]",
-    "ldrsh r10, [r2, #4]",
-    tap!("0", "6", "r8", "r9", "r10", "r11"),
-    tap!("2", "8", "r9", "r10", "r11", "r8"),
-    tap!("4", "10", "r10", "r11", "r8", "r9"),
-    tap!("6", "12", "r11", "r8", "r9", "r10"),
-    tap!("8", "14", "r8", "r9", "r10", "r11"),
-    tap!("10", "16", "r9", "r10", "r11", "r8"),
-    tap!("12", "18", "r10", "r11", "r8", "r9")
-);
+/// What a row of stride 1 begins with.
+macro_rules! begin {
+    () => {
+        "ldrsh r8, [r2]\n ldrsh r9, [r2, #2]\n ldrsh r10, [r2, #4]"
+    };
+}
+
+/// The taps of a row of stride 1 by their numbers: the pixels' registers go round.
+macro_rules! nth {
+    (0) => {
+        tap!("0", "6", "r8", "r9", "r10", "r11")
+    };
+    (1) => {
+        tap!("2", "8", "r9", "r10", "r11", "r8")
+    };
+    (2) => {
+        tap!("4", "10", "r10", "r11", "r8", "r9")
+    };
+    (3) => {
+        tap!("6", "12", "r11", "r8", "r9", "r10")
+    };
+    (4) => {
+        tap!("8", "14", "r8", "r9", "r10", "r11")
+    };
+    (5) => {
+        tap!("10", "16", "r9", "r10", "r11", "r8")
+    };
+    (6) => {
+        tap!("12", "18", "r10", "r11", "r8", "r9")
+    };
+}
+
+/// The same of stride 2.
+macro_rules! nth_apart {
+    (0) => {
+        apart!("0", "0", "4", "8", "12")
+    };
+    (1) => {
+        apart!("2", "2", "6", "10", "14")
+    };
+    (2) => {
+        apart!("4", "4", "8", "12", "16")
+    };
+    (3) => {
+        apart!("6", "6", "10", "14", "18")
+    };
+    (4) => {
+        apart!("8", "8", "12", "16", "20")
+    };
+    (5) => {
+        apart!("10", "10", "14", "18", "22")
+    };
+    (6) => {
+        apart!("12", "12", "16", "20", "24")
+    };
+}
+
+rows!(three_by_one, begin!(), nth!(0), nth!(1), nth!(2));
+rows!(three_by_two, nth_apart!(0), nth_apart!(1), nth_apart!(2));
+rows!(five_by_one, begin!(), nth!(0), nth!(1), nth!(2), nth!(3), nth!(4));
+rows!(five_by_two, nth_apart!(0), nth_apart!(1), nth_apart!(2), nth_apart!(3), nth_apart!(4));
+rows!(seven_by_one, begin!(), nth!(0), nth!(1), nth!(2), nth!(3), nth!(4), nth!(5), nth!(6));
 rows!(
     seven_by_two,
-    apart!("0", "0", "4", "8", "12"),
-    apart!("2", "2", "6", "10", "14"),
-    apart!("4", "4", "8", "12", "16"),
-    apart!("6", "6", "10", "14", "18"),
-    apart!("8", "8", "12", "16", "20"),
-    apart!("10", "10", "14", "18", "22"),
-    apart!("12", "12", "16", "20", "24")
+    nth_apart!(0),
+    nth_apart!(1),
+    nth_apart!(2),
+    nth_apart!(3),
+    nth_apart!(4),
+    nth_apart!(5),
+    nth_apart!(6)
 );
-
-/// Adds the products of so many rows, at least one.
-///
-/// # Safety
-/// As of [`columns`](super::columns).
-#[inline(always)]
-pub(super) unsafe fn columns<const K: usize, const STRIDE: usize>(
-    sums: &mut [i32; COLUMNS],
-    weights: *const i16,
-    pixels: *const i16,
-    rows: usize,
-    [weight_pitch, pixel_pitch]: [usize; 2],
-) {
-    let code = match (K, STRIDE) {
-        (3, 1) => three_by_one,
-        (3, _) => three_by_two,
-        (5, 1) => five_by_one,
-        (5, _) => five_by_two,
-        (_, 1) => seven_by_one,
-        _ => seven_by_two,
-    };
-    // SAFETY: the caller's promise.
-    unsafe { code(sums, weights, pixels, rows, weight_pitch, pixel_pitch) }
-}

@@ -7,7 +7,8 @@
 //! Weights and staged inputs are [lanes](crate::int8::mcu::lanes), read as 16-bit numbers: `256 * w1 + w0`, whose low byte is `w0`, meets
 //! `x1 - 127`, and `w0` meets what is left.
 
-use crate::int8::mcu::epilogue::{Channel, smmla, ssat8};
+use crate::int8::mcu::epilogue::Channel;
+use crate::int8::mcu::lanes::ODD;
 use crate::int8::mcu::nibbles;
 
 #[cfg(feature = "armv6m")]
@@ -17,10 +18,11 @@ mod armv7m;
 #[cfg(not(any(feature = "armv6m", feature = "armv7m")))]
 mod portable;
 
-#[cfg(feature = "armv6m")]
-use armv6m as code;
-#[cfg(feature = "armv7m")]
-use armv7m as code;
+#[cfg(any(feature = "armv6m", feature = "armv7m"))]
+mod assembly;
+
+#[cfg(any(feature = "armv6m", feature = "armv7m"))]
+use assembly as code;
 #[cfg(not(any(feature = "armv6m", feature = "armv7m")))]
 use portable as code;
 
@@ -73,6 +75,13 @@ pub(crate) fn four(sums: &mut [i32; 4], words: &[u32], inputs: &[i8]) {
     }
 }
 
+/// Four inputs as [`lanes`](crate::int8::mcu::lanes) stage them, one by one: of the first two `a` and `b`, then of the other two.
+#[inline(always)]
+fn numbers([x0, x1, x2, x3]: [i8; 4]) -> [i32; 4] {
+    let (a0, a1) = (i32::from(x1) - ODD, i32::from(x3) - ODD);
+    [a0, 256 * i32::from(x0) - a0, a1, 256 * i32::from(x2) - a1]
+}
+
 /// Stages inputs of a run, four for each of `groups` groups, as [`lanes`](crate::int8::mcu::lanes) are staged. `step` are the 16-bit numbers
 /// from a group's four to the next group's.
 ///
@@ -84,12 +93,11 @@ pub(crate) unsafe fn stage(from: *const i8, groups: usize, to: *mut i16, step: u
     for _ in 0..groups {
         // SAFETY: the caller's promise; arrays of int8 need no alignment.
         unsafe {
-            let [x0, x1, x2, x3] = from.cast::<[i8; 4]>().read();
-            let (high0, high1) = (i32::from(x1) - 127, i32::from(x3) - 127);
-            to.write(high0 as i16);
-            to.add(1).write(high1 as i16);
-            to.add(2).write((256 * i32::from(x0) - high0) as i16);
-            to.add(3).write((256 * i32::from(x2) - high1) as i16);
+            let [a0, b0, a1, b1] = numbers(from.cast::<[i8; 4]>().read());
+            to.write(a0 as i16);
+            to.add(1).write(a1 as i16);
+            to.add(2).write(b0 as i16);
+            to.add(3).write(b1 as i16);
         }
         from = from.wrapping_add(4);
         to = to.wrapping_add(step);
@@ -103,15 +111,10 @@ pub(crate) unsafe fn stage(from: *const i8, groups: usize, to: *mut i16, step: u
 // A function of its own has registers for all that it needs.
 #[inline(never)]
 pub(crate) unsafe fn finish(channel: &Channel, sums: (*const i32, usize), to: (*mut i8, usize), count: usize) {
-    let Channel { multiplier, offset, tie, shift, .. } = *channel;
-    let ((mut from, from_step), (mut to, to_step)) = (sums, to);
+    let (channel, (mut from, from_step), (mut to, to_step)) = (*channel, sums, to);
     for _ in 0..count {
         // SAFETY: the caller's promise.
-        unsafe {
-            let sum = from.read();
-            let output = smmla(sum, multiplier, offset.wrapping_sub(tie & (sum >> 31)));
-            to.write(ssat8(output >> (shift & 31)));
-        }
+        unsafe { to.write(channel.output(from.read())) }
         from = from.wrapping_add(from_step);
         to = to.wrapping_add(to_step);
     }

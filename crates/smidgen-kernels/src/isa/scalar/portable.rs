@@ -1,6 +1,6 @@
 //! The inner loops in Rust. They run along pointers: compilers that are told to save space inline no iterators.
 
-use super::COLUMNS;
+use super::{COLUMNS, numbers};
 
 /// `sum + a * b`, wrapping.
 #[inline(always)]
@@ -82,9 +82,7 @@ pub(super) unsafe fn four(sums: &mut [i32; 4], words: *const u32, inputs: *const
     while inputs != end {
         // SAFETY: four inputs and eight numbers of each group.
         unsafe {
-            let [x0, x1, x2, x3] = inputs.cast::<[i8; 4]>().read();
-            let (high0, high1) = (i32::from(x1) - 127, i32::from(x3) - 127);
-            let x = [high0, 256 * i32::from(x0) - high0, high1, 256 * i32::from(x2) - high1];
+            let x = numbers(inputs.cast::<[i8; 4]>().read());
             a = channel(a, words, x);
             b = channel(b, words.add(2), x);
             c = channel(c, words.add(4), x);
