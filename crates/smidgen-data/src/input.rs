@@ -66,6 +66,16 @@ pub enum InputError {
         /// What would be taken.
         taken: &'static str,
     },
+    /// A sample with something that is no number.
+    #[error("the array for the network's input `{tensor}` holds {value}, at element {element} from 0")]
+    Value {
+        /// The input tensor's name.
+        tensor: String,
+        /// NaN or an infinity.
+        value: String,
+        /// Where it lies, row by row.
+        element: usize,
+    },
 }
 
 impl InputError {
@@ -82,6 +92,9 @@ impl InputError {
                 format!("an array of that shape is needed ({expected}); `smidgen inspect` shows every input")
             }
             Self::Type { taken, .. } => format!("this input takes {taken}"),
+            Self::Value { .. } => {
+                "leave such samples out, or write a number where nothing was measured: `numpy.nan_to_num`".into()
+            }
         })
     }
 }
@@ -330,13 +343,21 @@ pub struct Feeder<'g> {
     network: Interface<'g>,
     normalise: Normalise,
     fit: Fit,
+    infinities: bool,
 }
 
 impl<'g> Feeder<'g> {
-    /// For this network. Pictures are normalised and fitted as given.
+    /// For this network. Pictures are normalised and fitted as given, and samples hold nothing but numbers.
     pub fn new(network: impl Into<Interface<'g>>, normalise: Normalise, fit: Fit) -> Self {
         let network: Interface = network.into();
-        Self { network, normalise: network.normalise(normalise), fit }
+        Self { network, normalise: network.normalise(normalise), fit, infinities: false }
+    }
+
+    /// The same, and samples may hold infinities: where a network only runs they have a meaning, as in a mask, and a loss
+    /// has none with them.
+    #[must_use]
+    pub fn with_infinities(self) -> Self {
+        Self { infinities: true, ..self }
     }
 
     /// The same with another normalisation.
@@ -354,7 +375,7 @@ impl<'g> Feeder<'g> {
     /// have the input's shape in the file or in the graph.
     ///
     /// # Errors
-    /// If a picture cannot be decoded, or something does not suit its input.
+    /// If a picture cannot be decoded, something does not suit its input, or something is no number.
     pub fn inputs(&self, sample: &Sample) -> Result<Vec<Array>, Error> {
         Ok(self.told_inputs(sample)?.into_iter().map(|(array, _)| array).collect())
     }
@@ -387,6 +408,7 @@ impl<'g> Feeder<'g> {
     }
 
     fn array(&self, index: usize, array: Array) -> Result<(Array, String), Error> {
+        self.check(index, &array)?;
         let axes = self.network.input(index);
         if array.dtype == Dtype::Uint8
             && axes.suits(&array.shape).is_none()
@@ -398,6 +420,21 @@ impl<'g> Feeder<'g> {
         let suits = axes.suits(&array.shape);
         let (array, _) = adapt(self.network, index, array, self.normalise)?;
         Ok((array, suits.map_or_else(String::new, |suits| axes.told(suits))))
+    }
+
+    /// Whether all elements are numbers, in single precision too.
+    fn check(&self, index: usize, array: &Array) -> Result<(), Error> {
+        if !array.dtype.is_float() {
+            return Ok(());
+        }
+        let sound = |value: f32| value.is_finite() || self.infinities && value.is_infinite();
+        let mut elements = array.to_f64().into_iter().enumerate();
+        let Some((element, value)) = elements.find(|&(_, value)| !sound(value as f32)) else { return Ok(()) };
+        let graph = self.network.graph();
+        let tensor = graph.tensor(graph.inputs[index]).name.clone();
+        // A double may be a number that only single precision has no place for.
+        let value = if value.is_finite() { format!("{value:e}") } else { value.to_string() };
+        Err(InputError::Value { tensor, value, element }.into())
     }
 
     /// Pixels of another size than the input's: channels first where the file has them so, else last.
@@ -487,6 +524,40 @@ mod tests {
         assert_eq!(note, "real numbers quantised with scale 0.5 and zero point 3");
         let nan = adapted(&g, Array::from_f32(&[4], &[f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0])).unwrap().0;
         assert_eq!(nan, Array::from_i8(&[1, 4], &[3, 127, -128, 3]));
+    }
+
+    #[test]
+    fn samples_hold_nothing_but_numbers() {
+        for dtype in [DataType::FLOAT32, DataType::int8(0.5, 3)] {
+            let g = graph([1, 4], dtype);
+            let feeder = Feeder::new(&g, Normalise::Auto, Fit::default());
+            let fed = |feeder: &Feeder, array: Array| {
+                let content = Content::Arrays(vec![array]);
+                feeder.inputs(&Sample { index: 7, name: "x[7]".into(), class: Some(0), content })
+            };
+            for (value, told, runs) in [
+                (f64::NAN, "NaN", false),
+                (f64::INFINITY, "inf", true),
+                (f64::NEG_INFINITY, "-inf", true),
+                (-1e300, "-1e300", true),
+                (1e30, "", true),
+            ] {
+                let doubles = [0.0, 1.0, value, 3.0].iter().flat_map(|v: &f64| v.to_le_bytes()).collect();
+                let singles = Array::from_f32(&[4], &[0.0, 1.0, value as f32, 3.0]);
+                let arrays = [Array::new(Dtype::Float64, &[4], doubles), singles];
+                let single = format!("{}", value as f32);
+                for (array, told) in arrays.into_iter().zip([told, if told.is_empty() { told } else { &single }]) {
+                    match fed(&feeder, array.clone()) {
+                        Ok(_) => assert_eq!(told, ""),
+                        Err(error) => assert_eq!(
+                            error.to_string(),
+                            format!("the array for the network's input `x` holds {told}, at element 2 from 0")
+                        ),
+                    }
+                    assert_eq!(fed(&feeder.clone().with_infinities(), array).is_ok(), runs, "{told}");
+                }
+            }
+        }
     }
 
     #[test]

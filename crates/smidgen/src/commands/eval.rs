@@ -74,7 +74,7 @@ impl Eval {
         let network = self.model.open()?;
         let labels = self.labels.as_deref().map(read_labels).transpose()?;
         let set = self.data.open(Part::Test)?;
-        let feeder = self.data.feeder(&network)?;
+        let feeder = self.data.feeder(&network)?.with_infinities();
         let count = self.samples.map_or(usize::MAX, |n| n as usize);
         let indices = set.choose(count, self.seed);
         if !self.json {

@@ -236,7 +236,7 @@ impl Quantize {
         let at = |error: Error| error.at(&self.model.path);
         let before = self.file(&network).map_err(at)?.len();
         let set = self.data.open(Part::Training)?;
-        let feeder = self.data.feeder(&network)?;
+        let feeder = self.data.feeder(&network)?.with_infinities();
         let indices = set.choose(self.samples as usize, self.seed);
         if !self.json {
             self.data.tell(out, &set, &feeder, &indices)?;

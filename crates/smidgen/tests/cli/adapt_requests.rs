@@ -274,6 +274,44 @@ fn host_and_device_and_code_have_the_same_figures() {
     assert!(losses.contains(", ... ") && losses.ends_with("before each step"), "{losses}");
 }
 
+#[test]
+fn samples_with_what_is_no_number_are_learnt_by_no_command() {
+    let folder = folder();
+    let Array { shape, .. } = samples(&folder, 12);
+    let size: usize = shape.iter().product();
+    let named = |name: &str, values: &[f32]| {
+        let other = Array::from_f32(&shape, &vec![0.5; size]);
+        let alternating = labels(&[0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
+        let arrays = [("x_train", Array::from_f32(&shape, values)), ("y_train", alternating.clone())];
+        folder.npz(name, &[&arrays[..], &[("x_test", other), ("y_test", alternating)]].concat());
+    };
+    let tried = |data: &str| {
+        let simulate =
+            ["adapt", "simulate", "small.tflite", "--classes", "2", "--scheme", "last-layer", "--board", "stm32f746"];
+        let simulate = [&simulate[..], &["--steps", "12", "--data", data]].concat();
+        let scheme =
+            ["adapt", "scheme", "small.tflite", "--sram", "1M", "-o", "a.toml", "--epochs", "1", "--data", data];
+        let train = ["train", "small.tflite", "--data", data, "-o", "b.tflite", "--epochs", "1"];
+        let quick = ["--scheme", "last-layer", "--epochs", "1", "--rate", "0.002", "--data", data];
+        [eval(&folder, &quick), eval(&folder, &[&quick[..], &["--folds", "2"]].concat())]
+            .into_iter()
+            .chain([&scheme[..], &train, &simulate].map(|words| folder.smidgen(words)))
+            .collect::<Vec<_>>()
+    };
+    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let mut values = vec![0.5; size];
+        values[7 * size / 12 + 1] = value;
+        named("bad.npz", &values);
+        for finished in tried("bad.npz") {
+            let told = said(&finished);
+            assert_eq!(finished.code, Some(2), "{value}: {told}");
+            let wanted = format!("holds {value}, at element 1 from 0");
+            assert!(told.contains("bad.npz/x_train[7]") && told.contains(&wanted), "{told}");
+        }
+    }
+    assert_eq!(folder.files(), ["bad.npz", "small.tflite"]);
+}
+
 /// What is printed then says that it is not all.
 #[cfg(unix)]
 #[test]

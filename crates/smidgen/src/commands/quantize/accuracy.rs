@@ -147,7 +147,7 @@ impl Before<'_> {
     /// Counts the quantised network on the same samples, its pixels being what the float network's were.
     pub fn after(self, out: &mut Output, network: &Network, data: &Data, feeder: &Feeder) -> Result<Accuracy, Failure> {
         let normalise = feeder.normalisation().map_or(Normalise::Auto, Normalise::Fixed);
-        let feeder = Feeder::new(network.interface(), normalise, data.pixels.fit.into());
+        let feeder = Feeder::new(network.interface(), normalise, data.pixels.fit.into()).with_infinities();
         let runner = Runner::new(network, &LowerOptions::default())?;
         let protocol = Protocol { feeder: &feeder, labels: None, strict: false };
         let waiting = progress::waiting(out, "counting how often the quantised network is right");

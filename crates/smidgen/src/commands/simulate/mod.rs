@@ -165,7 +165,7 @@ impl Simulate {
         let data = Data { data: path.to_owned(), split: split.clone(), strict: *strict, pixels };
         let labels = self.labels.as_deref().map(classes::read_labels).transpose()?;
         let set = data.open(Part::Test)?;
-        let feeder = data.feeder(network)?;
+        let feeder = data.feeder(network)?.with_infinities();
         let indices = set.choose(samples.map_or(usize::MAX, |n| n as usize), *seed);
         if !self.json {
             data.tell(out, &set, &feeder, &indices)?;
