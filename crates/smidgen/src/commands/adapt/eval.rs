@@ -431,7 +431,7 @@ impl Eval {
             accuracy: mean(right),
             curve: (0..self.epochs as usize).map(curve).collect(),
             losses: (0..self.epochs as usize).map(losses).collect(),
-            difference: difference.map(|d| [d.mean, d.mean - d.margin, d.mean + d.margin]),
+            difference: difference.map(|d| [d.mean, d.low, d.high]),
             ..TrainedRow::default()
         }
     }
@@ -630,9 +630,8 @@ fn compared(all: &[(String, Vec<f64>)]) -> Table<'static> {
     for (i, (name, right)) in all.iter().enumerate() {
         let share = format!("{:.2} %", 100.0 * mean(right));
         let difference = Difference::of(right, &all[0].1).filter(|_| i > 0);
-        let [points, interval] = difference.map_or_else(Default::default, |difference| {
-            let (low, high) = (difference.mean - difference.margin, difference.mean + difference.margin);
-            [format!("{:+.2}", difference.mean), format!("{low:+.2} to {high:+.2}")]
+        let [points, interval] = difference.map_or_else(Default::default, |Difference { mean, low, high }| {
+            [format!("{mean:+.2}"), format!("{low:+.2} to {high:+.2}")]
         });
         table.row(vec![name.clone(), share, points, interval]);
     }
@@ -659,7 +658,8 @@ fn described(
     };
     let difference = first.and_then(|(other, those)| {
         let found = Difference::of(right, those)?;
-        Some(json!({ "to": other, "points": found.mean, "margin": found.margin, "counts": found.counts() }))
+        let Difference { mean, low, high } = found;
+        Some(json!({ "to": other, "points": mean, "low": low, "high": high, "counts": found.counts() }))
     });
     let seeds = measured.iter().map(|one| one.trained.len()).max().unwrap_or(0) as f64;
     json!({
