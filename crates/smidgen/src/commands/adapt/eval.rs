@@ -222,10 +222,16 @@ impl Eval {
                 all.push((told(name), right));
             }
         }
-        let stopped = stop.load(Ordering::Relaxed);
+        let stopped = stop.load(Ordering::Relaxed).then(|| {
+            let wanted = schemes.len() * (1 + self.twin.len());
+            format!("interrupted: {} of {}", thousands(rows.len() as u64), plural(wanted, "scheme"))
+        });
+        if let Some(stopped) = &stopped {
+            out.warn(format!("{stopped} learnt"));
+        }
         if self.json {
-            out.json(&json!({ "schemes": rows, "interrupted": stopped }))?;
-        } else {
+            out.json(&json!({ "schemes": rows, "interrupted": stopped.is_some() }))?;
+        } else if !rows.is_empty() {
             out.print(table.render(out.width))?;
             if all.len() > 1 {
                 out.print(format!(
@@ -235,12 +241,14 @@ impl Eval {
                 ))?;
             }
         }
-        if let Some(path) = self.report.as_ref().filter(|_| !stopped) {
-            let page = html(&self.summary(trained, all.first().map_or(0, |(_, right)| right.len())));
+        // What is complete holds, whatever ends the rest.
+        if let Some(path) = self.report.as_ref().filter(|_| !rows.is_empty()) {
+            let tested = all.first().map_or(0, |(_, right)| right.len());
+            let page = html(&self.summary(trained, tested, stopped.as_deref()));
             let page = page.map_err(|error| Failure::usage(error.to_string(), "the table was printed"))?;
             interrupt::write(path, page.as_bytes())?;
         }
-        Ok(if stopped { Answer::No(Code::Interrupted) } else { Answer::Yes })
+        Ok(if stopped.is_some() { Answer::No(Code::Interrupted) } else { Answer::Yes })
     }
 
     /// Whether each twin is named once.
@@ -436,12 +444,16 @@ impl Eval {
         }
     }
 
-    fn summary(&self, schemes: Vec<TrainedRow>, tested: usize) -> AdaptationSummary {
+    fn summary(&self, schemes: Vec<TrainedRow>, tested: usize, stopped: Option<&str>) -> AdaptationSummary {
         let figure = |label: &str, value: String, kind: String| Figure { label: label.to_owned(), value, kind };
         let best = schemes.iter().filter(|row| !row.twin).max_by(|a, b| a.accuracy.total_cmp(&b.accuracy));
         let verdict = best.map_or_else(String::new, |row| {
             format!("{}: {:.2} % of the tested samples are right.", row.name, 100.0 * row.accuracy)
         });
+        let verdict = match stopped {
+            Some(stopped) => format!("{verdict} The training was {stopped}."),
+            None => verdict,
+        };
         let folds = self.folds.map_or_else(|| "one split".to_owned(), |folds| format!("{folds}-fold cross-validation"));
         let figures = vec![
             figure("data", visible_path(&self.data.data).to_string(), format!("{tested} samples tested, {folds}")),
