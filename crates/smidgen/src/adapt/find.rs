@@ -163,6 +163,29 @@ pub struct Found {
     pub optimum: Option<f64>,
 }
 
+/// A score that is higher by less than this, half of the last figure that is told, is no higher.
+const LEAST_GAIN: f64 = 5e-5;
+
+impl Found {
+    /// The classifier alone in place of what was found, if that came to no more when it was measured itself, and takes no less: gains do
+    /// not add up, and of equals the least is enough. `measured` is what both came to.
+    ///
+    /// # Errors
+    /// If the classifier alone does not take what was said before.
+    pub fn or_last_layer(
+        &self,
+        (gauge, survey): (&Gauge, &Survey),
+        [measured, alone]: [&Measured; 2],
+    ) -> Result<Option<Self>, Error> {
+        let choice = survey.space.last_layer();
+        let scheme = survey.space.scheme(&choice);
+        let taken = gauge.confirmed(&scheme)?;
+        let more = measured.score() - alone.score();
+        let gained = more >= LEAST_GAIN || more > -LEAST_GAIN && self.taken < taken;
+        Ok((choice != self.choice && !gained).then(|| Self { choice, scheme, gain: 0.0, taken, ..self.clone() }))
+    }
+}
+
 /// Looks for the scheme of the greatest gain within the budget. `plan` gives the memory of several schemes. With the
 /// formula, whose memory adds up, the result is the optimum; evolution is compared with it.
 ///

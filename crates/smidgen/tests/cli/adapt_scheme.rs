@@ -216,6 +216,47 @@ fn wrong_requests_are_refused_with_a_reason() {
     }
 }
 
+#[test]
+fn where_nothing_is_gained_the_classifier_alone_is_chosen() {
+    let folder = folder();
+    data(&folder);
+    let (least, _) = ends(&folder);
+    let pictures = network(&folder);
+    let mut dims = pictures.graph().tensor(pictures.graph().inputs[0]).shape.dims().to_vec();
+    let size: usize = dims.iter().product();
+    dims[0] = 40;
+    let (mut alone, mut beaten) = (0, 0);
+    for seed in 0..8u64 {
+        // Classes that have nothing to do with the pictures: what is learnt of some says nothing of the others.
+        let mut chance = smidgen_train::Random::new(seed);
+        let values: Vec<i8> = (0..40 * size).map(|_| chance.below(256) as u8 as i8).collect();
+        let labels: Vec<u8> = (0..40).map(|_| chance.below(2) as u8).collect();
+        let labels = Array { dtype: Dtype::Uint8, shape: vec![40], data: labels };
+        folder.npz("data.npz", &[("x_train", Array::from_i8(&dims, &values)), ("y_train", labels)]);
+        let (name, report) = (format!("{seed}.toml"), format!("{seed}.html"));
+        let finished = search(&folder, &["--sram", "1M", "-o", &name, "--report", &report, "--json"]).expect(0);
+        let (json, told) = (finished.json(), words(&finished.stderr));
+        let score = |of: &serde_json::Value| of["score"].as_f64().unwrap();
+        let scheme: adapting::Scheme = text(&folder, &name).parse().expect("a scheme");
+        let is_alone = scheme == adapting::Scheme::last_layer();
+        // Less is told as +0.00.
+        assert!(is_alone || score(&json["measured"]) - score(&json["base"]) >= 5e-5, "{json:#}");
+        assert_eq!(told.contains("the scheme is the last layer"), is_alone, "{told}");
+        assert_eq!(text(&folder, &report).contains("The classifier alone, "), is_alone);
+        if is_alone {
+            assert_eq!((json["bytes"].as_u64(), json["gain"].as_f64()), (Some(least as u64), Some(0.0)), "{json:#}");
+            assert_eq!(json["measured"], json["base"]);
+            alone += 1;
+        }
+        if let Some(other) = json["beaten"].as_object() {
+            assert!(is_alone && score(&other["measured"]) - score(&json["base"]) < 5e-5, "{json:#}");
+            assert!(told.contains("have the greatest sum of gains"), "{told}");
+            beaten += 1;
+        }
+    }
+    assert!(alone > 0 && beaten > 0, "{alone} {beaten}");
+}
+
 /// Killed or interrupted where it happens to be.
 #[cfg(unix)]
 #[test]

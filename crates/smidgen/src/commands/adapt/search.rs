@@ -182,6 +182,8 @@ struct Ended<'a> {
     found: &'a Found,
     /// What the scheme that was found came to itself.
     measured: Measured,
+    /// The scheme of the greatest sum of gains, and what it came to, where that was no more than the classifier alone.
+    beaten: Option<(Scheme, Measured)>,
     /// Schemes that were measured before, and now.
     counts: [usize; 2],
 }
@@ -317,6 +319,10 @@ impl Search {
         let Some(itself) = measure(&with(std::slice::from_ref(&found.scheme)), "measuring the scheme")? else {
             return self.stopped(out);
         };
+        let (found, measured, beaten) = match found.or_last_layer((gauge, &survey), [&itself[0], &rungs[0]])? {
+            Some(alone) => (alone, rungs[0], Some((found.scheme, itself[0]))),
+            None => (found, itself[0], None),
+        };
         let now = bench.points.into_inner().unwrap_or_else(|error| error.into_inner()).all().len() - before;
         let ended = Ended {
             gauge,
@@ -327,7 +333,8 @@ impl Search {
             parts: &parts,
             gains: &gains,
             found: &found,
-            measured: itself[0],
+            measured,
+            beaten,
             counts: [before, now],
         };
         self.finish(out, &ended)
@@ -346,6 +353,13 @@ impl Search {
             out.json(&self.described(ended)?)?;
         } else {
             self.show(out, ended, replaced)?;
+        }
+        if let Some(why) = ended.nothing_gained() {
+            let help = match ended.survey.space.biases.len() {
+                1 => "a greater `--sram` allows more",
+                _ => "more `--samples` and `--seeds` measure better, and a smaller `--rate` may help",
+            };
+            out.warn(format!("the scheme is the last layer: {why}; {help}"));
         }
         Ok(Answer::Yes)
     }

@@ -103,11 +103,14 @@ impl Search {
             if chosen.is_empty() { "no weights".to_owned() } else { format!("weights of {}", chosen.join(", ")) };
         SchemeSummary {
             model: self.model.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
-            verdict: format!(
-                "Biases of the last {} convolutions, {weights}: {} of {counted}.",
-                found.scheme.n_bias_update,
-                bytes(found.taken)
-            ),
+            verdict: match ended.nothing_gained() {
+                Some(why) => format!("The classifier alone, {} of {counted}: {why}.", bytes(found.taken)),
+                None => format!(
+                    "Biases of the last {} convolutions, {weights}: {} of {counted}.",
+                    found.scheme.n_bias_update,
+                    bytes(found.taken)
+                ),
+            },
             figures,
             command: command_line(),
             scheme: scheme.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n"),

@@ -3,7 +3,7 @@
 use super::{Ended, MemoryName, Search};
 use crate::commands::search::report::{command_line, time};
 use crate::console::format::{bytes, count, thousands};
-use crate::console::output::{BAD, GOOD, Output};
+use crate::console::output::{GOOD, Output};
 use crate::console::table::{Column, Table};
 use crate::console::{Failure, progress};
 use indicatif::ProgressBar;
@@ -211,9 +211,25 @@ impl Ended<'_> {
         self.rungs.first().map_or(0.0, Measured::score)
     }
 
-    /// Whether the scheme itself came to more than biases alone, the best count of them that fits.
-    pub fn pays(&self) -> bool {
-        self.measured.score() >= self.base()
+    /// Why the scheme is the classifier alone, if it is.
+    pub fn nothing_gained(&self) -> Option<String> {
+        if let Some((scheme, measured)) = &self.beaten {
+            let weights = match scheme.manual_weight_idx.len() {
+                0 => String::new(),
+                n => format!(" and weights of {}", count(n, "convolution")),
+            };
+            return Some(format!(
+                "biases of the last {}{weights}, which have the greatest sum of gains, came to a score of {} themselves, no more than the \
+                 classifier alone",
+                scheme.n_bias_update,
+                percent(measured.score())
+            ));
+        }
+        let (space, alone) = (&self.survey.space, self.found.choice == self.survey.space.last_layer());
+        alone.then(|| match space.biases.len() {
+            1 => "nothing fits beside the classifier".to_owned(),
+            _ => "nothing that fits gains more than the classifier alone".to_owned(),
+        })
     }
 }
 
@@ -256,6 +272,9 @@ impl Search {
             percent(ended.rungs[0].accuracy()),
             percent(ended.rungs[0].probability),
         ));
+        if let Some(why) = ended.nothing_gained() {
+            comment(format!("The classifier alone: {why}."));
+        }
         comment(format!(
             "Gains alone, in points of the mean of both: biases of the last {}: {}.",
             found.scheme.n_bias_update,
@@ -356,15 +375,8 @@ impl Search {
         for (label, value) in lines {
             out.wrapped(&format!("{label:<10}{value}"), 10)?;
         }
-        if !ended.pays() {
-            out.warn(
-                "the scheme itself came to less than training the last layer alone: parts do not gain together what \
-                 they gain alone; more `--samples` and `--seeds` measure better, and a smaller `--rate` may help",
-            );
-        }
-        let style = if ended.pays() { GOOD } else { BAD };
         let done = if replaced { "replaced" } else { "written" };
-        out.line(format!("{style}{} {done}.{style:#}", visible_path(&self.output)))?;
+        out.line(format!("{GOOD}{} {done}.{GOOD:#}", visible_path(&self.output)))?;
         if let Some(report) = &self.report {
             out.line(format!("report  {}", visible_path(report)))?;
         }
@@ -418,6 +430,7 @@ impl Search {
             "gain": found.gain,
             "base": told(&ended.rungs[0]),
             "measured": told(&ended.measured),
+            "beaten": ended.beaten.as_ref().map(|(scheme, measured)| json!({ "scheme": scheme, "measured": told(measured) })),
             "rate": ended.rate,
             "samples": { "learnt": ended.material.learnt.len(), "held_out": ended.material.held_out.len() },
             "biases": biases,
