@@ -212,9 +212,10 @@ fn cosine(a: &[f64], b: &[f64]) -> f64 {
 
 #[test]
 fn integer_gradients_point_where_the_definition_says() {
-    let mut tensors = 0;
-    for seed in 100..160 {
+    let (mut layers, mut tensors) = (0, 0);
+    for seed in 100..220 {
         let Compared { features, computed, exact, .. } = compared(seed, 0.0);
+        layers += features.convolutions.len();
         for (id, gradient) in &computed {
             let name = &features.graph.tensor(*id).name;
             let expected = &exact.tensors[id];
@@ -224,7 +225,7 @@ fn integer_gradients_point_where_the_definition_says() {
             tensors += 1;
         }
     }
-    assert!(tensors > 300, "{tensors} gradients");
+    assert!(layers > 500 && tensors > 900, "{layers} layers, {tensors} gradients");
 }
 
 #[test]
