@@ -4,7 +4,7 @@ use crate::error::AdaptError;
 use crate::memory::ConvolutionSize;
 use crate::surrogate::convolution;
 use smidgen_ir::passes::remove_dead;
-use smidgen_ir::{ElementType, Graph, Op, OpId, TensorId};
+use smidgen_ir::{ElementType, Graph, NormaliseKind, Op, OpId, TensorId};
 
 /// The part of a network before its classifier.
 #[derive(Clone, Debug)]
@@ -23,7 +23,15 @@ pub struct Features {
 
 /// Whether an operator only renames or squashes what a classifier gives.
 fn follows_classifier(op: &Op) -> bool {
-    matches!(op, Op::Softmax { .. } | Op::Reshape { .. } | Op::Dequantize | Op::Quantize | Op::ArgMax { .. })
+    matches!(
+        op,
+        Op::Softmax { .. }
+            | Op::Normalise(NormaliseKind::LogSoftmax)
+            | Op::Reshape { .. }
+            | Op::Dequantize
+            | Op::Quantize
+            | Op::ArgMax { .. }
+    )
 }
 
 /// Whether an operator has weights that a scheme numbers.

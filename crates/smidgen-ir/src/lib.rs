@@ -27,8 +27,8 @@ pub use graph::{Graph, OpId, Operator, Variable};
 pub use infer::{Inferred, ShapeError, infer};
 pub use numbers::thousands;
 pub use ops::{
-    Activation, AxisSlice, BinaryKind, Cell, CompareKind, ConvParams, Function, Op, PadValue, Padding, PoolKind,
-    RecurrentParams, ReduceKind, ReshapeKind, ResizeKind, Traits, UnaryKind, Values, Weights,
+    Activation, AxisSlice, BinaryKind, Cell, CompareKind, ConvParams, Function, NormaliseKind, Op, PadValue, Padding,
+    PoolKind, RecurrentParams, ReduceKind, ReshapeKind, ResizeKind, Traits, UnaryKind, Values, Weights,
 };
 pub use tensor::{DataType, ElementType, Quantisation, Shape, Tensor, TensorId, element_count, power_of_two};
 pub use validate::{ValidateError, validate};

@@ -1,4 +1,4 @@
-//! What functions without an integer form are called in the formats.
+//! What functions without parameters are called in the formats.
 
 use smidgen_kernels::float::Function;
 
@@ -29,11 +29,12 @@ pub const fn names(function: Function) -> (&'static str, Option<&'static str>) {
         Function::Atanh => ("ATANH", Some("Atanh")),
         Function::Erf => ("ERF", Some("Erf")),
         Function::Gelu => ("GELU", None),
+        Function::GeluTanh => ("GELU_TANH", None),
         Function::Softplus => ("SOFTPLUS", Some("Softplus")),
     }
 }
 
-/// True if TensorFlow Lite's schema has an operator for the function.
+/// True if TensorFlow Lite's schema has an operator of the function's own name. The tanh form of GELU has none: it is GELU with an option.
 pub const fn in_tflite(function: Function) -> bool {
     !matches!(
         function,
@@ -47,6 +48,7 @@ pub const fn in_tflite(function: Function) -> bool {
             | Function::Acosh
             | Function::Atanh
             | Function::Erf
+            | Function::GeluTanh
             | Function::Softplus
     )
 }

@@ -82,6 +82,76 @@ pub fn reciprocal(x: i32, integer_bits: i32) -> (i32, i32) {
     (one_over_one_plus(fraction), integer_bits - headroom as i32)
 }
 
+/// `ln(x)` as `Q5.26` for `x` of at least 1 in `Q12.19`, as gemmlowp's and TensorFlow Lite's integer LOG_SOFTMAX takes it: a quotient of polynomials
+/// about the fourth root of one half, of `x` or of `x` times the root of one half, whichever lies nearer.
+pub fn log(x: i32) -> i32 {
+    /// Integer bits of the argument, and of sums.
+    const INTEGER: i32 = 12;
+    const SUM: u32 = 6;
+    const LOG_2: i32 = 1_488_522_236;
+    const FOURTH_ROOT: i32 = 1_805_811_301;
+    const ROOT: i32 = 1_518_500_250;
+    const QUARTER: i32 = 1 << (31 - SUM - 2);
+    const ALPHA_N: i32 = 117_049_297;
+    const ALPHA_D: i32 = 127_690_142;
+    const ALPHA_I: i32 = 1_057_819_769;
+    const ALPHA_F: i32 = 638_450_708;
+    let power = |bits: i32| shift_left(bits, 31 - SUM);
+    // Both as a fraction of 1/2 to 1 and a power of 2.
+    let headroom = (x as u32).leading_zeros();
+    let by_x = shift_left(mul(shift_left(x, headroom.wrapping_sub(1)), ROOT), 1);
+    let power_of_x = power(INTEGER - headroom as i32).saturating_add(QUARTER);
+    let room = (mul(x, ROOT) as u32).leading_zeros().wrapping_sub(1);
+    let by_root = shift_left(x, room);
+    let power_of_root = power(INTEGER - room as i32).saturating_sub(QUARTER);
+    let (fraction, power) = (by_x.min(by_root), power_of_x.max(power_of_root));
+    // The mean of both, halves away from zero.
+    let sum = i64::from(fraction) + i64::from(FOURTH_ROOT);
+    let mean = ((sum + if sum >= 0 { 1 } else { -1 }) / 2) as i32;
+    let difference = fraction.wrapping_sub(FOURTH_ROOT).wrapping_mul(2);
+    let square = mul(difference, difference);
+    let numerator = mul(difference, fraction).wrapping_add(mul(mul(difference, square), ALPHA_N));
+    let within = ALPHA_I.wrapping_add(difference).wrapping_add(mul(ALPHA_D, square));
+    let denominator = mul(mean, within).wrapping_add(mul(ALPHA_F, difference));
+    let quotient = mul(crate::requant::round_shift(numerator, SUM), one_over_one_plus(denominator));
+    shift_left(mul(power, LOG_2).wrapping_add(quotient), 1)
+}
+
+/// `1 / sqrt(x)`, of 1 for what is less: five Newton-Raphson steps on a number of `[1/4, 1)` with three integer bits, as TensorFlow Lite's
+/// `GetInvSqrtQuantizedMultiplierExp` takes them.
+pub fn inverse_sqrt(x: i32) -> crate::requant::Factor {
+    use crate::requant::Factor;
+    /// 1 and 3/2 as `Q3.28`, and half of the root of 2 as `Q0.31`.
+    const ONE: i32 = 1 << 28;
+    const HALF_THREE: i32 = 3 << 27;
+    const HALF_ROOT_OF_TWO: i32 = 1_518_500_250;
+    if x <= 1 {
+        return Factor { multiplier: i32::MAX, shift: 0 };
+    }
+    let mut right = 11i32;
+    let mut x = x;
+    while x >= 1 << 29 {
+        x /= 4;
+        right += 1;
+    }
+    // To 2^27 and over by pairs of bits.
+    let pairs = ((x as u32).leading_zeros() - 1) / 2 - 1;
+    right -= pairs as i32;
+    x <<= 2 * pairs;
+    let input = x >> 1;
+    let half_input = crate::requant::round_shift(input, 1);
+    let mut root = ONE;
+    for _ in 0..5 {
+        let cube = shift_left(mul(mul(root, root), root), 6);
+        root = shift_left(mul(HALF_THREE, root).wrapping_sub(mul(half_input, cube)), 3);
+    }
+    let root = mul(root, HALF_ROOT_OF_TWO);
+    match right {
+        0.. => Factor { multiplier: root, shift: -right as i8 },
+        _ => Factor { multiplier: root.wrapping_shl(-right as u32), shift: 0 },
+    }
+}
+
 /// `x * 2^bits`, saturating.
 #[inline]
 fn shift_left16(x: i16, bits: u32) -> i16 {

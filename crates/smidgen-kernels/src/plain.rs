@@ -8,7 +8,8 @@ use crate::convert::{Stored, convert};
 #[cfg(feature = "float")]
 use crate::convert::{load_float, store_float};
 use crate::memory::{Arena, Bounds};
-use crate::nd::{Whole, walk};
+use crate::nd::{Whole, walk, zip};
+use crate::requant::{Factor, Rounding};
 use crate::view::{Region, Views};
 
 /// A question about two elements; its answer is stored as a byte, 0 or 1. NaN is equal to nothing, and neither less nor greater.
@@ -95,6 +96,47 @@ pub fn compare<B: Bounds>(
         arena[to] = u8::from(function.apply(x, y));
         to += 1;
     });
+}
+
+/// How int8 of two quantisations are compared: both on a scale of 1/256, each operand rounded there on its own.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Scaled {
+    /// The question.
+    pub function: Compare,
+    /// Zero points of the operands.
+    pub zeros: [i32; 2],
+    /// Scales of the operands.
+    pub factors: [Factor; 2],
+    /// How the factors are rounded.
+    pub rounding: Rounding,
+}
+
+impl Scaled {
+    /// Bits of the common scale behind the point.
+    pub const SHIFT: u32 = 8;
+
+    /// The answer for two stored numbers.
+    #[inline]
+    pub fn apply(&self, a: i8, b: i8) -> bool {
+        let term = |x: i8, i: usize| {
+            let centred = i32::from(x).wrapping_sub(self.zeros[i]);
+            self.factors[i].apply(centred.wrapping_shl(Self::SHIFT), self.rounding)
+        };
+        self.function.apply(term(a, 0), term(b, 1))
+    }
+}
+
+/// [`compare`] of int8 that are quantised; the arena's elements are int8, and so is `output`'s unit.
+pub fn compare_scaled<B: Bounds>(
+    arena: Arena<'_, i8, B>,
+    a: Whole<'_, i8, B>,
+    b: Whole<'_, i8, B>,
+    output: usize,
+    dims: &[usize],
+    strides: [&[isize]; 2],
+    how: &Scaled,
+) {
+    zip(arena, a, b, output, dims, strides, |a, b| i8::from(how.apply(a, b)));
 }
 
 /// `output[i] = a[i]` where `condition[i]` is not 0, else `b[i]`, of elements of `element` bytes (1, 2, 4 or 8). Order: one element at a

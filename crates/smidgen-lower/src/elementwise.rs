@@ -8,7 +8,7 @@ use super::{elementwise_int16, tables};
 use super::{product, sum};
 use smidgen_ir::{Activation, BinaryKind, ElementType, Operator, Tensor, TensorId, UnaryKind};
 use smidgen_kernels::float::Clamp;
-use smidgen_kernels::int8::Prelu;
+use smidgen_kernels::int8::{Pair, Prelu, Quotient, SquaredDifference};
 use smidgen_kernels::memory::Integer;
 use smidgen_kernels::nd::MAX_RANK;
 use smidgen_kernels::reference::{Binary, Product, Sum};
@@ -122,8 +122,12 @@ pub(super) fn binary(
     match y.element() {
         ElementType::Int8 => {
             let ends = [quant::int8(a)?, quant::int8(b)?, quant::int8(y)?];
-            let function = integers(kind, ends, activation)?.ok_or_else(|| unsupported(y, ElementType::Int8))?;
-            push_two(builder, operator, Two::Int8(function))
+            let function = match kind {
+                BinaryKind::Div => Two::Pair(Pair::Quotient(quotient(ends, activation)?)),
+                BinaryKind::SquaredDifference => Two::Pair(Pair::SquaredDifference(squared_difference(ends))),
+                _ => Two::Int8(integers(kind, ends, activation)?.ok_or_else(|| unsupported(y, ElementType::Int8))?),
+            };
+            push_two(builder, operator, function)
         }
         ElementType::Int16 => {
             let ends = [(quant::int16(a)?, 0), (quant::int16(b)?, 0), (quant::int16(y)?, 0)];
@@ -138,6 +142,7 @@ pub(super) fn binary(
                 BinaryKind::Div => float::Binary::Div,
                 BinaryKind::Minimum => float::Binary::Minimum,
                 BinaryKind::Maximum => float::Binary::Maximum,
+                BinaryKind::SquaredDifference => return Err(unsupported(y, ElementType::Float32)),
             };
             push_two(builder, operator, Two::Float32(function, float_clamp(activation)))
         }
@@ -170,16 +175,35 @@ pub(super) fn prelu(builder: &mut Builder, operator: &Operator) -> Result<(), Re
 /// Scales and zero points of two operands and of the output.
 type Ends = [(f32, i32); 3];
 
-/// The function of integers, if there is one.
+/// The function of integers of any width, if there is one.
 fn integers<T: Integer>(kind: BinaryKind, ends: Ends, activation: Activation) -> Result<Option<Binary<T>>, Refusal> {
     Ok(Some(match kind {
         BinaryKind::Add => Binary::Sum(sum(ends, activation, false)?),
         BinaryKind::Sub => Binary::Sum(sum(ends, activation, true)?),
         BinaryKind::Mul => Binary::Product(product(ends, activation)?),
-        BinaryKind::Div => return Ok(None),
+        BinaryKind::Div | BinaryKind::SquaredDifference => return Ok(None),
         BinaryKind::Minimum => Binary::Minimum,
         BinaryKind::Maximum => Binary::Maximum,
     }))
+}
+
+/// SQUARED_DIFFERENCE brings both operands to twice the greater scale, with seven more bits, which the square has twice.
+fn squared_difference([(sa, za), (sb, zb), (sy, zy)]: Ends) -> SquaredDifference {
+    // Twice the scale is taken in single precision, its square in double.
+    let common = f64::from(2.0 * sa.max(sb));
+    SquaredDifference {
+        zeros: [za, zb],
+        factors: [sa, sb].map(|scale| Factor::new(f64::from(scale) / common)),
+        output: Factor::new(common * common / (f64::from(1u32 << (2 * SquaredDifference::SHIFT)) * f64::from(sy))),
+        output_zero: zy,
+        rounding: Rounding::Twice,
+    }
+}
+
+fn quotient([(sa, za), (sb, zb), (sy, zy)]: Ends, activation: Activation) -> Result<Quotient, Refusal> {
+    let (min, max) = quant::clamp(activation, sy, zy)?;
+    // The scales are divided in single precision.
+    Ok(Quotient { zeros: [za, zb], factor: Factor::new((sa / (sb * sy)) as f64), output_zero: zy, min, max })
 }
 
 /// ADD and SUB bring both operands to twice the greater scale, with some more bits.
@@ -212,6 +236,7 @@ fn product<T: Integer>([(sa, za), (sb, zb), (sy, zy)]: Ends, activation: Activat
 /// A function of two operands.
 enum Two {
     Int8(int8::Binary),
+    Pair(Pair),
     Int16(int16::Binary),
     Float32(float::Binary, Clamp),
 }
@@ -224,7 +249,12 @@ fn push_two(builder: &mut Builder, operator: &Operator, function: Two) -> Result
     let [Some(a), Some(b)] = rows else { return push_broadcast(builder, operator, function) };
     let operands = [a, b];
     let set = builder.options.kernels;
-    if let (Two::Int8(function), true) = (&function, set != KernelSet::Reference)
+    let bytes: Option<&dyn Fn(i8, i8) -> i8> = match &function {
+        Two::Int8(function) => Some(&|a, b| function.apply(a, b)),
+        Two::Pair(function) => Some(&|a, b| function.apply(a, b)),
+        Two::Int16(_) | Two::Float32(..) => None,
+    };
+    if let (Some(function), true) = (bytes, set != KernelSet::Reference)
         && let Some((at, table)) = of_one(builder, operator, function)
         && [a, b][at] == Extent::of(output)
     {
@@ -255,6 +285,7 @@ fn push_two(builder: &mut Builder, operator: &Operator, function: Two) -> Result
             Kernel::SumI8(kernel::SumI8 { sum, operands })
         }
         (None, Two::Int8(function)) => Kernel::BinaryI8(kernel::BinaryI8 { function, operands }),
+        (None, Two::Pair(function)) => Kernel::PairI8(kernel::PairI8 { function, operands }),
         (None, Two::Int16(int16::Binary::Sum(sum)))
             if set != KernelSet::Reference
                 && let Some(terms) = int16::Terms::of(&sum) =>
@@ -278,7 +309,7 @@ fn push_two(builder: &mut Builder, operator: &Operator, function: Two) -> Result
 }
 
 /// Which operand is variable, and the function of it, where the other operand is one number, or the same number everywhere.
-fn of_one(builder: &Builder, operator: &Operator, function: &int8::Binary) -> Option<(usize, [i8; 256])> {
+fn of_one(builder: &Builder, operator: &Operator, function: &dyn Fn(i8, i8) -> i8) -> Option<(usize, [i8; 256])> {
     let constant = |i: usize| -> Option<i8> {
         let tensor = builder.tensor(operator.inputs[i]);
         let data = tensor.data.as_ref().filter(|_| tensor.element() == ElementType::Int8)?;
@@ -288,7 +319,7 @@ fn of_one(builder: &Builder, operator: &Operator, function: &int8::Binary) -> Op
     let (at, value) = [0, 1].into_iter().find_map(|i| Some((i, constant(i)?)))?;
     let table = std::array::from_fn(|i| {
         let x = i as u8 as i8;
-        if at == 0 { function.apply(value, x) } else { function.apply(x, value) }
+        if at == 0 { function(value, x) } else { function(x, value) }
     });
     (!builder.tensor(operator.inputs[1 - at]).is_constant()).then_some((1 - at, table))
 }
@@ -343,6 +374,7 @@ fn push_broadcast(builder: &mut Builder, operator: &Operator, function: Two) -> 
     let (broadcast, footprint) = met(builder, operator, [operator.inputs[0], operator.inputs[1]])?;
     let kernel = match function {
         Two::Int8(function) => Kernel::BroadcastI8(kernel::BroadcastI8 { function, broadcast }),
+        Two::Pair(function) => Kernel::BroadcastPairI8(kernel::BroadcastPairI8 { function, broadcast }),
         Two::Int16(function) => Kernel::BroadcastI16(kernel::BroadcastI16 { function, broadcast }),
         Two::Float32(function, clamp) => Kernel::BroadcastF32(kernel::BroadcastF32 { function, clamp, broadcast }),
     };

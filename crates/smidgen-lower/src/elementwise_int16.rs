@@ -3,8 +3,8 @@
 use super::builder::Builder;
 use super::elementwise::push_one;
 use super::error::Refusal;
-use super::quant;
-use smidgen_ir::{Activation, Operator, UnaryKind, power_of_two};
+use super::{quant, tables};
+use smidgen_ir::{Activation, Function, Operator, UnaryKind, power_of_two};
 use smidgen_kernels::int16::{Sigmoid, Slopes, Softmax};
 use smidgen_kernels::requant::{Factor, Rounding};
 use smidgen_program::kernel;
@@ -20,7 +20,15 @@ pub(super) fn unary(builder: &mut Builder, operator: &Operator, kind: UnaryKind)
         UnaryKind::Relu => return push_slopes(builder, operator, relu(from, to, Activation::Relu)?),
         UnaryKind::Relu6 => return push_slopes(builder, operator, relu(from, to, Activation::Relu6)?),
         UnaryKind::LeakyRelu { alpha } => return push_slopes(builder, operator, leaky_relu(from, to, alpha)?),
-        _ => return Err(Refusal(format!("`{}` is i16; this function is supported on i8 and f32", x.name))),
+        UnaryKind::Function(Function::Abs) => return push_slopes(builder, operator, leaky_relu(from, to, -1.0)?),
+        _ => {
+            let Some(table) = tables::wide(kind, from, to)? else {
+                return Err(Refusal(format!("`{}` is i16; this function is not supported on that", x.name)));
+            };
+            let table = builder.constant_i16(format!("{} table", y.name), &table);
+            push_one(builder, operator, Kernel::TableI16(kernel::TableI16), vec![table]);
+            return Ok(());
+        }
     };
     let name = format!("{} sigmoid", y.name);
     let how = sigmoid(tanh, from)?;

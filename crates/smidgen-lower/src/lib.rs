@@ -117,6 +117,7 @@ fn operator(builder: &mut Builder, operator: &Operator) -> Result<(), Refusal> {
         Op::Unary(kind) => elementwise::unary(builder, operator, *kind),
         Op::Prelu => elementwise::prelu(builder, operator),
         Op::Softmax { beta } => softmax::softmax(builder, operator, *beta),
+        Op::Normalise(kind) => softmax::normalise(builder, operator, *kind),
         Op::Quantize => convert::quantize(builder, operator),
         Op::Dequantize => convert::dequantize(builder, operator),
         Op::ArgMax { axis } => convert::arg_max(builder, operator, *axis),

@@ -19,7 +19,6 @@ use smidgen_program::kernel::{Broadcast, Kernel};
 pub(super) fn compare(builder: &mut Builder, operator: &Operator, kind: CompareKind) -> Result<(), Refusal> {
     let ids = [operator.inputs[0], operator.inputs[1]];
     let (broadcast, footprint) = met(builder, operator, ids)?;
-    let from = stored(builder.tensor(ids[0]))?;
     let function = match kind {
         CompareKind::Equal => plain::Compare::Equal,
         CompareKind::NotEqual => plain::Compare::NotEqual,
@@ -30,7 +29,17 @@ pub(super) fn compare(builder: &mut Builder, operator: &Operator, kind: CompareK
         CompareKind::And => plain::Compare::And,
         CompareKind::Or => plain::Compare::Or,
     };
-    push_whole(builder, operator, Kernel::Compare(kernel::Compare { function, from, broadcast }), footprint);
+    let [a, b] = ids.map(|id| builder.tensor(id));
+    let kernel = match a.dtype.quantisation() {
+        None => Kernel::Compare(kernel::Compare { function, from: stored(a)?, broadcast }),
+        Some(_) => {
+            let ((sa, za), (sb, zb)) = (quant::int8(a)?, quant::int8(b)?);
+            let factors = [sa, sb].map(|scale| Factor::new(scale.into()));
+            let how = plain::Scaled { function, zeros: [za, zb], factors, rounding: Rounding::Twice };
+            Kernel::CompareI8(kernel::CompareI8 { how, broadcast })
+        }
+    };
+    push_whole(builder, operator, kernel, footprint);
     Ok(())
 }
 

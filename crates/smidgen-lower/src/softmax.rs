@@ -1,15 +1,15 @@
-//! SOFTMAX.
+//! SOFTMAX, L2_NORMALIZATION and LOG_SOFTMAX.
 
 use super::builder::Builder;
 use super::error::Refusal;
 use super::quant::{self, unsupported};
 use super::{elementwise_int16, tables};
-use smidgen_ir::{ElementType, Operator};
+use smidgen_ir::{ElementType, NormaliseKind, Operator};
 use smidgen_kernels::int16;
 use smidgen_program::footprint::{AxisFootprint, Footprint, Granularity, WriteOrder};
 use smidgen_program::kernel;
 use smidgen_program::kernel::Kernel;
-use smidgen_program::program::Step;
+use smidgen_program::program::{ConstantId, Step};
 
 pub(super) fn softmax(builder: &mut Builder, operator: &Operator, beta: f32) -> Result<(), Refusal> {
     let (x, y) = (builder.tensor(operator.inputs[0]), builder.tensor(operator.outputs[0]));
@@ -39,6 +39,22 @@ pub(super) fn softmax(builder: &mut Builder, operator: &Operator, beta: f32) -> 
         (ElementType::Float32, ElementType::Float32) => (Kernel::SoftmaxF32(kernel::SoftmaxF32 { beta }), vec![]),
         (other, _) => return Err(unsupported(x, other)),
     };
+    push(builder, operator, kernel, constants);
+    Ok(())
+}
+
+pub(super) fn normalise(builder: &mut Builder, operator: &Operator, kind: NormaliseKind) -> Result<(), Refusal> {
+    let (scale, zero) = quant::int8(builder.tensor(operator.inputs[0]))?;
+    let kernel = match kind {
+        NormaliseKind::L2 => Kernel::L2NormalizationI8(kernel::L2NormalizationI8 { input_zero: zero }),
+        NormaliseKind::LogSoftmax => Kernel::LogSoftmaxI8(kernel::LogSoftmaxI8(tables::log_softmax(scale)?)),
+    };
+    push(builder, operator, kernel, vec![]);
+    Ok(())
+}
+
+/// Adds a step that reads a pixel whole before it writes it.
+fn push(builder: &mut Builder, operator: &Operator, kernel: Kernel, constants: Vec<ConstantId>) {
     let (input, output) = (builder.activation(operator.inputs[0]), builder.target(operator.outputs[0]));
     // A pixel is read whole before its first element is written, and from then on element by element.
     let depth = output.extent.depth;
@@ -51,5 +67,4 @@ pub(super) fn softmax(builder: &mut Builder, operator: &Operator, beta: f32) -> 
         partial: true,
         ..Step::new(kernel, WriteOrder { granularity: Granularity::Elements(1), reads_first: true })
     });
-    Ok(())
 }

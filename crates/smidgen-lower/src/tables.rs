@@ -1,8 +1,10 @@
-//! Tables of int8 functions, computed as TensorFlow Lite's reference kernels compute each element.
+//! Tables of functions of int8 and int16, computed as TensorFlow Lite's reference kernels compute each element.
 
 use super::error::Refusal;
-use smidgen_ir::{Activation, UnaryKind};
+use smidgen_ir::{Activation, Function, UnaryKind};
 use smidgen_kernels::fixed;
+use smidgen_kernels::int8::LogSoftmax;
+use smidgen_kernels::int16::{ENTRIES, entries};
 use smidgen_kernels::requant::{Factor, Rounding, round_shift};
 
 /// Scale and zero point of the input and of the output.
@@ -36,9 +38,88 @@ pub(super) fn unary(kind: UnaryKind, ends: Ends) -> Result<[i8; 256], Refusal> {
         UnaryKind::Relu6 => return relu(ends, Activation::Relu6),
         UnaryKind::LeakyRelu { alpha } => leaky_relu(ends, alpha),
         UnaryKind::HardSwish => return hard_swish(ends),
-        UnaryKind::Function(_) => {
-            return Err(Refusal("this function is supported on f32 only".into()));
+        UnaryKind::Function(Function::Gelu) => return real(ends, gelu),
+        UnaryKind::Function(Function::GeluTanh) => return real(ends, gelu_tanh),
+        UnaryKind::Function(Function::Abs) => magnitude(ends),
+        UnaryKind::Function(Function::Sqrt) => return square_root(ends),
+        UnaryKind::Function(Function::Rsqrt) => inverse_square_root(ends),
+        UnaryKind::Function(_) => return Err(Refusal("this function is supported on f32 only".into())),
+    })
+}
+
+/// The hyperbolic tangent by `e^x - 1`, with the rounding of the C libraries that the reference is linked with on most machines: in 16 bits the last
+/// bit of it decides one entry of a table in some hundred.
+fn tanh(x: f32) -> f32 {
+    let size = x.abs();
+    let value = match size {
+        22.0.. => 1.0,
+        1.0.. => 1.0 - 2.0 / (libm::expm1f(2.0 * size) + 2.0),
+        _ => {
+            let t = libm::expm1f(-2.0 * size);
+            -t / (t + 2.0)
         }
+    };
+    value.copysign(x)
+}
+
+/// GELU by the error function, likewise.
+fn gelu(x: f32) -> f32 {
+    0.5 * x * libm::erfcf(x * -std::f32::consts::FRAC_1_SQRT_2)
+}
+
+/// The tanh form of GELU.
+fn gelu_tanh(x: f32) -> f32 {
+    let inner =
+        (std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2) as f32 * (x + 0.044_715 * x * x * x);
+    0.5 * x * (1.0 + tanh(inner))
+}
+
+/// The table of int16 of an element-wise function that goes by [such](smidgen_kernels::int16::lookup), with the scales of its input and
+/// output; `None` if it does not.
+pub(super) fn wide(kind: UnaryKind, from: f32, to: f32) -> Result<Option<[i16; ENTRIES]>, Refusal> {
+    let function: &dyn Fn(f32) -> f32 = match kind {
+        UnaryKind::Exp => &|x| libm::exp(x.into()) as f32,
+        UnaryKind::Log => &|x| if x > 0.0 { libm::log(x.into()) as f32 } else { to * f32::from(i16::MIN) },
+        UnaryKind::Function(Function::Gelu) => &gelu,
+        UnaryKind::Function(Function::GeluTanh) => &gelu_tanh,
+        UnaryKind::Function(Function::Rsqrt) => &|x| if x > 0.0 { 1.0 / x.sqrt() } else { f32::from(i16::MAX) * to },
+        _ => return Ok(None),
+    };
+    let steps = 65536.0 / (to * f32::from(i16::MAX) - to * f32::from(i16::MIN));
+    let value = |x: f64| f64::from(function(x as f32) * steps);
+    let ends = [i16::MIN, i16::MAX].map(|end| f64::from(from * f32::from(end)));
+    if ends.iter().any(|&end| !value(end).is_finite()) {
+        return Err(Refusal(format!("the input's scale {from} is too large: the results leave what floats hold")));
+    }
+    Ok(Some(entries(value, ends, |x| f64::from(x as f32))))
+}
+
+/// ABS: the size of what is left of the zero point, on another scale where that differs.
+fn magnitude(Ends { from: (sx, zx), to: (sy, zy) }: Ends) -> [i8; 256] {
+    let factor = Factor::new((sx / sy) as f64);
+    table(|x| factor.apply((x - zx).abs(), Rounding::Twice).saturating_add(zy))
+}
+
+/// SQRT, cut off to whole steps. What is below 0, of which the reference stops, is taken for 0.
+fn square_root(Ends { from: (sx, zx), to: (sy, zy) }: Ends) -> Result<[i8; 256], Refusal> {
+    let steps = |x: i32| (sx * (x - zx).max(0) as f32).sqrt() / sy;
+    if steps(127) >= i32::MAX as f32 {
+        return Err(Refusal(format!("the output's scale {sy} is too small for the root of an input of scale {sx}")));
+    }
+    Ok(table(|x| (steps(x) as i32).saturating_add(zy)))
+}
+
+/// RSQRT in fixed point with 20 bits of fraction. What is not above 0 becomes the greatest number.
+fn inverse_square_root(Ends { from: (sx, zx), to: (sy, zy) }: Ends) -> [i8; 256] {
+    const FRACTION: i8 = 20;
+    let shifted = |factor: Factor, by: i8| Factor { shift: (factor.shift + by).clamp(-31, 30), ..factor };
+    let output = shifted(Factor::new(1.0 / f64::from(sx.sqrt() * sy)), -FRACTION);
+    table(|x| {
+        if x <= zx {
+            return i8::MAX.into();
+        }
+        let root = shifted(fixed::inverse_sqrt(x - zx), FRACTION).apply(1, Rounding::Twice);
+        output.apply(root, Rounding::Twice).saturating_add(zy)
     })
 }
 
@@ -157,8 +238,8 @@ fn shift_left(x: i16, bits: u32) -> i16 {
     ((x as i64) << bits).clamp(i16::MIN as i64, i16::MAX as i64) as i16
 }
 
-/// `exp(-d * beta * scale)` in `Q0.31` for `d` from 0 to 255, as integer SOFTMAX wants it; 0 where it is too small to count.
-pub(super) fn exponentials(beta: f32, scale: f32) -> Result<[i32; 256], Refusal> {
+/// Differences of inputs as `Q5.26`: a factor, and the greatest difference that fits.
+fn exponent(beta: f32, scale: f32) -> Result<(Factor, i64), Refusal> {
     /// Integer bits of the exponent's fixed-point form.
     const INTEGER_BITS: i32 = 5;
     let real = (beta as f64 * scale as f64 * (1i64 << (31 - INTEGER_BITS)) as f64).min(i32::MAX as f64);
@@ -171,12 +252,29 @@ pub(super) fn exponentials(beta: f32, scale: f32) -> Result<[i32; 256], Refusal>
         return Err(Refusal(format!("beta {beta} times the input's scale {scale} is not within 2^-26 .. 2^5")));
     }
     let most = ((1i64 << INTEGER_BITS) - 1) * (1i64 << (31 - INTEGER_BITS)) / (1i64 << shift);
+    Ok((Factor { multiplier, shift: shift as i8 }, most))
+}
+
+/// `exp(-d * beta * scale)` in `Q0.31` for `d` from 0 to 255, as integer SOFTMAX wants it; 0 where it is too small to count.
+pub(super) fn exponentials(beta: f32, scale: f32) -> Result<[i32; 256], Refusal> {
+    let (factor, most) = exponent(beta, scale)?;
     Ok(std::array::from_fn(|d| {
         if d as i64 > most {
             return 0;
         }
-        fixed::exp_of_negative(fixed::mul((-(d as i64) << shift) as i32, multiplier))
+        fixed::exp_of_negative(fixed::mul((-(d as i64) << factor.shift) as i32, factor.multiplier))
     }))
+}
+
+/// The parameters of integer LOG_SOFTMAX.
+pub(super) fn log_softmax(scale: f32) -> Result<LogSoftmax, Refusal> {
+    let (factor, most) = exponent(1.0, scale)?;
+    // Beyond that no two inputs are told apart, and the way back would not go to the right.
+    if factor.shift == 0 || factor.shift > 30 {
+        return Err(Refusal(format!("the input's scale {scale} is not within 2^-25 .. 2^4")));
+    }
+    let reverse = Factor::new((1i64 << (31 - factor.shift)) as f64 / f64::from(factor.multiplier));
+    Ok(LogSoftmax { factor, reverse, least: -most.min(1 << 30) as i32 })
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Which operators of ONNX each operator of the graph comes from: one that is added to the graph and not here does not compile.
 
 use smidgen_ir::{
-    Activation, BinaryKind, Cell, CompareKind, Function, Op, PoolKind, ReduceKind, ReshapeKind, ResizeKind, UnaryKind,
-    names::names,
+    Activation, BinaryKind, Cell, CompareKind, Function, NormaliseKind, Op, PoolKind, ReduceKind, ReshapeKind,
+    ResizeKind, UnaryKind, names::names,
 };
 use smidgen_onnx::SUPPORTED;
 
@@ -15,7 +15,8 @@ fn origin(op: &Op) -> &'static str {
         Op::FullyConnected { .. } => "Gemm",
         Op::Binary { kind, .. } => match kind {
             BinaryKind::Add => "Add",
-            BinaryKind::Sub => "Sub",
+            // Its square is a product of it with itself.
+            BinaryKind::Sub | BinaryKind::SquaredDifference => "Sub",
             BinaryKind::Mul => "Mul",
             BinaryKind::Div => "Div",
             BinaryKind::Minimum => "Min",
@@ -48,6 +49,9 @@ fn origin(op: &Op) -> &'static str {
             ResizeKind::Nearest | ResizeKind::Bilinear => "Resize",
         },
         Op::Softmax { .. } => "Softmax",
+        // On floats.
+        Op::Normalise(NormaliseKind::L2) => "LpNormalization",
+        Op::Normalise(NormaliseKind::LogSoftmax) => "LogSoftmax",
         Op::Unary(kind) => match kind {
             UnaryKind::Logistic => "Sigmoid",
             UnaryKind::Tanh => "Tanh",
@@ -63,7 +67,7 @@ fn origin(op: &Op) -> &'static str {
                 Function::Neg => "Neg",
                 Function::Square => "Pow",
                 Function::Rsqrt => "Reciprocal",
-                Function::Gelu => "Gelu",
+                Function::Gelu | Function::GeluTanh => "Gelu",
                 _ => "Elu",
             }),
         },

@@ -11,7 +11,7 @@ use crate::mask;
 use crate::observe::{Seen, Stats};
 use crate::params::is_activation;
 use crate::recurrent::Form;
-use smidgen_ir::{Graph, Op, Operator, UnaryKind};
+use smidgen_ir::{BinaryKind, Function, Graph, Op, Operator, UnaryKind};
 
 /// The widest step of EXP's input: half of it, the most that an input is off by rounding, is the relative error of the result.
 const WIDEST: f64 = 0.1;
@@ -31,7 +31,9 @@ pub(crate) fn unsuited(
     forms: &[Option<Form>],
 ) -> Vec<bool> {
     let suits = |(i, operator): (usize, &Operator)| {
-        if !operator.op.takes_int8() {
+        // What is asked and chosen is asked of floats, and DIV has too few bits of its divisor.
+        let stays = matches!(operator.op, Op::Compare(_) | Op::Select | Op::Binary { kind: BinaryKind::Div, .. });
+        if stays || !operator.op.takes_int8() {
             return forms.get(i).is_some_and(Option::is_some);
         }
         if mask::makes_mask(graph, operator, floors) {
@@ -61,7 +63,13 @@ fn is_exact(op: &Op, from: Affine, to: Affine, low: f64) -> bool {
     let (scale, step) = (f64::from(from.scale), f64::from(to.scale));
     let wide = from.is_int16();
     match op {
-        // Beside int16 a table of int8 would take what 16 bits are for.
+        // A variance has too few steps for its root, and a table of int16 is too coarse where the root is steep.
+        Op::Unary(UnaryKind::Function(Function::Sqrt | Function::Rsqrt)) => false,
+        Op::Unary(UnaryKind::Function(_)) => {
+            let (low, high) = from.range();
+            f64::from(high.max(-low)) / step < MOST_STEPS
+        }
+        // A table of int16 has straight lines where these bend most.
         Op::Unary(UnaryKind::Exp) => !wide && scale <= WIDEST && f64::from(from.range().1).exp() / step < MOST_STEPS,
         Op::Unary(UnaryKind::Log) => {
             let steps = [f64::from(from.range().1), scale].map(|x| (x.ln() / step).abs());

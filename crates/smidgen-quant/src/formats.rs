@@ -8,7 +8,7 @@ use crate::affine::Affine;
 use crate::floats;
 use crate::params::activations;
 use crate::recurrent::{Form, wide_state};
-use smidgen_ir::{Graph, Op, Operator, TensorId, UnaryKind};
+use smidgen_ir::{Graph, Op, Operator, TensorId};
 
 /// True if the operator may come to compute on int16.
 pub(crate) fn takes_int16(op: &Op) -> bool {
@@ -49,10 +49,8 @@ impl<'a> Formats<'a> {
         asked: Vec<bool>,
     ) -> Self {
         let touched = |operator: &Operator| activations(graph, operator).into_iter().any(|id| asked[id.index()]);
-        // HARD_SWISH and its like stay on int8, EXP and LOG do not.
-        let wide_floats = |op: &Op| takes_int16(op) || matches!(op, Op::Unary(UnaryKind::Exp | UnaryKind::Log));
         let on_floats = |(i, operator): (usize, &Operator)| {
-            let wide_one = touched(operator) && wide_floats(&operator.op);
+            let wide_one = touched(operator) && takes_int16(&operator.op);
             unsuited[usize::from(wide_one)].get(i).copied().unwrap_or(false)
         };
         let mut floats: Vec<bool> = graph.operators.iter().enumerate().map(on_floats).collect();
@@ -128,7 +126,7 @@ impl<'a> Formats<'a> {
 mod tests {
     use super::*;
     use crate::params::params;
-    use smidgen_ir::{ElementType, text};
+    use smidgen_ir::{ElementType, UnaryKind, text};
 
     #[test]
     fn a_tensor_of_16_bits_takes_its_producer_and_its_consumers_along() {
@@ -170,7 +168,8 @@ mod tests {
         let ranges = vec![Some((0.0, 2.0)); graph.tensors.len()];
         let [narrow, wide] = [ElementType::Int8, ElementType::Int16]
             .map(|e| params(&graph, &[], (&ranges, &vec![None; ranges.len()], &[]), e));
-        let without: Vec<bool> = graph.operators.iter().map(|o| !o.op.takes_int8()).collect();
+        let without: Vec<bool> =
+            graph.operators.iter().map(|o| matches!(o.op, Op::Unary(UnaryKind::Function(_)))).collect();
         let formats =
             Formats::new(&graph, [&narrow, &wide], [&without, &without], (&[], &[]), vec![false; graph.tensors.len()]);
         // The last MUL reads what is centred as well.

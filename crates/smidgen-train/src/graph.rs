@@ -394,6 +394,7 @@ impl Importer<'_> {
                 );
             }
             Op::ArgMax { .. }
+            | Op::Normalise(_)
             | Op::Compare(_)
             | Op::Select
             | Op::Cast

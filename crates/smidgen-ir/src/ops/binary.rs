@@ -1,11 +1,12 @@
 //! Element-wise functions of two operands: arithmetic with broadcasting, and PRELU.
 
-use super::spec::{CHOOSES, COMPUTES, FLOAT, NARROW, alike, kinds, named, one};
+use super::spec::{CHOOSES, COMPUTES, NARROW, alike, kinds, named, one};
 use super::{Activation, Op, OpSpec, Traits, view};
 use crate::cost::ReceptiveField;
 use crate::infer::{Inferred, Role, ShapeError, broadcast};
 use crate::tensor::{ElementType, Shape, Tensor};
 use crate::text::{Attributes, Given, ParseErrorKind};
+use crate::validate::types::{INT8, is_int8};
 use crate::validate::{FACTOR_LIMIT, OperatorError, Parameters, Rules, SUM_FACTOR_LIMIT, WIDE_SUM_FACTOR_LIMIT};
 use std::ops::RangeInclusive;
 
@@ -18,14 +19,26 @@ kinds! {
         Sub = "SUB",
         /// `a * b`.
         Mul = "MUL",
-        /// `a / b`; of float32 only.
+        /// `a / b`; of float32 and int8.
         Div = "DIV",
         /// The smaller.
         Minimum = "MINIMUM",
         /// The larger.
         Maximum = "MAXIMUM",
+        /// `(a - b)^2`; of int8 alone, since SUB and MUL give it on floats.
+        SquaredDifference = "SQUARED_DIFFERENCE",
     }
 }
+
+impl BinaryKind {
+    /// True if the format has a place for an activation of it.
+    pub fn takes_activation(self) -> bool {
+        !matches!(self, Self::Minimum | Self::Maximum | Self::SquaredDifference)
+    }
+}
+
+/// DIV of int8: the quotient of the operands' scales, in steps of the output, is below two to the power of this. Then no shift goes left.
+const QUOTIENT_LIMIT: u32 = 22;
 
 impl OpSpec for view::Binary<'_> {
     fn name(&self) -> &'static str {
@@ -35,7 +48,8 @@ impl OpSpec for view::Binary<'_> {
     fn traits(&self) -> Traits {
         match self.kind {
             BinaryKind::Add | BinaryKind::Sub | BinaryKind::Mul => COMPUTES,
-            BinaryKind::Div => FLOAT,
+            BinaryKind::Div => NARROW,
+            BinaryKind::SquaredDifference => Traits { float: false, ..NARROW },
             BinaryKind::Minimum | BinaryKind::Maximum => CHOOSES,
         }
     }
@@ -49,11 +63,9 @@ impl OpSpec for view::Binary<'_> {
     }
 
     fn parameters(&self, _: Parameters) -> Result<(), OperatorError> {
-        match self.kind {
-            BinaryKind::Minimum | BinaryKind::Maximum if *self.activation != Activation::None => {
-                Err(OperatorError::FusedActivation)
-            }
-            _ => Ok(()),
+        match self.kind.takes_activation() || *self.activation == Activation::None {
+            true => Ok(()),
+            false => Err(OperatorError::FusedActivation),
         }
     }
 
@@ -72,7 +84,19 @@ impl OpSpec for view::Binary<'_> {
                 rules.arithmetic()?;
                 rules.product()
             }
-            BinaryKind::Div => rules.floats(),
+            BinaryKind::Div => {
+                rules.arithmetic()?;
+                let [a, b] = [0, 1].map(|i| rules.scale(rules.operator.inputs[i]));
+                rules.factor(a / b, rules.operator.outputs[0], QUOTIENT_LIMIT)
+            }
+            BinaryKind::SquaredDifference => {
+                rules.expect(rules.operator.inputs[0], format!("{INT8}: on floats SUB and MUL give this"), is_int8)?;
+                rules.arithmetic()?;
+                rules.ratios(SUM_FACTOR_LIMIT)?;
+                let [a, b] = [0, 1].map(|i| rules.scale(rules.operator.inputs[i]));
+                // The reference stops at what is not below 1.
+                rules.factor((2.0 * a.max(b)).powi(2) / 16384.0, rules.operator.outputs[0], 0)
+            }
             BinaryKind::Minimum | BinaryKind::Maximum => {
                 rules.arithmetic()?;
                 rules.unchanged()

@@ -42,6 +42,7 @@ pub use reshape::ReshapeKind;
 pub use resize::ResizeKind;
 pub use slice::AxisSlice;
 pub use smidgen_kernels::float::{Cell, Function};
+pub use softmax::NormaliseKind;
 pub use spec::{Traits, Values, Weights};
 pub use unary::UnaryKind;
 
@@ -336,6 +337,8 @@ operators! {
         /// Factor on the input.
         beta: f32,
     },
+    /// Another function of the vectors along the last axis, of int8. Output: of a prescribed quantisation, see [`NormaliseKind::output`].
+    Normalise(kind: NormaliseKind),
     /// Element-wise function of one input.
     ///
     /// Attributes: of LEAKY_RELU `alpha=float`.

@@ -1,12 +1,13 @@
-//! Elements whose stored value is their value: comparisons and logic, SELECT_V2, CAST.
+//! Comparisons and logic, SELECT_V2, CAST: of elements whose stored value is their value, the first two of quantised ones as well.
 
-use super::spec::{FLOAT, kinds, named};
+use super::spec::{COMPUTES, FLOAT, NARROW, kinds, named};
 use super::{Op, OpSpec, Traits, view};
 use crate::cost::ReceptiveField;
 use crate::graph::Operator;
 use crate::infer::{Inferred, ShapeError, broadcast};
 use crate::tensor::{DataType, ElementType, Shape, Tensor};
 use crate::text::{Given, ParseErrorKind};
+use crate::validate::types::{INT8, is_int8, is_int16};
 use crate::validate::{OperatorError, Rules};
 use std::ops::RangeInclusive;
 
@@ -39,13 +40,19 @@ fn is_plain(dtype: &DataType) -> bool {
     matches!(dtype, DataType::Plain(element) if *element != ElementType::Int4)
 }
 
+/// The greatest scale of int8 that are compared is below two to the power of this: there the 24 bits of an operand on the common scale end.
+const COMPARED_LIMIT: u32 = 14;
+
 impl OpSpec for view::Compare<'_> {
     fn name(&self) -> &'static str {
         self.0.name()
     }
 
     fn traits(&self) -> Traits {
-        FLOAT
+        match self.0 {
+            CompareKind::And | CompareKind::Or => FLOAT,
+            _ => NARROW,
+        }
     }
 
     fn inputs(&self) -> RangeInclusive<usize> {
@@ -62,10 +69,14 @@ impl OpSpec for view::Compare<'_> {
         if matches!(self.0, CompareKind::And | CompareKind::Or) {
             return [a, b, y].into_iter().try_for_each(|t| rules.expect(t, "bool", |d| *d == BOOL));
         }
-        rules.expect(a, "a type without quantisation", is_plain)?;
+        rules.expect(y, "bool", |d| *d == BOOL)?;
+        if is_int8(&rules.tensor(a).dtype) {
+            rules.expect(b, format!("{INT8}, like the first input"), is_int8)?;
+            return [a, b].into_iter().try_for_each(|t| rules.limited(rules.scale(t), y, COMPARED_LIMIT));
+        }
+        rules.expect(a, "i8 quantised per tensor, or a type without quantisation", is_plain)?;
         let first = rules.tensor(a).dtype.clone();
-        rules.expect(b, format!("{first}, like the first input"), |d| *d == first)?;
-        rules.expect(y, "bool", |d| *d == BOOL)
+        rules.expect(b, format!("{first}, like the first input"), |d| *d == first)
     }
 
     fn field(&self, seen: ReceptiveField, _: &[&Shape], _: &Shape) -> ReceptiveField {
@@ -83,7 +94,7 @@ impl OpSpec for view::Select {
     }
 
     fn traits(&self) -> Traits {
-        FLOAT
+        COMPUTES
     }
 
     fn inputs(&self) -> RangeInclusive<usize> {
@@ -98,7 +109,8 @@ impl OpSpec for view::Select {
     fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
         let operator = rules.operator;
         rules.expect(operator.inputs[0], "bool", |d| *d == BOOL)?;
-        rules.expect(operator.inputs[1], "a type without quantisation", is_plain)?;
+        let whole = |d: &DataType| is_plain(d) || is_int8(d) || is_int16(d);
+        rules.expect(operator.inputs[1], "a type without quantisation, or i8 or i16 quantised per tensor", whole)?;
         let first = rules.input(1).dtype.clone();
         [operator.inputs[2], operator.outputs[0]]
             .into_iter()

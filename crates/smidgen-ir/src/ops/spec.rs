@@ -12,6 +12,8 @@ use std::ops::RangeInclusive;
 /// What holds of an operator whatever it is applied to: a column for each question that is asked of all operators.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Traits {
+    /// It has a form for float32. What has none is of int8 alone, and the front ends give it on floats by other operators.
+    pub float: bool,
     /// It has a form for int8.
     pub int8: bool,
     /// It has a form for int16. Of other operators TensorFlow Lite's reference kernels refuse int16, or give nonsense,
@@ -129,7 +131,7 @@ pub(crate) trait OpSpec {
 
 /// Traits of what computes in every type: int8, int16 and float32.
 pub(super) const COMPUTES: Traits =
-    Traits { int8: true, int16: true, uint8: false, weights: None, values: Values::Computed };
+    Traits { float: true, int8: true, int16: true, uint8: false, weights: None, values: Values::Computed };
 /// Traits of what computes in int8 and float32.
 pub(super) const NARROW: Traits = Traits { int16: false, ..COMPUTES };
 /// Traits of what computes in float32 alone.

@@ -52,6 +52,7 @@ fn samples() -> Vec<Op> {
             asymmetric_quantize_inputs: memory,
         })
     }));
+    ops.extend(NormaliseKind::ALL.iter().map(|&kind| Op::Normalise(kind)));
     ops.extend(CompareKind::ALL.iter().map(|&kind| Op::Compare(kind)));
     ops.extend(BinaryKind::ALL.iter().map(|&kind| Op::Binary { kind, activation }));
     ops.extend(PoolKind::ALL.iter().map(|&kind| Op::Pool2d {
@@ -151,6 +152,7 @@ fn columns_agree_with_each_other() {
 fn output_of(op: &Op, x: &DataType) -> DataType {
     let fixed = match op {
         Op::Softmax { .. } | Op::Unary(UnaryKind::Logistic) => Some((DataType::int8(1.0 / 256.0, -128), 32768.0)),
+        Op::Normalise(kind) => Some((kind.output(), 0.0)),
         Op::Unary(UnaryKind::Tanh) => Some((DataType::int8(1.0 / 128.0, 0), 32768.0)),
         _ => None,
     };
@@ -204,7 +206,7 @@ fn operators_of_one_input_take_the_types_of_their_columns() {
         let shape = shapes.into_iter().find(fits).unwrap_or_else(|| panic!("{}: no shape", op.name()));
         for dtype in &types {
             let expected = match (op.traits(), dtype.element()) {
-                (_, ElementType::Float32) => true,
+                (traits, ElementType::Float32) => traits.float,
                 (traits, ElementType::Int8) => traits.int8,
                 (traits, ElementType::Int16) => traits.int16,
                 (traits, _) => traits.values == Values::Moved,

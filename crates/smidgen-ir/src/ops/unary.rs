@@ -30,12 +30,23 @@ pub enum UnaryKind {
     },
     /// `x * min(max(x + 3, 0), 6) / 6`.
     HardSwish,
-    /// `e^x`; of float32 and int8.
+    /// `e^x`.
     Exp,
-    /// Natural logarithm; of float32 and int8. What is not positive becomes the least number that an int8 output holds.
+    /// Natural logarithm. What is not positive becomes the least number that an output of integers holds.
     Log,
-    /// A function without parameters, of float32 only.
+    /// A function without parameters; [of some](function_traits) there are forms for integers.
     Function(Function),
+}
+
+/// Of which types TensorFlow Lite's reference has kernels for a function without parameters. Integers below 0, of which SQRT and RSQRT of
+/// its reference stop, have the result of 0 here.
+fn function_traits(function: Function) -> Traits {
+    match function {
+        Function::Abs | Function::Rsqrt | Function::Gelu | Function::GeluTanh => COMPUTES,
+        // SQRT of int16 has one as well, which computes each element on floats.
+        Function::Sqrt => NARROW,
+        _ => FLOAT,
+    }
 }
 
 impl OpSpec for view::Unary<'_> {
@@ -60,9 +71,11 @@ impl OpSpec for view::Unary<'_> {
             | UnaryKind::Tanh
             | UnaryKind::Relu
             | UnaryKind::Relu6
-            | UnaryKind::LeakyRelu { .. } => COMPUTES,
-            UnaryKind::ReluN1To1 | UnaryKind::HardSwish | UnaryKind::Exp | UnaryKind::Log => NARROW,
-            UnaryKind::Function(_) => FLOAT,
+            | UnaryKind::LeakyRelu { .. }
+            | UnaryKind::Exp
+            | UnaryKind::Log => COMPUTES,
+            UnaryKind::ReluN1To1 | UnaryKind::HardSwish => NARROW,
+            UnaryKind::Function(function) => function_traits(*function),
         }
     }
 
@@ -82,7 +95,7 @@ impl OpSpec for view::Unary<'_> {
     }
 
     fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
-        if let UnaryKind::Function(_) = self.0 {
+        if !self.traits().int8 {
             return rules.floats();
         }
         rules.arithmetic()?;
@@ -92,6 +105,7 @@ impl OpSpec for view::Unary<'_> {
                 rules.ratios(FACTOR_LIMIT)?;
                 rules.slope(*alpha)
             }
+            UnaryKind::Function(Function::Abs) => rules.ratios(FACTOR_LIMIT),
             // A table has no factor that could be too large.
             UnaryKind::Exp | UnaryKind::Log | UnaryKind::Function(_) => Ok(()),
             UnaryKind::Tanh => {

@@ -46,7 +46,7 @@
 mod error;
 mod order;
 mod tensors;
-mod types;
+pub(crate) mod types;
 
 pub use error::{OperatorError, OperatorRef, TensorError, TensorRef, ValidateError, VariableError};
 pub use tensors::beyond_bounds;

@@ -106,6 +106,7 @@ fn element_wise_op() -> BoxedStrategy<Op> {
         (reduce, sizes(), any::<bool>()).prop_map(|(kind, axes, keep_dims)| Op::Reduce { kind, axes, keep_dims }),
         float().prop_map(|beta| Op::Softmax { beta }),
         Just(Op::Prelu),
+        prop::sample::select(NormaliseKind::ALL).prop_map(Op::Normalise),
         size().prop_map(|axis| Op::ArgMax { axis }),
         Just(Op::Quantize),
         Just(Op::Dequantize),

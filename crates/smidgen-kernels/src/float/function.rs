@@ -1,4 +1,4 @@
-//! Functions of one float32 without parameters and without an integer form: a row each. A new one needs a row here and its names in the
+//! Functions of one float32 without parameters: a row each. A new one needs a row here and its names in the
 //! formats (`names` in `smidgen-ir`); reading, writing, checking, planning, generated code and training follow from these.
 
 use super::Unary;
@@ -74,6 +74,11 @@ macro_rules! functions {
     };
 }
 
+/// `sqrt(2 / pi)`.
+const GELU_SLOPE: f32 = core::f32::consts::FRAC_2_SQRT_PI * core::f32::consts::FRAC_1_SQRT_2;
+/// How much of the cube the tanh form of GELU adds, Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
+const GELU_CUBIC: f32 = 0.044_715;
+
 functions! {
     /// Square root.
     Sqrt, sqrt = libm::sqrtf, slope: |_, y| 0.5 / y;
@@ -124,6 +129,12 @@ functions! {
         slope: |x, _| {
             let density = 0.5 * core::f32::consts::FRAC_2_SQRT_PI * core::f32::consts::FRAC_1_SQRT_2;
             0.5 * libm::erfcf(-core::f32::consts::FRAC_1_SQRT_2 * x) + x * density * libm::expf(-0.5 * x * x)
+        };
+    /// `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))`, which is near [`Gelu`](Self::Gelu).
+    GeluTanh, gelu_tanh = |x| 0.5 * x * (1.0 + libm::tanhf(GELU_SLOPE * (x + GELU_CUBIC * x * x * x))),
+        slope: |x, _| {
+            let t = libm::tanhf(GELU_SLOPE * (x + GELU_CUBIC * x * x * x));
+            0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * GELU_SLOPE * (1.0 + 3.0 * GELU_CUBIC * x * x)
         };
     /// `ln(e^x + 1)`, of numbers of any size.
     Softplus, softplus = |x| libm::log1pf(libm::expf(-libm::fabsf(x))) + if x > 0.0 { x } else { 0.0 },

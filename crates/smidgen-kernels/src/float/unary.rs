@@ -1,4 +1,4 @@
-//! LOGISTIC, TANH, the RELUs, LEAKY_RELU, HARD_SWISH, EXP, LOG and [functions without an integer form](Function) of float32.
+//! LOGISTIC, TANH, the RELUs, LEAKY_RELU, HARD_SWISH, EXP, LOG and [functions without parameters](Function) of float32.
 
 use super::{Clamp, Function};
 use crate::memory::{Arena, Bounds};
@@ -25,7 +25,7 @@ pub enum Unary {
     Exp,
     /// Natural logarithm.
     Log,
-    /// One without an integer form.
+    /// One without parameters.
     Function(Function),
 }
 

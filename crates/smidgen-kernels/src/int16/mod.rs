@@ -1,6 +1,7 @@
 //! Kernels over int16 activations and int8 weights: TensorFlow Lite's "16x8". Activations are symmetric, so that no zero point
 //! takes part.
 
+mod lookup;
 pub mod mcu;
 mod reduce;
 mod sigmoid;
@@ -12,10 +13,13 @@ pub use crate::reference::{
     FullyConnected, average_image, average_pool, binary, broadcast, conv2d, depthwise, fully_connected, max_pool,
     reduce, reduce_image, resize_bilinear, transpose_conv,
 };
+#[cfg(feature = "float")]
+pub use lookup::entries;
+pub use lookup::{ENTRIES, lookup};
 pub use reduce::Reduce;
 pub use sigmoid::{SIGMOID_STEPS, Sigmoid, sigmoid};
 pub use slopes::{Slopes, slopes};
-pub use softmax::{ENTRIES, Softmax, softmax};
+pub use softmax::{Softmax, softmax};
 pub use sum::{Terms, sum};
 
 use crate::memory::{Bounds, Checked, Flash};

@@ -1,12 +1,13 @@
 //! SOFTMAX over the channels of each pixel, int16 to int16 with scale 1/32768: exponentials and a reciprocal from tables, with straight
 //! lines between their entries.
 
+#[cfg(feature = "float")]
+use super::lookup::entries;
+use super::lookup::{ENTRIES, look_up};
 use crate::memory::{Arena, Bounds, Flash};
 use crate::requant::{Factor, Rounding};
 use crate::view::{Region, Views};
 
-/// Entries of a table: 512 pieces have so many ends.
-pub const ENTRIES: usize = 513;
 /// Least argument of the table of exponentials.
 #[cfg(feature = "float")]
 const LEAST: f64 = -10.0;
@@ -24,39 +25,10 @@ impl Softmax {
     /// The tables behind one another: `exp(x)` for `x` in `-10 ..= 0`, and `1 / (1 + x)` for `x` in `0 ..= 1`, both `Q0.15`.
     #[cfg(feature = "float")]
     pub fn tables() -> [i16; 2 * ENTRIES] {
-        let exponentials = entries(libm::exp, [LEAST, 0.0]);
-        let reciprocals = entries(|x| 1.0 / (1.0 + x), [0.0, 1.0]);
+        let exponentials = entries(|x| libm::exp(x) * 32768.0, [LEAST, 0.0], |x| x);
+        let reciprocals = entries(|x| 32768.0 / (1.0 + x), [0.0, 1.0], |x| x);
         core::array::from_fn(|i| if i < ENTRIES { exponentials[i] } else { reciprocals[i - ENTRIES] })
     }
-}
-
-/// The ends of the pieces of a function, each lowered by half of what the middle of the piece after it lies too high. As TensorFlow Lite
-/// makes its tables of 16 bits.
-#[cfg(feature = "float")]
-fn entries(f: impl Fn(f64) -> f64, [from, to]: [f64; 2]) -> [i16; ENTRIES] {
-    const PIECES: f64 = (ENTRIES - 1) as f64;
-    let step = (to - from) / PIECES;
-    let value = |x: f64| f(x) * 32768.0;
-    core::array::from_fn(|i| {
-        let x = from + i as f64 * step;
-        let start = libm::round(value(x));
-        let bias = if i + 1 == ENTRIES {
-            0.0
-        } else {
-            let middle = libm::round((value(from + (i + 1) as f64 * step) + start) / 2.0);
-            libm::round((middle - libm::round(value(x + step / 2.0))) / 2.0)
-        };
-        (start - bias).min(32767.0) as i16
-    })
-}
-
-/// The function at a place in `-32768 ..= 32767`, which its table spans.
-#[inline]
-fn look_up(table: &[i16; ENTRIES], place: i32) -> i32 {
-    let place = place.max(i16::MIN.into()).min(i16::MAX.into()).wrapping_add(1 << 15) as u16;
-    let entry = usize::from(place >> 7);
-    let [a, b] = [table[entry], table[entry + 1]].map(i32::from);
-    a + (((b - a) * i32::from(place & 0x7f) + 64) >> 7)
 }
 
 /// `tables` are those of [`Softmax::tables`].

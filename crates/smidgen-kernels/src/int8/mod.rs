@@ -5,6 +5,8 @@
 pub mod fast;
 mod lstm;
 pub mod mcu;
+mod normalise;
+mod pair;
 mod reduce;
 mod softmax;
 mod sum;
@@ -17,6 +19,8 @@ pub use crate::reference::{
     transpose_conv,
 };
 pub use lstm::{Lstm, lstm};
+pub use normalise::{LogSoftmax, l2_normalization, log_softmax};
+pub use pair::{Pair, Quotient, SquaredDifference, broadcast_pair, pair};
 pub use reduce::{Reading, Reduce};
 pub use softmax::softmax;
 pub use sum::{Lookup, SUM_SHIFT, TableSum, table_sum};

@@ -207,22 +207,10 @@ pub fn swish(call: &mut Call<'_, '_>) -> Outputs {
     Ok(vec![binary(call, BinaryKind::Mul, &x, &gate)?])
 }
 
-/// `x / 2 * (1 + erf(x / sqrt(2)))`, or the tanh form: `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))`.
+/// By the error function, or by tanh.
 pub fn gelu(call: &mut Call<'_, '_>) -> Outputs {
-    if call.text("approximate")?.unwrap_or("none") != "tanh" {
-        return unary(call, UnaryKind::Function(Function::Gelu));
-    }
-    let x = Value::Active(call.float_input(0)?);
-    let square = binary(call, BinaryKind::Mul, &x, &x)?;
-    let cubic = binary(call, BinaryKind::Mul, &square, &scalar(0.044715))?;
-    let factor = binary(call, BinaryKind::Add, &cubic, &scalar(1.0))?;
-    let inner = binary(call, BinaryKind::Mul, &factor, &x)?;
-    let inner = binary(call, BinaryKind::Mul, &inner, &scalar((2.0 / std::f32::consts::PI).sqrt()))?;
-    let Value::Active(inner) = inner else { return Err(NodeError::Consequence) };
-    let tanh = Value::Active(apply(call, &inner, UnaryKind::Tanh)?);
-    let gate = binary(call, BinaryKind::Add, &tanh, &scalar(1.0))?;
-    let gate = binary(call, BinaryKind::Mul, &gate, &scalar(0.5))?;
-    Ok(vec![binary(call, BinaryKind::Mul, &x, &gate)?])
+    let by_tanh = call.text("approximate")?.unwrap_or("none") == "tanh";
+    unary(call, UnaryKind::Function(if by_tanh { Function::GeluTanh } else { Function::Gelu }))
 }
 
 /// The RELU that clamps to this interval.

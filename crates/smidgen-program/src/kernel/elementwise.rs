@@ -85,6 +85,27 @@ call!(SigmoidI16(k, site) => int16::sigmoid:
     arena(i16), views(), region(), value(depth = site.output().depth), reference(how = k.0),
     table(table: u16 = 0));
 
+/// A function of one int16 by its [table](int16::lookup). Input: `x`. Constants: the int16 of [`int16::entries`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct TableI16;
+
+impl KernelSpec for TableI16 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Elementwise { from: ElementType::Int16, to: ElementType::Int16 }
+    }
+
+    fn constants(&self, _: Extent) -> Vec<usize> {
+        vec![int16::ENTRIES * 2]
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_element(Family::OtherI16)
+    }
+}
+
+call!(TableI16(k, site) => int16::lookup:
+    arena(i16), views(), region(), value(depth = site.output().depth), constant(table: i16 = 0));
+
 /// ADD, SUB, MUL, MINIMUM, MAXIMUM or PRELU of int8. Inputs: `a`, `b`, either of them perhaps a constant.
 #[derive(Clone, PartialEq, Debug)]
 pub struct BinaryI8 {
@@ -105,6 +126,29 @@ impl KernelSpec for BinaryI8 {
 }
 
 call!(BinaryI8(k, site) => int8::binary:
+    arena(i8), operand(a: i8 = 0, k.operands[0]), operand(b: i8 = 1, k.operands[1]), output(), region(),
+    value(depth = site.output().depth), reference(function = k.function));
+
+/// DIV or SQUARED_DIFFERENCE of int8. Inputs: `a`, `b`, either of them perhaps a constant.
+#[derive(Clone, PartialEq, Debug)]
+pub struct PairI8 {
+    /// Which, and its parameters.
+    pub function: int8::Pair,
+    /// As in [`BinaryI8`].
+    pub operands: [Extent; 2],
+}
+
+impl KernelSpec for PairI8 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Pair(&self.operands, ElementType::Int8)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        Work::new(Family::Binary, [1, run.pixels(), 0, run.elements(), 0])
+    }
+}
+
+call!(PairI8(k, site) => int8::pair:
     arena(i8), operand(a: i8 = 0, k.operands[0]), operand(b: i8 = 1, k.operands[1]), output(), region(),
     value(depth = site.output().depth), reference(function = k.function));
 
@@ -286,6 +330,29 @@ call!(BroadcastI8(k, site) => int8::broadcast:
     arena(i8), whole(a: i8 = 0), whole(b: i8 = 1), value(output = site.output_base(false)),
     value(dims = &k.broadcast.dims[..]), value(strides = k.broadcast.strides()), reference(function = k.function));
 
+/// As [`PairI8`] with any broadcast.
+#[derive(Clone, PartialEq, Debug)]
+pub struct BroadcastPairI8 {
+    /// Which, and its parameters.
+    pub function: int8::Pair,
+    /// Which element meets which.
+    pub broadcast: Broadcast,
+}
+
+impl KernelSpec for BroadcastPairI8 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Broadcast(&self.broadcast, ElementType::Int8)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        Work::new(Family::Binary, [1, run.pixels(), 0, run.elements(), 0])
+    }
+}
+
+call!(BroadcastPairI8(k, site) => int8::broadcast_pair:
+    arena(i8), whole(a: i8 = 0), whole(b: i8 = 1), value(output = site.output_base(false)),
+    value(dims = &k.broadcast.dims[..]), value(strides = k.broadcast.strides()), reference(function = k.function));
+
 /// As [`BinaryI16`] with any broadcast.
 #[derive(Clone, PartialEq, Debug)]
 pub struct BroadcastI16 {
@@ -355,6 +422,43 @@ impl KernelSpec for SoftmaxI8 {
 
 call!(SoftmaxI8(k, site) => int8::softmax:
     arena(i8), views(), region(), value(depth = site.output().depth), table(exponentials: i32 = 0));
+
+/// L2_NORMALIZATION of int8 over the channels. Input: `x`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct L2NormalizationI8 {
+    /// Zero point of the input.
+    pub input_zero: i32,
+}
+
+impl KernelSpec for L2NormalizationI8 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Pixelwise(ElementType::Int8)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_pixel(Family::Softmax)
+    }
+}
+
+call!(L2NormalizationI8(k, site) => int8::l2_normalization:
+    arena(i8), views(), region(), value(depth = site.output().depth), value(input_zero = k.input_zero));
+
+/// LOG_SOFTMAX of int8 over the channels. Input: `x`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LogSoftmaxI8(pub int8::LogSoftmax);
+
+impl KernelSpec for LogSoftmaxI8 {
+    fn pattern(&self) -> Pattern<'_> {
+        Pattern::Pixelwise(ElementType::Int8)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.by_pixel(Family::Softmax)
+    }
+}
+
+call!(LogSoftmaxI8(k, site) => int8::log_softmax:
+    arena(i8), views(), region(), value(depth = site.output().depth), reference(how = k.0));
 
 /// SOFTMAX of int16 over the channels. Input: `x`. Constants: the int16 of [`int16::Softmax::tables`].
 #[derive(Clone, PartialEq, Debug)]

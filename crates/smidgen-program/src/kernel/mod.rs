@@ -27,8 +27,9 @@ pub use conv::{
 };
 pub use convert::{ArgMax, Dequantise, Flip, Quantise, Requantise, Rescale};
 pub use elementwise::{
-    BinaryF32, BinaryI8, BinaryI16, Broadcast, BroadcastF32, BroadcastI8, BroadcastI16, ProductI8Mcu, SigmoidI16,
-    SlopesI16, SoftmaxF32, SoftmaxI8, SoftmaxI16, SumI8, SumI8Mcu, SumI16, TableI8, UnaryF32, by_pixels,
+    BinaryF32, BinaryI8, BinaryI16, Broadcast, BroadcastF32, BroadcastI8, BroadcastI16, BroadcastPairI8,
+    L2NormalizationI8, LogSoftmaxI8, PairI8, ProductI8Mcu, SigmoidI16, SlopesI16, SoftmaxF32, SoftmaxI8, SoftmaxI16,
+    SumI8, SumI8Mcu, SumI16, TableI8, TableI16, UnaryF32, by_pixels,
 };
 pub use fully_connected::{
     FullyConnectedF32, FullyConnectedI8, FullyConnectedI8Fast, FullyConnectedI8Mcu, FullyConnectedI16,
@@ -37,7 +38,7 @@ pub use fully_connected::{
 pub use movement::{AxisIndex, Concat, Gather, Load, Permute};
 pub use pattern::{MOST_BYTES, Needed, Pattern, Taken};
 pub use pattern::{covers, product};
-pub use plain::{Cast, Compare, Matmul, MatmulF32, MatmulI8, Select};
+pub use plain::{Cast, Compare, CompareI8, Matmul, MatmulF32, MatmulI8, Select};
 pub use pool::{AverageUint8, PoolF32, PoolI8, PoolI16};
 pub use recurrent::{LstmI8, LstmI8Mcu, RecurrentF32, RecurrentHybrid, in_order};
 pub use reduction::{
@@ -177,12 +178,12 @@ kernels! {
         PoolI8 AverageUint8 PoolI16 PoolF32
         FullyConnectedI8 FullyConnectedI8Fast FullyConnectedI8Mcu
         FullyConnectedI16 FullyConnectedI16Mcu FullyConnectedF32
-        TableI8 UnaryF32 SlopesI16 SigmoidI16
-        BinaryI8 BinaryI16 BinaryF32 SumI8 SumI8Mcu SumI16 ProductI8Mcu
-        BroadcastI8 BroadcastI16 BroadcastF32
-        SoftmaxI8 SoftmaxI16 SoftmaxF32
+        TableI8 UnaryF32 SlopesI16 SigmoidI16 TableI16
+        BinaryI8 PairI8 BinaryI16 BinaryF32 SumI8 SumI8Mcu SumI16 ProductI8Mcu
+        BroadcastI8 BroadcastPairI8 BroadcastI16 BroadcastF32
+        SoftmaxI8 SoftmaxI16 SoftmaxF32 L2NormalizationI8 LogSoftmaxI8
         Quantise Dequantise Requantise Rescale Flip ArgMax
-        Compare Select Cast MatmulI8 MatmulF32
+        Compare CompareI8 Select Cast MatmulI8 MatmulF32
         Gather Concat Permute
         ReduceImageI8 ReduceImageI16 ReduceImageF32 PoolImageI8 PoolImageI16 ReduceI8 ReduceI16 ReduceF32
         ExtremumI8 ExtremumI16 ExtremumF32

@@ -40,6 +40,29 @@ call!(Compare(k, site) => plain::compare:
     value(dims = &k.broadcast.dims[..]), value(strides = k.broadcast.strides()), value(from = k.from),
     value(function = k.function));
 
+/// The same of int8 that are quantised. Inputs: `a`, `b`, either of them perhaps a constant.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CompareI8 {
+    /// Which, and how operands are brought to one scale.
+    pub how: plain::Scaled,
+    /// Which element meets which.
+    pub broadcast: Broadcast,
+}
+
+impl KernelSpec for CompareI8 {
+    fn pattern(&self) -> Pattern<'_> {
+        joined(&self.broadcast, [ElementType::Int8; 2], ElementType::Bool)
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        run.other(Family::Other)
+    }
+}
+
+call!(CompareI8(k, site) => plain::compare_scaled:
+    arena(i8), whole(a: i8 = 0), whole(b: i8 = 1), value(output = site.output_base(false)),
+    value(dims = &k.broadcast.dims[..]), value(strides = k.broadcast.strides()), reference(how = k.how));
+
 /// One of two elements, as a condition says. Inputs: the condition, `a`, `b`, any of them perhaps a constant.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Select {

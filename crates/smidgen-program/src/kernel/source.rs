@@ -158,6 +158,10 @@ structs! {
     "int16::Sum" Sum<i16> { zeros, factors, output, output_zero, min, max, subtract, rounding }
     "int8::Product" Product<i8> { zeros, factor, output_zero, min, max, rounding }
     "int16::Product" Product<i16> { zeros, factor, output_zero, min, max, rounding }
+    "int8::LogSoftmax" int8::LogSoftmax { factor, reverse, least }
+    "int8::Quotient" int8::Quotient { zeros, factor, output_zero, min, max }
+    "int8::SquaredDifference" int8::SquaredDifference { zeros, factors, output, output_zero, rounding }
+    "plain::Scaled" plain::Scaled { function, zeros, factors, rounding }
     "int8::Prelu" int8::Prelu { zeros, positive, negative, output_zero, rounding }
     "int8::TableSum" int8::TableSum { linear, negate, multiplier, shift, output_zero, min, max }
     "int8::Reduce" Reduce { zeros, factor, output_zero, reading, rounding }
@@ -258,6 +262,20 @@ macro_rules! binary {
     )* };
 }
 binary!("int8::Binary" i8, "int16::Binary" i16);
+
+impl Literal for int8::Pair {
+    fn type_name() -> String {
+        "int8::Pair".to_owned()
+    }
+
+    fn source(&self) -> Value {
+        let (variant, value) = match self {
+            Self::Quotient(quotient) => ("Quotient", quotient.source()),
+            Self::SquaredDifference(difference) => ("SquaredDifference", difference.source()),
+        };
+        invoke(&format!("int8::Pair::{variant}"), vec![value])
+    }
+}
 
 impl Literal for float::Unary {
     fn type_name() -> String {

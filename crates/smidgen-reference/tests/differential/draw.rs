@@ -37,10 +37,6 @@ impl Draw {
         Self { rng: StdRng::seed_from_u64(seed), size, numbers, int4_weights: false, absurd: false }
     }
 
-    pub fn int8(&self) -> bool {
-        self.numbers == Numbers::Int8
-    }
-
     /// Eight bits, with a sign or without.
     pub fn bytes(&self) -> bool {
         matches!(self.numbers, Numbers::Int8 | Numbers::Uint8)
@@ -292,6 +288,15 @@ impl Builder {
             Some(tensor) => self.constant(tensor),
             None => self,
         }
+    }
+
+    /// The same graph with what an operator makes of the operands so far as the only operand. `None` if it does not fit them.
+    pub fn then(mut self, op: Op, dtype: DataType) -> Option<Self> {
+        let operands: Vec<&Tensor> = self.inputs.iter().map(|&id| self.graph.tensor(id)).collect();
+        let [output] = <[_; 1]>::try_from(smidgen_ir::infer(&op, &operands).ok()?).ok()?;
+        let id = self.graph.add_tensor(Tensor::activation("between", output.shape, dtype));
+        self.graph.add_operator(op, std::mem::replace(&mut self.inputs, vec![id]), vec![id]);
+        Some(self)
     }
 
     /// Ends with the operator, its outputs being of type `dtype`. `None` if the operator does not fit the inputs.

@@ -129,6 +129,8 @@ fn forms(name: &str) -> Vec<Made> {
             let second = AxisSlice { start: 1, stride: 2, len: 2, shrink: false };
             plain(Op::StridedSlice { axes: vec![all(1), second, all(SIZE), all(SIZE)] })
         }
+        // On floats other operators give these.
+        "L2_NORMALIZATION" | "LOG_SOFTMAX" | "SQUARED_DIFFERENCE" => vec![],
         // They become what STRIDED_SLICE is.
         "REVERSE_V2" => vec![],
         "SUB" => binary(BinaryKind::Sub),

@@ -8,10 +8,13 @@ use crate::cases::{
 use crate::{generate_int16, generate_int16_layers, generate_mcu, generate_recurrent, generate_training};
 use smidgen_kernels::convert::{Requantise, Stored};
 use smidgen_kernels::int8::mcu::Width;
-use smidgen_kernels::int8::{Binary, Offset, Prelu, Product, Reading, Reduce, SUM_SHIFT, Scale, Sum, fast};
+use smidgen_kernels::int8::{
+    Binary, LogSoftmax, Offset, Pair, Prelu, Product, Quotient, Reading, Reduce, SUM_SHIFT, Scale, SquaredDifference,
+    Sum, fast,
+};
 use smidgen_kernels::movement::Axis;
 use smidgen_kernels::nd::MAX_RANK;
-use smidgen_kernels::plain::Compare;
+use smidgen_kernels::plain::{Compare, Scaled};
 use smidgen_kernels::requant::Factor;
 use smidgen_kernels::{Isa, Rounding, View};
 use smidgen_synthetic::Random;
@@ -38,9 +41,12 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         }
         Kernel::AveragePool | Kernel::AveragePoolUint8 | Kernel::MaxPool => pool::<i8>(kernel, random),
         Kernel::ResizeBilinear => resize::<i8>(kernel, random),
-        Kernel::Softmax | Kernel::Table => table(kernel, random),
-        Kernel::Binary | Kernel::TableSum | Kernel::McuSum | Kernel::McuProduct => binary(kernel, random),
-        Kernel::Broadcast => broadcast(kernel, function, random),
+        Kernel::Softmax | Kernel::L2Normalization | Kernel::LogSoftmax | Kernel::Table => table(kernel, random),
+        Kernel::Binary | Kernel::Pair | Kernel::TableSum | Kernel::McuSum | Kernel::McuProduct => {
+            binary(kernel, random)
+        }
+        Kernel::Broadcast => broadcast::<i8, _>(kernel, function, random),
+        Kernel::BroadcastPair => broadcast::<i8, _>(kernel, pair, random),
         Kernel::Matmul | Kernel::FastMatmul => {
             let (call, space) = matmul(Call::new(Kernel::Matmul), 1, random);
             let simple = call.put(&product(random));
@@ -60,14 +66,16 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::WideSum => generate_int16::sum(random),
         Kernel::ArgMax => arg_max(random),
         Kernel::Compare => compare(random),
+        Kernel::CompareScaled => compare_scaled(random),
         Kernel::Select => select(random),
         Kernel::Cast => cast(random),
         Kernel::WideAveragePool | Kernel::WideMaxPool => pool::<i16>(kernel, random),
         Kernel::WideResizeBilinear => resize::<i16>(kernel, random),
-        Kernel::WideBroadcast => broadcast(kernel, generate_int16::function, random),
+        Kernel::WideBroadcast => broadcast::<i16, _>(kernel, generate_int16::function, random),
         Kernel::WideBinary => generate_int16::binary(random),
         Kernel::WideSoftmax => generate_int16::softmax(random),
         Kernel::WideSigmoid => generate_int16::sigmoid(random),
+        Kernel::WideTable => generate_int16::table(random),
         Kernel::WideSlopes => generate_int16::slopes(random),
         Kernel::WideReduceImage => reduce_image(kernel, generate_int16::reduction, random),
         Kernel::WideAverageImage => reduce_image(kernel, |random, _| i16::bounds(random), random),
@@ -265,7 +273,7 @@ pub fn alike(
 fn table(kernel: Kernel, random: &mut Random) -> Case {
     let mut space = Space::new(random);
     let (shape, region, [input, mut output]) = alike(random, &mut space, [1, 1]);
-    if kernel == Kernel::Softmax && output == input {
+    if kernel != Kernel::Table && output == input {
         // A pixel's input is read until its last channel is written.
         let needs = Needs { rows: (0, shape[0]), cols: (0, shape[1]) };
         output = space.output(random, shape, needs, 1);
@@ -276,6 +284,14 @@ fn table(kernel: Kernel, random: &mut Random) -> Case {
             let beta = random.unit() * 0.2;
             let exponential = |d: i32| ((-(d as f64) * beta).exp() * (1u64 << 31) as f64).min(i32::MAX as f64) as i32;
             call.constant(&std::array::from_fn::<i32, 256, _>(|d| exponential(d as i32)))
+        }
+        Kernel::L2Normalization => call.put(&i32::from(int8(random))),
+        Kernel::LogSoftmax => {
+            let shift = random.between(14, 25);
+            let factor =
+                Factor { multiplier: (1 << 30) + (random.unit() * (1u32 << 30) as f64) as i32, shift: shift as i8 };
+            let reverse = Factor::new((1u64 << (31 - shift)) as f64 / f64::from(factor.multiplier));
+            call.put(&LogSoftmax { factor, reverse, least: -(31 << (26 - shift)) })
         }
         _ => call.constant(&signed(random, 256)),
     };
@@ -318,6 +334,24 @@ fn function(random: &mut Random) -> Binary {
     }
 }
 
+fn pair(random: &mut Random) -> Pair {
+    let zeros = [int8(random).into(), int8(random).into()];
+    let output_zero = int8(random).into();
+    if random.chance(1, 2) {
+        let [min, max] = clamp(random);
+        return Pair::Quotient(Quotient { zeros, factor: factor(random), output_zero, min, max });
+    }
+    let [a, b, y] = [(); 3].map(|()| random.unit() + 1e-3);
+    let common = 2.0 * a.max(b);
+    Pair::SquaredDifference(SquaredDifference {
+        zeros,
+        factors: [Factor::new(a / common), Factor::new(b / common)],
+        output: Factor::new(common * common / ((1 << 14) as f64 * y)),
+        output_zero,
+        rounding: rounding(random),
+    })
+}
+
 fn product(random: &mut Random) -> Product {
     let [min, max] = clamp(random);
     let (output_zero, rounding) = (int8(random).into(), rounding(random));
@@ -358,6 +392,9 @@ fn binary(kernel: Kernel, random: &mut Random) -> Case {
     if kernel == Kernel::Binary {
         return Case::new(arguments(Call::new(kernel)).put(&function(random)), arena);
     }
+    if kernel == Kernel::Pair {
+        return Case::new(arguments(Call::new(kernel)).put(&pair(random)), arena);
+    }
     if kernel == Kernel::McuSum {
         return Case::new(arguments(Call::new(kernel)).put(&generate_mcu::terms(random)), arena);
     }
@@ -393,10 +430,8 @@ pub fn sizes(random: &mut Random, rank: (i64, i64)) -> Vec<usize> {
     (0..random.between(rank.0, rank.1)).map(|_| small(random, 1, 4)).collect()
 }
 
-fn broadcast<T: Number>(kernel: Kernel, function: fn(&mut Random) -> Binary<T>, random: &mut Random) -> Case
-where
-    Binary<T>: Put,
-{
+/// A function of two `T`, as `F` writes it down.
+fn broadcast<T: Number, F: Put>(kernel: Kernel, function: fn(&mut Random) -> F, random: &mut Random) -> Case {
     let sizes = sizes(random, (0, 5));
     let mut space = Space::new(random);
     let mut call = Call::new(kernel);
@@ -656,6 +691,27 @@ fn compare(random: &mut Random) -> Case {
     ]);
     let call = call.put(&output).put(&dims(&sizes)).put(&strides[0]).put(&strides[1]).put(&from).put(&function);
     Case::new(call, space.fill(random))
+}
+
+fn compare_scaled(random: &mut Random) -> Case {
+    let sizes = sizes(random, (0, 5));
+    let mut space = Space::new(random);
+    let (call, strides) = met(Call::new(Kernel::CompareScaled), &mut space, random, &sizes, &[1; 2]);
+    let output = space.take(sizes.iter().product(), 1);
+    let how = Scaled {
+        function: random.choose(&[
+            Compare::Equal,
+            Compare::NotEqual,
+            Compare::Less,
+            Compare::LessEqual,
+            Compare::Greater,
+            Compare::GreaterEqual,
+        ]),
+        zeros: [int8(random).into(), int8(random).into()],
+        factors: [(); 2].map(|()| Factor::new(random.unit() * 0.1 + 1e-4)),
+        rounding: rounding(random),
+    };
+    Case::new(call.put(&output).put(&dims(&sizes)).put(&strides[0]).put(&strides[1]).put(&how), space.fill(random))
 }
 
 fn select(random: &mut Random) -> Case {

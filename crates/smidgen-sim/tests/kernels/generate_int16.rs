@@ -5,7 +5,7 @@ use crate::cases::{Call, Case, Filled, Needs, Number, Space, factor, region, rou
 use crate::generate::{alike, operand};
 use smidgen_kernels::Rounding;
 use smidgen_kernels::convert::{Requantise, Rescale, Stored};
-use smidgen_kernels::int16::{Reduce, Sigmoid, Slopes, Softmax, Terms};
+use smidgen_kernels::int16::{ENTRIES, Reduce, Sigmoid, Slopes, Softmax, Terms};
 use smidgen_kernels::memory::Integer;
 use smidgen_kernels::reference::{Binary, Product, Sum};
 use smidgen_kernels::requant::Factor;
@@ -110,6 +110,14 @@ pub fn sigmoid(random: &mut Random) -> Case {
     };
     let call = Call::new(Kernel::WideSigmoid).put(&input).put(&output).put(&region).put(&shape[2]);
     Case::new(call.put(&how).constant(&Sigmoid::table()), space.fill(random))
+}
+
+pub fn table(random: &mut Random) -> Case {
+    let mut space = Space::new(random);
+    let (shape, region, [input, output]) = alike(random, &mut space, [2, 2]);
+    let call = Call::new(Kernel::WideTable).put(&input).put(&output).put(&region).put(&shape[2]);
+    let entries: Vec<i16> = (0..ENTRIES).map(|_| random.between(i16::MIN.into(), i16::MAX.into()) as i16).collect();
+    Case::new(call.constant(&entries), space.fill(random))
 }
 
 pub fn slopes(random: &mut Random) -> Case {

@@ -5,7 +5,7 @@ use super::{Builder, Node, Precision, Taps, Values};
 use smidgen_ir::{Activation, BinaryKind, DataType, Op, PoolKind, ReduceKind, ResizeKind, UnaryKind};
 
 impl Builder {
-    /// ADD, SUB, MUL, DIV (of floats only), MINIMUM or MAXIMUM with broadcasting. For the last two the second operand is first brought to the first
+    /// ADD, SUB, MUL, DIV, SQUARED_DIFFERENCE, MINIMUM or MAXIMUM with broadcasting. For the last two the second operand is first brought to the first
     /// one's quantisation, and the activation is ignored.
     pub fn binary(&mut self, kind: BinaryKind, a: Node, b: Node, activation: Activation) -> Node {
         let (x, y) = (self.values(a), self.values(b));
@@ -28,6 +28,10 @@ impl Builder {
                 let nearest = if y.low > 0.0 { y.low } else { 1e-3 };
                 let bound = x.low.abs().max(x.high.abs()) / nearest;
                 Values::new(x.mean_square / y.mean_square.max(1e-6), -bound, bound)
+            }
+            BinaryKind::SquaredDifference => {
+                let furthest = (x.high - y.low).max(y.high - x.low).powi(2);
+                Values::new((x.mean_square + y.mean_square).powi(2), 0.0, furthest)
             }
             BinaryKind::Minimum | BinaryKind::Maximum => {
                 let b = self.converted(b, a);

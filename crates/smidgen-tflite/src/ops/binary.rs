@@ -1,6 +1,6 @@
 //! Arithmetic of two operands, and PRELU.
 
-use super::{COMPUTE, Decoded, FLOAT, WIDE, Written, builtins};
+use super::{COMPUTE, Decoded, NARROW, WIDE, Written, builtins};
 use crate::error::WriteError;
 use crate::read::call::{Call, Trouble, unsupported};
 use crate::schema::arithmetic;
@@ -33,7 +33,7 @@ builtins! {
         read: |call| binary(call, BinaryKind::Mul),
     }
     Div = "DIV" {
-        types: FLOAT,
+        types: NARROW,
         remarks: "broadcasting; fused activation",
         options: 29,
         version: |_| 1,
@@ -52,6 +52,13 @@ builtins! {
         options: 0,
         version: wide_broadcast,
         read: |call| binary(call, BinaryKind::Maximum),
+    }
+    SquaredDifference = "SQUARED_DIFFERENCE" {
+        types: NARROW,
+        remarks: "broadcasting; of float32 SUB, and MUL of the difference with itself",
+        options: 0,
+        version: |s| s.by_type(s.x(), &[(Int8, 2)]),
+        read: |call| binary(call, BinaryKind::SquaredDifference),
     }
     Prelu = "PRELU" {
         types: COMPUTE,
@@ -76,11 +83,9 @@ fn binary(call: &Call<'_>, kind: BinaryKind) -> Result<Decoded, Trouble> {
     call.arity(2..=2, 1)?;
     call.data(0)?;
     call.data(1)?;
-    let activation = match kind {
-        BinaryKind::Add | BinaryKind::Sub | BinaryKind::Mul | BinaryKind::Div => {
-            call.activation(arithmetic::activation)?
-        }
-        BinaryKind::Minimum | BinaryKind::Maximum => Activation::None,
+    let activation = match kind.takes_activation() {
+        true => call.activation(arithmetic::activation)?,
+        false => Activation::None,
     };
     if matches!(kind, BinaryKind::Add | BinaryKind::Sub) && call.option(arithmetic::pot_scale_int16)?.unwrap_or(true) {
         powers_of_two(call)?;
@@ -119,6 +124,7 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, kind: BinaryKind, fused: Activa
         BinaryKind::Div => writer.with(Builtin::Div, options),
         BinaryKind::Minimum => writer.plain(Builtin::Minimum),
         BinaryKind::Maximum => writer.plain(Builtin::Maximum),
+        BinaryKind::SquaredDifference => writer.plain(Builtin::SquaredDifference),
     }
 }
 

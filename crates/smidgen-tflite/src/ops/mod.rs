@@ -140,6 +140,7 @@ pub(crate) fn write(writer: &mut Writer<'_, '_>, op: &Op) -> Result<Written, Wri
             resize::write(writer, *kind, *output, [*align_corners, *half_pixel_centers])
         }
         Op::Softmax { beta } => softmax::write(writer, *beta),
+        Op::Normalise(kind) => softmax::write_normalise(writer, *kind),
         Op::Unary(kind) => unary::write(writer, *kind),
         Op::Prelu => writer.plain(Builtin::Prelu),
         Op::ArgMax { axis } => reduce::write_arg_max(writer, *axis),
@@ -160,6 +161,8 @@ const COMPUTE: &[ElementType] = &[Int8, Uint8, Float32];
 const WIDE: &[ElementType] = &[Int8, Uint8, Int16, Float32];
 /// Types of what has no form for uint8 or int16.
 const NARROW: &[ElementType] = &[Int8, Float32];
+/// Types of what has a form for int16 activations and none for uint8.
+const SIGNED: &[ElementType] = &[Int8, Int16, Float32];
 /// Types of what has no integer form.
 const FLOAT: &[ElementType] = &[Float32];
 /// Types that it moves around.

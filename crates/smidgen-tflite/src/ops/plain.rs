@@ -1,4 +1,4 @@
-//! Elements whose stored value is their value: comparisons and logic, SELECT_V2, CAST; and BATCH_MATMUL.
+//! Comparisons and logic, SELECT_V2, CAST; and BATCH_MATMUL.
 
 use super::{Decoded, NARROW, Written, builtins};
 use crate::error::WriteError;
@@ -7,13 +7,15 @@ use crate::schema::batch_matmul;
 use crate::support::Builtin;
 use crate::write::Writer;
 use crate::write::options::Options;
-use smidgen_ir::ElementType::{self, Bool, Float32, Int8, Int32, Int64, Uint8};
+use smidgen_ir::ElementType::{self, Bool, Float32, Int8, Int16, Int32, Int64, Uint8};
 use smidgen_ir::{CompareKind, DataType, Op};
 
 /// Types of which it is asked whether they are the same.
-const ANY: &[ElementType] = &[Float32, Int32, Int64, Bool];
+const ANY: &[ElementType] = &[Int8, Float32, Int32, Int64, Bool];
 /// Types that have an order.
-const NUMBERS: &[ElementType] = &[Float32, Int32, Int64];
+const NUMBERS: &[ElementType] = &[Int8, Float32, Int32, Int64];
+/// Types that SELECT_V2 chooses among.
+const CHOSEN: &[ElementType] = &[Int8, Int16, Float32, Int32, Int64, Bool];
 /// Types of what holds or does not.
 const TRUTH: &[ElementType] = &[Bool];
 /// Types that CAST converts.
@@ -24,42 +26,42 @@ builtins! {
         types: ANY,
         remarks: "broadcasting",
         options: 0,
-        version: |_| 1,
+        version: |s| s.by_type(s.x(), &[(Int8, 2)]),
         read: |call| compare(call, CompareKind::Equal),
     }
     NotEqual = "NOT_EQUAL" {
         types: ANY,
         remarks: "broadcasting",
         options: 0,
-        version: |_| 1,
+        version: |s| s.by_type(s.x(), &[(Int8, 2)]),
         read: |call| compare(call, CompareKind::NotEqual),
     }
     Less = "LESS" {
         types: NUMBERS,
         remarks: "broadcasting",
         options: 0,
-        version: |_| 1,
+        version: |s| s.by_type(s.x(), &[(Int8, 2)]),
         read: |call| compare(call, CompareKind::Less),
     }
     LessEqual = "LESS_EQUAL" {
         types: NUMBERS,
         remarks: "broadcasting",
         options: 0,
-        version: |_| 1,
+        version: |s| s.by_type(s.x(), &[(Int8, 2)]),
         read: |call| compare(call, CompareKind::LessEqual),
     }
     Greater = "GREATER" {
         types: NUMBERS,
         remarks: "broadcasting",
         options: 0,
-        version: |_| 1,
+        version: |s| s.by_type(s.x(), &[(Int8, 2)]),
         read: |call| compare(call, CompareKind::Greater),
     }
     GreaterEqual = "GREATER_EQUAL" {
         types: NUMBERS,
         remarks: "broadcasting",
         options: 0,
-        version: |_| 1,
+        version: |s| s.by_type(s.x(), &[(Int8, 2)]),
         read: |call| compare(call, CompareKind::GreaterEqual),
     }
     LogicalAnd = "LOGICAL_AND" {
@@ -77,11 +79,11 @@ builtins! {
         read: |call| compare(call, CompareKind::Or),
     }
     SelectV2 = "SELECT_V2" {
-        types: ANY,
+        types: CHOSEN,
         remarks: "broadcasting",
         options: 0,
         version: |_| 1,
-        read: |call| plain(call, 3, Op::Select),
+        read: select,
     }
     Cast = "CAST" {
         types: CONVERTED,
@@ -112,7 +114,30 @@ fn plain(call: &Call<'_>, inputs: usize, op: Op) -> Result<Decoded, Trouble> {
 }
 
 fn compare(call: &Call<'_>, kind: CompareKind) -> Result<Decoded, Trouble> {
-    plain(call, 2, Op::Compare(kind))
+    call.arity(2..=2, 1)?;
+    let [a, b] = [call.data(0)?, call.data(1)?].map(|source| source.element() == Int8);
+    match a && b {
+        true => Ok((Op::Compare(kind), vec![call.index(0)?, call.index(1)?])),
+        false => plain(call, 2, Op::Compare(kind)),
+    }
+}
+
+fn select(call: &Call<'_>) -> Result<Decoded, Trouble> {
+    call.arity(3..=3, 1)?;
+    call.data(0)?;
+    let [a, b] = [call.data(1)?, call.data(2)?];
+    let same = [&b.dtype, &call.output(0).dtype].into_iter().all(|dtype| match (dtype, &a.dtype) {
+        (Ok(one), Ok(other)) => one == other,
+        // Types that are not supported are told of where they are declared.
+        _ => true,
+    });
+    if !same {
+        return unsupported(
+            "what it chooses among has different scales or zero points",
+            "put QUANTIZE to one of them before it",
+        );
+    }
+    Ok((Op::Select, (0..3).map(|i| call.index(i)).collect::<Result<_, _>>()?))
 }
 
 fn cast(call: &Call<'_>) -> Result<Decoded, Trouble> {

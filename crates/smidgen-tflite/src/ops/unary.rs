@@ -1,13 +1,13 @@
 //! Element-wise functions of one operand.
 
-use super::{COMPUTE, Decoded, FLOAT, NARROW, Row, WIDE, Written, builtins, float, one};
+use super::{COMPUTE, Decoded, FLOAT, NARROW, Row, SIGNED, WIDE, Written, builtins, float, one};
 use crate::error::WriteError;
 use crate::read::call::{Call, Trouble, odd};
-use crate::schema::leaky_relu as leaky_relu_options;
+use crate::schema::{gelu, leaky_relu as leaky_relu_options};
 use crate::support::Builtin;
-use crate::write::Writer;
 use crate::write::options::Options;
-use smidgen_ir::ElementType::Int8;
+use crate::write::{Signature, Writer};
+use smidgen_ir::ElementType::{Int8, Int16};
 use smidgen_ir::names::{in_tflite, names, tflite_function};
 use smidgen_ir::{Function, Op, UnaryKind};
 
@@ -55,17 +55,17 @@ builtins! {
         read: |call| one(call, Op::Unary(UnaryKind::HardSwish)),
     }
     Exp = "EXP" {
-        types: NARROW,
+        types: SIGNED,
         remarks: "",
         options: 0,
-        version: |s| s.by_type(s.x(), &[(Int8, 2)]),
+        version: |s| s.by_type(s.x(), &[(Int8, 2), (Int16, 2)]),
         read: |call| one(call, Op::Unary(UnaryKind::Exp)),
     }
     Log = "LOG" {
-        types: NARROW,
+        types: SIGNED,
         remarks: "",
         options: 0,
-        version: |s| s.by_type(s.x(), &[(Int8, 2)]),
+        version: |s| s.by_type(s.x(), &[(Int8, 2), (Int16, 2)]),
         read: |call| one(call, Op::Unary(UnaryKind::Log)),
     }
     LeakyRelu = "LEAKY_RELU" {
@@ -78,24 +78,37 @@ builtins! {
 }
 
 impl Builtin {
-    /// A function of one float32.
+    /// A function without parameters.
     pub(crate) const fn function(function: Function) -> Self {
         Self::named(names(function).0)
     }
 }
 
-/// The row of a function of one float32.
+/// The row of a function without parameters.
 pub(super) fn function_row(function: Function) -> Row {
     let builtin = Builtin::function(function);
+    let traits = Op::Unary(UnaryKind::Function(function)).traits();
+    let types = match (traits.int8, traits.int16) {
+        (_, true) => SIGNED,
+        (true, false) => NARROW,
+        (false, false) => FLOAT,
+    };
     let (remarks, options) = match function {
-        Function::Gelu => ("by the error function; the approximate form becomes MUL, ADD and TANH", 116),
+        Function::Gelu => ("by the error function, or by TANH", 116),
         _ => ("", 0),
     };
-    Row { builtin, types: FLOAT, remarks, options, version: |_| 1, read: read_function }
+    let version: fn(&Signature<'_>) -> i32 = match function {
+        Function::Gelu => |s| s.by_type(s.x(), &[(Int16, 2)]),
+        _ => |s| s.by_type(s.x(), &[(Int8, 2), (Int16, 3)]),
+    };
+    Row { builtin, types, remarks, options, version, read: read_function }
 }
 
 fn read_function(call: &Call<'_>) -> Result<Decoded, Trouble> {
     match tflite_function(call.builtin.name()) {
+        Some(Function::Gelu) if call.flag(gelu::approximate)? => {
+            one(call, Op::Unary(UnaryKind::Function(Function::GeluTanh)))
+        }
         Some(function) => one(call, Op::Unary(UnaryKind::Function(function))),
         None => odd("it is no function that smidgen knows"),
     }
@@ -116,6 +129,9 @@ pub(super) fn write(writer: &mut Writer<'_, '_>, kind: UnaryKind) -> Result<Writ
         UnaryKind::HardSwish => writer.plain(Builtin::HardSwish),
         UnaryKind::Exp => writer.plain(Builtin::Exp),
         UnaryKind::Log => writer.plain(Builtin::Log),
+        UnaryKind::Function(Function::GeluTanh) => {
+            writer.with(Builtin::function(Function::Gelu), Options::Gelu { approximate: true })
+        }
         UnaryKind::Function(function) if !in_tflite(function) => Err(writer.fail("the format has no such operator")),
         UnaryKind::Function(function) => writer.plain(Builtin::function(function)),
     }

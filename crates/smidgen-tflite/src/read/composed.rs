@@ -8,18 +8,16 @@ use crate::flat::{Field, Held, Record};
 use crate::schema::{block_size, cumsum, gather, l2_norm, mirror_pad, one_hot, reducer};
 use smidgen_ir::front::SupportEntry;
 use smidgen_ir::{
-    Activation, AxisSlice, BinaryKind, CompareKind, DataType, ElementType, Function, Op, ReduceKind, ReshapeKind,
-    UnaryKind,
+    Activation, AxisSlice, BinaryKind, CompareKind, DataType, ElementType, Function, Op, Quantisation, ReduceKind,
+    ReshapeKind, UnaryKind,
 };
 
 /// Operators that are taken here and nowhere else, in alphabetical order.
-pub const COMPOSED: [SupportEntry; 16] = [
+pub const COMPOSED: [SupportEntry; 13] = [
     composed("ADD_N", "of float32: ADD of one after the other"),
-    composed("ARG_MIN", "of float32: ARG_MAX of the negated tensor"),
+    composed("ARG_MIN", "ARG_MAX of the negated tensor"),
     composed("CUMSUM", "of float32: ADD of one slice after the other"),
     composed("DEPTH_TO_SPACE", "RESHAPE, TRANSPOSE, RESHAPE"),
-    composed("L2_NORMALIZATION", "of float32: the vector divided by the root of the sum of its squares"),
-    composed("LOG_SOFTMAX", "of float32: by EXP, SUM and LOG of what is left of the greatest element"),
     composed("MIRROR_PAD", "slices put together"),
     composed("ONE_HOT", "where its depth is constant: EQUAL and SELECT_V2"),
     composed("POW", "of float32 with one constant exponent: MUL for small whole ones, SQRT, RSQRT, else EXP and LOG"),
@@ -28,7 +26,6 @@ pub const COMPOSED: [SupportEntry; 16] = [
     composed("RELU_0_TO_1", "of float32: MAXIMUM and MINIMUM"),
     composed("SPACE_TO_DEPTH", "RESHAPE, TRANSPOSE, RESHAPE"),
     composed("SPLIT_V", "with constant sizes: a slice for each"),
-    composed("SQUARED_DIFFERENCE", "of float32: SUB, and MUL of the difference with itself"),
     composed("TILE", "with constant multiples: CONCATENATION of the tensor with itself"),
 ];
 
@@ -87,8 +84,15 @@ impl<'a> Progress<'a> {
         options: Option<Record<'a>>,
         tag: u8,
     ) -> Result<bool, ReadError> {
-        // These stand among what is computed of constants.
-        if !matches!(name, "GATHER" | "SELECT") && !COMPOSED.iter().any(|entry| entry.name == name) {
+        // The graph has these of int8; the others stand among what is computed of constants.
+        let whole = matches!(name, "L2_NORMALIZATION" | "LOG_SOFTMAX" | "SQUARED_DIFFERENCE");
+        if whole && !self.is_on_floats(index) {
+            return Ok(false);
+        }
+        if !whole
+            && !matches!(name, "GATHER" | "SELECT" | "BROADCAST_TO")
+            && !COMPOSED.iter().any(|entry| entry.name == name)
+        {
             return Ok(false);
         }
         let inputs: Option<Vec<usize>> = self.wirings[index].inputs.iter().copied().collect();
@@ -101,7 +105,8 @@ impl<'a> Progress<'a> {
                 let places = [given.or(gather::axis, 0)?, given.or(gather::batch_dims, 0)?];
                 return Ok(self.gather(index, [x, indices], y, places));
             }
-            ("GATHER", ..) => return Ok(false),
+            ("BROADCAST_TO", &[x, dims], &[y]) => return Ok(self.broadcast_to(index, [x, dims], y)),
+            ("GATHER" | "BROADCAST_TO", ..) => return Ok(false),
             ("SPLIT_V", &[x, sizes, axis], ys) => self.split_v(index, [x, sizes, axis], ys),
             ("TILE", &[x, multiples], &[y]) => self.tile(index, [x, multiples], y),
             ("MIRROR_PAD", &[x, pads], &[y]) => self.mirror_pad(index, [x, pads], y, given.or(mirror_pad::mode, 0)?),
@@ -135,6 +140,12 @@ impl<'a> Progress<'a> {
             Ok(()) => true,
             Err((reason, hint)) => self.leave(index, reason, hint),
         })
+    }
+
+    /// True if an operator's first input is of float32.
+    fn is_on_floats(&self, index: usize) -> bool {
+        let first = self.wirings[index].inputs.first().copied().flatten();
+        first.is_some_and(|t| self.tensors[t].dtype.as_ref().is_ok_and(|dtype| *dtype == DataType::FLOAT32))
     }
 
     fn shape(&self, t: usize) -> Vec<usize> {
@@ -269,7 +280,12 @@ impl<'a> Progress<'a> {
         let Some(times) = times.filter(|times| times.len() == rank) else {
             return Err(("its multiples are not one of at least 1 for each dimension".into(), SOUND));
         };
-        let axes: Vec<usize> = (0..rank).filter(|&axis| times[axis] > 1).collect();
+        self.repeat(index, x, &times, y)
+    }
+
+    /// As often along each axis of `x` as is said.
+    fn repeat(&mut self, index: usize, x: usize, times: &[usize], y: usize) -> Result<(), Left> {
+        let axes: Vec<usize> = (0..times.len()).filter(|&axis| times[axis] > 1).collect();
         self.room(times.iter().fold(0usize, |sum, &n| sum.saturating_add(n)))?;
         let Some((&last, first)) = axes.split_last() else {
             self.alias(index, y, x);
@@ -282,6 +298,35 @@ impl<'a> Progress<'a> {
         }
         self.emit(index, join(last), vec![from; times[last]], vec![y]);
         Ok(())
+    }
+
+    /// A BROADCAST_TO of what is computed when the network runs. True if that could be done.
+    fn broadcast_to(&mut self, index: usize, [x, dims]: [usize; 2], y: usize) -> bool {
+        let source = &self.tensors[x];
+        let (own, Some(dims)) = (source.shape.clone(), self.tensors[dims].integers()) else { return false };
+        let dims: Option<Vec<usize>> =
+            dims.iter().map(|&dim| usize::try_from(dim).ok().filter(|&dim| dim > 0)).collect();
+        let Some(dims) = dims.filter(|dims| dims.len() >= own.len()) else { return false };
+        let fits = own.iter().rev().zip(dims.iter().rev()).all(|(&from, &to)| from == to || from == 1);
+        if source.data.is_some() || source.dtype.is_err() || !fits {
+            return false;
+        }
+        let mut wide = vec![1; dims.len() - own.len()];
+        wide.extend_from_slice(&own);
+        let times: Vec<usize> = wide.iter().zip(&dims).map(|(&from, &to)| to / from).collect();
+        let mut from = x;
+        if wide.len() != own.len() {
+            let reshape = Op::Reshape { kind: ReshapeKind::Reshape, shape: wide };
+            if times.iter().all(|&times| times == 1) {
+                self.emit(index, reshape, vec![x], vec![y]);
+                return true;
+            }
+            from = self.made(index, reshape, vec![x], y);
+        }
+        match self.repeat(index, from, &times, y) {
+            Ok(()) => true,
+            Err((reason, hint)) => self.leave(index, reason, hint),
+        }
     }
 
     fn mirror_pad(&mut self, index: usize, [x, pads]: [usize; 2], y: usize, mode: i8) -> Result<(), Left> {
@@ -390,10 +435,10 @@ impl<'a> Progress<'a> {
     }
 
     fn l2_normalization(&mut self, index: usize, x: usize, y: usize, clamped: bool) -> Result<(), Left> {
-        self.floats(&[x, y])?;
         if clamped {
             return Err(("it has a fused activation".into(), "let the activation be an operator of its own"));
         }
+        self.floats(&[x, y])?;
         let squares = self.made(index, binary(BinaryKind::Mul), vec![x, x], y);
         let sum = self.over_last(index, ReduceKind::Sum, squares);
         let least = self.number("least sum of squares", LEAST_SQUARES);
@@ -410,14 +455,21 @@ impl<'a> Progress<'a> {
                 // Types that are not supported are told of where they are declared.
                 return Ok(());
             };
-            if dtype.quantisation().is_some() {
-                return Err(("it takes integers that are quantised".into(), "put DEQUANTIZE before it"));
+            if t != condition && self.tensors[a].dtype.as_ref().is_ok_and(|first| first != dtype) {
+                return Err((
+                    "what it chooses among has different types, scales or zero points".into(),
+                    "put QUANTIZE to one of them before it",
+                ));
             }
             let element = self.tensors[t].stored_element();
-            let known =
+            let quantised = matches!(element, ElementType::Int8 | ElementType::Int16) && dtype.quantisation().is_some();
+            let plain =
                 matches!(element, ElementType::Float32 | ElementType::Int32 | ElementType::Int64 | ElementType::Bool);
-            if !known {
-                return Err((format!("it takes {element}"), "use float32, int32, int64 or bool"));
+            if !(quantised || plain) {
+                return Err((
+                    format!("it takes {element}"),
+                    "use float32, int32, int64, bool or quantised int8 or int16",
+                ));
             }
         }
         let (shape, like) = (self.shape(condition), self.shape(a));
@@ -435,23 +487,6 @@ impl<'a> Progress<'a> {
         }
         self.emit(index, Op::Select, vec![condition, a, b], vec![y]);
         Ok(())
-    }
-
-    /// The tanh form of GELU: `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))`.
-    pub(super) fn gelu_by_tanh(&mut self, index: usize, x: usize, y: usize) {
-        let numbers =
-            [("cubic", 0.044_715), ("one", 1.0), ("slope", (2.0 / std::f32::consts::PI).sqrt()), ("half", 0.5)];
-        let [cubic, one, slope, half] = numbers.map(|(name, value)| self.number(name, value));
-        let mul = |all: &mut Self, a, b| all.made(index, binary(BinaryKind::Mul), vec![a, b], y);
-        let square = mul(self, x, x);
-        let cubed = mul(self, square, cubic);
-        let factor = self.made(index, binary(BinaryKind::Add), vec![cubed, one], y);
-        let inner = mul(self, factor, x);
-        let inner = mul(self, inner, slope);
-        let tanh = self.made(index, Op::Unary(UnaryKind::Tanh), vec![inner], y);
-        let gate = self.made(index, binary(BinaryKind::Add), vec![tanh, one], y);
-        let gate = mul(self, gate, half);
-        self.emit(index, binary(BinaryKind::Mul), vec![x, gate], vec![y]);
     }
 
     fn pow(&mut self, index: usize, [x, exponent]: [usize; 2], y: usize) -> Result<(), Left> {
@@ -511,9 +546,26 @@ impl<'a> Progress<'a> {
     }
 
     fn arg_min(&mut self, index: usize, [x, axis]: [usize; 2], y: usize) -> Result<(), Left> {
-        self.floats(&[x])?;
         let axis = self.axis(axis, x)?;
-        let negated = self.made(index, function(Function::Neg), vec![x], x);
+        let negated = match self.tensors[x].dtype.as_ref().ok().and_then(DataType::quantisation) {
+            Some(&Quantisation::PerTensor { scale, zero_point })
+                if self.tensors[x].stored_element() == ElementType::Int8 =>
+            {
+                // Less than nothing, on a scale that has a place for each of the 256: exactly -1 - x.
+                let (zero, mirrored) = (DataType::int8(scale, 0), DataType::int8(scale, -1 - zero_point));
+                self.tensors.push(Source::constant("nothing".into(), vec![1], zero, vec![0].into()));
+                let nothing = self.tensors.len() - 1;
+                let like = Source { dtype: Ok(mirrored), ..self.tensors[x].clone() };
+                self.tensors.push(like);
+                let negated = self.tensors.len() - 1;
+                self.emit(index, binary(BinaryKind::Sub), vec![nothing, x], vec![negated]);
+                negated
+            }
+            _ => {
+                self.floats(&[x])?;
+                self.made(index, function(Function::Neg), vec![x], x)
+            }
+        };
         self.emit(index, Op::ArgMax { axis }, vec![negated], vec![y]);
         Ok(())
     }
@@ -561,6 +613,17 @@ impl<'a> Progress<'a> {
         self.tensors.push(Source::activation(name, Ok(DataType::Plain(ElementType::Bool))));
         let met = self.tensors.len() - 1;
         self.emit(index, Op::Compare(CompareKind::Equal), vec![indices, places], vec![met]);
+        // The reference copies what is stored, whatever converters note of the scales of these two.
+        let [on, off] = [on, off].map(|t| {
+            let (source, like) = (&self.tensors[t], &self.tensors[y]);
+            let same = matches!((&source.dtype, &like.dtype), (Ok(one), Ok(other)) if one == other);
+            if source.data.is_none() || same || source.stored_element() != like.stored_element() {
+                return t;
+            }
+            let stored = Source { dtype: like.dtype.clone(), uint8: like.uint8, ..source.clone() };
+            self.tensors.push(stored);
+            self.tensors.len() - 1
+        });
         self.emit(index, Op::Select, vec![met, on, off], vec![y]);
         Ok(())
     }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// Operators that are computed here and nowhere else: they are read where what they read is known. In alphabetical order.
 pub const COMPUTED: &[SupportEntry] = &[
     computed("BROADCAST_ARGS", ""),
-    computed("BROADCAST_TO", ""),
+    computed("BROADCAST_TO", "of constants, and of what is computed when the network runs too"),
     computed("FILL", ""),
     computed("FLOOR_DIV", ""),
     computed("FLOOR_MOD", ""),

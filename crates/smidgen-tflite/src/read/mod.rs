@@ -14,6 +14,7 @@ mod loops;
 #[cfg(test)]
 mod others;
 mod recurrent;
+mod restored;
 #[cfg(test)]
 mod sound;
 #[cfg(test)]
@@ -59,7 +60,8 @@ pub struct Options {
 
 /// Reads a TensorFlow Lite file.
 ///
-/// The graph is what the file says: no operator is folded or dropped but the DEQUANTIZE of constants in half precision. `source` of each tensor and operator is its index in the
+/// The graph is what the file says: no operator is folded or dropped but the DEQUANTIZE of constants in half precision, and what stands between
+/// constants and the weights of a layer. `source` of each tensor and operator is its index in the
 /// file. It is not yet validated: call [`smidgen_ir::validate()`] before anything that relies on it.
 ///
 /// # Errors
@@ -195,6 +197,7 @@ impl<'a> Reader<'a> {
             self.shift(&mut tensors)?;
         }
         let mut folded = widened(&wirings, &codes, &mut tensors);
+        self.restored(&wirings, &codes, &mut tensors, &mut folded)?;
         let rewrites = dilated::joined(&mut wirings, &codes, &mut folded, &tensors, &outputs);
         self.recurrent(&mut wirings, &codes, &mut tensors)?;
         let held = self.variables(&mut wirings, &codes, &mut folded, &mut tensors, &inputs)?;

@@ -1,6 +1,6 @@
 //! Operators of the format that become others of the graph.
 
-use crate::hostile::build::{BOOL, FLOAT, File, INT8, INT32, quantised_as, tensor_node};
+use crate::hostile::build::{BOOL, FLOAT, File, INT8, INT32, UINT8, quantised_as, tensor_node};
 use crate::schema::{gelu, tensor};
 use crate::support::Builtin;
 use crate::write::options::Options;
@@ -11,6 +11,8 @@ use smidgen_ir::{Graph, Op, Padding, Quantisation, validate};
 const SPACE_TO_BATCH: i32 = 38;
 const BATCH_TO_SPACE: i32 = 37;
 const SELECT: i32 = 64;
+const ARG_MIN: i32 = 79;
+const BROADCAST_TO: i32 = 130;
 const GELU: (i32, u8) = (150, 116);
 
 /// The graph of a file that reads and is valid.
@@ -114,15 +116,87 @@ fn select_of_one_shape_is_select_v2() {
     }
 }
 
+/// CONV_2D of one weight, which goes as floats through integers of this type, or comes from such.
+fn restored(element: i8, from_floats: bool) -> File {
+    let mut file = File::new();
+    file.tensors[0] = tensor_node("x", &[1, 2, 2, 1], FLOAT);
+    let zero = if element == UINT8 { 100 } else { -28 };
+    let scaled = |node| quantised_as(node, &[0.5], &[zero], 0);
+    let stored = if from_floats {
+        let w = file.constant("w", &[1, 1, 1, 1], FLOAT, 1.3f32.to_le_bytes().to_vec());
+        let stored = file.tensor(scaled(tensor_node("stored", &[1, 1, 1, 1], element)));
+        file.operator(Builtin::Quantize, &[w], &[stored], Options::None);
+        stored
+    } else {
+        let stored = file.constant("stored", &[1, 1, 1, 1], element, vec![(zero + 3) as u8]);
+        let own = std::mem::take(&mut file.tensors[stored as usize]);
+        file.tensors[stored as usize] = scaled(own);
+        stored
+    };
+    let restored = file.activation("restored", &[1, 1, 1, 1], FLOAT);
+    let y = file.activation("y", &[1, 2, 2, 1], FLOAT);
+    file.operator(Builtin::Dequantize, &[stored], &[restored], Options::None);
+    let with = Options::Conv { padding: 1, stride: [1, 1], dilation: [1, 1], activation: 0 };
+    file.operator(Builtin::Conv2d, &[0, restored], &[y], with);
+    file.outputs = vec![y];
+    file
+}
+
 #[test]
-fn gelu_by_tanh_is_spelt_out() {
+fn weights_that_went_through_integers_are_constants() {
+    for (element, from_floats) in [(INT8, true), (UINT8, true), (INT8, false), (UINT8, false)] {
+        let graph = graph(restored(element, from_floats));
+        assert_eq!(names(&graph), ["CONV_2D"], "{element} {from_floats}");
+        assert_eq!(graph.tensor(graph.operators[0].inputs[1]).floats(), Some(vec![1.5]), "{element} {from_floats}");
+    }
+}
+
+#[test]
+fn integers_of_different_scales_are_not_chosen_among() {
+    let mut file = File::new();
+    let condition = file.activation("condition", &[2], BOOL);
+    let [a, b, y] =
+        [0.5, 0.25, 0.5].map(|scale| file.tensor(quantised_as(tensor_node("t", &[2], INT8), &[scale], &[0], 0)));
+    file.foreign(SELECT, &[condition, a, b], &[y], None);
+    (file.inputs, file.outputs) = (vec![condition, a, b], vec![y]);
+    let found: Vec<String> = check(&file.bytes()).expect("a sound file").iter().map(ToString::to_string).collect();
+    assert!(found.len() == 1 && found[0].contains("different types, scales or zero points"), "{found:?}");
+}
+
+#[test]
+fn the_least_of_bytes_is_the_greatest_of_mirrored_ones() {
+    let mut file = File::new();
+    file.tensors[0] = quantised_as(tensor_node("x", &[2, 3], INT8), &[0.5], &[7], 0);
+    let (axis, y) = (file.integers("axis", &[1]), file.activation("y", &[2], INT32));
+    file.foreign(ARG_MIN, &[0, axis], &[y], None);
+    file.outputs = vec![y];
+    let graph = graph(file);
+    assert_eq!(names(&graph), ["SUB", "ARG_MAX"]);
+    let mirrored = graph.tensor(graph.operators[1].inputs[0]);
+    assert_eq!(mirrored.dtype, smidgen_ir::DataType::int8(0.5, -8));
+}
+
+#[test]
+fn what_runs_is_broadcast_by_copies() {
+    let mut file = File::new();
+    file.tensors[0] = tensor_node("x", &[1, 2], FLOAT);
+    let (dims, y) = (file.integers("dims", &[2, 3, 2]), file.activation("y", &[2, 3, 2], FLOAT));
+    file.foreign(BROADCAST_TO, &[0, dims], &[y], None);
+    file.outputs = vec![y];
+    let graph = graph(file);
+    assert_eq!(names(&graph), ["RESHAPE", "CONCATENATION", "CONCATENATION"]);
+    assert_eq!(graph.tensor(graph.outputs[0]).shape.dims(), [2, 3, 2]);
+}
+
+#[test]
+fn gelu_by_tanh_is_a_function_of_its_own() {
     let mut file = File::new();
     file.tensors[0] = tensor_node("x", &[2, 3], FLOAT);
     let y = file.activation("y", &[2, 3], FLOAT);
     file.foreign(GELU.0, &[0], &[y], Some((GELU.1, Node::default().with(gelu::approximate, true))));
     file.outputs = vec![y];
     let graph = graph(file);
-    assert_eq!(names(&graph), ["MUL", "MUL", "ADD", "MUL", "MUL", "TANH", "ADD", "MUL", "MUL"]);
+    assert_eq!(names(&graph), ["GELU_TANH"]);
 }
 
 #[test]

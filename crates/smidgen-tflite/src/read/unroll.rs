@@ -12,10 +12,9 @@ use super::tensors::Source;
 use super::{Code, Reader, Wiring, shape_outputs, widened};
 use crate::error::ReadError;
 use crate::flat::Record;
-use crate::schema::{call, gelu, if_options, model, operator, subgraph, while_options};
-use crate::support::{self, Builtin};
+use crate::schema::{call, if_options, model, operator, subgraph, while_options};
 use smidgen_ir::front::{SupportEntry, quoted};
-use smidgen_ir::{DataType, Function, Op, ReshapeKind};
+use smidgen_ir::{Op, ReshapeKind};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
@@ -227,20 +226,6 @@ impl<'a> Progress<'a> {
         std::iter::successors(self.within.get(&index).copied(), outer).any(|at| self.loops[at].number == number)
     }
 
-    /// Takes GELU's approximate form, of which the graph has none. True if it is that, on floats.
-    fn approximate(&mut self, index: usize, builtin: Builtin, options: Option<Record<'a>>) -> Result<bool, ReadError> {
-        let Wiring { record, inputs, outputs, .. } = &self.wirings[index];
-        let (&[Some(x)], &[y]) = (&inputs[..], &outputs[..]) else { return Ok(false) };
-        let tag = record.get(operator::builtin_options_type)?.unwrap_or(0);
-        let (true, Some(options)) = (builtin == Builtin::function(Function::Gelu), options) else { return Ok(false) };
-        let floats = [x, y].iter().all(|&t| self.tensors[t].dtype.as_ref().is_ok_and(|d| *d == DataType::FLOAT32));
-        if tag != support::options(builtin) || !floats || !options.get(gelu::approximate)?.unwrap_or(false) {
-            return Ok(false);
-        }
-        self.gelu_by_tanh(index, x, y);
-        Ok(true)
-    }
-
     /// The operator is done with.
     fn done(&mut self, index: usize) -> bool {
         // What it read and wrote is no matter of the graph.
@@ -261,7 +246,11 @@ impl<'a> Reader<'a> {
         let options = record.get(operator::builtin_options)?;
         let (name, why) = match &codes[all.wirings[index].code] {
             Code::Unknown { name, why } => (name, why),
-            Code::Known(builtin) => return Ok(all.approximate(index, *builtin, options)? && all.done(index)),
+            // Some of these become others where they compute on floats.
+            Code::Known(builtin) => {
+                let tag = record.get(operator::builtin_options_type)?.unwrap_or(0);
+                return Ok(all.compose(index, builtin.name(), options, tag)? && all.done(index));
+            }
         };
         if let Some(name) = name.strip_prefix("CUSTOM \"").and_then(|name| name.strip_suffix('"')) {
             return Ok(why.cause == Some(CONTROL.name) && all.list(index, name) && all.done(index));

@@ -2,9 +2,9 @@
 
 use super::tree::Node;
 use crate::schema::{
-    arg_max, arithmetic, batch_matmul, call_once, concatenation, conv, depthwise, fully_connected, leaky_relu, pack,
-    pool, reducer, reshape, resize_bilinear, resize_nearest, sequence_lstm, sequence_rnn, softmax, split, squeeze,
-    strided_slice, svdf, transpose_conv, unpack, var_handle,
+    arg_max, arithmetic, batch_matmul, call_once, concatenation, conv, depthwise, fully_connected, gelu, leaky_relu,
+    pack, pool, reducer, reshape, resize_bilinear, resize_nearest, sequence_lstm, sequence_rnn, softmax, split,
+    squeeze, strided_slice, svdf, transpose_conv, unpack, var_handle,
 };
 use smidgen_ir::Activation;
 
@@ -34,6 +34,7 @@ pub(crate) enum Options {
     Svdf { rank: i32, activation: i8 },
     Softmax { beta: f32 },
     LeakyRelu { alpha: f32 },
+    Gelu { approximate: bool },
     ArgMax { output_type: i8 },
     BatchMatmul { adjoint: [bool; 2] },
     CallOnce { subgraph: i32 },
@@ -131,6 +132,7 @@ pub(crate) fn node<'a>(options: &Options) -> Option<Node<'a>> {
         Options::Svdf { rank, activation } => node.with(svdf::rank, rank).with(svdf::activation, activation),
         Options::Softmax { beta } => node.with(softmax::beta, beta),
         Options::LeakyRelu { alpha } => node.with(leaky_relu::alpha, alpha),
+        Options::Gelu { approximate } => node.with(gelu::approximate, approximate),
         Options::ArgMax { output_type } => node.with(arg_max::output_type, output_type),
         Options::BatchMatmul { adjoint } => {
             node.with(batch_matmul::adj_x, adjoint[0]).with(batch_matmul::adj_y, adjoint[1])

@@ -2,9 +2,9 @@
 
 use smidgen_ir::names::in_tflite;
 use smidgen_ir::{
-    Activation, AxisSlice, BinaryKind, Cell, CompareKind, ConvParams, DataType, ElementType, Function, Graph, Op,
-    PadValue, Padding, PoolKind, Quantisation, RecurrentParams, ReduceKind, ReshapeKind, ResizeKind, Tensor, TensorId,
-    UnaryKind, Variable, infer,
+    Activation, AxisSlice, BinaryKind, Cell, CompareKind, ConvParams, DataType, ElementType, Function, Graph,
+    NormaliseKind, Op, PadValue, Padding, PoolKind, Quantisation, RecurrentParams, ReduceKind, ReshapeKind, ResizeKind,
+    Tensor, TensorId, UnaryKind, Variable, infer,
 };
 
 const FLOAT: DataType = DataType::FLOAT32;
@@ -304,9 +304,17 @@ fn computing(kind: &str, x: &DataType, y: &DataType, add: &mut impl FnMut(&str, 
         let op = Op::Binary { kind: op, activation: Activation::Relu };
         add(&format!("{} {kind}", op.name()), single(op, &[x4, (&[1, 1, 6, 1], x)], vec![], y));
     }
+    let op = Op::Binary { kind: BinaryKind::Div, activation: Activation::Relu6 };
+    add(&format!("div {kind}"), single(op, &[x4, (&[1, 1, 6, 1], x)], vec![], y));
+    if *x != FLOAT {
+        let op = Op::Binary { kind: BinaryKind::SquaredDifference, activation: Activation::None };
+        add(&format!("{} {kind}", op.name()), single(op, &[x4, (&[1, 1, 6, 1], x)], vec![], y));
+        for &normalise in NormaliseKind::ALL {
+            let op = Op::Normalise(normalise);
+            add(&format!("{} {kind}", op.name()), single(op, &[x4], vec![], &normalise.output()));
+        }
+    }
     if *x == FLOAT {
-        let op = Op::Binary { kind: BinaryKind::Div, activation: Activation::Relu6 };
-        add("div float", single(op, &[x4, (&[1, 1, 6, 1], x)], vec![], y));
         for &function in Function::ALL.iter().filter(|&&function| in_tflite(function)) {
             let op = Op::Unary(UnaryKind::Function(function));
             add(&format!("{} float", op.name()), single(op, &[x4], vec![], y));

@@ -27,6 +27,7 @@ impl Binary {
                 BinaryKind::Sub => a - b,
                 BinaryKind::Mul => a * b,
                 BinaryKind::Div => a / b,
+                BinaryKind::SquaredDifference => (a - b) * (a - b),
                 BinaryKind::Minimum if b < a => b,
                 BinaryKind::Maximum if b > a => b,
                 BinaryKind::Minimum | BinaryKind::Maximum => a,
@@ -46,6 +47,7 @@ impl Binary {
                 BinaryKind::Sub => (1.0, -1.0),
                 BinaryKind::Mul => (b, a),
                 BinaryKind::Div => (1.0 / b, -a / (b * b)),
+                BinaryKind::SquaredDifference => (2.0 * (a - b), 2.0 * (b - a)),
                 BinaryKind::Minimum => share(a < b, a == b),
                 BinaryKind::Maximum => share(a > b, a == b),
             };

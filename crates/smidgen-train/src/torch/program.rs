@@ -211,6 +211,7 @@ impl<'a> Program<'a> {
                     BinaryKind::Sub => format!("{a} - {b}"),
                     BinaryKind::Mul => format!("{a} * {b}"),
                     BinaryKind::Div => format!("{a} / {b}"),
+                    BinaryKind::SquaredDifference => format!("({a} - {b}) ** 2"),
                     BinaryKind::Minimum | BinaryKind::Maximum => {
                         let name = if *kind == BinaryKind::Minimum { "minimum" } else { "maximum" };
                         let x = if self.known.contains(&operator.inputs[0]) { &a } else { &b };
@@ -473,6 +474,7 @@ fn function(kind: UnaryKind, x: &str) -> String {
         UnaryKind::Function(function @ (Function::Elu | Function::Gelu | Function::Softplus)) => {
             format!("F.{}({x})", format!("{function:?}").to_lowercase())
         }
+        UnaryKind::Function(Function::GeluTanh) => format!("F.gelu({x}, approximate=\"tanh\")"),
         // PyTorch's names are these too.
         UnaryKind::Function(function) => format!("torch.{}({x})", format!("{function:?}").to_lowercase()),
     }

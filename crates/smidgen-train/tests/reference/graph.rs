@@ -145,6 +145,7 @@ fn compute(op: &Op, inputs: &[Array], shape: &[usize], k: usize) -> Array {
                 BinaryKind::Div => a / b,
                 BinaryKind::Minimum => a.min(b),
                 BinaryKind::Maximum => a.max(b),
+                BinaryKind::SquaredDifference => (a - b).powi(2),
             };
             clamp(y, *activation)
         }),
@@ -306,6 +307,10 @@ fn compute(op: &Op, inputs: &[Array], shape: &[usize], k: usize) -> Array {
                 UnaryKind::Function(Function::Atanh) => v.atanh(),
                 UnaryKind::Function(Function::Erf) => libm::erf(v),
                 UnaryKind::Function(Function::Gelu) => 0.5 * v * libm::erfc(-v * std::f64::consts::FRAC_1_SQRT_2),
+                UnaryKind::Function(Function::GeluTanh) => {
+                    let slope = (2.0 / std::f64::consts::PI).sqrt();
+                    0.5 * v * (1.0 + (slope * (v + 0.044715 * v * v * v)).tanh())
+                }
                 UnaryKind::Function(Function::Softplus) => v.exp().ln_1p(),
             }
         }),
@@ -314,6 +319,7 @@ fn compute(op: &Op, inputs: &[Array], shape: &[usize], k: usize) -> Array {
             v.max(0.0) + inputs[1].broadcast(i) * v.min(0.0)
         }),
         Op::ArgMax { .. }
+        | Op::Normalise(_)
         | Op::Compare(_)
         | Op::Select
         | Op::Cast

@@ -80,8 +80,45 @@ pub fn mul(draw: &mut Draw) -> Option<Graph> {
     binary(draw, BinaryKind::Mul)
 }
 
+/// On integers with outputs of so small steps that the reference shifts by no more than 31 bits.
 pub fn div(draw: &mut Draw) -> Option<Graph> {
-    binary(draw, BinaryKind::Div)
+    let kind = BinaryKind::Div;
+    if draw.numbers == Numbers::Float {
+        return binary(draw, kind);
+    }
+    let [a, b] = operands(draw);
+    let x = draw.dtype();
+    let y = draw.dtype_like(&x);
+    let [p, q] = [&x, &y].map(|dtype| dtype.quantisation().map_or(1.0, |q| q.scale(0)));
+    let scale = p / q / draw.log_uniform(130.0, 4e6);
+    let output = draw.integer(scale);
+    let op = Op::Binary { kind, activation: draw.activation() };
+    Builder::default().input(a, x).input(b, y).finish(op, output)
+}
+
+/// The greatest square is about as large as the output's range.
+pub fn squared_difference(draw: &mut Draw) -> Option<Graph> {
+    let kind = BinaryKind::SquaredDifference;
+    let op = Op::Binary { kind, activation: Activation::None };
+    let [a, b] = operands(draw);
+    let x = draw.dtype();
+    let y = draw.dtype_like(&x);
+    let output = match [&x, &y].map(|dtype| dtype.quantisation().map(|q| q.scale(0))) {
+        [Some(p), Some(q)] => {
+            let scale = p.max(q).powi(2) * draw.log_uniform(1.0, 400.0);
+            draw.integer(scale)
+        }
+        _ => x.clone(),
+    };
+    let builder = Builder::default().input(a, x);
+    let builder = match draw.chance(30) {
+        true => {
+            let constant = draw.constant("b", b, y);
+            builder.constant(constant)
+        }
+        false => builder.input(b, y),
+    };
+    builder.finish(op, output)
 }
 
 pub fn minimum(draw: &mut Draw) -> Option<Graph> {
@@ -153,8 +190,16 @@ pub fn hard_swish(draw: &mut Draw) -> Option<Graph> {
 
 /// Whose greatest result lies beyond 2^31 steps is refused: the reference's own depends on the machine there.
 pub fn exp(draw: &mut Draw) -> Option<Graph> {
-    if !draw.int8() {
+    if draw.numbers == Numbers::Float {
         return unary(draw, UnaryKind::Exp, None);
+    }
+    if draw.numbers == Numbers::Int16 {
+        let scale = draw.log_uniform(1e-6, 2e-3);
+        let greatest = (scale * 32767.0).exp();
+        let steps = draw.log_uniform(1e3, 1e7);
+        let output = draw.integer(greatest / steps);
+        let x = draw.integer(scale);
+        return Builder::default().input(draw.dims(1, 5), x).finish(Op::Unary(UnaryKind::Exp), output);
     }
     let (scale, zero_point) = (draw.log_uniform(1e-3, 0.1), draw.zero_point());
     let greatest = (scale * (127 - zero_point) as f32).exp();
@@ -162,6 +207,50 @@ pub fn exp(draw: &mut Draw) -> Option<Graph> {
     let x = DataType::int8(draw.scale(scale), zero_point);
     let output = draw.integer(greatest / steps);
     Builder::default().input(draw.dims(1, 5), x).finish(Op::Unary(UnaryKind::Exp), output)
+}
+
+pub fn abs(draw: &mut Draw) -> Option<Graph> {
+    unary(draw, UnaryKind::Function(Function::Abs), None)
+}
+
+pub fn gelu(draw: &mut Draw) -> Option<Graph> {
+    unary(draw, UnaryKind::Function(Function::Gelu), None)
+}
+
+/// GELU by TANH.
+pub fn gelu_tanh(draw: &mut Draw) -> Option<Graph> {
+    unary(draw, UnaryKind::Function(Function::GeluTanh), None)
+}
+
+/// A root of what is not below 0, of which the reference stops.
+fn root(draw: &mut Draw, function: Function) -> Option<Graph> {
+    let x = draw.dtype();
+    let output = match x.quantisation().and_then(Quantisation::per_tensor) {
+        None => DataType::FLOAT32,
+        Some((scale, _)) => {
+            let most = scale * if draw.bytes() { 200.0 } else { 32767.0 };
+            // The least positive input, or the greatest, comes near the greatest output.
+            let greatest = if function == Function::Sqrt { most.sqrt() } else { scale.sqrt().recip() };
+            let steps = if draw.bytes() { 256.0 } else { 32768.0 };
+            let scale = greatest / steps * draw.log_uniform(0.05, 4.0);
+            draw.integer(scale)
+        }
+    };
+    let shape = draw.dims(1, 5);
+    let builder = Builder::default().input(shape, x.clone());
+    let builder = match draw.numbers {
+        Numbers::Float => builder,
+        _ => builder.then(Op::Unary(UnaryKind::Relu), x)?,
+    };
+    builder.finish(Op::Unary(UnaryKind::Function(function)), output)
+}
+
+pub fn sqrt(draw: &mut Draw) -> Option<Graph> {
+    root(draw, Function::Sqrt)
+}
+
+pub fn rsqrt(draw: &mut Draw) -> Option<Graph> {
+    root(draw, Function::Rsqrt)
 }
 
 /// Of all functions that have only a form for float32.

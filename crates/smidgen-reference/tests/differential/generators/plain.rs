@@ -2,11 +2,11 @@
 
 use super::elementwise::operands;
 use crate::draw::{Builder, Draw, Numbers};
-use smidgen_ir::{CompareKind, DataType, ElementType, Graph, Op};
+use smidgen_ir::{CompareKind, DataType, ElementType, Graph, NormaliseKind, Op};
 
 const BOOL: DataType = DataType::Plain(ElementType::Bool);
 
-/// Operands are drawn for one kind of numbers alone, since none of these has an integer form.
+/// Operands are drawn for one kind of numbers alone where there is no integer form.
 fn once(draw: &Draw) -> Option<()> {
     (draw.numbers == Numbers::Float).then_some(())
 }
@@ -20,9 +20,48 @@ fn operand(draw: &mut Draw, builder: Builder, shape: Vec<usize>, dtype: &DataTyp
     builder.input(shape, dtype.clone())
 }
 
+/// A question about two int8, of scales below 1, at which the reference stops.
+fn compare_int8(draw: &mut Draw, kind: CompareKind) -> Option<Graph> {
+    let scale = draw.log_uniform(1e-4, 0.9);
+    let x = draw.integer(scale);
+    let y = match draw.between(0, 2) {
+        0 => x.clone(),
+        _ => {
+            let scale = (scale * draw.log_uniform(0.3, 3.0)).min(0.99);
+            draw.integer(scale)
+        }
+    };
+    let [mut a, mut b] = operands(draw);
+    [&mut a, &mut b].into_iter().for_each(|dims| {
+        dims.drain(..dims.len().saturating_sub(4));
+    });
+    let builder = Builder::default().input(a, x);
+    let builder = operand(draw, builder, b, &y);
+    builder.finish(Op::Compare(kind), BOOL)
+}
+
+macro_rules! questions {
+    ($($name:ident $kind:ident),*) => { $(
+        pub fn $name(draw: &mut Draw) -> Option<Graph> {
+            match draw.numbers {
+                Numbers::Int8 => compare_int8(draw, CompareKind::$kind),
+                _ => compare_of(draw, CompareKind::$kind),
+            }
+        }
+    )* };
+}
+
+questions!(
+    equal Equal, not_equal NotEqual, less Less, less_equal LessEqual, greater Greater, greater_equal GreaterEqual
+);
+
 pub fn compare(draw: &mut Draw) -> Option<Graph> {
     once(draw)?;
     let kind = draw.pick(CompareKind::ALL);
+    compare_of(draw, kind)
+}
+
+fn compare_of(draw: &mut Draw, kind: CompareKind) -> Option<Graph> {
     let [int32, int64] = [ElementType::Int32, ElementType::Int64].map(DataType::Plain);
     let dtype = match kind {
         CompareKind::And | CompareKind::Or => BOOL,
@@ -41,9 +80,11 @@ pub fn compare(draw: &mut Draw) -> Option<Graph> {
 }
 
 pub fn select_v2(draw: &mut Draw) -> Option<Graph> {
-    once(draw)?;
     let [int32, int64] = [ElementType::Int32, ElementType::Int64].map(DataType::Plain);
-    let dtype = draw.pick(&[DataType::FLOAT32, int32, int64, BOOL]);
+    let dtype = match draw.numbers {
+        Numbers::Float => draw.pick(&[DataType::FLOAT32, int32, int64, BOOL]),
+        _ => draw.dtype(),
+    };
     let whole = draw.dims(1, 4);
     let mut shapes = [whole.clone(), whole.clone(), whole];
     if draw.chance(60) {
@@ -70,6 +111,25 @@ pub fn cast(draw: &mut Draw) -> Option<Graph> {
     }
     let shape = draw.dims(1, 5);
     Builder::default().input(shape, DataType::Plain(from)).finish(Op::Cast, DataType::Plain(to))
+}
+
+/// An output of a prescribed quantisation, of int8 alone.
+fn normalised(draw: &mut Draw, kind: NormaliseKind) -> Option<Graph> {
+    let scale = match kind {
+        NormaliseKind::L2 => draw.log_uniform(1e-4, 1.0),
+        NormaliseKind::LogSoftmax => draw.log_uniform(1e-3, 2.0),
+    };
+    let x = draw.integer(scale);
+    let shape = draw.dims(1, 5);
+    Builder::default().input(shape, x).finish(Op::Normalise(kind), kind.output())
+}
+
+pub fn l2_normalization(draw: &mut Draw) -> Option<Graph> {
+    normalised(draw, NormaliseKind::L2)
+}
+
+pub fn log_softmax(draw: &mut Draw) -> Option<Graph> {
+    normalised(draw, NormaliseKind::LogSoftmax)
 }
 
 pub fn batch_matmul(draw: &mut Draw) -> Option<Graph> {

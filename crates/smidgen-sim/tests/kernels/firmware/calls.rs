@@ -6,14 +6,15 @@
 use smidgen_kernels::convert::{self, Requantise, Rescale, Stored};
 use smidgen_kernels::int8::mcu::{self, Epilogue, EpilogueVariants, Products, Terms, Width};
 use smidgen_kernels::int8::{
-    self, Channels, Int8, Offset, Prelu, Product, Reading, Reduce, Scale, Sum, TableSum, fast,
+    self, Channels, Int8, LogSoftmax, Offset, Prelu, Product, Quotient, Reading, Reduce, Scale, SquaredDifference, Sum,
+    TableSum, fast,
 };
 use smidgen_kernels::int16::mcu::{self as mcu16, Clamp, Windowed};
 use smidgen_kernels::int16::{self, Int16, Multiplier, Sigmoid, Slopes};
 use smidgen_kernels::memory::Element;
 use smidgen_kernels::movement::{self, Axis, Gather, Index, Piece};
 use smidgen_kernels::nd::{MAX_RANK, Whole};
-use smidgen_kernels::plain::{self, Compare};
+use smidgen_kernels::plain::{self, Compare, Scaled};
 use smidgen_kernels::requant::{Factor, SmallFactor};
 use smidgen_kernels::training::{
     self, AxisMap, BiasStep, Cross, DepthwiseGradient, DepthwiseStep, Feed, Head, InputGradient, Noise, Rearrange,
@@ -206,6 +207,10 @@ wire! {
     Sum { zeros, factors, output, output_zero, min, max, subtract, rounding }
     TableSum { linear, negate, multiplier, shift, output_zero, min, max }
     Product { zeros, factor, output_zero, min, max, rounding }
+    Quotient { zeros, factor, output_zero, min, max }
+    SquaredDifference { zeros, factors, output, output_zero, rounding }
+    LogSoftmax { factor, reverse, least }
+    Scaled { function, zeros, factors, rounding }
     Prelu { zeros, positive, negative, output_zero, rounding }
     Reduce { zeros, factor, output_zero, reading, rounding }
     Requantise { from, to, zeros, factor, rounding }
@@ -380,6 +385,25 @@ where
     }
 }
 
+impl<'a, B: Bounds> Wire<'a, B> for int8::Pair {
+    fn get(from: &mut impl Reader<'a, B>) -> Self {
+        match from.word() {
+            0 => Self::Quotient(Wire::<B>::get(from)),
+            _ => Self::SquaredDifference(Wire::<B>::get(from)),
+        }
+    }
+}
+
+#[cfg(not(target_os = "none"))]
+impl Put for int8::Pair {
+    fn put(&self, to: &mut Vec<u32>) {
+        match self {
+            Self::Quotient(quotient) => (0u32.put(to), quotient.put(to)).0,
+            Self::SquaredDifference(difference) => (1u32.put(to), difference.put(to)).0,
+        }
+    }
+}
+
 fn mcu_conv2d<'a, B: Bounds>(width: Width, offset: bool, arena: Arena<'_, i8, B>, m: &mut impl Reader<'a, B>) {
     let (views, region, scratch) = (get::<B, Views>(m), get::<B, Region>(m), get::<B, usize>(m));
     let layer = get::<B, mcu::Conv2d>(m);
@@ -475,6 +499,10 @@ kernels! { Kernel from 0; memory, m;
     ResizeBilinear => int8::resize_bilinear::<i8, _>(memory.arena(), &get(m), get(m), get(m), &get(m));
     Softmax => int8::softmax(memory.arena(), &get(m), get(m), get(m), get::<B, Flash<'_, i32, B>>(m).array(0));
     Table => int8::table(memory.arena(), &get(m), get(m), get(m), get::<B, Flash<'_, i8, B>>(m).array(0));
+    LogSoftmax => int8::log_softmax(memory.arena(), &get(m), get(m), get(m), &get(m));
+    L2Normalization => int8::l2_normalization(memory.arena(), &get(m), get(m), get(m), get(m));
+    Pair => int8::pair(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m));
+    BroadcastPair => int8::broadcast_pair(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), &get(m));
     Binary => int8::binary::<i8, _>(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m));
     TableSum => int8::table_sum(memory.arena(), get(m), get(m), get(m), get(m), get(m), int8::Lookup { sum: &get(m), table: get::<B, Flash<'_, i32, B>>(m).array(0) });
     Matmul => int8::matmul::<i8, _>(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), get(m), get(m), &get(m));
@@ -492,6 +520,7 @@ kernels! { Kernel from 0; memory, m;
     WideSum => int16::sum(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m));
     Requantise => convert::requantise(memory.arena(), &get(m), get(m), get(m), &get(m));
     Compare => plain::compare(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), get(m), get(m));
+    CompareScaled => plain::compare_scaled(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), &get(m));
     Select => plain::select(memory.arena(), get(m), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 3]>(m).each_ref().map(Strides::get), get(m));
     Cast => plain::cast(memory.arena(), &get(m), get(m), get(m), get(m), get(m));
     ArgMax => convert::arg_max(memory.arena(), get(m), get(m), get(m), get(m), get(m));
@@ -500,6 +529,7 @@ kernels! { Kernel from 0; memory, m;
     WideResizeBilinear => int16::resize_bilinear::<i16, _>(memory.arena(), &get(m), get(m), get(m), &get(m));
     WideSoftmax => int16::softmax(memory.arena(), &get(m), get(m), get(m), &get(m), get(m));
     WideSigmoid => int16::sigmoid(memory.arena(), &get(m), get(m), get(m), &get(m), get::<B, Flash<'_, u16, B>>(m).array(0));
+    WideTable => int16::lookup(memory.arena(), &get(m), get(m), get(m), get(m));
     WideSlopes => int16::slopes(memory.arena(), &get(m), get(m), get(m), &get(m));
     WideBinary => int16::binary::<i16, _>(memory.arena(), get(m), get(m), get(m), get(m), get(m), &get(m));
     WideBroadcast => int16::broadcast::<i16, _>(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), &get(m));
