@@ -34,7 +34,7 @@ pub enum UnaryKind {
     Exp,
     /// Natural logarithm. What is not positive becomes the least number that an output of integers holds.
     Log,
-    /// A function without parameters; [of some](function_traits) there are forms for integers.
+    /// A function without parameters; of some there are forms for integers, which [`Op::traits`](crate::Op::traits) says.
     Function(Function),
 }
 

@@ -130,7 +130,7 @@ functions! {
             let density = 0.5 * core::f32::consts::FRAC_2_SQRT_PI * core::f32::consts::FRAC_1_SQRT_2;
             0.5 * libm::erfcf(-core::f32::consts::FRAC_1_SQRT_2 * x) + x * density * libm::expf(-0.5 * x * x)
         };
-    /// `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))`, which is near [`Gelu`](Self::Gelu).
+    /// `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))`: GELU nearly.
     GeluTanh, gelu_tanh = |x| 0.5 * x * (1.0 + libm::tanhf(GELU_SLOPE * (x + GELU_CUBIC * x * x * x))),
         slope: |x, _| {
             let t = libm::tanhf(GELU_SLOPE * (x + GELU_CUBIC * x * x * x));
