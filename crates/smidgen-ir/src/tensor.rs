@@ -147,6 +147,24 @@ impl Quantisation {
             Self::PerChannel { scales, .. } => scales[index],
         }
     }
+
+    /// Scale and zero point by the index of an element, row by row, of a tensor with these dimensions. The axis of channels is one of them,
+    /// and there is a channel.
+    ///
+    /// # Panics
+    /// If there is no such axis; what is returned, if there is no channel.
+    pub fn by_element(&self, dims: &[usize]) -> impl Fn(usize) -> (f32, i32) {
+        let (axis, scales, zero_points): (_, &[f32], &[i32]) = match self {
+            Self::PerTensor { scale, zero_point } => (0, std::slice::from_ref(scale), std::slice::from_ref(zero_point)),
+            Self::PerChannel { axis, scales, zero_points } => (*axis + 1, scales, zero_points),
+        };
+        // Elements from one channel to the next; a single channel holds them all.
+        let step = dims[axis..].iter().product::<usize>().max(1);
+        move |i| {
+            let channel = i / step % scales.len();
+            (scales[channel], zero_points[channel])
+        }
+    }
 }
 
 /// The exponent of a scale that is a power of two, or so near to one that TensorFlow Lite's kernels of int16 take it for one: their
@@ -380,17 +398,10 @@ impl Tensor {
     /// The real numbers that a quantised constant's elements stand for; `None` if the tensor is no such constant.
     pub fn reals(&self) -> Option<Vec<f64>> {
         let (integers, quantisation) = (self.integers_as_i64()?, self.dtype.quantisation()?);
-        let (axis, scales, zero_points): (_, &[f32], &[i32]) = match quantisation {
-            Quantisation::PerTensor { scale, zero_point } => {
-                (0, std::slice::from_ref(scale), std::slice::from_ref(zero_point))
-            }
-            Quantisation::PerChannel { axis, scales, zero_points } => (*axis + 1, scales, zero_points),
-        };
-        // Elements from one channel to the next; a single channel holds them all.
-        let step: usize = self.shape.dims()[axis..].iter().product();
+        let by_element = quantisation.by_element(self.shape.dims());
         let real = |(i, &stored): (usize, &i64)| {
-            let channel = i / step % scales.len();
-            f64::from(scales[channel]) * (stored - i64::from(zero_points[channel])) as f64
+            let (scale, zero_point) = by_element(i);
+            f64::from(scale) * (stored - i64::from(zero_point)) as f64
         };
         Some(integers.iter().enumerate().map(real).collect())
     }

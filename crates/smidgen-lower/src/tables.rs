@@ -3,6 +3,7 @@
 use super::error::Refusal;
 use smidgen_ir::{Activation, Function, UnaryKind};
 use smidgen_kernels::fixed;
+use smidgen_kernels::float::{GELU_CUBIC, GELU_SLOPE};
 use smidgen_kernels::int8::LogSoftmax;
 use smidgen_kernels::int16::{ENTRIES, entries};
 use smidgen_kernels::requant::{Factor, Rounding, round_shift};
@@ -27,11 +28,10 @@ pub(super) fn unary(kind: UnaryKind, ends: Ends) -> Result<[i8; 256], Refusal> {
         // Exponentials in double precision and then rounded are what a good single-precision library gives.
         UnaryKind::Logistic => return real(ends, |x| 1.0 / (1.0 + libm::exp(-x as f64) as f32)),
         UnaryKind::Tanh => return real(ends, |x| libm::tanh(x as f64) as f32),
-        UnaryKind::Exp => return real(ends, |x| libm::exp(x as f64) as f32),
+        UnaryKind::Exp => return real(ends, exp),
         UnaryKind::Log => {
             let (scale, zero) = ends.to;
-            let least = (-128 - zero) as f32 * scale;
-            return real(ends, |x| if x > 0.0 { libm::log(x as f64) as f32 } else { least });
+            return real(ends, |x| log(x, (-128 - zero) as f32 * scale));
         }
         UnaryKind::Relu => return relu(ends, Activation::Relu),
         UnaryKind::ReluN1To1 => return relu(ends, Activation::ReluN1To1),
@@ -69,17 +69,25 @@ fn gelu(x: f32) -> f32 {
 
 /// The tanh form of GELU.
 fn gelu_tanh(x: f32) -> f32 {
-    let inner =
-        (std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2) as f32 * (x + 0.044_715 * x * x * x);
-    0.5 * x * (1.0 + tanh(inner))
+    0.5 * x * (1.0 + tanh(GELU_SLOPE * (x + GELU_CUBIC * x * x * x)))
+}
+
+/// Exponentials and logarithms in double precision and then rounded are what a good single-precision library gives.
+fn exp(x: f32) -> f32 {
+    libm::exp(x.into()) as f32
+}
+
+/// Of what is not positive the least number that an output has.
+fn log(x: f32, least: f32) -> f32 {
+    if x > 0.0 { libm::log(x.into()) as f32 } else { least }
 }
 
 /// The table of int16 of an element-wise function that goes by [such](smidgen_kernels::int16::lookup), with the scales of its input and
 /// output; `None` if it does not.
 pub(super) fn wide(kind: UnaryKind, from: f32, to: f32) -> Result<Option<[i16; ENTRIES]>, Refusal> {
     let function: &dyn Fn(f32) -> f32 = match kind {
-        UnaryKind::Exp => &|x| libm::exp(x.into()) as f32,
-        UnaryKind::Log => &|x| if x > 0.0 { libm::log(x.into()) as f32 } else { to * f32::from(i16::MIN) },
+        UnaryKind::Exp => &exp,
+        UnaryKind::Log => &|x| log(x, to * f32::from(i16::MIN)),
         UnaryKind::Function(Function::Gelu) => &gelu,
         UnaryKind::Function(Function::GeluTanh) => &gelu_tanh,
         UnaryKind::Function(Function::Rsqrt) => &|x| if x > 0.0 { 1.0 / x.sqrt() } else { f32::from(i16::MAX) * to },

@@ -1,7 +1,7 @@
 //! Which operators compute on floats among integers, with DEQUANTIZE before and QUANTIZE behind them.
 //!
-//! An operator stays on floats if TensorFlow Lite's reference has no int8 kernel for it (DIV, SQRT), or if the 256 steps of its input are
-//! too coarse for what it makes of them (EXP and LOG of some ranges), or if its fixed-point form has no room for the scales (SOFTMAX of huge
+//! An operator stays on floats if TensorFlow Lite's reference has no int8 kernel for it (SIN), or if the 256 steps of its input are
+//! too coarse for what it makes of them (DIV, SQRT, RSQRT, comparisons; EXP and LOG of some ranges), or if its fixed-point form has no room for the scales (SOFTMAX of huge
 //! numbers). So do recurrent layers but LSTM and SVDF. Where values that an operator on floats makes are mostly less than a step apart from
 //! 0, as RSQRT has them if one sample is nearly nothing, what reads them stays on floats as well. What is read by such operators alone, and is cheap, stays with
 //! them: a variance or a sum of exponentials loses most on its way through int8, and nothing has to be converted in between.

@@ -213,7 +213,7 @@ operators! {
     Binary {
         /// Which.
         kind: BinaryKind,
-        /// Fused activation (None for Minimum and Maximum).
+        /// Fused activation; None where the kind [takes none](BinaryKind::takes_activation).
         activation: Activation,
     },
     /// Spatial pooling. Input `x [N,H,W,C]`, output `[N,OH,OW,C]`.
@@ -353,10 +353,10 @@ operators! {
         /// The axis.
         axis: usize,
     },
-    /// A question about two elements, with broadcasting. Inputs: `a`, `b` of one type that is not quantised; of LOGICAL_AND and LOGICAL_OR
-    /// bool. Either may be constant. Output: bool.
+    /// A question about two elements, with broadcasting. Inputs: `a`, `b` of one type that is not quantised, or int8 with a scale and a
+    /// zero point of each; of LOGICAL_AND and LOGICAL_OR bool. Either may be constant. Output: bool.
     Compare(kind: CompareKind),
-    /// `a` where the condition holds, else `b`, with broadcasting. Inputs: condition (bool), `a`, `b` of one type. Output: of `a`'s type.
+    /// `a` where the condition holds, else `b`, with broadcasting. Inputs: condition (bool), `a`, `b` of one type and quantisation. Output: of `a`'s type.
     Select,
     /// Converts elements that are not quantised: the output's type says to what. Floats lose their fraction, integers the bits that do not
     /// fit; as a bool a number is whether it is not 0.

@@ -10,6 +10,14 @@ use crate::validate::types::{INT8, is_int8};
 use crate::validate::{OperatorError, Parameters, Rules};
 use std::ops::RangeInclusive;
 
+/// One output like the first input, which has a last axis.
+fn along_last(inputs: &[&Tensor]) -> Result<Vec<Inferred>, ShapeError> {
+    if inputs[0].shape.rank() == 0 {
+        return Err(ShapeError::Axis { axis: 0, rank: 0 });
+    }
+    Ok(alike(inputs))
+}
+
 impl OpSpec for view::Softmax<'_> {
     fn name(&self) -> &'static str {
         "SOFTMAX"
@@ -32,10 +40,7 @@ impl OpSpec for view::Softmax<'_> {
     }
 
     fn infer(&self, inputs: &[&Tensor]) -> Result<Vec<Inferred>, ShapeError> {
-        if inputs[0].shape.rank() == 0 {
-            return Err(ShapeError::Axis { axis: 0, rank: 0 });
-        }
-        Ok(alike(inputs))
+        along_last(inputs)
     }
 
     fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {
@@ -90,10 +95,7 @@ impl OpSpec for view::Normalise<'_> {
     }
 
     fn infer(&self, inputs: &[&Tensor]) -> Result<Vec<Inferred>, ShapeError> {
-        if inputs[0].shape.rank() == 0 {
-            return Err(ShapeError::Axis { axis: 0, rank: 0 });
-        }
-        Ok(alike(inputs))
+        along_last(inputs)
     }
 
     fn types(&self, rules: &Rules<'_>) -> Result<(), OperatorError> {

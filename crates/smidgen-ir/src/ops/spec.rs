@@ -16,8 +16,8 @@ pub struct Traits {
     pub float: bool,
     /// It has a form for int8.
     pub int8: bool,
-    /// It has a form for int16. Of other operators TensorFlow Lite's reference kernels refuse int16, or give nonsense,
-    /// or interpolate in a table (EXP and LOG). What has this form has one for int8 as well.
+    /// It has a form for int16. Of other operators TensorFlow Lite's reference kernels refuse int16, or give nonsense.
+    /// What has this form has one for int8 as well.
     pub int16: bool,
     /// It has a form of its own for [networks of uint8](Operator::uint8): there TensorFlow Lite's kernels round
     /// otherwise, or take what those of int8 do not.

@@ -74,10 +74,10 @@ macro_rules! functions {
     };
 }
 
-/// `sqrt(2 / pi)`.
-const GELU_SLOPE: f32 = core::f32::consts::FRAC_2_SQRT_PI * core::f32::consts::FRAC_1_SQRT_2;
+/// `sqrt(2 / pi)`, of the tanh form of GELU.
+pub const GELU_SLOPE: f32 = core::f32::consts::FRAC_2_SQRT_PI * core::f32::consts::FRAC_1_SQRT_2;
 /// How much of the cube the tanh form of GELU adds, Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
-const GELU_CUBIC: f32 = 0.044_715;
+pub const GELU_CUBIC: f32 = 0.044_715;
 
 functions! {
     /// Square root.

@@ -20,7 +20,7 @@ pub use binary::{Binary, Clamped, binary, broadcast};
 pub use conv2d::conv2d;
 pub use depthwise::depthwise;
 pub use fully_connected::fully_connected;
-pub use function::Function;
+pub use function::{Function, GELU_CUBIC, GELU_SLOPE};
 pub use hybrid::{
     DynamicRange, Hybrid, conv2d_hybrid, conv2d_hybrid_asymmetric, conv2d_hybrid_scratch, depthwise_hybrid,
     depthwise_hybrid_scratch,

@@ -23,6 +23,7 @@ mod unary;
 mod variables;
 
 pub use lacking::LACKING;
+pub(crate) use plain::UNLIKE;
 pub(crate) use recurrent::{gates, states};
 
 use crate::error::WriteError;

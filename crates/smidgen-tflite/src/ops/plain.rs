@@ -16,6 +16,9 @@ const ANY: &[ElementType] = &[Int8, Float32, Int32, Int64, Bool];
 const NUMBERS: &[ElementType] = &[Int8, Float32, Int32, Int64];
 /// Types that SELECT_V2 chooses among.
 const CHOSEN: &[ElementType] = &[Int8, Int16, Float32, Int32, Int64, Bool];
+/// What SELECT and SELECT_V2 say of operands of different types, and what to do.
+pub(crate) const UNLIKE: (&str, &str) =
+    ("what it chooses among has different types, scales or zero points", "put QUANTIZE to one of them before it");
 /// Types of what holds or does not.
 const TRUTH: &[ElementType] = &[Bool];
 /// Types that CAST converts.
@@ -126,16 +129,8 @@ fn select(call: &Call<'_>) -> Result<Decoded, Trouble> {
     call.arity(3..=3, 1)?;
     call.data(0)?;
     let [a, b] = [call.data(1)?, call.data(2)?];
-    let same = [&b.dtype, &call.output(0).dtype].into_iter().all(|dtype| match (dtype, &a.dtype) {
-        (Ok(one), Ok(other)) => one == other,
-        // Types that are not supported are told of where they are declared.
-        _ => true,
-    });
-    if !same {
-        return unsupported(
-            "what it chooses among has different scales or zero points",
-            "put QUANTIZE to one of them before it",
-        );
+    if !(a.is_like(b) && a.is_like(call.output(0))) {
+        return unsupported(UNLIKE.0, UNLIKE.1);
     }
     Ok((Op::Select, (0..3).map(|i| call.index(i)).collect::<Result<_, _>>()?))
 }

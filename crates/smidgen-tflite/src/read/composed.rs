@@ -5,6 +5,7 @@ use super::tensors::Source;
 use super::unroll::{MOST, Progress};
 use crate::error::ReadError;
 use crate::flat::{Field, Held, Record};
+use crate::ops::UNLIKE;
 use crate::schema::{block_size, cumsum, gather, l2_norm, mirror_pad, one_hot, reducer};
 use smidgen_ir::front::SupportEntry;
 use smidgen_ir::{
@@ -455,11 +456,8 @@ impl<'a> Progress<'a> {
                 // Types that are not supported are told of where they are declared.
                 return Ok(());
             };
-            if t != condition && self.tensors[a].dtype.as_ref().is_ok_and(|first| first != dtype) {
-                return Err((
-                    "what it chooses among has different types, scales or zero points".into(),
-                    "put QUANTIZE to one of them before it",
-                ));
+            if t != condition && !self.tensors[t].is_like(&self.tensors[a]) {
+                return Err((UNLIKE.0.into(), UNLIKE.1));
             }
             let element = self.tensors[t].stored_element();
             let quantised = matches!(element, ElementType::Int8 | ElementType::Int16) && dtype.quantisation().is_some();
@@ -616,8 +614,7 @@ impl<'a> Progress<'a> {
         // The reference copies what is stored, whatever converters note of the scales of these two.
         let [on, off] = [on, off].map(|t| {
             let (source, like) = (&self.tensors[t], &self.tensors[y]);
-            let same = matches!((&source.dtype, &like.dtype), (Ok(one), Ok(other)) if one == other);
-            if source.data.is_none() || same || source.stored_element() != like.stored_element() {
+            if source.data.is_none() || source.is_like(like) || source.stored_element() != like.stored_element() {
                 return t;
             }
             let stored = Source { dtype: like.dtype.clone(), uint8: like.uint8, ..source.clone() };

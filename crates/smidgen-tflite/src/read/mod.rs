@@ -354,6 +354,7 @@ impl<'a> Reader<'a> {
     fn float_weights(&self, op: &smidgen_ir::Op, inputs: &[usize], tensors: &mut [Source]) -> Result<(), ReadError> {
         let (Some(_), &[x, weights, ..]) = (op.traits().weights, inputs) else { return Ok(()) };
         if tensors[x].element() == ElementType::Float32
+            && matches!(tensors[weights].element(), ElementType::Int8 | ElementType::Int4)
             && let Some(bytes) = tensors[weights].real_bytes()
         {
             self.budget.take(bytes.len())?;

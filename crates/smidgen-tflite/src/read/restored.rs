@@ -5,7 +5,7 @@ use super::tensors::Source;
 use super::{Code, Reader, Wiring};
 use crate::error::ReadError;
 use crate::support::Builtin;
-use smidgen_ir::{DataType, ElementType, Quantisation, Shape, Tensor};
+use smidgen_ir::{DataType, ElementType};
 use std::sync::Arc;
 
 impl Reader<'_> {
@@ -56,39 +56,26 @@ impl Reader<'_> {
     }
 }
 
-/// A constant as the tensor that the graph will have.
-fn held(source: &Source) -> Option<Tensor> {
-    let dtype = source.dtype.as_ref().ok()?.clone();
-    Some(Tensor { data: source.data.clone(), ..Tensor::activation(String::new(), Shape(source.shape.clone()), dtype) })
-}
-
 /// The floats that stored integers stand for.
 fn dequantised(from: &Source, to: &Source) -> Option<Arc<[u8]>> {
-    let reals = held(from)?.reals().filter(|_| to.dtype.as_ref().is_ok_and(|dtype| *dtype == DataType::FLOAT32))?;
-    Some(reals.iter().flat_map(|&real| (real as f32).to_le_bytes()).collect())
+    let is_float = to.dtype.as_ref().is_ok_and(|dtype| *dtype == DataType::FLOAT32);
+    from.real_bytes().filter(|_| is_float).map(Into::into)
 }
 
 /// Bytes nearest to floats, halves away from zero.
 fn quantised(from: &Source, to: &Source) -> Option<Arc<[u8]>> {
-    let floats = held(from)?.floats()?;
+    let floats = from.held()?.floats()?;
     let DataType::Quantised(element, quantisation) = to.dtype.as_ref().ok()? else { return None };
     let (least, most) = match element {
         ElementType::Int8 => (-128, 127),
         ElementType::Uint8 => (0, 255),
         _ => return None,
     };
-    let (axis, scales, zero_points): (_, &[f32], &[i32]) = match quantisation {
-        Quantisation::PerTensor { scale, zero_point } => {
-            (0, std::slice::from_ref(scale), std::slice::from_ref(zero_point))
-        }
-        Quantisation::PerChannel { axis, scales, zero_points } => (*axis + 1, scales, zero_points),
-    };
-    let step: usize = from.shape.get(axis..)?.iter().product();
+    let by_element = quantisation.by_element(&from.shape);
     let stored = |(i, &real): (usize, &f32)| {
-        let channel = i / step.max(1) % scales.len();
+        let (scale, zero_point) = by_element(i);
         // The cast saturates.
-        let steps = (real / scales[channel]).round() as i32;
-        steps.saturating_add(zero_points[channel]).clamp(least, most) as u8
+        ((real / scale).round() as i32).saturating_add(zero_point).clamp(least, most) as u8
     };
     Some(floats.iter().enumerate().map(stored).collect())
 }

@@ -6,7 +6,7 @@ use super::fold::Folded;
 use crate::error::ReadError;
 use crate::flat::{Numbers, Record, Records};
 use crate::schema::{TENSOR_TYPES, buffer, model, quantization, subgraph, tensor};
-use smidgen_ir::{DataType, ElementType, Quantisation, Shape};
+use smidgen_ir::{DataType, ElementType, Quantisation, Shape, Tensor};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -87,35 +87,28 @@ impl Source {
         if self.uint8.is_some() { ElementType::Uint8 } else { self.element() }
     }
 
+    /// True if two tensors are of one type and quantisation, or of a type that is not supported, which is told of where it is declared.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        match (&self.dtype, &other.dtype) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => true,
+        }
+    }
+
     /// True if its integers stand for real numbers.
     pub(super) fn has_scales(&self) -> bool {
         self.dtype.as_ref().is_ok_and(|dtype| dtype.quantisation().is_some())
     }
 
-    /// The real numbers that a constant of int8 or packed int4 stands for, as bytes of float32; `None` if it is no such constant.
+    /// A constant as the tensor that the graph has of it.
+    pub(super) fn held(&self) -> Option<Tensor> {
+        let dtype = self.dtype.as_ref().ok()?.clone();
+        Some(Tensor { data: self.data.clone(), ..Tensor::activation(String::new(), Shape(self.shape.clone()), dtype) })
+    }
+
+    /// The real numbers that a quantised constant stands for, as bytes of float32; `None` if it is no such constant.
     pub(super) fn real_bytes(&self) -> Option<Vec<u8>> {
-        let (dtype, data) = (self.dtype.as_ref().ok()?, self.data.as_ref()?);
-        let count = Shape(self.shape.clone()).checked_elements()?;
-        let stored = |i: usize| match dtype.element() {
-            ElementType::Int4 => data.get(i / 2).map(|&b| (if i.is_multiple_of(2) { b << 4 } else { b }) as i8 >> 4),
-            ElementType::Int8 => data.get(i).map(|&b| b as i8),
-            _ => None,
-        };
-        let (axis, scales, zero_points): (usize, &[f32], &[i32]) = match dtype.quantisation()? {
-            Quantisation::PerTensor { scale, zero_point } => {
-                (0, std::slice::from_ref(scale), std::slice::from_ref(zero_point))
-            }
-            Quantisation::PerChannel { axis, scales, zero_points } => (*axis, scales, zero_points),
-        };
-        // Elements between one channel and the next; a tensor with one scale is one channel.
-        let inner: usize = if scales.len() == 1 { count.max(1) } else { self.shape[axis + 1..].iter().product() };
-        let mut bytes = Vec::with_capacity(4 * count);
-        for i in 0..count {
-            let channel = i / inner.max(1) % scales.len();
-            let value = scales[channel] * (i32::from(stored(i)?) - zero_points[channel]) as f32;
-            bytes.extend_from_slice(&value.to_le_bytes());
-        }
-        Some(bytes)
+        Some(self.held()?.reals()?.iter().flat_map(|&real| (real as f32).to_le_bytes()).collect())
     }
 
     /// Becomes a constant that was computed.

@@ -1,7 +1,7 @@
 //! PyTorch in float64 as a second witness, where `SMIDGEN_TORCH` names a Python that has it.
 
 use super::{Layer, Model, Padding, Window, name, wide};
-use smidgen_ir::{BinaryKind, Graph, Op, PadValue, PoolKind, ReduceKind, TensorId, UnaryKind};
+use smidgen_ir::{Graph, Op, PadValue, PoolKind, ReduceKind, TensorId, UnaryKind};
 use smidgen_reference::{Lack, skip};
 use smidgen_train::{Addend, ConvLayer, Net, Trainer};
 use std::fmt::Write as _;
@@ -221,7 +221,6 @@ fn expression(op: &Op, inputs: &[String], shapes: &[&[usize]], dims: &[usize], k
         Op::FullyConnected { activation, .. } => {
             format!("act(F.linear({x}.reshape(-1, {}), {w}, {bias}), '{activation:?}').reshape({dims:?})", shapes[1][1])
         }
-        Op::Binary { kind: BinaryKind::SquaredDifference, .. } => format!("({x} - {w}) ** 2"),
         Op::Binary { kind, activation } => {
             let name = format!("{kind:?}").to_lowercase();
             format!("act(torch.{name}({x}, {w}), '{activation:?}')")
