@@ -167,6 +167,56 @@ pub fn select<B: Bounds>(
     });
 }
 
+/// Which slices of a table are taken, and how they lie.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Take {
+    /// Batches that table and indices share, blocks of slices in each batch of the table, slices along the axis, indices of each batch.
+    pub sizes: [usize; 4],
+    /// Elements of a slice.
+    pub slice: usize,
+    /// Bytes of an element.
+    pub element: usize,
+    /// Element type of the indices.
+    pub indices: Stored,
+}
+
+impl Take {
+    /// Where slice `index` lies along the axis: one below 0 counts from the end, and one that lies outside is that at the nearer end.
+    #[inline]
+    pub fn row(&self, index: i64) -> usize {
+        let rows = self.sizes[2] as i64;
+        let from_end = if index < 0 { index.wrapping_add(rows) } else { index };
+        from_end.clamp(0, (rows - 1).max(0)) as usize
+    }
+}
+
+/// For each batch and each block of slices in it, the slices that the batch's indices name, one behind the other. The operands' bases
+/// count elements, `output` counts bytes. Order: one run, read until the last slice is written.
+pub fn take<B: Bounds>(
+    mut arena: Arena<'_, u8, B>,
+    table: Whole<'_, u8, B>,
+    indices: Whole<'_, u8, B>,
+    output: usize,
+    take: &Take,
+) {
+    let ([batches, blocks, rows, count], bytes) = (take.sizes, take.slice * take.element);
+    let (mut to, mut block) = (output, table.base * take.element);
+    for batch in 0..batches {
+        for _ in 0..blocks {
+            for i in 0..count {
+                let index = integer(take.indices, &indices, &arena, indices.base + batch * count + i);
+                let from = block + take.row(index) * bytes;
+                match table.constant {
+                    Some(data) => arena.copy_constant(data, from, to, bytes),
+                    None => arena.copy(from, to, bytes),
+                }
+                to += bytes;
+            }
+            block += rows * bytes;
+        }
+    }
+}
+
 /// Elements of one type as those of another. Floats lose their fraction and integers the bits that do not fit; as a bool a number is
 /// whether it is not 0. Order: one element at a time, read before write.
 pub fn cast<B: Bounds>(arena: Arena<'_, u8, B>, views: &Views, region: Region, depth: usize, from: Stored, to: Stored) {

@@ -123,6 +123,7 @@ fn operator(builder: &mut Builder, operator: &Operator) -> Result<(), Refusal> {
         Op::ArgMax { axis } => convert::arg_max(builder, operator, *axis),
         Op::Compare(kind) => plain::compare(builder, operator, *kind),
         Op::Select => plain::select(builder, operator),
+        Op::Gather { axis, batch } => plain::gather(builder, operator, *axis, *batch),
         Op::Cast => plain::cast(builder, operator),
         Op::BatchMatmul { adjoint } => plain::matmul(builder, operator, *adjoint),
         Op::Reduce { kind, axes, .. } => reduce::reduce(builder, operator, *kind, axes),

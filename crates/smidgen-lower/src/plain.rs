@@ -1,4 +1,4 @@
-//! Comparisons, SELECT_V2, CAST and BATCH_MATMUL. All but CAST take tensors whole, with any broadcast.
+//! Comparisons, SELECT_V2, GATHER, CAST and BATCH_MATMUL. All but CAST take tensors whole, with any broadcast.
 
 use super::builder::Builder;
 use super::convert::stored;
@@ -12,7 +12,7 @@ use smidgen_kernels::int8::Product;
 use smidgen_kernels::int8::fast::MATMUL_COLUMNS;
 use smidgen_kernels::plain;
 use smidgen_kernels::requant::Factor;
-use smidgen_program::footprint::{Granularity, WriteOrder};
+use smidgen_program::footprint::{Footprint, Granularity, WriteOrder};
 use smidgen_program::kernel;
 use smidgen_program::kernel::{Broadcast, Kernel};
 
@@ -57,6 +57,27 @@ pub(super) fn select(builder: &mut Builder, operator: &Operator) -> Result<(), R
 pub(super) fn cast(builder: &mut Builder, operator: &Operator) -> Result<(), Refusal> {
     let (from, to) = (stored(builder.tensor(operator.inputs[0]))?, stored(builder.tensor(operator.outputs[0]))?);
     push_one(builder, operator, Kernel::Cast(kernel::Cast { from, to }), vec![]);
+    Ok(())
+}
+
+pub(super) fn gather(builder: &mut Builder, operator: &Operator, axis: usize, batch: usize) -> Result<(), Refusal> {
+    let [table, indices] = [0, 1].map(|i| builder.tensor(operator.inputs[i]));
+    let (dims, element) = (table.shape.dims(), table.element());
+    let product = |sizes: &[usize]| sizes.iter().product::<usize>();
+    let take = plain::Take {
+        sizes: [
+            product(&dims[..batch]),
+            product(&dims[batch..axis]),
+            dims[axis],
+            product(&indices.shape.dims()[batch..]),
+        ],
+        slice: product(&dims[axis + 1..]),
+        element: element.bits().div_ceil(8),
+        indices: stored(indices)?,
+    };
+    let order = WriteOrder { granularity: Granularity::Run, reads_first: false };
+    let kernel = Kernel::Take(kernel::Take { element, take });
+    push_whole_in(builder, operator, kernel, vec![Footprint::ALL; 2], order);
     Ok(())
 }
 

@@ -90,6 +90,7 @@ fn origin(op: &Op) -> &'static str {
             CompareKind::Or => "Or",
         },
         Op::Select => "Where",
+        Op::Gather { .. } => "Gather",
         Op::Cast => "Cast",
         Op::BatchMatmul { .. } => "MatMul",
         Op::Prelu => "PRelu",

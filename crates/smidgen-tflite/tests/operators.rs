@@ -81,7 +81,7 @@ fn the_support_table_lists_the_types_that_the_graph_computes_with() {
                 listed(&[ElementType::Float32, ElementType::Int8, ElementType::Uint8, ElementType::Int16])
             }
             (Op::Dequantize, _) => listed(&[ElementType::Int8, ElementType::Uint8, ElementType::Int16]),
-            (Op::Compare(_) | Op::Select | Op::Cast | Op::Svdf { .. } | Op::Recurrent(_), _) => {
+            (Op::Compare(_) | Op::Select | Op::Gather { .. } | Op::Cast | Op::Svdf { .. } | Op::Recurrent(_), _) => {
                 // Without quantisation, or quantised by others alone, they have no columns; each lists what the graph takes of it.
                 assert!(graph.inputs.iter().all(|&id| entry(operator.op.name()).contains(&graph.tensor(id).element())));
                 continue;

@@ -18,6 +18,8 @@ use smidgen_ir::{DataType, ElementType, Graph, Op, Operator, Quantisation, Tenso
 use std::collections::HashMap;
 use std::sync::Arc;
 
+const LOOKED_UP: &str = "tables that are looked up are not trained here: train it where it was made, and read that";
+
 /// The graph that a network was made from, and which of its constants are parameters.
 #[derive(Clone, Debug)]
 pub(crate) struct Template {
@@ -347,6 +349,7 @@ impl Importer<'_> {
         if all.any(|&t| self.graph.tensor(t).dtype != DataType::FLOAT32) {
             return match operator.op {
                 Op::ArgMax { .. } => self.refuse(operator, "it has no gradient"),
+                Op::Gather { .. } => self.refuse(operator, LOOKED_UP),
                 _ => self.refuse(operator, "it is not of float32"),
             };
         }
@@ -393,6 +396,7 @@ impl Importer<'_> {
                     "recurrent layers are not trained here: train it where it was made, and read that",
                 );
             }
+            Op::Gather { .. } => return self.refuse(operator, LOOKED_UP),
             Op::ArgMax { .. }
             | Op::Normalise(_)
             | Op::Compare(_)

@@ -69,6 +69,7 @@ const OPERATORS: &[(&str, Generator)] = &[
     ("compare", plain::compare),
     ("greater", plain::greater),
     ("select_v2", plain::select_v2),
+    ("gather", plain::gather),
     ("l2_normalization", plain::l2_normalization),
     ("log_softmax", plain::log_softmax),
     ("cast", plain::cast),

@@ -13,6 +13,7 @@ mod binary;
 mod convert;
 mod convolution;
 mod fully_connected;
+mod gather;
 mod join;
 mod pad;
 mod plain;
@@ -368,6 +369,18 @@ operators! {
     BatchMatmul {
         /// For each operand, whether its last two axes are the other way round.
         adjoint: [bool; 2],
+    },
+    /// Slices of a table, named by their indices along `axis`: an embedding. Inputs: `table [.., A, ..]`, perhaps constant, indices of int16,
+    /// int32 or int64; both share their first `batch` axes, which lie in front of `axis`. Output: the table's shape with the axes of the
+    /// indices behind those they share in place of `axis`, of the table's type and quantisation. An index below 0 counts from the end of the
+    /// axis; what lies outside then is the slice at the nearer end.
+    ///
+    /// Attributes: `axis=n` (`batch=0`).
+    Gather {
+        /// The axis of the table.
+        axis: usize,
+        /// Leading axes that the table and the indices share; at most `axis`.
+        batch: usize,
     },
     /// Converts float to integer, or one quantisation to another: the output's type says which.
     Quantize,

@@ -32,6 +32,7 @@ fn samples() -> Vec<Op> {
         Op::Prelu,
         Op::ArgMax { axis: 1 },
         Op::Select,
+        Op::Gather { axis: 2, batch: 1 },
         Op::Cast,
         Op::BatchMatmul { adjoint: [false, true] },
         Op::Quantize,

@@ -139,6 +139,10 @@ impl Given {
         self.need(key, "a number", Value::number)
     }
 
+    pub(crate) fn number_or(&mut self, key: &'static str, default: usize) -> Result<usize, ParseErrorKind> {
+        Ok(self.take(key, "a number", Value::number)?.unwrap_or(default))
+    }
+
     pub(crate) fn numbers(&mut self, key: &'static str) -> Result<Vec<usize>, ParseErrorKind> {
         self.need(key, "a list of numbers", Value::numbers)
     }

@@ -68,16 +68,21 @@ fn is_matrix(value: &Value) -> bool {
     last.len() == 2 && leading.iter().all(|&d| d == 1)
 }
 
-/// An operand of BATCH_MATMUL as a matrix for each index of its leading axes: its tensor, and whether the last two are the other way round.
-fn batched(call: &mut Call<'_, '_>, value: &Value) -> Result<(TensorId, bool), NodeError> {
-    let x = match value {
-        Value::Active(x) => x.clone(),
+/// An operand that may be a constant, which then has the file's order of axes.
+pub(super) fn operand(call: &mut Call<'_, '_>, value: &Value) -> Result<Active, NodeError> {
+    match value {
+        Value::Active(x) => Ok(x.clone()),
         Value::Constant(constant) => {
             let layout = identity(constant.dims.len());
-            Active { id: call.emit.constant(constant, &layout)?, layout, element: constant.element }
+            Ok(Active { id: call.emit.constant(constant, &layout)?, layout, element: constant.element })
         }
-        Value::Missing => return Err(NodeError::Consequence),
-    };
+        Value::Missing => Err(NodeError::Consequence),
+    }
+}
+
+/// An operand of BATCH_MATMUL as a matrix for each index of its leading axes: its tensor, and whether the last two are the other way round.
+fn batched(call: &mut Call<'_, '_>, value: &Value) -> Result<(TensorId, bool), NodeError> {
+    let x = operand(call, value)?;
     if *call.emit.dtype(&x) != DataType::FLOAT32 {
         let reason = format!("it computes with {}, and smidgen computes with float32", x.element.name());
         return Err(NodeError::unsupported(reason, "export the network in float32"));

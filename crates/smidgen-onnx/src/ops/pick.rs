@@ -1,17 +1,18 @@
-//! Parts of a tensor: Slice, Split, Gather with constant indices.
+//! Parts of a tensor: Slice, Split, Gather.
 
+use super::matrix::operand;
 use super::movement::join;
 use super::{FIXED_PARAMETERS, Outputs, rows};
 use crate::call::{Call, Value};
-use crate::constant::{Constant, strides};
-use crate::emit::Active;
+use crate::constant::{Constant, Element, strides};
+use crate::emit::{Active, identity};
 use crate::node_error::NodeError;
 use smidgen_ir::{AxisSlice, Op};
 use std::rc::Rc;
 
 rows! {
     "Compress" MOVE compress, "constant condition";
-    "Gather" MOVE gather, "constant indices in up to 64 runs";
+    "Gather" MOVE gather, "indices that are constant, or computed when the network runs";
     "GatherElements" MOVE gather_elements, "constant indices in up to 64 runs";
     "GatherND" MOVE gather_nd, "constant indices in up to 64 runs";
     "Slice" MOVE slice, "constant bounds and steps";
@@ -234,7 +235,31 @@ pub fn compress(call: &mut Call<'_, '_>) -> Outputs {
     Ok(vec![Value::Active(taken(call, &x, axis, &list)?)])
 }
 
+/// An operand in the file's order of axes.
+fn in_order(call: &mut Call<'_, '_>, value: &Value) -> Result<Active, NodeError> {
+    let x = operand(call, value)?;
+    let layout = identity(x.layout.len());
+    call.emit.arrange(&x, &layout)
+}
+
+/// What indices that are computed when the network runs find in a table.
+fn looked_up(call: &mut Call<'_, '_>) -> Outputs {
+    let (table, indices) = (call.value(0)?.clone(), call.value(1)?.clone());
+    let (table, indices) = (in_order(call, &table)?, in_order(call, &indices)?);
+    if !matches!(indices.element, Element::I32 | Element::I64) {
+        return Err(NodeError::Malformed("its indices are not integers".into()));
+    }
+    let axis = call.axis(call.int("axis")?.unwrap_or(0), table.layout.len())?;
+    let dtype = call.emit.dtype(&table).clone();
+    let id = call.emit.one(Op::Gather { axis, batch: 0 }, vec![table.id, indices.id], &dtype)?;
+    let layout = identity(call.emit.graph.tensor(id).shape.rank());
+    Ok(vec![Value::Active(Active { id, layout, element: table.element })])
+}
+
 pub fn gather(call: &mut Call<'_, '_>) -> Outputs {
+    if let Value::Active(_) = call.value(1)? {
+        return looked_up(call);
+    }
     let x = call.active(0)?;
     let dims = call.emit.dims(&x);
     let axis = call.axis(call.int("axis")?.unwrap_or(0), dims.len())?;
@@ -242,6 +267,9 @@ pub fn gather(call: &mut Call<'_, '_>) -> Outputs {
     let list = list.iter().map(|&i| call.axis(i, dims[axis])).collect::<Result<Vec<usize>, _>>();
     let list =
         list.map_err(|_| NodeError::Malformed(format!("an index is outside axis {axis} of size {}", dims[axis])))?;
+    if runs(&list).len() > MOST_RUNS {
+        return looked_up(call);
+    }
     let taken = taken(call, &x, axis, &list)?;
     // The axis becomes those of the indices.
     let shape = [&dims[..axis], &indices.dims, &dims[axis + 1..]].concat();

@@ -38,7 +38,7 @@ pub use fully_connected::{
 pub use movement::{AxisIndex, Concat, Gather, Load, Permute};
 pub use pattern::{MOST_BYTES, Needed, Pattern, Taken};
 pub use pattern::{covers, product};
-pub use plain::{Cast, Compare, CompareI8, Matmul, MatmulF32, MatmulI8, Select};
+pub use plain::{Cast, Compare, CompareI8, Matmul, MatmulF32, MatmulI8, Select, Take};
 pub use pool::{AverageUint8, PoolF32, PoolI8, PoolI16};
 pub use recurrent::{LstmI8, LstmI8Mcu, RecurrentF32, RecurrentHybrid, in_order};
 pub use reduction::{
@@ -183,7 +183,7 @@ kernels! {
         BroadcastI8 BroadcastPairI8 BroadcastI16 BroadcastF32
         SoftmaxI8 SoftmaxI16 SoftmaxF32 L2NormalizationI8 LogSoftmaxI8
         Quantise Dequantise Requantise Rescale Flip ArgMax
-        Compare CompareI8 Select Cast MatmulI8 MatmulF32
+        Compare CompareI8 Select Take Cast MatmulI8 MatmulF32
         Gather Concat Permute
         ReduceImageI8 ReduceImageI16 ReduceImageF32 PoolImageI8 PoolImageI16 ReduceI8 ReduceI16 ReduceF32
         ExtremumI8 ExtremumI16 ExtremumF32

@@ -11,7 +11,7 @@ use smidgen_kernels::movement::{self, Axis, Index};
 use std::ops::Range;
 
 /// Bytes that copies take at a time where they can.
-const WORD: usize = 4;
+pub(super) const WORD: usize = 4;
 
 fn bytes(element: ElementType) -> usize {
     element.bits().div_ceil(8)

@@ -2,7 +2,9 @@
 //! operands take tensors that are stored whole and seen as `[1, 1, elements]`.
 
 use super::convert::element;
-use super::{Broadcast, KernelSpec, Pattern};
+use super::movement::WORD;
+use super::pattern::{Needed, Taken, product, some};
+use super::{Broadcast, KernelSpec, Pattern, flat};
 use crate::costs::{Family, Size, Work};
 use smidgen_ir::ElementType;
 use smidgen_kernels::convert::Stored;
@@ -86,6 +88,45 @@ call!(Select(k, site) => plain::select:
     arena(u8), whole(condition: u8 = 0), whole(a: u8 = 1), whole(b: u8 = 2), value(output = site.output_base(true)),
     value(dims = &k.broadcast.dims[..]), value(strides = k.broadcast.strides()),
     value(element = k.element.bits().div_ceil(8)));
+
+/// GATHER: slices of a table, as many as there are indices. Inputs: the table, either in the arena or a constant, and the indices.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Take {
+    /// Element type of the table.
+    pub element: ElementType,
+    /// Which slices, of what sizes.
+    pub take: plain::Take,
+}
+
+impl KernelSpec for Take {
+    fn pattern(&self) -> Pattern<'_> {
+        let plain::Take { sizes: [batches, blocks, rows, count], slice, element: bytes, indices } = self.take;
+        let whole = |element, sizes: &[usize]| (element, flat(product(sizes).unwrap_or(0)));
+        let taken = |(element, extent)| Taken { element, extent, needed: Needed::All };
+        let table = whole(self.element, &[batches, blocks, rows, slice]);
+        Pattern::Given {
+            inputs: vec![taken(table), taken(whole(element(indices), &[batches, count]))],
+            outputs: vec![whole(self.element, &[batches, blocks, count, slice])],
+            sized: bytes == self.element.bits().div_ceil(8)
+                && some(&[batches, blocks, rows, slice, bytes])
+                && some(&[batches, blocks, count, slice, bytes])
+                && some(&[batches, count, indices.bytes()]),
+            taken: None,
+        }
+    }
+
+    fn work(&self, run: &Size) -> Work {
+        let [batches, blocks, _, count] = self.take.sizes;
+        let copies = batches * blocks * count;
+        let slice = self.take.slice * self.take.element;
+        let odd = if slice.is_multiple_of(WORD) { 0 } else { copies * slice };
+        Work::new(Family::Concat, [1, run.rows, 1, copies, copies * slice, odd])
+    }
+}
+
+call!(Take(k, site) => plain::take:
+    arena(u8), whole(table: u8 = 0), whole(indices: u8 = 1), value(output = site.output_base(true)),
+    reference(take = k.take));
 
 /// CAST from one element type to another. Input: `x`.
 #[derive(Clone, PartialEq, Debug)]

@@ -161,6 +161,7 @@ structs! {
     "int8::LogSoftmax" int8::LogSoftmax { factor, reverse, least }
     "int8::Quotient" int8::Quotient { zeros, factor, output_zero, min, max }
     "int8::SquaredDifference" int8::SquaredDifference { zeros, factors, output, output_zero, rounding }
+    "plain::Take" plain::Take { sizes, slice, element, indices }
     "plain::Scaled" plain::Scaled { function, zeros, factors, rounding }
     "int8::Prelu" int8::Prelu { zeros, positive, negative, output_zero, rounding }
     "int8::TableSum" int8::TableSum { linear, negate, multiplier, shift, output_zero, min, max }

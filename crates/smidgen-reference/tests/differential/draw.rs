@@ -253,10 +253,22 @@ impl Draw {
             .iter()
             .map(|&id| {
                 let tensor = graph.tensor(id);
-                self.data(&tensor.shape, tensor.element())
+                let data = self.data(&tensor.shape, tensor.element());
+                let looked_up = graph.operators.iter().find(|operator| operator.inputs.get(1) == Some(&id));
+                match looked_up.map(|operator| (&operator.op, graph.tensor(operator.inputs[0]))) {
+                    Some((&Op::Gather { axis, .. }, table)) => indices(&data, tensor.element(), table.shape.0[axis]),
+                    _ => data,
+                }
             })
             .collect()
     }
+}
+
+/// Integers as indices of so many slices: the reference refuses others.
+pub fn indices(data: &[u8], element: ElementType, rows: usize) -> Vec<u8> {
+    let bytes = element.bits().div_ceil(8);
+    let index = |integer: &[u8]| usize::from(integer[0]) % rows;
+    data.chunks(bytes).flat_map(|integer| index(integer).to_le_bytes().into_iter().take(bytes)).collect()
 }
 
 /// A graph of one operator, built step by step.

@@ -45,7 +45,7 @@ differential! {
         hard_swish, exp, log, abs, gelu, sqrt, rsqrt, div, arg_max, quantize;
     movement: pad, padv2, reshape, squeeze, expand_dims, transpose, concatenation, split, pack, unpack, slice, strided_slice;
     recurrent: svdf, unidirectional_sequence_lstm;
-    plain: batch_matmul, equal, not_equal, less, less_equal, greater, greater_equal, select_v2;
+    plain: batch_matmul, equal, not_equal, less, less_equal, greater, greater_equal, select_v2, gather;
 }
 
 /// A test of each operator with activations of one type, and a list of them.
@@ -74,7 +74,7 @@ mod int16 {
             rsqrt, quantize, dequantize;
         movement: pad, padv2, reshape, squeeze, expand_dims, transpose, concatenation, split, pack, unpack, slice,
             strided_slice;
-        plain: select_v2;
+        plain: select_v2, gather;
     }
 }
 

@@ -73,7 +73,7 @@ fn forms(name: &str) -> Vec<Made> {
         }
         // What they take or give is no number that could be quantised.
         "CAST" | "EQUAL" | "GREATER" | "GREATER_EQUAL" | "LESS" | "LESS_EQUAL" | "LOGICAL_AND" | "LOGICAL_OR"
-        | "NOT_EQUAL" | "SELECT_V2" => vec![],
+        | "NOT_EQUAL" | "SELECT_V2" | "GATHER" => vec![],
         "AVERAGE_POOL_2D" => pool(PoolKind::Average),
         "CONCATENATION" => {
             let op = |activation| Op::Concatenation { axis: 3, activation };

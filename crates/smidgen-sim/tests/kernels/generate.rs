@@ -14,7 +14,7 @@ use smidgen_kernels::int8::{
 };
 use smidgen_kernels::movement::Axis;
 use smidgen_kernels::nd::MAX_RANK;
-use smidgen_kernels::plain::{Compare, Scaled};
+use smidgen_kernels::plain::{Compare, Scaled, Take};
 use smidgen_kernels::requant::Factor;
 use smidgen_kernels::{Isa, Rounding, View};
 use smidgen_synthetic::Random;
@@ -68,6 +68,7 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::Compare => compare(random),
         Kernel::CompareScaled => compare_scaled(random),
         Kernel::Select => select(random),
+        Kernel::Take => take(random),
         Kernel::Cast => cast(random),
         Kernel::WideAveragePool | Kernel::WideMaxPool => pool::<i16>(kernel, random),
         Kernel::WideResizeBilinear => resize::<i16>(kernel, random),
@@ -722,6 +723,25 @@ fn select(random: &mut Random) -> Case {
     let output = space.take(sizes.iter().product::<usize>() * element, 8);
     let call = call.put(&output).put(&dims(&sizes)).put(&strides[0]).put(&strides[1]).put(&strides[2]).put(&element);
     Case::new(call, space.fill(random))
+}
+
+fn take(random: &mut Random) -> Case {
+    let sizes = [small(random, 1, 3), small(random, 1, 4), small(random, 1, 9), small(random, 1, 6)];
+    let (slice, element) = (small(random, 1, 9), random.choose(&[1, 2, 4, 8]));
+    let indices = random.choose(&[Stored::Int16, Stored::Int32, Stored::Int64]);
+    let [batches, blocks, rows, count] = sizes;
+    let mut space = Space::new(random);
+    let operand = |call: Call, space: &mut Space, random: &mut Random, elements: usize, each: usize| {
+        if random.chance(1, 3) {
+            return call.option(Some(&bytes(random, elements * each))).put(&0usize);
+        }
+        call.option::<u8>(None).put(&(space.take_input(elements * each, 8) / each))
+    };
+    let call = operand(Call::new(Kernel::Take), &mut space, random, batches * blocks * rows * slice, element);
+    // Whatever they hold names a slice.
+    let call = operand(call, &mut space, random, batches * count, indices.bytes());
+    let output = space.take(batches * blocks * count * slice * element, 8);
+    Case::new(call.put(&output).put(&Take { sizes, slice, element, indices }), space.fill(random))
 }
 
 fn cast(random: &mut Random) -> Case {

@@ -42,7 +42,6 @@ pub static LACKING: &[LackingEntry] = &[
     alone("DILATE", NOT_YET, "TRANSPOSE_CONV with strides puts the same zeros between elements"),
     of("DISPATCH_OP", &NPU),
     of("DYNAMIC_UPDATE_SLICE", &PLACES),
-    of("EMBEDDING_LOOKUP", &LOOKUP),
     of("EMBEDDING_LOOKUP_SPARSE", &LOOKUP),
     alone(
         "FAKE_QUANT",

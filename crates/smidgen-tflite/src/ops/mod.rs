@@ -147,6 +147,7 @@ pub(crate) fn write(writer: &mut Writer<'_, '_>, op: &Op) -> Result<Written, Wri
         Op::ArgMax { axis } => reduce::write_arg_max(writer, *axis),
         Op::Compare(kind) => plain::write_compare(writer, *kind),
         Op::Select => writer.plain(Builtin::SelectV2),
+        Op::Gather { axis, batch } => plain::write_gather(writer, *axis, *batch),
         Op::Cast => writer.plain(Builtin::Cast),
         Op::BatchMatmul { adjoint } => plain::write_batch_matmul(writer, *adjoint),
         Op::Quantize => writer.plain(Builtin::Quantize),

@@ -1,11 +1,11 @@
-//! Comparisons and logic, SELECT_V2, CAST; and BATCH_MATMUL.
+//! Comparisons and logic, SELECT_V2, GATHER, CAST; and BATCH_MATMUL.
 
-use super::{Decoded, NARROW, Written, builtins};
+use super::{Decoded, MOVE, NARROW, Written, builtins};
 use crate::error::WriteError;
-use crate::read::call::{Call, Trouble, unsupported};
-use crate::schema::batch_matmul;
+use crate::read::call::{Call, Trouble, axis, malformed, unsupported};
+use crate::schema::{batch_matmul, gather};
 use crate::support::Builtin;
-use crate::write::Writer;
+use crate::write::{Signature, Writer};
 use crate::write::options::Options;
 use smidgen_ir::ElementType::{self, Bool, Float32, Int8, Int16, Int32, Int64, Uint8};
 use smidgen_ir::{CompareKind, DataType, Op};
@@ -88,6 +88,13 @@ builtins! {
         version: |_| 1,
         read: select,
     }
+    Gather = "GATHER" {
+        types: MOVE,
+        remarks: "indices of int16, int32 or int64, which may be computed when the network runs",
+        options: 23,
+        version: gather_version,
+        read: read_gather,
+    }
     Cast = "CAST" {
         types: CONVERTED,
         remarks: "to these types",
@@ -147,6 +154,37 @@ fn cast(call: &Call<'_>) -> Result<Decoded, Trouble> {
     Ok(decoded)
 }
 
+fn gather_version(s: &Signature<'_>) -> i32 {
+    match s.options {
+        _ if s.element(1) == Int16 => 7,
+        Options::Gather { batch: 1.., .. } => 5,
+        _ => s.by_type(s.x(), &[(Int8, 2), (Bool, 3), (Int16, 4)]),
+    }
+}
+
+fn read_gather(call: &Call<'_>) -> Result<Decoded, Trouble> {
+    call.arity(2..=2, 1)?;
+    let (table, indices) = (call.data(0)?, call.input(1)?);
+    let (rank, count) = (table.shape.len(), indices.shape.len());
+    let batch = call.number(gather::batch_dims, 0)?;
+    let from_end = if batch < 0 { batch.saturating_add(count as i32) } else { batch };
+    let axis = axis(call.number(gather::axis, 0)?.into(), rank)?;
+    let batch = usize::try_from(from_end).ok().filter(|&batch| batch <= axis.min(count));
+    let Some(batch) = batch else {
+        return malformed(format!("it has {from_end} batch dimensions in front of axis {axis}"));
+    };
+    if !matches!(indices.element(), Int16 | Int32 | Int64) {
+        return unsupported(
+            format!("its indices are {}", indices.element()),
+            "let them be int32, by a CAST before it",
+        );
+    }
+    if !table.is_like(call.output(0)) {
+        return unsupported("its output has another type or scale than its table", "put QUANTIZE behind it");
+    }
+    Ok((Op::Gather { axis, batch }, vec![call.index(0)?, call.index(1)?]))
+}
+
 fn read_batch_matmul(call: &Call<'_>) -> Result<Decoded, Trouble> {
     let adjoint = [call.flag(batch_matmul::adj_x)?, call.flag(batch_matmul::adj_y)?];
     call.arity(2..=2, 1)?;
@@ -164,6 +202,10 @@ pub(super) fn write_compare(writer: &mut Writer<'_, '_>, kind: CompareKind) -> R
         CompareKind::And => Builtin::LogicalAnd,
         CompareKind::Or => Builtin::LogicalOr,
     })
+}
+
+pub(super) fn write_gather(writer: &mut Writer<'_, '_>, axis: usize, batch: usize) -> Result<Written, WriteError> {
+    writer.with(Builtin::Gather, Options::Gather { axis: axis as i32, batch: batch as i32 })
 }
 
 pub(super) fn write_batch_matmul(writer: &mut Writer<'_, '_>, adjoint: [bool; 2]) -> Result<Written, WriteError> {

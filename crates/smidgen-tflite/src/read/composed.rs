@@ -14,11 +14,12 @@ use smidgen_ir::{
 };
 
 /// Operators that are taken here and nowhere else, in alphabetical order.
-pub const COMPOSED: [SupportEntry; 13] = [
+pub const COMPOSED: [SupportEntry; 14] = [
     composed("ADD_N", "of float32: ADD of one after the other"),
     composed("ARG_MIN", "ARG_MAX of the negated tensor"),
     composed("CUMSUM", "of float32: ADD of one slice after the other"),
     composed("DEPTH_TO_SPACE", "RESHAPE, TRANSPOSE, RESHAPE"),
+    composed("EMBEDDING_LOOKUP", "GATHER, and DEQUANTIZE of what it finds where the table is int8 with one scale and the output float32"),
     composed("MIRROR_PAD", "slices put together"),
     composed("ONE_HOT", "where its depth is constant: EQUAL and SELECT_V2"),
     composed("POW", "of float32 with one constant exponent: MUL for small whole ones, SQRT, RSQRT, else EXP and LOG"),
@@ -108,6 +109,7 @@ impl<'a> Progress<'a> {
             }
             ("BROADCAST_TO", &[x, dims], &[y]) => return Ok(self.broadcast_to(index, [x, dims], y)),
             ("GATHER" | "BROADCAST_TO", ..) => return Ok(false),
+            ("EMBEDDING_LOOKUP", &[indices, table], &[y]) => self.embedding_lookup(index, [indices, table], y),
             ("SPLIT_V", &[x, sizes, axis], ys) => self.split_v(index, [x, sizes, axis], ys),
             ("TILE", &[x, multiples], &[y]) => self.tile(index, [x, multiples], y),
             ("MIRROR_PAD", &[x, pads], &[y]) => self.mirror_pad(index, [x, pads], y, given.or(mirror_pad::mode, 0)?),
@@ -169,6 +171,14 @@ impl<'a> Progress<'a> {
         let from_end = if axis < 0 { axis + rank as i64 } else { axis };
         let found = usize::try_from(from_end).ok().filter(|&axis| axis < rank);
         found.ok_or_else(|| (format!("it names axis {axis} of a tensor of {rank} dimensions"), SOUND))
+    }
+
+    /// Refuses a tensor without a last axis.
+    fn has_axes(&self, t: usize) -> Result<(), Left> {
+        match self.tensors[t].shape.is_empty() {
+            true => Err(("it goes along the last axis of a tensor that has none".into(), "give the tensor a dimension")),
+            false => Ok(()),
+        }
     }
 
     /// Refuses all but float32.
@@ -246,6 +256,24 @@ impl<'a> Progress<'a> {
             }
         }
         true
+    }
+
+    fn embedding_lookup(&mut self, index: usize, [indices, table]: [usize; 2], y: usize) -> Result<(), Left> {
+        let [from, to] = [table, y].map(|t| &self.tensors[t]);
+        let gather = Op::Gather { axis: 0, batch: 0 };
+        if from.is_like(to) {
+            self.emit(index, gather, vec![table, indices], vec![y]);
+            return Ok(());
+        }
+        let whole = matches!(&from.dtype, Ok(DataType::Quantised(ElementType::Int8, Quantisation::PerTensor { .. })));
+        if !whole || !to.dtype.as_ref().is_ok_and(|dtype| *dtype == DataType::FLOAT32) {
+            let reason = format!("it makes {} of a table of {}", to.element(), from.element());
+            return Err((reason, "let the table and the output have one type, or the table be int8 with one scale and the output float32"));
+        }
+        let found = self.like(table, Vec::new());
+        self.emit(index, gather, vec![table, indices], vec![found]);
+        self.emit(index, Op::Dequantize, vec![found], vec![y]);
+        Ok(())
     }
 
     fn split_v(&mut self, index: usize, [x, sizes, axis]: [usize; 3], ys: &[usize]) -> Result<(), Left> {
@@ -426,6 +454,7 @@ impl<'a> Progress<'a> {
 
     fn log_softmax(&mut self, index: usize, x: usize, y: usize) -> Result<(), Left> {
         self.floats(&[x, y])?;
+        self.has_axes(x)?;
         let greatest = self.over_last(index, ReduceKind::Max, x);
         let left = self.made(index, binary(BinaryKind::Sub), vec![x, greatest], y);
         let powers = self.made(index, Op::Unary(UnaryKind::Exp), vec![left], y);
@@ -440,6 +469,7 @@ impl<'a> Progress<'a> {
             return Err(("it has a fused activation".into(), "let the activation be an operator of its own"));
         }
         self.floats(&[x, y])?;
+        self.has_axes(x)?;
         let squares = self.made(index, binary(BinaryKind::Mul), vec![x, x], y);
         let sum = self.over_last(index, ReduceKind::Sum, squares);
         let least = self.number("least sum of squares", LEAST_SQUARES);

@@ -21,10 +21,6 @@ pub const COMPUTED: &[SupportEntry] = &[
     computed("FILL", ""),
     computed("FLOOR_DIV", ""),
     computed("FLOOR_MOD", ""),
-    computed(
-        "GATHER",
-        "of constants; of what is computed when the network runs too, where the indices are constants in one list",
-    ),
     computed("LOGICAL_NOT", ""),
     computed("RANGE", ""),
     computed("RANK", "of any tensor, since shapes are fixed"),

@@ -2,7 +2,7 @@
 
 use super::tree::Node;
 use crate::schema::{
-    arg_max, arithmetic, batch_matmul, call_once, concatenation, conv, depthwise, fully_connected, gelu, leaky_relu,
+    arg_max, arithmetic, batch_matmul, call_once, concatenation, conv, depthwise, fully_connected, gather, gelu, leaky_relu,
     pack, pool, reducer, reshape, resize_bilinear, resize_nearest, sequence_lstm, sequence_rnn, softmax, split,
     squeeze, strided_slice, svdf, transpose_conv, unpack, var_handle,
 };
@@ -37,6 +37,7 @@ pub(crate) enum Options {
     Gelu { approximate: bool },
     ArgMax { output_type: i8 },
     BatchMatmul { adjoint: [bool; 2] },
+    Gather { axis: i32, batch: i32 },
     CallOnce { subgraph: i32 },
     VarHandle { shared_name: String },
 }
@@ -137,6 +138,7 @@ pub(crate) fn node<'a>(options: &Options) -> Option<Node<'a>> {
         Options::BatchMatmul { adjoint } => {
             node.with(batch_matmul::adj_x, adjoint[0]).with(batch_matmul::adj_y, adjoint[1])
         }
+        Options::Gather { axis, batch } => node.with(gather::axis, axis).with(gather::batch_dims, batch),
         Options::CallOnce { subgraph } => node.with(call_once::init_subgraph_index, subgraph),
         Options::VarHandle { ref shared_name } => {
             node.with(var_handle::container, String::new()).with(var_handle::shared_name, shared_name.clone())

@@ -66,6 +66,8 @@ fn plain(add: &mut impl FnMut(&str, Graph)) {
     }
     let inputs: [(&[usize], _); 3] = [(&[2, 1], &bool), (&[2, 3], &int32), (&[3], &int32)];
     add("SELECT_V2 int32", single(Op::Select, &inputs, vec![], &int32));
+    let inputs: [(&[usize], _); 2] = [(&[2, 5, 3], &FLOAT), (&[2, 4], &int32)];
+    add("GATHER", single(Op::Gather { axis: 1, batch: 1 }, &inputs, vec![], &FLOAT));
     add("CAST to float", single(Op::Cast, &[(&[2, 3], &int32)], vec![], &FLOAT));
     add("CAST to bool", single(Op::Cast, &[(&[2, 3], &FLOAT)], vec![], &bool));
     let inputs: [(&[usize], _); 2] = [(&[2, 4, 3], &FLOAT), (&[1, 5, 3], &FLOAT)];

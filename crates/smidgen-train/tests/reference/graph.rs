@@ -322,6 +322,7 @@ fn compute(op: &Op, inputs: &[Array], shape: &[usize], k: usize) -> Array {
         | Op::Normalise(_)
         | Op::Compare(_)
         | Op::Select
+        | Op::Gather { .. }
         | Op::Cast
         | Op::BatchMatmul { .. }
         | Op::Quantize

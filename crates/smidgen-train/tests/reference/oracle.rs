@@ -284,6 +284,7 @@ fn expression(op: &Op, inputs: &[String], shapes: &[&[usize]], dims: &[usize], k
         | Op::Normalise(_)
         | Op::Compare(_)
         | Op::Select
+        | Op::Gather { .. }
         | Op::Cast
         | Op::BatchMatmul { .. }
         | Op::Quantize

@@ -1,7 +1,7 @@
 //! Operators of elements that are not quantised, and products of matrices that are both computed.
 
 use super::elementwise::operands;
-use crate::draw::{Builder, Draw, Numbers};
+use crate::draw::{Builder, Draw, Numbers, indices};
 use smidgen_ir::{CompareKind, DataType, ElementType, Graph, NormaliseKind, Op};
 
 const BOOL: DataType = DataType::Plain(ElementType::Bool);
@@ -99,6 +99,32 @@ pub fn select_v2(draw: &mut Draw) -> Option<Graph> {
     let builder = operand(draw, builder, a, &dtype);
     let builder = operand(draw, builder, b, &dtype);
     builder.finish(Op::Select, dtype)
+}
+
+pub fn gather(draw: &mut Draw) -> Option<Graph> {
+    let [int32, int64] = [ElementType::Int32, ElementType::Int64].map(DataType::Plain);
+    let dtype = match draw.numbers {
+        Numbers::Float => draw.pick(&[DataType::FLOAT32, int32, int64, BOOL]),
+        _ => draw.dtype(),
+    };
+    let table = draw.dims(1, 4);
+    let axis = draw.between(0, table.len() - 1);
+    let batch = if draw.chance(30) { draw.between(0, axis) } else { 0 };
+    let mut shape = table[..batch].to_vec();
+    shape.extend((0..draw.between(0, 2)).map(|_| draw.dim(6)));
+    // The reference takes indices of 64 bits of some types alone, and those of 16 of none but int8.
+    let element = draw.pick(&[ElementType::Int32, ElementType::Int64]);
+    let rows = table[axis];
+    let builder = operand(draw, Builder::default(), table, &dtype);
+    let builder = match draw.chance(15) {
+        true => {
+            let mut constant = draw.constant("indices", shape, DataType::Plain(element));
+            constant.data = constant.data.map(|data| indices(&data, element, rows).into());
+            builder.constant(constant)
+        }
+        false => builder.input(shape, DataType::Plain(element)),
+    };
+    builder.finish(Op::Gather { axis, batch }, dtype)
 }
 
 pub fn cast(draw: &mut Draw) -> Option<Graph> {

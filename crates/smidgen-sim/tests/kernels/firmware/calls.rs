@@ -14,7 +14,7 @@ use smidgen_kernels::int16::{self, Int16, Multiplier, Sigmoid, Slopes};
 use smidgen_kernels::memory::Element;
 use smidgen_kernels::movement::{self, Axis, Gather, Index, Piece};
 use smidgen_kernels::nd::{MAX_RANK, Whole};
-use smidgen_kernels::plain::{self, Compare, Scaled};
+use smidgen_kernels::plain::{self, Compare, Scaled, Take};
 use smidgen_kernels::requant::{Factor, SmallFactor};
 use smidgen_kernels::training::{
     self, AxisMap, BiasStep, Cross, DepthwiseGradient, DepthwiseStep, Feed, Head, InputGradient, Noise, Rearrange,
@@ -210,6 +210,7 @@ wire! {
     Quotient { zeros, factor, output_zero, min, max }
     SquaredDifference { zeros, factors, output, output_zero, rounding }
     LogSoftmax { factor, reverse, least }
+    Take { sizes, slice, element, indices }
     Scaled { function, zeros, factors, rounding }
     Prelu { zeros, positive, negative, output_zero, rounding }
     Reduce { zeros, factor, output_zero, reading, rounding }
@@ -522,6 +523,7 @@ kernels! { Kernel from 0; memory, m;
     Compare => plain::compare(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), get(m), get(m));
     CompareScaled => plain::compare_scaled(memory.arena(), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 2]>(m).each_ref().map(Strides::get), &get(m));
     Select => plain::select(memory.arena(), get(m), get(m), get(m), get(m), get::<B, Dims>(m).get(), get::<B, [Strides; 3]>(m).each_ref().map(Strides::get), get(m));
+    Take => plain::take(memory.arena(), get(m), get(m), get(m), &get(m));
     Cast => plain::cast(memory.arena(), &get(m), get(m), get(m), get(m), get(m));
     ArgMax => convert::arg_max(memory.arena(), get(m), get(m), get(m), get(m), get(m));
     WideAveragePool => int16::average_pool::<i16, _>(memory.arena(), &get(m), get(m), &get(m), get(m));
