@@ -202,7 +202,9 @@ impl Build<'_> {
             return self.add(constant, None);
         }
         let placed = self.place(id);
-        let Some(asked) = asked.filter(|asked| self.plan.formats.own(id).is_none_or(|own| own != *asked)) else {
+        let differs = |asked: &Affine| self.plan.formats.own(id).is_none_or(|own| own != *asked);
+        // Indices and conditions are no numbers that could be brought to a scale.
+        let Some(asked) = asked.filter(|asked| tensor.dtype == DataType::FLOAT32 && differs(asked)) else {
             return placed;
         };
         let key = (placed, (asked.element, asked.scale.to_bits(), asked.zero_point));

@@ -9,7 +9,7 @@
 use crate::affine::Affine;
 use crate::mask;
 use crate::observe::{Seen, Stats};
-use crate::params::is_activation;
+use crate::params::{is_activation, is_tied};
 use crate::recurrent::Form;
 use smidgen_ir::{BinaryKind, Function, Graph, Op, Operator, UnaryKind};
 
@@ -40,7 +40,10 @@ pub(crate) fn unsuited(
             return false;
         }
         let (x, y) = (operator.inputs[0], operator.outputs[0]);
-        let (Some(from), Some(to)) = (stored[x.index()], stored[y.index()]) else { return true };
+        let Some(to) = stored[y.index()] else { return true };
+        // A constant that is moved or looked up takes the scale of what becomes of it.
+        let from = stored[x.index()].or(Some(to).filter(|_| is_tied(&operator.op)));
+        let Some(from) = from else { return true };
         let low = seen[x.index()].as_ref().map_or(0.0, |stats| f64::from(stats.low));
         is_exact(&operator.op, from, to, low)
     };

@@ -34,6 +34,11 @@ fn weights(shape: impl Into<Shape>) -> Tensor {
     constant(shape, |i| 0.05 + (i * 7 % 11) as f32 / 40.0)
 }
 
+fn indices(of: &[i32]) -> Tensor {
+    let data: Vec<u8> = of.iter().flat_map(|index| index.to_le_bytes()).collect();
+    Tensor::constant("indices", [of.len()], DataType::Plain(ElementType::Int32), data)
+}
+
 fn conv_params() -> ConvParams {
     ConvParams { stride: [1, 1], dilation: [1, 1], padding: Padding::Same, activation: Activation::None }
 }
@@ -73,7 +78,7 @@ fn forms(name: &str) -> Vec<Made> {
         }
         // What they take or give is no number that could be quantised.
         "CAST" | "EQUAL" | "GREATER" | "GREATER_EQUAL" | "LESS" | "LESS_EQUAL" | "LOGICAL_AND" | "LOGICAL_OR"
-        | "NOT_EQUAL" | "SELECT_V2" | "GATHER" => vec![],
+        | "NOT_EQUAL" | "SELECT_V2" => vec![],
         "AVERAGE_POOL_2D" => pool(PoolKind::Average),
         "CONCATENATION" => {
             let op = |activation| Op::Concatenation { axis: 3, activation };
@@ -86,6 +91,7 @@ fn forms(name: &str) -> Vec<Made> {
             with(Op::DepthwiseConv2d { conv: conv_params(), multiplier: 1 }, vec![weights([1, 3, 3, SIZE])])
         }
         "DEQUANTIZE" | "QUANTIZE" => vec![],
+        "GATHER" => with(Op::Gather { axis: 2, batch: 0 }, vec![indices(&[3, 0, 1, 1])]),
         // They keep their state, and have a test of their own.
         "SVDF" | "UNIDIRECTIONAL_SEQUENCE_LSTM" | "UNIDIRECTIONAL_SEQUENCE_RNN" => vec![],
         "DIV" => binary(BinaryKind::Div),
@@ -240,5 +246,28 @@ fn every_operator_of_the_table_can_be_quantised() {
                 }
             }
         }
+    }
+}
+
+/// Words by their numbers, an embedding, and a layer on it.
+#[test]
+fn an_embedding_becomes_a_table_of_integers() {
+    let mut reference = Reference::start_or_skip("an embedding quantised, bytes");
+    let mut graph = Graph::new("embedding");
+    let words = graph.add_input(Tensor::activation("words", [1, 6], DataType::Plain(ElementType::Int32)));
+    let table = graph.add_tensor(constant([20, 8], |i| (i * 13 % 29) as f32 / 14.0 - 1.0));
+    let found = push(&mut graph, Op::Gather { axis: 0, batch: 0 }, vec![table, words])[0];
+    let shaped = push(&mut graph, Op::Reshape { kind: ReshapeKind::Reshape, shape: vec![1, 1, 6, 8] }, vec![found])[0];
+    let output = conv(&mut graph, shaped);
+    graph.outputs = vec![output];
+    let mut random = Random::new(3);
+    let mut word = || (random.below(20) as i32).to_le_bytes();
+    let samples: Vec<Inputs> = (0..8).map(|_| vec![(0..6).flat_map(|_| word()).collect()]).collect();
+    for options in [Options::default(), Options { activations: ActivationBits::Int16, ..Options::default() }] {
+        let quantised = quantise(&graph, &samples, &options, &|_| {}).unwrap();
+        let gather = quantised.graph.operators.iter().find(|o| matches!(o.op, Op::Gather { .. })).unwrap();
+        assert!(quantised.graph.tensor(gather.inputs[0]).dtype.quantisation().is_some(), "the table stays on floats");
+        assert!(quantised.outputs.iter().all(|db| db.is_none_or(|db| db > 30.0)), "{:?} dB", quantised.outputs);
+        check(reference.as_mut(), "embedding", &graph, &samples, &options);
     }
 }

@@ -17,14 +17,14 @@ fn check(reference: Option<&mut Reference>, name: &str, graph: &Graph, samples: 
     let network = Network::from_graph(quantised.graph).unwrap();
     let graph = network.graph();
     let mut runner = Runner::new(&network, &Default::default()).unwrap();
-    // The integers of the quantised inputs: those of all samples' floats, by the network's own scale.
+    // The integers of the quantised inputs: those of all samples' floats, by the network's own scale. Indices stay what they are.
     let encode = |inputs: &Inputs| -> Vec<Array> {
         let arrays = inputs.iter().zip(&graph.inputs).map(|(bytes, &id)| {
             let tensor = graph.tensor(id);
-            let float = Array::new(Dtype::Float32, tensor.shape.dims(), bytes.clone());
             match tensor.per_tensor() {
-                None => float,
+                None => Array::new(Dtype::of(tensor.element()), tensor.shape.dims(), bytes.clone()),
                 Some((scale, zero)) => {
+                    let float = Array::new(Dtype::Float32, tensor.shape.dims(), bytes.clone());
                     let data = smidgen::data::input::quantise(&float.to_f64(), scale, zero, tensor.element());
                     Array::new(Dtype::of(tensor.element()), tensor.shape.dims(), data)
                 }
