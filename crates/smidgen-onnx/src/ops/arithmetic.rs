@@ -16,7 +16,7 @@ rows! {
     "Min" INTEGER min, "broadcasting";
     "Mul" INTEGER mul, "broadcasting";
     "Neg" COMPUTE neg, "";
-    "Pow" COMPUTE pow, "exponents 0.5, 1, 2, 3 and 4";
+    "Pow" COMPUTE pow, "one constant exponent: whole up to 64, or with a fraction";
     "Reciprocal" COMPUTE reciprocal, "";
     "Sub" INTEGER sub, "broadcasting";
     "Sum" COMPUTE sum, "broadcasting";
@@ -162,24 +162,43 @@ pub fn reciprocal(call: &mut Call<'_, '_>) -> Outputs {
     Ok(vec![binary(call, BinaryKind::Div, &scalar(1.0), &x)?])
 }
 
-/// Pow with the exponents 1, 2, 3 and 4, as products.
+/// Whole exponents up to which a power is a product, and the inverse of one.
+const MOST_WHOLE: f64 = 64.0;
+
+/// A whole power of at least 1, by squares of squares.
+fn whole_power(call: &mut Call<'_, '_>, x: &Value, exponent: u32) -> Result<Value, NodeError> {
+    let mut power = x.clone();
+    // From the second highest bit on.
+    for bit in (0..exponent.ilog2()).rev() {
+        power = binary(call, BinaryKind::Mul, &power, &power)?;
+        if exponent >> bit & 1 == 1 {
+            power = binary(call, BinaryKind::Mul, &power, x)?;
+        }
+    }
+    Ok(power)
+}
+
+/// Pow with one constant exponent: products for whole ones, else by way of the logarithm, which has no negative numbers either.
 pub fn pow(call: &mut Call<'_, '_>) -> Outputs {
     let x = Value::Active(call.float_input(0)?);
     let exponent = call.constant(1, "its exponent")?;
     let values = exponent.reals();
-    let square = |call: &mut Call<'_, '_>, x: &Value| binary(call, BinaryKind::Mul, x, x);
-    let result = match *values {
-        [1.0] => x,
-        [2.0] => square(call, &x)?,
-        [3.0] => {
-            let y = square(call, &x)?;
-            binary(call, BinaryKind::Mul, &y, &x)?
+    let one = values.first().copied().filter(|&first| values.iter().all(|&value| value == first));
+    let function = |call: &mut Call<'_, '_>, kind| super::activation::unary(call, kind);
+    let result = match one {
+        Some(0.5) => function(call, UnaryKind::Function(Function::Sqrt))?.remove(0),
+        Some(-0.5) => function(call, UnaryKind::Function(Function::Rsqrt))?.remove(0),
+        Some(power) if power.fract() == 0.0 && power != 0.0 && power.abs() <= MOST_WHOLE => {
+            let whole = whole_power(call, &x, power.abs() as u32)?;
+            if power > 0.0 { whole } else { binary(call, BinaryKind::Div, &scalar(1.0), &whole)? }
         }
-        [4.0] => {
-            let y = square(call, &x)?;
-            square(call, &y)?
+        Some(power) if power.fract() != 0.0 => {
+            let log = function(call, UnaryKind::Log)?.remove(0);
+            let product = binary(call, BinaryKind::Mul, &log, &scalar(power as f32))?;
+            let Value::Active(product) = product else { return Err(NodeError::Consequence) };
+            let id = call.emit.one(Op::Unary(UnaryKind::Exp), vec![product.id], &DataType::FLOAT32)?;
+            call.like(id, &product)
         }
-        [0.5] => return super::activation::unary(call, UnaryKind::Function(Function::Sqrt)),
         _ => {
             let reason = format!("its exponents are {:?}", &values[..values.len().min(4)]);
             return Err(NodeError::unsupported(reason, FIXED_PARAMETERS));

@@ -103,7 +103,6 @@ pub static LACKING: &[LackingEntry] = &[
         "a running product",
         "make it a running sum of logarithms (Log, CumSum, Exp), or take it out of the network",
     ),
-    alone("CumSum", "a running sum", "MatMul with a constant triangle of ones gives the same sums"),
     of("DFT", &SIGNAL),
     of("DeformConv", &SAMPLING),
     of("Det", &RARE),

@@ -1,4 +1,4 @@
-//! Reductions along axes.
+//! Reductions along axes, and running sums.
 
 use super::activation::apply;
 use super::arithmetic::{binary, scalar};
@@ -10,12 +10,13 @@ use crate::constant::Element;
 use crate::emit::Active;
 use crate::node_error::NodeError;
 use smidgen_ir::{
-    Activation, BinaryKind, DataType, ElementType, Function, Op, Padding, PoolKind, ReduceKind, UnaryKind,
+    Activation, BinaryKind, DataType, ElementType, Function, Op, PadValue, Padding, PoolKind, ReduceKind, UnaryKind,
 };
 
 rows! {
     "ArgMax" INTEGER arg_max, "";
     "ArgMin" COMPUTE arg_min, "";
+    "CumSum" COMPUTE cum_sum, "constant axis";
     "ReduceL1" COMPUTE l1, "constant axes";
     "ReduceL2" COMPUTE l2, "constant axes";
     "ReduceLogSum" COMPUTE log_sum, "constant axes";
@@ -209,6 +210,48 @@ pub fn product(call: &mut Call<'_, '_>) -> Outputs {
     let dims = call.emit.dims(&y);
     let kept: Vec<usize> = (0..dims.len()).filter(|a| keep || !axes.contains(a)).map(|a| dims[a]).collect();
     Ok(vec![Value::Active(call.emit.reshape(&y, &kept)?)])
+}
+
+/// The slices of `x` moved by so many places towards the end of one of the file's axes, or with `reverse` towards its begin; zeros come
+/// after them.
+fn moved(call: &mut Call<'_, '_>, x: &Active, axis: usize, by: usize, reverse: bool) -> Result<Active, NodeError> {
+    let mut ranges: Vec<_> = call.emit.dims(x).iter().map(|&size| (0, 1, size)).collect();
+    let (first, _, size) = &mut ranges[axis];
+    *size -= by;
+    *first = if reverse { by } else { 0 };
+    let rest = part(call, x, &ranges)?;
+    let mut pads = vec![[0, 0]; rest.layout.len()];
+    let own = rest.layout.iter().position(|&a| a == axis).unwrap_or(axis);
+    pads[own] = if reverse { [0, by] } else { [by, 0] };
+    let id = call.emit.one(Op::Pad { pads, value: PadValue::Zero }, vec![rest.id], FLOAT)?;
+    Ok(Active { id, ..rest })
+}
+
+/// Running sums by doubling: each place has the sum of one, then two, then four slices.
+pub fn cum_sum(call: &mut Call<'_, '_>) -> Outputs {
+    let mut x = call.float_input(0)?;
+    let dims = call.emit.dims(&x);
+    let named = call.list(1, "its axis")?.unwrap_or_default();
+    let &[axis] = named.as_slice() else { return Err(NodeError::Malformed(format!("it names {} axes", named.len()))) };
+    let axis = call.axis(axis, dims.len())?;
+    let (exclusive, reverse) = (call.flag("exclusive", false)?, call.flag("reverse", false)?);
+    let size = dims[axis];
+    if exclusive {
+        if size < 2 {
+            let nothing = binary(call, BinaryKind::Mul, &Value::Active(x), &scalar(0.0))?;
+            return Ok(vec![nothing]);
+        }
+        x = moved(call, &x, axis, 1, reverse)?;
+    }
+    let mut by = 1;
+    while by < size {
+        let before = moved(call, &x, axis, by, reverse)?;
+        let sum = binary(call, BinaryKind::Add, &Value::Active(x), &Value::Active(before))?;
+        let Value::Active(sum) = sum else { return Err(NodeError::Consequence) };
+        x = sum;
+        by *= 2;
+    }
+    Ok(vec![Value::Active(x)])
 }
 
 fn squares(call: &mut Call<'_, '_>) -> Result<Active, NodeError> {

@@ -323,8 +323,14 @@ def l2_normalization(rng):
 
 
 def power(rng):
-    exponent = np.array(rng.choice([1, 2, 3, 5, 8, 0.5, -0.5, -1, 1.5, 0.3]), np.float32)
+    exponent = np.array(rng.choice([1, 2, 3, 5, 6, 8, 11, -2, -3, 0.5, -0.5, -1, 1.5, 0.3, -1.5]), np.float32)
     return "POW", options("Pow"), [Input(dims(rng, 1, 4)), exponent], 1, np.float32
+
+
+def embedding_lookup(rng):
+    shape = dims(rng, 2, 4)
+    indices = rng.integers(0, shape[0], rng.integers(1, 6)).astype(np.int32)
+    return "EMBEDDING_LOOKUP", None, [indices, Input(shape)], 1, np.float32
 
 
 def relu_0_to_1(rng):
@@ -598,7 +604,7 @@ def dilated(rng):
 KINDS = [
     strided_slice, strided_slice_with_ellipsis, unsupported_new_axis, slice_to_the_end, reshape, squeeze, expand_dims, reduce,
     arg_max, concatenation, split, pack, unpack, reverse, pad, without_bias, shape_arithmetic, dilated, split_v, tile, mirror_pad,
-    depth_to_space, space_to_depth, add_n, squared_difference, log_softmax, l2_normalization, power, relu_0_to_1, arg_min, one_hot,
+    depth_to_space, space_to_depth, add_n, squared_difference, log_softmax, l2_normalization, power, embedding_lookup, relu_0_to_1, arg_min, one_hot,
     cumsum, reduce_bools, select, gelu_by_tanh, grouped,
 ]
 

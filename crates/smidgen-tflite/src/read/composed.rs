@@ -9,7 +9,7 @@ use crate::ops::UNLIKE;
 use crate::schema::{block_size, cumsum, gather, l2_norm, mirror_pad, one_hot, reducer};
 use smidgen_ir::front::SupportEntry;
 use smidgen_ir::{
-    Activation, AxisSlice, BinaryKind, CompareKind, DataType, ElementType, Function, Op, Quantisation, ReduceKind,
+    Activation, AxisSlice, BinaryKind, CompareKind, DataType, ElementType, Function, Op, PadValue, Quantisation, ReduceKind,
     ReshapeKind, UnaryKind,
 };
 
@@ -17,12 +17,12 @@ use smidgen_ir::{
 pub const COMPOSED: [SupportEntry; 14] = [
     composed("ADD_N", "of float32: ADD of one after the other"),
     composed("ARG_MIN", "ARG_MAX of the negated tensor"),
-    composed("CUMSUM", "of float32: ADD of one slice after the other"),
+    composed("CUMSUM", "of float32: PAD of slices and ADD, as often as the places can be halved"),
     composed("DEPTH_TO_SPACE", "RESHAPE, TRANSPOSE, RESHAPE"),
     composed("EMBEDDING_LOOKUP", "GATHER, and DEQUANTIZE of what it finds where the table is int8 with one scale and the output float32"),
     composed("MIRROR_PAD", "slices put together"),
     composed("ONE_HOT", "where its depth is constant: EQUAL and SELECT_V2"),
-    composed("POW", "of float32 with one constant exponent: MUL for small whole ones, SQRT, RSQRT, else EXP and LOG"),
+    composed("POW", "of float32 with one constant exponent: MUL, and DIV, for whole ones up to 64, SQRT, RSQRT, else EXP and LOG"),
     composed("REDUCE_ALL", "REDUCE_MIN of 0 and 1"),
     composed("REDUCE_ANY", "REDUCE_MAX of 0 and 1"),
     composed("RELU_0_TO_1", "of float32: MAXIMUM and MINIMUM"),
@@ -48,8 +48,8 @@ const TAGS: [(&str, u8); 9] = [
     ("SPACE_TO_DEPTH", 19),
 ];
 
-/// Whole exponents up to which a power is a product.
-const MOST_FACTORS: i32 = 8;
+/// Whole exponents up to which a power is a product, and the inverse of one.
+const MOST_WHOLE: f32 = 64.0;
 
 /// The least sum of squares that L2_NORMALIZATION divides by the root of.
 const LEAST_SQUARES: f32 = 1e-6;
@@ -517,6 +517,23 @@ impl<'a> Progress<'a> {
         Ok(())
     }
 
+    /// Two factors whose product is the power of `x` with a whole exponent of at least 2: squares of squares.
+    fn whole_power(&mut self, index: usize, x: usize, exponent: u32, y: usize) -> (usize, usize) {
+        let mut multiply = |a: usize, b: usize| self.made(index, binary(BinaryKind::Mul), vec![a, b], y);
+        // From the second highest bit on; the last product is left to the caller.
+        let mut power = x;
+        for bit in (1..exponent.ilog2()).rev() {
+            power = multiply(power, power);
+            if exponent >> bit & 1 == 1 {
+                power = multiply(power, x);
+            }
+        }
+        match exponent & 1 {
+            1 => (multiply(power, power), x),
+            _ => (power, power),
+        }
+    }
+
     fn pow(&mut self, index: usize, [x, exponent]: [usize; 2], y: usize) -> Result<(), Left> {
         self.floats(&[x, exponent, y])?;
         let data = self.tensors[exponent].data.clone();
@@ -540,17 +557,25 @@ impl<'a> Progress<'a> {
             0.5 => (function(Function::Sqrt), vec![x]),
             -0.5 => (function(Function::Rsqrt), vec![x]),
             -1.0 => (binary(BinaryKind::Div), vec![self.number("one", 1.0), x]),
-            _ if power.fract() == 0.0 && (2..=MOST_FACTORS).contains(&(power as i32)) => {
-                let mut product = x;
-                for _ in 2..power as i32 {
-                    product = self.made(index, binary(BinaryKind::Mul), vec![product, x], y);
-                }
-                (binary(BinaryKind::Mul), vec![product, x])
-            }
-            _ if power.fract() == 0.0 || !power.is_finite() => {
+            _ if power == 0.0 || !power.is_finite() => {
                 return Err((
-                    format!("its exponent is {power}; of whole ones 1 to {MOST_FACTORS} and -1 are supported"),
-                    "write it as products of smaller powers",
+                    format!("its exponent is {power}"),
+                    "leave it out, or let the exponent be a number other than 0",
+                ));
+            }
+            _ if power.fract() == 0.0 && power.abs() <= MOST_WHOLE => {
+                let (product, square) = self.whole_power(index, x, power.abs() as u32, y);
+                if power > 0.0 {
+                    (binary(BinaryKind::Mul), vec![product, square])
+                } else {
+                    let whole = self.made(index, binary(BinaryKind::Mul), vec![product, square], y);
+                    (binary(BinaryKind::Div), vec![self.number("one", 1.0), whole])
+                }
+            }
+            _ if power.fract() == 0.0 => {
+                return Err((
+                    format!("its exponent is {power}; whole ones are supported from -{MOST_WHOLE} to {MOST_WHOLE}"),
+                    "write it as a power of a power",
                 ));
             }
             // Of what is below 0 there is no such power, and no logarithm.
@@ -669,29 +694,33 @@ impl<'a> Progress<'a> {
         if size == 0 {
             return Err(("it sums nothing".into(), SOUND));
         }
-        self.room(2 * size)?;
-        let places: Vec<usize> = if reverse { (0..size).rev().collect() } else { (0..size).collect() };
-        let mut sums = Vec::new();
-        for &place in &places {
-            let part = self.made(index, self.slice(x, axis, place, 1), vec![x], y);
-            let sum = match sums.last() {
-                Some(&sum) => self.made(index, binary(BinaryKind::Add), vec![sum, part], y),
-                None => part,
-            };
-            sums.push(sum);
-        }
+        // By doubling: each place has the sum of one, then two, then four slices.
+        let steps = (0..).map(|i| 1usize << i).take_while(|&by| by < size);
+        self.room(3 * (1 + steps.clone().count()))?;
+        let mut sum = x;
         if exclusive {
-            // Each place has the sum of those before it.
-            let zero = self.number("nothing", 0.0);
-            let first = self.made(index, binary(BinaryKind::Mul), vec![sums[0], zero], y);
-            sums.pop();
-            sums.insert(0, first);
+            if size == 1 {
+                let zero = self.number("nothing", 0.0);
+                self.emit(index, binary(BinaryKind::Mul), vec![x, zero], vec![y]);
+                return Ok(());
+            }
+            sum = self.moved(index, sum, axis, 1, reverse, y);
         }
-        if reverse {
-            sums.reverse();
+        for by in steps {
+            let before = self.moved(index, sum, axis, by, reverse, y);
+            sum = self.made(index, binary(BinaryKind::Add), vec![sum, before], y);
         }
-        self.emit(index, Op::Concatenation { axis, activation: Activation::None }, sums, vec![y]);
+        self.alias(index, y, sum);
         Ok(())
+    }
+
+    /// The slices of `x` moved by so many places towards the end of an axis, or with `reverse` towards its begin; zeros come after them.
+    fn moved(&mut self, index: usize, x: usize, axis: usize, by: usize, reverse: bool, y: usize) -> usize {
+        let left = self.tensors[x].shape[axis] - by;
+        let rest = self.made(index, self.slice(x, axis, if reverse { by } else { 0 }, left), vec![x], y);
+        let mut pads = vec![[0, 0]; self.tensors[x].shape.len()];
+        pads[axis] = if reverse { [0, by] } else { [by, 0] };
+        self.made(index, Op::Pad { pads, value: PadValue::Zero }, vec![rest], y)
     }
 
     fn reduce_bools(
