@@ -388,6 +388,7 @@ impl Importer<'_> {
                 self.resize(operator, *kind, *align_corners, *half_pixel_centers)?
             }
             Op::Softmax { beta } => self.softmax(operator, *beta)?,
+            Op::BatchMatmul { adjoint } => self.matmul(operator, *adjoint)?,
             Op::Unary(kind) => self.unary(operator, *kind)?,
             Op::Prelu => self.prelu(operator)?,
             Op::Recurrent(_) | Op::Svdf { .. } => {
@@ -402,7 +403,6 @@ impl Importer<'_> {
             | Op::Compare(_)
             | Op::Select
             | Op::Cast
-            | Op::BatchMatmul { .. }
             | Op::Quantize
             | Op::Dequantize
             | Op::Split { .. }

@@ -6,6 +6,7 @@
 
 pub(crate) mod binary;
 pub(crate) mod gather;
+pub(crate) mod matmul;
 pub(crate) mod max_pool;
 pub(crate) mod prelu;
 pub(crate) mod softmax;
@@ -23,6 +24,8 @@ pub(crate) enum Plain {
     Weighted(weighted::Weighted),
     /// Two operands.
     Binary(binary::Binary),
+    /// Products of matrices.
+    Matmul(matmul::Matmul),
     /// A function of one element.
     Unary(unary::Unary),
     /// Normalised exponentials.
@@ -80,6 +83,7 @@ impl Plain {
                 Self::Gather(g) => g.forward(s, values, out),
                 Self::Weighted(w) => w.forward(values.sample(0, s), out),
                 Self::Binary(b) => b.forward(values.operand(&b.a, s), values.operand(&b.b, s), out),
+                Self::Matmul(m) => m.forward(values.operand(&m.a, s), values.operand(&m.b, s), out),
                 Self::Unary(u) => u.forward(values.sample(0, s), out),
                 Self::Softmax(f) => f.forward(values.sample(0, s), out),
                 Self::Prelu(p) => p.forward(values.sample(0, s), parameters, out),
@@ -106,6 +110,7 @@ impl Plain {
                 Self::Gather(g) => g.backward(k, dy, dx),
                 Self::Weighted(w) => w.backward(dy, dx),
                 Self::Binary(b) => b.backward(k, values.operand(&b.a, s), values.operand(&b.b, s), dy, dx),
+                Self::Matmul(m) => m.backward(k, values.operand(&m.a, s), values.operand(&m.b, s), dy, dx),
                 Self::Unary(u) => u.backward(values.sample(0, s), y, dy, dx),
                 Self::Softmax(f) => f.backward(y, dy, dx),
                 Self::Prelu(p) => p.backward(values.sample(0, s), parameters, dy, dx),

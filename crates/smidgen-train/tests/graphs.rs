@@ -235,6 +235,36 @@ fn arithmetic_with_broadcasting() {
 }
 
 #[test]
+fn products_of_matrices() {
+    let mut seed = 400;
+    for adjoint in [[false, false], [false, true], [true, false], [true, true]] {
+        seed += 1;
+        // Two of what is computed, the same twice, one of them broadcast, and a constant.
+        let turn = |s: &mut Sketch, y: TensorId| s.op(Op::Transpose { perm: vec![0, 1, 3, 2] }, &[y]);
+        let fitting = adjoint[0] == adjoint[1];
+        with_image(10 * seed, |s, x| {
+            let y = s.conv(x, 4, 1, Activation::None);
+            let y = if fitting { turn(s, y) } else { y };
+            s.op(Op::BatchMatmul { adjoint }, &[x, y])
+        });
+        if !fitting {
+            with_image(10 * seed + 1, |s, x| s.op(Op::BatchMatmul { adjoint }, &[x, x]));
+        }
+        with_image(10 * seed + 2, |s, x| {
+            let mean = s.op(Op::Reduce { kind: ReduceKind::Mean, axes: vec![1], keep_dims: true }, &[x]);
+            let mean = if fitting { turn(s, mean) } else { mean };
+            s.op(Op::BatchMatmul { adjoint }, &[x, mean])
+        });
+        with_image(10 * seed + 3, |s, x| {
+            let dims = s.dims(x);
+            let depth = if adjoint[0] { dims[2] } else { dims[3] };
+            let constant = s.constant(&if adjoint[1] { [3, depth] } else { [depth, 3] }, -0.8, 0.8);
+            s.op(Op::BatchMatmul { adjoint }, &[x, constant])
+        });
+    }
+}
+
+#[test]
 fn pools_and_reductions() {
     let mut seed = 200;
     for kind in [PoolKind::Average, PoolKind::Max] {

@@ -7,6 +7,7 @@ use crate::error::TrainError;
 use crate::net::{Activation, Role};
 use crate::plain::binary::Binary;
 use crate::plain::gather::Origin;
+use crate::plain::matmul::Matmul;
 use crate::plain::max_pool::MaxPool;
 use crate::plain::prelu::Prelu;
 use crate::plain::softmax::Softmax;
@@ -43,21 +44,46 @@ impl Importer<'_> {
         {
             return self.builder.add(&name, *a, *b, activation);
         }
+        let ([a, b], inputs) = self.operands(operator, &sources)?;
+        let (a_of, b_of) = (broadcast(&output, &dims[0]), broadcast(&output, &dims[1]));
+        let binary = Binary { kind, a, b, a_of, b_of };
+        Ok(self.builder.plain(&name, Plain::Binary(binary), &inputs, shape, activation))
+    }
+
+    /// Two operands, of which one may be constant, and what a node of them reads.
+    fn operands(&self, operator: &Operator, sources: &[Source; 2]) -> Result<([Operand; 2], Vec<Value>), TrainError> {
         let mut inputs = Vec::new();
-        let mut operand = |source: &Source| match source {
+        let operands = sources.each_ref().map(|source| match source {
             Source::Value(value) => {
                 inputs.push(*value);
                 Operand::Input(inputs.len() - 1)
             }
             Source::Constant(elements) => Operand::Constant(elements.clone()),
-        };
-        let (a, b) = (operand(&sources[0]), operand(&sources[1]));
+        });
         if inputs.is_empty() {
             return self.refuse(operator, "what it reads is constant: fold constants first");
         }
-        let (a_of, b_of) = (broadcast(&output, &dims[0]), broadcast(&output, &dims[1]));
-        let binary = Binary { kind, a, b, a_of, b_of };
-        Ok(self.builder.plain(&name, Plain::Binary(binary), &inputs, shape, activation))
+        Ok((operands, inputs))
+    }
+
+    pub(super) fn matmul(&mut self, operator: &Operator, adjoint: [bool; 2]) -> Result<Value, TrainError> {
+        let (name, shape) = (self.name(operator), self.output_shape(operator));
+        let sources = [self.source(operator, 0)?, self.source(operator, 1)?];
+        let ([a, b], inputs) = self.operands(operator, &sources)?;
+        // Every pair of matrices is one of the leading axes' places, and there each operand is broadcast by itself.
+        let output = self.dims(operator.outputs[0]);
+        let (leading, matrix) = output.split_at(output.len() - 2);
+        let operands = [0, 1].map(|k| self.dims(operator.inputs[k]).split_at(self.dims(operator.inputs[k]).len() - 2));
+        let [a_of, b_of] = operands.map(|(own, matrix)| {
+            let size: usize = matrix.iter().product();
+            broadcast(leading, own).into_iter().map(move |at| at as usize * size)
+        });
+        let steps = [0, 1].map(|k| if adjoint[k] { [1, operands[k].1[1]] } else { [operands[k].1[1], 1] });
+        let depth = operands[0].1[if adjoint[0] { 0 } else { 1 }];
+        let sizes = [matrix[0], depth, matrix[1]];
+        let starts = a_of.zip(b_of).map(|(a, b)| [a, b]).collect();
+        let plain = Plain::Matmul(Matmul { a, b, starts, sizes, steps });
+        Ok(self.builder.plain(&name, plain, &inputs, shape, Activation::None))
     }
 
     pub(super) fn pool(

@@ -340,6 +340,23 @@ impl<'a> Program<'a> {
                 let times = if *beta == 1.0 { String::new() } else { format!(" * {:?}", f64::from(*beta)) };
                 format!("torch.softmax({x}{times}, -1)")
             }
+            Op::BatchMatmul { adjoint } => {
+                let ranks = [0, 1].map(|k| self.dims(operator.inputs[k]).len());
+                let mut texts = [String::new(), String::new()];
+                for k in 0..2 {
+                    let text = if self.known.contains(&operator.inputs[k]) {
+                        // The batch of samples must be an axis of its own, and the first of the result.
+                        if ranks[k] < 3 || ranks[k] < ranks[1 - k] {
+                            return self.refuse(operator, "the first axis of what it reads is no batch of 1");
+                        }
+                        self.input(operator, k)?
+                    } else {
+                        self.any_input(operator, k)?
+                    };
+                    texts[k] = if adjoint[k] { format!("{text}.transpose(-2, -1)") } else { text };
+                }
+                format!("torch.matmul({}, {})", texts[0], texts[1])
+            }
             _ => return self.refuse(operator, "it has no gradient"),
         })
     }

@@ -314,6 +314,22 @@ fn compute(op: &Op, inputs: &[Array], shape: &[usize], k: usize) -> Array {
                 UnaryKind::Function(Function::Softplus) => v.exp().ln_1p(),
             }
         }),
+        Op::BatchMatmul { adjoint } => {
+            let w = &inputs[1];
+            let rank = shape.len();
+            let depth = x.dims[x.dims.len() - if adjoint[0] { 2 } else { 1 }];
+            array(shape, |i| {
+                let at = |operand: &Array, turned: bool, row: usize, column: usize| {
+                    let own = operand.dims.len();
+                    let mut place: Vec<usize> = (0..own - 2)
+                        .map(|axis| if operand.dims[axis] == 1 { 0 } else { i[axis + rank - own] })
+                        .collect();
+                    place.extend(if turned { [column, row] } else { [row, column] });
+                    operand.at(&place)
+                };
+                (0..depth).map(|k| at(x, adjoint[0], i[rank - 2], k) * at(w, adjoint[1], k, i[rank - 1])).sum()
+            })
+        }
         Op::Prelu => array(shape, |i| {
             let v = x.at(i);
             v.max(0.0) + inputs[1].broadcast(i) * v.min(0.0)
@@ -324,7 +340,6 @@ fn compute(op: &Op, inputs: &[Array], shape: &[usize], k: usize) -> Array {
         | Op::Select
         | Op::Gather { .. }
         | Op::Cast
-        | Op::BatchMatmul { .. }
         | Op::Quantize
         | Op::Dequantize
         | Op::Recurrent(_)

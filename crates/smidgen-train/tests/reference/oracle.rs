@@ -279,6 +279,13 @@ fn expression(op: &Op, inputs: &[String], shapes: &[&[usize]], dims: &[usize], k
             UnaryKind::Function(function) => format!("torch.{}({x})", format!("{function:?}").to_lowercase()),
             _ => format!("act({x}, '{kind:?}')"),
         },
+        Op::BatchMatmul { adjoint } => {
+            let turned = |operand: &str, turned: bool| match turned {
+                true => format!("{operand}.transpose(-2, -1)"),
+                false => operand.to_owned(),
+            };
+            format!("torch.matmul({}, {})", turned(x, adjoint[0]), turned(&w, adjoint[1]))
+        }
         Op::Prelu => format!("torch.where({x} > 0, {x}, {w} * {x})"),
         Op::ArgMax { .. }
         | Op::Normalise(_)
@@ -286,7 +293,6 @@ fn expression(op: &Op, inputs: &[String], shapes: &[&[usize]], dims: &[usize], k
         | Op::Select
         | Op::Gather { .. }
         | Op::Cast
-        | Op::BatchMatmul { .. }
         | Op::Quantize
         | Op::Dequantize
         | Op::Recurrent(_)
