@@ -57,6 +57,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "int8/mcu/depthwise/armv7em/larger.rs"
     "int8/mcu/depthwise/armv7em/mod.rs"
     "int8/mcu/depthwise/armv7em/stage.rs"
+    "int8/mcu/depthwise/armv7em/taps.rs"
     "int8/mcu/depthwise/armv7em/three.rs"
     "int8/mcu/depthwise/general.rs"
     "int8/mcu/depthwise/mod.rs"

@@ -268,13 +268,9 @@ fn depthwise_step(
         rows: 1,
         offset,
     });
-    let order = if mcu::depthwise_is_staged(window) {
-        WriteOrder {
-            granularity: Granularity::Planes { rows: 1, channels: mcu::DEPTHWISE_CHANNELS },
-            reads_first: true,
-        }
-    } else {
-        ELEMENT_WISE
+    let order = WriteOrder {
+        granularity: Granularity::Planes { rows: 1, channels: mcu::DEPTHWISE_CHANNELS },
+        reads_first: mcu::depthwise_is_staged(window),
     };
     Step { constants, scratch_bytes: mcu::depthwise_scratch(window, 1).next_multiple_of(4), ..Step::new(kernel, order) }
 }

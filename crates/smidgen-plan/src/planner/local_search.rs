@@ -332,7 +332,7 @@ impl<'a> Tuner<'a> {
 pub(super) fn in_bands(step: &Step) -> bool {
     let Kernel::DepthwiseI8Mcu(kernel::DepthwiseI8Mcu { window, .. }) = &step.kernel else { return false };
     // A band never spans two images.
-    matches!(step.order.granularity, Granularity::Planes { .. }) && step.outputs[0].extent.rows == window.output[0]
+    mcu::depthwise_is_staged(window) && step.outputs[0].extent.rows == window.output[0]
 }
 
 /// The step with its rows computed so many at a time, if its kernel can do that.

@@ -64,7 +64,10 @@ families! {
         "tap row, few", "signed output"
     ];
     /// DEPTHWISE_CONV_2D on int8 with other windows.
-    DepthwiseAny = "depthwise" ["run", "row", "pixel", "pixel x group", "tap x group", "output", "multiplication"];
+    DepthwiseAny = "depthwise" [
+        "run", "row", "row x group", "pixels alike x group", "pixel x group", "tap row x group", "tap x group",
+        "padded tap x group", "output, few", "tap, few"
+    ];
     /// FULLY_CONNECTED on int8.
     FullyConnected = "fully connected" [
         "run", "row", "four outputs", "four outputs x word", "tail", "single output", "single x word"

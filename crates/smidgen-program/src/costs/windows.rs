@@ -173,14 +173,34 @@ pub(crate) fn depthwise(window: &Window2d, rows: usize, by_sign: bool, region: R
     )
 }
 
-/// The same of windows that are not staged: from the arena, four channels at a time.
+/// The same of windows that are not staged: row by row and four channels after the other from the arena, neighbouring pixels whose taps all
+/// lie in the image in one run. A column of taps is a row of them. Up to three channels that are left over are few.
 fn depthwise_any(window: &Window2d, region: Region) -> Work {
     let rows = region.y1 - region.y0;
-    let pixels = rows * (region.x1 - region.x0);
+    let columns = region.x1 - region.x0;
     let channels = window.output[2];
-    let groups = pixels * channels.div_ceil(DEPTHWISE_CHANNELS);
-    let outputs = pixels * channels;
-    let counts = [1, rows, pixels, groups, groups * window.area(), outputs, outputs * window.area()];
+    let (groups, few) = (channels / DEPTHWISE_CHANNELS, channels % DEPTHWISE_CHANNELS);
+    let taps_of = |axis: usize, from: usize, to: usize| (from..to).map(move |i| window.taps(axis, i).0.len());
+    let whole = taps_of(1, region.x0, region.x1).filter(|&taps| taps == window.size[1]).count();
+    let runs = columns - whole + usize::from(whole > 0);
+    let across: usize = taps_of(1, region.x0, region.x1).sum();
+    let inside: usize = (region.y0..region.y1).map(|y| window.taps(0, window.image_row(y).1).0.len()).sum();
+    let (outputs, taps) = (rows * columns, inside * across);
+    // What lies in the padding is summed up for each run.
+    let clipped = rows * columns * window.area() - taps - (rows * window.size[0] - inside) * (whole.saturating_sub(1)) * window.size[1];
+    let tap_rows = if window.size[1] == 1 { outputs } else { inside * columns };
+    let counts = [
+        1,
+        rows,
+        rows * groups.max(usize::from(few > 0)),
+        rows * runs * (groups + usize::from(few > 0)),
+        outputs * groups,
+        tap_rows * groups,
+        taps * groups,
+        clipped * groups,
+        outputs * few,
+        taps * few,
+    ];
     Work::new(Family::DepthwiseAny, counts)
 }
 

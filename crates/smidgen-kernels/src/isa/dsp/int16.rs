@@ -406,6 +406,7 @@ pub(crate) unsafe extern "C" fn four(weights: *const i8, inputs: *const i16, gro
 pub(crate) unsafe extern "C" fn spread(from: *const i16, to: *mut i16, step: usize, quads: usize) {
     // One where their number is odd, then two at a time.
     naked_asm!(
+        ".arch armv7e-m",
         "push {{r4, lr}}",
         "lsrs r3, r3, #1",
         "bcc 2f",

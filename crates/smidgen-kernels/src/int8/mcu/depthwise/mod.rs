@@ -3,7 +3,7 @@
 //! Four channels at a time, a band of rows at a time: the pixels that the band reads are staged in scratch as 16-bit numbers, each
 //! channel's in a plane of its own, with the padding filled in; so are the weights. Then the blocks of [`portable`] (on Armv7E-M those
 //! written by hand) compute the band for one channel after the other. Windows of 3x3, 5x5 and 7x7 with stride 1 or 2 take this way;
-//! all others are computed from the arena, four channels at a time.
+//! all others are computed from the arena, a row and four channels at a time, without scratch.
 //!
 //! The invariant that matters: staged pixels and staged weights are laid out alike for every core, so that the walk here, with all its
 //! offsets, is what the tests of the host run. Only which of the two lies first in scratch differs; see [`blocks::WEIGHTS_FIRST`].
@@ -264,8 +264,8 @@ type Record = [i32; 6];
 /// [folded](crate::int8::fast::fold_bias) biases. `scratch` is where [`depthwise_scratch`] bytes begin in the arena, aligned for 32 bits.
 ///
 /// Order: where the window [is staged](depthwise_is_staged), bands of `rows` rows (which never span two images) and in a band
-/// [`DEPTHWISE_CHANNELS`] channels after the other, all that they read before their first write. Else one element at a time, reads before
-/// its write.
+/// [`DEPTHWISE_CHANNELS`] channels after the other, all that they read before their first write. Else bands of one row, in which what a
+/// block of channels reads is read until its last write.
 pub fn depthwise<B: Bounds>(
     arena: Arena<'_, i8, B>,
     views: &Views,

@@ -65,6 +65,7 @@ macro_rules! walk {
         pub(super) unsafe extern "C" fn $name(weights: *const u32, inputs: *const i8, groups: usize, acc: &mut [i32; 4]) {
             // All registers are taken: the ends of both loops lie on the stack.
             naked_asm!(
+                ".arch armv7e-m",
                 "push {{r3-r11, lr}}",
                 "ldm r3, {{r4-r7}}",
                 "bic r12, r2, #3",

@@ -11,6 +11,7 @@
 mod group;
 mod larger;
 mod stage;
+pub(super) mod taps;
 mod three;
 
 use super::{Band, Constants, GROUP, Layer, PITCH, Shape, ZEROS};
