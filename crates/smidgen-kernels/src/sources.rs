@@ -89,6 +89,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "isa/dsp/conv/stage.rs"
     "isa/dsp/conv/variants.rs"
     "isa/dsp/int16.rs"
+    "isa/dsp/matmul.rs"
     "isa/dsp/mod.rs"
     "isa/mod.rs"
     "isa/portable.rs"

@@ -417,7 +417,8 @@ pub(super) fn push_whole_in(
     });
     let inputs = inputs.collect();
     let target = builder.target_as(operator.outputs[0], flat(builder.tensor(operator.outputs[0]).shape.elements()));
-    builder.push(Step { inputs, outputs: vec![target], footprint, ..Step::new(kernel, order) });
+    let macs = smidgen_ir::cost::macs(builder.graph, operator).unwrap_or(0);
+    builder.push(Step { inputs, outputs: vec![target], footprint, macs, ..Step::new(kernel, order) });
 }
 
 /// Which elements of some tensors meet, and what of them each element of the output needs.

@@ -92,6 +92,9 @@ pub fn macs(graph: &Graph, operator: &Operator) -> Option<u64> {
         let elements = |i: usize| u64::try_from(graph.tensor(operator.inputs[i]).shape.checked_elements()?).ok();
         return elements(1)?.checked_add(elements(2)?)?.checked_mul(u64::try_from(steps).ok()?);
     }
+    if let Some(products) = operator.op.spec(|spec| spec.products(x)) {
+        return y.iter().chain([&products]).try_fold(1u64, |n, &d| n.checked_mul(u64::try_from(d).ok()?));
+    }
     let Some(positions) = operator.op.spec(|spec| spec.positions(x, y)) else { return Some(0) };
     positions.iter().chain(dims(operator.inputs[1])).try_fold(1u64, |n, &d| n.checked_mul(u64::try_from(d).ok()?))
 }

@@ -91,3 +91,18 @@ fn receptive_fields_grow_through_windows_and_join_at_branches() {
     assert_eq!(fields[e.index()], Some(ReceptiveField::Whole));
     assert_eq!(fields[f.index()], Some(ReceptiveField::Whole));
 }
+
+#[test]
+fn products_of_computed_matrices_count() {
+    for (adjoint, [a, b]) in [
+        ([false, false], [[2, 4, 5], [1, 5, 3]]),
+        ([true, false], [[2, 5, 4], [1, 5, 3]]),
+        ([false, true], [[2, 4, 5], [1, 3, 5]]),
+    ] {
+        let mut g = Graph::new("products");
+        let (a, b) = (g.add_input(f32s("a", &a)), g.add_input(f32s("b", &b)));
+        let y = push(&mut g, Op::BatchMatmul { adjoint }, vec![a, b]);
+        g.outputs = vec![y];
+        assert_eq!(cost(&g).macs, 2 * 4 * 3 * 5);
+    }
+}

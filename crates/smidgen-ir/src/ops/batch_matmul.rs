@@ -49,6 +49,10 @@ impl OpSpec for view::BatchMatmul<'_> {
         rules.product()
     }
 
+    fn products(&self, input: &[usize]) -> Option<usize> {
+        input.get(input.len().checked_sub(if self.adjoint[0] { 2 } else { 1 })?).copied()
+    }
+
     fn field(&self, _: ReceptiveField, _: &[&Shape], _: &Shape) -> ReceptiveField {
         ReceptiveField::Whole
     }

@@ -101,6 +101,12 @@ pub(crate) trait OpSpec {
         None
     }
 
+    /// How many products of elements of two operands, neither of which is weights, an element of its output is the sum of; `None` if it is
+    /// no such sum.
+    fn products(&self, _input: &[usize]) -> Option<usize> {
+        None
+    }
+
     /// How often each element of both its weights (inputs 1 and 2) meets an element of its input or its state; `None`
     /// if it is not recurrent.
     fn steps(&self, _input: &[usize]) -> Option<usize> {

@@ -187,7 +187,9 @@ fn depthwise_any(window: &Window2d, region: Region) -> Work {
     let inside: usize = (region.y0..region.y1).map(|y| window.taps(0, window.image_row(y).1).0.len()).sum();
     let (outputs, taps) = (rows * columns, inside * across);
     // What lies in the padding is summed up for each run.
-    let clipped = rows * columns * window.area() - taps - (rows * window.size[0] - inside) * (whole.saturating_sub(1)) * window.size[1];
+    let clipped = rows * columns * window.area()
+        - taps
+        - (rows * window.size[0] - inside) * (whole.saturating_sub(1)) * window.size[1];
     let tap_rows = if window.size[1] == 1 { outputs } else { inside * columns };
     let counts = [
         1,

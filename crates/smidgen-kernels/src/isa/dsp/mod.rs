@@ -63,3 +63,4 @@ macro_rules! pixels {
 
 pub(crate) mod conv;
 pub(crate) mod int16;
+pub(crate) mod matmul;
