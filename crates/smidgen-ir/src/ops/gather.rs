@@ -64,8 +64,6 @@ impl OpSpec for view::Gather<'_> {
     }
 
     fn parse(name: &str, given: &mut Given) -> Result<Option<Op>, ParseErrorKind> {
-        named(name, "GATHER", || {
-            Ok(Op::Gather { axis: given.number("axis")?, batch: given.number_or("batch", 0)? })
-        })
+        named(name, "GATHER", || Ok(Op::Gather { axis: given.number("axis")?, batch: given.number_or("batch", 0)? }))
     }
 }

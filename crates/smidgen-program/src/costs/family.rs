@@ -180,6 +180,13 @@ families! {
     /// DEPTHWISE_CONV_2D on floats with int8 weights: the same, with what is quantised multiplied at once.
     DepthwiseHybrid = "depthwise hybrid"
         ["run", "image", "image element", "row", "pixel", "pixel x tap", "tap x channel", "output", "multiplication"];
+    /// BATCH_MATMUL on int8: `along` where columns are contiguous, `across` where four of them lie side by side, `apart` elsewhere.
+    Matmul = "matmul" [
+        "run", "row", "row x depth", "four along", "four along x word", "rest along", "four across",
+        "four across x depth", "four apart", "four apart x depth", "single column", "single x depth"
+    ];
+    /// BATCH_MATMUL on floats.
+    MatmulF32 = "matmul float" ["run", "element", "multiplication"];
 }
 
 /// Features that no measured network has, of families that were measured: their rates are guesses.

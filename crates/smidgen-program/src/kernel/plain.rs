@@ -8,6 +8,7 @@ use super::{Broadcast, KernelSpec, Pattern, flat};
 use crate::costs::{Family, Size, Work};
 use smidgen_ir::ElementType;
 use smidgen_kernels::convert::Stored;
+use smidgen_kernels::int8::fast::MATMUL_COLUMNS;
 use smidgen_kernels::{float, int8, plain};
 
 /// The operands of a function of elements.
@@ -179,7 +180,7 @@ impl KernelSpec for MatmulF32 {
     }
 
     fn work(&self, run: &Size) -> Work {
-        Work::new(Family::FullyConnectedF32, [1, run.elements(), run.elements() * self.0.depth])
+        Work::new(Family::MatmulF32, [1, run.elements(), run.elements() * self.0.depth])
     }
 }
 
@@ -205,7 +206,33 @@ impl KernelSpec for MatmulI8 {
     }
 
     fn work(&self, run: &Size) -> Work {
-        Work::new(Family::Other, [1, run.elements(), run.elements() * self.matmul.depth])
+        let Matmul { broadcast, depth, steps } = &self.matmul;
+        let columns = broadcast.dims.last().copied().unwrap_or(1).max(1);
+        let rows = run.elements() / columns;
+        let (fours, singles) = (rows * (columns / MATMUL_COLUMNS), rows * (columns % MATMUL_COLUMNS));
+        let column = broadcast.strides[1].last().copied().unwrap_or(0);
+        let [mut along, mut across, mut apart] = [0; 3];
+        // As the kernel chooses.
+        match steps {
+            [1, 1] if *depth >= 4 => along = fours,
+            [1, _] if *depth >= 4 && column == 1 => across = fours,
+            _ => apart = fours,
+        }
+        let counts = [
+            1,
+            rows,
+            if apart == 0 { rows * depth } else { 0 },
+            along,
+            along * (depth / 4),
+            along * (depth % 4),
+            across,
+            across * depth,
+            apart,
+            apart * depth,
+            singles,
+            singles * depth,
+        ];
+        Work::new(Family::Matmul, counts)
     }
 }
 

@@ -5,8 +5,8 @@ use crate::error::WriteError;
 use crate::read::call::{Call, Trouble, axis, malformed, unsupported};
 use crate::schema::{batch_matmul, gather};
 use crate::support::Builtin;
-use crate::write::{Signature, Writer};
 use crate::write::options::Options;
+use crate::write::{Signature, Writer};
 use smidgen_ir::ElementType::{self, Bool, Float32, Int8, Int16, Int32, Int64, Uint8};
 use smidgen_ir::{CompareKind, DataType, Op};
 
@@ -174,10 +174,7 @@ fn read_gather(call: &Call<'_>) -> Result<Decoded, Trouble> {
         return malformed(format!("it has {from_end} batch dimensions in front of axis {axis}"));
     };
     if !matches!(indices.element(), Int16 | Int32 | Int64) {
-        return unsupported(
-            format!("its indices are {}", indices.element()),
-            "let them be int32, by a CAST before it",
-        );
+        return unsupported(format!("its indices are {}", indices.element()), "let them be int32, by a CAST before it");
     }
     if !table.is_like(call.output(0)) {
         return unsupported("its output has another type or scale than its table", "put QUANTIZE behind it");

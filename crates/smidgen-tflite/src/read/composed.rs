@@ -9,8 +9,8 @@ use crate::ops::UNLIKE;
 use crate::schema::{block_size, cumsum, gather, l2_norm, mirror_pad, one_hot, reducer};
 use smidgen_ir::front::SupportEntry;
 use smidgen_ir::{
-    Activation, AxisSlice, BinaryKind, CompareKind, DataType, ElementType, Function, Op, PadValue, Quantisation, ReduceKind,
-    ReshapeKind, UnaryKind,
+    Activation, AxisSlice, BinaryKind, CompareKind, DataType, ElementType, Function, Op, PadValue, Quantisation,
+    ReduceKind, ReshapeKind, UnaryKind,
 };
 
 /// Operators that are taken here and nowhere else, in alphabetical order.
@@ -19,10 +19,16 @@ pub const COMPOSED: [SupportEntry; 14] = [
     composed("ARG_MIN", "ARG_MAX of the negated tensor"),
     composed("CUMSUM", "of float32: PAD of slices and ADD, as often as the places can be halved"),
     composed("DEPTH_TO_SPACE", "RESHAPE, TRANSPOSE, RESHAPE"),
-    composed("EMBEDDING_LOOKUP", "GATHER, and DEQUANTIZE of what it finds where the table is int8 with one scale and the output float32"),
+    composed(
+        "EMBEDDING_LOOKUP",
+        "GATHER, and DEQUANTIZE of what it finds where the table is int8 with one scale and the output float32",
+    ),
     composed("MIRROR_PAD", "slices put together"),
     composed("ONE_HOT", "where its depth is constant: EQUAL and SELECT_V2"),
-    composed("POW", "of float32 with one constant exponent: MUL, and DIV, for whole ones up to 64, SQRT, RSQRT, else EXP and LOG"),
+    composed(
+        "POW",
+        "of float32 with one constant exponent: MUL, and DIV, for whole ones up to 64, SQRT, RSQRT, else EXP and LOG",
+    ),
     composed("REDUCE_ALL", "REDUCE_MIN of 0 and 1"),
     composed("REDUCE_ANY", "REDUCE_MAX of 0 and 1"),
     composed("RELU_0_TO_1", "of float32: MAXIMUM and MINIMUM"),
@@ -176,7 +182,9 @@ impl<'a> Progress<'a> {
     /// Refuses a tensor without a last axis.
     fn has_axes(&self, t: usize) -> Result<(), Left> {
         match self.tensors[t].shape.is_empty() {
-            true => Err(("it goes along the last axis of a tensor that has none".into(), "give the tensor a dimension")),
+            true => {
+                Err(("it goes along the last axis of a tensor that has none".into(), "give the tensor a dimension"))
+            }
             false => Ok(()),
         }
     }
@@ -268,7 +276,10 @@ impl<'a> Progress<'a> {
         let whole = matches!(&from.dtype, Ok(DataType::Quantised(ElementType::Int8, Quantisation::PerTensor { .. })));
         if !whole || !to.dtype.as_ref().is_ok_and(|dtype| *dtype == DataType::FLOAT32) {
             let reason = format!("it makes {} of a table of {}", to.element(), from.element());
-            return Err((reason, "let the table and the output have one type, or the table be int8 with one scale and the output float32"));
+            return Err((
+                reason,
+                "let the table and the output have one type, or the table be int8 with one scale and the output float32",
+            ));
         }
         let found = self.like(table, Vec::new());
         self.emit(index, gather, vec![table, indices], vec![found]);

@@ -2,9 +2,9 @@
 
 use super::tree::Node;
 use crate::schema::{
-    arg_max, arithmetic, batch_matmul, call_once, concatenation, conv, depthwise, fully_connected, gather, gelu, leaky_relu,
-    pack, pool, reducer, reshape, resize_bilinear, resize_nearest, sequence_lstm, sequence_rnn, softmax, split,
-    squeeze, strided_slice, svdf, transpose_conv, unpack, var_handle,
+    arg_max, arithmetic, batch_matmul, call_once, concatenation, conv, depthwise, fully_connected, gather, gelu,
+    leaky_relu, pack, pool, reducer, reshape, resize_bilinear, resize_nearest, sequence_lstm, sequence_rnn, softmax,
+    split, squeeze, strided_slice, svdf, transpose_conv, unpack, var_handle,
 };
 use smidgen_ir::Activation;
 

@@ -54,6 +54,8 @@ pub fn all(shared: &Path) -> Vec<Sample> {
     }
     for seed in 0..4 {
         add(format!("rare-{seed}"), rare(seed), &LAYER);
+        add(format!("products-{seed}"), products(seed, Precision::Int8), &LAYER);
+        add(format!("float-products-{seed}"), products(seed, Precision::Float32), &LAYER);
         add(format!("unpacked-{seed}"), unpacked(residual(30 + seed, Precision::Int8)), &SOME);
         for (name, options) in [
             ("int4", quant::Options { weights: WeightBits::Int4, ..quant::Options::default() }),
@@ -333,6 +335,22 @@ fn windows(seed: u64) -> Graph {
     ] {
         let padding = b.random().choose(&[Padding::Same, Padding::Valid]);
         outputs.push(b.depthwise(y, taps(kernel, stride, dilation, padding), 1, Activation::Relu6));
+    }
+    b.finish(&outputs)
+}
+
+/// Products of matrices that are both computed: attention, with operands either way round and vectors among them.
+fn products(seed: u64, precision: Precision) -> Graph {
+    let mut b = Builder::new("products", precision, 700 + seed);
+    let mut outputs = Vec::new();
+    for _ in 0..5 {
+        let [rows, columns] = [(); 2].map(|()| 1 + b.random().below(33));
+        let (heads, depth) = (1 + b.random().below(4), 3 + b.random().below(40));
+        let x = b.input([1, heads, rows, depth]);
+        let keys = b.input([1, heads, columns, depth]);
+        let scores = b.keep(Op::BatchMatmul { adjoint: [false, true] }, &[x, keys])[0];
+        outputs.extend(b.keep(Op::BatchMatmul { adjoint: [false, false] }, &[scores, keys]));
+        outputs.extend(b.keep(Op::BatchMatmul { adjoint: [true, false] }, &[scores, x]));
     }
     b.finish(&outputs)
 }

@@ -161,9 +161,7 @@ fn row_of_group<B: Bounds>(
             let (image, y) = window.image_row(row);
             let top = image + window.taps(0, y).1;
             for i in 0..pixels {
-                let at = |k: usize| {
-                    input.at(top + k * window.dilation[0], first_column) + first + i * run.strides[0]
-                };
+                let at = |k: usize| input.at(top + k * window.dilation[0], first_column) + first + i * run.strides[0];
                 each(arena, (at, tap_rows), &run, run.output + i * run.strides[1], weights, channels);
             }
         } else {
@@ -272,12 +270,7 @@ fn compute<B: Bounds>(
 
 /// The same of four channels at once. Written out: a loop over the channels would keep their sums in memory.
 #[inline(never)]
-fn four<B: Bounds>(
-    arena: &mut Arena<'_, i8, B>,
-    run: &Run<'_>,
-    weights: Weights<'_, B>,
-    channels: &[Channel; GROUP],
-) {
+fn four<B: Bounds>(arena: &mut Arena<'_, i8, B>, run: &Run<'_>, weights: Weights<'_, B>, channels: &[Channel; GROUP]) {
     let (mut moved, mut to) = (0, run.output);
     for _ in 0..run.pixels {
         let (mut a, mut b, mut c, mut d) = (0i32, 0i32, 0i32, 0i32);
@@ -295,9 +288,7 @@ fn four<B: Bounds>(
             }
             weight += run.skip;
         }
-        let scaled = |sum: i32, channel: &Channel| {
-            channel.output(sum.wrapping_mul(SCALE).wrapping_add(channel.start))
-        };
+        let scaled = |sum: i32, channel: &Channel| channel.output(sum.wrapping_mul(SCALE).wrapping_add(channel.start));
         let sums = [scaled(a, &channels[0]), scaled(b, &channels[1]), scaled(c, &channels[2]), scaled(d, &channels[3])];
         arena.store(to, sums);
         moved += run.strides[0];
