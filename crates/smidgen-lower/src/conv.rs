@@ -268,9 +268,11 @@ fn depthwise_step(
         rows: 1,
         offset,
     });
-    let order = WriteOrder {
-        granularity: Granularity::Planes { rows: 1, channels: mcu::DEPTHWISE_CHANNELS },
-        reads_first: mcu::depthwise_is_staged(window),
+    let order = if mcu::depthwise_is_staged(window) {
+        let granularity = Granularity::Planes { rows: 1, channels: mcu::DEPTHWISE_CHANNELS };
+        WriteOrder { granularity, reads_first: true }
+    } else {
+        WriteOrder { granularity: Granularity::Row, reads_first: false }
     };
     Step { constants, scratch_bytes: mcu::depthwise_scratch(window, 1).next_multiple_of(4), ..Step::new(kernel, order) }
 }

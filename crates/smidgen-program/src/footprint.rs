@@ -51,7 +51,13 @@ impl AxisFootprint {
         match self {
             AxisFootprint::Window { extent, stride, before } => {
                 let signed = |index: usize| isize::try_from(index).unwrap_or(isize::MAX).saturating_sub(*before);
-                let start = signed(out.0.saturating_mul(*stride));
+                // Windows wholly in the padding before the input read nothing of what later ones begin with.
+                let beyond = before.saturating_sub_unsigned(*extent).saturating_add(1).max(0) as usize;
+                let first = if beyond == 0 { out.0 } else { out.0.max(beyond.div_ceil((*stride).max(1))) };
+                if first >= out.1 {
+                    return (0, 0);
+                }
+                let start = signed(first.saturating_mul(*stride));
                 let end = signed((out.1 - 1).saturating_mul(*stride).saturating_add(*extent));
                 let end = end.clamp(0, input as isize) as usize;
                 (start.clamp(0, end as isize) as usize, end)
@@ -139,6 +145,9 @@ mod tests {
         let pad = AxisFootprint::Window { extent: 1, stride: 1, before: 2 };
         assert_eq!(pad.input_range((0, 2), 5), (0, 0));
         assert_eq!(pad.input_range((7, 9), 5), (5, 5));
+        // Of a range of outputs the first may lie in the padding, and the others skip input.
+        let sparse = AxisFootprint::Window { extent: 1, stride: 2, before: 1 };
+        assert_eq!(sparse.input_range((0, 3), 8), (1, 4));
         let slice = AxisFootprint::Window { extent: 1, stride: 1, before: -3 };
         assert_eq!(slice.input_range((0, 2), 8), (3, 5));
     }

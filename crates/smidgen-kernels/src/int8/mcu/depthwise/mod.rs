@@ -264,8 +264,8 @@ type Record = [i32; 6];
 /// [folded](crate::int8::fast::fold_bias) biases. `scratch` is where [`depthwise_scratch`] bytes begin in the arena, aligned for 32 bits.
 ///
 /// Order: where the window [is staged](depthwise_is_staged), bands of `rows` rows (which never span two images) and in a band
-/// [`DEPTHWISE_CHANNELS`] channels after the other, all that they read before their first write. Else bands of one row, in which what a
-/// block of channels reads is read until its last write.
+/// [`DEPTHWISE_CHANNELS`] channels after the other, all that they read before their first write. Else one row
+/// after the other, each read until its last element is written.
 pub fn depthwise<B: Bounds>(
     arena: Arena<'_, i8, B>,
     views: &Views,
