@@ -3,8 +3,8 @@
 use super::random::Random;
 use smidgen_kernels::int8::mcu::epilogue::EXTRA;
 use smidgen_kernels::int8::mcu::{
-    Depthwise, Epilogue, depthwise, depthwise_offset, depthwise_offset_pack, depthwise_offset_weights, depthwise_pack,
-    depthwise_scratch,
+    Depthwise, Epilogue, depthwise, depthwise_any, depthwise_any_offset, depthwise_is_staged, depthwise_offset,
+    depthwise_offset_pack, depthwise_offset_weights, depthwise_pack, depthwise_scratch,
 };
 use smidgen_kernels::memory::{Arena, Flash};
 use smidgen_kernels::{Region, View, Views, Window2d};
@@ -154,7 +154,12 @@ pub fn check(seed: u64, memory: &mut Memory) -> Option<bool> {
     for region in regions {
         let packed = Flash::new(&*packed);
         let layer = Depthwise { window, input_zero, epilogue, rows: band };
-        let kernel = if zero == 0 { depthwise } else { depthwise_offset };
+        let kernel = match (depthwise_is_staged(&window), zero == 0) {
+            (true, true) => depthwise,
+            (true, false) => depthwise_offset,
+            (false, true) => depthwise_any,
+            (false, false) => depthwise_any_offset,
+        };
         kernel(Arena::new(arena), &Views { input, output }, region, scratch, &layer, packed, words);
     }
     for row in 0..rows {

@@ -455,9 +455,11 @@ impl DepthwiseI8Mcu {
     }
 }
 
-call!(DepthwiseI8Mcu(k, site) of k.offset => {
-    false => int8::mcu::depthwise,
-    true => int8::mcu::depthwise_offset,
+call!(DepthwiseI8Mcu(k, site) of (int8::mcu::depthwise_is_staged(&k.window), k.offset) => {
+    (true, false) => int8::mcu::depthwise,
+    (true, true) => int8::mcu::depthwise_offset,
+    (false, false) => int8::mcu::depthwise_any,
+    (false, true) => int8::mcu::depthwise_any_offset,
 }:
     arena(i8), views(), region(), value(scratch = site.scratch()), reference(layer = k.layer()),
     constant(weights: i8 = 0), constant(words: u32 = 1));

@@ -30,7 +30,9 @@ pub fn generate(kernel: Kernel, random: &mut Random) -> Case {
         Kernel::McuConv2d => generate_mcu::conv2d(kernel, Width::Eight, random),
         Kernel::McuConv2dI4 => generate_mcu::conv2d(kernel, Width::Four, random),
         Kernel::McuConv2dOffset => generate_mcu::conv2d(kernel, Width::Eight, random),
-        Kernel::McuDepthwise | Kernel::McuDepthwiseOffset => generate_mcu::depthwise(kernel, random),
+        Kernel::McuDepthwise | Kernel::McuDepthwiseOffset | Kernel::McuDepthwiseAny | Kernel::McuDepthwiseAnyOffset => {
+            generate_mcu::depthwise(kernel, random)
+        }
         Kernel::McuFullyConnected => generate_mcu::fully_connected(kernel, Width::Eight, random),
         Kernel::McuFullyConnectedI4 => generate_mcu::fully_connected(kernel, Width::Four, random),
         Kernel::WideConv2d | Kernel::WideMcuConv2d => generate_int16_layers::conv2d(kernel, random),

@@ -3,6 +3,7 @@
 
 use crate::calls::Kernel;
 use crate::cases::{Call, Case, Needs, Space, int8, place, region, signed, small, window};
+use smidgen_kernels::Window2d;
 use smidgen_kernels::int8::mcu::epilogue::{EXTRA, max_low_bits};
 use smidgen_kernels::int8::mcu::{self, Epilogue, PRODUCT_BITS, Products, SUM_BITS, Terms, Width};
 use smidgen_synthetic::Random;
@@ -32,7 +33,7 @@ pub fn conv2d(kernel: Kernel, width: Width, random: &mut Random) -> Case {
     Case { scratch: scratch..scratch + size, ..Case::new(call, placed.space.fill(random)) }
 }
 
-pub fn depthwise(kernel: Kernel, random: &mut Random) -> Case {
+fn depthwise_window(random: &mut Random) -> Window2d {
     let mut window = window(random);
     if random.chance(1, 6) {
         // Wider than can be staged at a time.
@@ -41,9 +42,19 @@ pub fn depthwise(kernel: Kernel, random: &mut Random) -> Case {
         window.input[2] = small(random, 1, 9);
     }
     window.output[2] = window.input[2];
+    window
+}
+
+pub fn depthwise(kernel: Kernel, random: &mut Random) -> Case {
+    // The kernel for any window takes those that are staged as well.
+    let any = matches!(kernel, Kernel::McuDepthwiseAny | Kernel::McuDepthwiseAnyOffset);
+    let mut window = depthwise_window(random);
+    while !any && !mcu::depthwise_is_staged(&window) {
+        window = depthwise_window(random);
+    }
     let mut placed = place(random, &window, 1);
     let band = small(random, 1, 8);
-    let size = mcu::depthwise_scratch(&window, band);
+    let size = if any { 0 } else { mcu::depthwise_scratch(&window, band) };
     let scratch = placed.space.take(size, 4);
     let (mut epilogue, mut words) = finish(random, Width::Eight, window.output[2]);
     epilogue.own_shifts = random.chance(1, 2);
@@ -55,7 +66,7 @@ pub fn depthwise(kernel: Kernel, random: &mut Random) -> Case {
     assert!(epilogue.is_sound(Width::Eight, &words, window.output[2]));
     let mut packed = vec![0i8; mcu::depthwise_weights(&window)];
     let weights = weights(random, Width::Eight, window.area() * window.output[2]);
-    if kernel == Kernel::McuDepthwiseOffset {
+    if matches!(kernel, Kernel::McuDepthwiseOffset | Kernel::McuDepthwiseAnyOffset) {
         packed.resize(mcu::depthwise_offset_weights(&window), 0);
         mcu::depthwise_offset_pack(&window, &weights, int8(random), &mut packed);
     } else {

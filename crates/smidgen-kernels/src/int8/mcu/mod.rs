@@ -29,8 +29,9 @@ pub use conv2d::{
     conv2d_offset_words, conv2d_pack, conv2d_scratch, conv2d_tap, conv2d_words,
 };
 pub use depthwise::{
-    DEPTHWISE_CHANNELS, Depthwise, depthwise, depthwise_columns, depthwise_is_staged, depthwise_offset,
-    depthwise_offset_pack, depthwise_offset_weights, depthwise_pack, depthwise_scratch, depthwise_weights,
+    DEPTHWISE_CHANNELS, Depthwise, depthwise, depthwise_any, depthwise_any_offset, depthwise_columns,
+    depthwise_is_staged, depthwise_offset, depthwise_offset_pack, depthwise_offset_weights, depthwise_pack,
+    depthwise_scratch, depthwise_weights,
 };
 pub use epilogue::{Channel, Epilogue};
 pub use fully_connected::{fully_connected, fully_connected_i4, fully_connected_pack, fully_connected_weights};

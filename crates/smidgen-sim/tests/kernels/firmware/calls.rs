@@ -474,6 +474,8 @@ kernels! { Kernel from 0; memory, m;
     McuConv2dI4 => mcu_conv2d(Width::Four, false, memory.arena(), m);
     McuConv2dOffset => mcu_conv2d(Width::Eight, true, memory.arena(), m);
     McuDepthwiseOffset => mcu::depthwise_offset(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
+    McuDepthwiseAny => mcu::depthwise_any(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
+    McuDepthwiseAnyOffset => mcu::depthwise_any_offset(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
     McuDepthwise => mcu::depthwise(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
     McuFullyConnected => mcu::fully_connected(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));
     McuFullyConnectedI4 => mcu::fully_connected_i4(memory.arena(), &get(m), get(m), get(m), &get(m), get(m), get(m));

@@ -79,8 +79,8 @@ impl Rows {
     }
 }
 
-/// See [`depthwise`](super::depthwise()). Order: one row at a time and in it [`GROUP`] channels after the other, of which a pixel is written
-/// once its taps are read.
+/// See [`depthwise_any`](super::depthwise_any()): within a row [`GROUP`] channels after the other, of which a pixel is written once its taps
+/// are read.
 #[inline(never)]
 pub(super) fn depthwise<const OFFSET: bool, B: Bounds>(
     mut arena: Arena<'_, i8, B>,

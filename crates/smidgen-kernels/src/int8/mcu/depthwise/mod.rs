@@ -261,11 +261,11 @@ struct Band {
 type Record = [i32; 6];
 
 /// DEPTHWISE_CONV_2D with weights from [`depthwise_pack`] and channels that [`Epilogue`] describes, whose starts are the
-/// [folded](crate::int8::fast::fold_bias) biases. `scratch` is where [`depthwise_scratch`] bytes begin in the arena, aligned for 32 bits.
+/// [folded](crate::int8::fast::fold_bias) biases, for a window that [is staged](depthwise_is_staged); of any other nothing is computed.
+/// `scratch` is where [`depthwise_scratch`] bytes begin in the arena, aligned for 32 bits.
 ///
-/// Order: where the window [is staged](depthwise_is_staged), bands of `rows` rows (which never span two images) and in a band
-/// [`DEPTHWISE_CHANNELS`] channels after the other, all that they read before their first write. Else one row
-/// after the other, each read until its last element is written.
+/// Order: bands of `rows` rows (which never span two images) and in a band [`DEPTHWISE_CHANNELS`] channels after the other, all that they
+/// read before their first write.
 pub fn depthwise<B: Bounds>(
     arena: Arena<'_, i8, B>,
     views: &Views,
@@ -290,6 +290,36 @@ pub fn depthwise_offset<B: Bounds>(
     words: Flash<'_, u32, B>,
 ) {
     run::<true, B>(arena, views, region, scratch, how, weights, words);
+}
+
+/// The same as [`depthwise`] for any window, straight from the arena: `scratch` is not looked at.
+///
+/// Order: one row after the other, each read until its last element is written.
+pub fn depthwise_any<B: Bounds>(
+    arena: Arena<'_, i8, B>,
+    views: &Views,
+    region: Region,
+    _scratch: usize,
+    how: &Depthwise,
+    weights: Flash<'_, i8, B>,
+    words: Flash<'_, u32, B>,
+) {
+    let layer = Layer { views, window: &how.window, input_zero: how.input_zero, epilogue: &how.epilogue };
+    general::depthwise::<false, B>(arena, region, &layer, weights, words);
+}
+
+/// [`depthwise_any`] with weights that have a zero point, as [`depthwise_offset`] takes them.
+pub fn depthwise_any_offset<B: Bounds>(
+    arena: Arena<'_, i8, B>,
+    views: &Views,
+    region: Region,
+    _scratch: usize,
+    how: &Depthwise,
+    weights: Flash<'_, i8, B>,
+    words: Flash<'_, u32, B>,
+) {
+    let layer = Layer { views, window: &how.window, input_zero: how.input_zero, epilogue: &how.epilogue };
+    general::depthwise::<true, B>(arena, region, &layer, weights, words);
 }
 
 /// Where the weights of the group of a channel begin that is the first of one, and their zero point.
@@ -319,12 +349,7 @@ fn run<const OFFSET: bool, B: Bounds>(
 ) {
     let window = &how.window;
     let layer = &Layer { views, window, input_zero: how.input_zero, epilogue: &how.epilogue };
-    let Some(shape) = Shape::of(window) else {
-        return general::depthwise::<OFFSET, B>(arena, region, layer, weights, words);
-    };
-    if region.x0 >= region.x1 {
-        return;
-    }
+    let Some(shape) = Shape::of(window).filter(|_| region.x0 < region.x1) else { return };
     let bytes = depthwise_scratch(window, how.rows);
     let (mut around, aligned) = arena.carve::<i32>(scratch, bytes / 4);
     let (_, mut staged) = aligned.carve::<i16>(0, bytes / 2);
