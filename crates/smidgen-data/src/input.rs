@@ -179,7 +179,7 @@ pub fn pick<'g>(
 /// Brings an array to what graph input `index` takes, and says what was done (nothing: an empty text).
 ///
 /// Its axes lie as in the network's file, or else as in the graph: see [`interface`](crate::interface). The result is
-/// in the graph's order. Taken are: the input's own element type; float64 for float32; real numbers (float32, float64)
+/// in the graph's order. Taken are: the input's own element type; float64 for float32; integers that fit for integers without a scale; real numbers (float32, float64)
 /// for a quantised input, which are quantised with its scale; and, where the input is a picture, uint8 pixels, which
 /// are normalised as a picture's are. A leading 1 more or less in the shape does not matter.
 ///
@@ -241,6 +241,10 @@ fn convert(network: Interface, index: usize, array: Array, normalise: Normalise)
         (Dtype::Uint8, Dtype::Int8, Some(_)) => {
             Ok((Array::new(wanted, &shape, flipped(&array.data)), "uint8, 128 less".into()))
         }
+        // Indices, say: NumPy makes int64 of whole numbers where nothing else is asked for.
+        (_, _, None) if let Some(data) = whole(&array, tensor.element()) => {
+            Ok((Array::new(wanted, &shape, data), format!("{given} taken for {wanted}")))
+        }
         _ => Err(InputError::Type {
             tensor: tensor.name.clone(),
             expected: expected(network, index),
@@ -248,11 +252,28 @@ fn convert(network: Interface, index: usize, array: Array, normalise: Normalise)
             taken: match tensor.per_tensor() {
                 Some(_) => "its stored integers, real numbers (float32) to be quantised, or uint8 pixels of a picture",
                 None if wanted == Dtype::Float32 => "float32, or uint8 pixels of a picture",
-                None => "exactly that type",
+                None => "that type, or integers that fit it",
             },
         }
         .into()),
     }
+}
+
+/// An array's integers as those of another integer type, little endian; `None` if either holds other numbers, or one does not fit.
+fn whole(array: &Array, element: ElementType) -> Option<Vec<u8>> {
+    const EXACT: f64 = (1u64 << f64::MANTISSA_DIGITS) as f64;
+    let is_whole = |dtype| matches!(dtype, Dtype::Int8 | Dtype::Uint8 | Dtype::Int16 | Dtype::Int32 | Dtype::Int64);
+    if !is_whole(array.dtype) || !is_whole(Dtype::of(element)) {
+        return None;
+    }
+    let (low, high) = element.range()?;
+    let values = array.to_f64();
+    let fits = |value: &f64| value.abs() < EXACT && (low..=high).contains(&(*value as i64));
+    if !values.iter().all(fits) {
+        return None;
+    }
+    let bytes = element.bits().div_ceil(8);
+    Some(values.into_iter().flat_map(|value| (value as i64).to_le_bytes().into_iter().take(bytes)).collect())
 }
 
 /// Bytes of uint8 as those of int8 that stand for 128 less, or back: QUANTIZE between the two of one scale.
@@ -524,6 +545,19 @@ mod tests {
         assert_eq!(note, "real numbers quantised with scale 0.5 and zero point 3");
         let nan = adapted(&g, Array::from_f32(&[4], &[f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0])).unwrap().0;
         assert_eq!(nan, Array::from_i8(&[1, 4], &[3, 127, -128, 3]));
+    }
+
+    #[test]
+    fn integers_that_fit_are_indices() {
+        let g = graph([1, 3], DataType::Plain(ElementType::Int32));
+        let wide = |values: [i64; 3]| Array::new(Dtype::Int64, &[3], values.map(i64::to_le_bytes).concat());
+        let (array, note) = adapted(&g, wide([7, -1, i32::MAX.into()])).unwrap();
+        assert_eq!(array, Array::new(Dtype::Int32, &[1, 3], [7, -1, i32::MAX].map(i32::to_le_bytes).concat()));
+        assert_eq!(note, "int64 taken for int32");
+        assert_eq!(adapted(&g, Array::new(Dtype::Uint8, &[3], vec![1, 2, 255])).unwrap().0.dtype, Dtype::Int32);
+        for array in [wide([7, 1 << 31, 0]), wide([i64::MAX, 0, 0]), Array::from_f32(&[3], &[1.0, 2.0, 3.0])] {
+            assert!(adapted(&g, array).unwrap_err().to_string().contains("int32 1x3"));
+        }
     }
 
     #[test]

@@ -13,8 +13,8 @@ use std::rc::Rc;
 rows! {
     "Compress" MOVE compress, "constant condition";
     "Gather" MOVE gather, "indices that are constant, or computed when the network runs";
-    "GatherElements" MOVE gather_elements, "constant indices in up to 64 runs";
-    "GatherND" MOVE gather_nd, "constant indices in up to 64 runs";
+    "GatherElements" MOVE gather_elements, "constant indices in up to 64 runs, or computed ones";
+    "GatherND" MOVE gather_nd, "constant indices in up to 64 runs, or computed ones that name one axis";
     "Slice" MOVE slice, "constant bounds and steps";
     "Split" MOVE split, "constant sizes";
 }
@@ -166,6 +166,9 @@ fn indices(call: &Call<'_, '_>) -> Result<(Rc<Constant>, Vec<i64>), NodeError> {
 
 /// For each element of the indices, the element of the first input that they name along an axis.
 pub fn gather_elements(call: &mut Call<'_, '_>) -> Outputs {
+    if let Value::Active(_) = call.value(1)? {
+        return gather_elements_computed(call);
+    }
     let x = call.active(0)?;
     let dims = call.emit.dims(&x);
     let axis = call.axis(call.int("axis")?.unwrap_or(0), dims.len())?;
@@ -186,6 +189,9 @@ pub fn gather_elements(call: &mut Call<'_, '_>) -> Outputs {
 
 /// The slices of the first input that the last axis of the indices names.
 pub fn gather_nd(call: &mut Call<'_, '_>) -> Outputs {
+    if let Value::Active(_) = call.value(1)? {
+        return gather_nd_computed(call);
+    }
     let x = call.active(0)?;
     let dims = call.emit.dims(&x);
     let batches = usize::try_from(call.int("batch_dims")?.unwrap_or(0)).unwrap_or(usize::MAX);
@@ -242,23 +248,75 @@ fn in_order(call: &mut Call<'_, '_>, value: &Value) -> Result<Active, NodeError>
     call.emit.arrange(&x, &layout)
 }
 
-/// What indices that are computed when the network runs find in a table.
-fn looked_up(call: &mut Call<'_, '_>) -> Outputs {
+/// A table and indices, either of which may be computed when the network runs, in the file's order of axes.
+fn table_and_indices(call: &mut Call<'_, '_>) -> Result<(Active, Active), NodeError> {
     let (table, indices) = (call.value(0)?.clone(), call.value(1)?.clone());
     let (table, indices) = (in_order(call, &table)?, in_order(call, &indices)?);
     if !matches!(indices.element, Element::I32 | Element::I64) {
         return Err(NodeError::Malformed("its indices are not integers".into()));
     }
-    let axis = call.axis(call.int("axis")?.unwrap_or(0), table.layout.len())?;
-    let dtype = call.emit.dtype(&table).clone();
-    let id = call.emit.one(Op::Gather { axis, batch: 0 }, vec![table.id, indices.id], &dtype)?;
+    Ok((table, indices))
+}
+
+/// The slices along an axis that indices name, which share their first `batch` axes with the table.
+fn looked_up(
+    call: &mut Call<'_, '_>,
+    (table, indices): (&Active, &Active),
+    axis: usize,
+    batch: usize,
+) -> Result<Active, NodeError> {
+    let dtype = call.emit.dtype(table).clone();
+    let id = call.emit.one(Op::Gather { axis, batch }, vec![table.id, indices.id], &dtype)?;
     let layout = identity(call.emit.graph.tensor(id).shape.rank());
-    Ok(vec![Value::Active(Active { id, layout, element: table.element })])
+    Ok(Active { id, layout, element: table.element })
+}
+
+/// Gather with indices that are computed when the network runs, or many.
+fn gather_computed(call: &mut Call<'_, '_>) -> Outputs {
+    let (table, indices) = table_and_indices(call)?;
+    let axis = call.axis(call.int("axis")?.unwrap_or(0), table.layout.len())?;
+    Ok(vec![Value::Active(looked_up(call, (&table, &indices), axis, 0)?)])
+}
+
+/// GatherND with indices that are computed when the network runs and name one axis.
+fn gather_nd_computed(call: &mut Call<'_, '_>) -> Outputs {
+    let (table, indices) = table_and_indices(call)?;
+    let (dims, mut places) = (call.emit.dims(&table), call.emit.dims(&indices));
+    let batch = usize::try_from(call.int("batch_dims")?.unwrap_or(0)).unwrap_or(usize::MAX);
+    match places.pop() {
+        Some(1) if batch < dims.len() && batch <= places.len() && dims[..batch] == places[..batch] => {}
+        Some(depth @ 2..) => {
+            let reason = format!("its indices are computed at run time and name {depth} axes");
+            return Err(NodeError::unsupported(reason, "give it a table with these axes flattened to one"));
+        }
+        _ => return Err(NodeError::Malformed(format!("its indices have the shape {:?}", call.emit.dims(&indices)))),
+    }
+    let indices = call.emit.reshape(&indices, &places)?;
+    Ok(vec![Value::Active(looked_up(call, (&table, &indices), batch, batch)?)])
+}
+
+/// GatherElements with indices that are computed when the network runs: with its axis behind all others, each of these is one of a batch.
+fn gather_elements_computed(call: &mut Call<'_, '_>) -> Outputs {
+    let (table, indices) = table_and_indices(call)?;
+    let (dims, places) = (call.emit.dims(&table), call.emit.dims(&indices));
+    let rank = dims.len();
+    let axis = call.axis(call.int("axis")?.unwrap_or(0), rank)?;
+    if places.len() != rank || (0..rank).any(|a| a != axis && places[a] > dims[a]) {
+        return Err(NodeError::Malformed(format!("its indices have the shape {places:?} for {dims:?}")));
+    }
+    // Of the other axes it takes the first places.
+    let ranges: Vec<_> = (0..rank).map(|a| (0, 1, if a == axis { dims[a] } else { places[a] })).collect();
+    let table = part(call, &table, &ranges)?;
+    let mut layout: Vec<usize> = (0..rank).filter(|&a| a != axis).collect();
+    layout.push(axis);
+    let (table, indices) = (call.emit.arrange(&table, &layout)?, call.emit.arrange(&indices, &layout)?);
+    let found = looked_up(call, (&table, &indices), rank - 1, rank - 1)?;
+    Ok(vec![Value::Active(Active { layout, ..found })])
 }
 
 pub fn gather(call: &mut Call<'_, '_>) -> Outputs {
     if let Value::Active(_) = call.value(1)? {
-        return looked_up(call);
+        return gather_computed(call);
     }
     let x = call.active(0)?;
     let dims = call.emit.dims(&x);
@@ -268,7 +326,7 @@ pub fn gather(call: &mut Call<'_, '_>) -> Outputs {
     let list =
         list.map_err(|_| NodeError::Malformed(format!("an index is outside axis {axis} of size {}", dims[axis])))?;
     if runs(&list).len() > MOST_RUNS {
-        return looked_up(call);
+        return gather_computed(call);
     }
     let taken = taken(call, &x, axis, &list)?;
     // The axis becomes those of the indices.

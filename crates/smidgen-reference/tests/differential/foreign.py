@@ -333,6 +333,12 @@ def embedding_lookup(rng):
     return "EMBEDDING_LOOKUP", None, [indices, Input(shape)], 1, np.float32
 
 
+def gather_nd(rng):
+    shape = dims(rng, 1, 4)
+    indices = rng.integers(0, shape[0], (*dims(rng, 1, 2), 1)).astype(np.int32)
+    return "GATHER_ND", options("GatherNd"), [Input(shape), indices], 1, np.float32
+
+
 def relu_0_to_1(rng):
     return "RELU_0_TO_1", None, [Input(dims(rng, 1, 4))], 1, np.float32
 
@@ -604,7 +610,7 @@ def dilated(rng):
 KINDS = [
     strided_slice, strided_slice_with_ellipsis, unsupported_new_axis, slice_to_the_end, reshape, squeeze, expand_dims, reduce,
     arg_max, concatenation, split, pack, unpack, reverse, pad, without_bias, shape_arithmetic, dilated, split_v, tile, mirror_pad,
-    depth_to_space, space_to_depth, add_n, squared_difference, log_softmax, l2_normalization, power, embedding_lookup, relu_0_to_1, arg_min, one_hot,
+    depth_to_space, space_to_depth, add_n, squared_difference, log_softmax, l2_normalization, power, embedding_lookup, gather_nd, relu_0_to_1, arg_min, one_hot,
     cumsum, reduce_bools, select, gelu_by_tanh, grouped,
 ]
 

@@ -90,6 +90,7 @@ mod uint8 {
             leaky_relu, prelu, hard_swish, arg_max, quantize, dequantize;
         movement: pad, padv2, reshape, squeeze, expand_dims, transpose, concatenation, split, pack, unpack, slice,
             strided_slice;
+        plain: gather;
     }
 
     #[test]

@@ -48,7 +48,6 @@ pub static LACKING: &[LackingEntry] = &[
         "a mark of training for quantisation, not a layer",
         "convert with `converter.optimizations = [tf.lite.Optimize.DEFAULT]`, which turns the marks into int8",
     ),
-    of("GATHER_ND", &LOOKUP),
     of("HASHTABLE*", &LOOKUP),
     of("IMAG", &SIGNAL),
     alone("L2_POOL_2D", NOT_YET, "AVERAGE_POOL_2D of the tensor's square, then SQRT, gives the same"),

@@ -14,15 +14,19 @@ use smidgen_ir::{
 };
 
 /// Operators that are taken here and nowhere else, in alphabetical order.
-pub const COMPOSED: [SupportEntry; 14] = [
+pub const COMPOSED: [SupportEntry; 15] = [
     composed("ADD_N", "of float32: ADD of one after the other"),
     composed("ARG_MIN", "ARG_MAX of the negated tensor"),
-    composed("CUMSUM", "of float32: PAD of slices and ADD, as often as the places can be halved"),
+    composed(
+        "CUMSUM",
+        "of float32: ADD of one slice after the other, or from 33 on PAD of slices and ADD as often as they can be halved",
+    ),
     composed("DEPTH_TO_SPACE", "RESHAPE, TRANSPOSE, RESHAPE"),
     composed(
         "EMBEDDING_LOOKUP",
         "GATHER, and DEQUANTIZE of what it finds where the table is int8 with one scale and the output float32",
     ),
+    composed("GATHER_ND", "where each index names one axis: GATHER"),
     composed("MIRROR_PAD", "slices put together"),
     composed("ONE_HOT", "where its depth is constant: EQUAL and SELECT_V2"),
     composed(
@@ -56,6 +60,9 @@ const TAGS: [(&str, u8); 9] = [
 
 /// Whole exponents up to which a power is a product, and the inverse of one.
 const MOST_WHOLE: f32 = 64.0;
+
+/// Places up to which running sums are taken one after the other, as the reference does; beyond by doubling.
+const MOST_SUMS: usize = 32;
 
 /// The least sum of squares that L2_NORMALIZATION divides by the root of.
 const LEAST_SQUARES: f32 = 1e-6;
@@ -115,6 +122,7 @@ impl<'a> Progress<'a> {
             }
             ("BROADCAST_TO", &[x, dims], &[y]) => return Ok(self.broadcast_to(index, [x, dims], y)),
             ("GATHER" | "BROADCAST_TO", ..) => return Ok(false),
+            ("GATHER_ND", &[table, indices], &[y]) => self.gather_nd(index, [table, indices], y),
             ("EMBEDDING_LOOKUP", &[indices, table], &[y]) => self.embedding_lookup(index, [indices, table], y),
             ("SPLIT_V", &[x, sizes, axis], ys) => self.split_v(index, [x, sizes, axis], ys),
             ("TILE", &[x, multiples], &[y]) => self.tile(index, [x, multiples], y),
@@ -284,6 +292,25 @@ impl<'a> Progress<'a> {
         let found = self.like(table, Vec::new());
         self.emit(index, gather, vec![table, indices], vec![found]);
         self.emit(index, Op::Dequantize, vec![found], vec![y]);
+        Ok(())
+    }
+
+    fn gather_nd(&mut self, index: usize, [table, indices]: [usize; 2], y: usize) -> Result<(), Left> {
+        let mut places = self.shape(indices);
+        match places.pop() {
+            Some(1) => {}
+            Some(depth @ 2..) => {
+                let reason = format!("each of its indices names a place on {depth} axes");
+                return Err((reason, "give it a table with these axes flattened to one"));
+            }
+            _ => return Err(("its indices name no axis".into(), SOUND)),
+        }
+        if !self.tensors[table].is_like(&self.tensors[y]) {
+            return Err(("its output has another type or scale than its table".into(), "put QUANTIZE behind it"));
+        }
+        let flat = self.like(indices, Vec::new());
+        self.emit(index, Op::Reshape { kind: ReshapeKind::Reshape, shape: places }, vec![indices], vec![flat]);
+        self.emit(index, Op::Gather { axis: 0, batch: 0 }, vec![table, flat], vec![y]);
         Ok(())
     }
 
@@ -705,16 +732,14 @@ impl<'a> Progress<'a> {
         if size == 0 {
             return Err(("it sums nothing".into(), SOUND));
         }
+        if size <= MOST_SUMS {
+            return self.one_after_the_other(index, x, axis, y, [exclusive, reverse]);
+        }
         // By doubling: each place has the sum of one, then two, then four slices.
         let steps = (0..).map(|i| 1usize << i).take_while(|&by| by < size);
         self.room(3 * (1 + steps.clone().count()))?;
         let mut sum = x;
         if exclusive {
-            if size == 1 {
-                let zero = self.number("nothing", 0.0);
-                self.emit(index, binary(BinaryKind::Mul), vec![x, zero], vec![y]);
-                return Ok(());
-            }
             sum = self.moved(index, sum, axis, 1, reverse, y);
         }
         for by in steps {
@@ -722,6 +747,41 @@ impl<'a> Progress<'a> {
             sum = self.made(index, binary(BinaryKind::Add), vec![sum, before], y);
         }
         self.alias(index, y, sum);
+        Ok(())
+    }
+
+    /// Running sums in the reference's order, whose roundings they have.
+    fn one_after_the_other(
+        &mut self,
+        index: usize,
+        x: usize,
+        axis: usize,
+        y: usize,
+        [exclusive, reverse]: [bool; 2],
+    ) -> Result<(), Left> {
+        let size = self.tensors[x].shape[axis];
+        self.room(2 * size)?;
+        let mut sums = Vec::new();
+        for i in 0..size {
+            let place = if reverse { size - 1 - i } else { i };
+            let part = self.made(index, self.slice(x, axis, place, 1), vec![x], y);
+            let sum = match sums.last() {
+                Some(&sum) => self.made(index, binary(BinaryKind::Add), vec![sum, part], y),
+                None => part,
+            };
+            sums.push(sum);
+        }
+        if exclusive {
+            // Each place has the sum of those before it.
+            let zero = self.number("nothing", 0.0);
+            let first = self.made(index, binary(BinaryKind::Mul), vec![sums[0], zero], y);
+            sums.pop();
+            sums.insert(0, first);
+        }
+        if reverse {
+            sums.reverse();
+        }
+        self.emit(index, Op::Concatenation { axis, activation: Activation::None }, sums, vec![y]);
         Ok(())
     }
 

@@ -123,7 +123,8 @@ fn read(path: &Path) -> String {
 
 /// True if a network has steps of one of these families.
 fn has_steps_of(sample: &Sample, families: &[Family]) -> bool {
-    let lowered = smidgen::lowering::lower(sample.network.graph(), &LowerOptions::default()).expect("a sound network");
+    let options = LowerOptions::default().for_mcu();
+    let lowered = smidgen::lowering::lower(sample.network.graph(), &options).expect("a sound network");
     lowered.steps.iter().any(|step| families.contains(&costs::family(step)))
 }
 
