@@ -1,7 +1,7 @@
 //! PyTorch in float64 as a second witness, where `SMIDGEN_TORCH` names a Python that has it.
 
 use super::{Layer, Model, Padding, Window, name, wide};
-use smidgen_ir::{Graph, Op, PadValue, PoolKind, ReduceKind, TensorId, UnaryKind};
+use smidgen_ir::{Function, Graph, Op, PadValue, PoolKind, ReduceKind, TensorId, UnaryKind};
 use smidgen_reference::{Lack, skip};
 use smidgen_train::{Addend, ConvLayer, Net, Trainer};
 use std::fmt::Write as _;
@@ -275,6 +275,10 @@ fn expression(op: &Op, inputs: &[String], shapes: &[&[usize]], dims: &[usize], k
             UnaryKind::LeakyRelu { alpha } => format!("F.leaky_relu({x}, {alpha})"),
             UnaryKind::Tanh | UnaryKind::Exp | UnaryKind::Log => {
                 format!("torch.{}({x})", format!("{kind:?}").to_lowercase())
+            }
+            UnaryKind::Function(Function::GeluTanh) => format!("F.gelu({x}, approximate='tanh')"),
+            UnaryKind::Function(function @ (Function::Elu | Function::Gelu | Function::Softplus)) => {
+                format!("F.{}({x})", format!("{function:?}").to_lowercase())
             }
             UnaryKind::Function(function) => format!("torch.{}({x})", format!("{function:?}").to_lowercase()),
             _ => format!("act({x}, '{kind:?}')"),
